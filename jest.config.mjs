@@ -1,0 +1,18 @@
+/** @type {import('jest').Config} */
+export default {
+  testMatch: ['<rootDir>/test/**/*.test.ts'],
+  modulePathIgnorePatterns: ['<rootDir>/dist', '<rootDir>/.berth'],
+  // Everything becomes CommonJS, packages that are published as ES modules only included.
+  transform: {
+    '^.+\\.(ts|mjs)$': [
+      '@swc/jest',
+      { jsc: { target: 'es2022', parser: { syntax: 'typescript' } }, module: { type: 'commonjs' } },
+    ],
+    'node_modules/(p-limit|yocto-queue|@marcbachmann/cel-js)/.+\\.js$': [
+      '@swc/jest',
+      { jsc: { target: 'es2022' }, module: { type: 'commonjs' } },
+    ],
+  },
+  transformIgnorePatterns: ['/node_modules/(?!(p-limit|yocto-queue|@marcbachmann/cel-js)/)'],
+  testTimeout: 30_000,
+};
