@@ -1,0 +1,140 @@
+import { sha256Hex } from '../hash.ts';
+import { canonicalJson, isObject, type JsonObject, type JsonValue } from '../json.ts';
+import { parseDuration } from './duration.ts';
+import { compileExpression, type Expression, type ExpressionScope } from './expression.ts';
+import type { Allocation, Fleet, Hub, Layer, Policy, PolicyLeaf, Rule, RuleEffect, Twins } from './fleet.ts';
+import { hostName } from './host-name.ts';
+import type { FleetFile, LayerFile, PolicyFile, RuleFile } from './schema.ts';
+import { compileTemplate, type Template, templateReads } from './template.ts';
+
+/** `cooldown` where the file gives none and `when` reads `reported`: a flapping report must not become a flapping write. */
+const COOLDOWN_WHEN_REPORTED_MS = 60_000;
+
+/** Compiles a file that `schema.ts` and `references.ts` have found nothing against. */
+export function compileFleet(file: FleetFile, revision: string): Fleet {
+  const hubs = file.hubs.map(
+    (hub): Hub => ({ ...hub, host: hostName(hub.host), stamp: hub.stamp, connection: hub.connection }),
+  );
+  const layers = file.twins.initial.map(compileLayer);
+  return {
+    revision,
+    file,
+    hubs,
+    hubByHost: new Map(hubs.map((hub) => [hub.host, hub])),
+    allocation: compileAllocation(file.allocation, layers),
+    twins: compileTwins(file.twins, layers),
+  };
+}
+
+function compileAllocation(file: FleetFile['allocation'], layers: readonly Layer[]): Allocation {
+  const rules = file.rules.map(compileRule);
+  const payload = file.payload === undefined ? undefined : template(file.payload, 'allocation');
+  return {
+    salt: file.salt,
+    movesOverMs: milliseconds(file.moves?.over ?? '0s'),
+    rules,
+    payload,
+    reads: distinct([
+      ...rules.flatMap((rule) => rule.when?.reads ?? []),
+      ...(payload === undefined ? [] : templateReads(payload)),
+      ...layers.flatMap((layer) => [
+        ...(layer.when?.reads ?? []),
+        ...templateReads(layer.tags),
+        ...templateReads(layer.desired),
+      ]),
+    ]),
+  };
+}
+
+function compileRule(rule: RuleFile): Rule {
+  const effect = ruleEffect(rule);
+  return {
+    name: rule.name,
+    when: expression(rule.when, 'allocation'),
+    whenUnknown: rule.whenUnknown ?? (effect.kind === 'require' ? 'apply' : 'skip'),
+    effect,
+  };
+}
+
+function ruleEffect(rule: RuleFile): RuleEffect {
+  if (rule.require !== undefined) return { kind: 'require', labels: rule.require };
+  if (rule.hub !== undefined) return { kind: 'hub', host: hostName(rule.hub) };
+  if (rule.deny !== undefined) return { kind: 'deny', reason: rule.deny };
+  const factors = Object.entries(rule.prefer ?? {}).map(
+    ([host, factor]) => [hostName(host), factor] as const,
+  );
+  return { kind: 'prefer', factors: new Map(factors) };
+}
+
+function compileLayer(layer: LayerFile): Layer {
+  return {
+    name: layer.name,
+    when: expression(layer.when, 'allocation'),
+    tags: template(layer.tags ?? {}, 'allocation'),
+    desired: template(layer.desired ?? {}, 'allocation'),
+  };
+}
+
+function compileTwins(file: FleetFile['twins'], layers: readonly Layer[]): Twins {
+  const policies = file.policies.map(compilePolicy);
+  return {
+    scope: expression(file.scope, 'twin'),
+    redact: file.redact.map((path) => path.split('.')),
+    layers,
+    policies,
+    trackedPaths: distinct(policies.flatMap((policy) => policy.leaves.map((leaf) => leaf.path))),
+    held: file.rollout !== undefined,
+    fight: {
+      writes: file.fight.writes,
+      withinMs: milliseconds(file.fight.within),
+      pauseMs: milliseconds(file.fight.pause),
+    },
+  };
+}
+
+function compilePolicy(policy: PolicyFile): Policy {
+  const when = expression(policy.when, 'twin');
+  const readsReported = when?.reads.some(([variable]) => variable === 'reported') ?? false;
+  const cooldown = policy.cooldown === undefined ? undefined : milliseconds(policy.cooldown);
+  return {
+    name: policy.name,
+    hash: sha256Hex(canonicalJson(JSON.parse(JSON.stringify(policy)) as JsonValue)),
+    module: policy.target?.slice('module:'.length),
+    when,
+    mode: policy.mode,
+    leaves: leavesOf(policy.desired as JsonObject),
+    tolerance: policy.tolerance,
+    cooldownMs: cooldown ?? (readsReported ? COOLDOWN_WHEN_REPORTED_MS : 0),
+    attempts: policy.attempts,
+    deadlineMs: milliseconds(policy.deadline),
+    confirm: policy.confirm,
+  };
+}
+
+function leavesOf(json: JsonObject, above: readonly string[] = []): readonly PolicyLeaf[] {
+  return Object.entries(json).flatMap(([key, value]) =>
+    isObject(value)
+      ? leavesOf(value, [...above, key])
+      : [{ path: [...above, key], value: template(value, 'twin') }],
+  );
+}
+
+function expression(source: string | undefined, scope: ExpressionScope): Expression | undefined {
+  if (source === undefined) return undefined;
+  const compiled = compileExpression(source, scope);
+  if (!compiled.ok) throw new Error(`${source}: ${compiled.problem}`);
+  return compiled.expression;
+}
+
+function template(json: unknown, scope: ExpressionScope): Template {
+  return compileTemplate(json as JsonValue, scope, []);
+}
+
+function distinct(paths: readonly (readonly string[])[]): readonly (readonly string[])[] {
+  return [...new Map(paths.map((path) => [path.join('\n'), path])).values()];
+}
+
+/** For texts that the schema has checked. */
+function milliseconds(text: string): number {
+  return parseDuration(text) ?? 0;
+}

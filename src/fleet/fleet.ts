@@ -1,0 +1,101 @@
+import type { Expression } from './expression.ts';
+import type { HostName } from './host-name.ts';
+import type { FleetFile } from './schema.ts';
+import type { Template } from './template.ts';
+
+/** A valid fleet file, compiled: what allocation and twin sync work with. Built once per revision. */
+export interface Fleet {
+  /** SHA-256 of the file's content (spaces and the order of keys do not count), in hexadecimal. */
+  readonly revision: string;
+  readonly file: FleetFile;
+  readonly hubs: readonly Hub[];
+  readonly hubByHost: ReadonlyMap<HostName, Hub>;
+  readonly allocation: Allocation;
+  readonly twins: Twins;
+}
+
+export type HubState = 'active' | 'cordoned' | 'draining';
+export type Tier = 'F1' | 'S1' | 'S2' | 'S3';
+
+export interface Hub {
+  readonly host: HostName;
+  readonly region: string;
+  readonly weight: number;
+  readonly tier: Tier;
+  readonly units: number;
+  readonly capacity: number;
+  readonly state: HubState;
+  readonly labels: Readonly<Record<string, string>>;
+  readonly stamp: string | undefined;
+  readonly budget: { readonly rate: number; readonly daily: number };
+  /** Name of the app setting with a service connection string; undefined: managed identity. */
+  readonly connection: string | undefined;
+}
+
+export interface Allocation {
+  readonly salt: string;
+  readonly movesOverMs: number;
+  readonly rules: readonly Rule[];
+  readonly payload: Template | undefined;
+  /** The paths of the request that rules, layers and the returned payload read, for receipts. */
+  readonly reads: readonly (readonly string[])[];
+}
+
+export type WhenUnknown = 'apply' | 'skip' | 'refuse';
+
+/** A rule; without a condition it always matches. */
+export interface Rule {
+  readonly name: string;
+  readonly when: Expression | undefined;
+  readonly whenUnknown: WhenUnknown;
+  readonly effect: RuleEffect;
+}
+
+export type RuleEffect =
+  | { readonly kind: 'require'; readonly labels: Readonly<Record<string, string>> }
+  | { readonly kind: 'hub'; readonly host: HostName }
+  | { readonly kind: 'deny'; readonly reason: string }
+  | { readonly kind: 'prefer'; readonly factors: ReadonlyMap<HostName, number> };
+
+export interface Twins {
+  readonly scope: Expression | undefined;
+  readonly redact: readonly (readonly string[])[];
+  readonly layers: readonly Layer[];
+  readonly policies: readonly Policy[];
+  /** Every path that some policy may own: what shadows keep a history of. */
+  readonly trackedPaths: readonly (readonly string[])[];
+  /** True while nothing may be written for any policy (a `rollout` is given, and this version cannot ramp yet). */
+  readonly held: boolean;
+  readonly fight: { readonly writes: number; readonly withinMs: number; readonly pauseMs: number };
+}
+
+export interface Layer {
+  readonly name: string;
+  readonly when: Expression | undefined;
+  readonly tags: Template;
+  readonly desired: Template;
+}
+
+export type PolicyMode = 'enforce' | 'adopt' | 'seed' | 'observe';
+
+export interface Policy {
+  readonly name: string;
+  /** SHA-256 of what the policy does (its name included): another content is another policy to a device that rejected it. */
+  readonly hash: string;
+  /** Module that it targets; undefined: device twins. */
+  readonly module: string | undefined;
+  readonly when: Expression | undefined;
+  readonly mode: PolicyMode;
+  readonly leaves: readonly PolicyLeaf[];
+  readonly tolerance: number;
+  readonly cooldownMs: number;
+  readonly attempts: number;
+  readonly deadlineMs: number;
+  readonly confirm: boolean;
+}
+
+/** One desired property that a policy owns: `value` is a scalar, an array, `null` (must be absent) or an expression. */
+export interface PolicyLeaf {
+  readonly path: readonly string[];
+  readonly value: Template;
+}

@@ -1,0 +1,58 @@
+import type { ErrorDetail } from '../errors.ts';
+import { sha256Hex } from '../hash.ts';
+import { canonicalJson, isObject, type JsonValue } from '../json.ts';
+import { compileFleet } from './compile.ts';
+import type { Fleet } from './fleet.ts';
+import { notInEffect } from './not-in-effect.ts';
+import { schemaProblems } from './problems.ts';
+import { referenceProblems } from './references.ts';
+import { fleetFileSchema } from './schema.ts';
+
+/** A fleet file is read whole into memory and stored in pieces; nobody needs a larger one. */
+export const MAX_FLEET_FILE_BYTES = 1024 * 1024;
+
+export type ParsedFleet =
+  | {
+      readonly ok: true;
+      readonly fleet: Fleet;
+      /** Valid fields that change nothing in this version. */
+      readonly warnings: readonly ErrorDetail[];
+    }
+  | { readonly ok: false; readonly problems: readonly ErrorDetail[] };
+
+/**
+ * Reads a fleet file. Never throws: every problem comes back at once, each with its path and what to write instead.
+ */
+export function parseFleet(text: string): ParsedFleet {
+  if (Buffer.byteLength(text, 'utf8') > MAX_FLEET_FILE_BYTES) {
+    return refused([{ path: '', message: 'is larger than 1 MB: describe devices by rules, not one by one' }]);
+  }
+  let json: unknown;
+  try {
+    json = JSON.parse(text.replace(/^\uFEFF/, ''));
+  } catch (error) {
+    const reason = error instanceof Error ? error.message : String(error);
+    return refused([{ path: '', message: `is not JSON: ${reason.slice(0, 200)}` }]);
+  }
+  const parsed = fleetFileSchema.safeParse(json);
+  const problems = [
+    ...(parsed.success ? [] : schemaProblems(parsed.error, json)),
+    ...referenceProblems(json as JsonValue),
+  ];
+  if (!parsed.success || problems.length > 0) return refused(problems);
+  return {
+    ok: true,
+    fleet: compileFleet(parsed.data, revisionOf(json as JsonValue)),
+    warnings: notInEffect(parsed.data),
+  };
+}
+
+function refused(problems: readonly ErrorDetail[]): ParsedFleet {
+  return { ok: false, problems };
+}
+
+function revisionOf(json: JsonValue): string {
+  if (!isObject(json)) return sha256Hex(canonicalJson(json));
+  const { $schema: _, ...content } = json;
+  return sha256Hex(canonicalJson(content));
+}

@@ -1,0 +1,81 @@
+import type * as z from 'zod';
+import type { ErrorDetail } from '../errors.ts';
+
+/** What a field should hold, for messages: zod's own words name types of JavaScript. */
+const EXPECTED: Readonly<Record<string, string>> = {
+  string: 'a text',
+  number: 'a number',
+  int: 'a whole number',
+  boolean: 'true or false',
+  object: 'an object',
+  record: 'an object',
+  array: 'a list',
+};
+
+/** Fields whose value may be a secret by mistake; it is never repeated in a message. */
+const NOT_ECHOED = new Set(['connection', 'salt']);
+
+/** `hubs[0].host`, as people write paths. */
+export function pathText(path: readonly PropertyKey[]): string {
+  return path.reduce<string>(
+    (text, part) =>
+      typeof part === 'number' ? `${text}[${part}]` : text === '' ? String(part) : `${text}.${String(part)}`,
+    '',
+  );
+}
+
+/** One line per problem that zod found: where, what stands there, and what to write instead. */
+export function schemaProblems(error: z.ZodError, input: unknown): ErrorDetail[] {
+  return error.issues.map((issue) => {
+    const value = valueAt(input, issue.path);
+    return { path: pathText(issue.path), message: remedy(issue, value, shown(issue.path, value)) };
+  });
+}
+
+function remedy(issue: z.core.$ZodIssue, value: unknown, text: string): string {
+  switch (issue.code) {
+    case 'invalid_type': {
+      const expected = EXPECTED[issue.expected] ?? `a ${issue.expected}`;
+      return value === undefined ? `is missing: write ${expected}` : `is ${text}: write ${expected}`;
+    }
+    case 'unrecognized_keys':
+      return `holds the unknown ${issue.keys.length === 1 ? 'field' : 'fields'} ${issue.keys.map((key) => JSON.stringify(key)).join(', ')}: correct the spelling or remove it`;
+    case 'invalid_value': {
+      if (issue.path.at(-1) === 'tier' && typeof value === 'string' && /^B[123]$/i.test(value)) {
+        return `is ${text}: basic tiers have no device twins; write F1, S1, S2 or S3`;
+      }
+      return `is ${text}: write one of ${issue.values.map(String).join(', ')}`;
+    }
+    case 'too_small':
+      return issue.origin === 'array' || issue.origin === 'string'
+        ? issue.message.startsWith('Too small')
+          ? `is too short: write at least ${issue.minimum}`
+          : issue.message
+        : `is ${text}: write a number ${issue.inclusive === false ? 'above' : 'of at least'} ${issue.minimum}`;
+    case 'too_big':
+      return issue.origin === 'array' || issue.origin === 'string'
+        ? `is too long: at most ${issue.maximum}`
+        : `is ${text}: write a number of at most ${issue.maximum}`;
+    case 'invalid_union':
+      return `is ${text}: write a JSON value`;
+    default:
+      // Our own sentences about a part begin with a verb of their own.
+      return /^(is|has|takes|sets|the|null) /.test(issue.message) || typeof value === 'object'
+        ? issue.message
+        : `is ${text}: ${issue.message}`;
+  }
+}
+
+function shown(path: readonly PropertyKey[], value: unknown): string {
+  if (NOT_ECHOED.has(String(path.at(-1)))) return 'not right (its value is not repeated here)';
+  const text = JSON.stringify(value) ?? String(value);
+  return text.length > 80 ? `${text.slice(0, 79)}…` : text;
+}
+
+function valueAt(input: unknown, path: readonly PropertyKey[]): unknown {
+  return path.reduce<unknown>(
+    (value, key) =>
+      typeof value === 'object' && value !== null ? (value as Record<PropertyKey, unknown>)[key] : undefined,
+    input,
+  );
+}

@@ -1,0 +1,102 @@
+import { isObject, type JsonObject, type JsonValue } from '../json.ts';
+import { compileExpression, type Expression, type ExpressionScope, type Variables } from './expression.ts';
+
+/**
+ * JSON whose strings may be expressions: `"=payload.site"` is one, `"==x"` is the text `=x`.
+ */
+export type Template =
+  | { readonly kind: 'literal'; readonly value: JsonValue }
+  | { readonly kind: 'expression'; readonly expression: Expression }
+  | { readonly kind: 'array'; readonly items: readonly Template[] }
+  | { readonly kind: 'object'; readonly members: readonly (readonly [string, Template])[] };
+
+/** A place whose expression could not be computed; it is left out of the result. */
+export interface Omission {
+  readonly path: readonly string[];
+  readonly why: string;
+}
+
+export interface TemplateProblem {
+  readonly path: readonly string[];
+  readonly problem: string;
+}
+
+/** Compiles a template; expressions that are refused are collected in `problems` and compiled to nothing. */
+export function compileTemplate(
+  json: JsonValue,
+  scope: ExpressionScope,
+  problems: TemplateProblem[],
+  path: readonly string[] = [],
+): Template {
+  if (typeof json === 'string' && json.startsWith('=')) {
+    if (json.startsWith('==')) return { kind: 'literal', value: json.slice(1) };
+    const compiled = compileExpression(json.slice(1), scope);
+    if (compiled.ok) return { kind: 'expression', expression: compiled.expression };
+    problems.push({ path, problem: compiled.problem });
+    return { kind: 'literal', value: null };
+  }
+  if (Array.isArray(json)) {
+    return {
+      kind: 'array',
+      items: json.map((item, index) => compileTemplate(item, scope, problems, [...path, String(index)])),
+    };
+  }
+  if (isObject(json)) {
+    return {
+      kind: 'object',
+      members: Object.entries(json).map(([key, member]) => [
+        key,
+        compileTemplate(member, scope, problems, [...path, key]),
+      ]),
+    };
+  }
+  return { kind: 'literal', value: json };
+}
+
+/**
+ * The template's value for these variables. A path whose expression is unknown is left out and added to `omissions`; an array with such an
+ * item is left out whole, because its other items would move. Undefined: nothing is left.
+ */
+export function fillTemplate(
+  template: Template,
+  variables: Variables,
+  omissions: Omission[],
+  path: readonly string[] = [],
+): JsonValue | undefined {
+  switch (template.kind) {
+    case 'literal':
+      return template.value;
+    case 'expression': {
+      const result = template.expression.evaluate(variables);
+      if (result.known) return result.value;
+      omissions.push({ path, why: result.why });
+      return undefined;
+    }
+    case 'array': {
+      const items = template.items.map((item, index) =>
+        fillTemplate(item, variables, omissions, [...path, String(index)]),
+      );
+      return items.includes(undefined) ? undefined : (items as JsonValue[]);
+    }
+    case 'object': {
+      const members = template.members
+        .map(([key, member]) => [key, fillTemplate(member, variables, omissions, [...path, key])] as const)
+        .filter(([, value]) => value !== undefined);
+      return Object.fromEntries(members) as JsonObject;
+    }
+  }
+}
+
+/** Every path of a variable that the template's expressions read. */
+export function templateReads(template: Template): readonly (readonly string[])[] {
+  switch (template.kind) {
+    case 'literal':
+      return [];
+    case 'expression':
+      return template.expression.reads;
+    case 'array':
+      return template.items.flatMap(templateReads);
+    case 'object':
+      return template.members.flatMap(([, member]) => templateReads(member));
+  }
+}

@@ -1,0 +1,256 @@
+import { readFileSync } from 'node:fs';
+import { describe, expect, test } from '@jest/globals';
+import { parseFleet } from '../../src/fleet/parse.ts';
+import { fleetJsonSchema } from '../../src/fleet/schema.ts';
+
+const HUB = { host: 'weu.azure-devices.net', region: 'westeurope', tier: 'S1' };
+const parse = (file: unknown) => parseFleet(JSON.stringify(file));
+const problemsOf = (file: unknown) => {
+  const parsed = parse(file);
+  return parsed.ok ? [] : parsed.problems.map(({ path, message }) => `${path} ${message}`);
+};
+const fleetOf = (file: unknown) => {
+  const parsed = parse(file);
+  if (!parsed.ok) throw new Error(JSON.stringify(parsed.problems));
+  return parsed.fleet;
+};
+
+describe('the committed files', () => {
+  test('fleet.json is valid, and all of it is in effect', () => {
+    const parsed = parseFleet(readFileSync('fleet.json', 'utf8'));
+
+    expect(parsed).toMatchObject({ ok: true, warnings: [] });
+  });
+
+  test('fleet.schema.json is what the schema generates (npm run schema)', () => {
+    const committed: unknown = JSON.parse(readFileSync('fleet.schema.json', 'utf8'));
+
+    expect(committed).toEqual(JSON.parse(JSON.stringify(fleetJsonSchema())));
+  });
+});
+
+describe('defaults', () => {
+  test('of a hub', () => {
+    const fleet = fleetOf({ hubs: [HUB] });
+
+    expect(fleet.hubs[0]).toMatchObject({
+      host: 'weu.azure-devices.net',
+      weight: 1,
+      units: 1,
+      capacity: 1_000_000,
+      state: 'active',
+      labels: {},
+      budget: { rate: 0.5, daily: 0.2 },
+    });
+  });
+
+  test.each([
+    ['without a condition', undefined, 0],
+    ['with one that reads reported', 'reported.battery < 20', 60_000],
+    ['with one that reads only tags', "tags.site == 'ams'", 0],
+  ])('of the cooldown of a policy %s', (_, when, cooldownMs) => {
+    const fleet = fleetOf({ hubs: [HUB], twins: { policies: [{ name: 'p', when, desired: { a: 1 } }] } });
+
+    expect(fleet.twins.policies[0]).toMatchObject({
+      cooldownMs,
+      mode: 'enforce',
+      tolerance: 0,
+      attempts: 3,
+      deadlineMs: 3_600_000,
+      confirm: true,
+    });
+    expect(fleet.twins.fight).toEqual({ writes: 3, withinMs: 600_000, pauseMs: 3_600_000 });
+  });
+});
+
+describe('the revision', () => {
+  test('does not depend on spaces, the order of keys, or $schema', () => {
+    const one = parseFleet(`{"hubs":[${JSON.stringify(HUB)}]}`);
+    const other = parseFleet(
+      `{ "$schema": "x", "hubs": [ { "tier": "S1", "region": "westeurope", "host": "weu.azure-devices.net" } ] }\n`,
+    );
+
+    expect(one.ok && other.ok && one.fleet.revision).toBe(other.ok && other.fleet.revision);
+  });
+
+  test('depends on every value', () => {
+    expect(fleetOf({ hubs: [HUB] }).revision).not.toBe(fleetOf({ hubs: [{ ...HUB, weight: 2 }] }).revision);
+  });
+});
+
+describe('problems name the path, the value and what to write instead', () => {
+  const rules = (...list: unknown[]) => ({ hubs: [HUB], allocation: { rules: list } });
+  const policies = (...list: unknown[]) => ({ hubs: [HUB], twins: { policies: list } });
+  const table: readonly (readonly [string, unknown, readonly string[]])[] = [
+    ['no object', [], [' is []: write an object']],
+    ['no hubs', {}, ['hubs is missing: write a list']],
+    ['an empty list of hubs', { hubs: [] }, ['hubs write at least one hub']],
+    ['a missing field', { hubs: [{ host: 'a.b', tier: 'S1' }] }, ['hubs[0].region is missing: write a text']],
+    [
+      'a misspelt field',
+      { hubs: [{ ...HUB, wieght: 2 }] },
+      ['hubs[0] holds the unknown field "wieght": correct the spelling or remove it'],
+    ],
+    [
+      'a short host name',
+      { hubs: [{ ...HUB, host: 'weu' }] },
+      ['hubs[0].host is "weu": write the full host name, such as contoso-weu.azure-devices.net'],
+    ],
+    [
+      'a region as the portal shows it',
+      { hubs: [{ ...HUB, region: 'West Europe' }] },
+      [
+        'hubs[0].region is "West Europe": write the Azure region name in lower case without spaces, such as westeurope',
+      ],
+    ],
+    [
+      'a basic tier',
+      { hubs: [{ ...HUB, tier: 'B1' }] },
+      ['hubs[0].tier is "B1": basic tiers have no device twins; write F1, S1, S2 or S3'],
+    ],
+    ['a weight of 0', { hubs: [{ ...HUB, weight: 0 }] }, ['hubs[0].weight is 0: write a number above 0']],
+    [
+      'an unknown state',
+      { hubs: [{ ...HUB, state: 'off' }] },
+      ['hubs[0].state is "off": write one of active, cordoned, draining'],
+    ],
+    [
+      'a host that is listed twice in another case',
+      { hubs: [HUB, { ...HUB, host: 'WEU.azure-devices.net' }] },
+      ['hubs[1].host is "weu.azure-devices.net", which is listed twice'],
+    ],
+    [
+      'two hosts that events could not tell apart',
+      { hubs: [HUB, { ...HUB, host: 'weu.azure-devices.cn' }] },
+      [
+        'hubs[1].host begins with "weu" as weu.azure-devices.net does: events name their hub by that part only, so the two cannot be told apart',
+      ],
+    ],
+    [
+      'a duration in words',
+      { hubs: [HUB], allocation: { moves: { over: '1 day' } } },
+      ['allocation.moves.over is "1 day": write a number and s, m, h or d, such as 30s or 5m'],
+    ],
+    [
+      'a rule without an effect',
+      rules({ name: 'r' }),
+      ['allocation.rules[0] write exactly one of require, hub, deny, prefer'],
+    ],
+    [
+      'a rule with two effects',
+      rules({ name: 'r', deny: 'no', require: { a: 'b' } }),
+      ['allocation.rules[0] write exactly one of require, hub, deny, prefer'],
+    ],
+    [
+      'a rule that names a hub that is not there',
+      rules({ name: 'r', hub: 'eus.azure-devices.net' }),
+      ['allocation.rules[0].hub names the hub "eus.azure-devices.net", which is not among hubs[].host'],
+    ],
+    [
+      'rules of the same name',
+      rules({ name: 'r', deny: 'x' }, { name: 'r', deny: 'y' }),
+      ['allocation.rules[1].name is "r", which is taken: give each its own name'],
+    ],
+    [
+      'an expression that does not parse',
+      rules({ name: 'r', when: 'payload.a ==', deny: 'x' }),
+      ['allocation.rules[0].when is not a usable CEL expression: Unexpected token: EOF'],
+    ],
+    [
+      'an expression about something unknown',
+      rules({ name: 'r', when: 'device.a == 1', deny: 'x' }),
+      ['allocation.rules[0].when is not a usable CEL expression: Unknown variable: device'],
+    ],
+    [
+      'a policy that sets nothing',
+      policies({ name: 'p', desired: { a: {} } }),
+      ['twins.policies[0].desired.a sets nothing: write at least one property'],
+    ],
+    [
+      'policies that own a path and one above it',
+      policies({ name: 'p', desired: { a: { b: 1 } } }, { name: 'q', desired: { a: 2 } }),
+      [
+        'twins.policies[1].desired.a lies above or below a.b, which policy "p" sets: let both set the same leaves',
+      ],
+    ],
+    [
+      'a policy on a redacted path',
+      {
+        hubs: [HUB],
+        twins: { redact: ['wifi'], policies: [{ name: 'p', desired: { wifi: { psk: 'x' } } }] },
+      },
+      [
+        'twins.policies[0].desired.wifi.psk is redacted by "wifi": a policy cannot own what Berth may not read',
+      ],
+    ],
+    [
+      'a value that no twin can hold',
+      policies({ name: 'p', desired: { a: [null] } }),
+      ['twins.policies[0].desired.a.0 null inside an array is refused by IoT Hub (400004)'],
+    ],
+  ];
+
+  test.each(table)('%s', (_, file, expected) => {
+    expect(problemsOf(file)).toEqual(expected);
+  });
+
+  test('all at once, those of shape and those between parts', () => {
+    const problems = problemsOf({
+      hubs: [{ ...HUB, weight: -1 }, HUB],
+      allocation: { rules: [{ name: 'r', when: '(', deny: 'x' }] },
+      twins: {
+        policies: [
+          { name: 'p', desired: {} },
+          { name: 'p', desired: { a: 1 } },
+        ],
+      },
+    });
+
+    expect(problems.map((text) => text.split(' ', 1)[0])).toEqual([
+      'hubs[0].weight',
+      'allocation.rules[0].when',
+      'twins.policies[0].desired',
+      'hubs[1].host',
+      'twins.policies[1].name',
+    ]);
+  });
+
+  test('a connection string in the wrong place is never repeated', () => {
+    const secret = 'HostName=x;SharedAccessKeyName=iothubowner;SharedAccessKey=c2VjcmV0';
+
+    const problems = problemsOf({ hubs: [{ ...HUB, connection: secret }] });
+
+    expect(problems).toHaveLength(1);
+    expect(problems.join()).not.toContain('c2VjcmV0');
+  });
+});
+
+describe('loading never throws', () => {
+  test.each(['', '{', 'null', '1', '"x"', '[[[[', '{"hubs":{"a":1}}', '{"__proto__":{"hubs":[]}}', '\u0000'])(
+    '%j is refused with a reason',
+    (text) => {
+      const parsed = parseFleet(text);
+
+      expect(parsed.ok).toBe(false);
+      expect(parsed.ok ? [] : parsed.problems).not.toEqual([]);
+    },
+  );
+
+  test('a byte order mark is no problem', () => {
+    expect(parseFleet(`\uFEFF${JSON.stringify({ hubs: [HUB] })}`).ok).toBe(true);
+  });
+});
+
+test('fields that change nothing yet are named at load', () => {
+  const parsed = parse({
+    hubs: [HUB],
+    allocation: { latency: { halfLifeMs: 25 } },
+    twins: { rollout: { over: '1h' }, policies: [{ name: 'p', mode: 'seed', desired: { a: 1 } }] },
+  });
+
+  expect(parsed.ok && parsed.warnings.map(({ path }) => path)).toEqual([
+    'allocation.latency',
+    'twins.rollout',
+    'twins.policies[0].mode',
+  ]);
+});

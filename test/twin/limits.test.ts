@@ -1,0 +1,42 @@
+import { describe, expect, test } from '@jest/globals';
+import type { JsonValue } from '../../src/json.ts';
+import { sizeOf, twinProblems } from '../../src/twin/limits.ts';
+
+const nested = (levels: number): JsonValue => (levels === 0 ? 1 : { a: nested(levels - 1) });
+
+describe('the limits of a twin', () => {
+  test.each<[string, JsonValue]>([
+    ['ten levels', nested(10)],
+    ['a string of 4 KB', { a: 'x'.repeat(4096) }],
+    ['the largest integer', { a: 4_503_599_627_370_495 }],
+    ['null outside arrays', { a: { b: null } }],
+  ])('allow %s', (_, value) => {
+    expect(twinProblems('desired', value)).toEqual([]);
+  });
+
+  test.each<[string, JsonValue, string]>([
+    ['eleven levels', nested(11), 'a.a.a.a.a.a.a.a.a.a.a'],
+    ['a string over 4 KB in UTF-8', { a: 'é'.repeat(2049) }, 'a'],
+    ['an integer over 2^52', { a: 4_503_599_627_370_496 }, 'a'],
+    ['null in an array', { a: [1, null] }, 'a.1'],
+    ['an object with null in an array', { a: [{ b: null }] }, 'a.0.b'],
+    ['a key with a dot', { 'a.b': 1 }, 'a.b'],
+    ['a key with a dollar', { $version: 1 }, '$version'],
+    ['a key with a space', { 'a b': 1 }, 'a b'],
+    ['a key with a control character', { 'a\u0001': 1 }, 'a\u0001'],
+    ['a key over 1 KB', { ['k'.repeat(1025)]: 1 }, 'k'.repeat(1025)],
+  ])('refuse %s', (_, value, path) => {
+    expect(twinProblems('desired', value).map((problem) => problem.path)).toEqual([path]);
+  });
+
+  test.each(['tags', 'desired', 'reported'] as const)('bound the size of %s', (section) => {
+    const kilobytes = section === 'tags' ? 8 : 32;
+    const full = Object.fromEntries(
+      Array.from({ length: kilobytes }, (_, i) => [`k${i % 10}${i}`.padEnd(24, '_'), 'x'.repeat(1000)]),
+    );
+
+    expect(sizeOf(full)).toBe(kilobytes * 1024);
+    expect(twinProblems(section, full)).toEqual([]);
+    expect(twinProblems(section, { ...full, b: true })).toHaveLength(1);
+  });
+});
