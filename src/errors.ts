@@ -1,10 +1,41 @@
+export type ErrorKind = 'user' | 'transient' | 'defect';
+
 /**
- * Every error a user of the functions can meet. `docs/errors.md` has a row for each; `test/errors.test.ts` keeps the two
- * in step.
+ * Every error that a user of the functions can meet: its kind, and the status where it is answered over HTTP. `docs/errors.md` has a row
+ * for each; `test/errors.test.ts` keeps the two in step.
  *
  * - `user`: fix the input. - `transient`: it will be tried again. - `defect`: a bug in Berth.
  */
-export type ErrorKind = 'user' | 'transient' | 'defect';
+export const ERRORS = {
+  BERTH_REQUEST_TOO_LARGE: { kind: 'user', status: 400 },
+  BERTH_REQUEST_NOT_JSON: { kind: 'user', status: 400 },
+  BERTH_REQUEST_INVALID: { kind: 'user', status: 400 },
+  BERTH_REGISTRATION_DENIED: { kind: 'user', status: 400 },
+  BERTH_INPUT_MISSING: { kind: 'user', status: 400 },
+  BERTH_NO_HUB_QUALIFIES: { kind: 'user', status: 400 },
+  BERTH_NO_HUB_NOW: { kind: 'transient', status: 503 },
+  BERTH_FLEET_INVALID: { kind: 'user', status: 503 },
+  BERTH_DEVICE_UNKNOWN: { kind: 'user', status: 404 },
+  BERTH_SETTING_INVALID: { kind: 'user', status: 503 },
+  BERTH_STORE_UNAVAILABLE: { kind: 'transient', status: 503 },
+  BERTH_DEFECT: { kind: 'defect', status: 503 },
+
+  BERTH_EVENT_NOT_JSON: { kind: 'user' },
+  BERTH_EVENT_NO_IDENTITY: { kind: 'user' },
+  BERTH_EVENT_TOO_LARGE: { kind: 'user' },
+  BERTH_EVENT_INVALID: { kind: 'user' },
+
+  BERTH_HUB_REFUSED: { kind: 'defect' },
+  BERTH_HUB_UNAUTHORIZED: { kind: 'user' },
+  BERTH_HUB_NOT_FOUND: { kind: 'user' },
+  BERTH_HUB_PRECONDITION_FAILED: { kind: 'transient' },
+  BERTH_HUB_QUOTA_EXCEEDED: { kind: 'transient' },
+  BERTH_HUB_THROTTLED: { kind: 'transient' },
+  BERTH_HUB_TIMEOUT: { kind: 'transient' },
+  BERTH_HUB_UNAVAILABLE: { kind: 'transient' },
+} as const satisfies Readonly<Record<string, { readonly kind: ErrorKind; readonly status?: number }>>;
+
+export type ErrorCode = keyof typeof ERRORS;
 
 /** One problem inside a larger input: where it is and what to do about it. */
 export interface ErrorDetail {
@@ -17,7 +48,7 @@ export interface ErrorOptions {
   readonly cause?: unknown;
 }
 
-/** Base of all coded errors; `catalog` is the table that says which kind each code is. */
+/** Base of all coded errors. */
 export class CodedError<Code extends string> extends Error {
   readonly code: Code;
   readonly kind: ErrorKind;
@@ -29,5 +60,13 @@ export class CodedError<Code extends string> extends Error {
     this.code = code;
     this.kind = kind;
     this.details = options.details ?? [];
+  }
+}
+
+/** An error of the functions. Its message is one sentence with the offending value, and never holds a secret. */
+export class BerthError extends CodedError<ErrorCode> {
+  constructor(code: ErrorCode, message: string, options?: ErrorOptions) {
+    super(code, ERRORS[code].kind, message, options);
+    this.name = 'BerthError';
   }
 }

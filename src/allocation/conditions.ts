@@ -1,0 +1,71 @@
+import type { Fleet, Hub, HubState } from '../fleet/fleet.ts';
+import type { HostName } from '../fleet/host-name.ts';
+
+/**
+ * What changes at run time and is not in the fleet file. Every part may be missing: decisions then rest on the file alone.
+ */
+export interface Conditions {
+  /** When they were read from the state store, ms since the epoch; undefined: never. */
+  readonly loadedAt: number | undefined;
+  readonly hubs: ReadonlyMap<HostName, HubConditions>;
+  /** When each cause of moves was first seen, ms since the epoch, e.g. of `drain:contoso-weu.azure-devices.net`. */
+  readonly causes: ReadonlyMap<string, number>;
+}
+
+export interface HubConditions {
+  readonly devices?: { readonly count: number; readonly countedAt: number };
+  /** Failed statistics calls in a row. */
+  readonly failures?: number;
+  readonly override?: Override;
+}
+
+/** What an operator has set by hand, until it expires. */
+export interface Override {
+  readonly state?: HubState;
+  readonly weight?: number;
+  readonly author: string;
+  readonly reason: string;
+  readonly expiresAt: number;
+}
+
+export const NO_CONDITIONS: Conditions = { loadedAt: undefined, hubs: new Map(), causes: new Map() };
+
+/** A hub with the operator's override applied, where there is one that has not expired. */
+export function effectiveHub(hub: Hub, conditions: Conditions, now: number): Pick<Hub, 'state' | 'weight'> {
+  const override = conditions.hubs.get(hub.host)?.override;
+  if (override === undefined || override.expiresAt <= now) return hub;
+  return { state: override.state ?? hub.state, weight: override.weight ?? hub.weight };
+}
+
+/** Failed statistics calls in a row that make a hub unhealthy. */
+const UNHEALTHY_AFTER = 3;
+
+export function isUnhealthy(host: HostName, conditions: Conditions): boolean {
+  return (conditions.hubs.get(host)?.failures ?? 0) >= UNHEALTHY_AFTER;
+}
+
+/** Registrations that one DPS can add in a minute (DPS limits). */
+const DPS_REGISTRATIONS_PER_MINUTE = 1_000;
+/** The margin for them never takes more of a hub than this. */
+const LARGEST_MARGIN = 0.02;
+
+/** Whether a hub has no room, counting what DPS may have added since it was counted. A hub without a count has room. */
+export function isFull(hub: Hub, conditions: Conditions, now: number): boolean {
+  const devices = conditions.hubs.get(hub.host)?.devices;
+  if (devices === undefined) return false;
+  const ageMinutes = Math.max(0, now - devices.countedAt) / 60_000;
+  const margin = Math.min(DPS_REGISTRATIONS_PER_MINUTE * ageMinutes, LARGEST_MARGIN * hub.capacity);
+  return devices.count >= hub.capacity - margin;
+}
+
+/** The cause under which devices leave a draining hub. */
+export function drainCause(host: HostName): string {
+  return `drain:${host}`;
+}
+
+/** Every cause of moves that the fleet file and the overrides give now; `resyncFleet` records when each was first seen. */
+export function currentCauses(fleet: Fleet, conditions: Conditions, now: number): readonly string[] {
+  return fleet.hubs
+    .filter((hub) => effectiveHub(hub, conditions, now).state === 'draining')
+    .map((hub) => drainCause(hub.host));
+}

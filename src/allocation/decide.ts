@@ -1,0 +1,264 @@
+import type { ErrorCode } from '../errors.ts';
+import type { Variables } from '../fleet/expression.ts';
+import type { Fleet, Hub } from '../fleet/fleet.ts';
+import type { HostName } from '../fleet/host-name.ts';
+import { type Conditions, drainCause, effectiveHub, isFull, isUnhealthy } from './conditions.ts';
+import { type BuiltTwin, buildInitialTwin } from './initial-twin.ts';
+import { type BuiltPayload, buildPayload } from './payload.ts';
+import { rank } from './placement.ts';
+import { isReached } from './ramp.ts';
+import type { AllocationRequest } from './request.ts';
+import { evaluateRules, meets, type RuleOutcome, type RuleTrace } from './rules.ts';
+import { allocationVariables, hubVariables } from './variables.ts';
+
+/** Why a linked hub could not take the device. */
+export type Exclusion =
+  | 'not in the fleet file'
+  | 'not selected by the enrollment'
+  | 'does not meet a require rule'
+  | 'not the hub of the hub rule'
+  | 'cordoned'
+  | 'draining'
+  | 'full'
+  | 'unhealthy';
+
+export interface Candidate {
+  readonly host: HostName;
+  readonly weight?: number;
+  readonly score?: number;
+  readonly excluded?: Exclusion;
+}
+
+export type Outcome =
+  | {
+      readonly kind: 'assigned';
+      /** Exactly as it stood in `linkedHubs`. */
+      readonly hub: string;
+      readonly host: HostName;
+      readonly how: 'placed' | 'stayed' | 'moved' | 'never reprovisioned';
+    }
+  | {
+      readonly kind: 'refused';
+      readonly code: Extract<
+        ErrorCode,
+        'BERTH_REGISTRATION_DENIED' | 'BERTH_INPUT_MISSING' | 'BERTH_NO_HUB_QUALIFIES' | 'BERTH_NO_HUB_NOW'
+      >;
+      readonly message: string;
+    };
+
+export interface Decision {
+  readonly outcome: Outcome;
+  readonly candidates: readonly Candidate[];
+  readonly rules: readonly RuleTrace[];
+  readonly twin: BuiltTwin;
+  readonly payload: BuiltPayload;
+}
+
+export interface DecideInput {
+  readonly request: AllocationRequest;
+  readonly fleet: Fleet;
+  readonly conditions: Conditions;
+  /** Milliseconds since the epoch. */
+  readonly now: number;
+}
+
+/**
+ * Decides which hub a registering device goes to and which twin it starts with. Pure: two instances with the same fleet file and conditions decide
+ * alike. Never throws for what a request may hold.
+ */
+export function decide({ request, fleet, conditions, now }: DecideInput): Decision {
+  const variables = allocationVariables(request);
+  const currentHub = request.current === undefined ? undefined : fleet.hubByHost.get(request.current.hub);
+  const rules = evaluateRules(fleet, variables, currentHub);
+  const candidates = rankCandidates(request, fleet, conditions, rules, now);
+  const outcome = choose(request, fleet, conditions, rules, candidates, now);
+  return {
+    outcome,
+    candidates: candidates.map(({ receives: _, ...candidate }) => candidate),
+    rules: rules.traces,
+    ...extras(request, fleet, variables, outcome),
+  };
+}
+
+interface RankedCandidate extends Candidate {
+  readonly receives: boolean;
+}
+
+/** Every linked hub: the ones that may receive ranked first, then the others with the reason. */
+function rankCandidates(
+  request: AllocationRequest,
+  fleet: Fleet,
+  conditions: Conditions,
+  rules: RuleOutcome,
+  now: number,
+): readonly RankedCandidate[] {
+  const judged = request.linkedHubs.map(({ host }) => {
+    const hub = fleet.hubByHost.get(host);
+    return { host, hub, excluded: exclusion(host, hub, request, conditions, rules, now) };
+  });
+  // Health never excludes the last hub: an outage must not become a refusal of everything.
+  const onlyUnhealthyLeft =
+    !judged.some(({ excluded }) => excluded === undefined) &&
+    judged.some(({ excluded }) => excluded === 'unhealthy');
+  const receives = judged.flatMap(({ hub, excluded }) =>
+    hub !== undefined && (excluded === undefined || (onlyUnhealthyLeft && excluded === 'unhealthy'))
+      ? [
+          {
+            host: hub.host,
+            weight: effectiveHub(hub, conditions, now).weight * (rules.prefer.get(hub.host) ?? 1),
+          },
+        ]
+      : [],
+  );
+  const received = new Set(receives.map(({ host }) => host));
+  return [
+    ...rank(request.registrationId, fleet.allocation.salt, receives).map(({ hub, score }) => ({
+      host: hub.host,
+      weight: hub.weight,
+      score,
+      receives: true,
+    })),
+    ...judged
+      .filter(({ host }) => !received.has(host))
+      .map(({ host, excluded }) => ({
+        host,
+        receives: false,
+        ...(excluded === undefined ? {} : { excluded }),
+      })),
+  ];
+}
+
+function exclusion(
+  host: HostName,
+  hub: Hub | undefined,
+  request: AllocationRequest,
+  conditions: Conditions,
+  rules: RuleOutcome,
+  now: number,
+): Exclusion | undefined {
+  const lasting = lastingExclusion(host, hub, request, rules);
+  if (lasting !== undefined || hub === undefined) return lasting;
+  const { state } = effectiveHub(hub, conditions, now);
+  if (state !== 'active') return state;
+  if (isFull(hub, conditions, now)) return 'full';
+  return isUnhealthy(host, conditions) ? 'unhealthy' : undefined;
+}
+
+/** What would still exclude the hub if it were active, empty and healthy. */
+function lastingExclusion(
+  host: HostName,
+  hub: Hub | undefined,
+  request: AllocationRequest,
+  rules: RuleOutcome,
+): Exclusion | undefined {
+  if (hub === undefined) return 'not in the fleet file';
+  const selected = request.enrollment.iotHubs;
+  if (selected.length > 0 && !selected.includes(host)) return 'not selected by the enrollment';
+  if (!meets(hub.labels, rules.requirements)) return 'does not meet a require rule';
+  return rules.only !== undefined && rules.only !== host ? 'not the hub of the hub rule' : undefined;
+}
+
+function choose(
+  request: AllocationRequest,
+  fleet: Fleet,
+  conditions: Conditions,
+  rules: RuleOutcome,
+  candidates: readonly RankedCandidate[],
+  now: number,
+): Outcome {
+  if (rules.denied !== undefined) {
+    return refused(
+      'BERTH_REGISTRATION_DENIED',
+      `Rule "${rules.denied.rule}" denies it: ${rules.denied.reason}.`,
+    );
+  }
+  if (rules.missing !== undefined) {
+    return refused(
+      'BERTH_INPUT_MISSING',
+      `Rule "${rules.missing.rule}" cannot be decided (${rules.missing.why}) and refuses then.`,
+    );
+  }
+  const current = request.linkedHubs.find(({ host }) => host === request.current?.hub);
+  const winner = candidates.find(({ receives }) => receives);
+
+  if (current !== undefined) {
+    const hub = fleet.hubByHost.get(current.host);
+    const qualifies = meets(hub?.labels, rules.requirements);
+    if (isNeverReprovisioned(request)) {
+      return qualifies
+        ? { kind: 'assigned', hub: current.text, host: current.host, how: 'never reprovisioned' }
+        : refused(
+            'BERTH_NO_HUB_QUALIFIES',
+            `The enrollment never reprovisions, and the current hub ${current.host} does not meet a require rule.`,
+          );
+    }
+    const follows = rules.only === undefined || rules.only === current.host;
+    const leaves = hub !== undefined && leavesDraining(hub, request, fleet, conditions, now);
+    const nowhereToGo = winner === undefined;
+    if (qualifies && ((follows && !leaves) || (leaves && nowhereToGo))) {
+      return { kind: 'assigned', hub: current.text, host: current.host, how: 'stayed' };
+    }
+  }
+  if (winner !== undefined) {
+    const text = request.linkedHubs.find(({ host }) => host === winner.host)?.text ?? winner.host;
+    const how = request.current === undefined || request.current.hub === winner.host ? 'placed' : 'moved';
+    return { kind: 'assigned', hub: text, host: winner.host, how };
+  }
+  const waiting = candidates.filter(
+    ({ host }) => lastingExclusion(host, fleet.hubByHost.get(host), request, rules) === undefined,
+  );
+  return waiting.length > 0
+    ? refused('BERTH_NO_HUB_NOW', `No hub may receive devices now: ${reasons(waiting)}.`)
+    : refused('BERTH_NO_HUB_QUALIFIES', `No linked hub qualifies for this device: ${reasons(candidates)}.`);
+}
+
+/** DPS then links nothing but the current hub (reference: concepts-custom-allocation), and keeps it whatever is answered. */
+function isNeverReprovisioned({ enrollment, linkedHubs, current }: AllocationRequest): boolean {
+  if (enrollment.reprovisionPolicy !== 'never' && enrollment.reprovisionPolicy !== 'unset') return false;
+  return linkedHubs.length === 1 && linkedHubs[0]?.host === current?.hub;
+}
+
+function leavesDraining(
+  hub: Hub,
+  { registrationId }: AllocationRequest,
+  fleet: Fleet,
+  conditions: Conditions,
+  now: number,
+): boolean {
+  if (effectiveHub(hub, conditions, now).state !== 'draining') return false;
+  const cause = drainCause(hub.host);
+  const since = conditions.causes.get(cause);
+  return isReached([registrationId.toLowerCase(), cause], since, fleet.allocation.movesOverMs, now);
+}
+
+function refused(code: Extract<Outcome, { kind: 'refused' }>['code'], message: string): Outcome {
+  return { kind: 'refused', code, message };
+}
+
+function reasons(candidates: readonly Candidate[]): string {
+  return candidates
+    .slice(0, 5)
+    .map(({ host, excluded }) => `${host.slice(0, 100)} (${excluded})`)
+    .join(', ');
+}
+
+function extras(
+  request: AllocationRequest,
+  fleet: Fleet,
+  variables: Variables,
+  outcome: Outcome,
+): Pick<Decision, 'twin' | 'payload'> {
+  if (outcome.kind === 'refused') {
+    return { twin: { twin: undefined, why: 'refused', provenance: {}, omitted: [] }, payload: NO_PAYLOAD };
+  }
+  const hub = fleet.hubByHost.get(outcome.host);
+  const withHub =
+    hub === undefined ? { ...variables, hub: { host: outcome.host } } : hubVariables(variables, hub);
+  return {
+    twin: buildInitialTwin(request, outcome.host, fleet, withHub),
+    payload:
+      fleet.allocation.payload === undefined ? NO_PAYLOAD : buildPayload(fleet.allocation.payload, withHub),
+  };
+}
+
+const NO_PAYLOAD: BuiltPayload = { payload: undefined, omitted: [] };

@@ -1,0 +1,56 @@
+import { BerthError } from '../errors.ts';
+
+/** DPS bounds its messages to 96 KB (DPS limits); a request around one is smaller than this whatever the enrollment holds. */
+export const MAX_BODY_BYTES = 256 * 1024;
+/** Twins are at most 10 deep and payloads rarely more; a deeper body is an attempt to exhaust the stack. */
+const MAX_DEPTH = 32;
+
+/**
+ * Reads a request body as JSON that is safe to walk and to merge.
+ *
+ * @throws BerthError `BERTH_REQUEST_TOO_LARGE`, `BERTH_REQUEST_NOT_JSON`, or `BERTH_REQUEST_INVALID` for a key `__proto__` or a depth over 32.
+ */
+export function readRequestBody(body: Uint8Array): unknown {
+  if (body.byteLength > MAX_BODY_BYTES) {
+    throw new BerthError(
+      'BERTH_REQUEST_TOO_LARGE',
+      `The request body has ${body.byteLength} bytes; at most ${MAX_BODY_BYTES} are read.`,
+    );
+  }
+  if (body.byteLength === 0) {
+    throw new BerthError('BERTH_REQUEST_NOT_JSON', 'The request body is empty; DPS sends a JSON object.');
+  }
+  let json: unknown;
+  try {
+    json = JSON.parse(new TextDecoder('utf-8', { fatal: true }).decode(body));
+  } catch (cause) {
+    // The parser's own message quotes the text, which may hold a key.
+    throw new BerthError('BERTH_REQUEST_NOT_JSON', 'The request body is not JSON.', { cause });
+  }
+  refuseHostile(json);
+  return json;
+}
+
+/** Walks without recursion, since depth is what it guards against. */
+function refuseHostile(json: unknown): void {
+  let level: unknown[] = [json];
+  for (let depth = 0; level.length > 0; depth += 1) {
+    if (depth > MAX_DEPTH) {
+      throw new BerthError(
+        'BERTH_REQUEST_INVALID',
+        `The request body is nested deeper than ${MAX_DEPTH} levels.`,
+      );
+    }
+    const next: unknown[] = [];
+    for (const value of level) {
+      if (typeof value !== 'object' || value === null) continue;
+      if (Object.hasOwn(value, '__proto__')) {
+        throw new BerthError('BERTH_REQUEST_INVALID', 'The request body holds the key "__proto__".');
+      }
+      for (const member of Object.values(value)) {
+        if (typeof member === 'object' && member !== null) next.push(member);
+      }
+    }
+    level = next;
+  }
+}

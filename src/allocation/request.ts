@@ -1,0 +1,200 @@
+import * as z from 'zod';
+import { BerthError, type ErrorDetail } from '../errors.ts';
+import { type HostName, hostName } from '../fleet/host-name.ts';
+import { pathText } from '../fleet/problems.ts';
+import { isObject, type JsonObject, type JsonValue } from '../json.ts';
+
+/**
+ * The request that DPS sends to a custom-allocation webhook, read into what allocation needs.
+ * Source: Microsoft, "Understand custom allocation policies with Azure DPS" (concepts-custom-allocation, 2022-09).
+ *
+ * Real captures leave out whatever is unset, so every field but `registrationId` and `linkedHubs` is optional, and Microsoft's own pages spell keys in several
+ * cases (`currentIoTHubHostname`), so keys are read whatever their case. Unknown fields stay behind; keys and endorsement keys are never read.
+ */
+export interface AllocationRequest {
+  /** As DPS sent it; compared in lower case. */
+  readonly registrationId: string;
+  readonly linkedHubs: readonly LinkedHub[];
+  /** Only on re-registration. */
+  readonly current: { readonly hub: HostName; readonly deviceId: string | undefined } | undefined;
+  readonly enrollment: Enrollment;
+  readonly attestation: { readonly kind: AttestationKind; readonly subject: string | undefined };
+  readonly payload: JsonValue | undefined;
+}
+
+export interface LinkedHub {
+  readonly host: HostName;
+  /** Exactly as in `linkedHubs`: what the answer must repeat. */
+  readonly text: string;
+}
+
+export type AttestationKind = 'symmetricKey' | 'x509' | 'tpm' | 'none' | 'unknown';
+
+/** What happens to a device's twin when its hub changes; `unset` behaves as `migrate` for Berth. */
+export type ReprovisionPolicy = 'migrate' | 'reset' | 'never' | 'unset';
+
+export interface Enrollment {
+  readonly kind: 'individual' | 'group' | 'unknown';
+  readonly id: string | undefined;
+  readonly iotEdge: boolean;
+  readonly reprovisionPolicy: ReprovisionPolicy;
+  /** The hubs that the enrollment selects; empty: all linked hubs. */
+  readonly iotHubs: readonly HostName[];
+  readonly initialTwin: { readonly tags: JsonObject; readonly desired: JsonObject } | undefined;
+}
+
+/**
+ * Reads a parsed body.
+ *
+ * @throws BerthError `BERTH_REQUEST_INVALID` with a detail per wrong field.
+ */
+export function parseAllocationRequest(json: unknown): AllocationRequest {
+  const parsed = requestSchema.safeParse(json);
+  if (!parsed.success) {
+    const details = parsed.error.issues.map(detail);
+    const first = details[0];
+    throw new BerthError(
+      'BERTH_REQUEST_INVALID',
+      `The request is not one of DPS: ${first === undefined ? 'it has the wrong shape' : `${first.path || 'the body'} ${first.message}`}.`,
+      { details },
+    );
+  }
+  return toRequest(parsed.data);
+}
+
+/** Messages name the field and what belongs there, never the value: it may be a key. */
+function detail(issue: z.core.$ZodIssue): ErrorDetail {
+  return { path: pathText(issue.path), message: wanted(issue) };
+}
+
+function wanted(issue: z.core.$ZodIssue): string {
+  if (issue.code === 'invalid_type')
+    return `must be ${issue.expected === 'object' || issue.expected === 'array' ? 'an' : 'a'} ${issue.expected}`;
+  if (issue.code === 'too_small' && issue.origin === 'array') return 'must not be empty';
+  if (issue.code === 'too_big') return `must not be longer than ${issue.maximum}`;
+  return issue.code === 'invalid_format' || issue.code === 'custom' ? issue.message : 'has the wrong shape';
+}
+
+/** An object whose keys are read whatever their case (the exact spelling wins), `null` counting as absent. */
+function record<Shape extends z.core.$ZodLooseShape>(shape: Shape) {
+  const names = new Map(Object.keys(shape).map((name) => [name.toLowerCase(), name]));
+  return z.preprocess((value) => {
+    if (!isObject(value)) return value;
+    const found = new Map<string, JsonValue>();
+    for (const [key, member] of Object.entries(value)) {
+      const name = names.get(key.toLowerCase());
+      if (name === undefined || member === null) continue;
+      if (key === name || !found.has(name)) found.set(name, member);
+    }
+    return Object.fromEntries(found);
+  }, z.object(shape));
+}
+
+/** At most 128 characters of the documented alphabet, the last one alphanumeric or a dash (DPS concepts-service). */
+const registrationId = z
+  .string()
+  .regex(
+    /^(?=.{1,128}$)[A-Za-z0-9\-._:]*[A-Za-z0-9-]$/,
+    'must be at most 128 letters, digits, "-", ".", "_" or ":", the last one a letter, a digit or "-"',
+  );
+/** DPS links at most 50 hubs (DPS limits); a longer list is not from DPS. */
+const MAX_LINKED_HUBS = 200;
+const hubNames = z.array(z.string().min(1).max(255)).max(MAX_LINKED_HUBS);
+const jsonObject = z.custom<JsonObject>(isObject, 'must be an object');
+
+const initialTwin = record({
+  tags: jsonObject.optional(),
+  properties: record({ desired: jsonObject.optional() }).optional(),
+});
+
+const enrollmentShape = {
+  attestation: record({ type: z.string().optional() }).optional(),
+  capabilities: record({ iotEdge: z.boolean().optional() }).optional(),
+  initialTwin: initialTwin.optional(),
+  reprovisionPolicy: record({
+    updateHubAssignment: z.boolean().optional(),
+    migrateDeviceData: z.boolean().optional(),
+  }).optional(),
+  iotHubs: hubNames.optional(),
+};
+
+const requestSchema = record({
+  individualEnrollment: record({ ...enrollmentShape, registrationId: z.string().optional() }).optional(),
+  enrollmentGroup: record({ ...enrollmentShape, enrollmentGroupId: z.string().optional() }).optional(),
+  deviceRuntimeContext: record({
+    registrationId,
+    currentIotHubHostName: z.string().min(1).max(255).optional(),
+    currentDeviceId: z.string().max(128).optional(),
+    // Their contents may be keys, so only their presence is read; the shape of x509 is not documented.
+    symmetricKey: z.unknown().optional(),
+    x509: z.unknown().optional(),
+    tpm: z.unknown().optional(),
+    payload: z.unknown().optional(),
+  }),
+  linkedHubs: hubNames.min(1),
+});
+type ParsedRequest = z.output<typeof requestSchema>;
+
+function toRequest(parsed: ParsedRequest): AllocationRequest {
+  const context = parsed.deviceRuntimeContext;
+  return {
+    registrationId: context.registrationId,
+    linkedHubs: [
+      ...new Map(
+        parsed.linkedHubs.map((text) => [hostName(text), { host: hostName(text), text }] as const),
+      ).values(),
+    ],
+    current:
+      context.currentIotHubHostName === undefined
+        ? undefined
+        : { hub: hostName(context.currentIotHubHostName), deviceId: context.currentDeviceId },
+    enrollment: toEnrollment(parsed),
+    attestation: {
+      kind: attestationKind(parsed),
+      subject: subjectOf(context.x509),
+    },
+    payload: context.payload as JsonValue | undefined,
+  };
+}
+
+function toEnrollment({ individualEnrollment, enrollmentGroup }: ParsedRequest): Enrollment {
+  const record = individualEnrollment ?? enrollmentGroup;
+  const twin = record?.initialTwin;
+  return {
+    kind:
+      individualEnrollment !== undefined ? 'individual' : enrollmentGroup !== undefined ? 'group' : 'unknown',
+    id: individualEnrollment?.registrationId ?? enrollmentGroup?.enrollmentGroupId,
+    iotEdge: record?.capabilities?.iotEdge ?? false,
+    reprovisionPolicy: reprovisionPolicy(record?.reprovisionPolicy),
+    iotHubs: (record?.iotHubs ?? []).map(hostName),
+    initialTwin:
+      twin === undefined ? undefined : { tags: twin.tags ?? {}, desired: twin.properties?.desired ?? {} },
+  };
+}
+
+/** Source: `azure-iot-provisioning-service` ReprovisionPolicy; a group made without one really omits it (capture of 2021-07-27). */
+function reprovisionPolicy(
+  policy: { updateHubAssignment?: boolean | undefined; migrateDeviceData?: boolean | undefined } | undefined,
+): ReprovisionPolicy {
+  if (policy?.updateHubAssignment === undefined) return 'unset';
+  if (!policy.updateHubAssignment) return 'never';
+  return policy.migrateDeviceData === false ? 'reset' : 'migrate';
+}
+
+function attestationKind(parsed: ParsedRequest): AttestationKind {
+  const context = parsed.deviceRuntimeContext;
+  if (context.x509 !== undefined) return 'x509';
+  if (context.tpm !== undefined) return 'tpm';
+  if (context.symmetricKey !== undefined) return 'symmetricKey';
+  const type = (parsed.individualEnrollment ?? parsed.enrollmentGroup)?.attestation?.type?.toLowerCase();
+  if (type === 'x509' || type === 'tpm' || type === 'none') return type;
+  return type === 'symmetrickey' ? 'symmetricKey' : 'unknown';
+}
+
+/** No document shows what DPS sends for a certificate; registration results carry `certificateInfo.subjectName`, so that is looked for. */
+const certificate = record({ certificateInfo: record({ subjectName: z.string().optional() }).optional() });
+
+function subjectOf(x509: unknown): string | undefined {
+  const parsed = certificate.safeParse(x509);
+  return parsed.success ? parsed.data.certificateInfo?.subjectName : undefined;
+}

@@ -1,0 +1,93 @@
+import { evaluateCondition, type Variables } from '../fleet/expression.ts';
+import type { Fleet, Hub, Rule } from '../fleet/fleet.ts';
+import type { HostName } from '../fleet/host-name.ts';
+
+/** What one rule came to, for the receipt. */
+export interface RuleTrace {
+  readonly name: string;
+  readonly result: 'matched' | 'unmatched' | 'unknown';
+  /** Whether it took effect: an unknown `require` does, other unknown rules do not. */
+  readonly applied: boolean;
+  readonly why?: string;
+}
+
+/** Labels that a hub must have: `undefined` means that it must not have the label at all. */
+export type Requirement = Readonly<Record<string, string | undefined>>;
+
+export interface RuleOutcome {
+  readonly traces: readonly RuleTrace[];
+  readonly denied: { readonly rule: string; readonly reason: string } | undefined;
+  /** A rule with `whenUnknown: refuse` could not be decided. */
+  readonly missing: { readonly rule: string; readonly why: string } | undefined;
+  readonly requirements: readonly Requirement[];
+  /** The last `hub` rule that matched. */
+  readonly only: HostName | undefined;
+  readonly prefer: ReadonlyMap<HostName, number>;
+}
+
+/**
+ * Every matching rule applies: any `deny` wins, requirements add up, the last `hub` wins, `prefer`s multiply.
+ *
+ * @param current the device's hub on re-registration: an unknown `require` is then replaced, label by label, by that hub's own labels, so that a device that sends
+ *   fewer inputs than at first neither moves out of its residency nor fails.
+ */
+export function evaluateRules(fleet: Fleet, variables: Variables, current: Hub | undefined): RuleOutcome {
+  const traces: RuleTrace[] = [];
+  const requirements: Requirement[] = [];
+  const prefer = new Map<HostName, number>();
+  let denied: RuleOutcome['denied'];
+  let missing: RuleOutcome['missing'];
+  let only: HostName | undefined;
+
+  for (const rule of fleet.allocation.rules) {
+    const trace = evaluateRule(rule, variables);
+    traces.push(trace);
+    if (trace.result === 'unknown' && rule.whenUnknown === 'refuse') {
+      missing ??= { rule: rule.name, why: trace.why ?? 'unknown' };
+    }
+    if (!trace.applied) continue;
+    switch (rule.effect.kind) {
+      case 'deny':
+        denied ??= { rule: rule.name, reason: rule.effect.reason };
+        break;
+      case 'require':
+        requirements.push(
+          trace.result === 'unknown' && current !== undefined
+            ? Object.fromEntries(
+                Object.keys(rule.effect.labels).map((label) => [label, current.labels[label]]),
+              )
+            : rule.effect.labels,
+        );
+        break;
+      case 'hub':
+        only = rule.effect.host;
+        break;
+      case 'prefer':
+        for (const [host, factor] of rule.effect.factors) prefer.set(host, (prefer.get(host) ?? 1) * factor);
+        break;
+    }
+  }
+  return { traces, denied, missing, requirements, only, prefer };
+}
+
+/** Whether a hub has every required label. A hub that is not in the fleet file has no labels. */
+export function meets(
+  labels: Readonly<Record<string, string>> | undefined,
+  requirements: readonly Requirement[],
+): boolean {
+  return requirements.every((requirement) =>
+    Object.entries(requirement).every(([label, value]) =>
+      value === undefined
+        ? labels !== undefined && !Object.hasOwn(labels, label)
+        : labels !== undefined && Object.hasOwn(labels, label) && labels[label] === value,
+    ),
+  );
+}
+
+function evaluateRule(rule: Rule, variables: Variables): RuleTrace {
+  const value = rule.when === undefined ? true : evaluateCondition(rule.when, variables);
+  if (typeof value === 'boolean') {
+    return { name: rule.name, result: value ? 'matched' : 'unmatched', applied: value };
+  }
+  return { name: rule.name, result: 'unknown', applied: rule.whenUnknown === 'apply', why: value.unknown };
+}

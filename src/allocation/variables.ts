@@ -1,0 +1,30 @@
+import type { Variables } from '../fleet/expression.ts';
+import type { Hub } from '../fleet/fleet.ts';
+import type { JsonObject, JsonValue } from '../json.ts';
+import type { AllocationRequest } from './request.ts';
+
+/** What rules see: the request under the names that `docs/fleet-file.md` lists. Absent parts are empty objects, so that `has()` works. */
+export function allocationVariables(request: AllocationRequest): Variables {
+  const { enrollment, attestation, current } = request;
+  return {
+    registrationId: request.registrationId.toLowerCase(),
+    enrollment: present({
+      kind: enrollment.kind,
+      id: enrollment.id,
+      iotEdge: enrollment.iotEdge,
+      initialTwin: enrollment.initialTwin as JsonObject | undefined,
+    }),
+    attestation: present({ kind: attestation.kind, subject: attestation.subject }),
+    payload: request.payload ?? {},
+    current: current === undefined ? {} : present({ hub: current.hub, deviceId: current.deviceId }),
+  };
+}
+
+/** What layers and the returned payload see besides: the hub that the device goes to. */
+export function hubVariables(variables: Variables, hub: Hub): Variables {
+  return { ...variables, hub: { host: hub.host, region: hub.region, labels: hub.labels } };
+}
+
+function present(members: Readonly<Record<string, JsonValue | undefined>>): JsonObject {
+  return Object.fromEntries(Object.entries(members).filter(([, value]) => value !== undefined)) as JsonObject;
+}

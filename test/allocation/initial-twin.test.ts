@@ -1,0 +1,184 @@
+import { describe, expect, test } from '@jest/globals';
+import { answerOf } from '../../src/allocation/answer.ts';
+import { NO_CONDITIONS } from '../../src/allocation/conditions.ts';
+import { type Decision, decide } from '../../src/allocation/decide.ts';
+import { fleetOf, type RequestOptions, requestOf } from './requests.ts';
+
+const WEU = 'weu.azure-devices.net';
+const RESET = { updateHubAssignment: true, migrateDeviceData: false };
+
+function decideWith(twins: object, request: RequestOptions = {}, allocation: object = {}): Decision {
+  return decide({
+    request: requestOf({ linkedHubs: [WEU], ...request }),
+    fleet: fleetOf({ twins, allocation }),
+    conditions: NO_CONDITIONS,
+    now: 0,
+  });
+}
+const layers = (...initial: object[]) => ({ initial });
+
+describe('the initial twin', () => {
+  test('is the enrollment’s own with the layers on top, later ones winning per path', () => {
+    const own = {
+      tags: { site: 'x', a: 1 },
+      properties: { desired: { net: { dns: 'own', ntp: 'own' }, list: [1, 2] } },
+    };
+
+    const { twin } = decideWith(
+      layers(
+        { name: 'base', tags: { site: 'base' }, desired: { net: { dns: 'base' }, list: [9] } },
+        { name: 'edge', tags: { site: 'edge', a: null } },
+      ),
+      { group: { initialTwin: own } },
+    );
+
+    expect(twin.twin).toEqual({
+      tags: { site: 'edge' },
+      desired: { net: { dns: 'base', ntp: 'own' }, list: [9] },
+    });
+    expect(twin.provenance).toEqual({
+      'tags.site': 'edge',
+      'desired.net.dns': 'base',
+      'desired.net.ntp': 'enrollment',
+      'desired.list': 'base',
+    });
+  });
+
+  test('sees the payload, the enrollment, the attestation and the hub', () => {
+    const { twin } = decideWith(
+      layers(
+        {
+          name: 'seen',
+          tags: {
+            site: '=payload.site',
+            kind: '=enrollment.kind',
+            how: '=attestation.kind',
+            at: '=hub.region',
+          },
+        },
+        { name: 'edge', when: 'enrollment.iotEdge', tags: { edge: true } },
+        { name: 'id', tags: { id: '=registrationId' } },
+      ),
+      { context: { registrationId: 'D-1', payload: { site: 'ams' } } },
+    );
+
+    expect(twin.twin?.tags).toEqual({
+      site: 'ams',
+      kind: 'group',
+      how: 'symmetricKey',
+      at: 'westeurope',
+      id: 'd-1',
+    });
+  });
+
+  test('leaves out what is unknown or breaks a limit, and says so', () => {
+    const { twin } = decideWith(
+      layers(
+        { name: 'a', tags: { site: '=payload.site', name: '=payload.name', ok: 1 } },
+        { name: 'big', desired: { blob: '=payload.blob' } },
+      ),
+      {
+        context: {
+          payload: {
+            name: 'x'.repeat(5_000),
+            blob: Object.fromEntries(Array.from({ length: 12 }, (_, i) => [`k${i}`, 'x'.repeat(4_000)])),
+          },
+        },
+      },
+    );
+
+    expect(twin.twin).toEqual({ tags: { ok: 1 }, desired: {} });
+    expect(twin.omitted.map(({ path, why }) => `${path.join('.')}: ${why}`)).toEqual([
+      'tags.site: No such key: site',
+      'tags.name: a: is a string over 4 KB',
+      'desired: big: desired would be larger than IoT Hub allows',
+    ]);
+  });
+
+  test.each<[string, RequestOptions, boolean, RegExp]>([
+    ['at the first assignment', {}, true, /sent/],
+    [
+      'not where the hub is unchanged',
+      { context: { currentIotHubHostName: WEU }, group: { reprovisionPolicy: RESET } },
+      false,
+      /hub is unchanged/,
+    ],
+    [
+      'where the hub changes under reset',
+      { context: { currentIotHubHostName: 'old.azure-devices.net' }, group: { reprovisionPolicy: RESET } },
+      true,
+      /sent/,
+    ],
+    [
+      'not where the hub changes under migrate',
+      { context: { currentIotHubHostName: 'old.azure-devices.net' } },
+      false,
+      /migrates/,
+    ],
+    [
+      'not where the policy is unset',
+      {
+        context: { currentIotHubHostName: 'old.azure-devices.net' },
+        group: { reprovisionPolicy: undefined },
+      },
+      false,
+      /migrates/,
+    ],
+  ])('is sent only where DPS will use it: %s', (_, request, sent, why) => {
+    const { twin } = decideWith(layers({ name: 'base', tags: { a: 1 } }), request);
+
+    expect(twin.twin !== undefined).toBe(sent);
+    expect(twin.why).toMatch(why);
+  });
+
+  test('is not sent where nobody sets anything', () => {
+    expect(decideWith({}).twin).toMatchObject({
+      twin: undefined,
+      why: 'neither the enrollment nor a layer sets anything',
+    });
+  });
+});
+
+describe('the answer', () => {
+  test('is spelt exactly as DPS reads it', () => {
+    const decision = decideWith(
+      layers({ name: 'base', tags: { a: 1 }, desired: { b: 2 } }),
+      {},
+      { payload: { region: '=hub.region' } },
+    );
+
+    expect(answerOf('WEU.azure-devices.net', decision)).toEqual({
+      iotHubHostName: 'WEU.azure-devices.net',
+      initialTwin: { tags: { a: 1 }, properties: { desired: { b: 2 } } },
+      payload: { region: 'westeurope' },
+    });
+  });
+
+  test('holds a payload of ASCII only, because the Node device SDK breaks on anything else', () => {
+    const decision = decideWith(
+      {},
+      { context: { payload: { city: 'Zürich', n: 1 } } },
+      {
+        payload: {
+          city: '=payload.city',
+          n: '=payload.n',
+          list: ['=payload.city'],
+          grüße: 1,
+          deep: { a: 'ok', b: '¢' },
+        },
+      },
+    );
+
+    expect(answerOf(WEU, decision).payload).toEqual({ n: 1, deep: { a: 'ok' } });
+    expect(decision.payload.omitted.map(({ path }) => path.join('.'))).toEqual([
+      'city',
+      'list',
+      'grüße',
+      'deep.b',
+    ]);
+  });
+
+  test('is nothing but the hub where nothing else is to be said', () => {
+    expect(answerOf(WEU, decideWith({}))).toEqual({ iotHubHostName: WEU });
+  });
+});
