@@ -1,0 +1,179 @@
+import type { ErrorCode } from '../errors.ts';
+import type { HostName } from '../fleet/host-name.ts';
+import { isObject, type JsonObject, type JsonValue } from '../json.ts';
+import { type Instant, parseInstant } from './instant.ts';
+import { readSection, readTwin, type Section, type Twin, type TwinId } from './twin.ts';
+
+/** One event of the Event Hub as the trigger hands it over. */
+export interface RawEvent {
+  readonly body: Uint8Array;
+  /** Application properties. */
+  readonly properties: Readonly<Record<string, unknown>>;
+  /** Message annotations: identity and source as the hub stamped them. */
+  readonly systemProperties: Readonly<Record<string, unknown>>;
+}
+
+/** A change of one twin. */
+export type TwinEvent =
+  | { readonly kind: 'update'; readonly id: TwinId; readonly time: Instant; readonly change: TwinChange }
+  /** The whole document: after a replace (PUT), or when the identity was created. */
+  | { readonly kind: 'replace' | 'create'; readonly id: TwinId; readonly time: Instant; readonly twin: Twin }
+  | { readonly kind: 'delete'; readonly id: TwinId; readonly time: Instant };
+
+/** A patch: only what changed, `null` where something was deleted. */
+export interface TwinChange {
+  readonly version: number;
+  readonly tags: JsonObject | undefined;
+  readonly desired: Section | undefined;
+  readonly reported: Section | undefined;
+}
+
+export type Decoded =
+  | { readonly kind: 'twin'; readonly event: TwinEvent }
+  /** Known and not needed: telemetry, connection state, Plug and Play's second copy, the twins of IoT Edge itself. */
+  | { readonly kind: 'ignored'; readonly why: string }
+  /** From a hub that this deployment does not reconcile. */
+  | { readonly kind: 'stranger'; readonly hubName: string }
+  | {
+      readonly kind: 'undecodable';
+      readonly code: Extract<ErrorCode, `BERTH_EVENT_${string}`>;
+      readonly reason: string;
+    };
+
+export interface EventContext {
+  /** The hub behind the short name that events carry; undefined for a stranger. */
+  hubNamed(shortName: string): HostName | undefined;
+  /** Whether a policy targets this module; others are not stored. */
+  isTargeted(moduleId: string): boolean;
+}
+
+/** The largest message of IoT Hub (iot-hub-devguide-quotas-throttling). */
+const MAX_EVENT_BYTES = 256 * 1024;
+/** IoT Edge keeps its own state in these; Berth neither stores nor writes them. */
+const EDGE_MODULES: ReadonlySet<string> = new Set(['$edgeAgent', '$edgeHub']);
+
+const IGNORED_SOURCES: Readonly<Record<string, string>> = {
+  telemetry: 'telemetry',
+  deviceconnectionstateevents: 'connection state',
+  digitaltwinchangeevents: 'digital twin change: the twin change event says the same',
+  devicejoblifecycleevents: 'job',
+};
+const TWIN_SOURCES: ReadonlySet<string> = new Set([
+  'twinchangeevents',
+  'devicelifecycleevents',
+  // The name in older pages (iot-hub-devguide-identity-registry); newer ones send modules as deviceLifecycleEvents.
+  'modulelifecycleevents',
+]);
+
+/**
+ * Reads one event. Identity comes from what the hub stamped, never from the body. Never throws: what cannot be read says why, and goes to the dead letters.
+ *
+ * Source: iot-hub-non-telemetry-event-schema (2024-04).
+ */
+export function decodeEvent(
+  { body, properties, systemProperties }: RawEvent,
+  context: EventContext,
+): Decoded {
+  const source = text(systemProperties['iothub-message-source'])?.toLowerCase();
+  if (source === undefined)
+    return undecodable('BERTH_EVENT_NO_IDENTITY', 'has no iothub-message-source: it is not from an IoT hub');
+  const ignored = IGNORED_SOURCES[source];
+  if (ignored !== undefined) return { kind: 'ignored', why: ignored };
+  if (!TWIN_SOURCES.has(source)) {
+    return undecodable(
+      'BERTH_EVENT_INVALID',
+      `has the unknown source ${JSON.stringify(source.slice(0, 60))}`,
+    );
+  }
+
+  const hubName = text(properties.hubName);
+  const deviceId = text(systemProperties['iothub-connection-device-id']) ?? text(properties.deviceId);
+  const moduleId = text(systemProperties['iothub-connection-module-id']) ?? text(properties.moduleId);
+  if (hubName === undefined) return undecodable('BERTH_EVENT_NO_IDENTITY', 'has no hubName');
+  if (deviceId === undefined) return undecodable('BERTH_EVENT_NO_IDENTITY', 'has no device id');
+  const host = context.hubNamed(hubName);
+  if (host === undefined) return { kind: 'stranger', hubName };
+  if (moduleId !== undefined && EDGE_MODULES.has(moduleId))
+    return { kind: 'ignored', why: 'IoT Edge’s own module' };
+  if (moduleId !== undefined && !context.isTargeted(moduleId)) {
+    return { kind: 'ignored', why: 'a module that no policy targets' };
+  }
+
+  const time = parseInstant(properties.operationTimestamp);
+  if (time === undefined) return undecodable('BERTH_EVENT_INVALID', 'has no readable operationTimestamp');
+  const id: TwinId = { host, deviceId, moduleId };
+  const operation = text(properties.opType)?.toLowerCase();
+  if (operation === 'deletedeviceidentity' || operation === 'deletemoduleidentity') {
+    return { kind: 'twin', event: { kind: 'delete', id, time } };
+  }
+  const parsed = parseBody(body);
+  if (!parsed.ok) return parsed.undecodable;
+  switch (operation) {
+    case 'updatetwin': {
+      const change = readChange(parsed.json);
+      return change === undefined ? NO_TWIN : { kind: 'twin', event: { kind: 'update', id, time, change } };
+    }
+    case 'replacetwin':
+    case 'createdeviceidentity':
+    case 'createmoduleidentity': {
+      const twin = readTwin(parsed.json);
+      const kind = operation === 'replacetwin' ? 'replace' : 'create';
+      return twin === undefined ? NO_TWIN : { kind: 'twin', event: { kind, id, time, twin } };
+    }
+    default:
+      return undecodable(
+        'BERTH_EVENT_INVALID',
+        `has the unknown opType ${JSON.stringify(operation?.slice(0, 60) ?? null)}`,
+      );
+  }
+}
+
+const NO_TWIN = undecodable('BERTH_EVENT_INVALID', 'has a body that is no twin or lacks a version');
+
+function undecodable(
+  code: Extract<ErrorCode, `BERTH_EVENT_${string}`>,
+  reason: string,
+): Decoded & { kind: 'undecodable' } {
+  return { kind: 'undecodable', code, reason };
+}
+
+type ParsedBody =
+  | { readonly ok: true; readonly json: JsonValue }
+  | { readonly ok: false; readonly undecodable: Decoded };
+
+function parseBody(body: Uint8Array): ParsedBody {
+  if (body.byteLength > MAX_EVENT_BYTES) {
+    return {
+      ok: false,
+      undecodable: undecodable(
+        'BERTH_EVENT_TOO_LARGE',
+        `has ${body.byteLength} bytes, more than IoT Hub sends`,
+      ),
+    };
+  }
+  try {
+    return {
+      ok: true,
+      json: JSON.parse(new TextDecoder('utf-8', { fatal: true }).decode(body)) as JsonValue,
+    };
+  } catch {
+    return { ok: false, undecodable: undecodable('BERTH_EVENT_NOT_JSON', 'has a body that is not JSON') };
+  }
+}
+
+function readChange(json: JsonValue): TwinChange | undefined {
+  if (!isObject(json) || typeof json.version !== 'number' || !Number.isSafeInteger(json.version))
+    return undefined;
+  const properties = json.properties ?? {};
+  const tags = json.tags ?? undefined;
+  if (!isObject(properties) || (tags !== undefined && !isObject(tags))) return undefined;
+  const desired = properties.desired === undefined ? undefined : readSection(properties.desired);
+  const reported = properties.reported === undefined ? undefined : readSection(properties.reported);
+  if (properties.desired !== undefined && desired === undefined) return undefined;
+  if (properties.reported !== undefined && reported === undefined) return undefined;
+  return { version: json.version, tags, desired, reported };
+}
+
+function text(value: unknown): string | undefined {
+  return typeof value === 'string' && value !== '' ? value : undefined;
+}

@@ -1,0 +1,101 @@
+import { type JsonObject, type JsonValue, sameJson } from '../json.ts';
+import type { Instant } from './instant.ts';
+import { valueAt } from './merge.ts';
+import { historyOf, type OwnWrite, type PathHistory, type Shadow } from './shadow.ts';
+
+/** How many foreign changes and own values are worth remembering. */
+const MAX_FOREIGN = 101;
+const MAX_WRITES = 4;
+
+/** The values of a twin's two property sections after a change, and the desired version of the change. */
+export interface Sections {
+  readonly desired: JsonObject;
+  readonly reported: JsonObject;
+  /** The desired version that a changed value gets as "our version". */
+  desiredVersion(path: readonly string[]): number;
+  /** The hub's time of the change. */
+  readonly time: Instant;
+}
+
+/**
+ * The histories after a change that Berth has learnt of. A desired value that changed and is not what Berth was writing is somebody else's change; one that was repeated is
+ * nothing.
+ */
+export function advanceHistories(
+  before: Shadow,
+  after: Sections,
+  tracked: readonly (readonly string[])[],
+): Readonly<Record<string, PathHistory>> {
+  const changed = tracked.flatMap((path) => {
+    const history = historyOf(before, path);
+    const desired = valueAt(after.desired, path);
+    const desiredChanged = !sameJson(valueAt(before.desired, path), desired);
+    const reportedChanged = !sameJson(valueAt(before.reported, path), valueAt(after.reported, path));
+    if (!desiredChanged && !reportedChanged) return [];
+    const own = before.writing?.find(
+      (write) => sameJson(write.path, path) && sameJson(write.value, desired ?? null),
+    );
+    const next: PathHistory = {
+      ...history,
+      ...(reportedChanged ? { reportedAt: after.time } : {}),
+      ...(desiredChanged ? { ours: after.desiredVersion(path) } : {}),
+      ...(desiredChanged && own !== undefined ? { writes: recordWrite(history, own, after.time) } : {}),
+      ...(desiredChanged && own === undefined
+        ? { foreign: [after.time, ...history.foreign].slice(0, MAX_FOREIGN) }
+        : {}),
+    };
+    return [[path.join('.'), next] as const];
+  });
+  return changed.length === 0 ? before.paths : { ...before.paths, ...Object.fromEntries(changed) };
+}
+
+/** The first look at a twin: nothing is known to be Berth's or foreign yet. */
+export function firstHistories(
+  after: Sections,
+  tracked: readonly (readonly string[])[],
+): Readonly<Record<string, PathHistory>> {
+  const entries = tracked.flatMap((path) => {
+    const desired: JsonValue | undefined = valueAt(after.desired, path);
+    const reported: JsonValue | undefined = valueAt(after.reported, path);
+    if (desired === undefined && reported === undefined) return [];
+    const history: PathHistory = {
+      ours: desired === undefined ? 0 : after.desiredVersion(path),
+      reportedAt: reported === undefined ? undefined : after.time,
+      writes: [],
+      foreign: [],
+      fightUntil: undefined,
+      rejected: undefined,
+    };
+    return [[path.join('.'), history] as const];
+  });
+  return Object.fromEntries(entries);
+}
+
+/** The histories after Berth's own PATCH was answered: also a repeat of the same value is "our version" then. */
+export function recordOwnWrites(
+  paths: Readonly<Record<string, PathHistory>>,
+  shadow: Shadow,
+  writes: readonly OwnWrite[],
+  desiredVersion: number,
+  time: Instant,
+): Readonly<Record<string, PathHistory>> {
+  const written = writes.map((write) => {
+    const history = paths[write.path.join('.')] ?? historyOf(shadow, write.path);
+    return [
+      write.path.join('.'),
+      { ...history, ours: desiredVersion, writes: recordWrite(history, write, time) },
+    ] as const;
+  });
+  return { ...paths, ...Object.fromEntries(written) };
+}
+
+function recordWrite(history: PathHistory, { policy, value }: OwnWrite, at: Instant): PathHistory['writes'] {
+  const [last, ...earlier] = history.writes;
+  const repeats = last !== undefined && last.policy === policy && sameJson(last.value, value);
+  // The event of a PATCH may be merged before its answer is stored; it tells of the same write.
+  if (repeats && last.at === at) return history.writes;
+  const others = (repeats ? earlier : history.writes).filter(
+    (write) => !(write.policy === policy && sameJson(write.value, value)),
+  );
+  return [{ policy, value, at, count: repeats ? last.count + 1 : 1 }, ...others].slice(0, MAX_WRITES);
+}

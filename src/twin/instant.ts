@@ -1,0 +1,34 @@
+/**
+ * A moment in UTC with the hub's 100 ns resolution, always in the one form `2022-06-01T22:27:50.2612586Z`, so that comparing two as texts compares them as
+ * 100 ns integers. The hub itself writes several forms for one moment (trailing zeros trimmed, `+00:00`), and `Date` would cut off the ticks.
+ */
+export type Instant = string & { readonly brand: 'Instant' };
+
+const FORM = /^(\d{4}-\d{2}-\d{2}T\d{2}:\d{2}:\d{2})(?:\.(\d{1,9}))?(Z|[+-]\d{2}:\d{2})$/;
+
+/** Reads any form the hub writes; undefined for anything else. */
+export function parseInstant(text: unknown): Instant | undefined {
+  if (typeof text !== 'string') return undefined;
+  const match = FORM.exec(text);
+  if (match === null) return undefined;
+  const seconds = new Date(`${match[1]}${match[3]}`);
+  if (Number.isNaN(seconds.getTime())) return undefined;
+  const fraction = (match[2] ?? '').padEnd(7, '0').slice(0, 7);
+  return `${seconds.toISOString().slice(0, -5)}.${fraction}Z` as Instant;
+}
+
+/** The hub's own "never": what a section without a change carries. */
+export const NEVER = '0001-01-01T00:00:00.0000000Z' as Instant;
+
+export function instantOf(ms: number): Instant {
+  return `${new Date(ms).toISOString().slice(0, -1)}0000Z` as Instant;
+}
+
+/** Milliseconds since the epoch, ticks cut off. */
+export function millisecondsOf(instant: Instant): number {
+  return Date.parse(`${instant.slice(0, 23)}Z`);
+}
+
+export function latest(first: Instant, ...others: readonly Instant[]): Instant {
+  return others.reduce((greatest, other) => (other > greatest ? other : greatest), first);
+}

@@ -1,0 +1,140 @@
+import type { JsonObject, JsonValue } from '../json.ts';
+import type { Instant } from './instant.ts';
+import type { TwinId } from './twin.ts';
+
+/**
+ * Berth's copy of a twin, in the state tables: what it can decide from without asking the hub. Versions are the hub's; they restart when a device is
+ * re-created or moves, so `asOf` orders incarnations.
+ */
+export interface Shadow {
+  readonly id: TwinId;
+  readonly version: number;
+  readonly desiredVersion: number;
+  readonly reportedVersion: number;
+  /** Known only while nobody else has written tags or desired since Berth last saw it. */
+  readonly etag: string | undefined;
+  readonly tags: JsonObject;
+  readonly desired: JsonObject;
+  readonly reported: JsonObject;
+  /** The hub's time of the newest change in here. */
+  readonly asOf: Instant;
+  /** The hub's time from which this incarnation is known to exist. */
+  readonly bornAt: Instant;
+  /** History of the paths that policies may own, by dotted path (no key of a twin holds a dot). */
+  readonly paths: Readonly<Record<string, PathHistory>>;
+  /** Present while a GET is needed before anything may be decided. */
+  readonly unread: { readonly since: Instant; readonly why: string } | undefined;
+  /** Present from before a PATCH until its answer is stored: what it sets, so that its event is recognised as Berth's own. */
+  readonly writing: readonly OwnWrite[] | undefined;
+  readonly due: Due | undefined;
+  readonly parked: { readonly why: string } | undefined;
+  /** What the last look came to. */
+  readonly judgement: Judgement;
+}
+
+export interface OwnWrite {
+  readonly path: readonly string[];
+  readonly policy: string;
+  readonly value: JsonValue;
+}
+
+/** Why this twin must be looked at again, and when (ms since the epoch). */
+export interface Due {
+  readonly priority: DuePriority;
+  readonly at: number;
+  readonly why: string;
+  /** How often it has been tried in a row; the back-off grows with it. */
+  readonly tries: number;
+}
+
+export type DuePriority = 'edit' | 'drift' | 'resync';
+/** The order in which due work is done. */
+export const DUE_PRIORITIES: readonly DuePriority[] = ['edit', 'drift', 'resync'];
+
+export type TwinState = 'inSync' | 'pending' | 'drifted' | 'rejected' | 'fighting' | 'parked' | 'unknown';
+export const TWIN_STATES: readonly TwinState[] = [
+  'inSync',
+  'pending',
+  'drifted',
+  'rejected',
+  'fighting',
+  'parked',
+  'unknown',
+];
+
+export interface Judgement {
+  readonly state: TwinState;
+  /** Since when, ms since the epoch. */
+  readonly since: number;
+  /** One sentence for the attention list; empty when in sync. */
+  readonly why: string;
+  /** Fleet revision that it was judged with. */
+  readonly revision: string;
+}
+
+/** What Berth remembers about one path that a policy may own. */
+export interface PathHistory {
+  /** "Our version": the desired version at which the value last changed or Berth last wrote it. A repeat by others does not count. */
+  readonly ours: number;
+  /** When the reported value last changed, by the hub's time. */
+  readonly reportedAt: Instant | undefined;
+  /** Berth's writes, the newest first, one entry a value. */
+  readonly writes: readonly WriteRecord[];
+  /** When others changed the value, the newest first. */
+  readonly foreign: readonly Instant[];
+  /** Until when Berth leaves the path alone because of a fight, ms since the epoch. */
+  readonly fightUntil: number | undefined;
+  readonly rejected: Rejection | undefined;
+}
+
+export interface WriteRecord {
+  /** Hash of the policy. */
+  readonly policy: string;
+  readonly value: JsonValue;
+  readonly at: Instant;
+  /** How often in a row. */
+  readonly count: number;
+}
+
+/** A value that the device will not take: not written again until the policy or the value changes. */
+export interface Rejection {
+  readonly policy: string;
+  readonly value: JsonValue;
+  readonly why: string;
+}
+
+export const NO_HISTORY: PathHistory = {
+  ours: 0,
+  reportedAt: undefined,
+  writes: [],
+  foreign: [],
+  fightUntil: undefined,
+  rejected: undefined,
+};
+
+export function historyOf(shadow: Shadow, path: readonly string[]): PathHistory {
+  const key = path.join('.');
+  return Object.hasOwn(shadow.paths, key) ? (shadow.paths[key] ?? NO_HISTORY) : NO_HISTORY;
+}
+
+/** A twin that Berth has heard of and knows nothing about yet. */
+export function unreadShadow(id: TwinId, since: Instant, why: string): Shadow {
+  return {
+    id,
+    version: 0,
+    desiredVersion: 0,
+    reportedVersion: 0,
+    etag: undefined,
+    tags: {},
+    desired: {},
+    reported: {},
+    asOf: since,
+    bornAt: since,
+    paths: {},
+    unread: { since, why },
+    writing: undefined,
+    due: undefined,
+    parked: undefined,
+    judgement: { state: 'unknown', since: 0, why, revision: '' },
+  };
+}

@@ -1,0 +1,92 @@
+import type { HostName } from '../fleet/host-name.ts';
+import { isObject, type JsonObject, type JsonValue } from '../json.ts';
+import { type Instant, latest, NEVER, parseInstant } from './instant.ts';
+
+/** Which twin: of a device, or of one of its modules. Device ids keep their case. */
+export interface TwinId {
+  readonly host: HostName;
+  readonly deviceId: string;
+  readonly moduleId: string | undefined;
+}
+
+/** For logs and maps; ids hold no `|`. */
+export function twinKey({ host, deviceId, moduleId }: TwinId): string {
+  return moduleId === undefined ? `${host}|${deviceId}` : `${host}|${deviceId}|${moduleId}`;
+}
+
+/** A whole twin, as a GET, a PATCH's answer, and create and replace events carry it. */
+export interface Twin {
+  readonly version: number;
+  readonly etag: string | undefined;
+  readonly tags: JsonObject;
+  readonly desired: Section;
+  readonly reported: Section;
+  /** The greatest `$lastUpdated` of both sections. */
+  readonly lastUpdated: Instant;
+}
+
+export interface Section {
+  /** Without `$metadata` and `$version`. */
+  readonly values: JsonObject;
+  readonly version: number;
+  readonly metadata: JsonObject;
+}
+
+/** Reads a twin document; undefined where it is none. Unknown members stay behind. */
+export function readTwin(json: unknown): Twin | undefined {
+  if (!isObject(json) || !isObject(json.properties) || !isVersion(json.version)) return undefined;
+  const desired = readSection(json.properties.desired);
+  const reported = readSection(json.properties.reported);
+  const tags = json.tags ?? {};
+  if (desired === undefined || reported === undefined || !isObject(tags)) return undefined;
+  return {
+    version: json.version,
+    etag: typeof json.etag === 'string' ? json.etag : undefined,
+    tags: withoutMetadata(tags),
+    desired,
+    reported,
+    lastUpdated: latest(lastUpdatedOf(desired.metadata), lastUpdatedOf(reported.metadata)),
+  };
+}
+
+/** A section of a document or of an event; undefined where it is no object or has no `$version`. */
+export function readSection(json: JsonValue | undefined): Section | undefined {
+  if (!isObject(json) || !isVersion(json.$version)) return undefined;
+  return {
+    values: withoutMetadata(json),
+    version: json.$version,
+    metadata: isObject(json.$metadata) ? json.$metadata : {},
+  };
+}
+
+/**
+ * The desired version at which a property last changed by the hub's own bookkeeping: `$lastUpdatedVersion`, for an object the greatest below it. A portal edit raises it
+ * without changing a value.
+ */
+export function lastUpdatedVersion(metadata: JsonObject, path: readonly string[]): number | undefined {
+  let node: JsonValue | undefined = metadata;
+  for (const key of path) node = isObject(node) && Object.hasOwn(node, key) ? node[key] : undefined;
+  return isObject(node) ? greatestVersion(node) : undefined;
+}
+
+function greatestVersion(metadata: JsonObject): number | undefined {
+  const versions = Object.entries(metadata).flatMap(([key, value]) => {
+    if (key === '$lastUpdatedVersion') return typeof value === 'number' ? [value] : [];
+    return isObject(value) ? (greatestVersion(value) ?? []) : [];
+  });
+  return versions.length === 0 ? undefined : Math.max(...versions);
+}
+
+function lastUpdatedOf(metadata: JsonObject): Instant {
+  return parseInstant(metadata.$lastUpdated) ?? NEVER;
+}
+
+function withoutMetadata(json: JsonObject): JsonObject {
+  return Object.fromEntries(
+    Object.entries(json).filter(([key]) => key !== '$metadata' && key !== '$version'),
+  );
+}
+
+function isVersion(value: unknown): value is number {
+  return typeof value === 'number' && Number.isSafeInteger(value) && value >= 0;
+}

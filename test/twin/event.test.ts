@@ -1,0 +1,285 @@
+import { describe, expect, test } from '@jest/globals';
+import { hostName } from '../../src/fleet/host-name.ts';
+import { type Decoded, decodeEvent, type RawEvent } from '../../src/twin/event.ts';
+import { instantOf, millisecondsOf, parseInstant } from '../../src/twin/instant.ts';
+import { REDACTED, redactEvent } from '../../src/twin/redact.ts';
+
+const HOST = hostName('contoso-routing-hub.azure-devices.net');
+const CONTEXT = {
+  hubNamed: (name: string) => (name.toLowerCase() === 'contoso-routing-hub' ? HOST : undefined),
+  isTargeted: (moduleId: string) => moduleId === 'module-1',
+};
+
+interface Parts {
+  readonly body?: unknown;
+  readonly properties?: Readonly<Record<string, unknown>>;
+  readonly system?: Readonly<Record<string, unknown>>;
+}
+function raw({ body = {}, properties = {}, system = {} }: Parts = {}): RawEvent {
+  return {
+    body:
+      body instanceof Uint8Array
+        ? body
+        : new TextEncoder().encode(typeof body === 'string' ? body : JSON.stringify(body)),
+    properties: {
+      hubName: 'contoso-routing-hub',
+      deviceId: 'contoso-device-3',
+      operationTimestamp: '2022-06-01T22:27:50.2612586Z',
+      'iothub-message-schema': 'twinChangeNotification',
+      opType: 'updateTwin',
+      ...properties,
+    },
+    systemProperties: {
+      'iothub-connection-device-id': 'contoso-device-3',
+      'iothub-message-source': 'twinChangeEvents',
+      ...system,
+    },
+  };
+}
+const decode = (parts?: Parts): Decoded => decodeEvent(raw(parts), CONTEXT);
+const DEVICE = { host: HOST, deviceId: 'contoso-device-3', moduleId: undefined };
+
+// Bodies from iot-hub-non-telemetry-event-schema (2024-04) and the Plug and Play service handler tutorial.
+const REPORTED = {
+  version: 3,
+  properties: {
+    reported: {
+      maxTempSinceLastReboot: 10.96,
+      $metadata: {
+        $lastUpdated: '2020-10-21T14:10:42.4171263Z',
+        maxTempSinceLastReboot: { $lastUpdated: '2020-10-21T14:10:42.4171263Z' },
+      },
+      $version: 2,
+    },
+  },
+};
+const CREATED = {
+  deviceId: 'contoso-device-3',
+  etag: 'AAAAAAAAAAE=',
+  version: 2,
+  tags: { site: 'ams' },
+  properties: {
+    desired: { $metadata: { $lastUpdated: '0001-01-01T00:00:00Z' }, $version: 1 },
+    reported: { $metadata: { $lastUpdated: '0001-01-01T00:00:00Z' }, $version: 1 },
+  },
+};
+
+describe('events that are decoded', () => {
+  test('a device’s report', () => {
+    expect(decode({ body: REPORTED })).toEqual({
+      kind: 'twin',
+      event: {
+        kind: 'update',
+        id: DEVICE,
+        time: '2022-06-01T22:27:50.2612586Z',
+        change: {
+          version: 3,
+          tags: undefined,
+          desired: undefined,
+          reported: {
+            values: { maxTempSinceLastReboot: 10.96 },
+            version: 2,
+            metadata: REPORTED.properties.reported.$metadata,
+          },
+        },
+      },
+    });
+  });
+
+  test('a service’s write of tags and desired properties of a module', () => {
+    const decoded = decode({
+      body: {
+        version: 7,
+        tags: { tag1: 'new value' },
+        properties: { desired: { property1: 'new value', gone: null, $metadata: {}, $version: 6 } },
+      },
+      properties: { moduleId: 'module-1' },
+      system: { 'iothub-connection-module-id': 'module-1' },
+    });
+
+    expect(decoded).toMatchObject({
+      kind: 'twin',
+      event: {
+        kind: 'update',
+        id: { ...DEVICE, moduleId: 'module-1' },
+        change: {
+          version: 7,
+          tags: { tag1: 'new value' },
+          desired: { values: { property1: 'new value', gone: null }, version: 6 },
+        },
+      },
+    });
+  });
+
+  test.each([
+    ['createDeviceIdentity', 'deviceLifecycleEvents', 'create'],
+    ['createModuleIdentity', 'moduleLifecycleEvents', 'create'],
+    ['replaceTwin', 'twinChangeEvents', 'replace'],
+  ])('%s carries the whole twin', (opType, source, kind) => {
+    const decoded = decode({
+      body: CREATED,
+      properties: { opType },
+      system: { 'iothub-message-source': source },
+    });
+
+    expect(decoded).toMatchObject({
+      kind: 'twin',
+      event: {
+        kind,
+        twin: {
+          version: 2,
+          etag: 'AAAAAAAAAAE=',
+          tags: { site: 'ams' },
+          desired: { version: 1 },
+          lastUpdated: '0001-01-01T00:00:00.0000000Z',
+        },
+      },
+    });
+  });
+
+  test('deleteDeviceIdentity needs no readable body', () => {
+    const decoded = decode({
+      body: 'x',
+      properties: { opType: 'deleteDeviceIdentity' },
+      system: { 'iothub-message-source': 'deviceLifecycleEvents' },
+    });
+
+    expect(decoded).toEqual({
+      kind: 'twin',
+      event: { kind: 'delete', id: DEVICE, time: '2022-06-01T22:27:50.2612586Z' },
+    });
+  });
+
+  test('identity is what the hub stamped, not what an application property says', () => {
+    expect(decode({ body: REPORTED, properties: { deviceId: 'somebody-else' } })).toMatchObject({
+      event: { id: DEVICE },
+    });
+  });
+});
+
+describe('events that are passed over', () => {
+  test.each<[string, Parts, object]>([
+    [
+      'telemetry',
+      { system: { 'iothub-message-source': 'Telemetry' }, body: new Uint8Array([1, 2]) },
+      { kind: 'ignored', why: 'telemetry' },
+    ],
+    [
+      'connection state',
+      { system: { 'iothub-message-source': 'deviceConnectionStateEvents' } },
+      { kind: 'ignored', why: 'connection state' },
+    ],
+    [
+      'Plug and Play’s second copy',
+      { system: { 'iothub-message-source': 'digitalTwinChangeEvents' } },
+      { kind: 'ignored' },
+    ],
+    [
+      'a module that no policy targets',
+      { system: { 'iothub-connection-module-id': 'other' } },
+      { kind: 'ignored' },
+    ],
+    [
+      'IoT Edge’s own modules',
+      { system: { 'iothub-connection-module-id': '$edgeAgent' } },
+      { kind: 'ignored' },
+    ],
+    [
+      'a hub that is not in the fleet file',
+      { properties: { hubName: 'stranger' } },
+      { kind: 'stranger', hubName: 'stranger' },
+    ],
+  ])('%s', (_, parts, expected) => {
+    expect(decode(parts)).toMatchObject(expected);
+  });
+});
+
+describe('events that cannot be decoded say why', () => {
+  test.each<[string, Parts, string]>([
+    ['no JSON', { body: '{"version":' }, 'BERTH_EVENT_NOT_JSON'],
+    ['an empty body', { body: '' }, 'BERTH_EVENT_NOT_JSON'],
+    ['no UTF-8', { body: new Uint8Array([0x22, 0xff, 0x22]) }, 'BERTH_EVENT_NOT_JSON'],
+    ['over size', { body: 'x'.repeat(256 * 1024 + 1) }, 'BERTH_EVENT_TOO_LARGE'],
+    ['no source', { system: { 'iothub-message-source': undefined } }, 'BERTH_EVENT_NO_IDENTITY'],
+    [
+      'no device',
+      { system: { 'iothub-connection-device-id': undefined }, properties: { deviceId: undefined } },
+      'BERTH_EVENT_NO_IDENTITY',
+    ],
+    ['no hub', { properties: { hubName: '' } }, 'BERTH_EVENT_NO_IDENTITY'],
+    ['no time', { body: REPORTED, properties: { operationTimestamp: 'yesterday' } }, 'BERTH_EVENT_INVALID'],
+    ['an unknown source', { system: { 'iothub-message-source': 'moonEvents' } }, 'BERTH_EVENT_INVALID'],
+    ['an unknown operation', { body: REPORTED, properties: { opType: 'paintTwin' } }, 'BERTH_EVENT_INVALID'],
+    ['an array', { body: '[]' }, 'BERTH_EVENT_INVALID'],
+    ['no version', { body: { properties: {} } }, 'BERTH_EVENT_INVALID'],
+    [
+      'a section without a version',
+      { body: { version: 3, properties: { reported: { a: 1 } } } },
+      'BERTH_EVENT_INVALID',
+    ],
+    [
+      'sections that are no objects',
+      { body: { version: 3, properties: { desired: [1] } } },
+      'BERTH_EVENT_INVALID',
+    ],
+  ])('%s', (_, parts, code) => {
+    expect(decode(parts)).toEqual({ kind: 'undecodable', code, reason: expect.any(String) });
+  });
+});
+
+describe('the hub’s times', () => {
+  test.each([
+    ['2020-10-21T14:13:39.3649100+00:00', '2020-10-21T14:13:39.3649100Z'],
+    ['2020-10-21T14:13:39.36491Z', '2020-10-21T14:13:39.3649100Z'],
+    ['2020-10-21T16:13:39+02:00', '2020-10-21T14:13:39.0000000Z'],
+    ['0001-01-01T00:00:00Z', '0001-01-01T00:00:00.0000000Z'],
+  ])('%s is %s', (text, instant) => {
+    expect(parseInstant(text)).toBe(instant);
+  });
+
+  test.each(['', 'now', '2020-13-01T00:00:00Z', '2020-10-21', 5, undefined, '2020-10-21T14:13:39'])(
+    '%p is none',
+    (value) => {
+      expect(parseInstant(value)).toBeUndefined();
+    },
+  );
+
+  test('compare as 100 ns integers', () => {
+    const times = [
+      '2020-10-21T14:13:39.3649101Z',
+      '2020-10-21T14:13:39.36491Z',
+      '2020-10-21T14:13:39.3649099+00:00',
+    ].map(parseInstant);
+
+    expect([...times].sort()).toEqual([times[2], times[1], times[0]]);
+  });
+
+  test('convert to and from milliseconds', () => {
+    expect(millisecondsOf(instantOf(1_795_435_200_123))).toBe(1_795_435_200_123);
+  });
+});
+
+test('redacted paths leave an event before anything is done with it; a deletion stays one', () => {
+  const decoded = decode({
+    body: {
+      version: 7,
+      tags: { wifi: { psk: 'hunter2', ssid: 'x' } },
+      properties: {
+        desired: { wifi: { psk: null }, $version: 2 },
+        reported: { wifi: { psk: { a: 'hunter2' } }, $version: 3 },
+      },
+    },
+  });
+  if (decoded.kind !== 'twin') throw new Error(decoded.kind);
+
+  const event = redactEvent(decoded.event, [['wifi', 'psk'], ['other']]);
+
+  expect(JSON.stringify(event)).not.toContain('hunter2');
+  expect(event).toMatchObject({
+    change: {
+      tags: { wifi: { psk: REDACTED, ssid: 'x' } },
+      desired: { values: { wifi: { psk: null } } },
+      reported: { values: { wifi: { psk: REDACTED } } },
+    },
+  });
+});

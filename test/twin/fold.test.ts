@@ -1,0 +1,335 @@
+import { describe, expect, test } from '@jest/globals';
+import fc from 'fast-check';
+import { sameJson } from '../../src/json.ts';
+import type { TwinEvent } from '../../src/twin/event.ts';
+import { adoptOwnWrite, adoptTwin, foldEvent, type Known } from '../../src/twin/fold.ts';
+import { historyOf, type Shadow } from '../../src/twin/shadow.ts';
+import { at, ID, reports, shadowOf, type TwinParts, twinOf, writes } from './twins.ts';
+
+const TRACKED = [['interval']];
+const known = (shadow: Shadow): Known => ({ kind: 'shadow', shadow });
+const fold = (start: Known, ...events: readonly TwinEvent[]): Known =>
+  events.reduce((so, event) => foldEvent(so, event, TRACKED), start);
+const shadowAfter = (start: Known, ...events: readonly TwinEvent[]): Shadow => {
+  const result = fold(start, ...events);
+  if (result.kind !== 'shadow') throw new Error(`there is no shadow but ${result.kind}`);
+  return result.shadow;
+};
+const created = (seconds: number, parts: TwinParts = {}): TwinEvent => ({
+  kind: 'create',
+  id: ID,
+  time: at(seconds),
+  twin: twinOf(parts),
+});
+const replaced = (seconds: number, parts: TwinParts): TwinEvent => ({
+  kind: 'replace',
+  id: ID,
+  time: at(seconds),
+  twin: twinOf(parts),
+});
+const deleted = (seconds: number): TwinEvent => ({ kind: 'delete', id: ID, time: at(seconds) });
+
+describe('an update', () => {
+  test('that follows is merged: the patch, the versions, the time; the etag stays for a report', () => {
+    const before = shadowOf({ reported: { a: 1, b: { c: 1, d: 2 } } });
+
+    const after = shadowAfter(known(before), reports(before, 5, { a: 2, b: { c: null } }));
+
+    expect(after).toMatchObject({
+      version: 3,
+      reportedVersion: 2,
+      desiredVersion: 1,
+      etag: before.etag,
+      asOf: at(5),
+    });
+    expect(after.reported).toEqual({ a: 2, b: { d: 2 } });
+    expect(after.unread).toBeUndefined();
+  });
+
+  test('by a service makes the etag unknown, because events do not carry it', () => {
+    const before = shadowOf();
+
+    expect(shadowAfter(known(before), writes(before, 5, { interval: 1 })).etag).toBeUndefined();
+  });
+
+  test('of tags alone leaves both sections’ versions', () => {
+    const before = shadowOf();
+    const event: TwinEvent = {
+      kind: 'update',
+      id: ID,
+      time: at(1),
+      change: { version: 3, tags: { site: 'ams' }, desired: undefined, reported: undefined },
+    };
+
+    expect(shadowAfter(known(before), event)).toMatchObject({
+      version: 3,
+      desiredVersion: 1,
+      tags: { site: 'ams' },
+    });
+  });
+
+  const before = shadowOf({ version: 7, reportedVersion: 6, desiredVersion: 2, asOf: at(10) });
+  const update = (version: number, seconds: number, more: object = {}): TwinEvent => ({
+    kind: 'update',
+    id: ID,
+    time: at(seconds),
+    change: {
+      version,
+      tags: undefined,
+      desired: undefined,
+      reported: { values: { a: 1 }, version: 7, metadata: {} },
+      ...more,
+    },
+  });
+  test.each<[string, TwinEvent]>([
+    ['the same version at the same time', update(7, 10)],
+    ['an older version at an older time', update(3, 2)],
+  ])('that is a replay changes nothing: %s', (_, event) => {
+    expect(fold(known(before), event)).toEqual(known(before));
+  });
+
+  test.each<[string, TwinEvent, RegExp]>([
+    ['a version was skipped', update(9, 20), /missing between version 7 and 9/],
+    [
+      'a section’s version was skipped',
+      update(8, 20, { reported: { values: { a: 1 }, version: 9, metadata: {} } }),
+      /missing/,
+    ],
+    ['several changes were packed into one', update(8, 20, { reported: undefined }), /missing/],
+    [
+      'a section holds nothing',
+      update(8, 20, { reported: { values: {}, version: 7, metadata: {} } }),
+      /missing/,
+    ],
+    ['a lower version came later', update(3, 20), /versions went back/],
+    ['the next version came earlier', update(8, 5), /missing/],
+  ])('costs a GET where %s', (_, event, why) => {
+    const { unread, version } = shadowAfter(known(before), event);
+
+    expect(unread?.why).toMatch(why);
+    expect(version).toBe(7);
+  });
+
+  test('of a twin that nobody has heard of costs a GET', () => {
+    expect(shadowAfter({ kind: 'nothing' }, update(5, 1)).unread?.why).toMatch(/creation was not seen/);
+  });
+
+  test('while a GET is due only moves the time that it has to cover', () => {
+    const waiting = shadowAfter(known(before), update(9, 20), update(10, 30));
+
+    expect(waiting.unread?.since).toBe(at(30));
+  });
+});
+
+describe('a creation', () => {
+  test('gives a whole shadow, so that no GET is needed', () => {
+    const born = shadowAfter(
+      { kind: 'nothing' },
+      created(1, { desired: { interval: 5 }, tags: { site: 'ams' } }),
+    );
+
+    expect(born).toMatchObject({
+      version: 2,
+      etag: 'AAAAAAAAAAE=',
+      bornAt: at(1),
+      asOf: at(1),
+      unread: undefined,
+      desired: { interval: 5 },
+    });
+    expect(shadowAfter(known(born), reports(born, 2, { a: 1 })).unread).toBeUndefined();
+  });
+
+  test('that is newer starts a new incarnation without the old history', () => {
+    const old = shadowOf({
+      version: 90,
+      asOf: at(10),
+      paths: { interval: { ...historyOf(shadowOf(), ['interval']), foreign: [at(1)] } },
+    });
+
+    expect(shadowAfter(known(old), created(20))).toMatchObject({ version: 2, paths: {}, bornAt: at(20) });
+  });
+
+  test('that is older than what is known changes nothing', () => {
+    const newer = shadowOf({ version: 9, asOf: at(10) });
+
+    expect(fold(known(newer), created(5))).toEqual(known(newer));
+  });
+
+  test('that is older than a gap does not close the gap', () => {
+    const gap = shadowAfter(
+      known(shadowOf({ version: 5, asOf: at(1) })),
+      reports(shadowOf({ version: 8 }), 30, { a: 1 }),
+    );
+
+    expect(shadowAfter(known(gap), replaced(20, { version: 7 })).unread).toBeDefined();
+    expect(shadowAfter(known(gap), replaced(40, { version: 12 })).unread).toBeUndefined();
+  });
+});
+
+describe('a deletion', () => {
+  test('counts if it is later than the birth', () => {
+    expect(fold(known(shadowOf({ bornAt: at(5) })), deleted(6))).toEqual({ kind: 'deleted', at: at(6) });
+  });
+
+  test('of an earlier incarnation changes nothing', () => {
+    const shadow = shadowOf({ bornAt: at(5) });
+
+    expect(fold(known(shadow), deleted(4))).toEqual(known(shadow));
+  });
+
+  test('keeps older events away, and lets a new incarnation in', () => {
+    const tomb: Known = { kind: 'deleted', at: at(10) };
+
+    expect(fold(tomb, reports(shadowOf(), 9, { a: 1 }), created(8))).toEqual(tomb);
+    expect(fold(tomb, created(11)).kind).toBe('shadow');
+    expect(fold(tomb, deleted(12))).toEqual({ kind: 'deleted', at: at(12) });
+  });
+});
+
+describe('histories of the paths that policies may own', () => {
+  const path = ['interval'];
+
+  test('a value that somebody else changed counts as foreign, a repeat does not', () => {
+    const before = shadowOf({ desired: { interval: 5 } });
+    const changed = shadowAfter(known(before), writes(before, 1, { interval: 9 }));
+    const repeated = shadowAfter(known(changed), writes(changed, 2, { interval: 9, other: 1 }));
+
+    expect(historyOf(changed, path)).toMatchObject({ ours: 2, foreign: [at(1)] });
+    expect(historyOf(repeated, path)).toEqual(historyOf(changed, path));
+  });
+
+  test('Berth’s own write is recognised by its event, even before its answer was stored', () => {
+    const writing = [{ path, policy: 'p', value: 60 }];
+    const before = shadowOf({ desired: { interval: 5 }, writing });
+
+    const after = shadowAfter(known(before), writes(before, 1, { interval: 60 }));
+
+    expect(historyOf(after, path)).toMatchObject({
+      ours: 2,
+      foreign: [],
+      writes: [{ policy: 'p', value: 60, count: 1 }],
+    });
+  });
+
+  test('a write is counted once, whether its event or its answer comes first', () => {
+    const write = [{ path, policy: 'p', value: 60 }];
+    const before = shadowOf({ desired: { interval: 5 }, writing: write });
+    const answer = twinOf({ version: 3, desired: { interval: 60 }, desiredVersion: 2, lastUpdated: at(1) });
+    const merged = shadowAfter(known(before), writes(before, 1, { interval: 60 }));
+
+    const eventFirst = adoptOwnWrite(merged, answer, write, TRACKED);
+    const answerFirst = adoptOwnWrite(before, answer, write, TRACKED);
+
+    expect(historyOf(eventFirst, path).writes).toEqual([{ policy: 'p', value: 60, at: at(1), count: 1 }]);
+    expect(historyOf(answerFirst, path)).toEqual(historyOf(eventFirst, path));
+    expect(fold(known(answerFirst), writes(before, 1, { interval: 60 }))).toEqual(known(answerFirst));
+  });
+
+  test('telling the same value again makes it our version and counts', () => {
+    const write = [{ path, policy: 'p', value: 60 }];
+    const first = adoptOwnWrite(
+      shadowOf(),
+      twinOf({ version: 3, desired: { interval: 60 }, desiredVersion: 2, lastUpdated: at(1) }),
+      write,
+      TRACKED,
+    );
+    const second = adoptOwnWrite(
+      first,
+      twinOf({ version: 4, desired: { interval: 60 }, desiredVersion: 3, lastUpdated: at(9) }),
+      write,
+      TRACKED,
+    );
+
+    expect(historyOf(second, path)).toMatchObject({ ours: 3, writes: [{ at: at(9), count: 2 }] });
+  });
+
+  test('at the first GET the hub’s own bookkeeping says since when a value stands', () => {
+    const blank = shadowAfter({ kind: 'nothing' }, reports(shadowOf({ version: 7 }), 3, { a: 1 }));
+    const twin = twinOf({
+      version: 9,
+      desired: { interval: 5 },
+      desiredVersion: 4,
+      desiredMetadata: { interval: { $lastUpdatedVersion: 3 } },
+    });
+
+    expect(historyOf(adoptTwin(blank, twin, at(3), TRACKED), path)).toMatchObject({ ours: 3, foreign: [] });
+  });
+
+  test('a twin whose versions went back starts a new history', () => {
+    const old = shadowOf({ version: 50, desired: { interval: 5 } });
+
+    const adopted = adoptTwin(old, twinOf({ version: 4, desired: { interval: 6 } }), at(60), TRACKED);
+
+    expect(historyOf(adopted, path).foreign).toEqual([]);
+    expect(adopted).toMatchObject({ version: 4, asOf: at(60), bornAt: at(60) });
+  });
+});
+
+/** A hub in miniature: a twin, and the events of its changes. */
+const change = fc.record({
+  by: fc.constantFrom('device', 'service'),
+  values: fc.dictionary(fc.constantFrom('interval', 'a', 'b'), fc.oneof(fc.nat(3), fc.constant(null)), {
+    minKeys: 1,
+  }),
+});
+
+describe('whatever the order, repetition or loss of events', () => {
+  test('a shadow that is not marked unread is the hub’s twin at some version, and the newest if the last event was merged', () => {
+    fc.assert(
+      fc.property(
+        fc.array(change, { minLength: 1, maxLength: 12 }),
+        fc.array(fc.nat(), { minLength: 1, maxLength: 30 }),
+        (changes, order) => {
+          const events: TwinEvent[] = [created(0)];
+          const states: Shadow[] = [shadowAfter({ kind: 'nothing' }, created(0))];
+          changes.forEach(({ by, values }, index) => {
+            const last = states.at(-1) as Shadow;
+            const event =
+              by === 'device' ? reports(last, index + 1, values) : writes(last, index + 1, values);
+            events.push(event);
+            states.push(shadowAfter(known(last), event));
+          });
+          const delivered = order.map((pick) => events[pick % events.length] as TwinEvent);
+
+          const result = fold({ kind: 'nothing' }, ...delivered);
+          if (result.kind !== 'shadow' || result.shadow.unread !== undefined) return;
+
+          const truth = states.find(({ version }) => version === result.shadow.version);
+          expect(truth).toBeDefined();
+          expect(sameJson(result.shadow.reported, truth?.reported ?? {})).toBe(true);
+          expect(sameJson(result.shadow.desired, truth?.desired ?? {})).toBe(true);
+          const newest = delivered.reduce((max, event) => (event.time > max ? event.time : max), at(-1));
+          expect(result.shadow.asOf).toBe(newest);
+        },
+      ),
+      { numRuns: 2_000 },
+    );
+  });
+
+  test('in order, and with any run of them repeated, no GET is needed', () => {
+    fc.assert(
+      fc.property(
+        fc.array(change, { minLength: 1, maxLength: 12 }),
+        fc.nat(),
+        fc.nat(),
+        (changes, from, length) => {
+          const events: TwinEvent[] = [created(0)];
+          let last = shadowAfter({ kind: 'nothing' }, created(0));
+          changes.forEach(({ by, values }, index) => {
+            const event =
+              by === 'device' ? reports(last, index + 1, values) : writes(last, index + 1, values);
+            events.push(event);
+            last = shadowAfter(known(last), event);
+          });
+          const start = from % events.length;
+          const replayed = [...events.slice(0, start + (length % 5)), ...events.slice(start)];
+
+          const result = shadowAfter({ kind: 'nothing' }, ...replayed);
+
+          expect(result.unread).toBeUndefined();
+          expect(result.version).toBe(last.version);
+        },
+      ),
+    );
+  });
+});

@@ -1,0 +1,141 @@
+import { describe, expect, test } from '@jest/globals';
+import type { JsonObject } from '../../src/json.ts';
+import { type Plan, plan } from '../../src/twin/plan.ts';
+import { NO_HISTORY, type Shadow } from '../../src/twin/shadow.ts';
+import { fleetOf, ID, shadowOf, T0 } from './twins.ts';
+
+function planFor(twins: object, shadow: Partial<Shadow>, pausedPolicies: readonly string[] = []): Plan {
+  const fleet = fleetOf(twins);
+  const hub = fleet.hubs[0];
+  if (hub === undefined) throw new Error('no hub');
+  return plan({
+    shadow: shadowOf(shadow),
+    hub,
+    twins: fleet.twins,
+    pausedPolicies: new Set(pausedPolicies),
+    now: T0,
+  });
+}
+const policies = (...list: object[]) => ({ policies: list });
+const SAVER = { name: 'saver', when: 'reported.battery < 20', desired: { interval: 60 } };
+const BASE = { name: 'base', desired: { interval: 5 } };
+
+describe('ownership', () => {
+  test.each<[string, JsonObject, number]>([
+    ['the first policy that matches owns the path', { battery: 10 }, 60],
+    ['a policy that does not match owns nothing', { battery: 90 }, 5],
+    ['a policy whose condition is unknown owns nothing', {}, 5],
+    ['a policy whose condition meets a wrong type owns nothing', { battery: 'low' }, 5],
+  ])('%s', (_, reported, interval) => {
+    expect(planFor(policies(SAVER, BASE), { reported }).patch).toEqual({ interval });
+  });
+
+  test('is per leaf', () => {
+    const { patch, leaves } = planFor(
+      policies(
+        { name: 'a', desired: { net: { dns: 'a' } } },
+        { name: 'b', desired: { net: { dns: 'b', ntp: 'b' } } },
+      ),
+      {},
+    );
+
+    expect(patch).toEqual({ net: { dns: 'a', ntp: 'b' } });
+    expect(leaves.map(({ path, policy }) => `${path} ${policy}`)).toEqual(['net.dns a', 'net.ntp b']);
+  });
+
+  test('does not cross between a device and its modules', () => {
+    const twins = policies({ name: 'module', target: 'module:collector', desired: { level: 1 } }, BASE);
+
+    expect(planFor(twins, {}).patch).toEqual({ interval: 5 });
+    expect(planFor(twins, { id: { ...ID, moduleId: 'collector' } }).patch).toEqual({ level: 1 });
+  });
+});
+
+describe('the patch', () => {
+  test('is the smallest that brings desired to what is wanted', () => {
+    const twins = policies({
+      name: 'p',
+      desired: { a: 1, b: { c: 2, d: 3 }, gone: null, absent: null, list: [1, 2] },
+    });
+
+    const { patch } = planFor(twins, { desired: { a: 1, b: { c: 9, d: 3 }, gone: 'x', list: [1] } });
+
+    expect(patch).toEqual({ b: { c: 2 }, gone: null, list: [1, 2] });
+  });
+
+  test('has computed values', () => {
+    const twins = policies({
+      name: 'p',
+      desired: { site: '=hub.labels.site', half: '=reported.rate / 2', none: '=reported.nothing' },
+    });
+
+    expect(planFor(twins, { reported: { rate: 9 } }).patch).toEqual({ site: 'ams', half: 4.5 });
+  });
+
+  test('never has a value that is an object, or that no twin can hold', () => {
+    const twins = policies({ name: 'p', desired: { a: '=reported.object', b: '=reported.text' } });
+
+    const { patch, leaves, state } = planFor(twins, {
+      reported: { object: { x: 1 }, text: 'x'.repeat(5_000) },
+    });
+
+    expect(patch).toEqual({});
+    expect(leaves).toMatchObject([
+      { path: 'b', verdict: 'rejected', why: expect.stringMatching(/over 4 KB/) },
+    ]);
+    expect(state).toBe('rejected');
+  });
+
+  test('is empty for a twin outside of the scope, also where that is unknown', () => {
+    const scoped = (scope: string) => planFor({ scope, ...policies(BASE) }, { tags: { unmanaged: true } });
+
+    expect(scoped("!('unmanaged' in tags)").patch).toEqual({});
+    expect(scoped("tags.managed == 'yes'").patch).toEqual({});
+    expect(scoped("'unmanaged' in tags").patch).toEqual({ interval: 5 });
+  });
+
+  test.each<[string, object, readonly string[]]>([
+    ['paused', policies(SAVER, BASE), ['saver']],
+    ['held by a rollout', { ...policies(SAVER, BASE), rollout: { over: '1h' } }, []],
+    ['not enforced', policies({ ...SAVER, mode: 'observe' }, BASE), []],
+  ])('is empty where the policy is %s: it still owns its path', (_, twins, paused) => {
+    const { patch, leaves } = planFor(twins, { reported: { battery: 5 }, desired: { interval: 7 } }, paused);
+
+    expect(patch).toEqual({});
+    expect(leaves).toMatchObject([{ path: 'interval', policy: 'saver', verdict: 'drifted' }]);
+  });
+});
+
+describe('the state of a twin is its worst leaf', () => {
+  const three = policies({ name: 'p', desired: { a: 1, b: 1, c: 1 } });
+  const rejected = { ...NO_HISTORY, rejected: { policy: '', value: 1, why: '' } };
+
+  test.each<[string, Partial<Shadow>, string]>([
+    ['all in sync', { desired: { a: 1, b: 1, c: 1 }, reported: { a: 1, b: 1, c: 1 } }, 'inSync'],
+    ['one without a report', { desired: { a: 1, b: 1, c: 1 }, reported: { a: 1, b: 1 } }, 'pending'],
+    ['one drifted', { desired: { a: 1, b: 1 }, reported: { a: 1 } }, 'drifted'],
+    ['one rejected', { desired: { a: 1, b: 1 }, reported: { a: { value: 0, ac: 400 } } }, 'rejected'],
+    [
+      'one in a fight',
+      { desired: { b: 1, c: 2 }, paths: { a: { ...rejected, fightUntil: T0 + 1 } } },
+      'fighting',
+    ],
+  ])('%s', (_, shadow, state) => {
+    expect(planFor(three, shadow).state).toBe(state);
+  });
+
+  test('without any policy a twin is in sync', () => {
+    expect(planFor({}, {})).toMatchObject({ state: 'inSync', writes: [], nextAt: undefined });
+  });
+});
+
+test('a plan wakes up at the earliest of its times', () => {
+  const twins = policies({ name: 'p', desired: { a: 1, b: 1 }, deadline: '1h' });
+  const shadow: Partial<Shadow> = {
+    desired: { a: 1, b: 2 },
+    reported: { a: { value: 0, ac: 202 } },
+    paths: { b: { ...NO_HISTORY, fightUntil: T0 + 30_000 } },
+  };
+
+  expect(planFor(twins, shadow).nextAt).toBe(T0 + 30_000);
+});

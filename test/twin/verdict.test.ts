@@ -1,0 +1,247 @@
+import { describe, expect, test } from '@jest/globals';
+import type { JsonValue } from '../../src/json.ts';
+import { NO_HISTORY, type PathHistory, type WriteRecord } from '../../src/twin/shadow.ts';
+import { judgeLeaf, type LeafFacts, type Verdict } from '../../src/twin/verdict.ts';
+import { at, T0 } from './twins.ts';
+
+const POLICY = {
+  hash: 'p',
+  tolerance: 0,
+  cooldownMs: 60_000,
+  attempts: 3,
+  deadlineMs: 3_600_000,
+  confirm: true,
+};
+const NOW = T0 + 600_000;
+const wrote = (seconds: number, count = 1, value: JsonValue = 60): WriteRecord => ({
+  policy: 'p',
+  value,
+  at: at(seconds),
+  count,
+});
+
+interface Row {
+  readonly wanted?: JsonValue;
+  readonly desired?: JsonValue | undefined;
+  readonly report?: JsonValue;
+  readonly history?: Partial<PathHistory>;
+  readonly policy?: Partial<typeof POLICY>;
+  readonly desiredVersion?: number;
+  readonly now?: number;
+}
+
+function judge({ wanted = 60, history, policy, desiredVersion = 4, now = NOW, ...row }: Row) {
+  const facts: LeafFacts = {
+    policy: { ...POLICY, ...policy },
+    wanted,
+    desired: 'desired' in row ? row.desired : wanted === null ? undefined : wanted,
+    report: row.report,
+    history: { ...NO_HISTORY, ours: 4, ...history },
+    desiredVersion,
+    fight: { writes: 3, withinMs: 600_000, pauseMs: 3_600_000 },
+    now,
+  };
+  return judgeLeaf(facts);
+}
+
+type Expected = Verdict | `${Verdict}, write` | `${Verdict}, again in ${number} s`;
+const rows: readonly (readonly [string, Row, Expected])[] = [
+  // what desired says
+  ['desired is absent', { desired: undefined }, 'drifted, write'],
+  ['desired has another value', { desired: 5 }, 'drifted, write'],
+  ['desired has another type', { desired: '60' }, 'drifted, write'],
+  ['desired has the same number in another form', { wanted: 1, desired: 1.0, report: 1 }, 'inSync'],
+  [
+    'desired is near, but not the value: tolerance is for reports',
+    { desired: 60.4, policy: { tolerance: 0.5 } },
+    'drifted, write',
+  ],
+  ['the property must be absent and is', { wanted: null }, 'inSync'],
+  ['the property must be absent and is not', { wanted: null, desired: 5 }, 'drifted, write'],
+  // no report
+  ['nothing was reported', {}, 'pending'],
+  ['nothing was reported, and need not be', { policy: { confirm: false } }, 'inSync'],
+  // plain echoes
+  ['the device echoes the value', { report: 60 }, 'inSync'],
+  [
+    'the device echoes an array',
+    { wanted: [1, { a: 2 }], desired: [1, { a: 2 }], report: [1, { a: 2 }] },
+    'inSync',
+  ],
+  ['the device echoes a number within the tolerance', { report: 60.4, policy: { tolerance: 0.5 } }, 'inSync'],
+  [
+    'the device echoes a number beyond the tolerance',
+    { report: 60.6, policy: { tolerance: 0.5 } },
+    'pending',
+  ],
+  [
+    'the device still echoes what it had before the write',
+    { report: 5, history: { writes: [wrote(500)], reportedAt: at(400) } },
+    'pending',
+  ],
+  [
+    'the device echoes another value though nobody wrote',
+    { report: 5, history: { reportedAt: at(400) } },
+    'pending',
+  ],
+  [
+    'the device echoes another value after the write',
+    { report: 5, history: { writes: [wrote(400)], reportedAt: at(450) } },
+    'pending, write',
+  ],
+  [
+    'the same within the cooldown',
+    { report: 5, history: { writes: [wrote(590)], reportedAt: at(595) } },
+    'pending, again in 50 s',
+  ],
+  [
+    'the same after the last attempt',
+    { report: 5, history: { writes: [wrote(400, 3)], reportedAt: at(450) } },
+    'rejected',
+  ],
+  // acknowledgements
+  ['ac 200, the value, our version', { report: { value: 60, ac: 200, av: 4 } }, 'inSync'],
+  [
+    'ac 200, the value, a later version',
+    { report: { value: 60, ac: 200, av: 6 }, desiredVersion: 7 },
+    'inSync',
+  ],
+  ['ac 200, the value, no version', { report: { value: 60, ac: 200 } }, 'inSync'],
+  [
+    'ac 200, the value, an old version: a portal edit raises versions only',
+    { report: { value: 60, ac: 200, av: 2 } },
+    'inSync',
+  ],
+  ['ac 203, the value set by the device itself', { report: { value: 60, ac: 203, av: 0 } }, 'inSync'],
+  ['ac 203, another value at the first start', { report: { value: 20, ac: 203, av: 0 } }, 'pending'],
+  ['ac 200, another value, an old version', { report: { value: 5, ac: 200, av: 3 } }, 'pending'],
+  ['ac 200, another value, our version', { report: { value: 5, ac: 200, av: 4 } }, 'rejected'],
+  ['ac 200, a version that the twin never had', { report: { value: 5, ac: 200, av: 9 } }, 'pending'],
+  [
+    'ac 202, in progress',
+    { report: { value: 5, ac: 202, av: 4 }, history: { reportedAt: at(590) } },
+    'pending, again in 3590 s',
+  ],
+  [
+    'ac 202 with the value, in progress all the same',
+    { report: { value: 60, ac: 202, av: 4 }, history: { reportedAt: at(600) } },
+    'pending, again in 3600 s',
+  ],
+  [
+    'ac 202 past the deadline',
+    { report: { value: 5, ac: 202, av: 4 }, history: { reportedAt: at(0) }, now: T0 + 3_600_000 },
+    'rejected',
+  ],
+  ['ac 400, our version', { report: { value: 5, ac: 400, av: 4, ad: 'too slow' } }, 'rejected'],
+  ['ac 400, no version', { report: { value: 5, ac: 400 } }, 'rejected'],
+  ['ac 400, an old version: about an earlier value', { report: { value: 5, ac: 400, av: 3 } }, 'pending'],
+  ['ac 400 with the very value', { report: { value: 60, ac: 400, av: 4 } }, 'rejected'],
+  ['ac 500, never told by Berth', { report: { value: 5, ac: 500, av: 4 } }, 'pending, write'],
+  [
+    'ac 500 within the cooldown',
+    { report: { value: 5, ac: 500, av: 4 }, history: { writes: [wrote(570)] } },
+    'pending, again in 30 s',
+  ],
+  [
+    'ac 500 after the cooldown',
+    { report: { value: 5, ac: 500, av: 4 }, history: { writes: [wrote(500, 2)] } },
+    'pending, write',
+  ],
+  [
+    'ac 500 after the last attempt',
+    { report: { value: 5, ac: 500, av: 4 }, history: { writes: [wrote(500, 3)] } },
+    'rejected',
+  ],
+  ['an unheard-of code', { report: { value: 5, ac: 301, av: 4 } }, 'pending'],
+  // rejected before
+  [
+    'this value was rejected',
+    { report: 5, history: { rejected: { policy: 'p', value: 60, why: 'no' } } },
+    'rejected',
+  ],
+  [
+    'this value was rejected, and somebody changed desired',
+    { desired: 5, history: { rejected: { policy: 'p', value: 60, why: 'no' } } },
+    'rejected',
+  ],
+  [
+    'another value was rejected',
+    { desired: 5, history: { rejected: { policy: 'p', value: 61, why: 'no' } } },
+    'drifted, write',
+  ],
+  [
+    'another policy’s value was rejected',
+    { desired: 5, history: { rejected: { policy: 'q', value: 60, why: 'no' } } },
+    'drifted, write',
+  ],
+  [
+    'this value was rejected, and the device reports it now',
+    { report: 60, history: { rejected: { policy: 'p', value: 60, why: 'no' } } },
+    'inSync',
+  ],
+  // cooldown and fights
+  [
+    'desired differs within the cooldown',
+    { desired: 5, history: { writes: [wrote(580)] } },
+    'drifted, again in 40 s',
+  ],
+  [
+    'desired differs within the cooldown of another value',
+    { desired: 5, history: { writes: [wrote(580, 1, 7)] } },
+    'drifted, write',
+  ],
+  [
+    'others changed it three times in ten minutes',
+    { desired: 5, history: { foreign: [at(590), at(400), at(10)] } },
+    'drifted, write',
+  ],
+  [
+    'others changed it four times in ten minutes',
+    { desired: 5, history: { foreign: [at(590), at(400), at(300), at(10)] } },
+    'fighting, again in 3590 s',
+  ],
+  [
+    'others changed it four times, long ago',
+    { desired: 5, history: { foreign: [at(-10), at(-20), at(-30), at(-40)] } },
+    'drifted, write',
+  ],
+  ['a fight goes on', { desired: 5, history: { fightUntil: T0 + 700_000 } }, 'fighting, again in 100 s'],
+  [
+    'a fight’s pause is over',
+    { desired: 5, history: { fightUntil: T0 + 500_000, foreign: [at(590), at(400), at(300), at(10)] } },
+    'drifted, write',
+  ],
+  [
+    'others changed it back to what is wanted',
+    { report: 60, history: { foreign: [at(590), at(400), at(300), at(10)] } },
+    'inSync',
+  ],
+];
+
+describe('the verdict on one owned property', () => {
+  test.each(rows)('%s', (_, row, expected) => {
+    const { verdict, write, nextAt } = judge(row);
+    const now = row.now ?? NOW;
+
+    const said = write
+      ? `${verdict}, write`
+      : nextAt === undefined
+        ? verdict
+        : `${verdict}, again in ${(nextAt - now) / 1_000} s`;
+    expect(said).toBe(expected);
+  });
+
+  test('a rejection is remembered with its policy, value and reason', () => {
+    expect(judge({ report: { value: 5, ac: 400, av: 4, ad: 'too slow' } }).history.rejected).toEqual({
+      policy: 'p',
+      value: 60,
+      why: 'the device answered 400: too slow',
+    });
+  });
+
+  test('a rejection is forgotten when the device reports the value', () => {
+    const rejected = { policy: 'p', value: 60, why: 'no' };
+
+    expect(judge({ report: 60, history: { rejected } }).history.rejected).toBeUndefined();
+  });
+});
