@@ -1,0 +1,85 @@
+import type { Conditions, HubConditions, Override } from '../allocation/conditions.ts';
+import type { HubState } from '../fleet/fleet.ts';
+import type { HostName } from '../fleet/host-name.ts';
+import type { Row, Table } from './tables.ts';
+
+const PARTITION = 'conditions';
+
+/** What allocation needs to know of the running fleet: counts, health, overrides, causes of moves. One query reads all of it. */
+export class ConditionsStore {
+  readonly #table: Table;
+
+  constructor(table: Table) {
+    this.#table = table;
+  }
+
+  async read(now: number): Promise<Conditions> {
+    const rows = await this.#table.list({ partitionKey: PARTITION });
+    const hubs = new Map<HostName, HubConditions>();
+    const causes = new Map<string, number>();
+    for (const row of rows) {
+      const [kind, ...rest] = row.rowKey.split('|');
+      const name = rest.join('|');
+      const host = name as HostName;
+      if (kind === 'hub') hubs.set(host, { ...hubs.get(host), ...statisticsOf(row) });
+      if (kind === 'override') hubs.set(host, { ...hubs.get(host), override: overrideOf(row) });
+      if (kind === 'cause') causes.set(name, timeOf(row.properties.since) ?? now);
+    }
+    return { loadedAt: now, hubs, causes };
+  }
+
+  /** Records a successful statistics call. */
+  async recordCount(host: HostName, devices: number, now: number): Promise<void> {
+    await this.#table.put(PARTITION, `hub|${host}`, { devices, countedAt: new Date(now), failures: 0 });
+  }
+
+  /** Records a failed statistics call that says something about the hub's health; the last count stays. */
+  async recordFailure(host: HostName): Promise<void> {
+    const key = `hub|${host}`;
+    const row = await this.#table.get(PARTITION, key);
+    const { devices, countedAt, failures } = row?.properties ?? {};
+    await this.#table.putIfUnchanged(
+      PARTITION,
+      key,
+      {
+        ...(devices === undefined ? {} : { devices, countedAt }),
+        failures: Number(failures ?? 0) + 1,
+      },
+      row?.etag,
+    );
+  }
+
+  /** Records when causes of moves were first seen, and forgets those that are over. */
+  async recordCauses(current: readonly string[], known: Conditions, now: number): Promise<void> {
+    for (const cause of current) {
+      if (known.causes.has(cause)) continue;
+      await this.#table.putIfUnchanged(PARTITION, `cause|${cause}`, { since: new Date(now) }, undefined);
+    }
+    for (const cause of known.causes.keys()) {
+      if (!current.includes(cause)) await this.#table.delete(PARTITION, `cause|${cause}`);
+    }
+  }
+}
+
+function statisticsOf({ properties }: Row): HubConditions {
+  const countedAt = timeOf(properties.countedAt);
+  return {
+    ...(countedAt === undefined ? {} : { devices: { count: Number(properties.devices), countedAt } }),
+    failures: Number(properties.failures ?? 0),
+  };
+}
+
+function overrideOf({ properties }: Row): Override {
+  const { state, weight } = properties;
+  return {
+    ...(typeof state === 'string' ? { state: state as HubState } : {}),
+    ...(typeof weight === 'number' ? { weight } : {}),
+    author: String(properties.author ?? ''),
+    reason: String(properties.reason ?? ''),
+    expiresAt: timeOf(properties.expiresAt) ?? 0,
+  };
+}
+
+function timeOf(value: unknown): number | undefined {
+  return value instanceof Date ? value.getTime() : undefined;
+}

@@ -1,0 +1,81 @@
+import * as z from 'zod';
+import { BerthError } from '../errors.ts';
+import type { HostName } from '../fleet/host-name.ts';
+import { packDocument, unpackDocument } from './document.ts';
+import type { Table } from './tables.ts';
+
+/** Who paused something, when (ms since the epoch) and why. */
+const pause = z.object({ author: z.string(), reason: z.string(), at: z.number() });
+
+const controlSchema = z.object({
+  /** Present while nothing may be written to any hub. */
+  fleet: pause.optional(),
+  hubs: z.record(z.string(), pause).default({}),
+  policies: z.record(z.string(), pause).default({}),
+  /** Build time of the newest package that has run, ISO 8601; instances of an older one do not write. */
+  newestBuild: z.string().default(''),
+});
+
+export type Pause = z.output<typeof pause>;
+export type Control = z.output<typeof controlSchema>;
+
+const PARTITION = 'control';
+const ROW = 'control';
+
+/** The one row that every writer obeys. */
+export class ControlStore {
+  readonly #table: Table;
+
+  constructor(table: Table) {
+    this.#table = table;
+  }
+
+  /** The control row; where there is none yet, everything is on. @throws BerthError `BERTH_STORE_UNAVAILABLE` where it cannot be read. */
+  async read(): Promise<Control> {
+    return (await this.#load()).control;
+  }
+
+  /** Records that a package of this build time runs, if it is the newest so far. */
+  async announce(build: string): Promise<void> {
+    await this.update((control) =>
+      build > control.newestBuild ? { ...control, newestBuild: build } : control,
+    );
+  }
+
+  /** Changes the row, again and again until nobody else did in between. */
+  async update(change: (control: Control) => Control): Promise<Control> {
+    for (let attempt = 0; attempt < 10; attempt += 1) {
+      const { control, etag } = await this.#load();
+      const next = change(control);
+      if (next === control) return control;
+      if ((await this.#table.putIfUnchanged(PARTITION, ROW, packDocument(next), etag)) === 'written')
+        return next;
+    }
+    throw new BerthError(
+      'BERTH_STORE_UNAVAILABLE',
+      'The control row is being changed by others all the time.',
+    );
+  }
+
+  async #load(): Promise<{ readonly control: Control; readonly etag: string | undefined }> {
+    const row = await this.#table.get(PARTITION, ROW);
+    if (row === undefined) return { control: controlSchema.parse({}), etag: undefined };
+    const parsed = controlSchema.safeParse(readDocument(row.properties));
+    // A row that cannot be read must not be taken for "on".
+    if (!parsed.success) throw new BerthError('BERTH_STORE_UNAVAILABLE', 'The control row cannot be read.');
+    return { control: parsed.data, etag: row.etag };
+  }
+}
+
+/** Why a hub may not be written now, or undefined. */
+export function pauseOf(control: Control, host: HostName): Pause | undefined {
+  return control.fleet ?? control.hubs[host];
+}
+
+function readDocument(properties: Readonly<Record<string, unknown>>): unknown {
+  try {
+    return unpackDocument(properties);
+  } catch {
+    return undefined;
+  }
+}

@@ -1,0 +1,308 @@
+import type { TransactionAction } from '@azure/data-tables';
+import type { HostName } from '../fleet/host-name.ts';
+import { isObject } from '../json.ts';
+import type { Known } from '../twin/fold.ts';
+import type { Instant } from '../twin/instant.ts';
+import {
+  DUE_PRIORITIES,
+  type DuePriority,
+  type Shadow,
+  TWIN_STATES,
+  type TwinState,
+  unreadShadow,
+} from '../twin/shadow.ts';
+import type { TwinId } from '../twin/twin.ts';
+import { packDocument, unpackDocument } from './document.ts';
+import {
+  attentionKey,
+  dueKey,
+  dueRange,
+  moduleShadowPrefix,
+  type PartitionKey,
+  partitionOf,
+  partitionsOf,
+  prefixRange,
+  shadowKey,
+  tombstoneKey,
+} from './keys.ts';
+import type { Row, Table } from './tables.ts';
+import { TwinWriter } from './twin-writer.ts';
+
+/** What is stored about a twin, and the version of the row that it was read from. */
+export interface TwinRecord {
+  readonly id: TwinId;
+  readonly known: Known;
+  readonly etag: string | undefined;
+}
+
+export interface DueRow {
+  readonly id: TwinId;
+  readonly priority: DuePriority;
+  readonly partitionKey: PartitionKey;
+  readonly rowKey: string;
+}
+
+export interface Attention {
+  readonly id: TwinId;
+  readonly state: TwinState;
+  /** Milliseconds since the epoch. */
+  readonly since: number;
+  readonly why: string;
+}
+
+export type StateCounts = Readonly<Record<TwinState, number>>;
+
+export interface CountedTwins {
+  readonly states: StateCounts;
+  /** When the oldest of the buckets was counted, ms since the epoch; undefined while one never was. */
+  readonly countedAt: number | undefined;
+}
+
+/** The shadows of twins with their due work and attention, in Azure Table Storage. */
+export class TwinStore {
+  readonly #table: Table;
+  readonly #writer: TwinWriter;
+
+  constructor(table: Table) {
+    this.#table = table;
+    this.#writer = new TwinWriter(table);
+  }
+
+  async load(id: TwinId): Promise<TwinRecord> {
+    const row = await this.#table.get(partitionOf(id), shadowKey(id));
+    return row === undefined ? { id, known: { kind: 'nothing' }, etag: undefined } : toRecord(id, row);
+  }
+
+  /**
+   * Stores what is now known, if the record is still the one that was read: the shadow, its due row and its attention row in one
+   * transaction. Answers the new record, or `'conflict'`: load it and decide again.
+   */
+  async save(
+    record: TwinRecord,
+    known: Exclude<Known, { kind: 'nothing' }>,
+  ): Promise<TwinRecord | 'conflict'> {
+    const { id, etag } = record;
+    const outcome = await this.#writer.write({
+      partitionKey: partitionOf(id),
+      shadow: shadowAction(id, known, etag),
+      others: [
+        ...moveRow(dueRow(id, record.known), dueRow(id, known)),
+        ...moveRow(attentionRow(id, record.known), attentionRow(id, known)),
+        ...moveRow(tombstoneRow(id, record.known), tombstoneRow(id, known)),
+      ],
+    });
+    return outcome === 'conflict' ? outcome : { id, known, etag: outcome.etag };
+  }
+
+  /** The modules of a device that have shadows. */
+  async modulesOf({ host, deviceId }: TwinId): Promise<readonly TwinId[]> {
+    const rows = await this.#table.list({
+      partitionKey: partitionOf({ host, deviceId }),
+      range: prefixRange(moduleShadowPrefix(deviceId)),
+      select: ID_COLUMNS,
+    });
+    return rows.map((row) => idOf(row));
+  }
+
+  /** Due work whose time has come in one partition, in the order of its priority and time. */
+  async due(partition: PartitionKey, now: number, limit: number): Promise<readonly DueRow[]> {
+    const rows: DueRow[] = [];
+    for (const priority of DUE_PRIORITIES) {
+      if (rows.length >= limit) break;
+      const found = await this.#table.list({
+        partitionKey: partition,
+        range: dueRange(priority, now),
+        select: ID_COLUMNS,
+        limit: limit - rows.length,
+      });
+      rows.push(
+        ...found.map((row) => ({ id: idOf(row), priority, partitionKey: partition, rowKey: row.rowKey })),
+      );
+    }
+    return rows;
+  }
+
+  /** Removes a due row that no shadow knows of. */
+  async dropDue({ partitionKey, rowKey }: DueRow): Promise<void> {
+    await this.#table.delete(partitionKey, rowKey);
+  }
+
+  /** The twins of one partition that need a person, by state. */
+  async attention(
+    partition: PartitionKey,
+    after: string | undefined,
+    limit: number,
+  ): Promise<readonly (Attention & { readonly rowKey: string })[]> {
+    const [from, to] = prefixRange('att|');
+    const rows = await this.#table.list({
+      partitionKey: partition,
+      range: [after === undefined ? from : `${after}\u0000`, to],
+      limit,
+    });
+    return rows.map((row) => ({
+      id: idOf(row),
+      state: String(row.properties.state) as TwinState,
+      since: row.properties.since instanceof Date ? row.properties.since.getTime() : 0,
+      why: String(row.properties.why),
+      rowKey: row.rowKey,
+    }));
+  }
+
+  /** Counts the twins of a partition by state, keeps the counts with their time, and removes tombstones older than `tombstonesBefore`. */
+  async count(partition: PartitionKey, now: number, tombstonesBefore: Instant): Promise<void> {
+    const rows = await this.#table.list({
+      partitionKey: partition,
+      range: prefixRange('s|'),
+      select: ['state'],
+    });
+    const counts: Record<TwinState, number> = noTwins();
+    for (const { properties } of rows) {
+      const state = TWIN_STATES.find((name) => name === properties.state);
+      if (state !== undefined) counts[state] += 1;
+    }
+    await this.#table.put(partition, COUNT_KEY, { ...counts, countedAt: new Date(now) });
+    await this.#removeTombstones(partition, tombstonesBefore);
+  }
+
+  /** The counts of a hub, as they were last taken. */
+  async counts(host: HostName): Promise<CountedTwins> {
+    const rows = await Promise.all(
+      partitionsOf(host).map((partition) => this.#table.get(partition, COUNT_KEY)),
+    );
+    const states = noTwins();
+    let countedAt: number | undefined = Number.POSITIVE_INFINITY;
+    for (const row of rows) {
+      for (const state of TWIN_STATES) states[state] += Number(row?.properties[state] ?? 0);
+      const at = row?.properties.countedAt;
+      countedAt =
+        at instanceof Date && countedAt !== undefined ? Math.min(countedAt, at.getTime()) : undefined;
+    }
+    return { states, countedAt };
+  }
+
+  async #removeTombstones(partition: PartitionKey, before: Instant): Promise<void> {
+    const rows = await this.#table.list({ partitionKey: partition, range: prefixRange('tomb|') });
+    for (const row of rows) {
+      if (String(row.properties.at) >= before) continue;
+      const id = idOf(row);
+      const shadow = await this.#table.get(partition, shadowKey(id));
+      if (shadow?.properties.state === DELETED) await this.#table.delete(partition, shadow.rowKey);
+      await this.#table.delete(partition, row.rowKey);
+    }
+  }
+}
+
+const COUNT_KEY = 'count';
+const ID_COLUMNS = ['host', 'deviceId', 'moduleId'];
+/** A deleted twin's shadow row stays as a stub as long as its tombstone: a transaction cannot delete a row conditionally. */
+const DELETED = 'deleted';
+
+function noTwins(): Record<TwinState, number> {
+  return Object.fromEntries(TWIN_STATES.map((state) => [state, 0])) as Record<TwinState, number>;
+}
+
+interface PlainRow {
+  readonly rowKey: string;
+  readonly properties: Readonly<Record<string, unknown>>;
+}
+
+/** The actions that turn the old row of a kind into the new one. */
+function moveRow(
+  before: (PlainRow & { partitionKey: string }) | undefined,
+  after: (PlainRow & { partitionKey: string }) | undefined,
+): readonly TransactionAction[] {
+  const actions: TransactionAction[] = [];
+  if (before !== undefined && before.rowKey !== after?.rowKey) {
+    actions.push(['delete', { partitionKey: before.partitionKey, rowKey: before.rowKey }]);
+  }
+  if (after !== undefined && JSON.stringify(before) !== JSON.stringify(after)) {
+    actions.push([
+      'upsert',
+      { ...after.properties, partitionKey: after.partitionKey, rowKey: after.rowKey },
+      'Replace',
+    ]);
+  }
+  return actions;
+}
+
+function dueRow(id: TwinId, known: Known) {
+  if (known.kind !== 'shadow' || known.shadow.due === undefined) return undefined;
+  const { priority, at, why } = known.shadow.due;
+  return {
+    partitionKey: partitionOf(id),
+    rowKey: dueKey(id, priority, at),
+    properties: { ...idColumns(id), why },
+  };
+}
+
+/** States that a person should know of. A drift that is being corrected right now is none of them. */
+function attentionRow(id: TwinId, known: Known) {
+  if (known.kind !== 'shadow') return undefined;
+  const { judgement, writing } = known.shadow;
+  const { state, since, why } = judgement;
+  if (state === 'inSync' || state === 'pending' || (state === 'drifted' && writing !== undefined))
+    return undefined;
+  return {
+    partitionKey: partitionOf(id),
+    rowKey: attentionKey(id, state),
+    properties: { ...idColumns(id), state, since: new Date(since), why: why.slice(0, 1_000) },
+  };
+}
+
+function tombstoneRow(id: TwinId, known: Known) {
+  if (known.kind !== 'deleted') return undefined;
+  return {
+    partitionKey: partitionOf(id),
+    rowKey: tombstoneKey(id),
+    properties: { ...idColumns(id), at: known.at },
+  };
+}
+
+function shadowAction(
+  id: TwinId,
+  known: Exclude<Known, { kind: 'nothing' }>,
+  etag: string | undefined,
+): TransactionAction {
+  const entity = {
+    partitionKey: partitionOf(id),
+    rowKey: shadowKey(id),
+    ...idColumns(id),
+    ...shadowColumns(known),
+  };
+  return etag === undefined ? ['create', entity] : ['update', entity, 'Replace', { etag }];
+}
+
+function shadowColumns(known: Exclude<Known, { kind: 'nothing' }>): Record<string, unknown> {
+  if (known.kind === 'deleted') return { state: DELETED, at: known.at };
+  const { id: _, ...shadow } = known.shadow;
+  const { state, revision } = shadow.judgement;
+  return { state, revision, ...packDocument(shadow) };
+}
+
+function idColumns({ host, deviceId, moduleId }: TwinId): Record<string, string> {
+  return moduleId === undefined ? { host, deviceId } : { host, deviceId, moduleId };
+}
+
+function idOf({ properties }: Row): TwinId {
+  return {
+    host: String(properties.host) as HostName,
+    deviceId: String(properties.deviceId),
+    moduleId: typeof properties.moduleId === 'string' ? properties.moduleId : undefined,
+  };
+}
+
+function toRecord(id: TwinId, row: Row): TwinRecord {
+  if (row.properties.state === DELETED) {
+    return { id, known: { kind: 'deleted', at: String(row.properties.at) as Instant }, etag: row.etag };
+  }
+  const stored = unpackDocument(row.properties);
+  if (!isObject(stored)) throw new TypeError('a stored shadow is no object');
+  // JSON leaves out what is undefined; the blank puts it back.
+  const shadow = { ...BLANK, ...(stored as unknown as Partial<Shadow>), id } as Shadow;
+  return { id, known: { kind: 'shadow', shadow }, etag: row.etag };
+}
+
+const BLANK: Omit<Shadow, 'id'> = {
+  ...unreadShadow({ host: '' as HostName, deviceId: '', moduleId: undefined }, '' as Instant, ''),
+  unread: undefined,
+};

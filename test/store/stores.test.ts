@@ -1,0 +1,408 @@
+import { randomUUID } from 'node:crypto';
+import { afterAll, beforeAll, beforeEach, describe, expect, test } from '@jest/globals';
+import { NO_CONDITIONS } from '../../src/allocation/conditions.ts';
+import { decide } from '../../src/allocation/decide.ts';
+import { receiptOf } from '../../src/allocation/receipt.ts';
+import { hostName } from '../../src/fleet/host-name.ts';
+import { ConditionsStore } from '../../src/store/conditions-store.ts';
+import { ControlStore, pauseOf } from '../../src/store/control.ts';
+import { DeadLetterStore } from '../../src/store/dead-letter-store.ts';
+import { partitionOf } from '../../src/store/keys.ts';
+import { Lease } from '../../src/store/lease.ts';
+import { ReceiptStore } from '../../src/store/receipt-store.ts';
+import { RevisionStore } from '../../src/store/revisions.ts';
+import { StrangerStore } from '../../src/store/stranger-store.ts';
+import { openTables, type Tables } from '../../src/store/tables.ts';
+import { type TwinRecord, TwinStore } from '../../src/store/twin-store.ts';
+import type { Known } from '../../src/twin/fold.ts';
+import { instantOf } from '../../src/twin/instant.ts';
+import type { Shadow, TwinState } from '../../src/twin/shadow.ts';
+import type { TwinId } from '../../src/twin/twin.ts';
+import { fleetOf, requestOf } from '../allocation/requests.ts';
+import { type Azurite, startAzurite } from '../azurite.ts';
+import { shadowOf, T0 } from '../twin/twins.ts';
+
+let azurite: Azurite;
+let tables: Tables;
+beforeAll(async () => {
+  azurite = await startAzurite();
+  tables = openTables({ kind: 'connectionString', connectionString: azurite.connectionString });
+}, 60_000);
+afterAll(() => azurite.close());
+
+/** A hub of its own for each test, so that tests share the tables without meeting. */
+let host = hostName('x.azure-devices.net');
+beforeEach(() => {
+  host = hostName(`${randomUUID()}.azure-devices.net`);
+});
+const idOf = (deviceId: string, moduleId?: string): TwinId => ({ host, deviceId, moduleId });
+const present = (id: TwinId, parts: Partial<Shadow> = {}): Exclude<Known, { kind: 'nothing' }> => ({
+  kind: 'shadow',
+  shadow: shadowOf({ ...parts, id }),
+});
+const judged = (state: TwinState, why = '') => ({ judgement: { state, since: T0, why, revision: 'r' } });
+
+describe('the twin store', () => {
+  let store: TwinStore;
+  beforeEach(() => {
+    store = new TwinStore(tables.twins);
+  });
+  const save = async (
+    record: TwinRecord,
+    known: Exclude<Known, { kind: 'nothing' }>,
+  ): Promise<TwinRecord> => {
+    const saved = await store.save(record, known);
+    if (saved === 'conflict') throw new Error('conflict');
+    return saved;
+  };
+
+  test('gives back the shadow that was saved, whatever its id and its text', async () => {
+    const id = idOf("a#b?c%d*'(x)=@$,;", 'm#1');
+    const shadow = present(id, {
+      tags: { city: 'Zürich' },
+      reported: { list: [1, null, { a: 1.5 }] },
+      etag: undefined,
+    });
+
+    const nothing = await store.load(id);
+    await save(nothing, shadow);
+
+    expect(nothing.known).toEqual({ kind: 'nothing' });
+    expect((await store.load(id)).known).toEqual(shadow);
+  });
+
+  test('keeps twins up to the documented sizes', async () => {
+    const id = idOf('big');
+    const section = (seed: number) =>
+      Object.fromEntries(
+        Array.from({ length: 30 }, (_, i) => [
+          `key${i}`,
+          Array.from({ length: 250 }, (_, j) => ((i * 997 + j * seed) % 9973).toString(36)).join('-'),
+        ]),
+      );
+    const shadow = present(id, {
+      desired: section(31),
+      reported: section(37),
+      tags: { a: 'x'.repeat(4_000) },
+    });
+
+    await save(await store.load(id), shadow);
+
+    expect((await store.load(id)).known).toEqual(shadow);
+  });
+
+  test('refuses to write over what somebody else has written since', async () => {
+    const id = idOf('d');
+    const nothing = await store.load(id);
+    const first = await save(nothing, present(id, { version: 2 }));
+    const second = await save(first, present(id, { version: 3 }));
+
+    expect(await store.save(nothing, present(id, { version: 9 }))).toBe('conflict');
+    expect(await store.save(first, present(id, { version: 9 }))).toBe('conflict');
+    expect(await store.save(second, present(id, { version: 4 }))).not.toBe('conflict');
+  });
+
+  test('writes many twins at once, and one conflict fails no other', async () => {
+    const ids = Array.from({ length: 120 }, (_, index) => idOf(`d${index}`));
+    const nothing = await Promise.all(ids.map((id) => store.load(id)));
+    await save(nothing[7] as TwinRecord, present(ids[7] as TwinId, { version: 5 }));
+
+    const outcomes = await Promise.all(nothing.map((record) => store.save(record, present(record.id))));
+
+    expect(outcomes.filter((outcome) => outcome === 'conflict')).toHaveLength(1);
+    expect(outcomes[7]).toBe('conflict');
+    const loaded = await Promise.all(ids.map((id) => store.load(id)));
+    expect(loaded.every(({ known }) => known.kind === 'shadow')).toBe(true);
+  });
+
+  test('keeps the due row in step with the shadow', async () => {
+    const id = idOf('d');
+    const partition = partitionOf(id);
+    const due = (at: number, priority: 'edit' | 'drift' = 'drift') => ({
+      due: { priority, at, why: 'test', tries: 0 },
+    });
+
+    let record = await save(await store.load(id), present(id, due(T0)));
+    expect(await store.due(partition, T0 - 1, 10)).toEqual([]);
+    expect(await store.due(partition, T0, 10)).toMatchObject([{ id, priority: 'drift' }]);
+
+    record = await save(record, present(id, due(T0 + 5_000, 'edit')));
+    expect(await store.due(partition, T0, 10)).toEqual([]);
+    expect(await store.due(partition, T0 + 5_000, 10)).toMatchObject([{ id, priority: 'edit' }]);
+
+    await save(record, present(id));
+    expect(await store.due(partition, T0 + 9_000, 10)).toEqual([]);
+  });
+
+  test('gives due work by priority, then by time', async () => {
+    const partition = partitionOf(idOf('d'));
+    const same = Array.from({ length: 400 }, (_, i) => idOf(`d${i}`))
+      .filter((id) => partitionOf(id) === partition)
+      .slice(0, 4);
+    const dues = [
+      { priority: 'resync', at: T0 },
+      { priority: 'drift', at: T0 + 2 },
+      { priority: 'drift', at: T0 + 1 },
+      { priority: 'edit', at: T0 + 3 },
+    ] as const;
+    for (const [index, due] of dues.entries()) {
+      const id = same[index] as TwinId;
+      await save(await store.load(id), present(id, { due: { ...due, why: '', tries: 0 } }));
+    }
+
+    const ids = (await store.due(partition, T0 + 10, 10)).map(({ id }) => id.deviceId);
+
+    expect(ids).toEqual([same[3], same[2], same[1], same[0]].map((id) => id?.deviceId));
+    expect(await store.due(partition, T0 + 10, 2)).toHaveLength(2);
+  });
+
+  test('survives a due row that is gone, and drops one that no shadow knows', async () => {
+    const id = idOf('d');
+    const record = await save(
+      await store.load(id),
+      present(id, { due: { priority: 'edit', at: T0, why: '', tries: 0 } }),
+    );
+    const [row] = await store.due(partitionOf(id), T0, 1);
+    if (row === undefined) throw new Error('no due row');
+
+    await store.dropDue(row);
+    await store.dropDue(row);
+
+    expect(await store.save(record, present(id))).not.toBe('conflict');
+  });
+
+  test('lists who needs attention, and forgets them when they are in sync', async () => {
+    const id = idOf('d');
+    const rejected = await save(
+      await store.load(id),
+      present(id, judged('rejected', 'interval the device answered 400')),
+    );
+
+    expect(await store.attention(partitionOf(id), undefined, 10)).toMatchObject([
+      { id, state: 'rejected', since: T0, why: 'interval the device answered 400' },
+    ]);
+
+    await save(rejected, present(id, judged('inSync')));
+    expect(await store.attention(partitionOf(id), undefined, 10)).toEqual([]);
+  });
+
+  test('keeps a tombstone of a deleted twin until it is old, and lets the twin be born again', async () => {
+    const id = idOf('d');
+    const partition = partitionOf(id);
+    const due = { due: { priority: 'edit', at: T0, why: '', tries: 0 }, ...judged('rejected') } as const;
+    const shadow = await save(await store.load(id), present(id, due));
+    const deleted = { kind: 'deleted', at: instantOf(T0) } as const;
+
+    const tombstone = await save(shadow, deleted);
+    expect((await store.load(id)).known).toEqual(deleted);
+    expect(await store.due(partition, T0, 10)).toEqual([]);
+    expect(await store.attention(partition, undefined, 10)).toEqual([]);
+
+    await store.count(partition, T0, instantOf(T0 - 1));
+    expect((await store.load(id)).known).toEqual(deleted);
+
+    const reborn = await save(tombstone, present(id));
+    await store.count(partition, T0, instantOf(T0 + 1));
+    expect((await store.load(id)).known.kind).toBe('shadow');
+
+    await save(reborn, deleted);
+    await store.count(partition, T0, instantOf(T0 + 1));
+    expect((await store.load(id)).known).toEqual({ kind: 'nothing' });
+  });
+
+  test('counts twins by state, with the time of the count', async () => {
+    const states: readonly TwinState[] = ['inSync', 'inSync', 'rejected', 'pending', 'unknown'];
+    for (const [index, state] of states.entries()) {
+      const id = idOf(`d${index}`);
+      await save(await store.load(id), present(id, judged(state)));
+    }
+    expect((await store.counts(host)).countedAt).toBeUndefined();
+
+    for (let bucket = 0; bucket < 16; bucket += 1) {
+      await store.count(
+        `${host}|${String(bucket).padStart(2, '0')}` as ReturnType<typeof partitionOf>,
+        T0 + bucket,
+        instantOf(0),
+      );
+    }
+
+    expect(await store.counts(host)).toEqual({
+      states: { inSync: 2, pending: 1, drifted: 0, rejected: 1, fighting: 0, parked: 0, unknown: 1 },
+      countedAt: T0,
+    });
+  });
+
+  test('finds the modules of a device', async () => {
+    for (const id of [idOf('d'), idOf('d', 'a'), idOf('d', 'b'), idOf('d2', 'c')])
+      await save(await store.load(id), present(id));
+
+    expect(await store.modulesOf(idOf('d'))).toEqual([idOf('d', 'a'), idOf('d', 'b')]);
+  });
+});
+
+describe('the control row', () => {
+  const fresh = async () => {
+    await tables.state.delete('control', 'control');
+    return new ControlStore(tables.state);
+  };
+
+  test('means that everything is on while there is none', async () => {
+    const control = await (await fresh()).read();
+
+    expect(pauseOf(control, host)).toBeUndefined();
+    expect(control.newestBuild).toBe('');
+  });
+
+  test('pauses the fleet or one hub', async () => {
+    const store = await fresh();
+    const pause = { author: 'ann', reason: 'test', at: T0 };
+    await store.update((control) => ({ ...control, hubs: { [host]: pause } }));
+
+    expect(pauseOf(await store.read(), host)).toEqual(pause);
+    expect(pauseOf(await store.read(), hostName('other.azure-devices.net'))).toBeUndefined();
+    await store.update((control) => ({ ...control, fleet: pause }));
+    expect(pauseOf(await store.read(), hostName('other.azure-devices.net'))).toEqual(pause);
+  });
+
+  test('keeps the newest build time, and every change of many at once', async () => {
+    const store = await fresh();
+    const pause = { author: 'ann', reason: 'test', at: T0 };
+    await Promise.all([
+      store.announce('2026-11-23T12:00:00Z'),
+      store.announce('2026-11-22T12:00:00Z'),
+      ...['a', 'b', 'c'].map((hub) =>
+        store.update((control) => ({ ...control, hubs: { ...control.hubs, [hub]: pause } })),
+      ),
+    ]);
+
+    const control = await store.read();
+    expect(control.newestBuild).toBe('2026-11-23T12:00:00Z');
+    expect(Object.keys(control.hubs).sort()).toEqual(['a', 'b', 'c']);
+  });
+
+  test('that cannot be read is an error, not "on"', async () => {
+    const store = await fresh();
+    await tables.state.put('control', 'control', { doc0: new Uint8Array([1, 2, 3]) });
+
+    await expect(store.read()).rejects.toMatchObject({ code: 'BERTH_STORE_UNAVAILABLE' });
+    await fresh();
+  });
+});
+
+describe('the other stores', () => {
+  test('conditions: counts, failures, causes', async () => {
+    const store = new ConditionsStore(tables.state);
+    const other = hostName(`other-${host}`);
+    await store.recordCount(host, 12, T0);
+    await store.recordFailure(host);
+    await store.recordFailure(host);
+    await store.recordFailure(other);
+    await store.recordCauses([`drain:${host}`], NO_CONDITIONS, T0);
+
+    const conditions = await store.read(T0 + 5);
+    expect(conditions.hubs.get(host)).toEqual({ devices: { count: 12, countedAt: T0 }, failures: 2 });
+    expect(conditions.hubs.get(other)).toEqual({ failures: 1 });
+    expect(conditions.causes.get(`drain:${host}`)).toBe(T0);
+
+    await store.recordCauses([`drain:${host}`], NO_CONDITIONS, T0 + 99);
+    expect((await store.read(T0)).causes.get(`drain:${host}`)).toBe(T0);
+    await store.recordCauses([], conditions, T0 + 100);
+    expect((await store.read(T0)).causes.size).toBe(0);
+  });
+
+  test('revisions: the last good one, which an older package does not take back', async () => {
+    const store = new RevisionStore(tables.state);
+    expect(await store.lastGood()).toBeUndefined();
+
+    await store.keep('r1', '{"a":1}', '2026-01-01');
+    await store.keep('r2', '{"a":2}', '2026-02-01');
+    await store.keep('r1', '{"a":1}', '2026-01-01');
+
+    expect(await store.lastGood()).toBe('{"a":2}');
+    expect(await store.text('r1')).toBe('{"a":1}');
+    expect(await store.text('r3')).toBeUndefined();
+  });
+
+  test('receipts: the last five, a repetition in place of what it repeats', async () => {
+    const store = new ReceiptStore(tables.receipts);
+    const receipt = (minute: number, site: string) => {
+      const input = {
+        request: requestOf({ context: { registrationId: 'Pump#1'.replace('#', '-'), payload: { site } } }),
+        fleet: fleetOf({ twins: { initial: [{ name: 'base', tags: { site: '=payload.site' } }] } }),
+        conditions: NO_CONDITIONS,
+        now: T0 + minute * 60_000,
+      };
+      return receiptOf(input, decide(input));
+    };
+    for (let minute = 0; minute < 7; minute += 1) await store.keep(receipt(minute, `site-${minute}`));
+    await store.keep(receipt(8, 'site-6'));
+    await store.keep(receipt(9, 'site-6'));
+
+    const kept = await store.list('pump-1');
+
+    expect(kept.map(({ at }) => at)).toEqual(
+      [9, 5, 4, 3, 2].map((minute) => new Date(T0 + minute * 60_000).toISOString()),
+    );
+    expect(kept[0]).toEqual(JSON.parse(JSON.stringify(receipt(9, 'site-6'))));
+  });
+
+  test('dead letters: the raw body, once for each place', async () => {
+    const store = new DeadLetterStore(tables.deadLetters);
+    const letter = {
+      partition: '3',
+      sequenceNumber: 4_294_967_300,
+      enqueuedAt: '2026-11-23T12:00:00.000Z',
+      code: 'BERTH_EVENT_NOT_JSON',
+      reason: 'has a body that is not JSON',
+      body: Buffer.from(Array.from({ length: 200_000 }, (_, index) => index % 251)),
+      properties: { hubName: 'weu' },
+      systemProperties: { 'iothub-message-source': 'twinChangeEvents' },
+    } as const;
+    await store.keep(letter);
+    await store.keep(letter);
+
+    const kept = await store.list('2026-11-23');
+    expect(kept).toHaveLength(1);
+    expect(kept[0]).toEqual(letter);
+  });
+
+  test('strangers: counted also by two at once', async () => {
+    const store = new StrangerStore(tables.state);
+    await Promise.all([store.add('Foreign', 3, T0), store.add('foreign', 4, T0)]);
+
+    expect(await store.list()).toEqual([
+      { hubName: expect.stringMatching(/foreign/i), events: 7, lastAt: new Date(T0).toISOString() },
+    ]);
+  });
+
+  test('a lease is held by one at a time, and expires', async () => {
+    const one = new Lease(tables.state, host, 'one');
+    const other = new Lease(tables.state, host, 'other');
+
+    expect(await one.take(T0, 1_000)).toBe(true);
+    expect(await one.take(T0 + 1, 1_000)).toBe(true);
+    expect(await other.take(T0 + 500, 1_000)).toBe(false);
+    expect(await other.take(T0 + 1_002, 1_000)).toBe(true);
+    await one.release();
+    expect(await one.take(T0 + 1_003, 1_000)).toBe(false);
+    await other.release();
+    expect(await one.take(T0 + 1_004, 1_000)).toBe(true);
+  });
+});
+
+describe('a store that is away', () => {
+  test('is a coded error without the account’s key, and works again when it is back', async () => {
+    const away = openTables({
+      kind: 'connectionString',
+      connectionString: azurite.connectionString.replace(
+        /TableEndpoint=[^;]+/,
+        'TableEndpoint=http://127.0.0.1:9/devstoreaccount1',
+      ),
+    });
+
+    const error: unknown = await away.state.get('p', 'r').catch((reason: unknown) => reason);
+
+    expect(error).toMatchObject({ code: 'BERTH_STORE_UNAVAILABLE', kind: 'transient' });
+    expect(JSON.stringify(error) + String((error as Error).stack)).not.toMatch(/Eby8|SharedKey/);
+  }, 30_000);
+});
