@@ -1,0 +1,128 @@
+import type { Registry } from 'azure-iothub';
+import { BerthError } from '../errors.ts';
+import type { Hub } from '../fleet/fleet.ts';
+import type { HostName } from '../fleet/host-name.ts';
+import { isObject, type JsonObject } from '../json.ts';
+import { readTwin, type Twin, type TwinId } from '../twin/twin.ts';
+import {
+  type HubCredential,
+  identityCredential,
+  parseConnectionString,
+  sharedAccessCredential,
+} from './credential.ts';
+import { DEVELOPMENT_POLICY } from './development.ts';
+import { HubError, type HubPort } from './port.ts';
+import { HubTransport, openAgent, unexpected } from './transport.ts';
+
+export interface IotHubsOptions {
+  hub(host: HostName): Hub | undefined;
+  /** App settings, for `connection`. */
+  readonly settings: Readonly<Record<string, string | undefined>>;
+  /** Client id of a user-assigned identity. */
+  readonly clientId: string | undefined;
+  /** True where a managed identity is there to be used. */
+  readonly isAzure: boolean;
+  /** Development: one plain-http address for all hubs, on loopback. */
+  readonly endpoint: string | undefined;
+  /** Milliseconds after which a call is given up; default 10 s. */
+  readonly deadlineMs?: number;
+}
+
+/** IoT hubs through `azure-iothub`, each opened when it is first needed. */
+export function openIotHubs(options: IotHubsOptions): HubPort & { close(): Promise<void> } {
+  const registries = new Map<HostName, Promise<Registry>>();
+  const agent = lazily(openAgent);
+  const identity = lazily(async () => identityCredential(options.clientId, options.isAzure));
+
+  const registry = (host: HostName): Promise<Registry> => {
+    const opened = registries.get(host);
+    if (opened !== undefined) return opened;
+    const opening = openRegistry(host);
+    registries.set(host, opening);
+    // A setting that is wrong now may be right after the next restart of the settings; it is looked at again.
+    opening.catch(() => registries.delete(host));
+    return opening;
+  };
+
+  async function openRegistry(host: HostName): Promise<Registry> {
+    // The package's index would load AMQP and jobs too: 315 modules for the 41 of the registry.
+    const { Registry: IotHubRegistry } = await import('azure-iothub/dist/registry.js');
+    const transport = new HubTransport({
+      host,
+      credential: await credentialFor(host),
+      origin: options.endpoint ?? `https://${host}`,
+      agent: agent(),
+      deadlineMs: options.deadlineMs,
+    });
+    // The signature in the config is never used: the transport authorises. The second argument takes anything with `executeApiCall`.
+    const restApiClient = transport as unknown as ConstructorParameters<typeof IotHubRegistry>[1];
+    return new IotHubRegistry({ host, sharedAccessSignature: 'unused' }, restApiClient);
+  }
+
+  async function credentialFor(host: HostName): Promise<HubCredential> {
+    const setting = options.hub(host)?.connection;
+    if (setting !== undefined) {
+      const text = options.settings[setting];
+      if (text === undefined) {
+        throw new BerthError(
+          'BERTH_SETTING_INVALID',
+          `The setting ${setting}, which ${host} names as its connection, is missing.`,
+        );
+      }
+      return sharedAccessCredential(host, parseConnectionString(text, setting, host));
+    }
+    return options.endpoint === undefined ? identity() : sharedAccessCredential(host, DEVELOPMENT_POLICY);
+  }
+
+  return {
+    async readTwin({ host, deviceId, moduleId }) {
+      const hub = await registry(host);
+      const { httpResponse } =
+        moduleId === undefined ? await hub.getTwin(deviceId) : await hub.getModuleTwin(deviceId, moduleId);
+      return toTwin(host, 'GET', httpResponse);
+    },
+    async patchDesired({ host, deviceId, moduleId }: TwinId, desired: JsonObject, etag: string) {
+      const hub = await registry(host);
+      const patch = { properties: { desired } };
+      const { httpResponse } =
+        moduleId === undefined
+          ? await hub.updateTwin(deviceId, patch, etag)
+          : await hub.updateModuleTwin(deviceId, moduleId, patch, etag);
+      return toTwin(host, 'PATCH', httpResponse);
+    },
+    async identityStatus({ host, deviceId }) {
+      const hub = await registry(host);
+      try {
+        const { responseBody } = await hub.get(deviceId);
+        return responseBody.status === 'disabled' ? 'disabled' : 'enabled';
+      } catch (error) {
+        if (error instanceof HubError && error.code === 'BERTH_HUB_NOT_FOUND') return 'missing';
+        throw error;
+      }
+    },
+    async countDevices(host) {
+      const { responseBody } = await (await registry(host)).getRegistryStatistics();
+      const count: unknown = isObject(responseBody) ? responseBody.totalDeviceCount : undefined;
+      if (typeof count !== 'number') throw unexpected(host, 'GET');
+      return count;
+    },
+    async close() {
+      await (await agent()).close();
+    },
+  };
+}
+
+/** From what was sent and not from the SDK's `Twin`, which loses properties named `constructor` or `__proto__` and types no `version`. */
+function toTwin(host: HostName, method: string, response: unknown): Twin {
+  const twin = readTwin(isObject(response) ? response.json : undefined);
+  if (twin === undefined) throw unexpected(host, method);
+  return twin;
+}
+
+function lazily<Result>(make: () => Promise<Result>): () => Promise<Result> {
+  let made: Promise<Result> | undefined;
+  return () => {
+    made ??= make();
+    return made;
+  };
+}

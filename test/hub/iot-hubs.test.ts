@@ -1,0 +1,284 @@
+import { createHmac } from 'node:crypto';
+import { once } from 'node:events';
+import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { inspect } from 'node:util';
+import { afterEach, beforeEach, describe, expect, test } from '@jest/globals';
+import { hostName } from '../../src/fleet/host-name.ts';
+import { DEVELOPMENT_POLICY } from '../../src/hub/development.ts';
+import { type IotHubsOptions, openIotHubs } from '../../src/hub/iot-hubs.ts';
+import { HubError } from '../../src/hub/port.ts';
+import type { TwinId } from '../../src/twin/twin.ts';
+
+const HOST = hostName('weu.azure-devices.net');
+const ID: TwinId = { host: HOST, deviceId: 'pump 1/é', moduleId: undefined };
+const TWIN = {
+  deviceId: 'pump-1',
+  etag: 'AAAAAAAAAAM=',
+  version: 7,
+  tags: { city: 'Zürich', constructor: 'kept' },
+  properties: {
+    desired: {
+      interval: 5,
+      $metadata: { $lastUpdated: '2026-11-23T12:00:00.1Z', interval: { $lastUpdatedVersion: 2 } },
+      $version: 3,
+    },
+    reported: { $metadata: { $lastUpdated: '2026-11-23T12:00:01Z' }, $version: 4 },
+  },
+};
+
+interface Seen {
+  readonly method: string | undefined;
+  readonly url: string | undefined;
+  readonly headers: IncomingMessage['headers'];
+  readonly body: string;
+}
+
+let server: Server;
+let answer: (response: ServerResponse) => void;
+let seen: Seen[];
+let hubs: ReturnType<typeof openIotHubs>;
+const open = (more: Partial<IotHubsOptions> = {}) => {
+  const { port } = server.address() as AddressInfo;
+  return openIotHubs({
+    hub: () => undefined,
+    settings: {},
+    clientId: undefined,
+    isAzure: false,
+    endpoint: `http://127.0.0.1:${port}`,
+    deadlineMs: 400,
+    ...more,
+  });
+};
+const json =
+  (status: number, body: unknown, headers: Readonly<Record<string, string>> = {}) =>
+  (response: ServerResponse) => {
+    response.writeHead(status, { 'content-type': 'application/json', ...headers });
+    response.end(typeof body === 'string' ? body : JSON.stringify(body));
+  };
+
+beforeEach(async () => {
+  seen = [];
+  answer = json(200, TWIN);
+  server = createServer(async (request, response) => {
+    let body = '';
+    for await (const chunk of request) body += chunk;
+    seen.push({ method: request.method, url: request.url, headers: request.headers, body });
+    answer(response);
+  });
+  server.listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  hubs = open();
+});
+afterEach(async () => {
+  await hubs.close();
+  server.closeAllConnections();
+  server.close();
+});
+const failure = async (act: Promise<unknown>): Promise<HubError> => {
+  const error: unknown = await act.catch((reason: unknown) => reason);
+  if (!(error instanceof HubError)) throw new Error(`expected a HubError, got ${inspect(error)}`);
+  return error;
+};
+
+describe('a call', () => {
+  test('names the hub in the host header and signs for it', async () => {
+    await hubs.readTwin(ID);
+
+    const [call] = seen;
+    expect(call).toMatchObject({ method: 'GET', url: '/twins/pump%201%2F%C3%A9?api-version=2021-04-12' });
+    expect(call?.headers.host).toBe(HOST);
+    const token = new URLSearchParams(call?.headers.authorization?.replace('SharedAccessSignature ', ''));
+    const signature = createHmac('sha256', Buffer.from(DEVELOPMENT_POLICY.key, 'base64'))
+      .update(`${HOST}\n${token.get('se')}`)
+      .digest('base64');
+    expect(token.get('sig')).toBe(signature);
+    expect(token.get('skn')).toBe('iothubowner');
+  });
+
+  test('reads a twin whole, with its version and names that the SDK would lose', async () => {
+    const twin = await hubs.readTwin(ID);
+
+    expect(twin).toMatchObject({
+      version: 7,
+      etag: 'AAAAAAAAAAM=',
+      tags: { city: 'Zürich', constructor: 'kept' },
+      desired: { values: { interval: 5 }, version: 3 },
+      lastUpdated: '2026-11-23T12:00:01.0000000Z',
+    });
+  });
+
+  test('reads UTF-8 that is split between two chunks', async () => {
+    const bytes = Buffer.from(JSON.stringify(TWIN));
+    const split = bytes.indexOf('ü') + 1;
+    answer = (response) => {
+      response.writeHead(200);
+      response.write(bytes.subarray(0, split));
+      setImmediate(() => response.end(bytes.subarray(split)));
+    };
+
+    expect((await hubs.readTwin(ID)).tags.city).toBe('Zürich');
+  });
+
+  test('patches with the etag in quotes: unquoted it would be ignored', async () => {
+    await hubs.patchDesired(ID, { interval: 60 }, 'AAAAAAAAAAM=');
+
+    expect(seen[0]).toMatchObject({ method: 'PATCH', body: '{"properties":{"desired":{"interval":60}}}' });
+    expect(seen[0]?.headers['if-match']).toBe('"AAAAAAAAAAM="');
+  });
+
+  test('reaches modules, statistics and identities', async () => {
+    const module = { ...ID, deviceId: 'd', moduleId: 'm' };
+    await hubs.readTwin(module);
+    await hubs.patchDesired(module, { a: 1 }, 'x');
+    answer = json(200, { totalDeviceCount: 12, enabledDeviceCount: 11, disabledDeviceCount: 1 });
+    expect(await hubs.countDevices(HOST)).toBe(12);
+    answer = json(200, { deviceId: 'd', status: 'disabled' });
+    expect(await hubs.identityStatus(ID)).toBe('disabled');
+    answer = json(404, { Message: 'ErrorCode:DeviceNotFound;d', ExceptionMessage: '' });
+    expect(await hubs.identityStatus(ID)).toBe('missing');
+
+    expect(seen.map(({ method, url }) => `${method} ${url?.split('?')[0]}`)).toEqual([
+      'GET /twins/d/modules/m',
+      'PATCH /twins/d/modules/m',
+      'GET /statistics/devices',
+      'GET /devices/pump%201%2F%C3%A9',
+      'GET /devices/pump%201%2F%C3%A9',
+    ]);
+  });
+
+  test('opens no more than sixteen connections for a hub', async () => {
+    const sockets = new Set();
+    server.on('connection', (socket) => sockets.add(socket));
+    answer = (response) => setTimeout(() => json(200, TWIN)(response), 5);
+
+    await Promise.all(Array.from({ length: 100 }, () => hubs.readTwin(ID)));
+
+    expect(sockets.size).toBeLessThanOrEqual(16);
+    expect(seen).toHaveLength(100);
+  });
+});
+
+describe('a failure', () => {
+  const older = (name: string) => ({ Message: `ErrorCode:${name};text`, ExceptionMessage: 'Tracking ID:x' });
+  const newer = (errorCode: number) => ({
+    Message: JSON.stringify({ errorCode, trackingId: 'x', message: 'm' }),
+    ExceptionMessage: '',
+  });
+
+  test.each<[number, unknown, Readonly<Record<string, string>>, string, string | undefined]>([
+    [400, newer(400004), {}, 'BERTH_HUB_REFUSED', '400004'],
+    [401, older('IotHubUnauthorizedAccess'), {}, 'BERTH_HUB_UNAUTHORIZED', 'IotHubUnauthorizedAccess'],
+    [403, newer(403002), {}, 'BERTH_HUB_QUOTA_EXCEEDED', '403002'],
+    [403, older('IotHubQuotaExceeded'), {}, 'BERTH_HUB_QUOTA_EXCEEDED', 'IotHubQuotaExceeded'],
+    [403, older('IotHubSuspended'), {}, 'BERTH_HUB_UNAUTHORIZED', 'IotHubSuspended'],
+    [404, older('DeviceNotFound'), {}, 'BERTH_HUB_NOT_FOUND', 'DeviceNotFound'],
+    [404, newer(404001), {}, 'BERTH_HUB_NOT_FOUND', '404001'],
+    [404, newer(404012), {}, 'BERTH_HUB_UNAVAILABLE', '404012'],
+    [404, '', { 'iothub-errorcode': 'DeviceNotFound' }, 'BERTH_HUB_NOT_FOUND', 'DeviceNotFound'],
+    [409, older('Conflict'), {}, 'BERTH_HUB_PRECONDITION_FAILED', 'Conflict'],
+    [412, newer(412001), {}, 'BERTH_HUB_PRECONDITION_FAILED', '412001'],
+    [429, newer(429001), {}, 'BERTH_HUB_THROTTLED', '429001'],
+    [500, 'oops', {}, 'BERTH_HUB_UNAVAILABLE', undefined],
+    [503, '', {}, 'BERTH_HUB_UNAVAILABLE', undefined],
+  ])('%i %j %j is %s', async (status, body, headers, code, hubCode) => {
+    answer = json(status, body, headers);
+
+    const error = await failure(hubs.patchDesired(ID, { a: 1 }, 'x'));
+
+    expect(error).toMatchObject({ code, status, hubCode, host: HOST, mayHaveApplied: status >= 500 });
+    expect(error.message).toContain(HOST);
+  });
+
+  test('says how long a throttled hub wants to be left alone', async () => {
+    answer = json(429, newer(429001), { 'retry-after': '7' });
+
+    expect((await failure(hubs.readTwin(ID))).retryAfterMs).toBe(7_000);
+  });
+
+  test('comes after the deadline where the hub never answers, and the call may have been applied', async () => {
+    answer = () => {};
+
+    expect(await failure(hubs.patchDesired(ID, { a: 1 }, 'x'))).toMatchObject({
+      code: 'BERTH_HUB_TIMEOUT',
+      mayHaveApplied: true,
+    });
+  });
+
+  test('comes after the deadline where the answer never ends', async () => {
+    answer = (response) => {
+      response.writeHead(200);
+      response.write('{"deviceId":');
+    };
+
+    expect(await failure(hubs.readTwin(ID))).toMatchObject({ code: 'BERTH_HUB_TIMEOUT' });
+  });
+
+  test.each<[string, (response: ServerResponse) => void]>([
+    ['breaks off', (response) => response.destroy()],
+    ['is not JSON', json(200, '<html>')],
+    ['is no twin', json(200, { hello: 1 })],
+    ['is nothing', json(200, 'null')],
+  ])('comes where the answer %s', async (_, how) => {
+    answer = how;
+
+    expect(await failure(hubs.readTwin(ID))).toMatchObject({
+      code: 'BERTH_HUB_UNAVAILABLE',
+      mayHaveApplied: true,
+    });
+  });
+
+  test('comes where nobody listens, and nothing can have been applied', async () => {
+    const away = open({ endpoint: 'http://127.0.0.1:9' });
+
+    expect(await failure(away.readTwin(ID))).toMatchObject({
+      code: 'BERTH_HUB_UNAVAILABLE',
+      mayHaveApplied: false,
+    });
+    await away.close();
+  });
+
+  test('never shows the token or the key, however deep one looks', async () => {
+    answer = json(500, 'SharedAccessSignature sr=x');
+
+    const error = await failure(hubs.readTwin(ID));
+
+    const shown = inspect(error, { depth: 20, showHidden: true }) + JSON.stringify(error);
+    expect(shown).not.toContain('SharedAccessSignature');
+    expect(shown).not.toContain(DEVELOPMENT_POLICY.key);
+  });
+});
+
+describe('a hub with a connection setting', () => {
+  const hub = { connection: 'HUB_WEU' } as ReturnType<IotHubsOptions['hub']>;
+  const withSetting = (value: string | undefined) => open({ hub: () => hub, settings: { HUB_WEU: value } });
+
+  test('signs with the policy of the connection string', async () => {
+    const other = withSetting(
+      `HostName=WEU.azure-devices.net;SharedAccessKeyName=service;SharedAccessKey=a2V5PT0=`,
+    );
+
+    await other.readTwin(ID);
+
+    expect(seen[0]?.headers.authorization).toContain('skn=service');
+    await other.close();
+  });
+
+  test.each([
+    ['is missing', undefined, /HUB_WEU.*is missing/],
+    ['is no connection string', 'c2VjcmV0', /HUB_WEU is no service connection string/],
+    [
+      'is that of another hub',
+      'HostName=eus.azure-devices.net;SharedAccessKeyName=s;SharedAccessKey=c2VjcmV0',
+      /HUB_WEU is the connection string of another hub/,
+    ],
+  ])('is a clear error where the setting %s', async (_, value, message) => {
+    const other = withSetting(value);
+
+    const error: unknown = await other.readTwin(ID).catch((reason: unknown) => reason);
+
+    expect(error).toMatchObject({ code: 'BERTH_SETTING_INVALID', message: expect.stringMatching(message) });
+    expect(inspect(error)).not.toContain('c2VjcmV0');
+    await other.close();
+  });
+});
