@@ -22,8 +22,8 @@ export interface IotHubsOptions {
   readonly clientId: string | undefined;
   /** True where a managed identity is there to be used. */
   readonly isAzure: boolean;
-  /** Development: one plain-http address for all hubs, on loopback. */
-  readonly endpoint: string | undefined;
+  /** Development: one plain-http address for all hubs, on loopback. May throw, which fails the call that asked. */
+  endpoint(): string | undefined;
   /** Milliseconds after which a call is given up; default 10 s. */
   readonly deadlineMs?: number;
 }
@@ -50,7 +50,7 @@ export function openIotHubs(options: IotHubsOptions): HubPort & { close(): Promi
     const transport = new HubTransport({
       host,
       credential: await credentialFor(host),
-      origin: options.endpoint ?? `https://${host}`,
+      origin: options.endpoint() ?? `https://${host}`,
       agent: agent(),
       deadlineMs: options.deadlineMs,
     });
@@ -71,7 +71,7 @@ export function openIotHubs(options: IotHubsOptions): HubPort & { close(): Promi
       }
       return sharedAccessCredential(host, parseConnectionString(text, setting, host));
     }
-    return options.endpoint === undefined ? identity() : sharedAccessCredential(host, DEVELOPMENT_POLICY);
+    return options.endpoint() === undefined ? identity() : sharedAccessCredential(host, DEVELOPMENT_POLICY);
   }
 
   return {

@@ -6,10 +6,10 @@ import type { Instant } from '../twin/instant.ts';
 import {
   DUE_PRIORITIES,
   type DuePriority,
+  restoreShadow,
   type Shadow,
   TWIN_STATES,
   type TwinState,
-  unreadShadow,
 } from '../twin/shadow.ts';
 import type { TwinId } from '../twin/twin.ts';
 import { packDocument, unpackDocument } from './document.ts';
@@ -297,12 +297,9 @@ function toRecord(id: TwinId, row: Row): TwinRecord {
   }
   const stored = unpackDocument(row.properties);
   if (!isObject(stored)) throw new TypeError('a stored shadow is no object');
-  // JSON leaves out what is undefined; the blank puts it back.
-  const shadow = { ...BLANK, ...(stored as unknown as Partial<Shadow>), id } as Shadow;
-  return { id, known: { kind: 'shadow', shadow }, etag: row.etag };
+  return {
+    id,
+    known: { kind: 'shadow', shadow: restoreShadow(id, stored as unknown as Partial<Shadow>) },
+    etag: row.etag,
+  };
 }
-
-const BLANK: Omit<Shadow, 'id'> = {
-  ...unreadShadow({ host: '' as HostName, deviceId: '', moduleId: undefined }, '' as Instant, ''),
-  unread: undefined,
-};

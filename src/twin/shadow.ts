@@ -1,5 +1,5 @@
 import type { JsonObject, JsonValue } from '../json.ts';
-import type { Instant } from './instant.ts';
+import { type Instant, NEVER } from './instant.ts';
 import type { TwinId } from './twin.ts';
 
 /**
@@ -137,4 +137,9 @@ export function unreadShadow(id: TwinId, since: Instant, why: string): Shadow {
     parked: undefined,
     judgement: { state: 'unknown', since: 0, why, revision: '' },
   };
+}
+
+/** A shadow from its stored JSON, which leaves out what is undefined. */
+export function restoreShadow(id: TwinId, stored: Partial<Shadow>): Shadow {
+  return { ...unreadShadow(id, NEVER, ''), unread: undefined, ...stored, id };
 }

@@ -45,7 +45,7 @@ const open = (more: Partial<IotHubsOptions> = {}) => {
     settings: {},
     clientId: undefined,
     isAzure: false,
-    endpoint: `http://127.0.0.1:${port}`,
+    endpoint: () => `http://127.0.0.1:${port}`,
     deadlineMs: 400,
     ...more,
   });
@@ -229,7 +229,7 @@ describe('a failure', () => {
   });
 
   test('comes where nobody listens, and nothing can have been applied', async () => {
-    const away = open({ endpoint: 'http://127.0.0.1:9' });
+    const away = open({ endpoint: () => 'http://127.0.0.1:9' });
 
     expect(await failure(away.readTwin(ID))).toMatchObject({
       code: 'BERTH_HUB_UNAVAILABLE',

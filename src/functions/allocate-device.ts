@@ -1,0 +1,28 @@
+import { app } from '@azure/functions';
+import { answerOf } from '../allocation/answer.ts';
+import { BerthError } from '../errors.ts';
+import type { Instance } from '../instance/instance.ts';
+import { decisionFor } from './allocation-decision.ts';
+import { answeringErrors, type HttpHandler, jsonAnswer } from './http-answer.ts';
+
+/** The custom-allocation webhook of the Device Provisioning Service. */
+export function registerAllocateDevice(instance: Instance): void {
+  app.http('allocateDevice', {
+    methods: ['POST'],
+    authLevel: 'function',
+    route: 'allocate',
+    handler: allocateDevice(instance),
+  });
+}
+
+export function allocateDevice(instance: Instance): HttpHandler {
+  return answeringErrors(async (request, context) => {
+    const { decision, receipt } = await decisionFor(request, instance);
+    // The log line is the record of the decision; the table copy is best effort.
+    context.log(JSON.stringify({ event: 'allocated', receipt }));
+    instance.receipts.add(receipt);
+    const { outcome } = decision;
+    if (outcome.kind === 'refused') throw new BerthError(outcome.code, outcome.message);
+    return jsonAnswer(200, answerOf(outcome.hub, decision));
+  });
+}

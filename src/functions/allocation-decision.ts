@@ -1,0 +1,21 @@
+import type { HttpRequest } from '@azure/functions';
+import { type DecideInput, type Decision, decide } from '../allocation/decide.ts';
+import { type Receipt, receiptOf } from '../allocation/receipt.ts';
+import { parseAllocationRequest } from '../allocation/request.ts';
+import { readRequestBody } from '../allocation/request-body.ts';
+import type { Instance } from '../instance/instance.ts';
+
+/** Reads a request of DPS and decides it: what `allocateDevice` answers and `explainAllocation` shows. */
+export async function decisionFor(
+  request: HttpRequest,
+  instance: Instance,
+): Promise<{ readonly decision: Decision; readonly receipt: Receipt }> {
+  const input: DecideInput = {
+    request: parseAllocationRequest(readRequestBody(new Uint8Array(await request.arrayBuffer()))),
+    fleet: instance.fleet.current(),
+    conditions: await instance.conditions.current(),
+    now: instance.now(),
+  };
+  const decision = decide(input);
+  return { decision, receipt: receiptOf(input, decision) };
+}

@@ -1,0 +1,18 @@
+import { app } from '@azure/functions';
+import type { Instance } from '../instance/instance.ts';
+import { decisionFor } from './allocation-decision.ts';
+import { answeringErrors, type HttpHandler, jsonAnswer } from './http-answer.ts';
+
+/** What `allocateDevice` would decide on the same request, and why; nothing is recorded. */
+export function registerExplainAllocation(instance: Instance): void {
+  app.http('explainAllocation', {
+    methods: ['POST'],
+    authLevel: 'function',
+    route: 'explain',
+    handler: explainAllocation(instance),
+  });
+}
+
+export function explainAllocation(instance: Instance): HttpHandler {
+  return answeringErrors(async (request) => jsonAnswer(200, (await decisionFor(request, instance)).receipt));
+}

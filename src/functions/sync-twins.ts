@@ -1,0 +1,111 @@
+import { app, type InvocationContext, trigger } from '@azure/functions';
+import type { Instance } from '../instance/instance.ts';
+import type { Environment } from '../instance/settings.ts';
+import { type BatchSummary, type ReceivedEvent, takeBatch } from '../sync/batch.ts';
+import { reconcilerFor } from './twin-reconciler.ts';
+
+/** A batch ends within this time; writes that would wait longer are due. */
+const BATCH_MS = 20_000;
+
+/** Reads what changed in twins, and writes corrections. */
+export function registerSyncTwins(instance: Instance, env: Environment): void {
+  const options = {
+    connection: 'TWIN_EVENTS',
+    eventHubName: env.TWIN_EVENTS_NAME ? '%TWIN_EVENTS_NAME%' : 'twin-events',
+    consumerGroup: env.TWIN_EVENTS_CONSUMER_GROUP ? '%TWIN_EVENTS_CONSUMER_GROUP%' : '$Default',
+    cardinality: 'many',
+  } as const;
+  app.eventHub('syncTwins', {
+    ...options,
+    // Without `binary` the host parses every body as JSON, and one that is none loses the whole batch. The options have no member for it.
+    trigger: { ...trigger.eventHub(options), dataType: 'binary' },
+    // The checkpoint moves on after a failure, so a batch that cannot be stored is tried until it can: the partition waits.
+    retry: {
+      strategy: 'exponentialBackoff',
+      maxRetryCount: -1,
+      minimumInterval: { seconds: 1 },
+      maximumInterval: { minutes: 1 },
+    },
+    handler: syncTwins(instance),
+  });
+}
+
+export function syncTwins(
+  instance: Instance,
+): (events: unknown, context: InvocationContext) => Promise<void> {
+  return async (events, context) => {
+    const fleet = instance.fleet.current();
+    const { stores } = instance;
+    const reconciler = await reconcilerFor(instance, context, instance.now() + BATCH_MS);
+    const summary = await takeBatch(receivedEvents(events, context, instance.now()), {
+      fleet,
+      hosts: instance.hosts(fleet),
+      reconcile: (id, twinEvents) => reconciler.reconcile(id, twinEvents),
+      keepDeadLetter: (letter) => stores.deadLetters.keep(letter),
+      countStranger: (hubName, count) => stores.strangers.add(hubName, count, instance.now()),
+    });
+    if (isNotable(summary)) context.log(JSON.stringify({ event: 'twinsSynchronised', ...summary }));
+  };
+}
+
+/** In steady state there is nothing to say. */
+function isNotable({ deadLetters, strangers, twins }: BatchSummary): boolean {
+  return (
+    deadLetters > 0 ||
+    strangers > 0 ||
+    (twins.corrected ?? 0) > 0 ||
+    (twins.due ?? 0) > 0 ||
+    (twins.deleted ?? 0) > 0
+  );
+}
+
+/**
+ * The events with their metadata. Taken from `systemPropertiesArray` alone, since the other arrays may be shorter than the batch or hold numbers in
+ * other forms (azure-functions-nodejs-worker #844).
+ */
+function receivedEvents(
+  events: unknown,
+  { triggerMetadata }: InvocationContext,
+  now: number,
+): readonly ReceivedEvent[] {
+  const bodies: readonly unknown[] = Array.isArray(events) ? events : [events];
+  const system = list(triggerMetadata?.systemPropertiesArray);
+  const properties = list(triggerMetadata?.propertiesArray);
+  const aligned = system.length === bodies.length && properties.length === bodies.length;
+  const partition = String(record(triggerMetadata?.partitionContext).partitionId ?? 'unknown');
+  return bodies.map((body, index) => {
+    // Properties of the wrong event would change the wrong twin; without any, the event goes to the dead letters.
+    const systemProperties = aligned ? record(system[index]) : {};
+    const sequenceNumber = Number(
+      systemProperties.sequenceNumber ?? systemProperties['x-opt-sequence-number'] ?? now + index,
+    );
+    return {
+      body: toBytes(body),
+      properties: aligned ? record(properties[index]) : {},
+      systemProperties,
+      partition,
+      sequenceNumber: Number.isSafeInteger(sequenceNumber) ? sequenceNumber : now + index,
+      enqueuedAt: utcText(systemProperties.enqueuedTimeUtc) ?? new Date(now).toISOString(),
+    };
+  });
+}
+
+function toBytes(body: unknown): Uint8Array {
+  if (body instanceof Uint8Array) return body;
+  return Buffer.from(typeof body === 'string' ? body : (JSON.stringify(body) ?? ''), 'utf8');
+}
+
+/** The host writes times in UTC without saying so. */
+function utcText(value: unknown): string | undefined {
+  if (typeof value !== 'string') return undefined;
+  const time = new Date(/[zZ]|[+-]\d\d:\d\d$/.test(value) ? value : `${value}Z`);
+  return Number.isNaN(time.getTime()) ? undefined : time.toISOString();
+}
+
+function list(value: unknown): readonly unknown[] {
+  return Array.isArray(value) ? value : [];
+}
+
+function record(value: unknown): Readonly<Record<string, unknown>> {
+  return typeof value === 'object' && value !== null ? (value as Record<string, unknown>) : {};
+}

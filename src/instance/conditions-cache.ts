@@ -1,0 +1,56 @@
+import { type Conditions, NO_CONDITIONS } from '../allocation/conditions.ts';
+
+export interface ConditionsCacheOptions {
+  readonly read: (now: number) => Promise<Conditions>;
+  /** Milliseconds since the epoch. */
+  readonly now: () => number;
+}
+
+export const REFRESH_EVERY_MS = 20_000;
+/** A request that finds them older waits for the query in flight, and no longer than this. */
+const STALE_MS = 60_000;
+const LONGEST_WAIT_MS = 250;
+
+/** The conditions as the webhook sees them: it waits for the state tables at most once, and never for long. */
+export class ConditionsCache {
+  readonly #options: ConditionsCacheOptions;
+  #conditions = NO_CONDITIONS;
+  #reading: Promise<void> | undefined;
+  /** After a failed or late refresh no request waits until one succeeds. */
+  #mayWait = true;
+
+  constructor(options: ConditionsCacheOptions) {
+    this.#options = options;
+  }
+
+  async current(): Promise<Conditions> {
+    const { loadedAt } = this.#conditions;
+    const isStale = loadedAt === undefined || this.#options.now() - loadedAt > STALE_MS;
+    if (isStale && this.#mayWait) {
+      let timer: NodeJS.Timeout | undefined;
+      const late = new Promise<'late'>((resolve) => {
+        timer = setTimeout(() => resolve('late'), LONGEST_WAIT_MS);
+      });
+      if ((await Promise.race([this.refresh(), late])) === 'late') this.#mayWait = false;
+      clearTimeout(timer);
+    }
+    return this.#conditions;
+  }
+
+  /** Reads them again; joins the query that is in flight. Never throws. */
+  refresh(): Promise<void> {
+    this.#reading ??= this.#read().finally(() => {
+      this.#reading = undefined;
+    });
+    return this.#reading;
+  }
+
+  async #read(): Promise<void> {
+    try {
+      this.#conditions = await this.#options.read(this.#options.now());
+      this.#mayWait = true;
+    } catch {
+      this.#mayWait = false;
+    }
+  }
+}

@@ -1,0 +1,101 @@
+import type { ErrorDetail } from '../errors.ts';
+import { BerthError } from '../errors.ts';
+import type { Fleet } from '../fleet/fleet.ts';
+import { parseFleet } from '../fleet/parse.ts';
+import type { JsonValue } from '../json.ts';
+import type { RevisionStore } from '../store/revisions.ts';
+import type { Log } from './log.ts';
+
+export interface FleetInForceOptions {
+  /** The fleet file's text. May throw. */
+  readonly read: () => string;
+  readonly revisions: () => Pick<RevisionStore, 'keep' | 'lastGood'>;
+  readonly build: string;
+  readonly log: Log;
+}
+
+/**
+ * The fleet that decisions are made with: the file of this package, or the last good one where the file has problems. Loading never throws, because an app whose start throws
+ * answers 404, and 404 ends the registration of every device.
+ */
+export class FleetInForce {
+  readonly #options: FleetInForceOptions;
+  #fleet: Fleet | undefined;
+  #problems: readonly ErrorDetail[] = [];
+  /** What the state tables have not been told or asked yet. */
+  #pending: (() => Promise<void>) | undefined;
+
+  constructor(options: FleetInForceOptions) {
+    this.#options = options;
+    this.#load();
+  }
+
+  /** @throws BerthError `BERTH_FLEET_INVALID` while there is no valid file at all. */
+  current(): Fleet {
+    if (this.#fleet !== undefined) return this.#fleet;
+    throw new BerthError(
+      'BERTH_FLEET_INVALID',
+      `The fleet file has ${this.#problems.length} problem${this.#problems.length === 1 ? '' : 's'} and no earlier good one is known.`,
+      { details: this.#problems },
+    );
+  }
+
+  /** The problems of this package's own file; while there are any, the app is not ready. */
+  get problems(): readonly ErrorDetail[] {
+    return this.#problems;
+  }
+
+  /** Tells the state tables of a good file, or asks them for the last good one; again until it has worked. Never throws. */
+  async synchronise(): Promise<void> {
+    const pending = this.#pending;
+    if (pending === undefined) return;
+    try {
+      await pending();
+      if (this.#pending === pending) this.#pending = undefined;
+    } catch (error) {
+      const reason = error instanceof Error ? error.message : String(error);
+      this.#options.log('warn', 'fleetRevisionsUnavailable', { reason });
+    }
+  }
+
+  #load(): void {
+    const { log, revisions, build } = this.#options;
+    const text = this.#readText();
+    const parsed = text === undefined ? undefined : parseFleet(text);
+    if (text !== undefined && parsed?.ok === true) {
+      const { fleet, warnings } = parsed;
+      this.#fleet = fleet;
+      log('info', 'fleetLoaded', { revision: fleet.revision, hubs: fleet.hubs.length });
+      for (const { path, message } of warnings) log('warn', 'fleetFieldNotInEffect', { path, message });
+      this.#pending = () => revisions().keep(fleet.revision, text, build);
+      return;
+    }
+    if (parsed?.ok === false) this.#problems = parsed.problems;
+    log('error', 'fleetInvalid', {
+      code: 'BERTH_FLEET_INVALID',
+      problems: this.#problems.map(({ path, message }) => ({ path, message })) as JsonValue,
+    });
+    this.#pending = async () => {
+      const lastGood = await revisions().lastGood();
+      const fallback = lastGood === undefined ? undefined : parseFleet(lastGood);
+      if (fallback?.ok !== true) return;
+      this.#fleet = fallback.fleet;
+      log('warn', 'fleetFellBack', { revision: fallback.fleet.revision });
+    };
+  }
+
+  #readText(): string | undefined {
+    try {
+      return this.#options.read();
+    } catch (error) {
+      const code = (error as { readonly code?: unknown } | null)?.code;
+      this.#problems = [
+        {
+          path: '',
+          message: `cannot be read (${typeof code === 'string' ? code : 'unreadable'}): check FLEET_FILE`,
+        },
+      ];
+      return undefined;
+    }
+  }
+}

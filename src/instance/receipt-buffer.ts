@@ -1,0 +1,48 @@
+import type { Receipt } from '../allocation/receipt.ts';
+import type { Log } from './log.ts';
+
+export interface ReceiptBufferOptions {
+  readonly keep: (receipt: Receipt) => Promise<void>;
+  readonly log: Log;
+}
+
+export const FLUSH_EVERY_MS = 1_000;
+/** What a minute of a DPS at its limit brings; more is lost, and counted. */
+const CAPACITY = 1_000;
+const AT_ONCE = 8;
+
+/** Receipts on their way to the table. Best effort: the webhook waits for none of it, and what is lost is counted in the log. */
+export class ReceiptBuffer {
+  readonly #options: ReceiptBufferOptions;
+  #waiting: Receipt[] = [];
+  #lost = 0;
+  #flushing: Promise<void> | undefined;
+
+  constructor(options: ReceiptBufferOptions) {
+    this.#options = options;
+  }
+
+  add(receipt: Receipt): void {
+    if (this.#waiting.length < CAPACITY) this.#waiting.push(receipt);
+    else this.#lost += 1;
+  }
+
+  /** Stores what waits, and resolves when that is done. Never throws. */
+  flush(): Promise<void> {
+    this.#flushing ??= this.#drain().finally(() => {
+      this.#flushing = undefined;
+    });
+    return this.#flushing;
+  }
+
+  async #drain(): Promise<void> {
+    while (this.#waiting.length > 0) {
+      const batch = this.#waiting.splice(0, AT_ONCE);
+      const results = await Promise.allSettled(batch.map((receipt) => this.#options.keep(receipt)));
+      this.#lost += results.filter(({ status }) => status === 'rejected').length;
+    }
+    if (this.#lost === 0) return;
+    this.#options.log('warn', 'receiptsLost', { count: this.#lost });
+    this.#lost = 0;
+  }
+}

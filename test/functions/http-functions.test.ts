@@ -1,0 +1,396 @@
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { HttpRequest, InvocationContext } from '@azure/functions';
+import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
+import { hostName } from '../../src/fleet/host-name.ts';
+import { allocateDevice } from '../../src/functions/allocate-device.ts';
+import { device } from '../../src/functions/device.ts';
+import { explainAllocation } from '../../src/functions/explain-allocation.ts';
+import { fleetStatus } from '../../src/functions/fleet-status.ts';
+import { health } from '../../src/functions/health.ts';
+import type { HttpHandler } from '../../src/functions/http-answer.ts';
+import { Instance } from '../../src/instance/instance.ts';
+import { partitionsOf } from '../../src/store/keys.ts';
+import { instantOf } from '../../src/twin/instant.ts';
+import type { TwinState } from '../../src/twin/shadow.ts';
+import { CAPTURED, HOSTS } from '../allocation/requests.ts';
+import { type Azurite, startAzurite } from '../azurite.ts';
+import { shadowOf, T0 } from '../twin/twins.ts';
+
+const FLEET = {
+  hubs: ['weu', 'eus', 'sea'].map((name, index) => ({
+    host: `${name}.azure-devices.net`,
+    region: 'westeurope',
+    tier: 'S1',
+    weight: index + 1,
+  })),
+  allocation: { rules: [{ name: 'retired', when: "payload.model == 'x0'", deny: 'model x0 is retired' }] },
+  twins: {
+    initial: [{ name: 'base', tags: { site: '=payload.site' } }],
+    policies: [{ name: 'interval', desired: { interval: 5 } }],
+  },
+};
+
+let azurite: Azurite;
+let directory: string;
+const instances: Instance[] = [];
+const instanceOf = (fleet: unknown = FLEET, env: Readonly<Record<string, string>> = {}): Instance => {
+  const folder = mkdtempSync(join(directory, 'app-'));
+  writeFileSync(join(folder, 'fleet.json'), typeof fleet === 'string' ? fleet : JSON.stringify(fleet));
+  const instance = new Instance({
+    env: { AzureWebJobsStorage: azurite.connectionString, ...env },
+    directory: folder,
+    build: '2026-11-23T00:00:00Z',
+    now: () => T0,
+    log: () => {},
+  });
+  instances.push(instance);
+  return instance;
+};
+
+let instance: Instance;
+beforeAll(async () => {
+  azurite = await startAzurite();
+  directory = mkdtempSync(join(tmpdir(), 'berth-functions-'));
+  instance = instanceOf();
+}, 60_000);
+afterAll(async () => {
+  await Promise.all(instances.map((each) => each.stop()));
+  await azurite.close();
+  rmSync(directory, { recursive: true, force: true });
+});
+
+interface Answer {
+  readonly status: number | undefined;
+  readonly text: string;
+  readonly body: {
+    readonly error?: {
+      readonly code: string;
+      readonly message: string;
+      readonly details: readonly unknown[];
+    };
+    readonly [key: string]: unknown;
+  };
+  readonly lines: readonly string[];
+}
+
+async function call(
+  handler: HttpHandler,
+  {
+    body,
+    params = {},
+    query = {},
+  }: { body?: unknown; params?: Record<string, string>; query?: Record<string, string> } = {},
+): Promise<Answer> {
+  const lines: string[] = [];
+  const context = new InvocationContext({
+    functionName: 'test',
+    logHandler: (_level, ...args) => {
+      lines.push(args.join(' '));
+    },
+  });
+  const request = new HttpRequest({
+    method: body === undefined ? 'GET' : 'POST',
+    url: 'http://localhost/api/test',
+    params,
+    query,
+    ...(body === undefined
+      ? {}
+      : {
+          body: {
+            bytes:
+              body instanceof Uint8Array
+                ? body
+                : Buffer.from(typeof body === 'string' ? body : JSON.stringify(body)),
+          },
+        }),
+  });
+  const response = await handler(request, context);
+  const text = String(response.body);
+  return { status: response.status, text, body: JSON.parse(text) as Answer['body'], lines };
+}
+
+const request = (context: object = {}, linkedHubs: readonly unknown[] = HOSTS) => ({
+  ...CAPTURED,
+  deviceRuntimeContext: { ...CAPTURED.deviceRuntimeContext, ...context },
+  linkedHubs,
+});
+
+describe('allocateDevice', () => {
+  test('answers a hub, the initial twin and nothing else, exactly as DPS spells it', async () => {
+    const { status, body } = await call(allocateDevice(instance), {
+      body: request({ payload: { site: 'ams' } }),
+    });
+
+    expect(status).toBe(200);
+    expect(Object.keys(body)).toEqual(['iotHubHostName', 'initialTwin']);
+    expect(HOSTS).toContain(body.iotHubHostName);
+    expect(body.initialTwin).toEqual({ tags: { site: 'ams' }, properties: { desired: {} } });
+  });
+
+  test('answers in ASCII whatever the twin holds', async () => {
+    const { text, body } = await call(allocateDevice(instance), {
+      body: request({ payload: { site: 'Zürich 🏭' } }),
+    });
+
+    expect(text).toMatch(/^[ -~]*$/);
+    expect(body.initialTwin).toMatchObject({ tags: { site: 'Zürich 🏭' } });
+  });
+
+  test('logs its receipt before the answer, and keeps it', async () => {
+    const { lines } = await call(allocateDevice(instance), {
+      body: request({ registrationId: 'receipt-1', payload: { site: 'ams' } }),
+    });
+    await instance.receipts.flush();
+
+    expect(JSON.parse(lines[0] ?? '')).toMatchObject({
+      event: 'allocated',
+      receipt: { inputs: { registrationId: 'receipt-1' } },
+    });
+    expect(await instance.stores.receipts.list('receipt-1')).toHaveLength(1);
+  });
+
+  const linked = (hubs: readonly unknown[]) => request({}, hubs);
+  const bad: readonly (readonly [string, unknown, string])[] = [
+    ['nothing', '', 'BERTH_REQUEST_NOT_JSON'],
+    ['no JSON', 'hello', 'BERTH_REQUEST_NOT_JSON'],
+    ['an array', '[]', 'BERTH_REQUEST_INVALID'],
+    ['null', 'null', 'BERTH_REQUEST_INVALID'],
+    ['a number', '5', 'BERTH_REQUEST_INVALID'],
+    ['an empty object', '{}', 'BERTH_REQUEST_INVALID'],
+    ['a megabyte', JSON.stringify({ a: 'x'.repeat(1024 * 1024) }), 'BERTH_REQUEST_TOO_LARGE'],
+    ['bytes that are no text', new Uint8Array([0xff, 0xfe, 0x00]), 'BERTH_REQUEST_NOT_JSON'],
+    ['wrong types', { deviceRuntimeContext: 'x', linkedHubs: 'y' }, 'BERTH_REQUEST_INVALID'],
+    ['a registration id of a wrong type', request({ registrationId: { a: 1 } }), 'BERTH_REQUEST_INVALID'],
+    ['a registration id of wrong letters', request({ registrationId: '../../etc' }), 'BERTH_REQUEST_INVALID'],
+    [
+      'a __proto__ key',
+      '{"__proto__":{"a":1},"linkedHubs":["a.b"],"deviceRuntimeContext":{"registrationId":"a"}}',
+      'BERTH_REQUEST_INVALID',
+    ],
+    [
+      'a __proto__ key deep in the payload',
+      JSON.stringify(request({ payload: { a: 1 } })).replace('"a":1', '"__proto__":{"x":1}'),
+      'BERTH_REQUEST_INVALID',
+    ],
+    ['depth without end', `${'{"a":'.repeat(20_000)}1${'}'.repeat(20_000)}`, 'BERTH_REQUEST_INVALID'],
+    ['no linked hub', linked([]), 'BERTH_REQUEST_INVALID'],
+    ['linked hubs that are no texts', linked([1, null]), 'BERTH_REQUEST_INVALID'],
+    [
+      'linked hubs that are all strangers',
+      linked(['evil.example.com', '__proto__', 'constructor']),
+      'BERTH_NO_HUB_QUALIFIES',
+    ],
+    ['a model that a rule denies', request({ payload: { model: 'x0' } }), 'BERTH_REGISTRATION_DENIED'],
+  ];
+  test.each(bad)('answers 400 with a code for %s', async (_, body, code) => {
+    const answer = await call(allocateDevice(instance), { body });
+
+    expect(answer.status).toBe(400);
+    expect(answer.body.error).toEqual({
+      code,
+      message: expect.stringMatching(/\.$/),
+      details: expect.any(Array),
+    });
+  });
+
+  test('never answers, logs or stores a key', async () => {
+    const keys = {
+      symmetricKey: { primaryKey: 'cHJpbWFyeQ==' },
+      tpm: { endorsementKey: 'ZW5kb3JzZW1lbnQ=' },
+    };
+    const answers = [
+      await call(allocateDevice(instance), { body: request({ ...keys, registrationId: 'keys-1' }) }),
+      await call(allocateDevice(instance), { body: request({ ...keys, registrationId: 'cHJpbWFyeQ== ' }) }),
+      await call(allocateDevice(instance), { body: `{"symmetricKey":"cHJpbWFyeQ==` }),
+    ];
+    await instance.receipts.flush();
+
+    const seen = JSON.stringify([answers, await instance.stores.receipts.list('keys-1')]);
+    expect(seen).not.toMatch(/cHJpbWFyeQ|ZW5kb3JzZW1lbnQ/);
+  });
+
+  test('answers 503 while no hub may receive, so that DPS tries again', async () => {
+    const cordoned = instanceOf({ ...FLEET, hubs: FLEET.hubs.map((hub) => ({ ...hub, state: 'cordoned' })) });
+
+    const { status, body } = await call(allocateDevice(cordoned), { body: request() });
+
+    expect([status, body.error?.code]).toEqual([503, 'BERTH_NO_HUB_NOW']);
+  });
+
+  test('answers 503 with the problems where there has never been a good fleet file', async () => {
+    const { status, body } = await call(allocateDevice(instanceOf('{"hubs":[]}')), { body: request() });
+
+    expect([status, body.error?.code]).toEqual([503, 'BERTH_FLEET_INVALID']);
+    expect(body.error?.details).toEqual([{ path: 'hubs', message: 'write at least one hub' }]);
+  });
+
+  test('answers all the same where the state tables are away', async () => {
+    const away = instanceOf(FLEET, {
+      AzureWebJobsStorage: azurite.connectionString.replace(
+        /TableEndpoint=[^;]+/,
+        'TableEndpoint=http://127.0.0.1:9/devstoreaccount1',
+      ),
+    });
+
+    expect((await call(allocateDevice(away), { body: request() })).status).toBe(200);
+    expect(
+      (await call(allocateDevice(instanceOf(FLEET, { AzureWebJobsStorage: '' })), { body: request() }))
+        .status,
+    ).toBe(200);
+  });
+
+  test('answers 503, not 500, for a defect, and keeps it out of the answer', async () => {
+    const broken = instanceOf();
+    Object.defineProperty(broken, 'conditions', {
+      get() {
+        throw new TypeError('secret detail');
+      },
+    });
+
+    const { status, text, lines } = await call(allocateDevice(broken), { body: request() });
+
+    expect(status).toBe(503);
+    expect(text).toContain('BERTH_DEFECT');
+    expect(text).not.toContain('secret detail');
+    expect(lines.join()).toContain('secret detail');
+  });
+});
+
+test('explainAllocation answers the receipt of what allocateDevice would do, and records nothing', async () => {
+  const body = request({ registrationId: 'explain-1', payload: { site: 'ams' } });
+  const decided = await call(allocateDevice(instance), { body });
+  const explained = await call(explainAllocation(instance), {
+    body: request({ registrationId: 'explain-2' }),
+  });
+  const same = await call(explainAllocation(instance), { body });
+  await instance.receipts.flush();
+
+  expect(same.body.outcome).toMatchObject({ hub: decided.body.iotHubHostName });
+  expect(explained.status).toBe(200);
+  expect(await instance.stores.receipts.list('explain-2')).toEqual([]);
+});
+
+describe('health', () => {
+  test('is ready with a good fleet file, and says nothing else', async () => {
+    expect(await call(health(instance))).toMatchObject({ status: 200, text: '{"ready":true}' });
+  });
+
+  test('is not ready with a bad one', async () => {
+    expect(await call(health(instanceOf('{')))).toMatchObject({ status: 503, text: '{"ready":false}' });
+  });
+});
+
+describe('fleetStatus and device', () => {
+  const WEU = hostName('weu.azure-devices.net');
+  const put = async (deviceId: string, state: TwinState, why = '') => {
+    const id = { host: WEU, deviceId, moduleId: undefined };
+    const record = await instance.stores.twins.load(id);
+    const shadow = shadowOf({
+      id,
+      desired: { interval: 7 },
+      reported: { interval: 7 },
+      judgement: { state, since: T0, why, revision: 'r' },
+      due: { priority: 'drift', at: T0, why: 'test', tries: 2 },
+    });
+    await instance.stores.twins.save(record, { kind: 'shadow', shadow });
+  };
+  beforeAll(async () => {
+    for (let index = 0; index < 7; index += 1)
+      await put(`rejected-${index}`, 'rejected', 'interval the device answered 400');
+    await put('fine-1', 'inSync');
+    await instance.stores.conditions.recordCount(WEU, 30, T0 - 5_000);
+    await instance.stores.conditions.recordCount(hostName('eus.azure-devices.net'), 10, T0);
+    for (const partition of FLEET.hubs.flatMap(({ host }) => partitionsOf(hostName(host)))) {
+      await instance.stores.twins.count(partition, T0, instantOf(0));
+    }
+  });
+
+  test('shows hubs, shares against weights, and states with the time of the count', async () => {
+    const { status, body } = await call(fleetStatus(instance));
+
+    expect(status).toBe(200);
+    expect(body).toMatchObject({
+      writes: 'on',
+      problems: [],
+      twins: { inSync: 1, rejected: 7, pending: 0, drifted: 0, fighting: 0, parked: 0, unknown: 0 },
+      hubs: [
+        {
+          host: WEU,
+          weight: 1,
+          share: { wanted: 1 / 6, actual: 0.75 },
+          devices: 30,
+          countedAt: new Date(T0 - 5_000).toISOString(),
+          twins: { rejected: 7 },
+          twinsCountedAt: new Date(T0).toISOString(),
+        },
+        { devices: 10, share: { actual: 0.25 } },
+        { devices: null, countedAt: null },
+      ],
+    });
+  });
+
+  test('lists who needs attention in pages that miss nobody', async () => {
+    const seen: unknown[] = [];
+    let after: string | null = null;
+    let pages = 0;
+    do {
+      const query: Record<string, string> = after === null ? { top: '3' } : { top: '3', after };
+      const { body } = await call(fleetStatus(instance), { query });
+      const page = body.attention as { items: { deviceId: string }[]; next: string | null };
+      seen.push(...page.items.map(({ deviceId }) => deviceId));
+      after = page.next;
+      pages += 1;
+    } while (after !== null && pages < 20);
+
+    expect(seen.sort()).toEqual(Array.from({ length: 7 }, (_, index) => `rejected-${index}`));
+    expect(pages).toBeGreaterThanOrEqual(3);
+  });
+
+  test.each([
+    { top: '0' },
+    { top: 'x' },
+    { top: '1001' },
+    { after: 'nonsense' },
+    { after: Buffer.from('-1/x').toString('base64url') },
+  ])('refuses the page %j', async (query) => {
+    const { status, body } = await call(fleetStatus(instance), { query });
+
+    expect([status, body.error?.code]).toEqual([400, 'BERTH_REQUEST_INVALID']);
+  });
+
+  test('shows one device: where, how its twin stands per path, and what is next', async () => {
+    const { body } = await call(device(instance), { params: { deviceId: 'rejected-3' } });
+
+    expect(body).toMatchObject({
+      deviceId: 'rejected-3',
+      twins: [
+        {
+          hub: WEU,
+          state: 'rejected',
+          why: 'interval the device answered 400',
+          due: { why: 'test', tries: 2, at: new Date(T0).toISOString() },
+          paths: [
+            { path: 'interval', policy: 'interval', wanted: 5, desired: 7, reported: 7, verdict: 'drifted' },
+          ],
+        },
+      ],
+    });
+  });
+
+  test('shows the decisions about a device that has no twin yet', async () => {
+    await call(allocateDevice(instance), { body: request({ registrationId: 'only-receipt' }) });
+    await instance.receipts.flush();
+
+    const { body } = await call(device(instance), { params: { deviceId: 'only-receipt' } });
+
+    expect(body).toMatchObject({ twins: [], receipts: [{ outcome: { kind: 'assigned' } }] });
+  });
+
+  test('answers 404 for a device that nobody knows', async () => {
+    const { status, body } = await call(device(instance), { params: { deviceId: 'nobody' } });
+
+    expect([status, body.error?.code]).toEqual([404, 'BERTH_DEVICE_UNKNOWN']);
+  });
+});

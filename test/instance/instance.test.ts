@@ -1,0 +1,257 @@
+import { afterEach, beforeEach, describe, expect, jest, test } from '@jest/globals';
+import { NO_CONDITIONS } from '../../src/allocation/conditions.ts';
+import type { Receipt } from '../../src/allocation/receipt.ts';
+import { ConditionsCache } from '../../src/instance/conditions-cache.ts';
+import { FleetInForce } from '../../src/instance/fleet-in-force.ts';
+import { Instance } from '../../src/instance/instance.ts';
+import { ReceiptBuffer } from '../../src/instance/receipt-buffer.ts';
+import { iotEndpoint, stateAccount } from '../../src/instance/settings.ts';
+
+const silent = () => {};
+const GOOD = '{"hubs":[{"host":"weu.azure-devices.net","region":"westeurope","tier":"S1"}]}';
+
+describe('the fleet in force', () => {
+  class Revisions {
+    kept: string[] = [];
+    last: string | undefined;
+    isAway = false;
+    async keep(_: string, text: string): Promise<void> {
+      if (this.isAway) throw new Error('away');
+      this.kept.push(text);
+    }
+    async lastGood(): Promise<string | undefined> {
+      if (this.isAway) throw new Error('away');
+      return this.last;
+    }
+  }
+  const load = (text: string | (() => string), revisions = new Revisions()) => {
+    const fleet = new FleetInForce({
+      read: typeof text === 'function' ? text : () => text,
+      revisions: () => revisions,
+      build: 'b',
+      log: silent,
+    });
+    return { fleet, revisions };
+  };
+
+  test('is the package’s file where that is valid, which is kept once', async () => {
+    const { fleet, revisions } = load(GOOD);
+    await fleet.synchronise();
+    await fleet.synchronise();
+
+    expect(fleet.current().hubs).toHaveLength(1);
+    expect(fleet.problems).toEqual([]);
+    expect(revisions.kept).toEqual([GOOD]);
+  });
+
+  test('is kept later where the state tables are away at first', async () => {
+    const { fleet, revisions } = load(GOOD);
+    revisions.isAway = true;
+    await fleet.synchronise();
+    revisions.isAway = false;
+    await fleet.synchronise();
+
+    expect(revisions.kept).toEqual([GOOD]);
+  });
+
+  test.each<[string, string | (() => string)]>([
+    ['is no JSON', '{"hubs":'],
+    ['has problems', '{"hubs":[]}'],
+    [
+      'cannot be read',
+      () => {
+        throw Object.assign(new Error('ENOENT'), { code: 'ENOENT' });
+      },
+    ],
+  ])('is the last good one where the file %s', async (_, text) => {
+    const revisions = new Revisions();
+    revisions.last = GOOD;
+    const { fleet } = load(text, revisions);
+    expect(() => fleet.current()).toThrow(expect.objectContaining({ code: 'BERTH_FLEET_INVALID' }));
+
+    await fleet.synchronise();
+
+    expect(fleet.current().hubs).toHaveLength(1);
+    expect(fleet.problems).not.toEqual([]);
+  });
+
+  test('is none, with a coded error, where there has never been a good one', async () => {
+    const { fleet } = load('{}');
+    await fleet.synchronise();
+
+    expect(() => fleet.current()).toThrow(/1 problem and no earlier good one/);
+  });
+});
+
+describe('conditions', () => {
+  let time: number;
+  beforeEach(() => {
+    jest.useFakeTimers({ doNotFake: ['setImmediate', 'nextTick'] });
+    time = 1_000_000;
+  });
+  afterEach(() => {
+    jest.useRealTimers();
+  });
+  const never = () => new Promise<typeof NO_CONDITIONS>(() => {});
+
+  test('of a store that never answers delay the first request by a quarter of a second, and later ones not at all', async () => {
+    const cache = new ConditionsCache({ read: never, now: () => time });
+    let first = false;
+    const waiting = cache.current().then((conditions) => {
+      first = true;
+      return conditions;
+    });
+    await jest.advanceTimersByTimeAsync(249);
+    expect(first).toBe(false);
+    await jest.advanceTimersByTimeAsync(2);
+    expect(await waiting).toBe(NO_CONDITIONS);
+
+    expect(await cache.current()).toBe(NO_CONDITIONS);
+  });
+
+  test('that were read are used without waiting until they are a minute old', async () => {
+    let reads = 0;
+    const read = async (loadedAt: number) => {
+      reads += 1;
+      return { ...NO_CONDITIONS, loadedAt };
+    };
+    const cache = new ConditionsCache({ read, now: () => time });
+    expect((await cache.current()).loadedAt).toBe(time);
+    time += 59_000;
+    await cache.current();
+    expect(reads).toBe(1);
+    time += 2_000;
+
+    expect((await cache.current()).loadedAt).toBe(time);
+    expect(reads).toBe(2);
+  });
+
+  test('are waited for again only after a refresh has succeeded', async () => {
+    let isAway = true;
+    const read = async (loadedAt: number) => {
+      if (isAway) throw new Error('away');
+      return { ...NO_CONDITIONS, loadedAt };
+    };
+    const cache = new ConditionsCache({ read, now: () => time });
+    await cache.current();
+    isAway = false;
+    expect((await cache.current()).loadedAt).toBeUndefined();
+
+    await cache.refresh();
+
+    expect((await cache.current()).loadedAt).toBe(time);
+  });
+
+  test('are read by one query however many ask', async () => {
+    let reads = 0;
+    const read = async (loadedAt: number) => {
+      reads += 1;
+      await null;
+      return { ...NO_CONDITIONS, loadedAt };
+    };
+    const cache = new ConditionsCache({ read, now: () => time });
+
+    await Promise.all([cache.current(), cache.current(), cache.refresh()]);
+
+    expect(reads).toBe(1);
+  });
+});
+
+describe('receipts on their way', () => {
+  const receipt = (at: string) => ({ at }) as Receipt;
+
+  test('are stored by a flush, and those that cannot be are counted', async () => {
+    const kept: string[] = [];
+    const lines: unknown[] = [];
+    const buffer = new ReceiptBuffer({
+      keep: async ({ at }) => {
+        if (at === 'bad') throw new Error('away');
+        kept.push(at);
+      },
+      log: (level, event, facts) => lines.push({ level, event, ...facts }),
+    });
+    for (const at of ['1', 'bad', '2']) buffer.add(receipt(at));
+    await buffer.flush();
+    await buffer.flush();
+
+    expect(kept).toEqual(['1', '2']);
+    expect(lines).toEqual([{ level: 'warn', event: 'receiptsLost', count: 1 }]);
+  });
+
+  test('are bounded', async () => {
+    let kept = 0;
+    const lost: unknown[] = [];
+    const buffer = new ReceiptBuffer({
+      keep: async () => {
+        kept += 1;
+      },
+      log: (_, __, { count }) => lost.push(count),
+    });
+    for (let index = 0; index < 1_200; index += 1) buffer.add(receipt(String(index)));
+    await buffer.flush();
+
+    expect([kept, lost]).toEqual([1_000, [200]]);
+  });
+});
+
+describe('settings', () => {
+  test.each([
+    [
+      { BERTH_STATE: 'a', AzureWebJobsStorage: 'b' },
+      { kind: 'connectionString', connectionString: 'a' },
+    ],
+    [{ AzureWebJobsStorage: 'b' }, { kind: 'connectionString', connectionString: 'b' }],
+    [
+      { AzureWebJobsStorage__accountName: 'acc', AZURE_CLIENT_ID: 'me' },
+      { kind: 'identity', tableServiceUri: 'https://acc.table.core.windows.net', clientId: 'me' },
+    ],
+    [
+      {
+        BERTH_STATE__tableServiceUri: 'https://s.table.core.windows.net',
+        BERTH_STATE__clientId: 'it',
+        AzureWebJobsStorage: 'b',
+      },
+      { kind: 'identity', tableServiceUri: 'https://s.table.core.windows.net', clientId: 'it' },
+    ],
+  ])('%j say where the state is', (env, account) => {
+    expect(stateAccount(env)).toEqual(account);
+  });
+
+  test('that say nothing of the state are an error that names them', () => {
+    expect(() => stateAccount({})).toThrow(
+      expect.objectContaining({
+        code: 'BERTH_SETTING_INVALID',
+        message: expect.stringContaining('AzureWebJobsStorage'),
+      }),
+    );
+  });
+
+  test.each(['http://127.0.0.1:7080', 'http://localhost:7080/', 'http://[::1]:7080'])(
+    'IOT_ENDPOINT may be %s',
+    (endpoint) => {
+      expect(iotEndpoint({ IOT_ENDPOINT: endpoint })).toMatch(/^http:\/\/[^/]+:7080$/);
+    },
+  );
+
+  test.each([
+    'https://127.0.0.1:1',
+    'http://example.com',
+    'http://127.0.0.1.example.com',
+    '7080',
+    'http://user:pw@localhost:1',
+  ])('IOT_ENDPOINT may not be %s', (endpoint) => {
+    expect(() => iotEndpoint({ IOT_ENDPOINT: endpoint })).toThrow(
+      expect.objectContaining({ code: 'BERTH_SETTING_INVALID' }),
+    );
+  });
+});
+
+test('an instance starts without any setting or file, and fails only where it is used', async () => {
+  const instance = new Instance({ env: {}, directory: '/nowhere', build: 'b', log: silent });
+  instance.start();
+
+  expect(() => instance.stores).toThrow(expect.objectContaining({ code: 'BERTH_SETTING_INVALID' }));
+  expect(() => instance.fleet.current()).toThrow(expect.objectContaining({ code: 'BERTH_FLEET_INVALID' }));
+  expect((await instance.conditions.current()).loadedAt).toBeUndefined();
+  await instance.stop();
+});

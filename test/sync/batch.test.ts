@@ -1,0 +1,161 @@
+import { describe, expect, test } from '@jest/globals';
+import { BerthError } from '../../src/errors.ts';
+import type { DeadLetter } from '../../src/store/dead-letter-store.ts';
+import { type BatchOptions, type ReceivedEvent, takeBatch } from '../../src/sync/batch.ts';
+import type { TwinEvent } from '../../src/twin/event.ts';
+import { fleetOf, ID } from '../twin/twins.ts';
+
+const FLEET = fleetOf({ policies: [{ name: 'p', desired: { a: 1 } }] });
+
+let sequenceNumber = 0;
+function received(
+  deviceId: string,
+  parts: { body?: string; source?: string; hubName?: string } = {},
+): ReceivedEvent {
+  sequenceNumber += 1;
+  const body = {
+    version: sequenceNumber,
+    properties: { reported: { n: sequenceNumber, $version: sequenceNumber } },
+  };
+  return {
+    body: new TextEncoder().encode(parts.body ?? JSON.stringify(body)),
+    properties: {
+      hubName: parts.hubName ?? 'weu',
+      operationTimestamp: '2026-11-23T12:00:00Z',
+      opType: 'updateTwin',
+    },
+    systemProperties: {
+      'iothub-connection-device-id': deviceId,
+      'iothub-message-source': parts.source ?? 'twinChangeEvents',
+    },
+    partition: '3',
+    sequenceNumber,
+    enqueuedAt: '2026-11-23T12:00:00.000Z',
+  };
+}
+
+function world(more: Partial<BatchOptions> = {}) {
+  const taken = new Map<string, TwinEvent[]>();
+  const letters: DeadLetter[] = [];
+  const strangers: [string, number][] = [];
+  const options: BatchOptions = {
+    fleet: FLEET,
+    hosts: [ID.host],
+    reconcile: async ({ deviceId }, events) => {
+      taken.set(deviceId, [...events]);
+      return 'stored';
+    },
+    keepDeadLetter: async (letter) => {
+      letters.push(letter);
+    },
+    countStranger: async (hubName, count) => {
+      strangers.push([hubName, count]);
+    },
+    ...more,
+  };
+  return { options, taken, letters, strangers };
+}
+
+describe('a batch', () => {
+  test('gives each twin its events in their order, once', async () => {
+    const { options, taken } = world();
+    const events = ['a', 'b', 'a', 'c', 'a', 'b'].map((deviceId) => received(deviceId));
+
+    const summary = await takeBatch(events, options);
+
+    const numbers = (deviceId: string) =>
+      taken.get(deviceId)?.map((event) => (event.kind === 'update' ? event.change.version : 0));
+    expect(numbers('a')).toEqual([events[0], events[2], events[4]].map((event) => event?.sequenceNumber));
+    expect(numbers('b')).toHaveLength(2);
+    expect(summary).toEqual({ taken: 6, ignored: 0, strangers: 0, deadLetters: 0, twins: { stored: 3 } });
+  });
+
+  test('puts every event in exactly one place: taken, ignored, a stranger’s, or a dead letter', async () => {
+    const { options, taken, letters, strangers } = world();
+    const poison = received('p', { body: 'not json \u0000' });
+
+    const summary = await takeBatch(
+      [
+        received('a'),
+        received('t', { source: 'Telemetry' }),
+        poison,
+        received('x', { hubName: 'foreign' }),
+        received('y', { hubName: 'foreign' }),
+        received('b'),
+      ],
+      options,
+    );
+
+    expect(summary).toMatchObject({ taken: 2, ignored: 1, strangers: 2, deadLetters: 1 });
+    expect([...taken.keys()]).toEqual(['a', 'b']);
+    expect(strangers).toEqual([['foreign', 2]]);
+    expect(letters).toEqual([
+      expect.objectContaining({
+        partition: '3',
+        sequenceNumber: poison.sequenceNumber,
+        code: 'BERTH_EVENT_NOT_JSON',
+        body: poison.body,
+      }),
+    ]);
+  });
+
+  test('of poison only stops nothing', async () => {
+    const { options, letters } = world();
+
+    await takeBatch(
+      Array.from({ length: 50 }, (_, index) => received(`d${index}`, { body: '{' })),
+      options,
+    );
+
+    expect(letters).toHaveLength(50);
+  });
+
+  test('a defect over one twin costs that twin’s events only, which are kept', async () => {
+    const { options, taken, letters } = world();
+    const reconcile: BatchOptions['reconcile'] = async (id, events) => {
+      if (id.deviceId === 'b') throw new TypeError('oops');
+      return options.reconcile(id, events);
+    };
+
+    const summary = await takeBatch(
+      ['a', 'b', 'b', 'c'].map((deviceId) => received(deviceId)),
+      { ...options, reconcile },
+    );
+
+    expect([...taken.keys()]).toEqual(['a', 'c']);
+    expect(letters.map(({ code, reason }) => `${code} ${reason}`)).toEqual(
+      Array(2).fill('BERTH_DEFECT TypeError: oops'),
+    );
+    expect(summary).toMatchObject({ taken: 2, deadLetters: 2 });
+  });
+
+  test('fails where the store is away, after every other twin has been worked on', async () => {
+    const { options, taken } = world();
+    const reconcile: BatchOptions['reconcile'] = async (id, events) => {
+      if (id.deviceId === 'a') throw new BerthError('BERTH_STORE_UNAVAILABLE', 'away');
+      return options.reconcile(id, events);
+    };
+
+    await expect(
+      takeBatch(
+        ['a', 'b', 'c'].map((deviceId) => received(deviceId)),
+        { ...options, reconcile },
+      ),
+    ).rejects.toMatchObject({
+      code: 'BERTH_STORE_UNAVAILABLE',
+    });
+    expect([...taken.keys()]).toEqual(['b', 'c']);
+  });
+
+  test('fails where a dead letter cannot be kept: the event must come again', async () => {
+    const { options } = world({
+      keepDeadLetter: async () => {
+        throw new BerthError('BERTH_STORE_UNAVAILABLE', 'away');
+      },
+    });
+
+    await expect(takeBatch([received('p', { body: '' })], options)).rejects.toMatchObject({
+      code: 'BERTH_STORE_UNAVAILABLE',
+    });
+  });
+});

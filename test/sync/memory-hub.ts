@@ -1,0 +1,126 @@
+import type { HostName } from '../../src/fleet/host-name.ts';
+import { HubError, type HubErrorCode, type HubPort } from '../../src/hub/port.ts';
+import type { JsonObject } from '../../src/json.ts';
+import type { TwinEvent } from '../../src/twin/event.ts';
+import { instantOf } from '../../src/twin/instant.ts';
+import { mergePatch } from '../../src/twin/merge.ts';
+import type { Twin, TwinId } from '../../src/twin/twin.ts';
+import { ID } from '../twin/twins.ts';
+
+/** A failure to come: before the call takes effect, or after. */
+export interface Failure {
+  readonly code: HubErrorCode;
+  readonly applied?: boolean;
+  readonly retryAfterMs?: number;
+}
+
+/** One twin of a hub in memory, for virtual time: versions, etag and events as a hub keeps them. */
+export class MemoryHub implements HubPort {
+  readonly calls: string[] = [];
+  readonly events: TwinEvent[] = [];
+  readonly failures: Failure[] = [];
+  status: 'enabled' | 'disabled' | 'missing' = 'enabled';
+  /** Called after a call has been received and before it takes effect: what others do meanwhile. */
+  meanwhile: (() => void) | undefined;
+  readonly #now: () => number;
+  #tags: JsonObject = {};
+  #desired: JsonObject = {};
+  #reported: JsonObject = {};
+  #writes = 1;
+  #desiredVersion = 1;
+  #reportedVersion = 1;
+
+  constructor(now: () => number, desired: JsonObject = {}) {
+    this.#now = now;
+    this.#desired = desired;
+  }
+
+  twin(): Twin {
+    return {
+      version: this.#writes + this.#reportedVersion,
+      etag: Buffer.from([0, 0, 0, 0, 0, 0, 0, this.#writes]).toString('base64'),
+      tags: this.#tags,
+      desired: { values: this.#desired, version: this.#desiredVersion, metadata: {} },
+      reported: { values: this.#reported, version: this.#reportedVersion, metadata: {} },
+      lastUpdated: instantOf(this.#now()),
+    };
+  }
+
+  created(): TwinEvent {
+    return this.#emit({ kind: 'create', id: ID, time: instantOf(this.#now()), twin: this.twin() });
+  }
+
+  deleted(): TwinEvent {
+    this.status = 'missing';
+    return this.#emit({ kind: 'delete', id: ID, time: instantOf(this.#now()) });
+  }
+
+  report(values: JsonObject): TwinEvent {
+    this.#reported = mergePatch(this.#reported, values);
+    this.#reportedVersion += 1;
+    const reported = { values, version: this.#reportedVersion, metadata: {} };
+    return this.#emitUpdate({ tags: undefined, desired: undefined, reported });
+  }
+
+  /** A write by anybody but Berth. */
+  edit(values: JsonObject): TwinEvent {
+    this.#desired = mergePatch(this.#desired, values);
+    this.#desiredVersion += 1;
+    this.#writes += 1;
+    const desired = { values, version: this.#desiredVersion, metadata: {} };
+    return this.#emitUpdate({ tags: undefined, desired, reported: undefined });
+  }
+
+  async readTwin(): Promise<Twin> {
+    this.#receive('GET');
+    return this.twin();
+  }
+
+  async patchDesired(_: TwinId, patch: JsonObject, etag: string): Promise<Twin> {
+    const failure = this.#receive(`PATCH ${JSON.stringify(patch)}`);
+    if (etag !== this.twin().etag) throw this.#error({ code: 'BERTH_HUB_PRECONDITION_FAILED' });
+    this.edit(patch);
+    if (failure !== undefined) throw this.#error(failure);
+    return this.twin();
+  }
+
+  async identityStatus(): Promise<'enabled' | 'disabled' | 'missing'> {
+    this.calls.push('identity');
+    return this.status;
+  }
+
+  async countDevices(_: HostName): Promise<number> {
+    this.#receive('count');
+    return 1;
+  }
+
+  /** Throws a failure that comes before the effect; gives back one that comes after. */
+  #receive(call: string): Failure | undefined {
+    this.calls.push(call);
+    this.meanwhile?.();
+    if (this.status !== 'enabled') throw this.#error({ code: 'BERTH_HUB_NOT_FOUND' });
+    const failure = this.failures.shift();
+    if (failure !== undefined && failure.applied !== true) throw this.#error(failure);
+    return failure;
+  }
+
+  #error({ code, applied, retryAfterMs }: Failure): HubError {
+    const mayHaveApplied = applied ?? (code === 'BERTH_HUB_TIMEOUT' || code === 'BERTH_HUB_UNAVAILABLE');
+    return new HubError(code, `${ID.host} failed`, { host: ID.host, mayHaveApplied, retryAfterMs });
+  }
+
+  #emitUpdate(change: Omit<Extract<TwinEvent, { kind: 'update' }>['change'], 'version'>): TwinEvent {
+    const version = this.twin().version;
+    return this.#emit({
+      kind: 'update',
+      id: ID,
+      time: instantOf(this.#now()),
+      change: { ...change, version },
+    });
+  }
+
+  #emit(event: TwinEvent): TwinEvent {
+    this.events.push(event);
+    return event;
+  }
+}

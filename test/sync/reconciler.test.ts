@@ -1,0 +1,416 @@
+import { beforeEach, describe, expect, test } from '@jest/globals';
+import type { Outcome, ReconcilerOptions } from '../../src/sync/reconciler.ts';
+import { Reconciler } from '../../src/sync/reconciler.ts';
+import type { Gate } from '../../src/sync/write-gate.ts';
+import type { TwinEvent } from '../../src/twin/event.ts';
+import { restoreShadow, type Shadow } from '../../src/twin/shadow.ts';
+import { fleetOf, ID, T0 } from '../twin/twins.ts';
+import { MemoryHub } from './memory-hub.ts';
+import { MemoryTwinStore } from './memory-store.ts';
+
+const FLEET = fleetOf({
+  policies: [
+    { name: 'saver', when: 'reported.battery < 20', desired: { interval: 60 }, cooldown: '1m' },
+    { name: 'base', desired: { interval: 5 } },
+  ],
+});
+const OPEN: Gate = { closedFor: () => undefined, pausedPolicies: new Set(), isOutdated: false };
+
+let time: number;
+let hub: MemoryHub;
+let store: MemoryTwinStore;
+beforeEach(() => {
+  time = T0;
+  // The hub's clock runs on with every look, as time does.
+  hub = new MemoryHub(
+    () => {
+      time += 1;
+      return time;
+    },
+    { interval: 5 },
+  );
+  store = new MemoryTwinStore();
+});
+
+const reconciler = (more: Partial<ReconcilerOptions> = {}) =>
+  new Reconciler({
+    fleet: FLEET,
+    hubs: hub,
+    store,
+    gate: OPEN,
+    now: () => time,
+    until: Number.POSITIVE_INFINITY,
+    warn: () => {},
+    ...more,
+  });
+const take = (...events: readonly TwinEvent[]): Promise<Outcome> => reconciler().reconcile(ID, events);
+/** What a due row brings back. */
+const comeBack = (): Promise<Outcome> => reconciler().reconcile(ID, []);
+const shadow = (): Shadow => {
+  const known = store.records.get(`${ID.host}|${ID.deviceId}`)?.known;
+  if (known?.kind !== 'shadow') throw new Error(`no shadow but ${known?.kind}`);
+  return restoreShadow(ID, known.shadow);
+};
+const state = () => shadow().judgement.state;
+const writes = () => hub.calls.filter((call) => call.startsWith('PATCH'));
+const acknowledge = (value: number, code = 200) =>
+  hub.report({ interval: { value, ac: code, av: hub.twin().desired.version } });
+
+describe('what it costs', () => {
+  test('an event in order of a twin in sync: no hub operation, one store write', async () => {
+    await take(hub.created(), acknowledge(5));
+    const before = store.writes;
+
+    await take(hub.report({ temperature: 21 }));
+
+    expect(hub.calls).toEqual([]);
+    expect(store.writes - before).toBe(1);
+    expect(state()).toBe('inSync');
+  });
+
+  test('a repeated event: no hub operation, no store write', async () => {
+    await take(hub.created(), acknowledge(5));
+    const before = store.writes;
+
+    expect(await take(...hub.events)).toBe('unchanged');
+    expect(hub.calls).toEqual([]);
+    expect(store.writes).toBe(before);
+  });
+
+  test('an event in order that needs a correction: exactly one write and no read', async () => {
+    await take(hub.created());
+
+    expect(await take(hub.report({ battery: 10 }))).toBe('corrected');
+    expect(hub.calls).toEqual(['PATCH {"interval":60}']);
+    expect(state()).toBe('pending');
+  });
+
+  test('a gap in the events: one read', async () => {
+    await take(hub.created());
+    hub.report({ a: 1 });
+
+    await take(hub.report({ b: 1 }));
+
+    expect(hub.calls).toEqual(['GET']);
+    expect(shadow()).toMatchObject({ reported: { a: 1, b: 1 }, unread: undefined });
+  });
+
+  test('a twin whose creation was not seen: one read', async () => {
+    await take(hub.report({ battery: 90 }));
+
+    expect(hub.calls).toEqual(['GET']);
+    expect(shadow()).toMatchObject({ desired: { interval: 5 }, reported: { battery: 90 } });
+  });
+});
+
+describe('a correction', () => {
+  test('is in sync when the device has acknowledged it, and its own event changes nothing', async () => {
+    await take(hub.created());
+    await take(hub.report({ battery: 10 }));
+    const [, , own] = hub.events;
+
+    expect(await take(own as TwinEvent)).toBe('unchanged');
+    await take(acknowledge(60));
+
+    expect(state()).toBe('inSync');
+    expect(shadow()).toMatchObject({ writing: undefined, due: undefined });
+    expect(writes()).toHaveLength(1);
+  });
+
+  test('is not repeated where the device rejects it', async () => {
+    await take(hub.created());
+    await take(hub.report({ battery: 10 }));
+    await take(acknowledge(5, 400));
+    for (let turn = 0; turn < 5; turn += 1) {
+      time += 10 * 60_000;
+      await take(hub.report({ battery: 10 - turn }));
+    }
+
+    expect(state()).toBe('rejected');
+    expect(writes()).toHaveLength(1);
+  });
+
+  test('asks for the etag first where somebody else has written', async () => {
+    await take(hub.created());
+
+    expect(await take(hub.edit({ interval: 7 }))).toBe('corrected');
+    expect(hub.calls).toEqual(['GET', 'PATCH {"interval":5}']);
+  });
+
+  test('is planned anew where somebody writes in between', async () => {
+    await take(hub.created());
+    hub.meanwhile = () => {
+      hub.meanwhile = undefined;
+      hub.edit({ other: 1 });
+    };
+
+    expect(await take(hub.report({ battery: 10 }))).toBe('corrected');
+    expect(hub.calls).toEqual(['PATCH {"interval":60}', 'GET', 'PATCH {"interval":60}']);
+    expect(shadow().desired).toEqual({ interval: 60, other: 1 });
+  });
+
+  test('gives up for now where somebody writes in between all the time', async () => {
+    await take(hub.created());
+    hub.meanwhile = () => {
+      if (hub.calls.at(-1)?.startsWith('PATCH')) hub.edit({ other: hub.calls.length });
+    };
+
+    expect(await take(hub.report({ battery: 10 }))).toBe('due');
+    expect(writes()).toHaveLength(3);
+    expect(shadow().due?.at).toBeGreaterThan(time);
+  });
+
+  test('stops where another writer fights over it', async () => {
+    await take(hub.created());
+    for (let turn = 0; turn < 8; turn += 1) {
+      time += 1_000;
+      await take(hub.edit({ interval: 7 }));
+    }
+
+    expect(state()).toBe('fighting');
+    expect(writes().length).toBeLessThanOrEqual(4);
+    expect(shadow().due?.at).toBeGreaterThan(time + 50 * 60_000);
+  });
+
+  test('that the hub refuses is not sent again', async () => {
+    await take(hub.created());
+    hub.failures.push({ code: 'BERTH_HUB_REFUSED' });
+    await take(hub.report({ battery: 10 }));
+    await take(hub.report({ battery: 9 }));
+
+    expect(state()).toBe('rejected');
+    expect(shadow().judgement.why).toMatch(/the hub refused the value/);
+    expect(writes()).toHaveLength(1);
+  });
+});
+
+describe('an instance that dies', () => {
+  /** The store fails when the answer is to be kept: the process is gone between the write and its answer. */
+  const dieAfterWrite = async () => {
+    await take(hub.created());
+    hub.meanwhile = () => {
+      store.isAway = hub.calls.at(-1)?.startsWith('PATCH') ?? false;
+    };
+    await expect(take(hub.report({ battery: 10 }))).rejects.toMatchObject({
+      code: 'BERTH_STORE_UNAVAILABLE',
+    });
+    hub.meanwhile = undefined;
+    store.isAway = false;
+  };
+
+  test('leaves a due row, and the twin is read before anything else is written', async () => {
+    await dieAfterWrite();
+    expect(shadow()).toMatchObject({
+      writing: [{ value: 60 }],
+      due: { why: 'a correction is being written' },
+    });
+    time += 31_000;
+
+    await comeBack();
+
+    expect(hub.calls).toEqual(['PATCH {"interval":60}', 'GET']);
+    expect(shadow()).toMatchObject({ writing: undefined, due: undefined, desired: { interval: 60 } });
+    expect(state()).toBe('pending');
+  });
+
+  test('did its own write: the event of it is not taken for somebody else’s', async () => {
+    await dieAfterWrite();
+
+    await take(hub.events.at(-1) as TwinEvent);
+
+    expect(shadow().paths.interval).toMatchObject({ foreign: [], writes: [{ value: 60, count: 1 }] });
+    expect(shadow()).toMatchObject({ writing: undefined, due: undefined });
+  });
+
+  test('before it wrote: the write comes 30 seconds later', async () => {
+    await take(hub.created());
+    hub.failures.push({ code: 'BERTH_HUB_TIMEOUT' });
+    await take(hub.report({ battery: 10 }));
+    time += 31_000;
+
+    expect(await comeBack()).toBe('corrected');
+    expect(hub.calls).toEqual(['PATCH {"interval":60}', 'GET', 'PATCH {"interval":60}']);
+  });
+});
+
+describe('two instances', () => {
+  test('that take the same events write once', async () => {
+    await take(hub.created());
+    const event = hub.report({ battery: 10 });
+    store.meanwhile = async () => {
+      await reconciler().reconcile(ID, [event]);
+    };
+
+    await take(event);
+
+    expect(writes()).toHaveLength(1);
+    expect(shadow().desired).toEqual({ interval: 60 });
+  });
+
+  test('one of them while the other is between intent and answer: it writes nothing', async () => {
+    await take(hub.created());
+    let other: Outcome | undefined;
+    const next = () => hub.report({ temperature: 1 });
+    let running: Promise<void> = Promise.resolve();
+    hub.meanwhile = () => {
+      hub.meanwhile = undefined;
+      const event = next();
+      running = take(event).then((outcome) => {
+        other = outcome;
+      });
+    };
+
+    await take(hub.report({ battery: 10 }));
+    await running;
+
+    expect(other).toBe('stored');
+    expect(writes()).toHaveLength(1);
+    await take(...hub.events, acknowledge(60));
+    time += 31_000;
+    await comeBack();
+    expect(state()).toBe('inSync');
+    expect(writes()).toHaveLength(1);
+  });
+});
+
+describe('trouble with the hub makes the twin due and is no failure', () => {
+  test.each([
+    ['throttled', { code: 'BERTH_HUB_THROTTLED' }, 2_000, 6_000],
+    ['throttled, with a wish', { code: 'BERTH_HUB_THROTTLED', retryAfterMs: 60_000 }, 60_000, 130_000],
+    ['unavailable', { code: 'BERTH_HUB_UNAVAILABLE' }, 2_000, 6_000],
+    ['timed out', { code: 'BERTH_HUB_TIMEOUT' }, 2_000, 6_000],
+    ['unauthorised', { code: 'BERTH_HUB_UNAUTHORIZED' }, 300_000, 300_000],
+    ['out of quota', { code: 'BERTH_HUB_QUOTA_EXCEEDED' }, 12 * 3_600_000 - 60_000, 12 * 3_600_000 + 700_000],
+  ] as const)('%s', async (_, failure, least, most) => {
+    await take(hub.created());
+    hub.failures.push(failure);
+
+    expect(await take(hub.report({ battery: 10 }))).toBe('due');
+
+    const wait = (shadow().due?.at ?? 0) - time;
+    expect(wait).toBeGreaterThanOrEqual(least);
+    expect(wait).toBeLessThanOrEqual(most);
+    time += wait;
+    expect(await comeBack()).toBe('corrected');
+    expect(shadow()).toMatchObject({ due: undefined, parked: undefined });
+  });
+
+  test('waits longer each time, and says so in the state', async () => {
+    hub.failures.push(...Array.from({ length: 6 }, () => ({ code: 'BERTH_HUB_UNAVAILABLE' as const })));
+    await take(hub.report({ battery: 10 }));
+    const waits: number[] = [];
+    while (hub.failures.length > 0) {
+      waits.push((shadow().due?.at ?? 0) - time);
+      expect(state()).toBe('unknown');
+      time = shadow().due?.at ?? 0;
+      await comeBack();
+    }
+
+    expect(waits).toHaveLength(5);
+    waits.slice(1).forEach((wait, index) => {
+      expect(wait).toBeGreaterThan((waits[index] ?? 0) * 0.6);
+    });
+    expect((waits[4] ?? 0) / (waits[0] ?? 1)).toBeGreaterThan(8);
+  });
+
+  test('the quota being spent parks the twin', async () => {
+    await take(hub.created());
+    hub.failures.push({ code: 'BERTH_HUB_QUOTA_EXCEEDED' });
+    await take(hub.report({ battery: 10 }));
+
+    expect(state()).toBe('parked');
+  });
+
+  test('nothing is asked once the batch has run out of time', async () => {
+    await take(hub.created());
+
+    expect(await reconciler({ until: time - 1 }).reconcile(ID, [hub.report({ battery: 10 })])).toBe('due');
+    expect(await reconciler({ until: time - 1 }).reconcile(ID, [hub.edit({ interval: 9 })])).toBe('due');
+    expect(hub.calls).toEqual([]);
+  });
+});
+
+describe('a device that is gone', () => {
+  test('by an event leaves a tombstone, and its modules go too', async () => {
+    const module = { ...ID, moduleId: 'm' };
+    const created = hub.created();
+    await take(created);
+    if (created.kind === 'create') await reconciler().reconcile(module, [{ ...created, id: module }]);
+
+    expect(await take(hub.deleted())).toBe('deleted');
+
+    expect([...store.records.values()].map(({ known }) => known.kind)).toEqual(['deleted', 'deleted']);
+    expect(await take(...hub.events)).toBe('unchanged');
+  });
+
+  test('is found out by a write: the registry says that it is missing', async () => {
+    await take(hub.created());
+    const event = hub.report({ battery: 10 });
+    hub.status = 'missing';
+
+    expect(await take(event)).toBe('deleted');
+    expect(hub.calls).toEqual(['PATCH {"interval":60}', 'identity']);
+  });
+
+  test('is only disabled: it is parked and looked at again', async () => {
+    await take(hub.created());
+    const event = hub.report({ battery: 10 });
+    hub.status = 'disabled';
+    await take(event);
+    expect(state()).toBe('parked');
+    hub.status = 'enabled';
+    time = shadow().due?.at ?? 0;
+
+    await comeBack();
+
+    expect(state()).toBe('pending');
+    expect(hub.twin().desired.values).toEqual({ interval: 60 });
+  });
+});
+
+describe('the gate', () => {
+  const closed: Gate = { ...OPEN, closedFor: () => 'paused by ann: freeze' };
+
+  test('paused: nothing is written, events are merged, and the correction comes when the pause is over', async () => {
+    await take(hub.created());
+
+    expect(await reconciler({ gate: closed }).reconcile(ID, [hub.report({ battery: 10 })])).toBe('due');
+    expect(hub.calls).toEqual([]);
+    expect(shadow().judgement).toMatchObject({
+      state: 'drifted',
+      why: expect.stringContaining('paused by ann'),
+    });
+    time = shadow().due?.at ?? 0;
+
+    expect(await comeBack()).toBe('corrected');
+  });
+
+  test('a paused policy owns its paths and nothing is written for it', async () => {
+    await take(hub.created());
+    const gate = { ...OPEN, pausedPolicies: new Set(['saver']) };
+
+    await reconciler({ gate }).reconcile(ID, [hub.report({ battery: 10 })]);
+
+    expect(hub.calls).toEqual([]);
+  });
+
+  test('an older package merges events and leaves the rest to a newer one', async () => {
+    await take(hub.created());
+    const gate = { ...OPEN, isOutdated: true };
+
+    expect(await reconciler({ gate }).reconcile(ID, [hub.report({ battery: 10 })])).toBe('due');
+    expect(hub.calls).toEqual([]);
+    expect(shadow()).toMatchObject({ reported: { battery: 10 }, due: { why: 'a newer package decides' } });
+    expect(await comeBack()).toBe('corrected');
+  });
+});
+
+test('a store that is away is the one failure, and nothing is lost by it', async () => {
+  await take(hub.created());
+  store.isAway = true;
+  const event = hub.report({ battery: 10 });
+  await expect(take(event)).rejects.toMatchObject({ code: 'BERTH_STORE_UNAVAILABLE' });
+  store.isAway = false;
+
+  expect(await take(event)).toBe('corrected');
+});

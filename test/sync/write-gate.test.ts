@@ -1,0 +1,83 @@
+import { beforeEach, describe, expect, test } from '@jest/globals';
+import { BerthError } from '../../src/errors.ts';
+import type { Control } from '../../src/store/control.ts';
+import { WriteGate } from '../../src/sync/write-gate.ts';
+import { ID, T0 } from '../twin/twins.ts';
+
+const PAUSE = { author: 'ann', reason: 'freeze', at: T0 };
+const ON: Control = { hubs: {}, policies: {}, newestBuild: '' };
+
+let time: number;
+let control: Control | undefined;
+let reads: number;
+let gate: WriteGate;
+beforeEach(() => {
+  time = T0;
+  control = ON;
+  reads = 0;
+  const store = {
+    read: async () => {
+      reads += 1;
+      if (control === undefined) throw new BerthError('BERTH_STORE_UNAVAILABLE', 'away');
+      return control;
+    },
+  };
+  gate = new WriteGate(store, '2026-11-23T00:00:00Z', () => time);
+});
+const closed = async () => (await gate.current()).closedFor(ID.host);
+
+describe('the gate', () => {
+  test('is open while nothing is paused, and reads the row at most every ten seconds', async () => {
+    expect(await closed()).toBeUndefined();
+    time += 9_000;
+    await Promise.all([closed(), closed()]);
+    expect(reads).toBe(1);
+    time += 2_000;
+    await Promise.all([closed(), closed(), closed()]);
+    expect(reads).toBe(2);
+  });
+
+  test.each<[string, Control]>([
+    ['the fleet', { ...ON, fleet: PAUSE }],
+    ['the hub', { ...ON, hubs: { [ID.host]: PAUSE } }],
+  ])('closes when %s is paused, within thirty seconds', async (_, paused) => {
+    await closed();
+    control = paused;
+    time += 30_000;
+
+    expect(await closed()).toBe('paused by ann: freeze');
+  });
+
+  test('stays open for other hubs', async () => {
+    control = { ...ON, hubs: { 'eus.azure-devices.net': PAUSE } };
+
+    expect(await closed()).toBeUndefined();
+  });
+
+  test('closes when the row has not been readable for thirty seconds, and opens again', async () => {
+    await closed();
+    control = undefined;
+    time += 29_000;
+    expect(await closed()).toBeUndefined();
+    time += 2_000;
+    expect(await closed()).toBe('the control row cannot be read');
+    control = ON;
+    expect(await closed()).toBeUndefined();
+  });
+
+  test('is closed where the row could never be read', async () => {
+    control = undefined;
+
+    expect(await closed()).toBe('the control row cannot be read');
+  });
+
+  test.each([
+    ['2026-11-22T00:00:00Z', false],
+    ['2026-11-23T00:00:00Z', false],
+    ['2026-11-24T00:00:00Z', true],
+  ])('knows whether a package of %s makes this one outdated', async (newestBuild, isOutdated) => {
+    control = { ...ON, newestBuild };
+
+    expect((await gate.current()).isOutdated).toBe(isOutdated);
+  });
+});
