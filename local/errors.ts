@@ -2,7 +2,17 @@ import { CodedError, type ErrorKind, type ErrorOptions } from '../src/errors.ts'
 
 /** Errors of the local stack (`npm start`, `npm run local`). Rows in `docs/errors.md`, kept in step by a test. */
 export const LOCAL_ERRORS = {
+  BERTH_LOCAL_ENROLLMENT_INVALID: 'user',
   BERTH_LOCAL_PORT_TAKEN: 'user',
+  BERTH_LOCAL_EVENT_HUBS_OPTIONS: 'user',
+  BERTH_LOCAL_EVENT_HUBS_CLOSED: 'transient',
+  BERTH_LOCAL_EVENT_HUB_UNKNOWN: 'user',
+  BERTH_LOCAL_EVENT_LOG_UNREADABLE: 'user',
+  BERTH_LOCAL_EVENT_TOO_LARGE: 'user',
+  BERTH_LOCAL_APP_MISSING: 'user',
+  BERTH_LOCAL_APP_FILE: 'user',
+  BERTH_LOCAL_APP_BROKEN: 'user',
+  BERTH_LOCAL_FUNCTION_HOST_OPTIONS: 'user',
 } as const satisfies Record<string, ErrorKind>;
 
 export type LocalErrorCode = keyof typeof LOCAL_ERRORS;

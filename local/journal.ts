@@ -10,6 +10,9 @@ import {
 } from 'node:fs';
 import { dirname } from 'node:path';
 
+/** Journals hold the devices' keys. */
+const OWNER_ONLY = 0o600;
+
 /**
  * The memory of a local service: one JSON record a line, appended before the caller goes on, read back when the service
  * opens again. A process that is killed loses nothing that it has acknowledged, because the operating system holds what was written.
@@ -39,7 +42,7 @@ export function openJournal<Record>(
       if (line !== '') replay(JSON.parse(line) as Record);
     }
   }
-  let descriptor = openSync(file, 'a');
+  let descriptor = openSync(file, 'a', OWNER_ONLY);
   ftruncateSync(descriptor, length);
   return {
     append(record) {
@@ -47,12 +50,12 @@ export function openJournal<Record>(
     },
     compact(records) {
       const next = `${file}.next`;
-      const target = openSync(next, 'w');
+      const target = openSync(next, 'w', OWNER_ONLY);
       for (const record of records) writeSync(target, `${JSON.stringify(record)}\n`);
       closeSync(target);
       closeSync(descriptor);
       renameSync(next, file);
-      descriptor = openSync(file, 'a');
+      descriptor = openSync(file, 'a', OWNER_ONLY);
     },
     close() {
       closeSync(descriptor);

@@ -1,0 +1,9 @@
+/** The certificate authority of the local Azure IoT: one root, the servers' certificate, and certificates for devices. */
+export {
+  type AuthorityOptions,
+  type CertificateAuthority,
+  type IssueOptions,
+  openAuthority,
+} from './authority.ts';
+export type { KeyedCertificate } from './certificate.ts';
+export { peerCertificates } from './peer-certificates.ts';

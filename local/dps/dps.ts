@@ -1,0 +1,77 @@
+import type { HttpService } from '../https/exchange.ts';
+import type { ProvisioningAccess } from '../iot-hub/index.ts';
+import { type Log, silent } from '../log.ts';
+import type { MqttService } from '../mqtt/index.ts';
+import { createAttester } from './attester.ts';
+import type { LinkedHub } from './built-in-policy.ts';
+import type { Enrollment } from './enrollment.ts';
+import { checkEnrollments } from './enrollment-check.ts';
+import { createRegistrar } from './registrar.ts';
+import { openRegistrations, type Registration } from './registration.ts';
+import { createRegistrationService } from './registration-service.ts';
+import { createRuntimeHttps } from './runtime-https.ts';
+import { createRuntimeMqtt } from './runtime-mqtt.ts';
+import { createWebhookCall, RETRY_WAITS_MS, type WebhookCall } from './webhook.ts';
+
+export interface DpsOptions {
+  /** @example '0ne00000001' */
+  readonly idScope: string;
+  /** @example 'contoso-dps.azure-devices-provisioning.net' */
+  readonly serviceHost: string;
+  readonly enrollments: readonly Enrollment[];
+  /** In the order in which a webhook sees them. */
+  readonly linkedHubs: readonly LinkedHub[];
+  /** DPS's access to a hub that is linked: `IotHubs.provisioning`. */
+  readonly hub: (host: string) => ProvisioningAccess | undefined;
+  /** Where registrations are kept; absent: in memory only. */
+  readonly directory?: string;
+  /** How a webhook is called; default a POST over HTTP that fails after 30 s. */
+  readonly call?: WebhookCall;
+  /** Waits between the calls of one registration in milliseconds; default Azure's, seven minutes in all. */
+  readonly retryWaitsMs?: readonly number[];
+  /** Seconds after which devices ask again; default 1 (Azure: 3). */
+  readonly retryAfter?: number;
+  readonly log?: Log;
+  /** Milliseconds since the epoch; default `Date.now`. */
+  readonly now?: () => number;
+}
+
+/** The local Device Provisioning Service. */
+export interface Dps {
+  readonly https: HttpService;
+  readonly mqtt: MqttService;
+  /** All registrations, for the control API. They hold no keys. */
+  registrations(): readonly Registration[];
+  /** Gives up the registrations under way and closes the journal. Close the servers first. */
+  close(): void;
+}
+
+const RETRY_AFTER_SECONDS = 1;
+
+/** @throws LocalError `BERTH_LOCAL_ENROLLMENT_INVALID` */
+export function createDps(options: DpsOptions): Dps {
+  const { idScope, serviceHost, enrollments, linkedHubs, hub, directory } = options;
+  checkEnrollments(enrollments, linkedHubs);
+  const {
+    call = createWebhookCall(),
+    retryWaitsMs = RETRY_WAITS_MS,
+    retryAfter = RETRY_AFTER_SECONDS,
+  } = options;
+  const { log = silent, now = Date.now } = options;
+  const closing = new AbortController();
+  const { signal } = closing;
+  const store = openRegistrations(directory);
+  const registrar = createRegistrar({ linkedHubs, hub, store, call, retryWaitsMs, log, now, signal });
+  const service = createRegistrationService({ store, registrar, retryAfter, log, now });
+  const attester = createAttester(idScope, enrollments, now);
+
+  return {
+    https: createRuntimeHttps(idScope, serviceHost, attester, service),
+    mqtt: createRuntimeMqtt(idScope, attester, service),
+    registrations: () => [...store.values()],
+    close() {
+      closing.abort();
+      store.close();
+    },
+  };
+}

@@ -1,0 +1,17 @@
+/**
+ * The local Device Provisioning Service: enrollments, the runtime API for devices, and the call of a custom-allocation webhook with
+ * DPS's requests, retries and error codes. What is decided is in `allocation.ts` and `reprovisioning.ts`, free of effects.
+ */
+export { deriveDeviceKey } from './attestation.ts';
+export type { LinkedHub } from './built-in-policy.ts';
+export { createDps, type Dps, type DpsOptions } from './dps.ts';
+export type {
+  AllocationPolicy,
+  Attestation,
+  Enrollment,
+  EnrollmentGroup,
+  IndividualEnrollment,
+  ReprovisionPolicy,
+} from './enrollment.ts';
+export type { Registration } from './registration.ts';
+export { createWebhookCall, RETRY_WAITS_MS, type WebhookCall, type WebhookResponse } from './webhook.ts';

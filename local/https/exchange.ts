@@ -1,0 +1,44 @@
+import type { X509Certificate } from 'node:crypto';
+import type { IncomingHttpHeaders } from 'node:http';
+import type { JsonValue } from '../../src/json.ts';
+
+/** A request as the services see it, whichever server took it. */
+export interface HttpRequest {
+  readonly method: string;
+  /** The `Host` header in lower case, without a port: it tells which hub is meant. */
+  readonly host: string;
+  /** The path as sent: not decoded and not normalised, so that an id cannot climb out of its place. */
+  readonly path: string;
+  readonly query: URLSearchParams;
+  readonly headers: IncomingHttpHeaders;
+  readonly body: Buffer;
+  /** The certificates the client showed, leaf first; empty if none. */
+  readonly certificates: readonly X509Certificate[];
+}
+
+export interface HttpResponse {
+  readonly status: number;
+  readonly headers?: Readonly<Record<string, string>>;
+  /** Sent as JSON; absent: an empty body. */
+  readonly body?: JsonValue;
+}
+
+/** A cloud service that clients reach over HTTP. One server carries several. */
+export interface HttpService {
+  claims(request: HttpRequest): boolean;
+  answer(request: HttpRequest): Promise<HttpResponse>;
+}
+
+/**
+ * The decoded segments of a path; undefined if it is not a path or not properly encoded.
+ *
+ * @example pathSegments('/twins/dev%201') // ['twins', 'dev 1']
+ */
+export function pathSegments(path: string): readonly string[] | undefined {
+  if (!path.startsWith('/')) return undefined;
+  try {
+    return path.slice(1).split('/').map(decodeURIComponent);
+  } catch {
+    return undefined;
+  }
+}

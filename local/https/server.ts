@@ -1,0 +1,131 @@
+import { constants } from 'node:crypto';
+import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
+import { createServer as createSecureServer } from 'node:https';
+import { TLSSocket } from 'node:tls';
+import { type KeyedCertificate, peerCertificates } from '../ca/index.ts';
+import { listen } from '../listen.ts';
+import { type Log, silent } from '../log.ts';
+import type { HttpRequest, HttpResponse, HttpService } from './exchange.ts';
+
+/** Larger than anything the hubs and DPS take: 100 devices with full twins. */
+const MAX_BODY_BYTES = 8 * 1024 * 1024;
+const REQUEST_TIMEOUT_MS = 60_000;
+
+export interface HttpOptions {
+  /** 0 asks for a free port. */
+  readonly port: number;
+  /** Asked in this order whose request it is. What they throw is logged and answered with 500. */
+  readonly services: readonly HttpService[];
+  /** Absent: plain http. With it, a client certificate is asked for but not required. */
+  readonly certificate?: KeyedCertificate;
+  readonly log?: Log;
+}
+
+export interface HttpServer {
+  readonly port: number;
+  close(): Promise<void>;
+}
+
+/**
+ * Serves the hubs and DPS over HTTP, with TLS or without.
+ *
+ * @throws LocalError `BERTH_LOCAL_PORT_TAKEN`
+ */
+export async function startHttp(options: HttpOptions): Promise<HttpServer> {
+  const { services, certificate, log = silent } = options;
+  const onRequest = (incoming: IncomingMessage, outgoing: ServerResponse): void => {
+    outgoing.on('error', () => outgoing.destroy());
+    answer(incoming, services, log).then(
+      (response) => send(outgoing, response),
+      () => outgoing.destroy(), // the client went away before its request was whole
+    );
+  };
+  const server: Server = certificate
+    ? createSecureServer(
+        {
+          cert: certificate.certificate,
+          key: certificate.key,
+          minVersion: 'TLSv1.2',
+          requestCert: true,
+          rejectUnauthorized: false, // services check the certificates of those who prove themselves by one
+          secureOptions: constants.SSL_OP_NO_TICKET, // a resumed session would not show the whole chain again
+        },
+        onRequest,
+      )
+    : createServer(onRequest);
+  server.requestTimeout = REQUEST_TIMEOUT_MS;
+  const what = certificate ? 'HTTPS of the IoT hubs and DPS' : 'the service REST API';
+  const port = await listen(server, options.port, what);
+  server.on('error', (error) => log.error(`HTTP: ${error.message}`));
+
+  return {
+    port,
+    close() {
+      return new Promise((resolve) => {
+        server.close(() => resolve());
+        server.closeAllConnections();
+      });
+    },
+  };
+}
+
+async function answer(
+  incoming: IncomingMessage,
+  services: readonly HttpService[],
+  log: Log,
+): Promise<HttpResponse> {
+  const body = await readBody(incoming);
+  if (body === undefined) return { status: 413, headers: { Connection: 'close' } };
+  try {
+    const request = readRequest(incoming, body);
+    const service = services.find((candidate) => candidate.claims(request));
+    return (await service?.answer(request)) ?? { status: 404 };
+  } catch (error) {
+    log.error(`A request failed: ${error instanceof Error ? error.message : 'unknown reason'}`);
+    return { status: 500 };
+  }
+}
+
+function readRequest(incoming: IncomingMessage, body: Buffer): HttpRequest {
+  const { socket, headers, method = 'GET', url = '/' } = incoming;
+  const [path = '', ...query] = url.split('?');
+  return {
+    method,
+    host: (headers.host ?? '').toLowerCase().replace(/:\d*$/, ''),
+    path,
+    query: new URLSearchParams(query.join('?')),
+    headers,
+    body,
+    certificates: socket instanceof TLSSocket ? peerCertificates(socket) : [],
+  };
+}
+
+/** The whole body; undefined if it is too large. Rejects if the client goes away. */
+function readBody(incoming: IncomingMessage): Promise<Buffer | undefined> {
+  return new Promise((resolve, reject) => {
+    const chunks: Buffer[] = [];
+    let length = 0;
+    incoming.on('data', (chunk: Buffer) => {
+      length += chunk.length;
+      if (length <= MAX_BODY_BYTES) chunks.push(chunk);
+      else resolve(undefined); // what follows is read and dropped, so that the answer can go out
+    });
+    incoming.on('end', () => resolve(Buffer.concat(chunks)));
+    incoming.on('error', reject);
+  });
+}
+
+function send(outgoing: ServerResponse, { status, headers = {}, body }: HttpResponse): void {
+  if (body === undefined) {
+    outgoing.writeHead(status, { ...headers, ...(status !== 204 && { 'Content-Length': 0 }) }).end();
+    return;
+  }
+  const bytes = Buffer.from(JSON.stringify(body));
+  outgoing
+    .writeHead(status, {
+      'Content-Type': 'application/json; charset=utf-8',
+      ...headers,
+      'Content-Length': bytes.length,
+    })
+    .end(bytes);
+}

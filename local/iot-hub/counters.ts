@@ -1,0 +1,53 @@
+/** What a hub has done since it was opened. Calls of the service API, its devices' own operations, and other writers apart. */
+export interface HubCounters {
+  /** Service: accepted GETs of a twin. */
+  twinReads: number;
+  /** Service: accepted PATCHes and PUTs of a twin. */
+  twinWrites: number;
+  /** Service: PATCHes and PUTs refused for another reason than throttling, such as 400, 404 and 412. */
+  twinWritesRefused: number;
+  /** Service: pages of queries. */
+  queries: number;
+  /** Service: identities created, read, updated, deleted or listed; a bulk call counts once a device. */
+  identityOps: number;
+  /** Service: reads of the device statistics. */
+  statisticsReads: number;
+  /** Service: calls refused with 429. */
+  throttled: number;
+  /** Service: calls refused because the daily quota is spent (403002). */
+  quotaRefused: number;
+  deviceConnections: number;
+  deviceTwinReads: number;
+  /** Accepted patches of reported properties. */
+  deviceTwinWrites: number;
+  deviceTwinWritesRefused: number;
+  deviceTelemetry: number;
+  deviceThrottled: number;
+  deviceQuotaRefused: number;
+  /** Identities written by DPS. */
+  provisioningWrites: number;
+  /** Twins written through the control API (the "portal"). */
+  controlWrites: number;
+}
+
+export function createCounters(): HubCounters {
+  return {
+    twinReads: 0,
+    twinWrites: 0,
+    twinWritesRefused: 0,
+    queries: 0,
+    identityOps: 0,
+    statisticsReads: 0,
+    throttled: 0,
+    quotaRefused: 0,
+    deviceConnections: 0,
+    deviceTwinReads: 0,
+    deviceTwinWrites: 0,
+    deviceTwinWritesRefused: 0,
+    deviceTelemetry: 0,
+    deviceThrottled: 0,
+    deviceQuotaRefused: 0,
+    provisioningWrites: 0,
+    controlWrites: 0,
+  };
+}

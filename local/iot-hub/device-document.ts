@@ -1,0 +1,58 @@
+import type { JsonObject } from '../../src/json.ts';
+import type { Presence } from './connections.ts';
+import type { Device } from './device-store.ts';
+import type { Authentication } from './identity.ts';
+import { describeSection, twinEtag, twinVersion } from './twin.ts';
+
+/** A twin as the service API gives it. */
+export function twinDocument({ identity, twin, modelId }: Device, presence: Presence): JsonObject {
+  return {
+    deviceId: identity.deviceId,
+    etag: twinEtag(twin),
+    deviceEtag: identity.etag,
+    status: identity.status,
+    ...(identity.statusReason !== null && { statusReason: identity.statusReason }),
+    statusUpdateTime: identity.statusUpdatedTime,
+    connectionState: presence.connectionState,
+    lastActivityTime: presence.lastActivityTime,
+    cloudToDeviceMessageCount: 0,
+    authenticationType: identity.authentication.type,
+    x509Thumbprint: thumbprintsOf(identity.authentication),
+    ...(modelId !== undefined && { modelId }),
+    version: twinVersion(twin),
+    tags: twin.tags,
+    properties: { desired: describeSection(twin.desired), reported: describeSection(twin.reported) },
+    capabilities: { ...identity.capabilities },
+  };
+}
+
+/** An identity as the service API gives it, keys included: whoever may ask for it owns the registry. */
+export function identityDocument({ identity }: Device, presence: Presence): JsonObject {
+  const { authentication } = identity;
+  return {
+    deviceId: identity.deviceId,
+    generationId: identity.generationId,
+    etag: identity.etag,
+    connectionState: presence.connectionState,
+    status: identity.status,
+    statusReason: identity.statusReason,
+    connectionStateUpdatedTime: presence.connectionStateUpdatedTime,
+    statusUpdatedTime: identity.statusUpdatedTime,
+    lastActivityTime: presence.lastActivityTime,
+    cloudToDeviceMessageCount: 0,
+    authentication: {
+      symmetricKey:
+        authentication.type === 'sas'
+          ? { ...authentication.symmetricKey }
+          : { primaryKey: null, secondaryKey: null },
+      x509Thumbprint: thumbprintsOf(authentication),
+      type: authentication.type,
+    },
+    capabilities: { ...identity.capabilities },
+  };
+}
+
+function thumbprintsOf(authentication: Authentication): JsonObject {
+  if (authentication.type === 'sas') return { primaryThumbprint: null, secondaryThumbprint: null };
+  return { ...authentication.x509Thumbprint };
+}

@@ -1,0 +1,147 @@
+import { setTimeout as wait } from 'node:timers/promises';
+import type { Log } from '../log.ts';
+import { type Connections, createConnections, type DeviceLink } from './connections.ts';
+import { createCounters, type HubCounters } from './counters.ts';
+import { type Device, type DeviceStore, openDeviceStore } from './device-store.ts';
+import type { EventSink, HubEvent } from './event-sink.ts';
+import { connectionChanged, type Origin } from './events.ts';
+import { HubError } from './hub-error.ts';
+import { createClock, type Instant } from './instant.ts';
+import { createQuota, type DailyQuota } from './quota.ts';
+import {
+  createShaper,
+  type Shaper,
+  type Shaping,
+  type ThrottledOperation,
+  type Tier,
+  throttleRate,
+} from './throttle.ts';
+
+export interface HubSettings {
+  /** The real host name, such as `contoso-weu.azure-devices.net`; compared case-insensitively. */
+  readonly host: string;
+  readonly tier: Tier;
+  readonly units: number;
+}
+
+export interface HubSurroundings {
+  /** Where its devices are kept; undefined: in memory only. */
+  readonly file: string | undefined;
+  readonly sink: EventSink;
+  readonly log: Log;
+  /** Milliseconds since the epoch. */
+  readonly now: () => number;
+  readonly shaping: Shaping;
+}
+
+/** One hub: what all its operations share. */
+export interface Hub {
+  readonly host: string;
+  /** The first label of the host name: what events call the hub. */
+  readonly name: string;
+  readonly store: DeviceStore;
+  readonly connections: Connections;
+  readonly counters: HubCounters;
+  readonly quota: DailyQuota;
+  readonly log: Log;
+  now(): number;
+  /** The time of a change, later than that of every change before it. */
+  tick(): Instant;
+  origin(deviceId: string, at: Instant): Origin;
+  emit(event: HubEvent): void;
+  /**
+   * Waits for the operation's turn.
+   *
+   * @throws HubError `ThrottlingException` when the line is full, `IotHubQuotaExceeded` when the day's messages are used up
+   */
+  admit(operation: ThrottledOperation, cost?: number): Promise<void>;
+  /** Counts an operation against the daily quota. */
+  spend(bytes: number): void;
+  close(): void;
+}
+
+/** Operations on identities cost no messages ("Azure IoT Hub billing information"), nor does connecting. */
+const FREE: ReadonlySet<ThrottledOperation> = new Set(['identityOperations', 'connections']);
+
+export function createHub(settings: HubSettings, surroundings: HubSurroundings): Hub {
+  const { host, tier, units } = settings;
+  const { file, sink, log, now, shaping } = surroundings;
+  const name = host.split('.')[0] ?? host;
+  const quota = createQuota(tier, units);
+  const shapers = new Map<ThrottledOperation, Shaper>();
+  const closing = new AbortController();
+  const tick = createClock(now);
+
+  const shaperOf = (operation: ThrottledOperation): Shaper => {
+    const shaper = shapers.get(operation) ?? createShaper(throttleRate(operation, tier, units), shaping);
+    shapers.set(operation, shaper);
+    return shaper;
+  };
+
+  return {
+    host,
+    name,
+    store: openDeviceStore(file),
+    connections: createConnections(),
+    counters: createCounters(),
+    quota,
+    log,
+    now,
+    tick,
+    origin: (deviceId, at) => ({ hubName: name, deviceId, at }),
+    emit(event) {
+      try {
+        sink(event);
+      } catch (error) {
+        // The change has happened; a hub whose endpoint is down does not undo it either.
+        log.error(`Hub ${host} lost an event: ${error instanceof Error ? error.message : 'unknown reason'}`);
+      }
+    },
+    async admit(operation, cost = 1) {
+      if (!FREE.has(operation) && quota.isSpent(now())) {
+        throw new HubError(
+          'IotHubQuotaExceeded',
+          'Total number of messages on IotHub exceeded the allocated quota.',
+        );
+      }
+      const turn = shaperOf(operation).admit(now(), cost);
+      if (turn === 'refused') throw new HubError('ThrottlingException', 'Request is being throttled');
+      if (turn.delayMs > 0) await wait(turn.delayMs, undefined, { signal: closing.signal });
+    },
+    spend: (bytes) => quota.count(now(), bytes),
+    close() {
+      closing.abort();
+      this.store.close();
+    },
+  };
+}
+
+/**
+ * The device of that id.
+ *
+ * @throws HubError `DeviceNotFound`
+ */
+export function deviceOf(hub: Hub, deviceId: string): Device {
+  const device = hub.store.get(deviceId);
+  if (device === undefined) throw new HubError('DeviceNotFound', `Device ${deviceId} not registered`);
+  return device;
+}
+
+/** A device has connected. Its earlier connection, if there is one, is closed: a hub holds one a device (400027). */
+export function connectDevice(hub: Hub, deviceId: string, link: DeviceLink): void {
+  const at = hub.tick();
+  const replaced = hub.connections.open(deviceId, link, at);
+  if (replaced !== undefined) {
+    hub.emit(connectionChanged(hub.origin(deviceId, at), 'deviceDisconnected'));
+    replaced.close();
+  }
+  hub.emit(connectionChanged(hub.origin(deviceId, hub.tick()), 'deviceConnected'));
+}
+
+/** A connection has ended, or must: closes it and tells of it, unless another has taken its place. */
+export function disconnectDevice(hub: Hub, deviceId: string, link: DeviceLink): void {
+  const at = hub.tick();
+  if (!hub.connections.end(deviceId, link, at)) return;
+  hub.emit(connectionChanged(hub.origin(deviceId, at), 'deviceDisconnected'));
+  link.close();
+}

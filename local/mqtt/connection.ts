@@ -1,0 +1,204 @@
+import type { TLSSocket } from 'node:tls';
+import {
+  parser as createParser,
+  generate,
+  type IConnectPacket,
+  type ISubscription,
+  type Packet,
+} from 'mqtt-packet';
+import { peerCertificates } from '../ca/peer-certificates.ts';
+import type { Log } from '../log.ts';
+import { CONNECT_REFUSED, type MqttConnection, type MqttService, type MqttSession } from './service.ts';
+
+/** Largest packet taken: a message of 256 KB (IoT Hub's limit, "IoT Hub quotas and throttling") with the longest topic. */
+const MAX_PACKET_BYTES = 256 * 1024 + 65_535 + 16;
+/** A client that does not say CONNECT in this time is dropped. */
+const CONNECT_TIMEOUT_MS = 30_000;
+/** IoT Hub drops a client that is silent for 1.5 times its keep-alive, and after 1,767 s at most (iot-mqtt-connect-to-iot-hub). */
+const KEEP_ALIVE_FACTOR = 1.5;
+const MAX_SILENCE_MS = 1_767_000;
+/** IoT Hub allows a device five subscriptions at a time (iot-mqtt-connect-to-iot-hub). */
+const MAX_SUBSCRIPTIONS = 5;
+const SUBSCRIPTION_REFUSED = 128;
+/** A client is not read from while this many of its packets wait, and dropped when it leaves this much unread. */
+const MAX_INBOX = 64;
+const MAX_UNREAD_BYTES = 4 * 1024 * 1024;
+/** Time a client has to take the last packet before its socket is destroyed. */
+const LINGER_MS = 1_000;
+
+/**
+ * Speaks MQTT 3.1.1 with one client until its socket closes. Packets are handled one after another, so that the order of a device's
+ * messages is kept whatever a service waits for; only pings are answered at once. Whatever the client sends, nothing is thrown.
+ */
+export function serveConnection(socket: TLSSocket, services: readonly MqttService[], log: Log): void {
+  const parser = createParser({ protocolVersion: 4 });
+  const inbox: Packet[] = [];
+  const filters = new Set<string>();
+  let session: MqttSession | undefined;
+  let greeted = false;
+  let ended = false;
+  let working = false;
+  let silence = setTimeout(drop, CONNECT_TIMEOUT_MS);
+
+  const connection: MqttConnection = {
+    publish(filter, { topic, payload }) {
+      if (ended || !filters.has(filter)) return false;
+      send({ cmd: 'publish', topic, payload, qos: 0, dup: false, retain: false });
+      return true;
+    },
+    close: end,
+  };
+
+  socket.on('data', (chunk) => {
+    if (ended) return;
+    silence.refresh();
+    try {
+      if (parser.parse(chunk) > MAX_PACKET_BYTES) drop();
+    } catch {
+      drop(); // fuzzing found nothing that the parser throws on, but here it would end the whole local stack
+    }
+  });
+  socket.on('error', drop);
+  socket.on('close', () => {
+    ended = true;
+    clearTimeout(silence);
+    const closing = session;
+    session = undefined;
+    if (closing !== undefined) guarded(() => closing.closed());
+  });
+  parser.on('error', drop);
+  parser.on('packet', (packet) => {
+    if (packet.cmd === 'pingreq' && greeted) return send({ cmd: 'pingresp' });
+    inbox.push({ ...packet }); // the parser's object is its own
+    if (inbox.length >= MAX_INBOX) socket.pause();
+    void work();
+  });
+
+  async function work(): Promise<void> {
+    if (working) return;
+    working = true;
+    for (let packet = inbox.shift(); packet !== undefined && !ended; packet = inbox.shift()) {
+      try {
+        await handle(packet);
+      } catch (error) {
+        log.warn(`An MQTT client was dropped: ${error instanceof Error ? error.message : 'unknown reason'}`);
+        drop();
+      }
+      if (socket.isPaused() && inbox.length < MAX_INBOX / 2) socket.resume();
+    }
+    working = false;
+  }
+
+  async function handle(packet: Packet): Promise<void> {
+    if (packet.cmd === 'connect') return greeted ? drop() : connect(packet);
+    if (session === undefined) return drop();
+    switch (packet.cmd) {
+      case 'publish':
+        if (packet.qos === 2) return drop(); // IoT Hub closes the connection on QoS 2
+        await session.received({ topic: packet.topic, payload: Buffer.from(packet.payload) });
+        if (packet.qos === 1) send(reply('puback', packet));
+        return;
+      case 'subscribe':
+        return send({ cmd: 'suback', granted: subscribe(session, packet.subscriptions), ...idOf(packet) });
+      case 'unsubscribe':
+        for (const filter of packet.unsubscriptions) filters.delete(filter);
+        session.subscribed([...filters]);
+        return send(reply('unsuback', packet));
+      case 'puback':
+        return;
+      case 'disconnect':
+        return end();
+      default:
+        return drop();
+    }
+  }
+
+  async function connect(packet: IConnectPacket): Promise<void> {
+    greeted = true;
+    if (packet.protocolVersion !== 4) return refuse(CONNECT_REFUSED.protocolVersion);
+    const userName = packet.username ?? '';
+    const service = services.find((candidate) => candidate.claims(userName));
+    if (service === undefined) return refuse(CONNECT_REFUSED.notAuthorized);
+    const answer = await service.connect({
+      clientId: packet.clientId,
+      userName,
+      password: packet.password?.toString(),
+      cleanSession: packet.clean ?? false,
+      certificates: peerCertificates(socket),
+    });
+    if ('refused' in answer) return refuse(answer.refused);
+    if (ended) return;
+    expectEvery(packet.keepalive ?? 0);
+    for (const filter of answer.restored) filters.add(filter);
+    send({ cmd: 'connack', returnCode: 0, sessionPresent: filters.size > 0 });
+    session = answer;
+    session.opened(connection);
+  }
+
+  function subscribe(to: MqttSession, wanted: readonly ISubscription[]): number[] {
+    const granted = wanted.map(({ topic, qos }) => {
+      const isRoom = filters.has(topic) || filters.size < MAX_SUBSCRIPTIONS;
+      if (!isRoom || !to.grants(topic)) return SUBSCRIPTION_REFUSED;
+      filters.add(topic);
+      return Math.min(qos, 1);
+    });
+    to.subscribed([...filters]);
+    return granted;
+  }
+
+  function expectEvery(keepAliveSeconds: number): void {
+    clearTimeout(silence);
+    const limit = keepAliveSeconds === 0 ? MAX_SILENCE_MS : keepAliveSeconds * 1000 * KEEP_ALIVE_FACTOR;
+    silence = setTimeout(
+      () => (socket.isPaused() ? silence.refresh() : drop()),
+      Math.min(limit, MAX_SILENCE_MS),
+    );
+  }
+
+  function refuse(returnCode: number): void {
+    send({ cmd: 'connack', returnCode, sessionPresent: false });
+    end();
+  }
+
+  function send(packet: Packet): void {
+    if (ended) return;
+    guarded(() => {
+      socket.write(generate(packet));
+      if (socket.writableLength > MAX_UNREAD_BYTES) drop();
+    });
+  }
+
+  /** Ends the connection after what was sent has gone out. */
+  function end(): void {
+    if (ended) return;
+    ended = true;
+    inbox.length = 0;
+    socket.resume();
+    socket.end();
+    const linger = setTimeout(() => socket.destroy(), LINGER_MS);
+    socket.once('close', () => clearTimeout(linger));
+  }
+
+  function drop(): void {
+    ended = true;
+    inbox.length = 0;
+    socket.destroy();
+  }
+
+  function guarded(effect: () => void): void {
+    try {
+      effect();
+    } catch (error) {
+      log.error(`An MQTT connection failed: ${error instanceof Error ? error.message : 'unknown reason'}`);
+      drop();
+    }
+  }
+}
+
+function idOf(packet: Packet): { messageId?: number } {
+  return packet.messageId === undefined ? {} : { messageId: packet.messageId };
+}
+
+function reply(cmd: 'puback' | 'unsuback', to: Packet): Packet {
+  return { cmd, ...idOf(to) } as Packet;
+}

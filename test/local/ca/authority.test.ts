@@ -1,0 +1,121 @@
+import { X509Certificate } from 'node:crypto';
+import { mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { connect, createServer, type TLSSocket } from 'node:tls';
+import { afterEach, beforeEach, describe, expect, test } from '@jest/globals';
+import { openAuthority } from '../../../local/ca/index.ts';
+import { listen } from '../../../local/listen.ts';
+
+const DAY_MS = 86_400_000;
+
+describe('the local certificate authority', () => {
+  let directory: string;
+  beforeEach(() => {
+    directory = mkdtempSync(join(tmpdir(), 'berth-ca-'));
+  });
+  afterEach(() => rmSync(directory, { recursive: true, force: true }));
+
+  test('keeps root and server certificate between runs, keys for the owner only', async () => {
+    const first = await openAuthority({ directory });
+    const second = await openAuthority({ directory });
+
+    expect(second.root).toBe(first.root);
+    expect(second.server).toEqual(first.server);
+    for (const name of ['root.key', 'server.key']) {
+      expect(statSync(join(directory, name)).mode & 0o777).toBe(0o600);
+    }
+  });
+
+  test('names every way to the servers', async () => {
+    const { server } = await openAuthority();
+    const certificate = new X509Certificate(server.certificate);
+
+    expect(certificate.checkHost('localhost')).toBe('localhost');
+    expect(certificate.checkHost('contoso-weu.azure-devices.net')).toBe('*.azure-devices.net');
+    expect(certificate.checkHost('global.azure-devices-provisioning.net')).toBe(
+      '*.azure-devices-provisioning.net',
+    );
+    expect(certificate.checkIP('127.0.0.1')).toBe('127.0.0.1');
+    expect(certificate.checkHost('example.com')).toBeUndefined();
+  });
+
+  test('renews the server certificate before it expires and keeps the root', async () => {
+    const first = await openAuthority({ directory });
+    const later = await openAuthority({ directory, now: () => Date.now() + 340 * DAY_MS });
+
+    expect(later.root).toBe(first.root);
+    expect(later.server.certificate).not.toBe(first.server.certificate);
+    const validTo = Date.parse(new X509Certificate(later.server.certificate).validTo);
+    expect(validTo).toBeGreaterThan(Date.now() + 600 * DAY_MS);
+  });
+
+  test('renews both when the root is about to expire', async () => {
+    const first = await openAuthority({ directory });
+    const later = await openAuthority({ directory, now: () => Date.now() + 3640 * DAY_MS });
+
+    expect(later.root).not.toBe(first.root);
+    const server = new X509Certificate(later.server.certificate);
+    expect(server.verify(new X509Certificate(later.root).publicKey)).toBe(true);
+  });
+
+  test.each(['root.pem', 'root.key', 'server.pem', 'server.key'])('makes a damaged %s anew', async (file) => {
+    await openAuthority({ directory });
+    writeFileSync(join(directory, file), 'not PEM');
+
+    const repaired = await openAuthority({ directory });
+
+    const server = new X509Certificate(repaired.server.certificate);
+    expect(server.verify(new X509Certificate(repaired.root).publicKey)).toBe(true);
+    expect(readFileSync(join(directory, file), 'utf8')).toContain('-----BEGIN');
+  });
+
+  test('puts the registration id into the common name and nowhere else', async () => {
+    const authority = await openAuthority();
+    const issued = await authority.issueDevice('dev-1, O=evil');
+
+    expect(new X509Certificate(issued.certificate).subject).toBe('CN=dev-1\\, O=evil');
+  });
+
+  test('a device proves itself to a TLS server with a certificate of an intermediate', async () => {
+    const authority = await openAuthority();
+    const intermediate = await authority.issueIntermediate('plant 7');
+    const device = await authority.issueDevice('dev-1', { through: intermediate, days: 10 });
+    const accepted: { authorized: boolean; subject: string | undefined }[] = [];
+    const server = createServer(
+      {
+        cert: authority.server.certificate,
+        key: authority.server.key,
+        ca: authority.root,
+        requestCert: true,
+        rejectUnauthorized: false,
+      },
+      (socket: TLSSocket) => {
+        accepted.push({ authorized: socket.authorized, subject: socket.getPeerX509Certificate()?.subject });
+        socket.end();
+      },
+    );
+    const port = await listen(server, 0, 'the test');
+
+    await new Promise<void>((resolve, reject) => {
+      const socket = connect(
+        {
+          port,
+          host: '127.0.0.1',
+          servername: 'contoso-weu.azure-devices.net',
+          ca: authority.root,
+          cert: device.certificate,
+          key: device.key,
+        },
+        () => socket.resume(),
+      );
+      socket.on('close', () => resolve());
+      socket.on('error', reject);
+    });
+    await new Promise((resolve) => server.close(resolve));
+
+    expect(accepted).toEqual([{ authorized: true, subject: 'CN=dev-1' }]);
+    const days = (Date.parse(new X509Certificate(device.certificate).validTo) - Date.now()) / DAY_MS;
+    expect(Math.round(days)).toBe(10);
+  });
+});

@@ -1,0 +1,189 @@
+import { createServer } from 'node:http';
+import { Agent } from 'node:https';
+import { Http as HttpBase } from 'azure-iot-http-base';
+import { MqttBase } from 'azure-iot-mqtt-base';
+import { ProvisioningDeviceClient, type RegistrationResult } from 'azure-iot-provisioning-device';
+import { Http } from 'azure-iot-provisioning-device-http';
+import { Mqtt } from 'azure-iot-provisioning-device-mqtt';
+import { SymmetricKeySecurityClient } from 'azure-iot-security-symmetric-key';
+import { X509Security } from 'azure-iot-security-x509';
+import { type CertificateAuthority, type KeyedCertificate, openAuthority } from '../../../local/ca/index.ts';
+import {
+  createDps,
+  type Dps,
+  type DpsOptions,
+  deriveDeviceKey,
+  type Enrollment,
+  type EnrollmentGroup,
+} from '../../../local/dps/index.ts';
+import { startHttp } from '../../../local/https/index.ts';
+import { createIotHubs, type HubEvent, type IotHubs } from '../../../local/iot-hub/index.ts';
+import { listen } from '../../../local/listen.ts';
+import { startMqtt } from '../../../local/mqtt/index.ts';
+import { EUS, testKey, WEU } from '../iot-hub/local-hubs.ts';
+
+export const ID_SCOPE = '0ne00000001';
+export const SERVICE_HOST = 'contoso-dps.azure-devices-provisioning.net';
+export const GROUP_KEY = testKey(5);
+export const HUBS = [WEU, EUS];
+
+/** What a webhook shall do: answer with a status and a body, cut the connection, or keep it open without an answer. */
+export type WebhookAnswer = { readonly status: number; readonly body?: unknown } | 'hang up' | 'never answer';
+
+export interface Webhook {
+  readonly url: string;
+  // biome-ignore lint/suspicious/noExplicitAny: requests are looked into at every depth
+  readonly requests: any[];
+  /** Answers from here on; the last of several goes on. */
+  answers(...answers: WebhookAnswer[]): void;
+  close(): Promise<void>;
+}
+
+export async function startWebhook(): Promise<Webhook> {
+  const requests: unknown[] = [];
+  let script: WebhookAnswer[] = [{ status: 200, body: { iotHubHostName: WEU } }];
+  const server = createServer((request, response) => {
+    const chunks: Buffer[] = [];
+    request.on('data', (chunk) => chunks.push(chunk));
+    request.on('end', () => {
+      requests.push(JSON.parse(Buffer.concat(chunks).toString()));
+      const answer = (script.length > 1 ? script.shift() : script[0]) ?? 'hang up';
+      if (answer === 'never answer') return;
+      if (answer === 'hang up') {
+        request.socket.destroy();
+        return;
+      }
+      const text = typeof answer.body === 'string' ? answer.body : JSON.stringify(answer.body ?? {});
+      response.writeHead(answer.status, { 'content-type': 'application/json' }).end(text);
+    });
+  });
+  const port = await listen(server, 0, 'the webhook');
+  return {
+    url: `http://127.0.0.1:${port}/api/allocate?code=very-secret`,
+    requests,
+    answers(...answers) {
+      script = answers;
+    },
+    close: () =>
+      new Promise((resolve) => {
+        server.close(() => resolve());
+        server.closeAllConnections();
+      }),
+  };
+}
+
+export function customGroup(webhook: Webhook, terms: Partial<EnrollmentGroup> = {}): EnrollmentGroup {
+  return {
+    enrollmentGroupId: 'contoso-devices',
+    attestation: { type: 'symmetricKey', primaryKey: GROUP_KEY, secondaryKey: testKey(6) },
+    allocationPolicy: 'custom',
+    customAllocationDefinition: { webhookUrl: webhook.url, apiVersion: '2021-10-01' },
+    ...terms,
+  };
+}
+
+export interface LocalDps {
+  readonly dps: Dps;
+  readonly hubs: IotHubs;
+  readonly authority: CertificateAuthority;
+  readonly events: (HubEvent & { readonly host: string })[];
+  readonly log: string[];
+  readonly ports: { readonly https: number; readonly mqtt: number };
+  /** Registers with the official SDK; the key defaults to the one derived from `GROUP_KEY`. */
+  register(registrationId: string, how?: Registering): Promise<RegistrationResult>;
+  close(): Promise<void>;
+}
+
+export interface Registering {
+  readonly over?: 'http' | 'mqtt';
+  readonly key?: string;
+  readonly certificate?: KeyedCertificate;
+  readonly payload?: unknown;
+  readonly idScope?: string;
+}
+
+let sharedAuthority: Promise<CertificateAuthority> | undefined;
+export const testAuthority = (): Promise<CertificateAuthority> => {
+  sharedAuthority ??= openAuthority();
+  return sharedAuthority;
+};
+
+export async function startLocalDps(
+  enrollments: readonly Enrollment[],
+  options: Partial<DpsOptions> & { readonly hubDirectory?: string } = {},
+): Promise<LocalDps> {
+  const authority = await testAuthority();
+  const events: (HubEvent & { readonly host: string })[] = [];
+  const lines: string[] = [];
+  const write = (line: string) => void lines.push(line);
+  const log = { info: write, warn: write, error: write };
+  const hubs = createIotHubs({
+    hubs: HUBS.map((host) => ({ host, tier: 'S1', units: 1 })),
+    sink: (host) => (event) => events.push({ ...event, host }),
+    ...(options.hubDirectory !== undefined && { directory: options.hubDirectory }),
+    log,
+  });
+  const dps = createDps({
+    idScope: ID_SCOPE,
+    serviceHost: SERVICE_HOST,
+    enrollments,
+    linkedHubs: HUBS.map((host) => ({ host })),
+    hub: hubs.provisioning,
+    retryWaitsMs: [1, 1],
+    retryAfter: 0,
+    log,
+    ...options,
+  });
+  const certificate = authority.server;
+  const https = await startHttp({ port: 0, certificate, services: [dps.https, hubs.https], log });
+  const mqtt = await startMqtt({ port: 0, certificate, services: [hubs.mqtt, dps.mqtt], log });
+  const agents: Agent[] = [];
+
+  const httpTransport = () => {
+    const agent = new Agent({ host: '127.0.0.1', port: https.port, ca: authority.root, keepAlive: false });
+    agents.push(agent);
+    const base = new HttpBase();
+    base.setOptions({ http: { agent } });
+    return new Http(base as never); // the SDK carries a copy of the package of its own
+  };
+  const mqttTransport = () => {
+    const base = new MqttBase();
+    base.setOptions({ ca: authority.root });
+    return new Mqtt(base as never);
+  };
+
+  return {
+    dps,
+    hubs,
+    authority,
+    events,
+    log: lines,
+    ports: { https: https.port, mqtt: mqtt.port },
+    async register(
+      registrationId,
+      { over = 'http', key, certificate: own, payload, idScope = ID_SCOPE } = {},
+    ) {
+      const security = own
+        ? new X509Security(registrationId, { cert: own.certificate, key: own.key })
+        : new SymmetricKeySecurityClient(registrationId, key ?? deriveDeviceKey(GROUP_KEY, registrationId));
+      const client = ProvisioningDeviceClient.create(
+        over === 'http' ? 'localhost' : `localhost:${mqtt.port}`,
+        idScope,
+        over === 'http' ? httpTransport() : mqttTransport(),
+        security as never,
+      );
+      if (payload !== undefined) client.setProvisioningPayload(payload as never);
+      try {
+        return (await client.register()) as RegistrationResult;
+      } finally {
+        await client.cancel();
+      }
+    },
+    async close() {
+      for (const agent of agents) agent.destroy();
+      await Promise.all([https.close(), mqtt.close()]);
+      dps.close();
+      hubs.close();
+    },
+  };
+}

@@ -1,0 +1,162 @@
+import { describe, expect, test } from '@jest/globals';
+import { chooseHub } from '../../../local/dps/built-in-policy.ts';
+import { maskQuery } from '../../../local/dps/enrollment.ts';
+import { createDps, type Enrollment, RETRY_WAITS_MS } from '../../../local/dps/index.ts';
+import { planAssignment } from '../../../local/dps/reprovisioning.ts';
+import { callUntilAnswered } from '../../../local/dps/webhook.ts';
+import { testKey } from '../iot-hub/local-hubs.ts';
+
+const ids = Array.from({ length: 4000 }, (_, index) => `dev-${index}`);
+
+describe('DPS’s own policies', () => {
+  const hubs = [
+    { host: 'a', allocationWeight: 3 },
+    { host: 'b' },
+    { host: 'c', applyAllocationPolicy: false },
+  ];
+
+  test.each(['hashed', 'geoLatency'] as const)(
+    '%s spreads by weight and gives each device the same hub again',
+    (policy) => {
+      const chosen = ids.map((id) => chooseHub(policy, hubs, id));
+      const share = chosen.filter((host) => host === 'a').length / ids.length;
+
+      expect(share).toBeGreaterThan(0.72);
+      expect(share).toBeLessThan(0.78);
+      expect(chosen).not.toContain('c');
+      expect(ids.map((id) => chooseHub(policy, hubs, id.toUpperCase()))).toEqual(chosen);
+    },
+  );
+
+  test('static is the one hub', () => {
+    expect(chooseHub('static', [{ host: 'b', applyAllocationPolicy: false }], 'dev-1')).toBe('b');
+  });
+
+  test('nowhere to go is no hub', () => {
+    expect(chooseHub('hashed', [], 'dev-1')).toBeUndefined();
+    expect(chooseHub('hashed', [{ host: 'c', applyAllocationPolicy: false }], 'dev-1')).toBeUndefined();
+  });
+});
+
+describe('what a registration does', () => {
+  const current = { host: 'a', deviceId: 'dev-1' };
+  const migrate = { updateHubAssignment: true, migrateDeviceData: true };
+  const reset = { updateHubAssignment: true, migrateDeviceData: false };
+  const never = { updateHubAssignment: false, migrateDeviceData: false };
+
+  test.each([
+    ['first', 'a', undefined, migrate, { host: 'a', twin: 'initial', substatus: 'initialAssignment' }],
+    [
+      'same hub, migrate',
+      'A',
+      current,
+      migrate,
+      { host: 'a', twin: 'keep', substatus: 'reprovisionedToInitialAssignment' },
+    ],
+    [
+      'same hub, reset',
+      'a',
+      current,
+      reset,
+      { host: 'a', twin: 'keep', substatus: 'reprovisionedToInitialAssignment' },
+    ],
+    [
+      'other hub, migrate',
+      'b',
+      current,
+      migrate,
+      { host: 'b', twin: 'migrated', substatus: 'deviceDataMigrated', leave: 'a' },
+    ],
+    [
+      'other hub, reset',
+      'b',
+      current,
+      reset,
+      { host: 'b', twin: 'initial', substatus: 'deviceDataReset', leave: 'a' },
+    ],
+    [
+      'other hub, never',
+      'b',
+      current,
+      never,
+      { host: 'a', twin: 'keep', substatus: 'reprovisionedToInitialAssignment' },
+    ],
+  ])('%s', (_name, chosen, where, policy, expected) => {
+    expect(planAssignment(chosen, where, policy)).toEqual(expected);
+  });
+});
+
+describe('the retries of a webhook', () => {
+  test('wait 1, 10, … 82 seconds, about seven minutes in all', () => {
+    expect(RETRY_WAITS_MS.map((wait) => wait / 1000)).toEqual([1, 10, 19, 28, 37, 46, 55, 64, 73, 82]);
+    expect(RETRY_WAITS_MS.reduce((sum, wait) => sum + wait, 0)).toBe(415_000);
+  });
+
+  test.each([
+    [[200], 1, 200],
+    [[428], 1, 428],
+    [[429, 500, 200], 3, 200],
+    [[503, 503, 503, 503], 3, 503],
+    [[0, 0, 0], 3, undefined],
+    [[503, 0, 400], 3, 400],
+  ])('%j: %i calls, in the end %s', async (statuses, calls, last) => {
+    let made = 0;
+    const call = async () => {
+      const status = statuses[made] ?? 0;
+      made += 1;
+      if (status === 0) throw new Error('no connection');
+      return { status, body: '' };
+    };
+
+    const response = await callUntilAnswered(call, [0, 0], new AbortController().signal);
+
+    expect([made, response?.status]).toEqual([calls, last]);
+  });
+});
+
+test('the query of a webhook’s URL is masked', () => {
+  expect(maskQuery('https://x/api/y?code=a?b&c=d')).toBe('https://x/api/y?****');
+  expect(maskQuery('https://x/api/y')).toBe('https://x/api/y');
+});
+
+describe('enrollments that DPS would not take', () => {
+  const good: Enrollment = {
+    enrollmentGroupId: 'g',
+    attestation: { type: 'symmetricKey', primaryKey: testKey(1), secondaryKey: testKey(2) },
+  };
+  const create = (enrollments: readonly Enrollment[], hubs = 1) =>
+    createDps({
+      idScope: '0ne1',
+      serviceHost: 'x',
+      enrollments,
+      linkedHubs: Array.from({ length: hubs }, (_, index) => ({ host: `hub-${index}` })),
+      hub: () => undefined,
+    }).close();
+
+  test.each<[string, readonly Enrollment[], RegExp]>([
+    [
+      'a key that is no base64',
+      [{ ...good, attestation: { type: 'symmetricKey', primaryKey: 'secret!', secondaryKey: '' } }],
+      /^Enrollment g: a key is not base64/,
+    ],
+    [
+      'a certificate that is no PEM',
+      [{ ...good, attestation: { type: 'x509', certificates: ['x'] } }],
+      /not PEM/,
+    ],
+    ['no certificate', [{ ...good, attestation: { type: 'x509', certificates: [] } }], /not PEM/],
+    ['custom without a webhook', [{ ...good, allocationPolicy: 'custom' }], /customAllocationDefinition/],
+    ['an initial twin of another shape', [{ ...good, initialTwin: { tags: [] } } as never], /initialTwin/],
+    ['101 groups', Array.from({ length: 101 }, () => good), /at most 100/],
+  ])('%s', (_name, enrollments, message) => {
+    expect(() => create(enrollments)).toThrow(message);
+    expect(() => create(enrollments)).toThrow(
+      expect.objectContaining({ code: 'BERTH_LOCAL_ENROLLMENT_INVALID' }),
+    );
+    expect(() => create(enrollments)).not.toThrow(/secret!/);
+  });
+
+  test('51 linked hubs', () => {
+    expect(() => create([good], 51)).toThrow(/at most 50/);
+  });
+});

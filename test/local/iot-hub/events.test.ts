@@ -1,0 +1,222 @@
+import { afterEach, beforeEach, describe, expect, test } from '@jest/globals';
+import { createIotHubs, type HubEvent, type IotHubs } from '../../../local/iot-hub/index.ts';
+import { serviceToken, testKey, WEU } from './local-hubs.ts';
+
+/** Every event in full: what consumers see is a contract. The clock starts at 10:00:00.100 and each change takes 100 ns. */
+describe('the events of a hub', () => {
+  const START = Date.parse('2024-03-01T10:00:00.100Z');
+  const at = (ticks: number) => `2024-03-01T10:00:00.100000${ticks}`;
+  let hubs: IotHubs;
+  let events: HubEvent[];
+
+  beforeEach(() => {
+    events = [];
+    hubs = createIotHubs({
+      hubs: [{ host: WEU, tier: 'S1', units: 1 }],
+      sink: () => (event) => events.push(event),
+      now: () => START,
+    });
+  });
+  afterEach(() => hubs.close());
+
+  const call = async (method: string, path: string, body?: object) => {
+    const response = await hubs.https.answer({
+      method,
+      host: WEU,
+      path,
+      query: new URLSearchParams(),
+      headers: { authorization: serviceToken(WEU, undefined, Math.ceil(START / 1000) + 60) },
+      body: Buffer.from(JSON.stringify(body ?? {})),
+      certificates: [],
+    });
+    if (response.status >= 300) throw new Error(JSON.stringify(response));
+  };
+  const create = (deviceId = 'dev-1') => call('PUT', `/devices/${deviceId}`, { deviceId });
+  const last = () => {
+    const event = events.at(-1);
+    if (event === undefined) throw new Error('there is no event');
+    return { ...event, body: JSON.parse(event.body.toString()) };
+  };
+  const EMPTY = { $metadata: { $lastUpdated: '0001-01-01T00:00:00Z' }, $version: 1 };
+
+  test('createDeviceIdentity', async () => {
+    await create();
+
+    expect(events).toHaveLength(1);
+    expect(last()).toEqual({
+      body: {
+        deviceId: 'dev-1',
+        etag: 'AAAAAAAAAAE=',
+        version: 2,
+        properties: { desired: EMPTY, reported: EMPTY },
+      },
+      partitionKey: 'dev-1',
+      properties: {
+        hubName: 'contoso-weu',
+        deviceId: 'dev-1',
+        operationTimestamp: `${at(0)}+00:00`,
+        'iothub-message-schema': 'deviceLifecycleNotification',
+        opType: 'createDeviceIdentity',
+      },
+      annotations: {
+        'iothub-connection-device-id': 'dev-1',
+        'iothub-enqueuedtime': START,
+        'iothub-message-source': 'deviceLifecycleEvents',
+      },
+      contentType: 'application/json',
+      contentEncoding: 'utf-8',
+      correlationId: expect.any(String),
+      userId: 'contoso-weu',
+    });
+  });
+
+  test('createDeviceIdentity of DPS holds the whole initial twin', () => {
+    hubs.provisioning(WEU)?.create('dev-1', {
+      authentication: { type: 'sas', symmetricKey: { primaryKey: testKey(1), secondaryKey: testKey(2) } },
+      capabilities: { iotEdge: false },
+      tags: { site: 'ams' },
+      desired: { level: 1 },
+      reported: {},
+    });
+
+    const stamp = { $lastUpdated: '2024-03-01T10:00:00.1Z', $lastUpdatedVersion: 1 };
+    expect(last().body).toEqual({
+      deviceId: 'dev-1',
+      etag: 'AAAAAAAAAAE=',
+      version: 2,
+      tags: { site: 'ams' },
+      properties: {
+        desired: { level: 1, $metadata: { ...stamp, level: stamp }, $version: 1 },
+        reported: EMPTY,
+      },
+    });
+    expect(JSON.stringify(events)).not.toContain(testKey(1));
+  });
+
+  test('updateTwin of a service patch holds the sent sections, desired with metadata', async () => {
+    await create();
+    await call('PATCH', '/twins/dev-1', {
+      tags: { tag1: 'new value' },
+      properties: { desired: { property1: 'new value', nested: { a: 1 } } },
+    });
+
+    const stamp = { $lastUpdated: `${at(1)}Z`, $lastUpdatedVersion: 2 };
+    expect(last().properties).toEqual({
+      hubName: 'contoso-weu',
+      deviceId: 'dev-1',
+      operationTimestamp: `${at(1)}+00:00`,
+      'iothub-message-schema': 'twinChangeNotification',
+      opType: 'updateTwin',
+    });
+    expect(last().annotations['iothub-message-source']).toBe('twinChangeEvents');
+    expect(last().body).toEqual({
+      version: 3,
+      tags: { tag1: 'new value' },
+      properties: {
+        desired: {
+          property1: 'new value',
+          nested: { a: 1 },
+          $metadata: { ...stamp, property1: stamp, nested: { ...stamp, a: stamp } },
+          $version: 2,
+        },
+      },
+    });
+  });
+
+  test('updateTwin of tags alone holds no properties', async () => {
+    await create();
+    await call('PATCH', '/twins/dev-1', { tags: { a: { b: 1 } } });
+    await call('PATCH', '/twins/dev-1', { tags: { a: { b: null } } });
+
+    expect(last().body).toEqual({ version: 4, tags: { a: { b: null } } });
+  });
+
+  test('a patch without effect brings no event', async () => {
+    await create();
+    await call('PATCH', '/twins/dev-1', { properties: { desired: { gone: null } } });
+    await call('PATCH', '/twins/dev-1', {});
+
+    expect(events).toHaveLength(1);
+  });
+
+  test('an equal value written again brings an event', async () => {
+    await create();
+    await call('PATCH', '/twins/dev-1', { properties: { desired: { a: 1 } } });
+    await call('PATCH', '/twins/dev-1', { properties: { desired: { a: 1 } } });
+
+    expect(events).toHaveLength(3);
+    expect(last().body).toMatchObject({ version: 4, properties: { desired: { a: 1, $version: 3 } } });
+  });
+
+  test('updateTwin of an edit in the portal holds all tags and all desired properties', async () => {
+    await create();
+    await call('PATCH', '/twins/dev-1', { tags: { site: 'x' }, properties: { desired: { a: 1, b: 2 } } });
+    hubs.view(WEU)?.edit('dev-1', { tags: { floor: 3 } }, 'portal');
+
+    const stamp = { $lastUpdated: `${at(2)}Z`, $lastUpdatedVersion: 3 };
+    expect(last().body).toEqual({
+      version: 4,
+      tags: { site: 'x', floor: 3 },
+      properties: { desired: { a: 1, b: 2, $metadata: { ...stamp, a: stamp, b: stamp }, $version: 3 } },
+    });
+    expect(hubs.view(WEU)?.counters).toMatchObject({ twinWrites: 1, controlWrites: 1 });
+  });
+
+  test('replaceTwin holds the whole twin', async () => {
+    await create();
+    await call('PUT', '/twins/dev-1', { tags: { a: 1 }, properties: { desired: { b: 2 } } });
+
+    const stamp = { $lastUpdated: `${at(1)}Z`, $lastUpdatedVersion: 2 };
+    expect(last().properties.opType).toBe('replaceTwin');
+    expect(last().body).toEqual({
+      deviceId: 'dev-1',
+      etag: 'AAAAAAAAAAI=',
+      version: 3,
+      tags: { a: 1 },
+      properties: { desired: { b: 2, $metadata: { ...stamp, b: stamp }, $version: 2 }, reported: EMPTY },
+    });
+  });
+
+  test('deleteDeviceIdentity holds the twin as it was', async () => {
+    await create();
+    await call('PATCH', '/twins/dev-1', { tags: { a: 1 } });
+    await call('DELETE', '/devices/dev-1');
+
+    expect(last().properties.opType).toBe('deleteDeviceIdentity');
+    expect(last().body).toMatchObject({ deviceId: 'dev-1', version: 3, tags: { a: 1 } });
+  });
+
+  test('a device that is created again starts with version 2', async () => {
+    await create();
+    await call('PATCH', '/twins/dev-1', { tags: { a: 1 } });
+    await call('DELETE', '/devices/dev-1');
+    await create();
+
+    expect(last().body).toMatchObject({ version: 2, etag: 'AAAAAAAAAAE=' });
+    expect(last().body).not.toHaveProperty('tags');
+  });
+
+  test('a sink that fails does not undo the change', async () => {
+    const log: string[] = [];
+    const write = (line: string) => void log.push(line);
+    const failing = createIotHubs({
+      hubs: [{ host: WEU, tier: 'S1', units: 1 }],
+      sink: () => () => {
+        throw new Error('the Event Hub is gone');
+      },
+      log: { info: write, warn: write, error: write },
+    });
+
+    failing.provisioning(WEU)?.create('dev-1', {
+      authentication: { type: 'sas', symmetricKey: { primaryKey: testKey(1), secondaryKey: testKey(2) } },
+      capabilities: { iotEdge: false },
+      tags: {},
+      desired: {},
+      reported: {},
+    });
+
+    expect(failing.view(WEU)?.twin('dev-1')).toBeDefined();
+    expect(log).toEqual([`Hub ${WEU} lost an event: the Event Hub is gone`]);
+    failing.close();
+  });
+});

@@ -1,0 +1,230 @@
+import { request } from 'node:http';
+import { Agent } from 'node:https';
+import { connect, createServer, type Socket } from 'node:net';
+import { SharedAccessSignature } from 'azure-iot-common';
+import { Client, type Twin } from 'azure-iot-device';
+import { Mqtt } from 'azure-iot-device-mqtt';
+import { Registry } from 'azure-iothub';
+import { type CertificateAuthority, openAuthority } from '../../../local/ca/index.ts';
+import { type HttpServer, startHttp } from '../../../local/https/index.ts';
+import {
+  createIotHubs,
+  DEVELOPMENT_SERVICE_KEY,
+  type HubEvent,
+  type IotHubs,
+  type IotHubsOptions,
+} from '../../../local/iot-hub/index.ts';
+import { listen } from '../../../local/listen.ts';
+import { type MqttServer, startMqtt } from '../../../local/mqtt/index.ts';
+
+export const WEU = 'contoso-weu.azure-devices.net';
+export const EUS = 'contoso-eus.azure-devices.net';
+
+/** An event with its body read, and where it came from. */
+export interface SeenEvent extends Omit<HubEvent, 'body'> {
+  readonly host: string;
+  // biome-ignore lint/suspicious/noExplicitAny: tests look into bodies of every shape
+  readonly body: any;
+  readonly raw: Buffer;
+}
+
+/** Two hubs behind real servers on free ports, and the official clients to reach them. */
+export interface LocalHubs {
+  readonly hubs: IotHubs;
+  readonly authority: CertificateAuthority;
+  readonly events: SeenEvent[];
+  readonly ports: { readonly https: number; readonly http: number; readonly mqtt: number };
+  readonly log: string[];
+  registry(host: string, key?: string): Registry;
+  device(host: string, deviceId: string, key: string): Promise<Client>;
+  /** A raw call of the service API over plain http, as `IOT_ENDPOINT` makes it. */
+  call(method: string, path: string, options?: CallOptions): Promise<Answer>;
+  /** Cuts all MQTT connections, as a failing network does. */
+  dropConnections(): void;
+  close(): Promise<void>;
+}
+
+export interface CallOptions {
+  readonly headers?: Record<string, string>;
+  readonly body?: unknown;
+  readonly host?: string;
+}
+
+export interface Answer {
+  readonly status: number;
+  readonly headers: Record<string, string | string[] | undefined>;
+  // biome-ignore lint/suspicious/noExplicitAny: bodies of every shape
+  readonly body: any;
+  readonly text: string;
+}
+
+let sharedAuthority: Promise<CertificateAuthority> | undefined;
+
+export async function startLocalHubs(options: Partial<IotHubsOptions> = {}): Promise<LocalHubs> {
+  sharedAuthority ??= openAuthority();
+  const authority = await sharedAuthority;
+  const events: SeenEvent[] = [];
+  const lines: string[] = [];
+  const write = (message: string) => void lines.push(message);
+  const log = { info: write, warn: write, error: write };
+  const hubs = createIotHubs({
+    hubs: [
+      { host: WEU, tier: 'S1', units: 1 },
+      { host: EUS, tier: 'S1', units: 1 },
+    ],
+    sink: (host) => (event) => {
+      const text = event.body.toString();
+      let body: unknown = text;
+      try {
+        body = JSON.parse(text);
+      } catch {}
+      events.push({ ...event, host, body, raw: event.body });
+    },
+    log,
+    ...options,
+  });
+  const certificate = authority.server;
+  const servers: (HttpServer | MqttServer)[] = [
+    await startHttp({ port: 0, services: [hubs.https], certificate, log }),
+    await startHttp({ port: 0, services: [hubs.https], log }),
+    await startMqtt({ port: 0, certificate, services: [hubs.mqtt], log }),
+  ];
+  const [https = 0, http = 0, mqtt = 0] = servers.map((server) => server.port);
+  const relay = await startRelay(mqtt);
+  const agents: Agent[] = [];
+  const clients: Client[] = [];
+
+  return {
+    hubs,
+    authority,
+    events,
+    log: lines,
+    ports: { https, http, mqtt },
+    registry(host, key = DEVELOPMENT_SERVICE_KEY) {
+      const registry = Registry.fromConnectionString(
+        `HostName=${host};SharedAccessKeyName=iothubowner;SharedAccessKey=${key}`,
+      );
+      const agent = new Agent({ host: '127.0.0.1', port: https, ca: authority.root, keepAlive: true });
+      agents.push(agent);
+      // biome-ignore lint/suspicious/noExplicitAny: there is no public way to give the SDK an agent
+      (registry as any)._restApiClient.setOptions({ http: { agent } });
+      return registry;
+    },
+    async device(host, deviceId, key) {
+      const client = Client.fromConnectionString(
+        `HostName=${host};DeviceId=${deviceId};SharedAccessKey=${key};GatewayHostName=localhost:${relay.port}`,
+        Mqtt,
+      );
+      await client.setOptions({ ca: authority.root });
+      clients.push(client);
+      return client;
+    },
+    call: (method, path, options = {}) => callService(http, method, path, options),
+    dropConnections: relay.drop,
+    async close() {
+      await Promise.all(clients.map((client) => client.close().catch(() => {})));
+      for (const agent of agents) agent.destroy();
+      await relay.close();
+      await Promise.all(servers.map((server) => server.close()));
+      hubs.close();
+    },
+  };
+}
+
+/** Stands between the devices and the hubs, so that a test can cut the wire. */
+async function startRelay(target: number) {
+  const sockets = new Set<Socket>();
+  const server = createServer((inner) => {
+    const outer = connect(target, '127.0.0.1');
+    for (const [from, to] of [
+      [inner, outer],
+      [outer, inner],
+    ] as const) {
+      sockets.add(from);
+      from.pipe(to);
+      from.on('error', () => {});
+      from.on('close', () => {
+        sockets.delete(from);
+        to.destroy();
+      });
+    }
+  });
+  const drop = () => {
+    for (const socket of sockets) socket.destroy();
+  };
+  return {
+    port: await listen(server, 0, 'the relay'),
+    drop,
+    close() {
+      drop();
+      return new Promise((resolve) => server.close(resolve));
+    },
+  };
+}
+
+/** A token of the service policy. `expiry` in seconds. */
+export function serviceToken(
+  resource = WEU,
+  key = DEVELOPMENT_SERVICE_KEY,
+  expiry = Math.ceil(Date.now() / 1000) + 3600,
+  policy = 'iothubowner',
+): string {
+  return SharedAccessSignature.create(encodeURIComponent(resource), policy, key, expiry).toString();
+}
+
+function callService(
+  port: number,
+  method: string,
+  path: string,
+  { headers = {}, body, host = WEU }: CallOptions,
+): Promise<Answer> {
+  return new Promise((resolve, reject) => {
+    const outgoing = request(
+      {
+        host: '127.0.0.1',
+        port,
+        method,
+        path,
+        headers: { host, authorization: serviceToken(), ...headers },
+      },
+      (response) => {
+        const chunks: Buffer[] = [];
+        response.on('data', (chunk) => chunks.push(chunk));
+        response.on('end', () => {
+          const text = Buffer.concat(chunks).toString();
+          const isJson = response.headers['content-type']?.includes('json');
+          resolve({
+            status: response.statusCode ?? 0,
+            headers: response.headers,
+            text,
+            body: isJson ? JSON.parse(text) : undefined,
+          });
+        });
+      },
+    );
+    outgoing.on('error', reject);
+    outgoing.end(body === undefined ? undefined : typeof body === 'string' ? body : JSON.stringify(body));
+  });
+}
+
+/** Waits until `probe` answers something, up to ten seconds. */
+export async function until<T>(probe: () => T | undefined | false, what: string): Promise<T> {
+  const deadline = Date.now() + 10_000;
+  for (;;) {
+    const found = probe();
+    if (found !== undefined && found !== false) return found;
+    if (Date.now() > deadline) throw new Error(`waited in vain for ${what}`);
+    await new Promise((resolve) => setTimeout(resolve, 5));
+  }
+}
+
+export function report(twin: Twin, patch: object): Promise<void> {
+  return new Promise((resolve, reject) => {
+    twin.properties.reported.update(patch, (error: Error | null) => (error ? reject(error) : resolve()));
+  });
+}
+
+/** A symmetric key for tests: 32 bytes of one value. */
+export function testKey(byte: number): string {
+  return Buffer.alloc(32, byte).toString('base64');
+}

@@ -1,0 +1,162 @@
+import { afterEach, beforeEach, describe, expect, test } from '@jest/globals';
+import type { Registry } from 'azure-iothub';
+import { type LocalHubs, startLocalHubs, WEU } from './local-hubs.ts';
+
+describe('twins over the service API', () => {
+  let local: LocalHubs;
+  let registry: Registry;
+
+  beforeEach(async () => {
+    local = await startLocalHubs();
+    registry = local.registry(WEU);
+    await registry.create({ deviceId: 'dev-1' });
+  });
+  afterEach(() => local.close());
+
+  test('a new device has an empty twin', async () => {
+    const { responseBody: twin } = await registry.getTwin('dev-1');
+
+    expect(JSON.parse(JSON.stringify(twin))).toMatchObject({
+      deviceId: 'dev-1',
+      etag: 'AAAAAAAAAAE=',
+      version: 2,
+      status: 'enabled',
+      connectionState: 'Disconnected',
+      authenticationType: 'sas',
+      tags: {},
+      properties: {
+        desired: { $metadata: { $lastUpdated: '0001-01-01T00:00:00Z' }, $version: 1 },
+        reported: { $metadata: { $lastUpdated: '0001-01-01T00:00:00Z' }, $version: 1 },
+      },
+      capabilities: { iotEdge: false },
+    });
+  });
+
+  test('a patch merges, counts up and answers the new twin with its etag', async () => {
+    const { responseBody: twin, httpResponse } = await registry.updateTwin(
+      'dev-1',
+      { tags: { site: 'Zürich' }, properties: { desired: { interval: 5 } } },
+      '*',
+    );
+
+    expect(JSON.parse(JSON.stringify(twin))).toMatchObject({
+      etag: 'AAAAAAAAAAI=',
+      version: 3,
+      tags: { site: 'Zürich' },
+      properties: { desired: { interval: 5, $version: 2 } },
+    });
+    expect(httpResponse.headers.etag).toBe('"AAAAAAAAAAI="');
+  });
+
+  test('the SDK sends its etag quoted: a stale one is refused with 412', async () => {
+    const { responseBody: twin } = await registry.getTwin('dev-1');
+    await registry.updateTwin('dev-1', { tags: { by: 'another' } }, '*');
+
+    await expect(registry.updateTwin('dev-1', { tags: { by: 'me' } }, twin.etag)).rejects.toMatchObject({
+      name: 'InvalidEtagError',
+    });
+    await expect(registry.updateTwin('dev-1', { tags: { by: 'me' } }, 'AAAAAAAAAAI=')).resolves.toBeDefined();
+  });
+
+  test.each([
+    ['quoted and stale', '"AAAAAAAAAAk="', 412],
+    ['quoted and current', '"AAAAAAAAAAE="', 200],
+    ['any', '"*"', 200],
+    ['unquoted and stale, which the hub ignores', 'AAAAAAAAAAk=', 200],
+  ])('If-Match %s', async (_name, ifMatch, status) => {
+    const answer = await local.call('PATCH', '/twins/dev-1?api-version=2021-04-12', {
+      headers: { 'if-match': ifMatch },
+      body: { tags: { a: 1 } },
+    });
+
+    expect(answer.status).toBe(status);
+    if (status === 412) {
+      expect(answer.headers['iothub-errorcode']).toBe('PreconditionFailed');
+      expect(JSON.parse(answer.body.Message)).toMatchObject({ errorCode: 412001 });
+      expect(answer.body.ExceptionMessage).toBe('');
+    }
+  });
+
+  test('PUT replaces the sections it names and tells of the whole twin', async () => {
+    await registry.updateTwin('dev-1', { tags: { a: 1 }, properties: { desired: { x: 1, y: 2 } } }, '*');
+    local.events.length = 0;
+
+    const answer = await local.call('PUT', '/twins/dev-1', {
+      body: { tags: null, properties: { desired: { x: 1, z: 3 } } },
+    });
+
+    expect(answer.body).toMatchObject({
+      tags: {},
+      etag: 'AAAAAAAAAAM=',
+      properties: { desired: { x: 1, z: 3 } },
+    });
+    expect(answer.body.properties.desired).not.toHaveProperty('y');
+    expect(local.events).toHaveLength(1);
+    expect(local.events[0]?.properties.opType).toBe('replaceTwin');
+  });
+
+  test('PATCH does not clear a section that is null', async () => {
+    await registry.updateTwin('dev-1', { tags: { a: 1 } }, '*');
+
+    const answer = await local.call('PATCH', '/twins/dev-1', { body: { tags: null } });
+
+    expect(answer.body).toMatchObject({ tags: { a: 1 }, version: 3 });
+  });
+
+  test('metadata that a client sends back is not written', async () => {
+    const answer = await local.call('PATCH', '/twins/dev-1', {
+      body: { properties: { desired: { a: 1, $version: 77, $metadata: { a: {} } }, reported: { b: 1 } } },
+    });
+
+    expect(answer.body.properties.desired.$version).toBe(2);
+    expect(answer.body.properties.reported).not.toHaveProperty('b');
+  });
+
+  test.each<[string, unknown]>([
+    ['not JSON', '{"tags":'],
+    ['an array', [1]],
+    ['tags that are no object', { tags: 'x' }],
+    ['desired that is no object', { properties: { desired: [1] } }],
+    ['null in an array', { properties: { desired: { a: [1, null] } } }],
+    ['a key with a dot', { tags: { 'a.b': 1 } }],
+    ['a string over 4 KB', { tags: { a: 'x'.repeat(4097) } }],
+    ['an integer over 2^52', { tags: { a: 4503599627370496 } }],
+    [
+      'more than 8 KB of tags',
+      { tags: Object.fromEntries([...'abc'].map((name) => [name, 'x'.repeat(3000)])) },
+    ],
+  ])('refuses %s with 400 and leaves the twin alone', async (_name, body) => {
+    const answer = await local.call('PATCH', '/twins/dev-1', { body });
+
+    expect(answer.status).toBe(400);
+    expect(answer.body).toHaveProperty('Message');
+    expect(local.hubs.view(WEU)?.twin('dev-1')).toMatchObject({ version: 2, tags: {} });
+  });
+
+  test('a device that is not there is 404001, in the form of the twin store', async () => {
+    const answer = await local.call('GET', '/twins/nobody');
+
+    expect(answer.status).toBe(404);
+    expect(answer.headers['iothub-errorcode']).toBe('DeviceNotFound');
+    expect(JSON.parse(answer.body.Message)).toMatchObject({
+      errorCode: 404001,
+      trackingId: expect.stringMatching(/^[0-9a-f]{32}-G:0-TimeStamp:\d\d\/\d\d\/\d{4} \d\d:\d\d:\d\d$/),
+      timestampUtc: expect.any(String),
+    });
+    await expect(registry.getTwin('nobody')).rejects.toMatchObject({ response: { statusCode: 404 } });
+  });
+
+  test('a disabled device keeps its twin, but writers do not find it', async () => {
+    const { responseBody: identity } = await registry.get('dev-1');
+    await registry.update({ ...JSON.parse(JSON.stringify(identity)), status: 'disabled' });
+
+    expect((await local.call('GET', '/twins/dev-1')).body.status).toBe('disabled');
+    expect((await local.call('PATCH', '/twins/dev-1', { body: { tags: { a: 1 } } })).status).toBe(404);
+  });
+
+  test('a module twin is 404010', async () => {
+    await expect(registry.getModuleTwin('dev-1', 'mod')).rejects.toMatchObject({
+      response: { statusCode: 404, headers: { 'iothub-errorcode': 'ModuleNotFound' } },
+    });
+  });
+});

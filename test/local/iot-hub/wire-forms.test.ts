@@ -1,0 +1,146 @@
+import { describe, expect, test } from '@jest/globals';
+import { SharedAccessSignature } from 'azure-iot-common';
+import { parseDeviceUserName } from '../../../local/iot-hub/device-authentication.ts';
+import { isDeviceFilter, parseDeviceTopic } from '../../../local/iot-hub/device-topics.ts';
+import { ifMatchAllows } from '../../../local/iot-hub/entity-tag.ts';
+import {
+  createClock,
+  formatInstant,
+  formatOperationTimestamp,
+  toMilliseconds,
+} from '../../../local/iot-hub/instant.ts';
+import {
+  isSignedBy,
+  parseSharedAccessSignature,
+  resourceOf,
+} from '../../../local/iot-hub/shared-access-signature.ts';
+import { testKey } from './local-hubs.ts';
+
+describe('times', () => {
+  const instant = (text: string, ticks: bigint) => BigInt(Date.parse(text)) * 10_000n + ticks;
+
+  test.each([
+    ['2020-10-21T14:13:39.364Z', 9100n, '2020-10-21T14:13:39.36491Z', '2020-10-21T14:13:39.3649100+00:00'],
+    ['2020-10-21T14:13:39.000Z', 0n, '2020-10-21T14:13:39Z', '2020-10-21T14:13:39.0000000+00:00'],
+    ['2020-10-21T14:13:39.000Z', 1n, '2020-10-21T14:13:39.0000001Z', '2020-10-21T14:13:39.0000001+00:00'],
+  ])('%s and %s ticks', (text, ticks, updated, operation) => {
+    expect(formatInstant(instant(text, ticks))).toBe(updated);
+    expect(formatOperationTimestamp(instant(text, ticks))).toBe(operation);
+    expect(toMilliseconds(instant(text, ticks))).toBe(Date.parse(text));
+  });
+
+  test('a clock never stands still, even when the computer turns its own back', () => {
+    const readings = [1000, 1000, 999, 5000, 4000];
+    const tick = createClock(() => readings.shift() ?? 0);
+    const read = [tick(), tick(), tick(), tick(), tick()];
+    expect(read).toEqual([10_000_000n, 10_000_001n, 10_000_002n, 50_000_000n, 50_000_001n]);
+  });
+});
+
+describe('user names of devices', () => {
+  test.each([
+    ['hub.azure-devices.net/dev-1/?api-version=2021-04-12&DeviceClientType=x%2Fy', 'dev-1', undefined],
+    ['HUB.azure-devices.net/dev-1/api-version=2018-06-30', 'dev-1', undefined],
+    ['hub.azure-devices.net/dev-1', 'dev-1', undefined],
+    ['hub.azure-devices.net/a?b#c%d/?api-version=1&model-id=dtmi:com:x;1&z=1', 'a?b#c%d', 'dtmi:com:x;1'],
+    ['hub.azure-devices.net/?x/?api-version=1', '?x', undefined],
+  ])('%s', (userName, deviceId, modelId) => {
+    expect(parseDeviceUserName(userName)).toEqual({ host: 'hub.azure-devices.net', deviceId, modelId });
+  });
+
+  test.each(['', 'hub', 'hub/', '/dev', 'hub.azure-devices.net/dev/module/?api-version=1'])(
+    '%s is none',
+    (text) => {
+      expect(parseDeviceUserName(text)).toBeUndefined();
+    },
+  );
+});
+
+describe('topics of devices', () => {
+  test.each([
+    ['$iothub/twin/GET/?$rid=abc', { kind: 'getTwin', requestId: 'abc' }],
+    [
+      '$iothub/twin/PATCH/properties/reported/?$rid=1&$version=3',
+      { kind: 'reportProperties', requestId: '1' },
+    ],
+    ['$iothub/twin/GET/', { kind: 'getTwin', requestId: '' }],
+    ['$iothub/methods/res/200/?$rid=1', { kind: 'methodResponse' }],
+    ['devices/d/messages/events', { kind: 'telemetry', properties: new Map() }],
+    ['devices/d/messages/events/', { kind: 'telemetry', properties: new Map() }],
+    [
+      'devices/d/messages/events/%24.ct=application%2Fjson&k%20k=v%2F1+2&flag&%zz=1',
+      {
+        kind: 'telemetry',
+        properties: new Map([
+          ['$.ct', 'application/json'],
+          ['k k', 'v/1+2'],
+          ['flag', ''],
+          ['%zz', '1'],
+        ]),
+      },
+    ],
+    ['devices/other/messages/events/', undefined],
+    ['devices/d/messages/eventsX', undefined],
+    ['$iothub/twin/PATCH/properties/desired/?$rid=1', undefined],
+    ['', undefined],
+  ])('%s', (topic, expected) => {
+    expect(parseDeviceTopic(topic, 'd')).toEqual(expected);
+  });
+
+  test('only known filters may be subscribed to', () => {
+    expect(isDeviceFilter('devices/d/messages/devicebound/#', 'd')).toBe(true);
+    for (const filter of ['#', '+/+', '$iothub/#', 'devices/other/messages/devicebound/#']) {
+      expect(isDeviceFilter(filter, 'd')).toBe(false);
+    }
+  });
+});
+
+describe('shared access signatures', () => {
+  const NOW = Date.parse('2024-03-01T10:00:00Z');
+  const signed = (resource: string) =>
+    SharedAccessSignature.create(resource, '', testKey(1), NOW / 1000 + 60).toString();
+
+  test.each(['host%2Fdevices%2Fd', 'scope/registrations/id'])(
+    '%s holds over the resource as it was signed',
+    (sr) => {
+      const token = parseSharedAccessSignature(signed(sr));
+      if (token === undefined) throw new Error('not read');
+
+      expect(resourceOf(token)).toBe(decodeURIComponent(sr));
+      expect(isSignedBy(token, [testKey(1)], NOW)).toBe(true);
+      expect(isSignedBy(token, [testKey(2), testKey(1)], NOW)).toBe(true);
+      expect(isSignedBy(token, [testKey(2)], NOW)).toBe(false);
+      expect(isSignedBy(token, [testKey(1)], NOW + 60_000)).toBe(false);
+      expect(isSignedBy({ ...token, sr: `${sr}2` }, [testKey(1)], NOW)).toBe(false);
+    },
+  );
+
+  test('fields may come in any order', () => {
+    const [, fields = ''] = signed('a').split(' ');
+    const turned = `SharedAccessSignature ${fields.split('&').reverse().join('&')}`;
+    expect(parseSharedAccessSignature(turned)).toEqual(parseSharedAccessSignature(signed('a')));
+  });
+
+  test.each([
+    '',
+    'Bearer x',
+    'SharedAccessSignature',
+    'SharedAccessSignature sr=a&sig=%zz&se=1',
+    'SharedAccessSignature sr=a&sig=b&se=-1',
+  ])('%s is none', (text) => expect(parseSharedAccessSignature(text)).toBeUndefined());
+});
+
+describe('If-Match', () => {
+  test.each([
+    [undefined, true],
+    ['"*"', true],
+    ['*', true],
+    ['"AAAAAAAAAAE="', true],
+    ['"other"', false],
+    ['other', true],
+    ['""', false],
+    ['W/"other"', true],
+  ])('%s lets a write through: %s', (header, allowed) => {
+    expect(ifMatchAllows(header, 'AAAAAAAAAAE=')).toBe(allowed);
+  });
+});
