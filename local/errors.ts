@@ -3,7 +3,14 @@ import { CodedError, type ErrorKind, type ErrorOptions } from '../src/errors.ts'
 /** Errors of the local stack (`npm start`, `npm run local`). Rows in `docs/errors.md`, kept in step by a test. */
 export const LOCAL_ERRORS = {
   BERTH_LOCAL_ENROLLMENT_INVALID: 'user',
+  BERTH_LOCAL_FLEET_INVALID: 'user',
   BERTH_LOCAL_PORT_TAKEN: 'user',
+  BERTH_LOCAL_STATE_IN_USE: 'user',
+  BERTH_LOCAL_FUNCTIONS_MISSING: 'user',
+  BERTH_LOCAL_NOT_CLOSED: 'transient',
+  BERTH_LOCAL_NOT_FOUND: 'user',
+  BERTH_LOCAL_REQUEST_INVALID: 'user',
+  BERTH_LOCAL_DEFECT: 'defect',
   BERTH_LOCAL_EVENT_HUBS_OPTIONS: 'user',
   BERTH_LOCAL_EVENT_HUBS_CLOSED: 'transient',
   BERTH_LOCAL_EVENT_HUB_UNKNOWN: 'user',

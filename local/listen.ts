@@ -1,4 +1,4 @@
-import type { Server } from 'node:net';
+import { createServer, type Server } from 'node:net';
 import { LocalError } from './errors.ts';
 
 /**
@@ -26,4 +26,16 @@ export function listen(server: Server, port: number, what: string): Promise<numb
       resolve(typeof address === 'object' && address !== null ? address.port : port);
     });
   });
+}
+
+/**
+ * A port that nothing listens on now, for a process that is to listen there: the one asked for, or a free one for 0.
+ *
+ * @throws LocalError `BERTH_LOCAL_PORT_TAKEN`
+ */
+export async function reservePort(port: number, what: string): Promise<number> {
+  const server = createServer();
+  const free = await listen(server, port, what);
+  await new Promise((resolve) => server.close(resolve));
+  return free;
 }

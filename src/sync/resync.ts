@@ -47,8 +47,8 @@ export interface ResyncSummary {
 /** A run ends by then; the timer starts the next after a minute. */
 export const RUN_MS = 50_000;
 const LEASE_MS = 58_000;
-/** Hubs are asked for their number of devices once a minute, however often the timer is fired by hand. */
-const STATISTICS_EVERY_MS = 50_000;
+/** Hubs are asked for their number of devices no more often than this, however often the timer is fired by hand. */
+const STATISTICS_EVERY_MS = 10_000;
 const CONCURRENCY = 8;
 const DUE_PAGE = 100;
 /** Event Hubs keep events for at most seven days on most tiers; a tombstone must outlive the last of them, by a day. */

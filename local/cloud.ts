@@ -1,0 +1,152 @@
+import { join } from 'node:path';
+import type { Fleet } from '../src/fleet/fleet.ts';
+import { type Azurite, startAzurite } from './azurite/index.ts';
+import { type CertificateAuthority, openAuthority } from './ca/index.ts';
+import {
+  type ControlApi,
+  type ControlOptions,
+  type ProcessStatus,
+  startControlApi,
+} from './control-api/index.ts';
+import { createDps, type Dps } from './dps/index.ts';
+import { DPS_HOST, ID_SCOPE, localEnrollments } from './enrollments.ts';
+import { type EventHubs, startEventHubs } from './event-hubs/index.ts';
+import { startHttp } from './https/index.ts';
+import { createIotHubs, type IotHubs } from './iot-hub/index.ts';
+import type { Log } from './log.ts';
+import { startMqtt } from './mqtt/index.ts';
+import type { Ports } from './options.ts';
+
+/** The Event Hub and consumer group that `local.settings.json` names. */
+export const EVENT_HUB = 'twin-events';
+export const CONSUMER_GROUP = 'berth';
+const PARTITIONS = 4;
+
+export interface CloudOptions {
+  readonly fleet: Fleet;
+  readonly ports: Ports;
+  readonly stateDirectory: string;
+  /** Where the bundled processes are. */
+  readonly bundles: string;
+  /** Where DPS calls `allocateDevice`, with its key as `?code=`. */
+  readonly webhookUrl: string;
+  readonly processes: () => readonly ProcessStatus[];
+  readonly log: Log;
+}
+
+/** The local Azure IoT: everything that runs in Azure but the functions. */
+export interface Cloud {
+  readonly ports: Ports;
+  readonly azurite: Azurite;
+  readonly authority: CertificateAuthority;
+  readonly hubs: IotHubs;
+  readonly dps: Dps;
+  readonly eventHubs: EventHubs;
+  readonly control: ControlOptions;
+  /** App settings for whoever runs the functions. */
+  readonly settings: Readonly<Record<string, string>>;
+  close(): Promise<void>;
+}
+
+/**
+ * Brings up the local Azure IoT; nothing is left running where a part of it cannot start.
+ *
+ * @throws LocalError `BERTH_LOCAL_PORT_TAKEN` and what the parts throw.
+ */
+export async function startCloud(options: CloudOptions): Promise<Cloud> {
+  const { fleet, ports, stateDirectory, log } = options;
+  const state = (name: string) => join(stateDirectory, name);
+  const closers: (() => Promise<void> | void)[] = [];
+  const close = async (): Promise<void> => {
+    for (const each of closers.splice(0).reverse()) await each();
+  };
+  try {
+    const azurite = await startAzurite({
+      file: join(options.bundles, 'azurite.cjs'),
+      directory: state('azurite'),
+      ports,
+      onLine: (line) => log.warn(`Azurite: ${line}`),
+    });
+    closers.push(() => azurite.child.stop(5_000));
+
+    const eventHubs = await startEventHubs({
+      port: ports.amqp,
+      directory: state('event-hubs'),
+      hubs: [{ name: EVENT_HUB, partitionCount: PARTITIONS, consumerGroups: [CONSUMER_GROUP] }],
+      log,
+    });
+    closers.push(() => eventHubs.close());
+
+    const hubs = createIotHubs({
+      hubs: fleet.hubs,
+      directory: state('hubs'),
+      sink: () => (event) => {
+        eventHubs.append(EVENT_HUB, event);
+      },
+      log,
+    });
+    closers.push(() => hubs.close());
+
+    const authority = await openAuthority({ directory: state('ca'), log });
+    const dps = createDps({
+      idScope: ID_SCOPE,
+      serviceHost: DPS_HOST,
+      enrollments: localEnrollments(options.webhookUrl, authority.root),
+      linkedHubs: fleet.hubs.map(({ host }) => ({ host })),
+      hub: hubs.provisioning,
+      directory: state('dps'),
+      log,
+    });
+    closers.push(() => dps.close());
+
+    const certificate = authority.server;
+    const services = [dps.https, hubs.https];
+    const https = await startHttp({ port: ports.https, certificate, services, log });
+    closers.push(() => https.close());
+    const rest = await startHttp({ port: ports.rest, services: [hubs.https], log });
+    closers.push(() => rest.close());
+    const mqtt = await startMqtt({ port: ports.mqtt, certificate, services: [hubs.mqtt, dps.mqtt], log });
+    closers.push(() => mqtt.close());
+
+    const control: ControlOptions = {
+      hubs,
+      dps,
+      eventHubs,
+      eventHub: EVENT_HUB,
+      consumerGroups: [CONSUMER_GROUP],
+      storage: azurite.connectionString,
+      processes: options.processes,
+    };
+    const controlApi: ControlApi = await startControlApi(ports.control, control);
+    closers.push(() => controlApi.close());
+
+    return {
+      ports: {
+        ...ports,
+        ...azurite.ports,
+        amqp: eventHubs.port,
+        https: https.port,
+        rest: rest.port,
+        mqtt: mqtt.port,
+        control: controlApi.port,
+      },
+      azurite,
+      authority,
+      hubs,
+      dps,
+      eventHubs,
+      control,
+      settings: {
+        AzureWebJobsStorage: azurite.connectionString,
+        TWIN_EVENTS: eventHubs.connectionString(),
+        TWIN_EVENTS_NAME: EVENT_HUB,
+        TWIN_EVENTS_CONSUMER_GROUP: CONSUMER_GROUP,
+        IOT_ENDPOINT: `http://127.0.0.1:${rest.port}`,
+      },
+      close,
+    };
+  } catch (error) {
+    await close();
+    throw error;
+  }
+}

@@ -1,0 +1,16 @@
+import type { LocalErrorCode } from '../errors.ts';
+
+/** What a route answers: a status and a JSON body. */
+export interface ControlAnswer {
+  readonly status: number;
+  readonly body: unknown;
+}
+
+export function ok(body: unknown): ControlAnswer {
+  return { status: 200, body };
+}
+
+/** Errors have the form that Berth's own HTTP functions use. */
+export function failed(status: number, code: LocalErrorCode, message: string): ControlAnswer {
+  return { status, body: { error: { code, message, details: [] } } };
+}

@@ -1,0 +1,145 @@
+import * as z from 'zod';
+import { isObject, type JsonObject } from '../../src/json.ts';
+import type { Dps } from '../dps/index.ts';
+import type { EventHubs } from '../event-hubs/index.ts';
+import { HubError, type HubView, type IotHubs } from '../iot-hub/index.ts';
+import { type ControlAnswer, failed, ok } from './answers.ts';
+import { type EventStatus, eventStatus } from './event-counters.ts';
+
+/** One process of the local stack, as `GET /processes` shows it. */
+export interface ProcessStatus {
+  readonly name: string;
+  readonly pid: number | null;
+  readonly running: boolean;
+  /** How often it has been started again after it ended by itself. */
+  readonly restarts: number;
+}
+
+export interface ControlOptions {
+  readonly hubs: IotHubs;
+  readonly dps: Dps;
+  readonly eventHubs: EventHubs;
+  readonly eventHub: string;
+  readonly consumerGroups: readonly string[];
+  /** Connection string of the storage account with the checkpoints. */
+  readonly storage: string;
+  readonly processes: () => readonly ProcessStatus[];
+}
+
+export interface ControlRequest {
+  readonly method: string;
+  /** Decoded parts of the path. */
+  readonly path: readonly string[];
+  readonly query: URLSearchParams;
+  /** Parsed body; undefined where there is none. */
+  readonly body: unknown;
+}
+
+/** What the local stack can be asked and told from outside: for tests and curious people. */
+export async function route(request: ControlRequest, options: ControlOptions): Promise<ControlAnswer> {
+  const [resource, ...rest] = request.path;
+  const { method } = request;
+  if (resource === 'processes' && rest.length === 0 && method === 'GET') return ok(options.processes());
+  if (resource === 'registrations' && rest.length === 0 && method === 'GET')
+    return ok(options.dps.registrations());
+  if (resource === 'events' && rest.length === 0 && method === 'GET') return ok(await events(options));
+  if (resource === 'events' && rest.length === 0 && method === 'POST')
+    return appendEvent(request.body, options);
+  if (resource === 'hubs') return hubRoute(rest, request, options.hubs);
+  return failed(404, 'BERTH_LOCAL_NOT_FOUND', `There is no ${method} /${request.path.join('/')} here.`);
+}
+
+export function events({
+  eventHubs,
+  eventHub,
+  consumerGroups,
+  storage,
+}: ControlOptions): Promise<EventStatus> {
+  return eventStatus(eventHubs, eventHub, consumerGroups, storage);
+}
+
+function hubRoute(path: readonly string[], request: ControlRequest, hubs: IotHubs): ControlAnswer {
+  const [host, collection, deviceId, ...more] = path;
+  if (host === undefined) return request.method === 'GET' ? ok(hubs.views.map(summary)) : notAllowed(request);
+  const hub = hubs.view(host);
+  if (hub === undefined) return failed(404, 'BERTH_LOCAL_NOT_FOUND', `There is no local hub ${host}.`);
+  if (collection === undefined) return request.method === 'GET' ? ok(summary(hub)) : notAllowed(request);
+  if (collection !== 'devices' || more.length > 0) {
+    return failed(404, 'BERTH_LOCAL_NOT_FOUND', `A hub has devices and nothing else here.`);
+  }
+  if (deviceId === undefined) {
+    return request.method === 'GET' ? ok([...hub.deviceIds()]) : notAllowed(request);
+  }
+  return deviceRoute(hub, deviceId, request);
+}
+
+function deviceRoute(hub: HubView, deviceId: string, request: ControlRequest): ControlAnswer {
+  try {
+    switch (request.method) {
+      case 'GET': {
+        const twin = hub.twin(deviceId);
+        return twin === undefined ? unknownDevice(hub, deviceId) : ok(twin);
+      }
+      case 'PATCH':
+        if (!isObject(request.body)) {
+          return failed(
+            400,
+            'BERTH_LOCAL_REQUEST_INVALID',
+            'The body must be a twin patch: {"tags": …, "properties": {"desired": …}}.',
+          );
+        }
+        return ok(
+          hub.edit(deviceId, request.body, request.query.get('as') === 'portal' ? 'portal' : 'service'),
+        );
+      case 'DELETE':
+        hub.remove(deviceId);
+        return { status: 204, body: undefined };
+      default:
+        return notAllowed(request);
+    }
+  } catch (error) {
+    if (!(error instanceof HubError)) throw error;
+    if (error.status === 404) return unknownDevice(hub, deviceId);
+    return failed(error.status, 'BERTH_LOCAL_REQUEST_INVALID', error.message);
+  }
+}
+
+const EVENT = z.object({
+  /** Base64. */
+  body: z.base64().default(''),
+  partitionKey: z.string().optional(),
+  properties: z.record(z.string(), z.json()).default({}),
+  systemProperties: z.record(z.string(), z.json()).default({}),
+});
+
+/** A raw message, for events that no hub would send. */
+function appendEvent(body: unknown, { eventHubs, eventHub }: ControlOptions): ControlAnswer {
+  const parsed = EVENT.safeParse(body);
+  if (!parsed.success) {
+    return failed(
+      400,
+      'BERTH_LOCAL_REQUEST_INVALID',
+      `The event cannot be used: ${z.prettifyError(parsed.error)}`,
+    );
+  }
+  const { partitionKey, properties, systemProperties } = parsed.data;
+  const position = eventHubs.append(eventHub, {
+    body: Buffer.from(parsed.data.body, 'base64'),
+    partitionKey,
+    properties,
+    annotations: systemProperties,
+  });
+  return { status: 201, body: position };
+}
+
+function summary({ host, deviceCount, connectedCount, counters, messagesToday }: HubView): JsonObject {
+  return { host, devices: deviceCount, connected: connectedCount, messagesToday, ...counters };
+}
+
+function unknownDevice(hub: HubView, deviceId: string): ControlAnswer {
+  return failed(404, 'BERTH_LOCAL_NOT_FOUND', `${hub.host} has no device ${JSON.stringify(deviceId)}.`);
+}
+
+function notAllowed({ method }: ControlRequest): ControlAnswer {
+  return failed(405, 'BERTH_LOCAL_REQUEST_INVALID', `${method} is not possible here.`);
+}

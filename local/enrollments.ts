@@ -1,0 +1,33 @@
+import type { EnrollmentGroup } from './dps/index.ts';
+
+/** Id scope and host of the local DPS. */
+export const ID_SCOPE = '0ne00BE447A';
+export const DPS_HOST = 'contoso-dps.azure-devices-provisioning.net';
+
+/** Group key of the simulated devices: every device's own key is derived from it. Public; it opens nothing but this emulator. */
+export const GROUP_KEY = Buffer.from('berth-local-enrollment-group-key-of-simulated-devices').toString(
+  'base64',
+);
+
+/**
+ * The enrollments of the local DPS: one group for devices with keys, one for devices with certificates, both pointed at Berth's webhook.
+ *
+ * @param webhookUrl with its function key as `?code=`, since DPS can send no header.
+ * @param root PEM of the authority that issues the devices' certificates.
+ */
+export function localEnrollments(webhookUrl: string, root: string): readonly EnrollmentGroup[] {
+  const terms = {
+    capabilities: { iotEdge: false },
+    reprovisionPolicy: { updateHubAssignment: true, migrateDeviceData: true },
+    allocationPolicy: 'custom',
+    customAllocationDefinition: { webhookUrl, apiVersion: '2021-10-01' },
+  } as const;
+  return [
+    {
+      ...terms,
+      enrollmentGroupId: 'fleet',
+      attestation: { type: 'symmetricKey', primaryKey: GROUP_KEY, secondaryKey: GROUP_KEY },
+    },
+    { ...terms, enrollmentGroupId: 'fleet-x509', attestation: { type: 'x509', certificates: [root] } },
+  ];
+}

@@ -1,0 +1,31 @@
+import { readFileSync } from 'node:fs';
+import type { Fleet } from '../src/fleet/fleet.ts';
+import { parseFleet } from '../src/fleet/parse.ts';
+import { LocalError } from './errors.ts';
+
+/**
+ * The hubs to bring up are those of the fleet file.
+ *
+ * @throws LocalError `BERTH_LOCAL_FLEET_INVALID` with every problem.
+ */
+export function readFleet(file: string): Fleet {
+  let text: string;
+  try {
+    text = readFileSync(file, 'utf8');
+  } catch (cause) {
+    throw new LocalError(
+      'BERTH_LOCAL_FLEET_INVALID',
+      `${file} cannot be read: is this the project's folder?`,
+      { cause },
+    );
+  }
+  const parsed = parseFleet(text);
+  if (parsed.ok) return parsed.fleet;
+  const [first, ...others] = parsed.problems;
+  const more = others.length === 0 ? '' : ` (and ${others.length} more, below)`;
+  throw new LocalError(
+    'BERTH_LOCAL_FLEET_INVALID',
+    `${file} is not valid: ${first?.path} ${first?.message}${more}.`.replaceAll('  ', ' '),
+    { details: others },
+  );
+}

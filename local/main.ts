@@ -1,0 +1,62 @@
+import { LocalError } from './errors.ts';
+import { readOptions } from './options.ts';
+import { supervise } from './supervisor.ts';
+import { openScreen } from './view/screen.ts';
+
+/** `npm start` and `npm run local`: see `--help`. */
+async function main(): Promise<number> {
+  const options = readOptions(process.argv.slice(2));
+  // With --json, stdout is for the one JSON object.
+  const screen = openScreen(options.json ? process.stderr : process.stdout);
+  const ending = new AbortController();
+  for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) {
+    process.on(signal, () => {
+      // A second time means now; the other processes end with this one.
+      if (ending.signal.aborted) process.exit(130);
+      ending.abort();
+    });
+  }
+  try {
+    const result = await supervise({
+      ...options,
+      appDirectory: process.cwd(),
+      bundles: __dirname,
+      screen,
+      signal: ending.signal,
+    });
+    if (result === undefined) return options.once ? 130 : 0;
+    if (options.json) console.log(JSON.stringify(result));
+    else screen.line(summary(result));
+    return 0;
+  } catch (error) {
+    if (!(error instanceof LocalError)) throw error;
+    screen.line(error.message);
+    for (const { path, message } of error.details) screen.line(`  ${path} ${message}`);
+    return 1;
+  }
+}
+
+function summary({
+  devices,
+  twins,
+  corrections,
+  hubOps,
+  seconds,
+}: NonNullable<Awaited<ReturnType<typeof supervise>>>): string {
+  const states = Object.entries(twins)
+    .filter(([, count]) => count > 0)
+    .map(([state, count]) => `${count} ${state}`);
+  return `Done in ${seconds} s: ${devices} devices, ${states.join(', ')}; ${corrections} corrections, ${hubOps.twinReads} twin reads.`;
+}
+
+main().then(
+  (code) => {
+    process.exitCode = code;
+    // Nothing is left to do; a socket that somebody keeps alive must not keep the process.
+    setTimeout(() => process.exit(code), 1_000).unref();
+  },
+  (error: unknown) => {
+    console.error(error instanceof Error ? error.stack : error);
+    process.exit(1);
+  },
+);

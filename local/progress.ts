@@ -1,0 +1,74 @@
+import type { Part } from './devices/cast.ts';
+import type { DeviceNews } from './devices/messages.ts';
+
+/** How far one simulated device has come in this run. */
+export interface DeviceProgress {
+  readonly part: Part;
+  hub: string | undefined;
+  isConnected: boolean;
+  reports: number;
+  battery: number | undefined;
+  /** What it answered to the newest desired interval. */
+  answer: { readonly kind: 'applied' | 'rejected'; readonly value: number } | undefined;
+  trouble: string | undefined;
+}
+
+/** What the simulated devices have told. */
+export class Progress {
+  readonly devices: ReadonlyMap<string, DeviceProgress>;
+  #onNews: (news: DeviceNews, device: DeviceProgress) => void = () => {};
+
+  constructor(parts: readonly Part[]) {
+    this.devices = new Map(
+      parts.map((part) => [
+        part.deviceId,
+        {
+          part,
+          hub: undefined,
+          isConnected: false,
+          reports: 0,
+          battery: undefined,
+          answer: undefined,
+          trouble: undefined,
+        },
+      ]),
+    );
+  }
+
+  /** Called for each piece of news, after it has been taken in. */
+  onNews(listener: (news: DeviceNews, device: DeviceProgress) => void): void {
+    this.#onNews = listener;
+  }
+
+  take(news: DeviceNews): void {
+    const device = this.devices.get(news.deviceId);
+    if (device === undefined) return;
+    switch (news.type) {
+      case 'registered':
+        device.hub = news.hub;
+        device.trouble = undefined;
+        break;
+      case 'connected':
+        device.isConnected = true;
+        device.trouble = undefined;
+        break;
+      case 'reported':
+        device.reports += 1;
+        device.battery = news.battery;
+        break;
+      case 'applied':
+      case 'rejected':
+        device.answer = { kind: news.type, value: news.value };
+        break;
+      case 'trouble':
+        device.isConnected = false;
+        device.trouble = news.message;
+        break;
+    }
+    this.#onNews(news, device);
+  }
+
+  count(which: (device: DeviceProgress) => boolean): number {
+    return [...this.devices.values()].filter(which).length;
+  }
+}

@@ -1,0 +1,125 @@
+import type { Cloud } from '../cloud.ts';
+import { readEventStatus } from '../control-api/index.ts';
+import type { DeviceNews } from '../devices/messages.ts';
+import { FUNCTION_KEYS } from '../keys.ts';
+import { FLEET_STATUS, type FleetStatus, getJson } from '../once/apis.ts';
+import type { DeviceProgress, Progress } from '../progress.ts';
+import type { LiveModel } from './live-view.ts';
+import { duration } from './text.ts';
+
+export interface LiveFeedOptions {
+  readonly progress: Progress;
+  readonly cloud: Cloud;
+  readonly functionsUrl: string;
+  readonly startedAt: number;
+  /** Weights of the fleet file, until Berth says its own. */
+  readonly weights: ReadonlyMap<string, number>;
+}
+
+const ASK_EVERY_MS = 5_000;
+const HAPPENINGS = 8;
+
+/** Gathers what the live view shows: from the local services at once, from Berth over HTTP every few seconds. */
+export class LiveFeed {
+  readonly #options: LiveFeedOptions;
+  readonly #happenings: string[] = [];
+  readonly #lastReported = new Map<string, number>();
+  #fleet: { readonly status: FleetStatus; readonly countedAt: number } | undefined;
+  #unread: number | undefined;
+  #askedAt = 0;
+  #asking = false;
+
+  constructor(options: LiveFeedOptions) {
+    this.#options = options;
+  }
+
+  /** Remembers what is worth reading of a device's news. */
+  note(news: DeviceNews, { battery }: DeviceProgress): void {
+    if (news.type === 'reported') this.#lastReported.set(news.deviceId, Date.now());
+    const text = happening(news, battery);
+    if (text === undefined) return;
+    this.#happenings.push(`${new Date().toISOString().slice(11, 19)}  ${news.deviceId}  ${text}`);
+    if (this.#happenings.length > HAPPENINGS) this.#happenings.shift();
+  }
+
+  async model(isFunctionHostRunning: boolean): Promise<LiveModel> {
+    this.#ask();
+    const { progress, cloud, functionsUrl, startedAt, weights } = this.#options;
+    const { views } = cloud.hubs;
+    const sum = (pick: (view: (typeof views)[number]) => number) =>
+      views.reduce((total, view) => total + pick(view), 0);
+    return {
+      upMs: Date.now() - startedAt,
+      devices: progress.devices.size,
+      hubs: views.map((view) => ({
+        host: view.host,
+        weight:
+          this.#fleet?.status.hubs.find(({ host }) => host === view.host)?.weight ??
+          weights.get(view.host) ??
+          1,
+        devices: view.deviceCount,
+        connected: view.connectedCount,
+        twinReads: view.counters.twinReads,
+        twinWrites: view.counters.twinWrites,
+      })),
+      twins:
+        this.#fleet === undefined
+          ? undefined
+          : { states: this.#fleet.status.twins, agoMs: Date.now() - this.#fleet.countedAt },
+      corrections: sum(({ counters }) => counters.twinWrites),
+      changes: sum(({ counters }) => counters.deviceTwinWrites),
+      hubOps: sum(({ counters }) => counters.twinReads + counters.twinWrites + counters.queries),
+      unread: this.#unread,
+      happenings: this.#happenings,
+      functionsUrl,
+      controlUrl: `http://127.0.0.1:${cloud.ports.control}`,
+      functionKey: FUNCTION_KEYS.function,
+      isFunctionHostRunning,
+    };
+  }
+
+  /** Now and then, and never twice at once; a view that cannot be refreshed shows what it had. */
+  #ask(): void {
+    if (this.#asking || Date.now() - this.#askedAt < ASK_EVERY_MS) return;
+    this.#asking = true;
+    this.#askedAt = Date.now();
+    this.#refresh()
+      .catch(() => {})
+      .finally(() => {
+        this.#asking = false;
+      });
+  }
+
+  async #refresh(): Promise<void> {
+    const { cloud, functionsUrl } = this.#options;
+    this.#unread = (await readEventStatus(cloud.control)).unread;
+    // Counting is the timer's work, once a minute; for somebody who watches it is fired more often.
+    await fetch(`${functionsUrl}/admin/functions/resyncFleet`, {
+      method: 'POST',
+      headers: { 'x-functions-key': FUNCTION_KEYS.master, 'content-type': 'application/json' },
+      body: '{}',
+      signal: AbortSignal.timeout(5_000),
+    });
+    const status = await getJson(`${functionsUrl}/api/fleet`, FLEET_STATUS, {
+      'x-functions-key': FUNCTION_KEYS.function,
+    });
+    const times = status.hubs.map(({ twinsCountedAt }) => Date.parse(twinsCountedAt ?? ''));
+    const countedAt = Math.min(...times);
+    if (!Number.isNaN(countedAt)) this.#fleet = { status, countedAt };
+  }
+}
+
+function happening(news: DeviceNews, battery: number | undefined): string | undefined {
+  switch (news.type) {
+    case 'registered':
+      return `registered, its hub is ${news.hub}`;
+    case 'applied':
+      return `battery ${battery ?? '?'} %: asked to send every ${duration(news.value)}, and does`;
+    case 'rejected':
+      return `battery ${battery ?? '?'} %: asked to send every ${duration(news.value)}, and refuses`;
+    case 'trouble':
+      return news.message;
+    default:
+      return undefined;
+  }
+}

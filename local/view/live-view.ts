@@ -1,0 +1,81 @@
+import { duration, percent, plural, table } from './text.ts';
+
+/** One hub, as the live view shows it. */
+export interface HubLine {
+  readonly host: string;
+  readonly weight: number;
+  readonly devices: number;
+  readonly connected: number;
+  /** Calls of the service side since the start. */
+  readonly twinReads: number;
+  readonly twinWrites: number;
+}
+
+/** Everything that the live view shows. */
+export interface LiveModel {
+  readonly upMs: number;
+  readonly devices: number;
+  readonly hubs: readonly HubLine[];
+  /** Twins by state and when they were counted; undefined before the first count. */
+  readonly twins: { readonly states: Readonly<Record<string, number>>; readonly agoMs: number } | undefined;
+  readonly corrections: number;
+  /** Reported changes that devices have made since the start. */
+  readonly changes: number;
+  /** Service-side reads, writes and queries since the start. */
+  readonly hubOps: number;
+  readonly unread: number | undefined;
+  /** The last things that happened, the newest last. */
+  readonly happenings: readonly string[];
+  readonly functionsUrl: string;
+  readonly controlUrl: string;
+  readonly functionKey: string;
+  readonly isFunctionHostRunning: boolean;
+}
+
+const STATE_WORDS: Readonly<Record<string, string>> = { inSync: 'in sync' };
+
+/** The live view as lines of text. */
+export function renderLive(model: LiveModel): readonly string[] {
+  const weights = model.hubs.reduce((sum, hub) => sum + hub.weight, 0);
+  const placed = model.hubs.reduce((sum, hub) => sum + hub.devices, 0);
+  const hubs = table([
+    ['hub', 'weight', 'wanted', 'actual', 'devices', 'online', 'twin reads', 'twin writes'],
+    ...model.hubs.map((hub) => [
+      hub.host,
+      String(hub.weight),
+      percent(hub.weight / weights),
+      placed === 0 ? '-' : percent(hub.devices / placed),
+      String(hub.devices),
+      String(hub.connected),
+      String(hub.twinReads),
+      String(hub.twinWrites),
+    ]),
+  ]);
+  return [
+    `Berth, locally: ${plural(model.devices, 'simulated device')}, up ${duration(model.upMs)}${model.isFunctionHostRunning ? '' : '; the function host is down and starts again'}`,
+    '',
+    ...hubs,
+    '',
+    `twins    ${twins(model.twins)}`,
+    `cost     ${cost(model)}`,
+    `events   ${model.unread === undefined ? 'not known yet' : `${model.unread} unread`}`,
+    '',
+    ...model.happenings,
+    ...(model.happenings.length === 0 ? [] : ['']),
+    `fleet    curl -H 'x-functions-key: ${model.functionKey}' ${model.functionsUrl}/api/fleet`,
+    `hubs     curl ${model.controlUrl}/hubs`,
+    'Ctrl-C ends everything.',
+  ];
+}
+
+function twins(counted: LiveModel['twins']): string {
+  if (counted === undefined) return 'not counted yet';
+  const states = Object.entries(counted.states).filter(([, count]) => count > 0);
+  const text = states.map(([state, count]) => `${count} ${STATE_WORDS[state] ?? state}`).join(', ');
+  return `${text || 'none'} (counted ${duration(counted.agoMs)} ago)`;
+}
+
+function cost({ corrections, changes, hubOps }: LiveModel): string {
+  const perChange = changes === 0 ? '' : `, ${(hubOps / changes).toFixed(2)} hub operations a change`;
+  return `${plural(corrections, 'correction')} for ${plural(changes, 'reported change')}${perChange}`;
+}
