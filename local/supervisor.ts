@@ -67,7 +67,10 @@ export async function supervise(options: SupervisorOptions): Promise<LoopResult 
       processes: () => processes(running, cloud),
       log,
     });
-    screen.line(`${elapsed(startedAt)}  Azurite, Event Hubs, ${fleet.hubs.length} IoT hubs and DPS are up`);
+    const controlUrl = `http://127.0.0.1:${cloud.ports.control}`;
+    screen.line(
+      `${elapsed(startedAt)}  Azurite, Event Hubs, ${fleet.hubs.length} IoT hubs and DPS are up (control API ${controlUrl})`,
+    );
     const eventsBefore = (await readEventStatus(cloud.control)).events;
 
     if (options.withoutFunctions) {
@@ -99,7 +102,7 @@ export async function supervise(options: SupervisorOptions): Promise<LoopResult 
     progress.onNews((news, device) => feed.note(news, device));
     const loop = {
       progress,
-      controlUrl: `http://127.0.0.1:${cloud.ports.control}`,
+      controlUrl,
       functionsUrl,
       functionKey: FUNCTION_KEYS.function,
       masterKey: FUNCTION_KEYS.master,

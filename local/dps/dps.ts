@@ -1,3 +1,4 @@
+import { setMaxListeners } from 'node:events';
 import type { HttpService } from '../https/exchange.ts';
 import type { ProvisioningAccess } from '../iot-hub/index.ts';
 import { type Log, silent } from '../log.ts';
@@ -60,6 +61,8 @@ export function createDps(options: DpsOptions): Dps {
   const { log = silent, now = Date.now } = options;
   const closing = new AbortController();
   const { signal } = closing;
+  // Each registration under way listens to it.
+  setMaxListeners(Number.POSITIVE_INFINITY, signal);
   const store = openRegistrations(directory);
   const registrar = createRegistrar({ linkedHubs, hub, store, call, retryWaitsMs, log, now, signal });
   const service = createRegistrationService({ store, registrar, retryAfter, log, now });

@@ -44,7 +44,7 @@ function remedy(issue: z.core.$ZodIssue, value: unknown, text: string): string {
       if (issue.path.at(-1) === 'tier' && typeof value === 'string' && /^B[123]$/i.test(value)) {
         return `is ${text}: basic tiers have no device twins; write F1, S1, S2 or S3`;
       }
-      return `is ${text}: write one of ${issue.values.map(String).join(', ')}`;
+      return `is ${value === undefined ? 'missing' : text}: write one of ${issue.values.map(String).join(', ')}`;
     }
     case 'too_small':
       return issue.origin === 'array' || issue.origin === 'string'

@@ -1,0 +1,43 @@
+import { type ChildProcess, spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { join } from 'node:path';
+
+/** One run of the local stack as a user starts it, on free ports. */
+export interface LocalRun {
+  readonly process: ChildProcess;
+  /** Everything that it has said to people. */
+  said(): string;
+  /** Resolves with the part of a line that a pattern captures, as soon as it is said. */
+  says(pattern: RegExp): Promise<string>;
+  /** Resolves when it has ended by itself. */
+  readonly ended: Promise<{ readonly code: number | null; readonly stdout: string }>;
+}
+
+export function runLocally(bundles: string, args: readonly string[], cwd = process.cwd()): LocalRun {
+  const child = spawn(process.execPath, [join(bundles, 'local.cjs'), '--free-ports', ...args], {
+    cwd,
+    stdio: ['ignore', 'pipe', 'pipe'],
+  });
+  let stdout = '';
+  let text = '';
+  child.stdout.on('data', (chunk) => {
+    stdout += chunk;
+    text += chunk;
+  });
+  child.stderr.on('data', (chunk) => {
+    text += chunk;
+  });
+  return {
+    process: child,
+    said: () => text,
+    async says(pattern) {
+      for (;;) {
+        const found = pattern.exec(text)?.[1];
+        if (found !== undefined) return found;
+        if (child.exitCode !== null) throw new Error(`It ended without saying ${pattern}:\n${text}`);
+        await Promise.race([once(child.stdout, 'data'), once(child.stderr, 'data'), once(child, 'exit')]);
+      }
+    },
+    ended: once(child, 'close').then(([code]) => ({ code: code as number | null, stdout })),
+  };
+}
