@@ -1,0 +1,202 @@
+import { EventHubConsumerClient } from '@azure/event-hubs';
+import { BlobCheckpointStore } from '@azure/eventhubs-checkpointstore-blob';
+import { ContainerClient } from '@azure/storage-blob';
+import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
+import { type ControlApi, startControlApi } from '../../local/control-api/index.ts';
+import { createDps, type Dps } from '../../local/dps/index.ts';
+import { type EventHubs, startEventHubs } from '../../local/event-hubs/index.ts';
+import { createIotHubs, type IotHubs } from '../../local/iot-hub/index.ts';
+import { type Azurite, startAzurite } from '../azurite.ts';
+
+const WEU = 'weu.azure-devices.net';
+const HUB = 'twin-events';
+
+let azurite: Azurite;
+let eventHubs: EventHubs;
+let hubs: IotHubs;
+let dps: Dps;
+let api: ControlApi;
+let url: string;
+beforeAll(async () => {
+  azurite = await startAzurite();
+  eventHubs = await startEventHubs({
+    port: 0,
+    hubs: [{ name: HUB, partitionCount: 2, consumerGroups: ['berth'] }],
+  });
+  hubs = createIotHubs({
+    hubs: [{ host: WEU, tier: 'S1', units: 1 }],
+    sink: () => (event) => {
+      eventHubs.append(HUB, event);
+    },
+  });
+  dps = createDps({
+    idScope: '0ne',
+    serviceHost: 'dps',
+    enrollments: [],
+    linkedHubs: [{ host: WEU }],
+    hub: hubs.provisioning,
+  });
+  api = await startControlApi(0, {
+    hubs,
+    dps,
+    eventHubs,
+    eventHub: HUB,
+    consumerGroups: ['berth'],
+    storage: azurite.connectionString,
+    processes: () => [{ name: 'supervisor', pid: 1, running: true, restarts: 0 }],
+  });
+  url = `http://127.0.0.1:${api.port}`;
+  hubs.provisioning(WEU)?.create('pump#1', {
+    authentication: { type: 'sas', symmetricKey: { primaryKey: 'a2V5', secondaryKey: 'a2V5' } },
+    capabilities: { iotEdge: false },
+    tags: { site: 'ams' },
+    desired: { interval: 5 },
+    reported: {},
+  });
+}, 60_000);
+afterAll(async () => {
+  await api.close();
+  dps.close();
+  hubs.close();
+  await eventHubs.close();
+  await azurite.close();
+});
+
+const call = async (method: string, path: string, body?: unknown) => {
+  const response = await fetch(`${url}${path}`, {
+    method,
+    ...(body === undefined ? {} : { body: typeof body === 'string' ? body : JSON.stringify(body) }),
+  });
+  const text = await response.text();
+  return { status: response.status, body: text === '' ? undefined : JSON.parse(text) };
+};
+const device = `/hubs/${WEU}/devices/${encodeURIComponent('pump#1')}`;
+
+describe('hubs and twins', () => {
+  test('hubs with their devices and counters', async () => {
+    const { body } = await call('GET', '/hubs');
+
+    expect(body).toEqual([
+      expect.objectContaining({
+        host: WEU,
+        devices: 1,
+        connected: 0,
+        twinReads: 0,
+        twinWrites: 0,
+        queries: 0,
+        identityOps: 0,
+        throttled: 0,
+      }),
+    ]);
+    expect((await call('GET', `/hubs/${WEU.toUpperCase()}/devices`)).body).toEqual(['pump#1']);
+  });
+
+  test('a twin as the service sees it', async () => {
+    expect((await call('GET', device)).body).toMatchObject({
+      deviceId: 'pump#1',
+      version: 2,
+      tags: { site: 'ams' },
+      properties: { desired: { interval: 5, $version: 1 } },
+    });
+  });
+
+  test('a patch writes what it holds; as the portal it rewrites whole sections', async () => {
+    const patched = await call('PATCH', device, { properties: { desired: { colour: 'red' } } });
+    const portal = await call('PATCH', `${device}?as=portal`, { tags: { site: 'rtm' } });
+
+    expect(patched.body.properties.desired).toMatchObject({ interval: 5, colour: 'red', $version: 2 });
+    expect(portal.body).toMatchObject({
+      tags: { site: 'rtm' },
+      properties: { desired: { interval: 5, colour: 'red', $version: 3 } },
+    });
+    // Neither counts as a call of the service side, which is what Berth is measured by.
+    expect((await call('GET', '/hubs')).body[0].twinWrites).toBe(0);
+  });
+
+  test.each([
+    ['GET', '/hubs/nowhere.azure-devices.net', 404],
+    ['GET', `/hubs/${WEU}/devices/nobody`, 404],
+    ['DELETE', `/hubs/${WEU}/devices/nobody`, 404],
+    ['PATCH', `/hubs/${WEU}/devices/nobody`, 400],
+    ['POST', '/hubs', 405],
+    ['GET', '/nothing', 404],
+    ['GET', '/%zz', 400],
+  ])('%s %s answers %i with a code', async (method, path, status) => {
+    const answer = await call(method, path);
+
+    expect(answer.status).toBe(status);
+    expect(answer.body.error.code).toMatch(/^BERTH_LOCAL_/);
+  });
+
+  test.each(['{', '[1]', '"x"'])('a patch that is %s is refused', async (body) => {
+    expect((await call('PATCH', device, body)).status).toBe(400);
+  });
+});
+
+describe('events', () => {
+  test('a raw message goes in as it is, also one that no hub would send', async () => {
+    const before = (await call('GET', '/events')).body.events;
+    const { status, body } = await call('POST', '/events', {
+      body: Buffer.from([0, 255, 1]).toString('base64'),
+      partitionKey: 'x',
+      properties: { hubName: 'weu' },
+      systemProperties: { 'iothub-message-source': 'moonEvents' },
+    });
+
+    expect([status, body.partitionId]).toEqual([201, expect.stringMatching(/^[01]$/)]);
+    expect((await call('GET', '/events')).body.events).toBe(before + 1);
+  });
+
+  test('an event that cannot be is refused', async () => {
+    expect((await call('POST', '/events', { body: 'no base64!' })).status).toBe(400);
+  });
+
+  test('are unread until the consumer group’s checkpoint says otherwise', async () => {
+    const { body: before } = await call('GET', '/events');
+    expect(before.unread).toBe(before.events);
+
+    const client = new ContainerClient(azurite.connectionString, 'azure-webjobs-eventhub');
+    await client.createIfNotExists();
+    const consumer = new EventHubConsumerClient(
+      'berth',
+      eventHubs.connectionString(HUB),
+      new BlobCheckpointStore(client),
+      { loadBalancingOptions: { strategy: 'greedy', updateIntervalInMs: 100 } },
+    );
+    let taken = 0;
+    await new Promise<void>((resolve, reject) => {
+      consumer.subscribe(
+        {
+          async processEvents(events, context) {
+            const last = events.at(-1);
+            if (last === undefined) return;
+            await context.updateCheckpoint(last);
+            taken += events.length;
+            if (taken === before.events) resolve();
+          },
+          async processError(error) {
+            reject(error);
+          },
+        },
+        { startPosition: { sequenceNumber: -1 }, maxWaitTimeInSeconds: 1 },
+      );
+    });
+    await consumer.close();
+
+    const { body: after } = await call('GET', '/events');
+    expect(after.unread).toBe(0);
+    expect(after.partitions[0].consumerGroups[0]).toMatchObject({ name: 'berth', unread: 0 });
+  }, 30_000);
+});
+
+test('registrations and processes', async () => {
+  expect((await call('GET', '/registrations')).body).toEqual([]);
+  expect((await call('GET', '/processes')).body).toEqual([
+    { name: 'supervisor', pid: 1, running: true, restarts: 0 },
+  ]);
+});
+
+test('deleting a device removes its identity', async () => {
+  expect((await call('DELETE', device)).status).toBe(204);
+  expect((await call('GET', device)).status).toBe(404);
+});

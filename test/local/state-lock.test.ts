@@ -1,0 +1,82 @@
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { existsSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { createServer } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterEach, beforeEach, describe, expect, test } from '@jest/globals';
+import { readFleet } from '../../local/fleet-file.ts';
+import { listen, reservePort } from '../../local/listen.ts';
+import { lockState } from '../../local/state-lock.ts';
+
+let directory: string;
+beforeEach(() => {
+  directory = mkdtempSync(join(tmpdir(), 'berth-state-'));
+});
+afterEach(() => rmSync(directory, { recursive: true, force: true }));
+
+describe('a state folder', () => {
+  test('is refused while another process uses it, and nothing in it is touched', async () => {
+    const other = spawn(process.execPath, ['-e', 'setTimeout(() => {}, 60000)']);
+    await once(other, 'spawn');
+    writeFileSync(join(directory, 'lock'), String(other.pid));
+    writeFileSync(join(directory, 'twins'), 'x');
+
+    expect(() => lockState(directory, true)).toThrow(
+      expect.objectContaining({
+        code: 'BERTH_LOCAL_STATE_IN_USE',
+        message: expect.stringContaining(String(other.pid)),
+      }),
+    );
+    expect(existsSync(join(directory, 'twins'))).toBe(true);
+
+    other.kill();
+    await once(other, 'exit');
+    expect(() => lockState(directory, false)).not.toThrow();
+  });
+
+  test('is emptied for a fresh start, kept otherwise, and given back', () => {
+    writeFileSync(join(directory, 'twins'), 'x');
+    lockState(directory, false)();
+    expect(existsSync(join(directory, 'twins'))).toBe(true);
+
+    lockState(directory, true)();
+
+    expect(existsSync(join(directory, 'twins'))).toBe(false);
+    expect(existsSync(join(directory, 'lock'))).toBe(false);
+  });
+});
+
+test('a port that is taken is a sentence that says what it was wanted for', async () => {
+  const server = createServer();
+  const port = await listen(server, 0, 'a test');
+
+  await expect(reservePort(port, 'MQTT')).rejects.toMatchObject({
+    code: 'BERTH_LOCAL_PORT_TAKEN',
+    message: `Port ${port}, wanted for MQTT, is taken by another program.`,
+  });
+  server.close();
+});
+
+describe('the fleet file', () => {
+  test('with problems is a sentence with the first, and details for the others', () => {
+    const file = join(directory, 'fleet.json');
+    writeFileSync(file, '{"hubs":[{"host":"weu"}]}');
+
+    expect(() => readFleet(file)).toThrow(
+      expect.objectContaining({
+        code: 'BERTH_LOCAL_FLEET_INVALID',
+        message: expect.stringMatching(
+          /fleet\.json is not valid: hubs\[0\]\.host is "weu": .* \(and 2 more, below\)\.$/,
+        ),
+        details: [expect.anything(), expect.anything()],
+      }),
+    );
+  });
+
+  test('that is not there is a sentence', () => {
+    expect(() => readFleet(join(directory, 'none.json'))).toThrow(
+      /cannot be read: is this the project’s folder\?|cannot be read/,
+    );
+  });
+});
