@@ -40,7 +40,7 @@ await Promise.all([
       'function-host': 'local/function-host/main.ts',
       devices: 'local/devices/main.ts',
       azurite: 'local/azurite/main.ts',
-      bench: 'bench/main.ts',
+
     },
     packages: 'external',
   }),

@@ -1,1 +1,138 @@
-export {};
+import { createHash } from 'node:crypto';
+import { readFileSync } from 'node:fs';
+import { Bench } from 'tinybench';
+import { answerOf } from '../src/allocation/answer.ts';
+import { NO_CONDITIONS } from '../src/allocation/conditions.ts';
+import { decide } from '../src/allocation/decide.ts';
+import { rank } from '../src/allocation/placement.ts';
+import { receiptOf } from '../src/allocation/receipt.ts';
+import { parseAllocationRequest } from '../src/allocation/request.ts';
+import { readRequestBody } from '../src/allocation/request-body.ts';
+import { hostName } from '../src/fleet/host-name.ts';
+import { parseFleet } from '../src/fleet/parse.ts';
+import { decodeEvent } from '../src/twin/event.ts';
+import { foldEvent, type Known } from '../src/twin/fold.ts';
+import { instantOf } from '../src/twin/instant.ts';
+import { plan } from '../src/twin/plan.ts';
+import { unreadShadow } from '../src/twin/shadow.ts';
+
+// The hot paths, each next to the least that it could possibly cost, in one run on one core. What it does not show: tables, hubs and the
+// network, which take far longer than all of this; and another machine.
+
+const parsed = parseFleet(readFileSync('fleet.json', 'utf8'));
+if (!parsed.ok) throw new Error(JSON.stringify(parsed.problems));
+const { fleet } = parsed;
+const hosts = fleet.hubs.map(({ host }) => host);
+const [hub] = fleet.hubs;
+if (hub === undefined) throw new Error('no hub');
+
+const request = {
+  enrollmentGroup: {
+    enrollmentGroupId: 'fleet',
+    attestation: { type: 'symmetricKey' },
+    capabilities: { iotEdge: false },
+    etag: '"13003fea-0000-0300-0000-62d1d5e50000"',
+    reprovisionPolicy: { updateHubAssignment: true, migrateDeviceData: true },
+    allocationPolicy: 'custom',
+    iotHubs: hosts,
+  },
+  deviceRuntimeContext: {
+    registrationId: 'sim-0001',
+    symmetricKey: {},
+    payload: { site: 'ams', model: 'pump-2' },
+  },
+  linkedHubs: hosts,
+};
+const body = Buffer.from(JSON.stringify(request));
+const decideInput = { request: parseAllocationRequest(request), fleet, conditions: NO_CONDITIONS, now: 0 };
+const answer = answerOf(hub.host, decide(decideInput));
+const fifty = Array.from({ length: 50 }, (_, index) => ({
+  host: hostName(`hub-${index}.azure-devices.net`),
+  weight: 1 + (index % 5),
+}));
+
+const context = { hubNamed: () => hub.host, isTargeted: () => false };
+const report = {
+  version: 3,
+  properties: { reported: { battery: 80, $metadata: { $lastUpdated: '2026-11-23T12:00:01Z' }, $version: 2 } },
+};
+const reportBody = Buffer.from(JSON.stringify(report));
+const event = {
+  body: reportBody,
+  properties: { hubName: 'contoso-weu', opType: 'updateTwin', operationTimestamp: '2026-11-23T12:00:01Z' },
+  systemProperties: {
+    'iothub-connection-device-id': 'sim-0001',
+    'iothub-message-source': 'twinChangeEvents',
+  },
+};
+const id = { host: hub.host, deviceId: 'sim-0001', moduleId: undefined };
+const known: Known = {
+  kind: 'shadow',
+  shadow: {
+    ...unreadShadow(id, instantOf(Date.UTC(2026, 10, 23, 12)), ''),
+    version: 2,
+    desiredVersion: 1,
+    reportedVersion: 1,
+    unread: undefined,
+    desired: { sendDataInterval: 5_000 },
+    reported: { sendDataInterval: { value: 5_000, ac: 200, av: 1 } },
+  },
+};
+
+const bench = new Bench({ time: 500 });
+bench
+  .add('SHA-256 of an id', () => createHash('sha256').update('sim-0001').digest())
+  .add('placement among 3 hubs', () => rank('sim-0001', '', fleet.hubs))
+  .add('placement among 50 hubs', () => rank('sim-0001', '', fifty))
+  .add('JSON.parse of the request, JSON.stringify of the answer', () => {
+    JSON.parse(body.toString());
+    JSON.stringify(answer);
+  })
+  .add('webhook: request in to answer out', () => {
+    const input = { ...decideInput, request: parseAllocationRequest(readRequestBody(body)) };
+    const decision = decide(input);
+    JSON.stringify(answerOf(hub.host, decision));
+  })
+  .add('the same with its receipt', () => {
+    const input = { ...decideInput, request: parseAllocationRequest(readRequestBody(body)) };
+    const decision = decide(input);
+    JSON.stringify(answerOf(hub.host, decision));
+    JSON.stringify(receiptOf(input, decision));
+  })
+  .add('JSON.parse of an event', () => {
+    JSON.parse(reportBody.toString());
+  })
+  .add('twin sync: decode, merge and plan of a converged report', () => {
+    const decoded = decodeEvent(event, context);
+    if (decoded.kind !== 'twin') throw new Error(decoded.kind);
+    const next = foldEvent(known, decoded.event, fleet.twins.trackedPaths);
+    if (next.kind !== 'shadow') throw new Error(next.kind);
+    plan({ shadow: next.shadow, hub, twins: fleet.twins, pausedPolicies: new Set(), now: 0 });
+  });
+await bench.run();
+
+/** Each path against its yardstick above. */
+const YARDSTICKS: Readonly<Record<string, string>> = {
+  'placement among 3 hubs': 'SHA-256 of an id',
+  'placement among 50 hubs': 'SHA-256 of an id',
+  'webhook: request in to answer out': 'JSON.parse of the request, JSON.stringify of the answer',
+  'the same with its receipt': 'JSON.parse of the request, JSON.stringify of the answer',
+  'twin sync: decode, merge and plan of a converged report': 'JSON.parse of an event',
+};
+const perSecond = new Map(
+  bench.tasks.map(
+    ({ name, result }) =>
+      ['throughput' in result ? name : '', 'throughput' in result ? result.throughput.mean : 0] as const,
+  ),
+);
+console.table(
+  bench.tasks.map(({ name }) => {
+    const yardstick = perSecond.get(YARDSTICKS[name] ?? '');
+    const rate = perSecond.get(name) ?? 0;
+    return {
+      path: name,
+      'per second': Math.round(rate),
+      'times its yardstick': yardstick === undefined ? '' : Number((yardstick / rate).toFixed(1)),
+    };
+  }),
+);

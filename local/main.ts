@@ -30,7 +30,7 @@ async function main(): Promise<number> {
     return 0;
   } catch (error) {
     if (!(error instanceof LocalError)) throw error;
-    screen.line(error.message);
+    screen.line(`${error.message} [${error.code}]`);
     for (const { path, message } of error.details) screen.line(`  ${path} ${message}`);
     return 1;
   }
