@@ -1,0 +1,237 @@
+/**
+ * Finds its way through encoded AMQP 1.0 messages without decoding them (OASIS AMQP 1.0, part 1 "types" and part 3
+ * "messaging"). Events are kept and handed on as the bytes that the producer sent: decoding and encoding again would
+ * change number types and would join or split body sections.
+ */
+
+/** The bytes are not a well-formed AMQP message. */
+export class MalformedMessageError extends Error {
+  constructor(message: string) {
+    super(message);
+    this.name = 'MalformedMessageError';
+  }
+}
+
+/** `message-format` of a message as AMQP defines it. Told it, rhea sends a Buffer as it is. */
+export const STANDARD_MESSAGE_FORMAT = 0;
+
+/** Descriptor codes of the sections of a message. */
+export const SECTION = {
+  header: 0x70,
+  deliveryAnnotations: 0x71,
+  messageAnnotations: 0x72,
+  properties: 0x73,
+  applicationProperties: 0x74,
+  data: 0x75,
+  sequence: 0x76,
+  value: 0x77,
+  footer: 0x78,
+} as const;
+
+/** `buffer[start..end)` is the whole section, its value begins at `valueAt`. */
+export interface Section {
+  readonly code: number;
+  readonly start: number;
+  readonly valueAt: number;
+  readonly end: number;
+}
+
+/** `buffer[start..end)` is the key and the value of one entry of a map, the value begins at `valueAt`. */
+export interface MapEntry {
+  readonly key: string;
+  readonly start: number;
+  readonly valueAt: number;
+  readonly end: number;
+}
+
+const SECTION_NAMES: ReadonlyMap<string, number> = new Map([
+  ['amqp:header:list', SECTION.header],
+  ['amqp:delivery-annotations:map', SECTION.deliveryAnnotations],
+  ['amqp:message-annotations:map', SECTION.messageAnnotations],
+  ['amqp:properties:list', SECTION.properties],
+  ['amqp:application-properties:map', SECTION.applicationProperties],
+  ['amqp:data:binary', SECTION.data],
+  ['amqp:amqp-sequence:list', SECTION.sequence],
+  ['amqp:amqp-value:*', SECTION.value],
+  ['amqp:footer:map', SECTION.footer],
+]);
+
+/** Every type code of AMQP 1.0, part 1, section 1.6, except 0x00 (described). */
+const TYPE_CODES: ReadonlySet<number> = new Set([
+  0x40, 0x41, 0x42, 0x43, 0x44, 0x45, 0x50, 0x51, 0x52, 0x53, 0x54, 0x55, 0x56, 0x60, 0x61, 0x70, 0x71, 0x72,
+  0x73, 0x74, 0x80, 0x81, 0x82, 0x83, 0x84, 0x94, 0x98, 0xa0, 0xa1, 0xa3, 0xb0, 0xb1, 0xb3, 0xc0, 0xc1, 0xd0,
+  0xd1, 0xe0, 0xf0,
+]);
+
+const LIST: ReadonlySet<number> = new Set([0x45, 0xc0, 0xd0]);
+const MAP: ReadonlySet<number> = new Set([0xc1, 0xd1]);
+const BINARY: ReadonlySet<number> = new Set([0xa0, 0xb0]);
+
+/** What the value of a section must be; any value will do where nothing is said. */
+const SECTION_TYPES: ReadonlyMap<number, ReadonlySet<number>> = new Map([
+  [SECTION.header, LIST],
+  [SECTION.deliveryAnnotations, MAP],
+  [SECTION.messageAnnotations, MAP],
+  [SECTION.properties, LIST],
+  [SECTION.applicationProperties, MAP],
+  [SECTION.data, BINARY],
+  [SECTION.sequence, LIST],
+  [SECTION.footer, MAP],
+]);
+
+const DESCRIBED = 0x00;
+const MAX_DEPTH = 32;
+/** Elements of width 0 take no bytes, so that nothing but this limit bounds how many a decoder would allocate. */
+const MAX_EMPTY_ELEMENTS = 1024;
+
+/**
+ * The sections of a message, in order. Every value in it is checked at every depth, so that what passes here cannot upset a
+ * decoder.
+ *
+ * @throws MalformedMessageError
+ */
+export function readSections(message: Buffer): Section[] {
+  const sections: Section[] = [];
+  let at = 0;
+  while (at < message.length) {
+    if (message[at] !== DESCRIBED) throw malformed('a section without a descriptor', at);
+    const valueAt = skipValue(message, at + 1);
+    const code = sectionCode(message, at + 1);
+    if (SECTION_TYPES.get(code)?.has(message[valueAt] ?? DESCRIBED) === false) {
+      throw malformed('a section with a value of the wrong type', valueAt);
+    }
+    const end = skipValue(message, valueAt);
+    sections.push({ code, start: at, valueAt, end });
+    at = end;
+  }
+  return sections;
+}
+
+/**
+ * The entries of the map at `at`, whose keys must be symbols or strings.
+ *
+ * @throws MalformedMessageError
+ */
+export function readMap(buffer: Buffer, at: number): MapEntry[] {
+  const code = buffer[at] ?? DESCRIBED;
+  if (!MAP.has(code)) throw malformed('no map where one was expected', at);
+  const width = code === 0xc1 ? 1 : 4;
+  const count = readSize(buffer, at + 1 + width, width) / 2;
+  const entries: MapEntry[] = [];
+  let position = at + 1 + 2 * width;
+  for (let index = 0; index < count; index += 1) {
+    const key = readText(buffer, position);
+    if (key === undefined) throw malformed('a map key that is no text', position);
+    const valueAt = skipValue(buffer, position);
+    const end = skipValue(buffer, valueAt);
+    entries.push({ key, start: position, valueAt, end });
+    position = end;
+  }
+  return entries;
+}
+
+/** The string or symbol at `at`; undefined when there is something else. */
+export function readText(buffer: Buffer, at: number): string | undefined {
+  const code = buffer[at];
+  if (code === 0xa1 || code === 0xa3) {
+    return buffer.toString('utf8', at + 2, at + 2 + readSize(buffer, at + 1, 1));
+  }
+  if (code === 0xb1 || code === 0xb3) {
+    return buffer.toString('utf8', at + 5, at + 5 + readSize(buffer, at + 1, 4));
+  }
+  return undefined;
+}
+
+/** The bytes of the binary at `at`; undefined when there is something else. */
+export function readBinary(buffer: Buffer, at: number): Buffer | undefined {
+  const code = buffer[at];
+  if (code === 0xa0) return buffer.subarray(at + 2, at + 2 + readSize(buffer, at + 1, 1));
+  if (code === 0xb0) return buffer.subarray(at + 5, at + 5 + readSize(buffer, at + 1, 4));
+  return undefined;
+}
+
+/**
+ * Where the value at `at` ends; it is checked at every depth.
+ *
+ * @throws MalformedMessageError
+ */
+export function valueEnd(buffer: Buffer, at: number): number {
+  return skipValue(buffer, at);
+}
+
+function sectionCode(buffer: Buffer, at: number): number {
+  const type = buffer[at];
+  let code: number | undefined;
+  if (type === 0x53) code = buffer[at + 1];
+  else if (type === 0x80 && buffer.readUInt32BE(at + 1) === 0) code = buffer.readUInt32BE(at + 5);
+  else code = SECTION_NAMES.get(readText(buffer, at) ?? '');
+  if (code === undefined || code < SECTION.header || code > SECTION.footer) {
+    throw malformed('a section of unknown kind', at);
+  }
+  return code;
+}
+
+function skipValue(buffer: Buffer, at: number, depth = 0): number {
+  if (depth > MAX_DEPTH) throw malformed(`values nested deeper than ${MAX_DEPTH}`, at);
+  const code = buffer[at];
+  if (code === undefined) throw malformed('a value beyond the end', at);
+  if (code === DESCRIBED) return skipValue(buffer, skipValue(buffer, at + 1, depth + 1), depth + 1);
+  return skipBody(buffer, code, at + 1, depth);
+}
+
+/** Where the value of type `code` whose body begins at `at` ends. The high half byte says how its size is known. */
+function skipBody(buffer: Buffer, code: number, at: number, depth: number): number {
+  if (!TYPE_CODES.has(code)) throw malformed(`type code 0x${code.toString(16)}`, at);
+  const category = code >>> 4;
+  if (category === 0x4) return at;
+  if (category <= 0x9) return within(buffer, at + 2 ** (category - 0x5));
+  const width = category % 2 === 0 ? 1 : 4;
+  const end = within(buffer, at + width + readSize(buffer, at, width));
+  if (category <= 0xb) return end;
+  const count = readSize(buffer, at + width, width);
+  const last =
+    category <= 0xd
+      ? skipItems(buffer, code, count, at + 2 * width, end, depth)
+      : skipElements(buffer, count, at + 2 * width, end, depth);
+  if (last !== end) throw malformed('a list, map or array that does not fill its size', at);
+  return end;
+}
+
+function skipItems(buffer: Buffer, code: number, count: number, at: number, end: number, depth: number) {
+  const isMap = (code & 0x0f) === 1;
+  if (isMap && count % 2 !== 0) throw malformed('a map with a key that has no value', at);
+  let position = at;
+  for (let index = 0; index < count && position <= end; index += 1) {
+    position = skipValue(buffer, position, depth + 1);
+  }
+  return position;
+}
+
+function skipElements(buffer: Buffer, count: number, at: number, end: number, depth: number): number {
+  let position = at;
+  while (buffer[position] === DESCRIBED) position = skipValue(buffer, position + 1, depth + 1);
+  const code = buffer[position];
+  if (code === undefined) throw malformed('an array without a type', at);
+  if (code >>> 4 === 0x4 && count > MAX_EMPTY_ELEMENTS) {
+    throw malformed(`an array of ${count} empty elements`, at);
+  }
+  position += 1;
+  for (let index = 0; index < count && position <= end; index += 1) {
+    position = skipBody(buffer, code, position, depth + 1);
+  }
+  return position;
+}
+
+function readSize(buffer: Buffer, at: number, width: number): number {
+  within(buffer, at + width);
+  return width === 1 ? buffer.readUInt8(at) : buffer.readUInt32BE(at);
+}
+
+function within(buffer: Buffer, end: number): number {
+  if (end > buffer.length) throw malformed('a value that is cut off', end);
+  return end;
+}
+
+function malformed(what: string, at: number): MalformedMessageError {
+  return new MalformedMessageError(`The message has ${what} (byte ${at}).`);
+}

@@ -1,0 +1,61 @@
+/** What the address of a link names. Paths of Azure's SDKs, whose words do not differ by case. */
+export type EntityAddress =
+  | { readonly kind: 'claims' }
+  | { readonly kind: 'management' }
+  /** `hub`: a producer that leaves the partition to the service. */
+  | { readonly kind: 'hub'; readonly hub: string }
+  /** `hub/Partitions/n`: a producer for one partition. */
+  | { readonly kind: 'partition'; readonly hub: string; readonly partitionId: string }
+  /** `hub/ConsumerGroups/group/Partitions/n`: a reader. */
+  | {
+      readonly kind: 'reader';
+      readonly hub: string;
+      readonly consumerGroup: string;
+      readonly partitionId: string;
+    }
+  | { readonly kind: 'unknown' };
+
+const UNKNOWN: EntityAddress = { kind: 'unknown' };
+
+/** Reads an address; the JavaScript SDK sends a bare path, .NET one with a leading slash, others a whole URL. */
+export function parseEntityAddress(address: unknown): EntityAddress {
+  const [first, ...rest] = segments(address);
+  if (first === undefined) return UNKNOWN;
+  if (rest.length === 0) {
+    if (first.toLowerCase() === '$cbs') return { kind: 'claims' };
+    if (first.toLowerCase() === '$management') return { kind: 'management' };
+    return { kind: 'hub', hub: first };
+  }
+  const words = rest.map((segment) => segment.toLowerCase());
+  const [, second, , fourth] = rest;
+  if (words.length === 1 && words[0] === '$management') return { kind: 'management' };
+  if (words.length === 2 && words[0] === 'partitions' && second !== undefined) {
+    return { kind: 'partition', hub: first, partitionId: second };
+  }
+  if (words.length === 4 && words[0] === 'consumergroups' && words[2] === 'partitions') {
+    return { kind: 'reader', hub: first, consumerGroup: second ?? '', partitionId: fourth ?? '' };
+  }
+  return UNKNOWN;
+}
+
+/** The event hub that a token's audience is about; undefined when it is about the whole namespace. */
+export function hubOfAudience(audience: string): string | undefined {
+  return segments(audience)[0];
+}
+
+function segments(address: unknown): string[] {
+  if (typeof address !== 'string') return [];
+  const path = address.replace(/^[a-z][a-z0-9+.-]*:\/\/[^/]*/i, '');
+  return path
+    .split('/')
+    .filter((segment) => segment !== '')
+    .map(decode);
+}
+
+function decode(segment: string): string {
+  try {
+    return decodeURIComponent(segment);
+  } catch {
+    return segment;
+  }
+}

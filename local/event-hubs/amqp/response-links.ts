@@ -1,0 +1,105 @@
+import rhea, { type Sender } from 'rhea';
+import { giveBackCredit } from './credit.ts';
+import { readSections, STANDARD_MESSAGE_FORMAT } from './encoding.ts';
+
+/** An answer of `$cbs` or `$management`. */
+export interface NodeResponse {
+  /** As in HTTP. */
+  readonly status: number;
+  readonly description: string;
+  /** The AMQP error condition, where there is one. */
+  readonly condition?: string;
+  readonly body?: unknown;
+}
+
+/** A request to `$cbs` or `$management`, as far as its form is known. */
+export interface NodeRequest {
+  readonly properties: Readonly<Record<string, unknown>>;
+  readonly messageId: unknown;
+  readonly replyTo: unknown;
+}
+
+/** Answers that wait for credit, for each link; a client that asks and never reads loses the older ones. */
+const MAX_WAITING = 100;
+
+/**
+ * Reads a request.
+ *
+ * @throws MalformedMessageError
+ */
+export function readRequest(bytes: Buffer): NodeRequest {
+  readSections(bytes);
+  const message = rhea.message.decode(bytes);
+  return {
+    properties: message.application_properties ?? {},
+    messageId: message.message_id,
+    replyTo: message.reply_to,
+  };
+}
+
+/** The links on which one connection receives the answers of one node. */
+export class ResponseLinks {
+  readonly #waiting = new Map<Sender, Buffer[]>();
+
+  add(sender: Sender): void {
+    this.#waiting.set(sender, []);
+    sender.on('sendable', () => this.#flush(sender));
+    sender.on('sender_draining', () => giveBackCredit(sender));
+    sender.on('sender_close', () => this.#waiting.delete(sender));
+  }
+
+  /**
+   * Sends an answer, as soon as there is credit for it.
+   *
+   * `reply-to` names the target address of the link ($management, .NET) or the link itself ($cbs of the JavaScript SDK).
+   *
+   * @throws TypeError when the request has a message id that cannot be repeated.
+   */
+  answer(request: NodeRequest, response: NodeResponse): void {
+    // A session may end without closing its links.
+    const senders = [...this.#waiting.keys()].filter((sender) => sender.is_open());
+    const sender =
+      senders.find(({ target, name }) => request.replyTo === target?.address || request.replyTo === name) ??
+      senders[0];
+    if (sender === undefined) return;
+    const waiting = this.#waiting.get(sender);
+    waiting?.push(encode(request, response));
+    if (waiting !== undefined && waiting.length > MAX_WAITING) waiting.shift();
+    this.#flush(sender);
+  }
+
+  /**
+   * One at a time, because `sendable` knows of a message a tick later only, and a message that is sent without credit would
+   * hold up every other link of its session.
+   */
+  #flush(sender: Sender): void {
+    const waiting = this.#waiting.get(sender);
+    if (waiting === undefined || !sender.sendable()) return;
+    const message = waiting.shift();
+    if (message === undefined) return;
+    sender.send(message, undefined, STANDARD_MESSAGE_FORMAT);
+    if (waiting.length > 0) setImmediate(() => this.#flush(sender));
+  }
+}
+
+/** Types matter: the .NET SDK casts the status to `int` and the condition to a symbol. */
+function encode(request: NodeRequest, response: NodeResponse): Buffer {
+  const { status, description, condition, body } = response;
+  return rhea.message.encode({
+    correlation_id: correlationId(request.messageId),
+    ...(typeof request.replyTo === 'string' ? { to: request.replyTo } : {}),
+    application_properties: {
+      'status-code': rhea.types.wrap_int(status),
+      'status-description': description,
+      ...(condition === undefined ? {} : { 'error-condition': rhea.types.wrap_symbol(condition) }),
+    },
+    body,
+  });
+}
+
+/** rhea reads UUIDs and binaries both as Buffers, and writes every Buffer as a UUID. */
+function correlationId(messageId: unknown): unknown {
+  return Buffer.isBuffer(messageId) && messageId.length !== 16
+    ? rhea.types.wrap_binary(messageId)
+    : messageId;
+}

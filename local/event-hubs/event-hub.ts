@@ -1,0 +1,148 @@
+import { join } from 'node:path';
+import { LocalError } from '../errors.ts';
+import type { AppendedPosition, ProducedEvent } from './event.ts';
+import { DEFAULT_CONSUMER_GROUP, type EventHubOptions, isDefaultGroup } from './options.ts';
+import { Partition, type Retention } from './partition.ts';
+import { partitionOfKey } from './partition-key.ts';
+import { Readers } from './readers.ts';
+
+/** Counters of one partition, as the control API shows them. */
+export interface PartitionCounters {
+  readonly partitionId: string;
+  /** Of the oldest event kept, or of the next one when nothing is kept. */
+  readonly beginningSequenceNumber: number;
+  /** -1 before the first event. */
+  readonly lastSequenceNumber: number;
+  readonly lastOffset: number;
+  /** Milliseconds since the epoch; 0 before the first event. */
+  readonly lastEnqueuedTime: number;
+  readonly consumerGroups: readonly ConsumerGroupCounters[];
+}
+
+export interface ConsumerGroupCounters {
+  readonly name: string;
+  /** Those connected now. */
+  readonly readers: readonly ReaderCounters[];
+  /**
+   * Sequence number of the last event sent to the reader that came last, or the one before its start; null when nobody has read since
+   * this process began. Sent is not the same as processed: clients ask for events ahead of their use.
+   */
+  readonly deliveredSequenceNumber: number | null;
+  /** Events kept that come after `deliveredSequenceNumber`; all of them while it is null. */
+  readonly unread: number;
+}
+
+export interface ReaderCounters {
+  readonly name: string;
+  /** Owner level; null for a reader that shares the partition. */
+  readonly epoch: number | null;
+  readonly deliveredSequenceNumber: number;
+}
+
+/** One event hub: its partitions, and for each consumer group who reads them. */
+export class EventHub {
+  readonly name: string;
+  readonly partitions: readonly Partition[];
+  /** Milliseconds since the epoch. */
+  readonly createdAt: number;
+  /** Lower-case name → the readers of each partition. */
+  readonly #groups: ReadonlyMap<string, { readonly name: string; readonly readers: readonly Readers[] }>;
+  #turn = 0;
+
+  /** @throws LocalError `BERTH_LOCAL_EVENT_LOG_UNREADABLE` when the journal of a partition cannot be read. */
+  constructor(
+    options: EventHubOptions,
+    directory: string | undefined,
+    retention: Retention,
+    now: () => number,
+  ) {
+    this.name = options.name;
+    this.createdAt = now();
+    const ids = Array.from({ length: options.partitionCount }, (_, index) => String(index));
+    this.partitions = ids.map((id) => openPartition(options.name, id, directory, retention, now));
+    const groups = [
+      DEFAULT_CONSUMER_GROUP,
+      ...options.consumerGroups.filter((name) => !isDefaultGroup(name)),
+    ];
+    this.#groups = new Map(
+      groups.map((name) => [name.toLowerCase(), { name, readers: ids.map(() => new Readers()) }]),
+    );
+  }
+
+  partition(id: string): Partition | undefined {
+    return this.partitions.find((partition) => partition.id === id);
+  }
+
+  /** Consumer group names do not differ by case. Undefined when there is no such group. */
+  readers(consumerGroup: string, partition: Partition): Readers | undefined {
+    return this.#groups.get(consumerGroup.toLowerCase())?.readers[this.partitions.indexOf(partition)];
+  }
+
+  /**
+   * Appends events that belong together to one partition: the given one, else the one of their key, else the next in turn.
+   */
+  append(events: readonly ProducedEvent[], partition?: Partition): readonly AppendedPosition[] {
+    return (partition ?? this.#choose(events[0]?.partitionKey))?.append(events) ?? [];
+  }
+
+  counters(): PartitionCounters[] {
+    return this.partitions.map((partition, index) => ({
+      partitionId: partition.id,
+      beginningSequenceNumber: partition.beginning,
+      lastSequenceNumber: partition.last.sequenceNumber,
+      lastOffset: partition.last.offset,
+      lastEnqueuedTime: partition.last.enqueuedTime,
+      consumerGroups: [...this.#groups.values()].map(({ name, readers }) =>
+        groupCounters(name, readers[index], partition),
+      ),
+    }));
+  }
+
+  close(): void {
+    for (const partition of this.partitions) partition.close();
+  }
+
+  #choose(partitionKey: string | undefined): Partition | undefined {
+    const count = this.partitions.length;
+    if (partitionKey !== undefined) return this.partitions[partitionOfKey(partitionKey, count)];
+    this.#turn = (this.#turn + 1) % count;
+    return this.partitions[this.#turn];
+  }
+}
+
+function groupCounters(
+  name: string,
+  readers: Readers | undefined,
+  partition: Partition,
+): ConsumerGroupCounters {
+  const next = readers?.latest?.next;
+  return {
+    name,
+    readers: (readers?.connected ?? []).map((reader) => ({
+      name: reader.name,
+      epoch: reader.epoch ?? null,
+      deliveredSequenceNumber: reader.next - 1,
+    })),
+    deliveredSequenceNumber: next === undefined ? null : next - 1,
+    unread: partition.last.sequenceNumber + 1 - Math.max(next ?? 0, partition.beginning),
+  };
+}
+
+function openPartition(
+  hub: string,
+  id: string,
+  directory: string | undefined,
+  retention: Retention,
+  now: () => number,
+): Partition {
+  const file = directory === undefined ? undefined : join(directory, hub.toLowerCase(), `${id}.jsonl`);
+  try {
+    return new Partition(id, file, retention, now);
+  } catch (error) {
+    throw new LocalError(
+      'BERTH_LOCAL_EVENT_LOG_UNREADABLE',
+      `The events of partition ${id} of the event hub "${hub}" cannot be read from ${file}.`,
+      { cause: error },
+    );
+  }
+}

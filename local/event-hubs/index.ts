@@ -1,0 +1,154 @@
+import { createServer } from 'node:net';
+import rhea from 'rhea';
+import { LocalError } from '../errors.ts';
+import { listen } from '../listen.ts';
+import { silent } from '../log.ts';
+import { Client } from './amqp/client.ts';
+import { acceptConnection, offerMechanisms } from './amqp/connection.ts';
+import { STANDARD_MESSAGE_FORMAT } from './amqp/encoding.ts';
+import { encodeEvent, readProducedEvents } from './amqp/event-message.ts';
+import { MAX_MESSAGE_SIZE } from './amqp/producer-link.ts';
+import type { AppendedPosition, EventToAppend } from './event.ts';
+import { EventHub, type PartitionCounters } from './event-hub.ts';
+import { checkHubs, DEFAULT_RETENTION, type EventHubsOptions } from './options.ts';
+
+export type { AppendedPosition, EventPlace, EventToAppend } from './event.ts';
+export type { ConsumerGroupCounters, PartitionCounters, ReaderCounters } from './event-hub.ts';
+export type { EventHubOptions, EventHubsOptions } from './options.ts';
+export type { Retention } from './partition.ts';
+
+/** A local Azure Event Hubs namespace that is being served. */
+export interface EventHubs {
+  readonly port: number;
+  /** For Azure's SDKs; the one of Microsoft's own emulator, whose key is no secret. */
+  connectionString(hub?: string): string;
+  /**
+   * Appends an event as if a client had sent it, without the way over the network.
+   *
+   * @throws LocalError `BERTH_LOCAL_EVENT_HUB_UNKNOWN`, `BERTH_LOCAL_EVENT_TOO_LARGE`, `BERTH_LOCAL_EVENT_HUBS_CLOSED`
+   */
+  append(hub: string, event: EventToAppend): AppendedPosition;
+  /**
+   * Counters of each partition of an event hub.
+   *
+   * @throws LocalError `BERTH_LOCAL_EVENT_HUB_UNKNOWN`
+   */
+  partitions(hub: string): readonly PartitionCounters[];
+  /** Ends every connection and closes the journals. */
+  close(): Promise<void>;
+}
+
+/**
+ * Serves event hubs over plain AMQP 1.0 on loopback, as Microsoft's emulator does.
+ *
+ * @example
+ * const eventHubs = await startEventHubs({ port: 0, hubs: [{ name: 'twin-events', partitionCount: 4, consumerGroups: [] }] });
+ * const producer = new EventHubProducerClient(eventHubs.connectionString('twin-events'));
+ *
+ * @throws LocalError `BERTH_LOCAL_EVENT_HUBS_OPTIONS`, `BERTH_LOCAL_EVENT_LOG_UNREADABLE`, `BERTH_LOCAL_PORT_TAKEN`
+ */
+export async function startEventHubs(options: EventHubsOptions): Promise<EventHubs> {
+  const log = options.log ?? silent;
+  const now = options.now ?? Date.now;
+  const hubs = openHubs(options, now);
+  const findHub = (name: string) => hubs.get(name.toLowerCase());
+
+  const container = rhea.create_container({});
+  offerMechanisms(container);
+  const clients = new Set<Client>();
+  const server = createServer((socket) => {
+    const client = new Client(acceptConnection(container, socket, log), socket, { findHub, log, now });
+    clients.add(client);
+    socket.once('close', () => clients.delete(client));
+  });
+  let port: number;
+  try {
+    port = await listen(server, options.port, 'Event Hubs');
+  } catch (error) {
+    for (const hub of hubs.values()) hub.close();
+    throw error;
+  }
+  server.on('error', (error) =>
+    log.error(`Event Hubs: a connection could not be accepted. ${error.message}`),
+  );
+  let closing: Promise<void> | undefined;
+
+  const hubNamed = (name: string): EventHub => {
+    const hub = findHub(name);
+    if (hub === undefined) throw unknownHub(`There is no event hub "${name}" here`);
+    return hub;
+  };
+
+  return {
+    port,
+    connectionString: (hub) => connectionString(port, hub),
+    append(name, event) {
+      if (closing !== undefined) {
+        throw new LocalError(
+          'BERTH_LOCAL_EVENT_HUBS_CLOSED',
+          `The event hub "${name}" takes no more events: it is closed.`,
+        );
+      }
+      return appendEvent(hubNamed(name), event);
+    },
+    partitions: (name) => hubNamed(name).counters(),
+    close() {
+      closing ??= new Promise((resolve) => {
+        server.close(() => {
+          for (const hub of hubs.values()) hub.close();
+          resolve();
+        });
+        for (const client of clients) client.close();
+      });
+      return closing;
+    },
+  };
+}
+
+function openHubs(options: EventHubsOptions, now: () => number): ReadonlyMap<string, EventHub> {
+  checkHubs(options.hubs);
+  const retention = { ...DEFAULT_RETENTION, ...options.retention };
+  const hubs = new Map<string, EventHub>();
+  try {
+    for (const hub of options.hubs) {
+      hubs.set(hub.name.toLowerCase(), new EventHub(hub, options.directory, retention, now));
+    }
+  } catch (error) {
+    for (const hub of hubs.values()) hub.close();
+    throw error;
+  }
+  return hubs;
+}
+
+function appendEvent(hub: EventHub, event: EventToAppend): AppendedPosition {
+  const partition = event.partitionId === undefined ? undefined : hub.partition(event.partitionId);
+  if (event.partitionId !== undefined && partition === undefined) {
+    throw unknownHub(`The event hub "${hub.name}" has no partition "${event.partitionId}"`);
+  }
+  const message = encodeEvent(event);
+  if (message.length > MAX_MESSAGE_SIZE) {
+    throw new LocalError(
+      'BERTH_LOCAL_EVENT_TOO_LARGE',
+      `An event of ${message.length} bytes is over the ${MAX_MESSAGE_SIZE} bytes that the event hub "${hub.name}" takes.`,
+    );
+  }
+  const [position] = hub.append(readProducedEvents(message, STANDARD_MESSAGE_FORMAT), partition);
+  if (position === undefined) throw new Error('An event was appended without a position.');
+  return position;
+}
+
+function unknownHub(sentence: string): LocalError {
+  return new LocalError('BERTH_LOCAL_EVENT_HUB_UNKNOWN', `${sentence}.`);
+}
+
+/** A connection string of Microsoft's Event Hubs emulator (Azure/azure-event-hubs-emulator-installer), for another port. */
+function connectionString(port: number, hub: string | undefined): string {
+  const parts = [
+    `Endpoint=sb://localhost:${port}`,
+    'SharedAccessKeyName=RootManageSharedAccessKey',
+    'SharedAccessKey=SAS_KEY_VALUE',
+    'UseDevelopmentEmulator=true',
+  ];
+  if (hub !== undefined) parts.push(`EntityPath=${hub}`);
+  return `${parts.join(';')};`;
+}

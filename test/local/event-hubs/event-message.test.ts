@@ -1,0 +1,151 @@
+import { describe, expect, test } from '@jest/globals';
+import fc from 'fast-check';
+import rhea from 'rhea';
+import { readMap, readSections, readText, SECTION } from '../../../local/event-hubs/amqp/encoding.ts';
+import {
+  BATCH_MESSAGE_FORMAT,
+  encodeEvent,
+  encodeRuntimeMetrics,
+  placeEvent,
+  readProducedEvents,
+} from '../../../local/event-hubs/amqp/event-message.ts';
+
+const place = { sequenceNumber: 7, offset: 5_000_000_000, enqueuedTime: 1_654_122_470_329 };
+const { types } = rhea;
+
+/** Sections that a producer's message and what readers get must have in common. */
+function contents(message: Buffer): Buffer[] {
+  return readSections(message)
+    .filter(({ code }) => code >= SECTION.properties)
+    .map(({ start, end }) => message.subarray(start, end));
+}
+
+function annotationsOf(message: Buffer): [string, string][] {
+  const section = readSections(message).find(({ code }) => code === SECTION.messageAnnotations);
+  return readMap(message, section?.valueAt ?? 0).map(({ key, valueAt, end }) => [
+    key,
+    message.toString('hex', valueAt, end),
+  ]);
+}
+
+const typed = fc.oneof(
+  fc.integer().map((value) => types.wrap_long(value)),
+  fc.integer().map((value) => types.wrap_double(value)),
+  fc.nat().map((value) => types.wrap_ulong(value)),
+  fc.string().map((value) => types.wrap_symbol(value)),
+  fc.uint8Array({ minLength: 16, maxLength: 16 }).map((value) => types.wrap_uuid(Buffer.from(value))),
+);
+const sentMessage = fc
+  .record({
+    application_properties: fc.dictionary(fc.string({ minLength: 1 }), typed),
+    message_annotations: fc.dictionary(fc.string({ minLength: 1 }), typed),
+    message_id: fc.string(),
+    body: fc
+      .array(fc.uint8Array(), { minLength: 1, maxLength: 3 })
+      .map((parts) => rhea.message.data_sections(parts.map((part) => Buffer.from(part)))),
+  })
+  .map((fields) => rhea.message.encode(fields));
+
+describe('the message of an event', () => {
+  test('is handed on byte for byte, alone or from a batch, whatever types its values have', () => {
+    fc.assert(
+      fc.property(fc.array(sentMessage, { minLength: 1, maxLength: 4 }), (messages) => {
+        const batch = rhea.message.encode({ body: rhea.message.data_sections(messages) });
+
+        const alone = messages.flatMap((message) => readProducedEvents(message, 0));
+        const together = readProducedEvents(batch, BATCH_MESSAGE_FORMAT);
+
+        for (const events of [alone, together]) {
+          const placed = events.map((event) => placeEvent(event, place));
+          expect(placed.map((event) => contents(event.message))).toEqual(messages.map(contents));
+          expect(placed.map((event) => annotationsOf(event.message).slice(3))).toEqual(
+            messages.map(annotationsOf),
+          );
+        }
+      }),
+    );
+  });
+
+  test("has Event Hubs' annotations in the types of Azure", () => {
+    const sent = encodeEvent({ body: Buffer.from('x'), partitionKey: 'ключ' });
+
+    const [stored] = readProducedEvents(sent, 0).map((event) => placeEvent(event, place));
+
+    expect(Object.fromEntries(annotationsOf(stored?.message ?? Buffer.alloc(0)))).toEqual({
+      'x-opt-sequence-number': '810000000000000007',
+      'x-opt-offset': `b10000000a${Buffer.from('5000000000').toString('hex')}`,
+      'x-opt-enqueued-time': `83${place.enqueuedTime.toString(16).padStart(16, '0')}`,
+      'x-opt-partition-key': `b100000008${Buffer.from('ключ').toString('hex')}`,
+    });
+  });
+
+  test('of a batch has the key of the envelope', () => {
+    const inner = rhea.message.encode({ body: rhea.message.data_section(Buffer.from('x')) });
+    const batch = rhea.message.encode({
+      message_annotations: { 'x-opt-partition-key': 'key' },
+      body: rhea.message.data_sections([inner, inner]),
+    });
+
+    expect(readProducedEvents(batch, BATCH_MESSAGE_FORMAT).map(({ partitionKey }) => partitionKey)).toEqual([
+      'key',
+      'key',
+    ]);
+  });
+
+  test('keeps its header and loses delivery annotations, which are about one hop only', () => {
+    const sent = rhea.message.encode({
+      durable: true,
+      delivery_annotations: { hop: 1 },
+      body: rhea.message.data_section(Buffer.from('x')),
+    });
+
+    const [stored] = readProducedEvents(sent, 0).map((event) => placeEvent(event, place));
+
+    expect(rhea.message.decode(stored?.header ?? Buffer.alloc(0))).toMatchObject({ durable: true });
+    expect(readSections(stored?.message ?? Buffer.alloc(0)).map(({ code }) => code)).not.toContain(
+      SECTION.deliveryAnnotations,
+    );
+  });
+
+  test('of an in-process producer writes whole numbers as longs and others as doubles', () => {
+    const message = encodeEvent({
+      body: Buffer.alloc(0),
+      annotations: {
+        whole: 1_654_122_470_282,
+        half: 0.5,
+        huge: 1e300,
+        text: 'x',
+        yes: true,
+        nothing: null,
+        at: new Date(0),
+      },
+    });
+
+    const codes = annotationsOf(message).map(([key, hex]) => [key, hex.slice(0, 2)]);
+    expect(Object.fromEntries(codes)).toEqual({
+      whole: '81',
+      half: '82',
+      huge: '82',
+      text: 'a1',
+      yes: '41',
+      nothing: '40',
+      at: '83',
+    });
+  });
+
+  test('cannot hold what AMQP has no form for', () => {
+    expect(() => encodeEvent({ body: Buffer.alloc(0), properties: { f: () => 1 } })).toThrow(TypeError);
+  });
+
+  test('tells runtime metrics in delivery annotations', () => {
+    const section = encodeRuntimeMetrics(place, 1_700_000_000_000);
+
+    expect(rhea.message.decode(section).delivery_annotations).toEqual({
+      last_enqueued_sequence_number: 7,
+      last_enqueued_offset: '5000000000',
+      last_enqueued_time_utc: new Date(place.enqueuedTime),
+      runtime_info_retrieval_time_utc: new Date(1_700_000_000_000),
+    });
+    expect(readText(section, readMap(section, 3)[1]?.valueAt ?? 0)).toBe('5000000000');
+  });
+});

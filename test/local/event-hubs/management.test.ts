@@ -1,0 +1,113 @@
+import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
+import { type EventHubs, startEventHubs } from '../../../local/event-hubs/index.ts';
+import { connectRaw, type RawClient, socketOf } from './raw-client.ts';
+import { eventually } from './reading.ts';
+
+describe('$cbs and $management', () => {
+  let eventHubs: EventHubs;
+  let client: RawClient;
+  /** Everything the server wrote. */
+  let bytes = Buffer.alloc(0);
+
+  beforeAll(async () => {
+    eventHubs = await startEventHubs({
+      port: 0,
+      hubs: [{ name: 'hub', partitionCount: 2, consumerGroups: [] }],
+      now: () => 1_700_000_000_000,
+    });
+    client = await connectRaw(eventHubs.port, { username: 'x' });
+    socketOf(client.connection).on('data', (chunk) => {
+      bytes = Buffer.concat([bytes, chunk]);
+    });
+  });
+  afterAll(async () => {
+    client.destroy();
+    await eventHubs.close();
+  });
+
+  const ask = async (node: string, properties: Record<string, unknown>) => {
+    const replyTo = `replies-${Math.random()}`;
+    const replies = await client.receiver(node, { target: replyTo });
+    const sender = await client.sender(node);
+    sender.send({
+      message_id: 5,
+      reply_to: replyTo,
+      application_properties: properties,
+      body: 'token',
+    } as unknown as Parameters<typeof sender.send>[0]);
+    bytes = Buffer.alloc(0);
+    const [reply] = await replies.take(1);
+    return reply;
+  };
+
+  test.each<[number, string, Record<string, unknown>]>([
+    [202, '$cbs', { operation: 'put-token', type: 'jwt', name: 'sb://localhost/hub' }],
+    [202, '$cbs', { operation: 'put-token', name: 'amqps://localhost:5/HUB/ConsumerGroups/x/Partitions/0' }],
+    [202, '$cbs', { operation: 'put-token', name: 'sb://localhost/' }],
+    [404, '$cbs', { operation: 'put-token', name: 'sb://localhost/missing' }],
+    [400, '$cbs', { operation: 'put-token' }],
+    [400, '$cbs', { operation: 'delete-token', name: 'sb://localhost/hub' }],
+    [400, '$cbs', {}],
+    [200, '$management', { operation: 'READ', type: 'com.microsoft:eventhub', name: 'hub' }],
+    [200, '$management', { operation: 'READ', type: 'com.microsoft:partition', name: 'hub', partition: '1' }],
+    [404, '$management', { operation: 'READ', type: 'com.microsoft:eventhub', name: 'missing' }],
+    [404, '$management', { operation: 'READ', type: 'com.microsoft:eventhub' }],
+    [400, '$management', { operation: 'READ', type: 'com.microsoft:partition', name: 'hub', partition: '2' }],
+    [501, '$management', { operation: 'WRITE', type: 'com.microsoft:eventhub', name: 'hub' }],
+  ])('%d from %s for %j', async (status, node, properties) => {
+    const reply = await ask(node, properties);
+
+    expect(reply).toMatchObject({ correlation_id: 5, application_properties: { 'status-code': status } });
+  });
+
+  /** What .NET casts: `status-code` to int, conditions to symbol, sequence numbers to long, ids to an array of string. */
+  test('values have the types that .NET casts them to', async () => {
+    await ask('$management', { operation: 'READ', type: 'com.microsoft:eventhub', name: 'hub' });
+    expect(bytes.includes(encoded('status-code', [0x71, 0, 0, 0, 200]))).toBe(true);
+    expect(bytes.includes(encoded('partition_count', [0x54, 2]))).toBe(true);
+    expect(
+      bytes.includes(encoded('partition_ids', [0xf0, 0, 0, 0, 9, 0, 0, 0, 2, 0xa1, 1, 0x30, 1, 0x31])),
+    ).toBe(true);
+    expect(bytes.includes(encoded('created_at', [0x83]))).toBe(true);
+
+    await ask('$management', {
+      operation: 'READ',
+      type: 'com.microsoft:partition',
+      name: 'hub',
+      partition: '0',
+    });
+    expect(bytes.includes(encoded('begin_sequence_number', [0x55, 0xff]))).toBe(true);
+    expect(bytes.includes(encoded('is_partition_empty', [0x41]))).toBe(true);
+
+    await ask('$management', { operation: 'READ', type: 'com.microsoft:eventhub', name: 'missing' });
+    expect(bytes.includes(encoded('error-condition', [0xa3, 14]))).toBe(true);
+  });
+
+  test('a client that asks and does not read is answered when it does, and nothing else waits for that', async () => {
+    const replies = await client.receiver('$management', { target: 'slow' });
+    const sender = await client.sender('$management');
+    for (let id = 0; id < 10; id += 1) {
+      sender.send({
+        message_id: id,
+        reply_to: 'slow',
+        application_properties: { operation: 'READ', type: 'com.microsoft:eventhub', name: 'hub' },
+        body: null,
+      } as unknown as Parameters<typeof sender.send>[0]);
+    }
+    let accepted = 0;
+    sender.on('accepted', () => {
+      accepted += 1;
+    });
+    await eventually(() => accepted === 10, 'all requests were taken');
+
+    expect(await ask('$cbs', {})).toMatchObject({ application_properties: { 'status-code': 400 } });
+    const answers = await replies.take(10);
+
+    expect(answers.map((answer) => answer.correlation_id)).toEqual([0, 1, 2, 3, 4, 5, 6, 7, 8, 9]);
+  });
+});
+
+/** A map entry with a short string as its key, and the first bytes of its value. */
+function encoded(key: string, value: number[]): Buffer {
+  return Buffer.concat([Buffer.from([0xa1, key.length]), Buffer.from(key), Buffer.from(value)]);
+}

@@ -1,0 +1,70 @@
+import { describe, expect, test } from '@jest/globals';
+import type { AmqpError } from '../../../local/event-hubs/amqp/conditions.ts';
+import { MAX_READERS, type Reader, Readers } from '../../../local/event-hubs/readers.ts';
+
+interface FakeReader extends Reader {
+  readonly lost: AmqpError[];
+}
+
+function fakeReader(name: string, epoch?: number): FakeReader {
+  const lost: AmqpError[] = [];
+  return { name, epoch, next: 0, lost, disconnect: (error) => lost.push(error) };
+}
+
+describe('readers of a partition', () => {
+  test.each<[string, number | undefined, number | undefined, 'shares' | 'takes over' | 'is refused']>([
+    ['none, none', undefined, undefined, 'shares'],
+    ['none, epoch', undefined, 0, 'takes over'],
+    ['epoch, none', 0, undefined, 'is refused'],
+    ['epoch, higher', 1, 2, 'takes over'],
+    ['epoch, equal', 1, 1, 'takes over'],
+    ['epoch, lower', 2, 1, 'is refused'],
+  ])('%s: the second %s %s', (_, first, second, outcome) => {
+    const readers = new Readers();
+    const one = fakeReader('one', first);
+    const two = fakeReader('two', second);
+    readers.admit(one);
+
+    const refusal = readers.admit(two);
+
+    expect(refusal?.condition).toBe(outcome === 'is refused' ? 'amqp:link:stolen' : undefined);
+    expect(one.lost.map((error) => error.condition)).toEqual(
+      outcome === 'takes over' ? ['amqp:link:stolen'] : [],
+    );
+    expect(readers.connected).toEqual(
+      { shares: [one, two], 'takes over': [two], 'is refused': [one] }[outcome],
+    );
+  });
+
+  test('a newcomer with an epoch throws out everybody without one', () => {
+    const readers = new Readers();
+    const others = ['a', 'b', 'c'].map((name) => fakeReader(name));
+    for (const other of others) readers.admit(other);
+
+    readers.admit(fakeReader('owner', 0));
+
+    expect(others.map(({ lost }) => lost.length)).toEqual([1, 1, 1]);
+  });
+
+  test('a place is free again when its reader is gone', () => {
+    const readers = new Readers();
+    const owner = fakeReader('owner', 5);
+    readers.admit(owner);
+    readers.remove(owner);
+
+    expect(readers.admit(fakeReader('next'))).toBeUndefined();
+    expect(readers.connected.map(({ name }) => name)).toEqual(['next']);
+  });
+
+  test(`no more than ${MAX_READERS} share a partition`, () => {
+    const readers = new Readers();
+    for (let index = 0; index < MAX_READERS; index += 1) readers.admit(fakeReader(`reader ${index}`));
+
+    const refusal = readers.admit(fakeReader('one too many'));
+
+    expect(refusal).toMatchObject({
+      condition: 'amqp:resource-limit-exceeded',
+      description: expect.stringContaining('reader 0, reader 1, reader 2, reader 3, reader 4'),
+    });
+  });
+});
