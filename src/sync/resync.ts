@@ -46,7 +46,8 @@ export interface ResyncSummary {
 
 /** A run ends by then; the timer starts the next after a minute. */
 export const RUN_MS = 50_000;
-const LEASE_MS = 58_000;
+/** Short, so that an instance that dies is soon replaced; a run that goes on renews it. */
+const LEASE_MS = 15_000;
 /** Hubs are asked for their number of devices no more often than this, however often the timer is fired by hand. */
 const STATISTICS_EVERY_MS = 10_000;
 const CONCURRENCY = 8;
@@ -60,17 +61,33 @@ const TOMBSTONE_MS = 8 * 24 * 60 * 60_000;
  */
 export async function resync(options: ResyncOptions): Promise<ResyncSummary> {
   const { lease, now } = options;
-  const until = now() + RUN_MS;
   if (!(await lease.take(now(), LEASE_MS))) return { ran: false, due: 0, counted: 0 };
+  let isHeld = true;
+  const until = now() + RUN_MS;
+  const mayGoOn: MayGoOn = () => isHeld && now() < until;
+  const renewing = setInterval(() => {
+    lease.take(now(), LEASE_MS).then(
+      (held) => {
+        isHeld = held;
+      },
+      () => {
+        isHeld = false;
+      },
+    );
+  }, LEASE_MS / 3);
   try {
     await refreshConditions(options);
-    const due = options.isOutdated ? 0 : await drainDue(options, until);
-    const counted = await countTwins(options, until);
+    const due = options.isOutdated ? 0 : await drainDue(options, mayGoOn);
+    const counted = await countTwins(options, mayGoOn);
     return { ran: true, due, counted };
   } finally {
+    clearInterval(renewing);
     await lease.release();
   }
 }
+
+/** False when the time is over, or another instance has the lease. */
+type MayGoOn = () => boolean;
 
 async function refreshConditions({
   fleet,
@@ -100,15 +117,15 @@ async function refreshConditions({
 }
 
 /** Does what is due, partition by partition; each partition by priority and time. */
-async function drainDue(options: ResyncOptions, until: number): Promise<number> {
+async function drainDue(options: ResyncOptions, mayGoOn: MayGoOn): Promise<number> {
   const { twins, now } = options;
   const limit = pLimit(CONCURRENCY);
   let done = 0;
   const drain = async (partition: PartitionKey): Promise<void> => {
-    while (now() < until) {
+    while (mayGoOn()) {
       const rows = await twins.due(partition, now(), DUE_PAGE);
       for (const row of rows) {
-        if (now() >= until) return;
+        if (!mayGoOn()) return;
         await doDue(row, options);
         done += 1;
       }
@@ -128,13 +145,13 @@ async function doDue(row: DueRow, { twins, reconcile }: ResyncOptions): Promise<
 }
 
 /** Counts as many partitions as there is time for, going on where the last run stopped. */
-async function countTwins(options: ResyncOptions, until: number): Promise<number> {
+async function countTwins(options: ResyncOptions, mayGoOn: MayGoOn): Promise<number> {
   const { twins, now, position } = options;
   const partitions = partitionsFor(options);
   const start = (await position.read()) % Math.max(1, partitions.length);
   let counted = 0;
   const count = async (partition: PartitionKey): Promise<void> => {
-    if (now() >= until) return;
+    if (!mayGoOn()) return;
     await twins.count(partition, now(), instantOf(now() - TOMBSTONE_MS));
     counted += 1;
   };

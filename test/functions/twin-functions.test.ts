@@ -1,0 +1,397 @@
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { InvocationContext } from '@azure/functions';
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from '@jest/globals';
+import { Client } from 'azure-iot-device';
+import { Mqtt } from 'azure-iot-device-mqtt';
+import { type CertificateAuthority, openAuthority } from '../../local/ca/index.ts';
+import { type HttpServer, startHttp } from '../../local/https/index.ts';
+import { createIotHubs, type HubEvent, type IotHubs } from '../../local/iot-hub/index.ts';
+import { type MqttServer, startMqtt } from '../../local/mqtt/index.ts';
+import { hostName } from '../../src/fleet/host-name.ts';
+import { resyncFleet } from '../../src/functions/resync-fleet.ts';
+import { syncTwins } from '../../src/functions/sync-twins.ts';
+import { Instance } from '../../src/instance/instance.ts';
+import type { JsonObject } from '../../src/json.ts';
+import { dueKey, partitionOf } from '../../src/store/keys.ts';
+import type { Shadow } from '../../src/twin/shadow.ts';
+import { type Azurite, startAzurite } from '../azurite.ts';
+
+const WEU = hostName('weu.azure-devices.net');
+const KEY = Buffer.alloc(32, 7).toString('base64');
+const FLEET = {
+  hubs: [{ host: WEU, region: 'westeurope', tier: 'S1' }],
+  twins: {
+    redact: ['wifi.psk'],
+    policies: [
+      { name: 'saver', when: 'reported.battery < 20', desired: { interval: 60 } },
+      { name: 'base', desired: { interval: 5 } },
+    ],
+  },
+};
+
+let azurite: Azurite;
+let directory: string;
+let events: HubEvent[] = [];
+let hubs: IotHubs;
+let rest: HttpServer;
+let mqtt: MqttServer;
+let authority: CertificateAuthority;
+let client: Client | undefined;
+let instance: Instance;
+let deviceId = '';
+let count = 0;
+beforeAll(async () => {
+  azurite = await startAzurite();
+  directory = mkdtempSync(join(tmpdir(), 'berth-twins-'));
+  writeFileSync(join(directory, 'fleet.json'), JSON.stringify(FLEET));
+  hubs = createIotHubs({
+    hubs: [{ host: WEU, tier: 'S1', units: 1 }],
+    sink: () => (event) => void events.push(event),
+  });
+  rest = await startHttp({ port: 0, services: [hubs.https] });
+  authority = await openAuthority();
+  mqtt = await startMqtt({ port: 0, services: [hubs.mqtt], certificate: authority.server });
+  instance = new Instance({
+    env: { AzureWebJobsStorage: azurite.connectionString, IOT_ENDPOINT: `http://127.0.0.1:${rest.port}` },
+    directory,
+    build: '2026-11-23T00:00:00Z',
+    log: () => {},
+  });
+}, 60_000);
+afterAll(async () => {
+  await instance.stop();
+  await Promise.all([rest.close(), mqtt.close()]);
+  hubs.close();
+  await azurite.close();
+  rmSync(directory, { recursive: true, force: true });
+});
+beforeEach(() => {
+  count += 1;
+  deviceId = `pump-${count}`;
+  events = [];
+});
+afterEach(async () => {
+  await client?.close();
+  client = undefined;
+});
+
+const view = () => {
+  const found = hubs.view(WEU);
+  if (found === undefined) throw new Error('no hub');
+  return found;
+};
+const create = (desired: JsonObject = { interval: 5 }) =>
+  hubs.provisioning(WEU)?.create(deviceId, {
+    authentication: { type: 'sas', symmetricKey: { primaryKey: KEY, secondaryKey: KEY } },
+    capabilities: { iotEdge: false },
+    tags: {},
+    desired,
+    reported: {},
+  });
+/** The device reports, over MQTT with Microsoft's SDK, and the events so far are answered. */
+async function report(values: JsonObject): Promise<HubEvent[]> {
+  client ??= Client.fromConnectionString(
+    `HostName=${WEU};DeviceId=${deviceId};SharedAccessKey=${KEY};GatewayHostName=localhost:${mqtt.port}`,
+    Mqtt,
+  );
+  await client.setOptions({ ca: authority.root });
+  await client.open();
+  const twin = await client.getTwin();
+  await new Promise<void>((resolve, reject) => {
+    twin.properties.reported.update(values, (error: Error | null) => (error ? reject(error) : resolve()));
+  });
+  return take();
+}
+
+interface Metadata {
+  readonly [name: string]: unknown;
+}
+/** Calls the function as the host does: bodies as buffers, everything else in metadata of the same order. */
+async function deliver(batch: readonly HubEvent[], more: Metadata = {}): Promise<readonly string[]> {
+  const lines: string[] = [];
+  const context = new InvocationContext({
+    functionName: 'syncTwins',
+    logHandler: (_, ...args) => void lines.push(args.join(' ')),
+    triggerMetadata: {
+      partitionContext: { partitionId: '2' },
+      systemPropertiesArray: batch.map(({ annotations }, index) => ({
+        ...annotations,
+        sequenceNumber: 100 * count + index,
+        enqueuedTimeUtc: '2026-11-23T12:00:00.123',
+      })),
+      propertiesArray: batch.map(({ properties }) => properties),
+      ...more,
+    } as NonNullable<ConstructorParameters<typeof InvocationContext>[0]>['triggerMetadata'] & object,
+  });
+  await syncTwins(instance)(
+    batch.map(({ body }) => body),
+    context,
+  );
+  return lines;
+}
+const shadow = async (): Promise<Shadow> => {
+  const { known } = await instance.stores.twins.load({ host: WEU, deviceId, moduleId: undefined });
+  if (known.kind !== 'shadow') throw new Error(`no shadow but ${known.kind}`);
+  return known.shadow;
+};
+const take = () => events.splice(0);
+const desired = () => (view().twin(deviceId)?.properties as JsonObject | undefined)?.desired as JsonObject;
+const resync = () =>
+  resyncFleet(instance)({}, new InvocationContext({ functionName: 'resyncFleet', logHandler: () => {} }));
+
+describe('syncTwins against a real hub and real tables', () => {
+  test('corrects a twin with one write and no read, and takes its own event for a replay', async () => {
+    const before = { ...view().counters };
+    create();
+    await deliver(await report({ battery: 10 }));
+
+    expect(desired()).toMatchObject({ interval: 60, $version: 2 });
+    expect(view().counters.twinReads - before.twinReads).toBe(0);
+    expect(view().counters.twinWrites - before.twinWrites).toBe(1);
+    const stored = await shadow();
+    expect(stored).toMatchObject({ judgement: { state: 'pending' }, writing: undefined, due: undefined });
+    expect(stored.paths.interval).toMatchObject({ foreign: [], writes: [{ value: 60, count: 1 }] });
+  });
+
+  test('puts a portal’s edit right: one read for the etag, one write', async () => {
+    create();
+    await deliver(take());
+    const before = { ...view().counters };
+    view().edit(deviceId, { properties: { desired: { interval: 99, other: 1 } } }, 'portal');
+
+    await deliver(take());
+
+    expect(desired()).toMatchObject({ interval: 5, other: 1 });
+    expect(view().counters.twinReads - before.twinReads).toBe(1);
+    expect(view().counters.twinWrites - before.twinWrites).toBe(1);
+    expect((await shadow()).paths.interval).toMatchObject({ foreign: [expect.any(String)] });
+  });
+
+  test('replans on a twin that somebody else has written to in between', async () => {
+    create();
+    await deliver(take());
+    const reported = await report({ battery: 10 });
+    view().edit(deviceId, { tags: { unseen: true } }, 'service');
+
+    await deliver(reported);
+
+    expect(desired()).toMatchObject({ interval: 60 });
+    expect((await shadow()).tags).toEqual({ unseen: true });
+  });
+
+  test('forgets a device whose deletion it sees, and one that is simply gone', async () => {
+    create();
+    await deliver(take());
+    view().remove(deviceId);
+    await deliver(take());
+    expect((await instance.stores.twins.load({ host: WEU, deviceId, moduleId: undefined })).known.kind).toBe(
+      'deleted',
+    );
+
+    deviceId = `${deviceId}-gone`;
+    create();
+    const reported = await report({ battery: 1 });
+    view().remove(deviceId);
+    await deliver(reported.filter(({ properties }) => properties.opType === 'updateTwin'));
+    expect((await instance.stores.twins.load({ host: WEU, deviceId, moduleId: undefined })).known.kind).toBe(
+      'deleted',
+    );
+  });
+
+  test('keeps what is redacted out of the tables', async () => {
+    create({ interval: 5, wifi: { psk: 'hunter2', ssid: 'x' } });
+    await deliver(take());
+
+    expect(JSON.stringify(await shadow())).not.toContain('hunter2');
+    expect((await shadow()).desired).toMatchObject({ wifi: { ssid: 'x' } });
+  });
+
+  test('poison and strangers stop nobody: each is kept or counted', async () => {
+    create();
+    const [created, ...others] = await report({ battery: 10 });
+    const good = others.at(-1);
+    if (created === undefined || good === undefined) throw new Error('no events');
+    const poison = { ...good, body: Buffer.from('not json \u0000') };
+    const nobody = {
+      ...good,
+      annotations: { 'iothub-message-source': 'twinChangeEvents' },
+      properties: { hubName: 'weu' },
+    };
+    const foreign = { ...good, properties: { ...good.properties, hubName: `foreign-${count}` } };
+
+    const lines = await deliver([created, poison, nobody, foreign, good]);
+
+    expect(desired()).toMatchObject({ interval: 60 });
+    const letters = (await instance.stores.deadLetters.list('2026-11-23')).filter(
+      ({ sequenceNumber }) => Math.floor(sequenceNumber / 100) === count,
+    );
+    expect(letters.map(({ code }) => code)).toEqual(['BERTH_EVENT_NOT_JSON', 'BERTH_EVENT_NO_IDENTITY']);
+    expect(letters[0]?.body.toString()).toBe('not json \u0000');
+    expect(await instance.stores.strangers.list()).toContainEqual(
+      expect.objectContaining({ hubName: `foreign-${count}`, events: 1 }),
+    );
+    expect(JSON.parse(lines.at(-1) ?? '')).toMatchObject({
+      event: 'twinsSynchronised',
+      taken: 2,
+      deadLetters: 2,
+      strangers: 1,
+    });
+  });
+
+  test.each<[string, Metadata]>([
+    ['shorter than the batch', { systemPropertiesArray: [] }],
+    ['missing', { propertiesArray: undefined }],
+    ['no list', { systemPropertiesArray: 'x' }],
+  ])(
+    'metadata that is %s makes dead letters of the batch: no twin is changed by another’s event',
+    async (_, metadata) => {
+      create();
+      const reported = await report({ battery: 10 });
+
+      const lines = await deliver(reported.slice(-1), metadata);
+
+      expect(JSON.parse(lines.at(-1) ?? '')).toMatchObject({ deadLetters: 1, taken: 0 });
+      expect(desired()).toMatchObject({ interval: 5 });
+    },
+  );
+
+  test('fails only where the tables are away, so that the batch comes again', async () => {
+    const away = new Instance({
+      env: {
+        AzureWebJobsStorage: azurite.connectionString.replace(
+          /TableEndpoint=[^;]+/,
+          'TableEndpoint=http://127.0.0.1:9/devstoreaccount1',
+        ),
+        IOT_ENDPOINT: `http://127.0.0.1:${rest.port}`,
+      },
+      directory,
+      build: 'b',
+      log: () => {},
+    });
+    create();
+    const hosted = instance;
+    instance = away;
+
+    await expect(deliver(take())).rejects.toMatchObject({ code: 'BERTH_STORE_UNAVAILABLE' });
+    instance = hosted;
+    await away.stop();
+  }, 30_000);
+});
+
+describe('resyncFleet', () => {
+  test('counts devices and twins, and does the work whose time has come', async () => {
+    create();
+    const reported = await report({ battery: 10 });
+    const offline = new Instance({
+      env: { AzureWebJobsStorage: azurite.connectionString, IOT_ENDPOINT: 'http://127.0.0.1:9' },
+      directory,
+      build: '2026-11-23T00:00:00Z',
+      log: () => {},
+    });
+    const hosted = instance;
+    instance = offline;
+    await deliver(reported);
+    instance = hosted;
+    const due = (await shadow()).due;
+    expect(due).toMatchObject({ priority: 'drift', why: expect.stringContaining('could not be reached') });
+    expect(desired()).toMatchObject({ interval: 5 });
+
+    const later = new Instance({
+      env: { AzureWebJobsStorage: azurite.connectionString, IOT_ENDPOINT: `http://127.0.0.1:${rest.port}` },
+      directory,
+      build: '2026-11-23T00:00:00Z',
+      now: () => Math.max(Date.now(), (due?.at ?? 0) + 1),
+      log: () => {},
+    });
+    instance = later;
+    await resync();
+    instance = hosted;
+
+    expect(desired()).toMatchObject({ interval: 60 });
+    expect((await shadow()).due).toBeUndefined();
+    const counts = await instance.stores.twins.counts(WEU);
+    expect(counts.countedAt).toBeGreaterThan(0);
+    expect(counts.states.pending).toBeGreaterThan(0);
+    expect((await instance.stores.conditions.read(Date.now())).hubs.get(WEU)?.devices?.count).toBe(
+      view().deviceCount,
+    );
+    await Promise.all([offline.stop(), later.stop()]);
+  });
+
+  test('removes a due row that its twin does not know of', async () => {
+    create();
+    await deliver(take());
+    const id = { host: WEU, deviceId, moduleId: undefined };
+    const { known } = await instance.stores.twins.load(id);
+    const ghost = { ...id, deviceId: `${deviceId}-ghost` };
+    const record = await instance.stores.twins.load(ghost);
+    if (known.kind !== 'shadow') throw new Error(known.kind);
+    // A due row without its shadow, as a restored table could hold it.
+    const saved = await instance.stores.twins.save(record, {
+      kind: 'shadow',
+      shadow: { ...known.shadow, id: ghost, due: { priority: 'edit', at: 5, why: 'test', tries: 0 } },
+    });
+    if (saved === 'conflict') throw new Error(saved);
+    await instance.stores.twins.save(
+      { ...saved, known: { kind: 'nothing' } },
+      { kind: 'shadow', shadow: { ...known.shadow, id: ghost } },
+    );
+    expect(await instance.stores.twins.due(partitionOf(ghost), Date.now(), 9)).toMatchObject([
+      { rowKey: dueKey(ghost, 'edit', 5) },
+    ]);
+
+    await resync();
+
+    expect(await instance.stores.twins.due(partitionOf(ghost), Date.now(), 9)).toEqual([]);
+  });
+
+  test('is done by one instance at a time', async () => {
+    const lease = instance.lease('resync');
+    const other = new Instance({
+      env: { AzureWebJobsStorage: azurite.connectionString },
+      directory,
+      build: 'b',
+      log: () => {},
+    });
+    await other.lease('resync').take(Date.now(), 5_000);
+    const statistics = view().counters.statisticsReads;
+
+    await resync();
+
+    expect(view().counters.statisticsReads).toBe(statistics);
+    expect(await lease.take(Date.now(), 1)).toBe(false);
+    await other.lease('resync').release();
+    await other.stop();
+  });
+
+  test('a hub that cannot be asked becomes unhealthy after three runs, and healthy again', async () => {
+    let time = Date.now() + 60_000;
+    const open = (endpoint: string) =>
+      new Instance({
+        env: { AzureWebJobsStorage: azurite.connectionString, IOT_ENDPOINT: endpoint },
+        directory,
+        build: '2026-11-23T00:00:00Z',
+        now: () => time,
+        log: () => {},
+      });
+    const hosted = instance;
+    const away = open('http://127.0.0.1:9');
+    instance = away;
+    for (let run = 0; run < 3; run += 1) {
+      time += 60_000;
+      await resync();
+    }
+    const failures = (await hosted.stores.conditions.read(0)).hubs.get(WEU)?.failures;
+    const back = open(`http://127.0.0.1:${rest.port}`);
+    instance = back;
+    time += 60_000;
+    await resync();
+    instance = hosted;
+
+    expect(failures).toBe(3);
+    expect((await hosted.stores.conditions.read(0)).hubs.get(WEU)?.failures).toBe(0);
+    await Promise.all([away.stop(), back.stop()]);
+  });
+});
