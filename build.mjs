@@ -40,7 +40,6 @@ await Promise.all([
       'function-host': 'local/function-host/main.ts',
       devices: 'local/devices/main.ts',
       azurite: 'local/azurite/main.ts',
-
     },
     packages: 'external',
   }),
