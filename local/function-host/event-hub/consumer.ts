@@ -1,0 +1,96 @@
+import type { CheckpointStore, EventHubConsumerClient } from '@azure/event-hubs';
+import type { ContainerClient } from '@azure/storage-blob';
+import { SettingProblem } from '../settings.ts';
+import type { EventHubSource } from './source.ts';
+
+/** Where the Event Hubs extension keeps ownership and checkpoints: azure-sdk-for-net `EventHubOptions.LeaseContainerName`. */
+const CONTAINER = 'azure-webjobs-eventhub';
+
+/**
+ * A host that was killed leaves partitions that nobody else may take before their ownership expires. Azure waits a minute or two; on
+ * one machine, where a restart is a matter of seconds, that would only be in the way.
+ */
+const OWNERSHIP_EXPIRES_MS = 10_000;
+const LOAD_BALANCING_INTERVAL_MS = 1_000;
+
+/** Failing fast is right here: what fails is tried again by the caller. */
+const AMQP_RETRIES = { maxRetries: 2, retryDelayInMs: 500, timeoutInMs: 10_000 };
+const STORAGE_RETRIES = {
+  maxTries: 2,
+  retryDelayInMs: 200,
+  maxRetryDelayInMs: 1_000,
+  tryTimeoutInMs: 10_000,
+};
+
+/** A consumer that has contacted nobody yet, and the container that it needs. */
+export interface Consumer {
+  readonly client: EventHubConsumerClient;
+  readonly checkpoints: ContainerClient;
+}
+
+/**
+ * A consumer of `source` that shares partitions and checkpoints through the storage account. The SDKs are loaded here, because an app without
+ * events need not wait for them.
+ *
+ * @param onReached Called whenever the consumer has reached both Event Hubs and the storage, about once a second.
+ * @throws SettingProblem when a connection string is unreadable; without quoting it.
+ */
+export async function openConsumer(
+  source: EventHubSource,
+  storage: string,
+  onReached: () => void,
+): Promise<Consumer> {
+  const [{ EventHubConsumerClient }, { BlobServiceClient }, { BlobCheckpointStore }] = await Promise.all([
+    import('@azure/event-hubs'),
+    import('@azure/storage-blob'),
+    import('@azure/eventhubs-checkpointstore-blob'),
+  ]);
+  const checkpoints = readable('AzureWebJobsStorage', () =>
+    BlobServiceClient.fromConnectionString(storage, { retryOptions: STORAGE_RETRIES }),
+  ).getContainerClient(CONTAINER);
+  const store = new BlobCheckpointStore(checkpoints);
+  const { consumerGroup, connectionString, eventHubName } = source;
+  const options = {
+    retryOptions: AMQP_RETRIES,
+    loadBalancingOptions: {
+      strategy: 'greedy',
+      updateIntervalInMs: LOAD_BALANCING_INTERVAL_MS,
+      partitionOwnershipExpirationIntervalInMs: OWNERSHIP_EXPIRES_MS,
+    },
+  } as const;
+  const client = readable(
+    'its connection',
+    () =>
+      new EventHubConsumerClient(
+        consumerGroup,
+        connectionString,
+        eventHubName,
+        watched(store, onReached),
+        options,
+      ),
+  );
+  return { client, checkpoints };
+}
+
+/** The client lists ownerships after it has asked Event Hubs for the partitions. */
+function watched(store: CheckpointStore, onReached: () => void): CheckpointStore {
+  return {
+    claimOwnership: (...args) => store.claimOwnership(...args),
+    listCheckpoints: (...args) => store.listCheckpoints(...args),
+    updateCheckpoint: (...args) => store.updateCheckpoint(...args),
+    async listOwnership(...args) {
+      const ownerships = await store.listOwnership(...args);
+      onReached();
+      return ownerships;
+    },
+  };
+}
+
+/** The SDKs quote the whole connection string in some of their errors. */
+function readable<Client>(setting: string, open: () => Client): Client {
+  try {
+    return open();
+  } catch {
+    throw new SettingProblem(`the connection string in ${setting} cannot be read`);
+  }
+}

@@ -1,0 +1,109 @@
+import type { PartitionContext, ReceivedEventData } from '@azure/event-hubs';
+import type { Log } from '../../log.ts';
+import type { EventHubOptions } from '../host-file.ts';
+import type { HostedFunction } from '../hosted-function.ts';
+import type { Invocation, Invoker } from '../invocation.ts';
+import { aborted, invokeWithRetries, retryPolicy } from '../retry.ts';
+import { connectionString, type Environment, SettingProblem } from '../settings.ts';
+import type { Trigger } from '../trigger.ts';
+import { keepReading } from './reading.ts';
+import { eventFromText, type ReceivedEvent, toReceivedEvent } from './received-event.ts';
+import { eventHubSource } from './source.ts';
+import { eventHubInvocation } from './trigger-data.ts';
+import type { MetadataOptions } from './trigger-metadata.ts';
+import { createTrouble, summary } from './trouble.ts';
+
+/**
+ * Runs a function for the events of an event hub, with the rules of azure-sdk-for-net `EventHubListener.PartitionProcessor.cs`: the batches of a
+ * partition one after the other, a checkpoint after each whether the function succeeded or (its retries used up) failed, and none when the
+ * host is stopping or the partition is lost, so that those events come again.
+ *
+ * @throws SettingProblem when binding, storage setting or retry policy cannot be used.
+ */
+export function createEventHubTrigger(
+  fn: HostedFunction,
+  environment: Environment,
+  hostFile: EventHubOptions,
+  metadataOptions: MetadataOptions,
+  invoker: Invoker,
+  log: Log,
+): Trigger {
+  const source = eventHubSource(fn, environment);
+  const storage = connectionString('AzureWebJobsStorage', environment);
+  const policy = retryPolicy(fn.metadata.retryOptions);
+  const stopping = new AbortController();
+  const trouble = createTrouble(fn.name, log);
+  /** Batches since the last checkpoint, by partition. */
+  const unsaved = new Map<string, number>();
+  let reading: Promise<void> = Promise.resolve();
+
+  async function processBatch(
+    events: readonly ReceivedEventData[],
+    context: PartitionContext,
+    session: AbortSignal,
+  ): Promise<void> {
+    const count = (unsaved.get(context.partitionId) ?? 0) + 1;
+    const saves = count >= hostFile.batchCheckpointFrequency;
+    const invocation = toInvocation(events.map(toReceivedEvent), context, saves);
+    const outcome = await invokeWithRetries(invoker, fn, policy, invocation, session, log);
+    if (outcome === 'stopped' || session.aborted) return;
+    unsaved.set(context.partitionId, saves ? 0 : count);
+    const last = events.at(-1);
+    if (saves && last !== undefined) await saveCheckpoint(last, context);
+  }
+
+  /** One that cannot be written is reported and left to the next: as in Azure. */
+  async function saveCheckpoint(last: ReceivedEventData, context: PartitionContext): Promise<void> {
+    const checkpoints = `the checkpoints of partition ${context.partitionId}`;
+    try {
+      await context.updateCheckpoint(last);
+      trouble.ends(checkpoints, `writes ${checkpoints}`);
+    } catch (error) {
+      trouble.begins(checkpoints, `cannot write ${checkpoints}`, error);
+    }
+  }
+
+  function toInvocation(
+    events: readonly ReceivedEvent[],
+    context: Pick<PartitionContext, 'partitionId' | 'fullyQualifiedNamespace'>,
+    isCheckpointingAfterInvocation: boolean,
+  ): Invocation {
+    const partition = {
+      fullyQualifiedNamespace: context.fullyQualifiedNamespace,
+      eventHubName: source.eventHubName,
+      consumerGroup: source.consumerGroup,
+      partitionId: context.partitionId,
+      isCheckpointingAfterInvocation,
+    };
+    return eventHubInvocation(events, source.form, partition, metadataOptions);
+  }
+
+  return {
+    start() {
+      const options = {
+        functionName: fn.name,
+        source,
+        storage,
+        hostFile,
+        log,
+        process: (events: readonly ReceivedEventData[], context: PartitionContext, session: AbortSignal) =>
+          processBatch(events, context, session).catch((error: unknown) =>
+            log.error(`${fn.name}, partition ${context.partitionId}: ${summary(error)}`),
+          ),
+      };
+      reading = keepReading(options, stopping.signal).catch((error: unknown) =>
+        log.error(
+          `${fn.name} does not read: ${error instanceof SettingProblem ? error.message : summary(error)}.`,
+        ),
+      );
+    },
+    manualInvocation(input) {
+      const event = eventFromText(input, new Date());
+      return toInvocation([event], { partitionId: '0', fullyQualifiedNamespace: '' }, false);
+    },
+    async stop(giveUp) {
+      stopping.abort();
+      await Promise.race([reading, aborted(giveUp)]);
+    },
+  };
+}

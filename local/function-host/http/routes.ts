@@ -1,0 +1,56 @@
+import type { Log } from '../../log.ts';
+import type { HostedFunction } from '../hosted-function.ts';
+import { parseRouteTemplate, type RouteTemplate, type RouteValues } from './route-template.ts';
+
+export type AuthLevel = 'anonymous' | 'function' | 'admin';
+
+/** An HTTP trigger that can be called. */
+export interface HttpRoute {
+  readonly fn: HostedFunction;
+  /** Upper case; empty = every method. */
+  readonly methods: readonly string[];
+  readonly authLevel: AuthLevel;
+  /** With the route prefix and a leading slash, as `/api/devices/{deviceId}`. */
+  readonly path: string;
+  readonly template: RouteTemplate;
+}
+
+export const isHttpTrigger = (fn: HostedFunction): boolean => fn.trigger.type.toLowerCase() === 'httptrigger';
+
+/** The route of an HTTP function; undefined, with a line in the log, when its template is unusable. */
+export function httpRoute(fn: HostedFunction, routePrefix: string, log: Log): HttpRoute | undefined {
+  const { route, methods, authLevel } = fn.trigger;
+  const own = typeof route === 'string' && route !== '' ? route : fn.name;
+  const text = routePrefix === '' ? own : `${routePrefix}/${own}`;
+  try {
+    return {
+      fn,
+      methods: Array.isArray(methods) ? methods.map((method) => String(method).toUpperCase()) : [],
+      authLevel: authLevel === 'function' || authLevel === 'admin' ? authLevel : 'anonymous',
+      path: `/${text}`,
+      template: parseRouteTemplate(text),
+    };
+  } catch (error) {
+    log.error(
+      `${fn.name} is not served: the route "${text}" ${error instanceof Error ? error.message : error}.`,
+    );
+    return undefined;
+  }
+}
+
+/**
+ * The first route that takes method and path. There is no "most specific" route in the host: it tries them in the order of the
+ * functions' names (webjobs-sdk-extensions `WebJobsRouter.cs`), and a wrong method is as good as a wrong path.
+ */
+export function findRoute(
+  routes: readonly HttpRoute[],
+  method: string,
+  path: string,
+): { readonly route: HttpRoute; readonly values: RouteValues } | undefined {
+  for (const route of routes) {
+    if (route.methods.length > 0 && !route.methods.includes(method)) continue;
+    const values = route.template.match(path);
+    if (values !== undefined) return { route, values };
+  }
+  return undefined;
+}

@@ -1,0 +1,72 @@
+import { request as httpRequest, type IncomingMessage, type ServerResponse } from 'node:http';
+import { pipeline } from 'node:stream/promises';
+import type { RpcMetadata } from '../rpc.ts';
+import { joinedHeaders, OWN_HEADERS } from './message.ts';
+import type { RouteValues } from './route-template.ts';
+
+/** How long the answer of a handler that has returned may take to arrive here. */
+const ANSWER_GRACE_MS = 1_000;
+
+/** The metadata that stream mode sends instead of an HTTP value: the library takes headers and route values from here. */
+export function streamMetadata(request: IncomingMessage, values: RouteValues): RpcMetadata {
+  return {
+    ...Object.fromEntries(Object.entries(values).map(([name, string]) => [name, { string }])),
+    Headers: { json: JSON.stringify(joinedHeaders(request)) },
+    Query: { json: '{}' },
+  };
+}
+
+/** A request on its way to the library's own HTTP server, which `app.setup({ enableHttpStream: true })` starts. */
+export interface ForwardedRequest {
+  /** Whether the handler's answer has come (and been passed on). Waits a moment for one that is under way. */
+  answered(): Promise<boolean>;
+  /** Gives the request up. */
+  abort(): void;
+}
+
+/** Sends the request on as the host does: the real one, marked with the invocation it belongs to. */
+export function forwardRequest(
+  request: IncomingMessage,
+  response: ServerResponse,
+  url: URL,
+  workerUri: string,
+  invocationId: string,
+): ForwardedRequest {
+  const outgoing = httpRequest(new URL(`${url.pathname}${url.search}`, workerUri), {
+    method: request.method,
+    headers: {
+      ...joinedHeaders(request),
+      'x-ms-invocation-id': invocationId,
+      'x-forwarded-host': url.host,
+      'x-forwarded-proto': 'http',
+    },
+  });
+  const passedOn = new Promise<boolean>((resolve) => {
+    outgoing.once('response', (answer) => {
+      response.statusCode = answer.statusCode ?? 200;
+      for (const [name, all = []] of Object.entries(answer.headersDistinct)) {
+        if (!OWN_HEADERS.has(name)) response.setHeader(name, all);
+      }
+      response.flushHeaders();
+      pipeline(answer, response).then(
+        () => resolve(true),
+        () => resolve(true), // the client has gone, or the app broke off: there is nobody to tell
+      );
+    });
+    outgoing.once('error', () => resolve(response.headersSent));
+  });
+  pipeline(request, outgoing).catch(() => outgoing.destroy());
+  return {
+    async answered() {
+      if (response.headersSent) return passedOn;
+      let timer: NodeJS.Timeout | undefined;
+      const late = new Promise<boolean>((resolve) => {
+        timer = setTimeout(() => resolve(response.headersSent), ANSWER_GRACE_MS);
+      });
+      return Promise.race([passedOn, late]).finally(() => clearTimeout(timer));
+    },
+    abort() {
+      outgoing.destroy();
+    },
+  };
+}

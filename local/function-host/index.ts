@@ -1,0 +1,154 @@
+import { realpathSync } from 'node:fs';
+import { setTimeout as delay } from 'node:timers/promises';
+import { LocalError } from '../errors.ts';
+import { listen } from '../listen.ts';
+import { type Log, silent } from '../log.ts';
+import { readHostFile } from './host-file.ts';
+import type { HostedFunction } from './hosted-function.ts';
+import type { Keys } from './http/keys.ts';
+import { httpRoute, isHttpTrigger } from './http/routes.ts';
+import { closeServer, createSiteServer } from './http/server.ts';
+import { createInvoker } from './invocation.ts';
+import { loadApp } from './load-app.ts';
+import { aborted } from './retry.ts';
+import { applyLocalSettings, isDisabled } from './settings.ts';
+import { manualInvocation, startTriggers } from './triggers.ts';
+
+/** How long what runs may go on after the intake has stopped, milliseconds. */
+const DRAIN_MS = 5_000;
+/** How long everything else may take after that: connections that do not close, hooks that do not return. */
+const CLOSE_GRACE_MS = 3_000;
+
+export interface FunctionHostOptions {
+  /** Holds package.json (`main` = glob of the entry files), host.json and local.settings.json. Becomes the working directory. */
+  readonly appDirectory: string;
+  /** On loopback; 0 = a free one. */
+  readonly port: number;
+  readonly keys: Keys;
+  readonly log?: Log;
+  /** Called when Azure would end the worker process: an invocation ran longer than `functionTimeout`. */
+  readonly recycle?: (reason: string) => void;
+}
+
+/** A function as a person should see it. */
+export interface FunctionSummary {
+  readonly name: string;
+  /** Type of its trigger, as `httpTrigger`. */
+  readonly type: string;
+  /** Only of HTTP functions: the path with its prefix, as `/api/devices/{deviceId}`. */
+  readonly route?: string;
+  /** Only of HTTP functions; empty = all. */
+  readonly methods?: readonly string[];
+  /** Why it does not run, one sentence without the name. */
+  readonly problem?: string;
+}
+
+export interface FunctionHost {
+  readonly port: number;
+  readonly functions: readonly FunctionSummary[];
+  /** Stops the intake, waits for what runs (not for ever), runs the `appTerminate` hooks. */
+  close(): Promise<void>;
+}
+
+/**
+ * Loads a built Azure Functions app (Node.js, model v4) into this process as the worker does, and runs its HTTP, timer and Event Hub functions
+ * as the host does. Once per process: the app's modules, `process.env` and the working directory belong to it.
+ *
+ * @throws LocalError `BERTH_LOCAL_PORT_TAKEN`, `BERTH_LOCAL_APP_MISSING`, `BERTH_LOCAL_APP_FILE`, `BERTH_LOCAL_APP_BROKEN`,
+ *   `BERTH_LOCAL_FUNCTION_HOST_OPTIONS`
+ */
+export async function startFunctionHost(options: FunctionHostOptions): Promise<FunctionHost> {
+  const { keys, log = silent, recycle = () => {} } = options;
+  if (keys.function === '' || keys.master === '') {
+    throw new LocalError(
+      'BERTH_LOCAL_FUNCTION_HOST_OPTIONS',
+      'The function key and the master key may not be empty.',
+    );
+  }
+  const directory = appDirectory(options.appDirectory);
+  applyLocalSettings(directory, process.env);
+  process.env.AZURE_FUNCTIONS_ENVIRONMENT ??= 'Development';
+  const hostFile = readHostFile(directory, log);
+
+  const { server, open } = createSiteServer(log);
+  const port = await listen(server, options.port, 'the functions');
+  const app = await loadApp(directory, log).catch((error: unknown) => {
+    server.close();
+    server.closeAllConnections();
+    throw error;
+  });
+  const { functions } = app;
+  const invoker = createInvoker(app.worker, hostFile.functionTimeoutMs, log, recycle);
+  const routes = functions
+    .filter(isHttpTrigger)
+    .flatMap((fn) => httpRoute(fn, hostFile.routePrefix, log) ?? []);
+  const disabled = new Set(functions.map((fn) => fn.name).filter((name) => isDisabled(name, process.env)));
+  const triggers = startTriggers(app, disabled, hostFile, invoker, log);
+
+  function fire(fn: HostedFunction, input: string): void {
+    const trigger = triggers.byFunction.get(fn.name);
+    const invocation = trigger?.manualInvocation(input) ?? manualInvocation(fn, routes, port, input);
+    invoker.invoke(fn, invocation).then(({ ok }) => {
+      if (ok) log.info(`${fn.name} succeeded (run by hand).`);
+    });
+  }
+  open({ routes, keys, invoker, disabled, streamUri: app.capabilities.HttpUri, admin: { functions, fire } });
+
+  async function drain(): Promise<void> {
+    const giveUp = AbortSignal.timeout(DRAIN_MS);
+    await Promise.all([
+      closeServer(server, giveUp),
+      ...[...triggers.byFunction.values()].map((trigger) => trigger.stop(giveUp)),
+    ]);
+    await Promise.race([invoker.idle(), aborted(giveUp)]);
+  }
+
+  async function close(): Promise<void> {
+    await within(DRAIN_MS + CLOSE_GRACE_MS, drain());
+    await within(CLOSE_GRACE_MS, app.terminate());
+  }
+
+  let closing: Promise<void> | undefined;
+  return {
+    port,
+    functions: functions.map(summarize),
+    close() {
+      closing ??= close();
+      return closing;
+    },
+  };
+
+  function summarize(fn: HostedFunction): FunctionSummary {
+    const route = routes.find((each) => each.fn === fn);
+    const problem = disabled.has(fn.name)
+      ? 'it is disabled by an app setting'
+      : triggers.problems.get(fn.name);
+    return {
+      name: fn.name,
+      type: fn.trigger.type,
+      ...(route === undefined ? {} : { route: route.path, methods: route.methods }),
+      ...(problem === undefined ? {} : { problem }),
+    };
+  }
+}
+
+/** The real path, because modules know themselves by it. */
+function appDirectory(directory: string): string {
+  try {
+    return realpathSync(directory);
+  } catch (error) {
+    throw new LocalError('BERTH_LOCAL_APP_MISSING', `There is no app directory ${directory}.`, {
+      cause: error,
+    });
+  }
+}
+
+/** Waits for `work`, but not longer than `ms`; what it throws is thrown. */
+async function within(ms: number, work: Promise<unknown>): Promise<void> {
+  const late = new AbortController();
+  try {
+    await Promise.race([work, delay(ms, undefined, { signal: late.signal }).catch(() => {})]);
+  } finally {
+    late.abort();
+  }
+}

@@ -1,0 +1,123 @@
+import { parseArgs } from 'node:util';
+import { LocalError } from '../errors.ts';
+import type { Log } from '../log.ts';
+import { type FunctionHost, type FunctionSummary, startFunctionHost } from './index.ts';
+
+/**
+ * The function host as a process: `node function-host.cjs --app DIRECTORY [--port 7071]`.
+ *
+ * Keys come by `FUNCTION_HOST_FUNCTION_KEY` and `FUNCTION_HOST_MASTER_KEY`, and are gone from the environment before the app is loaded. With a
+ * parent that listens (`child_process.fork`), it sends {@link ReadyMessage} and ends when the parent does.
+ */
+
+/** What the parent gets once requests are served. */
+export interface ReadyMessage {
+  readonly type: 'ready';
+  readonly port: number;
+  readonly functions: readonly FunctionSummary[];
+}
+
+const KEYS = { function: 'FUNCTION_HOST_FUNCTION_KEY', master: 'FUNCTION_HOST_MASTER_KEY' } as const;
+
+/** Time for the answers of failed requests to get out before the process ends. */
+const LAST_WORDS_MS = 200;
+
+const log: Log = {
+  info: (message) => console.log(message),
+  warn: (message) => console.warn(message),
+  error: (message) => console.error(message),
+};
+
+async function main(): Promise<FunctionHost> {
+  const { app, port } = commandLine();
+  const host = await startFunctionHost({
+    appDirectory: app,
+    port,
+    keys: { function: takeKey(KEYS.function), master: takeKey(KEYS.master) },
+    log,
+    recycle(reason) {
+      log.error(`${reason}; the process ends, as the worker does in Azure.`);
+      setTimeout(() => process.exit(1), LAST_WORDS_MS);
+    },
+  });
+  for (const fn of host.functions) log.info(describe(fn, host.port));
+  return host;
+}
+
+function commandLine(): { readonly app: string; readonly port: number } {
+  try {
+    const { values } = parseArgs({
+      options: { app: { type: 'string' }, port: { type: 'string', default: '7071' } },
+    });
+    const port = Number(values.port);
+    if (values.app === undefined) throw new Error('--app is missing');
+    if (!Number.isInteger(port) || port < 0 || port > 65_535) {
+      throw new Error(`--port ${values.port} is no port`);
+    }
+    return { app: values.app, port };
+  } catch (error) {
+    const reason = error instanceof Error ? error.message : String(error);
+    throw new LocalError(
+      'BERTH_LOCAL_FUNCTION_HOST_OPTIONS',
+      `Usage: function-host --app DIRECTORY [--port 7071]; ${reason}.`,
+      { cause: error },
+    );
+  }
+}
+
+function takeKey(name: string): string {
+  const key = process.env[name];
+  if (!key) {
+    throw new LocalError(
+      'BERTH_LOCAL_FUNCTION_HOST_OPTIONS',
+      `The environment variable ${name} must hold a key.`,
+    );
+  }
+  delete process.env[name];
+  return key;
+}
+
+function describe({ name, type, route, methods, problem }: FunctionSummary, port: number): string {
+  if (problem !== undefined) return `${name}: ${type}, does not run: ${problem}`;
+  if (route === undefined) return `${name}: ${type}`;
+  return `${name}: [${methods?.join(',') || 'any method'}] http://localhost:${port}${route}`;
+}
+
+/** The worker ends like this too: nodejs-worker `setupEventStream.ts`. */
+process.on('uncaughtException', (error: unknown) => {
+  log.error(`Uncaught exception: ${error instanceof Error ? error.stack : String(error)}`);
+  process.exit(1);
+});
+
+const starting = main();
+
+async function stop(): Promise<void> {
+  try {
+    await (await starting).close();
+    process.exit(0);
+  } catch (error) {
+    log.error(`The host did not stop cleanly: ${error}`);
+    process.exit(1);
+  }
+}
+for (const signal of ['SIGTERM', 'SIGINT'] as const) process.on(signal, stop);
+process.on('disconnect', stop);
+
+starting.then(
+  ({ port, functions }) => {
+    const ready: ReadyMessage = { type: 'ready', port, functions };
+    process.send?.(ready);
+  },
+  (error: unknown) => {
+    log.error(lastWords(error));
+    process.exit(1);
+  },
+);
+
+/** One sentence is enough, but for an error in the app's own code. */
+function lastWords(error: unknown): string {
+  if (!(error instanceof LocalError))
+    return error instanceof Error ? (error.stack ?? error.message) : String(error);
+  if (error.code !== 'BERTH_LOCAL_APP_BROKEN' || !(error.cause instanceof Error)) return error.message;
+  return `${error.message}\n${error.cause.stack}`;
+}

@@ -1,0 +1,102 @@
+import { setTimeout } from 'node:timers/promises';
+import type { Log } from '../log.ts';
+import type { HostedFunction } from './hosted-function.ts';
+import type { Invocation, Invoker, Outcome } from './invocation.ts';
+import type { RpcRetryContext, RpcRetryOptions } from './rpc.ts';
+import { SettingProblem } from './settings.ts';
+
+/** A function's retry policy; `maxRetryCount` -1 = for ever. Delays are milliseconds, in whole seconds: the library rounds them. */
+export type RetryPolicy =
+  | { readonly strategy: 'fixedDelay'; readonly maxRetryCount: number; readonly delayMs: number }
+  | {
+      readonly strategy: 'exponentialBackoff';
+      readonly maxRetryCount: number;
+      readonly minimumMs: number;
+      readonly maximumMs: number;
+    };
+
+/**
+ * Reads the policy that a function was registered with; undefined if it has none.
+ *
+ * @throws SettingProblem when it is incomplete, for which Azure refuses the function.
+ */
+export function retryPolicy(options: RpcRetryOptions | undefined): RetryPolicy | undefined {
+  if (options === undefined) return undefined;
+  const maxRetryCount = options.maxRetryCount ?? -1;
+  const delayMs = milliseconds(options.delayInterval);
+  const minimumMs = milliseconds(options.minimumInterval);
+  const maximumMs = milliseconds(options.maximumInterval);
+  if (options.retryStrategy === 'fixedDelay' && delayMs !== undefined) {
+    return { strategy: 'fixedDelay', maxRetryCount, delayMs };
+  }
+  if (options.retryStrategy === 'exponentialBackoff' && minimumMs !== undefined && maximumMs !== undefined) {
+    if (minimumMs <= maximumMs)
+      return { strategy: 'exponentialBackoff', maxRetryCount, minimumMs, maximumMs };
+  }
+  throw new SettingProblem(
+    `its retry policy is incomplete or contradicts itself: ${JSON.stringify(options)}`,
+  );
+}
+
+const milliseconds = (duration: RpcRetryOptions['delayInterval']): number | undefined =>
+  typeof duration?.seconds === 'number' ? duration.seconds * 1000 : undefined;
+
+/**
+ * Milliseconds before retry number `retry` (1 = the first). Exponential: the minimum first, then the minimum plus `minimum × 2^(retry − 2)`
+ * with 20 % jitter, up to the maximum (azure-webjobs-sdk `RandomizedExponentialBackoffStrategy.cs`).
+ *
+ * @param random From 0 up to 1.
+ */
+export function retryDelayMs(policy: RetryPolicy, retry: number, random: number): number {
+  if (policy.strategy === 'fixedDelay') return policy.delayMs;
+  if (retry <= 1) return policy.minimumMs;
+  const increment = policy.minimumMs * 2 ** Math.min(retry - 2, 60) * (0.8 + 0.4 * random);
+  return Math.min(policy.minimumMs + increment, policy.maximumMs);
+}
+
+/**
+ * Runs an invocation, and again as long as it fails and the policy allows.
+ *
+ * @returns The last outcome, or `stopped` when `signal` ended the waiting: then nobody knows an end of this invocation, and its
+ *   events must come again.
+ */
+export async function invokeWithRetries(
+  invoker: Invoker,
+  fn: HostedFunction,
+  policy: RetryPolicy | undefined,
+  invocation: Invocation,
+  signal: AbortSignal,
+  log: Log,
+): Promise<Outcome | 'stopped'> {
+  let retryContext: RpcRetryContext | undefined;
+  for (let retry = 1; ; retry += 1) {
+    const outcome = await invoker.invoke(
+      fn,
+      retryContext === undefined ? invocation : { ...invocation, retryContext },
+    );
+    if (outcome.ok || policy === undefined) return outcome;
+    if (policy.maxRetryCount >= 0 && retry > policy.maxRetryCount) return outcome;
+    const delayMs = retryDelayMs(policy, retry, Math.random());
+    const limit = policy.maxRetryCount < 0 ? 'for ever' : `of ${policy.maxRetryCount}`;
+    log.info(`${fn.name} is tried again in ${Math.round(delayMs)} ms (retry ${retry} ${limit}).`);
+    await wait(delayMs, signal);
+    if (signal.aborted) return 'stopped';
+    const { error } = outcome;
+    retryContext = {
+      retryCount: retry,
+      maxRetryCount: policy.maxRetryCount,
+      exception: { message: error.message, source: fn.name, stackTrace: error.stack ?? '' },
+    };
+  }
+}
+
+/** Resolves after `ms`, or at once when `signal` is aborted; never rejects. */
+export const wait = (ms: number, signal: AbortSignal): Promise<void> =>
+  setTimeout(ms, undefined, { signal }).catch(() => {});
+
+/** Resolves when `signal` is aborted. */
+export const aborted = (signal: AbortSignal): Promise<void> =>
+  new Promise((resolve) => {
+    if (signal.aborted) resolve();
+    else signal.addEventListener('abort', () => resolve(), { once: true });
+  });

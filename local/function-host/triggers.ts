@@ -1,0 +1,78 @@
+import type { Log } from '../log.ts';
+import { createEventHubTrigger } from './event-hub/event-hub-trigger.ts';
+import { isEventHubTrigger } from './event-hub/source.ts';
+import type { HostFile } from './host-file.ts';
+import type { HostedFunction } from './hosted-function.ts';
+import { type HttpRoute, isHttpTrigger } from './http/routes.ts';
+import type { Invocation, Invoker } from './invocation.ts';
+import type { LoadedApp } from './load-app.ts';
+import { SettingProblem } from './settings.ts';
+import { createTimerTrigger, isTimerTrigger } from './timer/timer-trigger.ts';
+import type { Trigger } from './trigger.ts';
+
+/** App setting that makes sequence numbers `{low, high, unsigned}`, as workers of late 2026 give them; for tests of apps. */
+const LONG_SEQUENCE_NUMBERS = 'FUNCTION_HOST_LONG_SEQUENCE_NUMBERS';
+
+/** The triggers that run, and why others do not, by function name. */
+export interface Triggers {
+  readonly byFunction: ReadonlyMap<string, Trigger>;
+  readonly problems: ReadonlyMap<string, string>;
+}
+
+/** Starts every timer and Event Hub function. One that cannot be started is reported and keeps no other from running. */
+export function startTriggers(
+  { functions, capabilities }: LoadedApp,
+  disabled: ReadonlySet<string>,
+  hostFile: HostFile,
+  invoker: Invoker,
+  log: Log,
+): Triggers {
+  const byFunction = new Map<string, Trigger>();
+  const problems = new Map<string, string>();
+  for (const fn of functions) {
+    if (isHttpTrigger(fn)) continue;
+    try {
+      const trigger = createTrigger(fn);
+      byFunction.set(fn.name, trigger);
+      if (!disabled.has(fn.name)) trigger.start();
+    } catch (error) {
+      if (!(error instanceof SettingProblem)) throw error;
+      problems.set(fn.name, error.message);
+      log.error(`${fn.name} is not started: ${error.message}.`);
+    }
+  }
+  return { byFunction, problems };
+
+  function createTrigger(fn: HostedFunction): Trigger {
+    if (isTimerTrigger(fn)) return createTimerTrigger(fn, process.env, invoker, log);
+    if (!isEventHubTrigger(fn)) throw new SettingProblem(`nothing here fires a ${fn.trigger.type}`);
+    const metadataOptions = {
+      includeEmptyEntries: Boolean(capabilities.IncludeEmptyEntriesInMessagePayload?.trim()),
+      longSequenceNumbers: process.env[LONG_SEQUENCE_NUMBERS] === '1',
+    };
+    return createEventHubTrigger(fn, process.env, hostFile.eventHubs, metadataOptions, invoker, log);
+  }
+}
+
+/** A call by hand of a function without a trigger of its own here: HTTP functions get a POST, others the text. */
+export function manualInvocation(
+  fn: HostedFunction,
+  routes: readonly HttpRoute[],
+  port: number,
+  input: string,
+): Invocation {
+  const route = routes.find((each) => each.fn === fn);
+  if (route === undefined) return { data: { string: input } };
+  return {
+    data: {
+      http: {
+        method: route.methods[0] ?? 'POST',
+        url: `http://localhost:${port}${encodeURI(route.path)}`,
+        nullableHeaders: { 'content-type': { value: 'application/json' } },
+        nullableQuery: {},
+        nullableParams: {},
+        body: { bytes: Buffer.from(input) },
+      },
+    },
+  };
+}
