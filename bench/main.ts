@@ -16,8 +16,8 @@ import { instantOf } from '../src/twin/instant.ts';
 import { plan } from '../src/twin/plan.ts';
 import { unreadShadow } from '../src/twin/shadow.ts';
 
-// The hot paths, each next to the least that it could possibly cost, in one run on one core. What it does not show: tables, hubs and the
-// network, which take far longer than all of this; and another machine.
+// The hot paths, each next to the least that it could possibly cost, in one run on one core. What it does not
+// show: tables, hubs and the network, which take far longer than all of this; and another machine.
 
 const parsed = parseFleet(readFileSync('fleet.json', 'utf8'));
 if (!parsed.ok) throw new Error(JSON.stringify(parsed.problems));

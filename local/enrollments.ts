@@ -4,13 +4,17 @@ import type { EnrollmentGroup } from './dps/index.ts';
 export const ID_SCOPE = '0ne00BE447A';
 export const DPS_HOST = 'contoso-dps.azure-devices-provisioning.net';
 
-/** Group key of the simulated devices: every device's own key is derived from it. Public; it opens nothing but this emulator. */
+/**
+ * Group key of the simulated devices: every device's own key is derived from it. Public; it opens nothing but
+ * this emulator.
+ */
 export const GROUP_KEY = Buffer.from('berth-local-enrollment-group-key-of-simulated-devices').toString(
   'base64',
 );
 
 /**
- * The enrollments of the local DPS: one group for devices with keys, one for devices with certificates, both pointed at Berth's webhook.
+ * The enrollments of the local DPS: one group for devices with keys, one for devices with certificates, both
+ * pointed at Berth's webhook.
  *
  * @param webhookUrl with its function key as `?code=`, since DPS can send no header.
  * @param root PEM of the authority that issues the devices' certificates.

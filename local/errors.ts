@@ -1,6 +1,8 @@
 import { CodedError, type ErrorKind, type ErrorOptions } from '../src/errors.ts';
 
-/** Errors of the local stack (`npm start`, `npm run local`). Rows in `docs/errors.md`, kept in step by a test. */
+/**
+ * Errors of the local stack (`npm start`, `npm run local`). Rows in `docs/errors.md`, kept in step by a test.
+ */
 export const LOCAL_ERRORS = {
   BERTH_LOCAL_ENROLLMENT_INVALID: 'user',
   BERTH_LOCAL_FLEET_INVALID: 'user',

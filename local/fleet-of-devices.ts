@@ -22,7 +22,9 @@ export interface DevicesOptions {
   readonly onNews: (news: DeviceNews) => void;
 }
 
-/** Runs the simulated devices in a process of their own, so that an error in an SDK takes nothing else down. */
+/**
+ * Runs the simulated devices in a process of their own, so that an error in an SDK takes nothing else down.
+ */
 export async function runDevices(options: DevicesOptions): Promise<KeptRunning> {
   const { parts, bundles, cloud, stateDirectory, lively, logFile, log, onNews } = options;
   const start: StartDevices = {

@@ -14,8 +14,9 @@ import { dirname } from 'node:path';
 const OWNER_ONLY = 0o600;
 
 /**
- * The memory of a local service: one JSON record a line, appended before the caller goes on, read back when the service
- * opens again. A process that is killed loses nothing that it has acknowledged, because the operating system holds what was written.
+ * The memory of a local service: one JSON record a line, appended before the caller goes on, read back when
+ * the service opens again. A process that is killed loses nothing that it has acknowledged, because the
+ * operating system holds what was written.
  */
 export interface Journal<Record> {
   append(record: Record): void;
@@ -25,8 +26,8 @@ export interface Journal<Record> {
 }
 
 /**
- * Opens `file` (undefined: nothing is kept) and hands every record of an earlier life to `replay`, in order. A last line that a crash
- * tore is cut off.
+ * Opens `file` (undefined: nothing is kept) and hands every record of an earlier life to `replay`, in order.
+ * A last line that a crash tore is cut off.
  */
 export function openJournal<Record>(
   file: string | undefined,

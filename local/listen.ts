@@ -29,7 +29,8 @@ export function listen(server: Server, port: number, what: string): Promise<numb
 }
 
 /**
- * A port that nothing listens on now, for a process that is to listen there: the one asked for, or a free one for 0.
+ * A port that nothing listens on now, for a process that is to listen there: the one asked for, or a free one
+ * for 0.
  *
  * @throws LocalError `BERTH_LOCAL_PORT_TAKEN`
  */

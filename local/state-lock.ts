@@ -5,7 +5,8 @@ import { LocalError } from './errors.ts';
 const LOCK = 'lock';
 
 /**
- * Takes a state folder for this process, so that two local stacks do not write into the same journals. A lock that a dead process left is taken over.
+ * Takes a state folder for this process, so that two local stacks do not write into the same journals. A lock
+ * that a dead process left is taken over.
  *
  * @param fresh forget everything in it.
  * @returns gives it back.

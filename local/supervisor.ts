@@ -38,10 +38,12 @@ const REDRAW_EVERY_MS = 1_000;
 const STOP_MS = 10_000;
 
 /**
- * Brings up the local stack, watches over it, and ends all of it: when the loop has closed (`once`), or when the signal comes.
+ * Brings up the local stack, watches over it, and ends all of it: when the loop has closed (`once`), or when
+ * the signal comes.
  *
  * @returns what the loop came to, with `once`.
- * @throws LocalError where it cannot start, and `BERTH_LOCAL_NOT_CLOSED` where the loop has not closed in time.
+ * @throws LocalError where it cannot start, and `BERTH_LOCAL_NOT_CLOSED` where the loop has not closed in
+ *   time.
  */
 export async function supervise(options: SupervisorOptions): Promise<LoopResult | undefined> {
   const { appDirectory, stateDirectory, screen, signal } = options;
@@ -55,7 +57,8 @@ export async function supervise(options: SupervisorOptions): Promise<LoopResult 
   const running: KeptRunning[] = [];
   let cloud: Cloud | undefined;
   try {
-    // Only free to be taken by whoever runs the functions; asked for now, because DPS must know where the webhook is.
+    // Only free to be taken by whoever runs the functions; asked for now, because DPS must know where the
+    // webhook is.
     const functionsPort = options.withoutFunctions
       ? options.ports.functions
       : await reservePort(options.ports.functions, 'the functions');

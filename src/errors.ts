@@ -1,8 +1,8 @@
 export type ErrorKind = 'user' | 'transient' | 'defect';
 
 /**
- * Every error that a user of the functions can meet: its kind, and the status where it is answered over HTTP. `docs/errors.md` has a row
- * for each; `test/errors.test.ts` keeps the two in step.
+ * Every error that a user of the functions can meet: its kind, and the status where it is answered over HTTP.
+ * `docs/errors.md` has a row for each; `test/errors.test.ts` keeps the two in step.
  *
  * - `user`: fix the input. - `transient`: it will be tried again. - `defect`: a bug in Berth.
  */
@@ -63,7 +63,9 @@ export class CodedError<Code extends string> extends Error {
   }
 }
 
-/** An error of the functions. Its message is one sentence with the offending value, and never holds a secret. */
+/**
+ * An error of the functions. Its message is one sentence with the offending value, and never holds a secret.
+ */
 export class BerthError extends CodedError<ErrorCode> {
   constructor(code: ErrorCode, message: string, options?: ErrorOptions) {
     super(code, ERRORS[code].kind, message, options);

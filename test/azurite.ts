@@ -4,7 +4,10 @@ import { createRequire } from 'node:module';
 
 /** A running Azurite of its own: blob, queue and table services on free ports, everything in memory. */
 export interface Azurite {
-  /** For `AzureWebJobsStorage` and the `fromConnectionString` of every storage client. Holds the well-known development key only. */
+  /**
+   * For `AzureWebJobsStorage` and the `fromConnectionString` of every storage client. Holds the well-known
+   * development key only.
+   */
   readonly connectionString: string;
   close(): Promise<void>;
 }

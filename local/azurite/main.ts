@@ -1,6 +1,7 @@
 // Azurite as a process that ends with its parent. It looks at `process.argv` when it is loaded.
 
-// Azurite's own handler of SIGTERM closes its services, which writes what they hold to disk; then nothing is left but the channel to the parent.
+// Azurite's own handler of SIGTERM closes its services, which writes what they hold to disk; then nothing is
+// left but the channel to the parent.
 process.once('SIGTERM', () => {
   if (process.connected) process.disconnect();
 });

@@ -40,8 +40,8 @@ export interface CertificateAuthority {
 }
 
 /**
- * Opens the local certificate authority: reads its root and server certificate, and makes what is missing, damaged or about to
- * expire. A new root means that clients must be given it again.
+ * Opens the local certificate authority: reads its root and server certificate, and makes what is missing,
+ * damaged or about to expire. A new root means that clients must be given it again.
  */
 export async function openAuthority(options: AuthorityOptions = {}): Promise<CertificateAuthority> {
   const { directory, log = silent, now = Date.now } = options;

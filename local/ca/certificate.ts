@@ -9,7 +9,10 @@ const KEY_ALGORITHM = { name: 'ECDSA', namedCurve: 'P-256', hash: 'SHA-256' } as
 /** Certificates begin a little in the past, so that a device whose clock runs late accepts them. */
 const BACKDATED_MS = 5 * 60_000;
 
-/** A certificate with its private key, both PEM. `certificate` holds the leaf first, then its issuers without the root. */
+/**
+ * A certificate with its private key, both PEM. `certificate` holds the leaf first, then its issuers without
+ * the root.
+ */
 export interface KeyedCertificate {
   readonly certificate: string;
   readonly key: string;

@@ -1,4 +1,7 @@
-/** The certificate authority of the local Azure IoT: one root, the servers' certificate, and certificates for devices. */
+/**
+ * The certificate authority of the local Azure IoT: one root, the servers' certificate, and certificates for
+ * devices.
+ */
 export {
   type AuthorityOptions,
   type CertificateAuthority,

@@ -5,8 +5,8 @@ import type { DetailedPeerCertificate, TLSSocket } from 'node:tls';
 const MAX_CHAIN = 10;
 
 /**
- * The certificates that a client showed, leaf first; empty if it showed none. TLS has proved that the client holds the leaf's key;
- * whether the chain leads anywhere is for the caller to check.
+ * The certificates that a client showed, leaf first; empty if it showed none. TLS has proved that the client
+ * holds the leaf's key; whether the chain leads anywhere is for the caller to check.
  */
 export function peerCertificates(socket: TLSSocket): readonly X509Certificate[] {
   const chain: X509Certificate[] = [];

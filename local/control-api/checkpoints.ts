@@ -2,7 +2,10 @@ import { BlobServiceClient } from '@azure/storage-blob';
 
 /** Where the Event Hubs extension and Berth's function host keep how far they have come. */
 const CONTAINER = 'azure-webjobs-eventhub';
-/** `{namespace}/{event hub}/{consumer group}/checkpoint/{partition}`, all lower case; the data is in the metadata. */
+/**
+ * `{namespace}/{event hub}/{consumer group}/checkpoint/{partition}`, all lower case; the data is in the
+ * metadata.
+ */
 const CHECKPOINT = /^[^/]+\/([^/]+)\/([^/]+)\/checkpoint\/([^/]+)$/;
 
 /** Sequence number up to which a consumer group has come in a partition; undefined: it has not begun. */

@@ -8,7 +8,9 @@ export interface PartitionStatus {
   readonly last: number;
   readonly consumerGroups: readonly {
     readonly name: string;
-    /** Sequence number of the last event that has been worked on, by the checkpoint; null before the first. */
+    /**
+     * Sequence number of the last event that has been worked on, by the checkpoint; null before the first.
+     */
     readonly checkpoint: number | null;
     readonly unread: number;
   }[];
@@ -30,7 +32,8 @@ export async function eventStatus(
   consumerGroups: readonly string[],
   storage: string,
 ): Promise<EventStatus> {
-  // Read before the counters: the other way round, an event that comes in between would look unread before its time.
+  // Read before the counters: the other way round, an event that comes in between would look unread before
+  // its time.
   const checkpoints = await readCheckpoints(storage);
   const partitions = eventHubs.partitions(eventHub).map((partition): PartitionStatus => {
     const { partitionId: id, beginningSequenceNumber, lastSequenceNumber } = partition;

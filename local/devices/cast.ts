@@ -6,7 +6,10 @@ export interface Part {
   /** How it registers with DPS; all of them talk MQTT to their hub. */
   readonly registersOver: 'mqtt' | 'https';
   readonly proof: 'key' | 'certificate';
-  /** `low`: its battery runs low, so that Berth slows it down; `picky`: that too, but it rejects the slower interval. */
+  /**
+   * `low`: its battery runs low, so that Berth slows it down; `picky`: that too, but it rejects the slower
+   * interval.
+   */
   readonly battery: 'full' | 'low';
   readonly isPicky: boolean;
 }
@@ -15,8 +18,8 @@ const SITES = ['amsterdam', 'new-york', 'singapore'] as const;
 const MODELS = ['pump-2', 'meter-1'] as const;
 
 /**
- * Who plays what: every third device has a low battery, the second one as well but rejects what follows from it, every fourth registers over HTTPS, every tenth proves itself
- * with a certificate.
+ * Who plays what: every third device has a low battery, the second one as well but rejects what follows from
+ * it, every fourth registers over HTTPS, every tenth proves itself with a certificate.
  */
 export function cast(devices: number): readonly Part[] {
   return Array.from({ length: devices }, (_, index) => ({

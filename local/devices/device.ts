@@ -23,7 +23,10 @@ const PICKY_LIMIT_MS = 30_000;
 const LOW_PERCENT = 15;
 const SECOND_REPORT_AFTER_MS = 1_500;
 
-/** One simulated device on Microsoft's SDKs: registers, connects, reads its twin, reports, and applies what is desired of it. */
+/**
+ * One simulated device on Microsoft's SDKs: registers, connects, reads its twin, reports, and applies what is
+ * desired of it.
+ */
 export class SimulatedDevice {
   readonly #options: DeviceOptions;
   #client: Client | undefined;
@@ -85,7 +88,8 @@ export class SimulatedDevice {
             Mqtt,
           );
     this.#client = client;
-    // The device decides itself when to come back: after a while, and from the registration on, since its hub may have changed.
+    // The device decides itself when to come back: after a while, and from the registration on, since its hub
+    // may have changed.
     client.setRetryPolicy(new NoRetry());
     const gone = new Promise<void>((resolve) => {
       client.on('disconnect', () => resolve());
@@ -143,7 +147,10 @@ export class SimulatedDevice {
     });
   }
 
-  /** Reports one after the other: two that are not awaited may be applied in either order (iot-hub-devguide-device-twins). */
+  /**
+   * Reports one after the other: two that are not awaited may be applied in either order
+   * (iot-hub-devguide-device-twins).
+   */
   #report(properties: Readonly<Record<string, unknown>>): Promise<boolean> {
     const sent = this.#reporting.then(() => this.#send(properties));
     this.#reporting = sent.then(() => {});

@@ -5,7 +5,10 @@ import type { DeviceNews, StartDevices } from './messages.ts';
 
 /** The simulated devices as a process: told what to do by its parent, and gone with it. */
 
-/** So many devices begin in a second: a fleet does not power on in one instant, and DPS takes 1,000 registrations a minute. */
+/**
+ * So many devices begin in a second: a fleet does not power on in one instant, and DPS takes 1,000
+ * registrations a minute.
+ */
 const STARTS_PER_SECOND = 16;
 const LAST_WORDS_MS = 3_000;
 

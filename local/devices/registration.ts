@@ -24,7 +24,10 @@ export interface Assigned {
   readonly deviceId: string;
 }
 
-/** Registers a device with DPS as its firmware would, with Microsoft's SDK. Rejects where DPS refuses it or cannot be reached. */
+/**
+ * Registers a device with DPS as its firmware would, with Microsoft's SDK. Rejects where DPS refuses it or
+ * cannot be reached.
+ */
 export async function register(options: RegistrationOptions): Promise<Assigned> {
   const { registrationId, proof, payload, idScope } = options;
   const security =

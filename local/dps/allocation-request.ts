@@ -22,8 +22,8 @@ export interface AllocationInput {
 }
 
 /**
- * The request of a custom allocation, as documented (concepts-custom-allocation.md, 09/2022) and captured: keys are empty objects, and
- * what there is not is left out.
+ * The request of a custom allocation, as documented (concepts-custom-allocation.md, 09/2022) and captured:
+ * keys are empty objects, and what there is not is left out.
  */
 export function allocationRequest(input: AllocationInput): JsonObject {
   const { device, payload, current, linkedHubs, enrolledSince } = input;
@@ -41,7 +41,10 @@ export function allocationRequest(input: AllocationInput): JsonObject {
   };
 }
 
-/** What Azure sends in `x509` is not known; this is what DPS's registration records hold, and the certificate itself. */
+/**
+ * What Azure sends in `x509` is not known; this is what DPS's registration records hold, and the certificate
+ * itself.
+ */
 function describeProof({ certificate }: AttestedDevice): JsonObject {
   if (certificate === undefined) return { symmetricKey: {} };
   const { leaf, signer } = certificate;

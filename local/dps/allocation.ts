@@ -24,8 +24,9 @@ export type Allocation =
 export type FailedAllocation = { readonly outcome: 'failed' } & RegistrationFailure;
 
 /**
- * What DPS makes of the answer of a webhook (tutorial-custom-allocation-policies.md, "Troubleshooting"). That a hub which is not among
- * the linked ones, an answer that is no JSON and a payload that is no object fail the registration is assumed, or seen in tests.
+ * What DPS makes of the answer of a webhook (tutorial-custom-allocation-policies.md, "Troubleshooting"). That
+ * a hub which is not among the linked ones, an answer that is no JSON and a payload that is no object fail
+ * the registration is assumed, or seen in tests.
  */
 export function readWebhookAnswer(
   response: WebhookResponse | undefined,

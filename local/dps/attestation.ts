@@ -18,7 +18,10 @@ export interface AttestedDevice {
   readonly enrollment: Enrollment;
   /** How it will prove itself to its hub: by the same key, or by the same certificate. */
   readonly authentication: Authentication;
-  /** For X.509: the device's certificate, and for groups the certificate of the enrollment that vouches for it. */
+  /**
+   * For X.509: the device's certificate, and for groups the certificate of the enrollment that vouches for
+   * it.
+   */
   readonly certificate?: { readonly leaf: X509Certificate; readonly signer: X509Certificate | undefined };
 }
 
@@ -26,8 +29,8 @@ export interface AttestedDevice {
 const MAX_CHAIN = 10;
 
 /**
- * Finds the enrollment that vouches for a device: its individual one, and only where there is none a group. Disabled groups vouch for
- * nobody; a disabled individual enrollment does, so that its device can be told.
+ * Finds the enrollment that vouches for a device: its individual one, and only where there is none a group.
+ * Disabled groups vouch for nobody; a disabled individual enrollment does, so that its device can be told.
  */
 export function attest(
   enrollments: readonly Enrollment[],
@@ -107,7 +110,10 @@ function byCertificate(
   };
 }
 
-/** Climbs from the leaf through the certificates that the device sent to one that the group trusts; answers that one. */
+/**
+ * Climbs from the leaf through the certificates that the device sent to one that the group trusts; answers
+ * that one.
+ */
 function signerOf(
   leaf: X509Certificate,
   sent: readonly X509Certificate[],

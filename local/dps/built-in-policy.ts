@@ -11,9 +11,9 @@ export interface LinkedHub {
 }
 
 /**
- * The hub that DPS's own policies choose. `static` is the only hub of the enrollment. `hashed` spreads registration ids by weight; how
- * Azure hashes is not published. `geoLatency` is treated the same: a laptop is equally far from all its hubs, and the documentation
- * has ties broken by weighted hash.
+ * The hub that DPS's own policies choose. `static` is the only hub of the enrollment. `hashed` spreads
+ * registration ids by weight; how Azure hashes is not published. `geoLatency` is treated the same: a laptop
+ * is equally far from all its hubs, and the documentation has ties broken by weighted hash.
  */
 export function chooseHub(
   policy: Exclude<AllocationPolicy, 'custom'>,

@@ -1,7 +1,10 @@
 import { randomUUID } from 'node:crypto';
 import type { JsonObject } from '../../src/json.ts';
 
-/** What DPS refuses at once, with HTTP status and code (codes where documented or seen; else the general one of the status). */
+/**
+ * What DPS refuses at once, with HTTP status and code (codes where documented or seen; else the general one
+ * of the status).
+ */
 export const DPS_REFUSALS = {
   invalidArgument: { status: 400, code: 400004 },
   unauthorized: { status: 401, code: 401002 },
@@ -12,7 +15,10 @@ export const DPS_REFUSALS = {
 
 export type DpsRefusal = keyof typeof DPS_REFUSALS;
 
-/** Why a registration failed after it was accepted (tutorial-custom-allocation-policies.md; numbers also in the C SDK). */
+/**
+ * Why a registration failed after it was accepted (tutorial-custom-allocation-policies.md; numbers also in
+ * the C SDK).
+ */
 export const REGISTRATION_FAILURES = {
   noHub: 400004,
   customAllocationFailed: 400207,

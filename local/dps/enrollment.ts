@@ -2,14 +2,20 @@ import { createHash, X509Certificate } from 'node:crypto';
 import type { JsonObject } from '../../src/json.ts';
 import { describeCertificate } from './certificate-info.ts';
 
-/** How devices prove who they are. Keys are base64; `certificates` are PEM: of the device itself, or of the CA of a group. */
+/**
+ * How devices prove who they are. Keys are base64; `certificates` are PEM: of the device itself, or of the CA
+ * of a group.
+ */
 export type Attestation =
   | { readonly type: 'symmetricKey'; readonly primaryKey: string; readonly secondaryKey: string }
   | { readonly type: 'x509'; readonly certificates: readonly string[] };
 
 export type AllocationPolicy = 'hashed' | 'geoLatency' | 'static' | 'custom';
 
-/** Portal names: both true = "reprovision and migrate data", only the first = "and reset", none = "never reprovision". */
+/**
+ * Portal names: both true = "reprovision and migrate data", only the first = "and reset", none = "never
+ * reprovision".
+ */
 export interface ReprovisionPolicy {
   readonly updateHubAssignment: boolean;
   readonly migrateDeviceData: boolean;
@@ -60,8 +66,9 @@ export function isEnabled(enrollment: Enrollment): boolean {
 }
 
 /**
- * The enrollment as DPS shows it to a webhook: without keys, with the query of the webhook's URL masked, and with what was never set
- * left out (concepts-custom-allocation.md, and real captures). `since` is the time it was made, in DPS's form.
+ * The enrollment as DPS shows it to a webhook: without keys, with the query of the webhook's URL masked, and
+ * with what was never set left out (concepts-custom-allocation.md, and real captures). `since` is the time it
+ * was made, in DPS's form.
  */
 export function describeEnrollment(enrollment: Enrollment, since: string): JsonObject {
   const { capabilities, initialTwin, reprovisionPolicy, iotHubs, customAllocationDefinition } = enrollment;
@@ -92,7 +99,10 @@ export function describeEnrollment(enrollment: Enrollment, since: string): JsonO
   };
 }
 
-/** A URL without its secrets: functions carry their key in the query. @example 'https://host/api/allocate?****' */
+/**
+ * A URL without its secrets: functions carry their key in the query. @example
+ * 'https://host/api/allocate?****'
+ */
 export function maskQuery(url: string): string {
   const [path = '', ...query] = url.split('?');
   return query.length === 0 ? path : `${path}?****`;
@@ -111,7 +121,10 @@ function describeAttestation(enrollment: Enrollment): JsonObject {
   };
 }
 
-/** Quoted inside, as DPS has it, and the same as long as the enrollment is. @example '"13003fea-0000-0300-0000-62d1d5e50000"' */
+/**
+ * Quoted inside, as DPS has it, and the same as long as the enrollment is. @example
+ * '"13003fea-0000-0300-0000-62d1d5e50000"'
+ */
 function etagOf(enrollment: Enrollment): string {
   const digest = createHash('sha256').update(JSON.stringify(enrollment)).digest('hex');
   const parts = [digest.slice(0, 8), '0000', digest.slice(8, 12), '0000', digest.slice(12, 24)];

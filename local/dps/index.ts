@@ -1,6 +1,7 @@
 /**
- * The local Device Provisioning Service: enrollments, the runtime API for devices, and the call of a custom-allocation webhook with
- * DPS's requests, retries and error codes. What is decided is in `allocation.ts` and `reprovisioning.ts`, free of effects.
+ * The local Device Provisioning Service: enrollments, the runtime API for devices, and the call of a
+ * custom-allocation webhook with DPS's requests, retries and error codes. What is decided is in
+ * `allocation.ts` and `reprovisioning.ts`, free of effects.
  */
 export { deriveDeviceKey } from './attestation.ts';
 export type { LinkedHub } from './built-in-policy.ts';

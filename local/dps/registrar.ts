@@ -30,7 +30,10 @@ export interface RegistrarSurroundings {
   readonly signal: AbortSignal;
 }
 
-/** Carries out a registration that was accepted, and keeps its outcome. Rejects only when it is aborted or the store fails. */
+/**
+ * Carries out a registration that was accepted, and keeps its outcome. Rejects only when it is aborted or the
+ * store fails.
+ */
 export type Registrar = (device: AttestedDevice, payload: JsonValue | undefined) => Promise<Registration>;
 
 export function createRegistrar(surroundings: RegistrarSurroundings): Registrar {
@@ -110,8 +113,8 @@ export function createRegistrar(surroundings: RegistrarSurroundings): Registrar 
   }
 
   /**
-   * Brings identity and twin to where they belong. The new hub comes first: a process that dies in between leaves the device on both,
-   * and its next registration puts that right.
+   * Brings identity and twin to where they belong. The new hub comes first: a process that dies in between
+   * leaves the device on both, and its next registration puts that right.
    */
   function settle(
     device: AttestedDevice,

@@ -25,9 +25,10 @@ export interface AssignmentPlan {
 }
 
 /**
- * Decides what a registration does (concepts-device-reprovision.md, and concepts-custom-allocation.md of 09/2022 on which twin wins):
- * the initial twin, the webhook's if it gave one, else the enrollment's, counts for a first assignment and for a change of hub under
- * "reset"; a migrated twin beats it, and a device that stays keeps its twin.
+ * Decides what a registration does (concepts-device-reprovision.md, and concepts-custom-allocation.md of
+ * 09/2022 on which twin wins): the initial twin, the webhook's if it gave one, else the enrollment's, counts
+ * for a first assignment and for a change of hub under "reset"; a migrated twin beats it, and a device that
+ * stays keeps its twin.
  */
 export function planAssignment(
   chosen: string,

@@ -8,7 +8,10 @@ import { MAX_MESSAGE_BYTES } from './webhook.ts';
 /** Scope ids begin so; a path with one is meant for a DPS, if perhaps for another. */
 const RUNTIME_PATH = /^\/0ne[^/]*\/registrations\//i;
 
-/** The runtime API over HTTPS (iot-dps-https-sym-key-support.md): `/{idScope}/registrations/{registrationId}/…`. */
+/**
+ * The runtime API over HTTPS (iot-dps-https-sym-key-support.md):
+ * `/{idScope}/registrations/{registrationId}/…`.
+ */
 export function createRuntimeHttps(
   idScope: string,
   serviceHost: string,

@@ -26,8 +26,8 @@ export const RETRY_WAITS_MS: readonly number[] = Array.from(
 );
 
 /**
- * Calls a webhook as DPS does: again after a connection that failed and after every status of 429 and above. Answers the last
- * response; undefined if the last call brought none.
+ * Calls a webhook as DPS does: again after a connection that failed and after every status of 429 and above.
+ * Answers the last response; undefined if the last call brought none.
  *
  * @throws the signal's reason when it is aborted
  */

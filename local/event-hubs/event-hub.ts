@@ -24,8 +24,9 @@ export interface ConsumerGroupCounters {
   /** Those connected now. */
   readonly readers: readonly ReaderCounters[];
   /**
-   * Sequence number of the last event sent to the reader that came last, or the one before its start; null when nobody has read since
-   * this process began. Sent is not the same as processed: clients ask for events ahead of their use.
+   * Sequence number of the last event sent to the reader that came last, or the one before its start; null
+   * when nobody has read since this process began. Sent is not the same as processed: clients ask for events
+   * ahead of their use.
    */
   readonly deliveredSequenceNumber: number | null;
   /** Events kept that come after `deliveredSequenceNumber`; all of them while it is null. */
@@ -79,7 +80,8 @@ export class EventHub {
   }
 
   /**
-   * Appends events that belong together to one partition: the given one, else the one of their key, else the next in turn.
+   * Appends events that belong together to one partition: the given one, else the one of their key, else the
+   * next in turn.
    */
   append(events: readonly ProducedEvent[], partition?: Partition): readonly AppendedPosition[] {
     return (partition ?? this.#choose(events[0]?.partitionKey))?.append(events) ?? [];

@@ -1,6 +1,6 @@
 /**
- * Where a reader wants to begin. Azure's clients say it as a selector filter on the link's source, for example
- * `amqp.annotation.x-opt-offset > '-1'` (the value is quoted by most SDKs, not by .NET).
+ * Where a reader wants to begin. Azure's clients say it as a selector filter on the link's source, for
+ * example `amqp.annotation.x-opt-offset > '-1'` (the value is quoted by most SDKs, not by .NET).
  */
 export type EventPosition =
   | { readonly by: 'start' }
@@ -19,8 +19,8 @@ const FILTER =
   /^\s*amqp\.annotation\.(x-opt-offset|x-opt-sequence-number|x-opt-enqueued-time)\s*(>=?)\s*(?:'([^']*)'|(\S+))\s*$/;
 
 /**
- * Reads a selector filter. No filter means the start of the partition; undefined means that this is no filter Event Hubs
- * knows.
+ * Reads a selector filter. No filter means the start of the partition; undefined means that this is no filter
+ * Event Hubs knows.
  */
 export function parseEventPosition(filter: string | undefined): EventPosition | undefined {
   if (filter === undefined) return { by: 'start' };

@@ -1,7 +1,10 @@
 /** What an in-process producer hands over; it becomes the same AMQP message that a client would send. */
 export interface EventToAppend {
   readonly body: Buffer;
-  /** Events of one key keep their order in one partition. Ignored where `partitionId` is given, but kept on the event. */
+  /**
+   * Events of one key keep their order in one partition. Ignored where `partitionId` is given, but kept on
+   * the event.
+   */
   readonly partitionKey?: string | undefined;
   /** "0", "1", … Neither this nor a key: the partitions take turns. */
   readonly partitionId?: string | undefined;

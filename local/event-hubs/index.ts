@@ -25,7 +25,8 @@ export interface EventHubs {
   /**
    * Appends an event as if a client had sent it, without the way over the network.
    *
-   * @throws LocalError `BERTH_LOCAL_EVENT_HUB_UNKNOWN`, `BERTH_LOCAL_EVENT_TOO_LARGE`, `BERTH_LOCAL_EVENT_HUBS_CLOSED`
+   * @throws LocalError `BERTH_LOCAL_EVENT_HUB_UNKNOWN`, `BERTH_LOCAL_EVENT_TOO_LARGE`,
+   *   `BERTH_LOCAL_EVENT_HUBS_CLOSED`
    */
   append(hub: string, event: EventToAppend): AppendedPosition;
   /**
@@ -45,7 +46,8 @@ export interface EventHubs {
  * const eventHubs = await startEventHubs({ port: 0, hubs: [{ name: 'twin-events', partitionCount: 4, consumerGroups: [] }] });
  * const producer = new EventHubProducerClient(eventHubs.connectionString('twin-events'));
  *
- * @throws LocalError `BERTH_LOCAL_EVENT_HUBS_OPTIONS`, `BERTH_LOCAL_EVENT_LOG_UNREADABLE`, `BERTH_LOCAL_PORT_TAKEN`
+ * @throws LocalError `BERTH_LOCAL_EVENT_HUBS_OPTIONS`, `BERTH_LOCAL_EVENT_LOG_UNREADABLE`,
+ *   `BERTH_LOCAL_PORT_TAKEN`
  */
 export async function startEventHubs(options: EventHubsOptions): Promise<EventHubs> {
   const log = options.log ?? silent;
@@ -141,7 +143,10 @@ function unknownHub(sentence: string): LocalError {
   return new LocalError('BERTH_LOCAL_EVENT_HUB_UNKNOWN', `${sentence}.`);
 }
 
-/** A connection string of Microsoft's Event Hubs emulator (Azure/azure-event-hubs-emulator-installer), for another port. */
+/**
+ * A connection string of Microsoft's Event Hubs emulator (Azure/azure-event-hubs-emulator-installer), for
+ * another port.
+ */
 function connectionString(port: number, hub: string | undefined): string {
   const parts = [
     `Endpoint=sb://localhost:${port}`,

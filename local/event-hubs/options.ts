@@ -28,7 +28,10 @@ export const DEFAULT_RETENTION: Retention = { events: 100_000, ms: 24 * 3_600_00
 
 /** Partitions of one event hub in the standard tier (azure-docs, event-hubs-quotas). */
 const MAX_PARTITIONS = 32;
-/** Characters of the name of an event hub and of a consumer group (azure-docs, resource-name-rules: Microsoft.EventHub). */
+/**
+ * Characters of the name of an event hub and of a consumer group (azure-docs, resource-name-rules:
+ * Microsoft.EventHub).
+ */
 const MAX_HUB_NAME = 256;
 const MAX_CONSUMER_GROUP_NAME = 50;
 const NAME = /^[a-z0-9]([a-z0-9._-]*[a-z0-9])?$/i;

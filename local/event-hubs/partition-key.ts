@@ -1,7 +1,8 @@
 /**
- * The partition of a partition key, as Azure computes it: Bob Jenkins' lookup3 (`hashlittle2`, public domain) of the UTF-8
- * bytes with both seeds 0, its two results xor-ed and cut to a signed 16-bit number, absolute remainder by the number of partitions.
- * Microsoft publishes it in each SDK so that buffered producers agree with the service (azure-sdk-for-net, PartitionResolver).
+ * The partition of a partition key, as Azure computes it: Bob Jenkins' lookup3 (`hashlittle2`, public domain)
+ * of the UTF-8 bytes with both seeds 0, its two results xor-ed and cut to a signed 16-bit number, absolute
+ * remainder by the number of partitions. Microsoft publishes it in each SDK so that buffered producers agree
+ * with the service (azure-sdk-for-net, PartitionResolver).
  */
 export function partitionOfKey(partitionKey: string, partitionCount: number): number {
   return Math.abs(hashPartitionKey(partitionKey) % partitionCount);

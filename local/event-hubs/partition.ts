@@ -15,7 +15,10 @@ export interface Retention {
 /** The place before the first event, as Azure reports it for a partition that never had one. */
 const BEFORE_FIRST: EventPlace = { sequenceNumber: -1, offset: -1, enqueuedTime: 0 };
 
-/** The log is written anew when what was dropped outweighs what is kept by this much: often enough to bound it, seldom enough not to matter. */
+/**
+ * The log is written anew when what was dropped outweighs what is kept by this much: often enough to bound
+ * it, seldom enough not to matter.
+ */
 const DROPPED_SLACK_BYTES = 8 * 1024 * 1024;
 
 /** Where a reader begins, or the last place when it asked for one beyond it. */
@@ -29,8 +32,8 @@ export type ReadingStart =
     };
 
 /**
- * One partition: an append-only log of events with consecutive sequence numbers from 0. It lives in memory, and in a journal
- * when it has a file: numbers and offsets then go on after a restart.
+ * One partition: an append-only log of events with consecutive sequence numbers from 0. It lives in memory,
+ * and in a journal when it has a file: numbers and offsets then go on after a restart.
  */
 export class Partition {
   readonly id: string;
@@ -38,7 +41,10 @@ export class Partition {
   readonly #now: () => number;
   readonly #journal: Journal<LogRecord>;
   readonly #listeners = new Set<() => void>();
-  /** The events kept are those from index `#dropped` on; the ones before are cut off when they are the greater part. */
+  /**
+   * The events kept are those from index `#dropped` on; the ones before are cut off when they are the greater
+   * part.
+   */
   #events: StoredEvent[] = [];
   #dropped = 0;
   #bytes = 0;
@@ -94,7 +100,10 @@ export class Partition {
     return () => this.#listeners.delete(listener);
   }
 
-  /** The event with this sequence number, or the oldest one kept if that is newer; undefined when there is none yet. */
+  /**
+   * The event with this sequence number, or the oldest one kept if that is newer; undefined when there is
+   * none yet.
+   */
   read(sequenceNumber: number): StoredEvent | undefined {
     this.#trim();
     const first = this.#first();
@@ -103,8 +112,9 @@ export class Partition {
   }
 
   /**
-   * The sequence number with which a reader begins. Like Azure, a place that retention has passed means the oldest event
-   * kept, and one beyond the last event is an error (what a checkpoint outlives when an event hub is made anew).
+   * The sequence number with which a reader begins. Like Azure, a place that retention has passed means the
+   * oldest event kept, and one beyond the last event is an error (what a checkpoint outlives when an event
+   * hub is made anew).
    */
   start(position: EventPosition): ReadingStart {
     this.#trim();

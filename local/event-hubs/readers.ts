@@ -16,9 +16,10 @@ export interface Reader {
 }
 
 /**
- * The readers of one partition in one consumer group, and who may be one (azure-docs, event-hubs-event-processor-host, "epoch"; the
- * conditions are as seen in the issues that `conditions.ts` cites): a reader with an epoch throws out all others unless one of them
- * has a higher epoch; a reader without one may come only while nobody has one.
+ * The readers of one partition in one consumer group, and who may be one (azure-docs,
+ * event-hubs-event-processor-host, "epoch"; the conditions are as seen in the issues that `conditions.ts`
+ * cites): a reader with an epoch throws out all others unless one of them has a higher epoch; a reader
+ * without one may come only while nobody has one.
  */
 export class Readers {
   readonly #connected = new Set<Reader>();

@@ -73,7 +73,10 @@ class Disposable {
 
 export type CoreLog = (level: RpcLogLevel, category: RpcLogCategory, message: string) => void;
 
-/** The object an app gets from `require('@azure/functions-core')`. Source: nodejs-worker `src/setupCoreModule.ts`, `src/coreApi/*`. */
+/**
+ * The object an app gets from `require('@azure/functions-core')`. Source: nodejs-worker
+ * `src/setupCoreModule.ts`, `src/coreApi/*`.
+ */
 export function createCoreApi(app: WorkerApp, log: CoreLog) {
   return {
     version: WORKER_VERSION,
@@ -109,8 +112,8 @@ export function createCoreApi(app: WorkerApp, log: CoreLog) {
 }
 
 /**
- * Makes `require('@azure/functions-core')` answer `api` in every CommonJS module of this process, as the worker does. ES modules need
- * nothing more: the library they import is CommonJS.
+ * Makes `require('@azure/functions-core')` answer `api` in every CommonJS module of this process, as the
+ * worker does. ES modules need nothing more: the library they import is CommonJS.
  */
 export function provideCoreModule(api: ReturnType<typeof createCoreApi>): void {
   Module.prototype.require = new Proxy(Module.prototype.require, {

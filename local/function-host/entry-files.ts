@@ -9,10 +9,11 @@ import { readAppFile } from './settings.ts';
 const PACKAGE_FILE = z.object({ main: z.string().min(1).optional(), type: z.string().optional() });
 
 /**
- * Loads the entry files that `main` of package.json names (a glob), in order, as the worker does (nodejs-worker `startApp.ts`,
- * `loadScriptFile.ts`). The core module must be provided before.
+ * Loads the entry files that `main` of package.json names (a glob), in order, as the worker does
+ * (nodejs-worker `startApp.ts`, `loadScriptFile.ts`). The core module must be provided before.
  *
- * @throws LocalError `BERTH_LOCAL_APP_MISSING` when there is no entry file, `BERTH_LOCAL_APP_BROKEN` when one throws.
+ * @throws LocalError `BERTH_LOCAL_APP_MISSING` when there is no entry file, `BERTH_LOCAL_APP_BROKEN` when one
+ *   throws.
  */
 export async function loadEntryFiles(directory: string): Promise<void> {
   const { main, type } = readAppFile(directory, 'package.json', PACKAGE_FILE) ?? {};
@@ -43,7 +44,10 @@ export async function loadEntryFiles(directory: string): Promise<void> {
   }
 }
 
-/** Alternatives in braces come in the order in which they are written (as with the worker's globby), the files of each by name. */
+/**
+ * Alternatives in braces come in the order in which they are written (as with the worker's globby), the files
+ * of each by name.
+ */
 async function entryFiles(pattern: string, directory: string): Promise<readonly string[]> {
   const [, before = '', alternatives, after = ''] = /^([^{}]*)\{([^{}]*)\}([^{}]*)$/.exec(pattern) ?? [];
   const patterns = alternatives?.split(',').map((alternative) => before + alternative + after) ?? [pattern];

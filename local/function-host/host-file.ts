@@ -21,8 +21,8 @@ const initialOffset = z.discriminatedUnion('type', [
 ]);
 
 /**
- * `extensions.eventHubs`. Defaults and ranges: azure-sdk-for-net `EventHubOptions.cs` and the binding's documentation (extension 6).
- * `loose`: the options that have no effect here are found and named once.
+ * `extensions.eventHubs`. Defaults and ranges: azure-sdk-for-net `EventHubOptions.cs` and the binding's
+ * documentation (extension 6). `loose`: the options that have no effect here are found and named once.
  */
 const eventHubs = z.looseObject({
   maxEventBatchSize: z.int().min(1).default(100),

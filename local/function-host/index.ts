@@ -20,7 +20,10 @@ const DRAIN_MS = 5_000;
 const CLOSE_GRACE_MS = 3_000;
 
 export interface FunctionHostOptions {
-  /** Holds package.json (`main` = glob of the entry files), host.json and local.settings.json. Becomes the working directory. */
+  /**
+   * Holds package.json (`main` = glob of the entry files), host.json and local.settings.json. Becomes the
+   * working directory.
+   */
   readonly appDirectory: string;
   /** On loopback; 0 = a free one. */
   readonly port: number;
@@ -51,11 +54,13 @@ export interface FunctionHost {
 }
 
 /**
- * Loads a built Azure Functions app (Node.js, model v4) into this process as the worker does, and runs its HTTP, timer and Event Hub functions
- * as the host does. Once per process: the app's modules, `process.env` and the working directory belong to it.
+ * Loads a built Azure Functions app (Node.js, model v4) into this process as the worker does, and runs its
+ * HTTP, timer and Event Hub functions as the host does. Once per process: the app's modules, `process.env`
+ * and the working directory belong to it.
  *
- * @throws LocalError `BERTH_LOCAL_PORT_TAKEN`, `BERTH_LOCAL_APP_MISSING`, `BERTH_LOCAL_APP_FILE`, `BERTH_LOCAL_APP_BROKEN`,
- *   `BERTH_LOCAL_FUNCTION_HOST_OPTIONS`
+ * @throws LocalError `BERTH_LOCAL_PORT_TAKEN`, `BERTH_LOCAL_APP_MISSING`, `BERTH_LOCAL_APP_FILE`,
+ *   `BERTH_LOCAL_APP_BROKEN`,
+ * `BERTH_LOCAL_FUNCTION_HOST_OPTIONS`
  */
 export async function startFunctionHost(options: FunctionHostOptions): Promise<FunctionHost> {
   const { keys, log = silent, recycle = () => {} } = options;

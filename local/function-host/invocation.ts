@@ -16,7 +16,10 @@ import { MAX_TIMER_MS } from './time-span.ts';
 
 /** One execution of a function, as its trigger asks for it. */
 export interface Invocation {
-  /** Value of the trigger binding. Called where binding it can fail: that is a failed execution like any other. */
+  /**
+   * Value of the trigger binding. Called where binding it can fail: that is a failed execution like any
+   * other.
+   */
   readonly data: RpcTypedData | (() => RpcTypedData);
   readonly triggerMetadata?: RpcMetadata;
   readonly retryContext?: RpcRetryContext;
@@ -38,11 +41,12 @@ export interface Invoker {
 }
 
 /**
- * Runs functions in the order of nodejs-worker `InvocationHandler.ts`: arguments, `preInvocation` hooks, the handler, `postInvocation`
- * hooks, response.
+ * Runs functions in the order of nodejs-worker `InvocationHandler.ts`: arguments, `preInvocation` hooks, the
+ * handler, `postInvocation` hooks, response.
  *
  * @param timeoutMs `functionTimeout`; undefined = for ever.
- * @param recycle Called when an invocation timed out, because Azure then ends the worker process with everything that runs in it.
+ * @param recycle Called when an invocation timed out, because Azure then ends the worker process with
+ *   everything that runs in it.
  */
 export function createInvoker(
   app: WorkerApp,
@@ -135,7 +139,8 @@ async function runInvocation(
   }
   await runHooksIn(core, app, 'postInvocation', post);
 
-  // A hook may have cleared the error. A handler that throws null or undefined has succeeded (nodejs-worker `errors.ts`, isError).
+  // A hook may have cleared the error. A handler that throws null or undefined has succeeded (nodejs-worker
+  // `errors.ts`, isError).
   if (post.error !== null && post.error !== undefined) throw post.error;
   return model.getResponse(context, post.result);
 }

@@ -7,7 +7,10 @@ import type { HostedFunction } from './hosted-function.ts';
 import type { Capabilities } from './rpc.ts';
 import { asError } from './thrown.ts';
 
-/** What every worker announces before the library adds the app's own: nodejs-worker `getWorkerCapabilities.ts`. */
+/**
+ * What every worker announces before the library adds the app's own: nodejs-worker
+ * `getWorkerCapabilities.ts`.
+ */
 const WORKER_CAPABILITIES = [
   'RawHttpBodyBytes',
   'RpcHttpTriggerMetadataRemoved',
@@ -30,8 +33,9 @@ export interface LoadedApp {
 }
 
 /**
- * Loads an app as the worker does: the core module first, then the entry files, the `appStart` hooks, the exchange of capabilities (which
- * locks `app.setup`), the list of functions (after which nothing can be registered).
+ * Loads an app as the worker does: the core module first, then the entry files, the `appStart` hooks, the
+ * exchange of capabilities (which locks `app.setup`), the list of functions (after which nothing can be
+ * registered).
  *
  * @throws LocalError `BERTH_LOCAL_APP_MISSING`, `BERTH_LOCAL_APP_FILE`, `BERTH_LOCAL_APP_BROKEN`
  */
@@ -57,8 +61,8 @@ export async function loadApp(directory: string, log: Log): Promise<LoadedApp> {
 }
 
 /**
- * The registered functions by name, case-insensitively: the order in which the host reads them and tries their routes
- * (Azure/azure-functions-host `FunctionMetadataManager.cs`).
+ * The registered functions by name, case-insensitively: the order in which the host reads them and tries
+ * their routes (Azure/azure-functions-host `FunctionMetadataManager.cs`).
  */
 function lockFunctions(app: WorkerApp, log: Log): readonly HostedFunction[] {
   app.locked = true;

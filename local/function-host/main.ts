@@ -6,8 +6,9 @@ import { type FunctionHost, type FunctionSummary, startFunctionHost } from './in
 /**
  * The function host as a process: `node function-host.cjs --app DIRECTORY [--port 7071]`.
  *
- * Keys come by `FUNCTION_HOST_FUNCTION_KEY` and `FUNCTION_HOST_MASTER_KEY`, and are gone from the environment before the app is loaded. With a
- * parent that listens (`child_process.fork`), it sends {@link ReadyMessage} and ends when the parent does.
+ * Keys come by `FUNCTION_HOST_FUNCTION_KEY` and `FUNCTION_HOST_MASTER_KEY`, and are gone from the environment
+ * before the app is loaded. With a parent that listens (`child_process.fork`), it sends {@link ReadyMessage}
+ * and ends when the parent does.
  */
 
 /** What the parent gets once requests are served. */

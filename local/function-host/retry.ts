@@ -5,7 +5,10 @@ import type { Invocation, Invoker, Outcome } from './invocation.ts';
 import type { RpcRetryContext, RpcRetryOptions } from './rpc.ts';
 import { SettingProblem } from './settings.ts';
 
-/** A function's retry policy; `maxRetryCount` -1 = for ever. Delays are milliseconds, in whole seconds: the library rounds them. */
+/**
+ * A function's retry policy; `maxRetryCount` -1 = for ever. Delays are milliseconds, in whole seconds: the
+ * library rounds them.
+ */
 export type RetryPolicy =
   | { readonly strategy: 'fixedDelay'; readonly maxRetryCount: number; readonly delayMs: number }
   | {
@@ -42,8 +45,9 @@ const milliseconds = (duration: RpcRetryOptions['delayInterval']): number | unde
   typeof duration?.seconds === 'number' ? duration.seconds * 1000 : undefined;
 
 /**
- * Milliseconds before retry number `retry` (1 = the first). Exponential: the minimum first, then the minimum plus `minimum × 2^(retry − 2)`
- * with 20 % jitter, up to the maximum (azure-webjobs-sdk `RandomizedExponentialBackoffStrategy.cs`).
+ * Milliseconds before retry number `retry` (1 = the first). Exponential: the minimum first, then the minimum
+ * plus `minimum × 2^(retry − 2)` with 20 % jitter, up to the maximum (azure-webjobs-sdk
+ * `RandomizedExponentialBackoffStrategy.cs`).
  *
  * @param random From 0 up to 1.
  */
@@ -57,8 +61,9 @@ export function retryDelayMs(policy: RetryPolicy, retry: number, random: number)
 /**
  * Runs an invocation, and again as long as it fails and the policy allows.
  *
- * @returns The last outcome, or `stopped` when `signal` ended the waiting: then nobody knows an end of this invocation, and its
- *   events must come again.
+ * @returns The last outcome, or `stopped` when `signal` ended the waiting: then nobody knows an end of this
+ *   invocation, and its
+ * events must come again.
  */
 export async function invokeWithRetries(
   invoker: Invoker,

@@ -1,9 +1,12 @@
 /**
- * The part of `@azure/functions-core` (which the worker provides; it is no npm package) that this host speaks with the library of the
- * app. Names and shapes are those of Azure/azure-functions-nodejs-worker `types-core/index.d.ts`.
+ * The part of `@azure/functions-core` (which the worker provides; it is no npm package) that this host speaks
+ * with the library of the app. Names and shapes are those of Azure/azure-functions-nodejs-worker
+ * `types-core/index.d.ts`.
  */
 
-/** What a 64-bit integer becomes when protobuf is loaded without `longs: Number` (nodejs-worker issue 844). */
+/**
+ * What a 64-bit integer becomes when protobuf is loaded without `longs: Number` (nodejs-worker issue 844).
+ */
 export interface Long {
   readonly low: number;
   readonly high: number;

@@ -31,8 +31,8 @@ export function readAppFile<Content>(
 }
 
 /**
- * Puts the `Values` of `local.settings.json` into `environment`, where a variable that is there already wins (Core Tools does the same), so that
- * the committed file holds defaults and a process can be told otherwise.
+ * Puts the `Values` of `local.settings.json` into `environment`, where a variable that is there already wins
+ * (Core Tools does the same), so that the committed file holds defaults and a process can be told otherwise.
  *
  * @throws LocalError `BERTH_LOCAL_APP_FILE`
  */
@@ -49,7 +49,10 @@ export function applyLocalSettings(directory: string, environment: Environment):
   for (const [key, value] of Object.entries(settings.Values)) environment[key] ??= value;
 }
 
-/** A binding names an app setting that is not there, or one of a form that only Azure can use; `message` is one sentence. */
+/**
+ * A binding names an app setting that is not there, or one of a form that only Azure can use; `message` is
+ * one sentence.
+ */
 export class SettingProblem extends Error {}
 
 /**
@@ -66,7 +69,8 @@ export function expandSettings(text: string, environment: Environment): string {
 }
 
 /**
- * The connection string in the app setting that `connection` names, looked up as the host does: first with the prefix `AzureWebJobs`.
+ * The connection string in the app setting that `connection` names, looked up as the host does: first with
+ * the prefix `AzureWebJobs`.
  *
  * @throws SettingProblem when it is missing or identity-based (`NAME__fullyQualifiedNamespace` and the like).
  */

@@ -10,7 +10,10 @@ import { SettingProblem } from './settings.ts';
 import { createTimerTrigger, isTimerTrigger } from './timer/timer-trigger.ts';
 import type { Trigger } from './trigger.ts';
 
-/** App setting that makes sequence numbers `{low, high, unsigned}`, as workers of late 2026 give them; for tests of apps. */
+/**
+ * App setting that makes sequence numbers `{low, high, unsigned}`, as workers of late 2026 give them; for
+ * tests of apps.
+ */
 const LONG_SEQUENCE_NUMBERS = 'FUNCTION_HOST_LONG_SEQUENCE_NUMBERS';
 
 /** The triggers that run, and why others do not, by function name. */
@@ -19,7 +22,10 @@ export interface Triggers {
   readonly problems: ReadonlyMap<string, string>;
 }
 
-/** Starts every timer and Event Hub function. One that cannot be started is reported and keeps no other from running. */
+/**
+ * Starts every timer and Event Hub function. One that cannot be started is reported and keeps no other from
+ * running.
+ */
 export function startTriggers(
   { functions, capabilities }: LoadedApp,
   disabled: ReadonlySet<string>,
@@ -54,7 +60,9 @@ export function startTriggers(
   }
 }
 
-/** A call by hand of a function without a trigger of its own here: HTTP functions get a POST, others the text. */
+/**
+ * A call by hand of a function without a trigger of its own here: HTTP functions get a POST, others the text.
+ */
 export function manualInvocation(
   fn: HostedFunction,
   routes: readonly HttpRoute[],

@@ -3,7 +3,9 @@ import type { Section } from './twin.ts';
 
 /** A connected device, as the hub reaches it. */
 export interface DeviceLink {
-  /** Tells the device of a change of its desired properties, if it wants to know. Answers whether it was sent. */
+  /**
+   * Tells the device of a change of its desired properties, if it wants to know. Answers whether it was sent.
+   */
   notifyDesired(patch: Section): boolean;
   close(): void;
 }

@@ -1,4 +1,7 @@
-/** What a hub has done since it was opened. Calls of the service API, its devices' own operations, and other writers apart. */
+/**
+ * What a hub has done since it was opened. Calls of the service API, its devices' own operations, and other
+ * writers apart.
+ */
 export interface HubCounters {
   /** Service: accepted GETs of a twin. */
   twinReads: number;

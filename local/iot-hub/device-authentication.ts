@@ -27,8 +27,8 @@ export interface Proof {
 }
 
 /**
- * Checks that a client is the device: by a token of one of its keys, for it or for something above it, or by the thumbprint of the
- * certificate that TLS has verified it holds. A disabled device proves nothing.
+ * Checks that a client is the device: by a token of one of its keys, for it or for something above it, or by
+ * the thumbprint of the certificate that TLS has verified it holds. A disabled device proves nothing.
  */
 export function authenticateDevice(
   host: string,

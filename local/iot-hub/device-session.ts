@@ -46,7 +46,9 @@ export function openDeviceSession(hub: Hub, accepted: AcceptedDevice): MqttSessi
     return connection?.publish(filter, { topic, payload }) ?? false;
   }
 
-  /** Runs a twin request and answers it. The SDK sees an error only if the body says so, whatever the status. */
+  /**
+   * Runs a twin request and answers it. The SDK sees an error only if the body says so, whatever the status.
+   */
   async function answer(requestId: string, request: () => Promise<{ topic: string; body?: JsonValue }>) {
     try {
       const { topic, body } = await request();
@@ -82,7 +84,9 @@ export function openDeviceSession(hub: Hub, accepted: AcceptedDevice): MqttSessi
       return { topic: twinResponseTopic(204, requestId, version) };
     });
 
-  /** There is no negative answer to a publish in MQTT 3.1.1: a message that is refused ends the connection. */
+  /**
+   * There is no negative answer to a publish in MQTT 3.1.1: a message that is refused ends the connection.
+   */
   async function takeTelemetry(properties: ReadonlyMap<string, string>, body: Buffer): Promise<void> {
     if (body.length > MAX_MESSAGE_BYTES) throw new HubError('RequestTooLarge', 'A message was too large.');
     try {

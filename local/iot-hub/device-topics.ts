@@ -28,7 +28,10 @@ export function parseDeviceTopic(topic: string, deviceId: string): DeviceTopic |
   return topic.startsWith(METHOD_RESPONSES) ? { kind: 'methodResponse' } : undefined;
 }
 
-/** Whether the device may subscribe to a filter. Messages from the cloud and direct methods are granted and never sent. */
+/**
+ * Whether the device may subscribe to a filter. Messages from the cloud and direct methods are granted and
+ * never sent.
+ */
 export function isDeviceFilter(filter: string, deviceId: string): boolean {
   const known = [TWIN_RESPONSES, DESIRED_PATCHES, METHOD_CALLS, `devices/${deviceId}/messages/devicebound/#`];
   return known.includes(filter);
@@ -46,7 +49,10 @@ function requestIdOf(topic: string): string {
   return /[?&]\$rid=([^&]*)/.exec(topic)?.[1] ?? '';
 }
 
-/** The properties of a message, encoded into its topic: `%24.ct=application%2Fjson&k=v`. A `+` stands for itself. */
+/**
+ * The properties of a message, encoded into its topic: `%24.ct=application%2Fjson&k=v`. A `+` stands for
+ * itself.
+ */
 function parsePropertyBag(bag: string): ReadonlyMap<string, string> {
   const properties = new Map<string, string>();
   for (const pair of bag.replace(/^\?/, '').split('&')) {

@@ -79,7 +79,10 @@ export function connectionChanged(
 /** Ticks between the epochs of Windows file times (1601) and of Unix. */
 const FILE_TIME_OFFSET = 116_444_736_000_000_000n;
 
-/** 64 hexadecimal digits that grow with each change of a device's connection. The clock's readings are unique, so the time will do. */
+/**
+ * 64 hexadecimal digits that grow with each change of a device's connection. The clock's readings are unique,
+ * so the time will do.
+ */
 function sequenceNumber(at: Instant): string {
   const time = (at + FILE_TIME_OFFSET).toString(16).toUpperCase().padStart(16, '0');
   return `${'0'.repeat(16)}${time}${'0'.repeat(32)}`;

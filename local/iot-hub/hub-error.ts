@@ -1,7 +1,10 @@
 import { randomUUID } from 'node:crypto';
 import type { JsonObject } from '../../src/json.ts';
 
-/** Name, HTTP status and code of what the hub refuses (learn.microsoft.com/rest/api/iothub/common-error-codes). */
+/**
+ * Name, HTTP status and code of what the hub refuses
+ * (learn.microsoft.com/rest/api/iothub/common-error-codes).
+ */
 const REFUSALS = {
   ArgumentInvalid: { status: 400, code: 400004 },
   ArgumentNull: { status: 400, code: 400005 },
@@ -37,7 +40,10 @@ export class HubError extends Error {
   }
 }
 
-/** The error object that devices get over MQTT, and that twin operations of the service API carry inside `Message`. */
+/**
+ * The error object that devices get over MQTT, and that twin operations of the service API carry inside
+ * `Message`.
+ */
 export function errorDocument(error: HubError, now: number): JsonObject {
   return {
     errorCode: error.code,
@@ -48,8 +54,9 @@ export function errorDocument(error: HubError, now: number): JsonObject {
 }
 
 /**
- * The body of a refused service call. Two forms coexist (azure-iot-sdk-csharp#2419 and its ExceptionHandlingHelper): the gateway and the
- * identity registry write `ErrorCode:Name;text`, the twin store puts an error object as text into the same field.
+ * The body of a refused service call. Two forms coexist (azure-iot-sdk-csharp#2419 and its
+ * ExceptionHandlingHelper): the gateway and the identity registry write `ErrorCode:Name;text`, the twin store
+ * puts an error object as text into the same field.
  */
 export function errorBody(error: HubError, form: 'text' | 'document', now: number): JsonObject {
   if (form === 'document') {

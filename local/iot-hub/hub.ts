@@ -52,7 +52,8 @@ export interface Hub {
   /**
    * Waits for the operation's turn.
    *
-   * @throws HubError `ThrottlingException` when the line is full, `IotHubQuotaExceeded` when the day's messages are used up
+   * @throws HubError `ThrottlingException` when the line is full, `IotHubQuotaExceeded` when the day's
+   *   messages are used up
    */
   admit(operation: ThrottledOperation, cost?: number): Promise<void>;
   /** Counts an operation against the daily quota. */
@@ -127,7 +128,10 @@ export function deviceOf(hub: Hub, deviceId: string): Device {
   return device;
 }
 
-/** A device has connected. Its earlier connection, if there is one, is closed: a hub holds one a device (400027). */
+/**
+ * A device has connected. Its earlier connection, if there is one, is closed: a hub holds one a device
+ * (400027).
+ */
 export function connectDevice(hub: Hub, deviceId: string, link: DeviceLink): void {
   const at = hub.tick();
   const replaced = hub.connections.open(deviceId, link, at);

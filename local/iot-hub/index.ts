@@ -1,6 +1,7 @@
 /**
- * The local IoT hubs: twins, identities, their events, the service REST API and the device API. Pure arithmetic of twins is in
- * `twin.ts` and `merge.ts`; the servers that carry the APIs are `local/https` and `local/mqtt`.
+ * The local IoT hubs: twins, identities, their events, the service REST API and the device API. Pure
+ * arithmetic of twins is in `twin.ts` and `merge.ts`; the servers that carry the APIs are `local/https` and
+ * `local/mqtt`.
  */
 export type { HubCounters } from './counters.ts';
 export type { EventSink, HubEvent } from './event-sink.ts';

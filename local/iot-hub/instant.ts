@@ -7,7 +7,10 @@ const PER_SECOND = 10_000_000n;
 /** What a twin section that was never written says of its last update. */
 export const NEVER = '0001-01-01T00:00:00Z';
 
-/** A clock whose every reading is later than the one before, so that changes of the same millisecond keep their order. */
+/**
+ * A clock whose every reading is later than the one before, so that changes of the same millisecond keep
+ * their order.
+ */
 export function createClock(now: () => number): () => Instant {
   let last = 0n;
   return () => {

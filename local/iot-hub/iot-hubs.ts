@@ -30,7 +30,9 @@ export interface IotHubsOptions {
   readonly shaping?: Shaping;
 }
 
-/** A hub as the control API sees it. What it does is not counted as a call of the service API, nor throttled. */
+/**
+ * A hub as the control API sees it. What it does is not counted as a call of the service API, nor throttled.
+ */
 export interface HubView {
   readonly host: string;
   readonly deviceCount: number;
@@ -42,7 +44,8 @@ export interface HubView {
   twin(deviceId: string): JsonObject | undefined;
   deviceIds(): Iterable<string>;
   /**
-   * Writes tags and desired properties, `service`: just the patch, `portal`: whole sections as the portal does. Answers the twin.
+   * Writes tags and desired properties, `service`: just the patch, `portal`: whole sections as the portal
+   * does. Answers the twin.
    *
    * @throws HubError `DeviceNotFound`, `ArgumentInvalid`
    */
@@ -57,7 +60,10 @@ export interface HubView {
 
 /** The local IoT hubs. */
 export interface IotHubs {
-  /** The service REST API of all hubs; the `Host` header says which is meant. It claims what other services leave. */
+  /**
+   * The service REST API of all hubs; the `Host` header says which is meant. It claims what other services
+   * leave.
+   */
   readonly https: HttpService;
   /** The device API of all hubs. */
   readonly mqtt: MqttService;

@@ -14,7 +14,10 @@ export function parseJson(bytes: Buffer): JsonValue | undefined {
   }
 }
 
-/** The member of that name which the object itself has: a key such as `constructor` must not find what all objects inherit. */
+/**
+ * The member of that name which the object itself has: a key such as `constructor` must not find what all
+ * objects inherit.
+ */
 export function member(object: JsonObject, key: string): JsonValue | undefined {
   return Object.hasOwn(object, key) ? object[key] : undefined;
 }

@@ -18,8 +18,9 @@ export function mergeValues(current: JsonObject, patch: JsonObject): JsonObject 
 }
 
 /**
- * What of a service's patch has an effect: `null` for a key that is not there and `{}` for an object that is have none. A patch of
- * nothing else brings no notification (azure-iot-sdk-node#64). Writing the same value again does have one.
+ * What of a service's patch has an effect: `null` for a key that is not there and `{}` for an object that is
+ * have none. A patch of nothing else brings no notification (azure-iot-sdk-node#64). Writing the same value
+ * again does have one.
  */
 export function effectivePatch(current: JsonObject, patch: JsonObject): JsonObject {
   const effective: [string, JsonValue][] = [];
@@ -61,7 +62,10 @@ export function metadataOf(patch: JsonObject, metadata: JsonObject): JsonObject 
   return Object.fromEntries(part);
 }
 
-/** A replacement as a device is told of it: the whole new section, with `null` for every key that is gone (csharp#954). */
+/**
+ * A replacement as a device is told of it: the whole new section, with `null` for every key that is gone
+ * (csharp#954).
+ */
 export function replacementPatch(current: JsonObject, next: JsonObject): JsonObject {
   const patch = new Map<string, JsonValue>();
   for (const [key, value] of Object.entries(current)) {

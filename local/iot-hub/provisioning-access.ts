@@ -12,7 +12,10 @@ export interface PortableDevice {
   readonly reported: JsonObject;
 }
 
-/** What DPS may do on a hub it is linked to. Its writes are not throttled and not counted as calls of the service API. */
+/**
+ * What DPS may do on a hub it is linked to. Its writes are not throttled and not counted as calls of the
+ * service API.
+ */
 export interface ProvisioningAccess {
   readonly host: string;
   read(deviceId: string): PortableDevice | undefined;

@@ -4,7 +4,10 @@ import type { Hub } from './hub.ts';
 import { HubError } from './hub-error.ts';
 import { isSelected, project, type Query } from './query.ts';
 
-/** A page holds at most this many rows, and as many where the client does not say (iot-hub-devguide-query-language.md). */
+/**
+ * A page holds at most this many rows, and as many where the client does not say
+ * (iot-hub-devguide-query-language.md).
+ */
 const MAX_PAGE = 100;
 
 export interface QueryPage {
@@ -14,8 +17,8 @@ export interface QueryPage {
 }
 
 /**
- * One page of a query, in the order of device ids. A continuation token names the last device that was looked at, so that pages stay
- * right while devices come and go.
+ * One page of a query, in the order of device ids. A continuation token names the last device that was looked
+ * at, so that pages stay right while devices come and go.
  *
  * @throws HubError `ArgumentInvalid` for a page size or a token that is none
  */

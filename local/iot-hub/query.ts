@@ -33,7 +33,8 @@ const OPERATORS: readonly string[] = ['=', '!=', '<>', '<', '<=', '>', '>='];
 /**
  * Reads a query.
  *
- * @throws HubError `ArgumentInvalid` for what is not in the language, or not in the part of it that the local hub knows
+ * @throws HubError `ArgumentInvalid` for what is not in the language, or not in the part of it that the local
+ *   hub knows
  */
 export function parseQuery(text: string): Query {
   if (text.length > MAX_QUERY_LENGTH)

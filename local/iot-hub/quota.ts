@@ -1,6 +1,9 @@
 import type { Tier } from './throttle.ts';
 
-/** Messages a day and unit, and the size that counts as one (Azure limits page; "Azure IoT Hub billing information"). */
+/**
+ * Messages a day and unit, and the size that counts as one (Azure limits page; "Azure IoT Hub billing
+ * information").
+ */
 const QUOTA = {
   F1: { messages: 8_000, bytes: 512 },
   S1: { messages: 400_000, bytes: 4096 },

@@ -31,7 +31,10 @@ const OPERATIONS: ReadonlyMap<string, Operation> = new Map([
   ['GET /statistics/devices', getStatistics],
 ]);
 
-/** The service REST API of one hub (api-version 2021-04-12). Answers everything, refusals included; throws nothing. */
+/**
+ * The service REST API of one hub (api-version 2021-04-12). Answers everything, refusals included; throws
+ * nothing.
+ */
 export async function serveServiceCall(hub: Hub, key: string, request: HttpRequest): Promise<HttpResponse> {
   const isTwin = request.path.startsWith('/twins/');
   try {

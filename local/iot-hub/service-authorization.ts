@@ -2,15 +2,23 @@ import { DEVELOPMENT_POLICY } from '../../src/hub/development.ts';
 import { HubError } from './hub-error.ts';
 import { isSignedBy, parseSharedAccessSignature, resourceOf } from './shared-access-signature.ts';
 
-/** The shared access policy that the service API of the local hubs knows; as in a new hub, it may do everything. */
+/**
+ * The shared access policy that the service API of the local hubs knows; as in a new hub, it may do
+ * everything.
+ */
 export const SERVICE_POLICY = DEVELOPMENT_POLICY.keyName;
-/** The key of that policy on every local hub, unless another is configured. It protects nothing: the hubs listen on loopback only. */
+/**
+ * The key of that policy on every local hub, unless another is configured. It protects nothing: the hubs
+ * listen on loopback only.
+ */
 export const DEVELOPMENT_SERVICE_KEY: string = DEVELOPMENT_POLICY.key;
 
 /**
- * Checks the `Authorization` header of a service call: a token of the service policy, for the hub or for a part of it.
+ * Checks the `Authorization` header of a service call: a token of the service policy, for the hub or for a
+ * part of it.
  *
- * @throws HubError `IotHubUnauthorizedAccess` (no or wrong credentials), `IotHubUnauthorized` (expired, or for another resource)
+ * @throws HubError `IotHubUnauthorizedAccess` (no or wrong credentials), `IotHubUnauthorized` (expired, or
+ *   for another resource)
  */
 export function authorizeService(
   header: string | undefined,

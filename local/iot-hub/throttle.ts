@@ -33,9 +33,15 @@ export function throttleRate(operation: ThrottledOperation, tier: Tier, units: n
 
 /** How a hub lets bursts pass. Durations in milliseconds. */
 export interface Shaping {
-  /** So much of the rate may be used at once: "for the first minute or two, the messages are processed immediately" (same page). */
+  /**
+   * So much of the rate may be used at once: "for the first minute or two, the messages are processed
+   * immediately" (same page).
+   */
   readonly burstMs: number;
-  /** Operations wait in line up to this long; then they are refused with 429. How long Azure's line is, is not published. */
+  /**
+   * Operations wait in line up to this long; then they are refused with 429. How long Azure's line is, is not
+   * published.
+   */
   readonly backlogMs: number;
 }
 
@@ -43,11 +49,16 @@ export const DEFAULT_SHAPING: Shaping = { burstMs: 60_000, backlogMs: 30_000 };
 
 /** The line before one kind of operation. */
 export interface Shaper {
-  /** Takes a place in the line at `now`; answers the time to wait in milliseconds, or that the line is full. */
+  /**
+   * Takes a place in the line at `now`; answers the time to wait in milliseconds, or that the line is full.
+   */
   admit(now: number, cost: number): { readonly delayMs: number } | 'refused';
 }
 
-/** A bucket that leaks `perSecond`: what does not fit waits until it would, what would wait too long is refused and leaves no trace. */
+/**
+ * A bucket that leaks `perSecond`: what does not fit waits until it would, what would wait too long is
+ * refused and leaves no trace.
+ */
 export function createShaper(perSecond: number, { burstMs, backlogMs }: Shaping): Shaper {
   const perMs = perSecond / 1000;
   const capacity = Math.max(1, perMs * burstMs);

@@ -75,7 +75,9 @@ function problemOfNumber(value: number, at: string): string | undefined {
   return undefined;
 }
 
-/** Arrays are values: they may hold no `null`, nor objects with `null` members (azure-iot-sdk-csharp#1741). */
+/**
+ * Arrays are values: they may hold no `null`, nor objects with `null` members (azure-iot-sdk-csharp#1741).
+ */
 function problemOfArray(items: readonly JsonValue[], depth: number, at: string): string | undefined {
   if (depth > MAX_DEPTH) return `Property or tag ${at} is deeper than ${MAX_DEPTH} levels.`;
   if (items.some(holdsNull)) return `Value of Property or Tag cannot be null. Error in Property/Tag ${at}`;

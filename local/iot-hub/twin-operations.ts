@@ -123,8 +123,9 @@ function notify(hub: Hub, deviceId: string, patch: Section): void {
 }
 
 /**
- * The sections in the body of a PATCH, a PUT or an initial twin. `$metadata` and `$version`, which come along when a client sends a
- * twin back, are not the client's to write and are left out. `ofNull` says what a section that is null stands for.
+ * The sections in the body of a PATCH, a PUT or an initial twin. `$metadata` and `$version`, which come along
+ * when a client sends a twin back, are not the client's to write and are left out. `ofNull` says what a
+ * section that is null stands for.
  */
 export function readSections(body: JsonObject, ofNull: () => JsonObject | undefined): ServiceSections {
   const properties = member(body, 'properties');

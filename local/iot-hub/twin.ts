@@ -18,9 +18,9 @@ export interface Section {
 }
 
 /**
- * A twin. How its versions are counted is not documented; it is inferred from real twins in Microsoft's documentation, tests and issues:
- * the etag counts the writes of the service side, a section's version the writes to that section, and the twin's version is
- * `writes + reported.version`.
+ * A twin. How its versions are counted is not documented; it is inferred from real twins in Microsoft's
+ * documentation, tests and issues: the etag counts the writes of the service side, a section's version the
+ * writes to that section, and the twin's version is `writes + reported.version`.
  */
 export interface Twin {
   readonly tags: JsonObject;
@@ -72,7 +72,10 @@ export function twinEtag(twin: Twin): string {
   return bytes.toString('base64');
 }
 
-/** The service's PATCH. `applied` is empty if the patch has no effect: then nothing is counted up and nobody is told. */
+/**
+ * The service's PATCH. `applied` is empty if the patch has no effect: then nothing is counted up and nobody
+ * is told.
+ */
 export function patchTwin(twin: Twin, patch: ServiceSections, at: Instant): { twin: Twin; applied: Applied } {
   const tags = effective(twin.tags, patch.tags);
   const values = effective(twin.desired.values, patch.desired);
@@ -155,8 +158,9 @@ export function sectionForDevice({ values, version }: Section): JsonObject {
 }
 
 /**
- * The patch that the portal sends for an edit: all tags and all desired properties as they are after it, with `null` for what it
- * removes. Every version in the section goes up, whatever was edited (iot-hub-device-twin-routing-deep-dive, X. Mignot 2021).
+ * The patch that the portal sends for an edit: all tags and all desired properties as they are after it, with
+ * `null` for what it removes. Every version in the section goes up, whatever was edited
+ * (iot-hub-device-twin-routing-deep-dive, X. Mignot 2021).
  */
 export function portalPatch(twin: Twin, edit: ServiceSections): ServiceSections {
   return {

@@ -10,25 +10,34 @@ import { peerCertificates } from '../ca/peer-certificates.ts';
 import type { Log } from '../log.ts';
 import { CONNECT_REFUSED, type MqttConnection, type MqttService, type MqttSession } from './service.ts';
 
-/** Largest packet taken: a message of 256 KB (IoT Hub's limit, "IoT Hub quotas and throttling") with the longest topic. */
+/**
+ * Largest packet taken: a message of 256 KB (IoT Hub's limit, "IoT Hub quotas and throttling") with the
+ * longest topic.
+ */
 const MAX_PACKET_BYTES = 256 * 1024 + 65_535 + 16;
 /** A client that does not say CONNECT in this time is dropped. */
 const CONNECT_TIMEOUT_MS = 30_000;
-/** IoT Hub drops a client that is silent for 1.5 times its keep-alive, and after 1,767 s at most (iot-mqtt-connect-to-iot-hub). */
+/**
+ * IoT Hub drops a client that is silent for 1.5 times its keep-alive, and after 1,767 s at most
+ * (iot-mqtt-connect-to-iot-hub).
+ */
 const KEEP_ALIVE_FACTOR = 1.5;
 const MAX_SILENCE_MS = 1_767_000;
 /** IoT Hub allows a device five subscriptions at a time (iot-mqtt-connect-to-iot-hub). */
 const MAX_SUBSCRIPTIONS = 5;
 const SUBSCRIPTION_REFUSED = 128;
-/** A client is not read from while this many of its packets wait, and dropped when it leaves this much unread. */
+/**
+ * A client is not read from while this many of its packets wait, and dropped when it leaves this much unread.
+ */
 const MAX_INBOX = 64;
 const MAX_UNREAD_BYTES = 4 * 1024 * 1024;
 /** Time a client has to take the last packet before its socket is destroyed. */
 const LINGER_MS = 1_000;
 
 /**
- * Speaks MQTT 3.1.1 with one client until its socket closes. Packets are handled one after another, so that the order of a device's
- * messages is kept whatever a service waits for; only pings are answered at once. Whatever the client sends, nothing is thrown.
+ * Speaks MQTT 3.1.1 with one client until its socket closes. Packets are handled one after another, so that
+ * the order of a device's messages is kept whatever a service waits for; only pings are answered at once.
+ * Whatever the client sends, nothing is thrown.
  */
 export function serveConnection(socket: TLSSocket, services: readonly MqttService[], log: Log): void {
   const parser = createParser({ protocolVersion: 4 });

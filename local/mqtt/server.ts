@@ -24,7 +24,8 @@ export interface MqttServer {
 }
 
 /**
- * Serves MQTT 3.1.1 over TLS on one port for all services. It is no broker: what a client publishes goes to its service alone.
+ * Serves MQTT 3.1.1 over TLS on one port for all services. It is no broker: what a client publishes goes to
+ * its service alone.
  *
  * @throws LocalError `BERTH_LOCAL_PORT_TAKEN`
  */

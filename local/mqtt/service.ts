@@ -5,7 +5,10 @@ export interface MqttConnect {
   readonly clientId: string;
   readonly userName: string;
   readonly password: string | undefined;
-  /** False: the client wants the subscriptions of its last connection back, and finds these again the next time. */
+  /**
+   * False: the client wants the subscriptions of its last connection back, and finds these again the next
+   * time.
+   */
   readonly cleanSession: boolean;
   /** The certificates the client showed, leaf first; empty if none. */
   readonly certificates: readonly X509Certificate[];
@@ -30,7 +33,10 @@ export interface MqttMessage {
 
 /** The server's end of one connection, as a service sees it. None of its methods throws. */
 export interface MqttConnection {
-  /** Sends a message with QoS 0 if the client is subscribed to `filter`, which covers the topic; answers whether it is. */
+  /**
+   * Sends a message with QoS 0 if the client is subscribed to `filter`, which covers the topic; answers
+   * whether it is.
+   */
   publish(filter: string, message: MqttMessage): boolean;
   close(): void;
 }
@@ -51,7 +57,9 @@ export interface MqttSession {
   closed(): void;
 }
 
-/** A cloud service that clients reach over MQTT. One port serves several; the user name tells which is meant. */
+/**
+ * A cloud service that clients reach over MQTT. One port serves several; the user name tells which is meant.
+ */
 export interface MqttService {
   claims(userName: string): boolean;
   connect(request: MqttConnect): Promise<MqttSession | MqttRefusal>;

@@ -52,8 +52,9 @@ const AT_ONCE = 8;
 const COUNTED_WITHIN_MS = 15_000;
 
 /**
- * Whether the loop has closed: devices registered and reported, every event read, every twin where the policies want it or rejected, and what Berth says agrees with the
- * hubs' own twins. Asks over HTTP only, as an operator would.
+ * Whether the loop has closed: devices registered and reported, every event read, every twin where the
+ * policies want it or rejected, and what Berth says agrees with the hubs' own twins. Asks over HTTP only, as
+ * an operator would.
  */
 export async function checkLoop(options: LoopOptions): Promise<LoopCheck> {
   const behind = [...devicesBehind(options.progress), ...(await eventsBehind(options))];
@@ -111,7 +112,9 @@ async function eventsBehind({ controlUrl }: LoopOptions): Promise<readonly strin
   return unread === 0 ? [] : [`${unread} events are unread`];
 }
 
-/** Fires `resyncFleet` by hand, which does due work and counts, and waits for counts that are newer than that. */
+/**
+ * Fires `resyncFleet` by hand, which does due work and counts, and waits for counts that are newer than that.
+ */
 async function freshFleetStatus({ functionsUrl, functionKey, masterKey }: LoopOptions): Promise<FleetStatus> {
   const fired = Date.now();
   await fetch(`${functionsUrl}/admin/functions/resyncFleet`, {

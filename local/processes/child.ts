@@ -14,7 +14,10 @@ export interface ChildOptions {
   readonly onMessage?: (message: unknown) => void;
 }
 
-/** A Node.js process of the local stack. It ends when this process does, however that ends: it watches the channel between the two. */
+/**
+ * A Node.js process of the local stack. It ends when this process does, however that ends: it watches the
+ * channel between the two.
+ */
 export interface Child {
   readonly name: string;
   readonly pid: number | undefined;
@@ -25,7 +28,10 @@ export interface Child {
   stop(graceMs: number): Promise<void>;
 }
 
-/** Starts a child process. It is in a process group of its own: Ctrl-C is for the supervisor, which ends the others in their order. */
+/**
+ * Starts a child process. It is in a process group of its own: Ctrl-C is for the supervisor, which ends the
+ * others in their order.
+ */
 export function startChild({ name, file, args, env, onLine, onMessage }: ChildOptions): Child {
   const child = fork(file, args, {
     silent: true,

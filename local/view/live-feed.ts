@@ -19,7 +19,9 @@ export interface LiveFeedOptions {
 const ASK_EVERY_MS = 5_000;
 const HAPPENINGS = 8;
 
-/** Gathers what the live view shows: from the local services at once, from Berth over HTTP every few seconds. */
+/**
+ * Gathers what the live view shows: from the local services at once, from Berth over HTTP every few seconds.
+ */
 export class LiveFeed {
   readonly #options: LiveFeedOptions;
   readonly #happenings: string[] = [];

@@ -1,6 +1,9 @@
 import type { Writable } from 'node:stream';
 
-/** Where text for people goes: a terminal, in which a status can be redrawn, or a file or pipe, which only grows. */
+/**
+ * Where text for people goes: a terminal, in which a status can be redrawn, or a file or pipe, which only
+ * grows.
+ */
 export interface Screen {
   readonly isTerminal: boolean;
   /** One line that stays. */

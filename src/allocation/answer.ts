@@ -1,7 +1,9 @@
 import type { JsonObject } from '../json.ts';
 import type { Decision } from './decide.ts';
 
-/** The body that DPS reads; its spelling is exact (reference: concepts-custom-allocation, AllocationResponse). */
+/**
+ * The body that DPS reads; its spelling is exact (reference: concepts-custom-allocation, AllocationResponse).
+ */
 export interface AllocationAnswer {
   readonly iotHubHostName: string;
   readonly initialTwin?: { readonly tags: JsonObject; readonly properties: { readonly desired: JsonObject } };

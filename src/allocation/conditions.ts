@@ -2,13 +2,17 @@ import type { Fleet, Hub, HubState } from '../fleet/fleet.ts';
 import type { HostName } from '../fleet/host-name.ts';
 
 /**
- * What changes at run time and is not in the fleet file. Every part may be missing: decisions then rest on the file alone.
+ * What changes at run time and is not in the fleet file. Every part may be missing: decisions then rest on
+ * the file alone.
  */
 export interface Conditions {
   /** When they were read from the state store, ms since the epoch; undefined: never. */
   readonly loadedAt: number | undefined;
   readonly hubs: ReadonlyMap<HostName, HubConditions>;
-  /** When each cause of moves was first seen, ms since the epoch, e.g. of `drain:contoso-weu.azure-devices.net`. */
+  /**
+   * When each cause of moves was first seen, ms since the epoch, e.g. of
+   * `drain:contoso-weu.azure-devices.net`.
+   */
   readonly causes: ReadonlyMap<string, number>;
 }
 
@@ -49,7 +53,10 @@ const DPS_REGISTRATIONS_PER_MINUTE = 1_000;
 /** The margin for them never takes more of a hub than this. */
 const LARGEST_MARGIN = 0.02;
 
-/** Whether a hub has no room, counting what DPS may have added since it was counted. A hub without a count has room. */
+/**
+ * Whether a hub has no room, counting what DPS may have added since it was counted. A hub without a count has
+ * room.
+ */
 export function isFull(hub: Hub, conditions: Conditions, now: number): boolean {
   const devices = conditions.hubs.get(hub.host)?.devices;
   if (devices === undefined) return false;
@@ -63,7 +70,10 @@ export function drainCause(host: HostName): string {
   return `drain:${host}`;
 }
 
-/** Every cause of moves that the fleet file and the overrides give now; `resyncFleet` records when each was first seen. */
+/**
+ * Every cause of moves that the fleet file and the overrides give now; `resyncFleet` records when each was
+ * first seen.
+ */
 export function currentCauses(fleet: Fleet, conditions: Conditions, now: number): readonly string[] {
   return fleet.hubs
     .filter((hub) => effectiveHub(hub, conditions, now).state === 'draining')

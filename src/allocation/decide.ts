@@ -63,8 +63,8 @@ export interface DecideInput {
 }
 
 /**
- * Decides which hub a registering device goes to and which twin it starts with. Pure: two instances with the same fleet file and conditions decide
- * alike. Never throws for what a request may hold.
+ * Decides which hub a registering device goes to and which twin it starts with. Pure: two instances with the
+ * same fleet file and conditions decide alike. Never throws for what a request may hold.
  */
 export function decide({ request, fleet, conditions, now }: DecideInput): Decision {
   const variables = allocationVariables(request);
@@ -212,7 +212,10 @@ function choose(
     : refused('BERTH_NO_HUB_QUALIFIES', `No linked hub qualifies for this device: ${reasons(candidates)}.`);
 }
 
-/** DPS then links nothing but the current hub (reference: concepts-custom-allocation), and keeps it whatever is answered. */
+/**
+ * DPS then links nothing but the current hub (reference: concepts-custom-allocation), and keeps it whatever
+ * is answered.
+ */
 function isNeverReprovisioned({ enrollment, linkedHubs, current }: AllocationRequest): boolean {
   if (enrollment.reprovisionPolicy !== 'never' && enrollment.reprovisionPolicy !== 'unset') return false;
   return linkedHubs.length === 1 && linkedHubs[0]?.host === current?.hub;

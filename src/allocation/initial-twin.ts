@@ -11,15 +11,19 @@ export interface BuiltTwin {
   /** Undefined: none is sent, and `why` says so. */
   readonly twin: { readonly tags: JsonObject; readonly desired: JsonObject } | undefined;
   readonly why: string;
-  /** Which layer set which path, e.g. `tags.site` → `base`; `enrollment` for the enrollment's own. No values. */
+  /**
+   * Which layer set which path, e.g. `tags.site` → `base`; `enrollment` for the enrollment's own. No values.
+   */
   readonly provenance: Readonly<Record<string, string>>;
   readonly omitted: readonly Omission[];
 }
 
 /**
- * The enrollment's own initial twin with the matching layers on top, where DPS will use one: at the first assignment, and when the hub changes under a *reset*
- * policy (concepts-custom-allocation, 2022-09). DPS replaces the enrollment's twin by the answer's, it does not merge, so Berth merges: objects merge, arrays
- * and scalars replace, `null` deletes. A value that breaks a twin limit is left out; it does not end a registration.
+ * The enrollment's own initial twin with the matching layers on top, where DPS will use one: at the first
+ * assignment, and when the hub changes under a *reset* policy (concepts-custom-allocation, 2022-09). DPS
+ * replaces the enrollment's twin by the answer's, it does not merge, so Berth merges: objects merge, arrays
+ * and scalars replace, `null` deletes. A value that breaks a twin limit is left out; it does not end a
+ * registration.
  */
 export function buildInitialTwin(
   request: AllocationRequest,

@@ -8,8 +8,9 @@ export interface BuiltPayload {
 }
 
 /**
- * What the device gets back. ASCII only: `azure-iot-provisioning-device-mqtt` decodes the answer as ASCII, which corrupts anything else and may end the device's
- * process. A member that is not ASCII is left out, with the reason.
+ * What the device gets back. ASCII only: `azure-iot-provisioning-device-mqtt` decodes the answer as ASCII,
+ * which corrupts anything else and may end the device's process. A member that is not ASCII is left out, with
+ * the reason.
  */
 export function buildPayload(template: Template, variables: Variables): BuiltPayload {
   const omitted: Omission[] = [];

@@ -2,8 +2,9 @@ import { createHash } from 'node:crypto';
 import type { HostName } from '../fleet/host-name.ts';
 
 /**
- * Weighted rendezvous hashing. Every hub draws a lot for the device, scaled by its weight; the smallest wins. A changed weight or an added hub moves only the
- * devices that it must. Frozen by `test/allocation/placement-vectors.json`: changing it would move whole fleets.
+ * Weighted rendezvous hashing. Every hub draws a lot for the device, scaled by its weight; the smallest wins.
+ * A changed weight or an added hub moves only the devices that it must. Frozen by
+ * `test/allocation/placement-vectors.json`: changing it would move whole fleets.
  */
 
 export interface Contender {
@@ -14,7 +15,9 @@ export interface Contender {
 
 export interface Scored<Hub extends Contender> {
   readonly hub: Hub;
-  /** The smallest wins; 12 significant digits, so that two machines with other mathematics libraries agree. */
+  /**
+   * The smallest wins; 12 significant digits, so that two machines with other mathematics libraries agree.
+   */
   readonly score: number;
 }
 

@@ -9,8 +9,8 @@ import type { RuleTrace } from './rules.ts';
 import { allocationVariables } from './variables.ts';
 
 /**
- * Why a device is on its hub: everything the decision read, so that it can be recomputed with the fleet file of that revision. Never holds keys or
- * twin values.
+ * Why a device is on its hub: everything the decision read, so that it can be recomputed with the fleet file
+ * of that revision. Never holds keys or twin values.
  */
 export interface Receipt {
   /** ISO 8601, UTC. */

@@ -1,6 +1,9 @@
 import { BerthError } from '../errors.ts';
 
-/** DPS bounds its messages to 96 KB (DPS limits); a request around one is smaller than this whatever the enrollment holds. */
+/**
+ * DPS bounds its messages to 96 KB (DPS limits); a request around one is smaller than this whatever the
+ * enrollment holds.
+ */
 export const MAX_BODY_BYTES = 256 * 1024;
 /** Twins are at most 10 deep and payloads rarely more; a deeper body is an attempt to exhaust the stack. */
 const MAX_DEPTH = 32;
@@ -8,7 +11,8 @@ const MAX_DEPTH = 32;
 /**
  * Reads a request body as JSON that is safe to walk and to merge.
  *
- * @throws BerthError `BERTH_REQUEST_TOO_LARGE`, `BERTH_REQUEST_NOT_JSON`, or `BERTH_REQUEST_INVALID` for a key `__proto__` or a depth over 32.
+ * @throws BerthError `BERTH_REQUEST_TOO_LARGE`, `BERTH_REQUEST_NOT_JSON`, or `BERTH_REQUEST_INVALID` for a
+ *   key `__proto__` or a depth over 32.
  */
 export function readRequestBody(body: Uint8Array): unknown {
   if (body.byteLength > MAX_BODY_BYTES) {

@@ -5,11 +5,12 @@ import { pathText } from '../fleet/problems.ts';
 import { isObject, type JsonObject, type JsonValue } from '../json.ts';
 
 /**
- * The request that DPS sends to a custom-allocation webhook, read into what allocation needs.
- * Source: Microsoft, "Understand custom allocation policies with Azure DPS" (concepts-custom-allocation, 2022-09).
+ * The request that DPS sends to a custom-allocation webhook, read into what allocation needs. Source:
+ * Microsoft, "Understand custom allocation policies with Azure DPS" (concepts-custom-allocation, 2022-09).
  *
- * Real captures leave out whatever is unset, so every field but `registrationId` and `linkedHubs` is optional, and Microsoft's own pages spell keys in several
- * cases (`currentIoTHubHostname`), so keys are read whatever their case. Unknown fields stay behind; keys and endorsement keys are never read.
+ * Real captures leave out whatever is unset, so every field but `registrationId` and `linkedHubs` is
+ * optional, and Microsoft's own pages spell keys in several cases (`currentIoTHubHostname`), so keys are read
+ * whatever their case. Unknown fields stay behind; keys and endorsement keys are never read.
  */
 export interface AllocationRequest {
   /** As DPS sent it; compared in lower case. */
@@ -90,7 +91,10 @@ function record<Shape extends z.core.$ZodLooseShape>(shape: Shape) {
   }, z.object(shape));
 }
 
-/** At most 128 characters of the documented alphabet, the last one alphanumeric or a dash (DPS concepts-service). */
+/**
+ * At most 128 characters of the documented alphabet, the last one alphanumeric or a dash (DPS
+ * concepts-service).
+ */
 const registrationId = z
   .string()
   .regex(
@@ -172,7 +176,10 @@ function toEnrollment({ individualEnrollment, enrollmentGroup }: ParsedRequest):
   };
 }
 
-/** Source: `azure-iot-provisioning-service` ReprovisionPolicy; a group made without one really omits it (capture of 2021-07-27). */
+/**
+ * Source: `azure-iot-provisioning-service` ReprovisionPolicy; a group made without one really omits it
+ * (capture of 2021-07-27).
+ */
 function reprovisionPolicy(
   policy: { updateHubAssignment?: boolean | undefined; migrateDeviceData?: boolean | undefined } | undefined,
 ): ReprovisionPolicy {
@@ -191,7 +198,10 @@ function attestationKind(parsed: ParsedRequest): AttestationKind {
   return type === 'symmetrickey' ? 'symmetricKey' : 'unknown';
 }
 
-/** No document shows what DPS sends for a certificate; registration results carry `certificateInfo.subjectName`, so that is looked for. */
+/**
+ * No document shows what DPS sends for a certificate; registration results carry
+ * `certificateInfo.subjectName`, so that is looked for.
+ */
 const certificate = record({ certificateInfo: record({ subjectName: z.string().optional() }).optional() });
 
 function subjectOf(x509: unknown): string | undefined {

@@ -28,8 +28,9 @@ export interface RuleOutcome {
 /**
  * Every matching rule applies: any `deny` wins, requirements add up, the last `hub` wins, `prefer`s multiply.
  *
- * @param current the device's hub on re-registration: an unknown `require` is then replaced, label by label, by that hub's own labels, so that a device that sends
- *   fewer inputs than at first neither moves out of its residency nor fails.
+ * @param current the device's hub on re-registration: an unknown `require` is then replaced, label by label,
+ *   by that hub's own labels, so that a device that sends
+ * fewer inputs than at first neither moves out of its residency nor fails.
  */
 export function evaluateRules(fleet: Fleet, variables: Variables, current: Hub | undefined): RuleOutcome {
   const traces: RuleTrace[] = [];

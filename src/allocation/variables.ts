@@ -3,7 +3,10 @@ import type { Hub } from '../fleet/fleet.ts';
 import type { JsonObject, JsonValue } from '../json.ts';
 import type { AllocationRequest } from './request.ts';
 
-/** What rules see: the request under the names that `docs/fleet-file.md` lists. Absent parts are empty objects, so that `has()` works. */
+/**
+ * What rules see: the request under the names that `docs/fleet-file.md` lists. Absent parts are empty
+ * objects, so that `has()` works.
+ */
 export function allocationVariables(request: AllocationRequest): Variables {
   const { enrollment, attestation, current } = request;
   return {

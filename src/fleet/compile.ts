@@ -7,7 +7,10 @@ import { hostName } from './host-name.ts';
 import type { FleetFile, LayerFile, PolicyFile, RuleFile } from './schema.ts';
 import { compileTemplate, type Template, templateReads } from './template.ts';
 
-/** `cooldown` where the file gives none and `when` reads `reported`: a flapping report must not become a flapping write. */
+/**
+ * `cooldown` where the file gives none and `when` reads `reported`: a flapping report must not become a
+ * flapping write.
+ */
 const COOLDOWN_WHEN_REPORTED_MS = 60_000;
 
 /** Compiles a file that `schema.ts` and `references.ts` have found nothing against. */

@@ -25,7 +25,10 @@ const VARIABLES = {
 
 export type ExpressionScope = keyof typeof VARIABLES;
 
-/** A list longer than this makes a condition unknown: its length is chosen by a device, and every instance pays for the loop. */
+/**
+ * A list longer than this makes a condition unknown: its length is chosen by a device, and every instance
+ * pays for the loop.
+ */
 export const MAX_LIST = 1_000;
 /** An expression larger than this is refused at load, for the same reason. */
 const MAX_NODES = 200;
@@ -56,8 +59,8 @@ const environments = {
 };
 
 /**
- * Compiles a CEL expression, or says why it is refused: it does not parse, its types cannot fit, or a device could stall the allocator with it
- * (`matches`, a loop inside a loop, too many nodes, too deep).
+ * Compiles a CEL expression, or says why it is refused: it does not parse, its types cannot fit, or a device
+ * could stall the allocator with it (`matches`, a loop inside a loop, too many nodes, too deep).
  *
  * @example compileExpression("payload.country in ['DE', 'FR']", 'allocation')
  */
@@ -92,7 +95,10 @@ export function compileExpression(source: string, scope: ExpressionScope): Compi
   }
 }
 
-/** A condition's value: true, false, or why it is unknown (also when it gives something that is not a boolean). */
+/**
+ * A condition's value: true, false, or why it is unknown (also when it gives something that is not a
+ * boolean).
+ */
 export function evaluateCondition(
   expression: Expression,
   variables: Variables,
@@ -110,7 +116,8 @@ function createEnvironment(scope: ExpressionScope): Environment {
     limits: { maxAstNodes: MAX_NODES, maxDepth: MAX_DEPTH, maxListElements: MAX_LIST },
   });
   for (const [name, type] of Object.entries(VARIABLES[scope])) environment.registerVariable(name, type);
-  // JSON has one kind of number. CEL has three and refuses to mix them, which would make `reported.battery + 1` unknown.
+  // JSON has one kind of number. CEL has three and refuses to mix them, which would make `reported.battery +
+  // 1` unknown.
   const arithmetic: Readonly<Record<string, (left: number, right: number) => number>> = {
     '+': (left, right) => left + right,
     '-': (left, right) => left - right,

@@ -64,7 +64,10 @@ export interface Twins {
   readonly policies: readonly Policy[];
   /** Every path that some policy may own: what shadows keep a history of. */
   readonly trackedPaths: readonly (readonly string[])[];
-  /** True while nothing may be written for any policy (a `rollout` is given, and this version cannot ramp yet). */
+  /**
+   * True while nothing may be written for any policy (a `rollout` is given, and this version cannot ramp
+   * yet).
+   */
   readonly held: boolean;
   readonly fight: { readonly writes: number; readonly withinMs: number; readonly pauseMs: number };
 }
@@ -80,7 +83,10 @@ export type PolicyMode = 'enforce' | 'adopt' | 'seed' | 'observe';
 
 export interface Policy {
   readonly name: string;
-  /** SHA-256 of what the policy does (its name included): another content is another policy to a device that rejected it. */
+  /**
+   * SHA-256 of what the policy does (its name included): another content is another policy to a device that
+   * rejected it.
+   */
   readonly hash: string;
   /** Module that it targets; undefined: device twins. */
   readonly module: string | undefined;
@@ -94,7 +100,10 @@ export interface Policy {
   readonly confirm: boolean;
 }
 
-/** One desired property that a policy owns: `value` is a scalar, an array, `null` (must be absent) or an expression. */
+/**
+ * One desired property that a policy owns: `value` is a scalar, an array, `null` (must be absent) or an
+ * expression.
+ */
 export interface PolicyLeaf {
   readonly path: readonly string[];
   readonly value: Template;

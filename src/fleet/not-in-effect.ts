@@ -2,7 +2,10 @@ import type { ErrorDetail } from '../errors.ts';
 import { pathText } from './problems.ts';
 import type { FleetFile } from './schema.ts';
 
-/** Fields that are read and validated but change nothing in this version. Each falls on the safe side; an operator is told at load. */
+/**
+ * Fields that are read and validated but change nothing in this version. Each falls on the safe side; an
+ * operator is told at load.
+ */
 export function notInEffect({ allocation, twins }: FleetFile): readonly ErrorDetail[] {
   const notes: ErrorDetail[] = [];
   const note = (path: readonly PropertyKey[], instead: string) => {

@@ -21,7 +21,8 @@ export type ParsedFleet =
   | { readonly ok: false; readonly problems: readonly ErrorDetail[] };
 
 /**
- * Reads a fleet file. Never throws: every problem comes back at once, each with its path and what to write instead.
+ * Reads a fleet file. Never throws: every problem comes back at once, each with its path and what to write
+ * instead.
  */
 export function parseFleet(text: string): ParsedFleet {
   if (Buffer.byteLength(text, 'utf8') > MAX_FLEET_FILE_BYTES) {

@@ -4,8 +4,9 @@ import { type HostName, hostName, shortName } from './host-name.ts';
 import { pathText } from './problems.ts';
 
 /**
- * What one part of a fleet file says about another: names that are taken, hubs that do not exist, paths that overlap. Reads the raw JSON and
- * passes over what has the wrong shape, so that these problems are reported together with those of `schema.ts`.
+ * What one part of a fleet file says about another: names that are taken, hubs that do not exist, paths that
+ * overlap. Reads the raw JSON and passes over what has the wrong shape, so that these problems are reported
+ * together with those of `schema.ts`.
  */
 export function referenceProblems(file: JsonValue): readonly ErrorDetail[] {
   const problems: ErrorDetail[] = [];

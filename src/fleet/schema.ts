@@ -6,8 +6,9 @@ import { compileExpression, type ExpressionScope } from './expression.ts';
 import { compileTemplate, type TemplateProblem } from './template.ts';
 
 /**
- * The shape of `fleet.json`, field by field. What one part says about another (names that are taken, hubs that do not exist, paths that overlap)
- * is checked in `references.ts`. `fleet.schema.json` is generated from here; a test keeps the two equal.
+ * The shape of `fleet.json`, field by field. What one part says about another (names that are taken, hubs
+ * that do not exist, paths that overlap) is checked in `references.ts`. `fleet.schema.json` is generated from
+ * here; a test keeps the two equal.
  */
 
 /** Tiers with twins, and the one that has none, so that the message can say so. */

@@ -54,8 +54,9 @@ export function compileTemplate(
 }
 
 /**
- * The template's value for these variables. A path whose expression is unknown is left out and added to `omissions`; an array with such an
- * item is left out whole, because its other items would move. Undefined: nothing is left.
+ * The template's value for these variables. A path whose expression is unknown is left out and added to
+ * `omissions`; an array with such an item is left out whole, because its other items would move. Undefined:
+ * nothing is left.
  */
 export function fillTemplate(
   template: Template,

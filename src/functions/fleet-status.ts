@@ -22,7 +22,9 @@ export function registerFleetStatus(instance: Instance): void {
   });
 }
 
-/** Query: `top` (1 to 1000, default 100) and `after` (from `attention.next`) page through the attention list. */
+/**
+ * Query: `top` (1 to 1000, default 100) and `after` (from `attention.next`) page through the attention list.
+ */
 export function fleetStatus(instance: Instance): HttpHandler {
   return answeringErrors(async (request) => {
     const page = pageOf(request.query.get('top'), request.query.get('after'));

@@ -2,7 +2,10 @@ import { app } from '@azure/functions';
 import type { Instance } from '../instance/instance.ts';
 import { type HttpHandler, jsonAnswer } from './http-answer.ts';
 
-/** Ready or not, and nothing else: it needs no key. Not ready while this package's own fleet file has problems. */
+/**
+ * Ready or not, and nothing else: it needs no key. Not ready while this package's own fleet file has
+ * problems.
+ */
 export function registerHealth(instance: Instance): void {
   app.http('health', {
     methods: ['GET'],

@@ -3,7 +3,10 @@ import { BerthError, ERRORS } from '../errors.ts';
 
 export type HttpHandler = (request: HttpRequest, context: InvocationContext) => Promise<HttpResponseInit>;
 
-/** A JSON answer whose text is ASCII: others are escaped, because device SDKs decode what DPS passes on as ASCII. */
+/**
+ * A JSON answer whose text is ASCII: others are escaped, because device SDKs decode what DPS passes on as
+ * ASCII.
+ */
 export function jsonAnswer(status: number, body: unknown): HttpResponseInit {
   return {
     status,
@@ -15,7 +18,10 @@ export function jsonAnswer(status: number, body: unknown): HttpResponseInit {
   };
 }
 
-/** Answers a coded error with its status. Anything else is a defect: 503, because DPS ends a registration on most other statuses. */
+/**
+ * Answers a coded error with its status. Anything else is a defect: 503, because DPS ends a registration on
+ * most other statuses.
+ */
 export function answeringErrors(handler: HttpHandler): HttpHandler {
   return async (request, context) => {
     try {

@@ -17,9 +17,11 @@ export function registerSyncTwins(instance: Instance, env: Environment): void {
   } as const;
   app.eventHub('syncTwins', {
     ...options,
-    // Without `binary` the host parses every body as JSON, and one that is none loses the whole batch. The options have no member for it.
+    // Without `binary` the host parses every body as JSON, and one that is none loses the whole batch. The
+    // options have no member for it.
     trigger: { ...trigger.eventHub(options), dataType: 'binary' },
-    // The checkpoint moves on after a failure, so a batch that cannot be stored is tried until it can: the partition waits.
+    // The checkpoint moves on after a failure, so a batch that cannot be stored is tried until it can: the
+    // partition waits.
     retry: {
       strategy: 'exponentialBackoff',
       maxRetryCount: -1,
@@ -60,8 +62,8 @@ function isNotable({ deadLetters, strangers, twins }: BatchSummary): boolean {
 }
 
 /**
- * The events with their metadata. Taken from `systemPropertiesArray` alone, since the other arrays may be shorter than the batch or hold numbers in
- * other forms (azure-functions-nodejs-worker #844).
+ * The events with their metadata. Taken from `systemPropertiesArray` alone, since the other arrays may be
+ * shorter than the batch or hold numbers in other forms (azure-functions-nodejs-worker #844).
  */
 function receivedEvents(
   events: unknown,
@@ -74,7 +76,8 @@ function receivedEvents(
   const aligned = system.length === bodies.length && properties.length === bodies.length;
   const partition = String(record(triggerMetadata?.partitionContext).partitionId ?? 'unknown');
   return bodies.map((body, index) => {
-    // Properties of the wrong event would change the wrong twin; without any, the event goes to the dead letters.
+    // Properties of the wrong event would change the wrong twin; without any, the event goes to the dead
+    // letters.
     const systemProperties = aligned ? record(system[index]) : {};
     const sequenceNumber = Number(
       systemProperties.sequenceNumber ?? systemProperties['x-opt-sequence-number'] ?? now + index,

@@ -2,7 +2,10 @@ import type { InvocationContext } from '@azure/functions';
 import type { Instance } from '../instance/instance.ts';
 import { Reconciler } from '../sync/reconciler.ts';
 
-/** The reconciler of one invocation, with the control row as it is now. @param until when it stops asking hubs, ms since the epoch. */
+/**
+ * The reconciler of one invocation, with the control row as it is now. @param until when it stops asking
+ * hubs, ms since the epoch.
+ */
 export async function reconcilerFor(
   instance: Instance,
   context: InvocationContext,

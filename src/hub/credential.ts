@@ -69,7 +69,8 @@ export function parseConnectionString(text: string, setting: string, host: strin
 }
 
 /**
- * A managed identity in Azure (`clientId`: a user-assigned one), or whoever is signed in on a laptop. Tokens are shared by all hubs, and asked for once however many wait.
+ * A managed identity in Azure (`clientId`: a user-assigned one), or whoever is signed in on a laptop. Tokens
+ * are shared by all hubs, and asked for once however many wait.
  */
 export function identityCredential(clientId: string | undefined, isAzure: boolean): HubCredential {
   let token: { readonly value: string; readonly renewAt: number } | undefined;

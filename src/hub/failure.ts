@@ -11,8 +11,8 @@ export interface FailedResponse {
 }
 
 /**
- * Berth's error for a failed response. Two body formats and a header say more than the status, and may disagree; the status wins
- * (azure-iot-sdk-csharp ExceptionHandlingHelper; azure-iot-sdks#711).
+ * Berth's error for a failed response. Two body formats and a header say more than the status, and may
+ * disagree; the status wins (azure-iot-sdk-csharp ExceptionHandlingHelper; azure-iot-sdks#711).
  */
 export function failureOf(response: FailedResponse): HubError {
   const { host, method, status } = response;
@@ -78,7 +78,9 @@ function parse(text: string): Readonly<Record<string, unknown>> | undefined {
   }
 }
 
-/** Seconds, or a date; neither is documented for hubs, so it is honoured where it is sent and never relied on. */
+/**
+ * Seconds, or a date; neither is documented for hubs, so it is honoured where it is sent and never relied on.
+ */
 function retryAfter(header: string | string[] | undefined): number | undefined {
   if (typeof header !== 'string') return undefined;
   const seconds = Number(header);

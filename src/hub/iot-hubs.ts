@@ -22,7 +22,10 @@ export interface IotHubsOptions {
   readonly clientId: string | undefined;
   /** True where a managed identity is there to be used. */
   readonly isAzure: boolean;
-  /** Development: one plain-http address for all hubs, on loopback. May throw, which fails the call that asked. */
+  /**
+   * Development: one plain-http address for all hubs, on loopback. May throw, which fails the call that
+   * asked.
+   */
   endpoint(): string | undefined;
   /** Milliseconds after which a call is given up; default 10 s. */
   readonly deadlineMs?: number;
@@ -54,7 +57,8 @@ export function openIotHubs(options: IotHubsOptions): HubPort & { close(): Promi
       agent: agent(),
       deadlineMs: options.deadlineMs,
     });
-    // The signature in the config is never used: the transport authorises. The second argument takes anything with `executeApiCall`.
+    // The signature in the config is never used: the transport authorises. The second argument takes anything
+    // with `executeApiCall`.
     const restApiClient = transport as unknown as ConstructorParameters<typeof IotHubRegistry>[1];
     return new IotHubRegistry({ host, sharedAccessSignature: 'unused' }, restApiClient);
   }
@@ -112,7 +116,10 @@ export function openIotHubs(options: IotHubsOptions): HubPort & { close(): Promi
   };
 }
 
-/** From what was sent and not from the SDK's `Twin`, which loses properties named `constructor` or `__proto__` and types no `version`. */
+/**
+ * From what was sent and not from the SDK's `Twin`, which loses properties named `constructor` or `__proto__`
+ * and types no `version`.
+ */
 function toTwin(host: HostName, method: string, response: unknown): Twin {
   const twin = readTwin(isObject(response) ? response.json : undefined);
   if (twin === undefined) throw unexpected(host, method);

@@ -3,13 +3,21 @@ import type { HostName } from '../fleet/host-name.ts';
 import type { JsonObject } from '../json.ts';
 import type { Twin, TwinId } from '../twin/twin.ts';
 
-/** What twin sync and the conditions need of IoT hubs. Every method throws `HubError` for whatever goes wrong. */
+/**
+ * What twin sync and the conditions need of IoT hubs. Every method throws `HubError` for whatever goes wrong.
+ */
 export interface HubPort {
   /** One twin read of the hub's throttle and quota. */
   readTwin(id: TwinId): Promise<Twin>;
-  /** Merges into desired properties, only if the etag is still the twin's; answers the twin after that. One twin update. */
+  /**
+   * Merges into desired properties, only if the etag is still the twin's; answers the twin after that. One
+   * twin update.
+   */
   patchDesired(id: TwinId, patch: JsonObject, etag: string): Promise<Twin>;
-  /** Asks the identity registry, because a hub answers 404 for the twin of a disabled device too. One identity operation. */
+  /**
+   * Asks the identity registry, because a hub answers 404 for the twin of a disabled device too. One identity
+   * operation.
+   */
   identityStatus(id: TwinId): Promise<'enabled' | 'disabled' | 'missing'>;
   /** How many devices the hub has. One identity operation. */
   countDevices(host: HostName): Promise<number>;
@@ -24,7 +32,9 @@ export interface HubErrorFacts {
   readonly hubCode?: string | undefined;
   /** What the hub asked for in `Retry-After`, ms. */
   readonly retryAfterMs?: number | undefined;
-  /** The call may have taken effect although it failed: the answer was lost, or the hub broke down over it. */
+  /**
+   * The call may have taken effect although it failed: the answer was lost, or the hub broke down over it.
+   */
   readonly mayHaveApplied?: boolean;
 }
 

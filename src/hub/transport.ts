@@ -4,7 +4,9 @@ import type { HubCredential } from './credential.ts';
 import { failureOf } from './failure.ts';
 import { HubError } from './port.ts';
 
-/** A hub queues calls before it throttles them, so a call without an end would hang long before the first 429. */
+/**
+ * A hub queues calls before it throttles them, so a call without an end would hang long before the first 429.
+ */
 const DEADLINE_MS = 10_000;
 /** More wait their turn; a hub allows a hundred reads a second at most on most tiers. */
 const CONNECTIONS_PER_HUB = 16;
@@ -25,8 +27,9 @@ export interface TransportOptions {
 type Done = (error: Error | null, body?: unknown, response?: { readonly json: unknown }) => void;
 
 /**
- * The transport under `azure-iothub`'s `Registry`, in the place of its own, which has no timeout, no bound on sockets, breaks UTF-8 that is split
- * over chunks, and puts the token into errors (azure-iothub 1.16.6, dist/common-http/http.js).
+ * The transport under `azure-iothub`'s `Registry`, in the place of its own, which has no timeout, no bound on
+ * sockets, breaks UTF-8 that is split over chunks, and puts the token into errors (azure-iothub 1.16.6,
+ * dist/common-http/http.js).
  */
 export class HubTransport {
   readonly #options: TransportOptions;
@@ -46,7 +49,8 @@ export class HubTransport {
     const done = rest.findLast((argument) => typeof argument === 'function') as Done;
     this.#send(method, path, headers ?? {}, body)
       .then((json) => done(null, json, { json }))
-      // The SDK's own reading of the answer may throw inside `done`, which must not become an unhandled rejection.
+      // The SDK's own reading of the answer may throw inside `done`, which must not become an unhandled
+      // rejection.
       .catch((error: unknown) =>
         done(error instanceof HubError ? error : unexpected(this.#options.host, method)),
       );

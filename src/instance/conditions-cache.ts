@@ -11,7 +11,9 @@ export const REFRESH_EVERY_MS = 20_000;
 const STALE_MS = 60_000;
 const LONGEST_WAIT_MS = 250;
 
-/** The conditions as the webhook sees them: it waits for the state tables at most once, and never for long. */
+/**
+ * The conditions as the webhook sees them: it waits for the state tables at most once, and never for long.
+ */
 export class ConditionsCache {
   readonly #options: ConditionsCacheOptions;
   #conditions = NO_CONDITIONS;

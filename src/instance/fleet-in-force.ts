@@ -15,8 +15,9 @@ export interface FleetInForceOptions {
 }
 
 /**
- * The fleet that decisions are made with: the file of this package, or the last good one where the file has problems. Loading never throws, because an app whose start throws
- * answers 404, and 404 ends the registration of every device.
+ * The fleet that decisions are made with: the file of this package, or the last good one where the file has
+ * problems. Loading never throws, because an app whose start throws answers 404, and 404 ends the
+ * registration of every device.
  */
 export class FleetInForce {
   readonly #options: FleetInForceOptions;
@@ -45,7 +46,10 @@ export class FleetInForce {
     return this.#problems;
   }
 
-  /** Tells the state tables of a good file, or asks them for the last good one; again until it has worked. Never throws. */
+  /**
+   * Tells the state tables of a good file, or asks them for the last good one; again until it has worked.
+   * Never throws.
+   */
   async synchronise(): Promise<void> {
     const pending = this.#pending;
     if (pending === undefined) return;

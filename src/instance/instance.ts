@@ -44,8 +44,9 @@ export interface Stores {
 }
 
 /**
- * What one running instance of the app holds: its fleet, its clients, and what it has read lately. Making one never throws and connects to nothing; settings that are wrong
- * come to light where they are used, as coded errors.
+ * What one running instance of the app holds: its fleet, its clients, and what it has read lately. Making one
+ * never throws and connects to nothing; settings that are wrong come to light where they are used, as coded
+ * errors.
  */
 export class Instance {
   readonly log: Log;
@@ -142,7 +143,10 @@ export class Instance {
     void this.#announce();
   }
 
-  /** Says that this package runs, so that instances of an older one stop judging and writing. Again until it has worked. */
+  /**
+   * Says that this package runs, so that instances of an older one stop judging and writing. Again until it
+   * has worked.
+   */
   async #announce(): Promise<void> {
     if (this.#isAnnounced) return;
     try {

@@ -11,7 +11,10 @@ export const FLUSH_EVERY_MS = 1_000;
 const CAPACITY = 1_000;
 const AT_ONCE = 8;
 
-/** Receipts on their way to the table. Best effort: the webhook waits for none of it, and what is lost is counted in the log. */
+/**
+ * Receipts on their way to the table. Best effort: the webhook waits for none of it, and what is lost is
+ * counted in the log.
+ */
 export class ReceiptBuffer {
   readonly #options: ReceiptBufferOptions;
   #waiting: Receipt[] = [];

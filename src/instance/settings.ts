@@ -47,7 +47,8 @@ export function stateAccount(env: Environment): StateAccount {
 /**
  * One plain-http address for all hubs, for development.
  *
- * @throws BerthError `BERTH_SETTING_INVALID` unless it is plain http on loopback: it would send tokens elsewhere.
+ * @throws BerthError `BERTH_SETTING_INVALID` unless it is plain http on loopback: it would send tokens
+ *   elsewhere.
  */
 export function iotEndpoint(env: Environment): string | undefined {
   const text = env.IOT_ENDPOINT;

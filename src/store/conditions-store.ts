@@ -5,7 +5,10 @@ import type { Row, Table } from './tables.ts';
 
 const PARTITION = 'conditions';
 
-/** What allocation needs to know of the running fleet: counts, health, overrides, causes of moves. One query reads all of it. */
+/**
+ * What allocation needs to know of the running fleet: counts, health, overrides, causes of moves. One query
+ * reads all of it.
+ */
 export class ConditionsStore {
   readonly #table: Table;
 

@@ -30,7 +30,10 @@ export class ControlStore {
     this.#table = table;
   }
 
-  /** The control row; where there is none yet, everything is on. @throws BerthError `BERTH_STORE_UNAVAILABLE` where it cannot be read. */
+  /**
+   * The control row; where there is none yet, everything is on. @throws BerthError `BERTH_STORE_UNAVAILABLE`
+   * where it cannot be read.
+   */
   async read(): Promise<Control> {
     return (await this.#load()).control;
   }

@@ -16,7 +16,9 @@ export interface DeadLetter {
 }
 
 const PROPERTY_BYTES = 64 * 1024;
-/** A row holds at most 1 MiB with everything; an event of Event Hubs at most 1 MB, so its end may have to go. */
+/**
+ * A row holds at most 1 MiB with everything; an event of Event Hubs at most 1 MB, so its end may have to go.
+ */
 const MAX_PIECES = 14;
 /** Properties are kept for finding out; a text property holds at most 32 Ki characters. */
 const MAX_TEXT = 30_000;

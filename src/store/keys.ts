@@ -4,8 +4,8 @@ import { DUE_PRIORITIES, type DuePriority, type TwinState } from '../twin/shadow
 import type { TwinId } from '../twin/twin.ts';
 
 /**
- * Keys of the twin table. All rows of a twin share its partition, so that its shadow, due work and attention change in one transaction. Frozen: stored
- * fleets depend on it, and `test/store/keys.test.ts` holds vectors.
+ * Keys of the twin table. All rows of a twin share its partition, so that its shadow, due work and attention
+ * change in one transaction. Frozen: stored fleets depend on it, and `test/store/keys.test.ts` holds vectors.
  */
 
 /** Fixed for good: it decides where a twin's rows are. */

@@ -16,7 +16,10 @@ export class ReceiptStore {
     this.#table = table;
   }
 
-  /** Keeps a receipt in place of the oldest. DPS may ask eleven times for one registration, so a repetition replaces what it repeats. */
+  /**
+   * Keeps a receipt in place of the oldest. DPS may ask eleven times for one registration, so a repetition
+   * replaces what it repeats.
+   */
   async keep(receipt: Receipt): Promise<void> {
     const partition = partitionOf(receipt.inputs.registrationId);
     const rows = [...(await this.#table.list({ partitionKey: partition }))].sort(byAge);

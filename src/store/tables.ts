@@ -25,8 +25,8 @@ const LIST_DEADLINE_MS = 30_000;
 const RETRIES = { maxRetries: 3, retryDelayInMs: 200, maxRetryDelayInMs: 2_000 } as const;
 
 /**
- * A signal and not the pipeline's own `timeout`: that one stops when the headers are there, and leaves its timer behind after an error
- * (@typespec/ts-http-runtime 0.3.6, nodeHttpClient).
+ * A signal and not the pipeline's own `timeout`: that one stops when the headers are there, and leaves its
+ * timer behind after an error (@typespec/ts-http-runtime 0.3.6, nodeHttpClient).
  */
 function inTime(ms = CALL_DEADLINE_MS): { readonly abortSignal: AbortSignal } {
   return { abortSignal: AbortSignal.timeout(ms) };
@@ -47,7 +47,10 @@ export interface Query {
   readonly limit?: number;
 }
 
-/** One table, with errors turned into Berth's: `undefined` or `'conflict'` for what is ordinary, `BERTH_STORE_UNAVAILABLE` for the rest. */
+/**
+ * One table, with errors turned into Berth's: `undefined` or `'conflict'` for what is ordinary,
+ * `BERTH_STORE_UNAVAILABLE` for the rest.
+ */
 export class Table {
   readonly #client: () => Promise<TableClient>;
 
@@ -135,8 +138,8 @@ export class Table {
   }
 
   /**
-   * All of these or none. Answers the new etags in order, or which action failed and how. (`submitTransaction` passes no etag on for a delete: it is always
-   * unconditional.)
+   * All of these or none. Answers the new etags in order, or which action failed and how.
+   * (`submitTransaction` passes no etag on for a delete: it is always unconditional.)
    */
   async transact(actions: readonly TransactionAction[]): Promise<TransactionOutcome> {
     return this.#call<TransactionOutcome>(async (client) => {
@@ -191,7 +194,10 @@ export type TransactionOutcome =
 
 export type Tables = Readonly<Record<TableName, Table>>;
 
-/** The tables of an account. Nothing is connected before the first call; a table is created when it is first used. */
+/**
+ * The tables of an account. Nothing is connected before the first call; a table is created when it is first
+ * used.
+ */
 export function openTables(account: StateAccount): Tables {
   const open = (name: TableName) => {
     let opened: Promise<TableClient> | undefined;

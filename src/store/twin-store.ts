@@ -74,8 +74,8 @@ export class TwinStore {
   }
 
   /**
-   * Stores what is now known, if the record is still the one that was read: the shadow, its due row and its attention row in one
-   * transaction. Answers the new record, or `'conflict'`: load it and decide again.
+   * Stores what is now known, if the record is still the one that was read: the shadow, its due row and its
+   * attention row in one transaction. Answers the new record, or `'conflict'`: load it and decide again.
    */
   async save(
     record: TwinRecord,
@@ -148,7 +148,10 @@ export class TwinStore {
     }));
   }
 
-  /** Counts the twins of a partition by state, keeps the counts with their time, and removes tombstones older than `tombstonesBefore`. */
+  /**
+   * Counts the twins of a partition by state, keeps the counts with their time, and removes tombstones older
+   * than `tombstonesBefore`.
+   */
   async count(partition: PartitionKey, now: number, tombstonesBefore: Instant): Promise<void> {
     const rows = await this.#table.list({
       partitionKey: partition,
@@ -194,7 +197,10 @@ export class TwinStore {
 
 const COUNT_KEY = 'count';
 const ID_COLUMNS = ['host', 'deviceId', 'moduleId'];
-/** A deleted twin's shadow row stays as a stub as long as its tombstone: a transaction cannot delete a row conditionally. */
+/**
+ * A deleted twin's shadow row stays as a stub as long as its tombstone: a transaction cannot delete a row
+ * conditionally.
+ */
 const DELETED = 'deleted';
 
 function noTwins(): Record<TwinState, number> {

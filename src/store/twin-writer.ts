@@ -1,7 +1,10 @@
 import type { TransactionAction } from '@azure/data-tables';
 import type { Table } from './tables.ts';
 
-/** Rows of one twin that change together. The first one is its shadow, whose etag decides whether the change still applies. */
+/**
+ * Rows of one twin that change together. The first one is its shadow, whose etag decides whether the change
+ * still applies.
+ */
 export interface RowChange {
   readonly partitionKey: string;
   readonly shadow: TransactionAction;
@@ -12,7 +15,10 @@ export interface RowChange {
 /** The new etag of the shadow, or that somebody else has changed it. */
 export type RowOutcome = { readonly etag: string | undefined } | 'conflict';
 
-/** A transaction holds at most 100 rows and 4 MiB (Azure Table storage entity group transactions); headroom for its own text. */
+/**
+ * A transaction holds at most 100 rows and 4 MiB (Azure Table storage entity group transactions); headroom
+ * for its own text.
+ */
 const MAX_ACTIONS = 100;
 const MAX_BYTES = 3 * 1024 * 1024;
 
@@ -24,8 +30,8 @@ interface Waiting {
 }
 
 /**
- * Gathers the changes of many twins into few transactions: while one transaction of a partition is under way, the changes that arrive for that
- * partition wait and go together in the next.
+ * Gathers the changes of many twins into few transactions: while one transaction of a partition is under way,
+ * the changes that arrive for that partition wait and go together in the next.
  */
 export class TwinWriter {
   readonly #table: Table;
@@ -55,7 +61,10 @@ export class TwinWriter {
     this.#waiting.delete(partitionKey);
   }
 
-  /** Sends these together; the one at fault is told, and the others go again. Ends because each round leaves one fewer. */
+  /**
+   * Sends these together; the one at fault is told, and the others go again. Ends because each round leaves
+   * one fewer.
+   */
   async #send(batch: readonly Waiting[]): Promise<void> {
     const rows = batch.flatMap((waiting) =>
       [waiting.change.shadow, ...waiting.change.others].map((action) => ({ waiting, action })),

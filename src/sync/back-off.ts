@@ -8,8 +8,9 @@ const LONGEST_MS = 10 * 60_000;
 const MENDED_BY_HAND_MS = 5 * 60_000;
 
 /**
- * How long to leave a twin alone after a failed call, ms: what the hub asks for, until the next day where the quota is spent, else twice as long each time. Spread by the key, so that
- * a hub's twins do not all come back at once.
+ * How long to leave a twin alone after a failed call, ms: what the hub asks for, until the next day where the
+ * quota is spent, else twice as long each time. Spread by the key, so that a hub's twins do not all come back
+ * at once.
  */
 export function backOff(error: BerthError, key: string, tries: number, now: number): number {
   const spread = 0.5 + hash(key, String(tries)) / 2 ** 33;

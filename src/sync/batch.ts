@@ -43,10 +43,11 @@ export interface BatchSummary {
 const CONCURRENCY = 32;
 
 /**
- * Takes a batch of one partition: each event is decoded on its own, events of one twin are folded in their order by one worker, twins side by
- * side.
+ * Takes a batch of one partition: each event is decoded on its own, events of one twin are folded in their
+ * order by one worker, twins side by side.
  *
- * @throws BerthError `BERTH_STORE_UNAVAILABLE`, and nothing else: the batch must come again. By then every other twin has been worked on.
+ * @throws BerthError `BERTH_STORE_UNAVAILABLE`, and nothing else: the batch must come again. By then every
+ *   other twin has been worked on.
  */
 export async function takeBatch(
   events: readonly ReceivedEvent[],
@@ -112,7 +113,10 @@ interface Group {
   readonly received: ReceivedEvent[];
 }
 
-/** A defect while working on one twin costs that twin's events, which go to the dead letters, and nobody else's. */
+/**
+ * A defect while working on one twin costs that twin's events, which go to the dead letters, and nobody
+ * else's.
+ */
 async function work(
   { id, events, received }: Group,
   { reconcile }: BatchOptions,

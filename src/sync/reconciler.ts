@@ -33,18 +33,22 @@ export interface ReconcilerOptions {
 const MAX_CONFLICTS = 8;
 /** How often a write is planned again because somebody else wrote to the twin meanwhile. */
 const MAX_WRITES = 3;
-/** The due row of a write lies this far ahead: long enough for the write, soon enough if this instance dies. */
+/**
+ * The due row of a write lies this far ahead: long enough for the write, soon enough if this instance dies.
+ */
 const WRITE_DUE_MS = 30_000;
 const PAUSED_MS = 60_000;
 const DISABLED_MS = 60 * 60_000;
 
 /**
- * Brings one twin to where the policies want it: takes its events into the shadow, asks the hub only where the shadow cannot be trusted, and writes the smallest
- * correction. One worker a twin; another instance may work on the same one, which the record's etag sorts out.
+ * Brings one twin to where the policies want it: takes its events into the shadow, asks the hub only where
+ * the shadow cannot be trusted, and writes the smallest correction. One worker a twin; another instance may
+ * work on the same one, which the record's etag sorts out.
  *
  * Hub trouble makes the twin due and is no failure.
  *
- * @throws BerthError `BERTH_STORE_UNAVAILABLE` where the state tables cannot be used: the events must come again.
+ * @throws BerthError `BERTH_STORE_UNAVAILABLE` where the state tables cannot be used: the events must come
+ *   again.
  */
 export class Reconciler {
   readonly #options: ReconcilerOptions;
@@ -111,7 +115,9 @@ class TwinWork {
   readonly #options: ReconcilerOptions;
   readonly #hub: Hub;
   readonly #priority: DuePriority;
-  /** Another instance is between a write's intent and its answer; its due row brings the twin back if it dies. */
+  /**
+   * Another instance is between a write's intent and its answer; its due row brings the twin back if it dies.
+   */
   readonly #inFlight: boolean;
   #record: TwinRecord;
   #shadow: Shadow;
@@ -195,7 +201,9 @@ class TwinWork {
     }
   }
 
-  /** One PATCH, between two transactions: what it is about to do, and what came of it. `'again'`: plan anew. */
+  /**
+   * One PATCH, between two transactions: what it is about to do, and what came of it. `'again'`: plan anew.
+   */
   async #write(planned: Plan, etag: string): Promise<Outcome | 'conflict' | 'again'> {
     const { hubs, fleet, now, until } = this.#options;
     if (now() > until) return this.#hold(planned, 'the batch ran out of time', 0);
@@ -212,7 +220,8 @@ class TwinWork {
       );
       this.#shadow = adoptOwnWrite(this.#shadow, twin, planned.writes, fleet.twins.trackedPaths);
       const after = this.#plan();
-      // The write happened: if the record has changed meanwhile, the twin's own event or its due row tells the rest.
+      // The write happened: if the record has changed meanwhile, the twin's own event or its due row tells
+      // the rest.
       const stored = await this.#settle(after, false);
       return stored === 'conflict' ? stored : 'corrected';
     } catch (error) {
@@ -258,7 +267,9 @@ class TwinWork {
     );
   }
 
-  /** A call failed. What the hub says of the device itself is looked into; everything else makes the twin due. */
+  /**
+   * A call failed. What the hub says of the device itself is looked into; everything else makes the twin due.
+   */
   async #afterTrouble(error: unknown): Promise<Outcome | 'conflict'> {
     if (!(error instanceof BerthError) || error.code === 'BERTH_STORE_UNAVAILABLE') throw error;
     if (error.code === 'BERTH_HUB_NOT_FOUND') return this.#afterNotFound();
@@ -282,7 +293,10 @@ class TwinWork {
     );
   }
 
-  /** A hub answers 404 for a deleted device, a disabled one, and one that has moved; the identity registry knows which. */
+  /**
+   * A hub answers 404 for a deleted device, a disabled one, and one that has moved; the identity registry
+   * knows which.
+   */
   async #afterNotFound(): Promise<Outcome | 'conflict'> {
     const { hubs, store } = this.#options;
     let status: 'enabled' | 'disabled' | 'missing';

@@ -48,16 +48,22 @@ export interface ResyncSummary {
 export const RUN_MS = 50_000;
 /** Short, so that an instance that dies is soon replaced; a run that goes on renews it. */
 const LEASE_MS = 15_000;
-/** Hubs are asked for their number of devices no more often than this, however often the timer is fired by hand. */
+/**
+ * Hubs are asked for their number of devices no more often than this, however often the timer is fired by
+ * hand.
+ */
 const STATISTICS_EVERY_MS = 10_000;
 const CONCURRENCY = 8;
 const DUE_PAGE = 100;
-/** Event Hubs keep events for at most seven days on most tiers; a tombstone must outlive the last of them, by a day. */
+/**
+ * Event Hubs keep events for at most seven days on most tiers; a tombstone must outlive the last of them, by
+ * a day.
+ */
 const TOMBSTONE_MS = 8 * 24 * 60 * 60_000;
 
 /**
- * What needs no event: asks the hubs for their devices and health, does the due work whose time has come, and counts the twins by state. One
- * instance at a time.
+ * What needs no event: asks the hubs for their devices and health, does the due work whose time has come, and
+ * counts the twins by state. One instance at a time.
  */
 export async function resync(options: ResyncOptions): Promise<ResyncSummary> {
   const { lease, now } = options;

@@ -6,11 +6,16 @@ export interface Gate {
   /** Why nothing may be written to this hub now; undefined: it may. */
   closedFor(host: HostName): string | undefined;
   readonly pausedPolicies: ReadonlySet<string>;
-  /** A package that was built later has run: this instance only merges events and leaves the rest to the others. */
+  /**
+   * A package that was built later has run: this instance only merges events and leaves the rest to the
+   * others.
+   */
   readonly isOutdated: boolean;
 }
 
-/** A pause takes hold everywhere within this time; a row that could not be read for so long closes the gate. */
+/**
+ * A pause takes hold everywhere within this time; a row that could not be read for so long closes the gate.
+ */
 const MAX_AGE_MS = 30_000;
 /** How long one reading serves, so that a failed one can be tried again before the age is reached. */
 const FRESH_MS = 10_000;

@@ -30,7 +30,10 @@ export interface TwinChange {
 
 export type Decoded =
   | { readonly kind: 'twin'; readonly event: TwinEvent }
-  /** Known and not needed: telemetry, connection state, Plug and Play's second copy, the twins of IoT Edge itself. */
+  /**
+   * Known and not needed: telemetry, connection state, Plug and Play's second copy, the twins of IoT Edge
+   * itself.
+   */
   | { readonly kind: 'ignored'; readonly why: string }
   /** From a hub that this deployment does not reconcile. */
   | { readonly kind: 'stranger'; readonly hubName: string }
@@ -61,12 +64,14 @@ const IGNORED_SOURCES: Readonly<Record<string, string>> = {
 const TWIN_SOURCES: ReadonlySet<string> = new Set([
   'twinchangeevents',
   'devicelifecycleevents',
-  // The name in older pages (iot-hub-devguide-identity-registry); newer ones send modules as deviceLifecycleEvents.
+  // The name in older pages (iot-hub-devguide-identity-registry); newer ones send modules as
+  // deviceLifecycleEvents.
   'modulelifecycleevents',
 ]);
 
 /**
- * Reads one event. Identity comes from what the hub stamped, never from the body. Never throws: what cannot be read says why, and goes to the dead letters.
+ * Reads one event. Identity comes from what the hub stamped, never from the body. Never throws: what cannot
+ * be read says why, and goes to the dead letters.
  *
  * Source: iot-hub-non-telemetry-event-schema (2024-04).
  */

@@ -12,8 +12,9 @@ export type Known =
   | { readonly kind: 'nothing' };
 
 /**
- * Takes one event into what is known. An event is a hint with a key: it is merged only where it provably follows the shadow; a replay changes
- * nothing; anything else marks the shadow as unread, which costs one GET.
+ * Takes one event into what is known. An event is a hint with a key: it is merged only where it provably
+ * follows the shadow; a replay changes nothing; anything else marks the shadow as unread, which costs one
+ * GET.
  *
  * @param tracked the paths that policies may own, whose history is kept.
  */
@@ -29,7 +30,9 @@ export function foldEvent(known: Known, event: TwinEvent, tracked: readonly (rea
   }
 }
 
-/** A deletion counts if it came after this incarnation was born; an older one tells of an earlier incarnation. */
+/**
+ * A deletion counts if it came after this incarnation was born; an older one tells of an earlier incarnation.
+ */
 function foldDelete(known: Known, time: Instant): Known {
   if (known.kind === 'shadow') return time > known.shadow.bornAt ? { kind: 'deleted', at: time } : known;
   return { kind: 'deleted', at: known.kind === 'deleted' ? latest(known.at, time) : time };
@@ -44,7 +47,8 @@ function foldDocument(
   if (known.kind === 'deleted' && time <= known.at) return known;
   if (known.kind !== 'shadow') return { kind: 'shadow', shadow: bornShadow(id, twin, time, tracked) };
   const { shadow } = known;
-  // While unread, events after `asOf` were passed over: only a document that is newer than they are makes the GET needless.
+  // While unread, events after `asOf` were passed over: only a document that is newer than they are makes the
+  // GET needless.
   const seen = shadow.unread === undefined ? shadow.asOf : latest(shadow.asOf, shadow.unread.since);
   const isNewer = time > seen || (time === seen && twin.version > shadow.version);
   if (!isNewer) return known;
@@ -117,7 +121,8 @@ function mergeChange(
     version,
     desiredVersion,
     reportedVersion: reported?.version ?? shadow.reportedVersion,
-    // A device's report leaves the etag alone; a service's write changes it, and events do not carry the new one.
+    // A device's report leaves the etag alone; a service's write changes it, and events do not carry the new
+    // one.
     etag: byAService ? undefined : shadow.etag,
     tags: tags === undefined ? shadow.tags : mergePatch(shadow.tags, tags),
     desired: sections.desired,
@@ -141,7 +146,8 @@ function bornShadow(id: TwinId, twin: Twin, time: Instant, tracked: readonly (re
 /**
  * The shadow after a whole twin was read: by GET, in a PATCH's answer, or from a replace event.
  *
- * @param led the hub's time of the event that led to the reading; the document itself does not say when a tag changed.
+ * @param led the hub's time of the event that led to the reading; the document itself does not say when a tag
+ *   changed.
  */
 export function adoptTwin(
   shadow: Shadow,

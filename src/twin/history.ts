@@ -18,8 +18,8 @@ export interface Sections {
 }
 
 /**
- * The histories after a change that Berth has learnt of. A desired value that changed and is not what Berth was writing is somebody else's change; one that was repeated is
- * nothing.
+ * The histories after a change that Berth has learnt of. A desired value that changed and is not what Berth
+ * was writing is somebody else's change; one that was repeated is nothing.
  */
 export function advanceHistories(
   before: Shadow,
@@ -71,7 +71,9 @@ export function firstHistories(
   return Object.fromEntries(entries);
 }
 
-/** The histories after Berth's own PATCH was answered: also a repeat of the same value is "our version" then. */
+/**
+ * The histories after Berth's own PATCH was answered: also a repeat of the same value is "our version" then.
+ */
 export function recordOwnWrites(
   paths: Readonly<Record<string, PathHistory>>,
   shadow: Shadow,

@@ -1,6 +1,7 @@
 /**
- * A moment in UTC with the hub's 100 ns resolution, always in the one form `2022-06-01T22:27:50.2612586Z`, so that comparing two as texts compares them as
- * 100 ns integers. The hub itself writes several forms for one moment (trailing zeros trimmed, `+00:00`), and `Date` would cut off the ticks.
+ * A moment in UTC with the hub's 100 ns resolution, always in the one form `2022-06-01T22:27:50.2612586Z`, so
+ * that comparing two as texts compares them as 100 ns integers. The hub itself writes several forms for one
+ * moment (trailing zeros trimmed, `+00:00`), and `Date` would cut off the ticks.
  */
 export type Instant = string & { readonly brand: 'Instant' };
 

@@ -1,8 +1,8 @@
 import { isObject, type JsonValue } from '../json.ts';
 
 /**
- * Limits of device and module twins.
- * Source: Microsoft, "Understand and use device twins in IoT Hub" (iot-hub-devguide-device-twins, 2024-02) and the IoT Hub quotas page.
+ * Limits of device and module twins. Source: Microsoft, "Understand and use device twins in IoT Hub"
+ * (iot-hub-devguide-device-twins, 2024-02) and the IoT Hub quotas page.
  */
 export const TWIN_LIMITS = {
   /** Bytes of a section by the size rule: UTF-8 keys and strings, 8 for a number, 4 for a boolean. */
@@ -56,7 +56,10 @@ export function sizeOf(value: JsonValue): number {
   }
 }
 
-/** Why IoT Hub refuses a key, or undefined. Control characters (C0 and C1), `.`, `$` and space are refused, more than 1 KB too. */
+/**
+ * Why IoT Hub refuses a key, or undefined. Control characters (C0 and C1), `.`, `$` and space are refused,
+ * more than 1 KB too.
+ */
 export function keyProblem(key: string): string | undefined {
   if (key === '') return 'an empty key is refused by IoT Hub';
   if (Buffer.byteLength(key, 'utf8') > TWIN_LIMITS.keyBytes) return 'the key is longer than 1 KB';

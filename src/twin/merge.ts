@@ -1,8 +1,8 @@
 import { isObject, type JsonObject, type JsonValue } from '../json.ts';
 
 /**
- * Applies a twin patch as IoT Hub does (iot-hub-devguide-device-twins): objects merge, `null` deletes, everything else, arrays included, replaces.
- * Neither argument is changed.
+ * Applies a twin patch as IoT Hub does (iot-hub-devguide-device-twins): objects merge, `null` deletes,
+ * everything else, arrays included, replaces. Neither argument is changed.
  */
 export function mergePatch(base: JsonObject, patch: JsonObject): JsonObject {
   const merged = new Map<string, JsonValue>(Object.entries(base));

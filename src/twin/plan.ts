@@ -42,7 +42,8 @@ export interface PlanInput {
 }
 
 /**
- * What to do about a twin. Pure and level-based: it looks at the whole twin, not at what changed, so it may run as often as one likes.
+ * What to do about a twin. Pure and level-based: it looks at the whole twin, not at what changed, so it may
+ * run as often as one likes.
  */
 export function plan({ shadow, hub, twins, pausedPolicies, now }: PlanInput): Plan {
   const variables = twinVariables(shadow, hub);

@@ -3,8 +3,8 @@ import { type Instant, NEVER } from './instant.ts';
 import type { TwinId } from './twin.ts';
 
 /**
- * Berth's copy of a twin, in the state tables: what it can decide from without asking the hub. Versions are the hub's; they restart when a device is
- * re-created or moves, so `asOf` orders incarnations.
+ * Berth's copy of a twin, in the state tables: what it can decide from without asking the hub. Versions are
+ * the hub's; they restart when a device is re-created or moves, so `asOf` orders incarnations.
  */
 export interface Shadow {
   readonly id: TwinId;
@@ -24,7 +24,10 @@ export interface Shadow {
   readonly paths: Readonly<Record<string, PathHistory>>;
   /** Present while a GET is needed before anything may be decided. */
   readonly unread: { readonly since: Instant; readonly why: string } | undefined;
-  /** Present from before a PATCH until its answer is stored: what it sets, so that its event is recognised as Berth's own. */
+  /**
+   * Present from before a PATCH until its answer is stored: what it sets, so that its event is recognised as
+   * Berth's own.
+   */
   readonly writing: readonly OwnWrite[] | undefined;
   readonly due: Due | undefined;
   readonly parked: { readonly why: string } | undefined;
@@ -74,7 +77,10 @@ export interface Judgement {
 
 /** What Berth remembers about one path that a policy may own. */
 export interface PathHistory {
-  /** "Our version": the desired version at which the value last changed or Berth last wrote it. A repeat by others does not count. */
+  /**
+   * "Our version": the desired version at which the value last changed or Berth last wrote it. A repeat by
+   * others does not count.
+   */
   readonly ours: number;
   /** When the reported value last changed, by the hub's time. */
   readonly reportedAt: Instant | undefined;

@@ -60,8 +60,8 @@ export function readSection(json: JsonValue | undefined): Section | undefined {
 }
 
 /**
- * The desired version at which a property last changed by the hub's own bookkeeping: `$lastUpdatedVersion`, for an object the greatest below it. A portal edit raises it
- * without changing a value.
+ * The desired version at which a property last changed by the hub's own bookkeeping: `$lastUpdatedVersion`,
+ * for an object the greatest below it. A portal edit raises it without changing a value.
  */
 export function lastUpdatedVersion(metadata: JsonObject, path: readonly string[]): number | undefined {
   let node: JsonValue | undefined = metadata;

@@ -31,8 +31,8 @@ export interface LeafVerdict {
 }
 
 /**
- * Judges one owned leaf; the first row of the table that fits wins. A report is an acknowledgement in the Plug and Play form
- * `{value, ac, av, ad}` (concepts-convention, 2025-01) or a plain echo of the value.
+ * Judges one owned leaf; the first row of the table that fits wins. A report is an acknowledgement in the
+ * Plug and Play form `{value, ac, av, ad}` (concepts-convention, 2025-01) or a plain echo of the value.
  */
 export function judgeLeaf(facts: LeafFacts): LeafVerdict {
   const { wanted, desired, policy, desiredVersion, now } = facts;
@@ -98,7 +98,10 @@ export function judgeLeaf(facts: LeafFacts): LeafVerdict {
 
 type Make = (name: Verdict, why: string, more?: Partial<LeafVerdict>) => LeafVerdict;
 
-/** Desired is not what the policy wants: written, unless another writer fights over it or the cooldown has not passed. */
+/**
+ * Desired is not what the policy wants: written, unless another writer fights over it or the cooldown has not
+ * passed.
+ */
 function judgeDrift(
   { policy, wanted, fight, now }: LeafFacts,
   history: PathHistory,
@@ -157,7 +160,9 @@ interface Report {
   readonly description: string;
 }
 
-/** Documentation samples leave out `av` or `ad`, so only `value` and a numeric `ac` make an acknowledgement. */
+/**
+ * Documentation samples leave out `av` or `ad`, so only `value` and a numeric `ac` make an acknowledgement.
+ */
 function readReport(report: JsonValue | undefined): Report | undefined {
   if (report === undefined) return undefined;
   if (!isObject(report) || typeof report.ac !== 'number' || report.value === undefined) {

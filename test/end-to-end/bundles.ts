@@ -7,7 +7,10 @@ export interface Bundles {
   remove(): void;
 }
 
-/** Builds into a folder of its own, below node_modules so that packages are found: never into the dist that a running `npm start` uses. */
+/**
+ * Builds into a folder of its own, below node_modules so that packages are found: never into the dist that a
+ * running `npm start` uses.
+ */
 export function buildBundles(): Bundles {
   const cache = resolve('node_modules/.cache');
   mkdirSync(cache, { recursive: true });

@@ -32,7 +32,10 @@ afterAll(async () => {
   bundles.remove();
 });
 
-/** What is deployed and nothing else: the bundle, host.json, package.json and the fleet file, in an empty folder. */
+/**
+ * What is deployed and nothing else: the bundle, host.json, package.json and the fleet file, in an empty
+ * folder.
+ */
 async function serve(fleet: string | undefined, env: Readonly<Record<string, string>> = {}): Promise<string> {
   app = mkdtempSync(join(tmpdir(), 'berth-package-'));
   mkdirSync(join(app, 'dist'));

@@ -4,8 +4,8 @@ import { hubOfAudience } from './entity-address.ts';
 import type { NodeRequest, NodeResponse } from './response-links.ts';
 
 /**
- * Answers `put-token`. Every token is good, because whoever can reach the port may use it; but as in Azure a token for an event hub that
- * does not exist is refused with 404, which is how clients notice.
+ * Answers `put-token`. Every token is good, because whoever can reach the port may use it; but as in Azure a
+ * token for an event hub that does not exist is refused with 404, which is how clients notice.
  */
 export function answerClaims(
   request: NodeRequest,

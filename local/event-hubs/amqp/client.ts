@@ -68,8 +68,9 @@ export class Client {
   }
 
   /**
-   * Ends the connection as soon as what was written is gone, without a close frame: while it handles one, the JavaScript client has a
-   * moment in which a send ends in an unhandled rejection; of a socket that ends it makes a new connection.
+   * Ends the connection as soon as what was written is gone, without a close frame: while it handles one, the
+   * JavaScript client has a moment in which a send ends in an unhandled rejection; of a socket that ends it
+   * makes a new connection.
    */
   close(): void {
     this.#endReaders();

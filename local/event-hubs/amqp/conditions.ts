@@ -1,6 +1,9 @@
 import { randomUUID } from 'node:crypto';
 
-/** An AMQP error as Event Hubs words it; SDKs choose their exception by `condition`, and some by the description. */
+/**
+ * An AMQP error as Event Hubs words it; SDKs choose their exception by `condition`, and some by the
+ * description.
+ */
 export interface AmqpError {
   readonly condition: string;
   readonly description: string;
@@ -11,7 +14,10 @@ interface Named {
   readonly epoch: number | undefined;
 }
 
-/** The .NET SDK tells a missing entity from a broken connection by these words (azure-sdk-for-net, AmqpError.cs). */
+/**
+ * The .NET SDK tells a missing entity from a broken connection by these words (azure-sdk-for-net,
+ * AmqpError.cs).
+ */
 export function entityNotFound(entity: string): AmqpError {
   return failure('amqp:not-found', `The messaging entity '${entity}' could not be found.`);
 }

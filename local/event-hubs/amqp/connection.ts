@@ -15,14 +15,18 @@ const MIN_MAX_FRAME_SIZE = 512;
 /** A client that has not opened its connection by then is cut off. */
 const OPEN_TIME_OUT_MS = 60_000;
 
-/** Links of readers: events are sent settled, as Event Hubs does (frame trace in vcabbage/amqp#43); a lost one is read again by its position. */
+/**
+ * Links of readers: events are sent settled, as Event Hubs does (frame trace in vcabbage/amqp#43); a lost one
+ * is read again by its position.
+ */
 const SENDER_OPTIONS = { snd_settle_mode: 1 } as const;
 /** Links of producers: nothing is accepted before it is kept. */
 const RECEIVER_OPTIONS = { autoaccept: false, autosettle: true, credit_window: 1_000 } as const;
 
 /**
- * Serves AMQP on a socket. Whatever a client does wrong ends its own connection and nothing else: rhea is guarded where it
- * would throw out of a timer or tick, loop over numbers that the client chose, or wait for ever.
+ * Serves AMQP on a socket. Whatever a client does wrong ends its own connection and nothing else: rhea is
+ * guarded where it would throw out of a timer or tick, loop over numbers that the client chose, or wait for
+ * ever.
  */
 export function acceptConnection(container: Container, socket: Socket, log: Log): Connection {
   const connection = container.create_connection({
@@ -80,7 +84,8 @@ export function acceptConnection(container: Container, socket: Socket, log: Log)
   internals.output = () => {
     if (!socket.destroyed) output();
   };
-  // Everything is sent settled and accepted as settled, so that a disposition says nothing new; rhea would walk the range it names.
+  // Everything is sent settled and accepted as settled, so that a disposition says nothing new; rhea would
+  // walk the range it names.
   internals.on_disposition = () => {};
 
   socket.setNoDelay(true);
@@ -99,7 +104,9 @@ export function acceptConnection(container: Container, socket: Socket, log: Log)
   return connection;
 }
 
-/** The SASL mechanisms that Event Hubs offers. All let the client in: whoever can reach the port may use it. */
+/**
+ * The SASL mechanisms that Event Hubs offers. All let the client in: whoever can reach the port may use it.
+ */
 export function offerMechanisms(container: Container): void {
   const mechanisms = container.sasl_server_mechanisms;
   const letIn = () => ({

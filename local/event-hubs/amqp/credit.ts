@@ -5,8 +5,8 @@ import { connectionInternals, senderInternals } from './rhea-internals.ts';
 const WRAP = 2 ** 32;
 
 /**
- * Answers a client that drains its link: the credit it has left is used up without messages. rhea would count it down one by one, and
- * for ever when it is negative.
+ * Answers a client that drains its link: the credit it has left is used up without messages. rhea would count
+ * it down one by one, and for ever when it is negative.
  */
 export function giveBackCredit(sender: Sender): number {
   const internals = senderInternals(sender);

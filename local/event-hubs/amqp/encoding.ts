@@ -1,7 +1,7 @@
 /**
- * Finds its way through encoded AMQP 1.0 messages without decoding them (OASIS AMQP 1.0, part 1 "types" and part 3
- * "messaging"). Events are kept and handed on as the bytes that the producer sent: decoding and encoding again would
- * change number types and would join or split body sections.
+ * Finds its way through encoded AMQP 1.0 messages without decoding them (OASIS AMQP 1.0, part 1 "types" and
+ * part 3 "messaging"). Events are kept and handed on as the bytes that the producer sent: decoding and
+ * encoding again would change number types and would join or split body sections.
  */
 
 /** The bytes are not a well-formed AMQP message. */
@@ -81,12 +81,14 @@ const SECTION_TYPES: ReadonlyMap<number, ReadonlySet<number>> = new Map([
 
 const DESCRIBED = 0x00;
 const MAX_DEPTH = 32;
-/** Elements of width 0 take no bytes, so that nothing but this limit bounds how many a decoder would allocate. */
+/**
+ * Elements of width 0 take no bytes, so that nothing but this limit bounds how many a decoder would allocate.
+ */
 const MAX_EMPTY_ELEMENTS = 1024;
 
 /**
- * The sections of a message, in order. Every value in it is checked at every depth, so that what passes here cannot upset a
- * decoder.
+ * The sections of a message, in order. Every value in it is checked at every depth, so that what passes here
+ * cannot upset a decoder.
  *
  * @throws MalformedMessageError
  */
@@ -179,7 +181,10 @@ function skipValue(buffer: Buffer, at: number, depth = 0): number {
   return skipBody(buffer, code, at + 1, depth);
 }
 
-/** Where the value of type `code` whose body begins at `at` ends. The high half byte says how its size is known. */
+/**
+ * Where the value of type `code` whose body begins at `at` ends. The high half byte says how its size is
+ * known.
+ */
 function skipBody(buffer: Buffer, code: number, at: number, depth: number): number {
   if (!TYPE_CODES.has(code)) throw malformed(`type code 0x${code.toString(16)}`, at);
   const category = code >>> 4;

@@ -17,7 +17,9 @@ export type EntityAddress =
 
 const UNKNOWN: EntityAddress = { kind: 'unknown' };
 
-/** Reads an address; the JavaScript SDK sends a bare path, .NET one with a leading slash, others a whole URL. */
+/**
+ * Reads an address; the JavaScript SDK sends a bare path, .NET one with a leading slash, others a whole URL.
+ */
 export function parseEntityAddress(address: unknown): EntityAddress {
   const [first, ...rest] = segments(address);
   if (first === undefined) return UNKNOWN;

@@ -4,8 +4,8 @@ import { encodeAnnotation, encodeAnnotations } from './annotations.ts';
 import { MalformedMessageError, readBinary, readMap, readSections, readText, SECTION } from './encoding.ts';
 
 /**
- * `message-format` of a batch: an envelope whose body is one data section for each event, which holds the whole encoded
- * message of that event (`AmqpConstants.AmqpBatchedMessageFormat` in Azure's SDKs).
+ * `message-format` of a batch: an envelope whose body is one data section for each event, which holds the
+ * whole encoded message of that event (`AmqpConstants.AmqpBatchedMessageFormat` in Azure's SDKs).
  */
 export const BATCH_MESSAGE_FORMAT = 0x80013700;
 
@@ -23,7 +23,8 @@ const { types } = rhea;
 const NOTHING = Buffer.alloc(0);
 
 /**
- * The events in a transfer of a producer. All events of a batch have the envelope's partition key, which clients repeat on each.
+ * The events in a transfer of a producer. All events of a batch have the envelope's partition key, which
+ * clients repeat on each.
  *
  * @throws MalformedMessageError
  */
@@ -80,7 +81,10 @@ export function placeEvent(event: ProducedEvent, place: EventPlace): StoredEvent
   return { ...place, header: bytes.subarray(0, headerLength), message: bytes.subarray(headerLength) };
 }
 
-/** Joins what is kept for long outside of Node's buffer pool, whose slabs of 8 KiB would live as long as any part of them. */
+/**
+ * Joins what is kept for long outside of Node's buffer pool, whose slabs of 8 KiB would live as long as any
+ * part of them.
+ */
 function ownMemory(parts: readonly Buffer[]): Buffer {
   const bytes = Buffer.allocUnsafeSlow(parts.reduce((sum, part) => sum + part.length, 0));
   let at = 0;
@@ -89,8 +93,8 @@ function ownMemory(parts: readonly Buffer[]): Buffer {
 }
 
 /**
- * Delivery annotations for readers that asked for runtime metrics, as an encoded section: how far the partition had come
- * when the event was sent.
+ * Delivery annotations for readers that asked for runtime metrics, as an encoded section: how far the
+ * partition had come when the event was sent.
  */
 export function encodeRuntimeMetrics(last: EventPlace, now: number): Buffer {
   return encodeAnnotations(SECTION.deliveryAnnotations, [

@@ -5,8 +5,8 @@ const SMALLEST = 8;
 const HEADER = Buffer.from('AMQP', 'ascii');
 
 /**
- * Cuts what a client sends into whole frames and lets only those through that are well formed: rhea would wait for a frame of four
- * gigabytes, and allocate as many elements as an array claims to have.
+ * Cuts what a client sends into whole frames and lets only those through that are well formed: rhea would
+ * wait for a frame of four gigabytes, and allocate as many elements as an array claims to have.
  */
 export class FrameGate {
   readonly #maxFrameSize: number;

@@ -11,10 +11,10 @@ export interface InboundTransfer {
 }
 
 /**
- * Makes a connection hand over messages as the bytes that came, and keep no more than `limit` bytes of each: rhea would
- * decode messages of the standard format (which loses number types and, when they cannot be decoded, ends the connection), and
- * would gather a message without end in memory. The function that is returned tells about the message of the `message` event that is
- * being handled.
+ * Makes a connection hand over messages as the bytes that came, and keep no more than `limit` bytes of each:
+ * rhea would decode messages of the standard format (which loses number types and, when they cannot be
+ * decoded, ends the connection), and would gather a message without end in memory. The function that is
+ * returned tells about the message of the `message` event that is being handled.
  */
 export function watchInboundTransfers(connection: Connection, limit: number): () => InboundTransfer {
   const internals = connectionInternals(connection);

@@ -11,7 +11,10 @@ const STR8 = 0xa1;
 
 const { types } = rhea;
 
-/** Answers READ of an event hub or a partition. The .NET SDK casts every value to the type that is written here. */
+/**
+ * Answers READ of an event hub or a partition. The .NET SDK casts every value to the type that is written
+ * here.
+ */
 export function answerManagement(
   request: NodeRequest,
   findHub: (name: string) => EventHub | undefined,

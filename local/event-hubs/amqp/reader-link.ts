@@ -85,7 +85,9 @@ export class ReaderLink implements Reader {
     });
   }
 
-  /** Nobody above would catch what is thrown here, such as a full disk while retention writes the log anew. */
+  /**
+   * Nobody above would catch what is thrown here, such as a full disk while retention writes the log anew.
+   */
   #trySend(): void {
     try {
       this.#send();

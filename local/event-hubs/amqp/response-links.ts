@@ -51,7 +51,8 @@ export class ResponseLinks {
   /**
    * Sends an answer, as soon as there is credit for it.
    *
-   * `reply-to` names the target address of the link ($management, .NET) or the link itself ($cbs of the JavaScript SDK).
+   * `reply-to` names the target address of the link ($management, .NET) or the link itself ($cbs of the
+   * JavaScript SDK).
    *
    * @throws TypeError when the request has a message id that cannot be repeated.
    */
@@ -69,8 +70,8 @@ export class ResponseLinks {
   }
 
   /**
-   * One at a time, because `sendable` knows of a message a tick later only, and a message that is sent without credit would
-   * hold up every other link of its session.
+   * One at a time, because `sendable` knows of a message a tick later only, and a message that is sent
+   * without credit would hold up every other link of its session.
    */
   #flush(sender: Sender): void {
     const waiting = this.#waiting.get(sender);

@@ -2,8 +2,8 @@ import type { Socket } from 'node:net';
 import type { Connection, Delivery, Sender } from 'rhea';
 
 /**
- * The members of rhea 3.0.5 that its types leave out and that the server needs, all in one place: look here first when
- * rhea is updated.
+ * The members of rhea 3.0.5 that its types leave out and that the server needs, all in one place: look here
+ * first when rhea is updated.
  */
 interface ConnectionInternals {
   /** Serves an accepted socket (used by rhea's own `listen`). */
@@ -14,7 +14,10 @@ interface ConnectionInternals {
   input(chunk: Buffer): void;
   /** Asks for `_process` in the next tick. */
   _register(): void;
-  /** Makes frames of what is due and writes them. Runs in `process.nextTick`, outside any of rhea's try blocks. */
+  /**
+   * Makes frames of what is due and writes them. Runs in `process.nextTick`, outside any of rhea's try
+   * blocks.
+   */
   _process(): void;
   /** Writes pending frames and restarts the timer of empty frames. */
   output(): void;

@@ -3,12 +3,16 @@ import type { ContainerClient } from '@azure/storage-blob';
 import { SettingProblem } from '../settings.ts';
 import type { EventHubSource } from './source.ts';
 
-/** Where the Event Hubs extension keeps ownership and checkpoints: azure-sdk-for-net `EventHubOptions.LeaseContainerName`. */
+/**
+ * Where the Event Hubs extension keeps ownership and checkpoints: azure-sdk-for-net
+ * `EventHubOptions.LeaseContainerName`.
+ */
 const CONTAINER = 'azure-webjobs-eventhub';
 
 /**
- * A host that was killed leaves partitions that nobody else may take before their ownership expires. Azure waits a minute or two; on
- * one machine, where a restart is a matter of seconds, that would only be in the way.
+ * A host that was killed leaves partitions that nobody else may take before their ownership expires. Azure
+ * waits a minute or two; on one machine, where a restart is a matter of seconds, that would only be in the
+ * way.
  */
 const OWNERSHIP_EXPIRES_MS = 10_000;
 const LOAD_BALANCING_INTERVAL_MS = 1_000;
@@ -29,10 +33,11 @@ export interface Consumer {
 }
 
 /**
- * A consumer of `source` that shares partitions and checkpoints through the storage account. The SDKs are loaded here, because an app without
- * events need not wait for them.
+ * A consumer of `source` that shares partitions and checkpoints through the storage account. The SDKs are
+ * loaded here, because an app without events need not wait for them.
  *
- * @param onReached Called whenever the consumer has reached both Event Hubs and the storage, about once a second.
+ * @param onReached Called whenever the consumer has reached both Event Hubs and the storage, about once a
+ *   second.
  * @throws SettingProblem when a connection string is unreadable; without quoting it.
  */
 export async function openConsumer(

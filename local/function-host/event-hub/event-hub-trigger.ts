@@ -14,9 +14,10 @@ import type { MetadataOptions } from './trigger-metadata.ts';
 import { createTrouble, summary } from './trouble.ts';
 
 /**
- * Runs a function for the events of an event hub, with the rules of azure-sdk-for-net `EventHubListener.PartitionProcessor.cs`: the batches of a
- * partition one after the other, a checkpoint after each whether the function succeeded or (its retries used up) failed, and none when the
- * host is stopping or the partition is lost, so that those events come again.
+ * Runs a function for the events of an event hub, with the rules of azure-sdk-for-net
+ * `EventHubListener.PartitionProcessor.cs`: the batches of a partition one after the other, a checkpoint
+ * after each whether the function succeeded or (its retries used up) failed, and none when the host is
+ * stopping or the partition is lost, so that those events come again.
  *
  * @throws SettingProblem when binding, storage setting or retry policy cannot be used.
  */

@@ -11,8 +11,8 @@ const FIRST_ATTEMPT_WAIT_MS = 250;
 const LONGEST_ATTEMPT_WAIT_MS = 2_000;
 
 /**
- * A session that has not reached Event Hubs and storage for so long is given up. The client would come back by itself, but it looks at a
- * dead connection once a minute only.
+ * A session that has not reached Event Hubs and storage for so long is given up. The client would come back
+ * by itself, but it looks at a dead connection once a minute only.
  */
 const LOST_AFTER_MS = 5_000;
 const WATCH_INTERVAL_MS = 1_000;
@@ -29,8 +29,8 @@ export interface ReadingOptions {
   readonly hostFile: EventHubOptions;
   readonly log: Log;
   /**
-   * Takes one batch of a partition; the next of this partition comes when it has resolved. When `session` is aborted, the partition is no longer
-   * ours: the batch comes again. May not reject.
+   * Takes one batch of a partition; the next of this partition comes when it has resolved. When `session` is
+   * aborted, the partition is no longer ours: the batch comes again. May not reject.
    */
   process(
     events: readonly ReceivedEventData[],
@@ -40,8 +40,9 @@ export interface ReadingOptions {
 }
 
 /**
- * Reads all partitions until `stopping` is aborted, through every outage of Event Hubs or storage. A batch in process is waited for before the
- * partitions are given back, so that no partition is ever read twice at the same time.
+ * Reads all partitions until `stopping` is aborted, through every outage of Event Hubs or storage. A batch in
+ * process is waited for before the partitions are given back, so that no partition is ever read twice at the
+ * same time.
  *
  * @throws SettingProblem when a connection string is unreadable.
  */
@@ -119,7 +120,9 @@ export async function keepReading(options: ReadingOptions, stopping: AbortSignal
     }
   }
 
-  /** Gives the partitions back, so that the next session need not wait until the ownership expires; if it can. */
+  /**
+   * Gives the partitions back, so that the next session need not wait until the ownership expires; if it can.
+   */
   async function close({ client }: Consumer): Promise<void> {
     await Promise.race([client.close().catch(() => {}), aborted(AbortSignal.timeout(CLOSE_TIMEOUT_MS))]);
   }

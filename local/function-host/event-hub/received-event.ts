@@ -14,7 +14,10 @@ export interface ReceivedEvent {
   readonly systemProperties: Readonly<Record<string, unknown>>;
 }
 
-/** The JavaScript client's names of AMQP message properties, and those that .NET (and so a function in Azure) knows. */
+/**
+ * The JavaScript client's names of AMQP message properties, and those that .NET (and so a function in Azure)
+ * knows.
+ */
 const AMQP_PROPERTIES: Readonly<Record<string, string>> = {
   messageId: 'message-id',
   userId: 'user-id',
@@ -34,7 +37,9 @@ const AMQP_PROPERTIES: Readonly<Record<string, string>> = {
 /** Times of IoT Hub that the JavaScript client gives as milliseconds, and .NET as text. */
 const TIMES = new Set(['iothub-enqueuedtime', 'iothub-creation-time-utc']);
 
-/** Translates what the JavaScript client received. It must not have parsed the body (`skipParsingBodyAsJson`). */
+/**
+ * Translates what the JavaScript client received. It must not have parsed the body (`skipParsingBodyAsJson`).
+ */
 export function toReceivedEvent(event: ReceivedEventData): ReceivedEvent {
   return {
     body: toBuffer(event.body),
@@ -70,7 +75,10 @@ export const eventFromText = (text: string, now: Date): ReceivedEvent => ({
   systemProperties: {},
 });
 
-/** Data sections are bytes. A value or sequence section, which a function in Azure cannot read at all, becomes its text. */
+/**
+ * Data sections are bytes. A value or sequence section, which a function in Azure cannot read at all, becomes
+ * its text.
+ */
 function toBuffer(body: unknown): Buffer {
   if (Buffer.isBuffer(body)) return body;
   if (body instanceof Uint8Array) return Buffer.from(body);

@@ -14,11 +14,16 @@ export interface PartitionContext {
 export interface MetadataOptions {
   /** The app announced the capability `IncludeEmptyEntriesInMessagePayload`. */
   readonly includeEmptyEntries: boolean;
-  /** Sequence numbers as `{low, high, unsigned}`, as workers of late 2026 give them (nodejs-worker issue 844). */
+  /**
+   * Sequence numbers as `{low, high, unsigned}`, as workers of late 2026 give them (nodejs-worker issue 844).
+   */
   readonly longSequenceNumbers: boolean;
 }
 
-/** Metadata of a batch. Keys are the host's; the library lowers their first letters. Source: `EventHubTriggerBindingStrategy.cs`. */
+/**
+ * Metadata of a batch. Keys are the host's; the library lowers their first letters. Source:
+ * `EventHubTriggerBindingStrategy.cs`.
+ */
 export function manyMetadata(
   events: readonly ReceivedEvent[],
   partition: PartitionContext,
@@ -44,8 +49,9 @@ export function manyMetadata(
 /**
  * Metadata of a single event.
  *
- * @param text The body, unless the function takes bytes: if it is a JSON object, its members replace metadata of the same name
- *   (azure-functions-host `Utility.ApplyBindingData`).
+ * @param text The body, unless the function takes bytes: if it is a JSON object, its members replace metadata
+ *   of the same name
+ * (azure-functions-host `Utility.ApplyBindingData`).
  */
 export function oneMetadata(
   event: ReceivedEvent,

@@ -1,6 +1,9 @@
 import type { Log } from '../../log.ts';
 
-/** Says once that something fails and is being tried again, and once that it works again: nobody reads a line per attempt. */
+/**
+ * Says once that something fails and is being tried again, and once that it works again: nobody reads a line
+ * per attempt.
+ */
 export interface Trouble {
   /** `what` goes on after the function's name: "cannot read partition 1". */
   begins(key: string, what: string, error: unknown): void;

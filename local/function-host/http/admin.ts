@@ -10,7 +10,10 @@ export interface Admin {
   fire(fn: HostedFunction, input: string): void;
 }
 
-/** `GET /admin/host/status` and `POST /admin/functions/{name}` of azure-functions-host (`HostController.cs`, `FunctionsController.cs`). */
+/**
+ * `GET /admin/host/status` and `POST /admin/functions/{name}` of azure-functions-host (`HostController.cs`,
+ * `FunctionsController.cs`).
+ */
 export async function answerAdmin(
   request: IncomingMessage,
   response: ServerResponse,

@@ -1,15 +1,19 @@
 import type { IncomingMessage } from 'node:http';
 import type { AuthLevel } from './routes.ts';
 
-/** The keys of the app. Azure has more kinds (host, system, one per function); one of each level is enough to find a missing one. */
+/**
+ * The keys of the app. Azure has more kinds (host, system, one per function); one of each level is enough to
+ * find a missing one.
+ */
 export interface Keys {
   readonly function: string;
   readonly master: string;
 }
 
 /**
- * Whether a request may call what needs `level`. The key is in the header `x-functions-key`, else in the query as `code`; a header that is there
- * wins even when it is wrong (azure-functions-host `AuthenticationLevelHandler.cs`).
+ * Whether a request may call what needs `level`. The key is in the header `x-functions-key`, else in the
+ * query as `code`; a header that is there wins even when it is wrong (azure-functions-host
+ * `AuthenticationLevelHandler.cs`).
  */
 export function isAuthorized(request: IncomingMessage, url: URL, level: AuthLevel, keys: Keys): boolean {
   if (level === 'anonymous') return true;

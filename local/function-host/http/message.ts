@@ -47,7 +47,10 @@ export const joinedHeaders = (request: IncomingMessage): Record<string, string> 
 const nullable = (pairs: readonly (readonly [string, string])[]): Record<string, { value: string }> =>
   Object.fromEntries(pairs.map(([name, value]) => [name, { value }]));
 
-/** Length of the body that the host would hand on: a body without Content-Length does not count (`ToRpcHttp`: `ContentLength > 0`). */
+/**
+ * Length of the body that the host would hand on: a body without Content-Length does not count (`ToRpcHttp`:
+ * `ContentLength > 0`).
+ */
 export const bodyLength = (request: IncomingMessage): number =>
   Number(request.headers['content-length'] ?? 0);
 

@@ -35,7 +35,10 @@ const CONSTRAINTS: Readonly<Record<string, (argument: string) => RouteConstraint
   },
 };
 
-/** The constraint called `name`, such as `range` with the argument `1,10`; undefined if ASP.NET knows none of that name. */
+/**
+ * The constraint called `name`, such as `range` with the argument `1,10`; undefined if ASP.NET knows none of
+ * that name.
+ */
 export function routeConstraint(name: string, argument: string): RouteConstraint | undefined {
   return Object.hasOwn(CONSTRAINTS, name) ? CONSTRAINTS[name]?.(argument) : undefined;
 }

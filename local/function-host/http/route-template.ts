@@ -4,8 +4,9 @@ import { type RouteConstraint, routeConstraint } from './route-constraint.ts';
 export type RouteValues = Readonly<Record<string, string>>;
 
 /**
- * An ASP.NET Core route template, as far as the `route` of an HTTP trigger can use it: literals, `{name}`, `{name?}`, `{name=default}`,
- * `{*rest}`, `{name:int:min(1)}` and several parts in one segment (`{file}.{ext}`). Braces cannot be escaped.
+ * An ASP.NET Core route template, as far as the `route` of an HTTP trigger can use it: literals, `{name}`,
+ * `{name?}`, `{name=default}`, `{*rest}`, `{name:int:min(1)}` and several parts in one segment
+ * (`{file}.{ext}`). Braces cannot be escaped.
  */
 export interface RouteTemplate {
   /** Undefined when the path is another's. `path` is as it came over the wire, with its leading slash. */
@@ -24,7 +25,9 @@ interface Segment {
   readonly pattern: RegExp;
   /** In the order of the groups of `pattern`. */
   readonly parameters: readonly Parameter[];
-  /** The segment is one parameter and nothing else: only then it can be missing or take the rest of the path. */
+  /**
+   * The segment is one parameter and nothing else: only then it can be missing or take the rest of the path.
+   */
   readonly only: Parameter | undefined;
 }
 
@@ -77,7 +80,10 @@ function parseParameter(text: string): Parameter {
 
 const escapeRegExp = (text: string): string => text.replace(/[\\^$.*+?()[\]{}|]/g, '\\$&');
 
-/** As Kestrel: a slash at the end does not count, and everything is decoded but `%2F`, which never splits a segment. */
+/**
+ * As Kestrel: a slash at the end does not count, and everything is decoded but `%2F`, which never splits a
+ * segment.
+ */
 function splitPath(path: string): readonly string[] {
   return path
     .replace(/^\/|\/$/g, '')

@@ -39,8 +39,9 @@ export function httpRoute(fn: HostedFunction, routePrefix: string, log: Log): Ht
 }
 
 /**
- * The first route that takes method and path. There is no "most specific" route in the host: it tries them in the order of the
- * functions' names (webjobs-sdk-extensions `WebJobsRouter.cs`), and a wrong method is as good as a wrong path.
+ * The first route that takes method and path. There is no "most specific" route in the host: it tries them in
+ * the order of the functions' names (webjobs-sdk-extensions `WebJobsRouter.cs`), and a wrong method is as
+ * good as a wrong path.
  */
 export function findRoute(
   routes: readonly HttpRoute[],

@@ -58,7 +58,10 @@ export function createSiteServer(log: Log): SiteServer {
   return { server, open };
 }
 
-/** Takes no new requests and resolves when the last is answered; those that are not when `giveUp` is aborted are broken off. */
+/**
+ * Takes no new requests and resolves when the last is answered; those that are not when `giveUp` is aborted
+ * are broken off.
+ */
 export async function closeServer(server: Server, giveUp: AbortSignal): Promise<void> {
   const closed = once(server, 'close');
   server.close();

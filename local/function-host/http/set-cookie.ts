@@ -2,7 +2,10 @@ import type { RpcHttpCookie } from '../rpc.ts';
 
 const SAME_SITE = { lax: 'lax', strict: 'strict', explicitNone: 'none' } as const;
 
-/** The `Set-Cookie` value that ASP.NET writes for a cookie of the app: name and value percent-encoded, attributes in its order. */
+/**
+ * The `Set-Cookie` value that ASP.NET writes for a cookie of the app: name and value percent-encoded,
+ * attributes in its order.
+ */
 export function setCookie(cookie: RpcHttpCookie): string {
   const parts = [`${encodeURIComponent(cookie.name ?? '')}=${encodeURIComponent(cookie.value ?? '')}`];
   const seconds = cookie.expires?.value?.seconds;

@@ -7,7 +7,10 @@ import type { RouteValues } from './route-template.ts';
 /** How long the answer of a handler that has returned may take to arrive here. */
 const ANSWER_GRACE_MS = 1_000;
 
-/** The metadata that stream mode sends instead of an HTTP value: the library takes headers and route values from here. */
+/**
+ * The metadata that stream mode sends instead of an HTTP value: the library takes headers and route values
+ * from here.
+ */
 export function streamMetadata(request: IncomingMessage, values: RouteValues): RpcMetadata {
   return {
     ...Object.fromEntries(Object.entries(values).map(([name, string]) => [name, { string }])),
@@ -16,7 +19,10 @@ export function streamMetadata(request: IncomingMessage, values: RouteValues): R
   };
 }
 
-/** A request on its way to the library's own HTTP server, which `app.setup({ enableHttpStream: true })` starts. */
+/**
+ * A request on its way to the library's own HTTP server, which `app.setup({ enableHttpStream: true })`
+ * starts.
+ */
 export interface ForwardedRequest {
   /** Whether the handler's answer has come (and been passed on). Waits a moment for one that is under way. */
   answered(): Promise<boolean>;

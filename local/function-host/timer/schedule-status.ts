@@ -1,7 +1,10 @@
 import type { RpcTypedData } from '../rpc.ts';
 import type { Schedule } from './schedule.ts';
 
-/** What a timer remembers of its runs. Kept in memory only: a host that starts again knows nothing of runs that it missed. */
+/**
+ * What a timer remembers of its runs. Kept in memory only: a host that starts again knows nothing of runs
+ * that it missed.
+ */
 export interface ScheduleStatus {
   readonly last: Date | undefined;
   readonly next: Date;
@@ -14,8 +17,8 @@ export const initialStatus = (schedule: Schedule, now: Date): ScheduleStatus => 
 });
 
 /**
- * The status after a run that began at `began`. A run that began a little before its time counts as in time, so that it is not followed by a
- * second one (webjobs-sdk-extensions `TimerListener.InvokeJobFunction`).
+ * The status after a run that began at `began`. A run that began a little before its time counts as in time,
+ * so that it is not followed by a second one (webjobs-sdk-extensions `TimerListener.InvokeJobFunction`).
  *
  * @param onSchedule False for a run at startup.
  */

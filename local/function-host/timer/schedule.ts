@@ -14,12 +14,15 @@ export interface Schedule {
 
 const MINUTE_MS = 60_000;
 
-/** One field of an NCRONTAB expression: numbers, names of months and days, `*`, lists, ranges and steps; nothing of other cron dialects. */
+/**
+ * One field of an NCRONTAB expression: numbers, names of months and days, `*`, lists, ranges and steps;
+ * nothing of other cron dialects.
+ */
 const FIELD = /^(\*|\d+|[A-Z]{3})(-(\d+|[A-Z]{3}))?(\/\d+)?(,(\*|\d+|[A-Z]{3})(-(\d+|[A-Z]{3}))?(\/\d+)?)*$/i;
 
 /**
- * Reads an NCRONTAB expression (six fields, seconds first; five mean second 0) or an interval `hh:mm:ss`. Times are UTC, as in Azure.
- * NCRONTAB fires when day *and* weekday match, unlike most crons.
+ * Reads an NCRONTAB expression (six fields, seconds first; five mean second 0) or an interval `hh:mm:ss`.
+ * Times are UTC, as in Azure. NCRONTAB fires when day *and* weekday match, unlike most crons.
  *
  * @throws SettingProblem when it is neither.
  */

@@ -12,8 +12,9 @@ export const isTimerTrigger = (fn: HostedFunction): boolean =>
   fn.trigger.type.toLowerCase() === 'timertrigger';
 
 /**
- * Fires a function on its schedule (webjobs-sdk-extensions `TimerListener.cs`). It never runs beside itself: a run that takes longer than the
- * interval is followed by the next at once, and the ones between are left out.
+ * Fires a function on its schedule (webjobs-sdk-extensions `TimerListener.cs`). It never runs beside itself:
+ * a run that takes longer than the interval is followed by the next at once, and the ones between are left
+ * out.
  *
  * @throws SettingProblem when schedule or retry policy cannot be used.
  */

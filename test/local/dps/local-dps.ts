@@ -27,7 +27,10 @@ export const SERVICE_HOST = 'contoso-dps.azure-devices-provisioning.net';
 export const GROUP_KEY = testKey(5);
 export const HUBS = [WEU, EUS];
 
-/** What a webhook shall do: answer with a status and a body, cut the connection, or keep it open without an answer. */
+/**
+ * What a webhook shall do: answer with a status and a body, cut the connection, or keep it open without an
+ * answer.
+ */
 export type WebhookAnswer = { readonly status: number; readonly body?: unknown } | 'hang up' | 'never answer';
 
 export interface Webhook {

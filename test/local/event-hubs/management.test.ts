@@ -60,7 +60,10 @@ describe('$cbs and $management', () => {
     expect(reply).toMatchObject({ correlation_id: 5, application_properties: { 'status-code': status } });
   });
 
-  /** What .NET casts: `status-code` to int, conditions to symbol, sequence numbers to long, ids to an array of string. */
+  /**
+   * What .NET casts: `status-code` to int, conditions to symbol, sequence numbers to long, ids to an array of
+   * string.
+   */
   test('values have the types that .NET casts them to', async () => {
     await ask('$management', { operation: 'READ', type: 'com.microsoft:eventhub', name: 'hub' });
     expect(bytes.includes(encoded('status-code', [0x71, 0, 0, 0, 200]))).toBe(true);

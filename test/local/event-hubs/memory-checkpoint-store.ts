@@ -1,6 +1,8 @@
 import type { Checkpoint, CheckpointStore, PartitionOwnership } from '@azure/event-hubs';
 
-/** Keeps who owns which partition, and how far it is read, in memory; optimistic by etag like the real one. */
+/**
+ * Keeps who owns which partition, and how far it is read, in memory; optimistic by etag like the real one.
+ */
 export class MemoryCheckpointStore implements CheckpointStore {
   readonly checkpoints = new Map<string, Checkpoint>();
   readonly #owners = new Map<string, PartitionOwnership>();

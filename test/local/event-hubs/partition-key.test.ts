@@ -3,7 +3,8 @@ import fc from 'fast-check';
 import { hashPartitionKey, partitionOfKey } from '../../../local/event-hubs/partition-key.ts';
 
 describe('partition key', () => {
-  // From azure-sdk-for-net, PartitionResolverTests.cs; the SDKs of all languages and the service's gateway share them.
+  // From azure-sdk-for-net, PartitionResolverTests.cs; the SDKs of all languages and the service's gateway
+  // share them.
   test.each([
     ['7', -15263],
     ['131', 30562],

@@ -19,7 +19,10 @@ export interface ReadOptions extends SubscribeOptions {
 
 const DEADLINE_MS = 15_000;
 
-/** Reads with the official client until `count` events have come; bodies stay Buffers. Fails with what there is after a while. */
+/**
+ * Reads with the official client until `count` events have come; bodies stay Buffers. Fails with what there
+ * is after a while.
+ */
 export function readEvents(
   consumer: EventHubConsumerClient,
   count: number,

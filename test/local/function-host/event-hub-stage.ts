@@ -16,8 +16,8 @@ export interface Batch {
 export type RecordingFunctions = Readonly<Record<string, Readonly<Record<string, unknown>>>>;
 
 /**
- * An app whose functions record their batches, and throw when one holds the event that the app setting FAIL names. `/api/batches` gives the
- * records, `/api/most` how many invocations ran at the same time at most.
+ * An app whose functions record their batches, and throw when one holds the event that the app setting FAIL
+ * names. `/api/batches` gives the records, `/api/most` how many invocations ran at the same time at most.
  */
 export const recordingApp = (functions: RecordingFunctions, host: object = {}): Promise<string> =>
   writeApp({ code: recordingCode(functions), host } satisfies TestApp);
@@ -79,7 +79,8 @@ export async function setStage(
     consumerGroups = [],
   }: { partitionCount?: number; consumerGroups?: readonly string[] } = {},
 ): Promise<Stage> {
-  // Checkpoints of all local namespaces lie beside each other under "localhost": the hub's name keeps tests apart.
+  // Checkpoints of all local namespaces lie beside each other under "localhost": the hub's name keeps tests
+  // apart.
   stages += 1;
   const name = `hub-${process.pid}-${stages}`;
   const hubs = await startEventHubs({ port: 0, hubs: [{ name, partitionCount, consumerGroups }] });

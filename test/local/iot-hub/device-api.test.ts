@@ -274,7 +274,8 @@ describe('the device API, through azure-iot-device over MQTT', () => {
       authentication: { type: 'selfSigned', x509Thumbprint: { primaryThumbprint: thumbprint } },
     } as never);
     const withCertificate = async ({ certificate, key }: { certificate: string; key: string }) => {
-      // Only credentials of one's own making may hold a gateway here: the SDK's connection strings with x509=true drop it.
+      // Only credentials of one's own making may hold a gateway here: the SDK's connection strings with
+      // x509=true drop it.
       const credentials = { host: WEU, deviceId: 'dev-x', gatewayHostName: `localhost:${local.ports.mqtt}` };
       const provider = new X509AuthenticationProvider(credentials);
       const client = Client.fromAuthenticationProvider(provider, Mqtt);

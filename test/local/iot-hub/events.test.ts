@@ -2,7 +2,10 @@ import { afterEach, beforeEach, describe, expect, test } from '@jest/globals';
 import { createIotHubs, type HubEvent, type IotHubs } from '../../../local/iot-hub/index.ts';
 import { serviceToken, testKey, WEU } from './local-hubs.ts';
 
-/** Every event in full: what consumers see is a contract. The clock starts at 10:00:00.100 and each change takes 100 ns. */
+/**
+ * Every event in full: what consumers see is a contract. The clock starts at 10:00:00.100 and each change
+ * takes 100 ns.
+ */
 describe('the events of a hub', () => {
   const START = Date.parse('2024-03-01T10:00:00.100Z');
   const at = (ticks: number) => `2024-03-01T10:00:00.100000${ticks}`;
