@@ -100,8 +100,9 @@ export function describeEnrollment(enrollment: Enrollment, since: string): JsonO
 }
 
 /**
- * A URL without its secrets: functions carry their key in the query. @example
- * 'https://host/api/allocate?****'
+ * A URL without its secrets: functions carry their key in the query.
+ *
+ * @example 'https://host/api/allocate?****'
  */
 export function maskQuery(url: string): string {
   const [path = '', ...query] = url.split('?');
@@ -122,8 +123,9 @@ function describeAttestation(enrollment: Enrollment): JsonObject {
 }
 
 /**
- * Quoted inside, as DPS has it, and the same as long as the enrollment is. @example
- * '"13003fea-0000-0300-0000-62d1d5e50000"'
+ * Quoted inside, as DPS has it, and the same as long as the enrollment is.
+ *
+ * @example '"13003fea-0000-0300-0000-62d1d5e50000"'
  */
 function etagOf(enrollment: Enrollment): string {
   const digest = createHash('sha256').update(JSON.stringify(enrollment)).digest('hex');
