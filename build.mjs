@@ -1,46 +1,53 @@
 // Bundles the app and the local stack into a folder: `node build.mjs [--out FOLDER]`, by default dist/.
-// This file keeps to old syntax at the top, so that an old Node.js gets a sentence and not a syntax error.
+// No top-level await, so that an old Node.js gets a sentence and not a syntax error.
+
+async function main() {
+  const { rmSync } = await import('node:fs');
+  const { build } = await import('esbuild');
+
+  const at = process.argv.indexOf('--out');
+  const outdir = at === -1 ? 'dist' : process.argv[at + 1];
+  rmSync(outdir, { recursive: true, force: true });
+
+  const common = {
+    outdir,
+    bundle: true,
+    platform: 'node',
+    target: 'node20.19',
+    format: 'cjs',
+    outExtension: { '.js': '.cjs' },
+    sourcemap: 'linked',
+    logLevel: 'warning',
+    define: { __BERTH_BUILD__: JSON.stringify(new Date().toISOString()) },
+  };
+
+  await Promise.all([
+    // What is deployed: everything in one file, but for the module that the worker itself provides.
+    build({
+      ...common,
+      entryPoints: { functions: 'src/main.ts' },
+      external: ['@azure/functions-core'],
+    }),
+    // What runs on a laptop, beside node_modules.
+    build({
+      ...common,
+      entryPoints: {
+        local: 'local/main.ts',
+        'function-host': 'local/function-host/main.ts',
+        devices: 'local/devices/main.ts',
+        azurite: 'local/azurite/main.ts',
+      },
+      packages: 'external',
+    }),
+  ]);
+}
+
 const [major, minor] = process.versions.node.split('.').map(Number);
 if (major < 20 || (major === 20 && minor < 19)) {
   console.error(`Berth needs Node.js 20.19 or newer; this is ${process.versions.node}.`);
   process.exit(1);
 }
-
-const { rmSync } = await import('node:fs');
-const { build } = await import('esbuild');
-
-const at = process.argv.indexOf('--out');
-const outdir = at === -1 ? 'dist' : process.argv[at + 1];
-rmSync(outdir, { recursive: true, force: true });
-
-const common = {
-  outdir,
-  bundle: true,
-  platform: 'node',
-  target: 'node20.19',
-  format: 'cjs',
-  outExtension: { '.js': '.cjs' },
-  sourcemap: 'linked',
-  logLevel: 'warning',
-  define: { __BERTH_BUILD__: JSON.stringify(new Date().toISOString()) },
-};
-
-await Promise.all([
-  // What is deployed: everything in one file, but for the module that the worker itself provides.
-  build({
-    ...common,
-    entryPoints: { functions: 'src/main.ts' },
-    external: ['@azure/functions-core'],
-  }),
-  // What runs on a laptop, beside node_modules.
-  build({
-    ...common,
-    entryPoints: {
-      local: 'local/main.ts',
-      'function-host': 'local/function-host/main.ts',
-      devices: 'local/devices/main.ts',
-      azurite: 'local/azurite/main.ts',
-    },
-    packages: 'external',
-  }),
-]);
+main().catch((error) => {
+  console.error(error.message);
+  process.exit(1);
+});
