@@ -1,8 +1,9 @@
 import { execFileSync } from 'node:child_process';
-import { mkdirSync, mkdtempSync, rmSync } from 'node:fs';
+import { copyFileSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 
 export interface Bundles {
+  /** The bundles, and the app that runs them: it is a project's folder too. */
   readonly directory: string;
   remove(): void;
 }
@@ -16,5 +17,10 @@ export function buildBundles(): Bundles {
   mkdirSync(cache, { recursive: true });
   const directory = mkdtempSync(join(cache, 'berth-test-'));
   execFileSync(process.execPath, ['build.mjs', '--out', directory], { stdio: 'inherit' });
+  for (const file of ['host.json', 'fleet.json', 'local.settings.json']) {
+    copyFileSync(file, join(directory, file));
+  }
+  const manifest: object = JSON.parse(readFileSync('package.json', 'utf8'));
+  writeFileSync(join(directory, 'package.json'), JSON.stringify({ ...manifest, main: 'functions.cjs' }));
   return { directory, remove: () => rmSync(directory, { recursive: true, force: true }) };
 }

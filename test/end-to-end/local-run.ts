@@ -13,7 +13,7 @@ export interface LocalRun {
   readonly ended: Promise<{ readonly code: number | null; readonly stdout: string }>;
 }
 
-export function runLocally(bundles: string, args: readonly string[], cwd = process.cwd()): LocalRun {
+export function runLocally(bundles: string, args: readonly string[], cwd = bundles): LocalRun {
   const child = spawn(process.execPath, [join(bundles, 'local.cjs'), '--free-ports', ...args], {
     cwd,
     stdio: ['ignore', 'pipe', 'pipe'],
