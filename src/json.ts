@@ -10,6 +10,28 @@ export function isObject(value: unknown): value is JsonObject {
 }
 
 /**
+ * What makes a parsed document unfit to be walked and merged: nesting that would exhaust the stack, or a key
+ * `__proto__`, which assignments take for something else. Walks without recursion, since depth is what it
+ * guards against.
+ */
+export function jsonHazard(json: unknown, maxDepth: number): 'too deep' | '__proto__' | undefined {
+  let level: unknown[] = [json];
+  for (let depth = 0; level.length > 0; depth += 1) {
+    if (depth > maxDepth) return 'too deep';
+    const next: unknown[] = [];
+    for (const value of level) {
+      if (typeof value !== 'object' || value === null) continue;
+      if (Object.hasOwn(value, '__proto__')) return '__proto__';
+      for (const member of Object.values(value)) {
+        if (typeof member === 'object' && member !== null) next.push(member);
+      }
+    }
+    level = next;
+  }
+  return undefined;
+}
+
+/**
  * The same text for the same content whatever the order of keys, so that it can be hashed and compared.
  *
  * @example canonicalJson({ b: 1, a: [2] }) // '{"a":[2],"b":1}'

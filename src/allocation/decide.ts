@@ -4,12 +4,12 @@ import type { Fleet, Hub } from '../fleet/fleet.ts';
 import type { HostName } from '../fleet/host-name.ts';
 import { type Candidate, lastingExclusion, type RankedCandidate, rankCandidates } from './candidates.ts';
 import { type Conditions, drainCause, effectiveHub } from './conditions.ts';
-import { type BuiltTwin, buildInitialTwin } from './initial-twin.ts';
+import { type BuiltTwin, buildInitialTwin, noTwin } from './initial-twin.ts';
 import { type BuiltPayload, buildPayload } from './payload.ts';
 import { isReached } from './ramp.ts';
 import type { AllocationRequest } from './request.ts';
 import { evaluateRules, meets, type RuleOutcome, type RuleTrace } from './rules.ts';
-import { allocationVariables, hubVariables } from './variables.ts';
+import { hubVariables, ruleVariables } from './variables.ts';
 
 export type Outcome =
   | {
@@ -49,7 +49,7 @@ export interface DecideInput {
  * same fleet file and conditions decide alike. Never throws for what a request may hold.
  */
 export function decide({ request, fleet, conditions, now }: DecideInput): Decision {
-  const variables = allocationVariables(request);
+  const variables = ruleVariables(request);
   const currentHub = request.current === undefined ? undefined : fleet.hubByHost.get(request.current.hub);
   const rules = evaluateRules(fleet, variables, currentHub);
   const candidates = rankCandidates(request, fleet, conditions, rules, now);
@@ -97,15 +97,16 @@ function choose(
           );
     }
     const follows = rules.only === undefined || rules.only === current.host;
-    const leaves = hub !== undefined && leavesDraining(hub, request, fleet, conditions, now);
+    const isDraining = hub !== undefined && effectiveHub(hub, conditions, now).state === 'draining';
+    const leaves = isDraining && isReachedByDrain(hub, request, fleet, conditions, now);
     const nowhereToGo = winner === undefined;
-    if (qualifies && ((follows && !leaves) || (leaves && nowhereToGo))) {
+    if (qualifies && ((follows && !leaves) || (isDraining && nowhereToGo))) {
       return { kind: 'assigned', hub: current.text, host: current.host, how: 'stayed' };
     }
   }
   if (winner !== undefined) {
     const text = request.linkedHubs.find(({ host }) => host === winner.host)?.text ?? winner.host;
-    const how = request.current === undefined || request.current.hub === winner.host ? 'placed' : 'moved';
+    const how = request.current === undefined ? 'placed' : 'moved';
     return { kind: 'assigned', hub: text, host: winner.host, how };
   }
   const waiting = candidates.filter(
@@ -117,22 +118,21 @@ function choose(
 }
 
 /**
- * DPS then links nothing but the current hub (reference: concepts-custom-allocation), and keeps it whatever
- * is answered.
+ * DPS then links nothing but the current hub (concepts-custom-allocation), and keeps it whatever is answered.
+ * Where the enrollment has no policy, a lone current hub means the same.
  */
-function isNeverReprovisioned({ enrollment, linkedHubs, current }: AllocationRequest): boolean {
-  if (enrollment.reprovisionPolicy !== 'never' && enrollment.reprovisionPolicy !== 'unset') return false;
-  return linkedHubs.length === 1 && linkedHubs[0]?.host === current?.hub;
+function isNeverReprovisioned({ enrollment, linkedHubs }: AllocationRequest): boolean {
+  if (enrollment.reprovisionPolicy === 'never') return true;
+  return enrollment.reprovisionPolicy === 'unset' && linkedHubs.length === 1;
 }
 
-function leavesDraining(
+function isReachedByDrain(
   hub: Hub,
   { registrationId }: AllocationRequest,
   fleet: Fleet,
   conditions: Conditions,
   now: number,
 ): boolean {
-  if (effectiveHub(hub, conditions, now).state !== 'draining') return false;
   const cause = drainCause(hub.host);
   const since = conditions.causes.get(cause);
   return isReached([registrationId.toLowerCase(), cause], since, fleet.allocation.movesOverMs, now);
@@ -155,16 +155,12 @@ function extras(
   variables: Variables,
   outcome: Outcome,
 ): Pick<Decision, 'twin' | 'payload'> {
-  if (outcome.kind === 'refused') {
-    return { twin: { twin: undefined, why: 'refused', provenance: {}, omitted: [] }, payload: NO_PAYLOAD };
-  }
-  const hub = fleet.hubByHost.get(outcome.host);
-  const withHub =
-    hub === undefined ? { ...variables, hub: { host: outcome.host } } : hubVariables(variables, hub);
+  if (outcome.kind === 'refused') return { twin: noTwin('refused'), payload: NO_PAYLOAD };
+  const withHub = hubVariables(variables, outcome.host, fleet.hubByHost.get(outcome.host));
+  const { payload } = fleet.allocation;
   return {
     twin: buildInitialTwin(request, outcome.host, fleet, withHub),
-    payload:
-      fleet.allocation.payload === undefined ? NO_PAYLOAD : buildPayload(fleet.allocation.payload, withHub),
+    payload: payload === undefined ? NO_PAYLOAD : buildPayload(payload, withHub),
   };
 }
 

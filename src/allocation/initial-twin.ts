@@ -3,27 +3,36 @@ import type { Fleet, Layer } from '../fleet/fleet.ts';
 import type { HostName } from '../fleet/host-name.ts';
 import { fillTemplate, type Omission } from '../fleet/template.ts';
 import { isObject, type JsonObject } from '../json.ts';
-import { sizeOf, TWIN_LIMITS, twinProblems } from '../twin/limits.ts';
-import { leavesOf, mergePatch, nest, valueAt } from '../twin/merge.ts';
 import type { AllocationRequest } from './request.ts';
+import { SectionBuilder } from './section-builder.ts';
 
 export interface BuiltTwin {
   /** Undefined: none is sent, and `why` says so. */
   readonly twin: { readonly tags: JsonObject; readonly desired: JsonObject } | undefined;
   readonly why: string;
-  /**
-   * Which layer set which path, e.g. `tags.site` → `base`; `enrollment` for the enrollment's own. No values.
-   */
+  /** Layers that apply, and those whose condition could not be decided. */
+  readonly layers: readonly LayerTrace[];
+  /** Which layer set which path, e.g. `tags.site` → `base`; `enrollment` for the enrollment's own. No values. */
   readonly provenance: Readonly<Record<string, string>>;
   readonly omitted: readonly Omission[];
+}
+
+export interface LayerTrace {
+  readonly name: string;
+  readonly applied: boolean;
+  readonly why?: string;
+}
+
+/** No twin, for this reason. */
+export function noTwin(why: string): BuiltTwin {
+  return { twin: undefined, why, layers: [], provenance: {}, omitted: [] };
 }
 
 /**
  * The enrollment's own initial twin with the matching layers on top, where DPS will use one: at the first
  * assignment, and when the hub changes under a *reset* policy (concepts-custom-allocation, 2022-09). DPS
- * replaces the enrollment's twin by the answer's, it does not merge, so Berth merges: objects merge, arrays
- * and scalars replace, `null` deletes. A value that breaks a twin limit is left out; it does not end a
- * registration.
+ * replaces the enrollment's twin by the answer's, it does not merge, so Berth merges. A value that breaks a
+ * twin limit is left out; it does not end a registration.
  */
 export function buildInitialTwin(
   request: AllocationRequest,
@@ -32,25 +41,32 @@ export function buildInitialTwin(
   variables: Variables,
 ): BuiltTwin {
   const unused = whyUnused(request, host);
-  if (unused !== undefined) return { twin: undefined, why: unused, provenance: {}, omitted: [] };
+  if (unused !== undefined) return noTwin(unused);
 
   const tags = new SectionBuilder('tags');
   const desired = new SectionBuilder('desired');
-  for (const section of [tags, desired]) {
-    const own = request.enrollment.initialTwin?.[section.name];
-    if (own !== undefined) section.lay('enrollment', own);
-    for (const layer of fleet.twins.layers) {
-      if (!applies(layer, variables)) continue;
-      const value = fillTemplate(layer[section.name], variables, section.omitted, [section.name]);
-      if (isObject(value)) section.lay(layer.name, value);
-    }
+  const own = request.enrollment.initialTwin;
+  if (own !== undefined) {
+    tags.lay('enrollment', own.tags);
+    desired.lay('enrollment', own.desired);
   }
-  const provenance = { ...tags.provenance(), ...desired.provenance() };
-  const isEmpty = Object.keys(provenance).length === 0;
+  const layers = fleet.twins.layers.flatMap((layer) => {
+    const trace = traceOf(layer, variables);
+    if (trace?.applied) {
+      layTemplate(tags, layer.name, layer.tags, variables);
+      layTemplate(desired, layer.name, layer.desired, variables);
+    }
+    return trace ?? [];
+  });
+  const provenance = [...tags.provenance, ...desired.provenance];
+  // An empty twin must be sent where the enrollment has one of its own, which DPS would use instead.
+  const hasOwn = own !== undefined && (isFilled(own.tags) || isFilled(own.desired));
+  const isSent = hasOwn || provenance.length > 0;
   return {
-    twin: isEmpty ? undefined : { tags: tags.value, desired: desired.value },
-    why: isEmpty ? 'neither the enrollment nor a layer sets anything' : 'sent',
-    provenance,
+    twin: isSent ? { tags: tags.value, desired: desired.value } : undefined,
+    why: isSent ? 'sent' : 'neither the enrollment nor a layer sets anything',
+    layers,
+    provenance: Object.fromEntries(provenance),
     omitted: [...tags.omitted, ...desired.omitted],
   };
 }
@@ -63,46 +79,27 @@ function whyUnused({ current, enrollment }: AllocationRequest, host: HostName): 
     : 'the enrollment migrates the twin to the new hub, so DPS would ignore it';
 }
 
-function applies(layer: Layer, variables: Variables): boolean {
-  return layer.when === undefined || evaluateCondition(layer.when, variables) === true;
+/** Undefined for a layer whose condition is false. */
+function traceOf(layer: Layer, variables: Variables): LayerTrace | undefined {
+  const applies = layer.when === undefined || evaluateCondition(layer.when, variables);
+  if (applies === false) return undefined;
+  return applies === true
+    ? { name: layer.name, applied: true }
+    : { name: layer.name, applied: false, why: applies.unknown };
 }
 
-/** One section of the twin while layers are put on top of each other. */
-class SectionBuilder {
-  readonly name: 'tags' | 'desired';
-  readonly omitted: Omission[] = [];
-  value: JsonObject = {};
-  readonly #setBy: { readonly path: readonly string[]; readonly layer: string }[] = [];
+function layTemplate(
+  section: SectionBuilder,
+  layer: string,
+  template: Layer['tags'],
+  variables: Variables,
+): void {
+  const omissions: Omission[] = [];
+  const value = fillTemplate(template, variables, omissions);
+  for (const { path, why } of omissions) section.omit(path, `${layer}: ${why}`);
+  if (isObject(value)) section.lay(layer, value);
+}
 
-  constructor(name: 'tags' | 'desired') {
-    this.name = name;
-  }
-
-  lay(layer: string, json: JsonObject): void {
-    const leaves = leavesOf(json).filter(({ path, value }) => {
-      const problem = twinProblems(this.name, nest(path, value)).find(({ path: at }) => at !== '');
-      if (problem !== undefined) this.#omit(layer, path, problem.message);
-      return problem === undefined;
-    });
-    const next = leaves.reduce((value, leaf) => mergePatch(value, nest(leaf.path, leaf.value)), this.value);
-    if (sizeOf(next) > TWIN_LIMITS.sectionBytes[this.name]) {
-      this.#omit(layer, [], `${this.name} would be larger than IoT Hub allows`);
-      return;
-    }
-    this.value = next;
-    for (const { path } of leaves) this.#setBy.push({ path, layer });
-  }
-
-  /** For every path that is still there, the last layer that set it. */
-  provenance(): Readonly<Record<string, string>> {
-    const present = this.#setBy.filter(({ path }) => {
-      const value = valueAt(this.value, path);
-      return value !== undefined && !(isObject(value) && Object.keys(value).length > 0);
-    });
-    return Object.fromEntries(present.map(({ path, layer }) => [[this.name, ...path].join('.'), layer]));
-  }
-
-  #omit(layer: string, path: readonly string[], why: string): void {
-    this.omitted.push({ path: [this.name, ...path], why: `${layer}: ${why}` });
-  }
+function isFilled(json: JsonObject): boolean {
+  return Object.keys(json).length > 0;
 }

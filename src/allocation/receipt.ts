@@ -1,13 +1,13 @@
 import type { Fleet } from '../fleet/fleet.ts';
 import type { Omission } from '../fleet/template.ts';
 import type { JsonObject, JsonValue } from '../json.ts';
-import { valueAt } from '../twin/merge.ts';
 import type { Candidate } from './candidates.ts';
 import type { Conditions } from './conditions.ts';
 import type { DecideInput, Decision } from './decide.ts';
+import type { LayerTrace } from './initial-twin.ts';
+import { readInputs } from './receipt-inputs.ts';
 import type { AllocationRequest } from './request.ts';
 import type { RuleTrace } from './rules.ts';
-import { allocationVariables } from './variables.ts';
 
 /**
  * Why a device is on its hub: everything the decision read, so that it can be recomputed with the fleet file
@@ -22,20 +22,23 @@ export interface Receipt {
     readonly registrationId: string;
     readonly linkedHubs: readonly string[];
     readonly currentHub?: string;
+    readonly currentDeviceId?: string;
     readonly enrollment: {
       readonly kind: string;
       readonly id?: string;
+      readonly iotEdge: boolean;
       readonly reprovisionPolicy: string;
       readonly iotHubs: readonly string[];
     };
     readonly attestation: string;
-    /** The paths of payload and attestation that rules and layers read, where the request held them. */
+    /** What rules and layers read of payload and attestation, as `receipt-inputs.ts` keeps it. */
     readonly read: Readonly<Record<string, JsonValue>>;
   };
   readonly conditions: {
     /** Age of the conditions in ms; absent: they were never loaded, and the file alone decided. */
     readonly ageMs?: number;
     readonly hubs: Readonly<Record<string, JsonObject>>;
+    /** Age in ms of each cause of moves. */
     readonly causes: Readonly<Record<string, number>>;
   };
   readonly hubs: readonly Candidate[];
@@ -43,6 +46,7 @@ export interface Receipt {
   readonly twin: {
     readonly sent: boolean;
     readonly why: string;
+    readonly layers: readonly LayerTrace[];
     readonly provenance: Readonly<Record<string, string>>;
     readonly omitted: readonly string[];
   };
@@ -63,6 +67,7 @@ export function receiptOf({ request, fleet, conditions, now }: DecideInput, deci
     twin: {
       sent: twin.twin !== undefined,
       why: twin.why,
+      layers: twin.layers,
       provenance: twin.provenance,
       omitted: twin.omitted.map(omissionText),
     },
@@ -72,23 +77,20 @@ export function receiptOf({ request, fleet, conditions, now }: DecideInput, deci
 
 function inputsOf(request: AllocationRequest, fleet: Fleet): Receipt['inputs'] {
   const { enrollment, current } = request;
-  const variables = allocationVariables(request) as JsonObject;
-  const read = fleet.allocation.reads
-    .filter(([variable]) => variable === 'payload' || variable === 'attestation')
-    .map((path) => [path.join('.'), valueAt(variables, path)] as const)
-    .filter((entry): entry is readonly [string, JsonValue] => entry[1] !== undefined);
   return {
     registrationId: request.registrationId,
     linkedHubs: request.linkedHubs.map(({ text }) => text),
     ...(current === undefined ? {} : { currentHub: current.hub }),
+    ...(current?.deviceId === undefined ? {} : { currentDeviceId: current.deviceId }),
     enrollment: {
       kind: enrollment.kind,
       ...(enrollment.id === undefined ? {} : { id: enrollment.id }),
+      iotEdge: enrollment.iotEdge,
       reprovisionPolicy: enrollment.reprovisionPolicy,
       iotHubs: enrollment.iotHubs,
     },
     attestation: request.attestation.kind,
-    read: Object.fromEntries(read),
+    read: readInputs(request, fleet),
   };
 }
 
@@ -111,7 +113,7 @@ function conditionsOf(
   return {
     ...(conditions.loadedAt === undefined ? {} : { ageMs: now - conditions.loadedAt }),
     hubs: Object.fromEntries(hubs),
-    causes: Object.fromEntries(conditions.causes),
+    causes: Object.fromEntries([...conditions.causes].map(([cause, since]) => [cause, now - since])),
   };
 }
 

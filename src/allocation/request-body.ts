@@ -1,4 +1,5 @@
 import { BerthError } from '../errors.ts';
+import { jsonHazard } from '../json.ts';
 
 /**
  * DPS bounds its messages to 96 KB (DPS limits); a request around one is smaller than this whatever the
@@ -31,30 +32,9 @@ export function readRequestBody(body: Uint8Array): unknown {
     // The parser's own message quotes the text, which may hold a key.
     throw new BerthError('BERTH_REQUEST_NOT_JSON', 'The request body is not JSON.', { cause });
   }
-  refuseHostile(json);
-  return json;
-}
-
-/** Walks without recursion, since depth is what it guards against. */
-function refuseHostile(json: unknown): void {
-  let level: unknown[] = [json];
-  for (let depth = 0; level.length > 0; depth += 1) {
-    if (depth > MAX_DEPTH) {
-      throw new BerthError(
-        'BERTH_REQUEST_INVALID',
-        `The request body is nested deeper than ${MAX_DEPTH} levels.`,
-      );
-    }
-    const next: unknown[] = [];
-    for (const value of level) {
-      if (typeof value !== 'object' || value === null) continue;
-      if (Object.hasOwn(value, '__proto__')) {
-        throw new BerthError('BERTH_REQUEST_INVALID', 'The request body holds the key "__proto__".');
-      }
-      for (const member of Object.values(value)) {
-        if (typeof member === 'object' && member !== null) next.push(member);
-      }
-    }
-    level = next;
-  }
+  const hazard = jsonHazard(json, MAX_DEPTH);
+  if (hazard === undefined) return json;
+  const what =
+    hazard === '__proto__' ? 'holds the key "__proto__"' : `is nested deeper than ${MAX_DEPTH} levels`;
+  throw new BerthError('BERTH_REQUEST_INVALID', `The request body ${what}.`);
 }

@@ -19,19 +19,24 @@ export function compileFleet(file: FleetFile, revision: string): Fleet {
     (hub): Hub => ({ ...hub, host: hostName(hub.host), stamp: hub.stamp, connection: hub.connection }),
   );
   const layers = file.twins.initial.map(compileLayer);
+  const redact = file.twins.redact.map((path) => path.split('.'));
   return {
     revision,
     file,
     hubs,
     hubByHost: new Map(hubs.map((hub) => [hub.host, hub])),
-    allocation: compileAllocation(file.allocation, layers),
-    twins: compileTwins(file.twins, layers),
+    allocation: compileAllocation(file.allocation, layers, redact),
+    twins: compileTwins(file.twins, layers, redact),
   };
 }
 
-function compileAllocation(file: FleetFile['allocation'], layers: readonly Layer[]): Allocation {
+function compileAllocation(
+  file: FleetFile['allocation'],
+  layers: readonly Layer[],
+  redact: Paths,
+): Allocation {
   const rules = file.rules.map(compileRule);
-  const payload = file.payload === undefined ? undefined : template(file.payload, 'allocation');
+  const payload = file.payload === undefined ? undefined : template(file.payload, 'layer');
   return {
     salt: file.salt,
     movesOverMs: milliseconds(file.moves?.over ?? '0s'),
@@ -46,14 +51,30 @@ function compileAllocation(file: FleetFile['allocation'], layers: readonly Layer
         ...templateReads(layer.desired),
       ]),
     ]),
+    redactedReads: distinct(
+      layers.flatMap(({ tags, desired }) => [tags, desired].flatMap((each) => readsInto(each, redact, []))),
+    ),
   };
+}
+
+/** What a template's expressions read whose value lands in, above or below one of these paths. */
+function readsInto(part: Template, places: Paths, path: readonly string[]): Paths {
+  const near = places.filter((place) => {
+    const length = Math.min(place.length, path.length);
+    return place.slice(0, length).every((key, index) => key === path[index]);
+  });
+  if (near.length === 0) return [];
+  if (part.kind === 'object') {
+    return part.members.flatMap(([key, member]) => readsInto(member, near, [...path, key]));
+  }
+  return templateReads(part);
 }
 
 function compileRule(rule: RuleFile): Rule {
   const effect = ruleEffect(rule);
   return {
     name: rule.name,
-    when: expression(rule.when, 'allocation'),
+    when: expression(rule.when, 'rule'),
     whenUnknown: rule.whenUnknown ?? (effect.kind === 'require' ? 'apply' : 'skip'),
     effect,
   };
@@ -72,17 +93,17 @@ function ruleEffect(rule: RuleFile): RuleEffect {
 function compileLayer(layer: LayerFile): Layer {
   return {
     name: layer.name,
-    when: expression(layer.when, 'allocation'),
-    tags: template(layer.tags ?? {}, 'allocation'),
-    desired: template(layer.desired ?? {}, 'allocation'),
+    when: expression(layer.when, 'layer'),
+    tags: template(layer.tags ?? {}, 'layer'),
+    desired: template(layer.desired ?? {}, 'layer'),
   };
 }
 
-function compileTwins(file: FleetFile['twins'], layers: readonly Layer[]): Twins {
+function compileTwins(file: FleetFile['twins'], layers: readonly Layer[], redact: Paths): Twins {
   const policies = file.policies.map(compilePolicy);
   return {
     scope: expression(file.scope, 'twin'),
-    redact: file.redact.map((path) => path.split('.')),
+    redact,
     layers,
     policies,
     trackedPaths: distinct(policies.flatMap((policy) => policy.leaves.map((leaf) => leaf.path))),
@@ -133,7 +154,9 @@ function template(json: unknown, scope: ExpressionScope): Template {
   return compileTemplate(json as JsonValue, scope, []);
 }
 
-function distinct(paths: readonly (readonly string[])[]): readonly (readonly string[])[] {
+type Paths = readonly (readonly string[])[];
+
+function distinct(paths: Paths): Paths {
   return [...new Map(paths.map((path) => [path.join('\n'), path])).values()];
 }
 

@@ -39,6 +39,8 @@ export interface Allocation {
   readonly payload: Template | undefined;
   /** The paths of the request that rules, layers and the returned payload read, for receipts. */
   readonly reads: readonly (readonly string[])[];
+  /** Those of them whose value goes into a redacted place of the initial twin. */
+  readonly redactedReads: readonly (readonly string[])[];
 }
 
 export type WhenUnknown = 'apply' | 'skip' | 'refuse';

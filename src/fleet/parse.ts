@@ -1,21 +1,24 @@
 import type { ErrorDetail } from '../errors.ts';
 import { sha256Hex } from '../hash.ts';
-import { canonicalJson, isObject, type JsonValue } from '../json.ts';
+import { canonicalJson, isObject, type JsonValue, jsonHazard } from '../json.ts';
 import { compileFleet } from './compile.ts';
 import type { Fleet } from './fleet.ts';
-import { notInEffect } from './not-in-effect.ts';
 import { schemaProblems } from './problems.ts';
 import { referenceProblems } from './references.ts';
 import { fleetFileSchema } from './schema.ts';
+import { fleetWarnings } from './warnings.ts';
 
 /** A fleet file is read whole into memory and stored in pieces; nobody needs a larger one. */
 export const MAX_FLEET_FILE_BYTES = 1024 * 1024;
+
+/** Twins are at most 10 deep, and they lie a few levels down. */
+const MAX_DEPTH = 32;
 
 export type ParsedFleet =
   | {
       readonly ok: true;
       readonly fleet: Fleet;
-      /** Valid fields that change nothing in this version. */
+      /** What is valid and will still surprise. */
       readonly warnings: readonly ErrorDetail[];
     }
   | { readonly ok: false; readonly problems: readonly ErrorDetail[] };
@@ -35,6 +38,12 @@ export function parseFleet(text: string): ParsedFleet {
     const reason = error instanceof Error ? error.message : String(error);
     return refused([{ path: '', message: `is not JSON: ${reason.slice(0, 200)}` }]);
   }
+  const hazard = jsonHazard(json, MAX_DEPTH);
+  if (hazard === 'too deep')
+    return refused([{ path: '', message: `is nested deeper than ${MAX_DEPTH} levels` }]);
+  if (hazard === '__proto__') {
+    return refused([{ path: '', message: 'holds the key "__proto__": choose another name' }]);
+  }
   const parsed = fleetFileSchema.safeParse(json);
   const problems = [
     ...(parsed.success ? [] : schemaProblems(parsed.error, json)),
@@ -44,7 +53,7 @@ export function parseFleet(text: string): ParsedFleet {
   return {
     ok: true,
     fleet: compileFleet(parsed.data, revisionOf(json as JsonValue)),
-    warnings: notInEffect(parsed.data),
+    warnings: fleetWarnings(parsed.data),
   };
 }
 

@@ -60,7 +60,7 @@ function remedy(issue: z.core.$ZodIssue, value: unknown, text: string): string {
       return `is ${text}: write a JSON value`;
     default:
       // Our own sentences about a part begin with a verb of their own.
-      return /^(is|has|takes|sets|the|null) /.test(issue.message) || typeof value === 'object'
+      return /^(is|has|takes|sets) /.test(issue.message) || typeof value === 'object'
         ? issue.message
         : `is ${text}: ${issue.message}`;
   }
@@ -69,6 +69,7 @@ function remedy(issue: z.core.$ZodIssue, value: unknown, text: string): string {
 function shown(path: readonly PropertyKey[], value: unknown): string {
   if (NOT_ECHOED.has(String(path.at(-1)))) return 'not right (its value is not repeated here)';
   const text = JSON.stringify(value) ?? String(value);
+  if (/SharedAccess|AccountKey|sig=/i.test(text)) return 'a secret in the wrong place (not repeated here)';
   return text.length > 80 ? `${text.slice(0, 79)}…` : text;
 }
 

@@ -4,9 +4,9 @@ import { type HostName, hostName, shortName } from './host-name.ts';
 import { pathText } from './problems.ts';
 
 /**
- * What one part of a fleet file says about another: names that are taken, hubs that do not exist, paths that
- * overlap. Reads the raw JSON and passes over what has the wrong shape, so that these problems are reported
- * together with those of `schema.ts`.
+ * What one part of a fleet file says about another: names that are taken, effects that exclude each other,
+ * paths that overlap. Reads the raw JSON and passes over what has the wrong shape, so that these problems are
+ * reported together with those of `schema.ts`.
  */
 export function referenceProblems(file: JsonValue): readonly ErrorDetail[] {
   const problems: ErrorDetail[] = [];
@@ -15,13 +15,15 @@ export function referenceProblems(file: JsonValue): readonly ErrorDetail[] {
   const allocation = member(file, 'allocation');
   const twins = member(file, 'twins');
   const rules = items(member(allocation, 'rules'));
+  const layers = items(member(twins, 'initial'));
   const policies = items(member(twins, 'policies'));
 
   checkHosts(hubs, problem);
   checkNames(rules, ['allocation', 'rules'], problem);
-  checkNames(items(member(twins, 'initial')), ['twins', 'initial'], problem);
+  checkEffects(rules, problem);
+  checkNames(layers, ['twins', 'initial'], problem);
+  checkLayers(layers, problem);
   checkNames(policies, ['twins', 'policies'], problem);
-  checkHubReferences(rules, new Set(hubs.flatMap(hostOf)), problem);
   checkOwnership(policies, items(member(twins, 'redact')), problem);
   return problems;
 }
@@ -57,24 +59,22 @@ function checkNames(parts: readonly JsonValue[], path: readonly PropertyKey[], p
   });
 }
 
-function checkHubReferences(
-  rules: readonly JsonValue[],
-  hosts: ReadonlySet<HostName>,
-  problem: Report,
-): void {
+const EFFECTS = ['require', 'hub', 'deny', 'prefer'];
+
+function checkEffects(rules: readonly JsonValue[], problem: Report): void {
   rules.forEach((rule, index) => {
-    const named = [member(rule, 'hub')].filter((hub) => typeof hub === 'string');
-    const preferred = member(rule, 'prefer');
-    for (const [field, host] of [
-      ...named.map((hub) => ['hub', hub] as const),
-      ...(isObject(preferred) ? Object.keys(preferred).map((hub) => ['prefer', hub] as const) : []),
-    ]) {
-      if (hosts.has(hostName(host))) continue;
-      problem(
-        ['allocation', 'rules', index, field],
-        `names the hub "${host}", which is not among hubs[].host`,
-      );
-    }
+    if (!isObject(rule)) return;
+    const effects = EFFECTS.filter((effect) => member(rule, effect) !== undefined);
+    if (effects.length === 1) return;
+    const has = effects.length === 0 ? 'no effect' : `${effects.length} effects`;
+    problem(['allocation', 'rules', index], `has ${has}: write exactly one of ${EFFECTS.join(', ')}`);
+  });
+}
+
+function checkLayers(layers: readonly JsonValue[], problem: Report): void {
+  layers.forEach((layer, index) => {
+    if (!isObject(layer) || 'tags' in layer || 'desired' in layer) return;
+    problem(['twins', 'initial', index], 'sets nothing: write tags, desired or both');
   });
 }
 

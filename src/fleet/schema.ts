@@ -1,7 +1,7 @@
 import * as z from 'zod';
 import { isObject, type JsonObject } from '../json.ts';
 import { twinProblems } from '../twin/limits.ts';
-import { parseDuration } from './duration.ts';
+import { DURATION_PATTERN, parseDuration } from './duration.ts';
 import { compileExpression, type ExpressionScope } from './expression.ts';
 import { compileTemplate, type TemplateProblem } from './template.ts';
 
@@ -11,7 +11,7 @@ import { compileTemplate, type TemplateProblem } from './template.ts';
  * here; a test keeps the two equal.
  */
 
-/** Tiers with twins, and the one that has none, so that the message can say so. */
+/** Tiers with twins; basic ones have none. */
 const TIERS = ['F1', 'S1', 'S2', 'S3'] as const;
 
 const name = z
@@ -25,9 +25,11 @@ const host = z
     'write the full host name, such as contoso-weu.azure-devices.net',
   );
 
+const DURATION = 'write a number and s, m, h or d, such as 30s or 5m, of at most 3650d';
 const duration = z
   .string()
-  .refine((text) => parseDuration(text) !== undefined, 'write a number and s, m, h or d, such as 30s or 5m')
+  .regex(DURATION_PATTERN, { error: DURATION, abort: true })
+  .refine((text) => parseDuration(text) !== undefined, DURATION)
   .describe('A number and s, m, h or d');
 
 const json = z.json();
@@ -54,7 +56,7 @@ const template = (scope: ExpressionScope, section?: 'tags' | 'desired') =>
     }
     if (section === undefined) return;
     for (const { path, message } of twinProblems(section, value as JsonObject)) {
-      context.addIssue({ code: 'custom', path: path === '' ? [] : path.split('.'), message });
+      context.addIssue({ code: 'custom', path: [...path], message });
     }
   });
 
@@ -100,22 +102,23 @@ const whenUnknown = z
     'What happens when the condition cannot be decided; default: require applies, everything else skips',
   );
 
-const EFFECTS = ['require', 'hub', 'deny', 'prefer'] as const;
+const labels = z.record(z.string(), z.string());
+const filled = (value: object) => Object.keys(value).length > 0;
+const EMPTY = 'is empty: write at least one entry, or leave it out';
 
-const rule = z
-  .strictObject({
-    name,
-    when: expression('allocation').optional(),
-    whenUnknown,
-    require: z.record(z.string(), z.string()).optional().describe('Labels that the hub must have'),
-    hub: host.optional().describe('The only hub that may take the device'),
-    deny: z.string().min(1).max(256).optional().describe('Refuses the registration; the text is the reason'),
-    prefer: z.record(z.string(), z.number().gt(0).max(1_000_000)).optional().describe('Factor per hub'),
-  })
-  .superRefine((value, context) => {
-    if (EFFECTS.filter((effect) => value[effect] !== undefined).length === 1) return;
-    context.addIssue({ code: 'custom', message: `write exactly one of ${EFFECTS.join(', ')}` });
-  });
+const rule = z.strictObject({
+  name,
+  when: expression('rule').optional(),
+  whenUnknown,
+  require: labels.refine(filled, EMPTY).optional().describe('Labels that the hub must have'),
+  hub: host.optional().describe('The only hub that may take the device'),
+  deny: z.string().min(1).max(256).optional().describe('Refuses the registration; the text is the reason'),
+  prefer: z
+    .record(z.string(), z.number().gt(0).max(1_000))
+    .refine(filled, EMPTY)
+    .optional()
+    .describe('Factor per hub'),
+});
 
 const allocation = z.strictObject({
   salt: z
@@ -128,14 +131,14 @@ const allocation = z.strictObject({
   sticky: z.strictObject({ moveWhenFasterByMs: z.number().min(0).max(100_000) }).optional(),
   moves: z.strictObject({ over: duration }).optional(),
   rules: z.array(rule).max(200).default([]),
-  payload: template('allocation').optional().describe('Returned to the device'),
+  payload: template('layer').optional().describe('Returned to the device'),
 });
 
 const layer = z.strictObject({
   name,
-  when: expression('allocation').optional(),
-  tags: template('allocation', 'tags').optional(),
-  desired: template('allocation', 'desired').optional(),
+  when: expression('layer').optional(),
+  tags: template('layer', 'tags').optional(),
+  desired: template('layer', 'desired').optional(),
 });
 
 /** An empty object sets no property, so nobody could own it. */

@@ -18,7 +18,9 @@ export const TWIN_LIMITS = {
 
 /** A place in a twin section that the hub would refuse with 400004, and why. */
 export interface TwinProblem {
-  readonly path: string;
+  /** Inside the section; empty for the section itself. */
+  readonly path: readonly string[];
+  /** Holds no values, since it goes into receipts. */
   readonly message: string;
 }
 
@@ -32,7 +34,7 @@ export function twinProblems(
   const bytes = sizeOf(value);
   const limit = TWIN_LIMITS.sectionBytes[section];
   if (bytes > limit) {
-    problems.push({ path: '', message: `takes ${bytes} bytes; IoT Hub allows ${limit} for ${section}` });
+    problems.push({ path: [], message: `takes ${bytes} bytes; IoT Hub allows ${limit} for ${section}` });
   }
   return problems;
 }
@@ -61,13 +63,22 @@ export function sizeOf(value: JsonValue): number {
  * more than 1 KB too.
  */
 export function keyProblem(key: string): string | undefined {
-  if (key === '') return 'an empty key is refused by IoT Hub';
-  if (Buffer.byteLength(key, 'utf8') > TWIN_LIMITS.keyBytes) return 'the key is longer than 1 KB';
+  if (key === '') return 'has an empty key, which IoT Hub refuses';
+  if (Buffer.byteLength(key, 'utf8') > TWIN_LIMITS.keyBytes) return 'has a key longer than 1 KB';
   // biome-ignore lint/suspicious/noControlCharactersInRegex: control characters are what IoT Hub refuses
   if (/[\u0000-\u001f\u007f-\u009f.$ ]/.test(key)) {
-    return `the key ${JSON.stringify(key)} holds a control character, ".", "$" or a space, which IoT Hub refuses`;
+    return 'has a control character, ".", "$" or a space in its key, which IoT Hub refuses';
   }
   return undefined;
+}
+
+/**
+ * Why IoT Hub would refuse a value that lies so many levels down, or undefined. An empty key inside counts too.
+ */
+export function valueProblem(value: JsonValue, depth: number): string | undefined {
+  const problems: TwinProblem[] = [];
+  visit(value, [], depth, false, problems);
+  return problems[0]?.message;
 }
 
 function visit(
@@ -77,18 +88,18 @@ function visit(
   inArray: boolean,
   problems: TwinProblem[],
 ): void {
-  const problem = (message: string) => problems.push({ path: path.join('.'), message });
+  const problem = (message: string) => problems.push({ path, message });
   if (depth > TWIN_LIMITS.depth) {
     problem(`is nested deeper than ${TWIN_LIMITS.depth} levels`);
     return;
   }
   if (value === null) {
-    if (inArray) problem('null inside an array is refused by IoT Hub (400004)');
+    if (inArray) problem('is null inside an array, which IoT Hub refuses (400004)');
   } else if (typeof value === 'string') {
     if (Buffer.byteLength(value, 'utf8') > TWIN_LIMITS.stringBytes) problem('is a string over 4 KB');
   } else if (typeof value === 'number') {
     const outside = value < TWIN_LIMITS.minInteger || value > TWIN_LIMITS.maxInteger;
-    if (Number.isInteger(value) && outside) problem(`is the integer ${value}, outside ±2^52`);
+    if (Number.isInteger(value) && outside) problem('is an integer outside ±2^52');
   } else if (Array.isArray(value)) {
     value.forEach((item, index) => {
       visit(item, [...path, String(index)], depth + 1, true, problems);
@@ -96,7 +107,7 @@ function visit(
   } else if (isObject(value)) {
     for (const [key, member] of Object.entries(value)) {
       const wrong = keyProblem(key);
-      if (wrong !== undefined) problems.push({ path: [...path, key].join('.'), message: wrong });
+      if (wrong !== undefined) problems.push({ path: [...path, key], message: wrong });
       visit(member, [...path, key], depth + 1, inArray, problems);
     }
   }

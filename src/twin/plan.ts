@@ -1,4 +1,4 @@
-import { evaluateCondition, type Variables } from '../fleet/expression.ts';
+import { evaluateCondition, type Variables, variablesOf } from '../fleet/expression.ts';
 import type { Hub, Policy, Twins } from '../fleet/fleet.ts';
 import { fillTemplate } from '../fleet/template.ts';
 import { isObject, type JsonObject, type JsonValue } from '../json.ts';
@@ -149,7 +149,7 @@ function fitsTwin(
   if (!verdict.write) return verdict;
   const problem = twinProblems('desired', mergePatch(desired, nest(path, wanted)))[0];
   if (problem === undefined) return verdict;
-  const why = `cannot be written: ${problem.path || 'desired'} ${problem.message}`;
+  const why = `cannot be written: ${problem.path.join('.') || 'desired'} ${problem.message}`;
   return {
     verdict: 'rejected',
     why,
@@ -168,12 +168,12 @@ function addToPatch(patch: JsonObject, [key, ...rest]: readonly string[], value:
 
 /** What policies see. */
 function twinVariables({ id, tags, desired, reported }: Shadow, hub: Hub): Variables {
-  return {
+  return variablesOf({
     deviceId: id.deviceId,
     moduleId: id.moduleId ?? null,
     hub: { host: hub.host, region: hub.region, labels: hub.labels },
     tags,
     desired,
     reported,
-  };
+  });
 }

@@ -253,7 +253,9 @@ describe('rules', () => {
     const decision = decideIn(world);
 
     expect(decision.outcome).toMatchObject(outcome);
-    expect(decision.rules).toMatchObject([{ name: 'r', result: 'unknown', why: 'No such key: country' }]);
+    expect(decision.rules).toMatchObject([
+      { name: 'r', result: 'unknown', why: 'the key country is missing' },
+    ]);
   });
 });
 

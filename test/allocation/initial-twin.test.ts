@@ -87,11 +87,24 @@ describe('the initial twin', () => {
       },
     );
 
-    expect(twin.twin).toEqual({ tags: { ok: 1 }, desired: {} });
+    expect(twin.twin?.tags).toEqual({ ok: 1 });
+    expect(Object.keys((twin.twin?.desired.blob ?? {}) as object)).toEqual([
+      'k0',
+      'k1',
+      'k2',
+      'k3',
+      'k4',
+      'k5',
+      'k6',
+      'k7',
+    ]);
     expect(twin.omitted.map(({ path, why }) => `${path.join('.')}: ${why}`)).toEqual([
-      'tags.site: No such key: site',
+      'tags.site: a: the key site is missing',
       'tags.name: a: is a string over 4 KB',
-      'desired: big: desired would be larger than IoT Hub allows',
+      'desired.blob.k8: big: desired has no room for it',
+      'desired.blob.k9: big: desired has no room for it',
+      'desired.blob.k10: big: desired has no room for it',
+      'desired.blob.k11: big: desired has no room for it',
     ]);
   });
 

@@ -4,6 +4,7 @@ import {
   type Evaluation,
   type Expression,
   evaluateCondition,
+  variablesOf,
 } from '../../src/fleet/expression.ts';
 import type { JsonValue } from '../../src/json.ts';
 
@@ -44,14 +45,23 @@ describe('values are plain JSON numbers, ints and doubles mixed', () => {
 
 describe('a condition is unknown, never false, where it cannot be decided', () => {
   test.each([
-    ['a missing key', 'reported.missing < 2', /No such key: missing/],
+    ['a missing key', 'reported.missing < 2', /the key missing is missing/],
     ['a wrong type', 'reported.name < 2', /no such overload/],
-    ['a list over 1,000 items in a loop', 'reported.long.exists(x, x == 5)', /over 1000 items/],
-    ['a list over 1,000 items after `in`', '5 in reported.long', /over 1000 items/],
+    ['a list over 1,000 items in a loop', 'reported.long.exists(x, x == 5)', /more than 1000 items/],
+    ['a list over 1,000 items after `in`', '5 in reported.long', /more than 1000 items/],
     ['a division by zero', '1 / 0 == 1', /division by zero/],
-    ['a result that is no boolean', 'reported.battery', /gives 12, not true or false/],
-    ['a result that JSON cannot hold', 'reported.battery / 0', /not a JSON value/],
-    ['an inherited member', 'reported.constructor == 1', /No such key/],
+    ['a result that is no boolean', 'reported.battery', /gives neither true nor false/],
+    ['a result that JSON cannot hold', 'reported.battery / 0', /no JSON value/],
+    ['a number compared with a text', "reported.battery == 'DE'", /double compared with string/],
+    ['a text compared with a number', 'reported.name != 5', /int compared with string/],
+    ['null compared with a text', "reported.nothing == 'DE'", /null compared with string/],
+    ['a list compared with a text', "'DE' == reported.list", /list compared with string/],
+    ['two values of other kinds', 'reported.name == reported.battery', /double compared with string/],
+    ['a number looked for among texts', "reported.battery in ['DE']", /is no string/],
+    ['a list looked for among texts', "reported.list in ['DE', 'FR']", /is no string/],
+    ['null looked for among numbers', 'reported.nothing in [1, 2]', /is no number/],
+    ['a key of what is no object', "'x' in reported.name", /no such overload/],
+    ['an inherited member', 'reported.constructor == 1', /the key constructor is missing/],
   ])('%s', (_, source, why) => {
     const result = evaluateCondition(compiled(source), { reported: REPORTED, tags: {} });
 
@@ -60,6 +70,10 @@ describe('a condition is unknown, never false, where it cannot be decided', () =
 
   test.each([
     ['has() asks for a key', 'has(reported.missing)', false],
+    ['null asks for the kind', 'reported.name == null', false],
+    ['and so on either side', 'null != reported.name', true],
+    ['a list of several kinds takes any', "reported.battery in ['x', 12]", true],
+    ['numbers of all kinds are one kind', 'reported.battery in [12, 0.5]', true],
     ['what decides alone is enough', 'reported.battery < 20 || reported.missing == 1', true],
     ['a key of tags', "!('unmanaged' in tags)", true],
   ])('%s', (_, source, expected) => {
@@ -78,6 +92,7 @@ describe('refused at load, because a device could stall the allocator', () => {
     ],
     ['more than 200 nodes', Array(150).fill('reported.battery').join(' + '), /maxAstNodes/],
     ['a depth over 20', `${'('.repeat(25)}true${')'.repeat(25)}`, /maxDepth/],
+    ['texts compared with numbers', 'deviceId == 5', /no such overload/],
     ['types that cannot fit', "deviceId + 1 == 'x'", /no such overload/],
     ['an unknown variable', 'payload.a == 1', /Unknown variable: payload/],
   ])('%s', (_, source, problem) => {
@@ -92,14 +107,33 @@ test('two loops side by side are fine', () => {
   });
 });
 
+test('a member named constructor hides nothing', () => {
+  const odd = { constructor: { name: 'x' }, battery: 12 };
+
+  expect(compiled('reported.battery < 20').evaluate(variablesOf({ reported: odd }))).toEqual({
+    known: true,
+    value: true,
+  });
+});
+
+test('too much data for a loop makes it unknown', () => {
+  const reported = { list: ['a'], text: 'x'.repeat(20_000) };
+
+  expect(compiled('reported.list.map(x, reported.text + x)').evaluate(variablesOf({ reported }))).toEqual({
+    known: false,
+    why: 'too much data for a loop',
+  });
+});
+
 test('an expression tells which paths it reads', () => {
   const { reads } = compiled(
-    "reported.a.b == 1 && tags['site'] == 'x' && reported.list.exists(i, i.x == hub.region)",
+    "reported.a.b == 1 && tags['site'] == 'x' && 'k' in desired && reported.list.exists(i, i.x == hub.region)",
   );
 
   expect(reads).toEqual([
     ['reported', 'a', 'b'],
     ['tags', 'site'],
+    ['desired', 'k'],
     ['reported', 'list'],
     ['hub', 'region'],
   ]);

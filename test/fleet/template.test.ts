@@ -16,7 +16,7 @@ function fill(json: JsonValue): {
 } {
   const problems: TemplateProblem[] = [];
   const omissions: Omission[] = [];
-  const template = compileTemplate(json, 'allocation', problems);
+  const template = compileTemplate(json, 'layer', problems);
   return { value: fillTemplate(template, { payload: PAYLOAD }, omissions), omissions, problems };
 }
 
@@ -45,8 +45,8 @@ describe('a template', () => {
 
     expect(value).toEqual({ b: { c: 'ams' } });
     expect(omissions).toEqual([
-      { path: ['a'], why: 'No such key: country' },
-      { path: ['d', '0'], why: 'No such key: none' },
+      { path: ['a'], why: 'the key country is missing' },
+      { path: ['d', '0'], why: 'the key none is missing' },
     ]);
   });
 

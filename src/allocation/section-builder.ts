@@ -1,0 +1,128 @@
+import type { Omission } from '../fleet/template.ts';
+import { isObject, type JsonObject, type JsonValue } from '../json.ts';
+import { keyProblem, sizeOf, TWIN_LIMITS, valueProblem } from '../twin/limits.ts';
+
+/** A section of a twin while layers are put on top of each other: what is where, and which layer put it there. */
+type Node = { readonly kind: 'leaf'; readonly value: JsonValue; readonly layer: string } | Branch;
+interface Branch {
+  readonly kind: 'branch';
+  readonly children: Map<string, Node>;
+}
+
+/** A device may send a thousand values that do not fit; this many are named. */
+const MAX_OMISSIONS = 20;
+
+/**
+ * One section of an initial twin. Layers are laid leaf by leaf, and a leaf that no twin can hold, or for
+ * which the section has no room left, is left out by itself. Takes time in proportion to what is laid:
+ * devices choose its size.
+ */
+export class SectionBuilder {
+  readonly #section: 'tags' | 'desired';
+  readonly #root: Branch = branch();
+  readonly #omitted: Omission[] = [];
+  #moreOmitted = 0;
+  #bytes = 0;
+
+  constructor(section: 'tags' | 'desired') {
+    this.#section = section;
+  }
+
+  /** Objects merge, arrays and scalars replace, `null` deletes. */
+  lay(layer: string, json: JsonObject): void {
+    this.#merge(this.#root, json, layer, []);
+  }
+
+  get value(): JsonObject {
+    return toJson(this.#root);
+  }
+
+  /** For every leaf that is there, the layer that set it. */
+  get provenance(): readonly (readonly [path: string, layer: string])[] {
+    return [...leavesOf(this.#root, this.#section)];
+  }
+
+  get omitted(): readonly Omission[] {
+    if (this.#moreOmitted === 0) return this.#omitted;
+    return [...this.#omitted, { path: [this.#section], why: `${this.#moreOmitted} more left out` }];
+  }
+
+  omit(path: readonly string[], why: string): void {
+    if (this.#omitted.length < MAX_OMISSIONS) this.#omitted.push({ path: [this.#section, ...path], why });
+    else this.#moreOmitted += 1;
+  }
+
+  #merge({ children }: Branch, json: JsonObject, layer: string, above: readonly string[]): void {
+    for (const [key, value] of Object.entries(json)) {
+      const path = [...above, key];
+      const before = children.get(key);
+      if (value === null) {
+        this.#remove(children, key);
+        continue;
+      }
+      const isBranch = isObject(value) && Object.keys(value).length > 0;
+      const problem = keyProblem(key) ?? (isBranch ? undefined : valueProblem(value, path.length));
+      if (problem !== undefined || path.length > TWIN_LIMITS.depth) {
+        this.omit(path, `${layer}: ${problem ?? `is nested deeper than ${TWIN_LIMITS.depth} levels`}`);
+        continue;
+      }
+      if (isBranch) {
+        const below = before?.kind === 'branch' ? before : this.#put(children, key, branch());
+        this.#merge(below, value, layer, path);
+        // Nothing of it could be kept: then it is not there, unless it was before.
+        if (below.children.size === 0 && before?.kind !== 'branch') this.#remove(children, key);
+        continue;
+      }
+      const grows =
+        bytesOf(key) + sizeOf(value) - (before === undefined ? 0 : bytesOf(key) + sizeOfNode(before));
+      if (this.#bytes + grows > TWIN_LIMITS.sectionBytes[this.#section]) {
+        this.omit(path, `${layer}: ${this.#section} has no room for it`);
+        continue;
+      }
+      this.#put(children, key, { kind: 'leaf', value, layer });
+    }
+  }
+
+  #put<Kind extends Node>(children: Map<string, Node>, key: string, node: Kind): Kind {
+    this.#remove(children, key);
+    children.set(key, node);
+    this.#bytes += bytesOf(key) + sizeOfNode(node);
+    return node;
+  }
+
+  #remove(children: Map<string, Node>, key: string): void {
+    const before = children.get(key);
+    if (before === undefined) return;
+    children.delete(key);
+    this.#bytes -= bytesOf(key) + sizeOfNode(before);
+  }
+}
+
+function branch(): Branch {
+  return { kind: 'branch', children: new Map() };
+}
+
+function bytesOf(key: string): number {
+  return Buffer.byteLength(key, 'utf8');
+}
+
+function sizeOfNode(node: Node): number {
+  if (node.kind === 'leaf') return sizeOf(node.value);
+  let bytes = 0;
+  for (const [key, child] of node.children) bytes += bytesOf(key) + sizeOfNode(child);
+  return bytes;
+}
+
+function toJson({ children }: Branch): JsonObject {
+  return Object.fromEntries(
+    [...children].map(([key, node]) => [key, node.kind === 'leaf' ? node.value : toJson(node)] as const),
+  );
+}
+
+function* leavesOf({ children }: Branch, above: string): Generator<readonly [string, string]> {
+  for (const [key, node] of children) {
+    const path = `${above}.${key}`;
+    if (node.kind === 'leaf') yield [path, node.layer];
+    else yield* leavesOf(node, path);
+  }
+}

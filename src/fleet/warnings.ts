@@ -1,0 +1,49 @@
+import type { ErrorDetail } from '../errors.ts';
+import { hostName } from './host-name.ts';
+import { pathText } from './problems.ts';
+import type { FleetFile } from './schema.ts';
+
+/** What is valid and will still surprise: an operator is told at load. */
+export function fleetWarnings(file: FleetFile): readonly ErrorDetail[] {
+  return [...notInEffect(file), ...unknownHubs(file)];
+}
+
+/** Fields that are read and validated but change nothing in this version. Each falls on the safe side. */
+function notInEffect({ allocation, twins }: FleetFile): readonly ErrorDetail[] {
+  const notes: ErrorDetail[] = [];
+  const note = (path: readonly PropertyKey[], instead: string) => {
+    notes.push({ path: pathText(path), message: `is not in effect in this version: ${instead}` });
+  };
+  if (allocation.latency !== undefined) note(['allocation', 'latency'], 'placement goes by weights');
+  if (allocation.load !== undefined) {
+    note(['allocation', 'load'], 'no hub is passed over for its load; capacity holds');
+  }
+  if (allocation.sticky !== undefined) note(['allocation', 'sticky'], 'devices stay while they may stay');
+  if (twins.rollout !== undefined) note(['twins', 'rollout'], 'policies own their paths, nothing is written');
+  twins.policies.forEach((policy, index) => {
+    const path = ['twins', 'policies', index];
+    if (policy.mode !== 'enforce') note([...path, 'mode'], 'the policy owns its paths, nothing is written');
+    if (policy.onLeave === 'remove') note([...path, 'onLeave'], 'values are kept');
+  });
+  return notes;
+}
+
+/** Rules may outlive a hub, or be written before it; until then they name nobody. */
+function unknownHubs({ hubs, allocation }: FleetFile): readonly ErrorDetail[] {
+  const known = new Set(hubs.map(({ host }) => hostName(host)));
+  return allocation.rules.flatMap(({ hub, prefer = {} }, index) => {
+    const path = ['allocation', 'rules', index];
+    const named = hub === undefined || known.has(hostName(hub)) ? [] : [hub];
+    const preferred = Object.keys(prefer).filter((host) => !known.has(hostName(host)));
+    return [
+      ...named.map((host) => ({
+        path: pathText([...path, 'hub']),
+        message: `names "${host}", which is not among hubs: devices that match cannot be placed`,
+      })),
+      ...preferred.map((host) => ({
+        path: pathText([...path, 'prefer']),
+        message: `names "${host}", which is not among hubs: it prefers nobody`,
+      })),
+    ];
+  });
+}
