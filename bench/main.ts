@@ -4,7 +4,7 @@ import { Bench } from 'tinybench';
 import { answerOf } from '../src/allocation/answer.ts';
 import { NO_CONDITIONS } from '../src/allocation/conditions.ts';
 import { decide } from '../src/allocation/decide.ts';
-import { rank } from '../src/allocation/placement.ts';
+import { draw, first } from '../src/allocation/placement.ts';
 import { receiptOf } from '../src/allocation/receipt.ts';
 import { parseAllocationRequest } from '../src/allocation/request.ts';
 import { readRequestBody } from '../src/allocation/request-body.ts';
@@ -82,8 +82,8 @@ const known: Known = {
 const bench = new Bench({ time: 500 });
 bench
   .add('SHA-256 of an id', () => createHash('sha256').update('sim-0001').digest())
-  .add('placement among 3 hubs', () => rank('sim-0001', '', fleet.hubs))
-  .add('placement among 50 hubs', () => rank('sim-0001', '', fifty))
+  .add('placement among 3 hubs', () => first(draw('sim-0001', '', fleet.hubs)))
+  .add('placement among 50 hubs', () => first(draw('sim-0001', '', fifty)))
   .add('JSON.parse of the request, JSON.stringify of the answer', () => {
     JSON.parse(body.toString());
     JSON.stringify(answer);

@@ -1,7 +1,9 @@
 import type { Fleet, Hub } from '../fleet/fleet.ts';
 import type { HostName } from '../fleet/host-name.ts';
 import { type Conditions, effectiveHub, isFull, isUnhealthy } from './conditions.ts';
-import { rank } from './placement.ts';
+import type { Latencies, Latency } from './latency.ts';
+import { overloaded } from './load.ts';
+import { type Contender, type Draw, draw } from './placement.ts';
 import type { AllocationRequest } from './request.ts';
 import { meets, type RuleOutcome } from './rules.ts';
 
@@ -16,79 +18,57 @@ export type Exclusion =
   | 'full'
   | 'unhealthy';
 
+/** A linked hub and how it stands for one device. */
 export interface Candidate {
   readonly host: HostName;
-  readonly weight?: number;
-  readonly score?: number;
-  readonly excluded?: Exclusion;
+  readonly latency: Latency | undefined;
+  /** What would exclude it even if it were active, empty and healthy. */
+  readonly lasting: Exclusion | undefined;
+  readonly excluded: Exclusion | undefined;
+  /** Undefined: it may not receive the device. */
+  readonly draw: Draw<Receiver> | undefined;
 }
 
-export interface RankedCandidate extends Candidate {
-  readonly receives: boolean;
+/** A hub that may receive the device; its weight is the one for this device. */
+export interface Receiver extends Contender {
+  readonly latency: Latency | undefined;
+  /** It has more than its share of devices, and is passed over while another has not. */
+  readonly isOverloaded: boolean;
 }
 
-/** Every linked hub: the ones that may receive ranked first, then the others with the reason. */
-export function rankCandidates(
+/** Every linked hub, in the order of the request. */
+export function candidatesOf(
   request: AllocationRequest,
   fleet: Fleet,
   conditions: Conditions,
   rules: RuleOutcome,
+  latencies: Latencies,
   now: number,
-): readonly RankedCandidate[] {
-  const judged = request.linkedHubs.map(({ host }) => {
+): readonly Candidate[] {
+  const judged = request.linkedHubs.map(({ host }): Judged => {
     const hub = fleet.hubByHost.get(host);
-    return { host, hub, excluded: exclusion(host, hub, request, conditions, rules, now) };
+    const lasting = lastingExclusion(host, hub, request, rules);
+    const latency = latencies.byHost.get(host);
+    if (hub === undefined || lasting !== undefined) {
+      return { host, latency, lasting, excluded: lasting, weight: 0 };
+    }
+    const { state, weight } = effectiveHub(hub, conditions, now);
+    return { host, latency, lasting, excluded: exclusion(hub, state, conditions, now), weight };
   });
-  // Health never excludes the last hub: an outage must not become a refusal of everything.
-  const onlyUnhealthyLeft =
-    !judged.some(({ excluded }) => excluded === undefined) &&
-    judged.some(({ excluded }) => excluded === 'unhealthy');
-  const receives = judged.flatMap(({ hub, excluded }) =>
-    hub !== undefined && (excluded === undefined || (onlyUnhealthyLeft && excluded === 'unhealthy'))
-      ? [
-          {
-            host: hub.host,
-            weight: effectiveHub(hub, conditions, now).weight * (rules.prefer.get(hub.host) ?? 1),
-          },
-        ]
-      : [],
-  );
-  const received = new Set(receives.map(({ host }) => host));
-  return [
-    ...rank(request.registrationId, fleet.allocation.salt, receives).map(({ hub, score }) => ({
-      host: hub.host,
-      weight: hub.weight,
-      score,
-      receives: true,
-    })),
-    ...judged
-      .filter(({ host }) => !received.has(host))
-      .map(({ host, excluded }) => ({
-        host,
-        receives: false,
-        ...(excluded === undefined ? {} : { excluded }),
-      })),
-  ];
+  const draws = drawsOf(request, fleet, conditions, rules, judged);
+  return judged.map(({ weight: _, ...candidate }) => ({ ...candidate, draw: draws.get(candidate.host) }));
 }
 
-function exclusion(
-  host: HostName,
-  hub: Hub | undefined,
-  request: AllocationRequest,
-  conditions: Conditions,
-  rules: RuleOutcome,
-  now: number,
-): Exclusion | undefined {
-  const lasting = lastingExclusion(host, hub, request, rules);
-  if (lasting !== undefined || hub === undefined) return lasting;
-  const { state } = effectiveHub(hub, conditions, now);
-  if (state !== 'active') return state;
-  if (isFull(hub, conditions, now)) return 'full';
-  return isUnhealthy(host, conditions) ? 'unhealthy' : undefined;
+interface Judged {
+  readonly host: HostName;
+  readonly latency: Latency | undefined;
+  readonly lasting: Exclusion | undefined;
+  readonly excluded: Exclusion | undefined;
+  /** The hub's weight for devices in general. */
+  readonly weight: number;
 }
 
-/** What would still exclude the hub if it were active, empty and healthy. */
-export function lastingExclusion(
+function lastingExclusion(
   host: HostName,
   hub: Hub | undefined,
   request: AllocationRequest,
@@ -99,4 +79,65 @@ export function lastingExclusion(
   if (selected.length > 0 && !selected.includes(host)) return 'not selected by the enrollment';
   if (!meets(hub.labels, rules.requirements)) return 'does not meet a require rule';
   return rules.only !== undefined && rules.only !== host ? 'not the hub of the hub rule' : undefined;
+}
+
+function exclusion(
+  hub: Hub,
+  state: Hub['state'],
+  conditions: Conditions,
+  now: number,
+): Exclusion | undefined {
+  if (state !== 'active') return state;
+  if (isFull(hub, conditions, now)) return 'full';
+  return isUnhealthy(hub.host, conditions) ? 'unhealthy' : undefined;
+}
+
+function drawsOf(
+  { registrationId }: AllocationRequest,
+  { allocation }: Fleet,
+  conditions: Conditions,
+  rules: RuleOutcome,
+  judged: readonly Judged[],
+): ReadonlyMap<HostName, Draw<Receiver>> {
+  const free = judged.filter(({ excluded }) => excluded === undefined);
+  // Health never excludes the last hub: an outage must not become a refusal of everything.
+  const receiving = free.length > 0 ? free : judged.filter(({ excluded }) => excluded === 'unhealthy');
+  const over =
+    allocation.loadEpsilon === undefined ? NONE : overloaded(receiving, conditions, allocation.loadEpsilon);
+  const isSlower = slowness(judged, receiving);
+  const receivers = receiving.map(({ host, latency, weight }): Receiver => {
+    const slower = allocation.halfLifeMs === undefined ? 0 : isSlower(latency);
+    const byRules = weight * (rules.prefer.get(host) ?? 1);
+    return {
+      host,
+      latency,
+      isOverloaded: over.has(host),
+      ...(allocation.halfLifeMs === 0
+        ? { weight: bounded(byRules), behind: slower }
+        : { weight: bounded(byRules * 2 ** (-slower / (allocation.halfLifeMs ?? 1))) }),
+    };
+  });
+  return new Map(draw(registrationId, allocation.salt, receivers).map((each) => [each.hub.host, each]));
+}
+
+const NONE: ReadonlySet<HostName> = new Set();
+
+/**
+ * How many ms a latency is above the best of the receiving hubs. Unknown counts as the worst that is known of
+ * any linked hub, so that no hub gains by being unknown.
+ */
+function slowness(
+  judged: readonly Judged[],
+  receiving: readonly Judged[],
+): (latency: Latency | undefined) => number {
+  const known = judged.flatMap(({ latency }) => (latency === undefined ? [] : [latency.ms]));
+  if (known.length === 0) return () => 0;
+  const worst = Math.max(...known);
+  const best = Math.min(...receiving.map(({ latency }) => latency?.ms ?? worst));
+  return (latency) => (latency?.ms ?? worst) - best;
+}
+
+/** Many factors must make no weight 0 or infinite: every hub that may receive has a place in the ranking. */
+function bounded(weight: number): number {
+  return Math.min(1e300, Math.max(1e-300, weight));
 }

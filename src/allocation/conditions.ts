@@ -1,4 +1,4 @@
-import type { Fleet, Hub, HubState } from '../fleet/fleet.ts';
+import type { Hub, HubState } from '../fleet/fleet.ts';
 import type { HostName } from '../fleet/host-name.ts';
 
 /**
@@ -63,19 +63,4 @@ export function isFull(hub: Hub, conditions: Conditions, now: number): boolean {
   const ageMinutes = Math.max(0, now - devices.countedAt) / 60_000;
   const margin = Math.min(DPS_REGISTRATIONS_PER_MINUTE * ageMinutes, LARGEST_MARGIN * hub.capacity);
   return devices.count >= hub.capacity - margin;
-}
-
-/** The cause under which devices leave a draining hub. */
-export function drainCause(host: HostName): string {
-  return `drain:${host}`;
-}
-
-/**
- * Every cause of moves that the fleet file and the overrides give now; `resyncFleet` records when each was
- * first seen.
- */
-export function currentCauses(fleet: Fleet, conditions: Conditions, now: number): readonly string[] {
-  return fleet.hubs
-    .filter((hub) => effectiveHub(hub, conditions, now).state === 'draining')
-    .map((hub) => drainCause(hub.host));
 }

@@ -1,13 +1,16 @@
 import type { ErrorCode } from '../errors.ts';
 import type { Variables } from '../fleet/expression.ts';
-import type { Fleet, Hub } from '../fleet/fleet.ts';
+import type { Fleet } from '../fleet/fleet.ts';
 import type { HostName } from '../fleet/host-name.ts';
-import { type Candidate, lastingExclusion, type RankedCandidate, rankCandidates } from './candidates.ts';
-import { type Conditions, drainCause, effectiveHub } from './conditions.ts';
+import { type Candidate, candidatesOf, type Receiver } from './candidates.ts';
+import { type Conditions, effectiveHub } from './conditions.ts';
 import { type BuiltTwin, buildInitialTwin, noTwin } from './initial-twin.ts';
-import { type BuiltPayload, buildPayload } from './payload.ts';
-import { isReached } from './ramp.ts';
-import type { AllocationRequest } from './request.ts';
+import { type Latencies, latenciesOf, NO_LATENCIES } from './latency.ts';
+import { drainCause, fasterThan } from './moves.ts';
+import { type BuiltPayload, buildPayload, NO_PAYLOAD } from './payload.ts';
+import { type Draw, first } from './placement.ts';
+import { isReached, type Ramp, rampOf } from './ramp.ts';
+import type { AllocationRequest, LinkedHub } from './request.ts';
 import { evaluateRules, meets, type RuleOutcome, type RuleTrace } from './rules.ts';
 import { hubVariables, ruleVariables } from './variables.ts';
 
@@ -18,6 +21,7 @@ export type Outcome =
       readonly hub: string;
       readonly host: HostName;
       readonly how: 'placed' | 'stayed' | 'moved' | 'never reprovisioned';
+      readonly why: Why;
     }
   | {
       readonly kind: 'refused';
@@ -28,10 +32,26 @@ export type Outcome =
       readonly message: string;
     };
 
+export type Why =
+  | 'it registers for the first time'
+  | 'the enrollment never reprovisions'
+  | 'its hub is good enough'
+  | 'its hub drains, and its turn has not come'
+  | 'its hub drains, and no other may receive it'
+  | 'another hub is faster, and its turn has not come'
+  | 'its hub is not linked'
+  | 'its hub does not meet a require rule'
+  | 'a hub rule names another hub'
+  | 'its hub drains'
+  | 'another hub is faster';
+
 export interface Decision {
   readonly outcome: Outcome;
   readonly candidates: readonly Candidate[];
   readonly rules: readonly RuleTrace[];
+  readonly latencies: Latencies;
+  /** Where the device stands in the ramps that could have moved it. */
+  readonly ramps: readonly Ramp[];
   readonly twin: BuiltTwin;
   readonly payload: BuiltPayload;
 }
@@ -48,73 +68,91 @@ export interface DecideInput {
  * Decides which hub a registering device goes to and which twin it starts with. Pure: two instances with the
  * same fleet file and conditions decide alike. Never throws for what a request may hold.
  */
-export function decide({ request, fleet, conditions, now }: DecideInput): Decision {
+export function decide(input: DecideInput): Decision {
+  const { request, fleet, conditions, now } = input;
   const variables = ruleVariables(request);
   const currentHub = request.current === undefined ? undefined : fleet.hubByHost.get(request.current.hub);
   const rules = evaluateRules(fleet, variables, currentHub);
-  const candidates = rankCandidates(request, fleet, conditions, rules, now);
-  const outcome = choose(request, fleet, conditions, rules, candidates, now);
+  const latencies = fleet.allocation.readsLatency ? latenciesOf(request, fleet) : NO_LATENCIES;
+  const candidates = candidatesOf(request, fleet, conditions, rules, latencies, now);
+  const { outcome, ramps } = choose(input, rules, candidates);
   return {
     outcome,
-    candidates: candidates.map(({ receives: _, ...candidate }) => candidate),
+    candidates,
     rules: rules.traces,
+    latencies,
+    ramps,
     ...extras(request, fleet, variables, outcome),
   };
 }
 
-function choose(
-  request: AllocationRequest,
-  fleet: Fleet,
-  conditions: Conditions,
-  rules: RuleOutcome,
-  candidates: readonly RankedCandidate[],
-  now: number,
-): Outcome {
+interface Choice {
+  readonly outcome: Outcome;
+  readonly ramps: readonly Ramp[];
+}
+
+function choose(input: DecideInput, rules: RuleOutcome, candidates: readonly Candidate[]): Choice {
+  const { request } = input;
   if (rules.denied !== undefined) {
-    return refused(
-      'BERTH_REGISTRATION_DENIED',
-      `Rule "${rules.denied.rule}" denies it: ${rules.denied.reason}.`,
-    );
+    const { rule, reason } = rules.denied;
+    return refused('BERTH_REGISTRATION_DENIED', `Rule "${rule}" denies it: ${reason}.`);
   }
   if (rules.missing !== undefined) {
-    return refused(
-      'BERTH_INPUT_MISSING',
-      `Rule "${rules.missing.rule}" cannot be decided (${rules.missing.why}) and refuses then.`,
-    );
+    const { rule, why } = rules.missing;
+    return refused('BERTH_INPUT_MISSING', `Rule "${rule}" cannot be decided (${why}) and refuses then.`);
   }
+  if (request.current === undefined) return place(candidates, request, 'it registers for the first time', []);
   const current = request.linkedHubs.find(({ host }) => host === request.current?.hub);
-  const winner = candidates.find(({ receives }) => receives);
+  return current === undefined
+    ? place(candidates, request, 'its hub is not linked', [])
+    : chooseAgain(input, rules, candidates, current);
+}
 
-  if (current !== undefined) {
-    const hub = fleet.hubByHost.get(current.host);
-    const qualifies = meets(hub?.labels, rules.requirements);
-    if (isNeverReprovisioned(request)) {
-      return qualifies
-        ? { kind: 'assigned', hub: current.text, host: current.host, how: 'never reprovisioned' }
-        : refused(
-            'BERTH_NO_HUB_QUALIFIES',
-            `The enrollment never reprovisions, and the current hub ${current.host} does not meet a require rule.`,
-          );
-    }
-    const follows = rules.only === undefined || rules.only === current.host;
-    const isDraining = hub !== undefined && effectiveHub(hub, conditions, now).state === 'draining';
-    const leaves = isDraining && isReachedByDrain(hub, request, fleet, conditions, now);
-    const nowhereToGo = winner === undefined;
-    if (qualifies && ((follows && !leaves) || (isDraining && nowhereToGo))) {
-      return { kind: 'assigned', hub: current.text, host: current.host, how: 'stayed' };
-    }
+/** For a device whose current hub is linked. */
+function chooseAgain(
+  { request, fleet, conditions, now }: DecideInput,
+  rules: RuleOutcome,
+  candidates: readonly Candidate[],
+  current: LinkedHub,
+): Choice {
+  const hub = fleet.hubByHost.get(current.host);
+  const qualifies = meets(hub?.labels, rules.requirements);
+  if (isNeverReprovisioned(request)) {
+    return qualifies
+      ? assigned(current, 'never reprovisioned', 'the enrollment never reprovisions')
+      : refused(
+          'BERTH_NO_HUB_QUALIFIES',
+          `The enrollment never reprovisions, and the current hub ${current.host} does not meet a require rule.`,
+        );
   }
-  if (winner !== undefined) {
-    const text = request.linkedHubs.find(({ host }) => host === winner.host)?.text ?? winner.host;
-    const how = request.current === undefined ? 'placed' : 'moved';
-    return { kind: 'assigned', hub: text, host: winner.host, how };
+  const ramp = (cause: string) =>
+    rampOf(cause, request.registrationId, conditions.causes.get(cause), fleet.allocation.movesOverMs, now);
+  const drain =
+    hub !== undefined && effectiveHub(hub, conditions, now).state === 'draining'
+      ? ramp(drainCause(hub.host))
+      : undefined;
+  const drains = drain === undefined ? [] : [drain];
+  const leaves = drain !== undefined && isReached(drain);
+  if (!qualifies) return place(candidates, request, 'its hub does not meet a require rule', drains);
+  const isDrainedNowhere = drain !== undefined && !candidates.some(({ draw }) => draw !== undefined);
+  if (rules.only !== undefined && rules.only !== current.host && !isDrainedNowhere) {
+    return place(candidates, request, 'a hub rule names another hub', drains);
   }
-  const waiting = candidates.filter(
-    ({ host }) => lastingExclusion(host, fleet.hubByHost.get(host), request, rules) === undefined,
-  );
-  return waiting.length > 0
-    ? refused('BERTH_NO_HUB_NOW', `No hub may receive devices now: ${reasons(waiting)}.`)
-    : refused('BERTH_NO_HUB_QUALIFIES', `No linked hub qualifies for this device: ${reasons(candidates)}.`);
+  if (leaves) {
+    return isDrainedNowhere
+      ? assigned(current, 'stayed', 'its hub drains, and no other may receive it', drains)
+      : place(candidates, request, 'its hub drains', drains);
+  }
+  const { fasterByMs, fasterCause } = fleet.allocation;
+  const faster = fasterThan(current.host, candidates, fasterByMs);
+  if (faster.length > 0 && fasterCause !== undefined) {
+    const speed = ramp(fasterCause);
+    return isReached(speed)
+      ? place(faster, request, 'another hub is faster', [...drains, speed])
+      : assigned(current, 'stayed', 'another hub is faster, and its turn has not come', [...drains, speed]);
+  }
+  const why = drain === undefined ? 'its hub is good enough' : 'its hub drains, and its turn has not come';
+  return assigned(current, 'stayed', why, drains);
 }
 
 /**
@@ -126,20 +164,48 @@ function isNeverReprovisioned({ enrollment, linkedHubs }: AllocationRequest): bo
   return enrollment.reprovisionPolicy === 'unset' && linkedHubs.length === 1;
 }
 
-function isReachedByDrain(
-  hub: Hub,
-  { registrationId }: AllocationRequest,
-  fleet: Fleet,
-  conditions: Conditions,
-  now: number,
-): boolean {
-  const cause = drainCause(hub.host);
-  const since = conditions.causes.get(cause);
-  return isReached([registrationId.toLowerCase(), cause], since, fleet.allocation.movesOverMs, now);
+/** The winner among the hubs that may receive; load reorders, it never refuses. */
+function place(
+  candidates: readonly Candidate[],
+  request: AllocationRequest,
+  why: Why,
+  ramps: readonly Ramp[],
+): Choice {
+  const draws = candidates.flatMap(({ draw }): readonly Draw<Receiver>[] =>
+    draw === undefined ? [] : [draw],
+  );
+  const winner = first(draws.filter(({ hub }) => !hub.isOverloaded)) ?? first(draws);
+  if (winner !== undefined) {
+    const linked = request.linkedHubs.find(({ host }) => host === winner.hub.host);
+    if (linked !== undefined) {
+      return assigned(linked, request.current === undefined ? 'placed' : 'moved', why, ramps);
+    }
+  }
+  const waiting = candidates.filter(({ lasting }) => lasting === undefined);
+  return waiting.length > 0
+    ? refused('BERTH_NO_HUB_NOW', `No hub may receive devices now: ${reasons(waiting)}.`, ramps)
+    : refused(
+        'BERTH_NO_HUB_QUALIFIES',
+        `No linked hub qualifies for this device: ${reasons(candidates)}.`,
+        ramps,
+      );
 }
 
-function refused(code: Extract<Outcome, { kind: 'refused' }>['code'], message: string): Outcome {
-  return { kind: 'refused', code, message };
+function assigned(
+  { text, host }: LinkedHub,
+  how: Extract<Outcome, { kind: 'assigned' }>['how'],
+  why: Why,
+  ramps: readonly Ramp[] = [],
+): Choice {
+  return { outcome: { kind: 'assigned', hub: text, host, how, why }, ramps };
+}
+
+function refused(
+  code: Extract<Outcome, { kind: 'refused' }>['code'],
+  message: string,
+  ramps: readonly Ramp[] = [],
+): Choice {
+  return { outcome: { kind: 'refused', code, message }, ramps };
 }
 
 function reasons(candidates: readonly Candidate[]): string {
@@ -163,5 +229,3 @@ function extras(
     payload: payload === undefined ? NO_PAYLOAD : buildPayload(payload, withHub),
   };
 }
-
-const NO_PAYLOAD: BuiltPayload = { payload: undefined, omitted: [] };

@@ -13,7 +13,7 @@ export interface BuiltTwin {
   /** Layers that apply, and those whose condition could not be decided. */
   readonly layers: readonly LayerTrace[];
   /** Which layer set which path, e.g. `tags.site` → `base`; `enrollment` for the enrollment's own. No values. */
-  readonly provenance: Readonly<Record<string, string>>;
+  readonly provenance: readonly (readonly [path: string, layer: string])[];
   readonly omitted: readonly Omission[];
 }
 
@@ -25,7 +25,7 @@ export interface LayerTrace {
 
 /** No twin, for this reason. */
 export function noTwin(why: string): BuiltTwin {
-  return { twin: undefined, why, layers: [], provenance: {}, omitted: [] };
+  return { twin: undefined, why, layers: [], provenance: [], omitted: [] };
 }
 
 /**
@@ -66,7 +66,7 @@ export function buildInitialTwin(
     twin: isSent ? { tags: tags.value, desired: desired.value } : undefined,
     why: isSent ? 'sent' : 'neither the enrollment nor a layer sets anything',
     layers,
-    provenance: Object.fromEntries(provenance),
+    provenance,
     omitted: [...tags.omitted, ...desired.omitted],
   };
 }

@@ -1,11 +1,20 @@
 import type { Variables } from '../fleet/expression.ts';
 import { fillTemplate, type Omission, type Template } from '../fleet/template.ts';
 import { isObject, type JsonObject, type JsonValue } from '../json.ts';
+import { Omissions } from './omissions.ts';
 
 export interface BuiltPayload {
   readonly payload: JsonObject | undefined;
   readonly omitted: readonly Omission[];
 }
+
+export const NO_PAYLOAD: BuiltPayload = { payload: undefined, omitted: [] };
+
+/**
+ * DPS bounds its messages to 96 KB (DPS limits); whether that counts for a webhook's answer is not known. This
+ * and the largest twin, 40 KB, stay below.
+ */
+const MAX_BYTES = 32 * 1024;
 
 /**
  * What the device gets back. ASCII only: `azure-iot-provisioning-device-mqtt` decodes the answer as ASCII,
@@ -13,23 +22,28 @@ export interface BuiltPayload {
  * the reason.
  */
 export function buildPayload(template: Template, variables: Variables): BuiltPayload {
-  const omitted: Omission[] = [];
-  const filled = fillTemplate(template, variables, omitted);
-  const ascii = filled === undefined ? undefined : keepAscii(filled, [], omitted);
-  return { payload: isObject(ascii) && Object.keys(ascii).length > 0 ? ascii : undefined, omitted };
+  const unfilled: Omission[] = [];
+  const filled = fillTemplate(template, variables, unfilled);
+  const omissions = new Omissions();
+  for (const { path, why } of unfilled) omissions.add(path, why);
+  const ascii = filled === undefined ? undefined : keepAscii(filled, [], omissions);
+  const isSmall = ascii === undefined || JSON.stringify(ascii).length <= MAX_BYTES;
+  if (!isSmall) omissions.add([], `the payload is larger than ${MAX_BYTES / 1024} KB`);
+  const isUsed = isSmall && isObject(ascii) && Object.keys(ascii).length > 0;
+  return { payload: isUsed ? ascii : undefined, omitted: omissions.list };
 }
 
-function keepAscii(value: JsonValue, path: readonly string[], omitted: Omission[]): JsonValue | undefined {
+function keepAscii(value: JsonValue, path: readonly string[], omissions: Omissions): JsonValue | undefined {
   if (isObject(value)) {
     const members = Object.entries(value).flatMap(([key, member]) => {
-      const kept = isAscii(key) ? keepAscii(member, [...path, key], omitted) : undefined;
-      if (kept === undefined && !isAscii(key)) omitted.push({ path: [...path, key], why: NOT_ASCII });
+      const kept = isAscii(key) ? keepAscii(member, [...path, key], omissions) : undefined;
+      if (kept === undefined && !isAscii(key)) omissions.add([...path, key], NOT_ASCII);
       return kept === undefined ? [] : [[key, kept] as const];
     });
     return Object.fromEntries(members);
   }
   if (isAscii(JSON.stringify(value))) return value;
-  omitted.push({ path, why: NOT_ASCII });
+  omissions.add(path, NOT_ASCII);
   return undefined;
 }
 

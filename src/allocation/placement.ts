@@ -1,4 +1,4 @@
-import { createHash } from 'node:crypto';
+import { hash } from 'node:crypto';
 import type { HostName } from '../fleet/host-name.ts';
 
 /**
@@ -11,38 +11,63 @@ export interface Contender {
   readonly host: HostName;
   /** Above 0; the share of devices is proportional to it. */
   readonly weight: number;
+  /** Contenders with less of it come first whatever their weights; absent: 0. */
+  readonly behind?: number;
 }
 
-export interface Scored<Hub extends Contender> {
+export interface Draw<Hub extends Contender = Contender> {
   readonly hub: Hub;
-  /**
-   * The smallest wins; 12 significant digits, so that two machines with other mathematics libraries agree.
-   */
+  /** The smallest wins. */
   readonly score: number;
 }
 
-/** Ranks the contenders for one device, the winner first. Equal scores go by host name. */
-export function rank<Hub extends Contender>(
+/** Every contender's lot for one device. */
+export function draw<Hub extends Contender>(
   registrationId: string,
   salt: string,
   contenders: readonly Hub[],
-): readonly Scored<Hub>[] {
-  const device = twoWords(salt + registrationId.toLowerCase());
-  return contenders
-    .map((hub) => ({ hub, score: score(device, hostWords(hub.host), hub.weight) }))
-    .sort(
-      (left, right) =>
-        left.score - right.score ||
-        (left.hub.host < right.hub.host ? -1 : left.hub.host > right.hub.host ? 1 : 0),
-    );
+): readonly Draw<Hub>[] {
+  const device = wordsOf(salt + registrationId.toLowerCase());
+  return contenders.map((hub) => ({ hub, score: score(device, wordsOfHost(hub.host), hub.weight) }));
 }
 
+/** The winner; undefined where there is no contender. */
+export function first<Each extends Draw>(draws: readonly Each[]): Each | undefined {
+  let best = draws[0];
+  for (const each of draws) if (best === undefined || compare(each, best) < 0) best = each;
+  return best;
+}
+
+/** The winner first. */
+export function inOrder<Each extends Draw>(draws: readonly Each[]): readonly Each[] {
+  return [...draws].sort(compare);
+}
+
+/** What is compared of a score: 12 digits, so that machines with other mathematics libraries agree. */
+export function significant(score: number): number {
+  return Number(score.toPrecision(12));
+}
+
+/** Two scores that differ by more than this part of themselves differ in their first 12 digits too. */
+const SURELY_DIFFERENT = 1e-10;
+
+function compare(left: Draw, right: Draw): number {
+  const behind = (left.hub.behind ?? 0) - (right.hub.behind ?? 0);
+  if (behind !== 0) return behind;
+  const difference = left.score - right.score;
+  if (Math.abs(difference) > SURELY_DIFFERENT * right.score) return difference;
+  const rounded = significant(left.score) - significant(right.score);
+  if (rounded !== 0) return rounded;
+  return left.hub.host < right.hub.host ? -1 : left.hub.host > right.hub.host ? 1 : 0;
+}
+
+/** The first two little-endian uint32 of a SHA-256. */
 type Words = readonly [number, number];
 
 function score(device: Words, hub: Words, weight: number): number {
   const mixed = fmix32(fmix32(device[0] ^ hub[0]) ^ device[1] ^ hub[1]);
   const uniform = (mixed + 0.5) / 2 ** 32;
-  return Number((-Math.log(uniform) / weight).toPrecision(12));
+  return -Math.log(uniform) / weight;
 }
 
 /** The finaliser of murmur3 (32 bit), by Austin Appleby, public domain. */
@@ -55,18 +80,30 @@ function fmix32(word: number): number {
   return mixed >>> 0;
 }
 
-function twoWords(text: string): Words {
-  const digest = createHash('sha256').update(text, 'utf8').digest();
-  return [digest.readUInt32LE(0), digest.readUInt32LE(4)];
+function wordsOf(text: string): Words {
+  // Hexadecimal, because a buffer of its own takes longer to make than the hash.
+  const digest = hash('sha256', text, 'hex');
+  return [littleEndian(digest, 0), littleEndian(digest, 8)];
+}
+
+function littleEndian(digest: string, at: number): number {
+  const bigEndian = Number.parseInt(digest.slice(at, at + 8), 16);
+  return (
+    ((bigEndian >>> 24) |
+      ((bigEndian >>> 8) & 0xff00) |
+      ((bigEndian << 8) & 0xff0000) |
+      (bigEndian << 24)) >>>
+    0
+  );
 }
 
 /** A fleet has few hubs and each is drawn for every device, so their words are computed once. */
 const wordsOfHosts = new Map<HostName, Words>();
 
-function hostWords(host: HostName): Words {
+function wordsOfHost(host: HostName): Words {
   const known = wordsOfHosts.get(host);
   if (known !== undefined) return known;
-  const words = twoWords(host);
+  const words = wordsOf(host);
   wordsOfHosts.set(host, words);
   return words;
 }

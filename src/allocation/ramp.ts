@@ -1,17 +1,37 @@
 import { hash } from '../hash.ts';
 
+/** How far a change that reaches devices one after the other has come, and where one of them stands. */
+export interface Ramp {
+  /** What moves devices, e.g. `drain:contoso-weu.azure-devices.net`. */
+  readonly cause: string;
+  /** The device's place in line, from 0 to 1: the same on every instance. */
+  readonly position: number;
+  /** Which part of all devices it has reached, from 0 to 1. */
+  readonly progress: number;
+}
+
 /**
- * Whether a change has reached this key yet: after a fraction of `overMs` that fraction of all keys has been
- * reached, the same ones on every instance and without any state but the time when the change was first seen.
- * A change without a time reaches nobody; without a length it reaches all at once.
+ * Where a device stands in a ramp, without any state but the time when its cause was first seen. A cause
+ * without a time reaches nobody; without a length it reaches all at once.
+ *
+ * @param overMs how long the ramp takes to reach every device
  */
-export function isReached(
-  key: readonly string[],
+export function rampOf(
+  cause: string,
+  registrationId: string,
   sinceMs: number | undefined,
   overMs: number,
   nowMs: number,
-): boolean {
-  if (sinceMs === undefined || nowMs < sinceMs) return false;
-  if (overMs <= 0) return true;
-  return hash(...key) / 2 ** 32 < (nowMs - sinceMs) / overMs;
+): Ramp {
+  const position = hash(registrationId.toLowerCase(), cause) / 2 ** 32;
+  return { cause, position, progress: progressOf(sinceMs, overMs, nowMs) };
+}
+
+export function isReached({ position, progress }: Ramp): boolean {
+  return position < progress;
+}
+
+function progressOf(sinceMs: number | undefined, overMs: number, nowMs: number): number {
+  if (sinceMs === undefined || nowMs < sinceMs) return 0;
+  return overMs <= 0 ? 1 : Math.min(1, (nowMs - sinceMs) / overMs);
 }

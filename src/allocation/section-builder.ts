@@ -1,6 +1,7 @@
 import type { Omission } from '../fleet/template.ts';
 import { isObject, type JsonObject, type JsonValue } from '../json.ts';
 import { keyProblem, sizeOf, TWIN_LIMITS, valueProblem } from '../twin/limits.ts';
+import { Omissions } from './omissions.ts';
 
 /** A section of a twin while layers are put on top of each other: what is where, and which layer put it there. */
 type Node = { readonly kind: 'leaf'; readonly value: JsonValue; readonly layer: string } | Branch;
@@ -8,9 +9,6 @@ interface Branch {
   readonly kind: 'branch';
   readonly children: Map<string, Node>;
 }
-
-/** A device may send a thousand values that do not fit; this many are named. */
-const MAX_OMISSIONS = 20;
 
 /**
  * One section of an initial twin. Layers are laid leaf by leaf, and a leaf that no twin can hold, or for
@@ -20,8 +18,7 @@ const MAX_OMISSIONS = 20;
 export class SectionBuilder {
   readonly #section: 'tags' | 'desired';
   readonly #root: Branch = branch();
-  readonly #omitted: Omission[] = [];
-  #moreOmitted = 0;
+  readonly #omissions = new Omissions();
   #bytes = 0;
 
   constructor(section: 'tags' | 'desired') {
@@ -43,13 +40,11 @@ export class SectionBuilder {
   }
 
   get omitted(): readonly Omission[] {
-    if (this.#moreOmitted === 0) return this.#omitted;
-    return [...this.#omitted, { path: [this.#section], why: `${this.#moreOmitted} more left out` }];
+    return this.#omissions.list;
   }
 
   omit(path: readonly string[], why: string): void {
-    if (this.#omitted.length < MAX_OMISSIONS) this.#omitted.push({ path: [this.#section, ...path], why });
-    else this.#moreOmitted += 1;
+    this.#omissions.add([this.#section, ...path], why);
   }
 
   #merge({ children }: Branch, json: JsonObject, layer: string, above: readonly string[]): void {

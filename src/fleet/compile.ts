@@ -25,20 +25,28 @@ export function compileFleet(file: FleetFile, revision: string): Fleet {
     file,
     hubs,
     hubByHost: new Map(hubs.map((hub) => [hub.host, hub])),
-    allocation: compileAllocation(file.allocation, layers, redact),
+    allocation: compileAllocation(file.allocation, hubs, layers, redact),
     twins: compileTwins(file.twins, layers, redact),
   };
 }
 
 function compileAllocation(
   file: FleetFile['allocation'],
+  hubs: readonly Hub[],
   layers: readonly Layer[],
   redact: Paths,
 ): Allocation {
   const rules = file.rules.map(compileRule);
   const payload = file.payload === undefined ? undefined : template(file.payload, 'layer');
+  const { latency, load, sticky } = file;
+  const readsLatency = latency !== undefined || sticky !== undefined;
   return {
     salt: file.salt,
+    halfLifeMs: latency?.halfLifeMs,
+    loadEpsilon: load?.epsilon,
+    fasterByMs: sticky?.moveWhenFasterByMs,
+    fasterCause: sticky === undefined ? undefined : fasterCause(hubs, file),
+    readsLatency,
     movesOverMs: milliseconds(file.moves?.over ?? '0s'),
     rules,
     payload,
@@ -55,6 +63,16 @@ function compileAllocation(
       layers.flatMap(({ tags, desired }) => [tags, desired].flatMap((each) => readsInto(each, redact, []))),
     ),
   };
+}
+
+function fasterCause(hubs: readonly Hub[], { latency, sticky }: FleetFile['allocation']): string {
+  const regions = Object.fromEntries(hubs.map(({ host, region }) => [host, region]));
+  const facts = {
+    regions,
+    halfLifeMs: latency?.halfLifeMs ?? null,
+    sticky: sticky?.moveWhenFasterByMs ?? null,
+  };
+  return `faster:${sha256Hex(canonicalJson(facts)).slice(0, 16)}`;
 }
 
 /** What a template's expressions read whose value lands in, above or below one of these paths. */

@@ -34,6 +34,15 @@ export interface Hub {
 
 export interface Allocation {
   readonly salt: string;
+  /** Added latency that halves a hub's weight; 0: the fastest hub only; undefined: weights alone. */
+  readonly halfLifeMs: number | undefined;
+  /** A hub is passed over above (1 + this) of its fair share. */
+  readonly loadEpsilon: number | undefined;
+  /** A device leaves its hub for one that is faster by so much; undefined: it stays. */
+  readonly fasterByMs: number | undefined;
+  /** The cause under which devices go to faster hubs: a name that changes with what makes hubs faster. */
+  readonly fasterCause: string | undefined;
+  readonly readsLatency: boolean;
   readonly movesOverMs: number;
   readonly rules: readonly Rule[];
   readonly payload: Template | undefined;

@@ -1,5 +1,5 @@
 import pLimit from 'p-limit';
-import { currentCauses } from '../allocation/conditions.ts';
+import { currentCauses } from '../allocation/moves.ts';
 import { BerthError } from '../errors.ts';
 import type { Fleet } from '../fleet/fleet.ts';
 import type { HostName } from '../fleet/host-name.ts';

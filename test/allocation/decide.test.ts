@@ -1,8 +1,6 @@
 import { describe, expect, test } from '@jest/globals';
-import fc from 'fast-check';
 import { type Conditions, type HubConditions, NO_CONDITIONS } from '../../src/allocation/conditions.ts';
 import { type Decision, decide } from '../../src/allocation/decide.ts';
-import type { Fleet } from '../../src/fleet/fleet.ts';
 import { hostName } from '../../src/fleet/host-name.ts';
 import { fleetOf, HOSTS, type RequestOptions, requestOf } from './requests.ts';
 
@@ -230,7 +228,7 @@ describe('rules', () => {
       { name: 'b', prefer: { [WEU ?? '']: 3 } },
     );
 
-    expect(decideIn(world).candidates.find(({ host }) => host === WEU)?.weight).toBe(6);
+    expect(decideIn(world).candidates.find(({ host }) => host === WEU)?.draw?.hub.weight).toBe(6);
   });
 
   test.each([
@@ -363,103 +361,202 @@ describe('a registration again', () => {
   });
 });
 
-describe('what must always hold', () => {
-  const hubState = fc.constantFrom('active', 'cordoned', 'draining');
-  const anyWorld = fc.record({
-    states: fc.tuple(hubState, hubState, hubState),
-    failures: fc.tuple(fc.nat(5), fc.nat(5), fc.nat(5)),
-    since: fc.option(fc.integer({ min: 0, max: NOW }), { nil: undefined }),
-    country: fc.constantFrom('DE', 'US', undefined),
-    current: fc.constantFrom('weu', 'eus', 'sea', 'old', undefined),
-    linked: fc.subarray([...HOSTS, 'old.azure-devices.net'], { minLength: 1 }),
-    policy: fc.constantFrom(
-      undefined,
-      { updateHubAssignment: false },
-      { updateHubAssignment: true, migrateDeviceData: false },
-    ),
-    id: fc.stringMatching(/^[a-z0-9]{1,20}$/),
-  });
-  type AnyWorld = typeof anyWorld extends fc.Arbitrary<infer T> ? T : never;
+const HOUR = 3_600_000;
+/** Under any cause of going to a faster hub. */
+const FASTER = (world: World, since: number): World => {
+  const cause = fleetOf(world.fleet).allocation.fasterCause;
+  return cause === undefined ? world : { ...world, causes: { ...world.causes, [cause]: since } };
+};
 
-  const rules = [
-    { name: 'eu', when: "payload.country == 'DE'", require: { residency: 'eu' } },
-    { name: 'near', when: "registrationId < 'k'", prefer: { [SEA ?? '']: 3 } },
-    { name: 'lab', when: "registrationId.startsWith('lab')", hub: EUS },
-  ];
-  const build = (world: AnyWorld): { fleet: Fleet; conditions: Conditions; request: RequestOptions } => ({
-    fleet: fleetOf({
-      hubs: {
-        weu: { state: world.states[0] },
-        eus: { state: world.states[1] },
-        sea: { state: world.states[2] },
-      },
-      allocation: { rules },
-    }),
-    conditions: conditionsOf({
-      hubs: {
-        weu: { failures: world.failures[0] },
-        eus: { failures: world.failures[1] },
-        sea: { failures: world.failures[2] },
-      },
-      causes:
-        world.since === undefined
-          ? {}
-          : Object.fromEntries(HOSTS.map((host) => [`drain:${host}`, world.since as number])),
-    }),
-    request: {
-      context: {
-        registrationId: world.id,
-        ...(world.current === undefined
-          ? {}
-          : { currentIotHubHostName: `${world.current}.azure-devices.net` }),
-        ...(world.country === undefined ? {} : { payload: { country: world.country } }),
-      },
-      group: { reprovisionPolicy: world.policy, iotHubs: [] },
-      linkedHubs: world.linked,
-    },
+describe('latency', () => {
+  const measured = (weu: number, eus: number, sea: number, more: object = {}): RequestOptions => ({
+    context: { payload: { latency: { westeurope: weu, eastus: eus, southeastasia: sea } }, ...more },
+  });
+  const weights = (world: World, request: RequestOptions) =>
+    Object.fromEntries(decideIn(world, request).candidates.map(({ host, draw }) => [host, draw?.hub.weight]));
+
+  test('halves a weight for every half-life that a hub is slower than the best', () => {
+    const world: World = {
+      fleet: { hubs: { eus: { weight: 8 } }, allocation: { latency: { halfLifeMs: 25 } } },
+    };
+
+    expect(weights(world, measured(10, 60, 35))).toEqual({ [WEU]: 1, [EUS]: 2, [SEA]: 0.5 });
   });
 
-  test('a German device is never outside the EU, and one that hides its country never leaves its residency', () => {
-    fc.assert(
-      fc.property(anyWorld, (world) => {
-        const { fleet, conditions, request } = build(world);
-        const { outcome } = decide({ request: requestOf(request), fleet, conditions, now: NOW });
-        if (outcome.kind === 'refused') return;
-        const residency = fleet.hubByHost.get(outcome.host)?.labels.residency;
+  test('unknown counts as the worst that is known', () => {
+    const world: World = { fleet: { allocation: { latency: { halfLifeMs: 25 } } } };
+    const request = { context: { payload: { latency: { westeurope: 10, eastus: 35 } } } };
 
-        if (world.country === 'DE') expect(residency).toBe('eu');
-        if (world.country === undefined) {
-          const known = fleet.hubByHost.get(hostName(`${world.current}.azure-devices.net`))?.labels.residency;
-          expect(residency).toBe(known ?? 'eu');
-        }
-      }),
-      { numRuns: 2_000 },
-    );
+    expect(weights(world, request)).toEqual({ [WEU]: 1, [EUS]: 0.5, [SEA]: 0.5 });
   });
 
-  test('the answer is always one of the linked hubs, and a refusal always has a code', () => {
-    fc.assert(
-      fc.property(anyWorld, (world) => {
-        const { fleet, conditions, request } = build(world);
-        const { outcome } = decide({ request: requestOf(request), fleet, conditions, now: NOW });
+  test('changes nothing where nothing is known', () => {
+    const world: World = {
+      fleet: { hubs: { weu: { weight: 3 } }, allocation: { latency: { halfLifeMs: 25 } } },
+    };
 
-        if (outcome.kind === 'assigned') expect(world.linked).toContain(outcome.hub);
-        else expect(outcome.code).toMatch(/^BERTH_/);
-      }),
-      { numRuns: 1_000 },
-    );
+    expect(weights(world, {})).toEqual({ [WEU]: 3, [EUS]: 1, [SEA]: 1 });
   });
 
-  test('two instances with the same file and conditions decide alike', () => {
-    fc.assert(
-      fc.property(anyWorld, (world) => {
-        const one = build(world);
-        const other = build(world);
-
-        expect(decide({ ...one, request: requestOf(one.request), now: NOW })).toEqual(
-          decide({ ...other, request: requestOf(other.request), now: NOW }),
-        );
+  test('with a half-life of 0 the fastest takes all, and weights break ties', () => {
+    const world: World = {
+      fleet: { hubs: { weu: { weight: 1_000_000 } }, allocation: { latency: { halfLifeMs: 0 } } },
+    };
+    const hosts = new Set(
+      Array.from({ length: 200 }, (_, index) => {
+        const { outcome } = decideIn(world, measured(11, 10, 10, { registrationId: `d${index}` }));
+        return outcome.kind === 'assigned' ? outcome.host : '';
       }),
     );
+
+    expect(hosts).toEqual(new Set([EUS, SEA]));
+  });
+
+  test('however slow a hub is, it is taken where no other may receive', () => {
+    const world: World = {
+      fleet: {
+        hubs: { weu: { state: 'cordoned' }, eus: { state: 'cordoned' } },
+        allocation: { latency: { halfLifeMs: 1 } },
+      },
+    };
+
+    expect(decideIn(world, measured(1, 1, 60_000)).outcome).toMatchObject({ host: SEA });
+  });
+
+  test('is not read where nothing asks for it', () => {
+    expect(decideIn({}, measured(1, 1, -1)).latencies).toEqual({ byHost: new Map(), inputs: {}, notes: [] });
+  });
+});
+
+describe('a device leaves its hub for a faster one', () => {
+  const world = (more: object = {}): World => ({
+    fleet: { allocation: { sticky: { moveWhenFasterByMs: 40 }, ...more } },
+  });
+  const from = (name: string, latency: object): RequestOptions => on(name, { payload: { latency } });
+
+  test.each<[string, World, RequestOptions, object]>([
+    [
+      'by 40 ms, at once',
+      FASTER(world(), NOW),
+      from('sea', { westeurope: 10, southeastasia: 50 }),
+      { host: WEU, how: 'moved', why: 'another hub is faster' },
+    ],
+    [
+      'not by 39 ms',
+      FASTER(world(), NOW),
+      from('sea', { westeurope: 11, southeastasia: 50 }),
+      { host: SEA, how: 'stayed', why: 'its hub is good enough' },
+    ],
+    [
+      'not before the cause was first seen',
+      world(),
+      from('sea', { westeurope: 10, southeastasia: 90 }),
+      { host: SEA, how: 'stayed', why: 'another hub is faster, and its turn has not come' },
+    ],
+    [
+      'not before its turn',
+      FASTER(world({ moves: { over: '1h' } }), NOW - 1),
+      from('sea', { westeurope: 10, southeastasia: 90 }),
+      { host: SEA, how: 'stayed' },
+    ],
+    [
+      'after the ramp',
+      FASTER(world({ moves: { over: '1h' } }), NOW - HOUR),
+      from('sea', { westeurope: 10, southeastasia: 90 }),
+      { host: WEU, how: 'moved' },
+    ],
+    [
+      'not where the two are known from other sources',
+      FASTER(world(), NOW),
+      on('sea', { payload: { region: 'westeurope', latency: { southeastasia: 200 } } }),
+      { host: SEA, how: 'stayed' },
+    ],
+    [
+      'not where its own is unknown',
+      FASTER(world(), NOW),
+      from('sea', { westeurope: 1 }),
+      { host: SEA, how: 'stayed' },
+    ],
+    [
+      'not to one that may not receive',
+      FASTER(
+        {
+          fleet: { hubs: { weu: { state: 'cordoned' } }, allocation: { sticky: { moveWhenFasterByMs: 40 } } },
+        },
+        NOW,
+      ),
+      from('sea', { westeurope: 1, eastus: 80, southeastasia: 90 }),
+      { host: SEA, how: 'stayed' },
+    ],
+    [
+      'to no other than a faster one, whatever the weights',
+      FASTER(
+        {
+          fleet: { hubs: { eus: { weight: 1_000_000 } }, allocation: { sticky: { moveWhenFasterByMs: 40 } } },
+        },
+        NOW,
+      ),
+      from('sea', { westeurope: 10, eastus: 80, southeastasia: 90 }),
+      { host: WEU, how: 'moved' },
+    ],
+    [
+      'not where nothing asks for it',
+      {},
+      from('sea', { westeurope: 1, southeastasia: 900 }),
+      { host: SEA, how: 'stayed' },
+    ],
+  ])('%s', (_, given, request, outcome) => {
+    expect(decideIn(given, request).outcome).toMatchObject(outcome);
+  });
+
+  test('under a cause that changes with the regions of the hubs, with latency and with sticky, and with nothing else', () => {
+    const cause = (hubs: object, allocation: object) =>
+      fleetOf({ hubs: { weu: hubs }, allocation }).allocation.fasterCause;
+    const sticky = { moveWhenFasterByMs: 40 };
+    const base = cause({}, { sticky });
+
+    expect(base).toMatch(/^faster:[0-9a-f]{16}$/);
+    expect(cause({ weight: 9, state: 'draining' }, { sticky, load: { epsilon: 1 } })).toBe(base);
+    expect(cause({ region: 'northeurope' }, { sticky })).not.toBe(base);
+    expect(cause({}, { sticky, latency: { halfLifeMs: 5 } })).not.toBe(base);
+    expect(cause({}, { sticky: { moveWhenFasterByMs: 41 } })).not.toBe(base);
+    expect(cause({}, {})).toBeUndefined();
+  });
+});
+
+describe('the load cap', () => {
+  const devices = (count: number): HubConditions => ({ devices: { count, countedAt: NOW } });
+  const placed = (world: World) =>
+    Array.from({ length: 300 }, (_, index) => {
+      const { outcome } = decideIn(world, { context: { registrationId: `d${index}` } });
+      return outcome.kind === 'assigned' ? outcome.host : '';
+    });
+  const fleet = { allocation: { load: { epsilon: 0.05 } } };
+
+  test('passes over a hub that has more than its share, and no other device moves', () => {
+    const even = placed({ fleet, hubs: { weu: devices(100), eus: devices(100), sea: devices(100) } });
+    const capped = placed({ fleet, hubs: { weu: devices(120), eus: devices(90), sea: devices(90) } });
+
+    expect(capped).not.toContain(WEU);
+    expect(capped.filter((host, index) => even[index] !== WEU && host !== even[index])).toEqual([]);
+  });
+
+  test('reorders and never refuses: where all that may receive are above it, the first takes the device', () => {
+    const world: World = {
+      fleet: { hubs: { eus: { state: 'cordoned' }, sea: { state: 'cordoned' } }, ...fleet },
+      hubs: { weu: devices(900_000), eus: devices(0), sea: devices(0) },
+    };
+
+    expect(new Set(placed(world))).toEqual(new Set([WEU]));
+  });
+
+  test('goes by the weights that an operator has set', () => {
+    const override = { weight: 3, author: 'a', reason: 'r', expiresAt: NOW + 1 };
+    const world: World = {
+      fleet,
+      hubs: { weu: { ...devices(300), override }, eus: devices(100), sea: devices(100) },
+    };
+
+    expect(placed(world)).toContain(WEU);
   });
 });

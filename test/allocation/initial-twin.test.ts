@@ -36,7 +36,7 @@ describe('the initial twin', () => {
       tags: { site: 'edge' },
       desired: { net: { dns: 'base', ntp: 'own' }, list: [9] },
     });
-    expect(twin.provenance).toEqual({
+    expect(Object.fromEntries(twin.provenance)).toEqual({
       'tags.site': 'edge',
       'desired.net.dns': 'base',
       'desired.net.ntp': 'enrollment',

@@ -246,7 +246,6 @@ test('fields that change nothing yet are named at load', () => {
   });
 
   expect(parsed.ok && parsed.warnings.map(({ path }) => path)).toEqual([
-    'allocation.latency',
     'twins.rollout',
     'twins.policies[0].mode',
   ]);

@@ -1,0 +1,222 @@
+import { describe, expect, test } from '@jest/globals';
+import fc from 'fast-check';
+import { answerOf } from '../../src/allocation/answer.ts';
+import { effectiveHub } from '../../src/allocation/conditions.ts';
+import { decide } from '../../src/allocation/decide.ts';
+import { receiptOf } from '../../src/allocation/receipt.ts';
+import { recompute } from '../../src/allocation/recompute.ts';
+import { parseFleet } from '../../src/fleet/parse.ts';
+import { anyWorld, NOW, type World } from './worlds.ts';
+
+/** What must hold for every fleet, device and moment, whatever is missing or wrong. */
+
+const RUNS = { numRuns: 2_000 };
+const ruleNames = ({ fleet }: World) => fleet.allocation.rules.map(({ name }) => name);
+const residencyOf = ({ fleet }: World, host: string | undefined) =>
+  fleet.hubs.find((hub) => hub.host === host)?.labels.residency;
+
+test('the worlds below reach every outcome, for every reason', () => {
+  const outcomes = fc.sample(anyWorld, { numRuns: 6_000, seed: 1 }).map((world) => decide(world).outcome);
+  const reasons = outcomes.map((outcome) => (outcome.kind === 'assigned' ? outcome.why : outcome.code));
+
+  expect(new Set(reasons)).toEqual(
+    new Set([
+      'it registers for the first time',
+      'the enrollment never reprovisions',
+      'its hub is good enough',
+      'its hub drains, and its turn has not come',
+      'its hub drains, and no other may receive it',
+      'another hub is faster, and its turn has not come',
+      'its hub is not linked',
+      'its hub does not meet a require rule',
+      'a hub rule names another hub',
+      'its hub drains',
+      'another hub is faster',
+      'BERTH_REGISTRATION_DENIED',
+      'BERTH_INPUT_MISSING',
+      'BERTH_NO_HUB_QUALIFIES',
+      'BERTH_NO_HUB_NOW',
+    ]),
+  );
+});
+
+describe('residency', () => {
+  test('never ends: a device goes to no hub outside of it, and nothing is made of what is hidden', () => {
+    fc.assert(
+      fc.property(anyWorld, (world) => {
+        const { outcome } = decide(world);
+        if (outcome.kind === 'refused') return;
+        const residency = residencyOf(world, outcome.host);
+        const current = residencyOf(world, world.request.current?.hub);
+        const isKnown = typeof world.country === 'string';
+
+        for (const [rule, countries, wanted] of [
+          ['eu', ['DE', 'FR'], 'eu'],
+          ['us', ['US'], 'us'],
+        ] as const) {
+          if (!ruleNames(world).includes(rule)) continue;
+          if (isKnown && countries.some((country) => country === world.country))
+            expect(residency).toBe(wanted);
+          if (!isKnown) expect(residency).toBe(current ?? wanted);
+        }
+      }),
+      RUNS,
+    );
+  });
+});
+
+describe('the answer', () => {
+  test('is one of the linked hubs as it was spelt, or an error with a code', () => {
+    fc.assert(
+      fc.property(anyWorld, (world) => {
+        const decision = decide(world);
+        const { outcome } = decision;
+
+        if (outcome.kind === 'refused') expect(outcome.code).toMatch(/^BERTH_/);
+        else {
+          expect(world.request.linkedHubs.map(({ text }) => text)).toContain(outcome.hub);
+          expect(JSON.stringify(answerOf(outcome.hub, decision).payload ?? {})).toMatch(/^[ -~]*$/);
+        }
+      }),
+      RUNS,
+    );
+  });
+
+  test('is the same on two instances, whatever they have decided before', () => {
+    fc.assert(
+      fc.property(anyWorld, anyWorld, (world, other) => {
+        const file = { ...world.fleet.file, $schema: undefined };
+        const parsed = parseFleet(JSON.stringify(file));
+        if (!parsed.ok) throw new Error(JSON.stringify(parsed.problems));
+        const here = decide(world);
+        decide(other);
+        const there = decide({ ...world, fleet: parsed.fleet });
+
+        expect(there).toEqual(here);
+      }),
+      { numRuns: 500 },
+    );
+  });
+
+  test('is later and not never, where a hub would qualify', () => {
+    fc.assert(
+      fc.property(anyWorld, (world) => {
+        const { outcome, candidates } = decide(world);
+        const mayQualify = candidates.some(({ lasting }) => lasting === undefined);
+
+        if (outcome.kind === 'refused' && outcome.code === 'BERTH_NO_HUB_NOW') expect(mayQualify).toBe(true);
+        if (outcome.kind === 'refused' && outcome.code === 'BERTH_NO_HUB_QUALIFIES') {
+          expect(mayQualify && !outcome.message.startsWith('The enrollment never reprovisions')).toBe(false);
+        }
+      }),
+      RUNS,
+    );
+  });
+});
+
+describe('a device that has a hub', () => {
+  test('stays on it while it may, unless another is faster', () => {
+    fc.assert(
+      fc.property(anyWorld, (world) => {
+        const { outcome } = decide(world);
+        const { current } = world.request;
+        const hub = world.fleet.hubs.find(({ host }) => host === current?.hub);
+        if (outcome.kind !== 'assigned' || outcome.how !== 'moved' || hub === undefined) return;
+
+        switch (outcome.why) {
+          case 'its hub is not linked':
+            expect(world.request.linkedHubs.map(({ host }) => host)).not.toContain(hub.host);
+            break;
+          case 'its hub drains':
+            expect(effectiveHub(hub, world.conditions, NOW).state).toBe('draining');
+            break;
+          case 'another hub is faster':
+            expect(world.fleet.allocation.fasterByMs).toBeDefined();
+            break;
+          default:
+            expect(['its hub does not meet a require rule', 'a hub rule names another hub']).toContain(
+              outcome.why,
+            );
+        }
+        expect(outcome.host).not.toBe(hub.host);
+      }),
+      RUNS,
+    );
+  });
+
+  test('is moved by a drain or by speed only when the ramp has reached it', () => {
+    fc.assert(
+      fc.property(anyWorld, (world) => {
+        const { outcome, ramps } = decide(world);
+        if (outcome.kind !== 'assigned') return;
+        const isReached = ramps.some(({ position, progress }) => position < progress);
+
+        if (outcome.why === 'its hub drains' || outcome.why === 'another hub is faster')
+          expect(isReached).toBe(true);
+        if (outcome.why.endsWith('its turn has not come')) expect(isReached).toBe(false);
+      }),
+      RUNS,
+    );
+  });
+
+  test('goes to a faster hub only by as much as is asked for, and by the same source', () => {
+    fc.assert(
+      fc.property(anyWorld, (world) => {
+        const { outcome, latencies } = decide(world);
+        if (outcome.kind !== 'assigned' || outcome.why !== 'another hub is faster') return;
+        const from = latencies.byHost.get(world.request.current?.hub ?? outcome.host);
+        const to = latencies.byHost.get(outcome.host);
+
+        expect(to?.source).toBe(from?.source);
+        expect((from?.ms ?? 0) - (to?.ms ?? 0)).toBeGreaterThanOrEqual(
+          world.fleet.allocation.fasterByMs ?? NaN,
+        );
+      }),
+      { numRuns: 6_000 },
+    );
+  });
+});
+
+describe('the load cap', () => {
+  test('never refuses: it gives the device to the first in the ranking that is below it, else to the first', () => {
+    fc.assert(
+      fc.property(anyWorld, (world) => {
+        const { outcome, candidates } = decide(world);
+        if (outcome.kind !== 'assigned' || outcome.how !== 'placed') return;
+        const winner = candidates.find(({ host }) => host === outcome.host)?.draw?.hub;
+        const isAnyFree = candidates.some(({ draw }) => draw !== undefined && !draw.hub.isOverloaded);
+
+        if (isAnyFree) expect(winner?.isOverloaded).toBe(false);
+        expect(winner).toBeDefined();
+      }),
+      RUNS,
+    );
+  });
+});
+
+describe('a receipt', () => {
+  test('gives the same decision again, to the letter', () => {
+    fc.assert(
+      fc.property(anyWorld, (world) => {
+        const receipt = receiptOf(world, decide(world));
+        const stored = JSON.parse(JSON.stringify(receipt)) as typeof receipt;
+        const { differences, notKept } = recompute(stored, world.fleet);
+
+        if (notKept.length === 0) expect(differences).toEqual([]);
+      }),
+      RUNS,
+    );
+  });
+
+  test('holds no twin value of the enrollment, and fits into one log line', () => {
+    fc.assert(
+      fc.property(anyWorld, (world) => {
+        const text = JSON.stringify(receiptOf(world, decide(world)));
+
+        expect(text).not.toContain('secret-tag');
+        expect(text.length).toBeLessThan(8_000);
+      }),
+      { numRuns: 500 },
+    );
+  });
+});
