@@ -11,22 +11,16 @@ export function isObject(value: unknown): value is JsonObject {
 
 /**
  * What makes a parsed document unfit to be walked and merged: nesting that would exhaust the stack, or a key
- * `__proto__`, which assignments take for something else. Walks without recursion, since depth is what it
- * guards against.
+ * `__proto__`, which assignments take for something else. Itself goes no deeper than `maxDepth`.
  */
 export function jsonHazard(json: unknown, maxDepth: number): 'too deep' | '__proto__' | undefined {
-  let level: unknown[] = [json];
-  for (let depth = 0; level.length > 0; depth += 1) {
-    if (depth > maxDepth) return 'too deep';
-    const next: unknown[] = [];
-    for (const value of level) {
-      if (typeof value !== 'object' || value === null) continue;
-      if (Object.hasOwn(value, '__proto__')) return '__proto__';
-      for (const member of Object.values(value)) {
-        if (typeof member === 'object' && member !== null) next.push(member);
-      }
-    }
-    level = next;
+  if (typeof json !== 'object' || json === null) return undefined;
+  if (maxDepth < 0) return 'too deep';
+  for (const key in json) {
+    if (key === '__proto__') return '__proto__';
+    const member: unknown = (json as Readonly<Record<string, unknown>>)[key];
+    const hazard = jsonHazard(member, maxDepth - 1);
+    if (hazard !== undefined) return hazard;
   }
   return undefined;
 }

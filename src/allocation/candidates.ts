@@ -55,8 +55,19 @@ export function candidatesOf(
     const { state, weight } = effectiveHub(hub, conditions, now);
     return { host, latency, lasting, excluded: exclusion(hub, state, conditions, now), weight };
   });
-  const draws = drawsOf(request, fleet, conditions, rules, judged);
-  return judged.map(({ weight: _, ...candidate }) => ({ ...candidate, draw: draws.get(candidate.host) }));
+  const draws = drawAll(request, fleet, conditions, rules, judged);
+  return judged.map(({ host, latency, lasting, excluded }) => ({
+    host,
+    latency,
+    lasting,
+    excluded,
+    draw: draws.get(host),
+  }));
+}
+
+/** The draws of those that may receive the device. */
+export function drawsOf(candidates: readonly Candidate[]): readonly Draw<Receiver>[] {
+  return candidates.map(({ draw }) => draw).filter((draw) => draw !== undefined);
 }
 
 interface Judged {
@@ -92,7 +103,7 @@ function exclusion(
   return isUnhealthy(hub.host, conditions) ? 'unhealthy' : undefined;
 }
 
-function drawsOf(
+function drawAll(
   { registrationId }: AllocationRequest,
   { allocation }: Fleet,
   conditions: Conditions,
@@ -104,9 +115,9 @@ function drawsOf(
   const receiving = free.length > 0 ? free : judged.filter(({ excluded }) => excluded === 'unhealthy');
   const over =
     allocation.loadEpsilon === undefined ? NONE : overloaded(receiving, conditions, allocation.loadEpsilon);
-  const isSlower = slowness(judged, receiving);
+  const slowerBy = allocation.halfLifeMs === undefined ? () => 0 : slowness(judged, receiving);
   const receivers = receiving.map(({ host, latency, weight }): Receiver => {
-    const slower = allocation.halfLifeMs === undefined ? 0 : isSlower(latency);
+    const slower = slowerBy(latency);
     const byRules = weight * (rules.prefer.get(host) ?? 1);
     return {
       host,

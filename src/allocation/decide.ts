@@ -2,13 +2,13 @@ import type { ErrorCode } from '../errors.ts';
 import type { Variables } from '../fleet/expression.ts';
 import type { Fleet } from '../fleet/fleet.ts';
 import type { HostName } from '../fleet/host-name.ts';
-import { type Candidate, candidatesOf, type Receiver } from './candidates.ts';
+import { type Candidate, candidatesOf, drawsOf } from './candidates.ts';
 import { type Conditions, effectiveHub } from './conditions.ts';
 import { type BuiltTwin, buildInitialTwin, noTwin } from './initial-twin.ts';
 import { type Latencies, latenciesOf, NO_LATENCIES } from './latency.ts';
 import { drainCause, fasterThan } from './moves.ts';
 import { type BuiltPayload, buildPayload, NO_PAYLOAD } from './payload.ts';
-import { type Draw, first } from './placement.ts';
+import { first } from './placement.ts';
 import { isReached, type Ramp, rampOf } from './ramp.ts';
 import type { AllocationRequest, LinkedHub } from './request.ts';
 import { evaluateRules, meets, type RuleOutcome, type RuleTrace } from './rules.ts';
@@ -171,9 +171,7 @@ function place(
   why: Why,
   ramps: readonly Ramp[],
 ): Choice {
-  const draws = candidates.flatMap(({ draw }): readonly Draw<Receiver>[] =>
-    draw === undefined ? [] : [draw],
-  );
+  const draws = drawsOf(candidates);
   const winner = first(draws.filter(({ hub }) => !hub.isOverloaded)) ?? first(draws);
   if (winner !== undefined) {
     const linked = request.linkedHubs.find(({ host }) => host === winner.hub.host);

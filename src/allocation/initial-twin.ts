@@ -50,14 +50,14 @@ export function buildInitialTwin(
     tags.lay('enrollment', own.tags);
     desired.lay('enrollment', own.desired);
   }
-  const layers = fleet.twins.layers.flatMap((layer) => {
+  const layers: LayerTrace[] = [];
+  for (const layer of fleet.twins.layers) {
     const trace = traceOf(layer, variables);
-    if (trace?.applied) {
-      layTemplate(tags, layer.name, layer.tags, variables);
-      layTemplate(desired, layer.name, layer.desired, variables);
-    }
-    return trace ?? [];
-  });
+    if (trace !== undefined) layers.push(trace);
+    if (!trace?.applied) continue;
+    layTemplate(tags, layer.name, layer.tags, variables);
+    layTemplate(desired, layer.name, layer.desired, variables);
+  }
   const provenance = [...tags.provenance, ...desired.provenance];
   // An empty twin must be sent where the enrollment has one of its own, which DPS would use instead.
   const hasOwn = own !== undefined && (isFilled(own.tags) || isFilled(own.desired));

@@ -33,9 +33,10 @@ export function draw<Hub extends Contender>(
 
 /** The winner; undefined where there is no contender. */
 export function first<Each extends Draw>(draws: readonly Each[]): Each | undefined {
-  let best = draws[0];
-  for (const each of draws) if (best === undefined || compare(each, best) < 0) best = each;
-  return best;
+  return draws.reduce<Each | undefined>(
+    (best, each) => (best === undefined || compare(each, best) < 0 ? each : best),
+    undefined,
+  );
 }
 
 /** The winner first. */

@@ -2,7 +2,7 @@ import type { Fleet } from '../fleet/fleet.ts';
 import type { HostName } from '../fleet/host-name.ts';
 import type { Omission } from '../fleet/template.ts';
 import type { JsonValue } from '../json.ts';
-import type { Candidate, Exclusion } from './candidates.ts';
+import { type Candidate, drawsOf, type Exclusion } from './candidates.ts';
 import type { Conditions, Override } from './conditions.ts';
 import type { DecideInput, Decision } from './decide.ts';
 import type { LayerTrace } from './initial-twin.ts';
@@ -174,7 +174,7 @@ function causesOf({ current }: AllocationRequest, { allocation }: Fleet): readon
 }
 
 function hubLines(candidates: readonly Candidate[]): readonly HubLine[] {
-  const draws = inOrder(candidates.flatMap(({ draw }) => draw ?? []));
+  const draws = inOrder(drawsOf(candidates));
   const places = new Map(draws.map(({ hub }, place) => [hub.host, place]));
   const placeOf = ({ host }: Candidate) => places.get(host) ?? Number.POSITIVE_INFINITY;
   return [...candidates]

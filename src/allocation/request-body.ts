@@ -1,3 +1,4 @@
+import { isUtf8 } from 'node:buffer';
 import { BerthError } from '../errors.ts';
 import { jsonHazard } from '../json.ts';
 
@@ -25,16 +26,21 @@ export function readRequestBody(body: Uint8Array): unknown {
   if (body.byteLength === 0) {
     throw new BerthError('BERTH_REQUEST_NOT_JSON', 'The request body is empty; DPS sends a JSON object.');
   }
-  let json: unknown;
-  try {
-    json = JSON.parse(new TextDecoder('utf-8', { fatal: true }).decode(body));
-  } catch (cause) {
-    // The parser's own message quotes the text, which may hold a key.
-    throw new BerthError('BERTH_REQUEST_NOT_JSON', 'The request body is not JSON.', { cause });
-  }
+  const json = parse(body);
+  if (json === undefined) throw new BerthError('BERTH_REQUEST_NOT_JSON', 'The request body is not JSON.');
   const hazard = jsonHazard(json, MAX_DEPTH);
   if (hazard === undefined) return json;
   const what =
     hazard === '__proto__' ? 'holds the key "__proto__"' : `is nested deeper than ${MAX_DEPTH} levels`;
   throw new BerthError('BERTH_REQUEST_INVALID', `The request body ${what}.`);
+}
+
+/** Undefined for what is not UTF-8 or not JSON. The parser's own words quote the text, which may hold a key. */
+function parse(body: Uint8Array): unknown {
+  if (!isUtf8(body)) return undefined;
+  try {
+    return JSON.parse(Buffer.from(body.buffer, body.byteOffset, body.byteLength).toString('utf8'));
+  } catch {
+    return undefined;
+  }
 }

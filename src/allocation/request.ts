@@ -3,6 +3,7 @@ import { BerthError, type ErrorDetail } from '../errors.ts';
 import { type HostName, hostName } from '../fleet/host-name.ts';
 import { pathText } from '../fleet/problems.ts';
 import { isObject, type JsonObject, type JsonValue } from '../json.ts';
+import { namesIn, withExactKeys } from './exact-keys.ts';
 
 /**
  * The request that DPS sends to a custom-allocation webhook, read into what allocation needs. Source:
@@ -50,7 +51,7 @@ export interface Enrollment {
  * @throws BerthError `BERTH_REQUEST_INVALID` with a detail per wrong field.
  */
 export function parseAllocationRequest(json: unknown): AllocationRequest {
-  const parsed = requestSchema.safeParse(json);
+  const parsed = requestSchema.safeParse(withExactKeys(json as JsonValue, requestNames));
   if (!parsed.success) {
     const details = parsed.error.issues.map(detail);
     const first = details[0];
@@ -76,21 +77,6 @@ function wanted(issue: z.core.$ZodIssue): string {
   return issue.code === 'invalid_format' || issue.code === 'custom' ? issue.message : 'has the wrong shape';
 }
 
-/** An object whose keys are read whatever their case (the exact spelling wins), `null` counting as absent. */
-function record<Shape extends z.core.$ZodLooseShape>(shape: Shape) {
-  const names = new Map(Object.keys(shape).map((name) => [name.toLowerCase(), name]));
-  return z.preprocess((value) => {
-    if (!isObject(value)) return value;
-    const found = new Map<string, JsonValue>();
-    for (const [key, member] of Object.entries(value)) {
-      const name = names.get(key.toLowerCase());
-      if (name === undefined || member === null) continue;
-      if (key === name || !found.has(name)) found.set(name, member);
-    }
-    return Object.fromEntries(found);
-  }, z.object(shape));
-}
-
 /**
  * At most 128 characters of the documented alphabet, the last one alphanumeric or a dash (DPS
  * concepts-service).
@@ -106,26 +92,28 @@ const MAX_LINKED_HUBS = 200;
 const hubNames = z.array(z.string().min(1).max(255)).max(MAX_LINKED_HUBS);
 const jsonObject = z.custom<JsonObject>(isObject, 'must be an object');
 
-const initialTwin = record({
+const initialTwin = z.object({
   tags: jsonObject.optional(),
-  properties: record({ desired: jsonObject.optional() }).optional(),
+  properties: z.object({ desired: jsonObject.optional() }).optional(),
 });
 
 const enrollmentShape = {
-  attestation: record({ type: z.string().optional() }).optional(),
-  capabilities: record({ iotEdge: z.boolean().optional() }).optional(),
+  attestation: z.object({ type: z.string().optional() }).optional(),
+  capabilities: z.object({ iotEdge: z.boolean().optional() }).optional(),
   initialTwin: initialTwin.optional(),
-  reprovisionPolicy: record({
-    updateHubAssignment: z.boolean().optional(),
-    migrateDeviceData: z.boolean().optional(),
-  }).optional(),
+  reprovisionPolicy: z
+    .object({
+      updateHubAssignment: z.boolean().optional(),
+      migrateDeviceData: z.boolean().optional(),
+    })
+    .optional(),
   iotHubs: hubNames.optional(),
 };
 
-const requestSchema = record({
-  individualEnrollment: record({ ...enrollmentShape, registrationId: z.string().optional() }).optional(),
-  enrollmentGroup: record({ ...enrollmentShape, enrollmentGroupId: z.string().optional() }).optional(),
-  deviceRuntimeContext: record({
+const requestSchema = z.object({
+  individualEnrollment: z.object({ ...enrollmentShape, registrationId: z.string().optional() }).optional(),
+  enrollmentGroup: z.object({ ...enrollmentShape, enrollmentGroupId: z.string().optional() }).optional(),
+  deviceRuntimeContext: z.object({
     registrationId,
     currentIotHubHostName: z.string().min(1).max(255).optional(),
     currentDeviceId: z.string().max(128).optional(),
@@ -138,16 +126,13 @@ const requestSchema = record({
   linkedHubs: hubNames.min(1),
 });
 type ParsedRequest = z.output<typeof requestSchema>;
+const requestNames = namesIn(requestSchema) ?? new Map();
 
 function toRequest(parsed: ParsedRequest): AllocationRequest {
   const context = parsed.deviceRuntimeContext;
   return {
     registrationId: context.registrationId,
-    linkedHubs: [
-      ...new Map(
-        parsed.linkedHubs.map((text) => [hostName(text), { host: hostName(text), text }] as const),
-      ).values(),
-    ],
+    linkedHubs: toLinkedHubs(parsed.linkedHubs),
     current:
       context.currentIotHubHostName === undefined
         ? undefined
@@ -159,6 +144,13 @@ function toRequest(parsed: ParsedRequest): AllocationRequest {
     },
     payload: context.payload as JsonValue | undefined,
   };
+}
+
+/** Each hub once. */
+function toLinkedHubs(texts: readonly string[]): readonly LinkedHub[] {
+  const hubs = texts.map((text) => ({ host: hostName(text), text }));
+  const isRepeated = new Set(hubs.map(({ host }) => host)).size < hubs.length;
+  return isRepeated ? [...new Map(hubs.map((hub) => [hub.host, hub])).values()] : hubs;
 }
 
 function toEnrollment({ individualEnrollment, enrollmentGroup }: ParsedRequest): Enrollment {
@@ -202,9 +194,13 @@ function attestationKind(parsed: ParsedRequest): AttestationKind {
  * No document shows what DPS sends for a certificate; registration results carry
  * `certificateInfo.subjectName`, so that is looked for.
  */
-const certificate = record({ certificateInfo: record({ subjectName: z.string().optional() }).optional() });
+const certificate = z.object({
+  certificateInfo: z.object({ subjectName: z.string().optional() }).optional(),
+});
+const certificateNames = namesIn(certificate) ?? new Map();
 
 function subjectOf(x509: unknown): string | undefined {
-  const parsed = certificate.safeParse(x509);
+  if (x509 === undefined) return undefined;
+  const parsed = certificate.safeParse(withExactKeys(x509 as JsonValue, certificateNames));
   return parsed.success ? parsed.data.certificateInfo?.subjectName : undefined;
 }

@@ -36,7 +36,9 @@ export class SectionBuilder {
 
   /** For every leaf that is there, the layer that set it. */
   get provenance(): readonly (readonly [path: string, layer: string])[] {
-    return [...leavesOf(this.#root, this.#section)];
+    const leaves: (readonly [path: string, layer: string])[] = [];
+    addLeaves(this.#root, this.#section, leaves);
+    return leaves;
   }
 
   get omitted(): readonly Omission[] {
@@ -109,15 +111,15 @@ function sizeOfNode(node: Node): number {
 }
 
 function toJson({ children }: Branch): JsonObject {
-  return Object.fromEntries(
-    [...children].map(([key, node]) => [key, node.kind === 'leaf' ? node.value : toJson(node)] as const),
-  );
+  const json: Record<string, JsonValue> = {};
+  for (const [key, node] of children) json[key] = node.kind === 'leaf' ? node.value : toJson(node);
+  return json;
 }
 
-function* leavesOf({ children }: Branch, above: string): Generator<readonly [string, string]> {
+function addLeaves({ children }: Branch, above: string, leaves: (readonly [string, string])[]): void {
   for (const [key, node] of children) {
     const path = `${above}.${key}`;
-    if (node.kind === 'leaf') yield [path, node.layer];
-    else yield* leavesOf(node, path);
+    if (node.kind === 'leaf') leaves.push([path, node.layer]);
+    else addLeaves(node, path, leaves);
   }
 }

@@ -1,39 +1,56 @@
-import { type Variables, variablesOf } from '../fleet/expression.ts';
+import type { Variables } from '../fleet/expression.ts';
+import { readable } from '../fleet/expression-value.ts';
 import type { Hub } from '../fleet/fleet.ts';
 import type { HostName } from '../fleet/host-name.ts';
 import type { JsonObject, JsonValue } from '../json.ts';
 import type { AllocationRequest } from './request.ts';
 
+/** The names of what rules see. */
+type RequestFacts = Readonly<
+  Record<'registrationId' | 'enrollment' | 'attestation' | 'payload' | 'current', JsonValue>
+>;
+
 /**
  * What rules see: the request under the names that `docs/fleet-file.md` lists. Absent parts are empty objects,
  * so that `has()` works.
  */
-export function requestFacts(request: AllocationRequest): JsonObject {
+export function requestFacts(request: AllocationRequest): RequestFacts {
   const { enrollment, attestation, current } = request;
+  const { kind, id, iotEdge, initialTwin } = enrollment;
+  const { subject } = attestation;
+  const deviceId = current?.deviceId;
   return {
     registrationId: request.registrationId.toLowerCase(),
-    enrollment: present({
-      kind: enrollment.kind,
-      id: enrollment.id,
-      iotEdge: enrollment.iotEdge,
-      initialTwin: enrollment.initialTwin as JsonObject | undefined,
-    }),
-    attestation: present({ kind: attestation.kind, subject: attestation.subject }),
-    payload: request.payload ?? {},
-    current: current === undefined ? {} : present({ hub: current.hub, deviceId: current.deviceId }),
+    enrollment: {
+      kind,
+      ...(id === undefined ? NOTHING : { id }),
+      iotEdge,
+      ...(initialTwin === undefined ? NOTHING : { initialTwin }),
+    },
+    attestation: { kind: attestation.kind, ...(subject === undefined ? NOTHING : { subject }) },
+    payload: request.payload ?? NOTHING,
+    current:
+      current === undefined
+        ? NOTHING
+        : { hub: current.hub, ...(deviceId === undefined ? NOTHING : { deviceId }) },
   };
 }
 
+const NOTHING: JsonObject = {};
+
 export function ruleVariables(request: AllocationRequest): Variables {
-  return variablesOf(requestFacts(request));
+  const { registrationId, enrollment, attestation, payload, current } = requestFacts(request);
+  return {
+    registrationId,
+    enrollment: readable(enrollment),
+    attestation,
+    payload: readable(payload),
+    current,
+  };
 }
 
 /** What layers and the returned payload see besides: the hub that the device goes to. */
 export function hubVariables(variables: Variables, host: HostName, hub: Hub | undefined): Variables {
-  const facts = hub === undefined ? { host } : { host, region: hub.region, labels: hub.labels };
-  return { ...variables, ...variablesOf({ hub: facts }) };
-}
-
-function present(members: Readonly<Record<string, JsonValue | undefined>>): JsonObject {
-  return Object.fromEntries(Object.entries(members).filter(([, value]) => value !== undefined)) as JsonObject;
+  const { registrationId, enrollment, attestation, payload, current } = variables;
+  return { registrationId, enrollment, attestation, payload, current, hub: hub?.facts ?? { host } };
 }

@@ -2,9 +2,10 @@ import { sha256Hex } from '../hash.ts';
 import { canonicalJson, isObject, type JsonObject, type JsonValue } from '../json.ts';
 import { parseDuration } from './duration.ts';
 import { compileExpression, type Expression, type ExpressionScope } from './expression.ts';
+import { readable } from './expression-value.ts';
 import type { Allocation, Fleet, Hub, Layer, Policy, PolicyLeaf, Rule, RuleEffect, Twins } from './fleet.ts';
 import { hostName } from './host-name.ts';
-import type { FleetFile, LayerFile, PolicyFile, RuleFile } from './schema.ts';
+import type { FleetFile, HubFile, LayerFile, PolicyFile, RuleFile } from './schema.ts';
 import { compileTemplate, type Template, templateReads } from './template.ts';
 
 /**
@@ -15,9 +16,7 @@ const COOLDOWN_WHEN_REPORTED_MS = 60_000;
 
 /** Compiles a file that `schema.ts` and `references.ts` have found nothing against. */
 export function compileFleet(file: FleetFile, revision: string): Fleet {
-  const hubs = file.hubs.map(
-    (hub): Hub => ({ ...hub, host: hostName(hub.host), stamp: hub.stamp, connection: hub.connection }),
-  );
+  const hubs = file.hubs.map(compileHub);
   const layers = file.twins.initial.map(compileLayer);
   const redact = file.twins.redact.map((path) => path.split('.'));
   return {
@@ -28,6 +27,13 @@ export function compileFleet(file: FleetFile, revision: string): Fleet {
     allocation: compileAllocation(file.allocation, hubs, layers, redact),
     twins: compileTwins(file.twins, layers, redact),
   };
+}
+
+function compileHub(hub: HubFile): Hub {
+  const host = hostName(hub.host);
+  const { region, labels } = hub;
+  const facts = readable({ host, region, labels });
+  return { ...hub, host, stamp: hub.stamp, connection: hub.connection, facts };
 }
 
 function compileAllocation(

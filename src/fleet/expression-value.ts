@@ -44,9 +44,12 @@ export function readable(value: JsonValue): unknown {
 }
 
 function holdsConstructor(value: JsonValue): boolean {
+  if (typeof value !== 'object' || value === null) return false;
   if (Array.isArray(value)) return value.some(holdsConstructor);
-  if (!isObject(value)) return false;
-  return Object.hasOwn(value, 'constructor') || Object.values(value).some(holdsConstructor);
+  for (const key in value) {
+    if (key === 'constructor' || holdsConstructor((value as JsonObject)[key] ?? null)) return true;
+  }
+  return false;
 }
 
 /**

@@ -70,9 +70,12 @@ const ENVIRONMENTS: Readonly<Record<ExpressionScope, Environments>> = {
 
 /** JSON under the names that expressions know it by. */
 export function variablesOf(values: Readonly<Record<string, JsonValue | undefined>>): Variables {
-  return Object.fromEntries(
-    Object.entries(values).map(([name, value]) => [name, value === undefined ? undefined : readable(value)]),
-  );
+  const variables: Record<string, unknown> = {};
+  for (const name in values) {
+    const value = values[name];
+    variables[name] = value === undefined ? undefined : readable(value);
+  }
+  return variables;
 }
 
 /**

@@ -28,6 +28,8 @@ export interface Hub {
   readonly labels: Readonly<Record<string, string>>;
   readonly stamp: string | undefined;
   readonly budget: { readonly rate: number; readonly daily: number };
+  /** What expressions see of it. */
+  readonly facts: unknown;
   /** Name of the app setting with a service connection string; undefined: managed identity. */
   readonly connection: string | undefined;
 }

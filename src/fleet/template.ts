@@ -1,4 +1,4 @@
-import { isObject, type JsonObject, type JsonValue } from '../json.ts';
+import { isObject, type JsonValue } from '../json.ts';
 import { compileExpression, type Expression, type ExpressionScope, type Variables } from './expression.ts';
 
 /**
@@ -80,10 +80,12 @@ export function fillTemplate(
       return items.includes(undefined) ? undefined : (items as JsonValue[]);
     }
     case 'object': {
-      const members = template.members
-        .map(([key, member]) => [key, fillTemplate(member, variables, omissions, [...path, key])] as const)
-        .filter(([, value]) => value !== undefined);
-      return Object.fromEntries(members) as JsonObject;
+      const filled: Record<string, JsonValue> = {};
+      for (const [key, member] of template.members) {
+        const value = fillTemplate(member, variables, omissions, [...path, key]);
+        if (value !== undefined) filled[key] = value;
+      }
+      return filled;
     }
   }
 }

@@ -168,12 +168,6 @@ function addToPatch(patch: JsonObject, [key, ...rest]: readonly string[], value:
 
 /** What policies see. */
 function twinVariables({ id, tags, desired, reported }: Shadow, hub: Hub): Variables {
-  return variablesOf({
-    deviceId: id.deviceId,
-    moduleId: id.moduleId ?? null,
-    hub: { host: hub.host, region: hub.region, labels: hub.labels },
-    tags,
-    desired,
-    reported,
-  });
+  const { deviceId, moduleId = null } = id;
+  return { ...variablesOf({ deviceId, moduleId, tags, desired, reported }), hub: hub.facts };
 }
