@@ -1,6 +1,13 @@
 import type { Fleet, Hub } from '../fleet/fleet.ts';
 import type { HostName } from '../fleet/host-name.ts';
-import { type Conditions, effectiveHub, isFull, isUnhealthy } from './conditions.ts';
+import {
+  type Conditions,
+  conditionsOf,
+  effectiveHub,
+  type HubConditions,
+  isFull,
+  isUnhealthy,
+} from './conditions.ts';
 import type { Latencies, Latency } from './latency.ts';
 import { overloaded } from './load.ts';
 import { type Contender, type Draw, draw } from './placement.ts';
@@ -31,7 +38,6 @@ export interface Candidate {
 
 /** A hub that may receive the device; its weight is the one for this device. */
 export interface Receiver extends Contender {
-  readonly latency: Latency | undefined;
   /** It has more than its share of devices, and is passed over while another has not. */
   readonly isOverloaded: boolean;
 }
@@ -47,22 +53,29 @@ export function candidatesOf(
 ): readonly Candidate[] {
   const judged = request.linkedHubs.map(({ host }): Judged => {
     const hub = fleet.hubByHost.get(host);
-    const lasting = lastingExclusion(host, hub, request, rules);
     const latency = latencies.byHost.get(host);
+    const lasting = lastingExclusion(host, hub, request, rules);
     if (hub === undefined || lasting !== undefined) {
-      return { host, latency, lasting, excluded: lasting, weight: 0 };
+      return { host, latency, lasting, excluded: lasting, weight: 0, devices: undefined };
     }
-    const { state, weight } = effectiveHub(hub, conditions, now);
-    return { host, latency, lasting, excluded: exclusion(hub, state, conditions, now), weight };
+    const found = conditionsOf(host, conditions);
+    const { state, weight } = effectiveHub(hub, found, now);
+    const excluded = passingExclusion(hub, state, found, now);
+    return { host, latency, lasting, excluded, weight, devices: found.devices?.count };
   });
-  const draws = drawAll(request, fleet, conditions, rules, judged);
-  return judged.map(({ host, latency, lasting, excluded }) => ({
-    host,
-    latency,
-    lasting,
-    excluded,
-    draw: draws.get(host),
-  }));
+  const receiving = receivingOf(judged);
+  const draws = draw(
+    request.registrationId,
+    fleet.allocation.salt,
+    receiversOf(receiving, judged, fleet, rules),
+  );
+  let next = 0;
+  return judged.map((each) => {
+    const { host, latency, lasting, excluded } = each;
+    const mayReceive = receiving[next] === each;
+    if (mayReceive) next += 1;
+    return { host, latency, lasting, excluded, draw: mayReceive ? draws[next - 1] : undefined };
+  });
 }
 
 /** The draws of those that may receive the device. */
@@ -77,6 +90,7 @@ interface Judged {
   readonly excluded: Exclusion | undefined;
   /** The hub's weight for devices in general. */
   readonly weight: number;
+  readonly devices: number | undefined;
 }
 
 function lastingExclusion(
@@ -92,43 +106,44 @@ function lastingExclusion(
   return rules.only !== undefined && rules.only !== host ? 'not the hub of the hub rule' : undefined;
 }
 
-function exclusion(
+function passingExclusion(
   hub: Hub,
   state: Hub['state'],
-  conditions: Conditions,
+  found: HubConditions,
   now: number,
 ): Exclusion | undefined {
   if (state !== 'active') return state;
-  if (isFull(hub, conditions, now)) return 'full';
-  return isUnhealthy(hub.host, conditions) ? 'unhealthy' : undefined;
+  if (isFull(hub, found, now)) return 'full';
+  return isUnhealthy(found) ? 'unhealthy' : undefined;
 }
 
-function drawAll(
-  { registrationId }: AllocationRequest,
-  { allocation }: Fleet,
-  conditions: Conditions,
-  rules: RuleOutcome,
-  judged: readonly Judged[],
-): ReadonlyMap<HostName, Draw<Receiver>> {
+/** Health never excludes the last hub: an outage must not become a refusal of everything. */
+function receivingOf(judged: readonly Judged[]): readonly Judged[] {
   const free = judged.filter(({ excluded }) => excluded === undefined);
-  // Health never excludes the last hub: an outage must not become a refusal of everything.
-  const receiving = free.length > 0 ? free : judged.filter(({ excluded }) => excluded === 'unhealthy');
-  const over =
-    allocation.loadEpsilon === undefined ? NONE : overloaded(receiving, conditions, allocation.loadEpsilon);
-  const slowerBy = allocation.halfLifeMs === undefined ? () => 0 : slowness(judged, receiving);
-  const receivers = receiving.map(({ host, latency, weight }): Receiver => {
+  return free.length > 0 ? free : judged.filter(({ excluded }) => excluded === 'unhealthy');
+}
+
+function receiversOf(
+  receiving: readonly Judged[],
+  judged: readonly Judged[],
+  { allocation }: Fleet,
+  rules: RuleOutcome,
+): readonly Receiver[] {
+  const { halfLifeMs, loadEpsilon } = allocation;
+  const over = loadEpsilon === undefined ? NONE : overloaded(receiving, loadEpsilon);
+  const slowerBy = halfLifeMs === undefined ? () => 0 : slowness(judged, receiving);
+  return receiving.map(({ host, latency, weight }) => {
     const slower = slowerBy(latency);
     const byRules = weight * (rules.prefer.get(host) ?? 1);
     return {
       host,
-      latency,
       isOverloaded: over.has(host),
-      ...(allocation.halfLifeMs === 0
-        ? { weight: bounded(byRules), behind: slower }
-        : { weight: bounded(byRules * 2 ** (-slower / (allocation.halfLifeMs ?? 1))) }),
+      weight: bounded(
+        slower === 0 || halfLifeMs === 0 ? byRules : byRules * 2 ** (-slower / (halfLifeMs ?? 1)),
+      ),
+      behind: halfLifeMs === 0 ? slower : 0,
     };
   });
-  return new Map(draw(registrationId, allocation.salt, receivers).map((each) => [each.hub.host, each]));
 }
 
 const NONE: ReadonlySet<HostName> = new Set();
@@ -141,10 +156,9 @@ function slowness(
   judged: readonly Judged[],
   receiving: readonly Judged[],
 ): (latency: Latency | undefined) => number {
-  const known = judged.flatMap(({ latency }) => (latency === undefined ? [] : [latency.ms]));
-  if (known.length === 0) return () => 0;
-  const worst = Math.max(...known);
-  const best = Math.min(...receiving.map(({ latency }) => latency?.ms ?? worst));
+  const worst = judged.reduce((ms, { latency }) => Math.max(ms, latency?.ms ?? -1), -1);
+  if (worst === -1) return () => 0;
+  const best = receiving.reduce((ms, { latency }) => Math.min(ms, latency?.ms ?? worst), worst);
   return (latency) => (latency?.ms ?? worst) - best;
 }
 

@@ -34,9 +34,19 @@ export interface Override {
 
 export const NO_CONDITIONS: Conditions = { loadedAt: undefined, hubs: new Map(), causes: new Map() };
 
+/** What is known of a hub. */
+export function conditionsOf(host: HostName, { hubs }: Conditions): HubConditions {
+  return hubs.get(host) ?? NOTHING_KNOWN;
+}
+
+const NOTHING_KNOWN: HubConditions = {};
+
 /** A hub with the operator's override applied, where there is one that has not expired. */
-export function effectiveHub(hub: Hub, conditions: Conditions, now: number): Pick<Hub, 'state' | 'weight'> {
-  const override = conditions.hubs.get(hub.host)?.override;
+export function effectiveHub(
+  hub: Hub,
+  { override }: HubConditions,
+  now: number,
+): Pick<Hub, 'state' | 'weight'> {
   if (override === undefined || override.expiresAt <= now) return hub;
   return { state: override.state ?? hub.state, weight: override.weight ?? hub.weight };
 }
@@ -44,8 +54,8 @@ export function effectiveHub(hub: Hub, conditions: Conditions, now: number): Pic
 /** Failed statistics calls in a row that make a hub unhealthy. */
 const UNHEALTHY_AFTER = 3;
 
-export function isUnhealthy(host: HostName, conditions: Conditions): boolean {
-  return (conditions.hubs.get(host)?.failures ?? 0) >= UNHEALTHY_AFTER;
+export function isUnhealthy({ failures = 0 }: HubConditions): boolean {
+  return failures >= UNHEALTHY_AFTER;
 }
 
 /** Registrations that one DPS can add in a minute (DPS limits). */
@@ -57,8 +67,7 @@ const LARGEST_MARGIN = 0.02;
  * Whether a hub has no room, counting what DPS may have added since it was counted. A hub without a count has
  * room.
  */
-export function isFull(hub: Hub, conditions: Conditions, now: number): boolean {
-  const devices = conditions.hubs.get(hub.host)?.devices;
+export function isFull(hub: Hub, { devices }: HubConditions, now: number): boolean {
   if (devices === undefined) return false;
   const ageMinutes = Math.max(0, now - devices.countedAt) / 60_000;
   const margin = Math.min(DPS_REGISTRATIONS_PER_MINUTE * ageMinutes, LARGEST_MARGIN * hub.capacity);

@@ -3,7 +3,7 @@ import type { Variables } from '../fleet/expression.ts';
 import type { Fleet } from '../fleet/fleet.ts';
 import type { HostName } from '../fleet/host-name.ts';
 import { type Candidate, candidatesOf, drawsOf } from './candidates.ts';
-import { type Conditions, effectiveHub } from './conditions.ts';
+import { type Conditions, conditionsOf, effectiveHub } from './conditions.ts';
 import { type BuiltTwin, buildInitialTwin, noTwin } from './initial-twin.ts';
 import { type Latencies, latenciesOf, NO_LATENCIES } from './latency.ts';
 import { drainCause, fasterThan } from './moves.ts';
@@ -128,7 +128,7 @@ function chooseAgain(
   const ramp = (cause: string) =>
     rampOf(cause, request.registrationId, conditions.causes.get(cause), fleet.allocation.movesOverMs, now);
   const drain =
-    hub !== undefined && effectiveHub(hub, conditions, now).state === 'draining'
+    hub !== undefined && effectiveHub(hub, conditionsOf(hub.host, conditions), now).state === 'draining'
       ? ramp(drainCause(hub.host))
       : undefined;
   const drains = drain === undefined ? [] : [drain];

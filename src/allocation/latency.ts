@@ -93,17 +93,28 @@ function readInputs({ latency, region, location }: JsonObject, hubs: readonly Li
 
 /** What was measured to hubs or regions that are none of the linked ones is of no use here, and no mistake. */
 function readFigures(latency: JsonObject, hubs: readonly LinkedRegion[]): Record<string, number | null> {
-  const wanted = new Set(
-    hubs.flatMap(({ host, region }) => (region === undefined ? [host] : [host, region])),
-  );
+  const wanted = new Set<string>();
+  for (const { host, region } of hubs) {
+    wanted.add(host);
+    if (region !== undefined) wanted.add(region);
+  }
   const figures: Record<string, number | null> = {};
   for (const key in latency) {
-    const name = [key, key.toLowerCase(), regionName(key)].find((each) => wanted.has(each));
+    const name = spelling(key, wanted);
     if (name === undefined) continue;
     const ms = latency[key];
     figures[name] = typeof ms === 'number' && ms >= 0 && ms <= LONGEST_MS ? ms : null;
   }
   return figures;
+}
+
+/** The name that a person may have written otherwise. */
+function spelling(key: string, wanted: ReadonlySet<string>): string | undefined {
+  if (wanted.has(key)) return key;
+  const host = key.toLowerCase();
+  if (wanted.has(host)) return host;
+  const region = regionName(key);
+  return wanted.has(region) ? region : undefined;
 }
 
 function readRegion(region: JsonValue): string | null {

@@ -1,7 +1,7 @@
 import type { Fleet } from '../fleet/fleet.ts';
 import type { HostName } from '../fleet/host-name.ts';
 import type { Candidate } from './candidates.ts';
-import { type Conditions, effectiveHub } from './conditions.ts';
+import { type Conditions, conditionsOf, effectiveHub } from './conditions.ts';
 
 /** The cause under which devices leave a draining hub. */
 export function drainCause(host: HostName): string {
@@ -15,7 +15,7 @@ export function drainCause(host: HostName): string {
  */
 export function currentCauses(fleet: Fleet, conditions: Conditions, now: number): readonly string[] {
   const drains = fleet.hubs
-    .filter((hub) => effectiveHub(hub, conditions, now).state === 'draining')
+    .filter((hub) => effectiveHub(hub, conditionsOf(hub.host, conditions), now).state === 'draining')
     .map((hub) => drainCause(hub.host));
   const { fasterCause } = fleet.allocation;
   return fasterCause === undefined ? drains : [...drains, fasterCause];

@@ -34,25 +34,36 @@ export function draw<Hub extends Contender>(
 /** The winner; undefined where there is no contender. */
 export function first<Each extends Draw>(draws: readonly Each[]): Each | undefined {
   return draws.reduce<Each | undefined>(
-    (best, each) => (best === undefined || compare(each, best) < 0 ? each : best),
+    (best, each) => (best === undefined || compareDraws(each, best) < 0 ? each : best),
     undefined,
   );
 }
 
-/** The winner first. */
-export function inOrder<Each extends Draw>(draws: readonly Each[]): readonly Each[] {
-  return [...draws].sort(compare);
-}
+const DIGITS = 12;
+/** The powers of ten that a double holds exactly. */
+const POWERS_OF_TEN = Array.from({ length: 23 }, (_, exponent) => Number(`1e${exponent}`));
 
-/** What is compared of a score: 12 digits, so that machines with other mathematics libraries agree. */
+/**
+ * What is compared of a score: 12 digits, so that machines with other mathematics libraries agree. The same as
+ * `Number(score.toPrecision(12))`, which takes ten times as long.
+ */
 export function significant(score: number): number {
-  return Number(score.toPrecision(12));
+  const power = POWERS_OF_TEN[DIGITS - 1 - Math.floor(Math.log10(score))];
+  if (power !== undefined) {
+    const scaled = score * power;
+    const whole = Math.round(scaled);
+    // Scaling errs by less than 0.001; and a whole number over an exact power of ten is rounded once, and right.
+    const isSure = Math.abs(scaled - whole) < 0.499;
+    if (isSure && whole >= 1e11 && whole < 1e12) return whole / power;
+  }
+  return Number(score.toPrecision(DIGITS));
 }
 
 /** Two scores that differ by more than this part of themselves differ in their first 12 digits too. */
 const SURELY_DIFFERENT = 1e-10;
 
-function compare(left: Draw, right: Draw): number {
+/** Below 0: the left one comes before the right one. */
+export function compareDraws(left: Draw, right: Draw): number {
   const behind = (left.hub.behind ?? 0) - (right.hub.behind ?? 0);
   if (behind !== 0) return behind;
   const difference = left.score - right.score;

@@ -2,13 +2,13 @@ import type { Fleet } from '../fleet/fleet.ts';
 import type { HostName } from '../fleet/host-name.ts';
 import type { Omission } from '../fleet/template.ts';
 import type { JsonValue } from '../json.ts';
-import { type Candidate, drawsOf, type Exclusion } from './candidates.ts';
-import type { Conditions, Override } from './conditions.ts';
+import type { Candidate, Exclusion } from './candidates.ts';
+import { conditionsOf, type Override } from './conditions.ts';
 import type { DecideInput, Decision } from './decide.ts';
 import type { LayerTrace } from './initial-twin.ts';
 import type { LatencyInputs, LatencySource } from './latency.ts';
 import { drainCause } from './moves.ts';
-import { inOrder, significant } from './placement.ts';
+import { compareDraws, significant } from './placement.ts';
 import type { Ramp } from './ramp.ts';
 import { readInputs } from './receipt-inputs.ts';
 import type { AllocationRequest, AttestationKind, Enrollment } from './request.ts';
@@ -27,8 +27,6 @@ export interface Receipt {
   readonly conditions: {
     /** Age of the conditions in ms; absent: they were never loaded, and the file alone decided. */
     readonly ageMs?: number;
-    /** Of the linked hubs. */
-    readonly hubs: Readonly<Record<string, HubFacts>>;
     /** Age in ms of the causes that can move this device. */
     readonly causes: Readonly<Record<string, number>>;
   };
@@ -71,38 +69,37 @@ export interface ReceiptInputs {
   readonly read: Readonly<Record<string, JsonValue>>;
 }
 
-export interface HubFacts {
-  readonly devices?: number;
-  readonly countAgeMs?: number;
-  readonly failures?: number;
-  readonly override?: Override;
-}
-
-/** A linked hub in a receipt. */
+/** A linked hub, how it stood and how it stands for this device. */
 export interface HubLine {
   readonly host: HostName;
-  readonly latencyMs?: number;
-  readonly latencyFrom?: LatencySource;
-  /** For this device; 12 digits, as all that is compared. */
-  readonly weight?: number;
-  readonly score?: number;
-  readonly passedOver?: 'has more than its share of devices';
-  readonly excluded?: Exclusion;
+  readonly latencyMs?: number | undefined;
+  readonly latencyFrom?: LatencySource | undefined;
+  /** For this device. */
+  readonly weight?: number | undefined;
+  /** 12 digits, which are what is compared. */
+  readonly score?: number | undefined;
+  readonly passedOver?: 'has more than its share of devices' | undefined;
+  readonly excluded?: Exclusion | undefined;
+  readonly devices?: number | undefined;
+  readonly countAgeMs?: number | undefined;
+  readonly failures?: number | undefined;
+  readonly override?: Override | undefined;
 }
 
 /** A device may fill a layer with a thousand paths; a receipt must fit into one log line. */
 const MAX_PATHS = 200;
 
 /** The receipt of a decision. */
-export function receiptOf({ request, fleet, conditions, now }: DecideInput, decision: Decision): Receipt {
+export function receiptOf(input: DecideInput, decision: Decision): Receipt {
+  const { request, fleet, now } = input;
   const { twin, payload, latencies } = decision;
   return {
     at: new Date(now).toISOString(),
     revision: fleet.revision,
     outcome: decision.outcome,
     inputs: inputsOf(request, fleet, latencies.inputs),
-    conditions: conditionsOf(request, fleet, conditions, now),
-    hubs: hubLines(decision.candidates),
+    conditions: agesOf(input),
+    hubs: hubLines(decision.candidates, input),
     rules: decision.rules.filter(({ result }) => result !== 'unmatched'),
     notes: latencies.notes,
     ramps: decision.ramps,
@@ -139,32 +136,13 @@ function inputsOf(request: AllocationRequest, fleet: Fleet, latency: LatencyInpu
   };
 }
 
-function conditionsOf(
-  request: AllocationRequest,
-  fleet: Fleet,
-  conditions: Conditions,
-  now: number,
-): Receipt['conditions'] {
-  const hubs = request.linkedHubs.flatMap(({ host }) => {
-    const found = conditions.hubs.get(host);
-    if (found === undefined) return [];
-    const { devices, failures, override } = found;
-    const used: HubFacts = {
-      ...(devices === undefined ? {} : { devices: devices.count, countAgeMs: now - devices.countedAt }),
-      ...(failures === undefined ? {} : { failures }),
-      ...(override === undefined ? {} : { override }),
-    };
-    return [[host, used] as const];
-  });
-  const causes = causesOf(request, fleet).flatMap((cause) => {
+function agesOf({ request, fleet, conditions, now }: DecideInput): Receipt['conditions'] {
+  const causes: Record<string, number> = {};
+  for (const cause of causesOf(request, fleet)) {
     const since = conditions.causes.get(cause);
-    return since === undefined ? [] : [[cause, now - since] as const];
-  });
-  return {
-    ...(conditions.loadedAt === undefined ? {} : { ageMs: now - conditions.loadedAt }),
-    hubs: Object.fromEntries(hubs),
-    causes: Object.fromEntries(causes),
-  };
+    if (since !== undefined) causes[cause] = now - since;
+  }
+  return conditions.loadedAt === undefined ? { causes } : { ageMs: now - conditions.loadedAt, causes };
 }
 
 function causesOf({ current }: AllocationRequest, { allocation }: Fleet): readonly string[] {
@@ -173,23 +151,32 @@ function causesOf({ current }: AllocationRequest, { allocation }: Fleet): readon
   return allocation.fasterCause === undefined ? [drain] : [drain, allocation.fasterCause];
 }
 
-function hubLines(candidates: readonly Candidate[]): readonly HubLine[] {
-  const draws = inOrder(drawsOf(candidates));
-  const places = new Map(draws.map(({ hub }, place) => [hub.host, place]));
-  const placeOf = ({ host }: Candidate) => places.get(host) ?? Number.POSITIVE_INFINITY;
-  return [...candidates]
-    .sort((left, right) => (placeOf(left) === placeOf(right) ? 0 : placeOf(left) - placeOf(right)))
-    .map(hubLine);
+function hubLines(
+  candidates: readonly Candidate[],
+  { conditions, now }: Pick<DecideInput, 'conditions' | 'now'>,
+): readonly HubLine[] {
+  return [...candidates].sort(compareCandidates).map(({ host, latency, excluded, draw }) => {
+    const { devices, failures, override } = conditionsOf(host, conditions);
+    return {
+      host,
+      latencyMs: latency?.ms,
+      latencyFrom: latency?.source,
+      weight: draw?.hub.weight,
+      score: draw && significant(draw.score),
+      passedOver: draw?.hub.isOverloaded ? 'has more than its share of devices' : undefined,
+      excluded,
+      devices: devices?.count,
+      countAgeMs: devices && now - devices.countedAt,
+      failures,
+      override,
+    };
+  });
 }
 
-function hubLine({ host, latency, excluded, draw }: Candidate): HubLine {
-  return {
-    host,
-    ...(latency === undefined ? {} : { latencyMs: latency.ms, latencyFrom: latency.source }),
-    ...(draw === undefined ? {} : { weight: significant(draw.hub.weight), score: significant(draw.score) }),
-    ...(draw?.hub.isOverloaded ? { passedOver: 'has more than its share of devices' as const } : {}),
-    ...(excluded === undefined ? {} : { excluded }),
-  };
+function compareCandidates({ draw: left }: Candidate, { draw: right }: Candidate): number {
+  if (left === undefined || right === undefined)
+    return Number(left === undefined) - Number(right === undefined);
+  return compareDraws(left, right);
 }
 
 function omissionText({ path, why }: Omission): string {

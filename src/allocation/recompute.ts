@@ -3,6 +3,7 @@ import { hostName } from '../fleet/host-name.ts';
 import { isObject, type JsonObject, type JsonValue, sameJson } from '../json.ts';
 import { type Conditions, type HubConditions, NO_CONDITIONS } from './conditions.ts';
 import { type DecideInput, decide } from './decide.ts';
+import { significant } from './placement.ts';
 import { type Receipt, receiptOf } from './receipt.ts';
 import { isKeptByPath, isWhole, substituteIn } from './receipt-inputs.ts';
 import type { AllocationRequest, Enrollment } from './request.ts';
@@ -66,16 +67,15 @@ export function requestOf(
   };
 }
 
-function conditionsOf({ conditions }: Receipt, now: number): Conditions {
+function conditionsOf({ conditions, hubs: lines }: Receipt, now: number): Conditions {
   if (conditions.ageMs === undefined) return NO_CONDITIONS;
-  const hubs = Object.entries(conditions.hubs).map(([host, facts]) => {
-    const { devices, countAgeMs = 0, failures, override } = facts;
+  const hubs = lines.map(({ host, devices, countAgeMs = 0, failures, override }) => {
     const found: HubConditions = {
       ...(devices === undefined ? {} : { devices: { count: devices, countedAt: now - countAgeMs } }),
       ...(failures === undefined ? {} : { failures }),
       ...(override === undefined ? {} : { override }),
     };
-    return [hostName(host), found] as const;
+    return [host, found] as const;
   });
   const causes = Object.entries(conditions.causes).map(([cause, age]) => [cause, now - age] as const);
   return { loadedAt: now - conditions.ageMs, hubs: new Map(hubs), causes: new Map(causes) };
@@ -146,12 +146,17 @@ function notKept({ inputs, twin }: Receipt): readonly string[] {
   return twin.morePaths === undefined ? substituted : [...substituted, 'twin.provenance'];
 }
 
+/** The last digits of a weight may be another machine's. */
+function sameFigure(left: JsonValue, right: JsonValue): boolean {
+  return typeof left === 'number' && typeof right === 'number' && significant(left) === significant(right);
+}
+
 function plain(receipt: Receipt): JsonObject {
   return JSON.parse(JSON.stringify(receipt)) as JsonObject;
 }
 
 function* differencesOf(left: JsonValue, right: JsonValue, path: string): Generator<string> {
-  if (sameJson(left, right)) return;
+  if (sameJson(left, right) || sameFigure(left, right)) return;
   if (!isObject(left) || !isObject(right)) {
     yield path;
     return;

@@ -1,5 +1,5 @@
 import { app } from '@azure/functions';
-import { effectiveHub } from '../allocation/conditions.ts';
+import { conditionsOf, effectiveHub } from '../allocation/conditions.ts';
 import { BerthError } from '../errors.ts';
 import type { Fleet, Hub } from '../fleet/fleet.ts';
 import type { Instance } from '../instance/instance.ts';
@@ -39,10 +39,13 @@ export function fleetStatus(instance: Instance): HttpHandler {
       Promise.all(fleet.hubs.map(async (hub) => ({ hub, counted: await stores.twins.counts(hub.host) }))),
     ]);
     const total = sum(hubs.map(({ hub }) => conditions.hubs.get(hub.host)?.devices?.count ?? 0));
-    const weights = sum(fleet.hubs.map((hub) => effectiveHub(hub, conditions, now).weight));
+    const weights = sum(
+      fleet.hubs.map((hub) => effectiveHub(hub, conditionsOf(hub.host, conditions), now).weight),
+    );
     const describe = ({ hub, counted }: (typeof hubs)[number]) => {
-      const { devices, failures, override } = conditions.hubs.get(hub.host) ?? {};
-      const { state, weight } = effectiveHub(hub, conditions, now);
+      const found = conditionsOf(hub.host, conditions);
+      const { devices, failures, override } = found;
+      const { state, weight } = effectiveHub(hub, found, now);
       return {
         host: hub.host,
         region: hub.region,

@@ -1,7 +1,7 @@
 import { describe, expect, test } from '@jest/globals';
 import fc from 'fast-check';
 import { answerOf } from '../../src/allocation/answer.ts';
-import { effectiveHub } from '../../src/allocation/conditions.ts';
+import { conditionsOf, effectiveHub } from '../../src/allocation/conditions.ts';
 import { decide } from '../../src/allocation/decide.ts';
 import { receiptOf } from '../../src/allocation/receipt.ts';
 import { recompute } from '../../src/allocation/recompute.ts';
@@ -128,7 +128,7 @@ describe('a device that has a hub', () => {
             expect(world.request.linkedHubs.map(({ host }) => host)).not.toContain(hub.host);
             break;
           case 'its hub drains':
-            expect(effectiveHub(hub, world.conditions, NOW).state).toBe('draining');
+            expect(effectiveHub(hub, conditionsOf(hub.host, world.conditions), NOW).state).toBe('draining');
             break;
           case 'another hub is faster':
             expect(world.fleet.allocation.fasterByMs).toBeDefined();

@@ -2,15 +2,8 @@ import { describe, expect, test } from '@jest/globals';
 import { overloaded } from '../../src/allocation/load.ts';
 import { hostName } from '../../src/fleet/host-name.ts';
 
-const sharers = (weights: Readonly<Record<string, number>>) =>
-  Object.entries(weights).map(([name, weight]) => ({ host: hostName(name), weight }));
-const counts = (devices: Readonly<Record<string, number>>) => ({
-  loadedAt: 0,
-  hubs: new Map(
-    Object.entries(devices).map(([name, count]) => [hostName(name), { devices: { count, countedAt: 0 } }]),
-  ),
-  causes: new Map(),
-});
+const sharers = (weights: Readonly<Record<string, number>>, devices: Readonly<Record<string, number>>) =>
+  Object.entries(weights).map(([name, weight]) => ({ host: hostName(name), weight, devices: devices[name] }));
 
 describe('overloaded is what has more than (1 + epsilon) of its fair share', () => {
   test.each<
@@ -26,6 +19,6 @@ describe('overloaded is what has more than (1 + epsilon) of its fair share', () 
     ['nobody, where nobody is counted', { a: 1 }, {}, 0.05, []],
     ['never the only one', { a: 1 }, { a: 1_000 }, 0.05, []],
   ])('%s', (_, weights, devices, epsilon, expected) => {
-    expect([...overloaded(sharers(weights), counts(devices), epsilon)]).toEqual(expected);
+    expect([...overloaded(sharers(weights, devices), epsilon)]).toEqual(expected);
   });
 });

@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { describe, expect, test } from '@jest/globals';
 import fc from 'fast-check';
-import { type Contender, draw, first, inOrder, significant } from '../../src/allocation/placement.ts';
+import { type Contender, compareDraws, draw, first, significant } from '../../src/allocation/placement.ts';
 import { hostName } from '../../src/fleet/host-name.ts';
 import { hash } from '../../src/hash.ts';
 
@@ -26,13 +26,13 @@ describe('the frozen vectors', () => {
   test.each(
     vectors.placements.map((vector) => [vector.registrationId.slice(0, 20), vector.salt, vector] as const),
   )('of %s, salt "%s"', (_, __, { registrationId, salt, hubs: contenders, ranking }) => {
-    const ranked = inOrder(
-      draw(
+    const ranked = [
+      ...draw(
         registrationId,
         salt,
         contenders.map(({ host, weight }) => ({ host: hostName(host), weight })),
       ),
-    );
+    ].sort(compareDraws);
 
     expect(ranked.map(({ hub, score }) => ({ host: hub.host, score: significant(score) }))).toEqual(ranking);
   });
@@ -83,7 +83,7 @@ describe('placement', () => {
         (id, contenders) => {
           const draws = draw(id, '', contenders);
 
-          expect(first(draws)?.hub).toEqual(inOrder(draws)[0]?.hub);
+          expect(first(draws)?.hub).toEqual([...draws].sort(compareDraws)[0]?.hub);
         },
       ),
     );
@@ -94,6 +94,23 @@ describe('placement', () => {
 
     expect(DEVICES.filter((device) => winner(device, '', contenders) === 'big.azure-devices.net')).toEqual(
       [],
+    );
+  });
+
+  test('twelve digits are those of toPrecision', () => {
+    const score = fc.oneof(
+      fc.double({ min: 0, max: 100, noNaN: true }),
+      fc.double({ noNaN: true, noDefaultInfinity: true }),
+      // Right between two of them.
+      fc
+        .record({ whole: fc.integer({ min: 1e11, max: 1e12 - 1 }), exponent: fc.nat(20) })
+        .map(({ whole, exponent }) => (whole + 0.5) / 10 ** exponent),
+    );
+    fc.assert(
+      fc.property(score, (each) => {
+        expect(significant(each)).toBe(Number(each.toPrecision(12)));
+      }),
+      { numRuns: 20_000 },
     );
   });
 

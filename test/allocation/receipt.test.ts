@@ -21,6 +21,8 @@ interface Golden {
   readonly request: unknown;
   /** As in a receipt; `null`: never loaded. Ages of causes named `faster` are of the fleet's own cause. */
   readonly conditions: Receipt['conditions'] | null;
+  /** What is known of hubs at run time, as in a receipt. */
+  readonly hubs: Readonly<Record<string, object>>;
   readonly receipt?: Receipt;
 }
 
@@ -40,13 +42,14 @@ function receiptIn(file: Golden): Receipt {
   const { faster, ...causes } = file.conditions?.causes ?? {};
   const own = fleet.allocation.fasterCause;
   const conditions = {
-    ...(file.conditions ?? { hubs: {} }),
+    ...file.conditions,
     causes: own === undefined || faster === undefined ? causes : { ...causes, [own]: faster },
   };
   const request = parseAllocationRequest(file.request);
   const now = Date.parse(file.at);
   const undecided = receipt({ request, fleet, conditions: NO_CONDITIONS, now });
-  return receipt({ ...inputOf({ ...undecided, conditions }, fleet), request });
+  const hubs = undecided.hubs.map((line) => ({ ...line, ...file.hubs[line.host] }));
+  return receipt({ ...inputOf({ ...undecided, conditions, hubs }, fleet), request });
 }
 
 /** As it is stored. */
