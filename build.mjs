@@ -39,6 +39,12 @@ async function main() {
       },
       packages: 'external',
     }),
+    build({
+      ...common,
+      entryPoints: { berth: 'src/cli/main.ts', 'what-if-worker': 'src/cli/what-if-worker.ts' },
+      packages: 'external',
+      banner: { js: '#!/usr/bin/env node' },
+    }),
   ]);
 }
 

@@ -1,7 +1,8 @@
 export type ErrorKind = 'user' | 'transient' | 'defect';
 
 /**
- * Every error that a user of the functions can meet: its kind, and the status where it is answered over HTTP.
+ * Every error that a user of the functions or of the `berth` command can meet: its kind, and the status where
+ * it is answered over HTTP.
  * `docs/errors.md` has a row for each; `test/errors.test.ts` keeps the two in step.
  *
  * - `user`: fix the input. - `transient`: it will be tried again. - `defect`: a bug in Berth.
@@ -19,6 +20,12 @@ export const ERRORS = {
   BERTH_SETTING_INVALID: { kind: 'user', status: 503 },
   BERTH_STORE_UNAVAILABLE: { kind: 'transient', status: 503 },
   BERTH_DEFECT: { kind: 'defect', status: 503 },
+
+  BERTH_ARGUMENT_INVALID: { kind: 'user' },
+  BERTH_FILE_UNREADABLE: { kind: 'user' },
+  BERTH_DEVICES_INVALID: { kind: 'user' },
+  BERTH_HUB_UNKNOWN: { kind: 'user' },
+  BERTH_TOO_MANY_MOVES: { kind: 'user' },
 
   BERTH_EVENT_NOT_JSON: { kind: 'user' },
   BERTH_EVENT_NO_IDENTITY: { kind: 'user' },
@@ -64,7 +71,7 @@ export class CodedError<Code extends string> extends Error {
 }
 
 /**
- * An error of the functions. Its message is one sentence with the offending value, and never holds a secret.
+ * An error of the functions or of the command. Its message is one sentence with the offending value, and never holds a secret.
  */
 export class BerthError extends CodedError<ErrorCode> {
   constructor(code: ErrorCode, message: string, options?: ErrorOptions) {

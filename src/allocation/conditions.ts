@@ -1,5 +1,6 @@
 import type { Hub, HubState } from '../fleet/fleet.ts';
 import type { HostName } from '../fleet/host-name.ts';
+import { DPS_REGISTRATIONS_PER_MINUTE } from '../fleet/hub-limits.ts';
 
 /**
  * What changes at run time and is not in the fleet file. Every part may be missing: decisions then rest on
@@ -58,9 +59,7 @@ export function isUnhealthy({ failures = 0 }: HubConditions): boolean {
   return failures >= UNHEALTHY_AFTER;
 }
 
-/** Registrations that one DPS can add in a minute (DPS limits). */
-const DPS_REGISTRATIONS_PER_MINUTE = 1_000;
-/** The margin for them never takes more of a hub than this. */
+/** The margin for what DPS may have added never takes more of a hub than this. */
 const LARGEST_MARGIN = 0.02;
 
 /**

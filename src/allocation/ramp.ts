@@ -31,7 +31,8 @@ export function isReached({ position, progress }: Ramp): boolean {
   return position < progress;
 }
 
-function progressOf(sinceMs: number | undefined, overMs: number, nowMs: number): number {
+/** Which part of all devices a ramp has reached, from 0 to 1. */
+export function progressOf(sinceMs: number | undefined, overMs: number, nowMs: number): number {
   if (sinceMs === undefined || nowMs < sinceMs) return 0;
   return overMs <= 0 ? 1 : Math.min(1, (nowMs - sinceMs) / overMs);
 }

@@ -39,7 +39,7 @@ export function inputOf(receipt: Receipt, fleet: Fleet): DecideInput {
 
 /** The request of a receipt, as far as the receipt holds it. */
 export function requestOf(
-  { inputs, twin }: Pick<Receipt, 'inputs' | 'twin'>,
+  { inputs, twin }: Pick<Receipt, 'inputs'> & { readonly twin: Pick<Receipt['twin'], 'provenance'> },
   fleet: Fleet,
 ): AllocationRequest {
   const facts = factsOf(inputs, fleet);

@@ -14,7 +14,8 @@ export interface Fleet {
   readonly twins: Twins;
 }
 
-export type HubState = 'active' | 'cordoned' | 'draining';
+export const HUB_STATES = ['active', 'cordoned', 'draining'] as const;
+export type HubState = (typeof HUB_STATES)[number];
 export type Tier = 'F1' | 'S1' | 'S2' | 'S3';
 
 export interface Hub {

@@ -3,6 +3,7 @@ import { isObject, type JsonObject } from '../json.ts';
 import { twinProblems } from '../twin/limits.ts';
 import { DURATION_PATTERN, parseDuration } from './duration.ts';
 import { compileExpression, type ExpressionScope } from './expression.ts';
+import { HUB_STATES } from './fleet.ts';
 import { compileTemplate, type TemplateProblem } from './template.ts';
 
 /**
@@ -76,7 +77,7 @@ const hub = z.strictObject({
   units: z.int().min(1).max(200).default(1),
   capacity: z.int().min(1).max(1_000_000).default(1_000_000).describe('Hard cap of devices'),
   state: z
-    .enum(['active', 'cordoned', 'draining'])
+    .enum(HUB_STATES)
     .default('active')
     .describe('cordoned: no new devices; draining: devices move when they register again'),
   labels: z.record(z.string(), z.string()).default({}),

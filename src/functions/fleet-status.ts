@@ -1,5 +1,5 @@
 import { app } from '@azure/functions';
-import { conditionsOf, effectiveHub } from '../allocation/conditions.ts';
+import { type HubOverview, hubOverviews, moveOverviews } from '../allocation/hub-overview.ts';
 import { BerthError } from '../errors.ts';
 import type { Fleet, Hub } from '../fleet/fleet.ts';
 import type { Instance } from '../instance/instance.ts';
@@ -38,27 +38,18 @@ export function fleetStatus(instance: Instance): HttpHandler {
       attentionPage(instance, fleet, page),
       Promise.all(fleet.hubs.map(async (hub) => ({ hub, counted: await stores.twins.counts(hub.host) }))),
     ]);
-    const total = sum(hubs.map(({ hub }) => conditions.hubs.get(hub.host)?.devices?.count ?? 0));
-    const weights = sum(
-      fleet.hubs.map((hub) => effectiveHub(hub, conditionsOf(hub.host, conditions), now).weight),
-    );
-    const describe = ({ hub, counted }: (typeof hubs)[number]) => {
-      const found = conditionsOf(hub.host, conditions);
-      const { devices, failures, override } = found;
-      const { state, weight } = effectiveHub(hub, found, now);
+    const counts = new Map(hubs.map(({ hub, counted }) => [hub.host, counted]));
+    const describe = ({ override, countedAt, devices, isHealthy, ...hub }: HubOverview) => {
+      const counted = counts.get(hub.host);
       return {
-        host: hub.host,
-        region: hub.region,
-        state,
-        weight,
-        share: { wanted: weight / weights, actual: total === 0 ? 0 : (devices?.count ?? 0) / total },
-        devices: devices?.count ?? null,
-        countedAt: isoTime(devices?.countedAt),
-        failures: failures ?? 0,
+        ...hub,
+        devices: devices ?? null,
+        countedAt: isoTime(countedAt),
+        health: isHealthy ? 'healthy' : 'unhealthy',
         writes: pauseOf(control, hub.host) === undefined ? 'on' : 'paused',
-        twins: counted.states,
-        twinsCountedAt: isoTime(counted.countedAt),
-        override: override === undefined || override.expiresAt <= now ? null : override,
+        twins: counted?.states,
+        twinsCountedAt: isoTime(counted?.countedAt),
+        override: override === undefined ? null : { ...override, expiresAt: isoTime(override.expiresAt) },
       };
     };
     return jsonAnswer(200, {
@@ -66,7 +57,8 @@ export function fleetStatus(instance: Instance): HttpHandler {
       problems: instance.fleet.problems,
       writes: control.fleet === undefined ? 'on' : 'paused',
       pausedPolicies: Object.keys(control.policies),
-      hubs: hubs.map(describe),
+      hubs: hubOverviews(fleet, conditions, now).map(describe),
+      moves: moveOverviews(fleet, conditions, now).map((move) => ({ ...move, since: isoTime(move.since) })),
       twins: addUp(hubs.map(({ counted }) => counted.states)),
       attention,
       strangers,

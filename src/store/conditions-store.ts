@@ -1,5 +1,5 @@
 import type { Conditions, HubConditions, Override } from '../allocation/conditions.ts';
-import type { HubState } from '../fleet/fleet.ts';
+import { HUB_STATES } from '../fleet/fleet.ts';
 import type { HostName } from '../fleet/host-name.ts';
 import type { Row, Table } from './tables.ts';
 
@@ -29,6 +29,23 @@ export class ConditionsStore {
       if (kind === 'cause') causes.set(name, timeOf(row.properties.since) ?? now);
     }
     return { loadedAt: now, hubs, causes };
+  }
+
+  /** What an operator has set for a hub, in place of what was set before. */
+  async setOverride(host: HostName, override: Override): Promise<void> {
+    const { state, weight, author, reason, expiresAt } = override;
+    await this.#table.put(PARTITION, `override|${host}`, {
+      ...(state === undefined ? {} : { state }),
+      // A whole number would be stored as another type.
+      ...(weight === undefined ? {} : { weight: String(weight) }),
+      author,
+      reason,
+      expiresAt: new Date(expiresAt),
+    });
+  }
+
+  async clearOverride(host: HostName): Promise<void> {
+    await this.#table.delete(PARTITION, `override|${host}`);
   }
 
   /** Records a successful statistics call. */
@@ -73,10 +90,11 @@ function statisticsOf({ properties }: Row): HubConditions {
 }
 
 function overrideOf({ properties }: Row): Override {
-  const { state, weight } = properties;
+  const state = HUB_STATES.find((each) => each === properties.state);
+  const weight = Number(properties.weight);
   return {
-    ...(typeof state === 'string' ? { state: state as HubState } : {}),
-    ...(typeof weight === 'number' ? { weight } : {}),
+    ...(state === undefined ? {} : { state }),
+    ...(weight > 0 ? { weight } : {}),
     author: String(properties.author ?? ''),
     reason: String(properties.reason ?? ''),
     expiresAt: timeOf(properties.expiresAt) ?? 0,

@@ -35,8 +35,27 @@ export class ReceiptStore {
     const rows = [...(await this.#table.list({ partitionKey: partitionOf(registrationId) }))]
       .sort(byAge)
       .reverse();
-    return rows.map(({ properties }) => unpackDocument(properties) as unknown as Receipt);
+    return rows.map(receiptIn);
   }
+
+  /** The receipts of every registration id, the newest first, in the order of the ids. A scan of the table. */
+  async *all(): AsyncGenerator<readonly Receipt[]> {
+    let rows: Row[] = [];
+    for await (const page of this.#table.scan({})) {
+      for (const row of page) {
+        if (rows[0] !== undefined && rows[0].partitionKey !== row.partitionKey) {
+          yield rows.sort(byAge).reverse().map(receiptIn);
+          rows = [];
+        }
+        rows.push(row);
+      }
+    }
+    if (rows.length > 0) yield rows.sort(byAge).reverse().map(receiptIn);
+  }
+}
+
+function receiptIn({ properties }: Row): Receipt {
+  return unpackDocument(properties) as unknown as Receipt;
 }
 
 /** Registration ids are compared whatever their case. */

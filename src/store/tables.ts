@@ -99,6 +99,30 @@ export class Table {
     });
   }
 
+  /**
+   * Every row of every partition, page by page, in the order of the keys; each page has a deadline of its own.
+   * A scan: for commands, never for the functions.
+   */
+  async *scan({ range, select }: Omit<Query, 'partitionKey' | 'limit'>): AsyncGenerator<readonly Row[]> {
+    const { odata } = await import('@azure/data-tables');
+    const queryOptions = {
+      ...(range === undefined ? {} : { filter: odata`RowKey ge ${range[0]} and RowKey lt ${range[1]}` }),
+      ...(select === undefined ? {} : { select: ['PartitionKey', 'RowKey', ...select] }),
+    };
+    let continuationToken: string | undefined;
+    do {
+      const page = await this.#call(async (client) => {
+        const pages = client
+          .listEntities({ queryOptions, ...inTime(LIST_DEADLINE_MS) })
+          .byPage({ maxPageSize: 1_000, ...(continuationToken === undefined ? {} : { continuationToken }) });
+        const { value } = await pages.next();
+        return value as (Record<string, unknown>[] & { readonly continuationToken?: string }) | undefined;
+      });
+      if (page !== undefined) yield page.map(toRow);
+      continuationToken = page?.continuationToken;
+    } while (continuationToken !== undefined);
+  }
+
   /** Writes a row whatever is there. */
   async put(
     partitionKey: string,

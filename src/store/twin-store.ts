@@ -104,6 +104,17 @@ export class TwinStore {
     return rows.map((row) => idOf(row));
   }
 
+  /** Every device that has a shadow, and whether it was deleted; modules are left out. A scan of the table. */
+  async *devices(): AsyncGenerator<{ readonly id: TwinId; readonly isDeleted: boolean }> {
+    const pages = this.#table.scan({ range: prefixRange('s|'), select: [...ID_COLUMNS, 'state'] });
+    for await (const page of pages) {
+      for (const row of page) {
+        const id = idOf(row);
+        if (id.moduleId === undefined) yield { id, isDeleted: row.properties.state === DELETED };
+      }
+    }
+  }
+
   /** Due work whose time has come in one partition, in the order of its priority and time. */
   async due(partition: PartitionKey, now: number, limit: number): Promise<readonly DueRow[]> {
     const rows: DueRow[] = [];

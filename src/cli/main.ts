@@ -1,0 +1,122 @@
+import { availableParallelism } from 'node:os';
+import { join } from 'node:path';
+import { Command } from 'commander';
+import { BerthError } from '../errors.ts';
+import type { Cli } from './cli.ts';
+import { environmentIn } from './environment.ts';
+import { explain } from './explain.ts';
+import { exportDevices } from './export.ts';
+import { hubs } from './hubs.ts';
+import { clearOverride, setOverride } from './override.ts';
+import { tell } from './terminal.ts';
+import { validate } from './validate.ts';
+import { whatIf } from './what-if.ts';
+import { startWorker } from './worker-pool.ts';
+
+const FLEET = 'fleet.json';
+
+/** The `berth` command: what operators and CI do with a fleet file and the state of a deployment. */
+async function main(): Promise<void> {
+  const terminal = { out: process.stdout, err: process.stderr };
+  const cli: Cli = { terminal, env: environmentIn(process.cwd(), process.env), now: Date.now };
+  const run =
+    <Arguments extends readonly unknown[]>(act: (...given: Arguments) => Promise<number>) =>
+    async (...given: Arguments): Promise<void> => {
+      try {
+        process.exitCode = await act(...given);
+      } catch (error) {
+        if (!(error instanceof BerthError)) throw error;
+        tell(terminal, `${error.message} [${error.code}]`);
+        for (const { path, message } of error.details) tell(terminal, `  ${path} ${message}`);
+        process.exitCode = 1;
+      }
+    };
+
+  const berth = new Command('berth')
+    .description('Gives every Azure IoT device its hub. Commands for operators and for CI.')
+    .addHelpText(
+      'after',
+      '\nThe state tables are those of BERTH_STATE or AzureWebJobsStorage (or their __tableServiceUri), from the environment or local.settings.json.\nExit codes: 0 fine, 1 not.',
+    );
+
+  berth
+    .command('hubs')
+    .description('every hub: state, weight, devices, health, and what operators have set')
+    .option('--json', 'as JSON', false)
+    .action(run((options: { readonly json: boolean }) => hubs(cli, options)));
+
+  const hub = berth.command('hub').description('override what the fleet file says of a hub');
+  hub
+    .command('set')
+    .description('set another state or weight, until it expires; in effect within a minute')
+    .argument('<host>', 'such as contoso-weu.azure-devices.net')
+    .option(
+      '--state <state>',
+      'active, cordoned (no new devices) or draining (devices move when they register again)',
+    )
+    .option('--weight <number>', 'its share of new devices')
+    .requiredOption('--reason <text>', 'why, for whoever finds it')
+    .requiredOption('--expires <time>', 'a duration (30m, 8h, 2d) or a time (2026-11-30T18:00Z)')
+    .action(
+      run((host: string, options: Parameters<typeof setOverride>[2]) => setOverride(cli, host, options)),
+    );
+  hub
+    .command('clear')
+    .description('go back to what the fleet file says')
+    .argument('<host>')
+    .action(run((host: string) => clearOverride(cli, host)));
+
+  berth
+    .command('validate')
+    .description('check a fleet file: every problem, and what will hurt though it is valid')
+    .argument('[file]', 'the fleet file', FLEET)
+    .option(
+      '--registrations <n>',
+      'registrations a minute to be ready for (default: 1000, what one DPS takes)',
+    )
+    .option('--partitions <n>', 'partitions of the Event Hub (default: TWIN_EVENTS_PARTITIONS, else 4)')
+    .option('--strict', 'warnings fail too', false)
+    .option('--json', 'as JSON', false)
+    .action(run((file: string, options: Parameters<typeof validate>[2]) => validate(cli, file, options)));
+
+  berth
+    .command('explain')
+    .description('decide offline on a request of DPS, or decide a receipt again, and say why')
+    .option('--fleet <file>', 'the fleet file', FLEET)
+    .requiredOption('--request <file>', 'a request, or a receipt; - reads it from the standard input')
+    .option('--json', 'as JSON', false)
+    .action(run((options: Parameters<typeof explain>[1]) => explain(cli, options)));
+
+  berth
+    .command('export')
+    .description('write the devices that the state tables know, one JSON a line')
+    .option('--out <file>', 'where to (default: the standard output)')
+    .action(run(({ out }: { readonly out?: string }) => exportDevices(cli, out)));
+
+  const threads = {
+    number: availableParallelism(),
+    start: (data: Parameters<typeof startWorker>[1]) =>
+      startWorker(join(__dirname, 'what-if-worker.cjs'), data),
+  };
+  berth
+    .command('what-if')
+    .description('say where devices would go under another fleet file, before it is deployed')
+    .option('--fleet <file>', 'the fleet file to try', FLEET)
+    .option('--against <file>', 'the one to compare with (default: the hubs that the devices are on)')
+    .requiredOption('--devices <file|n>', 'a file of "berth export", or a number of synthetic devices')
+    .option('--payload <json>', 'what synthetic devices send; several take turns', collect, [])
+    .option('--max-moves <n>', 'fail where more devices would move')
+    .option('--json', 'as JSON', false)
+    .action(run((options: Parameters<typeof whatIf>[1]) => whatIf(cli, options, threads)));
+
+  await berth.parseAsync();
+}
+
+function collect(text: string, before: readonly string[]): readonly string[] {
+  return [...before, text];
+}
+
+main().catch((error: unknown) => {
+  console.error(error instanceof Error ? error.stack : error);
+  process.exit(1);
+});

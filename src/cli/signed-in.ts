@@ -1,0 +1,37 @@
+import * as z from 'zod';
+
+/** What a token of Entra says of its owner: a person's name, else an application. */
+const claims = z.object({
+  upn: z.string().optional(),
+  unique_name: z.string().optional(),
+  preferred_username: z.string().optional(),
+  appid: z.string().optional(),
+  oid: z.string().optional(),
+});
+
+const SCOPE = 'https://storage.azure.com/.default';
+
+/**
+ * Who is signed in: from the token that opens the state tables, so that an author is who the tables let in.
+ */
+export async function signedInAs(): Promise<string> {
+  const { DefaultAzureCredential } = await import('@azure/identity');
+  const { token } = await new DefaultAzureCredential().getToken(SCOPE);
+  return ownerOf(token);
+}
+
+/** The owner of a token; its signature is the tables' business. */
+export function ownerOf(token: string): string {
+  const parsed = claims.safeParse(decode(token.split('.')[1] ?? ''));
+  const { upn, unique_name, preferred_username, appid, oid } = parsed.success ? parsed.data : {};
+  const application = appid === undefined ? undefined : `application ${appid}`;
+  return upn ?? unique_name ?? preferred_username ?? application ?? oid ?? 'an unknown identity';
+}
+
+function decode(payload: string): unknown {
+  try {
+    return JSON.parse(Buffer.from(payload, 'base64url').toString('utf8'));
+  } catch {
+    return undefined;
+  }
+}

@@ -1,0 +1,64 @@
+import { hostname, userInfo } from 'node:os';
+import { BerthError } from '../errors.ts';
+import type { Fleet } from '../fleet/fleet.ts';
+import { parseFleet } from '../fleet/parse.ts';
+import { type Environment, stateAccount } from '../instance/settings.ts';
+import { ConditionsStore } from '../store/conditions-store.ts';
+import { ReceiptStore } from '../store/receipt-store.ts';
+import { RevisionStore } from '../store/revisions.ts';
+import { openTables, type StateAccount } from '../store/tables.ts';
+import { TwinStore } from '../store/twin-store.ts';
+import { validFleet } from './files.ts';
+import { signedInAs } from './signed-in.ts';
+
+/** The state tables of a deployment, as an operator works with them. */
+export interface State {
+  /** Which account it is, for people. */
+  readonly place: string;
+  readonly conditions: ConditionsStore;
+  readonly revisions: RevisionStore;
+  readonly receipts: ReceiptStore;
+  readonly twins: TwinStore;
+  /** Who works with it: the Entra identity, or the user of this machine where a key opens the account. */
+  author(): Promise<string>;
+}
+
+/** @throws BerthError `BERTH_SETTING_INVALID` where no setting says where the state is */
+export function openState(env: Environment): State {
+  const account = stateAccount(env);
+  const tables = openTables(account);
+  return {
+    place: placeOf(account),
+    conditions: new ConditionsStore(tables.state),
+    revisions: new RevisionStore(tables.state),
+    receipts: new ReceiptStore(tables.receipts),
+    twins: new TwinStore(tables.twins),
+    author: async () =>
+      account.kind === 'identity' ? signedInAs() : `${userInfo().username}@${hostname()} (by account key)`,
+  };
+}
+
+/**
+ * The fleet file that the deployment runs.
+ *
+ * @throws BerthError `BERTH_FLEET_INVALID` where no instance has run a valid one yet
+ */
+export async function fleetInForce({ revisions, place }: State): Promise<Fleet> {
+  const text = await revisions.lastGood();
+  if (text !== undefined) return validFleet(parseFleet(text), 'The fleet file in force');
+  throw new BerthError('BERTH_FLEET_INVALID', `No fleet file has run with the state in ${place} yet.`);
+}
+
+function placeOf(account: StateAccount): string {
+  if (account.kind === 'identity') return new URL(account.tableServiceUri).host;
+  const parts = new Map(
+    account.connectionString.split(';').map((part) => {
+      const [name = '', ...value] = part.split('=');
+      return [name.toLowerCase(), value.join('=')] as const;
+    }),
+  );
+  if (parts.get('usedevelopmentstorage') === 'true') return 'Azurite on this machine';
+  const endpoint = parts.get('tableendpoint');
+  if (endpoint !== undefined && URL.canParse(endpoint)) return new URL(endpoint).host;
+  return parts.get('accountname') ?? 'a storage account';
+}

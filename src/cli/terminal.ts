@@ -1,0 +1,83 @@
+import Table from 'cli-table3';
+
+/** Where a command speaks: results to `out`, everything else to `err`. */
+export interface Terminal {
+  readonly out: NodeJS.WritableStream;
+  readonly err: NodeJS.WritableStream & { readonly isTTY?: boolean };
+}
+
+/** Writes a line of the result. */
+export function say({ out }: Terminal, line = ''): void {
+  out.write(`${line}\n`);
+}
+
+/** Writes a line about the result: where it comes from, what was done. */
+export function tell({ err }: Terminal, line: string): void {
+  err.write(`${line}\n`);
+}
+
+export function sayJson(terminal: Terminal, json: unknown): void {
+  say(terminal, JSON.stringify(json, null, 2));
+}
+
+export interface Column {
+  readonly name: string;
+  /** Numbers are easier to compare flush right. */
+  readonly align?: 'left' | 'right';
+}
+
+const NO_LINES = {
+  top: '',
+  'top-mid': '',
+  'top-left': '',
+  'top-right': '',
+  bottom: '',
+  'bottom-mid': '',
+  'bottom-left': '',
+  'bottom-right': '',
+  left: '',
+  'left-mid': '',
+  mid: '',
+  'mid-mid': '',
+  right: '',
+  'right-mid': '',
+  middle: '  ',
+} as const;
+
+/** Rows below their names, without lines between them. */
+export function sayTable(
+  terminal: Terminal,
+  columns: readonly Column[],
+  rows: readonly (readonly string[])[],
+): void {
+  const table = new Table({
+    head: columns.map(({ name }) => name),
+    colAligns: columns.map(({ align = 'left' }) => align),
+    chars: NO_LINES,
+    style: { 'padding-left': 0, 'padding-right': 0, head: [], border: [] },
+  });
+  table.push(...rows.map((row) => [...row]));
+  for (const line of table.toString().split('\n')) say(terminal, line.trimEnd());
+}
+
+export function percent(share: number): string {
+  const hundredths = share * 100;
+  return `${hundredths > 0 && hundredths < 10 ? hundredths.toFixed(1) : Math.round(hundredths)} %`;
+}
+
+/** `1,234,567` */
+export function count(number: number): string {
+  return number.toLocaleString('en-US');
+}
+
+/** How long ago or ahead: `45 s`, `3 min`, `2 h`, `5 d`. */
+export function span(ms: number): string {
+  const seconds = Math.round(Math.abs(ms) / 1_000);
+  if (seconds < 60) return `${seconds} s`;
+  if (seconds < 3_600) return `${Math.round(seconds / 60)} min`;
+  return seconds < 172_800 ? `${Math.round(seconds / 3_600)} h` : `${Math.round(seconds / 86_400)} d`;
+}
+
+export function plural(number: number, one: string, many = `${one}s`): string {
+  return `${count(number)} ${number === 1 ? one : many}`;
+}

@@ -1,0 +1,117 @@
+import type { Report } from '../what-if/report.ts';
+import { count, percent, plural, say, sayTable, type Terminal } from './terminal.ts';
+
+const RIGHT = 'right' as const;
+const MOST_GROUPS = 20;
+
+/** What a fleet file would do, for people. */
+export function sayReport(terminal: Terminal, report: Report, compared: string): void {
+  const { devices, hubs, moves, refused, rules, warnings } = report;
+  say(
+    terminal,
+    `${plural(devices, 'device')} under revision ${report.revision.slice(0, 12)}, against ${compared}`,
+  );
+  say(terminal);
+  sayTable(
+    terminal,
+    [
+      { name: 'hub' },
+      { name: 'weight', align: RIGHT },
+      { name: 'wanted', align: RIGHT },
+      { name: 'now', align: RIGHT },
+      { name: 'then', align: RIGHT },
+      { name: 'if all were new', align: RIGHT },
+      { name: 'operations', align: RIGHT },
+      { name: 'hours at its limit', align: RIGHT },
+    ],
+    hubs.map((hub) => [
+      hub.host,
+      hub.weight === undefined ? 'not in the file' : String(hub.weight),
+      hub.wanted === undefined ? '-' : percent(hub.wanted),
+      amount(hub.before, devices),
+      amount(hub.after, devices),
+      amount(hub.fresh, devices),
+      count(hub.operations),
+      hub.hours === undefined ? '-' : hub.hours.toFixed(1),
+    ]),
+  );
+  sayMoves(terminal, moves, devices);
+  sayRefused(terminal, refused);
+  if (rules.length > 0) {
+    say(terminal);
+    sayTable(
+      terminal,
+      [{ name: 'rule' }, { name: 'matches', align: RIGHT }, { name: 'unknown', align: RIGHT }],
+      rules.map(({ name, matched, unknown }) => [name, amount(matched, devices), amount(unknown, devices)]),
+    );
+  }
+  if (warnings.length > 0) say(terminal);
+  for (const warning of warnings) say(terminal, `Warning: ${warning}.`);
+}
+
+function sayMoves(terminal: Terminal, moves: Report['moves'], devices: number): void {
+  say(terminal);
+  if (moves.count === 0) {
+    say(terminal, 'No device would go elsewhere.');
+    return;
+  }
+  say(
+    terminal,
+    `${amount(moves.count, devices)} would go elsewhere, when they register again: at least ${hours(moves.hours)} at the limit of ${moves.slowest}; moves.over spreads drains and moves to faster hubs over ${hours(moves.overHours)}.`,
+  );
+  sayTable(
+    terminal,
+    [
+      { name: 'devices', align: RIGHT },
+      { name: 'from' },
+      { name: 'to' },
+      { name: 'because' },
+      { name: 'such as' },
+    ],
+    moves.groups
+      .slice(0, MOST_GROUPS)
+      .map(({ count: number, from, to, why, examples }) => [
+        count(number),
+        from,
+        to,
+        why,
+        examples.slice(0, 2).join(', '),
+      ]),
+  );
+  sayMore(terminal, moves.groups.length);
+}
+
+function sayRefused(terminal: Terminal, refused: Report['refused']): void {
+  if (refused.asBefore > 0) {
+    say(terminal);
+    say(terminal, `${plural(refused.asBefore, 'device')} would be refused, as before.`);
+  }
+  if (refused.count === 0) return;
+  say(terminal);
+  say(terminal, `${plural(refused.count, 'device')} could not be placed any more:`);
+  sayTable(
+    terminal,
+    [{ name: 'devices', align: RIGHT }, { name: 'code' }, { name: 'because' }, { name: 'such as' }],
+    refused.groups
+      .slice(0, MOST_GROUPS)
+      .map(({ count: number, code, message, examples }) => [
+        count(number),
+        code,
+        message,
+        examples.slice(0, 2).join(', '),
+      ]),
+  );
+  sayMore(terminal, refused.groups.length);
+}
+
+function sayMore(terminal: Terminal, groups: number): void {
+  if (groups > MOST_GROUPS) say(terminal, `and ${groups - MOST_GROUPS} more kinds; --json has all`);
+}
+
+function amount(number: number, of: number): string {
+  return of === 0 ? count(number) : `${count(number)} (${percent(number / of)})`;
+}
+
+function hours(number: number): string {
+  return number >= 1 || number === 0 ? `${Number(number.toFixed(1))} h` : `${Math.ceil(number * 60)} min`;
+}

@@ -1,0 +1,36 @@
+import type { Hub, Tier } from './fleet.ts';
+
+/**
+ * What an IoT hub takes, by its tier and units. Source: Microsoft, "IoT Hub quotas and throttling"
+ * (iot-hub-devguide-quotas-throttling, 2023-02).
+ */
+
+type Size = Pick<Hub, 'tier' | 'units'>;
+
+const IDENTITY_OPERATIONS_PER_MINUTE: Readonly<Record<Tier, number>> = {
+  F1: 100,
+  S1: 100,
+  S2: 100,
+  S3: 5_000,
+};
+
+/** Devices that can be created, read, changed or deleted a minute. */
+export function identityOperationsPerMinute({ tier, units }: Size): number {
+  return IDENTITY_OPERATIONS_PER_MINUTE[tier] * units;
+}
+
+/** Twin updates a second, of devices and services together. On F1 and S1 they do not grow with the units. */
+export function twinUpdatesPerSecond({ tier, units }: Size): number {
+  switch (tier) {
+    case 'F1':
+    case 'S1':
+      return 50;
+    case 'S2':
+      return Math.max(50, 5 * units);
+    case 'S3':
+      return 250 * units;
+  }
+}
+
+/** Registrations that one DPS takes a minute (Microsoft, DPS quotas and limits). */
+export const DPS_REGISTRATIONS_PER_MINUTE = 1_000;

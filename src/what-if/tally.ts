@@ -1,0 +1,175 @@
+import type { Outcome } from '../allocation/decide.ts';
+import type { RuleTrace } from '../allocation/rules.ts';
+
+/** So many devices are named for each thing that happens to devices. */
+const EXAMPLES = 5;
+
+export interface Tallied {
+  readonly count: number;
+  /** Device ids. */
+  readonly examples: readonly string[];
+}
+
+/** Devices that would go elsewhere, for one reason. */
+export interface Move extends Tallied {
+  readonly from: string;
+  readonly to: string;
+  readonly why: string;
+}
+
+/** Devices that could not be placed any more. */
+export interface Refusal extends Tallied {
+  readonly code: string;
+  readonly message: string;
+}
+
+export interface RuleHits {
+  readonly matched: number;
+  readonly unknown: number;
+}
+
+/** What came of some of the devices; tallies add up. */
+export interface Tally {
+  readonly devices: number;
+  /** Devices of which nobody kept what they registered with. */
+  readonly withoutInputs: number;
+  /** Devices that the other fleet file refuses too. */
+  readonly refusedAsBefore: number;
+  /** Devices per hub: where they are now, where they end, and where they would go if they were new. */
+  readonly before: Readonly<Record<string, number>>;
+  readonly after: Readonly<Record<string, number>>;
+  readonly fresh: Readonly<Record<string, number>>;
+  readonly moves: Readonly<Record<string, Move>>;
+  readonly refusals: Readonly<Record<string, Refusal>>;
+  readonly rules: Readonly<Record<string, RuleHits>>;
+}
+
+export const NO_TALLY: Tally = {
+  devices: 0,
+  withoutInputs: 0,
+  refusedAsBefore: 0,
+  before: {},
+  after: {},
+  fresh: {},
+  moves: {},
+  refusals: {},
+  rules: {},
+};
+
+/** What came of one device. */
+export interface Trialed {
+  readonly deviceId: string;
+  readonly hasInputs: boolean;
+  /** Undefined: it is nowhere. */
+  readonly before: string | undefined;
+  /** The fleet file that is compared with refuses it. */
+  readonly wasRefused: boolean;
+  readonly after: Outcome;
+  readonly fresh: Outcome;
+  readonly rules: readonly RuleTrace[];
+}
+
+/** A tally while it is being made. */
+interface Counting {
+  devices: number;
+  withoutInputs: number;
+  refusedAsBefore: number;
+  readonly before: Record<string, number>;
+  readonly after: Record<string, number>;
+  readonly fresh: Record<string, number>;
+  readonly moves: Record<string, Move>;
+  readonly refusals: Record<string, Refusal>;
+  readonly rules: Record<string, RuleHits>;
+}
+
+export function tallyOf(devices: Iterable<Trialed>): Tally {
+  const tally: Counting = {
+    devices: 0,
+    withoutInputs: 0,
+    refusedAsBefore: 0,
+    before: {},
+    after: {},
+    fresh: {},
+    moves: {},
+    refusals: {},
+    rules: {},
+  };
+  for (const { deviceId, hasInputs, before, wasRefused, after, fresh, rules } of devices) {
+    tally.devices += 1;
+    if (!hasInputs) tally.withoutInputs += 1;
+    if (before !== undefined) countOne(tally.before, before);
+    if (fresh.kind === 'assigned') countOne(tally.fresh, fresh.host);
+    if (after.kind === 'assigned') {
+      countOne(tally.after, after.host);
+      if (before !== undefined && before !== after.host) {
+        const { host: to, why } = after;
+        add<Move>(tally.moves, [before, to, why].join('\n'), { from: before, to, why, ...one(deviceId) });
+      }
+    } else if (wasRefused) {
+      tally.refusedAsBefore += 1;
+    } else {
+      const { code, message } = after;
+      add<Refusal>(tally.refusals, [code, message].join('\n'), { code, message, ...one(deviceId) });
+    }
+    for (const { name, result } of rules) {
+      const hits = tally.rules[name] ?? { matched: 0, unknown: 0 };
+      tally.rules[name] = {
+        matched: hits.matched + Number(result === 'matched'),
+        unknown: hits.unknown + Number(result === 'unknown'),
+      };
+    }
+  }
+  return tally;
+}
+
+export function addUp(left: Tally, right: Tally): Tally {
+  return {
+    devices: left.devices + right.devices,
+    withoutInputs: left.withoutInputs + right.withoutInputs,
+    refusedAsBefore: left.refusedAsBefore + right.refusedAsBefore,
+    before: merged(left.before, right.before, (one, other) => one + other),
+    after: merged(left.after, right.after, (one, other) => one + other),
+    fresh: merged(left.fresh, right.fresh, (one, other) => one + other),
+    moves: merged(left.moves, right.moves, together),
+    refusals: merged(left.refusals, right.refusals, together),
+    rules: merged(left.rules, right.rules, (one, other) => ({
+      matched: one.matched + other.matched,
+      unknown: one.unknown + other.unknown,
+    })),
+  };
+}
+
+function countOne(counts: Record<string, number>, key: string): void {
+  counts[key] = (counts[key] ?? 0) + 1;
+}
+
+function one(deviceId: string): Tallied {
+  return { count: 1, examples: [deviceId] };
+}
+
+function add<Each extends Tallied>(all: Record<string, Each>, key: string, each: Each): void {
+  const known = all[key];
+  all[key] = known === undefined ? each : together(known, each);
+}
+
+function together<Each extends Tallied>(left: Each, right: Each): Each {
+  const isFull = left.examples.length >= EXAMPLES;
+  return {
+    ...left,
+    count: left.count + right.count,
+    examples: isFull ? left.examples : [...left.examples, ...right.examples].slice(0, EXAMPLES),
+  };
+}
+
+function merged<Each>(
+  left: Readonly<Record<string, Each>>,
+  right: Readonly<Record<string, Each>>,
+  both: (left: Each, right: Each) => Each,
+): Record<string, Each> {
+  const all: Record<string, Each> = { ...left };
+  for (const [key, each] of Object.entries(right)) {
+    const known = all[key];
+    all[key] = known === undefined ? each : both(known, each);
+  }
+  return all;
+}

@@ -1,0 +1,117 @@
+import { decide } from '../allocation/decide.ts';
+import type { ReceiptInputs } from '../allocation/receipt.ts';
+import { requestOf } from '../allocation/recompute.ts';
+import type { AllocationRequest } from '../allocation/request.ts';
+import type { Fleet } from '../fleet/fleet.ts';
+import { type HostName, hostName } from '../fleet/host-name.ts';
+import type { JsonValue } from '../json.ts';
+import type { Trial, Tried } from './job.ts';
+import { type KnownDevice, readKnownDevice } from './known-device.ts';
+import { type Tally, type Trialed, tallyOf } from './tally.ts';
+
+/** A part of the devices, in a form that goes to a worker. */
+export type Part =
+  | { readonly kind: 'lines'; readonly lines: readonly string[] }
+  /** Synthetic devices by number, from the first to before the last. */
+  | { readonly kind: 'numbers'; readonly from: number; readonly to: number };
+
+export type PartResult =
+  | { readonly ok: true; readonly tally: Tally }
+  /** Index of a line in the part that is no device. */
+  | { readonly ok: false; readonly line: number };
+
+/** Tries the fleet file on some devices. */
+export function tryDevices(part: Part, trial: Trial): PartResult {
+  if (part.kind === 'numbers') {
+    const devices: Trialed[] = [];
+    for (let number = part.from; number < part.to; number += 1) {
+      devices.push(tryDevice(synthetic(number, trial), trial));
+    }
+    return { ok: true, tally: tallyOf(devices) };
+  }
+  const devices: Trialed[] = [];
+  for (const [index, line] of part.lines.entries()) {
+    if (line.trim() === '') continue;
+    const device = readKnownDevice(line);
+    if (device === undefined) return { ok: false, line: index };
+    devices.push(tryDevice(device, trial));
+  }
+  return { ok: true, tally: tallyOf(devices) };
+}
+
+interface TrialDevice extends KnownDevice {
+  readonly payload?: JsonValue | undefined;
+}
+
+function synthetic(number: number, { payloads }: Trial): TrialDevice {
+  const payload = payloads.length === 0 ? undefined : payloads[number % payloads.length];
+  return {
+    deviceId: `device-${String(number).padStart(7, '0')}`,
+    hub: undefined,
+    inputs: undefined,
+    payload,
+  };
+}
+
+/**
+ * Where one device is now, where it ends when it registers again, and where it would go if it were new. All
+ * ramps are over; counts, health and overrides are left out.
+ */
+function tryDevice(device: TrialDevice, { tried, against, now }: Trial): Trialed {
+  const old = against && decideOn(against, device, device.hub, now).outcome;
+  const before = old?.kind === 'assigned' ? old.host : device.hub;
+  const fresh = decideOn(tried, device, undefined, now);
+  const again = before === undefined ? fresh : decideOn(tried, device, before, now);
+  return {
+    deviceId: device.deviceId,
+    hasInputs: device.inputs !== undefined || device.payload !== undefined,
+    before,
+    wasRefused: old?.kind === 'refused' && device.hub === undefined,
+    after: again.outcome,
+    fresh: fresh.outcome,
+    rules: again.rules,
+  };
+}
+
+function decideOn(
+  { fleet, conditions }: Tried,
+  device: TrialDevice,
+  current: HostName | undefined,
+  now: number,
+) {
+  return decide({ request: requestFor(device, fleet, current), fleet, conditions, now });
+}
+
+/** The request that DPS would send: all hubs of the file are taken to be linked, with those that were. */
+function requestFor(
+  { deviceId, inputs, payload }: TrialDevice,
+  fleet: Fleet,
+  current: HostName | undefined,
+): AllocationRequest {
+  const known = requestOf(
+    { inputs: inputs ?? { ...NOTHING_KNOWN, registrationId: deviceId }, twin: { provenance: {} } },
+    fleet,
+  );
+  const hosts = new Set<HostName>(fleet.hubs.map(({ host }) => host));
+  for (const { host } of known.linkedHubs) hosts.add(host);
+  if (current !== undefined) hosts.add(current);
+  return {
+    ...known,
+    linkedHubs: [...hosts].map((host) => ({ host, text: host })),
+    current: current === undefined ? undefined : { hub: hostName(current), deviceId },
+    payload: payload ?? known.payload,
+  };
+}
+
+const NOTHING_KNOWN: Omit<ReceiptInputs, 'registrationId'> = {
+  linkedHubs: [],
+  enrollment: {
+    kind: 'unknown',
+    iotEdge: false,
+    reprovisionPolicy: 'unset',
+    iotHubs: [],
+    initialTwin: false,
+  },
+  attestation: 'unknown',
+  read: {},
+};
