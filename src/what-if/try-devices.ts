@@ -40,6 +40,7 @@ export function tryDevices(part: Part, trial: Trial): PartResult {
 }
 
 interface TrialDevice extends KnownDevice {
+  readonly isSynthetic?: boolean;
   readonly payload?: JsonValue | undefined;
 }
 
@@ -49,6 +50,7 @@ function synthetic(number: number, { payloads }: Trial): TrialDevice {
     deviceId: `device-${String(number).padStart(7, '0')}`,
     hub: undefined,
     inputs: undefined,
+    isSynthetic: true,
     payload,
   };
 }
@@ -64,7 +66,7 @@ function tryDevice(device: TrialDevice, { tried, against, now }: Trial): Trialed
   const again = before === undefined ? fresh : decideOn(tried, device, before, now);
   return {
     deviceId: device.deviceId,
-    hasInputs: device.inputs !== undefined || device.payload !== undefined,
+    hasInputs: device.inputs !== undefined || device.isSynthetic === true,
     before,
     wasRefused: old?.kind === 'refused' && device.hub === undefined,
     after: again.outcome,

@@ -1,0 +1,137 @@
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
+import { environmentIn } from '../../src/cli/environment.ts';
+import { explain } from '../../src/cli/explain.ts';
+import { ownerOf } from '../../src/cli/signed-in.ts';
+import { CAPTURED } from '../allocation/requests.ts';
+import { listen } from './terminals.ts';
+
+let folder: string;
+beforeAll(() => {
+  folder = mkdtempSync(join(tmpdir(), 'berth-explain-'));
+});
+afterAll(() => rmSync(folder, { recursive: true, force: true }));
+const file = (json: unknown): string => {
+  const path = join(folder, `${Math.random()}.json`);
+  writeFileSync(path, JSON.stringify(json));
+  return path;
+};
+const hub = (name: string, region: string, residency: string) => ({
+  host: `${name}.azure-devices.net`,
+  region,
+  tier: 'S1',
+  labels: { residency },
+});
+const FLEET = {
+  hubs: [hub('weu', 'westeurope', 'eu'), hub('eus', 'eastus', 'us'), hub('sea', 'southeastasia', 'sg')],
+  allocation: {
+    latency: { halfLifeMs: 25 },
+    rules: [{ name: 'eu', when: "payload.country in ['DE']", require: { residency: 'eu' } }],
+  },
+  twins: { initial: [{ name: 'base', tags: { site: '=payload.site', floor: '=payload.floor' } }] },
+};
+const REQUEST = {
+  ...CAPTURED,
+  deviceRuntimeContext: {
+    ...CAPTURED.deviceRuntimeContext,
+    symmetricKey: { primaryKey: 'cHJpbWFyeQ==' },
+    payload: { country: 'DE', site: 'ams', latency: { westeurope: 12, eastus: -5 } },
+  },
+};
+const explained = async (request: unknown, fleet: unknown = FLEET, json = false) => {
+  const { cli, out } = listen();
+  const code = await explain(cli, { fleet: file(fleet), request: file(request), json });
+  return { code, text: out() };
+};
+
+describe('berth explain', () => {
+  test('says in words where a device goes, and why', async () => {
+    const { code, text } = await explained(REQUEST);
+
+    expect(code).toBe(0);
+    expect(text).toContain(
+      `${CAPTURED.deviceRuntimeContext.registrationId} → weu.azure-devices.net (placed: it registers for the first time)`,
+    );
+    expect(text).toMatch(/weu\.azure-devices\.net +12 ms +measured +1 +0\.\d+/);
+    expect(text).toMatch(/eus\.azure-devices\.net +- +- +- +does not meet a require rule/);
+    expect(text).toMatch(/eu +matched +yes/);
+    expect(text).toMatch(/tags\.site +base/);
+    expect(text).toContain('Left out: tags.floor: base: the key floor is missing.');
+    expect(text).toContain('Note: payload.latency of eastus is no number from 0 to 60000.');
+    expect(text).not.toContain('cHJpbWFyeQ');
+  });
+
+  test('says why a device is refused, with the code', async () => {
+    const { text } = await explained({ ...REQUEST, linkedHubs: ['eus.azure-devices.net'] });
+
+    expect(text).toMatch(/→ refused: No linked hub qualifies .* \[BERTH_NO_HUB_QUALIFIES\]/);
+  });
+
+  test('makes a receipt that it recomputes to the letter', async () => {
+    const receipt: unknown = JSON.parse((await explained(REQUEST, FLEET, true)).text);
+
+    const again = await explained(receipt);
+    const asJson = await explained(receipt, FLEET, true);
+
+    expect(again).toEqual({ code: 0, text: expect.stringContaining('Recomputed: the same to the letter.') });
+    expect(JSON.parse(asJson.text)).toEqual({ receipt, differences: [], notKept: [] });
+  });
+
+  test('finds a receipt out that was tampered with', async () => {
+    const receipt = JSON.parse((await explained(REQUEST, FLEET, true)).text) as Record<string, unknown>;
+    const tampered = {
+      ...receipt,
+      outcome: { ...(receipt.outcome as object), hub: 'eus.azure-devices.net' },
+    };
+
+    const { code, text } = await explained(tampered);
+
+    expect(code).toBe(1);
+    expect(text).toContain('Recomputed: it differs in outcome.hub.');
+  });
+
+  test('says what another fleet file would have decided', async () => {
+    const receipt: unknown = JSON.parse((await explained(REQUEST, FLEET, true)).text);
+    const other = { ...FLEET, allocation: { rules: [{ name: 'closed', deny: 'closed for today' }] } };
+
+    const { code, text } = await explained(receipt, other);
+
+    expect(code).toBe(0);
+    expect(text).toContain('closed for today');
+    expect(text).toMatch(
+      /The receipt was made with revision [0-9a-f]{12}; this is [0-9a-f]{12}, and differs in outcome/,
+    );
+  });
+
+  test.each<[string, unknown, unknown, string]>([
+    ['a request of nobody', { hello: 'world' }, FLEET, 'BERTH_REQUEST_INVALID'],
+    ['a broken receipt', { outcome: {}, inputs: {} }, FLEET, 'BERTH_REQUEST_INVALID'],
+    ['a fleet file with problems', REQUEST, { hubs: [] }, 'BERTH_FLEET_INVALID'],
+  ])('refuses %s with a code', async (_, request, fleet, code) => {
+    await expect(explained(request, fleet)).rejects.toMatchObject({ code });
+  });
+});
+
+describe('who sets an override', () => {
+  const token = (claims: object) => `x.${Buffer.from(JSON.stringify(claims)).toString('base64url')}.y`;
+
+  test.each<[string, string, string]>([
+    ['a person', token({ upn: 'ann@contoso.com', appid: 'azure-cli' }), 'ann@contoso.com'],
+    ['a guest', token({ unique_name: 'live.com#bob@x.com' }), 'live.com#bob@x.com'],
+    ['an application', token({ appid: '0000-1', oid: 'o' }), 'application 0000-1'],
+    ['an identity', token({ oid: 'object-1' }), 'object-1'],
+    ['nobody that a token names', token({}), 'an unknown identity'],
+    ['a token that is none', 'nope', 'an unknown identity'],
+  ])('%s', (_, given, owner) => {
+    expect(ownerOf(given)).toBe(owner);
+  });
+});
+
+test('settings come from the environment first, then from local.settings.json', () => {
+  writeFileSync(join(folder, 'local.settings.json'), JSON.stringify({ Values: { A: 'file', B: 'file' } }));
+
+  expect(environmentIn(folder, { A: 'env' })).toEqual({ A: 'env', B: 'file' });
+  expect(environmentIn('/nowhere', { A: 'env' })).toEqual({ A: 'env' });
+});

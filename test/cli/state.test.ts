@@ -1,0 +1,284 @@
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from '@jest/globals';
+import { decide } from '../../src/allocation/decide.ts';
+import { receiptOf } from '../../src/allocation/receipt.ts';
+import { exportDevices } from '../../src/cli/export.ts';
+import { validFleet } from '../../src/cli/files.ts';
+import { hubs } from '../../src/cli/hubs.ts';
+import { clearOverride, type OverrideOptions, setOverride } from '../../src/cli/override.ts';
+import { openState } from '../../src/cli/state.ts';
+import { hostName } from '../../src/fleet/host-name.ts';
+import { parseFleet } from '../../src/fleet/parse.ts';
+import { readKnownDevice } from '../../src/what-if/known-device.ts';
+import { fleetOf, requestOf } from '../allocation/requests.ts';
+import { type Azurite, startAzurite } from '../azurite.ts';
+import { shadowOf } from '../twin/twins.ts';
+import { listen, NOW } from './terminals.ts';
+
+const WEU = 'weu.azure-devices.net';
+const FILE = JSON.stringify({ ...fleetOf().file, $schema: undefined });
+const FLEET = validFleet(parseFleet(FILE), 'the file');
+
+let azurite: Azurite;
+let folder: string;
+let env: Readonly<Record<string, string>>;
+beforeAll(async () => {
+  folder = mkdtempSync(join(tmpdir(), 'berth-cli-'));
+}, 60_000);
+afterAll(() => rmSync(folder, { recursive: true, force: true }));
+beforeEach(async () => {
+  azurite = await startAzurite();
+  env = { AzureWebJobsStorage: azurite.connectionString };
+  await openState(env).revisions.keep(FLEET.revision, FILE, '2026-11-25T00:00:00Z');
+});
+afterEach(() => azurite.close());
+
+const conditions = () => openState(env).conditions.read(NOW);
+const OPTIONS: OverrideOptions = { state: 'cordoned', reason: ' certificate roll ', expires: '8h' };
+
+describe('berth hub set', () => {
+  test('sets a state or a weight with author, reason and expiry, for every instance to read', async () => {
+    const { cli, err } = listen(env);
+
+    expect(await setOverride(cli, WEU.toUpperCase(), { ...OPTIONS, weight: '2.5' })).toBe(0);
+
+    expect((await conditions()).hubs.get(hostName(WEU))?.override).toEqual({
+      state: 'cordoned',
+      weight: 2.5,
+      author: expect.stringMatching(/^.+@.+ \(by account key\)$/),
+      reason: 'certificate roll',
+      expiresAt: NOW + 8 * 3_600_000,
+    });
+    expect(err()).toContain(`${WEU} is cordoned and of weight 2.5 until 2026-11-25T20:00Z, by `);
+  });
+
+  test('takes effect in decisions, and no longer than it lasts', async () => {
+    await setOverride(listen(env).cli, WEU, OPTIONS);
+    const known = await conditions();
+    const request = requestOf({ linkedHubs: [WEU] });
+
+    expect(decide({ request, fleet: FLEET, conditions: known, now: NOW }).outcome).toMatchObject({
+      code: 'BERTH_NO_HUB_NOW',
+    });
+    expect(
+      decide({ request, fleet: FLEET, conditions: known, now: NOW + 9 * 3_600_000 }).outcome,
+    ).toMatchObject({ host: WEU });
+  });
+
+  test('says what it takes the place of', async () => {
+    await setOverride(listen(env).cli, WEU, OPTIONS);
+    const { cli, err } = listen(env);
+
+    await setOverride(cli, WEU, { weight: '3', reason: 'more', expires: '2026-11-30T18:00Z' });
+
+    expect(err()).toMatch(/^In place of: cordoned until 2026-11-25T20:00Z, by .*: certificate roll\.\n/);
+    expect((await conditions()).hubs.get(hostName(WEU))?.override).toMatchObject({
+      weight: 3,
+      expiresAt: Date.UTC(2026, 10, 30, 18),
+    });
+    expect((await conditions()).hubs.get(hostName(WEU))?.override?.state).toBeUndefined();
+  });
+
+  test.each<[string, string, Partial<OverrideOptions>, string, RegExp]>([
+    ['nothing to set', WEU, { state: undefined }, 'BERTH_ARGUMENT_INVALID', /give --state, --weight or both/],
+    [
+      'a state that is none',
+      WEU,
+      { state: 'closed' },
+      'BERTH_ARGUMENT_INVALID',
+      /write one of active, cordoned, draining/,
+    ],
+    [
+      'a weight of 0',
+      WEU,
+      { weight: '0' },
+      'BERTH_ARGUMENT_INVALID',
+      /for no new devices use --state cordoned/,
+    ],
+    ['a weight in words', WEU, { weight: 'more' }, 'BERTH_ARGUMENT_INVALID', /--weight is "more"/],
+    ['no reason', WEU, { reason: '  ' }, 'BERTH_ARGUMENT_INVALID', /--reason has 0 characters/],
+    [
+      'a time that is none',
+      WEU,
+      { expires: 'soon' },
+      'BERTH_ARGUMENT_INVALID',
+      /write a duration such as 30m/,
+    ],
+    [
+      'a time that is over',
+      WEU,
+      { expires: '2020-01-01' },
+      'BERTH_ARGUMENT_INVALID',
+      /which is over already/,
+    ],
+    [
+      'a hub that is not there',
+      'x.azure-devices.net',
+      {},
+      'BERTH_HUB_UNKNOWN',
+      /which has weu\.azure-devices\.net, eus/,
+    ],
+  ])('refuses %s', async (_, host, options, code, message) => {
+    await expect(setOverride(listen(env).cli, host, { ...OPTIONS, ...options })).rejects.toMatchObject({
+      code,
+      message: expect.stringMatching(message),
+    });
+    expect((await conditions()).hubs.size).toBe(0);
+  });
+});
+
+describe('berth hub clear', () => {
+  test('goes back to the fleet file, and says from what', async () => {
+    await setOverride(listen(env).cli, WEU, OPTIONS);
+    const { cli, err } = listen(env);
+
+    expect(await clearOverride(cli, WEU)).toBe(0);
+
+    expect((await conditions()).hubs.get(hostName(WEU))?.override).toBeUndefined();
+    expect(err()).toMatch(/it was cordoned until .*: certificate roll\./);
+  });
+
+  test('of a hub without one says so, and of no hub is refused', async () => {
+    const { cli, err } = listen(env);
+
+    expect(await clearOverride(cli, WEU)).toBe(0);
+    expect(err()).toContain('had no override');
+    await expect(clearOverride(cli, 'nope')).rejects.toMatchObject({ code: 'BERTH_HUB_UNKNOWN' });
+  });
+});
+
+describe('berth hubs', () => {
+  test('shows weights, shares, counts, health, overrides and ramps', async () => {
+    const { conditions: store } = openState(env);
+    await store.recordCount(hostName(WEU), 300, NOW - 90_000);
+    await store.recordCount(hostName('eus.azure-devices.net'), 100, NOW - 10_000);
+    for (let call = 0; call < 3; call += 1) await store.recordFailure(hostName('eus.azure-devices.net'));
+    await setOverride(listen(env).cli, 'sea.azure-devices.net', {
+      state: 'draining',
+      reason: 'move out',
+      expires: '2d',
+    });
+    const { cli, out, err } = listen(env);
+
+    expect(await hubs(cli, { json: false })).toBe(0);
+
+    expect(err()).toContain(`Fleet file: revision ${FLEET.revision.slice(0, 12)}`);
+    const rows = out()
+      .split('\n')
+      .map((line) => line.split(/ {2,}/));
+    expect(rows[0]).toEqual([
+      'hub',
+      'state',
+      'weight',
+      'wanted',
+      'actual',
+      'devices',
+      'counted',
+      'health',
+      'override',
+    ]);
+    expect(rows[1]).toEqual([WEU, 'active', '1', '50 %', '75 %', '300', '2 min ago', 'healthy']);
+    expect(rows[2]).toEqual([
+      'eus.azure-devices.net',
+      'active',
+      '1',
+      '50 %',
+      '25 %',
+      '100',
+      '10 s ago',
+      'unhealthy, 3 failed calls',
+    ]);
+    expect(rows[3]?.slice(0, 4)).toEqual(['sea.azure-devices.net', 'draining', '1', '0 %']);
+    expect(rows[3]?.at(-1)).toMatch(/^draining for 2 d more, by .*: move out$/);
+    expect(out()).toContain('drain:sea.azure-devices.net: not begun');
+
+    await store.recordCauses(['drain:sea.azure-devices.net'], await store.read(NOW), NOW - 60_000);
+    const later = listen(env);
+    await hubs(later.cli, { json: true });
+    expect(JSON.parse(later.out())).toMatchObject({
+      revision: FLEET.revision,
+      hubs: [{ host: WEU, devices: 300 }, { isHealthy: false }, { override: { state: 'draining' } }],
+      moves: [{ cause: 'drain:sea.azure-devices.net', since: NOW - 60_000, progress: 1 }],
+    });
+  });
+
+  test('says where there is no fleet file yet, or no state', async () => {
+    const empty = await startAzurite();
+    try {
+      await expect(
+        hubs(listen({ AzureWebJobsStorage: empty.connectionString }).cli, { json: false }),
+      ).rejects.toMatchObject({
+        code: 'BERTH_FLEET_INVALID',
+      });
+    } finally {
+      await empty.close();
+    }
+    await expect(hubs(listen({}).cli, { json: false })).rejects.toMatchObject({
+      code: 'BERTH_SETTING_INVALID',
+    });
+  });
+});
+
+describe('berth export', () => {
+  async function register(registrationId: string, now = NOW, linkedHubs?: readonly string[]) {
+    const context = { registrationId, payload: { secret: 's3cret' } };
+    const request = requestOf({ context, ...(linkedHubs === undefined ? {} : { linkedHubs }) });
+    const input = { request, fleet: FLEET, conditions: await conditions(), now };
+    await openState(env).receipts.keep(receiptOf(input, decide(input)));
+  }
+  async function appear(deviceId: string, host: string, isDeleted = false) {
+    const { twins } = openState(env);
+    const id = { host: hostName(host), deviceId, moduleId: undefined };
+    const record = await twins.load(id);
+    const saved = await twins.save(record, { kind: 'shadow', shadow: shadowOf({ id }) });
+    if (isDeleted && saved !== 'conflict')
+      await twins.save(saved, { kind: 'deleted', at: shadowOf({ id }).asOf });
+  }
+
+  test('writes every known device once, with its hub and what it registered with', async () => {
+    for (let index = 0; index < 30; index += 1) await register(`device-${index}`);
+    for (let again = 1; again < 4; again += 1) await register('device-7', NOW + again * 60_000);
+    await appear('device-3', 'sea.azure-devices.net');
+    await appear('twin#only', WEU);
+    await appear('gone', WEU, true);
+    await register('gone', NOW, [WEU]);
+    const { cli, out, err } = listen(env);
+
+    expect(await exportDevices(cli, undefined)).toBe(0);
+
+    const devices = out().trimEnd().split('\n').map(readKnownDevice);
+    expect(devices).toHaveLength(31);
+    expect(out()).not.toContain('gone');
+    expect(devices.find((device) => device?.deviceId === 'device-3')).toMatchObject({
+      hub: 'sea.azure-devices.net',
+    });
+    expect(devices.find((device) => device?.deviceId === 'twin#only')).toEqual({
+      deviceId: 'twin#only',
+      hub: WEU,
+      inputs: undefined,
+    });
+    expect(new Set(devices.map((device) => device?.deviceId)).size).toBe(devices.length);
+    expect(out()).not.toContain('s3cret');
+    expect(err()).toMatch(/^31 devices from 127\.0\.0\.1:\d+\.\n$/);
+  });
+
+  test('writes into a file', async () => {
+    await register('a');
+    const file = join(folder, 'devices.jsonl');
+    const { cli, err } = listen(env);
+
+    await exportDevices(cli, file);
+
+    expect(readFileSync(file, 'utf8').split('\n').map(readKnownDevice)).toMatchObject([
+      { deviceId: 'a' },
+      undefined,
+    ]);
+    expect(err()).toContain(`in ${file}`);
+    await expect(exportDevices(cli, join(folder, 'no', 'such', 'folder'))).rejects.toMatchObject({
+      code: 'BERTH_FILE_UNREADABLE',
+    });
+    writeFileSync(file, '');
+  });
+});

@@ -1,0 +1,90 @@
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
+import { validate } from '../../src/cli/validate.ts';
+import { listen } from './terminals.ts';
+
+let folder: string;
+beforeAll(() => {
+  folder = mkdtempSync(join(tmpdir(), 'berth-validate-'));
+});
+afterAll(() => rmSync(folder, { recursive: true, force: true }));
+
+const file = (fleet: unknown): string => {
+  const path = join(folder, `${Math.random()}.json`);
+  writeFileSync(path, typeof fleet === 'string' ? fleet : JSON.stringify(fleet));
+  return path;
+};
+const HUBS = ['weu', 'neu'].map((name) => ({
+  host: `${name}.azure-devices.net`,
+  region: 'westeurope',
+  tier: 'S1',
+  labels: { residency: 'eu' },
+}));
+const CALM = { strict: false, json: false, registrations: '100' };
+
+describe('berth validate', () => {
+  test('says in one line that a file is valid', async () => {
+    const { cli, out } = listen();
+    const path = file({ hubs: HUBS });
+
+    expect(await validate(cli, path, CALM)).toBe(0);
+    expect(out()).toMatch(/^\S+\.json is valid: 2 hubs, revision [0-9a-f]{12}\.\n$/);
+  });
+
+  test('lists every problem with its path, and fails', async () => {
+    const { cli, out } = listen();
+    const path = file({
+      hubs: [
+        { ...HUBS[0], tier: 'B1' },
+        { ...HUBS[0], weight: 0 },
+      ],
+    });
+
+    expect(await validate(cli, path, CALM)).toBe(1);
+    expect(out().split('\n')).toEqual([
+      'problem  hubs[0].tier is "B1": basic tiers have no device twins; write F1, S1, S2 or S3',
+      'problem  hubs[1].weight is 0: write a number above 0',
+      'problem  hubs[1].host is "weu.azure-devices.net", which is listed twice',
+      expect.stringMatching(/is not valid: 3 problems\.$/),
+      '',
+    ]);
+  });
+
+  test('lists warnings, which fail only with --strict', async () => {
+    const { cli, out } = listen();
+    const path = file({ hubs: HUBS, allocation: { rules: [{ name: 'us', require: { residency: 'us' } }] } });
+
+    expect(await validate(cli, path, CALM)).toBe(0);
+    expect(await validate(cli, path, { ...CALM, strict: true })).toBe(1);
+    expect(out()).toContain('warning  allocation.rules[0].require no hub has these labels');
+  });
+
+  test('gives the same as JSON', async () => {
+    const { cli, out } = listen();
+
+    expect(await validate(cli, file('{'), { ...CALM, json: true })).toBe(1);
+    expect(JSON.parse(out())).toEqual({
+      valid: false,
+      problems: [{ path: '', message: expect.stringContaining('is not JSON') }],
+      warnings: [],
+    });
+  });
+
+  test.each([
+    ['a file that is not there', '/nowhere/fleet.json', CALM, 'BERTH_FILE_UNREADABLE'],
+    ['a number that is none', 'fleet.json', { ...CALM, partitions: 'many' }, 'BERTH_ARGUMENT_INVALID'],
+  ])('refuses %s with a code', async (_, path, options, code) => {
+    await expect(validate(listen().cli, path, options)).rejects.toMatchObject({ code });
+  });
+
+  test('takes the partitions from the settings', async () => {
+    const { cli, out } = listen({ TWIN_EVENTS_PARTITIONS: '32' });
+    const policies = [{ name: 'p', desired: { a: 1 } }];
+
+    await validate(cli, file({ hubs: HUBS, twins: { policies } }), CALM);
+
+    expect(out()).toContain('0.55 corrections a second for each of 32 partitions');
+  });
+});

@@ -1,0 +1,153 @@
+import { describe, expect, test } from '@jest/globals';
+import { adviceOn } from '../../src/fleet/advice.ts';
+import { parseFleet } from '../../src/fleet/parse.ts';
+
+const hub = (name: string, more: object = {}) => ({
+  host: `${name}.azure-devices.net`,
+  region: 'westeurope',
+  tier: 'S1',
+  labels: { residency: 'eu' },
+  ...more,
+});
+const PAIR = [hub('a'), hub('b')];
+const CALM = { registrationsPerMinute: 100, partitions: 4 };
+
+function advice(parts: { hubs?: object[]; allocation?: object; twins?: object }, expectations: object = {}) {
+  const parsed = parseFleet(JSON.stringify({ hubs: PAIR, ...parts }));
+  if (!parsed.ok) throw new Error(JSON.stringify(parsed.problems));
+  return adviceOn(parsed.fleet, { ...CALM, ...expectations }).map(
+    ({ path, message }) => `${path} ${message}`,
+  );
+}
+const rules = (...given: object[]) => ({ allocation: { rules: given } });
+
+describe('a fleet that is fine', () => {
+  test.each<[string, Parameters<typeof advice>[0]]>([
+    ['hubs alone', {}],
+    [
+      'a residency with two hubs',
+      rules({ name: 'eu', when: "payload.c == 'DE'", require: { residency: 'eu' } }),
+    ],
+    [
+      'latency with a ramp',
+      {
+        allocation: {
+          latency: { halfLifeMs: 25 },
+          sticky: { moveWhenFasterByMs: 40 },
+          moves: { over: '1d' },
+        },
+      },
+    ],
+    [
+      'two hub rules about other devices',
+      rules(
+        { name: 'a', when: "registrationId == 'a'", hub: 'a.azure-devices.net' },
+        { name: 'b', when: "registrationId == 'b'", hub: 'b.azure-devices.net' },
+      ),
+    ],
+    [
+      'a denial of some',
+      rules(
+        { name: 'x', when: "payload.m == 'x'", deny: 'no' },
+        { name: 'y', when: "payload.m == 'y'", deny: 'no' },
+      ),
+    ],
+    [
+      'a hub in a region without figures, where latency does not count',
+      { hubs: [hub('a', { region: 'usgovvirginia' }), hub('b')] },
+    ],
+  ])('%s: nothing is said', (_, parts) => {
+    expect(advice(parts)).toEqual([]);
+  });
+});
+
+describe('what will hurt is said, with the figures', () => {
+  test('registrations above what hubs take, by their weights', () => {
+    const hubs = [hub('a', { weight: 3 }), hub('b', { units: 3 }), hub('c', { tier: 'S3' })];
+
+    expect(advice({ hubs }, { registrationsPerMinute: 1_000 })).toEqual([
+      'hubs[0].units a.azure-devices.net would get 600 of 1000 registrations a minute by its weight, and takes 100 identity operations a minute (S1, 1 unit): devices will wait; add units or hubs, or use S3',
+    ]);
+  });
+
+  test('less than one write a second and partition, only where there are policies', () => {
+    const hubs = [hub('a', { budget: { rate: 0.1, daily: 0.1 } }), hub('b')];
+    const twins = { policies: [{ name: 'p', desired: { a: 1 } }] };
+
+    expect(advice({ hubs, twins })).toEqual([
+      expect.stringMatching(
+        /^hubs\[0\]\.budget\.rate leaves 0\.88 corrections a second for each of 4 partitions/,
+      ),
+    ]);
+    expect(advice({ hubs })).toEqual([]);
+  });
+
+  test.each<[string, Parameters<typeof advice>[0], string | RegExp]>([
+    [
+      'a residency with one hub',
+      { hubs: [hub('a'), hub('b', { labels: {} })], ...rules({ name: 'eu', require: { residency: 'eu' } }) },
+      /require only a\.azure-devices\.net has these labels/,
+    ],
+    [
+      'a residency with none',
+      rules({ name: 'us', require: { residency: 'us' } }),
+      /require no hub has these labels/,
+    ],
+    [
+      'a condition that is always false',
+      rules({ name: 'r', when: '1 > 2', prefer: { 'a.azure-devices.net': 2 } }),
+      'allocation.rules[0] "r" never matches: its condition is always false',
+    ],
+    [
+      'a condition that is always unknown',
+      rules({ name: 'r', when: '1 / 0 == 1', deny: 'no' }),
+      /its condition is always unknown/,
+    ],
+    [
+      'rules beside one that denies all',
+      rules(
+        { name: 'r', when: 'payload.a', prefer: { 'a.azure-devices.net': 2 } },
+        { name: 'closed', deny: 'closed' },
+      ),
+      'allocation.rules[0] "r" has no effect: rule "closed" denies every device',
+    ],
+    [
+      'a hub rule before one for all',
+      rules(
+        { name: 'r', when: 'payload.a', hub: 'a.azure-devices.net' },
+        { name: 'all', hub: 'b.azure-devices.net' },
+      ),
+      'allocation.rules[0] "r" has no effect: of hub rules the last one wins, and "all" matches whenever it does',
+    ],
+    [
+      'a hub rule before one with the same condition',
+      rules(
+        { name: 'r', when: 'payload.a', hub: 'a.azure-devices.net' },
+        { name: 's', when: 'payload.a', hub: 'b.azure-devices.net' },
+      ),
+      /"s" matches whenever it does/,
+    ],
+    [
+      'a region without figures',
+      {
+        hubs: [hub('a', { region: 'usgovvirginia' }), hub('b')],
+        allocation: { latency: { halfLifeMs: 25 } },
+      },
+      /hubs\[0\]\.region is "usgovvirginia", of which no latencies are known/,
+    ],
+    [
+      'a drain at once',
+      { hubs: [hub('a', { state: 'draining' }), hub('b')] },
+      /allocation\.moves is missing/,
+    ],
+    [
+      'moves for next to nothing',
+      {
+        allocation: { latency: { halfLifeMs: 5 }, sticky: { moveWhenFasterByMs: 1 }, moves: { over: '1d' } },
+      },
+      /moveWhenFasterByMs is 1: measurements vary by more/,
+    ],
+  ])('%s', (_, parts, message) => {
+    expect(advice(parts)).toEqual([typeof message === 'string' ? message : expect.stringMatching(message)]);
+  });
+});

@@ -1,0 +1,354 @@
+import { describe, expect, test } from '@jest/globals';
+import fc from 'fast-check';
+import { decide } from '../../src/allocation/decide.ts';
+import { type Receipt, receiptOf } from '../../src/allocation/receipt.ts';
+import { hostName } from '../../src/fleet/host-name.ts';
+import { type Job, openTrial } from '../../src/what-if/job.ts';
+import { type KnownDevice, readKnownDevice, writeKnownDevice } from '../../src/what-if/known-device.ts';
+import { knownDevices } from '../../src/what-if/known-devices.ts';
+import { type Report, reportOf } from '../../src/what-if/report.ts';
+import { addUp, NO_TALLY, type Tally } from '../../src/what-if/tally.ts';
+import { type Part, tryDevices } from '../../src/what-if/try-devices.ts';
+import { anyWorld } from '../allocation/worlds.ts';
+
+const NOW = Date.UTC(2026, 10, 25);
+const hub = (name: string, more: object = {}) => ({
+  host: `${name}.azure-devices.net`,
+  region: 'westeurope',
+  tier: 'S1',
+  labels: { residency: name === 'weu' || name === 'neu' ? 'eu' : 'us' },
+  ...more,
+});
+const fleetText = (hubs: readonly object[], allocation: object = {}) => JSON.stringify({ hubs, allocation });
+const TWO = [hub('weu'), hub('eus')];
+
+function ask(job: Partial<Job> & Pick<Job, 'fleet'>, part: Part): { tally: Tally; report: Report } {
+  const trial = openTrial(
+    { against: undefined, payloads: [], isSynthetic: part.kind === 'numbers', ...job },
+    NOW,
+  );
+  const result = tryDevices(part, trial);
+  if (!result.ok) throw new Error(`line ${result.line}`);
+  return { tally: result.tally, report: reportOf(result.tally, trial.tried.fleet, trial.leftOut) };
+}
+const numbers = (to: number, from = 0): Part => ({ kind: 'numbers', from, to });
+const lines = (...devices: readonly KnownDevice[]): Part => ({
+  kind: 'lines',
+  lines: devices.map(writeKnownDevice),
+});
+const WEU = hostName('weu.azure-devices.net');
+const EUS = hostName('eus.azure-devices.net');
+const inputs = (
+  registrationId: string,
+  read: Receipt['inputs']['read'] = {},
+  more: object = {},
+): Receipt['inputs'] => ({
+  registrationId,
+  linkedHubs: [WEU, EUS],
+  enrollment: {
+    kind: 'group',
+    id: 'g',
+    iotEdge: false,
+    reprovisionPolicy: 'migrate',
+    iotHubs: [],
+    initialTwin: false,
+  },
+  attestation: 'symmetricKey',
+  read,
+  ...more,
+});
+const known = (
+  deviceId: string,
+  at: string | undefined,
+  read: Receipt['inputs']['read'] = {},
+  more: object = {},
+): KnownDevice => ({
+  deviceId,
+  hub: at === undefined ? undefined : hostName(`${at}.azure-devices.net`),
+  inputs: inputs(deviceId, read, more),
+});
+
+describe('synthetic devices', () => {
+  test('are placed by the weights', () => {
+    const { report } = ask({ fleet: fleetText([hub('weu', { weight: 3 }), hub('eus')]) }, numbers(20_000));
+
+    expect(report.hubs.map(({ wanted }) => wanted)).toEqual([0.75, 0.25]);
+    expect(Math.abs((report.hubs[0]?.fresh ?? 0) / 20_000 - 0.75)).toBeLessThan(0.02);
+    expect(report.moves.count).toBe(0);
+  });
+
+  test('against another file stay while they may: a new hub moves nobody who registers again', () => {
+    const { report } = ask(
+      { fleet: fleetText([...TWO, hub('neu')]), against: fleetText(TWO) },
+      numbers(1_000),
+    );
+
+    expect(report.moves.count).toBe(0);
+    expect(report.hubs[2]).toMatchObject({ before: 0, after: 0 });
+    expect(report.hubs[2]?.fresh).toBeGreaterThan(280);
+  });
+
+  test('against another file leave a draining hub, all of them and with the hours that takes', () => {
+    const { report } = ask(
+      {
+        fleet: fleetText([hub('weu'), hub('eus', { state: 'draining' })], { moves: { over: '1h' } }),
+        against: fleetText(TWO),
+      },
+      numbers(30_000),
+    );
+    const before = report.hubs[1]?.before ?? 0;
+
+    expect(report.moves).toMatchObject({ count: before, slowest: WEU, overHours: 1 });
+    expect(report.moves.groups).toEqual([
+      { from: EUS, to: WEU, why: 'its hub drains', count: before, examples: expect.any(Array) },
+    ]);
+    // 100 identity operations a minute on S1 with a unit.
+    expect(report.moves.hours).toBeCloseTo(before / 100 / 60);
+    expect(report.hubs).toMatchObject([
+      { wanted: 1, after: 30_000 },
+      { wanted: 0, after: 0 },
+    ]);
+    expect(report.warnings).toEqual([
+      expect.stringContaining('and moves.over is 1 hours: DPS would be throttled'),
+    ]);
+  });
+
+  test('send nothing, and rules that ask them are left out and named', () => {
+    const eu = { name: 'eu', when: "payload.country == 'DE'", require: { residency: 'eu' } };
+    const lab = { name: 'lab', when: "registrationId.startsWith('lab')", hub: WEU };
+
+    const { report } = ask({ fleet: fleetText(TWO, { rules: [eu, lab] }) }, numbers(100));
+
+    expect(report.rules).toEqual([{ name: 'lab', matched: 0, unknown: 0 }]);
+    expect(report.warnings).toEqual([expect.stringContaining('left out are the rules eu;')]);
+  });
+
+  test('or send what they are given, in turn', () => {
+    const eu = { name: 'eu', when: "payload.country == 'DE'", require: { residency: 'eu' } };
+    const payloads = [{ country: 'DE' }, { country: 'US' }, {}, {}];
+
+    const { report } = ask({ fleet: fleetText(TWO, { rules: [eu] }), payloads }, numbers(400));
+
+    expect(report.rules).toEqual([{ name: 'eu', matched: 100, unknown: 200 }]);
+    expect(report.hubs[0]?.after).toBeGreaterThan(300);
+  });
+});
+
+describe('known devices', () => {
+  test('stay where they are, whatever the weights say', () => {
+    const { report } = ask(
+      { fleet: fleetText([hub('weu', { weight: 100 }), hub('eus')]) },
+      lines(known('a', 'eus'), known('b', 'weu')),
+    );
+
+    expect(report).toMatchObject({
+      devices: 2,
+      moves: { count: 0 },
+      hubs: [
+        { before: 1, after: 1 },
+        { before: 1, after: 1 },
+      ],
+    });
+  });
+
+  test('go elsewhere for reasons that are counted and exemplified', () => {
+    const rule = { name: 'eu', when: "payload.country == 'DE'", require: { residency: 'eu' } };
+    const { report } = ask(
+      { fleet: fleetText(TWO, { rules: [rule] }) },
+      lines(
+        ...Array.from({ length: 7 }, (_, index) => known(`de-${index}`, 'eus', { 'payload.country': 'DE' })),
+        known('us', 'eus', { 'payload.country': 'US' }),
+        known('hidden', 'eus'),
+      ),
+    );
+
+    expect(report.moves.groups).toEqual([
+      {
+        from: EUS,
+        to: WEU,
+        why: 'its hub does not meet a require rule',
+        count: 7,
+        examples: ['de-0', 'de-1', 'de-2', 'de-3', 'de-4'],
+      },
+    ]);
+    expect(report.rules).toEqual([{ name: 'eu', matched: 7, unknown: 1 }]);
+  });
+
+  test('that could not be placed any more are counted with the reason', () => {
+    const rule = { name: 'x0', when: "payload.model == 'x0'", deny: 'retired' };
+    const { report } = ask(
+      { fleet: fleetText(TWO, { rules: [rule] }) },
+      lines(known('a', 'weu', { 'payload.model': 'x0' }), known('b', 'weu')),
+    );
+
+    expect(report.refused).toEqual({
+      count: 1,
+      asBefore: 0,
+      groups: [
+        {
+          code: 'BERTH_REGISTRATION_DENIED',
+          message: 'Rule "x0" denies it: retired.',
+          count: 1,
+          examples: ['a'],
+        },
+      ],
+    });
+  });
+
+  test('that the other file refuses too are not news', () => {
+    const rules = [{ name: 'x0', when: "payload.model == 'x0'", deny: 'retired' }];
+    const { report } = ask(
+      { fleet: fleetText(TWO, { rules }), against: fleetText(TWO, { rules }) },
+      lines(known('a', undefined, { 'payload.model': 'x0' })),
+    );
+
+    expect(report.refused).toEqual({ count: 0, asBefore: 1, groups: [] });
+  });
+
+  test('on a hub that left the file but is linked stay there', () => {
+    const { report } = ask({ fleet: fleetText(TWO) }, lines(known('a', 'old')));
+
+    expect(report.hubs[2]).toMatchObject({
+      host: 'old.azure-devices.net',
+      weight: undefined,
+      before: 1,
+      after: 1,
+    });
+  });
+
+  test('are moved to faster hubs by what they had measured', () => {
+    const allocation = {
+      latency: { halfLifeMs: 25 },
+      sticky: { moveWhenFasterByMs: 40 },
+      moves: { over: '30d' },
+    };
+    const latency = { latency: { latency: { [WEU]: 10, [EUS]: 90 } } };
+    const { report } = ask(
+      { fleet: fleetText(TWO, allocation) },
+      lines(known('a', 'eus', {}, latency), known('b', 'eus')),
+    );
+
+    expect(report.moves.groups).toMatchObject([{ why: 'another hub is faster', count: 1, examples: ['a'] }]);
+  });
+
+  test('above the capacity of a hub are warned of, and so are devices of which little is known', () => {
+    const { report } = ask(
+      { fleet: fleetText([hub('weu', { capacity: 1 })]) },
+      lines({ deviceId: 'a', hub: WEU, inputs: undefined }, { deviceId: 'b', hub: WEU, inputs: undefined }),
+    );
+
+    expect(report.warnings).toEqual([
+      `${WEU} would hold 2 devices, and its capacity is 1`,
+      'of 2 devices nobody knows what they registered with: their rules are unknown',
+    ]);
+  });
+
+  test('in lines that are none are named by their place', () => {
+    const trial = openTrial(
+      { fleet: fleetText(TWO), against: undefined, payloads: [], isSynthetic: false },
+      NOW,
+    );
+    const line = writeKnownDevice(known('a', 'weu'));
+
+    for (const wrong of [
+      'nope',
+      '{}',
+      '[]',
+      '{"deviceId":5}',
+      '{"deviceId":"a","hub":7}',
+      '{"deviceId":"a","hub":null,"inputs":{}}',
+    ]) {
+      expect(tryDevices({ kind: 'lines', lines: [line, '', wrong] }, trial)).toEqual({ ok: false, line: 2 });
+    }
+  });
+});
+
+test('tallies of parts add up to the tally of all', () => {
+  const job = { fleet: fleetText([hub('weu'), hub('eus', { state: 'draining' })]), against: fleetText(TWO) };
+  const whole = ask(job, numbers(900)).tally;
+  const parts = [numbers(300), numbers(500, 300), numbers(900, 500)].map((part) => ask(job, part).tally);
+
+  expect(parts.reduce(addUp, NO_TALLY)).toEqual(whole);
+});
+
+test('a device goes under its own file where its receipt says it went', () => {
+  fc.assert(
+    fc.property(anyWorld, (world) => {
+      const file = { ...world.fleet.file, $schema: undefined };
+      const input = { ...world, conditions: { loadedAt: undefined, hubs: new Map(), causes: new Map() } };
+      const { outcome, inputs: given } = receiptOf(input, decide(input));
+      const usesRamps = world.request.current !== undefined;
+      const isLinkedAsTheFile = given.linkedHubs.length === 5;
+      if (outcome.kind === 'refused' || usesRamps || !isLinkedAsTheFile) return;
+
+      const line = writeKnownDevice({ deviceId: given.registrationId, hub: undefined, inputs: given });
+      const { tally } = ask({ fleet: JSON.stringify(file) }, { kind: 'lines', lines: [line] });
+
+      expect(tally.fresh).toEqual({ [outcome.host]: 1 });
+    }),
+    { numRuns: 2_000 },
+  );
+});
+
+describe('the devices that the state tables know', () => {
+  async function* from<Item>(items: readonly Item[]): AsyncGenerator<Item> {
+    yield* items;
+  }
+  const shadow = (deviceId: string, host: typeof WEU, isDeleted = false) => ({
+    id: { host, deviceId, moduleId: undefined },
+    isDeleted,
+  });
+  const receipt = (registrationId: string, host: typeof WEU | undefined): Receipt =>
+    ({
+      inputs: inputs(registrationId),
+      outcome: host === undefined ? { kind: 'refused' } : { kind: 'assigned', host },
+    }) as unknown as Receipt;
+  const devices = async (
+    shadows: readonly ReturnType<typeof shadow>[],
+    receipts: readonly (readonly Receipt[])[],
+  ) => {
+    const all: KnownDevice[] = [];
+    for await (const device of knownDevices(from(shadows), from(receipts))) all.push(device);
+    return all.map(({ deviceId, hub: at, inputs: given }) => [deviceId, at, given !== undefined]);
+  };
+
+  test.each<[string, Parameters<typeof devices>, readonly unknown[]]>([
+    ['by both', [[shadow('a', WEU)], [[receipt('a', WEU)]]], [['a', WEU, true]]],
+    ['by a receipt only', [[], [[receipt('a', WEU)]]], [['a', WEU, true]]],
+    ['by a shadow only', [[shadow('a', EUS)], []], [['a', EUS, false]]],
+    [
+      'on the hub of the shadow, where they differ',
+      [[shadow('a', EUS)], [[receipt('a', WEU)]]],
+      [['a', EUS, true]],
+    ],
+    [
+      'on the hub of the receipt, where shadows are on both',
+      [[shadow('a', EUS), shadow('a', WEU)], [[receipt('a', WEU)]]],
+      [['a', WEU, true]],
+    ],
+    [
+      'with what it registered with last, and where it was put before',
+      [[], [[receipt('a', undefined), receipt('a', EUS)]]],
+      [['a', EUS, true]],
+    ],
+    ['nowhere, where it was refused', [[], [[receipt('a', undefined)]]], [['a', undefined, true]]],
+    ['not any more, where its twin was deleted', [[shadow('a', WEU, true)], [[receipt('a', WEU)]]], []],
+    [
+      'on its new hub, where its twin on the old one was deleted',
+      [[shadow('a', WEU, true), shadow('a', EUS)], [[receipt('a', EUS)]]],
+      [['a', EUS, true]],
+    ],
+  ])('%s', async (_, given, expected) => {
+    expect(await devices(...given)).toEqual(expected);
+  });
+
+  test('come back from their lines', () => {
+    for (const device of [
+      known('a', 'weu', { 'payload.x': [1, { y: null }] }),
+      known('b', undefined),
+      { deviceId: 'c', hub: EUS, inputs: undefined },
+    ]) {
+      expect(readKnownDevice(writeKnownDevice(device))).toEqual(device);
+    }
+  });
+});
