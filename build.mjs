@@ -2,7 +2,8 @@
 // No top-level await, so that an old Node.js gets a sentence and not a syntax error.
 
 async function main() {
-  const { rmSync } = await import('node:fs');
+  const { chmodSync, rmSync } = await import('node:fs');
+  const { join } = await import('node:path');
   const { build } = await import('esbuild');
 
   const at = process.argv.indexOf('--out');
@@ -35,6 +36,7 @@ async function main() {
         local: 'local/main.ts',
         'function-host': 'local/function-host/main.ts',
         devices: 'local/devices/main.ts',
+        device: 'local/devices/one.ts',
         azurite: 'local/azurite/main.ts',
       },
       packages: 'external',
@@ -46,6 +48,8 @@ async function main() {
       banner: { js: '#!/usr/bin/env node' },
     }),
   ]);
+  // Else `npx berth` works the first time only, when npm does this.
+  chmodSync(join(outdir, 'berth.cjs'), 0o755);
 }
 
 const [major, minor] = process.versions.node.split('.').map(Number);

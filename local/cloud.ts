@@ -25,6 +25,8 @@ const PARTITIONS = 4;
 export interface CloudOptions {
   readonly fleet: Fleet;
   readonly ports: Ports;
+  /** Where the functions listen, or will. */
+  readonly functionsPort: number;
   readonly stateDirectory: string;
   /** Where the bundled processes are. */
   readonly bundles: string;
@@ -108,6 +110,21 @@ export async function startCloud(options: CloudOptions): Promise<Cloud> {
     const mqtt = await startMqtt({ port: ports.mqtt, certificate, services: [hubs.mqtt, dps.mqtt], log });
     closers.push(() => mqtt.close());
 
+    const settings = {
+      AzureWebJobsStorage: azurite.connectionString,
+      TWIN_EVENTS: eventHubs.connectionString(),
+      TWIN_EVENTS_NAME: EVENT_HUB,
+      TWIN_EVENTS_CONSUMER_GROUP: CONSUMER_GROUP,
+      IOT_ENDPOINT: `http://127.0.0.1:${rest.port}`,
+    };
+    const bound = {
+      ...ports,
+      ...azurite.ports,
+      amqp: eventHubs.port,
+      https: https.port,
+      rest: rest.port,
+      mqtt: mqtt.port,
+    };
     const control: ControlOptions = {
       hubs,
       dps,
@@ -116,33 +133,25 @@ export async function startCloud(options: CloudOptions): Promise<Cloud> {
       consumerGroups: [CONSUMER_GROUP],
       storage: azurite.connectionString,
       processes: options.processes,
+      stack: () => ({
+        ports: { ...bound, control: controlApi.port, functions: options.functionsPort },
+        idScope: ID_SCOPE,
+        root: authority.root,
+        settings,
+      }),
     };
     const controlApi: ControlApi = await startControlApi(ports.control, control);
     closers.push(() => controlApi.close());
 
     return {
-      ports: {
-        ...ports,
-        ...azurite.ports,
-        amqp: eventHubs.port,
-        https: https.port,
-        rest: rest.port,
-        mqtt: mqtt.port,
-        control: controlApi.port,
-      },
+      ports: { ...bound, control: controlApi.port },
       azurite,
       authority,
       hubs,
       dps,
       eventHubs,
       control,
-      settings: {
-        AzureWebJobsStorage: azurite.connectionString,
-        TWIN_EVENTS: eventHubs.connectionString(),
-        TWIN_EVENTS_NAME: EVENT_HUB,
-        TWIN_EVENTS_CONSUMER_GROUP: CONSUMER_GROUP,
-        IOT_ENDPOINT: `http://127.0.0.1:${rest.port}`,
-      },
+      settings,
       close,
     };
   } catch (error) {

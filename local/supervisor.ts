@@ -66,6 +66,7 @@ export async function supervise(options: SupervisorOptions): Promise<LoopResult 
     cloud = await startCloud({
       ...options,
       fleet,
+      functionsPort,
       webhookUrl: `${functionsUrl}/api/allocate?code=${FUNCTION_KEYS.function}`,
       processes: () => processes(running, cloud),
       log,
@@ -100,8 +101,7 @@ export async function supervise(options: SupervisorOptions): Promise<LoopResult 
     );
 
     const progress = new Progress(cast(options.devices));
-    const weights = new Map(fleet.hubs.map(({ host, weight }) => [host, weight]));
-    const feed = new LiveFeed({ progress, cloud, functionsUrl, startedAt, weights });
+    const feed = new LiveFeed({ progress, cloud, functionsUrl, startedAt, fleet });
     progress.onNews((news, device) => feed.note(news, device));
     const loop = {
       progress,

@@ -1,8 +1,8 @@
 export type ErrorKind = 'user' | 'transient' | 'defect';
 
 /**
- * Every error that a user of the functions or of the `berth` command can meet: its kind, and the status where
- * it is answered over HTTP.
+ * Every error that a user of the functions or of the `berth` command can meet: its kind, the status where it
+ * is answered over HTTP, the exit code where only the command has it.
  * `docs/errors.md` has a row for each; `test/errors.test.ts` keeps the two in step.
  *
  * - `user`: fix the input. - `transient`: it will be tried again. - `defect`: a bug in Berth.
@@ -21,11 +21,11 @@ export const ERRORS = {
   BERTH_STORE_UNAVAILABLE: { kind: 'transient', status: 503 },
   BERTH_DEFECT: { kind: 'defect', status: 503 },
 
-  BERTH_ARGUMENT_INVALID: { kind: 'user' },
-  BERTH_FILE_UNREADABLE: { kind: 'user' },
-  BERTH_DEVICES_INVALID: { kind: 'user' },
-  BERTH_HUB_UNKNOWN: { kind: 'user' },
-  BERTH_TOO_MANY_MOVES: { kind: 'user' },
+  BERTH_ARGUMENT_INVALID: { kind: 'user', exit: 1 },
+  BERTH_FILE_UNREADABLE: { kind: 'user', exit: 1 },
+  BERTH_DEVICES_INVALID: { kind: 'user', exit: 1 },
+  BERTH_HUB_UNKNOWN: { kind: 'user', exit: 1 },
+  BERTH_TOO_MANY_MOVES: { kind: 'user', exit: 1 },
 
   BERTH_EVENT_NOT_JSON: { kind: 'user' },
   BERTH_EVENT_NO_IDENTITY: { kind: 'user' },
@@ -40,7 +40,9 @@ export const ERRORS = {
   BERTH_HUB_THROTTLED: { kind: 'transient' },
   BERTH_HUB_TIMEOUT: { kind: 'transient' },
   BERTH_HUB_UNAVAILABLE: { kind: 'transient' },
-} as const satisfies Readonly<Record<string, { readonly kind: ErrorKind; readonly status?: number }>>;
+} as const satisfies Readonly<
+  Record<string, { readonly kind: ErrorKind; readonly status?: number; readonly exit?: number }>
+>;
 
 export type ErrorCode = keyof typeof ERRORS;
 

@@ -41,7 +41,8 @@ describe('docs/errors.md', () => {
 
   test('says the status that each code is answered with', () => {
     for (const [code, entry] of Object.entries(ERRORS)) {
-      expect([code, rows.get(code)?.rest[0]]).toEqual([code, 'status' in entry ? String(entry.status) : '-']);
+      const said = 'status' in entry ? String(entry.status) : 'exit' in entry ? `exit ${entry.exit}` : '-';
+      expect([code, rows.get(code)?.rest[0]]).toEqual([code, said]);
     }
   });
 });

@@ -4,7 +4,7 @@ import { type ControlAnswer, failed } from './answers.ts';
 import { type ControlOptions, type ControlRequest, events, route } from './routes.ts';
 
 export type { EventStatus } from './event-counters.ts';
-export type { ControlOptions, ProcessStatus } from './routes.ts';
+export type { ControlOptions, ProcessStatus, Stack } from './routes.ts';
 export { events as readEventStatus };
 
 /** Twins and raw events are far smaller. */

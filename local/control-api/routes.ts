@@ -3,6 +3,7 @@ import { isObject, type JsonObject } from '../../src/json.ts';
 import type { Dps } from '../dps/index.ts';
 import type { EventHubs } from '../event-hubs/index.ts';
 import { HubError, type HubView, type IotHubs } from '../iot-hub/index.ts';
+import type { Ports } from '../options.ts';
 import { type ControlAnswer, failed, ok } from './answers.ts';
 import { type EventStatus, eventStatus } from './event-counters.ts';
 
@@ -24,6 +25,18 @@ export interface ControlOptions {
   /** Connection string of the storage account with the checkpoints. */
   readonly storage: string;
   readonly processes: () => readonly ProcessStatus[];
+  /** Where everything is, for whoever wants to work with it. */
+  readonly stack: () => Stack;
+}
+
+/** The local stack for clients: `GET /stack`. Holds well-known development values only. */
+export interface Stack {
+  readonly ports: Ports;
+  readonly idScope: string;
+  /** PEM of the root that the local servers' certificates come from. */
+  readonly root: string;
+  /** App settings for whoever runs the functions or the `berth` command. */
+  readonly settings: Readonly<Record<string, string>>;
 }
 
 export interface ControlRequest {
@@ -40,6 +53,7 @@ export async function route(request: ControlRequest, options: ControlOptions): P
   const [resource, ...rest] = request.path;
   const { method } = request;
   if (resource === 'processes' && rest.length === 0 && method === 'GET') return ok(options.processes());
+  if (resource === 'stack' && rest.length === 0 && method === 'GET') return ok(options.stack());
   if (resource === 'registrations' && rest.length === 0 && method === 'GET')
     return ok(options.dps.registrations());
   if (resource === 'events' && rest.length === 0 && method === 'GET') return ok(await events(options));

@@ -2,6 +2,8 @@
 export interface Part {
   readonly deviceId: string;
   readonly site: string;
+  /** ISO 3166: what residency goes by. */
+  readonly country: string;
   readonly model: string;
   /** How it registers with DPS; all of them talk MQTT to their hub. */
   readonly registersOver: 'mqtt' | 'https';
@@ -14,7 +16,11 @@ export interface Part {
   readonly isPicky: boolean;
 }
 
-const SITES = ['amsterdam', 'new-york', 'singapore'] as const;
+const SITES = [
+  { site: 'amsterdam', country: 'NL' },
+  { site: 'new-york', country: 'US' },
+  { site: 'singapore', country: 'SG' },
+] as const;
 const MODELS = ['pump-2', 'meter-1'] as const;
 
 /**
@@ -24,7 +30,7 @@ const MODELS = ['pump-2', 'meter-1'] as const;
 export function cast(devices: number): readonly Part[] {
   return Array.from({ length: devices }, (_, index) => ({
     deviceId: `sim-${String(index + 1).padStart(4, '0')}`,
-    site: SITES[index % SITES.length] ?? SITES[0],
+    ...(SITES[index % SITES.length] ?? SITES[0]),
     model: MODELS[index % MODELS.length] ?? MODELS[0],
     registersOver: index % 4 === 3 ? 'https' : 'mqtt',
     proof: index % 10 === 5 ? 'certificate' : 'key',

@@ -22,6 +22,8 @@ const LONGEST_RETRY_MS = 20_000;
 const PICKY_LIMIT_MS = 30_000;
 const LOW_PERCENT = 15;
 const SECOND_REPORT_AFTER_MS = 1_500;
+/** A lively device registers again about so often, as devices do that lose power or their network. */
+const AGAIN_AFTER_MS = 90_000;
 
 /**
  * One simulated device on Microsoft's SDKs: registers, connects, reads its twin, reports, and applies what is
@@ -62,7 +64,7 @@ export class SimulatedDevice {
     const assigned = await register({
       registrationId: part.deviceId,
       proof,
-      payload: { site: part.site, model: part.model },
+      payload: { site: part.site, country: part.country, model: part.model },
       over: part.registersOver,
       idScope: world.idScope,
       ca: world.ca,
@@ -109,16 +111,17 @@ export class SimulatedDevice {
     twin.on('properties.desired', () => this.#apply());
     await Promise.race([firstReport, gone]);
     await Promise.race([this.#behave(), gone]);
-    await gone;
+    if (!world.lively) await gone;
   }
 
-  /** Its battery over time. */
+  /** Its battery over time; a lively device ends with that, to register again. */
   async #behave(): Promise<void> {
     const { part, world, signal } = this.#options;
     await delay(SECOND_REPORT_AFTER_MS, undefined, { signal }).catch(() => {});
     if (signal.aborted) return;
     await this.#report({ battery: this.#charge(part.battery === 'low' ? LOW_PERCENT : this.#battery()) });
-    while (world.lively && !signal.aborted) {
+    const until = Date.now() + AGAIN_AFTER_MS * (0.5 + Math.random());
+    while (world.lively && Date.now() < until) {
       await delay(8_000 + Math.random() * 12_000, undefined, { signal }).catch(() => {});
       if (signal.aborted) return;
       const percent = this.#battery();

@@ -6,12 +6,13 @@ import { Http } from 'azure-iot-provisioning-device-http';
 import { Mqtt } from 'azure-iot-provisioning-device-mqtt';
 import { SymmetricKeySecurityClient } from 'azure-iot-security-symmetric-key';
 import { X509Security } from 'azure-iot-security-x509';
+import type { JsonObject } from '../../src/json.ts';
 import type { Proof } from './messages.ts';
 
 export interface RegistrationOptions {
   readonly registrationId: string;
   readonly proof: Proof;
-  readonly payload: Readonly<Record<string, string>>;
+  readonly payload: JsonObject;
   readonly over: 'mqtt' | 'https';
   readonly idScope: string;
   readonly ca: string;
@@ -22,6 +23,8 @@ export interface RegistrationOptions {
 export interface Assigned {
   readonly hub: string;
   readonly deviceId: string;
+  /** What the webhook gave it. */
+  readonly payload: unknown;
 }
 
 /**
@@ -41,7 +44,7 @@ export async function register(options: RegistrationOptions): Promise<Assigned> 
   try {
     const result = await client.register();
     if (result === undefined) throw new Error('DPS gave no result.');
-    return { hub: result.assignedHub, deviceId: result.deviceId };
+    return { hub: result.assignedHub, deviceId: result.deviceId, payload: result.payload };
   } finally {
     // After a failure the transport would keep its connection and its timers.
     await client.cancel();

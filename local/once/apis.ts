@@ -5,7 +5,9 @@ export const FLEET_STATUS = z.object({
   hubs: z.array(
     z.object({
       host: z.string(),
+      state: z.string(),
       weight: z.number(),
+      share: z.object({ wanted: z.number() }),
       devices: z.number().nullable(),
       twins: z.record(z.string(), z.number()),
       twinsCountedAt: z.iso.datetime().nullable(),

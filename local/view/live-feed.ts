@@ -1,10 +1,11 @@
+import type { Fleet } from '../../src/fleet/fleet.ts';
 import type { Cloud } from '../cloud.ts';
 import { readEventStatus } from '../control-api/index.ts';
 import type { DeviceNews } from '../devices/messages.ts';
 import { FUNCTION_KEYS } from '../keys.ts';
 import { FLEET_STATUS, type FleetStatus, getJson } from '../once/apis.ts';
 import type { DeviceProgress, Progress } from '../progress.ts';
-import type { LiveModel } from './live-view.ts';
+import type { HubLine, LiveModel } from './live-view.ts';
 import { duration } from './text.ts';
 
 export interface LiveFeedOptions {
@@ -12,8 +13,8 @@ export interface LiveFeedOptions {
   readonly cloud: Cloud;
   readonly functionsUrl: string;
   readonly startedAt: number;
-  /** Weights of the fleet file, until Berth says its own. */
-  readonly weights: ReadonlyMap<string, number>;
+  /** The hubs as the fleet file has them, until Berth says its own. */
+  readonly fleet: Fleet;
 }
 
 const ASK_EVERY_MS = 5_000;
@@ -46,7 +47,7 @@ export class LiveFeed {
 
   async model(isFunctionHostRunning: boolean): Promise<LiveModel> {
     this.#ask();
-    const { progress, cloud, functionsUrl, startedAt, weights } = this.#options;
+    const { progress, cloud, functionsUrl, startedAt } = this.#options;
     const { views } = cloud.hubs;
     const sum = (pick: (view: (typeof views)[number]) => number) =>
       views.reduce((total, view) => total + pick(view), 0);
@@ -55,10 +56,7 @@ export class LiveFeed {
       devices: progress.devices.size,
       hubs: views.map((view) => ({
         host: view.host,
-        weight:
-          this.#fleet?.status.hubs.find(({ host }) => host === view.host)?.weight ??
-          weights.get(view.host) ??
-          1,
+        ...this.#standing(view.host),
         devices: view.deviceCount,
         connected: view.connectedCount,
         twinReads: view.counters.twinReads,
@@ -78,6 +76,15 @@ export class LiveFeed {
       functionKey: FUNCTION_KEYS.function,
       isFunctionHostRunning,
     };
+  }
+
+  /** State, weight and wanted part of a hub: what Berth says, else what the fleet file says. */
+  #standing(host: string): Pick<HubLine, 'state' | 'weight' | 'wanted'> {
+    const told = this.#fleet?.status.hubs.find((hub) => hub.host === host);
+    if (told !== undefined) return { state: told.state, weight: told.weight, wanted: told.share.wanted };
+    const { hubs } = this.#options.fleet;
+    const { state = 'active', weight = 1 } = hubs.find((hub) => hub.host === host) ?? {};
+    return { state, weight, wanted: weight / hubs.reduce((sum, hub) => sum + hub.weight, 0) };
   }
 
   /** Now and then, and never twice at once; a view that cannot be refreshed shows what it had. */

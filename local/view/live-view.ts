@@ -3,7 +3,10 @@ import { duration, percent, plural, table } from './text.ts';
 /** One hub, as the live view shows it. */
 export interface HubLine {
   readonly host: string;
+  readonly state: string;
   readonly weight: number;
+  /** Part of the devices that Berth wants here. */
+  readonly wanted: number;
   readonly devices: number;
   readonly connected: number;
   /** Calls of the service side since the start. */
@@ -36,14 +39,14 @@ const STATE_WORDS: Readonly<Record<string, string>> = { inSync: 'in sync' };
 
 /** The live view as lines of text. */
 export function renderLive(model: LiveModel): readonly string[] {
-  const weights = model.hubs.reduce((sum, hub) => sum + hub.weight, 0);
   const placed = model.hubs.reduce((sum, hub) => sum + hub.devices, 0);
   const hubs = table([
-    ['hub', 'weight', 'wanted', 'actual', 'devices', 'online', 'twin reads', 'twin writes'],
+    ['hub', 'state', 'weight', 'wanted', 'actual', 'devices', 'online', 'twin reads', 'twin writes'],
     ...model.hubs.map((hub) => [
       hub.host,
+      hub.state,
       String(hub.weight),
-      percent(hub.weight / weights),
+      percent(hub.wanted),
       placed === 0 ? '-' : percent(hub.devices / placed),
       String(hub.devices),
       String(hub.connected),

@@ -15,6 +15,8 @@ export interface BuiltTwin {
   /** Which layer set which path, e.g. `tags.site` → `base`; `enrollment` for the enrollment's own. No values. */
   readonly provenance: readonly (readonly [path: string, layer: string])[];
   readonly omitted: readonly Omission[];
+  /** How many of the omitted break a limit of twins: a layer or an enrollment is to be corrected. */
+  readonly beyondLimits: number;
 }
 
 export interface LayerTrace {
@@ -25,7 +27,7 @@ export interface LayerTrace {
 
 /** No twin, for this reason. */
 export function noTwin(why: string): BuiltTwin {
-  return { twin: undefined, why, layers: [], provenance: [], omitted: [] };
+  return { twin: undefined, why, layers: [], provenance: [], omitted: [], beyondLimits: 0 };
 }
 
 /**
@@ -68,6 +70,7 @@ export function buildInitialTwin(
     layers,
     provenance,
     omitted: [...tags.omitted, ...desired.omitted],
+    beyondLimits: tags.beyondLimits + desired.beyondLimits,
   };
 }
 

@@ -20,6 +20,7 @@ export class SectionBuilder {
   readonly #root: Branch = branch();
   readonly #omissions = new Omissions();
   #bytes = 0;
+  #beyondLimits = 0;
 
   constructor(section: 'tags' | 'desired') {
     this.#section = section;
@@ -45,8 +46,19 @@ export class SectionBuilder {
     return this.#omissions.list;
   }
 
+  /** How many leaves no twin can hold, or have no room. */
+  get beyondLimits(): number {
+    return this.#beyondLimits;
+  }
+
+  /** Notes what is not laid at all. */
   omit(path: readonly string[], why: string): void {
     this.#omissions.add([this.#section, ...path], why);
+  }
+
+  #refuse(path: readonly string[], why: string): void {
+    this.#beyondLimits += 1;
+    this.omit(path, why);
   }
 
   #merge({ children }: Branch, json: JsonObject, layer: string, above: readonly string[]): void {
@@ -60,7 +72,7 @@ export class SectionBuilder {
       const isBranch = isObject(value) && Object.keys(value).length > 0;
       const problem = keyProblem(key) ?? (isBranch ? undefined : valueProblem(value, path.length));
       if (problem !== undefined || path.length > TWIN_LIMITS.depth) {
-        this.omit(path, `${layer}: ${problem ?? `is nested deeper than ${TWIN_LIMITS.depth} levels`}`);
+        this.#refuse(path, `${layer}: ${problem ?? `is nested deeper than ${TWIN_LIMITS.depth} levels`}`);
         continue;
       }
       if (isBranch) {
@@ -73,7 +85,7 @@ export class SectionBuilder {
       const grows =
         bytesOf(key) + sizeOf(value) - (before === undefined ? 0 : bytesOf(key) + sizeOfNode(before));
       if (this.#bytes + grows > TWIN_LIMITS.sectionBytes[this.#section]) {
-        this.omit(path, `${layer}: ${this.#section} has no room for it`);
+        this.#refuse(path, `${layer}: ${this.#section} has no room for it`);
         continue;
       }
       this.#put(children, key, { kind: 'leaf', value, layer });
@@ -111,9 +123,9 @@ function sizeOfNode(node: Node): number {
 }
 
 function toJson({ children }: Branch): JsonObject {
-  const json: Record<string, JsonValue> = {};
-  for (const [key, node] of children) json[key] = node.kind === 'leaf' ? node.value : toJson(node);
-  return json;
+  const members: (readonly [string, JsonValue])[] = [];
+  for (const [key, node] of children) members.push([key, node.kind === 'leaf' ? node.value : toJson(node)]);
+  return Object.fromEntries(members);
 }
 
 function addLeaves({ children }: Branch, above: string, leaves: (readonly [string, string])[]): void {

@@ -55,9 +55,10 @@ function sayMoves(terminal: Terminal, moves: Report['moves'], devices: number): 
     say(terminal, 'No device would go elsewhere.');
     return;
   }
+  const { count: moved, atOnce } = moves;
   say(
     terminal,
-    `${amount(moves.count, devices)} would go elsewhere, when they register again: at least ${hours(moves.hours)} at the limit of ${moves.slowest}; moves.over spreads drains and moves to faster hubs over ${hours(moves.overHours)}.`,
+    `${amount(moved, devices)} would go elsewhere when they register again: ${spreading(moved, atOnce, moves.overHours)}. That takes at least ${hours(moves.hours)} at the limit of ${moves.slowest}.`,
   );
   sayTable(
     terminal,
@@ -79,6 +80,14 @@ function sayMoves(terminal: Terminal, moves: Report['moves'], devices: number): 
       ]),
   );
   sayMore(terminal, moves.groups.length);
+}
+
+function spreading(moved: number, atOnce: number, overHours: number): string {
+  const spread = overHours === 0 ? 'as soon as they do' : `spread over ${hours(overHours)}`;
+  if (atOnce === 0) return spread;
+  return atOnce === moved
+    ? 'as soon as they do'
+    : `${count(moved - atOnce)} ${spread}, ${count(atOnce)} as soon as they do`;
 }
 
 function sayRefused(terminal: Terminal, refused: Report['refused']): void {

@@ -80,12 +80,12 @@ export function fillTemplate(
       return items.includes(undefined) ? undefined : (items as JsonValue[]);
     }
     case 'object': {
-      const filled: Record<string, JsonValue> = {};
+      const filled: (readonly [string, JsonValue])[] = [];
       for (const [key, member] of template.members) {
         const value = fillTemplate(member, variables, omissions, [...path, key]);
-        if (value !== undefined) filled[key] = value;
+        if (value !== undefined) filled.push([key, value]);
       }
-      return filled;
+      return Object.fromEntries(filled);
     }
   }
 }

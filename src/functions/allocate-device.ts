@@ -21,6 +21,11 @@ export function allocateDevice(instance: Instance): HttpHandler {
     // The log line is the record of the decision; the table copy is best effort.
     context.log(JSON.stringify({ event: 'allocated', receipt }));
     instance.receipts.add(receipt);
+    if (decision.twin.beyondLimits > 0) {
+      const { registrationId } = receipt.inputs;
+      const { omitted } = receipt.twin;
+      context.warn(JSON.stringify({ event: 'initialTwinBeyondLimits', registrationId, omitted }));
+    }
     const { outcome } = decision;
     if (outcome.kind === 'refused') throw new BerthError(outcome.code, outcome.message);
     return jsonAnswer(200, answerOf(outcome.hub, decision));

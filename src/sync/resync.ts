@@ -101,6 +101,7 @@ async function refreshConditions({
   hubs,
   conditions,
   now,
+  isOutdated,
   warn,
 }: ResyncOptions): Promise<void> {
   const known = await conditions.read(now());
@@ -119,7 +120,8 @@ async function refreshConditions({
     }
   };
   await Promise.all(hosts.map((host) => limit(() => ask(host))));
-  await conditions.recordCauses(currentCauses(fleet, known, now()), known, now());
+  // The causes of an older fleet file are none of the newer one's: they would begin again and again.
+  if (!isOutdated) await conditions.recordCauses(currentCauses(fleet, known, now()), known, now());
 }
 
 /** Does what is due, partition by partition; each partition by priority and time. */

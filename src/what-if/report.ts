@@ -1,3 +1,4 @@
+import type { Why } from '../allocation/decide.ts';
 import type { Fleet, Hub } from '../fleet/fleet.ts';
 import { DPS_REGISTRATIONS_PER_MINUTE, identityOperationsPerMinute } from '../fleet/hub-limits.ts';
 import type { Move, Refusal, Tally } from './tally.ts';
@@ -9,6 +10,8 @@ export interface Report {
   readonly hubs: readonly HubReport[];
   readonly moves: {
     readonly count: number;
+    /** Those of them that no ramp spreads: they move at their next registration. */
+    readonly atOnce: number;
     /** The most devices first. */
     readonly groups: readonly Move[];
     /** What the hubs and DPS need at the least to carry them out. */
@@ -22,7 +25,7 @@ export interface Report {
   readonly refused: {
     readonly count: number;
     readonly groups: readonly Refusal[];
-    /** Devices that the other fleet file refuses too; not counted above. */
+    /** Devices that were refused before too; not counted above. */
     readonly asBefore: number;
   };
   readonly rules: readonly RuleReport[];
@@ -52,6 +55,8 @@ export interface RuleReport {
 }
 
 const MINUTES = 60;
+/** The reasons that `moves.over` spreads. */
+const RAMPED: readonly Why[] = ['its hub drains', 'another hub is faster'];
 
 export function reportOf(tally: Tally, fleet: Fleet, leftOut: readonly string[]): Report {
   const moves = mostFirst(Object.values(tally.moves));
@@ -68,6 +73,7 @@ export function reportOf(tally: Tally, fleet: Fleet, leftOut: readonly string[])
     hubs,
     moves: {
       count: moved,
+      atOnce: sum(moves.filter(({ why }) => !RAMPED.includes(why))),
       groups: moves,
       hours: slowest.hours,
       slowest: moved === 0 ? undefined : slowest.name,

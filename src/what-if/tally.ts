@@ -1,4 +1,4 @@
-import type { Outcome } from '../allocation/decide.ts';
+import type { Outcome, Why } from '../allocation/decide.ts';
 import type { RuleTrace } from '../allocation/rules.ts';
 
 /** So many devices are named for each thing that happens to devices. */
@@ -14,7 +14,7 @@ export interface Tallied {
 export interface Move extends Tallied {
   readonly from: string;
   readonly to: string;
-  readonly why: string;
+  readonly why: Why;
 }
 
 /** Devices that could not be placed any more. */
@@ -33,7 +33,7 @@ export interface Tally {
   readonly devices: number;
   /** Devices of which nobody kept what they registered with. */
   readonly withoutInputs: number;
-  /** Devices that the other fleet file refuses too. */
+  /** Devices that were refused before too. */
   readonly refusedAsBefore: number;
   /** Devices per hub: where they are now, where they end, and where they would go if they were new. */
   readonly before: Readonly<Record<string, number>>;
@@ -62,7 +62,7 @@ export interface Trialed {
   readonly hasInputs: boolean;
   /** Undefined: it is nowhere. */
   readonly before: string | undefined;
-  /** The fleet file that is compared with refuses it. */
+  /** It is nowhere because it was refused: by the fleet file that is compared with, or when it registered. */
   readonly wasRefused: boolean;
   readonly after: Outcome;
   readonly fresh: Outcome;

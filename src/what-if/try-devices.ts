@@ -68,7 +68,7 @@ function tryDevice(device: TrialDevice, { tried, against, now }: Trial): Trialed
     deviceId: device.deviceId,
     hasInputs: device.inputs !== undefined || device.isSynthetic === true,
     before,
-    wasRefused: old?.kind === 'refused' && device.hub === undefined,
+    wasRefused: before === undefined && (old?.kind === 'refused' || device.isSynthetic !== true),
     after: again.outcome,
     fresh: fresh.outcome,
     rules: again.rules,

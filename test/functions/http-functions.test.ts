@@ -1,8 +1,10 @@
+import { once } from 'node:events';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { type AddressInfo, createServer, type Socket } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { HttpRequest, InvocationContext } from '@azure/functions';
-import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
+import { afterAll, beforeAll, describe, expect, jest, test } from '@jest/globals';
 import { hostName } from '../../src/fleet/host-name.ts';
 import { allocateDevice } from '../../src/functions/allocate-device.ts';
 import { device } from '../../src/functions/device.ts';
@@ -151,6 +153,23 @@ describe('allocateDevice', () => {
     expect(await instance.stores.receipts.list('receipt-1')).toHaveLength(1);
   });
 
+  test('raises an alert where a value fits no twin, and registers the device all the same', async () => {
+    const { status, body, lines } = await call(allocateDevice(instance), {
+      body: request({ registrationId: 'long-1', payload: { site: 'x'.repeat(5_000) } }),
+    });
+
+    expect([status, body.initialTwin]).toEqual([200, undefined]);
+    expect(lines.slice(1).map((line) => JSON.parse(line) as unknown)).toEqual([
+      {
+        event: 'initialTwinBeyondLimits',
+        registrationId: 'long-1',
+        omitted: ['tags.site: base: is a string over 4 KB'],
+      },
+    ]);
+    const missing = await call(allocateDevice(instance), { body: request({ registrationId: 'long-2' }) });
+    expect(missing.lines).toHaveLength(1);
+  });
+
   const linked = (hubs: readonly unknown[]) => request({}, hubs);
   const bad: readonly (readonly [string, unknown, string])[] = [
     ['nothing', '', 'BERTH_REQUEST_NOT_JSON'],
@@ -239,6 +258,49 @@ describe('allocateDevice', () => {
       (await call(allocateDevice(instanceOf(FLEET, { AzureWebJobsStorage: '' })), { body: request() }))
         .status,
     ).toBe(200);
+  });
+
+  test('waits for tables that never answer once and for 300 ms at the most, and then not at all', async () => {
+    const sockets: Socket[] = [];
+    const silent = createServer((socket) => sockets.push(socket));
+    await once(silent.listen(0, '127.0.0.1'), 'listening');
+    const { port } = silent.address() as AddressInfo;
+    const waiting = instanceOf(FLEET, {
+      AzureWebJobsStorage: azurite.connectionString.replace(
+        /TableEndpoint=[^;]+/,
+        `TableEndpoint=http://127.0.0.1:${port}/devstoreaccount1`,
+      ),
+    });
+    await import('@azure/data-tables');
+    // Only the clock is not real: it stands still while nobody moves it, and the machine may be busy.
+    jest.useFakeTimers({ doNotFake: ['setImmediate', 'nextTick', 'queueMicrotask'] });
+    const whatever = async () => {
+      for (let turn = 0; turn < 100; turn += 1) await new Promise((resolve) => setImmediate(resolve));
+    };
+    const ask = () => {
+      const asked: { status?: number | undefined } = {};
+      void call(allocateDevice(waiting), { body: request() }).then(({ status }) => {
+        asked.status = status;
+      });
+      return asked;
+    };
+    try {
+      const first = ask();
+      await whatever();
+      expect(first.status).toBeUndefined();
+      await jest.advanceTimersByTimeAsync(300);
+      await whatever();
+      expect(first.status).toBe(200);
+
+      const later = [ask(), ask(), ask()];
+      await whatever();
+      expect(later).toEqual([{ status: 200 }, { status: 200 }, { status: 200 }]);
+      expect(sockets.length).toBeGreaterThan(0);
+    } finally {
+      jest.useRealTimers();
+      for (const socket of sockets) socket.destroy();
+      silent.close();
+    }
   });
 
   test('answers 503, not 500, for a defect, and keeps it out of the answer', async () => {

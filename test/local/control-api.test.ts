@@ -6,6 +6,7 @@ import { type ControlApi, startControlApi } from '../../local/control-api/index.
 import { createDps, type Dps } from '../../local/dps/index.ts';
 import { type EventHubs, startEventHubs } from '../../local/event-hubs/index.ts';
 import { createIotHubs, type IotHubs } from '../../local/iot-hub/index.ts';
+import { DEFAULT_PORTS } from '../../local/options.ts';
 import { type Azurite, startAzurite } from '../azurite.ts';
 
 const WEU = 'weu.azure-devices.net';
@@ -37,6 +38,7 @@ beforeAll(async () => {
     hub: hubs.provisioning,
   });
   api = await startControlApi(0, {
+    stack: () => ({ ports: DEFAULT_PORTS, idScope: '0ne0', root: 'PEM', settings: { A: 'b' } }),
     hubs,
     dps,
     eventHubs,

@@ -1,0 +1,120 @@
+import { Client } from 'azure-iot-device';
+import { Mqtt } from 'azure-iot-device-mqtt';
+import { Command, InvalidArgumentError, Option } from 'commander';
+import * as z from 'zod';
+import { isObject, type JsonObject } from '../../src/json.ts';
+import { deriveDeviceKey } from '../dps/index.ts';
+import { GROUP_KEY } from '../enrollments.ts';
+import { type Assigned, register } from './registration.ts';
+
+/** `npm run device`: one device of your own against the running local stack. See `--help`. */
+
+const STACK = z.object({
+  ports: z.object({ https: z.number(), mqtt: z.number(), control: z.number(), functions: z.number() }),
+  idScope: z.string(),
+  root: z.string(),
+});
+type Stack = z.output<typeof STACK>;
+
+interface Flags {
+  readonly payload: JsonObject;
+  readonly over: 'mqtt' | 'https';
+  readonly control: string;
+}
+
+async function main(): Promise<void> {
+  const command = new Command('npm run device --')
+    .description('Registers a device with the local DPS, with Microsoft’s SDK, and reads its twin.')
+    .argument('<id>', 'registration id, such as my-device')
+    .option('--payload <json>', 'what it tells DPS: country, latency, …', jsonObject, {})
+    .addOption(new Option('--over <protocol>', 'how it registers').choices(['mqtt', 'https']).default('mqtt'))
+    .option('--control <url>', 'control API of the local stack', 'http://127.0.0.1:7070')
+    .parse();
+  const [registrationId = ''] = command.args;
+  const { payload, over, control } = command.opts<Flags>();
+  const stack = await readStack(control);
+  const key = deriveDeviceKey(GROUP_KEY, registrationId);
+  const waiting = setInterval(
+    () => console.error('DPS is still trying; it goes on for seven minutes.'),
+    5_000,
+  );
+  let assigned: Assigned;
+  try {
+    assigned = await register({
+      registrationId,
+      proof: { kind: 'key', key },
+      payload,
+      over,
+      idScope: stack.idScope,
+      ca: stack.root,
+      httpsPort: stack.ports.https,
+      mqttPort: stack.ports.mqtt,
+    });
+  } finally {
+    clearInterval(waiting);
+  }
+  const { hub, deviceId } = assigned;
+  console.log(
+    `${deviceId} is on ${hub}${assigned.payload ? `, and was told ${JSON.stringify(assigned.payload)}` : ''}`,
+  );
+  console.log(`desired ${JSON.stringify(await readDesired(hub, deviceId, key, stack))}`);
+  console.log(
+    `why     curl -H 'x-functions-key: local-function-key' localhost:${stack.ports.functions}/api/devices/${deviceId}`,
+  );
+}
+
+/** The local stack says where everything is. */
+async function readStack(control: string): Promise<Stack> {
+  try {
+    const response = await fetch(`${control}/stack`, { signal: AbortSignal.timeout(5_000) });
+    return STACK.parse(await response.json());
+  } catch {
+    throw new Error(`Nothing answers at ${control}: run "npm start" in another terminal first.`);
+  }
+}
+
+async function readDesired(
+  hub: string,
+  deviceId: string,
+  key: string,
+  { ports, root }: Stack,
+): Promise<unknown> {
+  const client = Client.fromConnectionString(
+    `HostName=${hub};DeviceId=${deviceId};SharedAccessKey=${key};GatewayHostName=localhost:${ports.mqtt}`,
+    Mqtt,
+  );
+  await client.setOptions({ ca: root });
+  try {
+    await client.open();
+    const { desired } = (await client.getTwin()).properties;
+    return desired;
+  } finally {
+    await client.close().catch(() => {});
+  }
+}
+
+function jsonObject(text: string): JsonObject {
+  try {
+    const json: unknown = JSON.parse(text);
+    if (isObject(json)) return json;
+  } catch {
+    // As below.
+  }
+  throw new InvalidArgumentError('Write a JSON object, such as \'{"country":"DE"}\'.');
+}
+
+/** What DPS said, where it refused the device. */
+function reasonOf(error: unknown): string {
+  const result = (error as { readonly result?: unknown } | null)?.result;
+  const state = isObject(result) && isObject(result.registrationState) ? result.registrationState : {};
+  if (state.errorCode !== undefined) return `DPS refused it: ${state.errorCode} ${state.errorMessage}`;
+  return error instanceof Error ? error.message : String(error);
+}
+
+main().then(
+  () => process.exit(0),
+  (error: unknown) => {
+    console.error(reasonOf(error));
+    process.exit(1);
+  },
+);

@@ -1,0 +1,134 @@
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
+import { type Threads, type WhatIfOptions, whatIf } from '../../src/cli/what-if.ts';
+import { openTrial } from '../../src/what-if/job.ts';
+import { tryDevices } from '../../src/what-if/try-devices.ts';
+import { listen } from './terminals.ts';
+
+let folder: string;
+beforeAll(() => {
+  folder = mkdtempSync(join(tmpdir(), 'berth-what-if-'));
+});
+afterAll(() => rmSync(folder, { recursive: true, force: true }));
+const file = (text: string): string => {
+  const path = join(folder, String(Math.random()));
+  writeFileSync(path, text);
+  return path;
+};
+const hub = (name: string, more: object = {}) => ({
+  host: `${name}.azure-devices.net`,
+  region: 'westeurope',
+  tier: 'S1',
+  ...more,
+});
+const fleet = (...hubs: readonly object[]) =>
+  file(JSON.stringify({ hubs, allocation: { moves: { over: '2d' } } }));
+
+/** In this thread: that of a worker is tested with its bundle, end to end. */
+const threads: Threads = {
+  number: 3,
+  start: ({ job, now }) => {
+    const trial = openTrial(job, now);
+    return { tryPart: async (part) => tryDevices(part, trial), close: async () => {} };
+  },
+};
+async function asked(options: Partial<WhatIfOptions> & Pick<WhatIfOptions, 'fleet' | 'devices'>) {
+  const { cli, out, err } = listen();
+  const code = await whatIf(cli, { payload: [], json: false, ...options }, threads);
+  return { code, text: out(), notes: err() };
+}
+
+describe('berth what-if', () => {
+  test('shows shares, moves, hours and reasons for people', async () => {
+    const { code, text } = await asked({
+      fleet: fleet(hub('weu'), hub('eus', { state: 'draining' })),
+      against: fleet(hub('weu'), hub('eus')),
+      devices: '10000',
+    });
+
+    expect(code).toBe(0);
+    expect(text).toMatch(/^10,000 devices under revision [0-9a-f]{12}, against /);
+    expect(text).toMatch(
+      /weu\.azure-devices\.net +1 +100 % +5,0\d\d \(50 %\) +10,000 \(100 %\) +10,000 \(100 %\) +4,9\d\d +0\.8/,
+    );
+    expect(text).toMatch(
+      /4,9\d\d \(50 %\) would go elsewhere when they register again: spread over 48 h\. That takes at least \d+ min at the limit of weu/,
+    );
+    expect(text).toMatch(
+      /4,9\d\d +eus\.azure-devices\.net +weu\.azure-devices\.net +its hub drains +device-0/,
+    );
+  });
+
+  test('gives the same as JSON', async () => {
+    const { text } = await asked({ fleet: fleet(hub('weu')), devices: '2500', json: true });
+
+    expect(JSON.parse(text)).toMatchObject({
+      devices: 2_500,
+      hubs: [{ fresh: 2_500 }],
+      moves: { count: 0, groups: [] },
+    });
+  });
+
+  test('says where nothing changes', async () => {
+    expect((await asked({ fleet: fleet(hub('weu')), devices: '10' })).text).toContain(
+      'No device would go elsewhere.',
+    );
+  });
+
+  test('fails above --max-moves, and says how many are allowed below', async () => {
+    const options = {
+      fleet: fleet(hub('weu'), hub('eus', { state: 'draining' })),
+      against: fleet(hub('weu'), hub('eus')),
+      devices: '100',
+    };
+
+    await expect(asked({ ...options, maxMoves: '5' })).rejects.toMatchObject({
+      code: 'BERTH_TOO_MANY_MOVES',
+      message: expect.stringMatching(/^\d+ devices would go elsewhere; --max-moves allows 5\.$/),
+    });
+    expect(await asked({ ...options, maxMoves: '100' })).toMatchObject({
+      code: 0,
+      notes: expect.stringContaining('at most 100'),
+    });
+  });
+
+  test('reads devices from a file, empty lines and all, more than one part of them', async () => {
+    const lines = Array.from(
+      { length: 4_500 },
+      (_, index) => `{"deviceId":"d${index}","hub":"weu.azure-devices.net"}`,
+    );
+    const { text } = await asked({
+      fleet: fleet(hub('weu')),
+      devices: file(`${lines.join('\r\n')}\n\n`),
+      json: true,
+    });
+
+    expect(JSON.parse(text)).toMatchObject({ devices: 4_500, hubs: [{ before: 4_500, after: 4_500 }] });
+  });
+
+  test('names the line that is no device', async () => {
+    const lines = Array.from({ length: 3_000 }, (_, index) =>
+      index === 2_344 ? 'nope' : `{"deviceId":"d${index}"}`,
+    );
+
+    await expect(asked({ fleet: fleet(hub('weu')), devices: file(lines.join('\n')) })).rejects.toMatchObject({
+      code: 'BERTH_DEVICES_INVALID',
+      message: expect.stringContaining('Line 2345 of '),
+    });
+  });
+
+  test.each<[string, Partial<WhatIfOptions>, string]>([
+    ['no devices at all', { devices: '0' }, 'BERTH_ARGUMENT_INVALID'],
+    ['too many', { devices: '99999999999' }, 'BERTH_ARGUMENT_INVALID'],
+    ['a file that is not there', { devices: '/nowhere' }, 'BERTH_FILE_UNREADABLE'],
+    ['a payload that is no JSON', { devices: '1', payload: ['country=DE'] }, 'BERTH_ARGUMENT_INVALID'],
+    ['a limit in words', { devices: '1', maxMoves: 'few' }, 'BERTH_ARGUMENT_INVALID'],
+    ['another fleet file that is not there', { devices: '1', against: '/nowhere' }, 'BERTH_FILE_UNREADABLE'],
+  ])('refuses %s with a code', async (_, options, code) => {
+    await expect(asked({ fleet: fleet(hub('weu')), devices: '1', ...options })).rejects.toMatchObject({
+      code,
+    });
+  });
+});

@@ -1,0 +1,200 @@
+import { execFile } from 'node:child_process';
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { setTimeout as delay } from 'node:timers/promises';
+import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
+import * as z from 'zod';
+import { type Bundles, buildBundles } from './bundles.ts';
+import { type LocalRun, runLocally } from './local-run.ts';
+
+const STACK = z.object({
+  ports: z.object({ functions: z.number() }),
+  settings: z.record(z.string(), z.string()),
+});
+const WEU = 'contoso-weu.azure-devices.net';
+const NEU = 'contoso-neu.azure-devices.net';
+const KEY = { 'x-functions-key': 'local-function-key' };
+
+let bundles: Bundles;
+let state: string;
+let run: LocalRun;
+let control: string;
+let stack: z.output<typeof STACK>;
+beforeAll(async () => {
+  bundles = buildBundles();
+  state = mkdtempSync(join(tmpdir(), 'berth-command-'));
+  run = runLocally(bundles.directory, ['--devices', '3', '--state', join(state, 'stack')]);
+  control = await run.says(/control API (http:\S+)\)/);
+  await run.says(/the functions (run)/);
+  stack = STACK.parse(await (await fetch(`${control}/stack`)).json());
+  for (;;) {
+    const registrations = (await (await fetch(`${control}/registrations`)).json()) as unknown[];
+    if (registrations.length >= 3) break;
+    await delay(50);
+  }
+}, 120_000);
+afterAll(async () => {
+  run.process.kill('SIGINT');
+  await run.ended;
+  bundles.remove();
+  rmSync(state, { recursive: true, force: true });
+}, 30_000);
+
+interface Said {
+  readonly code: number;
+  readonly out: string;
+  readonly err: string;
+}
+
+/** Runs a bundle as a user does. */
+function command(bundle: string, ...args: readonly string[]): Promise<Said> {
+  return new Promise((resolve) => {
+    execFile(
+      process.execPath,
+      [join(bundles.directory, bundle), ...args],
+      { cwd: bundles.directory, env: { ...process.env, ...stack.settings } },
+      (error, out, err) => resolve({ code: typeof error?.code === 'number' ? error.code : 0, out, err }),
+    );
+  });
+}
+const berth = (...args: readonly string[]) => command('berth.cjs', ...args);
+const device = (id: string, payload: object, over = 'mqtt') =>
+  command('device.cjs', id, '--payload', JSON.stringify(payload), '--over', over, '--control', control);
+const lastReceipt = async (id: string) => {
+  const response = await fetch(`http://127.0.0.1:${stack.ports.functions}/api/devices/${id}`, {
+    headers: KEY,
+  });
+  const { receipts } = (await response.json()) as { readonly receipts: readonly object[] };
+  return receipts[0];
+};
+
+describe('an operator and devices of their own, against the local stack', () => {
+  test('a device that measured goes to a hub that is near', async () => {
+    const { code, out } = await device('near-sea', {
+      country: 'SG',
+      latency: { southeastasia: 5, [WEU]: 900, [NEU]: 900, eastus: 900 },
+    });
+
+    expect([code, out]).toEqual([
+      0,
+      expect.stringMatching(
+        /^near-sea is on contoso-sea\.azure-devices\.net, and was told \{"region":"southeastasia"\}/,
+      ),
+    ]);
+    expect(out).toContain('desired {"sendDataInterval":5000');
+  }, 60_000);
+
+  test('a German device and one that hides its country do not leave the EU', async () => {
+    const german = await device('german', { country: 'DE' }, 'https');
+    const hidden = await device('hidden', {});
+
+    expect(german.out).toMatch(/^german is on contoso-(weu|neu)\./);
+    expect(hidden.out).toMatch(/^hidden is on contoso-(weu|neu)\./);
+  }, 60_000);
+
+  test('a device that a rule denies is told so by DPS', async () => {
+    const { code, err } = await device('old', { country: 'US', model: 'x0' });
+
+    expect([code, err]).toEqual([1, expect.stringContaining('400207')]);
+  }, 60_000);
+
+  test('a hub that is cordoned takes no new devices within a minute, and is drained after', async () => {
+    expect(
+      (await berth('hub', 'set', WEU, '--state', 'cordoned', '--reason', 'test', '--expires', '1h')).code,
+    ).toBe(0);
+    const until = Date.now() + 60_000;
+    for (let index = 0; ; index += 1) {
+      // Of German devices two in three would go to it.
+      const places = await Promise.all(
+        [0, 1, 2, 3].map((each) => device(`de-${index}-${each}`, { country: 'DE' })),
+      );
+      if (places.every(({ out }) => out.includes(NEU))) break;
+      expect(Date.now()).toBeLessThan(until);
+    }
+    const shown = JSON.parse((await berth('hubs', '--json')).out) as {
+      readonly hubs: readonly { readonly host: string }[];
+    };
+    expect(shown.hubs.find(({ host }) => host === WEU)).toMatchObject({
+      state: 'cordoned',
+      override: { state: 'cordoned', reason: 'test', author: expect.stringContaining('@') },
+    });
+
+    await berth('hub', 'set', WEU, '--state', 'draining', '--reason', 'test', '--expires', '1h');
+    const fleet = (await (
+      await fetch(`http://127.0.0.1:${stack.ports.functions}/api/fleet`, { headers: KEY })
+    ).json()) as {
+      readonly hubs: readonly { readonly host: string }[];
+    };
+    expect(fleet.hubs.find(({ host }) => host === WEU)).toMatchObject({
+      state: 'draining',
+      share: { wanted: 0 },
+    });
+    expect((await berth('hub', 'clear', WEU)).err).toContain('it was draining');
+  }, 120_000);
+
+  test('a stored receipt is explained, and comes to the same again', async () => {
+    const file = join(state, 'receipt.json');
+    // The table copy is flushed each second.
+    let receipt: object | undefined;
+    while (receipt === undefined) {
+      receipt = await lastReceipt('hidden').catch(() => undefined);
+      await delay(100);
+    }
+    writeFileSync(file, JSON.stringify(receipt));
+
+    const { code, out } = await berth('explain', '--request', file);
+
+    expect(code).toBe(0);
+    expect(out).toMatch(/eu-residency +unknown +yes +the key country is missing/);
+    expect(out).toContain('Recomputed: the same to the letter.');
+  }, 60_000);
+
+  test('what the tables know is exported, and tried on another fleet file by threads of its own', async () => {
+    const devices = join(state, 'devices.jsonl');
+    expect((await berth('export', '--out', devices)).code).toBe(0);
+    const known = readFileSync(devices, 'utf8').trimEnd().split('\n').length;
+    expect(known).toBeGreaterThanOrEqual(6);
+    const file = join(state, 'new.json');
+    const fleet = JSON.parse(readFileSync(join(bundles.directory, 'fleet.json'), 'utf8')) as {
+      readonly hubs: readonly object[];
+    };
+    writeFileSync(file, JSON.stringify({ ...fleet, hubs: fleet.hubs.map((hub) => ({ ...hub, weight: 1 })) }));
+
+    const { code, out } = await berth(
+      'what-if',
+      '--fleet',
+      file,
+      '--devices',
+      devices,
+      '--json',
+      '--max-moves',
+      '0',
+    );
+    const synthetic = await berth(
+      'what-if',
+      '--fleet',
+      file,
+      '--against',
+      'fleet.json',
+      '--devices',
+      '20000',
+      '--json',
+    );
+
+    expect(code).toBe(0);
+    expect(JSON.parse(out)).toMatchObject({ devices: known, moves: { count: 0 } });
+    expect(JSON.parse(synthetic.out)).toMatchObject({ devices: 20_000, moves: { count: 0 } });
+  }, 60_000);
+
+  test('the fleet file is validated, and a wrong option is an error with a code', async () => {
+    expect(await berth('validate', '--registrations', '100')).toMatchObject({
+      code: 0,
+      out: expect.stringContaining('fleet.json is valid: 4 hubs'),
+    });
+    expect(await berth('validate', '--partitions', 'x')).toMatchObject({
+      code: 1,
+      err: expect.stringContaining('[BERTH_ARGUMENT_INVALID]'),
+    });
+  }, 60_000);
+});
