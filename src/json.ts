@@ -4,6 +4,17 @@ export interface JsonObject {
   readonly [key: string]: JsonValue;
 }
 
+/** An object of these members. As `Object.fromEntries`, in half the time. */
+export function objectOf(members: readonly (readonly [string, JsonValue])[]): JsonObject {
+  const object: Record<string, JsonValue> = {};
+  for (const [key, value] of members) {
+    // An assignment would take it for something else.
+    if (key === '__proto__') return Object.fromEntries(members);
+    object[key] = value;
+  }
+  return object;
+}
+
 /** True for a JSON object: not null, not an array. */
 export function isObject(value: unknown): value is JsonObject {
   return typeof value === 'object' && value !== null && !Array.isArray(value);

@@ -49,6 +49,9 @@ const LONGEST_MS = 60_000;
  */
 export function latenciesOf({ payload, linkedHubs }: AllocationRequest, fleet: Fleet): Latencies {
   if (!isObject(payload)) return NO_LATENCIES;
+  if (payload.latency === undefined && payload.region === undefined && payload.location === undefined) {
+    return NO_LATENCIES;
+  }
   const hubs = linkedHubs.map(({ host }) => ({ host, region: fleet.hubByHost.get(host)?.region }));
   const inputs = readInputs(payload, hubs);
   const { latency, region, location } = inputs;

@@ -27,13 +27,16 @@ export function buildPayload(template: Template, variables: Variables): BuiltPay
   const omissions = new Omissions();
   for (const { path, why } of unfilled) omissions.add(path, why);
   const ascii = filled === undefined ? undefined : keepAscii(filled, [], omissions);
-  const isSmall = ascii === undefined || JSON.stringify(ascii).length <= MAX_BYTES;
-  if (!isSmall) omissions.add([], `the payload is larger than ${MAX_BYTES / 1024} KB`);
-  const isUsed = isSmall && isObject(ascii) && Object.keys(ascii).length > 0;
-  return { payload: isUsed ? ascii : undefined, omitted: omissions.list };
+  if (!isObject(ascii) || Object.keys(ascii).length === 0) {
+    return { payload: undefined, omitted: omissions.list };
+  }
+  if (JSON.stringify(ascii).length <= MAX_BYTES) return { payload: ascii, omitted: omissions.list };
+  omissions.add([], `the payload is larger than ${MAX_BYTES / 1024} KB`);
+  return { payload: undefined, omitted: omissions.list };
 }
 
 function keepAscii(value: JsonValue, path: readonly string[], omissions: Omissions): JsonValue | undefined {
+  if (isAscii(JSON.stringify(value))) return value;
   if (isObject(value)) {
     const members = Object.entries(value).flatMap(([key, member]) => {
       const kept = isAscii(key) ? keepAscii(member, [...path, key], omissions) : undefined;
@@ -42,7 +45,6 @@ function keepAscii(value: JsonValue, path: readonly string[], omissions: Omissio
     });
     return Object.fromEntries(members);
   }
-  if (isAscii(JSON.stringify(value))) return value;
   omissions.add(path, NOT_ASCII);
   return undefined;
 }

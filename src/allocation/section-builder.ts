@@ -1,5 +1,5 @@
 import type { Omission } from '../fleet/template.ts';
-import { isObject, type JsonObject, type JsonValue } from '../json.ts';
+import { isObject, type JsonObject, type JsonValue, objectOf } from '../json.ts';
 import { keyProblem, sizeOf, TWIN_LIMITS, valueProblem } from '../twin/limits.ts';
 import { Omissions } from './omissions.ts';
 
@@ -125,7 +125,7 @@ function sizeOfNode(node: Node): number {
 function toJson({ children }: Branch): JsonObject {
   const members: (readonly [string, JsonValue])[] = [];
   for (const [key, node] of children) members.push([key, node.kind === 'leaf' ? node.value : toJson(node)]);
-  return Object.fromEntries(members);
+  return objectOf(members);
 }
 
 function addLeaves({ children }: Branch, above: string, leaves: (readonly [string, string])[]): void {

@@ -1,4 +1,4 @@
-import { isObject, type JsonValue } from '../json.ts';
+import { isObject, type JsonValue, objectOf } from '../json.ts';
 import { compileExpression, type Expression, type ExpressionScope, type Variables } from './expression.ts';
 
 /**
@@ -85,7 +85,7 @@ export function fillTemplate(
         const value = fillTemplate(member, variables, omissions, [...path, key]);
         if (value !== undefined) filled.push([key, value]);
       }
-      return Object.fromEntries(filled);
+      return objectOf(filled);
     }
   }
 }
