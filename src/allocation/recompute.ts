@@ -83,20 +83,30 @@ function conditionsOf({ conditions, hubs: lines }: Receipt, now: number): Condit
 
 /** The parts of the request that are kept by path, put together again. */
 function factsOf({ latency, read }: Receipt['inputs'], fleet: Fleet): JsonObject {
-  const hasPayload =
-    latency !== undefined || Object.keys(read).some((path) => path.split('.')[0] === 'payload');
+  const paths = keptPaths(read, fleet);
+  const hasPayload = latency !== undefined || paths.some(([variable]) => variable === 'payload');
   const base: JsonObject = hasPayload ? { payload: { ...latency } as JsonObject } : {};
-  return beginnings(fleet.allocation.reads.filter(isKeptByPath)).reduce((facts, path) => {
-    const kept = Object.hasOwn(read, path.join('.')) ? read[path.join('.')] : undefined;
-    return kept === undefined ? facts : putAt(facts, path, standIn(kept, isWhole(path)));
+  return paths.reduce((facts, path) => {
+    const value = standIn(read[path.join('.')] ?? null, isWhole(path));
+    const there = path.length === 1 && path[0] !== undefined ? facts[path[0]] : undefined;
+    return putAt(facts, path, isObject(value) && isObject(there) ? { ...value, ...there } : value);
   }, base);
 }
 
-/** Every path and every beginning of one, the shortest first. */
-function beginnings(paths: readonly (readonly string[])[]): readonly (readonly string[])[] {
-  const all = paths.flatMap((path) => path.map((_, index) => path.slice(0, index + 1)));
-  const distinct = new Map(all.map((path) => [path.join('\n'), path]));
-  return [...distinct.values()].sort((left, right) => left.length - right.length);
+/**
+ * The paths of what is kept, the shortest first. A key may hold a dot, so the paths that the fleet file reads,
+ * and their beginnings, come before what a text can be split into.
+ */
+function keptPaths(read: Receipt['inputs']['read'], fleet: Fleet): readonly (readonly string[])[] {
+  const known = new Map(
+    fleet.allocation.reads
+      .filter(isKeptByPath)
+      .flatMap((path) => path.map((_, index) => path.slice(0, index + 1)))
+      .map((path) => [path.join('.'), path]),
+  );
+  return Object.keys(read)
+    .map((text) => known.get(text) ?? text.split('.'))
+    .sort((left, right) => left.length - right.length);
 }
 
 /** A stand-in for what is not kept: of the same size where that is known, and of the same keys. */

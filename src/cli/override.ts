@@ -3,6 +3,7 @@ import { BerthError } from '../errors.ts';
 import { parseDuration } from '../fleet/duration.ts';
 import { HUB_STATES } from '../fleet/fleet.ts';
 import { type HostName, hostName } from '../fleet/host-name.ts';
+import { invalid } from './arguments.ts';
 import type { Cli } from './cli.ts';
 import { fleetInForce, openState, type State } from './state.ts';
 import { tell } from './terminal.ts';
@@ -112,8 +113,4 @@ function textOf({ state, weight, expiresAt }: Omit<Override, 'author'>): string 
     .filter(Boolean)
     .join(' and ');
   return `${what} until ${new Date(expiresAt).toISOString().slice(0, 16)}Z`;
-}
-
-function invalid(message: string): BerthError {
-  return new BerthError('BERTH_ARGUMENT_INVALID', message);
 }

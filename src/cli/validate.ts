@@ -1,7 +1,8 @@
-import { BerthError, type ErrorDetail } from '../errors.ts';
+import type { ErrorDetail } from '../errors.ts';
 import { adviceOn } from '../fleet/advice.ts';
 import { DPS_REGISTRATIONS_PER_MINUTE } from '../fleet/hub-limits.ts';
 import { parseFleet } from '../fleet/parse.ts';
+import { wholeNumber } from './arguments.ts';
 import type { Cli } from './cli.ts';
 import { readText } from './files.ts';
 import { plural, say, sayJson } from './terminal.ts';
@@ -25,10 +26,10 @@ export async function validate(
 ): Promise<number> {
   const expectations = {
     registrationsPerMinute:
-      wholeNumber('--registrations', options.registrations) ?? DPS_REGISTRATIONS_PER_MINUTE,
+      wholeNumber('--registrations', options.registrations, 1) ?? DPS_REGISTRATIONS_PER_MINUTE,
     partitions:
-      wholeNumber('--partitions', options.partitions) ??
-      wholeNumber('TWIN_EVENTS_PARTITIONS', env.TWIN_EVENTS_PARTITIONS || undefined) ??
+      wholeNumber('--partitions', options.partitions, 1) ??
+      wholeNumber('TWIN_EVENTS_PARTITIONS', env.TWIN_EVENTS_PARTITIONS || undefined, 1) ??
       PARTITIONS,
   };
   const parsed = parseFleet(readText(file));
@@ -55,11 +56,4 @@ export async function validate(
 
 function line({ path, message }: ErrorDetail): string {
   return path === '' ? `The file ${message}` : `${path} ${message}`;
-}
-
-function wholeNumber(name: string, text: string | undefined): number | undefined {
-  if (text === undefined) return undefined;
-  const number = Number(text);
-  if (Number.isInteger(number) && number > 0) return number;
-  throw new BerthError('BERTH_ARGUMENT_INVALID', `${name} is "${text}": write a whole number above 0.`);
 }

@@ -1,4 +1,4 @@
-import type { Report } from '../what-if/report.ts';
+import { hoursText, type Report } from '../what-if/report.ts';
 import { count, percent, plural, say, sayTable, type Terminal } from './terminal.ts';
 
 const RIGHT = 'right' as const;
@@ -58,7 +58,7 @@ function sayMoves(terminal: Terminal, moves: Report['moves'], devices: number): 
   const { count: moved, atOnce } = moves;
   say(
     terminal,
-    `${amount(moved, devices)} would go elsewhere when they register again: ${spreading(moved, atOnce, moves.overHours)}. That takes at least ${hours(moves.hours)} at the limit of ${moves.slowest}.`,
+    `${amount(moved, devices)} would go elsewhere when they register again: ${spreading(moved, atOnce, moves.overHours)}. That takes at least ${hoursText(moves.hours)} at the limit of ${moves.slowest}.`,
   );
   sayTable(
     terminal,
@@ -83,7 +83,7 @@ function sayMoves(terminal: Terminal, moves: Report['moves'], devices: number): 
 }
 
 function spreading(moved: number, atOnce: number, overHours: number): string {
-  const spread = overHours === 0 ? 'as soon as they do' : `spread over ${hours(overHours)}`;
+  const spread = overHours === 0 ? 'as soon as they do' : `spread over ${hoursText(overHours)}`;
   if (atOnce === 0) return spread;
   return atOnce === moved
     ? 'as soon as they do'
@@ -119,8 +119,4 @@ function sayMore(terminal: Terminal, groups: number): void {
 
 function amount(number: number, of: number): string {
   return of === 0 ? count(number) : `${count(number)} (${percent(number / of)})`;
-}
-
-function hours(number: number): string {
-  return number >= 1 || number === 0 ? `${Number(number.toFixed(1))} h` : `${Math.ceil(number * 60)} min`;
 }

@@ -6,6 +6,7 @@ import { type Job, openTrial } from '../what-if/job.ts';
 import { reportOf } from '../what-if/report.ts';
 import { addUp, NO_TALLY, type Tally } from '../what-if/tally.ts';
 import type { Part } from '../what-if/try-devices.ts';
+import { invalid, wholeNumber } from './arguments.ts';
 import type { Cli } from './cli.ts';
 import { readFleet, readText } from './files.ts';
 import { type Progress, showProgress } from './progress.ts';
@@ -43,7 +44,7 @@ export async function whatIf(
   options: WhatIfOptions,
   threads: Threads,
 ): Promise<number> {
-  const maxMoves = wholeNumber('--max-moves', options.maxMoves);
+  const maxMoves = wholeNumber('--max-moves', options.maxMoves, 0);
   const synthetic = /^\d+$/.test(options.devices) ? Number(options.devices) : undefined;
   if (synthetic !== undefined && (synthetic < 1 || synthetic > MOST_SYNTHETIC)) {
     throw invalid(
@@ -173,14 +174,4 @@ function readPayload(text: string): JsonValue {
       `--payload is ${text.slice(0, 80)}, which is no JSON: write for instance '{"country":"DE"}'.`,
     );
   }
-}
-
-function wholeNumber(name: string, text: string | undefined): number | undefined {
-  if (text === undefined) return undefined;
-  if (/^\d+$/.test(text)) return Number(text);
-  throw invalid(`${name} is "${text}": write a whole number.`);
-}
-
-function invalid(message: string): BerthError {
-  return new BerthError('BERTH_ARGUMENT_INVALID', message);
 }

@@ -127,7 +127,7 @@ function warningsOn(
     ...full,
     ...(moves.count > 0 && moves.overHours < moves.hours
       ? [
-          `the moves need ${moves.hours.toFixed(1)} hours at the limit of ${moves.slowest}, and moves.over is ${moves.overHours} hours: DPS would be throttled`,
+          `the moves need ${hoursText(moves.hours)} at the limit of ${moves.slowest}, and moves.over is ${hoursText(moves.overHours)}: DPS would be throttled`,
         ]
       : []),
     ...(withoutInputs > 0 && leftOut.length === 0
@@ -142,6 +142,11 @@ function warningsOn(
       ? [`no device has what these rules read, they are unknown for all: ${undecided.join(', ')}`]
       : []),
   ];
+}
+
+/** `5.6 h`, `9 min` */
+export function hoursText(hours: number): string {
+  return hours >= 1 || hours === 0 ? `${Number(hours.toFixed(1))} h` : `${Math.ceil(hours * MINUTES)} min`;
 }
 
 function mostFirst<Each extends { readonly count: number }>(groups: readonly Each[]): readonly Each[] {

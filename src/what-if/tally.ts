@@ -70,17 +70,11 @@ export interface Trialed {
 }
 
 /** A tally while it is being made. */
-interface Counting {
-  devices: number;
-  withoutInputs: number;
-  refusedAsBefore: number;
-  readonly before: Record<string, number>;
-  readonly after: Record<string, number>;
-  readonly fresh: Record<string, number>;
-  readonly moves: Record<string, Move>;
-  readonly refusals: Record<string, Refusal>;
-  readonly rules: Record<string, RuleHits>;
-}
+type Counting = {
+  -readonly [Key in keyof Tally]: Tally[Key] extends Readonly<Record<string, infer Each>>
+    ? Record<string, Each>
+    : Tally[Key];
+};
 
 export function tallyOf(devices: Iterable<Trialed>): Tally {
   const tally: Counting = {

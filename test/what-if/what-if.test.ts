@@ -109,7 +109,7 @@ describe('synthetic devices', () => {
       { wanted: 0, after: 0 },
     ]);
     expect(report.warnings).toEqual([
-      expect.stringContaining('and moves.over is 1 hours: DPS would be throttled'),
+      expect.stringContaining('and moves.over is 1 h: DPS would be throttled'),
     ]);
   });
 
