@@ -134,7 +134,7 @@ function receiversOf(
   const slowerBy = halfLifeMs === undefined ? () => 0 : slowness(judged, receiving);
   return receiving.map(({ host, latency, weight }) => {
     const slower = slowerBy(latency);
-    const byRules = weight * (rules.prefer.get(host) ?? 1);
+    const byRules = bounded(weight * (rules.prefer.get(host) ?? 1));
     return {
       host,
       isOverloaded: over.has(host),

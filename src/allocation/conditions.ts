@@ -1,6 +1,7 @@
-import type { Hub, HubState } from '../fleet/fleet.ts';
+import type { Hub } from '../fleet/fleet.ts';
 import type { HostName } from '../fleet/host-name.ts';
 import { DPS_REGISTRATIONS_PER_MINUTE } from '../fleet/hub-limits.ts';
+import type { HubState } from '../fleet/hub-state.ts';
 
 /**
  * What changes at run time and is not in the fleet file. Every part may be missing: decisions then rest on
@@ -21,13 +22,17 @@ export interface HubConditions {
   readonly devices?: { readonly count: number; readonly countedAt: number };
   /** Failed statistics calls in a row. */
   readonly failures?: number;
-  readonly override?: Override;
+  readonly overrides?: Overrides;
 }
 
-/** What an operator has set by hand, until it expires. */
-export interface Override {
-  readonly state?: HubState;
-  readonly weight?: number;
+/** What an operator has set of a hub by hand, each until it expires. */
+export interface Overrides {
+  readonly state?: Override<HubState>;
+  readonly weight?: Override<number>;
+}
+
+export interface Override<Value> {
+  readonly value: Value;
   readonly author: string;
   readonly reason: string;
   readonly expiresAt: number;
@@ -42,14 +47,23 @@ export function conditionsOf(host: HostName, { hubs }: Conditions): HubCondition
 
 const NOTHING_KNOWN: HubConditions = {};
 
-/** A hub with the operator's override applied, where there is one that has not expired. */
+/** A hub with the operator's overrides applied, where there are some that have not expired. */
 export function effectiveHub(
   hub: Hub,
-  { override }: HubConditions,
+  { overrides }: HubConditions,
   now: number,
 ): Pick<Hub, 'state' | 'weight'> {
-  if (override === undefined || override.expiresAt <= now) return hub;
-  return { state: override.state ?? hub.state, weight: override.weight ?? hub.weight };
+  if (overrides === undefined) return hub;
+  const { state, weight } = inForce(overrides, now);
+  return { state: state?.value ?? hub.state, weight: weight?.value ?? hub.weight };
+}
+
+/** The overrides that have not expired. */
+export function inForce({ state, weight }: Overrides, now: number): Overrides {
+  return {
+    ...(state === undefined || state.expiresAt <= now ? {} : { state }),
+    ...(weight === undefined || weight.expiresAt <= now ? {} : { weight }),
+  };
 }
 
 /** Failed statistics calls in a row that make a hub unhealthy. */

@@ -6,7 +6,7 @@ import { type Candidate, candidatesOf, drawsOf } from './candidates.ts';
 import { type Conditions, conditionsOf, effectiveHub } from './conditions.ts';
 import { type BuiltTwin, buildInitialTwin, noTwin } from './initial-twin.ts';
 import { type Latencies, latenciesOf, NO_LATENCIES } from './latency.ts';
-import { drainCause, fasterThan } from './moves.ts';
+import { drainCause, isFaster } from './moves.ts';
 import { type BuiltPayload, buildPayload, NO_PAYLOAD } from './payload.ts';
 import { first } from './placement.ts';
 import { isReached, type Ramp, rampOf } from './ramp.ts';
@@ -71,7 +71,8 @@ export interface DecideInput {
 export function decide(input: DecideInput): Decision {
   const { request, fleet, conditions, now } = input;
   const variables = ruleVariables(request);
-  const currentHub = request.current === undefined ? undefined : fleet.hubByHost.get(request.current.hub);
+  const { current } = request;
+  const currentHub = current && { hub: fleet.hubByHost.get(current.hub) };
   const rules = evaluateRules(fleet, variables, currentHub);
   const latencies = fleet.allocation.readsLatency ? latenciesOf(request, fleet) : NO_LATENCIES;
   const candidates = candidatesOf(request, fleet, conditions, rules, latencies, now);
@@ -116,8 +117,9 @@ function chooseAgain(
   current: LinkedHub,
 ): Choice {
   const hub = fleet.hubByHost.get(current.host);
-  const qualifies = meets(hub?.labels, rules.requirements);
-  if (isNeverReprovisioned(request)) {
+  const qualifies = meets(hub?.labels, rules.toStay);
+  // DPS then links nothing but the current hub, and keeps it whatever is answered (concepts-custom-allocation).
+  if (request.enrollment.reprovisionPolicy === 'never') {
     return qualifies
       ? assigned(current, 'never reprovisioned', 'the enrollment never reprovisions')
       : refused(
@@ -134,7 +136,7 @@ function chooseAgain(
   const drains = drain === undefined ? [] : [drain];
   const leaves = drain !== undefined && isReached(drain);
   if (!qualifies) return place(candidates, request, 'its hub does not meet a require rule', drains);
-  const isDrainedNowhere = drain !== undefined && !candidates.some(({ draw }) => draw !== undefined);
+  const isDrainedNowhere = drain !== undefined && !candidates.some(isInvited);
   if (rules.only !== undefined && rules.only !== current.host && !isDrainedNowhere) {
     return place(candidates, request, 'a hub rule names another hub', drains);
   }
@@ -143,42 +145,54 @@ function chooseAgain(
       ? assigned(current, 'stayed', 'its hub drains, and no other may receive it', drains)
       : place(candidates, request, 'its hub drains', drains);
   }
-  const { fasterByMs, fasterCause } = fleet.allocation;
-  const faster = fasterThan(current.host, candidates, fasterByMs);
-  if (faster.length > 0 && fasterCause !== undefined) {
-    const speed = ramp(fasterCause);
+  const faster = fasterWinner(current, candidates, fleet);
+  if (faster !== undefined) {
+    const speed = ramp(faster.cause);
+    const ramps = [...drains, speed];
     return isReached(speed)
-      ? place(faster, request, 'another hub is faster', [...drains, speed])
-      : assigned(current, 'stayed', 'another hub is faster, and its turn has not come', [...drains, speed]);
+      ? assignWinner(faster.winner, request, 'another hub is faster', ramps)
+      : assigned(current, 'stayed', 'another hub is faster, and its turn has not come', ramps);
   }
   const why = drain === undefined ? 'its hub is good enough' : 'its hub drains, and its turn has not come';
   return assigned(current, 'stayed', why, drains);
 }
 
 /**
- * DPS then links nothing but the current hub (concepts-custom-allocation), and keeps it whatever is answered.
- * Where the enrollment has no policy, a lone current hub means the same.
+ * The hub that the device would go to if it were new, where that is faster than its own by as much as is asked
+ * for. A device whose own hub wins the draw, or a hub that is not faster, stays: whatever the weights and the
+ * load have put it there for holds.
  */
-function isNeverReprovisioned({ enrollment, linkedHubs }: AllocationRequest): boolean {
-  if (enrollment.reprovisionPolicy === 'never') return true;
-  return enrollment.reprovisionPolicy === 'unset' && linkedHubs.length === 1;
+function fasterWinner(current: LinkedHub, candidates: readonly Candidate[], { allocation }: Fleet) {
+  const { fasterByMs, fasterCause } = allocation;
+  if (fasterByMs === undefined || fasterCause === undefined) return undefined;
+  const winner = winnerOf(candidates.filter(isInvited));
+  const latencyOf = (host: HostName) => candidates.find((each) => each.host === host)?.latency;
+  if (winner === undefined || winner === current.host) return undefined;
+  return isFaster(latencyOf(winner), latencyOf(current.host), fasterByMs)
+    ? { winner, cause: fasterCause }
+    : undefined;
+}
+
+/** Whether a hub may receive the device though it has one: an unhealthy hub is only there for who has none. */
+function isInvited({ draw, excluded }: Candidate): boolean {
+  return draw !== undefined && excluded === undefined;
 }
 
 /** The winner among the hubs that may receive; load reorders, it never refuses. */
+function winnerOf(candidates: readonly Candidate[]): HostName | undefined {
+  const draws = drawsOf(candidates);
+  const winner = first(draws.filter(({ hub }) => !hub.isOverloaded)) ?? first(draws);
+  return winner?.hub.host;
+}
+
 function place(
   candidates: readonly Candidate[],
   request: AllocationRequest,
   why: Why,
   ramps: readonly Ramp[],
 ): Choice {
-  const draws = drawsOf(candidates);
-  const winner = first(draws.filter(({ hub }) => !hub.isOverloaded)) ?? first(draws);
-  if (winner !== undefined) {
-    const linked = request.linkedHubs.find(({ host }) => host === winner.hub.host);
-    if (linked !== undefined) {
-      return assigned(linked, request.current === undefined ? 'placed' : 'moved', why, ramps);
-    }
-  }
+  const winner = winnerOf(candidates);
+  if (winner !== undefined) return assignWinner(winner, request, why, ramps);
   const waiting = candidates.filter(({ lasting }) => lasting === undefined);
   return waiting.length > 0
     ? refused('BERTH_NO_HUB_NOW', `No hub may receive devices now: ${reasons(waiting)}.`, ramps)
@@ -187,6 +201,16 @@ function place(
         `No linked hub qualifies for this device: ${reasons(candidates)}.`,
         ramps,
       );
+}
+
+function assignWinner(
+  winner: HostName,
+  { linkedHubs, current }: AllocationRequest,
+  why: Why,
+  ramps: readonly Ramp[],
+): Choice {
+  const linked = linkedHubs.find(({ host }) => host === winner) ?? { host: winner, text: winner };
+  return assigned(linked, current === undefined ? 'placed' : 'moved', why, ramps);
 }
 
 function assigned(

@@ -1,5 +1,12 @@
 import type { Fleet, Hub } from '../fleet/fleet.ts';
-import { type Conditions, conditionsOf, effectiveHub, isUnhealthy, type Override } from './conditions.ts';
+import {
+  type Conditions,
+  conditionsOf,
+  effectiveHub,
+  inForce,
+  isUnhealthy,
+  type Overrides,
+} from './conditions.ts';
 import { currentCauses } from './moves.ts';
 import { progressOf } from './ramp.ts';
 
@@ -13,7 +20,7 @@ export interface HubOverview extends Pick<Hub, 'host' | 'region' | 'state' | 'we
   readonly failures: number;
   readonly isHealthy: boolean;
   /** What an operator has set and has not expired. */
-  readonly override: Override | undefined;
+  readonly overrides: Overrides;
 }
 
 export function hubOverviews(fleet: Fleet, conditions: Conditions, now: number): readonly HubOverview[] {
@@ -38,7 +45,7 @@ export function hubOverviews(fleet: Fleet, conditions: Conditions, now: number):
     countedAt: found.devices?.countedAt,
     failures: found.failures ?? 0,
     isHealthy: !isUnhealthy(found),
-    override: found.override !== undefined && found.override.expiresAt > now ? found.override : undefined,
+    overrides: inForce(found.overrides ?? {}, now),
   }));
 }
 

@@ -47,13 +47,13 @@ const LONGEST_MS = 60_000;
  * (`payload.latency`, host or region → ms), the times between Azure regions from its own (`payload.region`),
  * the distance from where it is (`payload.location {lat, lon}`, else its region).
  */
-export function latenciesOf({ payload, linkedHubs }: AllocationRequest, fleet: Fleet): Latencies {
-  if (!isObject(payload)) return NO_LATENCIES;
-  if (payload.latency === undefined && payload.region === undefined && payload.location === undefined) {
-    return NO_LATENCIES;
-  }
+export function latenciesOf(
+  { latency: sent, linkedHubs }: Pick<AllocationRequest, 'latency' | 'linkedHubs'>,
+  fleet: Fleet,
+): Latencies {
+  if (sent === undefined) return NO_LATENCIES;
   const hubs = linkedHubs.map(({ host }) => ({ host, region: fleet.hubByHost.get(host)?.region }));
-  const inputs = readInputs(payload, hubs);
+  const inputs = readInputs(sent, hubs);
   const { latency, region, location } = inputs;
   const place = location ?? (region ? coordinatesOf(region) : undefined);
   const byHost = new Map<HostName, Latency>();
@@ -106,7 +106,9 @@ function readFigures(latency: JsonObject, hubs: readonly LinkedRegion[]): Record
     const name = spelling(key, wanted);
     if (name === undefined) continue;
     const ms = latency[key];
-    figures[name] = typeof ms === 'number' && ms >= 0 && ms <= LONGEST_MS ? ms : null;
+    if (typeof ms === 'number' && ms >= 0 && ms <= LONGEST_MS) figures[name] = ms;
+    // Another spelling of the same name may have said better.
+    else figures[name] ??= null;
   }
   return figures;
 }

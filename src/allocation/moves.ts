@@ -1,7 +1,7 @@
 import type { Fleet } from '../fleet/fleet.ts';
 import type { HostName } from '../fleet/host-name.ts';
-import type { Candidate } from './candidates.ts';
 import { type Conditions, conditionsOf, effectiveHub } from './conditions.ts';
+import type { Latency } from './latency.ts';
 
 /** The cause under which devices leave a draining hub. */
 export function drainCause(host: HostName): string {
@@ -21,20 +21,7 @@ export function currentCauses(fleet: Fleet, conditions: Conditions, now: number)
   return fasterCause === undefined ? drains : [...drains, fasterCause];
 }
 
-/** The hubs that may receive and are faster than the current one by so much, by the same source. */
-export function fasterThan(
-  current: HostName,
-  candidates: readonly Candidate[],
-  byMs: number | undefined,
-): readonly Candidate[] {
-  const now = candidates.find(({ host }) => host === current)?.latency;
-  if (byMs === undefined || now === undefined) return [];
-  return candidates.filter(
-    ({ host, latency, draw }) =>
-      draw !== undefined &&
-      host !== current &&
-      latency !== undefined &&
-      latency.source === now.source &&
-      now.ms - latency.ms >= byMs,
-  );
+/** Whether one hub is faster than another by so much, both known by the same source. */
+export function isFaster(one: Latency | undefined, than: Latency | undefined, byMs: number): boolean {
+  return one !== undefined && than !== undefined && one.source === than.source && than.ms - one.ms >= byMs;
 }

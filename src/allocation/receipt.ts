@@ -1,16 +1,15 @@
 import type { Fleet } from '../fleet/fleet.ts';
 import type { HostName } from '../fleet/host-name.ts';
 import type { Omission } from '../fleet/template.ts';
-import type { JsonValue } from '../json.ts';
 import type { Candidate, Exclusion } from './candidates.ts';
-import { conditionsOf, type Override } from './conditions.ts';
+import { conditionsOf, type Overrides } from './conditions.ts';
 import type { DecideInput, Decision } from './decide.ts';
 import type { LayerTrace } from './initial-twin.ts';
 import type { LatencyInputs, LatencySource } from './latency.ts';
 import { drainCause } from './moves.ts';
 import { compareDraws, significant } from './placement.ts';
 import type { Ramp } from './ramp.ts';
-import { readInputs } from './receipt-inputs.ts';
+import { type ReadInputs, readInputs } from './receipt-inputs.ts';
 import type { AllocationRequest, AttestationKind, Enrollment } from './request.ts';
 import type { RuleTrace } from './rules.ts';
 
@@ -49,24 +48,24 @@ export interface Receipt {
   readonly payloadOmitted: readonly string[];
 }
 
-export interface ReceiptInputs {
+export interface ReceiptInputs extends ReadInputs {
   readonly registrationId: string;
   readonly linkedHubs: readonly string[];
   readonly currentHub?: string;
   readonly currentDeviceId?: string;
+  /** Where the enrollment gives it another id than it registers with. */
+  readonly deviceId?: string;
   readonly enrollment: {
     readonly kind: Enrollment['kind'];
     readonly id?: string;
     readonly iotEdge: boolean;
     readonly reprovisionPolicy: Enrollment['reprovisionPolicy'];
     readonly iotHubs: readonly string[];
-    /** Whether it has an initial twin of its own. */
-    readonly initialTwin: boolean;
+    /** Whether it has an initial twin of its own, with anything in it. */
+    readonly initialTwin: 'none' | 'empty' | 'filled';
   };
   readonly attestation: AttestationKind;
   readonly latency?: LatencyInputs;
-  /** What rules, layers and the returned payload read, by path, as `receipt-inputs.ts` keeps it. */
-  readonly read: Readonly<Record<string, JsonValue>>;
 }
 
 /** A linked hub, how it stood and how it stands for this device. */
@@ -78,16 +77,17 @@ export interface HubLine {
   readonly weight?: number | undefined;
   /** 12 digits, which are what is compared. */
   readonly score?: number | undefined;
-  readonly passedOver?: 'has more than its share of devices' | undefined;
+  readonly load?: 'above its share' | undefined;
   readonly excluded?: Exclusion | undefined;
   readonly devices?: number | undefined;
   readonly countAgeMs?: number | undefined;
   readonly failures?: number | undefined;
-  readonly override?: Override | undefined;
+  readonly overrides?: Overrides | undefined;
 }
 
-/** A device may fill a layer with a thousand paths; a receipt must fit into one log line. */
+/** A device may fill a layer with a thousand paths, or with long ones; a receipt must fit into one log line. */
 const MAX_PATHS = 200;
+const MAX_PATHS_LENGTH = 8_000;
 
 /** The receipt of a decision. */
 export function receiptOf(input: DecideInput, decision: Decision): Receipt {
@@ -107,8 +107,7 @@ export function receiptOf(input: DecideInput, decision: Decision): Receipt {
       sent: twin.twin !== undefined,
       why: twin.why,
       layers: twin.layers,
-      provenance: Object.fromEntries(twin.provenance.slice(0, MAX_PATHS)),
-      ...(twin.provenance.length > MAX_PATHS ? { morePaths: twin.provenance.length - MAX_PATHS } : {}),
+      ...firstPaths(twin.provenance),
       omitted: twin.omitted.map(omissionText),
     },
     payloadOmitted: payload.omitted.map(omissionText),
@@ -122,18 +121,24 @@ function inputsOf(request: AllocationRequest, fleet: Fleet, latency: LatencyInpu
     linkedHubs: request.linkedHubs.map(({ text }) => text),
     ...(current === undefined ? {} : { currentHub: current.hub }),
     ...(current?.deviceId === undefined ? {} : { currentDeviceId: current.deviceId }),
+    ...(enrollment.deviceId === undefined ? {} : { deviceId: enrollment.deviceId }),
     enrollment: {
       kind: enrollment.kind,
       ...(enrollment.id === undefined ? {} : { id: enrollment.id }),
       iotEdge: enrollment.iotEdge,
       reprovisionPolicy: enrollment.reprovisionPolicy,
       iotHubs: enrollment.iotHubs,
-      initialTwin: enrollment.initialTwin !== undefined,
+      initialTwin: fillOf(enrollment.initialTwin),
     },
     attestation: request.attestation.kind,
     ...(Object.keys(latency).length === 0 ? {} : { latency }),
-    read: readInputs(request, fleet),
+    ...readInputs(request, fleet),
   };
+}
+
+function fillOf(twin: Enrollment['initialTwin']): ReceiptInputs['enrollment']['initialTwin'] {
+  if (twin === undefined) return 'none';
+  return Object.keys(twin.tags).length + Object.keys(twin.desired).length === 0 ? 'empty' : 'filled';
 }
 
 function agesOf({ request, fleet, conditions, now }: DecideInput): Receipt['conditions'] {
@@ -156,19 +161,19 @@ function hubLines(
   { conditions, now }: Pick<DecideInput, 'conditions' | 'now'>,
 ): readonly HubLine[] {
   return [...candidates].sort(compareCandidates).map(({ host, latency, excluded, draw }) => {
-    const { devices, failures, override } = conditionsOf(host, conditions);
+    const { devices, failures, overrides } = conditionsOf(host, conditions);
     return {
       host,
       latencyMs: latency?.ms,
       latencyFrom: latency?.source,
       weight: draw?.hub.weight,
       score: draw && significant(draw.score),
-      passedOver: draw?.hub.isOverloaded ? 'has more than its share of devices' : undefined,
+      load: draw?.hub.isOverloaded ? 'above its share' : undefined,
       excluded,
       devices: devices?.count,
       countAgeMs: devices && now - devices.countedAt,
       failures,
-      override,
+      overrides,
     };
   });
 }
@@ -177,6 +182,18 @@ function compareCandidates({ draw: left }: Candidate, { draw: right }: Candidate
   if (left === undefined || right === undefined)
     return Number(left === undefined) - Number(right === undefined);
   return compareDraws(left, right);
+}
+
+function firstPaths(
+  provenance: Decision['twin']['provenance'],
+): Pick<Receipt['twin'], 'provenance' | 'morePaths'> {
+  let length = 0;
+  const first = provenance.slice(0, MAX_PATHS).filter(([path, layer]) => {
+    length += path.length + layer.length;
+    return length <= MAX_PATHS_LENGTH;
+  });
+  const morePaths = provenance.length - first.length;
+  return { provenance: Object.fromEntries(first), ...(morePaths === 0 ? {} : { morePaths }) };
 }
 
 function omissionText({ path, why }: Omission): string {

@@ -1,11 +1,12 @@
 import type { Fleet } from '../fleet/fleet.ts';
 import { hostName } from '../fleet/host-name.ts';
 import { isObject, type JsonObject, type JsonValue, sameJson } from '../json.ts';
+import { REDACTED } from '../twin/redact.ts';
 import { type Conditions, type HubConditions, NO_CONDITIONS } from './conditions.ts';
 import { type DecideInput, decide } from './decide.ts';
 import { significant } from './placement.ts';
-import { type Receipt, receiptOf } from './receipt.ts';
-import { isKeptByPath, isWhole, substituteIn } from './receipt-inputs.ts';
+import { type Receipt, type ReceiptInputs, receiptOf } from './receipt.ts';
+import { type NotKept, pathOf } from './receipt-inputs.ts';
 import type { AllocationRequest, Enrollment } from './request.ts';
 
 export interface Recomputed {
@@ -23,24 +24,30 @@ export interface Recomputed {
  */
 export function recompute(receipt: Receipt, fleet: Fleet): Recomputed {
   const input = inputOf(receipt, fleet);
-  const again = plain({ ...receiptOf(input, decide(input)), inputs: receipt.inputs }) as unknown as Receipt;
+  const again = plain({ ...receiptOf(input, decide(input)), inputs: receipt.inputs });
   return {
-    receipt: again,
-    differences: [...differencesOf(plain(receipt), plain(again), '')],
-    notKept: notKept(receipt),
+    receipt: again as unknown as Receipt,
+    differences: [...differencesOf(plain(receipt), again, '')],
+    notKept: notKeptBy(receipt),
   };
 }
 
 /** What the decision of a receipt was made with. */
 export function inputOf(receipt: Receipt, fleet: Fleet): DecideInput {
   const now = Date.parse(receipt.at);
-  return { request: requestOf(receipt, fleet), fleet, conditions: conditionsOf(receipt, now), now };
+  const request = requestOf(receipt.inputs, fleet, receipt.twin.provenance);
+  return { request, fleet, conditions: conditionsOf(receipt, now), now };
 }
 
-/** The request of a receipt, as far as the receipt holds it. */
+/**
+ * The request of a receipt, as far as the receipt holds it.
+ *
+ * @param provenance of the twin that came of it: which of its paths the enrollment set
+ */
 export function requestOf(
-  { inputs, twin }: Pick<Receipt, 'inputs'> & { readonly twin: Pick<Receipt['twin'], 'provenance'> },
+  inputs: ReceiptInputs,
   fleet: Fleet,
+  provenance: Readonly<Record<string, string>> = {},
 ): AllocationRequest {
   const facts = factsOf(inputs, fleet);
   const attestation = isObject(facts.attestation) ? facts.attestation : {};
@@ -54,26 +61,28 @@ export function requestOf(
     enrollment: {
       kind: inputs.enrollment.kind,
       id: inputs.enrollment.id,
+      deviceId: inputs.deviceId,
       iotEdge: inputs.enrollment.iotEdge,
       reprovisionPolicy: inputs.enrollment.reprovisionPolicy,
       iotHubs: inputs.enrollment.iotHubs.map(hostName),
-      initialTwin: inputs.enrollment.initialTwin ? initialTwinOf(facts, twin.provenance) : undefined,
+      initialTwin: initialTwinOf(inputs, facts, provenance),
     },
     attestation: {
       kind: inputs.attestation,
       subject: typeof attestation.subject === 'string' ? attestation.subject : undefined,
     },
     payload: facts.payload,
+    latency: inputs.latency as JsonObject | undefined,
   };
 }
 
 function conditionsOf({ conditions, hubs: lines }: Receipt, now: number): Conditions {
   if (conditions.ageMs === undefined) return NO_CONDITIONS;
-  const hubs = lines.map(({ host, devices, countAgeMs = 0, failures, override }) => {
+  const hubs = lines.map(({ host, devices, countAgeMs = 0, failures, overrides }) => {
     const found: HubConditions = {
       ...(devices === undefined ? {} : { devices: { count: devices, countedAt: now - countAgeMs } }),
       ...(failures === undefined ? {} : { failures }),
-      ...(override === undefined ? {} : { override }),
+      ...(overrides === undefined ? {} : { overrides }),
     };
     return [host, found] as const;
   });
@@ -81,40 +90,36 @@ function conditionsOf({ conditions, hubs: lines }: Receipt, now: number): Condit
   return { loadedAt: now - conditions.ageMs, hubs: new Map(hubs), causes: new Map(causes) };
 }
 
-/** The parts of the request that are kept by path, put together again. */
-function factsOf({ latency, read }: Receipt['inputs'], fleet: Fleet): JsonObject {
-  const paths = keptPaths(read, fleet);
-  const hasPayload = latency !== undefined || paths.some(([variable]) => variable === 'payload');
-  const base: JsonObject = hasPayload ? { payload: { ...latency } as JsonObject } : {};
-  return paths.reduce((facts, path) => {
-    const value = standIn(read[path.join('.')] ?? null, isWhole(path));
-    const there = path.length === 1 && path[0] !== undefined ? facts[path[0]] : undefined;
-    return putAt(facts, path, isObject(value) && isObject(there) ? { ...value, ...there } : value);
-  }, base);
+/** The parts of the request that are kept by path, put together again, with stand-ins for what is not kept. */
+function factsOf({ read, notKept }: ReceiptInputs, fleet: Fleet): JsonObject {
+  const standIns = Object.entries(notKept).flatMap(([text, instead]) => {
+    const path = pathOf(text);
+    const value = standIn(instead, path, fleet);
+    return value === undefined ? [] : [[path, value] as const];
+  });
+  const values = Object.entries(read).map(([text, value]) => [pathOf(text), value] as const);
+  return [...standIns, ...values]
+    .sort(([left], [right]) => left.length - right.length)
+    .reduce<JsonObject>((facts, [path, value]) => putAt(facts, path, value), {});
 }
 
-/**
- * The paths of what is kept, the shortest first. A key may hold a dot, so the paths that the fleet file reads,
- * and their beginnings, come before what a text can be split into.
- */
-function keptPaths(read: Receipt['inputs']['read'], fleet: Fleet): readonly (readonly string[])[] {
-  const known = new Map(
-    fleet.allocation.reads
-      .filter(isKeptByPath)
-      .flatMap((path) => path.map((_, index) => path.slice(0, index + 1)))
-      .map((path) => [path.join('.'), path]),
-  );
-  return Object.keys(read)
-    .map((text) => known.get(text) ?? text.split('.'))
-    .sort((left, right) => left.length - right.length);
+/** Of the same size where that is known, and of the same keys. Undefined: as if it were missing. */
+function standIn(instead: NotKept, path: readonly string[], fleet: Fleet): JsonValue | undefined {
+  switch (instead.why) {
+    case 'whole':
+      return Object.fromEntries(instead.keys.map((key) => [key, null]));
+    case 'too long':
+      return instead.of === 'text' ? 'x'.repeat(instead.bytes) : {};
+    case 'redacted':
+      // A rule must not be decided by what is not the value; a layer only carries it.
+      return fleet.allocation.rules.some(({ when }) => when?.reads.some((each) => startsWith(path, each)))
+        ? undefined
+        : REDACTED;
+  }
 }
 
-/** A stand-in for what is not kept: of the same size where that is known, and of the same keys. */
-function standIn(kept: JsonValue, isWholeVariable: boolean): JsonValue {
-  const substitute = substituteIn(kept);
-  if (substitute === undefined) return kept;
-  if (substitute.kept === 'hash') return substitute.of === 'text' ? 'x'.repeat(substitute.bytes) : {};
-  return isWholeVariable ? Object.fromEntries(substitute.keys.map((key) => [key, null])) : {};
+function startsWith(path: readonly string[], beginning: readonly string[]): boolean {
+  return beginning.every((key, index) => path[index] === key);
 }
 
 /**
@@ -122,19 +127,25 @@ function standIn(kept: JsonValue, isWholeVariable: boolean): JsonValue {
  * whether a layer went over them matters.
  */
 function initialTwinOf(
+  { enrollment }: ReceiptInputs,
   facts: JsonObject,
   provenance: Readonly<Record<string, string>>,
 ): Enrollment['initialTwin'] {
-  const paths = Object.entries(provenance).filter(([, layer]) => layer === 'enrollment');
+  if (enrollment.initialTwin === 'none') return undefined;
   const read = isObject(facts.enrollment) ? facts.enrollment.initialTwin : undefined;
-  const twin = paths.reduce<JsonObject>(
-    (json, [path]) => putAt(json, path.split('.'), true, 'keep'),
-    isObject(read) ? read : {},
-  );
-  return {
-    tags: isObject(twin.tags) ? twin.tags : {},
-    desired: isObject(twin.desired) ? twin.desired : {},
-  };
+  const twin = Object.entries(provenance)
+    .filter(([, layer]) => layer === 'enrollment')
+    .reduce<JsonObject>(
+      (json, [path]) => putAt(json, path.split('.'), true, 'keep'),
+      isObject(read) ? read : {},
+    );
+  const tags = isObject(twin.tags) ? twin.tags : {};
+  const desired = isObject(twin.desired) ? twin.desired : {};
+  const isEmpty = Object.keys(tags).length + Object.keys(desired).length === 0;
+  // One that is filled and leaves no trace: DPS would use it if none were sent.
+  return isEmpty && enrollment.initialTwin === 'filled'
+    ? { tags: { gone: null }, desired }
+    : { tags, desired };
 }
 
 function putAt(
@@ -149,16 +160,13 @@ function putAt(
   return there === 'keep' && before !== undefined ? json : { ...json, [key]: value };
 }
 
-function notKept({ inputs, twin }: Receipt): readonly string[] {
-  const substituted = Object.entries(inputs.read)
-    .filter(([, value]) => substituteIn(value) !== undefined)
-    .map(([path]) => path);
-  return twin.morePaths === undefined ? substituted : [...substituted, 'twin.provenance'];
-}
-
-/** The last digits of a weight may be another machine's. */
-function sameFigure(left: JsonValue, right: JsonValue): boolean {
-  return typeof left === 'number' && typeof right === 'number' && significant(left) === significant(right);
+function notKeptBy({ inputs, twin }: Receipt): readonly string[] {
+  const isTwinTight = inputs.enrollment.initialTwin === 'filled' && twin.omitted.length > 0;
+  return [
+    ...Object.keys(inputs.notKept),
+    ...(isTwinTight ? ['enrollment.initialTwin'] : []),
+    ...(twin.morePaths === undefined ? [] : ['twin.provenance']),
+  ];
 }
 
 function plain(receipt: Receipt): JsonObject {
@@ -177,4 +185,9 @@ function* differencesOf(left: JsonValue, right: JsonValue, path: string): Genera
     if (one === undefined || other === undefined) yield below;
     else yield* differencesOf(one, other, below);
   }
+}
+
+/** The last digits of a weight may be another machine's. */
+function sameFigure(left: JsonValue, right: JsonValue): boolean {
+  return typeof left === 'number' && typeof right === 'number' && significant(left) === significant(right);
 }

@@ -22,6 +22,8 @@ export interface AllocationRequest {
   readonly enrollment: Enrollment;
   readonly attestation: { readonly kind: AttestationKind; readonly subject: string | undefined };
   readonly payload: JsonValue | undefined;
+  /** What of the payload is about latency: `latency`, `region`, `location`; as it was sent. */
+  readonly latency: JsonObject | undefined;
 }
 
 export interface LinkedHub {
@@ -38,6 +40,8 @@ export type ReprovisionPolicy = 'migrate' | 'reset' | 'never' | 'unset';
 export interface Enrollment {
   readonly kind: 'individual' | 'group' | 'unknown';
   readonly id: string | undefined;
+  /** Of an individual enrollment that gives the device another id than it registers with. */
+  readonly deviceId: string | undefined;
   readonly iotEdge: boolean;
   readonly reprovisionPolicy: ReprovisionPolicy;
   /** The hubs that the enrollment selects; empty: all linked hubs. */
@@ -111,7 +115,13 @@ const enrollmentShape = {
 };
 
 const requestSchema = z.object({
-  individualEnrollment: z.object({ ...enrollmentShape, registrationId: z.string().optional() }).optional(),
+  individualEnrollment: z
+    .object({
+      ...enrollmentShape,
+      registrationId: z.string().optional(),
+      deviceId: z.string().max(128).optional(),
+    })
+    .optional(),
   enrollmentGroup: z.object({ ...enrollmentShape, enrollmentGroupId: z.string().optional() }).optional(),
   deviceRuntimeContext: z.object({
     registrationId,
@@ -143,6 +153,19 @@ function toRequest(parsed: ParsedRequest): AllocationRequest {
       subject: subjectOf(context.x509),
     },
     payload: context.payload as JsonValue | undefined,
+    latency: latencyIn(context.payload),
+  };
+}
+
+/** What of a payload is about latency. */
+export function latencyIn(payload: unknown): JsonObject | undefined {
+  if (!isObject(payload)) return undefined;
+  const { latency, region, location } = payload;
+  if (latency === undefined && region === undefined && location === undefined) return undefined;
+  return {
+    ...(latency === undefined ? {} : { latency }),
+    ...(region === undefined ? {} : { region }),
+    ...(location === undefined ? {} : { location }),
   };
 }
 
@@ -160,6 +183,7 @@ function toEnrollment({ individualEnrollment, enrollmentGroup }: ParsedRequest):
     kind:
       individualEnrollment !== undefined ? 'individual' : enrollmentGroup !== undefined ? 'group' : 'unknown',
     id: individualEnrollment?.registrationId ?? enrollmentGroup?.enrollmentGroupId,
+    deviceId: individualEnrollment?.deviceId,
     iotEdge: record?.capabilities?.iotEdge ?? false,
     reprovisionPolicy: reprovisionPolicy(record?.reprovisionPolicy),
     iotHubs: (record?.iotHubs ?? []).map(hostName),

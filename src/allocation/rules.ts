@@ -19,7 +19,10 @@ export interface RuleOutcome {
   readonly denied: { readonly rule: string; readonly reason: string } | undefined;
   /** A rule with `whenUnknown: refuse` could not be decided. */
   readonly missing: { readonly rule: string; readonly why: string } | undefined;
+  /** What a hub must meet to receive the device. */
   readonly requirements: readonly Requirement[];
+  /** What the device's own hub must meet to keep it. */
+  readonly toStay: readonly Requirement[];
   /** The last `hub` rule that matched. */
   readonly only: HostName | undefined;
   readonly prefer: ReadonlyMap<HostName, number>;
@@ -28,13 +31,20 @@ export interface RuleOutcome {
 /**
  * Every matching rule applies: any `deny` wins, requirements add up, the last `hub` wins, `prefer`s multiply.
  *
- * @param current the device's hub on re-registration: an unknown `require` is then replaced, label by label,
- *   by that hub's own labels, so that a device that sends
- * fewer inputs than at first neither moves out of its residency nor fails.
+ * On re-registration an unknown `require` is replaced, label by label, by the current hub's own labels, so that
+ * a device that sends fewer inputs than at first neither moves out of its residency nor fails. Where the hub is
+ * not in the fleet file, it has none: the device keeps it, and another must meet the whole `require`.
+ *
+ * @param current the device's hub on re-registration
  */
-export function evaluateRules(fleet: Fleet, variables: Variables, current: Hub | undefined): RuleOutcome {
+export function evaluateRules(
+  fleet: Fleet,
+  variables: Variables,
+  current: CurrentHub | undefined,
+): RuleOutcome {
   const traces: RuleTrace[] = [];
   const requirements: Requirement[] = [];
+  const toStay: Requirement[] = [];
   const prefer = new Map<HostName, number>();
   let denied: RuleOutcome['denied'];
   let missing: RuleOutcome['missing'];
@@ -51,15 +61,18 @@ export function evaluateRules(fleet: Fleet, variables: Variables, current: Hub |
       case 'deny':
         denied ??= { rule: rule.name, reason: rule.effect.reason };
         break;
-      case 'require':
-        requirements.push(
-          trace.result === 'unknown' && current !== undefined
-            ? Object.fromEntries(
-                Object.keys(rule.effect.labels).map((label) => [label, current.labels[label]]),
-              )
-            : rule.effect.labels,
-        );
+      case 'require': {
+        const { labels } = rule.effect;
+        const isReplaced = trace.result === 'unknown' && current !== undefined;
+        const own = isReplaced ? current.hub?.labels : undefined;
+        const requirement =
+          own === undefined
+            ? labels
+            : Object.fromEntries(Object.keys(labels).map((label) => [label, own[label]]));
+        requirements.push(requirement);
+        if (!isReplaced || own !== undefined) toStay.push(requirement);
         break;
+      }
       case 'hub':
         only = rule.effect.host;
         break;
@@ -68,7 +81,13 @@ export function evaluateRules(fleet: Fleet, variables: Variables, current: Hub |
         break;
     }
   }
-  return { traces, denied, missing, requirements, only, prefer };
+  return { traces, denied, missing, requirements, toStay, only, prefer };
+}
+
+/** The hub that a device is on. */
+export interface CurrentHub {
+  /** Undefined: it is not in the fleet file. */
+  readonly hub: Hub | undefined;
 }
 
 /** Whether a hub has every required label. A hub that is not in the fleet file has no labels. */

@@ -69,7 +69,7 @@ export class SectionBuilder {
         this.#remove(children, key);
         continue;
       }
-      const isBranch = isObject(value) && Object.keys(value).length > 0;
+      const isBranch = isObject(value) && (before?.kind === 'branch' || Object.keys(value).length > 0);
       const problem = keyProblem(key) ?? (isBranch ? undefined : valueProblem(value, path.length));
       if (problem !== undefined || path.length > TWIN_LIMITS.depth) {
         this.#refuse(path, `${layer}: ${problem ?? `is nested deeper than ${TWIN_LIMITS.depth} levels`}`);
@@ -78,8 +78,10 @@ export class SectionBuilder {
       if (isBranch) {
         const below = before?.kind === 'branch' ? before : this.#put(children, key, branch());
         this.#merge(below, value, layer, path);
-        // Nothing of it could be kept: then it is not there, unless it was before.
-        if (below.children.size === 0 && before?.kind !== 'branch') this.#remove(children, key);
+        if (below === before || below.children.size > 0) continue;
+        // Nothing of it could be kept: then what was there before stays.
+        if (before === undefined) this.#remove(children, key);
+        else this.#put(children, key, before);
         continue;
       }
       const grows =

@@ -1,25 +1,38 @@
 import * as z from 'zod';
-import { HUB_STATES } from '../fleet/fleet.ts';
+import { HUB_STATES } from '../fleet/hub-state.ts';
 import { isObject } from '../json.ts';
 import type { Receipt, ReceiptInputs } from './receipt.ts';
+import { MAX_BODY_BYTES } from './request-body.ts';
 
 /** What recomputing needs of a receipt that comes from outside: a file, a table, a log. */
 
 const json = z.json();
 const figure = z.number().nullable();
 
+const notKept = z.discriminatedUnion('why', [
+  z.object({ why: z.literal('redacted') }),
+  z.object({
+    why: z.literal('too long'),
+    of: z.enum(['text', 'json']),
+    bytes: z.int().min(0).max(MAX_BODY_BYTES),
+    sha256: z.string(),
+  }),
+  z.object({ why: z.literal('whole'), keys: z.array(z.string()) }),
+]);
+
 const inputs = z.object({
   registrationId: z.string().min(1),
   linkedHubs: z.array(z.string()),
   currentHub: z.string().optional(),
   currentDeviceId: z.string().optional(),
+  deviceId: z.string().optional(),
   enrollment: z.object({
     kind: z.enum(['individual', 'group', 'unknown']),
     id: z.string().optional(),
     iotEdge: z.boolean(),
     reprovisionPolicy: z.enum(['migrate', 'reset', 'never', 'unset']),
     iotHubs: z.array(z.string()),
-    initialTwin: z.boolean(),
+    initialTwin: z.enum(['none', 'empty', 'filled']),
   }),
   attestation: z.enum(['symmetricKey', 'x509', 'tpm', 'none', 'unknown']),
   latency: z
@@ -30,20 +43,22 @@ const inputs = z.object({
     })
     .optional(),
   read: z.record(z.string(), json),
+  notKept: z.record(z.string(), notKept),
 });
+
+function override<Value extends z.ZodType>(value: Value) {
+  return z.object({ value, author: z.string(), reason: z.string(), expiresAt: z.number() });
+}
 
 const hub = z.looseObject({
   host: z.string(),
   devices: z.number().optional(),
   countAgeMs: z.number().optional(),
   failures: z.number().optional(),
-  override: z
+  overrides: z
     .object({
-      state: z.enum(HUB_STATES).optional(),
-      weight: z.number().optional(),
-      author: z.string(),
-      reason: z.string(),
-      expiresAt: z.number(),
+      state: override(z.enum(HUB_STATES)).optional(),
+      weight: override(z.number()).optional(),
     })
     .optional(),
 });
@@ -58,7 +73,11 @@ const receipt = z.looseObject({
   rules: z.array(z.unknown()),
   notes: z.array(z.string()),
   ramps: z.array(z.unknown()),
-  twin: z.looseObject({ sent: z.boolean(), provenance: z.record(z.string(), z.string()) }),
+  twin: z.looseObject({
+    sent: z.boolean(),
+    provenance: z.record(z.string(), z.string()),
+    omitted: z.array(z.string()),
+  }),
   payloadOmitted: z.array(z.string()),
 });
 

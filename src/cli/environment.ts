@@ -10,7 +10,14 @@ const localSettings = z.object({ Values: z.record(z.string(), z.string()) });
  * `local.settings.json`, so that the command finds the local stack without being told.
  */
 export function environmentIn(folder: string, env: Environment): Environment {
-  return { ...localValues(join(folder, 'local.settings.json')), ...env };
+  const isStateTold = Object.keys(env).some(isAboutState);
+  const local = Object.entries(localValues(join(folder, 'local.settings.json')));
+  // The two halves of two accounts would be a third: who says anything of the state says all of it.
+  return { ...Object.fromEntries(local.filter(([name]) => !(isStateTold && isAboutState(name)))), ...env };
+}
+
+function isAboutState(name: string): boolean {
+  return /^(BERTH_STATE|AzureWebJobsStorage)(__|$)/.test(name);
 }
 
 function localValues(file: string): Environment {

@@ -3,11 +3,13 @@ import { decide } from '../allocation/decide.ts';
 import { type Receipt, receiptOf } from '../allocation/receipt.ts';
 import { recompute } from '../allocation/recompute.ts';
 import { parseAllocationRequest } from '../allocation/request.ts';
+import { readRequestBody } from '../allocation/request-body.ts';
 import { looksLikeReceipt, readReceipt } from '../allocation/stored-receipt.ts';
 import { BerthError } from '../errors.ts';
 import type { Fleet } from '../fleet/fleet.ts';
+import { isObject } from '../json.ts';
 import type { Cli } from './cli.ts';
-import { readFleet, readJson } from './files.ts';
+import { parseJson, readFleet, readText } from './files.ts';
 import { sayReceipt } from './receipt-text.ts';
 import { say, sayJson, type Terminal } from './terminal.ts';
 
@@ -22,8 +24,9 @@ export interface ExplainOptions {
  * to the same again. Offline: conditions are those of the receipt, and none for a request.
  */
 export async function explain({ terminal, now }: Cli, options: ExplainOptions): Promise<number> {
-  const fleet = readFleet(options.fleet);
-  const json = readJson(options.request);
+  const { fleet } = readFleet(options.fleet);
+  const text = readText(options.request);
+  const json = unwrapped(parseJson(text, options.request));
   if (looksLikeReceipt(json)) {
     const receipt = readReceipt(json);
     if (receipt !== undefined) return explainReceipt(terminal, receipt, fleet, options.json);
@@ -32,12 +35,20 @@ export async function explain({ terminal, now }: Cli, options: ExplainOptions): 
       `${options.request} looks like a receipt, and is none that can be recomputed.`,
     );
   }
-  const request = parseAllocationRequest(json);
+  const request = parseAllocationRequest(readRequestBody(Buffer.from(text, 'utf8')));
   const input = { request, fleet, conditions: NO_CONDITIONS, now: now() };
   const receipt = receiptOf(input, decide(input));
   if (options.json) sayJson(terminal, receipt);
   else sayReceipt(terminal, receipt);
   return 0;
+}
+
+/** A receipt comes in a line of the log, in the answer about a device, or in what this command said before. */
+function unwrapped(json: unknown): unknown {
+  if (Array.isArray(json)) return json[0];
+  if (!isObject(json)) return json;
+  if (isObject(json.receipt)) return json.receipt;
+  return Array.isArray(json.receipts) && json.receipts.length > 0 ? json.receipts[0] : json;
 }
 
 function explainReceipt(terminal: Terminal, given: Receipt, fleet: Fleet, json: boolean): number {

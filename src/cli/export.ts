@@ -12,11 +12,16 @@ import { plural, tell } from './terminal.ts';
 export async function exportDevices({ terminal, env }: Cli, file: string | undefined): Promise<number> {
   const state = openState(env);
   const out = file === undefined ? terminal.out : await openFile(file);
+  let broken: Error | undefined;
+  out.on('error', (error: Error) => {
+    broken = error;
+  });
   const progress = showProgress(terminal, 'devices');
   let written = 0;
   try {
     for await (const device of knownDevices(state.twins.devices(), state.receipts.all())) {
-      if (!out.write(`${writeKnownDevice(device)}\n`)) await once(out, 'drain');
+      if (broken !== undefined) throw unwritable(file, broken);
+      if (!out.write(`${writeKnownDevice(device)}\n`)) await once(out, 'drain').catch(() => {});
       written += 1;
       if (written % 100 === 0) {
         progress.expect(written);
@@ -27,9 +32,10 @@ export async function exportDevices({ terminal, env }: Cli, file: string | undef
     progress.end();
     if (out !== terminal.out) {
       out.end();
-      await once(out, 'close');
+      await once(out, 'close').catch(() => {});
     }
   }
+  if (broken !== undefined) throw unwritable(file, broken);
   tell(
     terminal,
     `${plural(written, 'device')} from ${state.place}${file === undefined ? '' : ` in ${file}`}.`,
@@ -44,7 +50,11 @@ async function openFile(file: string): Promise<NodeJS.WritableStream> {
     await once(stream, 'open');
     return stream;
   } catch (error) {
-    const code = (error as { readonly code?: unknown }).code;
-    throw new BerthError('BERTH_FILE_UNREADABLE', `${file} cannot be written (${String(code)}).`);
+    throw unwritable(file, error);
   }
+}
+
+function unwritable(file = 'The standard output', error: unknown): BerthError {
+  const code = (error as { readonly code?: unknown }).code;
+  return new BerthError('BERTH_FILE_UNREADABLE', `${file} cannot be written (${String(code)}).`);
 }

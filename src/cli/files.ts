@@ -2,6 +2,7 @@ import { readFileSync } from 'node:fs';
 import { BerthError } from '../errors.ts';
 import type { Fleet } from '../fleet/fleet.ts';
 import { type ParsedFleet, parseFleet } from '../fleet/parse.ts';
+import { jsonHazard } from '../json.ts';
 
 /**
  * The text of a file; `-` is the standard input.
@@ -10,9 +11,9 @@ import { type ParsedFleet, parseFleet } from '../fleet/parse.ts';
  */
 export function readText(file: string): string {
   try {
-    return readFileSync(file === '-' ? 0 : file, 'utf8');
-  } catch (cause) {
-    const code = (cause as { readonly code?: unknown } | null)?.code;
+    return readFileSync(file === '-' ? 0 : file, 'utf8').replace(/^\uFEFF/, '');
+  } catch (error) {
+    const code = (error as { readonly code?: unknown } | null)?.code;
     throw new BerthError(
       'BERTH_FILE_UNREADABLE',
       `${file} cannot be read (${String(code ?? 'unreadable')}).`,
@@ -20,13 +21,25 @@ export function readText(file: string): string {
   }
 }
 
-/** @throws BerthError `BERTH_FILE_UNREADABLE`, also for what is not JSON */
-export function readJson(file: string): unknown {
+/** Deeper than anything that Berth or DPS writes. */
+const MAX_DEPTH = 64;
+
+/** @throws BerthError `BERTH_FILE_UNREADABLE`, also for what is not JSON or no tool could walk */
+export function parseJson(text: string, file: string): unknown {
+  const json = parse(text);
+  const hazard = jsonHazard(json, MAX_DEPTH);
+  if (json === undefined) throw new BerthError('BERTH_FILE_UNREADABLE', `${file} is not JSON.`);
+  if (hazard === undefined) return json;
+  const what =
+    hazard === '__proto__' ? 'holds the key "__proto__"' : `is nested deeper than ${MAX_DEPTH} levels`;
+  throw new BerthError('BERTH_FILE_UNREADABLE', `${file} ${what}.`);
+}
+
+function parse(text: string): unknown {
   try {
-    return JSON.parse(readText(file));
-  } catch (error) {
-    if (error instanceof BerthError) throw error;
-    throw new BerthError('BERTH_FILE_UNREADABLE', `${file} is not JSON.`);
+    return JSON.parse(text);
+  } catch {
+    return undefined;
   }
 }
 
@@ -35,8 +48,9 @@ export function readJson(file: string): unknown {
  *
  * @throws BerthError `BERTH_FLEET_INVALID` with every problem, `BERTH_FILE_UNREADABLE`
  */
-export function readFleet(file: string): Fleet {
-  return validFleet(parseFleet(readText(file)), file);
+export function readFleet(file: string): { readonly fleet: Fleet; readonly text: string } {
+  const text = readText(file);
+  return { fleet: validFleet(parseFleet(text), file), text };
 }
 
 export function validFleet(parsed: ParsedFleet, file: string): Fleet {

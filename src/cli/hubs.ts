@@ -1,3 +1,4 @@
+import type { Override } from '../allocation/conditions.ts';
 import {
   type HubOverview,
   hubOverviews,
@@ -18,11 +19,11 @@ export async function hubs(
   const conditions = await state.conditions.read(now());
   const overviews = hubOverviews(fleet, conditions, now());
   const moves = moveOverviews(fleet, conditions, now());
+  tell(terminal, `State: ${state.place}. Fleet file: revision ${fleet.revision.slice(0, 12)}.`);
   if (json) {
     sayJson(terminal, { revision: fleet.revision, hubs: overviews, moves });
     return 0;
   }
-  tell(terminal, `State: ${state.place}. Fleet file: revision ${fleet.revision.slice(0, 12)}.`);
   sayTable(
     terminal,
     [
@@ -52,14 +53,19 @@ export async function hubs(
   return 0;
 }
 
-function overrideText({ override }: HubOverview, now: number): string {
-  if (override === undefined) return '';
-  const { state, weight, author, reason, expiresAt } = override;
-  const what = [state, weight === undefined ? undefined : `weight ${weight}`].filter(Boolean).join(', ');
-  return `${what} for ${span(expiresAt - now)} more, by ${author}: ${reason}`;
+function overrideText({ overrides }: HubOverview, now: number): string {
+  const { state, weight } = overrides;
+  const text = (what: string, { author, reason, expiresAt }: Override<unknown>) =>
+    `${what} for ${span(expiresAt - now)} more, by ${author}: ${reason}`;
+  return [
+    ...(state === undefined ? [] : [text(state.value, state)]),
+    ...(weight === undefined ? [] : [text(`weight ${weight.value}`, weight)]),
+  ].join('; ');
 }
 
 function moveText({ cause, since, progress }: MoveOverview, now: number): string {
-  if (since === undefined) return `${cause}: not begun; it begins within a minute, when resyncFleet sees it`;
-  return `${cause}: since ${span(now - since)}, has reached ${percent(progress)} of the devices`;
+  const [kind, host] = cause.split(':');
+  const what = kind === 'drain' ? `Drain of ${host}` : 'Moves to faster hubs';
+  if (since === undefined) return `${what}: not begun yet; resyncFleet begins it within a minute.`;
+  return `${what}: since ${span(now - since)}, has reached ${percent(progress)} of the devices.`;
 }

@@ -19,6 +19,8 @@ const FLEET = 'fleet.json';
 async function main(): Promise<void> {
   const terminal = { out: process.stdout, err: process.stderr };
   const cli: Cli = { terminal, env: environmentIn(process.cwd(), process.env), now: Date.now };
+  endWithReader(process.stdout);
+  endWithReader(process.stderr);
   const run =
     <Arguments extends readonly unknown[]>(act: (...given: Arguments) => Promise<number>) =>
     async (...given: Arguments): Promise<void> => {
@@ -27,7 +29,7 @@ async function main(): Promise<void> {
       } catch (error) {
         if (!(error instanceof BerthError)) throw error;
         tell(terminal, `${error.message} [${error.code}]`);
-        for (const { path, message } of error.details) tell(terminal, `  ${path} ${message}`);
+        for (const { path, message } of error.details) tell(terminal, `  ${path || 'it'} ${message}`);
         process.exitCode = 1;
       }
     };
@@ -110,6 +112,14 @@ async function main(): Promise<void> {
     .action(run((options: Parameters<typeof whatIf>[1]) => whatIf(cli, options, threads)));
 
   await berth.parseAsync();
+}
+
+/** A reader that has seen enough, such as `head`, ends the command; a full disk does too, with a sentence. */
+function endWithReader(stream: NodeJS.WriteStream): void {
+  stream.on('error', ({ code, message }: NodeJS.ErrnoException) => {
+    if (code !== 'EPIPE') console.error(`The result cannot be written: ${message}`);
+    process.exit(code === 'EPIPE' ? 0 : 1);
+  });
 }
 
 function collect(text: string, before: readonly string[]): readonly string[] {

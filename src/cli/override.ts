@@ -1,8 +1,8 @@
-import type { Override } from '../allocation/conditions.ts';
+import { inForce, type Override, type Overrides } from '../allocation/conditions.ts';
 import { BerthError } from '../errors.ts';
-import { parseDuration } from '../fleet/duration.ts';
-import { HUB_STATES } from '../fleet/fleet.ts';
+import { LONGEST_MS, parseDuration } from '../fleet/duration.ts';
 import { type HostName, hostName } from '../fleet/host-name.ts';
+import { HUB_STATES } from '../fleet/hub-state.ts';
 import { invalid } from './arguments.ts';
 import type { Cli } from './cli.ts';
 import { fleetInForce, openState, type State } from './state.ts';
@@ -19,46 +19,51 @@ export interface OverrideOptions {
 const LARGEST_WEIGHT = 1_000_000;
 const LONGEST_REASON = 256;
 
-/** `berth hub set`: another state or weight than the fleet file's, until it expires. */
+/**
+ * `berth hub set`: another state or weight than the fleet file's, until it expires. What is not given stays as
+ * it was set.
+ */
 export async function setOverride(cli: Cli, name: string, options: OverrideOptions): Promise<number> {
   const { terminal, env, now } = cli;
-  const asked = readOptions(options, now());
-  const state = openState(env);
-  const host = await knownHost(state, name);
-  const before = (await state.conditions.read(now())).hubs.get(host)?.override;
-  const override: Override = { ...asked, author: await state.author() };
-  await state.conditions.setOverride(host, override);
-  if (before !== undefined && before.expiresAt > now()) {
-    tell(terminal, `In place of: ${textOf(before)}, by ${before.author}: ${before.reason}.`);
-  }
-  tell(
-    terminal,
-    `${host} is ${textOf(override)}, by ${override.author}; every instance knows within a minute (state: ${state.place}).`,
-  );
+  const { state, weight } = readValues(options);
+  const terms = { reason: readReason(options.reason), expiresAt: readExpiry(options.expires, now()) };
+  const tables = openState(env);
+  const host = await knownHost(tables, name);
+  const before = await overridesOf(tables, host, now());
+  const set = { author: await tables.author(), ...terms };
+  const overrides: Overrides = {
+    ...(state === undefined ? {} : { state: { value: state, ...set } }),
+    ...(weight === undefined ? {} : { weight: { value: weight, ...set } }),
+  };
+  await tables.conditions.setOverrides(host, overrides);
+  const replaced = {
+    ...(state === undefined || before.state === undefined ? {} : { state: before.state }),
+    ...(weight === undefined || before.weight === undefined ? {} : { weight: before.weight }),
+  };
+  for (const text of textsOf(replaced)) tell(terminal, `In place of: ${text}.`);
+  for (const text of textsOf({ ...before, ...overrides })) tell(terminal, `${host} is ${text}.`);
+  tell(terminal, `Every instance knows within a minute. State: ${tables.place}.`);
   return 0;
 }
 
 /** `berth hub clear`: back to what the fleet file says. */
 export async function clearOverride({ terminal, env, now }: Cli, name: string): Promise<number> {
-  const state = openState(env);
+  const tables = openState(env);
   const host = hostName(name);
-  const before = (await state.conditions.read(now())).hubs.get(host)?.override;
-  if (before === undefined) await knownHost(state, name);
-  await state.conditions.clearOverride(host);
-  tell(
-    terminal,
-    before === undefined
-      ? `${host} had no override; it is as the fleet file says.`
-      : `${host} is as the fleet file says again; it was ${textOf(before)}, by ${before.author}: ${before.reason}.`,
-  );
+  const before = textsOf(await overridesOf(tables, host, now()));
+  if (before.length === 0) await knownHost(tables, name);
+  await tables.conditions.clearOverrides(host);
+  const was = before.length === 0 ? 'it had no override' : `it was ${before.join(' and ')}`;
+  tell(terminal, `${host} is as the fleet file says; ${was}. State: ${tables.place}.`);
   return 0;
 }
 
+async function overridesOf(tables: State, host: HostName, now: number): Promise<Overrides> {
+  return inForce((await tables.conditions.read(now)).hubs.get(host)?.overrides ?? {}, now);
+}
+
 /** @throws BerthError `BERTH_ARGUMENT_INVALID` */
-function readOptions(
-  { state, weight, reason, expires }: OverrideOptions,
-  now: number,
-): Omit<Override, 'author'> {
+function readValues({ state, weight }: OverrideOptions) {
   if (state === undefined && weight === undefined) {
     throw invalid('Nothing is to be set: give --state, --weight or both.');
   }
@@ -72,22 +77,28 @@ function readOptions(
       `--weight is "${weight}": write a number above 0, at most ${LARGEST_WEIGHT}; for no new devices use --state cordoned.`,
     );
   }
-  if (reason.trim() === '' || reason.length > LONGEST_REASON) {
-    throw invalid(`--reason has ${reason.trim().length} characters: write 1 to ${LONGEST_REASON}.`);
-  }
-  return {
-    ...(known === undefined ? {} : { state: known }),
-    ...(number === undefined ? {} : { weight: number }),
-    reason: reason.trim(),
-    expiresAt: readExpiry(expires, now),
-  };
+  return { state: known, weight: number };
 }
+
+function readReason(text: string): string {
+  const reason = text.trim();
+  if (reason === '' || reason.length > LONGEST_REASON) {
+    throw invalid(`--reason has ${reason.length} characters: write 1 to ${LONGEST_REASON}.`);
+  }
+  // Others read it on their terminals.
+  if (/\p{Cc}/u.test(reason)) throw invalid('--reason holds a line break or another control character.');
+  return reason;
+}
+
+/** With a zone, or a date alone: a time without one would be another for each reader. */
+const TIME = /^\d{4}-\d\d-\d\d(T\d\d:\d\d(:\d\d(\.\d+)?)?(Z|[+-]\d\d:\d\d))?$/;
 
 /** A duration from now, or a time. */
 function readExpiry(expires: string, now: number): number {
   const duration = parseDuration(expires);
-  const at = duration === undefined ? Date.parse(expires) : now + duration;
-  if (Number.isNaN(at)) {
+  const at =
+    duration === undefined && TIME.test(expires) ? Date.parse(expires) : now + (duration ?? Number.NaN);
+  if (Number.isNaN(at) || at > now + LONGEST_MS) {
     throw invalid(
       `--expires is "${expires}": write a duration such as 30m, 8h or 2d, or a time such as 2026-11-30T18:00Z.`,
     );
@@ -97,8 +108,8 @@ function readExpiry(expires: string, now: number): number {
 }
 
 /** @throws BerthError `BERTH_HUB_UNKNOWN` */
-async function knownHost(state: State, name: string): Promise<HostName> {
-  const { hubs } = await fleetInForce(state);
+async function knownHost(tables: State, name: string): Promise<HostName> {
+  const { hubs } = await fleetInForce(tables);
   const host = hostName(name);
   if (hubs.some((hub) => hub.host === host)) return host;
   const hosts = hubs.map((hub) => hub.host).join(', ');
@@ -108,9 +119,11 @@ async function knownHost(state: State, name: string): Promise<HostName> {
   );
 }
 
-function textOf({ state, weight, expiresAt }: Omit<Override, 'author'>): string {
-  const what = [state, weight === undefined ? undefined : `of weight ${weight}`]
-    .filter(Boolean)
-    .join(' and ');
-  return `${what} until ${new Date(expiresAt).toISOString().slice(0, 16)}Z`;
+function textsOf({ state, weight }: Overrides): readonly string[] {
+  const text = (what: string, { author, reason, expiresAt }: Override<unknown>) =>
+    `${what} until ${new Date(expiresAt).toISOString().slice(0, 16)}Z, by ${author}: ${reason}`;
+  return [
+    ...(state === undefined ? [] : [text(state.value, state)]),
+    ...(weight === undefined ? [] : [text(`of weight ${weight.value}`, weight)]),
+  ];
 }

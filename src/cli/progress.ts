@@ -18,14 +18,20 @@ export function showProgress({ err }: Terminal, what: string): Progress {
     {
       format: `{bar} {percentage} %  {value} of {total} ${what}, {eta_formatted} left`,
       stream: err,
-      hideCursor: true,
+      // Nothing is changed that Ctrl-C would leave changed.
+      hideCursor: false,
+      linewrap: true,
       clearOnComplete: true,
     },
     Presets.shades_classic,
   );
-  bar.start(1, 0);
+  let isShown = false;
   return {
-    expect: (total) => bar.setTotal(Math.max(1, total)),
+    expect(total) {
+      if (isShown) bar.setTotal(total);
+      else bar.start(total, 0);
+      isShown = true;
+    },
     show: (done) => bar.update(done),
     end: () => bar.stop(),
   };

@@ -1,3 +1,4 @@
+import type { Override } from '../allocation/conditions.ts';
 import type { HubLine, Receipt } from '../allocation/receipt.ts';
 import { count, percent, say, sayTable, span, type Terminal } from './terminal.ts';
 
@@ -49,16 +50,16 @@ export function sayReceipt(terminal: Terminal, receipt: Receipt): void {
   }
 }
 
-function noteOn({ excluded, passedOver, devices, failures, override }: HubLine): string {
-  const set = [override?.state, override?.weight === undefined ? undefined : `weight ${override.weight}`];
+function noteOn({ excluded, load, devices, failures, overrides }: HubLine): string {
+  const set = (what: string, { author, reason }: Override<unknown>) =>
+    `set to ${what} by ${author}: ${reason}`;
   return [
     excluded,
-    passedOver,
+    load && `has devices ${load}`,
     devices === undefined ? undefined : `${count(devices)} devices`,
     failures ? `${failures} failed calls` : undefined,
-    override === undefined
-      ? undefined
-      : `set to ${set.filter(Boolean).join(', ')} by ${override.author}: ${override.reason}`,
+    overrides?.state && set(overrides.state.value, overrides.state),
+    overrides?.weight && set(`weight ${overrides.weight.value}`, overrides.weight),
   ]
     .filter(Boolean)
     .join('; ');

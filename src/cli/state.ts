@@ -34,7 +34,7 @@ export function openState(env: Environment): State {
     receipts: new ReceiptStore(tables.receipts),
     twins: new TwinStore(tables.twins),
     author: async () =>
-      account.kind === 'identity' ? signedInAs() : `${userInfo().username}@${hostname()} (by account key)`,
+      account.kind === 'identity' ? signedInAs() : `${userName()}@${hostname()} (by account key)`,
   };
 }
 
@@ -47,6 +47,15 @@ export async function fleetInForce({ revisions, place }: State): Promise<Fleet> 
   const text = await revisions.lastGood();
   if (text !== undefined) return validFleet(parseFleet(text), 'The fleet file in force');
   throw new BerthError('BERTH_FLEET_INVALID', `No fleet file has run with the state in ${place} yet.`);
+}
+
+/** In a container a user may have a number and no name. */
+function userName(): string {
+  try {
+    return userInfo().username;
+  } catch {
+    return `user ${process.getuid?.() ?? 'unknown'}`;
+  }
 }
 
 function placeOf(account: StateAccount): string {

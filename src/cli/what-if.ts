@@ -1,3 +1,4 @@
+import { once } from 'node:events';
 import { createReadStream, statSync } from 'node:fs';
 import { createInterface } from 'node:readline';
 import { BerthError } from '../errors.ts';
@@ -8,7 +9,7 @@ import { addUp, NO_TALLY, type Tally } from '../what-if/tally.ts';
 import type { Part } from '../what-if/try-devices.ts';
 import { invalid, wholeNumber } from './arguments.ts';
 import type { Cli } from './cli.ts';
-import { readFleet, readText } from './files.ts';
+import { readFleet } from './files.ts';
 import { type Progress, showProgress } from './progress.ts';
 import { count, sayJson, tell } from './terminal.ts';
 import { sayReport } from './what-if-text.ts';
@@ -36,8 +37,8 @@ const PART = 2_000;
 const MOST_SYNTHETIC = 10_000_000;
 
 /**
- * `berth what-if`: where a fleet's devices would go under another fleet file. Ends with 1 where more devices
- * would move than `--max-moves`, or a device could not be placed any more while that is given.
+ * `berth what-if`: where a fleet's devices would go under another fleet file. Ends with 1 where more devices than
+ * `--max-moves` would move or could not be placed any more.
  */
 export async function whatIf(
   { terminal, now }: Cli,
@@ -51,11 +52,13 @@ export async function whatIf(
       `--devices is ${options.devices}: write a number from 1 to ${count(MOST_SYNTHETIC)}, or a file of "berth export".`,
     );
   }
-  const fleet = readFleet(options.fleet);
-  if (options.against !== undefined) readFleet(options.against);
+  if (synthetic === undefined && options.payload.length > 0) {
+    throw invalid('--payload is what synthetic devices send: give a number as --devices, or leave it out.');
+  }
+  const { fleet, text } = readFleet(options.fleet);
   const job: Job = {
-    fleet: readText(options.fleet),
-    against: options.against === undefined ? undefined : readText(options.against),
+    fleet: text,
+    against: options.against === undefined ? undefined : readFleet(options.against).text,
     payloads: options.payload.map(readPayload),
     isSynthetic: synthetic !== undefined,
   };
@@ -69,15 +72,19 @@ export async function whatIf(
   } finally {
     progress.end();
   }
+  if (tally.devices === 0) {
+    throw new BerthError('BERTH_DEVICES_INVALID', `${options.devices} holds no device.`);
+  }
   const report = reportOf(tally, fleet, openTrial(job, data.now).leftOut);
   if (options.json) sayJson(terminal, report);
   else sayReport(terminal, report, options.against ?? 'the hubs that they are on');
   if (maxMoves === undefined) return 0;
-  if (report.moves.count > maxMoves) {
-    const message = `${count(report.moves.count)} devices would go elsewhere; --max-moves allows ${count(maxMoves)}.`;
-    throw new BerthError('BERTH_TOO_MANY_MOVES', message);
+  const { moves, refused } = report;
+  const said = `${count(moves.count)} devices would go elsewhere and ${count(refused.count)} could not be placed any more`;
+  if (moves.count + refused.count > maxMoves) {
+    throw new BerthError('BERTH_TOO_MANY_MOVES', `${said}; --max-moves allows ${count(maxMoves)}.`);
   }
-  tell(terminal, `${count(report.moves.count)} moves, at most ${count(maxMoves)} are allowed.`);
+  tell(terminal, `${said}; at most ${count(maxMoves)} are allowed.`);
   return 0;
 }
 
@@ -130,21 +137,19 @@ async function* numbered(devices: number, progress: Progress): AsyncGenerator<Nu
 
 /** @throws BerthError `BERTH_FILE_UNREADABLE` */
 async function* partsOf(file: string, progress: Progress): AsyncGenerator<NumberedPart> {
-  const size = sizeOf(file);
+  const input = file === '-' ? process.stdin : await openFile(file);
+  const size = file === '-' ? 0 : statSync(file).size;
   let bytes = 0;
   let line = 0;
   let lines: string[] = [];
   const take = (): NumberedPart => {
     const part: NumberedPart = { part: { kind: 'lines', lines }, firstLine: line - lines.length + 1 };
     // How many there are is not known before the end; lines are about equally long.
-    if (bytes > 0) progress.expect(Math.round((line * size) / bytes));
+    if (size > 0) progress.expect(Math.round((line * size) / bytes));
     lines = [];
     return part;
   };
-  for await (const text of createInterface({
-    input: createReadStream(file, 'utf8'),
-    crlfDelay: Number.POSITIVE_INFINITY,
-  })) {
+  for await (const text of createInterface({ input, crlfDelay: Number.POSITIVE_INFINITY })) {
     line += 1;
     bytes += Buffer.byteLength(text, 'utf8') + 1;
     lines.push(text);
@@ -153,17 +158,17 @@ async function* partsOf(file: string, progress: Progress): AsyncGenerator<Number
   if (lines.length > 0) yield take();
 }
 
-function sizeOf(file: string): number {
+async function openFile(file: string): Promise<NodeJS.ReadableStream> {
+  const stream = createReadStream(file, 'utf8');
   try {
-    const stats = statSync(file);
-    if (!stats.isDirectory()) return stats.size;
+    await once(stream, 'readable');
+    return stream;
   } catch {
-    // As below.
+    throw new BerthError(
+      'BERTH_FILE_UNREADABLE',
+      `${file} cannot be read: --devices takes a file of "berth export" or a number of synthetic devices.`,
+    );
   }
-  throw new BerthError(
-    'BERTH_FILE_UNREADABLE',
-    `${file} cannot be read: --devices takes a file of "berth export" or a number of synthetic devices.`,
-  );
 }
 
 function readPayload(text: string): JsonValue {

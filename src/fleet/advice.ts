@@ -17,17 +17,21 @@ export function adviceOn(fleet: Fleet, expectations: Expectations): readonly Err
   return [
     ...crowdedHubs(fleet, expectations),
     ...slowWriters(fleet, expectations),
+    ...idleFleet(fleet),
     ...loneResidencies(fleet),
+    ...evadableResidencies(fleet),
     ...deadRules(fleet.allocation.rules),
     ...unknownRegions(fleet),
+    ...unsendablePayload(fleet),
     ...suddenMoves(fleet),
   ];
 }
 
 /** Every first registration creates an identity on its hub, and DPS waits where the hub throttles. */
 function crowdedHubs({ hubs }: Fleet, { registrationsPerMinute }: Expectations): readonly ErrorDetail[] {
-  const weights = hubs.reduce((sum, { weight }) => sum + weight, 0);
+  const weights = hubs.filter(isActive).reduce((sum, { weight }) => sum + weight, 0);
   return hubs.flatMap((hub, index) => {
+    if (!isActive(hub)) return [];
     const expected = Math.round((registrationsPerMinute * hub.weight) / weights);
     const limit = identityOperationsPerMinute(hub);
     if (expected <= limit) return [];
@@ -72,15 +76,56 @@ function loneResidencies({ hubs, allocation }: Fleet): readonly ErrorDetail[] {
     if (meeting.length === 0) {
       return [{ path, message: 'no hub has these labels: every device that the rule applies to is refused' }];
     }
-    const [only] = meeting;
-    if (meeting.length > 1 || only === undefined) return [];
+    const active = meeting.filter(isActive);
+    if (active.length === 0) {
+      return [{ path, message: 'every hub with these labels is cordoned or drains: its new devices wait' }];
+    }
+    const [only] = active;
+    if (active.length > 1 || only === undefined) return [];
     return [
       {
         path,
-        message: `only ${only.host} has these labels: when it is cordoned, full or drained, its devices have nowhere to go; add a second hub`,
+        message: `only ${only.host} has these labels and is active: when it is cordoned, full or drained, its devices have nowhere to go; add a second hub`,
       },
     ];
   });
+}
+
+function isActive({ state }: Hub): boolean {
+  return state === 'active';
+}
+
+/** `has()` makes nothing unknown, so a device that leaves the key out is not held by the rule. */
+function evadableResidencies({ allocation }: Fleet): readonly ErrorDetail[] {
+  return allocation.rules.flatMap(({ name, when, effect }, index) =>
+    effect.kind === 'require' && when !== undefined && /\bhas\s*\(/.test(when.source)
+      ? [
+          {
+            path: `allocation.rules[${index}].when`,
+            message: `"${name}" asks with has(): a device that leaves that out is not held by it; without has() it would be unknown, and held`,
+          },
+        ]
+      : [],
+  );
+}
+
+function idleFleet({ hubs }: Fleet): readonly ErrorDetail[] {
+  return hubs.some(isActive)
+    ? []
+    : [{ path: 'hubs', message: 'none is active: every new device waits, and fails after seven minutes' }];
+}
+
+/** The Node device SDK breaks on anything but ASCII over MQTT, so it is left out of the answer. */
+function unsendablePayload({ file }: Fleet): readonly ErrorDetail[] {
+  const text = JSON.stringify(file.allocation.payload ?? {});
+  return /^[ -~]*$/.test(text)
+    ? []
+    : [
+        {
+          path: 'allocation.payload',
+          message: 'holds characters that are not ASCII: those members are left out',
+        },
+      ];
 }
 
 function deadRules(rules: readonly Rule[]): readonly ErrorDetail[] {
@@ -143,6 +188,12 @@ function suddenMoves({ hubs, allocation }: Fleet): readonly ErrorDetail[] {
     const moving = hubs.some(({ state }) => state === 'draining') || allocation.fasterByMs !== undefined;
     if (moving)
       note('allocation.moves', 'is missing: every device moves at its next registration, all at once');
+  }
+  if (allocation.fasterByMs !== undefined && allocation.halfLifeMs === undefined) {
+    note(
+      'allocation.sticky',
+      'moves devices to faster hubs only as far as the draw would put them there, and without allocation.latency it goes by weights alone',
+    );
   }
   if (allocation.fasterByMs !== undefined && allocation.fasterByMs < NOISE_MS) {
     note(

@@ -91,6 +91,11 @@ function readsInto(part: Template, places: Paths, path: readonly string[]): Path
   if (part.kind === 'object') {
     return part.members.flatMap(([key, member]) => readsInto(member, near, [...path, key]));
   }
+  const [read] = templateReads(part);
+  // `cfg: "=payload"` with `cfg.psk` redacted carries the whole payload, of which `payload.psk` is redacted.
+  if (part.kind === 'expression' && part.expression.isPath && read !== undefined) {
+    return near.map((place) => [...read, ...place.slice(path.length)]);
+  }
   return templateReads(part);
 }
 

@@ -3,7 +3,7 @@ const UNIT_MS = { s: 1_000, m: 60_000, h: 3_600_000, d: 86_400_000 } as const;
 /** A number and s, m, h or d. */
 export const DURATION_PATTERN = /^(\d+(?:\.\d+)?)([smhd])$/;
 /** Ten years; times that far ahead still fit every key and date. */
-const LONGEST_MS = 3_650 * UNIT_MS.d;
+export const LONGEST_MS = 3_650 * UNIT_MS.d;
 
 /**
  * Milliseconds of a duration such as `30s`, `5m`, `1.5h`, `7d`; undefined for anything else, and above 3650d.

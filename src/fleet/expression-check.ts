@@ -1,5 +1,4 @@
 import type { ASTNode } from '@marcbachmann/cel-js';
-import type { MemberKind } from './expression-environment.ts';
 
 /** What a look at an expression's syntax tree finds. */
 export interface Inspection {
@@ -7,25 +6,25 @@ export interface Inspection {
   readonly refusal: string | undefined;
   /** Each path of a variable that it reads, e.g. `['payload', 'country']`. */
   readonly reads: readonly (readonly string[])[];
+  /** True for a path of a variable and nothing else, e.g. `payload.site`. */
+  readonly isPath: boolean;
   /** What loops and `in` run over, where a device may choose how long it is. */
   readonly lists: readonly ASTNode[];
   readonly hasLoop: boolean;
-  readonly members: readonly Member[];
 }
 
-/** A part of the source that is looked for in a list of literals of one kind, and so must be of that kind. */
-export interface Member {
-  readonly start: number;
-  readonly end: number;
-  readonly kind: MemberKind;
-}
+/** Functions that a device could stall an instance with, and how. */
+const REFUSED: Readonly<Record<string, string>> = {
+  matches: 'a regular expression can run for ever on a device’s text',
+  duration: 'it takes time with the cube of a text’s length',
+  join: 'it makes a text of many times the size of what a device sends',
+};
 
 const LOOPS = new Set(['all', 'exists', 'exists_one', 'map', 'filter', 'bind']);
 
 export function inspect(root: ASTNode, variables: ReadonlySet<string>): Inspection {
   const reads = new Map<string, readonly string[]>();
   const lists: ASTNode[] = [];
-  const members: Member[] = [];
   let refusal: string | undefined;
   let hasLoop = false;
 
@@ -43,7 +42,6 @@ export function inspect(root: ASTNode, variables: ReadonlySet<string>): Inspecti
     }
     if (node.op === 'in') {
       const [item, collection] = node.args;
-      members.push(...memberIn(item, collection));
       if (collection.op !== 'list' && !mentions(collection, loopVariables)) lists.push(collection);
       // `'site' in payload` asks for one key, not for the payload.
       const within = accessPath(collection);
@@ -54,9 +52,7 @@ export function inspect(root: ASTNode, variables: ReadonlySet<string>): Inspecti
     }
     if (node.op === 'rcall') {
       const [name, receiver, operands] = node.args;
-      if (name === 'matches') {
-        refusal ??= '`matches` is refused: a regular expression can run for ever on a device’s text';
-      }
+      refusal ??= refusalOf(name);
       const isLoop = LOOPS.has(name) && operands.length >= 2;
       if (isLoop) {
         if (loopVariables.size > 0) {
@@ -72,36 +68,22 @@ export function inspect(root: ASTNode, variables: ReadonlySet<string>): Inspecti
       for (const operand of isLoop ? operands.slice(1) : operands) visit(operand, inner);
       return;
     }
+    if (node.op === 'call') refusal ??= refusalOf(node.args[0]);
     for (const child of children(node)) visit(child, loopVariables);
   };
   visit(root, new Set());
-  return { refusal, reads: [...reads.values()], lists, hasLoop, members };
+  return {
+    refusal,
+    reads: [...reads.values()],
+    isPath: accessPath(root) !== undefined,
+    lists,
+    hasLoop,
+  };
 }
 
-/**
- * `x in ['DE', 'FR']` is false in CEL where `x` is a number, and a device that sends one for its country would
- * escape every rule about countries.
- */
-function memberIn(item: ASTNode, collection: ASTNode): readonly Member[] {
-  if (collection.op !== 'list' || item.op === 'value') return [];
-  const [kind, ...otherKinds] = new Set(collection.args.map(literalKind));
-  if (kind === undefined || otherKinds.length > 0) return [];
-  return [{ start: item.range.start, end: item.range.end, kind }];
-}
-
-function literalKind(node: ASTNode): MemberKind | undefined {
-  if (node.op !== 'value') return undefined;
-  switch (typeof node.args) {
-    case 'string':
-      return 'string';
-    case 'number':
-    case 'bigint':
-      return 'number';
-    case 'boolean':
-      return 'bool';
-    default:
-      return undefined;
-  }
+function refusalOf(name: string): string | undefined {
+  const why = Object.hasOwn(REFUSED, name) ? REFUSED[name] : undefined;
+  return why === undefined ? undefined : `\`${name}\` is refused: ${why}`;
 }
 
 function mentions(node: ASTNode, names: ReadonlySet<string>): boolean {

@@ -1,13 +1,9 @@
-import { EvaluationError, serialize } from '@marcbachmann/cel-js';
+import { EvaluationError } from '@marcbachmann/cel-js';
 import { isObject, type JsonValue } from '../json.ts';
-import { inspect, type Member } from './expression-check.ts';
-import {
-  createEnvironments,
-  type Environments,
-  MAX_ITEMS,
-  memberOf,
-  WrongKind,
-} from './expression-environment.ts';
+import { inspect } from './expression-check.ts';
+import { createEnvironments, type Environments, MAX_ITEMS } from './expression-environment.ts';
+import { WrongKind } from './expression-kinds.ts';
+import { strictSource } from './expression-source.ts';
 import { plainJson, readable, weighsMoreThan } from './expression-value.ts';
 
 const OF_A_REQUEST = {
@@ -52,6 +48,8 @@ export interface Expression {
   readonly source: string;
   /** Each path of a variable that it reads, e.g. `['payload', 'country']`. */
   readonly reads: readonly (readonly string[])[];
+  /** True for a path and nothing else: its value is what is there. */
+  readonly isPath: boolean;
   evaluate(variables: Variables): Evaluation;
 }
 
@@ -88,20 +86,21 @@ export function compileExpression(source: string, scope: ExpressionScope): Compi
   const { written, running } = ENVIRONMENTS[scope];
   try {
     const parsed = written.parse(source);
-    const { refusal, reads, lists, hasLoop, members } = inspect(
+    const { refusal, reads, isPath, lists, hasLoop } = inspect(
       parsed.ast,
       new Set(Object.keys(VARIABLES[scope])),
     );
     if (refusal !== undefined) return { ok: false, problem: refusal };
     const check = parsed.check();
     if (!check.valid) return { ok: false, problem: firstLine(check.error) };
-    const program = running.parse(withMembers(source, members));
-    const collections = lists.map((list) => running.parse(serialize(list)));
+    const program = running.parse(strictSource(parsed.ast, source));
+    const collections = lists.map((list) => running.parse(strictSource(list, source)));
     return {
       ok: true,
       expression: {
         source,
         reads,
+        isPath,
         evaluate: withoutStackTraces((variables) => {
           if (collections.some((collection) => isTooLong(collection, variables))) {
             return unknown(`more than ${MAX_ITEMS} items`);
@@ -150,16 +149,6 @@ function withoutStackTraces<Argument, Result>(
       Error.stackTraceLimit = stackTraceLimit;
     }
   };
-}
-
-/** The source with a demand for its kind around each member; from the back, so that positions stay right. */
-function withMembers(source: string, members: readonly Member[]): string {
-  const edits = members.flatMap(({ start, end, kind }, order) => [
-    { at: end, text: ')', order: -order },
-    { at: start, text: `${memberOf(kind)}(`, order },
-  ]);
-  edits.sort((left, right) => right.at - left.at || right.order - left.order);
-  return edits.reduce((text, { at, text: added }) => text.slice(0, at) + added + text.slice(at), source);
 }
 
 function isTooLong(collection: (variables: Variables) => unknown, variables: Variables): boolean {

@@ -1,5 +1,6 @@
 import type { Expression } from './expression.ts';
 import type { HostName } from './host-name.ts';
+import type { HubState } from './hub-state.ts';
 import type { FleetFile } from './schema.ts';
 import type { Template } from './template.ts';
 
@@ -14,8 +15,6 @@ export interface Fleet {
   readonly twins: Twins;
 }
 
-export const HUB_STATES = ['active', 'cordoned', 'draining'] as const;
-export type HubState = (typeof HUB_STATES)[number];
 export type Tier = 'F1' | 'S1' | 'S2' | 'S3';
 
 export interface Hub {

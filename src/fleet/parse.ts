@@ -35,8 +35,7 @@ export function parseFleet(text: string): ParsedFleet {
   try {
     json = JSON.parse(text.replace(/^\uFEFF/, ''));
   } catch (error) {
-    const reason = error instanceof Error ? error.message : String(error);
-    return refused([{ path: '', message: `is not JSON: ${reason.slice(0, 200)}` }]);
+    return refused([{ path: '', message: `is not JSON${whereIn(text, error)}` }]);
   }
   const hazard = jsonHazard(json, MAX_DEPTH);
   if (hazard === 'too deep')
@@ -55,6 +54,14 @@ export function parseFleet(text: string): ParsedFleet {
     fleet: compileFleet(parsed.data, revisionOf(json as JsonValue)),
     warnings: fleetWarnings(parsed.data),
   };
+}
+
+/** The parser's own words quote the text, which may be no text at all. */
+function whereIn(text: string, error: unknown): string {
+  const position = /position (\d+)/.exec(error instanceof Error ? error.message : '')?.[1];
+  if (position === undefined) return text.trim() === '' ? ': it is empty' : ': it ends too early';
+  const before = text.slice(0, Number(position)).split('\n');
+  return `: look at line ${before.length}, column ${(before.at(-1)?.length ?? 0) + 1}`;
 }
 
 function refused(problems: readonly ErrorDetail[]): ParsedFleet {

@@ -49,7 +49,9 @@ function remedy(issue: z.core.$ZodIssue, value: unknown, text: string): string {
     case 'too_small':
       return issue.origin === 'array' || issue.origin === 'string'
         ? issue.message.startsWith('Too small')
-          ? `is too short: write at least ${issue.minimum}`
+          ? issue.minimum === 1
+            ? 'is empty: write something'
+            : `is too short: write at least ${issue.minimum}`
           : issue.message
         : `is ${text}: write a number ${issue.inclusive === false ? 'above' : 'of at least'} ${issue.minimum}`;
     case 'too_big':

@@ -3,7 +3,7 @@ import { isObject, type JsonObject } from '../json.ts';
 import { twinProblems } from '../twin/limits.ts';
 import { DURATION_PATTERN, parseDuration } from './duration.ts';
 import { compileExpression, type ExpressionScope } from './expression.ts';
-import { HUB_STATES } from './fleet.ts';
+import { HUB_STATES } from './hub-state.ts';
 import { compileTemplate, type TemplateProblem } from './template.ts';
 
 /**

@@ -85,7 +85,9 @@ export function fillTemplate(
         const value = fillTemplate(member, variables, omissions, [...path, key]);
         if (value !== undefined) filled.push([key, value]);
       }
-      return objectOf(filled);
+      // An object of which nothing is known says nothing: it must not take the place of another.
+      const isUnknown = filled.length === 0 && template.members.length > 0 && path.length > 0;
+      return isUnknown ? undefined : objectOf(filled);
     }
   }
 }

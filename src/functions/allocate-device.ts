@@ -19,7 +19,8 @@ export function allocateDevice(instance: Instance): HttpHandler {
   return answeringErrors(async (request, context) => {
     const { decision, receipt } = await decisionFor(request, instance);
     // The log line is the record of the decision; the table copy is best effort.
-    context.log(JSON.stringify({ event: 'allocated', receipt }));
+    const event = decision.outcome.kind === 'assigned' ? 'allocated' : 'notAllocated';
+    context.log(JSON.stringify({ event, receipt }));
     instance.receipts.add(receipt);
     if (decision.twin.beyondLimits > 0) {
       const { registrationId } = receipt.inputs;

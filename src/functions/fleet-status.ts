@@ -1,4 +1,5 @@
 import { app } from '@azure/functions';
+import type { Override } from '../allocation/conditions.ts';
 import { type HubOverview, hubOverviews, moveOverviews } from '../allocation/hub-overview.ts';
 import { BerthError } from '../errors.ts';
 import type { Fleet, Hub } from '../fleet/fleet.ts';
@@ -39,7 +40,7 @@ export function fleetStatus(instance: Instance): HttpHandler {
       Promise.all(fleet.hubs.map(async (hub) => ({ hub, counted: await stores.twins.counts(hub.host) }))),
     ]);
     const counts = new Map(hubs.map(({ hub, counted }) => [hub.host, counted]));
-    const describe = ({ override, countedAt, devices, isHealthy, ...hub }: HubOverview) => {
+    const describe = ({ overrides, countedAt, devices, isHealthy, ...hub }: HubOverview) => {
       const counted = counts.get(hub.host);
       return {
         ...hub,
@@ -49,7 +50,7 @@ export function fleetStatus(instance: Instance): HttpHandler {
         writes: pauseOf(control, hub.host) === undefined ? 'on' : 'paused',
         twins: counted?.states,
         twinsCountedAt: isoTime(counted?.countedAt),
-        override: override === undefined ? null : { ...override, expiresAt: isoTime(override.expiresAt) },
+        overrides: { state: describeOverride(overrides.state), weight: describeOverride(overrides.weight) },
       };
     };
     return jsonAnswer(200, {
@@ -64,6 +65,10 @@ export function fleetStatus(instance: Instance): HttpHandler {
       strangers,
     });
   });
+}
+
+function describeOverride(override: Override<unknown> | undefined) {
+  return override === undefined ? null : { ...override, expiresAt: isoTime(override.expiresAt) };
 }
 
 interface Page {

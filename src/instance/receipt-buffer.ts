@@ -40,12 +40,25 @@ export class ReceiptBuffer {
 
   async #drain(): Promise<void> {
     while (this.#waiting.length > 0) {
-      const batch = this.#waiting.splice(0, AT_ONCE);
+      const batch = this.#take();
       const results = await Promise.allSettled(batch.map((receipt) => this.#options.keep(receipt)));
       this.#lost += results.filter(({ status }) => status === 'rejected').length;
     }
     if (this.#lost === 0) return;
     this.#options.log('warn', 'receiptsLost', { count: this.#lost });
     this.#lost = 0;
+  }
+
+  /** The next ones, no two of one device: each takes the place of the oldest of its device. */
+  #take(): readonly Receipt[] {
+    const batch = new Map<string, Receipt>();
+    for (const receipt of this.#waiting) {
+      const id = receipt.inputs.registrationId.toLowerCase();
+      if (!batch.has(id)) batch.set(id, receipt);
+      if (batch.size === AT_ONCE) break;
+    }
+    const taken = new Set(batch.values());
+    this.#waiting = this.#waiting.filter((receipt) => !taken.has(receipt));
+    return [...taken];
   }
 }

@@ -19,6 +19,9 @@ export function isAzure(env: Environment): boolean {
   return env.IDENTITY_ENDPOINT !== undefined || env.WEBSITE_INSTANCE_ID !== undefined;
 }
 
+/** What every connection string of a storage account holds at least one of. */
+const CONNECTION_STRING = /(^|;)\s*(UseDevelopmentStorage=true|AccountName=|TableEndpoint=)/i;
+
 /**
  * Where the state tables are: `BERTH_STATE`, else the host's own storage account.
  *
@@ -27,10 +30,22 @@ export function isAzure(env: Environment): boolean {
 export function stateAccount(env: Environment): StateAccount {
   for (const prefix of ['BERTH_STATE', 'AzureWebJobsStorage']) {
     const connectionString = env[prefix];
-    if (connectionString) return { kind: 'connectionString', connectionString };
+    if (connectionString) {
+      if (CONNECTION_STRING.test(connectionString)) return { kind: 'connectionString', connectionString };
+      throw new BerthError(
+        'BERTH_SETTING_INVALID',
+        `${prefix} is no connection string of a storage account.`,
+      );
+    }
     const account = env[`${prefix}__accountName`];
     const uri = env[`${prefix}__tableServiceUri`] || (account && `https://${account}.table.core.windows.net`);
     if (uri) {
+      if (!URL.canParse(uri) || !/^https?:$/.test(new URL(uri).protocol)) {
+        throw new BerthError(
+          'BERTH_SETTING_INVALID',
+          `${prefix}__tableServiceUri is no address: write https://ACCOUNT.table.core.windows.net.`,
+        );
+      }
       return {
         kind: 'identity',
         tableServiceUri: uri,

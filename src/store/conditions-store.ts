@@ -1,6 +1,6 @@
-import type { Conditions, HubConditions, Override } from '../allocation/conditions.ts';
-import { HUB_STATES } from '../fleet/fleet.ts';
+import type { Conditions, HubConditions, Overrides } from '../allocation/conditions.ts';
 import type { HostName } from '../fleet/host-name.ts';
+import { HUB_STATES } from '../fleet/hub-state.ts';
 import type { Row, Table } from './tables.ts';
 
 const PARTITION = 'conditions';
@@ -25,27 +25,31 @@ export class ConditionsStore {
       const name = rest.join('|');
       const host = name as HostName;
       if (kind === 'hub') hubs.set(host, { ...hubs.get(host), ...statisticsOf(row) });
-      if (kind === 'override') hubs.set(host, { ...hubs.get(host), override: overrideOf(row) });
+      if (kind === 'override') {
+        const [part = '', hub = ''] = rest;
+        const known = hubs.get(hub as HostName);
+        const overrides = { ...known?.overrides, ...overrideOf(part, row) };
+        hubs.set(hub as HostName, { ...known, overrides });
+      }
       if (kind === 'cause') causes.set(name, timeOf(row.properties.since) ?? now);
     }
     return { loadedAt: now, hubs, causes };
   }
 
-  /** What an operator has set for a hub, in place of what was set before. */
-  async setOverride(host: HostName, override: Override): Promise<void> {
-    const { state, weight, author, reason, expiresAt } = override;
-    await this.#table.put(PARTITION, `override|${host}`, {
-      ...(state === undefined ? {} : { state }),
-      // A whole number would be stored as another type.
-      ...(weight === undefined ? {} : { weight: String(weight) }),
-      author,
-      reason,
-      expiresAt: new Date(expiresAt),
-    });
+  /** Sets what an operator wants of a hub; each part takes the place of what was set of it before. */
+  async setOverrides(host: HostName, overrides: Overrides): Promise<void> {
+    for (const part of OVERRIDABLE) {
+      const override = overrides[part];
+      if (override === undefined) continue;
+      const { value, author, reason, expiresAt } = override;
+      // As a text, since a whole number would be stored as another type than a fraction.
+      const properties = { value: String(value), author, reason, expiresAt: new Date(expiresAt) };
+      await this.#table.put(PARTITION, `override|${part}|${host}`, properties);
+    }
   }
 
-  async clearOverride(host: HostName): Promise<void> {
-    await this.#table.delete(PARTITION, `override|${host}`);
+  async clearOverrides(host: HostName): Promise<void> {
+    for (const part of OVERRIDABLE) await this.#table.delete(PARTITION, `override|${part}|${host}`);
   }
 
   /** Records a successful statistics call. */
@@ -89,16 +93,19 @@ function statisticsOf({ properties }: Row): HubConditions {
   };
 }
 
-function overrideOf({ properties }: Row): Override {
-  const state = HUB_STATES.find((each) => each === properties.state);
-  const weight = Number(properties.weight);
-  return {
-    ...(state === undefined ? {} : { state }),
-    ...(weight > 0 ? { weight } : {}),
+const OVERRIDABLE = ['state', 'weight'] as const;
+
+/** Nothing for a row that cannot be used. */
+function overrideOf(part: string, { properties }: Row): Overrides {
+  const set = {
     author: String(properties.author ?? ''),
     reason: String(properties.reason ?? ''),
     expiresAt: timeOf(properties.expiresAt) ?? 0,
   };
+  const state = HUB_STATES.find((each) => each === properties.value);
+  const weight = Number(properties.value);
+  if (part === 'state' && state !== undefined) return { state: { value: state, ...set } };
+  return part === 'weight' && weight > 0 ? { weight: { value: weight, ...set } } : {};
 }
 
 function timeOf(value: unknown): number | undefined {

@@ -199,6 +199,12 @@ export class Table {
       if ((statusCode === 409 || statusCode === 412) && 'conflict' in ordinary)
         return ordinary.conflict as Result;
       if (error instanceof BerthError) throw error;
+      if (isNobodySignedIn(error)) {
+        throw new BerthError(
+          'BERTH_STORE_UNAVAILABLE',
+          'The state tables cannot be used, because no identity is signed in here: az login, or check AZURE_CLIENT_ID.',
+        );
+      }
       throw new BerthError(
         'BERTH_STORE_UNAVAILABLE',
         `The state tables cannot be used now (${code ?? statusCode ?? 'no answer'}).`,
@@ -265,6 +271,16 @@ async function connect(account: StateAccount, table: string): Promise<TableClien
 
 function toRow({ partitionKey, rowKey, etag, ...properties }: Record<string, unknown>): Row {
   return { partitionKey: String(partitionKey), rowKey: String(rowKey), etag: String(etag), properties };
+}
+
+/** What `@azure/identity` throws where no credential is to be had. */
+function isNobodySignedIn(error: unknown): boolean {
+  return (
+    error instanceof Error &&
+    ['CredentialUnavailableError', 'ChainedTokenCredentialError', 'AggregateAuthenticationError'].includes(
+      error.name,
+    )
+  );
 }
 
 interface RestErrorLike {

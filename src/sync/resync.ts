@@ -1,6 +1,6 @@
 import pLimit from 'p-limit';
 import { currentCauses } from '../allocation/moves.ts';
-import { BerthError } from '../errors.ts';
+import { BerthError, type ErrorCode } from '../errors.ts';
 import type { Fleet } from '../fleet/fleet.ts';
 import type { HostName } from '../fleet/host-name.ts';
 import type { HubPort } from '../hub/port.ts';
@@ -53,6 +53,8 @@ const LEASE_MS = 15_000;
  * hand.
  */
 const STATISTICS_EVERY_MS = 10_000;
+/** What says that a hub is ill. Missing rights, a throttle and a spent quota do not. */
+const UNHEALTHY: ReadonlySet<ErrorCode> = new Set(['BERTH_HUB_TIMEOUT', 'BERTH_HUB_UNAVAILABLE']);
 const CONCURRENCY = 8;
 const DUE_PAGE = 100;
 /**
@@ -114,9 +116,7 @@ async function refreshConditions({
     } catch (error) {
       if (!(error instanceof BerthError) || error.code === 'BERTH_STORE_UNAVAILABLE') throw error;
       warn(error.message, { code: error.code, hub: host });
-      // Missing rights say nothing about the hub's health.
-      if (error.kind === 'transient' && error.code !== 'BERTH_HUB_THROTTLED')
-        await conditions.recordFailure(host);
+      if (UNHEALTHY.has(error.code)) await conditions.recordFailure(host);
     }
   };
   await Promise.all(hosts.map((host) => limit(() => ask(host))));

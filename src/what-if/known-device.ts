@@ -1,7 +1,7 @@
 import type { ReceiptInputs } from '../allocation/receipt.ts';
 import { readReceiptInputs } from '../allocation/stored-receipt.ts';
 import { type HostName, hostName } from '../fleet/host-name.ts';
-import { isObject, type JsonObject } from '../json.ts';
+import { isObject, type JsonObject, jsonHazard } from '../json.ts';
 
 /** A device as `berth export` writes it, one a line, and `berth what-if` reads it. */
 export interface KnownDevice {
@@ -28,10 +28,13 @@ export function readKnownDevice(line: string): KnownDevice | undefined {
   return { deviceId, hub: typeof hub === 'string' ? hostName(hub) : undefined, inputs };
 }
 
+/** Payloads are at most so deep, and lie a few levels down. */
+const MAX_DEPTH = 48;
+
 function parse(line: string): JsonObject | undefined {
   try {
-    const json: unknown = JSON.parse(line);
-    return isObject(json) ? json : undefined;
+    const json: unknown = JSON.parse(line.replace(/^\uFEFF/, ''));
+    return isObject(json) && jsonHazard(json, MAX_DEPTH) === undefined ? json : undefined;
   } catch {
     return undefined;
   }

@@ -15,32 +15,36 @@ export async function* knownDevices(
   receipts: AsyncIterable<readonly Receipt[]>,
 ): AsyncGenerator<KnownDevice> {
   // Ids in full, since a fleet's ids fit into memory and its twins do not.
-  const hubs = new Map<string, Set<HostName>>();
-  const deleted = new Map<string, Set<HostName>>();
+  const hubs: Places = new Map();
+  const deleted: Places = new Map();
   for await (const { id, isDeleted } of shadows) {
     const places = isDeleted ? deleted : hubs;
     const known = places.get(id.deviceId);
-    if (known === undefined) places.set(id.deviceId, new Set([id.host]));
-    else known.add(id.host);
+    // Most devices are on one hub, for which a list would take as much memory as all the rest.
+    places.set(id.deviceId, known === undefined ? id.host : [...listOf(known), id.host]);
   }
   for await (const [newest, ...older] of receipts) {
     if (newest === undefined) continue;
     const { inputs } = newest;
-    const deviceId = inputs.currentDeviceId ?? inputs.registrationId;
+    const deviceId = inputs.currentDeviceId ?? inputs.deviceId ?? inputs.registrationId;
     const assigned = [newest, ...older].map(hubOf).find((host) => host !== undefined);
-    const places = hubs.get(deviceId);
+    const places = listOf(hubs.get(deviceId));
     hubs.delete(deviceId);
-    if (places === undefined && assigned !== undefined && deleted.get(deviceId)?.has(assigned)) continue;
-    const hub = assigned !== undefined && places?.has(assigned) ? assigned : (first(places) ?? assigned);
-    yield { deviceId, hub, inputs };
+    const isAssigned = (host: HostName) => host === assigned;
+    if (places.length === 0 && listOf(deleted.get(deviceId)).some(isAssigned)) continue;
+    yield { deviceId, hub: places.find(isAssigned) ?? places[0] ?? assigned, inputs };
   }
-  for (const [deviceId, places] of hubs) yield { deviceId, hub: first(places), inputs: undefined };
+  for (const [deviceId, places] of hubs) yield { deviceId, hub: listOf(places)[0], inputs: undefined };
+}
+
+/** By device id: its hub, or its hubs. */
+type Places = Map<string, HostName | readonly HostName[]>;
+
+function listOf(places: HostName | readonly HostName[] | undefined): readonly HostName[] {
+  if (places === undefined) return [];
+  return typeof places === 'string' ? [places] : places;
 }
 
 function hubOf({ outcome }: Receipt): HostName | undefined {
   return outcome.kind === 'assigned' ? outcome.host : undefined;
-}
-
-function first<Item>(items: ReadonlySet<Item> | undefined): Item | undefined {
-  return items === undefined ? undefined : [...items][0];
 }

@@ -1,7 +1,7 @@
 import type { Why } from '../allocation/decide.ts';
 import type { Fleet, Hub } from '../fleet/fleet.ts';
 import { DPS_REGISTRATIONS_PER_MINUTE, identityOperationsPerMinute } from '../fleet/hub-limits.ts';
-import type { Move, Refusal, Tally } from './tally.ts';
+import { type Move, own, type Refusal, type Tally } from './tally.ts';
 
 /** What a fleet file would do to a fleet. */
 export interface Report {
@@ -73,7 +73,8 @@ export function reportOf(tally: Tally, fleet: Fleet, leftOut: readonly string[])
     hubs,
     moves: {
       count: moved,
-      atOnce: sum(moves.filter(({ why }) => !RAMPED.includes(why))),
+      atOnce:
+        fleet.allocation.movesOverMs === 0 ? moved : sum(moves.filter(({ why }) => !RAMPED.includes(why))),
       groups: moves,
       hours: slowest.hours,
       slowest: moved === 0 ? undefined : slowest.name,
@@ -82,7 +83,7 @@ export function reportOf(tally: Tally, fleet: Fleet, leftOut: readonly string[])
     refused: { count: sum(refusals), groups: refusals, asBefore: tally.refusedAsBefore },
     rules: fleet.allocation.rules
       .filter(({ name }) => !leftOut.includes(name))
-      .map(({ name }) => ({ name, ...(tally.rules[name] ?? { matched: 0, unknown: 0 }) })),
+      .map(({ name }) => ({ name, ...(own(tally.rules, name) ?? { matched: 0, unknown: 0 }) })),
   };
   return { ...report, warnings: warningsOn(report, tally, fleet, leftOut) };
 }

@@ -106,7 +106,7 @@ export function tallyOf(devices: Iterable<Trialed>): Tally {
       add<Refusal>(tally.refusals, [code, message].join('\n'), { code, message, ...one(deviceId) });
     }
     for (const { name, result } of rules) {
-      const hits = tally.rules[name] ?? { matched: 0, unknown: 0 };
+      const hits = own(tally.rules, name) ?? { matched: 0, unknown: 0 };
       tally.rules[name] = {
         matched: hits.matched + Number(result === 'matched'),
         unknown: hits.unknown + Number(result === 'unknown'),
@@ -134,7 +134,7 @@ export function addUp(left: Tally, right: Tally): Tally {
 }
 
 function countOne(counts: Record<string, number>, key: string): void {
-  counts[key] = (counts[key] ?? 0) + 1;
+  counts[key] = (own(counts, key) ?? 0) + 1;
 }
 
 function one(deviceId: string): Tallied {
@@ -142,17 +142,19 @@ function one(deviceId: string): Tallied {
 }
 
 function add<Each extends Tallied>(all: Record<string, Each>, key: string, each: Each): void {
-  const known = all[key];
+  const known = own(all, key);
   all[key] = known === undefined ? each : together(known, each);
 }
 
 function together<Each extends Tallied>(left: Each, right: Each): Each {
-  const isFull = left.examples.length >= EXAMPLES;
-  return {
-    ...left,
-    count: left.count + right.count,
-    examples: isFull ? left.examples : [...left.examples, ...right.examples].slice(0, EXAMPLES),
-  };
+  // The first by name, so that the same devices are named whichever thread was faster.
+  const examples = [...left.examples, ...right.examples].sort().slice(0, EXAMPLES);
+  return { ...left, count: left.count + right.count, examples };
+}
+
+/** A rule may be called `constructor`. */
+export function own<Each>(record: Readonly<Record<string, Each>>, key: string): Each | undefined {
+  return Object.hasOwn(record, key) ? record[key] : undefined;
 }
 
 function merged<Each>(
@@ -162,7 +164,7 @@ function merged<Each>(
 ): Record<string, Each> {
   const all: Record<string, Each> = { ...left };
   for (const [key, each] of Object.entries(right)) {
-    const known = all[key];
+    const known = own(all, key);
     all[key] = known === undefined ? each : both(known, each);
   }
   return all;

@@ -1,9 +1,9 @@
 import { decide } from '../allocation/decide.ts';
 import type { ReceiptInputs } from '../allocation/receipt.ts';
 import { requestOf } from '../allocation/recompute.ts';
-import type { AllocationRequest } from '../allocation/request.ts';
+import { type AllocationRequest, latencyIn } from '../allocation/request.ts';
 import type { Fleet } from '../fleet/fleet.ts';
-import { type HostName, hostName } from '../fleet/host-name.ts';
+import type { HostName } from '../fleet/host-name.ts';
 import type { JsonValue } from '../json.ts';
 import type { Trial, Tried } from './job.ts';
 import { type KnownDevice, readKnownDevice } from './known-device.ts';
@@ -22,21 +22,20 @@ export type PartResult =
 
 /** Tries the fleet file on some devices. */
 export function tryDevices(part: Part, trial: Trial): PartResult {
-  if (part.kind === 'numbers') {
-    const devices: Trialed[] = [];
-    for (let number = part.from; number < part.to; number += 1) {
-      devices.push(tryDevice(synthetic(number, trial), trial));
-    }
-    return { ok: true, tally: tallyOf(devices) };
-  }
-  const devices: Trialed[] = [];
-  for (const [index, line] of part.lines.entries()) {
-    if (line.trim() === '') continue;
+  if (part.kind === 'numbers') return { ok: true, tally: tallyOf(tryNumbers(part, trial)) };
+  const wrong = part.lines.findIndex((line) => line.trim() !== '' && readKnownDevice(line) === undefined);
+  return wrong === -1 ? { ok: true, tally: tallyOf(tryLines(part, trial)) } : { ok: false, line: wrong };
+}
+
+function* tryNumbers({ from, to }: Extract<Part, { kind: 'numbers' }>, trial: Trial): Generator<Trialed> {
+  for (let number = from; number < to; number += 1) yield tryDevice(synthetic(number, trial), trial);
+}
+
+function* tryLines({ lines }: Extract<Part, { kind: 'lines' }>, trial: Trial): Generator<Trialed> {
+  for (const line of lines) {
     const device = readKnownDevice(line);
-    if (device === undefined) return { ok: false, line: index };
-    devices.push(tryDevice(device, trial));
+    if (device !== undefined) yield tryDevice(device, trial);
   }
-  return { ok: true, tally: tallyOf(devices) };
 }
 
 interface TrialDevice extends KnownDevice {
@@ -68,7 +67,8 @@ function tryDevice(device: TrialDevice, { tried, against, now }: Trial): Trialed
     deviceId: device.deviceId,
     hasInputs: device.inputs !== undefined || device.isSynthetic === true,
     before,
-    wasRefused: before === undefined && (old?.kind === 'refused' || device.isSynthetic !== true),
+    wasRefused:
+      old === undefined ? before === undefined && device.isSynthetic !== true : old.kind === 'refused',
     after: again.outcome,
     fresh: fresh.outcome,
     rules: again.rules,
@@ -90,18 +90,15 @@ function requestFor(
   fleet: Fleet,
   current: HostName | undefined,
 ): AllocationRequest {
-  const known = requestOf(
-    { inputs: inputs ?? { ...NOTHING_KNOWN, registrationId: deviceId }, twin: { provenance: {} } },
-    fleet,
-  );
+  const known = requestOf(inputs ?? { ...NOTHING_KNOWN, registrationId: deviceId }, fleet);
   const hosts = new Set<HostName>(fleet.hubs.map(({ host }) => host));
   for (const { host } of known.linkedHubs) hosts.add(host);
   if (current !== undefined) hosts.add(current);
   return {
     ...known,
     linkedHubs: [...hosts].map((host) => ({ host, text: host })),
-    current: current === undefined ? undefined : { hub: hostName(current), deviceId },
-    payload: payload ?? known.payload,
+    current: current === undefined ? undefined : { hub: current, deviceId },
+    ...(payload === undefined ? {} : { payload, latency: latencyIn(payload) }),
   };
 }
 
@@ -112,8 +109,9 @@ const NOTHING_KNOWN: Omit<ReceiptInputs, 'registrationId'> = {
     iotEdge: false,
     reprovisionPolicy: 'unset',
     iotHubs: [],
-    initialTwin: false,
+    initialTwin: 'none',
   },
   attestation: 'unknown',
   read: {},
+  notKept: {},
 };

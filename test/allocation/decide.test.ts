@@ -82,7 +82,11 @@ describe('a first registration', () => {
     ['a draining hub', { fleet: { hubs: { weu: { state: 'draining' } } } }, {}, `${WEU}: draining`],
     [
       'a hub that an operator cordoned',
-      { hubs: { weu: { override: { state: 'cordoned', author: 'a', reason: 'r', expiresAt: NOW + 1 } } } },
+      {
+        hubs: {
+          weu: { overrides: { state: { value: 'cordoned', author: 'a', reason: 'r', expiresAt: NOW + 1 } } },
+        },
+      },
       {},
       `${WEU}: cordoned`,
     ],
@@ -129,7 +133,11 @@ describe('a first registration', () => {
     ['two failed calls', { hubs: { weu: { failures: 2 } } }],
     [
       'an override that has expired',
-      { hubs: { weu: { override: { state: 'cordoned', author: 'a', reason: 'r', expiresAt: NOW } } } },
+      {
+        hubs: {
+          weu: { overrides: { state: { value: 'cordoned', author: 'a', reason: 'r', expiresAt: NOW } } },
+        },
+      },
     ],
   ])('is not kept away by %s', (_, world) => {
     const { outcome } = decideIn(world, { linkedHubs: [WEU] as string[] });
@@ -144,6 +152,48 @@ describe('a first registration', () => {
     };
 
     expect(decideIn(world).outcome).toMatchObject({ kind: 'assigned', host: WEU });
+  });
+
+  test('a full hub is not taken even as the last', () => {
+    const world: World = {
+      fleet: { hubs: { weu: { capacity: 1 }, eus: { state: 'cordoned' }, sea: { state: 'cordoned' } } },
+      hubs: { weu: { devices: { count: 1, countedAt: NOW }, failures: 9 } },
+    };
+
+    const { outcome, candidates } = decideIn(world);
+
+    expect(outcome).toMatchObject({ code: 'BERTH_NO_HUB_NOW' });
+    expect(candidates[0]?.excluded).toBe('full');
+  });
+
+  test('two failed calls change nothing, a third does', () => {
+    const placedWith = (failures: number) =>
+      decideIn(
+        { hubs: { weu: { failures } } },
+        { linkedHubs: [WEU, EUS] as string[], context: { registrationId: 'd3' } },
+      );
+
+    expect(placedWith(2).outcome).toMatchObject({ host: WEU });
+    expect(placedWith(3).outcome).toMatchObject({ host: EUS });
+  });
+
+  test.each<[number, number, number, boolean]>([
+    [99_999, 0, 100_000, false],
+    [100_000, 0, 100_000, true],
+    [99_000, MINUTE, 100_000, true],
+    [98_999, MINUTE, 100_000, false],
+    [98_000, 60 * MINUTE, 100_000, true],
+    [97_999, 60 * MINUTE, 100_000, false],
+    [99_999, -10 * MINUTE, 100_000, false],
+    [9, 0, 10, false],
+    [10, 0, 10, true],
+  ])('a hub that had %i devices %i ms ago, of %i, is full: %s', (count, ageMs, capacity, isFull) => {
+    const world: World = {
+      fleet: { hubs: { weu: { capacity } } },
+      hubs: { weu: { devices: { count, countedAt: NOW - ageMs } } },
+    };
+
+    expect(decideIn(world).candidates[0]?.excluded).toBe(isFull ? 'full' : undefined);
   });
 
   test.each<[string, World, RequestOptions, string]>([
@@ -432,7 +482,13 @@ describe('a device leaves its hub for a faster one', () => {
   const world = (more: object = {}): World => ({
     fleet: { allocation: { sticky: { moveWhenFasterByMs: 40 }, ...more } },
   });
-  const from = (name: string, latency: object): RequestOptions => on(name, { payload: { latency } });
+  /** A device that would go to `weu` if it were new. */
+  const from = (name: string, latency: object): RequestOptions =>
+    on(name, { registrationId: 'd3', payload: { latency } });
+
+  test('which is the one that it would go to if it were new', () => {
+    expect(decideIn(world(), { context: { registrationId: 'd3' } }).outcome).toMatchObject({ host: WEU });
+  });
 
   test.each<[string, World, RequestOptions, object]>([
     [
@@ -489,7 +545,7 @@ describe('a device leaves its hub for a faster one', () => {
       { host: SEA, how: 'stayed' },
     ],
     [
-      'to no other than a faster one, whatever the weights',
+      'not where the weights would place it on a slower one',
       FASTER(
         {
           fleet: { hubs: { eus: { weight: 1_000_000 } }, allocation: { sticky: { moveWhenFasterByMs: 40 } } },
@@ -497,7 +553,30 @@ describe('a device leaves its hub for a faster one', () => {
         NOW,
       ),
       from('sea', { westeurope: 10, eastus: 80, southeastasia: 90 }),
-      { host: WEU, how: 'moved' },
+      { host: SEA, how: 'stayed', why: 'its hub is good enough' },
+    ],
+    [
+      'not where its own hub wins the draw',
+      FASTER(
+        {
+          fleet: { hubs: { sea: { weight: 1_000_000 } }, allocation: { sticky: { moveWhenFasterByMs: 40 } } },
+        },
+        NOW,
+      ),
+      from('sea', { westeurope: 10, eastus: 80, southeastasia: 90 }),
+      { host: SEA, how: 'stayed', why: 'its hub is good enough' },
+    ],
+    [
+      'not to one that is unhealthy, though no other may receive',
+      FASTER(
+        {
+          fleet: { hubs: { eus: { state: 'cordoned' }, sea: { state: 'cordoned' } }, ...world().fleet },
+          hubs: { weu: { failures: 3 } },
+        },
+        NOW,
+      ),
+      from('sea', { westeurope: 10, southeastasia: 90 }),
+      { host: SEA, how: 'stayed', why: 'its hub is good enough' },
     ],
     [
       'not where nothing asks for it',
@@ -551,10 +630,10 @@ describe('the load cap', () => {
   });
 
   test('goes by the weights that an operator has set', () => {
-    const override = { weight: 3, author: 'a', reason: 'r', expiresAt: NOW + 1 };
+    const overrides = { weight: { value: 3, author: 'a', reason: 'r', expiresAt: NOW + 1 } };
     const world: World = {
       fleet,
-      hubs: { weu: { ...devices(300), override }, eus: devices(100), sea: devices(100) },
+      hubs: { weu: { ...devices(300), overrides }, eus: devices(100), sea: devices(100) },
     };
 
     expect(placed(world)).toContain(WEU);

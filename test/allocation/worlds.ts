@@ -100,18 +100,25 @@ const fleet = fc
     return parsed.fleet;
   });
 
+const override = <Value>(value: fc.Arbitrary<Value>) =>
+  fc.record({
+    value,
+    author: fc.constant('ann@contoso.com'),
+    reason: fc.constant('test'),
+    expiresAt: fc.constantFrom(NOW + HOUR, NOW - HOUR),
+  });
+
 const hubConditions: fc.Arbitrary<HubConditions> = fc
   .record({
     devices: optional(fc.record({ count: fc.nat(200), countedAt: fc.constantFrom(NOW, NOW - 5 * HOUR) })),
     failures: optional(fc.constantFrom(0, 2, 3)),
-    override: optional(
+    overrides: optional(
       fc
         .record({
-          state: optional(fc.constantFrom('active', 'cordoned', 'draining')),
-          weight: optional(fc.integer({ min: 1, max: 9 })),
-          author: fc.constant('ann@contoso.com'),
-          reason: fc.constant('test'),
-          expiresAt: fc.constantFrom(NOW + HOUR, NOW - HOUR),
+          state: optional(
+            override(fc.constantFrom('active' as const, 'cordoned' as const, 'draining' as const)),
+          ),
+          weight: optional(override(fc.integer({ min: 1, max: 9 }))),
         })
         .map(present),
     ),

@@ -44,14 +44,17 @@ describe('berth hub set', () => {
 
     expect(await setOverride(cli, WEU.toUpperCase(), { ...OPTIONS, weight: '2.5' })).toBe(0);
 
-    expect((await conditions()).hubs.get(hostName(WEU))?.override).toEqual({
-      state: 'cordoned',
-      weight: 2.5,
+    const set = {
       author: expect.stringMatching(/^.+@.+ \(by account key\)$/),
       reason: 'certificate roll',
       expiresAt: NOW + 8 * 3_600_000,
+    };
+    expect((await conditions()).hubs.get(hostName(WEU))?.overrides).toEqual({
+      state: { value: 'cordoned', ...set },
+      weight: { value: 2.5, ...set },
     });
-    expect(err()).toContain(`${WEU} is cordoned and of weight 2.5 until 2026-11-25T20:00Z, by `);
+    expect(err()).toContain(`${WEU} is cordoned until 2026-11-25T20:00Z, by `);
+    expect(err()).toContain(`${WEU} is of weight 2.5 until 2026-11-25T20:00Z, by `);
   });
 
   test('takes effect in decisions, and no longer than it lasts', async () => {
@@ -67,18 +70,18 @@ describe('berth hub set', () => {
     ).toMatchObject({ host: WEU });
   });
 
-  test('says what it takes the place of', async () => {
-    await setOverride(listen(env).cli, WEU, OPTIONS);
+  test('says what it takes the place of, and leaves what is not given', async () => {
+    await setOverride(listen(env).cli, WEU, { ...OPTIONS, weight: '2' });
     const { cli, err } = listen(env);
 
     await setOverride(cli, WEU, { weight: '3', reason: 'more', expires: '2026-11-30T18:00Z' });
 
-    expect(err()).toMatch(/^In place of: cordoned until 2026-11-25T20:00Z, by .*: certificate roll\.\n/);
-    expect((await conditions()).hubs.get(hostName(WEU))?.override).toMatchObject({
-      weight: 3,
-      expiresAt: Date.UTC(2026, 10, 30, 18),
+    expect(err()).toMatch(/^In place of: of weight 2 until 2026-11-25T20:00Z, by .*: certificate roll\.\n/);
+    expect(err()).toMatch(/is cordoned until 2026-11-25T20:00Z, by .*: certificate roll\.\n/);
+    expect((await conditions()).hubs.get(hostName(WEU))?.overrides).toMatchObject({
+      state: { value: 'cordoned', reason: 'certificate roll', expiresAt: NOW + 8 * 3_600_000 },
+      weight: { value: 3, reason: 'more', expiresAt: Date.UTC(2026, 10, 30, 18) },
     });
-    expect((await conditions()).hubs.get(hostName(WEU))?.override?.state).toBeUndefined();
   });
 
   test.each<[string, string, Partial<OverrideOptions>, string, RegExp]>([
@@ -136,7 +139,7 @@ describe('berth hub clear', () => {
 
     expect(await clearOverride(cli, WEU)).toBe(0);
 
-    expect((await conditions()).hubs.get(hostName(WEU))?.override).toBeUndefined();
+    expect((await conditions()).hubs.get(hostName(WEU))?.overrides).toBeUndefined();
     expect(err()).toMatch(/it was cordoned until .*: certificate roll\./);
   });
 
@@ -144,7 +147,7 @@ describe('berth hub clear', () => {
     const { cli, err } = listen(env);
 
     expect(await clearOverride(cli, WEU)).toBe(0);
-    expect(err()).toContain('had no override');
+    expect(err()).toContain('it had no override');
     await expect(clearOverride(cli, 'nope')).rejects.toMatchObject({ code: 'BERTH_HUB_UNKNOWN' });
   });
 });
@@ -192,14 +195,18 @@ describe('berth hubs', () => {
     ]);
     expect(rows[3]?.slice(0, 4)).toEqual(['sea.azure-devices.net', 'draining', '1', '0 %']);
     expect(rows[3]?.at(-1)).toMatch(/^draining for 2 d more, by .*: move out$/);
-    expect(out()).toContain('drain:sea.azure-devices.net: not begun');
+    expect(out()).toContain('Drain of sea.azure-devices.net: not begun yet');
 
     await store.recordCauses(['drain:sea.azure-devices.net'], await store.read(NOW), NOW - 60_000);
     const later = listen(env);
     await hubs(later.cli, { json: true });
     expect(JSON.parse(later.out())).toMatchObject({
       revision: FLEET.revision,
-      hubs: [{ host: WEU, devices: 300 }, { isHealthy: false }, { override: { state: 'draining' } }],
+      hubs: [
+        { host: WEU, devices: 300 },
+        { isHealthy: false },
+        { overrides: { state: { value: 'draining' } } },
+      ],
       moves: [{ cause: 'drain:sea.azure-devices.net', since: NOW - 60_000, progress: 1 }],
     });
   });

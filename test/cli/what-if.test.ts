@@ -86,7 +86,9 @@ describe('berth what-if', () => {
 
     await expect(asked({ ...options, maxMoves: '5' })).rejects.toMatchObject({
       code: 'BERTH_TOO_MANY_MOVES',
-      message: expect.stringMatching(/^\d+ devices would go elsewhere; --max-moves allows 5\.$/),
+      message: expect.stringMatching(
+        /^\d+ devices would go elsewhere and 0 could not be placed any more; --max-moves allows 5\.$/,
+      ),
     });
     expect(await asked({ ...options, maxMoves: '100' })).toMatchObject({
       code: 0,

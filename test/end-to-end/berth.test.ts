@@ -117,7 +117,7 @@ describe('an operator and devices of their own, against the local stack', () => 
     };
     expect(shown.hubs.find(({ host }) => host === WEU)).toMatchObject({
       state: 'cordoned',
-      override: { state: 'cordoned', reason: 'test', author: expect.stringContaining('@') },
+      overrides: { state: { value: 'cordoned', reason: 'test', author: expect.stringContaining('@') } },
     });
 
     await berth('hub', 'set', WEU, '--state', 'draining', '--reason', 'test', '--expires', '1h');

@@ -158,7 +158,7 @@ describe('conditions', () => {
 });
 
 describe('receipts on their way', () => {
-  const receipt = (at: string) => ({ at }) as Receipt;
+  const receipt = (at: string, registrationId = at) => ({ at, inputs: { registrationId } }) as Receipt;
 
   test('are stored by a flush, and those that cannot be are counted', async () => {
     const kept: string[] = [];
@@ -178,6 +178,24 @@ describe('receipts on their way', () => {
     expect(lines).toEqual([{ level: 'warn', event: 'receiptsLost', count: 1 }]);
   });
 
+  test('of one device are stored one after the other, others at once', async () => {
+    const log: string[] = [];
+    const buffer = new ReceiptBuffer({
+      keep: async ({ at }) => {
+        log.push(`>${at}`);
+        await new Promise((resolve) => setImmediate(resolve));
+        log.push(`<${at}`);
+      },
+      log: silent,
+    });
+    buffer.add(receipt('1', 'a'));
+    buffer.add(receipt('2', 'A'));
+    buffer.add(receipt('3', 'b'));
+    await buffer.flush();
+
+    expect(log).toEqual(['>1', '>3', '<1', '<3', '>2', '<2']);
+  });
+
   test('are bounded', async () => {
     let kept = 0;
     const lost: unknown[] = [];
@@ -195,12 +213,14 @@ describe('receipts on their way', () => {
 });
 
 describe('settings', () => {
+  const CONNECTION = 'DefaultEndpointsProtocol=https;AccountName=a;AccountKey=c2VjcmV0';
+
   test.each([
     [
-      { BERTH_STATE: 'a', AzureWebJobsStorage: 'b' },
-      { kind: 'connectionString', connectionString: 'a' },
+      { BERTH_STATE: 'UseDevelopmentStorage=true', AzureWebJobsStorage: 'b' },
+      { kind: 'connectionString', connectionString: 'UseDevelopmentStorage=true' },
     ],
-    [{ AzureWebJobsStorage: 'b' }, { kind: 'connectionString', connectionString: 'b' }],
+    [{ AzureWebJobsStorage: CONNECTION }, { kind: 'connectionString', connectionString: CONNECTION }],
     [
       { AzureWebJobsStorage__accountName: 'acc', AZURE_CLIENT_ID: 'me' },
       { kind: 'identity', tableServiceUri: 'https://acc.table.core.windows.net', clientId: 'me' },
@@ -215,6 +235,20 @@ describe('settings', () => {
     ],
   ])('%j say where the state is', (env, account) => {
     expect(stateAccount(env)).toEqual(account);
+  });
+
+  test.each([
+    { BERTH_STATE: 'https://acc.table.core.windows.net', AzureWebJobsStorage: 'UseDevelopmentStorage=true' },
+    { AzureWebJobsStorage: 'c2VjcmV0' },
+    { BERTH_STATE__tableServiceUri: 'acc' },
+    { BERTH_STATE__tableServiceUri: 'ftp://acc' },
+  ])('%j do not say it, and are not shown', (env) => {
+    expect(() => stateAccount(env)).toThrow(
+      expect.objectContaining({
+        code: 'BERTH_SETTING_INVALID',
+        message: expect.not.stringMatching(/c2VjcmV0|acc\b/),
+      }),
+    );
   });
 
   test('that say nothing of the state are an error that names them', () => {

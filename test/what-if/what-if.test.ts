@@ -51,10 +51,11 @@ const inputs = (
     iotEdge: false,
     reprovisionPolicy: 'migrate',
     iotHubs: [],
-    initialTwin: false,
+    initialTwin: 'none',
   },
   attestation: 'symmetricKey',
   read,
+  notKept: {},
   ...more,
 });
 const known = (
