@@ -138,9 +138,8 @@ function receiversOf(
     return {
       host,
       isOverloaded: over.has(host),
-      weight: bounded(
-        slower === 0 || halfLifeMs === 0 ? byRules : byRules * 2 ** (-slower / (halfLifeMs ?? 1)),
-      ),
+      weight:
+        slower === 0 || halfLifeMs === 0 ? byRules : bounded(byRules * halved(slower / (halfLifeMs ?? 1))),
       behind: halfLifeMs === 0 ? slower : 0,
     };
   });
@@ -160,6 +159,11 @@ function slowness(
   if (worst === -1) return () => 0;
   const best = receiving.reduce((ms, { latency }) => Math.min(ms, latency?.ms ?? worst), worst);
   return (latency) => (latency?.ms ?? worst) - best;
+}
+
+/** What is left of 1 after so many half-lives; `Math.exp` takes half the time of `2 ** -times`. */
+function halved(times: number): number {
+  return Math.exp(-Math.LN2 * times);
 }
 
 /** Many factors must make no weight 0 or infinite: every hub that may receive has a place in the ranking. */

@@ -73,7 +73,7 @@ export interface HubLine {
   readonly host: HostName;
   readonly latencyMs?: number | undefined;
   readonly latencyFrom?: LatencySource | undefined;
-  /** For this device. */
+  /** For this device; 12 digits. */
   readonly weight?: number | undefined;
   /** 12 digits, which are what is compared. */
   readonly score?: number | undefined;
@@ -166,7 +166,7 @@ function hubLines(
       host,
       latencyMs: latency?.ms,
       latencyFrom: latency?.source,
-      weight: draw?.hub.weight,
+      weight: draw && significant(draw.hub.weight),
       score: draw && significant(draw.score),
       load: draw?.hub.isOverloaded ? 'above its share' : undefined,
       excluded,

@@ -3,6 +3,7 @@ import { BerthError, type ErrorDetail } from '../errors.ts';
 import { type HostName, hostName } from '../fleet/host-name.ts';
 import { pathText } from '../fleet/problems.ts';
 import { isObject, type JsonObject, type JsonValue } from '../json.ts';
+import { certificateSubject } from './certificate-subject.ts';
 import { namesIn, withExactKeys } from './exact-keys.ts';
 
 /**
@@ -150,7 +151,7 @@ function toRequest(parsed: ParsedRequest): AllocationRequest {
     enrollment: toEnrollment(parsed),
     attestation: {
       kind: attestationKind(parsed),
-      subject: subjectOf(context.x509),
+      subject: certificateSubject(context.x509),
     },
     payload: context.payload as JsonValue | undefined,
     latency: latencyIn(context.payload),
@@ -212,19 +213,4 @@ function attestationKind(parsed: ParsedRequest): AttestationKind {
   const type = (parsed.individualEnrollment ?? parsed.enrollmentGroup)?.attestation?.type?.toLowerCase();
   if (type === 'x509' || type === 'tpm' || type === 'none') return type;
   return type === 'symmetrickey' ? 'symmetricKey' : 'unknown';
-}
-
-/**
- * No document shows what DPS sends for a certificate; registration results carry
- * `certificateInfo.subjectName`, so that is looked for.
- */
-const certificate = z.object({
-  certificateInfo: z.object({ subjectName: z.string().optional() }).optional(),
-});
-const certificateNames = namesIn(certificate) ?? new Map();
-
-function subjectOf(x509: unknown): string | undefined {
-  if (x509 === undefined) return undefined;
-  const parsed = certificate.safeParse(withExactKeys(x509 as JsonValue, certificateNames));
-  return parsed.success ? parsed.data.certificateInfo?.subjectName : undefined;
 }

@@ -4,7 +4,7 @@ import { BerthError } from '../errors.ts';
 import { writeKnownDevice } from '../what-if/known-device.ts';
 import { knownDevices } from '../what-if/known-devices.ts';
 import type { Cli } from './cli.ts';
-import { showProgress } from './progress.ts';
+import { showCount } from './progress.ts';
 import { openState } from './state.ts';
 import { plural, tell } from './terminal.ts';
 
@@ -16,17 +16,14 @@ export async function exportDevices({ terminal, env }: Cli, file: string | undef
   out.on('error', (error: Error) => {
     broken = error;
   });
-  const progress = showProgress(terminal, 'devices');
+  const progress = showCount(terminal, 'devices');
   let written = 0;
   try {
     for await (const device of knownDevices(state.twins.devices(), state.receipts.all())) {
       if (broken !== undefined) throw unwritable(file, broken);
       if (!out.write(`${writeKnownDevice(device)}\n`)) await once(out, 'drain').catch(() => {});
       written += 1;
-      if (written % 100 === 0) {
-        progress.expect(written);
-        progress.show(written);
-      }
+      if (written % 100 === 0) progress.show(written);
     }
   } finally {
     progress.end();

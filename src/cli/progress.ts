@@ -12,11 +12,20 @@ export interface Progress {
 const QUIET: Progress = { expect: () => {}, show: () => {}, end: () => {} };
 
 /** A bar on the terminal; nothing where there is none, as in CI. */
-export function showProgress({ err }: Terminal, what: string): Progress {
+export function showProgress(terminal: Terminal, what: string): Progress {
+  return show(terminal, `{bar} {percentage} %  {value} of {total} ${what}, {eta_formatted} left`);
+}
+
+/** A count on the terminal, where nobody knows how many there will be; nothing where there is no terminal. */
+export function showCount(terminal: Terminal, what: string): Progress {
+  return show(terminal, `{value} ${what}`);
+}
+
+function show({ err }: Terminal, format: string): Progress {
   if (!err.isTTY) return QUIET;
   const bar = new SingleBar(
     {
-      format: `{bar} {percentage} %  {value} of {total} ${what}, {eta_formatted} left`,
+      format,
       stream: err,
       // Nothing is changed that Ctrl-C would leave changed.
       hideCursor: false,
@@ -25,14 +34,16 @@ export function showProgress({ err }: Terminal, what: string): Progress {
     },
     Presets.shades_classic,
   );
-  let isShown = false;
+  const start = (total: number) => {
+    if (bar.isActive) bar.setTotal(total);
+    else bar.start(total, 0);
+  };
   return {
-    expect(total) {
-      if (isShown) bar.setTotal(total);
-      else bar.start(total, 0);
-      isShown = true;
+    expect: start,
+    show(done) {
+      if (!bar.isActive) start(0);
+      bar.update(done);
     },
-    show: (done) => bar.update(done),
     end: () => bar.stop(),
   };
 }

@@ -32,8 +32,8 @@ export function device(instance: Instance): HttpHandler {
     };
     const [shadows, receipts] = await Promise.all([
       Promise.all(fleet.hubs.map(look)),
-      // A group's devices are registered under their own id; an individual enrollment may give another one.
-      stores.receipts.list(deviceId),
+      // Only an individual enrollment can give a device another id than it registers with.
+      stores.receipts.list(request.query.get('registrationId') ?? deviceId),
     ]);
     const found = shadows.flat();
     if (found.length === 0 && receipts.length === 0) {

@@ -108,6 +108,61 @@ describe('the initial twin', () => {
     ]);
   });
 
+  test('an object of which nothing can be kept leaves what was there', () => {
+    const { twin } = decideWith(
+      layers(
+        { name: 'a', tags: { site: 'ams', net: { dns: 'a' } } },
+        { name: 'b', tags: { site: { long: '=payload.long' }, net: {}, other: { long: '=payload.long' } } },
+      ),
+      { context: { payload: { long: 'x'.repeat(5_000) } } },
+    );
+
+    expect(twin.twin?.tags).toEqual({ site: 'ams', net: { dns: 'a' } });
+    expect(Object.fromEntries(twin.provenance)).toEqual({ 'tags.site': 'a', 'tags.net.dns': 'a' });
+    expect(twin.beyondLimits).toBe(2);
+  });
+
+  test('keys weigh too, in bytes, and what is deleted or replaced gives its room back', () => {
+    const many = (letter: string) =>
+      Object.fromEntries(Array.from({ length: 8 }, (_, index) => [`${letter}${'ä'.repeat(500)}${index}`, 1]));
+    // Eight of 1,003 bytes and a byte for its value: 8,032 of the 8,192 that tags may have.
+    const first = { name: 'first', tags: { a: many('a') } };
+    const second = { name: 'second', tags: { b: many('b') } };
+    const keysOf = (...of: object[]) => {
+      const tags = (decideWith(layers(...of)).twin.twin?.tags ?? {}) as Readonly<Record<string, object>>;
+      return Object.fromEntries(Object.entries(tags).map(([key, value]) => [key, Object.keys(value).length]));
+    };
+
+    expect(keysOf(first, second)).toEqual({ a: 8 });
+    expect(keysOf(first, { name: 'none', tags: { a: null } }, second)).toEqual({ b: 8 });
+    expect(keysOf(first, { name: 'one', tags: { a: 1 } }, second)).toMatchObject({ b: 8 });
+  });
+
+  test('members that objects inherit are keys like others', () => {
+    const { twin } = decideWith(layers({ name: 'a', tags: { constructor: 1, valueOf: { toString: 2 } } }));
+
+    expect(twin.twin?.tags).toEqual({ constructor: 1, valueOf: { toString: 2 } });
+  });
+
+  test('names the first twenty that are left out, by no more than the beginnings of their keys', () => {
+    const long = 'k'.repeat(100);
+    const payload = Object.fromEntries(Array.from({ length: 25 }, (_, index) => [`${long}${index}.`, 1]));
+
+    const { twin } = decideWith(layers({ name: 'a', tags: { all: '=payload' } }), { context: { payload } });
+
+    expect(twin.omitted).toHaveLength(21);
+    expect(twin.omitted[0]?.path).toEqual(['tags', 'all', 'k'.repeat(64)]);
+    expect(twin.omitted[20]).toEqual({ path: [], why: '5 more left out' });
+  });
+
+  test('an empty one is sent where the enrollment’s own would be used instead, and only there', () => {
+    const nothing = layers({ name: 'a', tags: { own: null } });
+    const own = (initialTwin: object): RequestOptions => ({ group: { initialTwin } });
+
+    expect(decideWith(nothing, own({ tags: { own: 1 } })).twin.twin).toEqual({ tags: {}, desired: {} });
+    expect(decideWith(nothing, own({ tags: {} })).twin.twin).toBeUndefined();
+  });
+
   test.each<[string, RequestOptions, boolean, RegExp]>([
     ['at the first assignment', {}, true, /sent/],
     [
@@ -189,6 +244,21 @@ describe('the answer', () => {
       'grüße',
       'deep.b',
     ]);
+  });
+
+  test.each([
+    [32_700, true],
+    [32_800, false],
+  ])('holds no payload of %i bytes where that is too large', (bytes, isThere) => {
+    const payload = { a: 'x'.repeat(bytes / 2), b: 'x'.repeat(bytes / 2) };
+    const { payload: built } = decideWith(
+      {},
+      { context: { payload } },
+      { payload: { a: '=payload.a', b: '=payload.b' } },
+    );
+
+    expect(built.payload).toEqual(isThere ? payload : undefined);
+    expect(built.omitted).toEqual(isThere ? [] : [{ path: [], why: 'the payload is larger than 32 KB' }]);
   });
 
   test('is nothing but the hub where nothing else is to be said', () => {

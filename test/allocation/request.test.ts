@@ -1,4 +1,5 @@
 import { describe, expect, test } from '@jest/globals';
+import { openAuthority } from '../../local/ca/index.ts';
 import { parseAllocationRequest } from '../../src/allocation/request.ts';
 import { MAX_BODY_BYTES, readRequestBody } from '../../src/allocation/request-body.ts';
 import { BerthError } from '../../src/errors.ts';
@@ -85,6 +86,41 @@ describe('the request of DPS', () => {
       attestation: { kind: 'x509', subject: 'CN=D1' },
       payload: { Site: 'ams' },
     });
+  });
+
+  describe('gives the subject of the certificate', () => {
+    const subjectIn = (x509: unknown) => requestOf({ context: { x509 } }).attestation.subject;
+
+    test('where DPS sends the certificate itself, as PEM or without its two lines', async () => {
+      const { certificate } = await (await openAuthority()).issueDevice('d-1');
+      const [pem = ''] = certificate.match(/-----BEGIN.+?-----END CERTIFICATE-----/s) ?? [];
+      const base64 = pem.replace(/-----[A-Z ]+-----/g, '');
+
+      expect(subjectIn({ clientCertificate: pem })).toBe('CN=d-1');
+      expect(subjectIn({ ClientCertificate: base64 })).toBe('CN=d-1');
+    });
+
+    test.each([
+      [{ certificateInfo: { subjectName: 'CN=a, O=b' }, clientCertificate: 'no certificate' }, 'CN=a, O=b'],
+      [{ certificateInfo: {}, clientCertificate: 'no certificate' }, undefined],
+      [{ clientCertificate: { pem: 'x' } }, undefined],
+      [{ clientCertificate: 'x'.repeat(100_000) }, undefined],
+      [{ certificateInfo: { subjectName: 5 } }, undefined],
+      ['no object', undefined],
+    ])('where it can: %j', (x509, subject) => {
+      expect(subjectIn(x509)).toBe(subject);
+    });
+  });
+
+  test('names each hub once, as it was spelt last', () => {
+    const { linkedHubs } = requestOf({
+      linkedHubs: ['A.azure-devices.net', 'b.azure-devices.net', 'a.azure-devices.net'],
+    });
+
+    expect(linkedHubs).toEqual([
+      { host: 'a.azure-devices.net', text: 'a.azure-devices.net' },
+      { host: 'b.azure-devices.net', text: 'b.azure-devices.net' },
+    ]);
   });
 
   test('is read with the documented spelling where a key stands twice', () => {

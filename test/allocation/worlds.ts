@@ -36,6 +36,17 @@ export const RULES = {
   whole: { when: 'size(payload) > 3', prefer: { [hostOf('neu')]: 1.5 } },
 } as const;
 
+/** Ways to say that a device is in the EU; each is unknown where `eu` above is. */
+const IN_EU = [
+  RULES.eu.when,
+  "payload.country in ['DE'] + ['FR']",
+  "payload.country in (enrollment.iotEdge ? ['DE', 'FR'] : ['FR', 'DE'])",
+  "payload.country == 'DE' || payload.country == 'FR'",
+  "!(payload.country != 'DE' && 'FR' != payload.country)",
+  "['DE', 'FR'].exists(country, country == payload.country)",
+  "payload['country'] in ['DE'] || {'c': payload.country} == {'c': 'FR'}",
+];
+
 const LAYERS = [
   {
     name: 'base',
@@ -74,10 +85,11 @@ const fleet = fc
     sticky: optional(fc.record({ moveWhenFasterByMs: fc.constantFrom(0, 40) })),
     moves: optional(fc.record({ over: fc.constantFrom('1h', '24h') })),
     rules: fc.shuffledSubarray(Object.keys(RULES) as (keyof typeof RULES)[]),
+    inEu: fc.constantFrom(...IN_EU),
     whenUnknown: optional(fc.constantFrom('apply', 'refuse')),
     layers: fc.subarray(LAYERS),
   })
-  .map(({ hubs, latency, load, sticky, moves, rules, whenUnknown, layers }) => {
+  .map(({ hubs, latency, load, sticky, moves, rules, inEu, whenUnknown, layers }) => {
     const parsed = parseFleet(
       JSON.stringify({
         hubs,
@@ -89,6 +101,7 @@ const fleet = fc
           rules: rules.map((name) => ({
             name,
             ...RULES[name],
+            ...(name === 'eu' ? { when: inEu } : {}),
             ...('require' in RULES[name] ? { whenUnknown } : {}),
           })),
           payload: { region: '=hub.region', country: '=payload.country' },
@@ -132,7 +145,7 @@ const payload = fc
     country: fc.constantFrom(...COUNTRIES),
     model: fc.constantFrom('x0', 'pump', 'pump', 7, undefined),
     floor: fc.constantFrom(2, 5, 'five', undefined),
-    site: fc.constantFrom('ams', { name: 'ams' }, { name: null }, 'x'.repeat(600), undefined),
+    site: fc.constantFrom('ams', {}, { name: 'ams' }, { name: null }, 'x'.repeat(600), undefined),
     latency: optional(
       fc.oneof(
         fc.dictionary(

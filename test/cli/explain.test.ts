@@ -6,7 +6,7 @@ import { environmentIn } from '../../src/cli/environment.ts';
 import { explain } from '../../src/cli/explain.ts';
 import { ownerOf } from '../../src/cli/signed-in.ts';
 import { CAPTURED } from '../allocation/requests.ts';
-import { listen } from './terminals.ts';
+import { listen, NOW } from './terminals.ts';
 
 let folder: string;
 beforeAll(() => {
@@ -79,6 +79,42 @@ describe('berth explain', () => {
     expect(JSON.parse(asJson.text)).toEqual({ receipt, differences: [], notKept: [] });
   });
 
+  test.each<[string, (receipt: unknown) => unknown]>([
+    ['a line of the log', (receipt) => ({ event: 'allocated', receipt })],
+    ['an answer about a device', (receipt) => ({ deviceId: 'd', twins: [], receipts: [receipt, {}] })],
+    ['its receipts', (receipt) => [receipt]],
+    ['what it said itself', (receipt) => ({ receipt, differences: [], notKept: [] })],
+  ])('finds the receipt in %s', async (_, wrapped) => {
+    const receipt: unknown = JSON.parse((await explained(REQUEST, FLEET, true)).text);
+
+    expect((await explained(wrapped(receipt))).text).toContain('Recomputed: the same to the letter.');
+  });
+
+  test('shows what an operator had set, and decides with it again', async () => {
+    const receipt = JSON.parse((await explained(REQUEST, FLEET, true)).text) as {
+      readonly hubs: readonly { readonly host: string }[];
+    };
+    const cordoned = {
+      value: 'cordoned',
+      author: 'ann@contoso.com',
+      reason: 'certificate roll',
+      expiresAt: NOW + 1,
+    };
+    const stored = {
+      ...receipt,
+      conditions: { ageMs: 5_000, causes: {} },
+      hubs: receipt.hubs.map((line) =>
+        line.host === 'weu.azure-devices.net' ? { ...line, overrides: { state: cordoned } } : line,
+      ),
+    };
+
+    const { code, text } = await explained(stored);
+
+    expect(code).toBe(1);
+    expect(text).toContain('BERTH_NO_HUB_NOW');
+    expect(text).toMatch(/weu\.azure-devices\.net .*cordoned.*ann@contoso\.com/);
+  });
+
   test('finds a receipt out that was tampered with', async () => {
     const receipt = JSON.parse((await explained(REQUEST, FLEET, true)).text) as Record<string, unknown>;
     const tampered = {
@@ -134,4 +170,37 @@ test('settings come from the environment first, then from local.settings.json', 
 
   expect(environmentIn(folder, { A: 'env' })).toEqual({ A: 'env', B: 'file' });
   expect(environmentIn('/nowhere', { A: 'env' })).toEqual({ A: 'env' });
+});
+
+test('the state is told of by the environment or by local.settings.json, never by both', () => {
+  const Values = { AzureWebJobsStorage: 'file', FLEET_FILE: 'x.json' };
+  writeFileSync(join(folder, 'local.settings.json'), JSON.stringify({ Values }));
+  const env = { BERTH_STATE__tableServiceUri: 'https://acc.table.core.windows.net' };
+
+  expect(environmentIn(folder, {})).toEqual(Values);
+  expect(environmentIn(folder, env)).toEqual({ ...env, FLEET_FILE: 'x.json' });
+});
+
+test.each<[string, string, RegExp]>([
+  ['no JSON', '{', /is not JSON/],
+  ['a key that no tool should walk', '{"__proto__":{}}', /holds the key "__proto__"/],
+  ['a hundred levels', '['.repeat(100) + ']'.repeat(100), /is nested deeper than 64 levels/],
+])('a request file with %s is refused', async (_, text, message) => {
+  const request = join(folder, 'odd.json');
+  writeFileSync(request, text);
+  const { cli } = listen();
+
+  await expect(explain(cli, { fleet: file(FLEET), request, json: false })).rejects.toMatchObject({
+    code: 'BERTH_FILE_UNREADABLE',
+    message: expect.stringMatching(message),
+  });
+});
+
+test('a byte order mark, which Windows writes, is read over', async () => {
+  const request = join(folder, 'bom.json');
+  writeFileSync(request, `\uFEFF${JSON.stringify(REQUEST)}`);
+  const { cli, out } = listen();
+
+  expect(await explain(cli, { fleet: file(FLEET), request, json: false })).toBe(0);
+  expect(out()).toContain('weu.azure-devices.net');
 });

@@ -117,6 +117,16 @@ describe('berth hub set', () => {
       /which is over already/,
     ],
     [
+      'a time without a zone',
+      WEU,
+      { expires: '2026-11-30T18:00' },
+      'BERTH_ARGUMENT_INVALID',
+      /or a time such as 2026-11-30T18:00Z/,
+    ],
+    ['a time in words', WEU, { expires: '1 December 2026' }, 'BERTH_ARGUMENT_INVALID', /write a duration/],
+    ['a time after ten years', WEU, { expires: '2036-12-01' }, 'BERTH_ARGUMENT_INVALID', /write a duration/],
+    ['a reason of two lines', WEU, { reason: 'a\nb' }, 'BERTH_ARGUMENT_INVALID', /a line break or another/],
+    [
       'a hub that is not there',
       'x.azure-devices.net',
       {},

@@ -90,10 +90,26 @@ describe('berth what-if', () => {
         /^\d+ devices would go elsewhere and 0 could not be placed any more; --max-moves allows 5\.$/,
       ),
     });
-    expect(await asked({ ...options, maxMoves: '100' })).toMatchObject({
+    const { moves } = JSON.parse((await asked({ ...options, json: true })).text) as {
+      readonly moves: { readonly count: number };
+    };
+    expect(await asked({ ...options, maxMoves: String(moves.count) })).toMatchObject({
       code: 0,
-      notes: expect.stringContaining('at most 100'),
+      notes: expect.stringContaining(`at most ${moves.count} are`),
     });
+    await expect(asked({ ...options, maxMoves: String(moves.count - 1) })).rejects.toThrow(/allows/);
+  });
+
+  test('fails by --max-moves for devices that could not be placed any more', async () => {
+    const closed = file(
+      JSON.stringify({ hubs: [hub('weu')], allocation: { rules: [{ name: 'closed', deny: 'closed' }] } }),
+    );
+
+    await expect(
+      asked({ fleet: closed, against: fleet(hub('weu')), devices: '7', maxMoves: '6' }),
+    ).rejects.toThrow(
+      '0 devices would go elsewhere and 7 could not be placed any more; --max-moves allows 6.',
+    );
   });
 
   test('reads devices from a file, empty lines and all, more than one part of them', async () => {
@@ -125,6 +141,8 @@ describe('berth what-if', () => {
     ['no devices at all', { devices: '0' }, 'BERTH_ARGUMENT_INVALID'],
     ['too many', { devices: '99999999999' }, 'BERTH_ARGUMENT_INVALID'],
     ['a file that is not there', { devices: '/nowhere' }, 'BERTH_FILE_UNREADABLE'],
+    ['a file without devices', { devices: '/dev/null' }, 'BERTH_DEVICES_INVALID'],
+    ['payloads for known devices', { devices: '/dev/null', payload: ['{}'] }, 'BERTH_ARGUMENT_INVALID'],
     ['a payload that is no JSON', { devices: '1', payload: ['country=DE'] }, 'BERTH_ARGUMENT_INVALID'],
     ['a limit in words', { devices: '1', maxMoves: 'few' }, 'BERTH_ARGUMENT_INVALID'],
     ['another fleet file that is not there', { devices: '1', against: '/nowhere' }, 'BERTH_FILE_UNREADABLE'],

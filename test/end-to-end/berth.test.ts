@@ -187,6 +187,27 @@ describe('an operator and devices of their own, against the local stack', () => 
     expect(JSON.parse(synthetic.out)).toMatchObject({ devices: 20_000, moves: { count: 0 } });
   }, 60_000);
 
+  test('a reader that has seen enough ends a command, and a full disk does so with a sentence', async () => {
+    const berthInShell = (line: string) =>
+      new Promise<Said>((resolve) => {
+        execFile(
+          'bash',
+          ['-c', `set -o pipefail; berth() { "$NODE" "$BERTH" "$@"; }; ${line}`],
+          {
+            cwd: bundles.directory,
+            env: { ...process.env, NODE: process.execPath, BERTH: join(bundles.directory, 'berth.cjs') },
+          },
+          (error, out, err) => resolve({ code: typeof error?.code === 'number' ? error.code : 0, out, err }),
+        );
+      });
+
+    expect(await berthInShell('berth what-if --devices 100 | true')).toEqual({ code: 0, out: '', err: '' });
+    expect(await berthInShell('berth what-if --devices 100 > /dev/full')).toMatchObject({
+      code: 1,
+      err: expect.stringMatching(/^The result cannot be written: .*ENOSPC[^\n]*\n$/),
+    });
+  }, 60_000);
+
   test('the fleet file is validated, and a wrong option is an error with a code', async () => {
     expect(await berth('validate', '--registrations', '100')).toMatchObject({
       code: 0,

@@ -65,6 +65,15 @@ describe('what will hurt is said, with the figures', () => {
   test('registrations above what hubs take, by their weights', () => {
     const hubs = [hub('a', { weight: 3 }), hub('b', { units: 3 }), hub('c', { tier: 'S3' })];
 
+    expect(advice({ hubs: [hub('a', { tier: 'S2', units: 2 })] }, { registrationsPerMinute: 200 })).toEqual(
+      [],
+    );
+    expect(
+      advice({ hubs: [hub('a', { tier: 'S2', units: 2 })] }, { registrationsPerMinute: 201 }),
+    ).toHaveLength(1);
+    expect(
+      advice({ hubs: [hub('a'), hub('b', { state: 'cordoned' })] }, { registrationsPerMinute: 101 }),
+    ).toHaveLength(1);
     expect(advice({ hubs }, { registrationsPerMinute: 1_000 })).toEqual([
       'hubs[0].units a.azure-devices.net would get 600 of 1000 registrations a minute by its weight, and takes 100 identity operations a minute (S1, 1 unit): devices will wait; add units or hubs, or use S3',
     ]);
@@ -134,6 +143,42 @@ describe('what will hurt is said, with the figures', () => {
         allocation: { latency: { halfLifeMs: 25 } },
       },
       /hubs\[0\]\.region is "usgovvirginia", of which no latencies are known/,
+    ],
+    [
+      'a residency of which one hub is active',
+      {
+        hubs: [hub('a'), hub('b', { state: 'cordoned' })],
+        ...rules({ name: 'eu', require: { residency: 'eu' } }),
+      },
+      /require only a\.azure-devices\.net has these labels and is active/,
+    ],
+    [
+      'a residency of which no hub is active',
+      {
+        hubs: [hub('a', { state: 'cordoned' }), hub('b', { labels: {} })],
+        ...rules({ name: 'eu', require: { residency: 'eu' } }),
+      },
+      /require every hub with these labels is cordoned or drains/,
+    ],
+    [
+      'a residency that a device can evade',
+      rules({ name: 'eu', when: "has(payload.c) && payload.c == 'DE'", require: { residency: 'eu' } }),
+      /"eu" asks with has\(\)/,
+    ],
+    [
+      'a fleet of which no hub is active',
+      { hubs: [hub('a', { state: 'cordoned' }), hub('b', { state: 'cordoned' })] },
+      /hubs none is active/,
+    ],
+    [
+      'a payload that Node devices cannot read',
+      { allocation: { payload: { city: 'Zürich' } } },
+      /allocation\.payload holds characters that are not ASCII/,
+    ],
+    [
+      'moves by latency where weights decide',
+      { allocation: { sticky: { moveWhenFasterByMs: 40 }, moves: { over: '1d' } } },
+      /allocation\.sticky moves devices to faster hubs only as far as the draw/,
     ],
     [
       'a drain at once',

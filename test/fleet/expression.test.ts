@@ -48,6 +48,9 @@ describe('values are plain JSON numbers, ints and doubles mixed', () => {
     ['[1, 2][1]', 2],
     ['{"a": {"b": 5}}.a["b"]', 5],
     ['reported.nothing == null', true],
+    ['reported.charge % 0.2 < 0.2', true],
+    ['7.5 % 2.0', 1.5],
+    ['9007199254740993 == 9007199254740993', true],
   ])('%s', (source, value) => {
     expect(evaluate(source)).toEqual({ known: true, value });
   });

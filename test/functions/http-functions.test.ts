@@ -450,6 +450,22 @@ describe('fleetStatus and device', () => {
     expect(body).toMatchObject({ twins: [], receipts: [{ outcome: { kind: 'assigned' } }] });
   });
 
+  test('shows the decisions of a registration id that an individual enrollment gives another device id', async () => {
+    await call(allocateDevice(instance), { body: request({ registrationId: 'chip-7' }) });
+    await instance.receipts.flush();
+
+    const { body } = await call(device(instance), {
+      params: { deviceId: 'rejected-3' },
+      query: { registrationId: 'chip-7' },
+    });
+
+    expect(body).toMatchObject({
+      deviceId: 'rejected-3',
+      twins: [{ hub: WEU }],
+      receipts: [{ inputs: { registrationId: 'chip-7' } }],
+    });
+  });
+
   test('answers 404 for a device that nobody knows', async () => {
     const { status, body } = await call(device(instance), { params: { deviceId: 'nobody' } });
 

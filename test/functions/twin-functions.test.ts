@@ -1,4 +1,6 @@
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { createServer } from 'node:http';
+import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { InvocationContext } from '@azure/functions';
@@ -393,5 +395,68 @@ describe('resyncFleet', () => {
     expect(failures).toBe(3);
     expect((await hosted.stores.conditions.read(0)).hubs.get(WEU)?.failures).toBe(0);
     await Promise.all([away.stop(), back.stop()]);
+  });
+
+  test.each([
+    [401, 401002, 0],
+    [403, 403002, 0],
+    [429, 429001, 0],
+    [503, 503003, 1],
+  ])(
+    'a hub that answers %i (%i) has failed %i times: what it forbids makes it no less healthy',
+    async (status, errorCode, failures) => {
+      const server = createServer((_, response) => {
+        response.writeHead(status, { 'content-type': 'application/json' });
+        response.end(JSON.stringify({ errorCode, message: 'no' }));
+      });
+      await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+      const { port } = server.address() as AddressInfo;
+      await instance.stores.conditions.recordCount(WEU, 5, 0);
+      const asking = new Instance({
+        env: { AzureWebJobsStorage: azurite.connectionString, IOT_ENDPOINT: `http://127.0.0.1:${port}` },
+        directory,
+        build: '2026-11-23T00:00:00Z',
+        log: () => {},
+      });
+      const hosted = instance;
+      instance = asking;
+      await resync();
+      instance = hosted;
+      await asking.stop();
+      server.closeAllConnections();
+      server.close();
+
+      const found = (await instance.stores.conditions.read(0)).hubs.get(WEU);
+      expect(found).toMatchObject({ devices: { count: 5 }, failures });
+    },
+  );
+
+  test('by an older package begins no ramps', async () => {
+    const older = (build: string) =>
+      new Instance({
+        env: { AzureWebJobsStorage: azurite.connectionString, IOT_ENDPOINT: `http://127.0.0.1:${rest.port}` },
+        directory: drainingDirectory,
+        build,
+        log: () => {},
+      });
+    const drainingDirectory = mkdtempSync(join(directory, 'draining-'));
+    writeFileSync(
+      join(drainingDirectory, 'fleet.json'),
+      JSON.stringify({ ...FLEET, hubs: FLEET.hubs.map((hub) => ({ ...hub, state: 'draining' })) }),
+    );
+    await instance.stores.control.announce('2026-11-23T00:00:00Z');
+    const causes = async () => [...(await instance.stores.conditions.read(0)).causes.keys()];
+    const hosted = instance;
+    for (const [build, expected] of [
+      ['2026-11-22T00:00:00Z', []],
+      ['2026-11-23T00:00:00Z', [`drain:${WEU}`]],
+    ] as const) {
+      instance = older(build);
+      await resync();
+      await instance.stop();
+      instance = hosted;
+
+      expect(await causes()).toEqual(expected);
+    }
   });
 });

@@ -272,6 +272,30 @@ test('tallies of parts add up to the tally of all', () => {
   expect(parts.reduce(addUp, NO_TALLY)).toEqual(whole);
 });
 
+test('what is named like a member of every object is counted like the rest', () => {
+  const names = ['constructor', 'toString', 'valueOf'];
+  const rules = names.map((name) => ({ name, when: `payload.odd == '${name}'`, deny: name }));
+  const part = lines(...names.map((name) => known(name, 'weu', { 'payload.odd': name })));
+
+  const { report, tally } = ask({ fleet: fleetText(TWO, { rules }) }, part);
+
+  expect(report.rules).toEqual(names.map((name) => ({ name, matched: 1, unknown: 0 })));
+  expect(report.refused.groups.map(({ examples }) => examples)).toEqual(names.map((name) => [name]));
+  expect(addUp(tally, tally)).toMatchObject({ devices: 6 });
+});
+
+test('examples are the same however the devices are divided', () => {
+  const job = { fleet: fleetText([hub('weu'), hub('eus', { state: 'draining' })]), against: fleetText(TWO) };
+  const examples = (...tallies: readonly Tally[]) => {
+    const trial = openTrial({ payloads: [], isSynthetic: true, ...job }, NOW);
+    return reportOf(tallies.reduce(addUp, NO_TALLY), trial.tried.fleet, []).moves.groups[0]?.examples;
+  };
+  const [first, last] = [ask(job, numbers(100)).tally, ask(job, numbers(200, 100)).tally];
+
+  expect(examples(first, last)).toHaveLength(5);
+  expect(examples(last, first)).toEqual(examples(first, last));
+});
+
 test('a device goes under its own file where its receipt says it went', () => {
   fc.assert(
     fc.property(anyWorld, (world) => {
