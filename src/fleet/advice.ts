@@ -95,14 +95,17 @@ function isActive({ state }: Hub): boolean {
   return state === 'active';
 }
 
-/** `has()` makes nothing unknown, so a device that leaves the key out is not held by the rule. */
+/** What asks whether there is a key: that makes nothing unknown. */
+const ASKS_FOR_KEY = /\bhas\s*\(|['"]\s*in\s/;
+
+/** A device that leaves out a key that a `require` asks for is not held by it. */
 function evadableResidencies({ allocation }: Fleet): readonly ErrorDetail[] {
   return allocation.rules.flatMap(({ name, when, effect }, index) =>
-    effect.kind === 'require' && when !== undefined && /\bhas\s*\(/.test(when.source)
+    effect.kind === 'require' && when !== undefined && ASKS_FOR_KEY.test(when.source)
       ? [
           {
             path: `allocation.rules[${index}].when`,
-            message: `"${name}" asks with has(): a device that leaves that out is not held by it; without has() it would be unknown, and held`,
+            message: `"${name}" asks whether there is a key, with has() or in: a device that leaves it out is not held by the rule; by the value it would be unknown, and held`,
           },
         ]
       : [],

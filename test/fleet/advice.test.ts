@@ -163,7 +163,12 @@ describe('what will hurt is said, with the figures', () => {
     [
       'a residency that a device can evade',
       rules({ name: 'eu', when: "has(payload.c) && payload.c == 'DE'", require: { residency: 'eu' } }),
-      /"eu" asks with has\(\)/,
+      /"eu" asks whether there is a key/,
+    ],
+    [
+      'a residency that a device can evade in another way',
+      rules({ name: 'eu', when: "'DE' in payload.countries", require: { residency: 'eu' } }),
+      /"eu" asks whether there is a key/,
     ],
     [
       'a fleet of which no hub is active',
