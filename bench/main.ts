@@ -119,7 +119,7 @@ bench
     if (decoded.kind !== 'twin') throw new Error(decoded.kind);
     const next = foldEvent(known, decoded.event, fleet.twins.trackedPaths);
     if (next.kind !== 'shadow') throw new Error(next.kind);
-    plan({ shadow: next.shadow, hub, twins: fleet.twins, pausedPolicies: new Set(), now: 0 });
+    plan({ shadow: next.shadow, hub, twins: fleet.twins, holdOf: () => undefined, now: 0 });
   });
 await bench.run();
 

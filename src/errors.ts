@@ -32,6 +32,10 @@ export const ERRORS = {
   BERTH_EVENT_TOO_LARGE: { kind: 'user' },
   BERTH_EVENT_INVALID: { kind: 'user' },
 
+  BERTH_POLICY_REJECTED: { kind: 'user' },
+  BERTH_SHADOW_MISMATCH: { kind: 'defect' },
+  BERTH_HUB_UNTRUSTED: { kind: 'user' },
+
   BERTH_HUB_REFUSED: { kind: 'defect' },
   BERTH_HUB_UNAUTHORIZED: { kind: 'user' },
   BERTH_HUB_NOT_FOUND: { kind: 'user' },

@@ -9,8 +9,8 @@ import type { FleetFile, HubFile, LayerFile, PolicyFile, RuleFile } from './sche
 import { compileTemplate, type Template, templateReads } from './template.ts';
 
 /**
- * `cooldown` where the file gives none and `when` reads `reported`: a flapping report must not become a
- * flapping write.
+ * `cooldown` where the file gives none and what a policy does depends on `reported`: a flapping report must not
+ * become a flapping write.
  */
 const COOLDOWN_WHEN_REPORTED_MS = 60_000;
 
@@ -136,7 +136,10 @@ function compileTwins(file: FleetFile['twins'], layers: readonly Layer[], redact
     layers,
     policies,
     trackedPaths: distinct(policies.flatMap((policy) => policy.leaves.map((leaf) => leaf.path))),
-    held: file.rollout !== undefined,
+    rollout:
+      file.rollout === undefined
+        ? undefined
+        : { overMs: milliseconds(file.rollout.over), pauseWhen: file.rollout.pauseWhen },
     fight: {
       writes: file.fight.writes,
       withinMs: milliseconds(file.fight.within),
@@ -157,10 +160,11 @@ function compilePolicy(policy: PolicyFile): Policy {
     mode: policy.mode,
     leaves: leavesOf(policy.desired as JsonObject),
     tolerance: policy.tolerance,
-    cooldownMs: cooldown ?? (readsReported ? COOLDOWN_WHEN_REPORTED_MS : 0),
+    cooldownMs: cooldown ?? (readsReported || policy.mode === 'adopt' ? COOLDOWN_WHEN_REPORTED_MS : 0),
     attempts: policy.attempts,
     deadlineMs: milliseconds(policy.deadline),
     confirm: policy.confirm,
+    removesOnLeave: policy.onLeave === 'remove',
   };
 }
 

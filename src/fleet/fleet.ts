@@ -77,12 +77,15 @@ export interface Twins {
   readonly policies: readonly Policy[];
   /** Every path that some policy may own: what shadows keep a history of. */
   readonly trackedPaths: readonly (readonly string[])[];
-  /**
-   * True while nothing may be written for any policy (a `rollout` is given, and this version cannot ramp
-   * yet).
-   */
-  readonly held: boolean;
+  /** How fast a new or changed policy reaches the fleet; undefined: at once. */
+  readonly rollout: Rollout | undefined;
   readonly fight: { readonly writes: number; readonly withinMs: number; readonly pauseMs: number };
+}
+
+export interface Rollout {
+  readonly overMs: number;
+  /** A policy pauses itself when more than this part of the devices that it has reached reject it. */
+  readonly pauseWhen: number;
 }
 
 export interface Layer {
@@ -111,6 +114,8 @@ export interface Policy {
   readonly attempts: number;
   readonly deadlineMs: number;
   readonly confirm: boolean;
+  /** Takes its own value away from a twin that it does not match any more. */
+  readonly removesOnLeave: boolean;
 }
 
 /**

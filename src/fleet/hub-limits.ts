@@ -34,3 +34,34 @@ export function twinUpdatesPerSecond({ tier, units }: Size): number {
 
 /** Registrations that one DPS takes a minute (Microsoft, DPS quotas and limits). */
 export const DPS_REGISTRATIONS_PER_MINUTE = 1_000;
+
+/** Twin reads a second, of devices and services together. On F1 and S1 they do not grow with the units. */
+export function twinReadsPerSecond({ tier, units }: Size): number {
+  switch (tier) {
+    case 'F1':
+    case 'S1':
+      return 100;
+    case 'S2':
+      return Math.max(100, 10 * units);
+    case 'S3':
+      return 500 * units;
+  }
+}
+
+/** Pages of queries a minute. */
+export function queriesPerMinute({ tier, units }: Size): number {
+  return (tier === 'S3' ? 1_000 : 20) * units;
+}
+
+/** Messages a day and unit (Azure subscription and service limits, IoT Hub). */
+const MESSAGES_PER_DAY: Readonly<Record<Tier, number>> = {
+  F1: 8_000,
+  S1: 400_000,
+  S2: 6_000_000,
+  S3: 300_000_000,
+};
+
+/** The daily quota: twin reads, updates and notifications count against it as telemetry does. */
+export function messagesPerDay({ tier, units }: Size): number {
+  return MESSAGES_PER_DAY[tier] * units;
+}

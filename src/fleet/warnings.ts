@@ -5,22 +5,7 @@ import type { FleetFile } from './schema.ts';
 
 /** What is valid and will still surprise: an operator is told at load. */
 export function fleetWarnings(file: FleetFile): readonly ErrorDetail[] {
-  return [...notInEffect(file), ...unknownHubs(file)];
-}
-
-/** Fields that are read and validated but change nothing in this version. Each falls on the safe side. */
-function notInEffect({ twins }: FleetFile): readonly ErrorDetail[] {
-  const notes: ErrorDetail[] = [];
-  const note = (path: readonly PropertyKey[], instead: string) => {
-    notes.push({ path: pathText(path), message: `is not in effect in this version: ${instead}` });
-  };
-  if (twins.rollout !== undefined) note(['twins', 'rollout'], 'policies own their paths, nothing is written');
-  twins.policies.forEach((policy, index) => {
-    const path = ['twins', 'policies', index];
-    if (policy.mode !== 'enforce') note([...path, 'mode'], 'the policy owns its paths, nothing is written');
-    if (policy.onLeave === 'remove') note([...path, 'onLeave'], 'values are kept');
-  });
-  return notes;
+  return unknownHubs(file);
 }
 
 /** Rules may outlive a hub, or be written before it; until then they name nobody. */

@@ -2,10 +2,11 @@ import { app } from '@azure/functions';
 import { BerthError } from '../errors.ts';
 import type { Hub } from '../fleet/fleet.ts';
 import type { Instance } from '../instance/instance.ts';
+import { type Gate, gateOf } from '../sync/write-gate.ts';
 import { valueAt } from '../twin/merge.ts';
-import { plan } from '../twin/plan.ts';
-import { historyOf, type Shadow } from '../twin/shadow.ts';
-import { answeringErrors, type HttpHandler, jsonAnswer } from './http-answer.ts';
+import { type PlannedLeaf, plan } from '../twin/plan.ts';
+import { historyAt, type Shadow } from '../twin/shadow.ts';
+import { answeringErrors, type HttpHandler, isoTime, jsonAnswer } from './http-answer.ts';
 
 /** One device: where it is and why, how its twin stands and why, and the last decisions about it. */
 export function registerDevice(instance: Instance): void {
@@ -22,7 +23,6 @@ export function device(instance: Instance): HttpHandler {
     const deviceId = request.params.deviceId ?? '';
     const fleet = instance.fleet.current();
     const { stores } = instance;
-    const control = await stores.control.read();
     const look = async (hub: Hub) => {
       const id = { host: hub.host, deviceId, moduleId: undefined };
       const records = await Promise.all(
@@ -30,7 +30,8 @@ export function device(instance: Instance): HttpHandler {
       );
       return records.flatMap(({ known }) => (known.kind === 'shadow' ? [{ hub, shadow: known.shadow }] : []));
     };
-    const [shadows, receipts] = await Promise.all([
+    const [control, shadows, receipts] = await Promise.all([
+      stores.control.read(),
       Promise.all(fleet.hubs.map(look)),
       // Only an individual enrollment can give a device another id than it registers with.
       stores.receipts.list(request.query.get('registrationId') ?? deviceId),
@@ -42,39 +43,80 @@ export function device(instance: Instance): HttpHandler {
         `No twin and no registration of ${JSON.stringify(deviceId)} is known.`,
       );
     }
-    const describe = ({ hub, shadow }: (typeof found)[number]) => {
-      const planned = plan({
-        shadow,
-        hub,
-        twins: fleet.twins,
-        pausedPolicies: new Set(Object.keys(control.policies)),
-        now: instance.now(),
-      });
-      return {
-        hub: hub.host,
-        moduleId: shadow.id.moduleId ?? null,
-        state: shadow.judgement.state,
-        since: new Date(shadow.judgement.since).toISOString(),
-        why: shadow.judgement.why,
-        version: shadow.version,
-        asOf: shadow.asOf,
-        due: shadow.due === undefined ? null : { ...shadow.due, at: new Date(shadow.due.at).toISOString() },
-        paths: planned.leaves.map((leaf) => ({ ...leaf, ...pathFacts(shadow, leaf.path.split('.')) })),
-      };
-    };
-    return jsonAnswer(200, { deviceId, twins: found.map(describe), receipts });
+    const gate = gateOf(control, control.newestBuild);
+    const twins = found.map(({ hub, shadow }) => describeTwin(hub, shadow, gate, instance));
+    return jsonAnswer(200, { deviceId, twins, receipts });
   });
 }
 
-function pathFacts(shadow: Shadow, path: readonly string[]) {
-  const { ours, reportedAt, writes, foreign, rejected } = historyOf(shadow, path);
+function describeTwin(hub: Hub, shadow: Shadow, gate: Gate, instance: Instance) {
+  const { twins } = instance.fleet.current();
+  const now = instance.now();
+  const planned = plan({
+    shadow,
+    hub,
+    twins,
+    holdOf: (policy) => gate.holdOf(policy, shadow.id, twins.rollout, now),
+    now,
+  });
+  const { judgement, due, unread, parked, version, desiredVersion, reportedVersion, asOf, bornAt } = shadow;
   return {
+    hub: hub.host,
+    moduleId: shadow.id.moduleId ?? null,
+    state: judgement.state,
+    since: isoTime(judgement.since),
+    why: judgement.why,
+    version,
+    desiredVersion,
+    reportedVersion,
+    asOf,
+    bornAt,
+    etagKnown: shadow.etag !== undefined,
+    unread: unread ?? null,
+    parked: parked ?? null,
+    due: due === undefined ? null : { ...due, at: isoTime(due.at) },
+    next: nextAction(shadow, planned.writes.length, gate.closedFor(hub.host), now),
+    patch: planned.writes.length === 0 ? null : planned.patch,
+    tags: shadow.tags,
+    paths: planned.leaves.map((leaf) => describeLeaf(shadow, leaf)),
+  };
+}
+
+/** What Berth will do about the twin, and when, in a sentence. */
+function nextAction(
+  { due, unread, writing }: Shadow,
+  writes: number,
+  closed: string | undefined,
+  now: number,
+): string {
+  const when = due === undefined ? '' : due.at <= now ? ' within a minute' : ` at ${isoTime(due.at)}`;
+  if (writing !== undefined) return `a correction is under way; looked at again${when}`;
+  if (closed !== undefined && (writes > 0 || unread !== undefined)) return `nothing: ${closed}`;
+  if (unread !== undefined) return `reads the twin${when}: ${unread.why}`;
+  if (writes > 0 && due === undefined) return 'writes the patch within minutes: the policies have changed';
+  if (writes > 0) return `writes the patch${when}`;
+  if (due !== undefined) return `looks at it again${when}: ${due.why}`;
+  return 'nothing, until an event of the twin says otherwise';
+}
+
+function describeLeaf(shadow: Shadow, { held, nextAt, ...leaf }: PlannedLeaf) {
+  const path = leaf.path.split('.');
+  const { ours, reportedAt, writes, foreign, configuration, fightUntil, rejected } = historyAt(
+    shadow.paths,
+    leaf.path,
+  );
+  return {
+    ...leaf,
+    held: held ?? null,
+    nextAt: isoTime(nextAt),
     desired: valueAt(shadow.desired, path) ?? null,
     reported: valueAt(shadow.reported, path) ?? null,
     ourVersion: ours,
     reportedAt: reportedAt ?? null,
-    writes: writes.map(({ value, at, count }) => ({ value, at, count })),
+    writes: writes.map(({ by, value, at, count }) => ({ by, value, at, count })),
     foreignChanges: foreign.slice(0, 10),
-    rejected: rejected?.why ?? null,
+    configuration: configuration ?? null,
+    fightUntil: isoTime(fightUntil),
+    rejected: rejected.map(({ value, why }) => ({ value, why })),
   };
 }

@@ -1,19 +1,18 @@
 import { app } from '@azure/functions';
 import type { Override } from '../allocation/conditions.ts';
 import { type HubOverview, hubOverviews, moveOverviews } from '../allocation/hub-overview.ts';
-import { BerthError } from '../errors.ts';
 import type { Fleet, Hub } from '../fleet/fleet.ts';
 import type { Instance } from '../instance/instance.ts';
-import { pauseOf } from '../store/control.ts';
-import { type PartitionKey, partitionsOf } from '../store/keys.ts';
-import type { Attention, StateCounts } from '../store/twin-store.ts';
+import type { JsonValue } from '../json.ts';
+import type { CountedTwins, StateCounts } from '../store/twin-store.ts';
+import { hubSyncOverview, policyOverviews } from '../sync/sync-overview.ts';
+import { walkName } from '../sync/walk.ts';
+import { type Control, type Pause, pauseOf } from '../twin/control.ts';
 import { TWIN_STATES } from '../twin/shadow.ts';
-import { answeringErrors, type HttpHandler, jsonAnswer } from './http-answer.ts';
+import { attentionPage, pageOf } from './attention-page.ts';
+import { answeringErrors, type HttpHandler, isoTime, jsonAnswer } from './http-answer.ts';
 
-const DEFAULT_PAGE = 100;
-const LONGEST_PAGE = 1_000;
-
-/** The fleet at a glance: hubs and their shares, twins by state, and who needs a person. */
+/** The fleet at a glance: hubs and their shares, policies, twins by state, and who needs a person. */
 export function registerFleetStatus(instance: Instance): void {
   app.http('fleetStatus', {
     methods: ['GET'],
@@ -32,24 +31,30 @@ export function fleetStatus(instance: Instance): HttpHandler {
     const fleet = instance.fleet.current();
     const { stores } = instance;
     const now = instance.now();
-    const [control, conditions, strangers, attention, hubs] = await Promise.all([
+    const hosts = fleet.hubs.map(({ host }) => host);
+    const [control, conditions, strangers, attention, used, statistics, hubs] = await Promise.all([
       stores.control.read(),
       stores.conditions.read(now),
       stores.strangers.list(),
-      attentionPage(instance, fleet, page),
-      Promise.all(fleet.hubs.map(async (hub) => ({ hub, counted: await stores.twins.counts(hub.host) }))),
+      attentionPage(stores.twins, hosts, page),
+      stores.budgets.used(new Date(now).toISOString().slice(0, 10)),
+      stores.statistics.recent(now),
+      Promise.all(fleet.hubs.map((hub) => lookAt(hub, instance))),
     ]);
-    const counts = new Map(hubs.map(({ hub, counted }) => [hub.host, counted]));
-    const describe = ({ overrides, countedAt, devices, isHealthy, ...hub }: HubOverview) => {
-      const counted = counts.get(hub.host);
+    const looked = new Map(hubs.map((found) => [found.hub.host, found]));
+    const describe = ({ overrides, countedAt, devices, isHealthy, ...overview }: HubOverview) => {
+      const { hub, counted, walk } = looked.get(overview.host) ?? {};
       return {
-        ...hub,
+        ...overview,
         devices: devices ?? null,
         countedAt: isoTime(countedAt),
         health: isHealthy ? 'healthy' : 'unhealthy',
-        writes: pauseOf(control, hub.host) === undefined ? 'on' : 'paused',
+        writes: pauseOf(control, overview.host) === undefined ? 'on' : 'paused',
+        pause: describePause(control.hubs[overview.host]),
         twins: counted?.states,
         twinsCountedAt: isoTime(counted?.countedAt),
+        sync: hub === undefined ? null : describeSync(hub, control, used, statistics),
+        walk: walk ?? null,
         overrides: { state: describeOverride(overrides.state), weight: describeOverride(overrides.weight) },
       };
     };
@@ -57,8 +62,10 @@ export function fleetStatus(instance: Instance): HttpHandler {
       revision: fleet.revision,
       problems: instance.fleet.problems,
       writes: control.fleet === undefined ? 'on' : 'paused',
+      pause: describePause(control.fleet),
       pausedPolicies: Object.keys(control.policies),
       hubs: hubOverviews(fleet, conditions, now).map(describe),
+      policies: describePolicies(fleet, control, looked, now),
       moves: moveOverviews(fleet, conditions, now).map((move) => ({ ...move, since: isoTime(move.since) })),
       twins: addUp(hubs.map(({ counted }) => counted.states)),
       attention,
@@ -67,78 +74,49 @@ export function fleetStatus(instance: Instance): HttpHandler {
   });
 }
 
+interface Looked {
+  readonly hub: Hub;
+  readonly counted: CountedTwins;
+  readonly walk: JsonValue | undefined;
+}
+
+async function lookAt(hub: Hub, { stores }: Instance): Promise<Looked> {
+  const [counted, walk] = await Promise.all([
+    stores.twins.counts(hub.host),
+    stores.progress.read(walkName(hub.host)),
+  ]);
+  return { hub, counted, walk };
+}
+
+function describeSync(...facts: Parameters<typeof hubSyncOverview>) {
+  const { gapRate, untrusted, ...rest } = hubSyncOverview(...facts);
+  return {
+    ...rest,
+    gapRate: gapRate ?? null,
+    trust: untrusted === undefined ? 'events' : 'read',
+    untrusted: untrusted === undefined ? null : { ...untrusted, since: isoTime(untrusted.since) },
+  };
+}
+
+function describePolicies(fleet: Fleet, control: Control, looked: ReadonlyMap<string, Looked>, now: number) {
+  const counted = new Map([...looked.values()].map((found) => [found.hub.host, found.counted]));
+  return policyOverviews(fleet, control, counted, now).map(({ since, pause, ...policy }) => ({
+    ...policy,
+    since: isoTime(since),
+    pause: describePause(pause),
+  }));
+}
+
+function describePause(pause: Pause | undefined) {
+  return pause === undefined ? null : { ...pause, at: isoTime(pause.at) };
+}
+
 function describeOverride(override: Override<unknown> | undefined) {
   return override === undefined ? null : { ...override, expiresAt: isoTime(override.expiresAt) };
 }
 
-interface Page {
-  readonly top: number;
-  /** The partition to begin with, and the last row of it that has been seen. */
-  readonly partition: number;
-  readonly after: string | undefined;
-}
-
-function pageOf(top: string | null, after: string | null): Page {
-  const size = top === null ? DEFAULT_PAGE : Number(top);
-  if (!Number.isInteger(size) || size < 1 || size > LONGEST_PAGE) {
-    throw new BerthError(
-      'BERTH_REQUEST_INVALID',
-      `top is ${JSON.stringify(top)}: give a whole number from 1 to ${LONGEST_PAGE}.`,
-    );
-  }
-  if (after === null) return { top: size, partition: 0, after: undefined };
-  const [partition, ...row] = Buffer.from(after, 'base64url').toString('utf8').split('/');
-  const index = Number(partition);
-  if (!Number.isInteger(index) || index < 0 || row.length === 0) {
-    throw new BerthError('BERTH_REQUEST_INVALID', 'after is none of the values that attention.next had.');
-  }
-  return { top: size, partition: index, after: row.join('/') };
-}
-
-async function attentionPage({ stores }: Instance, fleet: Fleet, { top, partition, after }: Page) {
-  const partitions: readonly PartitionKey[] = fleet.hubs.flatMap(({ host }: Hub) => partitionsOf(host));
-  const items: Attention[] = [];
-  for (let index = partition; index < partitions.length; index += 1) {
-    const key = partitions[index];
-    if (key === undefined) break;
-    const rows = await stores.twins.attention(
-      key,
-      index === partition ? after : undefined,
-      top - items.length,
-    );
-    items.push(...rows);
-    const last = rows.at(-1);
-    if (items.length === top && last !== undefined) {
-      return {
-        items: items.map(describeAttention),
-        next: Buffer.from(`${index}/${last.rowKey}`).toString('base64url'),
-      };
-    }
-  }
-  return { items: items.map(describeAttention), next: null };
-}
-
-function describeAttention({ id, state, since, why }: Attention) {
-  return {
-    hub: id.host,
-    deviceId: id.deviceId,
-    ...(id.moduleId === undefined ? {} : { moduleId: id.moduleId }),
-    state,
-    since: isoTime(since),
-    why,
-  };
-}
-
 function addUp(counts: readonly StateCounts[]): StateCounts {
   return Object.fromEntries(
-    TWIN_STATES.map((state) => [state, sum(counts.map((count) => count[state]))]),
+    TWIN_STATES.map((state) => [state, counts.reduce((sum, count) => sum + count[state], 0)]),
   ) as unknown as StateCounts;
-}
-
-function sum(numbers: readonly number[]): number {
-  return numbers.reduce((total, number) => total + number, 0);
-}
-
-function isoTime(ms: number | undefined): string | null {
-  return ms === undefined ? null : new Date(ms).toISOString();
 }

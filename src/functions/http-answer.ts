@@ -57,3 +57,8 @@ function errorBody(
   const entry = ERRORS[code];
   return jsonAnswer('status' in entry ? entry.status : 503, { error: { code, message, details } });
 }
+
+/** A time as people and programs read it; null where there is none. */
+export function isoTime(ms: number | undefined): string | null {
+  return ms === undefined ? null : new Date(ms).toISOString();
+}

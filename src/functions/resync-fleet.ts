@@ -1,9 +1,12 @@
 import { app, type InvocationContext } from '@azure/functions';
+import type { HostName } from '../fleet/host-name.ts';
+import type { HubBudget } from '../hub/budget.ts';
 import type { Instance } from '../instance/instance.ts';
+import { Reconciler } from '../sync/reconciler.ts';
 import { RUN_MS, resync } from '../sync/resync.ts';
-import { reconcilerFor } from './twin-reconciler.ts';
+import { reconcilerOptions } from './twin-reconciler.ts';
 
-/** Every minute: the hubs' counts and health, due work, counts of twins. */
+/** Every minute: the hubs' counts and health, due work, counts of twins, and the walk for those that were missed. */
 export function registerResyncFleet(instance: Instance): void {
   app.timer('resyncFleet', { schedule: '0 * * * * *', handler: resyncFleet(instance) });
 }
@@ -13,22 +16,39 @@ export function resyncFleet(
 ): (timer: unknown, context: InvocationContext) => Promise<void> {
   return async (_, context) => {
     const fleet = instance.fleet.current();
-    const { stores } = instance;
-    const gate = await instance.gate.current();
-    const reconciler = await reconcilerFor(instance, context, instance.now() + RUN_MS);
-    const summary = await resync({
+    const { stores, hubs, now } = instance;
+    const refused = new Set<HostName>();
+    const options = await reconcilerOptions(instance, context, {
       fleet,
+      budget: noting(refused, instance.resyncBudget()),
+      until: now() + RUN_MS,
+    });
+    const summary = await resync({
+      ...options,
       hosts: instance.hosts(fleet),
-      hubs: instance.hubs,
+      hubs,
       twins: stores.twins,
       conditions: stores.conditions,
+      control: stores.control,
+      progress: stores.progress,
       lease: instance.lease('resync'),
-      reconcile: (id, events) => reconciler.reconcile(id, events),
-      isOutdated: gate.isOutdated,
-      now: instance.now,
-      position: instance.position('resync-count'),
-      warn: (message, facts) => context.warn(JSON.stringify({ event: 'hubTrouble', message, ...facts })),
+      reconciler: new Reconciler(options),
+      isRefused: (host) => refused.has(host),
+      count: (host, what) => instance.counters.add(host, what),
     });
-    if (summary.due > 0) context.log(JSON.stringify({ event: 'dueWorkDone', ...summary }));
+    await instance.forgetOld();
+    const { due, judged, walked } = summary;
+    if (due + judged + walked > 0) context.log(JSON.stringify({ event: 'fleetResynced', ...summary }));
+  };
+}
+
+/** The budget, with the hubs noted to which it has said no. */
+function noting(refused: Set<HostName>, budget: HubBudget): HubBudget {
+  return {
+    async turn(hub, operation, until) {
+      const turn = await budget.turn(hub, operation, until);
+      if (!turn.isNow) refused.add(hub.host);
+      return turn;
+    },
   };
 }

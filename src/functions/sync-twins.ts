@@ -36,10 +36,13 @@ export function syncTwins(
   instance: Instance,
 ): (events: unknown, context: InvocationContext) => Promise<void> {
   return async (events, context) => {
+    const until = instance.now() + BATCH_MS;
     const fleet = instance.fleet.current();
     const { stores } = instance;
-    const reconciler = await reconcilerFor(instance, context, instance.now() + BATCH_MS);
-    const summary = await takeBatch(receivedEvents(events, context, instance.now()), {
+    const received = receivedEvents(events, context, instance.now());
+    const budget = await instance.partitionBudget(received[0]?.partition ?? 'unknown');
+    const reconciler = await reconcilerFor(instance, context, { fleet, budget, until });
+    const summary = await takeBatch(received, {
       fleet,
       hosts: instance.hosts(fleet),
       reconcile: (id, twinEvents) => reconciler.reconcile(id, twinEvents),

@@ -1,23 +1,41 @@
 import type { InvocationContext } from '@azure/functions';
+import type { Fleet } from '../fleet/fleet.ts';
+import type { HubBudget } from '../hub/budget.ts';
 import type { Instance } from '../instance/instance.ts';
-import { Reconciler } from '../sync/reconciler.ts';
+import { Reconciler, type ReconcilerOptions } from '../sync/reconciler.ts';
 
-/**
- * The reconciler of one invocation, with the control row as it is now. @param until when it stops asking
- * hubs, ms since the epoch.
- */
+export interface InvocationOptions {
+  readonly fleet: Fleet;
+  readonly budget: HubBudget;
+  /** When it stops asking hubs, ms since the epoch. */
+  readonly until: number;
+}
+
+/** What the reconciler of one invocation works with: the control row as it is now, and its part of the budgets. */
+export async function reconcilerOptions(
+  instance: Instance,
+  context: InvocationContext,
+  { fleet, budget, until }: InvocationOptions,
+): Promise<ReconcilerOptions> {
+  const { now, hubs, stores, counters } = instance;
+  return {
+    fleet,
+    hubs,
+    store: stores.twins,
+    gate: await instance.gate.current(),
+    redaction: await instance.redaction(fleet),
+    budget,
+    now,
+    until,
+    count: (host, what) => counters.add(host, what),
+    warn: (message, facts) => context.warn(JSON.stringify({ event: 'hubTrouble', message, ...facts })),
+  };
+}
+
 export async function reconcilerFor(
   instance: Instance,
   context: InvocationContext,
-  until: number,
+  options: InvocationOptions,
 ): Promise<Reconciler> {
-  return new Reconciler({
-    fleet: instance.fleet.current(),
-    hubs: instance.hubs,
-    store: instance.stores.twins,
-    gate: await instance.gate.current(),
-    now: instance.now,
-    until,
-    warn: (message, facts) => context.warn(JSON.stringify({ event: 'hubTrouble', message, ...facts })),
-  });
+  return new Reconciler(await reconcilerOptions(instance, context, options));
 }

@@ -21,6 +21,28 @@ export interface HubPort {
   identityStatus(id: TwinId): Promise<'enabled' | 'disabled' | 'missing'>;
   /** How many devices the hub has. One identity operation. */
   countDevices(host: HostName): Promise<number>;
+  /**
+   * A page of all device twins, or of all twins of modules: what each is at, some minutes ago
+   * (iot-hub-devguide-query-language). One query.
+   *
+   * @param continuation undefined for the first page.
+   */
+  listTwins(host: HostName, of: TwinKind, continuation: string | undefined): Promise<TwinPage>;
+}
+
+export type TwinKind = 'devices' | 'modules';
+
+export interface TwinPage {
+  readonly twins: readonly ListedTwin[];
+  /** Leads to the next page; undefined: this was the last. */
+  readonly continuation: string | undefined;
+}
+
+/** A twin without its contents. */
+export interface ListedTwin {
+  readonly id: TwinId;
+  readonly version: number;
+  readonly etag: string | undefined;
 }
 
 export type HubErrorCode = Extract<ErrorCode, `BERTH_HUB_${string}`>;

@@ -23,8 +23,13 @@ export interface TransportOptions {
   readonly deadlineMs?: number | undefined;
 }
 
-/** The third argument comes out of `Registry` as `httpResponse`: it carries what the hub sent. */
-type Done = (error: Error | null, body?: unknown, response?: { readonly json: unknown }) => void;
+/** What the hub sent; comes out of `Registry` as `httpResponse`, and queries read the headers of it. */
+interface Answer {
+  readonly json: unknown;
+  readonly headers: Readonly<Record<string, string | string[] | undefined>>;
+}
+
+type Done = (error: Error | null, body?: unknown, response?: Answer) => void;
 
 /**
  * The transport under `azure-iothub`'s `Registry`, in the place of its own, which has no timeout, no bound on
@@ -48,7 +53,7 @@ export class HubTransport {
   ): void {
     const done = rest.findLast((argument) => typeof argument === 'function') as Done;
     this.#send(method, path, headers ?? {}, body)
-      .then((json) => done(null, json, { json }))
+      .then((answer) => done(null, answer.json, answer))
       // The SDK's own reading of the answer may throw inside `done`, which must not become an unhandled
       // rejection.
       .catch((error: unknown) =>
@@ -61,7 +66,7 @@ export class HubTransport {
     path: string,
     headers: Readonly<Record<string, string>>,
     body: unknown,
-  ): Promise<unknown> {
+  ): Promise<Answer> {
     const { host, credential, origin, agent, deadlineMs = DEADLINE_MS } = this.#options;
     const authorization = await this.#authorize(credential);
     // `request` and not `fetch`, which would drop the host header.
@@ -85,7 +90,7 @@ export class HubTransport {
     }
     if (status >= 300) throw failureOf({ host, method, status, headers: responseHeaders, body: text });
     try {
-      return text === '' ? undefined : (JSON.parse(text) as unknown);
+      return { json: text === '' ? undefined : (JSON.parse(text) as unknown), headers: responseHeaders };
     } catch {
       throw new HubError(
         'BERTH_HUB_UNAVAILABLE',

@@ -41,6 +41,11 @@ export class FleetInForce {
     );
   }
 
+  /** The same, or undefined while there is none. */
+  get known(): Fleet | undefined {
+    return this.#fleet;
+  }
+
   /** The problems of this package's own file; while there are any, the app is not ready. */
   get problems(): readonly ErrorDetail[] {
     return this.#problems;
@@ -70,7 +75,7 @@ export class FleetInForce {
       const { fleet, warnings } = parsed;
       this.#fleet = fleet;
       log('info', 'fleetLoaded', { revision: fleet.revision, hubs: fleet.hubs.length });
-      for (const { path, message } of warnings) log('warn', 'fleetFieldNotInEffect', { path, message });
+      for (const { path, message } of warnings) log('warn', 'fleetWarning', { path, message });
       this.#pending = () => revisions().keep(fleet.revision, text, build);
       return;
     }

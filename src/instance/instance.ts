@@ -1,26 +1,50 @@
 import { randomUUID } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { setTimeout } from 'node:timers/promises';
 import type { Fleet } from '../fleet/fleet.ts';
 import type { HostName } from '../fleet/host-name.ts';
+import { BudgetShare, type HubBudget, noBudget, RESYNC_PART, SYNC_PART } from '../hub/budget.ts';
+import { HubPauses } from '../hub/hub-pauses.ts';
 import { openIotHubs } from '../hub/iot-hubs.ts';
 import type { HubPort } from '../hub/port.ts';
+import { type HubCall, watchHubs } from '../hub/watched-hubs.ts';
+import { BudgetStore } from '../store/budget-store.ts';
 import { ConditionsStore } from '../store/conditions-store.ts';
 import { ControlStore } from '../store/control.ts';
 import { DeadLetterStore } from '../store/dead-letter-store.ts';
 import { Lease } from '../store/lease.ts';
+import { ProgressStore } from '../store/progress-store.ts';
 import { ReceiptStore } from '../store/receipt-store.ts';
+import { RedactionKeyStore } from '../store/redaction-key-store.ts';
 import { RevisionStore } from '../store/revisions.ts';
 import { StrangerStore } from '../store/stranger-store.ts';
+import { SyncStatisticsStore } from '../store/sync-statistics-store.ts';
 import { openTables, type Tables } from '../store/tables.ts';
 import { TwinStore } from '../store/twin-store.ts';
-import type { Position } from '../sync/resync.ts';
+import { SyncCounters } from '../sync/sync-counters.ts';
 import { WriteGate } from '../sync/write-gate.ts';
+import { withPackage } from '../twin/control.ts';
+import { NO_REDACTION, type Redaction } from '../twin/redact.ts';
 import { ConditionsCache, REFRESH_EVERY_MS } from './conditions-cache.ts';
 import { FleetInForce } from './fleet-in-force.ts';
 import { consoleLog, type Log } from './log.ts';
+import { countPartitions, PartitionCount } from './partition-count.ts';
 import { FLUSH_EVERY_MS, ReceiptBuffer } from './receipt-buffer.ts';
-import { type Environment, fleetFile, iotEndpoint, isAzure, stamp, stateAccount } from './settings.ts';
+import {
+  type Environment,
+  fleetFile,
+  iotEndpoint,
+  isAzure,
+  partitionsSetting,
+  stamp,
+  stateAccount,
+} from './settings.ts';
+
+/** How often counts are told; what an instance that dies has counted since is lost. */
+const TELL_EVERY_MS = 60_000;
+/** Old counts are looked for once in so many runs of resync. */
+const FORGET_EVERY = 60;
 
 export interface InstanceOptions {
   readonly env: Environment;
@@ -41,6 +65,10 @@ export interface Stores {
   readonly receipts: ReceiptStore;
   readonly deadLetters: DeadLetterStore;
   readonly strangers: StrangerStore;
+  readonly progress: ProgressStore;
+  readonly budgets: BudgetStore;
+  readonly statistics: SyncStatisticsStore;
+  readonly redactionKey: RedactionKeyStore;
 }
 
 /**
@@ -55,9 +83,16 @@ export class Instance {
   readonly conditions: ConditionsCache;
   readonly receipts: ReceiptBuffer;
   readonly gate: WriteGate;
+  /** What sync has done since it was last told. */
+  readonly counters = new SyncCounters();
+  /** How many partitions the Event Hub has. */
+  readonly partitions: PartitionCount;
   readonly #options: InstanceOptions;
   readonly #owner = randomUUID();
   readonly #timers: NodeJS.Timeout[] = [];
+  readonly #pauses = new HubPauses(Math.random);
+  readonly #shares = new Map<string, BudgetShare>();
+  #redactionKey: Uint8Array | undefined;
   #isAnnounced = false;
   #tables: Tables | undefined;
   #stores: Stores | undefined;
@@ -82,6 +117,12 @@ export class Instance {
       log: this.log,
     });
     this.gate = new WriteGate({ read: async () => this.stores.control.read() }, options.build, this.now);
+    this.partitions = new PartitionCount({
+      ask: () => countPartitions(options.env),
+      fallback: partitionsSetting(options.env),
+      now: this.now,
+      log: this.log,
+    });
   }
 
   /** Begins what runs beside requests. Its timers hold no process open. */
@@ -90,12 +131,14 @@ export class Instance {
     this.#timers.push(
       setInterval(() => this.#tick(), REFRESH_EVERY_MS).unref(),
       setInterval(() => void this.receipts.flush(), FLUSH_EVERY_MS).unref(),
+      setInterval(() => void this.tellCounts(), TELL_EVERY_MS).unref(),
     );
   }
 
   async stop(): Promise<void> {
     for (const timer of this.#timers.splice(0)) clearInterval(timer);
     await this.receipts.flush();
+    await this.tellCounts();
     await this.#hubs?.close();
   }
 
@@ -107,13 +150,18 @@ export class Instance {
 
   get hubs(): HubPort {
     const { env } = this.#options;
-    this.#hubs ??= openIotHubs({
-      hub: (host) => this.fleet.current().hubByHost.get(host),
-      settings: env,
-      clientId: env.AZURE_CLIENT_ID || undefined,
-      isAzure: isAzure(env),
-      endpoint: () => iotEndpoint(env),
-    });
+    if (this.#hubs === undefined) {
+      const opened = openIotHubs({
+        hub: (host) => this.fleet.current().hubByHost.get(host),
+        settings: env,
+        clientId: env.AZURE_CLIENT_ID || undefined,
+        isAzure: isAzure(env),
+        endpoint: () => iotEndpoint(env),
+      });
+      const count = (host: HostName, call: HubCall) => this.counters.add(host, call);
+      const watched = watchHubs(opened, { pauses: this.#pauses, count, now: this.now });
+      this.#hubs = { ...watched, close: () => opened.close() };
+    }
     return this.#hubs;
   }
 
@@ -128,13 +176,73 @@ export class Instance {
     return new Lease(this.#openedTables().state, name, this.#owner);
   }
 
-  /** A number that outlives this instance. */
-  position(name: string): Position {
-    const table = this.#openedTables().state;
-    return {
-      read: async () => Number((await table.get('positions', name))?.properties.value ?? 0),
-      write: (value) => table.put('positions', name, { value }),
-    };
+  /** What must be redacted, and with which key. @throws BerthError `BERTH_STORE_UNAVAILABLE` */
+  async redaction(fleet: Fleet): Promise<Redaction> {
+    const paths = fleet.twins.redact;
+    if (paths.length === 0) return NO_REDACTION;
+    this.#redactionKey ??= await this.stores.redactionKey.get();
+    return { paths, key: this.#redactionKey };
+  }
+
+  /**
+   * The part of the hubs' budgets that a partition of the Event Hub has; none for one that is beyond their number, which
+   * would be more than the budget.
+   */
+  async partitionBudget(partition: string): Promise<HubBudget> {
+    const count = await this.partitions.atLeast(Number(partition));
+    if (count === undefined) {
+      return noBudget('the number of partitions of the Event Hub is not known', 60_000, this.now);
+    }
+    if (!(Number(partition) < count)) {
+      return noBudget(`the Event Hub has ${count} partitions, and this is ${partition}`, 60_000, this.now);
+    }
+    return this.#share(`${partition}/${count}`, SYNC_PART / count);
+  }
+
+  /** The part of the hubs' budgets that resync has. */
+  resyncBudget(): HubBudget {
+    return this.#share('resync', RESYNC_PART);
+  }
+
+  #share(share: string, part: number): HubBudget {
+    const known = this.#shares.get(share);
+    if (known !== undefined) return known;
+    const opened = new BudgetShare({
+      share,
+      part,
+      counts: { reserve: (key, messages, limit) => this.stores.budgets.reserve(key, messages, limit) },
+      pauses: this.#pauses,
+      now: this.now,
+      wait: (ms) => setTimeout(ms),
+    });
+    this.#shares.set(share, opened);
+    return opened;
+  }
+
+  /** Forgets counts that nobody asks for any more, now and then. Never throws. */
+  async forgetOld(): Promise<void> {
+    if (Math.random() > 1 / FORGET_EVERY) return;
+    try {
+      await this.stores.statistics.forget(this.now());
+      for (const days of [2, 3, 4]) {
+        const day = new Date(this.now() - days * 24 * 60 * 60_000).toISOString().slice(0, 10);
+        await this.stores.budgets.forget(day);
+      }
+    } catch {
+      // There is time.
+    }
+  }
+
+  /** Adds what was counted to the hour's statistics, and to the log. Never throws: counts may be lost, not work. */
+  async tellCounts(): Promise<void> {
+    for (const [hub, counts] of this.counters.take()) {
+      this.log('info', 'syncCounts', { hub, ...counts });
+      try {
+        await this.stores.statistics.add(hub, counts, this.now());
+      } catch {
+        // The log has them.
+      }
+    }
   }
 
   #tick(): void {
@@ -144,14 +252,17 @@ export class Instance {
   }
 
   /**
-   * Says that this package runs, so that instances of an older one stop judging and writing. Again until it
-   * has worked.
+   * Says that this package runs and with which policies, so that instances of an older one stop judging and
+   * writing, and that ramps begin. Again until it has worked.
    */
   async #announce(): Promise<void> {
     if (this.#isAnnounced) return;
     try {
-      await this.stores.control.announce(this.#options.build);
-      this.#isAnnounced = true;
+      const policies = this.fleet.known?.twins.policies;
+      await this.stores.control.update((control) =>
+        withPackage(control, this.#options.build, policies, this.now()),
+      );
+      this.#isAnnounced = policies !== undefined;
     } catch {
       // The next tick tries again; until then the gate goes by what the row says.
     }
@@ -172,5 +283,9 @@ function openStores(tables: Tables): Stores {
     receipts: new ReceiptStore(tables.receipts),
     deadLetters: new DeadLetterStore(tables.deadLetters),
     strangers: new StrangerStore(tables.state),
+    progress: new ProgressStore(tables.state),
+    budgets: new BudgetStore(tables.state),
+    statistics: new SyncStatisticsStore(tables.state),
+    redactionKey: new RedactionKeyStore(tables.state),
   };
 }

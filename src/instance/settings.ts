@@ -19,6 +19,34 @@ export function isAzure(env: Environment): boolean {
   return env.IDENTITY_ENDPOINT !== undefined || env.WEBSITE_INSTANCE_ID !== undefined;
 }
 
+/** How many partitions the Event Hub has, for where it cannot be asked; undefined: it was not said. */
+export function partitionsSetting(env: Environment): number | undefined {
+  const count = Number(env.TWIN_EVENTS_PARTITIONS || Number.NaN);
+  return Number.isInteger(count) && count > 0 ? count : undefined;
+}
+
+/** Where the Event Hub is. Undefined: no setting says. */
+export function twinEvents(env: Environment):
+  | { readonly kind: 'connectionString'; readonly connectionString: string; readonly name: string }
+  | {
+      readonly kind: 'identity';
+      readonly namespace: string;
+      readonly clientId: string | undefined;
+      readonly name: string;
+    }
+  | undefined {
+  const name = env.TWIN_EVENTS_NAME || 'twin-events';
+  if (env.TWIN_EVENTS) return { kind: 'connectionString', connectionString: env.TWIN_EVENTS, name };
+  const namespace = env.TWIN_EVENTS__fullyQualifiedNamespace;
+  if (!namespace) return undefined;
+  return {
+    kind: 'identity',
+    namespace,
+    clientId: env.TWIN_EVENTS__clientId || env.AZURE_CLIENT_ID || undefined,
+    name,
+  };
+}
+
 /** What every connection string of a storage account holds at least one of. */
 const CONNECTION_STRING = /(^|;)\s*(UseDevelopmentStorage=true|AccountName=|TableEndpoint=)/i;
 

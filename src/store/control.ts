@@ -1,23 +1,7 @@
-import * as z from 'zod';
 import { BerthError } from '../errors.ts';
-import type { HostName } from '../fleet/host-name.ts';
+import { type Control, controlSchema } from '../twin/control.ts';
 import { packDocument, unpackDocument } from './document.ts';
 import type { Table } from './tables.ts';
-
-/** Who paused something, when (ms since the epoch) and why. */
-const pause = z.object({ author: z.string(), reason: z.string(), at: z.number() });
-
-const controlSchema = z.object({
-  /** Present while nothing may be written to any hub. */
-  fleet: pause.optional(),
-  hubs: z.record(z.string(), pause).default({}),
-  policies: z.record(z.string(), pause).default({}),
-  /** Build time of the newest package that has run, ISO 8601; instances of an older one do not write. */
-  newestBuild: z.string().default(''),
-});
-
-export type Pause = z.output<typeof pause>;
-export type Control = z.output<typeof controlSchema>;
 
 const PARTITION = 'control';
 const ROW = 'control';
@@ -36,13 +20,6 @@ export class ControlStore {
    */
   async read(): Promise<Control> {
     return (await this.#load()).control;
-  }
-
-  /** Records that a package of this build time runs, if it is the newest so far. */
-  async announce(build: string): Promise<void> {
-    await this.update((control) =>
-      build > control.newestBuild ? { ...control, newestBuild: build } : control,
-    );
   }
 
   /** Changes the row, again and again until nobody else did in between. */
@@ -68,11 +45,6 @@ export class ControlStore {
     if (!parsed.success) throw new BerthError('BERTH_STORE_UNAVAILABLE', 'The control row cannot be read.');
     return { control: parsed.data, etag: row.etag };
   }
-}
-
-/** Why a hub may not be written now, or undefined. */
-export function pauseOf(control: Control, host: HostName): Pause | undefined {
-  return control.fleet ?? control.hubs[host];
 }
 
 function readDocument(properties: Readonly<Record<string, unknown>>): unknown {

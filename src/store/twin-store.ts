@@ -4,8 +4,8 @@ import { isObject } from '../json.ts';
 import type { Known } from '../twin/fold.ts';
 import type { Instant } from '../twin/instant.ts';
 import {
-  DUE_PRIORITIES,
   type DuePriority,
+  type PolicyStanding,
   restoreShadow,
   type Shadow,
   TWIN_STATES,
@@ -25,6 +25,7 @@ import {
   shadowKey,
   tombstoneKey,
 } from './keys.ts';
+import { RecordMemory } from './record-memory.ts';
 import type { Row, Table } from './tables.ts';
 import { TwinWriter } from './twin-writer.ts';
 
@@ -33,6 +34,8 @@ export interface TwinRecord {
   readonly id: TwinId;
   readonly known: Known;
   readonly etag: string | undefined;
+  /** It may have been changed by another instance since: a save finds that out. */
+  readonly isRemembered: boolean;
 }
 
 export interface DueRow {
@@ -52,8 +55,13 @@ export interface Attention {
 
 export type StateCounts = Readonly<Record<TwinState, number>>;
 
+/** How many twins a policy owns something in, by how it stands there. */
+export type StandingCounts = Readonly<Partial<Record<PolicyStanding, number>>>;
+
 export interface CountedTwins {
   readonly states: StateCounts;
+  /** By the id of the policy. */
+  readonly policies: Readonly<Record<string, StandingCounts>>;
   /** When the oldest of the buckets was counted, ms since the epoch; undefined while one never was. */
   readonly countedAt: number | undefined;
 }
@@ -62,15 +70,22 @@ export interface CountedTwins {
 export class TwinStore {
   readonly #table: Table;
   readonly #writer: TwinWriter;
+  readonly #memory = new RecordMemory();
 
   constructor(table: Table) {
     this.#table = table;
     this.#writer = new TwinWriter(table);
   }
 
-  async load(id: TwinId): Promise<TwinRecord> {
+  /** @param from `remembered`: what this instance knows of it will do, if it does. */
+  async load(id: TwinId, from: 'stored' | 'remembered' = 'stored'): Promise<TwinRecord> {
+    const remembered = from === 'remembered' ? this.#memory.get(id) : undefined;
+    if (remembered !== undefined) return remembered;
     const row = await this.#table.get(partitionOf(id), shadowKey(id));
-    return row === undefined ? { id, known: { kind: 'nothing' }, etag: undefined } : toRecord(id, row);
+    if (row === undefined) return { id, known: { kind: 'nothing' }, etag: undefined, isRemembered: false };
+    const record = toRecord(id, row);
+    this.#memory.put(record, bytesOf(row.properties));
+    return record;
   }
 
   /**
@@ -82,16 +97,38 @@ export class TwinStore {
     known: Exclude<Known, { kind: 'nothing' }>,
   ): Promise<TwinRecord | 'conflict'> {
     const { id, etag } = record;
+    const shadow = shadowAction(id, known, etag);
     const outcome = await this.#writer.write({
       partitionKey: partitionOf(id),
-      shadow: shadowAction(id, known, etag),
+      shadow,
       others: [
         ...moveRow(dueRow(id, record.known), dueRow(id, known)),
         ...moveRow(attentionRow(id, record.known), attentionRow(id, known)),
         ...moveRow(tombstoneRow(id, record.known), tombstoneRow(id, known)),
       ],
     });
-    return outcome === 'conflict' ? outcome : { id, known, etag: outcome.etag };
+    if (outcome === 'conflict') {
+      this.#memory.forget(id);
+      return outcome;
+    }
+    const saved = { id, known, etag: outcome.etag, isRemembered: false };
+    this.#memory.put(saved, bytesOf(shadow[1]));
+    return saved;
+  }
+
+  /** A page of a partition's records, deleted ones included, in the order of their keys. */
+  async page(
+    partition: PartitionKey,
+    after: string | undefined,
+    limit: number,
+  ): Promise<readonly (TwinRecord & { readonly rowKey: string })[]> {
+    const [from, to] = prefixRange('s|');
+    const rows = await this.#table.list({
+      partitionKey: partition,
+      range: [after === undefined ? from : `${after}\u0000`, to],
+      limit,
+    });
+    return rows.map((row) => ({ ...toRecord(idOf(row), row), rowKey: row.rowKey }));
   }
 
   /** The modules of a device that have shadows. */
@@ -115,22 +152,20 @@ export class TwinStore {
     }
   }
 
-  /** Due work whose time has come in one partition, in the order of its priority and time. */
-  async due(partition: PartitionKey, now: number, limit: number): Promise<readonly DueRow[]> {
-    const rows: DueRow[] = [];
-    for (const priority of DUE_PRIORITIES) {
-      if (rows.length >= limit) break;
-      const found = await this.#table.list({
-        partitionKey: partition,
-        range: dueRange(priority, now),
-        select: ID_COLUMNS,
-        limit: limit - rows.length,
-      });
-      rows.push(
-        ...found.map((row) => ({ id: idOf(row), priority, partitionKey: partition, rowKey: row.rowKey })),
-      );
-    }
-    return rows;
+  /** Due work of a priority whose time has come in one partition, the oldest first. */
+  async due(
+    partition: PartitionKey,
+    priority: DuePriority,
+    now: number,
+    limit: number,
+  ): Promise<readonly DueRow[]> {
+    const rows = await this.#table.list({
+      partitionKey: partition,
+      range: dueRange(priority, now),
+      select: ID_COLUMNS,
+      limit,
+    });
+    return rows.map((row) => ({ id: idOf(row), priority, partitionKey: partition, rowKey: row.rowKey }));
   }
 
   /** Removes a due row that no shadow knows of. */
@@ -167,14 +202,23 @@ export class TwinStore {
     const rows = await this.#table.list({
       partitionKey: partition,
       range: prefixRange('s|'),
-      select: ['state'],
+      select: ['state', 'policies'],
     });
     const counts: Record<TwinState, number> = noTwins();
+    const policies: Record<string, StandingCounts> = {};
     for (const { properties } of rows) {
       const state = TWIN_STATES.find((name) => name === properties.state);
-      if (state !== undefined) counts[state] += 1;
+      if (state === undefined) continue;
+      counts[state] += 1;
+      for (const [policy, standing] of readStandings(properties.policies)) {
+        policies[policy] = addStandings(policies[policy] ?? {}, { [standing]: 1 });
+      }
     }
-    await this.#table.put(partition, COUNT_KEY, { ...counts, countedAt: new Date(now) });
+    await this.#table.put(partition, COUNT_KEY, {
+      ...counts,
+      policies: JSON.stringify(policies),
+      countedAt: new Date(now),
+    });
     await this.#removeTombstones(partition, tombstonesBefore);
   }
 
@@ -184,14 +228,19 @@ export class TwinStore {
       partitionsOf(host).map((partition) => this.#table.get(partition, COUNT_KEY)),
     );
     const states = noTwins();
+    const policies: Record<string, StandingCounts> = {};
     let countedAt: number | undefined = Number.POSITIVE_INFINITY;
     for (const row of rows) {
+      const counted = JSON.parse(String(row?.properties.policies ?? '{}')) as Record<string, StandingCounts>;
+      for (const [policy, standings] of Object.entries(counted)) {
+        policies[policy] = addStandings(policies[policy] ?? {}, standings);
+      }
       for (const state of TWIN_STATES) states[state] += Number(row?.properties[state] ?? 0);
       const at = row?.properties.countedAt;
       countedAt =
         at instanceof Date && countedAt !== undefined ? Math.min(countedAt, at.getTime()) : undefined;
     }
-    return { states, countedAt };
+    return { states, policies, countedAt };
   }
 
   async #removeTombstones(partition: PartitionKey, before: Instant): Promise<void> {
@@ -216,6 +265,36 @@ const DELETED = 'deleted';
 
 function noTwins(): Record<TwinState, number> {
   return Object.fromEntries(TWIN_STATES.map((state) => [state, 0])) as Record<TwinState, number>;
+}
+
+/** Standings as a column: `id:standing,…`. */
+function standingsColumn(policies: Shadow['judgement']['policies']): string {
+  return Object.entries(policies)
+    .map(([policy, standing]) => `${policy}:${standing}`)
+    .join(',');
+}
+
+function readStandings(column: unknown): readonly (readonly [policy: string, standing: PolicyStanding])[] {
+  if (typeof column !== 'string' || column === '') return [];
+  return column.split(',').map((entry) => {
+    const [policy = '', standing = ''] = entry.split(':');
+    return [policy, standing as PolicyStanding] as const;
+  });
+}
+
+export function addStandings(one: StandingCounts, other: StandingCounts): StandingCounts {
+  const sum: Partial<Record<PolicyStanding, number>> = { ...one };
+  for (const [standing, count] of Object.entries(other) as [PolicyStanding, number][]) {
+    sum[standing] = (sum[standing] ?? 0) + count;
+  }
+  return sum;
+}
+
+/** Bytes of the stored document. */
+function bytesOf(properties: Readonly<Record<string, unknown>>): number {
+  let bytes = 0;
+  for (const value of Object.values(properties)) if (value instanceof Uint8Array) bytes += value.byteLength;
+  return bytes;
 }
 
 interface PlainRow {
@@ -252,13 +331,13 @@ function dueRow(id: TwinId, known: Known) {
   };
 }
 
-/** States that a person should know of. A drift that is being corrected right now is none of them. */
+/** States that a person should know of. A drift that is being corrected or held back right now is none of them. */
 function attentionRow(id: TwinId, known: Known) {
   if (known.kind !== 'shadow') return undefined;
   const { judgement, writing } = known.shadow;
-  const { state, since, why } = judgement;
-  if (state === 'inSync' || state === 'pending' || (state === 'drifted' && writing !== undefined))
-    return undefined;
+  const { state, since, why, isHeld } = judgement;
+  if (state === 'inSync' || state === 'pending') return undefined;
+  if (state === 'drifted' && (isHeld || writing !== undefined)) return undefined;
   return {
     partitionKey: partitionOf(id),
     rowKey: attentionKey(id, state),
@@ -292,8 +371,8 @@ function shadowAction(
 function shadowColumns(known: Exclude<Known, { kind: 'nothing' }>): Record<string, unknown> {
   if (known.kind === 'deleted') return { state: DELETED, at: known.at };
   const { id: _, ...shadow } = known.shadow;
-  const { state, revision } = shadow.judgement;
-  return { state, revision, ...packDocument(shadow) };
+  const { state, revision, policies } = shadow.judgement;
+  return { state, revision, policies: standingsColumn(policies), ...packDocument(shadow) };
 }
 
 function idColumns({ host, deviceId, moduleId }: TwinId): Record<string, string> {
@@ -310,7 +389,12 @@ function idOf({ properties }: Row): TwinId {
 
 function toRecord(id: TwinId, row: Row): TwinRecord {
   if (row.properties.state === DELETED) {
-    return { id, known: { kind: 'deleted', at: String(row.properties.at) as Instant }, etag: row.etag };
+    return {
+      id,
+      known: { kind: 'deleted', at: String(row.properties.at) as Instant },
+      etag: row.etag,
+      isRemembered: false,
+    };
   }
   const stored = unpackDocument(row.properties);
   if (!isObject(stored)) throw new TypeError('a stored shadow is no object');
@@ -318,5 +402,6 @@ function toRecord(id: TwinId, row: Row): TwinRecord {
     id,
     known: { kind: 'shadow', shadow: restoreShadow(id, stored as unknown as Partial<Shadow>) },
     etag: row.etag,
+    isRemembered: false,
   };
 }

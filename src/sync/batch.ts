@@ -39,8 +39,8 @@ export interface BatchSummary {
   readonly twins: Readonly<Partial<Record<Outcome, number>>>;
 }
 
-/** Twins that are worked on at the same time. */
-const CONCURRENCY = 32;
+/** Twins of one hub that are worked on at the same time: a hub that is slow holds up its own only. */
+const CONCURRENCY = 16;
 
 /**
  * Takes a batch of one partition: each event is decoded on its own, events of one twin are folded in their
@@ -80,20 +80,29 @@ export async function takeBatch(
     }
   }
 
-  const limit = pLimit(CONCURRENCY);
+  const limits = new Map<string, ReturnType<typeof pLimit>>();
+  const limitFor = (name: string) => {
+    const limit = limits.get(name) ?? pLimit(CONCURRENCY);
+    limits.set(name, limit);
+    return limit;
+  };
   const twins: Partial<Record<Outcome, number>> = {};
   const results = await Promise.allSettled([
     ...[...groups.values()].map((group) =>
-      limit(async () => {
+      limitFor(group.id.host)(async () => {
         const found = await work(group, options);
         if (Array.isArray(found)) letters.push(...found);
         else twins[found] = (twins[found] ?? 0) + 1;
       }),
     ),
-    ...[...strangers].map(([hubName, count]) => limit(() => options.countStranger(hubName, count))),
+    ...[...strangers].map(([hubName, count]) =>
+      limitFor('strangers')(() => options.countStranger(hubName, count)),
+    ),
   ]);
   results.push(
-    ...(await Promise.allSettled(letters.map((letter) => limit(() => options.keepDeadLetter(letter))))),
+    ...(await Promise.allSettled(
+      letters.map((letter) => limitFor('letters')(() => options.keepDeadLetter(letter))),
+    )),
   );
   const failed = results.find((result) => result.status === 'rejected');
   if (failed !== undefined) throw failed.reason;

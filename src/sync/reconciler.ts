@@ -1,4 +1,5 @@
 import { BerthError } from '../errors.ts';
+import type { HostName } from '../fleet/host-name.ts';
 import type { TwinRecord, TwinStore } from '../store/twin-store.ts';
 import type { TwinEvent } from '../twin/event.ts';
 import { foldEvent, type Known } from '../twin/fold.ts';
@@ -11,6 +12,8 @@ export type { Outcome } from './twin-work.ts';
 
 export interface ReconcilerOptions extends TwinWorkOptions {
   readonly store: Pick<TwinStore, 'load' | 'save' | 'modulesOf'>;
+  /** Told what became of each event. */
+  readonly count: (host: HostName, what: 'merged' | 'replayed' | 'gaps') => void;
 }
 
 /** How often a twin is decided again because another instance changed its record meanwhile. */
@@ -35,8 +38,38 @@ export class Reconciler {
 
   /** @param events of this twin, in their order; none for work that is due. */
   async reconcile(id: TwinId, events: readonly TwinEvent[]): Promise<Outcome> {
-    for (let attempt = 0; attempt < MAX_CONFLICTS; attempt += 1) {
-      const outcome = await this.#attempt(await this.#options.store.load(id), events);
+    const first = events.length === 0 ? 'stored' : 'remembered';
+    return this.#untilStored(id, first, (record) => this.#attempt(record, events));
+  }
+
+  /**
+   * Judges a twin by the policies as they are now, without events and without asking its hub.
+   *
+   * @param loaded its record, where that was just read.
+   */
+  async judge(id: TwinId, loaded?: TwinRecord): Promise<Outcome> {
+    return this.#untilStored(id, loaded ?? 'stored', async (record) => {
+      const { known } = record;
+      const hub = this.#options.fleet.hubByHost.get(id.host);
+      if (known.kind !== 'shadow' || hub === undefined || this.#options.gate.isOutdated) return 'nothing';
+      return new TwinWork(record, known.shadow, hub, 'resync', this.#options).judge();
+    });
+  }
+
+  /**
+   * What is remembered of a record serves until it turns out to be old: by a conflict when it is stored, or because
+   * an event does not follow it.
+   */
+  async #untilStored(
+    id: TwinId,
+    first: TwinRecord | 'stored' | 'remembered',
+    attempt: (record: TwinRecord) => Promise<Outcome | 'conflict'>,
+  ): Promise<Outcome> {
+    const { store } = this.#options;
+    for (let tries = 0; tries < MAX_CONFLICTS; tries += 1) {
+      const from = tries > 0 ? 'stored' : first;
+      const record = typeof from === 'string' ? await store.load(id, from) : from;
+      const outcome = await attempt(record);
       if (outcome !== 'conflict') return outcome;
     }
     throw new BerthError(
@@ -46,11 +79,32 @@ export class Reconciler {
   }
 
   async #attempt(record: TwinRecord, events: readonly TwinEvent[]): Promise<Outcome | 'conflict'> {
+    const { known, seen } = this.#fold(record.known, events);
+    if (record.isRemembered && seen.gaps > 0) return 'conflict';
+    const outcome = await this.#act(record, known, events);
+    if (outcome === 'conflict') return outcome;
+    for (const what of ['merged', 'replayed', 'gaps'] as const) {
+      for (let times = seen[what]; times > 0; times -= 1) this.#options.count(record.id.host, what);
+    }
+    return outcome;
+  }
+
+  #fold(before: Known, events: readonly TwinEvent[]) {
+    const { fleet, redaction } = this.#options;
+    const seen = { merged: 0, replayed: 0, gaps: 0 };
+    let known = before;
+    for (const event of events) {
+      const next = foldEvent(known, redactEvent(event, redaction), fleet.twins.trackedPaths);
+      if (next === known) seen.replayed += 1;
+      else if (isUnread(next) && !isUnread(known)) seen.gaps += 1;
+      else seen.merged += 1;
+      known = next;
+    }
+    return { known, seen };
+  }
+
+  async #act(record: TwinRecord, known: Known, events: readonly TwinEvent[]): Promise<Outcome | 'conflict'> {
     const { fleet, gate } = this.#options;
-    const known = events.reduce<Known>(
-      (so, event) => foldEvent(so, redactEvent(event, fleet.twins.redact), fleet.twins.trackedPaths),
-      record.known,
-    );
     if (known.kind === 'nothing') return 'nothing';
     if (known.kind === 'deleted') return this.#delete(record, known);
     const hub = fleet.hubByHost.get(record.id.host);
@@ -75,6 +129,10 @@ export class Reconciler {
     }
     return isNews ? 'deleted' : 'unchanged';
   }
+}
+
+function isUnread(known: Known): boolean {
+  return known.kind === 'shadow' && known.shadow.unread !== undefined;
 }
 
 /** A change by a service may be a person's edit; they wait for its effect. */

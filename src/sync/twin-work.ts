@@ -1,13 +1,23 @@
 import { BerthError } from '../errors.ts';
 import type { Fleet, Hub } from '../fleet/fleet.ts';
+import type { HubBudget, HubOperation } from '../hub/budget.ts';
 import { HubError, type HubPort } from '../hub/port.ts';
 import { type JsonValue, sameJson } from '../json.ts';
 import type { TwinRecord, TwinStore } from '../store/twin-store.ts';
 import { adoptOwnWrite, adoptTwin, type Known } from '../twin/fold.ts';
+import { recordRejection } from '../twin/history.ts';
 import { latest } from '../twin/instant.ts';
 import { type Plan, plan } from '../twin/plan.ts';
-import { redactTwin } from '../twin/redact.ts';
-import type { Due, DuePriority, PathHistory, Shadow, TwinState } from '../twin/shadow.ts';
+import { type Redaction, redactTwin } from '../twin/redact.ts';
+import {
+  DUE_PRIORITIES,
+  type Due,
+  type DuePriority,
+  historyAt,
+  type Judgement,
+  type Shadow,
+  type TwinState,
+} from '../twin/shadow.ts';
 import { twinKey } from '../twin/twin.ts';
 import { backOff } from './back-off.ts';
 import type { Gate } from './write-gate.ts';
@@ -17,6 +27,8 @@ export interface TwinWorkOptions {
   readonly hubs: HubPort;
   readonly store: Pick<TwinStore, 'save'>;
   readonly gate: Gate;
+  readonly budget: HubBudget;
+  readonly redaction: Redaction;
   /** Milliseconds since the epoch. */
   readonly now: () => number;
   /** From then on hubs are left alone and what they would be asked for is due, ms since the epoch. */
@@ -34,7 +46,6 @@ const MAX_WRITES = 3;
  * The due row of a write lies this far ahead: long enough for the write, soon enough if this instance dies.
  */
 const WRITE_DUE_MS = 30_000;
-const PAUSED_MS = 60_000;
 const DISABLED_MS = 60 * 60_000;
 
 /** One look at one twin, from its shadow to what is stored in the end. */
@@ -53,7 +64,7 @@ export class TwinWork {
     this.#record = record;
     this.#shadow = shadow;
     this.#hub = hub;
-    this.#priority = shadow.due?.priority ?? priority;
+    this.#priority = moreUrgent(priority, shadow.due?.priority);
     this.#options = options;
     this.#inFlight = shadow.writing !== undefined && (shadow.due?.at ?? 0) > options.now();
   }
@@ -65,9 +76,26 @@ export class TwinWork {
     return this.#store({ due: this.#dueIn(0, 'a newer package decides') }, 'due');
   }
 
+  /**
+   * Judges by what is known, without asking the hub: what it would be asked for is due. For when the policies have
+   * changed and not the twin.
+   */
+  async judge(): Promise<Outcome | 'conflict'> {
+    const { unread, writing, due } = this.#shadow;
+    // Their due row brings them back, with the policies as they are then.
+    if (unread !== undefined || writing !== undefined) return 'unchanged';
+    const planned = this.#plan();
+    if (planned.writes.length === 0) return this.#settle(planned, false);
+    const soon = due ?? this.#dueIn(0, 'the policies have changed');
+    return this.#store({ ...this.#judged(planned), due: soon }, 'due');
+  }
+
   async run(): Promise<Outcome | 'conflict'> {
+    const { gate } = this.#options;
     if (this.#shadow.writing !== undefined && !this.#inFlight) {
       this.#markUnread('the answer to a write was never stored');
+    } else if (this.#shadow.unread === undefined && gate.readsFirst(this.#hub.host)) {
+      this.#markUnread('the events of its hub are not trusted');
     }
     for (let writes = 0; ; ) {
       if (this.#shadow.unread !== undefined) {
@@ -78,10 +106,15 @@ export class TwinWork {
       if (planned.writes.length === 0)
         return this.#settle(planned, this.#inFlight && planned.state === 'drifted');
       if (this.#inFlight) return this.#settle(planned, true);
-      const closed = this.#options.gate.closedFor(this.#hub.host);
-      if (closed !== undefined) return this.#hold(planned, closed, PAUSED_MS);
+      const closed = gate.closedFor(this.#hub.host);
+      // Due at once, but nobody does it before the hub is resumed.
+      if (closed !== undefined) return this.#hold(planned, closed, this.#options.now());
       if (writes >= MAX_WRITES)
-        return this.#hold(planned, 'others write to the twin all the time', WRITE_DUE_MS);
+        return this.#hold(
+          planned,
+          'others write to the twin all the time',
+          this.#options.now() + WRITE_DUE_MS,
+        );
       if (this.#shadow.etag === undefined) {
         this.#markUnread('somebody else wrote to it, so its etag is not known');
         continue;
@@ -94,12 +127,14 @@ export class TwinWork {
 
   #plan(): Plan {
     const { fleet, gate, now } = this.#options;
+    const { host, deviceId } = this.#shadow.id;
+    const at = now();
     return plan({
       shadow: this.#shadow,
       hub: this.#hub,
       twins: fleet.twins,
-      pausedPolicies: gate.pausedPolicies,
-      now: now(),
+      holdOf: (policy) => gate.holdOf(policy, { host, deviceId }, fleet.twins.rollout, at),
+      now: at,
     });
   }
 
@@ -109,10 +144,11 @@ export class TwinWork {
 
   /** One GET. Answers only where the look ends with it. */
   async #read(): Promise<Outcome | 'conflict' | undefined> {
-    const { hubs, fleet, now, until } = this.#options;
-    if (now() > until) return this.#store({ due: this.#dueIn(0, 'the batch ran out of time') }, 'due');
+    const { hubs, fleet, redaction } = this.#options;
+    const wait = await this.#turn('read');
+    if (wait !== undefined) return this.#postponeTo(wait.at, wait.why, wait.isQuota);
     try {
-      const twin = redactTwin(await hubs.readTwin(this.#shadow.id), fleet.twins.redact);
+      const twin = redactTwin(await hubs.readTwin(this.#shadow.id), redaction);
       const led = latest(this.#shadow.asOf, this.#shadow.unread?.since ?? this.#shadow.asOf);
       const adopted = adoptTwin(this.#shadow, twin, led, fleet.twins.trackedPaths);
       this.#shadow = this.#inFlight ? adopted : { ...adopted, writing: undefined };
@@ -126,8 +162,13 @@ export class TwinWork {
    * One PATCH, between two transactions: what it is about to do, and what came of it. `'again'`: plan anew.
    */
   async #write(planned: Plan, etag: string): Promise<Outcome | 'conflict' | 'again'> {
-    const { hubs, fleet, now, until } = this.#options;
-    if (now() > until) return this.#hold(planned, 'the batch ran out of time', 0);
+    const { hubs, fleet, redaction } = this.#options;
+    const wait = await this.#turn('write');
+    if (wait !== undefined) {
+      return wait.isQuota
+        ? this.#postponeTo(wait.at, wait.why, true)
+        : this.#hold(planned, wait.why, wait.at);
+    }
     const intent = await this.#save({
       ...this.#judged(planned),
       writing: planned.writes,
@@ -135,10 +176,7 @@ export class TwinWork {
     });
     if (intent === 'conflict') return intent;
     try {
-      const twin = redactTwin(
-        await hubs.patchDesired(this.#shadow.id, planned.patch, etag),
-        fleet.twins.redact,
-      );
+      const twin = redactTwin(await hubs.patchDesired(this.#shadow.id, planned.patch, etag), redaction);
       this.#shadow = adoptOwnWrite(this.#shadow, twin, planned.writes, fleet.twins.trackedPaths);
       const after = this.#plan();
       // The write happened: if the record has changed meanwhile, the twin's own event or its due row tells
@@ -163,6 +201,16 @@ export class TwinWork {
     }
   }
 
+  /** Undefined: now. */
+  async #turn(
+    operation: HubOperation,
+  ): Promise<{ readonly at: number; readonly why: string; readonly isQuota: boolean } | undefined> {
+    const { budget, now, until } = this.#options;
+    if (now() > until) return { at: now(), why: 'the batch ran out of time', isQuota: false };
+    const turn = await budget.turn(this.#hub, operation, until);
+    return turn.isNow ? undefined : turn;
+  }
+
   /** Stores the verdicts, and when to look again. */
   async #settle(planned: Plan, keepsWriting: boolean): Promise<Outcome | 'conflict'> {
     const judged = this.#judged(planned);
@@ -173,8 +221,8 @@ export class TwinWork {
     return this.#store({ ...judged, writing: undefined, parked: undefined, due }, 'stored');
   }
 
-  /** What would be written waits. */
-  #hold(planned: Plan, why: string, ms: number): Promise<Outcome | 'conflict'> {
+  /** What would be written waits until then, ms since the epoch. */
+  #hold(planned: Plan, why: string, at: number): Promise<Outcome | 'conflict'> {
     const judged = this.#judged(planned);
     const { judgement } = judged;
     return this.#store(
@@ -182,7 +230,7 @@ export class TwinWork {
         ...judged,
         judgement: { ...judgement, why: `${judgement.why}; ${why}` },
         writing: undefined,
-        due: this.#dueIn(ms, why),
+        due: this.#dueAt(at, why),
       },
       'due',
     );
@@ -200,15 +248,21 @@ export class TwinWork {
 
   #postpone(error: BerthError): Promise<Outcome | 'conflict'> {
     const tries = this.#shadow.due?.tries ?? 0;
-    const ms = backOff(error, twinKey(this.#shadow.id), tries, this.#options.now());
-    const due = { ...this.#dueIn(ms, error.message), tries: tries + 1 };
-    const isParked = error.code === 'BERTH_HUB_QUOTA_EXCEEDED';
-    const state: TwinState = isParked ? 'parked' : this.#shadow.unread === undefined ? 'drifted' : 'unknown';
+    const { now } = this.#options;
+    const ms = backOff(error, twinKey(this.#shadow.id), tries, now());
+    const isQuota = error.code === 'BERTH_HUB_QUOTA_EXCEEDED';
+    return this.#postponeTo(now() + ms, error.message, isQuota, tries + 1);
+  }
+
+  /** Nothing can be asked of the hub until then, ms since the epoch. */
+  #postponeTo(at: number, why: string, isQuota: boolean, tries?: number): Promise<Outcome | 'conflict'> {
+    const due = this.#dueAt(at, why);
+    const state: TwinState = isQuota ? 'parked' : this.#shadow.unread === undefined ? 'drifted' : 'unknown';
     return this.#store(
       {
-        due,
-        parked: isParked ? { why: error.message } : undefined,
-        judgement: this.#judgement(state, error.message),
+        due: tries === undefined ? due : { ...due, tries },
+        parked: isQuota ? { why } : undefined,
+        judgement: this.#judgement(state, why),
       },
       'due',
     );
@@ -220,6 +274,8 @@ export class TwinWork {
    */
   async #afterNotFound(): Promise<Outcome | 'conflict'> {
     const { hubs, store } = this.#options;
+    const wait = await this.#turn('identity');
+    if (wait !== undefined) return this.#postponeTo(wait.at, wait.why, wait.isQuota);
     let status: 'enabled' | 'disabled' | 'missing';
     try {
       status = await hubs.identityStatus(this.#shadow.id);
@@ -247,23 +303,27 @@ export class TwinWork {
   }
 
   #judged(planned: Plan): Pick<Shadow, 'paths' | 'judgement'> {
-    return { paths: planned.paths, judgement: this.#judgement(planned.state, planned.why) };
+    const { policies, isHeld } = planned;
+    const before = this.#shadow.judgement;
+    const judgement = { ...this.#judgement(planned.state, planned.why), policies, isHeld };
+    // What comes to the same is no news, whichever fleet file said so.
+    const isSame = sameJson(asJson({ ...judgement, revision: before.revision }), asJson(before));
+    return { paths: planned.paths, judgement: isSame ? before : judgement };
   }
 
   #judgement(state: TwinState, why: string): Shadow['judgement'] {
     const before = this.#shadow.judgement;
     const { fleet, now } = this.#options;
     const since = before.state === state && before.since > 0 ? before.since : now();
-    return { state, why, since, revision: fleet.revision };
+    return { ...before, state, why, since, revision: fleet.revision, isHeld: false };
   }
 
   #dueIn(ms: number, why: string): Due {
-    return {
-      priority: this.#priority,
-      at: Math.ceil(this.#options.now() + ms),
-      why,
-      tries: this.#shadow.due?.tries ?? 0,
-    };
+    return this.#dueAt(this.#options.now() + ms, why);
+  }
+
+  #dueAt(at: number, why: string): Due {
+    return { priority: this.#priority, at: Math.ceil(at), why, tries: this.#shadow.due?.tries ?? 0 };
   }
 
   #warn(error: BerthError): void {
@@ -297,13 +357,16 @@ function rejectedByHub(shadow: Shadow, planned: Plan, error: HubError): Shadow {
   const why = `the hub refused the value (${error.hubCode ?? error.status})`;
   const rejected = planned.writes.map(({ path, policy, value }) => {
     const key = path.join('.');
-    const history = planned.paths[key];
-    return [key, { ...history, rejected: { policy, value, why } } as PathHistory] as const;
+    return [key, recordRejection(historyAt(planned.paths, key), { policy, value, why })] as const;
   });
   return { ...shadow, writing: undefined, paths: { ...planned.paths, ...Object.fromEntries(rejected) } };
 }
 
+function moreUrgent(one: DuePriority, other: DuePriority | undefined): DuePriority {
+  return other !== undefined && DUE_PRIORITIES.indexOf(other) < DUE_PRIORITIES.indexOf(one) ? other : one;
+}
+
 /** As it is stored: `undefined` leaves no trace. */
-function asJson(known: Known): JsonValue {
+function asJson(known: Known | Judgement): JsonValue {
   return JSON.parse(JSON.stringify(known)) as JsonValue;
 }

@@ -1,11 +1,17 @@
+import type { Policy, Rollout } from '../fleet/fleet.ts';
 import type { HostName } from '../fleet/host-name.ts';
-import { type Control, type ControlStore, pauseOf } from '../store/control.ts';
+import type { ControlStore } from '../store/control.ts';
+import { type Control, holdOf, type Place, pauseOf } from '../twin/control.ts';
+import type { Hold } from '../twin/plan.ts';
 
 /** What the control row allows at this moment. */
 export interface Gate {
   /** Why nothing may be written to this hub now; undefined: it may. */
   closedFor(host: HostName): string | undefined;
-  readonly pausedPolicies: ReadonlySet<string>;
+  /** What keeps a policy from a twin at this time: a pause, or a ramp that has not reached it. */
+  holdOf(policy: Policy, place: Place, rollout: Rollout | undefined, now: number): Hold | undefined;
+  /** The hub's events are not trusted: a read comes before each decision. */
+  readsFirst(host: HostName): boolean;
   /**
    * A package that was built later has run: this instance only merges events and leaves the rest to the
    * others.
@@ -45,15 +51,7 @@ export class WriteGate {
     }
     const last = this.#last;
     if (last === undefined || this.#now() - last.at > MAX_AGE_MS) return UNREADABLE;
-    const { control } = last;
-    return {
-      closedFor(host) {
-        const pause = pauseOf(control, host);
-        return pause === undefined ? undefined : `paused by ${pause.author}: ${pause.reason}`;
-      },
-      pausedPolicies: new Set(Object.keys(control.policies)),
-      isOutdated: this.#build < control.newestBuild,
-    };
+    return gateOf(last.control, this.#build);
   }
 
   async #read(): Promise<void> {
@@ -66,8 +64,24 @@ export class WriteGate {
   }
 }
 
+/** What a control row means for a package of this build time. */
+export function gateOf(control: Control, build: string): Gate {
+  return {
+    closedFor(host) {
+      const pause = pauseOf(control, host);
+      return pause === undefined ? undefined : `paused by ${pause.author}: ${pause.reason}`;
+    },
+    holdOf: (policy, place, rollout, now) => holdOf(control, policy, place, rollout, now),
+    readsFirst: (host) => host in control.untrusted,
+    isOutdated: build < control.newestBuild,
+  };
+}
+
+const CLOSED = 'the control row cannot be read';
+
 const UNREADABLE: Gate = {
-  closedFor: () => 'the control row cannot be read',
-  pausedPolicies: new Set(),
+  closedFor: () => CLOSED,
+  holdOf: () => ({ why: CLOSED, until: undefined }),
+  readsFirst: () => false,
   isOutdated: false,
 };

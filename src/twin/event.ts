@@ -69,6 +69,14 @@ const TWIN_SOURCES: ReadonlySet<string> = new Set([
   'modulelifecycleevents',
 ]);
 
+/** Whether Berth keeps the twin of a module: some policy targets it, and it is none of IoT Edge's own. */
+export function isTargetedModule(
+  moduleId: string,
+  policies: readonly { readonly module: string | undefined }[],
+): boolean {
+  return !EDGE_MODULES.has(moduleId) && policies.some(({ module }) => module === moduleId);
+}
+
 /**
  * Reads one event. Identity comes from what the hub stamped, never from the body. Never throws: what cannot
  * be read says why, and goes to the dead letters.

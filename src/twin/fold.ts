@@ -3,7 +3,7 @@ import { advanceHistories, firstHistories, recordOwnWrites, type Sections } from
 import { type Instant, latest } from './instant.ts';
 import { mergePatch } from './merge.ts';
 import { type OwnWrite, type Shadow, unreadShadow } from './shadow.ts';
-import { lastUpdatedVersion, type Twin, type TwinId } from './twin.ts';
+import { lastUpdatedBy, lastUpdatedVersion, type Twin, type TwinId } from './twin.ts';
 
 /** What Berth knows of a twin: its shadow, or that it was deleted, or nothing. */
 export type Known =
@@ -113,6 +113,7 @@ function mergeChange(
     desired: desired === undefined ? shadow.desired : mergePatch(shadow.desired, desired.values),
     reported: reported === undefined ? shadow.reported : mergePatch(shadow.reported, reported.values),
     desiredVersion: () => desiredVersion,
+    configuration: (path) => lastUpdatedBy(desired?.metadata ?? {}, path),
     time,
   };
   const byAService = tags !== undefined || desired !== undefined;
@@ -208,6 +209,7 @@ function sectionsOf(twin: Twin, time: Instant): Sections {
     desired: twin.desired.values,
     reported: twin.reported.values,
     desiredVersion: (path) => lastUpdatedVersion(twin.desired.metadata, path) ?? twin.desired.version,
+    configuration: (path) => lastUpdatedBy(twin.desired.metadata, path),
     time,
   };
 }

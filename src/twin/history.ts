@@ -1,11 +1,20 @@
 import { type JsonObject, type JsonValue, sameJson } from '../json.ts';
 import type { Instant } from './instant.ts';
 import { valueAt } from './merge.ts';
-import { historyOf, type OwnWrite, type PathHistory, type Shadow } from './shadow.ts';
+import {
+  historyOf,
+  NO_HISTORY,
+  type OwnWrite,
+  type PathHistory,
+  type Rejection,
+  type Shadow,
+} from './shadow.ts';
 
 /** How many foreign changes and own values are worth remembering. */
 const MAX_FOREIGN = 101;
 const MAX_WRITES = 4;
+/** Values that a path is known to have been refused; policies that take turns must not try them for ever. */
+const MAX_REJECTIONS = 8;
 
 /** The values of a twin's two property sections after a change, and the desired version of the change. */
 export interface Sections {
@@ -13,6 +22,8 @@ export interface Sections {
   readonly reported: JsonObject;
   /** The desired version that a changed value gets as "our version". */
   desiredVersion(path: readonly string[]): number;
+  /** The hub configuration that wrote a desired value, by its metadata. */
+  configuration(path: readonly string[]): string | undefined;
   /** The hub's time of the change. */
   readonly time: Instant;
 }
@@ -43,6 +54,7 @@ export function advanceHistories(
       ...(desiredChanged && own === undefined
         ? { foreign: [after.time, ...history.foreign].slice(0, MAX_FOREIGN) }
         : {}),
+      ...(desiredChanged ? { configuration: own === undefined ? after.configuration(path) : undefined } : {}),
     };
     return [[path.join('.'), next] as const];
   });
@@ -59,12 +71,10 @@ export function firstHistories(
     const reported: JsonValue | undefined = valueAt(after.reported, path);
     if (desired === undefined && reported === undefined) return [];
     const history: PathHistory = {
+      ...NO_HISTORY,
       ours: desired === undefined ? 0 : after.desiredVersion(path),
       reportedAt: reported === undefined ? undefined : after.time,
-      writes: [],
-      foreign: [],
-      fightUntil: undefined,
-      rejected: undefined,
+      configuration: desired === undefined ? undefined : after.configuration(path),
     };
     return [[path.join('.'), history] as const];
   });
@@ -85,13 +95,30 @@ export function recordOwnWrites(
     const history = paths[write.path.join('.')] ?? historyOf(shadow, write.path);
     return [
       write.path.join('.'),
-      { ...history, ours: desiredVersion, writes: recordWrite(history, write, time) },
+      {
+        ...history,
+        ours: desiredVersion,
+        configuration: undefined,
+        writes: recordWrite(history, write, time),
+      },
     ] as const;
   });
   return { ...paths, ...Object.fromEntries(written) };
 }
 
-function recordWrite(history: PathHistory, { policy, value }: OwnWrite, at: Instant): PathHistory['writes'] {
+/** The history with a value that the device or the hub will not take. */
+export function recordRejection(history: PathHistory, rejection: Rejection): PathHistory {
+  const others = history.rejected.filter(
+    ({ policy, value }) => !(policy === rejection.policy && sameJson(value, rejection.value)),
+  );
+  return { ...history, rejected: [rejection, ...others].slice(0, MAX_REJECTIONS) };
+}
+
+function recordWrite(
+  history: PathHistory,
+  { policy, by, value }: OwnWrite,
+  at: Instant,
+): PathHistory['writes'] {
   const [last, ...earlier] = history.writes;
   const repeats = last !== undefined && last.policy === policy && sameJson(last.value, value);
   // The event of a PATCH may be merged before its answer is stored; it tells of the same write.
@@ -99,5 +126,5 @@ function recordWrite(history: PathHistory, { policy, value }: OwnWrite, at: Inst
   const others = (repeats ? earlier : history.writes).filter(
     (write) => !(write.policy === policy && sameJson(write.value, value)),
   );
-  return [{ policy, value, at, count: repeats ? last.count + 1 : 1 }, ...others].slice(0, MAX_WRITES);
+  return [{ policy, by, value, at, count: repeats ? last.count + 1 : 1 }, ...others].slice(0, MAX_WRITES);
 }

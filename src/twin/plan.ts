@@ -1,19 +1,33 @@
 import { evaluateCondition, type Variables, variablesOf } from '../fleet/expression.ts';
-import type { Hub, Policy, Twins } from '../fleet/fleet.ts';
-import { fillTemplate } from '../fleet/template.ts';
-import { isObject, type JsonObject, type JsonValue } from '../json.ts';
+import type { Hub, Policy, PolicyMode, Twins } from '../fleet/fleet.ts';
+import type { JsonObject, JsonValue } from '../json.ts';
+import { recordRejection } from './history.ts';
 import { twinProblems } from './limits.ts';
 import { mergePatch, nest, valueAt } from './merge.ts';
-import { historyOf, type OwnWrite, type PathHistory, type Shadow, type TwinState } from './shadow.ts';
+import { type OwnedLeaf, ownedLeaves } from './ownership.ts';
+import { MARKER, patchOf, type Write } from './patch.ts';
+import {
+  historyAt,
+  type OwnWrite,
+  type PathHistory,
+  type PolicyStanding,
+  type Shadow,
+  type TwinState,
+} from './shadow.ts';
 import { judgeLeaf, type LeafVerdict, type Verdict } from './verdict.ts';
 
 /** One owned property and how it stands, for the device page. */
 export interface PlannedLeaf {
   readonly path: string;
   readonly policy: string;
+  readonly mode: PolicyMode;
   readonly wanted: JsonValue;
   readonly verdict: Verdict;
   readonly why: string;
+  /** Why what would be written is not; undefined: nothing is held. */
+  readonly held: string | undefined;
+  /** When it is looked at again even if nothing happens, ms since the epoch. */
+  readonly nextAt: number | undefined;
 }
 
 export interface Plan {
@@ -29,14 +43,24 @@ export interface Plan {
   readonly nextAt: number | undefined;
   /** The histories with what this look decided: rejections, fights. */
   readonly paths: Readonly<Record<string, PathHistory>>;
+  /** How each policy that owns something here stands. */
+  readonly policies: Readonly<Record<string, PolicyStanding>>;
+  /** Everything that differs is held back. */
+  readonly isHeld: boolean;
+}
+
+/** Why a policy may not write to a twin yet, and until when (ms since the epoch; undefined: until it is resumed). */
+export interface Hold {
+  readonly why: string;
+  readonly until: number | undefined;
 }
 
 export interface PlanInput {
   readonly shadow: Shadow;
   readonly hub: Hub;
   readonly twins: Twins;
-  /** Names of policies that an operator has paused: they own their paths, and nothing is written. */
-  readonly pausedPolicies: ReadonlySet<string>;
+  /** What keeps a policy from this twin: a pause, or a ramp that has not reached it. It owns its paths all the same. */
+  holdOf(policy: Policy): Hold | undefined;
   /** Milliseconds since the epoch. */
   readonly now: number;
 }
@@ -45,59 +69,135 @@ export interface PlanInput {
  * What to do about a twin. Pure and level-based: it looks at the whole twin, not at what changed, so it may
  * run as often as one likes.
  */
-export function plan({ shadow, hub, twins, pausedPolicies, now }: PlanInput): Plan {
+export function plan(input: PlanInput): Plan {
+  const { shadow, hub, twins } = input;
+  if (twins.policies.length === 0) return nothing(shadow, '');
   const variables = twinVariables(shadow, hub);
-  if (!isInScope(twins, variables)) return nothing(shadow, 'inSync', 'outside of twins.scope');
+  if (!isInScope(twins, variables)) return nothing(shadow, 'outside of twins.scope');
 
-  const paths: Record<string, PathHistory> = {};
+  const holdOf = remembered((policy) => input.holdOf(policy));
+  const changed: [string, PathHistory][] = [];
   const leaves: PlannedLeaf[] = [];
-  const writes: OwnWrite[] = [];
-  const wakeUps: number[] = [];
+  const writes: Write[] = [];
+  const policies: Record<string, PolicyStanding> = {};
   let desired = shadow.desired;
 
-  for (const { policy, path, wanted } of ownedLeaves(shadow, twins.policies, variables)) {
-    const judged = judgeLeaf({
-      policy,
-      wanted,
-      desired: valueAt(shadow.desired, path),
-      report: valueAt(shadow.reported, path),
-      history: historyOf(shadow, path),
-      desiredVersion: shadow.desiredVersion,
-      fight: twins.fight,
-      now,
-    });
-    const held = policy.mode !== 'enforce' || twins.held || pausedPolicies.has(policy.name);
-    const verdict = held ? hold(judged) : fitsTwin(judged, desired, path, wanted, policy);
-    paths[path.join('.')] = verdict.history;
-    leaves.push({
-      path: path.join('.'),
-      policy: policy.name,
-      wanted,
-      verdict: verdict.verdict,
-      why: verdict.why,
-    });
-    if (verdict.nextAt !== undefined) wakeUps.push(verdict.nextAt);
-    if (verdict.write) {
-      writes.push({ path, policy: policy.hash, value: wanted });
-      desired = mergePatch(desired, nest(path, wanted));
-    }
+  for (const leaf of ownedLeaves(shadow, twins.policies, variables)) {
+    const { policy, path, key, wanted, report } = leaf;
+    const before = historyAt(shadow.paths, key);
+    const judged = holdBack(judge(leaf, before, input), policy, holdOf);
+    const { verdict, why, held, write, history, nextAt } = judged.write
+      ? { ...fitsTwin(judged, desired, leaf), held: judged.held }
+      : judged;
+    if (history !== before) changed.push([key, history]);
+    leaves.push({ path: key, policy: policy.name, mode: policy.mode, wanted, verdict, why, held, nextAt });
+    const id = policyId(policy);
+    policies[id] = worse(policies[id], held === undefined ? verdict : 'held');
+    if (!write) continue;
+    writes.push({ path, policy: policy.hash, by: policy.name, value: wanted, wholeAt: report?.depth });
+    desired = mergePatch(desired, nest(path, wanted));
   }
   const worst = WORST_FIRST.map((state) => leaves.find(({ verdict }) => verdict === state)).find(Boolean);
+  const state = worst?.verdict ?? 'inSync';
   return {
-    state: worst?.verdict ?? 'inSync',
-    why: worst === undefined || worst.verdict === 'inSync' ? '' : `${worst.path} ${worst.why}`,
+    state,
+    why: worst === undefined || state === 'inSync' ? '' : `${worst.path} ${reasonOf(worst)}`,
     leaves,
-    writes,
-    patch: writes.reduce<JsonObject>((patch, { path, value }) => addToPatch(patch, path, value), {}),
-    nextAt: wakeUps.length === 0 ? undefined : Math.min(...wakeUps),
-    paths: { ...shadow.paths, ...paths },
+    writes: writes.map(({ wholeAt: _, ...write }) => write),
+    patch: writes.length === 0 ? {} : patchOf(shadow, writes),
+    nextAt: earliest(leaves),
+    paths: changed.length === 0 ? shadow.paths : { ...shadow.paths, ...Object.fromEntries(changed) },
+    policies,
+    isHeld: leaves.every(({ verdict, held }) => verdict !== 'drifted' || held !== undefined),
   };
 }
 
-const WORST_FIRST: readonly Verdict[] = ['fighting', 'rejected', 'drifted', 'pending'];
+/** What names a policy in the states of twins: enough of its hash to tell the policies of a fleet apart. */
+export function policyId({ hash }: Pick<Policy, 'hash'>): string {
+  return hash.slice(0, 12);
+}
 
-function nothing(shadow: Shadow, state: TwinState, why: string): Plan {
-  return { state, why, leaves: [], writes: [], patch: {}, nextAt: undefined, paths: shadow.paths };
+const WORST_FIRST: readonly Verdict[] = ['fighting', 'rejected', 'drifted', 'pending'];
+const STANDINGS: readonly PolicyStanding[] = ['inSync', 'pending', 'held', 'drifted', 'rejected', 'fighting'];
+
+function worse(one: PolicyStanding | undefined, other: PolicyStanding): PolicyStanding {
+  return one !== undefined && STANDINGS.indexOf(one) > STANDINGS.indexOf(other) ? one : other;
+}
+
+function judge(
+  { policy, wanted, path, report }: OwnedLeaf,
+  history: PathHistory,
+  input: PlanInput,
+): LeafVerdict {
+  const { shadow, twins, now } = input;
+  // The marker of a component says nothing about what a device does.
+  const isMarker = path.at(-1) === MARKER;
+  return judgeLeaf({
+    policy: isMarker ? { ...policy, confirm: false } : policy,
+    wanted,
+    desired: valueAt(shadow.desired, path),
+    report: isMarker ? undefined : report,
+    history,
+    desiredVersion: shadow.desiredVersion,
+    fight: twins.fight,
+    now,
+  });
+}
+
+type HeldVerdict = LeafVerdict & { readonly held: string | undefined };
+
+/** What may not be written is not; the verdict stays, and what would have been done is said. */
+function holdBack(
+  verdict: LeafVerdict,
+  policy: Policy,
+  holdOf: (policy: Policy) => Hold | undefined,
+): HeldVerdict {
+  if (verdict.verdict !== 'drifted' && !verdict.write) return { ...verdict, held: undefined };
+  const hold = policy.mode === 'observe' ? OBSERVED : holdOf(policy);
+  if (hold === undefined) return { ...verdict, held: undefined };
+  const { nextAt: _, ...rest } = verdict;
+  return {
+    ...rest,
+    write: false,
+    held: hold.why,
+    ...(hold.until === undefined ? {} : { nextAt: hold.until }),
+  };
+}
+
+const OBSERVED: Hold = { why: 'the policy only observes', until: undefined };
+
+function reasonOf({ why, held }: PlannedLeaf): string {
+  return held === undefined ? why : `${why}; ${held}`;
+}
+
+function earliest(leaves: readonly PlannedLeaf[]): number | undefined {
+  let first: number | undefined;
+  for (const { nextAt } of leaves) {
+    if (nextAt !== undefined && (first === undefined || nextAt < first)) first = nextAt;
+  }
+  return first;
+}
+
+function remembered(ask: (policy: Policy) => Hold | undefined): (policy: Policy) => Hold | undefined {
+  const known = new Map<Policy, Hold | undefined>();
+  return (policy) => {
+    if (!known.has(policy)) known.set(policy, ask(policy));
+    return known.get(policy);
+  };
+}
+
+function nothing(shadow: Shadow, why: string): Plan {
+  return {
+    state: 'inSync',
+    why,
+    leaves: [],
+    writes: [],
+    patch: {},
+    nextAt: undefined,
+    paths: shadow.paths,
+    policies: {},
+    isHeld: true,
+  };
 }
 
 function isInScope(twins: Twins, variables: Variables): boolean {
@@ -105,65 +205,17 @@ function isInScope(twins: Twins, variables: Variables): boolean {
   return twins.scope === undefined || evaluateCondition(twins.scope, variables) === true;
 }
 
-interface OwnedLeaf {
-  readonly policy: Policy;
-  readonly path: readonly string[];
-  readonly wanted: JsonValue;
-}
-
-/** First to last; the first policy that sets a path owns it. */
-function ownedLeaves(
-  shadow: Shadow,
-  policies: readonly Policy[],
-  variables: Variables,
-): readonly OwnedLeaf[] {
-  const owned = new Map<string, OwnedLeaf>();
-  for (const policy of policies) {
-    if (policy.module !== shadow.id.moduleId) continue;
-    if (policy.when !== undefined && evaluateCondition(policy.when, variables) !== true) continue;
-    for (const leaf of policy.leaves) {
-      const key = leaf.path.join('.');
-      if (owned.has(key)) continue;
-      const wanted = fillTemplate(leaf.value, variables, []);
-      // An object would merge with what is there instead of being the value, and unknown is no value.
-      if (wanted === undefined || isObject(wanted)) continue;
-      owned.set(key, { policy, path: leaf.path, wanted });
-    }
-  }
-  return [...owned.values()];
-}
-
-function hold(verdict: LeafVerdict): LeafVerdict {
-  const { nextAt: _, ...rest } = verdict;
-  return { ...rest, write: false, why: verdict.write ? `${verdict.why}; the policy is held` : verdict.why };
-}
-
 /** A value that the hub would refuse is never sent: it would be refused again and again. */
 function fitsTwin(
-  verdict: LeafVerdict,
+  judged: LeafVerdict,
   desired: JsonObject,
-  path: readonly string[],
-  wanted: JsonValue,
-  policy: Policy,
+  { path, wanted, policy }: OwnedLeaf,
 ): LeafVerdict {
-  if (!verdict.write) return verdict;
   const problem = twinProblems('desired', mergePatch(desired, nest(path, wanted)))[0];
-  if (problem === undefined) return verdict;
+  if (problem === undefined) return judged;
   const why = `cannot be written: ${problem.path.join('.') || 'desired'} ${problem.message}`;
-  return {
-    verdict: 'rejected',
-    why,
-    write: false,
-    history: { ...verdict.history, rejected: { policy: policy.hash, value: wanted, why } },
-  };
-}
-
-/** Unlike applying a patch, building one keeps `null`. */
-function addToPatch(patch: JsonObject, [key, ...rest]: readonly string[], value: JsonValue): JsonObject {
-  if (key === undefined) return patch;
-  if (rest.length === 0) return { ...patch, [key]: value };
-  const below = patch[key];
-  return { ...patch, [key]: addToPatch(isObject(below) ? below : {}, rest, value) };
+  const history = recordRejection(judged.history, { policy: policy.hash, value: wanted, why });
+  return { verdict: 'rejected', why, write: false, history };
 }
 
 /** What policies see. */

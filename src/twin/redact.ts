@@ -1,54 +1,71 @@
-import { isObject, type JsonObject } from '../json.ts';
+import { createHmac } from 'node:crypto';
+import { canonicalJson, isObject, type JsonObject, type JsonValue } from '../json.ts';
 import type { TwinEvent } from './event.ts';
 import { valueAt } from './merge.ts';
 import type { Section, Twin } from './twin.ts';
 
-/** What stands in a shadow where the fleet file redacts a path. */
-export const REDACTED = '[redacted]';
+/** Which values are never kept, and the key of the hashes that stand in their place. */
+export interface Redaction {
+  readonly paths: readonly (readonly string[])[];
+  /** Undefined where there are no paths. */
+  readonly key: Uint8Array | undefined;
+}
 
-type Paths = readonly (readonly string[])[];
+export const NO_REDACTION: Redaction = { paths: [], key: undefined };
+
+/** What every hash begins with. */
+export const REDACTED = 'redacted:';
 
 /** The event without the values of the redacted paths, in tags, desired and reported alike. */
-export function redactEvent(event: TwinEvent, paths: Paths): TwinEvent {
-  if (paths.length === 0 || event.kind === 'delete') return event;
-  if (event.kind !== 'update') return { ...event, twin: redactTwin(event.twin, paths) };
+export function redactEvent(event: TwinEvent, redaction: Redaction): TwinEvent {
+  if (redaction.paths.length === 0 || event.kind === 'delete') return event;
+  if (event.kind !== 'update') return { ...event, twin: redactTwin(event.twin, redaction) };
   const { tags, desired, reported } = event.change;
   return {
     ...event,
     change: {
       ...event.change,
-      tags: tags === undefined ? undefined : redactValues(tags, paths),
-      desired: desired === undefined ? undefined : redactSection(desired, paths),
-      reported: reported === undefined ? undefined : redactSection(reported, paths),
+      tags: tags === undefined ? undefined : redactValues(tags, redaction),
+      desired: desired === undefined ? undefined : redactSection(desired, redaction),
+      reported: reported === undefined ? undefined : redactSection(reported, redaction),
     },
   };
 }
 
 /** The twin without the values of the redacted paths. */
-export function redactTwin(twin: Twin, paths: Paths): Twin {
-  if (paths.length === 0) return twin;
+export function redactTwin(twin: Twin, redaction: Redaction): Twin {
+  if (redaction.paths.length === 0) return twin;
   return {
     ...twin,
-    tags: redactValues(twin.tags, paths),
-    desired: redactSection(twin.desired, paths),
-    reported: redactSection(twin.reported, paths),
+    tags: redactValues(twin.tags, redaction),
+    desired: redactSection(twin.desired, redaction),
+    reported: redactSection(twin.reported, redaction),
   };
 }
 
-function redactSection(section: Section, paths: Paths): Section {
-  return { ...section, values: redactValues(section.values, paths) };
+function redactSection(section: Section, redaction: Redaction): Section {
+  return { ...section, values: redactValues(section.values, redaction) };
 }
 
 /** A deletion (`null`) stays one. */
-function redactValues(values: JsonObject, paths: Paths): JsonObject {
+function redactValues(values: JsonObject, { paths, key }: Redaction): JsonObject {
   return paths.reduce((redacted, path) => {
     const value = valueAt(redacted, path);
-    return value === undefined || value === null ? redacted : replaceAt(redacted, path);
+    return value === undefined || value === null ? redacted : replaceAt(redacted, path, digest(value, key));
   }, values);
 }
 
-function replaceAt(values: JsonObject, [key, ...rest]: readonly string[]): JsonObject {
+/**
+ * A keyed hash: it tells whether a value has changed, and a short password cannot be found by trying. Without a key
+ * nothing is told.
+ */
+function digest(value: JsonValue, key: Uint8Array | undefined): string {
+  if (key === undefined) return REDACTED;
+  return `${REDACTED}${createHmac('sha256', key).update(canonicalJson(value)).digest('hex').slice(0, 24)}`;
+}
+
+function replaceAt(values: JsonObject, [key, ...rest]: readonly string[], hash: string): JsonObject {
   if (key === undefined) return values;
   const below = values[key];
-  return { ...values, [key]: rest.length === 0 || !isObject(below) ? REDACTED : replaceAt(below, rest) };
+  return { ...values, [key]: rest.length === 0 || !isObject(below) ? hash : replaceAt(below, rest, hash) };
 }

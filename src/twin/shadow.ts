@@ -37,7 +37,10 @@ export interface Shadow {
 
 export interface OwnWrite {
   readonly path: readonly string[];
+  /** Hash of the policy. */
   readonly policy: string;
+  /** Its name, which stays when its content changes. */
+  readonly by: string;
   readonly value: JsonValue;
 }
 
@@ -73,7 +76,14 @@ export interface Judgement {
   readonly why: string;
   /** Fleet revision that it was judged with. */
   readonly revision: string;
+  /** How each policy that owns a property here stands, by the beginning of its hash. */
+  readonly policies: Readonly<Record<string, PolicyStanding>>;
+  /** What differs is held back (a ramp, a pause, `observe`), so nobody need look after it. */
+  readonly isHeld: boolean;
 }
+
+/** The worst property that a policy owns in a twin; `held`: it would be written, if the policy were not held. */
+export type PolicyStanding = 'inSync' | 'pending' | 'drifted' | 'held' | 'rejected' | 'fighting';
 
 /** What Berth remembers about one path that a policy may own. */
 export interface PathHistory {
@@ -88,14 +98,21 @@ export interface PathHistory {
   readonly writes: readonly WriteRecord[];
   /** When others changed the value, the newest first. */
   readonly foreign: readonly Instant[];
+  /**
+   * The hub configuration that wrote the value here (`$lastUpdatedBy`): it would write it again for ever.
+   */
+  readonly configuration: string | undefined;
   /** Until when Berth leaves the path alone because of a fight, ms since the epoch. */
   readonly fightUntil: number | undefined;
-  readonly rejected: Rejection | undefined;
+  /** Values that the device will not take, the newest first. */
+  readonly rejected: readonly Rejection[];
 }
 
 export interface WriteRecord {
   /** Hash of the policy. */
   readonly policy: string;
+  /** Name of the policy. */
+  readonly by: string;
   readonly value: JsonValue;
   readonly at: Instant;
   /** How often in a row. */
@@ -114,13 +131,18 @@ export const NO_HISTORY: PathHistory = {
   reportedAt: undefined,
   writes: [],
   foreign: [],
+  configuration: undefined,
   fightUntil: undefined,
-  rejected: undefined,
+  rejected: [],
 };
 
-export function historyOf(shadow: Shadow, path: readonly string[]): PathHistory {
-  const key = path.join('.');
-  return Object.hasOwn(shadow.paths, key) ? (shadow.paths[key] ?? NO_HISTORY) : NO_HISTORY;
+export function historyOf({ paths }: Pick<Shadow, 'paths'>, path: readonly string[]): PathHistory {
+  return historyAt(paths, path.join('.'));
+}
+
+/** @param key the path with dots. */
+export function historyAt(paths: Shadow['paths'], key: string): PathHistory {
+  return Object.hasOwn(paths, key) ? (paths[key] ?? NO_HISTORY) : NO_HISTORY;
 }
 
 /** A twin that Berth has heard of and knows nothing about yet. */
@@ -141,7 +163,7 @@ export function unreadShadow(id: TwinId, since: Instant, why: string): Shadow {
     writing: undefined,
     due: undefined,
     parked: undefined,
-    judgement: { state: 'unknown', since: 0, why, revision: '' },
+    judgement: { state: 'unknown', since: 0, why, revision: '', policies: {}, isHeld: false },
   };
 }
 

@@ -64,9 +64,32 @@ export function readSection(json: JsonValue | undefined): Section | undefined {
  * for an object the greatest below it. A portal edit raises it without changing a value.
  */
 export function lastUpdatedVersion(metadata: JsonObject, path: readonly string[]): number | undefined {
+  const node = metadataAt(metadata, path);
+  return node === undefined ? undefined : greatestVersion(node);
+}
+
+/**
+ * The automatic device configuration that wrote a property, by `$lastUpdatedBy` on it or below it
+ * (azure-iot-sdk-java PR#1219 shows it).
+ */
+export function lastUpdatedBy(metadata: JsonObject, path: readonly string[]): string | undefined {
+  const node = metadataAt(metadata, path);
+  return node === undefined ? undefined : writerIn(node);
+}
+
+function metadataAt(metadata: JsonObject, path: readonly string[]): JsonObject | undefined {
   let node: JsonValue | undefined = metadata;
   for (const key of path) node = isObject(node) && Object.hasOwn(node, key) ? node[key] : undefined;
-  return isObject(node) ? greatestVersion(node) : undefined;
+  return isObject(node) ? node : undefined;
+}
+
+function writerIn(metadata: JsonObject): string | undefined {
+  if (typeof metadata.$lastUpdatedBy === 'string') return metadata.$lastUpdatedBy.slice(0, 128);
+  for (const value of Object.values(metadata)) {
+    const writer = isObject(value) ? writerIn(value) : undefined;
+    if (writer !== undefined) return writer;
+  }
+  return undefined;
 }
 
 function greatestVersion(metadata: JsonObject): number | undefined {

@@ -1,5 +1,7 @@
 import type { Policy } from '../fleet/fleet.ts';
 import { isObject, type JsonValue, sameJson } from '../json.ts';
+import type { Report } from './acknowledgement.ts';
+import { recordRejection } from './history.ts';
 import { instantOf, millisecondsOf } from './instant.ts';
 import type { PathHistory } from './shadow.ts';
 
@@ -7,11 +9,14 @@ import type { PathHistory } from './shadow.ts';
 export type Verdict = 'inSync' | 'pending' | 'drifted' | 'rejected' | 'fighting';
 
 export interface LeafFacts {
-  readonly policy: Pick<Policy, 'hash' | 'tolerance' | 'cooldownMs' | 'attempts' | 'deadlineMs' | 'confirm'>;
+  readonly policy: Pick<
+    Policy,
+    'name' | 'hash' | 'mode' | 'tolerance' | 'cooldownMs' | 'attempts' | 'deadlineMs' | 'confirm'
+  >;
   /** What the policy wants; `null`: the property must be absent. */
   readonly wanted: JsonValue;
   readonly desired: JsonValue | undefined;
-  readonly report: JsonValue | undefined;
+  readonly report: Report | undefined;
   readonly history: PathHistory;
   /** `desired.$version` of the twin. */
   readonly desiredVersion: number;
@@ -30,150 +35,184 @@ export interface LeafVerdict {
   readonly history: PathHistory;
 }
 
-/**
- * Judges one owned leaf; the first row of the table that fits wins. A report is an acknowledgement in the
- * Plug and Play form `{value, ac, av, ad}` (concepts-convention, 2025-01) or a plain echo of the value.
- */
+/** Judges one owned leaf, by the mode of its policy. */
 export function judgeLeaf(facts: LeafFacts): LeafVerdict {
-  const { wanted, desired, policy, desiredVersion, now } = facts;
-  const report = readReport(facts.report);
-  const equal = report !== undefined && wanted !== null && sameWithin(report.value, wanted, policy.tolerance);
-  const history = equal ? { ...facts.history, rejected: undefined } : facts.history;
-  const verdict = (name: Verdict, why: string, more: Partial<LeafVerdict> = {}): LeafVerdict => ({
-    verdict: name,
-    why,
-    write: false,
-    history,
-    ...more,
-  });
-  const rejected = (why: string): LeafVerdict =>
-    verdict('rejected', why, {
-      history: { ...history, rejected: { policy: policy.hash, value: wanted, why } },
-    });
-
-  if (history.rejected?.policy === policy.hash && sameJson(history.rejected.value, wanted)) {
-    return verdict('rejected', history.rejected.why);
+  switch (facts.policy.mode) {
+    case 'seed':
+      return judgeSeed(facts);
+    case 'adopt':
+      return judgeAdopted(facts);
+    // What is only observed is judged as if it were enforced.
+    case 'observe':
+    case 'enforce':
+      return judgeEnforced(facts);
   }
-  if (!sameJson(desired ?? null, wanted)) return judgeDrift(facts, history, verdict);
-  if (wanted === null) return verdict('inSync', 'is absent, as wanted');
+}
+
+/** Set once if absent, then left alone: also when somebody takes it away again. */
+function judgeSeed(facts: LeafFacts): LeafVerdict {
+  const { desired, history, policy } = facts;
+  if (desired !== undefined) return settled(history, 'is there: it was to be set once');
+  if (history.writes.some(({ by }) => by === policy.name)) {
+    return settled(history, 'was set once, and somebody has taken it away');
+  }
+  return rejectionOf(facts) ?? judgeDrift(facts, history);
+}
+
+/** The device decides: `wanted` is what it reports. */
+function judgeAdopted(facts: LeafFacts): LeafVerdict {
+  const { wanted, desired, history, policy } = facts;
+  if (desired !== undefined && sameWithin(desired, wanted, policy.tolerance)) {
+    return settled(history, 'is what the device reports');
+  }
+  return rejectionOf(facts) ?? judgeDrift(facts, history);
+}
+
+/** Desired must have this value, and the device must follow. The first row of the table that fits wins. */
+function judgeEnforced(facts: LeafFacts): LeafVerdict {
+  const { wanted, desired, report, policy, desiredVersion, now } = facts;
+  const equal = isEqual(report, wanted, policy.tolerance);
+  const history = equal ? withoutRejection(facts) : facts.history;
+  const known = rejectionOf({ ...facts, history });
+  if (known !== undefined) return known;
+  if (!sameJson(desired ?? null, wanted)) return judgeDrift(facts, history);
+  if (wanted === null) return settled(history, 'is absent, as wanted');
   if (report === undefined) {
     return policy.confirm
-      ? verdict('pending', 'has not been reported yet')
-      : verdict('inSync', 'needs no report');
+      ? pending(history, 'has not been reported yet')
+      : settled(history, 'needs no report');
   }
   const { code, version } = report;
   const isOld = version !== undefined && version < history.ours;
   if (equal && (code === undefined || isOld || code === 200 || code === 203)) {
-    return verdict('inSync', 'is reported as wanted');
+    return settled(history, 'is reported as wanted');
   }
-  if (isOld) return verdict('pending', `the device has answered version ${version}, not ${history.ours} yet`);
+  if (isOld) return pending(history, `the device has answered version ${version}, not ${history.ours} yet`);
   if (version !== undefined && version > desiredVersion) {
-    return verdict('pending', `the answer is to version ${version}, which this twin never had`);
+    return pending(history, `the answer is to version ${version}, which this twin never had`);
   }
   if (code === 202) {
     const until = millisecondsOf(history.reportedAt ?? instantOf(now)) + policy.deadlineMs;
     return now >= until
-      ? rejected('the device answered 202 and did not finish before the deadline')
-      : verdict('pending', 'the device answered 202: in progress', { nextAt: until });
+      ? rejected(facts, history, 'the device answered 202 and did not finish before the deadline')
+      : { ...pending(history, 'the device answered 202: in progress'), nextAt: until };
   }
   if (code !== undefined && code >= 400 && code < 500) {
-    return rejected(`the device answered ${code}${report.description}`);
+    return rejected(facts, history, `the device answered ${code}${report.description}`);
   }
-  if (code === 200) return rejected('the device answered 200 with another value');
-  const failed = code !== undefined && code >= 500;
+  if (code === 200) return rejected(facts, history, 'the device answered 200 with another value');
+  if (code !== undefined && code >= 500) {
+    return tellAgain(facts, history, `the device answered ${code}${report.description}`);
+  }
   const ownWrite = history.writes[0];
   const echoedOtherwise =
     code === undefined &&
     ownWrite !== undefined &&
     history.reportedAt !== undefined &&
     history.reportedAt > ownWrite.at;
-  if (failed || echoedOtherwise) {
-    const problem = failed
-      ? `the device answered ${code}${report.description}`
-      : 'the device reports another value';
-    return tellAgain(facts, history, verdict, rejected, problem);
-  }
-  return verdict('pending', 'the device has not answered yet');
+  if (echoedOtherwise) return tellAgain(facts, history, 'the device reports another value');
+  return pending(history, 'the device has not answered yet');
 }
 
-type Make = (name: Verdict, why: string, more?: Partial<LeafVerdict>) => LeafVerdict;
+/** An acknowledgement of a whole object may leave out what it took as it was. */
+function isEqual(report: Report | undefined, wanted: JsonValue, tolerance: number): boolean {
+  if (report === undefined || wanted === null) return false;
+  if (report.value === undefined) return report.code === 200 || report.code === 203;
+  return sameWithin(report.value, wanted, tolerance);
+}
+
+function settled(history: PathHistory, why: string): LeafVerdict {
+  return { verdict: 'inSync', why, write: false, history };
+}
+
+function pending(history: PathHistory, why: string): LeafVerdict {
+  return { verdict: 'pending', why, write: false, history };
+}
+
+function rejected({ policy, wanted }: LeafFacts, history: PathHistory, why: string): LeafVerdict {
+  return {
+    verdict: 'rejected',
+    why,
+    write: false,
+    history: recordRejection(history, { policy: policy.hash, value: wanted, why }),
+  };
+}
+
+/** This value of this policy was refused before: it is not written until the policy or the value changes. */
+function rejectionOf({ policy, wanted, history }: LeafFacts): LeafVerdict | undefined {
+  if (history.rejected.length === 0) return undefined;
+  const found = history.rejected.find(
+    (rejection) => rejection.policy === policy.hash && sameJson(rejection.value, wanted),
+  );
+  return found === undefined ? undefined : { verdict: 'rejected', why: found.why, write: false, history };
+}
+
+/** The device reports the value now: whatever it refused before. */
+function withoutRejection({ history, wanted }: LeafFacts): PathHistory {
+  if (history.rejected.length === 0) return history;
+  return { ...history, rejected: history.rejected.filter(({ value }) => !sameJson(value, wanted)) };
+}
 
 /**
  * Desired is not what the policy wants: written, unless another writer fights over it or the cooldown has not
  * passed.
  */
-function judgeDrift(
-  { policy, wanted, fight, now }: LeafFacts,
-  history: PathHistory,
-  verdict: Make,
-): LeafVerdict {
-  if (history.fightUntil !== undefined && now < history.fightUntil) {
-    return verdict('fighting', FIGHT, { nextAt: history.fightUntil });
-  }
+function judgeDrift(facts: LeafFacts, history: PathHistory): LeafVerdict {
+  const { fight, now } = facts;
+  const until = history.fightUntil ?? fightEnd(history, fight, now);
+  if (until !== undefined && now < until) return fighting({ ...history, fightUntil: until }, until);
   // After a fight's pause it is tried again, and only what others do from then on counts.
-  const calm =
-    history.fightUntil === undefined ? history : { ...history, fightUntil: undefined, foreign: [] };
-  const since = instantOf(now - fight.withinMs);
-  const changes = calm.foreign.filter((time) => time >= since);
-  if (changes[0] !== undefined && changes.length > fight.writes) {
-    const until = millisecondsOf(changes[0]) + fight.pauseMs;
-    return verdict('fighting', FIGHT, { nextAt: until, history: { ...calm, fightUntil: until } });
-  }
-  const wait = cooldownEnd(policy, wanted, calm);
+  const calm: PathHistory =
+    until === undefined
+      ? history
+      : { ...history, fightUntil: undefined, foreign: [], configuration: undefined };
+  const wait = cooldownEnd(facts, calm);
   return wait !== undefined && now < wait
-    ? verdict('drifted', 'was written too recently', { nextAt: wait, history: calm })
-    : verdict('drifted', 'is not what the policy wants', { write: true, history: calm });
+    ? { verdict: 'drifted', why: 'was written too recently', write: false, nextAt: wait, history: calm }
+    : { verdict: 'drifted', why: 'is not what the policy wants', write: true, history: calm };
 }
 
-const FIGHT = 'another writer keeps changing it';
+/** Until when a path is left alone, if others fight over it. */
+function fightEnd(
+  { configuration, foreign }: PathHistory,
+  { writes, withinMs, pauseMs }: LeafFacts['fight'],
+  now: number,
+): number | undefined {
+  if (configuration !== undefined) return now + pauseMs;
+  const since = instantOf(now - withinMs);
+  const changes = foreign.filter((time) => time >= since);
+  return changes[0] !== undefined && changes.length > writes
+    ? millisecondsOf(changes[0]) + pauseMs
+    : undefined;
+}
+
+function fighting(history: PathHistory, until: number): LeafVerdict {
+  const { configuration, foreign } = history;
+  const why =
+    configuration === undefined
+      ? `another writer keeps changing it (${foreign.length} times lately)`
+      : `the hub configuration ${JSON.stringify(configuration)} sets it`;
+  return { verdict: 'fighting', why, write: false, nextAt: until, history };
+}
 
 /** The device failed or chose otherwise: the same value is told again, so often and no more. */
-function tellAgain(
-  { policy, wanted, now }: LeafFacts,
-  history: PathHistory,
-  verdict: Make,
-  rejected: (why: string) => LeafVerdict,
-  problem: string,
-): LeafVerdict {
+function tellAgain(facts: LeafFacts, history: PathHistory, problem: string): LeafVerdict {
+  const { policy, wanted, now } = facts;
   const told = history.writes.find((write) => write.policy === policy.hash && sameJson(write.value, wanted));
   if (told !== undefined && told.count >= policy.attempts) {
-    return rejected(`${problem}, and was told ${told.count} times`);
+    return rejected(facts, history, `${problem}, and was told ${told.count} times`);
   }
-  const wait = cooldownEnd(policy, wanted, history);
-  if (wait !== undefined && now < wait) return verdict('pending', problem, { nextAt: wait });
-  return verdict('pending', `${problem}: told again`, { write: true });
+  const wait = cooldownEnd(facts, history);
+  if (wait !== undefined && now < wait) return { ...pending(history, problem), nextAt: wait };
+  return { ...pending(history, `${problem}: told again`), write: true };
 }
 
-function cooldownEnd(
-  policy: LeafFacts['policy'],
-  wanted: JsonValue,
-  history: PathHistory,
-): number | undefined {
-  const last = history.writes.find((write) => write.policy === policy.hash && sameJson(write.value, wanted));
+/** The cooldown counts from the last write of the value; of any value where the device's own is followed. */
+function cooldownEnd({ policy, wanted }: LeafFacts, { writes }: PathHistory): number | undefined {
+  const last = writes.find(
+    (write) => write.policy === policy.hash && (policy.mode === 'adopt' || sameJson(write.value, wanted)),
+  );
   return last === undefined ? undefined : millisecondsOf(last.at) + policy.cooldownMs;
-}
-
-interface Report {
-  readonly value: JsonValue;
-  readonly code: number | undefined;
-  readonly version: number | undefined;
-  readonly description: string;
-}
-
-/**
- * Documentation samples leave out `av` or `ad`, so only `value` and a numeric `ac` make an acknowledgement.
- */
-function readReport(report: JsonValue | undefined): Report | undefined {
-  if (report === undefined) return undefined;
-  if (!isObject(report) || typeof report.ac !== 'number' || report.value === undefined) {
-    return { value: report, code: undefined, version: undefined, description: '' };
-  }
-  return {
-    value: report.value,
-    code: report.ac,
-    version: typeof report.av === 'number' ? report.av : undefined,
-    description: typeof report.ad === 'string' ? `: ${report.ad.slice(0, 100)}` : '',
-  };
 }
 
 function sameWithin(left: JsonValue, right: JsonValue, tolerance: number): boolean {

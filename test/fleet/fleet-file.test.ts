@@ -237,16 +237,3 @@ describe('loading never throws', () => {
     expect(parseFleet(`\uFEFF${JSON.stringify({ hubs: [HUB] })}`).ok).toBe(true);
   });
 });
-
-test('fields that change nothing yet are named at load', () => {
-  const parsed = parse({
-    hubs: [HUB],
-    allocation: { latency: { halfLifeMs: 25 } },
-    twins: { rollout: { over: '1h' }, policies: [{ name: 'p', mode: 'seed', desired: { a: 1 } }] },
-  });
-
-  expect(parsed.ok && parsed.warnings.map(({ path }) => path)).toEqual([
-    'twins.rollout',
-    'twins.policies[0].mode',
-  ]);
-});

@@ -353,7 +353,7 @@ describe('fleetStatus and device', () => {
       id,
       desired: { interval: 7 },
       reported: { interval: 7 },
-      judgement: { state, since: T0, why, revision: 'r' },
+      judgement: { state, since: T0, why, revision: 'r', policies: {}, isHeld: false },
       due: { priority: 'drift', at: T0, why: 'test', tries: 2 },
     });
     await instance.stores.twins.save(record, { kind: 'shadow', shadow });

@@ -56,7 +56,7 @@ beforeAll(async () => {
   authority = await openAuthority();
   mqtt = await startMqtt({ port: 0, services: [hubs.mqtt], certificate: authority.server });
   instance = new Instance({
-    env: { AzureWebJobsStorage: azurite.connectionString, IOT_ENDPOINT: `http://127.0.0.1:${rest.port}` },
+    env: env(),
     directory,
     build: '2026-11-23T00:00:00Z',
     log: () => {},
@@ -79,6 +79,11 @@ afterEach(async () => {
   client = undefined;
 });
 
+const env = () => ({
+  AzureWebJobsStorage: azurite.connectionString,
+  IOT_ENDPOINT: `http://127.0.0.1:${rest.port}`,
+  TWIN_EVENTS_PARTITIONS: '4',
+});
 const view = () => {
   const found = hubs.view(WEU);
   if (found === undefined) throw new Error('no hub');
@@ -287,7 +292,7 @@ describe('resyncFleet', () => {
     create();
     const reported = await report({ battery: 10 });
     const offline = new Instance({
-      env: { AzureWebJobsStorage: azurite.connectionString, IOT_ENDPOINT: 'http://127.0.0.1:9' },
+      env: { ...env(), IOT_ENDPOINT: 'http://127.0.0.1:9' },
       directory,
       build: '2026-11-23T00:00:00Z',
       log: () => {},
@@ -301,7 +306,7 @@ describe('resyncFleet', () => {
     expect(desired()).toMatchObject({ interval: 5 });
 
     const later = new Instance({
-      env: { AzureWebJobsStorage: azurite.connectionString, IOT_ENDPOINT: `http://127.0.0.1:${rest.port}` },
+      env: env(),
       directory,
       build: '2026-11-23T00:00:00Z',
       now: () => Math.max(Date.now(), (due?.at ?? 0) + 1),
@@ -340,13 +345,13 @@ describe('resyncFleet', () => {
       { ...saved, known: { kind: 'nothing' } },
       { kind: 'shadow', shadow: { ...known.shadow, id: ghost } },
     );
-    expect(await instance.stores.twins.due(partitionOf(ghost), Date.now(), 9)).toMatchObject([
+    expect(await instance.stores.twins.due(partitionOf(ghost), 'edit', Date.now(), 9)).toMatchObject([
       { rowKey: dueKey(ghost, 'edit', 5) },
     ]);
 
     await resync();
 
-    expect(await instance.stores.twins.due(partitionOf(ghost), Date.now(), 9)).toEqual([]);
+    expect(await instance.stores.twins.due(partitionOf(ghost), 'edit', Date.now(), 9)).toEqual([]);
   });
 
   test('is done by one instance at a time', async () => {
@@ -372,7 +377,7 @@ describe('resyncFleet', () => {
     let time = Date.now() + 60_000;
     const open = (endpoint: string) =>
       new Instance({
-        env: { AzureWebJobsStorage: azurite.connectionString, IOT_ENDPOINT: endpoint },
+        env: { ...env(), IOT_ENDPOINT: endpoint },
         directory,
         build: '2026-11-23T00:00:00Z',
         now: () => time,
@@ -413,7 +418,7 @@ describe('resyncFleet', () => {
       const { port } = server.address() as AddressInfo;
       await instance.stores.conditions.recordCount(WEU, 5, 0);
       const asking = new Instance({
-        env: { AzureWebJobsStorage: azurite.connectionString, IOT_ENDPOINT: `http://127.0.0.1:${port}` },
+        env: { ...env(), IOT_ENDPOINT: `http://127.0.0.1:${port}` },
         directory,
         build: '2026-11-23T00:00:00Z',
         log: () => {},
@@ -434,7 +439,7 @@ describe('resyncFleet', () => {
   test('by an older package begins no ramps', async () => {
     const older = (build: string) =>
       new Instance({
-        env: { AzureWebJobsStorage: azurite.connectionString, IOT_ENDPOINT: `http://127.0.0.1:${rest.port}` },
+        env: env(),
         directory: drainingDirectory,
         build,
         log: () => {},
@@ -444,7 +449,10 @@ describe('resyncFleet', () => {
       join(drainingDirectory, 'fleet.json'),
       JSON.stringify({ ...FLEET, hubs: FLEET.hubs.map((hub) => ({ ...hub, state: 'draining' })) }),
     );
-    await instance.stores.control.announce('2026-11-23T00:00:00Z');
+    await instance.stores.control.update((control) => ({
+      ...control,
+      newestBuild: '2026-11-23T00:00:00Z',
+    }));
     const causes = async () => [...(await instance.stores.conditions.read(0)).causes.keys()];
     const hosted = instance;
     for (const [build, expected] of [

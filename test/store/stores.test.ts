@@ -5,18 +5,19 @@ import { decide } from '../../src/allocation/decide.ts';
 import { receiptOf } from '../../src/allocation/receipt.ts';
 import { hostName } from '../../src/fleet/host-name.ts';
 import { ConditionsStore } from '../../src/store/conditions-store.ts';
-import { ControlStore, pauseOf } from '../../src/store/control.ts';
+import { ControlStore } from '../../src/store/control.ts';
 import { DeadLetterStore } from '../../src/store/dead-letter-store.ts';
-import { partitionOf } from '../../src/store/keys.ts';
+import { type PartitionKey, partitionOf } from '../../src/store/keys.ts';
 import { Lease } from '../../src/store/lease.ts';
 import { ReceiptStore } from '../../src/store/receipt-store.ts';
 import { RevisionStore } from '../../src/store/revisions.ts';
 import { StrangerStore } from '../../src/store/stranger-store.ts';
 import { openTables, type Tables } from '../../src/store/tables.ts';
 import { type TwinRecord, TwinStore } from '../../src/store/twin-store.ts';
+import { pauseOf, withPackage } from '../../src/twin/control.ts';
 import type { Known } from '../../src/twin/fold.ts';
 import { instantOf } from '../../src/twin/instant.ts';
-import type { Shadow, TwinState } from '../../src/twin/shadow.ts';
+import { DUE_PRIORITIES, type Shadow, type TwinState } from '../../src/twin/shadow.ts';
 import type { TwinId } from '../../src/twin/twin.ts';
 import { fleetOf, requestOf } from '../allocation/requests.ts';
 import { type Azurite, startAzurite } from '../azurite.ts';
@@ -40,7 +41,9 @@ const present = (id: TwinId, parts: Partial<Shadow> = {}): Exclude<Known, { kind
   kind: 'shadow',
   shadow: shadowOf({ ...parts, id }),
 });
-const judged = (state: TwinState, why = '') => ({ judgement: { state, since: T0, why, revision: 'r' } });
+const judged = (state: TwinState, why = '') => ({
+  judgement: { state, since: T0, why, revision: 'r', policies: {}, isHeld: false },
+});
 
 describe('the twin store', () => {
   let store: TwinStore;
@@ -54,6 +57,14 @@ describe('the twin store', () => {
     const saved = await store.save(record, known);
     if (saved === 'conflict') throw new Error('conflict');
     return saved;
+  };
+
+  /** Due work of all priorities. */
+  const dueIn = async (partition: PartitionKey, now: number) => {
+    const pages = await Promise.all(
+      DUE_PRIORITIES.map((priority) => store.due(partition, priority, now, 10)),
+    );
+    return pages.flat();
   };
 
   test('gives back the shadow that was saved, whatever its id and its text', async () => {
@@ -123,15 +134,15 @@ describe('the twin store', () => {
     });
 
     let record = await save(await store.load(id), present(id, due(T0)));
-    expect(await store.due(partition, T0 - 1, 10)).toEqual([]);
-    expect(await store.due(partition, T0, 10)).toMatchObject([{ id, priority: 'drift' }]);
+    expect(await dueIn(partition, T0 - 1)).toEqual([]);
+    expect(await dueIn(partition, T0)).toMatchObject([{ id, priority: 'drift' }]);
 
     record = await save(record, present(id, due(T0 + 5_000, 'edit')));
-    expect(await store.due(partition, T0, 10)).toEqual([]);
-    expect(await store.due(partition, T0 + 5_000, 10)).toMatchObject([{ id, priority: 'edit' }]);
+    expect(await dueIn(partition, T0)).toEqual([]);
+    expect(await dueIn(partition, T0 + 5_000)).toMatchObject([{ id, priority: 'edit' }]);
 
     await save(record, present(id));
-    expect(await store.due(partition, T0 + 9_000, 10)).toEqual([]);
+    expect(await dueIn(partition, T0 + 9_000)).toEqual([]);
   });
 
   test('gives due work by priority, then by time', async () => {
@@ -150,10 +161,10 @@ describe('the twin store', () => {
       await save(await store.load(id), present(id, { due: { ...due, why: '', tries: 0 } }));
     }
 
-    const ids = (await store.due(partition, T0 + 10, 10)).map(({ id }) => id.deviceId);
+    const ids = (await dueIn(partition, T0 + 10)).map(({ id }) => id.deviceId);
 
     expect(ids).toEqual([same[3], same[2], same[1], same[0]].map((id) => id?.deviceId));
-    expect(await store.due(partition, T0 + 10, 2)).toHaveLength(2);
+    expect(await store.due(partition, 'drift', T0 + 10, 1)).toHaveLength(1);
   });
 
   test('survives a due row that is gone, and drops one that no shadow knows', async () => {
@@ -162,7 +173,7 @@ describe('the twin store', () => {
       await store.load(id),
       present(id, { due: { priority: 'edit', at: T0, why: '', tries: 0 } }),
     );
-    const [row] = await store.due(partitionOf(id), T0, 1);
+    const [row] = await store.due(partitionOf(id), 'edit', T0, 1);
     if (row === undefined) throw new Error('no due row');
 
     await store.dropDue(row);
@@ -195,7 +206,7 @@ describe('the twin store', () => {
 
     const tombstone = await save(shadow, deleted);
     expect((await store.load(id)).known).toEqual(deleted);
-    expect(await store.due(partition, T0, 10)).toEqual([]);
+    expect(await dueIn(partition, T0)).toEqual([]);
     expect(await store.attention(partition, undefined, 10)).toEqual([]);
 
     await store.count(partition, T0, instantOf(T0 - 1));
@@ -228,6 +239,7 @@ describe('the twin store', () => {
 
     expect(await store.counts(host)).toEqual({
       states: { inSync: 2, pending: 1, drifted: 0, rejected: 1, fighting: 0, parked: 0, unknown: 1 },
+      policies: {},
       countedAt: T0,
     });
   });
@@ -268,8 +280,9 @@ describe('the control row', () => {
     const store = await fresh();
     const pause = { author: 'ann', reason: 'test', at: T0 };
     await Promise.all([
-      store.announce('2026-11-23T12:00:00Z'),
-      store.announce('2026-11-22T12:00:00Z'),
+      ...['2026-11-23T12:00:00Z', '2026-11-22T12:00:00Z'].map((build) =>
+        store.update((control) => withPackage(control, build, [], T0)),
+      ),
       ...['a', 'b', 'c'].map((hub) =>
         store.update((control) => ({ ...control, hubs: { ...control.hubs, [hub]: pause } })),
       ),

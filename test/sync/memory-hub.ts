@@ -1,5 +1,5 @@
 import type { HostName } from '../../src/fleet/host-name.ts';
-import { HubError, type HubErrorCode, type HubPort } from '../../src/hub/port.ts';
+import { HubError, type HubErrorCode, type HubPort, type TwinPage } from '../../src/hub/port.ts';
 import type { JsonObject } from '../../src/json.ts';
 import type { TwinEvent } from '../../src/twin/event.ts';
 import { instantOf } from '../../src/twin/instant.ts';
@@ -92,6 +92,12 @@ export class MemoryHub implements HubPort {
   async countDevices(_: HostName): Promise<number> {
     this.#receive('count');
     return 1;
+  }
+
+  async listTwins(): Promise<TwinPage> {
+    this.#receive('query');
+    const { version, etag } = this.twin();
+    return { twins: [{ id: ID, version, etag }], continuation: undefined };
   }
 
   /** Throws a failure that comes before the effect; gives back one that comes after. */

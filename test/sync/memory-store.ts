@@ -20,6 +20,7 @@ export class MemoryTwinStore {
       id,
       known: known.kind === 'shadow' ? { kind: 'shadow', shadow: restoreShadow(id, known.shadow) } : known,
       etag: found?.etag,
+      isRemembered: false,
     };
   }
 
@@ -33,7 +34,7 @@ export class MemoryTwinStore {
     this.writes += 1;
     const etag = String(this.writes);
     this.records.set(key, { known: JSON.parse(JSON.stringify(known)) as Known, etag });
-    return { id: record.id, known, etag };
+    return { id: record.id, known, etag, isRemembered: false };
   }
 
   async modulesOf({ host, deviceId }: TwinId): Promise<readonly TwinId[]> {

@@ -1,8 +1,10 @@
 import { beforeEach, describe, expect, test } from '@jest/globals';
+import type { HubBudget } from '../../src/hub/budget.ts';
 import type { Outcome, ReconcilerOptions } from '../../src/sync/reconciler.ts';
 import { Reconciler } from '../../src/sync/reconciler.ts';
 import type { Gate } from '../../src/sync/write-gate.ts';
 import type { TwinEvent } from '../../src/twin/event.ts';
+import { NO_REDACTION } from '../../src/twin/redact.ts';
 import { restoreShadow, type Shadow } from '../../src/twin/shadow.ts';
 import { fleetOf, ID, T0 } from '../twin/twins.ts';
 import { MemoryHub } from './memory-hub.ts';
@@ -14,7 +16,13 @@ const FLEET = fleetOf({
     { name: 'base', desired: { interval: 5 } },
   ],
 });
-const OPEN: Gate = { closedFor: () => undefined, pausedPolicies: new Set(), isOutdated: false };
+const OPEN: Gate = {
+  closedFor: () => undefined,
+  holdOf: () => undefined,
+  readsFirst: () => false,
+  isOutdated: false,
+};
+const FREE: HubBudget = { turn: async () => ({ isNow: true }) };
 
 let time: number;
 let hub: MemoryHub;
@@ -38,6 +46,9 @@ const reconciler = (more: Partial<ReconcilerOptions> = {}) =>
     hubs: hub,
     store,
     gate: OPEN,
+    budget: FREE,
+    redaction: NO_REDACTION,
+    count: () => {},
     now: () => time,
     until: Number.POSITIVE_INFINITY,
     warn: () => {},
@@ -387,7 +398,10 @@ describe('the gate', () => {
 
   test('a paused policy owns its paths and nothing is written for it', async () => {
     await take(hub.created());
-    const gate = { ...OPEN, pausedPolicies: new Set(['saver']) };
+    const gate: Gate = {
+      ...OPEN,
+      holdOf: ({ name }) => (name === 'saver' ? { why: 'paused', until: undefined } : undefined),
+    };
 
     await reconciler({ gate }).reconcile(ID, [hub.report({ battery: 10 })]);
 

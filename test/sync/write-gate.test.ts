@@ -1,11 +1,11 @@
 import { beforeEach, describe, expect, test } from '@jest/globals';
 import { BerthError } from '../../src/errors.ts';
-import type { Control } from '../../src/store/control.ts';
 import { WriteGate } from '../../src/sync/write-gate.ts';
+import { type Control, controlSchema } from '../../src/twin/control.ts';
 import { ID, T0 } from '../twin/twins.ts';
 
 const PAUSE = { author: 'ann', reason: 'freeze', at: T0 };
-const ON: Control = { hubs: {}, policies: {}, newestBuild: '' };
+const ON: Control = controlSchema.parse({});
 
 let time: number;
 let control: Control | undefined;

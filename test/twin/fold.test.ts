@@ -199,7 +199,7 @@ describe('histories of the paths that policies may own', () => {
   });
 
   test('Berth’s own write is recognised by its event, even before its answer was stored', () => {
-    const writing = [{ path, policy: 'p', value: 60 }];
+    const writing = [{ path, policy: 'p', by: 'p', value: 60 }];
     const before = shadowOf({ desired: { interval: 5 }, writing });
 
     const after = shadowAfter(known(before), writes(before, 1, { interval: 60 }));
@@ -207,12 +207,12 @@ describe('histories of the paths that policies may own', () => {
     expect(historyOf(after, path)).toMatchObject({
       ours: 2,
       foreign: [],
-      writes: [{ policy: 'p', value: 60, count: 1 }],
+      writes: [{ policy: 'p', by: 'p', value: 60, count: 1 }],
     });
   });
 
   test('a write is counted once, whether its event or its answer comes first', () => {
-    const write = [{ path, policy: 'p', value: 60 }];
+    const write = [{ path, policy: 'p', by: 'p', value: 60 }];
     const before = shadowOf({ desired: { interval: 5 }, writing: write });
     const answer = twinOf({ version: 3, desired: { interval: 60 }, desiredVersion: 2, lastUpdated: at(1) });
     const merged = shadowAfter(known(before), writes(before, 1, { interval: 60 }));
@@ -220,13 +220,15 @@ describe('histories of the paths that policies may own', () => {
     const eventFirst = adoptOwnWrite(merged, answer, write, TRACKED);
     const answerFirst = adoptOwnWrite(before, answer, write, TRACKED);
 
-    expect(historyOf(eventFirst, path).writes).toEqual([{ policy: 'p', value: 60, at: at(1), count: 1 }]);
+    expect(historyOf(eventFirst, path).writes).toEqual([
+      { policy: 'p', by: 'p', value: 60, at: at(1), count: 1 },
+    ]);
     expect(historyOf(answerFirst, path)).toEqual(historyOf(eventFirst, path));
     expect(fold(known(answerFirst), writes(before, 1, { interval: 60 }))).toEqual(known(answerFirst));
   });
 
   test('telling the same value again makes it our version and counts', () => {
-    const write = [{ path, policy: 'p', value: 60 }];
+    const write = [{ path, policy: 'p', by: 'p', value: 60 }];
     const first = adoptOwnWrite(
       shadowOf(),
       twinOf({ version: 3, desired: { interval: 60 }, desiredVersion: 2, lastUpdated: at(1) }),

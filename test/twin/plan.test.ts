@@ -12,7 +12,8 @@ function planFor(twins: object, shadow: Partial<Shadow>, pausedPolicies: readonl
     shadow: shadowOf(shadow),
     hub,
     twins: fleet.twins,
-    pausedPolicies: new Set(pausedPolicies),
+    holdOf: ({ name }) =>
+      pausedPolicies.includes(name) ? { why: 'paused by ann: freeze', until: undefined } : undefined,
     now: T0,
   });
 }
@@ -96,8 +97,7 @@ describe('the patch', () => {
 
   test.each<[string, object, readonly string[]]>([
     ['paused', policies(SAVER, BASE), ['saver']],
-    ['held by a rollout', { ...policies(SAVER, BASE), rollout: { over: '1h' } }, []],
-    ['not enforced', policies({ ...SAVER, mode: 'observe' }, BASE), []],
+    ['only observing', policies({ ...SAVER, mode: 'observe' }, BASE), []],
   ])('is empty where the policy is %s: it still owns its path', (_, twins, paused) => {
     const { patch, leaves } = planFor(twins, { reported: { battery: 5 }, desired: { interval: 7 } }, paused);
 
@@ -108,7 +108,7 @@ describe('the patch', () => {
 
 describe('the state of a twin is its worst leaf', () => {
   const three = policies({ name: 'p', desired: { a: 1, b: 1, c: 1 } });
-  const rejected = { ...NO_HISTORY, rejected: { policy: '', value: 1, why: '' } };
+  const rejected = { ...NO_HISTORY, rejected: [{ policy: '', value: 1, why: '' }] };
 
   test.each<[string, Partial<Shadow>, string]>([
     ['all in sync', { desired: { a: 1, b: 1, c: 1 }, reported: { a: 1, b: 1, c: 1 } }, 'inSync'],

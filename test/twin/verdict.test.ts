@@ -1,11 +1,14 @@
 import { describe, expect, test } from '@jest/globals';
 import type { JsonValue } from '../../src/json.ts';
+import { reportAt } from '../../src/twin/acknowledgement.ts';
 import { NO_HISTORY, type PathHistory, type WriteRecord } from '../../src/twin/shadow.ts';
 import { judgeLeaf, type LeafFacts, type Verdict } from '../../src/twin/verdict.ts';
 import { at, T0 } from './twins.ts';
 
-const POLICY = {
+const POLICY: LeafFacts['policy'] = {
+  name: 'policy',
   hash: 'p',
+  mode: 'enforce',
   tolerance: 0,
   cooldownMs: 60_000,
   attempts: 3,
@@ -15,6 +18,7 @@ const POLICY = {
 const NOW = T0 + 600_000;
 const wrote = (seconds: number, count = 1, value: JsonValue = 60): WriteRecord => ({
   policy: 'p',
+  by: 'policy',
   value,
   at: at(seconds),
   count,
@@ -25,7 +29,7 @@ interface Row {
   readonly desired?: JsonValue | undefined;
   readonly report?: JsonValue;
   readonly history?: Partial<PathHistory>;
-  readonly policy?: Partial<typeof POLICY>;
+  readonly policy?: Partial<LeafFacts['policy']>;
   readonly desiredVersion?: number;
   readonly now?: number;
 }
@@ -35,7 +39,7 @@ function judge({ wanted = 60, history, policy, desiredVersion = 4, now = NOW, ..
     policy: { ...POLICY, ...policy },
     wanted,
     desired: 'desired' in row ? row.desired : wanted === null ? undefined : wanted,
-    report: row.report,
+    report: row.report === undefined ? undefined : reportAt({ it: row.report }, ['it']),
     history: { ...NO_HISTORY, ours: 4, ...history },
     desiredVersion,
     fight: { writes: 3, withinMs: 600_000, pauseMs: 3_600_000 },
@@ -156,27 +160,27 @@ const rows: readonly (readonly [string, Row, Expected])[] = [
   // rejected before
   [
     'this value was rejected',
-    { report: 5, history: { rejected: { policy: 'p', value: 60, why: 'no' } } },
+    { report: 5, history: { rejected: [{ policy: 'p', value: 60, why: 'no' }] } },
     'rejected',
   ],
   [
     'this value was rejected, and somebody changed desired',
-    { desired: 5, history: { rejected: { policy: 'p', value: 60, why: 'no' } } },
+    { desired: 5, history: { rejected: [{ policy: 'p', value: 60, why: 'no' }] } },
     'rejected',
   ],
   [
     'another value was rejected',
-    { desired: 5, history: { rejected: { policy: 'p', value: 61, why: 'no' } } },
+    { desired: 5, history: { rejected: [{ policy: 'p', value: 61, why: 'no' }] } },
     'drifted, write',
   ],
   [
     'another policy’s value was rejected',
-    { desired: 5, history: { rejected: { policy: 'q', value: 60, why: 'no' } } },
+    { desired: 5, history: { rejected: [{ policy: 'q', value: 60, why: 'no' }] } },
     'drifted, write',
   ],
   [
     'this value was rejected, and the device reports it now',
-    { report: 60, history: { rejected: { policy: 'p', value: 60, why: 'no' } } },
+    { report: 60, history: { rejected: [{ policy: 'p', value: 60, why: 'no' }] } },
     'inSync',
   ],
   // cooldown and fights
@@ -232,16 +236,14 @@ describe('the verdict on one owned property', () => {
   });
 
   test('a rejection is remembered with its policy, value and reason', () => {
-    expect(judge({ report: { value: 5, ac: 400, av: 4, ad: 'too slow' } }).history.rejected).toEqual({
-      policy: 'p',
-      value: 60,
-      why: 'the device answered 400: too slow',
-    });
+    expect(judge({ report: { value: 5, ac: 400, av: 4, ad: 'too slow' } }).history.rejected).toEqual([
+      { policy: 'p', value: 60, why: 'the device answered 400: too slow' },
+    ]);
   });
 
   test('a rejection is forgotten when the device reports the value', () => {
-    const rejected = { policy: 'p', value: 60, why: 'no' };
+    const rejected = [{ policy: 'p', value: 60, why: 'no' }];
 
-    expect(judge({ report: 60, history: { rejected } }).history.rejected).toBeUndefined();
+    expect(judge({ report: 60, history: { rejected } }).history.rejected).toEqual([]);
   });
 });

@@ -1,0 +1,134 @@
+import type { Hub } from '../fleet/fleet.ts';
+import type { HostName } from '../fleet/host-name.ts';
+import {
+  identityOperationsPerMinute,
+  messagesPerDay,
+  queriesPerMinute,
+  twinReadsPerSecond,
+  twinUpdatesPerSecond,
+} from '../fleet/hub-limits.ts';
+import { DailyBudget, type DailyCounts } from './daily-budget.ts';
+import type { HubPauses } from './hub-pauses.ts';
+import { TokenBucket } from './token-bucket.ts';
+
+/** What costs something at a hub. */
+export type HubOperation = 'read' | 'write' | 'identity' | 'query';
+
+/** Whether an operation may be made now, or when it is worth asking again (ms since the epoch). */
+export type Turn =
+  | { readonly isNow: true }
+  | { readonly isNow: false; readonly at: number; readonly why: string; readonly isQuota: boolean };
+
+/** Keeps the calls to hubs below what they may cost. */
+export interface HubBudget {
+  /**
+   * Waits for the turn of an operation, if it comes before `until` (ms since the epoch).
+   *
+   * @throws BerthError `BERTH_STORE_UNAVAILABLE` where the day's messages cannot be counted.
+   */
+  turn(hub: Hub, operation: HubOperation, until: number): Promise<Turn>;
+}
+
+/**
+ * Of a hub's throttle and daily quota Berth uses `budget.rate` and `budget.daily`; of that, seven tenths are for sync,
+ * divided by the Event Hub's partitions, and three for resync. So nobody has to ask anybody else.
+ */
+export const SYNC_PART = 0.7;
+export const RESYNC_PART = 0.3;
+
+/**
+ * What an operation counts of the daily quota: a correction is the update, the device's notification and its answer;
+ * a page of a query by size (iot-hub-devguide-pricing); the identity registry is free.
+ */
+const MESSAGES: Readonly<Record<HubOperation, number>> = { read: 1, write: 3, identity: 0, query: 4 };
+
+export interface ShareOptions {
+  /** Names this part of the budget in the counts: the same name is the same part. */
+  readonly share: string;
+  /** How much of the budget it is, from 0 to 1. */
+  readonly part: number;
+  readonly counts: DailyCounts;
+  readonly pauses: HubPauses;
+  readonly now: () => number;
+  readonly wait: (ms: number) => Promise<void>;
+}
+
+/** One part of the hubs' budgets. */
+export class BudgetShare implements HubBudget {
+  readonly #options: ShareOptions;
+  readonly #buckets = new Map<string, TokenBucket>();
+  readonly #days = new Map<HostName, DailyBudget>();
+
+  constructor(options: ShareOptions) {
+    this.#options = options;
+  }
+
+  async turn(hub: Hub, operation: HubOperation, until: number): Promise<Turn> {
+    const { now, wait } = this.#options;
+    const paused = this.#paused(hub, until);
+    if (paused !== undefined) return paused;
+    const waitMs = this.#bucket(hub, operation).take(now(), Math.max(0, until - now()));
+    if (waitMs === undefined) return later(until, 'the budget of operations a second is used up');
+    if (waitMs > 0) await wait(waitMs);
+    const pausedMeanwhile = this.#paused(hub, until);
+    if (pausedMeanwhile !== undefined) return pausedMeanwhile;
+    if (!(await this.#day(hub).take(MESSAGES[operation], now()))) {
+      const tomorrow = now() + DAY_MS - (now() % DAY_MS);
+      return later(tomorrow, 'the budget of messages a day is used up', true);
+    }
+    return { isNow: true };
+  }
+
+  #paused({ host }: Hub, until: number): Turn | undefined {
+    const { pauses, now } = this.#options;
+    const pause = pauses.of(host, now());
+    return pause === undefined ? undefined : later(Math.max(pause.until, until), pause.why, pause.isQuota);
+  }
+
+  #bucket(hub: Hub, operation: HubOperation): TokenBucket {
+    // Another number of units, or another budget, is another bucket.
+    const perSecond = rateOf(hub, operation) * hub.budget.rate * this.#options.part;
+    const key = `${hub.host} ${operation} ${perSecond}`;
+    const bucket = this.#buckets.get(key) ?? new TokenBucket(perSecond, this.#options.now());
+    this.#buckets.set(key, bucket);
+    return bucket;
+  }
+
+  #day(hub: Hub): DailyBudget {
+    const { counts, share, part } = this.#options;
+    const limit = dailyLimit(hub, part);
+    const day = this.#days.get(hub.host) ?? new DailyBudget(counts, hub.host, share, limit);
+    this.#days.set(hub.host, day);
+    return day;
+  }
+}
+
+const DAY_MS = 24 * 60 * 60_000;
+
+/** Messages a day that a part of a hub's budget may use. */
+export function dailyLimit(hub: Pick<Hub, 'tier' | 'units' | 'budget'>, part: number): number {
+  return Math.floor(messagesPerDay(hub) * hub.budget.daily * part);
+}
+
+function later(at: number, why: string, isQuota = false): Turn {
+  return { isNow: false, at, why, isQuota };
+}
+
+/** What the hub allows a second. */
+function rateOf(hub: Hub, operation: HubOperation): number {
+  switch (operation) {
+    case 'read':
+      return twinReadsPerSecond(hub);
+    case 'write':
+      return twinUpdatesPerSecond(hub);
+    case 'identity':
+      return identityOperationsPerMinute(hub) / 60;
+    case 'query':
+      return queriesPerMinute(hub) / 60;
+  }
+}
+
+/** For whom no part is known: nothing may be asked of any hub. */
+export function noBudget(why: string, retryMs: number, now: () => number): HubBudget {
+  return { turn: async () => later(now() + retryMs, why) };
+}

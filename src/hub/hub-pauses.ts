@@ -1,0 +1,89 @@
+import type { HostName } from '../fleet/host-name.ts';
+import type { HubError } from './port.ts';
+
+const FIRST_MS = 2_000;
+const LONGEST_MS = 5 * 60_000;
+const DAY_MS = 24 * 60 * 60_000;
+/** So many failures in a row say that the hub is down, and not that one call had bad luck. */
+const DOWN_AFTER = 3;
+
+export interface HubPause {
+  /** Ms since the epoch. */
+  readonly until: number;
+  readonly why: string;
+  /** The day's messages of the whole hub are used up. */
+  readonly isQuota: boolean;
+}
+
+interface Trouble {
+  readonly pause: HubPause | undefined;
+  /** Pauses in a row, each twice as long. */
+  readonly times: number;
+  /** Failures in a row. */
+  readonly failures: number;
+}
+
+/**
+ * Leaves a hub alone that throttles, is down, or has used up its quota: in this instance, whatever the others do.
+ * A missed deadline counts as throttling, since a hub queues calls before it answers 429
+ * (iot-hub-devguide-quotas-throttling).
+ */
+export class HubPauses {
+  readonly #hubs = new Map<HostName, Trouble>();
+  readonly #random: () => number;
+
+  /** @param random from 0 up to 1: spreads the ends of pauses. */
+  constructor(random: () => number) {
+    this.#random = random;
+  }
+
+  of(host: HostName, now: number): HubPause | undefined {
+    const pause = this.#hubs.get(host)?.pause;
+    return pause !== undefined && now < pause.until ? pause : undefined;
+  }
+
+  /** A call that was under way when a pause began does not end it. */
+  succeeded(host: HostName, now: number): void {
+    if (this.#hubs.size > 0 && this.of(host, now) === undefined) this.#hubs.delete(host);
+  }
+
+  failed(host: HostName, error: HubError, now: number): void {
+    const before = this.#hubs.get(host) ?? { pause: undefined, times: 0, failures: 0 };
+    const failures = before.failures + 1;
+    const reason = reasonFor(error, failures);
+    if (reason === undefined) {
+      this.#hubs.set(host, { ...before, failures });
+      return;
+    }
+    // Calls that were under way when the pause began fail too, and say nothing new.
+    if (before.pause !== undefined && now < before.pause.until && !reason.isQuota) return;
+    const ms = reason.isQuota
+      ? untilTomorrow(now)
+      : (error.retryAfterMs ?? FIRST_MS * 2 ** Math.min(before.times, 10));
+    const bounded = reason.isQuota ? ms : Math.min(ms, LONGEST_MS);
+    const until = Math.ceil(now + bounded * (1 + this.#random() / 4));
+    this.#hubs.set(host, { pause: { ...reason, until }, times: before.times + 1, failures });
+  }
+}
+
+function reasonFor(error: HubError, failures: number): Pick<HubPause, 'why' | 'isQuota'> | undefined {
+  switch (error.code) {
+    case 'BERTH_HUB_THROTTLED':
+      return { why: 'the hub throttles', isQuota: false };
+    case 'BERTH_HUB_TIMEOUT':
+      return { why: 'the hub does not answer in time', isQuota: false };
+    case 'BERTH_HUB_QUOTA_EXCEEDED':
+      return { why: 'the messages that the hub has for the day are used up', isQuota: true };
+    case 'BERTH_HUB_UNAVAILABLE':
+      return failures >= DOWN_AFTER ? { why: 'the hub is down', isQuota: false } : undefined;
+    case 'BERTH_HUB_UNAUTHORIZED':
+      return failures >= DOWN_AFTER ? { why: 'the hub refuses Berth', isQuota: false } : undefined;
+    default:
+      return undefined;
+  }
+}
+
+/** Quotas start again at 00:00 UTC (iot-hub-devguide-quotas-throttling). */
+function untilTomorrow(now: number): number {
+  return DAY_MS - (now % DAY_MS);
+}

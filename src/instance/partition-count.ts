@@ -1,0 +1,82 @@
+import type { Log } from './log.ts';
+import { type Environment, twinEvents } from './settings.ts';
+
+export interface PartitionCountOptions {
+  /** Asks the Event Hub. May throw. */
+  readonly ask: () => Promise<number | undefined>;
+  /** What the setting says. */
+  readonly fallback: number | undefined;
+  readonly now: () => number;
+  readonly log: Log;
+}
+
+/** An Event Hub of a dedicated or premium tier may get more partitions while it runs. */
+const FRESH_MS = 60 * 60_000;
+const RETRY_MS = 60_000;
+
+/**
+ * How many partitions the Event Hub has: the budgets of hubs are divided by it, so it must never be thought to be smaller
+ * than it is.
+ */
+export class PartitionCount {
+  readonly #options: PartitionCountOptions;
+  #count: number | undefined;
+  #askAfter = 0;
+  #asking: Promise<void> | undefined;
+
+  constructor(options: PartitionCountOptions) {
+    this.#options = options;
+  }
+
+  /** The number; asked for again where a partition is beyond it. Undefined: nobody can say. */
+  async atLeast(partition: number): Promise<number | undefined> {
+    const { now, fallback } = this.#options;
+    const isKnown = this.#count !== undefined && partition < this.#count;
+    if (now() >= this.#askAfter || (!isKnown && now() >= this.#askAfter - FRESH_MS + RETRY_MS)) {
+      this.#asking ??= this.#ask().finally(() => {
+        this.#asking = undefined;
+      });
+      await this.#asking;
+    }
+    return this.#count ?? fallback;
+  }
+
+  async #ask(): Promise<void> {
+    const { ask, now, log } = this.#options;
+    try {
+      const count = await ask();
+      if (count !== undefined) this.#count = count;
+      this.#askAfter = now() + (count === undefined ? RETRY_MS : FRESH_MS);
+    } catch (error) {
+      // Names only: the message of a credential error may quote what the identity endpoint said.
+      log('warn', 'partitionsUnknown', { reason: error instanceof Error ? error.name : 'error' });
+      this.#askAfter = now() + RETRY_MS;
+    }
+  }
+}
+
+/** Asks the Event Hub that the settings name. Undefined: they name none. */
+export async function countPartitions(env: Environment): Promise<number | undefined> {
+  const place = twinEvents(env);
+  if (place === undefined) return undefined;
+  const { EventHubProducerClient } = await import('@azure/event-hubs');
+  const options = { retryOptions: { maxRetries: 1, timeoutInMs: 10_000 } };
+  let client: InstanceType<typeof EventHubProducerClient>;
+  if (place.kind === 'connectionString') {
+    client = /;?EntityPath=/i.test(place.connectionString)
+      ? new EventHubProducerClient(place.connectionString, options)
+      : new EventHubProducerClient(place.connectionString, place.name, options);
+  } else {
+    const { DefaultAzureCredential, ManagedIdentityCredential } = await import('@azure/identity');
+    const credential =
+      place.clientId === undefined
+        ? new DefaultAzureCredential()
+        : new ManagedIdentityCredential({ clientId: place.clientId });
+    client = new EventHubProducerClient(place.namespace, place.name, credential, options);
+  }
+  try {
+    return (await client.getPartitionIds()).length;
+  } finally {
+    await client.close();
+  }
+}

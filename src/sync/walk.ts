@@ -1,0 +1,281 @@
+import * as z from 'zod';
+import { BerthError } from '../errors.ts';
+import type { Hub } from '../fleet/fleet.ts';
+import type { HostName } from '../fleet/host-name.ts';
+import { hash } from '../hash.ts';
+import { HubError, type ListedTwin, type TwinKind } from '../hub/port.ts';
+import { sameJson } from '../json.ts';
+import { partitionsOf } from '../store/keys.ts';
+import { isTargetedModule } from '../twin/event.ts';
+import { instantOf, millisecondsOf } from '../twin/instant.ts';
+import { redactTwin } from '../twin/redact.ts';
+import type { Shadow } from '../twin/shadow.ts';
+import type { TwinId } from '../twin/twin.ts';
+import { markForRead } from './mark-due.ts';
+import type { MayGoOn, ResyncOptions } from './resync.ts';
+import { type Comparison, whyUntrusted } from './trust.ts';
+
+/** How often a hub is walked without being asked to be. */
+const WALK_EVERY_MS = 7 * 24 * 60 * 60_000;
+/**
+ * Results of queries may be minutes old (iot-hub-devguide-query-language), so of a twin that has changed lately they
+ * prove nothing.
+ */
+const QUERY_LAG_MS = 30 * 60_000;
+/** One twin in so many is compared with what the hub has. */
+const SAMPLE = 100;
+const PAGE = 200;
+
+const progressSchema = z.object({
+  /** Ms since the epoch. */
+  startedAt: z.number(),
+  phase: z.enum(['mark', 'devices', 'modules', 'done']),
+  /** `mark`: `partition/row key`; else the hub's continuation token; empty: the beginning. */
+  at: z.string(),
+  seen: z.number(),
+  /** Twins that were not known. */
+  missed: z.number(),
+  /** Twins that had other versions. */
+  stale: z.number(),
+  sampled: z.number(),
+  mismatched: z.number(),
+});
+
+/** How far the walk of a hub has come, and what it has found. */
+export type WalkProgress = z.output<typeof progressSchema>;
+
+const requestSchema = z.object({ at: z.number(), author: z.string(), reason: z.string() });
+
+/** That a person wants every twin of a hub to be read again. */
+export type ResyncRequest = z.output<typeof requestSchema>;
+
+export function walkName(host: HostName): string {
+  return `walk|${host}`;
+}
+
+export function requestName(host: HostName): string {
+  return `resync|${host}`;
+}
+
+type WalkOptions = Pick<
+  ResyncOptions,
+  | 'fleet'
+  | 'hosts'
+  | 'hubs'
+  | 'twins'
+  | 'progress'
+  | 'control'
+  | 'budget'
+  | 'redaction'
+  | 'gate'
+  | 'now'
+  | 'count'
+  | 'warn'
+>;
+
+/**
+ * Looks for twins that events have missed: lists all twins of each hub, page by page, once a week or when a person asks
+ * for it, and compares a few of them whole. Answers how many twins were seen.
+ */
+export async function walk(options: WalkOptions, mayGoOn: MayGoOn): Promise<number> {
+  const seen = await Promise.all(
+    options.hosts.map(async (host) => {
+      const hub = options.fleet.hubByHost.get(host);
+      return hub === undefined ? 0 : walkHub(hub, options, mayGoOn);
+    }),
+  );
+  return seen.reduce((sum, count) => sum + count, 0);
+}
+
+async function walkHub(hub: Hub, options: WalkOptions, mayGoOn: MayGoOn): Promise<number> {
+  const { progress, gate, warn } = options;
+  const { host } = hub;
+  let at = await startOf(host, options);
+  const before = at.seen;
+  try {
+    while (at.phase !== 'done' && mayGoOn() && gate.closedFor(host) === undefined) {
+      const next = await step(hub, at, options);
+      if (next === undefined) break;
+      at = next;
+      await progress.write(walkName(host), at);
+      if (at.phase === 'done') await finish(hub, at, options);
+    }
+  } catch (error) {
+    if (!(error instanceof HubError)) throw error;
+    warn(`The walk of ${host} waits: ${error.message}`, { code: error.code, hub: host });
+  }
+  return at.seen - before;
+}
+
+/** Goes on, or begins anew where it is time or a person has asked for it. */
+async function startOf(host: HostName, { progress, now }: WalkOptions): Promise<WalkProgress> {
+  const stored = progressSchema.safeParse(await progress.read(walkName(host)));
+  const request = requestSchema.safeParse(await progress.read(requestName(host)));
+  const last = stored.success ? stored.data : undefined;
+  const isAsked = request.success && (last === undefined || request.data.at > last.startedAt);
+  if (last !== undefined && !isAsked) {
+    const isOver = last.phase === 'done' && now() - last.startedAt >= WALK_EVERY_MS;
+    if (!isOver) return last;
+  }
+  return {
+    startedAt: now(),
+    phase: isAsked ? 'mark' : 'devices',
+    at: '',
+    seen: 0,
+    missed: 0,
+    stale: 0,
+    sampled: 0,
+    mismatched: 0,
+  };
+}
+
+/** One page. Undefined: the budget says that it must wait. */
+async function step(hub: Hub, at: WalkProgress, options: WalkOptions): Promise<WalkProgress | undefined> {
+  switch (at.phase) {
+    case 'mark':
+      return markPage(hub.host, at, options);
+    case 'devices':
+    case 'modules':
+      return listPage(hub, at.phase, at, options);
+    case 'done':
+      return at;
+  }
+}
+
+/** A person says that what is known of the hub's twins is old, as after a failover: all of it is read again. */
+async function markPage(host: HostName, at: WalkProgress, options: WalkOptions): Promise<WalkProgress> {
+  const { twins, now } = options;
+  const partitions = partitionsOf(host);
+  const [index = '0', ...row] = at.at === '' ? ['0'] : at.at.split('/');
+  const partition = partitions[Number(index)];
+  if (partition === undefined) return { ...at, phase: 'devices', at: '' };
+  const after = row.join('/');
+  const page = await twins.page(partition, after === '' ? undefined : after, PAGE);
+  for (const { id, known } of page) {
+    if (known.kind !== 'shadow') continue;
+    await markForRead(twins, id, {
+      since: known.shadow.asOf,
+      why: 'everything of its hub is read again',
+      priority: 'resync',
+      now: now(),
+    });
+  }
+  const last = page.at(-1);
+  return page.length === PAGE && last !== undefined
+    ? { ...at, at: `${index}/${last.rowKey}` }
+    : { ...at, at: `${Number(index) + 1}/` };
+}
+
+async function listPage(
+  hub: Hub,
+  of: TwinKind,
+  at: WalkProgress,
+  options: WalkOptions,
+): Promise<WalkProgress | undefined> {
+  const { hubs, budget, fleet, now } = options;
+  // It has all the time in the world: what cannot be asked now is asked in a later run.
+  const turn = await budget.turn(hub, 'query', now() + LONGEST_WAIT_MS);
+  if (!turn.isNow) return undefined;
+  const { twins: listed, continuation } = await hubs.listTwins(
+    hub.host,
+    of,
+    at.at === '' ? undefined : at.at,
+  );
+  let next = at;
+  for (const twin of listed) next = await look(hub, twin, next, options);
+  if (continuation !== undefined) return { ...next, at: continuation };
+  const hasModules = of === 'devices' && fleet.twins.policies.some(({ module }) => module !== undefined);
+  return { ...next, phase: hasModules ? 'modules' : 'done', at: '' };
+}
+
+const LONGEST_WAIT_MS = 10_000;
+
+async function look(
+  hub: Hub,
+  { id, version }: ListedTwin,
+  at: WalkProgress,
+  options: WalkOptions,
+): Promise<WalkProgress> {
+  const { twins, fleet, now } = options;
+  if (id.moduleId !== undefined && !isTargetedModule(id.moduleId, fleet.twins.policies)) return at;
+  const { known } = await twins.load(id);
+  const next = { ...at, seen: at.seen + 1 };
+  const read = (why: string) =>
+    markForRead(twins, id, { since: instantOf(now()), why, priority: 'resync', now: now() });
+  switch (known.kind) {
+    case 'nothing':
+      await read('the walk has found it');
+      return { ...next, missed: next.missed + 1 };
+    case 'deleted':
+      if (now() - millisecondsOf(known.at) < QUERY_LAG_MS) return next;
+      await read('the walk has found it, and it was thought to be deleted');
+      return { ...next, missed: next.missed + 1 };
+    case 'shadow': {
+      const { shadow } = known;
+      if (shadow.unread !== undefined) return next;
+      if (shadow.version !== version) {
+        if (now() - millisecondsOf(shadow.asOf) < QUERY_LAG_MS) return next;
+        await read(`the walk has found version ${version}, and ${shadow.version} was known`);
+        return { ...next, stale: next.stale + 1 };
+      }
+      const isSampled = hash(id.deviceId, String(at.startedAt)) % SAMPLE === 0;
+      if (!isSampled) return next;
+      const same = await compare(hub, id, shadow, options);
+      if (same === undefined) return next;
+      if (!same) await read('it was not what the hub has');
+      return {
+        ...next,
+        sampled: next.sampled + 1,
+        mismatched: next.mismatched + (same ? 0 : 1),
+      };
+    }
+  }
+}
+
+/** Whether a shadow is what the hub has; undefined: that cannot be said now. */
+async function compare(
+  hub: Hub,
+  id: TwinId,
+  shadow: Shadow,
+  { hubs, budget, redaction, now, count, warn }: WalkOptions,
+): Promise<boolean | undefined> {
+  const turn = await budget.turn(hub, 'read', now() + LONGEST_WAIT_MS);
+  if (!turn.isNow) return undefined;
+  try {
+    const twin = redactTwin(await hubs.readTwin(id), redaction);
+    if (twin.version !== shadow.version) return undefined;
+    const isSame =
+      sameJson(twin.tags, shadow.tags) &&
+      sameJson(twin.desired.values, shadow.desired) &&
+      sameJson(twin.reported.values, shadow.reported);
+    count(hub.host, 'sampled');
+    if (isSame) return true;
+    count(hub.host, 'mismatched');
+    warn('A shadow is not what its hub has.', {
+      code: 'BERTH_SHADOW_MISMATCH',
+      hub: hub.host,
+      deviceId: id.deviceId,
+    });
+    return false;
+  } catch (error) {
+    if (error instanceof BerthError && error.code === 'BERTH_HUB_NOT_FOUND') return undefined;
+    throw error;
+  }
+}
+
+/** What the walk has found says whether the hub's events can be trusted. */
+async function finish(
+  { host }: Hub,
+  found: Comparison & Pick<WalkProgress, 'missed' | 'stale'>,
+  { control, now, warn }: WalkOptions,
+): Promise<void> {
+  const why = whyUntrusted(found);
+  if (why === undefined) return;
+  await control.update((row) =>
+    host in row.untrusted ? row : { ...row, untrusted: { ...row.untrusted, [host]: { since: now(), why } } },
+  );
+  warn(`The events of ${host} are not trusted any more: ${why}.`, {
+    code: 'BERTH_HUB_UNTRUSTED',
+    hub: host,
+  });
+}

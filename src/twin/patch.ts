@@ -1,0 +1,50 @@
+import { isObject, type JsonObject, type JsonValue } from '../json.ts';
+import { valueAt } from './merge.ts';
+import type { OwnWrite, Shadow } from './shadow.ts';
+
+/** What is written, with the report that says how the device takes it. */
+export interface Write extends OwnWrite {
+  /** How many keys of the path lead to what the device acknowledges as a whole; undefined: the property itself. */
+  readonly wholeAt: number | undefined;
+}
+
+/**
+ * The patch of `properties.desired` that makes these writes: the smallest one, but for what Plug and Play asks.
+ * A component carries its marker `"__t": "c"` (where the twin lacks it), and an object that the device
+ * acknowledges as a whole is sent complete (concepts-convention, 2025-01).
+ */
+export function patchOf(shadow: Pick<Shadow, 'desired' | 'reported'>, writes: readonly Write[]): JsonObject {
+  let patch: JsonObject = {};
+  for (const { path, value, wholeAt } of writes) {
+    if (wholeAt !== undefined && wholeAt < path.length) {
+      const whole = path.slice(0, wholeAt);
+      const before = valueAt(shadow.desired, whole);
+      if (isObject(before) && valueAt(patch, whole) === undefined) patch = withValue(patch, whole, before);
+    }
+    patch = withValue(patch, path, value);
+    patch = withMarkers(patch, shadow, path);
+  }
+  return patch;
+}
+
+function withMarkers(
+  patch: JsonObject,
+  { desired, reported }: Pick<Shadow, 'desired' | 'reported'>,
+  path: readonly string[],
+): JsonObject {
+  const component = path.slice(0, 1);
+  const isComponent = path.length > 1 && valueAt(reported, [...component, MARKER]) === 'c';
+  if (!isComponent || valueAt(desired, [...component, MARKER]) === 'c') return patch;
+  return withValue(patch, [...component, MARKER], 'c');
+}
+
+/** The key that tells a component from an object. Its value needs no report of its own. */
+export const MARKER = '__t';
+
+/** Unlike applying a patch, building one keeps `null`. */
+function withValue(patch: JsonObject, [key, ...rest]: readonly string[], value: JsonValue): JsonObject {
+  if (key === undefined) return patch;
+  if (rest.length === 0) return { ...patch, [key]: value };
+  const below = Object.hasOwn(patch, key) ? patch[key] : undefined;
+  return { ...patch, [key]: withValue(isObject(below) ? below : {}, rest, value) };
+}
