@@ -91,9 +91,7 @@ export function decodeEvent(
     );
   }
 
-  const hubName = text(properties.hubName);
-  const deviceId = text(systemProperties['iothub-connection-device-id']) ?? text(properties.deviceId);
-  const moduleId = text(systemProperties['iothub-connection-module-id']) ?? text(properties.moduleId);
+  const { hubName, deviceId, moduleId } = identityIn({ properties, systemProperties });
   if (hubName === undefined) return undecodable('BERTH_EVENT_NO_IDENTITY', 'has no hubName');
   if (deviceId === undefined) return undecodable('BERTH_EVENT_NO_IDENTITY', 'has no device id');
   const host = context.hubNamed(hubName);
@@ -131,6 +129,17 @@ export function decodeEvent(
         `has the unknown opType ${JSON.stringify(operation?.slice(0, 60) ?? null)}`,
       );
   }
+}
+
+/** Which twin an event says that it is about, before anything is known of it. */
+export function identityIn({ properties, systemProperties }: Omit<RawEvent, 'body'>): {
+  readonly [name in 'hubName' | 'deviceId' | 'moduleId']: string | undefined;
+} {
+  return {
+    hubName: text(properties.hubName),
+    deviceId: text(systemProperties['iothub-connection-device-id']) ?? text(properties.deviceId),
+    moduleId: text(systemProperties['iothub-connection-module-id']) ?? text(properties.moduleId),
+  };
 }
 
 const NO_TWIN = undecodable('BERTH_EVENT_INVALID', 'has a body that is no twin or lacks a version');
