@@ -12,6 +12,9 @@ import { answeringErrors, type HttpHandler, jsonAnswer } from './http-answer.ts'
 
 const DEFAULT_PAGE = 100;
 const LONGEST_PAGE = 1_000;
+/** Dead letters of so many days are counted, up to so many. */
+const LETTER_DAYS = 7;
+const MOST_LETTERS = 1_000;
 
 /** The fleet at a glance: hubs and their shares, twins by state, and who needs a person. */
 export function registerFleetStatus(instance: Instance): void {
@@ -32,11 +35,12 @@ export function fleetStatus(instance: Instance): HttpHandler {
     const fleet = instance.fleet.current();
     const { stores } = instance;
     const now = instance.now();
-    const [control, conditions, strangers, attention, hubs] = await Promise.all([
+    const [control, conditions, strangers, attention, deadLetters, hubs] = await Promise.all([
       stores.control.read(),
       stores.conditions.read(now),
       stores.strangers.list(),
       attentionPage(instance, fleet, page),
+      countLetters(instance, now),
       Promise.all(fleet.hubs.map(async (hub) => ({ hub, counted: await stores.twins.counts(hub.host) }))),
     ]);
     const counts = new Map(hubs.map(({ hub, counted }) => [hub.host, counted]));
@@ -63,6 +67,7 @@ export function fleetStatus(instance: Instance): HttpHandler {
       twins: addUp(hubs.map(({ counted }) => counted.states)),
       attention,
       strangers,
+      deadLetters,
     });
   });
 }
@@ -116,6 +121,15 @@ async function attentionPage({ stores }: Instance, fleet: Fleet, { top, partitio
     }
   }
   return { items: items.map(describeAttention), next: null };
+}
+
+/** From the beginning of a day on, because counting reads the keys only, which hold the day. */
+async function countLetters({ stores }: Instance, now: number) {
+  const since = now - LETTER_DAYS * 86_400_000;
+  return {
+    since: new Date(since).toISOString().slice(0, 10),
+    ...(await stores.deadLetters.count(since, MOST_LETTERS)),
+  };
 }
 
 function describeAttention({ id, state, since, why }: Attention) {
