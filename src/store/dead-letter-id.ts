@@ -53,5 +53,5 @@ function placeKey(partition: string, sequenceNumber: number): string {
 }
 
 function escapePartition(partition: string): string {
-  return escapeId(partition).replaceAll('|', '~7C');
+  return escapeId(partition).replaceAll('|', '~7C').replaceAll(' ', '~20');
 }

@@ -109,7 +109,7 @@ export class DeadLetterStore {
       sequenceNumber: String(sequenceNumber),
       enqueuedAt,
       code,
-      reason,
+      reason: cutText(reason, MAX_TEXT),
       ...namesIn(letter),
       bodyBytes: body.byteLength,
       properties: cutText(properties, MAX_TEXT),
@@ -297,9 +297,9 @@ function textOf(record: Readonly<Record<string, unknown>>): string {
   return JSON.stringify(record, (_, value: unknown) => (typeof value === 'bigint' ? String(value) : value));
 }
 
-/** The beginning of a text, without half a character at its end, which the tables refuse. */
+/** The beginning of a text, with a replacement for each half of a character, which the tables may refuse. */
 function cutText(text: string, length: number): string {
-  return text.slice(0, length).replace(/[\uD800-\uDBFF]$/, '');
+  return Buffer.from(text.slice(0, length), 'utf8').toString('utf8');
 }
 
 function parse(text: unknown): Readonly<Record<string, unknown>> | undefined {
