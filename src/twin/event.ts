@@ -52,6 +52,11 @@ export interface EventContext {
 
 /** The largest message of IoT Hub (iot-hub-devguide-quotas-throttling). */
 const MAX_EVENT_BYTES = 256 * 1024;
+/**
+ * Ids have up to 128 characters of ASCII, spaces and `|` not among them (iot-hub-devguide-identity-registry). A longer one fits
+ * no row, and `|` separates the parts of keys.
+ */
+const ID = /^[!-{}~]{1,128}$/;
 /** IoT Edge keeps its own state in these; Berth neither stores nor writes them. */
 const EDGE_MODULES: ReadonlySet<string> = new Set(['$edgeAgent', '$edgeHub']);
 
@@ -96,6 +101,8 @@ export function decodeEvent(
   if (deviceId === undefined) return undecodable('BERTH_EVENT_NO_IDENTITY', 'has no device id');
   const host = context.hubNamed(hubName);
   if (host === undefined) return { kind: 'stranger', hubName };
+  if (![deviceId, moduleId].every((id) => id === undefined || ID.test(id)))
+    return undecodable('BERTH_EVENT_INVALID', 'has a device or module id that no hub gives');
   if (moduleId !== undefined && EDGE_MODULES.has(moduleId))
     return { kind: 'ignored', why: 'IoT Edge’s own module' };
   if (moduleId !== undefined && !context.isTargeted(moduleId)) {

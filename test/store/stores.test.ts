@@ -354,6 +354,16 @@ describe('the other stores', () => {
     ]);
   });
 
+  test('strangers: counted whatever their names', async () => {
+    const store = new StrangerStore(tables.state);
+    await store.add('é'.repeat(40_000), 2, T0);
+    await store.add('é'.repeat(40_000), 3, T0);
+
+    expect(await store.list()).toContainEqual(
+      expect.objectContaining({ hubName: 'é'.repeat(100), events: 5 }),
+    );
+  });
+
   test('a lease is held by one at a time, and expires', async () => {
     const one = new Lease(tables.state, host, 'one');
     const other = new Lease(tables.state, host, 'other');
