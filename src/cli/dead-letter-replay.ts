@@ -1,4 +1,5 @@
-import pLimit from 'p-limit';
+// By name: in the bundle of the command the default of an ES module is the module.
+import { limitFunction } from 'p-limit';
 import { hostsOf } from '../fleet/fleet.ts';
 import { stamp } from '../instance/settings.ts';
 import type { LetterSummary } from '../store/dead-letter-store.ts';
@@ -46,8 +47,7 @@ export async function replayDeadLetters(
 
   const counts: Counts = { marked: 0, deleted: 0, ignored: 0, stays: 0 };
   const progress = showCount(terminal, 'dead letters');
-  const limit = pLimit(CONCURRENCY);
-  const take = async ({ key }: LetterSummary) => {
+  const take = async ({ key }: LetterSummary): Promise<void> => {
     const letter = await state.deadLetters.read(key);
     if (letter === undefined) return;
     const replayed = await replay(letter, { context, store: state.twins, now: now() });
@@ -56,9 +56,10 @@ export async function replayDeadLetters(
     counts[replayed.kind] += 1;
     progress.show(sum(counts));
   };
+  const takeLimited = limitFunction(take, { concurrency: CONCURRENCY });
   try {
     for await (const page of pages) {
-      await Promise.all(page.map((letter) => limit(() => take(letter))));
+      await Promise.all(page.map((letter) => takeLimited(letter)));
     }
   } finally {
     progress.end();
@@ -74,11 +75,11 @@ function summaryOf({ marked, deleted, ignored, stays }: Counts): readonly string
     [marked, 'marked for a read of their twins, which resyncFleet does within a minute or two'],
     [deleted, 'of twins that were deleted since, which stay deleted'],
     [ignored, 'of a kind that is not needed'],
-    [stays, 'stay among the dead letters'],
+    [stays, 'left among the dead letters'],
   ] as const;
   const total = marked + deleted + ignored + stays;
   return [
-    `${plural(total, 'dead letter')} replayed.`,
+    `${plural(total, 'dead letter')} decoded again.`,
     ...lines.filter(([number]) => number > 0).map(([number, what]) => `  ${count(number)} ${what}`),
   ];
 }

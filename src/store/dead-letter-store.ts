@@ -1,5 +1,6 @@
 import { createHash } from 'node:crypto';
-import pLimit from 'p-limit';
+// By name: in the bundle of the command the default of an ES module is the module.
+import { limitFunction } from 'p-limit';
 import type { ErrorCode } from '../errors.ts';
 import { identityIn } from '../twin/event.ts';
 import { DIGEST_DIGITS, type LetterKey, letterId, letterKey, letterRange } from './dead-letter-id.ts';
@@ -183,7 +184,6 @@ export class DeadLetterStore {
 
   /** Deletes letters; those that are gone already are fine. */
   async delete(keys: readonly LetterKey[]): Promise<void> {
-    const limit = pLimit(CONCURRENCY);
     const days = [...new Set(keys.map(({ day }) => day))];
     const chunks = days.flatMap((day) =>
       chunksOf(
@@ -191,7 +191,10 @@ export class DeadLetterStore {
         MAX_ACTIONS,
       ),
     );
-    await Promise.all(chunks.map((chunk) => limit(() => this.#deleteTogether(chunk))));
+    const remove = limitFunction((chunk: readonly LetterKey[]) => this.#deleteTogether(chunk), {
+      concurrency: CONCURRENCY,
+    });
+    await Promise.all(chunks.map(remove));
   }
 
   async *#matching(

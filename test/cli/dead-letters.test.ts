@@ -319,11 +319,11 @@ describe('berth dead-letters replay', () => {
       expect.stringMatching(/\/7\/\S+ stays: it has properties that were too long to be kept whole$/),
     ]);
     expect(lines(err)).toEqual([
-      '7 dead letters replayed.',
+      '7 dead letters decoded again.',
       expect.stringMatching(/^ {2}2 marked for a read/),
       expect.stringMatching(/^ {2}1 of twins that were deleted since/),
       expect.stringMatching(/^ {2}1 of a kind that is not needed/),
-      expect.stringMatching(/^ {2}3 stay/),
+      expect.stringMatching(/^ {2}3 left/),
       expect.stringMatching(/^State: /),
     ]);
     const unread = {
@@ -345,7 +345,9 @@ describe('berth dead-letters replay', () => {
     );
     const numbers = async () => (await kept()).map((id) => id.split('/')[2]);
 
-    expect((await replay(['2026-11-23/3/1', '2026-11-23/3/01'])).err).toContain('1 dead letter replayed.');
+    expect((await replay(['2026-11-23/3/1', '2026-11-23/3/01'])).err).toContain(
+      '1 dead letter decoded again.',
+    );
     expect(await numbers()).toEqual(['4', '2', '3']);
     expect((await replay([], { all: true, code: 'BERTH_DEFECT' })).code).toBe(0);
     expect(await numbers()).toEqual(['4', '2']);
