@@ -1,4 +1,5 @@
 import { BerthError } from '../errors.ts';
+import { parseDuration } from '../fleet/duration.ts';
 
 /** For an option that has a value nobody can use. */
 export function invalid(message: string): BerthError {
@@ -15,4 +16,22 @@ export function wholeNumber(name: string, text: string | undefined, least: numbe
   const number = /^\d{1,15}$/.test(text) ? Number(text) : Number.NaN;
   if (number >= least) return number;
   throw invalid(`${name} is "${text}": write a whole number of at least ${least}.`);
+}
+
+/** With a zone, or a date alone: a time without one would be another for each reader. */
+export const TIME = /^\d{4}-\d\d-\d\d(T\d\d:\d\d(:\d\d(\.\d+)?)?(Z|[+-]\d\d:\d\d))?$/;
+
+/**
+ * A time, or a duration that goes back from now, in ms since the epoch; undefined where the option is not given.
+ *
+ * @throws BerthError `BERTH_ARGUMENT_INVALID`
+ */
+export function timeBack(name: string, text: string | undefined, now: number): number | undefined {
+  if (text === undefined) return undefined;
+  const duration = parseDuration(text);
+  const at = duration === undefined && TIME.test(text) ? Date.parse(text) : now - (duration ?? Number.NaN);
+  if (Number.isFinite(at)) return at;
+  throw invalid(
+    `${name} is "${text}": write a duration such as 12h or 7d, or a time such as 2026-11-25 or 2026-11-25T18:00Z.`,
+  );
 }

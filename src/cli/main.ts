@@ -3,6 +3,10 @@ import { join } from 'node:path';
 import { Command } from 'commander';
 import { BerthError } from '../errors.ts';
 import type { Cli } from './cli.ts';
+import { listDeadLetters } from './dead-letter-list.ts';
+import { purgeDeadLetters } from './dead-letter-purge.ts';
+import { replayDeadLetters } from './dead-letter-replay.ts';
+import { showDeadLetter } from './dead-letter-show.ts';
 import { environmentIn } from './environment.ts';
 import { explain } from './explain.ts';
 import { exportDevices } from './export.ts';
@@ -67,6 +71,54 @@ async function main(): Promise<void> {
     .description('go back to what the fleet file says')
     .argument('<host>')
     .action(run((host: string) => clearOverride(cli, host)));
+
+  const letters = berth.command('dead-letters').description('events that could not be read');
+  letters
+    .command('list')
+    .description('one line each, the newest first')
+    .option('--since <time>', 'a duration back from now or a time (default: 7d)')
+    .option('--until <time>', 'as --since, not included')
+    .option('--code <code>', 'such as BERTH_EVENT_NOT_JSON')
+    .option('--hub <name>', 'the hub that the event says it is from')
+    .option('--limit <n>', 'how many (default: 50)')
+    .option('--json', 'as JSON', false)
+    .action(run((options: Parameters<typeof listDeadLetters>[1]) => listDeadLetters(cli, options)));
+  letters
+    .command('show')
+    .description('all that is kept of one')
+    .argument('<id>', 'such as 2026-11-25/3/1234')
+    .option('--json', 'as JSON', false)
+    .option('--body', 'only the body, byte for byte', false)
+    .action(
+      run((id: string, options: Parameters<typeof showDeadLetter>[2]) => showDeadLetter(cli, id, options)),
+    );
+  letters
+    .command('replay')
+    .description('decode again, mark the twins for a read, and delete what could be decoded')
+    .argument('[ids...]')
+    .option('--all', 'all, or those that the other options choose', false)
+    .option('--since <time>', 'with --all: a duration back from now or a time')
+    .option('--until <time>', 'with --all: as --since, not included')
+    .option('--code <code>', 'with --all: such as BERTH_DEFECT')
+    .option('--hub <name>', 'with --all: the hub that the event says it is from')
+    .option('--fleet <file>', 'the fleet file that the functions run', FLEET)
+    .action(
+      run((ids: readonly string[], options: Parameters<typeof replayDeadLetters>[2]) =>
+        replayDeadLetters(cli, ids, options),
+      ),
+    );
+  letters
+    .command('purge')
+    .description('delete for good')
+    .argument('[ids...]')
+    .option('--before <time>', 'those older than a duration (30d), or from before a time')
+    .option('--all', 'all of them', false)
+    .option('--yes', 'also more than one', false)
+    .action(
+      run((ids: readonly string[], options: Parameters<typeof purgeDeadLetters>[2]) =>
+        purgeDeadLetters(cli, ids, options),
+      ),
+    );
 
   berth
     .command('validate')

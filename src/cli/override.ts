@@ -3,7 +3,7 @@ import { BerthError } from '../errors.ts';
 import { LONGEST_MS, parseDuration } from '../fleet/duration.ts';
 import { type HostName, hostName } from '../fleet/host-name.ts';
 import { HUB_STATES } from '../fleet/hub-state.ts';
-import { invalid } from './arguments.ts';
+import { invalid, TIME } from './arguments.ts';
 import type { Cli } from './cli.ts';
 import { fleetInForce, openState, type State } from './state.ts';
 import { tell } from './terminal.ts';
@@ -89,9 +89,6 @@ function readReason(text: string): string {
   if (/\p{Cc}/u.test(reason)) throw invalid('--reason holds a line break or another control character.');
   return reason;
 }
-
-/** With a zone, or a date alone: a time without one would be another for each reader. */
-const TIME = /^\d{4}-\d\d-\d\d(T\d\d:\d\d(:\d\d(\.\d+)?)?(Z|[+-]\d\d:\d\d))?$/;
 
 /** A duration from now, or a time. */
 function readExpiry(expires: string, now: number): number {

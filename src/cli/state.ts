@@ -4,6 +4,7 @@ import type { Fleet } from '../fleet/fleet.ts';
 import { parseFleet } from '../fleet/parse.ts';
 import { type Environment, stateAccount } from '../instance/settings.ts';
 import { ConditionsStore } from '../store/conditions-store.ts';
+import { DeadLetterStore } from '../store/dead-letter-store.ts';
 import { ReceiptStore } from '../store/receipt-store.ts';
 import { RevisionStore } from '../store/revisions.ts';
 import { openTables, type StateAccount } from '../store/tables.ts';
@@ -19,6 +20,7 @@ export interface State {
   readonly revisions: RevisionStore;
   readonly receipts: ReceiptStore;
   readonly twins: TwinStore;
+  readonly deadLetters: DeadLetterStore;
   /** Who works with it: the Entra identity, or the user of this machine where a key opens the account. */
   author(): Promise<string>;
 }
@@ -33,6 +35,7 @@ export function openState(env: Environment): State {
     revisions: new RevisionStore(tables.state),
     receipts: new ReceiptStore(tables.receipts),
     twins: new TwinStore(tables.twins),
+    deadLetters: new DeadLetterStore(tables.deadLetters),
     author: async () =>
       account.kind === 'identity' ? signedInAs() : `${userName()}@${hostname()} (by account key)`,
   };

@@ -1,8 +1,9 @@
 import Table from 'cli-table3';
+import { printableJson } from './printable.ts';
 
 /** Where a command speaks: results to `out`, everything else to `err`. */
 export interface Terminal {
-  readonly out: NodeJS.WritableStream;
+  readonly out: NodeJS.WritableStream & { readonly isTTY?: boolean };
   readonly err: NodeJS.WritableStream & { readonly isTTY?: boolean };
 }
 
@@ -17,7 +18,7 @@ export function tell({ err }: Terminal, line: string): void {
 }
 
 export function sayJson(terminal: Terminal, json: unknown): void {
-  say(terminal, JSON.stringify(json, null, 2));
+  say(terminal, printableJson(JSON.stringify(json, null, 2)));
 }
 
 export interface Column {

@@ -15,6 +15,11 @@ export interface Fleet {
   readonly twins: Twins;
 }
 
+/** The hubs that a deployment reconciles: those of its stamp, all where it has none. */
+export function hostsOf({ hubs }: Fleet, stamp: string | undefined): readonly HostName[] {
+  return hubs.filter((hub) => stamp === undefined || hub.stamp === stamp).map(({ host }) => host);
+}
+
 export type Tier = 'F1' | 'S1' | 'S2' | 'S3';
 
 export interface Hub {

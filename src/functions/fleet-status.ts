@@ -12,6 +12,10 @@ import { TWIN_STATES } from '../twin/shadow.ts';
 import { attentionPage, pageOf } from './attention-page.ts';
 import { answeringErrors, type HttpHandler, isoTime, jsonAnswer } from './http-answer.ts';
 
+/** Dead letters of so many days are counted, up to so many. */
+const LETTER_DAYS = 7;
+const MOST_LETTERS = 1_000;
+
 /** The fleet at a glance: hubs and their shares, policies, twins by state, and who needs a person. */
 export function registerFleetStatus(instance: Instance): void {
   app.http('fleetStatus', {
@@ -32,15 +36,17 @@ export function fleetStatus(instance: Instance): HttpHandler {
     const { stores } = instance;
     const now = instance.now();
     const hosts = fleet.hubs.map(({ host }) => host);
-    const [control, conditions, strangers, attention, used, statistics, hubs] = await Promise.all([
-      stores.control.read(),
-      stores.conditions.read(now),
-      stores.strangers.list(),
-      attentionPage(stores.twins, hosts, page),
-      stores.budgets.used(new Date(now).toISOString().slice(0, 10)),
-      stores.statistics.recent(now),
-      Promise.all(fleet.hubs.map((hub) => lookAt(hub, instance))),
-    ]);
+    const [control, conditions, strangers, attention, used, statistics, deadLetters, hubs] =
+      await Promise.all([
+        stores.control.read(),
+        stores.conditions.read(now),
+        stores.strangers.list(),
+        attentionPage(stores.twins, hosts, page),
+        stores.budgets.used(new Date(now).toISOString().slice(0, 10)),
+        stores.statistics.recent(now),
+        countLetters(instance, now),
+        Promise.all(fleet.hubs.map((hub) => lookAt(hub, instance))),
+      ]);
     const looked = new Map(hubs.map((found) => [found.hub.host, found]));
     const describe = ({ overrides, countedAt, devices, isHealthy, ...overview }: HubOverview) => {
       const { hub, counted, walk } = looked.get(overview.host) ?? {};
@@ -70,6 +76,7 @@ export function fleetStatus(instance: Instance): HttpHandler {
       twins: addUp(hubs.map(({ counted }) => counted.states)),
       attention,
       strangers,
+      deadLetters,
     });
   });
 }
@@ -113,6 +120,15 @@ function describePause(pause: Pause | undefined) {
 
 function describeOverride(override: Override<unknown> | undefined) {
   return override === undefined ? null : { ...override, expiresAt: isoTime(override.expiresAt) };
+}
+
+/** From the beginning of a day on, because counting reads the keys only, which hold the day. */
+async function countLetters({ stores }: Instance, now: number) {
+  const since = now - LETTER_DAYS * 86_400_000;
+  return {
+    since: new Date(since).toISOString().slice(0, 10),
+    ...(await stores.deadLetters.count(since, MOST_LETTERS)),
+  };
 }
 
 function addUp(counts: readonly StateCounts[]): StateCounts {

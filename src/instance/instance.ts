@@ -2,7 +2,7 @@ import { randomUUID } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout } from 'node:timers/promises';
-import type { Fleet } from '../fleet/fleet.ts';
+import { type Fleet, hostsOf } from '../fleet/fleet.ts';
 import type { HostName } from '../fleet/host-name.ts';
 import { BudgetShare, type HubBudget, noBudget, RESYNC_PART, SYNC_PART } from '../hub/budget.ts';
 import { HubPauses } from '../hub/hub-pauses.ts';
@@ -167,8 +167,7 @@ export class Instance {
 
   /** The hubs that this deployment reconciles: those of its stamp, all where it has none. */
   hosts(fleet: Fleet): readonly HostName[] {
-    const own = stamp(this.#options.env);
-    return fleet.hubs.filter((hub) => own === undefined || hub.stamp === own).map(({ host }) => host);
+    return hostsOf(fleet, stamp(this.#options.env));
   }
 
   /** For work that one instance does at a time. */

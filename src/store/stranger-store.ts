@@ -11,6 +11,8 @@ export interface Stranger {
 const PARTITION = 'strangers';
 /** Names come from events; this bounds what a stream of invented ones can store. */
 const MAX_NAME = 100;
+/** A key may have 512 characters (Azure Table storage data model), and an escape takes six. */
+const MAX_KEY = 500;
 
 /** One counted row for each hub that is not in the fleet file. */
 export class StrangerStore {
@@ -22,7 +24,7 @@ export class StrangerStore {
 
   /** Adds to a hub's count. Another instance may add at the same time, so it is tried again. */
   async add(hubName: string, events: number, now: number): Promise<void> {
-    const key = escapeId(hubName.toLowerCase().slice(0, MAX_NAME));
+    const key = escapeId(hubName.toLowerCase().slice(0, MAX_NAME)).slice(0, MAX_KEY);
     for (let attempt = 0; attempt < 5; attempt += 1) {
       const row = await this.#table.get(PARTITION, key);
       const count = Number(row?.properties.events ?? 0) + events;

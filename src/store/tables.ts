@@ -47,6 +47,11 @@ export interface Query {
   readonly limit?: number;
 }
 
+export interface Scan extends Pick<Query, 'range' | 'select'> {
+  /** Partition keys from here (included) up to there (not included). */
+  readonly partitions?: readonly [from: string, to: string];
+}
+
 /**
  * One table, with errors turned into Berth's: `undefined` or `'conflict'` for what is ordinary,
  * `BERTH_STORE_UNAVAILABLE` for the rest.
@@ -101,12 +106,18 @@ export class Table {
 
   /**
    * Every row of every partition, page by page, in the order of the keys; each page has a deadline of its own.
-   * A scan: for commands, never for the functions.
+   * A scan: for commands, and for the functions only where they stop after a page.
    */
-  async *scan({ range, select }: Omit<Query, 'partitionKey' | 'limit'>): AsyncGenerator<readonly Row[]> {
+  async *scan({ partitions, range, select }: Scan): AsyncGenerator<readonly Row[]> {
     const { odata } = await import('@azure/data-tables');
+    const bounds = [
+      ...(partitions === undefined
+        ? []
+        : [odata`PartitionKey ge ${partitions[0]} and PartitionKey lt ${partitions[1]}`]),
+      ...(range === undefined ? [] : [odata`RowKey ge ${range[0]} and RowKey lt ${range[1]}`]),
+    ];
     const queryOptions = {
-      ...(range === undefined ? {} : { filter: odata`RowKey ge ${range[0]} and RowKey lt ${range[1]}` }),
+      ...(bounds.length === 0 ? {} : { filter: bounds.join(' and ') }),
       ...(select === undefined ? {} : { select: ['PartitionKey', 'RowKey', ...select] }),
     };
     let continuationToken: string | undefined;

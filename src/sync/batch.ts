@@ -138,8 +138,9 @@ async function work(
   }
 }
 
-function decode(
-  received: ReceivedEvent,
+/** As `decodeEvent`, where a defect in it is one more reason. */
+export function decode(
+  received: RawEvent,
   context: EventContext,
 ): Decoded | { kind: 'undecodable'; code: 'BERTH_DEFECT'; reason: string } {
   try {
@@ -160,7 +161,8 @@ function describe(error: unknown): string {
     : String(error).slice(0, 500);
 }
 
-function eventContext({ fleet, hosts }: BatchOptions): EventContext {
+/** What decoding needs to know of a fleet. */
+export function eventContext({ fleet, hosts }: Pick<BatchOptions, 'fleet' | 'hosts'>): EventContext {
   const byShortName = new Map(hosts.map((host) => [shortName(host), host]));
   const modules = new Set(fleet.twins.policies.map(({ module }) => module));
   return {

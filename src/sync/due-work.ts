@@ -3,7 +3,7 @@ import type { HostName } from '../fleet/host-name.ts';
 import { dueKey, type PartitionKey, partitionsOf } from '../store/keys.ts';
 import type { DueRow } from '../store/twin-store.ts';
 import { DUE_PRIORITIES, type DuePriority } from '../twin/shadow.ts';
-import type { MayGoOn, ResyncOptions } from './resync.ts';
+import type { MayGoOn, ResyncOptions } from './resync-options.ts';
 
 /** Twins of a hub that are worked on at the same time; the hub's budget sets the pace. */
 const CONCURRENCY = 8;

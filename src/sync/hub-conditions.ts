@@ -2,7 +2,7 @@ import pLimit from 'p-limit';
 import { currentCauses } from '../allocation/moves.ts';
 import { BerthError, type ErrorCode } from '../errors.ts';
 import type { HostName } from '../fleet/host-name.ts';
-import type { ResyncOptions } from './resync.ts';
+import type { ResyncOptions } from './resync-options.ts';
 
 /**
  * Hubs are asked for their number of devices no more often than this, however often the timer is fired by

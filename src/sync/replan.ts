@@ -1,6 +1,6 @@
 import pLimit from 'p-limit';
 import * as z from 'zod';
-import { type MayGoOn, partitionsFor, type ResyncOptions } from './resync.ts';
+import { type MayGoOn, partitionsFor, type ResyncOptions } from './resync-options.ts';
 
 const PAGE = 200;
 const CONCURRENCY = 32;

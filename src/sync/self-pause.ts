@@ -2,7 +2,7 @@ import type { Policy, Rollout } from '../fleet/fleet.ts';
 import { addStandings, type StandingCounts } from '../store/twin-store.ts';
 import { type Control, SELF, withPause } from '../twin/control.ts';
 import { policyId } from '../twin/plan.ts';
-import type { ResyncOptions } from './resync.ts';
+import type { ResyncOptions } from './resync-options.ts';
 
 /** With fewer devices a rejection or two says nothing. */
 const LEAST_REACHED = 20;

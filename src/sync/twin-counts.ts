@@ -1,7 +1,7 @@
 import pLimit from 'p-limit';
 import type { PartitionKey } from '../store/keys.ts';
 import { instantOf } from '../twin/instant.ts';
-import { type MayGoOn, partitionsFor, type ResyncOptions } from './resync.ts';
+import { type MayGoOn, partitionsFor, type ResyncOptions } from './resync-options.ts';
 
 const CONCURRENCY = 8;
 /**

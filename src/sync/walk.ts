@@ -12,7 +12,7 @@ import { redactTwin } from '../twin/redact.ts';
 import type { Shadow } from '../twin/shadow.ts';
 import type { TwinId } from '../twin/twin.ts';
 import { markForRead } from './mark-due.ts';
-import type { MayGoOn, ResyncOptions } from './resync.ts';
+import type { MayGoOn, ResyncOptions } from './resync-options.ts';
 import { type Comparison, whyUntrusted } from './trust.ts';
 
 /** How often a hub is walked without being asked to be. */

@@ -52,6 +52,11 @@ export interface EventContext {
 
 /** The largest message of IoT Hub (iot-hub-devguide-quotas-throttling). */
 const MAX_EVENT_BYTES = 256 * 1024;
+/**
+ * Ids have up to 128 characters of ASCII, spaces and `|` not among them (iot-hub-devguide-identity-registry). A longer one fits
+ * no row, and `|` separates the parts of keys.
+ */
+const ID = /^[!-{}~]{1,128}$/;
 /** IoT Edge keeps its own state in these; Berth neither stores nor writes them. */
 const EDGE_MODULES: ReadonlySet<string> = new Set(['$edgeAgent', '$edgeHub']);
 
@@ -99,13 +104,13 @@ export function decodeEvent(
     );
   }
 
-  const hubName = text(properties.hubName);
-  const deviceId = text(systemProperties['iothub-connection-device-id']) ?? text(properties.deviceId);
-  const moduleId = text(systemProperties['iothub-connection-module-id']) ?? text(properties.moduleId);
+  const { hubName, deviceId, moduleId } = identityIn({ properties, systemProperties });
   if (hubName === undefined) return undecodable('BERTH_EVENT_NO_IDENTITY', 'has no hubName');
   if (deviceId === undefined) return undecodable('BERTH_EVENT_NO_IDENTITY', 'has no device id');
   const host = context.hubNamed(hubName);
   if (host === undefined) return { kind: 'stranger', hubName };
+  if (![deviceId, moduleId].every((id) => id === undefined || ID.test(id)))
+    return undecodable('BERTH_EVENT_INVALID', 'has a device or module id that no hub gives');
   if (moduleId !== undefined && EDGE_MODULES.has(moduleId))
     return { kind: 'ignored', why: 'IoT Edge’s own module' };
   if (moduleId !== undefined && !context.isTargeted(moduleId)) {
@@ -139,6 +144,17 @@ export function decodeEvent(
         `has the unknown opType ${JSON.stringify(operation?.slice(0, 60) ?? null)}`,
       );
   }
+}
+
+/** Which twin an event says that it is about, before anything is known of it. */
+export function identityIn({ properties, systemProperties }: Omit<RawEvent, 'body'>): {
+  readonly [name in 'hubName' | 'deviceId' | 'moduleId']: string | undefined;
+} {
+  return {
+    hubName: text(properties.hubName),
+    deviceId: text(systemProperties['iothub-connection-device-id']) ?? text(properties.deviceId),
+    moduleId: text(systemProperties['iothub-connection-module-id']) ?? text(properties.moduleId),
+  };
 }
 
 const NO_TWIN = undecodable('BERTH_EVENT_INVALID', 'has a body that is no twin or lacks a version');

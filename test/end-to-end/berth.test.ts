@@ -187,6 +187,39 @@ describe('an operator and devices of their own, against the local stack', () => 
     expect(JSON.parse(synthetic.out)).toMatchObject({ devices: 20_000, moves: { count: 0 } });
   }, 60_000);
 
+  test('a poisoned event is listed, shown, replayed in vain, and purged', async () => {
+    const event = {
+      body: Buffer.from('not json').toString('base64'),
+      properties: {
+        hubName: 'contoso-weu',
+        opType: 'updateTwin',
+        operationTimestamp: '2026-11-25T12:00:00Z',
+      },
+      systemProperties: {
+        'iothub-connection-device-id': 'x',
+        'iothub-message-source': 'twinChangeEvents',
+      },
+    };
+    await fetch(`${control}/events`, { method: 'POST', body: JSON.stringify(event) });
+    let ids: readonly string[] = [];
+    while (ids.length === 0) {
+      const { out } = await berth('dead-letters', 'list', '--json');
+      ids = (JSON.parse(out) as { readonly letters: readonly { readonly id: string }[] }).letters.map(
+        ({ id }) => id,
+      );
+    }
+    const [id = ''] = ids;
+
+    expect((await berth('dead-letters', 'show', id)).out).toContain('body: 8 bytes, text\n  not json\n');
+    expect((await berth('dead-letters', 'show', id, '--body')).out).toBe('not json');
+    expect(await berth('dead-letters', 'replay', '--all')).toMatchObject({
+      code: 1,
+      out: `${id} stays: it has a body that is not JSON\n`,
+    });
+    expect(await berth('dead-letters', 'purge', id)).toMatchObject({ code: 0 });
+    expect((await berth('dead-letters', 'list')).err).toContain('No dead letters.');
+  }, 60_000);
+
   test('a reader that has seen enough ends a command, and a full disk does so with a sentence', async () => {
     const berthInShell = (line: string) =>
       new Promise<Said>((resolve) => {

@@ -18,6 +18,7 @@ import { instantOf } from '../../src/twin/instant.ts';
 import type { TwinState } from '../../src/twin/shadow.ts';
 import { CAPTURED, HOSTS } from '../allocation/requests.ts';
 import { type Azurite, startAzurite } from '../azurite.ts';
+import { letterOf } from '../store/letters.ts';
 import { shadowOf, T0 } from '../twin/twins.ts';
 
 const FLEET = {
@@ -391,6 +392,18 @@ describe('fleetStatus and device', () => {
         { devices: null, countedAt: null },
       ],
     });
+  });
+
+  test('says how many dead letters the last days have', async () => {
+    const now = instance.now();
+    const enqueuedAt = (days: number) => new Date(now - days * 86_400_000).toISOString();
+    for (const [sequenceNumber, days] of [0, 6.5, 20].entries()) {
+      await instance.stores.deadLetters.keep(letterOf({ sequenceNumber, enqueuedAt: enqueuedAt(days) }));
+    }
+
+    const { body } = await call(fleetStatus(instance));
+
+    expect(body.deadLetters).toEqual({ since: enqueuedAt(7).slice(0, 10), count: 2, more: false });
   });
 
   test('lists who needs attention in pages that miss nobody', async () => {

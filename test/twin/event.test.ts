@@ -199,6 +199,21 @@ describe('events that cannot be decoded say why', () => {
     ['no JSON', { body: '{"version":' }, 'BERTH_EVENT_NOT_JSON'],
     ['an empty body', { body: '' }, 'BERTH_EVENT_NOT_JSON'],
     ['no UTF-8', { body: new Uint8Array([0x22, 0xff, 0x22]) }, 'BERTH_EVENT_NOT_JSON'],
+    [
+      'a device id that fits no row',
+      { system: { 'iothub-connection-device-id': 'x'.repeat(129) } },
+      'BERTH_EVENT_INVALID',
+    ],
+    [
+      'a device id that would be the key of a module',
+      { system: { 'iothub-connection-device-id': 'pump|m' } },
+      'BERTH_EVENT_INVALID',
+    ],
+    [
+      'a module id with a control character',
+      { system: { 'iothub-connection-module-id': 'm\n' } },
+      'BERTH_EVENT_INVALID',
+    ],
     ['over size', { body: 'x'.repeat(256 * 1024 + 1) }, 'BERTH_EVENT_TOO_LARGE'],
     ['no source', { system: { 'iothub-message-source': undefined } }, 'BERTH_EVENT_NO_IDENTITY'],
     [

@@ -1,0 +1,44 @@
+import type { Fleet } from '../fleet/fleet.ts';
+import type { HostName } from '../fleet/host-name.ts';
+import type { HubBudget } from '../hub/budget.ts';
+import type { HubPort } from '../hub/port.ts';
+import type { JsonValue } from '../json.ts';
+import type { ConditionsStore } from '../store/conditions-store.ts';
+import type { ControlStore } from '../store/control.ts';
+import { type PartitionKey, partitionsOf } from '../store/keys.ts';
+import type { Lease } from '../store/lease.ts';
+import type { ProgressStore } from '../store/progress-store.ts';
+import type { TwinStore } from '../store/twin-store.ts';
+import type { Redaction } from '../twin/redact.ts';
+import type { Reconciler } from './reconciler.ts';
+import type { SyncCount } from './sync-counters.ts';
+import type { Gate } from './write-gate.ts';
+
+export interface ResyncOptions {
+  readonly fleet: Fleet;
+  /** The hubs that this deployment reconciles. */
+  readonly hosts: readonly HostName[];
+  readonly hubs: HubPort;
+  readonly twins: TwinStore;
+  readonly conditions: ConditionsStore;
+  readonly control: ControlStore;
+  readonly progress: ProgressStore;
+  readonly lease: Lease;
+  readonly reconciler: Pick<Reconciler, 'reconcile' | 'judge'>;
+  readonly budget: HubBudget;
+  /** Whether the hub's budget has said no: what is due there stays due. */
+  readonly isRefused: (host: HostName) => boolean;
+  readonly redaction: Redaction;
+  readonly gate: Gate;
+  readonly now: () => number;
+  readonly count: (host: HostName, what: SyncCount) => void;
+  readonly warn: (message: string, facts: Readonly<Record<string, JsonValue>>) => void;
+}
+
+/** False when the time is over, or another instance has the lease. */
+export type MayGoOn = () => boolean;
+
+/** The partitions of all hubs that this deployment reconciles. */
+export function partitionsFor({ hosts }: Pick<ResyncOptions, 'hosts'>): readonly PartitionKey[] {
+  return hosts.flatMap((host) => partitionsOf(host));
+}

@@ -1,0 +1,454 @@
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, beforeAll, beforeEach, describe, expect, test } from '@jest/globals';
+import { type ListOptions, listDeadLetters } from '../../src/cli/dead-letter-list.ts';
+import { type PurgeOptions, purgeDeadLetters } from '../../src/cli/dead-letter-purge.ts';
+import { type ReplayOptions, replayDeadLetters } from '../../src/cli/dead-letter-replay.ts';
+import { showDeadLetter } from '../../src/cli/dead-letter-show.ts';
+import { openState, type State } from '../../src/cli/state.ts';
+import type { DeadLetter } from '../../src/store/dead-letter-store.ts';
+import { type Azurite, startAzurite } from '../azurite.ts';
+import { letterOf } from '../store/letters.ts';
+import { at, fleetOf, ID, shadowOf } from '../twin/twins.ts';
+import { listen, NOW } from './terminals.ts';
+
+let azurite: Azurite;
+let folder: string;
+let fleet: string;
+let env: Readonly<Record<string, string>>;
+let state: State;
+beforeAll(async () => {
+  folder = mkdtempSync(join(tmpdir(), 'berth-letters-'));
+  fleet = join(folder, 'fleet.json');
+  const { file } = fleetOf({ policies: [{ name: 'p', desired: { a: 1 } }] });
+  writeFileSync(fleet, JSON.stringify({ ...file, $schema: undefined }));
+  azurite = await startAzurite();
+  env = { AzureWebJobsStorage: azurite.connectionString };
+  state = openState(env);
+}, 60_000);
+afterAll(async () => {
+  await azurite.close();
+  rmSync(folder, { recursive: true, force: true });
+});
+beforeEach(async () => {
+  for await (const page of state.deadLetters.summaries({})) {
+    await state.deadLetters.delete(page.map(({ key }) => key));
+  }
+});
+
+const keep = (...letters: readonly Partial<DeadLetter>[]) =>
+  Promise.all(letters.map((parts) => state.deadLetters.keep(letterOf(parts))));
+const kept = async () => {
+  const ids: string[] = [];
+  for await (const page of state.deadLetters.summaries({})) ids.push(...page.map(({ id }) => id));
+  return ids;
+};
+/** What moves a cursor, hides or reorders text, in one body or name. */
+const HOSTILE = '\u001b[2J\u001b]0;owned\u0007\r\u009b31m\u202eabc\u200b\u2028\u{e0041}\u007f';
+const DRIVES_TERMINALS = /[\p{Cc}\p{Cf}\p{Cs}\p{Zl}\p{Zp}]/u;
+const lines = (text: string) => text.trimEnd().split('\n');
+
+describe('berth dead-letters list', () => {
+  const list = async (options: Partial<ListOptions> = {}) => {
+    const said = listen(env);
+    const code = await listDeadLetters(said.cli, { json: false, ...options });
+    return { code, out: said.out(), err: said.err() };
+  };
+
+  test('shows the newest first, one a line, and says how many more there are', async () => {
+    await keep(
+      { sequenceNumber: 1, enqueuedAt: '2026-11-24T08:00:00.000Z' },
+      { sequenceNumber: 2, enqueuedAt: '2026-11-25T09:00:00.000Z', partition: '1' },
+      { sequenceNumber: 3, enqueuedAt: '2026-11-25T08:00:00.000Z', partition: '0' },
+      { sequenceNumber: 4, enqueuedAt: '2026-11-01T08:00:00.000Z' },
+    );
+
+    const { code, out, err } = await list({ limit: '2' });
+
+    expect(code).toBe(0);
+    expect(lines(out).map((line) => line.split(/ {2,}/))).toEqual([
+      ['id', 'time', 'code', 'hub', 'device', 'reason'],
+      [
+        expect.stringMatching(/^2026-11-25\/1\/2\/[0-9a-f]{8}$/),
+        '2026-11-25T09:00:00.000Z',
+        'BERTH_EVENT_NOT_JSON',
+        'weu',
+        'pump-1',
+        'has a body that is not JSON',
+      ],
+      expect.arrayContaining([expect.stringMatching(/^2026-11-25\/0\/3\//)]),
+    ]);
+    expect(err).toMatch(/^2 shown, 1 older ones not: --limit.* State: 127\.0\.0\.1:\d+\.\n$/);
+    expect((await list()).err).toContain('3 in all.');
+    expect((await list({ since: '60d' })).err).toContain('4 in all.');
+    expect((await list({ until: '2026-11-20' })).err).toContain('No dead letters.');
+  });
+
+  test('chooses by time, code and hub, by its short or full name', async () => {
+    await keep(
+      { sequenceNumber: 1, code: 'BERTH_DEFECT' },
+      { sequenceNumber: 2, properties: { hubName: 'EUS' }, systemProperties: {} },
+    );
+
+    expect((await list({ code: 'berth_defect' })).out).toContain('2026-11-23/3/1/');
+    const eus = await list({ hub: 'eus.azure-devices.net' });
+    expect(lines(eus.out)).toHaveLength(2);
+    expect(lines(eus.out)[1]).toMatch(/ {2}EUS {2,}- {2,}has a body/);
+    expect((await list({ hub: 'nobody' })).out).toBe('');
+    expect((await list({ since: '1d' })).out).toBe('');
+    expect(lines((await list({ since: '2026-11-23T12:00Z', until: '2026-11-23T12:01Z' })).out)).toHaveLength(
+      3,
+    );
+  });
+
+  test('gives JSON to scripts', async () => {
+    await keep({ systemProperties: { 'iothub-connection-module-id': 'm' }, properties: {} });
+
+    expect(JSON.parse((await list({ json: true })).out)).toEqual({
+      letters: [
+        {
+          id: expect.stringMatching(/^2026-11-23\/3\/1234\//),
+          enqueuedAt: '2026-11-23T12:00:00.000Z',
+          code: 'BERTH_EVENT_NOT_JSON',
+          hub: null,
+          deviceId: null,
+          moduleId: 'm',
+          reason: 'has a body that is not JSON',
+        },
+      ],
+      more: 0,
+      isCounted: true,
+    });
+  });
+
+  test('lets no name or reason drive the terminal, or fill it', async () => {
+    await keep({
+      reason: `${HOSTILE}\n${'r'.repeat(490)}`,
+      properties: { hubName: HOSTILE },
+      systemProperties: { 'iothub-connection-device-id': `${HOSTILE}${'d'.repeat(9_000)}` },
+    });
+
+    const plain = await list();
+    const json = await list({ json: true });
+
+    expect(lines(plain.out)).toHaveLength(2);
+    for (const { out } of [plain, json]) expect(out.replaceAll('\n', '')).not.toMatch(DRIVES_TERMINALS);
+    expect(plain.out).toContain('\\u001b[2J');
+    expect(plain.out.length).toBeLessThan(1_500);
+    expect(JSON.parse(json.out).letters[0].hub).toBe(HOSTILE);
+  });
+
+  test.each<[string, Partial<ListOptions>, RegExp]>([
+    ['a time that is none', { since: 'yesterday' }, /--since is "yesterday": write a duration/],
+    ['a time without a zone', { until: '2026-11-25T10:00' }, /--until is "2026-11-25T10:00"/],
+    ['a range that ends before it begins', { since: '1d', until: '2d' }, /is not before --until 2d/],
+    [
+      'a code that no letter has',
+      { code: 'BERTH_NO_HUB_NOW' },
+      /write one of BERTH_DEFECT, BERTH_EVENT_NOT_JSON/,
+    ],
+    ['a limit of 0', { limit: '0' }, /--limit is "0"/],
+  ])('refuses %s', async (_, options, message) => {
+    await expect(list(options)).rejects.toMatchObject({
+      code: 'BERTH_ARGUMENT_INVALID',
+      message: expect.stringMatching(message),
+    });
+  });
+});
+
+describe('berth dead-letters show', () => {
+  const show = async (id: string, options: { json?: boolean; body?: boolean } = {}) => {
+    const said = listen(env);
+    const code = await showDeadLetter(said.cli, id, { json: false, body: false, ...options });
+    return { code, out: said.out() };
+  };
+
+  test('shows place, reason, properties and the body as text', async () => {
+    await keep({ body: Buffer.from('{\n  "version": ') });
+
+    const { code, out } = await show('2026-11-23/3/1234');
+
+    expect(code).toBe(0);
+    expect(lines(out)).toEqual([
+      expect.stringMatching(/^dead letter {5}2026-11-23\/3\/1234\/[0-9a-f]{8}$/),
+      'came            2026-11-23T12:00:00.000Z, partition 3, sequence number 1234',
+      'code            BERTH_EVENT_NOT_JSON',
+      'reason          has a body that is not JSON',
+      'properties:',
+      '  hubName: "weu"',
+      '  operationTimestamp: "2026-11-23T11:59:59.5Z"',
+      '  opType: "updateTwin"',
+      'system properties:',
+      '  iothub-message-source: "twinChangeEvents"',
+      '  iothub-connection-device-id: "pump-1"',
+      'body: 15 bytes, text',
+      '  {',
+      '    "version":',
+    ]);
+  });
+
+  test('lets nothing of it drive the terminal or pass for the command’s own words', async () => {
+    await keep({
+      body: Buffer.from(`${HOSTILE}\ncode            ALL IS WELL\n`),
+      properties: { [HOSTILE]: HOSTILE },
+      reason: HOSTILE,
+    });
+
+    for (const json of [false, true]) {
+      const { out } = await show('2026-11-23/3/1234', { json });
+      expect(out.replaceAll('\n', '')).not.toMatch(DRIVES_TERMINALS);
+      expect(out).not.toMatch(/^code {12}ALL/m);
+    }
+  });
+
+  test.each<[string, Uint8Array, RegExp]>([
+    [
+      'no UTF-8',
+      Buffer.from([0x22, 0xff, 0x41]),
+      /body: 3 bytes, no UTF-8\n {2}000000 {2}22 ff 41 {40} ".A\n/,
+    ],
+    ['empty', new Uint8Array(), /body: 0 bytes, empty\n$/],
+    [
+      'long text',
+      Buffer.from('x'.repeat(9_000)),
+      /\n {2}x{4000}\nThe body goes on: --body writes it whole\.\n$/,
+    ],
+    ['many bytes', Buffer.alloc(9_000, 0xff), /0001f0 {2}(ff ){16}.*\nThe body goes on/],
+    [
+      'more than is kept, cut inside of a character',
+      Buffer.from(`a${'é'.repeat(400_000)}`),
+      /body: 800,001 bytes, text\n {2}aé+\nThe body goes on: .*\nIts first 589,824 bytes were kept\.\n$/,
+    ],
+  ])('shows a body that is %s', async (_, body, expected) => {
+    await keep({ body });
+
+    expect((await show('2026-11-23/3/1234')).out).toMatch(expected);
+  });
+
+  test('writes the body byte for byte, but to no terminal', async () => {
+    const body = Buffer.from(Array.from({ length: 100_000 }, (_, index) => index % 256));
+    await keep({ body });
+    const { cli } = listen(env);
+    const chunks: Buffer[] = [];
+    cli.terminal.out.on('data', (chunk: Buffer) => chunks.push(chunk));
+
+    await showDeadLetter(cli, '2026-11-23/3/1234', { json: false, body: true });
+
+    expect(Buffer.concat(chunks).equals(body)).toBe(true);
+    const screen = Object.assign(listen(env).cli.terminal.out, { isTTY: true });
+    const seen = { ...cli, terminal: { ...cli.terminal, out: screen } };
+    await expect(
+      showDeadLetter(seen, '2026-11-23/3/1234', { json: false, body: true }),
+    ).rejects.toMatchObject({ code: 'BERTH_ARGUMENT_INVALID', message: expect.stringContaining('> FILE') });
+  });
+
+  test('gives JSON to scripts, the body as text or in base64', async () => {
+    await keep({ sequenceNumber: 1 }, { sequenceNumber: 2, body: Buffer.from([0xff]) });
+
+    expect(JSON.parse((await show('2026-11-23/3/1', { json: true })).out)).toEqual({
+      ...letterOf(),
+      sequenceNumber: 1,
+      id: expect.stringMatching(/^2026-11-23\/3\/1\//),
+      cut: [],
+      body: { bytes: 8, text: 'not json' },
+    });
+    expect(JSON.parse((await show('2026-11-23/3/2', { json: true })).out).body).toEqual({
+      bytes: 1,
+      base64: '/w==',
+    });
+    await expect(show('2026-11-23/3/1', { json: true, body: true })).rejects.toMatchObject({
+      code: 'BERTH_ARGUMENT_INVALID',
+    });
+  });
+
+  test.each<[string, string, string, RegExp]>([
+    ['what is no id', 'pump-1', 'BERTH_ARGUMENT_INVALID', /"pump-1" is no id of a dead letter/],
+    [
+      'a letter that is not there',
+      '2026-11-23/3/9',
+      'BERTH_DEAD_LETTER_UNKNOWN',
+      /"2026-11-23\/3\/9" is in 127/,
+    ],
+    [
+      'a place of two',
+      '2026-11-23/3/1234',
+      'BERTH_ARGUMENT_INVALID',
+      /names 2 dead letters: write one of 2026-11-23\/3\/1234\/[0-9a-f]{8}, 2026-11-23\/3\/1234\/[0-9a-f]{8}\./,
+    ],
+  ])('refuses %s', async (_, id, code, message) => {
+    await keep({}, { body: Buffer.from('other') });
+
+    await expect(show(id)).rejects.toMatchObject({ code, message: expect.stringMatching(message) });
+  });
+});
+
+describe('berth dead-letters replay', () => {
+  const GOOD = Buffer.from(JSON.stringify({ version: 3, properties: { reported: { a: 1, $version: 2 } } }));
+  const of = (deviceId: string) => ({
+    systemProperties: { ...letterOf().systemProperties, 'iothub-connection-device-id': deviceId },
+  });
+  const replay = async (ids: readonly string[], options: Partial<ReplayOptions> = {}) => {
+    const said = listen(env);
+    const code = await replayDeadLetters(said.cli, ids, { fleet, all: false, ...options });
+    return { code, out: said.out(), err: said.err() };
+  };
+  const known = async (deviceId: string) => (await state.twins.load({ ...ID, deviceId })).known;
+
+  test('marks the twins of what decodes now, and leaves the rest with why', async () => {
+    const gone = { ...ID, deviceId: 'gone' };
+    const record = await state.twins.load({ ...ID, deviceId: 'there' });
+    await state.twins.save(record, { kind: 'shadow', shadow: shadowOf({ id: record.id, version: 9 }) });
+    await state.twins.save(await state.twins.load(gone), { kind: 'deleted', at: at(5) });
+    await keep(
+      { sequenceNumber: 1, body: GOOD, ...of('there') },
+      { sequenceNumber: 2, body: GOOD, ...of('new#1'), code: 'BERTH_DEFECT', reason: 'TypeError: x' },
+      { sequenceNumber: 3, body: GOOD, ...of('gone') },
+      { sequenceNumber: 4, systemProperties: { 'iothub-message-source': 'Telemetry' } },
+      { sequenceNumber: 5 },
+      { sequenceNumber: 6, properties: { hubName: '\u001b[31mfar' } },
+      { sequenceNumber: 7, properties: { ...letterOf().properties, note: 'x'.repeat(40_000) }, body: GOOD },
+    );
+
+    const { code, out, err } = await replay([], { all: true });
+
+    expect(code).toBe(1);
+    expect(lines(out).sort()).toEqual([
+      expect.stringMatching(/^2026-11-23\/3\/5\/\S+ stays: it has a body that is not JSON$/),
+      expect.stringMatching(/\/6\/\S+ stays: it is from \\u001b\[31mfar, which is no hub of the fleet file$/),
+      expect.stringMatching(/\/7\/\S+ stays: it has properties that were too long to be kept whole$/),
+    ]);
+    expect(lines(err)).toEqual([
+      '7 dead letters decoded again.',
+      expect.stringMatching(/^ {2}2 marked for a read/),
+      expect.stringMatching(/^ {2}1 of twins that were deleted since/),
+      expect.stringMatching(/^ {2}1 of a kind that is not needed/),
+      expect.stringMatching(/^ {2}3 left/),
+      expect.stringMatching(/^State: /),
+    ]);
+    const unread = {
+      why: expect.stringMatching(/^dead letter 2026-11-23\/3\/\d\/[0-9a-f]{8} was replayed$/),
+    };
+    const due = { priority: 'drift', at: NOW };
+    expect(await known('there')).toMatchObject({ shadow: { version: 9, unread, due } });
+    expect(await known('new#1')).toMatchObject({ shadow: { version: 0, reported: {}, unread, due } });
+    expect(await known('gone')).toEqual({ kind: 'deleted', at: at(5) });
+    expect((await kept()).map((id) => id.split('/')[2])).toEqual(['5', '6', '7']);
+  });
+
+  test('of ids takes those alone, and of all those that the options choose', async () => {
+    await keep(
+      { sequenceNumber: 1, body: GOOD },
+      { sequenceNumber: 2, body: GOOD },
+      { sequenceNumber: 3, body: GOOD, code: 'BERTH_DEFECT' },
+      { sequenceNumber: 4, body: GOOD, enqueuedAt: '2026-11-20T12:00:00.000Z' },
+    );
+    const numbers = async () => (await kept()).map((id) => id.split('/')[2]);
+
+    expect((await replay(['2026-11-23/3/1', '2026-11-23/3/01'])).err).toContain(
+      '1 dead letter decoded again.',
+    );
+    expect(await numbers()).toEqual(['4', '2', '3']);
+    expect((await replay([], { all: true, code: 'BERTH_DEFECT' })).code).toBe(0);
+    expect(await numbers()).toEqual(['4', '2']);
+    await replay([], { all: true, since: '3d' });
+    expect(await numbers()).toEqual(['4']);
+  });
+
+  test('takes the hubs of its stamp alone, as the functions do', async () => {
+    await keep({ body: GOOD });
+    const said = listen({ ...env, BERTH_STAMP: 'elsewhere' });
+
+    expect(await replayDeadLetters(said.cli, [], { fleet, all: true })).toBe(1);
+    expect(said.out()).toContain('is from weu, which is no hub of the fleet file');
+  });
+
+  test('touches nothing where one of the ids is unknown, or the fleet file cannot be used', async () => {
+    await keep({ body: GOOD });
+    const before = await kept();
+
+    await expect(replay(['2026-11-23/3/1234', '2026-11-23/3/9'])).rejects.toMatchObject({
+      code: 'BERTH_DEAD_LETTER_UNKNOWN',
+    });
+    await expect(replay([], { all: true, fleet: join(folder, 'none.json') })).rejects.toMatchObject({
+      code: 'BERTH_FILE_UNREADABLE',
+    });
+    expect(await kept()).toEqual(before);
+  });
+
+  test.each<[string, readonly string[], Partial<ReplayOptions>, RegExp]>([
+    ['nothing', [], {}, /give ids, or --all/],
+    ['a choice without --all', [], { code: 'BERTH_DEFECT' }, /give ids, or --all/],
+    [
+      'ids and --all',
+      ['2026-11-23/3/1'],
+      { all: true, since: '1d' },
+      /Give ids or --all and --since, not both/,
+    ],
+    ['what is no id', ['all'], {}, /"all" is no id/],
+  ])('refuses %s', async (_, ids, options, message) => {
+    await expect(replay(ids, options)).rejects.toMatchObject({
+      code: 'BERTH_ARGUMENT_INVALID',
+      message: expect.stringMatching(message),
+    });
+  });
+});
+
+describe('berth dead-letters purge', () => {
+  const purge = async (ids: readonly string[], options: Partial<PurgeOptions> = {}) => {
+    const said = listen(env);
+    await purgeDeadLetters(said.cli, ids, { all: false, yes: false, ...options });
+    return said.err();
+  };
+  const three = () =>
+    keep(
+      { sequenceNumber: 1, enqueuedAt: '2026-11-20T12:00:00.000Z' },
+      { sequenceNumber: 2 },
+      { sequenceNumber: 3, enqueuedAt: '2026-11-23T13:00:00.000Z' },
+    );
+  const numbers = async () => (await kept()).map((id) => id.split('/')[2]);
+
+  test('deletes one at a word', async () => {
+    await three();
+
+    expect(await purge(['2026-11-23/3/2'])).toMatch(/^1 dead letter deleted\. State: 127/);
+    expect(await numbers()).toEqual(['1', '3']);
+    expect(await purge([], { before: '3d' })).toContain('1 dead letter deleted.');
+    expect(await numbers()).toEqual(['3']);
+    expect(await purge([], { before: '2026-11-20' })).toContain('0 dead letters deleted.');
+  });
+
+  test.each<[string, readonly string[], Partial<PurgeOptions>, readonly string[]]>([
+    ['several ids', ['2026-11-20/3/1', '2026-11-23/3/2'], {}, ['3']],
+    ['all before a time', [], { before: '2026-11-23T13:00Z' }, ['3']],
+    ['all', [], { all: true }, []],
+  ])('deletes %s only where it is told twice', async (_, ids, options, left) => {
+    await three();
+
+    await expect(purge(ids, options)).rejects.toMatchObject({
+      code: 'BERTH_ARGUMENT_INVALID',
+      message: expect.stringMatching(/more than one dead letter.* in 127.*: add --yes/),
+    });
+    expect(await numbers()).toEqual(['1', '2', '3']);
+    await purge(ids, { ...options, yes: true });
+    expect(await numbers()).toEqual(left);
+  });
+
+  test.each<[string, readonly string[], Partial<PurgeOptions>, string]>([
+    ['nothing', [], { yes: true }, 'BERTH_ARGUMENT_INVALID'],
+    ['two choices', [], { all: true, before: '1d' }, 'BERTH_ARGUMENT_INVALID'],
+    ['ids and a choice', ['2026-11-23/3/2'], { all: true, yes: true }, 'BERTH_ARGUMENT_INVALID'],
+    ['a time that is none', [], { before: 'x', yes: true }, 'BERTH_ARGUMENT_INVALID'],
+    [
+      'an unknown id among others',
+      ['2026-11-23/3/2', '2026-11-23/3/9'],
+      { yes: true },
+      'BERTH_DEAD_LETTER_UNKNOWN',
+    ],
+  ])('refuses %s, and deletes nothing', async (_, ids, options, code) => {
+    await three();
+
+    await expect(purge(ids, options)).rejects.toMatchObject({ code });
+    expect(await numbers()).toEqual(['1', '2', '3']);
+  });
+});

@@ -1,0 +1,79 @@
+import { describe, expect, test } from '@jest/globals';
+import type { Known } from '../../src/twin/fold.ts';
+import { markUnread } from '../../src/twin/mark.ts';
+import type { Due, Shadow } from '../../src/twin/shadow.ts';
+import { at, ID, shadowOf, T0 } from './twins.ts';
+
+const MARK = { since: at(10), why: 'test', priority: 'drift', at: T0 + 60_000 } as const;
+const marked = (shadow: Partial<Shadow>, mark: Partial<Parameters<typeof markUnread>[2]> = {}): Shadow => {
+  const known = markUnread({ kind: 'shadow', shadow: shadowOf(shadow) }, ID, { ...MARK, ...mark });
+  if (known.kind !== 'shadow') throw new Error(known.kind);
+  return known.shadow;
+};
+const dueOf = (parts: Partial<Due>): Due => ({
+  priority: 'drift',
+  at: T0 + 90_000,
+  why: 'before',
+  tries: 4,
+  ...parts,
+});
+
+describe('marking a twin for a read', () => {
+  test('keeps all that is known of it', () => {
+    const before = shadowOf({ desired: { interval: 5 }, parked: { why: 'quota' } });
+
+    expect(marked(before)).toEqual({
+      ...before,
+      unread: { since: at(10), why: 'test' },
+      due: { priority: 'drift', at: T0 + 60_000, why: 'test', tries: 0 },
+    });
+  });
+
+  test('makes an unread shadow of a twin that nobody knows', () => {
+    expect(markUnread({ kind: 'nothing' }, ID, MARK)).toMatchObject({
+      kind: 'shadow',
+      shadow: {
+        id: ID,
+        version: 0,
+        unread: { since: at(10) },
+        due: { at: T0 + 60_000 },
+        judgement: { state: 'unknown', since: T0 + 60_000 },
+      },
+    });
+  });
+
+  test.each<[string, number, 'deleted' | 'shadow']>([
+    ['later', 11, 'deleted'],
+    ['at the same time', 10, 'deleted'],
+    ['before', 9, 'shadow'],
+  ])('of a twin that was deleted %s', (_, seconds, kind) => {
+    const known: Known = { kind: 'deleted', at: at(seconds) };
+
+    expect(markUnread(known, ID, MARK).kind).toBe(kind);
+  });
+
+  test('does not forget that something later is unread too', () => {
+    expect(marked({ unread: { since: at(99), why: 'gap' } }).unread?.since).toBe(at(99));
+    expect(marked({ unread: { since: at(1), why: 'gap' } }).unread?.since).toBe(at(10));
+  });
+
+  test.each<[string, Partial<Due>, Partial<Due>]>([
+    ['brings due work forward', {}, { priority: 'drift', at: T0 + 60_000, tries: 0 }],
+    ['leaves what is due already', { at: T0 }, { at: T0 }],
+    ['makes it more urgent', { priority: 'resync' }, { priority: 'drift' }],
+    ['never makes it less urgent', { priority: 'edit' }, { priority: 'edit' }],
+  ])('%s', (_, before, after) => {
+    expect(marked({ due: dueOf(before) }).due).toMatchObject(after);
+  });
+
+  test('leaves the due row of a write under way, by which others know that it is', () => {
+    const writing = [{ path: ['interval'], policy: 'p', by: 'p', value: 5 }];
+
+    expect(marked({ writing, due: dueOf({}) })).toMatchObject({
+      writing,
+      due: dueOf({}),
+      unread: { why: 'test' },
+    });
+    expect(marked({ writing, due: dueOf({ at: T0 }) }).due).toMatchObject({ at: T0, why: 'test' });
+  });
+});
