@@ -1,0 +1,1208 @@
+import { describe, expect, test } from '@jest/globals';
+import type { JsonObject, JsonValue } from '../../src/json.ts';
+import { type Plan, plan } from '../../src/twin/plan.ts';
+import { NO_HISTORY, type PathHistory } from '../../src/twin/shadow.ts';
+import { at, fleetOf, ID, shadowOf, T0 } from './twins.ts';
+
+/*
+ * The specification of twin sync: what a twin looks like, what the policies say, and what Berth does about it. Every
+ * row is looked at at the same moment; times are in seconds before (negative) and after it. Our version is 4 where a
+ * row does not say otherwise, and the twin's desired version too.
+ */
+
+interface History {
+  readonly ours?: number;
+  readonly reportedAt?: number;
+  /** Newest first. `by` names a policy of the row; a value that `old: true` wrote belonged to another content of it. */
+  readonly writes?: readonly {
+    readonly by: string;
+    readonly value: JsonValue;
+    readonly at: number;
+    readonly count?: number;
+    readonly old?: true;
+  }[];
+  readonly foreign?: readonly number[];
+  readonly configuration?: string;
+  readonly fightUntil?: number;
+  readonly rejected?: readonly { readonly by: string; readonly value: JsonValue }[];
+}
+
+interface Given {
+  readonly policies: readonly JsonObject[];
+  readonly tags?: JsonObject;
+  readonly desired?: JsonObject;
+  readonly reported?: JsonObject;
+  readonly desiredVersion?: number;
+  readonly paths?: Readonly<Record<string, History>>;
+  readonly module?: string;
+  readonly scope?: string;
+  readonly fight?: JsonObject;
+  /** Policies that are held, and until when. */
+  readonly held?: Readonly<Record<string, number | 'paused'>>;
+}
+
+interface Expected {
+  /** Absent: nothing is written. */
+  readonly patch?: JsonObject;
+  /** Every owned path: its verdict; the policy where more than one could own it. */
+  readonly is: Readonly<Record<string, string>>;
+  /** Seconds; absent: nothing happens until the next event. */
+  readonly next?: number;
+  readonly why?: string;
+}
+
+type Row = readonly [name: string, given: Given, expected: Expected];
+
+const BASE = { name: 'base', desired: { interval: 5 } };
+const SAVER = { name: 'saver', when: 'reported.battery < 20', desired: { interval: 60 } };
+const LOW = { battery: 10 };
+const ack = (value: JsonValue, ac: number, av?: number, ad?: string): JsonObject => ({
+  value,
+  ac,
+  ...(av === undefined ? {} : { av }),
+  ...(ad === undefined ? {} : { ad }),
+});
+
+const ownership: readonly Row[] = [
+  ['no policy: nothing is owned', { policies: [], desired: { a: 1 } }, { is: {} }],
+  [
+    'a policy without a condition matches every twin',
+    { policies: [BASE] },
+    { patch: { interval: 5 }, is: { interval: 'drifted' } },
+  ],
+  [
+    'the first policy that matches owns the path',
+    { policies: [SAVER, BASE], reported: LOW },
+    { patch: { interval: 60 }, is: { interval: 'drifted by saver' } },
+  ],
+  [
+    'one that does not match owns nothing',
+    { policies: [SAVER, BASE], reported: { battery: 90 } },
+    { patch: { interval: 5 }, is: { interval: 'drifted by base' } },
+  ],
+  [
+    'one whose condition is unknown owns nothing',
+    { policies: [SAVER, BASE] },
+    { patch: { interval: 5 }, is: { interval: 'drifted by base' } },
+  ],
+  [
+    'one whose condition meets another type owns nothing',
+    { policies: [SAVER, BASE], reported: { battery: 'low' } },
+    { patch: { interval: 5 }, is: { interval: 'drifted by base' } },
+  ],
+  [
+    'ownership is per leaf',
+    {
+      policies: [
+        { name: 'a', desired: { net: { dns: 'a' } } },
+        { name: 'b', desired: { net: { dns: 'b', ntp: 'b' } } },
+      ],
+    },
+    { patch: { net: { dns: 'a', ntp: 'b' } }, is: { 'net.dns': 'drifted by a', 'net.ntp': 'drifted by b' } },
+  ],
+  [
+    'what nobody owns is left alone',
+    { policies: [BASE], desired: { interval: 5, mine: 1 }, reported: { interval: 5 } },
+    { is: { interval: 'inSync' } },
+  ],
+  ['a device’s policy does not touch modules', { policies: [BASE], module: 'collector' }, { is: {} }],
+  [
+    'a module’s policy does not touch the device',
+    { policies: [{ name: 'm', target: 'module:collector', desired: { level: 1 } }] },
+    { is: {} },
+  ],
+  [
+    'a module’s policy owns in its module',
+    { policies: [{ name: 'm', target: 'module:collector', desired: { level: 1 } }], module: 'collector' },
+    { patch: { level: 1 }, is: { level: 'drifted' } },
+  ],
+  [
+    'a module’s policy does not touch other modules',
+    { policies: [{ name: 'm', target: 'module:collector', desired: { level: 1 } }], module: 'other' },
+    { is: {} },
+  ],
+  [
+    'outside of the scope nothing is owned',
+    { policies: [BASE], tags: { unmanaged: true }, scope: "!('unmanaged' in tags)" },
+    { is: {} },
+  ],
+  [
+    'inside of the scope everything is as ever',
+    { policies: [BASE], tags: {}, scope: "!('unmanaged' in tags)" },
+    { patch: { interval: 5 }, is: { interval: 'drifted' } },
+  ],
+  ['an unknown scope is outside', { policies: [BASE], scope: "tags.managed == 'yes'" }, { is: {} }],
+];
+
+const values: readonly Row[] = [
+  [
+    'a value may be computed of what the hub is',
+    { policies: [{ name: 'p', desired: { site: '=hub.labels.site' } }] },
+    { patch: { site: 'ams' }, is: { site: 'drifted' } },
+  ],
+  [
+    'a value may be computed of what the device reports',
+    { policies: [{ name: 'p', desired: { half: '=reported.rate / 2' } }], reported: { rate: 9 } },
+    { patch: { half: 4.5 }, is: { half: 'drifted' } },
+  ],
+  [
+    'a value may be computed of tags',
+    { policies: [{ name: 'p', desired: { name: "='pump in ' + tags.city" } }], tags: { city: 'Zürich' } },
+    { patch: { name: 'pump in Zürich' }, is: { name: 'drifted' } },
+  ],
+  [
+    'a value that is unknown leaves its path out',
+    { policies: [{ name: 'p', desired: { a: '=reported.nothing', b: 1 } }] },
+    { patch: { b: 1 }, is: { b: 'drifted' } },
+  ],
+  [
+    'and the next policy that sets the path owns it',
+    {
+      policies: [
+        { name: 'p', desired: { a: '=reported.nothing' } },
+        { name: 'q', desired: { a: 1 } },
+      ],
+    },
+    { patch: { a: 1 }, is: { a: 'drifted by q' } },
+  ],
+  [
+    'a computed value that is an object is no leaf',
+    { policies: [{ name: 'p', desired: { a: '=reported.o' } }], reported: { o: { x: 1 } } },
+    { is: {} },
+  ],
+  [
+    'a computed value may be a list',
+    { policies: [{ name: 'p', desired: { a: '=tags.list' } }], tags: { list: [1, 2] } },
+    { patch: { a: [1, 2] }, is: { a: 'drifted' } },
+  ],
+  [
+    'a text that begins with = is written with ==',
+    { policies: [{ name: 'p', desired: { a: '==x' } }] },
+    { patch: { a: '=x' }, is: { a: 'drifted' } },
+  ],
+  [
+    'null means that the property must be absent',
+    { policies: [{ name: 'p', desired: { old: null } }], desired: { old: 1 } },
+    { patch: { old: null }, is: { old: 'drifted' } },
+  ],
+  [
+    'and nothing is written where it is absent',
+    { policies: [{ name: 'p', desired: { old: null } }] },
+    { is: { old: 'inSync' } },
+  ],
+  [
+    'a list is replaced whole',
+    { policies: [{ name: 'p', desired: { list: [1, 2] } }], desired: { list: [1] } },
+    { patch: { list: [1, 2] }, is: { list: 'drifted' } },
+  ],
+  [
+    'the same number in another form is the same',
+    { policies: [{ name: 'p', desired: { a: 1.0 } }], desired: { a: 1 }, reported: { a: 1 } },
+    { is: { a: 'inSync' } },
+  ],
+  [
+    'another type is another value',
+    { policies: [BASE], desired: { interval: '5' } },
+    { patch: { interval: 5 }, is: { interval: 'drifted' } },
+  ],
+  [
+    'a value that no twin can hold is never sent',
+    {
+      policies: [{ name: 'p', desired: { a: '=tags.long + tags.long' } }],
+      tags: { long: 'x'.repeat(3_000) },
+    },
+    { is: { a: 'rejected' }, why: 'a cannot be written: a is a string over 4 KB' },
+  ],
+  [
+    'nor one with which the twin would be too large',
+    {
+      policies: [{ name: 'p', desired: { a: '=tags.long' } }],
+      tags: { long: 'x'.repeat(3_000) },
+      desired: { full: Array.from({ length: 8 }, () => 'y'.repeat(4_000)) },
+    },
+    {
+      is: { a: 'rejected' },
+      why: 'a cannot be written: desired takes 35005 bytes; IoT Hub allows 32768 for desired',
+    },
+  ],
+  [
+    'the patch holds what differs and nothing else',
+    {
+      policies: [{ name: 'p', desired: { a: 1, b: { c: 2, d: 3 }, gone: null } }],
+      desired: { a: 1, b: { c: 9, d: 3 }, gone: 'x' },
+      reported: { a: 1, b: { d: 3 } },
+    },
+    {
+      patch: { b: { c: 2 }, gone: null },
+      is: { a: 'inSync', 'b.c': 'drifted', 'b.d': 'inSync', gone: 'drifted' },
+    },
+  ],
+];
+
+const echoes: readonly Row[] = [
+  [
+    'desired is as wanted and nothing is reported: pending, which costs nothing',
+    { policies: [BASE], desired: { interval: 5 } },
+    { is: { interval: 'pending' }, why: 'interval has not been reported yet' },
+  ],
+  [
+    'nothing need be reported: in sync',
+    { policies: [{ ...BASE, confirm: false }], desired: { interval: 5 } },
+    { is: { interval: 'inSync' } },
+  ],
+  [
+    'the device echoes the value',
+    { policies: [BASE], desired: { interval: 5 }, reported: { interval: 5 } },
+    { is: { interval: 'inSync' } },
+  ],
+  [
+    'within the tolerance',
+    { policies: [{ ...BASE, tolerance: 0.5 }], desired: { interval: 5 }, reported: { interval: 5.4 } },
+    { is: { interval: 'inSync' } },
+  ],
+  [
+    'beyond the tolerance',
+    { policies: [{ ...BASE, tolerance: 0.5 }], desired: { interval: 5 }, reported: { interval: 5.6 } },
+    { is: { interval: 'pending' } },
+  ],
+  [
+    'the tolerance is for reports, not for desired',
+    { policies: [{ ...BASE, tolerance: 0.5 }], desired: { interval: 5.4 } },
+    { patch: { interval: 5 }, is: { interval: 'drifted' } },
+  ],
+  [
+    'the tolerance counts inside of lists',
+    {
+      policies: [{ name: 'p', desired: { l: [1, 2] }, tolerance: 0.1 }],
+      desired: { l: [1, 2] },
+      reported: { l: [1.05, 2] },
+    },
+    { is: { l: 'inSync' } },
+  ],
+  [
+    'another value that was there before Berth wrote: the device has not seen it yet',
+    {
+      policies: [BASE],
+      desired: { interval: 5 },
+      reported: { interval: 9 },
+      paths: { interval: { reportedAt: -100, writes: [{ by: 'base', value: 5, at: -50 }] } },
+    },
+    { is: { interval: 'pending' } },
+  ],
+  [
+    'another value after the write: told again',
+    {
+      policies: [BASE],
+      desired: { interval: 5 },
+      reported: { interval: 9 },
+      paths: { interval: { reportedAt: -10, writes: [{ by: 'base', value: 5, at: -50 }] } },
+    },
+    {
+      patch: { interval: 5 },
+      is: { interval: 'pending' },
+      why: 'interval the device reports another value: told again',
+    },
+  ],
+  [
+    'not before the cooldown is over',
+    {
+      policies: [{ ...BASE, cooldown: '1m' }],
+      desired: { interval: 5 },
+      reported: { interval: 9 },
+      paths: { interval: { reportedAt: -10, writes: [{ by: 'base', value: 5, at: -50 }] } },
+    },
+    { is: { interval: 'pending' }, next: 10 },
+  ],
+  [
+    'and no more often than `attempts`',
+    {
+      policies: [BASE],
+      desired: { interval: 5 },
+      reported: { interval: 9 },
+      paths: { interval: { reportedAt: -10, writes: [{ by: 'base', value: 5, at: -50, count: 3 }] } },
+    },
+    { is: { interval: 'rejected' }, why: 'interval the device reports another value, and was told 3 times' },
+  ],
+  [
+    'attempts: 1 is told once',
+    {
+      policies: [{ ...BASE, attempts: 1 }],
+      desired: { interval: 5 },
+      reported: { interval: 9 },
+      paths: { interval: { reportedAt: -10, writes: [{ by: 'base', value: 5, at: -50 }] } },
+    },
+    { is: { interval: 'rejected' } },
+  ],
+  [
+    'another value though nobody wrote: pending',
+    {
+      policies: [BASE],
+      desired: { interval: 5 },
+      reported: { interval: 9 },
+      paths: { interval: { reportedAt: -10 } },
+    },
+    { is: { interval: 'pending' } },
+  ],
+];
+
+const acknowledgements: readonly Row[] = [
+  [
+    '200 with the value',
+    { policies: [BASE], desired: { interval: 5 }, reported: { interval: ack(5, 200, 4) } },
+    { is: { interval: 'inSync' } },
+  ],
+  [
+    '203, as the device had it from the start',
+    { policies: [BASE], desired: { interval: 5 }, reported: { interval: ack(5, 203, 0) } },
+    { is: { interval: 'inSync' } },
+  ],
+  [
+    '200 with the value and an old version: a portal edit raises versions only',
+    { policies: [BASE], desired: { interval: 5 }, reported: { interval: ack(5, 200, 2) }, desiredVersion: 9 },
+    { is: { interval: 'inSync' } },
+  ],
+  [
+    '400 with the value and an old version',
+    { policies: [BASE], desired: { interval: 5 }, reported: { interval: ack(5, 400, 2) } },
+    { is: { interval: 'inSync' } },
+  ],
+  [
+    '200 with the value and no version',
+    { policies: [BASE], desired: { interval: 5 }, reported: { interval: ack(5, 200) } },
+    { is: { interval: 'inSync' } },
+  ],
+  [
+    'an answer to an earlier version: not seen yet',
+    { policies: [BASE], desired: { interval: 5 }, reported: { interval: ack(9, 200, 3) } },
+    { is: { interval: 'pending' }, why: 'interval the device has answered version 3, not 4 yet' },
+  ],
+  [
+    'an answer to a version that this twin never had',
+    { policies: [BASE], desired: { interval: 5 }, reported: { interval: ack(9, 200, 12) } },
+    { is: { interval: 'pending' } },
+  ],
+  [
+    '202: in progress until the deadline',
+    {
+      policies: [{ ...BASE, deadline: '10m' }],
+      desired: { interval: 5 },
+      reported: { interval: ack(9, 202, 4) },
+      paths: { interval: { reportedAt: -60 } },
+    },
+    { is: { interval: 'pending' }, next: 540 },
+  ],
+  [
+    '202 with the value is still in progress',
+    {
+      policies: [{ ...BASE, deadline: '10m' }],
+      desired: { interval: 5 },
+      reported: { interval: ack(5, 202, 4) },
+      paths: { interval: { reportedAt: -60 } },
+    },
+    { is: { interval: 'pending' }, next: 540 },
+  ],
+  [
+    '202 after the deadline',
+    {
+      policies: [{ ...BASE, deadline: '10m' }],
+      desired: { interval: 5 },
+      reported: { interval: ack(9, 202, 4) },
+      paths: { interval: { reportedAt: -600 } },
+    },
+    { is: { interval: 'rejected' } },
+  ],
+  [
+    '400: rejected, with what the device says',
+    { policies: [BASE], desired: { interval: 5 }, reported: { interval: ack(9, 400, 4, 'too fast') } },
+    { is: { interval: 'rejected' }, why: 'interval the device answered 400: too fast' },
+  ],
+  [
+    '400 without a version',
+    { policies: [BASE], desired: { interval: 5 }, reported: { interval: ack(9, 400) } },
+    { is: { interval: 'rejected' } },
+  ],
+  [
+    '200 with another value: the device chose',
+    { policies: [BASE], desired: { interval: 5 }, reported: { interval: ack(9, 200, 4) } },
+    { is: { interval: 'rejected' } },
+  ],
+  [
+    '200 with a value within the tolerance',
+    {
+      policies: [{ ...BASE, tolerance: 1 }],
+      desired: { interval: 5 },
+      reported: { interval: ack(5.5, 200, 4) },
+    },
+    { is: { interval: 'inSync' } },
+  ],
+  [
+    '203 with another value: nothing of ours was taken yet',
+    { policies: [BASE], desired: { interval: 5 }, reported: { interval: ack(9, 203, 4) } },
+    { is: { interval: 'pending' } },
+  ],
+  [
+    '500, never told by Berth: told',
+    { policies: [BASE], desired: { interval: 5 }, reported: { interval: ack(9, 500, 4) } },
+    { patch: { interval: 5 }, is: { interval: 'pending' } },
+  ],
+  [
+    '500 within the cooldown',
+    {
+      policies: [{ ...BASE, cooldown: '1m' }],
+      desired: { interval: 5 },
+      reported: { interval: ack(9, 500, 4) },
+      paths: { interval: { writes: [{ by: 'base', value: 5, at: -20 }] } },
+    },
+    { is: { interval: 'pending' }, next: 40 },
+  ],
+  [
+    '500 after the last attempt',
+    {
+      policies: [{ ...BASE, attempts: 2 }],
+      desired: { interval: 5 },
+      reported: { interval: ack(9, 503, 4) },
+      paths: { interval: { writes: [{ by: 'base', value: 5, at: -20, count: 2 }] } },
+    },
+    { is: { interval: 'rejected' }, why: 'interval the device answered 503, and was told 2 times' },
+  ],
+  [
+    'an unheard-of code',
+    { policies: [BASE], desired: { interval: 5 }, reported: { interval: ack(9, 301, 4) } },
+    { is: { interval: 'pending' } },
+  ],
+  [
+    'an object with `ac` that is no number is a plain value',
+    { policies: [BASE], desired: { interval: 5 }, reported: { interval: { value: 5, ac: 'ok' } } },
+    { is: { interval: 'pending' } },
+  ],
+];
+
+const components: readonly Row[] = [
+  [
+    'a property of a component is acknowledged inside of it',
+    {
+      policies: [{ name: 'p', desired: { t1: { __t: 'c', target: 21 } } }],
+      desired: { t1: { __t: 'c', target: 21 } },
+      reported: { t1: { __t: 'c', target: ack(21, 200, 4) } },
+    },
+    { is: { 't1.__t': 'inSync', 't1.target': 'inSync' } },
+  ],
+  [
+    'the marker needs no report of its own',
+    { policies: [{ name: 'p', desired: { t1: { __t: 'c' } } }], desired: { t1: { __t: 'c' } } },
+    { is: { 't1.__t': 'inSync' } },
+  ],
+  [
+    'the marker is written with the component',
+    { policies: [{ name: 'p', desired: { t1: { __t: 'c', target: 21 } } }] },
+    { patch: { t1: { __t: 'c', target: 21 } }, is: { 't1.__t': 'drifted', 't1.target': 'drifted' } },
+  ],
+  [
+    'where the device says that it is a component, the marker goes along unasked',
+    {
+      policies: [{ name: 'p', desired: { t1: { target: 21 } } }],
+      reported: { t1: { __t: 'c', target: ack(18, 203, 0) } },
+    },
+    { patch: { t1: { __t: 'c', target: 21 } }, is: { 't1.target': 'drifted' } },
+  ],
+  [
+    'and not where the twin has it already',
+    {
+      policies: [{ name: 'p', desired: { t1: { target: 21 } } }],
+      desired: { t1: { __t: 'c', target: 18 } },
+      reported: { t1: { __t: 'c', target: ack(18, 200, 4) } },
+    },
+    { patch: { t1: { target: 21 } }, is: { 't1.target': 'drifted' } },
+  ],
+  [
+    'an object that is acknowledged whole answers for its members',
+    {
+      policies: [{ name: 'p', desired: { wifi: { ssid: 'a', channel: 6 } } }],
+      desired: { wifi: { ssid: 'a', channel: 6 } },
+      reported: { wifi: ack({ ssid: 'a', channel: 6 }, 200, 4) },
+    },
+    { is: { 'wifi.ssid': 'inSync', 'wifi.channel': 'inSync' } },
+  ],
+  [
+    'the acknowledgement may hold a subset',
+    {
+      policies: [{ name: 'p', desired: { wifi: { ssid: 'a', channel: 6 } } }],
+      desired: { wifi: { ssid: 'a', channel: 6 } },
+      reported: { wifi: ack({ ssid: 'a' }, 200, 4) },
+    },
+    { is: { 'wifi.ssid': 'inSync', 'wifi.channel': 'inSync' } },
+  ],
+  [
+    'but not of another version',
+    {
+      policies: [{ name: 'p', desired: { wifi: { ssid: 'a', channel: 6 } } }],
+      desired: { wifi: { ssid: 'a', channel: 6 } },
+      reported: { wifi: ack({ ssid: 'a' }, 202, 4) },
+      paths: { 'wifi.channel': { reportedAt: 0 }, 'wifi.ssid': { reportedAt: 0 } },
+    },
+    { is: { 'wifi.ssid': 'pending', 'wifi.channel': 'pending' }, next: 3_600 },
+  ],
+  [
+    'a rejection of the object rejects its members',
+    {
+      policies: [{ name: 'p', desired: { wifi: { ssid: 'a' } } }],
+      desired: { wifi: { ssid: 'a' } },
+      reported: { wifi: ack({ ssid: 'b' }, 400, 4, 'no such network') },
+    },
+    { is: { 'wifi.ssid': 'rejected' }, why: 'wifi.ssid the device answered 400: no such network' },
+  ],
+  [
+    'such an object is sent complete',
+    {
+      policies: [{ name: 'p', desired: { wifi: { ssid: 'a' } } }],
+      desired: { wifi: { ssid: 'b', channel: 6 } },
+      reported: { wifi: ack({ ssid: 'b', channel: 6 }, 200, 4) },
+    },
+    { patch: { wifi: { ssid: 'a', channel: 6 } }, is: { 'wifi.ssid': 'drifted' } },
+  ],
+  [
+    'a plain object that is echoed is not',
+    {
+      policies: [{ name: 'p', desired: { wifi: { ssid: 'a' } } }],
+      desired: { wifi: { ssid: 'b', channel: 6 } },
+      reported: { wifi: { ssid: 'b', channel: 6 } },
+    },
+    { patch: { wifi: { ssid: 'a' } }, is: { 'wifi.ssid': 'drifted' } },
+  ],
+  [
+    'a module acknowledges as a device does',
+    {
+      policies: [{ name: 'm', target: 'module:collector', desired: { level: 1 } }],
+      module: 'collector',
+      desired: { level: 1 },
+      reported: { level: ack(1, 200, 4) },
+    },
+    { is: { level: 'inSync' } },
+  ],
+];
+
+const rejections: readonly Row[] = [
+  [
+    'a value that was rejected is not written again',
+    {
+      policies: [BASE],
+      desired: { interval: 9 },
+      reported: { interval: 9 },
+      paths: { interval: { rejected: [{ by: 'base', value: 5 }] } },
+    },
+    { is: { interval: 'rejected' } },
+  ],
+  [
+    'another value is',
+    {
+      policies: [BASE],
+      desired: { interval: 9 },
+      reported: { interval: 9 },
+      paths: { interval: { rejected: [{ by: 'base', value: 6 }] } },
+    },
+    { patch: { interval: 5 }, is: { interval: 'drifted' } },
+  ],
+  [
+    'the same value of another policy is',
+    {
+      policies: [BASE],
+      desired: { interval: 9 },
+      paths: { interval: { rejected: [{ by: 'other', value: 5 }] } },
+    },
+    { patch: { interval: 5 }, is: { interval: 'drifted' } },
+  ],
+  [
+    'it is forgotten when the device reports the value',
+    {
+      policies: [BASE],
+      desired: { interval: 5 },
+      reported: { interval: 5 },
+      paths: { interval: { rejected: [{ by: 'base', value: 5 }] } },
+    },
+    { is: { interval: 'inSync' } },
+  ],
+  [
+    'policies that take turns do not try the same values for ever',
+    {
+      policies: [SAVER, BASE],
+      reported: { battery: 10, interval: 9 },
+      desired: { interval: 5 },
+      paths: {
+        interval: {
+          rejected: [
+            { by: 'base', value: 5 },
+            { by: 'saver', value: 60 },
+          ],
+        },
+      },
+    },
+    { is: { interval: 'rejected by saver' } },
+  ],
+  [
+    'one path that is rejected holds up no other',
+    {
+      policies: [{ name: 'p', desired: { a: 1, b: 1 } }],
+      reported: { a: 0 },
+      paths: { a: { rejected: [{ by: 'p', value: 1 }] } },
+    },
+    { patch: { b: 1 }, is: { a: 'rejected', b: 'drifted' } },
+  ],
+];
+
+const cooldowns: readonly Row[] = [
+  [
+    'what was written just now waits',
+    {
+      policies: [{ ...BASE, cooldown: '1m' }],
+      desired: { interval: 9 },
+      paths: { interval: { writes: [{ by: 'base', value: 5, at: -20 }] } },
+    },
+    { is: { interval: 'drifted' }, next: 40, why: 'interval was written too recently' },
+  ],
+  [
+    'until the cooldown is over',
+    {
+      policies: [{ ...BASE, cooldown: '1m' }],
+      desired: { interval: 9 },
+      paths: { interval: { writes: [{ by: 'base', value: 5, at: -60 }] } },
+    },
+    { patch: { interval: 5 }, is: { interval: 'drifted' } },
+  ],
+  [
+    'another value of the policy does not wait',
+    {
+      policies: [{ ...BASE, cooldown: '1m' }],
+      desired: { interval: 9 },
+      paths: { interval: { writes: [{ by: 'base', value: 7, at: -20 }] } },
+    },
+    { patch: { interval: 5 }, is: { interval: 'drifted' } },
+  ],
+  [
+    'nor does the same value of another content of the policy',
+    {
+      policies: [{ ...BASE, cooldown: '1m' }],
+      desired: { interval: 9 },
+      paths: { interval: { writes: [{ by: 'base', value: 5, at: -20, old: true }] } },
+    },
+    { patch: { interval: 5 }, is: { interval: 'drifted' } },
+  ],
+  [
+    'without a cooldown nothing waits',
+    {
+      policies: [BASE],
+      desired: { interval: 9 },
+      paths: { interval: { writes: [{ by: 'base', value: 5, at: 0 }] } },
+    },
+    { patch: { interval: 5 }, is: { interval: 'drifted' } },
+  ],
+  [
+    'a condition on reports has a minute’s cooldown unless it says otherwise',
+    {
+      policies: [SAVER],
+      reported: LOW,
+      desired: { interval: 9 },
+      paths: { interval: { writes: [{ by: 'saver', value: 60, at: -20 }] } },
+    },
+    { is: { interval: 'drifted' }, next: 40 },
+  ],
+  [
+    'cooldown: 0s is otherwise',
+    {
+      policies: [{ ...SAVER, cooldown: '0s' }],
+      reported: LOW,
+      desired: { interval: 9 },
+      paths: { interval: { writes: [{ by: 'saver', value: 60, at: -20 }] } },
+    },
+    { patch: { interval: 60 }, is: { interval: 'drifted' } },
+  ],
+];
+
+const fights: readonly Row[] = [
+  [
+    'three changes by others in ten minutes are put right',
+    { policies: [BASE], desired: { interval: 9 }, paths: { interval: { foreign: [-1, -200, -400] } } },
+    { patch: { interval: 5 }, is: { interval: 'drifted' } },
+  ],
+  [
+    'four are a fight',
+    { policies: [BASE], desired: { interval: 9 }, paths: { interval: { foreign: [-1, -200, -400, -500] } } },
+    {
+      is: { interval: 'fighting' },
+      next: 3_599,
+      why: 'interval another writer keeps changing it (4 times lately)',
+    },
+  ],
+  [
+    'four over a longer time are not',
+    { policies: [BASE], desired: { interval: 9 }, paths: { interval: { foreign: [-1, -200, -400, -700] } } },
+    { patch: { interval: 5 }, is: { interval: 'drifted' } },
+  ],
+  [
+    'fight says how many and how long',
+    {
+      policies: [BASE],
+      fight: { writes: 1, within: '1m', pause: '5m' },
+      desired: { interval: 9 },
+      paths: { interval: { foreign: [-10, -20] } },
+    },
+    { is: { interval: 'fighting' }, next: 290 },
+  ],
+  [
+    'a pause that is shorter than the time looked at is over at once',
+    {
+      policies: [BASE],
+      fight: { writes: 1, within: '10m', pause: '5s' },
+      desired: { interval: 9 },
+      paths: { interval: { foreign: [-10, -20] } },
+    },
+    { patch: { interval: 5 }, is: { interval: 'drifted' } },
+  ],
+  [
+    'during the pause nothing is written',
+    { policies: [BASE], desired: { interval: 9 }, paths: { interval: { fightUntil: 100 } } },
+    { is: { interval: 'fighting' }, next: 100 },
+  ],
+  [
+    'after the pause it is tried again',
+    {
+      policies: [BASE],
+      desired: { interval: 9 },
+      paths: { interval: { fightUntil: -1, foreign: [-1, -200, -400, -500] } },
+    },
+    { patch: { interval: 5 }, is: { interval: 'drifted' } },
+  ],
+  [
+    'others who change it to what is wanted fight with nobody',
+    {
+      policies: [BASE],
+      desired: { interval: 5 },
+      reported: { interval: 5 },
+      paths: { interval: { foreign: [-1, -200, -400, -500] } },
+    },
+    { is: { interval: 'inSync' } },
+  ],
+  [
+    'a hub configuration is a fight at once, and is named',
+    {
+      policies: [BASE],
+      desired: { interval: 9 },
+      paths: { interval: { foreign: [-1], configuration: 'hvac-west' } },
+    },
+    { is: { interval: 'fighting' }, next: 3_600, why: 'interval the hub configuration "hvac-west" sets it' },
+  ],
+  [
+    'one that sets what is wanted is none',
+    {
+      policies: [BASE],
+      desired: { interval: 5 },
+      reported: { interval: 5 },
+      paths: { interval: { configuration: 'hvac-west' } },
+    },
+    { is: { interval: 'inSync' } },
+  ],
+  [
+    'after the pause the configuration’s value is put right once',
+    {
+      policies: [BASE],
+      desired: { interval: 9 },
+      paths: { interval: { fightUntil: -1, configuration: 'hvac-west' } },
+    },
+    { patch: { interval: 5 }, is: { interval: 'drifted' } },
+  ],
+  [
+    'a fight over one path is none over another',
+    { policies: [{ name: 'p', desired: { a: 1, b: 1 } }], paths: { a: { fightUntil: 100 } } },
+    { patch: { b: 1 }, is: { a: 'fighting', b: 'drifted' }, next: 100 },
+  ],
+];
+
+const ADOPT = { name: 'volume', mode: 'adopt', desired: { volume: null } };
+const SEED = { name: 'start', mode: 'seed', desired: { volume: 3 } };
+const OBSERVE = { name: 'look', mode: 'observe', desired: { volume: 3 } };
+
+const modes: readonly Row[] = [
+  [
+    'adopt: desired follows what the device reports',
+    { policies: [ADOPT], desired: { volume: 5 }, reported: { volume: 7 } },
+    { patch: { volume: 7 }, is: { volume: 'drifted' } },
+  ],
+  [
+    'adopt: also where there was no desired value',
+    { policies: [ADOPT], reported: { volume: 7 } },
+    { patch: { volume: 7 }, is: { volume: 'drifted' } },
+  ],
+  [
+    'adopt: of an acknowledgement, the value',
+    { policies: [ADOPT], desired: { volume: 5 }, reported: { volume: ack(7, 200, 2) } },
+    { patch: { volume: 7 }, is: { volume: 'drifted' } },
+  ],
+  [
+    'adopt: a device that refuses decides too',
+    { policies: [ADOPT], desired: { volume: 99 }, reported: { volume: ack(7, 400, 4) } },
+    { patch: { volume: 7 }, is: { volume: 'drifted' } },
+  ],
+  [
+    'adopt: the same value is in sync, however it is reported',
+    { policies: [ADOPT], desired: { volume: 7 }, reported: { volume: ack(7, 203, 0) } },
+    { is: { volume: 'inSync' } },
+  ],
+  [
+    'adopt: within the tolerance too',
+    { policies: [{ ...ADOPT, tolerance: 1 }], desired: { volume: 7 }, reported: { volume: 7.5 } },
+    { is: { volume: 'inSync' } },
+  ],
+  [
+    'adopt: where nothing is reported, the next policy owns the path',
+    { policies: [ADOPT, { name: 'p', desired: { volume: 1 } }] },
+    { patch: { volume: 1 }, is: { volume: 'drifted by p' } },
+  ],
+  [
+    'adopt: an object is no value',
+    { policies: [ADOPT], desired: { volume: 1 }, reported: { volume: { left: 1, right: 2 } } },
+    { is: {} },
+  ],
+  [
+    'adopt: at most one write in a cooldown, whatever the device reports',
+    {
+      policies: [ADOPT],
+      desired: { volume: 6 },
+      reported: { volume: 7 },
+      paths: { volume: { writes: [{ by: 'volume', value: 6, at: -20 }] } },
+    },
+    { is: { volume: 'drifted' }, next: 40 },
+  ],
+  [
+    'adopt: a value that the hub refused is not tried again',
+    {
+      policies: [ADOPT],
+      desired: { volume: 6 },
+      reported: { volume: 7 },
+      paths: { volume: { rejected: [{ by: 'volume', value: 7 }] } },
+    },
+    { is: { volume: 'rejected' } },
+  ],
+  ['seed: set where it is absent', { policies: [SEED] }, { patch: { volume: 3 }, is: { volume: 'drifted' } }],
+  [
+    'seed: left alone where it is there',
+    { policies: [SEED], desired: { volume: 9 }, reported: { volume: 1 } },
+    { is: { volume: 'inSync' } },
+  ],
+  [
+    'seed: also when somebody takes it away afterwards',
+    { policies: [SEED], paths: { volume: { writes: [{ by: 'start', value: 3, at: -50 }] } } },
+    { is: { volume: 'inSync' } },
+  ],
+  [
+    'seed: also under a new content of the policy',
+    { policies: [SEED], paths: { volume: { writes: [{ by: 'start', value: 2, at: -50, old: true }] } } },
+    { is: { volume: 'inSync' } },
+  ],
+  [
+    'seed: it owns its path, and the next policy does not',
+    { policies: [SEED, { name: 'p', desired: { volume: 1 } }], desired: { volume: 9 } },
+    { is: { volume: 'inSync by start' } },
+  ],
+  [
+    'observe: says what would be done and does nothing',
+    { policies: [OBSERVE], desired: { volume: 9 } },
+    {
+      is: { volume: 'drifted by look, held' },
+      why: 'volume is not what the policy wants; the policy only observes',
+    },
+  ],
+  [
+    'observe: is in sync where everything is as it would be',
+    { policies: [OBSERVE], desired: { volume: 3 }, reported: { volume: 3 } },
+    { is: { volume: 'inSync' } },
+  ],
+  [
+    'observe: judges what the device says',
+    { policies: [OBSERVE], desired: { volume: 3 }, reported: { volume: ack(1, 400, 4) } },
+    { is: { volume: 'rejected' } },
+  ],
+  [
+    'observe: owns its path',
+    { policies: [OBSERVE, { name: 'p', desired: { volume: 1 } }], desired: { volume: 1 } },
+    { is: { volume: 'drifted by look, held' } },
+  ],
+  [
+    'observe: tells no device again',
+    { policies: [OBSERVE], desired: { volume: 3 }, reported: { volume: ack(1, 500, 4) } },
+    { is: { volume: 'pending by look, held' } },
+  ],
+];
+
+const LEAVING = { ...SAVER, onLeave: 'remove' };
+
+const leaving: readonly Row[] = [
+  [
+    'what a policy wrote stays when it leaves',
+    {
+      policies: [SAVER],
+      reported: { battery: 90 },
+      desired: { interval: 60 },
+      paths: { interval: { writes: [{ by: 'saver', value: 60, at: -99 }] } },
+    },
+    { is: {} },
+  ],
+  [
+    'onLeave: remove takes it away',
+    {
+      policies: [LEAVING],
+      reported: { battery: 90 },
+      desired: { interval: 60 },
+      paths: { interval: { writes: [{ by: 'saver', value: 60, at: -99 }] } },
+    },
+    { patch: { interval: null }, is: { interval: 'drifted' } },
+  ],
+  [
+    'also under a new content of the policy',
+    {
+      policies: [{ ...LEAVING, when: 'false' }],
+      desired: { interval: 60 },
+      paths: { interval: { writes: [{ by: 'saver', value: 60, at: -99, old: true }] } },
+    },
+    { patch: { interval: null }, is: { interval: 'drifted' } },
+  ],
+  [
+    'not what it did not write',
+    { policies: [LEAVING], reported: { battery: 90 }, desired: { interval: 60 } },
+    { is: {} },
+  ],
+  [
+    'not what somebody else has changed since',
+    {
+      policies: [LEAVING],
+      reported: { battery: 90 },
+      desired: { interval: 61 },
+      paths: { interval: { writes: [{ by: 'saver', value: 60, at: -99 }] } },
+    },
+    { is: {} },
+  ],
+  [
+    'not what another policy owns now',
+    {
+      policies: [LEAVING, BASE],
+      reported: { battery: 90 },
+      desired: { interval: 60 },
+      paths: { interval: { writes: [{ by: 'saver', value: 60, at: -99 }] } },
+    },
+    { patch: { interval: 5 }, is: { interval: 'drifted by base' } },
+  ],
+  [
+    'not while it is unknown whether it matches',
+    {
+      policies: [LEAVING],
+      desired: { interval: 60 },
+      paths: { interval: { writes: [{ by: 'saver', value: 60, at: -99 }] } },
+    },
+    { is: {} },
+  ],
+  [
+    'once only',
+    {
+      policies: [LEAVING],
+      reported: { battery: 90 },
+      paths: {
+        interval: {
+          writes: [
+            { by: 'saver', value: null, at: -9 },
+            { by: 'saver', value: 60, at: -99 },
+          ],
+        },
+      },
+    },
+    { is: {} },
+  ],
+  [
+    'a policy that is held takes nothing away',
+    {
+      policies: [LEAVING],
+      held: { saver: 'paused' },
+      reported: { battery: 90 },
+      desired: { interval: 60 },
+      paths: { interval: { writes: [{ by: 'saver', value: 60, at: -99 }] } },
+    },
+    { is: { interval: 'drifted by saver, held' } },
+  ],
+];
+
+const holds: readonly Row[] = [
+  [
+    'a paused policy owns its paths and writes nothing',
+    { policies: [SAVER, BASE], held: { saver: 'paused' }, reported: LOW, desired: { interval: 5 } },
+    { is: { interval: 'drifted by saver, held' } },
+  ],
+  [
+    'a ramp that has not reached the device: it is looked at when it does',
+    { policies: [SAVER, BASE], held: { saver: 120 }, reported: LOW, desired: { interval: 5 } },
+    { is: { interval: 'drifted by saver, held' }, next: 120 },
+  ],
+  [
+    'a held policy that is in sync has nothing to wait for',
+    { policies: [BASE], held: { base: 120 }, desired: { interval: 5 }, reported: { interval: 5 } },
+    { is: { interval: 'inSync' } },
+  ],
+  [
+    'a held policy tells no device again',
+    {
+      policies: [BASE],
+      held: { base: 120 },
+      desired: { interval: 5 },
+      reported: { interval: ack(9, 500, 4) },
+    },
+    { is: { interval: 'pending by base, held' }, next: 120 },
+  ],
+  [
+    'others write all the same',
+    { policies: [SAVER, { name: 'log', desired: { level: 1 } }], held: { saver: 'paused' }, reported: LOW },
+    { patch: { level: 1 }, is: { interval: 'drifted by saver, held', level: 'drifted by log' } },
+  ],
+  [
+    'a fight is a fight, held or not',
+    {
+      policies: [BASE],
+      held: { base: 'paused' },
+      desired: { interval: 9 },
+      paths: { interval: { fightUntil: 100 } },
+    },
+    { is: { interval: 'fighting' }, next: 100 },
+  ],
+];
+
+const times: readonly Row[] = [
+  [
+    'the earliest of all times counts',
+    {
+      policies: [{ name: 'p', desired: { a: 1, b: 1 }, deadline: '1h' }],
+      desired: { a: 1, b: 2 },
+      reported: { a: ack(0, 202, 4) },
+      paths: { a: { reportedAt: 0 }, b: { fightUntil: 30 } },
+    },
+    { is: { a: 'pending', b: 'fighting' }, next: 30 },
+  ],
+  [
+    'the worst leaf is the state of the twin and its reason',
+    {
+      policies: [{ name: 'p', desired: { a: 1, b: 1, c: 1 } }],
+      desired: { a: 1, b: 1 },
+      reported: { a: ack(0, 400, 4), b: 1 },
+    },
+    { patch: { c: 1 }, is: { a: 'rejected', b: 'inSync', c: 'drifted' }, why: 'a the device answered 400' },
+  ],
+];
+
+describe.each<[string, readonly Row[]]>([
+  ['who owns a property', ownership],
+  ['values', values],
+  ['a device that echoes', echoes],
+  ['a device that acknowledges the Plug and Play way', acknowledgements],
+  ['components and whole objects', components],
+  ['what was rejected', rejections],
+  ['cooldowns', cooldowns],
+  ['fights', fights],
+  ['modes', modes],
+  ['leaving', leaving],
+  ['pauses and ramps', holds],
+  ['the twin as a whole', times],
+])('%s', (_, rows) => {
+  test.each(rows)('%s', (_name, given, expected) => {
+    const planned = look(given);
+
+    expect({
+      patch: planned.patch,
+      is: said(planned, expected),
+      next: planned.nextAt === undefined ? undefined : (planned.nextAt - T0) / 1_000,
+    }).toEqual({ patch: expected.patch ?? {}, is: expected.is, next: expected.next });
+    if (expected.why !== undefined) expect(planned.why).toBe(expected.why);
+  });
+});
+
+test('a plan is the same however often it is made', () => {
+  for (const [, given] of [...ownership, ...echoes, ...acknowledgements, ...fights, ...modes]) {
+    const first = look(given);
+    const second = look(given, first.paths);
+
+    expect({ ...second, paths: undefined }).toEqual({ ...first, paths: undefined });
+    expect(second.paths).toEqual(first.paths);
+  }
+});
+
+function look(given: Given, paths?: Plan['paths']): Plan {
+  const { policies, scope, fight, held = {} } = given;
+  const fleet = fleetOf({
+    policies,
+    ...(scope === undefined ? {} : { scope }),
+    ...(fight === undefined ? {} : { fight }),
+  });
+  const hub = fleet.hubs[0];
+  if (hub === undefined) throw new Error('no hub');
+  const hashOf = (name: string) => fleet.twins.policies.find((policy) => policy.name === name)?.hash ?? name;
+  return plan({
+    shadow: shadowOf({
+      id: { ...ID, moduleId: given.module },
+      tags: given.tags ?? {},
+      desired: given.desired ?? {},
+      reported: given.reported ?? {},
+      desiredVersion: given.desiredVersion ?? 4,
+      paths:
+        paths ??
+        Object.fromEntries(
+          [
+            ...new Set([
+              ...Object.keys(given.paths ?? {}),
+              ...fleet.twins.trackedPaths.map((path) => path.join('.')),
+            ]),
+          ].map((key) => [key, historyOf(given.paths?.[key] ?? {}, hashOf)]),
+        ),
+    }),
+    hub,
+    twins: fleet.twins,
+    holdOf({ name }) {
+      const until = held[name];
+      if (until === undefined) return undefined;
+      return until === 'paused'
+        ? { why: 'paused', until: undefined }
+        : { why: 'not reached', until: T0 + until * 1_000 };
+    },
+    now: T0,
+  });
+}
+
+function historyOf(history: History, hashOf: (name: string) => string): PathHistory {
+  const {
+    ours = 4,
+    reportedAt,
+    writes = [],
+    foreign = [],
+    configuration,
+    fightUntil,
+    rejected = [],
+  } = history;
+  return {
+    ...NO_HISTORY,
+    ours,
+    reportedAt: reportedAt === undefined ? undefined : at(reportedAt),
+    writes: writes.map(({ by, value, at: seconds, count = 1, old }) => ({
+      policy: old === true ? 'an older content' : hashOf(by),
+      by,
+      value,
+      at: at(seconds),
+      count,
+    })),
+    foreign: foreign.map(at),
+    configuration,
+    fightUntil: fightUntil === undefined ? undefined : T0 + fightUntil * 1_000,
+    rejected: rejected.map(({ by, value }) => ({ policy: hashOf(by), value, why: 'no' })),
+  };
+}
+
+/** In the words of the row: with the policy where it names one, and that it is held. */
+function said({ leaves }: Plan, { is }: Expected): Record<string, string> {
+  return Object.fromEntries(
+    leaves.map(({ path, verdict, policy, held }) => {
+      const withPolicy = is[path]?.includes(' by ') === true ? `${verdict} by ${policy}` : verdict;
+      return [path, held === undefined ? withPolicy : `${withPolicy}, held`];
+    }),
+  );
+}
