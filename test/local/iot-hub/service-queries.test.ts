@@ -37,6 +37,24 @@ describe('queries over the service API', () => {
     expect(ids).toEqual(Array.from({ length: 25 }, (_, index) => `dev-${10 + index}`));
   });
 
+  test('a walk over versions and etags gets every device once, with the token of each page', async () => {
+    const query = registry.createQuery('SELECT deviceId, version, etag FROM devices', 10);
+    const rows: unknown[] = [];
+    let token: string | undefined;
+    do {
+      const page = await query.next(token as string);
+      rows.push(...(page.result as unknown[]));
+      token = (query as unknown as { continuationToken?: string }).continuationToken;
+    } while (token !== undefined);
+
+    expect(rows).toHaveLength(25);
+    expect(rows.slice(0, 3)).toEqual([
+      { deviceId: 'dev-10', version: 2, etag: 'AAAAAAAAAAE=' },
+      { deviceId: 'dev-11', version: 2, etag: 'AAAAAAAAAAE=' },
+      { deviceId: 'dev-12', version: 3, etag: 'AAAAAAAAAAI=' },
+    ]);
+  });
+
   test('a page stays right when devices go between pages', async () => {
     const query = registry.createQuery('SELECT deviceId FROM devices', 10);
     await query.nextAsTwin();
