@@ -7,6 +7,8 @@ import { deviceOf, type Hub } from './hub.ts';
 import { HubError } from './hub-error.ts';
 import { isJsonObject, member, without } from './json.ts';
 import {
+  appliedByConfiguration,
+  configurationMark,
   patchTwin,
   portalPatch,
   replaceTwin,
@@ -56,6 +58,19 @@ export function editAsPortal(hub: Hub, deviceId: string, body: JsonObject): Json
   return applyPatch(hub, device, portalPatch(device.twin, edit));
 }
 
+/**
+ * A write of the automatic device configuration of that name. Its event also holds the desired properties that it
+ * left alone.
+ */
+export function editAsConfiguration(hub: Hub, deviceId: string, body: JsonObject, name: string): JsonObject {
+  const device = writableDevice(hub, deviceId, undefined);
+  const { tags, desired } = readSections(body, () => undefined);
+  if (desired === undefined || tags !== undefined) {
+    throw new HubError('ArgumentInvalid', 'A configuration writes desired properties and nothing else.');
+  }
+  return applyPatch(hub, device, { desired }, name);
+}
+
 /** The device's patch of its reported properties; answers the new version of the section. */
 export function reportProperties(hub: Hub, deviceId: string, patch: JsonValue | undefined): number {
   const device = deviceOf(hub, deviceId);
@@ -77,13 +92,15 @@ export function twinForDevice(hub: Hub, deviceId: string): JsonObject {
   return { desired: sectionForDevice(twin.desired), reported: sectionForDevice(twin.reported) };
 }
 
-function applyPatch(hub: Hub, device: Device, sections: ServiceSections): JsonObject {
+function applyPatch(hub: Hub, device: Device, sections: ServiceSections, configuration?: string): JsonObject {
   const { deviceId } = device.identity;
   const at = hub.tick();
-  const { twin, applied } = patchTwin(device.twin, sections, at);
+  const mark = configuration === undefined ? undefined : configurationMark(configuration, at);
+  const { twin, applied } = patchTwin(device.twin, sections, at, mark);
   if (twin !== device.twin) {
     keep(hub, device, twin);
-    hub.emit(twinUpdated(hub.origin(deviceId, at), twin, applied));
+    const told = mark === undefined ? applied : appliedByConfiguration(device.twin, twin, applied);
+    hub.emit(twinUpdated(hub.origin(deviceId, at), twin, told));
     if (applied.desired !== undefined) notify(hub, deviceId, applied.desired);
   }
   return readTwin(hub, deviceId);
