@@ -2,10 +2,12 @@ import * as z from 'zod';
 import { isObject, type JsonObject } from '../../src/json.ts';
 import type { Dps } from '../dps/index.ts';
 import type { EventHubs } from '../event-hubs/index.ts';
-import { HubError, type HubView, type IotHubs } from '../iot-hub/index.ts';
+import { HubError, type HubView, type IotHubs, type Writer } from '../iot-hub/index.ts';
 import type { Ports } from '../options.ts';
-import { type ControlAnswer, failed, ok } from './answers.ts';
+import { type ControlAnswer, failed, notAllowed, ok } from './answers.ts';
 import { type EventStatus, eventStatus } from './event-counters.ts';
+import { faultRoute } from './fault-routes.ts';
+import type { ControlRequest } from './request.ts';
 
 /** One process of the local stack, as `GET /processes` shows it. */
 export interface ProcessStatus {
@@ -39,15 +41,6 @@ export interface Stack {
   readonly settings: Readonly<Record<string, string>>;
 }
 
-export interface ControlRequest {
-  readonly method: string;
-  /** Decoded parts of the path. */
-  readonly path: readonly string[];
-  readonly query: URLSearchParams;
-  /** Parsed body; undefined where there is none. */
-  readonly body: unknown;
-}
-
 /** What the local stack can be asked and told from outside: for tests and curious people. */
 export async function route(request: ControlRequest, options: ControlOptions): Promise<ControlAnswer> {
   const [resource, ...rest] = request.path;
@@ -59,6 +52,7 @@ export async function route(request: ControlRequest, options: ControlOptions): P
   if (resource === 'events' && rest.length === 0 && method === 'GET') return ok(await events(options));
   if (resource === 'events' && rest.length === 0 && method === 'POST')
     return appendEvent(request.body, options);
+  if (resource === 'faults' && rest.length === 0) return faultRoute(request, options.hubs);
   if (resource === 'hubs') return hubRoute(rest, request, options.hubs);
   return failed(404, 'BERTH_LOCAL_NOT_FOUND', `There is no ${method} /${request.path.join('/')} here.`);
 }
@@ -102,9 +96,7 @@ function deviceRoute(hub: HubView, deviceId: string, request: ControlRequest): C
             'The body must be a twin patch: {"tags": …, "properties": {"desired": …}}.',
           );
         }
-        return ok(
-          hub.edit(deviceId, request.body, request.query.get('as') === 'portal' ? 'portal' : 'service'),
-        );
+        return patchRoute(hub, deviceId, request.body, request.query);
       case 'DELETE':
         hub.remove(deviceId);
         return { status: 204, body: undefined };
@@ -116,6 +108,31 @@ function deviceRoute(hub: HubView, deviceId: string, request: ControlRequest): C
     if (error.status === 404) return unknownDevice(hub, deviceId);
     return failed(error.status, 'BERTH_LOCAL_REQUEST_INVALID', error.message);
   }
+}
+
+function patchRoute(
+  hub: HubView,
+  deviceId: string,
+  patch: JsonObject,
+  query: URLSearchParams,
+): ControlAnswer {
+  const writer = writerOf(query);
+  if (writer !== undefined) return ok(hub.edit(deviceId, patch, writer));
+  return failed(
+    400,
+    'BERTH_LOCAL_REQUEST_INVALID',
+    `?${query} is none of ?as=service, ?as=portal and ?as=configuration&name=NAME, a name of up to 128 characters without capitals, spaces and slashes.`,
+  );
+}
+
+/** The id of a configuration: up to 128 characters, none of them a capital (iot-hub-auto-device-config-cli.md). */
+const CONFIGURATION_NAME = /^[a-z0-9\-:+%_#*?!(),=@;$']{1,128}$/;
+
+function writerOf(query: URLSearchParams): Writer | undefined {
+  const as = query.get('as') ?? 'service';
+  const name = query.get('name') ?? '';
+  if (as === 'service' || as === 'portal') return as;
+  return as === 'configuration' && CONFIGURATION_NAME.test(name) ? { configuration: name } : undefined;
 }
 
 const EVENT = z.object({
@@ -152,8 +169,4 @@ function summary({ host, deviceCount, connectedCount, counters, messagesToday }:
 
 function unknownDevice(hub: HubView, deviceId: string): ControlAnswer {
   return failed(404, 'BERTH_LOCAL_NOT_FOUND', `${hub.host} has no device ${JSON.stringify(deviceId)}.`);
-}
-
-function notAllowed({ method }: ControlRequest): ControlAnswer {
-  return failed(405, 'BERTH_LOCAL_REQUEST_INVALID', `${method} is not possible here.`);
 }

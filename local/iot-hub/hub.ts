@@ -3,10 +3,11 @@ import type { Log } from '../log.ts';
 import { type Connections, createConnections, type DeviceLink } from './connections.ts';
 import { createCounters, type HubCounters } from './counters.ts';
 import { type Device, type DeviceStore, openDeviceStore } from './device-store.ts';
-import type { EventSink, HubEvent } from './event-sink.ts';
+import { type EventSink, type HubEvent, lostEvent } from './event-sink.ts';
 import { connectionChanged, type Origin } from './events.ts';
 import { HubError } from './hub-error.ts';
 import { createClock, type Instant } from './instant.ts';
+import { type PastTwins, rememberTwins } from './past-twins.ts';
 import { createQuota, type DailyQuota } from './quota.ts';
 import {
   createShaper,
@@ -40,6 +41,8 @@ export interface Hub {
   /** The first label of the host name: what events call the hub. */
   readonly name: string;
   readonly store: DeviceStore;
+  /** What its twins were lately. */
+  readonly past: PastTwins;
   readonly connections: Connections;
   readonly counters: HubCounters;
   readonly quota: DailyQuota;
@@ -72,6 +75,7 @@ export function createHub(settings: HubSettings, surroundings: HubSurroundings):
   const shapers = new Map<ThrottledOperation, Shaper>();
   const closing = new AbortController();
   const tick = createClock(now);
+  const { store, past } = rememberTwins(openDeviceStore(file), now);
 
   const shaperOf = (operation: ThrottledOperation): Shaper => {
     const shaper = shapers.get(operation) ?? createShaper(throttleRate(operation, tier, units), shaping);
@@ -82,7 +86,8 @@ export function createHub(settings: HubSettings, surroundings: HubSurroundings):
   return {
     host,
     name,
-    store: openDeviceStore(file),
+    store,
+    past,
     connections: createConnections(),
     counters: createCounters(),
     quota,
@@ -95,7 +100,7 @@ export function createHub(settings: HubSettings, surroundings: HubSurroundings):
         sink(event);
       } catch (error) {
         // The change has happened; a hub whose endpoint is down does not undo it either.
-        log.error(`Hub ${host} lost an event: ${error instanceof Error ? error.message : 'unknown reason'}`);
+        log.error(lostEvent(host, error));
       }
     },
     async admit(operation, cost = 1) {

@@ -5,15 +5,17 @@ import { type Log, silent } from '../log.ts';
 import type { MqttService } from '../mqtt/index.ts';
 import type { HubCounters } from './counters.ts';
 import { createDeviceService } from './device-service.ts';
-import type { EventSink } from './event-sink.ts';
+import { type EventSink, lostEvent } from './event-sink.ts';
+import type { FaultSettings } from './faults.ts';
 import { createHub, type Hub, type HubSettings } from './hub.ts';
 import { HubError } from './hub-error.ts';
+import { createHubFaults, type FaultStatus, type HubFaults } from './hub-faults.ts';
 import { deleteDevice } from './identity-operations.ts';
 import { type ProvisioningAccess, provisioningAccess } from './provisioning-access.ts';
 import { refusalResponse, serveServiceCall } from './service-api.ts';
 import { DEVELOPMENT_SERVICE_KEY } from './service-authorization.ts';
 import { DEFAULT_SHAPING, type Shaping } from './throttle.ts';
-import { editAsPortal, patchTwinOf, readTwin } from './twin-operations.ts';
+import { editAsConfiguration, editAsPortal, patchTwinOf, readTwin } from './twin-operations.ts';
 
 export interface IotHubsOptions {
   readonly hubs: readonly HubSettings[];
@@ -31,6 +33,12 @@ export interface IotHubsOptions {
 }
 
 /**
+ * As whom the control API writes a twin. `service`: just the patch; `portal`: whole sections, as the portal
+ * does; else the name of an automatic device configuration, which marks the desired values that it writes.
+ */
+export type Writer = 'service' | 'portal' | { readonly configuration: string };
+
+/**
  * A hub as the control API sees it. What it does is not counted as a call of the service API, nor throttled.
  */
 export interface HubView {
@@ -44,18 +52,22 @@ export interface HubView {
   twin(deviceId: string): JsonObject | undefined;
   deviceIds(): Iterable<string>;
   /**
-   * Writes tags and desired properties, `service`: just the patch, `portal`: whole sections as the portal
-   * does. Answers the twin.
+   * Writes tags and desired properties as another writer does. Answers the twin.
    *
    * @throws HubError `DeviceNotFound`, `ArgumentInvalid`
    */
-  edit(deviceId: string, patch: JsonObject, as: 'service' | 'portal'): JsonObject;
+  edit(deviceId: string, patch: JsonObject, as: Writer): JsonObject;
   /**
    * Deletes the identity and its twin.
    *
    * @throws HubError `DeviceNotFound`
    */
   remove(deviceId: string): void;
+  /** The faults in force; undefined if there are none. */
+  readonly faults: FaultStatus | undefined;
+  /** Sets faults in the place of those in force. They do not strike what this view does but for its events. */
+  setFaults(settings: FaultSettings): void;
+  liftFaults(): void;
 }
 
 /** The local IoT hubs. */
@@ -84,21 +96,28 @@ export function createIotHubs(options: IotHubsOptions): IotHubs {
     now = Date.now,
     shaping = DEFAULT_SHAPING,
   } = options;
-  const hubs = new Map<string, Hub>();
+  const hubs = new Map<string, FaultyHub>();
   for (const settings of options.hubs) {
     const key = settings.host.toLowerCase();
     const file = directory && join(directory, `${encodeURIComponent(key)}.jsonl`);
-    hubs.set(key, createHub(settings, { file, sink: sink(settings.host), log, now, shaping }));
+    const faults = createHubFaults(sink(settings.host), (error) =>
+      log.error(lostEvent(settings.host, error)),
+    );
+    const hub = createHub(settings, { file, sink: faults.sink, log, now, shaping });
+    hubs.set(key, { hub, faults });
   }
-  const hubOf = (host: string): Hub | undefined => hubs.get(host.toLowerCase());
+  const hubOf = (host: string): Hub | undefined => hubs.get(host.toLowerCase())?.hub;
   const views = [...hubs.values()].map(viewOf);
 
   return {
     https: {
       claims: () => true,
       async answer(request) {
-        const hub = hubOf(request.host);
-        if (hub !== undefined) return serveServiceCall(hub, serviceKey, request);
+        const known = hubs.get(request.host.toLowerCase());
+        if (known !== undefined) {
+          const { hub, faults } = known;
+          return faults.serve(hub, request, () => serveServiceCall(hub, serviceKey, request));
+        }
         const refusal = new HubError('IotHubNotFound', `There is no local hub ${request.host}`);
         return refusalResponse(refusal, false, now());
       },
@@ -111,12 +130,20 @@ export function createIotHubs(options: IotHubsOptions): IotHubs {
       return hub && provisioningAccess(hub);
     },
     close() {
-      for (const hub of hubs.values()) hub.close();
+      for (const { hub, faults } of hubs.values()) {
+        faults.close();
+        hub.close();
+      }
     },
   };
 }
 
-function viewOf(hub: Hub): HubView {
+interface FaultyHub {
+  readonly hub: Hub;
+  readonly faults: HubFaults;
+}
+
+function viewOf({ hub, faults }: FaultyHub): HubView {
   return {
     host: hub.host,
     get deviceCount() {
@@ -134,10 +161,26 @@ function viewOf(hub: Hub): HubView {
       for (const { identity } of hub.store.sorted()) yield identity.deviceId;
     },
     edit(deviceId, patch, as) {
-      const twin = as === 'portal' ? editAsPortal(hub, deviceId, patch) : patchTwinOf(hub, deviceId, patch);
+      const twin = editAs(as, hub, deviceId, patch);
       hub.counters.controlWrites += 1;
       return twin;
     },
     remove: (deviceId) => deleteDevice(hub, deviceId, undefined),
+    get faults() {
+      return faults.status(hub);
+    },
+    setFaults: (settings) => faults.set(hub, settings),
+    liftFaults: () => faults.lift(),
   };
+}
+
+function editAs(writer: Writer, hub: Hub, deviceId: string, patch: JsonObject): JsonObject {
+  switch (writer) {
+    case 'service':
+      return patchTwinOf(hub, deviceId, patch);
+    case 'portal':
+      return editAsPortal(hub, deviceId, patch);
+    default:
+      return editAsConfiguration(hub, deviceId, patch, writer.configuration);
+  }
 }

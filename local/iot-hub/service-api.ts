@@ -204,6 +204,8 @@ const BY_GATEWAY: ReadonlySet<string> = new Set([
   'IotHubQuotaExceeded',
   'ThrottlingException',
   'ServerError',
+  'ServiceUnavailable',
+  'IotHubFailingOver',
 ]);
 
 export function refusalResponse(refusal: HubError, isTwin: boolean, now: number): HttpResponse {

@@ -115,6 +115,26 @@ describe('hubs and twins', () => {
     expect((await call('GET', '/hubs')).body[0].twinWrites).toBe(0);
   });
 
+  test('as a configuration a patch marks what it writes', async () => {
+    const patch = { properties: { desired: { interval: 9 } } };
+    const { status, body } = await call('PATCH', `${device}?as=configuration&name=hvac-west`, patch);
+
+    expect(status).toBe(200);
+    expect(body.properties.desired.$metadata).toMatchObject({
+      interval: { $lastUpdatedBy: 'hvac-west', $lastUpdatedByDigest: expect.stringMatching(/^\d+$/) },
+      colour: expect.not.objectContaining({ $lastUpdatedBy: expect.anything() }),
+    });
+    expect((await call('GET', device)).body.properties.desired).toEqual(body.properties.desired);
+  });
+
+  test.each(['?as=configuration', '?as=configuration&name=HVAC', '?as=configuration&name=a/b', '?as=nobody'])(
+    'a patch with %s is refused',
+    async (query) => {
+      const answer = await call('PATCH', `${device}${query}`, { properties: { desired: { interval: 1 } } });
+      expect([answer.status, answer.body.error.code]).toEqual([400, 'BERTH_LOCAL_REQUEST_INVALID']);
+    },
+  );
+
   test.each([
     ['GET', '/hubs/nowhere.azure-devices.net', 404],
     ['GET', `/hubs/${WEU}/devices/nobody`, 404],
