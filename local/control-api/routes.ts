@@ -67,57 +67,75 @@ export function events({
 }
 
 function hubRoute(path: readonly string[], request: ControlRequest, hubs: IotHubs): ControlAnswer {
-  const [host, collection, deviceId, ...more] = path;
+  const [host, collection, deviceId, modules, moduleId, ...more] = path;
   if (host === undefined) return request.method === 'GET' ? ok(hubs.views.map(summary)) : notAllowed(request);
   const hub = hubs.view(host);
   if (hub === undefined) return failed(404, 'BERTH_LOCAL_NOT_FOUND', `There is no local hub ${host}.`);
   if (collection === undefined) return request.method === 'GET' ? ok(summary(hub)) : notAllowed(request);
-  if (collection !== 'devices' || more.length > 0) {
-    return failed(404, 'BERTH_LOCAL_NOT_FOUND', `A hub has devices and nothing else here.`);
+  if (collection !== 'devices' || (modules ?? 'modules') !== 'modules' || more.length > 0) {
+    return failed(404, 'BERTH_LOCAL_NOT_FOUND', 'A hub has only devices here, and these only modules.');
   }
   if (deviceId === undefined) {
     return request.method === 'GET' ? ok([...hub.deviceIds()]) : notAllowed(request);
   }
-  return deviceRoute(hub, deviceId, request);
+  if (modules !== undefined && moduleId === undefined) return moduleList(hub, deviceId, request);
+  return twinRoute(hub, deviceId, moduleId, request);
 }
 
-function deviceRoute(hub: HubView, deviceId: string, request: ControlRequest): ControlAnswer {
+function moduleList(hub: HubView, deviceId: string, request: ControlRequest): ControlAnswer {
+  if (request.method !== 'GET') return notAllowed(request);
+  return hub.twin(deviceId) === undefined ? unknown(hub, deviceId) : ok(hub.moduleIds(deviceId));
+}
+
+/** A device's twin or, where a module id is given, a module's. */
+function twinRoute(
+  hub: HubView,
+  deviceId: string,
+  moduleId: string | undefined,
+  request: ControlRequest,
+): ControlAnswer {
   try {
     switch (request.method) {
       case 'GET': {
-        const twin = hub.twin(deviceId);
-        return twin === undefined ? unknownDevice(hub, deviceId) : ok(twin);
+        const twin = hub.twin(deviceId, moduleId);
+        return twin === undefined ? unknown(hub, deviceId, moduleId) : ok(twin);
+      }
+      case 'PUT': {
+        if (moduleId === undefined) return notAllowed(request); // devices come from DPS
+        const identity = request.body ?? {};
+        if (isObject(identity)) return { status: 201, body: hub.createModule(deviceId, moduleId, identity) };
+        return failed(400, 'BERTH_LOCAL_REQUEST_INVALID', 'The body must be a module identity, or nothing.');
       }
       case 'PATCH':
-        if (!isObject(request.body)) {
-          return failed(
-            400,
-            'BERTH_LOCAL_REQUEST_INVALID',
-            'The body must be a twin patch: {"tags": …, "properties": {"desired": …}}.',
-          );
-        }
-        return patchRoute(hub, deviceId, request.body, request.query);
+        return patchTwin(hub, deviceId, moduleId, request);
       case 'DELETE':
-        hub.remove(deviceId);
+        hub.remove(deviceId, moduleId);
         return { status: 204, body: undefined };
       default:
         return notAllowed(request);
     }
   } catch (error) {
     if (!(error instanceof HubError)) throw error;
-    if (error.status === 404) return unknownDevice(hub, deviceId);
+    if (error.status === 404) return unknown(hub, deviceId, moduleId);
     return failed(error.status, 'BERTH_LOCAL_REQUEST_INVALID', error.message);
   }
 }
 
-function patchRoute(
+function patchTwin(
   hub: HubView,
   deviceId: string,
-  patch: JsonObject,
-  query: URLSearchParams,
+  moduleId: string | undefined,
+  { body, query }: ControlRequest,
 ): ControlAnswer {
+  if (!isObject(body)) {
+    return failed(
+      400,
+      'BERTH_LOCAL_REQUEST_INVALID',
+      'The body must be a twin patch: {"tags": …, "properties": {"desired": …}}.',
+    );
+  }
   const writer = writerOf(query);
-  if (writer !== undefined) return ok(hub.edit(deviceId, patch, writer));
+  if (writer !== undefined) return ok(hub.edit(deviceId, body, writer, moduleId));
   return failed(
     400,
     'BERTH_LOCAL_REQUEST_INVALID',
@@ -167,6 +185,11 @@ function summary({ host, deviceCount, connectedCount, counters, messagesToday }:
   return { host, devices: deviceCount, connected: connectedCount, messagesToday, ...counters };
 }
 
-function unknownDevice(hub: HubView, deviceId: string): ControlAnswer {
-  return failed(404, 'BERTH_LOCAL_NOT_FOUND', `${hub.host} has no device ${JSON.stringify(deviceId)}.`);
+function unknown(hub: HubView, deviceId: string, moduleId?: string): ControlAnswer {
+  const device = `device ${JSON.stringify(deviceId)}`;
+  const what =
+    moduleId === undefined || hub.twin(deviceId) === undefined
+      ? device
+      : `module ${JSON.stringify(moduleId)} of ${device}`;
+  return failed(404, 'BERTH_LOCAL_NOT_FOUND', `${hub.host} has no ${what}.`);
 }

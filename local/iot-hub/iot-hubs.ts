@@ -3,14 +3,16 @@ import type { JsonObject } from '../../src/json.ts';
 import type { HttpService } from '../https/exchange.ts';
 import { type Log, silent } from '../log.ts';
 import type { MqttService } from '../mqtt/index.ts';
+import { type Address, addressOf } from './address.ts';
 import type { HubCounters } from './counters.ts';
 import { createDeviceService } from './device-service.ts';
 import { type EventSink, lostEvent } from './event-sink.ts';
 import type { FaultSettings } from './faults.ts';
-import { createHub, type Hub, type HubSettings } from './hub.ts';
+import { createHub, entryOf, type Hub, type HubSettings } from './hub.ts';
 import { HubError } from './hub-error.ts';
 import { createHubFaults, type FaultStatus, type HubFaults } from './hub-faults.ts';
-import { deleteDevice } from './identity-operations.ts';
+import { readModuleChoice } from './identity.ts';
+import { createIdentity, deleteIdentity } from './identity-operations.ts';
 import { type ProvisioningAccess, provisioningAccess } from './provisioning-access.ts';
 import { refusalResponse, serveServiceCall } from './service-api.ts';
 import { DEVELOPMENT_SERVICE_KEY } from './service-authorization.ts';
@@ -34,35 +36,46 @@ export interface IotHubsOptions {
 
 /**
  * As whom the control API writes a twin. `service`: just the patch; `portal`: whole sections, as the portal
- * does; else the name of an automatic device configuration, which marks the desired values that it writes.
+ * does; else the name of an automatic configuration, which marks the desired values that it writes.
  */
 export type Writer = 'service' | 'portal' | { readonly configuration: string };
 
 /**
- * A hub as the control API sees it. What it does is not counted as a call of the service API, nor throttled.
+ * A hub as the control API sees it. Where a module id is given that module is meant, else the device. What it
+ * does is not counted as a call of the service API, nor throttled.
  */
 export interface HubView {
   readonly host: string;
   readonly deviceCount: number;
+  /** Devices and modules. */
   readonly connectedCount: number;
   readonly counters: Readonly<HubCounters>;
   /** Messages of the daily quota used so far today. */
   readonly messagesToday: number;
-  /** The twin as the service sees it; undefined if there is no such device. */
-  twin(deviceId: string): JsonObject | undefined;
+  /** The twin as the service sees it; undefined if there is no such device or module. */
+  twin(deviceId: string, moduleId?: string): JsonObject | undefined;
   deviceIds(): Iterable<string>;
+  /** @throws HubError `DeviceNotFound` */
+  moduleIds(deviceId: string): readonly string[];
+  /**
+   * Creates a module as the service API does. Answers its identity, keys included.
+   *
+   * @throws HubError `DeviceNotFound`, `ArgumentInvalid`, `ModuleAlreadyExistsOnDevice`,
+   *   `TooManyModulesOnDevice`
+   */
+  createModule(deviceId: string, moduleId: string, body: JsonObject): JsonObject;
   /**
    * Writes tags and desired properties as another writer does. Answers the twin.
    *
-   * @throws HubError `DeviceNotFound`, `ArgumentInvalid`
+   * @throws HubError `DeviceNotFound`, `ModuleNotFound`, `ArgumentInvalid`
    */
-  edit(deviceId: string, patch: JsonObject, as: Writer): JsonObject;
+  edit(deviceId: string, patch: JsonObject, as: Writer, moduleId?: string): JsonObject;
   /**
-   * Deletes the identity and its twin.
+   * Deletes the identity and its twin, and the modules of a device with it.
    *
-   * @throws HubError `DeviceNotFound`
+   * @throws HubError `DeviceNotFound`, `ModuleNotFound`
    */
-  remove(deviceId: string): void;
+  remove(deviceId: string, moduleId?: string): void;
   /** The faults in force; undefined if there are none. */
   readonly faults: FaultStatus | undefined;
   /** Sets faults in the place of those in force. They do not strike what this view does but for its events. */
@@ -156,16 +169,25 @@ function viewOf({ hub, faults }: FaultyHub): HubView {
     get messagesToday() {
       return hub.quota.used(hub.now());
     },
-    twin: (deviceId) => (hub.store.get(deviceId) === undefined ? undefined : readTwin(hub, deviceId)),
+    twin(deviceId, moduleId) {
+      const address = addressOf(deviceId, moduleId);
+      return hub.store.get(address) === undefined ? undefined : readTwin(hub, address);
+    },
     *deviceIds() {
       for (const { identity } of hub.store.sorted()) yield identity.deviceId;
     },
-    edit(deviceId, patch, as) {
-      const twin = editAs(as, hub, deviceId, patch);
+    moduleIds(deviceId) {
+      entryOf(hub, { deviceId });
+      return hub.store.modulesOf(deviceId).flatMap(({ identity }) => identity.moduleId ?? []);
+    },
+    createModule: (deviceId, moduleId, body) =>
+      createIdentity(hub, { deviceId, moduleId }, readModuleChoice(body)),
+    edit(deviceId, patch, as, moduleId) {
+      const twin = editAs(as, hub, addressOf(deviceId, moduleId), patch);
       hub.counters.controlWrites += 1;
       return twin;
     },
-    remove: (deviceId) => deleteDevice(hub, deviceId, undefined),
+    remove: (deviceId, moduleId) => deleteIdentity(hub, addressOf(deviceId, moduleId), undefined),
     get faults() {
       return faults.status(hub);
     },
@@ -174,13 +196,13 @@ function viewOf({ hub, faults }: FaultyHub): HubView {
   };
 }
 
-function editAs(writer: Writer, hub: Hub, deviceId: string, patch: JsonObject): JsonObject {
+function editAs(writer: Writer, hub: Hub, address: Address, patch: JsonObject): JsonObject {
   switch (writer) {
     case 'service':
-      return patchTwinOf(hub, deviceId, patch);
+      return patchTwinOf(hub, address, patch);
     case 'portal':
-      return editAsPortal(hub, deviceId, patch);
+      return editAsPortal(hub, address, patch);
     default:
-      return editAsConfiguration(hub, deviceId, patch, writer.configuration);
+      return editAsConfiguration(hub, address, patch, writer.configuration);
   }
 }

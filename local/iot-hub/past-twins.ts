@@ -1,3 +1,4 @@
+import { type Address, addressKey } from './address.ts';
 import type { DeviceStore } from './device-store.ts';
 import type { Twin } from './twin.ts';
 
@@ -15,7 +16,7 @@ interface PastTwin {
 /** What twins were lately, for a failover to go back to. It is forgotten when the hub closes. */
 export interface PastTwins {
   /** The states of the last five minutes before the one now, oldest first; at most four. */
-  of(deviceId: string): readonly Twin[];
+  of(address: Address): readonly Twin[];
   clear(): void;
 }
 
@@ -25,29 +26,29 @@ export function rememberTwins(
   now: () => number,
 ): { readonly store: DeviceStore; readonly past: PastTwins } {
   const states = new Map<string, readonly PastTwin[]>();
-  const recent = (deviceId: string): readonly PastTwin[] =>
-    (states.get(deviceId) ?? []).filter(({ replacedAt }) => replacedAt >= now() - MAX_AGE_MS);
+  const recent = (address: Address): readonly PastTwin[] =>
+    (states.get(addressKey(address)) ?? []).filter(({ replacedAt }) => replacedAt >= now() - MAX_AGE_MS);
   return {
     store: {
       ...store,
       get size() {
         return store.size;
       },
-      put(device) {
-        const { deviceId } = device.identity;
-        const before = store.get(deviceId)?.twin;
-        store.put(device);
-        if (before === undefined || before === device.twin) return;
-        const kept = [...recent(deviceId), { twin: before, replacedAt: now() }].slice(-MAX_STATES);
-        states.set(deviceId, kept);
+      put(entry) {
+        const { identity, twin } = entry;
+        const before = store.get(identity)?.twin;
+        store.put(entry);
+        if (before === undefined || before === twin) return;
+        const kept = [...recent(identity), { twin: before, replacedAt: now() }].slice(-MAX_STATES);
+        states.set(addressKey(identity), kept);
       },
-      remove(deviceId) {
-        store.remove(deviceId);
-        states.delete(deviceId);
+      remove(address) {
+        store.remove(address);
+        states.delete(addressKey(address));
       },
     },
     past: {
-      of: (deviceId) => recent(deviceId).map(({ twin }) => twin),
+      of: (address) => recent(address).map(({ twin }) => twin),
       clear: () => states.clear(),
     },
   };

@@ -155,6 +155,60 @@ describe('hubs and twins', () => {
   });
 });
 
+describe('modules', () => {
+  const camera = `${device}/modules/camera`;
+
+  test('are created with a key, listed, read, patched and deleted', async () => {
+    const created = await call('PUT', camera);
+    expect(created).toMatchObject({
+      status: 201,
+      body: { moduleId: 'camera', authentication: { symmetricKey: { primaryKey: expect.any(String) } } },
+    });
+    expect((await call('GET', `${device}/modules`)).body).toEqual(['camera']);
+    expect((await call('GET', camera)).body).toMatchObject({ moduleId: 'camera', version: 2 });
+
+    const patched = await call('PATCH', camera, { properties: { desired: { fps: 5 } } });
+    expect(patched.body).toMatchObject({ moduleId: 'camera', properties: { desired: { fps: 5 } } });
+    const portal = await call('PATCH', `${camera}?as=portal`, { tags: { lens: 'wide' } });
+    expect(portal.body.properties.desired.$version).toBe(3);
+    expect((await call('GET', device)).body).not.toHaveProperty('moduleId');
+
+    expect((await call('DELETE', camera)).status).toBe(204);
+    expect((await call('GET', `${device}/modules`)).body).toEqual([]);
+  });
+
+  test('are created with the key in the body', async () => {
+    const symmetricKey = {
+      primaryKey: 'A'.repeat(43).concat('='),
+      secondaryKey: 'B'.repeat(40).concat('BBA='),
+    };
+    const { body } = await call('PUT', `${device}/modules/keyed`, { authentication: { symmetricKey } });
+
+    expect(body.authentication).toMatchObject({ type: 'sas', symmetricKey });
+    expect((await call('PUT', `${device}/modules/keyed`)).status).toBe(409);
+    await call('DELETE', `${device}/modules/keyed`);
+  });
+
+  test.each([
+    ['GET', camera, undefined, 404, 'has no module "camera" of device "pump#1"'],
+    ['PATCH', camera, {}, 404, 'has no module'],
+    ['DELETE', camera, undefined, 404, 'has no module'],
+    ['PUT', `/hubs/${WEU}/devices/nobody/modules/camera`, undefined, 404, 'has no device "nobody"'],
+    ['GET', `/hubs/${WEU}/devices/nobody/modules`, undefined, 404, 'has no device "nobody"'],
+    ['PUT', `${device}/modules/${encodeURIComponent('a b')}`, undefined, 400, 'a b is not a module id'],
+    ['PUT', camera, [1], 400, 'must be a module identity'],
+    ['PUT', device, undefined, 405, 'PUT'],
+    ['DELETE', `${device}/modules`, undefined, 405, 'DELETE'],
+    ['GET', `${device}/twins`, undefined, 404, 'only devices'],
+    ['GET', `${camera}/more`, undefined, 404, 'only devices'],
+  ])('%s %s %j answers %i', async (method, path, body, status, message) => {
+    const answer = await call(method, path, body);
+
+    expect(answer.status).toBe(status);
+    expect(answer.body.error.message).toContain(message);
+  });
+});
+
 describe('events', () => {
   test('a raw message goes in as it is, also one that no hub would send', async () => {
     const before = (await call('GET', '/events')).body.events;

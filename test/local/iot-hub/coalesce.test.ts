@@ -8,7 +8,7 @@ import { createTwin, patchTwin, reportTwin, type Twin } from '../../../local/iot
 import type { JsonObject } from '../../../src/json.ts';
 
 const AT = [16_000_000_000_000_000n, 16_000_000_000_000_010n, 16_000_000_000_000_020n] as const;
-const origin = (at: bigint) => ({ hubName: 'weu', deviceId: 'pump', at });
+const origin = (at: bigint) => ({ hubName: 'weu', address: { deviceId: 'pump' }, at });
 const START: Twin = createTwin(AT[0], {
   tags: { site: 'ams' },
   desired: { a: { x: 1, y: 2 }, b: 1 },
