@@ -1,3 +1,4 @@
+import { setMaxListeners } from 'node:events';
 import { setTimeout as wait } from 'node:timers/promises';
 import type { Log } from '../log.ts';
 import type { Address } from './address.ts';
@@ -75,6 +76,7 @@ export function createHub(settings: HubSettings, surroundings: HubSurroundings):
   const quota = createQuota(tier, units);
   const shapers = new Map<ThrottledOperation, Shaper>();
   const closing = new AbortController();
+  setMaxListeners(0, closing.signal); // as many as there are operations that wait for their turn
   const tick = createClock(now);
   const { store, past } = rememberTwins(openDeviceStore(file), now);
 
