@@ -18,7 +18,7 @@ export interface FaultSettings {
   readonly timeoutRate: number;
   /** Events sent twice. */
   readonly duplicateRate: number;
-  /** Events after which the device's last ones are sent again. */
+  /** Events after which the twin's last ones are sent again. */
   readonly replayRate: number;
   /** Twin updates held back, to become one with the twin's next update. */
   readonly coalesceRate: number;
@@ -56,12 +56,12 @@ export type Fault = (typeof FAULTS)[number];
 export type Draw = (question: string) => number;
 
 /**
- * The draws of one hub. Each subject (a device's events, a call) has turns of its own, so that what happens to
+ * The draws of one hub. Each subject (a twin's events, a call) has turns of its own, so that what happens to
  * one does not depend on how it and others alternate.
  *
  * @example
  * const turnOf = createDraws(7, 'contoso-weu.azure-devices.net');
- * const draw = turnOf('pump-1'); // the first event of pump-1
+ * const draw = turnOf('pump-1'); // the first event of pump-1; of its module it would be pump-1/camera
  * if (draw('drop') < dropRate) return;
  */
 export function createDraws(seed: number, host: string): (subject: string) => Draw {

@@ -1,18 +1,19 @@
+import { addressKey, addressOf } from './address.ts';
 import { coalesce } from './coalesce.ts';
 import type { EventSink, HubEvent } from './event-sink.ts';
 import { type Draw, eventFate, type Fault, type FaultSettings } from './faults.ts';
 
 /** An event that is held back goes out after this time at the latest, alone if need be. */
 const HELD_MS = 2_000;
-/** So many of a device's last events a retry sends again. */
+/** So many of a twin's last events a retry sends again. */
 const REPLAYED = 5;
 
 const STRUCK_SOURCES: ReadonlySet<unknown> = new Set(['twinChangeEvents', 'deviceLifecycleEvents']);
 
 export interface FaultyEventsOptions {
   readonly settings: FaultSettings;
-  /** The draws for the next event of a device. */
-  readonly turnOf: (deviceId: string) => Draw;
+  /** The draws for the next event of a twin, which is named by its address's key. */
+  readonly turnOf: (twin: string) => Draw;
   readonly count: (fault: Fault) => void;
   /** Where events go at last. */
   readonly sink: EventSink;
@@ -27,58 +28,63 @@ export interface FaultyEvents {
   end(): void;
 }
 
+/** What is held back of a device: at most one update of each of its twins, in the order in which they go out. */
+interface Held {
+  readonly updates: Map<string, HubEvent>;
+  readonly timer: NodeJS.Timeout;
+}
+
 /**
- * Drops, merges, repeats and replays twin and lifecycle events, in order within each device: a real hub
- * delivers at least once, and "1 2 3" may be seen as "1 2 3 1 2 3" (iot-hub-devguide-messages-d2c.md).
+ * Drops, merges, repeats and replays twin and lifecycle events: a real hub delivers at least once, and "1 2 3"
+ * may be seen as "1 2 3 1 2 3" (iot-hub-devguide-messages-d2c.md). Each twin, a device's or a module's, suffers
+ * on its own. All events of a device, its modules' included, keep their order: nothing overtakes what is held
+ * back.
  */
 export function createFaultyEvents(options: FaultyEventsOptions): FaultyEvents {
   const { settings, turnOf, count, sink, onLost } = options;
-  /** By device id; one at a time, for what comes next either merges with it or lets it go. */
-  const held = new Map<string, { readonly event: HubEvent; readonly timer: NodeJS.Timeout }>();
-  const recent = new Map<string, readonly HubEvent[]>();
+  const heldOf = new Map<string, Held>();
+  const recentOf = new Map<string, readonly HubEvent[]>();
 
-  function deliver(event: HubEvent, deviceId: string): void {
+  function deliver(event: HubEvent): void {
     if (settings.replayRate > 0) {
-      recent.set(deviceId, [...(recent.get(deviceId) ?? []), event].slice(-REPLAYED));
+      const twin = twinOf(event);
+      recentOf.set(twin, [...(recentOf.get(twin) ?? []), event].slice(-REPLAYED));
     }
     sink(event);
   }
 
-  function hold(event: HubEvent, deviceId: string): void {
-    // A merged event waits no longer than the first of those in it would have.
-    const timer = held.get(deviceId)?.timer ?? setTimeout(() => releaseLate(deviceId), HELD_MS).unref();
-    held.set(deviceId, { event, timer });
-  }
-
-  function takeHeld(deviceId: string): HubEvent | undefined {
-    const entry = held.get(deviceId);
-    clearTimeout(entry?.timer);
-    held.delete(deviceId);
-    return entry?.event;
+  function hold(event: HubEvent): void {
+    const deviceId = event.partitionKey;
+    // Whatever joins, the first that is held back waits no longer for it.
+    const held = heldOf.get(deviceId) ?? {
+      updates: new Map(),
+      timer: setTimeout(() => release(deviceId), HELD_MS).unref(),
+    };
+    held.updates.set(twinOf(event), event);
+    heldOf.set(deviceId, held);
   }
 
   function release(deviceId: string): void {
-    const event = takeHeld(deviceId);
-    if (event !== undefined) deliver(event, deviceId);
-  }
-
-  function releaseLate(deviceId: string): void {
-    try {
-      release(deviceId);
-    } catch (error) {
-      onLost(error);
+    const held = heldOf.get(deviceId);
+    if (held === undefined) return;
+    clearTimeout(held.timer);
+    heldOf.delete(deviceId);
+    for (const event of held.updates.values()) {
+      try {
+        deliver(event);
+      } catch (error) {
+        onLost(error);
+      }
     }
   }
 
-  /** The event together with the one that is held back, if they can be one; else that one goes first. */
-  function merged(event: HubEvent, deviceId: string): HubEvent {
-    const earlier = held.get(deviceId)?.event;
-    if (earlier === undefined) return event;
-    const both = isUpdateOfSameTwin(earlier, event) ? coalesce(earlier, event) : undefined;
-    if (both === undefined) {
-      release(deviceId);
-      return event;
-    }
+  /** The event together with the update of its twin that is held back, if there is one and they can be one. */
+  function merged(event: HubEvent): HubEvent {
+    const updates = heldOf.get(event.partitionKey)?.updates;
+    const earlier = updates?.get(twinOf(event));
+    const both = earlier && isUpdate(event) ? coalesce(earlier, event) : undefined;
+    if (both === undefined) return event;
+    updates?.delete(twinOf(event)); // it goes out in the later one's place
     count('coalesce');
     return both;
   }
@@ -91,29 +97,32 @@ export function createFaultyEvents(options: FaultyEventsOptions): FaultyEvents {
         sink(event);
         return;
       }
-      const fate = eventFate(settings, turnOf(deviceId));
+      const twin = twinOf(event);
+      const fate = eventFate(settings, turnOf(twin));
       if (fate.isDropped) {
         count('drop');
         return;
       }
-      const sent = merged(event, deviceId);
-      if (fate.isHeld && isUpdate(event)) {
-        hold(sent, deviceId);
+      const sent = merged(event);
+      const isHeld = fate.isHeld && isUpdate(event);
+      // What it could not merge with, and whatever else of its device came before it, goes first.
+      if (!isHeld || heldOf.get(deviceId)?.updates.has(twin)) release(deviceId);
+      if (isHeld) {
+        hold(sent);
         return;
       }
-      takeHeld(deviceId); // it is in `sent`
-      deliver(sent, deviceId);
+      deliver(sent);
       if (fate.isDuplicated) {
         count('duplicate');
         sink(sent);
       }
       if (fate.isReplayed) {
         count('replay');
-        for (const again of recent.get(deviceId) ?? []) sink(again);
+        for (const again of recentOf.get(twin) ?? []) sink(again);
       }
     },
     end() {
-      for (const deviceId of [...held.keys()]) releaseLate(deviceId);
+      for (const deviceId of [...heldOf.keys()]) release(deviceId);
     },
   };
 }
@@ -122,6 +131,7 @@ function isUpdate({ properties }: HubEvent): boolean {
   return properties.opType === 'updateTwin';
 }
 
-function isUpdateOfSameTwin(earlier: HubEvent, later: HubEvent): boolean {
-  return isUpdate(later) && earlier.properties.moduleId === later.properties.moduleId;
+/** Which twin the event tells of, by its address's key. Of twin and lifecycle events only. */
+function twinOf({ partitionKey, properties: { moduleId } }: HubEvent): string {
+  return addressKey(addressOf(partitionKey, typeof moduleId === 'string' ? moduleId : undefined));
 }

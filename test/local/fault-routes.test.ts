@@ -161,6 +161,26 @@ describe('/faults of the control API', () => {
     expect(versionsSince(mark)).toEqual([body.version, body.version]);
   });
 
+  test('strike the events of modules, with those of their device in order', async () => {
+    const camera = `/hubs/${WEU}/devices/pump/modules/camera`;
+    await call('PUT', camera);
+    const editCamera = (value: number) => call('PATCH', camera, { properties: { desired: { value } } });
+    await call('PUT', '/faults', { seed: 1, hub: WEU, coalesceRate: 1 });
+    const mark = local.events.length;
+    await editCamera(1);
+    const { body: device } = await edit(1.5);
+    const { body: module } = await editCamera(2);
+    expect(local.events).toHaveLength(mark);
+    await call('DELETE', '/faults');
+
+    expect(local.events.slice(mark)).toMatchObject([
+      { partitionKey: 'pump', body: { version: device.version } },
+      { partitionKey: 'pump', properties: { moduleId: 'camera' }, body: { version: module.version } },
+    ]);
+    expect(local.events.at(-1)?.body.properties.desired).toMatchObject({ value: 2, $version: 3 });
+    await call('DELETE', camera);
+  });
+
   test('DELETE sends the events that are held back', async () => {
     await call('PUT', '/faults', { seed: 1, coalesceRate: 1 });
     const mark = local.events.length;

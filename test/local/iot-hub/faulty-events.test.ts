@@ -4,13 +4,13 @@ import { createDraws, type Fault, type FaultSettings } from '../../../local/iot-
 import { createFaultyEvents } from '../../../local/iot-hub/faulty-events.ts';
 import { NO_FAULTS } from './no-faults.ts';
 
-/** An event of the twin; `version` becomes the value of a reported property too. */
-function update(deviceId: string, version: number, properties: object = {}): HubEvent {
+/** An event of a device's or module's twin; `version` becomes the value of a reported property too. */
+function update(deviceId: string, version: number, moduleId?: string): HubEvent {
   const body = { version, properties: { reported: { [`at${version}`]: version, $version: version } } };
   return {
     body: Buffer.from(JSON.stringify(body)),
     partitionKey: deviceId,
-    properties: { opType: 'updateTwin', ...properties },
+    properties: { opType: 'updateTwin', ...(moduleId !== undefined && { moduleId }) },
     annotations: { 'iothub-message-source': 'twinChangeEvents' },
   };
 }
@@ -61,6 +61,10 @@ function faulty(settings: Partial<FaultSettings>) {
       seen
         .filter(({ partitionKey }) => partitionKey === deviceId)
         .map(({ body }) => JSON.parse(body.toString()).version),
+    versionsOfModule: (moduleId: string | undefined) =>
+      seen
+        .filter(({ properties }) => properties.moduleId === moduleId)
+        .map(({ body }) => JSON.parse(body.toString()).version),
     bodies: () => seen.map(({ body }) => JSON.parse(body.toString())),
   };
 }
@@ -99,6 +103,13 @@ describe('a replay', () => {
     expect(struck).toEqual({ replay: 7 });
   });
 
+  test('is of one twin alone', () => {
+    const { send, versions } = faulty({ replayRate: 1 });
+    send(update('pump', 1), update('pump', 10, 'camera'), update('pump', 2), update('pump', 11, 'camera'));
+
+    expect(versions()).toEqual([...[1, 1], ...[10, 10], ...[2, 1, 2], ...[11, 10, 11]]);
+  });
+
   test('never skips an event on its first pass', () => {
     const { send, versions } = faulty({ replayRate: 0.3, duplicateRate: 0.3 });
     send(...run('pump', 100));
@@ -123,17 +134,24 @@ test('dropped events are not seen, nor replayed', () => {
   expect(seen.size).toBeLessThan(40);
 });
 
-test('what a device’s events suffer does not depend on other devices', () => {
+test('what a twin’s events suffer does not depend on other devices, nor on other twins of its device', () => {
   const settings = { dropRate: 0.3, duplicateRate: 0.3, replayRate: 0.2 };
   const alone = faulty(settings);
   alone.send(...run('pump', 30));
   const among = faulty(settings);
   for (const [index, event] of run('pump', 30).entries()) among.send(event, update('valve', index));
+  const amongModules = faulty(settings);
+  for (let version = 1; version <= 30; version += 1) {
+    amongModules.send(...['camera', undefined, 'edge'].map((moduleId) => update('pump', version, moduleId)));
+  }
 
   const otherwise = faulty({ ...settings, seed: 2 });
   otherwise.send(...run('pump', 30));
 
   expect(among.versions()).toEqual(alone.versions());
+  expect(amongModules.versionsOfModule(undefined)).toEqual(alone.versions());
+  expect(amongModules.versionsOfModule('camera')).not.toEqual(alone.versions());
+  expect(amongModules.versionsOfModule('camera')).not.toEqual(amongModules.versionsOfModule('edge'));
   expect(otherwise.versions()).not.toEqual(alone.versions());
 });
 
@@ -173,7 +191,7 @@ describe('coalescing', () => {
   test('keeps the order: what cannot merge comes after what is held back', () => {
     const { send, versions } = faulty({ coalesceRate: 1 });
     send(created, update('pump', 1), telemetry, update('pump', 2), deleted);
-    send(update('pump', 3), update('pump', 4, { moduleId: 'edge' }));
+    send(update('pump', 3), update('pump', 4, 'edge'));
     jest.advanceTimersByTime(2_000);
 
     expect(versions()).toEqual(['createDeviceIdentity', 1, 'telemetry', 2, 'deleteDeviceIdentity', 3, 4]);
@@ -189,6 +207,52 @@ describe('coalescing', () => {
     expect(struck.coalesce).toBeGreaterThan(25);
   });
 
+  test('makes one event of a twin’s updates, whatever else of its device is held back between them', () => {
+    const { send, bodies, struck } = faulty({ coalesceRate: 1 });
+    send(update('pump', 1), update('pump', 10, 'camera'), update('pump', 2), update('pump', 11, 'camera'));
+    send(update('pump', 20, 'edge'));
+    jest.advanceTimersByTime(2_000);
+
+    expect(bodies()).toEqual([
+      { version: 2, properties: { reported: { at1: 1, at2: 2, $version: 2 } } },
+      { version: 11, properties: { reported: { at10: 10, at11: 11, $version: 11 } } },
+      { version: 20, properties: { reported: { at20: 20, $version: 20 } } },
+    ]);
+    expect(struck).toEqual({ coalesce: 2 });
+  });
+
+  test('lets nothing of a module overtake what is held back of its device, nor the other way round', () => {
+    // Each event is one later than the one before it, whichever twin of the device it tells of.
+    const { send, versions, versionsOfModule, struck } = faulty({ coalesceRate: 0.7 });
+    for (let version = 1; version <= 120; version += 1) {
+      send(update('pump', version, [undefined, 'camera', 'edge'][version % 3]));
+    }
+    jest.advanceTimersByTime(2_000);
+
+    expect(versions()).toEqual([...versions()].sort((left, right) => left - right));
+    expect(versions()).toHaveLength(120 - (struck.coalesce ?? 0));
+    expect(struck.coalesce).toBeGreaterThan(10);
+    expect(versionsOfModule('camera').at(-1)).toBe(118);
+  });
+
+  test('waits no longer because a module’s update joins or merges', () => {
+    const { send, versions } = faulty({ coalesceRate: 1 });
+    send(update('pump', 1));
+    jest.advanceTimersByTime(1_500);
+    send(update('pump', 2, 'camera'), update('pump', 3));
+    jest.advanceTimersByTime(499);
+    expect(versions()).toEqual([]);
+    jest.advanceTimersByTime(1);
+    expect(versions()).toEqual([2, 3]);
+    expect(jest.getTimerCount()).toBe(0);
+  });
+
+  test('lets the event of a deletion go after everything of the device and its modules', () => {
+    const { send, versions } = faulty({ coalesceRate: 1 });
+    send(update('pump', 1), update('pump', 2, 'camera'), deleted);
+    expect(versions()).toEqual([1, 2, 'deleteDeviceIdentity']);
+  });
+
   test('ends with what is held back going out', () => {
     const { send, end, versions } = faulty({ coalesceRate: 1 });
     send(update('pump', 1), update('valve', 1));
@@ -199,9 +263,9 @@ describe('coalescing', () => {
 
   test('tells of a sink that fails late', () => {
     const { send, breakSink, lost } = faulty({ coalesceRate: 1 });
-    send(update('pump', 1));
+    send(update('pump', 1), update('pump', 1, 'camera'));
     breakSink();
     jest.advanceTimersByTime(2_000);
-    expect(lost).toEqual([new Error('down')]);
+    expect(lost).toEqual([new Error('down'), new Error('down')]);
   });
 });
