@@ -171,6 +171,13 @@ describe('modules', () => {
     expect(patched.body).toMatchObject({ moduleId: 'camera', properties: { desired: { fps: 5 } } });
     const portal = await call('PATCH', `${camera}?as=portal`, { tags: { lens: 'wide' } });
     expect(portal.body.properties.desired.$version).toBe(3);
+    const configured = await call('PATCH', `${camera}?as=configuration&name=cameras`, {
+      properties: { desired: { fps: 9 } },
+    });
+    expect(configured.body).toMatchObject({
+      moduleId: 'camera',
+      properties: { desired: { fps: 9, $version: 4, $metadata: { fps: { $lastUpdatedBy: 'cameras' } } } },
+    });
     expect((await call('GET', device)).body).not.toHaveProperty('moduleId');
 
     expect((await call('DELETE', camera)).status).toBe(204);
@@ -192,6 +199,9 @@ describe('modules', () => {
   test.each([
     ['GET', camera, undefined, 404, 'has no module "camera" of device "pump#1"'],
     ['PATCH', camera, {}, 404, 'has no module'],
+    ['PATCH', `${camera}?as=configuration&name=x`, { properties: { desired: {} } }, 404, 'has no module'],
+    ['PATCH', `${camera}?as=configuration`, {}, 400, '?as=configuration&name=NAME'],
+    ['PATCH', camera, [1], 400, 'must be a twin patch'],
     ['DELETE', camera, undefined, 404, 'has no module'],
     ['PUT', `/hubs/${WEU}/devices/nobody/modules/camera`, undefined, 404, 'has no device "nobody"'],
     ['GET', `/hubs/${WEU}/devices/nobody/modules`, undefined, 404, 'has no device "nobody"'],

@@ -86,6 +86,23 @@ describe('an edit as an automatic device configuration', () => {
     expect(metadata().hvac.setpoint).toMatchObject(MARK);
   });
 
+  test('of a module marks and tells as that of a device does, and leaves the device alone', () => {
+    hub.createModule('pump', 'camera', {});
+    hub.edit('pump', { properties: { desired: { fps: 5, mode: 'day' } } }, 'service', 'camera');
+    const before = hub.twin('pump');
+    hub.edit('pump', { properties: { desired: { fps: 9 } } }, { configuration: 'hvac-west' }, 'camera');
+
+    expect(hub.twin('pump', 'camera')?.properties).toMatchObject({
+      desired: { fps: 9, mode: 'day', $metadata: { fps: MARK } },
+    });
+    expect(hub.twin('pump')).toEqual(before);
+    const event = events.at(-1);
+    expect(event?.properties).toMatchObject({ deviceId: 'pump', moduleId: 'camera', opType: 'updateTwin' });
+    const { desired } = JSON.parse(event?.body.toString() ?? '').properties;
+    expect(desired).toMatchObject({ fps: 9, mode: 'day', $version: 3 });
+    expect(Object.keys(desired.$metadata)).toEqual(['$lastUpdated', '$lastUpdatedVersion', 'fps']);
+  });
+
   test('writes desired properties only', () => {
     expect(() => hub.edit('pump', { tags: { a: 1 } }, { configuration: 'x' })).toThrow(/desired properties/);
   });

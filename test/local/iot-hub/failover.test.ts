@@ -89,6 +89,84 @@ describe('a failover', () => {
     expect(twin()).toEqual(born);
   });
 
+  describe('of a hub with modules', () => {
+    beforeEach(() => {
+      hub.createModule('pump', 'camera', {});
+      hub.createModule('valve', 'camera', {});
+    });
+    const editModule = (value: number, deviceId = 'pump') =>
+      hub.edit(deviceId, { properties: { desired: { value } } }, 'service', 'camera');
+
+    test('takes the twin of a module back too, apart from its device’s, and counts both', () => {
+      const born = { device: hub.twin('pump'), module: hub.twin('pump', 'camera') };
+      edit(1);
+      editModule(2);
+      const untouched = [hub.twin('valve'), hub.twin('valve', 'camera')];
+      const told = local.events.length;
+      failOver();
+
+      expect(hub.twin('pump')).toEqual(born.device);
+      expect(hub.twin('pump', 'camera')).toEqual(born.module);
+      expect([hub.twin('valve'), hub.twin('valve', 'camera')]).toEqual(untouched);
+      expect(local.events).toHaveLength(told);
+      expect(hub.faults?.struck.failover).toBe(2);
+    });
+
+    test('draws for each twin on its own how far it goes back', () => {
+      const distances = new Set<string>();
+      for (let seed = 1; seed <= 40; seed += 1) {
+        const states = [1, 2, 3, 4].map((value) => [edit(value).etag, editModule(value).etag]);
+        edit(5);
+        editModule(5);
+        failOver({ seed });
+        const device = states.findIndex(([etag]) => etag === twin().etag);
+        const module = states.findIndex(([, etag]) => etag === hub.twin('pump', 'camera')?.etag);
+        distances.add(`${device} ${module}`);
+      }
+      expect(distances.size).toBeGreaterThan(8); // of sixteen; were they one draw, it would be four
+      expect([...distances].join(' ')).not.toContain('-1');
+    });
+
+    test('leaves a module alone that has not changed lately, though its device has', () => {
+      editModule(1);
+      later = 5 * MINUTE + 1000;
+      edit(1);
+      failOver();
+
+      expect(hub.twin('pump', 'camera')?.properties).toMatchObject({ desired: { value: 1 } });
+      expect(hub.faults?.struck.failover).toBe(1);
+    });
+
+    test('does not bring back the twin of an earlier module of that id', () => {
+      editModule(1);
+      hub.remove('pump', 'camera');
+      editModule(1, 'valve');
+      hub.remove('valve');
+      hub.createModule('pump', 'camera', {});
+      const reborn = hub.twin('pump', 'camera');
+      failOver();
+
+      expect(hub.twin('pump', 'camera')).toEqual(reborn);
+      expect(hub.twin('valve', 'camera')).toBeUndefined();
+    });
+
+    test('cuts modules off; no event tells of it', async () => {
+      const symmetricKey = { primaryKey: testKey(3), secondaryKey: testKey(4) };
+      hub.createModule('pump', 'keyed', { authentication: { symmetricKey } });
+      const client = await local.module(WEU, 'pump', 'keyed', testKey(3));
+      const moduleTwin = await client.getTwin();
+      moduleTwin.on('properties.desired', () => {}); // the SDK connects again by itself only for who listens
+      await report(moduleTwin, { level: 1 });
+      const connections = hub.counters.deviceConnections;
+      failOver();
+
+      expect(hub.connectedCount).toBe(0);
+      expect(hub.twin('pump', 'keyed')?.properties).not.toHaveProperty('reported.level');
+      await until(() => hub.counters.deviceConnections > connections, 'the module to come back');
+      expect(local.events.map(({ properties }) => properties.opType)).not.toContain('moduleDisconnected');
+    });
+  });
+
   test('answers 404012 for five seconds, or as long as the outage lasts', async () => {
     failOver({ outageMs: undefined });
     const answer = await local.call('GET', '/twins/pump');

@@ -13,21 +13,27 @@ describe('service calls while faults are in force', () => {
     if (view === undefined) throw new Error('there is no hub');
     hub = view;
     for (const host of [WEU, EUS]) await local.registry(host).addDevices([{ deviceId: 'pump' }]);
+    hub.createModule('pump', 'camera', {});
   });
   afterEach(() => local.close());
 
   const set = (settings: Partial<FaultSettings>) => hub.setFaults({ ...NO_FAULTS, ...settings });
   const read = (host = WEU) =>
     local.call('GET', '/twins/pump', { host, headers: { authorization: serviceToken(host) } });
-  const write = (value: number) =>
-    local.call('PATCH', '/twins/pump', { body: { properties: { desired: { value } } } });
-  const desired = () => hub.twin('pump')?.properties as { desired: { value?: number } };
+  const write = (value: number, twin = '/twins/pump') =>
+    local.call('PATCH', twin, { body: { properties: { desired: { value } } } });
+  const desired = (moduleId?: string) =>
+    hub.twin('pump', moduleId)?.properties as { desired: { value?: number } };
+  const CAMERA = '/twins/pump/modules/camera';
 
   test.each([
     ['GET', '/twins/pump', undefined],
     ['PATCH', '/twins/pump', { tags: { a: 1 } }],
     ['PUT', '/twins/pump', { tags: { a: 1 } }],
     ['GET', '/devices/pump', undefined],
+    ['GET', '/twins/pump/modules/camera', undefined],
+    ['PATCH', '/twins/pump/modules/camera', { tags: { a: 1 } }],
+    ['GET', '/devices/pump/modules', undefined],
     ['POST', '/devices/query', { query: 'SELECT * FROM devices' }],
     ['GET', '/statistics/devices', undefined],
   ])('latency: %s %s takes longer', async (method, path, body) => {
@@ -40,23 +46,29 @@ describe('service calls while faults are in force', () => {
     expect(hub.faults?.struck).toMatchObject({ latency: 1, error: 0 });
   });
 
-  test('errors are 500 and 503; half of the writes have been applied', async () => {
-    set({ errorRate: 1 });
-    const statuses: number[] = [];
-    let applied = 0;
-    for (let value = 1; value <= 40; value += 1) {
-      const answer = await write(value);
-      statuses.push(answer.status);
-      expect(answer.body.Message).toMatch(/^ErrorCode:(?:ServerError|ServiceUnavailable);/);
-      if (desired().desired.value === value) applied += 1;
-    }
+  test.each([
+    ['a device', '/twins/pump', undefined],
+    ['a module', CAMERA, 'camera'],
+  ])(
+    'errors are 500 and 503; half of the writes to the twin of %s have been applied',
+    async (_what, path, moduleId) => {
+      set({ errorRate: 1 });
+      const statuses: number[] = [];
+      let applied = 0;
+      for (let value = 1; value <= 40; value += 1) {
+        const answer = await write(value, path);
+        statuses.push(answer.status);
+        expect(answer.body.Message).toMatch(/^ErrorCode:(?:ServerError|ServiceUnavailable);/);
+        if (desired(moduleId).desired.value === value) applied += 1;
+      }
 
-    expect(new Set(statuses)).toEqual(new Set([500, 503]));
-    expect(applied).toBeGreaterThan(8);
-    expect(applied).toBeLessThan(32);
-    expect(hub.counters.twinWrites).toBe(applied);
-    expect(hub.faults?.struck.error).toBe(40);
-  });
+      expect(new Set(statuses)).toEqual(new Set([500, 503]));
+      expect(applied).toBeGreaterThan(8);
+      expect(applied).toBeLessThan(32);
+      expect(hub.counters.twinWrites).toBe(applied);
+      expect(hub.faults?.struck.error).toBe(40);
+    },
+  );
 
   test('throttled calls are counted and not applied, and the SDK sees a ThrottlingError', async () => {
     set({ throttleRate: 1 });
@@ -64,13 +76,16 @@ describe('service calls while faults are in force', () => {
     await expect(local.registry(WEU).updateTwin('pump', { tags: { a: 1 } }, '*')).rejects.toMatchObject({
       name: 'ThrottlingError',
     });
+    await expect(
+      local.registry(WEU).updateModuleTwin('pump', 'camera', { tags: { a: 1 } }, '*'),
+    ).rejects.toMatchObject({ name: 'ThrottlingError' });
     const { status, body, headers } = await write(1);
     expect([status, headers['iothub-errorcode']]).toEqual([429, 'ThrottlingException']);
     expect(body).toEqual({
       Message: 'ErrorCode:ThrottlingException;Request is being throttled',
       ExceptionMessage: expect.stringContaining('Tracking ID:'),
     });
-    expect(hub.counters).toMatchObject({ throttled: 2, twinWrites: 0 });
+    expect(hub.counters).toMatchObject({ throttled: 3, twinWrites: 0 });
   });
 
   test('calls that are never answered wait until the hub closes; half of them have been applied', async () => {
@@ -112,13 +127,27 @@ describe('service calls while faults are in force', () => {
     expect(new Set(first)).toEqual(new Set([200, 429, 500, 503]));
   });
 
+  test('calls for a module’s twin have draws of their own', async () => {
+    const statusesOf = async (path: string) => {
+      set({ errorRate: 0.5 });
+      const statuses: number[] = [];
+      for (let call = 0; call < 25; call += 1) statuses.push((await local.call('GET', path)).status);
+      return statuses;
+    };
+
+    const first = await statusesOf(CAMERA);
+    expect(await statusesOf(CAMERA)).toEqual(first);
+    expect(await statusesOf('/twins/pump')).not.toEqual(first);
+  });
+
   test('an outage refuses every call of that hub with 503 and then ends', async () => {
     set({ outageMs: 250 });
 
     expect((await read()).status).toBe(503);
     expect((await local.call('GET', '/statistics/devices')).status).toBe(503);
+    expect((await local.call('GET', CAMERA)).status).toBe(503);
     expect((await read(EUS)).status).toBe(200);
-    expect(hub.faults).toMatchObject({ outageLeftMs: expect.any(Number), struck: { outage: 2 } });
+    expect(hub.faults).toMatchObject({ outageLeftMs: expect.any(Number), struck: { outage: 3 } });
     await new Promise((resolve) => setTimeout(resolve, 260));
     expect((await read()).status).toBe(200);
     expect(hub.faults?.outageLeftMs).toBe(0);
@@ -127,6 +156,7 @@ describe('service calls while faults are in force', () => {
   test('edits of the control API are not refused', () => {
     set({ outageMs: 60_000, errorRate: 1, throttleRate: 1, timeoutRate: 1 });
     expect(hub.edit('pump', { tags: { a: 1 } }, 'service')).toMatchObject({ tags: { a: 1 } });
+    expect(hub.edit('pump', { tags: { a: 1 } }, 'service', 'camera')).toMatchObject({ tags: { a: 1 } });
   });
 
   test('nothing strikes after they are lifted', async () => {
