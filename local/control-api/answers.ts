@@ -14,3 +14,7 @@ export function ok(body: unknown): ControlAnswer {
 export function failed(status: number, code: LocalErrorCode, message: string): ControlAnswer {
   return { status, body: { error: { code, message, details: [] } } };
 }
+
+export function notAllowed({ method }: { readonly method: string }): ControlAnswer {
+  return failed(405, 'BERTH_LOCAL_REQUEST_INVALID', `${method} is not possible here.`);
+}

@@ -1,7 +1,8 @@
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
 import { listen } from '../listen.ts';
 import { type ControlAnswer, failed } from './answers.ts';
-import { type ControlOptions, type ControlRequest, events, route } from './routes.ts';
+import type { ControlRequest } from './request.ts';
+import { type ControlOptions, events, route } from './routes.ts';
 
 export type { EventStatus } from './event-counters.ts';
 export type { ControlOptions, ProcessStatus, Stack } from './routes.ts';

@@ -2,10 +2,12 @@ import * as z from 'zod';
 import { isObject, type JsonObject } from '../../src/json.ts';
 import type { Dps } from '../dps/index.ts';
 import type { EventHubs } from '../event-hubs/index.ts';
-import { HubError, type HubView, type IotHubs } from '../iot-hub/index.ts';
+import { HubError, type HubView, type IotHubs, type Writer } from '../iot-hub/index.ts';
 import type { Ports } from '../options.ts';
-import { type ControlAnswer, failed, ok } from './answers.ts';
+import { type ControlAnswer, failed, notAllowed, ok } from './answers.ts';
 import { type EventStatus, eventStatus } from './event-counters.ts';
+import { faultRoute } from './fault-routes.ts';
+import type { ControlRequest } from './request.ts';
 
 /** One process of the local stack, as `GET /processes` shows it. */
 export interface ProcessStatus {
@@ -39,15 +41,6 @@ export interface Stack {
   readonly settings: Readonly<Record<string, string>>;
 }
 
-export interface ControlRequest {
-  readonly method: string;
-  /** Decoded parts of the path. */
-  readonly path: readonly string[];
-  readonly query: URLSearchParams;
-  /** Parsed body; undefined where there is none. */
-  readonly body: unknown;
-}
-
 /** What the local stack can be asked and told from outside: for tests and curious people. */
 export async function route(request: ControlRequest, options: ControlOptions): Promise<ControlAnswer> {
   const [resource, ...rest] = request.path;
@@ -59,6 +52,7 @@ export async function route(request: ControlRequest, options: ControlOptions): P
   if (resource === 'events' && rest.length === 0 && method === 'GET') return ok(await events(options));
   if (resource === 'events' && rest.length === 0 && method === 'POST')
     return appendEvent(request.body, options);
+  if (resource === 'faults' && rest.length === 0) return faultRoute(request, options.hubs);
   if (resource === 'hubs') return hubRoute(rest, request, options.hubs);
   return failed(404, 'BERTH_LOCAL_NOT_FOUND', `There is no ${method} /${request.path.join('/')} here.`);
 }
@@ -73,49 +67,90 @@ export function events({
 }
 
 function hubRoute(path: readonly string[], request: ControlRequest, hubs: IotHubs): ControlAnswer {
-  const [host, collection, deviceId, ...more] = path;
+  const [host, collection, deviceId, modules, moduleId, ...more] = path;
   if (host === undefined) return request.method === 'GET' ? ok(hubs.views.map(summary)) : notAllowed(request);
   const hub = hubs.view(host);
   if (hub === undefined) return failed(404, 'BERTH_LOCAL_NOT_FOUND', `There is no local hub ${host}.`);
   if (collection === undefined) return request.method === 'GET' ? ok(summary(hub)) : notAllowed(request);
-  if (collection !== 'devices' || more.length > 0) {
-    return failed(404, 'BERTH_LOCAL_NOT_FOUND', `A hub has devices and nothing else here.`);
+  if (collection !== 'devices' || (modules ?? 'modules') !== 'modules' || more.length > 0) {
+    return failed(404, 'BERTH_LOCAL_NOT_FOUND', 'A hub has only devices here, and these only modules.');
   }
   if (deviceId === undefined) {
     return request.method === 'GET' ? ok([...hub.deviceIds()]) : notAllowed(request);
   }
-  return deviceRoute(hub, deviceId, request);
+  if (modules !== undefined && moduleId === undefined) return moduleList(hub, deviceId, request);
+  return twinRoute(hub, deviceId, moduleId, request);
 }
 
-function deviceRoute(hub: HubView, deviceId: string, request: ControlRequest): ControlAnswer {
+function moduleList(hub: HubView, deviceId: string, request: ControlRequest): ControlAnswer {
+  if (request.method !== 'GET') return notAllowed(request);
+  return hub.twin(deviceId) === undefined ? unknown(hub, deviceId) : ok(hub.moduleIds(deviceId));
+}
+
+/** A device's twin or, where a module id is given, a module's. */
+function twinRoute(
+  hub: HubView,
+  deviceId: string,
+  moduleId: string | undefined,
+  request: ControlRequest,
+): ControlAnswer {
   try {
     switch (request.method) {
       case 'GET': {
-        const twin = hub.twin(deviceId);
-        return twin === undefined ? unknownDevice(hub, deviceId) : ok(twin);
+        const twin = hub.twin(deviceId, moduleId);
+        return twin === undefined ? unknown(hub, deviceId, moduleId) : ok(twin);
+      }
+      case 'PUT': {
+        if (moduleId === undefined) return notAllowed(request); // devices come from DPS
+        const identity = request.body ?? {};
+        if (isObject(identity)) return { status: 201, body: hub.createModule(deviceId, moduleId, identity) };
+        return failed(400, 'BERTH_LOCAL_REQUEST_INVALID', 'The body must be a module identity, or nothing.');
       }
       case 'PATCH':
-        if (!isObject(request.body)) {
-          return failed(
-            400,
-            'BERTH_LOCAL_REQUEST_INVALID',
-            'The body must be a twin patch: {"tags": …, "properties": {"desired": …}}.',
-          );
-        }
-        return ok(
-          hub.edit(deviceId, request.body, request.query.get('as') === 'portal' ? 'portal' : 'service'),
-        );
+        return patchTwin(hub, deviceId, moduleId, request);
       case 'DELETE':
-        hub.remove(deviceId);
+        hub.remove(deviceId, moduleId);
         return { status: 204, body: undefined };
       default:
         return notAllowed(request);
     }
   } catch (error) {
     if (!(error instanceof HubError)) throw error;
-    if (error.status === 404) return unknownDevice(hub, deviceId);
+    if (error.status === 404) return unknown(hub, deviceId, moduleId);
     return failed(error.status, 'BERTH_LOCAL_REQUEST_INVALID', error.message);
   }
+}
+
+function patchTwin(
+  hub: HubView,
+  deviceId: string,
+  moduleId: string | undefined,
+  { body, query }: ControlRequest,
+): ControlAnswer {
+  if (!isObject(body)) {
+    return failed(
+      400,
+      'BERTH_LOCAL_REQUEST_INVALID',
+      'The body must be a twin patch: {"tags": …, "properties": {"desired": …}}.',
+    );
+  }
+  const writer = writerOf(query);
+  if (writer !== undefined) return ok(hub.edit(deviceId, body, writer, moduleId));
+  return failed(
+    400,
+    'BERTH_LOCAL_REQUEST_INVALID',
+    `?${query} is none of ?as=service, ?as=portal and ?as=configuration&name=NAME, a name of up to 128 characters without capitals, spaces and slashes.`,
+  );
+}
+
+/** The id of a configuration: up to 128 characters, none of them a capital (iot-hub-auto-device-config-cli.md). */
+const CONFIGURATION_NAME = /^[a-z0-9\-:+%_#*?!(),=@;$']{1,128}$/;
+
+function writerOf(query: URLSearchParams): Writer | undefined {
+  const as = query.get('as') ?? 'service';
+  const name = query.get('name') ?? '';
+  if (as === 'service' || as === 'portal') return as;
+  return as === 'configuration' && CONFIGURATION_NAME.test(name) ? { configuration: name } : undefined;
 }
 
 const EVENT = z.object({
@@ -150,10 +185,11 @@ function summary({ host, deviceCount, connectedCount, counters, messagesToday }:
   return { host, devices: deviceCount, connected: connectedCount, messagesToday, ...counters };
 }
 
-function unknownDevice(hub: HubView, deviceId: string): ControlAnswer {
-  return failed(404, 'BERTH_LOCAL_NOT_FOUND', `${hub.host} has no device ${JSON.stringify(deviceId)}.`);
-}
-
-function notAllowed({ method }: ControlRequest): ControlAnswer {
-  return failed(405, 'BERTH_LOCAL_REQUEST_INVALID', `${method} is not possible here.`);
+function unknown(hub: HubView, deviceId: string, moduleId?: string): ControlAnswer {
+  const device = `device ${JSON.stringify(deviceId)}`;
+  const what =
+    moduleId === undefined || hub.twin(deviceId) === undefined
+      ? device
+      : `module ${JSON.stringify(moduleId)} of ${device}`;
+  return failed(404, 'BERTH_LOCAL_NOT_FOUND', `${hub.host} has no ${what}.`);
 }

@@ -23,9 +23,18 @@ export interface HttpResponse {
   readonly body?: JsonValue;
 }
 
+/** Thrown by a service that gives no answer: the server drops the connection. */
+export class ConnectionDropped extends Error {
+  constructor() {
+    super('The connection was dropped without an answer.');
+    this.name = 'ConnectionDropped';
+  }
+}
+
 /** A cloud service that clients reach over HTTP. One server carries several. */
 export interface HttpService {
   claims(request: HttpRequest): boolean;
+  /** @throws ConnectionDropped to leave the request without an answer */
   answer(request: HttpRequest): Promise<HttpResponse>;
 }
 

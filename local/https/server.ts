@@ -5,7 +5,7 @@ import { TLSSocket } from 'node:tls';
 import { type KeyedCertificate, peerCertificates } from '../ca/index.ts';
 import { listen } from '../listen.ts';
 import { type Log, silent } from '../log.ts';
-import type { HttpRequest, HttpResponse, HttpService } from './exchange.ts';
+import { ConnectionDropped, type HttpRequest, type HttpResponse, type HttpService } from './exchange.ts';
 
 /** Larger than anything the hubs and DPS take: 100 devices with full twins. */
 const MAX_BODY_BYTES = 8 * 1024 * 1024;
@@ -37,7 +37,7 @@ export async function startHttp(options: HttpOptions): Promise<HttpServer> {
     outgoing.on('error', () => outgoing.destroy());
     answer(incoming, services, log).then(
       (response) => send(outgoing, response),
-      () => outgoing.destroy(), // the client went away before its request was whole
+      () => outgoing.destroy(), // the client went away before its request was whole, or gets no answer
     );
   };
   const server: Server = certificate
@@ -81,6 +81,7 @@ async function answer(
     const service = services.find((candidate) => candidate.claims(request));
     return (await service?.answer(request)) ?? { status: 404 };
   } catch (error) {
+    if (error instanceof ConnectionDropped) throw error;
     log.error(`A request failed: ${error instanceof Error ? error.message : 'unknown reason'}`);
     return { status: 500 };
   }

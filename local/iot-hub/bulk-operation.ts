@@ -2,7 +2,7 @@ import type { JsonObject, JsonValue } from '../../src/json.ts';
 import type { Hub } from './hub.ts';
 import { HubError } from './hub-error.ts';
 import { readIdentityChoice } from './identity.ts';
-import { createDevice, deleteDevice, updateIdentity } from './identity-operations.ts';
+import { createIdentity, deleteIdentity, updateIdentity } from './identity-operations.ts';
 import { isJsonObject, member } from './json.ts';
 import { readSections } from './twin-operations.ts';
 
@@ -44,25 +44,28 @@ export function runBulk(hub: Hub, devices: readonly JsonObject[]): BulkResult {
 }
 
 function runOne(hub: Hub, deviceId: string, device: JsonObject): void {
+  if (member(device, 'moduleId') !== undefined) {
+    throw new HubError('ArgumentInvalid', 'The local hub takes no modules in bulk calls.');
+  }
   const mode = importModeOf(hub, deviceId, device);
   const etag = member(device, 'eTag') ?? member(device, 'etag');
   const ifMatch = typeof etag === 'string' ? `"${etag.replaceAll('"', '')}"` : undefined;
   switch (mode) {
     case 'create':
-      createDevice(
+      createIdentity(
         hub,
-        deviceId,
+        { deviceId },
         readIdentityChoice(device),
         readSections(device, () => undefined),
       );
       return;
     case 'update':
     case 'updateifmatchetag':
-      updateIdentity(hub, deviceId, readIdentityChoice(device), mode === 'update' ? undefined : ifMatch);
+      updateIdentity(hub, { deviceId }, readIdentityChoice(device), mode === 'update' ? undefined : ifMatch);
       return;
     case 'delete':
     case 'deleteifmatchetag':
-      deleteDevice(hub, deviceId, mode === 'delete' ? undefined : ifMatch);
+      deleteIdentity(hub, { deviceId }, mode === 'delete' ? undefined : ifMatch);
       return;
     default:
       throw new HubError('ArgumentInvalid', `importMode ${mode} is not known to the local hub.`);
@@ -72,5 +75,5 @@ function runOne(hub: Hub, deviceId: string, device: JsonObject): void {
 function importModeOf(hub: Hub, deviceId: string, device: JsonObject): string {
   const mode = String(member(device, 'importMode') ?? '').toLowerCase();
   if (mode !== 'createorupdate') return mode;
-  return hub.store.get(deviceId) === undefined ? 'create' : 'update';
+  return hub.store.get({ deviceId }) === undefined ? 'create' : 'update';
 }

@@ -1,7 +1,8 @@
+import { type Address, addressKey } from './address.ts';
 import { formatInstant, type Instant, NEVER } from './instant.ts';
 import type { Section } from './twin.ts';
 
-/** A connected device, as the hub reaches it. */
+/** A connected device or module, as the hub reaches it. */
 export interface DeviceLink {
   /**
    * Tells the device of a change of its desired properties, if it wants to know. Answers whether it was sent.
@@ -23,50 +24,54 @@ const NEVER_SEEN: Presence = {
   lastActivityTime: NEVER,
 };
 
-/** Who is connected to a hub: one connection a device. */
+/** Who is connected to a hub: one connection a device, and one a module. */
 export interface Connections {
-  link(deviceId: string): DeviceLink | undefined;
-  presence(deviceId: string): Presence;
+  link(address: Address): DeviceLink | undefined;
+  presence(address: Address): Presence;
   readonly count: number;
-  /** Makes `link` the device's connection; answers the one it replaces. */
-  open(deviceId: string, link: DeviceLink, at: Instant): DeviceLink | undefined;
-  /** Ends the device's connection if it still is `link`; answers whether it was. */
-  end(deviceId: string, link: DeviceLink, at: Instant): boolean;
-  active(deviceId: string, at: Instant): void;
-  forget(deviceId: string): void;
+  /** Makes `link` the connection of that address; answers the one it replaces. */
+  open(address: Address, link: DeviceLink, at: Instant): DeviceLink | undefined;
+  /** Ends the connection of that address if it still is `link`; answers whether it was. */
+  end(address: Address, link: DeviceLink, at: Instant): boolean;
+  active(address: Address, at: Instant): void;
+  forget(address: Address): void;
 }
 
 export function createConnections(): Connections {
   const links = new Map<string, DeviceLink>();
   const presences = new Map<string, Presence>();
-  const presence = (deviceId: string): Presence => presences.get(deviceId) ?? NEVER_SEEN;
-  const changed = (deviceId: string, connectionState: Presence['connectionState'], at: Instant): void => {
+  const presence = (address: Address): Presence => presences.get(addressKey(address)) ?? NEVER_SEEN;
+  const changed = (address: Address, connectionState: Presence['connectionState'], at: Instant): void => {
     const time = formatInstant(at);
-    presences.set(deviceId, { connectionState, connectionStateUpdatedTime: time, lastActivityTime: time });
+    presences.set(addressKey(address), {
+      connectionState,
+      connectionStateUpdatedTime: time,
+      lastActivityTime: time,
+    });
   };
   return {
-    link: (deviceId) => links.get(deviceId),
+    link: (address) => links.get(addressKey(address)),
     presence,
     get count() {
       return links.size;
     },
-    open(deviceId, link, at) {
-      const replaced = links.get(deviceId);
-      links.set(deviceId, link);
-      changed(deviceId, 'Connected', at);
+    open(address, link, at) {
+      const replaced = links.get(addressKey(address));
+      links.set(addressKey(address), link);
+      changed(address, 'Connected', at);
       return replaced;
     },
-    end(deviceId, link, at) {
-      if (links.get(deviceId) !== link) return false;
-      links.delete(deviceId);
-      changed(deviceId, 'Disconnected', at);
+    end(address, link, at) {
+      if (links.get(addressKey(address)) !== link) return false;
+      links.delete(addressKey(address));
+      changed(address, 'Disconnected', at);
       return true;
     },
-    active(deviceId, at) {
-      presences.set(deviceId, { ...presence(deviceId), lastActivityTime: formatInstant(at) });
+    active(address, at) {
+      presences.set(addressKey(address), { ...presence(address), lastActivityTime: formatInstant(at) });
     },
-    forget(deviceId) {
-      presences.delete(deviceId);
+    forget(address) {
+      presences.delete(addressKey(address));
     },
   };
 }

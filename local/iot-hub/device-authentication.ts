@@ -1,34 +1,45 @@
 import type { MqttConnect } from '../mqtt/index.ts';
+import { type Address, addressOf, addressPath } from './address.ts';
 import type { Identity } from './identity.ts';
 import { isSignedBy, parseSharedAccessSignature, resourceOf } from './shared-access-signature.ts';
 
-/** Who a device's user name says it is: `{host}/{deviceId}/?api-version=…&model-id=…`. */
+/** Who a user name says it is: `{host}/{deviceId}[/{moduleId}]/?api-version=…&model-id=…`. */
 export interface DeviceUserName {
   /** In lower case. */
   readonly host: string;
-  readonly deviceId: string;
+  readonly address: Address;
   readonly modelId: string | undefined;
 }
 
-/** Reads a user name; undefined if it is not one of a device. Ids may hold `?`, so only slashes part it. */
+/** The part of a user name that follows the ids. */
+const PARAMETERS = /^\??[\w-]+=/;
+/** A module's id may look like it; then this, which no client omits, follows. */
+const SURELY_PARAMETERS = /^\??api-version=/;
+
+/**
+ * Reads a user name; undefined if it is not one of a device or module. Ids may hold `?`, so only slashes part
+ * it.
+ */
 export function parseDeviceUserName(userName: string): DeviceUserName | undefined {
-  const [host, deviceId, parameters, ...rest] = userName.split('/');
-  if (!host || !deviceId || (parameters !== undefined && !/^\??[\w-]+=|^$/.test(parameters)))
-    return undefined;
-  const query = [parameters ?? '', ...rest].join('/');
-  const modelId = /[?&]model-id=([^&]*)/.exec(query)?.[1];
-  return { host: host.toLowerCase(), deviceId, modelId };
+  const [host, deviceId, ...rest] = userName.split('/');
+  if (!host || !deviceId) return undefined;
+  const [first = '', second = ''] = rest;
+  const isOfModule = SURELY_PARAMETERS.test(second) || (first !== '' && !PARAMETERS.test(first));
+  const parameters = rest.slice(isOfModule ? 1 : 0).join('/');
+  if (isOfModule && (first === '' || (parameters !== '' && !PARAMETERS.test(parameters)))) return undefined;
+  const modelId = /[?&]model-id=([^&]*)/.exec(parameters)?.[1];
+  return { host: host.toLowerCase(), address: addressOf(deviceId, isOfModule ? first : undefined), modelId };
 }
 
-/** The proof a device gave, and how long it holds. */
+/** The proof a device or module gave, and how long it holds. */
 export interface Proof {
   /** Milliseconds since the epoch; undefined: as long as the connection. */
   readonly expires: number | undefined;
 }
 
 /**
- * Checks that a client is the device: by a token of one of its keys, for it or for something above it, or by
- * the thumbprint of the certificate that TLS has verified it holds. A disabled device proves nothing.
+ * Checks that a client is the device or module: by a token for it of one of its keys, or by the thumbprint of
+ * the certificate that TLS has verified it holds.
  */
 export function authenticateDevice(
   host: string,
@@ -36,7 +47,6 @@ export function authenticateDevice(
   { password, certificates }: Pick<MqttConnect, 'password' | 'certificates'>,
   now: number,
 ): Proof | undefined {
-  if (identity.status === 'disabled') return undefined;
   const { authentication } = identity;
   if (authentication.type === 'selfSigned') {
     const { primaryThumbprint, secondaryThumbprint } = authentication.x509Thumbprint;
@@ -47,18 +57,18 @@ export function authenticateDevice(
   }
   const token = parseSharedAccessSignature(password ?? '');
   const { primaryKey, secondaryKey } = authentication.symmetricKey;
-  if (token === undefined || !isResourceOf(resourceOf(token), host, identity.deviceId)) return undefined;
+  if (token === undefined || !isResourceOf(resourceOf(token), host, identity)) return undefined;
   // A policy's token carries its name; the local hubs have no policy for devices.
   if (token.keyName !== undefined || !isSignedBy(token, [primaryKey, secondaryKey], now)) return undefined;
   return { expires: token.expiry * 1000 };
 }
 
-/** Device ids are case-sensitive, host names are not. */
-function isResourceOf(resource: string | undefined, host: string, deviceId: string): boolean {
+/** Ids are case-sensitive, host names are not. */
+function isResourceOf(resource: string | undefined, host: string, address: Address): boolean {
   const slash = resource?.indexOf('/') ?? -1;
   if (resource === undefined || slash < 0) return false;
   return (
     resource.slice(0, slash).toLowerCase() === host.toLowerCase() &&
-    resource.slice(slash) === `/devices/${deviceId}`
+    resource.slice(slash + 1) === addressPath(address)
   );
 }

@@ -1,13 +1,15 @@
 import type { JsonObject } from '../../src/json.ts';
 import type { Presence } from './connections.ts';
-import type { Device } from './device-store.ts';
+import type { Entry } from './device-store.ts';
 import type { Authentication } from './identity.ts';
 import { describeSection, twinEtag, twinVersion } from './twin.ts';
 
 /** A twin as the service API gives it. */
-export function twinDocument({ identity, twin, modelId }: Device, presence: Presence): JsonObject {
+export function twinDocument({ identity, twin, modelId }: Entry, presence: Presence): JsonObject {
+  const { deviceId, moduleId } = identity;
   return {
-    deviceId: identity.deviceId,
+    deviceId,
+    ...(moduleId !== undefined && { moduleId }),
     etag: twinEtag(twin),
     deviceEtag: identity.etag,
     status: identity.status,
@@ -22,22 +24,26 @@ export function twinDocument({ identity, twin, modelId }: Device, presence: Pres
     version: twinVersion(twin),
     tags: twin.tags,
     properties: { desired: describeSection(twin.desired), reported: describeSection(twin.reported) },
-    capabilities: { ...identity.capabilities },
+    ...(moduleId === undefined && { capabilities: { ...identity.capabilities } }),
   };
 }
 
-/** An identity as the service API gives it, keys included: whoever may ask for it owns the registry. */
-export function identityDocument({ identity }: Device, presence: Presence): JsonObject {
-  const { authentication } = identity;
+/**
+ * An identity as the service API gives it, keys included: whoever may ask for it owns the registry. That of a
+ * module has neither status nor capabilities.
+ */
+export function identityDocument({ identity }: Entry, presence: Presence): JsonObject {
+  const { deviceId, moduleId, authentication } = identity;
+  const isDevice = moduleId === undefined;
   return {
-    deviceId: identity.deviceId,
+    ...(!isDevice && { moduleId, managedBy: identity.managedBy ?? null }),
+    deviceId,
     generationId: identity.generationId,
     etag: identity.etag,
     connectionState: presence.connectionState,
-    status: identity.status,
-    statusReason: identity.statusReason,
+    ...(isDevice && { status: identity.status, statusReason: identity.statusReason }),
     connectionStateUpdatedTime: presence.connectionStateUpdatedTime,
-    statusUpdatedTime: identity.statusUpdatedTime,
+    ...(isDevice && { statusUpdatedTime: identity.statusUpdatedTime }),
     lastActivityTime: presence.lastActivityTime,
     cloudToDeviceMessageCount: 0,
     authentication: {
@@ -48,7 +54,7 @@ export function identityDocument({ identity }: Device, presence: Presence): Json
       x509Thumbprint: thumbprintsOf(authentication),
       type: authentication.type,
     },
-    capabilities: { ...identity.capabilities },
+    ...(isDevice && { capabilities: { ...identity.capabilities } }),
   };
 }
 

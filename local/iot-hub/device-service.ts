@@ -1,7 +1,8 @@
 import { CONNECT_REFUSED, type MqttService } from '../mqtt/index.ts';
+import { addressKey } from './address.ts';
 import { authenticateDevice, parseDeviceUserName } from './device-authentication.ts';
 import { openDeviceSession } from './device-session.ts';
-import type { Hub } from './hub.ts';
+import { type Hub, isDisabled } from './hub.ts';
 import { HubError } from './hub-error.ts';
 
 /** The device API of all local hubs over MQTT: the user name says which hub a device means. */
@@ -16,7 +17,7 @@ export function createDeviceService(hubOf: (host: string) => Hub | undefined): M
       const name = parseDeviceUserName(request.userName);
       const hub = hubFor(request.userName);
       if (name === undefined || hub === undefined) return { refused: CONNECT_REFUSED.notAuthorized };
-      if (request.clientId !== name.deviceId) return { refused: CONNECT_REFUSED.identifier };
+      if (request.clientId !== addressKey(name.address)) return { refused: CONNECT_REFUSED.identifier };
       try {
         await hub.admit('connections');
       } catch (error) {
@@ -24,14 +25,14 @@ export function createDeviceService(hubOf: (host: string) => Hub | undefined): M
         hub.counters.deviceThrottled += 1;
         return { refused: CONNECT_REFUSED.unavailable };
       }
-      const device = hub.store.get(name.deviceId);
-      const proof = device && authenticateDevice(hub.host, device.identity, request, hub.now());
-      if (device === undefined || proof === undefined) return { refused: CONNECT_REFUSED.notAuthorized };
-      if (name.modelId !== undefined && name.modelId !== device.modelId) {
-        hub.store.put({ ...device, modelId: name.modelId });
+      const entry = isDisabled(hub, name.address) ? undefined : hub.store.get(name.address);
+      const proof = entry && authenticateDevice(hub.host, entry.identity, request, hub.now());
+      if (entry === undefined || proof === undefined) return { refused: CONNECT_REFUSED.notAuthorized };
+      if (name.modelId !== undefined && name.modelId !== entry.modelId) {
+        hub.store.put({ ...entry, modelId: name.modelId });
       }
       return openDeviceSession(hub, {
-        deviceId: name.deviceId,
+        address: name.address,
         cleanSession: request.cleanSession,
         expires: proof.expires,
       });

@@ -1,5 +1,6 @@
 import type { JsonValue } from '../../src/json.ts';
 import type { MqttConnection, MqttMessage, MqttSession } from '../mqtt/index.ts';
+import { type Address, addressPath } from './address.ts';
 import type { DeviceLink } from './connections.ts';
 import {
   DESIRED_PATCHES,
@@ -10,28 +11,28 @@ import {
   twinResponseTopic,
 } from './device-topics.ts';
 import { telemetrySent } from './events.ts';
-import { connectDevice, deviceOf, disconnectDevice, type Hub } from './hub.ts';
+import { connectDevice, disconnectDevice, entryOf, type Hub } from './hub.ts';
 import { errorDocument, HubError } from './hub-error.ts';
 import { parseJson } from './json.ts';
 import { sectionForDevice } from './twin.ts';
 import { reportProperties, twinForDevice } from './twin-operations.ts';
 
-/** A message of a device may hold 256 KB ("IoT Hub quotas and throttling"). */
+/** A message may hold 256 KB ("IoT Hub quotas and throttling"). */
 const MAX_MESSAGE_BYTES = 256 * 1024;
 /** Longest time a timer of Node can wait. */
 const MAX_TIMER_MS = 2 ** 31 - 1;
 
 export interface AcceptedDevice {
-  readonly deviceId: string;
+  readonly address: Address;
   /** Whether its subscriptions end with the connection. */
   readonly cleanSession: boolean;
   /** When the proof of its identity ends, in milliseconds since the epoch. The hub drops it then. */
   readonly expires: number | undefined;
 }
 
-/** The hub's end of a device's connection. */
+/** The hub's end of the connection of a device or module. */
 export function openDeviceSession(hub: Hub, accepted: AcceptedDevice): MqttSession {
-  const { deviceId, cleanSession, expires } = accepted;
+  const { address, cleanSession, expires } = accepted;
   let connection: MqttConnection | undefined;
   let expiry: NodeJS.Timeout | undefined;
 
@@ -69,7 +70,7 @@ export function openDeviceSession(hub: Hub, accepted: AcceptedDevice): MqttSessi
   const getTwin = (requestId: string) =>
     answer(requestId, async () => {
       await hub.admit('twinReads');
-      const body = twinForDevice(hub, deviceId);
+      const body = twinForDevice(hub, address);
       hub.counters.deviceTwinReads += 1;
       hub.spend(JSON.stringify(body).length);
       return { topic: twinResponseTopic(200, requestId), body };
@@ -78,7 +79,7 @@ export function openDeviceSession(hub: Hub, accepted: AcceptedDevice): MqttSessi
   const report = (requestId: string, payload: Buffer) =>
     answer(requestId, async () => {
       await hub.admit('twinUpdates');
-      const version = reportProperties(hub, deviceId, parseJson(payload));
+      const version = reportProperties(hub, address, parseJson(payload));
       hub.counters.deviceTwinWrites += 1;
       hub.spend(payload.length);
       return { topic: twinResponseTopic(204, requestId, version) };
@@ -95,32 +96,32 @@ export function openDeviceSession(hub: Hub, accepted: AcceptedDevice): MqttSessi
       if (error instanceof HubError) count(error);
       throw error;
     }
-    const device = deviceOf(hub, deviceId);
+    const sender = entryOf(hub, address);
     const at = hub.tick();
-    hub.connections.active(deviceId, at);
+    hub.connections.active(address, at);
     const [system, application] = partition(properties);
-    hub.emit(telemetrySent(hub.origin(deviceId, at), device, { body, system, application }));
+    hub.emit(telemetrySent(hub.origin(address, at), sender, { body, system, application }));
     hub.counters.deviceTelemetry += 1;
     hub.spend(body.length);
   }
 
   return {
-    restored: cleanSession ? [] : (hub.store.get(deviceId)?.subscriptions ?? []),
+    restored: cleanSession ? [] : (hub.store.get(address)?.subscriptions ?? []),
     opened(opened) {
       connection = opened;
       hub.counters.deviceConnections += 1;
-      connectDevice(hub, deviceId, link);
+      connectDevice(hub, address, link);
       if (expires !== undefined) {
         expiry = setTimeout(link.close, Math.min(expires - hub.now(), MAX_TIMER_MS)).unref();
       }
     },
-    grants: (filter) => isDeviceFilter(filter, deviceId),
+    grants: (filter) => isDeviceFilter(filter, address),
     subscribed(subscriptions) {
-      const device = hub.store.get(deviceId);
-      if (!cleanSession && device !== undefined) hub.store.put({ ...device, subscriptions });
+      const entry = hub.store.get(address);
+      if (!cleanSession && entry !== undefined) hub.store.put({ ...entry, subscriptions });
     },
     async received({ topic, payload }: MqttMessage) {
-      const request = parseDeviceTopic(topic, deviceId);
+      const request = parseDeviceTopic(topic, address);
       switch (request?.kind) {
         case 'getTwin':
           return getTwin(request.requestId);
@@ -133,13 +134,13 @@ export function openDeviceSession(hub: Hub, accepted: AcceptedDevice): MqttSessi
         case undefined:
           throw new HubError(
             'ArgumentInvalid',
-            `Device ${deviceId} published to a topic that is not its own.`,
+            `${addressPath(address)} published to a topic that is not its own.`,
           );
       }
     },
     closed() {
       clearTimeout(expiry);
-      disconnectDevice(hub, deviceId, link);
+      disconnectDevice(hub, address, link);
     },
   };
 }

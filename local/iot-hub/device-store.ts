@@ -1,9 +1,10 @@
 import { openJournal } from '../journal.ts';
+import { type Address, addressKey, parseAddressKey } from './address.ts';
 import type { Identity } from './identity.ts';
 import type { Twin } from './twin.ts';
 
-/** Everything a hub keeps of a device. */
-export interface Device {
+/** Everything a hub keeps of a device, or of a module. */
+export interface Entry {
   readonly identity: Identity;
   readonly twin: Twin;
   /** The Plug and Play model it announced when it last connected. */
@@ -12,64 +13,100 @@ export interface Device {
   readonly subscriptions?: readonly string[];
 }
 
-type Entry = { readonly put: Device } | { readonly remove: string };
+/** A line of the journal; what is removed is named by its address's key. */
+type Line = { readonly put: Entry } | { readonly remove: string };
 
-/** The devices of one hub. What `put` and `remove` did survives the end of the process. */
+/** The devices of one hub and their modules. What `put` and `remove` did survives the end of the process. */
 export interface DeviceStore {
+  /** The number of devices. */
   readonly size: number;
-  get(deviceId: string): Device | undefined;
-  put(device: Device): void;
-  remove(deviceId: string): void;
-  /** In the order of their ids, from the first one after `after`. */
-  sorted(after?: string): Iterable<Device>;
+  get(address: Address): Entry | undefined;
+  put(entry: Entry): void;
+  /** Does not remove the modules of a device: remove them first, none may be left without its device. */
+  remove(address: Address): void;
+  /** The devices in the order of their ids, from the first one after `after`. */
+  sorted(after?: string): Iterable<Entry>;
+  /** The modules of a device in the order of their ids. */
+  modulesOf(deviceId: string): readonly Entry[];
+  /** All modules in the order of their devices' ids, then of their own, from the first one after `after`. */
+  sortedModules(after?: Address): Iterable<Entry>;
   close(): void;
 }
 
-/** The journal is rewritten when it holds this many entries more than four times the devices. */
+/** The journal is rewritten when it holds this many lines more than four times the entries. */
 const COMPACT_SLACK = 10_000;
 
 /** Opens the store kept in `file`; undefined: in memory only. */
 export function openDeviceStore(file: string | undefined): DeviceStore {
-  const devices = new Map<string, Device>();
+  const entries = new Map<string, Entry>();
+  /** Which devices there are, and the ids of their modules: most devices have none, and no set. */
+  const devices = new Map<string, Set<string> | undefined>();
   let ids: string[] | undefined;
-  let entries = 0;
-  const journal = openJournal<Entry>(file, (entry) => {
-    entries += 1;
-    if ('put' in entry) devices.set(entry.put.identity.deviceId, entry.put);
-    else devices.delete(entry.remove);
-  });
-  const compactWhenLong = (): void => {
-    entries += 1;
-    if (entries > 4 * devices.size + COMPACT_SLACK) {
-      entries = devices.size;
-      journal.compact([...devices.values()].map((device) => ({ put: device })));
+  let lines = 0;
+
+  const keep = (entry: Entry): void => {
+    const { deviceId, moduleId } = entry.identity;
+    entries.set(addressKey(entry.identity), entry);
+    if (!devices.has(deviceId)) ids = undefined;
+    const moduleIds = devices.get(deviceId);
+    devices.set(deviceId, moduleId === undefined ? moduleIds : (moduleIds ?? new Set()).add(moduleId));
+  };
+  const drop = (address: Address): void => {
+    entries.delete(addressKey(address));
+    if (address.moduleId !== undefined) {
+      devices.get(address.deviceId)?.delete(address.moduleId);
+    } else if (devices.delete(address.deviceId)) {
+      ids = undefined;
     }
   };
+  const journal = openJournal<Line>(file, (line) => {
+    lines += 1;
+    if ('put' in line) keep(line.put);
+    else drop(parseAddressKey(line.remove));
+  });
+  const write = (line: Line): void => {
+    journal.append(line);
+    lines += 1;
+  };
+  const compactWhenLong = (): void => {
+    if (lines <= 4 * entries.size + COMPACT_SLACK) return;
+    lines = entries.size;
+    journal.compact([...entries.values()].map((entry) => ({ put: entry })));
+  };
+
   return {
     get size() {
       return devices.size;
     },
-    get: (deviceId) => devices.get(deviceId),
-    put(device) {
-      const { deviceId } = device.identity;
-      journal.append({ put: device });
-      if (!devices.has(deviceId)) ids = undefined;
-      devices.set(deviceId, device);
+    get: (address) => entries.get(addressKey(address)),
+    put(entry) {
+      write({ put: entry });
+      keep(entry);
       compactWhenLong();
     },
-    remove(deviceId) {
-      journal.append({ remove: deviceId });
-      devices.delete(deviceId);
-      ids = undefined;
+    remove(address) {
+      write({ remove: addressKey(address) });
+      drop(address);
       compactWhenLong();
     },
     *sorted(after) {
       ids ??= [...devices.keys()].sort();
       const listed = ids;
       for (let at = after === undefined ? 0 : firstAfter(listed, after); at < listed.length; at += 1) {
-        const device = devices.get(listed[at] ?? '');
+        const device = entries.get(listed[at] ?? '');
         if (device !== undefined) yield device;
       }
+    },
+    modulesOf(deviceId) {
+      const moduleIds = [...(devices.get(deviceId) ?? [])].sort();
+      return moduleIds.flatMap((moduleId) => entries.get(addressKey({ deviceId, moduleId })) ?? []);
+    },
+    *sortedModules(after) {
+      const { deviceId, moduleId } = after ?? {};
+      if (deviceId !== undefined && moduleId !== undefined) {
+        yield* this.modulesOf(deviceId).filter(({ identity }) => (identity.moduleId ?? '') > moduleId);
+      }
+      for (const { identity } of this.sorted(deviceId)) yield* this.modulesOf(identity.deviceId);
     },
     close: () => journal.close(),
   };

@@ -1,3 +1,5 @@
+import { type Address, addressPath } from './address.ts';
+
 /*
  * The topics of IoT Hub's device API: iot-mqtt-connect-to-iot-hub.md, and what azure-iot-device-mqtt 1.16 sends.
  */
@@ -10,16 +12,16 @@ const TWIN_GET = '$iothub/twin/GET/';
 const REPORTED_PATCH = '$iothub/twin/PATCH/properties/reported/';
 const METHOD_RESPONSES = '$iothub/methods/res/';
 
-/** What a device asks for by publishing to a topic. */
+/** What a device or module asks for by publishing to a topic. */
 export type DeviceTopic =
   | { readonly kind: 'getTwin'; readonly requestId: string }
   | { readonly kind: 'reportProperties'; readonly requestId: string }
   | { readonly kind: 'telemetry'; readonly properties: ReadonlyMap<string, string> }
   | { readonly kind: 'methodResponse' };
 
-/** Reads a topic that the device of that id publishes to; undefined if it may not. */
-export function parseDeviceTopic(topic: string, deviceId: string): DeviceTopic | undefined {
-  const telemetry = `devices/${deviceId}/messages/events`; // the SDK does not encode the id
+/** Reads a topic that the device or module publishes to; undefined if it may not. */
+export function parseDeviceTopic(topic: string, address: Address): DeviceTopic | undefined {
+  const telemetry = `${addressPath(address)}/messages/events`; // the SDK does not encode ids
   if (topic === telemetry || topic.startsWith(`${telemetry}/`)) {
     return { kind: 'telemetry', properties: parsePropertyBag(topic.slice(telemetry.length + 1)) };
   }
@@ -29,11 +31,12 @@ export function parseDeviceTopic(topic: string, deviceId: string): DeviceTopic |
 }
 
 /**
- * Whether the device may subscribe to a filter. Messages from the cloud and direct methods are granted and
- * never sent.
+ * Whether the device or module may subscribe to a filter. Messages from the cloud, inputs of modules and
+ * direct methods are granted and never sent.
  */
-export function isDeviceFilter(filter: string, deviceId: string): boolean {
-  const known = [TWIN_RESPONSES, DESIRED_PATCHES, METHOD_CALLS, `devices/${deviceId}/messages/devicebound/#`];
+export function isDeviceFilter(filter: string, address: Address): boolean {
+  const inbound = address.moduleId === undefined ? 'messages/devicebound/#' : 'inputs/#';
+  const known = [TWIN_RESPONSES, DESIRED_PATCHES, METHOD_CALLS, `${addressPath(address)}/${inbound}`];
   return known.includes(filter);
 }
 

@@ -16,3 +16,8 @@ export interface HubEvent {
 
 /** Where a hub's events go. It keeps the event before it returns. */
 export type EventSink = (event: HubEvent) => void;
+
+/** What to log where the sink throws. */
+export function lostEvent(host: string, error: unknown): string {
+  return `Hub ${host} lost an event: ${error instanceof Error ? error.message : 'unknown reason'}`;
+}

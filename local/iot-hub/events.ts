@@ -1,5 +1,6 @@
 import type { JsonObject } from '../../src/json.ts';
-import type { Device } from './device-store.ts';
+import type { Address } from './address.ts';
+import type { Entry } from './device-store.ts';
 import type { HubEvent } from './event-sink.ts';
 import { formatOperationTimestamp, type Instant, toMilliseconds } from './instant.ts';
 import { type Applied, describeSection, type Twin, twinEtag, twinVersion } from './twin.ts';
@@ -12,12 +13,13 @@ import { type Applied, describeSection, type Twin, twinEtag, twinVersion } from 
 export interface Origin {
   /** The short name of the hub, not its host name. */
   readonly hubName: string;
-  readonly deviceId: string;
+  /** Whose change it tells. */
+  readonly address: Address;
   /** The `$lastUpdated` of the change it tells. */
   readonly at: Instant;
 }
 
-/** A patch of the device or of the service: only what was sent, with its metadata. */
+/** A patch of the device, of the module or of the service: only what was sent, with its metadata. */
 export function twinUpdated(origin: Origin, twin: Twin, applied: Applied): HubEvent {
   const { tags, desired, reported } = applied;
   const properties = {
@@ -34,26 +36,30 @@ export function twinUpdated(origin: Origin, twin: Twin, applied: Applied): HubEv
 
 /** A replacement of the service: the whole twin. */
 export function twinReplaced(origin: Origin, twin: Twin): HubEvent {
-  return twinChange(origin, 'replaceTwin', wholeTwin(origin.deviceId, twin));
+  return twinChange(origin, 'replaceTwin', wholeTwin(origin.address, twin));
 }
 
 function twinChange(origin: Origin, opType: string, body: JsonObject): HubEvent {
   return notification(origin, opType, 'twinChangeEvents', 'twinChangeNotification', body);
 }
 
-/** A device was created or deleted; the body holds its twin in both cases, only `opType` differs. */
+/**
+ * A device or module was created or deleted; the body holds its twin in both cases, only `opType` differs. A
+ * module's events are told from its device's by their `moduleId` alone.
+ */
 export function identityChanged(
   origin: Origin,
   opType: 'createDeviceIdentity' | 'deleteDeviceIdentity',
   twin: Twin,
 ): HubEvent {
-  const body = wholeTwin(origin.deviceId, twin);
+  const body = wholeTwin(origin.address, twin);
   return notification(origin, opType, 'deviceLifecycleEvents', 'deviceLifecycleNotification', body);
 }
 
-function wholeTwin(deviceId: string, twin: Twin): JsonObject {
+function wholeTwin({ deviceId, moduleId }: Address, twin: Twin): JsonObject {
   return {
     deviceId,
+    ...(moduleId !== undefined && { moduleId }),
     etag: twinEtag(twin),
     version: twinVersion(twin),
     ...(Object.keys(twin.tags).length > 0 && { tags: twin.tags }),
@@ -61,11 +67,9 @@ function wholeTwin(deviceId: string, twin: Twin): JsonObject {
   };
 }
 
-/** A device connected or disconnected. */
-export function connectionChanged(
-  origin: Origin,
-  opType: 'deviceConnected' | 'deviceDisconnected',
-): HubEvent {
+/** A device or module connected or disconnected. */
+export function connectionChanged(origin: Origin, change: 'Connected' | 'Disconnected'): HubEvent {
+  const opType = `${origin.address.moduleId === undefined ? 'device' : 'module'}${change}`;
   const body = { sequenceNumber: sequenceNumber(origin.at) };
   return notification(
     origin,
@@ -89,7 +93,7 @@ function sequenceNumber(at: Instant): string {
 }
 
 function notification(
-  { hubName, deviceId, at }: Origin,
+  { hubName, address: { deviceId, moduleId }, at }: Origin,
   opType: string,
   source: string,
   schema: string,
@@ -101,12 +105,14 @@ function notification(
     properties: {
       hubName,
       deviceId,
+      ...(moduleId !== undefined && { moduleId }),
       operationTimestamp: formatOperationTimestamp(at),
       'iothub-message-schema': schema,
       opType,
     },
     annotations: {
       'iothub-connection-device-id': deviceId,
+      ...(moduleId !== undefined && { 'iothub-connection-module-id': moduleId }),
       'iothub-enqueuedtime': toMilliseconds(at),
       'iothub-message-source': source,
     },
@@ -117,18 +123,20 @@ function notification(
   };
 }
 
-/** A message of a device, with the properties that travelled in its topic. */
+/** A message of a device or module, with the properties that travelled in its topic. */
 export interface Telemetry {
   readonly body: Buffer;
   readonly system: ReadonlyMap<string, string>;
   readonly application: ReadonlyMap<string, string>;
 }
 
-export function telemetrySent({ deviceId, at }: Origin, device: Device, message: Telemetry): HubEvent {
+export function telemetrySent({ at }: Origin, sender: Entry, message: Telemetry): HubEvent {
   const { system, application, body } = message;
-  const { identity, modelId } = device;
+  const { identity, modelId } = sender;
+  const { deviceId, moduleId } = identity;
   const method = identity.authentication.type === 'sas' ? 'sas' : 'x509Certificate';
-  const authMethod = { scope: 'device', type: method, issuer: 'iothub', acceptingIpFilterRule: null };
+  const scope = moduleId === undefined ? 'device' : 'module';
+  const authMethod = { scope, type: method, issuer: 'iothub', acceptingIpFilterRule: null };
   const subject = system.get('$.sub');
   const named = {
     contentType: system.get('$.ct'),
@@ -143,6 +151,7 @@ export function telemetrySent({ deviceId, at }: Origin, device: Device, message:
     properties: Object.fromEntries(application),
     annotations: {
       'iothub-connection-device-id': deviceId,
+      ...(moduleId !== undefined && { 'iothub-connection-module-id': moduleId }),
       'iothub-connection-auth-method': JSON.stringify(authMethod),
       'iothub-connection-auth-generation-id': identity.generationId,
       'iothub-enqueuedtime': toMilliseconds(at),

@@ -14,13 +14,17 @@ const REFUSALS = {
   IotHubQuotaExceeded: { status: 403, code: 403002 },
   IotHubNotFound: { status: 404, code: 401001 },
   DeviceNotFound: { status: 404, code: 404001 },
+  IotHubFailingOver: { status: 404, code: 404012 },
   ModuleNotFound: { status: 404, code: 404010 },
   InvalidOperation: { status: 404, code: 400003 },
   DeviceAlreadyExists: { status: 409, code: 409001 },
+  ModuleAlreadyExistsOnDevice: { status: 409, code: 409301 },
   PreconditionFailed: { status: 412, code: 412001 },
   RequestTooLarge: { status: 413, code: 413001 },
+  TooManyModulesOnDevice: { status: 413, code: 413003 },
   ThrottlingException: { status: 429, code: 429001 },
   ServerError: { status: 500, code: 500001 },
+  ServiceUnavailable: { status: 503, code: 503001 },
 } as const;
 
 export type RefusalName = keyof typeof REFUSALS;

@@ -1,12 +1,15 @@
+import { setMaxListeners } from 'node:events';
 import { setTimeout as wait } from 'node:timers/promises';
 import type { Log } from '../log.ts';
+import type { Address } from './address.ts';
 import { type Connections, createConnections, type DeviceLink } from './connections.ts';
 import { createCounters, type HubCounters } from './counters.ts';
-import { type Device, type DeviceStore, openDeviceStore } from './device-store.ts';
-import type { EventSink, HubEvent } from './event-sink.ts';
+import { type DeviceStore, type Entry, openDeviceStore } from './device-store.ts';
+import { type EventSink, type HubEvent, lostEvent } from './event-sink.ts';
 import { connectionChanged, type Origin } from './events.ts';
 import { HubError } from './hub-error.ts';
 import { createClock, type Instant } from './instant.ts';
+import { type PastTwins, rememberTwins } from './past-twins.ts';
 import { createQuota, type DailyQuota } from './quota.ts';
 import {
   createShaper,
@@ -40,6 +43,8 @@ export interface Hub {
   /** The first label of the host name: what events call the hub. */
   readonly name: string;
   readonly store: DeviceStore;
+  /** What its twins were lately. */
+  readonly past: PastTwins;
   readonly connections: Connections;
   readonly counters: HubCounters;
   readonly quota: DailyQuota;
@@ -47,7 +52,7 @@ export interface Hub {
   now(): number;
   /** The time of a change, later than that of every change before it. */
   tick(): Instant;
-  origin(deviceId: string, at: Instant): Origin;
+  origin(address: Address, at: Instant): Origin;
   emit(event: HubEvent): void;
   /**
    * Waits for the operation's turn.
@@ -71,7 +76,9 @@ export function createHub(settings: HubSettings, surroundings: HubSurroundings):
   const quota = createQuota(tier, units);
   const shapers = new Map<ThrottledOperation, Shaper>();
   const closing = new AbortController();
+  setMaxListeners(0, closing.signal); // as many as there are operations that wait for their turn
   const tick = createClock(now);
+  const { store, past } = rememberTwins(openDeviceStore(file), now);
 
   const shaperOf = (operation: ThrottledOperation): Shaper => {
     const shaper = shapers.get(operation) ?? createShaper(throttleRate(operation, tier, units), shaping);
@@ -82,20 +89,21 @@ export function createHub(settings: HubSettings, surroundings: HubSurroundings):
   return {
     host,
     name,
-    store: openDeviceStore(file),
+    store,
+    past,
     connections: createConnections(),
     counters: createCounters(),
     quota,
     log,
     now,
     tick,
-    origin: (deviceId, at) => ({ hubName: name, deviceId, at }),
+    origin: (address, at) => ({ hubName: name, address, at }),
     emit(event) {
       try {
         sink(event);
       } catch (error) {
         // The change has happened; a hub whose endpoint is down does not undo it either.
-        log.error(`Hub ${host} lost an event: ${error instanceof Error ? error.message : 'unknown reason'}`);
+        log.error(lostEvent(host, error));
       }
     },
     async admit(operation, cost = 1) {
@@ -118,34 +126,43 @@ export function createHub(settings: HubSettings, surroundings: HubSurroundings):
 }
 
 /**
- * The device of that id.
+ * The device or module of that address.
  *
- * @throws HubError `DeviceNotFound`
+ * @throws HubError `DeviceNotFound`, `ModuleNotFound`
  */
-export function deviceOf(hub: Hub, deviceId: string): Device {
-  const device = hub.store.get(deviceId);
-  if (device === undefined) throw new HubError('DeviceNotFound', `Device ${deviceId} not registered`);
-  return device;
+export function entryOf(hub: Hub, address: Address): Entry {
+  const entry = hub.store.get(address);
+  if (entry !== undefined) return entry;
+  const { deviceId, moduleId } = address;
+  if (moduleId === undefined || hub.store.get({ deviceId }) === undefined) {
+    throw new HubError('DeviceNotFound', `Device ${deviceId} not registered`);
+  }
+  throw new HubError('ModuleNotFound', `Module ${moduleId} not registered on device ${deviceId}`);
+}
+
+/** Whether the device is disabled, and its modules with it: modules have no status of their own. */
+export function isDisabled(hub: Hub, { deviceId }: Address): boolean {
+  return hub.store.get({ deviceId })?.identity.status === 'disabled';
 }
 
 /**
- * A device has connected. Its earlier connection, if there is one, is closed: a hub holds one a device
- * (400027).
+ * A device or module has connected. Its earlier connection, if there is one, is closed: a hub holds one for
+ * each (400027).
  */
-export function connectDevice(hub: Hub, deviceId: string, link: DeviceLink): void {
+export function connectDevice(hub: Hub, address: Address, link: DeviceLink): void {
   const at = hub.tick();
-  const replaced = hub.connections.open(deviceId, link, at);
+  const replaced = hub.connections.open(address, link, at);
   if (replaced !== undefined) {
-    hub.emit(connectionChanged(hub.origin(deviceId, at), 'deviceDisconnected'));
+    hub.emit(connectionChanged(hub.origin(address, at), 'Disconnected'));
     replaced.close();
   }
-  hub.emit(connectionChanged(hub.origin(deviceId, hub.tick()), 'deviceConnected'));
+  hub.emit(connectionChanged(hub.origin(address, hub.tick()), 'Connected'));
 }
 
 /** A connection has ended, or must: closes it and tells of it, unless another has taken its place. */
-export function disconnectDevice(hub: Hub, deviceId: string, link: DeviceLink): void {
+export function disconnectDevice(hub: Hub, address: Address, link: DeviceLink): void {
   const at = hub.tick();
-  if (!hub.connections.end(deviceId, link, at)) return;
-  hub.emit(connectionChanged(hub.origin(deviceId, at), 'deviceDisconnected'));
+  if (!hub.connections.end(address, link, at)) return;
+  hub.emit(connectionChanged(hub.origin(address, at), 'Disconnected'));
   link.close();
 }

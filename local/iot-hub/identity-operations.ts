@@ -1,41 +1,43 @@
 import type { JsonObject } from '../../src/json.ts';
+import type { Address } from './address.ts';
 import { identityDocument } from './device-document.ts';
-import type { Device } from './device-store.ts';
+import type { Entry } from './device-store.ts';
 import { ifMatchAllows } from './entity-tag.ts';
 import { identityChanged } from './events.ts';
-import { deviceOf, disconnectDevice, type Hub } from './hub.ts';
+import { disconnectDevice, entryOf, type Hub } from './hub.ts';
 import { HubError } from './hub-error.ts';
-import { type IdentityChoice, isDeviceId, newIdentityEtag } from './identity.ts';
-import { formatInstant, type Instant, NEVER } from './instant.ts';
+import { type IdentityChoice, isDeviceOrModuleId, newIdentityEtag } from './identity.ts';
+import { formatInstant, NEVER } from './instant.ts';
 import { createTwin, type ServiceSections } from './twin.ts';
 import { problemOfContent, problemOfSize } from './twin-limits.ts';
 
+/** A device has at most this many modules ("IoT Hub quotas and throttling"). */
+const MAX_MODULES = 50;
+
 /* Each of these throws a `HubError` when the hub refuses. */
 
-export function readIdentity(hub: Hub, deviceId: string): JsonObject {
-  return identityDocument(deviceOf(hub, deviceId), hub.connections.presence(deviceId));
+export function readIdentity(hub: Hub, address: Address): JsonObject {
+  return identityDocument(entryOf(hub, address), hub.connections.presence(address));
 }
 
 /** What a twin starts with; `reported` only for a device that comes from another hub. */
 export type InitialTwin = ServiceSections & { readonly reported?: JsonObject };
 
-/** Creates a device and its twin, with what the twin starts with, in one operation. */
-export function createDevice(
+/** Creates a device or module and its twin, with what the twin starts with, in one operation. */
+export function createIdentity(
   hub: Hub,
-  deviceId: string,
+  address: Address,
   choice: IdentityChoice,
   initial: InitialTwin = {},
 ): JsonObject {
-  if (!isDeviceId(deviceId)) throw new HubError('ArgumentInvalid', `${deviceId} is not a device id.`);
-  if (hub.store.get(deviceId) !== undefined) {
-    throw new HubError('DeviceAlreadyExists', `A device with ID '${deviceId}' is already registered.`);
-  }
+  if (address.moduleId === undefined) checkNewDevice(hub, address.deviceId);
+  else checkNewModule(hub, address.deviceId, address.moduleId);
   checkInitialTwin(initial);
   const at = hub.tick();
   const twin = createTwin(at, initial);
   hub.store.put({
     identity: {
-      deviceId,
+      ...address,
       generationId: at.toString(),
       etag: newIdentityEtag(),
       statusUpdatedTime: NEVER,
@@ -43,8 +45,29 @@ export function createDevice(
     },
     twin,
   });
-  hub.emit(identityChanged(hub.origin(deviceId, at), 'createDeviceIdentity', twin));
-  return readIdentity(hub, deviceId);
+  hub.emit(identityChanged(hub.origin(address, at), 'createDeviceIdentity', twin));
+  return readIdentity(hub, address);
+}
+
+function checkNewDevice(hub: Hub, deviceId: string): void {
+  if (!isDeviceOrModuleId(deviceId)) throw new HubError('ArgumentInvalid', `${deviceId} is not a device id.`);
+  if (hub.store.get({ deviceId }) !== undefined) {
+    throw new HubError('DeviceAlreadyExists', `A device with ID '${deviceId}' is already registered.`);
+  }
+}
+
+function checkNewModule(hub: Hub, deviceId: string, moduleId: string): void {
+  entryOf(hub, { deviceId });
+  if (!isDeviceOrModuleId(moduleId)) throw new HubError('ArgumentInvalid', `${moduleId} is not a module id.`);
+  if (hub.store.get({ deviceId, moduleId }) !== undefined) {
+    throw new HubError(
+      'ModuleAlreadyExistsOnDevice',
+      `A module with ID '${moduleId}' is already registered on device '${deviceId}'.`,
+    );
+  }
+  if (hub.store.modulesOf(deviceId).length >= MAX_MODULES) {
+    throw new HubError('TooManyModulesOnDevice', `Device ${deviceId} has ${MAX_MODULES} modules already.`);
+  }
 }
 
 /** Refuses an initial twin that breaks a limit. */
@@ -56,18 +79,18 @@ export function checkInitialTwin(initial: InitialTwin): void {
   }
 }
 
-/** Changes what the owner of a device decides. Its twin is not touched, and no event tells of it. */
+/** Changes what the owner of a device or module decides. Its twin is not touched, no event tells of it. */
 export function updateIdentity(
   hub: Hub,
-  deviceId: string,
+  address: Address,
   choice: IdentityChoice,
   ifMatch: string | undefined,
 ): JsonObject {
-  const device = matchingDevice(hub, deviceId, ifMatch);
-  const { identity } = device;
+  const entry = matchingEntry(hub, address, ifMatch);
+  const { identity } = entry;
   const at = hub.tick();
   hub.store.put({
-    ...device,
+    ...entry,
     identity: {
       ...identity,
       ...choice,
@@ -75,28 +98,39 @@ export function updateIdentity(
       statusUpdatedTime: choice.status === identity.status ? identity.statusUpdatedTime : formatInstant(at),
     },
   });
-  if (choice.status === 'disabled') dropConnection(hub, deviceId);
-  return readIdentity(hub, deviceId);
+  if (choice.status === 'disabled') {
+    for (const part of withModules(hub, entry)) dropConnection(hub, part.identity);
+  }
+  return readIdentity(hub, address);
 }
 
-export function deleteDevice(hub: Hub, deviceId: string, ifMatch: string | undefined): void {
-  const { twin } = matchingDevice(hub, deviceId, ifMatch);
-  dropConnection(hub, deviceId);
-  const at: Instant = hub.tick();
-  hub.store.remove(deviceId);
-  hub.connections.forget(deviceId);
-  hub.emit(identityChanged(hub.origin(deviceId, at), 'deleteDeviceIdentity', twin));
+/** Deletes a module, or a device and before it all its modules: each with an event of its own. */
+export function deleteIdentity(hub: Hub, address: Address, ifMatch: string | undefined): void {
+  const entry = matchingEntry(hub, address, ifMatch);
+  for (const { identity, twin } of withModules(hub, entry)) {
+    dropConnection(hub, identity);
+    const at = hub.tick();
+    hub.store.remove(identity);
+    hub.connections.forget(identity);
+    hub.emit(identityChanged(hub.origin(identity, at), 'deleteDeviceIdentity', twin));
+  }
 }
 
-function matchingDevice(hub: Hub, deviceId: string, ifMatch: string | undefined): Device {
-  const device = deviceOf(hub, deviceId);
-  if (!ifMatchAllows(ifMatch, device.identity.etag)) {
+/** What goes the way of this one: a module alone, or the modules of a device and, last, the device. */
+function withModules(hub: Hub, entry: Entry): readonly Entry[] {
+  const { deviceId, moduleId } = entry.identity;
+  return moduleId === undefined ? [...hub.store.modulesOf(deviceId), entry] : [entry];
+}
+
+function matchingEntry(hub: Hub, address: Address, ifMatch: string | undefined): Entry {
+  const entry = entryOf(hub, address);
+  if (!ifMatchAllows(ifMatch, entry.identity.etag)) {
     throw new HubError('PreconditionFailed', 'Precondition failed: the ETag of the identity did not match.');
   }
-  return device;
+  return entry;
 }
 
-function dropConnection(hub: Hub, deviceId: string): void {
-  const link = hub.connections.link(deviceId);
-  if (link !== undefined) disconnectDevice(hub, deviceId, link);
+function dropConnection(hub: Hub, address: Address): void {
+  const link = hub.connections.link(address);
+  if (link !== undefined) disconnectDevice(hub, address, link);
 }

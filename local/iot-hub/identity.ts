@@ -1,9 +1,10 @@
 import { randomBytes } from 'node:crypto';
 import type { JsonObject, JsonValue } from '../../src/json.ts';
+import type { Address } from './address.ts';
 import { HubError } from './hub-error.ts';
 import { isJsonObject, member } from './json.ts';
 
-/** How a device proves who it is. Keys are base64, thumbprints hexadecimal (SHA-1 or SHA-256). */
+/** How a device or module proves who it is. Keys are base64, thumbprints hexadecimal (SHA-1 or SHA-256). */
 export type Authentication =
   | {
       readonly type: 'sas';
@@ -17,9 +18,9 @@ export type Authentication =
       };
     };
 
-export interface Identity {
-  readonly deviceId: string;
-  /** Differs between two devices that bear the same id one after the other. */
+/** The identity of a device, or of a module of it. */
+export interface Identity extends Address {
+  /** Differs between two devices, or modules, that bear the same id one after the other. */
   readonly generationId: string;
   readonly etag: string;
   readonly status: 'enabled' | 'disabled';
@@ -27,21 +28,26 @@ export interface Identity {
   readonly statusUpdatedTime: string;
   readonly authentication: Authentication;
   readonly capabilities: { readonly iotEdge: boolean };
+  /** Only of modules: who looks after it, such as `IotEdge`. */
+  readonly managedBy?: string | null;
 }
 
 /** The part of an identity that its owner decides. */
-export type IdentityChoice = Pick<Identity, 'status' | 'statusReason' | 'authentication' | 'capabilities'>;
+export type IdentityChoice = Pick<
+  Identity,
+  'status' | 'statusReason' | 'authentication' | 'capabilities' | 'managedBy'
+>;
 
 /** Case-sensitive, up to 128 characters (iot-hub-devguide-identity-registry.md). */
-const DEVICE_ID = /^[A-Za-z0-9\-:.+%_#*?!(),=@;$']{1,128}$/;
+const DEVICE_OR_MODULE_ID = /^[A-Za-z0-9\-:.+%_#*?!(),=@;$']{1,128}$/;
 /** Keys of users' own may hold 16 to 64 bytes, as base64 (same page). */
 const MIN_KEY_BYTES = 16;
 const MAX_KEY_BYTES = 64;
 const GENERATED_KEY_BYTES = 32;
 const THUMBPRINT = /^(?:[0-9A-F]{40}|[0-9A-F]{64})$/i;
 
-export function isDeviceId(id: string): boolean {
-  return DEVICE_ID.test(id);
+export function isDeviceOrModuleId(id: string): boolean {
+  return DEVICE_OR_MODULE_ID.test(id);
 }
 
 /**
@@ -60,6 +66,23 @@ export function readIdentityChoice(body: JsonObject): IdentityChoice {
     statusReason: reason,
     authentication: readAuthentication(objectOf(member(body, 'authentication'))),
     capabilities: { iotEdge: member(capabilities, 'iotEdge') === true },
+  };
+}
+
+/**
+ * Reads what a client sends to create or update a module. A module is enabled as long as its device is.
+ *
+ * @throws HubError `ArgumentInvalid`
+ */
+export function readModuleChoice(body: JsonObject): IdentityChoice {
+  const managedBy = member(body, 'managedBy') ?? null;
+  if (managedBy !== null && typeof managedBy !== 'string') throw invalid('managedBy must be a string');
+  return {
+    status: 'enabled',
+    statusReason: null,
+    authentication: readAuthentication(objectOf(member(body, 'authentication'))),
+    capabilities: { iotEdge: false },
+    managedBy,
   };
 }
 

@@ -40,6 +40,14 @@ export function formatDateTimeUtc(instant: Instant): string {
   return `${secondsOf(instant)}.${fractionOf(instant)}Z`;
 }
 
+/** Ticks between the epochs of .NET (year 1) and of Unix. */
+const DOTNET_OFFSET = 621_355_968_000_000_000n;
+
+/** As a `DateTime` of .NET counts: since year 1. @example '637570574076206429' */
+export function formatTicks(instant: Instant): string {
+  return (instant + DOTNET_OFFSET).toString();
+}
+
 function secondsOf(instant: Instant): string {
   return new Date(Number(instant / PER_MS)).toISOString().slice(0, 19);
 }

@@ -3,17 +3,21 @@ import type { JsonObject } from '../../src/json.ts';
 import type { HttpService } from '../https/exchange.ts';
 import { type Log, silent } from '../log.ts';
 import type { MqttService } from '../mqtt/index.ts';
+import { type Address, addressOf } from './address.ts';
 import type { HubCounters } from './counters.ts';
 import { createDeviceService } from './device-service.ts';
-import type { EventSink } from './event-sink.ts';
-import { createHub, type Hub, type HubSettings } from './hub.ts';
+import { type EventSink, lostEvent } from './event-sink.ts';
+import type { FaultSettings } from './faults.ts';
+import { createHub, entryOf, type Hub, type HubSettings } from './hub.ts';
 import { HubError } from './hub-error.ts';
-import { deleteDevice } from './identity-operations.ts';
+import { createHubFaults, type FaultStatus, type HubFaults } from './hub-faults.ts';
+import { readModuleChoice } from './identity.ts';
+import { createIdentity, deleteIdentity } from './identity-operations.ts';
 import { type ProvisioningAccess, provisioningAccess } from './provisioning-access.ts';
 import { refusalResponse, serveServiceCall } from './service-api.ts';
 import { DEVELOPMENT_SERVICE_KEY } from './service-authorization.ts';
 import { DEFAULT_SHAPING, type Shaping } from './throttle.ts';
-import { editAsPortal, patchTwinOf, readTwin } from './twin-operations.ts';
+import { editAsConfiguration, editAsPortal, patchTwinOf, readTwin } from './twin-operations.ts';
 
 export interface IotHubsOptions {
   readonly hubs: readonly HubSettings[];
@@ -31,31 +35,52 @@ export interface IotHubsOptions {
 }
 
 /**
- * A hub as the control API sees it. What it does is not counted as a call of the service API, nor throttled.
+ * As whom the control API writes a twin. `service`: just the patch; `portal`: whole sections, as the portal
+ * does; else the name of an automatic configuration, which marks the desired values that it writes.
+ */
+export type Writer = 'service' | 'portal' | { readonly configuration: string };
+
+/**
+ * A hub as the control API sees it. Where a module id is given that module is meant, else the device. What it
+ * does is not counted as a call of the service API, nor throttled.
  */
 export interface HubView {
   readonly host: string;
   readonly deviceCount: number;
+  /** Devices and modules. */
   readonly connectedCount: number;
   readonly counters: Readonly<HubCounters>;
   /** Messages of the daily quota used so far today. */
   readonly messagesToday: number;
-  /** The twin as the service sees it; undefined if there is no such device. */
-  twin(deviceId: string): JsonObject | undefined;
+  /** The twin as the service sees it; undefined if there is no such device or module. */
+  twin(deviceId: string, moduleId?: string): JsonObject | undefined;
   deviceIds(): Iterable<string>;
+  /** @throws HubError `DeviceNotFound` */
+  moduleIds(deviceId: string): readonly string[];
   /**
-   * Writes tags and desired properties, `service`: just the patch, `portal`: whole sections as the portal
-   * does. Answers the twin.
+   * Creates a module as the service API does. Answers its identity, keys included.
    *
-   * @throws HubError `DeviceNotFound`, `ArgumentInvalid`
+   * @throws HubError `DeviceNotFound`, `ArgumentInvalid`, `ModuleAlreadyExistsOnDevice`,
+   *   `TooManyModulesOnDevice`
    */
-  edit(deviceId: string, patch: JsonObject, as: 'service' | 'portal'): JsonObject;
+  createModule(deviceId: string, moduleId: string, body: JsonObject): JsonObject;
   /**
-   * Deletes the identity and its twin.
+   * Writes tags and desired properties as another writer does. Answers the twin.
    *
-   * @throws HubError `DeviceNotFound`
+   * @throws HubError `DeviceNotFound`, `ModuleNotFound`, `ArgumentInvalid`
    */
-  remove(deviceId: string): void;
+  edit(deviceId: string, patch: JsonObject, as: Writer, moduleId?: string): JsonObject;
+  /**
+   * Deletes the identity and its twin, and the modules of a device with it.
+   *
+   * @throws HubError `DeviceNotFound`, `ModuleNotFound`
+   */
+  remove(deviceId: string, moduleId?: string): void;
+  /** The faults in force; undefined if there are none. */
+  readonly faults: FaultStatus | undefined;
+  /** Sets faults in the place of those in force. They do not strike what this view does but for its events. */
+  setFaults(settings: FaultSettings): void;
+  liftFaults(): void;
 }
 
 /** The local IoT hubs. */
@@ -84,21 +109,28 @@ export function createIotHubs(options: IotHubsOptions): IotHubs {
     now = Date.now,
     shaping = DEFAULT_SHAPING,
   } = options;
-  const hubs = new Map<string, Hub>();
+  const hubs = new Map<string, FaultyHub>();
   for (const settings of options.hubs) {
     const key = settings.host.toLowerCase();
     const file = directory && join(directory, `${encodeURIComponent(key)}.jsonl`);
-    hubs.set(key, createHub(settings, { file, sink: sink(settings.host), log, now, shaping }));
+    const faults = createHubFaults(sink(settings.host), (error) =>
+      log.error(lostEvent(settings.host, error)),
+    );
+    const hub = createHub(settings, { file, sink: faults.sink, log, now, shaping });
+    hubs.set(key, { hub, faults });
   }
-  const hubOf = (host: string): Hub | undefined => hubs.get(host.toLowerCase());
+  const hubOf = (host: string): Hub | undefined => hubs.get(host.toLowerCase())?.hub;
   const views = [...hubs.values()].map(viewOf);
 
   return {
     https: {
       claims: () => true,
       async answer(request) {
-        const hub = hubOf(request.host);
-        if (hub !== undefined) return serveServiceCall(hub, serviceKey, request);
+        const known = hubs.get(request.host.toLowerCase());
+        if (known !== undefined) {
+          const { hub, faults } = known;
+          return faults.serve(hub, request, () => serveServiceCall(hub, serviceKey, request));
+        }
         const refusal = new HubError('IotHubNotFound', `There is no local hub ${request.host}`);
         return refusalResponse(refusal, false, now());
       },
@@ -111,12 +143,20 @@ export function createIotHubs(options: IotHubsOptions): IotHubs {
       return hub && provisioningAccess(hub);
     },
     close() {
-      for (const hub of hubs.values()) hub.close();
+      for (const { hub, faults } of hubs.values()) {
+        faults.close();
+        hub.close();
+      }
     },
   };
 }
 
-function viewOf(hub: Hub): HubView {
+interface FaultyHub {
+  readonly hub: Hub;
+  readonly faults: HubFaults;
+}
+
+function viewOf({ hub, faults }: FaultyHub): HubView {
   return {
     host: hub.host,
     get deviceCount() {
@@ -129,15 +169,40 @@ function viewOf(hub: Hub): HubView {
     get messagesToday() {
       return hub.quota.used(hub.now());
     },
-    twin: (deviceId) => (hub.store.get(deviceId) === undefined ? undefined : readTwin(hub, deviceId)),
+    twin(deviceId, moduleId) {
+      const address = addressOf(deviceId, moduleId);
+      return hub.store.get(address) === undefined ? undefined : readTwin(hub, address);
+    },
     *deviceIds() {
       for (const { identity } of hub.store.sorted()) yield identity.deviceId;
     },
-    edit(deviceId, patch, as) {
-      const twin = as === 'portal' ? editAsPortal(hub, deviceId, patch) : patchTwinOf(hub, deviceId, patch);
+    moduleIds(deviceId) {
+      entryOf(hub, { deviceId });
+      return hub.store.modulesOf(deviceId).flatMap(({ identity }) => identity.moduleId ?? []);
+    },
+    createModule: (deviceId, moduleId, body) =>
+      createIdentity(hub, { deviceId, moduleId }, readModuleChoice(body)),
+    edit(deviceId, patch, as, moduleId) {
+      const twin = editAs(as, hub, addressOf(deviceId, moduleId), patch);
       hub.counters.controlWrites += 1;
       return twin;
     },
-    remove: (deviceId) => deleteDevice(hub, deviceId, undefined),
+    remove: (deviceId, moduleId) => deleteIdentity(hub, addressOf(deviceId, moduleId), undefined),
+    get faults() {
+      return faults.status(hub);
+    },
+    setFaults: (settings) => faults.set(hub, settings),
+    liftFaults: () => faults.lift(),
   };
+}
+
+function editAs(writer: Writer, hub: Hub, address: Address, patch: JsonObject): JsonObject {
+  switch (writer) {
+    case 'service':
+      return patchTwinOf(hub, address, patch);
+    case 'portal':
+      return editAsPortal(hub, address, patch);
+    default:
+      return editAsConfiguration(hub, address, patch, writer.configuration);
+  }
 }

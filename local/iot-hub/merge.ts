@@ -7,6 +7,14 @@ export interface Stamp {
   readonly $lastUpdatedVersion?: number;
 }
 
+/** What `$metadata` also says of a value that an automatic configuration wrote. */
+export interface ConfigurationMark {
+  readonly $lastUpdatedBy: string;
+  readonly $lastUpdatedByDigest: string;
+}
+
+const CONFIGURATION_MARK: readonly (keyof ConfigurationMark)[] = ['$lastUpdatedBy', '$lastUpdatedByDigest'];
+
 /** Applies a patch: objects merge, `null` deletes, everything else, arrays included, replaces. */
 export function mergeValues(current: JsonObject, patch: JsonObject): JsonObject {
   const merged = new Map(Object.entries(current));
@@ -38,15 +46,26 @@ export function effectivePatch(current: JsonObject, patch: JsonObject): JsonObje
   return Object.fromEntries(effective);
 }
 
-/** Stamps what a patch touches: each key it names and everything above. */
-export function mergeMetadata(metadata: JsonObject, patch: JsonObject, stamp: Stamp): JsonObject {
+/**
+ * Stamps what a patch touches: each key it names and everything above. A mark is put on values only, not on
+ * the objects that hold them (azure-iot-sdk-java#1219); without one, values that are written lose theirs.
+ */
+export function mergeMetadata(
+  metadata: JsonObject,
+  patch: JsonObject,
+  stamp: Stamp,
+  mark?: ConfigurationMark,
+): JsonObject {
   const merged = new Map<string, JsonValue>(Object.entries({ ...metadata, ...stamp }));
+  for (const name of CONFIGURATION_MARK) merged.delete(name); // of a value in the place of which there is an object now
   for (const [key, value] of Object.entries(patch)) {
     if (value === null) merged.delete(key);
     else
       merged.set(
         key,
-        isJsonObject(value) ? mergeMetadata(objectAt(metadata, key), value, stamp) : { ...stamp },
+        isJsonObject(value)
+          ? mergeMetadata(objectAt(metadata, key), value, stamp, mark)
+          : { ...stamp, ...mark },
       );
   }
   return Object.fromEntries(merged);

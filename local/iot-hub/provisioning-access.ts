@@ -1,9 +1,12 @@
 import type { JsonObject } from '../../src/json.ts';
 import type { Hub } from './hub.ts';
 import type { Authentication } from './identity.ts';
-import { checkInitialTwin, createDevice, deleteDevice, updateIdentity } from './identity-operations.ts';
+import { checkInitialTwin, createIdentity, deleteIdentity, updateIdentity } from './identity-operations.ts';
 
-/** A device as DPS moves it from hub to hub: without versions, etags and times, which belong to the hub. */
+/**
+ * A device as DPS moves it from hub to hub: without versions, etags and times, which belong to the hub, and
+ * without its modules (iotedge#6697).
+ */
 export interface PortableDevice {
   readonly authentication: Authentication;
   readonly capabilities: { readonly iotEdge: boolean };
@@ -20,13 +23,14 @@ export interface ProvisioningAccess {
   readonly host: string;
   read(deviceId: string): PortableDevice | undefined;
   /**
-   * Creates identity and twin in one operation; a device of that id that is there already is deleted first.
+   * Creates identity and twin in one operation; a device of that id that is there already is removed first.
    *
    * @throws HubError `ArgumentInvalid` when the twin breaks a limit
    */
   create(deviceId: string, device: PortableDevice): void;
   /** Gives the device another way to prove itself; its twin is left alone. */
   authenticate(deviceId: string, authentication: Authentication): void;
+  /** Deletes the device and its modules. */
   remove(deviceId: string): void;
 }
 
@@ -37,7 +41,7 @@ export function provisioningAccess(hub: Hub): ProvisioningAccess {
   const access: ProvisioningAccess = {
     host: hub.host,
     read(deviceId) {
-      const device = hub.store.get(deviceId);
+      const device = hub.store.get({ deviceId });
       return (
         device && {
           authentication: device.identity.authentication,
@@ -51,24 +55,24 @@ export function provisioningAccess(hub: Hub): ProvisioningAccess {
     create(deviceId, { authentication, capabilities, tags, desired, reported }) {
       checkInitialTwin({ tags, desired, reported });
       access.remove(deviceId);
-      createDevice(
+      createIdentity(
         hub,
-        deviceId,
+        { deviceId },
         { status: 'enabled', statusReason: null, authentication, capabilities },
         { tags, desired, reported },
       );
       count();
     },
     authenticate(deviceId, authentication) {
-      const device = hub.store.get(deviceId);
+      const device = hub.store.get({ deviceId });
       if (device === undefined || sameAuthentication(device.identity.authentication, authentication)) return;
       const { status, statusReason, capabilities } = device.identity;
-      updateIdentity(hub, deviceId, { status, statusReason, capabilities, authentication }, undefined);
+      updateIdentity(hub, { deviceId }, { status, statusReason, capabilities, authentication }, undefined);
       count();
     },
     remove(deviceId) {
-      if (hub.store.get(deviceId) === undefined) return;
-      deleteDevice(hub, deviceId, undefined);
+      if (hub.store.get({ deviceId }) === undefined) return;
+      deleteIdentity(hub, { deviceId }, undefined);
       count();
     },
   };

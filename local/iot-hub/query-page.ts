@@ -1,4 +1,5 @@
 import type { JsonObject } from '../../src/json.ts';
+import { addressKey, parseAddressKey } from './address.ts';
 import { twinDocument } from './device-document.ts';
 import type { Hub } from './hub.ts';
 import { HubError } from './hub-error.ts';
@@ -17,8 +18,8 @@ export interface QueryPage {
 }
 
 /**
- * One page of a query, in the order of device ids. A continuation token names the last device that was looked
- * at, so that pages stay right while devices come and go.
+ * One page of a query, in the order of device and module ids. A continuation token names the last device or
+ * module of the page, so that pages stay right while others come and go.
  *
  * @throws HubError `ArgumentInvalid` for a page size or a token that is none
  */
@@ -27,18 +28,20 @@ export function queryPage(
   query: Query,
   page: { readonly size: string | undefined; readonly continuation: string | undefined },
 ): QueryPage {
-  if (query.from === 'devices.modules') return { rows: [], continuation: undefined }; // no device has modules
   const size = readSize(page.size);
   const after = page.continuation === undefined ? undefined : readToken(page.continuation);
   const rows: JsonObject[] = [];
   let last = '';
-  for (const device of hub.store.sorted(after)) {
-    const { deviceId } = device.identity;
-    const twin = twinDocument(device, hub.connections.presence(deviceId));
+  const entries =
+    query.from === 'devices'
+      ? hub.store.sorted(after)
+      : hub.store.sortedModules(after === undefined ? undefined : parseAddressKey(after));
+  for (const entry of entries) {
+    const twin = twinDocument(entry, hub.connections.presence(entry.identity));
     if (!isSelected(query, twin)) continue;
     if (rows.length === size) return { rows, continuation: Buffer.from(`after:${last}`).toString('base64') };
     rows.push(project(query, twin));
-    last = deviceId;
+    last = addressKey(entry.identity);
   }
   return { rows, continuation: undefined };
 }

@@ -4,18 +4,17 @@ import { isJsonObject, member } from './json.ts';
 
 /*
  * The part of IoT Hub's query language that a reconciler uses (iot-hub-devguide-query-language.md):
- * SELECT * | path [AS name], …  FROM devices | devices.modules  [WHERE path = literal AND …]
+ * SELECT * | path [AS name], …  FROM devices | devices.modules  [WHERE condition AND …]
+ * where a condition is: path = literal | path IN [literal, …]
  */
 
 type Path = readonly string[];
 type Literal = string | number | boolean;
 type Operator = '=' | '!=' | '<>' | '<' | '<=' | '>' | '>=';
 
-interface Condition {
-  readonly path: Path;
-  readonly operator: Operator;
-  readonly literal: Literal;
-}
+type Condition =
+  | { readonly path: Path; readonly operator: Operator; readonly literal: Literal }
+  | { readonly path: Path; readonly operator: 'in'; readonly literals: readonly Literal[] };
 
 export interface Query {
   /** undefined: whole twins (`*`). */
@@ -61,19 +60,30 @@ function readColumn(cursor: Cursor): { path: Path; name: string } {
 function readConditions(cursor: Cursor): Condition[] {
   const conditions: Condition[] = [];
   do {
-    const path = cursor.path();
-    const operator = cursor.next();
-    if (!isOperator(operator)) throw invalid(`unexpected ${operator}`);
-    conditions.push({ path, operator, literal: readLiteral(cursor.next()) });
+    conditions.push(readCondition(cursor));
   } while (cursor.take('and'));
   return conditions;
+}
+
+function readCondition(cursor: Cursor): Condition {
+  const path = cursor.path();
+  if (cursor.take('in')) {
+    cursor.keyword('[');
+    const literals = cursor.list(readLiteral);
+    cursor.keyword(']');
+    return { path, operator: 'in', literals };
+  }
+  const operator = cursor.next();
+  if (!isOperator(operator)) throw invalid(`unexpected ${operator}`);
+  return { path, operator, literal: readLiteral(cursor) };
 }
 
 function isOperator(token: string): token is Operator {
   return OPERATORS.includes(token);
 }
 
-function readLiteral(token: string): Literal {
+function readLiteral(cursor: Cursor): Literal {
+  const token = cursor.next();
   if (token.startsWith("'")) return token.slice(1, -1).replace(/\\(.)|'(')/g, '$1$2');
   if (/^-?\d/.test(token)) return Number(token);
   if (/^(?:true|false)$/i.test(token)) return token.toLowerCase() === 'true';
@@ -82,8 +92,10 @@ function readLiteral(token: string): Literal {
 
 /** Whether a twin, in the form the service API gives, meets all conditions. Only primitives compare. */
 export function isSelected(query: Query, twin: JsonObject): boolean {
-  return query.conditions.every(({ path, operator, literal }) => {
-    const value = valueAt(twin, path);
+  return query.conditions.every((condition) => {
+    const value = valueAt(twin, condition.path);
+    if (condition.operator === 'in') return condition.literals.some((literal) => value === literal);
+    const { operator, literal } = condition;
     return typeof value === typeof literal && compares(value as Literal, operator, literal);
   });
 }

@@ -1,11 +1,12 @@
 import type { JsonObject, JsonValue } from '../../src/json.ts';
 import { type HttpRequest, type HttpResponse, pathSegments } from '../https/exchange.ts';
+import type { Address } from './address.ts';
 import { readBulk, runBulk } from './bulk-operation.ts';
 import { identityDocument } from './device-document.ts';
-import type { Hub } from './hub.ts';
+import { entryOf, type Hub } from './hub.ts';
 import { errorBody, HubError } from './hub-error.ts';
-import { readIdentityChoice } from './identity.ts';
-import { createDevice, deleteDevice, readIdentity, updateIdentity } from './identity-operations.ts';
+import { readIdentityChoice, readModuleChoice } from './identity.ts';
+import { createIdentity, deleteIdentity, readIdentity, updateIdentity } from './identity-operations.ts';
 import { isJsonObject, member, parseJson } from './json.ts';
 import { parseQuery } from './query.ts';
 import { queryPage } from './query-page.ts';
@@ -15,17 +16,18 @@ import { patchTwinOf, readTwin, replaceTwinOf } from './twin-operations.ts';
 /** GET `/devices` lists at most this many (identity registry REST API). */
 const MAX_LISTED = 1000;
 
-type Operation = (hub: Hub, request: HttpRequest, deviceId: string) => Promise<HttpResponse>;
+type Operation = (hub: Hub, request: HttpRequest, address: Address) => Promise<HttpResponse>;
 
-/** What is known, by method and path; modules are answered apart, for there are none. */
+/** What is known, by method and path. Where `{id}` may stand, `{id}/modules/{moduleId}` may too. */
 const OPERATIONS: ReadonlyMap<string, Operation> = new Map([
   ['GET /twins/{id}', getTwin],
   ['PATCH /twins/{id}', writeTwin(patchTwinOf)],
   ['PUT /twins/{id}', writeTwin(replaceTwinOf)],
   ['GET /devices/{id}', getIdentity],
   ['PUT /devices/{id}', putIdentity],
-  ['DELETE /devices/{id}', deleteIdentity],
+  ['DELETE /devices/{id}', removeIdentity],
   ['GET /devices', listIdentities],
+  ['GET /devices/{id}/modules', listModules],
   ['POST /devices', postBulk],
   ['POST /devices/query', postQuery],
   ['GET /statistics/devices', getStatistics],
@@ -40,8 +42,8 @@ export async function serveServiceCall(hub: Hub, key: string, request: HttpReque
   try {
     const { headers, path } = request;
     authorizeService(headers.authorization, { host: hub.host, path, key, now: hub.now() });
-    const { operation, deviceId } = route(request);
-    return await operation(hub, request, deviceId);
+    const { operation, address } = route(request);
+    return await operation(hub, request, address);
   } catch (error) {
     const refusal = refusalOf(hub, error);
     countRefusal(hub, request.method, isTwin, refusal);
@@ -55,36 +57,37 @@ function refusalOf(hub: Hub, error: unknown): HubError {
   return new HubError('ServerError', 'The hub failed.');
 }
 
-function route(request: HttpRequest): { operation: Operation; deviceId: string } {
+function route(request: HttpRequest): { operation: Operation; address: Address } {
   const segments = pathSegments(request.path);
   if (segments === undefined) throw new HubError('ArgumentInvalid', 'The path is not properly encoded.');
-  const [collection, id, sub] = segments;
-  if (sub === 'modules') throw new HubError('ModuleNotFound', `Module ${segments[3] ?? ''} not registered`);
+  const [collection, deviceId, sub, moduleId, ...more] = segments;
   const fixed = OPERATIONS.get(`${request.method} /${segments.join('/').replace(/\/$/, '')}`);
-  if (fixed !== undefined) return { operation: fixed, deviceId: '' };
-  const operation = OPERATIONS.get(`${request.method} /${collection}/{id}`);
-  if (operation === undefined || id === undefined || id === '' || segments.length > 2) {
+  if (fixed !== undefined) return { operation: fixed, address: { deviceId: '' } };
+  const isModule = sub === 'modules' && moduleId !== undefined && moduleId !== '';
+  const pattern = isModule || sub === undefined ? '{id}' : `{id}/${sub}`;
+  const operation = OPERATIONS.get(`${request.method} /${collection}/${pattern}`);
+  if (operation === undefined || !deviceId || more.length > 0) {
     throw new HubError(
       'InvalidOperation',
       `${request.method} ${request.path} is not known to the local hub.`,
     );
   }
-  return { operation, deviceId: id };
+  return { operation, address: isModule ? { deviceId, moduleId } : { deviceId } };
 }
 
-async function getTwin(hub: Hub, _request: HttpRequest, deviceId: string): Promise<HttpResponse> {
+async function getTwin(hub: Hub, _request: HttpRequest, address: Address): Promise<HttpResponse> {
   await hub.admit('twinReads');
-  const twin = readTwin(hub, deviceId);
+  const twin = readTwin(hub, address);
   hub.counters.twinReads += 1;
   return tagged(hub, twin);
 }
 
 function writeTwin(
-  write: (hub: Hub, deviceId: string, body: JsonObject, ifMatch?: string) => JsonObject,
+  write: (hub: Hub, address: Address, body: JsonObject, ifMatch?: string) => JsonObject,
 ): Operation {
-  return async (hub, request, deviceId) => {
+  return async (hub, request, address) => {
     await hub.admit('twinUpdates');
-    const twin = write(hub, deviceId, readObject(request), request.headers['if-match']);
+    const twin = write(hub, address, readObject(request), request.headers['if-match']);
     hub.counters.twinWrites += 1;
     return tagged(hub, twin);
   };
@@ -96,31 +99,33 @@ function tagged(hub: Hub, twin: JsonObject): HttpResponse {
   return { status: 200, headers: { ETag: `"${String(twin.etag)}"` }, body: twin };
 }
 
-async function getIdentity(hub: Hub, _request: HttpRequest, deviceId: string): Promise<HttpResponse> {
+async function getIdentity(hub: Hub, _request: HttpRequest, address: Address): Promise<HttpResponse> {
   await admitIdentities(hub, 1);
-  return { status: 200, body: readIdentity(hub, deviceId) };
+  return { status: 200, body: readIdentity(hub, address) };
 }
 
-/** Without `If-Match` a device is created, with it one that is there is updated. */
-async function putIdentity(hub: Hub, request: HttpRequest, deviceId: string): Promise<HttpResponse> {
+/** Without `If-Match` a device or module is created, with it one that is there is updated. */
+async function putIdentity(hub: Hub, request: HttpRequest, address: Address): Promise<HttpResponse> {
   await admitIdentities(hub, 1);
   const body = readObject(request);
-  const named = member(body, 'deviceId');
-  if (named !== undefined && named !== deviceId) {
-    throw new HubError('ArgumentInvalid', 'deviceId in the body differs from the one in the path.');
+  for (const name of ['deviceId', 'moduleId'] as const) {
+    const named = member(body, name);
+    if (named !== undefined && named !== address[name]) {
+      throw new HubError('ArgumentInvalid', `${name} in the body differs from the one in the path.`);
+    }
   }
   const ifMatch = request.headers['if-match'];
-  const choice = readIdentityChoice(body);
+  const choice = address.moduleId === undefined ? readIdentityChoice(body) : readModuleChoice(body);
   const identity =
     ifMatch === undefined
-      ? createDevice(hub, deviceId, choice)
-      : updateIdentity(hub, deviceId, choice, ifMatch);
+      ? createIdentity(hub, address, choice)
+      : updateIdentity(hub, address, choice, ifMatch);
   return { status: 200, body: identity };
 }
 
-async function deleteIdentity(hub: Hub, request: HttpRequest, deviceId: string): Promise<HttpResponse> {
+async function removeIdentity(hub: Hub, request: HttpRequest, address: Address): Promise<HttpResponse> {
   await admitIdentities(hub, 1);
-  deleteDevice(hub, deviceId, request.headers['if-match']);
+  deleteIdentity(hub, address, request.headers['if-match']);
   return { status: 204 };
 }
 
@@ -130,8 +135,15 @@ async function listIdentities(hub: Hub, request: HttpRequest): Promise<HttpRespo
   const listed: JsonObject[] = [];
   for (const device of hub.store.sorted()) {
     if (listed.length >= top) break;
-    listed.push(identityDocument(device, hub.connections.presence(device.identity.deviceId)));
+    listed.push(identityDocument(device, hub.connections.presence(device.identity)));
   }
+  return { status: 200, body: listed };
+}
+
+async function listModules(hub: Hub, _request: HttpRequest, address: Address): Promise<HttpResponse> {
+  await admitIdentities(hub, 1);
+  const { deviceId } = entryOf(hub, address).identity;
+  const listed = hub.store.modulesOf(deviceId).map(({ identity }) => readIdentity(hub, identity));
   return { status: 200, body: listed };
 }
 
@@ -204,6 +216,8 @@ const BY_GATEWAY: ReadonlySet<string> = new Set([
   'IotHubQuotaExceeded',
   'ThrottlingException',
   'ServerError',
+  'ServiceUnavailable',
+  'IotHubFailingOver',
 ]);
 
 export function refusalResponse(refusal: HubError, isTwin: boolean, now: number): HttpResponse {

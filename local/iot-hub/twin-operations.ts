@@ -1,12 +1,15 @@
 import type { JsonObject, JsonValue } from '../../src/json.ts';
+import type { Address } from './address.ts';
 import { twinDocument } from './device-document.ts';
-import type { Device } from './device-store.ts';
+import type { Entry } from './device-store.ts';
 import { ifMatchAllows } from './entity-tag.ts';
 import { twinReplaced, twinUpdated } from './events.ts';
-import { deviceOf, type Hub } from './hub.ts';
+import { entryOf, type Hub, isDisabled } from './hub.ts';
 import { HubError } from './hub-error.ts';
 import { isJsonObject, member, without } from './json.ts';
 import {
+  appliedByConfiguration,
+  configurationMark,
   patchTwin,
   portalPatch,
   replaceTwin,
@@ -19,94 +22,112 @@ import {
 } from './twin.ts';
 import { problemOfContent, problemOfSize } from './twin-limits.ts';
 
-/* Each of these throws a `HubError` when the hub refuses: `DeviceNotFound`, `ArgumentInvalid`, `PreconditionFailed`. */
+/*
+ * A twin is a twin, whether a device's or a module's. Each of these throws a `HubError` when the hub refuses:
+ * `DeviceNotFound`, `ModuleNotFound`, `ArgumentInvalid`, `PreconditionFailed`.
+ */
 
 /** The twin as the service sees it. */
-export function readTwin(hub: Hub, deviceId: string): JsonObject {
-  return twinDocument(deviceOf(hub, deviceId), hub.connections.presence(deviceId));
+export function readTwin(hub: Hub, address: Address): JsonObject {
+  return twinDocument(entryOf(hub, address), hub.connections.presence(address));
 }
 
 /** PATCH `/twins/{id}`: answers the twin after it. */
-export function patchTwinOf(hub: Hub, deviceId: string, body: JsonObject, ifMatch?: string): JsonObject {
-  const device = writableDevice(hub, deviceId, ifMatch);
+export function patchTwinOf(hub: Hub, address: Address, body: JsonObject, ifMatch?: string): JsonObject {
+  const entry = writableEntry(hub, address, ifMatch);
   // A section that is null is not cleared by PATCH (azure-docs#32289).
   return applyPatch(
     hub,
-    device,
+    entry,
     readSections(body, () => undefined),
   );
 }
 
 /** PUT `/twins/{id}`: replaces the sections that are given, clears those that are null. */
-export function replaceTwinOf(hub: Hub, deviceId: string, body: JsonObject, ifMatch?: string): JsonObject {
-  const device = writableDevice(hub, deviceId, ifMatch);
+export function replaceTwinOf(hub: Hub, address: Address, body: JsonObject, ifMatch?: string): JsonObject {
+  const entry = writableEntry(hub, address, ifMatch);
   const sections = readSections(body, () => ({}));
   const at = hub.tick();
-  const { twin, notice } = replaceTwin(device.twin, sections, at);
-  keep(hub, device, twin);
-  hub.emit(twinReplaced(hub.origin(deviceId, at), twin));
-  if (notice !== undefined) notify(hub, deviceId, notice);
-  return readTwin(hub, deviceId);
+  const { twin, notice } = replaceTwin(entry.twin, sections, at);
+  keep(hub, entry, twin);
+  hub.emit(twinReplaced(hub.origin(address, at), twin));
+  if (notice !== undefined) notify(hub, address, notice);
+  return readTwin(hub, address);
 }
 
 /** An edit as the portal makes it: all tags and all desired properties are written, whatever changed. */
-export function editAsPortal(hub: Hub, deviceId: string, body: JsonObject): JsonObject {
-  const device = writableDevice(hub, deviceId, undefined);
+export function editAsPortal(hub: Hub, address: Address, body: JsonObject): JsonObject {
+  const entry = writableEntry(hub, address, undefined);
   const edit = readSections(body, () => undefined);
-  return applyPatch(hub, device, portalPatch(device.twin, edit));
+  return applyPatch(hub, entry, portalPatch(entry.twin, edit));
 }
 
-/** The device's patch of its reported properties; answers the new version of the section. */
-export function reportProperties(hub: Hub, deviceId: string, patch: JsonValue | undefined): number {
-  const device = deviceOf(hub, deviceId);
+/**
+ * A write of the automatic configuration of that name. Its event also holds the desired properties that it left
+ * alone.
+ */
+export function editAsConfiguration(hub: Hub, address: Address, body: JsonObject, name: string): JsonObject {
+  const entry = writableEntry(hub, address, undefined);
+  const { tags, desired } = readSections(body, () => undefined);
+  if (desired === undefined || tags !== undefined) {
+    throw new HubError('ArgumentInvalid', 'A configuration writes desired properties and nothing else.');
+  }
+  return applyPatch(hub, entry, { desired }, name);
+}
+
+/** The device's or module's patch of its reported properties; answers the new version of the section. */
+export function reportProperties(hub: Hub, address: Address, patch: JsonValue | undefined): number {
+  const entry = entryOf(hub, address);
   if (!isJsonObject(patch))
     throw new HubError('ArgumentInvalid', 'The reported properties are not a JSON object.');
   refuse(problemOfContent(patch));
   const at = hub.tick();
-  const { twin, applied } = reportTwin(device.twin, patch, at);
-  keep(hub, device, twin);
-  hub.connections.active(deviceId, at);
-  hub.emit(twinUpdated(hub.origin(deviceId, at), twin, { reported: applied }));
+  const { twin, applied } = reportTwin(entry.twin, patch, at);
+  keep(hub, entry, twin);
+  hub.connections.active(address, at);
+  hub.emit(twinUpdated(hub.origin(address, at), twin, { reported: applied }));
   return twin.reported.version;
 }
 
-/** The twin as its device sees it: both sections of properties, without metadata and tags. */
-export function twinForDevice(hub: Hub, deviceId: string): JsonObject {
-  const { twin } = deviceOf(hub, deviceId);
-  hub.connections.active(deviceId, hub.tick());
+/** The twin as its device or module sees it: both sections of properties, without metadata and tags. */
+export function twinForDevice(hub: Hub, address: Address): JsonObject {
+  const { twin } = entryOf(hub, address);
+  hub.connections.active(address, hub.tick());
   return { desired: sectionForDevice(twin.desired), reported: sectionForDevice(twin.reported) };
 }
 
-function applyPatch(hub: Hub, device: Device, sections: ServiceSections): JsonObject {
-  const { deviceId } = device.identity;
+function applyPatch(hub: Hub, entry: Entry, sections: ServiceSections, configuration?: string): JsonObject {
+  const { identity } = entry;
   const at = hub.tick();
-  const { twin, applied } = patchTwin(device.twin, sections, at);
-  if (twin !== device.twin) {
-    keep(hub, device, twin);
-    hub.emit(twinUpdated(hub.origin(deviceId, at), twin, applied));
-    if (applied.desired !== undefined) notify(hub, deviceId, applied.desired);
+  const mark = configuration === undefined ? undefined : configurationMark(configuration, at);
+  const { twin, applied } = patchTwin(entry.twin, sections, at, mark);
+  if (twin !== entry.twin) {
+    keep(hub, entry, twin);
+    const told = mark === undefined ? applied : appliedByConfiguration(entry.twin, twin, applied);
+    hub.emit(twinUpdated(hub.origin(identity, at), twin, told));
+    if (applied.desired !== undefined) notify(hub, identity, applied.desired);
   }
-  return readTwin(hub, deviceId);
+  return readTwin(hub, identity);
 }
 
 /** A disabled device is not found by writers (404001, troubleshoot-error-codes.md). */
-function writableDevice(hub: Hub, deviceId: string, ifMatch: string | undefined): Device {
-  const device = deviceOf(hub, deviceId);
-  if (device.identity.status === 'disabled') {
-    throw new HubError('DeviceNotFound', `Device ${deviceId} is disabled`);
+function writableEntry(hub: Hub, address: Address, ifMatch: string | undefined): Entry {
+  const entry = entryOf(hub, address);
+  if (isDisabled(hub, address)) {
+    throw new HubError('DeviceNotFound', `Device ${address.deviceId} is disabled`);
   }
-  if (!ifMatchAllows(ifMatch, twinEtag(device.twin))) {
+  if (!ifMatchAllows(ifMatch, twinEtag(entry.twin))) {
     throw new HubError(
       'PreconditionFailed',
-      `Precondition failed: Device version did not match, existing ETag is ${twinEtag(device.twin)}`,
+      `Precondition failed: Device version did not match, existing ETag is ${twinEtag(entry.twin)}`,
     );
   }
-  return device;
+  return entry;
 }
 
-function keep(hub: Hub, device: Device, twin: Twin): void {
-  checkSizes(device.twin, twin);
-  hub.store.put({ ...device, twin });
+function keep(hub: Hub, entry: Entry, twin: Twin): void {
+  checkSizes(entry.twin, twin);
+  hub.store.put({ ...entry, twin });
 }
 
 /** Only a section that was written is measured: one that is too large already must not block the others. */
@@ -116,8 +137,8 @@ function checkSizes(before: Twin, after: Twin): void {
   if (before.reported !== after.reported) refuse(problemOfSize('reported', after.reported.values));
 }
 
-function notify(hub: Hub, deviceId: string, patch: Section): void {
-  if (hub.connections.link(deviceId)?.notifyDesired(patch) === true) {
+function notify(hub: Hub, address: Address, patch: Section): void {
+  if (hub.connections.link(address)?.notifyDesired(patch) === true) {
     hub.spend(JSON.stringify(patch.values).length);
   }
 }

@@ -1,6 +1,7 @@
 import type { JsonObject } from '../../src/json.ts';
-import { formatInstant, type Instant, NEVER } from './instant.ts';
+import { formatInstant, formatTicks, type Instant, NEVER } from './instant.ts';
 import {
+  type ConfigurationMark,
   effectivePatch,
   mergeMetadata,
   mergeValues,
@@ -74,13 +75,18 @@ export function twinEtag(twin: Twin): string {
 
 /**
  * The service's PATCH. `applied` is empty if the patch has no effect: then nothing is counted up and nobody
- * is told.
+ * is told. `mark`: an automatic configuration writes it.
  */
-export function patchTwin(twin: Twin, patch: ServiceSections, at: Instant): { twin: Twin; applied: Applied } {
+export function patchTwin(
+  twin: Twin,
+  patch: ServiceSections,
+  at: Instant,
+  mark?: ConfigurationMark,
+): { twin: Twin; applied: Applied } {
   const tags = effective(twin.tags, patch.tags);
   const values = effective(twin.desired.values, patch.desired);
   if (tags === undefined && values === undefined) return { twin, applied: {} };
-  const desired = values && patchSection(twin.desired, values, at, { versioned: true });
+  const desired = values && patchSection(twin.desired, values, at, { versioned: true, mark });
   return {
     twin: {
       tags: tags === undefined ? twin.tags : mergeValues(twin.tags, tags),
@@ -132,11 +138,11 @@ function patchSection(
   section: Section,
   patch: JsonObject,
   at: Instant,
-  { versioned }: { versioned: boolean },
+  { versioned, mark }: { versioned: boolean; mark?: ConfigurationMark | undefined },
 ): { section: Section; applied: Section } {
   const version = section.version + 1;
   const stamp = { ...stampOf(at), ...(versioned && { $lastUpdatedVersion: version }) };
-  const metadata = mergeMetadata(section.metadata, patch, stamp);
+  const metadata = mergeMetadata(section.metadata, patch, stamp, mark);
   return {
     section: { values: mergeValues(section.values, patch), metadata, version },
     applied: { values: patch, metadata: metadataOf(patch, metadata), version },
@@ -155,6 +161,21 @@ export function describeSection({ values, metadata, version }: Section): JsonObj
 /** A section as a device sees it: without metadata. */
 export function sectionForDevice({ values, version }: Section): JsonObject {
   return { ...values, $version: version };
+}
+
+/** The mark of the automatic configuration of that name; the digest of real ones is a count of .NET ticks. */
+export function configurationMark(name: string, at: Instant): ConfigurationMark {
+  return { $lastUpdatedBy: name, $lastUpdatedByDigest: formatTicks(at) };
+}
+
+/**
+ * What the event of an automatic configuration tells: all desired properties as they are after it, and `null` for
+ * what it removes; metadata only for what it changed (Azure/iot-hub-device-update#461).
+ */
+export function appliedByConfiguration(before: Twin, after: Twin, applied: Applied): Applied {
+  if (applied.desired === undefined) return applied;
+  const values = replacementPatch(before.desired.values, after.desired.values);
+  return { ...applied, desired: { ...applied.desired, values } };
 }
 
 /**

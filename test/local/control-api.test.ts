@@ -115,6 +115,26 @@ describe('hubs and twins', () => {
     expect((await call('GET', '/hubs')).body[0].twinWrites).toBe(0);
   });
 
+  test('as a configuration a patch marks what it writes', async () => {
+    const patch = { properties: { desired: { interval: 9 } } };
+    const { status, body } = await call('PATCH', `${device}?as=configuration&name=hvac-west`, patch);
+
+    expect(status).toBe(200);
+    expect(body.properties.desired.$metadata).toMatchObject({
+      interval: { $lastUpdatedBy: 'hvac-west', $lastUpdatedByDigest: expect.stringMatching(/^\d+$/) },
+      colour: expect.not.objectContaining({ $lastUpdatedBy: expect.anything() }),
+    });
+    expect((await call('GET', device)).body.properties.desired).toEqual(body.properties.desired);
+  });
+
+  test.each(['?as=configuration', '?as=configuration&name=HVAC', '?as=configuration&name=a/b', '?as=nobody'])(
+    'a patch with %s is refused',
+    async (query) => {
+      const answer = await call('PATCH', `${device}${query}`, { properties: { desired: { interval: 1 } } });
+      expect([answer.status, answer.body.error.code]).toEqual([400, 'BERTH_LOCAL_REQUEST_INVALID']);
+    },
+  );
+
   test.each([
     ['GET', '/hubs/nowhere.azure-devices.net', 404],
     ['GET', `/hubs/${WEU}/devices/nobody`, 404],
@@ -132,6 +152,70 @@ describe('hubs and twins', () => {
 
   test.each(['{', '[1]', '"x"'])('a patch that is %s is refused', async (body) => {
     expect((await call('PATCH', device, body)).status).toBe(400);
+  });
+});
+
+describe('modules', () => {
+  const camera = `${device}/modules/camera`;
+
+  test('are created with a key, listed, read, patched and deleted', async () => {
+    const created = await call('PUT', camera);
+    expect(created).toMatchObject({
+      status: 201,
+      body: { moduleId: 'camera', authentication: { symmetricKey: { primaryKey: expect.any(String) } } },
+    });
+    expect((await call('GET', `${device}/modules`)).body).toEqual(['camera']);
+    expect((await call('GET', camera)).body).toMatchObject({ moduleId: 'camera', version: 2 });
+
+    const patched = await call('PATCH', camera, { properties: { desired: { fps: 5 } } });
+    expect(patched.body).toMatchObject({ moduleId: 'camera', properties: { desired: { fps: 5 } } });
+    const portal = await call('PATCH', `${camera}?as=portal`, { tags: { lens: 'wide' } });
+    expect(portal.body.properties.desired.$version).toBe(3);
+    const configured = await call('PATCH', `${camera}?as=configuration&name=cameras`, {
+      properties: { desired: { fps: 9 } },
+    });
+    expect(configured.body).toMatchObject({
+      moduleId: 'camera',
+      properties: { desired: { fps: 9, $version: 4, $metadata: { fps: { $lastUpdatedBy: 'cameras' } } } },
+    });
+    expect((await call('GET', device)).body).not.toHaveProperty('moduleId');
+
+    expect((await call('DELETE', camera)).status).toBe(204);
+    expect((await call('GET', `${device}/modules`)).body).toEqual([]);
+  });
+
+  test('are created with the key in the body', async () => {
+    const symmetricKey = {
+      primaryKey: 'A'.repeat(43).concat('='),
+      secondaryKey: 'B'.repeat(40).concat('BBA='),
+    };
+    const { body } = await call('PUT', `${device}/modules/keyed`, { authentication: { symmetricKey } });
+
+    expect(body.authentication).toMatchObject({ type: 'sas', symmetricKey });
+    expect((await call('PUT', `${device}/modules/keyed`)).status).toBe(409);
+    await call('DELETE', `${device}/modules/keyed`);
+  });
+
+  test.each([
+    ['GET', camera, undefined, 404, 'has no module "camera" of device "pump#1"'],
+    ['PATCH', camera, {}, 404, 'has no module'],
+    ['PATCH', `${camera}?as=configuration&name=x`, { properties: { desired: {} } }, 404, 'has no module'],
+    ['PATCH', `${camera}?as=configuration`, {}, 400, '?as=configuration&name=NAME'],
+    ['PATCH', camera, [1], 400, 'must be a twin patch'],
+    ['DELETE', camera, undefined, 404, 'has no module'],
+    ['PUT', `/hubs/${WEU}/devices/nobody/modules/camera`, undefined, 404, 'has no device "nobody"'],
+    ['GET', `/hubs/${WEU}/devices/nobody/modules`, undefined, 404, 'has no device "nobody"'],
+    ['PUT', `${device}/modules/${encodeURIComponent('a b')}`, undefined, 400, 'a b is not a module id'],
+    ['PUT', camera, [1], 400, 'must be a module identity'],
+    ['PUT', device, undefined, 405, 'PUT'],
+    ['DELETE', `${device}/modules`, undefined, 405, 'DELETE'],
+    ['GET', `${device}/twins`, undefined, 404, 'only devices'],
+    ['GET', `${camera}/more`, undefined, 404, 'only devices'],
+  ])('%s %s %j answers %i', async (method, path, body, status, message) => {
+    const answer = await call(method, path, body);
+
+    expect(answer.status).toBe(status);
+    expect(answer.body.error.message).toContain(message);
   });
 });
 

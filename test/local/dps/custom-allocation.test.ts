@@ -310,6 +310,24 @@ describe('custom allocation, through the official provisioning SDK', () => {
       expect(kinds().slice(-2)).toEqual(['eus createDeviceIdentity', 'weu deleteDeviceIdentity']);
     });
 
+    test('leaves modules behind, whose identities go with the old one', async () => {
+      await start({ reprovisionPolicy: { updateHubAssignment: true, migrateDeviceData: true } });
+      webhook.answers(to(WEU), to(EUS));
+      await local.register('dev-1');
+      local.hubs.view(WEU)?.createModule('dev-1', 'camera', {});
+
+      await local.register('dev-1');
+
+      expect(local.hubs.view(WEU)?.twin('dev-1', 'camera')).toBeUndefined();
+      expect(local.hubs.view(EUS)?.moduleIds('dev-1')).toEqual([]);
+      expect(
+        local.events.slice(-2).map(({ properties }) => [properties.opType, properties.moduleId]),
+      ).toEqual([
+        ['deleteDeviceIdentity', 'camera'],
+        ['deleteDeviceIdentity', undefined],
+      ]);
+    });
+
     test('“reset” starts with the initial twin on the new hub', async () => {
       await start({
         reprovisionPolicy: { updateHubAssignment: true, migrateDeviceData: false },

@@ -199,6 +199,100 @@ describe('the events of a hub', () => {
     expect(last().body).not.toHaveProperty('tags');
   });
 
+  describe('of a module carry its id, and go to the partition of its device', () => {
+    const MODULE = '/devices/dev-1/modules/camera';
+    const TWIN = '/twins/dev-1/modules/camera';
+    /** What differs from the events of a device. */
+    const ofModule = (source: string, schema: string, opType: string, ticks: number) => ({
+      partitionKey: 'dev-1',
+      properties: {
+        hubName: 'contoso-weu',
+        deviceId: 'dev-1',
+        moduleId: 'camera',
+        operationTimestamp: `${at(ticks)}+00:00`,
+        'iothub-message-schema': schema,
+        opType,
+      },
+      annotations: {
+        'iothub-connection-device-id': 'dev-1',
+        'iothub-connection-module-id': 'camera',
+        'iothub-enqueuedtime': START,
+        'iothub-message-source': source,
+      },
+    });
+    const lifecycle = (opType: string, ticks: number) =>
+      ofModule('deviceLifecycleEvents', 'deviceLifecycleNotification', opType, ticks);
+    const twinChange = (opType: string, ticks: number) =>
+      ofModule('twinChangeEvents', 'twinChangeNotification', opType, ticks);
+
+    beforeEach(async () => {
+      await create();
+      await call('PUT', MODULE, { deviceId: 'dev-1', moduleId: 'camera' });
+    });
+
+    test('createDeviceIdentity', () => {
+      expect(events).toHaveLength(2);
+      expect(last()).toEqual({
+        ...lifecycle('createDeviceIdentity', 1),
+        body: {
+          deviceId: 'dev-1',
+          moduleId: 'camera',
+          etag: 'AAAAAAAAAAE=',
+          version: 2,
+          properties: { desired: EMPTY, reported: EMPTY },
+        },
+        contentType: 'application/json',
+        contentEncoding: 'utf-8',
+        correlationId: expect.any(String),
+        userId: 'contoso-weu',
+      });
+    });
+
+    test('updateTwin, whose body names nobody', async () => {
+      await call('PATCH', TWIN, { tags: { tag1: 'new value' } });
+
+      expect(last()).toMatchObject(twinChange('updateTwin', 2));
+      expect(last().body).toEqual({ version: 3, tags: { tag1: 'new value' } });
+    });
+
+    test('replaceTwin', async () => {
+      await call('PUT', TWIN, { tags: { a: 1 } });
+
+      expect(last()).toMatchObject(twinChange('replaceTwin', 2));
+      expect(last().body).toMatchObject({
+        deviceId: 'dev-1',
+        moduleId: 'camera',
+        version: 3,
+        tags: { a: 1 },
+      });
+    });
+
+    test('deleteDeviceIdentity', async () => {
+      await call('PATCH', TWIN, { tags: { a: 1 } });
+      await call('DELETE', MODULE);
+
+      expect(last()).toMatchObject(lifecycle('deleteDeviceIdentity', 3));
+      expect(last().body).toMatchObject({
+        deviceId: 'dev-1',
+        moduleId: 'camera',
+        version: 3,
+        tags: { a: 1 },
+      });
+    });
+
+    test('deleteDeviceIdentity of each module, then of the device, when the device is deleted', async () => {
+      await call('PUT', '/devices/dev-1/modules/antenna', {});
+      events.length = 0;
+      await call('DELETE', '/devices/dev-1');
+
+      expect(events.map(({ properties }) => [properties.opType, properties.moduleId])).toEqual([
+        ['deleteDeviceIdentity', 'antenna'],
+        ['deleteDeviceIdentity', 'camera'],
+        ['deleteDeviceIdentity', undefined],
+      ]);
+    });
+  });
+
   test('a sink that fails does not undo the change', async () => {
     const log: string[] = [];
     const write = (line: string) => void log.push(line);

@@ -2,7 +2,7 @@ import { request } from 'node:http';
 import { Agent } from 'node:https';
 import { connect, createServer, type Socket } from 'node:net';
 import { SharedAccessSignature } from 'azure-iot-common';
-import { Client, type Twin } from 'azure-iot-device';
+import { Client, ModuleClient, type Twin } from 'azure-iot-device';
 import { Mqtt } from 'azure-iot-device-mqtt';
 import { Registry } from 'azure-iothub';
 import { type CertificateAuthority, openAuthority } from '../../../local/ca/index.ts';
@@ -37,6 +37,7 @@ export interface LocalHubs {
   readonly log: string[];
   registry(host: string, key?: string): Registry;
   device(host: string, deviceId: string, key: string): Promise<Client>;
+  module(host: string, deviceId: string, moduleId: string, key: string): Promise<ModuleClient>;
   /** A raw call of the service API over plain http, as `IOT_ENDPOINT` makes it. */
   call(method: string, path: string, options?: CallOptions): Promise<Answer>;
   /** Cuts all MQTT connections, as a failing network does. */
@@ -92,7 +93,7 @@ export async function startLocalHubs(options: Partial<IotHubsOptions> = {}): Pro
   const [https = 0, http = 0, mqtt = 0] = servers.map((server) => server.port);
   const relay = await startRelay(mqtt);
   const agents: Agent[] = [];
-  const clients: Client[] = [];
+  const clients: (Client | ModuleClient)[] = [];
 
   return {
     hubs,
@@ -113,6 +114,15 @@ export async function startLocalHubs(options: Partial<IotHubsOptions> = {}): Pro
     async device(host, deviceId, key) {
       const client = Client.fromConnectionString(
         `HostName=${host};DeviceId=${deviceId};SharedAccessKey=${key};GatewayHostName=localhost:${relay.port}`,
+        Mqtt,
+      );
+      await client.setOptions({ ca: authority.root });
+      clients.push(client);
+      return client;
+    },
+    async module(host, deviceId, moduleId, key) {
+      const client = ModuleClient.fromConnectionString(
+        `HostName=${host};DeviceId=${deviceId};ModuleId=${moduleId};SharedAccessKey=${key};GatewayHostName=localhost:${relay.port}`,
         Mqtt,
       );
       await client.setOptions({ ca: authority.root });

@@ -52,6 +52,27 @@ describe('what the hubs keep', () => {
     expect(after.provisioning(WEU)?.read('dev-1')?.authentication).toEqual(DEVICE.authentication);
   });
 
+  test('includes modules, and that they were deleted', () => {
+    const before = open();
+    before.provisioning(WEU)?.create('dev-1', DEVICE);
+    before.provisioning(WEU)?.create('dev-2', DEVICE);
+    for (const moduleId of ['camera', 'pump']) before.view(WEU)?.createModule('dev-1', moduleId, {});
+    before.view(WEU)?.createModule('dev-2', 'camera', {});
+    before.view(WEU)?.edit('dev-1', { tags: { a: 1 } }, 'service', 'camera');
+    before.view(WEU)?.remove('dev-1', 'pump');
+    before.view(WEU)?.remove('dev-2');
+    before.provisioning(WEU)?.create('dev-2', DEVICE);
+    const twin = before.view(WEU)?.twin('dev-1', 'camera');
+
+    const after = open().view(WEU);
+
+    expect(twin).toMatchObject({ moduleId: 'camera', version: 3, tags: { a: 1 } });
+    expect(after?.twin('dev-1', 'camera')).toEqual(twin);
+    expect(after?.moduleIds('dev-1')).toEqual(['camera']);
+    expect(after?.moduleIds('dev-2')).toEqual([]);
+    expect(after?.deviceCount).toBe(2);
+  });
+
   test('goes on counting where it stopped', () => {
     open().provisioning(WEU)?.create('dev-1', DEVICE);
 

@@ -1,3 +1,4 @@
+import { runInThisContext } from 'node:vm';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import { DEVELOPMENT_SERVICE_KEY } from '../../../local/iot-hub/index.ts';
 import { type LocalHubs, serviceToken, startLocalHubs, WEU } from './local-hubs.ts';
@@ -29,6 +30,22 @@ describe('limits of the service API', () => {
     expect(new Set(outcomes)).toEqual(new Set(['accepted', 'ThrottlingError 429']));
     expect(local.hubs.view(WEU)?.counters).toMatchObject({ twinWrites: accepted, throttled: 40 - accepted });
   });
+});
+
+test('as many calls as there are may wait for their turn: no warning of a leak', async () => {
+  const warnings: string[] = [];
+  const note = ({ name }: Error) => warnings.push(name);
+  const node = runInThisContext('process') as NodeJS.Process; // Jest's own `process` hears of no warnings
+  node.on('warning', note);
+  const local = await startLocalHubs({ shaping: { burstMs: 0, backlogMs: 1_000 } });
+  await local.registry(WEU).create({ deviceId: 'dev-1' });
+
+  const answers = await Promise.all(Array.from({ length: 30 }, () => local.call('GET', '/twins/dev-1')));
+  await local.close();
+  node.off('warning', note);
+
+  expect(new Set(answers.map(({ status }) => status))).toEqual(new Set([200]));
+  expect(warnings).toEqual([]);
 });
 
 test('when the daily messages are used up, calls are refused with 403002 until midnight UTC', async () => {

@@ -37,6 +37,24 @@ describe('queries over the service API', () => {
     expect(ids).toEqual(Array.from({ length: 25 }, (_, index) => `dev-${10 + index}`));
   });
 
+  test('a walk over versions and etags gets every device once, with the token of each page', async () => {
+    const query = registry.createQuery('SELECT deviceId, version, etag FROM devices', 10);
+    const rows: unknown[] = [];
+    let token: string | undefined;
+    do {
+      const page = await query.next(token as string);
+      rows.push(...(page.result as unknown[]));
+      token = (query as unknown as { continuationToken?: string }).continuationToken;
+    } while (token !== undefined);
+
+    expect(rows).toHaveLength(25);
+    expect(rows.slice(0, 3)).toEqual([
+      { deviceId: 'dev-10', version: 2, etag: 'AAAAAAAAAAE=' },
+      { deviceId: 'dev-11', version: 2, etag: 'AAAAAAAAAAE=' },
+      { deviceId: 'dev-12', version: 3, etag: 'AAAAAAAAAAI=' },
+    ]);
+  });
+
   test('a page stays right when devices go between pages', async () => {
     const query = registry.createQuery('SELECT deviceId FROM devices', 10);
     await query.nextAsTwin();
@@ -67,6 +85,9 @@ describe('queries over the service API', () => {
     ["tags.site = 'ams' and properties.desired.level > 3", ['dev-14']],
     ["tags.site != 'ams'", []],
     ["status = 'disabled'", []],
+    ["deviceId IN ['dev-14', 'dev-12', 'nobody']", ['dev-12', 'dev-14']],
+    ["deviceId in['dev-12','dev-14'] AND properties.desired.level IN [1, 4]", ['dev-14']],
+    ["properties.desired.level IN ['3', true]", []],
     ["tags.toString = 'x'", []],
   ])('WHERE %s', async (where, expected) => {
     const { body } = await local.call('POST', '/devices/query', {
@@ -76,11 +97,61 @@ describe('queries over the service API', () => {
     expect(body.map(({ deviceId }: { deviceId: string }) => deviceId)).toEqual(expected);
   });
 
-  test('modules are an empty list', async () => {
-    const { body } = await local.call('POST', '/devices/query', {
-      body: { query: 'select * from devices.modules' },
+  describe('of modules', () => {
+    const ids = (rows: readonly { readonly deviceId: string; readonly moduleId?: string }[]) =>
+      rows.map(({ deviceId, moduleId }) => `${deviceId}/${moduleId}`);
+    const all = ['dev-11/camera', 'dev-11/pump', 'dev-13/camera', 'dev-14/a', 'dev-14/b'];
+
+    beforeEach(async () => {
+      for (const key of all.toReversed()) {
+        const [deviceId = '', moduleId = ''] = key.split('/');
+        await registry.addModule({ deviceId, moduleId });
+      }
+      await registry.updateModuleTwin('dev-13', 'camera', { tags: { site: 'ams' } }, '*');
     });
-    expect(body).toEqual([]);
+
+    test('SELECT * gives whole twins of modules and none of devices', async () => {
+      const { result } = await registry.createQuery('SELECT * FROM devices.modules').nextAsTwin();
+
+      expect(ids(result)).toEqual(all);
+      expect(result[0]).toMatchObject({ moduleId: 'camera', properties: { desired: { $version: 1 } } });
+    });
+
+    test('columns and conditions work as with devices', async () => {
+      const { body, headers } = await local.call('POST', '/devices/query', {
+        body: {
+          query:
+            "SELECT deviceId, moduleId, version, etag FROM devices.modules WHERE moduleId = 'camera' AND tags.site = 'ams'",
+        },
+      });
+
+      expect(body).toEqual([{ deviceId: 'dev-13', moduleId: 'camera', version: 3, etag: 'AAAAAAAAAAI=' }]);
+      expect(headers['x-ms-item-type']).toBe('Raw');
+    });
+
+    test.each([1, 2, 3, 4])('pages of %i', async (size) => {
+      const query = registry.createQuery('SELECT deviceId, moduleId FROM devices.modules', size);
+      const pages: string[][] = [];
+      while (query.hasMoreResults) pages.push(ids((await query.nextAsTwin()).result));
+
+      expect(pages.flat()).toEqual(all);
+      expect(pages).toHaveLength(Math.ceil(all.length / size));
+    });
+
+    test('a page stays right when the device of its last module goes', async () => {
+      const query = registry.createQuery('SELECT deviceId, moduleId FROM devices.modules', 1);
+      await query.nextAsTwin();
+      await registry.delete('dev-11');
+
+      expect(ids((await query.nextAsTwin()).result)).toEqual(['dev-13/camera']);
+    });
+
+    test('queries of devices do not see them', async () => {
+      const { body } = await local.call('POST', '/devices/query', {
+        body: { query: "SELECT deviceId FROM devices WHERE moduleId = 'camera'" },
+      });
+      expect(body).toEqual([]);
+    });
   });
 
   test.each([
@@ -90,6 +161,9 @@ describe('queries over the service API', () => {
     'SELECT COUNT() AS n FROM devices',
     "SELECT * FROM devices WHERE tags.a = 'open",
     'SELECT * FROM devices WHERE tags.a =',
+    "SELECT * FROM devices WHERE tags.a IN 'x'",
+    'SELECT * FROM devices WHERE tags.a IN []',
+    "SELECT * FROM devices WHERE tags.a IN ['x'",
     '',
   ])('%s is refused with 400004', async (query) => {
     const answer = await local.call('POST', '/devices/query', { body: { query } });

@@ -153,10 +153,4 @@ describe('twins over the service API', () => {
     expect((await local.call('GET', '/twins/dev-1')).body.status).toBe('disabled');
     expect((await local.call('PATCH', '/twins/dev-1', { body: { tags: { a: 1 } } })).status).toBe(404);
   });
-
-  test('a module twin is 404010', async () => {
-    await expect(registry.getModuleTwin('dev-1', 'mod')).rejects.toMatchObject({
-      response: { statusCode: 404, headers: { 'iothub-errorcode': 'ModuleNotFound' } },
-    });
-  });
 });

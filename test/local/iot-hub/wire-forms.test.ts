@@ -44,16 +44,34 @@ describe('user names of devices', () => {
     ['hub.azure-devices.net/dev-1', 'dev-1', undefined],
     ['hub.azure-devices.net/a?b#c%d/?api-version=1&model-id=dtmi:com:x;1&z=1', 'a?b#c%d', 'dtmi:com:x;1'],
     ['hub.azure-devices.net/?x/?api-version=1', '?x', undefined],
+    ['hub.azure-devices.net/dev-1/?api-version=1&DeviceClientType=a/b=c', 'dev-1', undefined],
   ])('%s', (userName, deviceId, modelId) => {
-    expect(parseDeviceUserName(userName)).toEqual({ host: 'hub.azure-devices.net', deviceId, modelId });
+    const address = { deviceId };
+    expect(parseDeviceUserName(userName)).toEqual({ host: 'hub.azure-devices.net', address, modelId });
   });
 
-  test.each(['', 'hub', 'hub/', '/dev', 'hub.azure-devices.net/dev/module/?api-version=1'])(
-    '%s is none',
-    (text) => {
-      expect(parseDeviceUserName(text)).toBeUndefined();
-    },
-  );
+  test.each([
+    ['hub.azure-devices.net/dev/mod/?api-version=2021-04-12&DeviceClientType=x', 'mod', undefined],
+    ['HUB.azure-devices.net/dev/mod/api-version=2018-06-30', 'mod', undefined],
+    ['hub.azure-devices.net/dev/mod', 'mod', undefined],
+    ['hub.azure-devices.net/dev/mod/', 'mod', undefined],
+    ['hub.azure-devices.net/dev/a=b/?api-version=1&model-id=dtmi:com:x;1', 'a=b', 'dtmi:com:x;1'],
+    ['hub.azure-devices.net/dev/$edgeAgent/?api-version=1', '$edgeAgent', undefined],
+  ])('%s is one of a module', (userName, moduleId, modelId) => {
+    const address = { deviceId: 'dev', moduleId };
+    expect(parseDeviceUserName(userName)).toEqual({ host: 'hub.azure-devices.net', address, modelId });
+  });
+
+  test.each([
+    '',
+    'hub',
+    'hub/',
+    '/dev',
+    'hub.azure-devices.net/dev//?api-version=1',
+    'hub.azure-devices.net/dev/mod/more/?api-version=1',
+  ])('%s is none', (text) => {
+    expect(parseDeviceUserName(text)).toBeUndefined();
+  });
 });
 
 describe('topics of devices', () => {
@@ -84,13 +102,28 @@ describe('topics of devices', () => {
     ['$iothub/twin/PATCH/properties/desired/?$rid=1', undefined],
     ['', undefined],
   ])('%s', (topic, expected) => {
-    expect(parseDeviceTopic(topic, 'd')).toEqual(expected);
+    expect(parseDeviceTopic(topic, { deviceId: 'd' })).toEqual(expected);
+  });
+
+  test.each([
+    ['devices/d/modules/m/messages/events/k=v', { kind: 'telemetry', properties: new Map([['k', 'v']]) }],
+    ['devices/d/messages/events/', undefined],
+    ['devices/d/modules/other/messages/events/', undefined],
+    ['devices/d/modules/mm/messages/events/', undefined],
+  ])('%s, of a module', (topic, expected) => {
+    expect(parseDeviceTopic(topic, { deviceId: 'd', moduleId: 'm' })).toEqual(expected);
+  });
+
+  test('a device may not speak for its modules', () => {
+    expect(parseDeviceTopic('devices/d/modules/m/messages/events/', { deviceId: 'd' })).toBeUndefined();
   });
 
   test('only known filters may be subscribed to', () => {
-    expect(isDeviceFilter('devices/d/messages/devicebound/#', 'd')).toBe(true);
+    expect(isDeviceFilter('devices/d/messages/devicebound/#', { deviceId: 'd' })).toBe(true);
+    expect(isDeviceFilter('devices/d/modules/m/inputs/#', { deviceId: 'd', moduleId: 'm' })).toBe(true);
+    expect(isDeviceFilter('devices/d/messages/devicebound/#', { deviceId: 'd', moduleId: 'm' })).toBe(false);
     for (const filter of ['#', '+/+', '$iothub/#', 'devices/other/messages/devicebound/#']) {
-      expect(isDeviceFilter(filter, 'd')).toBe(false);
+      expect(isDeviceFilter(filter, { deviceId: 'd' })).toBe(false);
     }
   });
 });

@@ -1,0 +1,78 @@
+import * as z from 'zod';
+import type { FaultSettings, HubView, IotHubs } from '../iot-hub/index.ts';
+import { type ControlAnswer, failed, notAllowed, ok } from './answers.ts';
+import type { ControlRequest } from './request.ts';
+
+/** Longer than any client waits, and than a test should. */
+const MAX_LATENCY_MS = 10 * 60_000;
+const MAX_OUTAGE_MS = 24 * 3_600_000;
+
+const rate = z.number().min(0).max(1).default(0);
+
+const SETTINGS = z.strictObject({
+  seed: z.int(),
+  /** Absent: all hubs. */
+  hub: z.string().optional(),
+  latencyMs: z.int().min(0).max(MAX_LATENCY_MS).default(0),
+  errorRate: rate,
+  throttleRate: rate,
+  timeoutRate: rate,
+  duplicateRate: rate,
+  replayRate: rate,
+  coalesceRate: rate,
+  dropRate: rate,
+  outageMs: z.int().min(0).max(MAX_OUTAGE_MS).optional(),
+  failover: z.boolean().default(false),
+}) satisfies z.ZodType<FaultSettings>;
+
+/** `/faults`: sets, shows and ends the faults of one hub or of all. */
+export function faultRoute({ method, query, body }: ControlRequest, hubs: IotHubs): ControlAnswer {
+  switch (method) {
+    case 'GET':
+      return ok(inForce(hubs.views));
+    case 'PUT':
+      return setFaults(body, hubs);
+    case 'DELETE':
+      return onHubs(hubs, query.get('hub') ?? undefined, (views) => {
+        for (const view of views) view.liftFaults();
+        return { status: 204, body: undefined };
+      });
+    default:
+      return notAllowed({ method });
+  }
+}
+
+function setFaults(body: unknown, hubs: IotHubs): ControlAnswer {
+  const parsed = SETTINGS.safeParse(body);
+  if (!parsed.success) {
+    return failed(
+      400,
+      'BERTH_LOCAL_REQUEST_INVALID',
+      `The faults cannot be used: ${z.prettifyError(parsed.error)}`,
+    );
+  }
+  const { hub, ...settings } = parsed.data;
+  return onHubs(hubs, hub, (views) => {
+    for (const view of views) view.setFaults(settings);
+    return ok(inForce(views));
+  });
+}
+
+function onHubs(
+  hubs: IotHubs,
+  host: string | undefined,
+  act: (views: readonly HubView[]) => ControlAnswer,
+): ControlAnswer {
+  if (host === undefined) return act(hubs.views);
+  const view = hubs.view(host);
+  if (view === undefined) return failed(404, 'BERTH_LOCAL_NOT_FOUND', `There is no local hub ${host}.`);
+  return act([view]);
+}
+
+function inForce(views: readonly HubView[]): unknown[] {
+  return views.flatMap(({ faults }) => {
+    if (faults === undefined) return [];
+    const { hub, settings, ...status } = faults;
+    return [{ hub, ...settings, ...status }];
+  });
+}

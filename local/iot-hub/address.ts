@@ -1,0 +1,24 @@
+/** Whose identity and twin is meant: those of a device, or of one of its modules. */
+export interface Address {
+  readonly deviceId: string;
+  readonly moduleId?: string;
+}
+
+export function addressOf(deviceId: string, moduleId?: string): Address {
+  return moduleId === undefined ? { deviceId } : { deviceId, moduleId };
+}
+
+/** One text for each address, since ids hold no slash; the client id over MQTT. @example 'dev-1/camera' */
+export function addressKey({ deviceId, moduleId }: Address): string {
+  return moduleId === undefined ? deviceId : `${deviceId}/${moduleId}`;
+}
+
+export function parseAddressKey(key: string): Address {
+  const slash = key.indexOf('/');
+  return slash < 0 ? { deviceId: key } : { deviceId: key.slice(0, slash), moduleId: key.slice(slash + 1) };
+}
+
+/** The address as tokens and topics write it. @example 'devices/dev-1/modules/camera' */
+export function addressPath({ deviceId, moduleId }: Address): string {
+  return moduleId === undefined ? `devices/${deviceId}` : `devices/${deviceId}/modules/${moduleId}`;
+}
