@@ -3,6 +3,11 @@ import * as z from 'zod';
 import { type MayGoOn, partitionsFor, type ResyncOptions } from './resync-options.ts';
 
 const PAGE = 200;
+/**
+ * By then every instance has read the control row (30 s), and is through with the batch that it had begun before (20 s).
+ * Until then one of them may still judge as things were, and would be the last to do so.
+ */
+const SETTLED_MS = 60_000;
 const CONCURRENCY = 32;
 
 const progressSchema = z.object({
@@ -20,11 +25,12 @@ type Progress = z.output<typeof progressSchema>;
  * changed, so no event would. Reads no hub; what must be written is due. Goes on where the last run stopped.
  */
 export async function replan(
-  options: Pick<ResyncOptions, 'fleet' | 'hosts' | 'twins' | 'control' | 'progress' | 'reconciler'>,
+  options: Pick<ResyncOptions, 'fleet' | 'hosts' | 'twins' | 'control' | 'progress' | 'reconciler' | 'now'>,
   mayGoOn: MayGoOn,
 ): Promise<number> {
-  const { fleet, twins, control, progress, reconciler } = options;
-  const { generation } = await control.read();
+  const { fleet, twins, control, progress, reconciler, now } = options;
+  const { generation, changedAt } = await control.read();
+  if (now() - changedAt < SETTLED_MS) return 0;
   const about = `${fleet.revision} ${generation}`;
   const stored = progressSchema.safeParse(await progress.read('replan'));
   let at: Progress =

@@ -19,11 +19,11 @@ export interface ResyncOptions {
   /** The hubs that this deployment reconciles. */
   readonly hosts: readonly HostName[];
   readonly hubs: HubPort;
-  readonly twins: TwinStore;
-  readonly conditions: ConditionsStore;
-  readonly control: ControlStore;
-  readonly progress: ProgressStore;
-  readonly lease: Lease;
+  readonly twins: Pick<TwinStore, 'load' | 'save' | 'page' | 'due' | 'dropDue' | 'count' | 'counts'>;
+  readonly conditions: Pick<ConditionsStore, 'read' | 'recordCount' | 'recordFailure' | 'recordCauses'>;
+  readonly control: Pick<ControlStore, 'read' | 'update'>;
+  readonly progress: Pick<ProgressStore, 'read' | 'write'>;
+  readonly lease: Pick<Lease, 'take' | 'release'>;
   readonly reconciler: Pick<Reconciler, 'reconcile' | 'judge'>;
   readonly budget: HubBudget;
   /** Whether the hub's budget has said no: what is due there stays due. */

@@ -38,6 +38,8 @@ export const controlSchema = z.object({
   untrusted: z.record(z.string(), z.object({ since: z.number(), why: z.string() })).default({}),
   /** Grows whenever twins must be planned anew although nothing about them has changed. */
   generation: z.number().default(0),
+  /** When that, or the newest package, last changed, ms since the epoch. */
+  changedAt: z.number().default(0),
 });
 
 /** Who paused something, when (ms since the epoch) and why. */
@@ -99,6 +101,7 @@ export function withoutPause(control: Control, scope: Scope, now: number): Contr
         seen: pause.author === SELF ? trusting(control.seen, scope.name) : control.seen,
         // What the policy held is due nowhere.
         generation: control.generation + 1,
+        changedAt: now,
       };
   }
 }
@@ -129,7 +132,7 @@ export function withPackage(
   const seen = policies === undefined ? control.seen : policiesSeen(control.seen, policies, now);
   return seen === control.seen && build === control.newestBuild
     ? control
-    : { ...control, newestBuild: build, seen };
+    : { ...control, newestBuild: build, seen, changedAt: now };
 }
 
 type Seen = Control['seen'];

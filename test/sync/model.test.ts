@@ -1,0 +1,24 @@
+import { expect, test } from '@jest/globals';
+import { run } from './model/run.ts';
+
+/*
+ * Random fleets, policies, devices, other writers, faults of hubs, events and tables, and instances that come, go and
+ * overlap, on virtual time. BERTH_SEED=n runs one seed alone, BERTH_SEEDS=n so many of them.
+ */
+
+const only = process.env.BERTH_SEED;
+const SEEDS = Number(process.env.BERTH_SEEDS ?? 300);
+const seeds = only === undefined ? Array.from({ length: SEEDS }, (_, index) => index + 1) : [Number(only)];
+
+test(`${seeds.length} random fleets come to rest where their policies want them`, async () => {
+  const failures: string[] = [];
+  for (const seed of seeds) {
+    const problems = await run(seed);
+    if (problems.length === 0) continue;
+    failures.push(
+      `seed ${seed}: ${problems.slice(0, 8).join('\n  ')}\n  Run it alone: BERTH_SEED=${seed} npx jest test/sync/model`,
+    );
+    if (failures.length === 5) break;
+  }
+  expect(failures.join('\n')).toBe('');
+}, 600_000);

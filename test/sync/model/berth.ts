@@ -1,0 +1,239 @@
+import { BerthError } from '../../../src/errors.ts';
+import type { Fleet } from '../../../src/fleet/fleet.ts';
+import type { HostName } from '../../../src/fleet/host-name.ts';
+import { BudgetShare, type HubBudget, RESYNC_PART, SYNC_PART } from '../../../src/hub/budget.ts';
+import { HubPauses } from '../../../src/hub/hub-pauses.ts';
+import { watchHubs } from '../../../src/hub/watched-hubs.ts';
+import { RecordMemory } from '../../../src/store/record-memory.ts';
+import { takeBatch } from '../../../src/sync/batch.ts';
+import { drainDue } from '../../../src/sync/due-work.ts';
+import { Reconciler, type ReconcilerOptions } from '../../../src/sync/reconciler.ts';
+import { replan } from '../../../src/sync/replan.ts';
+import { requestName, type WalkProgress, walk, walkName } from '../../../src/sync/walk.ts';
+import { WriteGate } from '../../../src/sync/write-gate.ts';
+import { withPackage } from '../../../src/twin/control.ts';
+import { NO_REDACTION } from '../../../src/twin/redact.ts';
+import type { Task } from './scheduler.ts';
+import { HOST, PARTITIONS, type World } from './world.ts';
+
+const BATCH_MS = 20_000;
+const RESYNC_MS = 50_000;
+
+/** One running instance of the app: what it remembers dies with it. */
+interface Instance {
+  readonly fleet: Fleet;
+  readonly build: string;
+  readonly memory: RecordMemory;
+  readonly gate: WriteGate;
+  readonly pauses: HubPauses;
+  readonly shares: Map<string, HubBudget>;
+}
+
+/** Berth, as instances that come, go and overlap, on the pure parts and on virtual time. */
+export class Berth {
+  readonly #world: World;
+  readonly #task: Task = { name: 'berth', isDead: false };
+  /** How far each partition has been worked on. */
+  readonly checkpoints: number[] = Array.from({ length: PARTITIONS }, () => 0);
+  #instances: Instance[] = [];
+  #builds = 0;
+  /** Instances die in the middle of their work, so often. */
+  crashRate = 0;
+  /** Two instances work on the same batch, so often. */
+  overlapRate = 0;
+  isWalking = false;
+  deadLetters = 0;
+  /** What went wrong that never should. */
+  readonly defects: string[] = [];
+
+  constructor(world: World) {
+    this.#world = world;
+    this.deploy(world.fleet);
+    for (let partition = 0; partition < PARTITIONS; partition += 1) void this.#consume(partition);
+    void this.#keepResyncing();
+  }
+
+  get isCaughtUp(): boolean {
+    return this.#world.log.partitions.every((events, index) => this.checkpoints[index] === events.length);
+  }
+
+  /** A new package; instances of the one before may go on for a while. */
+  deploy(fleet: Fleet): void {
+    const { store, scheduler, random } = this.#world;
+    this.#builds += 1;
+    const build = `2026-11-23T00:00:${String(this.#builds).padStart(2, '0')}Z`;
+    const open = (): Instance => ({
+      fleet,
+      build,
+      memory: new RecordMemory(),
+      gate: new WriteGate(store.controlSeenBy(this.#task), build, () => scheduler.now),
+      pauses: new HubPauses(() => random.next()),
+      shares: new Map(),
+    });
+    const old = this.#instances.slice(0, random.between(0, 1));
+    this.#instances = [...old, open(), open()];
+    store.control = withPackage(store.control, build, fleet.twins.policies, scheduler.now);
+  }
+
+  /** Only the newest package is left. */
+  retireOld(): void {
+    const newest = this.#instances.at(-1)?.build;
+    this.#instances = this.#instances.filter(({ build }) => build === newest);
+  }
+
+  async #consume(partition: number): Promise<void> {
+    const { random, scheduler, log } = this.#world;
+    for (;;) {
+      await scheduler.pause(random.between(10, this.#world.isCalm ? 60_000 : 3_000), this.#task);
+      const from = this.checkpoints[partition] as number;
+      const events = log.read(partition, from, random.between(1, 30));
+      if (events.length === 0) continue;
+      const outcomes = [this.#work(partition, events)];
+      if (random.chance(this.overlapRate)) outcomes.push(this.#work(partition, events));
+      // The first that is through moves the checkpoint.
+      const done = await Promise.race(outcomes);
+      if (done) this.checkpoints[partition] = from + events.length;
+      if (done && random.chance(0.5)) await Promise.all(outcomes);
+    }
+  }
+
+  /** One batch on one instance. False: it failed or the instance died, and the batch comes again. */
+  #work(partition: number, events: Parameters<typeof takeBatch>[0]): Promise<boolean> {
+    const { random } = this.#world;
+    const instance = random.pick(this.#instances);
+    const task: Task = { name: `batch of ${partition}`, isDead: false };
+    const until = this.#world.scheduler.now + BATCH_MS;
+    const budget = this.#share(instance, `${partition}/${PARTITIONS}`, SYNC_PART / PARTITIONS, task);
+    const work = async (): Promise<boolean> => {
+      const reconciler = new Reconciler(await this.#options(instance, task, budget, until));
+      try {
+        const summary = await takeBatch(events, {
+          fleet: instance.fleet,
+          hosts: [HOST],
+          reconcile: (id, twinEvents) => reconciler.reconcile(id, twinEvents),
+          keepDeadLetter: async ({ reason }) => {
+            this.deadLetters += 1;
+            this.defects.push(`a dead letter: ${reason}`);
+          },
+          countStranger: async () => {},
+        });
+        return summary.deadLetters === 0;
+      } catch (error) {
+        this.#expectOutage(error);
+        return false;
+      }
+    };
+    return Promise.race([work(), this.#death(instance, task)]);
+  }
+
+  /** Comes when the instance dies; else never. */
+  async #death(instance: Instance, task: Task): Promise<boolean> {
+    const { random, scheduler } = this.#world;
+    if (!random.chance(this.crashRate)) return new Promise(() => {});
+    await scheduler.pause(random.between(1, 2_000), this.#task);
+    task.isDead = true;
+    // What it remembered is gone; another one has taken its place.
+    const index = this.#instances.indexOf(instance);
+    if (index !== -1) this.#instances[index] = { ...instance, memory: new RecordMemory(), shares: new Map() };
+    return false;
+  }
+
+  async #keepResyncing(): Promise<void> {
+    const { scheduler, random } = this.#world;
+    for (;;) {
+      await scheduler.pause(60_000, this.#task);
+      const instance = random.pick(this.#instances);
+      const task: Task = { name: 'resync', isDead: false };
+      await Promise.race([this.#resync(instance, task), this.#death(instance, task)]);
+    }
+  }
+
+  async #resync(instance: Instance, task: Task): Promise<boolean> {
+    const { store, scheduler } = this.#world;
+    const until = scheduler.now + RESYNC_MS;
+    const mayGoOn = () => scheduler.now < until;
+    const refused = new Set<HostName>();
+    const share = this.#share(instance, 'resync', RESYNC_PART, task);
+    const budget: HubBudget = {
+      async turn(hub, operation, end) {
+        const turn = await share.turn(hub, operation, end);
+        if (!turn.isNow) refused.add(hub.host);
+        return turn;
+      },
+    };
+    try {
+      const options = await this.#options(instance, task, budget, until);
+      if (options.gate.isOutdated) return true;
+      const common = {
+        ...options,
+        hosts: [HOST],
+        twins: store.seenBy(task, instance.memory),
+        control: store.controlSeenBy(task),
+        progress: store.progressSeenBy(task),
+        reconciler: new Reconciler(options),
+        isRefused: (host: HostName) => refused.has(host),
+        count: () => {},
+      };
+      await drainDue(common, mayGoOn);
+      await replan(common, mayGoOn);
+      if (this.isWalking) await walk(common, mayGoOn);
+    } catch (error) {
+      this.#expectOutage(error);
+    }
+    return true;
+  }
+
+  /** Asks for everything to be read again, and answers whether that has been done. */
+  askForWalk(at: number): void {
+    this.isWalking = true;
+    this.#world.store.setProgress(requestName(HOST), { at, author: 'ann', reason: 'test' });
+  }
+
+  hasWalked(since: number): boolean {
+    const progress = this.#world.store.progress(walkName(HOST)) as WalkProgress | undefined;
+    return progress !== undefined && progress.phase === 'done' && progress.startedAt >= since;
+  }
+
+  async #options(
+    instance: Instance,
+    task: Task,
+    budget: HubBudget,
+    until: number,
+  ): Promise<ReconcilerOptions> {
+    const { store, scheduler, hub } = this.#world;
+    const now = () => scheduler.now;
+    return {
+      fleet: instance.fleet,
+      hubs: watchHubs(hub.portFor(task), { pauses: instance.pauses, count: () => {}, now }),
+      store: store.seenBy(task, instance.memory),
+      gate: await instance.gate.current(),
+      budget,
+      redaction: NO_REDACTION,
+      now,
+      until,
+      count: () => {},
+      warn: () => {},
+    };
+  }
+
+  #share(instance: Instance, share: string, part: number, task: Task): HubBudget {
+    const known = instance.shares.get(share);
+    if (known !== undefined) return known;
+    const { store, scheduler } = this.#world;
+    const opened = new BudgetShare({
+      share,
+      part,
+      counts: store.countsSeenBy(this.#task),
+      pauses: instance.pauses,
+      now: () => scheduler.now,
+      wait: (ms) => scheduler.pause(ms, task.isDead ? task : this.#task),
+    });
+    instance.shares.set(share, opened);
+    return opened;
+  }
+
+  #expectOutage(error: unknown): void {
+    if (error instanceof BerthError && error.code === 'BERTH_STORE_UNAVAILABLE') return;
+    this.defects.push(error instanceof Error ? (error.stack ?? error.message) : String(error));
+  }
+}

@@ -1,0 +1,179 @@
+import { failOver } from '../../../local/iot-hub/failover.ts';
+import { createHub, type Hub as LocalHub } from '../../../local/iot-hub/hub.ts';
+import { errorBody, HubError as LocalError } from '../../../local/iot-hub/hub-error.ts';
+import { readIdentity } from '../../../local/iot-hub/identity-operations.ts';
+import { DEFAULT_SHAPING } from '../../../local/iot-hub/throttle.ts';
+import { patchTwinOf, readTwin } from '../../../local/iot-hub/twin-operations.ts';
+import { silent } from '../../../local/log.ts';
+import type { Hub } from '../../../src/fleet/fleet.ts';
+import { failureOf } from '../../../src/hub/failure.ts';
+import { HubError, type HubPort, type ListedTwin } from '../../../src/hub/port.ts';
+import type { JsonObject } from '../../../src/json.ts';
+import { readTwin as parseTwin, type Twin, type TwinId } from '../../../src/twin/twin.ts';
+import type { EventLog } from './event-log.ts';
+import type { Random } from './random.ts';
+import type { Scheduler, Task } from './scheduler.ts';
+
+/** How often what happens to a call. */
+export interface CallFaults {
+  readonly error: number;
+  readonly throttle: number;
+  readonly timeout: number;
+}
+
+export const NO_CALL_FAULTS: CallFaults = { error: 0, throttle: 0, timeout: 0 };
+
+/** A write as the hub took it. */
+export interface Written {
+  readonly at: number;
+  readonly id: TwinId;
+  readonly patch: JsonObject;
+  readonly before: JsonObject;
+  readonly after: JsonObject;
+  readonly reported: JsonObject;
+}
+
+const HEADERS = {};
+
+/** A hub on virtual time, with the arithmetic of the local IoT hubs and without any network. */
+export class ModelHub {
+  readonly local: LocalHub;
+  readonly hub: Hub;
+  readonly writes: Written[] = [];
+  reads = 0;
+  /** When calls were asked for that write, whether they were taken or not. */
+  readonly asked: number[] = [];
+  faults: CallFaults = NO_CALL_FAULTS;
+  downUntil = 0;
+  readonly #scheduler: Scheduler;
+  readonly #random: Random;
+
+  constructor(hub: Hub, log: EventLog, scheduler: Scheduler, random: Random) {
+    this.hub = hub;
+    this.#scheduler = scheduler;
+    this.#random = random;
+    this.local = createHub(
+      { host: hub.host, tier: 'S3', units: 10 },
+      {
+        file: undefined,
+        sink: (event) => log.append(event),
+        log: silent,
+        now: () => scheduler.now,
+        shaping: DEFAULT_SHAPING,
+      },
+    );
+  }
+
+  failOver(): void {
+    failOver(this.local, () => () => this.#random.next());
+  }
+
+  /** Undefined where there is no such device. */
+  twin(id: TwinId): Twin | undefined {
+    return this.local.store.get(addressOf(id)) === undefined
+      ? undefined
+      : parseTwin(readTwin(this.local, addressOf(id)));
+  }
+
+  /** The service API as one task sees it. */
+  portFor(task: Task): HubPort {
+    return {
+      readTwin: (id) =>
+        this.#call(task, 'GET', () => {
+          this.reads += 1;
+          return this.#parsed(readTwin(this.local, addressOf(id)));
+        }),
+      patchDesired: (id, patch, etag) => {
+        this.asked.push(this.#scheduler.now);
+        return this.#call(task, 'PATCH', () => {
+          const before = this.twin(id);
+          const answer = patchTwinOf(
+            this.local,
+            addressOf(id),
+            { properties: { desired: patch } },
+            `"${etag}"`,
+          );
+          const after = this.#parsed(answer);
+          this.writes.push({
+            at: this.#scheduler.now,
+            id,
+            patch,
+            before: before?.desired.values ?? {},
+            after: after.desired.values,
+            reported: after.reported.values,
+          });
+          return after;
+        });
+      },
+      identityStatus: async (id) => {
+        try {
+          return await this.#call(task, 'GET', () => {
+            readIdentity(this.local, { deviceId: id.deviceId });
+            return 'enabled' as const;
+          });
+        } catch (error) {
+          if (error instanceof HubError && error.code === 'BERTH_HUB_NOT_FOUND') return 'missing';
+          throw error;
+        }
+      },
+      countDevices: async () => this.local.store.size,
+      listTwins: (host, of) =>
+        this.#call(task, 'POST', () => {
+          const entries = of === 'devices' ? this.local.store.sorted() : this.local.store.sortedModules();
+          const twins: ListedTwin[] = [...entries].map(({ identity }) => {
+            const { deviceId, moduleId } = identity;
+            const twin = this.#parsed(readTwin(this.local, identity));
+            return { id: { host, deviceId, moduleId }, version: twin.version, etag: twin.etag };
+          });
+          return { twins, continuation: undefined };
+        }),
+    };
+  }
+
+  /** One call: it takes time, may fail before or after it has taken effect, or is never answered. */
+  async #call<Result>(task: Task, method: string, act: () => Result): Promise<Result> {
+    const { host } = this.hub;
+    await this.#scheduler.pause(this.#random.between(5, 100), task);
+    if (this.#scheduler.now < this.downUntil || this.#random.chance(this.faults.error / 2)) {
+      throw failureOf({ host, method, status: 503, headers: HEADERS, body: '' });
+    }
+    if (this.#random.chance(this.faults.throttle)) {
+      throw failureOf({ host, method, status: 429, headers: HEADERS, body: '' });
+    }
+    const isLost = this.#random.chance(this.faults.timeout);
+    if (isLost && this.#random.chance(0.5)) await this.#timeOut(task, method);
+    let result: Result;
+    try {
+      result = act();
+    } catch (error) {
+      if (!(error instanceof LocalError)) throw error;
+      const body = JSON.stringify(errorBody(error, 'document', this.#scheduler.now));
+      throw failureOf({ host, method, status: error.status, headers: HEADERS, body });
+    }
+    if (isLost) await this.#timeOut(task, method);
+    if (this.#random.chance(this.faults.error / 2)) {
+      throw failureOf({ host, method, status: 500, headers: HEADERS, body: '' });
+    }
+    await this.#scheduler.pause(this.#random.between(5, 100), task);
+    return result;
+  }
+
+  async #timeOut(task: Task, method: string): Promise<never> {
+    await this.#scheduler.pause(10_000, task);
+    const { host } = this.hub;
+    throw new HubError('BERTH_HUB_TIMEOUT', `${host} did not answer ${method}.`, {
+      host,
+      mayHaveApplied: true,
+    });
+  }
+
+  #parsed(document: JsonObject): Twin {
+    const twin = parseTwin(JSON.parse(JSON.stringify(document)));
+    if (twin === undefined) throw new Error('no twin');
+    return twin;
+  }
+}
+
+export function addressOf({ deviceId, moduleId }: TwinId): { deviceId: string; moduleId?: string } {
+  return moduleId === undefined ? { deviceId } : { deviceId, moduleId };
+}

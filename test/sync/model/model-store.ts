@@ -1,0 +1,209 @@
+import { BerthError } from '../../../src/errors.ts';
+import type { HostName } from '../../../src/fleet/host-name.ts';
+import type { DailyCounts } from '../../../src/hub/daily-budget.ts';
+import type { JsonValue } from '../../../src/json.ts';
+import { dueKey, type PartitionKey, partitionOf, shadowKey } from '../../../src/store/keys.ts';
+import type { RecordMemory } from '../../../src/store/record-memory.ts';
+import type { DueRow, TwinRecord } from '../../../src/store/twin-store.ts';
+import { type Control, controlSchema } from '../../../src/twin/control.ts';
+import type { Known } from '../../../src/twin/fold.ts';
+import { type Due, type DuePriority, restoreShadow } from '../../../src/twin/shadow.ts';
+import { type TwinId, twinKey } from '../../../src/twin/twin.ts';
+import type { Random } from './random.ts';
+import type { Scheduler, Task } from './scheduler.ts';
+
+interface Stored {
+  readonly id: TwinId;
+  readonly text: string;
+  readonly etag: string;
+  readonly due: Due | undefined;
+  readonly partition: PartitionKey;
+}
+
+/** The state tables, for all instances: rows with etags, that may be away, or answer after the connection is lost. */
+export class ModelStore {
+  readonly rows = new Map<string, Stored>();
+  readonly #progress = new Map<string, string>();
+  readonly #messages = new Map<string, number>();
+  readonly #scheduler: Scheduler;
+  readonly #random: Random;
+  control: Control = controlSchema.parse({});
+  awayUntil = 0;
+  /** How often a call takes effect although its answer is lost. */
+  lostAnswers = 0;
+  #etags = 0;
+
+  constructor(scheduler: Scheduler, random: Random) {
+    this.#scheduler = scheduler;
+    this.#random = random;
+  }
+
+  /** Messages of the daily quotas that were set aside, by hub and day. */
+  get reserved(): ReadonlyMap<string, number> {
+    return this.#messages;
+  }
+
+  known(id: TwinId): Known {
+    const stored = this.rows.get(twinKey(id));
+    return stored === undefined ? { kind: 'nothing' } : restore(stored);
+  }
+
+  /** When the earliest due work is due; undefined: there is none. */
+  nextDue(): number | undefined {
+    const times = [...this.rows.values()].flatMap(({ due }) => due?.at ?? []);
+    return times.length === 0 ? undefined : Math.min(...times);
+  }
+
+  /** The store as one task sees it, with what its instance remembers. */
+  seenBy(task: Task, memory: RecordMemory) {
+    const call = async <Result>(act: () => Result): Promise<Result> => {
+      await this.#scheduler.pause(this.#random.between(1, 20), task);
+      if (this.#scheduler.now < this.awayUntil) throw away();
+      const result = act();
+      if (this.#random.chance(this.lostAnswers)) throw away();
+      return result;
+    };
+    return {
+      load: async (id: TwinId, from: 'stored' | 'remembered' = 'stored'): Promise<TwinRecord> => {
+        const remembered = from === 'remembered' ? memory.get(id) : undefined;
+        if (remembered !== undefined) return remembered;
+        const record = await call(() => this.#read(id));
+        memory.put(record, 1);
+        return record;
+      },
+      save: async (record: TwinRecord, known: Exclude<Known, { kind: 'nothing' }>) => {
+        const saved = await call(() => this.#write(record, known));
+        if (saved === 'conflict') memory.forget(record.id);
+        else memory.put(saved, 1);
+        return saved;
+      },
+      modulesOf: ({ host, deviceId }: TwinId) =>
+        call(() =>
+          [...this.rows.values()]
+            .map(({ id }) => id)
+            .filter((id) => id.host === host && id.deviceId === deviceId && id.moduleId !== undefined),
+        ),
+      page: async (partition: PartitionKey, after: string | undefined, limit: number) => {
+        const rows = [...this.rows.values()]
+          .map(({ id }) => ({ ...this.#read(id), rowKey: shadowKey(id) }))
+          .filter(
+            ({ id, rowKey }) => partitionOf(id) === partition && (after === undefined || rowKey > after),
+          )
+          .sort((one, other) => (one.rowKey < other.rowKey ? -1 : 1))
+          .slice(0, limit);
+        return rows.length === 0 ? [] : call(() => rows);
+      },
+      due: async (
+        partition: PartitionKey,
+        priority: DuePriority,
+        now: number,
+        limit: number,
+      ): Promise<readonly DueRow[]> => {
+        const rows = this.#due(partition, priority, now).slice(0, limit);
+        return rows.length === 0 ? [] : call(() => rows);
+      },
+      dropDue: async () => {},
+      count: async () => {},
+      counts: async () => ({ states: noStates(), policies: {}, countedAt: undefined }),
+    };
+  }
+
+  controlSeenBy(task: Task) {
+    const call = async <Result>(act: () => Result): Promise<Result> => {
+      await this.#scheduler.pause(this.#random.between(1, 20), task);
+      if (this.#scheduler.now < this.awayUntil) throw away();
+      return act();
+    };
+    return {
+      read: () => call(() => this.control),
+      update: (change: (control: Control) => Control) =>
+        call(() => {
+          this.control = change(this.control);
+          return this.control;
+        }),
+    };
+  }
+
+  progressSeenBy(task: Task) {
+    return {
+      read: async (name: string): Promise<JsonValue | undefined> => {
+        if (this.#scheduler.now < this.awayUntil) throw away();
+        const text = this.#progress.get(name);
+        return text === undefined ? undefined : (JSON.parse(text) as JsonValue);
+      },
+      write: async (name: string, progress: JsonValue) => {
+        await this.#scheduler.pause(1, task);
+        if (this.#scheduler.now < this.awayUntil) throw away();
+        this.#progress.set(name, JSON.stringify(progress));
+      },
+    };
+  }
+
+  progress(name: string): JsonValue | undefined {
+    const text = this.#progress.get(name);
+    return text === undefined ? undefined : (JSON.parse(text) as JsonValue);
+  }
+
+  setProgress(name: string, progress: JsonValue): void {
+    this.#progress.set(name, JSON.stringify(progress));
+  }
+
+  countsSeenBy(task: Task): DailyCounts {
+    return {
+      reserve: async ({ day, host, share }, messages, limit) => {
+        await this.#scheduler.pause(this.#random.between(1, 20), task);
+        if (this.#scheduler.now < this.awayUntil) throw away();
+        const key = `${day} ${host} ${share}`;
+        const used = this.#messages.get(key) ?? 0;
+        const granted = Math.max(0, Math.min(messages, limit - used));
+        this.#messages.set(key, used + granted);
+        return granted;
+      },
+    };
+  }
+
+  #due(partition: PartitionKey, priority: DuePriority, now: number): readonly DueRow[] {
+    return [...this.rows.values()]
+      .flatMap(({ id, due, partition: own }) => {
+        if (due === undefined || due.priority !== priority || due.at > now || own !== partition) return [];
+        return [{ id, priority, partitionKey: partition, rowKey: dueKey(id, priority, due.at) }];
+      })
+      .sort((one, other) => (one.rowKey < other.rowKey ? -1 : 1));
+  }
+
+  #read(id: TwinId): TwinRecord {
+    const stored = this.rows.get(twinKey(id));
+    if (stored === undefined) return { id, known: { kind: 'nothing' }, etag: undefined, isRemembered: false };
+    return { id, known: restore(stored), etag: stored.etag, isRemembered: false };
+  }
+
+  #write(record: TwinRecord, known: Exclude<Known, { kind: 'nothing' }>): TwinRecord | 'conflict' {
+    const key = twinKey(record.id);
+    if (this.rows.get(key)?.etag !== record.etag) return 'conflict';
+    this.#etags += 1;
+    const etag = String(this.#etags);
+    const due = known.kind === 'shadow' ? known.shadow.due : undefined;
+    const { id } = record;
+    this.rows.set(key, { id, text: JSON.stringify(known), etag, due, partition: partitionOf(id) });
+    return { id: record.id, known, etag, isRemembered: false };
+  }
+}
+
+function restore({ id, text }: Stored): Known {
+  const known = JSON.parse(text) as Known;
+  return known.kind === 'shadow' ? { kind: 'shadow', shadow: restoreShadow(id, known.shadow) } : known;
+}
+
+function away(): BerthError {
+  return new BerthError('BERTH_STORE_UNAVAILABLE', 'The state tables cannot be used now.');
+}
+
+function noStates() {
+  return { inSync: 0, pending: 0, drifted: 0, rejected: 0, fighting: 0, parked: 0, unknown: 0 };
+}
+
+/** The hub and the day of a count of messages. */
+export function hubAndDay(key: string): readonly [host: HostName, day: string] {
+  const [day = '', host = ''] = key.split(' ');
+  return [host as HostName, day];
+}

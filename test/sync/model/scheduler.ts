@@ -1,0 +1,58 @@
+import type { Random } from './random.ts';
+
+/** A running piece of work that may die at any moment: what it waits for never comes. */
+export interface Task {
+  readonly name: string;
+  isDead: boolean;
+}
+
+interface Waiting {
+  readonly at: number;
+  readonly order: number;
+  readonly task: Task;
+  readonly resume: () => void;
+}
+
+/**
+ * Virtual time. Everything that takes time waits here, and the seed decides who goes on first among those whose time is
+ * the same: so that work of several instances interleaves in every way, and the same way again under the same seed.
+ */
+export class Scheduler {
+  now: number;
+  readonly #random: Random;
+  readonly #waiting: Waiting[] = [];
+
+  constructor(start: number, random: Random) {
+    this.now = start;
+    this.#random = random;
+  }
+
+  /** Goes on after so many milliseconds, unless the task has died. */
+  pause(ms: number, task: Task): Promise<void> {
+    return new Promise((resume) => {
+      const waiting = { at: this.now + Math.max(0, ms), order: this.#random.next(), task, resume };
+      let index = this.#waiting.length;
+      while (index > 0 && isAfter(this.#waiting[index - 1] as Waiting, waiting)) index -= 1;
+      this.#waiting.splice(index, 0, waiting);
+    });
+  }
+
+  /** Lets everything happen that happens until then. */
+  async runUntil(time: number): Promise<void> {
+    for (;;) {
+      const [next] = this.#waiting;
+      if (next === undefined || next.at > time) break;
+      this.#waiting.shift();
+      if (next.task.isDead) continue;
+      this.now = Math.max(this.now, next.at);
+      next.resume();
+      // Until everything that follows from it waits again.
+      await new Promise((resolve) => setImmediate(resolve));
+    }
+    this.now = Math.max(this.now, time);
+  }
+}
+
+function isAfter(one: Waiting, other: Waiting): boolean {
+  return one.at > other.at || (one.at === other.at && one.order > other.order);
+}

@@ -1,0 +1,316 @@
+import { createIdentity, deleteIdentity } from '../../../local/iot-hub/identity-operations.ts';
+import {
+  editAsConfiguration,
+  editAsPortal,
+  patchTwinOf,
+  replaceTwinOf,
+  reportProperties,
+  twinForDevice,
+} from '../../../local/iot-hub/twin-operations.ts';
+import type { Fleet } from '../../../src/fleet/fleet.ts';
+import { hostName } from '../../../src/fleet/host-name.ts';
+import { parseFleet } from '../../../src/fleet/parse.ts';
+import { isObject, type JsonObject, type JsonValue, sameJson } from '../../../src/json.ts';
+import type { TwinId } from '../../../src/twin/twin.ts';
+import { EventLog } from './event-log.ts';
+import { addressOf, ModelHub } from './model-hub.ts';
+import { ModelStore } from './model-store.ts';
+import type { Random } from './random.ts';
+import { Scheduler, type Task } from './scheduler.ts';
+
+export const HOST = hostName('weu.azure-devices.net');
+export const PARTITIONS = 2;
+export const START = Date.UTC(2026, 10, 23, 8);
+
+/** How a device takes what it is told. */
+export type Behaviour = 'apply' | 'echo' | 'reject' | 'fail' | 'choose' | 'ignore';
+
+export interface Device {
+  readonly id: TwinId;
+  readonly behaviour: Behaviour;
+  isOnline: boolean;
+  /** Desired version that it has seen last. */
+  seen: number;
+  /** How often it still fails. */
+  failures: number;
+}
+
+const PATHS = [['interval'], ['mode'], ['net', 'dns'], ['net', 'ntp']] as const;
+const VALUES: readonly JsonValue[] = [1, 2, 3, 'a', [1, 2]];
+
+/** Everything around Berth: hubs, devices, other writers, the Event Hub, the tables, and time. */
+export class World {
+  readonly random: Random;
+  readonly scheduler: Scheduler;
+  readonly log: EventLog;
+  readonly store: ModelStore;
+  readonly hub: ModelHub;
+  readonly devices: Device[] = [];
+  fleet: Fleet;
+  /** Changes of desired properties by others, by twin. */
+  readonly foreign: { readonly at: number; readonly deviceId: string }[] = [];
+  /** No device moves and nobody else writes any more. */
+  isCalm = false;
+  readonly task: Task = { name: 'world', isDead: false };
+  readonly #hubFile: JsonObject;
+  #rounds = 0;
+
+  constructor(random: Random) {
+    this.random = random;
+    this.scheduler = new Scheduler(START, random);
+    this.log = new EventLog(PARTITIONS, random);
+    this.store = new ModelStore(this.scheduler, random);
+    const isPoor = random.chance(0.15);
+    this.#hubFile = {
+      host: HOST,
+      region: 'westeurope',
+      tier: isPoor ? 'F1' : 'S1',
+      budget: { rate: 0.5, daily: isPoor ? 0.02 : 0.2 },
+    };
+    this.fleet = this.newFleet();
+    const [hub] = this.fleet.hubs;
+    if (hub === undefined) throw new Error('no hub');
+    this.hub = new ModelHub(hub, this.log, this.scheduler, random);
+    for (let number = random.between(1, 4); number > 0; number -= 1) this.#addDevice(`dev-${number}`);
+  }
+
+  /** A fleet file with other policies. */
+  newFleet(): Fleet {
+    const { random } = this;
+    this.#rounds += 1;
+    const policies = Array.from({ length: random.between(1, 4) }, (_, index) => this.#policy(index));
+    const parsed = parseFleet(
+      JSON.stringify({
+        hubs: [this.#hubFile],
+        twins: {
+          policies,
+          ...(random.chance(0.2) ? { scope: "!('unmanaged' in tags)" } : {}),
+          ...(random.chance(0.3) ? { rollout: { over: random.pick(['1m', '10m']) } } : {}),
+          fight: { writes: random.between(1, 3), within: '10m', pause: random.pick(['10m', '1h']) },
+        },
+      }),
+    );
+    if (!parsed.ok) throw new Error(JSON.stringify(parsed.problems));
+    return parsed.fleet;
+  }
+
+  #policy(index: number): JsonObject {
+    const { random } = this;
+    let desired: JsonObject = {};
+    for (const path of PATHS) {
+      if (!random.chance(0.5)) continue;
+      const value = random.chance(0.1) ? null : random.chance(0.1) ? '=reported.level' : random.pick(VALUES);
+      const [first, second] = path;
+      const below = desired[first];
+      desired =
+        second === undefined
+          ? { ...desired, [first]: value }
+          : { ...desired, [first]: { ...(isObject(below) ? below : {}), [second]: value } };
+    }
+    if (Object.keys(desired).length === 0) desired = { interval: 1 };
+    const mode = random.chance(0.7) ? 'enforce' : random.pick(['adopt', 'seed', 'observe']);
+    return {
+      // A name stays over revisions; its content changes.
+      name: `policy-${index}`,
+      ...(random.chance(0.6)
+        ? { when: random.pick(['reported.battery < 20', 'reported.battery >= 20', "tags.site == 'a'"]) }
+        : {}),
+      mode,
+      desired: mode === 'seed' ? withoutNull(desired) : desired,
+      ...(random.chance(0.5) ? { cooldown: random.pick(['0s', '30s', '5m']) } : {}),
+      ...(random.chance(0.3) ? { attempts: random.between(1, 3) } : {}),
+      ...(random.chance(0.2) ? { confirm: false } : {}),
+      ...(random.chance(0.3) ? { onLeave: 'remove' } : {}),
+      deadline: random.pick(['1m', '1h']),
+    };
+  }
+
+  #addDevice(deviceId: string): void {
+    const { random } = this;
+    const id = { host: HOST, deviceId, moduleId: undefined };
+    const behaviour = random.pick<Behaviour>([
+      'apply',
+      'apply',
+      'echo',
+      'reject',
+      'fail',
+      'choose',
+      'ignore',
+    ]);
+    const device = { id, behaviour, isOnline: true, seen: 0, failures: random.between(0, 4) };
+    this.devices.push(device);
+    this.create(device);
+    void this.#live(device);
+  }
+
+  create({ id }: Device): void {
+    const { random } = this;
+    createIdentity(
+      this.hub.local,
+      addressOf(id),
+      {
+        status: 'enabled',
+        statusReason: null,
+        authentication: { type: 'sas', symmetricKey: { primaryKey: '', secondaryKey: '' } },
+        capabilities: { iotEdge: false },
+      },
+      {
+        tags: random.chance(0.5) ? { site: random.pick(['a', 'b']) } : {},
+        desired: random.chance(0.5) ? { interval: random.between(1, 4) } : {},
+      },
+    );
+  }
+
+  exists({ id }: Device): boolean {
+    return this.hub.local.store.get(addressOf(id)) !== undefined;
+  }
+
+  /** What a device does as long as the world turns. */
+  async #live(device: Device): Promise<void> {
+    const { random, scheduler } = this;
+    for (;;) {
+      await scheduler.pause(random.between(1_000, this.isCalm ? 120_000 : 40_000), this.task);
+      if (!this.exists(device)) continue;
+      if (!this.isCalm && random.chance(0.1)) device.isOnline = !device.isOnline;
+      if (this.isCalm) device.isOnline = true;
+      if (!device.isOnline) continue;
+      this.#answer(device);
+      if (!this.isCalm && random.chance(0.3)) this.#report(device, this.#news());
+    }
+  }
+
+  #news(): JsonObject {
+    const { random } = this;
+    return random.chance(0.5)
+      ? { battery: random.pick([10, 90]) }
+      : { level: random.between(1, 3), ...(random.chance(0.2) ? { old: null } : { old: 1 }) };
+  }
+
+  /** Takes what is desired since it looked last, the way it does. */
+  #answer(device: Device): void {
+    const { desired, reported } = twinForDevice(this.hub.local, addressOf(device.id));
+    if (!isObject(desired) || !isObject(reported)) return;
+    const version = Number(desired.$version);
+    const isNew = version !== device.seen;
+    if (!isNew && device.behaviour !== 'fail') return;
+    device.seen = version;
+    for (const path of PATHS) {
+      const wanted = at(desired, path);
+      const found = at(reported, path);
+      if (wanted === undefined) {
+        if (found !== undefined && device.behaviour !== 'ignore') this.#report(device, nested(path, null));
+        continue;
+      }
+      const answer = this.#answerTo(device, wanted, found, version);
+      if (answer !== undefined && !sameJson(answer, found)) this.#report(device, nested(path, answer));
+    }
+  }
+
+  #answerTo(
+    device: Device,
+    wanted: JsonValue,
+    found: JsonValue | undefined,
+    av: number,
+  ): JsonValue | undefined {
+    const current = isObject(found) && found.ac !== undefined ? (found.value ?? null) : (found ?? 'nothing');
+    if (isObject(found) && sameJson(found.value, wanted) && found.ac === 200) return undefined;
+    switch (device.behaviour) {
+      case 'apply':
+        return { value: wanted, ac: 200, av };
+      case 'echo':
+        return wanted;
+      case 'reject':
+        return wanted === 2 || wanted === 'a'
+          ? { value: current ?? 'nothing', ac: 400, av }
+          : { value: wanted, ac: 200, av };
+      case 'fail': {
+        if (device.failures > 0) {
+          if (isObject(found) && found.av === av) return undefined;
+          device.failures -= 1;
+          return { value: current ?? 'nothing', ac: 500, av };
+        }
+        return { value: wanted, ac: 200, av };
+      }
+      case 'choose':
+        return wanted === 3 ? 4 : wanted;
+      case 'ignore':
+        return undefined;
+    }
+  }
+
+  #report(device: Device, patch: JsonObject): void {
+    reportProperties(this.hub.local, addressOf(device.id), patch);
+  }
+
+  /** Somebody else writes, or something happens to the device. */
+  disturb(): void {
+    const { random, hub } = this;
+    const device = random.pick(this.devices);
+    const address = addressOf(device.id);
+    if (!this.exists(device)) {
+      if (random.chance(0.5)) this.create(device);
+      return;
+    }
+    const patch = { properties: { desired: nested(random.pick(PATHS), random.pick([...VALUES, null])) } };
+    this.foreign.push({ at: this.scheduler.now, deviceId: device.id.deviceId });
+    switch (random.between(0, 7)) {
+      case 0:
+      case 1:
+        patchTwinOf(hub.local, address, patch);
+        break;
+      case 2:
+        editAsPortal(hub.local, address, patch);
+        break;
+      case 3:
+        editAsPortal(hub.local, address, { tags: { site: random.pick(['a', 'b']) } });
+        break;
+      case 4:
+        editAsConfiguration(
+          hub.local,
+          address,
+          { properties: { desired: nested(random.pick(PATHS), random.pick(VALUES)) } },
+          'hvac',
+        );
+        break;
+      case 5:
+        patchTwinOf(hub.local, address, {
+          tags: random.chance(0.5)
+            ? { unmanaged: random.pick([true, null]) }
+            : { note: random.between(1, 9) },
+        });
+        break;
+      case 6:
+        replaceTwinOf(hub.local, address, { tags: {}, ...patch });
+        break;
+      case 7:
+        if (random.chance(0.3)) {
+          deleteIdentity(hub.local, address, undefined);
+          device.seen = 0;
+          if (random.chance(0.5)) this.create(device);
+        }
+    }
+  }
+}
+
+function at(json: JsonObject, path: readonly string[]): JsonValue | undefined {
+  let value: JsonValue | undefined = json;
+  for (const key of path) value = isObject(value) ? value[key] : undefined;
+  return value;
+}
+
+function nested([key = '', ...rest]: readonly string[], value: JsonValue): JsonObject {
+  return { [key]: rest.length === 0 ? value : nested(rest, value) };
+}
+
+/** The object without what would be deleted; something is left. */
+function withoutNull(desired: JsonObject): JsonObject {
+  const kept: Record<string, JsonValue> = {};
+  for (const [key, value] of Object.entries(desired)) {
+    if (value === null) continue;
+    const below = isObject(value)
+      ? Object.fromEntries(Object.entries(value).filter(([, each]) => each !== null))
+      : value;
+    if (!isObject(below) || Object.keys(below).length > 0) kept[key] = below;
+  }
+  return Object.keys(kept).length === 0 ? { interval: 1 } : kept;
+}
