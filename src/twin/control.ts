@@ -36,6 +36,8 @@ const pastPauseSchema = intervalSchema.extend({
   /** Who paused, and why. */
   author: z.string().optional(),
   reason: z.string().optional(),
+  /** As in a pause. */
+  content: z.string().optional(),
   /** Who ended it, and why. */
   resumed: z.object({ author: z.string(), reason: z.string() }).optional(),
 });
@@ -106,14 +108,9 @@ export function withPause(control: Control, scope: Scope, pause: Pause): Control
 export function withoutPause(control: Control, scope: Scope, by: Pause): Control {
   const pause = pauseFor(control, scope);
   if (pause === undefined) return control;
-  const past: PastPause = {
-    scope: scopeKey(scope),
-    from: pause.at,
-    to: by.at,
-    author: pause.author,
-    reason: pause.reason,
-    resumed: { author: by.author, reason: by.reason },
-  };
+  const { at: from, ...began } = pause;
+  const { at: to, author, reason } = by;
+  const past: PastPause = { ...began, scope: scopeKey(scope), from, to, resumed: { author, reason } };
   const pastPauses = [...control.pastPauses, past].slice(-MAX_PAST_PAUSES);
   const resumed = { ...control, pastPauses };
   switch (scope.kind) {
@@ -142,6 +139,12 @@ export function withEventsTrusted(control: Control, host: HostName): Control {
   return Object.hasOwn(control.untrusted, host)
     ? { ...control, untrusted: without(control.untrusted, host) }
     : control;
+}
+
+/** The pause that ended last, where it is remembered. */
+export function lastPauseOf({ pastPauses }: Control, scope: Scope): PastPause | undefined {
+  const key = scopeKey(scope);
+  return pastPauses.findLast((past) => past.scope === key);
 }
 
 export function pauseFor(control: Control, scope: Scope): Pause | undefined {
