@@ -66,7 +66,7 @@ function effectOf({ kind }: Scope): string {
     case 'hub':
       return 'Within a minute what is due is written, and ramps go on where they stood.';
     case 'policy':
-      return 'Its ramp goes on where it stood; within two minutes its twins are judged anew, and what it held is due.';
+      return 'Its ramp goes on where it stood. After a minute or two its twins are judged anew, and what it held is due.';
   }
 }
 

@@ -57,6 +57,8 @@ export const controlSchema = z.object({
   untrusted: z.record(z.string(), z.object({ since: z.number(), why: z.string() })).default({}),
   /** Grows whenever twins must be planned anew although nothing about them has changed. */
   generation: z.number().default(0),
+  /** When it last grew, ms since the epoch. */
+  generationAt: z.number().default(0),
 });
 
 /** Who paused something, when (ms since the epoch) and why. */
@@ -125,6 +127,7 @@ export function withoutPause(control: Control, scope: Scope, by: Pause): Control
         seen: pause.content === undefined ? control.seen : trusting(control.seen, pause.content),
         // What the policy held is due nowhere.
         generation: control.generation + 1,
+        generationAt: by.at,
       };
   }
 }
