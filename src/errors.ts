@@ -25,6 +25,7 @@ export const ERRORS = {
   BERTH_FILE_UNREADABLE: { kind: 'user', exit: 1 },
   BERTH_DEVICES_INVALID: { kind: 'user', exit: 1 },
   BERTH_HUB_UNKNOWN: { kind: 'user', exit: 1 },
+  BERTH_POLICY_UNKNOWN: { kind: 'user', exit: 1 },
   BERTH_DEAD_LETTER_UNKNOWN: { kind: 'user', exit: 1 },
   BERTH_TOO_MANY_MOVES: { kind: 'user', exit: 1 },
 

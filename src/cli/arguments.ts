@@ -35,3 +35,20 @@ export function timeBack(name: string, text: string | undefined, now: number): n
     `${name} is "${text}": write a duration such as 12h or 7d, or a time such as 2026-11-25 or 2026-11-25T18:00Z.`,
   );
 }
+
+const LONGEST_REASON = 256;
+
+/**
+ * Why something is done, for whoever finds it.
+ *
+ * @throws BerthError `BERTH_ARGUMENT_INVALID`
+ */
+export function readReason(text: string): string {
+  const reason = text.trim();
+  if (reason === '' || reason.length > LONGEST_REASON) {
+    throw invalid(`--reason has ${reason.length} characters: write 1 to ${LONGEST_REASON}.`);
+  }
+  // Others read it on their terminals.
+  if (/\p{Cc}/u.test(reason)) throw invalid('--reason holds a line break or another control character.');
+  return reason;
+}

@@ -6,6 +6,7 @@ import {
   moveOverviews,
 } from '../allocation/hub-overview.ts';
 import type { Cli } from './cli.ts';
+import { pauseLines, untrustedLines } from './pause-text.ts';
 import { fleetInForce, openState } from './state.ts';
 import { count, percent, say, sayJson, sayTable, span, tell } from './terminal.ts';
 
@@ -16,12 +17,17 @@ export async function hubs(
 ): Promise<number> {
   const state = openState(env);
   const fleet = await fleetInForce(state);
-  const conditions = await state.conditions.read(now());
+  const [conditions, control] = await Promise.all([state.conditions.read(now()), state.control.read()]);
   const overviews = hubOverviews(fleet, conditions, now());
   const moves = moveOverviews(fleet, conditions, now());
   tell(terminal, `State: ${state.place}. Fleet file: revision ${fleet.revision.slice(0, 12)}.`);
   if (json) {
-    sayJson(terminal, { revision: fleet.revision, hubs: overviews, moves });
+    const described = overviews.map((hub) => ({
+      ...hub,
+      pause: control.hubs[hub.host],
+      untrusted: control.untrusted[hub.host],
+    }));
+    sayJson(terminal, { revision: fleet.revision, pause: control.fleet, hubs: described, moves });
     return 0;
   }
   sayTable(
@@ -50,6 +56,8 @@ export async function hubs(
     ]),
   );
   for (const move of moves) say(terminal, moveText(move, now()));
+  for (const line of pauseLines(control, ['fleet', 'hub'], now())) say(terminal, line);
+  for (const line of untrustedLines(control, now())) say(terminal, line);
   return 0;
 }
 

@@ -12,6 +12,10 @@ import { explain } from './explain.ts';
 import { exportDevices } from './export.ts';
 import { hubs } from './hubs.ts';
 import { clearOverride, setOverride } from './override.ts';
+import { pause } from './pause.ts';
+import { policies } from './policies.ts';
+import { resume } from './resume.ts';
+import { resyncHub } from './resync.ts';
 import { tell } from './terminal.ts';
 import { validate } from './validate.ts';
 import { whatIf } from './what-if.ts';
@@ -47,7 +51,7 @@ async function main(): Promise<void> {
 
   berth
     .command('hubs')
-    .description('every hub: state, weight, devices, health, and what operators have set')
+    .description('every hub: state, weight, devices, health, and what operators have set or paused')
     .option('--json', 'as JSON', false)
     .action(run((options: { readonly json: boolean }) => hubs(cli, options)));
 
@@ -71,6 +75,36 @@ async function main(): Promise<void> {
     .description('go back to what the fleet file says')
     .argument('<host>')
     .action(run((host: string) => clearOverride(cli, host)));
+
+  berth
+    .command('policies')
+    .description('every policy: how far its ramp is, how devices take it, and what is paused')
+    .option('--json', 'as JSON', false)
+    .action(run((options: { readonly json: boolean }) => policies(cli, options)));
+
+  berth
+    .command('pause')
+    .description('write nothing, to the fleet, to a hub or by a policy, until it is resumed')
+    .option('--hub <host>', 'only to this hub')
+    .option('--policy <name>', 'only by this policy')
+    .requiredOption('--reason <text>', 'why, for whoever finds it')
+    .option('--fleet <file>', 'the fleet file that the functions run', FLEET)
+    .action(run((options: Parameters<typeof pause>[1]) => pause(cli, options)));
+  berth
+    .command('resume')
+    .description('end a pause, also of a policy that paused itself')
+    .option('--hub <host>', 'the pause of this hub')
+    .option('--policy <name>', 'the pause of this policy')
+    .requiredOption('--reason <text>', 'why, for whoever asks later')
+    .option('--fleet <file>', 'the fleet file that the functions run', FLEET)
+    .action(run((options: Parameters<typeof resume>[1]) => resume(cli, options)));
+  berth
+    .command('resync')
+    .description('read every twin of a hub again, as after a failover, and trust its events again')
+    .requiredOption('--hub <host>', 'such as contoso-weu.azure-devices.net')
+    .requiredOption('--reason <text>', 'why, for whoever asks later')
+    .option('--fleet <file>', 'the fleet file that the functions run', FLEET)
+    .action(run((options: Parameters<typeof resyncHub>[1]) => resyncHub(cli, options)));
 
   const letters = berth.command('dead-letters').description('events that could not be read');
   letters

@@ -1,12 +1,12 @@
 import { inForce, type Override, type Overrides } from '../allocation/conditions.ts';
-import { BerthError } from '../errors.ts';
 import { LONGEST_MS, parseDuration } from '../fleet/duration.ts';
 import { type HostName, hostName } from '../fleet/host-name.ts';
 import { HUB_STATES } from '../fleet/hub-state.ts';
-import { invalid, TIME } from './arguments.ts';
+import { invalid, readReason, TIME } from './arguments.ts';
 import type { Cli } from './cli.ts';
+import { knownHub } from './known.ts';
 import { fleetInForce, openState, type State } from './state.ts';
-import { tell } from './terminal.ts';
+import { moment, tell } from './terminal.ts';
 
 export interface OverrideOptions {
   readonly state?: string | undefined;
@@ -17,7 +17,6 @@ export interface OverrideOptions {
 
 /** The weights that a fleet file takes too. */
 const LARGEST_WEIGHT = 1_000_000;
-const LONGEST_REASON = 256;
 
 /**
  * `berth hub set`: another state or weight than the fleet file's, until it expires. What is not given stays as
@@ -28,7 +27,7 @@ export async function setOverride(cli: Cli, name: string, options: OverrideOptio
   const { state, weight } = readValues(options);
   const terms = { reason: readReason(options.reason), expiresAt: readExpiry(options.expires, now()) };
   const tables = openState(env);
-  const host = await knownHost(tables, name);
+  const host = await hostInForce(tables, name);
   const before = await overridesOf(tables, host, now());
   const set = { author: await tables.author(), ...terms };
   const overrides: Overrides = {
@@ -51,7 +50,7 @@ export async function clearOverride({ terminal, env, now }: Cli, name: string): 
   const tables = openState(env);
   const host = hostName(name);
   const before = textsOf(await overridesOf(tables, host, now()));
-  if (before.length === 0) await knownHost(tables, name);
+  if (before.length === 0) await hostInForce(tables, name);
   await tables.conditions.clearOverrides(host);
   const was = before.length === 0 ? 'it had no override' : `it was ${before.join(' and ')}`;
   tell(terminal, `${host} is as the fleet file says; ${was}. State: ${tables.place}.`);
@@ -80,16 +79,6 @@ function readValues({ state, weight }: OverrideOptions) {
   return { state: known, weight: number };
 }
 
-function readReason(text: string): string {
-  const reason = text.trim();
-  if (reason === '' || reason.length > LONGEST_REASON) {
-    throw invalid(`--reason has ${reason.length} characters: write 1 to ${LONGEST_REASON}.`);
-  }
-  // Others read it on their terminals.
-  if (/\p{Cc}/u.test(reason)) throw invalid('--reason holds a line break or another control character.');
-  return reason;
-}
-
 /** A duration from now, or a time. */
 function readExpiry(expires: string, now: number): number {
   const duration = parseDuration(expires);
@@ -105,20 +94,18 @@ function readExpiry(expires: string, now: number): number {
 }
 
 /** @throws BerthError `BERTH_HUB_UNKNOWN` */
-async function knownHost(tables: State, name: string): Promise<HostName> {
+async function hostInForce(tables: State, name: string): Promise<HostName> {
   const { hubs } = await fleetInForce(tables);
-  const host = hostName(name);
-  if (hubs.some((hub) => hub.host === host)) return host;
-  const hosts = hubs.map((hub) => hub.host).join(', ');
-  throw new BerthError(
-    'BERTH_HUB_UNKNOWN',
-    `"${name}" is no hub of the fleet file in force, which has ${hosts}.`,
+  return knownHub(
+    name,
+    hubs.map(({ host }) => host),
+    'the fleet file in force',
   );
 }
 
 function textsOf({ state, weight }: Overrides): readonly string[] {
   const text = (what: string, { author, reason, expiresAt }: Override<unknown>) =>
-    `${what} until ${new Date(expiresAt).toISOString().slice(0, 16)}Z, by ${author}: ${reason}`;
+    `${what} until ${moment(expiresAt)}, by ${author}: ${reason}`;
   return [
     ...(state === undefined ? [] : [text(state.value, state)]),
     ...(weight === undefined ? [] : [text(`of weight ${weight.value}`, weight)]),

@@ -4,7 +4,9 @@ import type { Fleet } from '../fleet/fleet.ts';
 import { parseFleet } from '../fleet/parse.ts';
 import { type Environment, stateAccount } from '../instance/settings.ts';
 import { ConditionsStore } from '../store/conditions-store.ts';
+import { ControlStore } from '../store/control.ts';
 import { DeadLetterStore } from '../store/dead-letter-store.ts';
+import { ProgressStore } from '../store/progress-store.ts';
 import { ReceiptStore } from '../store/receipt-store.ts';
 import { RevisionStore } from '../store/revisions.ts';
 import { openTables, type StateAccount } from '../store/tables.ts';
@@ -21,6 +23,8 @@ export interface State {
   readonly receipts: ReceiptStore;
   readonly twins: TwinStore;
   readonly deadLetters: DeadLetterStore;
+  readonly control: ControlStore;
+  readonly progress: ProgressStore;
   /** Who works with it: the Entra identity, or the user of this machine where a key opens the account. */
   author(): Promise<string>;
 }
@@ -36,6 +40,8 @@ export function openState(env: Environment): State {
     receipts: new ReceiptStore(tables.receipts),
     twins: new TwinStore(tables.twins),
     deadLetters: new DeadLetterStore(tables.deadLetters),
+    control: new ControlStore(tables.state),
+    progress: new ProgressStore(tables.state),
     author: async () =>
       account.kind === 'identity' ? signedInAs() : `${userName()}@${hostname()} (by account key)`,
   };

@@ -155,24 +155,53 @@ function refuseEmptyObjects(json: unknown, context: z.RefinementCtx, path: reado
   for (const [key, member] of Object.entries(json)) refuseEmptyObjects(member, context, [...path, key]);
 }
 
-const policy = z.strictObject({
-  name,
-  target: z
-    .string()
-    .regex(/^module:[A-Za-z0-9\-._:]{1,128}$/, 'write module:NAME, or leave it out for device twins')
-    .optional(),
-  when: expression('twin').optional(),
-  mode: z.enum(['enforce', 'adopt', 'seed', 'observe']).default('enforce'),
-  desired: template('twin', 'desired').superRefine((json, context) => refuseEmptyObjects(json, context)),
-  tolerance: z.number().min(0).default(0).describe('Largest difference of numbers that counts as equal'),
-  cooldown: duration
-    .optional()
-    .describe('Least time between two writes of one value; default 0s, 1m where `when` reads `reported`'),
-  attempts: z.int().min(1).max(100).default(3).describe('How often one value is told to a device that fails'),
-  deadline: duration.default('1h').describe('How long a device may answer 202'),
-  confirm: z.boolean().default(true).describe('false: in sync without a report'),
-  onLeave: z.enum(['keep', 'remove']).default('keep'),
-});
+/** A seed sets what is absent, and nothing is absent already. */
+function refuseSeededNull(
+  { mode, desired }: { readonly mode: string; readonly desired: unknown },
+  context: z.RefinementCtx,
+): void {
+  if (mode !== 'seed' || !isObject(desired)) return;
+  for (const path of nullPaths(desired)) {
+    context.addIssue({
+      code: 'custom',
+      path: ['desired', ...path],
+      message: 'is null, which seeds nothing: write a value, or leave it out',
+    });
+  }
+}
+
+function nullPaths(json: JsonObject): readonly (readonly string[])[] {
+  return Object.entries(json).flatMap(([key, value]) => {
+    if (value === null) return [[key]];
+    return isObject(value) ? nullPaths(value).map((path) => [key, ...path]) : [];
+  });
+}
+
+const policy = z
+  .strictObject({
+    name,
+    target: z
+      .string()
+      .regex(/^module:[A-Za-z0-9\-._:]{1,128}$/, 'write module:NAME, or leave it out for device twins')
+      .optional(),
+    when: expression('twin').optional(),
+    mode: z.enum(['enforce', 'adopt', 'seed', 'observe']).default('enforce'),
+    desired: template('twin', 'desired').superRefine((json, context) => refuseEmptyObjects(json, context)),
+    tolerance: z.number().min(0).default(0).describe('Largest difference of numbers that counts as equal'),
+    cooldown: duration
+      .optional()
+      .describe('Least time between two writes of one value; default 0s, 1m where `when` reads `reported`'),
+    attempts: z
+      .int()
+      .min(1)
+      .max(100)
+      .default(3)
+      .describe('How often one value is told to a device that fails'),
+    deadline: duration.default('1h').describe('How long a device may answer 202'),
+    confirm: z.boolean().default(true).describe('false: in sync without a report'),
+    onLeave: z.enum(['keep', 'remove']).default('keep'),
+  })
+  .superRefine(refuseSeededNull);
 
 const twins = z.strictObject({
   scope: expression('twin').optional().describe('Which twins Berth may touch at all'),

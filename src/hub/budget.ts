@@ -40,7 +40,7 @@ export const RESYNC_PART = 0.3;
  * What an operation counts of the daily quota: a correction is the update, the device's notification and its answer;
  * a page of a query by size (iot-hub-devguide-pricing); the identity registry is free.
  */
-const MESSAGES: Readonly<Record<HubOperation, number>> = { read: 1, write: 3, identity: 0, query: 4 };
+export const MESSAGES: Readonly<Record<HubOperation, number>> = { read: 1, write: 3, identity: 0, query: 4 };
 
 export interface ShareOptions {
   /** Names this part of the budget in the counts: the same name is the same part. */
@@ -87,7 +87,7 @@ export class BudgetShare implements HubBudget {
 
   #bucket(hub: Hub, operation: HubOperation): TokenBucket {
     // Another number of units, or another budget, is another bucket.
-    const perSecond = rateOf(hub, operation) * hub.budget.rate * this.#options.part;
+    const perSecond = ratePerSecond(hub, operation, this.#options.part);
     const key = `${hub.host} ${operation} ${perSecond}`;
     const bucket = this.#buckets.get(key) ?? new TokenBucket(perSecond, this.#options.now());
     this.#buckets.set(key, bucket);
@@ -105,6 +105,15 @@ export class BudgetShare implements HubBudget {
 
 const DAY_MS = 24 * 60 * 60_000;
 
+/** Operations a second that a part of a hub's budget may use. */
+export function ratePerSecond(
+  hub: Pick<Hub, 'tier' | 'units' | 'budget'>,
+  operation: HubOperation,
+  part: number,
+): number {
+  return rateOf(hub, operation) * hub.budget.rate * part;
+}
+
 /** Messages a day that a part of a hub's budget may use. */
 export function dailyLimit(hub: Pick<Hub, 'tier' | 'units' | 'budget'>, part: number): number {
   return Math.floor(messagesPerDay(hub) * hub.budget.daily * part);
@@ -115,7 +124,7 @@ function later(at: number, why: string, isQuota = false): Turn {
 }
 
 /** What the hub allows a second. */
-function rateOf(hub: Hub, operation: HubOperation): number {
+function rateOf(hub: Pick<Hub, 'tier' | 'units'>, operation: HubOperation): number {
   switch (operation) {
     case 'read':
       return twinReadsPerSecond(hub);

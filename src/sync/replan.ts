@@ -3,12 +3,12 @@ import * as z from 'zod';
 import { type MayGoOn, partitionsFor, type ResyncOptions } from './resync-options.ts';
 
 const PAGE = 200;
+const CONCURRENCY = 32;
 /**
- * By then every instance has read the control row (30 s), and is through with the batch that it had begun before (20 s).
- * Until then one of them may still judge as things were, and would be the last to do so.
+ * Other instances may go by a control row that is 30 s old, in batches that take 20 s: what is found due before that
+ * time is over, they would take for held again, or judge by the policies of an older package.
  */
 const SETTLED_MS = 60_000;
-const CONCURRENCY = 32;
 
 const progressSchema = z.object({
   /** Which policies and pauses it is about. */
@@ -25,13 +25,14 @@ type Progress = z.output<typeof progressSchema>;
  * changed, so no event would. Reads no hub; what must be written is due. Goes on where the last run stopped.
  */
 export async function replan(
-  options: Pick<ResyncOptions, 'fleet' | 'hosts' | 'twins' | 'control' | 'progress' | 'reconciler' | 'now'>,
+  options: Pick<ResyncOptions, 'fleet' | 'hosts' | 'twins' | 'gate' | 'progress' | 'reconciler' | 'now'>,
   mayGoOn: MayGoOn,
 ): Promise<number> {
-  const { fleet, twins, control, progress, reconciler, now } = options;
-  const { generation, changedAt } = await control.read();
-  if (now() - changedAt < SETTLED_MS) return 0;
-  const about = `${fleet.revision} ${generation}`;
+  const { fleet, twins, gate, progress, reconciler, now } = options;
+  // The gate's, by which the twins are judged, and not a newer one's.
+  const { generation } = gate;
+  if (generation === undefined || now() - generation.since < SETTLED_MS) return 0;
+  const about = `${fleet.revision} ${generation.number}`;
   const stored = progressSchema.safeParse(await progress.read('replan'));
   let at: Progress =
     stored.success && stored.data.about === about ? stored.data : { about, partition: 0, after: '' };

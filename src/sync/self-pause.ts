@@ -1,6 +1,6 @@
 import type { Policy, Rollout } from '../fleet/fleet.ts';
 import { addStandings, type StandingCounts } from '../store/twin-store.ts';
-import { type Control, SELF, withPause } from '../twin/control.ts';
+import { type Control, isTrusted, pauseFor, SELF, withPause } from '../twin/control.ts';
 import { policyId } from '../twin/plan.ts';
 import type { ResyncOptions } from './resync-options.ts';
 
@@ -23,13 +23,13 @@ export function receptionOf(counts: StandingCounts): Reception {
 
 /** Why a policy must pause itself; undefined: it need not. */
 export function whyPause(
-  { hash, name }: Pick<Policy, 'hash' | 'name'>,
+  policy: Pick<Policy, 'hash' | 'name'>,
   { reached, rejected }: Reception,
   { pauseWhen }: Rollout,
   control: Control,
 ): string | undefined {
-  if (Object.hasOwn(control.policies, name)) return undefined;
-  if (control.seen[hash]?.isTrusted === true) return undefined;
+  if (pauseFor(control, { kind: 'policy', name: policy.name }) !== undefined) return undefined;
+  if (isTrusted(control, policy)) return undefined;
   if (reached < LEAST_REACHED || rejected / reached <= pauseWhen) return undefined;
   return `${rejected} of the ${reached} devices that it has reached reject it`;
 }
@@ -54,7 +54,7 @@ export async function pauseRejected({
     );
     const reason = whyPause(policy, receptionOf(standings), rollout, row);
     if (reason === undefined) continue;
-    const pause = { author: SELF, reason, at: now() };
+    const pause = { author: SELF, reason, at: now(), content: policy.hash };
     await control.update((latest) => withPause(latest, { kind: 'policy', name: policy.name }, pause));
     warn(`The policy ${policy.name} has paused itself: ${reason}.`, {
       code: 'BERTH_POLICY_REJECTED',

@@ -17,6 +17,11 @@ export interface Gate {
    * others.
    */
   readonly isOutdated: boolean;
+  /**
+   * Grows whenever every twin must be judged anew, and when it last did, ms since the epoch; undefined while that
+   * cannot be known.
+   */
+  readonly generation: { readonly number: number; readonly since: number } | undefined;
 }
 
 /**
@@ -74,6 +79,7 @@ export function gateOf(control: Control, build: string): Gate {
     holdOf: (policy, place, rollout, now) => holdOf(control, policy, place, rollout, now),
     readsFirst: (host) => host in control.untrusted,
     isOutdated: build < control.newestBuild,
+    generation: { number: control.generation, since: control.changedAt },
   };
 }
 
@@ -81,7 +87,9 @@ const CLOSED = 'the control row cannot be read';
 
 const UNREADABLE: Gate = {
   closedFor: () => CLOSED,
-  holdOf: () => ({ why: CLOSED, until: undefined }),
+  // With an end: what is held without one is due nowhere, and nobody would come back to it.
+  holdOf: (_policy, _place, _rollout, now) => ({ why: CLOSED, until: now + MAX_AGE_MS }),
   readsFirst: () => false,
   isOutdated: false,
+  generation: undefined,
 };

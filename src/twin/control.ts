@@ -9,7 +9,15 @@ import type { Hold } from './plan.ts';
  * is what it means. Pure.
  */
 
-const pauseSchema = z.object({ author: z.string(), reason: z.string(), at: z.number() });
+const pauseSchema = z.object({
+  author: z.string(),
+  reason: z.string(),
+  at: z.number(),
+  /** Of a policy that paused itself: the hash of the content that was rejected. */
+  content: z.string().optional(),
+});
+
+const intervalSchema = z.object({ from: z.number(), to: z.number() });
 
 const policySeenSchema = z.object({
   name: z.string(),
@@ -17,11 +25,22 @@ const policySeenSchema = z.object({
   since: z.number(),
   /** When it was found to be in no fleet file any more. */
   leftAt: z.number().optional(),
+  /** When it was in no fleet file, before it came back: that time does not count for its ramp. */
+  away: z.array(intervalSchema).optional(),
   /** A person has resumed it after it paused itself: it does not do so again. */
   isTrusted: z.boolean().optional(),
 });
 
-const pastPauseSchema = z.object({ scope: z.string(), from: z.number(), to: z.number() });
+const pastPauseSchema = intervalSchema.extend({
+  scope: z.string(),
+  /** Who paused, and why. */
+  author: z.string().optional(),
+  reason: z.string().optional(),
+  /** As in a pause. */
+  content: z.string().optional(),
+  /** Who ended it, and why. */
+  resumed: z.object({ author: z.string(), reason: z.string() }).optional(),
+});
 
 export const controlSchema = z.object({
   /** Present while nothing may be written to any hub. */
@@ -44,6 +63,8 @@ export const controlSchema = z.object({
 
 /** Who paused something, when (ms since the epoch) and why. */
 export type Pause = z.output<typeof pauseSchema>;
+/** A pause that is over. */
+export type PastPause = z.output<typeof pastPauseSchema>;
 export type Control = z.output<typeof controlSchema>;
 
 /** What a pause is about. */
@@ -55,39 +76,44 @@ export type Scope =
 /** Who pauses a policy that too many devices reject. */
 export const SELF = 'Berth';
 
-/** A policy that comes back within this time goes on with the ramp that it had: so a rollback takes effect at once. */
+/**
+ * A policy that comes back within this time goes on with its ramp where that stood: so a rollback takes effect at once
+ * wherever the policy had been.
+ */
 const REMEMBERED_MS = 7 * 24 * 60 * 60_000;
 /** More pauses than anybody remembers; the oldest are forgotten first. */
 const MAX_PAST_PAUSES = 500;
 
 /** Why a hub may not be written now, or undefined. */
 export function pauseOf(control: Control, host: HostName): Pause | undefined {
-  return control.fleet ?? control.hubs[host];
+  return control.fleet ?? pauseFor(control, { kind: 'hub', host });
 }
 
 /** The control row with a pause; the first one of a scope stays. */
 export function withPause(control: Control, scope: Scope, pause: Pause): Control {
+  if (pauseFor(control, scope) !== undefined) return control;
   switch (scope.kind) {
     case 'fleet':
-      return control.fleet === undefined ? { ...control, fleet: pause } : control;
+      return { ...control, fleet: pause };
     case 'hub':
-      return scope.host in control.hubs
-        ? control
-        : { ...control, hubs: { ...control.hubs, [scope.host]: pause } };
+      return { ...control, hubs: { ...control.hubs, [scope.host]: pause } };
     case 'policy':
-      return Object.hasOwn(control.policies, scope.name)
-        ? control
-        : { ...control, policies: { ...control.policies, [scope.name]: pause } };
+      return { ...control, policies: { ...control.policies, [scope.name]: pause } };
   }
 }
 
-/** The control row without a pause, which is remembered: paused time does not count for ramps. */
-export function withoutPause(control: Control, scope: Scope, now: number): Control {
+/**
+ * The control row without a pause, which is remembered: paused time does not count for ramps.
+ *
+ * @param by who ends it, when and why.
+ */
+export function withoutPause(control: Control, scope: Scope, by: Pause): Control {
   const pause = pauseFor(control, scope);
   if (pause === undefined) return control;
-  const pastPauses = [...control.pastPauses, { scope: scopeKey(scope), from: pause.at, to: now }].slice(
-    -MAX_PAST_PAUSES,
-  );
+  const { at: from, ...began } = pause;
+  const { at: to, author, reason } = by;
+  const past: PastPause = { ...began, scope: scopeKey(scope), from, to, resumed: { author, reason } };
+  const pastPauses = [...control.pastPauses, past].slice(-MAX_PAST_PAUSES);
   const resumed = { ...control, pastPauses };
   switch (scope.kind) {
     case 'fleet':
@@ -98,12 +124,30 @@ export function withoutPause(control: Control, scope: Scope, now: number): Contr
       return {
         ...resumed,
         policies: without(control.policies, scope.name),
-        seen: pause.author === SELF ? trusting(control.seen, scope.name) : control.seen,
+        seen: pause.content === undefined ? control.seen : trusting(control.seen, pause.content),
         // What the policy held is due nowhere.
         generation: control.generation + 1,
-        changedAt: now,
+        changedAt: by.at,
       };
   }
+}
+
+/** Whether this content of a policy has been resumed by a person after it paused itself: it does not do so again. */
+export function isTrusted(control: Control, { hash: content }: Pick<Policy, 'hash'>): boolean {
+  return own(control.seen, content)?.isTrusted === true;
+}
+
+/** The control row in which a hub's events are trusted: a person has everything of it read again. */
+export function withEventsTrusted(control: Control, host: HostName): Control {
+  return Object.hasOwn(control.untrusted, host)
+    ? { ...control, untrusted: without(control.untrusted, host) }
+    : control;
+}
+
+/** The pause that ended last, where it is remembered. */
+export function lastPauseOf({ pastPauses }: Control, scope: Scope): PastPause | undefined {
+  const key = scopeKey(scope);
+  return pastPauses.findLast((past) => past.scope === key);
 }
 
 export function pauseFor(control: Control, scope: Scope): Pause | undefined {
@@ -111,9 +155,9 @@ export function pauseFor(control: Control, scope: Scope): Pause | undefined {
     case 'fleet':
       return control.fleet;
     case 'hub':
-      return control.hubs[scope.host];
+      return own(control.hubs, scope.host);
     case 'policy':
-      return Object.hasOwn(control.policies, scope.name) ? control.policies[scope.name] : undefined;
+      return own(control.policies, scope.name);
   }
 }
 
@@ -136,20 +180,16 @@ export function withPackage(
 }
 
 type Seen = Control['seen'];
+type PolicySeen = Seen[string];
 
 function policiesSeen(seen: Seen, policies: readonly Pick<Policy, 'name' | 'hash'>[], now: number): Seen {
   const names = new Map(policies.map(({ hash: content, name }) => [content, name]));
   const next: Seen = {};
   let isChanged = false;
   for (const [content, entry] of Object.entries(seen)) {
-    const isHere = names.has(content);
-    if (!isHere && entry.leftAt !== undefined && now - entry.leftAt > REMEMBERED_MS) isChanged = true;
-    else if (isHere === (entry.leftAt === undefined)) next[content] = entry;
-    else {
-      const { leftAt: _, ...rest } = entry;
-      next[content] = isHere ? rest : { ...rest, leftAt: now };
-      isChanged = true;
-    }
+    const found = seenAgain(entry, names.has(content), now);
+    if (found !== undefined) next[content] = found;
+    if (found !== entry) isChanged = true;
   }
   for (const [content, name] of names) {
     if (Object.hasOwn(next, content)) continue;
@@ -157,6 +197,14 @@ function policiesSeen(seen: Seen, policies: readonly Pick<Policy, 'name' | 'hash
     isChanged = true;
   }
   return isChanged ? next : seen;
+}
+
+/** A policy's entry when it is found to be in the fleet file, or not to be; undefined: it is forgotten. */
+function seenAgain(entry: PolicySeen, isHere: boolean, now: number): PolicySeen | undefined {
+  const { leftAt, away = [], ...rest } = entry;
+  if (leftAt === undefined) return isHere ? entry : { ...entry, leftAt: now };
+  if (now - leftAt > REMEMBERED_MS) return undefined;
+  return isHere ? { ...rest, away: [...away, { from: leftAt, to: now }] } : entry;
 }
 
 /** Where a twin is, for what may hold a policy back from it. */
@@ -186,12 +234,13 @@ export function holdOf(
   if (elapsed >= rollout.overMs) return undefined;
   const turn = (hash(place.deviceId, policy.hash) / 2 ** 32) * rollout.overMs;
   if (turn < elapsed) return undefined;
-  return { why: 'the ramp of the policy has not reached it', until: Math.ceil(now + turn - elapsed) + 1 };
+  // The first whole millisecond in which `turn < elapsed`.
+  return { why: 'the ramp of the policy has not reached it', until: now - elapsed + Math.floor(turn) + 1 };
 }
 
 /**
  * How long a policy's ramp has run on a hub (undefined: where no hub is paused), ms, without the time in which it was
- * paused. Undefined: it has not begun.
+ * paused or in no fleet file. Undefined: it has not begun.
  */
 export function elapsedOf(
   control: Control,
@@ -199,7 +248,7 @@ export function elapsedOf(
   host: HostName | undefined,
   now: number,
 ): number | undefined {
-  const seen = Object.hasOwn(control.seen, content) ? control.seen[content] : undefined;
+  const seen = own(control.seen, content);
   if (seen === undefined) return undefined;
   const scopes: readonly Scope[] = [
     { kind: 'fleet' },
@@ -207,10 +256,10 @@ export function elapsedOf(
     ...(host === undefined ? [] : [{ kind: 'hub', host } as const]),
   ];
   const keys = new Set(scopes.map(scopeKey));
-  const going = scopes
-    .flatMap((scope) => pauseFor(control, scope)?.at ?? [])
+  const past = [...control.pastPauses.filter(({ scope }) => keys.has(scope)), ...(seen.away ?? [])];
+  const going = [...scopes.map((scope) => pauseFor(control, scope)?.at), seen.leftAt]
+    .filter((from) => from !== undefined)
     .map((from) => ({ from, to: now }));
-  const past = control.pastPauses.filter(({ scope }) => keys.has(scope));
   return Math.max(0, now - seen.since) - coveredBy([...past, ...going], seen.since, now);
 }
 
@@ -243,13 +292,16 @@ function scopeKey(scope: Scope): string {
   }
 }
 
-function trusting(seen: Seen, name: string): Seen {
-  return Object.fromEntries(
-    Object.entries(seen).map(([content, entry]) => [
-      content,
-      entry.name === name && entry.leftAt === undefined ? { ...entry, isTrusted: true } : entry,
-    ]),
-  );
+/** What a person has resumed is vouched for only while it is what runs. */
+function trusting(seen: Seen, content: string): Seen {
+  const entry = own(seen, content);
+  if (entry === undefined || entry.leftAt !== undefined) return seen;
+  return { ...seen, [content]: { ...entry, isTrusted: true } };
+}
+
+/** Policies and hubs may be named as what every object has. */
+function own<Value>(record: Readonly<Record<string, Value>>, key: string): Value | undefined {
+  return Object.hasOwn(record, key) ? record[key] : undefined;
 }
 
 function without<Value>(record: Readonly<Record<string, Value>>, key: string): Record<string, Value> {

@@ -4,6 +4,7 @@ import { fillTemplate } from '../fleet/template.ts';
 import { isObject, type JsonValue, sameJson } from '../json.ts';
 import { type Report, reportAt } from './acknowledgement.ts';
 import { valueAt } from './merge.ts';
+import { holdsRedacted } from './redact.ts';
 import { historyAt, type Shadow } from './shadow.ts';
 
 /** One property and the policy that owns it in a twin. */
@@ -15,6 +16,8 @@ export interface OwnedLeaf {
   /** `null`: the property must be absent. */
   readonly wanted: JsonValue;
   readonly report: Report | undefined;
+  /** The policy does not match any more, and takes away what it wrote. */
+  readonly isLeaving: boolean;
 }
 
 /**
@@ -38,16 +41,18 @@ export function ownedLeaves(
       if (owned.has(key)) continue;
       const report = reportAt(shadow.reported, path);
       const wanted = policy.mode === 'adopt' ? report?.value : fillTemplate(value, variables, []);
-      // An object would merge with what is there instead of being the value, and unknown is no value.
-      if (wanted === undefined || isObject(wanted)) continue;
-      owned.set(key, { policy, path, key, wanted, report });
+      // An object would merge with what is there instead of being the value; unknown, and what Berth may not know, is
+      // no value.
+      if (wanted === undefined || isObject(wanted) || holdsRedacted(wanted)) continue;
+      owned.set(key, { policy, path, key, wanted, report, isLeaving: false });
     }
   }
   for (const policy of left) {
     for (const { path } of policy.leaves) {
       const key = path.join('.');
       if (owned.has(key) || !isLeftBehind(shadow, policy, path, key)) continue;
-      owned.set(key, { policy, path, key, wanted: null, report: undefined });
+      const report = reportAt(shadow.reported, path);
+      owned.set(key, { policy, path, key, wanted: null, report, isLeaving: true });
     }
   }
   return [...owned.values()];

@@ -1,5 +1,6 @@
 import { isObject, type JsonObject, type JsonValue } from '../json.ts';
 import { valueAt } from './merge.ts';
+import { holdsRedacted } from './redact.ts';
 import type { OwnWrite, Shadow } from './shadow.ts';
 
 /** What is written, with the report that says how the device takes it. */
@@ -19,7 +20,9 @@ export function patchOf(shadow: Pick<Shadow, 'desired' | 'reported'>, writes: re
     if (wholeAt !== undefined && wholeAt < path.length) {
       const whole = path.slice(0, wholeAt);
       const before = valueAt(shadow.desired, whole);
-      if (isObject(before) && valueAt(patch, whole) === undefined) patch = withValue(patch, whole, before);
+      // What Berth does not know it cannot send; what is left out stays as the hub has it.
+      const isKnown = isObject(before) && !holdsRedacted(before);
+      if (isKnown && valueAt(patch, whole) === undefined) patch = withValue(patch, whole, before);
     }
     patch = withValue(patch, path, value);
     patch = withMarkers(patch, shadow, path);

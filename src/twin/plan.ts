@@ -1,7 +1,6 @@
 import { evaluateCondition, type Variables, variablesOf } from '../fleet/expression.ts';
 import type { Hub, Policy, PolicyMode, Twins } from '../fleet/fleet.ts';
 import type { JsonObject, JsonValue } from '../json.ts';
-import { recordRejection } from './history.ts';
 import { twinProblems } from './limits.ts';
 import { mergePatch, nest, valueAt } from './merge.ts';
 import { type OwnedLeaf, ownedLeaves } from './ownership.ts';
@@ -76,26 +75,30 @@ export function plan(input: PlanInput): Plan {
   if (!isInScope(twins, variables)) return nothing(shadow, 'outside of twins.scope');
 
   const holdOf = remembered((policy) => input.holdOf(policy));
+  const judged = ownedLeaves(shadow, twins.policies, variables).map((leaf) => {
+    const before = historyAt(shadow.paths, leaf.key);
+    const verdict = holdBack(judge(leaf, before, input), leaf.policy, holdOf);
+    return { leaf, before, verdict };
+  });
+  const unfit = whatDoesNotFit(
+    shadow.desired,
+    judged.filter(({ verdict }) => verdict.write).map(({ leaf }) => leaf),
+  );
   const changed: [string, PathHistory][] = [];
   const leaves: PlannedLeaf[] = [];
   const writes: Write[] = [];
   const policies: Record<string, PolicyStanding> = {};
-  let desired = shadow.desired;
-
-  for (const leaf of ownedLeaves(shadow, twins.policies, variables)) {
+  for (const { leaf, before, verdict: found } of judged) {
     const { policy, path, key, wanted, report } = leaf;
-    const before = historyAt(shadow.paths, key);
-    const judged = holdBack(judge(leaf, before, input), policy, holdOf);
-    const { verdict, why, held, write, history, nextAt } = judged.write
-      ? { ...fitsTwin(judged, desired, leaf), held: judged.held }
-      : judged;
+    const problem = unfit.get(leaf);
+    const { verdict, why, held, write, history, nextAt } =
+      problem === undefined ? found : { ...found, ...refused(problem) };
     if (history !== before) changed.push([key, history]);
     leaves.push({ path: key, policy: policy.name, mode: policy.mode, wanted, verdict, why, held, nextAt });
     const id = policyId(policy);
     policies[id] = worse(policies[id], held === undefined ? verdict : 'held');
-    if (!write) continue;
-    writes.push({ path, policy: policy.hash, by: policy.name, value: wanted, wholeAt: report?.depth });
-    desired = mergePatch(desired, nest(path, wanted));
+    if (write)
+      writes.push({ path, policy: policy.hash, by: policy.name, value: wanted, wholeAt: report?.depth });
   }
   const worst = WORST_FIRST.map((state) => leaves.find(({ verdict }) => verdict === state)).find(Boolean);
   const state = worst?.verdict ?? 'inSync';
@@ -125,7 +128,7 @@ function worse(one: PolicyStanding | undefined, other: PolicyStanding): PolicySt
 }
 
 function judge(
-  { policy, wanted, path, report }: OwnedLeaf,
+  { policy, wanted, path, report, isLeaving }: OwnedLeaf,
   history: PathHistory,
   input: PlanInput,
 ): LeafVerdict {
@@ -133,7 +136,7 @@ function judge(
   // The marker of a component says nothing about what a device does.
   const isMarker = path.at(-1) === MARKER;
   return judgeLeaf({
-    policy: isMarker ? { ...policy, confirm: false } : policy,
+    policy: isMarker || isLeaving ? { ...policy, ...(isLeaving ? LEAVING : MARKED) } : policy,
     wanted,
     desired: valueAt(shadow.desired, path),
     report: isMarker ? undefined : report,
@@ -143,6 +146,10 @@ function judge(
     now,
   });
 }
+
+const MARKED = { confirm: false } as const;
+/** What is left behind is taken away, whatever the policy did while it was there. */
+const LEAVING = { mode: 'enforce' } as const;
 
 type HeldVerdict = LeafVerdict & { readonly held: string | undefined };
 
@@ -205,17 +212,31 @@ function isInScope(twins: Twins, variables: Variables): boolean {
   return twins.scope === undefined || evaluateCondition(twins.scope, variables) === true;
 }
 
-/** A value that the hub would refuse is never sent: it would be refused again and again. */
-function fitsTwin(
-  judged: LeafVerdict,
-  desired: JsonObject,
-  { path, wanted, policy }: OwnedLeaf,
-): LeafVerdict {
-  const problem = twinProblems('desired', mergePatch(desired, nest(path, wanted)))[0];
-  if (problem === undefined) return judged;
-  const why = `cannot be written: ${problem.path.join('.') || 'desired'} ${problem.message}`;
-  const history = recordRejection(judged.history, { policy: policy.hash, value: wanted, why });
-  return { verdict: 'rejected', why, write: false, history };
+/**
+ * What the hub would refuse is never sent: it would be refused again and again. Nothing remembers it, because there may
+ * be room tomorrow. Where not all of it fits, what is taken away goes first, and then the first that fit.
+ */
+function whatDoesNotFit(desired: JsonObject, leaves: readonly OwnedLeaf[]): ReadonlyMap<OwnedLeaf, string> {
+  const unfit = new Map<OwnedLeaf, string>();
+  if (leaves.length === 0) return unfit;
+  const all = leaves.reduce((merged, { path, wanted }) => mergePatch(merged, nest(path, wanted)), desired);
+  if (twinProblems('desired', all).length === 0) return unfit;
+  const inOrder = [...leaves].sort(
+    (one, other) => Number(other.wanted === null) - Number(one.wanted === null),
+  );
+  let merged = desired;
+  for (const leaf of inOrder) {
+    const next = mergePatch(merged, nest(leaf.path, leaf.wanted));
+    // What was too much before may become less.
+    const [problem] = leaf.wanted === null ? [] : twinProblems('desired', next);
+    if (problem === undefined) merged = next;
+    else unfit.set(leaf, `cannot be written: ${problem.path.join('.') || 'desired'} ${problem.message}`);
+  }
+  return unfit;
+}
+
+function refused(why: string): Pick<LeafVerdict, 'verdict' | 'why' | 'write'> & { nextAt: undefined } {
+  return { verdict: 'rejected', why, write: false, nextAt: undefined };
 }
 
 /** What policies see. */

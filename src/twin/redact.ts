@@ -16,6 +16,13 @@ export const NO_REDACTION: Redaction = { paths: [], key: undefined };
 /** What every hash begins with. */
 export const REDACTED = 'redacted:';
 
+/** Whether a hash stands somewhere in it: such a value must never go back to a hub. */
+export function holdsRedacted(value: JsonValue): boolean {
+  if (typeof value === 'string') return value.startsWith(REDACTED);
+  if (Array.isArray(value)) return value.some(holdsRedacted);
+  return isObject(value) && Object.values(value).some(holdsRedacted);
+}
+
 /** The event without the values of the redacted paths, in tags, desired and reported alike. */
 export function redactEvent(event: TwinEvent, redaction: Redaction): TwinEvent {
   if (redaction.paths.length === 0 || event.kind === 'delete') return event;

@@ -62,7 +62,7 @@ function judgeSeed(facts: LeafFacts): LeafVerdict {
 /** The device decides: `wanted` is what it reports. */
 function judgeAdopted(facts: LeafFacts): LeafVerdict {
   const { wanted, desired, history, policy } = facts;
-  if (desired !== undefined && sameWithin(desired, wanted, policy.tolerance)) {
+  if (sameWithin(desired ?? null, wanted, policy.tolerance)) {
     return settled(history, 'is what the device reports');
   }
   return rejectionOf(facts) ?? judgeDrift(facts, history);

@@ -21,6 +21,7 @@ const OPEN: Gate = {
   holdOf: () => undefined,
   readsFirst: () => false,
   isOutdated: false,
+  generation: { number: 0, since: 0 },
 };
 const FREE: HubBudget = { turn: async () => ({ isNow: true }) };
 

@@ -1,9 +1,12 @@
 import { beforeEach, describe, expect, test } from '@jest/globals';
 import { BerthError } from '../../src/errors.ts';
+import type { Policy } from '../../src/fleet/fleet.ts';
 import { WriteGate } from '../../src/sync/write-gate.ts';
 import { type Control, controlSchema } from '../../src/twin/control.ts';
-import { ID, T0 } from '../twin/twins.ts';
+import { fleetOf, ID, T0 } from '../twin/twins.ts';
 
+const POLICY = fleetOf({ policies: [{ name: 'interval', desired: { interval: 5 } }] }).twins
+  .policies[0] as Policy;
 const PAUSE = { author: 'ann', reason: 'freeze', at: T0 };
 const ON: Control = controlSchema.parse({});
 
@@ -69,6 +72,17 @@ describe('the gate', () => {
     control = undefined;
 
     expect(await closed()).toBe('the control row cannot be read');
+  });
+
+  test('says when to come back to what it holds because the row cannot be read', async () => {
+    control = undefined;
+
+    const { holdOf } = await gate.current();
+
+    expect(holdOf(POLICY, ID, undefined, time)).toEqual({
+      why: 'the control row cannot be read',
+      until: time + 30_000,
+    });
   });
 
   test.each([

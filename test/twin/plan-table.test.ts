@@ -237,6 +237,35 @@ const values: readonly Row[] = [
       is: { a: 'inSync', 'b.c': 'drifted', 'b.d': 'inSync', gone: 'drifted' },
     },
   ],
+  [
+    'lack of room is no fault of the value: where there is room again it is written',
+    { policies: [{ name: 'p', desired: { text: 'y'.repeat(1_000) } }], desired: { k: 1 } },
+    { patch: { text: 'y'.repeat(1_000) }, is: { text: 'drifted' } },
+  ],
+  [
+    'what one patch takes away makes room for what it adds',
+    {
+      policies: [{ name: 'p', desired: { text: 'y'.repeat(1_000), k0: null } }],
+      desired: Object.fromEntries(Array.from({ length: 8 }, (_, index) => [`k${index}`, 'x'.repeat(4_090)])),
+    },
+    { patch: { text: 'y'.repeat(1_000), k0: null }, is: { text: 'drifted', k0: 'drifted' } },
+  ],
+  [
+    'where not everything fits, what comes first does',
+    {
+      policies: [{ name: 'p', desired: { a: 'y'.repeat(4_000), b: 'z'.repeat(4_000) } }],
+      desired: Object.fromEntries(Array.from({ length: 7 }, (_, index) => [`k${index}`, 'x'.repeat(4_090)])),
+    },
+    { patch: { a: 'y'.repeat(4_000) }, is: { a: 'drifted', b: 'rejected' } },
+  ],
+  [
+    'a value that is computed of a redacted one is left out',
+    {
+      policies: [{ name: 'p', desired: { copy: '=reported.wifi.psk' } }],
+      reported: { wifi: { psk: `redacted:${'0123456789ab'.repeat(2)}` } },
+    },
+    { is: {} },
+  ],
 ];
 
 const echoes: readonly Row[] = [
@@ -578,6 +607,15 @@ const components: readonly Row[] = [
       reported: { level: ack(1, 200, 4) },
     },
     { is: { level: 'inSync' } },
+  ],
+  [
+    'unless a part of it is redacted: the hub’s own value must stay',
+    {
+      policies: [{ name: 'p', desired: { wifi: { ssid: 'a' } } }],
+      desired: { wifi: { ssid: 'b', psk: `redacted:${'0123456789ab'.repeat(2)}` } },
+      reported: { wifi: ack({ ssid: 'b' }, 200, 4) },
+    },
+    { patch: { wifi: { ssid: 'a' } }, is: { 'wifi.ssid': 'drifted' } },
   ],
 ];
 
@@ -930,6 +968,16 @@ const modes: readonly Row[] = [
     { policies: [OBSERVE], desired: { volume: 3 }, reported: { volume: ack(1, 500, 4) } },
     { is: { volume: 'pending by look, held' } },
   ],
+  [
+    'adopt: a device that reports null has none',
+    { policies: [ADOPT], reported: { volume: ack(null, 200, 1) } },
+    { is: { volume: 'inSync' } },
+  ],
+  [
+    'adopt: and what is desired is taken away',
+    { policies: [ADOPT], desired: { volume: 5 }, reported: { volume: ack(null, 200, 1) } },
+    { patch: { volume: null }, is: { volume: 'drifted' } },
+  ],
 ];
 
 const LEAVING = { ...SAVER, onLeave: 'remove' };
@@ -1024,6 +1072,27 @@ const leaving: readonly Row[] = [
       paths: { interval: { writes: [{ by: 'saver', value: 60, at: -99 }] } },
     },
     { is: { interval: 'drifted by saver, held' } },
+  ],
+  [
+    'an object that is acknowledged as a whole is sent whole then too',
+    {
+      policies: [{ name: 'p', when: 'tags.on == true', desired: { wifi: { ssid: 'a' } }, onLeave: 'remove' }],
+      tags: { on: false },
+      desired: { wifi: { ssid: 'a', ch: 1 } },
+      reported: { wifi: ack({ ssid: 'a', ch: 1 }, 200, 4) },
+      paths: { 'wifi.ssid': { writes: [{ by: 'p', value: 'a', at: -99 }] } },
+    },
+    { patch: { wifi: { ssid: null, ch: 1 } }, is: { 'wifi.ssid': 'drifted' } },
+  ],
+  [
+    'what was seeded is taken away too',
+    {
+      policies: [{ ...SEED, when: 'tags.on == true', onLeave: 'remove' }],
+      tags: { on: false },
+      desired: { volume: 3 },
+      paths: { volume: { writes: [{ by: 'start', value: 3, at: -99 }] } },
+    },
+    { patch: { volume: null }, is: { volume: 'drifted' } },
   ],
 ];
 

@@ -80,7 +80,7 @@ async function pauseAWhile(world: World, random: Random): Promise<Paused> {
   const scope = random.chance(0.5) ? ({ kind: 'fleet' } as const) : ({ kind: 'hub', host: HOST } as const);
   store.control = withPause(store.control, scope, { author: 'ann', reason: 'test', at: from });
   await scheduler.runUntil(from + random.between(MINUTE, 5 * MINUTE));
-  store.control = withoutPause(store.control, scope, scheduler.now);
+  store.control = withoutPause(store.control, scope, { author: 'ann', reason: 'test', at: scheduler.now });
   return { from, to: scheduler.now };
 }
 

@@ -1,0 +1,436 @@
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, beforeAll, beforeEach, describe, expect, test } from '@jest/globals';
+import { validFleet } from '../../src/cli/files.ts';
+import { hubs } from '../../src/cli/hubs.ts';
+import { type PauseOptions, pause } from '../../src/cli/pause.ts';
+import { policies } from '../../src/cli/policies.ts';
+import { resume } from '../../src/cli/resume.ts';
+import { resyncCost, resyncHub } from '../../src/cli/resync.ts';
+import { openState, type State } from '../../src/cli/state.ts';
+import type { Policy } from '../../src/fleet/fleet.ts';
+import { hostName } from '../../src/fleet/host-name.ts';
+import { parseFleet } from '../../src/fleet/parse.ts';
+import { partitionsOf } from '../../src/store/keys.ts';
+import { requestName, walkName } from '../../src/sync/walk.ts';
+import { type Control, controlSchema, elapsedOf, SELF, withPackage } from '../../src/twin/control.ts';
+import { instantOf } from '../../src/twin/instant.ts';
+import { policyId } from '../../src/twin/plan.ts';
+import type { PolicyStanding } from '../../src/twin/shadow.ts';
+import { fleetOf } from '../allocation/requests.ts';
+import { type Azurite, startAzurite } from '../azurite.ts';
+import { shadowOf } from '../twin/twins.ts';
+import { listen, NOW } from './terminals.ts';
+
+const WEU = hostName('weu.azure-devices.net');
+const EUS = hostName('eus.azure-devices.net');
+const HOUR = 3_600_000;
+const BUILD = '2026-11-25T00:00:00Z';
+const { file } = fleetOf({
+  hubs: { eus: { stamp: 'us' } },
+  twins: {
+    policies: [
+      { name: 'interval', desired: { interval: 5 } },
+      { name: 'level', mode: 'observe', desired: { level: 'info' } },
+    ],
+    rollout: { over: '10h', pauseWhen: 0.05 },
+  },
+});
+const FILE = JSON.stringify({ ...file, $schema: undefined });
+const FLEET = validFleet(parseFleet(FILE), 'the file');
+const INTERVAL = FLEET.twins.policies[0] as Policy;
+
+let azurite: Azurite;
+let folder: string;
+let fleet: string;
+let env: Readonly<Record<string, string>>;
+let state: State;
+beforeAll(async () => {
+  folder = mkdtempSync(join(tmpdir(), 'berth-pause-'));
+  fleet = join(folder, 'fleet.json');
+  writeFileSync(fleet, FILE);
+  azurite = await startAzurite();
+  env = { AzureWebJobsStorage: azurite.connectionString };
+  state = openState(env);
+  await state.revisions.keep(FLEET.revision, FILE, BUILD);
+}, 60_000);
+afterAll(async () => {
+  await azurite.close();
+  rmSync(folder, { recursive: true, force: true });
+});
+beforeEach(() => begin());
+
+/** The control row after a package has started, with these parts replaced. */
+const begin = (parts: Partial<Control> = {}, at = NOW - 2 * HOUR) =>
+  state.control.update(() => ({
+    ...withPackage(controlSchema.parse({}), BUILD, FLEET.twins.policies, at),
+    ...parts,
+  }));
+const by = (author: string, at: number, reason = 'freeze') => ({ author, reason, at });
+
+type Options = Partial<PauseOptions>;
+const OPTIONS = () => ({ reason: ' an incident ', fleet });
+const MISSING = { fleet: 'there-is-none.json' };
+async function told(command: typeof pause, options: Options, now = NOW, more = {}) {
+  const said = listen({ ...env, ...more }, () => now);
+  const code = await command(said.cli, { ...OPTIONS(), ...options });
+  expect(code).toBe(0);
+  expect(said.out()).toBe('');
+  return said.err();
+}
+const paused = (options: Options = {}, now?: number) => told(pause, options, now);
+const resumed = (options: Options = {}, now?: number) => told(resume, options, now);
+
+describe('berth pause', () => {
+  test.each<[string, Options, string, (control: Control) => unknown, string]>([
+    ['the fleet', {}, 'The fleet', ({ fleet: found }) => found, 'to any hub. Events are still taken in'],
+    ['a hub', { hub: 'WEU.azure-devices.net' }, WEU, ({ hubs: found }) => found[WEU], 'is written to it'],
+    [
+      'a policy',
+      { policy: 'interval' },
+      'The policy interval',
+      ({ policies: found }) => found.interval,
+      'it writes nothing',
+    ],
+  ])('pauses %s with author and reason, and says what happens', async (_, options, name, find, effect) => {
+    const err = await paused(options);
+
+    expect(find(await state.control.read())).toEqual({
+      author: expect.stringMatching(/^.+@.+ \(by account key\)$/),
+      reason: 'an incident',
+      at: NOW,
+    });
+    expect(err).toMatch(new RegExp(`^${name} is paused, by .+: an incident\\.\n`));
+    expect(err).toContain('From 30 s on');
+    expect(err).toContain(effect);
+    expect(err).toMatch(/stands? still/);
+    expect(err).toMatch(/State: 127\.0\.0\.1:\d+\.\n$/);
+  });
+
+  test.each<[string, Options]>([
+    ['the fleet', {}],
+    ['a hub', { hub: WEU }],
+    ['a policy', { policy: 'interval' }],
+  ])('leaves %s that is paused already, and says by whom and since when', async (_, options) => {
+    await paused({ ...options, reason: 'the first' }, NOW - 3 * HOUR);
+    const before = await state.control.read();
+
+    const err = await paused({ ...options, reason: 'the second' });
+
+    expect(err).toMatch(/is paused already, since 2026-11-25T09:00Z \(3 h\), by .+: the first\.\n/);
+    expect(err).toContain('nothing was changed');
+    expect(await state.control.read()).toEqual(before);
+  });
+
+  test('says of a hub that the fleet is paused too', async () => {
+    await begin({ fleet: by('ann', NOW - HOUR) });
+
+    expect(await paused({ hub: WEU })).toContain(
+      'Also: The fleet is paused since 2026-11-25T11:00Z (1 h), by ann: freeze.',
+    );
+  });
+
+  test('needs no fleet file for the fleet', async () => {
+    await paused(MISSING);
+
+    expect((await state.control.read()).fleet).toBeDefined();
+  });
+
+  test.each<[string, Options, string, RegExp]>([
+    [
+      'a hub that is not there',
+      { hub: 'x' },
+      'BERTH_HUB_UNKNOWN',
+      /"x" is no hub of .*, which has weu\.azure/,
+    ],
+    [
+      'a policy that is not there',
+      { policy: 'x' },
+      'BERTH_POLICY_UNKNOWN',
+      /"x" is no policy of .*, which has interval, level\./,
+    ],
+    ['a policy and a hub', { policy: 'interval', hub: WEU }, 'BERTH_ARGUMENT_INVALID', /not both/],
+    ['no reason', { reason: ' ' }, 'BERTH_ARGUMENT_INVALID', /--reason has 0 characters/],
+    ['a file that is not there', { hub: WEU, ...MISSING }, 'BERTH_FILE_UNREADABLE', /there-is-none/],
+  ])('refuses %s', async (_, options, code, message) => {
+    const before = await state.control.read();
+
+    await expect(paused(options)).rejects.toMatchObject({ code, message: expect.stringMatching(message) });
+
+    expect(await state.control.read()).toEqual(before);
+  });
+
+  test('refuses a hub of another stamp, whose state is elsewhere', async () => {
+    await expect(told(pause, { hub: EUS }, NOW, { BERTH_STAMP: 'eu' })).rejects.toMatchObject({
+      code: 'BERTH_HUB_UNKNOWN',
+    });
+  });
+});
+
+describe('berth resume', () => {
+  test.each<[string, Options, string]>([
+    ['the fleet', {}, 'The fleet'],
+    ['a hub', { hub: WEU }, WEU],
+    ['a policy', { policy: 'interval' }, 'The policy interval'],
+  ])('ends the pause of %s, says how long it was, and keeps by whom', async (_, options, name) => {
+    await paused(options, NOW - 90 * 60_000);
+
+    const err = await resumed({ ...options, reason: 'it is over' });
+
+    expect(err).toMatch(new RegExp(`^${name} is resumed, by .+: it is over\\.\n`));
+    expect(err).toMatch(
+      /It was paused from 2026-11-25T10:30Z to 2026-11-25T12:00Z \(2 h\), by .+: an incident\.\n/,
+    );
+    expect(err).toContain('where');
+    expect(err).not.toContain('Still');
+    const control = await state.control.read();
+    expect(control).toMatchObject({ hubs: {}, policies: {} });
+    expect(control.fleet).toBeUndefined();
+    expect(control.pastPauses).toMatchObject([
+      { from: NOW - 90 * 60_000, to: NOW, reason: 'an incident', resumed: { reason: 'it is over' } },
+    ]);
+    // Two hours since the policy was first seen, less the pause.
+    expect(elapsedOf(control, INTERVAL, WEU, NOW)).toBe(HOUR / 2);
+  });
+
+  test('of what is not paused says so, and when it was last', async () => {
+    expect(await resumed({ hub: WEU })).toMatch(
+      /^weu\.azure-devices\.net is not paused, and nothing was changed\.\n/,
+    );
+
+    await paused({ hub: WEU }, NOW - 2 * HOUR);
+    await resumed({ hub: WEU, reason: 'it is over' }, NOW - HOUR);
+    const before = await state.control.read();
+
+    expect(await resumed({ hub: WEU })).toMatch(
+      /nothing was changed\. It was resumed 1 h ago, by .+: it is over\.\n/,
+    );
+    expect(await state.control.read()).toEqual(before);
+  });
+
+  test('says what is still paused', async () => {
+    await begin({
+      fleet: by('ann', NOW - HOUR),
+      hubs: { [EUS]: by('bob', NOW - HOUR) },
+      policies: { level: by('cy', NOW - HOUR) },
+    });
+
+    const err = await resumed();
+
+    expect(err).toContain(`Still: ${EUS} is paused since 2026-11-25T11:00Z (1 h), by bob: freeze.`);
+    expect(err).toContain('Still: The policy level is paused since');
+  });
+
+  test('of a policy that paused itself says that it will not again until its content changes', async () => {
+    const pause = { ...by(SELF, NOW - HOUR, '12 of the 40 devices that it has reached reject it') };
+    await begin({ policies: { interval: { ...pause, content: INTERVAL.hash } } });
+
+    const err = await resumed({ policy: 'interval' });
+
+    expect(err).toContain('by Berth: 12 of the 40 devices that it has reached reject it.');
+    expect(err).toContain('It will not do so again until its content changes.');
+    const control = await state.control.read();
+    expect(control.seen[INTERVAL.hash]?.isTrusted).toBe(true);
+    expect(control.generation).toBe(1);
+  });
+
+  test('of a policy whose content has changed since says that it may pause itself', async () => {
+    await begin({ policies: { interval: { ...by(SELF, NOW - HOUR), content: 'another' } } });
+
+    expect(await resumed({ policy: 'interval' })).toContain('With this one it pauses itself if');
+    expect((await state.control.read()).seen[INTERVAL.hash]?.isTrusted).toBeUndefined();
+  });
+
+  test('ends pauses of what is in the fleet file no more, and needs no file for them', async () => {
+    await begin({
+      policies: { gone: by('ann', NOW - HOUR) },
+      hubs: { 'gone.azure-devices.net': by('ann', NOW - HOUR) },
+    });
+
+    await resumed({ policy: 'gone', ...MISSING });
+    await resumed({ hub: 'gone.azure-devices.net', ...MISSING });
+
+    expect(await state.control.read()).toMatchObject({ hubs: {}, policies: {} });
+    await expect(resumed({ policy: 'gone' })).rejects.toMatchObject({ code: 'BERTH_POLICY_UNKNOWN' });
+  });
+
+  test('shows what others wrote so that it drives no terminal', async () => {
+    await begin({ fleet: by('\u001b[2Jann', NOW - HOUR, 'a\u202eb') });
+
+    const err = await resumed();
+
+    expect(err).toContain('by \\u001b[2Jann: a\\u202eb.');
+  });
+});
+
+/** A shadow in which the first policy stands like this. */
+async function appear(host: typeof WEU, deviceId: string, standing: PolicyStanding = 'inSync') {
+  const id = { host, deviceId, moduleId: undefined };
+  const { judgement, ...rest } = shadowOf({ id });
+  const policiesOf = { ...judgement, policies: { [policyId(INTERVAL)]: standing } };
+  await state.twins.save(await state.twins.load(id), {
+    kind: 'shadow',
+    shadow: { ...rest, judgement: policiesOf },
+  });
+}
+const countAll = (host: typeof WEU, at: number) =>
+  Promise.all(partitionsOf(host).map((partition) => state.twins.count(partition, at, instantOf(0))));
+
+describe('berth resync', () => {
+  const resync = async (options: { readonly hub?: string; readonly fleet?: string } = {}, now = NOW) => {
+    const said = listen(env, () => now);
+    expect(await resyncHub(said.cli, { hub: WEU, reason: 'failover', fleet, ...options })).toBe(0);
+    return said.err();
+  };
+  const request = () => state.progress.read(requestName(WEU));
+  beforeEach(() => state.progress.write(walkName(WEU), null));
+
+  test('asks the walk to read everything, and trusts the events again', async () => {
+    await begin({
+      untrusted: {
+        [WEU]: { since: NOW - HOUR, why: '5 of 100 shadows' },
+        [EUS]: { since: NOW - HOUR, why: '9 of 100 shadows' },
+      },
+    });
+
+    const err = await resync({ hub: WEU.toUpperCase() });
+
+    expect(await request()).toEqual({
+      at: NOW,
+      author: expect.stringMatching(/^.+@.+ \(by account key\)$/),
+      reason: 'failover',
+    });
+    expect(Object.keys((await state.control.read()).untrusted)).toEqual([EUS]);
+    expect(err).toMatch(
+      /^Every twin of weu\.azure-devices\.net is read again, asked for by .+: failover\.\n/,
+    );
+    expect(err).toContain('they were not since 2026-11-25T11:00Z: 5 of 100 shadows.');
+    expect(err).toContain('resyncFleet begins within a minute');
+  });
+
+  test('says what it costs', async () => {
+    expect(await resync()).toContain('0 twins counted so far, not all have been');
+    for (let index = 0; index < 30; index += 1) await appear(WEU, `device-${index}`);
+    await countAll(WEU, NOW - 120_000);
+
+    expect(await resync()).toContain(
+      '30 twins known, counted 2 min ago: as many reads, at most 15 a second; 30 messages, at most 24,000 a day. That takes at least 2 s.',
+    );
+  });
+
+  test.each([
+    // 100 reads a second × 0.5 × 0.3, and 400,000 messages a day × 0.2 × 0.3.
+    [15_000, 15_000, 1_000_000],
+    [48_000, 48_000, 2 * 24 * HOUR],
+  ])('takes the longer of what the rate and the day allow: %d twins', (twins, messages, ms) => {
+    const hub = { tier: 'S1', units: 1, budget: { rate: 0.5, daily: 0.2 } } as const;
+
+    expect(resyncCost(hub, twins)).toEqual({ readsPerSecond: 15, messages, messagesPerDay: 24_000, ms });
+  });
+
+  test('begins a walk that is under way anew, also where its clock is ahead', async () => {
+    const walk = { startedAt: NOW + 60_000, phase: 'devices' };
+    await state.progress.write(walkName(WEU), walk);
+
+    expect(await resync()).toContain('The walk that began at 2026-11-25T12:01Z begins anew.');
+    expect(await request()).toMatchObject({ at: NOW + 60_001 });
+  });
+
+  test('says that it waits while writes are paused', async () => {
+    await begin({ fleet: by('ann', NOW - HOUR) });
+
+    expect(await resync()).toContain(
+      'It does not begin before writes are resumed: paused since 2026-11-25T11:00Z',
+    );
+  });
+
+  test('refuses a hub that is not there', async () => {
+    await expect(resync({ hub: 'x' })).rejects.toMatchObject({ code: 'BERTH_HUB_UNKNOWN' });
+  });
+});
+
+describe('berth policies', () => {
+  const rows = (text: string) =>
+    text
+      .trimEnd()
+      .split('\n')
+      .map((line) => line.split(/ {2,}/));
+
+  test('shows ramps, how devices take the policies, and who paused what', async () => {
+    const standings: readonly PolicyStanding[] = ['inSync', 'inSync', 'rejected', 'fighting', 'held'];
+    for (const [index, standing] of standings.entries()) await appear(EUS, `d${index}`, standing);
+    await countAll(WEU, NOW - 120_000);
+    await countAll(EUS, NOW - 60_000);
+    await countAll(hostName('sea.azure-devices.net'), NOW - 60_000);
+    await begin({
+      hubs: { [WEU]: by('ann', NOW - HOUR) },
+      policies: { level: by('bob', NOW - HOUR), gone: by('cy', NOW - HOUR) },
+    });
+    const inSync = (await state.twins.counts(WEU)).policies[policyId(INTERVAL)]?.inSync ?? 0;
+    const { cli, out, err } = listen(env);
+
+    expect(await policies(cli, { json: false })).toBe(0);
+
+    expect(err()).toContain('Twins: counted 2 min ago.');
+    expect(rows(out())).toEqual([
+      ['policy', 'mode', 'since', 'ramp', 'reached', 'rejected', 'held', 'fighting', 'paused'],
+      ['interval', 'enforce', '2 h ago', '20 %', String(4 + inSync), '1', '1', '1'],
+      [
+        'level',
+        'observe',
+        '2 h ago',
+        '10 %',
+        '0',
+        '0',
+        '0',
+        '0',
+        'since 2026-11-25T11:00Z (1 h), by bob: freeze',
+      ],
+      [`${WEU} is paused since 2026-11-25T11:00Z (1 h), by ann: freeze.`],
+      [
+        'The policy gone is paused since 2026-11-25T11:00Z (1 h), by cy: freeze. It is in the fleet file no more.',
+      ],
+    ]);
+
+    const json = listen(env);
+    await policies(json.cli, { json: true });
+    expect(JSON.parse(json.out())).toMatchObject({
+      revision: FLEET.revision,
+      countedAt: NOW - 120_000,
+      policies: [
+        { name: 'interval', ramp: 0.2, rejected: 1, since: NOW - 2 * HOUR },
+        { name: 'level', pause: { author: 'bob' } },
+      ],
+      pauses: { hubs: { [WEU]: { author: 'ann' } }, policies: { gone: { author: 'cy' } } },
+    });
+  });
+});
+
+describe('berth hubs', () => {
+  test('shows what is paused, and whose events are not trusted', async () => {
+    await begin({
+      fleet: by('ann', NOW - HOUR),
+      hubs: { [WEU]: by('bob', NOW - HOUR) },
+      untrusted: { [EUS]: { since: NOW - HOUR, why: '5 of 100 shadows' } },
+    });
+    const { cli, out } = listen(env);
+
+    await hubs(cli, { json: false });
+
+    expect(out()).toContain('The fleet is paused since 2026-11-25T11:00Z (1 h), by ann: freeze.\n');
+    expect(out()).toContain(`${WEU} is paused since 2026-11-25T11:00Z (1 h), by bob: freeze.\n`);
+    expect(out()).toMatch(/Events of eus\S+ are not trusted since .*: 5 of 100 shadows\.\n/);
+
+    const json = listen(env);
+    await hubs(json.cli, { json: true });
+    expect(JSON.parse(json.out())).toMatchObject({
+      pause: { author: 'ann' },
+      hubs: [
+        { host: WEU, pause: { author: 'bob' } },
+        { host: EUS, untrusted: { why: '5 of 100 shadows' } },
+        {},
+      ],
+    });
+  });
+});

@@ -1,0 +1,128 @@
+import { afterAll, beforeAll, beforeEach, describe, expect, test } from '@jest/globals';
+import { ControlStore } from '../../src/store/control.ts';
+import { ProgressStore } from '../../src/store/progress-store.ts';
+import { openTables } from '../../src/store/tables.ts';
+import { TwinStore } from '../../src/store/twin-store.ts';
+import { Reconciler } from '../../src/sync/reconciler.ts';
+import { replan } from '../../src/sync/replan.ts';
+import { type Gate, gateOf } from '../../src/sync/write-gate.ts';
+import { controlSchema, type Scope, withoutPause, withPause } from '../../src/twin/control.ts';
+import { NO_REDACTION } from '../../src/twin/redact.ts';
+import type { Shadow } from '../../src/twin/shadow.ts';
+import { type Azurite, startAzurite } from '../azurite.ts';
+import { fleetOf, ID, shadowOf, T0 } from '../twin/twins.ts';
+import { MemoryHub } from './memory-hub.ts';
+
+const FLEET = fleetOf({ policies: [{ name: 'interval', desired: { interval: 5 } }] });
+const POLICY: Scope = { kind: 'policy', name: 'interval' };
+const SECOND = 1_000;
+
+let azurite: Azurite;
+let control: ControlStore;
+let progress: ProgressStore;
+let twins: TwinStore;
+let time: number;
+beforeAll(async () => {
+  azurite = await startAzurite();
+  const { connectionString } = azurite;
+  const tables = openTables({ kind: 'connectionString', connectionString });
+  control = new ControlStore(tables.state);
+  progress = new ProgressStore(tables.state);
+  twins = new TwinStore(tables.twins);
+}, 60_000);
+afterAll(() => azurite.close());
+beforeEach(async () => {
+  time = T0;
+  await control.update(() => controlSchema.parse({}));
+  await progress.write('replan', null);
+  await twins.save(await twins.load(ID), { kind: 'shadow', shadow: shadowOf({ desired: { interval: 9 } }) });
+});
+
+const gate = async (): Promise<Gate> => gateOf(await control.read(), '');
+const reconciler = (by: Gate) =>
+  new Reconciler({
+    fleet: FLEET,
+    hubs: new MemoryHub(() => time, {}),
+    store: twins,
+    gate: by,
+    budget: { turn: async () => ({ isNow: true }) },
+    redaction: NO_REDACTION,
+    count: () => {},
+    now: () => time,
+    until: Number.POSITIVE_INFINITY,
+    warn: () => {},
+  });
+/** What a run of `resyncFleet` does that goes by this reading of the control row. */
+const run = (by: Gate) =>
+  replan(
+    {
+      fleet: FLEET,
+      hosts: [ID.host],
+      twins,
+      progress,
+      reconciler: reconciler(by),
+      gate: by,
+      now: () => time,
+    },
+    () => true,
+  );
+const shadow = async (): Promise<Shadow> => {
+  const { known } = await twins.load(ID);
+  if (known.kind !== 'shadow') throw new Error(`no shadow but ${known.kind}`);
+  return known.shadow;
+};
+const pause = () =>
+  control.update((row) => withPause(row, POLICY, { author: 'ann', reason: 'freeze', at: time }));
+const resume = () =>
+  control.update((row) => withoutPause(row, POLICY, { author: 'ann', reason: 'over', at: time }));
+
+describe('judging every twin anew', () => {
+  test('finds once what a new fleet file wants, and goes on from there', async () => {
+    expect(await run(await gate())).toBe(1);
+    expect((await shadow()).due).toMatchObject({ at: T0 });
+    expect(await run(await gate())).toBe(0);
+  });
+
+  test('finds what a policy held once it is resumed', async () => {
+    await pause();
+    await run(await gate());
+    expect(await shadow()).toMatchObject({ due: undefined, judgement: { state: 'drifted', isHeld: true } });
+
+    time += 3_600 * SECOND;
+    await resume();
+    time += 90 * SECOND;
+    await run(await gate());
+
+    expect((await shadow()).due).toMatchObject({ at: time });
+  });
+
+  test('also where the run that comes first had read the row before the resume', async () => {
+    await pause();
+    const before = await gate();
+    await run(before);
+    await resume();
+    time += 5 * SECOND;
+    await run(before);
+    time += 90 * SECOND;
+
+    await run(await gate());
+
+    expect((await shadow()).due).toBeDefined();
+  });
+
+  test('also where another instance looks at a twin by the row of before, as it may for a while', async () => {
+    await pause();
+    const before = await gate();
+    await run(before);
+    await resume();
+    time += 10 * SECOND;
+    await run(await gate());
+    time += 20 * SECOND;
+    await reconciler(before).reconcile(ID, []);
+    time += 60 * SECOND;
+
+    await run(await gate());
+
+    expect((await shadow()).due).toBeDefined();
+  });
+});

@@ -1,0 +1,399 @@
+import { describe, expect, test } from '@jest/globals';
+import fc from 'fast-check';
+import type { Rollout } from '../../src/fleet/fleet.ts';
+import { hostName } from '../../src/fleet/host-name.ts';
+import {
+  type Control,
+  controlSchema,
+  elapsedOf,
+  holdOf,
+  isTrusted,
+  type Pause,
+  pauseFor,
+  pauseOf,
+  type Scope,
+  SELF,
+  withEventsTrusted,
+  withoutPause,
+  withPackage,
+  withPause,
+} from '../../src/twin/control.ts';
+import { T0 } from './twins.ts';
+
+const WEU = hostName('weu.azure-devices.net');
+const EUS = hostName('eus.azure-devices.net');
+const HOUR = 3_600_000;
+const DAY = 24 * HOUR;
+
+const FLEET: Scope = { kind: 'fleet' };
+const hubScope = (host = WEU): Scope => ({ kind: 'hub', host });
+const policyScope = (name = 'interval'): Scope => ({ kind: 'policy', name });
+const SCOPES: readonly (readonly [string, Scope])[] = [
+  ['the fleet', FLEET],
+  ['a hub', hubScope()],
+  ['a policy', policyScope()],
+];
+
+const NEW: Control = controlSchema.parse({});
+const POLICY = { name: 'interval', hash: 'a'.repeat(64) };
+const CHANGED = { name: 'interval', hash: 'b'.repeat(64) };
+const ROLLOUT: Rollout = { overMs: 10 * HOUR, pauseWhen: 0.05 };
+
+const by = (at: number, author = 'ann'): Pause => ({ author, reason: 'freeze', at });
+const seenAt = (at: number, ...policies: readonly (typeof POLICY)[]) =>
+  withPackage(NEW, '2026-11-23T00:00:00Z', policies.length > 0 ? policies : [POLICY], at);
+/** As it comes back from the table. */
+const stored = (control: Control): Control => controlSchema.parse(JSON.parse(JSON.stringify(control)));
+const elapsed = (control: Control, now: number, host = WEU) => elapsedOf(control, POLICY, host, now);
+const isHeld = (control: Control, deviceId: string, now: number, host = WEU) =>
+  holdOf(control, POLICY, { host, deviceId }, ROLLOUT, now) !== undefined;
+const DEVICES = Array.from({ length: 2_000 }, (_, index) => `device-${index}`);
+const reached = (control: Control, now: number, host = WEU) =>
+  DEVICES.filter((deviceId) => !isHeld(control, deviceId, now, host));
+
+describe('a pause', () => {
+  test.each(SCOPES)('of %s stays until it is resumed, and the first one stays', (_, scope) => {
+    const paused = withPause(NEW, scope, by(T0));
+
+    expect(pauseFor(stored(paused), scope)).toEqual(by(T0));
+    expect(withPause(paused, scope, by(T0 + 1, 'bob'))).toBe(paused);
+    expect(pauseFor(stored(withoutPause(paused, scope, by(T0 + HOUR))), scope)).toBeUndefined();
+  });
+
+  test.each(SCOPES)('of %s that is not paused cannot be ended', (_, scope) => {
+    expect(withoutPause(NEW, scope, by(T0))).toBe(NEW);
+  });
+
+  test.each(SCOPES)('of %s is remembered with who began and who ended it', (_, scope) => {
+    const resumed = withoutPause(withPause(NEW, scope, by(T0)), scope, {
+      author: 'bob',
+      reason: 'it is over',
+      at: T0 + HOUR,
+    });
+
+    expect(stored(resumed).pastPauses).toEqual([
+      expect.objectContaining({
+        from: T0,
+        to: T0 + HOUR,
+        author: 'ann',
+        reason: 'freeze',
+        resumed: { author: 'bob', reason: 'it is over' },
+      }),
+    ]);
+  });
+
+  test('of the fleet closes every hub, of a hub that one, of a policy none', () => {
+    const closed = (control: Control) => [WEU, EUS].filter((host) => pauseOf(control, host) !== undefined);
+
+    expect(closed(withPause(NEW, FLEET, by(T0)))).toEqual([WEU, EUS]);
+    expect(closed(withPause(NEW, hubScope(), by(T0)))).toEqual([WEU]);
+    expect(closed(withPause(NEW, policyScope(), by(T0)))).toEqual([]);
+  });
+
+  test('of a policy holds it everywhere with no end, its ramp over or not, and no other policy', () => {
+    const control = withPause(seenAt(T0), policyScope(), by(T0 + 20 * HOUR));
+    const place = { host: WEU, deviceId: 'pump-1' };
+    const later = T0 + 30 * HOUR;
+
+    for (const rollout of [ROLLOUT, undefined]) {
+      expect(holdOf(control, POLICY, place, rollout, later)).toEqual({
+        why: 'the policy is paused by ann: freeze',
+        until: undefined,
+      });
+    }
+    expect(holdOf(control, { name: 'other', hash: 'c' }, place, undefined, later)).toBeUndefined();
+  });
+
+  test('of a policy has every twin judged anew when it ends, because what it held is due nowhere', () => {
+    const resumed = withoutPause(withPause(NEW, policyScope(), by(T0)), policyScope(), by(T0 + HOUR));
+
+    expect(resumed.generation).toBe(1);
+    for (const scope of [FLEET, hubScope()]) {
+      expect(withoutPause(withPause(NEW, scope, by(T0)), scope, by(T0 + HOUR)).generation).toBe(0);
+    }
+  });
+
+  test.each(['constructor', 'toString'])(
+    'of a policy or hub named %s is that one’s, and nobody’s else',
+    (name) => {
+      for (const scope of [policyScope(name), hubScope(hostName(name))]) {
+        expect(pauseFor(NEW, scope)).toBeUndefined();
+        expect(pauseFor(withPause(NEW, scope, by(T0)), scope)).toEqual(by(T0));
+      }
+      expect(pauseOf(NEW, hostName(name))).toBeUndefined();
+    },
+  );
+});
+
+describe('the time of a ramp', () => {
+  test('has not begun for content that nobody has seen', () => {
+    expect(elapsed(NEW, T0)).toBeUndefined();
+    expect(elapsedOf(seenAt(T0), CHANGED, WEU, T0 + HOUR)).toBeUndefined();
+  });
+
+  test('runs from when the content was first seen, and never backwards', () => {
+    expect(elapsed(seenAt(T0), T0)).toBe(0);
+    expect(elapsed(seenAt(T0), T0 + 3 * HOUR)).toBe(3 * HOUR);
+    // The clock of another instance.
+    expect(elapsed(seenAt(T0), T0 - 5_000)).toBe(0);
+  });
+
+  test.each(SCOPES)('stands still while %s is paused, and goes on where it stood', (_, scope) => {
+    const paused = withPause(seenAt(T0), scope, by(T0 + 2 * HOUR));
+    const resumed = stored(withoutPause(paused, scope, by(T0 + 5 * HOUR)));
+
+    expect(elapsed(paused, T0 + 2 * HOUR)).toBe(2 * HOUR);
+    expect(elapsed(paused, T0 + 5 * HOUR)).toBe(2 * HOUR);
+    expect(elapsed(resumed, T0 + 5 * HOUR)).toBe(2 * HOUR);
+    expect(elapsed(resumed, T0 + 6 * HOUR)).toBe(3 * HOUR);
+  });
+
+  test('goes on elsewhere while one hub, or another policy, is paused', () => {
+    const control = withPause(
+      withPause(seenAt(T0), hubScope(), by(T0 + HOUR)),
+      policyScope('other'),
+      by(T0 + HOUR),
+    );
+
+    expect(elapsed(control, T0 + 4 * HOUR, WEU)).toBe(HOUR);
+    expect(elapsed(control, T0 + 4 * HOUR, EUS)).toBe(4 * HOUR);
+    expect(elapsedOf(control, POLICY, undefined, T0 + 4 * HOUR)).toBe(4 * HOUR);
+  });
+
+  test('counts what a pause from before it covers of it, and nothing of one that ended before', () => {
+    const before = withoutPause(withPause(NEW, FLEET, by(T0 - 9 * HOUR)), FLEET, by(T0 - 8 * HOUR));
+    const paused = withPause(before, hubScope(), by(T0 - HOUR));
+    const begun = withPackage(paused, '2026-11-23T00:00:00Z', [POLICY], T0);
+    const resumed = withoutPause(begun, hubScope(), by(T0 + HOUR));
+
+    expect(elapsed(resumed, T0 + 3 * HOUR)).toBe(2 * HOUR);
+  });
+
+  test('is, whatever is paused and resumed when, the minutes in which nothing that concerns it was paused', () => {
+    const MINUTE = 60_000;
+    const step = fc.record({
+      minutes: fc.nat(90),
+      scope: fc.constantFrom(FLEET, hubScope(WEU), hubScope(EUS), policyScope(), policyScope('other')),
+    });
+    fc.assert(
+      fc.property(fc.array(step, { maxLength: 12 }), fc.nat(90), (steps, rest) => {
+        let control = seenAt(T0);
+        let now = T0;
+        const expected = { weu: 0, eus: 0 };
+        const pass = (minutes: number) => {
+          const stands = (...scopes: readonly Scope[]) => scopes.some((scope) => pauseFor(control, scope));
+          if (!stands(FLEET, policyScope(), hubScope(WEU))) expected.weu += minutes * MINUTE;
+          if (!stands(FLEET, policyScope(), hubScope(EUS))) expected.eus += minutes * MINUTE;
+          now += minutes * MINUTE;
+        };
+        for (const { minutes, scope } of steps) {
+          pass(minutes);
+          const change = pauseFor(control, scope) === undefined ? withPause : withoutPause;
+          control = stored(change(control, scope, by(now)));
+        }
+        pass(rest);
+
+        expect(elapsed(control, now, WEU)).toBe(expected.weu);
+        expect(elapsed(control, now, EUS)).toBe(expected.eus);
+      }),
+      { numRuns: 500 },
+    );
+  });
+});
+
+describe('a ramp', () => {
+  test('reaches a share of the devices that is its share of the time', () => {
+    const control = seenAt(T0);
+    for (const share of [0.01, 0.1, 0.25, 0.5, 0.75, 0.9]) {
+      const found = reached(control, T0 + share * ROLLOUT.overMs).length / DEVICES.length;
+      const sigma = Math.sqrt((share * (1 - share)) / DEVICES.length);
+      expect(Math.abs(found - share)).toBeLessThan(4 * sigma);
+    }
+    expect(reached(control, T0)).toEqual([]);
+    expect(reached(control, T0 + ROLLOUT.overMs)).toEqual(DEVICES);
+  });
+
+  test('only ever reaches more, whatever is paused and resumed meanwhile', () => {
+    const step = fc.record({
+      ms: fc.nat(2 * HOUR),
+      scope: fc.constantFrom(FLEET, hubScope(WEU), policyScope('other')),
+    });
+    const devices = DEVICES.slice(0, 50);
+    fc.assert(
+      fc.property(fc.array(step, { maxLength: 10 }), (steps) => {
+        let control = seenAt(T0);
+        let now = T0;
+        let before: readonly string[] = [];
+        for (const { ms, scope } of steps) {
+          now += ms;
+          const change = pauseFor(control, scope) === undefined ? withPause : withoutPause;
+          control = change(control, scope, by(now));
+          const after = devices.filter((deviceId) => !isHeld(control, deviceId, now));
+          expect(after).toEqual(expect.arrayContaining([...before]));
+          before = after;
+        }
+      }),
+    );
+  });
+
+  test('is the same for two readers of the row, and another order for another content', () => {
+    const control = withPackage(seenAt(T0), '2026-11-24T00:00:00Z', [CHANGED], T0);
+    const now = T0 + ROLLOUT.overMs / 2;
+    const one = reached(seenAt(T0), now);
+
+    expect(reached(stored(seenAt(T0)), now)).toEqual(one);
+    const other = DEVICES.filter(
+      (deviceId) => holdOf(control, CHANGED, { host: WEU, deviceId }, ROLLOUT, now) === undefined,
+    );
+    const both = one.filter((deviceId) => other.includes(deviceId)).length / DEVICES.length;
+    expect(both).toBeGreaterThan(0.2);
+    expect(both).toBeLessThan(0.3);
+  });
+
+  test('stands still on a paused hub only, and goes on there when it is resumed', () => {
+    const paused = withPause(seenAt(T0), hubScope(WEU), by(T0 + 2 * HOUR));
+    const resumed = withoutPause(paused, hubScope(WEU), by(T0 + 5 * HOUR));
+    const share = (control: Control, now: number, host: typeof WEU) =>
+      reached(control, now, host).length / DEVICES.length;
+
+    expect(reached(paused, T0 + 5 * HOUR, WEU)).toEqual(reached(seenAt(T0), T0 + 2 * HOUR, WEU));
+    expect(share(paused, T0 + 5 * HOUR, EUS)).toBeCloseTo(0.5, 1);
+    expect(reached(resumed, T0 + 7 * HOUR, WEU)).toEqual(reached(seenAt(T0), T0 + 4 * HOUR, WEU));
+  });
+
+  test('says for whom it has not come yet the very millisecond at which it will', () => {
+    fc.assert(
+      fc.property(fc.string(), fc.nat(ROLLOUT.overMs - 1), fc.nat(5 * HOUR), (deviceId, ms, pausedMs) => {
+        const paused = withPause(seenAt(T0), FLEET, by(T0));
+        const control = withoutPause(paused, FLEET, by(T0 + pausedMs));
+        const hold = holdOf(control, POLICY, { host: WEU, deviceId }, ROLLOUT, T0 + pausedMs + ms);
+        fc.pre(hold !== undefined);
+        const until = hold?.until ?? Number.NaN;
+
+        expect(isHeld(control, deviceId, until - 1)).toBe(true);
+        expect(isHeld(control, deviceId, until)).toBe(false);
+      }),
+      { numRuns: 1_000 },
+    );
+  });
+
+  test('holds what has not been seen yet for a minute, and nothing where there is no ramp', () => {
+    const place = { host: WEU, deviceId: 'pump-1' };
+
+    expect(holdOf(NEW, POLICY, place, ROLLOUT, T0)).toEqual({
+      why: 'the policy has just been seen for the first time',
+      until: T0 + 60_000,
+    });
+    expect(holdOf(NEW, POLICY, place, undefined, T0)).toBeUndefined();
+    expect(holdOf(NEW, POLICY, place, { ...ROLLOUT, overMs: 0 }, T0)).toBeUndefined();
+  });
+});
+
+describe('a package', () => {
+  const BUILD = '2026-11-23T00:00:00Z';
+  const LATER = '2026-11-24T00:00:00Z';
+
+  test('of an older build changes nothing', () => {
+    const control = withPackage(NEW, LATER, [POLICY], T0);
+
+    expect(withPackage(control, BUILD, [CHANGED], T0 + HOUR)).toBe(control);
+    expect(withPackage(control, BUILD, undefined, T0 + HOUR)).toBe(control);
+  });
+
+  test('that starts again changes nothing', () => {
+    const control = withPackage(NEW, BUILD, [POLICY], T0);
+
+    expect(withPackage(control, BUILD, [POLICY], T0 + HOUR)).toBe(control);
+  });
+
+  test('without a valid fleet file leaves what was seen', () => {
+    const control = withPackage(seenAt(T0), LATER, undefined, T0 + HOUR);
+
+    expect(control).toEqual({ ...seenAt(T0), newestBuild: LATER, changedAt: T0 + HOUR });
+  });
+
+  test('begins the ramp of changed content, and lets that of the rest run on', () => {
+    const other = { name: 'other', hash: 'c'.repeat(64) };
+    const control = withPackage(seenAt(T0, POLICY, other), LATER, [CHANGED, other], T0 + HOUR);
+
+    expect(elapsedOf(control, CHANGED, WEU, T0 + 2 * HOUR)).toBe(HOUR);
+    expect(elapsedOf(control, other, WEU, T0 + 2 * HOUR)).toBe(2 * HOUR);
+  });
+
+  describe('whose policy comes back', () => {
+    const leftAt = (at: number) => withPackage(seenAt(T0), LATER, [CHANGED], at);
+    const backAt = (control: Control, at: number) =>
+      withPackage(stored(control), '2026-11-30T00:00:00Z', [POLICY], at);
+
+    test('within seven days goes on with its ramp where that stood: after a rollback nobody waits again', () => {
+      const done = backAt(leftAt(T0 + 12 * HOUR), T0 + 12 * HOUR + 7 * DAY);
+      const partly = backAt(leftAt(T0 + 2 * HOUR), T0 + 2 * DAY);
+
+      expect(reached(done, T0 + 12 * HOUR + 7 * DAY)).toEqual(DEVICES);
+      expect(elapsed(partly, T0 + 2 * DAY)).toBe(2 * HOUR);
+      expect(elapsed(partly, T0 + 2 * DAY + HOUR)).toBe(3 * HOUR);
+    });
+
+    test('several times, with pauses while it is here and while it is away', () => {
+      const paused = withPause(leftAt(T0 + 2 * HOUR), FLEET, by(T0 + 3 * HOUR));
+      const back = backAt(paused, T0 + 5 * HOUR);
+      const resumed = withoutPause(back, FLEET, by(T0 + 6 * HOUR));
+      const leftAgain = withPackage(resumed, '2026-12-01T00:00:00Z', [CHANGED], T0 + 7 * HOUR);
+      const backAgain = withPackage(leftAgain, '2026-12-02T00:00:00Z', [POLICY], T0 + 9 * HOUR);
+
+      expect(elapsed(leftAgain, T0 + 8 * HOUR)).toBe(3 * HOUR);
+      expect(elapsed(stored(backAgain), T0 + 10 * HOUR)).toBe(4 * HOUR);
+    });
+
+    test('later begins anew, whether or not a package has started in between', () => {
+      const back = T0 + HOUR + 7 * DAY + 1;
+      const untouched = leftAt(T0 + HOUR);
+      const swept = withPackage(untouched, '2026-11-29T00:00:00Z', [CHANGED], back);
+
+      expect(swept.seen[POLICY.hash]).toBeUndefined();
+      expect(elapsed(backAt(swept, back), back)).toBe(0);
+      expect(elapsed(backAt(untouched, back), back)).toBe(0);
+    });
+  });
+});
+
+describe('a policy that paused itself', () => {
+  const pausedItself = (control = seenAt(T0)): Control =>
+    withPause(control, policyScope(), { ...by(T0 + HOUR, SELF), content: POLICY.hash });
+  const resumed = (control: Control) => stored(withoutPause(control, policyScope(), by(T0 + 2 * HOUR)));
+
+  test('is trusted once a person has resumed it, also after a rollback', () => {
+    const control = resumed(pausedItself());
+    const away = withPackage(control, '2026-11-24T00:00:00Z', [CHANGED], T0 + 3 * HOUR);
+    const back = withPackage(away, '2026-11-25T00:00:00Z', [POLICY], T0 + 4 * HOUR);
+
+    expect(isTrusted(pausedItself(), POLICY)).toBe(false);
+    expect(isTrusted(control, POLICY)).toBe(true);
+    expect(isTrusted(back, POLICY)).toBe(true);
+  });
+
+  test('is not trusted with another content, neither after it was resumed nor by a resume that came later', () => {
+    const changedAfter = withPackage(resumed(pausedItself()), '2026-11-24T00:00:00Z', [CHANGED], T0 + DAY);
+    const changedBefore = resumed(
+      withPackage(pausedItself(), '2026-11-24T00:00:00Z', [CHANGED], T0 + 90 * 60_000),
+    );
+
+    expect(isTrusted(changedAfter, CHANGED)).toBe(false);
+    expect(isTrusted(changedBefore, CHANGED)).toBe(false);
+    expect(isTrusted(changedBefore, POLICY)).toBe(false);
+  });
+
+  test('is not trusted when what was resumed is a person’s pause', () => {
+    expect(isTrusted(resumed(withPause(seenAt(T0), policyScope(), by(T0 + HOUR))), POLICY)).toBe(false);
+  });
+});
+
+describe('a hub whose events are not trusted', () => {
+  test('is trusted again when a person says so, and no other', () => {
+    const why = { since: T0, why: '5 of 100 shadows' };
+    const control: Control = { ...NEW, untrusted: { [WEU]: why, [EUS]: why } };
+
+    expect(withEventsTrusted(control, WEU).untrusted).toEqual({ [EUS]: why });
+    expect(withEventsTrusted(NEW, WEU)).toBe(NEW);
+  });
+});
