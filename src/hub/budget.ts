@@ -40,7 +40,7 @@ export const RESYNC_PART = 0.3;
  * What an operation counts of the daily quota: a correction is the update, the device's notification and its answer;
  * a page of a query by size (iot-hub-devguide-pricing); the identity registry is free.
  */
-const MESSAGES: Readonly<Record<HubOperation, number>> = { read: 1, write: 3, identity: 0, query: 4 };
+export const MESSAGES: Readonly<Record<HubOperation, number>> = { read: 1, write: 3, identity: 0, query: 4 };
 
 export interface ShareOptions {
   /** Names this part of the budget in the counts: the same name is the same part. */
