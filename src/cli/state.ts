@@ -4,6 +4,7 @@ import type { Fleet } from '../fleet/fleet.ts';
 import { parseFleet } from '../fleet/parse.ts';
 import { type Environment, stateAccount } from '../instance/settings.ts';
 import { ConditionsStore } from '../store/conditions-store.ts';
+import { ControlStore } from '../store/control.ts';
 import { DeadLetterStore } from '../store/dead-letter-store.ts';
 import { ReceiptStore } from '../store/receipt-store.ts';
 import { RevisionStore } from '../store/revisions.ts';
@@ -17,6 +18,7 @@ export interface State {
   /** Which account it is, for people. */
   readonly place: string;
   readonly conditions: ConditionsStore;
+  readonly control: ControlStore;
   readonly revisions: RevisionStore;
   readonly receipts: ReceiptStore;
   readonly twins: TwinStore;
@@ -32,6 +34,7 @@ export function openState(env: Environment): State {
   return {
     place: placeOf(account),
     conditions: new ConditionsStore(tables.state),
+    control: new ControlStore(tables.state),
     revisions: new RevisionStore(tables.state),
     receipts: new ReceiptStore(tables.receipts),
     twins: new TwinStore(tables.twins),
