@@ -28,6 +28,7 @@ export const ERRORS = {
   BERTH_POLICY_UNKNOWN: { kind: 'user', exit: 1 },
   BERTH_DEAD_LETTER_UNKNOWN: { kind: 'user', exit: 1 },
   BERTH_TOO_MANY_MOVES: { kind: 'user', exit: 1 },
+  BERTH_TOO_MANY_WRITES: { kind: 'user', exit: 1 },
 
   BERTH_EVENT_NOT_JSON: { kind: 'user' },
   BERTH_EVENT_NO_IDENTITY: { kind: 'user' },

@@ -18,7 +18,7 @@ import { resume } from './resume.ts';
 import { resyncHub } from './resync.ts';
 import { tell } from './terminal.ts';
 import { validate } from './validate.ts';
-import { whatIf } from './what-if.ts';
+import { answerWhatIf } from './what-if-question.ts';
 import { startWorker } from './worker-pool.ts';
 
 const FLEET = 'fleet.json';
@@ -188,14 +188,27 @@ async function main(): Promise<void> {
   };
   berth
     .command('what-if')
-    .description('say where devices would go under another fleet file, before it is deployed')
+    .description(
+      'say what another fleet file would do, before it is deployed: where devices would go, or what twins would be written',
+    )
     .option('--fleet <file>', 'the fleet file to try', FLEET)
-    .option('--against <file>', 'the one to compare with (default: the hubs that the devices are on)')
-    .requiredOption('--devices <file|n>', 'a file of "berth export", or a number of synthetic devices')
-    .option('--payload <json>', 'what synthetic devices send; several take turns', collect, [])
-    .option('--max-moves <n>', 'fail where more devices would move')
+    .option('--against <file>', 'the one to compare with (default: how devices and twins are now)')
+    .option(
+      '--devices <file|n>',
+      'placement of a file of "berth export", or of a number of synthetic devices',
+    )
+    .option(
+      '--payload <json>',
+      'with --devices: what synthetic devices send; several take turns',
+      collect,
+      [],
+    )
+    .option('--max-moves <n>', 'with --devices: fail where more devices would move')
+    .option('--twins', 'the twins that the state tables know', false)
+    .option('--max-writes <n>', 'with --twins: fail where more twins would be written')
+    .option('--first <n>', 'with --twins: patches that are shown for each policy (default: 5)')
     .option('--json', 'as JSON', false)
-    .action(run((options: Parameters<typeof whatIf>[1]) => whatIf(cli, options, threads)));
+    .action(run((options: Parameters<typeof answerWhatIf>[1]) => answerWhatIf(cli, options, threads)));
 
   await berth.parseAsync();
 }

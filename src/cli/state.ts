@@ -19,6 +19,7 @@ export interface State {
   /** Which account it is, for people. */
   readonly place: string;
   readonly conditions: ConditionsStore;
+  readonly control: ControlStore;
   readonly revisions: RevisionStore;
   readonly receipts: ReceiptStore;
   readonly twins: TwinStore;
@@ -36,6 +37,7 @@ export function openState(env: Environment): State {
   return {
     place: placeOf(account),
     conditions: new ConditionsStore(tables.state),
+    control: new ControlStore(tables.state),
     revisions: new RevisionStore(tables.state),
     receipts: new ReceiptStore(tables.receipts),
     twins: new TwinStore(tables.twins),

@@ -152,6 +152,23 @@ export class TwinStore {
     }
   }
 
+  /**
+   * All that is stored about every twin, deleted ones included, in the order of the keys. A scan of the table: one page
+   * is worked on while the next one is on its way, and no more is in memory.
+   */
+  async *records(): AsyncGenerator<TwinRecord> {
+    const pages = this.#table.scan({ range: prefixRange('s|') });
+    let next = pages.next();
+    for (;;) {
+      const { value: page, done } = await next;
+      if (done) return;
+      next = pages.next();
+      // It is awaited after the page, if the reader goes on until then; else nobody wants to know.
+      next.catch(() => {});
+      for (const row of page) yield toRecord(idOf(row), row);
+    }
+  }
+
   /** Due work of a priority whose time has come in one partition, the oldest first. */
   async due(
     partition: PartitionKey,

@@ -187,6 +187,24 @@ describe('an operator and devices of their own, against the local stack', () => 
     expect(JSON.parse(synthetic.out)).toMatchObject({ devices: 20_000, moves: { count: 0 } });
   }, 60_000);
 
+  test('a change of a policy is tried on the twins that the tables know', async () => {
+    const file = join(state, 'policy.json');
+    const fleet = JSON.parse(readFileSync(join(bundles.directory, 'fleet.json'), 'utf8')) as object;
+    const policies = [{ name: 'tried', desired: { tried: true } }];
+    writeFileSync(file, JSON.stringify({ ...fleet, twins: { policies } }));
+
+    const { code, out } = await berth('what-if', '--twins', '--fleet', file, '--json');
+    const tooMany = await berth('what-if', '--twins', '--fleet', file, '--max-writes', '0');
+
+    const report = JSON.parse(out) as { readonly writes: { readonly count: number } };
+    expect(code).toBe(0);
+    expect(report.writes.count).toBeGreaterThan(0);
+    expect(report).toMatchObject({
+      policies: [{ name: 'tried', change: 'new', written: report.writes.count }, {}, {}],
+    });
+    expect(tooMany).toMatchObject({ code: 1, err: expect.stringContaining('[BERTH_TOO_MANY_WRITES]') });
+  }, 60_000);
+
   test('a poisoned event is listed, shown, replayed in vain, and purged', async () => {
     const event = {
       body: Buffer.from('not json').toString('base64'),

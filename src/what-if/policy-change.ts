@@ -1,0 +1,45 @@
+import type { Policy, Rollout } from '../fleet/fleet.ts';
+import { type Control, elapsedOf } from '../twin/control.ts';
+
+/** How a policy of the fleet file that is tried compares with what there was, by the hash of its content. */
+export type PolicyChange = 'new' | 'changed' | 'unchanged' | 'gone';
+
+type Named = Pick<Policy, 'name' | 'hash'>;
+
+export function changeOf({ name, hash }: Named, before: readonly Named[]): Exclude<PolicyChange, 'gone'> {
+  const same = before.filter((each) => each.name === name);
+  if (same.length === 0) return 'new';
+  return same.some((each) => each.hash === hash) ? 'unchanged' : 'changed';
+}
+
+/** The names of policies that there are no more. */
+export function gonePolicies(policies: readonly Named[], before: readonly Named[]): readonly string[] {
+  const names = new Set(policies.map(({ name }) => name));
+  return [...new Set(before.map(({ name }) => name))].filter((name) => !names.has(name)).sort();
+}
+
+/** The policies that the deployment runs, as far as it has noted them. */
+export function policiesInForce({ seen }: Control): readonly Named[] {
+  return Object.entries(seen)
+    .filter(([, { leftAt }]) => leftAt === undefined)
+    .map(([hash, { name }]) => ({ name, hash }));
+}
+
+/** How a policy reaches the fleet. */
+export type Ramp =
+  | { readonly kind: 'none' }
+  | { readonly kind: 'begins'; readonly overHours: number }
+  /** @property reached part of the devices, from 0 to 1 */
+  | { readonly kind: 'runs'; readonly overHours: number; readonly reached: number }
+  | { readonly kind: 'over' };
+
+/** By content, whatever the file is compared with: a policy that has run before goes on with the ramp that it had. */
+export function rampOf(control: Control, policy: Named, rollout: Rollout | undefined, now: number): Ramp {
+  if (rollout === undefined || rollout.overMs === 0) return { kind: 'none' };
+  const overHours = rollout.overMs / 3_600_000;
+  const elapsed = elapsedOf(control, policy, undefined, now);
+  if (elapsed === undefined) return { kind: 'begins', overHours };
+  return elapsed >= rollout.overMs
+    ? { kind: 'over' }
+    : { kind: 'runs', overHours, reached: elapsed / rollout.overMs };
+}

@@ -1,0 +1,200 @@
+import type { Fleet, Hub, Policy, PolicyMode } from '../fleet/fleet.ts';
+import { type Control, type Pause, pauseFor } from '../twin/control.ts';
+import type { TwinState } from '../twin/shadow.ts';
+import {
+  changeOf,
+  gonePolicies,
+  type PolicyChange,
+  policiesInForce,
+  type Ramp,
+  rampOf,
+} from './policy-change.ts';
+import { APART, type Apart, type TwinTrial } from './try-twin.ts';
+import { type FoundPatch, type FoundProblem, type HubTally, statesOf, type TwinTally } from './twin-tally.ts';
+import { durationText, type WriteCost, writeCost } from './write-cost.ts';
+
+/** What a fleet file would do to the twins that are known. */
+export interface TwinReport {
+  readonly revision: string;
+  readonly twins: {
+    readonly planned: number;
+    readonly apart: Readonly<Record<Apart, number>>;
+  };
+  readonly writes: {
+    /** Twins that would be written, each with one PATCH. */
+    readonly count: number;
+    readonly properties: number;
+    readonly messages: number;
+    /** What the budget of the slowest hub makes of it at the least; undefined: they never end. */
+    readonly hours: number | undefined;
+    readonly slowest: string | undefined;
+  };
+  readonly hubs: readonly HubWrites[];
+  /** In the order of the file, and then those that it has no more. */
+  readonly policies: readonly PolicyReport[];
+  readonly states: {
+    readonly unchanged: number;
+    /** The most twins first. */
+    readonly changed: readonly { readonly from: TwinState; readonly to: TwinState; readonly count: number }[];
+  };
+  /** Nothing is written to any hub now. */
+  readonly paused: Pause | undefined;
+  readonly warnings: readonly string[];
+}
+
+export interface HubWrites extends Readonly<HubTally> {
+  readonly host: string;
+  /** Undefined: it is not in the fleet file, or another deployment's. */
+  readonly cost: WriteCost | undefined;
+  readonly paused: Pause | undefined;
+}
+
+export interface PolicyReport {
+  readonly name: string;
+  readonly change: PolicyChange;
+  /** Undefined where it is gone. */
+  readonly mode: PolicyMode | undefined;
+  readonly owned: number;
+  readonly written: number;
+  readonly held: number;
+  readonly waiting: number;
+  readonly rejected: number;
+  readonly fighting: number;
+  /** Undefined where it is gone. */
+  readonly ramp: Ramp | undefined;
+  /** It is paused now, by its name, and so will its new content be. */
+  readonly paused: Pause | undefined;
+  readonly patches: readonly Omit<FoundPatch, 'key'>[];
+  readonly problems: readonly Omit<FoundProblem, 'key'>[];
+}
+
+export function twinReportOf(tally: TwinTally, trial: TwinTrial, control: Control): TwinReport {
+  const hubs = hubsOf(tally, trial, control);
+  const policies = policiesOf(tally, trial, control);
+  const writing = hubs.filter(({ writes }) => writes > 0);
+  const slowest = writing.reduce<HubWrites | undefined>(
+    (one, other) => (one === undefined || hoursOf(other) > hoursOf(one) ? other : one),
+    undefined,
+  );
+  const report = {
+    revision: trial.fleet.revision,
+    twins: { planned: sum(hubs, ({ planned }) => planned), apart: apartOf(hubs) },
+    writes: {
+      count: sum(hubs, ({ writes }) => writes),
+      properties: sum(hubs, ({ properties }) => properties),
+      messages: sum(hubs, ({ cost }) => cost?.messages ?? 0),
+      hours: slowest === undefined ? 0 : slowest.cost?.hours,
+      slowest: slowest?.host,
+    },
+    hubs,
+    policies,
+    states: statesIn(tally),
+    paused: control.fleet,
+  };
+  return { ...report, warnings: warningsOn(report, trial.fleet) };
+}
+
+function hubsOf({ hubs }: TwinTally, { fleet, hosts }: TwinTrial, control: Control): readonly HubWrites[] {
+  const inFile = fleet.hubs.filter(({ host }) => hosts.has(host));
+  const others = [...hubs.keys()].filter((host) => !inFile.some((hub) => hub.host === host)).sort();
+  const reportOf = (host: string, hub: Hub | undefined): HubWrites => {
+    const tally = hubs.get(host) ?? { planned: 0, writes: 0, properties: 0, reads: 0, apart: {} };
+    return {
+      host,
+      ...tally,
+      cost: hub && writeCost(hub, tally.writes, tally.reads),
+      paused: hub && pauseFor(control, { kind: 'hub', host: hub.host }),
+    };
+  };
+  return [
+    ...inFile.map((hub) => reportOf(hub.host, hub)),
+    ...others.map((host) => reportOf(host, undefined)),
+  ];
+}
+
+function policiesOf(tally: TwinTally, trial: TwinTrial, control: Control): readonly PolicyReport[] {
+  const { policies, rollout } = trial.fleet.twins;
+  const before = trial.against?.twins.policies ?? policiesInForce(control);
+  const reportOf = (name: string, change: PolicyChange, policy: Policy | undefined): PolicyReport => {
+    const { patches = [], problems = [], ...counts } = tally.policies.get(name) ?? {};
+    return {
+      name,
+      change,
+      mode: policy?.mode,
+      ...NOTHING_OWNED,
+      ...counts,
+      ramp: policy && rampOf(control, policy, rollout, trial.now),
+      paused: pauseFor(control, { kind: 'policy', name }),
+      patches: patches.map(({ key: _, ...patch }) => patch),
+      problems: problems.map(({ key: _, ...problem }) => problem),
+    };
+  };
+  return [
+    ...policies.map((policy) => reportOf(policy.name, changeOf(policy, before), policy)),
+    ...gonePolicies(policies, before).map((name) => reportOf(name, 'gone', undefined)),
+  ];
+}
+
+const NOTHING_OWNED = { owned: 0, written: 0, held: 0, waiting: 0, rejected: 0, fighting: 0 };
+
+function statesIn({ states }: TwinTally): TwinReport['states'] {
+  const all = [...states].map(([key, count]) => ({ ...statesOf(key), count }));
+  const isChange = ({ from, to }: (typeof all)[number]) => from !== to;
+  return {
+    unchanged: sum(all, (each) => (isChange(each) ? 0 : each.count)),
+    changed: all
+      .filter(isChange)
+      .sort((one, other) => other.count - one.count || (one.from + one.to < other.from + other.to ? -1 : 1)),
+  };
+}
+
+function apartOf(hubs: readonly HubWrites[]): Readonly<Record<Apart, number>> {
+  const counts = APART.map((why) => [why, sum(hubs, ({ apart }) => apart[why] ?? 0)] as const);
+  return Object.fromEntries(counts) as Record<Apart, number>;
+}
+
+function warningsOn(
+  { twins, writes, hubs, policies, paused }: Omit<TwinReport, 'warnings'>,
+  fleet: Fleet,
+): readonly string[] {
+  const known = twins.planned + sum(APART, (why) => (why === 'deleted' ? 0 : twins.apart[why]));
+  const idle = policies.filter(({ change, owned }) => change !== 'gone' && owned === 0);
+  const overHours = (fleet.twins.rollout?.overMs ?? 0) / 3_600_000;
+  const pausedHubs = hubs.filter((hub) => hub.paused !== undefined && hub.writes > 0);
+  return [
+    ...(known === 0 ? ['the state tables know no twin, so nothing was tried'] : []),
+    ...(writes.slowest !== undefined && writes.hours === undefined
+      ? [`the daily budget of ${writes.slowest} is too small for a single write`]
+      : []),
+    ...(overHours > 0 && writes.hours !== undefined && writes.hours > overHours
+      ? [
+          `twins.rollout.over is ${durationText(overHours)}, and ${writes.slowest} needs ${durationText(writes.hours)}: its budget sets the pace, and writes wait in line`,
+        ]
+      : []),
+    ...(paused === undefined ? [] : [`all writes are paused now, ${pauseText(paused)}`]),
+    ...pausedHubs.map(
+      ({ host, paused: pause }) => `${host} is paused now${pause ? `, ${pauseText(pause)}` : ''}`,
+    ),
+    ...(known > 0 && idle.length > 0
+      ? [`these policies would own nothing in any twin: ${idle.map(({ name }) => name).join(', ')}`]
+      : []),
+    ...(twins.apart.elsewhere > 0
+      ? [
+          `of the twins, ${twins.apart.elsewhere} are on hubs that this deployment would not reconcile: nothing is written there`,
+        ]
+      : []),
+  ];
+}
+
+/** `by ann: a bad release` */
+export function pauseText({ author, reason }: Pause): string {
+  return `by ${author}: ${reason}`;
+}
+
+function hoursOf({ cost }: HubWrites): number {
+  return cost === undefined ? 0 : (cost.hours ?? Number.POSITIVE_INFINITY);
+}
+
+function sum<Each>(all: readonly Each[], count: (each: Each) => number): number {
+  return all.reduce((total, each) => total + count(each), 0);
+}

@@ -1,0 +1,253 @@
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
+import { openState, type State } from '../../src/cli/state.ts';
+import type { Threads } from '../../src/cli/what-if.ts';
+import { answerWhatIf, type Question } from '../../src/cli/what-if-question.ts';
+import { parseFleet } from '../../src/fleet/parse.ts';
+import { withPackage, withPause } from '../../src/twin/control.ts';
+import type { Shadow } from '../../src/twin/shadow.ts';
+import type { TwinId } from '../../src/twin/twin.ts';
+import { type Azurite, startAzurite } from '../azurite.ts';
+import { at, ID, shadowOf } from '../twin/twins.ts';
+import { listen, NOW } from './terminals.ts';
+
+const BASE = { name: 'base', desired: { interval: 5 } };
+const SAVER = { name: 'saver', when: 'reported.battery < 20', desired: { interval: 60 } };
+const WATCH = { name: 'watch', mode: 'observe', desired: { net: { dns: 'a' } } };
+const LARGE = { name: 'large', when: "'note' in tags", desired: { note: '=tags.note' } };
+const fileOf = (...policies: readonly object[]) =>
+  JSON.stringify({
+    hubs: [{ host: ID.host, region: 'westeurope', tier: 'S1' }],
+    twins: { redact: ['wifi.psk'], policies, rollout: { over: '2h' } },
+  });
+const OLD = fileOf(BASE, { ...SAVER, name: 'former' });
+const NEW = fileOf(SAVER, { ...BASE, desired: { interval: 9 } }, WATCH, LARGE);
+const HOSTILE = 'valve\u001b[2J';
+
+let azurite: Azurite;
+let folder: string;
+let state: State;
+let env: Readonly<Record<string, string>>;
+
+const file = (text: string): string => {
+  const path = join(folder, String(Math.random()));
+  writeFileSync(path, text);
+  return path;
+};
+async function store(deviceId: string, parts: Partial<Shadow> = {}, id: Partial<TwinId> = {}): Promise<void> {
+  const full = { ...ID, ...id, deviceId };
+  const { judgement } = shadowOf();
+  const shadow = shadowOf({ judgement: { ...judgement, state: 'inSync' }, ...parts, id: full });
+  await state.twins.save(await state.twins.load(full), { kind: 'shadow', shadow });
+}
+
+beforeAll(async () => {
+  folder = mkdtempSync(join(tmpdir(), 'berth-what-if-twins-'));
+  azurite = await startAzurite();
+  env = { AzureWebJobsStorage: azurite.connectionString };
+  state = openState(env);
+  const old = parseFleet(OLD);
+  if (!old.ok) throw new Error('the old file is wrong');
+  const pause = { author: 'ann', reason: 'freeze', at: NOW - 3_600_000 };
+  await state.control.update((control) =>
+    withPause(
+      withPackage(control, '2026-11-20T00:00:00Z', old.fleet.twins.policies, NOW - 86_400_000),
+      { kind: 'policy', name: 'saver' },
+      pause,
+    ),
+  );
+  await store('pump-1', { desired: { interval: 5 }, reported: { interval: 5, battery: 90 } });
+  await store('pump-2', {
+    desired: { interval: 5 },
+    reported: { battery: 10, wifi: { psk: 'redacted:ab' } },
+  });
+  await store('pump-3', { desired: { interval: 9 }, reported: { interval: 9 }, etag: undefined });
+  await store(HOSTILE, { desired: { interval: 9, net: { dns: 'a' } }, tags: { note: 'x'.repeat(5_000) } });
+  await store('pump-4', { unread: { since: at(0), why: 'a gap' } });
+  await store('pump-5', { parked: { why: 'the quota is spent' } });
+  await store('pump-1', {}, { moduleId: 'collector' });
+  const gone = { ...ID, deviceId: 'pump-6' };
+  await state.twins.save(await state.twins.load(gone), { kind: 'deleted', at: at(0) });
+}, 60_000);
+afterAll(async () => {
+  await azurite.close();
+  rmSync(folder, { recursive: true, force: true });
+});
+
+const threads: Threads = {
+  number: 0,
+  start: () => {
+    throw new Error('it is not placement that was asked about');
+  },
+};
+async function asked(question: Partial<Question> = {}, settings = env) {
+  const said = listen(settings);
+  const code = await answerWhatIf(
+    said.cli,
+    { fleet: file(NEW), twins: true, payload: [], json: false, ...question },
+    threads,
+  );
+  return { code, text: said.out(), notes: said.err() };
+}
+const cells = (text: string, first: string) =>
+  text
+    .split('\n')
+    .map((line) => line.trim().split(/ {2,}/))
+    .find(([cell]) => cell === first);
+
+describe('berth what-if --twins', () => {
+  test('shows hubs, policies, states and the first patches for people', async () => {
+    const { code, text, notes } = await asked();
+
+    expect(code).toBe(0);
+    expect(text).toMatch(
+      /^5 twins planned under revision [0-9a-f]{12}, against what they are now; not planned: 1 deleted, 1 parked, 1 unread\n/,
+    );
+    expect(cells(text, ID.host)).toEqual([
+      ID.host,
+      '5',
+      '2 (40 %)',
+      '2',
+      '6',
+      '1 min',
+      '1 day',
+      '1 min',
+      'its rate, 7.5 writes a second',
+    ]);
+    expect(text).toContain(
+      '2 twins would be written, 2 properties in 6 messages, when every ramp is complete and nothing is paused.',
+    );
+    expect(text).toContain('Those of saver, base are spread over 2 h (twins.rollout.over).');
+    expect(cells(text, 'saver')).toEqual([
+      'saver',
+      'new',
+      'enforce',
+      ...['1', '1', '0', '0', '0', '0'],
+      'over 2 h, from its deployment; paused now, for 1 h, by ann: freeze',
+    ]);
+    expect(cells(text, 'base')?.slice(1, 9)).toEqual(['changed', 'enforce', '3', '1', '0', '0', '0', '0']);
+    expect(cells(text, 'watch')?.slice(1, 9)).toEqual(['new', 'observe', '4', '0', '3', '0', '0', '0']);
+    expect(cells(text, 'large')?.slice(1, 9)).toEqual(['new', 'enforce', '1', '0', '0', '0', '1', '0']);
+    expect(cells(text, 'former')?.slice(0, 2)).toEqual(['former', 'gone']);
+    expect(cells(text, '3')).toEqual(['3', 'inSync', 'drifted']);
+    expect(text).toMatch(
+      /saver would write to 1 twin:\n.*\n +pump-2 +weu\.azure-devices\.net +interval +5 -> 60/,
+    );
+    expect(text).toMatch(/ +pump-1 +weu\.azure-devices\.net +interval +5 -> 9/);
+    expect(text).toMatch(
+      /large +valve\\u001b\[2J +\S+ +note +rejected +cannot be written: note is a string over 4 KB/,
+    );
+    expect(text).not.toContain('\u001b');
+    expect(notes).toMatch(/^State: 127\.0\.0\.1:\d+\.\n$/);
+  });
+
+  test('gives the same as JSON, and the same again', async () => {
+    const fleet = file(NEW);
+    const { text } = await asked({ fleet, json: true });
+
+    expect(JSON.parse(text)).toMatchObject({
+      twins: { planned: 5, apart: { deleted: 1, parked: 1, unread: 1 } },
+      writes: { count: 2, properties: 2, messages: 6, slowest: ID.host },
+      policies: [
+        {
+          name: 'saver',
+          change: 'new',
+          ramp: { kind: 'begins', overHours: 2 },
+          paused: { author: 'ann' },
+          patches: [
+            { hub: ID.host, deviceId: 'pump-2', changes: [{ path: 'interval', before: 5, after: 60 }] },
+          ],
+        },
+        { name: 'base', change: 'changed' },
+        { name: 'watch', held: 3 },
+        { name: 'large', problems: [{ deviceId: HOSTILE, verdict: 'rejected' }] },
+        { name: 'former', change: 'gone' },
+      ],
+    });
+    expect((await asked({ fleet, json: true })).text).toBe(text);
+  });
+
+  test('compares with another file where one is given', async () => {
+    const { text } = await asked({ fleet: file(OLD), against: file(OLD) });
+
+    expect(text).toContain('No twin would be in another state.');
+    expect(cells(text, 'base')?.slice(0, 2)).toEqual(['base', 'unchanged']);
+    expect(cells(text, 'base')?.at(-1)).toBe('reached it');
+  });
+
+  test('shows as many patches as --first says', async () => {
+    expect((await asked({ first: '0' })).text).not.toContain('would write to');
+    expect((await asked({ fleet: file(fileOf({ name: 'p', desired: { p: 1 } })), first: '1' })).text).toMatch(
+      /p would write to 4 twins, such as:\n.*\n +pump-1 +weu\.azure-devices\.net +p +\(absent\) -> 1\n(?! +pump)/,
+    );
+  });
+
+  test('fails above --max-writes, and says by how much', async () => {
+    await expect(asked({ maxWrites: '1' })).rejects.toMatchObject({
+      code: 'BERTH_TOO_MANY_WRITES',
+      message: '2 twins would be written; --max-writes allows 1, and that is 1 too many.',
+    });
+    expect(await asked({ maxWrites: '2' })).toMatchObject({
+      code: 0,
+      notes: expect.stringContaining('2 twins would be written; at most 2 are allowed.'),
+    });
+  });
+
+  test('leaves the hubs of other stamps alone', async () => {
+    const { text } = await asked({ json: true }, { ...env, BERTH_STAMP: 'us' });
+
+    expect(JSON.parse(text)).toMatchObject({
+      writes: { count: 0 },
+      twins: { planned: 0, apart: { elsewhere: 7 } },
+    });
+  });
+
+  test('writes nothing', async () => {
+    const known = async () => {
+      const etags: (string | undefined)[] = [];
+      for await (const { etag } of state.twins.records()) etags.push(etag);
+      return [etags, await state.control.read()];
+    };
+    const before = await known();
+
+    await asked();
+
+    expect(await known()).toEqual(before);
+  });
+
+  test('says where no twin is known', async () => {
+    const empty = await startAzurite();
+    try {
+      const { code, text } = await asked({}, { AzureWebJobsStorage: empty.connectionString });
+
+      expect(code).toBe(0);
+      expect(text).toContain('Warning: the state tables know no twin, so nothing was tried.');
+    } finally {
+      await empty.close();
+    }
+  });
+
+  test.each<[string, Partial<Question>, RegExp]>([
+    ['devices', { devices: '10' }, /--twins asks about the twins .*: leave out --devices, or ask twice\./],
+    [
+      'what is about placement',
+      { devices: '10', payload: ['{}'], maxMoves: '1' },
+      /leave out --devices, --payload, --max-moves/,
+    ],
+    ['a limit in words', { maxWrites: 'few' }, /--max-writes is "few": write a whole number/],
+    ['too many patches', { first: '5000' }, /--first is 5000: write at most 1,000\./],
+    [
+      'what is about twins',
+      { twins: false, devices: '10', maxWrites: '1', first: '2' },
+      /leave out --max-writes, --first/,
+    ],
+    ['no question', { twins: false }, /give --devices \(where they would go\) or --twins/],
+  ])('refuses %s', async (_, question, message) => {
+    await expect(asked(question)).rejects.toMatchObject({
+      code: 'BERTH_ARGUMENT_INVALID',
+      message: expect.stringMatching(message),
+    });
+  });
+});

@@ -1,0 +1,354 @@
+import { describe, expect, test } from '@jest/globals';
+import fc from 'fast-check';
+import type { Fleet } from '../../src/fleet/fleet.ts';
+import { hostName } from '../../src/fleet/host-name.ts';
+import { type Control, controlSchema } from '../../src/twin/control.ts';
+import type { Known } from '../../src/twin/fold.ts';
+import { NO_HISTORY, type Shadow } from '../../src/twin/shadow.ts';
+import type { TwinId } from '../../src/twin/twin.ts';
+import { type TwinTrial, tryTwin } from '../../src/what-if/try-twin.ts';
+import { type TwinReport, twinReportOf } from '../../src/what-if/twin-report.ts';
+import { TwinTally } from '../../src/what-if/twin-tally.ts';
+import { at, fleetOf, ID, shadowOf, T0 } from '../twin/twins.ts';
+
+interface Stored {
+  readonly id: TwinId;
+  readonly known: Known;
+}
+const twin = (deviceId: string, parts: Partial<Shadow> = {}, id: Partial<TwinId> = {}): Stored => {
+  const full = { ...ID, ...id, deviceId };
+  return { id: full, known: { kind: 'shadow', shadow: shadowOf({ ...parts, id: full }) } };
+};
+const judged = (state: Shadow['judgement']['state']): Partial<Shadow> => ({
+  judgement: { ...shadowOf().judgement, state },
+});
+
+interface Asked {
+  readonly against?: Fleet;
+  readonly control?: Partial<Control>;
+  readonly first?: number;
+  readonly hosts?: TwinTrial['hosts'];
+}
+function ask(twins: object | Fleet, stored: readonly Stored[], asked: Asked = {}): TwinReport {
+  const fleet = 'revision' in twins ? (twins as Fleet) : fleetOf(twins);
+  const control = { ...controlSchema.parse({}), ...asked.control };
+  const trial: TwinTrial = {
+    fleet,
+    against: asked.against,
+    hosts: asked.hosts ?? new Set(fleet.hubs.map(({ host }) => host)),
+    untrusted: new Set(Object.keys(control.untrusted)),
+    now: T0,
+  };
+  const tally = new TwinTally(asked.first ?? 5);
+  for (const { id, known } of stored) tally.add(id, tryTwin(id, known, trial));
+  return twinReportOf(tally, trial, control);
+}
+const policies = (...list: readonly object[]) => ({ policies: list });
+const BASE = { name: 'base', desired: { interval: 5 } };
+const SAVER = { name: 'saver', when: 'reported.battery < 20', desired: { interval: 60 } };
+const hashOf = (fleet: Fleet, name: string) =>
+  fleet.twins.policies.find((policy) => policy.name === name)?.hash ?? '';
+
+describe('what a fleet file would write', () => {
+  test('is counted for each hub, with messages and hours', () => {
+    const { twins, writes, hubs, states } = ask(policies(SAVER, BASE), [
+      twin('a', { ...judged('inSync'), desired: { interval: 1 }, reported: { battery: 10 } }),
+      twin('b', { ...judged('inSync'), etag: undefined }),
+      twin('c', { ...judged('inSync'), desired: { interval: 5 }, reported: { interval: 5 } }),
+      twin('c', { ...judged('inSync') }, { moduleId: 'collector' }),
+    ]);
+
+    expect(twins).toEqual({
+      planned: 4,
+      apart: { deleted: 0, elsewhere: 0, parked: 0, unread: 0, writing: 0 },
+    });
+    expect(writes).toMatchObject({ count: 2, properties: 2, messages: 7, slowest: ID.host });
+    expect(hubs).toMatchObject([
+      { host: ID.host, planned: 4, writes: 2, properties: 2, reads: 1, cost: { bottleneck: 'rate' } },
+    ]);
+    expect(states).toEqual({ unchanged: 2, changed: [{ from: 'inSync', to: 'drifted', count: 2 }] });
+  });
+
+  test('is one write for a twin, however many policies and properties', () => {
+    const { writes, policies: found } = ask(policies({ name: 'a', desired: { x: 1, y: 2 } }, BASE), [
+      twin('t'),
+    ]);
+
+    expect(writes).toMatchObject({ count: 1, properties: 3 });
+    expect(found.map(({ name, written }) => [name, written])).toEqual([
+      ['a', 1],
+      ['base', 1],
+    ]);
+  });
+
+  test('leaves out twins of which nothing can be said, and counts them', () => {
+    const gone: Stored = { id: { ...ID, deviceId: 'gone' }, known: { kind: 'deleted', at: at(0) } };
+    const unread = { since: at(0), why: 'a gap' };
+
+    const { twins, writes, warnings } = ask(policies(BASE), [
+      gone,
+      twin('unread', { unread }),
+      twin('disabled', { unread, parked: { why: 'the device is disabled' } }),
+      twin('busy', { writing: [] }),
+      twin('far', {}, { host: hostName('gone.azure-devices.net') }),
+      twin('here'),
+    ]);
+
+    expect(twins).toEqual({
+      planned: 1,
+      apart: { deleted: 1, elsewhere: 1, parked: 1, unread: 1, writing: 1 },
+    });
+    expect(writes.count).toBe(1);
+    expect(warnings).toContainEqual(
+      expect.stringContaining('of the twins, 1 are on hubs that this deployment'),
+    );
+  });
+
+  test('is nothing for hubs of another stamp', () => {
+    expect(ask(policies(BASE), [twin('a')], { hosts: new Set() })).toMatchObject({
+      twins: { planned: 0, apart: { elsewhere: 1 } },
+      hubs: [{ host: ID.host, cost: undefined }],
+      writes: { count: 0 },
+    });
+  });
+
+  test('reads before every write on a hub whose events are not trusted', () => {
+    const control = { untrusted: { [ID.host]: { since: T0, why: 'mismatches' } } };
+
+    expect(ask(policies(BASE), [twin('a'), twin('b')], { control }).writes.messages).toBe(8);
+  });
+
+  test('adds up to the same in whatever order the twins come', () => {
+    const twins = fleetOf(policies(SAVER, BASE));
+    const stored = Array.from({ length: 30 }, (_, index) =>
+      twin(`d${index}`, {
+        reported: { battery: (index * 7) % 40 },
+        ...judged(index % 2 ? 'pending' : 'inSync'),
+      }),
+    );
+    const expected = ask(twins, stored);
+
+    fc.assert(
+      fc.property(fc.shuffledSubarray(stored, { minLength: 30 }), (shuffled) => {
+        expect(ask(twins, shuffled)).toEqual(expected);
+      }),
+    );
+  });
+});
+
+describe('policies', () => {
+  const POLICIES = policies(
+    { name: 'watch', mode: 'observe', when: "'watched' in tags", desired: { level: 1 } },
+    { name: 'cool', cooldown: '1h', desired: { cool: 1 } },
+    { name: 'large', when: "'large' in tags", desired: { text: '=tags.large' } },
+    { name: 'contested', when: "'contested' in tags", desired: { port: 1 } },
+    { name: 'nobody', when: "'nobody' in tags", desired: { nothing: 1 } },
+  );
+  const fleet = fleetOf(POLICIES);
+  const COOL = { desired: { cool: 1 }, reported: { cool: 1 } };
+  const written = {
+    policy: hashOf(fleet, 'cool'),
+    by: 'cool',
+    value: 1,
+    at: at(-60),
+    count: 1,
+  };
+
+  test('own, write, hold, wait, are rejected and fought over', () => {
+    const { policies: found, warnings } = ask(fleet, [
+      twin('watched', { ...COOL, tags: { watched: true } }),
+      twin('cooling', { desired: { cool: 2 }, paths: { cool: { ...NO_HISTORY, writes: [written] } } }),
+      twin('large', { ...COOL, tags: { large: 'x'.repeat(5_000) } }),
+      twin('contested', {
+        ...COOL,
+        tags: { contested: true },
+        paths: { port: { ...NO_HISTORY, configuration: 'ports' } },
+      }),
+      twin('new'),
+    ]);
+
+    const numbers = found.map(({ name, owned, written: writes, held, waiting, rejected, fighting }) => [
+      name,
+      owned,
+      writes,
+      held,
+      waiting,
+      rejected,
+      fighting,
+    ]);
+    expect(numbers).toEqual([
+      ['watch', 1, 0, 1, 0, 0, 0],
+      ['cool', 5, 1, 0, 1, 0, 0],
+      ['large', 1, 0, 0, 0, 1, 0],
+      ['contested', 1, 0, 0, 0, 0, 1],
+      ['nobody', 0, 0, 0, 0, 0, 0],
+    ]);
+    expect(found[2]?.problems).toEqual([
+      {
+        hub: ID.host,
+        deviceId: 'large',
+        path: 'text',
+        verdict: 'rejected',
+        why: expect.stringContaining('is a string over 4 KB'),
+      },
+    ]);
+    expect(found[3]?.problems).toMatchObject([
+      { deviceId: 'contested', why: expect.stringContaining('the hub configuration "ports" sets it') },
+    ]);
+    expect(warnings).toEqual(['these policies would own nothing in any twin: nobody']);
+  });
+
+  const before = fleetOf(policies(BASE, SAVER, { name: 'old', desired: { o: 1 } }));
+  const after = policies(BASE, { ...SAVER, cooldown: '9m' }, { name: 'new', desired: { n: 1 } });
+  const COMPARED = [
+    ['base', 'unchanged'],
+    ['saver', 'changed'],
+    ['new', 'new'],
+    ['old', 'gone'],
+  ];
+  const seen = (fleet: Fleet, since: number): Control['seen'] =>
+    Object.fromEntries(fleet.twins.policies.map(({ name, hash }) => [hash, { name, since }]));
+
+  test('are compared with another file by their content', () => {
+    const { policies: found } = ask(after, [], { against: before });
+
+    expect(found.map(({ name, change }) => [name, change])).toEqual(COMPARED);
+  });
+
+  test('are compared with what the deployment has noted', () => {
+    const noted = {
+      ...seen(before, T0),
+      ...seen(fleetOf(policies({ name: 'left', desired: { l: 1 } })), T0),
+    };
+    const left = Object.entries(noted).map(([hash, entry]) => [
+      hash,
+      entry.name === 'left' ? { ...entry, leftAt: T0 } : entry,
+    ]);
+
+    const { policies: found } = ask(after, [], { control: { seen: Object.fromEntries(left) } });
+
+    expect(found.map(({ name, change }) => [name, change])).toEqual(COMPARED);
+  });
+
+  test('say how they reach the fleet', () => {
+    const rollout = { over: '2h' };
+    const file = fleetOf({ ...policies(BASE, SAVER, { name: 'new', desired: { n: 1 } }), rollout });
+    const control = {
+      seen: {
+        [hashOf(file, 'base')]: { name: 'base', since: T0 - 3 * 3_600_000 },
+        [hashOf(file, 'saver')]: { name: 'saver', since: T0 - 3_600_000 },
+      },
+    };
+
+    expect(ask(file, [], { control }).policies.map(({ ramp }) => ramp)).toEqual([
+      { kind: 'over' },
+      { kind: 'runs', overHours: 2, reached: 0.5 },
+      { kind: 'begins', overHours: 2 },
+    ]);
+    expect(ask(policies(BASE), [], { control }).policies[0]?.ramp).toEqual({ kind: 'none' });
+  });
+
+  test('are said to be paused, and count as if they were not', () => {
+    const pause = { author: 'ann', reason: 'freeze', at: T0 - 60_000 };
+    const {
+      writes,
+      policies: found,
+      hubs,
+      warnings,
+    } = ask(policies(BASE), [twin('a')], {
+      control: { policies: { base: pause }, hubs: { [ID.host]: pause }, fleet: pause },
+    });
+
+    expect(writes.count).toBe(1);
+    expect(found[0]?.paused).toEqual(pause);
+    expect(hubs[0]?.paused).toEqual(pause);
+    expect(warnings).toEqual([
+      'all writes are paused now, by ann: freeze',
+      'weu.azure-devices.net is paused now, by ann: freeze',
+    ]);
+  });
+
+  test('whose ramp is over before the budget has made their writes are named', () => {
+    const file = fleetOf({ ...policies(BASE), rollout: { over: '1h' } });
+    const stored = Array.from({ length: 8_001 }, (_, index) => twin(`d${index}`));
+
+    expect(ask(file, stored).warnings).toEqual([
+      'twins.rollout.over is 1 h, and weu.azure-devices.net needs 24 h: its budget sets the pace, and writes wait in line',
+    ]);
+  });
+});
+
+describe('states', () => {
+  test('are what the twins were judged to be, or what the other file makes of them', () => {
+    const stored = [
+      twin('a', { ...judged('rejected'), desired: { interval: 5 }, reported: { interval: 5 } }),
+    ];
+
+    expect(ask(policies(BASE), stored).states.changed).toEqual([
+      { from: 'rejected', to: 'inSync', count: 1 },
+    ]);
+    expect(ask(policies(BASE), stored, { against: fleetOf(policies(BASE)) }).states).toEqual({
+      unchanged: 1,
+      changed: [],
+    });
+  });
+
+  test('come in the order of their numbers', () => {
+    const stored = [
+      twin('a', judged('pending')),
+      twin('b', judged('inSync')),
+      twin('c', judged('inSync')),
+      twin('d', judged('drifted')),
+    ];
+
+    expect(ask(policies(BASE), stored).states).toEqual({
+      unchanged: 1,
+      changed: [
+        { from: 'inSync', to: 'drifted', count: 2 },
+        { from: 'pending', to: 'drifted', count: 1 },
+      ],
+    });
+  });
+});
+
+describe('patches', () => {
+  test('are the first by hub, device and module, with what is there and what would be', () => {
+    const file = policies({ name: 'p', desired: { a: { b: [1] }, gone: null } });
+    const stored = ['d3', 'd1', 'd2'].map((id) => twin(id, { desired: { a: { b: [id] }, gone: 'x' } }));
+
+    expect(ask(file, [...stored, twin('d0')], { first: 3 }).policies[0]?.patches).toEqual([
+      { hub: ID.host, deviceId: 'd0', changes: [{ path: 'a.b', after: [1] }] },
+      ...['d1', 'd2'].map((deviceId) => ({
+        hub: ID.host,
+        deviceId,
+        changes: [
+          { path: 'a.b', before: [deviceId], after: [1] },
+          { path: 'gone', before: 'x', after: null },
+        ],
+      })),
+    ]);
+    expect(ask(file, stored, { first: 0 }).policies[0]).toMatchObject({ written: 3, patches: [] });
+  });
+
+  test.each<[string, Partial<Shadow>]>([
+    ['a hash', { reported: { wifi: { psk: 'redacted:0123456789abcdef' } } }],
+    ['a value that is redacted from now on', { reported: { wifi: { psk: 's3cret-s3cret' } } }],
+  ])('never show what is redacted: %s', (_, parts) => {
+    const file = {
+      redact: ['wifi.psk'],
+      ...policies({ name: 'p', desired: { copy: '=reported.wifi.psk', list: ['=reported.wifi.psk'] } }),
+    };
+
+    const report = ask(file, [twin('a', { ...parts, desired: { copy: 'redacted:ffff' } })]);
+
+    expect(report.policies[0]?.patches[0]?.changes).toEqual([
+      { path: 'copy', before: '(redacted)', after: '(redacted)' },
+      { path: 'list', after: ['(redacted)'] },
+    ]);
+    expect(JSON.stringify(report)).not.toMatch(/s3cret|012345/);
+  });
+});
+
+test('a fleet of which nothing is known is a warning, not a clean bill', () => {
+  expect(ask(policies(BASE), []).warnings).toEqual(['the state tables know no twin, so nothing was tried']);
+});

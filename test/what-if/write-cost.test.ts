@@ -1,0 +1,72 @@
+import { describe, expect, test } from '@jest/globals';
+import type { Hub } from '../../src/fleet/fleet.ts';
+import { durationText, writeCost } from '../../src/what-if/write-cost.ts';
+import { fleetOf } from '../twin/twins.ts';
+
+/** S1 with one unit and the default budgets: 7.5 writes a second and 24,000 messages a day for resync. */
+const [S1] = fleetOf({}).hubs as [Hub];
+
+describe('what writes cost a hub', () => {
+  test.each<[string, Partial<Hub>, number, number, object]>([
+    ['nothing', {}, 0, 0, { messages: 0, hours: 0, bottleneck: undefined }],
+    [
+      'one day at its rate',
+      {},
+      2_700,
+      0,
+      { messages: 8_100, rate: { writesPerSecond: 7.5, hours: 0.1 }, hours: 0.1, bottleneck: 'rate' },
+    ],
+    [
+      'a day to the last message',
+      {},
+      8_000,
+      0,
+      { messages: 24_000, daily: { messages: 24_000, days: 1 }, bottleneck: 'rate' },
+    ],
+    [
+      'the next day for one more',
+      {},
+      8_001,
+      0,
+      { daily: { messages: 24_000, days: 2 }, bottleneck: 'daily', hours: expect.closeTo(24, 2) },
+    ],
+    ['a message for each read', {}, 8_000, 1, { messages: 24_001, bottleneck: 'daily' }],
+    [
+      'many days by the quota where the rate would take hours',
+      {},
+      100_000,
+      0,
+      {
+        rate: { writesPerSecond: 7.5, hours: expect.closeTo(3.7, 1) },
+        daily: { messages: 24_000, days: 13 },
+        hours: expect.closeTo(288.15, 1),
+        bottleneck: 'daily',
+      },
+    ],
+    [
+      'the rate where the quota is large',
+      { tier: 'S3', budget: { rate: 0.0001, daily: 1 } },
+      100_000,
+      0,
+      { daily: { messages: 90_000_000, days: 1 }, bottleneck: 'rate' },
+    ],
+    [
+      'for ever where a day has no room for one write',
+      { tier: 'F1', budget: { rate: 0.5, daily: 0.001 } },
+      1,
+      0,
+      { daily: { messages: 2, days: undefined }, hours: undefined, bottleneck: 'daily' },
+    ],
+  ])('%s', (_, size, writes, reads, cost) => {
+    expect(writeCost({ ...S1, ...size }, writes, reads)).toMatchObject(cost);
+  });
+
+  test.each([
+    [0, '0 h'],
+    [0.05, '3 min'],
+    [5.64, '5.6 h'],
+    [288.15, '12 d'],
+  ])('%f hours are %s', (hours, text) => {
+    expect(durationText(hours)).toBe(text);
+  });
+});
