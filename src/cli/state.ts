@@ -24,7 +24,6 @@ export interface State {
   readonly receipts: ReceiptStore;
   readonly twins: TwinStore;
   readonly deadLetters: DeadLetterStore;
-  readonly control: ControlStore;
   readonly progress: ProgressStore;
   /** Who works with it: the Entra identity, or the user of this machine where a key opens the account. */
   author(): Promise<string>;
@@ -42,7 +41,6 @@ export function openState(env: Environment): State {
     receipts: new ReceiptStore(tables.receipts),
     twins: new TwinStore(tables.twins),
     deadLetters: new DeadLetterStore(tables.deadLetters),
-    control: new ControlStore(tables.state),
     progress: new ProgressStore(tables.state),
     author: async () =>
       account.kind === 'identity' ? signedInAs() : `${userName()}@${hostname()} (by account key)`,

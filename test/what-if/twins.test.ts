@@ -336,14 +336,13 @@ describe('patches', () => {
   ])('never show what is redacted: %s', (_, parts) => {
     const file = {
       redact: ['wifi.psk'],
-      ...policies({ name: 'p', desired: { copy: '=reported.wifi.psk', list: ['=reported.wifi.psk'] } }),
+      ...policies({ name: 'p', desired: { copy: '=reported.wifi.psk', over: 'x' } }),
     };
 
-    const report = ask(file, [twin('a', { ...parts, desired: { copy: 'redacted:ffff' } })]);
+    const report = ask(file, [twin('a', { ...parts, desired: { over: 'redacted:ffff' } })]);
 
     expect(report.policies[0]?.patches[0]?.changes).toEqual([
-      { path: 'copy', before: '(redacted)', after: '(redacted)' },
-      { path: 'list', after: ['(redacted)'] },
+      { path: 'over', before: '(redacted)', after: 'x' },
     ]);
     expect(JSON.stringify(report)).not.toMatch(/s3cret|012345/);
   });
