@@ -45,6 +45,7 @@ export function syncTwins(
     const summary = await takeBatch(received, {
       fleet,
       hosts: instance.hosts(fleet),
+      modules: (await instance.gate.current()).modules,
       reconcile: (id, twinEvents) => reconciler.reconcile(id, twinEvents),
       keepDeadLetter: (letter) => stores.deadLetters.keep(letter),
       countStranger: (hubName, count) => stores.strangers.add(hubName, count, instance.now()),

@@ -11,7 +11,7 @@ export interface InvocationOptions {
   readonly until: number;
 }
 
-/** What the reconciler of one invocation works with: the control row as it is now, and its part of the budgets. */
+/** What the reconciler of one invocation works with: the control row as it stands, and its part of the budgets. */
 export async function reconcilerOptions(
   instance: Instance,
   context: InvocationContext,
@@ -22,7 +22,7 @@ export async function reconcilerOptions(
     fleet,
     hubs,
     store: stores.twins,
-    gate: await instance.gate.current(),
+    gate: instance.gate,
     redaction: await instance.redaction(fleet),
     budget,
     now,

@@ -94,9 +94,11 @@ export function openIotHubs(options: IotHubsOptions): HubPort & { close(): Promi
           : await hub.updateModuleTwin(deviceId, moduleId, patch, etag);
       return toTwin(host, 'PATCH', httpResponse);
     },
-    async identityStatus({ host, deviceId }) {
+    async identityStatus({ host, deviceId, moduleId }) {
       const hub = await registry(host);
       try {
+        // A device may be there without the module.
+        if (moduleId !== undefined) await hub.getModule(deviceId, moduleId);
         const { responseBody } = await hub.get(deviceId);
         return responseBody.status === 'disabled' ? 'disabled' : 'enabled';
       } catch (error) {

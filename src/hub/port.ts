@@ -16,7 +16,7 @@ export interface HubPort {
   patchDesired(id: TwinId, patch: JsonObject, etag: string): Promise<Twin>;
   /**
    * Asks the identity registry, because a hub answers 404 for the twin of a disabled device too. One identity
-   * operation.
+   * operation, two for a module.
    */
   identityStatus(id: TwinId): Promise<'enabled' | 'disabled' | 'missing'>;
   /** How many devices the hub has. One identity operation. */

@@ -25,6 +25,8 @@ export interface BatchOptions {
   readonly fleet: Fleet;
   /** The hubs that this deployment reconciles. */
   readonly hosts: readonly HostName[];
+  /** Modules that a newer package targets. */
+  readonly modules?: Iterable<string>;
   readonly reconcile: (id: TwinId, events: readonly TwinEvent[]) => Promise<Outcome>;
   readonly keepDeadLetter: (letter: DeadLetter) => Promise<void>;
   readonly countStranger: (hubName: string, events: number) => Promise<void>;
@@ -162,9 +164,13 @@ function describe(error: unknown): string {
 }
 
 /** What decoding needs to know of a fleet. */
-export function eventContext({ fleet, hosts }: Pick<BatchOptions, 'fleet' | 'hosts'>): EventContext {
+export function eventContext({
+  fleet,
+  hosts,
+  modules: newer = [],
+}: Pick<BatchOptions, 'fleet' | 'hosts' | 'modules'>): EventContext {
   const byShortName = new Map(hosts.map((host) => [shortName(host), host]));
-  const modules = new Set(fleet.twins.policies.map(({ module }) => module));
+  const modules = new Set([...fleet.twins.policies.map(({ module }) => module), ...newer]);
   return {
     hubNamed: (name) => byShortName.get(name.toLowerCase()),
     isTargeted: (moduleId) => modules.has(moduleId),

@@ -23,11 +23,11 @@ export async function drainDue(options: DueOptions, mayGoOn: MayGoOn): Promise<n
 
 async function drainHub(host: HostName, options: DueOptions, mayGoOn: MayGoOn): Promise<number> {
   const { gate, isRefused } = options;
-  // While a hub is paused its due work waits where it is.
-  if (gate.closedFor(host) !== undefined) return 0;
   let done = 0;
   for (const priority of DUE_PRIORITIES) {
     for (;;) {
+      // While a hub is paused its due work waits where it is.
+      if ((await gate.current()).closedFor(host) !== undefined) return done;
       const rows = await dueOf(host, priority, options);
       const limit = pLimit(CONCURRENCY);
       const before = done;

@@ -38,5 +38,6 @@ export async function refreshConditions({
   };
   await Promise.all(hosts.map((host) => limit(() => ask(host))));
   // The causes of an older fleet file are none of the newer one's: they would begin again and again.
-  if (!gate.isOutdated) await conditions.recordCauses(currentCauses(fleet, known, now()), known, now());
+  if (!(await gate.current()).isOutdated)
+    await conditions.recordCauses(currentCauses(fleet, known, now()), known, now());
 }

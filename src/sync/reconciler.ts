@@ -51,8 +51,9 @@ export class Reconciler {
     return this.#untilStored(id, loaded ?? 'stored', async (record) => {
       const { known } = record;
       const hub = this.#options.fleet.hubByHost.get(id.host);
-      if (known.kind !== 'shadow' || hub === undefined || this.#options.gate.isOutdated) return 'nothing';
-      return new TwinWork(record, known.shadow, hub, 'resync', this.#options).judge();
+      const gate = await this.#options.gate.current();
+      if (known.kind !== 'shadow' || hub === undefined || gate.isOutdated) return 'nothing';
+      return new TwinWork(record, known.shadow, hub, 'resync', gate, this.#options).judge();
     });
   }
 
@@ -104,13 +105,14 @@ export class Reconciler {
   }
 
   async #act(record: TwinRecord, known: Known, events: readonly TwinEvent[]): Promise<Outcome | 'conflict'> {
-    const { fleet, gate } = this.#options;
+    const { fleet } = this.#options;
     if (known.kind === 'nothing') return 'nothing';
     if (known.kind === 'deleted') return this.#delete(record, known);
     const hub = fleet.hubByHost.get(record.id.host);
     if (hub === undefined) return 'nothing';
 
-    const work = new TwinWork(record, known.shadow, hub, priorityOf(events), this.#options);
+    const gate = await this.#options.gate.current();
+    const work = new TwinWork(record, known.shadow, hub, priorityOf(events), gate, this.#options);
     return gate.isOutdated ? work.leaveToNewer() : work.run();
   }
 

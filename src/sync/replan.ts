@@ -30,7 +30,7 @@ export async function replan(
 ): Promise<number> {
   const { fleet, twins, gate, progress, reconciler, now } = options;
   // The gate's, by which the twins are judged, and not a newer one's.
-  const { generation } = gate;
+  const { generation } = await gate.current();
   if (generation === undefined || now() - generation.since < SETTLED_MS) return 0;
   const about = `${fleet.revision} ${generation.number}`;
   const stored = progressSchema.safeParse(await progress.read('replan'));

@@ -29,7 +29,7 @@ export interface ResyncOptions {
   /** Whether the hub's budget has said no: what is due there stays due. */
   readonly isRefused: (host: HostName) => boolean;
   readonly redaction: Redaction;
-  readonly gate: Gate;
+  readonly gate: { current(): Promise<Gate> };
   readonly now: () => number;
   readonly count: (host: HostName, what: SyncCount) => void;
   readonly warn: (message: string, facts: Readonly<Record<string, JsonValue>>) => void;

@@ -49,10 +49,11 @@ export async function resync(options: ResyncOptions): Promise<ResyncSummary> {
   }, LEASE_MS / 3);
   try {
     await refreshConditions(options);
+    const { isOutdated } = await gate.current();
     // Due work waits for its turn at the hubs most of the time; what needs the tables only need not wait with it.
     const [due, rest] = await Promise.all([
-      gate.isOutdated ? 0 : drainDue(options, mayGoOn),
-      withoutHubs(options, mayGoOn),
+      isOutdated ? 0 : drainDue(options, mayGoOn),
+      withoutHubs(options, mayGoOn, isOutdated),
     ]);
     return { ran: true, due, ...rest };
   } finally {
@@ -64,9 +65,10 @@ export async function resync(options: ResyncOptions): Promise<ResyncSummary> {
 async function withoutHubs(
   options: ResyncOptions,
   mayGoOn: MayGoOn,
+  isOutdated: boolean,
 ): Promise<Pick<ResyncSummary, 'counted' | 'judged' | 'walked'>> {
   const counted = await countTwins(options, mayGoOn);
-  if (options.gate.isOutdated) return { counted, judged: 0, walked: 0 };
+  if (isOutdated) return { counted, judged: 0, walked: 0 };
   await pauseRejected(options);
   const judged = await replan(options, mayGoOn);
   const walked = await walk(options, mayGoOn);

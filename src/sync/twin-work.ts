@@ -26,7 +26,8 @@ export interface TwinWorkOptions {
   readonly fleet: Fleet;
   readonly hubs: HubPort;
   readonly store: Pick<TwinStore, 'save'>;
-  readonly gate: Gate;
+  /** What the control row allows, as it is known now. */
+  readonly gate: { current(): Promise<Gate> };
   readonly budget: HubBudget;
   readonly redaction: Redaction;
   /** Milliseconds since the epoch. */
@@ -57,11 +58,20 @@ export class TwinWork {
    * Another instance is between a write's intent and its answer; its due row brings the twin back if it dies.
    */
   readonly #inFlight: boolean;
+  #gate: Gate;
   #record: TwinRecord;
   #shadow: Shadow;
 
-  constructor(record: TwinRecord, shadow: Shadow, hub: Hub, priority: DuePriority, options: TwinWorkOptions) {
+  constructor(
+    record: TwinRecord,
+    shadow: Shadow,
+    hub: Hub,
+    priority: DuePriority,
+    gate: Gate,
+    options: TwinWorkOptions,
+  ) {
     this.#record = record;
+    this.#gate = gate;
     this.#shadow = shadow;
     this.#hub = hub;
     this.#priority = moreUrgent(priority, shadow.due?.priority);
@@ -91,10 +101,9 @@ export class TwinWork {
   }
 
   async run(): Promise<Outcome | 'conflict'> {
-    const { gate } = this.#options;
     if (this.#shadow.writing !== undefined && !this.#inFlight) {
       this.#markUnread('the answer to a write was never stored');
-    } else if (this.#shadow.unread === undefined && gate.readsFirst(this.#hub.host)) {
+    } else if (this.#shadow.unread === undefined && this.#gate.readsFirst(this.#hub.host)) {
       this.#markUnread('the events of its hub are not trusted');
     }
     for (let writes = 0; ; ) {
@@ -106,7 +115,7 @@ export class TwinWork {
       if (planned.writes.length === 0)
         return this.#settle(planned, this.#inFlight && planned.state === 'drifted');
       if (this.#inFlight) return this.#settle(planned, true);
-      const closed = gate.closedFor(this.#hub.host);
+      const closed = this.#gate.closedFor(this.#hub.host);
       // Due at once, but nobody does it before the hub is resumed.
       if (closed !== undefined) return this.#hold(planned, closed, this.#options.now());
       if (writes >= MAX_WRITES)
@@ -126,7 +135,8 @@ export class TwinWork {
   }
 
   #plan(): Plan {
-    const { fleet, gate, now } = this.#options;
+    const { fleet, now } = this.#options;
+    const gate = this.#gate;
     const { host, deviceId } = this.#shadow.id;
     const at = now();
     return plan({
@@ -168,6 +178,12 @@ export class TwinWork {
       return wait.isQuota
         ? this.#postponeTo(wait.at, wait.why, true)
         : this.#hold(planned, wait.why, wait.at);
+    }
+    // The turn may have been long in coming, and somebody may have paused the fleet meanwhile.
+    const gate = await this.#options.gate.current();
+    if (gate !== this.#gate) {
+      this.#gate = gate;
+      return 'again';
     }
     const intent = await this.#save({
       ...this.#judged(planned),

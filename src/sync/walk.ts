@@ -1,3 +1,4 @@
+import { limitFunction } from 'p-limit';
 import * as z from 'zod';
 import { BerthError } from '../errors.ts';
 import type { Hub } from '../fleet/fleet.ts';
@@ -25,11 +26,16 @@ const QUERY_LAG_MS = 30 * 60_000;
 /** One twin in so many is compared with what the hub has. */
 const SAMPLE = 100;
 const PAGE = 200;
+/** By then every instance goes by the newest package: it reads the control row every 30 s, and a batch takes 20 s. */
+const SETTLED_MS = 60_000;
+const CONCURRENCY = 16;
 
 const progressSchema = z.object({
   /** Ms since the epoch. */
   startedAt: z.number(),
   phase: z.enum(['mark', 'devices', 'modules', 'done']),
+  /** Everything that is known of the hub is old, and not only what is known of the new modules. */
+  isWhole: z.boolean().default(true),
   /** `mark`: `partition/row key`; else the hub's continuation token; empty: the beginning. */
   at: z.string(),
   seen: z.number(),
@@ -39,6 +45,10 @@ const progressSchema = z.object({
   stale: z.number(),
   sampled: z.number(),
   mismatched: z.number(),
+  /** Modules that were not targeted before: their events were passed over, so what is known of them is old. */
+  newModules: z.array(z.string()).default([]),
+  /** Modules that have been targeted since then are to be looked for, ms since the epoch. */
+  modulesAt: z.number().default(0),
 });
 
 /** How far the walk of a hub has come, and what it has found. */
@@ -90,10 +100,13 @@ export async function walk(options: WalkOptions, mayGoOn: MayGoOn): Promise<numb
 async function walkHub(hub: Hub, options: WalkOptions, mayGoOn: MayGoOn): Promise<number> {
   const { progress, gate, warn } = options;
   const { host } = hub;
-  let at = await startOf(host, options);
+  const { at: start, isChanged } = await startOf(host, options);
+  let at = start;
   const before = at.seen;
+  if (isChanged) await progress.write(walkName(host), at);
   try {
-    while (at.phase !== 'done' && mayGoOn() && gate.closedFor(host) === undefined) {
+    while (at.phase !== 'done' && mayGoOn()) {
+      if ((await gate.current()).closedFor(host) !== undefined) break;
       const next = await step(hub, at, options);
       if (next === undefined) break;
       at = next;
@@ -107,26 +120,51 @@ async function walkHub(hub: Hub, options: WalkOptions, mayGoOn: MayGoOn): Promis
   return at.seen - before;
 }
 
-/** Goes on, or begins anew where it is time or a person has asked for it. */
-async function startOf(host: HostName, { progress, now }: WalkOptions): Promise<WalkProgress> {
-  const stored = progressSchema.safeParse(await progress.read(walkName(host)));
-  const request = requestSchema.safeParse(await progress.read(requestName(host)));
+/** Goes on, or begins anew where it is time, a person has asked for it, or modules are wanted that were not before. */
+async function startOf(
+  host: HostName,
+  options: WalkOptions,
+): Promise<{ readonly at: WalkProgress; readonly isChanged: boolean }> {
+  const stored = progressSchema.safeParse(await options.progress.read(walkName(host)));
   const last = stored.success ? stored.data : undefined;
+  const at = await nextOf(host, last, options);
+  return { at, isChanged: at !== last };
+}
+
+async function nextOf(
+  host: HostName,
+  last: WalkProgress | undefined,
+  { progress, control, now }: WalkOptions,
+): Promise<WalkProgress> {
+  const request = requestSchema.safeParse(await progress.read(requestName(host)));
   const isAsked = request.success && (last === undefined || request.data.at > last.startedAt);
-  if (last !== undefined && !isAsked) {
-    const isOver = last.phase === 'done' && now() - last.startedAt >= WALK_EVERY_MS;
-    if (!isOver) return last;
-  }
-  return {
-    startedAt: now(),
-    phase: isAsked ? 'mark' : 'devices',
+  // Instances of an older package pass the events of new modules over for a while.
+  const modulesAt = now() - SETTLED_MS;
+  const newModules = Object.entries((await control.read()).modules)
+    .filter(([, since]) => since > (last?.modulesAt ?? 0) && since <= modulesAt)
+    .map(([name]) => name);
+  const fresh = {
+    // The clock of who asks may be ahead; the same request must not begin a walk again and again.
+    startedAt: request.success ? Math.max(now(), request.data.at) : now(),
     at: '',
     seen: 0,
     missed: 0,
     stale: 0,
     sampled: 0,
     mismatched: 0,
+    newModules,
+    modulesAt,
+    isWhole: isAsked,
   };
+  if (isAsked) return { ...fresh, phase: 'mark' };
+  if (last === undefined) return { ...fresh, phase: 'devices' };
+  if (last.phase === 'done' && now() - last.startedAt >= WALK_EVERY_MS) return { ...fresh, phase: 'devices' };
+  if (newModules.length === 0) return last;
+  const all = [...new Set([...last.newModules, ...newModules])];
+  // One that has not come to the modules yet will; what it passes over before, the next one marks.
+  return last.phase === 'mark' || last.phase === 'devices'
+    ? last
+    : { ...fresh, startedAt: last.startedAt, phase: 'mark', newModules: all };
 }
 
 /** One page. Undefined: the budget says that it must wait. */
@@ -142,24 +180,35 @@ async function step(hub: Hub, at: WalkProgress, options: WalkOptions): Promise<W
   }
 }
 
-/** A person says that what is known of the hub's twins is old, as after a failover: all of it is read again. */
+/**
+ * What is known of the hub's twins is old, and is read again: all of it where a person says so, as after a failover;
+ * or that of modules whose events were passed over.
+ */
 async function markPage(host: HostName, at: WalkProgress, options: WalkOptions): Promise<WalkProgress> {
   const { twins, now } = options;
   const partitions = partitionsOf(host);
   const [index = '0', ...row] = at.at === '' ? ['0'] : at.at.split('/');
   const partition = partitions[Number(index)];
-  if (partition === undefined) return { ...at, phase: 'devices', at: '' };
+  if (partition === undefined) return { ...at, phase: at.isWhole ? 'devices' : 'modules', at: '' };
   const after = row.join('/');
   const page = await twins.page(partition, after === '' ? undefined : after, PAGE);
-  for (const { id, known } of page) {
-    if (known.kind !== 'shadow') continue;
-    await markForRead(twins, id, {
-      since: known.shadow.asOf,
-      why: 'everything of its hub is read again',
-      priority: 'resync',
-      now: now(),
-    });
-  }
+  await Promise.all(
+    page.map(
+      limitFunction(
+        async ({ id, known }: (typeof page)[number]) => {
+          const isMeant = at.isWhole || at.newModules.includes(id.moduleId ?? '');
+          if (known.kind !== 'shadow' || !isMeant) return;
+          await markForRead(twins, id, {
+            since: known.shadow.asOf,
+            why: at.isWhole ? 'everything of its hub is read again' : 'its module was not targeted before',
+            priority: 'resync',
+            now: now(),
+          });
+        },
+        { concurrency: CONCURRENCY },
+      ),
+    ),
+  );
   const last = page.at(-1);
   return page.length === PAGE && last !== undefined
     ? { ...at, at: `${index}/${last.rowKey}` }
@@ -266,11 +315,14 @@ async function compare(
 /** What the walk has found says whether the hub's events can be trusted. */
 async function finish(
   { host }: Hub,
-  found: Comparison & Pick<WalkProgress, 'missed' | 'stale'>,
-  { control, now, warn }: WalkOptions,
+  found: Comparison & Pick<WalkProgress, 'startedAt'>,
+  { control, progress, now, warn }: WalkOptions,
 ): Promise<void> {
   const why = whyUntrusted(found);
   if (why === undefined) return;
+  const request = requestSchema.safeParse(await progress.read(requestName(host)));
+  // Somebody has had everything read again since: what was found before that is old.
+  if (request.success && request.data.at > found.startedAt) return;
   await control.update((row) =>
     host in row.untrusted ? row : { ...row, untrusted: { ...row.untrusted, [host]: { since: now(), why } } },
   );

@@ -10,6 +10,8 @@ export interface Gate {
   closedFor(host: HostName): string | undefined;
   /** What keeps a policy from a twin at this time: a pause, or a ramp that has not reached it. */
   holdOf(policy: Policy, place: Place, rollout: Rollout | undefined, now: number): Hold | undefined;
+  /** Modules that the newest package targets: an older one keeps their events for it. */
+  readonly modules: ReadonlySet<string>;
   /** The hub's events are not trusted: a read comes before each decision. */
   readsFirst(host: HostName): boolean;
   /**
@@ -36,7 +38,7 @@ export class WriteGate {
   readonly #store: Pick<ControlStore, 'read'>;
   readonly #build: string;
   readonly #now: () => number;
-  #last: { readonly control: Control; readonly at: number } | undefined;
+  #last: { readonly gate: Gate; readonly at: number } | undefined;
   #reading: Promise<void> | undefined;
 
   /** @param build when this package was built, ISO 8601. */
@@ -56,13 +58,13 @@ export class WriteGate {
     }
     const last = this.#last;
     if (last === undefined || this.#now() - last.at > MAX_AGE_MS) return UNREADABLE;
-    return gateOf(last.control, this.#build);
+    return last.gate;
   }
 
   async #read(): Promise<void> {
     const at = this.#now();
     try {
-      this.#last = { control: await this.#store.read(), at };
+      this.#last = { gate: gateOf(await this.#store.read(), this.#build), at };
     } catch {
       // The age of the last reading decides.
     }
@@ -77,6 +79,7 @@ export function gateOf(control: Control, build: string): Gate {
       return pause === undefined ? undefined : `paused by ${pause.author}: ${pause.reason}`;
     },
     holdOf: (policy, place, rollout, now) => holdOf(control, policy, place, rollout, now),
+    modules: new Set(Object.keys(control.modules)),
     readsFirst: (host) => host in control.untrusted,
     isOutdated: build < control.newestBuild,
     generation: { number: control.generation, since: control.changedAt },
@@ -89,6 +92,7 @@ const UNREADABLE: Gate = {
   closedFor: () => CLOSED,
   // With an end: what is held without one is due nowhere, and nobody would come back to it.
   holdOf: (_policy, _place, _rollout, now) => ({ why: CLOSED, until: now + MAX_AGE_MS }),
+  modules: new Set(),
   readsFirst: () => false,
   isOutdated: false,
   generation: undefined,

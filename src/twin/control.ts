@@ -52,6 +52,8 @@ export const controlSchema = z.object({
   newestBuild: z.string().default(''),
   /** By content hash. */
   seen: z.record(z.string(), policySeenSchema).default({}),
+  /** Modules that policies target, and since when, ms since the epoch: before that their events were passed over. */
+  modules: z.record(z.string(), z.number()).default({}),
   pastPauses: z.array(pastPauseSchema).default([]),
   /** Hubs whose events are not trusted: every decision is preceded by a read. */
   untrusted: z.record(z.string(), z.object({ since: z.number(), why: z.string() })).default({}),
@@ -169,14 +171,23 @@ export function pauseFor(control: Control, scope: Scope): Pause | undefined {
 export function withPackage(
   control: Control,
   build: string,
-  policies: readonly Pick<Policy, 'name' | 'hash'>[] | undefined,
+  policies: readonly Pick<Policy, 'name' | 'hash' | 'module'>[] | undefined,
   now: number,
 ): Control {
   if (build < control.newestBuild) return control;
   const seen = policies === undefined ? control.seen : policiesSeen(control.seen, policies, now);
-  return seen === control.seen && build === control.newestBuild
-    ? control
-    : { ...control, newestBuild: build, seen, changedAt: now };
+  if (seen === control.seen && build === control.newestBuild) return control;
+  const modules = policies === undefined ? control.modules : modulesTargeted(control.modules, policies, now);
+  return { ...control, newestBuild: build, seen, modules, changedAt: now };
+}
+
+function modulesTargeted(
+  before: Control['modules'],
+  policies: readonly Pick<Policy, 'module'>[],
+  now: number,
+): Control['modules'] {
+  const names = new Set(policies.flatMap(({ module }) => module ?? []));
+  return Object.fromEntries([...names].map((name) => [name, own(before, name) ?? now]));
 }
 
 type Seen = Control['seen'];

@@ -8,6 +8,7 @@ import {
   type PathHistory,
   type Rejection,
   type Shadow,
+  type WriteRecord,
 } from './shadow.ts';
 
 /** How many foreign changes and own values are worth remembering. */
@@ -49,8 +50,10 @@ export function advanceHistories(
     const next: PathHistory = {
       ...history,
       ...(reportedChanged ? { reportedAt: after.time } : {}),
-      ...(desiredChanged ? { ours: after.desiredVersion(path) } : {}),
-      ...(desiredChanged && own !== undefined ? { writes: recordWrite(history, own, after.time) } : {}),
+      ...(desiredChanged ? { ours: after.desiredVersion(path), oursAt: after.time } : {}),
+      ...(desiredChanged && own !== undefined
+        ? { writes: recordWrite(history, own, after.time, false) }
+        : {}),
       ...(desiredChanged && own === undefined
         ? { foreign: [after.time, ...history.foreign].slice(0, MAX_FOREIGN) }
         : {}),
@@ -93,13 +96,15 @@ export function recordOwnWrites(
 ): Readonly<Record<string, PathHistory>> {
   const written = writes.map((write) => {
     const history = paths[write.path.join('.')] ?? historyOf(shadow, write.path);
+    const isRepeat = sameJson(valueAt(shadow.desired, write.path) ?? null, write.value);
     return [
       write.path.join('.'),
       {
         ...history,
         ours: desiredVersion,
+        oursAt: time,
         configuration: undefined,
-        writes: recordWrite(history, write, time),
+        writes: recordWrite(history, write, time, isRepeat),
       },
     ] as const;
   });
@@ -114,17 +119,18 @@ export function recordRejection(history: PathHistory, rejection: Rejection): Pat
   return { ...history, rejected: [rejection, ...others].slice(0, MAX_REJECTIONS) };
 }
 
+/** @param isRepeat desired was this value already, and the device is told again. */
 function recordWrite(
   history: PathHistory,
   { policy, by, value }: OwnWrite,
   at: Instant,
+  isRepeat: boolean,
 ): PathHistory['writes'] {
-  const [last, ...earlier] = history.writes;
-  const repeats = last !== undefined && last.policy === policy && sameJson(last.value, value);
+  const [last] = history.writes;
+  const isSame = (write: WriteRecord) => write.policy === policy && sameJson(write.value, value);
   // The event of a PATCH may be merged before its answer is stored; it tells of the same write.
-  if (repeats && last.at === at) return history.writes;
-  const others = (repeats ? earlier : history.writes).filter(
-    (write) => !(write.policy === policy && sameJson(write.value, value)),
-  );
-  return [{ policy, by, value, at, count: repeats ? last.count + 1 : 1 }, ...others].slice(0, MAX_WRITES);
+  if (last !== undefined && isSame(last) && last.at === at) return history.writes;
+  const count = isRepeat ? (history.writes.find(isSame)?.count ?? 0) + 1 : 1;
+  const others = history.writes.filter((write) => !isSame(write));
+  return [{ policy, by, value, at, count }, ...others].slice(0, MAX_WRITES);
 }

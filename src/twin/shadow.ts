@@ -92,6 +92,8 @@ export interface PathHistory {
    * others does not count.
    */
   readonly ours: number;
+  /** The hub's time of that; undefined: it was there when the twin was first seen. */
+  readonly oursAt: Instant | undefined;
   /** When the reported value last changed, by the hub's time. */
   readonly reportedAt: Instant | undefined;
   /** Berth's writes, the newest first, one entry a value. */
@@ -115,7 +117,7 @@ export interface WriteRecord {
   readonly by: string;
   readonly value: JsonValue;
   readonly at: Instant;
-  /** How often in a row. */
+  /** How often the device was told it since desired was something else. */
   readonly count: number;
 }
 
@@ -128,6 +130,7 @@ export interface Rejection {
 
 export const NO_HISTORY: PathHistory = {
   ours: 0,
+  oursAt: undefined,
   reportedAt: undefined,
   writes: [],
   foreign: [],

@@ -104,13 +104,10 @@ function judgeEnforced(facts: LeafFacts): LeafVerdict {
   if (code !== undefined && code >= 500) {
     return tellAgain(facts, history, `the device answered ${code}${report.description}`);
   }
-  const ownWrite = history.writes[0];
-  const echoedOtherwise =
-    code === undefined &&
-    ownWrite !== undefined &&
-    history.reportedAt !== undefined &&
-    history.reportedAt > ownWrite.at;
-  if (echoedOtherwise) return tellAgain(facts, history, 'the device reports another value');
+  const { reportedAt, oursAt } = history;
+  const echoesOtherwise =
+    code === undefined && reportedAt !== undefined && oursAt !== undefined && reportedAt > oursAt;
+  if (echoesOtherwise) return tellAgain(facts, history, 'the device reports another value');
   return pending(history, 'the device has not answered yet');
 }
 

@@ -21,7 +21,7 @@ export class MemoryHub implements HubPort {
   readonly failures: Failure[] = [];
   status: 'enabled' | 'disabled' | 'missing' = 'enabled';
   /** Called after a call has been received and before it takes effect: what others do meanwhile. */
-  meanwhile: (() => void) | undefined;
+  meanwhile: (() => Promise<void> | void) | undefined;
   readonly #now: () => number;
   #tags: JsonObject = {};
   #desired: JsonObject = {};
@@ -72,12 +72,12 @@ export class MemoryHub implements HubPort {
   }
 
   async readTwin(): Promise<Twin> {
-    this.#receive('GET');
+    await this.#receive('GET');
     return this.twin();
   }
 
   async patchDesired(_: TwinId, patch: JsonObject, etag: string): Promise<Twin> {
-    const failure = this.#receive(`PATCH ${JSON.stringify(patch)}`);
+    const failure = await this.#receive(`PATCH ${JSON.stringify(patch)}`);
     if (etag !== this.twin().etag) throw this.#error({ code: 'BERTH_HUB_PRECONDITION_FAILED' });
     this.edit(patch);
     if (failure !== undefined) throw this.#error(failure);
@@ -90,20 +90,20 @@ export class MemoryHub implements HubPort {
   }
 
   async countDevices(_: HostName): Promise<number> {
-    this.#receive('count');
+    await this.#receive('count');
     return 1;
   }
 
   async listTwins(): Promise<TwinPage> {
-    this.#receive('query');
+    await this.#receive('query');
     const { version, etag } = this.twin();
     return { twins: [{ id: ID, version, etag }], continuation: undefined };
   }
 
   /** Throws a failure that comes before the effect; gives back one that comes after. */
-  #receive(call: string): Failure | undefined {
+  async #receive(call: string): Promise<Failure | undefined> {
     this.calls.push(call);
-    this.meanwhile?.();
+    await this.meanwhile?.();
     if (this.status !== 'enabled') throw this.#error({ code: 'BERTH_HUB_NOT_FOUND' });
     const failure = this.failures.shift();
     if (failure !== undefined && failure.applied !== true) throw this.#error(failure);

@@ -20,6 +20,7 @@ const OPEN: Gate = {
   closedFor: () => undefined,
   holdOf: () => undefined,
   readsFirst: () => false,
+  modules: new Set(),
   isOutdated: false,
   generation: { number: 0, since: 0 },
 };
@@ -41,12 +42,15 @@ beforeEach(() => {
   store = new MemoryTwinStore();
 });
 
-const reconciler = (more: Partial<ReconcilerOptions> = {}) =>
+const reconciler = ({
+  gate = OPEN,
+  ...more
+}: Partial<Omit<ReconcilerOptions, 'gate'>> & { gate?: Gate } = {}) =>
   new Reconciler({
     fleet: FLEET,
     hubs: hub,
     store,
-    gate: OPEN,
+    gate: { current: async () => gate },
     budget: FREE,
     redaction: NO_REDACTION,
     count: () => {},
@@ -262,18 +266,12 @@ describe('two instances', () => {
   test('one of them while the other is between intent and answer: it writes nothing', async () => {
     await take(hub.created());
     let other: Outcome | undefined;
-    const next = () => hub.report({ temperature: 1 });
-    let running: Promise<void> = Promise.resolve();
-    hub.meanwhile = () => {
+    hub.meanwhile = async () => {
       hub.meanwhile = undefined;
-      const event = next();
-      running = take(event).then((outcome) => {
-        other = outcome;
-      });
+      other = await take(hub.report({ temperature: 1 }));
     };
 
     await take(hub.report({ battery: 10 }));
-    await running;
 
     expect(other).toBe('stored');
     expect(writes()).toHaveLength(1);

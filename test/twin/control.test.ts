@@ -35,8 +35,8 @@ const SCOPES: readonly (readonly [string, Scope])[] = [
 ];
 
 const NEW: Control = controlSchema.parse({});
-const POLICY = { name: 'interval', hash: 'a'.repeat(64) };
-const CHANGED = { name: 'interval', hash: 'b'.repeat(64) };
+const POLICY = { name: 'interval', hash: 'a'.repeat(64), module: undefined };
+const CHANGED = { name: 'interval', hash: 'b'.repeat(64), module: undefined };
 const ROLLOUT: Rollout = { overMs: 10 * HOUR, pauseWhen: 0.05 };
 
 const by = (at: number, author = 'ann'): Pause => ({ author, reason: 'freeze', at });
@@ -313,7 +313,7 @@ describe('a package', () => {
   });
 
   test('begins the ramp of changed content, and lets that of the rest run on', () => {
-    const other = { name: 'other', hash: 'c'.repeat(64) };
+    const other = { name: 'other', hash: 'c'.repeat(64), module: undefined };
     const control = withPackage(seenAt(T0, POLICY, other), LATER, [CHANGED, other], T0 + HOUR);
 
     expect(elapsedOf(control, CHANGED, WEU, T0 + 2 * HOUR)).toBe(HOUR);

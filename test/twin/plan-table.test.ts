@@ -12,6 +12,8 @@ import { at, fleetOf, ID, shadowOf, T0 } from './twins.ts';
 
 interface History {
   readonly ours?: number;
+  /** When the value last changed or was last written; by itself, when the newest write was. */
+  readonly oursAt?: number;
   readonly reportedAt?: number;
   /** Newest first. `by` names a policy of the row; a value that `old: true` wrote belonged to another content of it. */
   readonly writes?: readonly {
@@ -361,6 +363,28 @@ const echoes: readonly Row[] = [
       paths: { interval: { reportedAt: -10, writes: [{ by: 'base', value: 5, at: -50 }] } },
     },
     { is: { interval: 'rejected' } },
+  ],
+  [
+    'another value that was there before somebody else set what is wanted: the device has not seen it yet',
+    {
+      policies: [BASE],
+      desired: { interval: 5 },
+      reported: { interval: 9 },
+      paths: {
+        interval: { reportedAt: -10, oursAt: -5, writes: [{ by: 'base', value: 5, at: -50, count: 3 }] },
+      },
+    },
+    { is: { interval: 'pending' } },
+  ],
+  [
+    'another value after somebody else set what is wanted: told, as if Berth had',
+    {
+      policies: [BASE],
+      desired: { interval: 5 },
+      reported: { interval: 9 },
+      paths: { interval: { reportedAt: -5, oursAt: -10 } },
+    },
+    { patch: { interval: 5 }, is: { interval: 'pending' } },
   ],
   [
     'another value though nobody wrote: pending',
@@ -1243,6 +1267,7 @@ function historyOf(history: History, hashOf: (name: string) => string): PathHist
     ours = 4,
     reportedAt,
     writes = [],
+    oursAt = writes[0]?.at,
     foreign = [],
     configuration,
     fightUntil,
@@ -1251,6 +1276,7 @@ function historyOf(history: History, hashOf: (name: string) => string): PathHist
   return {
     ...NO_HISTORY,
     ours,
+    oursAt: oursAt === undefined ? undefined : at(oursAt),
     reportedAt: reportedAt === undefined ? undefined : at(reportedAt),
     writes: writes.map(({ by, value, at: seconds, count = 1, old }) => ({
       policy: old === true ? 'an older content' : hashOf(by),

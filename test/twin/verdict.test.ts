@@ -80,7 +80,7 @@ const rows: readonly (readonly [string, Row, Expected])[] = [
   ],
   [
     'the device still echoes what it had before the write',
-    { report: 5, history: { writes: [wrote(500)], reportedAt: at(400) } },
+    { report: 5, history: { writes: [wrote(500)], oursAt: at(500), reportedAt: at(400) } },
     'pending',
   ],
   [
@@ -90,17 +90,17 @@ const rows: readonly (readonly [string, Row, Expected])[] = [
   ],
   [
     'the device echoes another value after the write',
-    { report: 5, history: { writes: [wrote(400)], reportedAt: at(450) } },
+    { report: 5, history: { writes: [wrote(400)], oursAt: at(400), reportedAt: at(450) } },
     'pending, write',
   ],
   [
     'the same within the cooldown',
-    { report: 5, history: { writes: [wrote(590)], reportedAt: at(595) } },
+    { report: 5, history: { writes: [wrote(590)], oursAt: at(590), reportedAt: at(595) } },
     'pending, again in 50 s',
   ],
   [
     'the same after the last attempt',
-    { report: 5, history: { writes: [wrote(400, 3)], reportedAt: at(450) } },
+    { report: 5, history: { writes: [wrote(400, 3)], oursAt: at(400), reportedAt: at(450) } },
     'rejected',
   ],
   // acknowledgements

@@ -41,7 +41,6 @@ export class Berth {
   crashRate = 0;
   /** Two instances work on the same batch, so often. */
   overlapRate = 0;
-  isWalking = false;
   deadLetters = 0;
   /** What went wrong that never should. */
   readonly defects: string[] = [];
@@ -103,13 +102,14 @@ export class Berth {
     const instance = random.pick(this.#instances);
     const task: Task = { name: `batch of ${partition}`, isDead: false };
     const until = this.#world.scheduler.now + BATCH_MS;
-    const budget = this.#share(instance, `${partition}/${PARTITIONS}`, SYNC_PART / PARTITIONS, task);
+    const budget = this.#share(instance, `${partition}/${PARTITIONS}`, SYNC_PART / PARTITIONS);
     const work = async (): Promise<boolean> => {
       const reconciler = new Reconciler(await this.#options(instance, task, budget, until));
       try {
         const summary = await takeBatch(events, {
           fleet: instance.fleet,
           hosts: [HOST],
+          modules: (await instance.gate.current()).modules,
           reconcile: (id, twinEvents) => reconciler.reconcile(id, twinEvents),
           keepDeadLetter: async ({ reason }) => {
             this.deadLetters += 1;
@@ -153,7 +153,7 @@ export class Berth {
     const until = scheduler.now + RESYNC_MS;
     const mayGoOn = () => scheduler.now < until;
     const refused = new Set<HostName>();
-    const share = this.#share(instance, 'resync', RESYNC_PART, task);
+    const share = this.#share(instance, 'resync', RESYNC_PART);
     const budget: HubBudget = {
       async turn(hub, operation, end) {
         const turn = await share.turn(hub, operation, end);
@@ -163,7 +163,7 @@ export class Berth {
     };
     try {
       const options = await this.#options(instance, task, budget, until);
-      if (options.gate.isOutdated) return true;
+      if ((await instance.gate.current()).isOutdated) return true;
       const common = {
         ...options,
         hosts: [HOST],
@@ -176,7 +176,7 @@ export class Berth {
       };
       await drainDue(common, mayGoOn);
       await replan(common, mayGoOn);
-      if (this.isWalking) await walk(common, mayGoOn);
+      await walk(common, mayGoOn);
     } catch (error) {
       this.#expectOutage(error);
     }
@@ -185,8 +185,12 @@ export class Berth {
 
   /** Asks for everything to be read again, and answers whether that has been done. */
   askForWalk(at: number): void {
-    this.isWalking = true;
     this.#world.store.setProgress(requestName(HOST), { at, author: 'ann', reason: 'test' });
+  }
+
+  get isWalking(): boolean {
+    const progress = this.#world.store.progress(walkName(HOST)) as WalkProgress | undefined;
+    return progress?.phase !== 'done';
   }
 
   hasWalked(since: number): boolean {
@@ -206,7 +210,7 @@ export class Berth {
       fleet: instance.fleet,
       hubs: watchHubs(hub.portFor(task), { pauses: instance.pauses, count: () => {}, now }),
       store: store.seenBy(task, instance.memory),
-      gate: await instance.gate.current(),
+      gate: instance.gate,
       budget,
       redaction: NO_REDACTION,
       now,
@@ -216,7 +220,7 @@ export class Berth {
     };
   }
 
-  #share(instance: Instance, share: string, part: number, task: Task): HubBudget {
+  #share(instance: Instance, share: string, part: number): HubBudget {
     const known = instance.shares.get(share);
     if (known !== undefined) return known;
     const { store, scheduler } = this.#world;
@@ -226,7 +230,7 @@ export class Berth {
       counts: store.countsSeenBy(this.#task),
       pauses: instance.pauses,
       now: () => scheduler.now,
-      wait: (ms) => scheduler.pause(ms, task.isDead ? task : this.#task),
+      wait: (ms) => scheduler.pause(ms, this.#task),
     });
     instance.shares.set(share, opened);
     return opened;

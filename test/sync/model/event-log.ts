@@ -80,6 +80,9 @@ export class EventLog {
 
 function areUpdatesOfOne(one: HubEvent, other: HubEvent): boolean {
   return [one, other].every(
-    ({ partitionKey, properties }) => partitionKey === one.partitionKey && properties.opType === 'updateTwin',
+    ({ partitionKey, properties }) =>
+      partitionKey === one.partitionKey &&
+      properties.moduleId === one.properties.moduleId &&
+      properties.opType === 'updateTwin',
   );
 }

@@ -40,9 +40,8 @@ export class ModelHub {
   readonly local: LocalHub;
   readonly hub: Hub;
   readonly writes: Written[] = [];
-  reads = 0;
-  /** When calls were asked for that write, whether they were taken or not. */
-  readonly asked: number[] = [];
+  /** Calls that were asked for and cost messages, whether they were taken or not. */
+  readonly calls: { readonly at: number; readonly kind: 'read' | 'write' | 'query' }[] = [];
   faults: CallFaults = NO_CALL_FAULTS;
   downUntil = 0;
   readonly #scheduler: Scheduler;
@@ -78,13 +77,12 @@ export class ModelHub {
   /** The service API as one task sees it. */
   portFor(task: Task): HubPort {
     return {
-      readTwin: (id) =>
-        this.#call(task, 'GET', () => {
-          this.reads += 1;
-          return this.#parsed(readTwin(this.local, addressOf(id)));
-        }),
+      readTwin: (id) => {
+        this.calls.push({ at: this.#scheduler.now, kind: 'read' });
+        return this.#call(task, 'GET', () => this.#parsed(readTwin(this.local, addressOf(id))));
+      },
       patchDesired: (id, patch, etag) => {
-        this.asked.push(this.#scheduler.now);
+        this.calls.push({ at: this.#scheduler.now, kind: 'write' });
         return this.#call(task, 'PATCH', () => {
           const before = this.twin(id);
           const answer = patchTwinOf(
@@ -108,7 +106,7 @@ export class ModelHub {
       identityStatus: async (id) => {
         try {
           return await this.#call(task, 'GET', () => {
-            readIdentity(this.local, { deviceId: id.deviceId });
+            readIdentity(this.local, addressOf(id));
             return 'enabled' as const;
           });
         } catch (error) {
@@ -117,8 +115,9 @@ export class ModelHub {
         }
       },
       countDevices: async () => this.local.store.size,
-      listTwins: (host, of) =>
-        this.#call(task, 'POST', () => {
+      listTwins: (host, of) => {
+        this.calls.push({ at: this.#scheduler.now, kind: 'query' });
+        return this.#call(task, 'POST', () => {
           const entries = of === 'devices' ? this.local.store.sorted() : this.local.store.sortedModules();
           const twins: ListedTwin[] = [...entries].map(({ identity }) => {
             const { deviceId, moduleId } = identity;
@@ -126,7 +125,8 @@ export class ModelHub {
             return { id: { host, deviceId, moduleId }, version: twin.version, etag: twin.etag };
           });
           return { twins, continuation: undefined };
-        }),
+        });
+      },
     };
   }
 

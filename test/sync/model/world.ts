@@ -36,6 +36,8 @@ export interface Device {
 }
 
 const PATHS = [['interval'], ['mode'], ['net', 'dns'], ['net', 'ntp']] as const;
+/** The module that policies may target. */
+const MODULE = 'collector';
 const VALUES: readonly JsonValue[] = [1, 2, 3, 'a', [1, 2]];
 
 /** Everything around Berth: hubs, devices, other writers, the Event Hub, the tables, and time. */
@@ -47,8 +49,12 @@ export class World {
   readonly hub: ModelHub;
   readonly devices: Device[] = [];
   fleet: Fleet;
-  /** Changes of desired properties by others, by twin. */
+  /** All that there have been. */
+  readonly fleets: Fleet[] = [];
+  /** What happened to twins that lets Berth begin anew: changes by others, new incarnations; by device. */
   readonly foreign: { readonly at: number; readonly deviceId: string }[] = [];
+  /** Somebody who writes one path of one device again and again, whatever stands there. */
+  readonly fighter: { readonly device: Device; readonly path: readonly string[] } | undefined;
   /** No device moves and nobody else writes any more. */
   isCalm = false;
   readonly task: Task = { name: 'world', isDead: false };
@@ -65,13 +71,17 @@ export class World {
       host: HOST,
       region: 'westeurope',
       tier: isPoor ? 'F1' : 'S1',
-      budget: { rate: 0.5, daily: isPoor ? 0.02 : 0.2 },
+      budget: { rate: 0.5, daily: isPoor ? 0.005 : 0.2 },
     };
     this.fleet = this.newFleet();
     const [hub] = this.fleet.hubs;
     if (hub === undefined) throw new Error('no hub');
     this.hub = new ModelHub(hub, this.log, this.scheduler, random);
-    for (let number = random.between(1, 4); number > 0; number -= 1) this.#addDevice(`dev-${number}`);
+    for (let number = random.between(1, 3); number > 0; number -= 1) this.addDevice();
+    if (random.chance(0.3)) {
+      this.fighter = { device: random.pick(this.devices), path: random.pick(PATHS) };
+      void this.#fight(this.fighter);
+    }
   }
 
   /** A fleet file with other policies. */
@@ -91,6 +101,7 @@ export class World {
       }),
     );
     if (!parsed.ok) throw new Error(JSON.stringify(parsed.problems));
+    this.fleets.push(parsed.fleet);
     return parsed.fleet;
   }
 
@@ -115,6 +126,7 @@ export class World {
       ...(random.chance(0.6)
         ? { when: random.pick(['reported.battery < 20', 'reported.battery >= 20', "tags.site == 'a'"]) }
         : {}),
+      ...(random.chance(0.15) ? { target: `module:${MODULE}` } : {}),
       mode,
       desired: mode === 'seed' ? withoutNull(desired) : desired,
       ...(random.chance(0.5) ? { cooldown: random.pick(['0s', '30s', '5m']) } : {}),
@@ -125,9 +137,15 @@ export class World {
     };
   }
 
-  #addDevice(deviceId: string): void {
+  /** A new device, perhaps with a module that behaves in its own way. */
+  addDevice(): void {
+    const deviceId = `dev-${this.devices.length}`;
+    this.#add({ host: HOST, deviceId, moduleId: undefined });
+    if (this.random.chance(0.3)) this.#add({ host: HOST, deviceId, moduleId: MODULE });
+  }
+
+  #add(id: TwinId): void {
     const { random } = this;
-    const id = { host: HOST, deviceId, moduleId: undefined };
     const behaviour = random.pick<Behaviour>([
       'apply',
       'apply',
@@ -137,14 +155,28 @@ export class World {
       'choose',
       'ignore',
     ]);
-    const device = { id, behaviour, isOnline: true, seen: 0, failures: random.between(0, 4) };
+    const failures = random.chance(0.3) ? Number.POSITIVE_INFINITY : random.between(0, 4);
+    const device = { id, behaviour, isOnline: true, seen: 0, failures };
     this.devices.push(device);
     this.create(device);
     void this.#live(device);
   }
 
+  async #fight({ device, path }: NonNullable<World['fighter']>): Promise<void> {
+    const value = this.random.pick(VALUES);
+    while (!this.isCalm) {
+      await this.scheduler.pause(this.random.between(5_000, 20_000), this.task);
+      if (this.isCalm || !this.exists(device)) continue;
+      const twin = this.hub.twin(device.id);
+      if (sameJson(twin === undefined ? undefined : at(twin.desired.values, path), value)) continue;
+      patchTwinOf(this.hub.local, addressOf(device.id), { properties: { desired: nested(path, value) } });
+    }
+  }
+
   create({ id }: Device): void {
     const { random } = this;
+    if (this.hub.local.store.get({ deviceId: id.deviceId }) === undefined && id.moduleId !== undefined)
+      return;
     createIdentity(
       this.hub.local,
       addressOf(id),
@@ -201,13 +233,14 @@ export class World {
         if (found !== undefined && device.behaviour !== 'ignore') this.#report(device, nested(path, null));
         continue;
       }
-      const answer = this.#answerTo(device, wanted, found, version);
+      const answer = this.#answerTo(device, path, wanted, found, version);
       if (answer !== undefined && !sameJson(answer, found)) this.#report(device, nested(path, answer));
     }
   }
 
   #answerTo(
     device: Device,
+    path: readonly string[],
     wanted: JsonValue,
     found: JsonValue | undefined,
     av: number,
@@ -232,6 +265,8 @@ export class World {
         return { value: wanted, ac: 200, av };
       }
       case 'choose':
+        // It tries, and goes back to what it likes better.
+        if (wanted === 3) this.#report(device, nested(path, 3.5));
         return wanted === 3 ? 4 : wanted;
       case 'ignore':
         return undefined;
@@ -249,6 +284,7 @@ export class World {
     const address = addressOf(device.id);
     if (!this.exists(device)) {
       if (random.chance(0.5)) this.create(device);
+      this.foreign.push({ at: this.scheduler.now, deviceId: device.id.deviceId });
       return;
     }
     const patch = { properties: { desired: nested(random.pick(PATHS), random.pick([...VALUES, null])) } };
@@ -283,11 +319,9 @@ export class World {
         replaceTwinOf(hub.local, address, { tags: {}, ...patch });
         break;
       case 7:
-        if (random.chance(0.3)) {
-          deleteIdentity(hub.local, address, undefined);
-          device.seen = 0;
-          if (random.chance(0.5)) this.create(device);
-        }
+        deleteIdentity(hub.local, address, undefined);
+        device.seen = 0;
+        if (random.chance(0.6)) this.create(device);
     }
   }
 }
