@@ -1,94 +1,32 @@
-import type { Fleet } from '../src/fleet/fleet.ts';
 import { parseFleet } from '../src/fleet/parse.ts';
 import type { JsonObject } from '../src/json.ts';
 import { decodeEvent, type EventContext, type RawEvent } from '../src/twin/event.ts';
 import { foldEvent, type Known } from '../src/twin/fold.ts';
 import { type Plan, plan } from '../src/twin/plan.ts';
+import { pumpFleet, pumpTwin } from './pump.ts';
 
 /*
  * A pump that is where its policies want it and reports one value that changes, again and again: what twin sync
  * sees of a healthy fleet nearly all of the time.
  */
 
-const HOST = 'contoso-weu.azure-devices.net';
 /** Different reports, told in turn. */
 const REPORTS = 1_000;
-
-/** Six policies as an operator has them: two read what the device reports, one computes, one is about a component. */
-const POLICIES: readonly JsonObject[] = [
-  { name: 'battery-saver', when: 'reported.power.battery < 20', desired: { sendDataInterval: 60_000 } },
-  { name: 'hot', when: 'reported.pump.temperature > 80.0', desired: { pump: { maxSpeed: 900 } } },
-  { name: 'interval', desired: { sendDataInterval: 5_000 } },
-  { name: 'site', desired: { location: '=tags.site' } },
-  { name: 'pump', desired: { pump: { maxSpeed: 1_500, mode: 'auto' } } },
-  { name: 'log', when: "tags.ring != 'canary'", desired: { log: { level: 'info' } } },
-];
-
-/** What all other policies are about: a part of the fleet that this device is not of, or properties that it has too. */
-function more(index: number): JsonObject {
-  const name = `extra-${index}`;
-  return index % 2 === 0
-    ? { name, when: `tags.ring == 'ring-${index}'`, desired: { extra: { [name]: index } } }
-    : { name, desired: { extra: { [name]: index } } };
-}
-
-function fleetWith(policies: number): Fleet {
-  const parsed = parseFleet(
-    JSON.stringify({
-      hubs: [{ host: HOST, region: 'westeurope', tier: 'S1' }],
-      twins: {
-        policies: Array.from({ length: policies }, (_, index) => POLICIES[index] ?? more(index)),
-      },
-    }),
-  );
-  if (!parsed.ok) throw new Error(JSON.stringify(parsed.problems));
-  return parsed.fleet;
-}
 
 const time = (change: number) =>
   `2026-11-23T12:${pad(Math.floor(change / 60) % 60)}:${pad(change % 60)}.${String(1_000_000 + change)}`;
 const pad = (value: number) => String(value).padStart(2, '0');
-const acknowledged = (value: JsonObject[string]) => ({ value, ac: 200, av: 1 });
 
 function createdTwin(policies: number): JsonObject {
-  const extra = Array.from({ length: policies }, (_, index) => index).filter(
-    (index) => index >= POLICIES.length && index % 2 === 1,
-  );
-  const desiredExtra = Object.fromEntries(extra.map((index) => [`extra-${index}`, index]));
+  const { tags, desired, reported } = pumpTwin(policies);
   const stamp = { $lastUpdated: `${time(0)}Z` };
   return {
     etag: 'AAAAAAAAAAE=',
     version: 3,
-    tags: { site: 'amsterdam', ring: 'broad', model: 'pump-2' },
+    tags,
     properties: {
-      desired: {
-        sendDataInterval: 5_000,
-        location: 'amsterdam',
-        pump: { maxSpeed: 1_500, mode: 'auto' },
-        log: { level: 'info' },
-        timeZone: 'Europe/Amsterdam',
-        ...(extra.length > 0 && { extra: desiredExtra }),
-        $metadata: { ...stamp, $lastUpdatedVersion: 1 },
-        $version: 1,
-      },
-      reported: {
-        sendDataInterval: acknowledged(5_000),
-        location: acknowledged('amsterdam'),
-        pump: {
-          __t: 'c',
-          maxSpeed: acknowledged(1_500),
-          mode: acknowledged('auto'),
-          temperature: 41.5,
-          speed: 1_210,
-        },
-        log: { level: acknowledged('info') },
-        power: { battery: 80, voltage: 12.1, source: 'mains' },
-        firmware: { version: '4.2.1', channel: 'stable' },
-        network: { kind: 'lte', rssi: -71, operator: 'kpn' },
-        ...(extra.length > 0 && { extra: desiredExtra }),
-        $metadata: stamp,
-        $version: 2,
-      },
+      desired: { ...desired, $metadata: { ...stamp, $lastUpdatedVersion: 1 }, $version: 1 },
+      reported: { ...reported, $metadata: stamp, $version: 2 },
     },
   };
 }
@@ -137,7 +75,9 @@ export interface ConvergedTwin {
 
 /** @param policies how many the fleet has, at least six. */
 export function convergedTwin(policies: number): ConvergedTwin {
-  const fleet = fleetWith(policies);
+  const parsed = parseFleet(JSON.stringify(pumpFleet(policies, 'S1')));
+  if (!parsed.ok) throw new Error(JSON.stringify(parsed.problems));
+  const { fleet } = parsed;
   const [hub] = fleet.hubs;
   if (hub === undefined) throw new Error('no hub');
   const context: EventContext = { hubNamed: () => hub.host, isTargeted: () => false };
