@@ -10,8 +10,9 @@ import { Pumps } from './pumps.ts';
 import { berth, type Reader, type ReaderOptions, sampleLoop } from './sync-readers.ts';
 
 // What keeping a fleet in sync costs its hub, by the counters of the local hub: Berth next to the loop of Microsoft's
-// samples, with the same devices, which do the same. What it does not show: waiting. Time is virtual, and the hub is
-// large enough that neither its throttles nor Berth's budgets hold anybody up.
+// samples, with the same devices, which do the same. What it does not show: waiting (time is virtual, and the hub is
+// large enough that neither its throttles nor Berth's budgets hold anybody up); and a real hub, for the local one counts
+// versions by the same inferred rules that Berth relies on.
 
 const PUMPS = 300;
 const POLICIES = 6;
