@@ -11,11 +11,7 @@ import { readRequestBody } from '../src/allocation/request-body.ts';
 import type { Fleet } from '../src/fleet/fleet.ts';
 import { parseFleet } from '../src/fleet/parse.ts';
 import table from '../src/regions/azure-regions.json' with { type: 'json' };
-import { decodeEvent } from '../src/twin/event.ts';
-import { foldEvent, type Known } from '../src/twin/fold.ts';
-import { instantOf } from '../src/twin/instant.ts';
-import { plan } from '../src/twin/plan.ts';
-import { unreadShadow } from '../src/twin/shadow.ts';
+import { convergedTwin } from './converged-twin.ts';
 
 // The hot paths, each next to the least that it could possibly cost, in one run on one core. What it does not
 // show: tables, hubs and the network, which take far longer than all of this; and another machine.
@@ -57,33 +53,9 @@ const answer = answerOf(hub.host, decide(decideInput));
 /** As many hubs as DPS links (DPS limits), with everything that allocation can weigh. */
 const fifty = fiftyHubs();
 
-const context = { hubNamed: () => hub.host, isTargeted: () => false };
-const report = {
-  version: 3,
-  properties: { reported: { battery: 80, $metadata: { $lastUpdated: '2026-11-23T12:00:01Z' }, $version: 2 } },
-};
-const reportBody = Buffer.from(JSON.stringify(report));
-const event = {
-  body: reportBody,
-  properties: { hubName: 'contoso-weu', opType: 'updateTwin', operationTimestamp: '2026-11-23T12:00:01Z' },
-  systemProperties: {
-    'iothub-connection-device-id': 'sim-0001',
-    'iothub-message-source': 'twinChangeEvents',
-  },
-};
-const id = { host: hub.host, deviceId: 'sim-0001', moduleId: undefined };
-const known: Known = {
-  kind: 'shadow',
-  shadow: {
-    ...unreadShadow(id, instantOf(Date.UTC(2026, 10, 23, 12)), ''),
-    version: 2,
-    desiredVersion: 1,
-    reportedVersion: 1,
-    unread: undefined,
-    desired: { sendDataInterval: 5_000 },
-    reported: { sendDataInterval: { value: 5_000, ac: 200, av: 1 } },
-  },
-};
+const twin = convergedTwin(6);
+const twinOfFifty = convergedTwin(50);
+const reports = convergedTwin(6);
 
 const bench = new Bench({ time: 500 });
 bench
@@ -112,14 +84,13 @@ bench
     JSON.stringify(receiptOf(input, decision));
   })
   .add('JSON.parse of an event', () => {
-    JSON.parse(reportBody.toString());
+    JSON.parse(reports.nextBody().toString());
   })
-  .add('twin sync: decode, merge and plan of a converged report', () => {
-    const decoded = decodeEvent(event, context);
-    if (decoded.kind !== 'twin') throw new Error(decoded.kind);
-    const next = foldEvent(known, decoded.event, fleet.twins.trackedPaths);
-    if (next.kind !== 'shadow') throw new Error(next.kind);
-    plan({ shadow: next.shadow, hub, twins: fleet.twins, holdOf: () => undefined, now: 0 });
+  .add('sync: a converged event, decode to plan', () => {
+    twin.take();
+  })
+  .add('sync: a converged event, decode to plan, of 50 policies', () => {
+    twinOfFifty.take();
   });
 await bench.run();
 
@@ -127,6 +98,7 @@ await bench.run();
 const TARGETS: Readonly<Record<string, number>> = {
   'placement among 50 hubs': 150_000,
   'decide and its receipt, among 50 hubs, by regions': 30_000,
+  'sync: a converged event, decode to plan': 20_000,
 };
 /** The most that a path may take of its yardstick; the receipt is a third document, so it has a row of its own. */
 const RATIOS: Readonly<Record<string, number>> = { 'webhook: request in to answer out': 4 };
@@ -137,7 +109,8 @@ const YARDSTICKS: Readonly<Record<string, string>> = {
   'placement among 50 hubs': 'SHA-256 of an id',
   'webhook: request in to answer out': 'JSON.parse of the request, JSON.stringify of the answer',
   'the same with its receipt': 'JSON.parse of the request, JSON.stringify of the answer',
-  'twin sync: decode, merge and plan of a converged report': 'JSON.parse of an event',
+  'sync: a converged event, decode to plan': 'JSON.parse of an event',
+  'sync: a converged event, decode to plan, of 50 policies': 'JSON.parse of an event',
 };
 const perSecond = new Map(
   bench.tasks.map(

@@ -152,9 +152,11 @@ function compilePolicy(policy: PolicyFile): Policy {
   const when = expression(policy.when, 'twin');
   const readsReported = when?.reads.some(([variable]) => variable === 'reported') ?? false;
   const cooldown = policy.cooldown === undefined ? undefined : milliseconds(policy.cooldown);
+  const hash = sha256Hex(canonicalJson(JSON.parse(JSON.stringify(policy)) as JsonValue));
   return {
     name: policy.name,
-    hash: sha256Hex(canonicalJson(JSON.parse(JSON.stringify(policy)) as JsonValue)),
+    hash,
+    id: hash.slice(0, 12),
     module: policy.target?.slice('module:'.length),
     when,
     mode: policy.mode,
@@ -169,11 +171,12 @@ function compilePolicy(policy: PolicyFile): Policy {
 }
 
 function leavesOf(json: JsonObject, above: readonly string[] = []): readonly PolicyLeaf[] {
-  return Object.entries(json).flatMap(([key, value]) =>
-    isObject(value)
-      ? leavesOf(value, [...above, key])
-      : [{ path: [...above, key], value: template(value, 'twin') }],
-  );
+  return Object.entries(json).flatMap(([key, value]) => {
+    const path = [...above, key];
+    return isObject(value)
+      ? leavesOf(value, path)
+      : [{ path, key: path.join('.'), value: template(value, 'twin') }];
+  });
 }
 
 function expression(source: string | undefined, scope: ExpressionScope): Expression | undefined {

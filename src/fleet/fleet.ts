@@ -109,6 +109,8 @@ export interface Policy {
    * rejected it.
    */
   readonly hash: string;
+  /** What names it in the states of twins: enough of its hash to tell the policies of a fleet apart. */
+  readonly id: string;
   /** Module that it targets; undefined: device twins. */
   readonly module: string | undefined;
   readonly when: Expression | undefined;
@@ -129,5 +131,7 @@ export interface Policy {
  */
 export interface PolicyLeaf {
   readonly path: readonly string[];
+  /** The path with dots. */
+  readonly key: string;
   readonly value: Template;
 }

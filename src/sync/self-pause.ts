@@ -1,7 +1,6 @@
 import type { Policy, Rollout } from '../fleet/fleet.ts';
 import { addStandings, type StandingCounts } from '../store/twin-store.ts';
 import { type Control, isTrusted, pauseFor, SELF, withPause } from '../twin/control.ts';
-import { policyId } from '../twin/plan.ts';
 import type { ResyncOptions } from './resync-options.ts';
 
 /** With fewer devices a rejection or two says nothing. */
@@ -49,7 +48,7 @@ export async function pauseRejected({
   const row = await control.read();
   for (const policy of policies) {
     const standings = counted.reduce<StandingCounts>(
-      (sum, { policies: hubs }) => addStandings(sum, hubs[policyId(policy)] ?? {}),
+      (sum, { policies: hubs }) => addStandings(sum, hubs[policy.id] ?? {}),
       {},
     );
     const reason = whyPause(policy, receptionOf(standings), rollout, row);

@@ -3,7 +3,6 @@ import type { HostName } from '../fleet/host-name.ts';
 import { dailyLimit } from '../hub/budget.ts';
 import { addStandings, type CountedTwins, type StandingCounts } from '../store/twin-store.ts';
 import { type Control, elapsedOf, type Pause, pauseFor } from '../twin/control.ts';
-import { policyId } from '../twin/plan.ts';
 import { type Reception, receptionOf } from './self-pause.ts';
 import { type HubCounts, noCounts } from './sync-counters.ts';
 
@@ -28,7 +27,7 @@ export function policyOverviews(
   now: number,
 ): readonly PolicyOverview[] {
   return twins.policies.map((policy) => {
-    const id = policyId(policy);
+    const { id } = policy;
     let standings: StandingCounts = {};
     for (const { policies } of counted.values()) standings = addStandings(standings, policies[id] ?? {});
     const over = twins.rollout?.overMs ?? 0;

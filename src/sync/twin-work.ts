@@ -352,9 +352,11 @@ export class TwinWork {
   }
 
   async #store(changes: Partial<Shadow>, outcome: Outcome): Promise<Outcome | 'conflict'> {
-    const before = asJson(this.#record.known);
+    const { known } = this.#record;
     const shadow = { ...this.#shadow, ...changes };
-    if (sameJson(before, asJson({ kind: 'shadow', shadow }))) return 'unchanged';
+    // Nearly always an event was merged, which is told without looking at everything.
+    const isNewer = known.kind !== 'shadow' || known.shadow.version !== shadow.version;
+    if (!isNewer && sameJson(asJson(known), asJson({ kind: 'shadow', shadow }))) return 'unchanged';
     return (await this.#save(changes)) === 'conflict' ? 'conflict' : outcome;
   }
 

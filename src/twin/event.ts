@@ -166,6 +166,8 @@ function undecodable(
   return { kind: 'undecodable', code, reason };
 }
 
+const UTF8 = new TextDecoder('utf-8', { fatal: true });
+
 type ParsedBody =
   | { readonly ok: true; readonly json: JsonValue }
   | { readonly ok: false; readonly undecodable: Decoded };
@@ -183,7 +185,7 @@ function parseBody(body: Uint8Array): ParsedBody {
   try {
     return {
       ok: true,
-      json: JSON.parse(new TextDecoder('utf-8', { fatal: true }).decode(body)) as JsonValue,
+      json: JSON.parse(UTF8.decode(body)) as JsonValue,
     };
   } catch {
     return { ok: false, undecodable: undecodable('BERTH_EVENT_NOT_JSON', 'has a body that is not JSON') };

@@ -38,7 +38,14 @@ export function advanceHistories(
   after: Sections,
   tracked: readonly (readonly string[])[],
 ): Readonly<Record<string, PathHistory>> {
+  const keys = new Set([
+    ...changedKeys(before.desired, after.desired),
+    ...changedKeys(before.reported, after.reported),
+  ]);
+  if (keys.size === 0) return before.paths;
   const changed = tracked.flatMap((path) => {
+    const [key] = path;
+    if (key === undefined || !keys.has(key)) return [];
     const history = historyOf(before, path);
     const desired = valueAt(after.desired, path);
     const desiredChanged = !sameJson(valueAt(before.desired, path), desired);
@@ -62,6 +69,15 @@ export function advanceHistories(
     return [[path.join('.'), next] as const];
   });
   return changed.length === 0 ? before.paths : { ...before.paths, ...Object.fromEntries(changed) };
+}
+
+/** The keys whose values are not the very same: the only ones below which anything can differ. */
+function changedKeys(before: JsonObject, after: JsonObject): readonly string[] {
+  if (before === after) return [];
+  return [
+    ...Object.keys(after).filter((key) => before[key] !== after[key]),
+    ...Object.keys(before).filter((key) => !Object.hasOwn(after, key)),
+  ];
 }
 
 /** The first look at a twin: nothing is known to be Berth's or foreign yet. */

@@ -7,9 +7,14 @@ export type Instant = string & { readonly brand: 'Instant' };
 
 const FORM = /^(\d{4}-\d{2}-\d{2}T\d{2}:\d{2}:\d{2})(?:\.(\d{1,9}))?(Z|[+-]\d{2}:\d{2})$/;
 
+/** A time of UTC that is none but itself, so that it need not be computed: most that a hub writes. */
+const PLAIN =
+  /^(\d{4}-(?:0[1-9]|1[0-2])-(?:0[1-9]|1\d|2[0-8])T(?:[01]\d|2[0-3]):[0-5]\d:[0-5]\d)\.(\d{7})(?:Z|\+00:00)$/;
+
 /** Reads any form the hub writes; undefined for anything else. */
 export function parseInstant(text: unknown): Instant | undefined {
   if (typeof text !== 'string') return undefined;
+  if (PLAIN.test(text)) return `${text.slice(0, 27)}Z` as Instant;
   const match = FORM.exec(text);
   if (match === null) return undefined;
   const seconds = new Date(`${match[1]}${match[3]}`);

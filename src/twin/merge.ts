@@ -2,21 +2,28 @@ import { isObject, type JsonObject, type JsonValue } from '../json.ts';
 
 /**
  * Applies a twin patch as IoT Hub does (iot-hub-devguide-device-twins): objects merge, `null` deletes,
- * everything else, arrays included, replaces. Neither argument is changed.
+ * everything else, arrays included, replaces. Neither argument is changed,
+ * and the result shares with them what it has of them: what a patch does not touch is the same object as before.
  */
 export function mergePatch(base: JsonObject, patch: JsonObject): JsonObject {
-  const merged = new Map<string, JsonValue>(Object.entries(base));
-  for (const [key, value] of Object.entries(patch)) {
+  const merged: Record<string, JsonValue> = { ...base };
+  for (const key of Object.keys(patch)) {
+    const value = patch[key] as JsonValue;
     if (value === null) {
-      merged.delete(key);
-    } else if (isObject(value)) {
-      const below = merged.get(key);
-      merged.set(key, mergePatch(isObject(below) ? below : {}, value));
+      delete merged[key];
     } else {
-      merged.set(key, value);
+      const below = Object.hasOwn(merged, key) ? merged[key] : undefined;
+      const next = isObject(value) ? mergePatch(isObject(below) ? below : {}, value) : value;
+      if (key === '__proto__') defineMember(merged, key, next);
+      else merged[key] = next;
     }
   }
-  return Object.fromEntries(merged);
+  return merged;
+}
+
+/** An assignment would take such a key for something else. */
+function defineMember(object: JsonObject, key: string, value: JsonValue): void {
+  Object.defineProperty(object, key, { value, enumerable: true, configurable: true, writable: true });
 }
 
 /** The value at a path, or undefined where there is none. */

@@ -36,8 +36,7 @@ export function ownedLeaves(
     const matches = policy.when === undefined ? true : evaluateCondition(policy.when, variables);
     if (matches === false && policy.removesOnLeave) left.push(policy);
     if (matches !== true) continue;
-    for (const { path, value } of policy.leaves) {
-      const key = path.join('.');
+    for (const { path, key, value } of policy.leaves) {
       if (owned.has(key)) continue;
       const report = reportAt(shadow.reported, path);
       const wanted = policy.mode === 'adopt' ? report?.value : fillTemplate(value, variables, []);
@@ -48,8 +47,7 @@ export function ownedLeaves(
     }
   }
   for (const policy of left) {
-    for (const { path } of policy.leaves) {
-      const key = path.join('.');
+    for (const { path, key } of policy.leaves) {
       if (owned.has(key) || !isLeftBehind(shadow, policy, path, key)) continue;
       const report = reportAt(shadow.reported, path);
       owned.set(key, { policy, path, key, wanted: null, report, isLeaving: true });

@@ -1,4 +1,5 @@
-import { evaluateCondition, type Variables, variablesOf } from '../fleet/expression.ts';
+import { evaluateCondition, type Variables } from '../fleet/expression.ts';
+import { readable } from '../fleet/expression-value.ts';
 import type { Hub, Policy, PolicyMode, Twins } from '../fleet/fleet.ts';
 import type { JsonObject, JsonValue } from '../json.ts';
 import { twinProblems } from './limits.ts';
@@ -95,16 +96,15 @@ export function plan(input: PlanInput): Plan {
       problem === undefined ? found : { ...found, ...refused(problem) };
     if (history !== before) changed.push([key, history]);
     leaves.push({ path: key, policy: policy.name, mode: policy.mode, wanted, verdict, why, held, nextAt });
-    const id = policyId(policy);
-    policies[id] = worse(policies[id], held === undefined ? verdict : 'held');
+    policies[policy.id] = worse(policies[policy.id], held === undefined ? verdict : 'held');
     if (write)
       writes.push({ path, policy: policy.hash, by: policy.name, value: wanted, wholeAt: report?.depth });
   }
-  const worst = WORST_FIRST.map((state) => leaves.find(({ verdict }) => verdict === state)).find(Boolean);
+  const worst = worstOf(leaves);
   const state = worst?.verdict ?? 'inSync';
   return {
     state,
-    why: worst === undefined || state === 'inSync' ? '' : `${worst.path} ${reasonOf(worst)}`,
+    why: worst === undefined ? '' : `${worst.path} ${reasonOf(worst)}`,
     leaves,
     writes: writes.map(({ wholeAt: _, ...write }) => write),
     patch: writes.length === 0 ? {} : patchOf(shadow, writes),
@@ -115,16 +115,22 @@ export function plan(input: PlanInput): Plan {
   };
 }
 
-/** What names a policy in the states of twins: enough of its hash to tell the policies of a fleet apart. */
-export function policyId({ hash }: Pick<Policy, 'hash'>): string {
-  return hash.slice(0, 12);
-}
-
-const WORST_FIRST: readonly Verdict[] = ['fighting', 'rejected', 'drifted', 'pending'];
+/** The worst last. */
 const STANDINGS: readonly PolicyStanding[] = ['inSync', 'pending', 'held', 'drifted', 'rejected', 'fighting'];
 
+function isWorse(one: PolicyStanding, other: PolicyStanding): boolean {
+  return one !== other && STANDINGS.indexOf(one) > STANDINGS.indexOf(other);
+}
+
 function worse(one: PolicyStanding | undefined, other: PolicyStanding): PolicyStanding {
-  return one !== undefined && STANDINGS.indexOf(one) > STANDINGS.indexOf(other) ? one : other;
+  return one !== undefined && isWorse(one, other) ? one : other;
+}
+
+/** The first of the worst leaves; undefined where all are in sync. */
+function worstOf(leaves: readonly PlannedLeaf[]): PlannedLeaf | undefined {
+  let worst: PlannedLeaf | undefined;
+  for (const leaf of leaves) if (isWorse(leaf.verdict, worst?.verdict ?? 'inSync')) worst = leaf;
+  return worst;
 }
 
 function judge(
@@ -151,7 +157,7 @@ const MARKED = { confirm: false } as const;
 /** What is left behind is taken away, whatever the policy did while it was there. */
 const LEAVING = { mode: 'enforce' } as const;
 
-type HeldVerdict = LeafVerdict & { readonly held: string | undefined };
+type HeldVerdict = LeafVerdict & { readonly held?: string };
 
 /** What may not be written is not; the verdict stays, and what would have been done is said. */
 function holdBack(
@@ -159,9 +165,9 @@ function holdBack(
   policy: Policy,
   holdOf: (policy: Policy) => Hold | undefined,
 ): HeldVerdict {
-  if (verdict.verdict !== 'drifted' && !verdict.write) return { ...verdict, held: undefined };
+  if (verdict.verdict !== 'drifted' && !verdict.write) return verdict;
   const hold = policy.mode === 'observe' ? OBSERVED : holdOf(policy);
-  if (hold === undefined) return { ...verdict, held: undefined };
+  if (hold === undefined) return verdict;
   const { nextAt: _, ...rest } = verdict;
   return {
     ...rest,
@@ -242,5 +248,12 @@ function refused(why: string): Pick<LeafVerdict, 'verdict' | 'why' | 'write'> & 
 /** What policies see. */
 function twinVariables({ id, tags, desired, reported }: Shadow, hub: Hub): Variables {
   const { deviceId, moduleId = null } = id;
-  return { ...variablesOf({ deviceId, moduleId, tags, desired, reported }), hub: hub.facts };
+  return {
+    deviceId,
+    moduleId,
+    hub: hub.facts,
+    tags: readable(tags),
+    desired: readable(desired),
+    reported: readable(reported),
+  };
 }

@@ -105,9 +105,8 @@ function lastUpdatedOf(metadata: JsonObject): Instant {
 }
 
 function withoutMetadata(json: JsonObject): JsonObject {
-  return Object.fromEntries(
-    Object.entries(json).filter(([key]) => key !== '$metadata' && key !== '$version'),
-  );
+  const { $metadata: _, $version: __, ...values } = json;
+  return values;
 }
 
 function isVersion(value: unknown): value is number {

@@ -16,7 +16,6 @@ import { partitionsOf } from '../../src/store/keys.ts';
 import { requestName, walkName } from '../../src/sync/walk.ts';
 import { type Control, controlSchema, elapsedOf, SELF, withPackage } from '../../src/twin/control.ts';
 import { instantOf } from '../../src/twin/instant.ts';
-import { policyId } from '../../src/twin/plan.ts';
 import type { PolicyStanding } from '../../src/twin/shadow.ts';
 import { fleetOf } from '../allocation/requests.ts';
 import { type Azurite, startAzurite } from '../azurite.ts';
@@ -268,7 +267,7 @@ describe('berth resume', () => {
 async function appear(host: typeof WEU, deviceId: string, standing: PolicyStanding = 'inSync') {
   const id = { host, deviceId, moduleId: undefined };
   const { judgement, ...rest } = shadowOf({ id });
-  const policiesOf = { ...judgement, policies: { [policyId(INTERVAL)]: standing } };
+  const policiesOf = { ...judgement, policies: { [INTERVAL.id]: standing } };
   await state.twins.save(await state.twins.load(id), {
     kind: 'shadow',
     shadow: { ...rest, judgement: policiesOf },
@@ -367,7 +366,7 @@ describe('berth policies', () => {
       hubs: { [WEU]: by('ann', NOW - HOUR) },
       policies: { level: by('bob', NOW - HOUR), gone: by('cy', NOW - HOUR) },
     });
-    const inSync = (await state.twins.counts(WEU)).policies[policyId(INTERVAL)]?.inSync ?? 0;
+    const inSync = (await state.twins.counts(WEU)).policies[INTERVAL.id]?.inSync ?? 0;
     const { cli, out, err } = listen(env);
 
     expect(await policies(cli, { json: false })).toBe(0);

@@ -1,0 +1,125 @@
+import { parseFleet } from '../src/fleet/parse.ts';
+import type { JsonObject } from '../src/json.ts';
+import { decodeEvent, type EventContext, type RawEvent } from '../src/twin/event.ts';
+import { foldEvent, type Known } from '../src/twin/fold.ts';
+import { type Plan, plan } from '../src/twin/plan.ts';
+import { pumpFleet, pumpTwin } from './pump.ts';
+
+/*
+ * A pump that is where its policies want it and reports one value that changes, again and again: what twin sync
+ * sees of a healthy fleet nearly all of the time.
+ */
+
+/** Different reports, told in turn. */
+const REPORTS = 1_000;
+
+const time = (change: number) =>
+  `2026-11-23T12:${pad(Math.floor(change / 60) % 60)}:${pad(change % 60)}.${String(1_000_000 + change)}`;
+const pad = (value: number) => String(value).padStart(2, '0');
+
+function createdTwin(policies: number): JsonObject {
+  const { tags, desired, reported } = pumpTwin(policies);
+  const stamp = { $lastUpdated: `${time(0)}Z` };
+  return {
+    etag: 'AAAAAAAAAAE=',
+    version: 3,
+    tags,
+    properties: {
+      desired: { ...desired, $metadata: { ...stamp, $lastUpdatedVersion: 1 }, $version: 1 },
+      reported: { ...reported, $metadata: stamp, $version: 2 },
+    },
+  };
+}
+
+type Raw = RawEvent & { readonly body: Buffer };
+
+function eventOf(opType: string, operationTimestamp: string, body: JsonObject): Raw {
+  return {
+    body: Buffer.from(JSON.stringify(body)),
+    properties: {
+      hubName: 'contoso-weu',
+      deviceId: 'pump-0001',
+      operationTimestamp,
+      'iothub-message-schema': 'twinChangeNotification',
+      opType,
+    },
+    systemProperties: {
+      'iothub-connection-device-id': 'pump-0001',
+      'iothub-message-source': opType === 'updateTwin' ? 'twinChangeEvents' : 'deviceLifecycleEvents',
+      'iothub-enqueuedtime': Date.UTC(2026, 10, 23, 12),
+    },
+  };
+}
+
+/** The device's report number `change`, as the local hub and captures of real ones word it. */
+function reportOf(change: number): Raw {
+  const stamp = { $lastUpdated: `${time(change)}Z` };
+  return eventOf('updateTwin', `${time(change)}+00:00`, {
+    version: 3 + change,
+    properties: {
+      reported: {
+        power: { battery: 30 + (change % 60) },
+        $metadata: { ...stamp, power: { ...stamp, battery: stamp } },
+        $version: 2 + change,
+      },
+    },
+  });
+}
+
+export interface ConvergedTwin {
+  /** The bodies of its reports, for the yardstick. */
+  nextBody(): Buffer;
+  /** Takes the next report from bytes to plan. */
+  take(): Plan;
+}
+
+/** @param policies how many the fleet has, at least six. */
+export function convergedTwin(policies: number): ConvergedTwin {
+  const parsed = parseFleet(JSON.stringify(pumpFleet(policies, 'S1')));
+  if (!parsed.ok) throw new Error(JSON.stringify(parsed.problems));
+  const { fleet } = parsed;
+  const [hub] = fleet.hubs;
+  if (hub === undefined) throw new Error('no hub');
+  const context: EventContext = { hubNamed: () => hub.host, isTargeted: () => false };
+  const events = Array.from({ length: REPORTS }, (_, index) => reportOf(index + 1));
+  const fold = (known: Known, raw: RawEvent): Known => {
+    const decoded = decodeEvent(raw, context);
+    if (decoded.kind !== 'twin') throw new Error(decoded.kind);
+    return foldEvent(known, decoded.event, fleet.twins.trackedPaths);
+  };
+  const created = fold(
+    { kind: 'nothing' },
+    eventOf('createDeviceIdentity', `${time(0)}+00:00`, createdTwin(policies)),
+  );
+
+  let known = created;
+  let next = 0;
+  const nextEvent = (): Raw => {
+    const event = events[next];
+    if (event !== undefined) {
+      next += 1;
+      return event;
+    }
+    next = 0;
+    known = created;
+    return nextEvent();
+  };
+  return {
+    nextBody: () => nextEvent().body,
+    take() {
+      const event = nextEvent();
+      known = fold(known, event);
+      if (known.kind !== 'shadow' || known.shadow.unread !== undefined) throw new Error('not merged');
+      const planned = plan({
+        shadow: known.shadow,
+        hub,
+        twins: fleet.twins,
+        holdOf: () => undefined,
+        now: Date.UTC(2026, 10, 23, 13),
+      });
+      known = { kind: 'shadow', shadow: { ...known.shadow, paths: planned.paths } };
+      if (planned.state !== 'inSync') throw new Error(`${planned.state}: ${planned.why}`);
+      return planned;
+    },
+  };
+}

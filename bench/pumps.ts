@@ -1,0 +1,167 @@
+import { createHmac } from 'node:crypto';
+import { setImmediate } from 'node:timers/promises';
+import type { IotHubs } from '../local/iot-hub/index.ts';
+import type { MqttSession } from '../local/mqtt/index.ts';
+import type { JsonObject } from '../src/json.ts';
+import { acknowledged, PUMP_HOST, pumpTwin } from './pump.ts';
+
+/** What the battery-saver asks for, and what the others do. */
+const SAVING = 60_000;
+const NORMAL = 5_000;
+/** The battery-saver's threshold, per cent. */
+const LOW = 20;
+
+const KEY = Buffer.alloc(32, 7).toString('base64');
+
+export interface PumpsOptions {
+  readonly hubs: IotHubs;
+  readonly policies: number;
+  readonly count: number;
+  /** How many of the reports cross the threshold, from 0 to 1. */
+  readonly crossings: number;
+  /** How many edits somebody makes in the portal for each report; half of them change a value that policies own. */
+  readonly edits: number;
+}
+
+/** What happened to the pumps, whoever looks after them. */
+export interface Happenings {
+  /** Reports with which a battery fell below the threshold or rose above it: another interval is due. */
+  crossings: number;
+  /** Edits of the interval in the portal: the old one is due. */
+  spoilt: number;
+  /** Edits of a tag in the portal, which writes everything else again as it was. */
+  touched: number;
+}
+
+/**
+ * Pumps at a hub's device API, without the network in between. They report their batteries, do as their desired
+ * properties say, and acknowledge it. The same pumps do the same again: what they draw depends on nothing else.
+ */
+export class Pumps {
+  readonly happened: Happenings = { crossings: 0, spoilt: 0, touched: 0 };
+  readonly #options: PumpsOptions;
+  readonly #draw = randomNumbers(1);
+  readonly #pumps: Pump[] = [];
+  readonly #underWay = new Set<Promise<void>>();
+
+  constructor(options: PumpsOptions) {
+    this.#options = options;
+  }
+
+  async open(): Promise<void> {
+    const { hubs, policies, count } = this.#options;
+    const twin = pumpTwin(policies);
+    for (let index = 0; index < count; index += 1) {
+      const deviceId = `pump-${String(index).padStart(4, '0')}`;
+      hubs.provisioning(PUMP_HOST)?.create(deviceId, {
+        authentication: { type: 'sas', symmetricKey: { primaryKey: KEY, secondaryKey: KEY } },
+        capabilities: { iotEdge: false },
+        ...twin,
+      });
+      const pump: Pump = { deviceId, session: await connect(hubs, deviceId), battery: 80 };
+      pump.session.opened({
+        publish: (_, { topic, payload }) => {
+          if (topic.startsWith('$iothub/twin/PATCH/properties/desired/')) this.#obey(pump, payload);
+          else if (!/^\$iothub\/twin\/res\/20\d\//.test(topic)) throw new Error(`${deviceId}: ${topic}`);
+          return true;
+        },
+        close() {},
+      });
+      this.#pumps.push(pump);
+    }
+  }
+
+  /** Every pump reports once, `step` of `steps` of them at a time, while others work. */
+  async report(step: number, steps: number): Promise<void> {
+    const size = Math.ceil(this.#pumps.length / steps);
+    for (const [index, pump] of this.#pumps.slice(step * size, (step + 1) * size).entries()) {
+      const crosses = this.#draw() < this.#options.crossings;
+      const wasLow = pump.battery < LOW;
+      const isLow = crosses ? !wasLow : wasLow;
+      const range = isLow ? LOW : 100 - LOW;
+      pump.battery = (isLow ? 0 : LOW) + Math.floor(this.#draw() * range);
+      if (crosses) this.happened.crossings += 1;
+      await send(pump, { power: { battery: pump.battery } });
+      if (this.#draw() < this.#options.edits) this.#edit(pump);
+      if (index % 8 === 0) await setImmediate();
+    }
+  }
+
+  /** The devices have answered everything that they were told. */
+  async quiet(): Promise<void> {
+    while (this.#underWay.size > 0) await Promise.all(this.#underWay);
+  }
+
+  /** Pumps whose desired interval is not what their battery asks for. */
+  get wrong(): number {
+    const view = this.#options.hubs.view(PUMP_HOST);
+    return this.#pumps.filter(({ deviceId, battery }) => {
+      const properties = view?.twin(deviceId)?.properties as { desired: JsonObject } | undefined;
+      return properties?.desired.sendDataInterval !== intervalFor(battery);
+    }).length;
+  }
+
+  #edit({ deviceId }: Pump): void {
+    const view = this.#options.hubs.view(PUMP_HOST);
+    if (this.#draw() < 0.5) {
+      this.happened.spoilt += 1;
+      view?.edit(deviceId, { properties: { desired: { sendDataInterval: 1_234 } } }, 'portal');
+    } else {
+      this.happened.touched += 1;
+      view?.edit(deviceId, { tags: { note: `looked at ${this.happened.touched} times` } }, 'portal');
+    }
+  }
+
+  #obey(pump: Pump, payload: Buffer): void {
+    const { sendDataInterval, $version } = JSON.parse(payload.toString()) as Record<string, number>;
+    if (sendDataInterval === undefined) return;
+    const answer = send(pump, { sendDataInterval: acknowledged(sendDataInterval, $version) }).finally(() =>
+      this.#underWay.delete(answer),
+    );
+    this.#underWay.add(answer);
+  }
+}
+
+/** The interval that the policies of `pump.ts` want. */
+export function intervalFor(battery: number): number {
+  return battery < LOW ? SAVING : NORMAL;
+}
+
+interface Pump {
+  readonly deviceId: string;
+  readonly session: MqttSession;
+  battery: number;
+}
+
+async function connect(hubs: IotHubs, deviceId: string): Promise<MqttSession> {
+  const resource = encodeURIComponent(`${PUMP_HOST}/devices/${deviceId}`);
+  const expiry = Date.UTC(2100, 0) / 1_000;
+  const signature = createHmac('sha256', Buffer.from(KEY, 'base64'))
+    .update(`${resource}\n${expiry}`)
+    .digest('base64');
+  const session = await hubs.mqtt.connect({
+    clientId: deviceId,
+    userName: `${PUMP_HOST}/${deviceId}/?api-version=2021-04-12`,
+    password: `SharedAccessSignature sr=${resource}&sig=${encodeURIComponent(signature)}&se=${expiry}`,
+    cleanSession: true,
+    certificates: [],
+  });
+  if ('refused' in session) throw new Error(`${deviceId} was refused with ${session.refused}`);
+  return session;
+}
+
+async function send({ session }: Pump, values: JsonObject): Promise<void> {
+  const topic = '$iothub/twin/PATCH/properties/reported/?$rid=1';
+  await session.received({ topic, payload: Buffer.from(JSON.stringify(values)) });
+}
+
+/** Numbers from 0 to 1 that are the same for the same seed (mulberry32). */
+export function randomNumbers(seed: number): () => number {
+  let state = seed;
+  return () => {
+    state = (state + 0x6d2b79f5) | 0;
+    let mixed = Math.imul(state ^ (state >>> 15), 1 | state);
+    mixed = (mixed + Math.imul(mixed ^ (mixed >>> 7), 61 | mixed)) ^ mixed;
+    return ((mixed ^ (mixed >>> 14)) >>> 0) / 2 ** 32;
+  };
+}

@@ -1,0 +1,55 @@
+import { describe, expect, test } from '@jest/globals';
+import fc from 'fast-check';
+import { parseInstant } from '../../src/twin/instant.ts';
+
+describe('parseInstant', () => {
+  test.each([
+    ['2020-10-21T14:13:39.3649100+00:00', '2020-10-21T14:13:39.3649100Z'],
+    ['2020-10-21T14:13:39.36491Z', '2020-10-21T14:13:39.3649100Z'],
+    ['2020-10-21T14:13:39Z', '2020-10-21T14:13:39.0000000Z'],
+    ['2020-10-21T14:13:39.123456789Z', '2020-10-21T14:13:39.1234567Z'],
+    ['2020-10-21T00:13:39.3649100+02:00', '2020-10-20T22:13:39.3649100Z'],
+    ['2024-02-29T23:59:59.9999999Z', '2024-02-29T23:59:59.9999999Z'],
+    ['0001-01-01T00:00:00Z', '0001-01-01T00:00:00.0000000Z'],
+  ])('%s is %s', (text, instant) => {
+    expect(parseInstant(text)).toBe(instant);
+  });
+
+  test.each([
+    '2020-13-01T00:00:00.0000000Z',
+    '2020-10-32T00:00:00.0000000Z',
+    '2020-10-21T25:00:00.0000000Z',
+    '2020-10-21T14:60:00.0000000Z',
+    '2020-10-21 14:13:39Z',
+    '2020-10-21T14:13:39.3649100',
+    '',
+    7,
+    undefined,
+  ])('%s is none', (text) => {
+    expect(parseInstant(text)).toBeUndefined();
+  });
+
+  test('is the moment that the calendar says, whichever form it has', () => {
+    const parts = fc.tuple(
+      fc.integer({ min: 0, max: 9_999 }),
+      fc.integer({ min: 0, max: 13 }),
+      fc.integer({ min: 0, max: 32 }),
+      fc.integer({ min: 0, max: 25 }),
+      fc.integer({ min: 58, max: 61 }),
+      fc.integer({ min: 0, max: 9_999_999 }),
+      fc.constantFrom('Z', '+00:00', '-00:00', '+01:30'),
+    );
+    const pad = (value: number, length: number) => String(value).padStart(length, '0');
+    fc.assert(
+      fc.property(parts, ([year, month, day, hour, minute, ticks, zone]) => {
+        const seconds = `${pad(year, 4)}-${pad(month, 2)}-${pad(day, 2)}T${pad(hour, 2)}:${minute}:07`;
+        const moment = new Date(`${seconds}${zone}`);
+        const expected = Number.isNaN(moment.getTime())
+          ? undefined
+          : `${moment.toISOString().slice(0, -5)}.${pad(ticks, 7)}Z`;
+        expect(parseInstant(`${seconds}.${pad(ticks, 7)}${zone}`)).toBe(expected);
+      }),
+      { numRuns: 2_000 },
+    );
+  });
+});
