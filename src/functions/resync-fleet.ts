@@ -1,6 +1,7 @@
 import { app, type InvocationContext } from '@azure/functions';
 import type { HostName } from '../fleet/host-name.ts';
 import type { HubBudget } from '../hub/budget.ts';
+import { HUB_DEADLINE_MS } from '../hub/transport.ts';
 import type { Instance } from '../instance/instance.ts';
 import { Reconciler } from '../sync/reconciler.ts';
 import { RUN_MS, resync } from '../sync/resync.ts';
@@ -21,7 +22,7 @@ export function resyncFleet(
     const options = await reconcilerOptions(instance, context, {
       fleet,
       budget: noting(refused, instance.resyncBudget()),
-      until: now() + RUN_MS,
+      until: now() + RUN_MS - HUB_DEADLINE_MS,
     });
     const summary = await resync({
       ...options,

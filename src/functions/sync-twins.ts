@@ -1,10 +1,11 @@
 import { app, type InvocationContext, trigger } from '@azure/functions';
+import { HUB_DEADLINE_MS } from '../hub/transport.ts';
 import type { Instance } from '../instance/instance.ts';
 import type { Environment } from '../instance/settings.ts';
 import { type BatchSummary, type ReceivedEvent, takeBatch } from '../sync/batch.ts';
 import { reconcilerFor } from './twin-reconciler.ts';
 
-/** A batch ends within this time; writes that would wait longer are due. */
+/** A batch ends within this time; what would wait longer is due. */
 const BATCH_MS = 20_000;
 
 /** Reads what changed in twins, and writes corrections. */
@@ -36,7 +37,8 @@ export function syncTwins(
   instance: Instance,
 ): (events: unknown, context: InvocationContext) => Promise<void> {
   return async (events, context) => {
-    const until = instance.now() + BATCH_MS;
+    // The last call to a hub may take its whole deadline.
+    const until = instance.now() + BATCH_MS - HUB_DEADLINE_MS;
     const fleet = instance.fleet.current();
     const { stores } = instance;
     const received = receivedEvents(events, context, instance.now());

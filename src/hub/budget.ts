@@ -2,6 +2,7 @@ import type { Hub } from '../fleet/fleet.ts';
 import type { HostName } from '../fleet/host-name.ts';
 import {
   identityOperationsPerMinute,
+  messageBytes,
   messagesPerDay,
   queriesPerMinute,
   twinReadsPerSecond,
@@ -40,7 +41,14 @@ export const RESYNC_PART = 0.3;
  * What an operation counts of the daily quota: a correction is the update, the device's notification and its answer;
  * a page of a query by size (iot-hub-devguide-pricing); the identity registry is free.
  */
-export const MESSAGES: Readonly<Record<HubOperation, number>> = { read: 1, write: 3, identity: 0, query: 4 };
+export const MESSAGES = { read: 1, write: 3, identity: 0 } as const;
+
+/** A page of a hundred twins without their contents. */
+const QUERY_PAGE_BYTES = 16 * 1024;
+
+function messagesOf({ tier }: Hub, operation: HubOperation): number {
+  return operation === 'query' ? Math.ceil(QUERY_PAGE_BYTES / messageBytes(tier)) : MESSAGES[operation];
+}
 
 export interface ShareOptions {
   /** Names this part of the budget in the counts: the same name is the same part. */
@@ -72,7 +80,7 @@ export class BudgetShare implements HubBudget {
     if (waitMs > 0) await wait(waitMs);
     const pausedMeanwhile = this.#paused(hub, until);
     if (pausedMeanwhile !== undefined) return pausedMeanwhile;
-    if (!(await this.#day(hub).take(MESSAGES[operation], now()))) {
+    if (!(await this.#day(hub).take(messagesOf(hub, operation), now()))) {
       const tomorrow = now() + DAY_MS - (now() % DAY_MS);
       return later(tomorrow, 'the budget of messages a day is used up', true);
     }
