@@ -96,7 +96,9 @@ export class TwinWork {
     if (unread !== undefined || writing !== undefined) return 'unchanged';
     const planned = this.#plan();
     if (planned.writes.length === 0) return this.#settle(planned, false);
-    const soon = due ?? this.#dueIn(0, 'the policies have changed');
+    // After trouble it waits as long as that asks for; a time that an older policy asked for is none of the new one's.
+    const isTrouble = due !== undefined && due.tries > 0;
+    const soon = isTrouble ? due : this.#dueIn(0, 'the policies have changed');
     return this.#store({ ...this.#judged(planned), due: soon }, 'due');
   }
 

@@ -6,7 +6,7 @@ import type { Gate } from '../../src/sync/write-gate.ts';
 import type { TwinEvent } from '../../src/twin/event.ts';
 import { NO_REDACTION } from '../../src/twin/redact.ts';
 import { restoreShadow, type Shadow } from '../../src/twin/shadow.ts';
-import { fleetOf, ID, T0 } from '../twin/twins.ts';
+import { fleetOf, ID, shadowOf, T0 } from '../twin/twins.ts';
 import { MemoryHub } from './memory-hub.ts';
 import { MemoryTwinStore } from './memory-store.ts';
 
@@ -415,6 +415,34 @@ describe('the gate', () => {
     expect(hub.calls).toEqual([]);
     expect(shadow()).toMatchObject({ reported: { battery: 10 }, due: { why: 'a newer package decides' } });
     expect(await comeBack()).toBe('corrected');
+  });
+});
+
+describe('policies that have changed, judged without the hub', () => {
+  const stricter = fleetOf({ policies: [{ name: 'base', desired: { interval: 4 } }] });
+  const due = (tries: number) => ({ priority: 'drift', at: T0 + 3_600_000, why: 'a fight', tries }) as const;
+
+  test.each([
+    ['at once, whatever an older policy waited for', 0, T0],
+    ['after trouble, as long as that asks for', 1, T0 + 3_600_000],
+  ])('make the twin due %s', async (_, tries, at) => {
+    await store.save(await store.load(ID), {
+      kind: 'shadow',
+      shadow: { ...shadowOf({ desired: { interval: 5 } }), due: due(tries) },
+    });
+
+    expect(await reconciler({ fleet: stricter }).judge(ID)).toBe('due');
+    expect(hub.calls).toEqual([]);
+    expect(shadow()).toMatchObject({ due: { at }, judgement: { state: 'drifted' } });
+  });
+
+  test('cost nothing where they come to the same', async () => {
+    await take(hub.created(), acknowledge(5));
+    const before = store.writes;
+    const fleet = fleetOf({ policies: [{ name: 'base', desired: { interval: 5 } }] });
+
+    expect(await reconciler({ fleet }).judge(ID)).toBe('unchanged');
+    expect(store.writes).toBe(before);
   });
 });
 
