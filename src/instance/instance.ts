@@ -195,7 +195,7 @@ export class Instance {
     if (!(Number(partition) < count)) {
       return noBudget(`the Event Hub has ${count} partitions, and this is ${partition}`, 60_000, this.now);
     }
-    return this.#share(`${partition}/${count}`, SYNC_PART / count);
+    return this.#share(partition, SYNC_PART / count);
   }
 
   /** The part of the hubs' budgets that resync has. */
@@ -204,7 +204,8 @@ export class Instance {
   }
 
   #share(share: string, part: number): HubBudget {
-    const known = this.#shares.get(share);
+    const key = `${share} ${part}`;
+    const known = this.#shares.get(key);
     if (known !== undefined) return known;
     const opened = new BudgetShare({
       share,
@@ -214,7 +215,7 @@ export class Instance {
       now: this.now,
       wait: (ms) => setTimeout(ms),
     });
-    this.#shares.set(share, opened);
+    this.#shares.set(key, opened);
     return opened;
   }
 

@@ -5,11 +5,10 @@ import type { Hub } from '../fleet/fleet.ts';
 import type { HostName } from '../fleet/host-name.ts';
 import { hash } from '../hash.ts';
 import { HubError, type ListedTwin, type TwinKind } from '../hub/port.ts';
-import { sameJson } from '../json.ts';
 import { partitionsOf } from '../store/keys.ts';
 import { isTargetedModule } from '../twin/event.ts';
 import { instantOf, millisecondsOf } from '../twin/instant.ts';
-import { redactTwin } from '../twin/redact.ts';
+import { redactTwin, sameBesidesRedacted } from '../twin/redact.ts';
 import type { Shadow } from '../twin/shadow.ts';
 import type { TwinId } from '../twin/twin.ts';
 import { markForRead } from './mark-due.ts';
@@ -78,6 +77,7 @@ type WalkOptions = Pick<
   | 'budget'
   | 'redaction'
   | 'gate'
+  | 'until'
   | 'now'
   | 'count'
   | 'warn'
@@ -221,9 +221,9 @@ async function listPage(
   at: WalkProgress,
   options: WalkOptions,
 ): Promise<WalkProgress | undefined> {
-  const { hubs, budget, fleet, now } = options;
-  // It has all the time in the world: what cannot be asked now is asked in a later run.
-  const turn = await budget.turn(hub, 'query', now() + LONGEST_WAIT_MS);
+  const { hubs, budget, fleet, until } = options;
+  // What cannot be asked in this run is asked in a later one.
+  const turn = await budget.turn(hub, 'query', until);
   if (!turn.isNow) return undefined;
   const { twins: listed, continuation } = await hubs.listTwins(
     hub.host,
@@ -236,8 +236,6 @@ async function listPage(
   const hasModules = of === 'devices' && fleet.twins.policies.some(({ module }) => module !== undefined);
   return { ...next, phase: hasModules ? 'modules' : 'done', at: '' };
 }
-
-const LONGEST_WAIT_MS = 10_000;
 
 async function look(
   hub: Hub,
@@ -286,17 +284,17 @@ async function compare(
   hub: Hub,
   id: TwinId,
   shadow: Shadow,
-  { hubs, budget, redaction, now, count, warn }: WalkOptions,
+  { hubs, budget, redaction, until, count, warn }: WalkOptions,
 ): Promise<boolean | undefined> {
-  const turn = await budget.turn(hub, 'read', now() + LONGEST_WAIT_MS);
+  const turn = await budget.turn(hub, 'read', until);
   if (!turn.isNow) return undefined;
   try {
     const twin = redactTwin(await hubs.readTwin(id), redaction);
     if (twin.version !== shadow.version) return undefined;
     const isSame =
-      sameJson(twin.tags, shadow.tags) &&
-      sameJson(twin.desired.values, shadow.desired) &&
-      sameJson(twin.reported.values, shadow.reported);
+      sameBesidesRedacted(twin.tags, shadow.tags) &&
+      sameBesidesRedacted(twin.desired.values, shadow.desired) &&
+      sameBesidesRedacted(twin.reported.values, shadow.reported);
     count(hub.host, 'sampled');
     if (isSame) return true;
     count(hub.host, 'mismatched');
