@@ -18,9 +18,10 @@ export function resyncFleet(
     const fleet = instance.fleet.current();
     const { stores, hubs, now } = instance;
     const refused = new Set<HostName>();
+    const budget = instance.resyncBudget();
     const options = await reconcilerOptions(instance, context, {
       fleet,
-      budget: noting(refused, instance.resyncBudget()),
+      budget: noting(refused, budget),
       until: now() + RUN_MS,
     });
     const summary = await resync({
@@ -33,6 +34,8 @@ export function resyncFleet(
       progress: stores.progress,
       lease: instance.lease('resync'),
       reconciler: new Reconciler(options),
+      // A walk that has to wait for its turn says nothing of due work.
+      budget,
       isRefused: (host) => refused.has(host),
       count: (host, what) => instance.counters.add(host, what),
     });
