@@ -62,6 +62,7 @@ export class World {
   readonly #instances: Instance[] = [];
   #rest: HttpServer | undefined;
   #passed = 0;
+  #stopped: number | undefined;
   #sequence = 0;
 
   static async open(options: WorldOptions): Promise<World> {
@@ -112,7 +113,17 @@ export class World {
   }
 
   get now(): number {
-    return Date.now() + this.#passed;
+    return this.#stopped ?? Date.now() + this.#passed;
+  }
+
+  /** Stops the clock of the instances; answers what it says. */
+  stopTime(): number {
+    this.#stopped = this.now;
+    return this.#stopped;
+  }
+
+  startTime(): void {
+    this.#stopped = undefined;
   }
 
   /** Lets time pass for the instances; the hubs and the timers stay where they are. */
@@ -180,8 +191,10 @@ export class World {
   }
 
   /** The hub's value of `interval`. */
-  interval(deviceId: string, host = this.host): JsonValue | undefined {
-    const properties = this.hub(host).twin(deviceId)?.properties as { desired: JsonObject } | undefined;
+  interval(deviceId: string, host = this.host, moduleId?: string): JsonValue | undefined {
+    const properties = this.hub(host).twin(deviceId, moduleId)?.properties as
+      | { desired: JsonObject }
+      | undefined;
     return properties?.desired.interval;
   }
 
