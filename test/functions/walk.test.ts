@@ -153,6 +153,23 @@ describe('the walk against a real hub', () => {
   });
 });
 
+test('a run that is fired by hand beside another does nothing, in the same instance too', async () => {
+  await open();
+  world.create('pump');
+  world.take();
+
+  await Promise.all([world.resync(instance), world.resync(instance), world.resync(instance)]);
+
+  expect(queries()).toBe(1);
+  world.pass(MINUTE_MS);
+  await Promise.all([world.resync(instance), world.resync(instance)]);
+  expect(world.interval('pump')).toBe(5);
+  expect(world.calls.filter((call) => call.includes('/twins/'))).toEqual([
+    'GET /twins/pump',
+    'PATCH /twins/pump',
+  ]);
+});
+
 describe('shadows that are not what the hub has', () => {
   /** Spoils what is stored of a twin, as a defect would: no version tells of it. */
   const spoil = async (deviceId: string) => {
