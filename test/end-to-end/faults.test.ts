@@ -10,7 +10,7 @@ const DEVICES = 9;
 /** Their batteries stay full. What the policy for low ones has written, it writes again after a minute only. */
 const FULL: readonly string[] = ['sim-0003', 'sim-0005', 'sim-0006', 'sim-0008', 'sim-0009'];
 /** How long the bad weather lasts. */
-const FAULTS_MS = 8_000;
+const FAULTS_MS = 6_000;
 /** Another one for each run; a failure says which it was, and it can be given again. */
 const SEED = Number(process.env.BERTH_FAULTS_SEED || Math.floor(Math.random() * 1_000_000));
 

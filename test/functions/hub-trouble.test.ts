@@ -2,6 +2,7 @@ import { afterAll, afterEach, beforeAll, describe, expect, test } from '@jest/gl
 import { ConnectionDropped } from '../../local/https/exchange.ts';
 import type { HttpRequest } from '../../local/https/index.ts';
 import { type Azurite, startAzurite } from '../azurite.ts';
+import { NO_FAULTS } from '../local/iot-hub/no-faults.ts';
 import { refusal, troubles, World, type WorldOptions } from './world.ts';
 
 const HOUR_MS = 60 * 60_000;
@@ -153,6 +154,26 @@ describe('404', () => {
       for (const name of ['one', 'two', 'three', 'four', 'five']) expect(world.interval(name)).toBe(5);
     },
   );
+});
+
+test('a hub that fails over, with twins that are older than they were: all are corrected again', async () => {
+  const instance = await open();
+  for (const name of ['one', 'two']) world.create(name);
+  await world.deliver(instance);
+  expect([world.interval('one'), world.interval('two')]).toEqual([5, 5]);
+  world.take();
+  world.hub().setFaults({ ...NO_FAULTS, failover: true, outageMs: HOUR_MS });
+  expect([world.interval('one'), world.interval('two')]).toEqual([99, 99]);
+  world.hub().edit('one', { tags: { after: true } }, 'service');
+  world.hub().edit('two', { tags: { after: true } }, 'service');
+
+  await world.deliver(instance);
+
+  for (const name of ['one', 'two']) expect((await world.shadow(name)).judgement.state).toBe('unknown');
+  world.hub().liftFaults();
+  world.pass(HOUR_MS);
+  await world.resync(instance);
+  expect([world.interval('one'), world.interval('two')]).toEqual([5, 5]);
 });
 
 describe('400: the hub refuses the value', () => {
