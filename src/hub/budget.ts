@@ -75,16 +75,15 @@ export class BudgetShare implements HubBudget {
     const { now, wait } = this.#options;
     const paused = this.#paused(hub, until);
     if (paused !== undefined) return paused;
+    const day = this.#day(hub);
+    // Before the line: who stands in it would hold up others for nothing.
+    if (day.isSpent(messagesOf(hub, operation), now())) return spent(now());
     const waitMs = this.#bucket(hub, operation).take(now(), Math.max(0, until - now()));
     if (waitMs === undefined) return later(until, 'the budget of operations a second is used up');
     if (waitMs > 0) await wait(waitMs);
     const pausedMeanwhile = this.#paused(hub, until);
     if (pausedMeanwhile !== undefined) return pausedMeanwhile;
-    if (!(await this.#day(hub).take(messagesOf(hub, operation), now()))) {
-      const tomorrow = now() + DAY_MS - (now() % DAY_MS);
-      return later(tomorrow, 'the budget of messages a day is used up', true);
-    }
-    return { isNow: true };
+    return (await day.take(messagesOf(hub, operation), now())) ? { isNow: true } : spent(now());
   }
 
   #paused({ host }: Hub, until: number): Turn | undefined {
@@ -129,6 +128,10 @@ export function dailyLimit(hub: Pick<Hub, 'tier' | 'units' | 'budget'>, part: nu
 
 function later(at: number, why: string, isQuota = false): Turn {
   return { isNow: false, at, why, isQuota };
+}
+
+function spent(now: number): Turn {
+  return later(now + DAY_MS - (now % DAY_MS), 'the budget of messages a day is used up', true);
 }
 
 /** What the hub allows a second. */

@@ -62,11 +62,12 @@ export class HubPauses {
     }
     // Calls that were under way when the pause began fail too, and say nothing new.
     if (before.pause !== undefined && now < before.pause.until && !reason.isQuota) return;
+    const spread = this.#random();
+    const asked = error.retryAfterMs ?? FIRST_MS * 2 ** Math.min(before.times, 10);
     const ms = reason.isQuota
-      ? untilTomorrow(now)
-      : (error.retryAfterMs ?? FIRST_MS * 2 ** Math.min(before.times, 10));
-    const bounded = reason.isQuota ? ms : Math.min(ms, LONGEST_MS);
-    const until = Math.ceil(now + bounded * (1 + this.#random() / 4));
+      ? untilTomorrow(now) + LONGEST_MS * spread
+      : Math.min(asked, LONGEST_MS) * (1 + spread / 4);
+    const until = Math.ceil(now + ms);
     this.#hubs.set(host, { pause: { ...reason, until }, times: before.times + 1, failures });
   }
 }

@@ -121,7 +121,7 @@ export class HubTransport {
   }
 }
 
-/** Opens the connections of all hubs; they are bounded for each. */
+/** Opens the connections of a hub, which are bounded. */
 export async function openAgent(): Promise<Agent> {
   const { Agent: UndiciAgent } = await import('undici');
   return new UndiciAgent({

@@ -88,7 +88,6 @@ export class Instance {
   /** How many partitions the Event Hub has. */
   readonly partitions: PartitionCount;
   readonly #options: InstanceOptions;
-  readonly #owner = randomUUID();
   readonly #timers: NodeJS.Timeout[] = [];
   readonly #pauses = new HubPauses(Math.random);
   readonly #shares = new Map<string, BudgetShare>();
@@ -170,9 +169,9 @@ export class Instance {
     return hostsOf(fleet, stamp(this.#options.env));
   }
 
-  /** For work that one instance does at a time. */
+  /** For work that is done once at a time: by this instance or another. */
   lease(name: string): Lease {
-    return new Lease(this.#openedTables().state, name, this.#owner);
+    return new Lease(this.#openedTables().state, name, randomUUID());
   }
 
   /** What must be redacted, and with which key. @throws BerthError `BERTH_STORE_UNAVAILABLE` */

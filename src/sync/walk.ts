@@ -1,10 +1,9 @@
 import { limitFunction } from 'p-limit';
 import * as z from 'zod';
-import { BerthError } from '../errors.ts';
 import type { Hub } from '../fleet/fleet.ts';
 import type { HostName } from '../fleet/host-name.ts';
 import { hash } from '../hash.ts';
-import { HubError, type ListedTwin, type TwinKind } from '../hub/port.ts';
+import { HubError, type HubErrorCode, type ListedTwin, type TwinKind } from '../hub/port.ts';
 import { partitionsOf } from '../store/keys.ts';
 import { isTargetedModule } from '../twin/event.ts';
 import { instantOf, millisecondsOf } from '../twin/instant.ts';
@@ -115,6 +114,9 @@ async function walkHub(hub: Hub, options: WalkOptions, mayGoOn: MayGoOn): Promis
     }
   } catch (error) {
     if (!(error instanceof HubError)) throw error;
+    // The hub does not know this place in its list any more, as after a failover: the next run begins the list anew.
+    if (error.code === 'BERTH_HUB_REFUSED' && at.at !== '')
+      await progress.write(walkName(host), { ...at, at: '' });
     warn(`The walk of ${host} waits: ${error.message}`, { code: error.code, hub: host });
   }
   return at.seen - before;
@@ -279,6 +281,9 @@ async function look(
   }
 }
 
+/** They say nothing of the next twin. */
+const OF_ONE_TWIN: ReadonlySet<HubErrorCode> = new Set(['BERTH_HUB_NOT_FOUND', 'BERTH_HUB_REFUSED']);
+
 /** Whether a shadow is what the hub has; undefined: that cannot be said now. */
 async function compare(
   hub: Hub,
@@ -305,7 +310,7 @@ async function compare(
     });
     return false;
   } catch (error) {
-    if (error instanceof BerthError && error.code === 'BERTH_HUB_NOT_FOUND') return undefined;
+    if (error instanceof HubError && OF_ONE_TWIN.has(error.code)) return undefined;
     throw error;
   }
 }
