@@ -6,7 +6,7 @@
 
 targetScope = 'subscription'
 
-import { hubSettings, stampSettings } from 'types.bicep'
+import { fleetHub, stampSettings } from 'types.bicep'
 
 @minLength(1)
 @maxLength(40)
@@ -18,8 +18,8 @@ param environmentName string
 param location string
 
 @minLength(1)
-@description('The hubs: the one list that DPS, routes, roles, quota alerts and stamps are made from. The parameter files read it from the fleet file.')
-param hubs hubSettings[]
+@description('The hubs of the fleet file, as it has them: the one list that DPS, routes, roles, quota alerts and stamps are made from.')
+param hubs fleetHub[]
 
 @minLength(1)
 @description('Where twin sync runs. Several where twins must stay in a geography; hubs[].stamp then says which is whose.')
@@ -98,10 +98,18 @@ var allTags = union(tags, {
   'azd-env-name': environmentName
 })
 var isPrivate = networkAccess == 'private'
+var allHubs = map(hubs, hub => {
+  name: split(hub.host, '.')[0]
+  region: hub.region
+  tier: hub.tier
+  units: hub.?units ?? 1
+  stamp: hub.?stamp ?? ''
+  labels: hub.?labels ?? {}
+})
 // A hub that names no stamp is nobody's where others do (a test refuses such a fleet file).
-var hasStamps = !empty(filter(hubs, hub => !empty(hub.?stamp ?? '')))
+var hasStamps = !empty(filter(allHubs, hub => !empty(hub.stamp)))
 
-resource group 'Microsoft.Resources/resourceGroups@2024-03-01' = {
+resource group 'Microsoft.Resources/resourceGroups@2025-04-01' = {
   name: 'rg-${environmentName}'
   location: location
   tags: allTags
@@ -121,7 +129,7 @@ module stampDeployments 'modules/stamp.bicep' = [
     name: 'stamp-${stamp.name}'
     params: {
       stamp: stamp
-      hubs: hasStamps ? filter(hubs, hub => (hub.?stamp ?? '') == stamp.name) : index == 0 ? hubs : []
+      hubs: hasStamps ? filter(allHubs, hub => hub.stamp == stamp.name) : index == 0 ? allHubs : []
       stampName: hasStamps ? stamp.name : ''
       token: token
       tags: allTags
@@ -192,7 +200,7 @@ module dps 'modules/dps.bicep' = {
     name: 'dps-berth-${token}'
     location: location
     tags: allTags
-    hubs: hubs
+    hubs: allHubs
   }
   // Hubs must be there before their keys can be asked for.
   dependsOn: [

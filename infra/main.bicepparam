@@ -1,8 +1,6 @@
 // For `azd up`: the hubs of fleet.json, one stamp. azd sets AZURE_*; the others are `azd env set NAME VALUE`.
 using './main.bicep'
 
-var fleet = any(loadJsonContent('../fleet.json'))
-
 param environmentName = readEnvironmentVariable('AZURE_ENV_NAME')
 param location = readEnvironmentVariable('AZURE_LOCATION')
 param operatorPrincipalId = readEnvironmentVariable('AZURE_PRINCIPAL_ID', '')
@@ -10,11 +8,4 @@ param operatorPrincipalType = any(readEnvironmentVariable('AZURE_PRINCIPAL_TYPE'
 param alertEmail = readEnvironmentVariable('BERTH_ALERT_EMAIL', '')
 param httpAlwaysReady = int(readEnvironmentVariable('BERTH_HTTP_ALWAYS_READY', '1'))
 
-param hubs = map(fleet.hubs, hub => {
-  name: split(hub.host, '.')[0]
-  region: hub.region
-  tier: hub.tier
-  units: hub.?units ?? 1
-  stamp: hub.?stamp
-  labels: hub.?labels
-})
+param hubs = loadJsonContent('../fleet.json').hubs

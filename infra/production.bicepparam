@@ -2,19 +2,10 @@
 // fleet.production.json to fleet.json, make it yours, and read the hubs from there.
 using './main.bicep'
 
-var fleet = any(loadJsonContent('fleet.production.json'))
-
 param environmentName = 'berth-prod'
 param location = 'westeurope'
 
-param hubs = map(fleet.hubs, hub => {
-  name: split(hub.host, '.')[0]
-  region: hub.region
-  tier: hub.tier
-  units: hub.?units ?? 1
-  stamp: hub.?stamp
-  labels: hub.?labels
-})
+param hubs = loadJsonContent('fleet.production.json').hubs
 
 param stamps = [
   {

@@ -2,19 +2,10 @@
 // the hub in it (nobody else in Azure may have it), and read the hubs from there.
 using './main.bicep'
 
-var fleet = any(loadJsonContent('fleet.small.json'))
-
 param environmentName = 'berth-try'
 param location = 'westeurope'
 
-param hubs = map(fleet.hubs, hub => {
-  name: split(hub.host, '.')[0]
-  region: hub.region
-  tier: hub.tier
-  units: hub.?units ?? 1
-  stamp: hub.?stamp
-  labels: hub.?labels
-})
+param hubs = loadJsonContent('fleet.small.json').hubs
 
 param httpAlwaysReady = 0
 param eventRetentionDays = 1

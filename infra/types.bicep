@@ -1,14 +1,12 @@
 // What the parameters are made of. The fleet file has the same words (docs/fleet-file.md).
 
 @export()
-@description('An IoT hub. Name, region, tier, units and stamp are those of the fleet file, which the parameter files read.')
-type hubSettings = {
-  @minLength(3)
-  @maxLength(50)
-  @description('Name of the hub: the first part of its host name. Nobody else in Azure may have it.')
-  name: string
+@description('A hub as the fleet file has it. What only Berth reads, such as its weight, is left alone.')
+type fleetHub = {
+  @description('Host name: NAME.azure-devices.net. Nobody else in Azure may have the name, which is 3 to 50 characters long.')
+  host: string
 
-  @description('Azure region of the hub, such as westeurope: where it is, and what Berth reckons latency with.')
+  @description('Azure region of the hub, such as westeurope: where it is made, and what Berth reckons latency with.')
   region: string
 
   @description('Tier. Basic tiers have no twins; F1 is free, once a subscription, with 8,000 messages a day.')
@@ -16,14 +14,38 @@ type hubSettings = {
 
   @minValue(1)
   @maxValue(200)
-  @description('Units. On S1 and S2 they raise the daily quota, not the twin limits.')
-  units: int
+  @description('Units, 1 by default. On S1 and S2 they raise the daily quota, not the twin limits.')
+  units: int?
 
   @description('Name of the stamp that reconciles the hub. Where one hub names a stamp, all must.')
   stamp: string?
 
-  @description('Labels of the fleet file, such as residency. They become tags of the hub; Berth reads them in the fleet file.')
+  @description('Labels, such as residency. They become tags of the hub.')
   labels: object?
+
+  *: any
+}
+
+@export()
+@description('A hub with nothing left open.')
+type hubSettings = {
+  @description('First part of the host name.')
+  name: string
+
+  @description('Azure region.')
+  region: string
+
+  @description('Tier.')
+  tier: string
+
+  @description('Units.')
+  units: int
+
+  @description('Stamp; empty: none.')
+  stamp: string
+
+  @description('Labels.')
+  labels: object
 }
 
 @export()

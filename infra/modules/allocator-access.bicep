@@ -11,7 +11,7 @@ param stateAccountName string
 @description('Application Insights of the stamp.')
 param applicationInsightsName string
 
-resource stateAccount 'Microsoft.Storage/storageAccounts@2023-05-01' existing = {
+resource stateAccount 'Microsoft.Storage/storageAccounts@2025-01-01' existing = {
   name: stateAccountName
 }
 

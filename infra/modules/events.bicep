@@ -67,7 +67,7 @@ resource networkRules 'Microsoft.EventHub/namespaces/networkRuleSets@2024-01-01'
   parent: namespace
   name: 'default'
   properties: {
-    defaultAction: networkAccess == 'private' ? 'Deny' : 'Allow'
+    defaultAction: networkAccess == 'private' ? null : 'Allow'
     publicNetworkAccess: networkAccess == 'private' ? 'Disabled' : 'Enabled'
     // How IoT hubs get through: with their own, system-assigned identity.
     trustedServiceAccessEnabled: true

@@ -41,9 +41,9 @@ resource eventHub 'Microsoft.EventHub/namespaces/eventhubs@2024-01-01' existing 
 resource iotHub 'Microsoft.Devices/IotHubs@2023-06-30' = {
   name: hub.name
   location: hub.region
-  tags: union(tags, hub.?labels ?? {})
+  tags: union(tags, hub.labels)
   sku: {
-    name: hub.tier
+    name: any(hub.tier)
     capacity: hub.units
   }
   // A role must be there before an endpoint that needs it. The shared identity has its role already; the hub's own

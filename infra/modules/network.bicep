@@ -15,7 +15,7 @@ param addressPrefix string
 @description('Zones to link, of private-dns.bicep.')
 param zoneNames string[]
 
-resource network 'Microsoft.Network/virtualNetworks@2024-05-01' = {
+resource network 'Microsoft.Network/virtualNetworks@2025-05-01' = {
   name: 'vnet-berth-${suffix}'
   location: location
   tags: tags
@@ -50,13 +50,13 @@ resource network 'Microsoft.Network/virtualNetworks@2024-05-01' = {
   }
 }
 
-resource zones 'Microsoft.Network/privateDnsZones@2020-06-01' existing = [
+resource zones 'Microsoft.Network/privateDnsZones@2024-06-01' existing = [
   for zoneName in zoneNames: {
     name: zoneName
   }
 ]
 
-resource links 'Microsoft.Network/privateDnsZones/virtualNetworkLinks@2020-06-01' = [
+resource links 'Microsoft.Network/privateDnsZones/virtualNetworkLinks@2024-06-01' = [
   for (zoneName, index) in zoneNames: {
     parent: zones[index]
     name: 'link-${suffix}'

@@ -9,15 +9,15 @@ param fromNetworkName string
 @description('The network that is sent to.')
 param toNetworkName string
 
-resource fromNetwork 'Microsoft.Network/virtualNetworks@2024-05-01' existing = {
+resource fromNetwork 'Microsoft.Network/virtualNetworks@2025-05-01' existing = {
   name: fromNetworkName
 }
 
-resource toNetwork 'Microsoft.Network/virtualNetworks@2024-05-01' existing = {
+resource toNetwork 'Microsoft.Network/virtualNetworks@2025-05-01' existing = {
   name: toNetworkName
 }
 
-resource peering 'Microsoft.Network/virtualNetworks/virtualNetworkPeerings@2024-05-01' = {
+resource peering 'Microsoft.Network/virtualNetworks/virtualNetworkPeerings@2025-05-01' = {
   parent: fromNetwork
   name: name
   properties: {

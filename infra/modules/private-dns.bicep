@@ -7,19 +7,19 @@ var blobZone = 'privatelink.blob.${environment().suffixes.storage}'
 var tableZone = 'privatelink.table.${environment().suffixes.storage}'
 var eventsZone = 'privatelink.servicebus.windows.net'
 
-resource blob 'Microsoft.Network/privateDnsZones@2020-06-01' = {
+resource blob 'Microsoft.Network/privateDnsZones@2024-06-01' = {
   name: blobZone
   location: 'global'
   tags: tags
 }
 
-resource table 'Microsoft.Network/privateDnsZones@2020-06-01' = {
+resource table 'Microsoft.Network/privateDnsZones@2024-06-01' = {
   name: tableZone
   location: 'global'
   tags: tags
 }
 
-resource events 'Microsoft.Network/privateDnsZones@2020-06-01' = {
+resource events 'Microsoft.Network/privateDnsZones@2024-06-01' = {
   name: eventsZone
   location: 'global'
   tags: tags

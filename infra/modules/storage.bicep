@@ -37,7 +37,7 @@ param operatorPrincipalType string = 'User'
 @description('private: reachable through private endpoints only.')
 param networkAccess string
 
-resource account 'Microsoft.Storage/storageAccounts@2023-05-01' = {
+resource account 'Microsoft.Storage/storageAccounts@2025-01-01' = {
   name: name
   location: location
   tags: tags
@@ -60,12 +60,12 @@ resource account 'Microsoft.Storage/storageAccounts@2023-05-01' = {
   }
 }
 
-resource blobService 'Microsoft.Storage/storageAccounts/blobServices@2023-05-01' = {
+resource blobService 'Microsoft.Storage/storageAccounts/blobServices@2025-01-01' = {
   parent: account
   name: 'default'
 }
 
-resource container 'Microsoft.Storage/storageAccounts/blobServices/containers@2023-05-01' = [
+resource container 'Microsoft.Storage/storageAccounts/blobServices/containers@2025-01-01' = [
   for containerName in containers: {
     parent: blobService
     name: containerName
