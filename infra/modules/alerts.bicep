@@ -101,7 +101,7 @@ var alerts = [
       | extend line = parse_json(Message)
       | extend event = tostring(line.event), code = tostring(line.code)
       | where event in ("syncCounts", "hubTrouble")
-      | extend calls = tolong(line.reads) + tolong(line.writes) + tolong(line.queries), failed = tolong(line.failed)
+      | extend calls = tolong(line.reads) + tolong(line.writes) + tolong(line["queries"]), failed = tolong(line.failed)
       | summarize calls = sum(calls), failed = sum(failed), named = countif(event == "hubTrouble") by hub = tostring(line.hub)
       | where named >= 5 or (calls >= 50 and failed > calls * 0.1)
     '''

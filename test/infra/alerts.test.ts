@@ -1,8 +1,9 @@
 import { readFileSync } from 'node:fs';
-import { describe, expect, test } from '@jest/globals';
+import { beforeAll, describe, expect, test } from '@jest/globals';
 import { globSync } from 'tinyglobby';
 import { ERRORS } from '../../src/errors.ts';
 import { SYNC_COUNTS } from '../../src/sync/sync-counters.ts';
+import { type CheckQuery, loadKusto } from './kusto.ts';
 
 const source = globSync('src/**/*.ts', { ignore: 'src/cli/**' })
   .map((path) => readFileSync(path, 'utf8'))
@@ -29,7 +30,9 @@ function problemsOf(query: string): readonly string[] {
   const searched = [...query.matchAll(/\bhas(?:_any)? (\([^)]*\)|"[^"]*")/g)].flatMap((match) =>
     [...(match[1] ?? '').matchAll(/"([^"]*)"/g)].map((text) => text[1] ?? ''),
   );
-  const counts = [...query.matchAll(/tolong\(line\.(merged|replayed|gaps|\w*ed|reads|writes|queries)\)/g)];
+  const counts = [
+    ...query.matchAll(/tolong\(line(?:\.|\[["'])(merged|replayed|gaps|\w*ed|reads|writes|queries)\b/g),
+  ];
   return [
     ...compared('event').filter((name) => !EVENTS.has(name)),
     ...compared('code').filter((code) => !(code in ERRORS)),
@@ -71,6 +74,26 @@ describe('what alerts and the workbook ask the logs', () => {
   test.each([...alertQueries, ...workbookQueries])('%s asks for lines that the app writes', (_, query) => {
     expect(query).toMatch(/^\s*(AppTraces|AppRequests|AzureMetrics)\n/);
     expect(problemsOf(query)).toEqual([]);
+  });
+
+  describe('are queries, by the words of Azure itself', () => {
+    let check: CheckQuery;
+    beforeAll(() => {
+      check = loadKusto();
+    }, 60_000);
+
+    test.each([...alertQueries, ...workbookQueries])('%s', (_, query) => {
+      expect(check(query)).toEqual([]);
+    });
+
+    test.each([
+      ['a column that there is not', 'AppTraces | where Messag has "x"', "'Messag' does not refer to"],
+      ['a table that there is not', 'AppTrace | count', "'AppTrace' does not refer to"],
+      ['a word that is taken', 'AppTraces | extend x = parse_json(Message).queries', 'needs to be bracket'],
+      ['no query', 'AppTraces | where', 'Missing expression'],
+    ])('which finds %s', (_, query, message) => {
+      expect(check(query).join()).toContain(message);
+    });
   });
 
   test.each([

@@ -1,4 +1,4 @@
-import { dirname, join } from 'node:path';
+import { dirname, join } from 'node:path/posix';
 import type { BicepFile } from './bicep.ts';
 
 /** What the checks compare the files with. */
