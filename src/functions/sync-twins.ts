@@ -7,6 +7,8 @@ import { reconcilerFor } from './twin-reconciler.ts';
 
 /** A batch ends within this time; what would wait longer is due. */
 const BATCH_MS = 20_000;
+/** Events that are older when they are read are worth a line: the app lags behind, or has been stopped. */
+const LATE_MS = 60_000;
 
 /** Reads what changed in twins, and writes corrections. */
 export function registerSyncTwins(instance: Instance, env: Environment): void {
@@ -42,6 +44,7 @@ export function syncTwins(
     const fleet = instance.fleet.current();
     const { stores } = instance;
     const received = receivedEvents(events, context, instance.now());
+    warnOfLateEvents(received, instance.now(), context);
     const budget = await instance.partitionBudget(received[0]?.partition ?? 'unknown');
     const reconciler = await reconcilerFor(instance, context, { fleet, budget, until });
     const summary = await takeBatch(received, {
@@ -54,6 +57,13 @@ export function syncTwins(
     });
     if (isNotable(summary)) context.log(JSON.stringify({ event: 'twinsSynchronised', ...summary }));
   };
+}
+
+function warnOfLateEvents(received: readonly ReceivedEvent[], now: number, context: InvocationContext): void {
+  const ageMs = Math.max(0, ...received.map(({ enqueuedAt }) => now - Date.parse(enqueuedAt)));
+  if (ageMs <= LATE_MS) return;
+  const [{ partition } = { partition: 'unknown' }] = received;
+  context.warn(JSON.stringify({ event: 'twinEventsLate', partition, ageMs, events: received.length }));
 }
 
 /** In steady state there is nothing to say. */
