@@ -135,7 +135,15 @@ export class LiveFeed {
 }
 
 function policiesOf(status: FleetStatus | undefined): readonly PolicyLine[] {
-  return (status?.policies ?? []).map(({ pause, ...policy }) => ({ ...policy, pausedBy: pause?.author }));
+  return (status?.policies ?? []).map(({ pause, ...policy }) => ({
+    ...policy,
+    pausedBy: pause === null ? undefined : nameOf(pause.author),
+  }));
+}
+
+/** Locally everybody signs in by account key, which need not be said. */
+function nameOf(author: string): string {
+  return author.replace(/ \(by account key\)$/, '');
 }
 
 /** What Berth says is paused, and whose events it does not trust. */
@@ -149,7 +157,7 @@ function toldTrouble(status: FleetStatus | undefined, now: number): Pick<Trouble
     pauses: paused.flatMap(({ host, pause }) =>
       pause === null
         ? []
-        : [{ host, author: pause.author, reason: pause.reason, forMs: now - Date.parse(pause.at) }],
+        : [{ host, author: nameOf(pause.author), reason: pause.reason, forMs: now - Date.parse(pause.at) }],
     ),
     untrusted: status.hubs.flatMap(({ host, sync }) => {
       const untrusted = sync?.untrusted ?? null;

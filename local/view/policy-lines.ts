@@ -1,4 +1,4 @@
-import { percent, table } from './text.ts';
+import { percent, table, within } from './text.ts';
 
 /** One policy, as Berth tells how it stands. */
 export interface PolicyLine {
@@ -30,7 +30,7 @@ export function policyLines(policies: readonly PolicyLine[]): readonly string[] 
       ...[reached, held, rejected, fighting].map(String),
     ]),
   ]);
-  return lines.map((line, index) => `${line}  ${notes[index]}`.trimEnd());
+  return lines.map((line, index) => within(`${line}  ${notes[index]}`.trimEnd()));
 }
 
 function isNotable({ ramp, held, rejected, fighting, pausedBy }: PolicyLine): boolean {
