@@ -14,30 +14,36 @@ export interface PolicyLine {
   readonly pausedBy: string | undefined;
 }
 
-const LONGEST_NAME = 24;
+const LONGEST_NAME = 22;
 
 /** The policies of which there is something to say: on a ramp, paused, held, refused or fought over. */
 export function policyLines(policies: readonly PolicyLine[]): readonly string[] {
   const notable = policies.filter(isNotable);
   if (notable.length === 0) return [];
-  const notes = ['', ...notable.map(note)];
   const lines = table([
     ['policy', 'ramp', 'reached', 'held', 'rejected', 'fighting'],
-    ...notable.map(({ name, ramp, reached, held, rejected, fighting }) => [
-      name.length > LONGEST_NAME ? `${name.slice(0, LONGEST_NAME - 1)}…` : name,
+    ...notable.map((policy) => [
+      nameOf(policy),
       // A ramp that is nearly over is not over.
-      percent(Math.floor(ramp * 100) / 100),
-      ...[reached, held, rejected, fighting].map(String),
+      percent(Math.floor(policy.ramp * 100) / 100),
+      ...[policy.reached, policy.held, policy.rejected, policy.fighting].map(String),
     ]),
   ]);
-  return lines.map((line, index) => within(`${line}  ${notes[index]}`.trimEnd()));
+  const pausedBy = [
+    notable.every((policy) => policy.pausedBy === undefined) ? '' : 'paused by',
+    ...notable.map((policy) => policy.pausedBy ?? ''),
+  ];
+  return lines.map((line, index) => within(`${line}  ${pausedBy[index]}`.trimEnd()));
 }
 
 function isNotable({ ramp, held, rejected, fighting, pausedBy }: PolicyLine): boolean {
   return ramp < 1 || held > 0 || rejected > 0 || fighting > 0 || pausedBy !== undefined;
 }
 
-function note({ mode, pausedBy }: PolicyLine): string {
-  if (pausedBy !== undefined) return `paused by ${pausedBy}`;
-  return mode === 'observe' ? 'observes' : '';
+function nameOf({ name, mode }: PolicyLine): string {
+  const room = LONGEST_NAME - (mode === 'observe' ? OBSERVES.length : 0);
+  const short = name.length > room ? `${name.slice(0, room - 1)}…` : name;
+  return mode === 'observe' ? `${short}${OBSERVES}` : short;
 }
+
+const OBSERVES = ' (observes)';

@@ -120,11 +120,11 @@ describe('the policies of the live view', () => {
         policy({ name: 'look', mode: 'observe', held: 3 }),
       ]),
     ).toEqual([
-      'policy                     ramp  reached  held  rejected  fighting',
-      'slow-night                 41 %        8    12         0         0',
-      'battery-saver              99 %       40     0         6         0  paused by Berth',
-      'a-name-that-is-much-lon…  100 %        0     0         0         1',
-      'look                      100 %        0     3         0         0  observes',
+      'policy                   ramp  reached  held  rejected  fighting  paused by',
+      'slow-night               41 %        8    12         0         0',
+      'battery-saver            99 %       40     0         6         0  Berth',
+      'a-name-that-is-much-l…  100 %        0     0         0         1',
+      'look (observes)         100 %        0     3         0         0',
     ]);
   });
 
