@@ -1,6 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import { readFileSync } from 'node:fs';
-import { join } from 'node:path';
+import { resolve } from 'node:path';
 import { setTimeout } from 'node:timers/promises';
 import { type Fleet, hostsOf } from '../fleet/fleet.ts';
 import type { HostName } from '../fleet/host-name.ts';
@@ -102,7 +102,7 @@ export class Instance {
     this.log = options.log ?? consoleLog;
     this.now = options.now ?? Date.now;
     this.fleet = new FleetInForce({
-      read: () => readFileSync(join(options.directory, fleetFile(options.env)), 'utf8'),
+      read: () => readFileSync(resolve(options.directory, fleetFile(options.env)), 'utf8'),
       revisions: () => this.stores.revisions,
       build: options.build,
       log: this.log,
