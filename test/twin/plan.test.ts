@@ -190,6 +190,16 @@ describe('a twin as its events tell of it', () => {
     });
   });
 
+  test('read before any policy owned the path: an answer from then on counts, whatever else is written', () => {
+    const twin = twinOf({ version: 9, desiredVersion: 5, desired: { interval: 5 } });
+    const read = adoptTwin(shadowOf({ version: 0 }), twin, at(0), []);
+    const first = planFor(policies(BASE), read);
+    const edited = next({ ...read, paths: first.paths }, writes(read, 10, { other: 1 }));
+    const answered = next(edited, reports(edited, 20, { interval: { value: 9, ac: 200, av: 5 } }));
+
+    expect(planFor(policies(BASE), answered).state).toBe('rejected');
+  });
+
   test('a value that was refused with an echo of itself is not written again after an edit', () => {
     const twin = twinOf({ version: 6, desiredVersion: 4, desired: { interval: 5 } });
     const read = adoptTwin(shadowOf({ version: 0 }), twin, at(0), [['interval']]);
