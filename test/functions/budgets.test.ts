@@ -27,7 +27,7 @@ describe('messages a day', () => {
     await open({ hubs: [SMALL] });
     const instance = world.instance();
     const edited = named('edited', 2);
-    const missed = named('missed', 2);
+    const missed = named('missed', 1);
     for (const name of edited) world.create(name, { interval: 5 });
     for (const name of missed) world.create(name, { interval: 99 });
     await world.deliver(
@@ -72,9 +72,10 @@ describe('messages a day', () => {
     const before = world.calls.length;
     await world.resync(instance);
 
+    // Of reads the walk may make some beside.
     const order = world.calls
       .slice(before)
-      .flatMap((call) => /^\w+ \/twins\/(\w+)-/.exec(call)?.[1] ?? [])
+      .flatMap((call) => /^PATCH \/twins\/(\w+)-/.exec(call)?.[1] ?? [])
       .filter((name, index, names) => name !== names[index - 1]);
     expect(order).toEqual(['edited', 'drifted', 'missed']);
     for (const name of [...drifted, ...edited, ...missed, 'late']) expect(world.interval(name)).toBe(5);
