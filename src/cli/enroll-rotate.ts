@@ -58,10 +58,7 @@ export async function rotateKey(cli: Cli, options: RotateKeyOptions): Promise<nu
   try {
     const started =
       resumed(options.progress, dps.host, url, key, terminal) ?? beginRotation(dps.host, url, key, now());
-    const keep = (rotation: Rotation): Rotation => {
-      writeFileSync(options.progress, `${JSON.stringify(rotation, null, 2)}\n`, { mode: OWNER_ONLY });
-      return rotation;
-    };
+    const keep = (rotation: Rotation): Rotation => writeProgress(options.progress, rotation);
     const rotation = await rotateAll(dps, url, key, keep(started), keep, terminal);
     await verifyAll(dps, url, rotation, terminal);
   } finally {
@@ -101,6 +98,17 @@ function resumed(
   }
   tell(terminal, `${file} is of another rotation; this one begins anew.`);
   return undefined;
+}
+
+/** @throws BerthError `BERTH_FILE_UNREADABLE` */
+function writeProgress(file: string, rotation: Rotation): Rotation {
+  try {
+    writeFileSync(file, `${JSON.stringify(rotation, null, 2)}\n`, { mode: OWNER_ONLY });
+    return rotation;
+  } catch (error) {
+    const { code } = (error ?? {}) as { readonly code?: unknown };
+    throw new BerthError('BERTH_FILE_UNREADABLE', `${file} cannot be written (${String(code)}).`);
+  }
 }
 
 async function rotateAll(

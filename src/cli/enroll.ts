@@ -1,6 +1,6 @@
 import { dpsPlace } from '../dps/connection.ts';
 import { openDps } from '../dps/dps.ts';
-import { DpsError, type DpsPort, type EnrollmentRecord } from '../dps/port.ts';
+import { DpsError, type DpsPort } from '../dps/port.ts';
 import { bodyOf, hasKeys } from '../enroll/body.ts';
 import { asksForKeys, keyOf, planEnrollments, type Step } from '../enroll/plan.ts';
 import type { WantedEnrollment } from '../enroll/wanted.ts';
@@ -72,63 +72,91 @@ async function applyRounds(
 ): Promise<number> {
   tell(terminal, `DPS: ${dps.host}.`);
   const done: Step[] = [];
-  const refused = new Map<string, DpsError>();
-  for (let round = 1; ; round += 1) {
-    const { steps, records, mechanisms } = await makePlan(dps, wanted, env);
+  const refused = new Map<string, string>();
+  let conflicts: readonly Step[] = [];
+  for (let round = 1; round <= ROUNDS; round += 1) {
+    const { steps, mechanisms } = await makePlan(dps, wanted, env);
     const due = steps.filter((step) => isChange(step, prune) && !refused.has(nameOf(step)));
     requireKey(due, env);
-    if (!json && (round === 1 || due.length > 0)) {
-      sayPlan(terminal, round === 1 ? steps : due);
-      if (round === 1) say(terminal, `${countsText(steps)}.`);
+    if (!json) sayPlan(terminal, round === 1 ? steps : due);
+    if (!json && round === 1) say(terminal, `${countsText(steps)}.`);
+    const extra = steps.filter(({ action }) => action === 'only there').length;
+    if (round === 1 && extra > 0 && !prune) {
+      tell(terminal, `${plural(extra, 'enrollment')} only there and left alone; --prune --yes deletes such.`);
     }
-    const conflicts: Step[] = [];
-    for (const step of due) {
-      try {
-        await carryOut(dps, step, mechanisms, env);
+    conflicts = await carryOutAll(dps, due, mechanisms, env, {
+      written(step) {
         done.push(step);
         if (!json) say(terminal, `${DONE[step.action]} ${nameOf(step)}`);
-      } catch (error) {
-        if (!(error instanceof DpsError)) throw error;
-        if (error.code === 'BERTH_DPS_PRECONDITION_FAILED') {
+      },
+      refused(step, { message }) {
+        refused.set(nameOf(step), message);
+        tell(terminal, `${nameOf(step)}: ${message}`);
+      },
+      overtaken(step, { status = 412 }) {
+        tell(terminal, `${nameOf(step)} was written by somebody else in between (${status}).`);
+      },
+      stopped() {
+        tell(terminal, `${plural(done.length, 'enrollment')} written before this; the same command goes on.`);
+      },
+    });
+    if (conflicts.length === 0) break;
+    if (round < ROUNDS) tell(terminal, 'Planning again.');
+  }
+  if (json) sayJson(terminal, { dps: dps.host, done: planJson(done), refused: [...refused.keys()] });
+  const left = conflicts.length + refused.size;
+  if (left > 0) {
+    throw new BerthError(
+      'BERTH_ENROLLMENTS_UNFINISHED',
+      `${plural(left, 'enrollment')} could not be written, ${done.length} done; the same command goes on where it stopped.`,
+      { details: [...refused].map(([path, message]) => ({ path, message })) },
+    );
+  }
+  tell(terminal, `${plural(done.length, 'enrollment')} written.`);
+  return 0;
+}
+
+/** What becomes of steps. */
+interface Outcomes {
+  written(step: Step): void;
+  /** DPS finds fault with it; the others go on. */
+  refused(step: Step, error: DpsError): void;
+  /** Somebody else wrote it first. */
+  overtaken(step: Step, error: DpsError): void;
+  /** Nothing goes on. */
+  stopped(): void;
+}
+
+/** Answers those that somebody else wrote first. */
+async function carryOutAll(
+  dps: DpsPort,
+  steps: readonly Step[],
+  mechanisms: ReadonlyMap<string, JsonObject>,
+  env: Environment,
+  outcomes: Outcomes,
+): Promise<readonly Step[]> {
+  const conflicts: Step[] = [];
+  for (const step of steps) {
+    try {
+      await carryOut(dps, step, mechanisms, env);
+      outcomes.written(step);
+    } catch (error) {
+      if (!(error instanceof DpsError)) throw error;
+      switch (error.code) {
+        case 'BERTH_DPS_PRECONDITION_FAILED':
           conflicts.push(step);
-          tell(terminal, `${nameOf(step)} was written by somebody else in between (${error.status ?? 412}).`);
-        } else if (error.code === 'BERTH_DPS_REFUSED') {
-          refused.set(nameOf(step), error);
-          tell(terminal, `${nameOf(step)}: ${error.message}`);
-        } else {
-          tell(
-            terminal,
-            `${plural(done.length, 'enrollment')} done before this; what is done stays, and the same command goes on.`,
-          );
+          outcomes.overtaken(step, error);
+          break;
+        case 'BERTH_DPS_REFUSED':
+          outcomes.refused(step, error);
+          break;
+        default:
+          outcomes.stopped();
           throw error;
-        }
       }
     }
-    if (conflicts.length > 0 && round < ROUNDS) {
-      tell(terminal, 'Planning again.');
-      continue;
-    }
-    if (json) sayJson(terminal, { dps: dps.host, done: planJson(done), refused: [...refused.keys()] });
-    const left = conflicts.length + refused.size;
-    if (left > 0) {
-      throw new BerthError(
-        'BERTH_ENROLLMENTS_UNFINISHED',
-        `${plural(left, 'enrollment')} could not be written; ${done.length} done. The same command goes on where it stopped.`,
-        { details: [...refused].map(([path, { message }]) => ({ path, message })) },
-      );
-    }
-    const extra = records.filter((record) =>
-      steps.some((step) => step.action === 'only there' && step.record === record),
-    );
-    if (extra.length > 0 && !prune) {
-      tell(
-        terminal,
-        `${plural(extra.length, 'enrollment')} only there and left alone; --prune --yes deletes such.`,
-      );
-    }
-    tell(terminal, `${plural(done.length, 'enrollment')} written.`);
-    return 0;
   }
+  return conflicts;
 }
 
 const DONE: Readonly<Record<Step['action'], string>> = {
@@ -161,7 +189,6 @@ export function webhookKey(env: Environment): string | undefined {
 
 interface Planned {
   readonly steps: readonly Step[];
-  readonly records: readonly EnrollmentRecord[];
   readonly mechanisms: ReadonlyMap<string, JsonObject>;
 }
 
@@ -181,7 +208,6 @@ async function makePlan(
   }
   return {
     steps: planEnrollments({ wanted, records, mechanisms, webhookKey: webhookKey(env) }),
-    records,
     mechanisms,
   };
 }

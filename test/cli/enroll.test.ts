@@ -3,6 +3,7 @@ import { createServer } from 'node:http';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from '@jest/globals';
+import { request } from 'undici';
 import { listen as listenOn } from '../../local/listen.ts';
 import { applyEnroll, type EnrollApplyOptions, planEnroll } from '../../src/cli/enroll.ts';
 import { uploadCertificate, verifyCertificate } from '../../src/cli/enroll-certificate.ts';
@@ -22,10 +23,10 @@ const SECRETS = [OLD_KEY, NEW_KEY, ...LAB_KEYS, ...FLEET_KEYS, ENDORSEMENT_KEY];
 async function startWebhook() {
   const keys = new Set<string>([OLD_KEY]);
   const seen: (string | null)[] = [];
-  const server = createServer(async (request, response) => {
+  const server = createServer(async (incoming, response) => {
     let text = '';
-    for await (const chunk of request) text += chunk;
-    const code = new URL(request.url ?? '/', 'http://x').searchParams.get('code');
+    for await (const chunk of incoming) text += chunk;
+    const code = new URL(incoming.url ?? '/', 'http://x').searchParams.get('code');
     const say = (status: number, body: unknown) => response.writeHead(status).end(JSON.stringify(body));
     if (!keys.has(code ?? '')) return say(401, '');
     if (text === '{}') return say(400, { error: { code: 'BERTH_REQUEST_INVALID' } });
@@ -38,6 +39,36 @@ async function startWebhook() {
     keys,
     /** With which key DPS asked. */
     seen,
+    close() {
+      server.closeAllConnections();
+      server.close();
+    },
+  };
+}
+
+/** Passes calls on to the local DPS, unless `before` answers with a status. */
+async function passOn(before: (method: string, url: string) => Promise<number | undefined>) {
+  const target = String(env.IOT_ENDPOINT);
+  const server = createServer(async (incoming, outgoing) => {
+    const chunks: Buffer[] = [];
+    for await (const chunk of incoming) chunks.push(chunk as Buffer);
+    const { method = 'GET', url = '/' } = incoming;
+    const status = await before(method, url);
+    if (status !== undefined) {
+      outgoing.writeHead(status).end('{}');
+      return;
+    }
+    const { 'content-length': _, connection: _c, ...headers } = incoming.headers;
+    const answer = await request(`${target}${url}`, {
+      method: method as 'GET',
+      headers: headers as Record<string, string>,
+      body: chunks.length === 0 ? null : Buffer.concat(chunks),
+    });
+    outgoing.writeHead(answer.statusCode).end(await answer.body.text());
+  });
+  const port = await listenOn(server, 0, 'the proxy');
+  return {
+    url: `http://127.0.0.1:${port}`,
     close() {
       server.closeAllConnections();
       server.close();
@@ -297,20 +328,16 @@ describe('berth enroll apply', () => {
 });
 
 describe('somebody else who writes in between', () => {
-  /** Lets every PUT meet an enrollment that has just been written. */
   test('is told of, and the plan is made again', async () => {
     await apply({ groups: [group('fleet', { enabled: false })] });
-    const proxy = await interfering(async () => {
-      const { etag, ...now } = await body(service().getEnrollmentGroup('fleet'));
-      const { attestation } = {
-        attestation: await body(service().getEnrollmentGroupAttestationMechanism('fleet')),
-      };
-      await service().createOrUpdateEnrollmentGroup({
-        ...now,
-        etag,
-        attestation,
-        capabilities: { iotEdge: true },
-      });
+    let isDone = false;
+    const proxy = await passOn(async (method) => {
+      if (method !== 'PUT' || isDone) return undefined;
+      isDone = true;
+      const now = await body(service().getEnrollmentGroup('fleet'));
+      const attestation = await body(service().getEnrollmentGroupAttestationMechanism('fleet'));
+      await service().createOrUpdateEnrollmentGroup({ ...now, attestation, capabilities: { iotEdge: true } });
+      return undefined;
     });
     env.IOT_ENDPOINT = proxy.url;
 
@@ -325,40 +352,20 @@ describe('somebody else who writes in between', () => {
     proxy.close();
   });
 
-  /** Passes calls on; before the first PUT it lets `act` happen. */
-  async function interfering(act: () => Promise<void>) {
-    const target = String(env.IOT_ENDPOINT);
-    const { request: send } = await import('undici');
-    let isDone = false;
-    const server = createServer(async (request, response) => {
-      const chunks: Buffer[] = [];
-      for await (const chunk of request) chunks.push(chunk as Buffer);
-      if (request.method === 'PUT' && !isDone) {
-        isDone = true;
-        await act();
-      }
-      const { 'content-length': _, connection: _c, ...headers } = request.headers;
-      const answer = await send(`${target}${request.url}`, {
-        method: request.method as 'GET',
-        headers: headers as Record<string, string>,
-        body: chunks.length === 0 ? null : Buffer.concat(chunks),
-      });
-      const { 'x-ms-continuation': next } = answer.headers;
-      response.writeHead(answer.statusCode, {
-        'content-type': 'application/json',
-        ...(next !== undefined && { 'x-ms-continuation': next }),
-      });
-      response.end(await answer.body.text());
+  test('again and again is given up, and nothing of theirs is overwritten', async () => {
+    await apply({ groups: [group('fleet', { enabled: false })] });
+    const proxy = await passOn(async (method) => (method === 'PUT' ? 412 : undefined));
+    env.IOT_ENDPOINT = proxy.url;
+
+    await expect(apply({ groups: [group('fleet'), group('new')] })).rejects.toMatchObject({
+      code: 'BERTH_ENROLLMENTS_UNFINISHED',
+      message: expect.stringContaining('2 enrollments could not be written'),
     });
-    const port = await listenOn(server, 0, 'the proxy');
-    return {
-      url: `http://127.0.0.1:${port}`,
-      close() {
-        server.closeAllConnections();
-        server.close();
-      },
-    };
-  }
+    expect(await body(service().getEnrollmentGroup('fleet'))).toMatchObject({
+      provisioningStatus: 'disabled',
+    });
+    proxy.close();
+  });
 });
 
 describe('berth enroll rotate-key', () => {
@@ -414,26 +421,12 @@ describe('berth enroll rotate-key', () => {
   test('that stopped half-way goes on, and says what was done before', async () => {
     webhook.keys.add(NEW_KEY);
     const endpoint = String(env.IOT_ENDPOINT);
-    const proxy = createServer(async (request, response) => {
-      const { request: send } = await import('undici');
-      if (request.method === 'PUT' && request.url?.includes('/enrollments/x')) {
-        response.writeHead(503).end('{}');
-        return;
-      }
-      const chunks: Buffer[] = [];
-      for await (const chunk of request) chunks.push(chunk as Buffer);
-      const { 'content-length': _, connection: _c, ...headers } = request.headers;
-      const answer = await send(`${endpoint}${request.url}`, {
-        method: request.method as 'GET',
-        headers: headers as Record<string, string>,
-        body: chunks.length === 0 ? null : Buffer.concat(chunks),
-      });
-      response.writeHead(answer.statusCode).end(await answer.body.text());
-    });
-    env.IOT_ENDPOINT = `http://127.0.0.1:${await listenOn(proxy, 0, 'the proxy')}`;
+    const proxy = await passOn(async (method, url) =>
+      method === 'PUT' && url.includes('/enrollments/x') ? 503 : undefined,
+    );
+    env.IOT_ENDPOINT = proxy.url;
     await expect(rotate()).rejects.toMatchObject({ code: 'BERTH_DPS_UNAVAILABLE' });
     expect(spoken).toContain('1 of 2 are done. Keep the old key');
-    proxy.closeAllConnections();
     proxy.close();
     env.IOT_ENDPOINT = endpoint;
 
@@ -441,6 +434,34 @@ describe('berth enroll rotate-key', () => {
 
     expect(err).toContain('Going on with the rotation of');
     expect(out).toMatch(/^done before {2}group fleet\nupdated {6}individual x\n2 enrollments/);
+  });
+
+  test('is not sure of an enrollment that somebody wrote since it got the new key', async () => {
+    webhook.keys.add(NEW_KEY);
+    const proxy = await passOn(async (method, url) => {
+      // When the last one is written, the first is taken back.
+      if (method !== 'PUT' || !url.includes('/enrollments/x')) return undefined;
+      const now = await body(service().getEnrollmentGroup('fleet'));
+      const attestation = await body(service().getEnrollmentGroupAttestationMechanism('fleet'));
+      await service().createOrUpdateEnrollmentGroup({ ...now, attestation });
+      return undefined;
+    });
+    const endpoint = String(env.IOT_ENDPOINT);
+    env.IOT_ENDPOINT = proxy.url;
+
+    await expect(rotate()).rejects.toMatchObject({
+      code: 'BERTH_ENROLLMENTS_UNFINISHED',
+      message: expect.stringContaining(
+        '1 enrollment changed since and may have the old key. Keep the old key',
+      ),
+    });
+    expect(spoken).toContain('not sure     group fleet\n');
+    expect(spoken).not.toContain('may be deleted');
+    proxy.close();
+    env.IOT_ENDPOINT = endpoint;
+    expect((await rotate()).out).toMatch(
+      /^updated {6}group fleet\ndone before {2}individual x\n2 enrollments/,
+    );
   });
 });
 
