@@ -21,6 +21,14 @@ describe('enrollments.schema.json', () => {
   });
 });
 
+describe('docs/enrollments.md', () => {
+  test('has a valid example', () => {
+    const [, example = ''] = /```json\n([^`]*)```/.exec(readFileSync('docs/enrollments.md', 'utf8')) ?? [];
+
+    expect(parseEnrollments(example)).toMatchObject({ ok: true });
+  });
+});
+
 describe('a file', () => {
   test('needs only ids and attestations; the rest has defaults', () => {
     const parsed = parseEnrollments(
