@@ -26,7 +26,8 @@ const API_VERSION = '2021-10-01';
 /** "Bulk device enrollment operation with maximum of 10 enrollments" (service API). */
 const MAX_BULK = 10;
 const MAX_PAGE = 100;
-const QUERY = /^\s*select\s+\*(\s+from\s+\w+)?\s*$/i;
+/** As Microsoft's samples write it: `*`, `SELECT *`, `SELECT * FROM enrollments`. */
+const QUERY = /^\s*(\*|select\s+\*(\s+from\s+\w+)?)\s*$/i;
 
 /** A refusal on its way to the answer. */
 class Refused extends Error {

@@ -10,6 +10,7 @@ import { showDeadLetter } from './dead-letter-show.ts';
 import { applyEnroll, planEnroll } from './enroll.ts';
 import { uploadCertificate, verifyCertificate } from './enroll-certificate.ts';
 import { rotateKey } from './enroll-rotate.ts';
+import { validateEnrollments } from './enroll-validate.ts';
 import { environmentIn } from './environment.ts';
 import { explain } from './explain.ts';
 import { exportDevices } from './export.ts';
@@ -186,6 +187,11 @@ async function main(): Promise<void> {
     .option('--old-key-name <name>', 'what the old key is called, for the command that deletes it')
     .option('--progress <file>', 'where it is kept how far it is', '.berth-rotation.json')
     .action(run((options: Parameters<typeof rotateKey>[1]) => rotateKey(cli, options)));
+  enroll
+    .command('validate')
+    .description('check an enrollments file: every problem; asks no DPS and needs no key')
+    .argument('[file]', 'the enrollments file', ENROLLMENTS)
+    .action(run((file: string) => validateEnrollments(cli, file)));
   const certificate = enroll
     .command('certificate')
     .description('CA certificates of DPS and proof of possession: BERTH_DPS__resourceId');

@@ -11,7 +11,8 @@ export interface DpsOptions {
 }
 
 const PAGE = 100;
-const QUERY = { query: 'SELECT * FROM enrollments' } as const;
+/** For both kinds; with a FROM each would need its own. */
+const QUERY = { query: 'SELECT *' } as const;
 
 /** DPS through `azure-iot-provisioning-service`, over Berth's own transport. */
 export function openDps({ host, origin, credential }: Place, { deadlineMs }: DpsOptions = {}): DpsPort {

@@ -8,6 +8,7 @@ import { listen as listenOn } from '../../local/listen.ts';
 import { applyEnroll, type EnrollApplyOptions, planEnroll } from '../../src/cli/enroll.ts';
 import { uploadCertificate, verifyCertificate } from '../../src/cli/enroll-certificate.ts';
 import { rotateKey } from '../../src/cli/enroll-rotate.ts';
+import { validateEnrollments } from '../../src/cli/enroll-validate.ts';
 import { type LocalDps, startLocalDps } from '../local/dps/local-dps.ts';
 import { testKey, WEU } from '../local/iot-hub/local-hubs.ts';
 import { listen } from './terminals.ts';
@@ -462,6 +463,24 @@ describe('berth enroll rotate-key', () => {
     expect((await rotate()).out).toMatch(
       /^updated {6}group fleet\ndone before {2}individual x\n2 enrollments/,
     );
+  });
+});
+
+describe('berth enroll validate', () => {
+  test('needs neither DPS nor keys, and tells every problem', async () => {
+    const [good, bad] = [listen({}), listen({})];
+    const tpm = individual('x', { attestation: { type: 'tpm', endorsementKeyFrom: 'NOWHERE' } });
+
+    expect(await validateEnrollments(good.cli, write({ groups: [group('a')], individuals: [tpm] }))).toBe(0);
+    expect(await validateEnrollments(bad.cli, write({ groups: [group('a'), group('A'), { id: 'b' }] }))).toBe(
+      1,
+    );
+
+    expect(good.out()).toMatch(/is valid: 1 group, 1 individual enrollment\.\n$/);
+    expect(bad.out()).toMatch(
+      /^problem {2}groups\[2\]\.attestation is [^\n]*\nproblem {2}groups\[1\]\.id is "A"/,
+    );
+    expect(bad.out()).toMatch(/is not valid: 2 problems\.\n$/);
   });
 });
 
