@@ -48,12 +48,16 @@ function saidIn(body: string): string {
   const code = inner.errorCode ?? inner.code;
   const message = typeof inner.message === 'string' ? inner.message : '';
   const masked = SECRETS.reduce((text, secret) => text.replace(secret, '****'), message);
-  return [typeof code === 'number' || typeof code === 'string' ? String(code) : '', masked]
-    .filter((part) => part !== '')
-    .join(' ')
-    .replace(/\s+/g, ' ')
-    .replace(/\.$/, '')
-    .slice(0, LONGEST);
+  return (
+    [typeof code === 'number' || typeof code === 'string' ? String(code) : '', masked]
+      .filter((part) => part !== '')
+      .join(' ')
+      .replace(/\s+/g, ' ')
+      // Somebody reads it on a terminal.
+      .replace(/[\p{Cc}\p{Cf}]/gu, '')
+      .replace(/\.$/, '')
+      .slice(0, LONGEST)
+  );
 }
 
 function parse(text: string): unknown {

@@ -106,7 +106,7 @@ describe('a failure', () => {
     [500, 'BERTH_DPS_UNAVAILABLE'],
     [503, 'BERTH_DPS_UNAVAILABLE'],
   ])('%i is %s, with what DPS says of it', async (status, code) => {
-    answer = json(status, { errorCode: 400004, trackingId: 'x', message: 'The hub is not linked.' });
+    answer = json(status, { errorCode: 400004, trackingId: 'x', message: 'The\nhub\u001b is not linked.' });
 
     expect(await failure(put())).toMatchObject({
       code,
