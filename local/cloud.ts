@@ -102,10 +102,14 @@ export async function startCloud(options: CloudOptions): Promise<Cloud> {
     closers.push(() => dps.close());
 
     const certificate = authority.server;
-    const services = [dps.https, hubs.https];
+    const services = [dps.https, dps.service, dps.management, hubs.https];
     const https = await startHttp({ port: ports.https, certificate, services, log });
     closers.push(() => https.close());
-    const rest = await startHttp({ port: ports.rest, services: [hubs.https], log });
+    const rest = await startHttp({
+      port: ports.rest,
+      services: [dps.service, dps.management, hubs.https],
+      log,
+    });
     closers.push(() => rest.close());
     const mqtt = await startMqtt({ port: ports.mqtt, certificate, services: [hubs.mqtt, dps.mqtt], log });
     closers.push(() => mqtt.close());

@@ -1,8 +1,9 @@
+import { DEVELOPMENT_DPS } from '../src/dps/development.ts';
 import type { EnrollmentGroup } from './dps/index.ts';
 
 /** Id scope and host of the local DPS. */
 export const ID_SCOPE = '0ne00BE447A';
-export const DPS_HOST = 'contoso-dps.azure-devices-provisioning.net';
+export const DPS_HOST: string = DEVELOPMENT_DPS.host;
 
 /**
  * Group key of the simulated devices: every device's own key is derived from it. Public; it opens nothing but
@@ -13,7 +14,7 @@ export const GROUP_KEY = Buffer.from('berth-local-enrollment-group-key-of-simula
 );
 
 /**
- * The enrollments of the local DPS: one group for devices with keys, one for devices with certificates, both
+ * The enrollments that the local DPS begins with: one group for devices with keys, one for devices with certificates, both
  * pointed at Berth's webhook.
  *
  * @param webhookUrl with its function key as `?code=`, since DPS can send no header.

@@ -29,6 +29,18 @@ export const ERRORS = {
   BERTH_DEAD_LETTER_UNKNOWN: { kind: 'user', exit: 1 },
   BERTH_TOO_MANY_MOVES: { kind: 'user', exit: 1 },
   BERTH_TOO_MANY_WRITES: { kind: 'user', exit: 1 },
+  BERTH_ENROLLMENTS_INVALID: { kind: 'user', exit: 1 },
+  BERTH_ENROLLMENTS_UNFINISHED: { kind: 'transient', exit: 1 },
+  BERTH_WEBHOOK_KEY_REFUSED: { kind: 'user', exit: 1 },
+  BERTH_WEBHOOK_UNREACHABLE: { kind: 'transient', exit: 1 },
+
+  BERTH_DPS_REFUSED: { kind: 'user', exit: 1 },
+  BERTH_DPS_UNAUTHORIZED: { kind: 'user', exit: 1 },
+  BERTH_DPS_NOT_FOUND: { kind: 'user', exit: 1 },
+  BERTH_DPS_PRECONDITION_FAILED: { kind: 'transient', exit: 1 },
+  BERTH_DPS_THROTTLED: { kind: 'transient', exit: 1 },
+  BERTH_DPS_TIMEOUT: { kind: 'transient', exit: 1 },
+  BERTH_DPS_UNAVAILABLE: { kind: 'transient', exit: 1 },
 
   BERTH_EVENT_NOT_JSON: { kind: 'user' },
   BERTH_EVENT_NO_IDENTITY: { kind: 'user' },

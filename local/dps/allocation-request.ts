@@ -17,8 +17,6 @@ export interface AllocationInput {
   /** Undefined on a first registration. */
   readonly current: CurrentAssignment | undefined;
   readonly linkedHubs: readonly string[];
-  /** When the enrollment was made, in DPS's form. */
-  readonly enrolledSince: string;
 }
 
 /**
@@ -26,9 +24,9 @@ export interface AllocationInput {
  * keys are empty objects, and what there is not is left out.
  */
 export function allocationRequest(input: AllocationInput): JsonObject {
-  const { device, payload, current, linkedHubs, enrolledSince } = input;
+  const { device, payload, current, linkedHubs } = input;
   const { enrollment, registrationId } = device;
-  const record = describeEnrollment(enrollment, enrolledSince);
+  const record = describeEnrollment(enrollment);
   return {
     ...(isGroup(enrollment) ? { enrollmentGroup: record } : { individualEnrollment: record }),
     deviceRuntimeContext: {

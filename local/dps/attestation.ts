@@ -2,7 +2,7 @@ import { createHmac, X509Certificate } from 'node:crypto';
 import type { Authentication } from '../iot-hub/index.ts';
 import { isSignedBy, parseSharedAccessSignature, resourceOf } from '../iot-hub/shared-access-signature.ts';
 import { commonName, thumbprint } from './certificate-info.ts';
-import { type Enrollment, isEnabled, isGroup } from './enrollment.ts';
+import { type Attestation, isEnabled, isGroup, type StoredEnrollment } from './enrollment.ts';
 
 /** What a device shows to prove who it is. */
 export interface Evidence {
@@ -15,7 +15,7 @@ export interface Evidence {
 /** A device that DPS knows, and through which enrollment. */
 export interface AttestedDevice {
   readonly registrationId: string;
-  readonly enrollment: Enrollment;
+  readonly enrollment: StoredEnrollment;
   /** How it will prove itself to its hub: by the same key, or by the same certificate. */
   readonly authentication: Authentication;
   /**
@@ -33,10 +33,16 @@ const MAX_CHAIN = 10;
  * Disabled groups vouch for nobody; a disabled individual enrollment does, so that its device can be told.
  */
 export function attest(
-  enrollments: readonly Enrollment[],
-  claim: { readonly idScope: string; readonly registrationId: string; readonly now: number },
+  enrollments: readonly StoredEnrollment[],
+  claim: {
+    readonly idScope: string;
+    readonly registrationId: string;
+    readonly now: number;
+    /** The CA certificate (PEM) that was uploaded under a name, if it is verified. */
+    readonly authority: (name: string) => string | undefined;
+  },
   evidence: Evidence,
-): AttestedDevice | undefined {
+): AttestedDevice | 'tpm' | undefined {
   const { registrationId } = claim;
   const individual = enrollments.find(
     (enrollment) => !isGroup(enrollment) && sameId(enrollment.registrationId, registrationId),
@@ -44,6 +50,7 @@ export function attest(
   const candidates = individual
     ? [individual]
     : enrollments.filter((enrollment) => isGroup(enrollment) && isEnabled(enrollment));
+  if (individual?.attestation.type === 'tpm') return 'tpm';
   for (const enrollment of candidates) {
     const proof = enrollment.attestation.type === 'x509' ? byCertificate : byKey;
     const attested = proof(enrollment, claim, evidence);
@@ -64,7 +71,7 @@ export function deriveDeviceKey(groupKey: string, registrationId: string): strin
 
 type Claim = Parameters<typeof attest>[1];
 
-function byKey(enrollment: Enrollment, claim: Claim, { token }: Evidence): AttestedDevice | undefined {
+function byKey(enrollment: StoredEnrollment, claim: Claim, { token }: Evidence): AttestedDevice | undefined {
   const { attestation } = enrollment;
   if (attestation.type !== 'symmetricKey' || token === undefined) return undefined;
   const signature = parseSharedAccessSignature(token);
@@ -89,15 +96,15 @@ function byKey(enrollment: Enrollment, claim: Claim, { token }: Evidence): Attes
 }
 
 function byCertificate(
-  enrollment: Enrollment,
-  { registrationId, now }: Claim,
+  enrollment: StoredEnrollment,
+  { registrationId, now, authority }: Claim,
   { certificates }: Evidence,
 ): AttestedDevice | undefined {
   const { attestation } = enrollment;
   const [leaf, ...rest] = certificates;
   if (attestation.type !== 'x509' || leaf === undefined || !isValid(leaf, now)) return undefined;
   if (!sameId(commonName(leaf) ?? '', registrationId)) return undefined;
-  const trusted = attestation.certificates.map((pem) => new X509Certificate(pem));
+  const trusted = certificatesOf(attestation, authority).map((pem) => new X509Certificate(pem));
   const signer = isGroup(enrollment) ? signerOf(leaf, rest, trusted, now) : undefined;
   const isKnown = signer ?? trusted.find(({ fingerprint256 }) => fingerprint256 === leaf.fingerprint256);
   if (isKnown === undefined) return undefined;
@@ -108,6 +115,14 @@ function byCertificate(
     authentication: { type: 'selfSigned', x509Thumbprint: { primaryThumbprint, secondaryThumbprint: null } },
     certificate: { leaf, signer },
   };
+}
+
+function certificatesOf(
+  attestation: Extract<Attestation, { type: 'x509' }>,
+  authority: Claim['authority'],
+): readonly string[] {
+  if ('certificates' in attestation) return attestation.certificates;
+  return attestation.caReferences.flatMap((name) => authority(name) ?? []);
 }
 
 /**

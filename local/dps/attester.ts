@@ -1,6 +1,7 @@
 import { type AttestedDevice, attest, type Evidence } from './attestation.ts';
+import type { CertificateStore } from './certificate-store.ts';
 import type { DpsRefusal } from './dps-error.ts';
-import type { Enrollment } from './enrollment.ts';
+import type { EnrollmentStore } from './enrollment-store.ts';
 
 /**
  * Up to 128 characters, the last a letter, digit or dash; compared case-insensitively (concepts-service.md).
@@ -16,12 +17,15 @@ export type Attester = (claim: {
 
 export function createAttester(
   idScope: string,
-  enrollments: readonly Enrollment[],
+  enrollments: EnrollmentStore,
+  certificates: CertificateStore,
   now: () => number,
 ): Attester {
   return ({ scope, registrationId, evidence }) => {
     if (scope.toLowerCase() !== idScope.toLowerCase()) return 'unauthorized';
     if (!REGISTRATION_ID.test(registrationId)) return 'invalidArgument';
-    return attest(enrollments, { idScope, registrationId, now: now() }, evidence) ?? 'unauthorized';
+    const claim = { idScope, registrationId, now: now(), authority: certificates.verified };
+    const attested = attest(enrollments.values(), claim, evidence);
+    return attested === 'tpm' ? 'tpmUnknown' : (attested ?? 'unauthorized');
   };
 }

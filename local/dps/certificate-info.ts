@@ -1,4 +1,4 @@
-import type { X509Certificate } from 'node:crypto';
+import { X509Certificate } from 'node:crypto';
 import type { JsonObject } from '../../src/json.ts';
 
 /** What DPS tells of a certificate (`X509CertificateInfo` of its service API). */
@@ -25,6 +25,21 @@ export function commonName(certificate: X509Certificate): string | undefined {
   const { subject } = certificate.toLegacyObject();
   const name: unknown = (subject as unknown as Record<string, unknown> | undefined)?.CN;
   return typeof name === 'string' ? name : undefined;
+}
+
+/** A certificate as PEM, from PEM or base64 of DER; undefined if it is none. */
+export function pemOf(text: string): string | undefined {
+  const bytes = text.includes('-----BEGIN') ? text : Buffer.from(text, 'base64');
+  try {
+    return new X509Certificate(bytes).toString();
+  } catch {
+    return undefined;
+  }
+}
+
+/** `X509CertificateWithInfo` of the service API. */
+export function certificateTexts(pem: string): JsonObject {
+  return { certificate: pem, info: describeCertificate(new X509Certificate(pem)) };
 }
 
 function nameOf(lines: string): string {

@@ -9,8 +9,13 @@ export const DPS_REFUSALS = {
   invalidArgument: { status: 400, code: 400004 },
   unauthorized: { status: 401, code: 401002 },
   notFound: { status: 404, code: 404201 },
+  notAllowed: { status: 405, code: 405001 },
+  conflict: { status: 409, code: 409001 },
+  preconditionFailed: { status: 412, code: 412001 },
   tooLarge: { status: 413, code: 413001 },
   tooManyRequests: { status: 429, code: 429001 },
+  /** None of Azure's: only the local DPS does not know TPMs. */
+  tpmUnknown: { status: 400, code: 400004 },
 } as const;
 
 export type DpsRefusal = keyof typeof DPS_REFUSALS;

@@ -5,13 +5,17 @@ import { type Log, silent } from '../log.ts';
 import type { MqttService } from '../mqtt/index.ts';
 import { createAttester } from './attester.ts';
 import type { LinkedHub } from './built-in-policy.ts';
+import { createCertificateApi } from './certificate-api.ts';
+import { openCertificates } from './certificate-store.ts';
 import type { Enrollment } from './enrollment.ts';
 import { checkEnrollments } from './enrollment-check.ts';
+import { openEnrollments } from './enrollment-store.ts';
 import { createRegistrar } from './registrar.ts';
 import { openRegistrations, type Registration } from './registration.ts';
 import { createRegistrationService } from './registration-service.ts';
 import { createRuntimeHttps } from './runtime-https.ts';
 import { createRuntimeMqtt } from './runtime-mqtt.ts';
+import { createServiceApi } from './service-api.ts';
 import { createWebhookCall, RETRY_WAITS_MS, type WebhookCall } from './webhook.ts';
 
 export interface DpsOptions {
@@ -19,12 +23,13 @@ export interface DpsOptions {
   readonly idScope: string;
   /** @example 'contoso-dps.azure-devices-provisioning.net' */
   readonly serviceHost: string;
+  /** Those that it begins with; what the service API does is kept beside them. */
   readonly enrollments: readonly Enrollment[];
   /** In the order in which a webhook sees them. */
   readonly linkedHubs: readonly LinkedHub[];
   /** DPS's access to a hub that is linked: `IotHubs.provisioning`. */
   readonly hub: (host: string) => ProvisioningAccess | undefined;
-  /** Where registrations are kept; absent: in memory only. */
+  /** Where registrations, enrollments and certificates are kept; absent: in memory only. */
   readonly directory?: string;
   /** How a webhook is called; default a POST over HTTP that fails after 30 s. */
   readonly call?: WebhookCall;
@@ -39,7 +44,12 @@ export interface DpsOptions {
 
 /** The local Device Provisioning Service. */
 export interface Dps {
+  /** The runtime API, for devices. */
   readonly https: HttpService;
+  /** The service API, for operators. */
+  readonly service: HttpService;
+  /** The part of Azure Resource Manager that DPS's CA certificates need. */
+  readonly management: HttpService;
   readonly mqtt: MqttService;
   /** All registrations, for the control API. They hold no keys. */
   registrations(): readonly Registration[];
@@ -66,15 +76,27 @@ export function createDps(options: DpsOptions): Dps {
   const store = openRegistrations(directory);
   const registrar = createRegistrar({ linkedHubs, hub, store, call, retryWaitsMs, log, now, signal });
   const service = createRegistrationService({ store, registrar, retryAfter, log, now });
-  const attester = createAttester(idScope, enrollments, now);
+  const certificates = openCertificates(directory, now);
+  const enrolled = openEnrollments(directory, enrollments, now);
+  const attester = createAttester(idScope, enrolled, certificates, now);
 
   return {
     https: createRuntimeHttps(idScope, serviceHost, attester, service),
+    service: createServiceApi({
+      serviceHost,
+      enrollments: enrolled,
+      certificates,
+      registrations: store,
+      now,
+    }),
+    management: createCertificateApi(certificates),
     mqtt: createRuntimeMqtt(idScope, attester, service),
     registrations: () => [...store.values()],
     close() {
       closing.abort();
       store.close();
+      enrolled.close();
+      certificates.close();
     },
   };
 }

@@ -5,7 +5,7 @@ import type { LinkedHub } from './built-in-policy.ts';
 import { type Enrollment, enrollmentId, isGroup } from './enrollment.ts';
 
 /* Limits of DPS: azure-docs includes/iot-dps-limits.md; keys of users' own: concepts-symmetric-key-attestation.md. */
-const MAX_GROUPS_PER_ATTESTATION = 100;
+export const MAX_GROUPS_PER_ATTESTATION = 100;
 const MAX_LINKED_HUBS = 50;
 const MIN_KEY_BYTES = 16;
 const MAX_KEY_BYTES = 64;
@@ -33,10 +33,15 @@ export function checkEnrollments(enrollments: readonly Enrollment[], linkedHubs:
   }
 }
 
-function problemOf({ attestation, allocationPolicy, ...terms }: Enrollment): string | undefined {
+/** Why DPS would not take it; undefined: it would. */
+export function problemOf({ attestation, allocationPolicy, ...terms }: Enrollment): string | undefined {
   if (attestation.type === 'symmetricKey') {
     const keys = [attestation.primaryKey, attestation.secondaryKey];
     if (!keys.every(isKey)) return `a key is not base64 of ${MIN_KEY_BYTES} to ${MAX_KEY_BYTES} bytes`;
+  } else if (attestation.type === 'tpm') {
+    if (attestation.endorsementKey === '') return 'its endorsement key is empty';
+  } else if ('caReferences' in attestation) {
+    if (attestation.caReferences.length === 0) return 'it refers to no CA certificate';
   } else if (attestation.certificates.length === 0 || !attestation.certificates.every(isCertificate)) {
     return 'its certificates are not PEM';
   }

@@ -1,14 +1,17 @@
-import { createHash, X509Certificate } from 'node:crypto';
+import { X509Certificate } from 'node:crypto';
 import type { JsonObject } from '../../src/json.ts';
 import { describeCertificate } from './certificate-info.ts';
 
 /**
  * How devices prove who they are. Keys are base64; `certificates` are PEM: of the device itself, or of the CA
- * of a group.
+ * of a group. `caReferences` are names of CA certificates that were uploaded to DPS and verified. Devices with a
+ * TPM can be enrolled, not registered.
  */
 export type Attestation =
   | { readonly type: 'symmetricKey'; readonly primaryKey: string; readonly secondaryKey: string }
-  | { readonly type: 'x509'; readonly certificates: readonly string[] };
+  | { readonly type: 'x509'; readonly certificates: readonly string[] }
+  | { readonly type: 'x509'; readonly caReferences: readonly string[] }
+  | { readonly type: 'tpm'; readonly endorsementKey: string; readonly storageRootKey?: string };
 
 export type AllocationPolicy = 'hashed' | 'geoLatency' | 'static' | 'custom';
 
@@ -53,6 +56,18 @@ export interface EnrollmentGroup extends EnrollmentTerms {
 
 export type Enrollment = IndividualEnrollment | EnrollmentGroup;
 
+/** An enrollment as DPS keeps it. The times are in DPS's form. */
+export type StoredEnrollment = Enrollment & {
+  /**
+   * Quoted inside, as DPS has it; a new one with every write.
+   *
+   * @example '"13003fea-0000-0300-0000-62d1d5e50000"'
+   */
+  readonly etag: string;
+  readonly createdDateTimeUtc: string;
+  readonly lastUpdatedDateTimeUtc: string;
+};
+
 export function isGroup(enrollment: Enrollment): enrollment is EnrollmentGroup {
   return 'enrollmentGroupId' in enrollment;
 }
@@ -66,11 +81,10 @@ export function isEnabled(enrollment: Enrollment): boolean {
 }
 
 /**
- * The enrollment as DPS shows it to a webhook: without keys, with the query of the webhook's URL masked, and
- * with what was never set left out (concepts-custom-allocation.md, and real captures). `since` is the time it
- * was made, in DPS's form.
+ * The enrollment as DPS shows it, to a webhook and to the service API: without keys, with the query of the
+ * webhook's URL masked, and with what was never set left out (concepts-custom-allocation.md, and real captures).
  */
-export function describeEnrollment(enrollment: Enrollment, since: string): JsonObject {
+export function describeEnrollment(enrollment: StoredEnrollment): JsonObject {
   const { capabilities, initialTwin, reprovisionPolicy, iotHubs, customAllocationDefinition } = enrollment;
   const identity = isGroup(enrollment)
     ? { enrollmentGroupId: enrollment.enrollmentGroupId }
@@ -83,11 +97,11 @@ export function describeEnrollment(enrollment: Enrollment, since: string): JsonO
     attestation: describeAttestation(enrollment),
     ...(capabilities && { capabilities: { ...capabilities } }),
     ...(initialTwin && { initialTwin: initialTwin as JsonObject }),
-    etag: etagOf(enrollment),
+    etag: enrollment.etag,
     provisioningStatus: enrollment.provisioningStatus ?? 'enabled',
     ...(reprovisionPolicy && { reprovisionPolicy: { ...reprovisionPolicy } }),
-    createdDateTimeUtc: since,
-    lastUpdatedDateTimeUtc: since,
+    createdDateTimeUtc: enrollment.createdDateTimeUtc,
+    lastUpdatedDateTimeUtc: enrollment.lastUpdatedDateTimeUtc,
     allocationPolicy: enrollment.allocationPolicy ?? 'hashed',
     ...(iotHubs && { iotHubs }),
     ...(customAllocationDefinition && {
@@ -112,6 +126,14 @@ export function maskQuery(url: string): string {
 function describeAttestation(enrollment: Enrollment): JsonObject {
   const { attestation } = enrollment;
   if (attestation.type === 'symmetricKey') return { type: 'symmetricKey' };
+  if (attestation.type === 'tpm') {
+    const { type, ...tpm } = attestation;
+    return { type, tpm };
+  }
+  if ('caReferences' in attestation) {
+    const [primary = '', secondary] = attestation.caReferences;
+    return { type: 'x509', x509: { caReferences: { primary, ...(secondary && { secondary }) } } };
+  }
   const [primary, secondary] = attestation.certificates.map((pem) => ({
     info: describeCertificate(new X509Certificate(pem)),
   }));
@@ -120,15 +142,4 @@ function describeAttestation(enrollment: Enrollment): JsonObject {
     type: 'x509',
     x509: isGroup(enrollment) ? { signingCertificates: certificates } : { clientCertificates: certificates },
   };
-}
-
-/**
- * Quoted inside, as DPS has it, and the same as long as the enrollment is.
- *
- * @example '"13003fea-0000-0300-0000-62d1d5e50000"'
- */
-function etagOf(enrollment: Enrollment): string {
-  const digest = createHash('sha256').update(JSON.stringify(enrollment)).digest('hex');
-  const parts = [digest.slice(0, 8), '0000', digest.slice(8, 12), '0000', digest.slice(12, 24)];
-  return `"${parts.join('-')}"`;
 }

@@ -39,7 +39,6 @@ export type Registrar = (device: AttestedDevice, payload: JsonValue | undefined)
 export function createRegistrar(surroundings: RegistrarSurroundings): Registrar {
   const { linkedHubs, hub, store, call, retryWaitsMs, log, now, signal } = surroundings;
   const tick = createClock(now);
-  const enrolledSince = formatDateTimeUtc(tick());
 
   return async (device, payload) => {
     const { enrollment, registrationId } = device;
@@ -52,7 +51,7 @@ export function createRegistrar(surroundings: RegistrarSurroundings): Registrar 
       : linkedHubs.filter(({ host }) => host === current.host);
 
     const allocation = await allocate(
-      { device, payload, current, enrolledSince, linkedHubs: hosts(candidates) },
+      { device, payload, current, linkedHubs: hosts(candidates) },
       candidates,
     );
     if (allocation.outcome === 'failed') return refuse(device, allocation);

@@ -30,8 +30,15 @@ export interface RegistrationStore {
   readonly size: number;
   get(registrationId: string): Registration | undefined;
   put(registration: Registration): void;
+  /** Forgets a device: its next registration is its first. */
+  delete(registrationId: string): void;
   values(): Iterable<Registration>;
   close(): void;
+}
+
+/** In the journal: a registration that was deleted. */
+interface Forgotten {
+  readonly forgotten: string;
 }
 
 /** The journal is rewritten when it holds this many entries more than four times the registrations. */
@@ -41,9 +48,10 @@ export function openRegistrations(directory: string | undefined): RegistrationSt
   const registrations = new Map<string, Registration>();
   const file = directory && join(directory, 'registrations.jsonl');
   let entries = 0;
-  const journal = openJournal<Registration>(file, (registration) => {
+  const journal = openJournal<Registration | Forgotten>(file, (entry) => {
     entries += 1;
-    registrations.set(registration.registrationId.toLowerCase(), registration);
+    if ('forgotten' in entry) registrations.delete(entry.forgotten.toLowerCase());
+    else registrations.set(entry.registrationId.toLowerCase(), entry);
   });
   return {
     get size() {
@@ -58,6 +66,11 @@ export function openRegistrations(directory: string | undefined): RegistrationSt
         journal.compact(registrations.values());
         entries = registrations.size;
       }
+    },
+    delete(registrationId) {
+      if (!registrations.delete(registrationId.toLowerCase())) return;
+      journal.append({ forgotten: registrationId });
+      entries += 1;
     },
     values: () => registrations.values(),
     close: () => journal.close(),

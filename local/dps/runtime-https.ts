@@ -5,6 +5,9 @@ import type { Attester } from './attester.ts';
 import type { RegistrationService, RuntimeAnswer } from './registration-service.ts';
 import { MAX_MESSAGE_BYTES } from './webhook.ts';
 
+const TPM_UNKNOWN =
+  'The local DPS does not support TPM attestation: it keeps such enrollments, but no device can register with them.';
+
 /** Scope ids begin so; a path with one is meant for a DPS, if perhaps for another. */
 const RUNTIME_PATH = /^\/0ne[^/]*\/registrations\//i;
 
@@ -50,6 +53,7 @@ export function createRuntimeHttps(
       registrationId,
       evidence: { token: request.headers.authorization, certificates: request.certificates },
     });
+    if (device === 'tpmUnknown') return service.refuse(device, TPM_UNKNOWN);
     if (typeof device === 'string') return service.refuse(device, 'The device could not be authenticated.');
     const call = `${request.method} ${verb ?? ''}`;
     if (call === 'PUT register' && segments.length === 4)

@@ -12,8 +12,13 @@ const localSettings = z.object({ Values: z.record(z.string(), z.string()) });
 export function environmentIn(folder: string, env: Environment): Environment {
   const isStateTold = Object.keys(env).some(isAboutState);
   const local = Object.entries(localValues(join(folder, 'local.settings.json')));
-  // The two halves of two accounts would be a third: who says anything of the state says all of it.
-  return { ...Object.fromEntries(local.filter(([name]) => !(isStateTold && isAboutState(name)))), ...env };
+  const isDpsTold = Object.keys(env).some((name) => /^BERTH_DPS(__|$)/.test(name));
+  const isLeftOut = (name: string): boolean =>
+    // The two halves of two accounts would be a third: who says anything of the state says all of it.
+    (isStateTold && isAboutState(name)) ||
+    // Nor does a DPS that is named lie behind the address of the local stack.
+    (isDpsTold && name === 'IOT_ENDPOINT');
+  return { ...Object.fromEntries(local.filter(([name]) => !isLeftOut(name))), ...env };
 }
 
 function isAboutState(name: string): boolean {

@@ -1,12 +1,16 @@
 import { availableParallelism } from 'node:os';
 import { join } from 'node:path';
-import { Command } from 'commander';
+import { Command, Option } from 'commander';
 import { BerthError } from '../errors.ts';
 import type { Cli } from './cli.ts';
 import { listDeadLetters } from './dead-letter-list.ts';
 import { purgeDeadLetters } from './dead-letter-purge.ts';
 import { replayDeadLetters } from './dead-letter-replay.ts';
 import { showDeadLetter } from './dead-letter-show.ts';
+import { applyEnroll, planEnroll } from './enroll.ts';
+import { uploadCertificate, verifyCertificate } from './enroll-certificate.ts';
+import { rotateKey } from './enroll-rotate.ts';
+import { validateEnrollments } from './enroll-validate.ts';
 import { environmentIn } from './environment.ts';
 import { explain } from './explain.ts';
 import { exportDevices } from './export.ts';
@@ -22,6 +26,7 @@ import { answerWhatIf } from './what-if-question.ts';
 import { startWorker } from './worker-pool.ts';
 
 const FLEET = 'fleet.json';
+const ENROLLMENTS = 'enrollments.json';
 
 /** The `berth` command: what operators and CI do with a fleet file and the state of a deployment. */
 async function main(): Promise<void> {
@@ -151,6 +156,63 @@ async function main(): Promise<void> {
     .action(
       run((ids: readonly string[], options: Parameters<typeof purgeDeadLetters>[2]) =>
         purgeDeadLetters(cli, ids, options),
+      ),
+    );
+
+  const enroll = berth
+    .command('enroll')
+    .description('keep the enrollments of DPS as enrollments.json says: BERTH_DPS or BERTH_DPS__hostName');
+  enroll
+    .command('plan', { isDefault: true })
+    .description('what apply would do, field by field; writes nothing')
+    .addOption(new Option('--dry-run', 'so that "berth enroll --dry-run" is the same').hideHelp())
+    .option('--file <file>', 'the enrollments file', ENROLLMENTS)
+    .option('--json', 'as JSON', false)
+    .action(run((options: Parameters<typeof planEnroll>[1]) => planEnroll(cli, options)));
+  enroll
+    .command('apply')
+    .description('create and update what differs, and nothing else')
+    .option('--file <file>', 'the enrollments file', ENROLLMENTS)
+    .option('--dry-run', 'as plan', false)
+    .option('--prune', 'delete what is not in the file', false)
+    .option('--yes', 'with --prune: really', false)
+    .option('--json', 'as JSON', false)
+    .action(run((options: Parameters<typeof applyEnroll>[1]) => applyEnroll(cli, options)));
+  enroll
+    .command('rotate-key')
+    .description('give every enrollment that asks the webhook another function key, in the safe order')
+    .requiredOption('--new-key-env <name>', 'environment variable with the new key')
+    .option('--file <file>', 'the enrollments file, for its webhook', ENROLLMENTS)
+    .option('--webhook <url>', 'another webhook than the one of the file; without a key')
+    .option('--old-key-name <name>', 'what the old key is called, for the command that deletes it')
+    .option('--progress <file>', 'where it is kept how far it is', '.berth-rotation.json')
+    .action(run((options: Parameters<typeof rotateKey>[1]) => rotateKey(cli, options)));
+  enroll
+    .command('validate')
+    .description('check an enrollments file: every problem; asks no DPS and needs no key')
+    .argument('[file]', 'the enrollments file', ENROLLMENTS)
+    .action(run((file: string) => validateEnrollments(cli, file)));
+  const certificate = enroll
+    .command('certificate')
+    .description('CA certificates of DPS and proof of possession: BERTH_DPS__resourceId');
+  certificate
+    .command('upload')
+    .description('upload a CA certificate, and say how to sign its verification code')
+    .argument('<name>', 'what groups call it in caReferences')
+    .requiredOption('--file <file>', 'the certificate, PEM')
+    .action(
+      run((name: string, options: Parameters<typeof uploadCertificate>[2]) =>
+        uploadCertificate(cli, name, options),
+      ),
+    );
+  certificate
+    .command('verify')
+    .description('prove possession with the certificate that was signed')
+    .argument('<name>')
+    .requiredOption('--file <file>', 'the signed certificate, PEM')
+    .action(
+      run((name: string, options: Parameters<typeof verifyCertificate>[2]) =>
+        verifyCertificate(cli, name, options),
       ),
     );
 

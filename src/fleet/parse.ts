@@ -56,8 +56,8 @@ export function parseFleet(text: string): ParsedFleet {
   };
 }
 
-/** The parser's own words quote the text, which may be no text at all. */
-function whereIn(text: string, error: unknown): string {
+/** Where a text stops being JSON. The parser's own words quote the text, which may be no text at all. */
+export function whereIn(text: string, error: unknown): string {
   const position = /position (\d+)/.exec(error instanceof Error ? error.message : '')?.[1];
   if (position === undefined) return text.trim() === '' ? ': it is empty' : ': it ends too early';
   const before = text.slice(0, Number(position)).split('\n');

@@ -12,8 +12,8 @@ const EXPECTED: Readonly<Record<string, string>> = {
   array: 'a list',
 };
 
-/** Fields whose value may be a secret by mistake; it is never repeated in a message. */
-const NOT_ECHOED = new Set(['connection', 'salt']);
+/** Fields of a fleet file whose value may be a secret by mistake; it is never repeated in a message. */
+const NOT_ECHOED: ReadonlySet<string> = new Set(['connection', 'salt']);
 
 /** `hubs[0].host`, as people write paths. */
 export function pathText(path: readonly PropertyKey[]): string {
@@ -24,11 +24,19 @@ export function pathText(path: readonly PropertyKey[]): string {
   );
 }
 
-/** One line per problem that zod found: where, what stands there, and what to write instead. */
-export function schemaProblems(error: z.ZodError, input: unknown): ErrorDetail[] {
+/**
+ * One line per problem that zod found: where, what stands there, and what to write instead.
+ *
+ * @param notEchoed names of fields whose value is never repeated; default those of a fleet file.
+ */
+export function schemaProblems(
+  error: z.ZodError,
+  input: unknown,
+  notEchoed: ReadonlySet<string> = NOT_ECHOED,
+): ErrorDetail[] {
   return error.issues.map((issue) => {
     const value = valueAt(input, issue.path);
-    return { path: pathText(issue.path), message: remedy(issue, value, shown(issue.path, value)) };
+    return { path: pathText(issue.path), message: remedy(issue, value, shown(issue.path, value, notEchoed)) };
   });
 }
 
@@ -59,6 +67,8 @@ function remedy(issue: z.core.$ZodIssue, value: unknown, text: string): string {
         ? `is too long: at most ${issue.maximum}`
         : `is ${text}: write a number of at most ${issue.maximum}`;
     case 'invalid_union':
+      // A union that is told by one of its fields says what that may be.
+      if ('discriminator' in issue) return `is ${value === undefined ? 'missing' : text}: ${issue.message}`;
       return `is ${text}: write a JSON value`;
     default:
       // Our own sentences about a part begin with a verb of their own.
@@ -68,8 +78,8 @@ function remedy(issue: z.core.$ZodIssue, value: unknown, text: string): string {
   }
 }
 
-function shown(path: readonly PropertyKey[], value: unknown): string {
-  if (NOT_ECHOED.has(String(path.at(-1)))) return 'not right (its value is not repeated here)';
+function shown(path: readonly PropertyKey[], value: unknown, notEchoed: ReadonlySet<string>): string {
+  if (notEchoed.has(String(path.at(-1)))) return 'not right (its value is not repeated here)';
   const text = JSON.stringify(value) ?? String(value);
   if (/SharedAccess|AccountKey|sig=/i.test(text)) return 'a secret in the wrong place (not repeated here)';
   return text.length > 80 ? `${text.slice(0, 79)}…` : text;

@@ -45,12 +45,7 @@ export function sharedAccessCredential(host: string, { keyName, key }: SharedAcc
  * @throws BerthError `BERTH_SETTING_INVALID` naming the setting, never its value.
  */
 export function parseConnectionString(text: string, setting: string, host: string): SharedAccessPolicy {
-  const parts = new Map(
-    text.split(';').map((part) => {
-      const [name = '', ...value] = part.split('=');
-      return [name.trim().toLowerCase(), value.join('=')] as const;
-    }),
-  );
+  const parts = connectionStringParts(text);
   const keyName = parts.get('sharedaccesskeyname');
   const key = parts.get('sharedaccesskey');
   if (keyName === undefined || keyName === '' || key === undefined || key === '') {
@@ -68,11 +63,27 @@ export function parseConnectionString(text: string, setting: string, host: strin
   return { keyName, key };
 }
 
+/** The fields of a connection string by their names in lower case. */
+export function connectionStringParts(text: string): ReadonlyMap<string, string> {
+  return new Map(
+    text.split(';').map((part) => {
+      const [name = '', ...value] = part.split('=');
+      return [name.trim().toLowerCase(), value.join('=')] as const;
+    }),
+  );
+}
+
 /**
  * A managed identity in Azure (`clientId`: a user-assigned one), or whoever is signed in on a laptop. Tokens
  * are shared by all hubs, and asked for once however many wait.
+ *
+ * @param scope whom the tokens are for; default IoT Hub.
  */
-export function identityCredential(clientId: string | undefined, isAzure: boolean): HubCredential {
+export function identityCredential(
+  clientId: string | undefined,
+  isAzure: boolean,
+  scope = SCOPE,
+): HubCredential {
   let token: { readonly value: string; readonly renewAt: number } | undefined;
   let asking: Promise<string> | undefined;
   const ask = async (): Promise<string> => {
@@ -82,7 +93,7 @@ export function identityCredential(clientId: string | undefined, isAzure: boolea
         ? new ManagedIdentityCredential()
         : new ManagedIdentityCredential({ clientId })
       : new DefaultAzureCredential();
-    const { token: value, expiresOnTimestamp } = await credential.getToken(SCOPE);
+    const { token: value, expiresOnTimestamp } = await credential.getToken(scope);
     token = { value: `Bearer ${value}`, renewAt: expiresOnTimestamp - RENEW_BEFORE_MS };
     return token.value;
   };

@@ -1,10 +1,12 @@
 import { createServer } from 'node:http';
 import { Agent } from 'node:https';
-import { Http as HttpBase } from 'azure-iot-http-base';
+import { SharedAccessSignature } from 'azure-iot-common';
+import { Http as HttpBase, RestApiClient } from 'azure-iot-http-base';
 import { MqttBase } from 'azure-iot-mqtt-base';
 import { ProvisioningDeviceClient, type RegistrationResult } from 'azure-iot-provisioning-device';
 import { Http } from 'azure-iot-provisioning-device-http';
 import { Mqtt } from 'azure-iot-provisioning-device-mqtt';
+import { ProvisioningServiceClient } from 'azure-iot-provisioning-service';
 import { SymmetricKeySecurityClient } from 'azure-iot-security-symmetric-key';
 import { X509Security } from 'azure-iot-security-x509';
 import { type CertificateAuthority, type KeyedCertificate, openAuthority } from '../../../local/ca/index.ts';
@@ -20,6 +22,7 @@ import { startHttp } from '../../../local/https/index.ts';
 import { createIotHubs, type HubEvent, type IotHubs } from '../../../local/iot-hub/index.ts';
 import { listen } from '../../../local/listen.ts';
 import { startMqtt } from '../../../local/mqtt/index.ts';
+import { DEVELOPMENT_DPS } from '../../../src/dps/development.ts';
 import { EUS, testKey, WEU } from '../iot-hub/local-hubs.ts';
 
 export const ID_SCOPE = '0ne00000001';
@@ -91,9 +94,11 @@ export interface LocalDps {
   readonly authority: CertificateAuthority;
   readonly events: (HubEvent & { readonly host: string })[];
   readonly log: string[];
-  readonly ports: { readonly https: number; readonly mqtt: number };
+  readonly ports: { readonly https: number; readonly mqtt: number; readonly rest: number };
   /** Registers with the official SDK; the key defaults to the one derived from `GROUP_KEY`. */
   register(registrationId: string, how?: Registering): Promise<RegistrationResult>;
+  /** The official service SDK, over TLS. */
+  service(key?: string): ProvisioningServiceClient;
   close(): Promise<void>;
 }
 
@@ -138,7 +143,13 @@ export async function startLocalDps(
     ...options,
   });
   const certificate = authority.server;
-  const https = await startHttp({ port: 0, certificate, services: [dps.https, hubs.https], log });
+  const https = await startHttp({
+    port: 0,
+    certificate,
+    services: [dps.https, dps.service, hubs.https],
+    log,
+  });
+  const rest = await startHttp({ port: 0, services: [dps.service, dps.management, hubs.https], log });
   const mqtt = await startMqtt({ port: 0, certificate, services: [hubs.mqtt, dps.mqtt], log });
   const agents: Agent[] = [];
 
@@ -161,7 +172,23 @@ export async function startLocalDps(
     authority,
     events,
     log: lines,
-    ports: { https: https.port, mqtt: mqtt.port },
+    ports: { https: https.port, mqtt: mqtt.port, rest: rest.port },
+    service(key = DEVELOPMENT_DPS.key) {
+      const agent = new Agent({ host: '127.0.0.1', port: https.port, ca: authority.root, keepAlive: false });
+      agents.push(agent);
+      const base = new HttpBase();
+      base.setOptions({ http: { agent } });
+      const inAnHour = Math.ceil(Date.now() / 1_000) + 3_600;
+      const sharedAccessSignature = SharedAccessSignature.create(
+        SERVICE_HOST,
+        DEVELOPMENT_DPS.keyName,
+        key,
+        inAnHour,
+      );
+      const config = { host: SERVICE_HOST, sharedAccessSignature, tokenCredential: undefined };
+      const client = new RestApiClient(config as never, 'test', base);
+      return new ProvisioningServiceClient(config as never, client as never);
+    },
     async register(
       registrationId,
       { over = 'http', key, certificate: own, payload, idScope = ID_SCOPE } = {},
@@ -184,7 +211,7 @@ export async function startLocalDps(
     },
     async close() {
       for (const agent of agents) agent.destroy();
-      await Promise.all([https.close(), mqtt.close()]);
+      await Promise.all([https.close(), rest.close(), mqtt.close()]);
       dps.close();
       hubs.close();
     },

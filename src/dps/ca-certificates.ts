@@ -1,0 +1,71 @@
+import { openAgent } from '../hub/transport.ts';
+import { isObject, type JsonObject } from '../json.ts';
+import type { managementPlace } from './connection.ts';
+import { type CaCertificate, type CaCertificates, DpsError } from './port.ts';
+import { dpsTransport, unexpected } from './transport.ts';
+
+/** The newest stable one of Dps Certificate in the REST reference that was read. */
+const API_VERSION = '2022-12-12';
+
+/**
+ * The CA certificates of a DPS through Azure Resource Manager. Three calls do not pay for a package of their own
+ * (`@azure/arm-deviceprovisioningservices`); the service SDK has none for them.
+ */
+export function openCaCertificates(place: ReturnType<typeof managementPlace>): CaCertificates {
+  const { host, resourceId } = place;
+  const agent = openAgent();
+  const call = dpsTransport({ ...place, agent });
+  const send = async (
+    method: string,
+    name: string,
+    { action = '', etag, body }: { action?: string; etag?: string | undefined; body?: JsonObject } = {},
+  ): Promise<JsonObject> => {
+    const path = `${resourceId}/certificates/${encodeURIComponent(name)}${action}?api-version=${API_VERSION}`;
+    const headers = {
+      accept: 'application/json',
+      ...(body !== undefined && { 'content-type': 'application/json; charset=utf-8' }),
+      ...(etag !== undefined && { 'if-match': etag }),
+    };
+    const { json } = await call(method, path, headers, body);
+    if (!isObject(json)) throw unexpected(host, method);
+    return json;
+  };
+  const toCertificate = (json: JsonObject): CaCertificate => {
+    const { name, etag, properties } = json;
+    if (typeof name !== 'string' || typeof etag !== 'string' || !isObject(properties))
+      throw unexpected(host, 'GET');
+    const { isVerified, thumbprint } = properties;
+    return { name, etag, isVerified: isVerified === true, thumbprint: String(thumbprint ?? '') };
+  };
+  const base64 = (pem: string) => Buffer.from(pem, 'utf8').toString('base64');
+
+  return {
+    async get(name) {
+      try {
+        return toCertificate(await send('GET', name));
+      } catch (error) {
+        if (error instanceof DpsError && error.code === 'BERTH_DPS_NOT_FOUND') return undefined;
+        throw error;
+      }
+    },
+    async upload(name, pem, etag) {
+      return toCertificate(
+        await send('PUT', name, { etag, body: { properties: { certificate: base64(pem) } } }),
+      );
+    },
+    async challenge(name, etag) {
+      const json = await send('POST', name, { action: '/generateVerificationCode', etag });
+      const code = isObject(json.properties) ? json.properties.verificationCode : undefined;
+      if (typeof code !== 'string') throw unexpected(host, 'POST');
+      return { certificate: toCertificate(json), code };
+    },
+    async verify(name, proof, etag) {
+      return toCertificate(
+        await send('POST', name, { action: '/verify', etag, body: { certificate: base64(proof) } }),
+      );
+    },
+    async close() {
+      await (await agent).close();
+    },
+  };
+}

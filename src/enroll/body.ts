@@ -1,0 +1,112 @@
+import type { EnrollmentRecord } from '../dps/port.ts';
+import { isObject, type JsonObject } from '../json.ts';
+import type { Certificate, WantedAttestation, WantedEnrollment } from './wanted.ts';
+import { withKey } from './webhook-url.ts';
+
+/** What DPS sets itself; it comes with every answer and is never sent. */
+const READ_ONLY = ['etag', 'createdDateTimeUtc', 'lastUpdatedDateTimeUtc', 'registrationState'] as const;
+/** What the file says; all the rest of a record stays as it is. */
+const OF_THE_FILE = [
+  'deviceId',
+  'attestation',
+  'provisioningStatus',
+  'allocationPolicy',
+  'iotHubs',
+  'iotHubHostName',
+  'reprovisionPolicy',
+  'initialTwin',
+  'capabilities',
+  'customAllocationDefinition',
+] as const;
+
+export interface BodyInput {
+  readonly wanted: WantedEnrollment;
+  /** Undefined: it is created. */
+  readonly record: EnrollmentRecord | undefined;
+  /** The record's attestation with its keys, where they shall stay: DPS makes new ones if none are sent. */
+  readonly mechanism: JsonObject | undefined;
+  /** Needed under the policy custom. */
+  readonly webhookKey: string | undefined;
+}
+
+/** An enrollment whole, as DPS takes it; a PUT replaces everything. Holds secrets: never to be shown. */
+export function bodyOf({ wanted, record, mechanism, webhookKey }: BodyInput): JsonObject {
+  const { terms, webhook, attestation } = wanted;
+  const rest = record === undefined ? {} : without(record.json, [...READ_ONLY, ...OF_THE_FILE]);
+  const hasTwin = Object.keys(terms.tags).length + Object.keys(terms.desired).length > 0;
+  return {
+    ...rest,
+    ...(terms.deviceId !== undefined && { deviceId: terms.deviceId }),
+    attestation: attestationBody(attestation, mechanism),
+    provisioningStatus: terms.enabled ? 'enabled' : 'disabled',
+    allocationPolicy: terms.allocationPolicy,
+    ...(terms.iotHubs.length > 0 && { iotHubs: terms.iotHubs }),
+    reprovisionPolicy: {
+      updateHubAssignment: terms.reprovisioning !== 'never',
+      migrateDeviceData: terms.reprovisioning === 'migrate',
+    },
+    ...(hasTwin && { initialTwin: { tags: terms.tags, properties: { desired: terms.desired } } }),
+    capabilities: { iotEdge: terms.iotEdge },
+    ...(webhook !== undefined &&
+      webhookKey !== undefined && {
+        customAllocationDefinition: {
+          webhookUrl: withKey(webhook.url, webhookKey),
+          apiVersion: webhook.apiVersion,
+        },
+      }),
+  };
+}
+
+/** The record as it is, but with another function key. */
+export function bodyWithKey(
+  { json }: EnrollmentRecord,
+  url: string,
+  key: string,
+  mechanism: JsonObject | undefined,
+): JsonObject {
+  const definition = isObject(json.customAllocationDefinition) ? json.customAllocationDefinition : {};
+  return {
+    ...without(json, READ_ONLY),
+    ...(mechanism !== undefined && { attestation: mechanism }),
+    customAllocationDefinition: { ...definition, webhookUrl: withKey(url, key) },
+  };
+}
+
+/** Whether an attestation has keys that an update must send along. */
+export function hasKeys({ json }: EnrollmentRecord): boolean {
+  return isObject(json.attestation) && json.attestation.type === 'symmetricKey';
+}
+
+function attestationBody(attestation: WantedAttestation, mechanism: JsonObject | undefined): JsonObject {
+  switch (attestation.type) {
+    case 'symmetricKey':
+      if (attestation.keys !== undefined)
+        return { type: 'symmetricKey', symmetricKey: { ...attestation.keys } };
+      return mechanism?.type === 'symmetricKey' ? mechanism : { type: 'symmetricKey' };
+    case 'tpm':
+      return { type: 'tpm', tpm: { endorsementKey: attestation.endorsementKey } };
+    case 'x509': {
+      if (attestation.field === 'caReferences') {
+        const [primary = '', secondary] = attestation.names;
+        return {
+          type: 'x509',
+          x509: { caReferences: { primary, ...(secondary !== undefined && { secondary }) } },
+        };
+      }
+      const { primary, secondary } = attestation;
+      const certificates = {
+        primary: certificateBody(primary),
+        ...(secondary !== undefined && { secondary: certificateBody(secondary) }),
+      };
+      return { type: 'x509', x509: { [attestation.field]: certificates } };
+    }
+  }
+}
+
+function certificateBody({ pem }: Certificate): JsonObject {
+  return { certificate: pem };
+}
+
+function without(json: JsonObject, names: readonly string[]): JsonObject {
+  return Object.fromEntries(Object.entries(json).filter(([name]) => !names.includes(name)));
+}

@@ -1,0 +1,178 @@
+import type { EnrollmentRecord } from '../dps/port.ts';
+import { canonicalJson, isObject, type JsonObject, type JsonValue, sameJson } from '../json.ts';
+import type { WantedAttestation, WantedEnrollment } from './wanted.ts';
+import { carriesKey, isSameWebhook, withoutKey } from './webhook-url.ts';
+
+/** One field that is not as the file wants it. The texts are fit to be shown: they never hold a key. */
+export interface Difference {
+  readonly field: string;
+  readonly from: string;
+  readonly to: string;
+}
+
+/** What the record itself does not tell. */
+export interface Secrets {
+  /** The record's attestation with its keys; undefined: not asked for, and its keys count as equal. */
+  readonly mechanism: JsonObject | undefined;
+  /** The function key of the webhook; undefined: not known, and counts as equal. */
+  readonly webhookKey: string | undefined;
+}
+
+const NOTHING = 'nothing';
+
+/** Field by field, what is not as the file wants it; empty: all is. */
+export function differencesOf(
+  wanted: WantedEnrollment,
+  { json }: Pick<EnrollmentRecord, 'json'>,
+  secrets: Secrets,
+): readonly Difference[] {
+  const { terms, webhook, id } = wanted;
+  const definition = objectAt(json, 'customAllocationDefinition');
+  const twin = objectAt(json, 'initialTwin');
+  const found: Difference[] = [
+    ...attestationDifferences(wanted.attestation, objectAt(json, 'attestation'), secrets.mechanism),
+  ];
+  const compare = (field: string, from: string, to: string, isSame = from === to): void => {
+    if (!isSame) found.push({ field, from, to });
+  };
+  if (wanted.kind === 'individual') compare('deviceId', text(json.deviceId) || id, terms.deviceId ?? id);
+  compare('enabled', String(json.provisioningStatus !== 'disabled'), String(terms.enabled));
+  compare('allocationPolicy', text(json.allocationPolicy) || 'hashed', terms.allocationPolicy);
+  compare('iotHubs', listed(hubsOf(json)), listed(terms.iotHubs));
+  compare('reprovisioning', reprovisioningOf(json.reprovisionPolicy), terms.reprovisioning);
+  compareTwin('initialTwin.tags', objectAt(twin, 'tags'), terms.tags);
+  compareTwin('initialTwin.desired', objectAt(objectAt(twin, 'properties'), 'desired'), terms.desired);
+  compare(
+    'capabilities.iotEdge',
+    String(objectAt(json, 'capabilities').iotEdge === true),
+    String(terms.iotEdge),
+  );
+
+  const url = text(definition.webhookUrl);
+  if (webhook === undefined) {
+    if (json.allocationPolicy === 'custom') compare('webhook.url', withoutKey(url), NOTHING);
+    return found;
+  }
+  compare(
+    'webhook.url',
+    withoutKey(url) || NOTHING,
+    withoutKey(webhook.url),
+    url !== '' && isSameWebhook(url, webhook.url),
+  );
+  compare('webhook.apiVersion', text(definition.apiVersion) || NOTHING, webhook.apiVersion);
+  const { webhookKey } = secrets;
+  if (url !== '' && webhookKey !== undefined && carriesKey(url, webhookKey) === false) {
+    compare('webhook key', 'another', 'that of BERTH_WEBHOOK_KEY');
+  }
+  return found;
+
+  function compareTwin(field: string, from: JsonObject, to: JsonObject): void {
+    const bare = withoutMarks(from);
+    compare(field, shownJson(bare), shownJson(to), sameJson(bare, to));
+  }
+}
+
+function attestationDifferences(
+  wanted: WantedAttestation,
+  found: JsonObject,
+  mechanism: JsonObject | undefined,
+): readonly Difference[] {
+  const kind = attestationText(wanted);
+  const actual = recordedKind(found);
+  if (actual !== kind) return [{ field: 'attestation', from: actual, to: kind }];
+  switch (wanted.type) {
+    case 'symmetricKey': {
+      if (wanted.keys === undefined || mechanism === undefined) return [];
+      const keys = objectAt(mechanism, 'symmetricKey');
+      const { primaryKey, secondaryKey } = wanted.keys;
+      return [
+        ...(keys.primaryKey === primaryKey ? [] : [other('attestation.primaryKey')]),
+        ...(keys.secondaryKey === secondaryKey ? [] : [other('attestation.secondaryKey')]),
+      ];
+    }
+    case 'tpm':
+      return objectAt(found, 'tpm').endorsementKey === wanted.endorsementKey
+        ? []
+        : [other('attestation.endorsementKey')];
+    case 'x509': {
+      const held = objectAt(objectAt(found, 'x509'), wanted.field);
+      return (['primary', 'secondary'] as const).flatMap((place, index) => {
+        const from =
+          wanted.field === 'caReferences' ? text(held[place]) : thumbprintOf(objectAt(held, place));
+        const to =
+          wanted.field === 'caReferences' ? (wanted.names[index] ?? '') : (wanted[place]?.sha256 ?? '');
+        const isSame = from.toLowerCase() === to.toLowerCase();
+        return isSame
+          ? []
+          : [{ field: `attestation.${wanted.field}.${place}`, from: from || NOTHING, to: to || NOTHING }];
+      });
+    }
+  }
+}
+
+/** What devices prove themselves by, for people. */
+export function attestationText(wanted: WantedAttestation): string {
+  return wanted.type === 'x509' ? `x509 ${wanted.field}` : wanted.type;
+}
+
+function recordedKind(attestation: JsonObject): string {
+  const type = text(attestation.type) || NOTHING;
+  if (type !== 'x509') return type;
+  const x509 = objectAt(attestation, 'x509');
+  const field = ['clientCertificates', 'signingCertificates', 'caReferences'].find((name) =>
+    Object.values(objectAt(x509, name)).some((value) => value !== null && value !== ''),
+  );
+  return `x509 ${field ?? NOTHING}`;
+}
+
+function thumbprintOf(certificate: JsonObject): string {
+  return text(objectAt(certificate, 'info').sha256Thumbprint);
+}
+
+function other(field: string): Difference {
+  return { field, from: 'another key', to: 'the key that the file names' };
+}
+
+function hubsOf({ iotHubs, iotHubHostName }: JsonObject): readonly string[] {
+  if (Array.isArray(iotHubs)) return iotHubs.map(String);
+  return typeof iotHubHostName === 'string' && iotHubHostName !== '' ? [iotHubHostName] : [];
+}
+
+/** In one order and case, since DPS gives them in any. */
+function listed(hubs: readonly string[]): string {
+  return hubs.length === 0
+    ? 'all that are linked'
+    : hubs
+        .map((hub) => hub.toLowerCase())
+        .sort()
+        .join(', ');
+}
+
+/** The portal's names; an enrollment without a policy is as one that migrates (concepts-device-reprovision). */
+function reprovisioningOf(policy: JsonValue | undefined): string {
+  if (!isObject(policy)) return 'migrate';
+  if (policy.updateHubAssignment !== true) return 'never';
+  return policy.migrateDeviceData === true ? 'migrate' : 'reset';
+}
+
+/** A twin section without what services add: `$version`, `$metadata`. */
+function withoutMarks(section: JsonObject): JsonObject {
+  return Object.fromEntries(Object.entries(section).filter(([key]) => !key.startsWith('$')));
+}
+
+const LONGEST = 120;
+
+function shownJson(section: JsonObject): string {
+  if (Object.keys(section).length === 0) return NOTHING;
+  const json = canonicalJson(section);
+  return json.length > LONGEST ? `${json.slice(0, LONGEST - 1)}…` : json;
+}
+
+function objectAt(json: JsonObject, key: string): JsonObject {
+  const value = json[key];
+  return isObject(value) ? value : {};
+}
+
+function text(value: JsonValue | undefined): string {
+  return typeof value === 'string' ? value : '';
+}

@@ -1,0 +1,52 @@
+import type { EnrollmentKind, EnrollmentRecord } from '../dps/port.ts';
+import type { JsonObject } from '../json.ts';
+import { type Difference, differencesOf } from './differences.ts';
+import type { WantedEnrollment } from './wanted.ts';
+
+/** What is to be done about one enrollment. */
+export type Step =
+  | { readonly action: 'create'; readonly wanted: WantedEnrollment }
+  | {
+      readonly action: 'update';
+      readonly wanted: WantedEnrollment;
+      readonly record: EnrollmentRecord;
+      readonly differences: readonly Difference[];
+    }
+  | { readonly action: 'unchanged'; readonly record: EnrollmentRecord }
+  /** Not in the file. */
+  | { readonly action: 'only there'; readonly record: EnrollmentRecord };
+
+export interface PlanInput {
+  readonly wanted: readonly WantedEnrollment[];
+  readonly records: readonly EnrollmentRecord[];
+  /** Attestations with keys, of those that `asksForKeys` names; by `keyOf`. */
+  readonly mechanisms: ReadonlyMap<string, JsonObject>;
+  readonly webhookKey: string | undefined;
+}
+
+/** One step for each enrollment of the file, and one for each that is only in DPS. */
+export function planEnrollments({ wanted, records, mechanisms, webhookKey }: PlanInput): readonly Step[] {
+  const found = new Map(records.map((record) => [keyOf(record), record]));
+  const steps = wanted.map((each): Step => {
+    const record = found.get(keyOf(each));
+    if (record === undefined) return { action: 'create', wanted: each };
+    const secrets = { mechanism: mechanisms.get(keyOf(each)), webhookKey };
+    const differences = differencesOf(each, record, secrets);
+    return differences.length === 0
+      ? { action: 'unchanged', record }
+      : { action: 'update', wanted: each, record, differences };
+  });
+  const inFile = new Set(wanted.map(keyOf));
+  const extra = records.filter((record) => !inFile.has(keyOf(record)));
+  return [...steps, ...extra.map((record): Step => ({ action: 'only there', record }))];
+}
+
+/** Whether the keys of an enrollment must be read to compare it: where the file says which they are. */
+export function asksForKeys({ attestation }: WantedEnrollment): boolean {
+  return attestation.type === 'symmetricKey' && attestation.keys !== undefined;
+}
+
+/** Ids are the same in any case. */
+export function keyOf({ kind, id }: { readonly kind: EnrollmentKind; readonly id: string }): string {
+  return `${kind}/${id.toLowerCase()}`;
+}

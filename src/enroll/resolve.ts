@@ -1,0 +1,164 @@
+import { createHmac, X509Certificate } from 'node:crypto';
+import type { ErrorDetail } from '../errors.ts';
+import type { EnrollmentsFile, GroupFile, IndividualFile } from './schema.ts';
+import {
+  type Certificate,
+  type Keys,
+  termsOf,
+  type WantedAttestation,
+  type WantedEnrollment,
+  webhookOf,
+} from './wanted.ts';
+
+/** Where keys and certificates are. */
+export interface Sources {
+  /** An environment variable; undefined or empty: it is not set. */
+  variable(name: string): string | undefined;
+  /** A file, beside the enrollments file where its path is relative; undefined: it cannot be read. */
+  file(path: string): Buffer | undefined;
+}
+
+export interface Resolved {
+  readonly wanted: readonly WantedEnrollment[];
+  /** Keys and certificates that are missing or unusable. They never hold a value. */
+  readonly problems: readonly ErrorDetail[];
+}
+
+/** Keys of one's own: concepts-symmetric-key-attestation. */
+const KEY_BYTES = { least: 16, most: 64 } as const;
+
+/** Reads what the file refers to. */
+export function resolveEnrollments(file: EnrollmentsFile, sources: Sources): Resolved {
+  const problems: ErrorDetail[] = [];
+  const wanted: WantedEnrollment[] = [];
+  const add = (
+    kind: 'group' | 'individual',
+    id: string,
+    path: string,
+    from: GroupFile | IndividualFile,
+  ): void => {
+    const report = (field: string, message: string): undefined => {
+      problems.push({ path: `${path}.attestation.${field}`, message });
+      return undefined;
+    };
+    const attestation = resolveAttestation(id, from.attestation, sources, report);
+    if (attestation === undefined) return;
+    wanted.push({ kind, id, attestation, webhook: webhookOf(from, file), terms: termsOf(from) });
+  };
+  file.groups.forEach((group, index) => {
+    add('group', group.id, `groups[${index}]`, group);
+  });
+  file.individuals.forEach((individual, index) => {
+    add('individual', individual.registrationId, `individuals[${index}]`, individual);
+  });
+  return { wanted, problems };
+}
+
+type Report = (field: string, message: string) => undefined;
+
+function resolveAttestation(
+  id: string,
+  attestation: GroupFile['attestation'] | IndividualFile['attestation'],
+  sources: Sources,
+  report: Report,
+): WantedAttestation | undefined {
+  switch (attestation.type) {
+    case 'symmetricKey': {
+      const derivation = 'derivedFrom' in attestation ? attestation : undefined;
+      const isDerived = derivation?.derivedFrom !== undefined;
+      const names = isDerived
+        ? (['derivedFrom', 'secondaryDerivedFrom'] as const)
+        : (['primaryKeyFrom', 'secondaryKeyFrom'] as const);
+      const given: Readonly<Record<string, unknown>> = attestation;
+      if (given[names[0]] === undefined) return { type: 'symmetricKey', keys: undefined };
+      const [primary, secondary] = names.map((name) => readKey(name, String(given[name]), sources, report));
+      if (primary === undefined || secondary === undefined) return undefined;
+      const keys: Keys = { primaryKey: primary, secondaryKey: secondary };
+      return { type: 'symmetricKey', keys: isDerived ? derivedKeys(keys, id) : keys };
+    }
+    case 'x509': {
+      if ('caReferences' in attestation && attestation.caReferences !== undefined) {
+        const { primary, secondary } = attestation.caReferences;
+        return {
+          type: 'x509',
+          field: 'caReferences',
+          names: secondary === undefined ? [primary] : [primary, secondary],
+        };
+      }
+      const field = 'clientCertificates' in attestation ? 'clientCertificates' : 'signingCertificates';
+      const files =
+        'clientCertificates' in attestation
+          ? attestation.clientCertificates
+          : attestation.signingCertificates;
+      if (files === undefined) return undefined;
+      const primary = readCertificate(`${field}.primary`, files.primary, sources, report);
+      const secondary =
+        files.secondary === undefined
+          ? undefined
+          : readCertificate(`${field}.secondary`, files.secondary, sources, report);
+      if (primary === undefined || (files.secondary !== undefined && secondary === undefined))
+        return undefined;
+      return { type: 'x509', field, primary, secondary };
+    }
+    case 'tpm': {
+      const { endorsementKeyFrom: variable, endorsementKeyFile: path } = attestation;
+      const field = variable === undefined ? 'endorsementKeyFile' : 'endorsementKeyFrom';
+      const text =
+        variable === undefined ? sources.file(path ?? '')?.toString('utf8') : sources.variable(variable);
+      if (!text) {
+        return report(
+          field,
+          variable === undefined ? `is "${path}", which cannot be read` : missing(variable),
+        );
+      }
+      const endorsementKey = text.trim();
+      return isBase64(endorsementKey)
+        ? { type: 'tpm', endorsementKey }
+        : report(field, 'names something that is not base64');
+    }
+  }
+}
+
+/** The keys of a device in a group: base64 of HMAC-SHA256 over its registration id (concepts-symmetric-key-attestation). */
+function derivedKeys({ primaryKey, secondaryKey }: Keys, registrationId: string): Keys {
+  const derive = (key: string) =>
+    createHmac('sha256', Buffer.from(key, 'base64')).update(registrationId, 'utf8').digest('base64');
+  return { primaryKey: derive(primaryKey), secondaryKey: derive(secondaryKey) };
+}
+
+function readKey(field: string, variable: string, sources: Sources, report: Report): string | undefined {
+  const key = sources.variable(variable)?.trim();
+  if (!key) return report(field, missing(variable));
+  const { length } = Buffer.from(key, 'base64');
+  if (isBase64(key) && length >= KEY_BYTES.least && length <= KEY_BYTES.most) return key;
+  return report(
+    field,
+    `names ${variable}, which does not hold base64 of ${KEY_BYTES.least} to ${KEY_BYTES.most} bytes`,
+  );
+}
+
+function missing(variable: string): string {
+  return `names ${variable}, which is not set: set it to the key`;
+}
+
+function isBase64(text: string): boolean {
+  return text !== '' && Buffer.from(text, 'base64').toString('base64') === text;
+}
+
+function readCertificate(
+  field: string,
+  path: string,
+  sources: Sources,
+  report: Report,
+): Certificate | undefined {
+  const bytes = sources.file(path);
+  if (bytes === undefined) return report(field, `is "${path}", which cannot be read`);
+  if (bytes.includes('PRIVATE KEY'))
+    return report(field, `is "${path}", which holds a private key: name a file without`);
+  try {
+    const certificate = new X509Certificate(bytes);
+    return { pem: certificate.toString(), sha256: certificate.fingerprint256.replaceAll(':', '') };
+  } catch {
+    return report(field, `is "${path}", which holds no certificate (PEM or DER)`);
+  }
+}

@@ -1,0 +1,74 @@
+import type { EnrollmentKind } from '../dps/port.ts';
+import type { JsonObject } from '../json.ts';
+import type { EnrollmentsFile, GroupFile, IndividualFile, WebhookFile } from './schema.ts';
+
+export interface Keys {
+  readonly primaryKey: string;
+  readonly secondaryKey: string;
+}
+
+/** A certificate of the file. */
+export interface Certificate {
+  readonly pem: string;
+  /** Hexadecimal digits in upper case. */
+  readonly sha256: string;
+}
+
+/** Proof that was read from where the file says it is. Holds secrets: never to be shown. */
+export type WantedAttestation =
+  | {
+      readonly type: 'symmetricKey';
+      /** Undefined: DPS makes them, and they stay as they are. */
+      readonly keys: Keys | undefined;
+    }
+  | {
+      readonly type: 'x509';
+      readonly field: 'signingCertificates' | 'clientCertificates';
+      readonly primary: Certificate;
+      readonly secondary: Certificate | undefined;
+    }
+  | { readonly type: 'x509'; readonly field: 'caReferences'; readonly names: readonly string[] }
+  | { readonly type: 'tpm'; readonly endorsementKey: string };
+
+/** An enrollment as the file wants it. */
+export interface WantedEnrollment {
+  readonly kind: EnrollmentKind;
+  readonly id: string;
+  readonly attestation: WantedAttestation;
+  /** Undefined: another policy than custom. */
+  readonly webhook: WebhookFile | undefined;
+  readonly terms: Terms;
+}
+
+/** Everything else, as the file has it. */
+export interface Terms {
+  readonly deviceId: string | undefined;
+  readonly enabled: boolean;
+  readonly allocationPolicy: GroupFile['allocationPolicy'];
+  readonly iotHubs: readonly string[];
+  readonly reprovisioning: GroupFile['reprovisioning'];
+  readonly tags: JsonObject;
+  readonly desired: JsonObject;
+  readonly iotEdge: boolean;
+}
+
+export function termsOf(enrollment: GroupFile | IndividualFile): Terms {
+  const { enabled, allocationPolicy, iotHubs, reprovisioning, initialTwin, capabilities } = enrollment;
+  return {
+    deviceId: 'deviceId' in enrollment ? enrollment.deviceId : undefined,
+    enabled,
+    allocationPolicy,
+    iotHubs,
+    reprovisioning,
+    tags: (initialTwin?.tags ?? {}) as JsonObject,
+    desired: (initialTwin?.desired ?? {}) as JsonObject,
+    iotEdge: capabilities.iotEdge,
+  };
+}
+
+export function webhookOf(
+  enrollment: GroupFile | IndividualFile,
+  file: EnrollmentsFile,
+): WebhookFile | undefined {
+  return enrollment.allocationPolicy === 'custom' ? (enrollment.webhook ?? file.webhook) : undefined;
+}

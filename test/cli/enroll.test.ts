@@ -1,0 +1,514 @@
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { createServer } from 'node:http';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterEach, beforeEach, describe, expect, test } from '@jest/globals';
+import { request } from 'undici';
+import { listen as listenOn } from '../../local/listen.ts';
+import { applyEnroll, type EnrollApplyOptions, planEnroll } from '../../src/cli/enroll.ts';
+import { uploadCertificate, verifyCertificate } from '../../src/cli/enroll-certificate.ts';
+import { rotateKey } from '../../src/cli/enroll-rotate.ts';
+import { validateEnrollments } from '../../src/cli/enroll-validate.ts';
+import { type LocalDps, startLocalDps } from '../local/dps/local-dps.ts';
+import { testKey, WEU } from '../local/iot-hub/local-hubs.ts';
+import { listen } from './terminals.ts';
+
+const OLD_KEY = 'the-old-function-key';
+const NEW_KEY = 'the-new-function-key';
+const LAB_KEYS = [testKey(1), testKey(2)] as const;
+const FLEET_KEYS = [testKey(3), testKey(4)] as const;
+const ENDORSEMENT_KEY = Buffer.from('the endorsement key of a TPM').toString('base64');
+const SECRETS = [OLD_KEY, NEW_KEY, ...LAB_KEYS, ...FLEET_KEYS, ENDORSEMENT_KEY];
+
+/** Berth's webhook as far as DPS and `rotate-key` see it: a key, a refusal of what is no request, a hub. */
+async function startWebhook() {
+  const keys = new Set<string>([OLD_KEY]);
+  const seen: (string | null)[] = [];
+  const server = createServer(async (incoming, response) => {
+    let text = '';
+    for await (const chunk of incoming) text += chunk;
+    const code = new URL(incoming.url ?? '/', 'http://x').searchParams.get('code');
+    const say = (status: number, body: unknown) => response.writeHead(status).end(JSON.stringify(body));
+    if (!keys.has(code ?? '')) return say(401, '');
+    if (text === '{}') return say(400, { error: { code: 'BERTH_REQUEST_INVALID' } });
+    seen.push(code);
+    return say(200, { iotHubHostName: WEU });
+  });
+  const port = await listenOn(server, 0, 'the webhook');
+  return {
+    url: `http://127.0.0.1:${port}/api/allocate`,
+    keys,
+    /** With which key DPS asked. */
+    seen,
+    close() {
+      server.closeAllConnections();
+      server.close();
+    },
+  };
+}
+
+/** Passes calls on to the local DPS, unless `before` answers with a status. */
+async function passOn(before: (method: string, url: string) => Promise<number | undefined>) {
+  const target = String(env.IOT_ENDPOINT);
+  const server = createServer(async (incoming, outgoing) => {
+    const chunks: Buffer[] = [];
+    for await (const chunk of incoming) chunks.push(chunk as Buffer);
+    const { method = 'GET', url = '/' } = incoming;
+    const status = await before(method, url);
+    if (status !== undefined) {
+      outgoing.writeHead(status).end('{}');
+      return;
+    }
+    const { 'content-length': _, connection: _c, ...headers } = incoming.headers;
+    const answer = await request(`${target}${url}`, {
+      method: method as 'GET',
+      headers: headers as Record<string, string>,
+      body: chunks.length === 0 ? null : Buffer.concat(chunks),
+    });
+    outgoing.writeHead(answer.statusCode).end(await answer.body.text());
+  });
+  const port = await listenOn(server, 0, 'the proxy');
+  return {
+    url: `http://127.0.0.1:${port}`,
+    close() {
+      server.closeAllConnections();
+      server.close();
+    },
+  };
+}
+
+let local: LocalDps;
+let webhook: Awaited<ReturnType<typeof startWebhook>>;
+let folder: string;
+let env: Record<string, string>;
+let spoken: string;
+beforeEach(async () => {
+  webhook = await startWebhook();
+  local = await startLocalDps([]);
+  folder = mkdtempSync(join(tmpdir(), 'berth-enroll-'));
+  env = {
+    IOT_ENDPOINT: `http://127.0.0.1:${local.ports.rest}`,
+    BERTH_WEBHOOK_KEY: OLD_KEY,
+    FLEET_KEY: FLEET_KEYS[0],
+    FLEET_KEY_2: FLEET_KEYS[1],
+    TPM_KEY: ENDORSEMENT_KEY,
+  };
+  spoken = '';
+});
+afterEach(async () => {
+  for (const secret of SECRETS) expect(spoken).not.toContain(secret);
+  await local.close();
+  webhook.close();
+  rmSync(folder, { recursive: true });
+});
+
+const group = (id: string, terms: object = {}) => ({ id, attestation: { type: 'symmetricKey' }, ...terms });
+const individual = (registrationId: string, terms: object = {}) => ({
+  registrationId,
+  attestation: { type: 'symmetricKey' },
+  ...terms,
+});
+function write(file: object): string {
+  const path = join(folder, 'enrollments.json');
+  writeFileSync(path, JSON.stringify({ webhook: { url: webhook.url }, ...file }));
+  return path;
+}
+async function told(act: (cli: ReturnType<typeof listen>['cli']) => Promise<number>) {
+  const said = listen(env, Date.now);
+  try {
+    expect(await act(said.cli)).toBe(0);
+  } catch (error) {
+    spoken += `${String(error)} ${JSON.stringify(error)}`;
+    throw error;
+  } finally {
+    spoken += said.out() + said.err();
+  }
+  return { out: said.out(), err: said.err() };
+}
+const OPTIONS = { json: false, dryRun: false, prune: false, yes: false };
+const plan = (file: object) => told((cli) => planEnroll(cli, { file: write(file), json: false }));
+const apply = (file: object, more: Partial<EnrollApplyOptions> = {}) =>
+  told((cli) => applyEnroll(cli, { ...OPTIONS, file: write(file), ...more }));
+const rotate = (more: object = {}) =>
+  told((cli) =>
+    rotateKey(cli, {
+      newKeyEnv: 'NEW_KEY',
+      file: join(folder, 'enrollments.json'),
+      progress: join(folder, 'rotation.json'),
+      ...more,
+    }),
+  );
+const service = () => local.service();
+// biome-ignore lint/suspicious/noExplicitAny: answers are looked into at every depth
+const body = async (call: Promise<unknown>) => ((await call) as { responseBody?: any }).responseBody;
+
+describe('berth enroll apply', () => {
+  test('makes enrollments with which devices register, through the webhook', async () => {
+    await apply({
+      groups: [
+        group('fleet', {
+          attestation: { type: 'symmetricKey', primaryKeyFrom: 'FLEET_KEY', secondaryKeyFrom: 'FLEET_KEY_2' },
+        }),
+      ],
+      individuals: [
+        individual('lab-1', {
+          deviceId: 'Lab-One',
+          attestation: {
+            type: 'symmetricKey',
+            derivedFrom: 'FLEET_KEY',
+            secondaryDerivedFrom: 'FLEET_KEY_2',
+          },
+          initialTwin: { tags: { site: 'lab' } },
+        }),
+      ],
+    });
+    const { deriveDeviceKey } = await import('../../local/dps/index.ts');
+
+    const fleet = await local.register('dev-1', { key: deriveDeviceKey(FLEET_KEYS[0], 'dev-1') });
+    const lab = await local.register('lab-1', { key: deriveDeviceKey(FLEET_KEYS[0], 'lab-1'), over: 'mqtt' });
+
+    expect(fleet).toMatchObject({ assignedHub: WEU, symmetricKey: { enrollmentGroupId: 'fleet' } });
+    expect(lab).toMatchObject({ assignedHub: WEU, deviceId: 'Lab-One' });
+    expect(webhook.seen).toEqual([OLD_KEY, OLD_KEY]);
+    expect(local.hubs.view(WEU)?.twin('Lab-One')).toMatchObject({ tags: { site: 'lab' } });
+  });
+
+  test('writes only what differs, and then nothing', async () => {
+    const before = { groups: [group('a'), group('b', { enabled: false })], individuals: [individual('x')] };
+    await apply(before);
+    const [a, b] = [
+      await body(service().getEnrollmentGroup('a')),
+      await body(service().getEnrollmentGroup('b')),
+    ];
+    const keys = await body(service().getEnrollmentGroupAttestationMechanism('b'));
+    const after = { ...before, groups: [group('a'), group('b', { reprovisioning: 'never' })] };
+
+    const planned = await plan(after);
+    const applied = await apply(after);
+
+    expect(planned.out).toContain('update      group b\n');
+    expect(planned.out).toContain('enabled: false -> true\n');
+    expect(planned.out).toContain('reprovisioning: migrate -> never\n');
+    expect(planned.out).toContain('0 to create, 1 to update, 2 unchanged, 0 only there.');
+    expect(applied.out).toContain('updated   group b\n');
+    expect((await body(service().getEnrollmentGroup('a'))).etag).toBe(a.etag);
+    expect((await body(service().getEnrollmentGroup('b'))).etag).not.toBe(b.etag);
+    // The keys that DPS made are the devices' keys.
+    expect(await body(service().getEnrollmentGroupAttestationMechanism('b'))).toEqual(keys);
+    expect((await apply(after)).err).toContain('0 enrollments written.');
+  });
+
+  test('sees that a key is another one than the file names', async () => {
+    const file = (primaryKeyFrom: string) => ({
+      groups: [
+        group('fleet', {
+          attestation: { type: 'symmetricKey', primaryKeyFrom, secondaryKeyFrom: 'FLEET_KEY_2' },
+        }),
+      ],
+    });
+    await apply(file('FLEET_KEY'));
+    env.OTHER_KEY = LAB_KEYS[0];
+
+    const { out } = await apply(file('OTHER_KEY'));
+
+    expect(out).toContain('attestation.primaryKey: another key -> the key that the file names');
+    expect(
+      (await body(service().getEnrollmentGroupAttestationMechanism('fleet'))).symmetricKey.primaryKey,
+    ).toBe(LAB_KEYS[0]);
+  });
+
+  test('enrolls a TPM and certificates from files', async () => {
+    const authority = local.authority;
+    writeFileSync(join(folder, 'root.pem'), authority.root);
+    const device = await authority.issueDevice('cert-1');
+    writeFileSync(join(folder, 'cert-1.pem'), device.certificate);
+    const file = {
+      groups: [group('x', { attestation: { type: 'x509', signingCertificates: { primary: 'root.pem' } } })],
+      individuals: [
+        individual('cert-1', {
+          attestation: { type: 'x509', clientCertificates: { primary: 'cert-1.pem' } },
+        }),
+        individual('tpm-1', { attestation: { type: 'tpm', endorsementKeyFrom: 'TPM_KEY' } }),
+      ],
+    };
+    await apply(file);
+
+    expect((await plan(file)).out).toContain('0 to create, 0 to update, 3 unchanged');
+    expect(await local.register('cert-1', { certificate: device })).toMatchObject({ assignedHub: WEU });
+    const other = await authority.issueDevice('cert-2');
+    expect(await local.register('cert-2', { certificate: other })).toMatchObject({
+      x509: { enrollmentGroupId: 'x' },
+    });
+  });
+
+  test('leaves what is only there alone, and deletes it with --prune --yes', async () => {
+    await apply({ groups: [group('old'), group('kept')] });
+    const file = { groups: [group('kept')] };
+
+    const left = await apply(file);
+    await expect(apply(file, { prune: true })).rejects.toMatchObject({ code: 'BERTH_ARGUMENT_INVALID' });
+    expect(await body(service().getEnrollmentGroup('old'))).toMatchObject({ enrollmentGroupId: 'old' });
+    const pruned = await apply(file, { prune: true, yes: true });
+
+    expect(left.out).toContain('only there  group old\n');
+    expect(left.err).toContain('1 enrollment only there and left alone');
+    expect(pruned.out).toContain('deleted   group old\n');
+    await expect(service().getEnrollmentGroup('old')).rejects.toThrow();
+  });
+
+  test('with --dry-run writes nothing', async () => {
+    const { out } = await apply({ groups: [group('fleet')] }, { dryRun: true });
+
+    expect(out).toContain('create      group fleet\n');
+    await expect(service().getEnrollmentGroup('fleet')).rejects.toThrow();
+  });
+
+  test('writes nothing where the function key is missing', async () => {
+    delete env.BERTH_WEBHOOK_KEY;
+
+    await expect(
+      apply({ groups: [group('plain', { allocationPolicy: 'hashed' }), group('fleet')] }),
+    ).rejects.toMatchObject({ code: 'BERTH_SETTING_INVALID' });
+    await expect(service().getEnrollmentGroup('plain')).rejects.toThrow();
+  });
+
+  test('names every key and certificate that is missing', async () => {
+    env.SHORT = 'c2hvcnQ=';
+    writeFileSync(join(folder, 'secret.key'), '-----BEGIN PRIVATE KEY-----\nx');
+
+    await expect(
+      plan({
+        groups: [
+          group('a', {
+            attestation: { type: 'symmetricKey', primaryKeyFrom: 'NOWHERE', secondaryKeyFrom: 'SHORT' },
+          }),
+          group('b', {
+            attestation: {
+              type: 'x509',
+              signingCertificates: { primary: 'none.pem', secondary: 'secret.key' },
+            },
+          }),
+        ],
+      }),
+    ).rejects.toMatchObject({
+      code: 'BERTH_ENROLLMENTS_INVALID',
+      details: [
+        {
+          path: 'groups[0].attestation.primaryKeyFrom',
+          message: 'names NOWHERE, which is not set: set it to the key',
+        },
+        { path: 'groups[0].attestation.secondaryKeyFrom', message: expect.stringMatching(/16 to 64 bytes/) },
+        {
+          path: 'groups[1].attestation.signingCertificates.primary',
+          message: expect.stringMatching(/cannot be read/),
+        },
+        {
+          path: 'groups[1].attestation.signingCertificates.secondary',
+          message: expect.stringMatching(/private key/),
+        },
+      ],
+    });
+  });
+
+  test('goes on past an enrollment that DPS refuses, and says so in the end', async () => {
+    const file = {
+      groups: [
+        group('bad', { attestation: { type: 'x509', caReferences: { primary: 'unknown-ca' } } }),
+        group('good'),
+      ],
+    };
+
+    await expect(apply(file)).rejects.toMatchObject({
+      code: 'BERTH_ENROLLMENTS_UNFINISHED',
+      details: [
+        { path: 'group bad', message: expect.stringContaining('no verified CA certificate unknown-ca') },
+      ],
+    });
+    expect(await body(service().getEnrollmentGroup('good'))).toMatchObject({ enrollmentGroupId: 'good' });
+  });
+});
+
+describe('somebody else who writes in between', () => {
+  test('is told of, and the plan is made again', async () => {
+    await apply({ groups: [group('fleet', { enabled: false })] });
+    let isDone = false;
+    const proxy = await passOn(async (method) => {
+      if (method !== 'PUT' || isDone) return undefined;
+      isDone = true;
+      const now = await body(service().getEnrollmentGroup('fleet'));
+      const attestation = await body(service().getEnrollmentGroupAttestationMechanism('fleet'));
+      await service().createOrUpdateEnrollmentGroup({ ...now, attestation, capabilities: { iotEdge: true } });
+      return undefined;
+    });
+    env.IOT_ENDPOINT = proxy.url;
+
+    const { out, err } = await apply({ groups: [group('fleet')] });
+
+    expect(err).toContain('group fleet was written by somebody else in between (412).\nPlanning again.');
+    expect(out).toContain('capabilities.iotEdge: true -> false\n');
+    expect(await body(service().getEnrollmentGroup('fleet'))).toMatchObject({
+      provisioningStatus: 'enabled',
+      capabilities: { iotEdge: false },
+    });
+    proxy.close();
+  });
+
+  test('again and again is given up, and nothing of theirs is overwritten', async () => {
+    await apply({ groups: [group('fleet', { enabled: false })] });
+    const proxy = await passOn(async (method) => (method === 'PUT' ? 412 : undefined));
+    env.IOT_ENDPOINT = proxy.url;
+
+    await expect(apply({ groups: [group('fleet'), group('new')] })).rejects.toMatchObject({
+      code: 'BERTH_ENROLLMENTS_UNFINISHED',
+      message: expect.stringContaining('2 enrollments could not be written'),
+    });
+    expect(await body(service().getEnrollmentGroup('fleet'))).toMatchObject({
+      provisioningStatus: 'disabled',
+    });
+    proxy.close();
+  });
+});
+
+describe('berth enroll rotate-key', () => {
+  beforeEach(async () => {
+    env.NEW_KEY = NEW_KEY;
+    await apply({
+      groups: [
+        group('fleet', {
+          attestation: { type: 'symmetricKey', primaryKeyFrom: 'FLEET_KEY', secondaryKeyFrom: 'FLEET_KEY_2' },
+        }),
+      ],
+      individuals: [individual('x'), individual('elsewhere', { allocationPolicy: 'hashed' })],
+    });
+  });
+
+  test('tries the key, gives it to every enrollment of the webhook, looks again, and only then gives the old one up', async () => {
+    webhook.keys.add(NEW_KEY);
+    const elsewhere = await body(service().getIndividualEnrollment('elsewhere'));
+
+    const { out, err } = await rotate({ oldKeyName: 'default' });
+
+    expect(err).toContain(`${webhook.url} takes the new key.`);
+    expect(out).toMatch(
+      /^updated {6}group fleet\nupdated {6}individual x\n2 enrollments of .*, all with the new key since .*\nThe old key may be deleted now/,
+    );
+    expect(out).toContain('--key-name default');
+    expect(await body(service().getIndividualEnrollment('elsewhere'))).toEqual(elsewhere);
+    webhook.keys.delete(OLD_KEY);
+    const { deriveDeviceKey } = await import('../../local/dps/index.ts');
+    await local.register('dev-1', { key: deriveDeviceKey(FLEET_KEYS[0], 'dev-1') });
+    expect(webhook.seen).toEqual([NEW_KEY]);
+  });
+
+  test('touches nothing where the webhook refuses the new key', async () => {
+    const before = await body(service().getEnrollmentGroup('fleet'));
+
+    await expect(rotate()).rejects.toMatchObject({
+      code: 'BERTH_WEBHOOK_KEY_REFUSED',
+      message: `${webhook.url} refuses the key with 401.`,
+    });
+    expect(await body(service().getEnrollmentGroup('fleet'))).toEqual(before);
+  });
+
+  test('touches nothing where something else answers, or nothing', async () => {
+    const { url } = { url: `http://127.0.0.1:${local.ports.rest}/api/allocate` };
+
+    await expect(rotate({ webhook: url })).rejects.toMatchObject({ code: 'BERTH_WEBHOOK_UNREACHABLE' });
+    await expect(rotate({ webhook: 'http://127.0.0.1:9/api/allocate' })).rejects.toMatchObject({
+      code: 'BERTH_WEBHOOK_UNREACHABLE',
+    });
+  });
+
+  test('that stopped half-way goes on, and says what was done before', async () => {
+    webhook.keys.add(NEW_KEY);
+    const endpoint = String(env.IOT_ENDPOINT);
+    const proxy = await passOn(async (method, url) =>
+      method === 'PUT' && url.includes('/enrollments/x') ? 503 : undefined,
+    );
+    env.IOT_ENDPOINT = proxy.url;
+    await expect(rotate()).rejects.toMatchObject({ code: 'BERTH_DPS_UNAVAILABLE' });
+    expect(spoken).toContain('1 of 2 are done. Keep the old key');
+    proxy.close();
+    env.IOT_ENDPOINT = endpoint;
+
+    const { out, err } = await rotate();
+
+    expect(err).toContain('Going on with the rotation of');
+    expect(out).toMatch(/^done before {2}group fleet\nupdated {6}individual x\n2 enrollments/);
+  });
+
+  test('is not sure of an enrollment that somebody wrote since it got the new key', async () => {
+    webhook.keys.add(NEW_KEY);
+    const proxy = await passOn(async (method, url) => {
+      // When the last one is written, the first is taken back.
+      if (method !== 'PUT' || !url.includes('/enrollments/x')) return undefined;
+      const now = await body(service().getEnrollmentGroup('fleet'));
+      const attestation = await body(service().getEnrollmentGroupAttestationMechanism('fleet'));
+      await service().createOrUpdateEnrollmentGroup({ ...now, attestation });
+      return undefined;
+    });
+    const endpoint = String(env.IOT_ENDPOINT);
+    env.IOT_ENDPOINT = proxy.url;
+
+    await expect(rotate()).rejects.toMatchObject({
+      code: 'BERTH_ENROLLMENTS_UNFINISHED',
+      message: expect.stringContaining(
+        '1 enrollment changed since and may have the old key. Keep the old key',
+      ),
+    });
+    expect(spoken).toContain('not sure     group fleet\n');
+    expect(spoken).not.toContain('may be deleted');
+    proxy.close();
+    env.IOT_ENDPOINT = endpoint;
+    expect((await rotate()).out).toMatch(
+      /^updated {6}group fleet\ndone before {2}individual x\n2 enrollments/,
+    );
+  });
+});
+
+describe('berth enroll validate', () => {
+  test('needs neither DPS nor keys, and tells every problem', async () => {
+    const [good, bad] = [listen({}), listen({})];
+    const tpm = individual('x', { attestation: { type: 'tpm', endorsementKeyFrom: 'NOWHERE' } });
+
+    expect(await validateEnrollments(good.cli, write({ groups: [group('a')], individuals: [tpm] }))).toBe(0);
+    expect(await validateEnrollments(bad.cli, write({ groups: [group('a'), group('A'), { id: 'b' }] }))).toBe(
+      1,
+    );
+
+    expect(good.out()).toMatch(/is valid: 1 group, 1 individual enrollment\.\n$/);
+    expect(bad.out()).toMatch(
+      /^problem {2}groups\[2\]\.attestation is [^\n]*\nproblem {2}groups\[1\]\.id is "A"/,
+    );
+    expect(bad.out()).toMatch(/is not valid: 2 problems\.\n$/);
+  });
+});
+
+describe('berth enroll certificate', () => {
+  test('uploads, gives the code to sign, verifies; devices of the CA register through a group that refers to it', async () => {
+    const ca = await local.authority.issueIntermediate('Contoso CA');
+    const file = join(folder, 'ca.pem');
+    const proof = join(folder, 'proof.pem');
+    writeFileSync(file, ca.certificate);
+    const upload = () => told((cli) => uploadCertificate(cli, 'contoso-ca', { file }));
+    const verify = () => told((cli) => verifyCertificate(cli, 'contoso-ca', { file: proof }));
+
+    const { out } = await upload();
+    const code = /-subj "\/CN=([0-9A-F]+)"/.exec(out)?.[1] ?? '';
+    writeFileSync(proof, (await local.authority.issueDevice(code)).certificate);
+    await expect(verify()).rejects.toMatchObject({ code: 'BERTH_DPS_REFUSED' }); // signed by another
+    writeFileSync(proof, (await local.authority.issueDevice(code, { through: ca })).certificate);
+    const verified = await verify();
+
+    expect(verified.err).toContain('contoso-ca is verified');
+    expect((await upload()).err).toContain('uploaded and verified already');
+    await apply({
+      groups: [group('ca', { attestation: { type: 'x509', caReferences: { primary: 'contoso-ca' } } })],
+    });
+    const device = await local.authority.issueDevice('dev-1', { through: ca });
+    expect(await local.register('dev-1', { certificate: device })).toMatchObject({
+      assignedHub: WEU,
+      x509: { enrollmentGroupId: 'ca' },
+    });
+  });
+});

@@ -1,0 +1,148 @@
+import { readFileSync } from 'node:fs';
+import { describe, expect, test } from '@jest/globals';
+import { parseEnrollments } from '../../src/enroll/parse.ts';
+import { enrollmentsJsonSchema } from '../../src/enroll/schema.ts';
+
+const WEBHOOK = { url: 'https://contoso.azurewebsites.net/api/allocate' };
+const GROUP = { id: 'fleet', attestation: { type: 'symmetricKey' } };
+const LAB = { registrationId: 'lab-1', attestation: { type: 'symmetricKey' } };
+const SECRET = Buffer.from('a-key-that-somebody-wrote-into-the-file').toString('base64');
+
+const problemsOf = (file: unknown) => {
+  const parsed = parseEnrollments(typeof file === 'string' ? file : JSON.stringify(file));
+  return parsed.ok ? [] : parsed.problems.map(({ path, message }) => `${path} ${message}`.trim());
+};
+
+describe('enrollments.schema.json', () => {
+  test('is what the schema generates (npm run schema)', () => {
+    const committed: unknown = JSON.parse(readFileSync('enrollments.schema.json', 'utf8'));
+
+    expect(committed).toEqual(JSON.parse(JSON.stringify(enrollmentsJsonSchema())));
+  });
+});
+
+describe('docs/enrollments.md', () => {
+  test('has a valid example', () => {
+    const [, example = ''] = /```json\n([^`]*)```/.exec(readFileSync('docs/enrollments.md', 'utf8')) ?? [];
+
+    expect(parseEnrollments(example)).toMatchObject({ ok: true });
+  });
+});
+
+describe('a file', () => {
+  test('needs only ids and attestations; the rest has defaults', () => {
+    const parsed = parseEnrollments(
+      JSON.stringify({ webhook: WEBHOOK, groups: [GROUP], individuals: [LAB] }),
+    );
+
+    expect(parsed).toMatchObject({
+      ok: true,
+      file: {
+        webhook: { apiVersion: '2021-10-01' },
+        groups: [
+          {
+            enabled: true,
+            allocationPolicy: 'custom',
+            iotHubs: [],
+            reprovisioning: 'migrate',
+            capabilities: { iotEdge: false },
+          },
+        ],
+        individuals: [{ registrationId: 'lab-1' }],
+      },
+    });
+  });
+
+  test('with several problems tells all of them, with what to write instead', () => {
+    const problems = problemsOf({
+      webhook: { url: 'https://contoso.azurewebsites.net/api/allocate?code=abc' },
+      groups: [
+        { id: 'a b', attestation: { type: 'tpm' } },
+        { id: 'two', attestation: { type: 'x509' }, allocationPolicy: 'static', iotHubs: [] },
+        {
+          id: 'TWO',
+          attestation: { type: 'symmetricKey', primaryKeyFrom: 'K1' },
+          reprovisioning: 'sometimes',
+        },
+      ],
+      individuals: [
+        { registrationId: 'x', attestation: { type: 'tpm' }, initialTwin: { tags: { 'a.b': 1 } }, extra: 1 },
+      ],
+    });
+
+    expect(problems).toEqual([
+      expect.stringMatching(
+        /^webhook\.url is not right .*without a query: the key comes from BERTH_WEBHOOK_KEY$/,
+      ),
+      expect.stringMatching(/^groups\[0\]\.id is "a b": write at most 128/),
+      'groups[0].attestation.type is "tpm": write symmetricKey or x509 (a TPM is for individual enrollments)',
+      'groups[2].reprovisioning is "sometimes": write one of migrate, reset, never',
+      expect.stringMatching(/^individuals\[0\]\.initialTwin\.tags/),
+      'individuals[0] holds the unknown field "extra": correct the spelling or remove it',
+      'groups[2].id is "TWO", which is taken (case does not count): give each its own',
+      'groups[1].iotHubs has 0 hubs: the policy static needs exactly one',
+      'groups[1].attestation takes exactly one of signingCertificates and caReferences',
+      'groups[2].attestation has primaryKeyFrom only: write both keys, or none and DPS makes them',
+      'individuals[0].attestation takes exactly one of endorsementKeyFrom and endorsementKeyFile',
+    ]);
+  });
+
+  test.each<[string, object, RegExp]>([
+    ['custom without a webhook', { groups: [GROUP] }, /^groups\[0\]\.webhook is missing/],
+    [
+      'a webhook under another policy',
+      { groups: [{ ...GROUP, allocationPolicy: 'hashed', webhook: WEBHOOK }] },
+      /^groups\[0\]\.webhook is asked under the policy custom only/,
+    ],
+    ['a hub twice', { webhook: WEBHOOK, groups: [{ ...GROUP, iotHubs: ['a.b', 'A.B'] }] }, /listed twice/],
+    [
+      'plain http elsewhere than on this machine',
+      { webhook: { url: 'http://contoso.example/api/allocate' } },
+      /^webhook\.url is not right/,
+    ],
+    [
+      'given and derived keys',
+      {
+        webhook: WEBHOOK,
+        individuals: [
+          {
+            ...LAB,
+            attestation: {
+              type: 'symmetricKey',
+              primaryKeyFrom: 'A',
+              secondaryKeyFrom: 'B',
+              derivedFrom: 'C',
+            },
+          },
+        ],
+      },
+      /write one kind, or none/,
+    ],
+  ])('with %s is refused', (_, file, message) => {
+    expect(problemsOf(file)).toEqual([expect.stringMatching(message)]);
+  });
+
+  test.each<[string, unknown]>([
+    [
+      'in the place of a variable',
+      { attestation: { type: 'symmetricKey', primaryKeyFrom: SECRET, secondaryKeyFrom: SECRET } },
+    ],
+    ['as a field of its own', { attestation: { type: 'symmetricKey', primaryKey: SECRET } }],
+    ['in the place of an attestation', { attestation: SECRET }],
+    ['in the URL', { ...GROUP, webhook: { url: `https://x.example/api/allocate?code=${SECRET}` } }],
+    ['in the place of the webhook', { ...GROUP, webhook: SECRET }],
+  ])('with a key %s is refused, and the key is not repeated', (_, group) => {
+    const problems = problemsOf({ webhook: WEBHOOK, groups: [{ id: 'fleet', ...(group as object) }] });
+
+    expect(problems.length).toBeGreaterThan(0);
+    expect(problems.join()).not.toContain(SECRET.slice(0, 20));
+  });
+
+  test.each([
+    ['', 'is not JSON: it is empty'],
+    ['{"groups":[}', /^is not JSON/],
+    ['{"__proto__":{}}', /holds the key "__proto__"/],
+  ])('%j is no file', (text, message) => {
+    expect(problemsOf(text)).toEqual([expect.stringMatching(message)]);
+  });
+});
