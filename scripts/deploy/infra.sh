@@ -3,8 +3,8 @@
 # infra.sh what-if [FILE.md]   says what a deployment would change
 # infra.sh apply               deploys it
 #
-# AZURE_RESOURCE_GROUP, or AZURE_LOCATION where the template creates its own resource group;
-# BERTH_PARAMETERS (default infra/production.bicepparam).
+# AZURE_LOCATION, where the record of the deployment is kept, or AZURE_RESOURCE_GROUP for a template of a resource
+# group; BERTH_PARAMETERS (default infra/production.bicepparam).
 source "$(dirname "${BASH_SOURCE[0]}")/settings.sh"
 
 template=infra/main.bicep
@@ -13,6 +13,8 @@ parameters=${BERTH_PARAMETERS:-infra/production.bicepparam}
 build() {
   az bicep build --file "$template" --stdout >/dev/null
   local file
+  # A file that reads them must build without them.
+  export AZURE_ENV_NAME=${AZURE_ENV_NAME:-berth} AZURE_LOCATION=${AZURE_LOCATION:-westeurope}
   for file in infra/*.bicepparam; do
     az bicep build-params --file "$file" --stdout >/dev/null
     echo "$file is fine."
