@@ -109,6 +109,18 @@ describe('what npm run package writes', () => {
     expect(readFileSync(join(built, 'dist/functions.cjs'), 'utf8')).toContain(manifest().berth.build);
   });
 
+  test('is the same wherever it is built, but for the time', () => {
+    const elsewhere = join(mkdtempSync(join(tmpdir(), 'berth-elsewhere-')), 'other');
+    execFileSync('npm', ['run', '--silent', 'package', '--', '--out', elsewhere], { stdio: 'ignore' });
+    const timeless = (folder: string, file: string) =>
+      readFileSync(join(folder, file), 'utf8').replaceAll(/20\d\d-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z/g, 'T');
+
+    for (const file of ['dist/functions.cjs', 'dist/functions.cjs.map', 'package.json']) {
+      expect([file, timeless(elsewhere, file) === timeless(built, file)]).toEqual([file, true]);
+    }
+    rmSync(join(elsewhere, '..'), { recursive: true });
+  }, 60_000);
+
   test('does not say where it was built', () => {
     for (const file of packaged()) {
       const text = readFileSync(join(file.parentPath, file.name), 'utf8');

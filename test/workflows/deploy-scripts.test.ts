@@ -1,6 +1,15 @@
 import { execFile } from 'node:child_process';
 import { once } from 'node:events';
-import { cpSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import {
+  cpSync,
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  writeFileSync,
+} from 'node:fs';
 import { createServer, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
@@ -97,6 +106,14 @@ describe('the scripts of a deployment', () => {
 });
 
 describe('infra.sh', () => {
+  test('names files of infra/ that there are', () => {
+    const source = readFileSync('scripts/deploy/infra.sh', 'utf8');
+    const named = [...source.matchAll(/\binfra\/[\w.-]+\.(?:bicep|bicepparam)\b/g)].map(([file]) => file);
+
+    expect(named).toEqual(expect.arrayContaining(['infra/main.bicep', 'infra/production.bicepparam']));
+    expect(named.filter((file) => existsSync('infra') && !existsSync(file))).toEqual([]);
+  });
+
   test('builds the template and every parameter file', async () => {
     expect((await script('infra.sh', ['build'])).code).toBe(0);
 
