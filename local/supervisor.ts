@@ -1,5 +1,5 @@
 import { mkdirSync } from 'node:fs';
-import { join } from 'node:path';
+import { join, resolve } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { type Cloud, startCloud } from './cloud.ts';
 import { readEventStatus } from './control-api/index.ts';
@@ -49,7 +49,7 @@ export async function supervise(options: SupervisorOptions): Promise<LoopResult 
   const { appDirectory, stateDirectory, screen, signal } = options;
   const startedAt = Date.now();
   const log = logTo(screen);
-  const fleet = readFleet(join(appDirectory, process.env.FLEET_FILE || 'fleet.json'));
+  const fleet = readFleet(resolve(appDirectory, process.env.FLEET_FILE || 'fleet.json'));
   const unlock = lockState(stateDirectory, options.fresh);
   const logs = join(stateDirectory, 'logs');
   mkdirSync(logs, { recursive: true });

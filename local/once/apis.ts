@@ -1,7 +1,10 @@
 import * as z from 'zod';
 
-/** What the check reads of Berth's HTTP functions. */
+const PAUSE = z.object({ author: z.string(), reason: z.string(), at: z.iso.datetime() }).nullable();
+
+/** What the check and the live view read of Berth's HTTP functions. */
 export const FLEET_STATUS = z.object({
+  pause: PAUSE,
   hubs: z.array(
     z.object({
       host: z.string(),
@@ -11,9 +14,26 @@ export const FLEET_STATUS = z.object({
       devices: z.number().nullable(),
       twins: z.record(z.string(), z.number()),
       twinsCountedAt: z.iso.datetime().nullable(),
+      pause: PAUSE,
+      sync: z
+        .object({ untrusted: z.object({ since: z.iso.datetime(), why: z.string() }).nullable() })
+        .nullable(),
+    }),
+  ),
+  policies: z.array(
+    z.object({
+      name: z.string(),
+      mode: z.string(),
+      ramp: z.number(),
+      reached: z.number(),
+      held: z.number(),
+      rejected: z.number(),
+      fighting: z.number(),
+      pause: PAUSE,
     }),
   ),
   twins: z.record(z.string(), z.number()),
+  deadLetters: z.object({ since: z.string(), count: z.number(), more: z.boolean() }),
 });
 export type FleetStatus = z.output<typeof FLEET_STATUS>;
 

@@ -2,11 +2,14 @@ import type { Fleet } from '../../src/fleet/fleet.ts';
 import type { Cloud } from '../cloud.ts';
 import { readEventStatus } from '../control-api/index.ts';
 import type { DeviceNews } from '../devices/messages.ts';
+import type { FaultStatus } from '../iot-hub/index.ts';
 import { FUNCTION_KEYS } from '../keys.ts';
 import { FLEET_STATUS, type FleetStatus, getJson } from '../once/apis.ts';
 import type { DeviceProgress, Progress } from '../progress.ts';
 import type { HubLine, LiveModel } from './live-view.ts';
+import type { PolicyLine } from './policy-lines.ts';
 import { duration } from './text.ts';
+import type { FaultLine, Trouble } from './trouble-lines.ts';
 
 export interface LiveFeedOptions {
   readonly progress: Progress;
@@ -70,6 +73,8 @@ export class LiveFeed {
       changes: sum(({ counters }) => counters.deviceTwinWrites),
       hubOps: sum(({ counters }) => counters.twinReads + counters.twinWrites + counters.queries),
       unread: this.#unread,
+      policies: policiesOf(this.#fleet?.status),
+      trouble: this.#trouble(),
       happenings: this.#happenings,
       functionsUrl,
       controlUrl: `http://127.0.0.1:${cloud.ports.control}`,
@@ -85,6 +90,17 @@ export class LiveFeed {
     const { hubs } = this.#options.fleet;
     const { state = 'active', weight = 1 } = hubs.find((hub) => hub.host === host) ?? {};
     return { state, weight, wanted: weight / hubs.reduce((sum, hub) => sum + hub.weight, 0) };
+  }
+
+  #trouble(): Trouble {
+    const { views } = this.#options.cloud.hubs;
+    const status = this.#fleet?.status;
+    return {
+      ...toldTrouble(status, Date.now()),
+      faults: views.flatMap(({ faults }) => (faults === undefined ? [] : [faultLine(faults)])),
+      hubs: views.length,
+      deadLetters: status?.deadLetters,
+    };
   }
 
   /** Now and then, and never twice at once; a view that cannot be refreshed shows what it had. */
@@ -116,6 +132,49 @@ export class LiveFeed {
     const countedAt = Math.min(...times);
     if (!Number.isNaN(countedAt)) this.#fleet = { status, countedAt };
   }
+}
+
+function policiesOf(status: FleetStatus | undefined): readonly PolicyLine[] {
+  return (status?.policies ?? []).map(({ pause, ...policy }) => ({
+    ...policy,
+    pausedBy: pause === null ? undefined : nameOf(pause.author),
+  }));
+}
+
+/** Locally everybody signs in by account key, which need not be said. */
+function nameOf(author: string): string {
+  return author.replace(/ \(by account key\)$/, '');
+}
+
+/** What Berth says is paused, and whose events it does not trust. */
+function toldTrouble(status: FleetStatus | undefined, now: number): Pick<Trouble, 'pauses' | 'untrusted'> {
+  if (status === undefined) return { pauses: [], untrusted: [] };
+  const paused = [
+    { host: undefined, pause: status.pause },
+    ...status.hubs.map(({ host, pause }) => ({ host, pause })),
+  ];
+  return {
+    pauses: paused.flatMap(({ host, pause }) =>
+      pause === null
+        ? []
+        : [{ host, author: nameOf(pause.author), reason: pause.reason, forMs: now - Date.parse(pause.at) }],
+    ),
+    untrusted: status.hubs.flatMap(({ host, sync }) => {
+      const untrusted = sync?.untrusted ?? null;
+      return untrusted === null
+        ? []
+        : [{ host, why: untrusted.why, forMs: now - Date.parse(untrusted.since) }];
+    }),
+  };
+}
+
+function faultLine({ hub, settings, outageLeftMs, struck }: FaultStatus): FaultLine {
+  return {
+    host: hub,
+    settings: { ...settings },
+    outageLeftMs,
+    struck: Object.values(struck).reduce((sum, times) => sum + times, 0),
+  };
 }
 
 function happening(news: DeviceNews, battery: number | undefined): string | undefined {

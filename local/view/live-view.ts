@@ -1,4 +1,6 @@
+import { type PolicyLine, policyLines } from './policy-lines.ts';
 import { duration, percent, plural, table } from './text.ts';
+import { type Trouble, troubleLines } from './trouble-lines.ts';
 
 /** One hub, as the live view shows it. */
 export interface HubLine {
@@ -27,6 +29,8 @@ export interface LiveModel {
   /** Service-side reads, writes and queries since the start. */
   readonly hubOps: number;
   readonly unread: number | undefined;
+  readonly policies: readonly PolicyLine[];
+  readonly trouble: Trouble;
   /** The last things that happened, the newest last. */
   readonly happenings: readonly string[];
   readonly functionsUrl: string;
@@ -37,8 +41,9 @@ export interface LiveModel {
 
 const STATE_WORDS: Readonly<Record<string, string>> = { inSync: 'in sync' };
 
-/** The live view as lines of text. */
+/** The live view as lines of text. What has nothing to say is left out. */
 export function renderLive(model: LiveModel): readonly string[] {
+  const policies = policyLines(model.policies);
   const placed = model.hubs.reduce((sum, hub) => sum + hub.devices, 0);
   const hubs = table([
     ['hub', 'state', 'weight', 'wanted', 'actual', 'devices', 'online', 'twin reads', 'twin writes'],
@@ -62,7 +67,10 @@ export function renderLive(model: LiveModel): readonly string[] {
     `twins    ${twins(model.twins)}`,
     `cost     ${cost(model)}`,
     `events   ${model.unread === undefined ? 'not known yet' : `${model.unread} unread`}`,
+    ...troubleLines(model.trouble),
     '',
+    ...policies,
+    ...(policies.length === 0 ? [] : ['']),
     ...model.happenings,
     ...(model.happenings.length === 0 ? [] : ['']),
     `fleet    curl -H 'x-functions-key: ${model.functionKey}' ${model.functionsUrl}/api/fleet`,

@@ -30,3 +30,12 @@ export function duration(ms: number): string {
 export function plural(count: number, one: string, many = `${one}s`): string {
   return `${count} ${count === 1 ? one : many}`;
 }
+
+/** Room for a line in the narrowest terminal that people have. */
+const WIDTH = 79;
+
+/** A line that holds what others have written, on one line and cut to the width. */
+export function within(line: string): string {
+  const plain = line.replaceAll(/[\p{Cc}\p{Cf}]+/gu, ' ');
+  return plain.length > WIDTH ? `${plain.slice(0, WIDTH - 1)}…` : plain;
+}

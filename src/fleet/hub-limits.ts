@@ -65,3 +65,8 @@ const MESSAGES_PER_DAY: Readonly<Record<Tier, number>> = {
 export function messagesPerDay({ tier, units }: Size): number {
   return MESSAGES_PER_DAY[tier] * units;
 }
+
+/** How many bytes count as one message (Azure IoT Hub pricing). */
+export function messageBytes(tier: Tier): number {
+  return tier === 'F1' ? 512 : 4 * 1024;
+}

@@ -1,6 +1,7 @@
 import { app, type InvocationContext } from '@azure/functions';
 import type { HostName } from '../fleet/host-name.ts';
 import type { HubBudget } from '../hub/budget.ts';
+import { HUB_DEADLINE_MS } from '../hub/transport.ts';
 import type { Instance } from '../instance/instance.ts';
 import { Reconciler } from '../sync/reconciler.ts';
 import { RUN_MS, resync } from '../sync/resync.ts';
@@ -18,10 +19,11 @@ export function resyncFleet(
     const fleet = instance.fleet.current();
     const { stores, hubs, now } = instance;
     const refused = new Set<HostName>();
+    const budget = instance.resyncBudget();
     const options = await reconcilerOptions(instance, context, {
       fleet,
-      budget: noting(refused, instance.resyncBudget()),
-      until: now() + RUN_MS,
+      budget,
+      until: now() + RUN_MS - HUB_DEADLINE_MS,
     });
     const summary = await resync({
       ...options,
@@ -32,7 +34,7 @@ export function resyncFleet(
       control: stores.control,
       progress: stores.progress,
       lease: instance.lease('resync'),
-      reconciler: new Reconciler(options),
+      reconciler: new Reconciler({ ...options, budget: noting(refused, budget) }),
       isRefused: (host) => refused.has(host),
       count: (host, what) => instance.counters.add(host, what),
     });
@@ -47,7 +49,8 @@ function noting(refused: Set<HostName>, budget: HubBudget): HubBudget {
   return {
     async turn(hub, operation, until) {
       const turn = await budget.turn(hub, operation, until);
-      if (!turn.isNow) refused.add(hub.host);
+      // Who asks about identities does so for one twin; the corrections of the others need not wait for that.
+      if (!turn.isNow && operation !== 'identity') refused.add(hub.host);
       return turn;
     },
   };

@@ -1,11 +1,14 @@
 import { app, type InvocationContext, trigger } from '@azure/functions';
+import { HUB_DEADLINE_MS } from '../hub/transport.ts';
 import type { Instance } from '../instance/instance.ts';
 import type { Environment } from '../instance/settings.ts';
 import { type BatchSummary, type ReceivedEvent, takeBatch } from '../sync/batch.ts';
 import { reconcilerFor } from './twin-reconciler.ts';
 
-/** A batch ends within this time; writes that would wait longer are due. */
+/** A batch ends within this time; what would wait longer is due. */
 const BATCH_MS = 20_000;
+/** Events that are older when they are read are worth a line: the app lags behind, or has been stopped. */
+const LATE_MS = 60_000;
 
 /** Reads what changed in twins, and writes corrections. */
 export function registerSyncTwins(instance: Instance, env: Environment): void {
@@ -36,10 +39,12 @@ export function syncTwins(
   instance: Instance,
 ): (events: unknown, context: InvocationContext) => Promise<void> {
   return async (events, context) => {
-    const until = instance.now() + BATCH_MS;
+    // The last call to a hub may take its whole deadline.
+    const until = instance.now() + BATCH_MS - HUB_DEADLINE_MS;
     const fleet = instance.fleet.current();
     const { stores } = instance;
     const received = receivedEvents(events, context, instance.now());
+    warnOfLateEvents(received, instance.now(), context);
     const budget = await instance.partitionBudget(received[0]?.partition ?? 'unknown');
     const reconciler = await reconcilerFor(instance, context, { fleet, budget, until });
     const summary = await takeBatch(received, {
@@ -52,6 +57,13 @@ export function syncTwins(
     });
     if (isNotable(summary)) context.log(JSON.stringify({ event: 'twinsSynchronised', ...summary }));
   };
+}
+
+function warnOfLateEvents(received: readonly ReceivedEvent[], now: number, context: InvocationContext): void {
+  const ageMs = Math.max(0, ...received.map(({ enqueuedAt }) => now - Date.parse(enqueuedAt)));
+  if (ageMs <= LATE_MS) return;
+  const [{ partition } = { partition: 'unknown' }] = received;
+  context.warn(JSON.stringify({ event: 'twinEventsLate', partition, ageMs, events: received.length }));
 }
 
 /** In steady state there is nothing to say. */

@@ -1,7 +1,9 @@
 import type { InvocationContext } from '@azure/functions';
+import type { ErrorCode } from '../errors.ts';
 import type { Fleet } from '../fleet/fleet.ts';
 import type { HubBudget } from '../hub/budget.ts';
 import type { Instance } from '../instance/instance.ts';
+import type { JsonValue } from '../json.ts';
 import { Reconciler, type ReconcilerOptions } from '../sync/reconciler.ts';
 
 export interface InvocationOptions {
@@ -28,7 +30,29 @@ export async function reconcilerOptions(
     now,
     until,
     count: (host, what) => counters.add(host, what),
-    warn: (message, facts) => context.warn(JSON.stringify({ event: 'hubTrouble', message, ...facts })),
+    warn: oncePerHub((message, facts) =>
+      context.warn(JSON.stringify({ event: 'hubTrouble', message, ...facts })),
+    ),
+  };
+}
+
+/** What is wrong with this twin and says nothing of others. */
+const OF_ONE_TWIN: ReadonlySet<JsonValue | undefined> = new Set<ErrorCode>([
+  'BERTH_HUB_REFUSED',
+  'BERTH_SHADOW_MISMATCH',
+]);
+
+/** The trouble of a whole hub is told with the first twin that meets it, and not with every one. */
+function oncePerHub(warn: ReconcilerOptions['warn']): ReconcilerOptions['warn'] {
+  const told = new Set<string>();
+  return (message, facts) => {
+    const { code, hub, deviceId } = facts;
+    if (deviceId !== undefined && !OF_ONE_TWIN.has(code)) {
+      const trouble = `${code} ${hub}`;
+      if (told.has(trouble)) return;
+      told.add(trouble);
+    }
+    warn(message, facts);
   };
 }
 

@@ -2,6 +2,7 @@ import type { Hub } from '../fleet/fleet.ts';
 import type { HostName } from '../fleet/host-name.ts';
 import {
   identityOperationsPerMinute,
+  messageBytes,
   messagesPerDay,
   queriesPerMinute,
   twinReadsPerSecond,
@@ -40,7 +41,14 @@ export const RESYNC_PART = 0.3;
  * What an operation counts of the daily quota: a correction is the update, the device's notification and its answer;
  * a page of a query by size (iot-hub-devguide-pricing); the identity registry is free.
  */
-export const MESSAGES: Readonly<Record<HubOperation, number>> = { read: 1, write: 3, identity: 0, query: 4 };
+export const MESSAGES = { read: 1, write: 3, identity: 0 } as const;
+
+/** A page of a hundred twins without their contents. */
+const QUERY_PAGE_BYTES = 16 * 1024;
+
+function messagesOf({ tier }: Hub, operation: HubOperation): number {
+  return operation === 'query' ? Math.ceil(QUERY_PAGE_BYTES / messageBytes(tier)) : MESSAGES[operation];
+}
 
 export interface ShareOptions {
   /** Names this part of the budget in the counts: the same name is the same part. */
@@ -67,16 +75,15 @@ export class BudgetShare implements HubBudget {
     const { now, wait } = this.#options;
     const paused = this.#paused(hub, until);
     if (paused !== undefined) return paused;
+    const day = this.#day(hub);
+    // Before the line: who stands in it would hold up others for nothing.
+    if (day.isSpent(messagesOf(hub, operation), now())) return spent(now());
     const waitMs = this.#bucket(hub, operation).take(now(), Math.max(0, until - now()));
     if (waitMs === undefined) return later(until, 'the budget of operations a second is used up');
     if (waitMs > 0) await wait(waitMs);
     const pausedMeanwhile = this.#paused(hub, until);
     if (pausedMeanwhile !== undefined) return pausedMeanwhile;
-    if (!(await this.#day(hub).take(MESSAGES[operation], now()))) {
-      const tomorrow = now() + DAY_MS - (now() % DAY_MS);
-      return later(tomorrow, 'the budget of messages a day is used up', true);
-    }
-    return { isNow: true };
+    return (await day.take(messagesOf(hub, operation), now())) ? { isNow: true } : spent(now());
   }
 
   #paused({ host }: Hub, until: number): Turn | undefined {
@@ -121,6 +128,10 @@ export function dailyLimit(hub: Pick<Hub, 'tier' | 'units' | 'budget'>, part: nu
 
 function later(at: number, why: string, isQuota = false): Turn {
   return { isNow: false, at, why, isQuota };
+}
+
+function spent(now: number): Turn {
+  return later(now + DAY_MS - (now % DAY_MS), 'the budget of messages a day is used up', true);
 }
 
 /** What the hub allows a second. */

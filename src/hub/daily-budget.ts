@@ -47,8 +47,13 @@ export class DailyBudget {
     return taken;
   }
 
+  /** Whether it is known already, and needs no asking, that so many are no more to be had on this day. */
+  isSpent(messages: number, now: number): boolean {
+    return this.#isSpent && this.#granted < messages && this.#day === dayOf(now);
+  }
+
   async #take(messages: number, now: number): Promise<boolean> {
-    const day = new Date(now).toISOString().slice(0, 10);
+    const day = dayOf(now);
     if (day !== this.#day) {
       this.#day = day;
       this.#granted = 0;
@@ -68,4 +73,8 @@ export class DailyBudget {
     this.#granted -= messages;
     return true;
   }
+}
+
+function dayOf(now: number): string {
+  return new Date(now).toISOString().slice(0, 10);
 }

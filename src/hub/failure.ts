@@ -40,10 +40,7 @@ function codeOf(status: number, hubCode: string | undefined): HubErrorCode {
         ? 'BERTH_HUB_NOT_FOUND'
         : 'BERTH_HUB_UNAUTHORIZED';
     case 404:
-      // A hub that fails over answers 404 for every device it has.
-      return hubCode === '404012' || hubCode === 'IotHubFailingOver'
-        ? 'BERTH_HUB_UNAVAILABLE'
-        : 'BERTH_HUB_NOT_FOUND';
+      return codeOfNotFound(hubCode);
     case 409:
     case 412:
       return 'BERTH_HUB_PRECONDITION_FAILED';
@@ -53,6 +50,22 @@ function codeOf(status: number, hubCode: string | undefined): HubErrorCode {
       return 'BERTH_HUB_THROTTLED';
     default:
       return status >= 500 ? 'BERTH_HUB_UNAVAILABLE' : 'BERTH_HUB_REFUSED';
+  }
+}
+
+/** What says that a twin is gone, and not that nothing of the hub can be found now. */
+function codeOfNotFound(hubCode: string | undefined): HubErrorCode {
+  switch (hubCode) {
+    // A hub that fails over answers 404 for every device it has.
+    case '404012':
+    case 'IotHubFailingOver':
+      return 'BERTH_HUB_UNAVAILABLE';
+    // 401001 with this status: the hub itself is not known where it was asked for.
+    case '401001':
+    case 'IotHubNotFound':
+      return 'BERTH_HUB_UNAUTHORIZED';
+    default:
+      return 'BERTH_HUB_NOT_FOUND';
   }
 }
 

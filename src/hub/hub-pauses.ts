@@ -1,5 +1,5 @@
 import type { HostName } from '../fleet/host-name.ts';
-import type { HubError } from './port.ts';
+import type { HubError, HubErrorCode } from './port.ts';
 
 const FIRST_MS = 2_000;
 const LONGEST_MS = 5 * 60_000;
@@ -48,6 +48,11 @@ export class HubPauses {
   }
 
   failed(host: HostName, error: HubError, now: number): void {
+    // It has answered, and knows what it wants.
+    if (ANSWERS.has(error.code)) {
+      this.succeeded(host, now);
+      return;
+    }
     const before = this.#hubs.get(host) ?? { pause: undefined, times: 0, failures: 0 };
     const failures = before.failures + 1;
     const reason = reasonFor(error, failures);
@@ -57,14 +62,21 @@ export class HubPauses {
     }
     // Calls that were under way when the pause began fail too, and say nothing new.
     if (before.pause !== undefined && now < before.pause.until && !reason.isQuota) return;
+    const spread = this.#random();
+    const asked = error.retryAfterMs ?? FIRST_MS * 2 ** Math.min(before.times, 10);
     const ms = reason.isQuota
-      ? untilTomorrow(now)
-      : (error.retryAfterMs ?? FIRST_MS * 2 ** Math.min(before.times, 10));
-    const bounded = reason.isQuota ? ms : Math.min(ms, LONGEST_MS);
-    const until = Math.ceil(now + bounded * (1 + this.#random() / 4));
+      ? untilTomorrow(now) + LONGEST_MS * spread
+      : Math.min(asked, LONGEST_MS) * (1 + spread / 4);
+    const until = Math.ceil(now + ms);
     this.#hubs.set(host, { pause: { ...reason, until }, times: before.times + 1, failures });
   }
 }
+
+const ANSWERS: ReadonlySet<HubErrorCode> = new Set([
+  'BERTH_HUB_NOT_FOUND',
+  'BERTH_HUB_PRECONDITION_FAILED',
+  'BERTH_HUB_REFUSED',
+]);
 
 function reasonFor(error: HubError, failures: number): Pick<HubPause, 'why' | 'isQuota'> | undefined {
   switch (error.code) {

@@ -1,4 +1,5 @@
 import type { Registry } from 'azure-iothub';
+import type { Agent } from 'undici';
 import { BerthError } from '../errors.ts';
 import type { Hub } from '../fleet/fleet.ts';
 import type { HostName } from '../fleet/host-name.ts';
@@ -34,7 +35,7 @@ export interface IotHubsOptions {
 /** IoT hubs through `azure-iothub`, each opened when it is first needed. */
 export function openIotHubs(options: IotHubsOptions): HubPort & { close(): Promise<void> } {
   const registries = new Map<HostName, Promise<Registry>>();
-  const agent = lazily(openAgent);
+  const agents: Promise<Agent>[] = [];
   const identity = lazily(async () => identityCredential(options.clientId, options.isAzure));
 
   const registry = (host: HostName): Promise<Registry> => {
@@ -50,11 +51,16 @@ export function openIotHubs(options: IotHubsOptions): HubPort & { close(): Promi
   async function openRegistry(host: HostName): Promise<Registry> {
     // The package's index would load AMQP and jobs too: 315 modules for the 41 of the registry.
     const { Registry: IotHubRegistry } = await import('azure-iothub/dist/registry.js');
+    const credential = await credentialFor(host);
+    const origin = options.endpoint() ?? `https://${host}`;
+    // One for each hub: behind one endpoint, a hub that does not answer would keep the connections of all others.
+    const agent = openAgent();
+    agents.push(agent);
     const transport = new HubTransport({
       host,
-      credential: await credentialFor(host),
-      origin: options.endpoint() ?? `https://${host}`,
-      agent: agent(),
+      credential,
+      origin,
+      agent,
       deadlineMs: options.deadlineMs,
     });
     // The signature in the config is never used: the transport authorises. The second argument takes anything
@@ -123,7 +129,7 @@ export function openIotHubs(options: IotHubsOptions): HubPort & { close(): Promi
       };
     },
     async close() {
-      await (await agent()).close();
+      await Promise.all(agents.map(async (agent) => (await agent).close()));
     },
   };
 }

@@ -7,7 +7,7 @@ import { HubError } from './port.ts';
 /**
  * A hub queues calls before it throttles them, so a call without an end would hang long before the first 429.
  */
-const DEADLINE_MS = 10_000;
+export const HUB_DEADLINE_MS = 10_000;
 /** More wait their turn; a hub allows a hundred reads a second at most on most tiers. */
 const CONNECTIONS_PER_HUB = 16;
 /** A twin with all its metadata is far smaller. */
@@ -67,7 +67,7 @@ export class HubTransport {
     headers: Readonly<Record<string, string>>,
     body: unknown,
   ): Promise<Answer> {
-    const { host, credential, origin, agent, deadlineMs = DEADLINE_MS } = this.#options;
+    const { host, credential, origin, agent, deadlineMs = HUB_DEADLINE_MS } = this.#options;
     const authorization = await this.#authorize(credential);
     // `request` and not `fetch`, which would drop the host header.
     const { request } = await import('undici');
@@ -121,14 +121,14 @@ export class HubTransport {
   }
 }
 
-/** Opens the connections of all hubs; they are bounded for each. */
+/** Opens the connections of a hub, which are bounded. */
 export async function openAgent(): Promise<Agent> {
   const { Agent: UndiciAgent } = await import('undici');
   return new UndiciAgent({
     connections: CONNECTIONS_PER_HUB,
     pipelining: 1,
     maxResponseSize: MAX_RESPONSE_BYTES,
-    connect: { timeout: DEADLINE_MS },
+    connect: { timeout: HUB_DEADLINE_MS },
   });
 }
 

@@ -1,6 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import { readFileSync } from 'node:fs';
-import { join } from 'node:path';
+import { resolve } from 'node:path';
 import { setTimeout } from 'node:timers/promises';
 import { type Fleet, hostsOf } from '../fleet/fleet.ts';
 import type { HostName } from '../fleet/host-name.ts';
@@ -90,7 +90,6 @@ export class Instance {
   /** How many partitions the Event Hub has. */
   readonly partitions: PartitionCount;
   readonly #options: InstanceOptions;
-  readonly #owner = randomUUID();
   readonly #timers: NodeJS.Timeout[] = [];
   readonly #pauses = new HubPauses(Math.random);
   readonly #shares = new Map<string, BudgetShare>();
@@ -105,7 +104,7 @@ export class Instance {
     this.log = options.log ?? consoleLog;
     this.now = options.now ?? Date.now;
     this.fleet = new FleetInForce({
-      read: () => readFileSync(join(options.directory, fleetFile(options.env)), 'utf8'),
+      read: () => readFileSync(resolve(options.directory, fleetFile(options.env)), 'utf8'),
       revisions: () => this.stores.revisions,
       build: options.build,
       log: this.log,
@@ -173,9 +172,9 @@ export class Instance {
     return hostsOf(fleet, stamp(this.#options.env));
   }
 
-  /** For work that one instance does at a time. */
+  /** For work that is done once at a time: by this instance or another. */
   lease(name: string): Lease {
-    return new Lease(this.#openedTables().state, name, this.#owner);
+    return new Lease(this.#openedTables().state, name, randomUUID());
   }
 
   /** What must be redacted, and with which key. @throws BerthError `BERTH_STORE_UNAVAILABLE` */
@@ -198,7 +197,7 @@ export class Instance {
     if (!(Number(partition) < count)) {
       return noBudget(`the Event Hub has ${count} partitions, and this is ${partition}`, 60_000, this.now);
     }
-    return this.#share(`${partition}/${count}`, SYNC_PART / count);
+    return this.#share(partition, SYNC_PART / count);
   }
 
   /** The part of the hubs' budgets that resync has. */
@@ -207,7 +206,8 @@ export class Instance {
   }
 
   #share(share: string, part: number): HubBudget {
-    const known = this.#shares.get(share);
+    const key = `${share} ${part}`;
+    const known = this.#shares.get(key);
     if (known !== undefined) return known;
     const opened = new BudgetShare({
       share,
@@ -217,7 +217,7 @@ export class Instance {
       now: this.now,
       wait: (ms) => setTimeout(ms),
     });
-    this.#shares.set(share, opened);
+    this.#shares.set(key, opened);
     return opened;
   }
 

@@ -8,7 +8,12 @@ const MAX_DOCUMENT_BYTES = 16 * 1024 * 1024;
 
 /** JSON as deflated binary properties `doc0`, `doc1`, … of an entity. */
 export function packDocument(value: unknown): Record<string, Uint8Array> {
-  const bytes = deflateRawSync(Buffer.from(JSON.stringify(value), 'utf8'));
+  return packText(JSON.stringify(value));
+}
+
+/** The same of what is JSON already. */
+export function packText(json: string): Record<string, Uint8Array> {
+  const bytes = deflateRawSync(Buffer.from(json, 'utf8'));
   const pieces: [string, Uint8Array][] = [];
   for (let offset = 0; offset < bytes.length; offset += MAX_PROPERTY_BYTES) {
     pieces.push([`doc${pieces.length}`, bytes.subarray(offset, offset + MAX_PROPERTY_BYTES)]);

@@ -1,7 +1,7 @@
 import { type TwinId, twinKey } from '../twin/twin.ts';
 import type { TwinRecord } from './twin-store.ts';
 
-/** What is remembered, as bytes of the stored documents, and as records; the least recently used one goes first. */
+/** What is remembered, as characters of JSON, and as records; the least recently used one goes first. */
 const MAX_BYTES = 32 * 1024 * 1024;
 const MAX_RECORDS = 20_000;
 
@@ -27,11 +27,12 @@ export class RecordMemory {
     return entry.record;
   }
 
-  /** @param bytes of the stored document. */
+  /** @param bytes how long it is as JSON. */
   put(record: TwinRecord, bytes: number): void {
     this.forget(record.id);
-    // Without an etag it could not be told from another's.
-    if (record.etag === undefined) return;
+    // Without an etag it could not be told from another's; what waits for a read or an answer, another instance may have
+    // seen to by now.
+    if (record.etag === undefined || isWaiting(record)) return;
     this.#entries.set(twinKey(record.id), { record: { ...record, isRemembered: true }, bytes });
     this.#bytes += bytes;
     for (const [key, oldest] of this.#entries) {
@@ -46,4 +47,8 @@ export class RecordMemory {
     this.#bytes -= this.#entries.get(key)?.bytes ?? 0;
     this.#entries.delete(key);
   }
+}
+
+function isWaiting({ known }: TwinRecord): boolean {
+  return known.kind === 'shadow' && (known.shadow.unread !== undefined || known.shadow.writing !== undefined);
 }

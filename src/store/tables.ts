@@ -166,6 +166,21 @@ export class Table {
     );
   }
 
+  /** Deletes a row if it is still the one that was read. */
+  async deleteIfUnchanged(
+    partitionKey: string,
+    rowKey: string,
+    etag: string,
+  ): Promise<'deleted' | 'conflict'> {
+    return this.#call<'deleted' | 'conflict'>(
+      async (client) => {
+        await client.deleteEntity(partitionKey, rowKey, { ...inTime(), etag });
+        return 'deleted';
+      },
+      { notFound: 'deleted', conflict: 'conflict' },
+    );
+  }
+
   async delete(partitionKey: string, rowKey: string): Promise<void> {
     await this.#call<unknown>((client) => client.deleteEntity(partitionKey, rowKey, inTime()), {
       notFound: undefined,

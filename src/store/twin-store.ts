@@ -12,7 +12,7 @@ import {
   type TwinState,
 } from '../twin/shadow.ts';
 import type { TwinId } from '../twin/twin.ts';
-import { packDocument, unpackDocument } from './document.ts';
+import { packText, unpackDocument } from './document.ts';
 import {
   attentionKey,
   dueKey,
@@ -84,7 +84,7 @@ export class TwinStore {
     const row = await this.#table.get(partitionOf(id), shadowKey(id));
     if (row === undefined) return { id, known: { kind: 'nothing' }, etag: undefined, isRemembered: false };
     const record = toRecord(id, row);
-    this.#memory.put(record, bytesOf(row.properties));
+    this.#memory.put(record, Number(row.properties.size ?? 0));
     return record;
   }
 
@@ -112,7 +112,7 @@ export class TwinStore {
       return outcome;
     }
     const saved = { id, known, etag: outcome.etag, isRemembered: false };
-    this.#memory.put(saved, bytesOf(shadow[1]));
+    this.#memory.put(saved, Number(shadow[1].size ?? 0));
     return saved;
   }
 
@@ -262,17 +262,24 @@ export class TwinStore {
 
   async #removeTombstones(partition: PartitionKey, before: Instant): Promise<void> {
     const rows = await this.#table.list({ partitionKey: partition, range: prefixRange('tomb|') });
-    for (const row of rows) {
-      if (String(row.properties.at) >= before) continue;
-      const id = idOf(row);
-      const shadow = await this.#table.get(partition, shadowKey(id));
-      if (shadow?.properties.state === DELETED) await this.#table.delete(partition, shadow.rowKey);
+    const old = rows.filter(({ properties }) => String(properties.at) < before);
+    // After a mass deletion the rest goes in later runs.
+    for (const row of old.slice(0, TOMBSTONES_A_RUN)) {
+      const shadow = await this.#table.get(partition, shadowKey(idOf(row)));
+      const isStub = shadow?.properties.state === DELETED;
+      // A twin that was born again in between keeps its row.
+      if (
+        isStub &&
+        (await this.#table.deleteIfUnchanged(partition, shadow.rowKey, shadow.etag)) === 'conflict'
+      )
+        continue;
       await this.#table.delete(partition, row.rowKey);
     }
   }
 }
 
 const COUNT_KEY = 'count';
+const TOMBSTONES_A_RUN = 50;
 const ID_COLUMNS = ['host', 'deviceId', 'moduleId'];
 /**
  * A deleted twin's shadow row stays as a stub as long as its tombstone: a transaction cannot delete a row
@@ -305,13 +312,6 @@ export function addStandings(one: StandingCounts, other: StandingCounts): Standi
     sum[standing] = (sum[standing] ?? 0) + count;
   }
   return sum;
-}
-
-/** Bytes of the stored document. */
-function bytesOf(properties: Readonly<Record<string, unknown>>): number {
-  let bytes = 0;
-  for (const value of Object.values(properties)) if (value instanceof Uint8Array) bytes += value.byteLength;
-  return bytes;
 }
 
 interface PlainRow {
@@ -389,7 +389,8 @@ function shadowColumns(known: Exclude<Known, { kind: 'nothing' }>): Record<strin
   if (known.kind === 'deleted') return { state: DELETED, at: known.at };
   const { id: _, ...shadow } = known.shadow;
   const { state, revision, policies } = shadow.judgement;
-  return { state, revision, policies: standingsColumn(policies), ...packDocument(shadow) };
+  const json = JSON.stringify(shadow);
+  return { state, revision, policies: standingsColumn(policies), size: json.length, ...packText(json) };
 }
 
 function idColumns({ host, deviceId, moduleId }: TwinId): Record<string, string> {

@@ -4,13 +4,17 @@ import { dueKey, type PartitionKey, partitionsOf } from '../store/keys.ts';
 import type { DueRow } from '../store/twin-store.ts';
 import { DUE_PRIORITIES, type DuePriority } from '../twin/shadow.ts';
 import type { MayGoOn, ResyncOptions } from './resync-options.ts';
+import { sparing } from './sparing.ts';
 
 /** Twins of a hub that are worked on at the same time; the hub's budget sets the pace. */
 const CONCURRENCY = 8;
 /** Rows of a partition that are read at once. */
 const PAGE = 50;
 
-type DueOptions = Pick<ResyncOptions, 'hosts' | 'twins' | 'reconciler' | 'gate' | 'isRefused' | 'now'>;
+type DueOptions = Pick<
+  ResyncOptions,
+  'hosts' | 'twins' | 'reconciler' | 'gate' | 'isRefused' | 'now' | 'warn'
+>;
 
 /**
  * Does what is due, hub by hub side by side: what people have edited first, then what drifted, then the rest, and the
@@ -35,7 +39,7 @@ async function drainHub(host: HostName, options: DueOptions, mayGoOn: MayGoOn): 
         rows.map((row) =>
           limit(async () => {
             if (!mayGoOn() || isRefused(host)) return;
-            await doDue(row, options);
+            await sparing(row.id, options, () => doDue(row, options));
             done += 1;
           }),
         ),

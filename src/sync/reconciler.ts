@@ -3,9 +3,11 @@ import type { HostName } from '../fleet/host-name.ts';
 import type { TwinRecord, TwinStore } from '../store/twin-store.ts';
 import type { TwinEvent } from '../twin/event.ts';
 import { foldEvent, type Known } from '../twin/fold.ts';
+import { NEVER } from '../twin/instant.ts';
 import { redactEvent } from '../twin/redact.ts';
 import type { DuePriority } from '../twin/shadow.ts';
 import { type TwinId, twinKey } from '../twin/twin.ts';
+import { markForRead } from './mark-due.ts';
 import { type Outcome, TwinWork, type TwinWorkOptions } from './twin-work.ts';
 
 export type { Outcome } from './twin-work.ts';
@@ -113,7 +115,19 @@ export class Reconciler {
 
     const gate = await this.#options.gate.current();
     const work = new TwinWork(record, known.shadow, hub, priorityOf(events), gate, this.#options);
-    return gate.isOutdated ? work.leaveToNewer() : work.run();
+    if (gate.isOutdated) return work.leaveToNewer();
+    const outcome = await work.run();
+    if (outcome === 'deleted' && record.id.moduleId === undefined) await this.#readModules(record.id);
+    return outcome;
+  }
+
+  /** The hub says that a device is gone and not since when; of its modules it is asked one by one. */
+  async #readModules(device: TwinId): Promise<void> {
+    const { store, now } = this.#options;
+    const why = 'its device was found to be deleted';
+    for (const module of await store.modulesOf(device)) {
+      await markForRead(store, module, { since: NEVER, why, priority: 'drift', now: now() });
+    }
   }
 
   async #delete(

@@ -1,6 +1,7 @@
 import pLimit from 'p-limit';
 import * as z from 'zod';
 import { type MayGoOn, partitionsFor, type ResyncOptions } from './resync-options.ts';
+import { sparing } from './sparing.ts';
 
 const PAGE = 200;
 const CONCURRENCY = 32;
@@ -25,7 +26,10 @@ type Progress = z.output<typeof progressSchema>;
  * changed, so no event would. Reads no hub; what must be written is due. Goes on where the last run stopped.
  */
 export async function replan(
-  options: Pick<ResyncOptions, 'fleet' | 'hosts' | 'twins' | 'gate' | 'progress' | 'reconciler' | 'now'>,
+  options: Pick<
+    ResyncOptions,
+    'fleet' | 'hosts' | 'twins' | 'gate' | 'progress' | 'reconciler' | 'now' | 'warn'
+  >,
   mayGoOn: MayGoOn,
 ): Promise<number> {
   const { fleet, twins, gate, progress, reconciler, now } = options;
@@ -47,7 +51,7 @@ export async function replan(
       page.map((record) =>
         limit(async () => {
           if (record.known.kind !== 'shadow') return;
-          await reconciler.judge(record.id, record);
+          await sparing(record.id, options, () => reconciler.judge(record.id, record));
           judged += 1;
         }),
       ),

@@ -30,6 +30,8 @@ export interface ResyncOptions {
   readonly isRefused: (host: HostName) => boolean;
   readonly redaction: Redaction;
   readonly gate: { current(): Promise<Gate> };
+  /** From then on hubs are left alone, ms since the epoch. */
+  readonly until: number;
   readonly now: () => number;
   readonly count: (host: HostName, what: SyncCount) => void;
   readonly warn: (message: string, facts: Readonly<Record<string, JsonValue>>) => void;

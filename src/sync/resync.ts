@@ -51,11 +51,13 @@ export async function resync(options: ResyncOptions): Promise<ResyncSummary> {
     await refreshConditions(options);
     const { isOutdated } = await gate.current();
     // Due work waits for its turn at the hubs most of the time; what needs the tables only need not wait with it.
-    const [due, rest] = await Promise.all([
-      isOutdated ? 0 : drainDue(options, mayGoOn),
+    const [due, rest] = await Promise.allSettled([
+      isOutdated ? 0 : drainDue(options, () => mayGoOn() && now() < options.until),
       withoutHubs(options, mayGoOn, isOutdated),
     ]);
-    return { ran: true, due, ...rest };
+    if (due.status === 'rejected') throw due.reason;
+    if (rest.status === 'rejected') throw rest.reason;
+    return { ran: true, due: due.value, ...rest.value };
   } finally {
     clearInterval(renewing);
     await lease.release();

@@ -5,10 +5,11 @@ import { HubError, type HubPort } from '../hub/port.ts';
 import { type JsonValue, sameJson } from '../json.ts';
 import type { TwinRecord, TwinStore } from '../store/twin-store.ts';
 import { adoptOwnWrite, adoptTwin, type Known } from '../twin/fold.ts';
-import { recordRejection } from '../twin/history.ts';
-import { latest } from '../twin/instant.ts';
+import { recordRejection, recordRepeats } from '../twin/history.ts';
+import { instantOf, latest } from '../twin/instant.ts';
+import { valueAt } from '../twin/merge.ts';
 import { type Plan, plan } from '../twin/plan.ts';
-import { type Redaction, redactTwin } from '../twin/redact.ts';
+import { type Redaction, redactKept, redactTwin } from '../twin/redact.ts';
 import {
   DUE_PRIORITIES,
   type Due,
@@ -47,7 +48,9 @@ const MAX_WRITES = 3;
  * The due row of a write lies this far ahead: long enough for the write, soon enough if this instance dies.
  */
 const WRITE_DUE_MS = 30_000;
+/** A disabled device is looked at again after an hour, then after twice as long each time, up to a day. */
 const DISABLED_MS = 60 * 60_000;
+const LONGEST_DISABLED_MS = 24 * 60 * 60_000;
 
 /** One look at one twin, from its shadow to what is stored in the end. */
 export class TwinWork {
@@ -59,6 +62,8 @@ export class TwinWork {
    */
   readonly #inFlight: boolean;
   #gate: Gate;
+  /** The hub has refused several values together. */
+  #isOneByOne = false;
   #record: TwinRecord;
   #shadow: Shadow;
 
@@ -91,12 +96,15 @@ export class TwinWork {
    * changed and not the twin.
    */
   async judge(): Promise<Outcome | 'conflict'> {
+    this.#shadow = redactKept(this.#shadow, this.#options.redaction);
     const { unread, writing, due } = this.#shadow;
     // Their due row brings them back, with the policies as they are then.
-    if (unread !== undefined || writing !== undefined) return 'unchanged';
+    if (unread !== undefined || writing !== undefined) return this.#store({}, 'stored');
     const planned = this.#plan();
     if (planned.writes.length === 0) return this.#settle(planned, false);
-    const soon = due ?? this.#dueIn(0, 'the policies have changed');
+    // After trouble it waits as long as that asks for; a time that an older policy asked for is none of the new one's.
+    const isTrouble = due !== undefined && due.tries > 0;
+    const soon = isTrouble ? due : this.#dueIn(0, 'the policies have changed');
     return this.#store({ ...this.#judged(planned), due: soon }, 'due');
   }
 
@@ -145,6 +153,7 @@ export class TwinWork {
       twins: fleet.twins,
       holdOf: (policy) => gate.holdOf(policy, { host, deviceId }, fleet.twins.rollout, at),
       now: at,
+      ...(this.#isOneByOne ? { mostWrites: 1 } : {}),
     });
   }
 
@@ -191,9 +200,16 @@ export class TwinWork {
       due: this.#dueIn(WRITE_DUE_MS, 'a correction is being written'),
     });
     if (intent === 'conflict') return intent;
+    if ((await this.#options.gate.current()) !== gate) {
+      this.#shadow = { ...this.#shadow, writing: undefined };
+      return 'again';
+    }
     try {
       const twin = redactTwin(await hubs.patchDesired(this.#shadow.id, planned.patch, etag), redaction);
-      this.#shadow = adoptOwnWrite(this.#shadow, twin, planned.writes, fleet.twins.trackedPaths);
+      this.#shadow = withoutEndless(
+        adoptOwnWrite(this.#shadow, twin, planned.writes, fleet.twins.trackedPaths),
+        planned,
+      );
       const after = this.#plan();
       // The write happened: if the record has changed meanwhile, the twin's own event or its due row tells
       // the rest.
@@ -206,12 +222,21 @@ export class TwinWork {
           this.#shadow = { ...this.#shadow, writing: undefined, etag: undefined };
           return 'again';
         case 'BERTH_HUB_REFUSED':
+          // Which of the values it was, it does not say.
+          if (planned.writes.length > 1) {
+            this.#isOneByOne = true;
+            this.#shadow = { ...this.#shadow, writing: undefined };
+            return 'again';
+          }
           this.#shadow = rejectedByHub(this.#shadow, planned, error);
           this.#warn(error);
           return this.#settle(this.#plan(), false);
         default:
-          if (error.mayHaveApplied) this.#markUnread('a write failed after it may have been applied');
-          else this.#shadow = { ...this.#shadow, writing: undefined };
+          if (error.mayHaveApplied) {
+            const time = instantOf(this.#options.now());
+            this.#shadow = { ...this.#shadow, paths: recordRepeats(this.#shadow, planned.writes, time) };
+            this.#markUnread('a write failed after it may have been applied');
+          } else this.#shadow = { ...this.#shadow, writing: undefined };
           return this.#afterTrouble(error);
       }
     }
@@ -305,6 +330,7 @@ export class TwinWork {
       const saved = await store.save(this.#record, { kind: 'deleted', at });
       return saved === 'conflict' ? saved : 'deleted';
     }
+    const tries = this.#shadow.due?.tries ?? 0;
     const why =
       status === 'disabled' ? 'the device is disabled' : 'the hub knows the device but not its twin';
     return this.#store(
@@ -312,7 +338,10 @@ export class TwinWork {
         parked: { why },
         writing: undefined,
         judgement: this.#judgement('parked', why),
-        due: this.#dueIn(DISABLED_MS, why),
+        due: {
+          ...this.#dueIn(Math.min(DISABLED_MS * 2 ** Math.min(tries, 10), LONGEST_DISABLED_MS), why),
+          tries: tries + 1,
+        },
       },
       'due',
     );
@@ -368,6 +397,18 @@ export class TwinWork {
     this.#shadow = shadow;
     return 'saved';
   }
+}
+
+/** What the hub keeps in another form than it was sent would differ for ever. */
+function withoutEndless(shadow: Shadow, { writes }: Plan): Shadow {
+  const endless = writes.filter(({ path, value }) => !sameJson(valueAt(shadow.desired, path) ?? null, value));
+  if (endless.length === 0) return shadow;
+  const why = 'the hub keeps the value in another form';
+  const paths = endless.map(({ path, policy, value }) => {
+    const key = path.join('.');
+    return [key, recordRejection(historyAt(shadow.paths, key), { policy, value, why })] as const;
+  });
+  return { ...shadow, paths: { ...shadow.paths, ...Object.fromEntries(paths) } };
 }
 
 /** The hub found fault with the patch itself: sending it again would only be refused again. */

@@ -1,15 +1,13 @@
 import { limitFunction } from 'p-limit';
 import * as z from 'zod';
-import { BerthError } from '../errors.ts';
 import type { Hub } from '../fleet/fleet.ts';
 import type { HostName } from '../fleet/host-name.ts';
 import { hash } from '../hash.ts';
-import { HubError, type ListedTwin, type TwinKind } from '../hub/port.ts';
-import { sameJson } from '../json.ts';
+import { HubError, type HubErrorCode, type ListedTwin, type TwinKind } from '../hub/port.ts';
 import { partitionsOf } from '../store/keys.ts';
 import { isTargetedModule } from '../twin/event.ts';
 import { instantOf, millisecondsOf } from '../twin/instant.ts';
-import { redactTwin } from '../twin/redact.ts';
+import { redactTwin, sameBesidesRedacted } from '../twin/redact.ts';
 import type { Shadow } from '../twin/shadow.ts';
 import type { TwinId } from '../twin/twin.ts';
 import { markForRead } from './mark-due.ts';
@@ -78,6 +76,7 @@ type WalkOptions = Pick<
   | 'budget'
   | 'redaction'
   | 'gate'
+  | 'until'
   | 'now'
   | 'count'
   | 'warn'
@@ -115,6 +114,9 @@ async function walkHub(hub: Hub, options: WalkOptions, mayGoOn: MayGoOn): Promis
     }
   } catch (error) {
     if (!(error instanceof HubError)) throw error;
+    // The hub does not know this place in its list any more, as after a failover: the next run begins the list anew.
+    if (error.code === 'BERTH_HUB_REFUSED' && at.at !== '')
+      await progress.write(walkName(host), { ...at, at: '' });
     warn(`The walk of ${host} waits: ${error.message}`, { code: error.code, hub: host });
   }
   return at.seen - before;
@@ -221,9 +223,9 @@ async function listPage(
   at: WalkProgress,
   options: WalkOptions,
 ): Promise<WalkProgress | undefined> {
-  const { hubs, budget, fleet, now } = options;
-  // It has all the time in the world: what cannot be asked now is asked in a later run.
-  const turn = await budget.turn(hub, 'query', now() + LONGEST_WAIT_MS);
+  const { hubs, budget, fleet, until } = options;
+  // What cannot be asked in this run is asked in a later one.
+  const turn = await budget.turn(hub, 'query', until);
   if (!turn.isNow) return undefined;
   const { twins: listed, continuation } = await hubs.listTwins(
     hub.host,
@@ -236,8 +238,6 @@ async function listPage(
   const hasModules = of === 'devices' && fleet.twins.policies.some(({ module }) => module !== undefined);
   return { ...next, phase: hasModules ? 'modules' : 'done', at: '' };
 }
-
-const LONGEST_WAIT_MS = 10_000;
 
 async function look(
   hub: Hub,
@@ -281,22 +281,25 @@ async function look(
   }
 }
 
+/** They say nothing of the next twin. */
+const OF_ONE_TWIN: ReadonlySet<HubErrorCode> = new Set(['BERTH_HUB_NOT_FOUND', 'BERTH_HUB_REFUSED']);
+
 /** Whether a shadow is what the hub has; undefined: that cannot be said now. */
 async function compare(
   hub: Hub,
   id: TwinId,
   shadow: Shadow,
-  { hubs, budget, redaction, now, count, warn }: WalkOptions,
+  { hubs, budget, redaction, until, count, warn }: WalkOptions,
 ): Promise<boolean | undefined> {
-  const turn = await budget.turn(hub, 'read', now() + LONGEST_WAIT_MS);
+  const turn = await budget.turn(hub, 'read', until);
   if (!turn.isNow) return undefined;
   try {
     const twin = redactTwin(await hubs.readTwin(id), redaction);
     if (twin.version !== shadow.version) return undefined;
     const isSame =
-      sameJson(twin.tags, shadow.tags) &&
-      sameJson(twin.desired.values, shadow.desired) &&
-      sameJson(twin.reported.values, shadow.reported);
+      sameBesidesRedacted(twin.tags, shadow.tags) &&
+      sameBesidesRedacted(twin.desired.values, shadow.desired) &&
+      sameBesidesRedacted(twin.reported.values, shadow.reported);
     count(hub.host, 'sampled');
     if (isSame) return true;
     count(hub.host, 'mismatched');
@@ -307,7 +310,7 @@ async function compare(
     });
     return false;
   } catch (error) {
-    if (error instanceof BerthError && error.code === 'BERTH_HUB_NOT_FOUND') return undefined;
+    if (error instanceof HubError && OF_ONE_TWIN.has(error.code)) return undefined;
     throw error;
   }
 }

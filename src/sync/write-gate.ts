@@ -27,9 +27,10 @@ export interface Gate {
 }
 
 /**
- * A pause takes hold everywhere within this time; a row that could not be read for so long closes the gate.
+ * A row that could not be read for so long closes the gate; with the deadline of the call that was let through last, a
+ * pause takes hold everywhere within 30 s.
  */
-const MAX_AGE_MS = 30_000;
+const MAX_AGE_MS = 20_000;
 /** How long one reading serves, so that a failed one can be tried again before the age is reached. */
 const FRESH_MS = 10_000;
 

@@ -92,6 +92,7 @@ export function firstHistories(
     const history: PathHistory = {
       ...NO_HISTORY,
       ours: desired === undefined ? 0 : after.desiredVersion(path),
+      oursAt: desired === undefined ? undefined : after.time,
       reportedAt: reported === undefined ? undefined : after.time,
       configuration: desired === undefined ? undefined : after.configuration(path),
     };
@@ -125,6 +126,24 @@ export function recordOwnWrites(
     ] as const;
   });
   return { ...paths, ...Object.fromEntries(written) };
+}
+
+/**
+ * The histories after a PATCH that may have been applied: a value that desired had already was told again, as far as
+ * anybody knows, and nothing else will say so.
+ */
+export function recordRepeats(
+  shadow: Shadow,
+  writes: readonly OwnWrite[],
+  time: Instant,
+): Readonly<Record<string, PathHistory>> {
+  const repeats = writes
+    .filter(({ path, value }) => sameJson(valueAt(shadow.desired, path) ?? null, value))
+    .map((write) => {
+      const history = historyOf(shadow, write.path);
+      return [write.path.join('.'), { ...history, writes: recordWrite(history, write, time, true) }] as const;
+    });
+  return { ...shadow.paths, ...Object.fromEntries(repeats) };
 }
 
 /** The history with a value that the device or the hub will not take. */

@@ -8,6 +8,7 @@ import { type OwnedLeaf, ownedLeaves } from './ownership.ts';
 import { MARKER, patchOf, type Write } from './patch.ts';
 import {
   historyAt,
+  NO_HISTORY,
   type OwnWrite,
   type PathHistory,
   type PolicyStanding,
@@ -63,6 +64,8 @@ export interface PlanInput {
   holdOf(policy: Policy): Hold | undefined;
   /** Milliseconds since the epoch. */
   readonly now: number;
+  /** How many properties may be written at once; all, where it is left out. */
+  readonly mostWrites?: number;
 }
 
 /**
@@ -70,14 +73,14 @@ export interface PlanInput {
  * run as often as one likes.
  */
 export function plan(input: PlanInput): Plan {
-  const { shadow, hub, twins } = input;
+  const { shadow, hub, twins, mostWrites = Number.POSITIVE_INFINITY } = input;
   if (twins.policies.length === 0) return nothing(shadow, '');
   const variables = twinVariables(shadow, hub);
   if (!isInScope(twins, variables)) return nothing(shadow, 'outside of twins.scope');
 
   const holdOf = remembered((policy) => input.holdOf(policy));
   const judged = ownedLeaves(shadow, twins.policies, variables).map((leaf) => {
-    const before = historyAt(shadow.paths, leaf.key);
+    const before = historyOrFirst(shadow, leaf.key);
     const verdict = holdBack(judge(leaf, before, input), leaf.policy, holdOf);
     return { leaf, before, verdict };
   });
@@ -94,10 +97,10 @@ export function plan(input: PlanInput): Plan {
     const problem = unfit.get(leaf);
     const { verdict, why, held, write, history, nextAt } =
       problem === undefined ? found : { ...found, ...refused(problem) };
-    if (history !== before) changed.push([key, history]);
+    if (history !== before || !Object.hasOwn(shadow.paths, key)) changed.push([key, history]);
     leaves.push({ path: key, policy: policy.name, mode: policy.mode, wanted, verdict, why, held, nextAt });
-    policies[policy.id] = worse(policies[policy.id], held === undefined ? verdict : 'held');
-    if (write)
+    policies[policy.id] = worse(policies[policy.id], standingOf(found, policy, holdOf, verdict));
+    if (write && writes.length < mostWrites)
       writes.push({ path, policy: policy.hash, by: policy.name, value: wanted, wholeAt: report?.depth });
   }
   const worst = worstOf(leaves);
@@ -116,7 +119,34 @@ export function plan(input: PlanInput): Plan {
 }
 
 /** The worst last. */
-const STANDINGS: readonly PolicyStanding[] = ['inSync', 'pending', 'held', 'drifted', 'rejected', 'fighting'];
+const STANDINGS: readonly PolicyStanding[] = [
+  'unreached',
+  'inSync',
+  'pending',
+  'held',
+  'drifted',
+  'rejected',
+  'fighting',
+];
+
+function standingOf(
+  { held }: HeldVerdict,
+  policy: Policy,
+  holdOf: (policy: Policy) => Hold | undefined,
+  verdict: Verdict,
+): PolicyStanding {
+  if (held !== undefined) return 'held';
+  // What the ramp has not reached is as it is by chance, and says nothing about how the policy is taken.
+  const isReached = policy.mode === 'observe' || holdOf(policy)?.until === undefined;
+  return isReached ? verdict : 'unreached';
+}
+
+/** Of a path that was not looked after before, nobody knows since when it is as it is: since now, at the latest. */
+function historyOrFirst(shadow: Shadow, key: string): PathHistory {
+  return Object.hasOwn(shadow.paths, key)
+    ? historyAt(shadow.paths, key)
+    : { ...NO_HISTORY, ours: shadow.desiredVersion, oursAt: shadow.asOf };
+}
 
 function isWorse(one: PolicyStanding, other: PolicyStanding): boolean {
   return one !== other && STANDINGS.indexOf(one) > STANDINGS.indexOf(other);

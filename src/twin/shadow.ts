@@ -82,8 +82,18 @@ export interface Judgement {
   readonly isHeld: boolean;
 }
 
-/** The worst property that a policy owns in a twin; `held`: it would be written, if the policy were not held. */
-export type PolicyStanding = 'inSync' | 'pending' | 'drifted' | 'held' | 'rejected' | 'fighting';
+/**
+ * The worst property that a policy owns in a twin. `held`: it would be written, if the policy were not held;
+ * `unreached`: nothing differs, and the ramp of the policy has not reached the twin.
+ */
+export type PolicyStanding =
+  | 'unreached'
+  | 'inSync'
+  | 'pending'
+  | 'drifted'
+  | 'held'
+  | 'rejected'
+  | 'fighting';
 
 /** What Berth remembers about one path that a policy may own. */
 export interface PathHistory {

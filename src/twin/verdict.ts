@@ -72,7 +72,9 @@ function judgeAdopted(facts: LeafFacts): LeafVerdict {
 function judgeEnforced(facts: LeafFacts): LeafVerdict {
   const { wanted, desired, report, policy, desiredVersion, now } = facts;
   const equal = isEqual(report, wanted, policy.tolerance);
-  const history = equal ? withoutRejection(facts) : facts.history;
+  // A report that refuses the value and holds it all the same takes nothing back.
+  const isTaken = equal && [undefined, 200, 203].includes(report?.code);
+  const history = isTaken ? withoutRejection(facts) : facts.history;
   const known = rejectionOf({ ...facts, history });
   if (known !== undefined) return known;
   if (!sameJson(desired ?? null, wanted)) return judgeDrift(facts, history);

@@ -270,6 +270,26 @@ describe('syncTwins against a real hub and real tables', () => {
     },
   );
 
+  test('says how late events are when they are read, and nothing where they are not', async () => {
+    create();
+    const batch = take();
+    const enqueued = (ago: number) => ({
+      systemPropertiesArray: batch.map(({ annotations }, index) => ({
+        ...annotations,
+        sequenceNumber: 100 * count + index,
+        enqueuedTimeUtc: new Date(Date.now() - ago).toISOString(),
+      })),
+    });
+
+    const late = await deliver(batch, enqueued(120_000));
+    const inTime = await deliver(batch, enqueued(1_000));
+
+    const [line] = late.map((text) => JSON.parse(text)).filter(({ event }) => event === 'twinEventsLate');
+    expect(line).toMatchObject({ partition: '2', events: batch.length });
+    expect(line.ageMs).toBeGreaterThanOrEqual(120_000);
+    expect(inTime.join()).not.toContain('twinEventsLate');
+  });
+
   test('fails only where the tables are away, so that the batch comes again', async () => {
     const away = new Instance({
       env: {

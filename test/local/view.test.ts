@@ -3,9 +3,29 @@ import { describe, expect, test } from '@jest/globals';
 import { cast } from '../../local/devices/cast.ts';
 import { Progress } from '../../local/progress.ts';
 import { type LiveModel, renderLive } from '../../local/view/live-view.ts';
+import { type PolicyLine, policyLines } from '../../local/view/policy-lines.ts';
 import { progressLine } from '../../local/view/progress-line.ts';
 import { openScreen } from '../../local/view/screen.ts';
 import { duration } from '../../local/view/text.ts';
+import { type FaultLine, type Trouble, troubleLines } from '../../local/view/trouble-lines.ts';
+
+function policy(told: Partial<PolicyLine>): PolicyLine {
+  return {
+    name: 'slow-night',
+    mode: 'enforce',
+    ramp: 1,
+    reached: 0,
+    held: 0,
+    rejected: 0,
+    fighting: 0,
+    pausedBy: undefined,
+    ...told,
+  };
+}
+
+function letters(count: number, more = false): Trouble['deadLetters'] {
+  return { count, more, since: '2026-11-18' };
+}
 
 const MODEL: LiveModel = {
   upMs: 185_000,
@@ -37,6 +57,8 @@ const MODEL: LiveModel = {
   changes: 200,
   hubOps: 17,
   unread: 0,
+  policies: [policy({ name: 'battery-saver', reached: 1 }), policy({ name: 'interval', reached: 2 })],
+  trouble: { pauses: [], untrusted: [], faults: [], hubs: 2, deadLetters: letters(0) },
   happenings: ['12:00:01  sim-0001  battery 15 %: asked to send every 1 min, and does'],
   functionsUrl: 'http://127.0.0.1:7071',
   controlUrl: 'http://127.0.0.1:7070',
@@ -80,6 +102,115 @@ describe('the live view', () => {
     expect(lines[0]).toContain('the function host is down');
     expect(lines.join('\n')).toContain('twins    not counted yet');
     expect(lines.join('\n')).not.toMatch(/NaN|undefined|Infinity/);
+  });
+});
+
+describe('the policies of the live view', () => {
+  test('are left out where they reach everybody and nobody minds', () => {
+    expect(policyLines([policy({ reached: 20 }), policy({ mode: 'observe', reached: 5 })])).toEqual([]);
+  });
+
+  test('show how far a ramp is, who refuses, and who paused', () => {
+    expect(
+      policyLines([
+        policy({ name: 'interval', reached: 20 }),
+        policy({ name: 'slow-night', ramp: 0.416, reached: 8, held: 12 }),
+        policy({ name: 'battery-saver', ramp: 0.999, reached: 40, rejected: 6, pausedBy: 'Berth' }),
+        policy({ name: 'a-name-that-is-much-longer-than-most', fighting: 1 }),
+        policy({ name: 'look', mode: 'observe', held: 3 }),
+      ]),
+    ).toEqual([
+      'policy                   ramp  reached  held  rejected  fighting  paused by',
+      'slow-night               41 %        8    12         0         0',
+      'battery-saver            99 %       40     0         6         0  Berth',
+      'a-name-that-is-much-l…  100 %        0     0         0         1',
+      'look (observes)         100 %        0     3         0         0',
+    ]);
+  });
+
+  test('come between what twins cost and what happened', () => {
+    const lines = renderLive({ ...MODEL, policies: [policy({ ramp: 0.5, reached: 1, held: 1 })] });
+    const at = lines.findIndex((line) => line.startsWith('policy'));
+
+    expect(lines.slice(at - 2, at + 4)).toEqual([
+      'events   0 unread',
+      '',
+      'policy      ramp  reached  held  rejected  fighting',
+      'slow-night  50 %        1     1         0         0',
+      '',
+      ...MODEL.happenings,
+    ]);
+  });
+});
+
+describe('what is not as on a calm day', () => {
+  const CALM = MODEL.trouble;
+  const WEU = 'contoso-weu.azure-devices.net';
+  const fault = (told: Partial<FaultLine>): FaultLine => ({
+    host: WEU,
+    settings: { seed: 7 },
+    outageLeftMs: 0,
+    struck: 0,
+    ...told,
+  });
+
+  test.each<[string, Partial<Trouble>, readonly string[]]>([
+    ['nothing', {}, []],
+    ['Berth has not been asked yet', { deadLetters: undefined }, []],
+    [
+      'a pause of the fleet, and of a hub',
+      {
+        pauses: [
+          { host: undefined, author: 'ann', reason: 'devices reboot since 14:00', forMs: 180_000 },
+          { host: WEU, author: 'bob', reason: 'portal import', forMs: 5_000 },
+        ],
+      },
+      [
+        'paused   the fleet, by ann 3 min ago: devices reboot since 14:00',
+        'paused   contoso-weu, by bob 5 s ago: portal import',
+      ],
+    ],
+    [
+      'what others wrote stays on one line of 79 characters',
+      { pauses: [{ host: undefined, author: 'ann', reason: `a\u001b[2J\nb ${'c'.repeat(90)}`, forMs: 0 }] },
+      [`paused   the fleet, by ann 0 s ago: a [2J b ${'c'.repeat(34)}…`],
+    ],
+    [
+      'a hub whose events are not trusted',
+      { untrusted: [{ host: WEU, why: '3 of 8 are not what it has', forMs: 60_000 }] },
+      ['reads    contoso-weu: its events are not trusted since 1 min: 3 of 8 are not w…'],
+    ],
+    [
+      'faults of one hub',
+      { faults: [fault({ settings: { seed: 7, throttleRate: 1, latencyMs: 200, dropRate: 0 }, struck: 1 })] },
+      ['faults   contoso-weu: throttleRate 1, latencyMs 200 (struck 1 time)'],
+    ],
+    [
+      'the same faults of every hub, in one line',
+      {
+        faults: ['a', 'b'].map((host) => fault({ host, settings: { seed: 7, throttleRate: 1 }, struck: 6 })),
+      },
+      ['faults   every hub: throttleRate 1 (struck 12 times)'],
+    ],
+    [
+      'an outage, as long as it lasts',
+      { faults: [fault({ host: 'a', settings: { seed: 7, outageMs: 9_000 }, outageLeftMs: 4_000 })] },
+      ['faults   a: away for 4 s'],
+    ],
+    ['and not longer', { faults: [fault({ settings: { seed: 7, outageMs: 9_000, failover: true } })] }, []],
+    [
+      'one dead letter',
+      { deadLetters: letters(1) },
+      ['letters  1 dead letter since 2026-11-18: npx berth dead-letters list'],
+    ],
+    [
+      'more of them than are counted',
+      { deadLetters: letters(1_000, true) },
+      ['letters  over 1000 dead letters since 2026-11-18: npx berth dead-letters list'],
+    ],
+  ])('%s', (_, trouble, lines) => {
+    expect(troubleLines({ ...CALM, ...trouble })).toEqual(lines);
+    expect(lines.every((line) => line.length < 80)).toBe(true);
   });
 });
 

@@ -22,6 +22,10 @@ export class MemoryHub implements HubPort {
   status: 'enabled' | 'disabled' | 'missing' = 'enabled';
   /** Called after a call has been received and before it takes effect: what others do meanwhile. */
   meanwhile: (() => Promise<void> | void) | undefined;
+  /** The form in which the hub keeps the desired properties of a patch. */
+  keptAs: (patch: JsonObject) => JsonObject = (patch) => patch;
+  /** Whether the hub finds fault with a patch. */
+  refuses: (patch: JsonObject) => boolean = () => false;
   readonly #now: () => number;
   #tags: JsonObject = {};
   #desired: JsonObject = {};
@@ -79,7 +83,8 @@ export class MemoryHub implements HubPort {
   async patchDesired(_: TwinId, patch: JsonObject, etag: string): Promise<Twin> {
     const failure = await this.#receive(`PATCH ${JSON.stringify(patch)}`);
     if (etag !== this.twin().etag) throw this.#error({ code: 'BERTH_HUB_PRECONDITION_FAILED' });
-    this.edit(patch);
+    if (this.refuses(patch)) throw this.#error({ code: 'BERTH_HUB_REFUSED' });
+    this.edit(this.keptAs(patch));
     if (failure !== undefined) throw this.#error(failure);
     return this.twin();
   }

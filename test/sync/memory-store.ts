@@ -1,12 +1,17 @@
 import { BerthError } from '../../src/errors.ts';
-import type { TwinRecord } from '../../src/store/twin-store.ts';
+import { dueKey, type PartitionKey, partitionOf, shadowKey } from '../../src/store/keys.ts';
+import type { DueRow, TwinRecord, TwinStore } from '../../src/store/twin-store.ts';
 import type { Known } from '../../src/twin/fold.ts';
-import { restoreShadow } from '../../src/twin/shadow.ts';
+import { type DuePriority, restoreShadow, TWIN_STATES, type TwinState } from '../../src/twin/shadow.ts';
 import { type TwinId, twinKey } from '../../src/twin/twin.ts';
 
 /** Twin records in memory with etags, for virtual time. */
 export class MemoryTwinStore {
   readonly records = new Map<string, { readonly known: Known; readonly etag: string }>();
+  /** Due rows whose twins do not know of them. */
+  strayDue: readonly DueRow[] = [];
+  /** Partitions whose twins were counted. */
+  readonly counted: PartitionKey[] = [];
   writes = 0;
   isAway = false;
   /** Called before a save is looked at: what another instance does meanwhile. */
@@ -42,6 +47,44 @@ export class MemoryTwinStore {
     return [...this.records.keys()]
       .filter((key) => key.startsWith(prefix))
       .map((key) => ({ host, deviceId, moduleId: key.slice(prefix.length) }));
+  }
+
+  /** The due rows of a partition, the oldest first. */
+  async due(partition: PartitionKey, priority: DuePriority, now: number): Promise<readonly DueRow[]> {
+    this.#reach();
+    const known = [...this.records.values()].flatMap(({ known }): readonly DueRow[] => {
+      const due = known.kind === 'shadow' ? known.shadow.due : undefined;
+      if (known.kind !== 'shadow' || due === undefined || due.at > now) return [];
+      const { id } = known.shadow;
+      const rowKey = dueKey(id, due.priority, due.at);
+      return [{ id, priority: due.priority, partitionKey: partitionOf(id), rowKey }];
+    });
+    return [...known, ...this.strayDue]
+      .filter((row) => row.partitionKey === partition && row.priority === priority)
+      .sort((one, other) => (one.rowKey < other.rowKey ? -1 : 1));
+  }
+
+  async dropDue({ rowKey }: DueRow): Promise<void> {
+    this.strayDue = this.strayDue.filter((row) => row.rowKey !== rowKey);
+  }
+
+  async count(partition: PartitionKey): Promise<void> {
+    this.counted.push(partition);
+  }
+
+  /** All twins of a partition: there are few. */
+  async page(partition: PartitionKey): ReturnType<TwinStore['page']> {
+    const { records } = this;
+    return [...records.values()].flatMap(({ known, etag }) => {
+      if (known.kind !== 'shadow' || partitionOf(known.shadow.id) !== partition) return [];
+      const { id } = known.shadow;
+      return [{ id, known, etag, isRemembered: false, rowKey: shadowKey(id) }];
+    });
+  }
+
+  async counts(): ReturnType<TwinStore['counts']> {
+    const states = Object.fromEntries(TWIN_STATES.map((state) => [state, 0])) as Record<TwinState, number>;
+    return { states, policies: {}, countedAt: undefined };
   }
 
   #reach(): void {

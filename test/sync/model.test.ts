@@ -7,7 +7,7 @@ import { run } from './model/run.ts';
  */
 
 const only = process.env.BERTH_SEED;
-const SEEDS = Number(process.env.BERTH_SEEDS ?? 300);
+const SEEDS = Number(process.env.BERTH_SEEDS ?? 2_000);
 const seeds = only === undefined ? Array.from({ length: SEEDS }, (_, index) => index + 1) : [Number(only)];
 
 test(`${seeds.length} random fleets come to rest where their policies want them`, async () => {

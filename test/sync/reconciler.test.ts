@@ -2,11 +2,12 @@ import { beforeEach, describe, expect, test } from '@jest/globals';
 import type { HubBudget } from '../../src/hub/budget.ts';
 import type { Outcome, ReconcilerOptions } from '../../src/sync/reconciler.ts';
 import { Reconciler } from '../../src/sync/reconciler.ts';
-import type { Gate } from '../../src/sync/write-gate.ts';
+import { type Gate, WriteGate } from '../../src/sync/write-gate.ts';
+import { controlSchema } from '../../src/twin/control.ts';
 import type { TwinEvent } from '../../src/twin/event.ts';
 import { NO_REDACTION } from '../../src/twin/redact.ts';
 import { restoreShadow, type Shadow } from '../../src/twin/shadow.ts';
-import { fleetOf, ID, T0 } from '../twin/twins.ts';
+import { fleetOf, ID, shadowOf, T0 } from '../twin/twins.ts';
 import { MemoryHub } from './memory-hub.ts';
 import { MemoryTwinStore } from './memory-store.ts';
 
@@ -45,12 +46,12 @@ beforeEach(() => {
 const reconciler = ({
   gate = OPEN,
   ...more
-}: Partial<Omit<ReconcilerOptions, 'gate'>> & { gate?: Gate } = {}) =>
+}: Partial<Omit<ReconcilerOptions, 'gate'>> & { gate?: Gate | Pick<WriteGate, 'current'> } = {}) =>
   new Reconciler({
     fleet: FLEET,
     hubs: hub,
     store,
-    gate: { current: async () => gate },
+    gate: 'current' in gate ? gate : { current: async () => gate },
     budget: FREE,
     redaction: NO_REDACTION,
     count: () => {},
@@ -197,6 +198,64 @@ describe('a correction', () => {
     expect(state()).toBe('rejected');
     expect(shadow().judgement.why).toMatch(/the hub refused the value/);
     expect(writes()).toHaveLength(1);
+  });
+
+  test('that the hub refuses for one of its values is written without that one', async () => {
+    const fleet = fleetOf({
+      policies: [
+        { name: 'good', desired: { good: 1 } },
+        { name: 'bad', desired: { bad: 2 } },
+        { name: 'fine', desired: { fine: 3 } },
+      ],
+    });
+    hub.refuses = (patch) => 'bad' in patch;
+    await reconciler({ fleet }).reconcile(ID, [hub.created()]);
+    for (let turn = 0; turn < 5; turn += 1) {
+      time += 120_000;
+      await reconciler({ fleet }).reconcile(ID, []);
+    }
+
+    expect(hub.twin().desired.values).toEqual({ interval: 5, good: 1, fine: 3 });
+    expect(state()).toBe('rejected');
+    expect(shadow().judgement.why).toMatch(/^bad the hub refused the value/);
+    expect(writes().filter((call) => call === 'PATCH {"bad":2}')).toHaveLength(1);
+    expect(writes().length).toBeLessThanOrEqual(5);
+  });
+
+  test('that the hub keeps in another form is written once', async () => {
+    const fleet = fleetOf({ policies: [{ name: 'base', desired: { when: '2026-01-01T00:00:00+00:00' } }] });
+    hub.keptAs = (patch) => ({ ...patch, when: '2026-01-01T00:00:00Z' });
+    await reconciler({ fleet }).reconcile(ID, [hub.created()]);
+    for (let turn = 0; turn < 20; turn += 1) {
+      time += 120_000;
+      await reconciler({ fleet }).reconcile(ID, []);
+    }
+
+    expect(writes()).toHaveLength(1);
+    expect(shadow().judgement).toMatchObject({
+      state: 'rejected',
+      why: 'when the hub keeps the value in another form',
+    });
+  });
+
+  test('that is told again counts as told, though its answer never comes', async () => {
+    const fleet = fleetOf({ policies: [{ name: 'base', desired: { interval: 5 }, attempts: 3 }] });
+    // Every write is applied, and its answer lost.
+    hub.meanwhile = () => {
+      if (hub.calls.at(-1)?.startsWith('PATCH'))
+        hub.failures.push({ code: 'BERTH_HUB_TIMEOUT', applied: true });
+    };
+    await reconciler({ fleet }).reconcile(ID, [
+      hub.created(),
+      hub.report({ interval: { value: 1, ac: 500 } }),
+    ]);
+    for (let turn = 0; turn < 20; turn += 1) {
+      time += 20 * 60_000;
+      await reconciler({ fleet }).reconcile(ID, []);
+    }
+
+    expect(state()).toBe('rejected');
+    expect(writes().length).toBeLessThanOrEqual(4);
   });
 });
 
@@ -395,6 +454,44 @@ describe('the gate', () => {
     expect(await comeBack()).toBe('corrected');
   });
 
+  test('paused while the intent of a write is stored: it is not written', async () => {
+    await take(hub.created());
+    let gate = OPEN;
+    store.meanwhile = () => {
+      gate = closed;
+    };
+
+    const event = hub.report({ battery: 10 });
+    await reconciler({ gate: { current: async () => gate } }).reconcile(ID, [event]);
+
+    expect(writes()).toEqual([]);
+    expect(shadow()).toMatchObject({ writing: undefined, due: { why: 'paused by ann: freeze' } });
+  });
+
+  test('nothing is written half a minute after a pause, though the row cannot be read and the tables are slow', async () => {
+    let row = controlSchema.parse({});
+    let isAway = false;
+    const read = async () => {
+      if (isAway) throw new Error('away');
+      return row;
+    };
+    const gate = new WriteGate({ read }, 'b', () => time);
+    await take(hub.created());
+    await gate.current();
+    row = { ...row, fleet: { author: 'ann', reason: 'freeze', at: time } };
+    isAway = true;
+    // The reading of before serves still, but not any more once the intent has been stored.
+    time += 15_000;
+    store.meanwhile = () => {
+      time += 15_000;
+    };
+
+    await reconciler({ gate }).reconcile(ID, [hub.report({ battery: 10 })]);
+
+    expect(writes()).toEqual([]);
+    expect(shadow().due?.why).toMatch(/the control row cannot be read$/);
+  });
+
   test('a paused policy owns its paths and nothing is written for it', async () => {
     await take(hub.created());
     const gate: Gate = {
@@ -416,6 +513,44 @@ describe('the gate', () => {
     expect(shadow()).toMatchObject({ reported: { battery: 10 }, due: { why: 'a newer package decides' } });
     expect(await comeBack()).toBe('corrected');
   });
+});
+
+describe('policies that have changed, judged without the hub', () => {
+  const stricter = fleetOf({ policies: [{ name: 'base', desired: { interval: 4 } }] });
+  const due = (tries: number) => ({ priority: 'drift', at: T0 + 3_600_000, why: 'a fight', tries }) as const;
+
+  test.each([
+    ['at once, whatever an older policy waited for', 0, T0],
+    ['after trouble, as long as that asks for', 1, T0 + 3_600_000],
+  ])('make the twin due %s', async (_, tries, at) => {
+    await store.save(await store.load(ID), {
+      kind: 'shadow',
+      shadow: { ...shadowOf({ desired: { interval: 5 } }), due: due(tries) },
+    });
+
+    expect(await reconciler({ fleet: stricter }).judge(ID)).toBe('due');
+    expect(hub.calls).toEqual([]);
+    expect(shadow()).toMatchObject({ due: { at }, judgement: { state: 'drifted' } });
+  });
+
+  test('cost nothing where they come to the same', async () => {
+    await take(hub.created(), acknowledge(5));
+    const before = store.writes;
+    const fleet = fleetOf({ policies: [{ name: 'base', desired: { interval: 5 } }] });
+
+    expect(await reconciler({ fleet }).judge(ID)).toBe('unchanged');
+    expect(store.writes).toBe(before);
+  });
+});
+
+test('what is redacted from now on is not kept when policies have changed', async () => {
+  const twin = { ...shadowOf({ desired: { interval: 5 } }), reported: { wifi: { psk: 'hunter2' } } };
+  await store.save(await store.load(ID), { kind: 'shadow', shadow: twin });
+  const redaction = { paths: [['wifi', 'psk']], key: Buffer.alloc(32, 1) };
+
+  await reconciler({ redaction }).judge(ID);
+
+  expect(JSON.stringify([...store.records.values()])).not.toContain('hunter2');
 });
 
 test('a store that is away is the one failure, and nothing is lost by it', async () => {

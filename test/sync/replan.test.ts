@@ -63,6 +63,7 @@ const run = (by: Gate) =>
       reconciler: reconciler(by),
       gate: { current: async () => by },
       now: () => time,
+      warn: () => {},
     },
     () => true,
   );

@@ -57,10 +57,10 @@ describe('the gate', () => {
     expect(await closed()).toBeUndefined();
   });
 
-  test('closes when the row has not been readable for thirty seconds, and opens again', async () => {
+  test('closes when the row has not been readable for twenty seconds, and opens again', async () => {
     await closed();
     control = undefined;
-    time += 29_000;
+    time += 19_000;
     expect(await closed()).toBeUndefined();
     time += 2_000;
     expect(await closed()).toBe('the control row cannot be read');
@@ -81,7 +81,7 @@ describe('the gate', () => {
 
     expect(holdOf(POLICY, ID, undefined, time)).toEqual({
       why: 'the control row cannot be read',
-      until: time + 30_000,
+      until: time + 20_000,
     });
   });
 

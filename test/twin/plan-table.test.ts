@@ -35,7 +35,8 @@ interface Given {
   readonly desired?: JsonObject;
   readonly reported?: JsonObject;
   readonly desiredVersion?: number;
-  readonly paths?: Readonly<Record<string, History>>;
+  /** `unseen`: nobody has looked after the path before. */
+  readonly paths?: Readonly<Record<string, History | 'unseen'>>;
   readonly module?: string;
   readonly scope?: string;
   readonly fight?: JsonObject;
@@ -264,6 +265,14 @@ const values: readonly Row[] = [
     'a value that is computed of a redacted one is left out',
     {
       policies: [{ name: 'p', desired: { copy: '=reported.wifi.psk' } }],
+      reported: { wifi: { psk: `redacted:${'0123456789ab'.repeat(2)}` } },
+    },
+    { is: {} },
+  ],
+  [
+    'and so is one that has a redacted one in its middle',
+    {
+      policies: [{ name: 'p', desired: { label: "='id-' + reported.wifi.psk" } }],
       reported: { wifi: { psk: `redacted:${'0123456789ab'.repeat(2)}` } },
     },
     { is: {} },
@@ -682,6 +691,27 @@ const rejections: readonly Row[] = [
       paths: { interval: { rejected: [{ by: 'base', value: 5 }] } },
     },
     { is: { interval: 'inSync' } },
+  ],
+  [
+    'it is not forgotten where the device refuses the value and holds it all the same',
+    {
+      policies: [BASE],
+      desired: { interval: 9 },
+      reported: { interval: ack(5, 400, 3) },
+      paths: { interval: { rejected: [{ by: 'base', value: 5 }] } },
+    },
+    { is: { interval: 'rejected' } },
+  ],
+  [
+    'a path that is looked after for the first time: what the device answered before is no rejection',
+    {
+      policies: [BASE],
+      desired: { interval: 5 },
+      desiredVersion: 5,
+      reported: { interval: ack(9, 200, 3) },
+      paths: { interval: 'unseen' },
+    },
+    { is: { interval: 'pending' } },
   ],
   [
     'policies that take turns do not try the same values for ever',
@@ -1246,7 +1276,10 @@ function look(given: Given, paths?: Plan['paths']): Plan {
               ...Object.keys(given.paths ?? {}),
               ...fleet.twins.trackedPaths.map((path) => path.join('.')),
             ]),
-          ].map((key) => [key, historyOf(given.paths?.[key] ?? {}, hashOf)]),
+          ].flatMap((key) => {
+            const history = given.paths?.[key] ?? {};
+            return history === 'unseen' ? [] : [[key, historyOf(history, hashOf)]];
+          }),
         ),
     }),
     hub,

@@ -1,10 +1,17 @@
 import { describe, expect, test } from '@jest/globals';
 import type { JsonObject } from '../../src/json.ts';
-import { type Plan, plan } from '../../src/twin/plan.ts';
+import type { TwinEvent } from '../../src/twin/event.ts';
+import { adoptTwin, foldEvent, type Known } from '../../src/twin/fold.ts';
+import { type Hold, type Plan, plan } from '../../src/twin/plan.ts';
 import { NO_HISTORY, type Shadow } from '../../src/twin/shadow.ts';
-import { fleetOf, ID, shadowOf, T0 } from './twins.ts';
+import { at, fleetOf, ID, reports, shadowOf, T0, twinOf, writes } from './twins.ts';
 
-function planFor(twins: object, shadow: Partial<Shadow>, pausedPolicies: readonly string[] = []): Plan {
+function planFor(
+  twins: object,
+  shadow: Partial<Shadow>,
+  pausedPolicies: readonly string[] = [],
+  now: number = T0,
+): Plan {
   const fleet = fleetOf(twins);
   const hub = fleet.hubs[0];
   if (hub === undefined) throw new Error('no hub');
@@ -14,7 +21,7 @@ function planFor(twins: object, shadow: Partial<Shadow>, pausedPolicies: readonl
     twins: fleet.twins,
     holdOf: ({ name }) =>
       pausedPolicies.includes(name) ? { why: 'paused by ann: freeze', until: undefined } : undefined,
-    now: T0,
+    now,
   });
 }
 const policies = (...list: object[]) => ({ policies: list });
@@ -138,4 +145,102 @@ test('a plan wakes up at the earliest of its times', () => {
   };
 
   expect(planFor(twins, shadow).nextAt).toBe(T0 + 30_000);
+});
+
+describe('a twin as its events tell of it', () => {
+  const fold = (before: Known, event: TwinEvent): Shadow => {
+    const known = foldEvent(before, event, [['interval']]);
+    if (known.kind !== 'shadow') throw new Error(`there is no shadow but ${known.kind}`);
+    return known.shadow;
+  };
+  const next = (shadow: Shadow, event: TwinEvent): Shadow => fold({ kind: 'shadow', shadow }, event);
+  const HOUR_MS = 3_600_000;
+
+  test('born with the value, and its device reports another: it is told again', () => {
+    const twin = twinOf({ desired: { interval: 5 } });
+    const born = fold({ kind: 'nothing' }, { kind: 'create', id: ID, time: at(0), twin });
+    const echoed = next(born, reports(born, 10, { interval: 9 }));
+
+    expect(planFor(policies(BASE), echoed, [], T0 + HOUR_MS)).toMatchObject({
+      state: 'pending',
+      patch: { interval: 5 },
+      why: 'interval the device reports another value: told again',
+    });
+  });
+
+  test('read before any policy owned the path: an edit and a device that follows it are put right', () => {
+    // The device was offline when desired became 5, and has answered the version before.
+    const twin = twinOf({
+      version: 9,
+      desiredVersion: 5,
+      reportedVersion: 4,
+      desired: { interval: 5 },
+      desiredMetadata: { interval: { $lastUpdatedVersion: 5 } },
+      reported: { interval: { value: 9, ac: 200, av: 3 } },
+    });
+    const read = adoptTwin(shadowOf({ version: 0 }), twin, at(0), []);
+    const first = planFor(policies(BASE), read);
+    const edited = next({ ...read, paths: first.paths }, writes(read, 10, { interval: 7 }));
+    const followed = next(edited, reports(edited, 20, { interval: { value: 7, ac: 200, av: 6 } }));
+
+    expect(first.state).toBe('pending');
+    expect(planFor(policies(BASE), followed, [], T0 + HOUR_MS)).toMatchObject({
+      state: 'drifted',
+      patch: { interval: 5 },
+    });
+  });
+
+  test.each([
+    ['an answer to it counts', 5, 'rejected'],
+    ['an answer to what was before does not, however late it comes', 4, 'pending'],
+  ])('read before any policy owned the path: %s', (_, version, state) => {
+    const twin = twinOf({ version: 9, desiredVersion: 5, desired: { interval: 5 } });
+    const read = adoptTwin(shadowOf({ version: 0 }), twin, at(0), []);
+    const first = planFor(policies(BASE), read);
+    const edited = next({ ...read, paths: first.paths }, writes(read, 10, { other: 1 }));
+    const answered = next(edited, reports(edited, 20, { interval: { value: 9, ac: 200, av: version } }));
+
+    expect(planFor(policies(BASE), answered).state).toBe(state);
+  });
+
+  test('a value that was refused with an echo of itself is not written again after an edit', () => {
+    const twin = twinOf({ version: 6, desiredVersion: 4, desired: { interval: 5 } });
+    const read = adoptTwin(shadowOf({ version: 0 }), twin, at(0), [['interval']]);
+    const refused = next(read, reports(read, 1, { interval: { value: 5, ac: 400, av: 4 } }));
+    const first = planFor(policies(BASE), refused);
+    const edited = next({ ...refused, paths: first.paths }, writes(refused, 2, { interval: 9 }));
+
+    expect(first.state).toBe('rejected');
+    expect(planFor(policies(BASE), edited, [], T0 + HOUR_MS)).toMatchObject({ state: 'rejected', patch: {} });
+  });
+});
+
+describe('how a policy stands in a twin', () => {
+  const SAME: Partial<Shadow> = { desired: { interval: 5 }, reported: { interval: 5 } };
+  const OTHER: Partial<Shadow> = { desired: { interval: 9 } };
+  const REFUSED: Partial<Shadow> = {
+    desired: { interval: 5 },
+    reported: { interval: { value: 9, ac: 400, av: 1 } },
+  };
+  const RAMP = { why: 'not reached', until: T0 + 1 };
+  const PAUSE = { why: 'paused by ann', until: undefined };
+
+  test.each<[string, Partial<Shadow>, object, Hold | undefined, string]>([
+    ['the value is there', SAME, BASE, undefined, 'inSync'],
+    ['it is written', OTHER, BASE, undefined, 'drifted'],
+    ['the device refuses it', REFUSED, BASE, undefined, 'rejected'],
+    ['it would be written, and the ramp has not reached the twin', OTHER, BASE, RAMP, 'held'],
+    ['the value is there by chance, before the ramp', SAME, BASE, RAMP, 'unreached'],
+    ['the device refuses by chance, before the ramp', REFUSED, BASE, RAMP, 'unreached'],
+    ['it would be written, and is paused', OTHER, BASE, PAUSE, 'held'],
+    ['the value was there before the pause', SAME, BASE, PAUSE, 'inSync'],
+    ['it only observes, which no ramp keeps it from', SAME, { ...BASE, mode: 'observe' }, RAMP, 'inSync'],
+  ])('%s', (_, shadow, policy, hold, standing) => {
+    const fleet = fleetOf(policies(policy));
+    const [hub] = fleet.hubs;
+    if (hub === undefined) throw new Error('no hub');
+    const planned = plan({ shadow: shadowOf(shadow), hub, twins: fleet.twins, holdOf: () => hold, now: T0 });
+
+    expect(Object.values(planned.policies)).toEqual([standing]);
+  });
 });

@@ -185,6 +185,7 @@ function recordsOf({ store, devices }: World) {
   });
 }
 
+/** A page of a query is at least four messages, on F1 more. */
 const COSTS = { read: 1, write: 3, query: 4 } as const;
 
 /** The messages of a day stay below what the fleet file allows, and nothing is asked for that was not set aside. */

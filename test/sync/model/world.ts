@@ -71,7 +71,7 @@ export class World {
       host: HOST,
       region: 'westeurope',
       tier: isPoor ? 'F1' : 'S1',
-      budget: { rate: 0.5, daily: isPoor ? 0.005 : 0.2 },
+      budget: { rate: 0.5, daily: isPoor ? 0.02 : 0.2 },
     };
     this.fleet = this.newFleet();
     const [hub] = this.fleet.hubs;

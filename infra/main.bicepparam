@@ -1,0 +1,11 @@
+// For `azd up`: the hubs of fleet.json, one stamp. azd sets AZURE_*; the others are `azd env set NAME VALUE`.
+using './main.bicep'
+
+param environmentName = readEnvironmentVariable('AZURE_ENV_NAME')
+param location = readEnvironmentVariable('AZURE_LOCATION')
+param operatorPrincipalId = readEnvironmentVariable('AZURE_PRINCIPAL_ID', '')
+param operatorPrincipalType = any(readEnvironmentVariable('AZURE_PRINCIPAL_TYPE', 'User'))
+param alertEmail = readEnvironmentVariable('BERTH_ALERT_EMAIL', '')
+param httpAlwaysReady = int(readEnvironmentVariable('BERTH_HTTP_ALWAYS_READY', '1'))
+
+param hubs = loadJsonContent('../fleet.json').hubs

@@ -1,0 +1,352 @@
+// Alerts on what Berth logs. Each line is JSON with `event`, and `code` where docs/errors.md has a row for it; a test
+// compares the names in these queries with those in src/.
+
+import { hubSettings } from '../types.bicep'
+
+@description('Part of every name.')
+param suffix string
+
+@description('Azure region of the workspace.')
+param location string
+
+@description('Tags.')
+param tags object
+
+@description('Log Analytics workspace.')
+param workspaceId string
+
+@description('Hubs whose daily quota is watched.')
+param hubs hubSettings[]
+
+@description('Action groups to call.')
+param actionGroupIds array
+
+// Severity: 1 devices suffer now, 2 they will, 3 somebody should look.
+var alerts = [
+  {
+    key: 'failed-registrations'
+    title: 'Registrations fail'
+    description: 'More than 10 registrations in 15 minutes were answered with an error, those that a rule denies apart.'
+    severity: 1
+    frequency: 'PT5M'
+    window: 'PT15M'
+    threshold: 10
+    query: '''
+      AppTraces
+      | where OperationName == "allocateDevice" and Message has_any ("refused", "defect")
+      | extend line = parse_json(Message)
+      | extend event = tostring(line.event), code = tostring(line.code)
+      | where event in ("refused", "defect") and code != "BERTH_REGISTRATION_DENIED"
+    '''
+  }
+  {
+    key: 'fleet-invalid'
+    title: 'The deployed fleet file cannot be used'
+    description: 'Berth runs the last good one, or answers 503 where there is none.'
+    severity: 1
+    frequency: 'PT5M'
+    window: 'PT15M'
+    threshold: 0
+    query: '''
+      AppTraces
+      | where Message has "fleetInvalid"
+      | extend line = parse_json(Message)
+      | extend event = tostring(line.event), code = tostring(line.code)
+      | where event == "fleetInvalid"
+    '''
+  }
+  {
+    key: 'quota-spent'
+    title: 'A hub has spent its daily quota (403002)'
+    description: 'Until 00:00 UTC the hub takes no messages: no twin changes and no telemetry.'
+    severity: 1
+    frequency: 'PT5M'
+    window: 'PT15M'
+    threshold: 0
+    query: '''
+      AppTraces
+      | where Message has "BERTH_HUB_QUOTA_EXCEEDED"
+      | extend line = parse_json(Message)
+      | extend event = tostring(line.event), code = tostring(line.code)
+      | where event == "hubTrouble" and code == "BERTH_HUB_QUOTA_EXCEEDED"
+    '''
+  }
+  {
+    key: 'hub-refuses'
+    title: 'A hub refuses the app'
+    description: 'The identity lacks a role on the hub, or a connection setting is wrong.'
+    severity: 2
+    frequency: 'PT15M'
+    window: 'PT30M'
+    threshold: 0
+    query: '''
+      AppTraces
+      | where Message has "BERTH_HUB_UNAUTHORIZED"
+      | extend line = parse_json(Message)
+      | extend event = tostring(line.event), code = tostring(line.code)
+      | where event == "hubTrouble" and code == "BERTH_HUB_UNAUTHORIZED"
+    '''
+  }
+  {
+    key: 'throttled'
+    title: 'A hub throttles, or does not answer'
+    description: 'More than one call in ten to a hub failed over 30 minutes, or the hub said 429 to the walk.'
+    severity: 2
+    frequency: 'PT15M'
+    window: 'PT30M'
+    threshold: 0
+    query: '''
+      AppTraces
+      | where Message has_any ("syncCounts", "BERTH_HUB_THROTTLED", "BERTH_HUB_TIMEOUT")
+      | extend line = parse_json(Message)
+      | extend event = tostring(line.event), code = tostring(line.code)
+      | where event in ("syncCounts", "hubTrouble")
+      | extend calls = tolong(line.reads) + tolong(line.writes) + tolong(line["queries"]), failed = tolong(line.failed)
+      | summarize calls = sum(calls), failed = sum(failed), named = countif(event == "hubTrouble") by hub = tostring(line.hub)
+      | where named >= 5 or (calls >= 50 and failed > calls * 0.1)
+    '''
+  }
+  {
+    key: 'events-late'
+    title: 'Twin events wait'
+    description: 'Events were older than five minutes when they were read: the app lags behind, or was stopped.'
+    severity: 2
+    frequency: 'PT5M'
+    window: 'PT15M'
+    threshold: 0
+    query: '''
+      AppTraces
+      | where Message has "twinEventsLate"
+      | extend line = parse_json(Message)
+      | extend event = tostring(line.event), code = tostring(line.code)
+      | where event == "twinEventsLate"
+      | summarize ageMs = max(tolong(line.ageMs)) by partition = tostring(line.partition)
+      | where ageMs > 300000
+    '''
+  }
+  {
+    key: 'events-unread'
+    title: 'Twin events are not read at all'
+    description: 'Events came in for half an hour and none was read: the trigger does not run.'
+    severity: 1
+    frequency: 'PT15M'
+    window: 'PT30M'
+    threshold: 0
+    query: '''
+      AzureMetrics
+      | where ResourceProvider == "MICROSOFT.EVENTHUB" and MetricName in ("IncomingMessages", "OutgoingMessages")
+      | summarize incoming = sumif(Total, MetricName == "IncomingMessages"), outgoing = sumif(Total, MetricName == "OutgoingMessages")
+      | where incoming > 0 and outgoing == 0
+    '''
+  }
+  {
+    key: 'sync-fails'
+    title: 'Twin sync cannot store what it reads'
+    description: 'syncTwins fails and is tried again without end, so partitions stand still. The state tables cannot be reached.'
+    severity: 1
+    frequency: 'PT5M'
+    window: 'PT15M'
+    threshold: 2
+    query: '''
+      AppRequests
+      | where Name == "syncTwins" and Success == false
+    '''
+  }
+  {
+    key: 'resync-silent'
+    title: 'resyncFleet does not run'
+    description: 'Nothing is counted, retried or walked; new devices are placed by old counts.'
+    severity: 2
+    frequency: 'PT15M'
+    window: 'PT30M'
+    threshold: 0
+    query: '''
+      AppRequests
+      | where Name == "resyncFleet" and Success == true
+      | summarize runs = count()
+      | where runs == 0
+    '''
+  }
+  {
+    key: 'dead-letters'
+    title: 'Events could not be read'
+    description: 'They are kept: berth dead-letters list (docs/operations.md, Poisoned events).'
+    severity: 2
+    frequency: 'PT15M'
+    window: 'PT30M'
+    threshold: 0
+    query: '''
+      AppTraces
+      | where Message has "twinsSynchronised"
+      | extend line = parse_json(Message)
+      | extend event = tostring(line.event), code = tostring(line.code)
+      | where event == "twinsSynchronised" and tolong(line.deadLetters) > 0
+    '''
+  }
+  {
+    key: 'gaps'
+    title: 'Twin events do not follow each other'
+    description: 'More than one event in twenty of a hub did not follow what was known; each costs a read.'
+    severity: 3
+    frequency: 'PT1H'
+    window: 'PT2H'
+    threshold: 0
+    query: '''
+      AppTraces
+      | where Message has "syncCounts"
+      | extend line = parse_json(Message)
+      | extend event = tostring(line.event), code = tostring(line.code)
+      | where event == "syncCounts"
+      | summarize merged = sum(tolong(line.merged)), gaps = sum(tolong(line.gaps)) by hub = tostring(line.hub)
+      | where merged + gaps >= 200 and gaps > (merged + gaps) * 0.05
+    '''
+  }
+  {
+    key: 'hub-untrusted'
+    title: 'Events of a hub are not trusted any more'
+    description: 'A read comes before every decision, until berth resync --hub.'
+    severity: 2
+    frequency: 'PT15M'
+    window: 'PT30M'
+    threshold: 0
+    query: '''
+      AppTraces
+      | where Message has "BERTH_HUB_UNTRUSTED"
+      | extend line = parse_json(Message)
+      | extend event = tostring(line.event), code = tostring(line.code)
+      | where event == "hubTrouble" and code == "BERTH_HUB_UNTRUSTED"
+    '''
+  }
+  {
+    key: 'policy-paused'
+    title: 'A policy has paused itself'
+    description: 'Too many of the devices that it has reached reject it (docs/operations.md, A policy that paused itself).'
+    severity: 2
+    frequency: 'PT15M'
+    window: 'PT30M'
+    threshold: 0
+    query: '''
+      AppTraces
+      | where Message has "BERTH_POLICY_REJECTED"
+      | extend line = parse_json(Message)
+      | extend event = tostring(line.event), code = tostring(line.code)
+      | where event == "hubTrouble" and code == "BERTH_POLICY_REJECTED"
+    '''
+  }
+  {
+    key: 'initial-twin'
+    title: 'An initial twin does not fit'
+    description: 'A value of a layer is beyond the limits of a twin, and was left out.'
+    severity: 3
+    frequency: 'PT1H'
+    window: 'PT2H'
+    threshold: 0
+    query: '''
+      AppTraces
+      | where Message has "initialTwinBeyondLimits"
+      | extend line = parse_json(Message)
+      | extend event = tostring(line.event), code = tostring(line.code)
+      | where event == "initialTwinBeyondLimits"
+    '''
+  }
+  {
+    key: 'receipts-lost'
+    title: 'Copies of receipts were lost'
+    description: 'The log has them; GET /api/devices has not.'
+    severity: 3
+    frequency: 'PT1H'
+    window: 'PT2H'
+    threshold: 0
+    query: '''
+      AppTraces
+      | where Message has "receiptsLost"
+      | extend line = parse_json(Message)
+      | extend event = tostring(line.event), code = tostring(line.code)
+      | where event == "receiptsLost"
+    '''
+  }
+]
+
+resource logAlerts 'Microsoft.Insights/scheduledQueryRules@2023-12-01' = [
+  for alert in alerts: {
+    name: 'berth-${alert.key}-${suffix}'
+    location: location
+    tags: tags
+    kind: 'LogAlert'
+    properties: {
+      displayName: '${alert.title} (${suffix})'
+      description: alert.description
+      severity: alert.severity
+      enabled: true
+      scopes: [
+        workspaceId
+      ]
+      evaluationFrequency: alert.frequency
+      windowSize: alert.window
+      // The tables come into being with the first line that is sent.
+      skipQueryValidation: true
+      autoMitigate: true
+      criteria: {
+        allOf: [
+          {
+            query: alert.query
+            timeAggregation: 'Count'
+            operator: 'GreaterThan'
+            threshold: alert.threshold
+            failingPeriods: {
+              numberOfEvaluationPeriods: 1
+              minFailingPeriodsToAlert: 1
+            }
+          }
+        ]
+      }
+      actions: {
+        actionGroups: actionGroupIds
+      }
+    }
+  }
+]
+
+// Messages of 4 KB a day and unit (F1: 0.5 KB, and one unit only).
+var dailyMessages = {
+  F1: 8000
+  S1: 400000
+  S2: 6000000
+  S3: 300000000
+}
+
+resource quotaAlerts 'Microsoft.Insights/metricAlerts@2018-03-01' = [
+  for hub in hubs: {
+    name: 'berth-quota-${hub.name}'
+    location: 'global'
+    tags: tags
+    properties: {
+      description: 'The hub has used four fifths of the messages of this day. When they are spent it takes none until 00:00 UTC.'
+      severity: 2
+      enabled: true
+      scopes: [
+        resourceId('Microsoft.Devices/IotHubs', hub.name)
+      ]
+      evaluationFrequency: 'PT15M'
+      windowSize: 'PT1H'
+      autoMitigate: true
+      criteria: {
+        'odata.type': 'Microsoft.Azure.Monitor.SingleResourceMultipleMetricCriteria'
+        allOf: [
+          {
+            criterionType: 'StaticThresholdCriterion'
+            name: 'used'
+            metricNamespace: 'Microsoft.Devices/IotHubs'
+            metricName: 'dailyMessageQuotaUsed'
+            timeAggregation: 'Maximum'
+            operator: 'GreaterThan'
+            threshold: dailyMessages[hub.tier] * hub.units / 5 * 4
+          }
+        ]
+      }
+      actions: map(actionGroupIds, id => {
+        actionGroupId: id
+      })
+    }
+  }
+]

@@ -1,0 +1,98 @@
+// One URL for the webhook in several regions. DPS has room for one URL in an enrollment, key included, so every app
+// behind this one must know the same function key (infra/README.md says how).
+
+@description('Makes names unique.')
+param token string
+
+@description('Tags.')
+param tags object
+
+@description('Host name of the app of the stamp, which is preferred.')
+param stampHostName string
+
+@description('Host names of the apps in further regions, in the order in which they step in.')
+param allocatorHostNames string[]
+
+var hostNames = concat([stampHostName], allocatorHostNames)
+
+resource profile 'Microsoft.Cdn/profiles@2024-02-01' = {
+  name: 'afd-berth-${token}'
+  location: 'global'
+  tags: tags
+  sku: {
+    name: 'Standard_AzureFrontDoor'
+  }
+}
+
+resource endpoint 'Microsoft.Cdn/profiles/afdEndpoints@2024-02-01' = {
+  parent: profile
+  name: 'berth-${token}'
+  location: 'global'
+  tags: tags
+  properties: {
+    enabledState: 'Enabled'
+  }
+}
+
+resource originGroup 'Microsoft.Cdn/profiles/originGroups@2024-02-01' = {
+  parent: profile
+  name: 'allocators'
+  properties: {
+    sessionAffinityState: 'Disabled'
+    loadBalancingSettings: {
+      sampleSize: 4
+      successfulSamplesRequired: 3
+      additionalLatencyInMilliseconds: 0
+    }
+    // An app whose fleet file is broken is not ready, and gets no registrations while another is.
+    healthProbeSettings: {
+      probePath: '/api/health'
+      probeProtocol: 'Https'
+      probeRequestType: 'GET'
+      probeIntervalInSeconds: 30
+    }
+  }
+}
+
+resource origins 'Microsoft.Cdn/profiles/originGroups/origins@2024-02-01' = [
+  for (hostName, index) in hostNames: {
+    parent: originGroup
+    name: 'allocator-${index}'
+    properties: {
+      hostName: hostName
+      originHostHeader: hostName
+      httpsPort: 443
+      priority: index + 1
+      weight: 100
+      enabledState: 'Enabled'
+      enforceCertificateNameCheck: true
+    }
+  }
+]
+
+resource route 'Microsoft.Cdn/profiles/afdEndpoints/routes@2024-02-01' = {
+  parent: endpoint
+  name: 'webhook'
+  properties: {
+    originGroup: {
+      id: originGroup.id
+    }
+    patternsToMatch: [
+      '/api/allocate'
+      '/api/health'
+    ]
+    supportedProtocols: [
+      'Https'
+    ]
+    httpsRedirect: 'Disabled'
+    forwardingProtocol: 'HttpsOnly'
+    linkToDefaultDomain: 'Enabled'
+    enabledState: 'Enabled'
+  }
+  dependsOn: [
+    origins
+  ]
+}
+
+@description('Host name of the one URL.')
+output hostName string = endpoint.properties.hostName

@@ -1,0 +1,35 @@
+// Two stamps, so that twins of European devices stay in Europe; the webhook in a second region of the first stamp. Copy
+// fleet.production.json to fleet.json, make it yours, and read the hubs from there.
+using './main.bicep'
+
+param environmentName = 'berth-prod'
+param location = 'westeurope'
+
+param hubs = loadJsonContent('fleet.production.json').hubs
+
+param stamps = [
+  {
+    name: 'eu'
+    location: 'westeurope'
+    partitions: 4
+    throughputUnits: 2
+  }
+  {
+    name: 'us'
+    location: 'eastus'
+    partitions: 4
+    throughputUnits: 2
+  }
+]
+
+param allocatorLocations = [
+  'northeurope'
+]
+
+param httpAlwaysReady = 2
+param maximumInstances = 100
+param storageRedundancy = 'Standard_ZRS'
+param zoneRedundant = true
+param eventRetentionDays = 7
+param logRetentionDays = 365
+param alertEmail = 'iot-operations@contoso.com'

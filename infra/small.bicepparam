@@ -1,0 +1,14 @@
+// To try it: one free hub, nothing always ready, a cap on logs. Copy fleet.small.json to fleet.json, change the name of
+// the hub in it (nobody else in Azure may have it), and read the hubs from there.
+using './main.bicep'
+
+param environmentName = 'berth-try'
+param location = 'westeurope'
+
+param hubs = loadJsonContent('fleet.small.json').hubs
+
+param httpAlwaysReady = 0
+param eventRetentionDays = 1
+param logRetentionDays = 30
+// The log is the record of every decision: a cap may lose some. Not for production.
+param logDailyCapGb = 1

@@ -1,0 +1,71 @@
+// What the parameters are made of. The fleet file has the same words (docs/fleet-file.md).
+
+@export()
+@description('A hub as the fleet file has it. What only Berth reads, such as its weight, is left alone.')
+type fleetHub = {
+  @description('Host name: NAME.azure-devices.net. Nobody else in Azure may have the name, which is 3 to 50 characters long.')
+  host: string
+
+  @description('Azure region of the hub, such as westeurope: where it is made, and what Berth reckons latency with.')
+  region: string
+
+  @description('Tier. Basic tiers have no twins; F1 is free, once a subscription, with 8,000 messages a day.')
+  tier: 'F1' | 'S1' | 'S2' | 'S3'
+
+  @minValue(1)
+  @maxValue(200)
+  @description('Units, 1 by default. On S1 and S2 they raise the daily quota, not the twin limits.')
+  units: int?
+
+  @description('Name of the stamp that reconciles the hub. Where one hub names a stamp, all must.')
+  stamp: string?
+
+  @description('Labels, such as residency. They become tags of the hub.')
+  labels: object?
+
+  *: any
+}
+
+@export()
+@description('A hub with nothing left open.')
+type hubSettings = {
+  @description('First part of the host name.')
+  name: string
+
+  @description('Azure region.')
+  region: string
+
+  @description('Tier.')
+  tier: string
+
+  @description('Units.')
+  units: int
+
+  @description('Stamp; empty: none.')
+  stamp: string
+
+  @description('Labels.')
+  labels: object
+}
+
+@export()
+@description('A deployment of twin sync: a Function App, an Event Hub, state and logs in one region.')
+type stampSettings = {
+  @minLength(1)
+  @maxLength(12)
+  @description('Name of the stamp, as hubs[].stamp has it. Lower-case letters and digits: it is part of resource names.')
+  name: string
+
+  @description('Azure region of everything in the stamp but its hubs. Twins, receipts and logs are kept there.')
+  location: string
+
+  @minValue(1)
+  @maxValue(32)
+  @description('Partitions of the Event Hub, 4 by default. Fixed for good in the Standard tier. Every hub budget is divided by them.')
+  partitions: int?
+
+  @minValue(1)
+  @maxValue(40)
+  @description('Throughput units of the Event Hubs namespace, 1 by default.')
+  throughputUnits: int?
+}

@@ -1,0 +1,275 @@
+import { beforeEach, describe, expect, test } from '@jest/globals';
+import type { Hub } from '../../src/fleet/fleet.ts';
+import { BudgetShare, dailyLimit, type HubOperation, noBudget, ratePerSecond } from '../../src/hub/budget.ts';
+import { DailyBudget, type DailyCounts, type DailyKey } from '../../src/hub/daily-budget.ts';
+import { HubPauses } from '../../src/hub/hub-pauses.ts';
+import { HubError } from '../../src/hub/port.ts';
+import { TokenBucket } from '../../src/hub/token-bucket.ts';
+import { fleetOf, ID, T0 } from '../twin/twins.ts';
+
+const SECOND = 1_000;
+const DAY_MS = 24 * 60 * 60_000;
+
+describe('a token bucket', () => {
+  const FOR_EVER = Number.POSITIVE_INFINITY;
+
+  test('begins empty: the first operation waits for its turn', () => {
+    expect(new TokenBucket(4, T0).take(T0, FOR_EVER)).toBe(250);
+  });
+
+  test('lets operations pass in a line, each after the one before', () => {
+    const bucket = new TokenBucket(4, T0);
+
+    expect([1, 2, 3].map(() => bucket.take(T0, FOR_EVER))).toEqual([250, 500, 750]);
+  });
+
+  test('holds one second’s worth, however long nothing was asked for', () => {
+    const bucket = new TokenBucket(4, T0);
+    const later = T0 + 60 * SECOND;
+
+    expect([1, 2, 3, 4, 5].map(() => bucket.take(later, FOR_EVER))).toEqual([0, 0, 0, 0, 250]);
+  });
+
+  test('holds at least one operation, where it takes longer than a second to come by', () => {
+    const bucket = new TokenBucket(0.1, T0);
+
+    expect(bucket.take(T0 + 60 * SECOND, FOR_EVER)).toBe(0);
+    expect(bucket.take(T0 + 60 * SECOND, FOR_EVER)).toBe(10 * SECOND);
+  });
+
+  test('that refuses takes nothing: who can wait has the turn', () => {
+    const bucket = new TokenBucket(4, T0);
+
+    for (let times = 0; times < 10; times += 1) expect(bucket.take(T0, 249)).toBeUndefined();
+    expect(bucket.take(T0, 250)).toBe(250);
+  });
+
+  test('gains nothing from a clock that goes back', () => {
+    const bucket = new TokenBucket(4, T0);
+    bucket.take(T0 + 10 * SECOND, FOR_EVER);
+
+    expect(bucket.take(T0, FOR_EVER)).toBe(0);
+    expect([1, 2, 3].map(() => bucket.take(T0 + 10 * SECOND, FOR_EVER))).toEqual([0, 0, 250]);
+  });
+});
+
+/** The counts of all instances, in memory. */
+class MemoryCounts implements DailyCounts {
+  readonly asked: DailyKey[] = [];
+  readonly used = new Map<string, number>();
+
+  async reserve(key: DailyKey, messages: number, limit: number): Promise<number> {
+    this.asked.push(key);
+    const name = `${key.day} ${key.host} ${key.share}`;
+    const used = this.used.get(name) ?? 0;
+    const granted = Math.max(0, Math.min(messages, limit - used));
+    this.used.set(name, used + granted);
+    return granted;
+  }
+}
+
+describe('a daily budget', () => {
+  let counts: MemoryCounts;
+  beforeEach(() => {
+    counts = new MemoryCounts();
+  });
+  const budgetOf = (limit: number) => new DailyBudget(counts, ID.host, 'resync', limit);
+  /** How many operations of so many messages there are before it is spent. */
+  const drain = async (budget: DailyBudget, messages: number, now = T0): Promise<number> => {
+    let taken = 0;
+    while (await budget.take(messages, now)) taken += 1;
+    return taken;
+  };
+
+  test('is taken in blocks: not every operation asks the tables', async () => {
+    expect(await drain(budgetOf(2_000), 1)).toBe(2_000);
+    // Each block is a two-hundredth; the last question finds nothing.
+    expect(counts.asked).toHaveLength(201);
+    expect(counts.asked[0]).toEqual({ day: '2026-11-23', host: ID.host, share: 'resync' });
+  });
+
+  test('is one for all instances', async () => {
+    const [one, other] = [budgetOf(1_000), budgetOf(1_000)];
+
+    expect((await drain(one, 3)) * 3 + (await drain(other, 1))).toBeLessThanOrEqual(1_000);
+    expect([...counts.used.values()]).toEqual([1_000]);
+  });
+
+  test('that is spent asks nobody any more', async () => {
+    const budget = budgetOf(10);
+    await drain(budget, 1);
+    const asked = counts.asked.length;
+
+    expect(await budget.take(1, T0)).toBe(false);
+    expect(counts.asked).toHaveLength(asked);
+  });
+
+  test('that has too little left for one operation keeps it for a smaller one', async () => {
+    const budget = budgetOf(5);
+
+    expect([await budget.take(3, T0), await budget.take(3, T0)]).toEqual([true, false]);
+    expect([await budget.take(2, T0), await budget.take(1, T0)]).toEqual([true, false]);
+  });
+
+  test('begins again the next day by UTC, and takes nothing of the day before with it', async () => {
+    const budget = budgetOf(10);
+    await drain(budget, 1);
+    const midnight = T0 + DAY_MS / 2;
+
+    expect(await budget.take(1, midnight - 1)).toBe(false);
+    expect(await drain(budget, 1, midnight)).toBe(10);
+    expect([...counts.used.keys()].map((key) => key.slice(0, 10))).toEqual(['2026-11-23', '2026-11-24']);
+  });
+
+  test('asks once for those who ask at the same time', async () => {
+    const budget = budgetOf(2_000);
+
+    expect(await Promise.all(Array.from({ length: 10 }, () => budget.take(1, T0)))).not.toContain(false);
+    expect(counts.asked).toHaveLength(1);
+  });
+
+  test('goes on after the tables could not be asked', async () => {
+    const budget = budgetOf(10);
+    const reserve = counts.reserve.bind(counts);
+    counts.reserve = () => Promise.reject(new Error('away'));
+    await expect(budget.take(1, T0)).rejects.toThrow('away');
+    counts.reserve = reserve;
+
+    expect(await drain(budget, 1)).toBe(10);
+  });
+});
+
+describe('a share of the budgets', () => {
+  const [weu] = fleetOf({}).hubs;
+  if (weu === undefined) throw new Error('no hub');
+  /** Writes: 50 a second, of which a tenth, of which half: 2.5 a second. Messages: 400 000 a day, of them 200 000. */
+  const HUB: Hub = { ...weu, tier: 'S1', units: 1, budget: { rate: 0.1, daily: 1 } };
+  const LATER = T0 + DAY_MS / 4;
+
+  let time: number;
+  let counts: MemoryCounts;
+  let pauses: HubPauses;
+  let share: BudgetShare;
+  /** Called whenever somebody waits for a turn. */
+  let meanwhile: () => void;
+  beforeEach(() => {
+    time = T0;
+    counts = new MemoryCounts();
+    pauses = new HubPauses(() => 0);
+    meanwhile = () => {};
+    share = new BudgetShare({
+      share: 'resync',
+      part: 0.5,
+      counts,
+      pauses,
+      now: () => time,
+      wait: async (ms) => {
+        time += ms;
+        meanwhile();
+      },
+    });
+  });
+  const throttle = () =>
+    pauses.failed(ID.host, new HubError('BERTH_HUB_THROTTLED', 'slow', { host: ID.host }), time);
+  const quotaExceeded = () =>
+    pauses.failed(ID.host, new HubError('BERTH_HUB_QUOTA_EXCEEDED', 'spent', { host: ID.host }), time);
+
+  test.each<[HubOperation, number]>([
+    ['write', 50],
+    ['read', 100],
+    ['identity', 100 / 60],
+    ['query', 20 / 60],
+  ])('lets so many %s operations pass a second', async (operation, ofTheHub) => {
+    await share.turn(HUB, operation, LATER);
+    const first = time;
+    for (let times = 0; times < 10; times += 1) await share.turn(HUB, operation, LATER);
+
+    expect(10_000 / (time - first)).toBeCloseTo(ofTheHub * 0.1 * 0.5);
+    expect(ratePerSecond(HUB, operation, 0.5)).toBeCloseTo(ofTheHub * 0.1 * 0.5);
+  });
+
+  test('has a line of its own for each operation', async () => {
+    await share.turn(HUB, 'query', LATER);
+    const before = time;
+
+    await share.turn(HUB, 'write', LATER);
+
+    // 400 ms for a write; the next query would take a minute.
+    expect(time - before).toBe(400);
+  });
+
+  test('says so where the turn would come too late, and neither waits nor counts', async () => {
+    const turn = await share.turn(HUB, 'write', T0 + 399);
+
+    expect(turn).toMatchObject({ isNow: false, at: T0 + 399, isQuota: false });
+    expect([time, counts.asked]).toEqual([T0, []]);
+    expect(await share.turn(HUB, 'write', T0 + 400)).toEqual({ isNow: true });
+  });
+
+  test.each<[HubOperation, Hub['tier'], number]>([
+    ['write', 'S1', 3],
+    ['read', 'S1', 1],
+    ['query', 'S1', 4],
+    // A message of a free hub is an eighth of that.
+    ['query', 'F1', 32],
+    ['identity', 'S1', 0],
+  ])('%s on %s: counts as so many messages of the day', async (operation, tier, messages) => {
+    // As many messages as two of them, and all but one of a third.
+    const room = 3 * messages - 1;
+    const hub: Hub = { ...HUB, tier, budget: { rate: 1, daily: 1 } };
+    const { reserve } = MemoryCounts.prototype;
+    counts.reserve = (key, wanted) => reserve.call(counts, key, wanted, room);
+    const turns = [];
+    for (let times = 0; times < 3; times += 1) turns.push((await share.turn(hub, operation, LATER)).isNow);
+
+    expect(turns).toEqual([true, true, messages === 0]);
+  });
+
+  test('that is spent for the day comes again when the next one begins', async () => {
+    counts.reserve = async () => 0;
+
+    expect(await share.turn(HUB, 'read', LATER)).toMatchObject({
+      isNow: false,
+      at: T0 + DAY_MS / 2,
+      isQuota: true,
+    });
+    expect(dailyLimit(HUB, 0.5)).toBe(200_000);
+  });
+
+  test('leaves a hub alone that is paused, and takes nothing', async () => {
+    throttle();
+
+    expect(await share.turn(HUB, 'write', T0 + SECOND)).toMatchObject({
+      isNow: false,
+      at: T0 + 2 * SECOND,
+      why: 'the hub throttles',
+      isQuota: false,
+    });
+    expect([time, counts.asked]).toEqual([T0, []]);
+  });
+
+  test('leaves a hub alone that was paused while somebody waited for a turn', async () => {
+    meanwhile = throttle;
+
+    expect(await share.turn(HUB, 'write', LATER)).toMatchObject({ isNow: false, why: 'the hub throttles' });
+    expect(counts.asked).toEqual([]);
+  });
+
+  test('tells a spent quota from a throttle', async () => {
+    quotaExceeded();
+
+    expect(await share.turn(HUB, 'write', LATER)).toMatchObject({ at: T0 + DAY_MS / 2, isQuota: true });
+  });
+});
+
+test('without a part nothing may be asked, and it is worth asking again later', async () => {
+  const [hub] = fleetOf({}).hubs;
+  if (hub === undefined) throw new Error('no hub');
+
+  expect(await noBudget('no part yet', 5_000, () => T0).turn(hub, 'read', T0 + DAY_MS)).toEqual({
+    isNow: false,
+    at: T0 + 5_000,
+    why: 'no part yet',
+    isQuota: false,
+  });
+});

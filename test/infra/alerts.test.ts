@@ -1,0 +1,138 @@
+import { readFileSync } from 'node:fs';
+import { beforeAll, describe, expect, test } from '@jest/globals';
+import { globSync } from 'tinyglobby';
+import { ERRORS } from '../../src/errors.ts';
+import { SYNC_COUNTS } from '../../src/sync/sync-counters.ts';
+import { type CheckQuery, loadKusto } from './kusto.ts';
+
+const source = globSync('src/**/*.ts', { ignore: 'src/cli/**' })
+  .map((path) => readFileSync(path, 'utf8'))
+  .join('\n');
+
+/** Names of the lines that the app writes: `event: 'name'`, `log('warn', 'name'`, and the two that depend. */
+const EVENTS = new Set([
+  ...[...source.matchAll(/\bevent: '(\w+)'|\blog\('\w+', '(\w+)'/g)].map(
+    (match) => match[1] ?? match[2] ?? '',
+  ),
+  ...[...source.matchAll(/const event = .*\? '(\w+)' : '(\w+)'/g)].flatMap((match) => [
+    match[1] ?? '',
+    match[2] ?? '',
+  ]),
+]);
+const FUNCTIONS = new Set([...source.matchAll(/app\.\w+\('(\w+)'/g)].map((match) => match[1] ?? ''));
+
+/** What a query takes for granted of the app, and the app does not do. */
+function problemsOf(query: string): readonly string[] {
+  const compared = (column: string) =>
+    [...query.matchAll(new RegExp(`\\b${column}\\)? (?:==|!=|in) (\\([^)]*\\)|"[^"]*")`, 'g'))].flatMap(
+      (match) => [...(match[1] ?? '').matchAll(/"([^"]*)"/g)].map((text) => text[1] ?? ''),
+    );
+  const searched = [...query.matchAll(/\bhas(?:_any)? (\([^)]*\)|"[^"]*")/g)].flatMap((match) =>
+    [...(match[1] ?? '').matchAll(/"([^"]*)"/g)].map((text) => text[1] ?? ''),
+  );
+  const counts = [
+    ...query.matchAll(/tolong\(line(?:\.|\[["'])(merged|replayed|gaps|\w*ed|reads|writes|queries)\b/g),
+  ];
+  return [
+    ...compared('event').filter((name) => !EVENTS.has(name)),
+    ...compared('code').filter((code) => !(code in ERRORS)),
+    ...[...compared('OperationName'), ...compared('Name')].filter((name) => !FUNCTIONS.has(name)),
+    ...searched.filter((text) => !EVENTS.has(text) && !(text in ERRORS)),
+    ...counts
+      .map((match) => match[1] ?? '')
+      .filter(
+        (name) => !(SYNC_COUNTS as readonly string[]).includes(name) && !source.includes(`readonly ${name}:`),
+      ),
+  ];
+}
+
+const alerts = readFileSync('infra/modules/alerts.bicep', 'utf8');
+const alertQueries = [...alerts.matchAll(/key: '([\w-]+)'[\s\S]*?query: '''([\s\S]*?)'''/g)].map(
+  (match): [string, string] => [match[1] ?? '', match[2] ?? ''],
+);
+const workbook = JSON.parse(readFileSync('infra/workbook.json', 'utf8')) as {
+  readonly items: readonly { readonly name: string; readonly content: { readonly query?: string } }[];
+};
+const workbookQueries = workbook.items.flatMap(({ name, content }): [string, string][] =>
+  content.query === undefined ? [] : [[name, content.query]],
+);
+
+describe('what alerts and the workbook ask the logs', () => {
+  test('the names that the app writes are found', () => {
+    expect([...EVENTS]).toEqual(
+      expect.arrayContaining([
+        'allocated',
+        'notAllocated',
+        'twinsSynchronised',
+        'syncCounts',
+        'twinEventsLate',
+      ]),
+    );
+    expect([...FUNCTIONS]).toEqual(expect.arrayContaining(['allocateDevice', 'syncTwins', 'resyncFleet']));
+  });
+
+  test.each([...alertQueries, ...workbookQueries])('%s asks for lines that the app writes', (_, query) => {
+    expect(query).toMatch(/^\s*(AppTraces|AppRequests|AzureMetrics)\n/);
+    expect(problemsOf(query)).toEqual([]);
+  });
+
+  describe('are queries, by the words of Azure itself', () => {
+    let check: CheckQuery;
+    beforeAll(() => {
+      check = loadKusto();
+    }, 60_000);
+
+    test.each([...alertQueries, ...workbookQueries])('%s', (_, query) => {
+      expect(check(query)).toEqual([]);
+    });
+
+    test.each([
+      ['a column that there is not', 'AppTraces | where Messag has "x"', "'Messag' does not refer to"],
+      ['a table that there is not', 'AppTrace | count', "'AppTrace' does not refer to"],
+      ['a word that is taken', 'AppTraces | extend x = parse_json(Message).queries', 'needs to be bracket'],
+      ['no query', 'AppTraces | where', 'Missing expression'],
+    ])('which finds %s', (_, query, message) => {
+      expect(check(query).join()).toContain(message);
+    });
+  });
+
+  test.each([
+    ['an event', 'AppTraces\n| where event == "twinsSynchronized"', ['twinsSynchronized']],
+    ['an event of a list', 'AppTraces\n| where event in ("allocated", "unknown")', ['unknown']],
+    ['a code', 'AppTraces\n| where code != "BERTH_NOTHING"', ['BERTH_NOTHING']],
+    ['a function', 'AppRequests\n| where Name == "resync"', ['resync']],
+    ['a text', 'AppTraces\n| where Message has_any ("refused", "gone")', ['gone']],
+    ['a count', 'AppTraces\n| summarize sum(tolong(line.skipped))', ['skipped']],
+  ])('%s that the app does not write is found', (_, query, problems) => {
+    expect(problemsOf(query)).toEqual(problems);
+  });
+
+  test('each alert has a key of its own, and what an operator must hear of has one', () => {
+    const keys = alertQueries.map(([key]) => key);
+
+    expect(new Set(keys).size).toBe(keys.length);
+    expect(keys).toEqual(
+      expect.arrayContaining([
+        'failed-registrations',
+        'quota-spent',
+        'throttled',
+        'events-late',
+        'dead-letters',
+        'gaps',
+        'policy-paused',
+      ]),
+    );
+  });
+});
+
+describe('receipts in the log', () => {
+  test('are not sampled', () => {
+    const host = JSON.parse(readFileSync('host.json', 'utf8'));
+
+    // context.log makes traces.
+    expect(host.logging.applicationInsights.samplingSettings.excludedTypes.split(';')).toEqual(
+      expect.arrayContaining(['Trace', 'Request']),
+    );
+    expect(host.logging.logLevel.default).toBe('Information');
+  });
+});

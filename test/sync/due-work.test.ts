@@ -1,0 +1,137 @@
+import { beforeEach, describe, expect, test } from '@jest/globals';
+import { BerthError } from '../../src/errors.ts';
+import { dueKey, partitionOf, partitionsOf } from '../../src/store/keys.ts';
+import type { DueRow } from '../../src/store/twin-store.ts';
+import { drainDue } from '../../src/sync/due-work.ts';
+import type { Gate } from '../../src/sync/write-gate.ts';
+import type { DuePriority } from '../../src/twin/shadow.ts';
+import { ID, shadowOf, T0 } from '../twin/twins.ts';
+import { MemoryTwinStore } from './memory-store.ts';
+
+type DueOptions = Parameters<typeof drainDue>[0];
+
+const OPEN: Gate = {
+  closedFor: () => undefined,
+  holdOf: () => undefined,
+  readsFirst: () => false,
+  modules: new Set(),
+  isOutdated: false,
+  generation: { number: 0, since: 0 },
+};
+
+const reconcilerOf = (reconcile: DueOptions['reconciler']['reconcile']): DueOptions['reconciler'] => ({
+  reconcile,
+  judge: async () => 'nothing',
+});
+
+let store: MemoryTwinStore;
+let done: string[];
+let told: string[];
+beforeEach(() => {
+  store = new MemoryTwinStore();
+  done = [];
+  told = [];
+});
+/** A due row whose twin does not know of it: looking at the twin takes it away. */
+const isDue = (deviceId: string, priority: DuePriority = 'drift', at = T0): void => {
+  const id = { ...ID, deviceId };
+  const row = { id, priority, partitionKey: partitionOf(id), rowKey: dueKey(id, priority, at) };
+  store.strayDue = [...store.strayDue, row];
+};
+const left = () => store.strayDue.map(({ id }) => id.deviceId);
+const drain = (more: Partial<DueOptions> = {}, mayGoOn: () => boolean = () => true): Promise<number> =>
+  drainDue(
+    {
+      hosts: [ID.host],
+      twins: store,
+      reconciler: reconcilerOf(async ({ deviceId }) => {
+        done.push(deviceId);
+        return 'corrected';
+      }),
+      gate: { current: async () => OPEN },
+      isRefused: () => false,
+      now: () => T0,
+      warn: (message) => void told.push(message),
+      ...more,
+    },
+    mayGoOn,
+  );
+/** So many times, and no more. */
+const times = (most: number): (() => boolean) => {
+  let left = most;
+  return () => {
+    left -= 1;
+    return left >= 0;
+  };
+};
+
+describe('due work', () => {
+  test('is done in its order: what people have edited first, the oldest first', async () => {
+    isDue('walked', 'resync', T0 - 9_000);
+    isDue('drifted', 'drift', T0 - 9_000);
+    isDue('edited', 'edit', T0 - 1_000);
+    isDue('edited before', 'edit', T0 - 2_000);
+
+    expect(await drain()).toBe(4);
+    expect(done).toEqual(['edited before', 'edited', 'drifted', 'walked']);
+    expect(left()).toEqual([]);
+  });
+
+  test('is found in every partition of the hub', async () => {
+    for (let index = 0; index < 200; index += 1) isDue(`pump-${index}`);
+
+    expect(new Set(store.strayDue.map(({ partitionKey }) => partitionKey)).size).toBe(
+      partitionsOf(ID.host).length,
+    );
+    expect(await drain()).toBe(200);
+  });
+
+  test('of others is done, though there is a defect in one twin', async () => {
+    for (const deviceId of ['a', 'bad', 'c']) isDue(deviceId);
+    const reconcile = async ({ deviceId }: typeof ID) => {
+      if (deviceId === 'bad') throw new TypeError('a stored shadow is no object');
+      done.push(deviceId);
+      return 'corrected' as const;
+    };
+    await drain({ reconciler: reconcilerOf(reconcile) }, times(4));
+
+    expect(done.sort()).toEqual(['a', 'c']);
+    expect(left()).toEqual(['bad']);
+    expect(told[0]).toMatch(/defect .*bad \(TypeError\)/);
+  });
+
+  test('ends where the tables are away', async () => {
+    isDue('a');
+    const away = new BerthError('BERTH_STORE_UNAVAILABLE', 'away');
+
+    await expect(drain({ reconciler: reconcilerOf(() => Promise.reject(away)) })).rejects.toBe(away);
+  });
+
+  test.each<[string, Partial<DueOptions>, () => boolean]>([
+    [
+      'the hub is paused',
+      { gate: { current: async () => ({ ...OPEN, closedFor: () => 'paused' }) } },
+      () => true,
+    ],
+    ['the budget of the hub has said no', { isRefused: () => true }, () => true],
+    ['the time is over', {}, () => false],
+  ])('stays where it is while %s', async (_, options, mayGoOn) => {
+    isDue('a');
+
+    expect(await drain(options, mayGoOn)).toBe(0);
+    expect(done).toEqual([]);
+    expect(left()).toEqual(['a']);
+  });
+});
+
+test('a due row that its twin knows of is left to its twin', async () => {
+  const due = { priority: 'drift', at: T0, why: 'a cooldown', tries: 0 } as const;
+  await store.save(await store.load(ID), { kind: 'shadow', shadow: shadowOf({ due }) });
+  const dropped: DueRow[] = [];
+  store.dropDue = async (row) => void dropped.push(row);
+
+  await drain({}, times(2));
+
+  expect(done).toContain(ID.deviceId);
+  expect(dropped).toEqual([]);
+});

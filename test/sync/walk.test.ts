@@ -1,0 +1,131 @@
+import { beforeEach, expect, test } from '@jest/globals';
+import { BudgetShare, type HubBudget, RESYNC_PART } from '../../src/hub/budget.ts';
+import { HubPauses } from '../../src/hub/hub-pauses.ts';
+import type { TwinPage } from '../../src/hub/port.ts';
+import type { JsonValue } from '../../src/json.ts';
+import { walk, walkName } from '../../src/sync/walk.ts';
+import { controlSchema } from '../../src/twin/control.ts';
+import { adoptTwin } from '../../src/twin/fold.ts';
+import { NO_REDACTION, type Redaction } from '../../src/twin/redact.ts';
+import type { Twin } from '../../src/twin/twin.ts';
+import { at, fleetOf, ID, shadowOf, T0, twinOf } from '../twin/twins.ts';
+import { MemoryHub } from './memory-hub.ts';
+import { MemoryTwinStore } from './memory-store.ts';
+
+type WalkOptions = Parameters<typeof walk>[0];
+
+const FLEET = fleetOf({ policies: [{ name: 'base', desired: { interval: 5 } }] });
+const MINUTE = 60_000;
+
+/** A hub of which only queries and reads are asked: always the same twin, of so many devices. */
+class ListedHub extends MemoryHub {
+  pages = 0;
+  deviceIds: readonly string[] = [];
+  same: Twin = twinOf();
+  continuation: string | undefined;
+
+  override async listTwins(): Promise<TwinPage> {
+    this.pages += 1;
+    const { version, etag } = this.same;
+    const twins = this.deviceIds.map((deviceId) => ({ id: { ...ID, deviceId }, version, etag }));
+    return { twins, continuation: this.continuation };
+  }
+
+  override async readTwin(): Promise<Twin> {
+    return this.same;
+  }
+}
+
+let time: number;
+let hub: ListedHub;
+let store: MemoryTwinStore;
+let progress: Map<string, JsonValue>;
+let told: string[];
+beforeEach(() => {
+  time = T0;
+  hub = new ListedHub(() => time);
+  store = new MemoryTwinStore();
+  progress = new Map();
+  told = [];
+});
+const run = (more: Partial<WalkOptions> = {}, mayGoOn: () => boolean = () => true): Promise<number> =>
+  walk(
+    {
+      fleet: FLEET,
+      hosts: [ID.host],
+      hubs: hub,
+      twins: store,
+      progress: {
+        read: async (name) => progress.get(name),
+        write: async (name, value) => void progress.set(name, value),
+      },
+      control: {
+        read: async () => controlSchema.parse({}),
+        update: async (change) => change(controlSchema.parse({})),
+      },
+      budget: { turn: async () => ({ isNow: true }) },
+      redaction: NO_REDACTION,
+      gate: {
+        current: async () => ({
+          closedFor: () => undefined,
+          holdOf: () => undefined,
+          readsFirst: () => false,
+          modules: new Set(),
+          isOutdated: false,
+          generation: undefined,
+        }),
+      },
+      until: Number.POSITIVE_INFINITY,
+      now: () => time,
+      count: () => {},
+      warn: (message) => void told.push(message),
+      ...more,
+    },
+    mayGoOn,
+  );
+
+test('a walk comes to its pages though a turn for a query is long in coming', async () => {
+  const budget: HubBudget = new BudgetShare({
+    share: 'resync',
+    part: RESYNC_PART,
+    counts: { reserve: async (_, messages) => messages },
+    pauses: new HubPauses(() => 0),
+    now: () => time,
+    wait: async (ms) => {
+      time += ms;
+    },
+  });
+  hub.continuation = 'more';
+  const until = T0 + 2 * MINUTE;
+
+  await run({ budget, until }, () => time < until);
+
+  expect(hub.pages).toBeGreaterThan(0);
+  expect(time).toBeLessThanOrEqual(until);
+});
+
+test.each<[string, Redaction, number]>([
+  [
+    'is no mismatch where it is redacted from now on',
+    { paths: [['wifi', 'psk']], key: Buffer.alloc(32, 1) },
+    0,
+  ],
+  ['is one where nothing is redacted and the hub has another', NO_REDACTION, 1],
+])('what was stored of a twin before %s', async (_, redaction, part) => {
+  hub.deviceIds = Array.from({ length: 600 }, (_, index) => `pump-${index}`);
+  hub.same = twinOf({ reported: { wifi: { psk: 'of the hub' } } });
+  for (const deviceId of hub.deviceIds) {
+    const id = { ...ID, deviceId };
+    const stored = twinOf({ reported: { wifi: { psk: 'of before' } } });
+    const shadow = adoptTwin(shadowOf({ id, version: 0 }), stored, at(0), []);
+    await store.save(await store.load(id), { kind: 'shadow', shadow });
+  }
+  time += 60 * MINUTE;
+
+  expect(await run({ redaction })).toBe(600);
+
+  const found = progress.get(walkName(ID.host)) as { sampled: number; mismatched: number };
+  expect(found.sampled).toBeGreaterThan(0);
+  expect(found.mismatched).toBe(part * found.sampled);
+  expect(told.length > 0).toBe(part > 0);
+});
