@@ -5,30 +5,17 @@ async function main() {
   const { chmodSync, rmSync } = await import('node:fs');
   const { join } = await import('node:path');
   const { build } = await import('esbuild');
+  const { bundleOptions, FUNCTIONS } = await import('./bundle.mjs');
 
   const at = process.argv.indexOf('--out');
   const outdir = at === -1 ? 'dist' : process.argv[at + 1];
   rmSync(outdir, { recursive: true, force: true });
 
-  const common = {
-    outdir,
-    bundle: true,
-    platform: 'node',
-    target: 'node20.19',
-    format: 'cjs',
-    outExtension: { '.js': '.cjs' },
-    sourcemap: 'linked',
-    logLevel: 'warning',
-    define: { __BERTH_BUILD__: JSON.stringify(new Date().toISOString()) },
-  };
+  const common = { ...bundleOptions(new Date().toISOString()), outdir };
 
   await Promise.all([
-    // What is deployed: everything in one file, but for the module that the worker itself provides.
-    build({
-      ...common,
-      entryPoints: { functions: 'src/main.ts' },
-      external: ['@azure/functions-core'],
-    }),
+    // What is deployed.
+    build({ ...common, ...FUNCTIONS }),
     // What runs on a laptop, beside node_modules.
     build({
       ...common,

@@ -66,6 +66,8 @@ export function fleetStatus(instance: Instance): HttpHandler {
     };
     return jsonAnswer(200, {
       revision: fleet.revision,
+      // Where they differ, an older package answers: it neither judges nor writes.
+      build: { running: instance.build, newest: control.newestBuild || null },
       problems: instance.fleet.problems,
       writes: control.fleet === undefined ? 'on' : 'paused',
       pause: describePause(control.fleet),

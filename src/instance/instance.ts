@@ -82,6 +82,8 @@ export class Instance {
   readonly fleet: FleetInForce;
   readonly conditions: ConditionsCache;
   readonly receipts: ReceiptBuffer;
+  /** When this package was built, ISO 8601. */
+  readonly build: string;
   readonly gate: WriteGate;
   /** What sync has done since it was last told. */
   readonly counters = new SyncCounters();
@@ -115,6 +117,7 @@ export class Instance {
       keep: async (receipt) => this.stores.receipts.keep(receipt),
       log: this.log,
     });
+    this.build = options.build;
     this.gate = new WriteGate({ read: async () => this.stores.control.read() }, options.build, this.now);
     this.partitions = new PartitionCount({
       ask: () => countPartitions(options.env),

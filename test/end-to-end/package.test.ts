@@ -1,9 +1,11 @@
-import { type ChildProcess, fork } from 'node:child_process';
+import { type ChildProcess, execFile, execFileSync, fork } from 'node:child_process';
 import { once } from 'node:events';
-import { copyFileSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { cpSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { homedir, tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { setTimeout as delay } from 'node:timers/promises';
 import { afterAll, afterEach, beforeAll, describe, expect, test } from '@jest/globals';
+import { strFromU8, strToU8, unzipSync, zipSync } from 'fflate';
 import type { ReadyMessage } from '../../local/function-host/main.ts';
 import { RevisionStore } from '../../src/store/revisions.ts';
 import { openTables } from '../../src/store/tables.ts';
@@ -16,32 +18,36 @@ const GOOD = { hubs: [{ host: 'weu.azure-devices.net', region: 'westeurope', tie
 
 let bundles: Bundles;
 let azurite: Azurite;
-let app: string;
+/** What `npm run package` has written: a folder, and a zip file beside it. */
+let built: string;
+let app: string | undefined;
 let host: ChildProcess | undefined;
 beforeAll(async () => {
   bundles = buildBundles();
+  built = join(mkdtempSync(join(tmpdir(), 'berth-built-')), 'package');
+  execFileSync('npm', ['run', '--silent', 'package', '--', '--out', built], { stdio: 'ignore' });
   azurite = await startAzurite();
 }, 60_000);
 afterEach(async () => {
   host?.kill('SIGKILL');
   if (host?.exitCode === null && host.signalCode === null) await once(host, 'exit');
-  rmSync(app, { recursive: true, force: true });
+  if (app !== undefined) rmSync(app, { recursive: true, force: true });
 });
 afterAll(async () => {
   await azurite.close();
   bundles.remove();
+  rmSync(join(built, '..'), { recursive: true, force: true });
 });
 
-/**
- * What is deployed and nothing else: the bundle, host.json, package.json and the fleet file, in an empty
- * folder.
- */
-async function serve(fleet: string | undefined, env: Readonly<Record<string, string>> = {}): Promise<string> {
+/** What is deployed and nothing else, in a folder far from any node_modules. */
+async function serve(
+  fleet: string | undefined | 'as packaged',
+  env: Readonly<Record<string, string>> = {},
+): Promise<string> {
   app = mkdtempSync(join(tmpdir(), 'berth-package-'));
-  mkdirSync(join(app, 'dist'));
-  copyFileSync(join(bundles.directory, 'functions.cjs'), join(app, 'dist', 'functions.cjs'));
-  for (const file of ['host.json', 'package.json']) copyFileSync(file, join(app, file));
-  if (fleet !== undefined) writeFileSync(join(app, 'fleet.json'), fleet);
+  cpSync(built, app, { recursive: true });
+  if (fleet === undefined) rmSync(join(app, 'fleet.json'));
+  else if (fleet !== 'as packaged') writeFileSync(join(app, 'fleet.json'), fleet);
   host = fork(join(bundles.directory, 'function-host.cjs'), ['--app', app, '--port', '0'], {
     env: { PATH: process.env.PATH, AzureWebJobsStorage: azurite.connectionString, ...KEYS, ...env },
     silent: true,
@@ -59,7 +65,206 @@ const post = (url: string, body: string) =>
 const get = (url: string) => fetch(url, { headers: { 'x-functions-key': 'f-key' } });
 const REQUEST = JSON.stringify({ ...CAPTURED, enrollmentGroup: { enrollmentGroupId: 'g' } });
 
+/** What the fleet page says of builds. */
+interface Running {
+  readonly build: { readonly running: string; readonly newest: string | null };
+}
+
+/** What the package says of itself. */
+const manifest = () =>
+  JSON.parse(readFileSync(join(built, 'package.json'), 'utf8')) as {
+    readonly main: string;
+    readonly berth: { readonly build: string };
+  };
+const packaged = () =>
+  readdirSync(built, { recursive: true, withFileTypes: true }).filter((entry) => entry.isFile());
+
+describe('what npm run package writes', () => {
+  test('is the functions, their source map, three small files, and nothing else', () => {
+    const files = packaged().map((file) => join(file.parentPath, file.name).slice(built.length + 1));
+
+    expect(files.sort()).toEqual([
+      'dist/functions.cjs',
+      'dist/functions.cjs.map',
+      'fleet.json',
+      'host.json',
+      'package.json',
+    ]);
+    expect(files).toContain(manifest().main);
+    for (const file of ['host.json', 'fleet.json']) {
+      expect(readFileSync(join(built, file))).toEqual(readFileSync(file));
+    }
+  });
+
+  test('needs no packages, and says when it was built, as its code does', () => {
+    expect(Object.keys(manifest()).sort()).toEqual([
+      'berth',
+      'engines',
+      'main',
+      'name',
+      'private',
+      'version',
+    ]);
+    expect(Math.abs(Date.now() - Date.parse(manifest().berth.build))).toBeLessThan(10 * 60_000);
+    expect(readFileSync(join(built, 'dist/functions.cjs'), 'utf8')).toContain(manifest().berth.build);
+  });
+
+  test('is the same wherever it is built, but for the time', () => {
+    const elsewhere = join(mkdtempSync(join(tmpdir(), 'berth-elsewhere-')), 'other');
+    execFileSync('npm', ['run', '--silent', 'package', '--', '--out', elsewhere], { stdio: 'ignore' });
+    const timeless = (folder: string, file: string) =>
+      readFileSync(join(folder, file), 'utf8').replaceAll(/20\d\d-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z/g, 'T');
+
+    for (const file of ['dist/functions.cjs', 'dist/functions.cjs.map', 'package.json']) {
+      expect([file, timeless(elsewhere, file) === timeless(built, file)]).toEqual([file, true]);
+    }
+    rmSync(join(elsewhere, '..'), { recursive: true });
+  }, 60_000);
+
+  test('does not say where it was built', () => {
+    for (const file of packaged()) {
+      const text = readFileSync(join(file.parentPath, file.name), 'utf8');
+      for (const place of [process.cwd(), homedir(), tmpdir(), built]) {
+        // Of `/` or of `/root` alone much may be about.
+        if (place.length > 1) expect([file.name, text.includes(`${place}/`)]).toEqual([file.name, false]);
+      }
+    }
+  });
+
+  test('is small enough to start quickly, and large enough to be whole', () => {
+    const megabytes = (file: string) => statSync(file).size / 1_000_000;
+
+    expect(megabytes(join(built, 'dist/functions.cjs'))).toBeGreaterThan(1);
+    expect(megabytes(join(built, 'dist/functions.cjs'))).toBeLessThan(6);
+    expect(megabytes(`${built}.zip`)).toBeLessThan(3);
+  });
+
+  test('is in the zip file too, byte by byte, with host.json at its root', () => {
+    const zip = unzipSync(readFileSync(`${built}.zip`));
+
+    expect(Object.keys(zip)).toEqual([
+      'dist/functions.cjs',
+      'dist/functions.cjs.map',
+      'fleet.json',
+      'host.json',
+      'package.json',
+    ]);
+    for (const [file, bytes] of Object.entries(zip)) {
+      expect([file, strFromU8(bytes) === readFileSync(join(built, file), 'utf8')]).toEqual([file, true]);
+    }
+  });
+});
+
+/** `smoke.sh` as the pipeline runs it, with an `az` that knows one key; its answer and all that it has said. */
+async function smoke(
+  api: string,
+  archive: string,
+  env: Readonly<Record<string, string>> = {},
+): Promise<{ readonly code: number; readonly out: string; readonly err: string }> {
+  const tools = mkdtempSync(join(tmpdir(), 'berth-tools-'));
+  writeFileSync(join(tools, 'az'), '#!/bin/sh\necho f-key\n', { mode: 0o755 });
+  const settings = {
+    PATH: `${tools}:${process.env.PATH}`,
+    BERTH_URL: api,
+    AZURE_RESOURCE_GROUP: 'rg',
+    BERTH_APP: 'app',
+  };
+  try {
+    return await new Promise((resolve) => {
+      execFile(
+        'bash',
+        ['scripts/deploy/smoke.sh', archive],
+        { env: { ...settings, ...env } },
+        (error, out, err) => resolve({ code: typeof error?.code === 'number' ? error.code : 0, out, err }),
+      );
+    });
+  } finally {
+    rmSync(tools, { recursive: true });
+  }
+}
+
+/** The package as if it had been built at another time; its code does not know. */
+function builtAt(build: string): string {
+  const zip = unzipSync(readFileSync(`${built}.zip`), { filter: ({ name }) => !name.startsWith('dist/') });
+  const file = join(built, '..', `${build}.zip`);
+  writeFileSync(
+    file,
+    zipSync({ ...zip, 'package.json': strToU8(JSON.stringify({ ...manifest(), berth: { build } })) }),
+  );
+  return file;
+}
+
+describe('the smoke test of a deployment', () => {
+  test('is content with the package that it is told of, and keeps the key to itself', async () => {
+    const api = await serve('as packaged');
+
+    const { code, out, err } = await smoke(api, `${built}.zip`, { GITHUB_ACTIONS: 'true' });
+
+    expect([code, out]).toEqual([
+      0,
+      expect.stringMatching(
+        new RegExp(
+          `^The build ${manifest().berth.build} answers with the fleet file [0-9a-f]{12}; .* assigned\\.$`,
+          'm',
+        ),
+      ),
+    ]);
+    expect(out).not.toContain('f-key');
+    expect(err).toBe('::add-mask::f-key\n::add-mask::f-key\n');
+  }, 60_000);
+
+  test('is not, while another build answers', async () => {
+    const api = await serve('as packaged');
+
+    const { code, err } = await smoke(api, builtAt('2999-01-01T00:00:00.000Z'), { SMOKE_MINUTES: '0' });
+
+    expect([code, err]).toEqual([
+      1,
+      `The build 2999-01-01T00:00:00.000Z does not answer: GET /api/fleet is answered by the build ${manifest().berth.build}.\n`,
+    ]);
+  }, 60_000);
+
+  test('does not wait for a package that an earlier one has outdated', async () => {
+    const api = await serve('as packaged');
+    while (((await (await get(`${api}/fleet`)).json()) as Running).build.newest === null) await delay(50);
+
+    const { code, err } = await smoke(api, builtAt('2020-01-01T00:00:00.000Z'));
+
+    expect([code, err]).toEqual([
+      1,
+      `A package that was built at ${manifest().berth.build} has run here, and this one was built at 2020-01-01T00:00:00.000Z: its instances would not write. Build it anew.\n`,
+    ]);
+  }, 60_000);
+
+  test('is not with a fleet file that has problems', async () => {
+    const api = await serve('{"hubs":[]}');
+
+    const { code, err } = await smoke(api, `${built}.zip`, { SMOKE_MINUTES: '0' });
+
+    expect([code, err]).toEqual([
+      1,
+      'The app is not ready: GET /api/health answers 503, its fleet file has problems.\n',
+    ]);
+  }, 60_000);
+
+  test('is not where it may not read the key', async () => {
+    const api = await serve('as packaged');
+
+    const { code, err } = await smoke(api, `${built}.zip`, { BERTH_APP: '' });
+
+    expect([code, err]).toEqual([1, 'BERTH_APP is not set; docs/deploy.md says what it is.\n']);
+  }, 60_000);
+});
+
 describe('the deployed package', () => {
+  test('starts as it was packaged, is ready, and says which build answers', async () => {
+    const api = await serve('as packaged');
+
+    expect(await (await get(`${api}/health`)).json()).toEqual({ ready: true });
+    const fleet = (await (await get(`${api}/fleet`)).json()) as Running;
+    expect(fleet.build.running).toBe(manifest().berth.build);
+  }, 60_000);
+
   test('serves every route from an empty folder', async () => {
     const api = await serve(JSON.stringify(GOOD));
 

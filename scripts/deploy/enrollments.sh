@@ -1,0 +1,26 @@
+#!/usr/bin/env bash
+# enrollments.sh plan [REPORT.md]   says what `berth enroll apply` would change in DPS
+# enrollments.sh apply              points the enrollments of enrollments.json at the webhook, with the key of
+#                                   allocateDevice, which opens nothing else
+#
+# BERTH_DPS__hostName; for apply AZURE_RESOURCE_GROUP and BERTH_APPS too, of which the first has the key. Keys of
+# enrollments are in the variables that enrollments.json names.
+source "$(dirname "${BASH_SOURCE[0]}")/settings.sh"
+need BERTH_DPS__hostName
+
+case "${1:-}" in
+  plan)
+    section "${2:-/dev/null}" 'Enrollments' berth enroll plan
+    ;;
+  apply)
+    need BERTH_APPS
+    BERTH_APP=${BERTH_APPS%% *}
+    BERTH_WEBHOOK_KEY=$(function_key allocateDevice)
+    export BERTH_WEBHOOK_KEY
+    berth enroll apply
+    ;;
+  *)
+    sed -n '2,4s/^# //p' "${BASH_SOURCE[0]}" >&2
+    exit 1
+    ;;
+esac

@@ -1,0 +1,66 @@
+# Sourced by the scripts beside it: what they have in common.
+# shellcheck shell=bash
+set -euo pipefail
+cd "$(dirname "${BASH_SOURCE[0]}")/../.."
+export AZURE_CORE_NO_COLOR=true AZURE_CORE_ONLY_SHOW_ERRORS=true
+
+# need NAME...: each must be set, and not to nothing, which is what an absent repository variable is.
+need() {
+  local name
+  for name in "$@"; do
+    if [ -z "${!name:-}" ]; then
+      echo "$name is not set; docs/deploy.md says what it is." >&2
+      exit 1
+    fi
+  done
+}
+
+# function_key NAME: the function's own key, masked in the log of the workflow before anything can print it.
+# A new app knows its functions only once it has started, so it is asked again for two minutes.
+function_key() {
+  need AZURE_RESOURCE_GROUP BERTH_APP
+  local key='' tries=${KEY_TRIES:-12}
+  while [ -z "$key" ] && [ "$tries" -gt 0 ]; do
+    tries=$((tries - 1))
+    key=$(az functionapp function keys list --resource-group "$AZURE_RESOURCE_GROUP" --name "$BERTH_APP" \
+      --function-name "$1" --query default --output tsv) || key=''
+    if [ -z "$key" ] && [ "$tries" -gt 0 ]; then sleep "${KEY_PAUSE:-10}"; fi
+  done
+  if [ -z "$key" ]; then
+    echo "The key of $1 cannot be read: may this identity list the keys of $BERTH_APP?" >&2
+    return 1
+  fi
+  # To the standard error, which the runner reads too: the standard output is the answer.
+  if [ -n "${GITHUB_ACTIONS:-}" ]; then echo "::add-mask::$key" >&2; fi
+  printf '%s' "$key"
+}
+
+# app_url: where the app answers. Newer apps have a host name with a random part.
+app_url() {
+  if [ -n "${BERTH_URL:-}" ]; then
+    printf '%s' "$BERTH_URL"
+    return
+  fi
+  need AZURE_RESOURCE_GROUP BERTH_APP
+  local host
+  host=$(az functionapp show --resource-group "$AZURE_RESOURCE_GROUP" --name "$BERTH_APP" \
+    --query defaultHostName --output tsv)
+  printf 'https://%s' "$host"
+}
+
+berth() {
+  node dist/berth.cjs "$@"
+}
+
+# section FILE TITLE COMMAND...: appends what the command says to a Markdown file, and to the log.
+# Answers as the command does.
+section() {
+  local file=$1 title=$2 said status=0
+  shift 2
+  said=$("$@" 2>&1) || status=$?
+  printf '%s\n' "$said"
+  mkdir -p "$(dirname "$file")"
+  # Names of hubs and devices are data: in a fence they stay text.
+  printf '### %s\n\n~~~~~~text\n%s\n~~~~~~\n\n' "$title" "${said//\~\~\~\~\~\~/}" >>"$file"
+  return "$status"
+}

@@ -1,0 +1,45 @@
+// Writes what is deployed, and nothing else: `node scripts/package.mjs [--out FOLDER]`, by default package/ and
+// package.zip beside it. The same sources at the same time of build give the same bytes.
+import { copyFileSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { basename, dirname, join, relative, resolve } from 'node:path';
+import { parseArgs } from 'node:util';
+import { build } from 'esbuild';
+import { zipSync } from 'fflate';
+import { bundleOptions, FUNCTIONS } from '../bundle.mjs';
+
+const { values } = parseArgs({ options: { out: { type: 'string', default: 'package' } } });
+const project = resolve(import.meta.dirname, '..');
+const folder = resolve(values.out);
+const archive = join(dirname(folder), `${basename(folder)}.zip`);
+const built = new Date().toISOString();
+
+process.chdir(project);
+rmSync(folder, { recursive: true, force: true });
+rmSync(archive, { force: true });
+mkdirSync(join(folder, 'dist'), { recursive: true });
+
+// Bundled as if into package/, wherever it goes: the source map must not say where it was built.
+const { outputFiles } = await build({
+  ...bundleOptions(built),
+  ...FUNCTIONS,
+  outdir: 'package/dist',
+  // Stack traces need names and lines; the text of a thousand files would only make the package heavier.
+  sourcesContent: false,
+  write: false,
+});
+for (const { path, contents } of outputFiles) writeFileSync(join(folder, 'dist', basename(path)), contents);
+
+for (const file of ['host.json', 'fleet.json']) copyFileSync(file, join(folder, file));
+
+const { name, version, main, engines } = JSON.parse(readFileSync('package.json', 'utf8'));
+const manifest = { name, version, private: true, main, engines, berth: { build: built } };
+writeFileSync(join(folder, 'package.json'), `${JSON.stringify(manifest, null, 2)}\n`);
+
+const files = ['dist/functions.cjs', 'dist/functions.cjs.map', 'fleet.json', 'host.json', 'package.json'];
+// A zip file has local times without a zone: the first one that it can hold, whatever the clock here says.
+const entry = { mtime: new Date(1980, 0, 1), os: 3, attrs: (0o100644 << 16) >>> 0, level: 9 };
+writeFileSync(
+  archive,
+  zipSync(Object.fromEntries(files.map((file) => [file, [readFileSync(join(folder, file)), entry]]))),
+);
+console.log(`${relative('.', folder) || '.'} and ${relative('.', archive)}: build ${built}`);

