@@ -93,8 +93,10 @@ describe('the main job, with Microsoft’s device SDKs, over real TLS, MQTT, AMQ
       twins: { inSync: DEVICES - 1, rejected: 1, pending: 0, drifted: 0, fighting: 0, parked: 0, unknown: 0 },
       corrections: LOW,
       // Every creation was seen, so no twin was read.
-      hubOps: { twinReads: 0, twinWrites: LOW, queries: 0 },
+      hubOps: { twinReads: 0, twinWrites: LOW },
     });
+    // The first walk has its turn when it comes: a page of each hub.
+    expect(result.hubOps.queries).toBeLessThanOrEqual(result.hubs.length);
     expect(result.hubs.reduce((sum, { devices }) => sum + devices, 0)).toBe(DEVICES);
     expect(result.events).toBeGreaterThan(3 * DEVICES);
   }, 150_000);

@@ -21,6 +21,10 @@ const LEFT_OUT: Readonly<Record<string, string>> = {
   AzureWebJobsStorage__accountName: 'the host needs blobs only, and its identity has no role on tables',
   AzureWebJobsStorage__tableServiceUri: 'the state has an account of its own',
   IOT_ENDPOINT: 'development only; refused unless it is loopback',
+  BERTH_DPS: 'of the command',
+  BERTH_DPS__hostName: 'of the command',
+  BERTH_DPS__resourceId: 'of the command',
+  BERTH_WEBHOOK_KEY: 'of the command',
   IDENTITY_ENDPOINT: 'set by the platform',
   WEBSITE_INSTANCE_ID: 'set by the platform',
 };
