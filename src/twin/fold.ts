@@ -213,8 +213,9 @@ export function adoptTwin(
   tracked: readonly (readonly string[])[],
 ): Shadow {
   const believed = believedBy(twin);
-  const sections = sectionsOf(twin, latest(believed(twin.lastUpdated), believed(led)));
   const isResync = shadow.unread?.isResync === true;
+  const known = isResync ? NEVER : believed(shadow.asOf);
+  const sections = sectionsOf(twin, latest(believed(twin.lastUpdated), believed(led), known));
   // A version that went back is another incarnation: re-created, moved back, or restored by a failover.
   const isFirst = isResync || shadow.version === 0 || twin.version < shadow.version;
   return {

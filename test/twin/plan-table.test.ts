@@ -15,7 +15,7 @@ interface History {
   /** When the value last changed or was last written; by itself, when the newest write was. */
   readonly oursAt?: number;
   readonly reportedAt?: number;
-  /** What the device reported when the value was written. */
+  /** What the device reported when the value was written; something else than it reports now, unless a row says it. */
   readonly before?: JsonValue;
   /** Newest first. `by` names a policy of the row; a value that `old: true` wrote belonged to another content of it. */
   readonly writes?: readonly {
@@ -1563,7 +1563,7 @@ function historyOf(history: History, hashOf: (name: string) => string): PathHist
   const {
     ours = 4,
     reportedAt,
-    before,
+    before = 'something else',
     writes = [],
     oursAt = writes[0]?.at,
     foreign = [],
