@@ -139,6 +139,7 @@ function bornShadow(id: TwinId, twin: Twin, time: Instant, tracked: readonly (re
   return {
     ...blank,
     ...contents(twin, time),
+    modelId: twin.modelId || undefined,
     unread: undefined,
     paths: firstHistories(sectionsOf(twin, time), tracked),
   };
@@ -162,6 +163,7 @@ export function adoptTwin(
   return {
     ...shadow,
     ...contents(twin, sections.time),
+    modelId: twin.modelId === undefined && !isFirst ? shadow.modelId : twin.modelId || undefined,
     bornAt: isFirst ? sections.time : shadow.bornAt,
     unread: undefined,
     parked: undefined,
