@@ -12,7 +12,8 @@ import type { LeafVerdict } from './verdict.ts';
  * property of the root, whatever the device has read or reported before.
  */
 export const MARKER = '__t';
-const COMPONENT = 'c';
+/** What the key holds then. */
+export const COMPONENT = 'c';
 
 /** Whether a key of the desired properties of a twin is a component. */
 export type IsComponent = (name: string) => boolean;
