@@ -1,7 +1,7 @@
 import type { ErrorDetail } from '../errors.ts';
 import { isObject, type JsonObject, type JsonValue, jsonHazard, sameJson } from '../json.ts';
 import type { Models } from './fleet.ts';
-import { whereIn } from './parse.ts';
+import { type ParsedFleet, parseFleet, whereIn } from './parse.ts';
 
 /** A file of `models/`: its path below that folder, with `/`, and its text. */
 export interface ModelFile {
@@ -24,6 +24,16 @@ const DTMI =
 /** Names of components, which are keys of twins (DTDL 3, "Component"). */
 const NAME = /^[A-Za-z](?:\w{0,510}[A-Za-z0-9])?$/;
 const CONTEXT = /^dtmi:dtdl:context;[234]$/;
+
+/**
+ * Reads a fleet file and the models next to it. Never throws: the problems of both come back at once.
+ */
+export function parseFleetWithModels(text: string, files: readonly ModelFile[]): ParsedFleet {
+  const { models, problems } = readModels(files);
+  const parsed = parseFleet(text, models);
+  if (problems.length === 0) return parsed;
+  return { ok: false, problems: [...(parsed.ok ? [] : parsed.problems), ...problems] };
+}
 
 /** An interface of a file, before what it extends is looked up. */
 interface Interface {
