@@ -94,7 +94,8 @@ function isUnanswered(
   { report, wanted, policy }: ComponentLeaf,
   { verdict, write, history }: LeafVerdict,
 ): boolean {
-  if (write || (verdict !== 'pending' && verdict !== 'inSync')) return false;
+  // A rejection that is remembered is one by the device or the hub.
+  if (write || verdict === 'drifted' || verdict === 'fighting') return false;
   if (report === undefined) return true;
   // Only what is set once is in sync whatever the device reports.
   if (verdict === 'inSync' && policy.mode !== 'seed') return false;
