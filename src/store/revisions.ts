@@ -1,5 +1,5 @@
+import * as z from 'zod';
 import type { Models } from '../fleet/fleet.ts';
-import { isObject } from '../json.ts';
 import { packDocument, unpackDocument } from './document.ts';
 import type { Table } from './tables.ts';
 
@@ -11,6 +11,9 @@ export interface FleetRevision {
   readonly text: string;
   readonly models: Models;
 }
+
+/** A file without models is stored as its text alone. */
+const withModels = z.object({ text: z.string(), models: z.record(z.string(), z.array(z.string())) });
 
 /** Every valid fleet file that has run, by its hash, and which one was the last. */
 export class RevisionStore {
@@ -42,7 +45,6 @@ export class RevisionStore {
     const row = await this.#table.get(PARTITION, revision);
     const document = row === undefined ? undefined : unpackDocument(row.properties);
     if (typeof document === 'string') return { text: document, models: {} };
-    if (!isObject(document) || typeof document.text !== 'string') return undefined;
-    return { text: document.text, models: isObject(document.models) ? (document.models as Models) : {} };
+    return withModels.safeParse(document).data;
   }
 }

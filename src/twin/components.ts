@@ -20,7 +20,7 @@ export type IsComponent = (name: string) => boolean;
 
 /** An owned property, as far as components care. */
 export interface ComponentLeaf {
-  readonly policy: Pick<Policy, 'hash' | 'mode' | 'attempts'>;
+  readonly policy: Pick<Policy, 'name' | 'hash' | 'mode' | 'attempts'>;
   readonly path: readonly string[];
   /** `null`: the property must be absent. */
   readonly wanted: JsonValue;
@@ -69,9 +69,10 @@ export function withMarkers(patch: JsonObject, isComponent: IsComponent): JsonOb
 /**
  * The verdict on a property of a component that was written before it was known to be one. The device took it for a
  * property of its root and will never answer, so the value is written again, now with the marker. Desired holds the
- * marker from then on, so this happens once; where others take it away again, as often as a value is told and once more.
+ * marker from then on, so this happens once. Where others take the marker away, it happens until Berth has written the
+ * value once more than `attempts`.
  */
-export function toldAsComponent(
+export function rewrittenWithMarker(
   leaf: ComponentLeaf,
   verdict: LeafVerdict,
   desired: JsonObject,
@@ -83,9 +84,9 @@ export function toldAsComponent(
   const isIgnored =
     sameJson(valueAt(desired, leaf.path), leaf.wanted) &&
     isUnanswered(leaf, verdict) &&
-    mayBeTold(leaf, verdict);
+    mayBeWritten(leaf, verdict);
   if (!isIgnored) return verdict;
-  const why = `was written without the marker of the component ${name}: told again`;
+  const why = `was written without the marker of the component ${name}: written again`;
   return { verdict: 'pending', why, write: true, history: verdict.history };
 }
 
@@ -103,14 +104,19 @@ function isUnanswered(
   return report.value !== undefined && !sameJson(report.value, wanted);
 }
 
-function mayBeTold(
+function mayBeWritten(
   { policy, wanted }: ComponentLeaf,
   { history: { writes, rejected } }: LeafVerdict,
 ): boolean {
-  const own = writes.find((write) => write.policy === policy.hash && sameJson(write.value, wanted));
+  const isSeed = policy.mode === 'seed';
+  // A seed is known by the name of its policy: once is once, whatever the policy has become since.
+  const own = writes.find(
+    ({ by, policy: hash, value }) =>
+      (isSeed ? by === policy.name : hash === policy.hash) && sameJson(value, wanted),
+  );
   const isRefused = rejected.some((each) => each.policy === policy.hash && sameJson(each.value, wanted));
-  // What is set once and was there before is not Berth's to tell.
-  if (isRefused || (policy.mode === 'seed' && own === undefined)) return false;
+  // A seed that others have written is theirs.
+  if (isRefused || (isSeed && own === undefined)) return false;
   return own === undefined || own.count <= policy.attempts;
 }
 

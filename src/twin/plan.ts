@@ -2,7 +2,7 @@ import { evaluateCondition, type Variables } from '../fleet/expression.ts';
 import { readable } from '../fleet/expression-value.ts';
 import type { Hub, Policy, PolicyMode, Twins } from '../fleet/fleet.ts';
 import type { JsonObject, JsonValue } from '../json.ts';
-import { componentsOf, type IsComponent, MARKER, toldAsComponent, withMarkers } from './components.ts';
+import { componentsOf, type IsComponent, MARKER, rewrittenWithMarker, withMarkers } from './components.ts';
 import { twinProblems } from './limits.ts';
 import { mergePatch, nest, valueAt } from './merge.ts';
 import { type OwnedLeaf, ownedLeaves } from './ownership.ts';
@@ -88,8 +88,8 @@ export function plan(input: PlanInput): Plan {
   const isComponent = componentsOf(shadow, owned, twins.components);
   const judged = owned.map((leaf) => {
     const before = historyOrFirst(shadow, leaf);
-    const told = toldAsComponent(leaf, judge(leaf, before, input), shadow.desired, isComponent);
-    return { leaf, before, verdict: holdBack(told, leaf.policy, holdOf) };
+    const marked = rewrittenWithMarker(leaf, judge(leaf, before, input), shadow.desired, isComponent);
+    return { leaf, before, verdict: holdBack(marked, leaf.policy, holdOf) };
   });
   const unfit = whatDoesNotFit(
     shadow.desired,

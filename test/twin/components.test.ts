@@ -1,6 +1,6 @@
 import { describe, expect, test } from '@jest/globals';
 import type { JsonObject } from '../../src/json.ts';
-import { componentsOf, toldAsComponent, withMarkers } from '../../src/twin/components.ts';
+import { componentsOf, rewrittenWithMarker, withMarkers } from '../../src/twin/components.ts';
 import { adoptOwnWrite, adoptTwin, foldEvent } from '../../src/twin/fold.ts';
 import { NO_HISTORY, type Shadow } from '../../src/twin/shadow.ts';
 import { readStoredShadow } from '../../src/twin/stored-shadow.ts';
@@ -32,10 +32,10 @@ test('members that objects inherit are no components', () => {
 });
 
 describe('a value that was written without the marker', () => {
-  const policy = { hash: 'h', mode: 'enforce', attempts: 3 } as const;
+  const policy = { name: 'p', hash: 'h', mode: 'enforce', attempts: 3 } as const;
   const leaf = { policy, path: ['t1', 'target'], wanted: 21, report: undefined };
   const judge = (verdict: LeafVerdict['verdict'], parts: Partial<LeafVerdict> = {}) =>
-    toldAsComponent(
+    rewrittenWithMarker(
       leaf,
       { verdict, why: 'so', write: false, history: NO_HISTORY, ...parts },
       { t1: { target: 21 } },
@@ -47,9 +47,9 @@ describe('a value that was written without the marker', () => {
   });
 
   test('waits for nothing that the verdict would have waited for', () => {
-    const told = judge('pending', { nextAt: 5, askAt: 6 });
+    const found = judge('pending', { nextAt: 5, askAt: 6 });
 
-    expect([told.write, told.nextAt, told.askAt]).toEqual([true, undefined, undefined]);
+    expect([found.write, found.nextAt, found.askAt]).toEqual([true, undefined, undefined]);
   });
 
   test.each(['drifted', 'fighting'] as const)('stays as it is while it is %s', (verdict) => {

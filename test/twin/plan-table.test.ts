@@ -555,7 +555,7 @@ function filler(bytes: number): JsonObject {
 const CONTROLLER = 'dtmi:com:example:TemperatureController;1';
 const MODELS = { [CONTROLLER]: ['t1', 't2'] };
 const TARGET = { name: 'p', desired: { t1: { target: 21 } } };
-const TOLD_AGAIN = 't1.target was written without the marker of the component t1: told again';
+const WRITTEN_AGAIN = 't1.target was written without the marker of the component t1: written again';
 
 const components: readonly Row[] = [
   [
@@ -586,7 +586,7 @@ const components: readonly Row[] = [
     { patch: { t1: { __t: 'c', target: 21 } }, is: { 't1.target': 'drifted' } },
   ],
   [
-    'and again where the twin has it already: a device looks for it in the message that it gets',
+    'the marker goes along where the twin has it already: a device looks for it in each message',
     {
       policies: [TARGET],
       desired: { t1: { __t: 'c', target: 18 } },
@@ -626,7 +626,7 @@ const components: readonly Row[] = [
     { patch: { t1: { __t: 'c', target: 21 } }, is: { 't1.target': 'drifted' } },
   ],
   [
-    'and nothing of the properties of its root',
+    'the model of the device marks no property of its root',
     { policies: [{ name: 'p', desired: { net: { dns: 'a' }, rate: 1 } }], modelId: CONTROLLER },
     { patch: { net: { dns: 'a' }, rate: 1 }, is: { 'net.dns': 'drifted', rate: 'drifted' } },
   ],
@@ -707,32 +707,32 @@ const components: readonly Row[] = [
     { patch: { t1: { __t: 'c', target: null } }, is: { 't1.target': 'drifted' } },
   ],
   [
-    'a value that was written before the device said that it is a component is told again',
+    'a value that was written before the device said that it is a component is written again',
     {
       policies: [TARGET],
       desired: { t1: { target: 21 } },
       reported: { t1: { __t: 'c', target: ack(18, 203, 0) } },
       paths: { 't1.target': { writes: [{ by: 'p', value: 21, at: -9 }] } },
     },
-    { patch: { t1: { __t: 'c', target: 21 } }, is: { 't1.target': 'pending' }, why: TOLD_AGAIN },
+    { patch: { t1: { __t: 'c', target: 21 } }, is: { 't1.target': 'pending' }, why: WRITTEN_AGAIN },
   ],
   [
-    'and where it has reported another property of it',
+    'a value is written again where the device has reported another property of its component',
     { policies: [TARGET], desired: { t1: { target: 21 } }, reported: { t1: { __t: 'c', max: 30 } } },
-    { patch: { t1: { __t: 'c', target: 21 } }, is: { 't1.target': 'pending' }, why: TOLD_AGAIN },
+    { patch: { t1: { __t: 'c', target: 21 } }, is: { 't1.target': 'pending' }, why: WRITTEN_AGAIN },
   ],
   [
-    'and where the model of the device is known only now',
+    'a value is written again where the model of the device is known only now',
     { policies: [TARGET], desired: { t1: { target: 21 } }, modelId: CONTROLLER },
-    { patch: { t1: { __t: 'c', target: 21 } }, is: { 't1.target': 'pending' }, why: TOLD_AGAIN },
+    { patch: { t1: { __t: 'c', target: 21 } }, is: { 't1.target': 'pending' }, why: WRITTEN_AGAIN },
   ],
   [
-    'and where the policy says so only now',
+    'a value is written again where its policy has the marker only now',
     { policies: [{ name: 'p', desired: { t1: { __t: 'c', target: 21 } } }], desired: { t1: { target: 21 } } },
     { patch: { t1: { __t: 'c', target: 21 } }, is: { 't1.__t': 'drifted', 't1.target': 'pending' } },
   ],
   [
-    'once: then desired has the marker',
+    'a value is not written again once desired has the marker',
     {
       policies: [TARGET],
       desired: { t1: { __t: 'c', target: 21 } },
@@ -741,7 +741,7 @@ const components: readonly Row[] = [
     { is: { 't1.target': 'pending' } },
   ],
   [
-    'a writer that takes the marker away does not have it told for ever',
+    'a value is not written for ever to mark it where others take the marker away',
     {
       policies: [TARGET],
       desired: { t1: { target: 21 } },
@@ -751,7 +751,7 @@ const components: readonly Row[] = [
     { is: { 't1.target': 'pending' } },
   ],
   [
-    'a device that has answered has seen it',
+    'a value is not written again to a device that has answered',
     {
       policies: [TARGET],
       desired: { t1: { target: 21 } },
@@ -761,12 +761,12 @@ const components: readonly Row[] = [
     { is: { 't1.target': 'pending' }, next: 3_600 },
   ],
   [
-    'a device that has the value needs none',
+    'a value is not written again to a device that has it',
     { policies: [TARGET], desired: { t1: { target: 21 } }, reported: { t1: { __t: 'c', target: 21 } } },
     { is: { 't1.target': 'inSync' } },
   ],
   [
-    'nor one that has it within the tolerance',
+    'a value is not written again to a device that has it within the tolerance',
     {
       policies: [{ ...TARGET, tolerance: 1 }],
       desired: { t1: { target: 21 } },
@@ -775,7 +775,7 @@ const components: readonly Row[] = [
     { is: { 't1.target': 'inSync' } },
   ],
   [
-    'a value that needs no report is told again too',
+    'a value that needs no report is written again too',
     {
       policies: [{ ...TARGET, confirm: false }],
       desired: { t1: { target: 21 } },
@@ -784,7 +784,7 @@ const components: readonly Row[] = [
     { patch: { t1: { __t: 'c', target: 21 } }, is: { 't1.target': 'pending' } },
   ],
   [
-    'and one that was set once',
+    'a seed is written again too',
     {
       policies: [{ ...TARGET, mode: 'seed' }],
       desired: { t1: { target: 21 } },
@@ -794,7 +794,16 @@ const components: readonly Row[] = [
     { patch: { t1: { __t: 'c', target: 21 } }, is: { 't1.target': 'pending' } },
   ],
   [
-    'but not where others have set it',
+    'a seed is written again where its policy has the marker only now',
+    {
+      policies: [{ name: 'p', mode: 'seed', desired: { t1: { __t: 'c', target: 21 } } }],
+      desired: { t1: { target: 21 } },
+      paths: { 't1.target': { writes: [{ by: 'p', value: 21, at: -9, old: true }] } },
+    },
+    { patch: { t1: { __t: 'c', target: 21 } }, is: { 't1.__t': 'drifted', 't1.target': 'pending' } },
+  ],
+  [
+    'a seed that others have written is not',
     {
       policies: [{ ...TARGET, mode: 'seed' }],
       desired: { t1: { target: 21 } },
@@ -803,7 +812,7 @@ const components: readonly Row[] = [
     { is: { 't1.target': 'inSync' } },
   ],
   [
-    'what was refused is not told again for a marker',
+    'a value that was refused is not written again to mark it',
     {
       policies: [TARGET],
       desired: { t1: { target: 21 } },
@@ -813,14 +822,14 @@ const components: readonly Row[] = [
     { is: { 't1.target': 'rejected' } },
   ],
   [
-    'a paused policy does not tell again',
+    'a paused policy writes nothing again',
     {
       policies: [TARGET],
       desired: { t1: { target: 21 } },
       reported: { t1: { __t: 'c' } },
       held: { p: 'paused' },
     },
-    { is: { 't1.target': 'pending, held' }, why: `${TOLD_AGAIN}; paused` },
+    { is: { 't1.target': 'pending, held' }, why: `${WRITTEN_AGAIN}; paused` },
   ],
   [
     'a marker for which the twin has no room is not sent',
