@@ -827,7 +827,7 @@ const components: readonly Row[] = [
       reported: { t1: { __t: 'c' } },
       paths: { 't1.target': { writes: [{ by: 'p', value: 21, at: -9, count: 4 }] } },
     },
-    { is: { 't1.target': 'pending' } },
+    { is: { 't1.target': 'pending' }, ask: 591 },
   ],
   [
     'a value is not written again to a device that has answered',
