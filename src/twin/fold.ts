@@ -193,6 +193,7 @@ function bornShadow(id: TwinId, twin: Twin, time: Instant, tracked: readonly (re
   return {
     ...blank,
     ...contents(twin, time),
+    modelId: twin.modelId || undefined,
     lifeAt: lifeIn(twin, undefined),
     unread: undefined,
     paths: firstHistories(sectionsOf(twin, time), tracked),
@@ -221,6 +222,7 @@ export function adoptTwin(
   return {
     ...shadow,
     ...contents(twin, sections.time),
+    modelId: twin.modelId === undefined && !isFirst ? shadow.modelId : twin.modelId || undefined,
     bornAt: isFirst || believed(shadow.bornAt) === NEVER ? sections.time : shadow.bornAt,
     lifeAt: lifeIn(twin, isResync ? undefined : shadow.lifeAt),
     activity: isResync ? undefined : shadow.activity,
