@@ -31,10 +31,11 @@ interface Row {
   readonly history?: Partial<PathHistory>;
   readonly policy?: Partial<LeafFacts['policy']>;
   readonly desiredVersion?: number;
+  readonly life?: Partial<LeafFacts['life']>;
   readonly now?: number;
 }
 
-function judge({ wanted = 60, history, policy, desiredVersion = 4, now = NOW, ...row }: Row) {
+function judge({ wanted = 60, history, policy, desiredVersion = 4, now = NOW, life, ...row }: Row) {
   const facts: LeafFacts = {
     policy: { ...POLICY, ...policy },
     wanted,
@@ -42,6 +43,7 @@ function judge({ wanted = 60, history, policy, desiredVersion = 4, now = NOW, ..
     report: row.report === undefined ? undefined : reportAt({ it: row.report }, ['it']),
     history: { ...NO_HISTORY, ours: 4, ...history },
     desiredVersion,
+    life: { lifeAt: undefined, activity: undefined, ...life },
     fight: { writes: 3, withinMs: 600_000, pauseMs: 3_600_000 },
     now,
   };
