@@ -2,6 +2,8 @@ import { describe, expect, test } from '@jest/globals';
 import { answerOf } from '../../src/allocation/answer.ts';
 import { NO_CONDITIONS } from '../../src/allocation/conditions.ts';
 import { type Decision, decide } from '../../src/allocation/decide.ts';
+import { receiptOf } from '../../src/allocation/receipt.ts';
+import { recompute } from '../../src/allocation/recompute.ts';
 import type { JsonObject, JsonValue } from '../../src/json.ts';
 import { fleetOf, type RequestOptions, requestOf } from './requests.ts';
 
@@ -17,6 +19,10 @@ function decideWith(twins: object, request: RequestOptions = {}, allocation: obj
   });
 }
 const layers = (...initial: object[]) => ({ initial });
+/** So many objects below a section, with a leaf in the last. */
+const nested = (objects: number, key = 'a', leaf: JsonValue = 1): JsonObject => ({
+  [key]: objects === 0 ? leaf : nested(objects - 1, key, leaf),
+});
 
 describe('the initial twin', () => {
   test('is the enrollment’s own with the layers on top, later ones winning per path', () => {
@@ -110,10 +116,6 @@ describe('the initial twin', () => {
   });
 
   test('takes ten objects with a leaf in the tenth, from a layer and from the enrollment, and no more', () => {
-    const nested = (objects: number, key: string, leaf: JsonValue): JsonObject => ({
-      [key]: objects === 0 ? leaf : nested(objects - 1, key, leaf),
-    });
-
     const { twin } = decideWith(
       layers({ name: 'a', tags: { ...nested(10, 'l', 1) }, desired: { x: 1, deep: '=payload.deep' } }),
       {
@@ -155,6 +157,27 @@ describe('the initial twin', () => {
       properties: { ...own.properties, desired: { ...own.properties.desired, more: 1 } },
     });
     expect(decision.twin.omitted).toEqual([{ path: ['desired', 'x'], why: 'a: desired has no room for it' }]);
+  });
+
+  test.each<[string, object]>([
+    ['with members that nobody knows alone', { scope: 'x' }],
+    ['with keys that no twin can hold', { tags: { 'a.b': 1, $version: 2, 'c d': { '': 3 } } }],
+    ['deeper than a twin can be', { tags: nested(12) }],
+  ])('recomputes from a receipt: one %s', (_, own) => {
+    const input = {
+      request: requestOf({ linkedHubs: [WEU], group: { initialTwin: own } }),
+      fleet: fleetOf({ twins: layers({ name: 'a', tags: { site: 'ams' } }) }),
+      conditions: NO_CONDITIONS,
+      now: 0,
+    };
+    const silent = { ...input, fleet: fleetOf() };
+
+    for (const each of [input, silent]) {
+      const receipt = receiptOf(each, decide(each));
+
+      expect(receipt.twin.sent).toBe(true);
+      expect(recompute(receipt, each.fleet).differences).toEqual([]);
+    }
   });
 
   test('keeps members of the enrollment’s twin that nobody knows, whatever the case of the others', () => {

@@ -1,3 +1,4 @@
+import { readFileSync } from 'node:fs';
 import { describe, expect, test } from '@jest/globals';
 import { adviceOn } from '../../src/fleet/advice.ts';
 import { parseFleet } from '../../src/fleet/parse.ts';
@@ -59,6 +60,18 @@ describe('a fleet that is fine', () => {
   ])('%s: nothing is said', (_, parts) => {
     expect(advice(parts)).toEqual([]);
   });
+});
+
+describe('the fleet files that come with Berth', () => {
+  test.each(['fleet.json', 'infra/fleet.production.json', 'infra/fleet.small.json'])(
+    '%s is one to copy: nothing is said',
+    (file) => {
+      const parsed = parseFleet(readFileSync(file, 'utf8'));
+      if (!parsed.ok) throw new Error(JSON.stringify(parsed.problems));
+
+      expect([...parsed.warnings, ...adviceOn(parsed.fleet, CALM)]).toEqual([]);
+    },
+  );
 });
 
 describe('what will hurt is said, with the figures', () => {

@@ -85,6 +85,9 @@ describe('a residency that a device can evade is named with the input', () => {
     [`enrollment.id == 'eu' && ${IN}`, 'payload.country="de"'],
     [`registrationId.startsWith('eu-') && ${IN}`, 'payload.country="de"'],
     [`${CLOSED} && payload.model == 'x'`, 'payload.model="X"'],
+    ['payload.country in enrollment.initialTwin.tags.countries', 'payload.country=""'],
+    [`!has(payload.country) || ${IN}`, 'payload.country=""'],
+    [`payload.a == 'x' && (!has(payload.country) || ${IN})`, 'payload.country=""'],
     [`${CLOSED} || payload.countries.exists(c, c == 'DE')`, 'payload.countries=[]'],
     [
       "payload.a == 'p' && payload.b == 'q' && payload.c == 'r' && payload.d == 's' && payload.e == 't'",
@@ -214,7 +217,7 @@ describe('a rule without a warning', () => {
     );
   });
 
-  test('is found quickly, whatever it reads', () => {
+  test('is found within seconds, in a file of forty that read much', () => {
     const codes = Array.from({ length: 60 }, (_, index) => `'C${index}'`).join(', ');
     const rules = Array.from({ length: 40 }, (_, index) => ({
       name: `r${index}`,
@@ -223,10 +226,10 @@ describe('a rule without a warning', () => {
     }));
     const parsed = parseFleet(JSON.stringify({ hubs: [hub('weu', 'eu')], allocation: { rules } }));
     if (!parsed.ok) throw new Error(JSON.stringify(parsed.problems));
-    const start = performance.now();
+    const start = process.cpuUsage();
 
     evadableRules(parsed.fleet);
 
-    expect(performance.now() - start).toBeLessThan(10_000);
+    expect(process.cpuUsage(start).user / 1_000_000).toBeLessThan(8);
   });
 });

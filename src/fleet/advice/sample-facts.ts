@@ -5,8 +5,8 @@ import { type Facts, SILENT_DEVICE, withValue } from './facts.ts';
 /** A text that no rule names. */
 export const OTHER_TEXT = 'zz';
 
-/** So many facts are tried at most, at each of two stages, to find some that a condition matches. */
-const MAX_TRIED = 1_000;
+/** So many facts are tried at most, at each of three stages, to find some that a condition matches. */
+const MAX_TRIED = 600;
 const MAX_TEXT = 64;
 /** More texts than these, in one condition, are a list of equals. */
 const MAX_JOINED = 6;
@@ -19,24 +19,32 @@ interface Dimension {
 
 /** Facts with what stands beside each path in a comparison: most conditions match some of them. */
 export function directFacts(terms: ConditionTerms): Generator<Facts> {
-  return combined(
-    pathsOf(terms).map(({ path, beside, hasBelow }) => {
-      if (hasBelow) return { path, values: [undefined, ...extraMembers(terms)] };
-      const written =
-        path[0] === 'registrationId' ? beside.map((text) => String(text).toLowerCase()) : beside;
-      return { path, values: unique([...written, OTHER_TEXT, true, undefined]) };
-    }),
-  );
+  return combined(directDimensions(terms), MAX_TRIED);
 }
 
-/** Facts with everything that could matter: texts that are put together, lists, objects, numbers near those written. */
-export function inventedFacts(terms: ConditionTerms): Generator<Facts> {
-  return combined(
-    pathsOf(terms).map(({ path, hasBelow }) => ({
-      path,
-      values: hasBelow ? [undefined, ...extraMembers(terms)] : samplesFor(path, terms),
-    })),
-  );
+function directDimensions(terms: ConditionTerms): readonly Dimension[] {
+  return pathsOf(terms).map(({ path, beside, hasBelow }) => {
+    if (hasBelow) return { path, values: [undefined, ...extraMembers(terms)] };
+    const written = path[0] === 'registrationId' ? beside.map((text) => String(text).toLowerCase()) : beside;
+    return { path, values: unique([...written, OTHER_TEXT, true, undefined]) };
+  });
+}
+
+/**
+ * Facts with everything that could matter: texts that are put together, lists, objects, numbers near those written.
+ * First at one path at a time, then at all of them.
+ */
+export function* inventedFacts(terms: ConditionTerms): Generator<Facts> {
+  const direct = directDimensions(terms);
+  const invented = pathsOf(terms).map(({ path, hasBelow }) => ({
+    path,
+    values: hasBelow ? [undefined, ...extraMembers(terms)] : samplesFor(path, terms),
+  }));
+  for (const one of invented) {
+    const dimensions = direct.map((each) => (each.path === one.path ? one : each));
+    yield* combined(dimensions, Math.ceil(MAX_TRIED / direct.length));
+  }
+  yield* combined(invented, MAX_TRIED);
 }
 
 /** What lies above comes first, so that it does not replace what lies below. */
@@ -50,16 +58,16 @@ function pathsOf({ paths }: ConditionTerms) {
 }
 
 /** All combinations, or where there are too many a fixed sample of them: the same on every machine. */
-function* combined(dimensions: readonly Dimension[]): Generator<Facts> {
+function* combined(dimensions: readonly Dimension[], most: number): Generator<Facts> {
   const factsAt = (choose: (size: number) => number) =>
     dimensions.reduce((facts, { path, values }) => {
       const value = values[choose(values.length)];
       return value === undefined ? facts : withValue(facts, path, value);
     }, SILENT_DEVICE);
   const combinations = dimensions.reduce((product, { values }) => product * values.length, 1);
-  const isAll = combinations <= MAX_TRIED;
+  const isAll = combinations <= most;
   const next = createSequence();
-  for (let number = 0; number < Math.min(combinations, MAX_TRIED); number += 1) {
+  for (let number = 0; number < Math.min(combinations, most); number += 1) {
     let rest = number;
     yield factsAt((size) => {
       if (!isAll && number > 0) return next() % size;
@@ -82,7 +90,7 @@ function samplesFor(path: readonly string[], terms: ConditionTerms): readonly (J
   if (path[0] === 'registrationId') return ['device-1', ...texts.map((text) => text.toLowerCase())];
   const written = scalars.slice(0, 2 * MAX_JOINED);
   const items = itemPaths.flatMap((below) => written.map((value) => nest(below, value)));
-  const lists = [...written, ...items].map((item) => [item]);
+  const lists = [...written, OTHER_TEXT, ...items].map((item) => [item]);
   const mayBeObject =
     path.length === 1 || items.length > 0 || collections.some((each) => !Array.isArray(each));
   return unique([
