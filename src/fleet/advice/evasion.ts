@@ -1,16 +1,14 @@
 import type { ErrorDetail } from '../../errors.ts';
 import type { JsonValue } from '../../json.ts';
-import { type Expression, syntaxTree, variableNames } from '../expression.ts';
 import type { Fleet, Rule } from '../fleet.ts';
 import type { RuleFile } from '../schema.ts';
 import { asciiJson } from './ascii-json.ts';
-import { type ConditionTerms, termsOf } from './condition-terms.ts';
-import { type Effect, effectOf, type Facts, readableFacts, valueAt, withValue } from './facts.ts';
+import type { ConditionTerms } from './condition-terms.ts';
+import { effectOf, type Facts, readableFacts, valueAt, withValue } from './facts.ts';
+import { conditionTerms, honestFacts } from './honest-facts.ts';
 import { type HostileInput, hostileInputs } from './hostile-inputs.ts';
-import { directFacts, inventedFacts, OTHER_TEXT } from './sample-facts.ts';
+import { OTHER_TEXT } from './sample-facts.ts';
 
-/** So many facts that a rule matches are tried to be disguised, of those at hand and of those made up. */
-const MAX_HONEST = 16;
 /** So many disguises of them are tried: a file of many rules is validated within seconds. */
 const MAX_TRIED = 1_500;
 /** So many evading inputs are named. */
@@ -35,47 +33,6 @@ export function evadableRules({ file, allocation }: Fleet): readonly ErrorDetail
 function isSafeguard({ effect }: Rule, written: RuleFile | undefined): boolean {
   if (effect.kind === 'require') return true;
   return (effect.kind === 'hub' || effect.kind === 'deny') && written?.whenUnknown !== 'skip';
-}
-
-/** What a condition reads of a device, and how it compares it. */
-export function conditionTerms(when: Expression): ConditionTerms {
-  return termsOf(syntaxTree(when, 'rule'), variableNames('rule'));
-}
-
-/** Facts by which a rule takes effect as wanted, as different from each other as they come. */
-export function honestFacts(rule: Rule, terms: ConditionTerms, wanted: Effect = 'matches'): readonly Facts[] {
-  return [
-    ...differentFacts(rule, terms, directFacts(terms), wanted),
-    ...differentFacts(rule, terms, inventedFacts(terms), wanted),
-  ];
-}
-
-function differentFacts(
-  rule: Rule,
-  { paths }: ConditionTerms,
-  tried: Iterable<Facts>,
-  wanted: Effect,
-): readonly Facts[] {
-  const found: Facts[] = [];
-  const seen = new Set<string>();
-  for (const facts of tried) {
-    if (found.length === MAX_HONEST) break;
-    const values = paths.map(({ path }) => JSON.stringify([path, valueAt(facts, path) ?? null]));
-    if (values.every((value) => seen.has(value))) continue;
-    if (effectOf(rule, readableFacts(facts)) !== wanted) continue;
-    // What is new must matter: what a condition does not go by here is as good as what has been there before.
-    const matters = paths.some(
-      ({ path }, index) =>
-        !seen.has(values[index] ?? '') &&
-        [undefined, OTHER_TEXT].some(
-          (other) => effectOf(rule, readableFacts(withValue(facts, path, other))) !== wanted,
-        ),
-    );
-    if (!matters && found.length > 0) continue;
-    for (const value of values) seen.add(value);
-    found.push(facts);
-  }
-  return found;
 }
 
 /** Inputs by which a device escapes a rule, the commonest first. */

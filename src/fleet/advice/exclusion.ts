@@ -2,7 +2,6 @@ import type { ErrorDetail } from '../../errors.ts';
 import type { JsonObject } from '../../json.ts';
 import type { Fleet, Hub, Rule } from '../fleet.ts';
 import { asciiJson } from './ascii-json.ts';
-import { conditionTerms, honestFacts } from './evasion.ts';
 import {
   type Effect,
   effectOf,
@@ -12,6 +11,7 @@ import {
   SILENT_DEVICE,
   withValue,
 } from './facts.ts';
+import { conditionTerms, honestFacts } from './honest-facts.ts';
 import { OTHER_TEXT } from './sample-facts.ts';
 
 /** So many devices that meet a rule are tried beside all others. */
