@@ -164,7 +164,7 @@ function worstOf(leaves: readonly PlannedLeaf[]): PlannedLeaf | undefined {
 }
 
 function judge(
-  { policy, wanted, path, report, isLeaving }: OwnedLeaf,
+  { policy, wanted, path, report, compare, isLeaving }: OwnedLeaf,
   history: PathHistory,
   input: PlanInput,
 ): LeafVerdict {
@@ -176,6 +176,7 @@ function judge(
     wanted,
     desired: valueAt(shadow.desired, path),
     report: isMarker ? undefined : report,
+    compare,
     history,
     desiredVersion: shadow.desiredVersion,
     fight: twins.fight,

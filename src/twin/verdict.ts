@@ -1,6 +1,9 @@
+import type { Comparison } from '../fleet/comparison.ts';
 import type { Policy } from '../fleet/fleet.ts';
-import { isObject, type JsonValue, sameJson } from '../json.ts';
+import { type JsonValue, sameJson } from '../json.ts';
 import type { Report } from './acknowledgement.ts';
+import { sameValue } from './compare.ts';
+import { type Difference, differenceOf } from './difference.ts';
 import { recordRejection } from './history.ts';
 import { instantOf, millisecondsOf } from './instant.ts';
 import type { PathHistory } from './shadow.ts';
@@ -11,12 +14,22 @@ export type Verdict = 'inSync' | 'pending' | 'drifted' | 'rejected' | 'fighting'
 export interface LeafFacts {
   readonly policy: Pick<
     Policy,
-    'name' | 'hash' | 'mode' | 'tolerance' | 'cooldownMs' | 'attempts' | 'deadlineMs' | 'confirm'
+    | 'name'
+    | 'hash'
+    | 'mode'
+    | 'tolerance'
+    | 'cooldownMs'
+    | 'attempts'
+    | 'deadlineMs'
+    | 'confirm'
+    | 'acknowledgement'
   >;
   /** What the policy wants; `null`: the property must be absent. */
   readonly wanted: JsonValue;
   readonly desired: JsonValue | undefined;
   readonly report: Report | undefined;
+  /** How what is reported and desired is compared with `wanted`; `tolerance` is for what is reported. */
+  readonly compare: Comparison;
   readonly history: PathHistory;
   /** `desired.$version` of the twin. */
   readonly desiredVersion: number;
@@ -61,8 +74,8 @@ function judgeSeed(facts: LeafFacts): LeafVerdict {
 
 /** The device decides: `wanted` is what it reports. */
 function judgeAdopted(facts: LeafFacts): LeafVerdict {
-  const { wanted, desired, history, policy } = facts;
-  if (sameWithin(desired ?? null, wanted, policy.tolerance)) {
+  const { wanted, desired, history, policy, compare } = facts;
+  if (sameValue(desired ?? null, wanted, compare, policy.tolerance)) {
     return settled(history, 'is what the device reports');
   }
   return rejectionOf(facts) ?? judgeDrift(facts, history);
@@ -70,14 +83,14 @@ function judgeAdopted(facts: LeafFacts): LeafVerdict {
 
 /** Desired must have this value, and the device must follow. The first row of the table that fits wins. */
 function judgeEnforced(facts: LeafFacts): LeafVerdict {
-  const { wanted, desired, report, policy, desiredVersion, now } = facts;
-  const equal = isEqual(report, wanted, policy.tolerance);
+  const { wanted, desired, report, policy, compare, desiredVersion, now } = facts;
+  const equal = isEqual(facts);
   // A report that refuses the value and holds it all the same takes nothing back.
-  const isTaken = equal && [undefined, 200, 203].includes(report?.code);
+  const isTaken = equal && (report?.code === undefined || isSuccess(report.code));
   const history = isTaken ? withoutRejection(facts) : facts.history;
   const known = rejectionOf({ ...facts, history });
   if (known !== undefined) return known;
-  if (!sameJson(desired ?? null, wanted)) return judgeDrift(facts, history);
+  if (!sameValue(desired ?? null, wanted, compare)) return judgeDrift(facts, history);
   if (wanted === null) return settled(history, 'is absent, as wanted');
   if (report === undefined) {
     return policy.confirm
@@ -86,7 +99,7 @@ function judgeEnforced(facts: LeafFacts): LeafVerdict {
   }
   const { code, version } = report;
   const isOld = version !== undefined && version < history.ours;
-  if (equal && (code === undefined || isOld || code === 200 || code === 203)) {
+  if (equal && (code === undefined || isOld || isSuccess(code))) {
     return settled(history, 'is reported as wanted');
   }
   if (isOld) return pending(history, `the device has answered version ${version}, not ${history.ours} yet`);
@@ -102,22 +115,43 @@ function judgeEnforced(facts: LeafFacts): LeafVerdict {
   if (code !== undefined && code >= 400 && code < 500) {
     return rejected(facts, history, `the device answered ${code}${report.description}`);
   }
-  if (code === 200) return rejected(facts, history, 'the device answered 200 with another value');
+  const difference = differenceOf(facts);
+  // What a device sets itself and says no version of may be older than the write: it is judged as an echo.
+  const isOwn = code === 203 && version === undefined;
+  if (isSuccess(code) && !isOwn) {
+    return rejected(facts, history, `the device answered ${code} with another value${shown(difference)}`);
+  }
   if (code !== undefined && code >= 500) {
     return tellAgain(facts, history, `the device answered ${code}${report.description}`);
   }
   const { reportedAt, oursAt } = history;
   const echoesOtherwise =
-    code === undefined && reportedAt !== undefined && oursAt !== undefined && reportedAt > oursAt;
-  if (echoesOtherwise) return tellAgain(facts, history, 'the device reports another value');
+    (code === undefined || isOwn) && reportedAt !== undefined && oursAt !== undefined && reportedAt > oursAt;
+  if (echoesOtherwise) {
+    const problem = difference === undefined ? 'another value' : difference.values;
+    return tellAgain(facts, history, `the device reports ${problem}`, difference?.remedy);
+  }
   return pending(history, 'the device has not answered yet');
 }
 
-/** An acknowledgement of a whole object may leave out what it took as it was. */
-function isEqual(report: Report | undefined, wanted: JsonValue, tolerance: number): boolean {
+/** An acknowledgement may leave out what it took as it was told. Whatever it is about, it is not about a later write. */
+function isEqual({ report, wanted, compare, policy, history }: LeafFacts): boolean {
   if (report === undefined || wanted === null) return false;
-  if (report.value === undefined) return report.code === 200 || report.code === 203;
-  return sameWithin(report.value, wanted, tolerance);
+  const { value, code, version } = report;
+  if (value !== undefined) return sameValue(value, wanted, compare, policy.tolerance);
+  if (!isSuccess(code)) return false;
+  const { reportedAt, ours, oursAt } = history;
+  if (version !== undefined) return version >= ours;
+  return code !== 203 && (oursAt === undefined || (reportedAt !== undefined && reportedAt >= oursAt));
+}
+
+/** Codes of success; 202 says that the device has not finished. */
+function isSuccess(code: number | undefined): boolean {
+  return code !== undefined && code >= 200 && code < 300 && code !== 202;
+}
+
+function shown(difference: Difference | undefined): string {
+  return difference === undefined ? '' : `: it reports ${difference.values}; ${difference.remedy}`;
 }
 
 function settled(history: PathHistory, why: string): LeafVerdict {
@@ -195,15 +229,16 @@ function fighting(history: PathHistory, until: number): LeafVerdict {
 }
 
 /** The device failed or chose otherwise: the same value is told again, so often and no more. */
-function tellAgain(facts: LeafFacts, history: PathHistory, problem: string): LeafVerdict {
+function tellAgain(facts: LeafFacts, history: PathHistory, problem: string, remedy?: string): LeafVerdict {
   const { policy, wanted, now } = facts;
+  const advice = remedy === undefined ? '' : `; ${remedy}`;
   const told = history.writes.find((write) => write.policy === policy.hash && sameJson(write.value, wanted));
   if (told !== undefined && told.count >= policy.attempts) {
-    return rejected(facts, history, `${problem}, and was told ${told.count} times`);
+    return rejected(facts, history, `${problem}, and was told ${told.count} times${advice}`);
   }
   const wait = cooldownEnd(facts, history);
-  if (wait !== undefined && now < wait) return { ...pending(history, problem), nextAt: wait };
-  return { ...pending(history, `${problem}: told again`), write: true };
+  if (wait !== undefined && now < wait) return { ...pending(history, `${problem}${advice}`), nextAt: wait };
+  return { ...pending(history, `${problem}: told again${advice}`), write: true };
 }
 
 /** The cooldown counts from the last write of the value; of any value where the device's own is followed. */
@@ -212,24 +247,4 @@ function cooldownEnd({ policy, wanted }: LeafFacts, { writes }: PathHistory): nu
     (write) => write.policy === policy.hash && (policy.mode === 'adopt' || sameJson(write.value, wanted)),
   );
   return last === undefined ? undefined : millisecondsOf(last.at) + policy.cooldownMs;
-}
-
-function sameWithin(left: JsonValue, right: JsonValue, tolerance: number): boolean {
-  if (typeof left === 'number' && typeof right === 'number') return Math.abs(left - right) <= tolerance;
-  if (Array.isArray(left) && Array.isArray(right)) {
-    return (
-      left.length === right.length &&
-      left.every((item, index) => sameWithin(item, right[index] ?? null, tolerance))
-    );
-  }
-  if (isObject(left) && isObject(right)) {
-    const keys = Object.keys(left);
-    return (
-      keys.length === Object.keys(right).length &&
-      keys.every(
-        (key) => Object.hasOwn(right, key) && sameWithin(left[key] ?? null, right[key] ?? null, tolerance),
-      )
-    );
-  }
-  return left === right;
 }
