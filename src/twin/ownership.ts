@@ -37,19 +37,17 @@ export function ownedLeaves(
   const matches = new Map(own.map((policy) => [policy, matchOf(policy, variables)]));
   const matching = own.filter((policy) => matches.get(policy) === true);
   const wantedNames = new Set(matching.flatMap((policy) => policy.answerNames));
-  const reportOf = ({ acknowledgement }: Policy, path: readonly string[]): Report | undefined => {
-    const reading: Reading = {
-      convention: acknowledgement,
-      wanted: wantedNames,
-      desired: shadow.desired,
-    };
-    return reportAt(shadow.reported, path, reading);
-  };
+  const readingFor = ({ acknowledgement }: Policy): Reading => ({
+    convention: acknowledgement,
+    wanted: wantedNames,
+    desired: shadow.desired,
+  });
   const owned = new Map<string, OwnedLeaf>();
   for (const policy of matching) {
+    const reading = readingFor(policy);
     for (const { path, key, value, compare } of policy.leaves) {
       if (owned.has(key)) continue;
-      const report = reportOf(policy, path);
+      const report = reportAt(shadow.reported, path, reading);
       const wanted = policy.mode === 'adopt' ? report?.value : fillTemplate(value, variables, []);
       // An object would merge with what is there instead of being the value; unknown, and what Berth may not know, is
       // no value.
@@ -62,7 +60,7 @@ export function ownedLeaves(
     for (const leaf of policy.leaves) {
       const { path, key, compare } = leaf;
       if (owned.has(key) || !isLeftBehind(shadow, policy, leaf)) continue;
-      const report = reportOf(policy, path);
+      const report = reportAt(shadow.reported, path, readingFor(policy));
       owned.set(key, { policy, path, key, wanted: null, report, compare, isLeaving: true });
     }
   }
