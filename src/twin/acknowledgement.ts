@@ -115,7 +115,7 @@ function ofMember(
     const isWhole = whole !== undefined || (answer.isSaid && (isRefusal(answer) || !hasValue));
     return isWhole ? reportOf(answer, undefined, depth) : undefined;
   }
-  if (beside.code !== undefined) return beside;
+  if (beside.code !== undefined || beside.version !== undefined) return beside;
   if (reading.convention === 'central' && depth === path.length - 1) {
     return reportOf(answer, beside.value, path.length);
   }

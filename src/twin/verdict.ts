@@ -3,7 +3,7 @@ import type { Policy } from '../fleet/fleet.ts';
 import { type JsonValue, sameJson } from '../json.ts';
 import type { Report } from './acknowledgement.ts';
 import { sameValue } from './compare.ts';
-import { type Difference, differenceOf } from './difference.ts';
+import { differenceOf } from './difference.ts';
 import { recordRejection } from './history.ts';
 import { instantOf, millisecondsOf } from './instant.ts';
 import type { PathHistory } from './shadow.ts';
@@ -115,19 +115,22 @@ function judgeEnforced(facts: LeafFacts): LeafVerdict {
   if (code !== undefined && code >= 400 && code < 500) {
     return rejected(facts, history, `the device answered ${code}${report.description}`);
   }
-  const difference = differenceOf(facts);
-  // What a device sets itself and says no version of may be older than the write: it is judged as an echo.
-  const isOwn = code === 203 && version === undefined;
-  if (isSuccess(code) && !isOwn) {
-    return rejected(facts, history, `the device answered ${code} with another value${shown(difference)}`);
+  // What a device sets itself, or takes without saying what, is about no write where it names no version.
+  const isUndated = version === undefined && (code === 203 || report.value === undefined);
+  if (isSuccess(code) && !isUndated) {
+    return rejected(facts, history, `the device answered ${code} with another value${differenceText(facts)}`);
   }
   if (code !== undefined && code >= 500) {
     return tellAgain(facts, history, `the device answered ${code}${report.description}`);
   }
   const { reportedAt, oursAt } = history;
   const echoesOtherwise =
-    (code === undefined || isOwn) && reportedAt !== undefined && oursAt !== undefined && reportedAt > oursAt;
+    (code === undefined || isUndated) &&
+    reportedAt !== undefined &&
+    oursAt !== undefined &&
+    reportedAt > oursAt;
   if (echoesOtherwise) {
+    const difference = differenceOf(facts);
     const problem = difference === undefined ? 'another value' : difference.values;
     return tellAgain(facts, history, `the device reports ${problem}`, difference?.remedy);
   }
@@ -135,13 +138,13 @@ function judgeEnforced(facts: LeafFacts): LeafVerdict {
 }
 
 /** An acknowledgement may leave out what it took as it was told. Whatever it is about, it is not about a later write. */
-function isEqual({ report, wanted, compare, policy, history }: LeafFacts): boolean {
+function isEqual({ report, wanted, compare, policy, history, desiredVersion }: LeafFacts): boolean {
   if (report === undefined || wanted === null) return false;
   const { value, code, version } = report;
   if (value !== undefined) return sameValue(value, wanted, compare, policy.tolerance);
   if (!isSuccess(code)) return false;
   const { reportedAt, ours, oursAt } = history;
-  if (version !== undefined) return version >= ours;
+  if (version !== undefined) return version >= ours && version <= desiredVersion;
   return code !== 203 && (oursAt === undefined || (reportedAt !== undefined && reportedAt >= oursAt));
 }
 
@@ -150,7 +153,8 @@ function isSuccess(code: number | undefined): boolean {
   return code !== undefined && code >= 200 && code < 300 && code !== 202;
 }
 
-function shown(difference: Difference | undefined): string {
+function differenceText(facts: LeafFacts): string {
+  const difference = differenceOf(facts);
   return difference === undefined ? '' : `: it reports ${difference.values}; ${difference.remedy}`;
 }
 

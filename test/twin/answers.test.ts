@@ -17,9 +17,11 @@ interface Answered {
   readonly reported: JsonObject;
   /** How often the value was told; 1 unless said otherwise. */
   readonly told?: number;
+  /** When the device reported, in seconds; -10 unless said otherwise. */
+  readonly reportedAt?: number;
 }
 
-function look({ policy, desired, reported, told = 1 }: Answered): Plan {
+function look({ policy, desired, reported, told = 1, reportedAt = -10 }: Answered): Plan {
   const policies = Array.isArray(policy) ? policy : [{ name: 'p', ...policy }];
   const fleet = fleetOf({ policies });
   const [hub] = fleet.hubs;
@@ -29,7 +31,7 @@ function look({ policy, desired, reported, told = 1 }: Answered): Plan {
       const wanted = fillTemplate(value, {}, []) ?? null;
       const write = { policy: hash, by: name, value: wanted, at: at(-50), count: told };
       const writes = mode === 'adopt' ? [] : [write];
-      return [key, { ...NO_HISTORY, ours: 4, oursAt: at(-50), reportedAt: at(-10), writes }];
+      return [key, { ...NO_HISTORY, ours: 4, oursAt: at(-50), reportedAt: at(reportedAt), writes }];
     }),
   );
   return plan({
@@ -86,6 +88,18 @@ describe('acknowledgements as the convention has them', () => {
   test.each([200, 201, 204])('%s without a value takes what was written, and nothing later', (ac) => {
     expect(answer({ ac, av: 4 })).toBe('inSync: is reported as wanted');
     expect(answer({ ac, av: 3 })).toMatch(/^pending: the device has answered version 3/);
+    expect(answer({ ac, av: 9 })).toMatch(/^pending: the answer is to version 9/);
+  });
+
+  test('success without a value and a version is about nothing that was written after it', () => {
+    const given = {
+      policy: { desired: { a: 5 } },
+      desired: { a: 5 },
+      reported: { a: { ac: 200, ad: 'done' } },
+    };
+
+    expect(look(given).state).toBe('inSync');
+    expect(look({ ...given, reportedAt: -90 }).why).toBe('a the device has not answered yet');
   });
 
   test('203 without a version is what the device sets itself: it is told, and then rejected', () => {
