@@ -1,6 +1,6 @@
 import type { Acknowledgement } from '../fleet/comparison.ts';
 import { isObject, type JsonObject, type JsonValue } from '../json.ts';
-import { type Answer, answerIn } from './answer.ts';
+import { type Answer, answerIn } from './answer-fields.ts';
 import { valueAt } from './merge.ts';
 
 /** What a device says of one desired property. */

@@ -166,6 +166,16 @@ describe('objects that only look like acknowledgements', () => {
     }
   });
 
+  test('a correction of such an object is the smallest patch', () => {
+    const planned = look({
+      policy: { desired: { hvac: { ac: 200, value: 21 } } },
+      desired: { hvac: { ac: 200, value: 20, mode: 'eco' } },
+      reported: { hvac: { ac: 200, value: 20, mode: 'eco' } },
+    });
+
+    expect(planned.patch).toEqual({ hvac: { value: 21 } });
+  });
+
   test('the device’s acknowledgement of such an object is one', () => {
     const hvac = { ac: 1, value: 21 };
 
