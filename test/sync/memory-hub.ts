@@ -1,5 +1,13 @@
 import type { HostName } from '../../src/fleet/host-name.ts';
-import { HubError, type HubErrorCode, type HubPort, type TwinPage } from '../../src/hub/port.ts';
+import {
+  type ActivityPage,
+  type ActivityQuestion,
+  HubError,
+  type HubErrorCode,
+  type HubPort,
+  type ListedActivity,
+  type TwinPage,
+} from '../../src/hub/port.ts';
 import type { JsonObject } from '../../src/json.ts';
 import type { TwinEvent } from '../../src/twin/event.ts';
 import { instantOf } from '../../src/twin/instant.ts';
@@ -103,6 +111,16 @@ export class MemoryHub implements HubPort {
     await this.#receive('query');
     const { version, etag } = this.twin();
     return { twins: [{ id: ID, version, etag }], continuation: undefined };
+  }
+
+  /** What the hub says of every device. */
+  activity: ListedActivity | undefined;
+
+  async readActivity(_: HostName, { deviceIds }: ActivityQuestion): Promise<ActivityPage> {
+    await this.#receive(`activity of ${deviceIds.join(' ')}`);
+    const { activity } = this;
+    const devices = activity === undefined ? [] : deviceIds.map((id) => [id, activity] as const);
+    return { readAt: instantOf(this.#now()), devices: new Map(devices) };
   }
 
   /** Throws a failure that comes before the effect; gives back one that comes after. */

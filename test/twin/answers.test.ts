@@ -6,7 +6,7 @@ import { NO_HISTORY } from '../../src/twin/shadow.ts';
 import { at, fleetOf, shadowOf, T0 } from './twins.ts';
 
 /*
- * What devices answer, and what Berth makes of it. The policy's value was written 50 seconds ago as version 4, for the
+ * What devices answer, and what Berth makes of it. The policy's value was written 90 seconds ago as version 4, for the
  * last of three times where a row says so, and the device has reported 10 seconds ago.
  */
 
@@ -29,9 +29,9 @@ function look({ policy, desired, reported, told = 1, reportedAt = -10 }: Answere
   const paths = fleet.twins.policies.flatMap(({ name, hash, mode, leaves }) =>
     leaves.map(({ key, value }) => {
       const wanted = fillTemplate(value, {}, []) ?? null;
-      const write = { policy: hash, by: name, value: wanted, at: at(-50), count: told };
+      const write = { policy: hash, by: name, value: wanted, at: at(-90), count: told };
       const writes = mode === 'adopt' ? [] : [write];
-      return [key, { ...NO_HISTORY, ours: 4, oursAt: at(-50), reportedAt: at(reportedAt), writes }];
+      return [key, { ...NO_HISTORY, ours: 4, oursAt: at(-90), reportedAt: at(reportedAt), writes }];
     }),
   );
   return plan({
@@ -99,7 +99,7 @@ describe('acknowledgements as the convention has them', () => {
     };
 
     expect(look(given).state).toBe('inSync');
-    expect(look({ ...given, reportedAt: -90 }).why).toBe('a the device has not answered yet');
+    expect(look({ ...given, reportedAt: -120 }).why).toBe('a the device has not answered yet');
   });
 
   test('203 without a version is what the device sets itself: it is told, and then rejected', () => {

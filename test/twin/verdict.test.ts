@@ -33,10 +33,11 @@ interface Row {
   readonly policy?: Partial<LeafFacts['policy']>;
   readonly compare?: LeafFacts['compare'];
   readonly desiredVersion?: number;
+  readonly life?: Partial<LeafFacts['life']>;
   readonly now?: number;
 }
 
-function judge({ wanted = 60, history, policy, desiredVersion = 4, now = NOW, ...row }: Row) {
+function judge({ wanted = 60, history, policy, desiredVersion = 4, now = NOW, life, ...row }: Row) {
   const facts: LeafFacts = {
     policy: { ...POLICY, ...policy },
     wanted,
@@ -45,6 +46,7 @@ function judge({ wanted = 60, history, policy, desiredVersion = 4, now = NOW, ..
     compare: row.compare ?? 'exact',
     history: { ...NO_HISTORY, ours: 4, ...history },
     desiredVersion,
+    life: { lifeAt: undefined, activity: undefined, ...life },
     fight: { writes: 3, withinMs: 600_000, pauseMs: 3_600_000 },
     now,
   };

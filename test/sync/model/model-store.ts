@@ -7,8 +7,11 @@ import type { RecordMemory } from '../../../src/store/record-memory.ts';
 import type { DueRow, TwinRecord } from '../../../src/store/twin-store.ts';
 import { type Control, controlSchema } from '../../../src/twin/control.ts';
 import type { Known } from '../../../src/twin/fold.ts';
-import { type Due, type DuePriority, restoreShadow } from '../../../src/twin/shadow.ts';
+import { NEVER, parseInstant } from '../../../src/twin/instant.ts';
+import { type Due, type DuePriority, unreadShadow } from '../../../src/twin/shadow.ts';
+import { readStoredShadow } from '../../../src/twin/stored-shadow.ts';
 import { type TwinId, twinKey } from '../../../src/twin/twin.ts';
+import { damaged } from './damage.ts';
 import type { Random } from './random.ts';
 import type { Scheduler, Task } from './scheduler.ts';
 
@@ -103,9 +106,21 @@ export class ModelStore {
         return rows.length === 0 ? [] : call(() => rows);
       },
       dropDue: async () => {},
+      sweep: async () => [],
       count: async () => {},
       counts: async () => ({ states: noStates(), policies: {}, countedAt: undefined }),
     };
+  }
+
+  /** Damages one field of what is stored of some twins, and some of their rows of work. */
+  damage(): void {
+    const random = this.#random;
+    for (const [key, stored] of this.rows) {
+      if (random.chance(0.3)) continue;
+      const text = JSON.stringify(damaged(JSON.parse(stored.text) as JsonValue, random));
+      const isWorkLost = random.chance(0.3);
+      this.rows.set(key, { ...stored, text, due: isWorkLost ? undefined : stored.due });
+    }
   }
 
   controlSeenBy(task: Task) {
@@ -190,8 +205,16 @@ export class ModelStore {
 }
 
 function restore({ id, text }: Stored): Known {
-  const known = JSON.parse(text) as Known;
-  return known.kind === 'shadow' ? { kind: 'shadow', shadow: restoreShadow(id, known.shadow) } : known;
+  const known = JSON.parse(text) as {
+    readonly kind?: unknown;
+    readonly at?: unknown;
+    readonly shadow?: unknown;
+  };
+  if (known.kind !== 'deleted') return { kind: 'shadow', shadow: readStoredShadow(id, known.shadow) };
+  const at = parseInstant(known.at);
+  return at === undefined
+    ? { kind: 'shadow', shadow: unreadShadow(id, NEVER, 'when it was deleted cannot be read') }
+    : { kind: 'deleted', at };
 }
 
 function away(): BerthError {
