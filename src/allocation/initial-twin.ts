@@ -3,6 +3,7 @@ import type { Fleet, Layer } from '../fleet/fleet.ts';
 import type { HostName } from '../fleet/host-name.ts';
 import { fillTemplate, type Omission } from '../fleet/template.ts';
 import { isObject, type JsonObject } from '../json.ts';
+import { missingMarkers } from './component-markers.ts';
 import type { AllocationRequest } from './request.ts';
 import { SectionBuilder } from './section-builder.ts';
 
@@ -12,7 +13,10 @@ export interface BuiltTwin {
   readonly why: string;
   /** Layers that apply, and those whose condition could not be decided. */
   readonly layers: readonly LayerTrace[];
-  /** Which layer set which path, e.g. `tags.site` → `base`; `enrollment` for the enrollment's own. No values. */
+  /**
+   * Which layer set which path, e.g. `tags.site` → `base`; `enrollment` for the enrollment's own; `model …` or
+   * `policy …` for the marker of a component. No values.
+   */
   readonly provenance: readonly (readonly [path: string, layer: string])[];
   readonly omitted: readonly Omission[];
   /** How many of the omitted break a limit of twins: a layer or an enrollment is to be corrected. */
@@ -34,7 +38,7 @@ export function noTwin(why: string): BuiltTwin {
  * The enrollment's own initial twin with the matching layers on top, where DPS will use one: at the first
  * assignment, and when the hub changes under a *reset* policy (concepts-custom-allocation, 2022-09). DPS
  * replaces the enrollment's twin by the answer's, it does not merge, so Berth merges. A value that breaks a
- * twin limit is left out; it does not end a registration.
+ * twin limit is left out; it does not end a registration. Components that are known get their marker.
  */
 export function buildInitialTwin(
   request: AllocationRequest,
@@ -59,6 +63,9 @@ export function buildInitialTwin(
     if (!trace?.applied) continue;
     layTemplate(tags, layer.name, layer.tags, variables);
     layTemplate(desired, layer.name, layer.desired, variables);
+  }
+  for (const { by, desired: marker } of missingMarkers(desired.value, request, fleet, variables.hub)) {
+    desired.lay(by, marker);
   }
   const provenance = [...tags.provenance, ...desired.provenance];
   // An empty twin must be sent where the enrollment has one of its own, which DPS would use instead.

@@ -2,7 +2,7 @@ import type { ErrorDetail } from '../errors.ts';
 import { sha256Hex } from '../hash.ts';
 import { canonicalJson, isObject, type JsonValue, jsonHazard } from '../json.ts';
 import { compileFleet } from './compile.ts';
-import type { Fleet } from './fleet.ts';
+import type { Fleet, Models } from './fleet.ts';
 import { schemaProblems } from './problems.ts';
 import { referenceProblems } from './references.ts';
 import { fleetFileSchema } from './schema.ts';
@@ -26,8 +26,10 @@ export type ParsedFleet =
 /**
  * Reads a fleet file. Never throws: every problem comes back at once, each with its path and what to write
  * instead.
+ *
+ * @param models what the files in `models/` say of device models
  */
-export function parseFleet(text: string): ParsedFleet {
+export function parseFleet(text: string, models: Models = {}): ParsedFleet {
   if (Buffer.byteLength(text, 'utf8') > MAX_FLEET_FILE_BYTES) {
     return refused([{ path: '', message: 'is larger than 1 MB: describe devices by rules, not one by one' }]);
   }
@@ -51,7 +53,7 @@ export function parseFleet(text: string): ParsedFleet {
   if (!parsed.success || problems.length > 0) return refused(problems);
   return {
     ok: true,
-    fleet: compileFleet(parsed.data, revisionOf(json as JsonValue)),
+    fleet: compileFleet(parsed.data, revisionOf(json as JsonValue, models), models),
     warnings: fleetWarnings(parsed.data),
   };
 }
@@ -68,8 +70,10 @@ function refused(problems: readonly ErrorDetail[]): ParsedFleet {
   return { ok: false, problems };
 }
 
-function revisionOf(json: JsonValue): string {
+/** Models count only where they can change a patch: by the components that they have. */
+function revisionOf(json: JsonValue, models: Models): string {
   if (!isObject(json)) return sha256Hex(canonicalJson(json));
   const { $schema: _, ...content } = json;
-  return sha256Hex(canonicalJson(content));
+  const isModelled = Object.keys(models).length > 0;
+  return sha256Hex(canonicalJson(isModelled ? { ...content, models } : content));
 }

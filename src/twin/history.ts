@@ -167,7 +167,11 @@ export function resyncedHistories(
   const first = firstHistories(after, tracked);
   const entries = tracked.flatMap((path) => {
     const key = path.join('.');
-    const writes = historyOf(before, path).writes.map((write) => ({ ...write, count: 0 }));
+    const writes = historyOf(before, path).writes.map((write) => ({
+      ...write,
+      at: write.at < after.time ? write.at : after.time,
+      count: 0,
+    }));
     if (!Object.hasOwn(first, key) && writes.length === 0) return [];
     return [[key, { ...(first[key] ?? NO_HISTORY), writes }] as const];
   });

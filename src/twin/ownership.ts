@@ -5,6 +5,7 @@ import { fillTemplate } from '../fleet/template.ts';
 import { isObject, type JsonValue } from '../json.ts';
 import { type Reading, type Report, reportAt } from './acknowledgement.ts';
 import { sameValue } from './compare.ts';
+import { isMarker } from './components.ts';
 import { valueAt } from './merge.ts';
 import { holdsRedacted } from './redact.ts';
 import { historyAt, type Shadow } from './shadow.ts';
@@ -59,7 +60,8 @@ export function ownedLeaves(
     if (!policy.removesOnLeave || matches.get(policy) !== false) continue;
     for (const leaf of policy.leaves) {
       const { path, key, compare } = leaf;
-      if (owned.has(key) || !isLeftBehind(shadow, policy, leaf)) continue;
+      // The device must still see that what is taken away was of a component.
+      if (isMarker(path) || owned.has(key) || !isLeftBehind(shadow, policy, leaf)) continue;
       const report = reportAt(shadow.reported, path, readingFor(policy));
       owned.set(key, { policy, path, key, wanted: null, report, compare, isLeaving: true });
     }

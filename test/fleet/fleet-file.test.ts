@@ -321,3 +321,39 @@ describe('loading never throws', () => {
     expect(parseFleet(`\uFEFF${JSON.stringify({ hubs: [HUB] })}`).ok).toBe(true);
   });
 });
+
+describe('a marker of a component', () => {
+  const warningsOf = (twins: object) => {
+    const parsed = parse({ hubs: [HUB], twins });
+    return parsed.ok ? parsed.warnings.map(({ path, message }) => `${path} ${message}`) : parsed.problems;
+  };
+  const policies = (desired: object) => ({ policies: [{ name: 'p', desired }] });
+
+  test.each([['c'], [null], ['=reported.kind']])('may be %j', (__t) => {
+    expect(warningsOf(policies({ t1: { __t, target: 21 } }))).toEqual([]);
+  });
+
+  test('warns where it is another value', () => {
+    expect(warningsOf(policies({ t1: { __t: 'C' } }))).toEqual([
+      'twins.policies[0].desired.t1.__t is "C", which marks no component: write "c"',
+    ]);
+  });
+
+  test('warns where it is at the top, or lies too deep', () => {
+    const stray =
+      'marks no component: components lie at the top of desired, as in {"thermostat1": {"__t": "c"}}';
+
+    expect(warningsOf(policies({ __t: 'c', t1: { fan: { __t: 'c' } } }))).toEqual([
+      `twins.policies[0].desired.__t ${stray}`,
+      `twins.policies[0].desired.t1.fan.__t ${stray}`,
+    ]);
+  });
+
+  test('warns of layers too', () => {
+    const initial = [{ name: 'base', desired: { t1: { __t: true, target: 21 } } }];
+
+    expect(warningsOf({ initial })).toEqual([
+      'twins.initial[0].desired.t1.__t is true, which marks no component: write "c"',
+    ]);
+  });
+});

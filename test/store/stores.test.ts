@@ -330,9 +330,18 @@ describe('the other stores', () => {
     await store.keep('r2', '{"a":2}', '2026-02-01');
     await store.keep('r1', '{"a":1}', '2026-01-01');
 
-    expect(await store.lastGood()).toBe('{"a":2}');
-    expect(await store.text('r1')).toBe('{"a":1}');
-    expect(await store.text('r3')).toBeUndefined();
+    expect(await store.lastGood()).toEqual({ text: '{"a":2}', models: {} });
+    expect(await store.get('r1')).toEqual({ text: '{"a":1}', models: {} });
+    expect(await store.get('r3')).toBeUndefined();
+  });
+
+  test('revisions: with what is known of device models', async () => {
+    const store = new RevisionStore(tables.state);
+    const models = { 'dtmi:com:example:TemperatureController;1': ['thermostat1', 'thermostat2'] };
+
+    await store.keep('r4', '{"a":4}', '2026-03-01', models);
+
+    expect(await store.lastGood()).toEqual({ text: '{"a":4}', models });
   });
 
   test('receipts: the last five, a repetition in place of what it repeats', async () => {

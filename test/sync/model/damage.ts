@@ -1,4 +1,4 @@
-import { isObject, type JsonValue } from '../../../src/json.ts';
+import { isObject, type JsonObject, type JsonValue } from '../../../src/json.ts';
 import type { Random } from './random.ts';
 
 /** What a field may hold by mistake: other kinds, and values of the right kind that are wrong. */
@@ -37,4 +37,34 @@ export function damaged(document: JsonValue, random: Random): JsonValue {
     return random.chance(0.1) ? rest : { ...rest, [key]: damaged(value, random) };
   }
   return random.pick(WRONG);
+}
+
+/** What would make one property wrong for good, in the right form: each of it for some of the properties of a twin. */
+export function planted(
+  paths: JsonObject,
+  policies: readonly string[],
+  values: readonly JsonValue[],
+  random: Random,
+): JsonObject {
+  return Object.fromEntries(
+    Object.entries(paths).map(([path, history]) => {
+      if (!isObject(history) || random.chance(0.4)) return [path, history];
+      const policy = random.pick(policies);
+      const value = random.pick(values);
+      const wrong = random.pick<JsonObject>([
+        {
+          rejected: policies.flatMap((each) =>
+            values.map((refused) => ({ policy: each, value: refused, why: 'planted' })),
+          ),
+        },
+        { fightUntil: Date.UTC(2200, 0, 1) },
+        { foreign: Array.from({ length: 50 }, () => '9999-12-31T23:59:59.0000000Z') },
+        { ours: 1_000_000 },
+        { oursAt: '9999-12-31T23:59:59.0000000Z' },
+        { reportedAt: '9999-12-31T23:59:59.0000000Z' },
+        { writes: [{ policy, by: 'policy-0', value, at: '9999-12-31T23:59:59.0000000Z', count: 1_000 }] },
+      ]);
+      return [path, { ...history, ...wrong }];
+    }),
+  );
 }

@@ -1,7 +1,7 @@
 import { BerthError } from '../../../src/errors.ts';
 import type { HostName } from '../../../src/fleet/host-name.ts';
 import type { DailyCounts } from '../../../src/hub/daily-budget.ts';
-import type { JsonValue } from '../../../src/json.ts';
+import { isObject, type JsonObject, type JsonValue } from '../../../src/json.ts';
 import { dueKey, type PartitionKey, partitionOf, shadowKey } from '../../../src/store/keys.ts';
 import type { RecordMemory } from '../../../src/store/record-memory.ts';
 import type { DueRow, TwinRecord } from '../../../src/store/twin-store.ts';
@@ -11,7 +11,7 @@ import { NEVER, parseInstant } from '../../../src/twin/instant.ts';
 import { type Due, type DuePriority, unreadShadow } from '../../../src/twin/shadow.ts';
 import { readStoredShadow } from '../../../src/twin/stored-shadow.ts';
 import { type TwinId, twinKey } from '../../../src/twin/twin.ts';
-import { damaged } from './damage.ts';
+import { damaged, planted } from './damage.ts';
 import type { Random } from './random.ts';
 import type { Scheduler, Task } from './scheduler.ts';
 
@@ -112,12 +112,20 @@ export class ModelStore {
     };
   }
 
-  /** Damages one field of what is stored of some twins, and some of their rows of work. */
-  damage(): void {
+  /** Damages what is stored of some twins, and some of their rows of work. @param policies their hashes */
+  damage(policies: readonly string[], values: readonly JsonValue[]): void {
     const random = this.#random;
     for (const [key, stored] of this.rows) {
       if (random.chance(0.3)) continue;
-      const text = JSON.stringify(damaged(JSON.parse(stored.text) as JsonValue, random));
+      const known = JSON.parse(stored.text) as Record<string, JsonValue>;
+      // `shadow`, or `at` of a deletion; the kind is a column of its own.
+      const [content = ''] = Object.keys(known).filter((name) => name !== 'kind');
+      const before = known[content] ?? null;
+      const isPlanted = isObject(before) && isObject(before.paths) && random.chance(0.5);
+      const after = isPlanted
+        ? { ...before, paths: planted(before.paths as JsonObject, policies, values, random) }
+        : damaged(before, random);
+      const text = JSON.stringify({ ...known, [content]: after });
       const isWorkLost = random.chance(0.3);
       this.rows.set(key, { ...stored, text, due: isWorkLost ? undefined : stored.due });
     }
