@@ -19,9 +19,21 @@ interface Answered {
   readonly told?: number;
   /** When the device reported, in seconds; -10 unless said otherwise. */
   readonly reportedAt?: number;
+  /** When the value was written, in seconds; -90 unless said otherwise. */
+  readonly writtenAt?: number;
+  /** What the device reported before the write. */
+  readonly before?: JsonValue;
 }
 
-function look({ policy, desired, reported, told = 1, reportedAt = -10 }: Answered): Plan {
+function look({
+  policy,
+  desired,
+  reported,
+  told = 1,
+  reportedAt = -10,
+  writtenAt = -90,
+  before,
+}: Answered): Plan {
   const policies = Array.isArray(policy) ? policy : [{ name: 'p', ...policy }];
   const fleet = fleetOf({ policies });
   const [hub] = fleet.hubs;
@@ -29,9 +41,12 @@ function look({ policy, desired, reported, told = 1, reportedAt = -10 }: Answere
   const paths = fleet.twins.policies.flatMap(({ name, hash, mode, leaves }) =>
     leaves.map(({ key, value }) => {
       const wanted = fillTemplate(value, {}, []) ?? null;
-      const write = { policy: hash, by: name, value: wanted, at: at(-90), count: told };
+      const write = { policy: hash, by: name, value: wanted, at: at(writtenAt), count: told };
       const writes = mode === 'adopt' ? [] : [write];
-      return [key, { ...NO_HISTORY, ours: 4, oursAt: at(-90), reportedAt: at(reportedAt), writes }];
+      return [
+        key,
+        { ...NO_HISTORY, ours: 4, oursAt: at(writtenAt), reportedAt: at(reportedAt), before, writes },
+      ];
     }),
   );
   return plan({
@@ -468,6 +483,17 @@ describe('acknowledgements by another convention', () => {
 
     expect(verdictOn({ value: 50, statusCode: 200, status: 'completed', desiredVersion: 4 })).toBe('inSync');
     expect(verdictOn({ value: 20, statusCode: 400, status: 'failed', desiredVersion: 4 })).toBe('rejected');
+  });
+
+  test('central: an answer of before the write that is repeated within a minute is no answer', () => {
+    const report = { value: 9, status: 'completed' };
+    const given = { policy: { desired: { a: 5 }, ...CENTRAL }, desired: { a: 5 }, reported: { a: report } };
+    const soon = { writtenAt: -20, reportedAt: -10 };
+
+    expect(look({ ...given, ...soon, before: report }).why).toBe('a the device has not answered yet');
+    expect(look({ ...given, ...soon, before: { value: 8, status: 'completed' } }).why).toBe(
+      'a the device reports another value: told again',
+    );
   });
 
   test('echo reads no object as an acknowledgement', () => {
