@@ -320,6 +320,53 @@ describe('loading never throws', () => {
   test('a byte order mark is no problem', () => {
     expect(parseFleet(`\uFEFF${JSON.stringify({ hubs: [HUB] })}`).ok).toBe(true);
   });
+
+  test.each([
+    ['{\n  "hubs": [],\n}', 'is not JSON: line 3, column 1: remove the comma before this "}"'],
+    ['\uFEFF{ // hubs\n}', 'is not JSON: line 1, column 3: JSON has no comments: remove this one'],
+    [
+      '{"hubs": [{"weight": 1e999}]}',
+      'is not JSON: line 1, column 22: this number is too large: at most about 1.8e308',
+    ],
+  ])('%j: where it stops being JSON is said', (text, message) => {
+    expect(parseFleet(text)).toEqual({ ok: false, problems: [{ path: '', message }] });
+  });
+});
+
+describe('a key that is written twice', () => {
+  const twice = (key: string, one: string, other: string) => `"${key}": ${one}, "${key}": ${other}`;
+  const RULE = '{"name": "a", "when": "true", "require": {"x": "1"}}';
+  const hubs = `"hubs": [${JSON.stringify(HUB)}]`;
+
+  test.each([
+    ['allocation', `{${hubs}, ${twice('allocation', `{"rules": [${RULE}]}`, '{}')}}`],
+    ['allocation.rules', `{${hubs}, "allocation": {${twice('rules', `[${RULE}]`, '[]')}}}`],
+    [
+      'allocation.rules[0].when',
+      `{${hubs}, "allocation": {"rules": [{${twice('when', '"true"', '"false"')}, "name": "a", "require": {"x": "1"}}]}}`,
+    ],
+    [
+      'allocation.rules[0].require',
+      `{${hubs}, "allocation": {"rules": [{${twice('require', '{"x": "1"}', '{"y": "1"}')}, "name": "a"}]}}`,
+    ],
+    [
+      'twins.policies[0].desired.a.b',
+      `{${hubs}, "twins": {"policies": [{"name": "p", "desired": {"a": {"b": 1, "\\u0062": 2}}}]}}`,
+    ],
+    ['hubs[0].labels.residency', `{"hubs": [{"labels": {${twice('residency', '"eu"', '"us"')}}}]}`],
+    ['hubs', `{${hubs}, ${hubs}}`],
+  ])('is refused: %s', (path, text) => {
+    const parsed = parseFleet(text);
+
+    expect(parsed.ok ? [] : parsed.problems).toEqual([
+      {
+        path,
+        message: expect.stringMatching(
+          /^is written twice, at line 1, column \d+ and at line 1, column \d+: only one would count/,
+        ),
+      },
+    ]);
+  });
 });
 
 describe('a marker of a component', () => {
