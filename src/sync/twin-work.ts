@@ -206,10 +206,8 @@ export class TwinWork {
     }
     try {
       const twin = redactTwin(await hubs.patchDesired(this.#shadow.id, planned.patch, etag), redaction);
-      this.#shadow = withoutEndless(
-        adoptOwnWrite(this.#shadow, twin, planned.writes, fleet.twins.trackedPaths),
-        planned,
-      );
+      this.#shadow = adoptOwnWrite(this.#shadow, twin, planned.writes, fleet.twins.trackedPaths);
+      this.#shadow = withoutEndless(this.#shadow, planned, this.#plan());
       const after = this.#plan();
       // The write happened: if the record has changed meanwhile, the twin's own event or its due row tells
       // the rest.
@@ -413,9 +411,13 @@ function nextWork({ nextAt, askAt, why }: Plan): Due | undefined {
   return askAt === undefined ? undefined : { priority: 'activity', at: Math.ceil(askAt), why, tries: 0 };
 }
 
-/** What the hub keeps in another form than it was sent would differ for ever. */
-function withoutEndless(shadow: Shadow, { writes }: Plan): Shadow {
-  const endless = writes.filter(({ path, value }) => !sameJson(valueAt(shadow.desired, path) ?? null, value));
+/** What the hub keeps in another form than it was sent would differ for ever, unless the policy takes the two for the same. */
+function withoutEndless(shadow: Shadow, { writes }: Plan, after: Plan): Shadow {
+  const drifted = new Set(after.leaves.flatMap(({ path, verdict }) => (verdict === 'drifted' ? [path] : [])));
+  const endless = writes.filter(
+    ({ path, value }) =>
+      drifted.has(path.join('.')) && !sameJson(valueAt(shadow.desired, path) ?? null, value),
+  );
   if (endless.length === 0) return shadow;
   const why = 'the hub keeps the value in another form';
   const paths = endless.map(({ path, policy, value }) => {

@@ -23,8 +23,11 @@ export function zonedDates({ twins }: Fleet): readonly ErrorDetail[] {
       details(`twins.initial[${index}].desired`, desired, 'layer', 'the device sees a change'),
     ),
     ...twins.policies.flatMap(({ leaves }, index) =>
-      leaves.flatMap(({ key, value }) =>
-        details(`twins.policies[${index}].desired.${key}`, value, 'twin', 'a fight begins'),
+      leaves.flatMap(({ key, value, compare }) =>
+        // Compared as instants, the portal's text is the same value.
+        compare === 'instant'
+          ? []
+          : details(`twins.policies[${index}].desired.${key}`, value, 'twin', 'a fight begins'),
       ),
     ),
   ];
