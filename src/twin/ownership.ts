@@ -1,4 +1,5 @@
 import { evaluateCondition, type Variables } from '../fleet/expression.ts';
+import type { Work } from '../fleet/expression-work.ts';
 import type { Policy } from '../fleet/fleet.ts';
 import { fillTemplate } from '../fleet/template.ts';
 import { isObject, type JsonValue, sameJson } from '../json.ts';
@@ -28,18 +29,19 @@ export function ownedLeaves(
   shadow: Shadow,
   policies: readonly Policy[],
   variables: Variables,
+  work?: Work,
 ): readonly OwnedLeaf[] {
   const owned = new Map<string, OwnedLeaf>();
   const left: Policy[] = [];
   for (const policy of policies) {
     if (policy.module !== shadow.id.moduleId) continue;
-    const matches = policy.when === undefined ? true : evaluateCondition(policy.when, variables);
+    const matches = policy.when === undefined ? true : evaluateCondition(policy.when, variables, work);
     if (matches === false && policy.removesOnLeave) left.push(policy);
     if (matches !== true) continue;
     for (const { path, key, value } of policy.leaves) {
       if (owned.has(key)) continue;
       const report = reportAt(shadow.reported, path);
-      const wanted = policy.mode === 'adopt' ? report?.value : fillTemplate(value, variables, []);
+      const wanted = policy.mode === 'adopt' ? report?.value : fillTemplate(value, variables, [], work);
       // An object would merge with what is there instead of being the value; unknown, and what Berth may not know, is
       // no value.
       if (wanted === undefined || isObject(wanted) || holdsRedacted(wanted)) continue;
