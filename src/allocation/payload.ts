@@ -37,7 +37,7 @@ export function buildPayload(template: Template, variables: Variables, work?: Wo
 }
 
 function keepAscii(value: JsonValue, path: readonly string[], omissions: Omissions): JsonValue | undefined {
-  if (isAscii(JSON.stringify(value))) return value;
+  // Not the text of an object: a device chooses how deep it is, and each level would go over all below it.
   if (isObject(value)) {
     const members = Object.entries(value).flatMap(([key, member]) => {
       const kept = isAscii(key) ? keepAscii(member, [...path, key], omissions) : undefined;
@@ -46,6 +46,7 @@ function keepAscii(value: JsonValue, path: readonly string[], omissions: Omissio
     });
     return Object.fromEntries(members);
   }
+  if (isAscii(JSON.stringify(value))) return value;
   omissions.add(path, NOT_ASCII);
   return undefined;
 }

@@ -1,7 +1,7 @@
 import type { Context, ParseResult } from '@marcbachmann/cel-js';
 import { WrongKind } from './expression-kinds.ts';
 import { priceOfCall, priceOfOperator } from './expression-prices.ts';
-import { isTooLongText, TooMuchWork, WORK_LIMITS, type Work } from './expression-work.ts';
+import { TooMuchWork, WORK_LIMITS, type Work } from './expression-work.ts';
 
 /**
  * Counts the work of an expression while it runs. cel-js has no hook for this, so the handlers that its type checker
@@ -226,7 +226,8 @@ const TOO_MANY_ITEMS = `more than ${WORK_LIMITS.items} items`;
 /** What an operation gives may be too long as what it takes may. */
 function checked(result: unknown): unknown {
   if (typeof result === 'string') {
-    if (isTooLongText(result)) throw new WrongKind(`a text of more than ${WORK_LIMITS.textBytes / 1024} KB`);
+    if (result.length > WORK_LIMITS.textBytes)
+      throw new WrongKind(`a text of more than ${WORK_LIMITS.textBytes / 1024} KB`);
   } else if (Array.isArray(result)) {
     if (result.length > WORK_LIMITS.items) throw new WrongKind(TOO_MANY_ITEMS);
   } else if (result instanceof Uint8Array && result.length > WORK_LIMITS.textBytes) {

@@ -3,8 +3,10 @@ import { isTooLongText, TooLarge, WORK_LIMITS, type Work } from './expression-wo
 
 /** A result with more parts than this is not a value that anybody meant. */
 const MAX_PARTS = 10_000;
-/** Steps for a part of a result: it is copied, and merged with what lies there. */
-const STEPS_OF_A_PART = 2;
+/** Nor is one that is deeper; twins are at most ten deep. */
+const MAX_DEPTH = 32;
+/** Steps for a part of a result, besides its own: it is copied, and merged with what lies there. */
+const STEPS_OF_A_PART = 1;
 
 /** A result as JSON, and the places of it that are left out because they hold something too long. */
 export interface PlainResult {
@@ -21,6 +23,7 @@ export interface PlainResult {
 export function plainJson(value: unknown, work: Work): PlainResult {
   const tooLarge: (readonly string[])[] = [];
   let parts = 0;
+  let depth = 0;
   let isJson = true;
   const path: string[] = [];
 
@@ -30,7 +33,8 @@ export function plainJson(value: unknown, work: Work): PlainResult {
       isJson = false;
       return undefined;
     }
-    work.take(typeof item === 'string' ? STEPS_OF_A_PART + (item.length >> 6) : STEPS_OF_A_PART);
+    // Before its parts are listed.
+    work.take(1 + STEPS_OF_A_PART * partsOf(item));
     if (item === null || typeof item === 'boolean' || typeof item === 'string') return item;
     if (typeof item === 'number' && Number.isFinite(item)) return item;
     if (typeof item === 'bigint' && Number.isSafeInteger(Number(item))) return Number(item);
@@ -38,6 +42,13 @@ export function plainJson(value: unknown, work: Work): PlainResult {
       tooLarge.push([...path]);
       return undefined;
     }
+    depth += 1;
+    if (depth > MAX_DEPTH) isJson = false;
+    const converted = isJson ? whole(item) : undefined;
+    depth -= 1;
+    return converted;
+  };
+  const whole = (item: unknown): JsonValue | undefined => {
     if (Array.isArray(item)) return items(item);
     if (item instanceof Map) return members([...item]);
     if (isObject(item) && isPlain(item)) return members(Object.entries(item));
@@ -78,6 +89,12 @@ export function plainJson(value: unknown, work: Work): PlainResult {
 
   const plain = convert(value);
   return isJson ? { value: plain, tooLarge } : { value: undefined, tooLarge: [] };
+}
+
+function partsOf(value: unknown): number {
+  if (typeof value === 'string') return value.length >> 5;
+  if (Array.isArray(value)) return value.length;
+  return value instanceof Map ? value.size : 0;
 }
 
 /** An object of more members is given as a `Map`, of which cel-js does not list the keys to see its type. */

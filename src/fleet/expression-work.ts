@@ -10,9 +10,9 @@ export const WORK_LIMITS = {
    */
   own: 200,
   /** Steps of one expression. */
-  expression: 50_000,
+  expression: 25_000,
   /** Steps that all expressions of a request may take beyond those that each has for itself. */
-  request: 100_000,
+  request: 50_000,
   /** UTF-8 bytes of a text: neither a section of a twin nor an answer to a device holds a longer one. */
   textBytes: 32 * 1024,
   /** Items of a list, in the source and at run time. */
