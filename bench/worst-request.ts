@@ -47,6 +47,16 @@ const KINDS: Readonly<Record<string, Kind>> = {
     value: '=size(payload.list.filter(x, x.a == 1 || x == 1))',
     payload: { list: numbers.map(() => 'x') },
   },
+  'short loops in which everything is an error': {
+    condition: 'payload.list.exists(x, x.a.b == 1 || x.c < 2 || x + x || !x)',
+    value: '=size(payload.list.filter(x, x.a == 1 || x == 1))',
+    payload: { list: Array(4).fill('x') },
+  },
+  'chains of keys that are missing': {
+    condition: Array(28).fill('payload.z.y == 1').join(' || '),
+    value: `=${Array(28).fill('payload.z.y == 1').join(' || ')}`,
+    payload: { z: 'x' },
+  },
   'loops over texts': {
     condition: 'payload.list.exists(x, (x + x + x + x + x).size() == 5)',
     value: '=size(payload.list.map(x, x.upperAscii()))',
@@ -76,6 +86,11 @@ const KINDS: Readonly<Record<string, Kind>> = {
     condition: "size(payload) > 5 && payload == {'a': 1}",
     value: '=payload',
     payload: Object.fromEntries(Array.from({ length: 8_000 }, (_, index) => [`k${index}`, index])),
+  },
+  'copies that each expression has the steps for': {
+    condition: "payload == {'a': 1}",
+    value: '=payload',
+    payload: Object.fromEntries(Array.from({ length: 60 }, (_, index) => [`k${index}`, index])),
   },
   'copies, deep': {
     condition: 'payload.a == payload',

@@ -6,7 +6,7 @@ const MAX_PARTS = 10_000;
 /** Nor is one that is deeper; twins are at most ten deep. */
 const MAX_DEPTH = 32;
 /** Steps for a part of a result, besides its own: it is copied, and merged with what lies there. */
-const STEPS_OF_A_PART = 1;
+const STEPS_OF_A_PART = 2;
 
 /** A result as JSON, and the places of it that are left out because they hold something too long. */
 export interface PlainResult {

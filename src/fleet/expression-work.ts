@@ -22,6 +22,9 @@ export const WORK_LIMITS = {
 /** The expression has taken all the steps that it may take. */
 export class TooMuchWork extends Error {}
 
+/** One for all: it is thrown over and over until the expression has ended. */
+const TOO_MUCH_WORK = new TooMuchWork('too much work');
+
 /** Stands for a text or a list that is too long to be read; an expression that reads one is unknown. */
 export class TooLarge {
   readonly kind = 'too large';
@@ -61,7 +64,7 @@ export class Work {
   take(steps: number): void {
     if (this.isSpent || this.#own + steps > this.#limit) {
       this.isSpent = true;
-      throw new TooMuchWork('too much work');
+      throw TOO_MUCH_WORK;
     }
     this.#own += steps;
   }
