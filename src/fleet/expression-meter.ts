@@ -83,8 +83,10 @@ class Meter {
       case 'id':
         return;
       case 'list':
+        this.#wrapList(node, (args as readonly unknown[]).length + 1);
+        return;
       case 'map':
-        this.#wrapLiteral(node, (args as readonly unknown[]).length + 1);
+        this.#replaceMap(node);
         return;
       case '||':
       case '&&':
@@ -101,12 +103,35 @@ class Meter {
     }
   }
 
-  #wrapLiteral(node: Node, price: number): void {
+  #wrapList(node: Node, price: number): void {
     const { evaluate } = node.meta;
     node.setMeta('evaluate', (evaluator, ast, context) => {
       this.#counted.take(price);
       return evaluate(evaluator, ast, context);
     });
+  }
+
+  /** As in cel-js, except that a list is no key: cel-js would make a text of all that is in it. */
+  #replaceMap(node: Node): void {
+    const members = node.args as readonly (readonly [Node, Node])[];
+    node.setMeta('evaluate', (evaluator, _ast, context) => {
+      this.#counted.take(2 * members.length + 1);
+      const object: Record<string, unknown> = {};
+      for (const [key, member] of members) {
+        const name = this.#key(key.evaluate(evaluator, key, context));
+        const value = member.evaluate(evaluator, member, context);
+        if (!NO_KEYS.has(name)) object[name] = value;
+      }
+      return object;
+    });
+  }
+
+  /** @throws WrongKind for what is no key. */
+  #key(value: unknown): string {
+    if (typeof value === 'object' && typeof value?.valueOf() !== 'bigint') throw new WrongKind(NO_KEY);
+    const key = String(value);
+    this.#counted.take(key.length >> 6);
+    return key;
   }
 
   /**
@@ -209,6 +234,7 @@ class Meter {
     node.handle = (left, right, ast, evaluator) => {
       this.#counted.take(isAccess ? 1 : 1 + priceOfOperator(op, left, right));
       try {
+        if (isAccess) this.#key(right);
         return checked(handle(left, right, ast, this.#shallow(evaluator)));
       } catch (error) {
         throw this.#failed(error);
@@ -257,6 +283,9 @@ class Meter {
 
 const PRICE_OF_WRONG_KIND = 15;
 
+const NO_KEY = 'a list, an object or null as a key';
+/** What cel-js leaves out of an object. */
+const NO_KEYS: ReadonlySet<string> = new Set(['__proto__', 'constructor', 'prototype']);
 const NOT_BOOLEAN = 'invalid logical operand';
 
 function missing(key: string): string {
