@@ -44,6 +44,9 @@ const SEARCH: Price = ([text, sought]) =>
 const SPLIT: Price = (operands) => SEARCH(operands) + (lengthOf(operands[0]) >> 3);
 /** Every character may become a list. */
 const JSON_TEXT: Price = ([text]) => lengthOf(text) >> 1;
+/** Two lists that a person wrote. */
+const IN_LISTS: Price = ([, held, others]) =>
+  ((held as readonly unknown[]).length + (others as readonly unknown[]).length) >> 3;
 /** With a time zone, a date is written as a text of that zone and read again. */
 const OF_A_DATE: Price = (operands) => (operands.length > 1 ? 1_000 : 0);
 
@@ -58,6 +61,7 @@ const PRICES: ReadonlyMap<string, Price> = new Map<string, Price>([
   ...['contains', 'indexOf', 'lastIndexOf'].map((name) => [name, SEARCH] as const),
   ['split', SPLIT],
   ['json', JSON_TEXT],
+  ['oneOf', IN_LISTS],
   ...[
     'getDate',
     'getDayOfMonth',

@@ -1,9 +1,10 @@
-import { EvaluationError } from '@marcbachmann/cel-js';
+import { type ASTNode, EvaluationError } from '@marcbachmann/cel-js';
 import type { JsonValue } from '../json.ts';
 import { inspect } from './expression-check.ts';
 import { createEnvironments, type Environments } from './expression-environment.ts';
 import { STRICT_FUNCTIONS, WrongKind } from './expression-kinds.ts';
 import { metered } from './expression-meter.ts';
+import { oneOfProblem } from './expression-one-of.ts';
 import { strictSource } from './expression-source.ts';
 import { plainJson, readable } from './expression-value.ts';
 import { TOO_LARGE, Work } from './expression-work.ts';
@@ -96,6 +97,8 @@ export function compileExpression(source: string, scope: ExpressionScope): Compi
     const parsed = written.parse(source);
     const { refusal, reads, isPath } = inspect(parsed.ast, new Set(Object.keys(VARIABLES[scope])));
     if (refusal !== undefined) return { ok: false, problem: refusal };
+    const closed = oneOfProblem(parsed.ast);
+    if (closed !== undefined) return { ok: false, problem: closed };
     const check = parsed.check();
     if (!check.valid) return { ok: false, problem: firstLine(check.error) };
     const strict = running.parse(strictSource(parsed.ast, source));
@@ -130,6 +133,16 @@ export function compileExpression(source: string, scope: ExpressionScope): Compi
   } catch (error) {
     return { ok: false, problem: firstLine(error) };
   }
+}
+
+/** The syntax tree of an expression that has been compiled. */
+export function syntaxTree({ source }: Expression, scope: ExpressionScope): ASTNode {
+  return ENVIRONMENTS[scope].written.parse(source).ast;
+}
+
+/** The names of the variables of a scope. */
+export function variableNames(scope: ExpressionScope): ReadonlySet<string> {
+  return new Set(Object.keys(VARIABLES[scope]));
 }
 
 /** A condition's value: true, false, or why it is unknown (also when it gives something that is not a boolean). */
