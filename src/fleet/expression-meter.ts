@@ -47,8 +47,8 @@ interface Loop {
   condition?: (result: unknown) => boolean;
 }
 
-// biome-ignore lint/suspicious/noExplicitAny: which operands a handler takes depends on the node
-type Handle = (...operands: any[]) => unknown;
+/** Which operands a handler takes depends on the node; cel-js passes its evaluator as one of them. */
+type Handle = (first: unknown, second: unknown, third: unknown, fourth?: unknown) => unknown;
 
 /** What cel-js evaluates with: only what is changed of it. */
 interface Evaluator {
@@ -162,7 +162,8 @@ class Meter {
     const [name] = node.args as readonly [string];
     const own = this.#functions.get(name);
     const handle = handleOf(node);
-    node.handle = (operands, ast, evaluator) => {
+    node.handle = (given, ast, evaluator) => {
+      const operands = given as readonly unknown[];
       this.#counted.take(own === undefined ? 1 + priceOfCall(name, operands) : 1);
       try {
         return checked(
@@ -181,7 +182,8 @@ class Meter {
     if (alternate !== undefined || macro !== undefined) return;
     const [name] = node.args as readonly [string];
     const handle = handleOf(node);
-    node.handle = (operands, evaluator, ast) => {
+    node.handle = (given, evaluator, ast) => {
+      const operands = given as readonly unknown[];
       this.#counted.take(1 + priceOfCall(name, operands));
       try {
         return checked(handle(operands, this.#shallow(evaluator), ast));
@@ -222,7 +224,7 @@ class Meter {
         this.#counted.take(1);
         try {
           // cel-js would say so too, in many times the time.
-          if (lacks(left, key)) throw new WrongKind(missing(key));
+          if (lacks(left, key as string)) throw new WrongKind(missing(key as string));
           return checked(handle(left, key, ast, this.#shallow(evaluator)));
         } catch (error) {
           throw this.#failed(error);
@@ -272,10 +274,10 @@ class Meter {
    * The evaluator, looking no deeper into lists and objects than two levels to tell their types: cel-js looks all the
    * way down, and keeps each type of which it has ever seen a value for good. A device would fill the memory.
    */
-  #shallow(evaluator: Evaluator): Evaluator {
+  #shallow(evaluator: unknown): Evaluator {
     if (this.#evaluator !== undefined) return this.#evaluator;
-    const shallow = Object.create(evaluator) as Evaluator;
-    shallow.debugTypeDeep = (value) => typeOf(evaluator, value, 2);
+    const shallow = Object.create(evaluator as Evaluator) as Evaluator;
+    shallow.debugTypeDeep = (value) => typeOf(evaluator as Evaluator, value, 2);
     this.#evaluator = shallow;
     return shallow;
   }

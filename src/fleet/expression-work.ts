@@ -33,7 +33,7 @@ export class TooLarge {
 /** Why an expression is unknown that reads what is too large. */
 export const TOO_LARGE = `a text of more than ${WORK_LIMITS.textBytes / 1024} KB, or a list of more than ${WORK_LIMITS.items} items`;
 
-/** Counts the steps of one request, or of one look at a twin. Made anew for each of them. */
+/** Counts the steps of one request, or of one look at a twin: there is one for each of them. */
 export class Work {
   /** All steps taken so far. */
   steps = 0;

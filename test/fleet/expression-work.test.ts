@@ -150,7 +150,7 @@ describe('a step is taken', () => {
     expect(evaluate(source, { a: text(12_800), b: text(12_800) }).steps).toBeGreaterThanOrEqual(200);
   });
 
-  test('for every function of cel-js, at a price that somebody has thought of', () => {
+  test('at a price that is known for every function of cel-js', () => {
     const { functions } = createEnvironments({}).written.getDefinitions();
     const macros = ['all', 'exists', 'exists_one', 'map', 'filter', 'has', 'bind', 'or', 'orValue'];
     const refused = ['matches', 'duration', 'join'];
