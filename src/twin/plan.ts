@@ -182,7 +182,7 @@ function worstOf(leaves: readonly PlannedLeaf[]): PlannedLeaf | undefined {
 }
 
 function judge(
-  { policy, wanted, path, report, isLeaving }: OwnedLeaf,
+  { policy, wanted, path, report, compare, isLeaving }: OwnedLeaf,
   history: PathHistory,
   input: PlanInput,
 ): LeafVerdict {
@@ -194,6 +194,7 @@ function judge(
     wanted,
     desired: valueAt(shadow.desired, path),
     report: isMarker ? undefined : report,
+    compare,
     history,
     desiredVersion: shadow.desiredVersion,
     life: shadow,
