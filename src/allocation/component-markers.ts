@@ -1,4 +1,5 @@
 import { evaluateCondition, type Variables } from '../fleet/expression.ts';
+import type { Work } from '../fleet/expression-work.ts';
 import type { Fleet, Policy } from '../fleet/fleet.ts';
 import { fillTemplate } from '../fleet/template.ts';
 import { isObject, type JsonObject, type JsonValue } from '../json.ts';
@@ -25,6 +26,7 @@ export function missingMarkers(
   request: AllocationRequest,
   { twins }: Fleet,
   hub: unknown,
+  work?: Work,
 ): readonly MarkerLayer[] {
   const modelId = modelIdOf(request);
   const ofModel = (modelId === undefined ? undefined : twins.components.get(modelId)) ?? NONE;
@@ -32,7 +34,7 @@ export function missingMarkers(
   const coming = [...ofModel].filter((name) => !Object.hasOwn(desired, name));
   if (unmarked.length + coming.length === 0) return [];
   const policies = twins.policies.filter(({ module }) => module === undefined);
-  const byPolicy = saidByPolicies(policies, { deviceId: deviceIdOf(request), moduleId: null, hub });
+  const byPolicy = saidByPolicies(policies, { deviceId: deviceIdOf(request), moduleId: null, hub }, work);
   const isWritten = (name: string) =>
     policies.some(({ leaves }) => leaves.some(({ path }) => path.length > 1 && path[0] === name));
   return [...unmarked, ...coming.filter(isWritten)].flatMap((name) => {
@@ -57,17 +59,21 @@ function deviceIdOf({ enrollment, current, registrationId }: AllocationRequest):
 }
 
 /** Which keys policies say to be components: those that surely match, as far as the device and its hub tell. */
-function saidByPolicies(policies: readonly Policy[], variables: Variables): ReadonlyMap<string, string> {
+function saidByPolicies(
+  policies: readonly Policy[],
+  variables: Variables,
+  work?: Work,
+): ReadonlyMap<string, string> {
   const said = new Map<string, string>();
   for (const { name: policy, when, leaves } of policies) {
     const marked = leaves.filter(({ path }) => isMarker(path));
     // Of the twin nothing is known yet that a receipt could repeat.
     const isKnown = when?.reads.every(([variable = '']) => Object.hasOwn(variables, variable)) ?? true;
     if (marked.length === 0 || !isKnown) continue;
-    if (when !== undefined && evaluateCondition(when, variables) !== true) continue;
+    if (when !== undefined && evaluateCondition(when, variables, work) !== true) continue;
     for (const { path, value } of marked) {
       const [name = ''] = path;
-      if (fillTemplate(value, variables, []) === COMPONENT && !said.has(name))
+      if (fillTemplate(value, variables, [], work) === COMPONENT && !said.has(name))
         said.set(name, `policy ${policy}`);
     }
   }

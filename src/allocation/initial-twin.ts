@@ -1,4 +1,5 @@
 import { evaluateCondition, type Variables } from '../fleet/expression.ts';
+import type { Work } from '../fleet/expression-work.ts';
 import type { Fleet, Layer } from '../fleet/fleet.ts';
 import type { HostName } from '../fleet/host-name.ts';
 import { fillTemplate, type Omission } from '../fleet/template.ts';
@@ -48,6 +49,7 @@ export function buildInitialTwin(
   host: HostName,
   fleet: Fleet,
   variables: Variables,
+  work?: Work,
 ): BuiltTwin {
   const unused = whyUnused(request, host);
   if (unused !== undefined) return noTwin(unused);
@@ -61,13 +63,13 @@ export function buildInitialTwin(
   }
   const layers: LayerTrace[] = [];
   for (const layer of fleet.twins.layers) {
-    const trace = traceOf(layer, variables);
+    const trace = traceOf(layer, variables, work);
     if (trace !== undefined) layers.push(trace);
     if (!trace?.applied) continue;
-    layTemplate(tags, layer.name, layer.tags, variables);
-    layTemplate(desired, layer.name, layer.desired, variables);
+    layTemplate(tags, layer.name, layer.tags, variables, work);
+    layTemplate(desired, layer.name, layer.desired, variables, work);
   }
-  for (const { by, desired: marker } of missingMarkers(desired.value, request, fleet, variables.hub)) {
+  for (const { by, desired: marker } of missingMarkers(desired.value, request, fleet, variables.hub, work)) {
     desired.lay(by, marker);
   }
   const provenance = [...tags.provenance, ...desired.provenance];
@@ -96,8 +98,8 @@ function whyUnused({ current, enrollment }: AllocationRequest, host: HostName): 
 }
 
 /** Undefined for a layer whose condition is false. */
-function traceOf(layer: Layer, variables: Variables): LayerTrace | undefined {
-  const applies = layer.when === undefined || evaluateCondition(layer.when, variables);
+function traceOf(layer: Layer, variables: Variables, work?: Work): LayerTrace | undefined {
+  const applies = layer.when === undefined || evaluateCondition(layer.when, variables, work);
   if (applies === false) return undefined;
   return applies === true
     ? { name: layer.name, applied: true }
@@ -109,9 +111,10 @@ function layTemplate(
   layer: string,
   template: Layer['tags'],
   variables: Variables,
+  work?: Work,
 ): void {
   const omissions: Omission[] = [];
-  const value = fillTemplate(template, variables, omissions);
+  const value = fillTemplate(template, variables, omissions, work);
   for (const { path, why } of omissions) section.omit(path, `${layer}: ${why}`);
   if (isObject(value)) section.lay(layer, value);
 }

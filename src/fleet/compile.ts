@@ -82,7 +82,9 @@ function compileAllocation(
       ...(Object.keys(models).length > 0 ? [['payload', 'modelId']] : []),
     ]),
     redactedReads: distinct(
-      layers.flatMap(({ tags, desired }) => [tags, desired].flatMap((each) => readsInto(each, redact, []))),
+      layers.flatMap(({ tags, desired }) =>
+        [tags, desired].flatMap((each) => readsInto(each, distinct(redact), [])),
+      ),
     ),
   };
 }
@@ -97,15 +99,25 @@ function fasterCause(hubs: readonly Hub[], { latency, sticky }: FleetFile['alloc
   return `faster:${sha256Hex(canonicalJson(facts)).slice(0, 16)}`;
 }
 
-/** What a template's expressions read whose value lands in, above or below one of these paths. */
-function readsInto(part: Template, places: Paths, path: readonly string[]): Paths {
-  const near = places.filter((place) => {
-    const length = Math.min(place.length, path.length);
-    return place.slice(0, length).every((key, index) => key === path[index]);
-  });
+/**
+ * What a template's expressions read whose value lands in, above or below one of these paths.
+ *
+ * @param near those of the paths that lie along `path`
+ */
+function readsInto(part: Template, near: Paths, path: readonly string[]): Paths {
   if (near.length === 0) return [];
   if (part.kind === 'object') {
-    return part.members.flatMap(([key, member]) => readsInto(member, near, [...path, key]));
+    const whole: (readonly string[])[] = [];
+    const below = new Map<string, (readonly string[])[]>();
+    for (const place of near) {
+      const key = place[path.length];
+      const places = key === undefined ? whole : (below.get(key) ?? []);
+      places.push(place);
+      if (key !== undefined) below.set(key, places);
+    }
+    return part.members.flatMap(([key, member]) =>
+      readsInto(member, [...whole, ...(below.get(key) ?? [])], [...path, key]),
+    );
   }
   const [read] = templateReads(part);
   // `cfg: "=payload"` with `cfg.psk` redacted carries the whole payload, of which `payload.psk` is redacted.

@@ -2,6 +2,7 @@ import type { ErrorDetail } from '../errors.ts';
 import { isObject, type JsonObject, type JsonValue } from '../json.ts';
 import { comparisonProblems } from './comparison-problems.ts';
 import { type HostName, hostName, shortName } from './host-name.ts';
+import { PathTree } from './path-tree.ts';
 import { pathText } from './problems.ts';
 
 /**
@@ -89,45 +90,44 @@ function checkOwnership(
   redacted: readonly JsonValue[],
   problem: Report,
 ): void {
-  const owned: { readonly policy: JsonValue; readonly path: readonly string[] }[] = [];
+  const hidden = new PathTree<string>();
+  for (const text of redacted) if (typeof text === 'string') hidden.add(text.split('.'), text);
+  /** By target: policies of one target may set a path that another target's set too. */
+  const owned = new Map<JsonValue | undefined, PathTree<Owned>>();
   policies.forEach((policy, index) => {
     const desired = member(policy, 'desired');
     if (!isObject(desired)) return;
+    const target = member(policy, 'target');
+    const paths = owned.get(target) ?? new PathTree<Owned>();
+    owned.set(target, paths);
     for (const path of leafPaths(desired)) {
       const where = ['twins', 'policies', index, 'desired', ...path];
-      const clash = owned.find(
-        (other) =>
-          other.policy !== policy &&
-          member(other.policy, 'target') === member(policy, 'target') &&
-          isAbove(other.path, path) !== isAbove(path, other.path),
-      );
+      // Not of the same policy: leaves of one object do not lie above each other.
+      const clash = paths.aboveOrBelow(path);
       if (clash !== undefined) {
         problem(
           where,
           `lies above or below ${clash.path.join('.')}, which policy "${member(clash.policy, 'name')}" sets: let both set the same leaves`,
         );
       }
-      const hidden = redacted.find(
-        (text) =>
-          typeof text === 'string' && (isAbove(text.split('.'), path) || isAbove(path, text.split('.'))),
-      );
-      if (hidden !== undefined) {
-        problem(where, `is redacted by "${hidden}": a policy cannot own what Berth may not read`);
+      const text = hidden.along(path);
+      if (text !== undefined) {
+        problem(where, `is redacted by "${text}": a policy cannot own what Berth may not read`);
       }
-      owned.push({ policy, path });
+      paths.add(path, { policy, path });
     }
   });
+}
+
+interface Owned {
+  readonly policy: JsonValue;
+  readonly path: readonly string[];
 }
 
 function leafPaths(json: JsonObject, above: readonly string[] = []): readonly (readonly string[])[] {
   return Object.entries(json).flatMap(([key, value]) =>
     isObject(value) ? leafPaths(value, [...above, key]) : [[...above, key]],
   );
-}
-
-/** True where `path` is `other` or a beginning of it. */
-function isAbove(path: readonly string[], other: readonly string[]): boolean {
-  return path.every((part, index) => part === other[index]);
 }
 
 function hostOf(hub: JsonValue): readonly HostName[] {

@@ -1,5 +1,6 @@
 import type { Comparison } from '../fleet/comparison.ts';
 import { evaluateCondition, type Variables } from '../fleet/expression.ts';
+import type { Work } from '../fleet/expression-work.ts';
 import type { Policy, PolicyLeaf } from '../fleet/fleet.ts';
 import { fillTemplate } from '../fleet/template.ts';
 import { isObject, type JsonValue } from '../json.ts';
@@ -33,9 +34,10 @@ export function ownedLeaves(
   shadow: Shadow,
   policies: readonly Policy[],
   variables: Variables,
+  work?: Work,
 ): readonly OwnedLeaf[] {
   const own = policies.filter((policy) => policy.module === shadow.id.moduleId);
-  const matches = new Map(own.map((policy) => [policy, matchOf(policy, variables)]));
+  const matches = new Map(own.map((policy) => [policy, matchOf(policy, variables, work)]));
   const matching = own.filter((policy) => matches.get(policy) === true);
   const wantedNames = new Set(matching.flatMap((policy) => policy.answerNames));
   const readingFor = ({ acknowledgement }: Policy): Reading => ({
@@ -49,7 +51,7 @@ export function ownedLeaves(
     for (const { path, key, value, compare } of policy.leaves) {
       if (owned.has(key)) continue;
       const report = reportAt(shadow.reported, path, reading);
-      const wanted = policy.mode === 'adopt' ? report?.value : fillTemplate(value, variables, []);
+      const wanted = policy.mode === 'adopt' ? report?.value : fillTemplate(value, variables, [], work);
       // An object would merge with what is there instead of being the value; unknown, and what Berth may not know, is
       // no value.
       if (wanted === undefined || isObject(wanted) || holdsRedacted(wanted)) continue;
@@ -69,8 +71,8 @@ export function ownedLeaves(
   return [...owned.values()];
 }
 
-function matchOf({ when }: Policy, variables: Variables): ReturnType<typeof evaluateCondition> {
-  return when === undefined ? true : evaluateCondition(when, variables);
+function matchOf({ when }: Policy, variables: Variables, work?: Work): ReturnType<typeof evaluateCondition> {
+  return when === undefined ? true : evaluateCondition(when, variables, work);
 }
 
 /**

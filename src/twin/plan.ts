@@ -1,5 +1,6 @@
 import { evaluateCondition, type Variables } from '../fleet/expression.ts';
 import { readable } from '../fleet/expression-value.ts';
+import { Work } from '../fleet/expression-work.ts';
 import type { Hub, Policy, PolicyMode, Twins } from '../fleet/fleet.ts';
 import type { JsonObject, JsonValue } from '../json.ts';
 import { componentsOf, type IsComponent, MARKER, rewrittenWithMarker, withMarkers } from './components.ts';
@@ -76,15 +77,17 @@ export interface PlanInput {
 /**
  * What to do about a twin. Pure and level-based: it looks at the whole twin, not at what changed, so it may
  * run as often as one likes.
+ *
+ * @param work counts what the expressions do at this look
  */
-export function plan(input: PlanInput): Plan {
+export function plan(input: PlanInput, work: Work = new Work()): Plan {
   const { shadow, hub, twins, mostWrites = Number.POSITIVE_INFINITY } = input;
   if (twins.policies.length === 0) return nothing(shadow, '');
   const variables = twinVariables(shadow, hub);
-  if (!isInScope(twins, variables)) return nothing(shadow, 'outside of twins.scope');
+  if (!isInScope(twins, variables, work)) return nothing(shadow, 'outside of twins.scope');
 
   const holdOf = remembered((policy) => input.holdOf(policy));
-  const owned = ownedLeaves(shadow, twins.policies, variables);
+  const owned = ownedLeaves(shadow, twins.policies, variables, work);
   const isComponent = componentsOf(shadow, owned, twins.components);
   const judged = owned.map((leaf) => {
     const before = historyOrFirst(shadow, leaf);
@@ -259,9 +262,9 @@ function nothing(shadow: Shadow, why: string): Plan {
   };
 }
 
-function isInScope(twins: Twins, variables: Variables): boolean {
+function isInScope(twins: Twins, variables: Variables, work: Work): boolean {
   // Unknown is not true: a twin that Berth may perhaps not touch, it does not touch.
-  return twins.scope === undefined || evaluateCondition(twins.scope, variables) === true;
+  return twins.scope === undefined || evaluateCondition(twins.scope, variables, work) === true;
 }
 
 /**

@@ -404,3 +404,44 @@ describe('a marker of a component', () => {
     ]);
   });
 });
+
+describe('loading takes time in proportion to what is in the file', () => {
+  const hidden = (count: number) => Array.from({ length: count }, (_, index) => `hidden${index}.a`);
+  const many = (name: string, count: number, value: unknown) =>
+    Object.fromEntries(Array.from({ length: count }, (_, index) => [`${name}${index}`, value]));
+
+  test.each<[string, (scale: number) => object]>([
+    [
+      'policies and their leaves',
+      (scale) => ({
+        policies: Array.from({ length: 50 * scale }, (_, index) => ({
+          name: `p${index}`,
+          desired: many('leaf', 40, index),
+        })),
+      }),
+    ],
+    [
+      'leaves and redacted paths',
+      (scale) => ({
+        redact: hidden(400 * scale),
+        policies: [{ name: 'p', desired: many('leaf', 400 * scale, 1) }],
+        initial: [{ name: 'l', desired: many('leaf', 400 * scale, '=payload.a') }],
+      }),
+    ],
+  ])('%s', (_, twins) => {
+    const cpuOf = (scale: number) => {
+      const text = JSON.stringify({ hubs: [HUB], twins: twins(scale) });
+      const times = [1, 2, 3].map(() => {
+        const before = process.cpuUsage();
+        expect(parseFleet(text).ok).toBe(true);
+        const { user, system } = process.cpuUsage(before);
+        return user + system;
+      });
+      return Math.min(...times);
+    };
+    cpuOf(1);
+
+    // Sixteen times, if each were compared with each.
+    expect(cpuOf(4)).toBeLessThan(9 * cpuOf(1));
+  });
+});

@@ -1,4 +1,5 @@
 import { describe, expect, test } from '@jest/globals';
+import { WORK_LIMITS, Work } from '../../src/fleet/expression-work.ts';
 import type { JsonObject } from '../../src/json.ts';
 import type { TwinEvent } from '../../src/twin/event.ts';
 import { adoptTwin, foldEvent, type Known } from '../../src/twin/fold.ts';
@@ -243,4 +244,27 @@ describe('how a policy stands in a twin', () => {
 
     expect(Object.values(planned.policies)).toEqual([standing]);
   });
+});
+
+test('the expressions of one look at a twin take no more steps than there are, and the rest is left alone', () => {
+  const greedy = 'reported.l.all(x, (x + x + x).size() > 0)';
+  const fleet = fleetOf({
+    scope: "!('unmanaged' in tags)",
+    policies: Array.from({ length: 100 }, (_, index) => ({
+      name: `p${index}`,
+      when: greedy,
+      desired: { [`a${index}`]: '=size(reported.l)' },
+    })),
+  });
+  const [hub] = fleet.hubs;
+  if (hub === undefined) throw new Error('no hub');
+  const shadow = shadowOf({ reported: { l: Array(900).fill('a'.repeat(30)) } });
+  const work = new Work();
+
+  const { leaves } = plan({ shadow, hub, twins: fleet.twins, holdOf: () => undefined, now: T0 }, work);
+
+  expect(work.steps).toBeGreaterThan(WORK_LIMITS.request / 2);
+  expect(work.steps).toBeLessThanOrEqual(WORK_LIMITS.request + 201 * WORK_LIMITS.own);
+  expect(leaves.length).toBeGreaterThan(0);
+  expect(leaves.length).toBeLessThan(100);
 });
