@@ -33,7 +33,8 @@ function compileHub(hub: HubFile): Hub {
   const host = hostName(hub.host);
   const { region, labels } = hub;
   const facts = readable({ host, region, labels });
-  return { ...hub, host, stamp: hub.stamp, connection: hub.connection, facts };
+  const serviceHost = hub.serviceHost?.toLowerCase() ?? host;
+  return { ...hub, host, serviceHost, stamp: hub.stamp, connection: hub.connection, facts };
 }
 
 function compileAllocation(
@@ -134,6 +135,7 @@ function compileTwins(file: FleetFile['twins'], layers: readonly Layer[], redact
     scope: expression(file.scope, 'twin'),
     redact,
     layers,
+    resendsInitial: file.resendInitial,
     policies,
     trackedPaths: distinct(policies.flatMap((policy) => policy.leaves.map((leaf) => leaf.path))),
     rollout:
