@@ -126,12 +126,12 @@ afterAll(() => {
 });
 
 describe('a hub with several host names', () => {
-  test('keeps all of 10,000 devices while its links change from classic to device names', async () => {
+  test('keeps all of 1,000 devices while its links change from classic to device names', async () => {
     const steps = [classic(), [...classic(), ...device()], device()];
     const moved: string[] = [];
     const counts = new Map<string | undefined, number>();
 
-    for (let index = 0; index < 10_000; index += 1) {
+    for (let index = 0; index < 1_000; index += 1) {
       const id = `device-${index}`;
       let current: string | undefined;
       for (const linkedHubs of steps) {
@@ -148,7 +148,7 @@ describe('a hub with several host names', () => {
 
     expect(moved).toEqual([]);
     expect(sorted([...counts.keys()])).toEqual(sorted(SHORT));
-  }, 120_000);
+  });
 
   test('gets the same devices whichever of its names are linked, and whichever the fleet file has', async () => {
     const others = [instanceOf(fleetOf(device())), instanceOf(fleetOf(service))];
