@@ -301,9 +301,8 @@ describe('a hub with several host names', () => {
 
       await other.readTwin(ID);
 
-      const { headers } = seen[0] ?? { headers: {} };
-      expect(headers.host).toBe(serviceHost);
-      expect(headers.authorization).toContain(`sr=${encodeURIComponent(serviceHost)}&`);
+      expect(seen[0]?.headers.host).toBe(serviceHost);
+      expect(seen[0]?.headers.authorization).toContain(`sr=${encodeURIComponent(serviceHost)}&`);
       await other.close();
     },
   );
