@@ -17,8 +17,9 @@ export function namesIn(schema: unknown): Names | undefined {
 }
 
 /**
- * The members that a schema names, whatever the case of their keys (the exact spelling wins) and without those
- * that are absent: `null`, or an empty text. What is right already, as all that DPS was seen to send, is not copied.
+ * The same with the keys of a schema, whatever their case was (the exact spelling wins), and without those members
+ * of the schema that are absent: `null`, or an empty text. Other members stay: the schema decides about them. What is
+ * right already, as all that DPS was seen to send, is not copied.
  *
  * @param open names of members in which an empty text is a value.
  */
@@ -31,7 +32,11 @@ export function withExactKeys(
   const exact = new Map<string, JsonValue>();
   for (const [key, value] of Object.entries(json)) {
     const found = names.get(key.toLowerCase());
-    if (found === undefined || isAbsent(found.name, value, open)) continue;
+    if (found === undefined) {
+      exact.set(key, value);
+      continue;
+    }
+    if (isAbsent(found.name, value, open)) continue;
     const { name, inner } = found;
     if (key !== name && exact.has(name)) continue;
     exact.set(name, inner === undefined ? value : withExactKeys(value, inner, open));

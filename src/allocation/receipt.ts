@@ -156,7 +156,8 @@ function requestNotes({ unreadableHubs = 0, current, enrollment }: AllocationReq
 
 function fillOf(twin: Enrollment['initialTwin']): ReceiptInputs['enrollment']['initialTwin'] {
   if (twin === undefined) return 'none';
-  return Object.keys(twin.tags).length + Object.keys(twin.desired).length === 0 ? 'empty' : 'filled';
+  const isEmpty = Object.keys(twin.tags).length + Object.keys(twin.desired).length === 0;
+  return isEmpty && twin.others === undefined ? 'empty' : 'filled';
 }
 
 function agesOf({ request, fleet, conditions, now }: DecideInput): Receipt['conditions'] {

@@ -23,8 +23,8 @@ export interface HubName {
 export const HOST_NAME =
   /^(?=.{1,253}$)[A-Za-z0-9]([A-Za-z0-9-]{0,61}[A-Za-z0-9])?(\.[A-Za-z0-9]([A-Za-z0-9-]{0,61}[A-Za-z0-9])?)+$/;
 
-/** The name of a hub inside of its cloud: letters, digits and hyphens. */
-const SHORT_NAME = /^[A-Za-z0-9]([A-Za-z0-9-]{0,61}[A-Za-z0-9])?$/;
+/** The name of a hub inside of its cloud: at most 50 letters, digits and hyphens (Azure resource name rules). */
+const SHORT_NAME = /^[A-Za-z0-9]([A-Za-z0-9-]{0,48}[A-Za-z0-9])?$/;
 
 /** The name of a hub, one of its kinds, and its cloud: public, China, US government. */
 const HUB = /^([a-z0-9-]+)\.(?:(device|service)\.)?(azure-devices\.(?:net|cn|us))$/;
