@@ -1,7 +1,8 @@
 import type { ErrorDetail } from '../errors.ts';
 import { isObject, type JsonObject, type JsonValue, jsonHazard, sameJson } from '../json.ts';
+import { EMPTY, parseJsonText, positionText } from '../json-text.ts';
 import type { Models } from './fleet.ts';
-import { type ParsedFleet, parseFleet, whereIn } from './parse.ts';
+import { type ParsedFleet, parseFleet } from './parse.ts';
 
 /** A file of `models/`: its path below that folder, with `/`, and its text. */
 export interface ModelFile {
@@ -79,13 +80,13 @@ export function readModels(files: readonly ModelFile[]): {
 
 function readFile({ name, text }: ModelFile, reading: Reading): void {
   const place = `models/${name}`;
-  let json: JsonValue;
-  try {
-    json = JSON.parse(text.replace(/^\uFEFF/, '')) as JsonValue;
-  } catch (error) {
-    reading.problems.push({ path: place, message: `is not JSON${whereIn(text, error)}` });
+  const parsed = parseJsonText(text.replace(/^\uFEFF/, ''));
+  if (!parsed.ok) {
+    const at = parsed.what === EMPTY ? '' : `${positionText(parsed.at)}: `;
+    reading.problems.push({ path: place, message: `is not JSON: ${at}${parsed.what}` });
     return;
   }
+  const { json } = parsed;
   const hazard = jsonHazard(json, MAX_DEPTH);
   if (hazard !== undefined) {
     const message =
