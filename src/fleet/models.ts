@@ -1,6 +1,6 @@
 import type { ErrorDetail } from '../errors.ts';
-import { isObject, type JsonObject, type JsonValue, jsonHazard, sameJson } from '../json.ts';
-import { EMPTY, parseJsonText, positionText } from '../json-text.ts';
+import { isObject, type JsonObject, type JsonValue, sameJson } from '../json.ts';
+import { readFileText } from './file-text.ts';
 import type { Models } from './fleet.ts';
 import { type ParsedFleet, parseFleet } from './parse.ts';
 
@@ -80,20 +80,14 @@ export function readModels(files: readonly ModelFile[]): {
 
 function readFile({ name, text }: ModelFile, reading: Reading): void {
   const place = `models/${name}`;
-  const parsed = parseJsonText(text.replace(/^\uFEFF/, ''));
+  const parsed = readFileText(text, MAX_DEPTH);
   if (!parsed.ok) {
-    const at = parsed.what === EMPTY ? '' : `${positionText(parsed.at)}: `;
-    reading.problems.push({ path: place, message: `is not JSON: ${at}${parsed.what}` });
+    for (const { path, message } of parsed.problems) {
+      reading.problems.push({ path: path === '' ? place : `${place}.${path}`, message });
+    }
     return;
   }
   const { json } = parsed;
-  const hazard = jsonHazard(json, MAX_DEPTH);
-  if (hazard !== undefined) {
-    const message =
-      hazard === 'too deep' ? `is nested deeper than ${MAX_DEPTH} levels` : 'holds the key "__proto__"';
-    reading.problems.push({ path: place, message });
-    return;
-  }
   const isList = Array.isArray(json);
   const items = listOf(json);
   if (items.length === 0)
