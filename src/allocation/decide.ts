@@ -7,11 +7,12 @@ import { type Candidate, candidatesOf, drawsOf } from './candidates.ts';
 import { type Conditions, conditionsOf, effectiveHub } from './conditions.ts';
 import { type BuiltTwin, buildInitialTwin, noTwin } from './initial-twin.ts';
 import { type Latencies, latenciesOf, NO_LATENCIES } from './latency.ts';
+import type { LinkedHub } from './linked-hubs.ts';
 import { drainCause, isFaster } from './moves.ts';
 import { type BuiltPayload, buildPayload, NO_PAYLOAD } from './payload.ts';
 import { first } from './placement.ts';
 import { isReached, type Ramp, rampOf } from './ramp.ts';
-import type { AllocationRequest, LinkedHub } from './request.ts';
+import type { AllocationRequest } from './request.ts';
 import { evaluateRules, meets, type RuleOutcome, type RuleTrace } from './rules.ts';
 import { hubVariables, ruleVariables } from './variables.ts';
 

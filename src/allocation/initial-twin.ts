@@ -38,8 +38,9 @@ export function noTwin(why: string): BuiltTwin {
 }
 
 /**
- * The enrollment's own initial twin with the matching layers on top, where DPS will use one: at the first
- * assignment, and when the hub changes under a *reset* policy (concepts-custom-allocation, 2022-09). DPS
+ * The enrollment's own initial twin with the matching layers on top, where DPS may use one: at the first
+ * assignment, when the hub changes under a *reset* policy, and when the hub stays the same. In the last case DPS ignores
+ * it (concepts-custom-allocation, 2022-09) unless the device was deleted from the hub, which only DPS finds out. DPS
  * replaces the enrollment's twin by the answer's, it does not merge, so Berth merges. A layer's value that
  * breaks a twin limit is left out; it does not end a registration. The enrollment's own passes whole.
  * Components that are known get their marker.
@@ -51,7 +52,7 @@ export function buildInitialTwin(
   variables: Variables,
   work?: Work,
 ): BuiltTwin {
-  const unused = whyUnused(request, host);
+  const unused = whyUnused(request, host, fleet);
   if (unused !== undefined) return noTwin(unused);
 
   const tags = new SectionBuilder('tags');
@@ -81,7 +82,7 @@ export function buildInitialTwin(
     twin: isSent
       ? { tags: tags.value, desired: desired.value, ...(others !== undefined && { others }) }
       : undefined,
-    why: isSent ? 'sent' : 'neither the enrollment nor a layer sets anything',
+    why: isSent ? whySent(request, host) : 'neither the enrollment nor a layer sets anything',
     layers,
     provenance,
     omitted: [...tags.omitted, ...desired.omitted],
@@ -89,12 +90,22 @@ export function buildInitialTwin(
   };
 }
 
-function whyUnused({ current, enrollment }: AllocationRequest, host: HostName): string | undefined {
+function whyUnused(
+  { current, enrollment }: AllocationRequest,
+  host: HostName,
+  { twins }: Fleet,
+): string | undefined {
   if (current === undefined) return undefined;
-  if (current.hub === host) return 'the hub is unchanged, so DPS would ignore it';
+  if (current.hub === host) {
+    return twins.resendsInitial ? undefined : 'the hub is unchanged, and twins.resendInitial is false';
+  }
   return enrollment.reprovisionPolicy === 'reset'
     ? undefined
     : 'the enrollment migrates the twin to the new hub, so DPS would ignore it';
+}
+
+function whySent({ current }: AllocationRequest, host: HostName): string {
+  return current?.hub === host ? 'sent; DPS ignores it unless the device was deleted from the hub' : 'sent';
 }
 
 /** Undefined for a layer whose condition is false. */

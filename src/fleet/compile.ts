@@ -46,7 +46,8 @@ function compileHub(hub: HubFile): Hub {
   const host = hostName(hub.host);
   const { region, labels } = hub;
   const facts = readable({ host, region, labels });
-  return { ...hub, host, stamp: hub.stamp, connection: hub.connection, facts };
+  const serviceHost = hub.serviceHost?.toLowerCase() ?? host;
+  return { ...hub, host, serviceHost, stamp: hub.stamp, connection: hub.connection, facts };
 }
 
 function compileAllocation(
@@ -167,6 +168,7 @@ function compileTwins(
     scope: expression(file.scope, 'twin'),
     redact,
     layers,
+    resendsInitial: file.resendInitial,
     policies,
     components: new Map(Object.entries(models).map(([id, names]) => [id, new Set(names)])),
     trackedPaths: distinct(policies.flatMap((policy) => policy.leaves.map((leaf) => leaf.path))),

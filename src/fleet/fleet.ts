@@ -32,6 +32,8 @@ export type Tier = 'F1' | 'S1' | 'S2' | 'S3';
 
 export interface Hub {
   readonly host: HostName;
+  /** The host name that service calls go to, in lower case: the classic or the service name. */
+  readonly serviceHost: string;
   readonly region: string;
   readonly weight: number;
   readonly tier: Tier;
@@ -87,6 +89,8 @@ export interface Twins {
   readonly scope: Expression | undefined;
   readonly redact: readonly (readonly string[])[];
   readonly layers: readonly Layer[];
+  /** Whether a device that registers again and keeps its hub is sent its initial twin. */
+  readonly resendsInitial: boolean;
   readonly policies: readonly Policy[];
   /** The names of the components of device models, by the model's id. */
   readonly components: ReadonlyMap<string, ReadonlySet<string>>;

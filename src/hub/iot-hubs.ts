@@ -60,13 +60,15 @@ export function openIotHubs(options: IotHubsOptions): HubPort & { close(): Promi
   async function openRegistry(host: HostName): Promise<Registry> {
     // The package's index would load AMQP and jobs too: 315 modules for the 41 of the registry.
     const { Registry: IotHubRegistry } = await import('azure-iothub/dist/registry.js');
-    const credential = await credentialFor(host);
-    const origin = options.endpoint() ?? `https://${host}`;
+    const serviceHost = options.hub(host)?.serviceHost ?? host;
+    const credential = await credentialFor(host, serviceHost);
+    const origin = options.endpoint() ?? `https://${serviceHost}`;
     // One for each hub: behind one endpoint, a hub that does not answer would keep the connections of all others.
     const agent = openAgent();
     agents.push(agent);
     const transport = new HubTransport({
       host,
+      serviceHost,
       credential,
       origin,
       agent,
@@ -75,10 +77,10 @@ export function openIotHubs(options: IotHubsOptions): HubPort & { close(): Promi
     // The signature in the config is never used: the transport authorises. The second argument takes anything
     // with `executeApiCall`.
     const restApiClient = transport as unknown as ConstructorParameters<typeof IotHubRegistry>[1];
-    return new IotHubRegistry({ host, sharedAccessSignature: 'unused' }, restApiClient);
+    return new IotHubRegistry({ host: serviceHost, sharedAccessSignature: 'unused' }, restApiClient);
   }
 
-  async function credentialFor(host: HostName): Promise<HubCredential> {
+  async function credentialFor(host: HostName, serviceHost: string): Promise<HubCredential> {
     const setting = options.hub(host)?.connection;
     if (setting !== undefined) {
       const text = options.settings[setting];
@@ -88,9 +90,11 @@ export function openIotHubs(options: IotHubsOptions): HubPort & { close(): Promi
           `The setting ${setting}, which ${host} names as its connection, is missing.`,
         );
       }
-      return sharedAccessCredential(host, parseConnectionString(text, setting, host));
+      return sharedAccessCredential(serviceHost, parseConnectionString(text, setting, host));
     }
-    return options.endpoint() === undefined ? identity() : sharedAccessCredential(host, DEVELOPMENT_POLICY);
+    return options.endpoint() === undefined
+      ? identity()
+      : sharedAccessCredential(serviceHost, DEVELOPMENT_POLICY);
   }
 
   return {

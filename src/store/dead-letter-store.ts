@@ -2,6 +2,7 @@ import { createHash } from 'node:crypto';
 // By name: in the bundle of the command the default of an ES module is the module.
 import { limitFunction } from 'p-limit';
 import type { ErrorCode } from '../errors.ts';
+import { hostName, shortName } from '../fleet/host-name.ts';
 import { identityIn } from '../twin/event.ts';
 import { DIGEST_DIGITS, type LetterKey, letterId, letterKey, letterRange } from './dead-letter-id.ts';
 import type { Row, Table } from './tables.ts';
@@ -238,8 +239,13 @@ function matches(letter: LetterSummary, { since, until, code, hubName }: LetterF
     (since === undefined || at >= since) &&
     (until === undefined || at < until) &&
     (code === undefined || letter.code === code) &&
-    (hubName === undefined || letter.hubName?.toLowerCase() === hubName)
+    (hubName === undefined || shortNameIn(letter) === hubName)
   );
+}
+
+/** Events may carry a host name of the hub. */
+function shortNameIn({ hubName }: LetterSummary): string | undefined {
+  return hubName === undefined ? undefined : shortName(hostName(hubName));
 }
 
 /** What a list shows of the event's identity, whether it is one or not. */

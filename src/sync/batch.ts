@@ -1,12 +1,13 @@
 import pLimit from 'p-limit';
 import { BerthError } from '../errors.ts';
 import type { Fleet } from '../fleet/fleet.ts';
-import { type HostName, shortName } from '../fleet/host-name.ts';
+import { eventHubName, type HostName, NOT_A_HOST_NAME, shortName } from '../fleet/host-name.ts';
 import type { DeadLetter } from '../store/dead-letter-store.ts';
 import {
   type Decoded,
   decodeEvent,
   type EventContext,
+  identityIn,
   type RawEvent,
   type TwinEvent,
 } from '../twin/event.ts';
@@ -151,7 +152,9 @@ export function decode(
 }
 
 function toLetter(event: ReceivedEvent, code: DeadLetter['code'], reason: string): DeadLetter {
-  const { partition, sequenceNumber, enqueuedAt, body, properties, systemProperties } = event;
+  const { partition, sequenceNumber, enqueuedAt, body, systemProperties } = event;
+  const { hubName } = identityIn(event);
+  const properties = hubName === NOT_A_HOST_NAME ? { ...event.properties, hubName } : event.properties;
   return { partition, sequenceNumber, enqueuedAt, code, reason, body, properties, systemProperties };
 }
 
@@ -167,10 +170,13 @@ export function eventContext({
   hosts,
   modules: newer = [],
 }: Pick<BatchOptions, 'fleet' | 'hosts' | 'modules'>): EventContext {
-  const byShortName = new Map(hosts.map((host) => [shortName(host), host]));
+  const byName = new Map<string, HostName>([
+    ...hosts.map((host) => [host, host] as const),
+    ...hosts.map((host) => [shortName(host), host] as const),
+  ]);
   const modules = new Set([...fleet.twins.policies.map(({ module }) => module), ...newer]);
   return {
-    hubNamed: (name) => byShortName.get(name.toLowerCase()),
+    hubNamed: (name) => byName.get(eventHubName(name)),
     isTargeted: (moduleId) => modules.has(moduleId),
   };
 }

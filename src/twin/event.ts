@@ -1,5 +1,5 @@
 import type { ErrorCode } from '../errors.ts';
-import type { HostName } from '../fleet/host-name.ts';
+import { eventHubName, type HostName, NOT_A_HOST_NAME } from '../fleet/host-name.ts';
 import { isObject, type JsonObject, type JsonValue } from '../json.ts';
 import { type Instant, latestBelievable, parseInstant } from './instant.ts';
 import { readSection, readTwin, type Section, type Twin, type TwinId } from './twin.ts';
@@ -50,7 +50,7 @@ export type Decoded =
    * itself.
    */
   | { readonly kind: 'ignored'; readonly why: string }
-  /** From a hub that this deployment does not reconcile. */
+  /** From a hub that this deployment does not reconcile; its name as `eventHubName` has it. */
   | { readonly kind: 'stranger'; readonly hubName: string }
   | {
       readonly kind: 'undecodable';
@@ -59,8 +59,8 @@ export type Decoded =
     };
 
 export interface EventContext {
-  /** The hub behind the short name that events carry; undefined for a stranger. */
-  hubNamed(shortName: string): HostName | undefined;
+  /** The hub behind the name that events carry: its short name, or any of its host names. Undefined for a stranger. */
+  hubNamed(name: string): HostName | undefined;
   /** Whether a policy targets this module; others are not stored. */
   isTargeted(moduleId: string): boolean;
 }
@@ -123,7 +123,7 @@ export function decodeEvent(
   if (hubName === undefined) return undecodable('BERTH_EVENT_NO_IDENTITY', 'has no hubName');
   if (deviceId === undefined) return undecodable('BERTH_EVENT_NO_IDENTITY', 'has no device id');
   const host = context.hubNamed(hubName);
-  if (host === undefined) return { kind: 'stranger', hubName };
+  if (host === undefined) return { kind: 'stranger', hubName: eventHubName(hubName) };
   if (![deviceId, moduleId].every((id) => id === undefined || ID.test(id)))
     return undecodable('BERTH_EVENT_INVALID', 'has a device or module id that no hub gives');
   if (moduleId !== undefined && EDGE_MODULES.has(moduleId))
@@ -159,25 +159,30 @@ export function decodeEvent(
       return twin === undefined ? NO_TWIN : { kind: 'twin', event: { kind, id, time, twin } };
     }
     default:
-      return undecodable(
-        'BERTH_EVENT_INVALID',
-        `has the unknown opType ${JSON.stringify(operation?.slice(0, 60) ?? null)}`,
-      );
+      return undecodable('BERTH_EVENT_INVALID', `has the unknown opType ${shownWord(operation)}`);
   }
 }
 
-/** Which twin an event says that it is about, before anything is known of it. */
+/**
+ * Which twin an event says that it is about, before anything is known of it. A `hubName` that names no hub may be a
+ * secret in the wrong place: `NOT_A_HOST_NAME` stands for it, so that it is neither counted nor shown by its text.
+ */
 export function identityIn({
   properties,
   systemProperties,
 }: Pick<RawEvent, 'properties' | 'systemProperties'>): {
   readonly [name in 'hubName' | 'deviceId' | 'moduleId']: string | undefined;
 } {
+  const hubName = text(properties.hubName);
   return {
-    hubName: text(properties.hubName),
+    hubName: hubName === undefined || isHubName(hubName) ? hubName : NOT_A_HOST_NAME,
     deviceId: text(systemProperties['iothub-connection-device-id']) ?? text(properties.deviceId),
     moduleId: text(systemProperties['iothub-connection-module-id']) ?? text(properties.moduleId),
   };
+}
+
+function isHubName(name: string): boolean {
+  return eventHubName(name) !== NOT_A_HOST_NAME;
 }
 
 const NO_TWIN = undecodable('BERTH_EVENT_INVALID', 'has a body that is no twin or lacks a version');
@@ -187,6 +192,12 @@ function undecodable(
   reason: string,
 ): Decoded & { kind: 'undecodable' } {
   return { kind: 'undecodable', code, reason };
+}
+
+/** A name that an event gives, for a reason: anything but a word may be a secret, and is not repeated. */
+function shownWord(word: string | undefined): string {
+  if (word === undefined) return 'null';
+  return /^[a-z][a-z_-]{0,59}$/i.test(word) ? JSON.stringify(word) : '(not a word, not repeated)';
 }
 
 const UTF8 = new TextDecoder('utf-8', { fatal: true });

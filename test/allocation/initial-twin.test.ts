@@ -250,10 +250,26 @@ describe('the initial twin', () => {
   test.each<[string, RequestOptions, boolean, RegExp]>([
     ['at the first assignment', {}, true, /sent/],
     [
-      'not where the hub is unchanged',
+      'where the hub is unchanged, because the device may have been deleted from it',
+      { context: { currentIotHubHostName: WEU }, linkedHubs: [WEU] },
+      true,
+      /DPS ignores it unless the device was deleted from the hub/,
+    ],
+    [
+      'where the hub is unchanged under reset',
       { context: { currentIotHubHostName: WEU }, group: { reprovisionPolicy: RESET } },
-      false,
-      /hub is unchanged/,
+      true,
+      /DPS ignores it/,
+    ],
+    [
+      'where the enrollment never reprovisions',
+      {
+        context: { currentIotHubHostName: WEU },
+        group: { reprovisionPolicy: { updateHubAssignment: false, migrateDeviceData: false } },
+        linkedHubs: [WEU],
+      },
+      true,
+      /DPS ignores it/,
     ],
     [
       'where the hub changes under reset',
@@ -281,6 +297,19 @@ describe('the initial twin', () => {
 
     expect(twin.twin !== undefined).toBe(sent);
     expect(twin.why).toMatch(why);
+  });
+
+  test('is not sent to a device that keeps its hub where twins.resendInitial is false', () => {
+    const fleet = { resendInitial: false, ...layers({ name: 'base', tags: { a: 1 } }) };
+
+    const stays = decideWith(fleet, { context: { currentIotHubHostName: WEU }, linkedHubs: [WEU] });
+    const first = decideWith(fleet, {});
+
+    expect(stays.twin).toMatchObject({
+      twin: undefined,
+      why: 'the hub is unchanged, and twins.resendInitial is false',
+    });
+    expect(first.twin.twin).toEqual({ tags: { a: 1 }, desired: {} });
   });
 
   test('is not sent where nobody sets anything', () => {

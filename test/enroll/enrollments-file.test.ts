@@ -96,6 +96,11 @@ describe('a file', () => {
     ],
     ['a hub twice', { webhook: WEBHOOK, groups: [{ ...GROUP, iotHubs: ['a.b', 'A.B'] }] }, /listed twice/],
     [
+      'a key in the place of a hub',
+      { webhook: WEBHOOK, groups: [{ ...GROUP, iotHubs: ['c2VjcmV0IGtleSBvZiAzMiBieXRlcw=='] }] },
+      /^groups\[0\]\.iotHubs\[0\] is a text that is no host name \(not repeated\): write the full host name/,
+    ],
+    [
       'plain http elsewhere than on this machine',
       { webhook: { url: 'http://contoso.example/api/allocate' } },
       /^webhook\.url is not right/,

@@ -159,3 +159,62 @@ describe('a batch', () => {
     });
   });
 });
+
+describe('the hub that an event names', () => {
+  const SECRET = 'HostName=weu.azure-devices.net;SharedAccessKey=cGxhbnRlZA==';
+
+  test.each([
+    'weu',
+    'WEU',
+    'weu.azure-devices.net',
+    'WEU.Azure-Devices.net',
+    'weu.device.azure-devices.net',
+    'weu.service.azure-devices.net',
+  ])('is the same by the name %s', async (hubName) => {
+    const { options, taken, letters, strangers } = world();
+
+    await takeBatch([received('a', { hubName })], options);
+
+    expect([...taken.keys()]).toEqual(['a']);
+    expect([letters, strangers]).toEqual([[], []]);
+  });
+
+  test.each([
+    ['weu.azure-devices.us', 'weu.azure-devices.us'],
+    ['weu.device.azure-devices.de', 'weu.device.azure-devices.de'],
+    ['Foreign.device.azure-devices.net', 'foreign.azure-devices.net'],
+    [SECRET, '(not a host name)'],
+    ['two words', '(not a host name)'],
+  ])('by the name %s is unknown, and counted without what is no name', async (hubName, counted) => {
+    const { options, taken, letters, strangers } = world();
+
+    await takeBatch([received('a', { hubName })], options);
+
+    expect([...taken.keys()]).toEqual([]);
+    expect({ letters, strangers }).toEqual({ letters: [], strangers: [[counted, 1]] });
+  });
+
+  test('is not repeated by a dead letter where it is no name', async () => {
+    const { options, letters } = world();
+    const event = received('a', { hubName: SECRET, body: 'no json' });
+
+    await takeBatch(
+      [{ ...event, systemProperties: { 'iothub-message-source': 'twinChangeEvents' } }],
+      options,
+    );
+
+    expect(letters).toMatchObject([
+      { code: 'BERTH_EVENT_NO_IDENTITY', properties: { hubName: '(not a host name)' } },
+    ]);
+    expect(JSON.stringify(letters)).not.toContain('cGxhbnRlZA');
+  });
+
+  test('and its operation are not repeated by a reason where they are no words', async () => {
+    const { options, letters } = world();
+    const event = received('a');
+
+    await takeBatch([{ ...event, properties: { ...event.properties, opType: SECRET } }], options);
+
+    expect(letters[0]?.reason).toBe('has the unknown opType (not a word, not repeated)');
+  });
+});
