@@ -18,6 +18,8 @@ export type TwinEvent =
   | { readonly kind: 'update'; readonly id: TwinId; readonly time: Instant; readonly change: TwinChange }
   /** The whole document: after a replace (PUT), or when the identity was created. */
   | { readonly kind: 'replace' | 'create'; readonly id: TwinId; readonly time: Instant; readonly twin: Twin }
+  /** The identity was created, and the event does not tell the whole twin. */
+  | { readonly kind: 'created'; readonly id: TwinId; readonly time: Instant }
   | { readonly kind: 'delete'; readonly id: TwinId; readonly time: Instant };
 
 /** A patch: only what changed, `null` where something was deleted. */
@@ -37,6 +39,8 @@ export type Decoded =
   | { readonly kind: 'ignored'; readonly why: string }
   /** From a hub that this deployment does not reconcile. */
   | { readonly kind: 'stranger'; readonly hubName: string }
+  /** Of a kind that this package does not know; `hubName` as the event has it. */
+  | { readonly kind: 'unknownSource'; readonly source: string; readonly hubName: string | undefined }
   | {
       readonly kind: 'undecodable';
       readonly code: Extract<ErrorCode, `BERTH_EVENT_${string}`>;
@@ -97,14 +101,8 @@ export function decodeEvent(
     return undecodable('BERTH_EVENT_NO_IDENTITY', 'has no iothub-message-source: it is not from an IoT hub');
   const ignored = IGNORED_SOURCES[source];
   if (ignored !== undefined) return { kind: 'ignored', why: ignored };
-  if (!TWIN_SOURCES.has(source)) {
-    return undecodable(
-      'BERTH_EVENT_INVALID',
-      `has the unknown source ${JSON.stringify(source.slice(0, 60))}`,
-    );
-  }
-
   const { hubName, deviceId, moduleId } = identityIn({ properties, systemProperties });
+  if (!TWIN_SOURCES.has(source)) return { kind: 'unknownSource', source, hubName };
   if (hubName === undefined) return undecodable('BERTH_EVENT_NO_IDENTITY', 'has no hubName');
   if (deviceId === undefined) return undecodable('BERTH_EVENT_NO_IDENTITY', 'has no device id');
   const host = context.hubNamed(hubName);
@@ -136,7 +134,10 @@ export function decodeEvent(
     case 'createmoduleidentity': {
       const twin = readTwin(parsed.json);
       const kind = operation === 'replacetwin' ? 'replace' : 'create';
-      return twin === undefined ? NO_TWIN : { kind: 'twin', event: { kind, id, time, twin } };
+      if (twin !== undefined) return { kind: 'twin', event: { kind, id, time, twin } };
+      // An older body of create events lacks `version` (iot-hub-devguide-identity-registry): the hub knows the rest.
+      const isNew = kind === 'create' && isObject(parsed.json);
+      return isNew ? { kind: 'twin', event: { kind: 'created', id, time } } : NO_TWIN;
     }
     default:
       return undecodable(

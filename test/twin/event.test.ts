@@ -223,7 +223,6 @@ describe('events that cannot be decoded say why', () => {
     ],
     ['no hub', { properties: { hubName: '' } }, 'BERTH_EVENT_NO_IDENTITY'],
     ['no time', { body: REPORTED, properties: { operationTimestamp: 'yesterday' } }, 'BERTH_EVENT_INVALID'],
-    ['an unknown source', { system: { 'iothub-message-source': 'moonEvents' } }, 'BERTH_EVENT_INVALID'],
     ['an unknown operation', { body: REPORTED, properties: { opType: 'paintTwin' } }, 'BERTH_EVENT_INVALID'],
     ['an array', { body: '[]' }, 'BERTH_EVENT_INVALID'],
     ['no version', { body: { properties: {} } }, 'BERTH_EVENT_INVALID'],
