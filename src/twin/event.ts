@@ -96,7 +96,7 @@ export function decodeEvent(
   { body, properties, systemProperties }: RawEvent,
   context: EventContext,
 ): Decoded {
-  const source = text(systemProperties['iothub-message-source'])?.toLowerCase();
+  const source = sourceOf({ systemProperties });
   if (source === undefined)
     return undecodable('BERTH_EVENT_NO_IDENTITY', 'has no iothub-message-source: it is not from an IoT hub');
   const ignored = IGNORED_SOURCES[source];
@@ -145,6 +145,11 @@ export function decodeEvent(
         `has the unknown opType ${JSON.stringify(operation?.slice(0, 60) ?? null)}`,
       );
   }
+}
+
+/** What kind of message an event says that it is, in lower case. */
+export function sourceOf({ systemProperties }: Pick<RawEvent, 'systemProperties'>): string | undefined {
+  return text(systemProperties['iothub-message-source'])?.toLowerCase();
 }
 
 /** Which twin an event says that it is about, before anything is known of it. */
