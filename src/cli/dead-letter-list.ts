@@ -37,7 +37,13 @@ export async function listDeadLetters({ terminal, env, now }: Cli, options: List
     .newest({ ...filter, ...range }, limit, progress.show)
     .finally(progress.end);
   const onlyCounted = await countBeyond(letterHours, since, time);
-  if (options.json) sayJson(terminal, { letters: letters.map(describe), more, isCounted, onlyCounted });
+  if (options.json)
+    sayJson(terminal, {
+      letters: letters.map(describe),
+      more,
+      isCounted,
+      ...(onlyCounted === 0 ? {} : { onlyCounted }),
+    });
   else if (letters.length > 0) sayRows(terminal, letters);
   if (onlyCounted > 0) {
     tell(

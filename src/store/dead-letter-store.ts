@@ -120,10 +120,14 @@ export class DeadLetterStore {
   }
 
   async #putTogether(rows: readonly LetterRow[]): Promise<void> {
-    const outcome = await this.#table.transact(
-      rows.map((row) => ['upsert', { ...row.properties, ...keyOf(row) }, 'Replace']),
-    );
-    if (outcome.ok) return;
+    const isDone = await this.#table
+      .transact(rows.map((row) => ['upsert', { ...row.properties, ...keyOf(row) }, 'Replace']))
+      .then(
+        ({ ok }) => ok,
+        () => false,
+      );
+    // One that the tables do not take must not keep the others out; where they are away, the first says so.
+    if (isDone) return;
     for (const { partitionKey, rowKey, properties } of rows) {
       await this.#table.put(partitionKey, rowKey, properties);
     }
@@ -364,9 +368,12 @@ function letterIn({ partitionKey, rowKey, properties: row }: Row): KeptLetter {
   };
 }
 
-/** A number too great for JSON becomes its digits. */
+/** A number too great for JSON becomes its digits; what `Table` would send as an escape is one before it is measured. */
 function textOf(record: Readonly<Record<string, unknown>>): string {
-  return JSON.stringify(record, (_, value: unknown) => (typeof value === 'bigint' ? String(value) : value));
+  const text = JSON.stringify(record, (_, value: unknown) =>
+    typeof value === 'bigint' ? String(value) : value,
+  );
+  return text.replaceAll('\u2028', '\\u2028').replaceAll('\u2029', '\\u2029');
 }
 
 /** The beginning of a text, with a replacement for each half of a character, which the tables may refuse. */
