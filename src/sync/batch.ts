@@ -48,11 +48,11 @@ export interface BatchSummary {
   readonly ignored: number;
   readonly strangers: number;
   /** Undefined where there are none, as in the next one. */
-  readonly unknownSources?: number | undefined;
+  readonly unknownSources: number | undefined;
   /** Those that are kept. */
   readonly deadLetters: number;
   /** Dead letters beyond the cap. */
-  readonly onlyCounted?: number | undefined;
+  readonly onlyCounted: number | undefined;
   readonly twins: Readonly<Partial<Record<Outcome, number>>>;
 }
 

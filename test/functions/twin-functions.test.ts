@@ -19,6 +19,7 @@ import type { JsonObject } from '../../src/json.ts';
 import { dueKey, partitionOf } from '../../src/store/keys.ts';
 import type { Shadow } from '../../src/twin/shadow.ts';
 import { type Azurite, startAzurite } from '../azurite.ts';
+import { letterOf } from '../store/letters.ts';
 
 const WEU = hostName('weu.azure-devices.net');
 const KEY = Buffer.alloc(32, 7).toString('base64');
@@ -213,6 +214,69 @@ describe('syncTwins against a real hub and real tables', () => {
 
     expect(JSON.stringify(await shadow())).not.toContain('hunter2');
     expect((await shadow()).desired).toMatchObject({ wifi: { ssid: 'x' } });
+  });
+
+  test('keeps what is redacted out of the tables, also in lists and where an event cannot be read', async () => {
+    create({ interval: 5, wifi: [{ psk: 'hunter2', ssid: 'x' }] });
+    const [created] = take();
+    if (created === undefined) throw new Error('no event');
+    const poison = { ...created, properties: { ...created.properties, opType: 'paintTwin' } };
+    await deliver([created, poison]);
+
+    expect((await shadow()).desired).toMatchObject({ wifi: [{ ssid: 'x' }] });
+    const { deadLetters } = instance.stores;
+    const [letter] = (await deadLetters.find(`2026-11-23/2/${100 * count + 1}`)) ?? [];
+    const kept = letter === undefined ? undefined : await deadLetters.read(letter.key);
+    expect(kept).toMatchObject({ isRedacted: true, code: 'BERTH_EVENT_INVALID' });
+    expect(`${JSON.stringify(await shadow())}${kept?.body}`).not.toContain('hunter2');
+    expect(JSON.parse(String(kept?.body))).toMatchObject({
+      properties: {
+        desired: { wifi: [{ psk: expect.stringMatching(/^redacted:[0-9a-f]{24}$/), ssid: 'x' }] },
+      },
+    });
+  });
+
+  test('keeps twins whose texts hold line separators, several in a transaction', async () => {
+    create({ interval: 5, note: 'a\u2028b\u2029' });
+
+    await deliver(await report({ battery: 10, note: '\u2028' }));
+
+    expect((await shadow()).desired).toMatchObject({ interval: 60, note: 'a\u2028b\u2029' });
+  });
+
+  test('takes a creation without a version with one read', async () => {
+    const before = { ...view().counters };
+    create();
+    const [created] = take();
+    if (created === undefined) throw new Error('no event');
+    const { version: _, ...older } = JSON.parse(String(created.body)) as JsonObject;
+
+    const lines = await deliver([{ ...created, body: Buffer.from(JSON.stringify(older)) }]);
+
+    expect(await shadow()).toMatchObject({ desired: { interval: 5 }, unread: undefined });
+    expect(view().counters.twinReads - before.twinReads).toBe(1);
+    expect(lines).toEqual([]);
+  });
+
+  test('counts messages of unknown sources, and purges what is old', async () => {
+    create();
+    const [created] = take();
+    if (created === undefined) throw new Error('no event');
+    const annotations = { ...created.annotations, 'iothub-message-source': `moon${count}` };
+
+    const lines = await deliver([
+      { ...created, annotations },
+      { ...created, annotations },
+    ]);
+
+    expect(JSON.parse(lines.at(-1) ?? '')).toMatchObject({ unknownSources: 2, deadLetters: 0, taken: 0 });
+    expect(await instance.stores.unknownSources.list()).toContainEqual(
+      expect.objectContaining({ hub: 'weu', source: `moon${count}`, events: 2 }),
+    );
+    const { deadLetters } = instance.stores;
+    await deadLetters.keep(letterOf({ enqueuedAt: '2020-01-01T00:00:00.000Z' }));
+    await resync();
+    expect(await deadLetters.find('2020-01-01/3/1234')).toEqual([]);
   });
 
   test('poison and strangers stop nobody: each is kept or counted', async () => {
