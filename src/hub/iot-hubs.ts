@@ -4,6 +4,7 @@ import { BerthError } from '../errors.ts';
 import type { Hub } from '../fleet/fleet.ts';
 import type { HostName } from '../fleet/host-name.ts';
 import { isObject, type JsonObject } from '../json.ts';
+import { NEVER, parseInstant } from '../twin/instant.ts';
 import { readTwin, type Twin, type TwinId } from '../twin/twin.ts';
 import {
   type HubCredential,
@@ -12,7 +13,15 @@ import {
   sharedAccessCredential,
 } from './credential.ts';
 import { DEVELOPMENT_POLICY } from './development.ts';
-import { HubError, type HubPort, type ListedTwin, type TwinKind } from './port.ts';
+import { hubTime } from './hub-time.ts';
+import {
+  type ActivityQuestion,
+  HubError,
+  type HubPort,
+  type ListedActivity,
+  type ListedTwin,
+  type TwinKind,
+} from './port.ts';
 import { HubTransport, openAgent, unexpected } from './transport.ts';
 
 export interface IotHubsOptions {
@@ -123,10 +132,18 @@ export function openIotHubs(options: IotHubsOptions): HubPort & { close(): Promi
       // With an explicit token: the promise form of `next()` asks for the first page for ever (azure-iothub 1.16.6).
       const query = hub.createQuery(TWIN_QUERIES[of], TWIN_PAGE);
       const page = await (continuation === undefined ? query.next() : query.next(continuation));
+      const { result, message } = page as QueryResult;
       return {
-        twins: toListedTwins(host, (page as { readonly result: unknown }).result),
+        twins: toListedTwins(host, result),
         continuation: query.continuationToken || undefined,
+        readAt: hubTime(headersOf(message)),
       };
+    },
+    async readActivity(host, question) {
+      const hub = await registry(host);
+      const page = await hub.createQuery(activityQuery(question), TWIN_PAGE).next();
+      const { result, message } = page as QueryResult;
+      return { readAt: hubTime(headersOf(message)), devices: toActivity(host, result) };
     },
     async close() {
       await Promise.all(agents.map(async (agent) => (await agent).close()));
@@ -139,9 +156,15 @@ export function openIotHubs(options: IotHubsOptions): HubPort & { close(): Promi
  * and types no `version`.
  */
 function toTwin(host: HostName, method: string, response: unknown): Twin {
-  const twin = readTwin(isObject(response) ? response.json : undefined);
+  const twin = readTwin(isObject(response) ? response.json : undefined, hubTime(headersOf(response)));
   if (twin === undefined) throw unexpected(host, method);
   return twin;
+}
+
+/** What the SDK makes of a page: the rows, and the transport's answer. */
+interface QueryResult {
+  readonly result: unknown;
+  readonly message?: unknown;
 }
 
 /** At most 100 twins come in a page (iot-hub-devguide-query-language). */
@@ -150,6 +173,33 @@ const TWIN_QUERIES: Readonly<Record<TwinKind, string>> = {
   devices: 'SELECT deviceId, version, etag FROM devices',
   modules: 'SELECT deviceId, moduleId, version, etag FROM devices.modules',
 };
+
+/** Escapes are those of the query language's string literals (iot-hub-devguide-query-language-expressions). */
+function activityQuery({ deviceIds, moduleId }: ActivityQuestion): string {
+  const literal = (text: string) => `'${text.replace(/[\\']/g, '\\$&')}'`;
+  const ids = `deviceId IN [${deviceIds.map(literal).join(', ')}]`;
+  return moduleId === undefined
+    ? `SELECT deviceId, connectionState, lastActivityTime FROM devices WHERE ${ids}`
+    : `SELECT deviceId, connectionState, lastActivityTime FROM devices.modules WHERE moduleId = ${literal(moduleId)} AND ${ids}`;
+}
+
+function toActivity(host: HostName, rows: unknown): ReadonlyMap<string, ListedActivity> {
+  if (!Array.isArray(rows)) throw unexpected(host, 'POST');
+  return new Map(
+    rows.map((row: unknown) => {
+      if (!isObject(row) || typeof row.deviceId !== 'string') throw unexpected(host, 'POST');
+      const isConnected = row.connectionState === 'Connected';
+      const lastActivityAt = parseInstant(row.lastActivityTime) ?? NEVER;
+      return [row.deviceId, { isConnected, lastActivityAt }] as const;
+    }),
+  );
+}
+
+/** What the transport hands through the SDK. */
+function headersOf(response: unknown): Readonly<Record<string, string | string[] | undefined>> | undefined {
+  const headers = isObject(response) ? response.headers : undefined;
+  return isObject(headers) ? (headers as Readonly<Record<string, string | string[]>>) : undefined;
+}
 
 function toListedTwins(host: HostName, rows: unknown): readonly ListedTwin[] {
   if (!Array.isArray(rows)) throw unexpected(host, 'POST');

@@ -20,8 +20,6 @@ import type { Outcome } from './reconciler.ts';
 export interface ReceivedEvent extends RawEvent {
   readonly partition: string;
   readonly sequenceNumber: number;
-  /** ISO 8601, UTC. */
-  readonly enqueuedAt: string;
 }
 
 export interface BatchOptions {

@@ -98,9 +98,7 @@ export class Reconciler {
     let known = before;
     for (const event of events) {
       const next = foldEvent(known, redactEvent(event, redaction), fleet.twins.trackedPaths);
-      if (next === known) seen.replayed += 1;
-      else if (isUnread(next) && !isUnread(known)) seen.gaps += 1;
-      else seen.merged += 1;
+      if (event.kind !== 'activity') seen[whatCame(known, next)] += 1;
       known = next;
     }
     if (known !== before && known.kind === 'shadow') {
@@ -149,6 +147,12 @@ export class Reconciler {
     }
     return isNews ? 'deleted' : 'unchanged';
   }
+}
+
+/** What became of an event, for the counters. */
+function whatCame(before: Known, after: Known): 'merged' | 'replayed' | 'gaps' {
+  if (after === before) return 'replayed';
+  return isUnread(after) && !isUnread(before) ? 'gaps' : 'merged';
 }
 
 function isUnread(known: Known): boolean {

@@ -1,7 +1,7 @@
 import type { ErrorCode } from '../errors.ts';
 import type { HostName } from '../fleet/host-name.ts';
 import { isObject, type JsonObject, type JsonValue } from '../json.ts';
-import { type Instant, parseInstant } from './instant.ts';
+import { type Instant, latestBelievable, parseInstant } from './instant.ts';
 import { readSection, readTwin, type Section, type Twin, type TwinId } from './twin.ts';
 
 /** One event of the Event Hub as the trigger hands it over. */
@@ -11,6 +11,8 @@ export interface RawEvent {
   readonly properties: Readonly<Record<string, unknown>>;
   /** Message annotations: identity and source as the hub stamped them. */
   readonly systemProperties: Readonly<Record<string, unknown>>;
+  /** When the Event Hub took it, by its own clock: ISO 8601, UTC. No other time in an event is bounded by anything. */
+  readonly enqueuedAt: string;
 }
 
 /** A change of one twin. */
@@ -20,7 +22,20 @@ export type TwinEvent =
   | { readonly kind: 'replace' | 'create'; readonly id: TwinId; readonly time: Instant; readonly twin: Twin }
   /** The identity was created, and the event does not tell the whole twin. */
   | { readonly kind: 'created'; readonly id: TwinId; readonly time: Instant }
-  | { readonly kind: 'delete'; readonly id: TwinId; readonly time: Instant };
+  | { readonly kind: 'delete'; readonly id: TwinId; readonly time: Instant }
+  /** Something happened to the twin, and the event cannot be believed in what or when: the twin must be read. */
+  | { readonly kind: 'unclear'; readonly id: TwinId; readonly time: Instant; readonly why: string }
+  /** What the hub said when it was asked whether the device is alive. Not an event of the Event Hub. */
+  | {
+      readonly kind: 'activity';
+      readonly id: TwinId;
+      /** The hub's clock when it answered. */
+      readonly time: Instant;
+      /** When it was asked, ms since the epoch. */
+      readonly askedAt: number;
+      readonly isConnected: boolean;
+      readonly lastActivityAt: Instant;
+    };
 
 /** A patch: only what changed, `null` where something was deleted. */
 export interface TwinChange {
@@ -93,7 +108,7 @@ export function isTargetedModule(
  * Source: iot-hub-non-telemetry-event-schema (2024-04).
  */
 export function decodeEvent(
-  { body, properties, systemProperties }: RawEvent,
+  { body, properties, systemProperties, enqueuedAt }: RawEvent,
   context: EventContext,
 ): Decoded {
   const source = sourceOf({ systemProperties });
@@ -118,6 +133,11 @@ export function decodeEvent(
   const time = parseInstant(properties.operationTimestamp);
   if (time === undefined) return undecodable('BERTH_EVENT_INVALID', 'has no readable operationTimestamp');
   const id: TwinId = { host, deviceId, moduleId };
+  const arrived = parseInstant(enqueuedAt);
+  if (arrived !== undefined && time > latestBelievable(arrived)) {
+    const why = 'an event of it carries a time in the future';
+    return { kind: 'twin', event: { kind: 'unclear', id, time: arrived, why } };
+  }
   const operation = text(properties.opType)?.toLowerCase();
   if (operation === 'deletedeviceidentity' || operation === 'deletemoduleidentity') {
     return { kind: 'twin', event: { kind: 'delete', id, time } };
@@ -132,7 +152,7 @@ export function decodeEvent(
     case 'replacetwin':
     case 'createdeviceidentity':
     case 'createmoduleidentity': {
-      const twin = readTwin(parsed.json);
+      const twin = readTwin(parsed.json, arrived);
       const kind = operation === 'replacetwin' ? 'replace' : 'create';
       if (twin !== undefined) return { kind: 'twin', event: { kind, id, time, twin } };
       // An older body of create events lacks `version` (iot-hub-devguide-identity-registry): the hub knows the rest.
@@ -153,7 +173,10 @@ export function sourceOf({ systemProperties }: Pick<RawEvent, 'systemProperties'
 }
 
 /** Which twin an event says that it is about, before anything is known of it. */
-export function identityIn({ properties, systemProperties }: Omit<RawEvent, 'body'>): {
+export function identityIn({
+  properties,
+  systemProperties,
+}: Pick<RawEvent, 'properties' | 'systemProperties'>): {
   readonly [name in 'hubName' | 'deviceId' | 'moduleId']: string | undefined;
 } {
   return {

@@ -29,6 +29,8 @@ export interface PlannedLeaf {
   readonly held: string | undefined;
   /** When it is looked at again even if nothing happens, ms since the epoch. */
   readonly nextAt: number | undefined;
+  /** When the hub is asked whether the device is alive, ms since the epoch. */
+  readonly askAt: number | undefined;
 }
 
 export interface Plan {
@@ -42,6 +44,8 @@ export interface Plan {
   readonly patch: JsonObject;
   /** The earliest time at which the twin must be looked at again, ms since the epoch. */
   readonly nextAt: number | undefined;
+  /** The earliest time at which the hub must be asked whether the device is alive, ms since the epoch. */
+  readonly askAt: number | undefined;
   /** The histories with what this look decided: rejections, fights. */
   readonly paths: Readonly<Record<string, PathHistory>>;
   /** How each policy that owns something here stands. */
@@ -80,7 +84,7 @@ export function plan(input: PlanInput): Plan {
 
   const holdOf = remembered((policy) => input.holdOf(policy));
   const judged = ownedLeaves(shadow, twins.policies, variables).map((leaf) => {
-    const before = historyOrFirst(shadow, leaf.key);
+    const before = historyOrFirst(shadow, leaf);
     const verdict = holdBack(judge(leaf, before, input), leaf.policy, holdOf);
     return { leaf, before, verdict };
   });
@@ -95,10 +99,11 @@ export function plan(input: PlanInput): Plan {
   for (const { leaf, before, verdict: found } of judged) {
     const { policy, path, key, wanted, report } = leaf;
     const problem = unfit.get(leaf);
-    const { verdict, why, held, write, history, nextAt } =
+    const { verdict, why, held, write, history, nextAt, askAt } =
       problem === undefined ? found : { ...found, ...refused(problem) };
     if (history !== before || !Object.hasOwn(shadow.paths, key)) changed.push([key, history]);
-    leaves.push({ path: key, policy: policy.name, mode: policy.mode, wanted, verdict, why, held, nextAt });
+    const { name, mode } = policy;
+    leaves.push({ path: key, policy: name, mode, wanted, verdict, why, held, nextAt, askAt });
     policies[policy.id] = worse(policies[policy.id], standingOf(found, policy, holdOf, verdict));
     if (write && writes.length < mostWrites)
       writes.push({ path, policy: policy.hash, by: policy.name, value: wanted, wholeAt: report?.depth });
@@ -111,7 +116,8 @@ export function plan(input: PlanInput): Plan {
     leaves,
     writes: writes.map(({ wholeAt: _, ...write }) => write),
     patch: writes.length === 0 ? {} : patchOf(shadow, writes),
-    nextAt: earliest(leaves),
+    nextAt: earliest(leaves.map(({ nextAt }) => nextAt)),
+    askAt: earliest(leaves.map(({ askAt }) => askAt)),
     paths: changed.length === 0 ? shadow.paths : { ...shadow.paths, ...Object.fromEntries(changed) },
     policies,
     isHeld: leaves.every(({ verdict, held }) => verdict !== 'drifted' || held !== undefined),
@@ -142,10 +148,15 @@ function standingOf(
 }
 
 /** Of a path that was not looked after before, nobody knows since when it is as it is: since now, at the latest. */
-function historyOrFirst(shadow: Shadow, key: string): PathHistory {
+function historyOrFirst(shadow: Shadow, { key, report }: OwnedLeaf): PathHistory {
   return Object.hasOwn(shadow.paths, key)
     ? historyAt(shadow.paths, key)
-    : { ...NO_HISTORY, ours: shadow.desiredVersion, oursAt: shadow.asOf };
+    : {
+        ...NO_HISTORY,
+        ours: shadow.desiredVersion,
+        oursAt: shadow.asOf,
+        before: report?.value,
+      };
 }
 
 function isWorse(one: PolicyStanding, other: PolicyStanding): boolean {
@@ -178,6 +189,7 @@ function judge(
     report: isMarker ? undefined : report,
     history,
     desiredVersion: shadow.desiredVersion,
+    life: shadow,
     fight: twins.fight,
     now,
   });
@@ -198,7 +210,7 @@ function holdBack(
   if (verdict.verdict !== 'drifted' && !verdict.write) return verdict;
   const hold = policy.mode === 'observe' ? OBSERVED : holdOf(policy);
   if (hold === undefined) return verdict;
-  const { nextAt: _, ...rest } = verdict;
+  const { nextAt: _, askAt: __, ...rest } = verdict;
   return {
     ...rest,
     write: false,
@@ -213,11 +225,9 @@ function reasonOf({ why, held }: PlannedLeaf): string {
   return held === undefined ? why : `${why}; ${held}`;
 }
 
-function earliest(leaves: readonly PlannedLeaf[]): number | undefined {
+function earliest(times: readonly (number | undefined)[]): number | undefined {
   let first: number | undefined;
-  for (const { nextAt } of leaves) {
-    if (nextAt !== undefined && (first === undefined || nextAt < first)) first = nextAt;
-  }
+  for (const time of times) if (time !== undefined && (first === undefined || time < first)) first = time;
   return first;
 }
 
@@ -237,6 +247,7 @@ function nothing(shadow: Shadow, why: string): Plan {
     writes: [],
     patch: {},
     nextAt: undefined,
+    askAt: undefined,
     paths: shadow.paths,
     policies: {},
     isHeld: true,
@@ -271,8 +282,10 @@ function whatDoesNotFit(desired: JsonObject, leaves: readonly OwnedLeaf[]): Read
   return unfit;
 }
 
-function refused(why: string): Pick<LeafVerdict, 'verdict' | 'why' | 'write'> & { nextAt: undefined } {
-  return { verdict: 'rejected', why, write: false, nextAt: undefined };
+function refused(
+  why: string,
+): Pick<LeafVerdict, 'verdict' | 'why' | 'write'> & { nextAt: undefined; askAt: undefined } {
+  return { verdict: 'rejected', why, write: false, nextAt: undefined, askAt: undefined };
 }
 
 /** What policies see. */

@@ -17,7 +17,7 @@ export function holdsRedacted(value: JsonValue): boolean {
 
 /** The event without the values of the redacted paths, in tags, desired and reported alike. */
 export function redactEvent(event: TwinEvent, redaction: Redaction): TwinEvent {
-  if (redaction.paths.length === 0 || event.kind === 'delete' || event.kind === 'created') return event;
+  if (redaction.paths.length === 0 || !('twin' in event || 'change' in event)) return event;
   if (event.kind !== 'update') return { ...event, twin: redactTwin(event.twin, redaction) };
   const { tags, desired, reported } = event.change;
   return {

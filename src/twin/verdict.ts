@@ -1,9 +1,10 @@
 import type { Policy } from '../fleet/fleet.ts';
 import { isObject, type JsonValue, sameJson } from '../json.ts';
 import type { Report } from './acknowledgement.ts';
+import { answersWrite, nextStep, waitAfterWrite } from './answer.ts';
 import { recordRejection } from './history.ts';
 import { instantOf, millisecondsOf } from './instant.ts';
-import type { PathHistory } from './shadow.ts';
+import type { PathHistory, Shadow, WriteRecord } from './shadow.ts';
 
 /** How one owned property stands. */
 export type Verdict = 'inSync' | 'pending' | 'drifted' | 'rejected' | 'fighting';
@@ -20,6 +21,8 @@ export interface LeafFacts {
   readonly history: PathHistory;
   /** `desired.$version` of the twin. */
   readonly desiredVersion: number;
+  /** Whether the device is alive, as far as that is known. */
+  readonly life: Pick<Shadow, 'lifeAt' | 'activity'>;
   readonly fight: { readonly writes: number; readonly withinMs: number; readonly pauseMs: number };
   /** Milliseconds since the epoch. */
   readonly now: number;
@@ -32,6 +35,8 @@ export interface LeafVerdict {
   readonly write: boolean;
   /** When this must be looked at again even if nothing happens, ms since the epoch. */
   readonly nextAt?: number;
+  /** When the hub is to be asked whether the device is alive, ms since the epoch. */
+  readonly askAt?: number;
   readonly history: PathHistory;
 }
 
@@ -81,7 +86,7 @@ function judgeEnforced(facts: LeafFacts): LeafVerdict {
   if (wanted === null) return settled(history, 'is absent, as wanted');
   if (report === undefined) {
     return policy.confirm
-      ? pending(history, 'has not been reported yet')
+      ? unanswered(facts, history, 'has not been reported yet')
       : settled(history, 'needs no report');
   }
   const { code, version } = report;
@@ -89,12 +94,22 @@ function judgeEnforced(facts: LeafFacts): LeafVerdict {
   if (equal && (code === undefined || isOld || code === 200 || code === 203)) {
     return settled(history, 'is reported as wanted');
   }
-  if (isOld) return pending(history, `the device has answered version ${version}, not ${history.ours} yet`);
+  if (isOld) {
+    return unanswered(facts, history, `the device has answered version ${version}, not ${history.ours} yet`);
+  }
   if (version !== undefined && version > desiredVersion) {
-    return pending(history, `the answer is to version ${version}, which this twin never had`);
+    return unanswered(facts, history, `the answer is to version ${version}, which this twin never had`);
+  }
+  if (version === undefined) {
+    const counted = answersWrite(report, history, now);
+    if (!counted.counts) {
+      const waiting = unanswered(facts, history, NO_ANSWER);
+      const { at, nextAt = Number.POSITIVE_INFINITY } = { ...counted, ...waiting };
+      return at === undefined || waiting.write ? waiting : { ...waiting, nextAt: Math.min(at, nextAt) };
+    }
   }
   if (code === 202) {
-    const until = millisecondsOf(history.reportedAt ?? instantOf(now)) + policy.deadlineMs;
+    const until = millisecondsOf(history.changedAt ?? instantOf(now)) + policy.deadlineMs;
     return now >= until
       ? rejected(facts, history, 'the device answered 202 and did not finish before the deadline')
       : { ...pending(history, 'the device answered 202: in progress'), nextAt: until };
@@ -102,16 +117,20 @@ function judgeEnforced(facts: LeafFacts): LeafVerdict {
   if (code !== undefined && code >= 400 && code < 500) {
     return rejected(facts, history, `the device answered ${code}${report.description}`);
   }
-  if (code === 200) return rejected(facts, history, 'the device answered 200 with another value');
+  if (code === 200 && version !== undefined) {
+    return rejected(facts, history, 'the device answered 200 with another value');
+  }
   if (code !== undefined && code >= 500) {
     return tellAgain(facts, history, `the device answered ${code}${report.description}`);
   }
-  const { reportedAt, oursAt } = history;
-  const echoesOtherwise =
-    code === undefined && reportedAt !== undefined && oursAt !== undefined && reportedAt > oursAt;
-  if (echoesOtherwise) return tellAgain(facts, history, 'the device reports another value');
-  return pending(history, 'the device has not answered yet');
+  // Without a version it may be about an earlier value, however it is worded.
+  if (code === undefined || code === 200) {
+    return tellAgain(facts, history, 'the device reports another value');
+  }
+  return unanswered(facts, history, NO_ANSWER);
 }
+
+const NO_ANSWER = 'the device has not answered yet';
 
 /** An acknowledgement of a whole object may leave out what it took as it was. */
 function isEqual(report: Report | undefined, wanted: JsonValue, tolerance: number): boolean {
@@ -194,16 +213,46 @@ function fighting(history: PathHistory, until: number): LeafVerdict {
   return { verdict: 'fighting', why, write: false, nextAt: until, history };
 }
 
-/** The device failed or chose otherwise: the same value is told again, so often and no more. */
+/** The device failed or chose otherwise: the same value is written once more, later each time, so often and no more. */
 function tellAgain(facts: LeafFacts, history: PathHistory, problem: string): LeafVerdict {
-  const { policy, wanted, now } = facts;
-  const told = history.writes.find((write) => write.policy === policy.hash && sameJson(write.value, wanted));
+  const { policy, now } = facts;
+  const told = lastWrite(facts, history);
   if (told !== undefined && told.count >= policy.attempts) {
     return rejected(facts, history, `${problem}, and was told ${told.count} times`);
   }
-  const wait = cooldownEnd(facts, history);
-  if (wait !== undefined && now < wait) return { ...pending(history, problem), nextAt: wait };
+  const wait =
+    told === undefined ? now : millisecondsOf(told.at) + waitAfterWrite(told.count, policy.cooldownMs);
+  if (now < wait) return { ...pending(history, problem), nextAt: wait };
   return { ...pending(history, `${problem}: told again`), write: true };
+}
+
+/**
+ * The device has not answered. Where it has shown life since the write, it may have missed it: the value is written once more, so
+ * often and no more, and then the device is listed. One that shows no life reads its whole twin when it comes back. Nothing of
+ * it is kept as a rejection: the next answer, or the next change of desired, counts as if there had been none.
+ */
+function unanswered(facts: LeafFacts, history: PathHistory, problem: string): LeafVerdict {
+  const { policy, life, now } = facts;
+  if (history.oursAt === undefined) return pending(history, problem);
+  const writes = lastWrite(facts, history)?.count ?? 0;
+  const { kind, at } = nextStep({
+    writtenAt: history.oursAt,
+    writes,
+    cooldownMs: policy.cooldownMs,
+    ...life,
+  });
+  if (kind === 'ask') return { ...pending(history, problem), askAt: at };
+  if (now < at) return { ...pending(history, problem), nextAt: at };
+  if (writes < policy.attempts) {
+    return { ...pending(history, `${problem}, and has shown life since: told again`), write: true };
+  }
+  const why = `${problem}: it is alive and not answering, and was told ${writes} times`;
+  return { verdict: 'rejected', why, write: false, history };
+}
+
+/** Berth's last write of the value that is wanted. */
+function lastWrite({ policy, wanted }: LeafFacts, { writes }: PathHistory): WriteRecord | undefined {
+  return writes.find((write) => write.policy === policy.hash && sameJson(write.value, wanted));
 }
 
 /** The cooldown counts from the last write of the value; of any value where the device's own is followed. */

@@ -14,8 +14,14 @@ interface Parts {
   readonly body?: unknown;
   readonly properties?: Readonly<Record<string, unknown>>;
   readonly system?: Readonly<Record<string, unknown>>;
+  readonly enqueuedAt?: string;
 }
-function raw({ body = {}, properties = {}, system = {} }: Parts = {}): RawEvent {
+function raw({
+  body = {},
+  properties = {},
+  system = {},
+  enqueuedAt = '2022-06-01T22:27:51.000Z',
+}: Parts = {}): RawEvent {
   return {
     body:
       body instanceof Uint8Array
@@ -34,6 +40,7 @@ function raw({ body = {}, properties = {}, system = {} }: Parts = {}): RawEvent 
       'iothub-message-source': 'twinChangeEvents',
       ...system,
     },
+    enqueuedAt,
   };
 }
 const decode = (parts?: Parts): Decoded => decodeEvent(raw(parts), CONTEXT);

@@ -15,6 +15,8 @@ interface History {
   /** When the value last changed or was last written; by itself, when the newest write was. */
   readonly oursAt?: number;
   readonly reportedAt?: number;
+  /** What the device reported when the value was written. */
+  readonly before?: JsonValue;
   /** Newest first. `by` names a policy of the row; a value that `old: true` wrote belonged to another content of it. */
   readonly writes?: readonly {
     readonly by: string;
@@ -40,8 +42,16 @@ interface Given {
   readonly module?: string;
   readonly scope?: string;
   readonly fight?: JsonObject;
+  readonly life?: Life;
   /** Policies that are held, and until when. */
   readonly held?: Readonly<Record<string, number | 'paused'>>;
+}
+
+/** What is known of the device: seconds of its newest sign of life, and of the last question to its hub. */
+interface Life {
+  readonly lifeAt?: number;
+  readonly askedAt?: number;
+  readonly asks?: number;
 }
 
 interface Expected {
@@ -51,6 +61,8 @@ interface Expected {
   readonly is: Readonly<Record<string, string>>;
   /** Seconds; absent: nothing happens until the next event. */
   readonly next?: number;
+  /** When the hub is asked whether the device is alive, in seconds. */
+  readonly ask?: number;
   readonly why?: string;
 }
 
@@ -327,7 +339,7 @@ const echoes: readonly Row[] = [
       reported: { interval: 9 },
       paths: { interval: { reportedAt: -100, writes: [{ by: 'base', value: 5, at: -50 }] } },
     },
-    { is: { interval: 'pending' } },
+    { is: { interval: 'pending' }, ask: 550 },
   ],
   [
     'another value after the write: told again',
@@ -383,7 +395,7 @@ const echoes: readonly Row[] = [
         interval: { reportedAt: -10, oursAt: -5, writes: [{ by: 'base', value: 5, at: -50, count: 3 }] },
       },
     },
-    { is: { interval: 'pending' } },
+    { is: { interval: 'pending' }, ask: 595 },
   ],
   [
     'another value after somebody else set what is wanted: told, as if Berth had',
@@ -479,9 +491,76 @@ const acknowledgements: readonly Row[] = [
     { is: { interval: 'rejected' }, why: 'interval the device answered 400: too fast' },
   ],
   [
-    '400 without a version',
-    { policies: [BASE], desired: { interval: 5 }, reported: { interval: ack(9, 400) } },
+    '400 without a version, before the write: it is about an earlier value',
+    {
+      policies: [BASE],
+      desired: { interval: 5 },
+      reported: { interval: ack(9, 400) },
+      paths: { interval: { reportedAt: -20, writes: [{ by: 'base', value: 5, at: -10 }] } },
+    },
+    { is: { interval: 'pending' }, ask: 590 },
+  ],
+  [
+    '400 without a version, after the write and with another value than before: an answer',
+    {
+      policies: [BASE],
+      desired: { interval: 5 },
+      reported: { interval: ack(9, 400) },
+      paths: { interval: { before: 8, reportedAt: -5, writes: [{ by: 'base', value: 5, at: -10 }] } },
+    },
     { is: { interval: 'rejected' } },
+  ],
+  [
+    '400 without a version and with the value held before: an answer after a minute',
+    {
+      policies: [BASE],
+      desired: { interval: 5 },
+      reported: { interval: ack(9, 400) },
+      paths: { interval: { before: 9, reportedAt: -5, writes: [{ by: 'base', value: 5, at: -10 }] } },
+      life: { lifeAt: -5 },
+    },
+    { is: { interval: 'pending' }, next: 50 },
+  ],
+  [
+    '400 without a version and with the value held before, a minute after the write: rejected',
+    {
+      policies: [BASE],
+      desired: { interval: 5 },
+      reported: { interval: ack(9, 400) },
+      paths: { interval: { before: 9, reportedAt: -55, writes: [{ by: 'base', value: 5, at: -60 }] } },
+      life: { lifeAt: -55 },
+    },
+    { is: { interval: 'rejected' }, why: 'interval the device answered 400' },
+  ],
+  [
+    '200 without a version, from before the write: pending',
+    {
+      policies: [BASE],
+      desired: { interval: 5 },
+      reported: { interval: ack(9, 200) },
+      paths: { interval: { before: 9, reportedAt: -20, writes: [{ by: 'base', value: 5, at: -10 }] } },
+    },
+    { is: { interval: 'pending' }, ask: 590 },
+  ],
+  [
+    '200 without a version and with another value: told again, as after an echo',
+    {
+      policies: [BASE],
+      desired: { interval: 5 },
+      reported: { interval: ack(7, 200) },
+      paths: { interval: { before: 9, reportedAt: -5, writes: [{ by: 'base', value: 5, at: -10 }] } },
+    },
+    { patch: { interval: 5 }, is: { interval: 'pending' } },
+  ],
+  [
+    '500 without a version that was there before the write uses up no attempt',
+    {
+      policies: [BASE],
+      desired: { interval: 5 },
+      reported: { interval: ack(9, 500) },
+      paths: { interval: { reportedAt: -70, writes: [{ by: 'base', value: 5, at: -65, count: 2 }] } },
+    },
+    { is: { interval: 'pending' }, ask: 535 },
   ],
   [
     '200 with another value: the device chose',
@@ -711,7 +790,7 @@ const rejections: readonly Row[] = [
       reported: { interval: ack(9, 200, 3) },
       paths: { interval: 'unseen' },
     },
-    { is: { interval: 'pending' } },
+    { is: { interval: 'pending' }, ask: 600 },
   ],
   [
     'policies that take turns do not try the same values for ever',
@@ -1215,7 +1294,186 @@ const times: readonly Row[] = [
   ],
 ];
 
+const WRITTEN = (at: number, count = 1) => [{ by: 'base', value: 5, at, count }];
+const unanswered: readonly Row[] = [
+  [
+    'a device that has shown no life since: its hub is asked ten minutes after the write',
+    {
+      policies: [BASE],
+      desired: { interval: 5 },
+      paths: { interval: { writes: WRITTEN(-60) } },
+      life: { lifeAt: -61 },
+    },
+    { is: { interval: 'pending' }, ask: 540, why: 'interval has not been reported yet' },
+  ],
+  [
+    'asked once in vain: asked again after twice as long',
+    {
+      policies: [BASE],
+      desired: { interval: 5 },
+      paths: { interval: { writes: WRITTEN(-700) } },
+      life: { lifeAt: -800, askedAt: -100, asks: 1 },
+    },
+    { is: { interval: 'pending' }, ask: 1_100 },
+  ],
+  [
+    'asked in vain for days: once a day',
+    {
+      policies: [BASE],
+      desired: { interval: 5 },
+      paths: { interval: { writes: WRITTEN(-900_000) } },
+      life: { lifeAt: -1_000_000, askedAt: -100, asks: 12 },
+    },
+    { is: { interval: 'pending' }, ask: 86_300 },
+  ],
+  [
+    'what was asked before the write says nothing of it',
+    {
+      policies: [BASE],
+      desired: { interval: 5 },
+      paths: { interval: { writes: WRITTEN(-60) } },
+      life: { askedAt: -100, asks: 7 },
+    },
+    { is: { interval: 'pending' }, ask: 540 },
+  ],
+  [
+    'a device that has reported something since: told again two minutes after the write',
+    {
+      policies: [BASE],
+      desired: { interval: 5 },
+      reported: LOW,
+      paths: { interval: { writes: WRITTEN(-60) } },
+      life: { lifeAt: -50 },
+    },
+    { is: { interval: 'pending' }, next: 60 },
+  ],
+  [
+    'and when they are over it is',
+    {
+      policies: [BASE],
+      desired: { interval: 5 },
+      reported: LOW,
+      paths: { interval: { writes: WRITTEN(-120) } },
+      life: { lifeAt: -50 },
+    },
+    { patch: { interval: 5 }, is: { interval: 'pending' } },
+  ],
+  [
+    'the second time after four minutes',
+    {
+      policies: [BASE],
+      desired: { interval: 5 },
+      reported: LOW,
+      paths: { interval: { writes: WRITTEN(-120, 2) } },
+      life: { lifeAt: -50 },
+    },
+    { is: { interval: 'pending' }, next: 120 },
+  ],
+  [
+    'after the last attempt it is listed as not answering',
+    {
+      policies: [BASE],
+      desired: { interval: 5 },
+      reported: LOW,
+      paths: { interval: { writes: WRITTEN(-480, 3) } },
+      life: { lifeAt: -50 },
+    },
+    {
+      is: { interval: 'rejected' },
+      why: 'interval has not been reported yet: it is alive and not answering, and was told 3 times',
+    },
+  ],
+  [
+    'a device that has not shown life since the last attempt is waited for',
+    {
+      policies: [BASE],
+      desired: { interval: 5 },
+      reported: LOW,
+      paths: { interval: { writes: WRITTEN(-480, 3) } },
+      life: { lifeAt: -490 },
+    },
+    { is: { interval: 'pending' }, ask: 120 },
+  ],
+  [
+    'what is not answering is written again when somebody changes desired',
+    {
+      policies: [BASE],
+      desired: { interval: 9 },
+      reported: LOW,
+      paths: { interval: { oursAt: -10, writes: WRITTEN(-480, 3), foreign: [-10] } },
+      life: { lifeAt: -5 },
+    },
+    { patch: { interval: 5 }, is: { interval: 'drifted' } },
+  ],
+  [
+    'an answer to an older version is no answer: told again',
+    {
+      policies: [BASE],
+      desired: { interval: 5 },
+      reported: { interval: ack(9, 200, 3) },
+      paths: { interval: { writes: WRITTEN(-120) } },
+      life: { lifeAt: -50 },
+    },
+    { patch: { interval: 5 }, is: { interval: 'pending' } },
+  ],
+  [
+    'the same wrong value again, a minute after the write: told again',
+    {
+      policies: [BASE],
+      desired: { interval: 5 },
+      reported: { interval: 30 },
+      paths: { interval: { before: 30, reportedAt: -59, writes: WRITTEN(-60) } },
+      life: { lifeAt: -59 },
+    },
+    { patch: { interval: 5 }, is: { interval: 'pending' } },
+  ],
+  [
+    'the same wrong value again, within a minute: the device may not have come to it',
+    {
+      policies: [BASE],
+      desired: { interval: 5 },
+      reported: { interval: 30 },
+      paths: { interval: { before: 30, reportedAt: -1, writes: WRITTEN(-20) } },
+      life: { lifeAt: -1 },
+    },
+    { is: { interval: 'pending' }, next: 40 },
+  ],
+  [
+    'one report counts against one write only',
+    {
+      policies: [BASE],
+      desired: { interval: 5 },
+      reported: { interval: 30 },
+      paths: { interval: { before: 30, reportedAt: -100, writes: WRITTEN(-90, 2) } },
+      life: { lifeAt: -100 },
+    },
+    { is: { interval: 'pending' }, ask: 510 },
+  ],
+  [
+    'the same wrong value after the last attempt: rejected',
+    {
+      policies: [BASE],
+      desired: { interval: 5 },
+      reported: { interval: 30 },
+      paths: { interval: { before: 30, reportedAt: -60, writes: WRITTEN(-130, 3) } },
+      life: { lifeAt: -60 },
+    },
+    { is: { interval: 'rejected' }, why: 'interval the device reports another value, and was told 3 times' },
+  ],
+  [
+    'what need not be confirmed is not asked for',
+    {
+      policies: [{ ...BASE, confirm: false }],
+      desired: { interval: 5 },
+      paths: { interval: { writes: WRITTEN(-600) } },
+      life: { lifeAt: -50 },
+    },
+    { is: { interval: 'inSync' } },
+  ],
+];
+
 describe.each<[string, readonly Row[]]>([
+  ['a value that is not answered', unanswered],
   ['who owns a property', ownership],
   ['values', values],
   ['a device that echoes', echoes],
@@ -1236,7 +1494,8 @@ describe.each<[string, readonly Row[]]>([
       patch: planned.patch,
       is: said(planned, expected),
       next: planned.nextAt === undefined ? undefined : (planned.nextAt - T0) / 1_000,
-    }).toEqual({ patch: expected.patch ?? {}, is: expected.is, next: expected.next });
+      ask: planned.askAt === undefined ? undefined : (planned.askAt - T0) / 1_000,
+    }).toEqual({ patch: expected.patch ?? {}, is: expected.is, next: expected.next, ask: expected.ask });
     if (expected.why !== undefined) expect(planned.why).toBe(expected.why);
   });
 });
@@ -1268,6 +1527,11 @@ function look(given: Given, paths?: Plan['paths']): Plan {
       desired: given.desired ?? {},
       reported: given.reported ?? {},
       desiredVersion: given.desiredVersion ?? 4,
+      lifeAt: given.life?.lifeAt === undefined ? undefined : at(given.life.lifeAt),
+      activity:
+        given.life?.askedAt === undefined
+          ? undefined
+          : { askedAt: T0 + given.life.askedAt * 1_000, asks: given.life.asks ?? 1, isConnected: false },
       paths:
         paths ??
         Object.fromEntries(
@@ -1299,6 +1563,7 @@ function historyOf(history: History, hashOf: (name: string) => string): PathHist
   const {
     ours = 4,
     reportedAt,
+    before,
     writes = [],
     oursAt = writes[0]?.at,
     foreign = [],
@@ -1311,6 +1576,8 @@ function historyOf(history: History, hashOf: (name: string) => string): PathHist
     ours,
     oursAt: oursAt === undefined ? undefined : at(oursAt),
     reportedAt: reportedAt === undefined ? undefined : at(reportedAt),
+    changedAt: reportedAt === undefined ? undefined : at(reportedAt),
+    before,
     writes: writes.map(({ by, value, at: seconds, count = 1, old }) => ({
       policy: old === true ? 'an older content' : hashOf(by),
       by,

@@ -121,7 +121,7 @@ describe('the state of a twin is its worst leaf', () => {
     ['all in sync', { desired: { a: 1, b: 1, c: 1 }, reported: { a: 1, b: 1, c: 1 } }, 'inSync'],
     ['one without a report', { desired: { a: 1, b: 1, c: 1 }, reported: { a: 1, b: 1 } }, 'pending'],
     ['one drifted', { desired: { a: 1, b: 1 }, reported: { a: 1 } }, 'drifted'],
-    ['one rejected', { desired: { a: 1, b: 1 }, reported: { a: { value: 0, ac: 400 } } }, 'rejected'],
+    ['one rejected', { desired: { a: 1, b: 1 }, reported: { a: { value: 0, ac: 400, av: 1 } } }, 'rejected'],
     [
       'one in a fight',
       { desired: { b: 1, c: 2 }, paths: { a: { ...rejected, fightUntil: T0 + 1 } } },

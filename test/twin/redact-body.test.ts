@@ -94,6 +94,7 @@ describe('the body of a dead letter', () => {
       };
       for (const opType of ['updateTwin', 'replaceTwin', 'createDeviceIdentity']) {
         const event = {
+          enqueuedAt: '2026-11-23T12:00:01Z',
           properties: { hubName: 'weu', opType, operationTimestamp: '2026-11-23T12:00:00Z' },
           systemProperties: {
             'iothub-message-source': 'twinChangeEvents',
