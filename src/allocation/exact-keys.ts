@@ -17,15 +17,19 @@ export function namesIn(schema: unknown): Names | undefined {
 }
 
 /**
- * The members that a schema names, whatever the case of their keys (the exact spelling wins) and without those
- * that are `null`. What is right already, as all that DPS was seen to send, is not copied.
+ * The same with the keys of a schema, whatever their case was (the exact spelling wins), and without those members
+ * of the schema that are `null`. Other members stay: the schema decides about them. What is right already, as all that DPS was seen to send, is not copied.
  */
 export function withExactKeys(json: JsonValue, names: Names): JsonValue {
   if (!isObject(json) || isExact(json, names)) return json;
   const exact = new Map<string, JsonValue>();
   for (const [key, value] of Object.entries(json)) {
     const found = names.get(key.toLowerCase());
-    if (found === undefined || value === null) continue;
+    if (found === undefined) {
+      exact.set(key, value);
+      continue;
+    }
+    if (value === null) continue;
     const { name, inner } = found;
     if (key !== name && exact.has(name)) continue;
     exact.set(name, inner === undefined ? value : withExactKeys(value, inner));

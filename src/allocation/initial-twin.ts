@@ -3,16 +3,22 @@ import type { Fleet, Layer } from '../fleet/fleet.ts';
 import type { HostName } from '../fleet/host-name.ts';
 import { fillTemplate, type Omission } from '../fleet/template.ts';
 import { isObject, type JsonObject } from '../json.ts';
-import type { AllocationRequest } from './request.ts';
+
+import { missingMarkers } from './component-markers.ts';
+import type { AllocationRequest, EnrollmentTwin } from './request.ts';
+
 import { SectionBuilder } from './section-builder.ts';
 
 export interface BuiltTwin {
   /** Undefined: none is sent, and `why` says so. */
-  readonly twin: { readonly tags: JsonObject; readonly desired: JsonObject } | undefined;
+  readonly twin: EnrollmentTwin | undefined;
   readonly why: string;
   /** Layers that apply, and those whose condition could not be decided. */
   readonly layers: readonly LayerTrace[];
-  /** Which layer set which path, e.g. `tags.site` → `base`; `enrollment` for the enrollment's own. No values. */
+  /**
+   * Which layer set which path, e.g. `tags.site` → `base`; `enrollment` for the enrollment's own; `model …` or
+   * `policy …` for the marker of a component. No values.
+   */
   readonly provenance: readonly (readonly [path: string, layer: string])[];
   readonly omitted: readonly Omission[];
   /** How many of the omitted break a limit of twins: a layer or an enrollment is to be corrected. */
@@ -33,8 +39,9 @@ export function noTwin(why: string): BuiltTwin {
 /**
  * The enrollment's own initial twin with the matching layers on top, where DPS will use one: at the first
  * assignment, and when the hub changes under a *reset* policy (concepts-custom-allocation, 2022-09). DPS
- * replaces the enrollment's twin by the answer's, it does not merge, so Berth merges. A value that breaks a
- * twin limit is left out; it does not end a registration.
+ * replaces the enrollment's twin by the answer's, it does not merge, so Berth merges. A layer's value that
+ * breaks a twin limit is left out; it does not end a registration. The enrollment's own passes whole.
+ * Components that are known get their marker.
  */
 export function buildInitialTwin(
   request: AllocationRequest,
@@ -49,8 +56,8 @@ export function buildInitialTwin(
   const desired = new SectionBuilder('desired');
   const own = request.enrollment.initialTwin;
   if (own !== undefined) {
-    tags.lay('enrollment', own.tags);
-    desired.lay('enrollment', own.desired);
+    tags.layOwn(own.tags);
+    desired.layOwn(own.desired);
   }
   const layers: LayerTrace[] = [];
   for (const layer of fleet.twins.layers) {
@@ -60,12 +67,18 @@ export function buildInitialTwin(
     layTemplate(tags, layer.name, layer.tags, variables);
     layTemplate(desired, layer.name, layer.desired, variables);
   }
+  for (const { by, desired: marker } of missingMarkers(desired.value, request, fleet, variables.hub)) {
+    desired.lay(by, marker);
+  }
   const provenance = [...tags.provenance, ...desired.provenance];
   // An empty twin must be sent where the enrollment has one of its own, which DPS would use instead.
-  const hasOwn = own !== undefined && (isFilled(own.tags) || isFilled(own.desired));
+  const others = own?.others;
+  const hasOwn = own !== undefined && (isFilled(own.tags) || isFilled(own.desired) || others !== undefined);
   const isSent = hasOwn || provenance.length > 0;
   return {
-    twin: isSent ? { tags: tags.value, desired: desired.value } : undefined,
+    twin: isSent
+      ? { tags: tags.value, desired: desired.value, ...(others !== undefined && { others }) }
+      : undefined,
     why: isSent ? 'sent' : 'neither the enrollment nor a layer sets anything',
     layers,
     provenance,

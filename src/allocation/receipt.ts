@@ -138,7 +138,8 @@ function inputsOf(request: AllocationRequest, fleet: Fleet, latency: LatencyInpu
 
 function fillOf(twin: Enrollment['initialTwin']): ReceiptInputs['enrollment']['initialTwin'] {
   if (twin === undefined) return 'none';
-  return Object.keys(twin.tags).length + Object.keys(twin.desired).length === 0 ? 'empty' : 'filled';
+  const isEmpty = Object.keys(twin.tags).length + Object.keys(twin.desired).length === 0;
+  return isEmpty && twin.others === undefined ? 'empty' : 'filled';
 }
 
 function agesOf({ request, fleet, conditions, now }: DecideInput): Receipt['conditions'] {

@@ -47,7 +47,15 @@ export interface Enrollment {
   readonly reprovisionPolicy: ReprovisionPolicy;
   /** The hubs that the enrollment selects; empty: all linked hubs. */
   readonly iotHubs: readonly HostName[];
-  readonly initialTwin: { readonly tags: JsonObject; readonly desired: JsonObject } | undefined;
+  readonly initialTwin: EnrollmentTwin | undefined;
+}
+
+/** The initial twin of an enrollment, and of an answer. */
+export interface EnrollmentTwin {
+  readonly tags: JsonObject;
+  readonly desired: JsonObject;
+  /** Members that Berth does not know, beside `tags` and beside `desired`. They go into the answer as they are. */
+  readonly others?: { readonly twin: JsonObject; readonly properties: JsonObject };
 }
 
 /**
@@ -97,9 +105,9 @@ const MAX_LINKED_HUBS = 200;
 const hubNames = z.array(z.string().min(1).max(255)).max(MAX_LINKED_HUBS);
 const jsonObject = z.custom<JsonObject>(isObject, 'must be an object');
 
-const initialTwin = z.object({
+const initialTwin = z.looseObject({
   tags: jsonObject.optional(),
-  properties: z.object({ desired: jsonObject.optional() }).optional(),
+  properties: z.looseObject({ desired: jsonObject.optional() }).optional(),
 });
 
 const enrollmentShape = {
@@ -137,6 +145,7 @@ const requestSchema = z.object({
   linkedHubs: hubNames.min(1),
 });
 type ParsedRequest = z.output<typeof requestSchema>;
+type ParsedTwin = z.output<typeof initialTwin>;
 const requestNames = namesIn(requestSchema) ?? new Map();
 
 function toRequest(parsed: ParsedRequest): AllocationRequest {
@@ -188,8 +197,17 @@ function toEnrollment({ individualEnrollment, enrollmentGroup }: ParsedRequest):
     iotEdge: record?.capabilities?.iotEdge ?? false,
     reprovisionPolicy: reprovisionPolicy(record?.reprovisionPolicy),
     iotHubs: (record?.iotHubs ?? []).map(hostName),
-    initialTwin:
-      twin === undefined ? undefined : { tags: twin.tags ?? {}, desired: twin.properties?.desired ?? {} },
+    initialTwin: twin === undefined ? undefined : toEnrollmentTwin(twin),
+  };
+}
+
+function toEnrollmentTwin({ tags = {}, properties = {}, ...twin }: ParsedTwin): EnrollmentTwin {
+  const { desired = {}, ...others } = properties;
+  const hasOthers = Object.keys(twin).length + Object.keys(others).length > 0;
+  return {
+    tags,
+    desired,
+    ...(hasOthers && { others: { twin: twin as JsonObject, properties: others as JsonObject } }),
   };
 }
 

@@ -25,7 +25,9 @@ export function requestFacts(request: AllocationRequest): RequestFacts {
       kind,
       ...(id === undefined ? NOTHING : { id }),
       iotEdge,
-      ...(initialTwin === undefined ? NOTHING : { initialTwin }),
+      ...(initialTwin === undefined
+        ? NOTHING
+        : { initialTwin: { tags: initialTwin.tags, desired: initialTwin.desired } }),
     },
     attestation: { kind: attestation.kind, ...(subject === undefined ? NOTHING : { subject }) },
     payload: request.payload ?? NOTHING,

@@ -62,8 +62,8 @@ export function openState(env: Environment): State {
  * @throws BerthError `BERTH_FLEET_INVALID` where no instance has run a valid one yet
  */
 export async function fleetInForce({ revisions, place }: State): Promise<Fleet> {
-  const text = await revisions.lastGood();
-  if (text !== undefined) return validFleet(parseFleet(text), 'The fleet file in force');
+  const last = await revisions.lastGood();
+  if (last !== undefined) return validFleet(parseFleet(last.text, last.models), 'The fleet file in force');
   throw new BerthError('BERTH_FLEET_INVALID', `No fleet file has run with the state in ${place} yet.`);
 }
 

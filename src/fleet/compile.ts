@@ -3,7 +3,18 @@ import { canonicalJson, isObject, type JsonObject, type JsonValue } from '../jso
 import { parseDuration } from './duration.ts';
 import { compileExpression, type Expression, type ExpressionScope } from './expression.ts';
 import { readable } from './expression-value.ts';
-import type { Allocation, Fleet, Hub, Layer, Policy, PolicyLeaf, Rule, RuleEffect, Twins } from './fleet.ts';
+import type {
+  Allocation,
+  Fleet,
+  Hub,
+  Layer,
+  Models,
+  Policy,
+  PolicyLeaf,
+  Rule,
+  RuleEffect,
+  Twins,
+} from './fleet.ts';
 import { hostName } from './host-name.ts';
 import type { FleetFile, HubFile, LayerFile, PolicyFile, RuleFile } from './schema.ts';
 import { compileTemplate, type Template, templateReads } from './template.ts';
@@ -15,17 +26,18 @@ import { compileTemplate, type Template, templateReads } from './template.ts';
 const COOLDOWN_WHEN_REPORTED_MS = 60_000;
 
 /** Compiles a file that `schema.ts` and `references.ts` have found nothing against. */
-export function compileFleet(file: FleetFile, revision: string): Fleet {
+export function compileFleet(file: FleetFile, revision: string, models: Models): Fleet {
   const hubs = file.hubs.map(compileHub);
   const layers = file.twins.initial.map(compileLayer);
   const redact = file.twins.redact.map((path) => path.split('.'));
   return {
     revision,
     file,
+    models,
     hubs,
     hubByHost: new Map(hubs.map((hub) => [hub.host, hub])),
-    allocation: compileAllocation(file.allocation, hubs, layers, redact),
-    twins: compileTwins(file.twins, layers, redact),
+    allocation: compileAllocation(file.allocation, hubs, layers, redact, models),
+    twins: compileTwins(file.twins, layers, redact, models),
   };
 }
 
@@ -41,6 +53,7 @@ function compileAllocation(
   hubs: readonly Hub[],
   layers: readonly Layer[],
   redact: Paths,
+  models: Models,
 ): Allocation {
   const rules = file.rules.map(compileRule);
   const payload = file.payload === undefined ? undefined : template(file.payload, 'layer');
@@ -64,6 +77,8 @@ function compileAllocation(
         ...templateReads(layer.tags),
         ...templateReads(layer.desired),
       ]),
+      // It tells which parts of the initial twin are components.
+      ...(Object.keys(models).length > 0 ? [['payload', 'modelId']] : []),
     ]),
     redactedReads: distinct(
       layers.flatMap(({ tags, desired }) => [tags, desired].flatMap((each) => readsInto(each, redact, []))),
@@ -128,13 +143,19 @@ function compileLayer(layer: LayerFile): Layer {
   };
 }
 
-function compileTwins(file: FleetFile['twins'], layers: readonly Layer[], redact: Paths): Twins {
+function compileTwins(
+  file: FleetFile['twins'],
+  layers: readonly Layer[],
+  redact: Paths,
+  models: Models,
+): Twins {
   const policies = file.policies.map(compilePolicy);
   return {
     scope: expression(file.scope, 'twin'),
     redact,
     layers,
     policies,
+    components: new Map(Object.entries(models).map(([id, names]) => [id, new Set(names)])),
     trackedPaths: distinct(policies.flatMap((policy) => policy.leaves.map((leaf) => leaf.path))),
     rollout:
       file.rollout === undefined

@@ -104,7 +104,8 @@ function accessPath(node: ASTNode): readonly string[] | undefined {
   return undefined;
 }
 
-function children(node: ASTNode): readonly ASTNode[] {
+/** The nodes right below one; keys of plain accesses are none. */
+export function children(node: ASTNode): readonly ASTNode[] {
   switch (node.op) {
     case 'value':
     case 'id':

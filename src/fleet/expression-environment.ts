@@ -1,5 +1,6 @@
 import { Environment } from '@marcbachmann/cel-js';
 import { registerStrictFunctions } from './expression-kinds.ts';
+import { registerOneOf } from './expression-one-of.ts';
 
 /** An expression larger than this is refused at load: every instance pays for it with every device. */
 const WRITTEN = { maxAstNodes: 200, maxDepth: 20 };
@@ -37,6 +38,7 @@ function createEnvironment(
   });
   for (const [name, type] of Object.entries(variables)) environment.registerVariable(name, type);
   mixNumbers(environment);
+  registerOneOf(environment);
   return environment;
 }
 

@@ -1,8 +1,9 @@
-import { EvaluationError } from '@marcbachmann/cel-js';
+import { type ASTNode, EvaluationError } from '@marcbachmann/cel-js';
 import { isObject, type JsonValue } from '../json.ts';
 import { inspect } from './expression-check.ts';
 import { createEnvironments, type Environments, MAX_ITEMS } from './expression-environment.ts';
 import { WrongKind } from './expression-kinds.ts';
+import { oneOfProblem } from './expression-one-of.ts';
 import { strictSource } from './expression-source.ts';
 import { plainJson, readable, weighsMoreThan } from './expression-value.ts';
 
@@ -91,6 +92,8 @@ export function compileExpression(source: string, scope: ExpressionScope): Compi
       new Set(Object.keys(VARIABLES[scope])),
     );
     if (refusal !== undefined) return { ok: false, problem: refusal };
+    const closed = oneOfProblem(parsed.ast);
+    if (closed !== undefined) return { ok: false, problem: closed };
     const check = parsed.check();
     if (!check.valid) return { ok: false, problem: firstLine(check.error) };
     const program = running.parse(strictSource(parsed.ast, source));
@@ -120,6 +123,16 @@ export function compileExpression(source: string, scope: ExpressionScope): Compi
   } catch (error) {
     return { ok: false, problem: firstLine(error) };
   }
+}
+
+/** The syntax tree of an expression that has been compiled. */
+export function syntaxTree({ source }: Expression, scope: ExpressionScope): ASTNode {
+  return ENVIRONMENTS[scope].written.parse(source).ast;
+}
+
+/** The names of the variables of a scope. */
+export function variableNames(scope: ExpressionScope): ReadonlySet<string> {
+  return new Set(Object.keys(VARIABLES[scope]));
 }
 
 /** A condition's value: true, false, or why it is unknown (also when it gives something that is not a boolean). */

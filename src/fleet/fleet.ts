@@ -6,14 +6,21 @@ import type { Template } from './template.ts';
 
 /** A valid fleet file, compiled: what allocation and twin sync work with. Built once per revision. */
 export interface Fleet {
-  /** SHA-256 of the file's content (spaces and the order of keys do not count), in hexadecimal. */
+  /** SHA-256 of the file's content (spaces and the order of keys do not count) and of `models`, in hexadecimal. */
   readonly revision: string;
   readonly file: FleetFile;
+  readonly models: Models;
   readonly hubs: readonly Hub[];
   readonly hubByHost: ReadonlyMap<HostName, Hub>;
   readonly allocation: Allocation;
   readonly twins: Twins;
 }
+
+/**
+ * What Berth knows of device models (`models.ts`): the names of the components of each, sorted, by the model's id. A
+ * model without components is not in here.
+ */
+export type Models = Readonly<Record<string, readonly string[]>>;
 
 /** The hubs that a deployment reconciles: those of its stamp, all where it has none. */
 export function hostsOf({ hubs }: Fleet, stamp: string | undefined): readonly HostName[] {
@@ -80,6 +87,8 @@ export interface Twins {
   readonly redact: readonly (readonly string[])[];
   readonly layers: readonly Layer[];
   readonly policies: readonly Policy[];
+  /** The names of the components of device models, by the model's id. */
+  readonly components: ReadonlyMap<string, ReadonlySet<string>>;
   /** Every path that some policy may own: what shadows keep a history of. */
   readonly trackedPaths: readonly (readonly string[])[];
   /** How fast a new or changed policy reaches the fleet; undefined: at once. */

@@ -64,13 +64,15 @@ function describeTwin(hub: Hub, shadow: Shadow, gate: Gate, instance: Instance) 
     holdOf: (policy) => gate.holdOf(policy, shadow.id, twins.rollout, now),
     now,
   });
-  const { judgement, due, unread, parked, version, desiredVersion, reportedVersion, asOf, bornAt } = shadow;
+  const { judgement, due, unread, parked, modelId, version, desiredVersion, reportedVersion, asOf, bornAt } =
+    shadow;
   return {
     hub: hub.host,
     moduleId: shadow.id.moduleId ?? null,
     state: judgement.state,
     since: isoTime(judgement.since),
     why: judgement.why,
+    modelId: modelId ?? null,
     version,
     desiredVersion,
     reportedVersion,

@@ -31,6 +31,7 @@ import { NO_REDACTION, type Redaction } from '../twin/redact.ts';
 import { ConditionsCache, REFRESH_EVERY_MS } from './conditions-cache.ts';
 import { FleetInForce } from './fleet-in-force.ts';
 import { consoleLog, type Log } from './log.ts';
+import { readModelFiles } from './model-files.ts';
 import { countPartitions, PartitionCount } from './partition-count.ts';
 import { FLUSH_EVERY_MS, ReceiptBuffer } from './receipt-buffer.ts';
 import {
@@ -111,6 +112,7 @@ export class Instance {
     this.now = options.now ?? Date.now;
     this.fleet = new FleetInForce({
       read: () => readFileSync(resolve(options.directory, fleetFile(options.env)), 'utf8'),
+      readModels: () => readModelFiles(resolve(options.directory, fleetFile(options.env))),
       revisions: () => this.stores.revisions,
       build: options.build,
       log: this.log,

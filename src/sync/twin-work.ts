@@ -168,7 +168,7 @@ export class TwinWork {
     if (wait !== undefined) return this.#postponeTo(wait.at, wait.why, wait.isQuota);
     try {
       const twin = redactTwin(await hubs.readTwin(this.#shadow.id), redaction);
-      const led = latest(this.#shadow.asOf, this.#shadow.unread?.since ?? this.#shadow.asOf);
+      const led = this.#shadow.unread?.since ?? this.#shadow.asOf;
       const adopted = adoptTwin(this.#shadow, twin, led, fleet.twins.trackedPaths);
       this.#shadow = this.#inFlight ? adopted : { ...adopted, writing: undefined };
       return undefined;

@@ -26,7 +26,8 @@ export function answersWrite(
   now: number,
 ): Counted {
   if (oursAt === undefined || reportedAt === undefined || reportedAt <= oursAt) return { counts: false };
-  const isRepeat = sameJson(value ?? null, before ?? null);
+  // Where nothing had been reported before, the first report may be what the device has had all along.
+  const isRepeat = before === undefined || sameJson(value ?? null, before);
   const at = millisecondsOf(oursAt) + GRACE_MS;
   return isRepeat && now < at && millisecondsOf(reportedAt) < at ? { counts: false, at } : { counts: true };
 }

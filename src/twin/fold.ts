@@ -206,6 +206,7 @@ function bornShadow(id: TwinId, twin: Twin, time: Instant, tracked: readonly (re
   return {
     ...blank,
     ...contents(twin, time),
+    modelId: twin.modelId || undefined,
     lifeAt: lifeIn(twin, undefined),
     unread: undefined,
     paths: firstHistories(sectionsOf(twin, time), tracked),
@@ -226,13 +227,15 @@ export function adoptTwin(
   tracked: readonly (readonly string[])[],
 ): Shadow {
   const believed = believedBy(twin);
-  const sections = sectionsOf(twin, latest(believed(twin.lastUpdated), believed(led)));
   const isResync = shadow.unread?.isResync === true;
+  const known = isResync ? NEVER : believed(shadow.asOf);
+  const sections = sectionsOf(twin, latest(believed(twin.lastUpdated), believed(led), known));
   // A version that went back is another incarnation: re-created, moved back, or restored by a failover.
   const isFirst = isResync || shadow.version === 0 || twin.version < shadow.version;
   return {
     ...shadow,
     ...contents(twin, sections.time),
+    modelId: twin.modelId === undefined && !isFirst ? shadow.modelId : twin.modelId || undefined,
     bornAt: isFirst || believed(shadow.bornAt) === NEVER ? sections.time : shadow.bornAt,
     lifeAt: lifeIn(twin, isResync ? undefined : shadow.lifeAt),
     activity: isResync ? undefined : shadow.activity,

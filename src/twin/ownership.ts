@@ -3,6 +3,7 @@ import type { Policy } from '../fleet/fleet.ts';
 import { fillTemplate } from '../fleet/template.ts';
 import { isObject, type JsonValue, sameJson } from '../json.ts';
 import { type Report, reportAt } from './acknowledgement.ts';
+import { isMarker } from './components.ts';
 import { valueAt } from './merge.ts';
 import { holdsRedacted } from './redact.ts';
 import { historyAt, type Shadow } from './shadow.ts';
@@ -48,7 +49,8 @@ export function ownedLeaves(
   }
   for (const policy of left) {
     for (const { path, key } of policy.leaves) {
-      if (owned.has(key) || !isLeftBehind(shadow, policy, path, key)) continue;
+      // The device must still see that what is taken away was of a component.
+      if (isMarker(path) || owned.has(key) || !isLeftBehind(shadow, policy, path, key)) continue;
       const report = reportAt(shadow.reported, path);
       owned.set(key, { policy, path, key, wanted: null, report, isLeaving: true });
     }

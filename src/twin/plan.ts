@@ -2,10 +2,11 @@ import { evaluateCondition, type Variables } from '../fleet/expression.ts';
 import { readable } from '../fleet/expression-value.ts';
 import type { Hub, Policy, PolicyMode, Twins } from '../fleet/fleet.ts';
 import type { JsonObject, JsonValue } from '../json.ts';
+import { componentsOf, type IsComponent, MARKER, rewrittenWithMarker, withMarkers } from './components.ts';
 import { twinProblems } from './limits.ts';
 import { mergePatch, nest, valueAt } from './merge.ts';
 import { type OwnedLeaf, ownedLeaves } from './ownership.ts';
-import { MARKER, patchOf, type Write } from './patch.ts';
+import { patchOf, type Write } from './patch.ts';
 import {
   historyAt,
   NO_HISTORY,
@@ -83,14 +84,17 @@ export function plan(input: PlanInput): Plan {
   if (!isInScope(twins, variables)) return nothing(shadow, 'outside of twins.scope');
 
   const holdOf = remembered((policy) => input.holdOf(policy));
-  const judged = ownedLeaves(shadow, twins.policies, variables).map((leaf) => {
+  const owned = ownedLeaves(shadow, twins.policies, variables);
+  const isComponent = componentsOf(shadow, owned, twins.components);
+  const judged = owned.map((leaf) => {
     const before = historyOrFirst(shadow, leaf);
-    const verdict = holdBack(judge(leaf, before, input), leaf.policy, holdOf);
-    return { leaf, before, verdict };
+    const marked = rewrittenWithMarker(leaf, judge(leaf, before, input), shadow.desired, isComponent);
+    return { leaf, before, verdict: holdBack(marked, leaf.policy, holdOf) };
   });
   const unfit = whatDoesNotFit(
     shadow.desired,
     judged.filter(({ verdict }) => verdict.write).map(({ leaf }) => leaf),
+    isComponent,
   );
   const changed: [string, PathHistory][] = [];
   const leaves: PlannedLeaf[] = [];
@@ -115,7 +119,7 @@ export function plan(input: PlanInput): Plan {
     why: worst === undefined ? '' : `${worst.path} ${reasonOf(worst)}`,
     leaves,
     writes: writes.map(({ wholeAt: _, ...write }) => write),
-    patch: writes.length === 0 ? {} : patchOf(shadow, writes),
+    patch: writes.length === 0 ? {} : patchOf(shadow, writes, isComponent),
     nextAt: earliest(leaves.map(({ nextAt }) => nextAt)),
     askAt: earliest(leaves.map(({ askAt }) => askAt)),
     paths: changed.length === 0 ? shadow.paths : { ...shadow.paths, ...Object.fromEntries(changed) },
@@ -263,17 +267,23 @@ function isInScope(twins: Twins, variables: Variables): boolean {
  * What the hub would refuse is never sent: it would be refused again and again. Nothing remembers it, because there may
  * be room tomorrow. Where not all of it fits, what is taken away goes first, and then the first that fit.
  */
-function whatDoesNotFit(desired: JsonObject, leaves: readonly OwnedLeaf[]): ReadonlyMap<OwnedLeaf, string> {
+function whatDoesNotFit(
+  desired: JsonObject,
+  leaves: readonly OwnedLeaf[],
+  isComponent: IsComponent,
+): ReadonlyMap<OwnedLeaf, string> {
+  const merge = (merged: JsonObject, { path, wanted }: OwnedLeaf) =>
+    mergePatch(merged, withMarkers(nest(path, wanted), isComponent));
   const unfit = new Map<OwnedLeaf, string>();
   if (leaves.length === 0) return unfit;
-  const all = leaves.reduce((merged, { path, wanted }) => mergePatch(merged, nest(path, wanted)), desired);
+  const all = leaves.reduce(merge, desired);
   if (twinProblems('desired', all).length === 0) return unfit;
   const inOrder = [...leaves].sort(
     (one, other) => Number(other.wanted === null) - Number(one.wanted === null),
   );
   let merged = desired;
   for (const leaf of inOrder) {
-    const next = mergePatch(merged, nest(leaf.path, leaf.wanted));
+    const next = merge(merged, leaf);
     // What was too much before may become less.
     const [problem] = leaf.wanted === null ? [] : twinProblems('desired', next);
     if (problem === undefined) merged = next;

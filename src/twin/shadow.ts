@@ -13,6 +13,8 @@ export interface Shadow {
   readonly reportedVersion: number;
   /** Known only while nobody else has written tags or desired since Berth last saw it. */
   readonly etag: string | undefined;
+  /** The device's Plug and Play model, from the last document of the twin that had it; events do not carry it. */
+  readonly modelId?: string | undefined;
   readonly tags: JsonObject;
   readonly desired: JsonObject;
   readonly reported: JsonObject;

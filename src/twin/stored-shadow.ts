@@ -34,6 +34,7 @@ const stored = z.object({
   desiredVersion: count,
   reportedVersion: count,
   etag: z.string().optional(),
+  modelId: z.string().optional(),
   tags: json,
   desired: json,
   reported: json,

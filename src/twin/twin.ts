@@ -18,6 +18,8 @@ export function twinKey({ host, deviceId, moduleId }: TwinId): string {
 export interface Twin {
   readonly version: number;
   readonly etag: string | undefined;
+  /** The Plug and Play model that the device has announced; empty: none; undefined: the document does not say. */
+  readonly modelId?: string | undefined;
   readonly tags: JsonObject;
   readonly desired: Section;
   readonly reported: Section;
@@ -37,6 +39,9 @@ export interface Section {
   readonly metadata: JsonObject;
 }
 
+/** Characters that a model's id has at most (DTDL 3, "Digital Twin Model Identifier"). */
+const LONGEST_MODEL_ID = 2_048;
+
 /**
  * Reads a twin document; undefined where it is none. Unknown members stay behind.
  *
@@ -51,6 +56,7 @@ export function readTwin(json: unknown, readAt?: Instant): Twin | undefined {
   return {
     version: json.version,
     etag: typeof json.etag === 'string' ? json.etag : undefined,
+    modelId: typeof json.modelId === 'string' ? json.modelId.slice(0, LONGEST_MODEL_ID) : undefined,
     tags: withoutMetadata(tags),
     desired,
     reported,

@@ -236,4 +236,87 @@ describe('loading never throws', () => {
   test('a byte order mark is no problem', () => {
     expect(parseFleet(`\uFEFF${JSON.stringify({ hubs: [HUB] })}`).ok).toBe(true);
   });
+
+  test.each([
+    ['{\n  "hubs": [],\n}', 'is not JSON: line 3, column 1: remove the comma before this "}"'],
+    ['\uFEFF{ // hubs\n}', 'is not JSON: line 1, column 3: JSON has no comments: remove this one'],
+    [
+      '{"hubs": [{"weight": 1e999}]}',
+      'is not JSON: line 1, column 22: this number is too large: at most about 1.8e308',
+    ],
+  ])('%j: where it stops being JSON is said', (text, message) => {
+    expect(parseFleet(text)).toEqual({ ok: false, problems: [{ path: '', message }] });
+  });
+});
+
+describe('a key that is written twice', () => {
+  const twice = (key: string, one: string, other: string) => `"${key}": ${one}, "${key}": ${other}`;
+  const RULE = '{"name": "a", "when": "true", "require": {"x": "1"}}';
+  const hubs = `"hubs": [${JSON.stringify(HUB)}]`;
+
+  test.each([
+    ['allocation', `{${hubs}, ${twice('allocation', `{"rules": [${RULE}]}`, '{}')}}`],
+    ['allocation.rules', `{${hubs}, "allocation": {${twice('rules', `[${RULE}]`, '[]')}}}`],
+    [
+      'allocation.rules[0].when',
+      `{${hubs}, "allocation": {"rules": [{${twice('when', '"true"', '"false"')}, "name": "a", "require": {"x": "1"}}]}}`,
+    ],
+    [
+      'allocation.rules[0].require',
+      `{${hubs}, "allocation": {"rules": [{${twice('require', '{"x": "1"}', '{"y": "1"}')}, "name": "a"}]}}`,
+    ],
+    [
+      'twins.policies[0].desired.a.b',
+      `{${hubs}, "twins": {"policies": [{"name": "p", "desired": {"a": {"b": 1, "\\u0062": 2}}}]}}`,
+    ],
+    ['hubs[0].labels.residency', `{"hubs": [{"labels": {${twice('residency', '"eu"', '"us"')}}}]}`],
+    ['hubs', `{${hubs}, ${hubs}}`],
+  ])('is refused: %s', (path, text) => {
+    const parsed = parseFleet(text);
+
+    expect(parsed.ok ? [] : parsed.problems).toEqual([
+      {
+        path,
+        message: expect.stringMatching(
+          /^is written twice, at line 1, column \d+ and at line 1, column \d+: only one would count/,
+        ),
+      },
+    ]);
+  });
+});
+
+describe('a marker of a component', () => {
+  const warningsOf = (twins: object) => {
+    const parsed = parse({ hubs: [HUB], twins });
+    return parsed.ok ? parsed.warnings.map(({ path, message }) => `${path} ${message}`) : parsed.problems;
+  };
+  const policies = (desired: object) => ({ policies: [{ name: 'p', desired }] });
+
+  test.each([['c'], [null], ['=reported.kind']])('may be %j', (__t) => {
+    expect(warningsOf(policies({ t1: { __t, target: 21 } }))).toEqual([]);
+  });
+
+  test('warns where it is another value', () => {
+    expect(warningsOf(policies({ t1: { __t: 'C' } }))).toEqual([
+      'twins.policies[0].desired.t1.__t is "C", which marks no component: write "c"',
+    ]);
+  });
+
+  test('warns where it is at the top, or lies too deep', () => {
+    const stray =
+      'marks no component: components lie at the top of desired, as in {"thermostat1": {"__t": "c"}}';
+
+    expect(warningsOf(policies({ __t: 'c', t1: { fan: { __t: 'c' } } }))).toEqual([
+      `twins.policies[0].desired.__t ${stray}`,
+      `twins.policies[0].desired.t1.fan.__t ${stray}`,
+    ]);
+  });
+
+  test('warns of layers too', () => {
+    const initial = [{ name: 'base', desired: { t1: { __t: true, target: 21 } } }];
+
+    expect(warningsOf({ initial })).toEqual([
+      'twins.initial[0].desired.t1.__t is true, which marks no component: write "c"',
+    ]);
+  });
 });

@@ -91,7 +91,7 @@ export class MemoryHub implements HubPort {
 
   async readTwin(): Promise<Twin> {
     await this.#receive('GET');
-    return this.twin();
+    return { ...this.twin(), readAt: instantOf(this.#now()) };
   }
 
   async patchDesired(_: TwinId, patch: JsonObject, etag: string): Promise<Twin> {

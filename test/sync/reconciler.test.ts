@@ -10,6 +10,7 @@ import { restoreShadow, type Shadow } from '../../src/twin/shadow.ts';
 import { fleetOf, ID, shadowOf, T0 } from '../twin/twins.ts';
 import { MemoryHub } from './memory-hub.ts';
 import { MemoryTwinStore } from './memory-store.ts';
+import { OPEN_GATE } from './open-gate.ts';
 
 const FLEET = fleetOf({
   policies: [
@@ -17,14 +18,6 @@ const FLEET = fleetOf({
     { name: 'base', desired: { interval: 5 } },
   ],
 });
-const OPEN: Gate = {
-  closedFor: () => undefined,
-  holdOf: () => undefined,
-  readsFirst: () => false,
-  modules: new Set(),
-  isOutdated: false,
-  generation: { number: 0, since: 0 },
-};
 const FREE: HubBudget = { turn: async () => ({ isNow: true }) };
 
 let time: number;
@@ -44,7 +37,7 @@ beforeEach(() => {
 });
 
 const reconciler = ({
-  gate = OPEN,
+  gate = OPEN_GATE,
   ...more
 }: Partial<Omit<ReconcilerOptions, 'gate'>> & { gate?: Gate | Pick<WriteGate, 'current'> } = {}) =>
   new Reconciler({
@@ -275,7 +268,8 @@ describe('a correction', () => {
     ]);
     for (let turn = 0; turn < 20; turn += 1) {
       time += 20 * 60_000;
-      await reconciler({ fleet }).reconcile(ID, []);
+      // It fails each time that it is told.
+      await reconciler({ fleet }).reconcile(ID, [hub.report({ interval: { value: 1, ac: 500 } })]);
     }
 
     expect(state()).toBe('rejected');
@@ -308,7 +302,11 @@ describe('an instance that dies', () => {
     await comeBack();
 
     expect(hub.calls).toEqual(['PATCH {"interval":60}', 'GET']);
-    expect(shadow()).toMatchObject({ writing: undefined, due: undefined, desired: { interval: 60 } });
+    expect(shadow()).toMatchObject({
+      writing: undefined,
+      due: { priority: 'activity' },
+      desired: { interval: 60 },
+    });
     expect(state()).toBe('pending');
   });
 
@@ -318,7 +316,7 @@ describe('an instance that dies', () => {
     await take(hub.events.at(-1) as TwinEvent);
 
     expect(shadow().paths.interval).toMatchObject({ foreign: [], writes: [{ value: 60, count: 1 }] });
-    expect(shadow()).toMatchObject({ writing: undefined, due: undefined });
+    expect(shadow()).toMatchObject({ writing: undefined, due: { priority: 'activity' } });
   });
 
   test('before it wrote: the write comes 30 seconds later', async () => {
@@ -385,7 +383,7 @@ describe('trouble with the hub makes the twin due and is no failure', () => {
     expect(wait).toBeLessThanOrEqual(most);
     time += wait;
     expect(await comeBack()).toBe('corrected');
-    expect(shadow()).toMatchObject({ due: undefined, parked: undefined });
+    expect(shadow()).toMatchObject({ due: { priority: 'activity' }, parked: undefined });
   });
 
   test('waits longer each time, and says so in the state', async () => {
@@ -462,7 +460,7 @@ describe('a device that is gone', () => {
 });
 
 describe('the gate', () => {
-  const closed: Gate = { ...OPEN, closedFor: () => 'paused by ann: freeze' };
+  const closed: Gate = { ...OPEN_GATE, closedFor: () => 'paused by ann: freeze' };
 
   test('paused: nothing is written, events are merged, and the correction comes when the pause is over', async () => {
     await take(hub.created());
@@ -480,7 +478,7 @@ describe('the gate', () => {
 
   test('paused while the intent of a write is stored: it is not written', async () => {
     await take(hub.created());
-    let gate = OPEN;
+    let gate = OPEN_GATE;
     store.meanwhile = () => {
       gate = closed;
     };
@@ -519,7 +517,7 @@ describe('the gate', () => {
   test('a paused policy owns its paths and nothing is written for it', async () => {
     await take(hub.created());
     const gate: Gate = {
-      ...OPEN,
+      ...OPEN_GATE,
       holdOf: ({ name }) => (name === 'saver' ? { why: 'paused', until: undefined } : undefined),
     };
 
@@ -530,7 +528,7 @@ describe('the gate', () => {
 
   test('an older package merges events and leaves the rest to a newer one', async () => {
     await take(hub.created());
-    const gate = { ...OPEN, isOutdated: true };
+    const gate = { ...OPEN_GATE, isOutdated: true };
 
     expect(await reconciler({ gate }).reconcile(ID, [hub.report({ battery: 10 })])).toBe('due');
     expect(hub.calls).toEqual([]);

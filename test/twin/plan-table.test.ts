@@ -15,7 +15,7 @@ interface History {
   /** When the value last changed or was last written; by itself, when the newest write was. */
   readonly oursAt?: number;
   readonly reportedAt?: number;
-  /** What the device reported when the value was written. */
+  /** What the device reported when the value was written; something else than it reports now, unless a row says it. */
   readonly before?: JsonValue;
   /** Newest first. `by` names a policy of the row; a value that `old: true` wrote belonged to another content of it. */
   readonly writes?: readonly {
@@ -40,6 +40,8 @@ interface Given {
   /** `unseen`: nobody has looked after the path before. */
   readonly paths?: Readonly<Record<string, History | 'unseen'>>;
   readonly module?: string;
+  /** What the device has announced; the models of the fleet are `MODELS`. */
+  readonly modelId?: string;
   readonly scope?: string;
   readonly fight?: JsonObject;
   readonly life?: Life;
@@ -618,6 +620,22 @@ const acknowledgements: readonly Row[] = [
   ],
 ];
 
+/** Desired properties of so many bytes. */
+function filler(bytes: number): JsonObject {
+  const whole = Math.floor(bytes / 4_001);
+  const rest = bytes - whole * 4_001;
+  const parts = Array.from({ length: whole }, (_, index) => [
+    String.fromCharCode(65 + index),
+    'x'.repeat(4_000),
+  ]);
+  return { ...Object.fromEntries(parts), ...(rest > 0 ? { z: 'x'.repeat(rest - 1) } : {}) };
+}
+
+const CONTROLLER = 'dtmi:com:example:TemperatureController;1';
+const MODELS = { [CONTROLLER]: ['t1', 't2'] };
+const TARGET = { name: 'p', desired: { t1: { target: 21 } } };
+const WRITTEN_AGAIN = 't1.target was written without the marker of the component t1: written again';
+
 const components: readonly Row[] = [
   [
     'a property of a component is acknowledged inside of it',
@@ -647,13 +665,259 @@ const components: readonly Row[] = [
     { patch: { t1: { __t: 'c', target: 21 } }, is: { 't1.target': 'drifted' } },
   ],
   [
-    'and not where the twin has it already',
+    'the marker goes along where the twin has it already: a device looks for it in each message',
     {
-      policies: [{ name: 'p', desired: { t1: { target: 21 } } }],
+      policies: [TARGET],
       desired: { t1: { __t: 'c', target: 18 } },
       reported: { t1: { __t: 'c', target: ack(18, 200, 4) } },
     },
+    { patch: { t1: { __t: 'c', target: 21 } }, is: { 't1.target': 'drifted' } },
+  ],
+  [
+    'a component that only desired knows is one',
+    { policies: [TARGET], desired: { t1: { __t: 'c', target: 18 } } },
+    { patch: { t1: { __t: 'c', target: 21 } }, is: { 't1.target': 'drifted' } },
+  ],
+  [
+    'a policy whose marker is there already sends it along',
+    {
+      policies: [{ name: 'p', desired: { t1: { __t: 'c', target: 21 } } }],
+      desired: { t1: { __t: 'c', target: 31 } },
+    },
+    { patch: { t1: { __t: 'c', target: 21 } }, is: { 't1.__t': 'inSync', 't1.target': 'drifted' } },
+  ],
+  [
+    'what one policy says of a component holds for the others',
+    {
+      policies: [TARGET, { name: 'marks', desired: { t1: { __t: 'c' } } }],
+      desired: { t1: { __t: 'c', target: 31 } },
+    },
+    { patch: { t1: { __t: 'c', target: 21 } }, is: { 't1.__t': 'inSync', 't1.target': 'drifted' } },
+  ],
+  [
+    'a policy that does not match says nothing',
+    { policies: [TARGET, { name: 'marks', when: 'false', desired: { t1: { __t: 'c' } } }] },
     { patch: { t1: { target: 21 } }, is: { 't1.target': 'drifted' } },
+  ],
+  [
+    'the model of the device tells its components',
+    { policies: [TARGET], modelId: CONTROLLER },
+    { patch: { t1: { __t: 'c', target: 21 } }, is: { 't1.target': 'drifted' } },
+  ],
+  [
+    'the model of the device marks no property of its root',
+    { policies: [{ name: 'p', desired: { net: { dns: 'a' }, rate: 1 } }], modelId: CONTROLLER },
+    { patch: { net: { dns: 'a' }, rate: 1 }, is: { 'net.dns': 'drifted', rate: 'drifted' } },
+  ],
+  [
+    'a model that no file describes tells nothing',
+    { policies: [TARGET], modelId: 'dtmi:com:example:TemperatureController;2' },
+    { patch: { t1: { target: 21 } }, is: { 't1.target': 'drifted' } },
+  ],
+  [
+    'each component has its own marker',
+    {
+      policies: [{ name: 'p', desired: { t1: { target: 21 }, t2: { target: 22 }, t3: { target: 23 } } }],
+      modelId: CONTROLLER,
+    },
+    {
+      patch: { t1: { __t: 'c', target: 21 }, t2: { __t: 'c', target: 22 }, t3: { target: 23 } },
+      is: { 't1.target': 'drifted', 't2.target': 'drifted', 't3.target': 'drifted' },
+    },
+  ],
+  [
+    'below a component lies one marker, at its top',
+    {
+      policies: [{ name: 'p', desired: { t1: { fan: { speed: { max: 3 } } } } }],
+      reported: { t1: { __t: 'c' } },
+    },
+    { patch: { t1: { __t: 'c', fan: { speed: { max: 3 } } } }, is: { 't1.fan.speed.max': 'drifted' } },
+  ],
+  [
+    'a property of a component is taken away with the marker',
+    {
+      policies: [{ name: 'p', desired: { t1: { target: null } } }],
+      desired: { t1: { __t: 'c', target: 18 } },
+    },
+    { patch: { t1: { __t: 'c', target: null } }, is: { 't1.target': 'drifted' } },
+  ],
+  [
+    'a component that is taken away as a whole has none',
+    { policies: [{ name: 'p', desired: { t1: null } }], desired: { t1: { __t: 'c', target: 18 } } },
+    { patch: { t1: null }, is: { t1: 'drifted' } },
+  ],
+  [
+    'a policy that wants no marker says that it is no component',
+    {
+      policies: [{ name: 'p', desired: { t1: { __t: null, target: 21 } } }],
+      desired: { t1: { __t: 'c', target: 18 } },
+      reported: { t1: { __t: 'c' } },
+    },
+    { patch: { t1: { __t: null, target: 21 } }, is: { 't1.__t': 'drifted', 't1.target': 'drifted' } },
+  ],
+  [
+    'another value of the key is no marker',
+    {
+      policies: [TARGET],
+      desired: { t1: { __t: 'x', target: 18 } },
+      reported: { t1: { __t: 1 } },
+    },
+    { patch: { t1: { target: 21 } }, is: { 't1.target': 'drifted' } },
+  ],
+  [
+    'a component of a module is one too',
+    {
+      policies: [{ ...TARGET, target: 'module:collector' }],
+      module: 'collector',
+      reported: { t1: { __t: 'c' } },
+    },
+    { patch: { t1: { __t: 'c', target: 21 } }, is: { 't1.target': 'drifted' } },
+  ],
+  [
+    'what a policy leaves behind in a component is taken away, and the marker stays',
+    {
+      policies: [{ name: 'p', when: 'false', onLeave: 'remove', desired: { t1: { __t: 'c', target: 21 } } }],
+      desired: { t1: { __t: 'c', target: 21 } },
+      paths: {
+        't1.__t': { writes: [{ by: 'p', value: 'c', at: -9 }] },
+        't1.target': { writes: [{ by: 'p', value: 21, at: -9 }] },
+      },
+    },
+    { patch: { t1: { __t: 'c', target: null } }, is: { 't1.target': 'drifted' } },
+  ],
+  [
+    'a value that was written before the device said that it is a component is written again',
+    {
+      policies: [TARGET],
+      desired: { t1: { target: 21 } },
+      reported: { t1: { __t: 'c', target: ack(18, 203, 0) } },
+      paths: { 't1.target': { writes: [{ by: 'p', value: 21, at: -9 }] } },
+    },
+    { patch: { t1: { __t: 'c', target: 21 } }, is: { 't1.target': 'pending' }, why: WRITTEN_AGAIN },
+  ],
+  [
+    'a value is written again where the device has reported another property of its component',
+    { policies: [TARGET], desired: { t1: { target: 21 } }, reported: { t1: { __t: 'c', max: 30 } } },
+    { patch: { t1: { __t: 'c', target: 21 } }, is: { 't1.target': 'pending' }, why: WRITTEN_AGAIN },
+  ],
+  [
+    'a value is written again where the model of the device is known only now',
+    { policies: [TARGET], desired: { t1: { target: 21 } }, modelId: CONTROLLER },
+    { patch: { t1: { __t: 'c', target: 21 } }, is: { 't1.target': 'pending' }, why: WRITTEN_AGAIN },
+  ],
+  [
+    'a value is written again where its policy has the marker only now',
+    { policies: [{ name: 'p', desired: { t1: { __t: 'c', target: 21 } } }], desired: { t1: { target: 21 } } },
+    { patch: { t1: { __t: 'c', target: 21 } }, is: { 't1.__t': 'drifted', 't1.target': 'pending' } },
+  ],
+  [
+    'a value is not written again once desired has the marker',
+    {
+      policies: [TARGET],
+      desired: { t1: { __t: 'c', target: 21 } },
+      reported: { t1: { __t: 'c', target: ack(18, 203, 0) } },
+    },
+    { is: { 't1.target': 'pending' } },
+  ],
+  [
+    'a value is not written for ever to mark it where others take the marker away',
+    {
+      policies: [TARGET],
+      desired: { t1: { target: 21 } },
+      reported: { t1: { __t: 'c' } },
+      paths: { 't1.target': { writes: [{ by: 'p', value: 21, at: -9, count: 4 }] } },
+    },
+    { is: { 't1.target': 'pending' }, ask: 591 },
+  ],
+  [
+    'a value is not written again to a device that has answered',
+    {
+      policies: [TARGET],
+      desired: { t1: { target: 21 } },
+      reported: { t1: { __t: 'c', target: ack(18, 202, 4) } },
+      paths: { 't1.target': { reportedAt: 0 } },
+    },
+    { is: { 't1.target': 'pending' }, next: 3_600 },
+  ],
+  [
+    'a value is not written again to a device that has it',
+    { policies: [TARGET], desired: { t1: { target: 21 } }, reported: { t1: { __t: 'c', target: 21 } } },
+    { is: { 't1.target': 'inSync' } },
+  ],
+  [
+    'a value is not written again to a device that has it within the tolerance',
+    {
+      policies: [{ ...TARGET, tolerance: 1 }],
+      desired: { t1: { target: 21 } },
+      reported: { t1: { __t: 'c', target: 20.5 } },
+    },
+    { is: { 't1.target': 'inSync' } },
+  ],
+  [
+    'a value that needs no report is written again too',
+    {
+      policies: [{ ...TARGET, confirm: false }],
+      desired: { t1: { target: 21 } },
+      reported: { t1: { __t: 'c', max: 30 } },
+    },
+    { patch: { t1: { __t: 'c', target: 21 } }, is: { 't1.target': 'pending' } },
+  ],
+  [
+    'a seed is written again too',
+    {
+      policies: [{ ...TARGET, mode: 'seed' }],
+      desired: { t1: { target: 21 } },
+      reported: { t1: { __t: 'c', target: ack(18, 203, 0) } },
+      paths: { 't1.target': { writes: [{ by: 'p', value: 21, at: -9 }] } },
+    },
+    { patch: { t1: { __t: 'c', target: 21 } }, is: { 't1.target': 'pending' } },
+  ],
+  [
+    'a seed is written again where its policy has the marker only now',
+    {
+      policies: [{ name: 'p', mode: 'seed', desired: { t1: { __t: 'c', target: 21 } } }],
+      desired: { t1: { target: 21 } },
+      paths: { 't1.target': { writes: [{ by: 'p', value: 21, at: -9, old: true }] } },
+    },
+    { patch: { t1: { __t: 'c', target: 21 } }, is: { 't1.__t': 'drifted', 't1.target': 'pending' } },
+  ],
+  [
+    'a seed that others have written is not',
+    {
+      policies: [{ ...TARGET, mode: 'seed' }],
+      desired: { t1: { target: 21 } },
+      reported: { t1: { __t: 'c', target: ack(18, 203, 0) } },
+    },
+    { is: { 't1.target': 'inSync' } },
+  ],
+  [
+    'a value that was refused is not written again to mark it',
+    {
+      policies: [TARGET],
+      desired: { t1: { target: 21 } },
+      reported: { t1: { __t: 'c' } },
+      paths: { 't1.target': { rejected: [{ by: 'p', value: 21 }] } },
+    },
+    { is: { 't1.target': 'rejected' } },
+  ],
+  [
+    'a paused policy writes nothing again',
+    {
+      policies: [TARGET],
+      desired: { t1: { target: 21 } },
+      reported: { t1: { __t: 'c' } },
+      held: { p: 'paused' },
+    },
+    { is: { 't1.target': 'pending, held' }, why: `${WRITTEN_AGAIN}; paused` },
+  ],
+  [
+    'a marker for which the twin has no room is not sent',
+    {
+      policies: [{ name: 'p', desired: { t1: { target: 21 } } }],
+      desired: { t1: { a: 'x'.repeat(4_000) }, ...filler(28_749) },
+      reported: { t1: { __t: 'c' } },
+    },
+    { is: { 't1.target': 'rejected' } },
   ],
   [
     'an object that is acknowledged whole answers for its members',
@@ -1512,17 +1776,21 @@ test('a plan is the same however often it is made', () => {
 
 function look(given: Given, paths?: Plan['paths']): Plan {
   const { policies, scope, fight, held = {} } = given;
-  const fleet = fleetOf({
-    policies,
-    ...(scope === undefined ? {} : { scope }),
-    ...(fight === undefined ? {} : { fight }),
-  });
+  const fleet = fleetOf(
+    {
+      policies,
+      ...(scope === undefined ? {} : { scope }),
+      ...(fight === undefined ? {} : { fight }),
+    },
+    MODELS,
+  );
   const hub = fleet.hubs[0];
   if (hub === undefined) throw new Error('no hub');
   const hashOf = (name: string) => fleet.twins.policies.find((policy) => policy.name === name)?.hash ?? name;
   return plan({
     shadow: shadowOf({
       id: { ...ID, moduleId: given.module },
+      modelId: given.modelId,
       tags: given.tags ?? {},
       desired: given.desired ?? {},
       reported: given.reported ?? {},
@@ -1563,7 +1831,7 @@ function historyOf(history: History, hashOf: (name: string) => string): PathHist
   const {
     ours = 4,
     reportedAt,
-    before,
+    before = 'something else',
     writes = [],
     oursAt = writes[0]?.at,
     foreign = [],

@@ -41,7 +41,7 @@ function judge({ wanted = 60, history, policy, desiredVersion = 4, now = NOW, li
     wanted,
     desired: 'desired' in row ? row.desired : wanted === null ? undefined : wanted,
     report: row.report === undefined ? undefined : reportAt({ it: row.report }, ['it']),
-    history: { ...NO_HISTORY, ours: 4, ...history },
+    history: { ...NO_HISTORY, ours: 4, before: 'something else', ...history },
     desiredVersion,
     life: { lifeAt: undefined, activity: undefined, ...life },
     fight: { writes: 3, withinMs: 600_000, pauseMs: 3_600_000 },

@@ -254,8 +254,12 @@ function checkWrites({ hub, foreign, fleets, fighter }: World): readonly string[
   for (const [key, count] of told) {
     const [deviceId] = key.split(' ');
     if (fighter?.device.id.deviceId === deviceId) continue;
-    // Attempts are counted anew when somebody else has written, for a new incarnation, and for another policy.
-    const resets = foreign.filter((change) => change.deviceId === deviceId).length + fleets.length;
+    // Attempts are counted anew when desired was something else in between, for a new incarnation, and for another policy.
+    const changes = hub.writes.filter(
+      ({ id, before, after }) => id.deviceId === deviceId && !sameJson(before, after),
+    );
+    const resets =
+      foreign.filter((change) => change.deviceId === deviceId).length + fleets.length + changes.length;
     if (count > 3 * (resets + 1)) problems.push(`${key} was told again ${count} times`);
   }
   return problems;
