@@ -116,7 +116,8 @@ export function createIotHubs(options: IotHubsOptions): IotHubs {
     const faults = createHubFaults(sink(settings.host), (error) =>
       log.error(lostEvent(settings.host, error)),
     );
-    const hub = createHub(settings, { file, sink: faults.sink, log, now, shaping });
+    const { sink: events, notifies } = faults;
+    const hub = createHub(settings, { file, sink: events, log, now, shaping, notifies });
     hubs.set(key, { hub, faults });
   }
   const hubOf = (host: string): Hub | undefined => hubs.get(host.toLowerCase())?.hub;

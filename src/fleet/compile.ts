@@ -1,5 +1,6 @@
 import { sha256Hex } from '../hash.ts';
 import { canonicalJson, isObject, type JsonObject, type JsonValue } from '../json.ts';
+import { isAnswerName } from './comparison.ts';
 import { parseDuration } from './duration.ts';
 import { compileExpression, type Expression, type ExpressionScope } from './expression.ts';
 import { readable } from './expression-value.ts';
@@ -181,23 +182,42 @@ function compilePolicy(policy: PolicyFile): Policy {
     module: policy.target?.slice('module:'.length),
     when,
     mode: policy.mode,
-    leaves: leavesOf(policy.desired as JsonObject),
+    leaves: leavesOf(policy.desired as JsonObject, policy.compare),
     tolerance: policy.tolerance,
     cooldownMs: cooldown ?? (readsReported || policy.mode === 'adopt' ? COOLDOWN_WHEN_REPORTED_MS : 0),
     attempts: policy.attempts,
     deadlineMs: milliseconds(policy.deadline),
     confirm: policy.confirm,
+    acknowledgement: policy.acknowledgement ?? 'pnp',
+    answerNames: answerNames(policy),
     removesOnLeave: policy.onLeave === 'remove',
   };
 }
 
-function leavesOf(json: JsonObject, above: readonly string[] = []): readonly PolicyLeaf[] {
-  return Object.entries(json).flatMap(([key, value]) => {
-    const path = [...above, key];
-    return isObject(value)
-      ? leavesOf(value, path)
-      : [{ path, key: path.join('.'), value: template(value, 'twin') }];
+function leavesOf(
+  json: JsonObject,
+  compare: PolicyFile['compare'],
+  above: readonly string[] = [],
+): readonly PolicyLeaf[] {
+  return Object.entries(json).flatMap(([name, value]) => {
+    const path = [...above, name];
+    if (isObject(value)) return leavesOf(value, compare, path);
+    const key = path.join('.');
+    const own = isObject(compare) ? (Object.hasOwn(compare, key) ? compare[key] : undefined) : compare;
+    return [{ path, key, value: template(value, 'twin'), compare: own ?? 'exact' }];
   });
+}
+
+/** `null` wants that there is no such property, but for a policy whose values only name them. */
+function answerNames({ mode, desired }: PolicyFile): readonly string[] {
+  const namesIn = (json: JsonObject, above: readonly string[]): readonly string[] =>
+    Object.entries(json).flatMap(([name, value]) => {
+      if (value === null && mode !== 'adopt') return [];
+      const path = [...above, name];
+      const own = isAnswerName(name) ? [path.join('.')] : [];
+      return isObject(value) ? [...own, ...namesIn(value, path)] : own;
+    });
+  return namesIn(desired as JsonObject, []);
 }
 
 function expression(source: string | undefined, scope: ExpressionScope): Expression | undefined {

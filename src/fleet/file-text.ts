@@ -12,19 +12,19 @@ const MAX_DEPTH = 32;
 const MAX_KEY = 64;
 
 /**
- * The JSON of a file that a person writes (the fleet file, the enrollments file), or why it is not fit to be read:
+ * The JSON of a file that a person writes (the fleet file, the enrollments file, a device model), or why it is not fit to be read:
  * it is not JSON, a key is written twice, it is nested too deep. Keys are named, values are not.
  */
-export function readFileText(text: string): ReadFileText {
+export function readFileText(text: string, maxDepth = MAX_DEPTH): ReadFileText {
   const parsed = parseJsonText(text.replace(/^\uFEFF/, ''));
   if (!parsed.ok) {
     const at = parsed.what === EMPTY ? '' : `${positionText(parsed.at)}: `;
     return refused([{ path: '', message: `is not JSON: ${at}${parsed.what}` }]);
   }
   const { json, repeated } = parsed;
-  const hazard = jsonHazard(json, MAX_DEPTH);
+  const hazard = jsonHazard(json, maxDepth);
   if (hazard === 'too deep')
-    return refused([{ path: '', message: `is nested deeper than ${MAX_DEPTH} levels` }]);
+    return refused([{ path: '', message: `is nested deeper than ${maxDepth} levels` }]);
   if (hazard === '__proto__') {
     return refused([{ path: '', message: 'holds the key "__proto__": choose another name' }]);
   }

@@ -1,3 +1,4 @@
+import type { Acknowledgement, Comparison } from './comparison.ts';
 import type { Expression } from './expression.ts';
 import type { HostName } from './host-name.ts';
 import type { HubState } from './hub-state.ts';
@@ -130,6 +131,13 @@ export interface Policy {
   readonly attempts: number;
   readonly deadlineMs: number;
   readonly confirm: boolean;
+  /** How the devices that it matches say what they did about a value. */
+  readonly acknowledgement: Acknowledgement;
+  /**
+   * The dotted paths of properties that it wants and that have the name of a field of an acknowledgement, such as
+   * `hvac.ac`. They and the leaves below them are values.
+   */
+  readonly answerNames: readonly string[];
   /** Takes its own value away from a twin that it does not match any more. */
   readonly removesOnLeave: boolean;
 }
@@ -143,4 +151,6 @@ export interface PolicyLeaf {
   /** The path with dots. */
   readonly key: string;
   readonly value: Template;
+  /** How what is reported and desired is compared with the value. */
+  readonly compare: Comparison;
 }

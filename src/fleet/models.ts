@@ -1,7 +1,8 @@
 import type { ErrorDetail } from '../errors.ts';
-import { isObject, type JsonObject, type JsonValue, jsonHazard, sameJson } from '../json.ts';
+import { isObject, type JsonObject, type JsonValue, sameJson } from '../json.ts';
+import { readFileText } from './file-text.ts';
 import type { Models } from './fleet.ts';
-import { type ParsedFleet, parseFleet, whereIn } from './parse.ts';
+import { type ParsedFleet, parseFleet } from './parse.ts';
 
 /** A file of `models/`: its path below that folder, with `/`, and its text. */
 export interface ModelFile {
@@ -79,20 +80,14 @@ export function readModels(files: readonly ModelFile[]): {
 
 function readFile({ name, text }: ModelFile, reading: Reading): void {
   const place = `models/${name}`;
-  let json: JsonValue;
-  try {
-    json = JSON.parse(text.replace(/^\uFEFF/, '')) as JsonValue;
-  } catch (error) {
-    reading.problems.push({ path: place, message: `is not JSON${whereIn(text, error)}` });
+  const parsed = readFileText(text, MAX_DEPTH);
+  if (!parsed.ok) {
+    for (const { path, message } of parsed.problems) {
+      reading.problems.push({ path: path === '' ? place : `${place}.${path}`, message });
+    }
     return;
   }
-  const hazard = jsonHazard(json, MAX_DEPTH);
-  if (hazard !== undefined) {
-    const message =
-      hazard === 'too deep' ? `is nested deeper than ${MAX_DEPTH} levels` : 'holds the key "__proto__"';
-    reading.problems.push({ path: place, message });
-    return;
-  }
+  const { json } = parsed;
   const isList = Array.isArray(json);
   const items = listOf(json);
   if (items.length === 0)

@@ -69,7 +69,7 @@ function remedy(issue: z.core.$ZodIssue, value: unknown, text: string): string {
     case 'invalid_union':
       // A union that is told by one of its fields says what that may be.
       if ('discriminator' in issue) return `is ${value === undefined ? 'missing' : text}: ${issue.message}`;
-      return `is ${text}: write a JSON value`;
+      return `is ${text}: ${issue.message.startsWith('write ') ? issue.message : 'write a JSON value'}`;
     default:
       // Our own sentences about a part begin with a verb of their own.
       return /^(is|has|takes|sets) /.test(issue.message) || typeof value === 'object'

@@ -1,5 +1,6 @@
 import type { ErrorDetail } from '../errors.ts';
 import { isObject, type JsonObject, type JsonValue } from '../json.ts';
+import { comparisonProblems } from './comparison-problems.ts';
 import { type HostName, hostName, shortName } from './host-name.ts';
 import { pathText } from './problems.ts';
 
@@ -25,6 +26,10 @@ export function referenceProblems(file: JsonValue): readonly ErrorDetail[] {
   checkLayers(layers, problem);
   checkNames(policies, ['twins', 'policies'], problem);
   checkOwnership(policies, items(member(twins, 'redact')), problem);
+  policies.forEach((policy, index) => {
+    if (!isObject(policy)) return;
+    comparisonProblems(policy, (path, message) => problem(['twins', 'policies', index, ...path], message));
+  });
   return problems;
 }
 

@@ -1,6 +1,7 @@
 import * as z from 'zod';
 import { isObject, type JsonObject } from '../json.ts';
 import { twinProblems } from '../twin/limits.ts';
+import { ACKNOWLEDGEMENTS, COMPARISONS } from './comparison.ts';
 import { DURATION_PATTERN, parseDuration } from './duration.ts';
 import { compileExpression, type ExpressionScope } from './expression.ts';
 import { HUB_STATES } from './hub-state.ts';
@@ -177,6 +178,8 @@ function nullPaths(json: JsonObject): readonly (readonly string[])[] {
   });
 }
 
+const COMPARE = `write one of ${COMPARISONS.join(', ')}, or an object from the dotted path of a property to one of them`;
+
 const policy = z
   .strictObject({
     name,
@@ -188,6 +191,19 @@ const policy = z
     mode: z.enum(['enforce', 'adopt', 'seed', 'observe']).default('enforce'),
     desired: template('twin', 'desired').superRefine((json, context) => refuseEmptyObjects(json, context)),
     tolerance: z.number().min(0).default(0).describe('Largest difference of numbers that counts as equal'),
+    // Without a default, so that the hash of a policy that does not use it stays as it was.
+    compare: z
+      .union([z.enum(COMPARISONS), z.record(z.string(), z.enum(COMPARISONS))], { error: COMPARE })
+      .optional()
+      .describe(
+        'How values are compared: a word, or an object from the dotted path of a property to a word; default exact',
+      ),
+    acknowledgement: z
+      .enum(ACKNOWLEDGEMENTS)
+      .optional()
+      .describe(
+        'How devices acknowledge: pnp (default), central (older Azure IoT Central), echo (not at all)',
+      ),
     cooldown: duration
       .optional()
       .describe('Least time between two writes of one value; default 0s, 1m where `when` reads `reported`'),

@@ -78,6 +78,7 @@ function describeTwin(hub: Hub, shadow: Shadow, gate: Gate, instance: Instance) 
     reportedVersion,
     asOf,
     bornAt,
+    lifeAt: shadow.lifeAt ?? null,
     etagKnown: shadow.etag !== undefined,
     unread: unread ?? null,
     parked: parked ?? null,
@@ -102,6 +103,7 @@ function nextAction(
   if (unread !== undefined) return `reads the twin${when}: ${unread.why}`;
   if (writes > 0 && due === undefined) return 'writes the patch within minutes: the policies have changed';
   if (writes > 0) return `writes the patch${when}`;
+  if (due?.priority === 'activity') return `asks the hub${when} whether the device is alive: ${due.why}`;
   if (due !== undefined) return `looks at it again${when}: ${due.why}`;
   return 'nothing, until an event of the twin says otherwise';
 }

@@ -1,4 +1,4 @@
-import { sameJson } from '../json.ts';
+import { isObject, sameJson } from '../json.ts';
 import type { Report } from './acknowledgement.ts';
 import { type Instant, millisecondsOf } from './instant.ts';
 import type { PathHistory } from './shadow.ts';
@@ -27,7 +27,10 @@ export function answersWrite(
 ): Counted {
   if (oursAt === undefined || reportedAt === undefined || reportedAt <= oursAt) return { counts: false };
   // Where nothing had been reported before, the first report may be what the device has had all along.
-  const isRepeat = before === undefined || sameJson(value ?? null, before);
+  // The history knows no policy's convention: an acknowledgement of another one than Plug and Play is a whole object here.
+  const held = isObject(before) && Object.hasOwn(before, 'value') ? before.value : before;
+  const isRepeat =
+    before === undefined || sameJson(value ?? null, before) || sameJson(value ?? null, held ?? null);
   const at = millisecondsOf(oursAt) + GRACE_MS;
   return isRepeat && now < at && millisecondsOf(reportedAt) < at ? { counts: false, at } : { counts: true };
 }

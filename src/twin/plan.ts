@@ -179,7 +179,7 @@ function worstOf(leaves: readonly PlannedLeaf[]): PlannedLeaf | undefined {
 }
 
 function judge(
-  { policy, wanted, path, report, isLeaving }: OwnedLeaf,
+  { policy, wanted, path, report, compare, isLeaving }: OwnedLeaf,
   history: PathHistory,
   input: PlanInput,
 ): LeafVerdict {
@@ -191,6 +191,7 @@ function judge(
     wanted,
     desired: valueAt(shadow.desired, path),
     report: isMarker ? undefined : report,
+    compare,
     history,
     desiredVersion: shadow.desiredVersion,
     life: shadow,

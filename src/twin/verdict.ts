@@ -1,7 +1,10 @@
+import type { Comparison } from '../fleet/comparison.ts';
 import type { Policy } from '../fleet/fleet.ts';
-import { isObject, type JsonValue, sameJson } from '../json.ts';
+import { type JsonValue, sameJson } from '../json.ts';
 import type { Report } from './acknowledgement.ts';
 import { answersWrite, nextStep, waitAfterWrite } from './answer.ts';
+import { sameValue } from './compare.ts';
+import { differenceOf } from './difference.ts';
 import { recordRejection } from './history.ts';
 import { instantOf, millisecondsOf } from './instant.ts';
 import type { PathHistory, Shadow, WriteRecord } from './shadow.ts';
@@ -12,12 +15,22 @@ export type Verdict = 'inSync' | 'pending' | 'drifted' | 'rejected' | 'fighting'
 export interface LeafFacts {
   readonly policy: Pick<
     Policy,
-    'name' | 'hash' | 'mode' | 'tolerance' | 'cooldownMs' | 'attempts' | 'deadlineMs' | 'confirm'
+    | 'name'
+    | 'hash'
+    | 'mode'
+    | 'tolerance'
+    | 'cooldownMs'
+    | 'attempts'
+    | 'deadlineMs'
+    | 'confirm'
+    | 'acknowledgement'
   >;
   /** What the policy wants; `null`: the property must be absent. */
   readonly wanted: JsonValue;
   readonly desired: JsonValue | undefined;
   readonly report: Report | undefined;
+  /** How what is reported and desired is compared with `wanted`; `tolerance` is for what is reported. */
+  readonly compare: Comparison;
   readonly history: PathHistory;
   /** `desired.$version` of the twin. */
   readonly desiredVersion: number;
@@ -66,8 +79,8 @@ function judgeSeed(facts: LeafFacts): LeafVerdict {
 
 /** The device decides: `wanted` is what it reports. */
 function judgeAdopted(facts: LeafFacts): LeafVerdict {
-  const { wanted, desired, history, policy } = facts;
-  if (sameWithin(desired ?? null, wanted, policy.tolerance)) {
+  const { wanted, desired, history, policy, compare } = facts;
+  if (sameValue(desired ?? null, wanted, compare, policy.tolerance)) {
     return settled(history, 'is what the device reports');
   }
   return rejectionOf(facts) ?? judgeDrift(facts, history);
@@ -75,14 +88,14 @@ function judgeAdopted(facts: LeafFacts): LeafVerdict {
 
 /** Desired must have this value, and the device must follow. The first row of the table that fits wins. */
 function judgeEnforced(facts: LeafFacts): LeafVerdict {
-  const { wanted, desired, report, policy, desiredVersion, now } = facts;
-  const equal = isEqual(report, wanted, policy.tolerance);
+  const { wanted, desired, report, policy, compare, desiredVersion, now } = facts;
+  const equal = isEqual(facts);
   // A report that refuses the value and holds it all the same takes nothing back.
-  const isTaken = equal && [undefined, 200, 203].includes(report?.code);
+  const isTaken = equal && (report?.code === undefined || isSuccess(report.code));
   const history = isTaken ? withoutRejection(facts) : facts.history;
   const known = rejectionOf({ ...facts, history });
   if (known !== undefined) return known;
-  if (!sameJson(desired ?? null, wanted)) return judgeDrift(facts, history);
+  if (!sameValue(desired ?? null, wanted, compare)) return judgeDrift(facts, history);
   if (wanted === null) return settled(history, 'is absent, as wanted');
   if (report === undefined) {
     return policy.confirm
@@ -91,7 +104,7 @@ function judgeEnforced(facts: LeafFacts): LeafVerdict {
   }
   const { code, version } = report;
   const isOld = version !== undefined && version < history.ours;
-  if (equal && (code === undefined || isOld || code === 200 || code === 203)) {
+  if (equal && (code === undefined || isOld || isSuccess(code))) {
     return settled(history, 'is reported as wanted');
   }
   if (isOld) {
@@ -117,26 +130,42 @@ function judgeEnforced(facts: LeafFacts): LeafVerdict {
   if (code !== undefined && code >= 400 && code < 500) {
     return rejected(facts, history, `the device answered ${code}${report.description}`);
   }
-  if (code === 200 && version !== undefined) {
-    return rejected(facts, history, 'the device answered 200 with another value');
+  if (isSuccess(code) && version !== undefined) {
+    return rejected(facts, history, `the device answered ${code} with another value${differenceText(facts)}`);
   }
   if (code !== undefined && code >= 500) {
     return tellAgain(facts, history, `the device answered ${code}${report.description}`);
   }
   // Without a version it may be about an earlier value, however it is worded.
-  if (code === undefined || code === 200) {
-    return tellAgain(facts, history, 'the device reports another value');
+  if (code === undefined || isSuccess(code)) {
+    const difference = differenceOf(facts);
+    const problem = difference === undefined ? 'another value' : difference.values;
+    return tellAgain(facts, history, `the device reports ${problem}`, difference?.remedy);
   }
   return unanswered(facts, history, NO_ANSWER);
 }
 
 const NO_ANSWER = 'the device has not answered yet';
 
-/** An acknowledgement of a whole object may leave out what it took as it was. */
-function isEqual(report: Report | undefined, wanted: JsonValue, tolerance: number): boolean {
+/** An acknowledgement may leave out what it took as it was told. Whatever it is about, it is not about a later write. */
+function isEqual({ report, wanted, compare, policy, history, desiredVersion }: LeafFacts): boolean {
   if (report === undefined || wanted === null) return false;
-  if (report.value === undefined) return report.code === 200 || report.code === 203;
-  return sameWithin(report.value, wanted, tolerance);
+  const { value, code, version } = report;
+  if (value !== undefined) return sameValue(value, wanted, compare, policy.tolerance);
+  if (!isSuccess(code)) return false;
+  const { reportedAt, ours, oursAt } = history;
+  if (version !== undefined) return version >= ours && version <= desiredVersion;
+  return code !== 203 && (oursAt === undefined || (reportedAt !== undefined && reportedAt >= oursAt));
+}
+
+/** Codes of success; 202 says that the device has not finished. */
+function isSuccess(code: number | undefined): boolean {
+  return code !== undefined && code >= 200 && code < 300 && code !== 202;
+}
+
+function differenceText(facts: LeafFacts): string {
+  const difference = differenceOf(facts);
+  return difference === undefined ? '' : `: it reports ${difference.values}; ${difference.remedy}`;
 }
 
 function settled(history: PathHistory, why: string): LeafVerdict {
@@ -214,16 +243,17 @@ function fighting(history: PathHistory, until: number): LeafVerdict {
 }
 
 /** The device failed or chose otherwise: the same value is written once more, later each time, so often and no more. */
-function tellAgain(facts: LeafFacts, history: PathHistory, problem: string): LeafVerdict {
+function tellAgain(facts: LeafFacts, history: PathHistory, problem: string, remedy?: string): LeafVerdict {
   const { policy, now } = facts;
+  const advice = remedy === undefined ? '' : `; ${remedy}`;
   const told = lastWrite(facts, history);
   if (told !== undefined && told.count >= policy.attempts) {
-    return rejected(facts, history, `${problem}, and was told ${told.count} times`);
+    return rejected(facts, history, `${problem}, and was told ${told.count} times${advice}`);
   }
   const wait =
     told === undefined ? now : millisecondsOf(told.at) + waitAfterWrite(told.count, policy.cooldownMs);
-  if (now < wait) return { ...pending(history, problem), nextAt: wait };
-  return { ...pending(history, `${problem}: told again`), write: true };
+  if (now < wait) return { ...pending(history, `${problem}${advice}`), nextAt: wait };
+  return { ...pending(history, `${problem}: told again${advice}`), write: true };
 }
 
 /**
@@ -261,24 +291,4 @@ function cooldownEnd({ policy, wanted }: LeafFacts, { writes }: PathHistory): nu
     (write) => write.policy === policy.hash && (policy.mode === 'adopt' || sameJson(write.value, wanted)),
   );
   return last === undefined ? undefined : millisecondsOf(last.at) + policy.cooldownMs;
-}
-
-function sameWithin(left: JsonValue, right: JsonValue, tolerance: number): boolean {
-  if (typeof left === 'number' && typeof right === 'number') return Math.abs(left - right) <= tolerance;
-  if (Array.isArray(left) && Array.isArray(right)) {
-    return (
-      left.length === right.length &&
-      left.every((item, index) => sameWithin(item, right[index] ?? null, tolerance))
-    );
-  }
-  if (isObject(left) && isObject(right)) {
-    const keys = Object.keys(left);
-    return (
-      keys.length === Object.keys(right).length &&
-      keys.every(
-        (key) => Object.hasOwn(right, key) && sameWithin(left[key] ?? null, right[key] ?? null, tolerance),
-      )
-    );
-  }
-  return left === right;
 }

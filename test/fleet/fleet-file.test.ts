@@ -63,6 +63,39 @@ describe('defaults', () => {
   });
 });
 
+describe('how values are compared', () => {
+  const policyOf = (more: object) =>
+    fleetOf({ hubs: [HUB], twins: { policies: [{ name: 'p', desired: { a: 1, b: { c: '2' } }, ...more }] } })
+      .twins.policies[0];
+
+  test.each([
+    ['by default', {}, ['exact', 'exact']],
+    ['by a word for all properties', { compare: 'number' }, ['number', 'number']],
+    ['by a word for one property', { compare: { 'b.c': 'text' } }, ['exact', 'text']],
+    ['with a tolerance too', { compare: 'text', tolerance: 1 }, ['text', 'text']],
+  ])('is known of each property %s', (_, more, expected) => {
+    expect(policyOf(more)?.leaves.map(({ compare }) => compare)).toEqual(expected);
+  });
+
+  test.each([
+    ['an expression', { desired: { a: '=reported.a' }, compare: { a: 'instant' } }],
+    ['a list with an expression', { desired: { a: ['=reported.a'] }, compare: { a: 'number' } }],
+    ['a list of texts', { desired: { a: ['1', 'x'] }, compare: { a: 'number' } }],
+    ['null', { desired: { a: null }, compare: { a: 'number' } }],
+    ['what the device decides', { mode: 'adopt', desired: { a: 'x' }, compare: { a: 'number' } }],
+  ])('fits %s', (_, more) => {
+    expect(() => policyOf(more)).not.toThrow();
+  });
+
+  test('is a part of the content of a policy only where it is written', () => {
+    const { hash } = policyOf({}) ?? {};
+
+    expect(hash).toBe('822bb5041fae3a282753e4e646a1eb508c36540103471e72a452b5ec818f163b');
+    expect(policyOf({ compare: 'number' })?.hash).not.toBe(hash);
+    expect(policyOf({ acknowledgement: 'central' })?.hash).not.toBe(hash);
+  });
+});
+
 describe('the revision', () => {
   test('does not depend on spaces, the order of keys, or $schema', () => {
     const one = parseFleet(`{"hubs":[${JSON.stringify(HUB)}]}`);
@@ -162,6 +195,57 @@ describe('problems name the path, the value and what to write instead', () => {
       'a policy that sets nothing',
       policies({ name: 'p', desired: { a: {} } }),
       ['twins.policies[0].desired.a sets nothing: write at least one property'],
+    ],
+    [
+      'an unknown comparison',
+      policies({ name: 'p', desired: { a: 1 }, compare: 'fuzzy' }),
+      [
+        'twins.policies[0].compare is "fuzzy": write one of exact, number, text, ignoreCase, instant, set, or an object from the dotted path of a property to one of them',
+      ],
+    ],
+    [
+      'an unknown comparison of one property',
+      policies({ name: 'p', desired: { a: 1 }, compare: { a: 'fuzzy' } }),
+      [
+        'twins.policies[0].compare is {"a":"fuzzy"}: write one of exact, number, text, ignoreCase, instant, set, or an object from the dotted path of a property to one of them',
+      ],
+    ],
+    [
+      'a comparison of a property that the policy does not set',
+      policies({
+        name: 'p',
+        desired: { a: 1, b: { c: 2 } },
+        compare: { 'b.c': 'number', b: 'number', x: 'set' },
+      }),
+      [
+        'twins.policies[0].compare.b names no property that the policy sets: write one of a, b.c',
+        'twins.policies[0].compare.x names no property that the policy sets: write one of a, b.c',
+      ],
+    ],
+    [
+      'a comparison of a property whose value it never fits',
+      policies({
+        name: 'p',
+        desired: { since: '2026-06-01', name: 'eco', list: 5 },
+        compare: { since: 'instant', name: 'number', list: 'set' },
+      }),
+      [
+        'twins.policies[0].compare.since is "instant", which needs a date with a time and a zone, and the policy wants no such value for this property: write another comparison',
+        'twins.policies[0].compare.name is "number", which needs a number, or a text that holds one, and the policy wants no such value for this property: write another comparison',
+        'twins.policies[0].compare.list is "set", which needs a list, and the policy wants no such value for this property: write another comparison',
+      ],
+    ],
+    [
+      'a comparison that fits no property of the policy',
+      policies({ name: 'p', desired: { a: 'eco', b: true }, compare: 'number' }),
+      [
+        'twins.policies[0].compare is "number", which needs a number, or a text that holds one, and the policy wants no such value for any of its properties: write another comparison',
+      ],
+    ],
+    [
+      'an unknown convention of acknowledgements',
+      policies({ name: 'p', desired: { a: 1 }, acknowledgement: 'ac' }),
+      ['twins.policies[0].acknowledgement is "ac": write one of pnp, central, echo'],
     ],
     [
       'policies that own a path and one above it',

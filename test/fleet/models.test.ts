@@ -255,7 +255,11 @@ describe('a model is refused', () => {
         'b.json.@id is "dtmi:a;1", which models/a.json defines otherwise: give it another version, or remove one',
       ],
     ],
-    ['with a key that assignments mistake', ['{"__proto__":{}}'], ['a.json holds the key "__proto__"']],
+    [
+      'with a key that assignments mistake',
+      ['{"__proto__":{}}'],
+      ['a.json holds the key "__proto__": choose another name'],
+    ],
     ['that is too deep', [`${'['.repeat(80)}${']'.repeat(80)}`], ['a.json is nested deeper than 64 levels']],
   ])('%s', (_, files, problems) => {
     expect(read(...files)).toEqual({ models: {}, problems: problems.map((line) => `models/${line}`) });

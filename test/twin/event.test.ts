@@ -71,6 +71,40 @@ const CREATED = {
   },
 };
 
+describe('an event whose time lies in the future', () => {
+  const LATE = '9999-12-31T23:59:59.0000000Z';
+  const NOW = '2022-06-01T22:27:51.0000000Z';
+  const unclear = {
+    kind: 'twin',
+    event: { kind: 'unclear', id: DEVICE, time: NOW, why: 'an event of it carries a time in the future' },
+  };
+
+  test.each([
+    ['a report', { body: REPORTED }],
+    ['a creation', { body: CREATED, properties: { opType: 'createDeviceIdentity' } }],
+    ['a replaced twin', { body: CREATED, properties: { opType: 'replaceTwin' } }],
+    ['a deletion', { body: '', properties: { opType: 'deleteDeviceIdentity' } }],
+  ] as readonly (readonly [string, Parts])[])('%s: only that the twin must be read', (_, parts) => {
+    for (const operationTimestamp of [LATE, '2022-06-01T22:33:00Z', '2022-06-02T00:27:50+01:00']) {
+      const decoded = decode({ ...parts, properties: { ...parts.properties, operationTimestamp } });
+
+      expect(decoded).toEqual(unclear);
+    }
+  });
+
+  test('by less than five minutes is believed: clocks differ', () => {
+    const properties = { operationTimestamp: '2022-06-01T22:32:00Z' };
+
+    expect(decode({ body: REPORTED, properties })).toMatchObject({ event: { kind: 'update' } });
+  });
+
+  test('is unreadable beyond the year 9999, wherever the offset hides it', () => {
+    const properties = { operationTimestamp: '9999-12-31T23:59:59-14:00' };
+
+    expect(decode({ body: REPORTED, properties })).toMatchObject({ kind: 'undecodable' });
+  });
+});
+
 describe('events that are decoded', () => {
   test('a device’s report', () => {
     expect(decode({ body: REPORTED })).toEqual({

@@ -579,8 +579,13 @@ const acknowledgements: readonly Row[] = [
     { is: { interval: 'inSync' } },
   ],
   [
-    '203 with another value: nothing of ours was taken yet',
+    '203 with another value at the version that was written: the device chose',
     { policies: [BASE], desired: { interval: 5 }, reported: { interval: ack(9, 203, 4) } },
+    { is: { interval: 'rejected' }, why: 'interval the device answered 203 with another value' },
+  ],
+  [
+    '203 with another value of an earlier version: nothing of ours was taken yet',
+    { policies: [BASE], desired: { interval: 5 }, reported: { interval: ack(9, 203, 0) } },
     { is: { interval: 'pending' } },
   ],
   [

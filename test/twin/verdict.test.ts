@@ -14,6 +14,7 @@ const POLICY: LeafFacts['policy'] = {
   attempts: 3,
   deadlineMs: 3_600_000,
   confirm: true,
+  acknowledgement: 'pnp',
 };
 const NOW = T0 + 600_000;
 const wrote = (seconds: number, count = 1, value: JsonValue = 60): WriteRecord => ({
@@ -30,6 +31,7 @@ interface Row {
   readonly report?: JsonValue;
   readonly history?: Partial<PathHistory>;
   readonly policy?: Partial<LeafFacts['policy']>;
+  readonly compare?: LeafFacts['compare'];
   readonly desiredVersion?: number;
   readonly life?: Partial<LeafFacts['life']>;
   readonly now?: number;
@@ -41,6 +43,7 @@ function judge({ wanted = 60, history, policy, desiredVersion = 4, now = NOW, li
     wanted,
     desired: 'desired' in row ? row.desired : wanted === null ? undefined : wanted,
     report: row.report === undefined ? undefined : reportAt({ it: row.report }, ['it']),
+    compare: row.compare ?? 'exact',
     history: { ...NO_HISTORY, ours: 4, before: 'something else', ...history },
     desiredVersion,
     life: { lifeAt: undefined, activity: undefined, ...life },

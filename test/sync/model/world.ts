@@ -238,7 +238,7 @@ export class World {
       // Telemetry shows that it is alive.
       this.hub.local.connections.active(addressOf(device.id), this.hub.local.tick());
       await this.#hear(device);
-      if (!this.isCalm && random.chance(0.3)) this.#report(device, this.#news());
+      if (!this.isCalm && random.chance(0.3) && this.exists(device)) this.#report(device, this.#news());
     }
   }
 
