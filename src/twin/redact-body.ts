@@ -4,7 +4,7 @@ import { REDACTED, type Redaction, redactJson } from './redact-values.ts';
 /** The body of an event as it may be kept. */
 export interface KeptBody {
   readonly body: Uint8Array;
-  /** Values were replaced, or the JSON was written anew. */
+  /** Values were replaced, or the JSON was written again without duplicate keys. */
   readonly isRedacted: boolean;
   /** A text about the event, without the values that are not in the body any more. */
   without(text: string): string;

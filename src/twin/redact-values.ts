@@ -56,7 +56,7 @@ export function redactJson(
   return new Walk(paths, key, place, hid).enter(json, place === 'document' ? [] : paths, 0);
 }
 
-/** Whether Berth made this text to stand for a value: the prefix alone, anybody can write. */
+/** Whether Berth made this text to stand for a value. The prefix proves nothing: a device can write it. */
 export function isMadeByBerth(text: string, key: Uint8Array | undefined): boolean {
   if (!text.startsWith(REDACTED)) return false;
   if (key === undefined) return text === REDACTED;

@@ -135,7 +135,7 @@ describe('beyond the cap of an hour', () => {
     expect(await keep(letters(5), { most: 100 })).toMatchObject({ onlyCounted: 5 });
   });
 
-  test('the next hour begins anew, and the counts of the one before stay', async () => {
+  test('the next hour has a cap of its own, and the counts of the hour before stay', async () => {
     await keep(letters(15));
 
     expect(await keep(letters(10, { partition: '4' }), { now: T0 + HOUR })).toMatchObject({ onlyCounted: 0 });
