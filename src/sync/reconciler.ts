@@ -4,7 +4,7 @@ import type { TwinRecord, TwinStore } from '../store/twin-store.ts';
 import type { TwinEvent } from '../twin/event.ts';
 import { foldEvent, type Known } from '../twin/fold.ts';
 import { NEVER } from '../twin/instant.ts';
-import { redactEvent } from '../twin/redact.ts';
+import { redactEvent, redactKept } from '../twin/redact.ts';
 import type { DuePriority } from '../twin/shadow.ts';
 import { type TwinId, twinKey } from '../twin/twin.ts';
 import { markForRead } from './mark-due.ts';
@@ -100,6 +100,10 @@ export class Reconciler {
       const next = foldEvent(known, redactEvent(event, redaction), fleet.twins.trackedPaths);
       if (event.kind !== 'activity') seen[whatCame(known, next)] += 1;
       known = next;
+    }
+    if (known !== before && known.kind === 'shadow') {
+      // An answer may come in parts, of which only the whole shows what it is.
+      known = { kind: 'shadow', shadow: redactKept(known.shadow, redaction) };
     }
     return { known, seen };
   }

@@ -20,6 +20,8 @@ export type TwinEvent =
   | { readonly kind: 'update'; readonly id: TwinId; readonly time: Instant; readonly change: TwinChange }
   /** The whole document: after a replace (PUT), or when the identity was created. */
   | { readonly kind: 'replace' | 'create'; readonly id: TwinId; readonly time: Instant; readonly twin: Twin }
+  /** The identity was created, and the event does not tell the whole twin. */
+  | { readonly kind: 'created'; readonly id: TwinId; readonly time: Instant }
   | { readonly kind: 'delete'; readonly id: TwinId; readonly time: Instant }
   /** Something happened to the twin, and the event cannot be believed in what or when: the twin must be read. */
   | { readonly kind: 'unclear'; readonly id: TwinId; readonly time: Instant; readonly why: string }
@@ -52,6 +54,8 @@ export type Decoded =
   | { readonly kind: 'ignored'; readonly why: string }
   /** From a hub that this deployment does not reconcile; its name as `eventHubName` has it. */
   | { readonly kind: 'stranger'; readonly hubName: string }
+  /** Of a kind that this package does not know; `hubName` as the event has it. */
+  | { readonly kind: 'unknownSource'; readonly source: string; readonly hubName: string | undefined }
   | {
       readonly kind: 'undecodable';
       readonly code: Extract<ErrorCode, `BERTH_EVENT_${string}`>;
@@ -107,19 +111,13 @@ export function decodeEvent(
   { body, properties, systemProperties, enqueuedAt }: RawEvent,
   context: EventContext,
 ): Decoded {
-  const source = text(systemProperties['iothub-message-source'])?.toLowerCase();
+  const source = sourceOf({ systemProperties });
   if (source === undefined)
     return undecodable('BERTH_EVENT_NO_IDENTITY', 'has no iothub-message-source: it is not from an IoT hub');
   const ignored = IGNORED_SOURCES[source];
   if (ignored !== undefined) return { kind: 'ignored', why: ignored };
-  if (!TWIN_SOURCES.has(source)) {
-    return undecodable(
-      'BERTH_EVENT_INVALID',
-      `has the unknown source ${JSON.stringify(source.slice(0, 60))}`,
-    );
-  }
-
   const { hubName, deviceId, moduleId } = identityIn({ properties, systemProperties });
+  if (!TWIN_SOURCES.has(source)) return { kind: 'unknownSource', source, hubName };
   if (hubName === undefined) return undecodable('BERTH_EVENT_NO_IDENTITY', 'has no hubName');
   if (deviceId === undefined) return undecodable('BERTH_EVENT_NO_IDENTITY', 'has no device id');
   const host = context.hubNamed(hubName);
@@ -156,11 +154,19 @@ export function decodeEvent(
     case 'createmoduleidentity': {
       const twin = readTwin(parsed.json, arrived);
       const kind = operation === 'replacetwin' ? 'replace' : 'create';
-      return twin === undefined ? NO_TWIN : { kind: 'twin', event: { kind, id, time, twin } };
+      if (twin !== undefined) return { kind: 'twin', event: { kind, id, time, twin } };
+      // An older body of create events lacks `version` (iot-hub-devguide-identity-registry): the hub knows the rest.
+      const isNew = kind === 'create' && isObject(parsed.json);
+      return isNew ? { kind: 'twin', event: { kind: 'created', id, time } } : NO_TWIN;
     }
     default:
       return undecodable('BERTH_EVENT_INVALID', `has the unknown opType ${shownWord(operation)}`);
   }
+}
+
+/** What kind of message an event says that it is, in lower case. */
+export function sourceOf({ systemProperties }: Pick<RawEvent, 'systemProperties'>): string | undefined {
+  return text(systemProperties['iothub-message-source'])?.toLowerCase();
 }
 
 /**

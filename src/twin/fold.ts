@@ -36,6 +36,8 @@ export function foldEvent(known: Known, event: TwinEvent, tracked: readonly (rea
   switch (event.kind) {
     case 'delete':
       return foldDelete(known, event.time);
+    case 'created':
+      return foldCreated(known, event);
     case 'create':
     case 'replace':
       return foldDocument(known, event, tracked);
@@ -86,6 +88,17 @@ function foldUnclear(known: Known, { id, time, why }: Extract<TwinEvent, { kind:
 function foldDelete(known: Known, time: Instant): Known {
   if (known.kind === 'shadow') return time > known.shadow.bornAt ? { kind: 'deleted', at: time } : known;
   return { kind: 'deleted', at: known.kind === 'deleted' ? latest(known.at, time) : time };
+}
+
+/** A new twin of which nothing more is known: one GET says the rest. */
+function foldCreated(known: Known, { id, time }: Extract<TwinEvent, { kind: 'created' }>): Known {
+  if (known.kind === 'deleted' && time <= known.at) return known;
+  const blank = unreadShadow(id, time, 'its creation event does not tell the whole twin');
+  if (known.kind !== 'shadow') return { kind: 'shadow', shadow: blank };
+  const { asOf, unread, due, judgement } = known.shadow;
+  return time <= latest(asOf, unread?.since ?? asOf)
+    ? known
+    : { kind: 'shadow', shadow: { ...blank, due, judgement } };
 }
 
 function foldDocument(

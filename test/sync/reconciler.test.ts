@@ -66,6 +66,16 @@ const writes = () => hub.calls.filter((call) => call.startsWith('PATCH'));
 const acknowledge = (value: number, code = 200) =>
   hub.report({ interval: { value, ac: code, av: hub.twin().desired.version } });
 
+test('a redacted value is not kept where an acknowledgement comes in parts', async () => {
+  const redaction = { paths: [['wifi', 'psk']], key: Buffer.alloc(32, 1) };
+  const secretive = reconciler({ redaction });
+  await secretive.reconcile(ID, [hub.created(), hub.report({ wifi: { ac: 200 } })]);
+
+  await secretive.reconcile(ID, [hub.report({ wifi: { value: 'hunter2' } })]);
+
+  expect(JSON.stringify(shadow())).not.toContain('hunter2');
+});
+
 describe('what it costs', () => {
   test('an event in order of a twin in sync: no hub operation, one store write', async () => {
     await take(hub.created(), acknowledge(5));
@@ -103,6 +113,20 @@ describe('what it costs', () => {
 
     expect(hub.calls).toEqual(['GET']);
     expect(shadow()).toMatchObject({ reported: { a: 1, b: 1 }, unread: undefined });
+  });
+
+  test('a creation that does not tell the whole twin: one read, also when it comes again', async () => {
+    const { id, time } = hub.created();
+    const told: TwinEvent = { kind: 'created', id, time };
+    await take(told);
+    await take(told, hub.report({ battery: 90 }));
+
+    expect(hub.calls).toEqual(['GET']);
+    expect(shadow()).toMatchObject({
+      desired: { interval: 5 },
+      reported: { battery: 90 },
+      unread: undefined,
+    });
   });
 
   test('a twin whose creation was not seen: one read', async () => {

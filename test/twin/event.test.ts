@@ -191,6 +191,39 @@ describe('events that are decoded', () => {
     });
   });
 
+  test.each<[string, string, unknown]>([
+    // As iot-hub-devguide-identity-registry showed it before 2024.
+    [
+      'without a version',
+      'createDeviceIdentity',
+      {
+        deviceId: 'contoso-device-3',
+        etag: 'AAAAAAAAAAE=',
+        properties: {
+          desired: { $metadata: { $lastUpdated: '2016-02-28T16:24:48.789Z' }, $version: 1 },
+          reported: { $metadata: { $lastUpdated: '2016-02-28T16:24:48.789Z' }, $version: 1 },
+        },
+      },
+    ],
+    ['of a module', 'createModuleIdentity', { properties: CREATED.properties }],
+    ['whose version is null', 'createDeviceIdentity', { ...CREATED, version: null }],
+    [
+      'with a section that lacks its version',
+      'createDeviceIdentity',
+      { ...CREATED, properties: { desired: {}, reported: {} } },
+    ],
+    ['that is empty', 'createDeviceIdentity', {}],
+  ])('an older body of a create event, %s, still tells that the twin is new', (_, opType, body) => {
+    const properties = { opType };
+
+    expect(
+      decode({ body, properties, system: { 'iothub-message-source': 'deviceLifecycleEvents' } }),
+    ).toEqual({
+      kind: 'twin',
+      event: { kind: 'created', id: DEVICE, time: '2022-06-01T22:27:50.2612586Z' },
+    });
+  });
+
   test('identity is what the hub stamped, not what an application property says', () => {
     expect(decode({ body: REPORTED, properties: { deviceId: 'somebody-else' } })).toMatchObject({
       event: { id: DEVICE },
@@ -224,6 +257,16 @@ describe('events that are passed over', () => {
       'IoT Edge’s own modules',
       { system: { 'iothub-connection-module-id': '$edgeAgent' } },
       { kind: 'ignored' },
+    ],
+    [
+      'a source that this package does not know',
+      { system: { 'iothub-message-source': 'moonEvents' } },
+      { kind: 'unknownSource', source: 'moonevents', hubName: 'contoso-routing-hub' },
+    ],
+    [
+      'such a source without a hub',
+      { system: { 'iothub-message-source': 'moonEvents' }, properties: { hubName: 7 } },
+      { kind: 'unknownSource', source: 'moonevents', hubName: undefined },
     ],
     [
       'a hub that is not in the fleet file',
@@ -264,9 +307,14 @@ describe('events that cannot be decoded say why', () => {
     ],
     ['no hub', { properties: { hubName: '' } }, 'BERTH_EVENT_NO_IDENTITY'],
     ['no time', { body: REPORTED, properties: { operationTimestamp: 'yesterday' } }, 'BERTH_EVENT_INVALID'],
-    ['an unknown source', { system: { 'iothub-message-source': 'moonEvents' } }, 'BERTH_EVENT_INVALID'],
     ['an unknown operation', { body: REPORTED, properties: { opType: 'paintTwin' } }, 'BERTH_EVENT_INVALID'],
     ['an array', { body: '[]' }, 'BERTH_EVENT_INVALID'],
+    [
+      'a creation of an array',
+      { body: '[]', properties: { opType: 'createDeviceIdentity' } },
+      'BERTH_EVENT_INVALID',
+    ],
+    ['a replacement without a version', { properties: { opType: 'replaceTwin' } }, 'BERTH_EVENT_INVALID'],
     ['no version', { body: { properties: {} } }, 'BERTH_EVENT_INVALID'],
     [
       'a section without a version',

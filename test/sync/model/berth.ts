@@ -112,11 +112,14 @@ export class Berth {
           hosts: [HOST],
           modules: (await instance.gate.current()).modules,
           reconcile: (id, twinEvents) => reconciler.reconcile(id, twinEvents),
-          keepDeadLetter: async ({ reason }) => {
-            this.deadLetters += 1;
-            this.defects.push(`a dead letter: ${reason}`);
+          redaction: NO_REDACTION,
+          keepDeadLetters: async (letters) => {
+            this.deadLetters += letters.length;
+            this.defects.push(...letters.map(({ reason }) => `a dead letter: ${reason}`));
+            return 0;
           },
-          countStranger: async () => {},
+          countStrangers: async () => {},
+          countUnknownSources: async () => {},
         });
         return summary.deadLetters === 0;
       } catch (error) {
