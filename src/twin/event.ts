@@ -117,7 +117,9 @@ export function decodeEvent(
   const ignored = IGNORED_SOURCES[source];
   if (ignored !== undefined) return { kind: 'ignored', why: ignored };
   const { hubName, deviceId, moduleId } = identityIn({ properties, systemProperties });
-  if (!TWIN_SOURCES.has(source)) return { kind: 'unknownSource', source, hubName };
+  if (!TWIN_SOURCES.has(source)) {
+    return { kind: 'unknownSource', source: isWord(source) ? source : NOT_A_WORD, hubName };
+  }
   if (hubName === undefined) return undecodable('BERTH_EVENT_NO_IDENTITY', 'has no hubName');
   if (deviceId === undefined) return undecodable('BERTH_EVENT_NO_IDENTITY', 'has no device id');
   const host = context.hubNamed(hubName);
@@ -203,7 +205,14 @@ function undecodable(
 /** A name that an event gives, for a reason: anything but a word may be a secret, and is not repeated. */
 function shownWord(word: string | undefined): string {
   if (word === undefined) return 'null';
-  return /^[a-z][a-z_-]{0,59}$/i.test(word) ? JSON.stringify(word) : '(not a word, not repeated)';
+  return isWord(word) ? JSON.stringify(word) : `${NOT_A_WORD.slice(0, -1)}, not repeated)`;
+}
+
+/** Stands for a text that is no name and may be anything, a secret in the wrong place included. */
+const NOT_A_WORD = '(not a word)';
+
+function isWord(text: string): boolean {
+  return /^[a-z][a-z0-9_-]{0,39}$/i.test(text);
 }
 
 const UTF8 = new TextDecoder('utf-8', { fatal: true });

@@ -163,7 +163,11 @@ describe('syncTwins against a real hub and real tables', () => {
     expect(view().counters.twinReads - before.twinReads).toBe(0);
     expect(view().counters.twinWrites - before.twinWrites).toBe(1);
     const stored = await shadow();
-    expect(stored).toMatchObject({ judgement: { state: 'pending' }, writing: undefined, due: undefined });
+    expect(stored).toMatchObject({
+      judgement: { state: 'pending' },
+      writing: undefined,
+      due: { priority: 'activity' },
+    });
     expect(stored.paths.interval).toMatchObject({ foreign: [], writes: [{ value: 60, count: 1 }] });
   });
 
@@ -428,7 +432,7 @@ describe('resyncFleet', () => {
     instance = hosted;
 
     expect(desired()).toMatchObject({ interval: 60 });
-    expect((await shadow()).due).toBeUndefined();
+    expect((await shadow()).due).toMatchObject({ priority: 'activity' });
     const counts = await instance.stores.twins.counts(WEU);
     expect(counts.countedAt).toBeGreaterThan(0);
     expect(counts.states.pending).toBeGreaterThan(0);

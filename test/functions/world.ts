@@ -79,7 +79,9 @@ export class World {
           async answer(request) {
             world.calls.push(`${request.method} ${request.path}`);
             const serve = () => https.answer(request);
-            return (await world.front?.(request, serve)) ?? serve();
+            const answer = await ((await world.front?.(request, serve)) ?? serve());
+            // The hub's clock goes with the instances'.
+            return { ...answer, headers: { date: new Date(world.now).toUTCString(), ...answer.headers } };
           },
         },
       ],
