@@ -1,33 +1,32 @@
-import type { TransactionAction } from '@azure/data-tables';
 import type { HostName } from '../fleet/host-name.ts';
 import type { Known } from '../twin/fold.ts';
-import { type Instant, NEVER, parseInstant } from '../twin/instant.ts';
-import {
-  type DuePriority,
-  type PolicyStanding,
-  type Shadow,
-  TWIN_STATES,
-  type TwinState,
-  unreadShadow,
-} from '../twin/shadow.ts';
-import { readStoredShadow } from '../twin/stored-shadow.ts';
+import type { Instant } from '../twin/instant.ts';
+import { type DuePriority, type PolicyStanding, TWIN_STATES, type TwinState } from '../twin/shadow.ts';
 import type { TwinId } from '../twin/twin.ts';
-import { packText, unpackDocument } from './document.ts';
 import {
-  attentionKey,
-  dueKey,
   dueRange,
-  idOfShadowKey,
   moduleShadowPrefix,
   type PartitionKey,
   partitionOf,
   partitionsOf,
   prefixRange,
   shadowKey,
-  tombstoneKey,
 } from './keys.ts';
 import { RecordMemory } from './record-memory.ts';
 import type { Row, Table } from './tables.ts';
+import {
+  attentionRow,
+  DELETED,
+  dueRow,
+  ID_COLUMNS,
+  idOf,
+  idOfShadow,
+  knownIn,
+  moveRow,
+  readStandings,
+  shadowAction,
+  tombstoneRow,
+} from './twin-rows.ts';
 import { TwinWriter } from './twin-writer.ts';
 
 /** What is stored about a twin, and the version of the row that it was read from. */
@@ -84,7 +83,7 @@ export class TwinStore {
     if (remembered !== undefined) return remembered;
     const row = await this.#table.get(partitionOf(id), shadowKey(id));
     if (row === undefined) return { id, known: { kind: 'nothing' }, etag: undefined, isRemembered: false };
-    const record = toRecord(id, row);
+    const record = recordIn(id, row);
     this.#memory.put(record, Number(row.properties.size ?? 0));
     return record;
   }
@@ -132,7 +131,7 @@ export class TwinStore {
       range: [after === undefined ? from : `${after}\u0000`, to],
       limit,
     });
-    return rows.map((row) => ({ ...toRecord(idOfShadow(row), row), rowKey: row.rowKey }));
+    return rows.map((row) => ({ ...recordIn(idOfShadow(row), row), rowKey: row.rowKey }));
   }
 
   /**
@@ -204,7 +203,7 @@ export class TwinStore {
       next = pages.next();
       // It is awaited after the page, if the reader goes on until then; else nobody wants to know.
       next.catch(() => {});
-      for (const row of page) yield toRecord(idOfShadow(row), row);
+      for (const row of page) yield recordIn(idOfShadow(row), row);
     }
   }
 
@@ -321,30 +320,9 @@ const COUNT_KEY = 'count';
 /** What follows a shadow, in the order of the keys. */
 const SIDE_ROWS = ['att|', 'due|', 'tomb|'];
 const TOMBSTONES_A_RUN = 50;
-const ID_COLUMNS = ['host', 'deviceId', 'moduleId'];
-/**
- * A deleted twin's shadow row stays as a stub as long as its tombstone: a transaction cannot delete a row
- * conditionally.
- */
-const DELETED = 'deleted';
 
 function noTwins(): Record<TwinState, number> {
   return Object.fromEntries(TWIN_STATES.map((state) => [state, 0])) as Record<TwinState, number>;
-}
-
-/** Standings as a column: `id:standing,…`. */
-function standingsColumn(policies: Shadow['judgement']['policies']): string {
-  return Object.entries(policies)
-    .map(([policy, standing]) => `${policy}:${standing}`)
-    .join(',');
-}
-
-function readStandings(column: unknown): readonly (readonly [policy: string, standing: PolicyStanding])[] {
-  if (typeof column !== 'string' || column === '') return [];
-  return column.split(',').map((entry) => {
-    const [policy = '', standing = ''] = entry.split(':');
-    return [policy, standing as PolicyStanding] as const;
-  });
 }
 
 export function addStandings(one: StandingCounts, other: StandingCounts): StandingCounts {
@@ -355,122 +333,6 @@ export function addStandings(one: StandingCounts, other: StandingCounts): Standi
   return sum;
 }
 
-interface PlainRow {
-  readonly rowKey: string;
-  readonly properties: Readonly<Record<string, unknown>>;
-}
-
-/** The actions that turn the old row of a kind into the new one. */
-function moveRow(
-  before: (PlainRow & { partitionKey: string }) | undefined,
-  after: (PlainRow & { partitionKey: string }) | undefined,
-  rewrites: boolean,
-): readonly TransactionAction[] {
-  const actions: TransactionAction[] = [];
-  if (before !== undefined && before.rowKey !== after?.rowKey) {
-    actions.push(['delete', { partitionKey: before.partitionKey, rowKey: before.rowKey }]);
-  }
-  if (after !== undefined && (rewrites || JSON.stringify(before) !== JSON.stringify(after))) {
-    actions.push([
-      'upsert',
-      { ...after.properties, partitionKey: after.partitionKey, rowKey: after.rowKey },
-      'Replace',
-    ]);
-  }
-  return actions;
-}
-
-function dueRow(id: TwinId, known: Known) {
-  if (known.kind !== 'shadow' || known.shadow.due === undefined) return undefined;
-  const { priority, at, why } = known.shadow.due;
-  return {
-    partitionKey: partitionOf(id),
-    rowKey: dueKey(id, priority, at),
-    properties: { ...idColumns(id), why },
-  };
-}
-
-/** States that a person should know of. A drift that is being corrected or held back right now is none of them. */
-function attentionRow(id: TwinId, known: Known) {
-  if (known.kind !== 'shadow') return undefined;
-  const { judgement, writing } = known.shadow;
-  const { state, since, why, isHeld } = judgement;
-  if (state === 'inSync' || state === 'pending') return undefined;
-  if (state === 'drifted' && (isHeld || writing !== undefined)) return undefined;
-  return {
-    partitionKey: partitionOf(id),
-    rowKey: attentionKey(id, state),
-    properties: { ...idColumns(id), state, since: new Date(since), why: why.slice(0, 1_000) },
-  };
-}
-
-function tombstoneRow(id: TwinId, known: Known) {
-  if (known.kind !== 'deleted') return undefined;
-  return {
-    partitionKey: partitionOf(id),
-    rowKey: tombstoneKey(id),
-    properties: { ...idColumns(id), at: known.at },
-  };
-}
-
-function shadowAction(
-  id: TwinId,
-  known: Exclude<Known, { kind: 'nothing' }>,
-  etag: string | undefined,
-): TransactionAction {
-  const entity = {
-    partitionKey: partitionOf(id),
-    rowKey: shadowKey(id),
-    ...idColumns(id),
-    ...shadowColumns(known),
-  };
-  return etag === undefined ? ['create', entity] : ['update', entity, 'Replace', { etag }];
-}
-
-function shadowColumns(known: Exclude<Known, { kind: 'nothing' }>): Record<string, unknown> {
-  if (known.kind === 'deleted') return { state: DELETED, at: known.at };
-  const { id: _, ...shadow } = known.shadow;
-  const { state, revision, policies } = shadow.judgement;
-  const json = JSON.stringify(shadow);
-  return { state, revision, policies: standingsColumn(policies), size: json.length, ...packText(json) };
-}
-
-function idColumns({ host, deviceId, moduleId }: TwinId): Record<string, string> {
-  return moduleId === undefined ? { host, deviceId } : { host, deviceId, moduleId };
-}
-
-function idOf({ properties }: Row): TwinId {
-  return {
-    host: String(properties.host) as HostName,
-    deviceId: String(properties.deviceId),
-    moduleId: typeof properties.moduleId === 'string' ? properties.moduleId : undefined,
-  };
-}
-
-/** The key is what a row is found by; its columns are needed where the key holds a hash. */
-function idOfShadow(row: Row): TwinId {
-  return idOfShadowKey(row.partitionKey, row.rowKey) ?? idOf(row);
-}
-
-/** What cannot be read is as good as nothing: the twin is read from its hub. */
-function toRecord(id: TwinId, row: Row): TwinRecord {
-  const known: Known =
-    row.properties.state === DELETED
-      ? readDeleted(id, row.properties.at)
-      : { kind: 'shadow', shadow: readStoredShadow(id, documentIn(row)) };
-  return { id, known, etag: row.etag, isRemembered: false };
-}
-
-function readDeleted(id: TwinId, column: unknown): Known {
-  const at = parseInstant(column);
-  if (at !== undefined) return { kind: 'deleted', at };
-  return { kind: 'shadow', shadow: unreadShadow(id, NEVER, 'when it was deleted cannot be read') };
-}
-
-function documentIn({ properties }: Row): unknown {
-  try {
-    return unpackDocument(properties);
-  } catch {
-    return undefined;
-  }
+function recordIn(id: TwinId, row: Row): TwinRecord {
+  return { id, known: knownIn(id, row), etag: row.etag, isRemembered: false };
 }
