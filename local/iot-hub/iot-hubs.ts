@@ -11,6 +11,7 @@ import type { FaultSettings } from './faults.ts';
 import { createHub, entryOf, type Hub, type HubSettings } from './hub.ts';
 import { HubError } from './hub-error.ts';
 import { createHubFaults, type FaultStatus, type HubFaults } from './hub-faults.ts';
+import { hubNames } from './hub-names.ts';
 import { readModuleChoice } from './identity.ts';
 import { createIdentity, deleteIdentity } from './identity-operations.ts';
 import { type ProvisioningAccess, provisioningAccess } from './provisioning-access.ts';
@@ -124,6 +125,7 @@ export function createIotHubs(options: IotHubsOptions): IotHubs {
 
   return {
     https: {
+      names: options.hubs.flatMap(({ host }) => hubNames(host)),
       claims: () => true,
       async answer(request) {
         const known = hubs.get(request.host.toLowerCase());

@@ -13,7 +13,7 @@ describe('journal', () => {
   let file: string;
   const read = (): Entry[] => {
     const entries: Entry[] = [];
-    openJournal<Entry>(file, (entry) => entries.push(entry)).close();
+    openJournal<Entry>(file, (entry) => entries.push(entry as Entry)).close();
     return entries;
   };
 
