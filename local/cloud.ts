@@ -34,6 +34,8 @@ export interface CloudOptions {
   /** Where DPS calls `allocateDevice`, with its key as `?code=`. */
   readonly webhookUrl: string;
   readonly processes: () => readonly ProcessStatus[];
+  /** Called when Azurite serves again after it ended by itself. */
+  readonly onAzuriteReturn: () => void;
   readonly log: Log;
 }
 
@@ -70,6 +72,7 @@ export async function startCloud(options: CloudOptions): Promise<Cloud> {
       file: join(options.bundles, 'azurite.cjs'),
       directory: state('azurite'),
       ports,
+      onReturn: options.onAzuriteReturn,
       log,
     });
     closers.push(() => azurite.process.stop(5_000));

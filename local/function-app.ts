@@ -10,6 +10,9 @@ import { logToFile } from './log-file.ts';
 import { startChild } from './processes/child.ts';
 import { type KeptRunning, keepRunning } from './processes/kept-running.ts';
 
+/** As `GET /processes` names it. */
+export const FUNCTION_HOST = 'function host';
+
 export interface FunctionAppOptions {
   /** The folder with host.json, package.json and fleet.json. */
   readonly appDirectory: string;
@@ -29,7 +32,7 @@ export function runFunctionApp(options: FunctionAppOptions): KeptRunning {
   const onLine = logToFile(logFile, log);
   const start = () =>
     startChild({
-      name: 'function host',
+      name: FUNCTION_HOST,
       file: join(bundles, 'function-host.cjs'),
       args: [
         ...['--app', appDirectory, '--port', String(port)],
@@ -47,7 +50,7 @@ export function runFunctionApp(options: FunctionAppOptions): KeptRunning {
         if ((message as Partial<ReadyMessage> | null)?.type === 'ready') onReady();
       },
     });
-  return keepRunning({ name: 'function host', start, log });
+  return keepRunning({ name: FUNCTION_HOST, start, log });
 }
 
 /**

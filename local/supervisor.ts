@@ -7,7 +7,7 @@ import { cast } from './devices/cast.ts';
 import { LocalError } from './errors.ts';
 import { readFleet } from './fleet-file.ts';
 import { runDevices } from './fleet-of-devices.ts';
-import { runFunctionApp, waitForFunctions } from './function-app.ts';
+import { FUNCTION_HOST, runFunctionApp, waitForFunctions } from './function-app.ts';
 import { FUNCTION_KEYS } from './keys.ts';
 import { reservePort } from './listen.ts';
 import type { Log } from './log.ts';
@@ -73,6 +73,7 @@ export async function supervise(options: SupervisorOptions): Promise<LoopResult 
       functionsPort,
       webhookUrl: `${functionsUrl}/api/allocate?code=${FUNCTION_KEYS.function}`,
       processes: () => processes(running, cloud),
+      onAzuriteReturn: () => renewFunctions(running, options, log),
       log,
     });
     const controlUrl = `http://127.0.0.1:${cloud.ports.control}`;
@@ -192,6 +193,13 @@ function processes(running: readonly KeptRunning[], cloud: Cloud | undefined): r
       restarts,
     })),
   ];
+}
+
+/** The functions may rely on tables that Azurite has not kept. In Azure, storage does not lose anything. */
+function renewFunctions(running: readonly KeptRunning[], { withoutFunctions }: LocalOptions, log: Log): void {
+  if (withoutFunctions)
+    log.warn('Azurite serves again, without what it was told last: start the functions again.');
+  void running.find(({ name }) => name === FUNCTION_HOST)?.renew(STOP_MS);
 }
 
 function keptLine(directory: string, paths: readonly string[]): string {

@@ -28,6 +28,8 @@ export interface AzuriteOptions {
   readonly directory: string;
   /** 0 asks for a free one. */
   readonly ports: Ports;
+  /** Called when it serves again after it ended by itself. It has lost what it was told last; see `docs/local.md`. */
+  readonly onReturn: () => void;
   readonly log: Log;
 }
 
@@ -60,7 +62,13 @@ export async function startAzurite(options: AzuriteOptions): Promise<Azurite> {
       name: 'azurite',
       title: 'Azurite',
       first,
-      start: () => launch({ ...options, ports }, () => {}),
+      start() {
+        let listening = 0;
+        return launch({ ...options, ports }, () => {
+          listening += 1;
+          if (listening === SERVICES.length) options.onReturn();
+        });
+      },
       obstacle: () => obstacleTo(ports, options.directory),
       log: options.log,
     }),

@@ -11,6 +11,8 @@ export interface KeptRunning {
   readonly restarts: number;
   /** To the process that runs now. */
   send(message: object): void;
+  /** Ends the process that runs now, so that another takes its place. It gets so long to end, ms. */
+  renew(graceMs: number): Promise<void>;
   /** Ends it for good. */
   stop(graceMs: number): Promise<void>;
 }
@@ -85,6 +87,9 @@ export function keepRunning(options: KeepRunningOptions): KeptRunning {
       return restarts;
     },
     send: (message) => child.send(message),
+    async renew(graceMs) {
+      if (isRunning) await child.stop(graceMs);
+    },
     async stop(graceMs) {
       stopping.abort();
       if (isRunning) await child.stop(graceMs);
