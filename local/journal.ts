@@ -11,6 +11,7 @@ import {
 } from 'node:fs';
 import { dirname } from 'node:path';
 import * as z from 'zod';
+import { isObject } from '../src/json.ts';
 import { damaged, errorCode, onState, stateFailure } from './state/failure.ts';
 
 /** Journals hold the devices' keys. */
@@ -46,9 +47,11 @@ export function openJournal<Record>(
 ): Journal<Record> {
   if (file === undefined) return { append() {}, compact() {}, close() {} };
   onState(dirname(file), () => mkdirSync(dirname(file), { recursive: true }));
-  let length = existsSync(file) ? replayFile(file, replay) : 0;
+  const kept = existsSync(file) ? replayFile(file, replay) : { length: 0, lacksEnd: false };
   let descriptor = onState(file, () => openSync(file, 'a', OWNER_ONLY));
-  onState(file, () => ftruncateSync(descriptor, length));
+  onState(file, () => ftruncateSync(descriptor, kept.length));
+  if (kept.lacksEnd) onState(file, () => writeWhole(descriptor, Buffer.of(NEWLINE)));
+  let length = kept.length + (kept.lacksEnd ? 1 : 0);
   return {
     append(record) {
       const line = lineOf(record);
@@ -76,8 +79,15 @@ export function openJournal<Record>(
   };
 }
 
-/** Replays every whole line. Answers the length of the file up to the line that a crash tore. */
-function replayFile(file: string, replay: (record: unknown) => void): number {
+interface Kept {
+  /** Of the file, up to a line that a crash tore. */
+  readonly length: number;
+  /** Whether the last line lacks its end. */
+  readonly lacksEnd: boolean;
+}
+
+/** Replays every whole record. */
+function replayFile(file: string, replay: (record: unknown) => void): Kept {
   const bytes = onState(file, () => readFileSync(file));
   const length = bytes.lastIndexOf(NEWLINE) + 1;
   let line = 0;
@@ -87,8 +97,22 @@ function replayFile(file: string, replay: (record: unknown) => void): number {
     if (end > start) replayLine(file, line, bytes.subarray(start, end), replay);
     start = end + 1;
   }
-  if (!isTorn(bytes.subarray(length))) throw damaged(file, `line ${line + 1} is not JSON`);
-  return length;
+  const tail = bytes.subarray(length);
+  if (isWhole(tail)) {
+    replayLine(file, line + 1, tail, replay);
+    return { length: bytes.length, lacksEnd: true };
+  }
+  if (!isTorn(tail)) throw damaged(file, `line ${line + 1} is not JSON`);
+  return { length, lacksEnd: false };
+}
+
+/** Whether a last line lacks nothing but its end, as after an edit by hand. */
+function isWhole(tail: Buffer): boolean {
+  try {
+    return tail.length > 0 && isObject(JSON.parse(tail.toString('utf8')));
+  } catch {
+    return false;
+  }
 }
 
 function replayLine(file: string, line: number, bytes: Buffer, replay: (record: unknown) => void): void {

@@ -60,7 +60,9 @@ export function contentsOf(directory: string, below = ''): readonly Content[] {
 export function isEarlierState(contents: readonly Content[]): boolean {
   const isClean = contents.every(({ path, expected }) => expected !== undefined || path.includes('/'));
   const files = contents.filter(({ kind }) => kind !== 'folder');
-  const isTouched = files.every(({ path }) => FIRST_FILES.test(path));
+  const isTouched =
+    contents.every(({ kind, expected }) => kind === expected) &&
+    files.every(({ path }) => FIRST_FILES.test(path));
   const hasJournals = files.some(({ path, expected }) => expected !== undefined && UNMISTAKABLE.test(path));
   const names = contents.filter(({ path }) => !path.includes('/'));
   return isClean && (isTouched || (hasJournals && names.length > 1));

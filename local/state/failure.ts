@@ -50,6 +50,6 @@ export function damaged(file: string, what: string, cause?: unknown): LocalError
 
 /** The code of an error of the operating system, such as `ENOENT`; undefined for any other error. */
 export function errorCode(error: unknown): string | undefined {
-  if (!(error instanceof Error) || !('code' in error) || !('syscall' in error)) return undefined;
-  return typeof error.code === 'string' ? error.code : undefined;
+  const { code, syscall } = (error ?? {}) as { readonly code?: unknown; readonly syscall?: unknown };
+  return typeof code === 'string' && typeof syscall === 'string' ? code : undefined;
 }

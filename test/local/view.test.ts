@@ -112,6 +112,17 @@ describe('the live view', () => {
   });
 });
 
+test('the live view says which processes have been started again', () => {
+  const processes = [
+    { name: 'azurite', pid: 2, running: true, restarts: 1 },
+    { name: 'function host', pid: 3, running: true, restarts: 2 },
+    { name: 'simulated devices', pid: 4, running: true, restarts: 0 },
+  ];
+
+  expect(renderLive({ ...MODEL, processes })).toContain('restarts azurite 1 time, function host 2 times');
+  expect(renderLive(MODEL).join('\n')).not.toContain('restarts');
+});
+
 describe('the policies of the live view', () => {
   test('are left out where they reach everybody and nobody minds', () => {
     expect(policyLines([policy({ reached: 20 }), policy({ mode: 'observe', reached: 5 })])).toEqual([]);
