@@ -16,7 +16,9 @@ export function pagePorts({ control, functions, rest, https }: Ports): readonly 
 }
 
 const LOOPBACK: readonly string[] = ['localhost', '127.0.0.1', '[::1]'];
-const AUTHORITY = /^(\[[0-9a-f:.]+\]|[^:[\]/@\s]+)(?::(\d{1,5}))?$/;
+const AUTHORITY = /^(\[[0-9a-f:.]+\]|[^:[\]/@\s]+)(?::(\d{0,5}))?$/;
+/** A target that names a host of its own, as for a proxy. */
+const URL_WITH_SCHEME = /^[a-z][a-z0-9+.-]*:/i;
 const DEFAULT_PORTS: Readonly<Record<string, number>> = { http: 80, https: 443 };
 const LONGEST_QUOTE = 100;
 
@@ -28,8 +30,12 @@ const LONGEST_QUOTE = 100;
  * sentence.
  */
 export function ownRequestsOnly(own: OwnAddresses, listener: RequestListener): RequestListener {
+  const names = new Set([...LOOPBACK, ...own.names.map((name) => name.toLowerCase())]);
   return (request, response) => {
-    const refusal = refusalOf(request, own);
+    // No browser and no HTTP client sends this.
+    if (/\s/.test(request.headers.host ?? ''))
+      return void response.writeHead(400, { 'content-length': 0 }).end();
+    const refusal = refusalOf(request, names, own.ports?.() ?? []);
     if (refusal === undefined) return listener(request, response);
     const code: LocalErrorCode = 'BERTH_LOCAL_REQUEST_FOREIGN';
     const text = `${JSON.stringify({ error: { code, message: refusal, details: [] } })}\n`;
@@ -44,17 +50,21 @@ export function ownRequestsOnly(own: OwnAddresses, listener: RequestListener): R
 }
 
 /** Why a request is not for the local stack; undefined where it is. */
-function refusalOf(request: IncomingMessage, own: OwnAddresses): string | undefined {
-  const names = new Set([...LOOPBACK, ...own.names.map((name) => name.toLowerCase())]);
+function refusalOf(
+  request: IncomingMessage,
+  names: ReadonlySet<string>,
+  ports: readonly number[],
+): string | undefined {
   const { host = [], origin: origins = [] } = request.headersDistinct;
-  if (!request.url?.startsWith('/')) return 'The target of the request must be a path, such as /hubs.';
+  if (URL_WITH_SCHEME.test(request.url ?? ''))
+    return 'The target of the request must be a path, such as /hubs.';
   if (host.length !== 1 || !names.has(parseAuthority(host[0])?.name ?? '')) {
     return `The local stack is not ${quoted(host)}, which the header Host names. Use localhost, 127.0.0.1 or [::1], or the name of a local hub or of the local DPS.`;
   }
   if (origins.length === 0) return foreignFetch(request.method, request.headers);
-  const ports = new Set([request.socket.localPort, ...(own.ports?.() ?? [])]);
+  const ownPorts = new Set([request.socket.localPort, ...ports]);
   const page = origins.length === 1 ? parseOrigin(origins[0]) : undefined;
-  if (page !== undefined && names.has(page.name) && ports.has(page.port)) return undefined;
+  if (page !== undefined && names.has(page.name) && ownPorts.has(page.port)) return undefined;
   return `The request comes from a web page of ${quoted(origins)}, which the header Origin names. Only pages of the local stack may call it; a program sends no Origin.`;
 }
 
@@ -79,7 +89,7 @@ function parseOrigin(origin = ''): { readonly name: string; readonly port: numbe
 
 function parseAuthority(text = ''): { readonly name: string; readonly port: number | undefined } | undefined {
   const [, name, port] = AUTHORITY.exec(text.toLowerCase()) ?? [];
-  return name === undefined ? undefined : { name, port: port === undefined ? undefined : Number(port) };
+  return name === undefined ? undefined : { name, port: port ? Number(port) : undefined };
 }
 
 function quoted(values: readonly string[]): string {

@@ -28,7 +28,19 @@ export interface KeepRunningOptions {
   /** Why it cannot start again now, as a sentence; it is tried again later. Default: it always can. */
   readonly obstacle?: () => Promise<string | undefined>;
   readonly log: Log;
+  readonly clock?: Clock;
 }
+
+/** Milliseconds since the epoch, and a wait in milliseconds that ends early when the signal is aborted. */
+export interface Clock {
+  now(): number;
+  wait(ms: number, signal: AbortSignal): Promise<void>;
+}
+
+const SYSTEM_CLOCK: Clock = {
+  now: Date.now,
+  wait: (ms, signal) => delay(ms, undefined, { signal }).catch(() => {}),
+};
 
 const RESTART_AFTER_MS = 1_000;
 /** A process that ends again and again is started more and more seldom. */
@@ -38,6 +50,7 @@ const SHORT_LIFE_MS = 10_000;
 /** Starts a process, and starts it again a second after it has ended, until it is stopped. */
 export function keepRunning(options: KeepRunningOptions): KeptRunning {
   const { name, title = `The ${name}`, start, obstacle = async () => undefined, log } = options;
+  const { clock = SYSTEM_CLOCK } = options;
   const stopping = new AbortController();
   const { signal } = stopping;
   let child = options.first ?? start();
@@ -45,28 +58,30 @@ export function keepRunning(options: KeepRunningOptions): KeptRunning {
   let restarts = 0;
   let shortLives = 0;
 
-  const wait = (ms: number): Promise<void> => delay(ms, undefined, { signal }).catch(() => {});
   /** Waits until nothing is in the way, and says once what is. */
   const clear = async (): Promise<void> => {
     let told: string | undefined;
     for (let found = await obstacle(); found !== undefined && !signal.aborted; found = await obstacle()) {
       if (found !== told) log.warn(`${title} cannot start: ${found} It is tried again every second.`);
       told = found;
-      await wait(RESTART_AFTER_MS);
+      await clock.wait(RESTART_AFTER_MS, signal);
     }
   };
   const watch = async (): Promise<void> => {
     while (!signal.aborted) {
-      const startedAt = Date.now();
+      const startedAt = clock.now();
       const how = await child.ended;
       isRunning = false;
       if (signal.aborted) return;
-      const waitMs = Math.min(LONGEST_WAIT_MS, RESTART_AFTER_MS * 2 ** shortLives);
-      shortLives = Date.now() - startedAt < SHORT_LIFE_MS ? shortLives + 1 : 0;
+      const isShort = clock.now() - startedAt < SHORT_LIFE_MS;
+      const waitMs = isShort
+        ? Math.min(LONGEST_WAIT_MS, RESTART_AFTER_MS * 2 ** shortLives)
+        : RESTART_AFTER_MS;
+      shortLives = isShort ? shortLives + 1 : 0;
       log.warn(
         `${title} ended (${how}); it starts again in ${waitMs === 1_000 ? 'a second' : `${waitMs / 1_000} s`}.`,
       );
-      await wait(waitMs);
+      await clock.wait(waitMs, signal);
       await clear();
       if (signal.aborted) return;
       child = start();
