@@ -34,8 +34,12 @@ describe('a process that is kept running', () => {
     wait: (ms, signal) =>
       new Promise((resolve) => {
         if (signal.aborted) return resolve();
-        wakes.push({ at: time + ms, wake: resolve });
-        signal.addEventListener('abort', () => resolve());
+        const end = () => {
+          signal.removeEventListener('abort', end);
+          resolve();
+        };
+        signal.addEventListener('abort', end);
+        wakes.push({ at: time + ms, wake: end });
       }),
   };
   const keep = (options: Partial<KeepRunningOptions> = {}) => {
