@@ -48,6 +48,7 @@ function eventOf(opType: string, operationTimestamp: string, body: JsonObject): 
       'iothub-message-source': opType === 'updateTwin' ? 'twinChangeEvents' : 'deviceLifecycleEvents',
       'iothub-enqueuedtime': Date.UTC(2026, 10, 23, 12),
     },
+    enqueuedAt: operationTimestamp.replace(/\+00:00$/, 'Z'),
   };
 }
 

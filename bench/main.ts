@@ -12,6 +12,8 @@ import type { Fleet } from '../src/fleet/fleet.ts';
 import { parseFleet } from '../src/fleet/parse.ts';
 import table from '../src/regions/azure-regions.json' with { type: 'json' };
 import { convergedTwin } from './converged-twin.ts';
+import { loadTimes } from './load-time.ts';
+import { cpuOf, worstRequests } from './worst-request.ts';
 
 // The hot paths, each next to the least that it could possibly cost, in one run on one core. What it does not
 // show: tables, hubs and the network, which take far longer than all of this; and another machine.
@@ -131,6 +133,23 @@ console.table(
       target: target !== undefined ? `${target} a second` : ratio !== undefined ? `${ratio} times` : '',
     };
   }),
+);
+
+// What a device can make of a request at most, of what was found: CPU time with its receipt.
+console.table(
+  worstRequests().map((worst) => {
+    const { steps, ms } = cpuOf(worst);
+    return { 'worst request': worst.name, steps, 'ms of CPU': Number(ms.toFixed(1)), target: 'at most 20' };
+  }),
+);
+console.table(
+  loadTimes().map(({ file, ms, msOfTwice }) => ({
+    'fleet file': file,
+    'ms of CPU': Math.round(ms),
+    'with twice the leaves': Math.round(msOfTwice),
+    ratio: Number((msOfTwice / ms).toFixed(1)),
+    target: 'about 2',
+  })),
 );
 
 function fleetIn(text: string): Fleet {

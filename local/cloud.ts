@@ -13,10 +13,10 @@ import { DPS_HOST, ID_SCOPE, localEnrollments } from './enrollments.ts';
 import { type EventHubs, startEventHubs } from './event-hubs/index.ts';
 import { pagePorts } from './foreign-requests.ts';
 import { startHttp } from './https/index.ts';
-import { createIotHubs, type IotHubs } from './iot-hub/index.ts';
+import { createIotHubs, deviceNameOf, type IotHubs } from './iot-hub/index.ts';
 import type { Log } from './log.ts';
 import { startMqtt } from './mqtt/index.ts';
-import type { Ports } from './options.ts';
+import type { LinkNames, Ports } from './options.ts';
 
 /** The Event Hub and consumer group that `local.settings.json` names. */
 export const EVENT_HUB = 'twin-events';
@@ -33,6 +33,8 @@ export interface CloudOptions {
   readonly bundles: string;
   /** Where DPS calls `allocateDevice`, with its key as `?code=`. */
   readonly webhookUrl: string;
+  /** By which host names DPS links the hubs. */
+  readonly links: LinkNames;
   readonly processes: () => readonly ProcessStatus[];
   /** Called when Azurite serves again after it ended by itself. */
   readonly onAzuriteReturn: () => void;
@@ -100,7 +102,7 @@ export async function startCloud(options: CloudOptions): Promise<Cloud> {
       idScope: ID_SCOPE,
       serviceHost: DPS_HOST,
       enrollments: localEnrollments(options.webhookUrl, authority.root),
-      linkedHubs: fleet.hubs.map(({ host }) => ({ host })),
+      linkedHubs: fleet.hubs.flatMap(({ host }) => linksOf(host, options.links)),
       hub: hubs.provisioning,
       directory: state('dps'),
       log,
@@ -167,4 +169,10 @@ export async function startCloud(options: CloudOptions): Promise<Cloud> {
     await close();
     throw error;
   }
+}
+
+function linksOf(host: string, links: LinkNames): readonly { readonly host: string }[] {
+  const [classic, device] = [{ host }, { host: deviceNameOf(host) }];
+  if (links === 'both') return [classic, device];
+  return links === 'device' ? [device] : [classic];
 }

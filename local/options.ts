@@ -43,8 +43,13 @@ export interface LocalOptions {
   readonly stateDirectory: string;
   /** Bring up everything but the function host: Azure Functions Core Tools run the app. */
   readonly withoutFunctions: boolean;
+  /** By which host names DPS links the hubs. */
+  readonly links: LinkNames;
   readonly ports: Ports;
 }
+
+/** `both` is how links are while they are changed from one name to the other. */
+export type LinkNames = 'classic' | 'device' | 'both';
 
 /** Reads the command line; ends the process with a sentence where it is wrong, and for `--help`. */
 export function readOptions(argv: readonly string[]): LocalOptions {
@@ -58,6 +63,11 @@ export function readOptions(argv: readonly string[]): LocalOptions {
     .option('--timeout <s>', 'with --once: seconds after which it has failed', wholeNumber(1, 86_400), 120)
     .option('--fresh', 'forget hubs, twins, events and storage of earlier runs', false)
     .option('--state <folder>', 'where that is kept: an empty folder, or one that Berth made', '.berth')
+    .addOption(
+      new Option('--links <names>', 'host names by which DPS links the hubs')
+        .choices(['classic', 'device', 'both'])
+        .default('classic'),
+    )
     .addOption(new Option('--without-functions', 'leave the function host to `func start`').default(false))
     .addOption(
       new Option('--port <name=number>', `another port: ${portList()}; 0 takes a free one`)
@@ -74,6 +84,7 @@ export function readOptions(argv: readonly string[]): LocalOptions {
     timeout: number;
     fresh: boolean;
     state: string;
+    links: LinkNames;
     withoutFunctions: boolean;
     port: Partial<Ports>;
     freePorts: boolean;
@@ -86,6 +97,7 @@ export function readOptions(argv: readonly string[]): LocalOptions {
     fresh: flags.fresh,
     stateDirectory: flags.state,
     withoutFunctions: flags.withoutFunctions,
+    links: flags.links,
     ports: { ...(flags.freePorts ? FREE_PORTS : DEFAULT_PORTS), ...flags.port },
   };
 }

@@ -1,7 +1,15 @@
 // Writes what is deployed, and nothing else: `node scripts/package.mjs [--out FOLDER]`, by default package/ and
 // package.zip beside it. The same sources at the same time of build give the same bytes.
-import { copyFileSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
-import { basename, dirname, join, relative, resolve } from 'node:path';
+import {
+  copyFileSync,
+  existsSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  writeFileSync,
+} from 'node:fs';
+import { basename, dirname, join, relative, resolve, sep } from 'node:path';
 import { parseArgs } from 'node:util';
 import { build } from 'esbuild';
 import { zipSync } from 'fflate';
@@ -29,13 +37,30 @@ const { outputFiles } = await build({
 });
 for (const { path, contents } of outputFiles) writeFileSync(join(folder, 'dist', basename(path)), contents);
 
-for (const file of ['host.json', 'fleet.json']) copyFileSync(file, join(folder, file));
+// The DTDL files of device models, where there are any.
+const models = existsSync('models')
+  ? readdirSync('models', { recursive: true, withFileTypes: true })
+      .filter((entry) => !entry.isDirectory() && entry.name.endsWith('.json'))
+      .map((entry) => join(entry.parentPath, entry.name).split(sep).join('/'))
+      .sort()
+  : [];
+for (const file of ['host.json', 'fleet.json', ...models]) {
+  mkdirSync(dirname(join(folder, file)), { recursive: true });
+  copyFileSync(file, join(folder, file));
+}
 
 const { name, version, main, engines } = JSON.parse(readFileSync('package.json', 'utf8'));
 const manifest = { name, version, private: true, main, engines, berth: { build: built } };
 writeFileSync(join(folder, 'package.json'), `${JSON.stringify(manifest, null, 2)}\n`);
 
-const files = ['dist/functions.cjs', 'dist/functions.cjs.map', 'fleet.json', 'host.json', 'package.json'];
+const files = [
+  'dist/functions.cjs',
+  'dist/functions.cjs.map',
+  'fleet.json',
+  'host.json',
+  ...models,
+  'package.json',
+];
 // A zip file has local times without a zone: the first one that it can hold, whatever the clock here says.
 const entry = { mtime: new Date(1980, 0, 1), os: 3, attrs: (0o100644 << 16) >>> 0, level: 9 };
 writeFileSync(

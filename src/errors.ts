@@ -46,6 +46,7 @@ export const ERRORS = {
   BERTH_EVENT_NO_IDENTITY: { kind: 'user' },
   BERTH_EVENT_TOO_LARGE: { kind: 'user' },
   BERTH_EVENT_INVALID: { kind: 'user' },
+  BERTH_DEAD_LETTERS_CAPPED: { kind: 'user' },
 
   BERTH_POLICY_REJECTED: { kind: 'user' },
   BERTH_SHADOW_MISMATCH: { kind: 'defect' },

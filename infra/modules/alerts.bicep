@@ -184,6 +184,22 @@ var alerts = [
     '''
   }
   {
+    key: 'dead-letters-capped'
+    title: 'More events could not be read than are kept'
+    description: 'More than 10,000 in an hour: of the rest only the number is kept, by hub, source and code (berth dead-letters counts).'
+    severity: 2
+    frequency: 'PT5M'
+    window: 'PT15M'
+    threshold: 0
+    query: '''
+      AppTraces
+      | where Message has "deadLettersCapped"
+      | extend line = parse_json(Message)
+      | extend event = tostring(line.event), code = tostring(line.code)
+      | where event == "deadLettersCapped" and code == "BERTH_DEAD_LETTERS_CAPPED"
+    '''
+  }
+  {
     key: 'gaps'
     title: 'Twin events do not follow each other'
     description: 'More than one event in twenty of a hub did not follow what was known; each costs a read.'

@@ -1,3 +1,4 @@
+import { X509Certificate } from 'node:crypto';
 import { type Log, silent } from '../log.ts';
 import { createRoot, createSigned, isIssuedBy, isUsable, type KeyedCertificate } from './certificate.ts';
 import { readCertificate, writeCertificate } from './certificate-files.ts';
@@ -9,7 +10,16 @@ const DEVICE_DAYS = 365;
 const RENEWAL_DAYS = 30;
 
 /** Every name under which a client may reach the local hubs and DPS, through whatever address it connects. */
-const SERVER_NAMES = ['localhost', '*.azure-devices.net', '*.azure-devices-provisioning.net'] as const;
+const CLOUDS = ['net', 'cn', 'us'] as const;
+const SERVER_NAMES: readonly string[] = [
+  'localhost',
+  ...CLOUDS.flatMap((cloud) => [
+    `*.azure-devices.${cloud}`,
+    `*.device.azure-devices.${cloud}`,
+    `*.service.azure-devices.${cloud}`,
+    `*.azure-devices-provisioning.${cloud}`,
+  ]),
+];
 const SERVER_ADDRESSES = ['127.0.0.1'] as const;
 
 export interface AuthorityOptions {
@@ -67,7 +77,10 @@ export async function openAuthority(options: AuthorityOptions = {}): Promise<Cer
   );
   const server = await keep(
     'server',
-    (pair) => isUsable(pair, now(), RENEWAL_DAYS) && isIssuedBy(pair.certificate, root.certificate),
+    (pair) =>
+      isUsable(pair, now(), RENEWAL_DAYS) &&
+      isIssuedBy(pair.certificate, root.certificate) &&
+      hasNames(pair.certificate),
     () =>
       createSigned(
         root,
@@ -84,6 +97,12 @@ export async function openAuthority(options: AuthorityOptions = {}): Promise<Cer
     issueIntermediate: (commonName) =>
       createSigned(root, { kind: 'issuer' }, { commonName, days: ROOT_DAYS, now: now() }),
   };
+}
+
+/** Whether a kept certificate is for every name; an earlier version of Berth knew fewer. */
+function hasNames(certificate: string): boolean {
+  const { subjectAltName = '' } = new X509Certificate(certificate);
+  return SERVER_NAMES.every((name) => subjectAltName.split(', ').includes(`DNS:${name}`));
 }
 
 function isReadable(pair: KeyedCertificate, isGood: (pair: KeyedCertificate) => boolean): boolean {

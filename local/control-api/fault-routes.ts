@@ -21,6 +21,7 @@ const SETTINGS = z.strictObject({
   replayRate: rate,
   coalesceRate: rate,
   dropRate: rate,
+  notificationDropRate: rate,
   outageMs: z.int().min(0).max(MAX_OUTAGE_MS).optional(),
   failover: z.boolean().default(false),
 }) satisfies z.ZodType<FaultSettings>;

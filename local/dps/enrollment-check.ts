@@ -1,5 +1,6 @@
 import { X509Certificate } from 'node:crypto';
 import { LocalError } from '../errors.ts';
+import { readHubName } from '../iot-hub/index.ts';
 import { readInitialTwin } from './allocation.ts';
 import type { LinkedHub } from './built-in-policy.ts';
 import { type Enrollment, enrollmentId, isGroup } from './enrollment.ts';
@@ -18,6 +19,12 @@ const MAX_KEY_BYTES = 64;
 export function checkEnrollments(enrollments: readonly Enrollment[], linkedHubs: readonly LinkedHub[]): void {
   if (linkedHubs.length > MAX_LINKED_HUBS) {
     throw invalid(`DPS links at most ${MAX_LINKED_HUBS} hubs, not ${linkedHubs.length}.`);
+  }
+  for (const { host } of linkedHubs) {
+    // The Azure CLI refuses such a link (azext_iot dps linked-hub).
+    if (readHubName(host).kind === 'service') {
+      throw invalid(`DPS links no hub by a service name, and ${host} is one.`);
+    }
   }
   for (const type of ['symmetricKey', 'x509'] as const) {
     const groups = enrollments.filter(

@@ -1,5 +1,5 @@
 import type { JsonObject, JsonValue } from '../../src/json.ts';
-import type { PortableDevice, ProvisioningAccess } from '../iot-hub/index.ts';
+import { isSameHub, type PortableDevice, type ProvisioningAccess } from '../iot-hub/index.ts';
 import { createClock, formatDateTimeUtc } from '../iot-hub/instant.ts';
 import type { Log } from '../log.ts';
 import {
@@ -48,7 +48,7 @@ export function createRegistrar(surroundings: RegistrarSurroundings): Registrar 
     const mayMove = current === undefined || policy.updateHubAssignment;
     const candidates = mayMove
       ? candidatesOf(device)
-      : linkedHubs.filter(({ host }) => host === current.host);
+      : linkedHubs.filter(({ host }) => isSameHub(host, current.host));
 
     const allocation = await allocate(
       { device, payload, current, linkedHubs: hosts(candidates) },
@@ -70,10 +70,14 @@ export function createRegistrar(surroundings: RegistrarSurroundings): Registrar 
     return keep(device, { status: 'failed', failure: { code, message } });
   }
 
-  /** Where the device is now; a hub that is linked no more counts as nowhere. */
+  /**
+   * Where the device is now, by the host name that it was assigned; a hub that is linked no more, by none of its names,
+   * counts as nowhere.
+   */
   function currentOf(registrationId: string): CurrentAssignment | undefined {
     const assignment = store.get(registrationId)?.assignment;
-    return linkedHubs.some(({ host }) => host === assignment?.host) ? assignment : undefined;
+    if (assignment === undefined) return undefined;
+    return linkedHubs.some(({ host }) => isSameHub(host, assignment.host)) ? assignment : undefined;
   }
 
   function candidatesOf({ enrollment }: AttestedDevice): readonly LinkedHub[] {

@@ -1,3 +1,4 @@
+import { isSameHub } from '../iot-hub/index.ts';
 import type { CurrentAssignment } from './allocation-request.ts';
 import type { ReprovisionPolicy } from './enrollment.ts';
 
@@ -28,7 +29,8 @@ export interface AssignmentPlan {
  * Decides what a registration does (concepts-device-reprovision.md, and concepts-custom-allocation.md of
  * 09/2022 on which twin wins): the initial twin, the webhook's if it gave one, else the enrollment's, counts
  * for a first assignment and for a change of hub under "reset"; a migrated twin beats it, and a device that
- * stays keeps its twin.
+ * stays keeps its twin. Another host name of the current hub is no other hub: whether Azure takes it for a move is
+ * not documented.
  */
 export function planAssignment(
   chosen: string,
@@ -36,9 +38,11 @@ export function planAssignment(
   policy: ReprovisionPolicy,
 ): AssignmentPlan {
   if (current === undefined) return { host: chosen, substatus: 'initialAssignment', twin: 'initial' };
-  const isSame = chosen.toLowerCase() === current.host.toLowerCase();
+  const isSame = isSameHub(chosen, current.host);
   if (isSame || !policy.updateHubAssignment) {
-    return { host: current.host, substatus: 'reprovisionedToInitialAssignment', twin: 'keep' };
+    const isRenamed = isSame && chosen.toLowerCase() !== current.host.toLowerCase();
+    const host = isRenamed ? chosen : current.host;
+    return { host, substatus: 'reprovisionedToInitialAssignment', twin: 'keep' };
   }
   return policy.migrateDeviceData
     ? { host: chosen, substatus: 'deviceDataMigrated', twin: 'migrated', leave: current.host }

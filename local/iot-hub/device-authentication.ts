@@ -40,6 +40,8 @@ export interface Proof {
 /**
  * Checks that a client is the device or module: by a token for it of one of its keys, or by the thumbprint of
  * the certificate that TLS has verified it holds.
+ *
+ * @param host the host name that the client uses, for which its token must be.
  */
 export function authenticateDevice(
   host: string,

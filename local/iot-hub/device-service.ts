@@ -2,6 +2,7 @@ import { CONNECT_REFUSED, type MqttService } from '../mqtt/index.ts';
 import { addressKey } from './address.ts';
 import { authenticateDevice, parseDeviceUserName } from './device-authentication.ts';
 import { openDeviceSession } from './device-session.ts';
+import { readHubName } from './host-name.ts';
 import { type Hub, isDisabled } from './hub.ts';
 import { HubError } from './hub-error.ts';
 
@@ -9,7 +10,8 @@ import { HubError } from './hub-error.ts';
 export function createDeviceService(hubOf: (host: string) => Hub | undefined): MqttService {
   const hubFor = (userName: string): Hub | undefined => {
     const name = parseDeviceUserName(userName);
-    return name && hubOf(name.host);
+    // A service name serves no devices.
+    return name && readHubName(name.host).kind !== 'service' ? hubOf(name.host) : undefined;
   };
   return {
     claims: (userName) => hubFor(userName) !== undefined,
@@ -26,7 +28,7 @@ export function createDeviceService(hubOf: (host: string) => Hub | undefined): M
         return { refused: CONNECT_REFUSED.unavailable };
       }
       const entry = isDisabled(hub, name.address) ? undefined : hub.store.get(name.address);
-      const proof = entry && authenticateDevice(hub.host, entry.identity, request, hub.now());
+      const proof = entry && authenticateDevice(name.host, entry.identity, request, hub.now());
       if (entry === undefined || proof === undefined) return { refused: CONNECT_REFUSED.notAuthorized };
       if (name.modelId !== undefined && name.modelId !== entry.modelId) {
         hub.store.put({ ...entry, modelId: name.modelId });

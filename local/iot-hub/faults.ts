@@ -24,6 +24,8 @@ export interface FaultSettings {
   readonly coalesceRate: number;
   /** Events that are lost. */
   readonly dropRate: number;
+  /** Changes of desired properties that a connected device is not told of. */
+  readonly notificationDropRate: number;
   /**
    * Milliseconds, from now on, for which every service call is refused. Absent: none, and five seconds where
    * the hub fails over.
@@ -46,6 +48,7 @@ export const FAULTS = [
   'replay',
   'coalesce',
   'drop',
+  'notificationDrop',
   'outage',
   'failover',
 ] as const;

@@ -1,5 +1,6 @@
 import { setMaxListeners } from 'node:events';
 import type { HttpRequest, HttpResponse } from '../https/exchange.ts';
+import { type Address, addressKey } from './address.ts';
 import type { EventSink } from './event-sink.ts';
 import { failOver } from './failover.ts';
 import {
@@ -27,6 +28,8 @@ export interface FaultStatus {
 export interface HubFaults {
   /** The way of the hub's events to the sink. */
   readonly sink: EventSink;
+  /** Whether a device is told of a change of its desired properties. */
+  notifies(address: Address): boolean;
   /** Runs a call of the service API. @throws ConnectionDropped when it is not to be answered */
   serve(hub: Hub, request: HttpRequest, serve: () => Promise<HttpResponse>): Promise<HttpResponse>;
   /** Sets faults in the place of those before; an outage and a failover begin now. */
@@ -78,6 +81,14 @@ export function createHubFaults(sink: EventSink, onLost: (error: unknown) => voi
 
   return {
     sink: (event) => (inForce === undefined ? sink(event) : inForce.events.send(event)),
+    notifies(address) {
+      if (inForce === undefined) return true;
+      const { settings, turnOf, count } = inForce;
+      if (turnOf(`notify ${addressKey(address)}`)('notificationDrop') >= settings.notificationDropRate)
+        return true;
+      count('notificationDrop');
+      return false;
+    },
     async serve(hub, request, serve) {
       if (inForce === undefined) return serve();
       const { settings, turnOf, outageUntil, count } = inForce;

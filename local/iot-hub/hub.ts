@@ -35,6 +35,8 @@ export interface HubSurroundings {
   /** Milliseconds since the epoch. */
   readonly now: () => number;
   readonly shaping: Shaping;
+  /** Whether a connected device is told of a change; default: always. */
+  readonly notifies?: (address: Address) => boolean;
 }
 
 /** One hub: what all its operations share. */
@@ -53,6 +55,8 @@ export interface Hub {
   /** The time of a change, later than that of every change before it. */
   tick(): Instant;
   origin(address: Address, at: Instant): Origin;
+  /** Whether a connected device is told of a change of its desired properties now. */
+  notifies(address: Address): boolean;
   emit(event: HubEvent): void;
   /**
    * Waits for the operation's turn.
@@ -98,6 +102,7 @@ export function createHub(settings: HubSettings, surroundings: HubSurroundings):
     now,
     tick,
     origin: (address, at) => ({ hubName: name, address, at }),
+    notifies: surroundings.notifies ?? (() => true),
     emit(event) {
       try {
         sink(event);

@@ -6,6 +6,7 @@
 export type { HubCounters } from './counters.ts';
 export type { EventSink, HubEvent } from './event-sink.ts';
 export type { FaultSettings } from './faults.ts';
+export { deviceNameOf, isSameHub, readHubName } from './host-name.ts';
 export type { HubSettings } from './hub.ts';
 export { HubError } from './hub-error.ts';
 export type { FaultStatus } from './hub-faults.ts';

@@ -8,10 +8,10 @@ import type { HubCounters } from './counters.ts';
 import { createDeviceService } from './device-service.ts';
 import { type EventSink, lostEvent } from './event-sink.ts';
 import type { FaultSettings } from './faults.ts';
+import { isSameHub, namesOf, readHubName } from './host-name.ts';
 import { createHub, entryOf, type Hub, type HubSettings } from './hub.ts';
 import { HubError } from './hub-error.ts';
 import { createHubFaults, type FaultStatus, type HubFaults } from './hub-faults.ts';
-import { hubNames } from './hub-names.ts';
 import { readModuleChoice } from './identity.ts';
 import { createIdentity, deleteIdentity } from './identity-operations.ts';
 import { type ProvisioningAccess, provisioningAccess } from './provisioning-access.ts';
@@ -95,7 +95,7 @@ export interface IotHubs {
   readonly mqtt: MqttService;
   readonly views: readonly HubView[];
   view(host: string): HubView | undefined;
-  /** What DPS may do on a hub; undefined for a host that is none of them. */
+  /** What DPS may do on a hub, by the host name of its link; undefined for a host that is none of them. */
   provisioning(host: string): ProvisioningAccess | undefined;
   /** Stops waiting operations and closes the journals. Close the servers first. */
   close(): void;
@@ -112,34 +112,41 @@ export function createIotHubs(options: IotHubsOptions): IotHubs {
   } = options;
   const hubs = new Map<string, FaultyHub>();
   for (const settings of options.hubs) {
-    const key = settings.host.toLowerCase();
+    const key = readHubName(settings.host).hub;
     const file = directory && join(directory, `${encodeURIComponent(key)}.jsonl`);
     const faults = createHubFaults(sink(settings.host), (error) =>
       log.error(lostEvent(settings.host, error)),
     );
-    const hub = createHub(settings, { file, sink: faults.sink, log, now, shaping });
+    const { sink: events, notifies } = faults;
+    const hub = createHub(settings, { file, sink: events, log, now, shaping, notifies });
     hubs.set(key, { hub, faults });
   }
-  const hubOf = (host: string): Hub | undefined => hubs.get(host.toLowerCase())?.hub;
+  const hubOf = (host: string): Hub | undefined => hubs.get(readHubName(host).hub)?.hub;
   const views = [...hubs.values()].map(viewOf);
 
   return {
     https: {
-      names: options.hubs.flatMap(({ host }) => hubNames(host)),
+      names: options.hubs.flatMap(({ host }) => namesOf(host)),
       claims: () => true,
       async answer(request) {
-        const known = hubs.get(request.host.toLowerCase());
-        if (known !== undefined) {
+        const { hub: name, kind } = readHubName(request.host);
+        const known = hubs.get(name);
+        if (known !== undefined && kind !== 'device') {
           const { hub, faults } = known;
           return faults.serve(hub, request, () => serveServiceCall(hub, serviceKey, request));
         }
-        const refusal = new HubError('IotHubNotFound', `There is no local hub ${request.host}`);
+        // What Azure answers at a device name is not documented.
+        const why =
+          known === undefined
+            ? `There is no local hub ${request.host}`
+            : `${request.host} serves devices only; services call ${name} or its service name`;
+        const refusal = new HubError('IotHubNotFound', why);
         return refusalResponse(refusal, false, now());
       },
     },
     mqtt: createDeviceService(hubOf),
     views,
-    view: (host) => views.find((view) => view.host.toLowerCase() === host.toLowerCase()),
+    view: (host) => views.find((view) => isSameHub(view.host, host)),
     provisioning(host) {
       const hub = hubOf(host);
       return hub && provisioningAccess(hub);

@@ -138,7 +138,8 @@ function checkSizes(before: Twin, after: Twin): void {
 }
 
 function notify(hub: Hub, address: Address, patch: Section): void {
-  if (hub.connections.link(address)?.notifyDesired(patch) === true) {
+  const link = hub.connections.link(address);
+  if (link !== undefined && hub.notifies(address) && link.notifyDesired(patch)) {
     hub.spend(JSON.stringify(patch.values).length);
   }
 }

@@ -34,6 +34,7 @@ export const FLEET_STATUS = z.object({
   ),
   twins: z.record(z.string(), z.number()),
   deadLetters: z.object({ since: z.string(), count: z.number(), more: z.boolean() }),
+  onlyCounted: z.object({ events: z.number() }),
 });
 export type FleetStatus = z.output<typeof FLEET_STATUS>;
 

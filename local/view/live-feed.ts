@@ -99,7 +99,8 @@ export class LiveFeed {
       ...toldTrouble(status, Date.now()),
       faults: views.flatMap(({ faults }) => (faults === undefined ? [] : [faultLine(faults)])),
       hubs: views.length,
-      deadLetters: status?.deadLetters,
+      deadLetters:
+        status === undefined ? undefined : { ...status.deadLetters, onlyCounted: status.onlyCounted.events },
     };
   }
 

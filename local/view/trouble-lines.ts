@@ -34,7 +34,13 @@ export interface Trouble {
   /** How many hubs there are: faults that all of them have are told in one line. */
   readonly hubs: number;
   readonly deadLetters:
-    | { readonly count: number; readonly more: boolean; readonly since: string }
+    | {
+        readonly count: number;
+        readonly more: boolean;
+        readonly since: string;
+        /** Beyond the hour's cap, so that they are not kept. */
+        readonly onlyCounted?: number;
+      }
     | undefined;
 }
 
@@ -86,8 +92,13 @@ function struckText(faults: readonly FaultLine[]): string {
 }
 
 function letterLines(letters: Trouble['deadLetters']): readonly string[] {
-  if (letters === undefined || letters.count === 0) return [];
-  const { count, more, since } = letters;
+  if (letters === undefined) return [];
+  const { count, more, since, onlyCounted = 0 } = letters;
   const number = more ? `over ${count} dead letters` : plural(count, 'dead letter');
-  return [`letters  ${number} since ${since}: npx berth dead-letters list`];
+  return [
+    ...(count === 0 ? [] : [`letters  ${number} since ${since}: npx berth dead-letters list`]),
+    ...(onlyCounted === 0
+      ? []
+      : [`letters  ${plural(onlyCounted, 'event')} more only counted: npx berth dead-letters counts`]),
+  ];
 }

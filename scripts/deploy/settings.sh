@@ -15,6 +15,15 @@ need() {
   done
 }
 
+# same_fleet BASE.json: whether the fleet file and the models next to it are as they were.
+same_fleet() {
+  local models
+  models=$(dirname "$1")/models
+  cmp --silent fleet.json "$1" || return 1
+  if [ ! -d models ] && [ ! -d "$models" ]; then return 0; fi
+  diff --recursive --brief models "$models" > /dev/null 2>&1
+}
+
 # function_key NAME: the function's own key, masked in the log of the workflow before anything can print it.
 # A new app knows its functions only once it has started, so it is asked again for two minutes.
 function_key() {

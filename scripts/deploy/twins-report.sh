@@ -7,8 +7,8 @@ source "$(dirname "${BASH_SOURCE[0]}")/settings.sh"
 base=$1 report=$2
 need BERTH_STATE__tableServiceUri
 
-if cmp --silent fleet.json "$base"; then
-  echo 'The fleet file is unchanged.'
+if same_fleet "$base"; then
+  echo 'The fleet file and its models are unchanged.'
   exit 0
 fi
 status=0

@@ -1,12 +1,16 @@
 import type { JsonObject } from '../json.ts';
 import type { Decision } from './decide.ts';
+import type { EnrollmentTwin } from './request.ts';
 
 /**
  * The body that DPS reads; its spelling is exact (reference: concepts-custom-allocation, AllocationResponse).
  */
 export interface AllocationAnswer {
   readonly iotHubHostName: string;
-  readonly initialTwin?: { readonly tags: JsonObject; readonly properties: { readonly desired: JsonObject } };
+  readonly initialTwin?: JsonObject & {
+    readonly tags: JsonObject;
+    readonly properties: JsonObject & { readonly desired: JsonObject };
+  };
   readonly payload?: JsonObject;
 }
 
@@ -14,9 +18,15 @@ export interface AllocationAnswer {
 export function answerOf(hub: string, { twin, payload }: Decision): AllocationAnswer {
   return {
     iotHubHostName: hub,
-    ...(twin.twin === undefined
-      ? {}
-      : { initialTwin: { tags: twin.twin.tags, properties: { desired: twin.twin.desired } } }),
+    ...(twin.twin === undefined ? {} : { initialTwin: initialTwinOf(twin.twin) }),
     ...(payload.payload === undefined ? {} : { payload: payload.payload }),
   };
+}
+
+function initialTwinOf({
+  tags,
+  desired,
+  others,
+}: EnrollmentTwin): NonNullable<AllocationAnswer['initialTwin']> {
+  return { ...others?.twin, tags, properties: { ...others?.properties, desired } };
 }

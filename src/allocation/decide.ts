@@ -1,16 +1,18 @@
 import type { ErrorCode } from '../errors.ts';
 import type { Variables } from '../fleet/expression.ts';
+import { Work } from '../fleet/expression-work.ts';
 import type { Fleet } from '../fleet/fleet.ts';
 import type { HostName } from '../fleet/host-name.ts';
 import { type Candidate, candidatesOf, drawsOf } from './candidates.ts';
 import { type Conditions, conditionsOf, effectiveHub } from './conditions.ts';
 import { type BuiltTwin, buildInitialTwin, noTwin } from './initial-twin.ts';
 import { type Latencies, latenciesOf, NO_LATENCIES } from './latency.ts';
+import type { LinkedHub } from './linked-hubs.ts';
 import { drainCause, isFaster } from './moves.ts';
 import { type BuiltPayload, buildPayload, NO_PAYLOAD } from './payload.ts';
 import { first } from './placement.ts';
 import { isReached, type Ramp, rampOf } from './ramp.ts';
-import type { AllocationRequest, LinkedHub } from './request.ts';
+import type { AllocationRequest } from './request.ts';
 import { evaluateRules, meets, type RuleOutcome, type RuleTrace } from './rules.ts';
 import { hubVariables, ruleVariables } from './variables.ts';
 
@@ -67,13 +69,15 @@ export interface DecideInput {
 /**
  * Decides which hub a registering device goes to and which twin it starts with. Pure: two instances with the
  * same fleet file and conditions decide alike. Never throws for what a request may hold.
+ *
+ * @param work counts what the expressions of this request do
  */
-export function decide(input: DecideInput): Decision {
+export function decide(input: DecideInput, work: Work = new Work()): Decision {
   const { request, fleet, conditions, now } = input;
   const variables = ruleVariables(request);
   const { current } = request;
   const currentHub = current && { hub: fleet.hubByHost.get(current.hub) };
-  const rules = evaluateRules(fleet, variables, currentHub);
+  const rules = evaluateRules(fleet, variables, currentHub, work);
   const latencies = fleet.allocation.readsLatency ? latenciesOf(request, fleet) : NO_LATENCIES;
   const candidates = candidatesOf(request, fleet, conditions, rules, latencies, now);
   const { outcome, ramps } = choose(input, rules, candidates);
@@ -83,7 +87,7 @@ export function decide(input: DecideInput): Decision {
     rules: rules.traces,
     latencies,
     ramps,
-    ...extras(request, fleet, variables, outcome),
+    ...extras(request, fleet, variables, outcome, work),
   };
 }
 
@@ -242,12 +246,13 @@ function extras(
   fleet: Fleet,
   variables: Variables,
   outcome: Outcome,
+  work: Work,
 ): Pick<Decision, 'twin' | 'payload'> {
   if (outcome.kind === 'refused') return { twin: noTwin('refused'), payload: NO_PAYLOAD };
   const withHub = hubVariables(variables, outcome.host, fleet.hubByHost.get(outcome.host));
   const { payload } = fleet.allocation;
   return {
-    twin: buildInitialTwin(request, outcome.host, fleet, withHub),
-    payload: payload === undefined ? NO_PAYLOAD : buildPayload(payload, withHub),
+    twin: buildInitialTwin(request, outcome.host, fleet, withHub, work),
+    payload: payload === undefined ? NO_PAYLOAD : buildPayload(payload, withHub, work),
   };
 }

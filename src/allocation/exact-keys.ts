@@ -17,30 +17,45 @@ export function namesIn(schema: unknown): Names | undefined {
 }
 
 /**
- * The members that a schema names, whatever the case of their keys (the exact spelling wins) and without those
- * that are `null`. What is right already, as all that DPS was seen to send, is not copied.
+ * The same with the keys of a schema, whatever their case was (the exact spelling wins), and without those members
+ * of the schema that are absent: `null`, or an empty text. Other members stay: the schema decides about them. What is
+ * right already, as all that DPS was seen to send, is not copied.
+ *
+ * @param open names of members in which an empty text is a value.
  */
-export function withExactKeys(json: JsonValue, names: Names): JsonValue {
-  if (!isObject(json) || isExact(json, names)) return json;
+export function withExactKeys(
+  json: JsonValue,
+  names: Names,
+  open: ReadonlySet<string> = new Set(),
+): JsonValue {
+  if (!isObject(json) || isExact(json, names, open)) return json;
   const exact = new Map<string, JsonValue>();
   for (const [key, value] of Object.entries(json)) {
     const found = names.get(key.toLowerCase());
-    if (found === undefined || value === null) continue;
+    if (found === undefined) {
+      exact.set(key, value);
+      continue;
+    }
+    if (isAbsent(found.name, value, open)) continue;
     const { name, inner } = found;
     if (key !== name && exact.has(name)) continue;
-    exact.set(name, inner === undefined ? value : withExactKeys(value, inner));
+    exact.set(name, inner === undefined ? value : withExactKeys(value, inner, open));
   }
   return Object.fromEntries(exact);
 }
 
-function isExact(json: JsonValue, names: Names): boolean {
+function isAbsent(name: string, value: JsonValue, open: ReadonlySet<string>): boolean {
+  return value === null || (value === '' && !open.has(name));
+}
+
+function isExact(json: JsonValue, names: Names, open: ReadonlySet<string>): boolean {
   if (!isObject(json)) return true;
   for (const key in json) {
     const found = names.get(key.toLowerCase());
     if (found === undefined) continue;
     const value = json[key] ?? null;
-    if (found.name !== key || value === null) return false;
-    if (found.inner !== undefined && !isExact(value, found.inner)) return false;
+    if (found.name !== key || isAbsent(found.name, value, open)) return false;
+    if (found.inner !== undefined && !isExact(value, found.inner, open)) return false;
   }
   return true;
 }

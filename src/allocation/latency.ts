@@ -1,5 +1,5 @@
 import type { Fleet } from '../fleet/fleet.ts';
-import type { HostName } from '../fleet/host-name.ts';
+import { type HostName, hostName } from '../fleet/host-name.ts';
 import { isObject, type JsonObject, type JsonValue } from '../json.ts';
 import {
   coordinatesOf,
@@ -23,7 +23,7 @@ export interface Latency {
  * input gives the same latencies again.
  */
 export interface LatencyInputs {
-  /** ms by linked hub in lower case or by its region. */
+  /** ms by the identity of a linked hub or by its region. */
   readonly latency?: Readonly<Record<string, number | null>> | null;
   readonly region?: string | null;
   readonly location?: { readonly lat: number; readonly lon: number } | null;
@@ -113,10 +113,10 @@ function readFigures(latency: JsonObject, hubs: readonly LinkedRegion[]): Record
   return figures;
 }
 
-/** The name that a person may have written otherwise. */
+/** The name that a person may have written otherwise: in another case, or another host name of the hub. */
 function spelling(key: string, wanted: ReadonlySet<string>): string | undefined {
   if (wanted.has(key)) return key;
-  const host = key.toLowerCase();
+  const host = hostName(key);
   if (wanted.has(host)) return host;
   const region = regionName(key);
   return wanted.has(region) ? region : undefined;

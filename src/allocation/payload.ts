@@ -1,4 +1,5 @@
 import type { Variables } from '../fleet/expression.ts';
+import type { Work } from '../fleet/expression-work.ts';
 import { fillTemplate, type Omission, type Template } from '../fleet/template.ts';
 import { isObject, type JsonObject, type JsonValue } from '../json.ts';
 import { Omissions } from './omissions.ts';
@@ -21,9 +22,9 @@ const MAX_BYTES = 32 * 1024;
  * which corrupts anything else and may end the device's process. A member that is not ASCII is left out, with
  * the reason.
  */
-export function buildPayload(template: Template, variables: Variables): BuiltPayload {
+export function buildPayload(template: Template, variables: Variables, work?: Work): BuiltPayload {
   const unfilled: Omission[] = [];
-  const filled = fillTemplate(template, variables, unfilled);
+  const filled = fillTemplate(template, variables, unfilled, work);
   const omissions = new Omissions();
   for (const { path, why } of unfilled) omissions.add(path, why);
   const ascii = filled === undefined ? undefined : keepAscii(filled, [], omissions);
@@ -36,7 +37,7 @@ export function buildPayload(template: Template, variables: Variables): BuiltPay
 }
 
 function keepAscii(value: JsonValue, path: readonly string[], omissions: Omissions): JsonValue | undefined {
-  if (isAscii(JSON.stringify(value))) return value;
+  // Not the text of an object: a device chooses how deep it is, and each level would go over all below it.
   if (isObject(value)) {
     const members = Object.entries(value).flatMap(([key, member]) => {
       const kept = isAscii(key) ? keepAscii(member, [...path, key], omissions) : undefined;
@@ -45,6 +46,7 @@ function keepAscii(value: JsonValue, path: readonly string[], omissions: Omissio
     });
     return Object.fromEntries(members);
   }
+  if (isAscii(JSON.stringify(value))) return value;
   omissions.add(path, NOT_ASCII);
   return undefined;
 }

@@ -1,11 +1,12 @@
 import type { Fleet } from '../fleet/fleet.ts';
-import type { HostName } from '../fleet/host-name.ts';
+import { type HostName, NOT_A_HOST_NAME } from '../fleet/host-name.ts';
 import type { Omission } from '../fleet/template.ts';
 import type { Candidate, Exclusion } from './candidates.ts';
 import { conditionsOf, type Overrides } from './conditions.ts';
 import type { DecideInput, Decision } from './decide.ts';
 import type { LayerTrace } from './initial-twin.ts';
 import type { LatencyInputs, LatencySource } from './latency.ts';
+import { textsOf } from './linked-hubs.ts';
 import { drainCause } from './moves.ts';
 import { compareDraws, significant } from './placement.ts';
 import type { Ramp } from './ramp.ts';
@@ -33,7 +34,7 @@ export interface Receipt {
   readonly hubs: readonly HubLine[];
   /** The rules that matched or were unknown. */
   readonly rules: readonly RuleTrace[];
-  /** What the device sent and could not be used. */
+  /** What DPS or the device sent and could not be used. No values. */
   readonly notes: readonly string[];
   readonly ramps: readonly Ramp[];
   readonly twin: {
@@ -50,7 +51,9 @@ export interface Receipt {
 
 export interface ReceiptInputs extends ReadInputs {
   readonly registrationId: string;
+  /** As they were offered; `NOT_A_HOST_NAME` in the place of what is no host name. */
   readonly linkedHubs: readonly string[];
+  /** The host name that the device had, in lower case. */
   readonly currentHub?: string;
   readonly currentDeviceId?: string;
   /** Where the enrollment gives it another id than it registers with. */
@@ -101,7 +104,7 @@ export function receiptOf(input: DecideInput, decision: Decision): Receipt {
     conditions: agesOf(input),
     hubs: hubLines(decision.candidates, input),
     rules: decision.rules.filter(({ result }) => result !== 'unmatched'),
-    notes: latencies.notes,
+    notes: [...requestNotes(request), ...latencies.notes],
     ramps: decision.ramps,
     twin: {
       sent: twin.twin !== undefined,
@@ -118,8 +121,11 @@ function inputsOf(request: AllocationRequest, fleet: Fleet, latency: LatencyInpu
   const { enrollment, current } = request;
   return {
     registrationId: request.registrationId,
-    linkedHubs: request.linkedHubs.map(({ text }) => text),
-    ...(current === undefined ? {} : { currentHub: current.hub }),
+    linkedHubs: [
+      ...textsOf(request.linkedHubs),
+      ...Array.from({ length: request.unreadableHubs ?? 0 }, () => NOT_A_HOST_NAME),
+    ],
+    ...(current === undefined ? {} : { currentHub: current.name ?? current.hub }),
     ...(current?.deviceId === undefined ? {} : { currentDeviceId: current.deviceId }),
     ...(enrollment.deviceId === undefined ? {} : { deviceId: enrollment.deviceId }),
     enrollment: {
@@ -136,9 +142,22 @@ function inputsOf(request: AllocationRequest, fleet: Fleet, latency: LatencyInpu
   };
 }
 
+function requestNotes({ unreadableHubs = 0, current, enrollment }: AllocationRequest): readonly string[] {
+  return [
+    ...(unreadableHubs === 0
+      ? []
+      : [
+          `linkedHubs holds ${unreadableHubs === 1 ? 'a text that is' : `${unreadableHubs} texts that are`} no host name`,
+        ]),
+    ...(current?.hub === NOT_A_HOST_NAME ? ['currentIotHubHostName is no host name'] : []),
+    ...(enrollment.iotHubs.includes(NOT_A_HOST_NAME) ? ['iotHubs of the enrollment holds no host name'] : []),
+  ];
+}
+
 function fillOf(twin: Enrollment['initialTwin']): ReceiptInputs['enrollment']['initialTwin'] {
   if (twin === undefined) return 'none';
-  return Object.keys(twin.tags).length + Object.keys(twin.desired).length === 0 ? 'empty' : 'filled';
+  const isEmpty = Object.keys(twin.tags).length + Object.keys(twin.desired).length === 0;
+  return isEmpty && twin.others === undefined ? 'empty' : 'filled';
 }
 
 function agesOf({ request, fleet, conditions, now }: DecideInput): Receipt['conditions'] {

@@ -1,13 +1,14 @@
 import type { Fleet } from '../fleet/fleet.ts';
-import { hostName } from '../fleet/host-name.ts';
+import { checkedHostName, isHostName } from '../fleet/host-name.ts';
 import { isObject, type JsonObject, type JsonValue, sameJson } from '../json.ts';
 import { REDACTED } from '../twin/redact.ts';
 import { type Conditions, type HubConditions, NO_CONDITIONS } from './conditions.ts';
 import { type DecideInput, decide } from './decide.ts';
+import { linkedHubsOf } from './linked-hubs.ts';
 import { significant } from './placement.ts';
 import { type Receipt, type ReceiptInputs, receiptOf } from './receipt.ts';
 import { type NotKept, pathOf } from './receipt-inputs.ts';
-import type { AllocationRequest, Enrollment } from './request.ts';
+import { type AllocationRequest, currentHubOf, type Enrollment } from './request.ts';
 
 export interface Recomputed {
   /** The receipt that the same decision gives now. */
@@ -51,20 +52,20 @@ export function requestOf(
 ): AllocationRequest {
   const facts = factsOf(inputs, fleet);
   const attestation = isObject(facts.attestation) ? facts.attestation : {};
+  const current = currentHubOf(inputs.currentHub, inputs.currentDeviceId);
+  const unreadable = inputs.linkedHubs.filter((text) => !isHostName(text)).length;
   return {
     registrationId: inputs.registrationId,
-    linkedHubs: inputs.linkedHubs.map((text) => ({ host: hostName(text), text })),
-    current:
-      inputs.currentHub === undefined
-        ? undefined
-        : { hub: hostName(inputs.currentHub), deviceId: inputs.currentDeviceId },
+    linkedHubs: linkedHubsOf(inputs.linkedHubs, current?.name ?? current?.hub),
+    ...(unreadable === 0 ? {} : { unreadableHubs: unreadable }),
+    current,
     enrollment: {
       kind: inputs.enrollment.kind,
       id: inputs.enrollment.id,
       deviceId: inputs.deviceId,
       iotEdge: inputs.enrollment.iotEdge,
       reprovisionPolicy: inputs.enrollment.reprovisionPolicy,
-      iotHubs: inputs.enrollment.iotHubs.map(hostName),
+      iotHubs: inputs.enrollment.iotHubs.map(checkedHostName),
       initialTwin: initialTwinOf(inputs, facts, provenance),
     },
     attestation: {

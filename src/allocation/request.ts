@@ -1,10 +1,11 @@
 import * as z from 'zod';
 import { BerthError, type ErrorDetail } from '../errors.ts';
-import { type HostName, hostName } from '../fleet/host-name.ts';
+import { checkedHostName, type HostName, isHostName, parseHubName } from '../fleet/host-name.ts';
 import { pathText } from '../fleet/problems.ts';
 import { isObject, type JsonObject, type JsonValue } from '../json.ts';
 import { certificateSubject } from './certificate-subject.ts';
 import { namesIn, withExactKeys } from './exact-keys.ts';
+import { type LinkedHub, linkedHubsOf } from './linked-hubs.ts';
 
 /**
  * The request that DPS sends to a custom-allocation webhook, read into what allocation needs. Source:
@@ -17,9 +18,12 @@ import { namesIn, withExactKeys } from './exact-keys.ts';
 export interface AllocationRequest {
   /** As DPS sent it; compared in lower case. */
   readonly registrationId: string;
+  /** Each hub once, whichever of its names are linked. */
   readonly linkedHubs: readonly LinkedHub[];
+  /** How many entries of `linkedHubs` are no host names; undefined: none. They are left out and never repeated. */
+  readonly unreadableHubs?: number | undefined;
   /** Only on re-registration. */
-  readonly current: { readonly hub: HostName; readonly deviceId: string | undefined } | undefined;
+  readonly current: CurrentHub | undefined;
   readonly enrollment: Enrollment;
   readonly attestation: { readonly kind: AttestationKind; readonly subject: string | undefined };
   readonly payload: JsonValue | undefined;
@@ -27,10 +31,13 @@ export interface AllocationRequest {
   readonly latency: JsonObject | undefined;
 }
 
-export interface LinkedHub {
-  readonly host: HostName;
-  /** Exactly as in `linkedHubs`: what the answer must repeat. */
-  readonly text: string;
+/** The hub that a device is on. */
+export interface CurrentHub {
+  /** `NOT_A_HOST_NAME` where DPS sent a text that is none: the device has a hub, and it is not known which. */
+  readonly hub: HostName;
+  /** The host name that the device was given, in lower case; absent: the classic name. */
+  readonly name?: string | undefined;
+  readonly deviceId: string | undefined;
 }
 
 export type AttestationKind = 'symmetricKey' | 'x509' | 'tpm' | 'none' | 'unknown';
@@ -45,9 +52,17 @@ export interface Enrollment {
   readonly deviceId: string | undefined;
   readonly iotEdge: boolean;
   readonly reprovisionPolicy: ReprovisionPolicy;
-  /** The hubs that the enrollment selects; empty: all linked hubs. */
+  /** The hubs that the enrollment selects, each once; empty: all linked hubs. */
   readonly iotHubs: readonly HostName[];
-  readonly initialTwin: { readonly tags: JsonObject; readonly desired: JsonObject } | undefined;
+  readonly initialTwin: EnrollmentTwin | undefined;
+}
+
+/** The initial twin of an enrollment, and of an answer. */
+export interface EnrollmentTwin {
+  readonly tags: JsonObject;
+  readonly desired: JsonObject;
+  /** Members that Berth does not know, beside `tags` and beside `desired`. They go into the answer as they are. */
+  readonly others?: { readonly twin: JsonObject; readonly properties: JsonObject };
 }
 
 /**
@@ -56,7 +71,7 @@ export interface Enrollment {
  * @throws BerthError `BERTH_REQUEST_INVALID` with a detail per wrong field.
  */
 export function parseAllocationRequest(json: unknown): AllocationRequest {
-  const parsed = requestSchema.safeParse(withExactKeys(json as JsonValue, requestNames));
+  const parsed = requestSchema.safeParse(withExactKeys(json as JsonValue, requestNames, OPEN));
   if (!parsed.success) {
     const details = parsed.error.issues.map(detail);
     const first = details[0];
@@ -68,6 +83,9 @@ export function parseAllocationRequest(json: unknown): AllocationRequest {
   }
   return toRequest(parsed.data);
 }
+
+/** An empty text is absent everywhere but here: a device chooses what it sends. */
+const OPEN: ReadonlySet<string> = new Set(['payload']);
 
 /** Messages name the field and what belongs there, never the value: it may be a key. */
 function detail(issue: z.core.$ZodIssue): ErrorDetail {
@@ -94,12 +112,13 @@ const registrationId = z
   );
 /** DPS links at most 50 hubs (DPS limits); a longer list is not from DPS. */
 const MAX_LINKED_HUBS = 200;
-const hubNames = z.array(z.string().min(1).max(255)).max(MAX_LINKED_HUBS);
+/** What is no host name is read and left out: it may be a secret in the wrong place. */
+const hubNames = z.array(z.string().nullable()).max(MAX_LINKED_HUBS);
 const jsonObject = z.custom<JsonObject>(isObject, 'must be an object');
 
-const initialTwin = z.object({
+const initialTwin = z.looseObject({
   tags: jsonObject.optional(),
-  properties: z.object({ desired: jsonObject.optional() }).optional(),
+  properties: z.looseObject({ desired: jsonObject.optional() }).optional(),
 });
 
 const enrollmentShape = {
@@ -120,34 +139,46 @@ const requestSchema = z.object({
     .object({
       ...enrollmentShape,
       registrationId: z.string().optional(),
-      deviceId: z.string().max(128).optional(),
+      deviceId: z.string().optional(),
     })
     .optional(),
   enrollmentGroup: z.object({ ...enrollmentShape, enrollmentGroupId: z.string().optional() }).optional(),
   deviceRuntimeContext: z.object({
     registrationId,
-    currentIotHubHostName: z.string().min(1).max(255).optional(),
-    currentDeviceId: z.string().max(128).optional(),
+    currentIotHubHostName: z.string().optional(),
+    currentDeviceId: z.string().optional(),
     // Their contents may be keys, so only their presence is read; the shape of x509 is not documented.
     symmetricKey: z.unknown().optional(),
     x509: z.unknown().optional(),
     tpm: z.unknown().optional(),
     payload: z.unknown().optional(),
   }),
-  linkedHubs: hubNames.min(1),
+  linkedHubs: hubNames
+    .min(1)
+    .refine(
+      (texts) => texts.length === 0 || filled(texts).some(isHostName),
+      'must hold a host name of a hub',
+    ),
 });
 type ParsedRequest = z.output<typeof requestSchema>;
+type ParsedTwin = z.output<typeof initialTwin>;
 const requestNames = namesIn(requestSchema) ?? new Map();
+
+/** Ids of enrollments: the alphabet of registration ids (DPS concepts-service). */
+const ENROLLMENT_ID = /^[A-Za-z0-9\-._:]{1,128}$/;
+/** Ids of devices (iot-hub-devguide-identity-registry). */
+const DEVICE_ID = /^[A-Za-z0-9\-.+%_#*?!(),:=@$']{1,128}$/;
 
 function toRequest(parsed: ParsedRequest): AllocationRequest {
   const context = parsed.deviceRuntimeContext;
+  const linked = filled(parsed.linkedHubs);
+  const unreadable = linked.filter((text) => !isHostName(text)).length;
+  const current = currentHubOf(context.currentIotHubHostName, context.currentDeviceId);
   return {
     registrationId: context.registrationId,
-    linkedHubs: toLinkedHubs(parsed.linkedHubs),
-    current:
-      context.currentIotHubHostName === undefined
-        ? undefined
-        : { hub: hostName(context.currentIotHubHostName), deviceId: context.currentDeviceId },
+    linkedHubs: linkedHubsOf(linked, current?.name ?? current?.hub),
+    ...(unreadable === 0 ? {} : { unreadableHubs: unreadable }),
+    current,
     enrollment: toEnrollment(parsed),
     attestation: {
       kind: attestationKind(parsed),
@@ -170,11 +201,26 @@ export function latencyIn(payload: unknown): JsonObject | undefined {
   };
 }
 
-/** Each hub once. */
-function toLinkedHubs(texts: readonly string[]): readonly LinkedHub[] {
-  const hubs = texts.map((text) => ({ host: hostName(text), text }));
-  const isRepeated = new Set(hubs.map(({ host }) => host)).size < hubs.length;
-  return isRepeated ? [...new Map(hubs.map((hub) => [hub.host, hub])).values()] : hubs;
+/** Without what is absent: `null`, and texts without a character. */
+function filled(texts: readonly (string | null)[]): readonly string[] {
+  return texts.filter((text): text is string => text !== null && text.trim() !== '');
+}
+
+/** The hub that a device is on, as DPS or a receipt names it; undefined where none is named. */
+export function currentHubOf(text: string | undefined, deviceId: string | undefined): CurrentHub | undefined {
+  if (text === undefined || text.trim() === '') return undefined;
+  const { name } = parseHubName(text) ?? {};
+  const hub = checkedHostName(text);
+  return {
+    hub,
+    ...(name === undefined || name === hub ? {} : { name }),
+    deviceId: matching(DEVICE_ID, deviceId),
+  };
+}
+
+/** Undefined for a text that has not this form: it is no id, and may be a secret. */
+function matching(form: RegExp, text: string | undefined): string | undefined {
+  return text !== undefined && form.test(text) ? text : undefined;
 }
 
 function toEnrollment({ individualEnrollment, enrollmentGroup }: ParsedRequest): Enrollment {
@@ -183,13 +229,22 @@ function toEnrollment({ individualEnrollment, enrollmentGroup }: ParsedRequest):
   return {
     kind:
       individualEnrollment !== undefined ? 'individual' : enrollmentGroup !== undefined ? 'group' : 'unknown',
-    id: individualEnrollment?.registrationId ?? enrollmentGroup?.enrollmentGroupId,
-    deviceId: individualEnrollment?.deviceId,
+    id: matching(ENROLLMENT_ID, individualEnrollment?.registrationId ?? enrollmentGroup?.enrollmentGroupId),
+    deviceId: matching(DEVICE_ID, individualEnrollment?.deviceId),
     iotEdge: record?.capabilities?.iotEdge ?? false,
     reprovisionPolicy: reprovisionPolicy(record?.reprovisionPolicy),
-    iotHubs: (record?.iotHubs ?? []).map(hostName),
-    initialTwin:
-      twin === undefined ? undefined : { tags: twin.tags ?? {}, desired: twin.properties?.desired ?? {} },
+    iotHubs: distinct(filled(record?.iotHubs ?? []).map(checkedHostName)),
+    initialTwin: twin === undefined ? undefined : toEnrollmentTwin(twin),
+  };
+}
+
+function toEnrollmentTwin({ tags = {}, properties = {}, ...twin }: ParsedTwin): EnrollmentTwin {
+  const { desired = {}, ...others } = properties;
+  const hasOthers = Object.keys(twin).length + Object.keys(others).length > 0;
+  return {
+    tags,
+    desired,
+    ...(hasOthers && { others: { twin: twin as JsonObject, properties: others as JsonObject } }),
   };
 }
 
@@ -213,4 +268,8 @@ function attestationKind(parsed: ParsedRequest): AttestationKind {
   const type = (parsed.individualEnrollment ?? parsed.enrollmentGroup)?.attestation?.type?.toLowerCase();
   if (type === 'x509' || type === 'tpm' || type === 'none') return type;
   return type === 'symmetrickey' ? 'symmetricKey' : 'unknown';
+}
+
+function distinct<Item>(items: readonly Item[]): readonly Item[] {
+  return [...new Set(items)];
 }

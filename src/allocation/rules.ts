@@ -1,4 +1,5 @@
 import { evaluateCondition, type Variables } from '../fleet/expression.ts';
+import type { Work } from '../fleet/expression-work.ts';
 import type { Fleet, Hub, Rule } from '../fleet/fleet.ts';
 import type { HostName } from '../fleet/host-name.ts';
 
@@ -41,6 +42,7 @@ export function evaluateRules(
   fleet: Fleet,
   variables: Variables,
   current: CurrentHub | undefined,
+  work?: Work,
 ): RuleOutcome {
   const traces: RuleTrace[] = [];
   const requirements: Requirement[] = [];
@@ -51,7 +53,7 @@ export function evaluateRules(
   let only: HostName | undefined;
 
   for (const rule of fleet.allocation.rules) {
-    const trace = evaluateRule(rule, variables);
+    const trace = evaluateRule(rule, variables, work);
     traces.push(trace);
     if (trace.result === 'unknown' && rule.whenUnknown === 'refuse') {
       missing ??= { rule: rule.name, why: trace.why ?? 'unknown' };
@@ -104,8 +106,8 @@ export function meets(
   );
 }
 
-function evaluateRule(rule: Rule, variables: Variables): RuleTrace {
-  const value = rule.when === undefined ? true : evaluateCondition(rule.when, variables);
+function evaluateRule(rule: Rule, variables: Variables, work?: Work): RuleTrace {
+  const value = rule.when === undefined ? true : evaluateCondition(rule.when, variables, work);
   if (typeof value === 'boolean') {
     return { name: rule.name, result: value ? 'matched' : 'unmatched', applied: value };
   }

@@ -11,9 +11,9 @@ interface Branch {
 }
 
 /**
- * One section of an initial twin. Layers are laid leaf by leaf, and a leaf that no twin can hold, or for
- * which the section has no room left, is left out by itself. Takes time in proportion to what is laid:
- * devices choose its size.
+ * One section of an initial twin. The enrollment's own comes first and whole; layers are laid on it leaf by leaf,
+ * and a leaf that no twin can hold, or for which the section has no room left, is left out by itself. Takes time
+ * in proportion to what is laid: devices choose its size.
  */
 export class SectionBuilder {
   readonly #section: 'tags' | 'desired';
@@ -26,9 +26,22 @@ export class SectionBuilder {
     this.#section = section;
   }
 
-  /** Objects merge, arrays and scalars replace, `null` deletes. */
+  /**
+   * Objects merge, arrays and scalars replace, `null` deletes. What breaks a limit of twins is left out.
+   *
+   * @param layer its name, for the provenance and for what is left out
+   */
   lay(layer: string, json: JsonObject): void {
     this.#merge(this.#root, json, layer, []);
+  }
+
+  /**
+   * The enrollment's own section, below all layers. No limit is applied: DPS alone would set it, and the hub, not
+   * Berth, decides what it takes. `null` sets nothing.
+   */
+  layOwn(json: JsonObject): void {
+    this.#putWhole(this.#root, json);
+    this.#bytes = sizeOfNode(this.#root);
   }
 
   get value(): JsonObject {
@@ -70,9 +83,9 @@ export class SectionBuilder {
         continue;
       }
       const isBranch = isObject(value) && (before?.kind === 'branch' || Object.keys(value).length > 0);
-      const problem = keyProblem(key) ?? (isBranch ? undefined : valueProblem(value, path.length));
-      if (problem !== undefined || path.length > TWIN_LIMITS.depth) {
-        this.#refuse(path, `${layer}: ${problem ?? `is nested deeper than ${TWIN_LIMITS.depth} levels`}`);
+      const problem = keyProblem(key) ?? (isBranch ? depthProblem(path) : valueProblem(value, path.length));
+      if (problem !== undefined) {
+        this.#refuse(path, `${layer}: ${problem}`);
         continue;
       }
       if (isBranch) {
@@ -86,11 +99,24 @@ export class SectionBuilder {
       }
       const grows =
         bytesOf(key) + sizeOf(value) - (before === undefined ? 0 : bytesOf(key) + sizeOfNode(before));
-      if (this.#bytes + grows > TWIN_LIMITS.sectionBytes[this.#section]) {
+      if (grows > 0 && this.#bytes + grows > TWIN_LIMITS.sectionBytes[this.#section]) {
         this.#refuse(path, `${layer}: ${this.#section} has no room for it`);
         continue;
       }
       this.#put(children, key, { kind: 'leaf', value, layer });
+    }
+  }
+
+  #putWhole({ children }: Branch, json: JsonObject): void {
+    for (const [key, value] of Object.entries(json)) {
+      if (value === null) continue;
+      if (!isObject(value) || Object.keys(value).length === 0) {
+        children.set(key, { kind: 'leaf', value, layer: OWN });
+        continue;
+      }
+      const below = branch();
+      this.#putWhole(below, value);
+      children.set(key, below.children.size > 0 ? below : { kind: 'leaf', value: {}, layer: OWN });
     }
   }
 
@@ -107,6 +133,13 @@ export class SectionBuilder {
     children.delete(key);
     this.#bytes -= bytesOf(key) + sizeOfNode(before);
   }
+}
+
+/** What the provenance calls the enrollment's own twin. */
+const OWN = 'enrollment';
+
+function depthProblem(path: readonly string[]): string | undefined {
+  return path.length > TWIN_LIMITS.depth ? `is nested deeper than ${TWIN_LIMITS.depth} levels` : undefined;
 }
 
 function branch(): Branch {

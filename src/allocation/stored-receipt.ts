@@ -1,4 +1,5 @@
 import * as z from 'zod';
+import { isHostName, NOT_A_HOST_NAME } from '../fleet/host-name.ts';
 import { HUB_STATES } from '../fleet/hub-state.ts';
 import { isObject } from '../json.ts';
 import type { Receipt, ReceiptInputs } from './receipt.ts';
@@ -7,6 +8,8 @@ import { MAX_BODY_BYTES } from './request-body.ts';
 /** What recomputing needs of a receipt that comes from outside: a file, a table, a log. */
 
 const json = z.json();
+/** What is no host name may be a secret that was stored by mistake. */
+const host = z.string().transform((text) => (isHostName(text) ? text : NOT_A_HOST_NAME));
 const figure = z.number().nullable();
 
 const notKept = z.discriminatedUnion('why', [
@@ -22,8 +25,8 @@ const notKept = z.discriminatedUnion('why', [
 
 const inputs = z.object({
   registrationId: z.string().min(1),
-  linkedHubs: z.array(z.string()),
-  currentHub: z.string().optional(),
+  linkedHubs: z.array(host),
+  currentHub: host.optional(),
   currentDeviceId: z.string().optional(),
   deviceId: z.string().optional(),
   enrollment: z.object({
@@ -31,7 +34,7 @@ const inputs = z.object({
     id: z.string().optional(),
     iotEdge: z.boolean(),
     reprovisionPolicy: z.enum(['migrate', 'reset', 'never', 'unset']),
-    iotHubs: z.array(z.string()),
+    iotHubs: z.array(host),
     initialTwin: z.enum(['none', 'empty', 'filled']),
   }),
   attestation: z.enum(['symmetricKey', 'x509', 'tpm', 'none', 'unknown']),
@@ -51,7 +54,7 @@ function override<Value extends z.ZodType>(value: Value) {
 }
 
 const hub = z.looseObject({
-  host: z.string(),
+  host,
   devices: z.number().optional(),
   countAgeMs: z.number().optional(),
   failures: z.number().optional(),

@@ -1,7 +1,7 @@
 import type { Variables } from '../fleet/expression.ts';
 import { readable } from '../fleet/expression-value.ts';
 import type { Hub } from '../fleet/fleet.ts';
-import type { HostName } from '../fleet/host-name.ts';
+import { type HostName, NOT_A_HOST_NAME } from '../fleet/host-name.ts';
 import type { JsonObject, JsonValue } from '../json.ts';
 import type { AllocationRequest } from './request.ts';
 
@@ -25,14 +25,16 @@ export function requestFacts(request: AllocationRequest): RequestFacts {
       kind,
       ...(id === undefined ? NOTHING : { id }),
       iotEdge,
-      ...(initialTwin === undefined ? NOTHING : { initialTwin }),
+      ...(initialTwin === undefined
+        ? NOTHING
+        : { initialTwin: { tags: initialTwin.tags, desired: initialTwin.desired } }),
     },
     attestation: { kind: attestation.kind, ...(subject === undefined ? NOTHING : { subject }) },
     payload: request.payload ?? NOTHING,
-    current:
-      current === undefined
-        ? NOTHING
-        : { hub: current.hub, ...(deviceId === undefined ? NOTHING : { deviceId }) },
+    current: {
+      ...(current === undefined || current.hub === NOT_A_HOST_NAME ? NOTHING : { hub: current.hub }),
+      ...(deviceId === undefined ? NOTHING : { deviceId }),
+    },
   };
 }
 

@@ -1,4 +1,5 @@
 import type { LetterSummary } from '../store/dead-letter-store.ts';
+import type { LetterHours } from '../store/letter-hours.ts';
 import { wholeNumber } from './arguments.ts';
 import type { Cli } from './cli.ts';
 import { readSelection, type SelectionOptions } from './dead-letter-selection.ts';
@@ -28,17 +29,36 @@ export async function listDeadLetters({ terminal, env, now }: Cli, options: List
     ...filter
   } = readSelection({ ...options, since: options.since ?? DEFAULT_SINCE }, time);
   const limit = wholeNumber('--limit', options.limit, 1) ?? DEFAULT_LIMIT;
-  const { deadLetters, place } = openState(env);
+  const { deadLetters, letterHours, place } = openState(env);
   const progress = showCount(terminal, 'dead letters');
   // The clock of Event Hubs may be ahead of this one.
   const range = { since, until: Math.min(until, time + DAY_MS) };
   const { letters, more, isCounted } = await deadLetters
     .newest({ ...filter, ...range }, limit, progress.show)
     .finally(progress.end);
-  if (options.json) sayJson(terminal, { letters: letters.map(describe), more, isCounted });
+  const onlyCounted = await countBeyond(letterHours, since, time);
+  if (options.json)
+    sayJson(terminal, {
+      letters: letters.map(describe),
+      more,
+      isCounted,
+      ...(onlyCounted === 0 ? {} : { onlyCounted }),
+    });
   else if (letters.length > 0) sayRows(terminal, letters);
+  if (onlyCounted > 0) {
+    tell(
+      terminal,
+      `${count(onlyCounted)} events more, of any hub and code, were too many to be kept: berth dead-letters counts.`,
+    );
+  }
   tell(terminal, `${countText(letters.length, more, isCounted)} State: ${place}.`);
   return 0;
+}
+
+/** They are kept as long as letters are. */
+async function countBeyond(hours: LetterHours, since: number, now: number): Promise<number> {
+  const counts = await hours.beyond(Math.max(since, now - 30 * DAY_MS));
+  return counts.reduce((sum, { events }) => sum + events, 0);
 }
 
 function sayRows(terminal: Cli['terminal'], letters: readonly LetterSummary[]): void {

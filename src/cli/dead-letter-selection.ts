@@ -27,7 +27,8 @@ export function readSelection({ since, until, code, hub }: SelectionOptions, now
   if (range.since !== undefined && range.until !== undefined && range.since >= range.until) {
     throw invalid(`--since ${since} is not before --until ${until}.`);
   }
-  return { ...range, code: known, hubName: hub === undefined ? undefined : shortName(hostName(hub)) };
+  const hubName = hub === undefined ? undefined : shortName(hostName(hub));
+  return { ...range, code: known, hubName };
 }
 
 /**

@@ -81,10 +81,10 @@ function* propertyLines(name: string, properties: KeptLetter['properties']): Gen
 }
 
 function* bodyLines(letter: KeptLetter): Generator<string> {
-  const { body, bodyBytes } = letter;
+  const { body, bodyBytes, isRedacted } = letter;
   const text = textIn(letter);
   const kind = bodyBytes === 0 ? 'empty' : text === undefined ? 'no UTF-8' : 'text';
-  yield `body: ${count(bodyBytes)} bytes, ${kind}`;
+  yield `body: ${count(bodyBytes)} bytes, ${kind}${isRedacted ? ', redacted: not as it came' : ''}`;
   if (text === undefined) yield* hexLines(body.subarray(0, BYTES_SHOWN));
   // Indented, so that no line of it passes for one of the command's own.
   else if (text !== '')

@@ -1,7 +1,9 @@
 import { readFileSync } from 'node:fs';
 import { BerthError } from '../errors.ts';
 import type { Fleet } from '../fleet/fleet.ts';
-import { type ParsedFleet, parseFleet } from '../fleet/parse.ts';
+import { type ModelFile, parseFleetWithModels } from '../fleet/models.ts';
+import type { ParsedFleet } from '../fleet/parse.ts';
+import { readModelFiles } from '../instance/model-files.ts';
 import { jsonHazard } from '../json.ts';
 
 /**
@@ -13,11 +15,26 @@ export function readText(file: string): string {
   try {
     return readFileSync(file === '-' ? 0 : file, 'utf8').replace(/^\uFEFF/, '');
   } catch (error) {
-    const code = (error as { readonly code?: unknown } | null)?.code;
-    throw new BerthError(
-      'BERTH_FILE_UNREADABLE',
-      `${file} cannot be read (${String(code ?? 'unreadable')}).`,
-    );
+    throw unreadable(file, error);
+  }
+}
+
+function unreadable(file: string, error: unknown): BerthError {
+  const code = (error as { readonly code?: unknown } | null)?.code;
+  return new BerthError('BERTH_FILE_UNREADABLE', `${file} cannot be read (${String(code ?? 'unreadable')}).`);
+}
+
+/**
+ * The DTDL files next to a fleet file; none where that is the standard input.
+ *
+ * @throws BerthError `BERTH_FILE_UNREADABLE`
+ */
+export function readModelsOf(file: string): readonly ModelFile[] {
+  if (file === '-') return [];
+  try {
+    return readModelFiles(file);
+  } catch (error) {
+    throw unreadable(`models next to ${file}`, error);
   }
 }
 
@@ -44,13 +61,13 @@ function parse(text: string): unknown {
 }
 
 /**
- * A fleet file that must be valid.
+ * A fleet file that must be valid, with the models next to it.
  *
  * @throws BerthError `BERTH_FLEET_INVALID` with every problem, `BERTH_FILE_UNREADABLE`
  */
 export function readFleet(file: string): { readonly fleet: Fleet; readonly text: string } {
   const text = readText(file);
-  return { fleet: validFleet(parseFleet(text), file), text };
+  return { fleet: validFleet(parseFleetWithModels(text, readModelsOf(file)), file), text };
 }
 
 export function validFleet(parsed: ParsedFleet, file: string): Fleet {

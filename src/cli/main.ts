@@ -3,6 +3,7 @@ import { join } from 'node:path';
 import { Command, Option } from 'commander';
 import { BerthError } from '../errors.ts';
 import type { Cli } from './cli.ts';
+import { showCounts } from './dead-letter-counts.ts';
 import { listDeadLetters } from './dead-letter-list.ts';
 import { purgeDeadLetters } from './dead-letter-purge.ts';
 import { replayDeadLetters } from './dead-letter-replay.ts';
@@ -122,6 +123,12 @@ async function main(): Promise<void> {
     .option('--limit <n>', 'how many (default: 50)')
     .option('--json', 'as JSON', false)
     .action(run((options: Parameters<typeof listDeadLetters>[1]) => listDeadLetters(cli, options)));
+  letters
+    .command('counts')
+    .description('events of which only the number is kept: beyond the cap, of unknown kinds, of unknown hubs')
+    .option('--since <time>', 'of those beyond the cap: a duration back from now or a time (default: 7d)')
+    .option('--json', 'as JSON', false)
+    .action(run((options: Parameters<typeof showCounts>[1]) => showCounts(cli, options)));
   letters
     .command('show')
     .description('all that is kept of one')

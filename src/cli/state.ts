@@ -6,9 +6,12 @@ import { type Environment, stateAccount } from '../instance/settings.ts';
 import { ConditionsStore } from '../store/conditions-store.ts';
 import { ControlStore } from '../store/control.ts';
 import { DeadLetterStore } from '../store/dead-letter-store.ts';
+import { type EventCounts, unknownSourceCounts } from '../store/event-counts.ts';
+import { LetterHours } from '../store/letter-hours.ts';
 import { ProgressStore } from '../store/progress-store.ts';
 import { ReceiptStore } from '../store/receipt-store.ts';
 import { RevisionStore } from '../store/revisions.ts';
+import { StrangerStore } from '../store/stranger-store.ts';
 import { openTables, type StateAccount } from '../store/tables.ts';
 import { TwinStore } from '../store/twin-store.ts';
 import { validFleet } from './files.ts';
@@ -24,6 +27,9 @@ export interface State {
   readonly receipts: ReceiptStore;
   readonly twins: TwinStore;
   readonly deadLetters: DeadLetterStore;
+  readonly letterHours: LetterHours;
+  readonly strangers: StrangerStore;
+  readonly unknownSources: EventCounts<'hub' | 'source'>;
   readonly progress: ProgressStore;
   /** Who works with it: the Entra identity, or the user of this machine where a key opens the account. */
   author(): Promise<string>;
@@ -41,6 +47,9 @@ export function openState(env: Environment): State {
     receipts: new ReceiptStore(tables.receipts),
     twins: new TwinStore(tables.twins),
     deadLetters: new DeadLetterStore(tables.deadLetters),
+    letterHours: new LetterHours(tables.state),
+    strangers: new StrangerStore(tables.state),
+    unknownSources: unknownSourceCounts(tables.state),
     progress: new ProgressStore(tables.state),
     author: async () =>
       account.kind === 'identity' ? signedInAs() : `${userName()}@${hostname()} (by account key)`,
@@ -53,8 +62,8 @@ export function openState(env: Environment): State {
  * @throws BerthError `BERTH_FLEET_INVALID` where no instance has run a valid one yet
  */
 export async function fleetInForce({ revisions, place }: State): Promise<Fleet> {
-  const text = await revisions.lastGood();
-  if (text !== undefined) return validFleet(parseFleet(text), 'The fleet file in force');
+  const last = await revisions.lastGood();
+  if (last !== undefined) return validFleet(parseFleet(last.text, last.models), 'The fleet file in force');
   throw new BerthError('BERTH_FLEET_INVALID', `No fleet file has run with the state in ${place} yet.`);
 }
 

@@ -1,10 +1,11 @@
 import type { ErrorDetail } from '../errors.ts';
 import { adviceOn } from '../fleet/advice.ts';
+import type { Fleet } from '../fleet/fleet.ts';
 import { DPS_REGISTRATIONS_PER_MINUTE } from '../fleet/hub-limits.ts';
-import { parseFleet } from '../fleet/parse.ts';
+import { parseFleetWithModels } from '../fleet/models.ts';
 import { wholeNumber } from './arguments.ts';
 import type { Cli } from './cli.ts';
-import { readText } from './files.ts';
+import { readModelsOf, readText } from './files.ts';
 import { plural, say, sayJson } from './terminal.ts';
 
 export interface ValidateOptions {
@@ -32,7 +33,7 @@ export async function validate(
       wholeNumber('TWIN_EVENTS_PARTITIONS', env.TWIN_EVENTS_PARTITIONS || undefined, 1) ??
       PARTITIONS,
   };
-  const parsed = parseFleet(readText(file));
+  const parsed = parseFleetWithModels(readText(file), readModelsOf(file));
   const problems = parsed.ok ? [] : parsed.problems;
   const warnings = parsed.ok ? [...parsed.warnings, ...adviceOn(parsed.fleet, expectations)] : [];
   const isFine = problems.length === 0 && (!options.strict || warnings.length === 0);
@@ -48,10 +49,16 @@ export async function validate(
   for (const problem of problems) say(terminal, `problem  ${line(problem)}`);
   for (const warning of warnings) say(terminal, `warning  ${line(warning)}`);
   const verdict = parsed.ok
-    ? `${file} is valid: ${plural(parsed.fleet.hubs.length, 'hub')}, revision ${parsed.fleet.revision.slice(0, 12)}`
+    ? `${file} is valid: ${plural(parsed.fleet.hubs.length, 'hub')}${modelsOf(parsed.fleet)}, revision ${parsed.fleet.revision.slice(0, 12)}`
     : `${file} is not valid: ${plural(problems.length, 'problem')}`;
   say(terminal, `${verdict}${warnings.length === 0 ? '' : `; ${plural(warnings.length, 'warning')}`}.`);
   return isFine ? 0 : 1;
+}
+
+/** Only models with components say anything to Berth. */
+function modelsOf({ models }: Fleet): string {
+  const count = Object.keys(models).length;
+  return count === 0 ? '' : `, ${plural(count, 'model')} with components`;
 }
 
 function line({ path, message }: ErrorDetail): string {

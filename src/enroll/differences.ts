@@ -1,4 +1,5 @@
 import type { EnrollmentRecord } from '../dps/port.ts';
+import { isHostName, NOT_A_HOST_NAME } from '../fleet/host-name.ts';
 import { canonicalJson, isObject, type JsonObject, type JsonValue, sameJson } from '../json.ts';
 import type { WantedAttestation, WantedEnrollment } from './wanted.ts';
 import { carriesKey, isSameWebhook, withoutKey } from './webhook-url.ts';
@@ -138,12 +139,15 @@ function hubsOf({ iotHubs, iotHubHostName }: JsonObject): readonly string[] {
   return typeof iotHubHostName === 'string' && iotHubHostName !== '' ? [iotHubHostName] : [];
 }
 
-/** In one order and case, since DPS gives them in any. */
+/**
+ * In one order and case, since DPS gives them in any. By their names and not by the hubs that they name: DPS knows a hub
+ * by the name of its link, so an enrollment must follow when that changes.
+ */
 function listed(hubs: readonly string[]): string {
   return hubs.length === 0
     ? 'all that are linked'
     : hubs
-        .map((hub) => hub.toLowerCase())
+        .map((hub) => (isHostName(hub) ? hub.toLowerCase() : NOT_A_HOST_NAME))
         .sort()
         .join(', ');
 }

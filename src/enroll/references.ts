@@ -1,4 +1,5 @@
 import type { ErrorDetail } from '../errors.ts';
+import { shownHub } from '../fleet/host-name.ts';
 import { pathText } from '../fleet/problems.ts';
 import { isObject, type JsonObject, type JsonValue } from '../json.ts';
 
@@ -72,7 +73,7 @@ function checkPolicy(
   const lower = hubs.map((hub) => String(hub).toLowerCase());
   lower.forEach((hub, index) => {
     if (lower.indexOf(hub) !== index)
-      problem([...path, 'iotHubs', index], `is "${hub}", which is listed twice`);
+      problem([...path, 'iotHubs', index], `is ${shownHub(hub)}, which is listed twice`);
   });
 }
 

@@ -1,4 +1,5 @@
 import * as z from 'zod';
+import { HOST_NAME } from '../fleet/host-name.ts';
 import type { JsonObject } from '../json.ts';
 import { twinProblems } from '../twin/limits.ts';
 
@@ -27,12 +28,7 @@ const variable = z
 
 const path = z.string().min(1).max(1_024);
 
-const host = z
-  .string()
-  .regex(
-    /^[A-Za-z0-9]([A-Za-z0-9-]{0,61}[A-Za-z0-9])?(\.[A-Za-z0-9]([A-Za-z0-9-]{0,61}[A-Za-z0-9])?)+$/,
-    'write the full host name, such as contoso-weu.azure-devices.net',
-  );
+const host = z.string().regex(HOST_NAME, 'write the full host name, such as contoso-weu.azure-devices.net');
 
 const URL_RULE =
   'write https://APP.azurewebsites.net/api/allocate without a query: the key comes from BERTH_WEBHOOK_KEY';
@@ -135,7 +131,11 @@ const terms = {
     .default('custom')
     .describe('custom: DPS asks the webhook'),
   webhook: webhook.optional().describe('For this enrollment; absent: the one at the top of the file'),
-  iotHubs: z.array(host).max(50).default([]).describe('Hubs to choose from; empty: all that are linked'),
+  iotHubs: z
+    .array(host)
+    .max(50)
+    .default([])
+    .describe('Hubs to choose from, by the names by which they are linked; empty: all that are linked'),
   reprovisioning: z
     .enum(['migrate', 'reset', 'never'])
     .default('migrate')

@@ -1,5 +1,9 @@
 import type { ErrorDetail } from '../errors.ts';
 import { coordinatesOf } from '../regions/regions.ts';
+import { deadComparisons } from './advice/dead-comparisons.ts';
+import { evadableRules } from './advice/evasion.ts';
+import { excludingRules } from './advice/exclusion.ts';
+import { zonedDates } from './advice/zoned-dates.ts';
 import type { Expression } from './expression.ts';
 import type { Fleet, Hub, Rule } from './fleet.ts';
 import { identityOperationsPerMinute, twinUpdatesPerSecond } from './hub-limits.ts';
@@ -19,7 +23,10 @@ export function adviceOn(fleet: Fleet, expectations: Expectations): readonly Err
     ...slowWriters(fleet, expectations),
     ...idleFleet(fleet),
     ...loneResidencies(fleet),
-    ...evadableResidencies(fleet),
+    ...evadableRules(fleet),
+    ...excludingRules(fleet),
+    ...deadComparisons(fleet),
+    ...zonedDates(fleet),
     ...deadRules(fleet.allocation.rules),
     ...unknownRegions(fleet),
     ...unsendablePayload(fleet),
@@ -93,23 +100,6 @@ function loneResidencies({ hubs, allocation }: Fleet): readonly ErrorDetail[] {
 
 function isActive({ state }: Hub): boolean {
   return state === 'active';
-}
-
-/** What asks whether there is a key: that makes nothing unknown. */
-const ASKS_FOR_KEY = /\bhas\s*\(|['"]\s*in\s/;
-
-/** A device that leaves out a key that a `require` asks for is not held by it. */
-function evadableResidencies({ allocation }: Fleet): readonly ErrorDetail[] {
-  return allocation.rules.flatMap(({ name, when, effect }, index) =>
-    effect.kind === 'require' && when !== undefined && ASKS_FOR_KEY.test(when.source)
-      ? [
-          {
-            path: `allocation.rules[${index}].when`,
-            message: `"${name}" asks whether there is a key, with has() or in: a device that leaves it out is not held by the rule; by the value it would be unknown, and held`,
-          },
-        ]
-      : [],
-  );
 }
 
 function idleFleet({ hubs }: Fleet): readonly ErrorDetail[] {

@@ -1,9 +1,21 @@
 import { sha256Hex } from '../hash.ts';
 import { canonicalJson, isObject, type JsonObject, type JsonValue } from '../json.ts';
+import { isAnswerName } from './comparison.ts';
 import { parseDuration } from './duration.ts';
 import { compileExpression, type Expression, type ExpressionScope } from './expression.ts';
 import { readable } from './expression-value.ts';
-import type { Allocation, Fleet, Hub, Layer, Policy, PolicyLeaf, Rule, RuleEffect, Twins } from './fleet.ts';
+import type {
+  Allocation,
+  Fleet,
+  Hub,
+  Layer,
+  Models,
+  Policy,
+  PolicyLeaf,
+  Rule,
+  RuleEffect,
+  Twins,
+} from './fleet.ts';
 import { hostName } from './host-name.ts';
 import type { FleetFile, HubFile, LayerFile, PolicyFile, RuleFile } from './schema.ts';
 import { compileTemplate, type Template, templateReads } from './template.ts';
@@ -15,17 +27,18 @@ import { compileTemplate, type Template, templateReads } from './template.ts';
 const COOLDOWN_WHEN_REPORTED_MS = 60_000;
 
 /** Compiles a file that `schema.ts` and `references.ts` have found nothing against. */
-export function compileFleet(file: FleetFile, revision: string): Fleet {
+export function compileFleet(file: FleetFile, revision: string, models: Models): Fleet {
   const hubs = file.hubs.map(compileHub);
   const layers = file.twins.initial.map(compileLayer);
   const redact = file.twins.redact.map((path) => path.split('.'));
   return {
     revision,
     file,
+    models,
     hubs,
     hubByHost: new Map(hubs.map((hub) => [hub.host, hub])),
-    allocation: compileAllocation(file.allocation, hubs, layers, redact),
-    twins: compileTwins(file.twins, layers, redact),
+    allocation: compileAllocation(file.allocation, hubs, layers, redact, models),
+    twins: compileTwins(file.twins, layers, redact, models),
   };
 }
 
@@ -33,7 +46,8 @@ function compileHub(hub: HubFile): Hub {
   const host = hostName(hub.host);
   const { region, labels } = hub;
   const facts = readable({ host, region, labels });
-  return { ...hub, host, stamp: hub.stamp, connection: hub.connection, facts };
+  const serviceHost = hub.serviceHost?.toLowerCase() ?? host;
+  return { ...hub, host, serviceHost, stamp: hub.stamp, connection: hub.connection, facts };
 }
 
 function compileAllocation(
@@ -41,6 +55,7 @@ function compileAllocation(
   hubs: readonly Hub[],
   layers: readonly Layer[],
   redact: Paths,
+  models: Models,
 ): Allocation {
   const rules = file.rules.map(compileRule);
   const payload = file.payload === undefined ? undefined : template(file.payload, 'layer');
@@ -64,9 +79,13 @@ function compileAllocation(
         ...templateReads(layer.tags),
         ...templateReads(layer.desired),
       ]),
+      // It tells which parts of the initial twin are components.
+      ...(Object.keys(models).length > 0 ? [['payload', 'modelId']] : []),
     ]),
     redactedReads: distinct(
-      layers.flatMap(({ tags, desired }) => [tags, desired].flatMap((each) => readsInto(each, redact, []))),
+      layers.flatMap(({ tags, desired }) =>
+        [tags, desired].flatMap((each) => readsInto(each, distinct(redact), [])),
+      ),
     ),
   };
 }
@@ -81,15 +100,25 @@ function fasterCause(hubs: readonly Hub[], { latency, sticky }: FleetFile['alloc
   return `faster:${sha256Hex(canonicalJson(facts)).slice(0, 16)}`;
 }
 
-/** What a template's expressions read whose value lands in, above or below one of these paths. */
-function readsInto(part: Template, places: Paths, path: readonly string[]): Paths {
-  const near = places.filter((place) => {
-    const length = Math.min(place.length, path.length);
-    return place.slice(0, length).every((key, index) => key === path[index]);
-  });
+/**
+ * What a template's expressions read whose value lands in, above or below one of these paths.
+ *
+ * @param near those of the paths that lie along `path`
+ */
+function readsInto(part: Template, near: Paths, path: readonly string[]): Paths {
   if (near.length === 0) return [];
   if (part.kind === 'object') {
-    return part.members.flatMap(([key, member]) => readsInto(member, near, [...path, key]));
+    const whole: (readonly string[])[] = [];
+    const below = new Map<string, (readonly string[])[]>();
+    for (const place of near) {
+      const key = place[path.length];
+      const places = key === undefined ? whole : (below.get(key) ?? []);
+      places.push(place);
+      if (key !== undefined) below.set(key, places);
+    }
+    return part.members.flatMap(([key, member]) =>
+      readsInto(member, [...whole, ...(below.get(key) ?? [])], [...path, key]),
+    );
   }
   const [read] = templateReads(part);
   // `cfg: "=payload"` with `cfg.psk` redacted carries the whole payload, of which `payload.psk` is redacted.
@@ -128,13 +157,20 @@ function compileLayer(layer: LayerFile): Layer {
   };
 }
 
-function compileTwins(file: FleetFile['twins'], layers: readonly Layer[], redact: Paths): Twins {
+function compileTwins(
+  file: FleetFile['twins'],
+  layers: readonly Layer[],
+  redact: Paths,
+  models: Models,
+): Twins {
   const policies = file.policies.map(compilePolicy);
   return {
     scope: expression(file.scope, 'twin'),
     redact,
     layers,
+    resendsInitial: file.resendInitial,
     policies,
+    components: new Map(Object.entries(models).map(([id, names]) => [id, new Set(names)])),
     trackedPaths: distinct(policies.flatMap((policy) => policy.leaves.map((leaf) => leaf.path))),
     rollout:
       file.rollout === undefined
@@ -160,23 +196,42 @@ function compilePolicy(policy: PolicyFile): Policy {
     module: policy.target?.slice('module:'.length),
     when,
     mode: policy.mode,
-    leaves: leavesOf(policy.desired as JsonObject),
+    leaves: leavesOf(policy.desired as JsonObject, policy.compare),
     tolerance: policy.tolerance,
     cooldownMs: cooldown ?? (readsReported || policy.mode === 'adopt' ? COOLDOWN_WHEN_REPORTED_MS : 0),
     attempts: policy.attempts,
     deadlineMs: milliseconds(policy.deadline),
     confirm: policy.confirm,
+    acknowledgement: policy.acknowledgement ?? 'pnp',
+    answerNames: answerNames(policy),
     removesOnLeave: policy.onLeave === 'remove',
   };
 }
 
-function leavesOf(json: JsonObject, above: readonly string[] = []): readonly PolicyLeaf[] {
-  return Object.entries(json).flatMap(([key, value]) => {
-    const path = [...above, key];
-    return isObject(value)
-      ? leavesOf(value, path)
-      : [{ path, key: path.join('.'), value: template(value, 'twin') }];
+function leavesOf(
+  json: JsonObject,
+  compare: PolicyFile['compare'],
+  above: readonly string[] = [],
+): readonly PolicyLeaf[] {
+  return Object.entries(json).flatMap(([name, value]) => {
+    const path = [...above, name];
+    if (isObject(value)) return leavesOf(value, compare, path);
+    const key = path.join('.');
+    const own = isObject(compare) ? (Object.hasOwn(compare, key) ? compare[key] : undefined) : compare;
+    return [{ path, key, value: template(value, 'twin'), compare: own ?? 'exact' }];
   });
+}
+
+/** `null` wants that there is no such property, but for a policy whose values only name them. */
+function answerNames({ mode, desired }: PolicyFile): readonly string[] {
+  const namesIn = (json: JsonObject, above: readonly string[]): readonly string[] =>
+    Object.entries(json).flatMap(([name, value]) => {
+      if (value === null && mode !== 'adopt') return [];
+      const path = [...above, name];
+      const own = isAnswerName(name) ? [path.join('.')] : [];
+      return isObject(value) ? [...own, ...namesIn(value, path)] : own;
+    });
+  return namesIn(desired as JsonObject, []);
 }
 
 function expression(source: string | undefined, scope: ExpressionScope): Expression | undefined {

@@ -8,9 +8,6 @@ export interface Inspection {
   readonly reads: readonly (readonly string[])[];
   /** True for a path of a variable and nothing else, e.g. `payload.site`. */
   readonly isPath: boolean;
-  /** What loops and `in` run over, where a device may choose how long it is. */
-  readonly lists: readonly ASTNode[];
-  readonly hasLoop: boolean;
 }
 
 /** Functions that a device could stall an instance with, and how. */
@@ -24,9 +21,7 @@ const LOOPS = new Set(['all', 'exists', 'exists_one', 'map', 'filter', 'bind']);
 
 export function inspect(root: ASTNode, variables: ReadonlySet<string>): Inspection {
   const reads = new Map<string, readonly string[]>();
-  const lists: ASTNode[] = [];
   let refusal: string | undefined;
-  let hasLoop = false;
 
   const read = (path: readonly string[], loopVariables: ReadonlySet<string>): void => {
     const [variable] = path;
@@ -42,7 +37,6 @@ export function inspect(root: ASTNode, variables: ReadonlySet<string>): Inspecti
     }
     if (node.op === 'in') {
       const [item, collection] = node.args;
-      if (collection.op !== 'list' && !mentions(collection, loopVariables)) lists.push(collection);
       // `'site' in payload` asks for one key, not for the payload.
       const within = accessPath(collection);
       if (item.op === 'value' && typeof item.args === 'string' && within !== undefined) {
@@ -54,12 +48,8 @@ export function inspect(root: ASTNode, variables: ReadonlySet<string>): Inspecti
       const [name, receiver, operands] = node.args;
       refusal ??= refusalOf(name);
       const isLoop = LOOPS.has(name) && operands.length >= 2;
-      if (isLoop) {
-        if (loopVariables.size > 0) {
-          refusal ??= `\`${name}\` inside another loop is refused: the work would multiply`;
-        }
-        hasLoop = true;
-        if (name !== 'bind') lists.push(receiver);
+      if (isLoop && loopVariables.size > 0) {
+        refusal ??= `\`${name}\` inside another loop is refused: the work would multiply`;
       }
       // The receiver of a loop is evaluated once, outside it; that of `cel.bind` is no value.
       if (!(name === 'bind' && receiver.op === 'id')) visit(receiver, loopVariables);
@@ -76,19 +66,12 @@ export function inspect(root: ASTNode, variables: ReadonlySet<string>): Inspecti
     refusal,
     reads: [...reads.values()],
     isPath: accessPath(root) !== undefined,
-    lists,
-    hasLoop,
   };
 }
 
 function refusalOf(name: string): string | undefined {
   const why = Object.hasOwn(REFUSED, name) ? REFUSED[name] : undefined;
   return why === undefined ? undefined : `\`${name}\` is refused: ${why}`;
-}
-
-function mentions(node: ASTNode, names: ReadonlySet<string>): boolean {
-  if (node.op === 'id') return names.has(node.args);
-  return children(node).some((child) => mentions(child, names));
 }
 
 /** `payload.site['name']` is `['payload', 'site', 'name']`; undefined where the node is not such a chain. */
@@ -104,7 +87,8 @@ function accessPath(node: ASTNode): readonly string[] | undefined {
   return undefined;
 }
 
-function children(node: ASTNode): readonly ASTNode[] {
+/** The nodes right below one; keys of plain accesses are none. */
+export function children(node: ASTNode): readonly ASTNode[] {
   switch (node.op) {
     case 'value':
     case 'id':

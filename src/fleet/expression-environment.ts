@@ -1,12 +1,12 @@
 import { Environment } from '@marcbachmann/cel-js';
 import { registerStrictFunctions } from './expression-kinds.ts';
+import { registerOneOf } from './expression-one-of.ts';
+import { WORK_LIMITS } from './expression-work.ts';
 
 /** An expression larger than this is refused at load: every instance pays for it with every device. */
 const WRITTEN = { maxAstNodes: 200, maxDepth: 20 };
 /** The same expression when it runs, with all its parentheses and calls. */
 const RUNNING = { maxAstNodes: 2_000, maxDepth: 200 };
-/** Items of a list, in the source and at run time. */
-export const MAX_ITEMS = 1_000;
 
 export interface Environments {
   /** For what a person wrote: parsed, checked and bounded. */
@@ -33,10 +33,11 @@ function createEnvironment(
   const environment = new Environment({
     unlistedVariablesAreDyn: false,
     homogeneousAggregateLiterals: false,
-    limits: { ...limits, maxListElements: MAX_ITEMS },
+    limits: { ...limits, maxListElements: WORK_LIMITS.items },
   });
   for (const [name, type] of Object.entries(variables)) environment.registerVariable(name, type);
   mixNumbers(environment);
+  registerOneOf(environment);
   return environment;
 }
 

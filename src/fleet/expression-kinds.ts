@@ -1,9 +1,10 @@
 import type { Environment } from '@marcbachmann/cel-js';
+import { TOO_LARGE, TooLarge, WORK_LIMITS, type Work } from './expression-work.ts';
 
 /** A value is of another kind than the expression needs. Its message holds no values. */
 export class WrongKind extends Error {}
 
-/** The functions that comparisons become; no expression of a person can name them. */
+/** The functions that comparisons and `has` become; no expression of a person can name them. */
 export const STRICT = {
   /** Equality of two values of one kind. */
   equal: 'strict_equal',
@@ -11,18 +12,43 @@ export const STRICT = {
   isAmong: 'strict_among',
   /** Membership in a list that a device may have sent, of which every item must fit, or among an object's keys. */
   isIn: 'strict_in',
+  /** Whether an object has a key, whatever its value. */
+  has: 'strict_has',
   /** A list and nothing else. */
   list: 'strict_list',
 } as const;
 
+type StrictFunction = (operands: readonly unknown[], work: Work) => unknown;
+
+/** What answers their calls; cel-js only knows their types. */
+export const STRICT_FUNCTIONS: ReadonlyMap<string, StrictFunction> = new Map<string, StrictFunction>([
+  [STRICT.equal, ([left, right], work) => decided(compare(left, right, work))],
+  [STRICT.isAmong, ([item, list], work) => isAmong(item, list as readonly unknown[], work)],
+  [STRICT.isIn, ([item, collection], work) => isIn(item, collection, work)],
+  [STRICT.has, ([target, key]) => kindOf(target) === 'map' && hasKey(target as object, key as string)],
+  [
+    STRICT.list,
+    ([value]) => {
+      if (Array.isArray(value)) return value;
+      throw new WrongKind(`${kindOf(value)} instead of a list`);
+    },
+  ],
+]);
+
 export function registerStrictFunctions(environment: Environment): void {
-  environment.registerFunction(`${STRICT.equal}(dyn, dyn): bool`, equal);
-  environment.registerFunction(`${STRICT.isAmong}(dyn, dyn): bool`, isAmong);
-  environment.registerFunction(`${STRICT.isIn}(dyn, dyn): bool`, isIn);
-  environment.registerFunction(`${STRICT.list}(dyn): dyn`, (value: unknown) => {
-    if (Array.isArray(value)) return value;
-    throw new WrongKind(`${kindOf(value)} instead of a list`);
-  });
+  const never = () => {
+    throw new WrongKind('cannot be computed');
+  };
+  for (const [name, type] of [
+    [STRICT.equal, 'bool'],
+    [STRICT.isAmong, 'bool'],
+    [STRICT.isIn, 'bool'],
+    [STRICT.has, 'bool'],
+    [STRICT.list, 'dyn'],
+  ] as const) {
+    const operands = name === STRICT.list ? 'dyn' : 'dyn, dyn';
+    environment.registerFunction(`${name}(${operands}): ${type}`, never, { async: false });
+  }
 }
 
 type Kind = 'number' | 'string' | 'bool' | 'null' | 'list' | 'map' | 'bytes' | 'timestamp' | 'other';
@@ -59,92 +85,120 @@ function isMap(value: object): boolean {
   return prototype === Object.prototype || prototype === null;
 }
 
-/**
- * @throws WrongKind where the two are of different kinds, also inside: unless what is of one kind differs
- *   already.
- */
-function equal(left: unknown, right: unknown): boolean {
+/** Whether two values are the same; a text where that cannot be said, which tells why. */
+type Comparison = boolean | string;
+
+/** Unknown where the two are of different kinds, also inside: unless what is of one kind differs already. */
+function compare(left: unknown, right: unknown, work: Work): Comparison {
   const kind = kindOf(left);
-  if (kind !== kindOf(right)) throw new WrongKind(`${kind} compared with ${kindOf(right)}`);
+  if (kind !== kindOf(right)) return `${kind} compared with ${kindOf(right)}`;
   switch (kind) {
     case 'number':
       // biome-ignore lint/suspicious/noDoubleEquals: an int and a double of the same value are equal
       return (left as number).valueOf() == (right as number).valueOf();
+    case 'string': {
+      if ((left as string).length !== (right as string).length) return false;
+      work.take((left as string).length >> 6);
+      return left === right;
+    }
     case 'list':
-      return allEqual(left as readonly unknown[], right as readonly unknown[]);
+      return compareLists(left as readonly unknown[], right as readonly unknown[], work);
     case 'map':
-      return mapsEqual(left as object, right as object);
+      return compareMaps(left as object, right as object, work);
     case 'bytes':
+      work.take((left as Uint8Array).length >> 6);
       return Buffer.compare(left as Uint8Array, right as Uint8Array) === 0;
     case 'timestamp':
       return (left as Date).getTime() === (right as Date).getTime();
     default:
+      if (left instanceof TooLarge || right instanceof TooLarge) return TOO_LARGE;
       return left === right || String(left) === String(right);
   }
 }
 
-function allEqual(left: readonly unknown[], right: readonly unknown[]): boolean {
+/** Three-valued: false where one pair differs, else unknown where one is, else true. */
+function compareLists(left: readonly unknown[], right: readonly unknown[], work: Work): Comparison {
   if (left.length !== right.length) return false;
-  return every(left.map((item, index) => () => equal(item, right[index])));
+  let result: Comparison = true;
+  for (const [index, item] of left.entries()) {
+    work.take(1);
+    const same = compare(item, right[index], work);
+    if (same === false) return false;
+    if (result === true) result = same;
+  }
+  return result;
 }
 
 /** A key that one of the two lacks is missing, as elsewhere: they cannot be compared. */
-function mapsEqual(left: object, right: object): boolean {
-  const [one, other] = [entriesOf(left), entriesOf(right)];
-  const shared = [...one].filter(([key]) => other.has(key));
-  const isSame = every(
-    shared.map(
-      ([key, value]) =>
-        () =>
-          equal(value, other.get(key)),
-    ),
-  );
-  if (isSame && (shared.length < one.size || shared.length < other.size))
-    throw new WrongKind('a key is missing');
-  return isSame;
-}
-
-/** Three-valued: false where one is, else unknown where one is, else true. */
-function every(comparisons: readonly (() => boolean)[]): boolean {
-  let unknown: WrongKind | undefined;
-  for (const compare of comparisons) {
-    try {
-      if (!compare()) return false;
-    } catch (error) {
-      if (!(error instanceof WrongKind)) throw error;
-      unknown ??= error;
-    }
+function compareMaps(left: object, right: object, work: Work): Comparison {
+  let result: Comparison = true;
+  let shared = 0;
+  for (const [key, value] of entriesOf(left)) {
+    work.take(2);
+    if (!hasKey(right, key)) continue;
+    shared += 1;
+    const same = compare(value, memberOf(right, key), work);
+    if (same === false) return false;
+    if (result === true) result = same;
   }
-  if (unknown !== undefined) throw unknown;
-  return true;
+  if (result !== true) return result;
+  return shared === sizeOf(left) && shared === sizeOf(right) ? true : 'a key is missing';
 }
 
-function entriesOf(value: object): ReadonlyMap<unknown, unknown> {
-  return value instanceof Map ? value : new Map(Object.entries(value));
+/** @throws WrongKind where it cannot be said. */
+function decided(comparison: Comparison): boolean {
+  if (typeof comparison === 'string') throw new WrongKind(comparison);
+  return comparison;
 }
 
-function isAmong(item: unknown, list: unknown): boolean {
-  const items = list as readonly unknown[];
-  const fitting = items.filter((each) => kindOf(each) === kindOf(item));
+function entriesOf(value: object): Iterable<readonly [unknown, unknown]> {
+  return value instanceof Map ? value : Object.entries(value);
+}
+
+function sizeOf(value: object): number {
+  return value instanceof Map ? value.size : Object.keys(value).length;
+}
+
+function hasKey(value: object, key: unknown): boolean {
+  return value instanceof Map ? value.has(key) : Object.hasOwn(value, key as string);
+}
+
+function memberOf(value: object, key: unknown): unknown {
+  return value instanceof Map ? value.get(key) : (value as Readonly<Record<string, unknown>>)[key as string];
+}
+
+function isAmong(item: unknown, items: readonly unknown[], work: Work): boolean {
+  const kind = kindOf(item);
+  const fitting = items.filter((each) => kindOf(each) === kind);
   if (fitting.length === 0 && items.length > 0) {
-    throw new WrongKind(`${kindOf(item)} looked for in a list of ${kindOf(items[0])}`);
+    throw new WrongKind(`${kind} looked for in a list of ${kindOf(items[0])}`);
   }
-  return some(fitting.map((each) => () => equal(item, each)));
+  return isOneOf(item, fitting, work);
 }
 
-function isIn(item: unknown, collection: unknown): boolean {
+function isIn(item: unknown, collection: unknown, work: Work): boolean {
   switch (kindOf(collection)) {
-    case 'list':
-      return some((collection as readonly unknown[]).map((each) => () => equal(item, each)));
+    case 'list': {
+      const items = collection as readonly unknown[];
+      if (items.length > WORK_LIMITS.items) throw new WrongKind(`more than ${WORK_LIMITS.items} items`);
+      return isOneOf(item, items, work);
+    }
     case 'map':
-      if (typeof item === 'string') return entriesOf(collection as object).has(item);
+      if (typeof item === 'string') return hasKey(collection as object, item);
       throw new WrongKind(`${kindOf(item)} looked for among the keys of an object`);
     default:
       throw new WrongKind(`${kindOf(collection)} instead of a list or an object`);
   }
 }
 
-/** Three-valued: true where one is, else unknown where one is, else false. */
-function some(comparisons: readonly (() => boolean)[]): boolean {
-  return !every(comparisons.map((compare) => () => !compare()));
+/** Three-valued: true where one is the same, else unknown where one is, else false. */
+function isOneOf(item: unknown, items: readonly unknown[], work: Work): boolean {
+  let result: Comparison = false;
+  for (const each of items) {
+    work.take(1);
+    const same = compare(item, each, work);
+    if (same === true) return true;
+    if (result === false) result = same;
+  }
+  return decided(result);
 }

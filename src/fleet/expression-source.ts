@@ -38,8 +38,14 @@ export function strictSource(root: ASTNode, source: string): string {
         return `${operand(node.args[0])}[${print(node.args[1])}]`;
       case '[?]':
         return `${operand(node.args[0])}[?${print(node.args[1])}]`;
-      case 'call':
-        return `${node.args[0]}(${node.args[1].map(print).join(', ')})`;
+      case 'call': {
+        const [name, operands] = node.args;
+        const [asked] = operands;
+        // Of cel-js it would be unknown for a value that is too long to be read.
+        return name === 'has' && asked?.op === '.'
+          ? `${STRICT.has}(${print(asked.args[0])}, ${JSON.stringify(asked.args[1])})`
+          : `${name}(${operands.map(print).join(', ')})`;
+      }
       case 'rcall': {
         const [name, receiver, operands] = node.args;
         const isLoop = LOOPS.has(name) && operands.length >= 2;

@@ -1,10 +1,13 @@
-import { EvaluationError } from '@marcbachmann/cel-js';
-import { isObject, type JsonValue } from '../json.ts';
+import { type ASTNode, EvaluationError } from '@marcbachmann/cel-js';
+import type { JsonValue } from '../json.ts';
 import { inspect } from './expression-check.ts';
-import { createEnvironments, type Environments, MAX_ITEMS } from './expression-environment.ts';
-import { WrongKind } from './expression-kinds.ts';
+import { createEnvironments, type Environments } from './expression-environment.ts';
+import { STRICT_FUNCTIONS, WrongKind } from './expression-kinds.ts';
+import { metered } from './expression-meter.ts';
+import { oneOfProblem } from './expression-one-of.ts';
 import { strictSource } from './expression-source.ts';
-import { plainJson, readable, weighsMoreThan } from './expression-value.ts';
+import { plainJson, readable } from './expression-value.ts';
+import { TOO_LARGE, Work } from './expression-work.ts';
 
 const OF_A_REQUEST = {
   registrationId: 'string',
@@ -33,16 +36,21 @@ const VARIABLES = {
 
 export type ExpressionScope = keyof typeof VARIABLES;
 
-/**
- * What an expression with a loop reads may weigh no more than this (parts, and quarters of characters): a
- * device chooses it, and every instance pays for the loop.
- */
-const MAX_LOOP_WEIGHT = 4_000;
-
 /** Unknown: a key is missing, a kind is wrong, there is too much. The reason is for receipts: it holds no values. */
 export type Evaluation =
-  | { readonly known: true; readonly value: JsonValue }
+  | {
+      readonly known: true;
+      readonly value: JsonValue;
+      /** Places of the value that are left out, because they hold something that is too long; absent: none. */
+      readonly omitted?: readonly Omission[];
+    }
   | { readonly known: false; readonly why: string };
+
+/** A place that is left out of a result. */
+export interface Omission {
+  readonly path: readonly string[];
+  readonly why: string;
+}
 
 export interface Expression {
   readonly source: string;
@@ -50,7 +58,8 @@ export interface Expression {
   readonly reads: readonly (readonly string[])[];
   /** True for a path and nothing else: its value is what is there. */
   readonly isPath: boolean;
-  evaluate(variables: Variables): Evaluation;
+  /** @param work what is left of the request's; default that of a request with no other expression. */
+  evaluate(variables: Variables, work?: Work): Evaluation;
 }
 
 /** Made by `variablesOf`. */
@@ -86,35 +95,39 @@ export function compileExpression(source: string, scope: ExpressionScope): Compi
   const { written, running } = ENVIRONMENTS[scope];
   try {
     const parsed = written.parse(source);
-    const { refusal, reads, isPath, lists, hasLoop } = inspect(
-      parsed.ast,
-      new Set(Object.keys(VARIABLES[scope])),
-    );
+    const { refusal, reads, isPath } = inspect(parsed.ast, new Set(Object.keys(VARIABLES[scope])));
     if (refusal !== undefined) return { ok: false, problem: refusal };
+    const closed = oneOfProblem(parsed.ast);
+    if (closed !== undefined) return { ok: false, problem: closed };
     const check = parsed.check();
     if (!check.valid) return { ok: false, problem: firstLine(check.error) };
-    const program = running.parse(strictSource(parsed.ast, source));
-    const collections = lists.map((list) => running.parse(strictSource(list, source)));
+    const strict = running.parse(strictSource(parsed.ast, source));
+    const recheck = strict.check();
+    if (!recheck.valid) return { ok: false, problem: firstLine(recheck.error) };
+    const program = metered(strict, STRICT_FUNCTIONS);
+    const evaluate = withoutStackTraces((variables: Variables, work: Work): Evaluation => {
+      work.begin();
+      try {
+        const { value, tooLarge } = plainJson(program(variables, work), work);
+        // A loop or an `||` may have gone on without what was too much.
+        if (work.isSpent) return unknown(TOO_MUCH_WORK);
+        if (value !== undefined && tooLarge.length === 0) return { known: true, value };
+        if (value === undefined)
+          return unknown(tooLarge.length > 0 ? TOO_LARGE : 'the result is no JSON value');
+        return { known: true, value, omitted: tooLarge.map((path) => ({ path, why: TOO_LARGE })) };
+      } catch (error) {
+        return unknown(work.isSpent ? TOO_MUCH_WORK : reasonOf(error, source));
+      } finally {
+        work.end();
+      }
+    });
     return {
       ok: true,
       expression: {
         source,
         reads,
         isPath,
-        evaluate: withoutStackTraces((variables) => {
-          if (collections.some((collection) => isTooLong(collection, variables))) {
-            return unknown(`more than ${MAX_ITEMS} items`);
-          }
-          if (hasLoop && reads.some((path) => weighsMoreThan(MAX_LOOP_WEIGHT, valueAt(variables, path)))) {
-            return unknown('too much data for a loop');
-          }
-          try {
-            const value = plainJson(program(variables));
-            return value === undefined ? unknown('the result is no JSON value') : { known: true, value };
-          } catch (error) {
-            return unknown(reasonOf(error, source));
-          }
-        }),
+        evaluate: (variables, work = new Work()) => evaluate(variables, work),
       },
     };
   } catch (error) {
@@ -122,51 +135,46 @@ export function compileExpression(source: string, scope: ExpressionScope): Compi
   }
 }
 
+/** The syntax tree of an expression that has been compiled. */
+export function syntaxTree({ source }: Expression, scope: ExpressionScope): ASTNode {
+  return ENVIRONMENTS[scope].written.parse(source).ast;
+}
+
+/** The names of the variables of a scope. */
+export function variableNames(scope: ExpressionScope): ReadonlySet<string> {
+  return new Set(Object.keys(VARIABLES[scope]));
+}
+
 /** A condition's value: true, false, or why it is unknown (also when it gives something that is not a boolean). */
 export function evaluateCondition(
   expression: Expression,
   variables: Variables,
+  work?: Work,
 ): boolean | { readonly unknown: string } {
-  const result = expression.evaluate(variables);
+  const result = expression.evaluate(variables, work);
   if (!result.known) return { unknown: result.why };
   return typeof result.value === 'boolean' ? result.value : { unknown: 'gives neither true nor false' };
 }
+
+const TOO_MUCH_WORK = 'too much work';
 
 function unknown(why: string): Evaluation {
   return { known: false, why };
 }
 
 /** A missing key is an error to cel-js and ordinary to Berth; a stack trace would take most of the time. */
-function withoutStackTraces<Argument, Result>(
-  evaluate: (argument: Argument) => Result,
-): (argument: Argument) => Result {
-  return (argument) => {
+function withoutStackTraces<Arguments extends readonly unknown[], Result>(
+  evaluate: (...operands: Arguments) => Result,
+): (...operands: Arguments) => Result {
+  return (...operands) => {
     const { stackTraceLimit } = Error;
     Error.stackTraceLimit = 0;
     try {
-      return evaluate(argument);
+      return evaluate(...operands);
     } finally {
       Error.stackTraceLimit = stackTraceLimit;
     }
   };
-}
-
-function isTooLong(collection: (variables: Variables) => unknown, variables: Variables): boolean {
-  try {
-    const value = collection(variables);
-    if (Array.isArray(value)) return value.length > MAX_ITEMS;
-    if (value instanceof Map) return value.size > MAX_ITEMS;
-    return isObject(value) && Object.keys(value).length > MAX_ITEMS;
-  } catch {
-    return false; // the expression itself will say what is missing
-  }
-}
-
-function valueAt(variables: Variables, path: readonly string[]): unknown {
-  return path.reduce<unknown>((value, key) => {
-    if (value instanceof Map) return value.get(key);
-    return isObject(value) && Object.hasOwn(value, key) ? value[key] : undefined;
-  }, variables);
 }
 
 /** Why it is unknown, without what a device sent: messages of the library quote values. */
@@ -174,6 +182,8 @@ function reasonOf(error: unknown, source: string): string {
   if (error instanceof WrongKind) return error.message;
   if (!(error instanceof EvaluationError)) return 'cannot be computed';
   if (error.cause instanceof WrongKind) return error.cause.message;
+  // The only values of which cel-js does not know the type.
+  if (error.code === 'unsupported_type') return TOO_LARGE;
   if (error.code === 'no_such_key') {
     const key = /^No such key: (.{1,60})$/.exec(error.summary)?.[1];
     return key !== undefined && source.includes(key) ? `the key ${key} is missing` : 'a key is missing';

@@ -1,3 +1,4 @@
+import type { Acknowledgement, Comparison } from './comparison.ts';
 import type { Expression } from './expression.ts';
 import type { HostName } from './host-name.ts';
 import type { HubState } from './hub-state.ts';
@@ -6,14 +7,21 @@ import type { Template } from './template.ts';
 
 /** A valid fleet file, compiled: what allocation and twin sync work with. Built once per revision. */
 export interface Fleet {
-  /** SHA-256 of the file's content (spaces and the order of keys do not count), in hexadecimal. */
+  /** SHA-256 of the file's content (spaces and the order of keys do not count) and of `models`, in hexadecimal. */
   readonly revision: string;
   readonly file: FleetFile;
+  readonly models: Models;
   readonly hubs: readonly Hub[];
   readonly hubByHost: ReadonlyMap<HostName, Hub>;
   readonly allocation: Allocation;
   readonly twins: Twins;
 }
+
+/**
+ * What Berth knows of device models (`models.ts`): the names of the components of each, sorted, by the model's id. A
+ * model without components is not in here.
+ */
+export type Models = Readonly<Record<string, readonly string[]>>;
 
 /** The hubs that a deployment reconciles: those of its stamp, all where it has none. */
 export function hostsOf({ hubs }: Fleet, stamp: string | undefined): readonly HostName[] {
@@ -24,6 +32,8 @@ export type Tier = 'F1' | 'S1' | 'S2' | 'S3';
 
 export interface Hub {
   readonly host: HostName;
+  /** The host name that service calls go to, in lower case: the classic or the service name. */
+  readonly serviceHost: string;
   readonly region: string;
   readonly weight: number;
   readonly tier: Tier;
@@ -79,7 +89,11 @@ export interface Twins {
   readonly scope: Expression | undefined;
   readonly redact: readonly (readonly string[])[];
   readonly layers: readonly Layer[];
+  /** Whether a device that registers again and keeps its hub is sent its initial twin. */
+  readonly resendsInitial: boolean;
   readonly policies: readonly Policy[];
+  /** The names of the components of device models, by the model's id. */
+  readonly components: ReadonlyMap<string, ReadonlySet<string>>;
   /** Every path that some policy may own: what shadows keep a history of. */
   readonly trackedPaths: readonly (readonly string[])[];
   /** How fast a new or changed policy reaches the fleet; undefined: at once. */
@@ -121,6 +135,13 @@ export interface Policy {
   readonly attempts: number;
   readonly deadlineMs: number;
   readonly confirm: boolean;
+  /** How the devices that it matches say what they did about a value. */
+  readonly acknowledgement: Acknowledgement;
+  /**
+   * The dotted paths of properties that it wants and that have the name of a field of an acknowledgement, such as
+   * `hvac.ac`. They and the leaves below them are values.
+   */
+  readonly answerNames: readonly string[];
   /** Takes its own value away from a twin that it does not match any more. */
   readonly removesOnLeave: boolean;
 }
@@ -134,4 +155,6 @@ export interface PolicyLeaf {
   /** The path with dots. */
   readonly key: string;
   readonly value: Template;
+  /** How what is reported and desired is compared with the value. */
+  readonly compare: Comparison;
 }

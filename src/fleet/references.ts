@@ -1,6 +1,8 @@
 import type { ErrorDetail } from '../errors.ts';
 import { isObject, type JsonObject, type JsonValue } from '../json.ts';
-import { type HostName, hostName, shortName } from './host-name.ts';
+import { comparisonProblems } from './comparison-problems.ts';
+import { type HostName, type HubName, parseHubName, shortName } from './host-name.ts';
+import { PathTree } from './path-tree.ts';
 import { pathText } from './problems.ts';
 
 /**
@@ -21,28 +23,74 @@ export function referenceProblems(file: JsonValue): readonly ErrorDetail[] {
   checkHosts(hubs, problem);
   checkNames(rules, ['allocation', 'rules'], problem);
   checkEffects(rules, problem);
+  checkPreferences(rules, problem);
   checkNames(layers, ['twins', 'initial'], problem);
   checkLayers(layers, problem);
   checkNames(policies, ['twins', 'policies'], problem);
   checkOwnership(policies, items(member(twins, 'redact')), problem);
+  policies.forEach((policy, index) => {
+    if (!isObject(policy)) return;
+    comparisonProblems(policy, (path, message) => problem(['twins', 'policies', index, ...path], message));
+  });
   return problems;
 }
 
 type Report = (path: readonly PropertyKey[], message: string) => void;
 
 function checkHosts(hubs: readonly JsonValue[], problem: Report): void {
-  const seen = new Map<string, HostName>();
+  const seen = new Map<string, HubName>();
   hubs.forEach((hub, index) => {
-    for (const host of hostOf(hub)) {
-      const other = seen.get(shortName(host));
-      if (other === host) problem(['hubs', index, 'host'], `is "${host}", which is listed twice`);
-      else if (other !== undefined) {
+    for (const name of hubNameIn(member(hub, 'host'))) {
+      const short = shortName(name.host);
+      const other = seen.get(short);
+      if (other?.name === name.name)
+        problem(['hubs', index, 'host'], `is "${name.name}", which is listed twice`);
+      else if (other?.host === name.host) {
         problem(
           ['hubs', index, 'host'],
-          `begins with "${shortName(host)}" as ${other} does: events name their hub by that part only, so the two cannot be told apart`,
+          `is "${name.name}", which is another name of the hub ${other.name}: write each hub once`,
+        );
+      } else if (other !== undefined) {
+        problem(
+          ['hubs', index, 'host'],
+          `begins with "${short}" as ${other.host} does: events name their hub by that part only, so the two cannot be told apart`,
         );
       }
-      seen.set(shortName(host), host);
+      seen.set(short, name);
+      checkServiceHost(name, member(hub, 'serviceHost'), ['hubs', index, 'serviceHost'], problem);
+    }
+  });
+}
+
+/** Twin calls never go to a device name, which serves devices only. */
+function checkServiceHost(
+  { host }: HubName,
+  text: JsonValue | undefined,
+  path: readonly PropertyKey[],
+  problem: Report,
+): void {
+  for (const { host: other, kind, name } of hubNameIn(text)) {
+    if (other !== host) problem(path, `is "${name}", which is not a name of ${host}`);
+    else if (kind === 'device') {
+      problem(path, `is "${name}", which serves devices only: write the classic or the service name`);
+    }
+  }
+}
+
+/** Two names of one hub would be two factors, of which one is lost. */
+function checkPreferences(rules: readonly JsonValue[], problem: Report): void {
+  rules.forEach((rule, index) => {
+    const prefer = member(rule, 'prefer');
+    const path = ['allocation', 'rules', index, 'prefer'];
+    const seen = new Map<HostName, string>();
+    for (const text of isObject(prefer) ? Object.keys(prefer) : []) {
+      const [parsed] = hubNameIn(text);
+      if (parsed === undefined) continue;
+      const other = seen.get(parsed.host);
+      if (other !== undefined) {
+        problem(path, `holds "${text}" and "${other}", which name the same hub: write each hub once`);
+      }
+      seen.set(parsed.host, text);
     }
   });
 }
@@ -84,34 +132,38 @@ function checkOwnership(
   redacted: readonly JsonValue[],
   problem: Report,
 ): void {
-  const owned: { readonly policy: JsonValue; readonly path: readonly string[] }[] = [];
+  const hidden = new PathTree<string>();
+  for (const text of redacted) if (typeof text === 'string') hidden.add(text.split('.'), text);
+  /** By target: policies of one target may set a path that another target's set too. */
+  const owned = new Map<JsonValue | undefined, PathTree<Owned>>();
   policies.forEach((policy, index) => {
     const desired = member(policy, 'desired');
     if (!isObject(desired)) return;
+    const target = member(policy, 'target');
+    const paths = owned.get(target) ?? new PathTree<Owned>();
+    owned.set(target, paths);
     for (const path of leafPaths(desired)) {
       const where = ['twins', 'policies', index, 'desired', ...path];
-      const clash = owned.find(
-        (other) =>
-          other.policy !== policy &&
-          member(other.policy, 'target') === member(policy, 'target') &&
-          isAbove(other.path, path) !== isAbove(path, other.path),
-      );
+      // Not of the same policy: leaves of one object do not lie above each other.
+      const clash = paths.aboveOrBelow(path);
       if (clash !== undefined) {
         problem(
           where,
           `lies above or below ${clash.path.join('.')}, which policy "${member(clash.policy, 'name')}" sets: let both set the same leaves`,
         );
       }
-      const hidden = redacted.find(
-        (text) =>
-          typeof text === 'string' && (isAbove(text.split('.'), path) || isAbove(path, text.split('.'))),
-      );
-      if (hidden !== undefined) {
-        problem(where, `is redacted by "${hidden}": a policy cannot own what Berth may not read`);
+      const text = hidden.along(path);
+      if (text !== undefined) {
+        problem(where, `is redacted by "${text}": a policy cannot own what Berth may not read`);
       }
-      owned.push({ policy, path });
+      paths.add(path, { policy, path });
     }
   });
+}
+
+interface Owned {
+  readonly policy: JsonValue;
+  readonly path: readonly string[];
 }
 
 function leafPaths(json: JsonObject, above: readonly string[] = []): readonly (readonly string[])[] {
@@ -120,14 +172,10 @@ function leafPaths(json: JsonObject, above: readonly string[] = []): readonly (r
   );
 }
 
-/** True where `path` is `other` or a beginning of it. */
-function isAbove(path: readonly string[], other: readonly string[]): boolean {
-  return path.every((part, index) => part === other[index]);
-}
-
-function hostOf(hub: JsonValue): readonly HostName[] {
-  const host = member(hub, 'host');
-  return typeof host === 'string' ? [hostName(host)] : [];
+/** None for what is no host name: `schema.ts` reports that. */
+function hubNameIn(text: JsonValue | undefined): readonly HubName[] {
+  const name = typeof text === 'string' ? parseHubName(text) : undefined;
+  return name === undefined ? [] : [name];
 }
 
 function member(value: JsonValue | undefined, key: string): JsonValue | undefined {

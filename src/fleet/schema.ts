@@ -1,8 +1,10 @@
 import * as z from 'zod';
 import { isObject, type JsonObject } from '../json.ts';
 import { twinProblems } from '../twin/limits.ts';
+import { ACKNOWLEDGEMENTS, COMPARISONS } from './comparison.ts';
 import { DURATION_PATTERN, parseDuration } from './duration.ts';
 import { compileExpression, type ExpressionScope } from './expression.ts';
+import { HOST_NAME } from './host-name.ts';
 import { HUB_STATES } from './hub-state.ts';
 import { compileTemplate, type TemplateProblem } from './template.ts';
 
@@ -19,12 +21,7 @@ const name = z
   .string()
   .regex(/^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$/, 'write a name of at most 64 letters, digits, ".", "_" or "-"');
 
-const host = z
-  .string()
-  .regex(
-    /^(?=.{1,253}$)[A-Za-z0-9]([A-Za-z0-9-]{0,61}[A-Za-z0-9])?(\.[A-Za-z0-9]([A-Za-z0-9-]{0,61}[A-Za-z0-9])?)+$/,
-    'write the full host name, such as contoso-weu.azure-devices.net',
-  );
+const host = z.string().regex(HOST_NAME, 'write the full host name, such as contoso-weu.azure-devices.net');
 
 const DURATION = 'write a number and s, m, h or d, such as 30s or 5m, of at most 3650d';
 const duration = z
@@ -64,7 +61,10 @@ const template = (scope: ExpressionScope, section?: 'tags' | 'desired') =>
 const share = z.number().gt(0).max(1);
 
 const hub = z.strictObject({
-  host: host.describe('Host name of the IoT hub; compared with linkedHubs whatever the case'),
+  host: host.describe('A host name of the IoT hub: classic, device or service; all three are the same hub'),
+  serviceHost: host
+    .optional()
+    .describe('Host name that service calls go to: the classic name (default) or the service name'),
   region: z
     .string()
     .regex(
@@ -177,6 +177,8 @@ function nullPaths(json: JsonObject): readonly (readonly string[])[] {
   });
 }
 
+const COMPARE = `write one of ${COMPARISONS.join(', ')}, or an object from the dotted path of a property to one of them`;
+
 const policy = z
   .strictObject({
     name,
@@ -188,6 +190,19 @@ const policy = z
     mode: z.enum(['enforce', 'adopt', 'seed', 'observe']).default('enforce'),
     desired: template('twin', 'desired').superRefine((json, context) => refuseEmptyObjects(json, context)),
     tolerance: z.number().min(0).default(0).describe('Largest difference of numbers that counts as equal'),
+    // Without a default, so that the hash of a policy that does not use it stays as it was.
+    compare: z
+      .union([z.enum(COMPARISONS), z.record(z.string(), z.enum(COMPARISONS))], { error: COMPARE })
+      .optional()
+      .describe(
+        'How values are compared: a word, or an object from the dotted path of a property to a word; default exact',
+      ),
+    acknowledgement: z
+      .enum(ACKNOWLEDGEMENTS)
+      .optional()
+      .describe(
+        'How devices acknowledge: pnp (default), central (older Azure IoT Central), echo (not at all)',
+      ),
     cooldown: duration
       .optional()
       .describe('Least time between two writes of one value; default 0s, 1m where `when` reads `reported`'),
@@ -210,6 +225,12 @@ const twins = z.strictObject({
     .default([])
     .describe('Paths kept as a keyed hash everywhere outside the hub'),
   initial: z.array(layer).max(100).default([]),
+  resendInitial: z
+    .boolean()
+    .default(true)
+    .describe(
+      'Send the initial twin also for a device that keeps its hub; DPS ignores it where it has an identity',
+    ),
   policies: z.array(policy).max(200).default([]),
   rollout: z
     .strictObject({ over: duration, pauseWhen: z.number().gt(0).max(1).default(0.05) })

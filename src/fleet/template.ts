@@ -1,5 +1,12 @@
 import { isObject, type JsonValue, objectOf } from '../json.ts';
-import { compileExpression, type Expression, type ExpressionScope, type Variables } from './expression.ts';
+import {
+  compileExpression,
+  type Expression,
+  type ExpressionScope,
+  type Omission,
+  type Variables,
+} from './expression.ts';
+import type { Work } from './expression-work.ts';
 
 /**
  * JSON whose strings may be expressions: `"=payload.site"` is one, `"==x"` is the text `=x`.
@@ -10,11 +17,7 @@ export type Template =
   | { readonly kind: 'array'; readonly items: readonly Template[] }
   | { readonly kind: 'object'; readonly members: readonly (readonly [string, Template])[] };
 
-/** A place whose expression could not be computed; it is left out of the result. */
-export interface Omission {
-  readonly path: readonly string[];
-  readonly why: string;
-}
+export type { Omission } from './expression.ts';
 
 export interface TemplateProblem {
   readonly path: readonly string[];
@@ -55,34 +58,40 @@ export function compileTemplate(
 
 /**
  * The template's value for these variables. A path whose expression is unknown is left out and added to
- * `omissions`; an array with such an item is left out whole, because its other items would move. Undefined:
+ * `omissions`, as is what is too long in a value; an array with such an item is left out whole, because its other items would move. Undefined:
  * nothing is left.
  */
 export function fillTemplate(
   template: Template,
   variables: Variables,
   omissions: Omission[],
+  work?: Work,
   path: readonly string[] = [],
 ): JsonValue | undefined {
   switch (template.kind) {
     case 'literal':
       return template.value;
     case 'expression': {
-      const result = template.expression.evaluate(variables);
-      if (result.known) return result.value;
+      const result = template.expression.evaluate(variables, work);
+      if (result.known) {
+        for (const each of result.omitted ?? []) {
+          omissions.push({ path: [...path, ...each.path], why: each.why });
+        }
+        return result.value;
+      }
       omissions.push({ path, why: result.why });
       return undefined;
     }
     case 'array': {
       const items = template.items.map((item, index) =>
-        fillTemplate(item, variables, omissions, [...path, String(index)]),
+        fillTemplate(item, variables, omissions, work, [...path, String(index)]),
       );
       return items.includes(undefined) ? undefined : (items as JsonValue[]);
     }
     case 'object': {
       const filled: (readonly [string, JsonValue])[] = [];
       for (const [key, member] of template.members) {
-        const value = fillTemplate(member, variables, omissions, [...path, key]);
+        const value = fillTemplate(member, variables, omissions, work, [...path, key]);
         if (value !== undefined) filled.push([key, value]);
       }
       // An object of which nothing is known says nothing: it must not take the place of another.

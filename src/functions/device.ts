@@ -5,6 +5,7 @@ import type { Instance } from '../instance/instance.ts';
 import { type Gate, gateOf } from '../sync/write-gate.ts';
 import { valueAt } from '../twin/merge.ts';
 import { type PlannedLeaf, plan } from '../twin/plan.ts';
+import { redactKept } from '../twin/redact.ts';
 import { historyAt, type Shadow } from '../twin/shadow.ts';
 import { answeringErrors, type HttpHandler, isoTime, jsonAnswer } from './http-answer.ts';
 
@@ -30,8 +31,9 @@ export function device(instance: Instance): HttpHandler {
       );
       return records.flatMap(({ known }) => (known.kind === 'shadow' ? [{ hub, shadow: known.shadow }] : []));
     };
-    const [control, shadows, receipts] = await Promise.all([
+    const [control, redaction, shadows, receipts] = await Promise.all([
       stores.control.read(),
+      instance.redaction(fleet),
       Promise.all(fleet.hubs.map(look)),
       // Only an individual enrollment can give a device another id than it registers with.
       stores.receipts.list(request.query.get('registrationId') ?? deviceId),
@@ -44,7 +46,10 @@ export function device(instance: Instance): HttpHandler {
       );
     }
     const gate = gateOf(control, control.newestBuild);
-    const twins = found.map(({ hub, shadow }) => describeTwin(hub, shadow, gate, instance));
+    // What is stored may be older than the path that redacts it.
+    const twins = found.map(({ hub, shadow }) =>
+      describeTwin(hub, redactKept(shadow, redaction), gate, instance),
+    );
     return jsonAnswer(200, { deviceId, twins, receipts });
   });
 }
@@ -59,18 +64,21 @@ function describeTwin(hub: Hub, shadow: Shadow, gate: Gate, instance: Instance) 
     holdOf: (policy) => gate.holdOf(policy, shadow.id, twins.rollout, now),
     now,
   });
-  const { judgement, due, unread, parked, version, desiredVersion, reportedVersion, asOf, bornAt } = shadow;
+  const { judgement, due, unread, parked, modelId, version, desiredVersion, reportedVersion, asOf, bornAt } =
+    shadow;
   return {
     hub: hub.host,
     moduleId: shadow.id.moduleId ?? null,
     state: judgement.state,
     since: isoTime(judgement.since),
     why: judgement.why,
+    modelId: modelId ?? null,
     version,
     desiredVersion,
     reportedVersion,
     asOf,
     bornAt,
+    lifeAt: shadow.lifeAt ?? null,
     etagKnown: shadow.etag !== undefined,
     unread: unread ?? null,
     parked: parked ?? null,
@@ -95,6 +103,7 @@ function nextAction(
   if (unread !== undefined) return `reads the twin${when}: ${unread.why}`;
   if (writes > 0 && due === undefined) return 'writes the patch within minutes: the policies have changed';
   if (writes > 0) return `writes the patch${when}`;
+  if (due?.priority === 'activity') return `asks the hub${when} whether the device is alive: ${due.why}`;
   if (due !== undefined) return `looks at it again${when}: ${due.why}`;
   return 'nothing, until an event of the twin says otherwise';
 }

@@ -15,6 +15,8 @@ import { answeringErrors, type HttpHandler, isoTime, jsonAnswer } from './http-a
 /** Dead letters of so many days are counted, up to so many. */
 const LETTER_DAYS = 7;
 const MOST_LETTERS = 1_000;
+/** Different counts of events that are answered, the greatest first. */
+const MOST_COUNTS = 100;
 
 /** The fleet at a glance: hubs and their shares, policies, twins by state, and who needs a person. */
 export function registerFleetStatus(instance: Instance): void {
@@ -36,17 +38,29 @@ export function fleetStatus(instance: Instance): HttpHandler {
     const { stores } = instance;
     const now = instance.now();
     const hosts = fleet.hubs.map(({ host }) => host);
-    const [control, conditions, strangers, attention, used, statistics, deadLetters, hubs] =
-      await Promise.all([
-        stores.control.read(),
-        stores.conditions.read(now),
-        stores.strangers.list(),
-        attentionPage(stores.twins, hosts, page),
-        stores.budgets.used(new Date(now).toISOString().slice(0, 10)),
-        stores.statistics.recent(now),
-        countLetters(instance, now),
-        Promise.all(fleet.hubs.map((hub) => lookAt(hub, instance))),
-      ]);
+    const [
+      control,
+      conditions,
+      strangers,
+      unknownSources,
+      onlyCounted,
+      attention,
+      used,
+      statistics,
+      deadLetters,
+      hubs,
+    ] = await Promise.all([
+      stores.control.read(),
+      stores.conditions.read(now),
+      stores.strangers.list(),
+      stores.unknownSources.list(),
+      stores.letterHours.beyond(now - LETTER_DAYS * 86_400_000),
+      attentionPage(stores.twins, hosts, page),
+      stores.budgets.used(new Date(now).toISOString().slice(0, 10)),
+      stores.statistics.recent(now),
+      countLetters(instance, now),
+      Promise.all(fleet.hubs.map((hub) => lookAt(hub, instance))),
+    ]);
     const looked = new Map(hubs.map((found) => [found.hub.host, found]));
     const describe = ({ overrides, countedAt, devices, isHealthy, ...overview }: HubOverview) => {
       const { hub, counted, walk } = looked.get(overview.host) ?? {};
@@ -77,8 +91,13 @@ export function fleetStatus(instance: Instance): HttpHandler {
       moves: moveOverviews(fleet, conditions, now).map((move) => ({ ...move, since: isoTime(move.since) })),
       twins: addUp(hubs.map(({ counted }) => counted.states)),
       attention,
-      strangers,
+      strangers: strangers.slice(0, MOST_COUNTS),
+      unknownSources: unknownSources.slice(0, MOST_COUNTS),
       deadLetters,
+      onlyCounted: {
+        events: onlyCounted.reduce((sum, { events }) => sum + events, 0),
+        counts: onlyCounted.slice(0, MOST_COUNTS),
+      },
     });
   });
 }

@@ -2,12 +2,12 @@ import { app, type InvocationContext } from '@azure/functions';
 import type { HostName } from '../fleet/host-name.ts';
 import type { HubBudget } from '../hub/budget.ts';
 import { HUB_DEADLINE_MS } from '../hub/transport.ts';
-import type { Instance } from '../instance/instance.ts';
+import { type Instance, LETTERS_KEPT_MS } from '../instance/instance.ts';
 import { Reconciler } from '../sync/reconciler.ts';
 import { RUN_MS, resync } from '../sync/resync.ts';
 import { reconcilerOptions } from './twin-reconciler.ts';
 
-/** Every minute: the hubs' counts and health, due work, counts of twins, and the walk for those that were missed. */
+/** Every minute: the hubs' counts and health, due work, counts of twins, the walk for those that were missed, old dead letters. */
 export function registerResyncFleet(instance: Instance): void {
   app.timer('resyncFleet', { schedule: '0 * * * * *', handler: resyncFleet(instance) });
 }
@@ -39,8 +39,11 @@ export function resyncFleet(
       count: (host, what) => instance.counters.add(host, what),
     });
     await instance.forgetOld();
+    // A page a run, sixty thousand an hour: more than the cap lets in.
+    const purged = summary.ran ? await stores.deadLetters.forget(now() - LETTERS_KEPT_MS) : 0;
     const { due, judged, walked } = summary;
-    if (due + judged + walked > 0) context.log(JSON.stringify({ event: 'fleetResynced', ...summary }));
+    if (due + judged + walked + purged > 0)
+      context.log(JSON.stringify({ event: 'fleetResynced', ...summary, purged }));
   };
 }
 

@@ -3,6 +3,7 @@ import { HUB_DEADLINE_MS } from '../hub/transport.ts';
 import type { Instance } from '../instance/instance.ts';
 import type { Environment } from '../instance/settings.ts';
 import { type BatchSummary, type ReceivedEvent, takeBatch } from '../sync/batch.ts';
+import { keepDeadLetters } from '../sync/dead-letter-keeper.ts';
 import { reconcilerFor } from './twin-reconciler.ts';
 
 /** A batch ends within this time; what would wait longer is due. */
@@ -45,15 +46,26 @@ export function syncTwins(
     const { stores } = instance;
     const received = receivedEvents(events, context, instance.now());
     warnOfLateEvents(received, instance.now(), context);
-    const budget = await instance.partitionBudget(received[0]?.partition ?? 'unknown');
+    const partition = received[0]?.partition ?? 'unknown';
+    const budget = await instance.partitionBudget(partition);
     const reconciler = await reconcilerFor(instance, context, { fleet, budget, until });
     const summary = await takeBatch(received, {
       fleet,
       hosts: instance.hosts(fleet),
       modules: (await instance.gate.current()).modules,
       reconcile: (id, twinEvents) => reconciler.reconcile(id, twinEvents),
-      keepDeadLetter: (letter) => stores.deadLetters.keep(letter),
-      countStranger: (hubName, count) => stores.strangers.add(hubName, count, instance.now()),
+      redaction: await instance.redaction(fleet),
+      keepDeadLetters: (letters) =>
+        keepDeadLetters(letters, {
+          letters: stores.deadLetters,
+          hours: stores.letterHours,
+          partition,
+          now: instance.now,
+          warn: (facts) => context.warn(JSON.stringify({ event: 'deadLettersCapped', ...facts })),
+        }),
+      countStrangers: (hubs) => stores.strangers.addAll(hubs, partition, instance.now()),
+      countUnknownSources: (counts) =>
+        stores.unknownSources.add(counts, { shard: partition, now: instance.now() }),
     });
     if (isNotable(summary)) context.log(JSON.stringify({ event: 'twinsSynchronised', ...summary }));
   };
@@ -67,10 +79,12 @@ function warnOfLateEvents(received: readonly ReceivedEvent[], now: number, conte
 }
 
 /** In steady state there is nothing to say. */
-function isNotable({ deadLetters, strangers, twins }: BatchSummary): boolean {
+function isNotable({ deadLetters, onlyCounted, strangers, unknownSources, twins }: BatchSummary): boolean {
   return (
     deadLetters > 0 ||
+    onlyCounted !== undefined ||
     strangers > 0 ||
+    unknownSources !== undefined ||
     (twins.corrected ?? 0) > 0 ||
     (twins.due ?? 0) > 0 ||
     (twins.deleted ?? 0) > 0

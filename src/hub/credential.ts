@@ -1,5 +1,6 @@
 import { createHmac } from 'node:crypto';
 import { BerthError } from '../errors.ts';
+import { type HostName, hostName } from '../fleet/host-name.ts';
 
 /** Gives the `Authorization` header for a hub's service API. */
 export interface HubCredential {
@@ -18,7 +19,11 @@ export interface SharedAccessPolicy {
   readonly key: string;
 }
 
-/** Signs with a shared access key. The same token is used until it is about to expire. */
+/**
+ * Signs with a shared access key. The same token is used until it is about to expire.
+ *
+ * @param host the host name that is called: whether a token for one name of a hub passes at another is not documented.
+ */
 export function sharedAccessCredential(host: string, { keyName, key }: SharedAccessPolicy): HubCredential {
   let token = '';
   let renewAt = 0;
@@ -40,11 +45,11 @@ export function sharedAccessCredential(host: string, { keyName, key }: SharedAcc
 }
 
 /**
- * The policy in a service connection string.
+ * The policy in a service connection string, which may name the hub by any of its host names.
  *
  * @throws BerthError `BERTH_SETTING_INVALID` naming the setting, never its value.
  */
-export function parseConnectionString(text: string, setting: string, host: string): SharedAccessPolicy {
+export function parseConnectionString(text: string, setting: string, host: HostName): SharedAccessPolicy {
   const parts = connectionStringParts(text);
   const keyName = parts.get('sharedaccesskeyname');
   const key = parts.get('sharedaccesskey');
@@ -54,7 +59,7 @@ export function parseConnectionString(text: string, setting: string, host: strin
       `The setting ${setting} is no service connection string: it must hold HostName, SharedAccessKeyName and SharedAccessKey.`,
     );
   }
-  if (parts.get('hostname')?.toLowerCase() !== host) {
+  if (hostName(parts.get('hostname') ?? '') !== host) {
     throw new BerthError(
       'BERTH_SETTING_INVALID',
       `The setting ${setting} is the connection string of another hub than ${host}.`,

@@ -1,4 +1,5 @@
 import { isObject } from '../json.ts';
+import { hubTime } from './hub-time.ts';
 import { HubError, type HubErrorCode } from './port.ts';
 
 /** A response of IoT Hub that is not a success. */
@@ -26,6 +27,7 @@ export function failureOf(response: FailedResponse): HubError {
       hubCode,
       retryAfterMs: retryAfter(response.headers['retry-after']),
       mayHaveApplied: status >= 500,
+      answeredAt: hubTime(response.headers),
     },
   );
 }

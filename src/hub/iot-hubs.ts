@@ -4,6 +4,7 @@ import { BerthError } from '../errors.ts';
 import type { Hub } from '../fleet/fleet.ts';
 import type { HostName } from '../fleet/host-name.ts';
 import { isObject, type JsonObject } from '../json.ts';
+import { NEVER, parseInstant } from '../twin/instant.ts';
 import { readTwin, type Twin, type TwinId } from '../twin/twin.ts';
 import {
   type HubCredential,
@@ -12,7 +13,15 @@ import {
   sharedAccessCredential,
 } from './credential.ts';
 import { DEVELOPMENT_POLICY } from './development.ts';
-import { HubError, type HubPort, type ListedTwin, type TwinKind } from './port.ts';
+import { hubTime } from './hub-time.ts';
+import {
+  type ActivityQuestion,
+  HubError,
+  type HubPort,
+  type ListedActivity,
+  type ListedTwin,
+  type TwinKind,
+} from './port.ts';
 import { HubTransport, openAgent, unexpected } from './transport.ts';
 
 export interface IotHubsOptions {
@@ -51,13 +60,15 @@ export function openIotHubs(options: IotHubsOptions): HubPort & { close(): Promi
   async function openRegistry(host: HostName): Promise<Registry> {
     // The package's index would load AMQP and jobs too: 315 modules for the 41 of the registry.
     const { Registry: IotHubRegistry } = await import('azure-iothub/dist/registry.js');
-    const credential = await credentialFor(host);
-    const origin = options.endpoint() ?? `https://${host}`;
+    const serviceHost = options.hub(host)?.serviceHost ?? host;
+    const credential = await credentialFor(host, serviceHost);
+    const origin = options.endpoint() ?? `https://${serviceHost}`;
     // One for each hub: behind one endpoint, a hub that does not answer would keep the connections of all others.
     const agent = openAgent();
     agents.push(agent);
     const transport = new HubTransport({
       host,
+      serviceHost,
       credential,
       origin,
       agent,
@@ -66,10 +77,10 @@ export function openIotHubs(options: IotHubsOptions): HubPort & { close(): Promi
     // The signature in the config is never used: the transport authorises. The second argument takes anything
     // with `executeApiCall`.
     const restApiClient = transport as unknown as ConstructorParameters<typeof IotHubRegistry>[1];
-    return new IotHubRegistry({ host, sharedAccessSignature: 'unused' }, restApiClient);
+    return new IotHubRegistry({ host: serviceHost, sharedAccessSignature: 'unused' }, restApiClient);
   }
 
-  async function credentialFor(host: HostName): Promise<HubCredential> {
+  async function credentialFor(host: HostName, serviceHost: string): Promise<HubCredential> {
     const setting = options.hub(host)?.connection;
     if (setting !== undefined) {
       const text = options.settings[setting];
@@ -79,9 +90,11 @@ export function openIotHubs(options: IotHubsOptions): HubPort & { close(): Promi
           `The setting ${setting}, which ${host} names as its connection, is missing.`,
         );
       }
-      return sharedAccessCredential(host, parseConnectionString(text, setting, host));
+      return sharedAccessCredential(serviceHost, parseConnectionString(text, setting, host));
     }
-    return options.endpoint() === undefined ? identity() : sharedAccessCredential(host, DEVELOPMENT_POLICY);
+    return options.endpoint() === undefined
+      ? identity()
+      : sharedAccessCredential(serviceHost, DEVELOPMENT_POLICY);
   }
 
   return {
@@ -123,10 +136,18 @@ export function openIotHubs(options: IotHubsOptions): HubPort & { close(): Promi
       // With an explicit token: the promise form of `next()` asks for the first page for ever (azure-iothub 1.16.6).
       const query = hub.createQuery(TWIN_QUERIES[of], TWIN_PAGE);
       const page = await (continuation === undefined ? query.next() : query.next(continuation));
+      const { result, message } = page as QueryResult;
       return {
-        twins: toListedTwins(host, (page as { readonly result: unknown }).result),
+        twins: toListedTwins(host, result),
         continuation: query.continuationToken || undefined,
+        readAt: hubTime(headersOf(message)),
       };
+    },
+    async readActivity(host, question) {
+      const hub = await registry(host);
+      const page = await hub.createQuery(activityQuery(question), TWIN_PAGE).next();
+      const { result, message } = page as QueryResult;
+      return { readAt: hubTime(headersOf(message)), devices: toActivity(host, result) };
     },
     async close() {
       await Promise.all(agents.map(async (agent) => (await agent).close()));
@@ -139,9 +160,15 @@ export function openIotHubs(options: IotHubsOptions): HubPort & { close(): Promi
  * and types no `version`.
  */
 function toTwin(host: HostName, method: string, response: unknown): Twin {
-  const twin = readTwin(isObject(response) ? response.json : undefined);
+  const twin = readTwin(isObject(response) ? response.json : undefined, hubTime(headersOf(response)));
   if (twin === undefined) throw unexpected(host, method);
   return twin;
+}
+
+/** What the SDK makes of a page: the rows, and the transport's answer. */
+interface QueryResult {
+  readonly result: unknown;
+  readonly message?: unknown;
 }
 
 /** At most 100 twins come in a page (iot-hub-devguide-query-language). */
@@ -150,6 +177,33 @@ const TWIN_QUERIES: Readonly<Record<TwinKind, string>> = {
   devices: 'SELECT deviceId, version, etag FROM devices',
   modules: 'SELECT deviceId, moduleId, version, etag FROM devices.modules',
 };
+
+/** Escapes are those of the query language's string literals (iot-hub-devguide-query-language-expressions). */
+function activityQuery({ deviceIds, moduleId }: ActivityQuestion): string {
+  const literal = (text: string) => `'${text.replace(/[\\']/g, '\\$&')}'`;
+  const ids = `deviceId IN [${deviceIds.map(literal).join(', ')}]`;
+  return moduleId === undefined
+    ? `SELECT deviceId, connectionState, lastActivityTime FROM devices WHERE ${ids}`
+    : `SELECT deviceId, connectionState, lastActivityTime FROM devices.modules WHERE moduleId = ${literal(moduleId)} AND ${ids}`;
+}
+
+function toActivity(host: HostName, rows: unknown): ReadonlyMap<string, ListedActivity> {
+  if (!Array.isArray(rows)) throw unexpected(host, 'POST');
+  return new Map(
+    rows.map((row: unknown) => {
+      if (!isObject(row) || typeof row.deviceId !== 'string') throw unexpected(host, 'POST');
+      const isConnected = row.connectionState === 'Connected';
+      const lastActivityAt = parseInstant(row.lastActivityTime) ?? NEVER;
+      return [row.deviceId, { isConnected, lastActivityAt }] as const;
+    }),
+  );
+}
+
+/** What the transport hands through the SDK. */
+function headersOf(response: unknown): Readonly<Record<string, string | string[] | undefined>> | undefined {
+  const headers = isObject(response) ? response.headers : undefined;
+  return isObject(headers) ? (headers as Readonly<Record<string, string | string[]>>) : undefined;
+}
 
 function toListedTwins(host: HostName, rows: unknown): readonly ListedTwin[] {
   if (!Array.isArray(rows)) throw unexpected(host, 'POST');

@@ -1,6 +1,7 @@
 import { BerthError, type ErrorCode } from '../errors.ts';
 import type { HostName } from '../fleet/host-name.ts';
 import type { JsonObject } from '../json.ts';
+import type { Instant } from '../twin/instant.ts';
 import type { Twin, TwinId } from '../twin/twin.ts';
 
 /**
@@ -28,6 +29,36 @@ export interface HubPort {
    * @param continuation undefined for the first page.
    */
   listTwins(host: HostName, of: TwinKind, continuation: string | undefined): Promise<TwinPage>;
+  /**
+   * What the hub knows of whether devices are alive, or the modules of one name on them; those that it does not have are left out.
+   * Some minutes old. One query.
+   *
+   * @param deviceIds at most `MOST_ASKED_AT_ONCE`.
+   */
+  readActivity(host: HostName, question: ActivityQuestion): Promise<ActivityPage>;
+}
+
+/** So many rows come in one page, and their ids fit into one query text (iot-hub-devguide-query-language: 8,192 characters). */
+export const MOST_ASKED_AT_ONCE = 50;
+
+export interface ActivityQuestion {
+  readonly deviceIds: readonly string[];
+  /** Undefined: the devices themselves. */
+  readonly moduleId: string | undefined;
+}
+
+export interface ActivityPage {
+  /** The hub's clock; undefined: it did not say. */
+  readonly readAt: Instant | undefined;
+  /** By device id. */
+  readonly devices: ReadonlyMap<string, ListedActivity>;
+}
+
+export interface ListedActivity {
+  /** `connectionState`, which may be wrong for a while (iot-hub-devguide-identity-registry). */
+  readonly isConnected: boolean;
+  /** `lastActivityTime`: the device connected, disconnected or sent a message. */
+  readonly lastActivityAt: Instant;
 }
 
 export type TwinKind = 'devices' | 'modules';
@@ -36,6 +67,8 @@ export interface TwinPage {
   readonly twins: readonly ListedTwin[];
   /** Leads to the next page; undefined: this was the last. */
   readonly continuation: string | undefined;
+  /** The hub's clock; undefined: it did not say. */
+  readonly readAt?: Instant | undefined;
 }
 
 /** A twin without its contents. */
@@ -58,6 +91,8 @@ export interface HubErrorFacts {
    * The call may have taken effect although it failed: the answer was lost, or the hub broke down over it.
    */
   readonly mayHaveApplied?: boolean;
+  /** The hub's clock when it answered; undefined: it did not say. */
+  readonly answeredAt?: Instant | undefined;
 }
 
 /** A failed call to a hub. Holds no headers and no body: both may carry a token. */
@@ -68,6 +103,7 @@ export class HubError extends BerthError {
   readonly hubCode: string | undefined;
   readonly retryAfterMs: number | undefined;
   readonly mayHaveApplied: boolean;
+  readonly answeredAt: Instant | undefined;
 
   constructor(code: HubErrorCode, message: string, facts: HubErrorFacts) {
     super(code, message);
@@ -77,5 +113,6 @@ export class HubError extends BerthError {
     this.hubCode = facts.hubCode;
     this.retryAfterMs = facts.retryAfterMs;
     this.mayHaveApplied = facts.mayHaveApplied ?? false;
+    this.answeredAt = facts.answeredAt;
   }
 }

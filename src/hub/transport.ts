@@ -14,9 +14,12 @@ const CONNECTIONS_PER_HUB = 16;
 const MAX_RESPONSE_BYTES = 4 * 1024 * 1024;
 
 export interface TransportOptions {
+  /** The hub, for messages. */
   readonly host: string;
+  /** The host name that is called; absent: `host`. */
+  readonly serviceHost?: string;
   readonly credential: HubCredential;
-  /** Where the hub is reached: `https://<host>`, or in development one plain-http address for all hubs. */
+  /** Where the hub is reached: `https://<serviceHost>`, or in development one plain-http address for all hubs. */
   readonly origin: string;
   readonly agent: Promise<Agent>;
   /** Milliseconds after which a call is given up; default 10 s. */
@@ -67,7 +70,14 @@ export class HubTransport {
     headers: Readonly<Record<string, string>>,
     body: unknown,
   ): Promise<Answer> {
-    const { host, credential, origin, agent, deadlineMs = HUB_DEADLINE_MS } = this.#options;
+    const {
+      host,
+      serviceHost = host,
+      credential,
+      origin,
+      agent,
+      deadlineMs = HUB_DEADLINE_MS,
+    } = this.#options;
     const authorization = await this.#authorize(credential);
     // `request` and not `fetch`, which would drop the host header.
     const { request } = await import('undici');
@@ -78,7 +88,13 @@ export class HubTransport {
       const response = await request(`${origin}${path}`, {
         dispatcher: await agent,
         method: method as 'GET',
-        headers: { ...headers, host, authorization, 'request-id': randomUUID(), 'user-agent': 'berth' },
+        headers: {
+          ...headers,
+          host: serviceHost,
+          authorization,
+          'request-id': randomUUID(),
+          'user-agent': 'berth',
+        },
         body: body === null || body === undefined ? null : JSON.stringify(body),
         signal: AbortSignal.timeout(deadlineMs),
       });

@@ -38,5 +38,6 @@ export function watchHubs(hubs: HubPort, { pauses, count, now }: WatchOptions): 
     countDevices: (host) => watch(host, undefined, () => hubs.countDevices(host)),
     listTwins: (host, of, continuation) =>
       watch(host, 'queries', () => hubs.listTwins(host, of, continuation)),
+    readActivity: (host, question) => watch(host, 'queries', () => hubs.readActivity(host, question)),
   };
 }

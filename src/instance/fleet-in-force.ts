@@ -1,6 +1,7 @@
 import type { ErrorDetail } from '../errors.ts';
 import { BerthError } from '../errors.ts';
 import type { Fleet } from '../fleet/fleet.ts';
+import { type ModelFile, parseFleetWithModels } from '../fleet/models.ts';
 import { parseFleet } from '../fleet/parse.ts';
 import type { JsonValue } from '../json.ts';
 import type { RevisionStore } from '../store/revisions.ts';
@@ -9,6 +10,8 @@ import type { Log } from './log.ts';
 export interface FleetInForceOptions {
   /** The fleet file's text. May throw. */
   readonly read: () => string;
+  /** The DTDL files next to it; default: none. May throw. */
+  readonly readModels?: () => readonly ModelFile[];
   readonly revisions: () => Pick<RevisionStore, 'keep' | 'lastGood'>;
   readonly build: string;
   readonly log: Log;
@@ -69,14 +72,18 @@ export class FleetInForce {
 
   #load(): void {
     const { log, revisions, build } = this.#options;
-    const text = this.#readText();
-    const parsed = text === undefined ? undefined : parseFleet(text);
-    if (text !== undefined && parsed?.ok === true) {
+    const { read, readModels = () => [] } = this.#options;
+    const text = this.#readFile(read, 'check FLEET_FILE', '');
+    const files = this.#readFile(readModels, 'check the folder next to the fleet file', 'models');
+    const isRead = text !== undefined && files !== undefined;
+    const parsed = isRead ? parseFleetWithModels(text, files) : undefined;
+    if (isRead && parsed?.ok === true) {
       const { fleet, warnings } = parsed;
       this.#fleet = fleet;
-      log('info', 'fleetLoaded', { revision: fleet.revision, hubs: fleet.hubs.length });
+      const models = Object.keys(fleet.models).length;
+      log('info', 'fleetLoaded', { revision: fleet.revision, hubs: fleet.hubs.length, models });
       for (const { path, message } of warnings) log('warn', 'fleetWarning', { path, message });
-      this.#pending = () => revisions().keep(fleet.revision, text, build);
+      this.#pending = () => revisions().keep(fleet.revision, text, build, fleet.models);
       return;
     }
     if (parsed?.ok === false) this.#problems = parsed.problems;
@@ -86,24 +93,20 @@ export class FleetInForce {
     });
     this.#pending = async () => {
       const lastGood = await revisions().lastGood();
-      const fallback = lastGood === undefined ? undefined : parseFleet(lastGood);
+      const fallback = lastGood === undefined ? undefined : parseFleet(lastGood.text, lastGood.models);
       if (fallback?.ok !== true) return;
       this.#fleet = fallback.fleet;
       log('warn', 'fleetFellBack', { revision: fallback.fleet.revision });
     };
   }
 
-  #readText(): string | undefined {
+  #readFile<Read>(read: () => Read, check: string, path: string): Read | undefined {
     try {
-      return this.#options.read();
+      return read();
     } catch (error) {
       const code = (error as { readonly code?: unknown } | null)?.code;
-      this.#problems = [
-        {
-          path: '',
-          message: `cannot be read (${typeof code === 'string' ? code : 'unreadable'}): check FLEET_FILE`,
-        },
-      ];
+      const message = `cannot be read (${typeof code === 'string' ? code : 'unreadable'}): ${check}`;
+      this.#problems = [...this.#problems, { path, message }];
       return undefined;
     }
   }

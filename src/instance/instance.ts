@@ -13,7 +13,9 @@ import { BudgetStore } from '../store/budget-store.ts';
 import { ConditionsStore } from '../store/conditions-store.ts';
 import { ControlStore } from '../store/control.ts';
 import { DeadLetterStore } from '../store/dead-letter-store.ts';
+import { type EventCounts, unknownSourceCounts } from '../store/event-counts.ts';
 import { Lease } from '../store/lease.ts';
+import { LetterHours } from '../store/letter-hours.ts';
 import { ProgressStore } from '../store/progress-store.ts';
 import { ReceiptStore } from '../store/receipt-store.ts';
 import { RedactionKeyStore } from '../store/redaction-key-store.ts';
@@ -29,6 +31,7 @@ import { NO_REDACTION, type Redaction } from '../twin/redact.ts';
 import { ConditionsCache, REFRESH_EVERY_MS } from './conditions-cache.ts';
 import { FleetInForce } from './fleet-in-force.ts';
 import { consoleLog, type Log } from './log.ts';
+import { readModelFiles } from './model-files.ts';
 import { countPartitions, PartitionCount } from './partition-count.ts';
 import { FLUSH_EVERY_MS, ReceiptBuffer } from './receipt-buffer.ts';
 import {
@@ -45,6 +48,8 @@ import {
 const TELL_EVERY_MS = 60_000;
 /** Old counts are looked for once in so many runs of resync. */
 const FORGET_EVERY = 60;
+/** Dead letters, and counts of events of which nothing else is kept, go after 30 days. */
+export const LETTERS_KEPT_MS = 30 * 24 * 60 * 60_000;
 
 export interface InstanceOptions {
   readonly env: Environment;
@@ -64,7 +69,9 @@ export interface Stores {
   readonly revisions: RevisionStore;
   readonly receipts: ReceiptStore;
   readonly deadLetters: DeadLetterStore;
+  readonly letterHours: LetterHours;
   readonly strangers: StrangerStore;
+  readonly unknownSources: EventCounts<'hub' | 'source'>;
   readonly progress: ProgressStore;
   readonly budgets: BudgetStore;
   readonly statistics: SyncStatisticsStore;
@@ -105,6 +112,7 @@ export class Instance {
     this.now = options.now ?? Date.now;
     this.fleet = new FleetInForce({
       read: () => readFileSync(resolve(options.directory, fleetFile(options.env)), 'utf8'),
+      readModels: () => readModelFiles(resolve(options.directory, fleetFile(options.env))),
       revisions: () => this.stores.revisions,
       build: options.build,
       log: this.log,
@@ -226,6 +234,10 @@ export class Instance {
     if (Math.random() > 1 / FORGET_EVERY) return;
     try {
       await this.stores.statistics.forget(this.now());
+      const before = this.now() - LETTERS_KEPT_MS;
+      for (const counts of [this.stores.letterHours, this.stores.strangers, this.stores.unknownSources]) {
+        await counts.forget(before);
+      }
       for (const days of [2, 3, 4]) {
         const day = new Date(this.now() - days * 24 * 60 * 60_000).toISOString().slice(0, 10);
         await this.stores.budgets.forget(day);
@@ -284,7 +296,9 @@ function openStores(tables: Tables): Stores {
     revisions: new RevisionStore(tables.state),
     receipts: new ReceiptStore(tables.receipts),
     deadLetters: new DeadLetterStore(tables.deadLetters),
+    letterHours: new LetterHours(tables.state),
     strangers: new StrangerStore(tables.state),
+    unknownSources: unknownSourceCounts(tables.state),
     progress: new ProgressStore(tables.state),
     budgets: new BudgetStore(tables.state),
     statistics: new SyncStatisticsStore(tables.state),

@@ -2,11 +2,12 @@ import { createHash } from 'node:crypto';
 // By name: in the bundle of the command the default of an ES module is the module.
 import { limitFunction } from 'p-limit';
 import type { ErrorCode } from '../errors.ts';
+import { hostName, shortName } from '../fleet/host-name.ts';
 import { identityIn } from '../twin/event.ts';
 import { DIGEST_DIGITS, type LetterKey, letterId, letterKey, letterRange } from './dead-letter-id.ts';
 import type { Row, Table } from './tables.ts';
 
-/** An event that cannot be decoded, as it came. */
+/** An event that cannot be decoded, as it came but for what is redacted. */
 export interface DeadLetter {
   readonly partition: string;
   readonly sequenceNumber: number;
@@ -15,6 +16,8 @@ export interface DeadLetter {
   readonly code: ErrorCode;
   readonly reason: string;
   readonly body: Uint8Array;
+  /** The body is not what came: values under `twins.redact` were replaced in it. */
+  readonly isRedacted?: boolean;
   readonly properties: Readonly<Record<string, unknown>>;
   readonly systemProperties: Readonly<Record<string, unknown>>;
 }
@@ -23,7 +26,7 @@ export interface DeadLetter {
 export interface KeptLetter extends DeadLetter {
   readonly key: LetterKey;
   readonly id: string;
-  /** What the event had; the body that was kept may be its beginning only. */
+  /** What the event had, after it was redacted; the body that was kept may be its beginning only. */
   readonly bodyBytes: number;
   /** What was too long to be kept whole. Properties of which a part is missing are `{ truncated }`, their text. */
   readonly cut: readonly LetterPart[];
@@ -75,6 +78,8 @@ const SUMMARY_COLUMNS = ['enqueuedAt', 'code', 'reason', 'hubName', 'deviceId', 
 const MAX_MORE = 10_000;
 /** What a transaction holds (Azure Table storage entity group transactions). */
 const MAX_ACTIONS = 100;
+/** It takes 4 MiB; what is around the rows has its part. */
+const MAX_BYTES = 3 * 1024 * 1024;
 const CONCURRENCY = 8;
 const DAY_MS = 86_400_000;
 /** Before and behind every day, and behind everything that begins with one. */
@@ -88,35 +93,45 @@ export class DeadLetterStore {
     this.#table = table;
   }
 
+  /** Keeps a dead letter, as `keepAll`. */
+  keep(letter: DeadLetter): Promise<void> {
+    return this.keepAll([letter]);
+  }
+
   /**
-   * Keeps a dead letter. The key is the event's place with a digest of the event, so that a repeated delivery is kept once,
-   * and another event of the same place beside it.
+   * Keeps dead letters, up to a hundred in a transaction. The key is the event's place with a digest of the event, so that
+   * a repeated delivery is kept once, and another event of the same place beside it.
+   *
+   * @throws BerthError `BERTH_STORE_UNAVAILABLE`: they are not kept, or not all.
    */
-  async keep(letter: DeadLetter): Promise<void> {
-    const pieces: Record<string, Uint8Array> = {};
-    for (let index = 0; index < MAX_PIECES && index * PROPERTY_BYTES < letter.body.byteLength; index += 1) {
-      pieces[`body${index}`] = letter.body.subarray(index * PROPERTY_BYTES, (index + 1) * PROPERTY_BYTES);
-    }
-    const { partition, sequenceNumber, enqueuedAt, code, reason, body } = letter;
-    const properties = textOf(letter.properties);
-    const systemProperties = textOf(letter.systemProperties);
-    const digest = createHash('sha256')
-      .update(body)
-      .update(`\n${properties}\n${systemProperties}`)
-      .digest('hex');
-    const key = letterKey(enqueuedAt, partition, sequenceNumber, digest.slice(0, DIGEST_DIGITS));
-    await this.#table.put(key.day, key.rowKey, {
-      partition,
-      sequenceNumber: String(sequenceNumber),
-      enqueuedAt,
-      code,
-      reason: cutText(reason, MAX_TEXT),
-      ...namesIn(letter),
-      bodyBytes: body.byteLength,
-      properties: cutText(properties, MAX_TEXT),
-      systemProperties: cutText(systemProperties, MAX_TEXT),
-      ...pieces,
+  async keepAll(letters: readonly DeadLetter[]): Promise<void> {
+    // A transaction may hold a row once.
+    const rows = new Map(letters.map(rowOf).map((row) => [`${row.partitionKey}|${row.rowKey}`, row]));
+    const days = [...new Set([...rows.values()].map(({ partitionKey }) => partitionKey))];
+    const chunks = days.flatMap((day) =>
+      chunksOf(
+        [...rows.values()].filter(({ partitionKey }) => partitionKey === day),
+        sizeOf,
+      ),
+    );
+    const put = limitFunction((chunk: readonly LetterRow[]) => this.#putTogether(chunk), {
+      concurrency: CONCURRENCY,
     });
+    await Promise.all(chunks.map(put));
+  }
+
+  async #putTogether(rows: readonly LetterRow[]): Promise<void> {
+    const isDone = await this.#table
+      .transact(rows.map((row) => ['upsert', { ...row.properties, ...keyOf(row) }, 'Replace']))
+      .then(
+        ({ ok }) => ok,
+        () => false,
+      );
+    // One that the tables do not take must not keep the others out; where they are away, the first says so.
+    if (isDone) return;
+    for (const { partitionKey, rowKey, properties } of rows) {
+      await this.#table.put(partitionKey, rowKey, properties);
+    }
   }
 
   /** The letters that a text may name: those of a place where it has no digest; undefined where it is no id. */
@@ -182,13 +197,23 @@ export class DeadLetterStore {
     return { count, more: false };
   }
 
+  /** Deletes the oldest letters that came before the day of a time, a page at most. Answers how many. */
+  async forget(before: number): Promise<number> {
+    for await (const page of this.#table.scan({ partitions: [FIRST, dayOf(before)], select: [] })) {
+      if (page.length === 0) continue;
+      await this.delete(page.map(({ partitionKey, rowKey }) => ({ day: partitionKey, rowKey })));
+      return page.length;
+    }
+    return 0;
+  }
+
   /** Deletes letters; those that are gone already are fine. */
   async delete(keys: readonly LetterKey[]): Promise<void> {
     const days = [...new Set(keys.map(({ day }) => day))];
     const chunks = days.flatMap((day) =>
       chunksOf(
         keys.filter((key) => key.day === day),
-        MAX_ACTIONS,
+        () => 0,
       ),
     );
     const remove = limitFunction((chunk: readonly LetterKey[]) => this.#deleteTogether(chunk), {
@@ -238,7 +263,60 @@ function matches(letter: LetterSummary, { since, until, code, hubName }: LetterF
     (since === undefined || at >= since) &&
     (until === undefined || at < until) &&
     (code === undefined || letter.code === code) &&
-    (hubName === undefined || letter.hubName?.toLowerCase() === hubName)
+    (hubName === undefined || shortNameIn(letter) === hubName)
+  );
+}
+
+/** Events may carry a host name of the hub. */
+function shortNameIn({ hubName }: LetterSummary): string | undefined {
+  return hubName === undefined ? undefined : shortName(hostName(hubName));
+}
+
+type LetterRow = Pick<Row, 'partitionKey' | 'rowKey' | 'properties'>;
+
+function keyOf({ partitionKey, rowKey }: LetterRow): Pick<Row, 'partitionKey' | 'rowKey'> {
+  return { partitionKey, rowKey };
+}
+
+function rowOf(letter: DeadLetter): LetterRow {
+  const pieces: Record<string, Uint8Array> = {};
+  for (let index = 0; index < MAX_PIECES && index * PROPERTY_BYTES < letter.body.byteLength; index += 1) {
+    pieces[`body${index}`] = letter.body.subarray(index * PROPERTY_BYTES, (index + 1) * PROPERTY_BYTES);
+  }
+  const { partition, sequenceNumber, enqueuedAt, code, reason, body, isRedacted } = letter;
+  const properties = textOf(letter.properties);
+  const systemProperties = textOf(letter.systemProperties);
+  // Of what is kept: with the digest of what came, a short secret in it could be found by trying.
+  const digest = createHash('sha256')
+    .update(body)
+    .update(`\n${properties}\n${systemProperties}`)
+    .digest('hex');
+  const key = letterKey(enqueuedAt, partition, sequenceNumber, digest.slice(0, DIGEST_DIGITS));
+  return {
+    partitionKey: key.day,
+    rowKey: key.rowKey,
+    properties: {
+      partition,
+      sequenceNumber: String(sequenceNumber),
+      enqueuedAt,
+      code,
+      reason: cutText(reason, MAX_TEXT),
+      ...namesIn(letter),
+      bodyBytes: body.byteLength,
+      ...(isRedacted ? { isRedacted } : {}),
+      properties: cutText(properties, MAX_TEXT),
+      systemProperties: cutText(systemProperties, MAX_TEXT),
+      ...pieces,
+    },
+  };
+}
+
+/** Roughly what a row takes in a transaction's body, where bytes become base64. */
+function sizeOf({ properties }: LetterRow): number {
+  return Object.values(properties).reduce<number>(
+    (sum, value) =>
+      sum + (value instanceof Uint8Array ? value.byteLength * 1.4 : JSON.stringify(value).length * 2),
+    1_500,
   );
 }
 
@@ -285,6 +363,7 @@ function letterIn({ partitionKey, rowKey, properties: row }: Row): KeptLetter {
     reason: String(row.reason),
     body,
     bodyBytes,
+    ...(row.isRedacted === true ? { isRedacted: true } : {}),
     properties: properties ?? { truncated: String(row.properties) },
     systemProperties: systemProperties ?? { truncated: String(row.systemProperties) },
     cut: [
@@ -295,9 +374,12 @@ function letterIn({ partitionKey, rowKey, properties: row }: Row): KeptLetter {
   };
 }
 
-/** A number too great for JSON becomes its digits. */
+/** A number too great for JSON becomes its digits; what `Table` would send as an escape is one before it is measured. */
 function textOf(record: Readonly<Record<string, unknown>>): string {
-  return JSON.stringify(record, (_, value: unknown) => (typeof value === 'bigint' ? String(value) : value));
+  const text = JSON.stringify(record, (_, value: unknown) =>
+    typeof value === 'bigint' ? String(value) : value,
+  );
+  return text.replaceAll('\u2028', '\\u2028').replaceAll('\u2029', '\\u2029');
 }
 
 /** The beginning of a text, with a replacement for each half of a character, which the tables may refuse. */
@@ -313,8 +395,23 @@ function parse(text: unknown): Readonly<Record<string, unknown>> | undefined {
   }
 }
 
-function chunksOf<Item>(items: readonly Item[], size: number): readonly (readonly Item[])[] {
-  return Array.from({ length: Math.ceil(items.length / size) }, (_, index) =>
-    items.slice(index * size, (index + 1) * size),
-  );
+/** The items in their order, as many together as a transaction takes. */
+function chunksOf<Item>(
+  items: readonly Item[],
+  bytesOf: (item: Item) => number,
+): readonly (readonly Item[])[] {
+  const chunks: Item[][] = [];
+  let bytes = 0;
+  for (const item of items) {
+    const size = bytesOf(item);
+    const last = chunks.at(-1);
+    if (last === undefined || last.length === MAX_ACTIONS || bytes + size > MAX_BYTES) {
+      chunks.push([item]);
+      bytes = size;
+    } else {
+      last.push(item);
+      bytes += size;
+    }
+  }
+  return chunks;
 }

@@ -32,6 +32,14 @@ export function shadowKey(id: TwinId): string {
   return rowKey('s', id);
 }
 
+/** Which twin a row of a shadow is about, by its key; undefined where the key holds a hash in the place of the ids. */
+export function idOfShadowKey(partition: string, key: string): TwinId | undefined {
+  const host = partition.slice(0, partition.lastIndexOf('|')) as HostName;
+  const [, deviceId = '', moduleId] = key.split('|').map(unescapeId);
+  const id = { host, deviceId, moduleId };
+  return shadowKey(id) === key ? id : undefined;
+}
+
 /** Where a device's module shadows begin. */
 export function moduleShadowPrefix(deviceId: string): string {
   return `s|${escapeId(deviceId)}|`;
@@ -72,6 +80,12 @@ export function escapeId(id: string): string {
   return id
     .replace(/[#?%/\\~]/g, (character) => `~${character.charCodeAt(0).toString(16).toUpperCase()}`)
     .replace(/[^ -~]/g, (character) => `~u${character.charCodeAt(0).toString(16).padStart(4, '0')}`);
+}
+
+function unescapeId(text: string): string {
+  return text.replace(/~u([0-9a-f]{4})|~([0-9A-F]{2})/g, (_, wide?: string, narrow?: string) =>
+    String.fromCharCode(Number.parseInt(wide ?? narrow ?? '', 16)),
+  );
 }
 
 /** Milliseconds as text that sorts as a number until the year 33658. */

@@ -1,4 +1,4 @@
-import { escapeId } from './keys.ts';
+import { EventCounts } from './event-counts.ts';
 import type { Table } from './tables.ts';
 
 /** A hub whose events arrive although this deployment does not reconcile it. */
@@ -8,37 +8,32 @@ export interface Stranger {
   readonly lastAt: string;
 }
 
-const PARTITION = 'strangers';
-/** Names come from events; this bounds what a stream of invented ones can store. */
-const MAX_NAME = 100;
-/** A key may have 512 characters (Azure Table storage data model), and an escape takes six. */
-const MAX_KEY = 500;
-
-/** One counted row for each hub that is not in the fleet file. */
+/** Events of hubs that are not in the fleet file, counted by hub: a hundred of them, and the others together. */
 export class StrangerStore {
-  readonly #table: Table;
+  readonly #counts: EventCounts<'hubName'>;
 
   constructor(table: Table) {
-    this.#table = table;
+    this.#counts = new EventCounts(table, 'strangers', ['hubName']);
   }
 
-  /** Adds to a hub's count. Another instance may add at the same time, so it is tried again. */
-  async add(hubName: string, events: number, now: number): Promise<void> {
-    const key = escapeId(hubName.toLowerCase().slice(0, MAX_NAME)).slice(0, MAX_KEY);
-    for (let attempt = 0; attempt < 5; attempt += 1) {
-      const row = await this.#table.get(PARTITION, key);
-      const count = Number(row?.properties.events ?? 0) + events;
-      const properties = { hubName: hubName.slice(0, MAX_NAME), events: count, lastAt: new Date(now) };
-      if ((await this.#table.putIfUnchanged(PARTITION, key, properties, row?.etag)) === 'written') return;
-    }
+  /** Adds to a hub's count. */
+  add(hubName: string, events: number, now: number): Promise<void> {
+    return this.#counts.add([{ hubName, events }], { now });
   }
 
-  async list(): Promise<readonly Stranger[]> {
-    const rows = await this.#table.list({ partitionKey: PARTITION });
-    return rows.map(({ properties }) => ({
-      hubName: String(properties.hubName),
-      events: Number(properties.events),
-      lastAt: properties.lastAt instanceof Date ? properties.lastAt.toISOString() : '',
-    }));
+  /** Adds to the counts of several hubs. @param shard the partition of the Event Hub. */
+  addAll(hubs: ReadonlyMap<string, number>, shard: string, now: number): Promise<void> {
+    const counts = [...hubs].map(([hubName, events]) => ({ hubName, events }));
+    return this.#counts.add(counts, { now, shard });
+  }
+
+  /** Those with the most events first. */
+  list(): Promise<readonly Stranger[]> {
+    return this.#counts.list();
+  }
+
+  /** Forgets hubs whose last event is older than a time, ms since the epoch. */
+  forget(before: number): Promise<void> {
+    return this.#counts.forget(before);
   }
 }

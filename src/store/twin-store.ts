@@ -1,22 +1,23 @@
 import type { TransactionAction } from '@azure/data-tables';
 import type { HostName } from '../fleet/host-name.ts';
-import { isObject } from '../json.ts';
 import type { Known } from '../twin/fold.ts';
-import type { Instant } from '../twin/instant.ts';
+import { type Instant, NEVER, parseInstant } from '../twin/instant.ts';
 import {
   type DuePriority,
   type PolicyStanding,
-  restoreShadow,
   type Shadow,
   TWIN_STATES,
   type TwinState,
+  unreadShadow,
 } from '../twin/shadow.ts';
+import { readStoredShadow } from '../twin/stored-shadow.ts';
 import type { TwinId } from '../twin/twin.ts';
 import { packText, unpackDocument } from './document.ts';
 import {
   attentionKey,
   dueKey,
   dueRange,
+  idOfShadowKey,
   moduleShadowPrefix,
   type PartitionKey,
   partitionOf,
@@ -91,10 +92,13 @@ export class TwinStore {
   /**
    * Stores what is now known, if the record is still the one that was read: the shadow, its due row and its
    * attention row in one transaction. Answers the new record, or `'conflict'`: load it and decide again.
+   *
+   * @param options.rewrites also what should be stored already is stored again: it may have been lost.
    */
   async save(
     record: TwinRecord,
     known: Exclude<Known, { kind: 'nothing' }>,
+    { rewrites = false }: { readonly rewrites?: boolean } = {},
   ): Promise<TwinRecord | 'conflict'> {
     const { id, etag } = record;
     const shadow = shadowAction(id, known, etag);
@@ -102,9 +106,9 @@ export class TwinStore {
       partitionKey: partitionOf(id),
       shadow,
       others: [
-        ...moveRow(dueRow(id, record.known), dueRow(id, known)),
-        ...moveRow(attentionRow(id, record.known), attentionRow(id, known)),
-        ...moveRow(tombstoneRow(id, record.known), tombstoneRow(id, known)),
+        ...moveRow(dueRow(id, record.known), dueRow(id, known), rewrites),
+        ...moveRow(attentionRow(id, record.known), attentionRow(id, known), rewrites),
+        ...moveRow(tombstoneRow(id, record.known), tombstoneRow(id, known), rewrites),
       ],
     });
     if (outcome === 'conflict') {
@@ -128,7 +132,42 @@ export class TwinStore {
       range: [after === undefined ? from : `${after}\u0000`, to],
       limit,
     });
-    return rows.map((row) => ({ ...toRecord(idOf(row), row), rowKey: row.rowKey }));
+    return rows.map((row) => ({ ...toRecord(idOfShadow(row), row), rowKey: row.rowKey }));
+  }
+
+  /**
+   * Removes rows of due work, attention and deletions that no twin knows of, as they are left where a row was damaged. Looks at one
+   * page of a partition's rows, in the order of their keys, and answers it.
+   */
+  async sweep(
+    partition: PartitionKey,
+    after: string | undefined,
+    limit: number,
+  ): Promise<readonly { readonly rowKey: string }[]> {
+    const prefix = SIDE_ROWS.find((each) => after === undefined || after < prefixRange(each)[1]);
+    if (prefix === undefined) return [];
+    const [from, to] = prefixRange(prefix);
+    const isWithin = after !== undefined && after >= from;
+    const rows = await this.#table.list({
+      partitionKey: partition,
+      range: [isWithin ? `${after}\u0000` : from, to],
+      select: ID_COLUMNS,
+      limit,
+    });
+    for (const row of rows) {
+      const { id, known } = await this.load(idOf(row));
+      const expected = [dueRow(id, known), attentionRow(id, known), tombstoneRow(id, known)];
+      const isKnown = expected.some(
+        (each) => each?.partitionKey === row.partitionKey && each.rowKey === row.rowKey,
+      );
+      // One that was written meanwhile has another etag, and stays.
+      if (!isKnown) await this.#table.deleteIfUnchanged(partition, row.rowKey, row.etag);
+    }
+    // A short page ends the prefix and not yet the partition.
+    const isLast = prefix === SIDE_ROWS.at(-1);
+    return rows.length === limit || isLast
+      ? rows
+      : [...rows, ...(await this.sweep(partition, to, limit - rows.length))];
   }
 
   /** The modules of a device that have shadows. */
@@ -165,7 +204,7 @@ export class TwinStore {
       next = pages.next();
       // It is awaited after the page, if the reader goes on until then; else nobody wants to know.
       next.catch(() => {});
-      for (const row of page) yield toRecord(idOf(row), row);
+      for (const row of page) yield toRecord(idOfShadow(row), row);
     }
   }
 
@@ -279,6 +318,8 @@ export class TwinStore {
 }
 
 const COUNT_KEY = 'count';
+/** What follows a shadow, in the order of the keys. */
+const SIDE_ROWS = ['att|', 'due|', 'tomb|'];
 const TOMBSTONES_A_RUN = 50;
 const ID_COLUMNS = ['host', 'deviceId', 'moduleId'];
 /**
@@ -323,12 +364,13 @@ interface PlainRow {
 function moveRow(
   before: (PlainRow & { partitionKey: string }) | undefined,
   after: (PlainRow & { partitionKey: string }) | undefined,
+  rewrites: boolean,
 ): readonly TransactionAction[] {
   const actions: TransactionAction[] = [];
   if (before !== undefined && before.rowKey !== after?.rowKey) {
     actions.push(['delete', { partitionKey: before.partitionKey, rowKey: before.rowKey }]);
   }
-  if (after !== undefined && JSON.stringify(before) !== JSON.stringify(after)) {
+  if (after !== undefined && (rewrites || JSON.stringify(before) !== JSON.stringify(after))) {
     actions.push([
       'upsert',
       { ...after.properties, partitionKey: after.partitionKey, rowKey: after.rowKey },
@@ -405,21 +447,30 @@ function idOf({ properties }: Row): TwinId {
   };
 }
 
+/** The key is what a row is found by; its columns are needed where the key holds a hash. */
+function idOfShadow(row: Row): TwinId {
+  return idOfShadowKey(row.partitionKey, row.rowKey) ?? idOf(row);
+}
+
+/** What cannot be read is as good as nothing: the twin is read from its hub. */
 function toRecord(id: TwinId, row: Row): TwinRecord {
-  if (row.properties.state === DELETED) {
-    return {
-      id,
-      known: { kind: 'deleted', at: String(row.properties.at) as Instant },
-      etag: row.etag,
-      isRemembered: false,
-    };
+  const known: Known =
+    row.properties.state === DELETED
+      ? readDeleted(id, row.properties.at)
+      : { kind: 'shadow', shadow: readStoredShadow(id, documentIn(row)) };
+  return { id, known, etag: row.etag, isRemembered: false };
+}
+
+function readDeleted(id: TwinId, column: unknown): Known {
+  const at = parseInstant(column);
+  if (at !== undefined) return { kind: 'deleted', at };
+  return { kind: 'shadow', shadow: unreadShadow(id, NEVER, 'when it was deleted cannot be read') };
+}
+
+function documentIn({ properties }: Row): unknown {
+  try {
+    return unpackDocument(properties);
+  } catch {
+    return undefined;
   }
-  const stored = unpackDocument(row.properties);
-  if (!isObject(stored)) throw new TypeError('a stored shadow is no object');
-  return {
-    id,
-    known: { kind: 'shadow', shadow: restoreShadow(id, stored as unknown as Partial<Shadow>) },
-    etag: row.etag,
-    isRemembered: false,
-  };
 }

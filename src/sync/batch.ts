@@ -1,15 +1,19 @@
 import pLimit from 'p-limit';
 import { BerthError } from '../errors.ts';
 import type { Fleet } from '../fleet/fleet.ts';
-import { type HostName, shortName } from '../fleet/host-name.ts';
+import { eventHubName, type HostName, NOT_A_HOST_NAME, shortName } from '../fleet/host-name.ts';
 import type { DeadLetter } from '../store/dead-letter-store.ts';
+import type { CountedEvents } from '../store/event-counts.ts';
 import {
   type Decoded,
   decodeEvent,
   type EventContext,
+  identityIn,
   type RawEvent,
   type TwinEvent,
 } from '../twin/event.ts';
+import type { Redaction } from '../twin/redact.ts';
+import { redactBody } from '../twin/redact-body.ts';
 import { type TwinId, twinKey } from '../twin/twin.ts';
 import type { Outcome } from './reconciler.ts';
 
@@ -17,8 +21,6 @@ import type { Outcome } from './reconciler.ts';
 export interface ReceivedEvent extends RawEvent {
   readonly partition: string;
   readonly sequenceNumber: number;
-  /** ISO 8601, UTC. */
-  readonly enqueuedAt: string;
 }
 
 export interface BatchOptions {
@@ -28,16 +30,28 @@ export interface BatchOptions {
   /** Modules that a newer package targets. */
   readonly modules?: Iterable<string>;
   readonly reconcile: (id: TwinId, events: readonly TwinEvent[]) => Promise<Outcome>;
-  readonly keepDeadLetter: (letter: DeadLetter) => Promise<void>;
-  readonly countStranger: (hubName: string, events: number) => Promise<void>;
+  /** What no dead letter may hold. */
+  readonly redaction: Redaction;
+  /** Answers how many of them were only counted. */
+  readonly keepDeadLetters: (letters: readonly DeadLetter[]) => Promise<number>;
+  readonly countStrangers: (hubs: ReadonlyMap<string, number>) => Promise<void>;
+  readonly countUnknownSources: (counts: readonly SourceCount[]) => Promise<void>;
 }
 
-/** What a batch came to. Every event is in exactly one of the first four. */
+/** Events of a kind that this package does not know. */
+export type SourceCount = CountedEvents<'hub' | 'source'>;
+
+/** What a batch came to. Every event is in exactly one of these numbers. */
 export interface BatchSummary {
   readonly taken: number;
   readonly ignored: number;
   readonly strangers: number;
+  /** Undefined where there are none, as in the next one. */
+  readonly unknownSources: number | undefined;
+  /** Those that are kept. */
   readonly deadLetters: number;
+  /** Dead letters beyond the cap. */
+  readonly onlyCounted: number | undefined;
   readonly twins: Readonly<Partial<Record<Outcome, number>>>;
 }
 
@@ -58,6 +72,7 @@ export async function takeBatch(
   const context = eventContext(options);
   const groups = new Map<string, Group>();
   const strangers = new Map<string, number>();
+  const sources = new Map<string, SourceCount>();
   const letters: DeadLetter[] = [];
   let ignored = 0;
   for (const received of events) {
@@ -77,8 +92,14 @@ export async function takeBatch(
       case 'stranger':
         strangers.set(decoded.hubName, (strangers.get(decoded.hubName) ?? 0) + 1);
         break;
+      case 'unknownSource': {
+        const { source, hubName: hub = '(none)' } = decoded;
+        const key = JSON.stringify([hub, source]);
+        sources.set(key, { hub, source, events: (sources.get(key)?.events ?? 0) + 1 });
+        break;
+      }
       case 'undecodable':
-        letters.push(toLetter(received, decoded.code, decoded.reason));
+        letters.push(toLetter(received, decoded.code, decoded.reason, options.redaction));
     }
   }
 
@@ -97,25 +118,28 @@ export async function takeBatch(
         else twins[found] = (twins[found] ?? 0) + 1;
       }),
     ),
-    ...[...strangers].map(([hubName, count]) =>
-      limitFor('strangers')(() => options.countStranger(hubName, count)),
-    ),
+    strangers.size === 0 ? undefined : options.countStrangers(strangers),
+    sources.size === 0 ? undefined : options.countUnknownSources([...sources.values()]),
   ]);
-  results.push(
-    ...(await Promise.allSettled(
-      letters.map((letter) => limitFor('letters')(() => options.keepDeadLetter(letter))),
-    )),
-  );
-  const failed = results.find((result) => result.status === 'rejected');
+  const [kept] = await Promise.allSettled([letters.length === 0 ? 0 : options.keepDeadLetters(letters)]);
+  const failed = [...results, kept].find((result) => result.status === 'rejected');
   if (failed !== undefined) throw failed.reason;
-  const counted = [...strangers.values()].reduce((sum, count) => sum + count, 0);
+  const onlyCounted = kept.status === 'fulfilled' ? kept.value : 0;
+  const fromStrangers = sum(strangers.values());
+  const ofUnknownSources = sum([...sources.values()].map((count) => count.events));
   return {
-    taken: events.length - ignored - counted - letters.length,
+    taken: events.length - ignored - fromStrangers - ofUnknownSources - letters.length,
     ignored,
-    strangers: counted,
-    deadLetters: letters.length,
+    strangers: fromStrangers,
+    unknownSources: ofUnknownSources || undefined,
+    deadLetters: letters.length - onlyCounted,
+    onlyCounted: onlyCounted || undefined,
     twins,
   };
+}
+
+function sum(numbers: Iterable<number>): number {
+  return [...numbers].reduce((total, number) => total + number, 0);
 }
 
 interface Group {
@@ -130,13 +154,13 @@ interface Group {
  */
 async function work(
   { id, events, received }: Group,
-  { reconcile }: BatchOptions,
+  { reconcile, redaction }: BatchOptions,
 ): Promise<Outcome | DeadLetter[]> {
   try {
     return await reconcile(id, events);
   } catch (error) {
     if (error instanceof BerthError && error.code === 'BERTH_STORE_UNAVAILABLE') throw error;
-    return received.map((event) => toLetter(event, 'BERTH_DEFECT', describe(error)));
+    return received.map((event) => toLetter(event, 'BERTH_DEFECT', describe(error), redaction));
   }
 }
 
@@ -152,9 +176,27 @@ export function decode(
   }
 }
 
-function toLetter(event: ReceivedEvent, code: DeadLetter['code'], reason: string): DeadLetter {
-  const { partition, sequenceNumber, enqueuedAt, body, properties, systemProperties } = event;
-  return { partition, sequenceNumber, enqueuedAt, code, reason, body, properties, systemProperties };
+function toLetter(
+  event: ReceivedEvent,
+  code: DeadLetter['code'],
+  reason: string,
+  redaction: Redaction,
+): DeadLetter {
+  const { partition, sequenceNumber, enqueuedAt, systemProperties } = event;
+  const { body, isRedacted, without } = redactBody(event.body, redaction);
+  const { hubName } = identityIn(event);
+  const properties = hubName === NOT_A_HOST_NAME ? { ...event.properties, hubName } : event.properties;
+  return {
+    partition,
+    sequenceNumber,
+    enqueuedAt,
+    code,
+    reason: without(reason),
+    body,
+    ...(isRedacted ? { isRedacted } : {}),
+    properties,
+    systemProperties,
+  };
 }
 
 function describe(error: unknown): string {
@@ -169,10 +211,13 @@ export function eventContext({
   hosts,
   modules: newer = [],
 }: Pick<BatchOptions, 'fleet' | 'hosts' | 'modules'>): EventContext {
-  const byShortName = new Map(hosts.map((host) => [shortName(host), host]));
+  const byName = new Map<string, HostName>([
+    ...hosts.map((host) => [host, host] as const),
+    ...hosts.map((host) => [shortName(host), host] as const),
+  ]);
   const modules = new Set([...fleet.twins.policies.map(({ module }) => module), ...newer]);
   return {
-    hubNamed: (name) => byShortName.get(name.toLowerCase()),
+    hubNamed: (name) => byName.get(eventHubName(name)),
     isTargeted: (moduleId) => modules.has(moduleId),
   };
 }

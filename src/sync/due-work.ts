@@ -2,7 +2,7 @@ import pLimit from 'p-limit';
 import type { HostName } from '../fleet/host-name.ts';
 import { dueKey, type PartitionKey, partitionsOf } from '../store/keys.ts';
 import type { DueRow } from '../store/twin-store.ts';
-import { DUE_PRIORITIES, type DuePriority } from '../twin/shadow.ts';
+import type { DuePriority } from '../twin/shadow.ts';
 import type { MayGoOn, ResyncOptions } from './resync-options.ts';
 import { sparing } from './sparing.ts';
 
@@ -10,6 +10,9 @@ import { sparing } from './sparing.ts';
 const CONCURRENCY = 8;
 /** Rows of a partition that are read at once. */
 const PAGE = 50;
+
+/** Work on one twin at a time, the most urgent first. */
+const PRIORITIES: readonly DuePriority[] = ['edit', 'drift', 'resync'];
 
 type DueOptions = Pick<
   ResyncOptions,
@@ -28,7 +31,7 @@ export async function drainDue(options: DueOptions, mayGoOn: MayGoOn): Promise<n
 async function drainHub(host: HostName, options: DueOptions, mayGoOn: MayGoOn): Promise<number> {
   const { gate, isRefused } = options;
   let done = 0;
-  for (const priority of DUE_PRIORITIES) {
+  for (const priority of PRIORITIES) {
     for (;;) {
       // While a hub is paused its due work waits where it is.
       if ((await gate.current()).closedFor(host) !== undefined) return done;
@@ -52,10 +55,10 @@ async function drainHub(host: HostName, options: DueOptions, mayGoOn: MayGoOn): 
 }
 
 /** The oldest rows of a priority in all partitions of a hub. */
-async function dueOf(
+export async function dueOf(
   host: HostName,
   priority: DuePriority,
-  { twins, now }: DueOptions,
+  { twins, now }: Pick<ResyncOptions, 'twins' | 'now'>,
 ): Promise<readonly DueRow[]> {
   const at = now();
   const pages = await Promise.all(
@@ -64,8 +67,13 @@ async function dueOf(
   return pages.flat().sort((one, other) => (one.rowKey < other.rowKey ? -1 : 1));
 }
 
-async function doDue(row: DueRow, { twins, reconciler }: DueOptions): Promise<void> {
-  await reconciler.reconcile(row.id, []);
+async function doDue(row: DueRow, options: DueOptions): Promise<void> {
+  await options.reconciler.reconcile(row.id, []);
+  await dropStale(row, options);
+}
+
+/** Removes a row of due work that its twin does not know of. */
+export async function dropStale(row: DueRow, { twins }: Pick<ResyncOptions, 'twins'>): Promise<void> {
   const { known } = await twins.load(row.id);
   const due = known.kind === 'shadow' ? known.shadow.due : undefined;
   // A row that its twin does not know would come up again for ever.

@@ -23,7 +23,8 @@ export async function markForRead(
     const record = await store.load(id);
     const known = markUnread(record.known, id, { ...mark, at: now });
     if (known.kind !== 'shadow') return 'deleted';
-    if ((await store.save(record, known)) !== 'conflict') return 'marked';
+    const options = { rewrites: mark.isResync === true };
+    if ((await store.save(record, known, options)) !== 'conflict') return 'marked';
   }
   throw new BerthError(
     'BERTH_STORE_UNAVAILABLE',

@@ -4,7 +4,7 @@ import type { TwinRecord, TwinStore } from '../store/twin-store.ts';
 import type { TwinEvent } from '../twin/event.ts';
 import { foldEvent, type Known } from '../twin/fold.ts';
 import { NEVER } from '../twin/instant.ts';
-import { redactEvent } from '../twin/redact.ts';
+import { redactEvent, redactKept } from '../twin/redact.ts';
 import type { DuePriority } from '../twin/shadow.ts';
 import { type TwinId, twinKey } from '../twin/twin.ts';
 import { markForRead } from './mark-due.ts';
@@ -98,10 +98,12 @@ export class Reconciler {
     let known = before;
     for (const event of events) {
       const next = foldEvent(known, redactEvent(event, redaction), fleet.twins.trackedPaths);
-      if (next === known) seen.replayed += 1;
-      else if (isUnread(next) && !isUnread(known)) seen.gaps += 1;
-      else seen.merged += 1;
+      if (event.kind !== 'activity') seen[whatCame(known, next)] += 1;
       known = next;
+    }
+    if (known !== before && known.kind === 'shadow') {
+      // An answer may come in parts, of which only the whole shows what it is.
+      known = { kind: 'shadow', shadow: redactKept(known.shadow, redaction) };
     }
     return { known, seen };
   }
@@ -145,6 +147,12 @@ export class Reconciler {
     }
     return isNews ? 'deleted' : 'unchanged';
   }
+}
+
+/** What became of an event, for the counters. */
+function whatCame(before: Known, after: Known): 'merged' | 'replayed' | 'gaps' {
+  if (after === before) return 'replayed';
+  return isUnread(after) && !isUnread(before) ? 'gaps' : 'merged';
 }
 
 function isUnread(known: Known): boolean {

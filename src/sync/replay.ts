@@ -36,6 +36,8 @@ export async function replay(letter: KeptLetter, { context, store, now }: Replay
   switch (decoded.kind) {
     case 'ignored':
       return { kind: 'ignored', why: decoded.why };
+    case 'unknownSource':
+      return { kind: 'ignored', why: `has the unknown source ${JSON.stringify(decoded.source)}` };
     case 'stranger':
       return { kind: 'stays', why: `is from ${decoded.hubName}, which is no hub of the fleet file` };
     case 'undecodable':

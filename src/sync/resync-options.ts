@@ -19,7 +19,10 @@ export interface ResyncOptions {
   /** The hubs that this deployment reconciles. */
   readonly hosts: readonly HostName[];
   readonly hubs: HubPort;
-  readonly twins: Pick<TwinStore, 'load' | 'save' | 'page' | 'due' | 'dropDue' | 'count' | 'counts'>;
+  readonly twins: Pick<
+    TwinStore,
+    'load' | 'save' | 'page' | 'sweep' | 'due' | 'dropDue' | 'count' | 'counts'
+  >;
   readonly conditions: Pick<ConditionsStore, 'read' | 'recordCount' | 'recordFailure' | 'recordCauses'>;
   readonly control: Pick<ControlStore, 'read' | 'update'>;
   readonly progress: Pick<ProgressStore, 'read' | 'write'>;

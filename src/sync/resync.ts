@@ -1,3 +1,4 @@
+import { askActivity } from './activity.ts';
 import { drainDue } from './due-work.ts';
 import { refreshConditions } from './hub-conditions.ts';
 import { replan } from './replan.ts';
@@ -72,6 +73,7 @@ async function withoutHubs(
   const counted = await countTwins(options, mayGoOn);
   if (isOutdated) return { counted, judged: 0, walked: 0 };
   await pauseRejected(options);
+  await askActivity(options, mayGoOn);
   const judged = await replan(options, mayGoOn);
   const walked = await walk(options, mayGoOn);
   return { counted, judged, walked };

@@ -5,8 +5,8 @@ import { HubError, type HubPort } from '../hub/port.ts';
 import { type JsonValue, sameJson } from '../json.ts';
 import type { TwinRecord, TwinStore } from '../store/twin-store.ts';
 import { adoptOwnWrite, adoptTwin, type Known } from '../twin/fold.ts';
-import { recordRejection, recordRepeats } from '../twin/history.ts';
-import { instantOf, latest } from '../twin/instant.ts';
+import { recordRejection } from '../twin/history.ts';
+import { type Instant, latest, latestBelievable } from '../twin/instant.ts';
 import { valueAt } from '../twin/merge.ts';
 import { type Plan, plan } from '../twin/plan.ts';
 import { type Redaction, redactKept, redactTwin } from '../twin/redact.ts';
@@ -168,7 +168,7 @@ export class TwinWork {
     if (wait !== undefined) return this.#postponeTo(wait.at, wait.why, wait.isQuota);
     try {
       const twin = redactTwin(await hubs.readTwin(this.#shadow.id), redaction);
-      const led = latest(this.#shadow.asOf, this.#shadow.unread?.since ?? this.#shadow.asOf);
+      const led = this.#shadow.unread?.since ?? this.#shadow.asOf;
       const adopted = adoptTwin(this.#shadow, twin, led, fleet.twins.trackedPaths);
       this.#shadow = this.#inFlight ? adopted : { ...adopted, writing: undefined };
       return undefined;
@@ -206,10 +206,8 @@ export class TwinWork {
     }
     try {
       const twin = redactTwin(await hubs.patchDesired(this.#shadow.id, planned.patch, etag), redaction);
-      this.#shadow = withoutEndless(
-        adoptOwnWrite(this.#shadow, twin, planned.writes, fleet.twins.trackedPaths),
-        planned,
-      );
+      this.#shadow = adoptOwnWrite(this.#shadow, twin, planned.writes, fleet.twins.trackedPaths);
+      this.#shadow = withoutEndless(this.#shadow, planned, this.#plan());
       const after = this.#plan();
       // The write happened: if the record has changed meanwhile, the twin's own event or its due row tells
       // the rest.
@@ -232,11 +230,9 @@ export class TwinWork {
           this.#warn(error);
           return this.#settle(this.#plan(), false);
         default:
-          if (error.mayHaveApplied) {
-            const time = instantOf(this.#options.now());
-            this.#shadow = { ...this.#shadow, paths: recordRepeats(this.#shadow, planned.writes, time) };
-            this.#markUnread('a write failed after it may have been applied');
-          } else this.#shadow = { ...this.#shadow, writing: undefined };
+          // The twin itself will say: the hub's bookkeeping shows also a value that was written once more.
+          if (error.mayHaveApplied) this.#markUnread('a write failed after it may have been applied');
+          else this.#shadow = { ...this.#shadow, writing: undefined };
           return this.#afterTrouble(error);
       }
     }
@@ -256,10 +252,12 @@ export class TwinWork {
   async #settle(planned: Plan, keepsWriting: boolean): Promise<Outcome | 'conflict'> {
     const judged = this.#judged(planned);
     if (keepsWriting) return this.#store(judged, 'stored');
-    const next = planned.writes.length > 0 ? this.#options.now() + 1_000 : planned.nextAt;
-    const due: Due | undefined =
-      next === undefined ? undefined : { priority: 'drift', at: next, why: planned.why, tries: 0 };
+    const due = planned.writes.length > 0 ? this.#dueAgain(planned) : nextWork(planned);
     return this.#store({ ...judged, writing: undefined, parked: undefined, due }, 'stored');
+  }
+
+  #dueAgain({ why }: Plan): Due {
+    return { priority: 'drift', at: this.#options.now() + 1_000, why, tries: 0 };
   }
 
   /** What would be written waits until then, ms since the epoch. */
@@ -282,7 +280,9 @@ export class TwinWork {
    */
   async #afterTrouble(error: unknown): Promise<Outcome | 'conflict'> {
     if (!(error instanceof BerthError) || error.code === 'BERTH_STORE_UNAVAILABLE') throw error;
-    if (error.code === 'BERTH_HUB_NOT_FOUND') return this.#afterNotFound();
+    if (error.code === 'BERTH_HUB_NOT_FOUND') {
+      return this.#afterNotFound(error instanceof HubError ? error.answeredAt : undefined);
+    }
     if (error.code !== 'BERTH_HUB_THROTTLED') this.#warn(error);
     return this.#postpone(error);
   }
@@ -312,8 +312,10 @@ export class TwinWork {
   /**
    * A hub answers 404 for a deleted device, a disabled one, and one that has moved; the identity registry
    * knows which.
+   *
+   * @param answeredAt the hub's clock: no deletion lies in its future, whatever is stored.
    */
-  async #afterNotFound(): Promise<Outcome | 'conflict'> {
+  async #afterNotFound(answeredAt: Instant | undefined): Promise<Outcome | 'conflict'> {
     const { hubs, store } = this.#options;
     const wait = await this.#turn('identity');
     if (wait !== undefined) return this.#postponeTo(wait.at, wait.why, wait.isQuota);
@@ -326,8 +328,9 @@ export class TwinWork {
       return this.#postpone(error);
     }
     if (status === 'missing') {
-      const at = latest(this.#shadow.asOf, this.#shadow.unread?.since ?? this.#shadow.asOf);
-      const saved = await store.save(this.#record, { kind: 'deleted', at });
+      const known = latest(this.#shadow.asOf, this.#shadow.unread?.since ?? this.#shadow.asOf);
+      const isBelieved = answeredAt === undefined || known <= latestBelievable(answeredAt);
+      const saved = await store.save(this.#record, { kind: 'deleted', at: isBelieved ? known : answeredAt });
       return saved === 'conflict' ? saved : 'deleted';
     }
     const tries = this.#shadow.due?.tries ?? 0;
@@ -359,7 +362,8 @@ export class TwinWork {
   #judgement(state: TwinState, why: string): Shadow['judgement'] {
     const before = this.#shadow.judgement;
     const { fleet, now } = this.#options;
-    const since = before.state === state && before.since > 0 ? before.since : now();
+    const isSame = before.state === state && before.since > 0 && before.since <= now();
+    const since = isSame ? before.since : now();
     return { ...before, state, why, since, revision: fleet.revision, isHeld: false };
   }
 
@@ -399,9 +403,21 @@ export class TwinWork {
   }
 }
 
-/** What the hub keeps in another form than it was sent would differ for ever. */
-function withoutEndless(shadow: Shadow, { writes }: Plan): Shadow {
-  const endless = writes.filter(({ path, value }) => !sameJson(valueAt(shadow.desired, path) ?? null, value));
+/** When the twin is worked on again even if nothing happens, and as what. */
+function nextWork({ nextAt, askAt, why }: Plan): Due | undefined {
+  if (nextAt !== undefined && (askAt === undefined || nextAt <= askAt)) {
+    return { priority: 'drift', at: nextAt, why, tries: 0 };
+  }
+  return askAt === undefined ? undefined : { priority: 'activity', at: Math.ceil(askAt), why, tries: 0 };
+}
+
+/** What the hub keeps in another form than it was sent would differ for ever, unless the policy takes the two for the same. */
+function withoutEndless(shadow: Shadow, { writes }: Plan, after: Plan): Shadow {
+  const drifted = new Set(after.leaves.flatMap(({ path, verdict }) => (verdict === 'drifted' ? [path] : [])));
+  const endless = writes.filter(
+    ({ path, value }) =>
+      drifted.has(path.join('.')) && !sameJson(valueAt(shadow.desired, path) ?? null, value),
+  );
   if (endless.length === 0) return shadow;
   const why = 'the hub keeps the value in another form';
   const paths = endless.map(({ path, policy, value }) => {

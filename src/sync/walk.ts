@@ -6,7 +6,9 @@ import { hash } from '../hash.ts';
 import { HubError, type HubErrorCode, type ListedTwin, type TwinKind } from '../hub/port.ts';
 import { partitionsOf } from '../store/keys.ts';
 import { isTargetedModule } from '../twin/event.ts';
-import { instantOf, millisecondsOf } from '../twin/instant.ts';
+import type { Known } from '../twin/fold.ts';
+import { type Instant, instantOf, latestBelievable, millisecondsOf, NEVER } from '../twin/instant.ts';
+import type { Mark } from '../twin/mark.ts';
 import { redactTwin, sameBesidesRedacted } from '../twin/redact.ts';
 import type { Shadow } from '../twin/shadow.ts';
 import type { TwinId } from '../twin/twin.ts';
@@ -31,10 +33,10 @@ const CONCURRENCY = 16;
 const progressSchema = z.object({
   /** Ms since the epoch. */
   startedAt: z.number(),
-  phase: z.enum(['mark', 'devices', 'modules', 'done']),
+  phase: z.enum(['mark', 'sweep', 'devices', 'modules', 'done']),
   /** Everything that is known of the hub is old, and not only what is known of the new modules. */
   isWhole: z.boolean().default(true),
-  /** `mark`: `partition/row key`; else the hub's continuation token; empty: the beginning. */
+  /** `mark` and `sweep`: `partition/row key`; else the hub's continuation token; empty: the beginning. */
   at: z.string(),
   seen: z.number(),
   /** Twins that were not known. */
@@ -174,6 +176,8 @@ async function step(hub: Hub, at: WalkProgress, options: WalkOptions): Promise<W
   switch (at.phase) {
     case 'mark':
       return markPage(hub.host, at, options);
+    case 'sweep':
+      return sweepPage(hub.host, at, options);
     case 'devices':
     case 'modules':
       return listPage(hub, at.phase, at, options);
@@ -188,33 +192,64 @@ async function step(hub: Hub, at: WalkProgress, options: WalkOptions): Promise<W
  */
 async function markPage(host: HostName, at: WalkProgress, options: WalkOptions): Promise<WalkProgress> {
   const { twins, now } = options;
-  const partitions = partitionsOf(host);
-  const [index = '0', ...row] = at.at === '' ? ['0'] : at.at.split('/');
-  const partition = partitions[Number(index)];
-  if (partition === undefined) return { ...at, phase: at.isWhole ? 'devices' : 'modules', at: '' };
-  const after = row.join('/');
-  const page = await twins.page(partition, after === '' ? undefined : after, PAGE);
+  const place = placeOf(host, at);
+  if (place === undefined) return { ...at, phase: at.isWhole ? 'sweep' : 'modules', at: '' };
+  const page = await twins.page(place.partition, place.after, PAGE);
   await Promise.all(
     page.map(
       limitFunction(
         async ({ id, known }: (typeof page)[number]) => {
-          const isMeant = at.isWhole || at.newModules.includes(id.moduleId ?? '');
-          if (known.kind !== 'shadow' || !isMeant) return;
-          await markForRead(twins, id, {
-            since: known.shadow.asOf,
-            why: at.isWhole ? 'everything of its hub is read again' : 'its module was not targeted before',
-            priority: 'resync',
-            now: now(),
-          });
+          const mark = at.isWhole ? wholeMark(known, now()) : moduleMark(id, known, at);
+          if (mark !== undefined) await markForRead(twins, id, { ...mark, priority: 'resync', now: now() });
         },
         { concurrency: CONCURRENCY },
       ),
     ),
   );
+  return nextPlace(at, place.index, page);
+}
+
+/** Deletions are believed, but for those that no clock can have written yet: they would outlast every twin to come. */
+function wholeMark(known: Known, now: number): Pick<Mark, 'since' | 'why' | 'isResync'> | undefined {
+  const why = 'everything of its hub is read again';
+  if (known.kind === 'deleted' && known.at <= latestBelievable(instantOf(now))) return undefined;
+  return known.kind === 'nothing' ? undefined : { since: NEVER, why, isResync: true };
+}
+
+function moduleMark(
+  { moduleId = '' }: TwinId,
+  known: Known,
+  { newModules }: WalkProgress,
+): Pick<Mark, 'since' | 'why'> | undefined {
+  if (known.kind !== 'shadow' || !newModules.includes(moduleId)) return undefined;
+  return { since: known.shadow.asOf, why: 'its module was not targeted before' };
+}
+
+/** Rows of work, attention and deletions that no twin knows of any more are removed. */
+async function sweepPage(host: HostName, at: WalkProgress, { twins }: WalkOptions): Promise<WalkProgress> {
+  const place = placeOf(host, at);
+  if (place === undefined) return { ...at, phase: 'devices', at: '' };
+  return nextPlace(at, place.index, await twins.sweep(place.partition, place.after, PAGE));
+}
+
+/** Where a phase that goes through the tables has come to; undefined: to the end. */
+function placeOf(host: HostName, { at }: WalkProgress) {
+  const [index = '0', ...row] = at === '' ? ['0'] : at.split('/');
+  const partition = partitionsOf(host)[Number(index)];
+  const after = row.join('/');
+  return partition === undefined
+    ? undefined
+    : { index: Number(index), partition, after: after === '' ? undefined : after };
+}
+
+function nextPlace(
+  at: WalkProgress,
+  index: number,
+  page: readonly { readonly rowKey: string }[],
+): WalkProgress {
   const last = page.at(-1);
-  return page.length === PAGE && last !== undefined
-    ? { ...at, at: `${index}/${last.rowKey}` }
-    : { ...at, at: `${Number(index) + 1}/` };
+  const isFull = page.length === PAGE && last !== undefined;
+  return { ...at, at: isFull ? `${index}/${last.rowKey}` : `${index + 1}/` };
 }
 
 async function listPage(
@@ -227,21 +262,23 @@ async function listPage(
   // What cannot be asked in this run is asked in a later one.
   const turn = await budget.turn(hub, 'query', until);
   if (!turn.isNow) return undefined;
-  const { twins: listed, continuation } = await hubs.listTwins(
-    hub.host,
-    of,
-    at.at === '' ? undefined : at.at,
-  );
+  const {
+    twins: listed,
+    continuation,
+    readAt = instantOf(options.now()),
+  } = await hubs.listTwins(hub.host, of, at.at === '' ? undefined : at.at);
   let next = at;
-  for (const twin of listed) next = await look(hub, twin, next, options);
+  for (const twin of listed) next = await look(hub, twin, readAt, next, options);
   if (continuation !== undefined) return { ...next, at: continuation };
   const hasModules = of === 'devices' && fleet.twins.policies.some(({ module }) => module !== undefined);
   return { ...next, phase: hasModules ? 'modules' : 'done', at: '' };
 }
 
+/** @param readAt the hub's clock: with another one, an hour's difference would cost a read of every twin. */
 async function look(
   hub: Hub,
   { id, version }: ListedTwin,
+  readAt: Instant,
   at: WalkProgress,
   options: WalkOptions,
 ): Promise<WalkProgress> {
@@ -249,29 +286,36 @@ async function look(
   if (id.moduleId !== undefined && !isTargetedModule(id.moduleId, fleet.twins.policies)) return at;
   const { known } = await twins.load(id);
   const next = { ...at, seen: at.seen + 1 };
-  const read = (why: string) =>
-    markForRead(twins, id, { since: instantOf(now()), why, priority: 'resync', now: now() });
+  const read = (since: Instant, why: string, isResync = false) =>
+    markForRead(twins, id, { since, why, priority: 'resync', now: now(), isResync });
+  const isRecent = (time: Instant) => millisecondsOf(readAt) - millisecondsOf(time) < QUERY_LAG_MS;
+  const isBelieved = (time: Instant) => time <= latestBelievable(readAt);
   switch (known.kind) {
     case 'nothing':
-      await read('the walk has found it');
+      await read(NEVER, 'the walk has found it');
       return { ...next, missed: next.missed + 1 };
     case 'deleted':
-      if (now() - millisecondsOf(known.at) < QUERY_LAG_MS) return next;
-      await read('the walk has found it, and it was thought to be deleted');
+      // A person who asks for everything wants also what was deleted a moment ago to be looked at.
+      if (!at.isWhole && isBelieved(known.at) && isRecent(known.at)) return next;
+      await read(known.at, 'the walk has found it, and it was thought to be deleted', true);
       return { ...next, missed: next.missed + 1 };
     case 'shadow': {
       const { shadow } = known;
+      if (!isBelieved(shadow.asOf) || !isBelieved(shadow.bornAt)) {
+        await read(NEVER, 'its time was in the future', true);
+        return { ...next, stale: next.stale + 1 };
+      }
       if (shadow.unread !== undefined) return next;
       if (shadow.version !== version) {
-        if (now() - millisecondsOf(shadow.asOf) < QUERY_LAG_MS) return next;
-        await read(`the walk has found version ${version}, and ${shadow.version} was known`);
+        if (isRecent(shadow.asOf)) return next;
+        await read(shadow.asOf, `the walk has found version ${version}, and ${shadow.version} was known`);
         return { ...next, stale: next.stale + 1 };
       }
       const isSampled = hash(id.deviceId, String(at.startedAt)) % SAMPLE === 0;
       if (!isSampled) return next;
       const same = await compare(hub, id, shadow, options);
       if (same === undefined) return next;
-      if (!same) await read('it was not what the hub has');
+      if (!same) await read(shadow.asOf, 'it was not what the hub has');
       return {
         ...next,
         sampled: next.sampled + 1,

@@ -1,7 +1,7 @@
 import type { ErrorCode } from '../errors.ts';
-import type { HostName } from '../fleet/host-name.ts';
+import { eventHubName, type HostName, NOT_A_HOST_NAME } from '../fleet/host-name.ts';
 import { isObject, type JsonObject, type JsonValue } from '../json.ts';
-import { type Instant, parseInstant } from './instant.ts';
+import { type Instant, latestBelievable, parseInstant } from './instant.ts';
 import { readSection, readTwin, type Section, type Twin, type TwinId } from './twin.ts';
 
 /** One event of the Event Hub as the trigger hands it over. */
@@ -11,6 +11,8 @@ export interface RawEvent {
   readonly properties: Readonly<Record<string, unknown>>;
   /** Message annotations: identity and source as the hub stamped them. */
   readonly systemProperties: Readonly<Record<string, unknown>>;
+  /** When the Event Hub took it, by its own clock: ISO 8601, UTC. No other time in an event is bounded by anything. */
+  readonly enqueuedAt: string;
 }
 
 /** A change of one twin. */
@@ -18,7 +20,22 @@ export type TwinEvent =
   | { readonly kind: 'update'; readonly id: TwinId; readonly time: Instant; readonly change: TwinChange }
   /** The whole document: after a replace (PUT), or when the identity was created. */
   | { readonly kind: 'replace' | 'create'; readonly id: TwinId; readonly time: Instant; readonly twin: Twin }
-  | { readonly kind: 'delete'; readonly id: TwinId; readonly time: Instant };
+  /** The identity was created, and the event does not tell the whole twin. */
+  | { readonly kind: 'created'; readonly id: TwinId; readonly time: Instant }
+  | { readonly kind: 'delete'; readonly id: TwinId; readonly time: Instant }
+  /** Something happened to the twin, and the event cannot be believed in what or when: the twin must be read. */
+  | { readonly kind: 'unclear'; readonly id: TwinId; readonly time: Instant; readonly why: string }
+  /** What the hub said when it was asked whether the device is alive. Not an event of the Event Hub. */
+  | {
+      readonly kind: 'activity';
+      readonly id: TwinId;
+      /** The hub's clock when it answered. */
+      readonly time: Instant;
+      /** When it was asked, ms since the epoch. */
+      readonly askedAt: number;
+      readonly isConnected: boolean;
+      readonly lastActivityAt: Instant;
+    };
 
 /** A patch: only what changed, `null` where something was deleted. */
 export interface TwinChange {
@@ -35,8 +52,10 @@ export type Decoded =
    * itself.
    */
   | { readonly kind: 'ignored'; readonly why: string }
-  /** From a hub that this deployment does not reconcile. */
+  /** From a hub that this deployment does not reconcile; its name as `eventHubName` has it. */
   | { readonly kind: 'stranger'; readonly hubName: string }
+  /** Of a kind that this package does not know; `hubName` as the event has it. */
+  | { readonly kind: 'unknownSource'; readonly source: string; readonly hubName: string | undefined }
   | {
       readonly kind: 'undecodable';
       readonly code: Extract<ErrorCode, `BERTH_EVENT_${string}`>;
@@ -44,8 +63,8 @@ export type Decoded =
     };
 
 export interface EventContext {
-  /** The hub behind the short name that events carry; undefined for a stranger. */
-  hubNamed(shortName: string): HostName | undefined;
+  /** The hub behind the name that events carry: its short name, or any of its host names. Undefined for a stranger. */
+  hubNamed(name: string): HostName | undefined;
   /** Whether a policy targets this module; others are not stored. */
   isTargeted(moduleId: string): boolean;
 }
@@ -89,26 +108,22 @@ export function isTargetedModule(
  * Source: iot-hub-non-telemetry-event-schema (2024-04).
  */
 export function decodeEvent(
-  { body, properties, systemProperties }: RawEvent,
+  { body, properties, systemProperties, enqueuedAt }: RawEvent,
   context: EventContext,
 ): Decoded {
-  const source = text(systemProperties['iothub-message-source'])?.toLowerCase();
+  const source = sourceOf({ systemProperties });
   if (source === undefined)
     return undecodable('BERTH_EVENT_NO_IDENTITY', 'has no iothub-message-source: it is not from an IoT hub');
   const ignored = IGNORED_SOURCES[source];
   if (ignored !== undefined) return { kind: 'ignored', why: ignored };
-  if (!TWIN_SOURCES.has(source)) {
-    return undecodable(
-      'BERTH_EVENT_INVALID',
-      `has the unknown source ${JSON.stringify(source.slice(0, 60))}`,
-    );
-  }
-
   const { hubName, deviceId, moduleId } = identityIn({ properties, systemProperties });
+  if (!TWIN_SOURCES.has(source)) {
+    return { kind: 'unknownSource', source: isWord(source) ? source : NOT_A_WORD, hubName };
+  }
   if (hubName === undefined) return undecodable('BERTH_EVENT_NO_IDENTITY', 'has no hubName');
   if (deviceId === undefined) return undecodable('BERTH_EVENT_NO_IDENTITY', 'has no device id');
   const host = context.hubNamed(hubName);
-  if (host === undefined) return { kind: 'stranger', hubName };
+  if (host === undefined) return { kind: 'stranger', hubName: eventHubName(hubName) };
   if (![deviceId, moduleId].every((id) => id === undefined || ID.test(id)))
     return undecodable('BERTH_EVENT_INVALID', 'has a device or module id that no hub gives');
   if (moduleId !== undefined && EDGE_MODULES.has(moduleId))
@@ -120,6 +135,11 @@ export function decodeEvent(
   const time = parseInstant(properties.operationTimestamp);
   if (time === undefined) return undecodable('BERTH_EVENT_INVALID', 'has no readable operationTimestamp');
   const id: TwinId = { host, deviceId, moduleId };
+  const arrived = parseInstant(enqueuedAt);
+  if (arrived !== undefined && time > latestBelievable(arrived)) {
+    const why = 'an event of it carries a time in the future';
+    return { kind: 'twin', event: { kind: 'unclear', id, time: arrived, why } };
+  }
   const operation = text(properties.opType)?.toLowerCase();
   if (operation === 'deletedeviceidentity' || operation === 'deletemoduleidentity') {
     return { kind: 'twin', event: { kind: 'delete', id, time } };
@@ -134,27 +154,43 @@ export function decodeEvent(
     case 'replacetwin':
     case 'createdeviceidentity':
     case 'createmoduleidentity': {
-      const twin = readTwin(parsed.json);
+      const twin = readTwin(parsed.json, arrived);
       const kind = operation === 'replacetwin' ? 'replace' : 'create';
-      return twin === undefined ? NO_TWIN : { kind: 'twin', event: { kind, id, time, twin } };
+      if (twin !== undefined) return { kind: 'twin', event: { kind, id, time, twin } };
+      // An older body of create events lacks `version` (iot-hub-devguide-identity-registry): the hub knows the rest.
+      const isNew = kind === 'create' && isObject(parsed.json);
+      return isNew ? { kind: 'twin', event: { kind: 'created', id, time } } : NO_TWIN;
     }
     default:
-      return undecodable(
-        'BERTH_EVENT_INVALID',
-        `has the unknown opType ${JSON.stringify(operation?.slice(0, 60) ?? null)}`,
-      );
+      return undecodable('BERTH_EVENT_INVALID', `has the unknown opType ${shownWord(operation)}`);
   }
 }
 
-/** Which twin an event says that it is about, before anything is known of it. */
-export function identityIn({ properties, systemProperties }: Omit<RawEvent, 'body'>): {
+/** What kind of message an event says that it is, in lower case. */
+export function sourceOf({ systemProperties }: Pick<RawEvent, 'systemProperties'>): string | undefined {
+  return text(systemProperties['iothub-message-source'])?.toLowerCase();
+}
+
+/**
+ * Which twin an event says that it is about, before anything is known of it. A `hubName` that names no hub may be a
+ * secret in the wrong place: `NOT_A_HOST_NAME` stands for it, so that it is neither counted nor shown by its text.
+ */
+export function identityIn({
+  properties,
+  systemProperties,
+}: Pick<RawEvent, 'properties' | 'systemProperties'>): {
   readonly [name in 'hubName' | 'deviceId' | 'moduleId']: string | undefined;
 } {
+  const hubName = text(properties.hubName);
   return {
-    hubName: text(properties.hubName),
+    hubName: hubName === undefined || isHubName(hubName) ? hubName : NOT_A_HOST_NAME,
     deviceId: text(systemProperties['iothub-connection-device-id']) ?? text(properties.deviceId),
     moduleId: text(systemProperties['iothub-connection-module-id']) ?? text(properties.moduleId),
   };
+}
+
+function isHubName(name: string): boolean {
+  return eventHubName(name) !== NOT_A_HOST_NAME;
 }
 
 const NO_TWIN = undecodable('BERTH_EVENT_INVALID', 'has a body that is no twin or lacks a version');
@@ -164,6 +200,19 @@ function undecodable(
   reason: string,
 ): Decoded & { kind: 'undecodable' } {
   return { kind: 'undecodable', code, reason };
+}
+
+/** A name that an event gives, for a reason: anything but a word may be a secret, and is not repeated. */
+function shownWord(word: string | undefined): string {
+  if (word === undefined) return 'null';
+  return isWord(word) ? JSON.stringify(word) : `${NOT_A_WORD.slice(0, -1)}, not repeated)`;
+}
+
+/** Stands for a text that is no name and may be anything, a secret in the wrong place included. */
+const NOT_A_WORD = '(not a word)';
+
+function isWord(text: string): boolean {
+  return /^[a-z][a-z0-9_-]{0,39}$/i.test(text);
 }
 
 const UTF8 = new TextDecoder('utf-8', { fatal: true });

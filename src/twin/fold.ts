@@ -1,9 +1,23 @@
 import type { TwinEvent } from './event.ts';
-import { advanceHistories, firstHistories, recordOwnWrites, type Sections } from './history.ts';
-import { type Instant, latest } from './instant.ts';
+import {
+  advanceHistories,
+  firstHistories,
+  isReportedBy,
+  recordOwnWrites,
+  resyncedHistories,
+  type Sections,
+} from './history.ts';
+import { type Instant, latest, latestBelievable, NEVER } from './instant.ts';
 import { mergePatch } from './merge.ts';
 import { type OwnWrite, type Shadow, unreadShadow } from './shadow.ts';
-import { lastUpdatedBy, lastUpdatedVersion, type Twin, type TwinId } from './twin.ts';
+import {
+  lastUpdatedAt,
+  lastUpdatedBy,
+  lastUpdatedOf,
+  lastUpdatedVersion,
+  type Twin,
+  type TwinId,
+} from './twin.ts';
 
 /** What Berth knows of a twin: its shadow, or that it was deleted, or nothing. */
 export type Known =
@@ -22,12 +36,50 @@ export function foldEvent(known: Known, event: TwinEvent, tracked: readonly (rea
   switch (event.kind) {
     case 'delete':
       return foldDelete(known, event.time);
+    case 'created':
+      return foldCreated(known, event);
     case 'create':
     case 'replace':
       return foldDocument(known, event, tracked);
     case 'update':
       return foldUpdate(known, event, tracked);
+    case 'unclear':
+      return foldUnclear(known, event);
+    case 'activity':
+      return foldActivity(known, event);
   }
+}
+
+/**
+ * A connection that the hub had not told of before is a sign of life, once: `connectionState` may be wrong for long. Activity is
+ * one by its own time.
+ */
+function foldActivity(known: Known, event: Extract<TwinEvent, { kind: 'activity' }>): Known {
+  if (known.kind !== 'shadow') return known;
+  const { shadow } = known;
+  const { time, askedAt, isConnected, lastActivityAt } = event;
+  const isNewlyConnected = isConnected && shadow.activity?.isConnected !== true;
+  const activeAt = lastActivityAt <= latestBelievable(time) ? lastActivityAt : NEVER;
+  const lifeAt = latest(shadow.lifeAt ?? NEVER, activeAt, isNewlyConnected ? time : NEVER);
+  const isNews = lifeAt > (shadow.lifeAt ?? NEVER);
+  const asks = isNews ? 0 : (shadow.activity?.asks ?? 0) + 1;
+  return {
+    kind: 'shadow',
+    shadow: {
+      ...shadow,
+      lifeAt: lifeAt === NEVER ? undefined : lifeAt,
+      activity: { askedAt, asks, isConnected },
+    },
+  };
+}
+
+/** The twin is read: the event says that something happened to it, and cannot be believed in what. */
+function foldUnclear(known: Known, { id, time, why }: Extract<TwinEvent, { kind: 'unclear' }>): Known {
+  if (known.kind === 'deleted' && time <= known.at) return known;
+  if (known.kind !== 'shadow') return { kind: 'shadow', shadow: unreadShadow(id, time, why) };
+  const { shadow } = known;
+  const unread = shadow.unread ?? { since: time, why };
+  return { kind: 'shadow', shadow: { ...shadow, unread: { ...unread, since: latest(unread.since, time) } } };
 }
 
 /**
@@ -36,6 +88,17 @@ export function foldEvent(known: Known, event: TwinEvent, tracked: readonly (rea
 function foldDelete(known: Known, time: Instant): Known {
   if (known.kind === 'shadow') return time > known.shadow.bornAt ? { kind: 'deleted', at: time } : known;
   return { kind: 'deleted', at: known.kind === 'deleted' ? latest(known.at, time) : time };
+}
+
+/** A new twin of which nothing more is known: one GET says the rest. */
+function foldCreated(known: Known, { id, time }: Extract<TwinEvent, { kind: 'created' }>): Known {
+  if (known.kind === 'deleted' && time <= known.at) return known;
+  const blank = unreadShadow(id, time, 'its creation event does not tell the whole twin');
+  if (known.kind !== 'shadow') return { kind: 'shadow', shadow: blank };
+  const { asOf, unread, due, judgement } = known.shadow;
+  return time <= latest(asOf, unread?.since ?? asOf)
+    ? known
+    : { kind: 'shadow', shadow: { ...blank, due, judgement } };
 }
 
 function foldDocument(
@@ -112,8 +175,11 @@ function mergeChange(
   const sections: Sections = {
     desired: desired === undefined ? shadow.desired : mergePatch(shadow.desired, desired.values),
     reported: reported === undefined ? shadow.reported : mergePatch(shadow.reported, reported.values),
+    touched: new Set([...Object.keys(desired?.values ?? {}), ...Object.keys(reported?.values ?? {})]),
     desiredVersion: () => desiredVersion,
     configuration: (path) => lastUpdatedBy(desired?.metadata ?? {}, path),
+    desiredTime: (path) => (desired !== undefined && isReportedBy(desired, path) ? time : undefined),
+    reportedTime: (path) => (reported !== undefined && isReportedBy(reported, path) ? time : undefined),
     time,
   };
   const byAService = tags !== undefined || desired !== undefined;
@@ -129,6 +195,7 @@ function mergeChange(
     desired: sections.desired,
     reported: sections.reported,
     asOf: time,
+    lifeAt: reported === undefined ? shadow.lifeAt : latest(time, shadow.lifeAt ?? time),
     paths: advanceHistories(shadow, sections, tracked),
   };
 }
@@ -139,13 +206,16 @@ function bornShadow(id: TwinId, twin: Twin, time: Instant, tracked: readonly (re
   return {
     ...blank,
     ...contents(twin, time),
+    modelId: twin.modelId || undefined,
+    lifeAt: lifeIn(twin, undefined),
     unread: undefined,
     paths: firstHistories(sectionsOf(twin, time), tracked),
   };
 }
 
 /**
- * The shadow after a whole twin was read: by GET, in a PATCH's answer, or from a replace event.
+ * The shadow after a whole twin was read: by GET, in a PATCH's answer, or from a replace event. A time more than five minutes ahead
+ * of the hub's own clock is not believed, wherever it comes from. After a resync nothing that was stored is.
  *
  * @param led the hub's time of the event that led to the reading; the document itself does not say when a tag
  *   changed.
@@ -156,17 +226,42 @@ export function adoptTwin(
   led: Instant,
   tracked: readonly (readonly string[])[],
 ): Shadow {
-  const sections = sectionsOf(twin, latest(twin.lastUpdated, led));
+  const believed = believedBy(twin);
+  const isResync = shadow.unread?.isResync === true;
+  const known = isResync ? NEVER : believed(shadow.asOf);
+  const sections = sectionsOf(twin, latest(believed(twin.lastUpdated), believed(led), known));
   // A version that went back is another incarnation: re-created, moved back, or restored by a failover.
-  const isFirst = shadow.version === 0 || twin.version < shadow.version;
+  const isFirst = isResync || shadow.version === 0 || twin.version < shadow.version;
   return {
     ...shadow,
     ...contents(twin, sections.time),
-    bornAt: isFirst ? sections.time : shadow.bornAt,
+    modelId: twin.modelId === undefined && !isFirst ? shadow.modelId : twin.modelId || undefined,
+    bornAt: isFirst || believed(shadow.bornAt) === NEVER ? sections.time : shadow.bornAt,
+    lifeAt: lifeIn(twin, isResync ? undefined : shadow.lifeAt),
+    activity: isResync ? undefined : shadow.activity,
     unread: undefined,
     parked: undefined,
-    paths: isFirst ? firstHistories(sections, tracked) : advanceHistories(shadow, sections, tracked),
+    paths: isResync
+      ? resyncedHistories(shadow, sections, tracked)
+      : isFirst
+        ? firstHistories(sections, tracked)
+        : advanceHistories(shadow, sections, tracked),
   };
+}
+
+/** Times that the hub's clock, where the document came with it, does not contradict; `NEVER` in the place of others. */
+function believedBy({ readAt }: Twin): (time: Instant) => Instant {
+  if (readAt === undefined) return (time) => time;
+  const limit = latestBelievable(readAt);
+  return (time) => (time <= limit ? time : NEVER);
+}
+
+/** The newest sign of life that is known: reported properties show when the device last wrote them. */
+function lifeIn(twin: Twin, known: Instant | undefined): Instant | undefined {
+  const believed = believedBy(twin);
+  const reportedAt = believed(lastUpdatedOf(twin.reported.metadata));
+  const life = latest(reportedAt, believed(known ?? NEVER));
+  return life === NEVER ? undefined : life;
 }
 
 /** The shadow after Berth's own PATCH was answered with the whole twin. */
@@ -177,11 +272,11 @@ export function adoptOwnWrite(
   tracked: readonly (readonly string[])[],
 ): Shadow {
   const adopted = adoptTwin({ ...shadow, writing: writes }, twin, shadow.asOf, tracked);
-  const writtenAt = latest(twin.lastUpdated, shadow.asOf);
+  const sections = sectionsOf(twin, adopted.asOf);
   return {
     ...adopted,
     writing: undefined,
-    paths: recordOwnWrites(adopted.paths, shadow, writes, twin.desired.version, writtenAt),
+    paths: recordOwnWrites(adopted.paths, shadow, writes, twin.desired.version, sections),
   };
 }
 
@@ -205,11 +300,19 @@ function contents(
 }
 
 function sectionsOf(twin: Twin, time: Instant): Sections {
+  const believed = believedBy(twin);
+  const timeIn = (metadata: Twin['desired']['metadata'], path: readonly string[]) => {
+    const found = believed(lastUpdatedAt(metadata, path) ?? NEVER);
+    return found === NEVER ? undefined : found;
+  };
   return {
     desired: twin.desired.values,
     reported: twin.reported.values,
+    touched: undefined,
     desiredVersion: (path) => lastUpdatedVersion(twin.desired.metadata, path) ?? twin.desired.version,
     configuration: (path) => lastUpdatedBy(twin.desired.metadata, path),
+    desiredTime: (path) => timeIn(twin.desired.metadata, path),
+    reportedTime: (path) => timeIn(twin.reported.metadata, path),
     time,
   };
 }

@@ -19,6 +19,8 @@ export function parseInstant(text: unknown): Instant | undefined {
   if (match === null) return undefined;
   const seconds = new Date(`${match[1]}${match[3]}`);
   if (Number.isNaN(seconds.getTime())) return undefined;
+  // An offset may lead out of the years that this form can hold, and out of the order of texts.
+  if (!/^\d{4}-/.test(seconds.toISOString())) return undefined;
   const fraction = (match[2] ?? '').padEnd(7, '0').slice(0, 7);
   return `${seconds.toISOString().slice(0, -5)}.${fraction}Z` as Instant;
 }
@@ -33,6 +35,17 @@ export function instantOf(ms: number): Instant {
 /** Milliseconds since the epoch, ticks cut off. */
 export function millisecondsOf(instant: Instant): number {
   return Date.parse(`${instant.slice(0, 23)}Z`);
+}
+
+/**
+ * How far a time may lie ahead of the hub's own clock and still be believed: the clocks of a hub's machines differ by
+ * less than that.
+ */
+const MOST_AHEAD_MS = 5 * 60_000;
+
+/** The latest time that is believed where the hub's own clock says `hubTime`. */
+export function latestBelievable(hubTime: Instant): Instant {
+  return instantOf(millisecondsOf(hubTime) + MOST_AHEAD_MS);
 }
 
 export function latest(first: Instant, ...others: readonly Instant[]): Instant {

@@ -9,7 +9,10 @@ export const TWIN_LIMITS = {
   sectionBytes: { tags: 8 * 1024, desired: 32 * 1024, reported: 32 * 1024 },
   keyBytes: 1024,
   stringBytes: 4 * 1024,
-  /** An array counts as a level. */
+  /**
+   * Objects and arrays below each other, the section itself not counted. What lies in the tenth is a legal leaf:
+   * the example of that page is `one` to `ten` with a property in `ten`.
+   */
   depth: 10,
   /** ±2^52. */
   minInteger: -4_503_599_627_370_496,
@@ -73,7 +76,9 @@ export function keyProblem(key: string): string | undefined {
 }
 
 /**
- * Why IoT Hub would refuse a value that lies so many levels down, or undefined. An empty key inside counts too.
+ * Why IoT Hub would refuse a value, or undefined. An empty key inside counts too.
+ *
+ * @param depth how many keys lead to it from its section; 0 is the section itself
  */
 export function valueProblem(value: JsonValue, depth: number): string | undefined {
   const problems: TwinProblem[] = [];
@@ -89,7 +94,7 @@ function visit(
   problems: TwinProblem[],
 ): void {
   const problem = (message: string) => problems.push({ path, message });
-  if (depth > TWIN_LIMITS.depth) {
+  if (depth > TWIN_LIMITS.depth && typeof value === 'object' && value !== null) {
     problem(`is nested deeper than ${TWIN_LIMITS.depth} levels`);
     return;
   }

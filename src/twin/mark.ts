@@ -1,5 +1,5 @@
 import type { Known } from './fold.ts';
-import { type Instant, latest } from './instant.ts';
+import { type Instant, latest, NEVER } from './instant.ts';
 import { DUE_PRIORITIES, type Due, type DuePriority, type Shadow, unreadShadow } from './shadow.ts';
 
 /** Why a twin must be read again, and when. */
@@ -10,6 +10,8 @@ export interface Mark {
   readonly priority: DuePriority;
   /** When it is due, ms since the epoch. */
   readonly at: number;
+  /** Nothing that is stored of the twin is believed, a deletion included: what the hub answers replaces it. */
+  readonly isResync?: boolean;
 }
 
 /**
@@ -17,11 +19,19 @@ export interface Mark {
  * unread one; one whose tombstone is not older than `since` stays as it is.
  */
 export function markUnread(known: Known, id: Shadow['id'], mark: Mark): Known {
+  if (mark.isResync === true) return markForResync(known, id, mark);
   const { since, why, at } = mark;
   if (known.kind === 'deleted' && since <= known.at) return known;
   const shadow = known.kind === 'shadow' ? known.shadow : unknownTwin(unreadShadow(id, since, why), at);
   const unread = { since: latest(shadow.unread?.since ?? since, since), why };
   return { kind: 'shadow', shadow: { ...shadow, unread, due: dueAfter(shadow, mark) } };
+}
+
+function markForResync(known: Known, id: Shadow['id'], { why, priority, at }: Mark): Known {
+  const shadow = known.kind === 'shadow' ? known.shadow : unknownTwin(unreadShadow(id, NEVER, why), at);
+  const unread = { since: NEVER, why, isResync: true };
+  const due = { priority, at, why, tries: 0 };
+  return { kind: 'shadow', shadow: { ...shadow, unread, writing: undefined, parked: undefined, due } };
 }
 
 /** People see it among those that need attention, with the time from which on. */

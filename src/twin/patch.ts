@@ -1,4 +1,5 @@
 import { isObject, type JsonObject, type JsonValue } from '../json.ts';
+import { type IsComponent, withMarkers } from './components.ts';
 import { valueAt } from './merge.ts';
 import { holdsRedacted } from './redact.ts';
 import type { OwnWrite, Shadow } from './shadow.ts';
@@ -11,10 +12,14 @@ export interface Write extends OwnWrite {
 
 /**
  * The patch of `properties.desired` that makes these writes: the smallest one, but for what Plug and Play asks.
- * A component carries its marker `"__t": "c"` (where the twin lacks it), and an object that the device
+ * A component carries its marker `"__t": "c"` in every patch, also where the twin has it, and an object that the device
  * acknowledges as a whole is sent complete (concepts-convention, 2025-01).
  */
-export function patchOf(shadow: Pick<Shadow, 'desired' | 'reported'>, writes: readonly Write[]): JsonObject {
+export function patchOf(
+  shadow: Pick<Shadow, 'desired'>,
+  writes: readonly Write[],
+  isComponent: IsComponent,
+): JsonObject {
   let patch: JsonObject = {};
   for (const { path, value, wholeAt } of writes) {
     if (wholeAt !== undefined && wholeAt < path.length) {
@@ -25,24 +30,9 @@ export function patchOf(shadow: Pick<Shadow, 'desired' | 'reported'>, writes: re
       if (isKnown && valueAt(patch, whole) === undefined) patch = withValue(patch, whole, before);
     }
     patch = withValue(patch, path, value);
-    patch = withMarkers(patch, shadow, path);
   }
-  return patch;
+  return withMarkers(patch, isComponent);
 }
-
-function withMarkers(
-  patch: JsonObject,
-  { desired, reported }: Pick<Shadow, 'desired' | 'reported'>,
-  path: readonly string[],
-): JsonObject {
-  const component = path.slice(0, 1);
-  const isComponent = path.length > 1 && valueAt(reported, [...component, MARKER]) === 'c';
-  if (!isComponent || valueAt(desired, [...component, MARKER]) === 'c') return patch;
-  return withValue(patch, [...component, MARKER], 'c');
-}
-
-/** The key that tells a component from an object. Its value needs no report of its own. */
-export const MARKER = '__t';
 
 /** Unlike applying a patch, building one keeps `null`. */
 function withValue(patch: JsonObject, [key, ...rest]: readonly string[], value: JsonValue): JsonObject {

@@ -1,11 +1,13 @@
 import { evaluateCondition, type Variables } from '../fleet/expression.ts';
 import { readable } from '../fleet/expression-value.ts';
+import { Work } from '../fleet/expression-work.ts';
 import type { Hub, Policy, PolicyMode, Twins } from '../fleet/fleet.ts';
 import type { JsonObject, JsonValue } from '../json.ts';
+import { componentsOf, type IsComponent, MARKER, rewrittenWithMarker, withMarkers } from './components.ts';
 import { twinProblems } from './limits.ts';
 import { mergePatch, nest, valueAt } from './merge.ts';
 import { type OwnedLeaf, ownedLeaves } from './ownership.ts';
-import { MARKER, patchOf, type Write } from './patch.ts';
+import { patchOf, type Write } from './patch.ts';
 import {
   historyAt,
   NO_HISTORY,
@@ -29,6 +31,8 @@ export interface PlannedLeaf {
   readonly held: string | undefined;
   /** When it is looked at again even if nothing happens, ms since the epoch. */
   readonly nextAt: number | undefined;
+  /** When the hub is asked whether the device is alive, ms since the epoch. */
+  readonly askAt: number | undefined;
 }
 
 export interface Plan {
@@ -42,6 +46,8 @@ export interface Plan {
   readonly patch: JsonObject;
   /** The earliest time at which the twin must be looked at again, ms since the epoch. */
   readonly nextAt: number | undefined;
+  /** The earliest time at which the hub must be asked whether the device is alive, ms since the epoch. */
+  readonly askAt: number | undefined;
   /** The histories with what this look decided: rejections, fights. */
   readonly paths: Readonly<Record<string, PathHistory>>;
   /** How each policy that owns something here stands. */
@@ -71,22 +77,27 @@ export interface PlanInput {
 /**
  * What to do about a twin. Pure and level-based: it looks at the whole twin, not at what changed, so it may
  * run as often as one likes.
+ *
+ * @param work counts what the expressions do at this look
  */
-export function plan(input: PlanInput): Plan {
+export function plan(input: PlanInput, work: Work = new Work()): Plan {
   const { shadow, hub, twins, mostWrites = Number.POSITIVE_INFINITY } = input;
   if (twins.policies.length === 0) return nothing(shadow, '');
   const variables = twinVariables(shadow, hub);
-  if (!isInScope(twins, variables)) return nothing(shadow, 'outside of twins.scope');
+  if (!isInScope(twins, variables, work)) return nothing(shadow, 'outside of twins.scope');
 
   const holdOf = remembered((policy) => input.holdOf(policy));
-  const judged = ownedLeaves(shadow, twins.policies, variables).map((leaf) => {
-    const before = historyOrFirst(shadow, leaf.key);
-    const verdict = holdBack(judge(leaf, before, input), leaf.policy, holdOf);
-    return { leaf, before, verdict };
+  const owned = ownedLeaves(shadow, twins.policies, variables, work);
+  const isComponent = componentsOf(shadow, owned, twins.components);
+  const judged = owned.map((leaf) => {
+    const before = historyOrFirst(shadow, leaf);
+    const marked = rewrittenWithMarker(leaf, judge(leaf, before, input), shadow.desired, isComponent);
+    return { leaf, before, verdict: holdBack(marked, leaf.policy, holdOf) };
   });
   const unfit = whatDoesNotFit(
     shadow.desired,
     judged.filter(({ verdict }) => verdict.write).map(({ leaf }) => leaf),
+    isComponent,
   );
   const changed: [string, PathHistory][] = [];
   const leaves: PlannedLeaf[] = [];
@@ -95,10 +106,11 @@ export function plan(input: PlanInput): Plan {
   for (const { leaf, before, verdict: found } of judged) {
     const { policy, path, key, wanted, report } = leaf;
     const problem = unfit.get(leaf);
-    const { verdict, why, held, write, history, nextAt } =
+    const { verdict, why, held, write, history, nextAt, askAt } =
       problem === undefined ? found : { ...found, ...refused(problem) };
     if (history !== before || !Object.hasOwn(shadow.paths, key)) changed.push([key, history]);
-    leaves.push({ path: key, policy: policy.name, mode: policy.mode, wanted, verdict, why, held, nextAt });
+    const { name, mode } = policy;
+    leaves.push({ path: key, policy: name, mode, wanted, verdict, why, held, nextAt, askAt });
     policies[policy.id] = worse(policies[policy.id], standingOf(found, policy, holdOf, verdict));
     if (write && writes.length < mostWrites)
       writes.push({ path, policy: policy.hash, by: policy.name, value: wanted, wholeAt: report?.depth });
@@ -110,8 +122,9 @@ export function plan(input: PlanInput): Plan {
     why: worst === undefined ? '' : `${worst.path} ${reasonOf(worst)}`,
     leaves,
     writes: writes.map(({ wholeAt: _, ...write }) => write),
-    patch: writes.length === 0 ? {} : patchOf(shadow, writes),
-    nextAt: earliest(leaves),
+    patch: writes.length === 0 ? {} : patchOf(shadow, writes, isComponent),
+    nextAt: earliest(leaves.map(({ nextAt }) => nextAt)),
+    askAt: earliest(leaves.map(({ askAt }) => askAt)),
     paths: changed.length === 0 ? shadow.paths : { ...shadow.paths, ...Object.fromEntries(changed) },
     policies,
     isHeld: leaves.every(({ verdict, held }) => verdict !== 'drifted' || held !== undefined),
@@ -142,10 +155,15 @@ function standingOf(
 }
 
 /** Of a path that was not looked after before, nobody knows since when it is as it is: since now, at the latest. */
-function historyOrFirst(shadow: Shadow, key: string): PathHistory {
+function historyOrFirst(shadow: Shadow, { key, report }: OwnedLeaf): PathHistory {
   return Object.hasOwn(shadow.paths, key)
     ? historyAt(shadow.paths, key)
-    : { ...NO_HISTORY, ours: shadow.desiredVersion, oursAt: shadow.asOf };
+    : {
+        ...NO_HISTORY,
+        ours: shadow.desiredVersion,
+        oursAt: shadow.asOf,
+        before: report?.value,
+      };
 }
 
 function isWorse(one: PolicyStanding, other: PolicyStanding): boolean {
@@ -164,7 +182,7 @@ function worstOf(leaves: readonly PlannedLeaf[]): PlannedLeaf | undefined {
 }
 
 function judge(
-  { policy, wanted, path, report, isLeaving }: OwnedLeaf,
+  { policy, wanted, path, report, compare, isLeaving }: OwnedLeaf,
   history: PathHistory,
   input: PlanInput,
 ): LeafVerdict {
@@ -176,8 +194,10 @@ function judge(
     wanted,
     desired: valueAt(shadow.desired, path),
     report: isMarker ? undefined : report,
+    compare,
     history,
     desiredVersion: shadow.desiredVersion,
+    life: shadow,
     fight: twins.fight,
     now,
   });
@@ -198,7 +218,7 @@ function holdBack(
   if (verdict.verdict !== 'drifted' && !verdict.write) return verdict;
   const hold = policy.mode === 'observe' ? OBSERVED : holdOf(policy);
   if (hold === undefined) return verdict;
-  const { nextAt: _, ...rest } = verdict;
+  const { nextAt: _, askAt: __, ...rest } = verdict;
   return {
     ...rest,
     write: false,
@@ -213,11 +233,9 @@ function reasonOf({ why, held }: PlannedLeaf): string {
   return held === undefined ? why : `${why}; ${held}`;
 }
 
-function earliest(leaves: readonly PlannedLeaf[]): number | undefined {
+function earliest(times: readonly (number | undefined)[]): number | undefined {
   let first: number | undefined;
-  for (const { nextAt } of leaves) {
-    if (nextAt !== undefined && (first === undefined || nextAt < first)) first = nextAt;
-  }
+  for (const time of times) if (time !== undefined && (first === undefined || time < first)) first = time;
   return first;
 }
 
@@ -237,32 +255,39 @@ function nothing(shadow: Shadow, why: string): Plan {
     writes: [],
     patch: {},
     nextAt: undefined,
+    askAt: undefined,
     paths: shadow.paths,
     policies: {},
     isHeld: true,
   };
 }
 
-function isInScope(twins: Twins, variables: Variables): boolean {
+function isInScope(twins: Twins, variables: Variables, work: Work): boolean {
   // Unknown is not true: a twin that Berth may perhaps not touch, it does not touch.
-  return twins.scope === undefined || evaluateCondition(twins.scope, variables) === true;
+  return twins.scope === undefined || evaluateCondition(twins.scope, variables, work) === true;
 }
 
 /**
  * What the hub would refuse is never sent: it would be refused again and again. Nothing remembers it, because there may
  * be room tomorrow. Where not all of it fits, what is taken away goes first, and then the first that fit.
  */
-function whatDoesNotFit(desired: JsonObject, leaves: readonly OwnedLeaf[]): ReadonlyMap<OwnedLeaf, string> {
+function whatDoesNotFit(
+  desired: JsonObject,
+  leaves: readonly OwnedLeaf[],
+  isComponent: IsComponent,
+): ReadonlyMap<OwnedLeaf, string> {
+  const merge = (merged: JsonObject, { path, wanted }: OwnedLeaf) =>
+    mergePatch(merged, withMarkers(nest(path, wanted), isComponent));
   const unfit = new Map<OwnedLeaf, string>();
   if (leaves.length === 0) return unfit;
-  const all = leaves.reduce((merged, { path, wanted }) => mergePatch(merged, nest(path, wanted)), desired);
+  const all = leaves.reduce(merge, desired);
   if (twinProblems('desired', all).length === 0) return unfit;
   const inOrder = [...leaves].sort(
     (one, other) => Number(other.wanted === null) - Number(one.wanted === null),
   );
   let merged = desired;
   for (const leaf of inOrder) {
-    const next = mergePatch(merged, nest(leaf.path, leaf.wanted));
+    const next = merge(merged, leaf);
     // What was too much before may become less.
     const [problem] = leaf.wanted === null ? [] : twinProblems('desired', next);
     if (problem === undefined) merged = next;
@@ -271,8 +296,10 @@ function whatDoesNotFit(desired: JsonObject, leaves: readonly OwnedLeaf[]): Read
   return unfit;
 }
 
-function refused(why: string): Pick<LeafVerdict, 'verdict' | 'why' | 'write'> & { nextAt: undefined } {
-  return { verdict: 'rejected', why, write: false, nextAt: undefined };
+function refused(
+  why: string,
+): Pick<LeafVerdict, 'verdict' | 'why' | 'write'> & { nextAt: undefined; askAt: undefined } {
+  return { verdict: 'rejected', why, write: false, nextAt: undefined, askAt: undefined };
 }
 
 /** What policies see. */

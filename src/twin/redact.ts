@@ -1,21 +1,12 @@
-import { createHmac } from 'node:crypto';
-import { canonicalJson, isObject, type JsonObject, type JsonValue, sameJson } from '../json.ts';
+import { isObject, type JsonObject, type JsonValue, sameJson } from '../json.ts';
 import type { TwinEvent } from './event.ts';
-import { valueAt } from './merge.ts';
+import { REDACTED, type Redaction, redactValues } from './redact-values.ts';
 import type { Shadow } from './shadow.ts';
 import type { Section, Twin } from './twin.ts';
 
-/** Which values are never kept, and the key of the hashes that stand in their place. */
-export interface Redaction {
-  readonly paths: readonly (readonly string[])[];
-  /** Undefined where there are no paths. */
-  readonly key: Uint8Array | undefined;
-}
+export { REDACTED, type Redaction } from './redact-values.ts';
 
 export const NO_REDACTION: Redaction = { paths: [], key: undefined };
-
-/** What every hash begins with. */
-export const REDACTED = 'redacted:';
 
 /** Whether a hash stands somewhere in it: such a value must never go back to a hub. */
 export function holdsRedacted(value: JsonValue): boolean {
@@ -26,16 +17,16 @@ export function holdsRedacted(value: JsonValue): boolean {
 
 /** The event without the values of the redacted paths, in tags, desired and reported alike. */
 export function redactEvent(event: TwinEvent, redaction: Redaction): TwinEvent {
-  if (redaction.paths.length === 0 || event.kind === 'delete') return event;
+  if (redaction.paths.length === 0 || !('twin' in event || 'change' in event)) return event;
   if (event.kind !== 'update') return { ...event, twin: redactTwin(event.twin, redaction) };
   const { tags, desired, reported } = event.change;
   return {
     ...event,
     change: {
       ...event.change,
-      tags: tags === undefined ? undefined : redactValues(tags, redaction),
-      desired: desired === undefined ? undefined : redactSection(desired, redaction),
-      reported: reported === undefined ? undefined : redactReport(reported, redaction),
+      tags: tags === undefined ? undefined : redactValues(tags, redaction, 'section'),
+      desired: desired === undefined ? undefined : redactSection(desired, redaction, 'section'),
+      reported: reported === undefined ? undefined : redactSection(reported, redaction, 'reported'),
     },
   };
 }
@@ -45,29 +36,52 @@ export function redactTwin(twin: Twin, redaction: Redaction): Twin {
   if (redaction.paths.length === 0) return twin;
   return {
     ...twin,
-    tags: redactValues(twin.tags, redaction),
-    desired: redactSection(twin.desired, redaction),
-    reported: redactReport(twin.reported, redaction),
+    tags: redactValues(twin.tags, redaction, 'section'),
+    desired: redactSection(twin.desired, redaction, 'section'),
+    reported: redactSection(twin.reported, redaction, 'reported'),
   };
 }
 
-/** What is kept, without what is to be redacted now: it may have been stored before it was. */
-export function redactKept<Kept extends Pick<Shadow, 'tags' | 'desired' | 'reported'>>(
-  kept: Kept,
-  redaction: Redaction,
-): Kept {
+type Kept = Pick<Shadow, 'tags' | 'desired' | 'reported'> &
+  Partial<Pick<Shadow, 'paths' | 'writing' | 'judgement' | 'due'>>;
+
+/**
+ * What is kept, without what is to be redacted now: it may have been stored before its path was redacted. No policy can own
+ * such a path any more, so what was remembered of writing it goes.
+ */
+export function redactKept<Each extends Kept>(kept: Each, redaction: Redaction): Each {
   if (redaction.paths.length === 0) return kept;
+  const isHidden = (path: readonly string[]) => redaction.paths.some((hidden) => isAlong(hidden, path));
+  const { paths, writing, judgement, due } = kept;
+  const histories = Object.entries(paths ?? {}).filter(([path]) => !isHidden(path.split('.')));
+  const withoutValues = <Told extends { readonly why: string }>(told: Told): Told => {
+    const [path = ''] = told.why.split(' ', 1);
+    return isHidden(path.split('.')) ? { ...told, why: `${path} is redacted now` } : told;
+  };
   return {
     ...kept,
-    tags: redactValues(kept.tags, redaction),
-    desired: redactValues(kept.desired, redaction),
-    reported: redactValues(kept.reported, { ...redaction, paths: acknowledgedPaths(redaction.paths) }),
+    tags: redactValues(kept.tags, redaction, 'section'),
+    desired: redactValues(kept.desired, redaction, 'section'),
+    reported: redactValues(kept.reported, redaction, 'reported'),
+    ...(paths === undefined ? {} : { paths: Object.fromEntries(histories) }),
+    ...(writing === undefined ? {} : { writing: writing.filter(({ path }) => !isHidden(path)) }),
+    ...(judgement === undefined ? {} : { judgement: withoutValues(judgement) }),
+    ...(due === undefined ? {} : { due: withoutValues(due) }),
   };
+}
+
+/** True where one of the two paths is the other or a beginning of it. */
+function isAlong(left: readonly string[], right: readonly string[]): boolean {
+  const length = Math.min(left.length, right.length);
+  return left.slice(0, length).every((key, index) => key === right[index]);
 }
 
 /** Whether two values are the same, as far as that can be told where one of them is redacted and the other is not. */
 export function sameBesidesRedacted(one: JsonValue | undefined, other: JsonValue | undefined): boolean {
   if (isHash(one) !== isHash(other)) return one !== undefined && other !== undefined;
+  if (Array.isArray(one) && Array.isArray(other)) {
+    return one.length === other.length && one.every((item, at) => sameBesidesRedacted(item, other[at]));
+  }
   if (!isObject(one) || !isObject(other)) return sameJson(one, other);
   const keys = new Set([...Object.keys(one), ...Object.keys(other)]);
   return [...keys].every((key) => sameBesidesRedacted(ownMember(one, key), ownMember(other, key)));
@@ -81,48 +95,6 @@ function isHash(value: JsonValue | undefined): boolean {
   return typeof value === 'string' && value.startsWith(REDACTED);
 }
 
-function redactSection(section: Section, redaction: Redaction): Section {
-  return { ...section, values: redactValues(section.values, redaction) };
-}
-
-function redactReport(section: Section, redaction: Redaction): Section {
-  return redactSection(section, { ...redaction, paths: acknowledgedPaths(redaction.paths) });
-}
-
-/** A device may acknowledge an object that the path goes through: then the value lies in its `value`. */
-function acknowledgedPaths(paths: Redaction['paths']): Redaction['paths'] {
-  return paths.flatMap((path) => [
-    path,
-    ...path.slice(0, -1).map((_, index) => [...path.slice(0, index + 1), 'value', ...path.slice(index + 1)]),
-  ]);
-}
-
-/** A deletion (`null`) stays one. */
-function redactValues(values: JsonObject, { paths, key }: Redaction): JsonObject {
-  return paths.reduce((redacted, path) => {
-    const value = valueAt(redacted, path);
-    return value === undefined || value === null ? redacted : replaceAt(redacted, path, hidden(value, key));
-  }, values);
-}
-
-/** Leaf by leaf, so that a change of a part of an object is merged as the hub merges it. */
-function hidden(value: JsonValue, key: Uint8Array | undefined): JsonValue {
-  if (value === null || isHash(value)) return value;
-  if (!isObject(value)) return digest(value, key);
-  return Object.fromEntries(Object.entries(value).map(([name, member]) => [name, hidden(member, key)]));
-}
-
-/**
- * A keyed hash: it tells whether a value has changed, and a short password cannot be found by trying. Without a key
- * nothing is told.
- */
-function digest(value: JsonValue, key: Uint8Array | undefined): string {
-  if (key === undefined) return REDACTED;
-  return `${REDACTED}${createHmac('sha256', key).update(canonicalJson(value)).digest('hex').slice(0, 24)}`;
-}
-
-function replaceAt(values: JsonObject, [key, ...rest]: readonly string[], hash: JsonValue): JsonObject {
-  if (key === undefined) return values;
-  const below = values[key];
-  return { ...values, [key]: rest.length === 0 || !isObject(below) ? hash : replaceAt(below, rest, hash) };
+function redactSection(section: Section, redaction: Redaction, place: 'section' | 'reported'): Section {
+  return { ...section, values: redactValues(section.values, redaction, place) };
 }

@@ -13,6 +13,8 @@ export interface Shadow {
   readonly reportedVersion: number;
   /** Known only while nobody else has written tags or desired since Berth last saw it. */
   readonly etag: string | undefined;
+  /** The device's Plug and Play model, from the last document of the twin that had it; events do not carry it. */
+  readonly modelId?: string | undefined;
   readonly tags: JsonObject;
   readonly desired: JsonObject;
   readonly reported: JsonObject;
@@ -22,8 +24,12 @@ export interface Shadow {
   readonly bornAt: Instant;
   /** History of the paths that policies may own, by dotted path (no key of a twin holds a dot). */
   readonly paths: Readonly<Record<string, PathHistory>>;
+  /** The hub's time of the newest sign of life of the device: a report, or activity that the hub told of. */
+  readonly lifeAt: Instant | undefined;
+  /** What the hub said when it was last asked whether the device is alive. */
+  readonly activity: Activity | undefined;
   /** Present while a GET is needed before anything may be decided. */
-  readonly unread: { readonly since: Instant; readonly why: string } | undefined;
+  readonly unread: Unread | undefined;
   /**
    * Present from before a PATCH until its answer is stored: what it sets, so that its event is recognised as
    * Berth's own.
@@ -33,6 +39,22 @@ export interface Shadow {
   readonly parked: { readonly why: string } | undefined;
   /** What the last look came to. */
   readonly judgement: Judgement;
+}
+
+export interface Unread {
+  readonly since: Instant;
+  readonly why: string;
+  /** Nothing that is stored of the twin is believed: a resync reads it. */
+  readonly isResync?: boolean;
+}
+
+/** What a hub says of a device's connection. */
+export interface Activity {
+  /** When the hub was asked, ms since the epoch. */
+  readonly askedAt: number;
+  /** How often it was asked in a row without a new sign of life. */
+  readonly asks: number;
+  readonly isConnected: boolean;
 }
 
 export interface OwnWrite {
@@ -53,9 +75,10 @@ export interface Due {
   readonly tries: number;
 }
 
-export type DuePriority = 'edit' | 'drift' | 'resync';
-/** The order in which due work is done. */
-export const DUE_PRIORITIES: readonly DuePriority[] = ['edit', 'drift', 'resync'];
+/** `activity`: its hub is asked whether the device is alive, together with many others. */
+export type DuePriority = 'edit' | 'drift' | 'resync' | 'activity';
+/** The most urgent first. Their places are part of stored keys. */
+export const DUE_PRIORITIES: readonly DuePriority[] = ['edit', 'drift', 'resync', 'activity'];
 
 export type TwinState = 'inSync' | 'pending' | 'drifted' | 'rejected' | 'fighting' | 'parked' | 'unknown';
 export const TWIN_STATES: readonly TwinState[] = [
@@ -104,8 +127,12 @@ export interface PathHistory {
   readonly ours: number;
   /** The hub's time of that; undefined: it was there when the twin was first seen. */
   readonly oursAt: Instant | undefined;
-  /** When the reported value last changed, by the hub's time. */
+  /** When the device last reported the property, the same value or another, by the hub's time. */
   readonly reportedAt: Instant | undefined;
+  /** When the reported value last changed, by the hub's time. */
+  readonly changedAt: Instant | undefined;
+  /** The value that the device reported when desired last changed or Berth last wrote; undefined: none. */
+  readonly before: JsonValue | undefined;
   /** Berth's writes, the newest first, one entry a value. */
   readonly writes: readonly WriteRecord[];
   /** When others changed the value, the newest first. */
@@ -142,6 +169,8 @@ export const NO_HISTORY: PathHistory = {
   ours: 0,
   oursAt: undefined,
   reportedAt: undefined,
+  changedAt: undefined,
+  before: undefined,
   writes: [],
   foreign: [],
   configuration: undefined,
@@ -172,6 +201,8 @@ export function unreadShadow(id: TwinId, since: Instant, why: string): Shadow {
     asOf: since,
     bornAt: since,
     paths: {},
+    lifeAt: undefined,
+    activity: undefined,
     unread: { since, why },
     writing: undefined,
     due: undefined,

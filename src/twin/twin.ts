@@ -18,11 +18,18 @@ export function twinKey({ host, deviceId, moduleId }: TwinId): string {
 export interface Twin {
   readonly version: number;
   readonly etag: string | undefined;
+  /** The Plug and Play model that the device has announced; empty: none; undefined: the document does not say. */
+  readonly modelId?: string | undefined;
   readonly tags: JsonObject;
   readonly desired: Section;
   readonly reported: Section;
   /** The greatest `$lastUpdated` of both sections. */
   readonly lastUpdated: Instant;
+  /**
+   * The hub's clock when it answered with this document, or the Event Hub's when it took the event with it: no time in here can be
+   * much later.
+   */
+  readonly readAt?: Instant | undefined;
 }
 
 export interface Section {
@@ -32,8 +39,15 @@ export interface Section {
   readonly metadata: JsonObject;
 }
 
-/** Reads a twin document; undefined where it is none. Unknown members stay behind. */
-export function readTwin(json: unknown): Twin | undefined {
+/** Characters that a model's id has at most (DTDL 3, "Digital Twin Model Identifier"). */
+const LONGEST_MODEL_ID = 2_048;
+
+/**
+ * Reads a twin document; undefined where it is none. Unknown members stay behind.
+ *
+ * @param readAt see `Twin`.
+ */
+export function readTwin(json: unknown, readAt?: Instant): Twin | undefined {
   if (!isObject(json) || !isObject(json.properties) || !isVersion(json.version)) return undefined;
   const desired = readSection(json.properties.desired);
   const reported = readSection(json.properties.reported);
@@ -42,10 +56,12 @@ export function readTwin(json: unknown): Twin | undefined {
   return {
     version: json.version,
     etag: typeof json.etag === 'string' ? json.etag : undefined,
+    modelId: typeof json.modelId === 'string' ? json.modelId.slice(0, LONGEST_MODEL_ID) : undefined,
     tags: withoutMetadata(tags),
     desired,
     reported,
     lastUpdated: latest(lastUpdatedOf(desired.metadata), lastUpdatedOf(reported.metadata)),
+    ...(readAt === undefined ? {} : { readAt }),
   };
 }
 
@@ -66,6 +82,24 @@ export function readSection(json: JsonValue | undefined): Section | undefined {
 export function lastUpdatedVersion(metadata: JsonObject, path: readonly string[]): number | undefined {
   const node = metadataAt(metadata, path);
   return node === undefined ? undefined : greatestVersion(node);
+}
+
+/**
+ * When a property was last written, by the hub's own bookkeeping: `$lastUpdated`, for an object the latest at or below it.
+ * A write that repeats the value counts. Undefined where the metadata does not hold the path.
+ */
+export function lastUpdatedAt(metadata: JsonObject, path: readonly string[]): Instant | undefined {
+  const node = metadataAt(metadata, path);
+  return node === undefined ? undefined : latestIn(node);
+}
+
+function latestIn(metadata: JsonObject): Instant | undefined {
+  let found = parseInstant(metadata.$lastUpdated);
+  for (const value of Object.values(metadata)) {
+    const below = isObject(value) ? latestIn(value) : undefined;
+    if (below !== undefined && (found === undefined || below > found)) found = below;
+  }
+  return found;
 }
 
 /**
@@ -100,7 +134,8 @@ function greatestVersion(metadata: JsonObject): number | undefined {
   return versions.length === 0 ? undefined : Math.max(...versions);
 }
 
-function lastUpdatedOf(metadata: JsonObject): Instant {
+/** When a section last changed; `NEVER` where it never did. */
+export function lastUpdatedOf(metadata: JsonObject): Instant {
   return parseInstant(metadata.$lastUpdated) ?? NEVER;
 }
 

@@ -1,9 +1,13 @@
+import type { Comparison } from '../fleet/comparison.ts';
 import type { Policy } from '../fleet/fleet.ts';
-import { isObject, type JsonValue, sameJson } from '../json.ts';
+import { type JsonValue, sameJson } from '../json.ts';
 import type { Report } from './acknowledgement.ts';
+import { answersWrite, nextStep, waitAfterWrite } from './answer.ts';
+import { sameValue } from './compare.ts';
+import { differenceOf } from './difference.ts';
 import { recordRejection } from './history.ts';
 import { instantOf, millisecondsOf } from './instant.ts';
-import type { PathHistory } from './shadow.ts';
+import type { PathHistory, Shadow, WriteRecord } from './shadow.ts';
 
 /** How one owned property stands. */
 export type Verdict = 'inSync' | 'pending' | 'drifted' | 'rejected' | 'fighting';
@@ -11,15 +15,27 @@ export type Verdict = 'inSync' | 'pending' | 'drifted' | 'rejected' | 'fighting'
 export interface LeafFacts {
   readonly policy: Pick<
     Policy,
-    'name' | 'hash' | 'mode' | 'tolerance' | 'cooldownMs' | 'attempts' | 'deadlineMs' | 'confirm'
+    | 'name'
+    | 'hash'
+    | 'mode'
+    | 'tolerance'
+    | 'cooldownMs'
+    | 'attempts'
+    | 'deadlineMs'
+    | 'confirm'
+    | 'acknowledgement'
   >;
   /** What the policy wants; `null`: the property must be absent. */
   readonly wanted: JsonValue;
   readonly desired: JsonValue | undefined;
   readonly report: Report | undefined;
+  /** How what is reported and desired is compared with `wanted`; `tolerance` is for what is reported. */
+  readonly compare: Comparison;
   readonly history: PathHistory;
   /** `desired.$version` of the twin. */
   readonly desiredVersion: number;
+  /** Whether the device is alive, as far as that is known. */
+  readonly life: Pick<Shadow, 'lifeAt' | 'activity'>;
   readonly fight: { readonly writes: number; readonly withinMs: number; readonly pauseMs: number };
   /** Milliseconds since the epoch. */
   readonly now: number;
@@ -32,6 +48,8 @@ export interface LeafVerdict {
   readonly write: boolean;
   /** When this must be looked at again even if nothing happens, ms since the epoch. */
   readonly nextAt?: number;
+  /** When the hub is to be asked whether the device is alive, ms since the epoch. */
+  readonly askAt?: number;
   readonly history: PathHistory;
 }
 
@@ -61,8 +79,8 @@ function judgeSeed(facts: LeafFacts): LeafVerdict {
 
 /** The device decides: `wanted` is what it reports. */
 function judgeAdopted(facts: LeafFacts): LeafVerdict {
-  const { wanted, desired, history, policy } = facts;
-  if (sameWithin(desired ?? null, wanted, policy.tolerance)) {
+  const { wanted, desired, history, policy, compare } = facts;
+  if (sameValue(desired ?? null, wanted, compare, policy.tolerance)) {
     return settled(history, 'is what the device reports');
   }
   return rejectionOf(facts) ?? judgeDrift(facts, history);
@@ -70,31 +88,41 @@ function judgeAdopted(facts: LeafFacts): LeafVerdict {
 
 /** Desired must have this value, and the device must follow. The first row of the table that fits wins. */
 function judgeEnforced(facts: LeafFacts): LeafVerdict {
-  const { wanted, desired, report, policy, desiredVersion, now } = facts;
-  const equal = isEqual(report, wanted, policy.tolerance);
+  const { wanted, desired, report, policy, compare, desiredVersion, now } = facts;
+  const equal = isEqual(facts);
   // A report that refuses the value and holds it all the same takes nothing back.
-  const isTaken = equal && [undefined, 200, 203].includes(report?.code);
+  const isTaken = equal && (report?.code === undefined || isSuccess(report.code));
   const history = isTaken ? withoutRejection(facts) : facts.history;
   const known = rejectionOf({ ...facts, history });
   if (known !== undefined) return known;
-  if (!sameJson(desired ?? null, wanted)) return judgeDrift(facts, history);
+  if (!sameValue(desired ?? null, wanted, compare)) return judgeDrift(facts, history);
   if (wanted === null) return settled(history, 'is absent, as wanted');
   if (report === undefined) {
     return policy.confirm
-      ? pending(history, 'has not been reported yet')
+      ? unanswered(facts, history, 'has not been reported yet')
       : settled(history, 'needs no report');
   }
   const { code, version } = report;
   const isOld = version !== undefined && version < history.ours;
-  if (equal && (code === undefined || isOld || code === 200 || code === 203)) {
+  if (equal && (code === undefined || isOld || isSuccess(code))) {
     return settled(history, 'is reported as wanted');
   }
-  if (isOld) return pending(history, `the device has answered version ${version}, not ${history.ours} yet`);
+  if (isOld) {
+    return unanswered(facts, history, `the device has answered version ${version}, not ${history.ours} yet`);
+  }
   if (version !== undefined && version > desiredVersion) {
-    return pending(history, `the answer is to version ${version}, which this twin never had`);
+    return unanswered(facts, history, `the answer is to version ${version}, which this twin never had`);
+  }
+  if (version === undefined) {
+    const counted = answersWrite(report, history, now);
+    if (!counted.counts) {
+      const waiting = unanswered(facts, history, NO_ANSWER);
+      const { at, nextAt = Number.POSITIVE_INFINITY } = { ...counted, ...waiting };
+      return at === undefined || waiting.write ? waiting : { ...waiting, nextAt: Math.min(at, nextAt) };
+    }
   }
   if (code === 202) {
-    const until = millisecondsOf(history.reportedAt ?? instantOf(now)) + policy.deadlineMs;
+    const until = millisecondsOf(history.changedAt ?? instantOf(now)) + policy.deadlineMs;
     return now >= until
       ? rejected(facts, history, 'the device answered 202 and did not finish before the deadline')
       : { ...pending(history, 'the device answered 202: in progress'), nextAt: until };
@@ -102,22 +130,42 @@ function judgeEnforced(facts: LeafFacts): LeafVerdict {
   if (code !== undefined && code >= 400 && code < 500) {
     return rejected(facts, history, `the device answered ${code}${report.description}`);
   }
-  if (code === 200) return rejected(facts, history, 'the device answered 200 with another value');
+  if (isSuccess(code) && version !== undefined) {
+    return rejected(facts, history, `the device answered ${code} with another value${differenceText(facts)}`);
+  }
   if (code !== undefined && code >= 500) {
     return tellAgain(facts, history, `the device answered ${code}${report.description}`);
   }
-  const { reportedAt, oursAt } = history;
-  const echoesOtherwise =
-    code === undefined && reportedAt !== undefined && oursAt !== undefined && reportedAt > oursAt;
-  if (echoesOtherwise) return tellAgain(facts, history, 'the device reports another value');
-  return pending(history, 'the device has not answered yet');
+  // Without a version it may be about an earlier value, however it is worded.
+  if (code === undefined || isSuccess(code)) {
+    const difference = differenceOf(facts);
+    const problem = difference === undefined ? 'another value' : difference.values;
+    return tellAgain(facts, history, `the device reports ${problem}`, difference?.remedy);
+  }
+  return unanswered(facts, history, NO_ANSWER);
 }
 
-/** An acknowledgement of a whole object may leave out what it took as it was. */
-function isEqual(report: Report | undefined, wanted: JsonValue, tolerance: number): boolean {
+const NO_ANSWER = 'the device has not answered yet';
+
+/** An acknowledgement may leave out what it took as it was told. Whatever it is about, it is not about a later write. */
+function isEqual({ report, wanted, compare, policy, history, desiredVersion }: LeafFacts): boolean {
   if (report === undefined || wanted === null) return false;
-  if (report.value === undefined) return report.code === 200 || report.code === 203;
-  return sameWithin(report.value, wanted, tolerance);
+  const { value, code, version } = report;
+  if (value !== undefined) return sameValue(value, wanted, compare, policy.tolerance);
+  if (!isSuccess(code)) return false;
+  const { reportedAt, ours, oursAt } = history;
+  if (version !== undefined) return version >= ours && version <= desiredVersion;
+  return code !== 203 && (oursAt === undefined || (reportedAt !== undefined && reportedAt >= oursAt));
+}
+
+/** Codes of success; 202 says that the device has not finished. */
+function isSuccess(code: number | undefined): boolean {
+  return code !== undefined && code >= 200 && code < 300 && code !== 202;
+}
+
+function differenceText(facts: LeafFacts): string {
+  const difference = differenceOf(facts);
+  return difference === undefined ? '' : `: it reports ${difference.values}; ${difference.remedy}`;
 }
 
 function settled(history: PathHistory, why: string): LeafVerdict {
@@ -194,16 +242,47 @@ function fighting(history: PathHistory, until: number): LeafVerdict {
   return { verdict: 'fighting', why, write: false, nextAt: until, history };
 }
 
-/** The device failed or chose otherwise: the same value is told again, so often and no more. */
-function tellAgain(facts: LeafFacts, history: PathHistory, problem: string): LeafVerdict {
-  const { policy, wanted, now } = facts;
-  const told = history.writes.find((write) => write.policy === policy.hash && sameJson(write.value, wanted));
+/** The device failed or chose otherwise: the same value is written once more, later each time, so often and no more. */
+function tellAgain(facts: LeafFacts, history: PathHistory, problem: string, remedy?: string): LeafVerdict {
+  const { policy, now } = facts;
+  const advice = remedy === undefined ? '' : `; ${remedy}`;
+  const told = lastWrite(facts, history);
   if (told !== undefined && told.count >= policy.attempts) {
-    return rejected(facts, history, `${problem}, and was told ${told.count} times`);
+    return rejected(facts, history, `${problem}, and was told ${told.count} times${advice}`);
   }
-  const wait = cooldownEnd(facts, history);
-  if (wait !== undefined && now < wait) return { ...pending(history, problem), nextAt: wait };
-  return { ...pending(history, `${problem}: told again`), write: true };
+  const wait =
+    told === undefined ? now : millisecondsOf(told.at) + waitAfterWrite(told.count, policy.cooldownMs);
+  if (now < wait) return { ...pending(history, `${problem}${advice}`), nextAt: wait };
+  return { ...pending(history, `${problem}: told again${advice}`), write: true };
+}
+
+/**
+ * The device has not answered. Where it has shown life since the write, it may have missed it: the value is written once more, so
+ * often and no more, and then the device is listed. One that shows no life reads its whole twin when it comes back. Nothing of
+ * it is kept as a rejection: the next answer, or the next change of desired, counts as if there had been none.
+ */
+function unanswered(facts: LeafFacts, history: PathHistory, problem: string): LeafVerdict {
+  const { policy, life, now } = facts;
+  if (history.oursAt === undefined) return pending(history, problem);
+  const writes = lastWrite(facts, history)?.count ?? 0;
+  const { kind, at } = nextStep({
+    writtenAt: history.oursAt,
+    writes,
+    cooldownMs: policy.cooldownMs,
+    ...life,
+  });
+  if (kind === 'ask') return { ...pending(history, problem), askAt: at };
+  if (now < at) return { ...pending(history, problem), nextAt: at };
+  if (writes < policy.attempts) {
+    return { ...pending(history, `${problem}, and has shown life since: told again`), write: true };
+  }
+  const why = `${problem}: it is alive and not answering, and was told ${writes} times`;
+  return { verdict: 'rejected', why, write: false, history };
+}
+
+/** Berth's last write of the value that is wanted. */
+function lastWrite({ policy, wanted }: LeafFacts, { writes }: PathHistory): WriteRecord | undefined {
+  return writes.find((write) => write.policy === policy.hash && sameJson(write.value, wanted));
 }
 
 /** The cooldown counts from the last write of the value; of any value where the device's own is followed. */
@@ -212,24 +291,4 @@ function cooldownEnd({ policy, wanted }: LeafFacts, { writes }: PathHistory): nu
     (write) => write.policy === policy.hash && (policy.mode === 'adopt' || sameJson(write.value, wanted)),
   );
   return last === undefined ? undefined : millisecondsOf(last.at) + policy.cooldownMs;
-}
-
-function sameWithin(left: JsonValue, right: JsonValue, tolerance: number): boolean {
-  if (typeof left === 'number' && typeof right === 'number') return Math.abs(left - right) <= tolerance;
-  if (Array.isArray(left) && Array.isArray(right)) {
-    return (
-      left.length === right.length &&
-      left.every((item, index) => sameWithin(item, right[index] ?? null, tolerance))
-    );
-  }
-  if (isObject(left) && isObject(right)) {
-    const keys = Object.keys(left);
-    return (
-      keys.length === Object.keys(right).length &&
-      keys.every(
-        (key) => Object.hasOwn(right, key) && sameWithin(left[key] ?? null, right[key] ?? null, tolerance),
-      )
-    );
-  }
-  return left === right;
 }

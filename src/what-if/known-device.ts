@@ -1,6 +1,6 @@
 import type { ReceiptInputs } from '../allocation/receipt.ts';
 import { readReceiptInputs } from '../allocation/stored-receipt.ts';
-import { type HostName, hostName } from '../fleet/host-name.ts';
+import { type HostName, hostName, isHostName } from '../fleet/host-name.ts';
 import { isObject, type JsonObject, jsonHazard } from '../json.ts';
 
 /** A device as `berth export` writes it, one a line, and `berth what-if` reads it. */
@@ -24,7 +24,8 @@ export function readKnownDevice(line: string): KnownDevice | undefined {
   const { deviceId, hub } = json;
   const inputs = json.inputs === undefined ? undefined : readReceiptInputs(json.inputs);
   if (json.inputs !== undefined && inputs === undefined) return undefined;
-  if (typeof hub !== 'string' && hub !== null && hub !== undefined) return undefined;
+  const isHub = hub === null || hub === undefined || (typeof hub === 'string' && isHostName(hub));
+  if (!isHub) return undefined;
   return { deviceId, hub: typeof hub === 'string' ? hostName(hub) : undefined, inputs };
 }
 

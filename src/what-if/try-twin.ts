@@ -2,7 +2,7 @@ import type { Fleet, Hub, Twins } from '../fleet/fleet.ts';
 import type { HostName } from '../fleet/host-name.ts';
 import type { Known } from '../twin/fold.ts';
 import { type Plan, plan } from '../twin/plan.ts';
-import { redactTwin } from '../twin/redact.ts';
+import { redactKept } from '../twin/redact.ts';
 import type { Shadow, TwinState } from '../twin/shadow.ts';
 import type { TwinId } from '../twin/twin.ts';
 
@@ -86,20 +86,7 @@ function planFor(shadow: Shadow, hub: Hub, { twins }: Fleet, now: number): Plan 
  * these hashes are never shown, they only keep equal values equal.
  */
 function withoutSecrets(shadow: Shadow, { redact }: Twins): Shadow {
-  if (redact.length === 0) return shadow;
-  const section = (values: Shadow['desired']) => ({ values, version: 0, metadata: {} });
-  const { tags, desired, reported } = redactTwin(
-    {
-      version: 0,
-      etag: undefined,
-      tags: shadow.tags,
-      desired: section(shadow.desired),
-      reported: section(shadow.reported),
-      lastUpdated: shadow.asOf,
-    },
-    { paths: redact, key: KEY },
-  );
-  return { ...shadow, tags, desired: desired.values, reported: reported.values };
+  return redactKept(shadow, { paths: redact, key: KEY });
 }
 
 const KEY = Buffer.from('what-if');

@@ -2,6 +2,9 @@ import { describe, expect, test } from '@jest/globals';
 import { answerOf } from '../../src/allocation/answer.ts';
 import { NO_CONDITIONS } from '../../src/allocation/conditions.ts';
 import { type Decision, decide } from '../../src/allocation/decide.ts';
+import { receiptOf } from '../../src/allocation/receipt.ts';
+import { recompute } from '../../src/allocation/recompute.ts';
+import type { JsonObject, JsonValue } from '../../src/json.ts';
 import { fleetOf, type RequestOptions, requestOf } from './requests.ts';
 
 const WEU = 'weu.azure-devices.net';
@@ -16,6 +19,10 @@ function decideWith(twins: object, request: RequestOptions = {}, allocation: obj
   });
 }
 const layers = (...initial: object[]) => ({ initial });
+/** So many objects below a section, with a leaf in the last. */
+const nested = (objects: number, key = 'a', leaf: JsonValue = 1): JsonObject => ({
+  [key]: objects === 0 ? leaf : nested(objects - 1, key, leaf),
+});
 
 describe('the initial twin', () => {
   test('is the enrollment’s own with the layers on top, later ones winning per path', () => {
@@ -108,6 +115,83 @@ describe('the initial twin', () => {
     ]);
   });
 
+  test('takes ten objects with a leaf in the tenth, from a layer and from the enrollment, and no more', () => {
+    const { twin } = decideWith(
+      layers({ name: 'a', tags: { ...nested(10, 'l', 1) }, desired: { x: 1, deep: '=payload.deep' } }),
+      {
+        group: { initialTwin: { tags: nested(10, 'o', 'own'), properties: { desired: nested(12, 'o', 1) } } },
+        context: { payload: { deep: nested(10, 'd', 1) } },
+      },
+    );
+
+    expect(twin.twin).toEqual({
+      tags: { ...nested(10, 'l', 1), ...nested(10, 'o', 'own') },
+      desired: { x: 1, ...nested(12, 'o', 1) },
+    });
+    expect(twin.omitted.map(({ why }) => why)).toEqual(['a: is nested deeper than 10 levels']);
+  });
+
+  test('leaves nothing of the enrollment’s own out, whatever Berth makes of it', () => {
+    const own = {
+      tags: {
+        $version: 3,
+        'a.b': 1,
+        'a b': { '': 'empty' },
+        long: 'x'.repeat(5_000),
+        big: 2 ** 60,
+        list: [null, { a: null }],
+        none: {},
+      },
+      properties: { desired: { more: 'y'.repeat(40_000), $metadata: { $lastUpdated: 'x' } }, later: [1] },
+      deviceScope: 'ms-azure-iot-edge://x',
+    };
+
+    const decision = decideWith(layers({ name: 'a', tags: { site: 'ams' }, desired: { x: 1, more: 1 } }), {
+      group: { initialTwin: own },
+    });
+
+    expect(answerOf(WEU, decision).initialTwin).toEqual({
+      ...own,
+      tags: { ...own.tags, site: 'ams' },
+      // 1 takes the place of a longer text, so that there is room for it; not for x, which came before.
+      properties: { ...own.properties, desired: { ...own.properties.desired, more: 1 } },
+    });
+    expect(decision.twin.omitted).toEqual([{ path: ['desired', 'x'], why: 'a: desired has no room for it' }]);
+  });
+
+  test.each<[string, object]>([
+    ['with members that nobody knows alone', { scope: 'x' }],
+    ['with keys that no twin can hold', { tags: { 'a.b': 1, $version: 2, 'c d': { '': 3 } } }],
+    ['deeper than a twin can be', { tags: nested(12) }],
+  ])('recomputes from a receipt: one %s', (_, own) => {
+    const input = {
+      request: requestOf({ linkedHubs: [WEU], group: { initialTwin: own } }),
+      fleet: fleetOf({ twins: layers({ name: 'a', tags: { site: 'ams' } }) }),
+      conditions: NO_CONDITIONS,
+      now: 0,
+    };
+    const silent = { ...input, fleet: fleetOf() };
+
+    for (const each of [input, silent]) {
+      const receipt = receiptOf(each, decide(each));
+
+      expect(receipt.twin.sent).toBe(true);
+      expect(recompute(receipt, each.fleet).differences).toEqual([]);
+    }
+  });
+
+  test('keeps members of the enrollment’s twin that nobody knows, whatever the case of the others', () => {
+    const own = { Tags: { a: 1 }, PROPERTIES: { Desired: { b: 2 }, other: 3 }, scope: { c: null } };
+
+    const decision = decideWith(layers(), { group: { initialTwin: own } });
+
+    expect(answerOf(WEU, decision).initialTwin).toEqual({
+      tags: { a: 1 },
+      properties: { desired: { b: 2 }, other: 3 },
+      scope: { c: null },
+    });
+  });
+
   test('an object of which nothing can be kept leaves what was there', () => {
     const { twin } = decideWith(
       layers(
@@ -166,10 +250,26 @@ describe('the initial twin', () => {
   test.each<[string, RequestOptions, boolean, RegExp]>([
     ['at the first assignment', {}, true, /sent/],
     [
-      'not where the hub is unchanged',
+      'where the hub is unchanged, because the device may have been deleted from it',
+      { context: { currentIotHubHostName: WEU }, linkedHubs: [WEU] },
+      true,
+      /DPS ignores it unless the device was deleted from the hub/,
+    ],
+    [
+      'where the hub is unchanged under reset',
       { context: { currentIotHubHostName: WEU }, group: { reprovisionPolicy: RESET } },
-      false,
-      /hub is unchanged/,
+      true,
+      /DPS ignores it/,
+    ],
+    [
+      'where the enrollment never reprovisions',
+      {
+        context: { currentIotHubHostName: WEU },
+        group: { reprovisionPolicy: { updateHubAssignment: false, migrateDeviceData: false } },
+        linkedHubs: [WEU],
+      },
+      true,
+      /DPS ignores it/,
     ],
     [
       'where the hub changes under reset',
@@ -197,6 +297,19 @@ describe('the initial twin', () => {
 
     expect(twin.twin !== undefined).toBe(sent);
     expect(twin.why).toMatch(why);
+  });
+
+  test('is not sent to a device that keeps its hub where twins.resendInitial is false', () => {
+    const fleet = { resendInitial: false, ...layers({ name: 'base', tags: { a: 1 } }) };
+
+    const stays = decideWith(fleet, { context: { currentIotHubHostName: WEU }, linkedHubs: [WEU] });
+    const first = decideWith(fleet, {});
+
+    expect(stays.twin).toMatchObject({
+      twin: undefined,
+      why: 'the hub is unchanged, and twins.resendInitial is false',
+    });
+    expect(first.twin.twin).toEqual({ tags: { a: 1 }, desired: {} });
   });
 
   test('is not sent where nobody sets anything', () => {

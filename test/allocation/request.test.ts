@@ -2,6 +2,7 @@ import { describe, expect, test } from '@jest/globals';
 import { openAuthority } from '../../local/ca/index.ts';
 import { parseAllocationRequest } from '../../src/allocation/request.ts';
 import { MAX_BODY_BYTES, readRequestBody } from '../../src/allocation/request-body.ts';
+import { requestFacts } from '../../src/allocation/variables.ts';
 import { BerthError } from '../../src/errors.ts';
 import { CAPTURED, requestOf } from './requests.ts';
 
@@ -121,6 +122,26 @@ describe('the request of DPS', () => {
       { host: 'a.azure-devices.net', text: 'a.azure-devices.net' },
       { host: 'b.azure-devices.net', text: 'b.azure-devices.net' },
     ]);
+  });
+
+  test('names a hub with two linked names once, with the name to answer first', () => {
+    const { linkedHubs, current } = requestOf({
+      linkedHubs: ['a.azure-devices.net', 'b.azure-devices.net', 'A.device.azure-devices.net'],
+      context: { currentIotHubHostName: 'A.azure-devices.net' },
+    });
+
+    expect(current).toEqual({ hub: 'a.azure-devices.net' });
+    expect(linkedHubs).toEqual([
+      { host: 'a.azure-devices.net', text: 'a.azure-devices.net', others: ['A.device.azure-devices.net'] },
+      { host: 'b.azure-devices.net', text: 'b.azure-devices.net' },
+    ]);
+  });
+
+  test('shows expressions no current hub where its name is none', () => {
+    const request = requestOf({ context: { currentIotHubHostName: 'two words', currentDeviceId: 'd-1' } });
+
+    expect(request.current?.hub).toBe('(not a host name)');
+    expect(requestFacts(request).current).toEqual({ deviceId: 'd-1' });
   });
 
   test('is read with the documented spelling where a key stands twice', () => {

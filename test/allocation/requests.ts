@@ -1,5 +1,5 @@
 import { type AllocationRequest, parseAllocationRequest } from '../../src/allocation/request.ts';
-import type { Fleet } from '../../src/fleet/fleet.ts';
+import type { Fleet, Models } from '../../src/fleet/fleet.ts';
 import { parseFleet } from '../../src/fleet/parse.ts';
 
 /** A request as DPS sends it for a symmetric-key group (capture in concepts-custom-allocation, 2022-09). */
@@ -47,6 +47,7 @@ export function fleetOf(
     readonly hubs?: Readonly<Record<string, object>>;
     readonly allocation?: object;
     readonly twins?: object;
+    readonly models?: Models;
   } = {},
 ): Fleet {
   const hub = (name: string, region: string, residency: string) => ({
@@ -62,6 +63,7 @@ export function fleetOf(
       allocation: parts.allocation ?? {},
       twins: parts.twins ?? {},
     }),
+    parts.models,
   );
   if (!parsed.ok) throw new Error(JSON.stringify(parsed.problems));
   return parsed.fleet;

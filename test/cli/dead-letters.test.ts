@@ -2,12 +2,14 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from '@jest/globals';
+import { type CountsOptions, showCounts } from '../../src/cli/dead-letter-counts.ts';
 import { type ListOptions, listDeadLetters } from '../../src/cli/dead-letter-list.ts';
 import { type PurgeOptions, purgeDeadLetters } from '../../src/cli/dead-letter-purge.ts';
 import { type ReplayOptions, replayDeadLetters } from '../../src/cli/dead-letter-replay.ts';
 import { showDeadLetter } from '../../src/cli/dead-letter-show.ts';
 import { openState, type State } from '../../src/cli/state.ts';
 import type { DeadLetter } from '../../src/store/dead-letter-store.ts';
+import { redactBody } from '../../src/twin/redact-body.ts';
 import { type Azurite, startAzurite } from '../azurite.ts';
 import { letterOf } from '../store/letters.ts';
 import { at, fleetOf, ID, shadowOf } from '../twin/twins.ts';
@@ -35,6 +37,8 @@ beforeEach(async () => {
   for await (const page of state.deadLetters.summaries({})) {
     await state.deadLetters.delete(page.map(({ key }) => key));
   }
+  for (const counts of [state.letterHours, state.unknownSources, state.strangers])
+    await counts.forget(NOW + 86_400_000);
 });
 
 const keep = (...letters: readonly Partial<DeadLetter>[]) =>
@@ -136,7 +140,10 @@ describe('berth dead-letters list', () => {
     for (const { out } of [plain, json]) expect(out.replaceAll('\n', '')).not.toMatch(DRIVES_TERMINALS);
     expect(plain.out).toContain('\\u001b[2J');
     expect(plain.out.length).toBeLessThan(1_500);
-    expect(JSON.parse(json.out).letters[0].hub).toBe(HOSTILE);
+    expect(JSON.parse(json.out).letters[0]).toMatchObject({
+      hub: '(not a host name)',
+      reason: expect.stringContaining(HOSTILE),
+    });
   });
 
   test.each<[string, Partial<ListOptions>, RegExp]>([
@@ -154,6 +161,64 @@ describe('berth dead-letters list', () => {
       code: 'BERTH_ARGUMENT_INVALID',
       message: expect.stringMatching(message),
     });
+  });
+});
+
+describe('berth dead-letters counts', () => {
+  const counts = async (options: Partial<CountsOptions> = {}) => {
+    const said = listen(env);
+    expect(await showCounts(said.cli, { json: false, ...options })).toBe(0);
+    return { out: said.out(), err: said.err() };
+  };
+
+  test('says of which events only the number is kept, and dead-letters list that there are some', async () => {
+    expect((await counts()).out).toBe(
+      [
+        'Beyond the cap of dead letters, since 7d: none.',
+        'Of sources that this package does not know: none.',
+        'Of hubs that are not in the fleet file: none.',
+        '',
+      ].join('\n'),
+    );
+    const beyond = { hub: HOSTILE, source: 'twinchangeevents', code: 'BERTH_EVENT_NOT_JSON', events: 12_345 };
+    await state.letterHours.addBeyond([beyond], '3', NOW);
+    await state.letterHours.addBeyond([beyond], '3', NOW - 8 * 86_400_000);
+    await state.unknownSources.add([{ hub: 'weu', source: 'moonevents', events: 3 }], { now: NOW });
+    await state.strangers.add('far', 2, NOW);
+
+    const { out, err } = await counts();
+
+    expect(lines(out).map((line) => line.trim().split(/ {2,}/))).toEqual([
+      ['Beyond the cap of dead letters, since 7d: 12,345 events.'],
+      ['events', 'hub', 'source', 'code', 'last'],
+      [
+        '12,345',
+        expect.stringContaining('\\u001b[2J'),
+        'twinchangeevents',
+        'BERTH_EVENT_NOT_JSON',
+        new Date(NOW).toISOString(),
+      ],
+      ['Of sources that this package does not know: 3 events.'],
+      ['events', 'hub', 'source', 'last'],
+      ['3', 'weu', 'moonevents', new Date(NOW).toISOString()],
+      ['Of hubs that are not in the fleet file: 2 events.'],
+      ['events', 'hub', 'last'],
+      ['2', 'far', new Date(NOW).toISOString()],
+    ]);
+    expect(out.replaceAll('\n', '')).not.toMatch(DRIVES_TERMINALS);
+    expect(err).toMatch(/^State: 127/);
+    expect((await counts({ since: '30d' })).out).toContain('since 30d: 24,690 events.');
+    expect(JSON.parse((await counts({ json: true })).out)).toMatchObject({
+      onlyCounted: [{ hub: HOSTILE, events: 12_345 }],
+      unknownSources: [{ source: 'moonevents', events: 3 }],
+      unknownHubs: [{ hubName: 'far', events: 2 }],
+    });
+    const listed = listen(env);
+    await listDeadLetters(listed.cli, { json: false });
+    expect(listed.err()).toContain('12,345 events more, of any hub and code, were too many to be kept');
+    const asJson = listen(env);
+    await listDeadLetters(asJson.cli, { json: true });
+    expect(JSON.parse(asJson.out())).toMatchObject({ onlyCounted: 12_345 });
   });
 });
 
@@ -307,6 +372,7 @@ describe('berth dead-letters replay', () => {
       { sequenceNumber: 4, systemProperties: { 'iothub-message-source': 'Telemetry' } },
       { sequenceNumber: 5 },
       { sequenceNumber: 6, properties: { hubName: '\u001b[31mfar' } },
+      { sequenceNumber: 8, properties: { hubName: 'far' } },
       { sequenceNumber: 7, properties: { ...letterOf().properties, note: 'x'.repeat(40_000) }, body: GOOD },
     );
 
@@ -315,15 +381,18 @@ describe('berth dead-letters replay', () => {
     expect(code).toBe(1);
     expect(lines(out).sort()).toEqual([
       expect.stringMatching(/^2026-11-23\/3\/5\/\S+ stays: it has a body that is not JSON$/),
-      expect.stringMatching(/\/6\/\S+ stays: it is from \\u001b\[31mfar, which is no hub of the fleet file$/),
+      expect.stringMatching(
+        /\/6\/\S+ stays: it is from \(not a host name\), which is no hub of the fleet file$/,
+      ),
       expect.stringMatching(/\/7\/\S+ stays: it has properties that were too long to be kept whole$/),
+      expect.stringMatching(/\/8\/\S+ stays: it is from far, which is no hub of the fleet file$/),
     ]);
     expect(lines(err)).toEqual([
-      '7 dead letters decoded again.',
+      '8 dead letters decoded again.',
       expect.stringMatching(/^ {2}2 marked for a read/),
       expect.stringMatching(/^ {2}1 of twins that were deleted since/),
       expect.stringMatching(/^ {2}1 of a kind that is not needed/),
-      expect.stringMatching(/^ {2}3 left/),
+      expect.stringMatching(/^ {2}4 left/),
       expect.stringMatching(/^State: /),
     ]);
     const unread = {
@@ -333,7 +402,31 @@ describe('berth dead-letters replay', () => {
     expect(await known('there')).toMatchObject({ shadow: { version: 9, unread, due } });
     expect(await known('new#1')).toMatchObject({ shadow: { version: 0, reported: {}, unread, due } });
     expect(await known('gone')).toEqual({ kind: 'deleted', at: at(5) });
-    expect((await kept()).map((id) => id.split('/')[2])).toEqual(['5', '6', '7']);
+    expect((await kept()).map((id) => id.split('/')[2])).toEqual(['5', '6', '7', '8']);
+  });
+
+  test('takes a redacted body as well as any: it leads to a read of the twin, and is applied no more than others', async () => {
+    const psk = 'hunter2';
+    const body = { version: 3, properties: { reported: { wifi: [{ psk }], $version: 2 } } };
+    const redaction = { paths: [['wifi', 'psk'], ['version']], key: Buffer.alloc(32, 1) };
+    const redacted = redactBody(Buffer.from(JSON.stringify(body)), redaction);
+    await keep({ body: redacted.body, isRedacted: true, code: 'BERTH_DEFECT', ...of('secretive') });
+    const shown = listen(env);
+    await showDeadLetter(shown.cli, '2026-11-23/3/1234', { json: false, body: false });
+
+    const { code, err } = await replay([], { all: true });
+
+    expect(shown.out()).toMatch(/\nbody: \d+ bytes, text, redacted: not as it came\n/);
+    expect(shown.out()).toContain('{"psk":"redacted:');
+    expect(code).toBe(0);
+    expect(err).toContain('1 marked for a read of their twins');
+    expect(await known('secretive')).toMatchObject({ shadow: { version: 0, reported: {} } });
+  });
+
+  test('passes over a message of a source that it does not know', async () => {
+    await keep({ systemProperties: { 'iothub-message-source': 'moonEvents' } });
+
+    expect((await replay([], { all: true })).err).toContain('1 of a kind that is not needed');
   });
 
   test('of ids takes those alone, and of all those that the options choose', async () => {

@@ -130,6 +130,15 @@ describe('berth pause', () => {
     );
   });
 
+  test.each(['weu.device.azure-devices.net', 'WEU.service.azure-devices.net'])(
+    'pauses a hub by its name %s',
+    async (hub) => {
+      expect(await paused({ hub })).toContain(WEU);
+
+      expect((await state.control.read()).hubs).toHaveProperty([WEU]);
+    },
+  );
+
   test('needs no fleet file for the fleet', async () => {
     await paused(MISSING);
 
@@ -142,6 +151,18 @@ describe('berth pause', () => {
       { hub: 'x' },
       'BERTH_HUB_UNKNOWN',
       /"x" is no hub of .*, which has weu\.azure/,
+    ],
+    [
+      'a connection string in the place of a hub, which is not repeated',
+      { hub: 'HostName=weu.azure-devices.net;SharedAccessKey=c2VjcmV0' },
+      'BERTH_HUB_UNKNOWN',
+      /^A text that is no host name \(not repeated\) is no hub of .*, which has weu\.azure/,
+    ],
+    [
+      'the hub of another cloud',
+      { hub: 'weu.device.azure-devices.us' },
+      'BERTH_HUB_UNKNOWN',
+      /"weu\.azure-devices\.us" is no hub of/,
     ],
     [
       'a policy that is not there',

@@ -42,7 +42,7 @@ describe('berth hub set', () => {
   test('sets a state or a weight with author, reason and expiry, for every instance to read', async () => {
     const { cli, err } = listen(env);
 
-    expect(await setOverride(cli, WEU.toUpperCase(), { ...OPTIONS, weight: '2.5' })).toBe(0);
+    expect(await setOverride(cli, 'WEU.device.azure-devices.net', { ...OPTIONS, weight: '2.5' })).toBe(0);
 
     const set = {
       author: expect.stringMatching(/^.+@.+ \(by account key\)$/),

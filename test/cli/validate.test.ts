@@ -1,4 +1,4 @@
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
@@ -59,6 +59,28 @@ describe('berth validate', () => {
     expect(await validate(cli, path, CALM)).toBe(0);
     expect(await validate(cli, path, { ...CALM, strict: true })).toBe(1);
     expect(out()).toContain('warning  allocation.rules[0].require no hub has these labels');
+  });
+
+  test('looks into the models next to the file', async () => {
+    const { cli, out } = listen();
+    const own = mkdtempSync(join(folder, 'models-'));
+    const path = join(own, 'fleet.json');
+    writeFileSync(path, JSON.stringify({ hubs: HUBS }));
+    mkdirSync(join(own, 'models'));
+    const write = (model: object) => writeFileSync(join(own, 'models/a.json'), JSON.stringify(model));
+    const contents = [{ '@type': 'Component', name: 'thermostat1', schema: 'dtmi:com:example:Thermostat;1' }];
+    const model = { '@context': 'dtmi:dtdl:context;3', '@type': 'Interface', contents };
+
+    write({ ...model, '@id': 'dtmi:a;1' });
+    expect(await validate(cli, path, CALM)).toBe(0);
+    write(model);
+    expect(await validate(cli, path, CALM)).toBe(1);
+
+    const [valid, problem] = out().split('\n');
+    expect(valid).toMatch(/is valid: 2 hubs, 1 model with components, revision/);
+    expect(problem).toBe(
+      'problem  models/a.json.@id is missing: write an id such as "dtmi:com:example:Thermostat;1"',
+    );
   });
 
   test('gives the same as JSON', async () => {

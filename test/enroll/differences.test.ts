@@ -58,6 +58,18 @@ describe('differences', () => {
     ['the policy', {}, { allocationPolicy: 'hashed' }, ['allocationPolicy: hashed -> custom']],
     ['hubs', {}, { iotHubs: null }, ['iotHubs: all that are linked -> a.net, b.net']],
     [
+      'the name by which a hub is linked, after a relink',
+      { terms: { ...WANTED.terms, iotHubs: ['weu.device.azure-devices.net'] } },
+      { iotHubs: ['weu.azure-devices.net'] },
+      ['iotHubs: weu.azure-devices.net -> weu.device.azure-devices.net'],
+    ],
+    [
+      'a hub that is no host name, which is not repeated',
+      { terms: { ...WANTED.terms, iotHubs: ['a.net'] } },
+      { iotHubs: ['HostName=a.net;SharedAccessKey=c2VjcmV0'] },
+      ['iotHubs: (not a host name) -> a.net'],
+    ],
+    [
       'reprovisioning',
       {},
       { reprovisionPolicy: { updateHubAssignment: true, migrateDeviceData: false } },

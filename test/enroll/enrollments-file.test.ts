@@ -96,6 +96,11 @@ describe('a file', () => {
     ],
     ['a hub twice', { webhook: WEBHOOK, groups: [{ ...GROUP, iotHubs: ['a.b', 'A.B'] }] }, /listed twice/],
     [
+      'a key in the place of a hub',
+      { webhook: WEBHOOK, groups: [{ ...GROUP, iotHubs: ['c2VjcmV0IGtleSBvZiAzMiBieXRlcw=='] }] },
+      /^groups\[0\]\.iotHubs\[0\] is a text that is no host name \(not repeated\): write the full host name/,
+    ],
+    [
       'plain http elsewhere than on this machine',
       { webhook: { url: 'http://contoso.example/api/allocate' } },
       /^webhook\.url is not right/,
@@ -140,7 +145,10 @@ describe('a file', () => {
 
   test.each([
     ['', 'is not JSON: it is empty'],
-    ['{"groups":[}', /^is not JSON/],
+    ['{"groups":[}', 'is not JSON: line 1, column 12: a value is expected here'],
+    ['{"groups":[]\n,}', 'is not JSON: line 2, column 2: remove the comma before this "}"'],
+    ['{"groups":[],\n"groups":[]}', 'groups is written twice, at line 1, column 2 and at line 2, column 1'],
+    ['{"groups":[{"id":"a","id":"b"}]}', /^groups\[0\]\.id is written twice/],
     ['{"__proto__":{}}', /holds the key "__proto__"/],
   ])('%j is no file', (text, message) => {
     expect(problemsOf(text)).toEqual([expect.stringMatching(message)]);

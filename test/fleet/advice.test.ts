@@ -1,3 +1,4 @@
+import { readFileSync } from 'node:fs';
 import { describe, expect, test } from '@jest/globals';
 import { adviceOn } from '../../src/fleet/advice.ts';
 import { parseFleet } from '../../src/fleet/parse.ts';
@@ -26,7 +27,7 @@ describe('a fleet that is fine', () => {
     ['hubs alone', {}],
     [
       'a residency with two hubs',
-      rules({ name: 'eu', when: "payload.c == 'DE'", require: { residency: 'eu' } }),
+      rules({ name: 'eu', when: "oneOf(payload.c, ['DE'], ['US'])", require: { residency: 'eu' } }),
     ],
     [
       'latency with a ramp',
@@ -48,8 +49,8 @@ describe('a fleet that is fine', () => {
     [
       'a denial of some',
       rules(
-        { name: 'x', when: "payload.m == 'x'", deny: 'no' },
-        { name: 'y', when: "payload.m == 'y'", deny: 'no' },
+        { name: 'x', when: "payload.m == 'x'", whenUnknown: 'skip', deny: 'no' },
+        { name: 'y', when: "oneOf(payload.m, ['y'], ['x'])", whenUnknown: 'apply', deny: 'no' },
       ),
     ],
     [
@@ -59,6 +60,18 @@ describe('a fleet that is fine', () => {
   ])('%s: nothing is said', (_, parts) => {
     expect(advice(parts)).toEqual([]);
   });
+});
+
+describe('the fleet files that come with Berth', () => {
+  test.each(['fleet.json', 'infra/fleet.production.json', 'infra/fleet.small.json'])(
+    '%s is one to copy: nothing is said',
+    (file) => {
+      const parsed = parseFleet(readFileSync(file, 'utf8'));
+      if (!parsed.ok) throw new Error(JSON.stringify(parsed.problems));
+
+      expect([...parsed.warnings, ...adviceOn(parsed.fleet, CALM)]).toEqual([]);
+    },
+  );
 });
 
 describe('what will hurt is said, with the figures', () => {
@@ -163,12 +176,33 @@ describe('what will hurt is said, with the figures', () => {
     [
       'a residency that a device can evade',
       rules({ name: 'eu', when: "has(payload.c) && payload.c == 'DE'", require: { residency: 'eu' } }),
-      /"eu" asks whether there is a key/,
+      "allocation.rules[0].when \"eu\" does not hold a device that sends no payload.c, or payload.c = \"\", or payload.c = \"de\": compare with a closed list, as in oneOf(payload.country, ['DE', 'FR'], ['US', 'SG']): what is in neither is unknown, and a require applies",
     ],
     [
-      'a residency that a device can evade in another way',
-      rules({ name: 'eu', when: "'DE' in payload.countries", require: { residency: 'eu' } }),
-      /"eu" asks whether there is a key/,
+      'a denial that a device can evade',
+      rules({ name: 'x', when: "payload.m == 'x'", deny: 'no' }),
+      /allocation\.rules\[0\]\.when "x" does not hold a device that sends no payload\.m, .*write whenUnknown: skip/,
+    ],
+    [
+      'two residencies that exclude each other',
+      {
+        hubs: [...PAIR, hub('c', { labels: { residency: 'us' } }), hub('d', { labels: { residency: 'us' } })],
+        ...rules(
+          { name: 'eu', when: "oneOf(payload.c, ['DE'], ['US'])", require: { residency: 'eu' } },
+          { name: 'us', when: "oneOf(payload.c, ['US'], ['DE'])", require: { residency: 'us' } },
+        ),
+      },
+      /allocation\.rules "eu" and "us" leave no hub for a device that sends nothing/,
+    ],
+    [
+      'a comparison that never matches',
+      rules({ name: 'r', when: "registrationId.startsWith('SN-')", deny: 'no' }),
+      /allocation\.rules\[0\]\.when compares with "SN-"/,
+    ],
+    [
+      'a date with an offset',
+      { twins: { policies: [{ name: 'p', desired: { at: '2026-01-01T00:00:00+02:00' } }] } },
+      /twins\.policies\[0\]\.desired\.at sets "2026-01-01T00:00:00\+02:00"/,
     ],
     [
       'a fleet of which no hub is active',

@@ -63,6 +63,39 @@ describe('defaults', () => {
   });
 });
 
+describe('how values are compared', () => {
+  const policyOf = (more: object) =>
+    fleetOf({ hubs: [HUB], twins: { policies: [{ name: 'p', desired: { a: 1, b: { c: '2' } }, ...more }] } })
+      .twins.policies[0];
+
+  test.each([
+    ['by default', {}, ['exact', 'exact']],
+    ['by a word for all properties', { compare: 'number' }, ['number', 'number']],
+    ['by a word for one property', { compare: { 'b.c': 'text' } }, ['exact', 'text']],
+    ['with a tolerance too', { compare: 'text', tolerance: 1 }, ['text', 'text']],
+  ])('is known of each property %s', (_, more, expected) => {
+    expect(policyOf(more)?.leaves.map(({ compare }) => compare)).toEqual(expected);
+  });
+
+  test.each([
+    ['an expression', { desired: { a: '=reported.a' }, compare: { a: 'instant' } }],
+    ['a list with an expression', { desired: { a: ['=reported.a'] }, compare: { a: 'number' } }],
+    ['a list of texts', { desired: { a: ['1', 'x'] }, compare: { a: 'number' } }],
+    ['null', { desired: { a: null }, compare: { a: 'number' } }],
+    ['what the device decides', { mode: 'adopt', desired: { a: 'x' }, compare: { a: 'number' } }],
+  ])('fits %s', (_, more) => {
+    expect(() => policyOf(more)).not.toThrow();
+  });
+
+  test('is a part of the content of a policy only where it is written', () => {
+    const { hash } = policyOf({}) ?? {};
+
+    expect(hash).toBe('822bb5041fae3a282753e4e646a1eb508c36540103471e72a452b5ec818f163b');
+    expect(policyOf({ compare: 'number' })?.hash).not.toBe(hash);
+    expect(policyOf({ acknowledgement: 'central' })?.hash).not.toBe(hash);
+  });
+});
+
 describe('the revision', () => {
   test('does not depend on spaces, the order of keys, or $schema', () => {
     const one = parseFleet(`{"hubs":[${JSON.stringify(HUB)}]}`);
@@ -164,6 +197,57 @@ describe('problems name the path, the value and what to write instead', () => {
       ['twins.policies[0].desired.a sets nothing: write at least one property'],
     ],
     [
+      'an unknown comparison',
+      policies({ name: 'p', desired: { a: 1 }, compare: 'fuzzy' }),
+      [
+        'twins.policies[0].compare is "fuzzy": write one of exact, number, text, ignoreCase, instant, set, or an object from the dotted path of a property to one of them',
+      ],
+    ],
+    [
+      'an unknown comparison of one property',
+      policies({ name: 'p', desired: { a: 1 }, compare: { a: 'fuzzy' } }),
+      [
+        'twins.policies[0].compare is {"a":"fuzzy"}: write one of exact, number, text, ignoreCase, instant, set, or an object from the dotted path of a property to one of them',
+      ],
+    ],
+    [
+      'a comparison of a property that the policy does not set',
+      policies({
+        name: 'p',
+        desired: { a: 1, b: { c: 2 } },
+        compare: { 'b.c': 'number', b: 'number', x: 'set' },
+      }),
+      [
+        'twins.policies[0].compare.b names no property that the policy sets: write one of a, b.c',
+        'twins.policies[0].compare.x names no property that the policy sets: write one of a, b.c',
+      ],
+    ],
+    [
+      'a comparison of a property whose value it never fits',
+      policies({
+        name: 'p',
+        desired: { since: '2026-06-01', name: 'eco', list: 5 },
+        compare: { since: 'instant', name: 'number', list: 'set' },
+      }),
+      [
+        'twins.policies[0].compare.since is "instant", which needs a date with a time and a zone, and the policy wants no such value for this property: write another comparison',
+        'twins.policies[0].compare.name is "number", which needs a number, or a text that holds one, and the policy wants no such value for this property: write another comparison',
+        'twins.policies[0].compare.list is "set", which needs a list, and the policy wants no such value for this property: write another comparison',
+      ],
+    ],
+    [
+      'a comparison that fits no property of the policy',
+      policies({ name: 'p', desired: { a: 'eco', b: true }, compare: 'number' }),
+      [
+        'twins.policies[0].compare is "number", which needs a number, or a text that holds one, and the policy wants no such value for any of its properties: write another comparison',
+      ],
+    ],
+    [
+      'an unknown convention of acknowledgements',
+      policies({ name: 'p', desired: { a: 1 }, acknowledgement: 'ac' }),
+      ['twins.policies[0].acknowledgement is "ac": write one of pnp, central, echo'],
+    ],
+    [
       'policies that own a path and one above it',
       policies({ name: 'p', desired: { a: { b: 1 } } }, { name: 'q', desired: { a: 2 } }),
       [
@@ -235,5 +319,129 @@ describe('loading never throws', () => {
 
   test('a byte order mark is no problem', () => {
     expect(parseFleet(`\uFEFF${JSON.stringify({ hubs: [HUB] })}`).ok).toBe(true);
+  });
+
+  test.each([
+    ['{\n  "hubs": [],\n}', 'is not JSON: line 3, column 1: remove the comma before this "}"'],
+    ['\uFEFF{ // hubs\n}', 'is not JSON: line 1, column 3: JSON has no comments: remove this one'],
+    [
+      '{"hubs": [{"weight": 1e999}]}',
+      'is not JSON: line 1, column 22: this number is too large: at most about 1.8e308',
+    ],
+  ])('%j: where it stops being JSON is said', (text, message) => {
+    expect(parseFleet(text)).toEqual({ ok: false, problems: [{ path: '', message }] });
+  });
+});
+
+describe('a key that is written twice', () => {
+  const twice = (key: string, one: string, other: string) => `"${key}": ${one}, "${key}": ${other}`;
+  const RULE = '{"name": "a", "when": "true", "require": {"x": "1"}}';
+  const hubs = `"hubs": [${JSON.stringify(HUB)}]`;
+
+  test.each([
+    ['allocation', `{${hubs}, ${twice('allocation', `{"rules": [${RULE}]}`, '{}')}}`],
+    ['allocation.rules', `{${hubs}, "allocation": {${twice('rules', `[${RULE}]`, '[]')}}}`],
+    [
+      'allocation.rules[0].when',
+      `{${hubs}, "allocation": {"rules": [{${twice('when', '"true"', '"false"')}, "name": "a", "require": {"x": "1"}}]}}`,
+    ],
+    [
+      'allocation.rules[0].require',
+      `{${hubs}, "allocation": {"rules": [{${twice('require', '{"x": "1"}', '{"y": "1"}')}, "name": "a"}]}}`,
+    ],
+    [
+      'twins.policies[0].desired.a.b',
+      `{${hubs}, "twins": {"policies": [{"name": "p", "desired": {"a": {"b": 1, "\\u0062": 2}}}]}}`,
+    ],
+    ['hubs[0].labels.residency', `{"hubs": [{"labels": {${twice('residency', '"eu"', '"us"')}}}]}`],
+    ['hubs', `{${hubs}, ${hubs}}`],
+  ])('is refused: %s', (path, text) => {
+    const parsed = parseFleet(text);
+
+    expect(parsed.ok ? [] : parsed.problems).toEqual([
+      {
+        path,
+        message: expect.stringMatching(
+          /^is written twice, at line 1, column \d+ and at line 1, column \d+: only one would count/,
+        ),
+      },
+    ]);
+  });
+});
+
+describe('a marker of a component', () => {
+  const warningsOf = (twins: object) => {
+    const parsed = parse({ hubs: [HUB], twins });
+    return parsed.ok ? parsed.warnings.map(({ path, message }) => `${path} ${message}`) : parsed.problems;
+  };
+  const policies = (desired: object) => ({ policies: [{ name: 'p', desired }] });
+
+  test.each([['c'], [null], ['=reported.kind']])('may be %j', (__t) => {
+    expect(warningsOf(policies({ t1: { __t, target: 21 } }))).toEqual([]);
+  });
+
+  test('warns where it is another value', () => {
+    expect(warningsOf(policies({ t1: { __t: 'C' } }))).toEqual([
+      'twins.policies[0].desired.t1.__t is "C", which marks no component: write "c"',
+    ]);
+  });
+
+  test('warns where it is at the top, or lies too deep', () => {
+    const stray =
+      'marks no component: components lie at the top of desired, as in {"thermostat1": {"__t": "c"}}';
+
+    expect(warningsOf(policies({ __t: 'c', t1: { fan: { __t: 'c' } } }))).toEqual([
+      `twins.policies[0].desired.__t ${stray}`,
+      `twins.policies[0].desired.t1.fan.__t ${stray}`,
+    ]);
+  });
+
+  test('warns of layers too', () => {
+    const initial = [{ name: 'base', desired: { t1: { __t: true, target: 21 } } }];
+
+    expect(warningsOf({ initial })).toEqual([
+      'twins.initial[0].desired.t1.__t is true, which marks no component: write "c"',
+    ]);
+  });
+});
+
+describe('loading takes time in proportion to what is in the file', () => {
+  const hidden = (count: number) => Array.from({ length: count }, (_, index) => `hidden${index}.a`);
+  const many = (name: string, count: number, value: unknown) =>
+    Object.fromEntries(Array.from({ length: count }, (_, index) => [`${name}${index}`, value]));
+
+  test.each<[string, (scale: number) => object]>([
+    [
+      'policies and their leaves',
+      (scale) => ({
+        policies: Array.from({ length: 50 * scale }, (_, index) => ({
+          name: `p${index}`,
+          desired: many('leaf', 40, index),
+        })),
+      }),
+    ],
+    [
+      'leaves and redacted paths',
+      (scale) => ({
+        redact: hidden(400 * scale),
+        policies: [{ name: 'p', desired: many('leaf', 400 * scale, 1) }],
+        initial: [{ name: 'l', desired: many('leaf', 400 * scale, '=payload.a') }],
+      }),
+    ],
+  ])('%s', (_, twins) => {
+    const cpuOf = (scale: number) => {
+      const text = JSON.stringify({ hubs: [HUB], twins: twins(scale) });
+      const times = [1, 2, 3].map(() => {
+        const before = process.cpuUsage();
+        expect(parseFleet(text).ok).toBe(true);
+        const { user, system } = process.cpuUsage(before);
+        return user + system;
+      });
+      return Math.min(...times);
+    };
+    cpuOf(1);
+
+    // Sixteen times, if each were compared with each.
+    expect(cpuOf(4)).toBeLessThan(9 * cpuOf(1));
   });
 });

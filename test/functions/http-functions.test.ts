@@ -406,6 +406,25 @@ describe('fleetStatus and device', () => {
     expect(body.deadLetters).toEqual({ since: enqueuedAt(7).slice(0, 10), count: 2, more: false });
   });
 
+  test('says how many events are only counted, by hub, source and code, with the greatest numbers first', async () => {
+    const { letterHours, unknownSources, strangers } = instance.stores;
+    const now = instance.now();
+    const beyond = { hub: 'weu', source: '(none)', code: 'BERTH_EVENT_NO_IDENTITY' };
+    await letterHours.addBeyond([{ ...beyond, events: 5 }], '0', now);
+    await letterHours.addBeyond([{ ...beyond, events: 7 }], '1', now);
+    await letterHours.addBeyond([{ ...beyond, events: 99 }], '1', now - 8 * 86_400_000);
+    await unknownSources.add([{ hub: 'weu', source: 'moonevents', events: 3 }], { now });
+    await strangers.addAll(new Map(Array.from({ length: 300 }, (_, index) => [`far-${index}`, 1])), '0', now);
+
+    const { body } = await call(fleetStatus(instance));
+
+    const lastAt = new Date(now).toISOString();
+    expect(body.onlyCounted).toEqual({ events: 12, counts: [{ ...beyond, events: 12, lastAt }] });
+    expect(body.unknownSources).toEqual([{ hub: 'weu', source: 'moonevents', events: 3, lastAt }]);
+    expect(body.strangers).toHaveLength(100);
+    expect((body.strangers as readonly unknown[])[0]).toMatchObject({ hubName: '(others)', events: 200 });
+  });
+
   test('lists who needs attention in pages that miss nobody', async () => {
     const seen: unknown[] = [];
     let after: string | null = null;

@@ -61,7 +61,7 @@ describe('412: somebody wrote in between', () => {
     await comeBackAt(instance, due?.at ?? 0);
 
     expect(world.interval('pump')).toBe(5);
-    expect((await world.shadow('pump')).due).toBeUndefined();
+    expect((await world.shadow('pump')).due).toMatchObject({ priority: 'activity' });
   });
 });
 
@@ -130,7 +130,11 @@ describe('404', () => {
 
     expect(world.interval('pump')).toBe(5);
     const corrected = await world.shadow('pump');
-    expect(corrected).toMatchObject({ judgement: { state: 'pending' }, parked: undefined, due: undefined });
+    expect(corrected).toMatchObject({
+      judgement: { state: 'pending' },
+      parked: undefined,
+      due: { priority: 'activity' },
+    });
   });
 
   test.each(['IotHubFailingOver', 'IotHubNotFound'])(
@@ -350,7 +354,7 @@ describe('a write whose fate is not known', () => {
     expect(await world.shadow('pump')).toMatchObject({
       judgement: { state: 'pending' },
       writing: undefined,
-      due: undefined,
+      due: { priority: 'activity' },
       unread: undefined,
       paths: { interval: { foreign: [], writes: [{ value: 5, count: 1 }] } },
     });

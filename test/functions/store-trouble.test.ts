@@ -45,7 +45,7 @@ const expectDone = async () => {
     expect(await world.shadow(name)).toMatchObject({
       judgement: { state: 'pending' },
       writing: undefined,
-      due: undefined,
+      due: { priority: 'activity' },
       paths: { interval: { foreign: [], writes: [{ value: 5, count: 1 }] } },
     });
   }

@@ -3,7 +3,7 @@ import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { InvocationContext } from '@azure/functions';
+import { HttpRequest, InvocationContext } from '@azure/functions';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from '@jest/globals';
 import { Client } from 'azure-iot-device';
 import { Mqtt } from 'azure-iot-device-mqtt';
@@ -12,13 +12,16 @@ import { type HttpServer, startHttp } from '../../local/https/index.ts';
 import { createIotHubs, type HubEvent, type IotHubs } from '../../local/iot-hub/index.ts';
 import { type MqttServer, startMqtt } from '../../local/mqtt/index.ts';
 import { hostName } from '../../src/fleet/host-name.ts';
+import { device } from '../../src/functions/device.ts';
 import { resyncFleet } from '../../src/functions/resync-fleet.ts';
 import { syncTwins } from '../../src/functions/sync-twins.ts';
 import { Instance } from '../../src/instance/instance.ts';
 import type { JsonObject } from '../../src/json.ts';
 import { dueKey, partitionOf } from '../../src/store/keys.ts';
-import type { Shadow } from '../../src/twin/shadow.ts';
+import { NEVER } from '../../src/twin/instant.ts';
+import { type Shadow, unreadShadow } from '../../src/twin/shadow.ts';
 import { type Azurite, startAzurite } from '../azurite.ts';
+import { letterOf } from '../store/letters.ts';
 
 const WEU = hostName('weu.azure-devices.net');
 const KEY = Buffer.alloc(32, 7).toString('base64');
@@ -126,7 +129,8 @@ async function deliver(batch: readonly HubEvent[], more: Metadata = {}): Promise
       systemPropertiesArray: batch.map(({ annotations }, index) => ({
         ...annotations,
         sequenceNumber: 100 * count + index,
-        enqueuedTimeUtc: '2026-11-23T12:00:00.123',
+        // The host leaves out the zone.
+        enqueuedTimeUtc: new Date().toISOString().slice(0, -1),
       })),
       propertiesArray: batch.map(({ properties }) => properties),
       ...more,
@@ -144,6 +148,7 @@ const shadow = async (): Promise<Shadow> => {
   return known.shadow;
 };
 const take = () => events.splice(0);
+const today = () => new Date().toISOString().slice(0, 10);
 const desired = () => (view().twin(deviceId)?.properties as JsonObject | undefined)?.desired as JsonObject;
 const resync = () =>
   resyncFleet(instance)({}, new InvocationContext({ functionName: 'resyncFleet', logHandler: () => {} }));
@@ -158,7 +163,11 @@ describe('syncTwins against a real hub and real tables', () => {
     expect(view().counters.twinReads - before.twinReads).toBe(0);
     expect(view().counters.twinWrites - before.twinWrites).toBe(1);
     const stored = await shadow();
-    expect(stored).toMatchObject({ judgement: { state: 'pending' }, writing: undefined, due: undefined });
+    expect(stored).toMatchObject({
+      judgement: { state: 'pending' },
+      writing: undefined,
+      due: { priority: 'activity' },
+    });
     expect(stored.paths.interval).toMatchObject({ foreign: [], writes: [{ value: 60, count: 1 }] });
   });
 
@@ -215,6 +224,86 @@ describe('syncTwins against a real hub and real tables', () => {
     expect((await shadow()).desired).toMatchObject({ wifi: { ssid: 'x' } });
   });
 
+  test('keeps what is redacted out of the tables, also in lists and where an event cannot be read', async () => {
+    create({ interval: 5, wifi: [{ psk: 'hunter2', ssid: 'x' }] });
+    const [created] = take();
+    if (created === undefined) throw new Error('no event');
+    const poison = { ...created, properties: { ...created.properties, opType: 'paintTwin' } };
+    await deliver([created, poison]);
+
+    expect((await shadow()).desired).toMatchObject({ wifi: [{ ssid: 'x' }] });
+    const { deadLetters } = instance.stores;
+    const [letter] = (await deadLetters.find(`${today()}/2/${100 * count + 1}`)) ?? [];
+    const kept = letter === undefined ? undefined : await deadLetters.read(letter.key);
+    expect(kept).toMatchObject({ isRedacted: true, code: 'BERTH_EVENT_INVALID' });
+    expect(`${JSON.stringify(await shadow())}${kept?.body}`).not.toContain('hunter2');
+    expect(JSON.parse(String(kept?.body))).toMatchObject({
+      properties: {
+        desired: { wifi: [{ psk: expect.stringMatching(/^redacted:[0-9a-f]{24}$/), ssid: 'x' }] },
+      },
+    });
+  });
+
+  test('shows no redacted value that was stored before its path was redacted', async () => {
+    const id = { host: WEU, deviceId, moduleId: undefined };
+    const wifi = { psk: 'hunter2', ssid: 'x' };
+    const stored = { ...unreadShadow(id, NEVER, ''), tags: { wifi } };
+    await instance.stores.twins.save(await instance.stores.twins.load(id), {
+      kind: 'shadow',
+      shadow: stored,
+    });
+    const request = new HttpRequest({ method: 'GET', url: 'http://localhost/', params: { deviceId } });
+
+    const { body } = await device(instance)(request, new InvocationContext());
+
+    expect(String(body)).toContain('"ssid":"x"');
+    expect(String(body)).toContain('"psk":"redacted:');
+    expect(String(body)).not.toContain('hunter2');
+  });
+
+  test('keeps twins whose texts hold line separators, several in a transaction', async () => {
+    create({ interval: 5, note: 'a\u2028b\u2029' });
+
+    await deliver(await report({ battery: 10, note: '\u2028' }));
+
+    expect((await shadow()).desired).toMatchObject({ interval: 60, note: 'a\u2028b\u2029' });
+  });
+
+  test('takes a creation without a version with one read', async () => {
+    const before = { ...view().counters };
+    create();
+    const [created] = take();
+    if (created === undefined) throw new Error('no event');
+    const { version: _, ...older } = JSON.parse(String(created.body)) as JsonObject;
+
+    const lines = await deliver([{ ...created, body: Buffer.from(JSON.stringify(older)) }]);
+
+    expect(await shadow()).toMatchObject({ desired: { interval: 5 }, unread: undefined });
+    expect(view().counters.twinReads - before.twinReads).toBe(1);
+    expect(lines.join()).not.toContain('twinsSynchronised');
+  });
+
+  test('counts messages of unknown sources, and purges what is old', async () => {
+    create();
+    const [created] = take();
+    if (created === undefined) throw new Error('no event');
+    const annotations = { ...created.annotations, 'iothub-message-source': `moon${count}` };
+
+    const lines = await deliver([
+      { ...created, annotations },
+      { ...created, annotations },
+    ]);
+
+    expect(JSON.parse(lines.at(-1) ?? '')).toMatchObject({ unknownSources: 2, deadLetters: 0, taken: 0 });
+    expect(await instance.stores.unknownSources.list()).toContainEqual(
+      expect.objectContaining({ hub: 'weu', source: `moon${count}`, events: 2 }),
+    );
+    const { deadLetters } = instance.stores;
+    await deadLetters.keep(letterOf({ enqueuedAt: '2020-01-01T00:00:00.000Z' }));
+    await resync();
+    expect(await deadLetters.find('2020-01-01/3/1234')).toEqual([]);
+  });
+
   test('poison and strangers stop nobody: each is kept or counted', async () => {
     create();
     const [created, ...others] = await report({ battery: 10 });
@@ -231,7 +320,7 @@ describe('syncTwins against a real hub and real tables', () => {
     const lines = await deliver([created, poison, nobody, foreign, good]);
 
     expect(desired()).toMatchObject({ interval: 60 });
-    const places = [1, 2].map((index) => `2026-11-23/2/${100 * count + index}`);
+    const places = [1, 2].map((index) => `${today()}/2/${100 * count + index}`);
     const { deadLetters } = instance.stores;
     const found = (await Promise.all(places.map((place) => deadLetters.find(place)))).flatMap(
       (of) => of ?? [],
@@ -343,7 +432,7 @@ describe('resyncFleet', () => {
     instance = hosted;
 
     expect(desired()).toMatchObject({ interval: 60 });
-    expect((await shadow()).due).toBeUndefined();
+    expect((await shadow()).due).toMatchObject({ priority: 'activity' });
     const counts = await instance.stores.twins.counts(WEU);
     expect(counts.countedAt).toBeGreaterThan(0);
     expect(counts.states.pending).toBeGreaterThan(0);

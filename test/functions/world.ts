@@ -1,9 +1,10 @@
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { InvocationContext } from '@azure/functions';
 import { type HttpRequest, type HttpResponse, type HttpServer, startHttp } from '../../local/https/index.ts';
 import { createIotHubs, type HubEvent, type HubView, type IotHubs } from '../../local/iot-hub/index.ts';
+import type { MqttService } from '../../local/mqtt/index.ts';
 import { type HostName, hostName } from '../../src/fleet/host-name.ts';
 import { resyncFleet } from '../../src/functions/resync-fleet.ts';
 import { syncTwins } from '../../src/functions/sync-twins.ts';
@@ -38,6 +39,8 @@ export interface WorldOptions {
   readonly azurite: Azurite;
   /** Of the fleet file; default one that asks for `interval` 5. */
   readonly policies?: readonly object[];
+  /** DTDL files next to the fleet file, by their names. */
+  readonly models?: Readonly<Record<string, object>>;
   /** More for each hub of the fleet file; default one hub. */
   readonly hubs?: readonly object[];
   /** Connection string of the tables; default Azurite's own. */
@@ -77,7 +80,9 @@ export class World {
           async answer(request) {
             world.calls.push(`${request.method} ${request.path}`);
             const serve = () => https.answer(request);
-            return (await world.front?.(request, serve)) ?? serve();
+            const answer = await ((await world.front?.(request, serve)) ?? serve());
+            // The hub's clock goes with the instances'.
+            return { ...answer, headers: { date: new Date(world.now).toUTCString(), ...answer.headers } };
           },
         },
       ],
@@ -88,9 +93,23 @@ export class World {
   private constructor(options: WorldOptions) {
     count += 1;
     this.#options = options;
-    const { hubs = [{}], policies = [{ name: 'base', desired: { interval: 5 } }] } = options;
+    const { hubs = [{}], policies = [{ name: 'base', desired: { interval: 5 } }], models = {} } = options;
     this.hosts = hubs.map((_, index) => hostName(`hub-${process.pid}-${count}-${index}.azure-devices.net`));
     this.#directory = mkdtempSync(join(tmpdir(), 'berth-world-'));
+    this.writeFleet(policies);
+    mkdirSync(join(this.#directory, 'models'));
+    for (const [name, model] of Object.entries(models)) {
+      writeFileSync(join(this.#directory, 'models', name), JSON.stringify(model));
+    }
+    this.#hubs = createIotHubs({
+      hubs: this.hosts.map((host) => ({ host, tier: 'S3', units: 10 })),
+      sink: () => (event) => void this.events.push(event),
+    });
+  }
+
+  /** The fleet file of the instances that are made from now on. */
+  writeFleet(policies: readonly object[]): void {
+    const { hubs = [{}] } = this.#options;
     const fleet = {
       hubs: hubs.map((hub, index) => ({
         host: this.hosts[index],
@@ -103,10 +122,11 @@ export class World {
       twins: { policies },
     };
     writeFileSync(join(this.#directory, 'fleet.json'), JSON.stringify(fleet));
-    this.#hubs = createIotHubs({
-      hubs: this.hosts.map((host) => ({ host, tier: 'S3', units: 10 })),
-      sink: () => (event) => void this.events.push(event),
-    });
+  }
+
+  /** How devices reach the hubs. */
+  get mqtt(): MqttService {
+    return this.#hubs.mqtt;
   }
 
   get host(): HostName {

@@ -282,3 +282,46 @@ describe('a hub with a connection setting', () => {
     await other.close();
   });
 });
+
+describe('a hub with several host names', () => {
+  const setting = (host: string) => ({
+    HUB_WEU: `HostName=${host};SharedAccessKeyName=service;SharedAccessKey=a2V5PT0=`,
+  });
+  const hub = (serviceHost: string) =>
+    ({ connection: 'HUB_WEU', serviceHost }) as ReturnType<IotHubsOptions['hub']>;
+
+  test.each([
+    ['weu.service.azure-devices.net', 'weu.azure-devices.net'],
+    ['weu.azure-devices.net', 'WEU.service.azure-devices.net'],
+    ['weu.azure-devices.net', 'weu.device.azure-devices.net'],
+  ])(
+    'is called by %s and signs for it, whatever the connection string has (%s)',
+    async (serviceHost, host) => {
+      const other = open({ hub: () => hub(serviceHost), settings: setting(host) });
+
+      await other.readTwin(ID);
+
+      expect(seen[0]?.headers.host).toBe(serviceHost);
+      expect(seen[0]?.headers.authorization).toContain(`sr=${encodeURIComponent(serviceHost)}&`);
+      await other.close();
+    },
+  );
+
+  test('is known by its identity in errors', async () => {
+    answer = json(503, {});
+    const other = open({
+      hub: () => hub('weu.service.azure-devices.net'),
+      settings: setting('weu.azure-devices.net'),
+    });
+
+    expect(await failure(other.readTwin(ID))).toMatchObject({ host: HOST });
+    await other.close();
+  });
+
+  test('is not that of another cloud', async () => {
+    const other = open({ hub: () => hub(HOST), settings: setting('weu.azure-devices.us') });
+
+    await expect(other.readTwin(ID)).rejects.toMatchObject({ code: 'BERTH_SETTING_INVALID' });
+    await other.close();
+  });
+});

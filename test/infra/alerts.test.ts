@@ -76,6 +76,12 @@ describe('what alerts and the workbook ask the logs', () => {
     expect(problemsOf(query)).toEqual([]);
   });
 
+  test('an alert fires where events are only counted', () => {
+    const [, query] = alertQueries.find(([key]) => key === 'dead-letters-capped') ?? [];
+
+    expect(query).toContain('event == "deadLettersCapped" and code == "BERTH_DEAD_LETTERS_CAPPED"');
+  });
+
   describe('are queries, by the words of Azure itself', () => {
     let check: CheckQuery;
     beforeAll(() => {

@@ -1,32 +1,52 @@
 import { afterEach, beforeEach, describe, expect, jest, test } from '@jest/globals';
 import { NO_CONDITIONS } from '../../src/allocation/conditions.ts';
 import type { Receipt } from '../../src/allocation/receipt.ts';
+import type { Models } from '../../src/fleet/fleet.ts';
+import type { ModelFile } from '../../src/fleet/models.ts';
 import { ConditionsCache } from '../../src/instance/conditions-cache.ts';
 import { FleetInForce } from '../../src/instance/fleet-in-force.ts';
 import { Instance } from '../../src/instance/instance.ts';
 import { ReceiptBuffer } from '../../src/instance/receipt-buffer.ts';
 import { iotEndpoint, stateAccount } from '../../src/instance/settings.ts';
+import type { FleetRevision } from '../../src/store/revisions.ts';
 
 const silent = () => {};
+const CONTROLLER = 'dtmi:com:example:TemperatureController;1';
+const CONTROLLER_FILE = {
+  name: 'controller.json',
+  text: JSON.stringify({
+    '@context': 'dtmi:dtdl:context;2',
+    '@id': CONTROLLER,
+    '@type': 'Interface',
+    contents: [{ '@type': 'Component', name: 'thermostat1', schema: 'dtmi:com:example:Thermostat;1' }],
+  }),
+};
 const GOOD = '{"hubs":[{"host":"weu.azure-devices.net","region":"westeurope","tier":"S1"}]}';
 
 describe('the fleet in force', () => {
   class Revisions {
     kept: string[] = [];
     last: string | undefined;
+    models: Models = {};
     isAway = false;
-    async keep(_: string, text: string): Promise<void> {
+    async keep(_: string, text: string, _build: string, models: Models = {}): Promise<void> {
       if (this.isAway) throw new Error('away');
+      this.models = models;
       this.kept.push(text);
     }
-    async lastGood(): Promise<string | undefined> {
+    async lastGood(): Promise<FleetRevision | undefined> {
       if (this.isAway) throw new Error('away');
-      return this.last;
+      return this.last === undefined ? undefined : { text: this.last, models: this.models };
     }
   }
-  const load = (text: string | (() => string), revisions = new Revisions()) => {
+  const load = (
+    text: string | (() => string),
+    revisions = new Revisions(),
+    readModels: () => readonly ModelFile[] = () => [],
+  ) => {
     const fleet = new FleetInForce({
       read: typeof text === 'function' ? text : () => text,
+      readModels,
       revisions: () => revisions,
       build: 'b',
       log: silent,
@@ -42,6 +62,37 @@ describe('the fleet in force', () => {
     expect(fleet.current().hubs).toHaveLength(1);
     expect(fleet.problems).toEqual([]);
     expect(revisions.kept).toEqual([GOOD]);
+  });
+
+  test('knows the models next to the file, and keeps what it knows with it', async () => {
+    const { fleet, revisions } = load(GOOD, undefined, () => [CONTROLLER_FILE]);
+    await fleet.synchronise();
+
+    expect(fleet.current().models).toEqual({ [CONTROLLER]: ['thermostat1'] });
+    expect(fleet.current().revision).not.toBe(load(GOOD).fleet.current().revision);
+    expect(revisions.models).toEqual(fleet.current().models);
+  });
+
+  test.each<[string, () => readonly ModelFile[], RegExp]>([
+    ['is broken', () => [{ name: 'a.json', text: '{' }], /^models\/a\.json is not JSON/],
+    [
+      'cannot be read',
+      () => {
+        throw Object.assign(new Error(), { code: 'EACCES' });
+      },
+      /^models cannot be read \(EACCES\)/,
+    ],
+  ])('falls back to the last good one, with its models, where a model %s', async (_, readModels, problem) => {
+    const revisions = new Revisions();
+    revisions.last = GOOD;
+    revisions.models = { [CONTROLLER]: ['thermostat1'] };
+    const { fleet } = load(GOOD, revisions, readModels);
+    await fleet.synchronise();
+
+    expect(fleet.problems.map(({ path, message }) => `${path} ${message}`)).toEqual([
+      expect.stringMatching(problem),
+    ]);
+    expect(fleet.current().models).toEqual(revisions.models);
   });
 
   test('is kept later where the state tables are away at first', async () => {

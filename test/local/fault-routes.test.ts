@@ -89,9 +89,10 @@ describe('/faults of the control API', () => {
       replayRate: 0,
       coalesceRate: 0,
       dropRate: 0,
+      notificationDropRate: 0,
       failover: false,
       outageLeftMs: 0,
-      struck: { ...struck, coalesce: 0, drop: 0, outage: 0, failover: 0 },
+      struck: { ...struck, coalesce: 0, drop: 0, notificationDrop: 0, outage: 0, failover: 0 },
     };
     expect(put.body).toEqual([
       { hub: WEU, ...none },

@@ -222,6 +222,11 @@ describe('what is not as on a calm day', () => {
       ['letters  1 dead letter since 2026-11-18: npx berth dead-letters list'],
     ],
     [
+      'events beyond the cap of dead letters',
+      { deadLetters: { count: 0, more: false, since: '2026-11-18', onlyCounted: 12_000 } },
+      ['letters  12000 events more only counted: npx berth dead-letters counts'],
+    ],
+    [
       'more of them than are counted',
       { deadLetters: letters(1_000, true) },
       ['letters  over 1000 dead letters since 2026-11-18: npx berth dead-letters list'],

@@ -6,7 +6,15 @@ import { receiptOf } from '../../src/allocation/receipt.ts';
 import { hostName } from '../../src/fleet/host-name.ts';
 import { ConditionsStore } from '../../src/store/conditions-store.ts';
 import { ControlStore } from '../../src/store/control.ts';
-import { type PartitionKey, partitionOf } from '../../src/store/keys.ts';
+import { packDocument } from '../../src/store/document.ts';
+import {
+  attentionKey,
+  dueKey,
+  type PartitionKey,
+  partitionOf,
+  shadowKey,
+  tombstoneKey,
+} from '../../src/store/keys.ts';
 import { Lease } from '../../src/store/lease.ts';
 import { ReceiptStore } from '../../src/store/receipt-store.ts';
 import { RevisionStore } from '../../src/store/revisions.ts';
@@ -181,6 +189,60 @@ describe('the twin store', () => {
     expect(await store.save(record, present(id))).not.toBe('conflict');
   });
 
+  test('gives a twin whose row is damaged as one that must be read', async () => {
+    const id = idOf('broken');
+    await save(await store.load(id), present(id, { tags: { city: 'Zürich' } }));
+    const row = { partitionKey: partitionOf(id), rowKey: shadowKey(id) };
+    for (const properties of [
+      { host: 'x', deviceId: 'somebody-else', state: 'inSync', doc0: new Uint8Array([1, 2, 3]) },
+      { host: 'x', deviceId: 'somebody-else', state: 'inSync', ...packDocument({ version: 'x' }) },
+      { host: 'x', deviceId: 'somebody-else', state: 'inSync' },
+      { host: 'x', deviceId: 'somebody-else', state: 'deleted', at: 'x' },
+    ]) {
+      await tables.twins.put(row.partitionKey, row.rowKey, properties);
+
+      const { known } = await new TwinStore(tables.twins).load(id);
+      const [paged] = await store.page(partitionOf(id), undefined, 10);
+
+      expect(known).toMatchObject({ kind: 'shadow', shadow: { id, version: 0, unread: {} } });
+      expect(paged).toMatchObject({ id, known: { kind: 'shadow', shadow: { id } } });
+    }
+  });
+
+  test('removes rows that no twin knows of, and leaves those that one does', async () => {
+    const id = idOf('swept');
+    const due = { priority: 'drift', at: T0, why: 'late', tries: 0 } as const;
+    await save(await store.load(id), present(id, { due, ...judged('rejected', 'no') }));
+    const partition = partitionOf(id);
+    const columns = { host, deviceId: 'swept' };
+    const strays = [attentionKey(id, 'fighting'), dueKey(id, 'edit', T0 + 5), tombstoneKey(id)];
+    for (const rowKey of strays) await tables.twins.put(partition, rowKey, { ...columns, why: 'stray' });
+    const kept = [attentionKey(id, 'rejected'), dueKey(id, 'drift', T0)];
+
+    for (let after: string | undefined; ; ) {
+      const page = await store.sweep(partition, after, 2);
+      if (page.length < 2) break;
+      after = page.at(-1)?.rowKey;
+    }
+
+    const rows = await tables.twins.list({ partitionKey: partition });
+    expect(rows.map(({ rowKey }) => rowKey)).toEqual([...kept, shadowKey(id)].sort());
+  });
+
+  test('writes lost rows of a twin again where it is told to', async () => {
+    const id = idOf('lost');
+    const due = { priority: 'drift', at: T0, why: 'late', tries: 0 } as const;
+    const shadow = present(id, { due, ...judged('rejected', 'no') });
+    const saved = await save(await store.load(id), shadow);
+    await tables.twins.delete(partitionOf(id), dueKey(id, 'drift', T0));
+    await tables.twins.delete(partitionOf(id), attentionKey(id, 'rejected'));
+
+    await store.save(saved, shadow, { rewrites: true });
+
+    expect(await dueIn(partitionOf(id), T0)).toHaveLength(1);
+    expect(await store.attention(partitionOf(id), undefined, 10)).toMatchObject([{ id, why: 'no' }]);
+  });
+
   test('lists who needs attention, and forgets them when they are in sync', async () => {
     const id = idOf('d');
     const rejected = await save(
@@ -330,9 +392,18 @@ describe('the other stores', () => {
     await store.keep('r2', '{"a":2}', '2026-02-01');
     await store.keep('r1', '{"a":1}', '2026-01-01');
 
-    expect(await store.lastGood()).toBe('{"a":2}');
-    expect(await store.text('r1')).toBe('{"a":1}');
-    expect(await store.text('r3')).toBeUndefined();
+    expect(await store.lastGood()).toEqual({ text: '{"a":2}', models: {} });
+    expect(await store.get('r1')).toEqual({ text: '{"a":1}', models: {} });
+    expect(await store.get('r3')).toBeUndefined();
+  });
+
+  test('revisions: with what is known of device models', async () => {
+    const store = new RevisionStore(tables.state);
+    const models = { 'dtmi:com:example:TemperatureController;1': ['thermostat1', 'thermostat2'] };
+
+    await store.keep('r4', '{"a":4}', '2026-03-01', models);
+
+    expect(await store.lastGood()).toEqual({ text: '{"a":4}', models });
   });
 
   test('receipts: the last five, a repetition in place of what it repeats', async () => {

@@ -1,8 +1,9 @@
 import { describe, expect, test } from '@jest/globals';
 import { BerthError } from '../../src/errors.ts';
 import type { DeadLetter } from '../../src/store/dead-letter-store.ts';
-import { type BatchOptions, type ReceivedEvent, takeBatch } from '../../src/sync/batch.ts';
+import { type BatchOptions, type ReceivedEvent, type SourceCount, takeBatch } from '../../src/sync/batch.ts';
 import type { TwinEvent } from '../../src/twin/event.ts';
+import { NO_REDACTION } from '../../src/twin/redact.ts';
 import { fleetOf, ID } from '../twin/twins.ts';
 
 const FLEET = fleetOf({ policies: [{ name: 'p', desired: { a: 1 } }] });
@@ -38,6 +39,7 @@ function world(more: Partial<BatchOptions> = {}) {
   const taken = new Map<string, TwinEvent[]>();
   const letters: DeadLetter[] = [];
   const strangers: [string, number][] = [];
+  const sources: SourceCount[] = [];
   const options: BatchOptions = {
     fleet: FLEET,
     hosts: [ID.host],
@@ -45,15 +47,20 @@ function world(more: Partial<BatchOptions> = {}) {
       taken.set(deviceId, [...events]);
       return 'stored';
     },
-    keepDeadLetter: async (letter) => {
-      letters.push(letter);
+    redaction: NO_REDACTION,
+    keepDeadLetters: async (found) => {
+      letters.push(...found);
+      return 0;
     },
-    countStranger: async (hubName, count) => {
-      strangers.push([hubName, count]);
+    countStrangers: async (hubs) => {
+      strangers.push(...hubs);
+    },
+    countUnknownSources: async (counts) => {
+      sources.push(...counts);
     },
     ...more,
   };
-  return { options, taken, letters, strangers };
+  return { options, taken, letters, strangers, sources };
 }
 
 describe('a batch', () => {
@@ -97,6 +104,57 @@ describe('a batch', () => {
         body: poison.body,
       }),
     ]);
+  });
+
+  test('counts messages of unknown sources, by hub and source, and keeps none of them', async () => {
+    const { options, letters, sources } = world();
+    const messages = ['moonEvents', 'MoonEvents', 'marsEvents'].map((source) => received('a', { source }));
+
+    const summary = await takeBatch([...messages, received('a')], options);
+
+    expect(summary).toMatchObject({ taken: 1, deadLetters: 0, unknownSources: 3 });
+    expect(letters).toEqual([]);
+    expect(sources).toEqual([
+      { hub: 'weu', source: 'moonevents', events: 2 },
+      { hub: 'weu', source: 'marsevents', events: 1 },
+    ]);
+  });
+
+  test('hands over its dead letters at once, and says how many of them were only counted', async () => {
+    const calls: number[] = [];
+    const keepDeadLetters: BatchOptions['keepDeadLetters'] = async (letters) =>
+      calls.push(letters.length) + 29;
+    const { options } = world({ keepDeadLetters });
+    const events = Array.from({ length: 50 }, (_, index) => received(`d${index}`, { body: '{' }));
+
+    expect(await takeBatch(events, options)).toMatchObject({ taken: 0, deadLetters: 20, onlyCounted: 30 });
+    expect(calls).toEqual([50]);
+  });
+
+  test('keeps no redacted value, neither in a body nor in what a defect says', async () => {
+    const redaction = { paths: [['wifi', 'psk']], key: Buffer.alloc(32, 1) };
+    const reconcile: BatchOptions['reconcile'] = async () => {
+      throw new TypeError('cannot read hunter2');
+    };
+    const { options, letters } = world({ redaction, reconcile });
+    const wifi = [{ psk: 'hunter2', ssid: 'x' }];
+    const good = { version: 1, properties: { reported: { wifi, $version: 1 } } };
+    const bodies = [good, { properties: { reported: { wifi } } }, { wifi: 'hunter2' }, 'no twin'];
+
+    await takeBatch(
+      bodies.map((body) => received('a', { body: JSON.stringify(body) })),
+      options,
+    );
+
+    expect(letters).toHaveLength(4);
+    expect(JSON.stringify(letters.map((letter) => ({ ...letter, body: String(letter.body) })))).not.toContain(
+      'hunter2',
+    );
+    expect(letters.at(-1)).toMatchObject({
+      code: 'BERTH_DEFECT',
+      reason: 'TypeError: cannot read redacted:',
+    });
+    expect(letters.map(({ isRedacted }) => isRedacted)).toEqual([true, true, undefined, true]);
   });
 
   test('of poison only stops nothing', async () => {
@@ -149,7 +207,7 @@ describe('a batch', () => {
 
   test('fails where a dead letter cannot be kept: the event must come again', async () => {
     const { options } = world({
-      keepDeadLetter: async () => {
+      keepDeadLetters: async () => {
         throw new BerthError('BERTH_STORE_UNAVAILABLE', 'away');
       },
     });
@@ -157,5 +215,64 @@ describe('a batch', () => {
     await expect(takeBatch([received('p', { body: '' })], options)).rejects.toMatchObject({
       code: 'BERTH_STORE_UNAVAILABLE',
     });
+  });
+});
+
+describe('the hub that an event names', () => {
+  const SECRET = 'HostName=weu.azure-devices.net;SharedAccessKey=cGxhbnRlZA==';
+
+  test.each([
+    'weu',
+    'WEU',
+    'weu.azure-devices.net',
+    'WEU.Azure-Devices.net',
+    'weu.device.azure-devices.net',
+    'weu.service.azure-devices.net',
+  ])('is the same by the name %s', async (hubName) => {
+    const { options, taken, letters, strangers } = world();
+
+    await takeBatch([received('a', { hubName })], options);
+
+    expect([...taken.keys()]).toEqual(['a']);
+    expect([letters, strangers]).toEqual([[], []]);
+  });
+
+  test.each([
+    ['weu.azure-devices.us', 'weu.azure-devices.us'],
+    ['weu.device.azure-devices.de', 'weu.device.azure-devices.de'],
+    ['Foreign.device.azure-devices.net', 'foreign.azure-devices.net'],
+    [SECRET, '(not a host name)'],
+    ['two words', '(not a host name)'],
+  ])('by the name %s is unknown, and counted without what is no name', async (hubName, counted) => {
+    const { options, taken, letters, strangers } = world();
+
+    await takeBatch([received('a', { hubName })], options);
+
+    expect([...taken.keys()]).toEqual([]);
+    expect({ letters, strangers }).toEqual({ letters: [], strangers: [[counted, 1]] });
+  });
+
+  test('is not repeated by a dead letter where it is no name', async () => {
+    const { options, letters } = world();
+    const event = received('a', { hubName: SECRET, body: 'no json' });
+
+    await takeBatch(
+      [{ ...event, systemProperties: { 'iothub-message-source': 'twinChangeEvents' } }],
+      options,
+    );
+
+    expect(letters).toMatchObject([
+      { code: 'BERTH_EVENT_NO_IDENTITY', properties: { hubName: '(not a host name)' } },
+    ]);
+    expect(JSON.stringify(letters)).not.toContain('cGxhbnRlZA');
+  });
+
+  test('and its operation are not repeated by a reason where they are no words', async () => {
+    const { options, letters } = world();
+    const event = received('a');
+
+    await takeBatch([{ ...event, properties: { ...event.properties, opType: SECRET } }], options);
+
+    expect(letters[0]?.reason).toBe('has the unknown opType (not a word, not repeated)');
   });
 });

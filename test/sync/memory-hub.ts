@@ -1,8 +1,16 @@
 import type { HostName } from '../../src/fleet/host-name.ts';
-import { HubError, type HubErrorCode, type HubPort, type TwinPage } from '../../src/hub/port.ts';
-import type { JsonObject } from '../../src/json.ts';
+import {
+  type ActivityPage,
+  type ActivityQuestion,
+  HubError,
+  type HubErrorCode,
+  type HubPort,
+  type ListedActivity,
+  type TwinPage,
+} from '../../src/hub/port.ts';
+import { isObject, type JsonObject } from '../../src/json.ts';
 import type { TwinEvent } from '../../src/twin/event.ts';
-import { instantOf } from '../../src/twin/instant.ts';
+import { type Instant, instantOf } from '../../src/twin/instant.ts';
 import { mergePatch } from '../../src/twin/merge.ts';
 import type { Twin, TwinId } from '../../src/twin/twin.ts';
 import { ID } from '../twin/twins.ts';
@@ -30,6 +38,8 @@ export class MemoryHub implements HubPort {
   #tags: JsonObject = {};
   #desired: JsonObject = {};
   #reported: JsonObject = {};
+  #desiredMetadata: JsonObject = {};
+  #reportedMetadata: JsonObject = {};
   #writes = 1;
   #desiredVersion = 1;
   #reportedVersion = 1;
@@ -44,8 +54,8 @@ export class MemoryHub implements HubPort {
       version: this.#writes + this.#reportedVersion,
       etag: Buffer.from([0, 0, 0, 0, 0, 0, 0, this.#writes]).toString('base64'),
       tags: this.#tags,
-      desired: { values: this.#desired, version: this.#desiredVersion, metadata: {} },
-      reported: { values: this.#reported, version: this.#reportedVersion, metadata: {} },
+      desired: { values: this.#desired, version: this.#desiredVersion, metadata: this.#desiredMetadata },
+      reported: { values: this.#reported, version: this.#reportedVersion, metadata: this.#reportedMetadata },
       lastUpdated: instantOf(this.#now()),
     };
   }
@@ -62,7 +72,9 @@ export class MemoryHub implements HubPort {
   report(values: JsonObject): TwinEvent {
     this.#reported = mergePatch(this.#reported, values);
     this.#reportedVersion += 1;
-    const reported = { values, version: this.#reportedVersion, metadata: {} };
+    const stamps = stamped(values, instantOf(this.#now()));
+    this.#reportedMetadata = mergePatch(this.#reportedMetadata, stamps);
+    const reported = { values, version: this.#reportedVersion, metadata: stamps };
     return this.#emitUpdate({ tags: undefined, desired: undefined, reported });
   }
 
@@ -71,13 +83,15 @@ export class MemoryHub implements HubPort {
     this.#desired = mergePatch(this.#desired, values);
     this.#desiredVersion += 1;
     this.#writes += 1;
-    const desired = { values, version: this.#desiredVersion, metadata: {} };
+    const stamps = stamped(values, instantOf(this.#now()));
+    this.#desiredMetadata = mergePatch(this.#desiredMetadata, stamps);
+    const desired = { values, version: this.#desiredVersion, metadata: stamps };
     return this.#emitUpdate({ tags: undefined, desired, reported: undefined });
   }
 
   async readTwin(): Promise<Twin> {
     await this.#receive('GET');
-    return this.twin();
+    return { ...this.twin(), readAt: instantOf(this.#now()) };
   }
 
   async patchDesired(_: TwinId, patch: JsonObject, etag: string): Promise<Twin> {
@@ -103,6 +117,16 @@ export class MemoryHub implements HubPort {
     await this.#receive('query');
     const { version, etag } = this.twin();
     return { twins: [{ id: ID, version, etag }], continuation: undefined };
+  }
+
+  /** What the hub says of every device. */
+  activity: ListedActivity | undefined;
+
+  async readActivity(_: HostName, { deviceIds }: ActivityQuestion): Promise<ActivityPage> {
+    await this.#receive(`activity of ${deviceIds.join(' ')}`);
+    const { activity } = this;
+    const devices = activity === undefined ? [] : deviceIds.map((id) => [id, activity] as const);
+    return { readAt: instantOf(this.#now()), devices: new Map(devices) };
   }
 
   /** Throws a failure that comes before the effect; gives back one that comes after. */
@@ -134,4 +158,13 @@ export class MemoryHub implements HubPort {
     this.events.push(event);
     return event;
   }
+}
+
+/** The metadata of a patch: when each property of it was written. */
+function stamped(patch: JsonObject, time: Instant): JsonObject {
+  const below = Object.entries(patch).map(([key, value]) => [
+    key,
+    isObject(value) ? stamped(value, time) : { $lastUpdated: time },
+  ]);
+  return { $lastUpdated: time, ...Object.fromEntries(below) };
 }

@@ -72,6 +72,10 @@ export class MemoryTwinStore {
     this.counted.push(partition);
   }
 
+  async sweep(): ReturnType<TwinStore['sweep']> {
+    return [];
+  }
+
   /** All twins of a partition: there are few. */
   async page(partition: PartitionKey): ReturnType<TwinStore['page']> {
     const { records } = this;

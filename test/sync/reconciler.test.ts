@@ -10,6 +10,7 @@ import { restoreShadow, type Shadow } from '../../src/twin/shadow.ts';
 import { fleetOf, ID, shadowOf, T0 } from '../twin/twins.ts';
 import { MemoryHub } from './memory-hub.ts';
 import { MemoryTwinStore } from './memory-store.ts';
+import { OPEN_GATE } from './open-gate.ts';
 
 const FLEET = fleetOf({
   policies: [
@@ -17,14 +18,6 @@ const FLEET = fleetOf({
     { name: 'base', desired: { interval: 5 } },
   ],
 });
-const OPEN: Gate = {
-  closedFor: () => undefined,
-  holdOf: () => undefined,
-  readsFirst: () => false,
-  modules: new Set(),
-  isOutdated: false,
-  generation: { number: 0, since: 0 },
-};
 const FREE: HubBudget = { turn: async () => ({ isNow: true }) };
 
 let time: number;
@@ -44,7 +37,7 @@ beforeEach(() => {
 });
 
 const reconciler = ({
-  gate = OPEN,
+  gate = OPEN_GATE,
   ...more
 }: Partial<Omit<ReconcilerOptions, 'gate'>> & { gate?: Gate | Pick<WriteGate, 'current'> } = {}) =>
   new Reconciler({
@@ -72,6 +65,16 @@ const state = () => shadow().judgement.state;
 const writes = () => hub.calls.filter((call) => call.startsWith('PATCH'));
 const acknowledge = (value: number, code = 200) =>
   hub.report({ interval: { value, ac: code, av: hub.twin().desired.version } });
+
+test('a redacted value is not kept where an acknowledgement comes in parts', async () => {
+  const redaction = { paths: [['wifi', 'psk']], key: Buffer.alloc(32, 1) };
+  const secretive = reconciler({ redaction });
+  await secretive.reconcile(ID, [hub.created(), hub.report({ wifi: { ac: 200 } })]);
+
+  await secretive.reconcile(ID, [hub.report({ wifi: { value: 'hunter2' } })]);
+
+  expect(JSON.stringify(shadow())).not.toContain('hunter2');
+});
 
 describe('what it costs', () => {
   test('an event in order of a twin in sync: no hub operation, one store write', async () => {
@@ -110,6 +113,20 @@ describe('what it costs', () => {
 
     expect(hub.calls).toEqual(['GET']);
     expect(shadow()).toMatchObject({ reported: { a: 1, b: 1 }, unread: undefined });
+  });
+
+  test('a creation that does not tell the whole twin: one read, also when it comes again', async () => {
+    const { id, time } = hub.created();
+    const told: TwinEvent = { kind: 'created', id, time };
+    await take(told);
+    await take(told, hub.report({ battery: 90 }));
+
+    expect(hub.calls).toEqual(['GET']);
+    expect(shadow()).toMatchObject({
+      desired: { interval: 5 },
+      reported: { battery: 90 },
+      unread: undefined,
+    });
   });
 
   test('a twin whose creation was not seen: one read', async () => {
@@ -251,7 +268,8 @@ describe('a correction', () => {
     ]);
     for (let turn = 0; turn < 20; turn += 1) {
       time += 20 * 60_000;
-      await reconciler({ fleet }).reconcile(ID, []);
+      // It fails each time that it is told.
+      await reconciler({ fleet }).reconcile(ID, [hub.report({ interval: { value: 1, ac: 500 } })]);
     }
 
     expect(state()).toBe('rejected');
@@ -284,7 +302,11 @@ describe('an instance that dies', () => {
     await comeBack();
 
     expect(hub.calls).toEqual(['PATCH {"interval":60}', 'GET']);
-    expect(shadow()).toMatchObject({ writing: undefined, due: undefined, desired: { interval: 60 } });
+    expect(shadow()).toMatchObject({
+      writing: undefined,
+      due: { priority: 'activity' },
+      desired: { interval: 60 },
+    });
     expect(state()).toBe('pending');
   });
 
@@ -294,7 +316,7 @@ describe('an instance that dies', () => {
     await take(hub.events.at(-1) as TwinEvent);
 
     expect(shadow().paths.interval).toMatchObject({ foreign: [], writes: [{ value: 60, count: 1 }] });
-    expect(shadow()).toMatchObject({ writing: undefined, due: undefined });
+    expect(shadow()).toMatchObject({ writing: undefined, due: { priority: 'activity' } });
   });
 
   test('before it wrote: the write comes 30 seconds later', async () => {
@@ -361,7 +383,7 @@ describe('trouble with the hub makes the twin due and is no failure', () => {
     expect(wait).toBeLessThanOrEqual(most);
     time += wait;
     expect(await comeBack()).toBe('corrected');
-    expect(shadow()).toMatchObject({ due: undefined, parked: undefined });
+    expect(shadow()).toMatchObject({ due: { priority: 'activity' }, parked: undefined });
   });
 
   test('waits longer each time, and says so in the state', async () => {
@@ -438,7 +460,7 @@ describe('a device that is gone', () => {
 });
 
 describe('the gate', () => {
-  const closed: Gate = { ...OPEN, closedFor: () => 'paused by ann: freeze' };
+  const closed: Gate = { ...OPEN_GATE, closedFor: () => 'paused by ann: freeze' };
 
   test('paused: nothing is written, events are merged, and the correction comes when the pause is over', async () => {
     await take(hub.created());
@@ -456,7 +478,7 @@ describe('the gate', () => {
 
   test('paused while the intent of a write is stored: it is not written', async () => {
     await take(hub.created());
-    let gate = OPEN;
+    let gate = OPEN_GATE;
     store.meanwhile = () => {
       gate = closed;
     };
@@ -495,7 +517,7 @@ describe('the gate', () => {
   test('a paused policy owns its paths and nothing is written for it', async () => {
     await take(hub.created());
     const gate: Gate = {
-      ...OPEN,
+      ...OPEN_GATE,
       holdOf: ({ name }) => (name === 'saver' ? { why: 'paused', until: undefined } : undefined),
     };
 
@@ -506,7 +528,7 @@ describe('the gate', () => {
 
   test('an older package merges events and leaves the rest to a newer one', async () => {
     await take(hub.created());
-    const gate = { ...OPEN, isOutdated: true };
+    const gate = { ...OPEN_GATE, isOutdated: true };
 
     expect(await reconciler({ gate }).reconcile(ID, [hub.report({ battery: 10 })])).toBe('due');
     expect(hub.calls).toEqual([]);

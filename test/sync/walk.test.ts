@@ -1,4 +1,4 @@
-import { beforeEach, expect, test } from '@jest/globals';
+import { beforeEach, describe, expect, test } from '@jest/globals';
 import { BudgetShare, type HubBudget, RESYNC_PART } from '../../src/hub/budget.ts';
 import { HubPauses } from '../../src/hub/hub-pauses.ts';
 import type { TwinPage } from '../../src/hub/port.ts';
@@ -6,6 +6,7 @@ import type { JsonValue } from '../../src/json.ts';
 import { walk, walkName } from '../../src/sync/walk.ts';
 import { controlSchema } from '../../src/twin/control.ts';
 import { adoptTwin } from '../../src/twin/fold.ts';
+import { type Instant, instantOf, NEVER } from '../../src/twin/instant.ts';
 import { NO_REDACTION, type Redaction } from '../../src/twin/redact.ts';
 import type { Twin } from '../../src/twin/twin.ts';
 import { at, fleetOf, ID, shadowOf, T0, twinOf } from '../twin/twins.ts';
@@ -28,7 +29,7 @@ class ListedHub extends MemoryHub {
     this.pages += 1;
     const { version, etag } = this.same;
     const twins = this.deviceIds.map((deviceId) => ({ id: { ...ID, deviceId }, version, etag }));
-    return { twins, continuation: this.continuation };
+    return { twins, continuation: this.continuation, readAt: instantOf(time) };
   }
 
   override async readTwin(): Promise<Twin> {
@@ -128,4 +129,53 @@ test.each<[string, Redaction, number]>([
   expect(found.sampled).toBeGreaterThan(0);
   expect(found.mismatched).toBe(part * found.sampled);
   expect(told.length > 0).toBe(part > 0);
+});
+
+describe('a time in the future that is stored of a twin', () => {
+  const FUTURE = '9999-12-31T23:59:59.0000000Z' as Instant;
+
+  test.each([
+    ['newest change', { asOf: FUTURE }],
+    ['birth', { bornAt: FUTURE }],
+  ])('as its %s: the weekly walk has it read', async (_, wrong) => {
+    hub.deviceIds = [ID.deviceId];
+    await store.save(await store.load(ID), { kind: 'shadow', shadow: shadowOf(wrong) });
+
+    await run();
+
+    expect((await store.load(ID)).known).toMatchObject({
+      shadow: { unread: { isResync: true }, due: { at: expect.any(Number) } },
+    });
+  });
+
+  test('as its deletion, though the hub has it: the weekly walk has it read', async () => {
+    hub.deviceIds = [ID.deviceId];
+    await store.save(await store.load(ID), { kind: 'deleted', at: FUTURE });
+
+    await run();
+
+    expect((await store.load(ID)).known).toMatchObject({ shadow: { unread: { isResync: true } } });
+  });
+});
+
+test.each([
+  ['an hour fast', 60 * MINUTE],
+  ['an hour slow', -60 * MINUTE],
+])('an instance whose clock is %s lists twins that it knows without having one read', async (_, ahead) => {
+  hub.deviceIds = [ID.deviceId];
+  const shadow = { ...shadowOf(), asOf: at(-7_200), bornAt: at(-7_200), version: hub.same.version };
+  await store.save(await store.load(ID), { kind: 'shadow', shadow });
+
+  await run({ now: () => time + ahead });
+
+  expect((await store.load(ID)).known).toMatchObject({ shadow: { unread: undefined } });
+});
+
+test('an instance whose clock is an hour fast does not put its time into a twin that the walk has found', async () => {
+  hub.deviceIds = [ID.deviceId];
+
+  await run({ now: () => time + 60 * MINUTE });
+
+  const { known } = await store.load(ID);
+  expect(known).toMatchObject({ kind: 'shadow', shadow: { unread: { since: NEVER }, asOf: NEVER } });
 });

@@ -14,8 +14,14 @@ interface Parts {
   readonly body?: unknown;
   readonly properties?: Readonly<Record<string, unknown>>;
   readonly system?: Readonly<Record<string, unknown>>;
+  readonly enqueuedAt?: string;
 }
-function raw({ body = {}, properties = {}, system = {} }: Parts = {}): RawEvent {
+function raw({
+  body = {},
+  properties = {},
+  system = {},
+  enqueuedAt = '2022-06-01T22:27:51.000Z',
+}: Parts = {}): RawEvent {
   return {
     body:
       body instanceof Uint8Array
@@ -34,6 +40,7 @@ function raw({ body = {}, properties = {}, system = {} }: Parts = {}): RawEvent 
       'iothub-message-source': 'twinChangeEvents',
       ...system,
     },
+    enqueuedAt,
   };
 }
 const decode = (parts?: Parts): Decoded => decodeEvent(raw(parts), CONTEXT);
@@ -63,6 +70,40 @@ const CREATED = {
     reported: { $metadata: { $lastUpdated: '0001-01-01T00:00:00Z' }, $version: 1 },
   },
 };
+
+describe('an event whose time lies in the future', () => {
+  const LATE = '9999-12-31T23:59:59.0000000Z';
+  const NOW = '2022-06-01T22:27:51.0000000Z';
+  const unclear = {
+    kind: 'twin',
+    event: { kind: 'unclear', id: DEVICE, time: NOW, why: 'an event of it carries a time in the future' },
+  };
+
+  test.each([
+    ['a report', { body: REPORTED }],
+    ['a creation', { body: CREATED, properties: { opType: 'createDeviceIdentity' } }],
+    ['a replaced twin', { body: CREATED, properties: { opType: 'replaceTwin' } }],
+    ['a deletion', { body: '', properties: { opType: 'deleteDeviceIdentity' } }],
+  ] as readonly (readonly [string, Parts])[])('%s: only that the twin must be read', (_, parts) => {
+    for (const operationTimestamp of [LATE, '2022-06-01T22:33:00Z', '2022-06-02T00:27:50+01:00']) {
+      const decoded = decode({ ...parts, properties: { ...parts.properties, operationTimestamp } });
+
+      expect(decoded).toEqual(unclear);
+    }
+  });
+
+  test('by less than five minutes is believed: clocks differ', () => {
+    const properties = { operationTimestamp: '2022-06-01T22:32:00Z' };
+
+    expect(decode({ body: REPORTED, properties })).toMatchObject({ event: { kind: 'update' } });
+  });
+
+  test('is unreadable beyond the year 9999, wherever the offset hides it', () => {
+    const properties = { operationTimestamp: '9999-12-31T23:59:59-14:00' };
+
+    expect(decode({ body: REPORTED, properties })).toMatchObject({ kind: 'undecodable' });
+  });
+});
 
 describe('events that are decoded', () => {
   test('a device’s report', () => {
@@ -150,6 +191,39 @@ describe('events that are decoded', () => {
     });
   });
 
+  test.each<[string, string, unknown]>([
+    // As iot-hub-devguide-identity-registry showed it before 2024.
+    [
+      'without a version',
+      'createDeviceIdentity',
+      {
+        deviceId: 'contoso-device-3',
+        etag: 'AAAAAAAAAAE=',
+        properties: {
+          desired: { $metadata: { $lastUpdated: '2016-02-28T16:24:48.789Z' }, $version: 1 },
+          reported: { $metadata: { $lastUpdated: '2016-02-28T16:24:48.789Z' }, $version: 1 },
+        },
+      },
+    ],
+    ['of a module', 'createModuleIdentity', { properties: CREATED.properties }],
+    ['whose version is null', 'createDeviceIdentity', { ...CREATED, version: null }],
+    [
+      'with a section that lacks its version',
+      'createDeviceIdentity',
+      { ...CREATED, properties: { desired: {}, reported: {} } },
+    ],
+    ['that is empty', 'createDeviceIdentity', {}],
+  ])('an older body of a create event, %s, still tells that the twin is new', (_, opType, body) => {
+    const properties = { opType };
+
+    expect(
+      decode({ body, properties, system: { 'iothub-message-source': 'deviceLifecycleEvents' } }),
+    ).toEqual({
+      kind: 'twin',
+      event: { kind: 'created', id: DEVICE, time: '2022-06-01T22:27:50.2612586Z' },
+    });
+  });
+
   test('identity is what the hub stamped, not what an application property says', () => {
     expect(decode({ body: REPORTED, properties: { deviceId: 'somebody-else' } })).toMatchObject({
       event: { id: DEVICE },
@@ -183,6 +257,16 @@ describe('events that are passed over', () => {
       'IoT Edge’s own modules',
       { system: { 'iothub-connection-module-id': '$edgeAgent' } },
       { kind: 'ignored' },
+    ],
+    [
+      'a source that this package does not know',
+      { system: { 'iothub-message-source': 'moonEvents' } },
+      { kind: 'unknownSource', source: 'moonevents', hubName: 'contoso-routing-hub' },
+    ],
+    [
+      'such a source without a hub',
+      { system: { 'iothub-message-source': 'moonEvents' }, properties: { hubName: 7 } },
+      { kind: 'unknownSource', source: 'moonevents', hubName: undefined },
     ],
     [
       'a hub that is not in the fleet file',
@@ -223,9 +307,14 @@ describe('events that cannot be decoded say why', () => {
     ],
     ['no hub', { properties: { hubName: '' } }, 'BERTH_EVENT_NO_IDENTITY'],
     ['no time', { body: REPORTED, properties: { operationTimestamp: 'yesterday' } }, 'BERTH_EVENT_INVALID'],
-    ['an unknown source', { system: { 'iothub-message-source': 'moonEvents' } }, 'BERTH_EVENT_INVALID'],
     ['an unknown operation', { body: REPORTED, properties: { opType: 'paintTwin' } }, 'BERTH_EVENT_INVALID'],
     ['an array', { body: '[]' }, 'BERTH_EVENT_INVALID'],
+    [
+      'a creation of an array',
+      { body: '[]', properties: { opType: 'createDeviceIdentity' } },
+      'BERTH_EVENT_INVALID',
+    ],
+    ['a replacement without a version', { properties: { opType: 'replaceTwin' } }, 'BERTH_EVENT_INVALID'],
     ['no version', { body: { properties: {} } }, 'BERTH_EVENT_INVALID'],
     [
       'a section without a version',

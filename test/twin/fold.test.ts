@@ -139,6 +139,35 @@ describe('a creation', () => {
     expect(shadowAfter(known(born), reports(born, 2, { a: 1 })).unread).toBeUndefined();
   });
 
+  test('that does not tell the whole twin asks for one reading, whatever was known of an earlier twin', () => {
+    const told: TwinEvent = { kind: 'created', id: ID, time: at(20) };
+    const old = shadowOf({
+      version: 2,
+      asOf: at(10),
+      desired: { interval: 5 },
+      paths: { interval: { ...historyOf(shadowOf(), ['interval']), foreign: [at(1)] } },
+    });
+    const starts: Known[] = [{ kind: 'nothing' }, { kind: 'deleted', at: at(19) }, known(old)];
+
+    for (const start of starts) {
+      const born = shadowAfter(start, told);
+
+      expect(born).toMatchObject({ version: 0, desired: {}, paths: {}, bornAt: at(20), asOf: at(20) });
+      expect(born.unread).toMatchObject({ since: at(20) });
+      // Its repetition, before and after the reading, is nothing new.
+      expect(fold(known(born), told)).toEqual(known(born));
+      const read = known(adoptTwin(born, twinOf({ version: 2 }), at(20), TRACKED));
+      expect(fold(read, told)).toBe(read);
+    }
+  });
+
+  test('that does not tell the whole twin and is older than what is known changes nothing', () => {
+    const told: TwinEvent = { kind: 'created', id: ID, time: at(5) };
+    const newer: Known[] = [known(shadowOf({ version: 9, asOf: at(10) })), { kind: 'deleted', at: at(5) }];
+
+    for (const start of newer) expect(fold(start, told)).toBe(start);
+  });
+
   test('that is newer starts a new incarnation without the old history', () => {
     const old = shadowOf({
       version: 90,

@@ -2,11 +2,15 @@ import { describe, expect, test } from '@jest/globals';
 import type { JsonValue } from '../../src/json.ts';
 import { sizeOf, twinProblems } from '../../src/twin/limits.ts';
 
-const nested = (levels: number): JsonValue => (levels === 0 ? 1 : { a: nested(levels - 1) });
+/** So many objects below the section, with a leaf in the last. */
+const nested = (objects: number, leaf: JsonValue = 1): JsonValue => ({
+  a: objects === 0 ? leaf : nested(objects - 1, leaf),
+});
 
 describe('the limits of a twin', () => {
   test.each<[string, JsonValue]>([
-    ['ten levels', nested(10)],
+    ['ten objects with a leaf in the tenth', nested(10)],
+    ['nine objects with a list in the ninth', nested(9, [1])],
     ['a string of 4 KB', { a: 'x'.repeat(4096) }],
     ['the largest integer', { a: 4_503_599_627_370_495 }],
     ['null outside arrays', { a: { b: null } }],
@@ -15,7 +19,10 @@ describe('the limits of a twin', () => {
   });
 
   test.each<[string, JsonValue, string]>([
-    ['eleven levels', nested(11), 'a.a.a.a.a.a.a.a.a.a.a'],
+    ['eleven objects', nested(11), 'a.a.a.a.a.a.a.a.a.a.a'],
+    ['an empty object in the tenth', nested(10, {}), 'a.a.a.a.a.a.a.a.a.a.a'],
+    ['a list in the tenth object', nested(10, [1]), 'a.a.a.a.a.a.a.a.a.a.a'],
+    ['an object in a list in the ninth', nested(9, [{ b: 1 }]), 'a.a.a.a.a.a.a.a.a.a.0'],
     ['a string over 4 KB in UTF-8', { a: 'é'.repeat(2049) }, 'a'],
     ['an integer over 2^52', { a: 4_503_599_627_370_496 }, 'a'],
     ['null in an array', { a: [1, null] }, 'a.1'],

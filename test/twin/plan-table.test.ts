@@ -15,6 +15,8 @@ interface History {
   /** When the value last changed or was last written; by itself, when the newest write was. */
   readonly oursAt?: number;
   readonly reportedAt?: number;
+  /** What the device reported when the value was written; something else than it reports now, unless a row says it. */
+  readonly before?: JsonValue;
   /** Newest first. `by` names a policy of the row; a value that `old: true` wrote belonged to another content of it. */
   readonly writes?: readonly {
     readonly by: string;
@@ -38,10 +40,20 @@ interface Given {
   /** `unseen`: nobody has looked after the path before. */
   readonly paths?: Readonly<Record<string, History | 'unseen'>>;
   readonly module?: string;
+  /** What the device has announced; the models of the fleet are `MODELS`. */
+  readonly modelId?: string;
   readonly scope?: string;
   readonly fight?: JsonObject;
+  readonly life?: Life;
   /** Policies that are held, and until when. */
   readonly held?: Readonly<Record<string, number | 'paused'>>;
+}
+
+/** What is known of the device: seconds of its newest sign of life, and of the last question to its hub. */
+interface Life {
+  readonly lifeAt?: number;
+  readonly askedAt?: number;
+  readonly asks?: number;
 }
 
 interface Expected {
@@ -51,6 +63,8 @@ interface Expected {
   readonly is: Readonly<Record<string, string>>;
   /** Seconds; absent: nothing happens until the next event. */
   readonly next?: number;
+  /** When the hub is asked whether the device is alive, in seconds. */
+  readonly ask?: number;
   readonly why?: string;
 }
 
@@ -327,7 +341,7 @@ const echoes: readonly Row[] = [
       reported: { interval: 9 },
       paths: { interval: { reportedAt: -100, writes: [{ by: 'base', value: 5, at: -50 }] } },
     },
-    { is: { interval: 'pending' } },
+    { is: { interval: 'pending' }, ask: 550 },
   ],
   [
     'another value after the write: told again',
@@ -383,7 +397,7 @@ const echoes: readonly Row[] = [
         interval: { reportedAt: -10, oursAt: -5, writes: [{ by: 'base', value: 5, at: -50, count: 3 }] },
       },
     },
-    { is: { interval: 'pending' } },
+    { is: { interval: 'pending' }, ask: 595 },
   ],
   [
     'another value after somebody else set what is wanted: told, as if Berth had',
@@ -479,9 +493,76 @@ const acknowledgements: readonly Row[] = [
     { is: { interval: 'rejected' }, why: 'interval the device answered 400: too fast' },
   ],
   [
-    '400 without a version',
-    { policies: [BASE], desired: { interval: 5 }, reported: { interval: ack(9, 400) } },
+    '400 without a version, before the write: it is about an earlier value',
+    {
+      policies: [BASE],
+      desired: { interval: 5 },
+      reported: { interval: ack(9, 400) },
+      paths: { interval: { reportedAt: -20, writes: [{ by: 'base', value: 5, at: -10 }] } },
+    },
+    { is: { interval: 'pending' }, ask: 590 },
+  ],
+  [
+    '400 without a version, after the write and with another value than before: an answer',
+    {
+      policies: [BASE],
+      desired: { interval: 5 },
+      reported: { interval: ack(9, 400) },
+      paths: { interval: { before: 8, reportedAt: -5, writes: [{ by: 'base', value: 5, at: -10 }] } },
+    },
     { is: { interval: 'rejected' } },
+  ],
+  [
+    '400 without a version and with the value held before: an answer after a minute',
+    {
+      policies: [BASE],
+      desired: { interval: 5 },
+      reported: { interval: ack(9, 400) },
+      paths: { interval: { before: 9, reportedAt: -5, writes: [{ by: 'base', value: 5, at: -10 }] } },
+      life: { lifeAt: -5 },
+    },
+    { is: { interval: 'pending' }, next: 50 },
+  ],
+  [
+    '400 without a version and with the value held before, a minute after the write: rejected',
+    {
+      policies: [BASE],
+      desired: { interval: 5 },
+      reported: { interval: ack(9, 400) },
+      paths: { interval: { before: 9, reportedAt: -55, writes: [{ by: 'base', value: 5, at: -60 }] } },
+      life: { lifeAt: -55 },
+    },
+    { is: { interval: 'rejected' }, why: 'interval the device answered 400' },
+  ],
+  [
+    '200 without a version, from before the write: pending',
+    {
+      policies: [BASE],
+      desired: { interval: 5 },
+      reported: { interval: ack(9, 200) },
+      paths: { interval: { before: 9, reportedAt: -20, writes: [{ by: 'base', value: 5, at: -10 }] } },
+    },
+    { is: { interval: 'pending' }, ask: 590 },
+  ],
+  [
+    '200 without a version and with another value: told again, as after an echo',
+    {
+      policies: [BASE],
+      desired: { interval: 5 },
+      reported: { interval: ack(7, 200) },
+      paths: { interval: { before: 9, reportedAt: -5, writes: [{ by: 'base', value: 5, at: -10 }] } },
+    },
+    { patch: { interval: 5 }, is: { interval: 'pending' } },
+  ],
+  [
+    '500 without a version that was there before the write uses up no attempt',
+    {
+      policies: [BASE],
+      desired: { interval: 5 },
+      reported: { interval: ack(9, 500) },
+      paths: { interval: { reportedAt: -70, writes: [{ by: 'base', value: 5, at: -65, count: 2 }] } },
+    },
+    { is: { interval: 'pending' }, ask: 535 },
   ],
   [
     '200 with another value: the device chose',
@@ -498,8 +579,13 @@ const acknowledgements: readonly Row[] = [
     { is: { interval: 'inSync' } },
   ],
   [
-    '203 with another value: nothing of ours was taken yet',
+    '203 with another value at the version that was written: the device chose',
     { policies: [BASE], desired: { interval: 5 }, reported: { interval: ack(9, 203, 4) } },
+    { is: { interval: 'rejected' }, why: 'interval the device answered 203 with another value' },
+  ],
+  [
+    '203 with another value of an earlier version: nothing of ours was taken yet',
+    { policies: [BASE], desired: { interval: 5 }, reported: { interval: ack(9, 203, 0) } },
     { is: { interval: 'pending' } },
   ],
   [
@@ -539,6 +625,22 @@ const acknowledgements: readonly Row[] = [
   ],
 ];
 
+/** Desired properties of so many bytes. */
+function filler(bytes: number): JsonObject {
+  const whole = Math.floor(bytes / 4_001);
+  const rest = bytes - whole * 4_001;
+  const parts = Array.from({ length: whole }, (_, index) => [
+    String.fromCharCode(65 + index),
+    'x'.repeat(4_000),
+  ]);
+  return { ...Object.fromEntries(parts), ...(rest > 0 ? { z: 'x'.repeat(rest - 1) } : {}) };
+}
+
+const CONTROLLER = 'dtmi:com:example:TemperatureController;1';
+const MODELS = { [CONTROLLER]: ['t1', 't2'] };
+const TARGET = { name: 'p', desired: { t1: { target: 21 } } };
+const WRITTEN_AGAIN = 't1.target was written without the marker of the component t1: written again';
+
 const components: readonly Row[] = [
   [
     'a property of a component is acknowledged inside of it',
@@ -568,13 +670,259 @@ const components: readonly Row[] = [
     { patch: { t1: { __t: 'c', target: 21 } }, is: { 't1.target': 'drifted' } },
   ],
   [
-    'and not where the twin has it already',
+    'the marker goes along where the twin has it already: a device looks for it in each message',
     {
-      policies: [{ name: 'p', desired: { t1: { target: 21 } } }],
+      policies: [TARGET],
       desired: { t1: { __t: 'c', target: 18 } },
       reported: { t1: { __t: 'c', target: ack(18, 200, 4) } },
     },
+    { patch: { t1: { __t: 'c', target: 21 } }, is: { 't1.target': 'drifted' } },
+  ],
+  [
+    'a component that only desired knows is one',
+    { policies: [TARGET], desired: { t1: { __t: 'c', target: 18 } } },
+    { patch: { t1: { __t: 'c', target: 21 } }, is: { 't1.target': 'drifted' } },
+  ],
+  [
+    'a policy whose marker is there already sends it along',
+    {
+      policies: [{ name: 'p', desired: { t1: { __t: 'c', target: 21 } } }],
+      desired: { t1: { __t: 'c', target: 31 } },
+    },
+    { patch: { t1: { __t: 'c', target: 21 } }, is: { 't1.__t': 'inSync', 't1.target': 'drifted' } },
+  ],
+  [
+    'what one policy says of a component holds for the others',
+    {
+      policies: [TARGET, { name: 'marks', desired: { t1: { __t: 'c' } } }],
+      desired: { t1: { __t: 'c', target: 31 } },
+    },
+    { patch: { t1: { __t: 'c', target: 21 } }, is: { 't1.__t': 'inSync', 't1.target': 'drifted' } },
+  ],
+  [
+    'a policy that does not match says nothing',
+    { policies: [TARGET, { name: 'marks', when: 'false', desired: { t1: { __t: 'c' } } }] },
     { patch: { t1: { target: 21 } }, is: { 't1.target': 'drifted' } },
+  ],
+  [
+    'the model of the device tells its components',
+    { policies: [TARGET], modelId: CONTROLLER },
+    { patch: { t1: { __t: 'c', target: 21 } }, is: { 't1.target': 'drifted' } },
+  ],
+  [
+    'the model of the device marks no property of its root',
+    { policies: [{ name: 'p', desired: { net: { dns: 'a' }, rate: 1 } }], modelId: CONTROLLER },
+    { patch: { net: { dns: 'a' }, rate: 1 }, is: { 'net.dns': 'drifted', rate: 'drifted' } },
+  ],
+  [
+    'a model that no file describes tells nothing',
+    { policies: [TARGET], modelId: 'dtmi:com:example:TemperatureController;2' },
+    { patch: { t1: { target: 21 } }, is: { 't1.target': 'drifted' } },
+  ],
+  [
+    'each component has its own marker',
+    {
+      policies: [{ name: 'p', desired: { t1: { target: 21 }, t2: { target: 22 }, t3: { target: 23 } } }],
+      modelId: CONTROLLER,
+    },
+    {
+      patch: { t1: { __t: 'c', target: 21 }, t2: { __t: 'c', target: 22 }, t3: { target: 23 } },
+      is: { 't1.target': 'drifted', 't2.target': 'drifted', 't3.target': 'drifted' },
+    },
+  ],
+  [
+    'below a component lies one marker, at its top',
+    {
+      policies: [{ name: 'p', desired: { t1: { fan: { speed: { max: 3 } } } } }],
+      reported: { t1: { __t: 'c' } },
+    },
+    { patch: { t1: { __t: 'c', fan: { speed: { max: 3 } } } }, is: { 't1.fan.speed.max': 'drifted' } },
+  ],
+  [
+    'a property of a component is taken away with the marker',
+    {
+      policies: [{ name: 'p', desired: { t1: { target: null } } }],
+      desired: { t1: { __t: 'c', target: 18 } },
+    },
+    { patch: { t1: { __t: 'c', target: null } }, is: { 't1.target': 'drifted' } },
+  ],
+  [
+    'a component that is taken away as a whole has none',
+    { policies: [{ name: 'p', desired: { t1: null } }], desired: { t1: { __t: 'c', target: 18 } } },
+    { patch: { t1: null }, is: { t1: 'drifted' } },
+  ],
+  [
+    'a policy that wants no marker says that it is no component',
+    {
+      policies: [{ name: 'p', desired: { t1: { __t: null, target: 21 } } }],
+      desired: { t1: { __t: 'c', target: 18 } },
+      reported: { t1: { __t: 'c' } },
+    },
+    { patch: { t1: { __t: null, target: 21 } }, is: { 't1.__t': 'drifted', 't1.target': 'drifted' } },
+  ],
+  [
+    'another value of the key is no marker',
+    {
+      policies: [TARGET],
+      desired: { t1: { __t: 'x', target: 18 } },
+      reported: { t1: { __t: 1 } },
+    },
+    { patch: { t1: { target: 21 } }, is: { 't1.target': 'drifted' } },
+  ],
+  [
+    'a component of a module is one too',
+    {
+      policies: [{ ...TARGET, target: 'module:collector' }],
+      module: 'collector',
+      reported: { t1: { __t: 'c' } },
+    },
+    { patch: { t1: { __t: 'c', target: 21 } }, is: { 't1.target': 'drifted' } },
+  ],
+  [
+    'what a policy leaves behind in a component is taken away, and the marker stays',
+    {
+      policies: [{ name: 'p', when: 'false', onLeave: 'remove', desired: { t1: { __t: 'c', target: 21 } } }],
+      desired: { t1: { __t: 'c', target: 21 } },
+      paths: {
+        't1.__t': { writes: [{ by: 'p', value: 'c', at: -9 }] },
+        't1.target': { writes: [{ by: 'p', value: 21, at: -9 }] },
+      },
+    },
+    { patch: { t1: { __t: 'c', target: null } }, is: { 't1.target': 'drifted' } },
+  ],
+  [
+    'a value that was written before the device said that it is a component is written again',
+    {
+      policies: [TARGET],
+      desired: { t1: { target: 21 } },
+      reported: { t1: { __t: 'c', target: ack(18, 203, 0) } },
+      paths: { 't1.target': { writes: [{ by: 'p', value: 21, at: -9 }] } },
+    },
+    { patch: { t1: { __t: 'c', target: 21 } }, is: { 't1.target': 'pending' }, why: WRITTEN_AGAIN },
+  ],
+  [
+    'a value is written again where the device has reported another property of its component',
+    { policies: [TARGET], desired: { t1: { target: 21 } }, reported: { t1: { __t: 'c', max: 30 } } },
+    { patch: { t1: { __t: 'c', target: 21 } }, is: { 't1.target': 'pending' }, why: WRITTEN_AGAIN },
+  ],
+  [
+    'a value is written again where the model of the device is known only now',
+    { policies: [TARGET], desired: { t1: { target: 21 } }, modelId: CONTROLLER },
+    { patch: { t1: { __t: 'c', target: 21 } }, is: { 't1.target': 'pending' }, why: WRITTEN_AGAIN },
+  ],
+  [
+    'a value is written again where its policy has the marker only now',
+    { policies: [{ name: 'p', desired: { t1: { __t: 'c', target: 21 } } }], desired: { t1: { target: 21 } } },
+    { patch: { t1: { __t: 'c', target: 21 } }, is: { 't1.__t': 'drifted', 't1.target': 'pending' } },
+  ],
+  [
+    'a value is not written again once desired has the marker',
+    {
+      policies: [TARGET],
+      desired: { t1: { __t: 'c', target: 21 } },
+      reported: { t1: { __t: 'c', target: ack(18, 203, 0) } },
+    },
+    { is: { 't1.target': 'pending' } },
+  ],
+  [
+    'a value is not written for ever to mark it where others take the marker away',
+    {
+      policies: [TARGET],
+      desired: { t1: { target: 21 } },
+      reported: { t1: { __t: 'c' } },
+      paths: { 't1.target': { writes: [{ by: 'p', value: 21, at: -9, count: 4 }] } },
+    },
+    { is: { 't1.target': 'pending' }, ask: 591 },
+  ],
+  [
+    'a value is not written again to a device that has answered',
+    {
+      policies: [TARGET],
+      desired: { t1: { target: 21 } },
+      reported: { t1: { __t: 'c', target: ack(18, 202, 4) } },
+      paths: { 't1.target': { reportedAt: 0 } },
+    },
+    { is: { 't1.target': 'pending' }, next: 3_600 },
+  ],
+  [
+    'a value is not written again to a device that has it',
+    { policies: [TARGET], desired: { t1: { target: 21 } }, reported: { t1: { __t: 'c', target: 21 } } },
+    { is: { 't1.target': 'inSync' } },
+  ],
+  [
+    'a value is not written again to a device that has it within the tolerance',
+    {
+      policies: [{ ...TARGET, tolerance: 1 }],
+      desired: { t1: { target: 21 } },
+      reported: { t1: { __t: 'c', target: 20.5 } },
+    },
+    { is: { 't1.target': 'inSync' } },
+  ],
+  [
+    'a value that needs no report is written again too',
+    {
+      policies: [{ ...TARGET, confirm: false }],
+      desired: { t1: { target: 21 } },
+      reported: { t1: { __t: 'c', max: 30 } },
+    },
+    { patch: { t1: { __t: 'c', target: 21 } }, is: { 't1.target': 'pending' } },
+  ],
+  [
+    'a seed is written again too',
+    {
+      policies: [{ ...TARGET, mode: 'seed' }],
+      desired: { t1: { target: 21 } },
+      reported: { t1: { __t: 'c', target: ack(18, 203, 0) } },
+      paths: { 't1.target': { writes: [{ by: 'p', value: 21, at: -9 }] } },
+    },
+    { patch: { t1: { __t: 'c', target: 21 } }, is: { 't1.target': 'pending' } },
+  ],
+  [
+    'a seed is written again where its policy has the marker only now',
+    {
+      policies: [{ name: 'p', mode: 'seed', desired: { t1: { __t: 'c', target: 21 } } }],
+      desired: { t1: { target: 21 } },
+      paths: { 't1.target': { writes: [{ by: 'p', value: 21, at: -9, old: true }] } },
+    },
+    { patch: { t1: { __t: 'c', target: 21 } }, is: { 't1.__t': 'drifted', 't1.target': 'pending' } },
+  ],
+  [
+    'a seed that others have written is not',
+    {
+      policies: [{ ...TARGET, mode: 'seed' }],
+      desired: { t1: { target: 21 } },
+      reported: { t1: { __t: 'c', target: ack(18, 203, 0) } },
+    },
+    { is: { 't1.target': 'inSync' } },
+  ],
+  [
+    'a value that was refused is not written again to mark it',
+    {
+      policies: [TARGET],
+      desired: { t1: { target: 21 } },
+      reported: { t1: { __t: 'c' } },
+      paths: { 't1.target': { rejected: [{ by: 'p', value: 21 }] } },
+    },
+    { is: { 't1.target': 'rejected' } },
+  ],
+  [
+    'a paused policy writes nothing again',
+    {
+      policies: [TARGET],
+      desired: { t1: { target: 21 } },
+      reported: { t1: { __t: 'c' } },
+      held: { p: 'paused' },
+    },
+    { is: { 't1.target': 'pending, held' }, why: `${WRITTEN_AGAIN}; paused` },
+  ],
+  [
+    'a marker for which the twin has no room is not sent',
+    {
+      policies: [{ name: 'p', desired: { t1: { target: 21 } } }],
+      desired: { t1: { a: 'x'.repeat(4_000) }, ...filler(28_749) },
+      reported: { t1: { __t: 'c' } },
+    },
+    { is: { 't1.target': 'rejected' } },
   ],
   [
     'an object that is acknowledged whole answers for its members',
@@ -711,7 +1059,7 @@ const rejections: readonly Row[] = [
       reported: { interval: ack(9, 200, 3) },
       paths: { interval: 'unseen' },
     },
-    { is: { interval: 'pending' } },
+    { is: { interval: 'pending' }, ask: 600 },
   ],
   [
     'policies that take turns do not try the same values for ever',
@@ -1215,7 +1563,186 @@ const times: readonly Row[] = [
   ],
 ];
 
+const WRITTEN = (at: number, count = 1) => [{ by: 'base', value: 5, at, count }];
+const unanswered: readonly Row[] = [
+  [
+    'a device that has shown no life since: its hub is asked ten minutes after the write',
+    {
+      policies: [BASE],
+      desired: { interval: 5 },
+      paths: { interval: { writes: WRITTEN(-60) } },
+      life: { lifeAt: -61 },
+    },
+    { is: { interval: 'pending' }, ask: 540, why: 'interval has not been reported yet' },
+  ],
+  [
+    'asked once in vain: asked again after twice as long',
+    {
+      policies: [BASE],
+      desired: { interval: 5 },
+      paths: { interval: { writes: WRITTEN(-700) } },
+      life: { lifeAt: -800, askedAt: -100, asks: 1 },
+    },
+    { is: { interval: 'pending' }, ask: 1_100 },
+  ],
+  [
+    'asked in vain for days: once a day',
+    {
+      policies: [BASE],
+      desired: { interval: 5 },
+      paths: { interval: { writes: WRITTEN(-900_000) } },
+      life: { lifeAt: -1_000_000, askedAt: -100, asks: 12 },
+    },
+    { is: { interval: 'pending' }, ask: 86_300 },
+  ],
+  [
+    'what was asked before the write says nothing of it',
+    {
+      policies: [BASE],
+      desired: { interval: 5 },
+      paths: { interval: { writes: WRITTEN(-60) } },
+      life: { askedAt: -100, asks: 7 },
+    },
+    { is: { interval: 'pending' }, ask: 540 },
+  ],
+  [
+    'a device that has reported something since: told again two minutes after the write',
+    {
+      policies: [BASE],
+      desired: { interval: 5 },
+      reported: LOW,
+      paths: { interval: { writes: WRITTEN(-60) } },
+      life: { lifeAt: -50 },
+    },
+    { is: { interval: 'pending' }, next: 60 },
+  ],
+  [
+    'and when they are over it is',
+    {
+      policies: [BASE],
+      desired: { interval: 5 },
+      reported: LOW,
+      paths: { interval: { writes: WRITTEN(-120) } },
+      life: { lifeAt: -50 },
+    },
+    { patch: { interval: 5 }, is: { interval: 'pending' } },
+  ],
+  [
+    'the second time after four minutes',
+    {
+      policies: [BASE],
+      desired: { interval: 5 },
+      reported: LOW,
+      paths: { interval: { writes: WRITTEN(-120, 2) } },
+      life: { lifeAt: -50 },
+    },
+    { is: { interval: 'pending' }, next: 120 },
+  ],
+  [
+    'after the last attempt it is listed as not answering',
+    {
+      policies: [BASE],
+      desired: { interval: 5 },
+      reported: LOW,
+      paths: { interval: { writes: WRITTEN(-480, 3) } },
+      life: { lifeAt: -50 },
+    },
+    {
+      is: { interval: 'rejected' },
+      why: 'interval has not been reported yet: it is alive and not answering, and was told 3 times',
+    },
+  ],
+  [
+    'a device that has not shown life since the last attempt is waited for',
+    {
+      policies: [BASE],
+      desired: { interval: 5 },
+      reported: LOW,
+      paths: { interval: { writes: WRITTEN(-480, 3) } },
+      life: { lifeAt: -490 },
+    },
+    { is: { interval: 'pending' }, ask: 120 },
+  ],
+  [
+    'what is not answering is written again when somebody changes desired',
+    {
+      policies: [BASE],
+      desired: { interval: 9 },
+      reported: LOW,
+      paths: { interval: { oursAt: -10, writes: WRITTEN(-480, 3), foreign: [-10] } },
+      life: { lifeAt: -5 },
+    },
+    { patch: { interval: 5 }, is: { interval: 'drifted' } },
+  ],
+  [
+    'an answer to an older version is no answer: told again',
+    {
+      policies: [BASE],
+      desired: { interval: 5 },
+      reported: { interval: ack(9, 200, 3) },
+      paths: { interval: { writes: WRITTEN(-120) } },
+      life: { lifeAt: -50 },
+    },
+    { patch: { interval: 5 }, is: { interval: 'pending' } },
+  ],
+  [
+    'the same wrong value again, a minute after the write: told again',
+    {
+      policies: [BASE],
+      desired: { interval: 5 },
+      reported: { interval: 30 },
+      paths: { interval: { before: 30, reportedAt: -59, writes: WRITTEN(-60) } },
+      life: { lifeAt: -59 },
+    },
+    { patch: { interval: 5 }, is: { interval: 'pending' } },
+  ],
+  [
+    'the same wrong value again, within a minute: the device may not have come to it',
+    {
+      policies: [BASE],
+      desired: { interval: 5 },
+      reported: { interval: 30 },
+      paths: { interval: { before: 30, reportedAt: -1, writes: WRITTEN(-20) } },
+      life: { lifeAt: -1 },
+    },
+    { is: { interval: 'pending' }, next: 40 },
+  ],
+  [
+    'one report counts against one write only',
+    {
+      policies: [BASE],
+      desired: { interval: 5 },
+      reported: { interval: 30 },
+      paths: { interval: { before: 30, reportedAt: -100, writes: WRITTEN(-90, 2) } },
+      life: { lifeAt: -100 },
+    },
+    { is: { interval: 'pending' }, ask: 510 },
+  ],
+  [
+    'the same wrong value after the last attempt: rejected',
+    {
+      policies: [BASE],
+      desired: { interval: 5 },
+      reported: { interval: 30 },
+      paths: { interval: { before: 30, reportedAt: -60, writes: WRITTEN(-130, 3) } },
+      life: { lifeAt: -60 },
+    },
+    { is: { interval: 'rejected' }, why: 'interval the device reports another value, and was told 3 times' },
+  ],
+  [
+    'what need not be confirmed is not asked for',
+    {
+      policies: [{ ...BASE, confirm: false }],
+      desired: { interval: 5 },
+      paths: { interval: { writes: WRITTEN(-600) } },
+      life: { lifeAt: -50 },
+    },
+    { is: { interval: 'inSync' } },
+  ],
+];
+
 describe.each<[string, readonly Row[]]>([
+  ['a value that is not answered', unanswered],
   ['who owns a property', ownership],
   ['values', values],
   ['a device that echoes', echoes],
@@ -1236,7 +1763,8 @@ describe.each<[string, readonly Row[]]>([
       patch: planned.patch,
       is: said(planned, expected),
       next: planned.nextAt === undefined ? undefined : (planned.nextAt - T0) / 1_000,
-    }).toEqual({ patch: expected.patch ?? {}, is: expected.is, next: expected.next });
+      ask: planned.askAt === undefined ? undefined : (planned.askAt - T0) / 1_000,
+    }).toEqual({ patch: expected.patch ?? {}, is: expected.is, next: expected.next, ask: expected.ask });
     if (expected.why !== undefined) expect(planned.why).toBe(expected.why);
   });
 });
@@ -1253,21 +1781,30 @@ test('a plan is the same however often it is made', () => {
 
 function look(given: Given, paths?: Plan['paths']): Plan {
   const { policies, scope, fight, held = {} } = given;
-  const fleet = fleetOf({
-    policies,
-    ...(scope === undefined ? {} : { scope }),
-    ...(fight === undefined ? {} : { fight }),
-  });
+  const fleet = fleetOf(
+    {
+      policies,
+      ...(scope === undefined ? {} : { scope }),
+      ...(fight === undefined ? {} : { fight }),
+    },
+    MODELS,
+  );
   const hub = fleet.hubs[0];
   if (hub === undefined) throw new Error('no hub');
   const hashOf = (name: string) => fleet.twins.policies.find((policy) => policy.name === name)?.hash ?? name;
   return plan({
     shadow: shadowOf({
       id: { ...ID, moduleId: given.module },
+      modelId: given.modelId,
       tags: given.tags ?? {},
       desired: given.desired ?? {},
       reported: given.reported ?? {},
       desiredVersion: given.desiredVersion ?? 4,
+      lifeAt: given.life?.lifeAt === undefined ? undefined : at(given.life.lifeAt),
+      activity:
+        given.life?.askedAt === undefined
+          ? undefined
+          : { askedAt: T0 + given.life.askedAt * 1_000, asks: given.life.asks ?? 1, isConnected: false },
       paths:
         paths ??
         Object.fromEntries(
@@ -1299,6 +1836,7 @@ function historyOf(history: History, hashOf: (name: string) => string): PathHist
   const {
     ours = 4,
     reportedAt,
+    before = 'something else',
     writes = [],
     oursAt = writes[0]?.at,
     foreign = [],
@@ -1311,6 +1849,8 @@ function historyOf(history: History, hashOf: (name: string) => string): PathHist
     ours,
     oursAt: oursAt === undefined ? undefined : at(oursAt),
     reportedAt: reportedAt === undefined ? undefined : at(reportedAt),
+    changedAt: reportedAt === undefined ? undefined : at(reportedAt),
+    before,
     writes: writes.map(({ by, value, at: seconds, count = 1, old }) => ({
       policy: old === true ? 'an older content' : hashOf(by),
       by,

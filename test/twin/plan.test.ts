@@ -1,4 +1,5 @@
 import { describe, expect, test } from '@jest/globals';
+import { WORK_LIMITS, Work } from '../../src/fleet/expression-work.ts';
 import type { JsonObject } from '../../src/json.ts';
 import type { TwinEvent } from '../../src/twin/event.ts';
 import { adoptTwin, foldEvent, type Known } from '../../src/twin/fold.ts';
@@ -121,7 +122,7 @@ describe('the state of a twin is its worst leaf', () => {
     ['all in sync', { desired: { a: 1, b: 1, c: 1 }, reported: { a: 1, b: 1, c: 1 } }, 'inSync'],
     ['one without a report', { desired: { a: 1, b: 1, c: 1 }, reported: { a: 1, b: 1 } }, 'pending'],
     ['one drifted', { desired: { a: 1, b: 1 }, reported: { a: 1 } }, 'drifted'],
-    ['one rejected', { desired: { a: 1, b: 1 }, reported: { a: { value: 0, ac: 400 } } }, 'rejected'],
+    ['one rejected', { desired: { a: 1, b: 1 }, reported: { a: { value: 0, ac: 400, av: 1 } } }, 'rejected'],
     [
       'one in a fight',
       { desired: { b: 1, c: 2 }, paths: { a: { ...rejected, fightUntil: T0 + 1 } } },
@@ -243,4 +244,27 @@ describe('how a policy stands in a twin', () => {
 
     expect(Object.values(planned.policies)).toEqual([standing]);
   });
+});
+
+test('the expressions of one look at a twin take no more steps than there are, and the rest is left alone', () => {
+  const greedy = 'reported.l.all(x, (x + x + x).size() > 0)';
+  const fleet = fleetOf({
+    scope: "!('unmanaged' in tags)",
+    policies: Array.from({ length: 100 }, (_, index) => ({
+      name: `p${index}`,
+      when: greedy,
+      desired: { [`a${index}`]: '=size(reported.l)' },
+    })),
+  });
+  const [hub] = fleet.hubs;
+  if (hub === undefined) throw new Error('no hub');
+  const shadow = shadowOf({ reported: { l: Array(900).fill('a'.repeat(30)) } });
+  const work = new Work();
+
+  const { leaves } = plan({ shadow, hub, twins: fleet.twins, holdOf: () => undefined, now: T0 }, work);
+
+  expect(work.steps).toBeGreaterThan(WORK_LIMITS.request / 2);
+  expect(work.steps).toBeLessThanOrEqual(WORK_LIMITS.request + 201 * WORK_LIMITS.own);
+  expect(leaves.length).toBeGreaterThan(0);
+  expect(leaves.length).toBeLessThan(100);
 });

@@ -1,6 +1,8 @@
 import { describe, expect, test } from '@jest/globals';
+import fc from 'fast-check';
 import type { JsonObject, JsonValue } from '../../src/json.ts';
 import { adoptTwin, foldEvent } from '../../src/twin/fold.ts';
+import { mergePatch } from '../../src/twin/merge.ts';
 import {
   holdsRedacted,
   NO_REDACTION,
@@ -10,7 +12,7 @@ import {
   redactTwin,
   sameBesidesRedacted,
 } from '../../src/twin/redact.ts';
-import type { Shadow } from '../../src/twin/shadow.ts';
+import { NO_HISTORY, type Shadow } from '../../src/twin/shadow.ts';
 import { at, reports, shadowOf, twinOf } from './twins.ts';
 
 const SECRET = 'hunter2';
@@ -46,6 +48,40 @@ describe('a redacted value that a device reports', () => {
     ],
     ['as an object', { wifi: { psk: { a: SECRET, b: [SECRET] } } }, { wifi: { psk: { a: HASH, b: HASH } } }],
     ['as a number', { wifi: { psk: 12345678 } }, { wifi: { psk: HASH } }],
+    ['in a list', { wifi: [{ psk: SECRET, ssid: 'x' }] }, { wifi: [{ psk: HASH, ssid: 'x' }] }],
+    ['in a list of lists', { wifi: [[{ psk: SECRET, ssid: 'x' }]] }, { wifi: [[{ psk: HASH, ssid: 'x' }]] }],
+    ['as an item of a list', { wifi: [{ ssid: 'x' }, SECRET] }, { wifi: [{ ssid: 'x' }, HASH] }],
+    ['where an object was expected', { wifi: SECRET, a: 'x' }, { wifi: HASH, a: 'x' }],
+    ['as a number where an object was expected', { wifi: 12345678 }, { wifi: HASH }],
+    ['as a list at the end of the path', { wifi: { psk: [SECRET, 12345678] } }, { wifi: { psk: HASH } }],
+    ['below the end of the path', { wifi: { psk: { a: { b: [{ c: SECRET }] } } } }, { wifi: {} }],
+    [
+      'in a list within an acknowledgement',
+      { wifi: { value: [{ psk: SECRET, ssid: 'x' }], ac: 200 } },
+      { wifi: { value: [{ psk: HASH, ssid: 'x' }], ac: 200 } },
+    ],
+    [
+      'as a text that is acknowledged where an object was expected',
+      { wifi: { value: SECRET, ac: 200 } },
+      { wifi: { value: HASH, ac: 200 } },
+    ],
+    [
+      'as one that is acknowledged as IoT Central has it',
+      { wifi: { value: SECRET, statusCode: 200 } },
+      { wifi: { value: HASH, statusCode: 200 } },
+    ],
+    [
+      'in the words of a refusal',
+      { wifi: { value: { ssid: 'x' }, ac: 400, ad: `${SECRET} is bad` } },
+      { wifi: { value: { ssid: 'x' }, ac: 400, ad: HASH } },
+    ],
+    [
+      'in the words of a refusal without a value',
+      { wifi: { ac: 400, ad: SECRET } },
+      { wifi: { ac: 400, ad: HASH } },
+    ],
+    ['with a fake hash', { wifi: { psk: `redacted:${SECRET}` } }, { wifi: { psk: HASH } }],
+    ['under a name that every object has', { wifi: { psk: { constructor: SECRET } } }, { wifi: {} }],
   ])('is not kept: %s', (_, values, kept) => {
     const after = reported(shadowOf(), values, PSK);
 
@@ -59,6 +95,18 @@ describe('a redacted value that a device reports', () => {
     expect(JSON.stringify(reported(shadowOf(), values, redacting(['net', 'wifi', 'psk'])))).not.toContain(
       SECRET,
     );
+  });
+
+  test.each<[string, JsonObject]>([
+    ['a value named value that is none of an acknowledgement', { wifi: { value: 5, ad: 'x', psk: null } }],
+    ['a number of another meaning named ac', { wifi: { value: 5, ac: 1, ad: 'x' } }],
+    ['the words of an acknowledgement beside it', { a: { value: 5, ac: 400, ad: 'x' }, wifi: null }],
+    ['an empty object and an empty list', { wifi: {}, psk: [] }],
+    ['the same key elsewhere', { psk: 'x', a: { wifi: { psk: 'x' } } }],
+  ])('takes nothing from what is no such value: %s', (_, values) => {
+    const twin = twinOf({ reported: values });
+
+    expect(redactTwin(twin, PSK).reported.values).toBe(twin.reported.values);
   });
 
   test('takes nothing from its neighbours, and its deletion stays one', () => {
@@ -85,14 +133,37 @@ describe('a hash', () => {
     expect(hashOf(SECRET)).not.toEqual(hashOf(SECRET, { ...PSK, key: Buffer.alloc(32, 2) }));
   });
 
+  test.each(['redacted:', 'redacted:0', `redacted:${'0'.repeat(24)}`, 'redacted:0123456789abcdef01234567'])(
+    'that Berth has not made is a value like any other: %s',
+    (fake) => {
+      const shadow = shadowOf({ tags: { wifi: { psk: fake } }, desired: { wifi: { psk: { a: fake } } } });
+
+      expect(hashOf(fake)).toEqual(HASH);
+      expect(hashOf(fake)).not.toBe(fake);
+      expect(redactKept(shadow, PSK)).toMatchObject({
+        tags: { wifi: { psk: hashOf(fake) } },
+        desired: { wifi: { psk: { a: hashOf(fake) } } },
+      });
+    },
+  );
+
+  test('of another key is a value like any other', () => {
+    const other = { ...PSK, key: Buffer.alloc(32, 2) };
+    const once = redactTwin(twinOf({ reported: { wifi: { psk: SECRET } } }), other);
+
+    expect(redactTwin(once, PSK)).not.toEqual(once);
+  });
+
   test('says nothing at all without a key', () => {
     expect(hashOf(SECRET, { ...PSK, key: undefined })).toBe('redacted:');
   });
 
   test('is not hashed again', () => {
-    const once = redactTwin(twinOf({ reported: { wifi: { psk: SECRET } } }), PSK);
+    for (const wifi of [{ psk: SECRET }, SECRET, [SECRET, { psk: [SECRET] }], { psk: { a: [SECRET] } }]) {
+      const once = redactTwin(twinOf({ tags: { wifi }, reported: { wifi } }), PSK);
 
-    expect(redactTwin(once, PSK)).toEqual(once);
+      expect(redactTwin(once, PSK)).toEqual(once);
+    }
   });
 
   test.each<[JsonValue, boolean]>([
@@ -124,6 +195,36 @@ describe('what was stored before its path was redacted', () => {
     });
   });
 
+  test('takes with it what was remembered of writing it', () => {
+    const history = { ...NO_HISTORY, rejected: [{ policy: 'p', value: SECRET, why: `no ${SECRET}` }] };
+    const kept = redactKept(
+      shadowOf({
+        paths: { 'wifi.psk': history, wifi: history, interval: NO_HISTORY },
+        writing: [
+          { path: ['wifi', 'psk'], policy: 'p', by: 'p', value: SECRET },
+          { path: ['interval'], policy: 'p', by: 'p', value: 5 },
+        ],
+        judgement: { ...shadow.judgement, why: `wifi.psk the device answered 400: ${SECRET}` },
+        due: { priority: 'drift', at: 1, why: `wifi the device answered 500: ${SECRET}`, tries: 0 },
+      }),
+      PSK,
+    );
+
+    expect(JSON.stringify(kept)).not.toContain(SECRET);
+    expect(Object.keys(kept.paths)).toEqual(['interval']);
+    expect(kept.writing).toEqual([expect.objectContaining({ path: ['interval'] })]);
+    expect(kept.judgement.why).toBe('wifi.psk is redacted now');
+  });
+
+  test('keeps a list whose items were redacted one by one, which are not hashed again', () => {
+    const before = redactKept(shadowOf({ desired: { wifi: [{ psk: SECRET, ssid: 'x' }] } }), PSK);
+    const after = redactKept(before, redacting(['wifi']));
+    const read = redactTwin(twinOf({ desired: { wifi: [{ psk: SECRET, ssid: 'x' }] } }), redacting(['wifi']));
+
+    expect(after.desired).toEqual({ wifi: [{ psk: HASH, ssid: HASH }] });
+    expect(sameBesidesRedacted(read.desired.values, after.desired)).toBe(true);
+  });
+
   test('stays as it is where nothing is redacted', () => {
     expect(redactKept(shadow, NO_REDACTION)).toBe(shadow);
   });
@@ -136,8 +237,59 @@ describe('what was stored before its path was redacted', () => {
     ['only one of them is there', { psk: 'redacted:1' }, {}, false],
     ['something else differs', { psk: 'redacted:1', a: 1 }, { psk: SECRET, a: 2 }, false],
     ['a name that every object has', { constructor: 'redacted:1' }, {}, false],
+    ['in lists', { a: [{ psk: 'redacted:1', b: 1 }] }, { a: [{ psk: SECRET, b: 1 }] }, true],
+    [
+      'something else in a list differs',
+      { a: [{ psk: 'redacted:1', b: 1 }] },
+      { a: [{ psk: 'x', b: 2 }] },
+      false,
+    ],
+    ['a list has become longer', ['redacted:1'], ['redacted:1', 2], false],
+    ['a list was redacted whole', { psk: 'redacted:1' }, { psk: [SECRET] }, true],
     ['nothing differs', { a: { b: [1] } }, { a: { b: [1] } }, true],
   ])('and what a hub has, compared: %s', (_, one, other, same) => {
     expect(sameBesidesRedacted(one, other)).toBe(same);
   });
+});
+
+describe('two ways to the same twin give the same hashes', () => {
+  const value = fc.letrec<{ json: JsonValue }>((tie) => ({
+    json: fc.oneof(
+      { maxDepth: 4 },
+      fc.constantFrom<JsonValue>(SECRET, 5, true, `redacted:${SECRET}`),
+      fc.array(tie('json'), { maxLength: 3 }),
+      fc.dictionary(fc.constantFrom('wifi', 'psk', 'value', 'ac', 'ad', 'a'), tie('json'), { maxKeys: 4 }),
+    ),
+  })).json;
+  const section = fc.dictionary(fc.constantFrom('wifi', 'psk', 'a'), value, { maxKeys: 3 });
+
+  test('what is merged patch by patch is what a reading of the twin gives', () => {
+    fc.assert(
+      fc.property(section, section, (first, second) => {
+        const patched = redactKept(
+          { tags: {}, desired: {}, reported: mergePatch(redact(first), redact(second)) },
+          PSK,
+        ).reported;
+        const read = redact(mergePatch(first, second));
+
+        expect(sameBesidesRedacted(patched, read)).toBe(true);
+        expect(redact(read)).toEqual(read);
+      }),
+      { numRuns: 500 },
+    );
+  });
+
+  test('no secret that a path leads to is left, in whatever shape it comes', () => {
+    fc.assert(
+      fc.property(value, (wifi) => {
+        const hidden = JSON.stringify(redact({ wifi: { psk: wifi } }));
+
+        expect(hidden).not.toContain(SECRET);
+      }),
+    );
+  });
+
+  function redact(values: JsonObject): JsonObject {
+    return redactTwin(twinOf({ reported: values }), PSK).reported.values;
+  }
 });

@@ -1,4 +1,4 @@
-import type { Fleet } from '../../src/fleet/fleet.ts';
+import type { Fleet, Models } from '../../src/fleet/fleet.ts';
 import { hostName } from '../../src/fleet/host-name.ts';
 import { parseFleet } from '../../src/fleet/parse.ts';
 import type { JsonObject } from '../../src/json.ts';
@@ -20,6 +20,7 @@ export const at = (seconds: number): Instant => instantOf(T0 + seconds * 1_000);
 export interface TwinParts {
   readonly version?: number;
   readonly etag?: string;
+  readonly modelId?: string;
   readonly tags?: JsonObject;
   readonly desired?: JsonObject;
   readonly reported?: JsonObject;
@@ -33,6 +34,7 @@ export function twinOf(parts: TwinParts = {}): Twin {
   return {
     version: parts.version ?? 2,
     etag: parts.etag ?? 'AAAAAAAAAAE=',
+    modelId: parts.modelId,
     tags: parts.tags ?? {},
     desired: {
       values: parts.desired ?? {},
@@ -86,12 +88,13 @@ export function writes(shadow: Shadow, seconds: number, values: JsonObject): Twi
   };
 }
 
-export function fleetOf(twins: object): Fleet {
+export function fleetOf(twins: object, models: Models = {}): Fleet {
   const parsed = parseFleet(
     JSON.stringify({
       hubs: [{ host: ID.host, region: 'westeurope', tier: 'S1', labels: { site: 'ams' } }],
       twins,
     }),
+    models,
   );
   if (!parsed.ok) throw new Error(JSON.stringify(parsed.problems));
   return parsed.fleet;

@@ -14,6 +14,7 @@ const POLICY: LeafFacts['policy'] = {
   attempts: 3,
   deadlineMs: 3_600_000,
   confirm: true,
+  acknowledgement: 'pnp',
 };
 const NOW = T0 + 600_000;
 const wrote = (seconds: number, count = 1, value: JsonValue = 60): WriteRecord => ({
@@ -30,18 +31,22 @@ interface Row {
   readonly report?: JsonValue;
   readonly history?: Partial<PathHistory>;
   readonly policy?: Partial<LeafFacts['policy']>;
+  readonly compare?: LeafFacts['compare'];
   readonly desiredVersion?: number;
+  readonly life?: Partial<LeafFacts['life']>;
   readonly now?: number;
 }
 
-function judge({ wanted = 60, history, policy, desiredVersion = 4, now = NOW, ...row }: Row) {
+function judge({ wanted = 60, history, policy, desiredVersion = 4, now = NOW, life, ...row }: Row) {
   const facts: LeafFacts = {
     policy: { ...POLICY, ...policy },
     wanted,
     desired: 'desired' in row ? row.desired : wanted === null ? undefined : wanted,
     report: row.report === undefined ? undefined : reportAt({ it: row.report }, ['it']),
-    history: { ...NO_HISTORY, ours: 4, ...history },
+    compare: row.compare ?? 'exact',
+    history: { ...NO_HISTORY, ours: 4, before: 'something else', ...history },
     desiredVersion,
+    life: { lifeAt: undefined, activity: undefined, ...life },
     fight: { writes: 3, withinMs: 600_000, pauseMs: 3_600_000 },
     now,
   };
@@ -123,21 +128,29 @@ const rows: readonly (readonly [string, Row, Expected])[] = [
   ['ac 200, a version that the twin never had', { report: { value: 5, ac: 200, av: 9 } }, 'pending'],
   [
     'ac 202, in progress',
-    { report: { value: 5, ac: 202, av: 4 }, history: { reportedAt: at(590) } },
+    { report: { value: 5, ac: 202, av: 4 }, history: { changedAt: at(590) } },
     'pending, again in 3590 s',
   ],
   [
     'ac 202 with the value, in progress all the same',
-    { report: { value: 60, ac: 202, av: 4 }, history: { reportedAt: at(600) } },
+    { report: { value: 60, ac: 202, av: 4 }, history: { changedAt: at(600) } },
     'pending, again in 3600 s',
   ],
   [
     'ac 202 past the deadline',
-    { report: { value: 5, ac: 202, av: 4 }, history: { reportedAt: at(0) }, now: T0 + 3_600_000 },
+    {
+      report: { value: 5, ac: 202, av: 4 },
+      history: { changedAt: at(0), reportedAt: at(3_599) },
+      now: T0 + 3_600_000,
+    },
     'rejected',
   ],
   ['ac 400, our version', { report: { value: 5, ac: 400, av: 4, ad: 'too slow' } }, 'rejected'],
-  ['ac 400, no version', { report: { value: 5, ac: 400 } }, 'rejected'],
+  [
+    'ac 400, no version, newer than the write',
+    { report: { value: 5, ac: 400 }, history: { oursAt: at(400), reportedAt: at(410) } },
+    'rejected',
+  ],
   ['ac 400, an old version: about an earlier value', { report: { value: 5, ac: 400, av: 3 } }, 'pending'],
   ['ac 400 with the very value', { report: { value: 60, ac: 400, av: 4 } }, 'rejected'],
   ['ac 500, never told by Berth', { report: { value: 5, ac: 500, av: 4 } }, 'pending, write'],
@@ -148,8 +161,13 @@ const rows: readonly (readonly [string, Row, Expected])[] = [
   ],
   [
     'ac 500 after the cooldown',
-    { report: { value: 5, ac: 500, av: 4 }, history: { writes: [wrote(500, 2)] } },
+    { report: { value: 5, ac: 500, av: 4 }, history: { writes: [wrote(500)] } },
     'pending, write',
+  ],
+  [
+    'ac 500 after the second attempt: twice the cooldown',
+    { report: { value: 5, ac: 500, av: 4 }, history: { writes: [wrote(500, 2)] } },
+    'pending, again in 20 s',
   ],
   [
     'ac 500 after the last attempt',

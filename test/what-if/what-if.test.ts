@@ -244,6 +244,16 @@ describe('known devices', () => {
     ]);
   });
 
+  test('are on a hub by any of its names, and what they registered with may have another', () => {
+    const job = { fleet: fleetText(TWO), against: undefined };
+    const device = { ...known('a', 'weu', {}, { linkedHubs: ['weu.device.azure-devices.net', EUS] }) };
+    const line = writeKnownDevice(device).replace(`"hub":"${WEU}"`, '"hub":"WEU.device.azure-devices.net"');
+
+    const { tally } = ask(job, { kind: 'lines', lines: [line] });
+
+    expect(tally).toEqual(ask(job, lines(known('a', 'weu'))).tally);
+  });
+
   test('in lines that are none are named by their place', () => {
     const trial = openTrial(
       { fleet: fleetText(TWO), against: undefined, payloads: [], isSynthetic: false },
@@ -257,6 +267,7 @@ describe('known devices', () => {
       '[]',
       '{"deviceId":5}',
       '{"deviceId":"a","hub":7}',
+      '{"deviceId":"a","hub":"HostName=weu.azure-devices.net;SharedAccessKey=x"}',
       '{"deviceId":"a","hub":null,"inputs":{}}',
     ]) {
       expect(tryDevices({ kind: 'lines', lines: [line, '', wrong] }, trial)).toEqual({ ok: false, line: 2 });

@@ -193,6 +193,18 @@ describe('the reports of a pull request', () => {
     expect(calls()).toEqual(['berth validate fleet.json']);
   });
 
+  test('ask for twins where only a model changed', async () => {
+    write('base/fleet.json', read('fleet.json'));
+    mkdirSync(join(project, 'models'));
+    write('models/thermostat.json', '{}');
+
+    await script('twins-report.sh', ['base/fleet.json', 'report/3.md'], {
+      BERTH_STATE__tableServiceUri: 'https://a',
+    });
+
+    expect(calls()).toContain('berth what-if --twins --fleet fleet.json --against base/fleet.json --first 0');
+  });
+
   test('show no patches, obey limits, and leave no devices behind', async () => {
     const { code } = await script('twins-report.sh', ['base/fleet.json', 'report/3.md'], {
       BERTH_STATE__tableServiceUri: 'https://a',

@@ -11,5 +11,6 @@ export const NO_FAULTS: FaultSettings = {
   replayRate: 0,
   coalesceRate: 0,
   dropRate: 0,
+  notificationDropRate: 0,
   failover: false,
 };

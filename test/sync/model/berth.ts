@@ -5,6 +5,7 @@ import { BudgetShare, type HubBudget, RESYNC_PART, SYNC_PART } from '../../../sr
 import { HubPauses } from '../../../src/hub/hub-pauses.ts';
 import { watchHubs } from '../../../src/hub/watched-hubs.ts';
 import { RecordMemory } from '../../../src/store/record-memory.ts';
+import { askActivity } from '../../../src/sync/activity.ts';
 import { takeBatch } from '../../../src/sync/batch.ts';
 import { drainDue } from '../../../src/sync/due-work.ts';
 import { Reconciler, type ReconcilerOptions } from '../../../src/sync/reconciler.ts';
@@ -111,11 +112,14 @@ export class Berth {
           hosts: [HOST],
           modules: (await instance.gate.current()).modules,
           reconcile: (id, twinEvents) => reconciler.reconcile(id, twinEvents),
-          keepDeadLetter: async ({ reason }) => {
-            this.deadLetters += 1;
-            this.defects.push(`a dead letter: ${reason}`);
+          redaction: NO_REDACTION,
+          keepDeadLetters: async (letters) => {
+            this.deadLetters += letters.length;
+            this.defects.push(...letters.map(({ reason }) => `a dead letter: ${reason}`));
+            return 0;
           },
-          countStranger: async () => {},
+          countStrangers: async () => {},
+          countUnknownSources: async () => {},
         });
         return summary.deadLetters === 0;
       } catch (error) {
@@ -175,6 +179,7 @@ export class Berth {
         count: () => {},
       };
       await drainDue(common, mayGoOn);
+      await askActivity(common, mayGoOn);
       await replan(common, mayGoOn);
       await walk(common, mayGoOn);
     } catch (error) {

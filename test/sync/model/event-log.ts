@@ -2,6 +2,7 @@ import { partitionOfKey } from '../../../local/event-hubs/partition-key.ts';
 import { coalesce } from '../../../local/iot-hub/coalesce.ts';
 import type { HubEvent } from '../../../local/iot-hub/event-sink.ts';
 import type { ReceivedEvent } from '../../../src/sync/batch.ts';
+import { parseInstant } from '../../../src/twin/instant.ts';
 import type { Random } from './random.ts';
 
 /** How often what happens to an event. */
@@ -73,7 +74,8 @@ export class EventLog {
       systemProperties: annotations,
       partition: String(partition),
       sequenceNumber: from + offset,
-      enqueuedAt: '2026-11-23T12:00:00.000Z',
+      // A hub's events take a moment to arrive.
+      enqueuedAt: parseInstant(properties.operationTimestamp) ?? '2026-11-23T12:00:00.000Z',
     }));
   }
 }

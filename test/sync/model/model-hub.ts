@@ -9,6 +9,7 @@ import type { Hub } from '../../../src/fleet/fleet.ts';
 import { failureOf } from '../../../src/hub/failure.ts';
 import { HubError, type HubPort, type ListedTwin } from '../../../src/hub/port.ts';
 import type { JsonObject } from '../../../src/json.ts';
+import { instantOf, NEVER, parseInstant } from '../../../src/twin/instant.ts';
 import { readTwin as parseTwin, type Twin, type TwinId } from '../../../src/twin/twin.ts';
 import type { EventLog } from './event-log.ts';
 import type { Random } from './random.ts';
@@ -124,7 +125,22 @@ export class ModelHub {
             const twin = this.#parsed(readTwin(this.local, identity));
             return { id: { host, deviceId, moduleId }, version: twin.version, etag: twin.etag };
           });
-          return { twins, continuation: undefined };
+          return { twins, continuation: undefined, readAt: instantOf(this.#scheduler.now) };
+        });
+      },
+      readActivity: (_, { deviceIds, moduleId }) => {
+        this.calls.push({ at: this.#scheduler.now, kind: 'query' });
+        return this.#call(task, 'POST', () => {
+          const devices = deviceIds.flatMap((deviceId) => {
+            const address = moduleId === undefined ? { deviceId } : { deviceId, moduleId };
+            if (this.local.store.get(address) === undefined) return [];
+            const { connectionState, lastActivityTime } = this.local.connections.presence(address);
+            const isConnected = connectionState === 'Connected';
+            return [
+              [deviceId, { isConnected, lastActivityAt: parseInstant(lastActivityTime) ?? NEVER }] as const,
+            ];
+          });
+          return { readAt: instantOf(this.#scheduler.now), devices: new Map(devices) };
         });
       },
     };
@@ -168,7 +184,7 @@ export class ModelHub {
   }
 
   #parsed(document: JsonObject): Twin {
-    const twin = parseTwin(JSON.parse(JSON.stringify(document)));
+    const twin = parseTwin(JSON.parse(JSON.stringify(document)), instantOf(this.#scheduler.now));
     if (twin === undefined) throw new Error('no twin');
     return twin;
   }

@@ -1,14 +1,17 @@
 import { BerthError } from '../../../src/errors.ts';
 import type { HostName } from '../../../src/fleet/host-name.ts';
 import type { DailyCounts } from '../../../src/hub/daily-budget.ts';
-import type { JsonValue } from '../../../src/json.ts';
+import { isObject, type JsonObject, type JsonValue } from '../../../src/json.ts';
 import { dueKey, type PartitionKey, partitionOf, shadowKey } from '../../../src/store/keys.ts';
 import type { RecordMemory } from '../../../src/store/record-memory.ts';
 import type { DueRow, TwinRecord } from '../../../src/store/twin-store.ts';
 import { type Control, controlSchema } from '../../../src/twin/control.ts';
 import type { Known } from '../../../src/twin/fold.ts';
-import { type Due, type DuePriority, restoreShadow } from '../../../src/twin/shadow.ts';
+import { NEVER, parseInstant } from '../../../src/twin/instant.ts';
+import { type Due, type DuePriority, unreadShadow } from '../../../src/twin/shadow.ts';
+import { readStoredShadow } from '../../../src/twin/stored-shadow.ts';
 import { type TwinId, twinKey } from '../../../src/twin/twin.ts';
+import { damaged, planted } from './damage.ts';
 import type { Random } from './random.ts';
 import type { Scheduler, Task } from './scheduler.ts';
 
@@ -103,9 +106,29 @@ export class ModelStore {
         return rows.length === 0 ? [] : call(() => rows);
       },
       dropDue: async () => {},
+      sweep: async () => [],
       count: async () => {},
       counts: async () => ({ states: noStates(), policies: {}, countedAt: undefined }),
     };
+  }
+
+  /** Damages what is stored of some twins, and some of their rows of work. @param policies their hashes */
+  damage(policies: readonly string[], values: readonly JsonValue[]): void {
+    const random = this.#random;
+    for (const [key, stored] of this.rows) {
+      if (random.chance(0.3)) continue;
+      const known = JSON.parse(stored.text) as Record<string, JsonValue>;
+      // `shadow`, or `at` of a deletion; the kind is a column of its own.
+      const [content = ''] = Object.keys(known).filter((name) => name !== 'kind');
+      const before = known[content] ?? null;
+      const isPlanted = isObject(before) && isObject(before.paths) && random.chance(0.5);
+      const after = isPlanted
+        ? { ...before, paths: planted(before.paths as JsonObject, policies, values, random) }
+        : damaged(before, random);
+      const text = JSON.stringify({ ...known, [content]: after });
+      const isWorkLost = random.chance(0.3);
+      this.rows.set(key, { ...stored, text, due: isWorkLost ? undefined : stored.due });
+    }
   }
 
   controlSeenBy(task: Task) {
@@ -190,8 +213,16 @@ export class ModelStore {
 }
 
 function restore({ id, text }: Stored): Known {
-  const known = JSON.parse(text) as Known;
-  return known.kind === 'shadow' ? { kind: 'shadow', shadow: restoreShadow(id, known.shadow) } : known;
+  const known = JSON.parse(text) as {
+    readonly kind?: unknown;
+    readonly at?: unknown;
+    readonly shadow?: unknown;
+  };
+  if (known.kind !== 'deleted') return { kind: 'shadow', shadow: readStoredShadow(id, known.shadow) };
+  const at = parseInstant(known.at);
+  return at === undefined
+    ? { kind: 'shadow', shadow: unreadShadow(id, NEVER, 'when it was deleted cannot be read') }
+    : { kind: 'deleted', at };
 }
 
 function away(): BerthError {

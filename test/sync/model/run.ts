@@ -1,18 +1,26 @@
 import { hash } from '../../../src/hash.ts';
 import { dailyLimit } from '../../../src/hub/budget.ts';
-import { sameJson } from '../../../src/json.ts';
+import { isObject, type JsonValue, sameJson } from '../../../src/json.ts';
 import { type Scope, withoutPause, withPause } from '../../../src/twin/control.ts';
 import { isTargetedModule } from '../../../src/twin/event.ts';
-import { millisecondsOf } from '../../../src/twin/instant.ts';
+import { adoptTwin } from '../../../src/twin/fold.ts';
+import {
+  instantOf,
+  latestBelievable,
+  millisecondsOf,
+  NEVER,
+  parseInstant,
+} from '../../../src/twin/instant.ts';
 import { valueAt } from '../../../src/twin/merge.ts';
 import { plan } from '../../../src/twin/plan.ts';
+import { type Shadow, unreadShadow } from '../../../src/twin/shadow.ts';
 import { twinKey } from '../../../src/twin/twin.ts';
 import { Berth } from './berth.ts';
 import { NO_EVENT_FAULTS } from './event-log.ts';
 import { NO_CALL_FAULTS } from './model-hub.ts';
 import { hubAndDay } from './model-store.ts';
 import { Random } from './random.ts';
-import { type Device, HOST, START, World } from './world.ts';
+import { type Behaviour, type Device, HOST, START, VALUES, World } from './world.ts';
 
 const MINUTE = 60_000;
 const HOUR = 60 * MINUTE;
@@ -30,12 +38,18 @@ export async function run(seed: number): Promise<readonly string[]> {
   await comeToRest(world, berth);
   return [
     ...berth.defects,
-    ...checkPauses(world, pauses),
-    ...checkPolicyWrites(world),
     ...checkBudgets(world),
-    ...checkWrites(world),
-    ...checkFight(world),
+    // What was damaged may have been written for, and history cannot be trusted to tell.
+    ...(world.isDamaged
+      ? []
+      : [
+          ...checkPauses(world, pauses),
+          ...checkPolicyWrites(world),
+          ...checkWrites(world),
+          ...checkFight(world),
+        ]),
     ...world.devices.flatMap((device) => checkTwin(world, device)),
+    ...(world.isDamaged ? world.devices.flatMap((device) => checkAgainstFirstLook(world, device)) : []),
     ...(berth.isCaughtUp ? [] : ['events are left in the Event Hub']),
   ];
 }
@@ -60,6 +74,7 @@ async function live(world: World, berth: Berth, random: Random): Promise<readonl
   store.lostAnswers = rate(0.05);
   berth.crashRate = rate(0.1);
   berth.overlapRate = rate(0.3);
+  world.deafness = rate(0.4);
   const pauses: Paused[] = [];
   for (let round = random.between(3, 8); round > 0; round -= 1) {
     await scheduler.runUntil(scheduler.now + random.between(10_000, 3 * MINUTE));
@@ -77,6 +92,15 @@ async function live(world: World, berth: Berth, random: Random): Promise<readonl
     }
     if (random.chance(0.15)) pauses.push(await pauseAWhile(world, random));
     if (random.chance(0.1)) world.addDevice();
+  }
+  if (random.chance(0.3)) {
+    store.damage(
+      world.fleet.twins.policies.map(({ hash: content }) => content),
+      VALUES,
+    );
+    world.isDamaged = true;
+    // Nothing but reading everything again can mend that.
+    log.dropped += 1;
   }
   // What dies last has nobody to come after it.
   if (random.chance(0.5)) {
@@ -230,8 +254,12 @@ function checkWrites({ hub, foreign, fleets, fighter }: World): readonly string[
   for (const [key, count] of told) {
     const [deviceId] = key.split(' ');
     if (fighter?.device.id.deviceId === deviceId) continue;
-    // Attempts are counted anew when somebody else has written, for a new incarnation, and for another policy.
-    const resets = foreign.filter((change) => change.deviceId === deviceId).length + fleets.length;
+    // Attempts are counted anew when desired was something else in between, for a new incarnation, and for another policy.
+    const changes = hub.writes.filter(
+      ({ id, before, after }) => id.deviceId === deviceId && !sameJson(before, after),
+    );
+    const resets =
+      foreign.filter((change) => change.deviceId === deviceId).length + fleets.length + changes.length;
     if (count > 3 * (resets + 1)) problems.push(`${key} was told again ${count} times`);
   }
   return problems;
@@ -252,6 +280,59 @@ function checkFight({ hub, fighter, fleets, scheduler }: World): readonly string
   const most = 5 * (Math.min(rounds, 4) + fleets.length);
   return own.length > most ? [`${path.join('.')} was written ${own.length} times in a fight`] : [];
 }
+
+/** What a first look at the hub's own twin says is what Berth says, whatever it went through. */
+function checkAgainstFirstLook(world: World, device: Device): readonly string[] {
+  const { hub, store, fleet, scheduler } = world;
+  const twin = hub.twin(device.id);
+  const known = store.known(device.id);
+  const { moduleId } = device.id;
+  if (moduleId !== undefined && !isTargetedModule(moduleId, fleet.twins.policies)) return [];
+  if (twin === undefined || known.kind !== 'shadow') return [];
+  const now = scheduler.now;
+  const first = adoptTwin(unreadShadow(device.id, NEVER, ''), twin, NEVER, fleet.twins.trackedPaths);
+  const look = (shadow: Shadow) =>
+    plan({ shadow, hub: hub.hub, twins: fleet.twins, holdOf: () => undefined, now });
+  const is = new Map(look(known.shadow).leaves.map((leaf) => [leaf.path, leaf]));
+  const name = twinKey(device.id);
+  const problems = look(first).leaves.flatMap(({ path, mode, verdict: should, why: because }) => {
+    const leaf = is.get(path);
+    if (mode !== 'enforce' || leaf === undefined) return [];
+    const { verdict, why } = leaf;
+    const isTold = verdict === 'rejected' && toldTimes(why) > 0;
+    const isWrong =
+      should === 'inSync'
+        ? verdict !== 'inSync'
+        : !isTold && (should === 'rejected') !== (verdict === 'rejected');
+    return isWrong
+      ? [`${name}: ${path} is ${verdict} (${why}), and the twin says ${should} (${because})`]
+      : [];
+  });
+  const limit = latestBelievable(instantOf(now));
+  const ahead = instantsIn(known.shadow as unknown as JsonValue).filter((time) => time > limit);
+  if (ahead.length > 0) problems.push(`${name} holds times from the future: ${ahead.join(', ')}`);
+  const fights = Object.values(known.shadow.paths).filter(
+    ({ fightUntil = 0 }) => fightUntil > now + 3 * HOUR,
+  );
+  if (fights.length > 0) problems.push(`${name} is fought over for ever`);
+  return problems;
+}
+
+function instantsIn(json: JsonValue): readonly string[] {
+  if (typeof json === 'string') return parseInstant(json) === json ? [json] : [];
+  if (Array.isArray(json)) return json.flatMap((item: JsonValue) => instantsIn(item));
+  return isObject(json) ? Object.values(json).flatMap(instantsIn) : [];
+}
+
+function toldTimes(why: string): number {
+  return Number(/was told (\d+) times/.exec(why)?.[1] ?? 0);
+}
+
+function attemptsOf({ twins }: World['fleet'], policy: string): number {
+  return twins.policies.find(({ name }) => name === policy)?.attempts ?? Number.POSITIVE_INFINITY;
+}
+
+const TAKES_ALL: ReadonlySet<Behaviour> = new Set(['apply', 'echo', 'slow']);
 
 /** The twin is what the policies imply, and Berth knows it as it is. */
 function checkTwin(world: World, device: Device): readonly string[] {
@@ -301,12 +382,16 @@ function checkTwin(world: World, device: Device): readonly string[] {
       problems.push(
         `${name}: desired ${path} is ${JSON.stringify(desired)}, wanted ${JSON.stringify(wanted)}`,
       );
-    if (device.behaviour === 'apply' && verdict !== 'inSync')
+    if (TAKES_ALL.has(device.behaviour) && verdict !== 'inSync')
       problems.push(`${name}: ${path} is ${verdict} of a device that applies everything`);
   }
-  const takesAll = device.behaviour === 'apply' || device.behaviour === 'echo';
-  if (takesAll && planned.leaves.some(({ verdict, mode }) => verdict === 'rejected' && mode === 'enforce'))
-    problems.push(`${name}: a device that takes everything is said to reject: ${planned.why}`);
+  const rejected = planned.leaves.filter(({ verdict, mode }) => verdict === 'rejected' && mode === 'enforce');
+  const isUnheard = (why: string, policy: string) =>
+    device.missed > 0 && why.includes('not answering') && toldTimes(why) >= attemptsOf(fleet, policy);
+  for (const { path, why, policy } of rejected) {
+    if (TAKES_ALL.has(device.behaviour) && !isUnheard(why, policy))
+      problems.push(`${name}: a device that takes everything is said to reject ${path}: ${why}`);
+  }
   return problems;
 }
 

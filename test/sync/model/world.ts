@@ -1,3 +1,5 @@
+import type { DeviceLink } from '../../../local/iot-hub/connections.ts';
+import { connectDevice, disconnectDevice } from '../../../local/iot-hub/hub.ts';
 import { createIdentity, deleteIdentity } from '../../../local/iot-hub/identity-operations.ts';
 import {
   editAsConfiguration,
@@ -23,7 +25,19 @@ export const PARTITIONS = 2;
 export const START = Date.UTC(2026, 10, 23, 8);
 
 /** How a device takes what it is told. */
-export type Behaviour = 'apply' | 'echo' | 'reject' | 'fail' | 'choose' | 'ignore';
+export type Behaviour =
+  | 'apply'
+  | 'echo'
+  | 'reject'
+  | 'fail'
+  | 'choose'
+  | 'ignore'
+  /** It says what it always said, whatever it is told. */
+  | 'stubborn'
+  /** It reports everything it has once a second, and needs 20 seconds for a value. */
+  | 'slow'
+  /** It acknowledges without saying which version it is about. */
+  | 'bare';
 
 export interface Device {
   readonly id: TwinId;
@@ -33,12 +47,15 @@ export interface Device {
   seen: number;
   /** How often it still fails. */
   failures: number;
+  /** Changes of desired that it was not told of, though it was there. */
+  missed: number;
+  readonly link: DeviceLink;
 }
 
 const PATHS = [['interval'], ['mode'], ['net', 'dns'], ['net', 'ntp']] as const;
 /** The module that policies may target. */
 const MODULE = 'collector';
-const VALUES: readonly JsonValue[] = [1, 2, 3, 'a', [1, 2]];
+export const VALUES: readonly JsonValue[] = [1, 2, 3, 'a', [1, 2]];
 
 /** Everything around Berth: hubs, devices, other writers, the Event Hub, the tables, and time. */
 export class World {
@@ -57,6 +74,10 @@ export class World {
   readonly fighter: { readonly device: Device; readonly path: readonly string[] } | undefined;
   /** No device moves and nobody else writes any more. */
   isCalm = false;
+  /** What is stored was damaged. */
+  isDamaged = false;
+  /** How often a connected device misses a notification. */
+  deafness = 0;
   readonly task: Task = { name: 'world', isDead: false };
   readonly #hubFile: JsonObject;
   #rounds = 0;
@@ -154,9 +175,13 @@ export class World {
       'fail',
       'choose',
       'ignore',
+      'stubborn',
+      'slow',
+      'bare',
     ]);
     const failures = random.chance(0.3) ? Number.POSITIVE_INFINITY : random.between(0, 4);
-    const device = { id, behaviour, isOnline: true, seen: 0, failures };
+    const link: DeviceLink = { notifyDesired: () => true, close: () => {} };
+    const device = { id, behaviour, isOnline: false, seen: 0, failures, missed: 0, link };
     this.devices.push(device);
     this.create(device);
     void this.#live(device);
@@ -202,13 +227,56 @@ export class World {
     const { random, scheduler } = this;
     for (;;) {
       await scheduler.pause(random.between(1_000, this.isCalm ? 120_000 : 40_000), this.task);
-      if (!this.exists(device)) continue;
-      if (!this.isCalm && random.chance(0.1)) device.isOnline = !device.isOnline;
-      if (this.isCalm) device.isOnline = true;
-      if (!device.isOnline) continue;
-      this.#answer(device);
-      if (!this.isCalm && random.chance(0.3)) this.#report(device, this.#news());
+      if (!this.exists(device)) {
+        device.isOnline = false;
+        continue;
+      }
+      const isOnline = this.isCalm || device.isOnline !== random.chance(0.1);
+      if (isOnline && !device.isOnline) await this.#connect(device);
+      if (!isOnline && device.isOnline) this.#disconnect(device);
+      if (!isOnline || !this.exists(device)) continue;
+      // Telemetry shows that it is alive.
+      this.hub.local.connections.active(addressOf(device.id), this.hub.local.tick());
+      await this.#hear(device);
+      if (!this.isCalm && random.chance(0.3) && this.exists(device)) this.#report(device, this.#news());
     }
+  }
+
+  /** It reads its twin, reports, and only then listens: what is written in between it never hears of. */
+  async #connect(device: Device): Promise<void> {
+    const { random, scheduler } = this;
+    device.isOnline = true;
+    connectDevice(this.hub.local, addressOf(device.id), device.link);
+    await this.#answer(device, this.#desiredVersion(device));
+    if (!this.exists(device)) return;
+    if (random.chance(0.5)) this.#report(device, this.#news());
+    await scheduler.pause(random.between(20, 2_000), this.task);
+    if (this.exists(device)) this.#miss(device);
+  }
+
+  #disconnect(device: Device): void {
+    device.isOnline = false;
+    disconnectDevice(this.hub.local, addressOf(device.id), device.link);
+  }
+
+  /** Takes what has changed since it last heard, unless it was not told. */
+  async #hear(device: Device): Promise<void> {
+    const version = this.#desiredVersion(device);
+    const isNew = version !== device.seen;
+    if (isNew && this.random.chance(this.deafness)) this.#miss(device);
+    else if (isNew || device.behaviour === 'fail') await this.#answer(device, version);
+  }
+
+  #miss(device: Device): void {
+    const version = this.#desiredVersion(device);
+    if (version === device.seen) return;
+    device.seen = version;
+    device.missed += 1;
+  }
+
+  #desiredVersion({ id }: Device): number {
+    const { desired } = twinForDevice(this.hub.local, addressOf(id));
+    return isObject(desired) ? Number(desired.$version) : 0;
   }
 
   #news(): JsonObject {
@@ -218,14 +286,14 @@ export class World {
       : { level: random.between(1, 3), ...(random.chance(0.2) ? { old: null } : { old: 1 }) };
   }
 
-  /** Takes what is desired since it looked last, the way it does. */
-  #answer(device: Device): void {
+  /** Takes what is desired now, the way it does. */
+  async #answer(device: Device, version: number): Promise<void> {
+    device.seen = version;
+    if (device.behaviour === 'slow') await this.#dawdle(device);
+    if (!this.exists(device)) return;
     const { desired, reported } = twinForDevice(this.hub.local, addressOf(device.id));
     if (!isObject(desired) || !isObject(reported)) return;
-    const version = Number(desired.$version);
-    const isNew = version !== device.seen;
-    if (!isNew && device.behaviour !== 'fail') return;
-    device.seen = version;
+    device.seen = Number(desired.$version);
     for (const path of PATHS) {
       const wanted = at(desired, path);
       const found = at(reported, path);
@@ -233,8 +301,25 @@ export class World {
         if (found !== undefined && device.behaviour !== 'ignore') this.#report(device, nested(path, null));
         continue;
       }
-      const answer = this.#answerTo(device, path, wanted, found, version);
-      if (answer !== undefined && !sameJson(answer, found)) this.#report(device, nested(path, answer));
+      const answer = this.#answerTo(device, path, wanted, found, device.seen);
+      const isRepeated = device.behaviour === 'stubborn' || device.behaviour === 'bare';
+      if (answer !== undefined && (isRepeated || !sameJson(answer, found)))
+        this.#report(device, nested(path, answer));
+    }
+  }
+
+  /** It says for 20 seconds what it has had before. */
+  async #dawdle(device: Device): Promise<void> {
+    for (let second = 0; second < 20; second += 1) {
+      const { reported } = twinForDevice(this.hub.local, addressOf(device.id));
+      const before = isObject(reported) ? reported : {};
+      const all = PATHS.flatMap((path) => {
+        const value = at(before, path);
+        return value === undefined ? [] : [nested(path, value)];
+      });
+      for (const each of all) this.#report(device, each);
+      await this.scheduler.pause(1_000, this.task);
+      if (!this.exists(device)) return;
     }
   }
 
@@ -270,6 +355,14 @@ export class World {
         return wanted === 3 ? 4 : wanted;
       case 'ignore':
         return undefined;
+      case 'stubborn':
+        return 30;
+      case 'slow':
+        return wanted;
+      case 'bare':
+        return wanted === 2 || wanted === 'a'
+          ? { value: current ?? 'nothing', ac: 400 }
+          : { value: wanted, ac: 200 };
     }
   }
 
@@ -320,6 +413,7 @@ export class World {
         break;
       case 7:
         deleteIdentity(hub.local, address, undefined);
+        device.isOnline = false;
         device.seen = 0;
         if (random.chance(0.6)) this.create(device);
     }

@@ -1,0 +1,51 @@
+import { parseFleet } from '../src/fleet/parse.ts';
+
+/** CPU time of loading a fleet file with so many leaves and with twice as many, in milliseconds. */
+export interface LoadTime {
+  readonly file: string;
+  readonly ms: number;
+  readonly msOfTwice: number;
+}
+
+/** Every instance loads the file at its start: it must take twice as long for twice as many leaves, no more. */
+export function loadTimes(): readonly LoadTime[] {
+  return [
+    { policies: 200, leaves: 25, computed: false },
+    { policies: 200, leaves: 50, computed: false },
+    { policies: 200, leaves: 50, computed: true },
+  ].map(({ policies, leaves, computed }) => ({
+    file: `${policies} policies of ${leaves} leaves${computed ? ', computed' : ''}`,
+    ms: loadMs(fileOf(policies, leaves, computed)),
+    msOfTwice: loadMs(fileOf(policies, 2 * leaves, computed)),
+  }));
+}
+
+function fileOf(policies: number, leaves: number, computed: boolean): string {
+  return JSON.stringify({
+    hubs: [{ host: 'weu.azure-devices.net', region: 'westeurope', tier: 'S1' }],
+    twins: {
+      policies: Array.from({ length: policies }, (_, policy) => ({
+        name: `p${policy}`,
+        when: `tags.group == 'g${policy}'`,
+        desired: Object.fromEntries(
+          Array.from({ length: leaves }, (__, leaf) => [
+            `leaf${leaf}`,
+            computed ? `=reported.rate * ${leaf}` : leaf,
+          ]),
+        ),
+      })),
+    },
+  });
+}
+
+/** The median of five. */
+function loadMs(text: string): number {
+  const times = Array.from({ length: 5 }, () => {
+    const before = process.cpuUsage();
+    const parsed = parseFleet(text);
+    if (!parsed.ok) throw new Error(JSON.stringify(parsed.problems[0]));
+    const { user, system } = process.cpuUsage(before);
+    return (user + system) / 1_000;
+  });
+  return times.sort((one, other) => one - other)[2] ?? 0;
+}

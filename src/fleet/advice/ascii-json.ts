@@ -1,0 +1,12 @@
+import type { JsonValue } from '../../json.ts';
+
+const LONGEST = 60;
+
+/** A value for a message, in ASCII, so that letters and spaces that only look like others can be seen. */
+export function asciiJson(value: JsonValue): string {
+  const text = JSON.stringify(value).replace(
+    /[^ -~]/g,
+    (character) => `\\u${character.charCodeAt(0).toString(16).padStart(4, '0')}`,
+  );
+  return text.length > LONGEST ? `${text.slice(0, LONGEST - 1)}…` : text;
+}

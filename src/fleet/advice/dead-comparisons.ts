@@ -1,0 +1,223 @@
+import type { ASTNode } from '@marcbachmann/cel-js';
+import type { ErrorDetail } from '../../errors.ts';
+import type { JsonValue } from '../../json.ts';
+import { type Expression, type ExpressionScope, syntaxTree } from '../expression.ts';
+import { children } from '../expression-check.ts';
+import { ONE_OF } from '../expression-one-of.ts';
+import type { Fleet } from '../fleet.ts';
+import type { Template } from '../template.ts';
+import { asciiJson } from './ascii-json.ts';
+import { chainOf, constantOf } from './condition-terms.ts';
+
+/**
+ * Comparisons with a text that never comes: `registrationId.startsWith('SN-')` where ids are lower case. The rule,
+ * layer or policy then never matches, in silence.
+ */
+export function deadComparisons({ allocation, twins }: Fleet): readonly ErrorDetail[] {
+  const of = (path: string, when: Expression | undefined, scope: ExpressionScope) =>
+    when === undefined ? [] : deadIn(syntaxTree(when, scope)).map((message) => ({ path, message }));
+  const within = (path: string, template: Template | undefined, scope: ExpressionScope) =>
+    expressionsIn(template, path).flatMap(([at, expression]) => of(at, expression, scope));
+  return [
+    ...allocation.rules.flatMap(({ when }, index) => of(`allocation.rules[${index}].when`, when, 'rule')),
+    ...within('allocation.payload', allocation.payload, 'layer'),
+    ...of('twins.scope', twins.scope, 'twin'),
+    ...twins.layers.flatMap(({ when, tags, desired }, index) => [
+      ...of(`twins.initial[${index}].when`, when, 'layer'),
+      ...within(`twins.initial[${index}].tags`, tags, 'layer'),
+      ...within(`twins.initial[${index}].desired`, desired, 'layer'),
+    ]),
+    ...twins.policies.flatMap(({ when, leaves }, index) => [
+      ...of(`twins.policies[${index}].when`, when, 'twin'),
+      ...leaves.flatMap(({ key, value }) => within(`twins.policies[${index}].desired.${key}`, value, 'twin')),
+    ]),
+  ];
+}
+
+function expressionsIn(
+  template: Template | undefined,
+  path: string,
+): readonly (readonly [string, Expression])[] {
+  switch (template?.kind) {
+    case 'expression':
+      return [[path, template.expression]];
+    case 'array':
+      return template.items.flatMap((item, index) => expressionsIn(item, `${path}[${index}]`));
+    case 'object':
+      return template.members.flatMap(([key, member]) => expressionsIn(member, `${path}.${key}`));
+    default:
+      return [];
+  }
+}
+
+/** The texts that something can be. */
+interface Domain {
+  readonly can: (text: string) => boolean;
+  /** Why a text is none of them, and what to write, after "compares with …,". */
+  readonly why: (name: string, text: string) => string;
+  /** Parts of it are none of a list, but in the case of the whole. */
+  readonly part: Domain | undefined;
+}
+
+const LOWER: Domain = {
+  can: (text) => text === text.toLowerCase(),
+  why: (name, text) =>
+    `and ${name} is always lower case, so that this never matches: write ${asciiJson(text.toLowerCase())}`,
+  part: undefined,
+};
+const UPPER: Domain = {
+  can: (text) => text === text.toUpperCase(),
+  why: (name, text) =>
+    `and ${name} is always upper case, so that this never matches: write ${asciiJson(text.toUpperCase())}`,
+  part: undefined,
+};
+/** Ids of enrollments are case-insensitive, and come in the case that somebody once wrote (DPS concepts-service). */
+const ANY_CASE: Domain = {
+  can: LOWER.can,
+  why: (name, text) =>
+    `and ${name} comes in the case in which somebody once wrote it, since DPS takes no notice of case: compare ${name}.lowerAscii() with ${asciiJson(text.toLowerCase())}`,
+  part: undefined,
+};
+const REGION: Domain = {
+  can: (text) => /^[a-z0-9]*$/.test(text),
+  why: (name, text) =>
+    `and ${name} is lower case without spaces, so that this never matches: write ${asciiJson(text.toLowerCase().replaceAll(/[^a-z0-9]/g, ''))}`,
+  part: undefined,
+};
+
+function among(...values: readonly string[]): Domain {
+  return {
+    can: (text) => values.includes(text),
+    why: (name) => `and ${name} is one of ${values.join(', ')}: write one of these`,
+    part: { can: () => true, why: () => '', part: undefined },
+  };
+}
+
+/** What variables can be (`src/allocation/request.ts`, `variables.ts`); in policies there is no request. */
+const DOMAINS: Readonly<Record<string, Domain>> = {
+  registrationId: LOWER,
+  'enrollment.id': ANY_CASE,
+  'enrollment.kind': among('individual', 'group', 'unknown'),
+  'attestation.kind': among('symmetricKey', 'x509', 'tpm', 'none', 'unknown'),
+  'current.hub': LOWER,
+  'hub.host': LOWER,
+  'hub.region': REGION,
+};
+
+/** Whose result is as much in one case as what they are called on. */
+const KEEP_CASE: ReadonlySet<string> = new Set(['substring', 'trim', 'split', 'charAt']);
+/** Whose argument is a part of what they are called on. */
+const PARTS: ReadonlySet<string> = new Set([
+  'startsWith',
+  'endsWith',
+  'contains',
+  'indexOf',
+  'lastIndexOf',
+  'split',
+]);
+const LOOPS: ReadonlySet<string> = new Set(['all', 'exists', 'exists_one', 'map', 'filter']);
+
+interface Source {
+  readonly name: string;
+  readonly domain: Domain;
+}
+
+/** What a loop runs over, by the name of its variable. */
+type Items = ReadonlyMap<string, ASTNode>;
+
+function deadIn(root: ASTNode): readonly string[] {
+  const found = new Set<string>();
+  const check = (node: ASTNode, compared: ASTNode, items: Items, isPart = false) => {
+    const source = sourceOf(node, items);
+    const domain = isPart ? (source?.domain.part ?? source?.domain) : source?.domain;
+    if (source === undefined || domain === undefined) return;
+    for (const text of textsOf(compared, items)) {
+      if (!domain.can(text)) found.add(`compares with ${asciiJson(text)}, ${domain.why(source.name, text)}`);
+    }
+  };
+  const visit = (node: ASTNode, items: Items): void => {
+    switch (node.op) {
+      case '==':
+      case '!=':
+        check(node.args[0], node.args[1], items);
+        check(node.args[1], node.args[0], items);
+        break;
+      case 'in':
+        check(node.args[0], node.args[1], items);
+        break;
+      case 'call': {
+        const [name, [value, ...lists]] = node.args;
+        if (name === ONE_OF && value !== undefined) for (const list of lists) check(value, list, items);
+        break;
+      }
+      case 'rcall': {
+        const [name, receiver, [first, ...rest]] = node.args;
+        if (first === undefined) break;
+        if (LOOPS.has(name) && first.op === 'id') {
+          visit(receiver, items);
+          const inner = new Map([...items, [first.args, receiver] as const]);
+          for (const operand of rest) visit(operand, inner);
+          return;
+        }
+        if (PARTS.has(name)) check(receiver, first, items, true);
+        break;
+      }
+      default:
+    }
+    for (const child of children(node)) visit(child, items);
+  };
+  visit(root, new Map());
+  return [...found];
+}
+
+/** What a text comes from, and what it can be; undefined where it can be anything. */
+function sourceOf(node: ASTNode, items: Items): Source | undefined {
+  const path = chainOf(node);
+  if (path !== undefined) {
+    const [variable = ''] = path;
+    const list = items.get(variable);
+    if (list !== undefined) return path.length === 1 ? sourceOf(list, items) : undefined;
+    const name = path.join('.');
+    return Object.hasOwn(DOMAINS, name) ? { name, domain: DOMAINS[name] as Domain } : undefined;
+  }
+  if (node.op === '[]') return sourceOf(node.args[0], items);
+  if (node.op === 'call' && (node.args[0] === 'string' || node.args[0] === 'dyn')) {
+    const [argument] = node.args[1];
+    return argument === undefined ? undefined : sourceOf(argument, items);
+  }
+  if (node.op !== 'rcall') return undefined;
+  const [name, receiver] = node.args;
+  const within = (): string => chainOf(receiver)?.join('.') ?? 'it';
+  if (name === 'lowerAscii') return { name: `${within()}.lowerAscii()`, domain: LOWER };
+  if (name === 'upperAscii') return { name: `${within()}.upperAscii()`, domain: UPPER };
+  if (!KEEP_CASE.has(name)) return undefined;
+  const source = sourceOf(receiver, items);
+  return source === undefined ? undefined : { ...source, domain: source.domain.part ?? source.domain };
+}
+
+/** The texts that something written out can be: itself, the items of a list, both ends of a choice. */
+export function textsOf(node: ASTNode, items: Items = new Map()): readonly string[] {
+  const constant = constantOf(node);
+  if (constant !== undefined) return textsIn(constant);
+  switch (node.op) {
+    case 'id': {
+      const list = items.get(node.args);
+      return list === undefined ? [] : textsOf(list, items);
+    }
+    case 'list':
+      return node.args.flatMap((item) => textsOf(item, items));
+    case '?:':
+      return node.args.slice(1).flatMap((end) => textsOf(end, items));
+    case '+': {
+      const isOfLists = node.args.some(({ op }) => op === 'list');
+      return isOfLists ? node.args.flatMap((part) => textsOf(part, items)) : [];
+    }
+    default:
+      return [];
+  }
+}
+
+function textsIn(constant: JsonValue): readonly string[] {
+  if (typeof constant === 'string') return [constant];
+  return Array.isArray(constant) ? constant.filter((item) => typeof item === 'string') : [];
+}

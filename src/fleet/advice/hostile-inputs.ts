@@ -1,0 +1,177 @@
+import { isObject, type JsonObject, type JsonValue } from '../../json.ts';
+import type { ConditionTerms } from './condition-terms.ts';
+import { type Facts, valueAt, withValue } from './facts.ts';
+import { OTHER_TEXT } from './sample-facts.ts';
+
+/** What a device may send in the place of an honest value, to escape a rule. */
+export interface HostileInput {
+  readonly facts: Facts;
+  readonly path: readonly string[];
+  /** Undefined: the device leaves it out. */
+  readonly value: JsonValue | undefined;
+}
+
+/**
+ * Disguises of what a device would honestly send, one at a time: each path of the payload that a condition reads,
+ * and all that lies above it, is left out, null, empty, of another kind, or looks like the honest value without
+ * being it. Other honest values are none of these: a number in the place of a number, false in the place of true.
+ * What a device cannot choose stays: DPS knows its registration id by a key or a certificate, and its enrollment.
+ */
+export function* hostileInputs(honest: Facts, { paths }: ConditionTerms): Generator<HostileInput> {
+  const seen = new Set<string>();
+  for (const { path } of paths) {
+    if (path[0] !== 'payload') continue;
+    for (let length = path.length; length > 0; length -= 1) {
+      const place = path.slice(0, length);
+      const key = JSON.stringify(place);
+      if (seen.has(key)) continue;
+      seen.add(key);
+      const value = valueAt(honest, place);
+      // A rule that applies where there is nothing is about devices that say something: they may.
+      if (value === undefined) continue;
+      const members = paths
+        .filter((other) => startsWith(other.path, place))
+        .map((other) => other.path[length]);
+      for (const disguise of disguisesOf(value, members)) {
+        // DPS leaves these out, or Berth reads them so: they are no payload.
+        if (length === 1 && (disguise === null || isEmptyObject(disguise))) continue;
+        yield { facts: withValue(honest, place, disguise), path: place, value: disguise };
+      }
+    }
+  }
+}
+
+/**
+ * The commonest first: they make the examples in a message.
+ *
+ * @param members of an object, which have disguises of their own
+ */
+function disguisesOf(
+  value: JsonValue,
+  members: readonly (string | undefined)[],
+): readonly (JsonValue | undefined)[] {
+  const kind = kindOf(value);
+  const others = [undefined, null, '', 5, true, [], {}, 0, false, [value], 'true', OTHER_TEXT, ' '];
+  return [
+    ...others.slice(0, 2),
+    ...(kind === 'text' ? ['', ...textDisguises(value as string), OTHER_TEXT, ' '] : []),
+    ...(kind === 'list' ? [[], ...listDisguises(value as readonly JsonValue[])] : []),
+    ...(kind === 'object' ? [{}, ...objectDisguises(value as JsonObject, members)] : []),
+    ...(kind === 'number' ? [String(value), ` ${String(value)}`] : []),
+    ...(kind === 'boolean' ? [String(value)] : []),
+    ...others.filter((other) => kindOf(other) !== kind),
+  ];
+}
+
+function textDisguises(text: string): readonly string[] {
+  const [lower, upper] = [text.toLowerCase(), text.toUpperCase()];
+  return [
+    lower,
+    `${text} `,
+    upper,
+    text.slice(0, 1) + lower.slice(1),
+    ` ${text}`,
+    `${text}\u00a0`,
+    `\u00a0${text}`,
+    `${text}\u200b`,
+    `${text}\n`,
+    replaced(text, CYRILLIC),
+    replaced(text, fullWidth),
+    text.normalize('NFD'),
+  ].filter((disguise) => disguise !== text);
+}
+
+function listDisguises(items: readonly JsonValue[]): readonly JsonValue[] {
+  const [first] = items;
+  if (first === undefined) return [];
+  const disguises = typeof first === 'string' ? textDisguises(first) : [];
+  return [
+    ...disguises.map((disguise) => [disguise]),
+    ...[null, '', 5, true, OTHER_TEXT, {}]
+      .filter((other) => kindOf(other) !== kindOf(first))
+      .map((other) => [other]),
+    ...(isObject(first) ? objectDisguises(first).map((disguise) => [disguise]) : []),
+    first,
+  ];
+}
+
+/** One more member, and each other member without its value or in disguise. */
+function objectDisguises(
+  object: JsonObject,
+  except: readonly (string | undefined)[] = [],
+): readonly JsonObject[] {
+  return [
+    { ...object, [OTHER_TEXT]: OTHER_TEXT },
+    ...Object.entries(object).flatMap(([key, member]) => {
+      if (except.includes(key)) return [];
+      const { [key]: _, ...others } = object;
+      const disguises = typeof member === 'string' ? ['', ...textDisguises(member)] : [];
+      return [others, ...[null, ...disguises].map((disguise) => ({ ...object, [key]: disguise }))];
+    }),
+  ];
+}
+
+function startsWith(path: readonly string[], beginning: readonly string[]): boolean {
+  return beginning.every((key, index) => path[index] === key);
+}
+
+/** Letters of Cyrillic that look as Latin ones do. */
+const CYRILLIC: Readonly<Record<string, string>> = {
+  A: 'А',
+  B: 'В',
+  C: 'С',
+  E: 'Е',
+  H: 'Н',
+  I: 'І',
+  J: 'Ј',
+  K: 'К',
+  M: 'М',
+  O: 'О',
+  P: 'Р',
+  S: 'Ѕ',
+  T: 'Т',
+  X: 'Х',
+  Y: 'У',
+  D: 'Ԁ',
+  F: 'Ғ',
+  G: 'Ԍ',
+  a: 'а',
+  c: 'с',
+  e: 'е',
+  i: 'і',
+  j: 'ј',
+  o: 'о',
+  p: 'р',
+  s: 'ѕ',
+  x: 'х',
+  y: 'у',
+  d: 'ԁ',
+  U: 'Ս',
+};
+
+function replaced(
+  text: string,
+  letters: Readonly<Record<string, string>> | ((letter: string) => string),
+): string {
+  return [...text]
+    .map((letter) => (typeof letters === 'function' ? letters(letter) : (letters[letter] ?? letter)))
+    .join('');
+}
+
+/** The full-width forms of ASCII (U+FF01 to U+FF5E), as East Asian keyboards write them. */
+function fullWidth(letter: string): string {
+  const code = letter.charCodeAt(0);
+  return code > 0x20 && code < 0x7f ? String.fromCharCode(code + 0xfee0) : letter;
+}
+
+function isEmptyObject(value: JsonValue | undefined): boolean {
+  return isObject(value) && Object.keys(value).length === 0;
+}
+
+function kindOf(value: JsonValue | undefined): string {
+  if (value === undefined) return 'nothing';
+  if (value === null) return 'null';
+  if (Array.isArray(value)) return 'list';
+  if (typeof value === 'object') return 'object';
+  return typeof value === 'string' ? 'text' : typeof value;
+}

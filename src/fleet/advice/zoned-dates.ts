@@ -1,0 +1,62 @@
+import type { ErrorDetail } from '../../errors.ts';
+import { isObject, type JsonValue } from '../../json.ts';
+import { type ExpressionScope, syntaxTree } from '../expression.ts';
+import type { Fleet } from '../fleet.ts';
+import type { Template } from '../template.ts';
+import { textsOf } from './dead-comparisons.ts';
+
+/** A date and time that says how far it is from UTC, other than by `Z`. */
+const ZONED = /^\d{4}-\d\d-\d\dT\d\d:\d\d(:\d\d([.,]\d+)?)?[+-]\d\d(:?\d\d)?$/;
+
+/**
+ * Dates with an offset that become desired properties. The Azure portal saves a whole twin and writes such a text
+ * again in UTC, which is another text: a policy then writes its own again, and both go on.
+ */
+export function zonedDates({ twins }: Fleet): readonly ErrorDetail[] {
+  const details = (path: string, template: Template, scope: ExpressionScope, harm: string) =>
+    [...new Set(datesIn(template, scope))].map((date) => ({
+      path,
+      message: `sets "${date}", a date with an offset: the portal saves it again as UTC, which is another text, and ${harm}; write it in UTC${inUtc(date)}`,
+    }));
+  return [
+    ...twins.layers.flatMap(({ desired }, index) =>
+      details(`twins.initial[${index}].desired`, desired, 'layer', 'the device sees a change'),
+    ),
+    ...twins.policies.flatMap(({ leaves }, index) =>
+      leaves.flatMap(({ key, value, compare }) =>
+        // Compared as instants, the portal's text is the same value.
+        compare === 'instant'
+          ? []
+          : details(`twins.policies[${index}].desired.${key}`, value, 'twin', 'a fight begins'),
+      ),
+    ),
+  ];
+}
+
+function datesIn(template: Template, scope: ExpressionScope): readonly string[] {
+  switch (template.kind) {
+    case 'literal':
+      return textsIn(template.value).filter(isZoned);
+    case 'expression':
+      return textsOf(syntaxTree(template.expression, scope)).filter(isZoned);
+    case 'array':
+      return template.items.flatMap((item) => datesIn(item, scope));
+    case 'object':
+      return template.members.flatMap(([, member]) => datesIn(member, scope));
+  }
+}
+
+function textsIn(value: JsonValue): readonly string[] {
+  if (typeof value === 'string') return [value];
+  if (Array.isArray(value)) return value.flatMap(textsIn);
+  return isObject(value) ? Object.values(value).flatMap(textsIn) : [];
+}
+
+function isZoned(text: string): boolean {
+  return ZONED.test(text);
+}
+
+function inUtc(date: string): string {
+  const time = Date.parse(date);
+  return Number.isNaN(time) ? '' : `: "${new Date(time).toISOString().replace('.000Z', 'Z')}"`;
+}

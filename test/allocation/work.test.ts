@@ -1,0 +1,163 @@
+import { describe, expect, test } from '@jest/globals';
+import fc from 'fast-check';
+import { worstRequests } from '../../bench/worst-request.ts';
+import { NO_CONDITIONS } from '../../src/allocation/conditions.ts';
+import { decide } from '../../src/allocation/decide.ts';
+import { receiptOf } from '../../src/allocation/receipt.ts';
+import { recompute } from '../../src/allocation/recompute.ts';
+import { compileExpression } from '../../src/fleet/expression.ts';
+import { WORK_LIMITS, Work } from '../../src/fleet/expression-work.ts';
+import type { Fleet } from '../../src/fleet/fleet.ts';
+import type { JsonValue } from '../../src/json.ts';
+import { randomPayload, randomSource } from '../fleet/random-expressions.ts';
+import { fleetOf, requestOf } from './requests.ts';
+
+const KB = 1024;
+const WEU = 'weu.azure-devices.net';
+
+function decideOn(fleet: Fleet, payload: JsonValue) {
+  const work = new Work();
+  const input = { request: requestOf({ context: { payload } }), fleet, conditions: NO_CONDITIONS, now: 0 };
+  return { decision: decide(input, work), steps: work.steps, input };
+}
+
+/** Every source as a rule, as the condition of a layer, as a value of it, and as a value of the answer. */
+function fleetWith(sources: readonly string[]): Fleet {
+  return fleetOf({
+    allocation: {
+      rules: sources.map((when, index) => ({ name: `r${index}`, when, prefer: { [WEU]: 2 } })),
+      payload: Object.fromEntries(sources.map((source, index) => [`p${index}`, `=${source}`])),
+    },
+    twins: {
+      initial: sources.flatMap((source, index) => [
+        { name: `when${index}`, when: source, tags: { [`t${index}`]: 1 } },
+        {
+          name: `value${index}`,
+          tags: { [`v${index}`]: `=${source}` },
+          desired: { [`v${index}`]: `=${source}` },
+        },
+      ]),
+    },
+  });
+}
+
+const accepted = randomSource.filter(
+  (source) => compileExpression(source, 'rule').ok && compileExpression(source, 'layer').ok,
+);
+
+describe('the expressions of one request', () => {
+  test('take no more steps than a request has, whatever they are and whatever a device sends', () => {
+    let most = 0;
+    fc.assert(
+      fc.property(fc.array(accepted, { minLength: 1, maxLength: 20 }), randomPayload, (sources, payload) => {
+        const { steps } = decideOn(fleetWith(sources), payload);
+        most = Math.max(most, steps);
+        expect(steps).toBeLessThanOrEqual(WORK_LIMITS.request + 5 * sources.length * WORK_LIMITS.own);
+      }),
+      { numRuns: 150 },
+    );
+    expect(most).toBeGreaterThan(WORK_LIMITS.request / 2);
+  });
+
+  test.each(worstRequests().map((worst) => [worst.name, worst.input] as const))(
+    'take no more than that for 200 rules and 100 layers of %s',
+    (_, input) => {
+      const work = new Work();
+      decide(input, work);
+
+      expect(work.steps).toBeGreaterThan(10_000);
+      expect(work.steps).toBeLessThanOrEqual(WORK_LIMITS.request + 701 * WORK_LIMITS.own);
+    },
+  );
+
+  test('give the same steps and the same decision each time', () => {
+    for (const { input } of worstRequests()) {
+      const [one, other] = [new Work(), new Work()];
+
+      expect(decide(input, one)).toEqual(decide(input, other));
+      expect(one.steps).toBe(other.steps);
+    }
+  });
+});
+
+test('a device that sends too much escapes no require, and no rule about its enrollment', () => {
+  const fleet = fleetOf({
+    allocation: {
+      rules: [
+        ...Array.from({ length: 20 }, (_, index) => ({
+          name: `greedy${index}`,
+          when: 'payload.l.all(x, (x + x + x).size() > 0)',
+          prefer: { [WEU]: 2 },
+        })),
+        { name: 'eu', when: "payload.country in ['DE', 'FR']", require: { residency: 'eu' } },
+        { name: 'blocked', when: "enrollment.id.startsWith('contoso-')", deny: 'blocked' },
+      ],
+    },
+  });
+  const { decision } = decideOn(fleet, {
+    l: Array(1_000).fill('a'.repeat(60)),
+    country: 'D'.repeat(40 * KB),
+  });
+
+  expect(decision.rules.slice(-3)).toEqual([
+    { name: 'greedy19', result: 'unknown', applied: false, why: 'too much work' },
+    {
+      name: 'eu',
+      result: 'unknown',
+      applied: true,
+      why: expect.stringMatching(/^a text of more than 32 KB/),
+    },
+    { name: 'blocked', result: 'matched', applied: true },
+  ]);
+  expect(decision.outcome).toMatchObject({ kind: 'refused', code: 'BERTH_REGISTRATION_DENIED' });
+});
+
+describe('what is too long to be copied', () => {
+  const fleet = fleetOf({
+    allocation: { payload: { text: '=payload.text', ok: '=payload.ok' } },
+    twins: {
+      initial: [
+        { name: 'a', tags: { text: '=payload.text', ok: '=payload.ok' } },
+        { name: 'b', desired: { all: '=payload', list: '=payload.list' } },
+      ],
+    },
+  });
+  const why = 'a text of more than 32 KB, or a list of more than 1000 items';
+  const payload = { text: 'x'.repeat(40 * KB), list: Array(1_001).fill(1), ok: 1 };
+
+  test('is left out whole, with a note, and nothing else is', () => {
+    const { decision } = decideOn(fleet, payload);
+
+    expect(decision.twin.twin).toEqual({ tags: { ok: 1 }, desired: { all: { ok: 1 } } });
+    expect(decision.twin.omitted.map(({ path, why: said }) => `${path.join('.')}: ${said}`)).toEqual([
+      `tags.text: a: ${why}`,
+      `desired.all.text: b: ${why}`,
+      `desired.all.list: b: ${why}`,
+      `desired.list: b: ${why}`,
+    ]);
+    expect(decision.payload).toEqual({ payload: { ok: 1 }, omitted: [{ path: ['text'], why }] });
+  });
+
+  test('leaves a receipt that says the same again', () => {
+    const rule = fleetOf({
+      allocation: {
+        rules: [{ name: 'eu', when: "payload.text == 'DE'", require: { residency: 'eu' } }],
+        payload: { text: '=payload.text', ok: '=payload.ok' },
+      },
+    });
+    const { decision, input } = decideOn(rule, payload);
+    const receipt = receiptOf(input, decision);
+
+    expect(decision.rules[0]).toMatchObject({ result: 'unknown', applied: true });
+    expect(recompute(receipt, rule)).toMatchObject({ differences: [], notKept: ['payload.text'] });
+  });
+});
+
+test('texts that are not ASCII are found in one pass over an answer, however deep it is', () => {
+  const deep = (levels: number): JsonValue =>
+    levels === 0 ? { bad: 'ö', ok: 'o', list: ['ö'] } : { a: deep(levels - 1) };
+  const { decision } = decideOn(fleetOf({ allocation: { payload: { all: '=payload' } } }), deep(25));
+
+  expect(JSON.stringify(decision.payload.payload)).toContain('{"ok":"o"}');
+  expect(decision.payload.omitted.map(({ path }) => path.at(-1))).toEqual(['bad', 'list']);
+});

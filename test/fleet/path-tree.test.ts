@@ -1,0 +1,26 @@
+import { expect, test } from '@jest/globals';
+import fc from 'fast-check';
+import { PathTree } from '../../src/fleet/path-tree.ts';
+
+const path = fc.array(fc.constantFrom('a', 'b', 'c'), { maxLength: 4 });
+const begins = (one: readonly string[], other: readonly string[]) =>
+  one.every((key, index) => key === other[index]);
+
+test('finds what a search through all paths would find first', () => {
+  fc.assert(
+    fc.property(fc.array(path, { maxLength: 12 }), path, (paths, sought) => {
+      const tree = new PathTree<number>();
+      paths.forEach((each, index) => {
+        tree.add(each, index);
+      });
+      const first = (is: (each: readonly string[]) => boolean) => {
+        const index = paths.findIndex(is);
+        return index === -1 ? undefined : index;
+      };
+
+      expect(tree.aboveOrBelow(sought)).toBe(first((each) => begins(each, sought) !== begins(sought, each)));
+      expect(tree.along(sought)).toBe(first((each) => begins(each, sought) || begins(sought, each)));
+    }),
+    { numRuns: 2_000 },
+  );
+});

@@ -1,0 +1,172 @@
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { HttpRequest, InvocationContext } from '@azure/functions';
+import { afterEach, beforeEach, describe, expect, test } from '@jest/globals';
+import type { ReprovisionPolicy } from '../../local/dps/enrollment.ts';
+import { createRegistrar } from '../../local/dps/registrar.ts';
+import { openRegistrations, type RegistrationStore } from '../../local/dps/registration.ts';
+import type { WebhookCall } from '../../local/dps/webhook.ts';
+import { createIotHubs, type IotHubs } from '../../local/iot-hub/index.ts';
+import { silent } from '../../local/log.ts';
+import { allocateDevice } from '../../src/functions/allocate-device.ts';
+import { Instance } from '../../src/instance/instance.ts';
+import type { JsonObject } from '../../src/json.ts';
+
+const SHORT = ['weu', 'neu', 'eus'];
+const CLASSIC = SHORT.map((name) => `${name}.azure-devices.net`);
+const DEVICE = SHORT.map((name) => `${name}.device.azure-devices.net`);
+const [WEU = '', NEU = ''] = CLASSIC;
+const KEY = Buffer.alloc(32, 7).toString('base64');
+
+/** The real webhook function behind the local DPS; the local hubs are reached as DPS reaches them. */
+describe('the webhook behind a DPS', () => {
+  let directory: string;
+  let hubs: IotHubs;
+  let store: RegistrationStore;
+  let policy: ReprovisionPolicy | undefined;
+  /** Changed by tests between registrations. */
+  let fleet: JsonObject;
+  beforeEach(() => {
+    directory = mkdtempSync(join(tmpdir(), 'berth-relink-'));
+    hubs = createIotHubs({
+      hubs: CLASSIC.map((host) => ({ host, tier: 'S3', units: 10 })),
+      sink: () => () => {},
+    });
+    store = openRegistrations(undefined);
+    policy = undefined;
+    fleet = {
+      hubs: CLASSIC.map((host) => ({ host, region: 'westeurope', tier: 'S3' })),
+      twins: { initial: [{ name: 'base', tags: { layer: 'berth' } }] },
+    };
+  });
+  afterEach(() => {
+    hubs.close();
+    store.close();
+    rmSync(directory, { recursive: true, force: true });
+  });
+
+  function webhook(): WebhookCall {
+    const folder = mkdtempSync(join(directory, 'app-'));
+    writeFileSync(join(folder, 'fleet.json'), JSON.stringify(fleet));
+    const instance = new Instance({
+      env: {
+        AzureWebJobsStorage:
+          'DefaultEndpointsProtocol=http;AccountName=a;AccountKey=a2V5;TableEndpoint=http://127.0.0.1:1/a;',
+      },
+      directory: folder,
+      build: '2026-11-23T00:00:00Z',
+      log: () => {},
+    });
+    const handler = allocateDevice(instance);
+    return async (url, json) => {
+      const request = new HttpRequest({ method: 'POST', url, body: { bytes: Buffer.from(json) } });
+      const context = new InvocationContext({ functionName: 'allocateDevice', logHandler: () => {} });
+      const { status = 0, body } = await handler(request, context);
+      return { status, body: String(body) };
+    };
+  }
+
+  /** A DPS with these links, over the registrations of the one before. */
+  function dps(links: readonly string[]) {
+    const register = createRegistrar({
+      linkedHubs: links.map((host) => ({ host })),
+      hub: hubs.provisioning,
+      store,
+      call: webhook(),
+      retryWaitsMs: [],
+      log: silent,
+      now: Date.now,
+      signal: new AbortController().signal,
+    });
+    return (registrationId: string) =>
+      register(
+        {
+          registrationId,
+          enrollment: {
+            enrollmentGroupId: 'fleet',
+            attestation: { type: 'symmetricKey', primaryKey: KEY, secondaryKey: KEY },
+            allocationPolicy: 'custom',
+            customAllocationDefinition: {
+              webhookUrl: 'http://localhost/api/allocate',
+              apiVersion: '2021-10-01',
+            },
+            initialTwin: { tags: { own: 'enrollment' } },
+            ...(policy && { reprovisionPolicy: policy }),
+            etag: '"1"',
+            createdDateTimeUtc: '',
+            lastUpdatedDateTimeUtc: '',
+          },
+          authentication: { type: 'sas', symmetricKey: { primaryKey: KEY, secondaryKey: KEY } },
+        },
+        undefined,
+      );
+  }
+  const tagsOn = (host: string, deviceId = 'pump') => hubs.view(host)?.twin(deviceId)?.tags;
+
+  test('moves 0 of 10,000 devices while links change from classic to device names, and makes no identity anew', async () => {
+    const ids = Array.from({ length: 10_000 }, (_, index) => `device-${index}`);
+    const places = new Map<string, string | undefined>();
+    const first = dps(CLASSIC);
+    for (const id of ids) places.set(id, (await first(id)).assignment?.host);
+    const writes = () => hubs.views.reduce((sum, { counters }) => sum + counters.provisioningWrites, 0);
+    const before = writes();
+    const moved: string[] = [];
+
+    for (const links of [[...DEVICE, ...CLASSIC], DEVICE]) {
+      const again = dps(links);
+      for (const id of ids) {
+        const { status, substatus, assignment } = await again(id);
+        const stays = assignment?.host.split('.')[0] === places.get(id)?.split('.')[0];
+        if (status !== 'assigned' || substatus !== 'reprovisionedToInitialAssignment' || !stays)
+          moved.push(id);
+      }
+    }
+
+    expect(moved).toEqual([]);
+    expect(writes()).toBe(before);
+    expect(new Set(ids.map((id) => store.get(id)?.assignment?.host))).toEqual(new Set(DEVICE));
+    expect(hubs.views.reduce((sum, { deviceCount }) => sum + deviceCount, 0)).toBe(10_000);
+  }, 120_000);
+
+  test('gives a device that was deleted from its hub the layers again, and leaves one alone that was not', async () => {
+    await dps([WEU])('pump');
+    hubs.view(WEU)?.edit('pump', { tags: { since: 'then' } }, 'service');
+
+    await dps([WEU])('pump');
+    expect(tagsOn(WEU)).toEqual({ own: 'enrollment', layer: 'berth', since: 'then' });
+
+    hubs.view(WEU)?.remove('pump');
+    await dps([WEU])('pump');
+    expect(tagsOn(WEU)).toEqual({ own: 'enrollment', layer: 'berth' });
+  });
+
+  test('does not give them where twins.resendInitial is false', async () => {
+    fleet = { ...fleet, twins: { ...(fleet.twins as JsonObject), resendInitial: false } };
+    await dps([WEU])('pump');
+    hubs.view(WEU)?.remove('pump');
+
+    await dps([WEU])('pump');
+
+    expect(tagsOn(WEU)).toEqual({ own: 'enrollment' });
+  });
+
+  test.each<[string, ReprovisionPolicy | undefined, JsonObject]>([
+    ['the twin moves along under migrate', undefined, { own: 'enrollment', layer: 'berth', since: 'then' }],
+    [
+      'it starts with the layers under reset',
+      { updateHubAssignment: true, migrateDeviceData: false },
+      { own: 'enrollment', layer: 'berth' },
+    ],
+  ])('where the hub changes, %s', async (_, reprovisioning, tags) => {
+    policy = reprovisioning;
+    await dps([WEU])('pump');
+    hubs.view(WEU)?.edit('pump', { tags: { since: 'then' } }, 'service');
+    fleet = { ...fleet, allocation: { rules: [{ name: 'move', hub: NEU }] } };
+
+    await dps([WEU, NEU])('pump');
+
+    expect(hubs.view(WEU)?.twin('pump')).toBeUndefined();
+    expect(tagsOn(NEU)).toEqual(tags);
+  });
+});

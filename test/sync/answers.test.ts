@@ -1,0 +1,305 @@
+import { beforeEach, describe, expect, test } from '@jest/globals';
+import type { Fleet } from '../../src/fleet/fleet.ts';
+import type { JsonObject } from '../../src/json.ts';
+import { askActivity } from '../../src/sync/activity.ts';
+import { Reconciler } from '../../src/sync/reconciler.ts';
+import type { TwinEvent } from '../../src/twin/event.ts';
+import { instantOf } from '../../src/twin/instant.ts';
+import { NO_REDACTION } from '../../src/twin/redact.ts';
+import { restoreShadow, type Shadow } from '../../src/twin/shadow.ts';
+import { at, fleetOf, ID, T0 } from '../twin/twins.ts';
+import { MemoryHub } from './memory-hub.ts';
+import { MemoryTwinStore } from './memory-store.ts';
+import { OPEN_GATE } from './open-gate.ts';
+
+/*
+ * What a device says after a write, and when, in virtual time: the hub, the device and Berth's own work that is due. Each test
+ * says what the device does; Berth comes back to the twin when it said that it would.
+ */
+
+const SECOND = 1_000;
+const MINUTE = 60 * SECOND;
+const INTERVAL = fleetOf({ policies: [{ name: 'base', desired: { interval: 5 } }] });
+
+let time: number;
+let hub: MemoryHub;
+let store: MemoryTwinStore;
+/** How far the clock of Berth's instance is ahead of the hub's. */
+let ahead: number;
+beforeEach(() => {
+  time = T0;
+  ahead = 0;
+  hub = new MemoryHub(() => {
+    time += 1;
+    return time;
+  });
+  store = new MemoryTwinStore();
+});
+
+const optionsFor = (fleet: Fleet) => ({
+  fleet,
+  hubs: hub,
+  store,
+  gate: { current: async () => OPEN_GATE },
+  budget: { turn: async () => ({ isNow: true }) as const },
+  redaction: NO_REDACTION,
+  count: () => {},
+  now: () => time + ahead,
+  until: Number.POSITIVE_INFINITY,
+  warn: () => {},
+});
+const take = (event: TwinEvent, fleet = INTERVAL) => new Reconciler(optionsFor(fleet)).reconcile(ID, [event]);
+const shadow = (): Shadow => {
+  const known = store.records.get(`${ID.host}|${ID.deviceId}`)?.known;
+  if (known?.kind !== 'shadow') throw new Error(`no shadow but ${known?.kind}`);
+  return restoreShadow(ID, known.shadow);
+};
+const state = () => shadow().judgement.state;
+const writes = () => hub.calls.filter((call) => call.startsWith('PATCH'));
+const reads = () => hub.calls.filter((call) => call === 'GET');
+
+/** Lets time pass, and does what is due in it; the device reacts to each write that it hears. */
+async function pass(ms: number, react?: () => readonly TwinEvent[], fleet = INTERVAL): Promise<void> {
+  const end = time + ms;
+  const options = optionsFor(fleet);
+  while (time < end) {
+    const { due } = shadow();
+    const next = Math.max(time, Math.min(end, due === undefined ? end : due.at - ahead));
+    time = next + 1;
+    if (due === undefined || due.at > time + ahead) continue;
+    const before = writes().length;
+    if (due.priority === 'activity') {
+      const reconciler = new Reconciler(options);
+      await askActivity({ ...options, hosts: [ID.host], twins: store, reconciler }, () => true);
+    } else await new Reconciler(options).reconcile(ID, []);
+    if (writes().length > before) for (const event of react?.() ?? []) await take(event, fleet);
+  }
+}
+
+describe('a device that reports another value', () => {
+  test('at every notification, the one that it had before: it is told three times, and rejected', async () => {
+    await take(hub.created());
+    await take(hub.report({ interval: 30 }));
+    const stubborn = () => [hub.report({ interval: 30 })];
+    for (const event of stubborn()) await take(event);
+
+    await pass(60 * MINUTE, stubborn);
+
+    expect(writes()).toHaveLength(3);
+    expect(shadow().judgement).toMatchObject({
+      state: 'rejected',
+      why: 'interval the device reports another value, and was told 3 times',
+    });
+  });
+
+  test('every second while it needs 20 seconds for a value: it is in sync after one write', async () => {
+    await take(hub.created());
+    await take(hub.report({ interval: 30, fan: 1 }));
+    for (let second = 0; second < 20; second += 1) {
+      await pass(SECOND);
+      await take(hub.report({ interval: 30, fan: second }));
+    }
+    await take(hub.report({ interval: 5 }));
+    await pass(60 * MINUTE);
+
+    expect(state()).toBe('inSync');
+    expect(writes()).toHaveLength(1);
+  });
+
+  test('every second while it needs three minutes for a value: it is told again and never rejected', async () => {
+    await take(hub.created());
+    await take(hub.report({ interval: 30 }));
+    const states = new Set<string>();
+    for (let second = 0; second < 180; second += 1) {
+      await pass(SECOND);
+      await take(hub.report({ interval: 30 }));
+      states.add(state());
+    }
+    await take(hub.report({ interval: 5 }));
+    await pass(60 * MINUTE);
+
+    expect(states).toEqual(new Set(['pending']));
+    expect(state()).toBe('inSync');
+    expect(writes().length).toBeLessThanOrEqual(3);
+  });
+});
+
+describe('an acknowledgement without a version', () => {
+  const SAVER = fleetOf({
+    policies: [
+      { name: 'saver', when: 'reported.battery < 20', desired: { sendDataInterval: 60_000 } },
+      { name: 'interval', desired: { sendDataInterval: 5_000 } },
+    ],
+  });
+
+  test('of the value before is no answer to the value that is written now', async () => {
+    await take(hub.created(), SAVER);
+    await take(hub.report({ sendDataInterval: { value: 5_000, ac: 200 } }), SAVER);
+    expect(state()).toBe('inSync');
+
+    await take(hub.report({ battery: 10 }), SAVER);
+
+    expect(writes()).toEqual(['PATCH {"sendDataInterval":5000}', 'PATCH {"sendDataInterval":60000}']);
+    expect(state()).toBe('pending');
+    await take(hub.report({ sendDataInterval: { value: 60_000, ac: 200 } }), SAVER);
+    expect(state()).toBe('inSync');
+  });
+
+  test('that refuses the new value rejects it, with the device’s reason', async () => {
+    await take(hub.created());
+    await take(hub.report({ interval: { value: 30, ac: 400, ad: 'at least 10' } }));
+
+    await pass(2 * MINUTE);
+
+    expect(writes()).toHaveLength(1);
+    expect(shadow().judgement.why).toBe('interval the device answered 400: at least 10');
+  });
+
+  test('that failed once uses up one attempt', async () => {
+    await take(hub.created());
+    await take(hub.report({ interval: { value: 30, ac: 500 } }));
+
+    await pass(60 * MINUTE);
+
+    expect(writes()).toHaveLength(2);
+    expect(state()).toBe('pending');
+  });
+
+  test('that fails each time is rejected after the last attempt', async () => {
+    const fail = () => [hub.report({ interval: { value: 30, ac: 500 } })];
+    await take(hub.created());
+    for (const event of fail()) await take(event);
+
+    await pass(60 * MINUTE, fail);
+
+    expect(writes()).toHaveLength(3);
+    expect(state()).toBe('rejected');
+  });
+});
+
+describe('a value that is not answered', () => {
+  const reportOther = () => hub.report({ battery: 50 });
+
+  test('by a device that shows no life is not written again, and its hub is asked ever more rarely', async () => {
+    hub.activity = { isConnected: false, lastActivityAt: at(-60) };
+    await take(hub.created());
+
+    await pass(24 * 60 * MINUTE);
+
+    expect(writes()).toHaveLength(1);
+    expect(state()).toBe('pending');
+    expect(hub.calls.filter((call) => call.startsWith('activity')).length).toBeLessThanOrEqual(8);
+  });
+
+  test('by a device that reports other things is written two minutes later, and then later each time', async () => {
+    await take(hub.created());
+    const times = [time];
+    for (let second = 0; second < 30 * 60; second += 10) {
+      const before = writes().length;
+      await pass(10 * SECOND);
+      await take(reportOther());
+      if (writes().length > before) times.push(time);
+    }
+
+    const waits = times.slice(1).map((each, index) => Math.round((each - (times[index] ?? 0)) / MINUTE));
+    expect(waits).toEqual([2, 4]);
+    expect(shadow().judgement).toMatchObject({
+      state: 'rejected',
+      why: 'interval has not been reported yet: it is alive and not answering, and was told 3 times',
+    });
+  });
+
+  test('is in sync when the device answers, however late', async () => {
+    await take(hub.created());
+    for (let minute = 0; minute < 20; minute += 1) {
+      await pass(MINUTE);
+      await take(reportOther());
+    }
+    expect(state()).toBe('rejected');
+
+    await take(hub.report({ interval: 5 }));
+
+    expect(state()).toBe('inSync');
+  });
+
+  test('by a device that only sends telemetry is written again once its hub has told of that', async () => {
+    await take(hub.created());
+    await pass(5 * MINUTE);
+    hub.activity = { isConnected: true, lastActivityAt: instantOf(time) };
+
+    await pass(6 * MINUTE, () => [hub.report({ interval: 5 })]);
+
+    expect(hub.calls).toEqual(['PATCH {"interval":5}', `activity of ${ID.deviceId}`, 'PATCH {"interval":5}']);
+    expect(state()).toBe('inSync');
+  });
+
+  test('by a device whose connection state is wrong costs one more write, and never another', async () => {
+    hub.activity = { isConnected: true, lastActivityAt: at(-600) };
+    await take(hub.created());
+
+    await pass(48 * 60 * MINUTE);
+
+    expect(writes()).toHaveLength(2);
+    expect(state()).toBe('pending');
+  });
+
+  test('is not asked for while the hub is paused', async () => {
+    await take(hub.created());
+    time += 11 * MINUTE;
+    const options = optionsFor(INTERVAL);
+    const gate = { current: async () => ({ ...OPEN_GATE, closedFor: () => 'paused by ann: test' }) };
+
+    const reconciler = new Reconciler(options);
+    await askActivity({ ...options, gate, hosts: [ID.host], twins: store, reconciler }, () => true);
+
+    expect(hub.calls).toEqual(['PATCH {"interval":5}']);
+  });
+});
+
+describe('an instance whose clock is wrong', () => {
+  test.each([
+    ['an hour fast', 60 * MINUTE],
+    ['an hour slow', -60 * MINUTE],
+  ])('%s: a twin in sync and a correction cost no read', async (_, difference) => {
+    ahead = difference;
+    await take(hub.created());
+    await take(hub.report({ interval: 5 }));
+    for (let turn = 0; turn < 5; turn += 1) await take(hub.report({ temperature: turn }));
+
+    expect(state()).toBe('inSync');
+    expect(writes()).toHaveLength(1);
+    expect(reads()).toEqual([]);
+  });
+});
+
+describe('a time that no clock can have', () => {
+  const FUTURE = '9999-12-31T23:59:59.0000000Z';
+  const document = (values: JsonObject) => ({ ...hub.twin(), reported: { ...hub.twin().reported, values } });
+
+  test('in what is stored is replaced when the twin is read', async () => {
+    await take(hub.created());
+    await take(hub.report({ interval: 5 }));
+    const known = store.records.get(`${ID.host}|${ID.deviceId}`);
+    if (known?.known.kind !== 'shadow') throw new Error('no shadow');
+    const wrong = { ...known.known.shadow, asOf: FUTURE, bornAt: FUTURE } as Shadow;
+    store.records.set(`${ID.host}|${ID.deviceId}`, { ...known, known: { kind: 'shadow', shadow: wrong } });
+
+    await take({ kind: 'unclear', id: ID, time: instantOf(time), why: 'test' });
+    await take(hub.report({ temperature: 1 }));
+
+    expect(reads()).toHaveLength(1);
+    expect(shadow().asOf < at(3_600)).toBe(true);
+    expect(await take(hub.deleted())).toBe('deleted');
+  });
+
+  test('in a document of the hub is not believed', async () => {
+    await take({
+      kind: 'create',
+      id: ID,
+      time: instantOf(time),
+      twin: { ...document({}), readAt: instantOf(time), lastUpdated: FUTURE as Shadow['asOf'] },
+    });
+
+    expect(shadow().asOf < at(3_600)).toBe(true);
+  });
+});

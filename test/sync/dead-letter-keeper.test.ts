@@ -1,0 +1,236 @@
+import { afterAll, beforeAll, beforeEach, describe, expect, test } from '@jest/globals';
+import type { JsonValue } from '../../src/json.ts';
+import { type DeadLetter, DeadLetterStore } from '../../src/store/dead-letter-store.ts';
+import { EventCounts } from '../../src/store/event-counts.ts';
+import { LetterHours } from '../../src/store/letter-hours.ts';
+import { StrangerStore } from '../../src/store/stranger-store.ts';
+import { openTables, type Table, type Tables } from '../../src/store/tables.ts';
+import { keepDeadLetters } from '../../src/sync/dead-letter-keeper.ts';
+import { type Azurite, startAzurite } from '../azurite.ts';
+import { letterOf } from '../store/letters.ts';
+
+const T0 = Date.parse('2026-11-23T12:10:00Z');
+const HOUR = 3_600_000;
+const DAY = 24 * HOUR;
+
+let azurite: Azurite;
+let tables: Tables;
+let calls: string[] = [];
+beforeAll(async () => {
+  azurite = await startAzurite();
+}, 60_000);
+afterAll(() => azurite.close());
+beforeEach(async () => {
+  tables = openTables({ kind: 'connectionString', connectionString: azurite.connectionString });
+  for (const table of [tables.state, tables.deadLetters]) {
+    for await (const page of table.scan({ select: [] })) {
+      for (const { partitionKey, rowKey } of page) await table.delete(partitionKey, rowKey);
+    }
+  }
+  calls = [];
+});
+
+/** The table, whose calls are written down. */
+function watched(table: Table): Table {
+  return new Proxy(table, {
+    get:
+      (target, name: keyof Table) =>
+      (...given: never[]) => {
+        calls.push(name);
+        return (target[name] as (...given: never[]) => unknown)(...given);
+      },
+  });
+}
+const letters = (count: number, parts: Partial<DeadLetter> = {}): readonly DeadLetter[] =>
+  Array.from({ length: count }, (_, sequenceNumber) => letterOf({ sequenceNumber, ...parts }));
+async function keep(
+  found: readonly DeadLetter[],
+  { most = 10, partition = '3', now = T0 }: { most?: number; partition?: string; now?: number } = {},
+) {
+  const warned: Readonly<Record<string, JsonValue>>[] = [];
+  const onlyCounted = await keepDeadLetters(found, {
+    letters: new DeadLetterStore(watched(tables.deadLetters)),
+    hours: new LetterHours(watched(tables.state), most),
+    partition,
+    now: () => now,
+    warn: (facts) => void warned.push(facts),
+  });
+  return { onlyCounted, warned };
+}
+const kept = async () => (await new DeadLetterStore(tables.deadLetters).count(0, 1_000)).count;
+const beyond = (since = T0) => new LetterHours(tables.state).beyond(since);
+
+describe('the dead letters of a batch', () => {
+  test('cost four calls to the tables, though they are two hundred', async () => {
+    expect(await keep(letters(200), { most: 10_000 })).toEqual({ onlyCounted: 0, warned: [] });
+
+    expect(await kept()).toBe(200);
+    expect(calls.sort()).toEqual(['list', 'putIfUnchanged', 'transact', 'transact']);
+  });
+
+  test('cost no call where there are none', async () => {
+    await keep([]);
+
+    expect(calls).toEqual([]);
+  });
+
+  test('fill as many transactions as their bodies need', async () => {
+    await keep(letters(20, { body: Buffer.alloc(262_144, 1) }), { most: 10_000 });
+
+    expect(await kept()).toBe(20);
+    expect(calls.filter((call) => call === 'transact')).toHaveLength(3);
+  });
+
+  test('are kept once however often they come, also within one batch', async () => {
+    await keep([...letters(3), ...letters(3)], { most: 100 });
+    await keep(letters(3), { most: 100 });
+
+    expect(await kept()).toBe(3);
+  });
+
+  test('of several days go together', async () => {
+    await keep([...letters(3), ...letters(3, { enqueuedAt: '2026-11-22T23:59:59.000Z' })]);
+
+    expect(await kept()).toBe(6);
+  });
+});
+
+describe('beyond the cap of an hour', () => {
+  test('what is kept is the number, by hub, source and code', async () => {
+    const { onlyCounted } = await keep(letters(7));
+    const { onlyCounted: second, warned } = await keep([
+      ...letters(6),
+      ...letters(2, { code: 'BERTH_DEFECT' }),
+      ...letters(1, { properties: {}, systemProperties: {} }),
+    ]);
+
+    expect([onlyCounted, second, await kept()]).toEqual([0, 6, 7]);
+    const counts = [
+      { hub: 'weu', source: 'twinchangeevents', code: 'BERTH_EVENT_NOT_JSON', events: 3 },
+      { hub: 'weu', source: 'twinchangeevents', code: 'BERTH_DEFECT', events: 2 },
+      { hub: '(none)', source: '(none)', code: 'BERTH_EVENT_NOT_JSON', events: 1 },
+    ];
+    expect(warned).toEqual([{ code: 'BERTH_DEAD_LETTERS_CAPPED', onlyCounted: 6, counts }]);
+    expect(await beyond()).toEqual(counts.map((count) => ({ ...count, lastAt: new Date(T0).toISOString() })));
+  });
+
+  test('a batch costs three calls, and none to the letters', async () => {
+    await keep(letters(10));
+    calls = [];
+
+    await keep(letters(200));
+
+    expect(calls).toEqual(['list', 'list', 'transact']);
+    expect(await beyond()).toMatchObject([{ events: 200 }]);
+  });
+
+  test('nothing is lost where partitions come to it together: each letter is kept or counted', async () => {
+    const all = await Promise.all(
+      ['0', '1', '2', '3'].map((partition) => keep(letters(50, { partition }), { most: 100, partition })),
+    );
+
+    const onlyCounted = all.reduce((sum, each) => sum + each.onlyCounted, 0);
+    expect((await beyond()).reduce((sum, { events }) => sum + events, 0)).toBe(onlyCounted);
+    expect((await kept()) + onlyCounted).toBe(200);
+    expect(await keep(letters(5), { most: 100 })).toMatchObject({ onlyCounted: 5 });
+  });
+
+  test('the next hour has a cap of its own, and the counts of the hour before stay', async () => {
+    await keep(letters(15));
+
+    expect(await keep(letters(10, { partition: '4' }), { now: T0 + HOUR })).toMatchObject({ onlyCounted: 0 });
+    expect(await beyond(T0)).toMatchObject([{ events: 5 }]);
+    expect(await beyond(T0 + HOUR)).toEqual([]);
+  });
+
+  test('invented names fill no more than a hundred rows of a partition', async () => {
+    const invented = Array.from({ length: 300 }, (_, index) =>
+      letterOf({ sequenceNumber: index, properties: { hubName: `hub-${index}\u2028` } }),
+    );
+    await keep(invented, { most: 0 });
+    await keep(invented, { most: 0 });
+
+    const counts = await beyond();
+    expect(counts.length).toBeLessThanOrEqual(101);
+    expect(counts[0]).toMatchObject({ hub: '(others)', source: '(others)', code: '(others)' });
+    expect(counts.reduce((sum, { events }) => sum + events, 0)).toBe(600);
+  });
+});
+
+describe('after thirty days', () => {
+  test('dead letters go, the oldest first and a page at a time', async () => {
+    const store = new DeadLetterStore(tables.deadLetters);
+    const at = (days: number) => ({ enqueuedAt: new Date(T0 - days * DAY).toISOString() });
+    await store.keepAll([...letters(1_050, at(40)), ...letters(2, at(31)), ...letters(3, at(30))]);
+
+    const runs = [0, 0, 0, 0].map(() => () => store.forget(T0 - 30 * DAY));
+    const purged: number[] = [];
+    for (const run of runs) purged.push(await run());
+
+    expect(purged).toEqual([1_000, 52, 0, 0]);
+    expect(await kept()).toBe(3);
+  }, 60_000);
+
+  test('counts go, and those that are still counted stay', async () => {
+    await keep(letters(3), { most: 0, now: T0 - 31 * DAY });
+    await keep(letters(2), { most: 0 });
+    const hours = new LetterHours(tables.state);
+    await hours.reserve(1, '3', T0 - 31 * DAY);
+    const strangers = new StrangerStore(tables.state);
+    await strangers.add('old', 1, T0 - 31 * DAY);
+    await strangers.add('new', 1, T0);
+
+    await hours.forget(T0 - 30 * DAY);
+    await strangers.forget(T0 - 30 * DAY);
+
+    expect(await hours.beyond(0)).toMatchObject([{ events: 2 }]);
+    expect(await tables.state.list({ partitionKey: 'letter-hours' })).toEqual([]);
+    expect(await strangers.list()).toMatchObject([{ hubName: 'new' }]);
+  });
+});
+
+describe('unknown hubs', () => {
+  test('are a hundred rows and one for the others, in two calls for a batch', async () => {
+    const strangers = new StrangerStore(watched(tables.state));
+    const hubs = (from: number, to: number) =>
+      new Map(Array.from({ length: to - from }, (_, index) => [`hub-${from + index}`, 2] as const));
+
+    await strangers.addAll(hubs(0, 99), '0', T0);
+    expect(calls).toEqual(['list', 'transact']);
+    await strangers.addAll(hubs(50, 200), '0', T0);
+    await strangers.addAll(hubs(0, 50), '0', T0);
+
+    const found = await strangers.list();
+    expect(found).toHaveLength(101);
+    expect(found[0]).toMatchObject({ hubName: '(others)', events: 200 });
+    expect(found.find(({ hubName }) => hubName === 'hub-7')).toMatchObject({ events: 4 });
+    expect(found.find(({ hubName }) => hubName === 'hub-70')).toMatchObject({ events: 4 });
+    expect(found.reduce((sum, { events }) => sum + events, 0)).toBe(598);
+  });
+
+  test('are summed over the partitions, which do not wait for each other', async () => {
+    const strangers = new StrangerStore(tables.state);
+
+    await Promise.all(
+      Array.from({ length: 32 }, (_, partition) =>
+        strangers.addAll(new Map([['foreign', 1]]), String(partition), T0),
+      ),
+    );
+
+    expect(await strangers.list()).toMatchObject([{ hubName: 'foreign', events: 32 }]);
+  });
+
+  test('are not lost where others change the row all the time: the batch comes again', async () => {
+    const busy = new Proxy(tables.state, {
+      get: (target, name: keyof Table) =>
+        name === 'transact'
+          ? async () => ({ ok: false, failed: undefined, why: 'conflict' })
+          : target[name].bind(target),
+    });
+    const counts = new EventCounts(busy, 'busy', ['name']);
+
+    await expect(counts.add([{ name: 'a', events: 1 }], { now: T0 })).rejects.toMatchObject({
+      code: 'BERTH_STORE_UNAVAILABLE',
+    });
+  });
+});

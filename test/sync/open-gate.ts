@@ -1,0 +1,11 @@
+import type { Gate } from '../../src/sync/write-gate.ts';
+
+/** A gate that keeps nothing back. */
+export const OPEN_GATE: Gate = {
+  closedFor: () => undefined,
+  holdOf: () => undefined,
+  readsFirst: () => false,
+  modules: new Set(),
+  isOutdated: false,
+  generation: { number: 0, since: 0 },
+};

@@ -1,0 +1,517 @@
+import { describe, expect, test } from '@jest/globals';
+import { fillTemplate } from '../../src/fleet/template.ts';
+import type { JsonObject, JsonValue } from '../../src/json.ts';
+import { type Plan, plan } from '../../src/twin/plan.ts';
+import { NO_HISTORY } from '../../src/twin/shadow.ts';
+import { at, fleetOf, shadowOf, T0 } from './twins.ts';
+
+/*
+ * What devices answer, and what Berth makes of it. The policy's value was written 90 seconds ago as version 4, for the
+ * last of three times where a row says so, and the device has reported 10 seconds ago.
+ */
+
+interface Answered {
+  /** One policy or more; a single one is named `p`. */
+  readonly policy: JsonObject | readonly JsonObject[];
+  readonly desired: JsonObject;
+  readonly reported: JsonObject;
+  /** How often the value was told; 1 unless said otherwise. */
+  readonly told?: number;
+  /** When the device reported, in seconds; -10 unless said otherwise. */
+  readonly reportedAt?: number;
+  /** When the value was written, in seconds; -90 unless said otherwise. */
+  readonly writtenAt?: number;
+  /** What the device reported before the write. */
+  readonly before?: JsonValue;
+}
+
+function look({
+  policy,
+  desired,
+  reported,
+  told = 1,
+  reportedAt = -10,
+  writtenAt = -90,
+  before,
+}: Answered): Plan {
+  const policies = Array.isArray(policy) ? policy : [{ name: 'p', ...policy }];
+  const fleet = fleetOf({ policies });
+  const [hub] = fleet.hubs;
+  if (hub === undefined) throw new Error('no hub');
+  const paths = fleet.twins.policies.flatMap(({ name, hash, mode, leaves }) =>
+    leaves.map(({ key, value }) => {
+      const wanted = fillTemplate(value, {}, []) ?? null;
+      const write = { policy: hash, by: name, value: wanted, at: at(writtenAt), count: told };
+      const writes = mode === 'adopt' ? [] : [write];
+      return [
+        key,
+        { ...NO_HISTORY, ours: 4, oursAt: at(writtenAt), reportedAt: at(reportedAt), before, writes },
+      ];
+    }),
+  );
+  return plan({
+    shadow: shadowOf({ desired, reported, desiredVersion: 4, paths: Object.fromEntries(paths) }),
+    hub,
+    twins: fleet.twins,
+    holdOf: () => undefined,
+    now: T0,
+  });
+}
+
+/** What was found about a single property `interval`, of which 5 is wanted. */
+function answer(report: JsonValue, more: JsonObject = {}, told = 1, wanted: JsonValue = 5): string {
+  const planned = look({
+    policy: { desired: { interval: wanted }, ...more },
+    desired: { interval: wanted },
+    reported: { interval: report },
+    told,
+  });
+  const [leaf] = planned.leaves;
+  return `${leaf?.verdict}${planned.writes.length > 0 ? ', written' : ''}: ${leaf?.why}`;
+}
+
+function verdicts(given: Answered): Record<string, string> {
+  return Object.fromEntries(look(given).leaves.map(({ path, verdict }) => [path, verdict]));
+}
+
+describe('acknowledgements as the convention has them', () => {
+  test.each<[string, JsonObject]>([
+    ['with a description', { ac: 400, ad: 'too fast' }],
+    ['with a version too', { ac: 400, av: 4, ad: 'too fast' }],
+    ['with a null that the hub has not dropped', { value: null, ac: 400, av: 4, ad: 'too fast' }],
+  ])('a refusal without its value is a refusal: %s', (_, report) => {
+    expect(answer(report)).toBe('rejected: the device answered 400: too fast');
+  });
+
+  test.each<[string, JsonObject, string]>([
+    ['a version alone', { ac: 422, av: 4 }, 'rejected: the device answered 422'],
+    ['nothing else', { ac: 400 }, 'rejected: the device answered 400'],
+    ['an empty description', { ac: 500, ad: '' }, 'pending, written: the device answered 500: told again'],
+    ['an earlier version', { ac: 400, av: 3 }, 'pending: the device has answered version 3, not 4 yet'],
+  ])('a refusal without its value is read with %s', (_, report, expected) => {
+    expect(answer(report)).toBe(expected);
+  });
+
+  test.each([200, 201, 203, 204, 206])('%s with the value is success', (ac) => {
+    expect(answer({ value: 5, ac, av: 4 })).toBe('inSync: is reported as wanted');
+  });
+
+  test.each([200, 201, 203, 204])('%s with another value at the version written is its answer', (ac) => {
+    expect(answer({ value: 9, ac, av: 4 })).toBe(`rejected: the device answered ${ac} with another value`);
+  });
+
+  test.each([200, 201, 204])('%s without a value takes what was written, and nothing later', (ac) => {
+    expect(answer({ ac, av: 4 })).toBe('inSync: is reported as wanted');
+    expect(answer({ ac, av: 3 })).toMatch(/^pending: the device has answered version 3/);
+    expect(answer({ ac, av: 9 })).toMatch(/^pending: the answer is to version 9/);
+  });
+
+  test('success without a value and a version is about nothing that was written after it', () => {
+    const given = {
+      policy: { desired: { a: 5 } },
+      desired: { a: 5 },
+      reported: { a: { ac: 200, ad: 'done' } },
+    };
+
+    expect(look(given).state).toBe('inSync');
+    expect(look({ ...given, reportedAt: -120 }).why).toBe('a the device has not answered yet');
+  });
+
+  test('203 without a version is what the device sets itself: it is told, and then rejected', () => {
+    const report = { value: 9, ac: 203, ad: 'default' };
+
+    expect(answer(report)).toBe('pending, written: the device reports another value: told again');
+    expect(answer(report, {}, 3)).toBe('rejected: the device reports another value, and was told 3 times');
+  });
+
+  test('a refusal of an object without its value refuses the properties in it', () => {
+    const given = { policy: { desired: { wifi: { ssid: 'a' } } }, desired: { wifi: { ssid: 'a' } } };
+
+    expect(look({ ...given, reported: { wifi: { ac: 400, av: 4, ad: 'no such network' } } }).why).toBe(
+      'wifi.ssid the device answered 400: no such network',
+    );
+    // What it echoed before is still there, because the hub merges reports.
+    expect(look({ ...given, reported: { wifi: { ssid: 'b', ac: 400, ad: 'no such network' } } }).why).toBe(
+      'wifi.ssid the device answered 400: no such network',
+    );
+  });
+
+  test('what an acknowledgement of an earlier version leaves out was not taken by it', () => {
+    const wifi = { ssid: 'a', channel: 6 };
+
+    expect(
+      verdicts({
+        policy: { desired: { wifi } },
+        desired: { wifi },
+        reported: { wifi: { value: { ssid: 'a' }, ac: 200, av: 3 } },
+      }),
+    ).toEqual({ 'wifi.ssid': 'inSync', 'wifi.channel': 'pending' });
+  });
+
+  test('an echo that is left over beside an acknowledgement of the object says nothing', () => {
+    const wifi = { ssid: 'a', channel: 6 };
+
+    expect(
+      verdicts({
+        policy: { desired: { wifi } },
+        desired: { wifi },
+        reported: { wifi: { channel: 1, value: { ssid: 'a' }, ac: 200, av: 4 } },
+      }),
+    ).toEqual({ 'wifi.ssid': 'inSync', 'wifi.channel': 'inSync' });
+  });
+});
+
+describe('objects that only look like acknowledgements', () => {
+  test.each<[string, JsonObject]>([
+    ['an `ac` that is no status', { ac: 1, value: 21 }],
+    ['an `ac` that could be a status', { ac: 230, value: 21 }],
+    ['all fields of an answer', { ac: 200, value: 21, av: 4, ad: 'cool' }],
+    ['a value that is an object', { ac: 200, av: 4, value: { low: 18, high: 24 } }],
+    ['fields without a value', { ac: 400, ad: 'on' }],
+    ['older fields', { status: 'completed', desiredVersion: 4, value: 21 }],
+  ])('an object that the policy wants itself is an echo: %s', (_, hvac) => {
+    for (const acknowledgement of ['pnp', 'central', 'echo']) {
+      const planned = look({
+        policy: { desired: { hvac }, acknowledgement },
+        desired: { hvac },
+        reported: { hvac },
+      });
+
+      expect([planned.state, planned.patch]).toEqual(['inSync', {}]);
+    }
+  });
+
+  test('a correction of such an object is the smallest patch', () => {
+    const planned = look({
+      policy: { desired: { hvac: { ac: 200, value: 21 } } },
+      desired: { hvac: { ac: 200, value: 20, mode: 'eco' } },
+      reported: { hvac: { ac: 200, value: 20, mode: 'eco' } },
+    });
+
+    expect(planned.patch).toEqual({ hvac: { value: 21 } });
+  });
+
+  test('the device’s acknowledgement of such an object is one', () => {
+    const hvac = { ac: 1, value: 21 };
+
+    expect(
+      look({
+        policy: { desired: { hvac } },
+        desired: { hvac },
+        reported: { hvac: { value: hvac, ac: 400, av: 4, ad: 'too cold' } },
+      }).why,
+    ).toBe('hvac.ac the device answered 400: too cold');
+  });
+
+  test('properties of one object may belong to two policies', () => {
+    expect(
+      verdicts({
+        policy: [
+          { name: 'a', desired: { hvac: { value: 21 } } },
+          { name: 'b', desired: { hvac: { ac: 200 } } },
+        ],
+        desired: { hvac: { ac: 200, value: 21 } },
+        reported: { hvac: { ac: 200, value: 21 } },
+      }),
+    ).toEqual({ 'hvac.ac': 'inSync', 'hvac.value': 'inSync' });
+  });
+
+  test('a policy that does not match wants nothing', () => {
+    expect(
+      verdicts({
+        policy: [
+          { name: 'a', when: 'false', desired: { wifi: { ac: 1 } } },
+          { name: 'b', desired: { wifi: { ssid: 'a' } } },
+        ],
+        desired: { wifi: { ssid: 'a' } },
+        reported: { wifi: { value: { ssid: 'a' }, ac: 400, av: 4 } },
+      }),
+    ).toEqual({ 'wifi.ssid': 'rejected' });
+  });
+
+  test('what others wrote to desired is echoed too', () => {
+    expect(
+      verdicts({
+        policy: { desired: { hvac: { value: 21 } } },
+        desired: { hvac: { ac: 400, ad: 'on', value: 21 } },
+        reported: { hvac: { ac: 400, ad: 'on', value: 21 } },
+      }),
+    ).toEqual({ 'hvac.value': 'inSync' });
+  });
+
+  test.each<[string, JsonObject, string]>([
+    ['another property beside it', { ac: 230, value: 3, limit: 10 }, 'inSync'],
+    ['another property beside it, with another value', { ac: 230, value: 3, limit: 9 }, 'pending'],
+    ['no such property', { ac: 230, value: 3 }, 'pending'],
+    ['nothing but the word', { ac: 400 }, 'pending'],
+    ['a fraction', { ac: 230.5, ad: 'mains', limit: 10 }, 'inSync'],
+    ['a code below all statuses', { ac: 99, ad: 'mains', limit: 10 }, 'inSync'],
+    ['a code above all statuses', { ac: 600, ad: 'mains', limit: 10 }, 'inSync'],
+  ])('a meter that reports volts as `ac` acknowledges nothing: %s', (_, power, expected) => {
+    expect(
+      verdicts({
+        policy: { desired: { power: { limit: 10 } } },
+        desired: { power: { limit: 10 } },
+        reported: { power },
+      }),
+    ).toEqual({ 'power.limit': expected });
+  });
+
+  test('a component is no acknowledgement', () => {
+    const desired = { hvac: { __t: 'c', limit: 10 } };
+
+    expect(
+      verdicts({
+        policy: { desired: { hvac: { limit: 10 } } },
+        desired,
+        reported: { hvac: { __t: 'c', ac: 400, ad: 'off', value: 3, limit: { value: 10, ac: 200, av: 4 } } },
+      }),
+    ).toEqual({ 'hvac.limit': 'inSync' });
+  });
+
+  test('an acknowledgement of the property itself is nearer than one around it', () => {
+    expect(
+      verdicts({
+        policy: { desired: { hvac: { limit: 10 } } },
+        desired: { hvac: { limit: 10 } },
+        reported: { hvac: { ac: 400, ad: 'off', limit: { value: 10, ac: 200, av: 4 } } },
+      }),
+    ).toEqual({ 'hvac.limit': 'inSync' });
+  });
+
+  test('a property named `value` is acknowledged beside it or inside of it', () => {
+    const given = { policy: { desired: { hvac: { value: 21 } } }, desired: { hvac: { value: 21 } } };
+    const verdictOn = (hvac: JsonObject) => verdicts({ ...given, reported: { hvac } })['hvac.value'];
+
+    expect(verdictOn({ value: 21 })).toBe('inSync');
+    expect(verdictOn({ value: 21, ac: 1 })).toBe('inSync');
+    expect(verdictOn({ value: { value: 21 }, ac: 200, av: 4 })).toBe('inSync');
+    expect(verdictOn({ value: { value: 21, ac: 200, av: 4 } })).toBe('inSync');
+    expect(verdictOn({ value: 5, ac: 400, av: 4, ad: 'too low' })).toBe('rejected');
+  });
+
+  test('adopt follows such an object as it is reported', () => {
+    const planned = look({
+      policy: { mode: 'adopt', desired: { hvac: { ac: null, value: null } } },
+      desired: {},
+      reported: { hvac: { ac: 200, value: 21 } },
+    });
+
+    expect(planned.patch).toEqual({ hvac: { ac: 200, value: 21 } });
+  });
+});
+
+describe('values that mean the same', () => {
+  const REWRITTEN: readonly (readonly [compare: string, wanted: JsonValue, other: JsonValue])[] = [
+    ['number', 5000, '5000'],
+    ['number', 21.1, Math.fround(21.1)],
+    ['text', true, 'true'],
+    ['ignoreCase', 'eco', 'ECO'],
+    ['instant', '2026-06-01T22:00:00+02:00', '2026-06-01T20:00:00Z'],
+    ['set', ['a', 'b'], ['b', 'a']],
+  ];
+
+  test.each(REWRITTEN)('by %s, a device that reports %j as %j is in sync', (compare, wanted, other) => {
+    for (const report of [other, { value: other, ac: 200, av: 4 }]) {
+      expect(answer(report, { compare }, 1, wanted)).toBe('inSync: is reported as wanted');
+    }
+  });
+
+  test.each(REWRITTEN)('by %s, a portal that rewrites %j as %j drifts nothing', (compare, wanted, other) => {
+    const given = { desired: { a: other }, reported: { a: wanted } };
+
+    expect(look({ ...given, policy: { desired: { a: wanted }, compare } }).state).toBe('inSync');
+    expect(look({ ...given, policy: { desired: { a: wanted } } }).patch).toEqual({ a: wanted });
+  });
+
+  test.each(REWRITTEN)('without %s, a device that reports %j as %j is rejected with the option', (...row) => {
+    const [compare, wanted, other] = row;
+    const option = `set "compare": "${compare}" on the policy`;
+
+    expect(answer(other, {}, 1, wanted)).toMatch(
+      /^pending, written: the device reports .*: told again; set /,
+    );
+    expect(answer(other, {}, 3, wanted)).toMatch(/^rejected: .*, and was told 3 times; set /);
+    expect(answer(other, {}, 3, wanted)).toContain(`${JSON.stringify(other)}`);
+    expect(answer(other, {}, 3, wanted)).toContain(option);
+    expect(answer({ value: other, ac: 200, av: 4 }, {}, 1, wanted)).toContain(option);
+  });
+
+  test('the reason names both values and their kinds', () => {
+    expect(answer('5000', {}, 3, 5000)).toBe(
+      'rejected: the device reports "5000" (text) where 5000 (number) is wanted, and was told 3 times; set "compare": "number" on the policy',
+    );
+    expect(answer({ value: '5000', ac: 200, av: 4 }, {}, 1, 5000)).toBe(
+      'rejected: the device answered 200 with another value: it reports "5000" (text) where 5000 (number) is wanted; set "compare": "number" on the policy',
+    );
+  });
+
+  test('a redacted value is not in the reason', () => {
+    const hash = `redacted:${'0123456789ab'.repeat(2)}`;
+
+    for (const report of [{ value: hash, status: 'completed', desiredVersion: 4 }, [hash, '5']]) {
+      expect(answer(report, {}, 3, ['5', 'x'])).toBe(
+        'rejected: the device reports another value, and was told 3 times',
+      );
+    }
+  });
+
+  test('a long value is cut off in the reason', () => {
+    expect(answer('X'.repeat(500), {}, 3, 'x'.repeat(500)).length).toBeLessThan(300);
+  });
+
+  test('one property may be compared in its own way', () => {
+    const desired = { since: '2026-06-01T22:00:00+02:00', net: { list: ['a', 'b'] }, level: 5 };
+
+    expect(
+      verdicts({
+        policy: { desired, compare: { since: 'instant', 'net.list': 'set' } },
+        desired,
+        reported: { since: '2026-06-01T20:00:00.000Z', net: { list: ['b', 'a'] }, level: '5' },
+      }),
+    ).toEqual({ since: 'inSync', 'net.list': 'inSync', level: 'pending' });
+  });
+
+  test('the tolerance is for reported numbers, also as texts', () => {
+    expect(answer('5.4', { compare: 'number', tolerance: 0.5 })).toBe('inSync: is reported as wanted');
+    expect(answer('5.6', { compare: 'number', tolerance: 0.5 })).toMatch(/^pending, written/);
+    expect(
+      look({
+        policy: { desired: { a: 5 }, compare: 'number', tolerance: 0.5 },
+        desired: { a: '5.4' },
+        reported: {},
+      }).patch,
+    ).toEqual({ a: 5 });
+  });
+
+  test('a rejection is taken back when the device reports the value in another form', () => {
+    const fleet = fleetOf({ policies: [{ name: 'p', desired: { a: 5 }, compare: 'number' }] });
+    const [hub] = fleet.hubs;
+    const [policy] = fleet.twins.policies;
+    if (hub === undefined || policy === undefined) throw new Error('no fleet');
+    const rejected = [{ policy: policy.hash, value: 5, why: 'no' }];
+    const planned = plan({
+      shadow: shadowOf({
+        desired: { a: 5 },
+        reported: { a: '5' },
+        paths: { a: { ...NO_HISTORY, rejected } },
+      }),
+      hub,
+      twins: fleet.twins,
+      holdOf: () => undefined,
+      now: T0,
+    });
+
+    expect([planned.state, planned.paths.a?.rejected]).toEqual(['inSync', []]);
+  });
+
+  test('onLeave removes a value that the portal has rewritten in another form', () => {
+    const planned = look({
+      policy: {
+        when: 'false',
+        onLeave: 'remove',
+        compare: 'instant',
+        desired: { since: '2026-06-01T22:00:00+02:00' },
+      },
+      desired: { since: '2026-06-01T20:00:00Z' },
+      reported: {},
+    });
+
+    expect(planned.patch).toEqual({ since: null });
+  });
+
+  test('adopt leaves desired alone where it means what the device reports', () => {
+    const given = { desired: { volume: 7 }, reported: { volume: '7' } };
+    const adopt = { mode: 'adopt', desired: { volume: null } };
+
+    expect(look({ ...given, policy: { ...adopt, compare: 'number' } }).patch).toEqual({});
+    expect(look({ ...given, policy: adopt }).patch).toEqual({ volume: '7' });
+  });
+});
+
+describe('acknowledgements by another convention', () => {
+  const CENTRAL = { acknowledgement: 'central' };
+  test.each<[string, JsonObject, string]>([
+    ['a word', { value: 5, status: 'completed', desiredVersion: 4 }, 'inSync'],
+    ['a code and a word', { value: 5, statusCode: 200, status: 'completed', desiredVersion: 4 }, 'inSync'],
+    ['a code as text', { value: 5, ac: '200', av: '4' }, 'inSync'],
+    ['a status that is a code', { value: 5, status: 200 }, 'inSync'],
+    ['the way of Plug and Play', { value: 5, ac: 200, av: 4, ad: 'ok' }, 'inSync'],
+    ['nothing but the value', { value: 5 }, 'inSync'],
+    ['the value itself', 5 as unknown as JsonObject, 'inSync'],
+    ['in progress', { value: 9, status: 'pending', desiredVersion: 4 }, 'pending'],
+    ['in progress, as a code', { value: 9, statusCode: 202 }, 'pending'],
+    ['an earlier version', { value: 9, status: 'completed', desiredVersion: 3 }, 'pending'],
+    ['a version without a status', { value: 5, desiredVersion: 4 }, 'inSync'],
+    ['another value', { value: 9, status: 'completed', desiredVersion: 4 }, 'rejected'],
+    ['a refusal', { value: 9, statusCode: 401, status: 'unauthorized', desiredVersion: 4 }, 'rejected'],
+    ['a refusal as text', { value: 9, ac: '400', ad: 'too fast' }, 'rejected'],
+    ['a refusal without a value', { statusCode: 400, message: 'too fast' }, 'rejected'],
+  ])('central reads %s', (_, report, expected) => {
+    expect(answer(report, CENTRAL).split(':')[0]).toBe(expected);
+  });
+
+  test('central says what the device says about its refusal', () => {
+    expect(answer({ value: 9, statusCode: 401, status: 'unauthorized' }, CENTRAL)).toBe(
+      'rejected: the device answered 401: unauthorized',
+    );
+    expect(answer({ value: 9, status: 'failed', message: 'no disk', desiredVersion: 4 }, CENTRAL)).toBe(
+      'pending, written: the device answered 500: no disk: told again',
+    );
+  });
+
+  test('central reads a status beside the property, as the article on device twins shows it', () => {
+    const desired = { telemetryConfig: { sendFrequency: '5m' } };
+    const verdictOn = (telemetryConfig: JsonObject) =>
+      verdicts({ policy: { desired, ...CENTRAL }, desired, reported: { telemetryConfig } });
+
+    expect(verdictOn({ sendFrequency: '5m', status: 'success' })).toEqual({
+      'telemetryConfig.sendFrequency': 'inSync',
+    });
+    expect(verdictOn({ sendFrequency: '5m', status: 'Pending' })).toEqual({
+      'telemetryConfig.sendFrequency': 'pending',
+    });
+    expect(verdictOn({ sendFrequency: '1m', status: 'rejected' })).toEqual({
+      'telemetryConfig.sendFrequency': 'rejected',
+    });
+  });
+
+  test('central reads a setting that is wanted as an object with `value`', () => {
+    const desired = { fanSpeed: { value: 50 } };
+    const verdictOn = (fanSpeed: JsonObject) =>
+      verdicts({ policy: { desired, ...CENTRAL }, desired, reported: { fanSpeed } })['fanSpeed.value'];
+
+    expect(verdictOn({ value: 50, statusCode: 200, status: 'completed', desiredVersion: 4 })).toBe('inSync');
+    expect(verdictOn({ value: 20, statusCode: 400, status: 'failed', desiredVersion: 4 })).toBe('rejected');
+  });
+
+  test('central: an answer of before the write that is repeated within a minute is no answer', () => {
+    const report = { value: 9, status: 'completed' };
+    const given = { policy: { desired: { a: 5 }, ...CENTRAL }, desired: { a: 5 }, reported: { a: report } };
+    const soon = { writtenAt: -20, reportedAt: -10 };
+
+    expect(look({ ...given, ...soon, before: report }).why).toBe('a the device has not answered yet');
+    expect(look({ ...given, ...soon, before: { value: 8, status: 'completed' } }).why).toBe(
+      'a the device reports another value: told again',
+    );
+  });
+
+  test('echo reads no object as an acknowledgement', () => {
+    expect(answer(5, { acknowledgement: 'echo' })).toBe('inSync: is reported as wanted');
+    expect(answer({ value: 5, ac: 200, av: 4 }, { acknowledgement: 'echo' }, 3)).toBe(
+      'rejected: the device reports {"value":5,"ac":200,"av":4} (object) where 5 (number) is wanted, and was told 3 times; set "acknowledgement": "pnp" on the policy',
+    );
+  });
+
+  test.each<[string, JsonObject]>([
+    ['a word', { value: 5, status: 'completed', desiredVersion: 4 }],
+    ['a code in another field', { value: 5, statusCode: 200, desiredVersion: 4 }],
+    ['a code as text', { value: 5, ac: '200', av: 4 }],
+    ['a refusal', { value: 9, status: 'rejected', desiredVersion: 4 }],
+  ])('without the option, a device that acknowledges by %s is rejected with the option', (_, report) => {
+    expect(answer(report)).toContain('told again; set "acknowledgement": "central" on the policy');
+    expect(answer(report, {}, 3)).toMatch(
+      /^rejected: the device reports .* where 5 \(number\) is wanted, and was told 3 times; set "acknowledgement": "central" on the policy$/,
+    );
+  });
+});
