@@ -1,12 +1,13 @@
-import { appendFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { CertificateAuthority } from './ca/index.ts';
 import type { Cloud } from './cloud.ts';
+import { openBatteries } from './devices/batteries.ts';
 import type { Part } from './devices/cast.ts';
 import type { DeviceNews, Proof, StartDevices } from './devices/messages.ts';
 import { deriveDeviceKey } from './dps/index.ts';
 import { GROUP_KEY, ID_SCOPE } from './enrollments.ts';
 import type { Log } from './log.ts';
+import { logToFile } from './log-file.ts';
 import { startChild } from './processes/child.ts';
 import { type KeptRunning, keepRunning } from './processes/kept-running.ts';
 
@@ -24,6 +25,8 @@ export interface DevicesOptions {
 
 /**
  * Runs the simulated devices in a process of their own, so that an error in an SDK takes nothing else down.
+ *
+ * @throws LocalError `BERTH_LOCAL_STATE_DAMAGED`, `BERTH_LOCAL_STATE_UNUSABLE`
  */
 export async function runDevices(options: DevicesOptions): Promise<KeptRunning> {
   const { parts, bundles, cloud, stateDirectory, lively, logFile, log, onNews } = options;
@@ -39,14 +42,17 @@ export async function runDevices(options: DevicesOptions): Promise<KeptRunning> 
     batteries: join(stateDirectory, 'batteries.jsonl'),
     lively,
   };
-  return keepRunning(
-    'simulated devices',
-    () => {
+  // Damaged, they would end the process again and again.
+  openBatteries(start.batteries).close();
+  const onLine = logToFile(logFile, log);
+  return keepRunning({
+    name: 'simulated devices',
+    start() {
       const child = startChild({
         name: 'devices',
         file: join(bundles, 'devices.cjs'),
         args: [],
-        onLine: (line) => appendFileSync(logFile, `${new Date().toISOString()} ${line}\n`),
+        onLine,
         onMessage: (message) => onNews(message as DeviceNews),
       });
       // Keys go over the channel between the processes, never over a command line.
@@ -54,7 +60,7 @@ export async function runDevices(options: DevicesOptions): Promise<KeptRunning> 
       return child;
     },
     log,
-  );
+  });
 }
 
 async function proofOf(part: Part, authority: CertificateAuthority): Promise<Proof> {

@@ -1,13 +1,17 @@
-import { appendFileSync, mkdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import type { Cloud } from './cloud.ts';
 import { LocalError } from './errors.ts';
+import { pagePorts } from './foreign-requests.ts';
 import type { ReadyMessage } from './function-host/main.ts';
 import { FUNCTION_KEYS } from './keys.ts';
 import type { Log } from './log.ts';
+import { logToFile } from './log-file.ts';
 import { startChild } from './processes/child.ts';
 import { type KeptRunning, keepRunning } from './processes/kept-running.ts';
+
+/** As `GET /processes` names it. */
+export const FUNCTION_HOST = 'function host';
 
 export interface FunctionAppOptions {
   /** The folder with host.json, package.json and fleet.json. */
@@ -25,24 +29,28 @@ export interface FunctionAppOptions {
 /** Runs the built app in a function host of its own, and starts it again when it dies. */
 export function runFunctionApp(options: FunctionAppOptions): KeptRunning {
   const { appDirectory, bundles, port, cloud, logFile, log, onReady } = options;
-  mkdirSync(join(logFile, '..'), { recursive: true });
+  const onLine = logToFile(logFile, log);
   const start = () =>
     startChild({
-      name: 'function host',
+      name: FUNCTION_HOST,
       file: join(bundles, 'function-host.cjs'),
-      args: ['--app', appDirectory, '--port', String(port)],
+      args: [
+        ...['--app', appDirectory, '--port', String(port)],
+        ...cloud.names.flatMap((name) => ['--own-name', name]),
+        ...pagePorts(cloud.ports).flatMap((own) => ['--own-port', String(own)]),
+      ],
       // The environment beats local.settings.json, which knows the default ports only.
       env: {
         ...cloud.settings,
         FUNCTION_HOST_FUNCTION_KEY: FUNCTION_KEYS.function,
         FUNCTION_HOST_MASTER_KEY: FUNCTION_KEYS.master,
       },
-      onLine: (line) => appendFileSync(logFile, `${new Date().toISOString()} ${line}\n`),
+      onLine,
       onMessage: (message) => {
         if ((message as Partial<ReadyMessage> | null)?.type === 'ready') onReady();
       },
     });
-  return keepRunning('function host', start, log);
+  return keepRunning({ name: FUNCTION_HOST, start, log });
 }
 
 /**

@@ -2,12 +2,12 @@ import { mkdirSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { type Cloud, startCloud } from './cloud.ts';
-import { readEventStatus } from './control-api/index.ts';
+import { type ProcessStatus, readEventStatus } from './control-api/index.ts';
 import { cast } from './devices/cast.ts';
 import { LocalError } from './errors.ts';
 import { readFleet } from './fleet-file.ts';
 import { runDevices } from './fleet-of-devices.ts';
-import { runFunctionApp, waitForFunctions } from './function-app.ts';
+import { FUNCTION_HOST, runFunctionApp, waitForFunctions } from './function-app.ts';
 import { FUNCTION_KEYS } from './keys.ts';
 import { reservePort } from './listen.ts';
 import type { Log } from './log.ts';
@@ -15,6 +15,7 @@ import { checkLoop, type LoopCheck, type LoopResult } from './once/closed-loop.t
 import type { LocalOptions } from './options.ts';
 import type { KeptRunning } from './processes/kept-running.ts';
 import { Progress } from './progress.ts';
+import { onState } from './state/failure.ts';
 import { lockState } from './state-lock.ts';
 import { LiveFeed } from './view/live-feed.ts';
 import { renderLive } from './view/live-view.ts';
@@ -50,13 +51,16 @@ export async function supervise(options: SupervisorOptions): Promise<LoopResult 
   const startedAt = Date.now();
   const log = logTo(screen);
   const fleet = readFleet(resolve(appDirectory, process.env.FLEET_FILE || 'fleet.json'));
-  const unlock = lockState(stateDirectory, options.fresh);
   const logs = join(stateDirectory, 'logs');
-  mkdirSync(logs, { recursive: true });
+  const unlock = lockState(stateDirectory, options.fresh, {
+    protectedFolders: [appDirectory],
+    onKept: (paths) => screen.line(keptLine(stateDirectory, paths)),
+  });
 
   const running: KeptRunning[] = [];
   let cloud: Cloud | undefined;
   try {
+    onState(logs, () => mkdirSync(logs, { recursive: true }));
     // Only free to be taken by whoever runs the functions; asked for now, because DPS must know where the
     // webhook is.
     const functionsPort = options.withoutFunctions
@@ -69,6 +73,7 @@ export async function supervise(options: SupervisorOptions): Promise<LoopResult 
       functionsPort,
       webhookUrl: `${functionsUrl}/api/allocate?code=${FUNCTION_KEYS.function}`,
       processes: () => processes(running, cloud),
+      onAzuriteReturn: () => renewFunctions(running, options, log),
       log,
     });
     const controlUrl = `http://127.0.0.1:${cloud.ports.control}`;
@@ -125,7 +130,7 @@ export async function supervise(options: SupervisorOptions): Promise<LoopResult 
       }),
     );
     if (options.once) return await untilClosed(() => checkLoop(loop), progress, options, startedAt);
-    await showLive(feed, options, () => running[0]?.isRunning ?? true);
+    await showLive(feed, options, () => processes(running, cloud));
     return undefined;
   } finally {
     screen.settle();
@@ -169,25 +174,37 @@ async function untilClosed(
 async function showLive(
   feed: LiveFeed,
   { screen, signal }: SupervisorOptions,
-  isFunctionHostRunning: () => boolean,
+  status: () => readonly ProcessStatus[],
 ): Promise<void> {
   while (!signal.aborted) {
-    screen.status(renderLive(await feed.model(isFunctionHostRunning())));
+    screen.status(renderLive(await feed.model(status())));
     await delay(REDRAW_EVERY_MS, undefined, { signal }).catch(() => {});
   }
 }
 
-function processes(running: readonly KeptRunning[], cloud: Cloud | undefined) {
+function processes(running: readonly KeptRunning[], cloud: Cloud | undefined): readonly ProcessStatus[] {
+  const azurite = cloud === undefined ? [] : [cloud.azurite.process];
   return [
     { name: 'supervisor', pid: process.pid, running: true, restarts: 0 },
-    { name: 'azurite', pid: cloud?.azurite.child.pid ?? null, running: true, restarts: 0 },
-    ...running.map(({ name, pid, isRunning, restarts }) => ({
+    ...[...azurite, ...running].map(({ name, pid, isRunning, restarts }) => ({
       name,
       pid: pid ?? null,
       running: isRunning,
       restarts,
     })),
   ];
+}
+
+/** The functions may rely on tables that Azurite has not kept. In Azure, storage does not lose anything. */
+function renewFunctions(running: readonly KeptRunning[], { withoutFunctions }: LocalOptions, log: Log): void {
+  if (withoutFunctions)
+    log.warn('Azurite serves again, without what it was told last: start the functions again.');
+  void running.find(({ name }) => name === FUNCTION_HOST)?.renew(STOP_MS);
+}
+
+function keptLine(directory: string, paths: readonly string[]): string {
+  const names = paths.slice(0, 3).join(', ') + (paths.length > 3 ? `, and ${paths.length - 3} more` : '');
+  return `Kept in ${directory}, since Berth did not make it: ${names}`;
 }
 
 function logTo(screen: Screen): Log {

@@ -8,6 +8,8 @@ import type { CertificateStore, StoredCertificate } from './certificate-store.ts
 
 const PATH =
   /^\/subscriptions\/[^/]+\/resourceGroups\/[^/]+\/providers\/Microsoft\.Devices\/provisioningServices\/[^/]+\/certificates(\/|$)/i;
+/** Of Azure Resource Manager. */
+const MANAGEMENT_HOST = 'management.azure.com';
 /** `/subscriptions/…/provisioningServices/{name}/certificates`: the segments before those of one certificate. */
 const PREFIX_SEGMENTS = 9;
 /** azure-docs includes/iot-dps-limits.md. */
@@ -19,6 +21,7 @@ const MAX_CERTIFICATES = 25;
  */
 export function createCertificateApi(certificates: CertificateStore): HttpService {
   return {
+    names: [MANAGEMENT_HOST],
     claims: ({ path }) => PATH.test(path),
     async answer(request) {
       if (request.headers.authorization !== `Bearer ${DEVELOPMENT_DPS.managementToken}`) {

@@ -3,6 +3,8 @@ import { join } from 'node:path';
 import { createClock, formatDateTimeUtc } from '../iot-hub/instant.ts';
 import { openJournal } from '../journal.ts';
 import { commonName } from './certificate-info.ts';
+import type { Deleted } from './enrollment-store.ts';
+import { readStoredCertificate } from './stored-records.ts';
 
 /** A CA certificate that was uploaded to DPS. Groups may refer to it by name once it is verified. */
 export interface StoredCertificate {
@@ -32,18 +34,16 @@ export interface CertificateStore {
   close(): void;
 }
 
-interface Deleted {
-  readonly deleted: string;
-}
-
 const CODE_BYTES = 24;
 
+/** @throws LocalError `BERTH_LOCAL_STATE_DAMAGED`, `BERTH_LOCAL_STATE_UNUSABLE` */
 export function openCertificates(directory: string | undefined, now: () => number): CertificateStore {
   const tick = createClock(now);
   const stored = new Map<string, StoredCertificate>();
   const journal = openJournal<StoredCertificate | Deleted>(
     directory && join(directory, 'certificates.jsonl'),
-    (entry) => {
+    (record) => {
+      const entry = readStoredCertificate(record);
       if ('deleted' in entry) stored.delete(entry.deleted);
       else stored.set(entry.name.toLowerCase(), entry);
     },

@@ -3,6 +3,7 @@ import { join } from 'node:path';
 import { createClock, formatDateTimeUtc } from '../iot-hub/instant.ts';
 import { openJournal } from '../journal.ts';
 import { type Enrollment, enrollmentId, isGroup, type StoredEnrollment } from './enrollment.ts';
+import { readStoredEnrollment } from './stored-records.ts';
 
 export type EnrollmentKind = 'group' | 'individual';
 
@@ -18,13 +19,15 @@ export interface EnrollmentStore {
 }
 
 /** In the journal: one that was deleted. */
-interface Deleted {
+export interface Deleted {
   readonly deleted: string;
 }
 
 /**
  * Opens the store. What the service API did in an earlier life is kept and goes before `given`, the enrollments
  * that DPS begins with, deletions included.
+ *
+ * @throws LocalError `BERTH_LOCAL_STATE_DAMAGED`, `BERTH_LOCAL_STATE_UNUSABLE`
  */
 export function openEnrollments(
   directory: string | undefined,
@@ -40,7 +43,8 @@ export function openEnrollments(
   }
   const journal = openJournal<StoredEnrollment | Deleted>(
     directory && join(directory, 'enrollments.jsonl'),
-    (entry) => {
+    (record) => {
+      const entry = readStoredEnrollment(record);
       if ('deleted' in entry) stored.delete(entry.deleted);
       else stored.set(keyOf(entry), entry);
     },

@@ -5,6 +5,7 @@ import { openJournal } from '../journal.ts';
 import type { CurrentAssignment } from './allocation-request.ts';
 import type { RegistrationFailure } from './dps-error.ts';
 import type { Substatus } from './reprovisioning.ts';
+import { readStoredRegistration } from './stored-records.ts';
 
 /** What DPS keeps of a device that has registered. It never holds keys. */
 export interface Registration {
@@ -37,18 +38,20 @@ export interface RegistrationStore {
 }
 
 /** In the journal: a registration that was deleted. */
-interface Forgotten {
+export interface Forgotten {
   readonly forgotten: string;
 }
 
 /** The journal is rewritten when it holds this many entries more than four times the registrations. */
 const COMPACT_SLACK = 1_000;
 
+/** @throws LocalError `BERTH_LOCAL_STATE_DAMAGED`, `BERTH_LOCAL_STATE_UNUSABLE` */
 export function openRegistrations(directory: string | undefined): RegistrationStore {
   const registrations = new Map<string, Registration>();
   const file = directory && join(directory, 'registrations.jsonl');
   let entries = 0;
-  const journal = openJournal<Registration | Forgotten>(file, (entry) => {
+  const journal = openJournal<Registration | Forgotten>(file, (record) => {
+    const entry = readStoredRegistration(record);
     entries += 1;
     if ('forgotten' in entry) registrations.delete(entry.forgotten.toLowerCase());
     else registrations.set(entry.registrationId.toLowerCase(), entry);

@@ -8,6 +8,9 @@ import { MAX_MESSAGE_BYTES } from './webhook.ts';
 const TPM_UNKNOWN =
   'The local DPS does not support TPM attestation: it keeps such enrollments, but no device can register with them.';
 
+/** What devices connect to, whichever DPS is theirs (concepts-service.md). */
+const GLOBAL_HOST = 'global.azure-devices-provisioning.net';
+
 /** Scope ids begin so; a path with one is meant for a DPS, if perhaps for another. */
 const RUNTIME_PATH = /^\/0ne[^/]*\/registrations\//i;
 
@@ -23,6 +26,7 @@ export function createRuntimeHttps(
 ): HttpService {
   const prefix = `/${idScope}/registrations/`.toLowerCase();
   return {
+    names: [serviceHost, GLOBAL_HOST],
     claims: ({ path }) => RUNTIME_PATH.test(path) || path.toLowerCase().startsWith(prefix),
     async answer(request) {
       const answer = respond(request);

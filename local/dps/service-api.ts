@@ -47,6 +47,7 @@ export function createServiceApi(options: ServiceApiOptions): HttpService {
   const { serviceHost, enrollments, certificates, registrations, now } = options;
   const host = serviceHost.toLowerCase();
   return {
+    names: [host],
     claims: ({ host: asked, path }) => asked === host && COLLECTION.test(path),
     async answer(request) {
       try {

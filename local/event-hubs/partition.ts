@@ -195,6 +195,9 @@ export class Partition {
       this.#last = record.last;
       this.#nextOffset = record.nextOffset;
     } else {
+      if (this.#events.length > 0 && record.sequenceNumber !== this.#last.sequenceNumber + 1) {
+        throw new Error('An event does not follow the one before it.');
+      }
       this.#keep({
         sequenceNumber: record.sequenceNumber,
         offset: record.offset,

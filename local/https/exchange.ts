@@ -33,6 +33,8 @@ export class ConnectionDropped extends Error {
 
 /** A cloud service that clients reach over HTTP. One server carries several. */
 export interface HttpService {
+  /** The host names that its clients may use beside `localhost`; a server refuses all others. */
+  readonly names: readonly string[];
   claims(request: HttpRequest): boolean;
   /** @throws ConnectionDropped to leave the request without an answer */
   answer(request: HttpRequest): Promise<HttpResponse>;

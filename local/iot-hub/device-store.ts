@@ -1,6 +1,7 @@
 import { openJournal } from '../journal.ts';
 import { type Address, addressKey, parseAddressKey } from './address.ts';
 import type { Identity } from './identity.ts';
+import { readStoredLine } from './stored-line.ts';
 import type { Twin } from './twin.ts';
 
 /** Everything a hub keeps of a device, or of a module. */
@@ -14,7 +15,7 @@ export interface Entry {
 }
 
 /** A line of the journal; what is removed is named by its address's key. */
-type Line = { readonly put: Entry } | { readonly remove: string };
+export type Line = { readonly put: Entry } | { readonly remove: string };
 
 /** The devices of one hub and their modules. What `put` and `remove` did survives the end of the process. */
 export interface DeviceStore {
@@ -36,7 +37,11 @@ export interface DeviceStore {
 /** The journal is rewritten when it holds this many lines more than four times the entries. */
 const COMPACT_SLACK = 10_000;
 
-/** Opens the store kept in `file`; undefined: in memory only. */
+/**
+ * Opens the store kept in `file`; undefined: in memory only.
+ *
+ * @throws LocalError `BERTH_LOCAL_STATE_DAMAGED`, `BERTH_LOCAL_STATE_UNUSABLE`
+ */
 export function openDeviceStore(file: string | undefined): DeviceStore {
   const entries = new Map<string, Entry>();
   /** Which devices there are, and the ids of their modules: most devices have none, and no set. */
@@ -59,7 +64,8 @@ export function openDeviceStore(file: string | undefined): DeviceStore {
       ids = undefined;
     }
   };
-  const journal = openJournal<Line>(file, (line) => {
+  const journal = openJournal<Line>(file, (record) => {
+    const line = readStoredLine(record);
     lines += 1;
     if ('put' in line) keep(line.put);
     else drop(parseAddressKey(line.remove));

@@ -30,3 +30,11 @@ export function deviceNameOf(host: string): string {
   const { hub, kind } = readHubName(host);
   return kind === 'other' ? hub : hub.replace('.', '.device.');
 }
+
+/** Every host name of a hub. @example namesOf('weu.azure-devices.net') // and its device and its service name */
+export function namesOf(host: string): readonly string[] {
+  const { hub, kind } = readHubName(host);
+  return kind === 'other'
+    ? [hub]
+    : [hub, ...['device', 'service'].map((each) => hub.replace('.', `.${each}.`))];
+}

@@ -8,7 +8,7 @@ import type { HubCounters } from './counters.ts';
 import { createDeviceService } from './device-service.ts';
 import { type EventSink, lostEvent } from './event-sink.ts';
 import type { FaultSettings } from './faults.ts';
-import { isSameHub, readHubName } from './host-name.ts';
+import { isSameHub, namesOf, readHubName } from './host-name.ts';
 import { createHub, entryOf, type Hub, type HubSettings } from './hub.ts';
 import { HubError } from './hub-error.ts';
 import { createHubFaults, type FaultStatus, type HubFaults } from './hub-faults.ts';
@@ -126,6 +126,7 @@ export function createIotHubs(options: IotHubsOptions): IotHubs {
 
   return {
     https: {
+      names: options.hubs.flatMap(({ host }) => namesOf(host)),
       claims: () => true,
       async answer(request) {
         const { hub: name, kind } = readHubName(request.host);

@@ -75,6 +75,7 @@ export class World {
       port: 0,
       services: [
         {
+          names: https.names,
           claims: () => true,
           async answer(request) {
             world.calls.push(`${request.method} ${request.path}`);
