@@ -11,7 +11,7 @@ import {
 } from 'node:fs';
 import { dirname } from 'node:path';
 import * as z from 'zod';
-import { isObject } from '../src/json.ts';
+import { isObject } from '../src/json/json.ts';
 import { damaged, errorCode, onState, stateFailure } from './state/failure.ts';
 
 /** Journals hold the devices' keys. */

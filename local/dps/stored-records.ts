@@ -1,10 +1,11 @@
 import { X509Certificate } from 'node:crypto';
 import * as z from 'zod';
-import { isObject } from '../../src/json.ts';
-import type { StoredCertificate } from './certificate-store.ts';
-import type { StoredEnrollment } from './enrollment.ts';
-import type { Deleted } from './enrollment-store.ts';
-import type { Forgotten, Registration } from './registration.ts';
+import { isObject } from '../../src/json/json.ts';
+
+/** In the journal: one that was deleted. */
+export interface Deleted {
+  readonly deleted: string;
+}
 
 const object = z.custom<object>(isObject);
 const time = z.string();
@@ -69,22 +70,22 @@ const deleted = z.looseObject({ deleted: id });
 const forgotten = z.looseObject({ forgotten: id });
 
 /** A line of the registrations, as it is. @throws ZodError for one that Berth did not write. */
-export function readStoredRegistration(record: unknown): Registration | Forgotten {
+export function readStoredRegistration<Line>(record: unknown): Line {
   (has(record, 'forgotten') ? forgotten : registration).parse(record);
-  return record as Registration | Forgotten;
+  return record as Line;
 }
 
 /** A line of the enrollments, as it is. @throws ZodError for one that Berth did not write. */
-export function readStoredEnrollment(record: unknown): StoredEnrollment | Deleted {
+export function readStoredEnrollment<Line>(record: unknown): Line {
   if (has(record, 'deleted')) deleted.parse(record);
   else (has(record, 'enrollmentGroupId') ? group : individual).parse(record);
-  return record as StoredEnrollment | Deleted;
+  return record as Line;
 }
 
 /** A line of the CA certificates, as it is. @throws ZodError for one that Berth did not write. */
-export function readStoredCertificate(record: unknown): StoredCertificate | Deleted {
+export function readStoredCertificate<Line>(record: unknown): Line {
   (has(record, 'deleted') ? deleted : certificate).parse(record);
-  return record as StoredCertificate | Deleted;
+  return record as Line;
 }
 
 function has(record: unknown, key: string): boolean {

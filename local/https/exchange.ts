@@ -1,6 +1,6 @@
 import type { X509Certificate } from 'node:crypto';
 import type { IncomingHttpHeaders } from 'node:http';
-import type { JsonValue } from '../../src/json.ts';
+import type { JsonValue } from '../../src/json/json.ts';
 
 /** A request as the services see it, whichever server took it. */
 export interface HttpRequest {

@@ -1,7 +1,7 @@
 import { mkdirSync, readFileSync, realpathSync, renameSync, statSync, writeFileSync } from 'node:fs';
 import { homedir } from 'node:os';
 import { dirname, join, parse, relative, resolve, sep } from 'node:path';
-import { isObject } from '../../src/json.ts';
+import { isObject } from '../../src/json/json.ts';
 import { LocalError } from '../errors.ts';
 import { type Content, contentsOf, isEarlierState, MARKER } from './contents.ts';
 import { errorCode, onState, stateFailure } from './failure.ts';

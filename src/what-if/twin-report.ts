@@ -1,6 +1,6 @@
+import { type Control, type Pause, pauseFor } from '../control/control.ts';
 import type { Fleet, Hub, Policy, PolicyMode } from '../fleet/fleet.ts';
-import { type Control, type Pause, pauseFor } from '../twin/control.ts';
-import type { TwinState } from '../twin/shadow.ts';
+import type { TwinState } from '../twin/snapshot/shadow.ts';
 import {
   changeOf,
   gonePolicies,

@@ -1,7 +1,5 @@
 import { describe, expect, test } from '@jest/globals';
 import fc from 'fast-check';
-import type { Rollout } from '../../src/fleet/fleet.ts';
-import { hostName } from '../../src/fleet/host-name.ts';
 import {
   type Control,
   controlSchema,
@@ -17,7 +15,9 @@ import {
   withoutPause,
   withPackage,
   withPause,
-} from '../../src/twin/control.ts';
+} from '../../src/control/control.ts';
+import type { Rollout } from '../../src/fleet/fleet.ts';
+import { hostName } from '../../src/iot-hub/host-name.ts';
 import { T0 } from './twins.ts';
 
 const WEU = hostName('weu.azure-devices.net');

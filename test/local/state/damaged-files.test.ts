@@ -4,10 +4,10 @@ import { dirname, join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from '@jest/globals';
 import { checkDatabases } from '../../../local/azurite/databases.ts';
 import { openBatteries } from '../../../local/devices/batteries.ts';
-import { openCertificates } from '../../../local/dps/certificate-store.ts';
-import { openEnrollments } from '../../../local/dps/enrollment-store.ts';
-import { openRegistrations } from '../../../local/dps/registration.ts';
-import { openDeviceStore } from '../../../local/iot-hub/device-store.ts';
+import { openCertificates } from '../../../local/dps/certificates/certificate-store.ts';
+import { openEnrollments } from '../../../local/dps/enrollments/enrollment-store.ts';
+import { openRegistrations } from '../../../local/dps/registration/registration.ts';
+import { openDeviceStore } from '../../../local/iot-hub/hub/device-store.ts';
 
 let directory: string;
 beforeEach(() => {
