@@ -63,7 +63,7 @@ function advanceHistory(before: Shadow, after: Sections, path: readonly string[]
   const history = historyOf(before, path);
   const desired = valueAt(after.desired, path);
   const isDesiredChanged = !sameJson(valueAt(before.desired, path), desired);
-  const isReportChanged = !sameJson(valueAt(before.reported, path), valueAt(after.reported, path));
+  const isReportChanged = !sameReport(before.reported, after.reported, path);
   const reportedAt = timeOfReport(after, path) ?? (isReportChanged ? after.time : undefined);
   const isReported =
     reportedAt !== undefined && (history.reportedAt === undefined || reportedAt > history.reportedAt);
@@ -96,6 +96,19 @@ function advanceHistory(before: Shadow, after: Sections, path: readonly string[]
     configuration: after.configuration(path),
     foreign: [writtenAt, ...history.foreign].slice(0, MAX_FOREIGN),
   };
+}
+
+/** What the device says of a property, also where it does so by the acknowledgement of an object that it lies in. */
+function sameReport(before: JsonObject, after: JsonObject, path: readonly string[]): boolean {
+  if (before === after) return true;
+  const [one, other] = [reportAt(before, path), reportAt(after, path)];
+  return (
+    sameJson(one?.value, other?.value) &&
+    one?.code === other?.code &&
+    one?.version === other?.version &&
+    one?.description === other?.description &&
+    sameJson(valueAt(before, path), valueAt(after, path))
+  );
 }
 
 /** When the device last reported a property, or the object that it acknowledged as a whole. */
@@ -135,9 +148,9 @@ export function firstHistories(
 ): Readonly<Record<string, PathHistory>> {
   const entries = tracked.flatMap((path) => {
     const desired = valueAt(after.desired, path);
-    const reported = valueAt(after.reported, path);
-    if (desired === undefined && reported === undefined) return [];
-    const reportedAt = reported === undefined ? undefined : (timeOfReport(after, path) ?? after.time);
+    const report = reportAt(after.reported, path);
+    if (desired === undefined && report === undefined) return [];
+    const reportedAt = report === undefined ? undefined : (timeOfReport(after, path) ?? after.time);
     const writtenAt = desired === undefined ? undefined : (after.desiredTime(path) ?? after.time);
     const isReportOlder = reportedAt !== undefined && writtenAt !== undefined && reportedAt <= writtenAt;
     const history: PathHistory = {
@@ -146,7 +159,7 @@ export function firstHistories(
       oursAt: writtenAt,
       reportedAt,
       changedAt: reportedAt,
-      before: isReportOlder ? reportAt(after.reported, path)?.value : undefined,
+      before: isReportOlder ? report?.value : undefined,
       configuration: desired === undefined ? undefined : after.configuration(path),
     };
     return [[path.join('.'), history] as const];

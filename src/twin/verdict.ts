@@ -6,7 +6,7 @@ import { answersWrite, nextStep, waitAfterWrite } from './answer.ts';
 import { sameValue } from './compare.ts';
 import { differenceOf } from './difference.ts';
 import { recordRejection } from './history.ts';
-import { instantOf, millisecondsOf } from './instant.ts';
+import { instantOf, latest, millisecondsOf, NEVER } from './instant.ts';
 import type { PathHistory, Shadow, WriteRecord } from './shadow.ts';
 
 /** How one owned property stands. */
@@ -122,7 +122,9 @@ function judgeEnforced(facts: LeafFacts): LeafVerdict {
     }
   }
   if (code === 202) {
-    const until = millisecondsOf(history.changedAt ?? instantOf(now)) + policy.deadlineMs;
+    // One that stood there before the write was about an earlier value.
+    const began = latest(history.changedAt ?? history.reportedAt ?? instantOf(now), history.oursAt ?? NEVER);
+    const until = millisecondsOf(began) + policy.deadlineMs;
     return now >= until
       ? rejected(facts, history, 'the device answered 202 and did not finish before the deadline')
       : { ...pending(history, 'the device answered 202: in progress'), nextAt: until };
