@@ -1,5 +1,5 @@
 import { isObject, type JsonObject, type JsonValue, sameJson } from '../json.ts';
-import { reportAt } from './acknowledgement.ts';
+import { type Reading, type Report, reportAt } from './acknowledgement.ts';
 import type { Instant } from './instant.ts';
 import { valueAt } from './merge.ts';
 import {
@@ -85,7 +85,7 @@ function advanceHistory(before: Shadow, after: Sections, path: readonly string[]
     ...reports,
     ours: after.desiredVersion(path),
     oursAt: writtenAt,
-    before: reportAt(isReportOlder ? after.reported : before.reported, path)?.value,
+    before: reportIn(isReportOlder ? after.reported : before.reported, path)?.value,
   };
   if (own !== undefined) {
     const writes = recordWrite(history, own, writtenAt, !isDesiredChanged);
@@ -98,10 +98,20 @@ function advanceHistory(before: Shadow, after: Sections, path: readonly string[]
   };
 }
 
-/** What the device says of a property, also where it does so by the acknowledgement of an object that it lies in. */
+/**
+ * The report about a property. Histories know no policy's convention: an acknowledgement of the older one is looked for where
+ * there is nothing else.
+ */
+function reportIn(reported: JsonObject, path: readonly string[]): Report | undefined {
+  return reportAt(reported, path) ?? reportAt(reported, path, OLDER);
+}
+
+const OLDER: Reading = { convention: 'central', wanted: new Set(), desired: {} };
+
+/** Whether a device says the same of a property, also where it does so by the acknowledgement of an object that it lies in. */
 function sameReport(before: JsonObject, after: JsonObject, path: readonly string[]): boolean {
   if (before === after) return true;
-  const [one, other] = [reportAt(before, path), reportAt(after, path)];
+  const [one, other] = [reportIn(before, path), reportIn(after, path)];
   return (
     sameJson(one?.value, other?.value) &&
     one?.code === other?.code &&
@@ -113,7 +123,7 @@ function sameReport(before: JsonObject, after: JsonObject, path: readonly string
 
 /** When the device last reported a property, or the object that it acknowledged as a whole. */
 function timeOfReport(sections: Sections, path: readonly string[]): Instant | undefined {
-  const report = reportAt(sections.reported, path);
+  const report = reportIn(sections.reported, path);
   return report === undefined ? undefined : sections.reportedTime(path.slice(0, report.depth));
 }
 
@@ -148,7 +158,7 @@ export function firstHistories(
 ): Readonly<Record<string, PathHistory>> {
   const entries = tracked.flatMap((path) => {
     const desired = valueAt(after.desired, path);
-    const report = reportAt(after.reported, path);
+    const report = reportIn(after.reported, path);
     if (desired === undefined && report === undefined) return [];
     const reportedAt = report === undefined ? undefined : (timeOfReport(after, path) ?? after.time);
     const writtenAt = desired === undefined ? undefined : (after.desiredTime(path) ?? after.time);
@@ -213,7 +223,7 @@ export function recordOwnWrites(
         ...history,
         ours: desiredVersion,
         oursAt: time,
-        before: reportAt(after.reported, write.path)?.value,
+        before: reportIn(after.reported, write.path)?.value,
         configuration: undefined,
         writes: recordWrite(history, write, time, isRepeat),
       },

@@ -214,6 +214,17 @@ describe('an acknowledgement without a version', () => {
     expect(state()).toBe('rejected');
   });
 
+  test('of an enclosing object in the older convention counts like any other', async () => {
+    const hvac = { name: 'hvac', desired: { hvac: { temp: 21 } }, acknowledgement: 'central' };
+    const fleet = fleetOf({ policies: [hvac] });
+    await take(hub.created(), fleet);
+    await take(hub.report({ hvac: { value: { temp: 20 }, status: 'rejected', message: 'too warm' } }), fleet);
+
+    await pass(2 * MINUTE, undefined, fleet);
+
+    expect(shadow().judgement.why).toBe('hvac.temp the device answered 400: too warm');
+  });
+
   test('of an enclosing object counts also where the twin has just been read', async () => {
     const fleet = fleetOf({ policies: [{ name: 'hvac', desired: { hvac: { temp: 21 } } }] });
     hub.edit({ hvac: { temp: 21 } });
