@@ -1,5 +1,5 @@
 import { expect, test } from '@jest/globals';
-import { attentionRow, dueRow } from '../../src/store/twin-rows.ts';
+import { attentionRow, dueRow } from '../../src/store/twins/twin-rows.ts';
 import { ID, shadowOf } from '../twin/twins.ts';
 
 test('a reason that ends in half of a character is stored with a replacement for it', () => {

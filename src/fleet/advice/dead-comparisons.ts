@@ -1,11 +1,11 @@
 import type { ASTNode } from '@marcbachmann/cel-js';
 import type { ErrorDetail } from '../../errors.ts';
-import type { JsonValue } from '../../json.ts';
-import { type Expression, type ExpressionScope, syntaxTree } from '../expression.ts';
-import { children } from '../expression-check.ts';
-import { ONE_OF } from '../expression-one-of.ts';
+import type { JsonValue } from '../../json/json.ts';
+import { type Expression, type ExpressionScope, syntaxTree } from '../expressions/expression.ts';
+import { children } from '../expressions/expression-check.ts';
+import { ONE_OF } from '../expressions/expression-one-of.ts';
+import type { Template } from '../expressions/template.ts';
 import type { Fleet } from '../fleet.ts';
-import type { Template } from '../template.ts';
 import { asciiJson } from './ascii-json.ts';
 import { chainOf, constantOf } from './condition-terms.ts';
 
@@ -93,7 +93,7 @@ function among(...values: readonly string[]): Domain {
   };
 }
 
-/** What variables can be (`src/allocation/request.ts`, `variables.ts`); in policies there is no request. */
+/** What variables can be (`src/allocation/request/request.ts`, `variables.ts`); in policies there is no request. */
 const DOMAINS: Readonly<Record<string, Domain>> = {
   registrationId: LOWER,
   'enrollment.id': ANY_CASE,
