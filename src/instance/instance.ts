@@ -5,6 +5,7 @@ import { setTimeout } from 'node:timers/promises';
 import { withPackage } from '../control/packages.ts';
 import { type Fleet, hostsOf } from '../fleet/fleet.ts';
 import { BudgetShare, type HubBudget, noBudget, RESYNC_PART, SYNC_PART } from '../hub/budget.ts';
+import { HubClock } from '../hub/hub-clock.ts';
 import { HubPauses } from '../hub/hub-pauses.ts';
 import { openIotHubs } from '../hub/iot-hubs.ts';
 import type { HubPort } from '../hub/port.ts';
@@ -94,6 +95,8 @@ export class Instance {
   readonly gate: WriteGate;
   /** What sync has done since it was last told. */
   readonly counters = new SyncCounters();
+  /** The hubs' clock, as their answers have it. */
+  readonly hubClock: HubClock;
   /** How many partitions the Event Hub has. */
   readonly partitions: PartitionCount;
   readonly #options: InstanceOptions;
@@ -110,6 +113,7 @@ export class Instance {
     this.#options = options;
     this.log = options.log ?? consoleLog;
     this.now = options.now ?? Date.now;
+    this.hubClock = new HubClock(this.now);
     this.fleet = new FleetInForce({
       read: () => readFileSync(resolve(options.directory, fleetFile(options.env)), 'utf8'),
       readModels: () => readModelFiles(resolve(options.directory, fleetFile(options.env))),
@@ -169,7 +173,12 @@ export class Instance {
         endpoint: () => iotEndpoint(env),
       });
       const count = (host: HostName, call: HubCall) => this.counters.add(host, call);
-      const watched = watchHubs(opened, { pauses: this.#pauses, count, now: this.now });
+      const watched = watchHubs(opened, {
+        pauses: this.#pauses,
+        count,
+        now: this.now,
+        clock: this.hubClock,
+      });
       this.#hubs = { ...watched, close: () => opened.close() };
     }
     return this.#hubs;
