@@ -1,4 +1,4 @@
-import { withPackage } from '../../../src/control/control.ts';
+import { withPackage } from '../../../src/control/packages.ts';
 import { BerthError } from '../../../src/errors.ts';
 import type { Fleet } from '../../../src/fleet/fleet.ts';
 import { BudgetShare, type HubBudget, RESYNC_PART, SYNC_PART } from '../../../src/hub/budget.ts';
