@@ -30,7 +30,7 @@ async function main() {
     }),
     build({
       ...common,
-      entryPoints: { berth: 'src/cli/main.ts', 'what-if-worker': 'src/cli/what-if-worker.ts' },
+      entryPoints: { berth: 'src/cli/main.ts', 'what-if-worker': 'src/cli/what-if/what-if-worker.ts' },
       packages: 'external',
       banner: { js: '#!/usr/bin/env node' },
     }),

@@ -1,8 +1,8 @@
-import { parseFleet } from '../src/fleet/parse.ts';
-import type { JsonObject } from '../src/json.ts';
-import { decodeEvent, type EventContext, type RawEvent } from '../src/twin/event.ts';
-import { foldEvent, type Known } from '../src/twin/fold.ts';
-import { type Plan, plan } from '../src/twin/plan.ts';
+import { parseFleet } from '../src/fleet/file/parse.ts';
+import type { JsonObject } from '../src/json/json.ts';
+import { decodeEvent, type EventContext, type RawEvent } from '../src/twin/events/event.ts';
+import { foldEvent, type Known } from '../src/twin/events/fold.ts';
+import { type Plan, plan } from '../src/twin/plan/plan.ts';
 import { pumpFleet, pumpTwin } from './pump.ts';
 
 /*

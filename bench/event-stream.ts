@@ -1,5 +1,5 @@
 import type { HubEvent } from '../local/iot-hub/index.ts';
-import { hash } from '../src/hash.ts';
+import { hash } from '../src/json/hash.ts';
 import { randomNumbers } from './pumps.ts';
 
 /** What an Event Hub does to events on their way, each from 0 to 1 of the events. */

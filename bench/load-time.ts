@@ -1,4 +1,4 @@
-import { parseFleet } from '../src/fleet/parse.ts';
+import { parseFleet } from '../src/fleet/file/parse.ts';
 
 /** CPU time of loading a fleet file with so many leaves and with twice as many, in milliseconds. */
 export interface LoadTime {

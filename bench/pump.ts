@@ -1,4 +1,4 @@
-import type { JsonObject, JsonValue } from '../src/json.ts';
+import type { JsonObject, JsonValue } from '../src/json/json.ts';
 
 /*
  * A pump as there are many in a fleet: fifteen reported properties two deep, six desired, three tags; and the

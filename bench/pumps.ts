@@ -2,7 +2,7 @@ import { createHmac } from 'node:crypto';
 import { setImmediate } from 'node:timers/promises';
 import type { IotHubs } from '../local/iot-hub/index.ts';
 import type { MqttSession } from '../local/mqtt/index.ts';
-import type { JsonObject } from '../src/json.ts';
+import type { JsonObject } from '../src/json/json.ts';
 import { acknowledged, PUMP_HOST, pumpTwin } from './pump.ts';
 
 /** What the battery-saver asks for, and what the others do. */

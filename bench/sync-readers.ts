@@ -1,10 +1,10 @@
 import { InvocationContext } from '@azure/functions';
 import type { HubEvent } from '../local/iot-hub/index.ts';
-import { hostName } from '../src/fleet/host-name.ts';
 import { resyncFleet } from '../src/functions/resync-fleet.ts';
 import { syncTwins } from '../src/functions/sync-twins.ts';
 import { openIotHubs } from '../src/hub/iot-hubs.ts';
 import { Instance } from '../src/instance/instance.ts';
+import { hostName } from '../src/iot-hub/host-name.ts';
 import type { Batch } from './event-stream.ts';
 import { PUMP_HOST } from './pump.ts';
 import { intervalFor } from './pumps.ts';

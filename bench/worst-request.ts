@@ -1,10 +1,10 @@
 import { NO_CONDITIONS } from '../src/allocation/conditions.ts';
-import { type DecideInput, decide } from '../src/allocation/decide.ts';
-import { receiptOf } from '../src/allocation/receipt.ts';
-import { parseAllocationRequest } from '../src/allocation/request.ts';
-import { Work } from '../src/fleet/expression-work.ts';
-import { parseFleet } from '../src/fleet/parse.ts';
-import type { JsonValue } from '../src/json.ts';
+import { type DecideInput, decide } from '../src/allocation/decision/decide.ts';
+import { receiptOf } from '../src/allocation/receipt/receipt.ts';
+import { parseAllocationRequest } from '../src/allocation/request/request.ts';
+import { Work } from '../src/fleet/expressions/expression-work.ts';
+import { parseFleet } from '../src/fleet/file/parse.ts';
+import type { JsonValue } from '../src/json/json.ts';
 
 /**
  * The requests that cost the most, of those found: each is a fleet file whose rules and layers all do one kind of work,

@@ -11,6 +11,7 @@ import {
 import { createDps, type Dps } from './dps/index.ts';
 import { DPS_HOST, ID_SCOPE, localEnrollments } from './enrollments.ts';
 import { type EventHubs, startEventHubs } from './event-hubs/index.ts';
+import { pagePorts } from './foreign-requests.ts';
 import { startHttp } from './https/index.ts';
 import { createIotHubs, deviceNameOf, type IotHubs } from './iot-hub/index.ts';
 import type { Log } from './log.ts';
@@ -35,12 +36,16 @@ export interface CloudOptions {
   /** By which host names DPS links the hubs. */
   readonly links: LinkNames;
   readonly processes: () => readonly ProcessStatus[];
+  /** Called when Azurite serves again after it ended by itself. */
+  readonly onAzuriteReturn: () => void;
   readonly log: Log;
 }
 
 /** The local Azure IoT: everything that runs in Azure but the functions. */
 export interface Cloud {
   readonly ports: Ports;
+  /** The names of the hubs and of DPS, which a `Host` header may hold. */
+  readonly names: readonly string[];
   readonly azurite: Azurite;
   readonly authority: CertificateAuthority;
   readonly hubs: IotHubs;
@@ -69,9 +74,10 @@ export async function startCloud(options: CloudOptions): Promise<Cloud> {
       file: join(options.bundles, 'azurite.cjs'),
       directory: state('azurite'),
       ports,
-      onLine: (line) => log.warn(`Azurite: ${line}`),
+      onReturn: options.onAzuriteReturn,
+      log,
     });
-    closers.push(() => azurite.child.stop(5_000));
+    closers.push(() => azurite.process.stop(5_000));
 
     const eventHubs = await startEventHubs({
       port: ports.amqp,
@@ -104,12 +110,16 @@ export async function startCloud(options: CloudOptions): Promise<Cloud> {
     closers.push(() => dps.close());
 
     const certificate = authority.server;
+    // Known one after the other; those that are not yet known have no pages yet.
+    let bound: Ports = { ...ports, ...azurite.ports, amqp: eventHubs.port, functions: options.functionsPort };
+    const ownPorts = () => pagePorts(bound);
     const services = [dps.https, dps.service, dps.management, hubs.https];
-    const https = await startHttp({ port: ports.https, certificate, services, log });
+    const https = await startHttp({ port: ports.https, certificate, services, ownPorts, log });
     closers.push(() => https.close());
     const rest = await startHttp({
       port: ports.rest,
       services: [dps.service, dps.management, hubs.https],
+      ownPorts,
       log,
     });
     closers.push(() => rest.close());
@@ -123,14 +133,7 @@ export async function startCloud(options: CloudOptions): Promise<Cloud> {
       TWIN_EVENTS_CONSUMER_GROUP: CONSUMER_GROUP,
       IOT_ENDPOINT: `http://127.0.0.1:${rest.port}`,
     };
-    const bound = {
-      ...ports,
-      ...azurite.ports,
-      amqp: eventHubs.port,
-      https: https.port,
-      rest: rest.port,
-      mqtt: mqtt.port,
-    };
+    bound = { ...bound, https: https.port, rest: rest.port, mqtt: mqtt.port };
     const control: ControlOptions = {
       hubs,
       dps,
@@ -140,7 +143,7 @@ export async function startCloud(options: CloudOptions): Promise<Cloud> {
       storage: azurite.connectionString,
       processes: options.processes,
       stack: () => ({
-        ports: { ...bound, control: controlApi.port, functions: options.functionsPort },
+        ports: bound,
         idScope: ID_SCOPE,
         root: authority.root,
         settings,
@@ -148,9 +151,11 @@ export async function startCloud(options: CloudOptions): Promise<Cloud> {
     };
     const controlApi: ControlApi = await startControlApi(ports.control, control);
     closers.push(() => controlApi.close());
+    bound = { ...bound, control: controlApi.port };
 
     return {
-      ports: { ...bound, control: controlApi.port },
+      ports: bound,
+      names: services.flatMap(({ names }) => names),
       azurite,
       authority,
       hubs,

@@ -1,6 +1,6 @@
 import { readFileSync } from 'node:fs';
+import { parseFleet } from '../src/fleet/file/parse.ts';
 import type { Fleet } from '../src/fleet/fleet.ts';
-import { parseFleet } from '../src/fleet/parse.ts';
 import { LocalError } from './errors.ts';
 
 /**

@@ -1,6 +1,6 @@
 import { LocalError } from './errors.ts';
 import { readOptions } from './options.ts';
-import { supervise } from './supervisor.ts';
+import { supervise } from './stack/supervisor.ts';
 import { openScreen } from './view/screen.ts';
 
 /** `npm start` and `npm run local`: see `--help`. */

@@ -62,7 +62,7 @@ export function readOptions(argv: readonly string[]): LocalOptions {
     .option('--json', 'print one JSON object as the last line', false)
     .option('--timeout <s>', 'with --once: seconds after which it has failed', wholeNumber(1, 86_400), 120)
     .option('--fresh', 'forget hubs, twins, events and storage of earlier runs', false)
-    .option('--state <folder>', 'where that is kept', '.berth')
+    .option('--state <folder>', 'where that is kept: an empty folder, or one that Berth made', '.berth')
     .addOption(
       new Option('--links <names>', 'host names by which DPS links the hubs')
         .choices(['classic', 'device', 'both'])

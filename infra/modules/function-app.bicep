@@ -79,7 +79,7 @@ param siteUpdateStrategy string
 @description('Spread the instances over availability zones, where the region has them.')
 param zoneRedundant bool
 
-// Read by src/instance/settings.ts and src/functions; a test compares them.
+// Read by src/settings/settings.ts and src/functions; a test compares them.
 var berthSettings = {
   FLEET_FILE: 'fleet.json'
   AZURE_CLIENT_ID: identityClientId

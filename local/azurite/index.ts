@@ -1,5 +1,9 @@
+import { LocalError } from '../errors.ts';
 import { reservePort } from '../listen.ts';
+import type { Log } from '../log.ts';
 import { type Child, startChild } from '../processes/child.ts';
+import { type KeptRunning, keepRunning } from '../processes/kept-running.ts';
+import { checkDatabases } from './databases.ts';
 
 /** The account and key that Azurite's documentation publishes; they open nothing but an emulator. */
 const ACCOUNT = 'devstoreaccount1';
@@ -7,11 +11,15 @@ const KEY = 'Eby8vdM02xNOcqFlqUwJPLlmEtlCDXJ1OUzFT50uSRZ6IFsuFq2UVErCz4I6tq/K1SZ
 
 const SERVICES = ['blob', 'queue', 'table'] as const;
 type Service = (typeof SERVICES)[number];
+type Ports = Readonly<Record<Service, number>>;
+
 /** What Azurite prints for each service that is up. */
 const LISTENING = /Azurite (\w+) service is successfully listening at \S+:(\d+)$/;
 
 /** What it prints though it is to be silent, and nobody needs. */
 const ROUTINE = /^Azurite \w+ service (is (starting|closing)|successfully closed)/;
+
+const START_MS = 60_000;
 
 export interface AzuriteOptions {
   /** The bundled `local/azurite/main.ts`. */
@@ -19,56 +27,123 @@ export interface AzuriteOptions {
   /** Where it keeps its data. */
   readonly directory: string;
   /** 0 asks for a free one. */
-  readonly ports: Readonly<Record<Service, number>>;
-  readonly onLine: (line: string) => void;
+  readonly ports: Ports;
+  /** Called when it serves again after it ended by itself. It has lost what it was told last; see `docs/local.md`. */
+  readonly onReturn: () => void;
+  readonly log: Log;
 }
 
 export interface Azurite {
-  readonly child: Child;
+  /** Started again, on the same ports, when it ends by itself. */
+  readonly process: KeptRunning;
   /** The ports in use. */
-  readonly ports: Readonly<Record<Service, number>>;
+  readonly ports: Ports;
   /** For every storage client. Holds the well-known development key only. */
   readonly connectionString: string;
 }
 
 /**
- * Starts Azurite and resolves when its three services listen.
+ * Starts Azurite, resolves when its three services listen, and keeps it running.
  *
- * @throws LocalError `BERTH_LOCAL_PORT_TAKEN`
+ * @throws LocalError `BERTH_LOCAL_PORT_TAKEN`, `BERTH_LOCAL_STATE_DAMAGED`, `BERTH_LOCAL_STATE_UNUSABLE`,
+ *   `BERTH_LOCAL_AZURITE_FAILED`
  */
-export async function startAzurite({ file, directory, ports, onLine }: AzuriteOptions): Promise<Azurite> {
-  // Azurite's own words for a taken port are a stack; ours are a sentence.
-  for (const service of SERVICES) await reservePort(ports[service], `Azurite (${service})`);
-  const found = new Map<string, number>();
-  const starting = new Promise<Child>((resolve, reject) => {
-    const child = startChild({
-      name: 'azurite',
-      file,
-      args: [
-        '--location',
-        directory,
-        '--silent',
-        '--skipApiVersionCheck',
-        '--disableTelemetry',
-        ...SERVICES.flatMap((service) => [`--${service}Port`, String(ports[service])]),
-      ],
-      onLine(line) {
-        const [, service, port] = LISTENING.exec(line.trim()) ?? [];
-        if (service !== undefined) found.set(service.toLowerCase(), Number(port));
-        else if (!ROUTINE.test(line)) onLine(line);
-        if (found.size === SERVICES.length) resolve(child);
-      },
-    });
-    child.ended.then((how) => reject(new Error(`Azurite ended at its start: ${how}.`)));
-  });
-  const child = await starting;
+export async function startAzurite(options: AzuriteOptions): Promise<Azurite> {
+  // Azurite's own words for a taken port and for a damaged file are a stack; ours are a sentence.
+  await reservePorts(options.ports);
+  checkDatabases(options.directory);
+  const { child: first, ports } = await startFirst(options);
   const endpoints = SERVICES.map((service) => {
     const name = `${service[0]?.toUpperCase()}${service.slice(1)}Endpoint`;
-    return `${name}=http://127.0.0.1:${found.get(service)}/${ACCOUNT}`;
+    return `${name}=http://127.0.0.1:${ports[service]}/${ACCOUNT}`;
   });
   return {
-    child,
-    ports: Object.fromEntries(SERVICES.map((service) => [service, found.get(service)])) as Azurite['ports'],
+    process: keepRunning({
+      name: 'azurite',
+      title: 'Azurite',
+      first,
+      start() {
+        let listening = 0;
+        return launch({ ...options, ports }, () => {
+          listening += 1;
+          if (listening === SERVICES.length) options.onReturn();
+        });
+      },
+      obstacle: () => obstacleTo(ports, options.directory),
+      log: options.log,
+    }),
+    ports,
     connectionString: `DefaultEndpointsProtocol=http;AccountName=${ACCOUNT};AccountKey=${KEY};${endpoints.join(';')};`,
   };
+}
+
+async function reservePorts(ports: Ports): Promise<void> {
+  for (const service of SERVICES) await reservePort(ports[service], `Azurite (${service})`);
+}
+
+/** Why it cannot start again: something else took a port meanwhile, or its files are damaged. */
+async function obstacleTo(ports: Ports, directory: string): Promise<string | undefined> {
+  try {
+    await reservePorts(ports);
+    checkDatabases(directory);
+    return undefined;
+  } catch (error) {
+    if (error instanceof LocalError) return error.message;
+    throw error;
+  }
+}
+
+async function startFirst(
+  options: AzuriteOptions,
+): Promise<{ readonly child: Child; readonly ports: Ports }> {
+  const found = new Map<string, number>();
+  let child: Child | undefined;
+  let timer: NodeJS.Timeout | undefined;
+  try {
+    return await new Promise((resolve, reject) => {
+      const started = launch(options, (service, port) => {
+        found.set(service, port);
+        if (found.size === SERVICES.length)
+          resolve({ child: started, ports: Object.fromEntries(found) as Ports });
+      });
+      child = started;
+      started.ended.then((how) => reject(failed(`ended at its start (${how})`)));
+      timer = setTimeout(() => reject(failed(`does not listen after ${START_MS / 1_000} s`)), START_MS);
+    });
+  } catch (error) {
+    await child?.stop(0);
+    throw error;
+  } finally {
+    clearTimeout(timer);
+  }
+}
+
+function failed(what: string): LocalError {
+  return new LocalError(
+    'BERTH_LOCAL_AZURITE_FAILED',
+    `Azurite ${what}. The lines above say why. If it cannot read what it kept, start with --fresh.`,
+  );
+}
+
+function launch(
+  { file, directory, ports, log }: AzuriteOptions,
+  onListening: (service: string, port: number) => void,
+): Child {
+  return startChild({
+    name: 'azurite',
+    file,
+    args: [
+      '--location',
+      directory,
+      '--silent',
+      '--skipApiVersionCheck',
+      '--disableTelemetry',
+      ...SERVICES.flatMap((service) => [`--${service}Port`, String(ports[service])]),
+    ],
+    onLine(line) {
+      const [, service, port] = LISTENING.exec(line.trim()) ?? [];
+      if (service !== undefined) onListening(service.toLowerCase(), Number(port));
+      else if (!ROUTINE.test(line)) log.warn(`Azurite: ${line}`);
+    },
+  });
 }

@@ -1,29 +1,44 @@
 import { chmodSync, mkdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { errorCode, onState, stateFailure } from '../state/failure.ts';
 import type { KeyedCertificate } from './certificate.ts';
 
-/** Reads `NAME.pem` and `NAME.key`; undefined if either is missing or unreadable. */
+/**
+ * Reads `NAME.pem` and `NAME.key`; undefined if either is missing.
+ *
+ * @throws LocalError `BERTH_LOCAL_STATE_UNUSABLE` where one is there and cannot be read: it must not be replaced.
+ */
 export function readCertificate(directory: string, name: string): KeyedCertificate | undefined {
+  const certificate = read(join(directory, `${name}.pem`));
+  const key = read(join(directory, `${name}.key`));
+  return certificate === undefined || key === undefined ? undefined : { certificate, key };
+}
+
+function read(file: string): string | undefined {
   try {
-    return {
-      certificate: readFileSync(join(directory, `${name}.pem`), 'utf8'),
-      key: readFileSync(join(directory, `${name}.key`), 'utf8'),
-    };
-  } catch {
-    return undefined;
+    return readFileSync(file, 'utf8');
+  } catch (error) {
+    if (errorCode(error) === 'ENOENT') return undefined;
+    throw stateFailure(error, file);
   }
 }
 
-/** Writes `NAME.pem` and `NAME.key`; only the owner may read the key. */
+/**
+ * Writes `NAME.pem` and `NAME.key`; only the owner may read the key.
+ *
+ * @throws LocalError `BERTH_LOCAL_STATE_UNUSABLE`
+ */
 export function writeCertificate(directory: string, name: string, pair: KeyedCertificate): void {
-  mkdirSync(directory, { recursive: true });
+  onState(directory, () => mkdirSync(directory, { recursive: true }));
   writeWhole(join(directory, `${name}.key`), pair.key, 0o600);
   writeWhole(join(directory, `${name}.pem`), pair.certificate, 0o644);
 }
 
 function writeWhole(file: string, text: string, mode: number): void {
   const next = `${file}.next`;
-  writeFileSync(next, text, { mode });
-  chmodSync(next, mode); // `mode` above is ignored where the file of an interrupted write is still there
-  renameSync(next, file);
+  onState(file, () => {
+    writeFileSync(next, text, { mode });
+    chmodSync(next, mode); // `mode` above is ignored where the file of an interrupted write is still there
+    renameSync(next, file);
+  });
 }

@@ -1,4 +1,5 @@
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
+import { ownRequestsOnly, pagePorts } from '../foreign-requests.ts';
 import { listen } from '../listen.ts';
 import { type ControlAnswer, failed } from './answers.ts';
 import type { ControlRequest } from './request.ts';
@@ -17,18 +18,25 @@ export interface ControlApi {
 }
 
 /**
- * Serves the control API on loopback.
+ * Serves the control API on loopback. Requests of foreign web pages are refused.
  *
  * @throws LocalError `BERTH_LOCAL_PORT_TAKEN`
  */
 export async function startControlApi(port: number, options: ControlOptions): Promise<ControlApi> {
-  const server = createServer((request, response) => {
-    answer(request, options)
-      .catch((error: unknown) =>
-        failed(500, 'BERTH_LOCAL_DEFECT', error instanceof Error ? error.message : String(error)),
-      )
-      .then((result) => send(response, result));
-  });
+  const { hubs, dps, stack } = options;
+  const own = {
+    names: [hubs.https, dps.service, dps.https].flatMap(({ names }) => names),
+    ports: () => pagePorts(stack().ports),
+  };
+  const server = createServer(
+    ownRequestsOnly(own, (request, response) => {
+      answer(request, options)
+        .catch((error: unknown) =>
+          failed(500, 'BERTH_LOCAL_DEFECT', error instanceof Error ? error.message : String(error)),
+        )
+        .then((result) => send(response, result));
+    }),
+  );
   const bound = await listen(server, port, 'the control API');
   return {
     port: bound,

@@ -1,5 +1,5 @@
 import * as z from 'zod';
-import { isObject, type JsonObject } from '../../src/json.ts';
+import { isObject, type JsonObject } from '../../src/json/json.ts';
 import type { Dps } from '../dps/index.ts';
 import type { EventHubs } from '../event-hubs/index.ts';
 import { HubError, type HubView, type IotHubs, type Writer } from '../iot-hub/index.ts';

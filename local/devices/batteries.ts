@@ -1,3 +1,4 @@
+import * as z from 'zod';
 import { openJournal } from '../journal.ts';
 
 /** Charge of each device's battery in percent, remembered from run to run. */
@@ -7,15 +8,20 @@ export interface Batteries {
   close(): void;
 }
 
-interface Entry {
-  readonly deviceId: string;
-  readonly percent: number;
-}
+const ENTRY = z.object({ deviceId: z.string().min(1), percent: z.number().min(0).max(100) });
+type Entry = z.infer<typeof ENTRY>;
 
-/** Opens the batteries kept in a file. */
+/**
+ * Opens the batteries kept in a file.
+ *
+ * @throws LocalError `BERTH_LOCAL_STATE_DAMAGED`, `BERTH_LOCAL_STATE_UNUSABLE`
+ */
 export function openBatteries(file: string): Batteries {
   const charges = new Map<string, number>();
-  const journal = openJournal<Entry>(file, ({ deviceId, percent }) => charges.set(deviceId, percent));
+  const journal = openJournal<Entry>(file, (record) => {
+    const { deviceId, percent } = ENTRY.parse(record);
+    charges.set(deviceId, percent);
+  });
   journal.compact([...charges].map(([deviceId, percent]) => ({ deviceId, percent })));
   return {
     get: (deviceId) => charges.get(deviceId),

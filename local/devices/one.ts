@@ -2,7 +2,7 @@ import { Client } from 'azure-iot-device';
 import { Mqtt } from 'azure-iot-device-mqtt';
 import { Command, InvalidArgumentError, Option } from 'commander';
 import * as z from 'zod';
-import { isObject, type JsonObject } from '../../src/json.ts';
+import { isObject, type JsonObject } from '../../src/json/json.ts';
 import { deriveDeviceKey } from '../dps/index.ts';
 import { GROUP_KEY } from '../enrollments.ts';
 import { type Assigned, register } from './registration.ts';

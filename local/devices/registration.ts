@@ -6,7 +6,7 @@ import { Http } from 'azure-iot-provisioning-device-http';
 import { Mqtt } from 'azure-iot-provisioning-device-mqtt';
 import { SymmetricKeySecurityClient } from 'azure-iot-security-symmetric-key';
 import { X509Security } from 'azure-iot-security-x509';
-import type { JsonObject } from '../../src/json.ts';
+import type { JsonObject } from '../../src/json/json.ts';
 import type { Proof } from './messages.ts';
 
 export interface RegistrationOptions {

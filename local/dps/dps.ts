@@ -3,20 +3,20 @@ import type { HttpService } from '../https/exchange.ts';
 import type { ProvisioningAccess } from '../iot-hub/index.ts';
 import { type Log, silent } from '../log.ts';
 import type { MqttService } from '../mqtt/index.ts';
-import { createAttester } from './attester.ts';
-import type { LinkedHub } from './built-in-policy.ts';
-import { createCertificateApi } from './certificate-api.ts';
-import { openCertificates } from './certificate-store.ts';
-import type { Enrollment } from './enrollment.ts';
-import { checkEnrollments } from './enrollment-check.ts';
-import { openEnrollments } from './enrollment-store.ts';
-import { createRegistrar } from './registrar.ts';
-import { openRegistrations, type Registration } from './registration.ts';
-import { createRegistrationService } from './registration-service.ts';
-import { createRuntimeHttps } from './runtime-https.ts';
-import { createRuntimeMqtt } from './runtime-mqtt.ts';
-import { createServiceApi } from './service-api.ts';
-import { createWebhookCall, RETRY_WAITS_MS, type WebhookCall } from './webhook.ts';
+import { createCertificateApi } from './certificates/certificate-api.ts';
+import { openCertificates } from './certificates/certificate-store.ts';
+import { createRuntimeHttps } from './device-api/runtime-https.ts';
+import { createRuntimeMqtt } from './device-api/runtime-mqtt.ts';
+import type { Enrollment } from './enrollments/enrollment.ts';
+import { checkEnrollments } from './enrollments/enrollment-check.ts';
+import { openEnrollments } from './enrollments/enrollment-store.ts';
+import type { LinkedHub } from './enrollments/linked-hub.ts';
+import { createAttester } from './registration/attester.ts';
+import { createRegistrar } from './registration/registrar.ts';
+import { openRegistrations, type Registration } from './registration/registration.ts';
+import { createRegistrationService } from './registration/registration-service.ts';
+import { createWebhookCall, RETRY_WAITS_MS, type WebhookCall } from './registration/webhook.ts';
+import { createServiceApi } from './service-api/service-api.ts';
 
 export interface DpsOptions {
   /** @example '0ne00000001' */

@@ -3,8 +3,7 @@
  * custom-allocation webhook with DPS's requests, retries and error codes. What is decided is in
  * `allocation.ts` and `reprovisioning.ts`, free of effects.
  */
-export { deriveDeviceKey } from './attestation.ts';
-export type { LinkedHub } from './built-in-policy.ts';
+
 export { createDps, type Dps, type DpsOptions } from './dps.ts';
 export type {
   AllocationPolicy,
@@ -13,6 +12,13 @@ export type {
   EnrollmentGroup,
   IndividualEnrollment,
   ReprovisionPolicy,
-} from './enrollment.ts';
-export type { Registration } from './registration.ts';
-export { createWebhookCall, RETRY_WAITS_MS, type WebhookCall, type WebhookResponse } from './webhook.ts';
+} from './enrollments/enrollment.ts';
+export type { LinkedHub } from './enrollments/linked-hub.ts';
+export { deriveDeviceKey } from './registration/attestation.ts';
+export type { Registration } from './registration/registration.ts';
+export {
+  createWebhookCall,
+  RETRY_WAITS_MS,
+  type WebhookCall,
+  type WebhookResponse,
+} from './registration/webhook.ts';

@@ -50,7 +50,10 @@ export class EventHub {
   readonly #groups: ReadonlyMap<string, { readonly name: string; readonly readers: readonly Readers[] }>;
   #turn = 0;
 
-  /** @throws LocalError `BERTH_LOCAL_EVENT_LOG_UNREADABLE` when the journal of a partition cannot be read. */
+  /**
+   * @throws LocalError `BERTH_LOCAL_EVENT_LOG_UNREADABLE` when the journal of a partition is damaged,
+   *   `BERTH_LOCAL_STATE_UNUSABLE`
+   */
   constructor(
     options: EventHubOptions,
     directory: string | undefined,
@@ -141,9 +144,10 @@ function openPartition(
   try {
     return new Partition(id, file, retention, now);
   } catch (error) {
+    if (!(error instanceof LocalError) || error.code !== 'BERTH_LOCAL_STATE_DAMAGED') throw error;
     throw new LocalError(
       'BERTH_LOCAL_EVENT_LOG_UNREADABLE',
-      `The events of partition ${id} of the event hub "${hub}" cannot be read from ${file}.`,
+      `The events of partition ${id} of the event hub "${hub}" cannot be read. ${error.message}`,
       { cause: error },
     );
   }

@@ -5,11 +5,11 @@ import { listen } from '../listen.ts';
 import { silent } from '../log.ts';
 import { Client } from './amqp/client.ts';
 import { acceptConnection, offerMechanisms } from './amqp/connection.ts';
-import { STANDARD_MESSAGE_FORMAT } from './amqp/encoding.ts';
-import { encodeEvent, readProducedEvents } from './amqp/event-message.ts';
 import { MAX_MESSAGE_SIZE } from './amqp/producer-link.ts';
 import type { AppendedPosition, EventToAppend } from './event.ts';
 import { EventHub, type PartitionCounters } from './event-hub.ts';
+import { STANDARD_MESSAGE_FORMAT } from './message/encoding.ts';
+import { encodeEvent, readProducedEvents } from './message/event-message.ts';
 import { checkHubs, DEFAULT_RETENTION, type EventHubsOptions } from './options.ts';
 
 export type { AppendedPosition, EventPlace, EventToAppend } from './event.ts';

@@ -1,8 +1,8 @@
 import { type Journal, openJournal } from '../journal.ts';
-import { placeEvent } from './amqp/event-message.ts';
 import type { AppendedPosition, EventPlace, ProducedEvent, StoredEvent } from './event.ts';
 import type { EventPosition } from './event-position.ts';
 import { type LogRecord, readLogRecord, writeLogRecord } from './log-record.ts';
+import { placeEvent } from './message/event-message.ts';
 
 /** What is kept of a partition; whatever is over one of the limits is dropped, oldest first. */
 export interface Retention {
@@ -195,6 +195,9 @@ export class Partition {
       this.#last = record.last;
       this.#nextOffset = record.nextOffset;
     } else {
+      if (this.#events.length > 0 && record.sequenceNumber !== this.#last.sequenceNumber + 1) {
+        throw new Error('An event does not follow the one before it.');
+      }
       this.#keep({
         sequenceNumber: record.sequenceNumber,
         offset: record.offset,

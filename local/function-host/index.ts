@@ -1,15 +1,16 @@
 import { realpathSync } from 'node:fs';
 import { setTimeout as delay } from 'node:timers/promises';
 import { LocalError } from '../errors.ts';
+import type { OwnAddresses } from '../foreign-requests.ts';
 import { listen } from '../listen.ts';
 import { type Log, silent } from '../log.ts';
+import { loadApp } from './app/load-app.ts';
 import { readHostFile } from './host-file.ts';
 import type { HostedFunction } from './hosted-function.ts';
 import type { Keys } from './http/keys.ts';
 import { httpRoute, isHttpTrigger } from './http/routes.ts';
 import { closeServer, createSiteServer } from './http/server.ts';
 import { createInvoker } from './invocation.ts';
-import { loadApp } from './load-app.ts';
 import { aborted } from './retry.ts';
 import { applyLocalSettings, isDisabled } from './settings.ts';
 import { manualInvocation, startTriggers } from './triggers.ts';
@@ -28,6 +29,8 @@ export interface FunctionHostOptions {
   /** On loopback; 0 = a free one. */
   readonly port: number;
   readonly keys: Keys;
+  /** Names and ports of the stack that the host belongs to; default: it stands alone. */
+  readonly own?: OwnAddresses;
   readonly log?: Log;
   /** Called when Azure would end the worker process: an invocation ran longer than `functionTimeout`. */
   readonly recycle?: (reason: string) => void;
@@ -63,7 +66,7 @@ export interface FunctionHost {
  * `BERTH_LOCAL_FUNCTION_HOST_OPTIONS`
  */
 export async function startFunctionHost(options: FunctionHostOptions): Promise<FunctionHost> {
-  const { keys, log = silent, recycle = () => {} } = options;
+  const { keys, own = { names: [] }, log = silent, recycle = () => {} } = options;
   if (keys.function === '' || keys.master === '') {
     throw new LocalError(
       'BERTH_LOCAL_FUNCTION_HOST_OPTIONS',
@@ -75,7 +78,7 @@ export async function startFunctionHost(options: FunctionHostOptions): Promise<F
   process.env.AZURE_FUNCTIONS_ENVIRONMENT ??= 'Development';
   const hostFile = readHostFile(directory, log);
 
-  const { server, open } = createSiteServer(log);
+  const { server, open } = createSiteServer(own, log);
   const port = await listen(server, options.port, 'the functions');
   const app = await loadApp(directory, log).catch((error: unknown) => {
     server.close();

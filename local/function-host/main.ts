@@ -1,10 +1,12 @@
 import { parseArgs } from 'node:util';
 import { LocalError } from '../errors.ts';
+import type { OwnAddresses } from '../foreign-requests.ts';
 import type { Log } from '../log.ts';
 import { type FunctionHost, type FunctionSummary, startFunctionHost } from './index.ts';
 
 /**
- * The function host as a process: `node function-host.cjs --app DIRECTORY [--port 7071]`.
+ * The function host as a process: `node function-host.cjs --app DIRECTORY [--port 7071]`. With `--own-name` and
+ * `--own-port`, each as often as needed, the names and ports of the stack that it belongs to.
  *
  * Keys come by `FUNCTION_HOST_FUNCTION_KEY` and `FUNCTION_HOST_MASTER_KEY`, and are gone from the environment
  * before the app is loaded. With a parent that listens (`child_process.fork`), it sends {@link ReadyMessage}
@@ -30,10 +32,11 @@ const log: Log = {
 };
 
 async function main(): Promise<FunctionHost> {
-  const { app, port } = commandLine();
+  const { app, port, own } = commandLine();
   const host = await startFunctionHost({
     appDirectory: app,
     port,
+    own,
     keys: { function: takeKey(KEYS.function), master: takeKey(KEYS.master) },
     log,
     recycle(reason) {
@@ -45,17 +48,26 @@ async function main(): Promise<FunctionHost> {
   return host;
 }
 
-function commandLine(): { readonly app: string; readonly port: number } {
+interface CommandLine {
+  readonly app: string;
+  readonly port: number;
+  readonly own: OwnAddresses;
+}
+
+function commandLine(): CommandLine {
   try {
     const { values } = parseArgs({
-      options: { app: { type: 'string' }, port: { type: 'string', default: '7071' } },
+      options: {
+        app: { type: 'string' },
+        port: { type: 'string', default: '7071' },
+        'own-name': { type: 'string', multiple: true, default: [] },
+        'own-port': { type: 'string', multiple: true, default: [] },
+      },
     });
-    const port = Number(values.port);
     if (values.app === undefined) throw new Error('--app is missing');
-    if (!Number.isInteger(port) || port < 0 || port > 65_535) {
-      throw new Error(`--port ${values.port} is no port`);
-    }
-    return { app: values.app, port };
+    const port = portNumber(values.port);
+    const ports = values['own-port'].map(portNumber);
+    return { app: values.app, port, own: { names: values['own-name'], ports: () => ports } };
   } catch (error) {
     const reason = error instanceof Error ? error.message : String(error);
     throw new LocalError(
@@ -64,6 +76,12 @@ function commandLine(): { readonly app: string; readonly port: number } {
       { cause: error },
     );
   }
+}
+
+function portNumber(text: string): number {
+  const port = Number(text);
+  if (Number.isInteger(port) && port >= 0 && port <= 65_535) return port;
+  throw new Error(`${text} is no port`);
 }
 
 function takeKey(name: string): string {

@@ -1,11 +1,11 @@
 import type { Log } from '../log.ts';
+import type { LoadedApp } from './app/load-app.ts';
 import { createEventHubTrigger } from './event-hub/event-hub-trigger.ts';
 import { isEventHubTrigger } from './event-hub/source.ts';
 import type { HostFile } from './host-file.ts';
 import type { HostedFunction } from './hosted-function.ts';
 import { type HttpRoute, isHttpTrigger } from './http/routes.ts';
 import type { Invocation, Invoker } from './invocation.ts';
-import type { LoadedApp } from './load-app.ts';
 import { SettingProblem } from './settings.ts';
 import { createTimerTrigger, isTimerTrigger } from './timer/timer-trigger.ts';
 import type { Trigger } from './trigger.ts';

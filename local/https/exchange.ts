@@ -1,6 +1,6 @@
 import type { X509Certificate } from 'node:crypto';
 import type { IncomingHttpHeaders } from 'node:http';
-import type { JsonValue } from '../../src/json.ts';
+import type { JsonValue } from '../../src/json/json.ts';
 
 /** A request as the services see it, whichever server took it. */
 export interface HttpRequest {
@@ -33,6 +33,8 @@ export class ConnectionDropped extends Error {
 
 /** A cloud service that clients reach over HTTP. One server carries several. */
 export interface HttpService {
+  /** The host names that its clients may use beside `localhost`; a server refuses all others. */
+  readonly names: readonly string[];
   claims(request: HttpRequest): boolean;
   /** @throws ConnectionDropped to leave the request without an answer */
   answer(request: HttpRequest): Promise<HttpResponse>;

@@ -3,6 +3,7 @@ import { createServer, type IncomingMessage, type Server, type ServerResponse } 
 import { createServer as createSecureServer } from 'node:https';
 import { TLSSocket } from 'node:tls';
 import { type KeyedCertificate, peerCertificates } from '../ca/index.ts';
+import { type OwnAddresses, ownRequestsOnly } from '../foreign-requests.ts';
 import { listen } from '../listen.ts';
 import { type Log, silent } from '../log.ts';
 import { ConnectionDropped, type HttpRequest, type HttpResponse, type HttpService } from './exchange.ts';
@@ -18,6 +19,8 @@ export interface HttpOptions {
   readonly services: readonly HttpService[];
   /** Absent: plain http. With it, a client certificate is asked for but not required. */
   readonly certificate?: KeyedCertificate;
+  /** Ports of the stack's other servers; see `OwnAddresses`. */
+  readonly ownPorts?: OwnAddresses['ports'];
   readonly log?: Log;
 }
 
@@ -27,19 +30,20 @@ export interface HttpServer {
 }
 
 /**
- * Serves the hubs and DPS over HTTP, with TLS or without.
+ * Serves the hubs and DPS over HTTP, with TLS or without. Requests of foreign web pages are refused.
  *
  * @throws LocalError `BERTH_LOCAL_PORT_TAKEN`
  */
 export async function startHttp(options: HttpOptions): Promise<HttpServer> {
-  const { services, certificate, log = silent } = options;
-  const onRequest = (incoming: IncomingMessage, outgoing: ServerResponse): void => {
+  const { services, certificate, ownPorts = () => [], log = silent } = options;
+  const own: OwnAddresses = { names: services.flatMap(({ names }) => names), ports: ownPorts };
+  const onRequest = ownRequestsOnly(own, (incoming: IncomingMessage, outgoing: ServerResponse): void => {
     outgoing.on('error', () => outgoing.destroy());
     answer(incoming, services, log).then(
       (response) => send(outgoing, response),
       () => outgoing.destroy(), // the client went away before its request was whole, or gets no answer
     );
-  };
+  });
   const server: Server = certificate
     ? createSecureServer(
         {

@@ -3,15 +3,16 @@
  * arithmetic of twins is in `twin.ts` and `merge.ts`; the servers that carry the APIs are `local/https` and
  * `local/mqtt`.
  */
-export type { HubCounters } from './counters.ts';
-export type { EventSink, HubEvent } from './event-sink.ts';
-export type { FaultSettings } from './faults.ts';
-export { deviceNameOf, isSameHub, readHubName } from './host-name.ts';
-export type { HubSettings } from './hub.ts';
-export { HubError } from './hub-error.ts';
-export type { FaultStatus } from './hub-faults.ts';
-export type { Authentication } from './identity.ts';
+
+export type { FaultSettings } from './faults/faults.ts';
+export type { FaultStatus } from './faults/hub-faults.ts';
+export type { HubCounters } from './hub/counters.ts';
+export type { EventSink, HubEvent } from './hub/event-sink.ts';
+export type { HubSettings } from './hub/hub.ts';
+export type { Shaping, Tier } from './hub/throttle.ts';
 export { createIotHubs, type HubView, type IotHubs, type IotHubsOptions, type Writer } from './iot-hubs.ts';
-export type { PortableDevice, ProvisioningAccess } from './provisioning-access.ts';
-export { DEVELOPMENT_SERVICE_KEY, SERVICE_POLICY } from './service-authorization.ts';
-export type { Shaping, Tier } from './throttle.ts';
+export { deviceNameOf, isSameHub, readHubName } from './model/host-name.ts';
+export { HubError } from './model/hub-error.ts';
+export type { Authentication } from './model/identity.ts';
+export type { PortableDevice, ProvisioningAccess } from './operations/provisioning-access.ts';
+export { DEVELOPMENT_SERVICE_KEY, SERVICE_POLICY } from './service-api/service-authorization.ts';

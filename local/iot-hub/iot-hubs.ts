@@ -1,24 +1,24 @@
 import { join } from 'node:path';
-import type { JsonObject } from '../../src/json.ts';
+import type { JsonObject } from '../../src/json/json.ts';
 import type { HttpService } from '../https/exchange.ts';
 import { type Log, silent } from '../log.ts';
 import type { MqttService } from '../mqtt/index.ts';
-import { type Address, addressOf } from './address.ts';
-import type { HubCounters } from './counters.ts';
-import { createDeviceService } from './device-service.ts';
-import { type EventSink, lostEvent } from './event-sink.ts';
-import type { FaultSettings } from './faults.ts';
-import { isSameHub, readHubName } from './host-name.ts';
-import { createHub, entryOf, type Hub, type HubSettings } from './hub.ts';
-import { HubError } from './hub-error.ts';
-import { createHubFaults, type FaultStatus, type HubFaults } from './hub-faults.ts';
-import { readModuleChoice } from './identity.ts';
-import { createIdentity, deleteIdentity } from './identity-operations.ts';
-import { type ProvisioningAccess, provisioningAccess } from './provisioning-access.ts';
-import { refusalResponse, serveServiceCall } from './service-api.ts';
-import { DEVELOPMENT_SERVICE_KEY } from './service-authorization.ts';
-import { DEFAULT_SHAPING, type Shaping } from './throttle.ts';
-import { editAsConfiguration, editAsPortal, patchTwinOf, readTwin } from './twin-operations.ts';
+import { createDeviceService } from './device-api/device-service.ts';
+import type { FaultSettings } from './faults/faults.ts';
+import { createHubFaults, type FaultStatus, type HubFaults } from './faults/hub-faults.ts';
+import type { HubCounters } from './hub/counters.ts';
+import { type EventSink, lostEvent } from './hub/event-sink.ts';
+import { createHub, entryOf, type Hub, type HubSettings } from './hub/hub.ts';
+import { DEFAULT_SHAPING, type Shaping } from './hub/throttle.ts';
+import { type Address, addressOf } from './model/address.ts';
+import { isSameHub, namesOf, readHubName } from './model/host-name.ts';
+import { HubError } from './model/hub-error.ts';
+import { readModuleChoice } from './model/identity.ts';
+import { createIdentity, deleteIdentity } from './operations/identity-operations.ts';
+import { type ProvisioningAccess, provisioningAccess } from './operations/provisioning-access.ts';
+import { editAsConfiguration, editAsPortal, patchTwinOf, readTwin } from './operations/twin-operations.ts';
+import { refusalResponse, serveServiceCall } from './service-api/service-api.ts';
+import { DEVELOPMENT_SERVICE_KEY } from './service-api/service-authorization.ts';
 
 export interface IotHubsOptions {
   readonly hubs: readonly HubSettings[];
@@ -126,6 +126,7 @@ export function createIotHubs(options: IotHubsOptions): IotHubs {
 
   return {
     https: {
+      names: options.hubs.flatMap(({ host }) => namesOf(host)),
       claims: () => true,
       async answer(request) {
         const { hub: name, kind } = readHubName(request.host);

@@ -1,6 +1,6 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import * as z from 'zod';
-import { isObject, type JsonObject, type JsonValue, sameJson } from '../../src/json.ts';
+import { isObject, type JsonObject, type JsonValue, sameJson } from '../../src/json/json.ts';
 import type { DeviceProgress, Progress } from '../progress.ts';
 import {
   DEVICE_STATUS,

@@ -48,7 +48,7 @@ export class LiveFeed {
     if (this.#happenings.length > HAPPENINGS) this.#happenings.shift();
   }
 
-  async model(isFunctionHostRunning: boolean): Promise<LiveModel> {
+  async model(processes: LiveModel['processes']): Promise<LiveModel> {
     this.#ask();
     const { progress, cloud, functionsUrl, startedAt } = this.#options;
     const { views } = cloud.hubs;
@@ -79,7 +79,7 @@ export class LiveFeed {
       functionsUrl,
       controlUrl: `http://127.0.0.1:${cloud.ports.control}`,
       functionKey: FUNCTION_KEYS.function,
-      isFunctionHostRunning,
+      processes,
     };
   }
 

@@ -1,3 +1,4 @@
+import type { ProcessStatus } from '../control-api/index.ts';
 import { type PolicyLine, policyLines } from './policy-lines.ts';
 import { duration, percent, plural, table } from './text.ts';
 import { type Trouble, troubleLines } from './trouble-lines.ts';
@@ -36,7 +37,7 @@ export interface LiveModel {
   readonly functionsUrl: string;
   readonly controlUrl: string;
   readonly functionKey: string;
-  readonly isFunctionHostRunning: boolean;
+  readonly processes: readonly ProcessStatus[];
 }
 
 const STATE_WORDS: Readonly<Record<string, string>> = { inSync: 'in sync' };
@@ -60,13 +61,14 @@ export function renderLive(model: LiveModel): readonly string[] {
     ]),
   ]);
   return [
-    `Berth, locally: ${plural(model.devices, 'simulated device')}, up ${duration(model.upMs)}${model.isFunctionHostRunning ? '' : '; the function host is down and starts again'}`,
+    `Berth, locally: ${plural(model.devices, 'simulated device')}, up ${duration(model.upMs)}${down(model.processes)}`,
     '',
     ...hubs,
     '',
     `twins    ${twins(model.twins)}`,
     `cost     ${cost(model)}`,
     `events   ${model.unread === undefined ? 'not known yet' : `${model.unread} unread`}`,
+    ...restarts(model.processes),
     ...troubleLines(model.trouble),
     '',
     ...policies,
@@ -77,6 +79,20 @@ export function renderLive(model: LiveModel): readonly string[] {
     `hubs     curl ${model.controlUrl}/hubs`,
     'Ctrl-C ends everything.',
   ];
+}
+
+function down(processes: LiveModel['processes']): string {
+  return processes
+    .filter(({ running }) => !running)
+    .map(({ name }) => `; ${name === 'azurite' ? 'Azurite' : `the ${name}`} is down and starts again`)
+    .join('');
+}
+
+/** The processes that have ended by themselves and were started again. */
+function restarts(processes: LiveModel['processes']): readonly string[] {
+  const again = processes.filter((each) => each.restarts > 0);
+  const text = again.map((each) => `${each.name} ${plural(each.restarts, 'time')}`).join(', ');
+  return again.length === 0 ? [] : [`restarts ${text}`];
 }
 
 function twins(counted: LiveModel['twins']): string {

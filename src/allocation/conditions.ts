@@ -1,7 +1,7 @@
 import type { Hub } from '../fleet/fleet.ts';
-import type { HostName } from '../fleet/host-name.ts';
-import { DPS_REGISTRATIONS_PER_MINUTE } from '../fleet/hub-limits.ts';
 import type { HubState } from '../fleet/hub-state.ts';
+import type { HostName } from '../iot-hub/host-name.ts';
+import { DPS_REGISTRATIONS_PER_MINUTE } from '../iot-hub/throttles.ts';
 
 /**
  * What changes at run time and is not in the fleet file. Every part may be missing: decisions then rest on

@@ -1,5 +1,5 @@
 import { openAgent } from '../hub/transport.ts';
-import { isObject, type JsonObject } from '../json.ts';
+import { isObject, type JsonObject } from '../json/json.ts';
 import type { managementPlace } from './connection.ts';
 import { type CaCertificate, type CaCertificates, DpsError } from './port.ts';
 import { dpsTransport, unexpected } from './transport.ts';

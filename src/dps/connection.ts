@@ -6,7 +6,7 @@ import {
   type SharedAccessPolicy,
   sharedAccessCredential,
 } from '../hub/credential.ts';
-import { type Environment, iotEndpoint } from '../instance/settings.ts';
+import { type Environment, iotEndpoint } from '../settings/settings.ts';
 import { DEVELOPMENT_DPS } from './development.ts';
 
 /** Audience of Entra tokens for DPS (azure-iot-provisioning-service, ProvisioningServiceClient.fromTokenCredential). */

@@ -1,6 +1,6 @@
 import type { ProvisioningServiceClient } from 'azure-iot-provisioning-service';
 import { openAgent } from '../hub/transport.ts';
-import { isObject, type JsonObject } from '../json.ts';
+import { isObject, type JsonObject } from '../json/json.ts';
 import type { Place } from './connection.ts';
 import { DpsError, type DpsPort, type EnrollmentKind, type EnrollmentRecord } from './port.ts';
 import { dpsTransport, restApiClient, unexpected } from './transport.ts';

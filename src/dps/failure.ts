@@ -1,4 +1,4 @@
-import { isObject } from '../json.ts';
+import { isObject } from '../json/json.ts';
 import { DpsError, type DpsErrorCode } from './port.ts';
 
 /** Berth's error for a failed response of DPS, or of Azure Resource Manager. */

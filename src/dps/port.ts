@@ -1,5 +1,5 @@
 import { BerthError, type ErrorCode } from '../errors.ts';
-import type { JsonObject } from '../json.ts';
+import type { JsonObject } from '../json/json.ts';
 
 export type EnrollmentKind = 'group' | 'individual';
 

@@ -1,6 +1,6 @@
-import { withKey, withoutKey } from '../enroll/webhook-url.ts';
 import { BerthError } from '../errors.ts';
-import { isObject } from '../json.ts';
+import { isObject } from '../json/json.ts';
+import { withKey, withoutKey } from './webhook-url.ts';
 
 /** As long as a function that has to start needs at most. */
 const DEADLINE_MS = 60_000;

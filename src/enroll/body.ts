@@ -1,7 +1,7 @@
 import type { EnrollmentRecord } from '../dps/port.ts';
-import { isObject, type JsonObject } from '../json.ts';
+import { withKey } from '../dps/webhook-url.ts';
+import { isObject, type JsonObject } from '../json/json.ts';
 import type { Certificate, WantedAttestation, WantedEnrollment } from './wanted.ts';
-import { withKey } from './webhook-url.ts';
 
 /** What DPS sets itself; it comes with every answer and is never sent. */
 const READ_ONLY = ['etag', 'createdDateTimeUtc', 'lastUpdatedDateTimeUtc', 'registrationState'] as const;

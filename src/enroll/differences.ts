@@ -1,8 +1,8 @@
 import type { EnrollmentRecord } from '../dps/port.ts';
-import { isHostName, NOT_A_HOST_NAME } from '../fleet/host-name.ts';
-import { canonicalJson, isObject, type JsonObject, type JsonValue, sameJson } from '../json.ts';
+import { carriesKey, isSameWebhook, withoutKey } from '../dps/webhook-url.ts';
+import { isHostName, NOT_A_HOST_NAME } from '../iot-hub/host-name.ts';
+import { canonicalJson, isObject, type JsonObject, type JsonValue, sameJson } from '../json/json.ts';
 import type { WantedAttestation, WantedEnrollment } from './wanted.ts';
-import { carriesKey, isSameWebhook, withoutKey } from './webhook-url.ts';
 
 /** One field that is not as the file wants it. The texts are fit to be shown: they never hold a key. */
 export interface Difference {

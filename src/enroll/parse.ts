@@ -1,6 +1,6 @@
 import type { ErrorDetail } from '../errors.ts';
-import { readFileText } from '../fleet/file-text.ts';
-import { schemaProblems } from '../fleet/problems.ts';
+import { readFileText } from '../fleet/file/file-text.ts';
+import { schemaProblems } from '../fleet/file/problems.ts';
 import { referenceProblems } from './references.ts';
 import { type EnrollmentsFile, enrollmentsFileSchema } from './schema.ts';
 

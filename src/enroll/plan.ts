@@ -1,5 +1,5 @@
 import type { EnrollmentKind, EnrollmentRecord } from '../dps/port.ts';
-import type { JsonObject } from '../json.ts';
+import type { JsonObject } from '../json/json.ts';
 import { type Difference, differencesOf } from './differences.ts';
 import type { WantedEnrollment } from './wanted.ts';
 

@@ -1,7 +1,7 @@
 import type { ErrorDetail } from '../errors.ts';
-import { shownHub } from '../fleet/host-name.ts';
-import { pathText } from '../fleet/problems.ts';
-import { isObject, type JsonObject, type JsonValue } from '../json.ts';
+import { pathText } from '../fleet/file/problems.ts';
+import { shownHub } from '../iot-hub/host-name.ts';
+import { isObject, type JsonObject, type JsonValue } from '../json/json.ts';
 
 /** DPS takes this many groups of each attestation (azure-docs includes/iot-dps-limits.md). */
 const MAX_GROUPS = 100;

@@ -1,9 +1,9 @@
 import { createHmac, randomBytes, timingSafeEqual } from 'node:crypto';
 import * as z from 'zod';
 import type { EnrollmentRecord } from '../dps/port.ts';
-import { isObject } from '../json.ts';
+import { isSameWebhook, withoutKey } from '../dps/webhook-url.ts';
+import { isObject } from '../json/json.ts';
 import { keyOf } from './plan.ts';
-import { isSameWebhook, withoutKey } from './webhook-url.ts';
 
 /**
  * How far a rotation of the function key is, so that one that stopped half-way goes on. DPS masks keys, so nobody

@@ -1,7 +1,7 @@
 import * as z from 'zod';
-import { HOST_NAME } from '../fleet/host-name.ts';
-import type { JsonObject } from '../json.ts';
-import { twinProblems } from '../twin/limits.ts';
+import { HOST_NAME } from '../iot-hub/host-name.ts';
+import { twinProblems } from '../iot-hub/twin-limits.ts';
+import type { JsonObject } from '../json/json.ts';
 
 /**
  * The shape of `enrollments.json`, field by field. What one part says about another is checked in `references.ts`.

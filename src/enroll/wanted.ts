@@ -1,5 +1,5 @@
 import type { EnrollmentKind } from '../dps/port.ts';
-import type { JsonObject } from '../json.ts';
+import type { JsonObject } from '../json/json.ts';
 import type { EnrollmentsFile, GroupFile, IndividualFile, WebhookFile } from './schema.ts';
 
 export interface Keys {

@@ -1,14 +1,16 @@
+import type { HostName } from '../iot-hub/host-name.ts';
+import type { Tier } from '../iot-hub/throttles.ts';
 import type { Acknowledgement, Comparison } from './comparison.ts';
-import type { Expression } from './expression.ts';
-import type { HostName } from './host-name.ts';
+import type { Expression } from './expressions/expression.ts';
+import type { Template } from './expressions/template.ts';
 import type { HubState } from './hub-state.ts';
 import type { FleetFile } from './schema.ts';
-import type { Template } from './template.ts';
 
 /** A valid fleet file, compiled: what allocation and twin sync work with. Built once per revision. */
 export interface Fleet {
   /** SHA-256 of the file's content (spaces and the order of keys do not count) and of `models`, in hexadecimal. */
   readonly revision: string;
+  /** The file with defaults filled in. */
   readonly file: FleetFile;
   readonly models: Models;
   readonly hubs: readonly Hub[];
@@ -27,8 +29,6 @@ export type Models = Readonly<Record<string, readonly string[]>>;
 export function hostsOf({ hubs }: Fleet, stamp: string | undefined): readonly HostName[] {
   return hubs.filter((hub) => stamp === undefined || hub.stamp === stamp).map(({ host }) => host);
 }
-
-export type Tier = 'F1' | 'S1' | 'S2' | 'S3';
 
 export interface Hub {
   readonly host: HostName;

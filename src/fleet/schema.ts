@@ -1,21 +1,19 @@
 import * as z from 'zod';
-import { isObject, type JsonObject } from '../json.ts';
-import { twinProblems } from '../twin/limits.ts';
+import { HOST_NAME } from '../iot-hub/host-name.ts';
+import { TIERS } from '../iot-hub/throttles.ts';
+import { twinProblems } from '../iot-hub/twin-limits.ts';
+import { isObject, type JsonObject } from '../json/json.ts';
+import { DURATION_PATTERN, parseDuration } from '../time/duration.ts';
 import { ACKNOWLEDGEMENTS, COMPARISONS } from './comparison.ts';
-import { DURATION_PATTERN, parseDuration } from './duration.ts';
-import { compileExpression, type ExpressionScope } from './expression.ts';
-import { HOST_NAME } from './host-name.ts';
+import { compileExpression, type ExpressionScope } from './expressions/expression.ts';
+import { compileTemplate, type TemplateProblem } from './expressions/template.ts';
 import { HUB_STATES } from './hub-state.ts';
-import { compileTemplate, type TemplateProblem } from './template.ts';
 
 /**
  * The shape of `fleet.json`, field by field. What one part says about another (names that are taken, hubs
  * that do not exist, paths that overlap) is checked in `references.ts`. `fleet.schema.json` is generated from
  * here; a test keeps the two equal.
  */
-
-/** Tiers with twins; basic ones have none. */
-const TIERS = ['F1', 'S1', 'S2', 'S3'] as const;
 
 const name = z
   .string()

@@ -1,5 +1,5 @@
 import { app } from '@azure/functions';
-import { answerOf } from '../allocation/answer.ts';
+import { answerOf } from '../allocation/decision/answer.ts';
 import { BerthError } from '../errors.ts';
 import type { Instance } from '../instance/instance.ts';
 import { decisionFor } from './allocation-decision.ts';

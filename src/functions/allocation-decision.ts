@@ -1,8 +1,8 @@
 import type { HttpRequest } from '@azure/functions';
-import { type DecideInput, type Decision, decide } from '../allocation/decide.ts';
-import { type Receipt, receiptOf } from '../allocation/receipt.ts';
-import { parseAllocationRequest } from '../allocation/request.ts';
-import { readRequestBody } from '../allocation/request-body.ts';
+import { type DecideInput, type Decision, decide } from '../allocation/decision/decide.ts';
+import { type Receipt, receiptOf } from '../allocation/receipt/receipt.ts';
+import { parseAllocationRequest } from '../allocation/request/request.ts';
+import { readRequestBody } from '../allocation/request/request-body.ts';
 import type { Instance } from '../instance/instance.ts';
 
 /** Reads a request of DPS and decides it: what `allocateDevice` answers and `explainAllocation` shows. */

@@ -1,7 +1,7 @@
 import { BerthError } from '../errors.ts';
-import type { HostName } from '../fleet/host-name.ts';
-import { type PartitionKey, partitionsOf } from '../store/keys.ts';
-import type { Attention, TwinStore } from '../store/twin-store.ts';
+import type { HostName } from '../iot-hub/host-name.ts';
+import { type PartitionKey, partitionsOf } from '../store/tables/keys.ts';
+import type { Attention, TwinStore } from '../store/twins/twin-store.ts';
 import { isoTime } from './http-answer.ts';
 
 const DEFAULT_PAGE = 100;

@@ -2,11 +2,11 @@ import { app } from '@azure/functions';
 import { BerthError } from '../errors.ts';
 import type { Hub } from '../fleet/fleet.ts';
 import type { Instance } from '../instance/instance.ts';
-import { type Gate, gateOf } from '../sync/write-gate.ts';
-import { valueAt } from '../twin/merge.ts';
-import { type PlannedLeaf, plan } from '../twin/plan.ts';
-import { redactKept } from '../twin/redact.ts';
-import { historyAt, type Shadow } from '../twin/shadow.ts';
+import { type Gate, gateOf } from '../sync/reconcile/write-gate.ts';
+import { redactKept } from '../twin/events/redact.ts';
+import { type PlannedLeaf, plan } from '../twin/plan/plan.ts';
+import { valueAt } from '../twin/snapshot/merge.ts';
+import { historyAt, type Shadow } from '../twin/snapshot/shadow.ts';
 import { answeringErrors, type HttpHandler, isoTime, jsonAnswer } from './http-answer.ts';
 
 /** One device: where it is and why, how its twin stands and why, and the last decisions about it. */

@@ -1,14 +1,15 @@
 import { app } from '@azure/functions';
 import type { Override } from '../allocation/conditions.ts';
-import { type HubOverview, hubOverviews, moveOverviews } from '../allocation/hub-overview.ts';
+import { type HubOverview, hubOverviews, moveOverviews } from '../allocation/decision/hub-overview.ts';
+import type { Control, Pause } from '../control/control.ts';
+import { pauseOf } from '../control/pauses.ts';
 import type { Fleet, Hub } from '../fleet/fleet.ts';
 import type { Instance } from '../instance/instance.ts';
-import type { JsonValue } from '../json.ts';
-import type { CountedTwins, StateCounts } from '../store/twin-store.ts';
-import { hubSyncOverview, policyOverviews } from '../sync/sync-overview.ts';
-import { walkName } from '../sync/walk.ts';
-import { type Control, type Pause, pauseOf } from '../twin/control.ts';
-import { TWIN_STATES } from '../twin/shadow.ts';
+import type { JsonValue } from '../json/json.ts';
+import type { CountedTwins, StateCounts } from '../store/twins/twin-store.ts';
+import { hubSyncOverview, policyOverviews } from '../sync/resync/sync-overview.ts';
+import { walkName } from '../sync/resync/walk.ts';
+import { TWIN_STATES } from '../twin/snapshot/shadow.ts';
 import { attentionPage, pageOf } from './attention-page.ts';
 import { answeringErrors, type HttpHandler, isoTime, jsonAnswer } from './http-answer.ts';
 

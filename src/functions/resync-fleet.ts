@@ -1,10 +1,10 @@
 import { app, type InvocationContext } from '@azure/functions';
-import type { HostName } from '../fleet/host-name.ts';
 import type { HubBudget } from '../hub/budget.ts';
 import { HUB_DEADLINE_MS } from '../hub/transport.ts';
 import { type Instance, LETTERS_KEPT_MS } from '../instance/instance.ts';
-import { Reconciler } from '../sync/reconciler.ts';
-import { RUN_MS, resync } from '../sync/resync.ts';
+import type { HostName } from '../iot-hub/host-name.ts';
+import { Reconciler } from '../sync/reconcile/reconciler.ts';
+import { RUN_MS, resync } from '../sync/resync/resync.ts';
 import { reconcilerOptions } from './twin-reconciler.ts';
 
 /** Every minute: the hubs' counts and health, due work, counts of twins, the walk for those that were missed, old dead letters. */

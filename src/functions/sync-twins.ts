@@ -1,9 +1,9 @@
 import { app, type InvocationContext, trigger } from '@azure/functions';
 import { HUB_DEADLINE_MS } from '../hub/transport.ts';
 import type { Instance } from '../instance/instance.ts';
-import type { Environment } from '../instance/settings.ts';
-import { type BatchSummary, type ReceivedEvent, takeBatch } from '../sync/batch.ts';
-import { keepDeadLetters } from '../sync/dead-letter-keeper.ts';
+import type { Environment } from '../settings/settings.ts';
+import { type BatchSummary, type ReceivedEvent, takeBatch } from '../sync/events/batch.ts';
+import { keepDeadLetters } from '../sync/events/dead-letter-keeper.ts';
 import { reconcilerFor } from './twin-reconciler.ts';
 
 /** A batch ends within this time; what would wait longer is due. */

@@ -3,8 +3,8 @@ import type { ErrorCode } from '../errors.ts';
 import type { Fleet } from '../fleet/fleet.ts';
 import type { HubBudget } from '../hub/budget.ts';
 import type { Instance } from '../instance/instance.ts';
-import type { JsonValue } from '../json.ts';
-import { Reconciler, type ReconcilerOptions } from '../sync/reconciler.ts';
+import type { JsonValue } from '../json/json.ts';
+import { Reconciler, type ReconcilerOptions } from '../sync/reconcile/reconciler.ts';
 
 export interface InvocationOptions {
   readonly fleet: Fleet;

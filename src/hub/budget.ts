@@ -1,5 +1,5 @@
 import type { Hub } from '../fleet/fleet.ts';
-import type { HostName } from '../fleet/host-name.ts';
+import type { HostName } from '../iot-hub/host-name.ts';
 import {
   identityOperationsPerMinute,
   messageBytes,
@@ -7,7 +7,7 @@ import {
   queriesPerMinute,
   twinReadsPerSecond,
   twinUpdatesPerSecond,
-} from '../fleet/hub-limits.ts';
+} from '../iot-hub/throttles.ts';
 import { DailyBudget, type DailyCounts } from './daily-budget.ts';
 import type { HubPauses } from './hub-pauses.ts';
 import { TokenBucket } from './token-bucket.ts';

@@ -1,6 +1,6 @@
 import { createHmac } from 'node:crypto';
 import { BerthError } from '../errors.ts';
-import { type HostName, hostName } from '../fleet/host-name.ts';
+import { type HostName, hostName } from '../iot-hub/host-name.ts';
 
 /** Gives the `Authorization` header for a hub's service API. */
 export interface HubCredential {

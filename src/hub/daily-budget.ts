@@ -1,4 +1,4 @@
-import type { HostName } from '../fleet/host-name.ts';
+import type { HostName } from '../iot-hub/host-name.ts';
 
 /** Where the messages of a day are counted, for all instances. */
 export interface DailyCounts {

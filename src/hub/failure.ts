@@ -1,4 +1,4 @@
-import { isObject } from '../json.ts';
+import { isObject } from '../json/json.ts';
 import { hubTime } from './hub-time.ts';
 import { HubError, type HubErrorCode } from './port.ts';
 

@@ -1,4 +1,4 @@
-import type { HostName } from '../fleet/host-name.ts';
+import type { HostName } from '../iot-hub/host-name.ts';
 import type { HubError, HubErrorCode } from './port.ts';
 
 const FIRST_MS = 2_000;

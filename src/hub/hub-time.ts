@@ -1,4 +1,4 @@
-import { type Instant, instantOf } from '../twin/instant.ts';
+import { type Instant, instantOf } from '../time/instant.ts';
 
 /** The hub's own clock, by the `Date` of its answer (RFC 9110, 6.6.1); undefined where it did not say. */
 export function hubTime(

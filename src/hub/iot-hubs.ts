@@ -2,10 +2,10 @@ import type { Registry } from 'azure-iothub';
 import type { Agent } from 'undici';
 import { BerthError } from '../errors.ts';
 import type { Hub } from '../fleet/fleet.ts';
-import type { HostName } from '../fleet/host-name.ts';
-import { isObject, type JsonObject } from '../json.ts';
-import { NEVER, parseInstant } from '../twin/instant.ts';
-import { readTwin, type Twin, type TwinId } from '../twin/twin.ts';
+import type { HostName } from '../iot-hub/host-name.ts';
+import { isObject, type JsonObject } from '../json/json.ts';
+import { NEVER, parseInstant } from '../time/instant.ts';
+import { readTwin, type Twin, type TwinId } from '../twin/snapshot/twin.ts';
 import {
   type HubCredential,
   identityCredential,

@@ -1,8 +1,8 @@
 import { BerthError, type ErrorCode } from '../errors.ts';
-import type { HostName } from '../fleet/host-name.ts';
-import type { JsonObject } from '../json.ts';
-import type { Instant } from '../twin/instant.ts';
-import type { Twin, TwinId } from '../twin/twin.ts';
+import type { HostName } from '../iot-hub/host-name.ts';
+import type { JsonObject } from '../json/json.ts';
+import type { Instant } from '../time/instant.ts';
+import type { Twin, TwinId } from '../twin/snapshot/twin.ts';
 
 /**
  * What twin sync and the conditions need of IoT hubs. Every method throws `HubError` for whatever goes wrong.

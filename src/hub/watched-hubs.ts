@@ -1,4 +1,4 @@
-import type { HostName } from '../fleet/host-name.ts';
+import type { HostName } from '../iot-hub/host-name.ts';
 import type { HubPauses } from './hub-pauses.ts';
 import { HubError, type HubPort } from './port.ts';
 

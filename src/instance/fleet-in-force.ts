@@ -1,10 +1,10 @@
 import type { ErrorDetail } from '../errors.ts';
 import { BerthError } from '../errors.ts';
+import { type ModelFile, parseFleetWithModels } from '../fleet/file/models.ts';
+import { parseFleet } from '../fleet/file/parse.ts';
 import type { Fleet } from '../fleet/fleet.ts';
-import { type ModelFile, parseFleetWithModels } from '../fleet/models.ts';
-import { parseFleet } from '../fleet/parse.ts';
-import type { JsonValue } from '../json.ts';
-import type { RevisionStore } from '../store/revisions.ts';
+import type { JsonValue } from '../json/json.ts';
+import type { RevisionStore } from '../store/state/revisions.ts';
 import type { Log } from './log.ts';
 
 export interface FleetInForceOptions {

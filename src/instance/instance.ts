@@ -2,38 +2,15 @@ import { randomUUID } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import { resolve } from 'node:path';
 import { setTimeout } from 'node:timers/promises';
+import { withPackage } from '../control/packages.ts';
 import { type Fleet, hostsOf } from '../fleet/fleet.ts';
-import type { HostName } from '../fleet/host-name.ts';
 import { BudgetShare, type HubBudget, noBudget, RESYNC_PART, SYNC_PART } from '../hub/budget.ts';
 import { HubPauses } from '../hub/hub-pauses.ts';
 import { openIotHubs } from '../hub/iot-hubs.ts';
 import type { HubPort } from '../hub/port.ts';
 import { type HubCall, watchHubs } from '../hub/watched-hubs.ts';
-import { BudgetStore } from '../store/budget-store.ts';
-import { ConditionsStore } from '../store/conditions-store.ts';
-import { ControlStore } from '../store/control.ts';
-import { DeadLetterStore } from '../store/dead-letter-store.ts';
-import { type EventCounts, unknownSourceCounts } from '../store/event-counts.ts';
-import { Lease } from '../store/lease.ts';
-import { LetterHours } from '../store/letter-hours.ts';
-import { ProgressStore } from '../store/progress-store.ts';
-import { ReceiptStore } from '../store/receipt-store.ts';
-import { RedactionKeyStore } from '../store/redaction-key-store.ts';
-import { RevisionStore } from '../store/revisions.ts';
-import { StrangerStore } from '../store/stranger-store.ts';
-import { SyncStatisticsStore } from '../store/sync-statistics-store.ts';
-import { openTables, type Tables } from '../store/tables.ts';
-import { TwinStore } from '../store/twin-store.ts';
-import { SyncCounters } from '../sync/sync-counters.ts';
-import { WriteGate } from '../sync/write-gate.ts';
-import { withPackage } from '../twin/control.ts';
-import { NO_REDACTION, type Redaction } from '../twin/redact.ts';
-import { ConditionsCache, REFRESH_EVERY_MS } from './conditions-cache.ts';
-import { FleetInForce } from './fleet-in-force.ts';
-import { consoleLog, type Log } from './log.ts';
-import { readModelFiles } from './model-files.ts';
-import { countPartitions, PartitionCount } from './partition-count.ts';
-import { FLUSH_EVERY_MS, ReceiptBuffer } from './receipt-buffer.ts';
+import type { HostName } from '../iot-hub/host-name.ts';
+import { SyncCounters } from '../metrics/sync-counters.ts';
 import {
   type Environment,
   fleetFile,
@@ -42,7 +19,30 @@ import {
   partitionsSetting,
   stamp,
   stateAccount,
-} from './settings.ts';
+} from '../settings/settings.ts';
+import { DeadLetterStore } from '../store/dead-letters/dead-letter-store.ts';
+import { type EventCounts, unknownSourceCounts } from '../store/dead-letters/event-counts.ts';
+import { LetterHours } from '../store/dead-letters/letter-hours.ts';
+import { ReceiptStore } from '../store/receipts/receipt-store.ts';
+import { BudgetStore } from '../store/state/budget-store.ts';
+import { ConditionsStore } from '../store/state/conditions-store.ts';
+import { ControlStore } from '../store/state/control.ts';
+import { Lease } from '../store/state/lease.ts';
+import { ProgressStore } from '../store/state/progress-store.ts';
+import { RedactionKeyStore } from '../store/state/redaction-key-store.ts';
+import { RevisionStore } from '../store/state/revisions.ts';
+import { StrangerStore } from '../store/state/stranger-store.ts';
+import { SyncStatisticsStore } from '../store/state/sync-statistics-store.ts';
+import { openTables, type Tables } from '../store/tables/tables.ts';
+import { TwinStore } from '../store/twins/twin-store.ts';
+import { WriteGate } from '../sync/reconcile/write-gate.ts';
+import { NO_REDACTION, type Redaction } from '../twin/events/redact.ts';
+import { ConditionsCache, REFRESH_EVERY_MS } from './conditions-cache.ts';
+import { FleetInForce } from './fleet-in-force.ts';
+import { consoleLog, type Log } from './log.ts';
+import { readModelFiles } from './model-files.ts';
+import { countPartitions, PartitionCount } from './partition-count.ts';
+import { FLUSH_EVERY_MS, ReceiptBuffer } from './receipt-buffer.ts';
 
 /** How often counts are told; what an instance that dies has counted since is lost. */
 const TELL_EVERY_MS = 60_000;

@@ -1,6 +1,6 @@
 import { readdirSync, readFileSync } from 'node:fs';
 import { dirname, join, relative, sep } from 'node:path';
-import type { ModelFile } from '../fleet/models.ts';
+import type { ModelFile } from '../fleet/file/models.ts';
 
 /** The folder of DTDL files, next to the fleet file. */
 const FOLDER = 'models';

@@ -1,5 +1,5 @@
+import { type Environment, twinEvents } from '../settings/settings.ts';
 import type { Log } from './log.ts';
-import { type Environment, twinEvents } from './settings.ts';
 
 export interface PartitionCountOptions {
   /** Asks the Event Hub. May throw. */

@@ -1,4 +1,4 @@
-import type { Receipt } from '../allocation/receipt.ts';
+import type { Receipt } from '../allocation/receipt/receipt.ts';
 import type { Log } from './log.ts';
 
 export interface ReceiptBufferOptions {

@@ -1,9 +1,9 @@
 import { type Conditions, NO_CONDITIONS } from '../allocation/conditions.ts';
-import { currentCauses } from '../allocation/moves.ts';
+import { currentCauses } from '../allocation/moves/moves.ts';
 import { BerthError } from '../errors.ts';
+import { parseFleet } from '../fleet/file/parse.ts';
 import type { Fleet, Rule } from '../fleet/fleet.ts';
-import { parseFleet } from '../fleet/parse.ts';
-import type { JsonValue } from '../json.ts';
+import type { JsonValue } from '../json/json.ts';
 
 /** What is asked, in a form that goes to a worker. */
 export interface Job {

@@ -1,7 +1,7 @@
-import type { ReceiptInputs } from '../allocation/receipt.ts';
-import { readReceiptInputs } from '../allocation/stored-receipt.ts';
-import { type HostName, hostName, isHostName } from '../fleet/host-name.ts';
-import { isObject, type JsonObject, jsonHazard } from '../json.ts';
+import type { ReceiptInputs } from '../allocation/receipt/receipt.ts';
+import { readReceiptInputs } from '../allocation/receipt/stored-receipt.ts';
+import { type HostName, hostName, isHostName } from '../iot-hub/host-name.ts';
+import { isObject, type JsonObject, jsonHazard } from '../json/json.ts';
 
 /** A device as `berth export` writes it, one a line, and `berth what-if` reads it. */
 export interface KnownDevice {

@@ -1,6 +1,6 @@
-import type { Receipt } from '../allocation/receipt.ts';
-import type { HostName } from '../fleet/host-name.ts';
-import type { TwinId } from '../twin/twin.ts';
+import type { Receipt } from '../allocation/receipt/receipt.ts';
+import type { HostName } from '../iot-hub/host-name.ts';
+import type { TwinId } from '../twin/snapshot/twin.ts';
 import type { KnownDevice } from './known-device.ts';
 
 /**

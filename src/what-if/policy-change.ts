@@ -1,5 +1,6 @@
+import type { Control } from '../control/control.ts';
+import { elapsedOf } from '../control/ramps.ts';
 import type { Policy, Rollout } from '../fleet/fleet.ts';
-import { type Control, elapsedOf } from '../twin/control.ts';
 
 /** How a policy of the fleet file that is tried compares with what there was, by the hash of its content. */
 export type PolicyChange = 'new' | 'changed' | 'unchanged' | 'gone';

@@ -1,6 +1,6 @@
-import type { Why } from '../allocation/decide.ts';
+import type { Why } from '../allocation/decision/decide.ts';
 import type { Fleet, Hub } from '../fleet/fleet.ts';
-import { DPS_REGISTRATIONS_PER_MINUTE, identityOperationsPerMinute } from '../fleet/hub-limits.ts';
+import { DPS_REGISTRATIONS_PER_MINUTE, identityOperationsPerMinute } from '../iot-hub/throttles.ts';
 import { type Move, own, type Refusal, type Tally } from './tally.ts';
 
 /** What a fleet file would do to a fleet. */

@@ -1,5 +1,5 @@
-import type { Outcome, Why } from '../allocation/decide.ts';
-import type { RuleTrace } from '../allocation/rules.ts';
+import type { Outcome, Why } from '../allocation/decision/decide.ts';
+import type { RuleTrace } from '../allocation/rules/rules.ts';
 
 /** So many devices are named for each thing that happens to devices. */
 const EXAMPLES = 5;

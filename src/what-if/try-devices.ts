@@ -1,10 +1,10 @@
-import { decide } from '../allocation/decide.ts';
-import type { ReceiptInputs } from '../allocation/receipt.ts';
-import { requestOf } from '../allocation/recompute.ts';
-import { type AllocationRequest, latencyIn } from '../allocation/request.ts';
+import { decide } from '../allocation/decision/decide.ts';
+import type { ReceiptInputs } from '../allocation/receipt/receipt.ts';
+import { requestOf } from '../allocation/receipt/recompute.ts';
+import { type AllocationRequest, latencyIn } from '../allocation/request/request.ts';
 import type { Fleet } from '../fleet/fleet.ts';
-import type { HostName } from '../fleet/host-name.ts';
-import type { JsonValue } from '../json.ts';
+import type { HostName } from '../iot-hub/host-name.ts';
+import type { JsonValue } from '../json/json.ts';
 import type { Trial, Tried } from './job.ts';
 import { type KnownDevice, readKnownDevice } from './known-device.ts';
 import { type Tally, type Trialed, tallyOf } from './tally.ts';

@@ -1,10 +1,10 @@
 import type { Fleet, Hub, Twins } from '../fleet/fleet.ts';
-import type { HostName } from '../fleet/host-name.ts';
-import type { Known } from '../twin/fold.ts';
-import { type Plan, plan } from '../twin/plan.ts';
-import { redactKept } from '../twin/redact.ts';
-import type { Shadow, TwinState } from '../twin/shadow.ts';
-import type { TwinId } from '../twin/twin.ts';
+import type { HostName } from '../iot-hub/host-name.ts';
+import type { Known } from '../twin/events/fold.ts';
+import { redactKept } from '../twin/events/redact.ts';
+import { type Plan, plan } from '../twin/plan/plan.ts';
+import type { Shadow, TwinState } from '../twin/snapshot/shadow.ts';
+import type { TwinId } from '../twin/snapshot/twin.ts';
 
 /** A fleet file that is tried on what is known of twins. */
 export interface TwinTrial {

@@ -1,6 +1,7 @@
+import type { Control, Pause } from '../control/control.ts';
+import { pauseFor } from '../control/pauses.ts';
 import type { Fleet, Hub, Policy, PolicyMode } from '../fleet/fleet.ts';
-import { type Control, type Pause, pauseFor } from '../twin/control.ts';
-import type { TwinState } from '../twin/shadow.ts';
+import type { TwinState } from '../twin/snapshot/shadow.ts';
 import {
   changeOf,
   gonePolicies,

@@ -1,9 +1,9 @@
-import { isObject, type JsonValue } from '../json.ts';
-import { valueAt } from '../twin/merge.ts';
-import type { Plan, PlannedLeaf } from '../twin/plan.ts';
-import { REDACTED } from '../twin/redact.ts';
-import type { Shadow, TwinState } from '../twin/shadow.ts';
-import { type TwinId, twinKey } from '../twin/twin.ts';
+import { isObject, type JsonValue } from '../json/json.ts';
+import { REDACTED } from '../twin/events/redact.ts';
+import type { Plan, PlannedLeaf } from '../twin/plan/plan.ts';
+import { valueAt } from '../twin/snapshot/merge.ts';
+import type { Shadow, TwinState } from '../twin/snapshot/shadow.ts';
+import { type TwinId, twinKey } from '../twin/snapshot/twin.ts';
 import type { Apart, TriedTwin } from './try-twin.ts';
 
 /** What came of the twins of one hub. */

@@ -1,6 +1,6 @@
 import type { Hub } from '../fleet/fleet.ts';
-import { twinUpdatesPerSecond } from '../fleet/hub-limits.ts';
 import { dailyLimit, MESSAGES, RESYNC_PART } from '../hub/budget.ts';
+import { twinUpdatesPerSecond } from '../iot-hub/throttles.ts';
 import { hoursText } from './report.ts';
 
 /** What corrections cost a hub, and how long its budgets make them take. */

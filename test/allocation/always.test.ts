@@ -1,11 +1,11 @@
 import { describe, expect, test } from '@jest/globals';
 import fc from 'fast-check';
-import { answerOf } from '../../src/allocation/answer.ts';
 import { conditionsOf, effectiveHub } from '../../src/allocation/conditions.ts';
-import { decide } from '../../src/allocation/decide.ts';
-import { receiptOf } from '../../src/allocation/receipt.ts';
-import { recompute } from '../../src/allocation/recompute.ts';
-import { parseFleet } from '../../src/fleet/parse.ts';
+import { answerOf } from '../../src/allocation/decision/answer.ts';
+import { decide } from '../../src/allocation/decision/decide.ts';
+import { receiptOf } from '../../src/allocation/receipt/receipt.ts';
+import { recompute } from '../../src/allocation/receipt/recompute.ts';
+import { parseFleet } from '../../src/fleet/file/parse.ts';
 import { anyWorld, NOW, type World } from './worlds.ts';
 
 /** What must hold for every fleet, device and moment, whatever is missing or wrong. */

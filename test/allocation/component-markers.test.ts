@@ -1,9 +1,9 @@
 import { describe, expect, test } from '@jest/globals';
 import { NO_CONDITIONS } from '../../src/allocation/conditions.ts';
-import { type DecideInput, decide } from '../../src/allocation/decide.ts';
-import { type Receipt, receiptOf } from '../../src/allocation/receipt.ts';
-import { recompute } from '../../src/allocation/recompute.ts';
-import type { JsonObject, JsonValue } from '../../src/json.ts';
+import { type DecideInput, decide } from '../../src/allocation/decision/decide.ts';
+import { type Receipt, receiptOf } from '../../src/allocation/receipt/receipt.ts';
+import { recompute } from '../../src/allocation/receipt/recompute.ts';
+import type { JsonObject, JsonValue } from '../../src/json/json.ts';
 import { fleetOf, requestOf } from './requests.ts';
 
 const WEU = 'weu.azure-devices.net';

@@ -1,7 +1,7 @@
 import { describe, expect, test } from '@jest/globals';
 import { type Conditions, type HubConditions, NO_CONDITIONS } from '../../src/allocation/conditions.ts';
-import { type Decision, decide } from '../../src/allocation/decide.ts';
-import { hostName } from '../../src/fleet/host-name.ts';
+import { type Decision, decide } from '../../src/allocation/decision/decide.ts';
+import { hostName } from '../../src/iot-hub/host-name.ts';
 import { fleetOf, HOSTS, type RequestOptions, requestOf } from './requests.ts';
 
 const NOW = Date.UTC(2026, 10, 23);

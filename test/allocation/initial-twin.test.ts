@@ -1,10 +1,10 @@
 import { describe, expect, test } from '@jest/globals';
-import { answerOf } from '../../src/allocation/answer.ts';
 import { NO_CONDITIONS } from '../../src/allocation/conditions.ts';
-import { type Decision, decide } from '../../src/allocation/decide.ts';
-import { receiptOf } from '../../src/allocation/receipt.ts';
-import { recompute } from '../../src/allocation/recompute.ts';
-import type { JsonObject, JsonValue } from '../../src/json.ts';
+import { answerOf } from '../../src/allocation/decision/answer.ts';
+import { type Decision, decide } from '../../src/allocation/decision/decide.ts';
+import { receiptOf } from '../../src/allocation/receipt/receipt.ts';
+import { recompute } from '../../src/allocation/receipt/recompute.ts';
+import type { JsonObject, JsonValue } from '../../src/json/json.ts';
 import { fleetOf, type RequestOptions, requestOf } from './requests.ts';
 
 const WEU = 'weu.azure-devices.net';

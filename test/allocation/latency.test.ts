@@ -1,5 +1,5 @@
 import { describe, expect, test } from '@jest/globals';
-import { type Latency, latenciesOf } from '../../src/allocation/latency.ts';
+import { type Latency, latenciesOf } from '../../src/allocation/score/latency.ts';
 import { fleetOf, HOSTS, requestOf } from './requests.ts';
 
 const [WEU, EUS, SEA] = ['weu.azure-devices.net', 'eus.azure-devices.net', 'sea.azure-devices.net'] as const;

@@ -1,6 +1,6 @@
 import { describe, expect, test } from '@jest/globals';
-import { overloaded } from '../../src/allocation/load.ts';
-import { hostName } from '../../src/fleet/host-name.ts';
+import { overloaded } from '../../src/allocation/score/load.ts';
+import { hostName } from '../../src/iot-hub/host-name.ts';
 
 const sharers = (weights: Readonly<Record<string, number>>, devices: Readonly<Record<string, number>>) =>
   Object.entries(weights).map(([name, weight]) => ({ host: hostName(name), weight, devices: devices[name] }));

@@ -1,9 +1,15 @@
 import { readFileSync } from 'node:fs';
 import { describe, expect, test } from '@jest/globals';
 import fc from 'fast-check';
-import { type Contender, compareDraws, draw, first, significant } from '../../src/allocation/placement.ts';
-import { hostName } from '../../src/fleet/host-name.ts';
-import { hash } from '../../src/hash.ts';
+import {
+  type Contender,
+  compareDraws,
+  draw,
+  first,
+  significant,
+} from '../../src/allocation/score/placement.ts';
+import { hostName } from '../../src/iot-hub/host-name.ts';
+import { hash } from '../../src/json/hash.ts';
 
 interface Vectors {
   readonly placements: readonly {

@@ -1,5 +1,5 @@
 import { describe, expect, test } from '@jest/globals';
-import { isReached, rampOf } from '../../src/allocation/ramp.ts';
+import { isReached, rampOf } from '../../src/allocation/moves/ramp.ts';
 
 const DEVICES = Array.from({ length: 20_000 }, (_, index) => `device-${index}`);
 const reached = (now: number) =>

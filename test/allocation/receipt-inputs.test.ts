@@ -1,11 +1,11 @@
 import { describe, expect, test } from '@jest/globals';
 import { NO_CONDITIONS } from '../../src/allocation/conditions.ts';
-import { type DecideInput, decide } from '../../src/allocation/decide.ts';
-import { type Receipt, receiptOf } from '../../src/allocation/receipt.ts';
-import { pathOf, pathText } from '../../src/allocation/receipt-inputs.ts';
-import { recompute } from '../../src/allocation/recompute.ts';
+import { type DecideInput, decide } from '../../src/allocation/decision/decide.ts';
+import { type Receipt, receiptOf } from '../../src/allocation/receipt/receipt.ts';
+import { pathOf, pathText } from '../../src/allocation/receipt/receipt-inputs.ts';
+import { recompute } from '../../src/allocation/receipt/recompute.ts';
 import type { Fleet } from '../../src/fleet/fleet.ts';
-import type { JsonValue } from '../../src/json.ts';
+import type { JsonValue } from '../../src/json/json.ts';
 import { fleetOf, requestOf } from './requests.ts';
 
 /** What a device sends is in a receipt as far as it was read, and no further. */

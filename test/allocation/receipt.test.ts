@@ -2,12 +2,12 @@ import { readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, test } from '@jest/globals';
 import { NO_CONDITIONS } from '../../src/allocation/conditions.ts';
-import { type DecideInput, decide } from '../../src/allocation/decide.ts';
-import { type Receipt, receiptOf } from '../../src/allocation/receipt.ts';
-import { inputOf, recompute } from '../../src/allocation/recompute.ts';
-import { parseAllocationRequest } from '../../src/allocation/request.ts';
+import { type DecideInput, decide } from '../../src/allocation/decision/decide.ts';
+import { type Receipt, receiptOf } from '../../src/allocation/receipt/receipt.ts';
+import { inputOf, recompute } from '../../src/allocation/receipt/recompute.ts';
+import { parseAllocationRequest } from '../../src/allocation/request/request.ts';
+import { parseFleet } from '../../src/fleet/file/parse.ts';
 import type { Fleet } from '../../src/fleet/fleet.ts';
-import { parseFleet } from '../../src/fleet/parse.ts';
 import { fleetOf, requestOf } from './requests.ts';
 
 /**

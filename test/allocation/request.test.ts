@@ -1,8 +1,8 @@
 import { describe, expect, test } from '@jest/globals';
 import { openAuthority } from '../../local/ca/index.ts';
-import { parseAllocationRequest } from '../../src/allocation/request.ts';
-import { MAX_BODY_BYTES, readRequestBody } from '../../src/allocation/request-body.ts';
-import { requestFacts } from '../../src/allocation/variables.ts';
+import { parseAllocationRequest } from '../../src/allocation/request/request.ts';
+import { MAX_BODY_BYTES, readRequestBody } from '../../src/allocation/request/request-body.ts';
+import { requestFacts } from '../../src/allocation/rules/variables.ts';
 import { BerthError } from '../../src/errors.ts';
 import { CAPTURED, requestOf } from './requests.ts';
 

@@ -1,6 +1,6 @@
-import { type AllocationRequest, parseAllocationRequest } from '../../src/allocation/request.ts';
+import { type AllocationRequest, parseAllocationRequest } from '../../src/allocation/request/request.ts';
+import { parseFleet } from '../../src/fleet/file/parse.ts';
 import type { Fleet, Models } from '../../src/fleet/fleet.ts';
-import { parseFleet } from '../../src/fleet/parse.ts';
 
 /** A request as DPS sends it for a symmetric-key group (capture in concepts-custom-allocation, 2022-09). */
 export const CAPTURED = {

@@ -2,9 +2,9 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
-import { environmentIn } from '../../src/cli/environment.ts';
-import { explain } from '../../src/cli/explain.ts';
-import { ownerOf } from '../../src/cli/signed-in.ts';
+import { explain } from '../../src/cli/devices/explain.ts';
+import { environmentIn } from '../../src/cli/shell/environment.ts';
+import { ownerOf } from '../../src/cli/shell/signed-in.ts';
 import { CAPTURED } from '../allocation/requests.ts';
 import { listen, NOW } from './terminals.ts';
 

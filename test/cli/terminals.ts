@@ -1,6 +1,6 @@
 import { PassThrough } from 'node:stream';
-import type { Cli } from '../../src/cli/cli.ts';
-import type { Environment } from '../../src/instance/settings.ts';
+import type { Cli } from '../../src/cli/shell/cli.ts';
+import type { Environment } from '../../src/settings/settings.ts';
 
 export const NOW = Date.UTC(2026, 10, 25, 12);
 

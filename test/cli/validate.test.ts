@@ -2,7 +2,7 @@ import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
-import { validate } from '../../src/cli/validate.ts';
+import { validate } from '../../src/cli/fleet/validate.ts';
 import { listen } from './terminals.ts';
 
 let folder: string;

@@ -2,7 +2,7 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
-import { type Threads, type WhatIfOptions, whatIf } from '../../src/cli/what-if.ts';
+import { type Threads, type WhatIfOptions, whatIf } from '../../src/cli/what-if/what-if.ts';
 import { openTrial } from '../../src/what-if/job.ts';
 import { tryDevices } from '../../src/what-if/try-devices.ts';
 import { listen } from './terminals.ts';

@@ -6,7 +6,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { inspect } from 'node:util';
 import { afterEach, beforeEach, describe, expect, test } from '@jest/globals';
-import { environmentIn } from '../../src/cli/environment.ts';
+import { environmentIn } from '../../src/cli/shell/environment.ts';
 import { dpsPlace, managementPlace } from '../../src/dps/connection.ts';
 import { DEVELOPMENT_DPS } from '../../src/dps/development.ts';
 import { openDps } from '../../src/dps/dps.ts';

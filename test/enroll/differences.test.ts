@@ -1,9 +1,9 @@
 import { describe, expect, test } from '@jest/globals';
+import { carriesKey, isSameWebhook, withKey, withoutKey } from '../../src/dps/webhook-url.ts';
 import { bodyOf, bodyWithKey } from '../../src/enroll/body.ts';
 import { differencesOf } from '../../src/enroll/differences.ts';
 import type { WantedEnrollment } from '../../src/enroll/wanted.ts';
-import { carriesKey, isSameWebhook, withKey, withoutKey } from '../../src/enroll/webhook-url.ts';
-import type { JsonObject } from '../../src/json.ts';
+import type { JsonObject } from '../../src/json/json.ts';
 
 const URL_ = 'https://contoso.azurewebsites.net/api/allocate';
 const WANTED: WantedEnrollment = {

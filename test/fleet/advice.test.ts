@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { describe, expect, test } from '@jest/globals';
-import { adviceOn } from '../../src/fleet/advice.ts';
-import { parseFleet } from '../../src/fleet/parse.ts';
+import { adviceOn } from '../../src/fleet/advice/advice.ts';
+import { parseFleet } from '../../src/fleet/file/parse.ts';
 
 const hub = (name: string, more: object = {}) => ({
   host: `${name}.azure-devices.net`,

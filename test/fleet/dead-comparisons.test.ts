@@ -1,8 +1,8 @@
 import { describe, expect, test } from '@jest/globals';
 import { deadComparisons } from '../../src/fleet/advice/dead-comparisons.ts';
 import { zonedDates } from '../../src/fleet/advice/zoned-dates.ts';
+import { parseFleet } from '../../src/fleet/file/parse.ts';
 import type { Fleet } from '../../src/fleet/fleet.ts';
-import { parseFleet } from '../../src/fleet/parse.ts';
 
 const HUB = { host: 'weu.azure-devices.net', region: 'westeurope', tier: 'S1' };
 

@@ -1,6 +1,6 @@
 import { describe, expect, test } from '@jest/globals';
 import { excludingRules } from '../../src/fleet/advice/exclusion.ts';
-import { parseFleet } from '../../src/fleet/parse.ts';
+import { parseFleet } from '../../src/fleet/file/parse.ts';
 
 const hub = (name: string, labels: object) => ({
   host: `${name}.azure-devices.net`,

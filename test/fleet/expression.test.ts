@@ -5,8 +5,8 @@ import {
   type Expression,
   evaluateCondition,
   variablesOf,
-} from '../../src/fleet/expression.ts';
-import type { JsonValue } from '../../src/json.ts';
+} from '../../src/fleet/expressions/expression.ts';
+import type { JsonValue } from '../../src/json/json.ts';
 
 function compiled(source: string): Expression {
   const result = compileExpression(source, 'twin');

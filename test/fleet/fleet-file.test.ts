@@ -1,6 +1,6 @@
 import { readFileSync } from 'node:fs';
 import { describe, expect, test } from '@jest/globals';
-import { parseFleet } from '../../src/fleet/parse.ts';
+import { parseFleet } from '../../src/fleet/file/parse.ts';
 import { fleetJsonSchema } from '../../src/fleet/schema.ts';
 
 const HUB = { host: 'weu.azure-devices.net', region: 'westeurope', tier: 'S1' };

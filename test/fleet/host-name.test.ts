@@ -1,4 +1,5 @@
 import { describe, expect, test } from '@jest/globals';
+import { parseFleet } from '../../src/fleet/file/parse.ts';
 import {
   checkedHostName,
   eventHubName,
@@ -6,8 +7,7 @@ import {
   NOT_A_HOST_NAME,
   parseHubName,
   shownHub,
-} from '../../src/fleet/host-name.ts';
-import { parseFleet } from '../../src/fleet/parse.ts';
+} from '../../src/iot-hub/host-name.ts';
 
 const SECRET = 'HostName=weu.azure-devices.net;SharedAccessKeyName=x;SharedAccessKey=c2VjcmV0';
 const hub = (host: string, more: object = {}) => ({ host, region: 'westeurope', tier: 'S1', ...more });

@@ -1,9 +1,9 @@
 import { join } from 'node:path';
 import { describe, expect, test } from '@jest/globals';
-import { parseFleetWithModels, readModels } from '../../src/fleet/models.ts';
-import { parseFleet } from '../../src/fleet/parse.ts';
+import { parseFleetWithModels, readModels } from '../../src/fleet/file/models.ts';
+import { parseFleet } from '../../src/fleet/file/parse.ts';
 import { readModelFiles } from '../../src/instance/model-files.ts';
-import type { JsonValue } from '../../src/json.ts';
+import type { JsonValue } from '../../src/json/json.ts';
 
 const CONTROLLER = 'dtmi:com:example:TemperatureController;1';
 const component = (name: unknown, schema: unknown = 'dtmi:com:example:Thermostat;1') => ({

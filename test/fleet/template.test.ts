@@ -4,8 +4,8 @@ import {
   fillTemplate,
   type Omission,
   type TemplateProblem,
-} from '../../src/fleet/template.ts';
-import type { JsonValue } from '../../src/json.ts';
+} from '../../src/fleet/expressions/template.ts';
+import type { JsonValue } from '../../src/json/json.ts';
 
 const PAYLOAD = { site: 'ams', size: 2, parts: ['a'] };
 

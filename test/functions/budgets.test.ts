@@ -1,6 +1,6 @@
 import { afterAll, afterEach, beforeAll, describe, expect, test } from '@jest/globals';
-import { markForRead } from '../../src/sync/mark-due.ts';
-import { NEVER } from '../../src/twin/instant.ts';
+import { markForRead } from '../../src/sync/reconcile/mark-due.ts';
+import { NEVER } from '../../src/time/instant.ts';
 import { type Azurite, startAzurite } from '../azurite.ts';
 import { World, type WorldOptions } from './world.ts';
 

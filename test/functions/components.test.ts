@@ -5,7 +5,7 @@ import { Mqtt } from 'azure-iot-device-mqtt';
 import { type CertificateAuthority, openAuthority } from '../../local/ca/index.ts';
 import { type MqttServer, startMqtt } from '../../local/mqtt/index.ts';
 import type { Instance } from '../../src/instance/instance.ts';
-import { isObject, type JsonObject, type JsonValue } from '../../src/json.ts';
+import { isObject, type JsonObject, type JsonValue } from '../../src/json/json.ts';
 import { type Azurite, startAzurite } from '../azurite.ts';
 import { World, type WorldOptions } from './world.ts';
 

@@ -3,13 +3,13 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { HttpRequest, InvocationContext } from '@azure/functions';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
-import { recompute } from '../../src/allocation/recompute.ts';
-import { readReceipt } from '../../src/allocation/stored-receipt.ts';
+import { recompute } from '../../src/allocation/receipt/recompute.ts';
+import { readReceipt } from '../../src/allocation/receipt/stored-receipt.ts';
 import { allocateDevice } from '../../src/functions/allocate-device.ts';
 import { explainAllocation } from '../../src/functions/explain-allocation.ts';
 import type { HttpHandler } from '../../src/functions/http-answer.ts';
 import { Instance } from '../../src/instance/instance.ts';
-import type { JsonObject } from '../../src/json.ts';
+import type { JsonObject } from '../../src/json/json.ts';
 import { CAPTURED } from '../allocation/requests.ts';
 
 const SHORT = ['weu', 'neu', 'eus', 'sea'];

@@ -11,15 +11,15 @@ import { type CertificateAuthority, openAuthority } from '../../local/ca/index.t
 import { type HttpServer, startHttp } from '../../local/https/index.ts';
 import { createIotHubs, type HubEvent, type IotHubs } from '../../local/iot-hub/index.ts';
 import { type MqttServer, startMqtt } from '../../local/mqtt/index.ts';
-import { hostName } from '../../src/fleet/host-name.ts';
 import { device } from '../../src/functions/device.ts';
 import { resyncFleet } from '../../src/functions/resync-fleet.ts';
 import { syncTwins } from '../../src/functions/sync-twins.ts';
 import { Instance } from '../../src/instance/instance.ts';
-import type { JsonObject } from '../../src/json.ts';
-import { dueKey, partitionOf } from '../../src/store/keys.ts';
-import { NEVER } from '../../src/twin/instant.ts';
-import { type Shadow, unreadShadow } from '../../src/twin/shadow.ts';
+import { hostName } from '../../src/iot-hub/host-name.ts';
+import type { JsonObject } from '../../src/json/json.ts';
+import { dueKey, partitionOf } from '../../src/store/tables/keys.ts';
+import { NEVER } from '../../src/time/instant.ts';
+import { type Shadow, unreadShadow } from '../../src/twin/snapshot/shadow.ts';
 import { type Azurite, startAzurite } from '../azurite.ts';
 import { letterOf } from '../store/letters.ts';
 

@@ -1,7 +1,7 @@
 import { afterAll, afterEach, beforeAll, describe, expect, test } from '@jest/globals';
-import { hash } from '../../src/hash.ts';
 import type { Instance } from '../../src/instance/instance.ts';
-import { requestName, walkName } from '../../src/sync/walk.ts';
+import { hash } from '../../src/json/hash.ts';
+import { requestName, walkName } from '../../src/sync/resync/walk.ts';
 import { type Azurite, startAzurite } from '../azurite.ts';
 import { troubles, World, type WorldOptions } from './world.ts';
 

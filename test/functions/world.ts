@@ -5,16 +5,16 @@ import { InvocationContext } from '@azure/functions';
 import { type HttpRequest, type HttpResponse, type HttpServer, startHttp } from '../../local/https/index.ts';
 import { createIotHubs, type HubEvent, type HubView, type IotHubs } from '../../local/iot-hub/index.ts';
 import type { MqttService } from '../../local/mqtt/index.ts';
-import { type HostName, hostName } from '../../src/fleet/host-name.ts';
 import { resyncFleet } from '../../src/functions/resync-fleet.ts';
 import { syncTwins } from '../../src/functions/sync-twins.ts';
 import { sharedAccessCredential } from '../../src/hub/credential.ts';
 import { DEVELOPMENT_POLICY } from '../../src/hub/development.ts';
 import { Instance } from '../../src/instance/instance.ts';
-import type { JsonObject, JsonValue } from '../../src/json.ts';
-import type { Known } from '../../src/twin/fold.ts';
-import type { Shadow } from '../../src/twin/shadow.ts';
-import type { TwinId } from '../../src/twin/twin.ts';
+import { type HostName, hostName } from '../../src/iot-hub/host-name.ts';
+import type { JsonObject, JsonValue } from '../../src/json/json.ts';
+import type { Known } from '../../src/twin/events/fold.ts';
+import type { Shadow } from '../../src/twin/snapshot/shadow.ts';
+import type { TwinId } from '../../src/twin/snapshot/twin.ts';
 import type { Azurite } from '../azurite.ts';
 
 const KEY = Buffer.alloc(32, 7).toString('base64');
@@ -75,6 +75,7 @@ export class World {
       port: 0,
       services: [
         {
+          names: https.names,
           claims: () => true,
           async answer(request) {
             world.calls.push(`${request.method} ${request.path}`);

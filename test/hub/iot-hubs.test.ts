@@ -4,11 +4,11 @@ import { createServer, type IncomingMessage, type Server, type ServerResponse } 
 import type { AddressInfo } from 'node:net';
 import { inspect } from 'node:util';
 import { afterEach, beforeEach, describe, expect, test } from '@jest/globals';
-import { hostName } from '../../src/fleet/host-name.ts';
 import { DEVELOPMENT_POLICY } from '../../src/hub/development.ts';
 import { type IotHubsOptions, openIotHubs } from '../../src/hub/iot-hubs.ts';
 import { HubError } from '../../src/hub/port.ts';
-import type { TwinId } from '../../src/twin/twin.ts';
+import { hostName } from '../../src/iot-hub/host-name.ts';
+import type { TwinId } from '../../src/twin/snapshot/twin.ts';
 
 const HOST = hostName('weu.azure-devices.net');
 const ID: TwinId = { host: HOST, deviceId: 'pump 1/é', moduleId: undefined };

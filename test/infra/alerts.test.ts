@@ -2,7 +2,7 @@ import { readFileSync } from 'node:fs';
 import { beforeAll, describe, expect, test } from '@jest/globals';
 import { globSync } from 'tinyglobby';
 import { ERRORS } from '../../src/errors.ts';
-import { SYNC_COUNTS } from '../../src/sync/sync-counters.ts';
+import { SYNC_COUNTS } from '../../src/metrics/sync-counters.ts';
 import { type CheckQuery, loadKusto } from './kusto.ts';
 
 const source = globSync('src/**/*.ts', { ignore: 'src/cli/**' })

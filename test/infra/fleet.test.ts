@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { beforeAll, describe, expect, test } from '@jest/globals';
-import { parseFleet } from '../../src/fleet/parse.ts';
+import { parseFleet } from '../../src/fleet/file/parse.ts';
 import { type BicepFile, loadBicep } from './bicep.ts';
 import { infraFiles } from './infra-files.ts';
 

@@ -1,14 +1,14 @@
 import { afterEach, beforeEach, describe, expect, jest, test } from '@jest/globals';
 import { NO_CONDITIONS } from '../../src/allocation/conditions.ts';
-import type { Receipt } from '../../src/allocation/receipt.ts';
+import type { Receipt } from '../../src/allocation/receipt/receipt.ts';
+import type { ModelFile } from '../../src/fleet/file/models.ts';
 import type { Models } from '../../src/fleet/fleet.ts';
-import type { ModelFile } from '../../src/fleet/models.ts';
 import { ConditionsCache } from '../../src/instance/conditions-cache.ts';
 import { FleetInForce } from '../../src/instance/fleet-in-force.ts';
 import { Instance } from '../../src/instance/instance.ts';
 import { ReceiptBuffer } from '../../src/instance/receipt-buffer.ts';
-import { iotEndpoint, stateAccount } from '../../src/instance/settings.ts';
-import type { FleetRevision } from '../../src/store/revisions.ts';
+import { iotEndpoint, stateAccount } from '../../src/settings/settings.ts';
+import type { FleetRevision } from '../../src/store/state/revisions.ts';
 
 const silent = () => {};
 const CONTROLLER = 'dtmi:com:example:TemperatureController;1';

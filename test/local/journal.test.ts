@@ -1,7 +1,17 @@
-import { appendFileSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { execFileSync } from 'node:child_process';
+import {
+  appendFileSync,
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readFileSync,
+  rmSync,
+  writeFileSync,
+} from 'node:fs';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { dirname, join, resolve } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from '@jest/globals';
+import { buildSync } from 'esbuild';
 import { openJournal } from '../../local/journal.ts';
 
 interface Entry {
@@ -13,7 +23,7 @@ describe('journal', () => {
   let file: string;
   const read = (): Entry[] => {
     const entries: Entry[] = [];
-    openJournal<Entry>(file, (entry) => entries.push(entry)).close();
+    openJournal<Entry>(file, (entry) => entries.push(entry as Entry)).close();
     return entries;
   };
 
@@ -43,6 +53,47 @@ describe('journal', () => {
     again.close();
 
     expect(read()).toEqual([{ id: 1 }, { id: 3 }]);
+  });
+
+  test('keeps a last record that lacks nothing but the end of its line', () => {
+    mkdirSync(dirname(file), { recursive: true });
+    writeFileSync(file, '{"id":1}\n{"id":2}');
+
+    const again = openJournal<Entry>(file, () => {});
+    again.append({ id: 3 });
+    again.close();
+
+    expect(read()).toEqual([{ id: 1 }, { id: 2 }, { id: 3 }]);
+  });
+
+  const withLimits = process.platform === 'win32' ? test.skip : test;
+  withLimits('takes back a record that did not find space, and goes on when there is space again', () => {
+    // A limit for the size of a file stands for a full disk: a part of the record is written, then no more.
+    const script = `
+      import { openJournal } from ${JSON.stringify(resolve('local/journal.ts'))};
+      const journal = openJournal(${JSON.stringify(file)}, () => {});
+      journal.append({ id: 1 });
+      try {
+        journal.append({ id: 2, text: 'x'.repeat(10_000) });
+      } catch (error) {
+        console.log(error.code);
+      }
+      journal.compact([{ id: 1, text: 'x'.repeat(10_000) }]);
+      journal.append({ id: 3 });`;
+    const bundle = join(directory, 'writer.mjs');
+    buildSync({
+      stdin: { contents: script, resolveDir: '.' },
+      outfile: bundle,
+      bundle: true,
+      platform: 'node',
+      format: 'esm',
+    });
+
+    const said = execFileSync('sh', ['-c', 'ulimit -f 4; exec "$0" "$1"', process.execPath, bundle]);
+
+    expect(String(said).trim()).toBe('BERTH_LOCAL_STATE_UNUSABLE');
+    expect(read()).toEqual([{ id: 1 }, { id: 3 }]);
+    expect(existsSync(`${file}.next`)).toBe(false);
   });
 
   test('compacts to the live state and keeps appending', () => {

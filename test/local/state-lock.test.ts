@@ -19,8 +19,9 @@ describe('a state folder', () => {
   test('is refused while another process uses it, and nothing in it is touched', async () => {
     const other = spawn(process.execPath, ['-e', 'setTimeout(() => {}, 60000)']);
     await once(other, 'spawn');
+    lockState(directory, false)();
     writeFileSync(join(directory, 'lock'), String(other.pid));
-    writeFileSync(join(directory, 'twins'), 'x');
+    writeFileSync(join(directory, 'batteries.jsonl'), 'x');
 
     expect(() => lockState(directory, true)).toThrow(
       expect.objectContaining({
@@ -28,7 +29,7 @@ describe('a state folder', () => {
         message: expect.stringContaining(String(other.pid)),
       }),
     );
-    expect(existsSync(join(directory, 'twins'))).toBe(true);
+    expect(existsSync(join(directory, 'batteries.jsonl'))).toBe(true);
 
     other.kill();
     await once(other, 'exit');
@@ -36,13 +37,14 @@ describe('a state folder', () => {
   });
 
   test('is emptied for a fresh start, kept otherwise, and given back', () => {
-    writeFileSync(join(directory, 'twins'), 'x');
     lockState(directory, false)();
-    expect(existsSync(join(directory, 'twins'))).toBe(true);
+    writeFileSync(join(directory, 'batteries.jsonl'), 'x');
+    lockState(directory, false)();
+    expect(existsSync(join(directory, 'batteries.jsonl'))).toBe(true);
 
     lockState(directory, true)();
 
-    expect(existsSync(join(directory, 'twins'))).toBe(false);
+    expect(existsSync(join(directory, 'batteries.jsonl'))).toBe(false);
     expect(existsSync(join(directory, 'lock'))).toBe(false);
   });
 });

@@ -63,7 +63,11 @@ const MODEL: LiveModel = {
   functionsUrl: 'http://127.0.0.1:7071',
   controlUrl: 'http://127.0.0.1:7070',
   functionKey: 'local-function-key',
-  isFunctionHostRunning: true,
+  processes: [
+    { name: 'supervisor', pid: 1, running: true, restarts: 0 },
+    { name: 'azurite', pid: 2, running: true, restarts: 0 },
+    { name: 'function host', pid: 3, running: true, restarts: 0 },
+  ],
 };
 
 describe('the live view', () => {
@@ -96,13 +100,27 @@ describe('the live view', () => {
       unread: undefined,
       changes: 0,
       happenings: [],
-      isFunctionHostRunning: false,
+      processes: [
+        { name: 'azurite', pid: null, running: false, restarts: 1 },
+        { name: 'function host', pid: null, running: false, restarts: 0 },
+      ],
     });
 
-    expect(lines[0]).toContain('the function host is down');
+    expect(lines[0]).toContain('; Azurite is down and starts again; the function host is down');
     expect(lines.join('\n')).toContain('twins    not counted yet');
     expect(lines.join('\n')).not.toMatch(/NaN|undefined|Infinity/);
   });
+});
+
+test('the live view says which processes have been started again', () => {
+  const processes = [
+    { name: 'azurite', pid: 2, running: true, restarts: 1 },
+    { name: 'function host', pid: 3, running: true, restarts: 2 },
+    { name: 'simulated devices', pid: 4, running: true, restarts: 0 },
+  ];
+
+  expect(renderLive({ ...MODEL, processes })).toContain('restarts azurite 1 time, function host 2 times');
+  expect(renderLive(MODEL).join('\n')).not.toContain('restarts');
 });
 
 describe('the policies of the live view', () => {

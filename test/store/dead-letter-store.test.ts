@@ -1,6 +1,10 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from '@jest/globals';
-import { type DeadLetter, DeadLetterStore, type LetterSummary } from '../../src/store/dead-letter-store.ts';
-import { openTables, type Table } from '../../src/store/tables.ts';
+import {
+  type DeadLetter,
+  DeadLetterStore,
+  type LetterSummary,
+} from '../../src/store/dead-letters/dead-letter-store.ts';
+import { openTables, type Table } from '../../src/store/tables/tables.ts';
 import { type Azurite, startAzurite } from '../azurite.ts';
 import { letterOf } from './letters.ts';
 

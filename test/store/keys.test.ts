@@ -1,7 +1,7 @@
 import { describe, expect, test } from '@jest/globals';
 import fc from 'fast-check';
-import { hostName } from '../../src/fleet/host-name.ts';
-import { packDocument, unpackDocument } from '../../src/store/document.ts';
+import { hostName } from '../../src/iot-hub/host-name.ts';
+import { packDocument, unpackDocument } from '../../src/store/tables/document.ts';
 import {
   attentionKey,
   dueKey,
@@ -12,7 +12,7 @@ import {
   prefixRange,
   shadowKey,
   tombstoneKey,
-} from '../../src/store/keys.ts';
+} from '../../src/store/tables/keys.ts';
 
 const host = hostName('weu.azure-devices.net');
 const id = (deviceId: string, moduleId?: string) => ({ host, deviceId, moduleId });

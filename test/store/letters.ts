@@ -1,4 +1,4 @@
-import type { DeadLetter } from '../../src/store/dead-letter-store.ts';
+import type { DeadLetter } from '../../src/store/dead-letters/dead-letter-store.ts';
 
 /** A dead letter of a hub's event whose body is no JSON. */
 export function letterOf(parts: Partial<DeadLetter> = {}): DeadLetter {

@@ -1,8 +1,8 @@
 import { beforeEach, describe, expect, test } from '@jest/globals';
-import { RecordMemory } from '../../src/store/record-memory.ts';
-import type { TwinRecord } from '../../src/store/twin-store.ts';
-import type { Shadow } from '../../src/twin/shadow.ts';
-import type { TwinId } from '../../src/twin/twin.ts';
+import { RecordMemory } from '../../src/store/twins/record-memory.ts';
+import type { TwinRecord } from '../../src/store/twins/twin-store.ts';
+import type { Shadow } from '../../src/twin/snapshot/shadow.ts';
+import type { TwinId } from '../../src/twin/snapshot/twin.ts';
 import { at, ID, shadowOf } from '../twin/twins.ts';
 
 const MIB = 1024 * 1024;

@@ -1,12 +1,18 @@
 import { randomUUID } from 'node:crypto';
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from '@jest/globals';
 import { NO_CONDITIONS } from '../../src/allocation/conditions.ts';
-import { decide } from '../../src/allocation/decide.ts';
-import { receiptOf } from '../../src/allocation/receipt.ts';
-import { hostName } from '../../src/fleet/host-name.ts';
-import { ConditionsStore } from '../../src/store/conditions-store.ts';
-import { ControlStore } from '../../src/store/control.ts';
-import { packDocument } from '../../src/store/document.ts';
+import { decide } from '../../src/allocation/decision/decide.ts';
+import { receiptOf } from '../../src/allocation/receipt/receipt.ts';
+import { withPackage } from '../../src/control/packages.ts';
+import { pauseOf } from '../../src/control/pauses.ts';
+import { hostName } from '../../src/iot-hub/host-name.ts';
+import { ReceiptStore } from '../../src/store/receipts/receipt-store.ts';
+import { ConditionsStore } from '../../src/store/state/conditions-store.ts';
+import { ControlStore } from '../../src/store/state/control.ts';
+import { Lease } from '../../src/store/state/lease.ts';
+import { RevisionStore } from '../../src/store/state/revisions.ts';
+import { StrangerStore } from '../../src/store/state/stranger-store.ts';
+import { packDocument } from '../../src/store/tables/document.ts';
 import {
   attentionKey,
   dueKey,
@@ -14,18 +20,13 @@ import {
   partitionOf,
   shadowKey,
   tombstoneKey,
-} from '../../src/store/keys.ts';
-import { Lease } from '../../src/store/lease.ts';
-import { ReceiptStore } from '../../src/store/receipt-store.ts';
-import { RevisionStore } from '../../src/store/revisions.ts';
-import { StrangerStore } from '../../src/store/stranger-store.ts';
-import { openTables, type Tables } from '../../src/store/tables.ts';
-import { type TwinRecord, TwinStore } from '../../src/store/twin-store.ts';
-import { pauseOf, withPackage } from '../../src/twin/control.ts';
-import type { Known } from '../../src/twin/fold.ts';
-import { instantOf } from '../../src/twin/instant.ts';
-import { DUE_PRIORITIES, type Shadow, type TwinState } from '../../src/twin/shadow.ts';
-import type { TwinId } from '../../src/twin/twin.ts';
+} from '../../src/store/tables/keys.ts';
+import { openTables, type Tables } from '../../src/store/tables/tables.ts';
+import { type TwinRecord, TwinStore } from '../../src/store/twins/twin-store.ts';
+import { instantOf } from '../../src/time/instant.ts';
+import type { Known } from '../../src/twin/events/fold.ts';
+import { DUE_PRIORITIES, type Shadow, type TwinState } from '../../src/twin/snapshot/shadow.ts';
+import type { TwinId } from '../../src/twin/snapshot/twin.ts';
 import { fleetOf, requestOf } from '../allocation/requests.ts';
 import { type Azurite, startAzurite } from '../azurite.ts';
 import { shadowOf, T0 } from '../twin/twins.ts';

@@ -1,6 +1,6 @@
 import { expect, test } from '@jest/globals';
 import { HubError } from '../../src/hub/port.ts';
-import { backOff } from '../../src/sync/back-off.ts';
+import { backOff } from '../../src/sync/reconcile/back-off.ts';
 import { ID, T0 } from '../twin/twins.ts';
 
 const HOUR_MS = 60 * 60_000;

@@ -1,9 +1,14 @@
 import { describe, expect, test } from '@jest/globals';
 import { BerthError } from '../../src/errors.ts';
-import type { DeadLetter } from '../../src/store/dead-letter-store.ts';
-import { type BatchOptions, type ReceivedEvent, type SourceCount, takeBatch } from '../../src/sync/batch.ts';
-import type { TwinEvent } from '../../src/twin/event.ts';
-import { NO_REDACTION } from '../../src/twin/redact.ts';
+import type { DeadLetter } from '../../src/store/dead-letters/dead-letter-store.ts';
+import {
+  type BatchOptions,
+  type ReceivedEvent,
+  type SourceCount,
+  takeBatch,
+} from '../../src/sync/events/batch.ts';
+import type { TwinEvent } from '../../src/twin/events/event.ts';
+import { NO_REDACTION } from '../../src/twin/events/redact.ts';
 import { fleetOf, ID } from '../twin/twins.ts';
 
 const FLEET = fleetOf({ policies: [{ name: 'p', desired: { a: 1 } }] });

@@ -1,10 +1,10 @@
 import { beforeEach, describe, expect, test } from '@jest/globals';
 import { BerthError } from '../../src/errors.ts';
-import { dueKey, partitionOf, partitionsOf } from '../../src/store/keys.ts';
-import type { DueRow } from '../../src/store/twin-store.ts';
-import { drainDue } from '../../src/sync/due-work.ts';
-import type { Gate } from '../../src/sync/write-gate.ts';
-import type { DuePriority } from '../../src/twin/shadow.ts';
+import { dueKey, partitionOf, partitionsOf } from '../../src/store/tables/keys.ts';
+import type { DueRow } from '../../src/store/twins/twin-store.ts';
+import type { Gate } from '../../src/sync/reconcile/write-gate.ts';
+import { drainDue } from '../../src/sync/resync/due-work.ts';
+import type { DuePriority } from '../../src/twin/snapshot/shadow.ts';
 import { ID, shadowOf, T0 } from '../twin/twins.ts';
 import { MemoryTwinStore } from './memory-store.ts';
 

@@ -1,4 +1,3 @@
-import type { HostName } from '../../src/fleet/host-name.ts';
 import {
   type ActivityPage,
   type ActivityQuestion,
@@ -8,11 +7,12 @@ import {
   type ListedActivity,
   type TwinPage,
 } from '../../src/hub/port.ts';
-import { isObject, type JsonObject } from '../../src/json.ts';
-import type { TwinEvent } from '../../src/twin/event.ts';
-import { type Instant, instantOf } from '../../src/twin/instant.ts';
-import { mergePatch } from '../../src/twin/merge.ts';
-import type { Twin, TwinId } from '../../src/twin/twin.ts';
+import type { HostName } from '../../src/iot-hub/host-name.ts';
+import { isObject, type JsonObject } from '../../src/json/json.ts';
+import { type Instant, instantOf } from '../../src/time/instant.ts';
+import type { TwinEvent } from '../../src/twin/events/event.ts';
+import { mergePatch } from '../../src/twin/snapshot/merge.ts';
+import type { Twin, TwinId } from '../../src/twin/snapshot/twin.ts';
 import { ID } from '../twin/twins.ts';
 
 /** A failure to come: before the call takes effect, or after. */

@@ -1,9 +1,14 @@
 import { BerthError } from '../../src/errors.ts';
-import { dueKey, type PartitionKey, partitionOf, shadowKey } from '../../src/store/keys.ts';
-import type { DueRow, TwinRecord, TwinStore } from '../../src/store/twin-store.ts';
-import type { Known } from '../../src/twin/fold.ts';
-import { type DuePriority, restoreShadow, TWIN_STATES, type TwinState } from '../../src/twin/shadow.ts';
-import { type TwinId, twinKey } from '../../src/twin/twin.ts';
+import { dueKey, type PartitionKey, partitionOf, shadowKey } from '../../src/store/tables/keys.ts';
+import type { DueRow, TwinRecord, TwinStore } from '../../src/store/twins/twin-store.ts';
+import type { Known } from '../../src/twin/events/fold.ts';
+import {
+  type DuePriority,
+  restoreShadow,
+  TWIN_STATES,
+  type TwinState,
+} from '../../src/twin/snapshot/shadow.ts';
+import { type TwinId, twinKey } from '../../src/twin/snapshot/twin.ts';
 
 /** Twin records in memory with etags, for virtual time. */
 export class MemoryTwinStore {

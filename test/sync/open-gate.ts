@@ -1,4 +1,4 @@
-import type { Gate } from '../../src/sync/write-gate.ts';
+import type { Gate } from '../../src/sync/reconcile/write-gate.ts';
 
 /** A gate that keeps nothing back. */
 export const OPEN_GATE: Gate = {

@@ -1,10 +1,10 @@
 import { describe, expect, test } from '@jest/globals';
-import type { KeptLetter } from '../../src/store/dead-letter-store.ts';
-import { eventContext } from '../../src/sync/batch.ts';
-import { markForRead } from '../../src/sync/mark-due.ts';
-import { replay } from '../../src/sync/replay.ts';
-import { instantOf } from '../../src/twin/instant.ts';
-import type { TwinId } from '../../src/twin/twin.ts';
+import type { KeptLetter } from '../../src/store/dead-letters/dead-letter-store.ts';
+import { eventContext } from '../../src/sync/events/batch.ts';
+import { replay } from '../../src/sync/events/replay.ts';
+import { markForRead } from '../../src/sync/reconcile/mark-due.ts';
+import { instantOf } from '../../src/time/instant.ts';
+import type { TwinId } from '../../src/twin/snapshot/twin.ts';
 import { letterOf } from '../store/letters.ts';
 import { at, fleetOf, ID, shadowOf, T0 } from '../twin/twins.ts';
 import { MemoryTwinStore } from './memory-store.ts';

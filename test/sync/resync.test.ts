@@ -1,10 +1,10 @@
 import { beforeEach, expect, test } from '@jest/globals';
 import { NO_CONDITIONS } from '../../src/allocation/conditions.ts';
-import type { JsonValue } from '../../src/json.ts';
-import { dueKey, partitionOf, partitionsOf } from '../../src/store/keys.ts';
-import { resync } from '../../src/sync/resync.ts';
-import { controlSchema } from '../../src/twin/control.ts';
-import { NO_REDACTION } from '../../src/twin/redact.ts';
+import { controlSchema } from '../../src/control/control.ts';
+import type { JsonValue } from '../../src/json/json.ts';
+import { dueKey, partitionOf, partitionsOf } from '../../src/store/tables/keys.ts';
+import { resync } from '../../src/sync/resync/resync.ts';
+import { NO_REDACTION } from '../../src/twin/events/redact.ts';
 import { fleetOf, ID, T0 } from '../twin/twins.ts';
 import { MemoryHub } from './memory-hub.ts';
 import { MemoryTwinStore } from './memory-store.ts';

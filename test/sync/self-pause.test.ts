@@ -1,8 +1,8 @@
 import { expect, test } from '@jest/globals';
+import { type Control, controlSchema } from '../../src/control/control.ts';
 import type { Policy, Rollout } from '../../src/fleet/fleet.ts';
-import type { StandingCounts } from '../../src/store/twin-store.ts';
-import { receptionOf, whyPause } from '../../src/sync/self-pause.ts';
-import { type Control, controlSchema } from '../../src/twin/control.ts';
+import type { StandingCounts } from '../../src/store/twins/twin-store.ts';
+import { receptionOf, whyPause } from '../../src/sync/resync/self-pause.ts';
 import { fleetOf, T0 } from '../twin/twins.ts';
 
 const { policies, rollout } = fleetOf({

@@ -1,8 +1,8 @@
 import { beforeEach, describe, expect, test } from '@jest/globals';
+import { type Control, controlSchema } from '../../src/control/control.ts';
 import { BerthError } from '../../src/errors.ts';
 import type { Policy } from '../../src/fleet/fleet.ts';
-import { WriteGate } from '../../src/sync/write-gate.ts';
-import { type Control, controlSchema } from '../../src/twin/control.ts';
+import { WriteGate } from '../../src/sync/reconcile/write-gate.ts';
 import { fleetOf, ID, T0 } from '../twin/twins.ts';
 
 const POLICY = fleetOf({ policies: [{ name: 'interval', desired: { interval: 5 } }] }).twins

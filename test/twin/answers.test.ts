@@ -1,8 +1,8 @@
 import { describe, expect, test } from '@jest/globals';
-import { fillTemplate } from '../../src/fleet/template.ts';
-import type { JsonObject, JsonValue } from '../../src/json.ts';
-import { type Plan, plan } from '../../src/twin/plan.ts';
-import { NO_HISTORY } from '../../src/twin/shadow.ts';
+import { fillTemplate } from '../../src/fleet/expressions/template.ts';
+import type { JsonObject, JsonValue } from '../../src/json/json.ts';
+import { type Plan, plan } from '../../src/twin/plan/plan.ts';
+import { NO_HISTORY } from '../../src/twin/snapshot/shadow.ts';
 import { at, fleetOf, shadowOf, T0 } from './twins.ts';
 
 /*

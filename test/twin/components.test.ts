@@ -1,11 +1,11 @@
 import { describe, expect, test } from '@jest/globals';
-import type { JsonObject } from '../../src/json.ts';
-import { componentsOf, rewrittenWithMarker, withMarkers } from '../../src/twin/components.ts';
-import { adoptOwnWrite, adoptTwin, foldEvent } from '../../src/twin/fold.ts';
-import { NO_HISTORY, type Shadow } from '../../src/twin/shadow.ts';
-import { readStoredShadow } from '../../src/twin/stored-shadow.ts';
-import { readTwin } from '../../src/twin/twin.ts';
-import type { LeafVerdict } from '../../src/twin/verdict.ts';
+import type { JsonObject } from '../../src/json/json.ts';
+import { adoptOwnWrite, adoptTwin, foldEvent } from '../../src/twin/events/fold.ts';
+import { componentsOf, rewrittenWithMarker, withMarkers } from '../../src/twin/plan/components.ts';
+import type { LeafVerdict } from '../../src/twin/plan/verdict.ts';
+import { NO_HISTORY, type Shadow } from '../../src/twin/snapshot/shadow.ts';
+import { readStoredShadow } from '../../src/twin/snapshot/stored-shadow.ts';
+import { readTwin } from '../../src/twin/snapshot/twin.ts';
 import { at, ID, reports, shadowOf, twinOf } from './twins.ts';
 
 const CONTROLLER = 'dtmi:com:example:TemperatureController;1';

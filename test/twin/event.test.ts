@@ -1,8 +1,8 @@
 import { describe, expect, test } from '@jest/globals';
-import { hostName } from '../../src/fleet/host-name.ts';
-import { type Decoded, decodeEvent, type RawEvent } from '../../src/twin/event.ts';
-import { instantOf, millisecondsOf, parseInstant } from '../../src/twin/instant.ts';
-import { redactEvent } from '../../src/twin/redact.ts';
+import { hostName } from '../../src/iot-hub/host-name.ts';
+import { instantOf, millisecondsOf, parseInstant } from '../../src/time/instant.ts';
+import { type Decoded, decodeEvent, type RawEvent } from '../../src/twin/events/event.ts';
+import { redactEvent } from '../../src/twin/events/redact.ts';
 
 const HOST = hostName('contoso-routing-hub.azure-devices.net');
 const CONTEXT = {

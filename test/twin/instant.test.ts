@@ -1,6 +1,6 @@
 import { describe, expect, test } from '@jest/globals';
 import fc from 'fast-check';
-import { parseInstant } from '../../src/twin/instant.ts';
+import { parseInstant } from '../../src/time/instant.ts';
 
 describe('parseInstant', () => {
   test.each([

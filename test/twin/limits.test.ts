@@ -1,6 +1,6 @@
 import { describe, expect, test } from '@jest/globals';
-import type { JsonValue } from '../../src/json.ts';
-import { sizeOf, twinProblems } from '../../src/twin/limits.ts';
+import { sizeOf, twinProblems } from '../../src/iot-hub/twin-limits.ts';
+import type { JsonValue } from '../../src/json/json.ts';
 
 /** So many objects below the section, with a leaf in the last. */
 const nested = (objects: number, leaf: JsonValue = 1): JsonValue => ({

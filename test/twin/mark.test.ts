@@ -1,7 +1,7 @@
 import { describe, expect, test } from '@jest/globals';
-import type { Known } from '../../src/twin/fold.ts';
-import { markUnread } from '../../src/twin/mark.ts';
-import type { Due, Shadow } from '../../src/twin/shadow.ts';
+import type { Known } from '../../src/twin/events/fold.ts';
+import { markUnread } from '../../src/twin/events/mark.ts';
+import type { Due, Shadow } from '../../src/twin/snapshot/shadow.ts';
 import { at, ID, shadowOf, T0 } from './twins.ts';
 
 const MARK = { since: at(10), why: 'test', priority: 'drift', at: T0 + 60_000 } as const;

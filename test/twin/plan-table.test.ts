@@ -1,7 +1,7 @@
 import { describe, expect, test } from '@jest/globals';
-import type { JsonObject, JsonValue } from '../../src/json.ts';
-import { type Plan, plan } from '../../src/twin/plan.ts';
-import { NO_HISTORY, type PathHistory } from '../../src/twin/shadow.ts';
+import type { JsonObject, JsonValue } from '../../src/json/json.ts';
+import { type Plan, plan } from '../../src/twin/plan/plan.ts';
+import { NO_HISTORY, type PathHistory } from '../../src/twin/snapshot/shadow.ts';
 import { at, fleetOf, ID, shadowOf, T0 } from './twins.ts';
 
 /*

@@ -1,10 +1,10 @@
 import { describe, expect, test } from '@jest/globals';
-import { WORK_LIMITS, Work } from '../../src/fleet/expression-work.ts';
-import type { JsonObject } from '../../src/json.ts';
-import type { TwinEvent } from '../../src/twin/event.ts';
-import { adoptTwin, foldEvent, type Known } from '../../src/twin/fold.ts';
-import { type Hold, type Plan, plan } from '../../src/twin/plan.ts';
-import { NO_HISTORY, type Shadow } from '../../src/twin/shadow.ts';
+import { WORK_LIMITS, Work } from '../../src/fleet/expressions/expression-work.ts';
+import type { JsonObject } from '../../src/json/json.ts';
+import type { TwinEvent } from '../../src/twin/events/event.ts';
+import { adoptTwin, foldEvent, type Known } from '../../src/twin/events/fold.ts';
+import { type Hold, type Plan, plan } from '../../src/twin/plan/plan.ts';
+import { NO_HISTORY, type Shadow } from '../../src/twin/snapshot/shadow.ts';
 import { at, fleetOf, ID, reports, shadowOf, T0, twinOf, writes } from './twins.ts';
 
 function planFor(

@@ -1,9 +1,9 @@
 import { describe, expect, test } from '@jest/globals';
-import { hostName } from '../../src/fleet/host-name.ts';
-import type { JsonObject } from '../../src/json.ts';
-import { decodeEvent } from '../../src/twin/event.ts';
-import { redactBody } from '../../src/twin/redact-body.ts';
-import type { Redaction } from '../../src/twin/redact-values.ts';
+import { hostName } from '../../src/iot-hub/host-name.ts';
+import type { JsonObject } from '../../src/json/json.ts';
+import { decodeEvent } from '../../src/twin/events/event.ts';
+import { redactBody } from '../../src/twin/redaction/redact-body.ts';
+import type { Redaction } from '../../src/twin/redaction/redact-values.ts';
 
 const SECRET = 'hunter2!';
 const redacting = (...paths: readonly string[]): Redaction => ({

@@ -1,18 +1,18 @@
 import { describe, expect, test } from '@jest/globals';
 import fc from 'fast-check';
-import type { JsonObject, JsonValue } from '../../src/json.ts';
-import { adoptTwin, foldEvent } from '../../src/twin/fold.ts';
-import { mergePatch } from '../../src/twin/merge.ts';
+import type { JsonObject, JsonValue } from '../../src/json/json.ts';
+import { adoptTwin, foldEvent } from '../../src/twin/events/fold.ts';
 import {
-  holdsRedacted,
   NO_REDACTION,
   type Redaction,
   redactEvent,
   redactKept,
   redactTwin,
   sameBesidesRedacted,
-} from '../../src/twin/redact.ts';
-import { NO_HISTORY, type Shadow } from '../../src/twin/shadow.ts';
+} from '../../src/twin/events/redact.ts';
+import { holdsRedacted } from '../../src/twin/redaction/redact-values.ts';
+import { mergePatch } from '../../src/twin/snapshot/merge.ts';
+import { NO_HISTORY, type Shadow } from '../../src/twin/snapshot/shadow.ts';
 import { at, reports, shadowOf, twinOf } from './twins.ts';
 
 const SECRET = 'hunter2';

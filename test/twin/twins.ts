@@ -1,11 +1,11 @@
+import { parseFleet } from '../../src/fleet/file/parse.ts';
 import type { Fleet, Models } from '../../src/fleet/fleet.ts';
-import { hostName } from '../../src/fleet/host-name.ts';
-import { parseFleet } from '../../src/fleet/parse.ts';
-import type { JsonObject } from '../../src/json.ts';
-import type { TwinEvent } from '../../src/twin/event.ts';
-import { type Instant, instantOf } from '../../src/twin/instant.ts';
-import { type Shadow, unreadShadow } from '../../src/twin/shadow.ts';
-import type { Twin, TwinId } from '../../src/twin/twin.ts';
+import { hostName } from '../../src/iot-hub/host-name.ts';
+import type { JsonObject } from '../../src/json/json.ts';
+import { type Instant, instantOf } from '../../src/time/instant.ts';
+import type { TwinEvent } from '../../src/twin/events/event.ts';
+import { type Shadow, unreadShadow } from '../../src/twin/snapshot/shadow.ts';
+import type { Twin, TwinId } from '../../src/twin/snapshot/twin.ts';
 
 export const ID: TwinId = {
   host: hostName('weu.azure-devices.net'),

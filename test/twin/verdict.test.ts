@@ -1,8 +1,8 @@
 import { describe, expect, test } from '@jest/globals';
-import type { JsonValue } from '../../src/json.ts';
-import { reportAt } from '../../src/twin/acknowledgement.ts';
-import { NO_HISTORY, type PathHistory, type WriteRecord } from '../../src/twin/shadow.ts';
-import { judgeLeaf, type LeafFacts, type Verdict } from '../../src/twin/verdict.ts';
+import type { JsonValue } from '../../src/json/json.ts';
+import { reportAt } from '../../src/twin/answers/acknowledgement.ts';
+import { judgeLeaf, type LeafFacts, type Verdict } from '../../src/twin/plan/verdict.ts';
+import { NO_HISTORY, type PathHistory, type WriteRecord } from '../../src/twin/snapshot/shadow.ts';
 import { at, T0 } from './twins.ts';
 
 const POLICY: LeafFacts['policy'] = {

@@ -1,11 +1,11 @@
 import { describe, expect, test } from '@jest/globals';
 import fc from 'fast-check';
+import { type Control, controlSchema } from '../../src/control/control.ts';
 import type { Fleet } from '../../src/fleet/fleet.ts';
-import { hostName } from '../../src/fleet/host-name.ts';
-import { type Control, controlSchema } from '../../src/twin/control.ts';
-import type { Known } from '../../src/twin/fold.ts';
-import { NO_HISTORY, type Shadow } from '../../src/twin/shadow.ts';
-import type { TwinId } from '../../src/twin/twin.ts';
+import { hostName } from '../../src/iot-hub/host-name.ts';
+import type { Known } from '../../src/twin/events/fold.ts';
+import { NO_HISTORY, type Shadow } from '../../src/twin/snapshot/shadow.ts';
+import type { TwinId } from '../../src/twin/snapshot/twin.ts';
 import { type TwinTrial, tryTwin } from '../../src/what-if/try-twin.ts';
 import { type TwinReport, twinReportOf } from '../../src/what-if/twin-report.ts';
 import { TwinTally } from '../../src/what-if/twin-tally.ts';

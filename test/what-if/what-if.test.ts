@@ -1,8 +1,8 @@
 import { describe, expect, test } from '@jest/globals';
 import fc from 'fast-check';
-import { decide } from '../../src/allocation/decide.ts';
-import { type Receipt, receiptOf } from '../../src/allocation/receipt.ts';
-import { hostName } from '../../src/fleet/host-name.ts';
+import { decide } from '../../src/allocation/decision/decide.ts';
+import { type Receipt, receiptOf } from '../../src/allocation/receipt/receipt.ts';
+import { hostName } from '../../src/iot-hub/host-name.ts';
 import { type Job, openTrial } from '../../src/what-if/job.ts';
 import { type KnownDevice, readKnownDevice, writeKnownDevice } from '../../src/what-if/known-device.ts';
 import { knownDevices } from '../../src/what-if/known-devices.ts';

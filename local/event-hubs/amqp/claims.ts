@@ -1,5 +1,5 @@
+import { entityNotFound } from '../conditions.ts';
 import type { EventHub } from '../event-hub.ts';
-import { entityNotFound } from './conditions.ts';
 import { hubOfAudience } from './entity-address.ts';
 import type { NodeRequest, NodeResponse } from './response-links.ts';
 

@@ -1,9 +1,6 @@
 import type { Socket } from 'node:net';
 import type { Connection, EventContext, Receiver, Sender, Session } from 'rhea';
 import type { Log } from '../../log.ts';
-import type { EventHub } from '../event-hub.ts';
-import { parseEventPosition } from '../event-position.ts';
-import { answerClaims } from './claims.ts';
 import {
   type AmqpError,
   entityNotFound,
@@ -12,8 +9,11 @@ import {
   partitionOutOfRange,
   positionBeyondEnd,
   undecodable,
-} from './conditions.ts';
-import { MalformedMessageError } from './encoding.ts';
+} from '../conditions.ts';
+import type { EventHub } from '../event-hub.ts';
+import { parseEventPosition } from '../event-position.ts';
+import { MalformedMessageError } from '../message/encoding.ts';
+import { answerClaims } from './claims.ts';
 import { type EntityAddress, parseEntityAddress } from './entity-address.ts';
 import { type InboundTransfer, watchInboundTransfers } from './inbound-transfer.ts';
 import { answerManagement } from './management.ts';

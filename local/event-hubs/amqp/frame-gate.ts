@@ -1,4 +1,4 @@
-import { valueEnd } from './encoding.ts';
+import { valueEnd } from '../message/encoding.ts';
 
 /** Bytes of a protocol header, and of the smallest frame. */
 const SMALLEST = 8;

@@ -1,5 +1,5 @@
 import type { Connection } from 'rhea';
-import { STANDARD_MESSAGE_FORMAT } from './encoding.ts';
+import { STANDARD_MESSAGE_FORMAT } from '../message/encoding.ts';
 import { connectionInternals } from './rhea-internals.ts';
 
 /** What is known of the message that is being handed over, besides its bytes. */

@@ -1,7 +1,7 @@
 import rhea from 'rhea';
+import { type AmqpError, entityNotFound, notAllowed, partitionOutOfRange } from '../conditions.ts';
 import type { EventHub } from '../event-hub.ts';
 import type { Partition } from '../partition.ts';
-import { type AmqpError, entityNotFound, notAllowed, partitionOutOfRange } from './conditions.ts';
 import type { NodeRequest, NodeResponse } from './response-links.ts';
 
 const HUB = 'com.microsoft:eventhub';

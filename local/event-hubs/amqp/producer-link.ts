@@ -1,10 +1,10 @@
 import type { Delivery, Receiver } from 'rhea';
 import type { Log } from '../../log.ts';
+import { type AmqpError, internalError, messageTooLarge, undecodable } from '../conditions.ts';
 import type { EventHub } from '../event-hub.ts';
+import { MalformedMessageError } from '../message/encoding.ts';
+import { readProducedEvents } from '../message/event-message.ts';
 import type { Partition } from '../partition.ts';
-import { type AmqpError, internalError, messageTooLarge, undecodable } from './conditions.ts';
-import { MalformedMessageError } from './encoding.ts';
-import { readProducedEvents } from './event-message.ts';
 import type { InboundTransfer } from './inbound-transfer.ts';
 import { linkInternals } from './rhea-internals.ts';
 import { forget, reject } from './settlement.ts';

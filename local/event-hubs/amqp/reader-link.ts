@@ -1,12 +1,12 @@
 import type { Socket } from 'node:net';
 import type { Sender } from 'rhea';
 import type { Log } from '../../log.ts';
+import { type AmqpError, internalError } from '../conditions.ts';
+import { STANDARD_MESSAGE_FORMAT } from '../message/encoding.ts';
+import { encodeRuntimeMetrics } from '../message/event-message.ts';
 import type { Partition } from '../partition.ts';
 import type { Reader } from '../readers.ts';
-import { type AmqpError, internalError } from './conditions.ts';
 import { giveBackCredit } from './credit.ts';
-import { STANDARD_MESSAGE_FORMAT } from './encoding.ts';
-import { encodeRuntimeMetrics } from './event-message.ts';
 import { senderInternals } from './rhea-internals.ts';
 
 /** What is sent before other connections have their turn. */

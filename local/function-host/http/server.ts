@@ -1,6 +1,13 @@
 import { randomUUID } from 'node:crypto';
 import { once } from 'node:events';
-import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
+import {
+  createServer,
+  type IncomingMessage,
+  type RequestListener,
+  type Server,
+  type ServerResponse,
+} from 'node:http';
+import { type OwnAddresses, ownRequestsOnly } from '../../foreign-requests.ts';
 import type { Log } from '../../log.ts';
 import type { Invoker } from '../invocation.ts';
 import { type Admin, answerAdmin } from './admin.ts';
@@ -38,12 +45,12 @@ export interface SiteServer {
   open(site: Site): void;
 }
 
-export function createSiteServer(log: Log): SiteServer {
+export function createSiteServer(own: OwnAddresses, log: Log): SiteServer {
   let open: (site: Site) => void = () => {};
   const opened = new Promise<Site>((resolve) => {
     open = resolve;
   });
-  const server = createServer((request, response) => {
+  const listener: RequestListener = (request, response) => {
     // A client that goes away is no event for anybody here.
     request.on('error', () => {});
     response.on('error', () => {});
@@ -54,8 +61,8 @@ export function createSiteServer(log: Log): SiteServer {
         if (response.headersSent) response.destroy();
         else writeStatus(response, 500);
       });
-  });
-  return { server, open };
+  };
+  return { server: createServer(ownRequestsOnly(own, listener)), open };
 }
 
 /**

@@ -1,7 +1,7 @@
 import type { ASTNode } from '@marcbachmann/cel-js';
-import type { JsonObject, JsonValue } from '../../json.ts';
-import { objectOf } from '../../json.ts';
-import { children } from '../expression-check.ts';
+import type { JsonObject, JsonValue } from '../../json/json.ts';
+import { objectOf } from '../../json/json.ts';
+import { children } from '../expressions/expression-check.ts';
 
 /** A text, number or truth value that a condition compares with. */
 export type Scalar = string | number | boolean;

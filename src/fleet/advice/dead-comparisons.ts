@@ -1,12 +1,12 @@
 import type { ASTNode } from '@marcbachmann/cel-js';
 import type { ErrorDetail } from '../../errors.ts';
-import type { JsonValue } from '../../json.ts';
-import { type Expression, type ExpressionScope, syntaxTree } from '../expression.ts';
-import { children } from '../expression-check.ts';
-import { ONE_OF } from '../expression-one-of.ts';
+import { isHostName } from '../../iot-hub/host-name.ts';
+import type { JsonValue } from '../../json/json.ts';
+import { type Expression, type ExpressionScope, syntaxTree } from '../expressions/expression.ts';
+import { children } from '../expressions/expression-check.ts';
+import { ONE_OF } from '../expressions/expression-one-of.ts';
+import type { Template } from '../expressions/template.ts';
 import type { Fleet } from '../fleet.ts';
-import { isHostName } from '../host-name.ts';
-import type { Template } from '../template.ts';
 import { asciiJson } from './ascii-json.ts';
 import { chainOf, constantOf } from './condition-terms.ts';
 
@@ -85,7 +85,7 @@ const REGION: Domain = {
     `and ${name} is lower case without spaces, so that this never matches: write ${asciiJson(text.toLowerCase().replaceAll(/[^a-z0-9]/g, ''))}`,
   part: undefined,
 };
-/** Hubs are shown by their classic names. A whole name that is not theirs has a warning of its own (`warnings.ts`). */
+/** Hubs are shown by their classic names. A whole name that is not theirs has a warning of its own (`file/warnings.ts`). */
 const HUB_NAME: Domain = {
   can: (text) => LOWER.can(text) && isHostName(text),
   why: (name, text) =>
@@ -110,7 +110,7 @@ function among(...values: readonly string[]): Domain {
   };
 }
 
-/** What variables can be (`src/allocation/request.ts`, `variables.ts`); in policies there is no request. */
+/** What variables can be (`src/allocation/request/request.ts`, `variables.ts`); in policies there is no request. */
 const DOMAINS: Readonly<Record<string, Domain>> = {
   registrationId: LOWER,
   'enrollment.id': ANY_CASE,

@@ -1,5 +1,5 @@
 import type { ErrorDetail } from '../../errors.ts';
-import type { JsonValue } from '../../json.ts';
+import type { JsonValue } from '../../json/json.ts';
 import type { Fleet, Rule } from '../fleet.ts';
 import type { RuleFile } from '../schema.ts';
 import { asciiJson } from './ascii-json.ts';

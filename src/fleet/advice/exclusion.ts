@@ -1,5 +1,5 @@
 import type { ErrorDetail } from '../../errors.ts';
-import type { JsonObject } from '../../json.ts';
+import type { JsonObject } from '../../json/json.ts';
 import type { Fleet, Hub, Rule } from '../fleet.ts';
 import { asciiJson } from './ascii-json.ts';
 import {

@@ -1,5 +1,5 @@
-import { isObject, type JsonObject, type JsonValue } from '../../json.ts';
-import { evaluateCondition, type Variables, variablesOf } from '../expression.ts';
+import { isObject, type JsonObject, type JsonValue } from '../../json/json.ts';
+import { evaluateCondition, type Variables, variablesOf } from '../expressions/expression.ts';
 import type { Rule } from '../fleet.ts';
 
 /** What rules see of a registration, by the names of their variables; made up, to try conditions on. */

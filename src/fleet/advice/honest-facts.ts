@@ -1,4 +1,4 @@
-import { type Expression, syntaxTree, variableNames } from '../expression.ts';
+import { type Expression, syntaxTree, variableNames } from '../expressions/expression.ts';
 import type { Rule } from '../fleet.ts';
 import { type ConditionTerms, termsOf } from './condition-terms.ts';
 import { type Effect, effectOf, type Facts, readableFacts, valueAt, withValue } from './facts.ts';

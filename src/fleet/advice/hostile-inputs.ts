@@ -1,4 +1,4 @@
-import { isObject, type JsonObject, type JsonValue } from '../../json.ts';
+import { isObject, type JsonObject, type JsonValue } from '../../json/json.ts';
 import type { ConditionTerms } from './condition-terms.ts';
 import { type Facts, valueAt, withValue } from './facts.ts';
 import { OTHER_TEXT } from './sample-facts.ts';

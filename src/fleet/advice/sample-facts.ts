@@ -1,4 +1,4 @@
-import { type JsonObject, type JsonValue, objectOf } from '../../json.ts';
+import { type JsonObject, type JsonValue, objectOf } from '../../json/json.ts';
 import type { ConditionTerms } from './condition-terms.ts';
 import { type Facts, SILENT_DEVICE, withValue } from './facts.ts';
 

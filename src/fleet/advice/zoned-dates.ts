@@ -1,8 +1,8 @@
 import type { ErrorDetail } from '../../errors.ts';
-import { isObject, type JsonValue } from '../../json.ts';
-import { type ExpressionScope, syntaxTree } from '../expression.ts';
+import { isObject, type JsonValue } from '../../json/json.ts';
+import { type ExpressionScope, syntaxTree } from '../expressions/expression.ts';
+import type { Template } from '../expressions/template.ts';
 import type { Fleet } from '../fleet.ts';
-import type { Template } from '../template.ts';
 import { textsOf } from './dead-comparisons.ts';
 
 /** A date and time that says how far it is from UTC, other than by `Z`. */

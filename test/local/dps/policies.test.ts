@@ -1,9 +1,9 @@
 import { describe, expect, test } from '@jest/globals';
-import { chooseHub } from '../../../local/dps/built-in-policy.ts';
-import { maskQuery } from '../../../local/dps/enrollment.ts';
+import { maskQuery } from '../../../local/dps/enrollments/enrollment.ts';
 import { createDps, type Enrollment, RETRY_WAITS_MS } from '../../../local/dps/index.ts';
-import { planAssignment } from '../../../local/dps/reprovisioning.ts';
-import { callUntilAnswered } from '../../../local/dps/webhook.ts';
+import { chooseHub } from '../../../local/dps/registration/built-in-policy.ts';
+import { planAssignment } from '../../../local/dps/registration/reprovisioning.ts';
+import { callUntilAnswered } from '../../../local/dps/registration/webhook.ts';
 import { testKey } from '../iot-hub/local-hubs.ts';
 
 const ids = Array.from({ length: 4000 }, (_, index) => `dev-${index}`);

@@ -7,7 +7,7 @@ import {
   readSections,
   readText,
   SECTION,
-} from '../../../local/event-hubs/amqp/encoding.ts';
+} from '../../../local/event-hubs/message/encoding.ts';
 
 const scalar = fc.oneof(
   fc.string({ unit: 'grapheme' }),

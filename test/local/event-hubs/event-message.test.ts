@@ -1,14 +1,14 @@
 import { describe, expect, test } from '@jest/globals';
 import fc from 'fast-check';
 import rhea from 'rhea';
-import { readMap, readSections, readText, SECTION } from '../../../local/event-hubs/amqp/encoding.ts';
+import { readMap, readSections, readText, SECTION } from '../../../local/event-hubs/message/encoding.ts';
 import {
   BATCH_MESSAGE_FORMAT,
   encodeEvent,
   encodeRuntimeMetrics,
   placeEvent,
   readProducedEvents,
-} from '../../../local/event-hubs/amqp/event-message.ts';
+} from '../../../local/event-hubs/message/event-message.ts';
 
 const place = { sequenceNumber: 7, offset: 5_000_000_000, enqueuedTime: 1_654_122_470_329 };
 const { types } = rhea;

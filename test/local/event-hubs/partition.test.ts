@@ -2,7 +2,7 @@ import { mkdtempSync, rmSync, statSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from '@jest/globals';
-import { encodeEvent, readProducedEvents } from '../../../local/event-hubs/amqp/event-message.ts';
+import { encodeEvent, readProducedEvents } from '../../../local/event-hubs/message/event-message.ts';
 import { Partition, type Retention } from '../../../local/event-hubs/partition.ts';
 
 const NO_LIMIT: Retention = { events: 1e9, ms: 1e15, bytes: 1e15 };

@@ -5,7 +5,7 @@ import {
   type Draw,
   eventFate,
   type FaultSettings,
-} from '../../../local/iot-hub/faults.ts';
+} from '../../../local/iot-hub/faults/faults.ts';
 import { NO_FAULTS } from './no-faults.ts';
 
 /** The first draws of a subject, for one question each. */

@@ -1,7 +1,7 @@
 import { afterEach, beforeEach, describe, expect, jest, test } from '@jest/globals';
-import type { HubEvent } from '../../../local/iot-hub/event-sink.ts';
-import { createDraws, type Fault, type FaultSettings } from '../../../local/iot-hub/faults.ts';
-import { createFaultyEvents } from '../../../local/iot-hub/faulty-events.ts';
+import { createDraws, type Fault, type FaultSettings } from '../../../local/iot-hub/faults/faults.ts';
+import { createFaultyEvents } from '../../../local/iot-hub/faults/faulty-events.ts';
+import type { HubEvent } from '../../../local/iot-hub/hub/event-sink.ts';
 import { NO_FAULTS } from './no-faults.ts';
 
 /** An event of a device's or module's twin; `version` becomes the value of a reported property too. */

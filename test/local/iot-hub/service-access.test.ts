@@ -49,8 +49,10 @@ describe('access to the service API', () => {
     ).toBe(200);
     const elsewhere = { host: EUS, headers: { authorization: serviceToken(EUS) } };
     expect((await local.call('GET', '/twins/dev-1', elsewhere)).status).toBe(404);
-    const unknown = await local.call('GET', '/twins/dev-1', { host: 'nowhere.azure-devices.net' });
+    const unknown = await local.call('GET', '/twins/dev-1', { host: 'localhost' });
     expect(unknown.body.Message).toMatch(/^ErrorCode:IotHubNotFound/);
+    const foreign = await local.call('GET', '/twins/dev-1', { host: 'nowhere.azure-devices.net' });
+    expect(foreign.status).toBe(403);
   });
 
   test('the key can be another one', async () => {

@@ -1,6 +1,6 @@
 import { describe, expect, test } from '@jest/globals';
 import fc from 'fast-check';
-import { effectivePatch, mergeValues, replacementPatch } from '../../../local/iot-hub/merge.ts';
+import { effectivePatch, mergeValues, replacementPatch } from '../../../local/iot-hub/model/merge.ts';
 import {
   createTwin,
   patchTwin,
@@ -10,8 +10,8 @@ import {
   type Twin,
   twinEtag,
   twinVersion,
-} from '../../../local/iot-hub/twin.ts';
-import type { JsonObject } from '../../../src/json.ts';
+} from '../../../local/iot-hub/model/twin.ts';
+import type { JsonObject } from '../../../src/json/json.ts';
 
 const T1 = BigInt(Date.parse('2024-03-01T10:00:00.100Z')) * 10_000n;
 const T2 = T1 + 1n;

@@ -1,19 +1,19 @@
 import { describe, expect, test } from '@jest/globals';
 import { SharedAccessSignature } from 'azure-iot-common';
-import { parseDeviceUserName } from '../../../local/iot-hub/device-authentication.ts';
-import { isDeviceFilter, parseDeviceTopic } from '../../../local/iot-hub/device-topics.ts';
-import { ifMatchAllows } from '../../../local/iot-hub/entity-tag.ts';
+import { parseDeviceUserName } from '../../../local/iot-hub/device-api/device-authentication.ts';
+import { isDeviceFilter, parseDeviceTopic } from '../../../local/iot-hub/device-api/device-topics.ts';
+import { ifMatchAllows } from '../../../local/iot-hub/model/entity-tag.ts';
 import {
   createClock,
   formatInstant,
   formatOperationTimestamp,
   toMilliseconds,
-} from '../../../local/iot-hub/instant.ts';
+} from '../../../local/iot-hub/model/instant.ts';
 import {
   isSignedBy,
   parseSharedAccessSignature,
   resourceOf,
-} from '../../../local/iot-hub/shared-access-signature.ts';
+} from '../../../local/iot-hub/service-api/shared-access-signature.ts';
 import { testKey } from './local-hubs.ts';
 
 describe('times', () => {

@@ -1,4 +1,4 @@
-import { isObject, type JsonObject, type JsonValue } from '../../../src/json.ts';
+import { isObject, type JsonObject, type JsonValue } from '../../../src/json/json.ts';
 import type { Random } from './random.ts';
 
 /** What a field may hold by mistake: other kinds, and values of the right kind that are wrong. */

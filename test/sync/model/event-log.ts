@@ -1,8 +1,8 @@
 import { partitionOfKey } from '../../../local/event-hubs/partition-key.ts';
-import { coalesce } from '../../../local/iot-hub/coalesce.ts';
-import type { HubEvent } from '../../../local/iot-hub/event-sink.ts';
-import type { ReceivedEvent } from '../../../src/sync/batch.ts';
-import { parseInstant } from '../../../src/twin/instant.ts';
+import { coalesce } from '../../../local/iot-hub/hub/coalesce.ts';
+import type { HubEvent } from '../../../local/iot-hub/hub/event-sink.ts';
+import type { ReceivedEvent } from '../../../src/sync/events/batch.ts';
+import { parseInstant } from '../../../src/time/instant.ts';
 import type { Random } from './random.ts';
 
 /** How often what happens to an event. */

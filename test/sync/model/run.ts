@@ -1,20 +1,21 @@
-import { hash } from '../../../src/hash.ts';
+import type { Scope } from '../../../src/control/control.ts';
+import { withoutPause, withPause } from '../../../src/control/pauses.ts';
 import { dailyLimit } from '../../../src/hub/budget.ts';
-import { isObject, type JsonValue, sameJson } from '../../../src/json.ts';
-import { type Scope, withoutPause, withPause } from '../../../src/twin/control.ts';
-import { isTargetedModule } from '../../../src/twin/event.ts';
-import { adoptTwin } from '../../../src/twin/fold.ts';
+import { hash } from '../../../src/json/hash.ts';
+import { isObject, type JsonValue, sameJson } from '../../../src/json/json.ts';
 import {
   instantOf,
   latestBelievable,
   millisecondsOf,
   NEVER,
   parseInstant,
-} from '../../../src/twin/instant.ts';
-import { valueAt } from '../../../src/twin/merge.ts';
-import { plan } from '../../../src/twin/plan.ts';
-import { type Shadow, unreadShadow } from '../../../src/twin/shadow.ts';
-import { twinKey } from '../../../src/twin/twin.ts';
+} from '../../../src/time/instant.ts';
+import { isTargetedModule } from '../../../src/twin/events/event.ts';
+import { adoptTwin } from '../../../src/twin/events/fold.ts';
+import { plan } from '../../../src/twin/plan/plan.ts';
+import { valueAt } from '../../../src/twin/snapshot/merge.ts';
+import { type Shadow, unreadShadow } from '../../../src/twin/snapshot/shadow.ts';
+import { twinKey } from '../../../src/twin/snapshot/twin.ts';
 import { Berth } from './berth.ts';
 import { NO_EVENT_FAULTS } from './event-log.ts';
 import { NO_CALL_FAULTS } from './model-hub.ts';

@@ -1,6 +1,6 @@
-import type { DeviceLink } from '../../../local/iot-hub/connections.ts';
-import { connectDevice, disconnectDevice } from '../../../local/iot-hub/hub.ts';
-import { createIdentity, deleteIdentity } from '../../../local/iot-hub/identity-operations.ts';
+import type { DeviceLink } from '../../../local/iot-hub/hub/connections.ts';
+import { connectDevice, disconnectDevice } from '../../../local/iot-hub/hub/hub.ts';
+import { createIdentity, deleteIdentity } from '../../../local/iot-hub/operations/identity-operations.ts';
 import {
   editAsConfiguration,
   editAsPortal,
@@ -8,12 +8,12 @@ import {
   replaceTwinOf,
   reportProperties,
   twinForDevice,
-} from '../../../local/iot-hub/twin-operations.ts';
+} from '../../../local/iot-hub/operations/twin-operations.ts';
+import { parseFleet } from '../../../src/fleet/file/parse.ts';
 import type { Fleet } from '../../../src/fleet/fleet.ts';
-import { hostName } from '../../../src/fleet/host-name.ts';
-import { parseFleet } from '../../../src/fleet/parse.ts';
-import { isObject, type JsonObject, type JsonValue, sameJson } from '../../../src/json.ts';
-import type { TwinId } from '../../../src/twin/twin.ts';
+import { hostName } from '../../../src/iot-hub/host-name.ts';
+import { isObject, type JsonObject, type JsonValue, sameJson } from '../../../src/json/json.ts';
+import type { TwinId } from '../../../src/twin/snapshot/twin.ts';
 import { EventLog } from './event-log.ts';
 import { addressOf, ModelHub } from './model-hub.ts';
 import { ModelStore } from './model-store.ts';

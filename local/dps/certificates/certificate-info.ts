@@ -1,0 +1,47 @@
+import { X509Certificate } from 'node:crypto';
+import type { JsonObject } from '../../../src/json/json.ts';
+
+/** What DPS tells of a certificate (`X509CertificateInfo` of its service API). */
+export function describeCertificate(certificate: X509Certificate): JsonObject {
+  return {
+    subjectName: nameOf(certificate.subject),
+    sha1Thumbprint: thumbprint(certificate.fingerprint),
+    sha256Thumbprint: thumbprint(certificate.fingerprint256),
+    issuerName: nameOf(certificate.issuer),
+    notBeforeUtc: new Date(certificate.validFrom).toISOString(),
+    notAfterUtc: new Date(certificate.validTo).toISOString(),
+    serialNumber: certificate.serialNumber,
+    version: 3,
+  };
+}
+
+/** The digits of a fingerprint without its colons. */
+export function thumbprint(fingerprint: string): string {
+  return fingerprint.replaceAll(':', '');
+}
+
+/** The common name of a certificate's subject; undefined if it has none or several. */
+export function commonName(certificate: X509Certificate): string | undefined {
+  const { subject } = certificate.toLegacyObject();
+  const name: unknown = (subject as unknown as Record<string, unknown> | undefined)?.CN;
+  return typeof name === 'string' ? name : undefined;
+}
+
+/** A certificate as PEM, from PEM or base64 of DER; undefined if it is none. */
+export function pemOf(text: string): string | undefined {
+  const bytes = text.includes('-----BEGIN') ? text : Buffer.from(text, 'base64');
+  try {
+    return new X509Certificate(bytes).toString();
+  } catch {
+    return undefined;
+  }
+}
+
+/** `X509CertificateWithInfo` of the service API. */
+export function certificateTexts(pem: string): JsonObject {
+  return { certificate: pem, info: describeCertificate(new X509Certificate(pem)) };
+}
+
+function nameOf(lines: string): string {
+  return lines.split('\n').join(', ');
+}

@@ -1,0 +1,77 @@
+import { parseJson } from '../../iot-hub/model/json.ts';
+import {
+  CONNECT_REFUSED,
+  type MqttConnection,
+  type MqttService,
+  type MqttSession,
+} from '../../mqtt/index.ts';
+import type { AttestedDevice } from '../registration/attestation.ts';
+import type { Attester } from '../registration/attester.ts';
+import type { RegistrationService, RuntimeAnswer } from '../registration/registration-service.ts';
+import { MAX_MESSAGE_BYTES } from '../registration/webhook.ts';
+
+/* The topics of DPS: iot-dps-mqtt-support.md, and what azure-iot-provisioning-device-mqtt 1.8 sends. */
+const RESPONSES = '$dps/registrations/res/#';
+const REGISTER = '$dps/registrations/PUT/iotdps-register/';
+const POLL = '$dps/registrations/GET/iotdps-get-operationstatus/';
+
+/** The runtime API over MQTT. The user name is `{idScope}/registrations/{registrationId}/api-version=…`. */
+export function createRuntimeMqtt(
+  idScope: string,
+  attester: Attester,
+  service: RegistrationService,
+): MqttService {
+  return {
+    claims: (userName) => userName.toLowerCase().startsWith(`${idScope}/registrations/`.toLowerCase()),
+    async connect({ clientId, userName, password, certificates }) {
+      const [scope = '', , registrationId = ''] = userName.split('/');
+      if (clientId.toLowerCase() !== registrationId.toLowerCase())
+        return { refused: CONNECT_REFUSED.identifier };
+      const evidence = { token: password, certificates };
+      const device = attester({ scope, registrationId, evidence });
+      return typeof device === 'string'
+        ? { refused: CONNECT_REFUSED.notAuthorized }
+        : openSession(device, service);
+    },
+  };
+}
+
+function openSession(device: AttestedDevice, service: RegistrationService): MqttSession {
+  let connection: MqttConnection | undefined;
+  return {
+    restored: [],
+    opened(opened) {
+      connection = opened;
+    },
+    grants: (filter) => filter === RESPONSES,
+    subscribed() {},
+    received({ topic, payload }) {
+      const requestId = parameterOf(topic, '\\$rid');
+      const answer = respond(topic, payload);
+      if (answer === undefined)
+        throw new Error(`${device.registrationId} published to a topic that DPS does not have.`);
+      connection?.publish(RESPONSES, {
+        topic: responseTopic(answer, requestId),
+        payload: Buffer.from(JSON.stringify(answer.body)),
+      });
+    },
+    closed() {},
+  };
+
+  function respond(topic: string, payload: Buffer): RuntimeAnswer | undefined {
+    if (payload.length > MAX_MESSAGE_BYTES) {
+      return service.refuse('tooLarge', `A message may hold ${MAX_MESSAGE_BYTES} bytes.`);
+    }
+    if (topic.startsWith(REGISTER)) return service.register(device, parseJson(payload));
+    return topic.startsWith(POLL) ? service.poll(device, parameterOf(topic, 'operationId')) : undefined;
+  }
+}
+
+function responseTopic({ status, retryAfter }: RuntimeAnswer, requestId: string): string {
+  const again = retryAfter === undefined ? '' : `&retry-after=${retryAfter}`;
+  return `$dps/registrations/res/${status}/?$rid=${requestId}${again}`;
+}
+
+function parameterOf(topic: string, name: string): string {
+  return new RegExp(`[?&]${name}=([^&]*)`).exec(topic)?.[1] ?? '';
+}

@@ -1,0 +1,77 @@
+import { X509Certificate } from 'node:crypto';
+import { LocalError } from '../../errors.ts';
+import { readHubName } from '../../iot-hub/index.ts';
+import { type Enrollment, enrollmentId, isGroup } from './enrollment.ts';
+import { readInitialTwin } from './initial-twin.ts';
+import type { LinkedHub } from './linked-hub.ts';
+
+/* Limits of DPS: azure-docs includes/iot-dps-limits.md; keys of users' own: concepts-symmetric-key-attestation.md. */
+export const MAX_GROUPS_PER_ATTESTATION = 100;
+const MAX_LINKED_HUBS = 50;
+const MIN_KEY_BYTES = 16;
+const MAX_KEY_BYTES = 64;
+
+/**
+ * Refuses what DPS would not take, or could not use.
+ *
+ * @throws LocalError `BERTH_LOCAL_ENROLLMENT_INVALID`
+ */
+export function checkEnrollments(enrollments: readonly Enrollment[], linkedHubs: readonly LinkedHub[]): void {
+  if (linkedHubs.length > MAX_LINKED_HUBS) {
+    throw invalid(`DPS links at most ${MAX_LINKED_HUBS} hubs, not ${linkedHubs.length}.`);
+  }
+  for (const { host } of linkedHubs) {
+    // The Azure CLI refuses such a link (azext_iot dps linked-hub).
+    if (readHubName(host).kind === 'service') {
+      throw invalid(`DPS links no hub by a service name, and ${host} is one.`);
+    }
+  }
+  for (const type of ['symmetricKey', 'x509'] as const) {
+    const groups = enrollments.filter(
+      (enrollment) => isGroup(enrollment) && enrollment.attestation.type === type,
+    );
+    if (groups.length > MAX_GROUPS_PER_ATTESTATION) {
+      throw invalid(`DPS has at most ${MAX_GROUPS_PER_ATTESTATION} ${type} groups, not ${groups.length}.`);
+    }
+  }
+  for (const enrollment of enrollments) {
+    const problem = problemOf(enrollment);
+    if (problem !== undefined) throw invalid(`Enrollment ${enrollmentId(enrollment)}: ${problem}.`);
+  }
+}
+
+/** Why DPS would not take it; undefined: it would. */
+export function problemOf({ attestation, allocationPolicy, ...terms }: Enrollment): string | undefined {
+  if (attestation.type === 'symmetricKey') {
+    const keys = [attestation.primaryKey, attestation.secondaryKey];
+    if (!keys.every(isKey)) return `a key is not base64 of ${MIN_KEY_BYTES} to ${MAX_KEY_BYTES} bytes`;
+  } else if (attestation.type === 'tpm') {
+    if (attestation.endorsementKey === '') return 'its endorsement key is empty';
+  } else if ('caReferences' in attestation) {
+    if (attestation.caReferences.length === 0) return 'it refers to no CA certificate';
+  } else if (attestation.certificates.length === 0 || !attestation.certificates.every(isCertificate)) {
+    return 'its certificates are not PEM';
+  }
+  if (allocationPolicy === 'custom' && terms.customAllocationDefinition === undefined) {
+    return 'the policy custom needs a customAllocationDefinition';
+  }
+  const initialTwin = readInitialTwin(terms.initialTwin as Parameters<typeof readInitialTwin>[0]);
+  return initialTwin === 'malformed' ? 'its initialTwin is not {tags, properties: {desired}}' : undefined;
+}
+
+function isKey(key: string): boolean {
+  const bytes = Buffer.from(key, 'base64');
+  return bytes.toString('base64') === key && bytes.length >= MIN_KEY_BYTES && bytes.length <= MAX_KEY_BYTES;
+}
+
+function isCertificate(pem: string): boolean {
+  try {
+    return new X509Certificate(pem).raw.length > 0;
+  } catch {
+    return false;
+  }
+}
+
+function invalid(message: string): LocalError {
+  return new LocalError('BERTH_LOCAL_ENROLLMENT_INVALID', message);
+}

@@ -1,0 +1,145 @@
+import { X509Certificate } from 'node:crypto';
+import type { JsonObject } from '../../../src/json/json.ts';
+import { describeCertificate } from '../certificates/certificate-info.ts';
+
+/**
+ * How devices prove who they are. Keys are base64; `certificates` are PEM: of the device itself, or of the CA
+ * of a group. `caReferences` are names of CA certificates that were uploaded to DPS and verified. Devices with a
+ * TPM can be enrolled, not registered.
+ */
+export type Attestation =
+  | { readonly type: 'symmetricKey'; readonly primaryKey: string; readonly secondaryKey: string }
+  | { readonly type: 'x509'; readonly certificates: readonly string[] }
+  | { readonly type: 'x509'; readonly caReferences: readonly string[] }
+  | { readonly type: 'tpm'; readonly endorsementKey: string; readonly storageRootKey?: string };
+
+export type AllocationPolicy = 'hashed' | 'geoLatency' | 'static' | 'custom';
+
+/**
+ * Portal names: both true = "reprovision and migrate data", only the first = "and reset", none = "never
+ * reprovision".
+ */
+export interface ReprovisionPolicy {
+  readonly updateHubAssignment: boolean;
+  readonly migrateDeviceData: boolean;
+}
+
+/** Fields and defaults as in DPS's service API (`azure-iot-provisioning-service` interfaces). */
+interface EnrollmentTerms {
+  readonly attestation: Attestation;
+  readonly capabilities?: { readonly iotEdge: boolean };
+  readonly initialTwin?: {
+    readonly tags?: JsonObject;
+    readonly properties?: { readonly desired?: JsonObject };
+  };
+  /** Default `enabled`. */
+  readonly provisioningStatus?: 'enabled' | 'disabled';
+  /** Absent: as both true. */
+  readonly reprovisionPolicy?: ReprovisionPolicy;
+  /** Default `hashed`. */
+  readonly allocationPolicy?: AllocationPolicy;
+  /** The hubs to choose from; absent or empty: all that are linked. */
+  readonly iotHubs?: readonly string[];
+  /** Needed by the policy `custom`. */
+  readonly customAllocationDefinition?: { readonly webhookUrl: string; readonly apiVersion: string };
+}
+
+export interface IndividualEnrollment extends EnrollmentTerms {
+  readonly registrationId: string;
+  /** Default: the registration id. */
+  readonly deviceId?: string;
+}
+
+export interface EnrollmentGroup extends EnrollmentTerms {
+  readonly enrollmentGroupId: string;
+}
+
+export type Enrollment = IndividualEnrollment | EnrollmentGroup;
+
+/** An enrollment as DPS keeps it. The times are in DPS's form. */
+export type StoredEnrollment = Enrollment & {
+  /**
+   * Quoted inside, as DPS has it; a new one with every write.
+   *
+   * @example '"13003fea-0000-0300-0000-62d1d5e50000"'
+   */
+  readonly etag: string;
+  readonly createdDateTimeUtc: string;
+  readonly lastUpdatedDateTimeUtc: string;
+};
+
+export function isGroup(enrollment: Enrollment): enrollment is EnrollmentGroup {
+  return 'enrollmentGroupId' in enrollment;
+}
+
+export function enrollmentId(enrollment: Enrollment): string {
+  return isGroup(enrollment) ? enrollment.enrollmentGroupId : enrollment.registrationId;
+}
+
+export function isEnabled(enrollment: Enrollment): boolean {
+  return enrollment.provisioningStatus !== 'disabled';
+}
+
+/**
+ * The enrollment as DPS shows it, to a webhook and to the service API: without keys, with the query of the
+ * webhook's URL masked, and with what was never set left out (concepts-custom-allocation.md, and real captures).
+ */
+export function describeEnrollment(enrollment: StoredEnrollment): JsonObject {
+  const { capabilities, initialTwin, reprovisionPolicy, iotHubs, customAllocationDefinition } = enrollment;
+  const identity = isGroup(enrollment)
+    ? { enrollmentGroupId: enrollment.enrollmentGroupId }
+    : {
+        registrationId: enrollment.registrationId,
+        ...(enrollment.deviceId !== undefined && { deviceId: enrollment.deviceId }),
+      };
+  return {
+    ...identity,
+    attestation: describeAttestation(enrollment),
+    ...(capabilities && { capabilities: { ...capabilities } }),
+    ...(initialTwin && { initialTwin: initialTwin as JsonObject }),
+    etag: enrollment.etag,
+    provisioningStatus: enrollment.provisioningStatus ?? 'enabled',
+    ...(reprovisionPolicy && { reprovisionPolicy: { ...reprovisionPolicy } }),
+    createdDateTimeUtc: enrollment.createdDateTimeUtc,
+    lastUpdatedDateTimeUtc: enrollment.lastUpdatedDateTimeUtc,
+    allocationPolicy: enrollment.allocationPolicy ?? 'hashed',
+    ...(iotHubs && { iotHubs }),
+    ...(customAllocationDefinition && {
+      customAllocationDefinition: {
+        webhookUrl: maskQuery(customAllocationDefinition.webhookUrl),
+        apiVersion: customAllocationDefinition.apiVersion,
+      },
+    }),
+  };
+}
+
+/**
+ * A URL without its secrets: functions carry their key in the query.
+ *
+ * @example 'https://host/api/allocate?****'
+ */
+export function maskQuery(url: string): string {
+  const [path = '', ...query] = url.split('?');
+  return query.length === 0 ? path : `${path}?****`;
+}
+
+function describeAttestation(enrollment: Enrollment): JsonObject {
+  const { attestation } = enrollment;
+  if (attestation.type === 'symmetricKey') return { type: 'symmetricKey' };
+  if (attestation.type === 'tpm') {
+    const { type, ...tpm } = attestation;
+    return { type, tpm };
+  }
+  if ('caReferences' in attestation) {
+    const [primary = '', secondary] = attestation.caReferences;
+    return { type: 'x509', x509: { caReferences: { primary, ...(secondary && { secondary }) } } };
+  }
+  const [primary, secondary] = attestation.certificates.map((pem) => ({
+    info: describeCertificate(new X509Certificate(pem)),
+  }));
+  const certificates = { ...(primary && { primary }), ...(secondary && { secondary }) };
+  return {
+    type: 'x509',
+    x509: isGroup(enrollment) ? { signingCertificates: certificates } : { clientCertificates: certificates },
+  };
+}

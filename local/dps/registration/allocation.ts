@@ -1,0 +1,64 @@
+import type { JsonObject } from '../../../src/json/json.ts';
+import { isJsonObject, member, parseJson } from '../../iot-hub/model/json.ts';
+import { type InitialTwin, readInitialTwin } from '../enrollments/initial-twin.ts';
+import { REGISTRATION_FAILURES, type RegistrationFailure } from './dps-error.ts';
+import type { WebhookResponse } from './webhook.ts';
+
+/** Where a device shall go, and what the webhook adds. */
+export type Allocation =
+  | {
+      readonly outcome: 'hub';
+      readonly host: string;
+      /** Undefined: the webhook gave none. */
+      readonly initialTwin?: InitialTwin;
+      /** For the device. */
+      readonly payload?: JsonObject;
+    }
+  | FailedAllocation;
+
+export type FailedAllocation = { readonly outcome: 'failed' } & RegistrationFailure;
+
+/**
+ * What DPS makes of the answer of a webhook (tutorial-custom-allocation-policies.md, "Troubleshooting"). That
+ * a hub which is not among the linked ones, an answer that is no JSON and a payload that is no object fail
+ * the registration is assumed, or seen in tests.
+ */
+export function readWebhookAnswer(
+  response: WebhookResponse | undefined,
+  linkedHubs: readonly string[],
+): Allocation {
+  if (response === undefined) return customFailed('the webhook could not be reached');
+  if (response.status === 401) {
+    return failed(
+      'customAllocationUnauthorized',
+      'CustomAllocationUnauthorizedAccess: the webhook answered 401',
+    );
+  }
+  if (response.status !== 200) return customFailed(`the webhook answered ${response.status}`);
+  const answer = parseJson(Buffer.from(response.body));
+  if (!isJsonObject(answer)) return customFailed('the answer is not a JSON object');
+
+  const host = member(answer, 'iotHubHostName') ?? '';
+  if (host === '') {
+    return failed(
+      'customAllocationHubNotSpecified',
+      'CustomAllocationIotHubNotSpecified: the answer names no hub',
+    );
+  }
+  if (typeof host !== 'string' || !linkedHubs.includes(host)) {
+    return customFailed('the answer names a hub that is not among linkedHubs');
+  }
+  const payload = member(answer, 'payload') ?? undefined;
+  if (payload !== undefined && !isJsonObject(payload)) return customFailed('payload is not a JSON object');
+  const initialTwin = readInitialTwin(member(answer, 'initialTwin'));
+  if (initialTwin === 'malformed') return customFailed('initialTwin is malformed');
+  return { outcome: 'hub', host, ...(initialTwin && { initialTwin }), ...(payload && { payload }) };
+}
+
+function customFailed(why: string): FailedAllocation {
+  return failed('customAllocationFailed', `CustomAllocationFailed: ${why}`);
+}
+
+export function failed(failure: keyof typeof REGISTRATION_FAILURES, message: string): FailedAllocation {
+  return { outcome: 'failed', code: REGISTRATION_FAILURES[failure], message };
+}

@@ -1,0 +1,31 @@
+import type { CertificateStore } from '../certificates/certificate-store.ts';
+import type { EnrollmentStore } from '../enrollments/enrollment-store.ts';
+import { type AttestedDevice, attest, type Evidence } from './attestation.ts';
+import type { DpsRefusal } from './dps-error.ts';
+
+/**
+ * Up to 128 characters, the last a letter, digit or dash; compared case-insensitively (concepts-service.md).
+ */
+const REGISTRATION_ID = /^[a-z0-9\-._:]{0,127}[a-z0-9-]$/i;
+
+/** Decides who a device is, or how to refuse it. */
+export type Attester = (claim: {
+  readonly scope: string;
+  readonly registrationId: string;
+  readonly evidence: Evidence;
+}) => AttestedDevice | DpsRefusal;
+
+export function createAttester(
+  idScope: string,
+  enrollments: EnrollmentStore,
+  certificates: CertificateStore,
+  now: () => number,
+): Attester {
+  return ({ scope, registrationId, evidence }) => {
+    if (scope.toLowerCase() !== idScope.toLowerCase()) return 'unauthorized';
+    if (!REGISTRATION_ID.test(registrationId)) return 'invalidArgument';
+    const claim = { idScope, registrationId, now: now(), authority: certificates.verified };
+    const attested = attest(enrollments.values(), claim, evidence);
+    return attested === 'tpm' ? 'tpmUnknown' : (attested ?? 'unauthorized');
+  };
+}

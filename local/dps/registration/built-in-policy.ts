@@ -1,0 +1,29 @@
+import { createHash } from 'node:crypto';
+import type { AllocationPolicy } from '../enrollments/enrollment.ts';
+import type { LinkedHub } from '../enrollments/linked-hub.ts';
+
+/**
+ * The hub that DPS's own policies choose. `static` is the only hub of the enrollment. `hashed` spreads
+ * registration ids by weight; how Azure hashes is not published. `geoLatency` is treated the same: a laptop
+ * is equally far from all its hubs, and the documentation has ties broken by weighted hash.
+ */
+export function chooseHub(
+  policy: Exclude<AllocationPolicy, 'custom'>,
+  candidates: readonly LinkedHub[],
+  registrationId: string,
+): string | undefined {
+  if (policy === 'static') return candidates[0]?.host;
+  const open = candidates.filter(({ applyAllocationPolicy }) => applyAllocationPolicy !== false);
+  const total = open.reduce((sum, hub) => sum + weightOf(hub), 0);
+  const digest = createHash('sha256').update(registrationId.toLowerCase()).digest();
+  let point = (digest.readUInt32BE() / 2 ** 32) * total;
+  for (const hub of open) {
+    point -= weightOf(hub);
+    if (point < 0) return hub.host;
+  }
+  return open.at(-1)?.host;
+}
+
+function weightOf({ allocationWeight = 1 }: LinkedHub): number {
+  return allocationWeight;
+}

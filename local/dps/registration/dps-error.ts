@@ -1,0 +1,47 @@
+import { randomUUID } from 'node:crypto';
+import type { JsonObject } from '../../../src/json/json.ts';
+
+/**
+ * What DPS refuses at once, with HTTP status and code (codes where documented or seen; else the general one
+ * of the status).
+ */
+export const DPS_REFUSALS = {
+  invalidArgument: { status: 400, code: 400004 },
+  unauthorized: { status: 401, code: 401002 },
+  notFound: { status: 404, code: 404201 },
+  notAllowed: { status: 405, code: 405001 },
+  conflict: { status: 409, code: 409001 },
+  preconditionFailed: { status: 412, code: 412001 },
+  tooLarge: { status: 413, code: 413001 },
+  tooManyRequests: { status: 429, code: 429001 },
+  /** None of Azure's: only the local DPS does not know TPMs. */
+  tpmUnknown: { status: 400, code: 400004 },
+} as const;
+
+export type DpsRefusal = keyof typeof DPS_REFUSALS;
+
+/**
+ * Why a registration failed after it was accepted (tutorial-custom-allocation-policies.md; numbers also in
+ * the C SDK).
+ */
+export const REGISTRATION_FAILURES = {
+  noHub: 400004,
+  customAllocationFailed: 400207,
+  customAllocationHubNotSpecified: 400208,
+  customAllocationUnauthorized: 400209,
+} as const;
+
+export interface RegistrationFailure {
+  readonly code: (typeof REGISTRATION_FAILURES)[keyof typeof REGISTRATION_FAILURES];
+  readonly message: string;
+}
+
+/** The body of a refusal. */
+export function refusalBody(refusal: DpsRefusal, message: string, now: number): JsonObject {
+  return {
+    errorCode: DPS_REFUSALS[refusal].code,
+    trackingId: randomUUID(),
+    message,
+    timestampUtc: new Date(now).toISOString(),
+  };
+}

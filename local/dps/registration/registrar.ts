@@ -1,0 +1,188 @@
+import type { JsonObject, JsonValue } from '../../../src/json/json.ts';
+import { isSameHub, type PortableDevice, type ProvisioningAccess } from '../../iot-hub/index.ts';
+import { createClock, formatDateTimeUtc } from '../../iot-hub/model/instant.ts';
+import type { Log } from '../../log.ts';
+import { enrollmentId, isEnabled, isGroup, maskQuery } from '../enrollments/enrollment.ts';
+import { type InitialTwin, readInitialTwin } from '../enrollments/initial-twin.ts';
+import type { LinkedHub } from '../enrollments/linked-hub.ts';
+import { type Allocation, type FailedAllocation, failed, readWebhookAnswer } from './allocation.ts';
+import { type AllocationInput, allocationRequest, type CurrentAssignment } from './allocation-request.ts';
+import type { AttestedDevice } from './attestation.ts';
+import { chooseHub } from './built-in-policy.ts';
+import { newRegistrationEtag, type Registration, type RegistrationStore } from './registration.ts';
+import { DEFAULT_REPROVISION_POLICY, planAssignment } from './reprovisioning.ts';
+import { callUntilAnswered, type WebhookCall } from './webhook.ts';
+
+export interface RegistrarSurroundings {
+  readonly linkedHubs: readonly LinkedHub[];
+  readonly hub: (host: string) => ProvisioningAccess | undefined;
+  readonly store: RegistrationStore;
+  readonly call: WebhookCall;
+  readonly retryWaitsMs: readonly number[];
+  readonly log: Log;
+  readonly now: () => number;
+  /** Ends waiting webhooks. */
+  readonly signal: AbortSignal;
+}
+
+/**
+ * Carries out a registration that was accepted, and keeps its outcome. Rejects only when it is aborted or the
+ * store fails.
+ */
+export type Registrar = (device: AttestedDevice, payload: JsonValue | undefined) => Promise<Registration>;
+
+export function createRegistrar(surroundings: RegistrarSurroundings): Registrar {
+  const { linkedHubs, hub, store, call, retryWaitsMs, log, now, signal } = surroundings;
+  const tick = createClock(now);
+
+  return async (device, payload) => {
+    const { enrollment, registrationId } = device;
+    if (!isEnabled(enrollment)) return keep(device, { status: 'disabled' });
+    const current = currentOf(registrationId);
+    const policy = enrollment.reprovisionPolicy ?? DEFAULT_REPROVISION_POLICY;
+    const mayMove = current === undefined || policy.updateHubAssignment;
+    const candidates = mayMove
+      ? candidatesOf(device)
+      : linkedHubs.filter(({ host }) => isSameHub(host, current.host));
+
+    const allocation = await allocate(
+      { device, payload, current, linkedHubs: hosts(candidates) },
+      candidates,
+    );
+    if (allocation.outcome === 'failed') return refuse(device, allocation);
+    try {
+      return keep(device, { status: 'assigned', ...settle(device, allocation, current) });
+    } catch (error) {
+      // What DPS says when the hub refuses a twin is not known.
+      const failure = enrollment.allocationPolicy === 'custom' ? 'customAllocationFailed' : 'noHub';
+      const why = error instanceof Error ? error.message : 'unknown reason';
+      return refuse(device, failed(failure, `The hub refused the device: ${why}`));
+    }
+  };
+
+  function refuse(device: AttestedDevice, { code, message }: FailedAllocation): Registration {
+    log.warn(`DPS could not assign ${device.registrationId}: ${message}`);
+    return keep(device, { status: 'failed', failure: { code, message } });
+  }
+
+  /**
+   * Where the device is now, by the host name that it was assigned; a hub that is linked no more, by none of its names,
+   * counts as nowhere.
+   */
+  function currentOf(registrationId: string): CurrentAssignment | undefined {
+    const assignment = store.get(registrationId)?.assignment;
+    if (assignment === undefined) return undefined;
+    return linkedHubs.some(({ host }) => isSameHub(host, assignment.host)) ? assignment : undefined;
+  }
+
+  function candidatesOf({ enrollment }: AttestedDevice): readonly LinkedHub[] {
+    const wanted = enrollment.iotHubs?.map((host) => host.toLowerCase()) ?? [];
+    return wanted.length === 0
+      ? linkedHubs
+      : linkedHubs.filter(({ host }) => wanted.includes(host.toLowerCase()));
+  }
+
+  async function allocate(input: AllocationInput, candidates: readonly LinkedHub[]): Promise<Allocation> {
+    const { enrollment, registrationId } = input.device;
+    const policy = enrollment.allocationPolicy ?? 'hashed';
+    if (policy !== 'custom') {
+      const host = chooseHub(policy, candidates, registrationId);
+      return host === undefined
+        ? failed('noHub', 'No linked hub can take the device')
+        : { outcome: 'hub', host };
+    }
+    const url = enrollment.customAllocationDefinition?.webhookUrl;
+    if (url === undefined) return failed('customAllocationFailed', 'The enrollment names no webhook');
+    const json = JSON.stringify(allocationRequest(input));
+    const response = await callUntilAnswered(() => callOnce(url, json, registrationId), retryWaitsMs, signal);
+    return readWebhookAnswer(response, input.linkedHubs);
+  }
+
+  async function callOnce(url: string, json: string, registrationId: string) {
+    try {
+      const response = await call(url, json, signal);
+      log.info(`DPS asked ${maskQuery(url)} for ${registrationId}: ${response.status}`);
+      return response;
+    } catch (error) {
+      const why = error instanceof Error ? error.message : 'unknown reason';
+      log.warn(`DPS asked ${maskQuery(url)} for ${registrationId} and got no answer: ${why}`);
+      throw error;
+    }
+  }
+
+  /**
+   * Brings identity and twin to where they belong. The new hub comes first: a process that dies in between
+   * leaves the device on both, and its next registration puts that right.
+   */
+  function settle(
+    device: AttestedDevice,
+    allocation: Extract<Allocation, { outcome: 'hub' }>,
+    current: CurrentAssignment | undefined,
+  ): Pick<Registration, 'assignment' | 'substatus' | 'payload'> {
+    const { enrollment, authentication } = device;
+    const plan = planAssignment(
+      allocation.host,
+      current,
+      enrollment.reprovisionPolicy ?? DEFAULT_REPROVISION_POLICY,
+    );
+    const deviceId = current?.deviceId ?? deviceIdOf(device);
+    const target = hub(plan.host);
+    if (target === undefined) throw new Error(`there is no hub ${plan.host}`);
+    // A device that is on its hub already, even before its first registration, keeps its twin.
+    if (plan.leave === undefined && target.read(deviceId) !== undefined) {
+      target.authenticate(deviceId, authentication);
+    } else {
+      const migrated = plan.twin === 'migrated' && plan.leave ? hub(plan.leave)?.read(deviceId) : undefined;
+      target.create(deviceId, { ...(migrated ?? newDevice(device, allocation)), authentication });
+    }
+    if (plan.leave !== undefined) hub(plan.leave)?.remove(deviceId);
+    return {
+      assignment: { host: plan.host, deviceId },
+      substatus: plan.substatus,
+      ...(allocation.payload && { payload: allocation.payload }),
+    };
+  }
+
+  function newDevice(
+    { enrollment, authentication }: AttestedDevice,
+    { initialTwin }: { readonly initialTwin?: InitialTwin },
+  ): PortableDevice {
+    const own = readInitialTwin(enrollment.initialTwin as JsonObject | undefined);
+    const twin = initialTwin ?? (own === 'malformed' ? undefined : own);
+    return {
+      authentication,
+      capabilities: enrollment.capabilities ?? { iotEdge: false },
+      tags: twin?.tags ?? {},
+      desired: twin?.desired ?? {},
+      reported: {},
+    };
+  }
+
+  function keep(
+    { registrationId, enrollment, authentication }: AttestedDevice,
+    outcome: Pick<Registration, 'status' | 'assignment' | 'substatus' | 'payload' | 'failure'>,
+  ): Registration {
+    const before = store.get(registrationId);
+    const time = formatDateTimeUtc(tick());
+    const registration: Registration = {
+      registrationId: before?.registrationId ?? registrationId,
+      enrollmentId: enrollmentId(enrollment),
+      attestation: authentication.type === 'sas' ? 'symmetricKey' : 'x509',
+      ...(before?.assignment && { assignment: before.assignment }),
+      etag: newRegistrationEtag(),
+      createdDateTimeUtc: before?.createdDateTimeUtc ?? time,
+      lastUpdatedDateTimeUtc: time,
+      ...outcome,
+    };
+    store.put(registration);
+    return registration;
+  }
+}
+
+function hosts(hubs: readonly LinkedHub[]): readonly string[] {
+  return hubs.map(({ host }) => host);
+}
+
+function deviceIdOf({ enrollment, registrationId }: AttestedDevice): string {
+  return isGroup(enrollment) ? registrationId : (enrollment.deviceId ?? enrollment.registrationId);
+}

@@ -1,0 +1,136 @@
+import { randomBytes, randomUUID } from 'node:crypto';
+import type { JsonObject, JsonValue } from '../../../src/json/json.ts';
+import { createShaper } from '../../iot-hub/hub/throttle.ts';
+import { isJsonObject, member } from '../../iot-hub/model/json.ts';
+import type { Log } from '../../log.ts';
+import { enrollmentId, isGroup } from '../enrollments/enrollment.ts';
+import type { AttestedDevice } from './attestation.ts';
+import { DPS_REFUSALS, type DpsRefusal, refusalBody } from './dps-error.ts';
+import type { Registrar } from './registrar.ts';
+import { describeRegistration, type Registration, type RegistrationStore } from './registration.ts';
+
+/*
+ * Limits of DPS (azure-docs includes/iot-dps-limits.md). The one on polling (5 in 10 s for a device) is not kept: locally a device is
+ * asked to come again sooner.
+ */
+const MAX_REGISTRATIONS = 1_000_000;
+const REGISTRATIONS_PER_MINUTE = 1_000;
+const MINUTE_MS = 60_000;
+
+/** An answer of the runtime API, whichever protocol carries it. */
+export interface RuntimeAnswer {
+  readonly status: number;
+  /** Seconds after which the device shall ask again. */
+  readonly retryAfter?: number;
+  readonly body: JsonObject;
+}
+
+/** The runtime API for devices whose identity is proved. None of its methods throws. */
+export interface RegistrationService {
+  /** Starts a registration, which goes on in the background; one that is under way is not started twice. */
+  register(device: AttestedDevice, body: JsonValue | undefined): RuntimeAnswer;
+  /** The state of a registration that was started. */
+  poll(device: AttestedDevice, operationId: string): RuntimeAnswer;
+  /** The state of the device's last registration. */
+  lookUp(device: AttestedDevice): RuntimeAnswer;
+  refuse(refusal: DpsRefusal, message: string): RuntimeAnswer;
+}
+
+interface Operation {
+  readonly id: string;
+  readonly device: AttestedDevice;
+  outcome: Registration | 'assigning' | 'aborted';
+}
+
+export function createRegistrationService(surroundings: {
+  readonly store: RegistrationStore;
+  readonly registrar: Registrar;
+  readonly retryAfter: number;
+  readonly log: Log;
+  readonly now: () => number;
+}): RegistrationService {
+  const { store, registrar, retryAfter, log, now } = surroundings;
+  const shaper = createShaper(REGISTRATIONS_PER_MINUTE / 60, { burstMs: MINUTE_MS, backlogMs: 0 });
+  /** The last operation of each registration id, in lower case. */
+  const operations = new Map<string, Operation>();
+
+  const refuse = (refusal: DpsRefusal, message: string): RuntimeAnswer => ({
+    status: DPS_REFUSALS[refusal].status,
+    ...(refusal === 'tooManyRequests' && { retryAfter }),
+    body: refusalBody(refusal, message, now()),
+  });
+
+  const describe = ({ id, device, outcome }: Operation): RuntimeAnswer => {
+    const { registrationId } = device;
+    if (outcome === 'aborted') return refuse('notFound', 'The operation was lost.');
+    if (outcome === 'assigning') {
+      const registrationState = { registrationId, status: 'assigning' };
+      return { status: 202, retryAfter, body: { operationId: id, status: 'assigning', registrationState } };
+    }
+    return {
+      status: 200,
+      body: { operationId: id, status: outcome.status, registrationState: stateOf(device, outcome) },
+    };
+  };
+
+  const start = (device: AttestedDevice, payload: JsonValue | undefined): Operation => {
+    const id = `5.${randomBytes(8).toString('hex')}.${randomUUID()}`;
+    const operation: Operation = { id, device, outcome: 'assigning' };
+    operations.set(device.registrationId.toLowerCase(), operation);
+    registrar(device, payload).then(
+      (registration) => {
+        operation.outcome = registration;
+      },
+      (error: unknown) => {
+        operation.outcome = 'aborted';
+        const why = error instanceof Error ? error.message : 'unknown reason';
+        log.warn(`The registration of ${device.registrationId} was given up: ${why}`);
+      },
+    );
+    return operation;
+  };
+
+  return {
+    refuse,
+    register(device, body) {
+      const problem = problemOf(device, body);
+      if (problem !== undefined) return refuse('invalidArgument', problem);
+      const key = device.registrationId.toLowerCase();
+      const running = operations.get(key);
+      if (running?.outcome === 'assigning') return accepted(running, retryAfter);
+      if (store.get(key) === undefined && store.size >= MAX_REGISTRATIONS) {
+        return refuse('tooManyRequests', 'There are too many registrations.');
+      }
+      if (shaper.admit(now(), 1) === 'refused')
+        return refuse('tooManyRequests', 'Too many registrations a minute.');
+      const payload = isJsonObject(body) ? member(body, 'payload') : undefined;
+      return accepted(start(device, payload ?? undefined), retryAfter);
+    },
+    poll(device, operationId) {
+      const operation = operations.get(device.registrationId.toLowerCase());
+      if (operation?.id !== operationId) return refuse('notFound', 'There is no such operation.');
+      return describe(operation);
+    },
+    lookUp(device) {
+      const registration = store.get(device.registrationId);
+      if (registration === undefined) return refuse('notFound', 'The device has not registered yet.');
+      return { status: 200, body: stateOf(device, registration) };
+    },
+  };
+}
+
+function accepted({ id }: Operation, retryAfter: number): RuntimeAnswer {
+  return { status: 202, retryAfter, body: { operationId: id, status: 'assigning' } };
+}
+
+function stateOf({ enrollment }: AttestedDevice, registration: Registration): JsonObject {
+  return describeRegistration(registration, isGroup(enrollment) ? enrollmentId(enrollment) : undefined);
+}
+
+function problemOf({ registrationId }: AttestedDevice, body: JsonValue | undefined): string | undefined {
+  if (!isJsonObject(body)) return 'The body is not a JSON object.';
+  const named = member(body, 'registrationId');
+  const isSame = typeof named === 'string' && named.toLowerCase() === registrationId.toLowerCase();
+  if (named !== undefined && !isSame) return 'registrationId in the body is not the one that registers.';
+  return member(body, 'tpm') === undefined ? undefined : 'The local DPS does not know TPM attestation.';
+}

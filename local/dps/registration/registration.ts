@@ -1,0 +1,106 @@
+import { randomUUID } from 'node:crypto';
+import { join } from 'node:path';
+import type { JsonObject } from '../../../src/json/json.ts';
+import { openJournal } from '../../journal.ts';
+import { readStoredRegistration } from '../stored-records.ts';
+import type { CurrentAssignment } from './allocation-request.ts';
+import type { RegistrationFailure } from './dps-error.ts';
+import type { Substatus } from './reprovisioning.ts';
+
+/** What DPS keeps of a device that has registered. It never holds keys. */
+export interface Registration {
+  /** As the device first spelled it; compared case-insensitively. */
+  readonly registrationId: string;
+  readonly enrollmentId: string;
+  readonly attestation: 'symmetricKey' | 'x509';
+  /** The state of the last attempt. */
+  readonly status: 'assigned' | 'failed' | 'disabled';
+  readonly substatus?: Substatus;
+  /** Where the device lives; a failed attempt does not change it. */
+  readonly assignment?: CurrentAssignment;
+  /** What the webhook returned for the device. */
+  readonly payload?: JsonObject;
+  readonly failure?: RegistrationFailure;
+  readonly etag: string;
+  readonly createdDateTimeUtc: string;
+  readonly lastUpdatedDateTimeUtc: string;
+}
+
+/** The registrations of one DPS. What `put` did survives the end of the process. */
+export interface RegistrationStore {
+  readonly size: number;
+  get(registrationId: string): Registration | undefined;
+  put(registration: Registration): void;
+  /** Forgets a device: its next registration is its first. */
+  delete(registrationId: string): void;
+  values(): Iterable<Registration>;
+  close(): void;
+}
+
+/** In the journal: a registration that was deleted. */
+export interface Forgotten {
+  readonly forgotten: string;
+}
+
+/** The journal is rewritten when it holds this many entries more than four times the registrations. */
+const COMPACT_SLACK = 1_000;
+
+/** @throws LocalError `BERTH_LOCAL_STATE_DAMAGED`, `BERTH_LOCAL_STATE_UNUSABLE` */
+export function openRegistrations(directory: string | undefined): RegistrationStore {
+  const registrations = new Map<string, Registration>();
+  const file = directory && join(directory, 'registrations.jsonl');
+  let entries = 0;
+  const journal = openJournal<Registration | Forgotten>(file, (record) => {
+    const entry = readStoredRegistration<Registration | Forgotten>(record);
+    entries += 1;
+    if ('forgotten' in entry) registrations.delete(entry.forgotten.toLowerCase());
+    else registrations.set(entry.registrationId.toLowerCase(), entry);
+  });
+  return {
+    get size() {
+      return registrations.size;
+    },
+    get: (registrationId) => registrations.get(registrationId.toLowerCase()),
+    put(registration) {
+      journal.append(registration);
+      registrations.set(registration.registrationId.toLowerCase(), registration);
+      entries += 1;
+      if (entries > 4 * registrations.size + COMPACT_SLACK) {
+        journal.compact(registrations.values());
+        entries = registrations.size;
+      }
+    },
+    delete(registrationId) {
+      if (!registrations.delete(registrationId.toLowerCase())) return;
+      journal.append({ forgotten: registrationId });
+      entries += 1;
+    },
+    values: () => registrations.values(),
+    close: () => journal.close(),
+  };
+}
+
+/** An entity tag as DPS gives its registrations: base64 of a quoted id. */
+export function newRegistrationEtag(): string {
+  return Buffer.from(`"${randomUUID()}"`).toString('base64');
+}
+
+/** The registration as the device gets it, `registrationState`. */
+export function describeRegistration(registration: Registration, groupId: string | undefined): JsonObject {
+  const { assignment, failure, payload, status, substatus, attestation } = registration;
+  return {
+    ...(attestation === 'x509'
+      ? { x509: { ...(groupId !== undefined && { enrollmentGroupId: groupId }) } }
+      : { symmetricKey: { ...(groupId !== undefined && { enrollmentGroupId: groupId }) } }),
+    registrationId: registration.registrationId,
+    createdDateTimeUtc: registration.createdDateTimeUtc,
+    ...(status === 'assigned' &&
+      assignment && { assignedHub: assignment.host, deviceId: assignment.deviceId }),
+    status,
+    ...(status === 'assigned' && substatus !== undefined && { substatus }),
+    ...(failure && { errorCode: failure.code, errorMessage: failure.message }),
+    lastUpdatedDateTimeUtc: registration.lastUpdatedDateTimeUtc,
+    etag: registration.etag,
+    ...(payload && { payload }),
+  };
+}

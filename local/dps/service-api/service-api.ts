@@ -1,0 +1,288 @@
+import { randomUUID } from 'node:crypto';
+import type { JsonObject, JsonValue } from '../../../src/json/json.ts';
+import { type HttpRequest, type HttpResponse, type HttpService, pathSegments } from '../../https/exchange.ts';
+import { isJsonObject, member, parseJson } from '../../iot-hub/model/json.ts';
+import type { CertificateStore } from '../certificates/certificate-store.ts';
+import {
+  describeEnrollment,
+  enrollmentId,
+  isGroup,
+  type StoredEnrollment,
+} from '../enrollments/enrollment.ts';
+import { MAX_GROUPS_PER_ATTESTATION } from '../enrollments/enrollment-check.ts';
+import type { EnrollmentKind, EnrollmentStore } from '../enrollments/enrollment-store.ts';
+import { describeMechanism, readEnrollment } from '../enrollments/enrollment-wire.ts';
+import { DPS_REFUSALS, type DpsRefusal, refusalBody } from '../registration/dps-error.ts';
+import {
+  describeRegistration,
+  type Registration,
+  type RegistrationStore,
+} from '../registration/registration.ts';
+import { MAX_MESSAGE_BYTES } from '../registration/webhook.ts';
+import { isServiceAuthorized } from './service-authorization.ts';
+
+export interface ServiceApiOptions {
+  readonly serviceHost: string;
+  readonly enrollments: EnrollmentStore;
+  readonly certificates: CertificateStore;
+  readonly registrations: RegistrationStore;
+  readonly now: () => number;
+}
+
+const COLLECTION = /^\/(enrollments|enrollmentgroups|registrations)(\/|$)/i;
+/** What azure-iot-provisioning-service 1.11 sends. */
+const API_VERSION = '2021-10-01';
+/** "Bulk device enrollment operation with maximum of 10 enrollments" (service API). */
+const MAX_BULK = 10;
+const MAX_PAGE = 100;
+/** As Microsoft's samples write it: `*`, `SELECT *`, `SELECT * FROM enrollments`. */
+const QUERY = /^\s*(\*|select\s+\*(\s+from\s+\w+)?)\s*$/i;
+
+/** A refusal on its way to the answer. */
+class Refused extends Error {
+  readonly refusal: DpsRefusal;
+
+  constructor(refusal: DpsRefusal, message: string) {
+    super(message);
+    this.refusal = refusal;
+  }
+}
+
+/**
+ * The service API of DPS for enrollments and registrations, as `azure-iot-provisioning-service` calls it: ETags in
+ * `If-Match`, pages with `x-ms-continuation`, keys only from `…/attestationmechanism`.
+ */
+export function createServiceApi(options: ServiceApiOptions): HttpService {
+  const { serviceHost, enrollments, certificates, registrations, now } = options;
+  const host = serviceHost.toLowerCase();
+  return {
+    names: [host],
+    claims: ({ host: asked, path }) => asked === host && COLLECTION.test(path),
+    async answer(request) {
+      try {
+        return respond(request);
+      } catch (error) {
+        if (!(error instanceof Refused)) throw error;
+        const { status, code } = DPS_REFUSALS[error.refusal];
+        return {
+          status,
+          headers: { 'x-ms-request-id': randomUUID(), 'x-ms-error-code': String(code) },
+          body: refusalBody(error.refusal, error.message, now()),
+        };
+      }
+    },
+  };
+
+  function respond(request: HttpRequest): HttpResponse {
+    if (!isServiceAuthorized(request.headers.authorization, host, now())) {
+      throw new Refused('unauthorized', 'Unauthorized');
+    }
+    if (request.query.get('api-version') !== API_VERSION) {
+      throw new Refused('invalidArgument', `The local DPS knows the api-version ${API_VERSION} only.`);
+    }
+    if (request.body.length > MAX_MESSAGE_BYTES) {
+      throw new Refused('tooLarge', `A message may hold ${MAX_MESSAGE_BYTES} bytes.`);
+    }
+    const segments = pathSegments(request.path)?.filter((segment) => segment !== '');
+    const [collection = '', id, sub, ...more] = segments ?? [];
+    if (segments === undefined || more.length > 0)
+      throw new Refused('notFound', 'There is no such resource.');
+    if (collection.toLowerCase() === 'registrations') return registration(request, id, sub);
+    return enrollment(collection.toLowerCase() === 'enrollments' ? 'individual' : 'group', request, id, sub);
+  }
+
+  function enrollment(
+    kind: EnrollmentKind,
+    request: HttpRequest,
+    id: string | undefined,
+    sub: string | undefined,
+  ): HttpResponse {
+    const call = `${request.method} ${id === undefined ? '' : '{id}'}${sub === undefined ? '' : `/${sub.toLowerCase()}`}`;
+    if (call === 'POST ' && kind === 'individual') return bulk(request);
+    if (call === 'POST {id}' && id === 'query')
+      return page(request, ofKind(kind), describeEnrollment, 'Enrollment');
+    if (id === undefined) throw new Refused('notAllowed', `${request.method} needs an id.`);
+    switch (call) {
+      case 'GET {id}':
+        return { status: 200, body: describeEnrollment(found(kind, id)) };
+      case 'PUT {id}': {
+        const kept = write(kind, id, parseJson(request.body), ifMatchOf(request));
+        // Whether Azure shows keys here is not documented; a client must bear it.
+        return {
+          status: 200,
+          body: { ...describeEnrollment(kept), attestation: describeMechanism(kind, kept) },
+        };
+      }
+      case 'DELETE {id}':
+        remove(kind, id, ifMatchOf(request));
+        return { status: 204 };
+      case 'POST {id}/attestationmechanism':
+        return { status: 200, body: describeMechanism(kind, found(kind, id)) };
+      default:
+        throw new Refused('notAllowed', `${request.method} is not possible here.`);
+    }
+  }
+
+  function ofKind(kind: EnrollmentKind): readonly StoredEnrollment[] {
+    return enrollments
+      .values()
+      .filter((each) => isGroup(each) === (kind === 'group'))
+      .sort((left, right) => (enrollmentId(left) < enrollmentId(right) ? -1 : 1));
+  }
+
+  function found(kind: EnrollmentKind, id: string): StoredEnrollment {
+    const stored = enrollments.get(kind, id);
+    if (stored === undefined) throw new Refused('notFound', `Enrollment ${id} was not found.`);
+    return stored;
+  }
+
+  /** Without `If-Match` it is created, and one that is there is a conflict (azure-iot-sdk-csharp#3076). */
+  function write(
+    kind: EnrollmentKind,
+    id: string,
+    body: JsonValue | undefined,
+    ifMatch: string | undefined,
+  ): StoredEnrollment {
+    const before = enrollments.get(kind, id);
+    if (before !== undefined && ifMatch === undefined)
+      throw new Refused('conflict', `Enrollment ${id} exists already.`);
+    if (ifMatch !== undefined) checkMatch(ifMatch, before);
+    const read = readEnrollment(kind, id, body, before);
+    if ('problem' in read) throw new Refused('invalidArgument', read.problem);
+    const { attestation } = read.enrollment;
+    if ('caReferences' in attestation) {
+      for (const name of attestation.caReferences) {
+        if (certificates.verified(name) === undefined) {
+          throw new Refused('invalidArgument', `There is no verified CA certificate ${name}.`);
+        }
+      }
+    }
+    const alike = ofKind('group').filter((each) => each.attestation.type === attestation.type);
+    if (kind === 'group' && before === undefined && alike.length >= MAX_GROUPS_PER_ATTESTATION) {
+      throw new Refused(
+        'invalidArgument',
+        `DPS has at most ${MAX_GROUPS_PER_ATTESTATION} ${attestation.type} groups.`,
+      );
+    }
+    return enrollments.put(read.enrollment);
+  }
+
+  function remove(kind: EnrollmentKind, id: string, ifMatch: string | undefined): void {
+    const before = found(kind, id);
+    if (ifMatch !== undefined) checkMatch(ifMatch, before);
+    enrollments.delete(kind, id);
+  }
+
+  function bulk(request: HttpRequest): HttpResponse {
+    const body = parseJson(request.body);
+    const mode = isJsonObject(body) ? member(body, 'mode') : undefined;
+    const listed = isJsonObject(body) ? member(body, 'enrollments') : undefined;
+    if (!Array.isArray(listed) || listed.length === 0 || listed.length > MAX_BULK) {
+      throw new Refused('invalidArgument', `A bulk operation holds 1 to ${MAX_BULK} enrollments.`);
+    }
+    const errors = listed.flatMap((each: JsonValue) => {
+      const id = isJsonObject(each) ? member(each, 'registrationId') : undefined;
+      const registrationId = typeof id === 'string' ? id : '';
+      try {
+        one(String(mode), registrationId, each);
+        return [];
+      } catch (error) {
+        if (!(error instanceof Refused)) throw error;
+        return [{ registrationId, errorCode: DPS_REFUSALS[error.refusal].code, errorStatus: error.message }];
+      }
+    });
+    return { status: 200, body: { isSuccessful: errors.length === 0, errors } };
+  }
+
+  function one(mode: string, id: string, body: JsonValue): void {
+    const etag = isJsonObject(body) ? member(body, 'etag') : undefined;
+    switch (mode) {
+      case 'create':
+        write('individual', id, body, undefined);
+        return;
+      case 'update':
+        found('individual', id);
+        write('individual', id, body, '*');
+        return;
+      case 'updateIfMatchETag':
+      case 'updateIfMatchEtag':
+        found('individual', id);
+        write('individual', id, body, String(etag ?? ''));
+        return;
+      case 'delete':
+        remove('individual', id, undefined);
+        return;
+      default:
+        throw new Refused('invalidArgument', `There is no bulk mode ${mode}.`);
+    }
+  }
+
+  function registration(request: HttpRequest, id: string | undefined, sub: string | undefined): HttpResponse {
+    if (id === undefined) throw new Refused('notAllowed', `${request.method} needs an id.`);
+    if (request.method === 'POST' && sub === 'query') {
+      const group = found('group', id);
+      const all = [...registrations.values()].filter(
+        ({ enrollmentId: through }) => through === enrollmentId(group),
+      );
+      return page(
+        request,
+        all,
+        (each) => describeRegistration(each, each.enrollmentId),
+        'DeviceRegistration',
+      );
+    }
+    if (sub !== undefined) throw new Refused('notFound', 'There is no such resource.');
+    const stored = registrations.get(id);
+    if (stored === undefined) throw new Refused('notFound', `Registration ${id} was not found.`);
+    if (request.method === 'GET') return { status: 200, body: stateOf(stored) };
+    if (request.method !== 'DELETE')
+      throw new Refused('notAllowed', `${request.method} is not possible here.`);
+    const ifMatch = ifMatchOf(request);
+    if (ifMatch !== undefined) checkMatch(ifMatch, stored);
+    registrations.delete(id);
+    return { status: 204 };
+  }
+
+  function stateOf(stored: Registration): JsonObject {
+    const group = enrollments.get('group', stored.enrollmentId);
+    return describeRegistration(stored, group && enrollmentId(group));
+  }
+}
+
+/** `*` is any; what is not there matches nothing. */
+function checkMatch(ifMatch: string, before: { readonly etag: string } | undefined): void {
+  const bare = (etag: string) => etag.replace(/^"|"$/g, '');
+  if (before !== undefined && (ifMatch === '*' || bare(ifMatch) === bare(before.etag))) return;
+  throw new Refused('preconditionFailed', 'The ETag is not that of the enrollment.');
+}
+
+function ifMatchOf({ headers }: HttpRequest): string | undefined {
+  return headers['if-match'] || undefined;
+}
+
+function page<Item>(
+  request: HttpRequest,
+  items: readonly Item[],
+  describe: (item: Item) => JsonObject,
+  type: string,
+): HttpResponse {
+  const body = parseJson(request.body);
+  const query = isJsonObject(body) ? member(body, 'query') : undefined;
+  if (typeof query !== 'string' || !QUERY.test(query)) {
+    throw new Refused('invalidArgument', 'The local DPS knows the query SELECT * only.');
+  }
+  const header = (name: string) => request.headers[name]?.toString();
+  const size = Math.min(Math.max(1, Number(header('x-ms-max-item-count') ?? MAX_PAGE) || MAX_PAGE), MAX_PAGE);
+  const start = Number(header('x-ms-continuation') ?? 0);
+  if (!Number.isInteger(start) || start < 0)
+    throw new Refused('invalidArgument', 'x-ms-continuation is no token.');
+  const next = start + size;
+  return {
+    status: 200,
+    headers: {
+      'x-ms-item-type': type,
+      ...(next < items.length && { 'x-ms-continuation': String(next) }),
+    },
+    body: items.slice(start, next).map(describe),
+  };
+}

@@ -1,0 +1,80 @@
+import type { MqttConnect } from '../../mqtt/index.ts';
+import { type Address, addressOf, addressPath } from '../model/address.ts';
+import type { Identity } from '../model/identity.ts';
+import {
+  isSignedBy,
+  parseSharedAccessSignature,
+  resourceOf,
+} from '../service-api/shared-access-signature.ts';
+
+/** Who a user name says it is: `{host}/{deviceId}[/{moduleId}]/?api-version=…&model-id=…`. */
+export interface DeviceUserName {
+  /** In lower case. */
+  readonly host: string;
+  readonly address: Address;
+  readonly modelId: string | undefined;
+}
+
+/** The part of a user name that follows the ids. */
+const PARAMETERS = /^\??[\w-]+=/;
+/** A module's id may look like it; then this, which no client omits, follows. */
+const SURELY_PARAMETERS = /^\??api-version=/;
+
+/**
+ * Reads a user name; undefined if it is not one of a device or module. Ids may hold `?`, so only slashes part
+ * it.
+ */
+export function parseDeviceUserName(userName: string): DeviceUserName | undefined {
+  const [host, deviceId, ...rest] = userName.split('/');
+  if (!host || !deviceId) return undefined;
+  const [first = '', second = ''] = rest;
+  const isOfModule = SURELY_PARAMETERS.test(second) || (first !== '' && !PARAMETERS.test(first));
+  const parameters = rest.slice(isOfModule ? 1 : 0).join('/');
+  if (isOfModule && (first === '' || (parameters !== '' && !PARAMETERS.test(parameters)))) return undefined;
+  const modelId = /[?&]model-id=([^&]*)/.exec(parameters)?.[1];
+  return { host: host.toLowerCase(), address: addressOf(deviceId, isOfModule ? first : undefined), modelId };
+}
+
+/** The proof a device or module gave, and how long it holds. */
+export interface Proof {
+  /** Milliseconds since the epoch; undefined: as long as the connection. */
+  readonly expires: number | undefined;
+}
+
+/**
+ * Checks that a client is the device or module: by a token for it of one of its keys, or by the thumbprint of
+ * the certificate that TLS has verified it holds.
+ *
+ * @param host the host name that the client uses, for which its token must be.
+ */
+export function authenticateDevice(
+  host: string,
+  identity: Identity,
+  { password, certificates }: Pick<MqttConnect, 'password' | 'certificates'>,
+  now: number,
+): Proof | undefined {
+  const { authentication } = identity;
+  if (authentication.type === 'selfSigned') {
+    const { primaryThumbprint, secondaryThumbprint } = authentication.x509Thumbprint;
+    const leaf = certificates[0];
+    const shown = leaf && [leaf.fingerprint, leaf.fingerprint256].map((text) => text.replaceAll(':', ''));
+    const isKnown = shown?.some((print) => print === primaryThumbprint || print === secondaryThumbprint);
+    return isKnown === true ? { expires: undefined } : undefined;
+  }
+  const token = parseSharedAccessSignature(password ?? '');
+  const { primaryKey, secondaryKey } = authentication.symmetricKey;
+  if (token === undefined || !isResourceOf(resourceOf(token), host, identity)) return undefined;
+  // A policy's token carries its name; the local hubs have no policy for devices.
+  if (token.keyName !== undefined || !isSignedBy(token, [primaryKey, secondaryKey], now)) return undefined;
+  return { expires: token.expiry * 1000 };
+}
+
+/** Ids are case-sensitive, host names are not. */
+function isResourceOf(resource: string | undefined, host: string, address: Address): boolean {
+  const slash = resource?.indexOf('/') ?? -1;
+  if (resource === undefined || slash < 0) return false;
+  return (
+    resource.slice(0, slash).toLowerCase() === host.toLowerCase() &&
+    resource.slice(slash + 1) === addressPath(address)
+  );
+}

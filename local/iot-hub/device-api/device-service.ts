@@ -1,0 +1,43 @@
+import { CONNECT_REFUSED, type MqttService } from '../../mqtt/index.ts';
+import { type Hub, isDisabled } from '../hub/hub.ts';
+import { addressKey } from '../model/address.ts';
+import { readHubName } from '../model/host-name.ts';
+import { HubError } from '../model/hub-error.ts';
+import { authenticateDevice, parseDeviceUserName } from './device-authentication.ts';
+import { openDeviceSession } from './device-session.ts';
+
+/** The device API of all local hubs over MQTT: the user name says which hub a device means. */
+export function createDeviceService(hubOf: (host: string) => Hub | undefined): MqttService {
+  const hubFor = (userName: string): Hub | undefined => {
+    const name = parseDeviceUserName(userName);
+    // A service name serves no devices.
+    return name && readHubName(name.host).kind !== 'service' ? hubOf(name.host) : undefined;
+  };
+  return {
+    claims: (userName) => hubFor(userName) !== undefined,
+    async connect(request) {
+      const name = parseDeviceUserName(request.userName);
+      const hub = hubFor(request.userName);
+      if (name === undefined || hub === undefined) return { refused: CONNECT_REFUSED.notAuthorized };
+      if (request.clientId !== addressKey(name.address)) return { refused: CONNECT_REFUSED.identifier };
+      try {
+        await hub.admit('connections');
+      } catch (error) {
+        if (!(error instanceof HubError)) throw error;
+        hub.counters.deviceThrottled += 1;
+        return { refused: CONNECT_REFUSED.unavailable };
+      }
+      const entry = isDisabled(hub, name.address) ? undefined : hub.store.get(name.address);
+      const proof = entry && authenticateDevice(name.host, entry.identity, request, hub.now());
+      if (entry === undefined || proof === undefined) return { refused: CONNECT_REFUSED.notAuthorized };
+      if (name.modelId !== undefined && name.modelId !== entry.modelId) {
+        hub.store.put({ ...entry, modelId: name.modelId });
+      }
+      return openDeviceSession(hub, {
+        address: name.address,
+        cleanSession: request.cleanSession,
+        expires: proof.expires,
+      });
+    },
+  };
+}

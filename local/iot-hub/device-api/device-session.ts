@@ -1,0 +1,154 @@
+import type { JsonValue } from '../../../src/json/json.ts';
+import type { MqttConnection, MqttMessage, MqttSession } from '../../mqtt/index.ts';
+import type { DeviceLink } from '../hub/connections.ts';
+import { telemetrySent } from '../hub/events.ts';
+import { connectDevice, disconnectDevice, entryOf, type Hub } from '../hub/hub.ts';
+import { type Address, addressPath } from '../model/address.ts';
+import { errorDocument, HubError } from '../model/hub-error.ts';
+import { parseJson } from '../model/json.ts';
+import { sectionForDevice } from '../model/twin.ts';
+import { reportProperties, twinForDevice } from '../operations/twin-operations.ts';
+import {
+  DESIRED_PATCHES,
+  desiredPatchTopic,
+  isDeviceFilter,
+  parseDeviceTopic,
+  TWIN_RESPONSES,
+  twinResponseTopic,
+} from './device-topics.ts';
+
+/** A message may hold 256 KB ("IoT Hub quotas and throttling"). */
+const MAX_MESSAGE_BYTES = 256 * 1024;
+/** Longest time a timer of Node can wait. */
+const MAX_TIMER_MS = 2 ** 31 - 1;
+
+export interface AcceptedDevice {
+  readonly address: Address;
+  /** Whether its subscriptions end with the connection. */
+  readonly cleanSession: boolean;
+  /** When the proof of its identity ends, in milliseconds since the epoch. The hub drops it then. */
+  readonly expires: number | undefined;
+}
+
+/** The hub's end of the connection of a device or module. */
+export function openDeviceSession(hub: Hub, accepted: AcceptedDevice): MqttSession {
+  const { address, cleanSession, expires } = accepted;
+  let connection: MqttConnection | undefined;
+  let expiry: NodeJS.Timeout | undefined;
+
+  const link: DeviceLink = {
+    notifyDesired: (patch) =>
+      send(DESIRED_PATCHES, desiredPatchTopic(patch.version), sectionForDevice(patch)),
+    close: () => connection?.close(),
+  };
+
+  function send(filter: string, topic: string, content?: JsonValue): boolean {
+    const payload = content === undefined ? Buffer.alloc(0) : Buffer.from(JSON.stringify(content));
+    return connection?.publish(filter, { topic, payload }) ?? false;
+  }
+
+  /**
+   * Runs a twin request and answers it. The SDK sees an error only if the body says so, whatever the status.
+   */
+  async function answer(requestId: string, request: () => Promise<{ topic: string; body?: JsonValue }>) {
+    try {
+      const { topic, body } = await request();
+      send(TWIN_RESPONSES, topic, body);
+    } catch (error) {
+      if (!(error instanceof HubError)) throw error;
+      count(error);
+      send(TWIN_RESPONSES, twinResponseTopic(error.status, requestId), errorDocument(error, hub.now()));
+    }
+  }
+
+  function count({ refusal }: HubError): void {
+    if (refusal === 'ThrottlingException') hub.counters.deviceThrottled += 1;
+    else if (refusal === 'IotHubQuotaExceeded') hub.counters.deviceQuotaRefused += 1;
+    else if (refusal === 'ArgumentInvalid') hub.counters.deviceTwinWritesRefused += 1;
+  }
+
+  const getTwin = (requestId: string) =>
+    answer(requestId, async () => {
+      await hub.admit('twinReads');
+      const body = twinForDevice(hub, address);
+      hub.counters.deviceTwinReads += 1;
+      hub.spend(JSON.stringify(body).length);
+      return { topic: twinResponseTopic(200, requestId), body };
+    });
+
+  const report = (requestId: string, payload: Buffer) =>
+    answer(requestId, async () => {
+      await hub.admit('twinUpdates');
+      const version = reportProperties(hub, address, parseJson(payload));
+      hub.counters.deviceTwinWrites += 1;
+      hub.spend(payload.length);
+      return { topic: twinResponseTopic(204, requestId, version) };
+    });
+
+  /**
+   * There is no negative answer to a publish in MQTT 3.1.1: a message that is refused ends the connection.
+   */
+  async function takeTelemetry(properties: ReadonlyMap<string, string>, body: Buffer): Promise<void> {
+    if (body.length > MAX_MESSAGE_BYTES) throw new HubError('RequestTooLarge', 'A message was too large.');
+    try {
+      await hub.admit('sends');
+    } catch (error) {
+      if (error instanceof HubError) count(error);
+      throw error;
+    }
+    const sender = entryOf(hub, address);
+    const at = hub.tick();
+    hub.connections.active(address, at);
+    const [system, application] = partition(properties);
+    hub.emit(telemetrySent(hub.origin(address, at), sender, { body, system, application }));
+    hub.counters.deviceTelemetry += 1;
+    hub.spend(body.length);
+  }
+
+  return {
+    restored: cleanSession ? [] : (hub.store.get(address)?.subscriptions ?? []),
+    opened(opened) {
+      connection = opened;
+      hub.counters.deviceConnections += 1;
+      connectDevice(hub, address, link);
+      if (expires !== undefined) {
+        expiry = setTimeout(link.close, Math.min(expires - hub.now(), MAX_TIMER_MS)).unref();
+      }
+    },
+    grants: (filter) => isDeviceFilter(filter, address),
+    subscribed(subscriptions) {
+      const entry = hub.store.get(address);
+      if (!cleanSession && entry !== undefined) hub.store.put({ ...entry, subscriptions });
+    },
+    async received({ topic, payload }: MqttMessage) {
+      const request = parseDeviceTopic(topic, address);
+      switch (request?.kind) {
+        case 'getTwin':
+          return getTwin(request.requestId);
+        case 'reportProperties':
+          return report(request.requestId, payload);
+        case 'telemetry':
+          return takeTelemetry(request.properties, payload);
+        case 'methodResponse':
+          return;
+        case undefined:
+          throw new HubError(
+            'ArgumentInvalid',
+            `${addressPath(address)} published to a topic that is not its own.`,
+          );
+      }
+    },
+    closed() {
+      clearTimeout(expiry);
+      disconnectDevice(hub, address, link);
+    },
+  };
+}
+
+/** System properties begin with `$.`, the rest are the application's. */
+function partition(properties: ReadonlyMap<string, string>) {
+  const system = new Map<string, string>();
+  const application = new Map<string, string>();
+  for (const [name, value] of properties) (name.startsWith('$.') ? system : application).set(name, value);
+  return [system, application] as const;
+}

@@ -1,0 +1,75 @@
+import { type Address, addressPath } from '../model/address.ts';
+
+/*
+ * The topics of IoT Hub's device API: iot-mqtt-connect-to-iot-hub.md, and what azure-iot-device-mqtt 1.16 sends.
+ */
+
+export const TWIN_RESPONSES = '$iothub/twin/res/#';
+export const DESIRED_PATCHES = '$iothub/twin/PATCH/properties/desired/#';
+const METHOD_CALLS = '$iothub/methods/POST/#';
+
+const TWIN_GET = '$iothub/twin/GET/';
+const REPORTED_PATCH = '$iothub/twin/PATCH/properties/reported/';
+const METHOD_RESPONSES = '$iothub/methods/res/';
+
+/** What a device or module asks for by publishing to a topic. */
+export type DeviceTopic =
+  | { readonly kind: 'getTwin'; readonly requestId: string }
+  | { readonly kind: 'reportProperties'; readonly requestId: string }
+  | { readonly kind: 'telemetry'; readonly properties: ReadonlyMap<string, string> }
+  | { readonly kind: 'methodResponse' };
+
+/** Reads a topic that the device or module publishes to; undefined if it may not. */
+export function parseDeviceTopic(topic: string, address: Address): DeviceTopic | undefined {
+  const telemetry = `${addressPath(address)}/messages/events`; // the SDK does not encode ids
+  if (topic === telemetry || topic.startsWith(`${telemetry}/`)) {
+    return { kind: 'telemetry', properties: parsePropertyBag(topic.slice(telemetry.length + 1)) };
+  }
+  if (topic.startsWith(TWIN_GET)) return { kind: 'getTwin', requestId: requestIdOf(topic) };
+  if (topic.startsWith(REPORTED_PATCH)) return { kind: 'reportProperties', requestId: requestIdOf(topic) };
+  return topic.startsWith(METHOD_RESPONSES) ? { kind: 'methodResponse' } : undefined;
+}
+
+/**
+ * Whether the device or module may subscribe to a filter. Messages from the cloud, inputs of modules and
+ * direct methods are granted and never sent.
+ */
+export function isDeviceFilter(filter: string, address: Address): boolean {
+  const inbound = address.moduleId === undefined ? 'messages/devicebound/#' : 'inputs/#';
+  const known = [TWIN_RESPONSES, DESIRED_PATCHES, METHOD_CALLS, `${addressPath(address)}/${inbound}`];
+  return known.includes(filter);
+}
+
+export function twinResponseTopic(status: number, requestId: string, version?: number): string {
+  return `$iothub/twin/res/${status}/?$rid=${requestId}${version === undefined ? '' : `&$version=${version}`}`;
+}
+
+export function desiredPatchTopic(version: number): string {
+  return `$iothub/twin/PATCH/properties/desired/?$version=${version}`;
+}
+
+function requestIdOf(topic: string): string {
+  return /[?&]\$rid=([^&]*)/.exec(topic)?.[1] ?? '';
+}
+
+/**
+ * The properties of a message, encoded into its topic: `%24.ct=application%2Fjson&k=v`. A `+` stands for
+ * itself.
+ */
+function parsePropertyBag(bag: string): ReadonlyMap<string, string> {
+  const properties = new Map<string, string>();
+  for (const pair of bag.replace(/^\?/, '').split('&')) {
+    const equals = pair.indexOf('=');
+    const name = decoded(equals < 0 ? pair : pair.slice(0, equals));
+    if (name !== '') properties.set(name, equals < 0 ? '' : decoded(pair.slice(equals + 1)));
+  }
+  return properties;
+}
+
+function decoded(text: string): string {
+  try {
+    return decodeURIComponent(text);
+  } catch {
+    return text;
+  }
+}

@@ -1,0 +1,87 @@
+import type { JsonObject, JsonValue } from '../../../src/json/json.ts';
+import { isJsonObject, member, parseJson, without } from '../model/json.ts';
+import type { HubEvent } from './event-sink.ts';
+
+/*
+ * "At high change rates the hub may send one notification holding all changes" (iot-hub-devguide-device-twins.md).
+ */
+
+/**
+ * Two updates of one twin as one event: the later one's version, time and stamps, and both patches.
+ * Undefined if no patch says the same as the two do: what an object replaced could not be told.
+ */
+export function coalesce(earlier: HubEvent, later: HubEvent): HubEvent | undefined {
+  const [before, after] = [parseJson(earlier.body), parseJson(later.body)];
+  if (!isJsonObject(before) || !isJsonObject(after)) return undefined;
+  try {
+    const tags = either(before, after, 'tags', composePatches);
+    const properties = either(before, after, 'properties', (first, second) => ({
+      ...optional('desired', either(first, second, 'desired', composeSections)),
+      ...optional('reported', either(first, second, 'reported', composeSections)),
+    }));
+    const body = { ...after, ...optional('tags', tags), ...optional('properties', properties) };
+    return { ...later, body: Buffer.from(JSON.stringify(body)) };
+  } catch (error) {
+    if (error instanceof NotOnePatch) return undefined;
+    throw error;
+  }
+}
+
+/** An object where the earlier patch puts something else: as one patch it would keep what stood there before. */
+class NotOnePatch extends Error {}
+
+/** The member of both objects put together, or of the one that has it. */
+function either(
+  earlier: JsonObject,
+  later: JsonObject,
+  name: string,
+  compose: (earlier: JsonObject, later: JsonObject) => JsonObject,
+): JsonObject | undefined {
+  const [before, after] = [member(earlier, name), member(later, name)];
+  if (!isJsonObject(before)) return isJsonObject(after) ? after : undefined;
+  return isJsonObject(after) ? compose(before, after) : before;
+}
+
+function optional(name: string, value: JsonObject | undefined): JsonObject {
+  return value === undefined ? {} : { [name]: value };
+}
+
+/** The patch that does what `earlier` and then `later` do. Its `null`s still delete. */
+function composePatches(earlier: JsonObject, later: JsonObject): JsonObject {
+  const composed = new Map(Object.entries(earlier));
+  for (const [key, value] of Object.entries(later)) {
+    const before = member(earlier, key);
+    if (before === undefined || !isJsonObject(value)) composed.set(key, value);
+    else if (isJsonObject(before)) composed.set(key, composePatches(before, value));
+    else throw new NotOnePatch();
+  }
+  return Object.fromEntries(composed);
+}
+
+function composeSections(earlier: JsonObject, later: JsonObject): JsonObject {
+  const values = composePatches(valuesOf(earlier), valuesOf(later));
+  const metadata = either(earlier, later, '$metadata', (first, second) =>
+    composeMetadata(first, second, values),
+  );
+  return { ...values, ...optional('$metadata', metadata), $version: member(later, '$version') ?? 0 };
+}
+
+function valuesOf(section: JsonObject): JsonObject {
+  return without(section, '$metadata', '$version');
+}
+
+/** The later stamp of each value that is left; values that a patch does not change have none. */
+function composeMetadata(earlier: JsonObject, later: JsonObject, values: JsonObject): JsonObject {
+  const stamps = Object.entries(later).filter(([key]) => key.startsWith('$'));
+  const composed = new Map<string, JsonValue>(stamps);
+  for (const [key, value] of Object.entries(values)) {
+    if (value === null) continue;
+    const [before, after] = [member(earlier, key), member(later, key)];
+    const stamp =
+      isJsonObject(value) && isJsonObject(before) && isJsonObject(after)
+        ? composeMetadata(before, after, value)
+        : (after ?? before);
+    if (stamp !== undefined) composed.set(key, stamp);
+  }
+  return Object.fromEntries(composed);
+}

@@ -1,0 +1,77 @@
+import { type Address, addressKey } from '../model/address.ts';
+import { formatInstant, type Instant, NEVER } from '../model/instant.ts';
+import type { Section } from '../model/twin.ts';
+
+/** A connected device or module, as the hub reaches it. */
+export interface DeviceLink {
+  /**
+   * Tells the device of a change of its desired properties, if it wants to know. Answers whether it was sent.
+   */
+  notifyDesired(patch: Section): boolean;
+  close(): void;
+}
+
+/** What is known of a device's connection; it is forgotten when the hub closes. */
+export interface Presence {
+  readonly connectionState: 'Connected' | 'Disconnected';
+  readonly connectionStateUpdatedTime: string;
+  readonly lastActivityTime: string;
+}
+
+const NEVER_SEEN: Presence = {
+  connectionState: 'Disconnected',
+  connectionStateUpdatedTime: NEVER,
+  lastActivityTime: NEVER,
+};
+
+/** Who is connected to a hub: one connection a device, and one a module. */
+export interface Connections {
+  link(address: Address): DeviceLink | undefined;
+  presence(address: Address): Presence;
+  readonly count: number;
+  /** Makes `link` the connection of that address; answers the one it replaces. */
+  open(address: Address, link: DeviceLink, at: Instant): DeviceLink | undefined;
+  /** Ends the connection of that address if it still is `link`; answers whether it was. */
+  end(address: Address, link: DeviceLink, at: Instant): boolean;
+  active(address: Address, at: Instant): void;
+  forget(address: Address): void;
+}
+
+export function createConnections(): Connections {
+  const links = new Map<string, DeviceLink>();
+  const presences = new Map<string, Presence>();
+  const presence = (address: Address): Presence => presences.get(addressKey(address)) ?? NEVER_SEEN;
+  const changed = (address: Address, connectionState: Presence['connectionState'], at: Instant): void => {
+    const time = formatInstant(at);
+    presences.set(addressKey(address), {
+      connectionState,
+      connectionStateUpdatedTime: time,
+      lastActivityTime: time,
+    });
+  };
+  return {
+    link: (address) => links.get(addressKey(address)),
+    presence,
+    get count() {
+      return links.size;
+    },
+    open(address, link, at) {
+      const replaced = links.get(addressKey(address));
+      links.set(addressKey(address), link);
+      changed(address, 'Connected', at);
+      return replaced;
+    },
+    end(address, link, at) {
+      if (links.get(addressKey(address)) !== link) return false;
+      links.delete(addressKey(address));
+      changed(address, 'Disconnected', at);
+      return true;
+    },
+    active(address, at) {
+      presences.set(addressKey(address), { ...presence(address), lastActivityTime: formatInstant(at) });
+    },
+    forget(address) {
+      presences.delete(addressKey(address));
+    },
+  };
+}

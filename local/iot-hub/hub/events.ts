@@ -1,0 +1,164 @@
+import type { JsonObject } from '../../../src/json/json.ts';
+import type { Address } from '../model/address.ts';
+import { formatOperationTimestamp, type Instant, toMilliseconds } from '../model/instant.ts';
+import { type Applied, describeSection, type Twin, twinEtag, twinVersion } from '../model/twin.ts';
+import type { Entry } from './device-store.ts';
+import type { HubEvent } from './event-sink.ts';
+
+/*
+ * The events a hub sends: iot-hub-non-telemetry-event-schema.md (2024-04), and real captures where it is silent.
+ */
+
+/** What each of them needs to know. */
+export interface Origin {
+  /** The short name of the hub, not its host name. */
+  readonly hubName: string;
+  /** Whose change it tells. */
+  readonly address: Address;
+  /** The `$lastUpdated` of the change it tells. */
+  readonly at: Instant;
+}
+
+/** A patch of the device, of the module or of the service: only what was sent, with its metadata. */
+export function twinUpdated(origin: Origin, twin: Twin, applied: Applied): HubEvent {
+  const { tags, desired, reported } = applied;
+  const properties = {
+    ...(desired && { desired: describeSection(desired) }),
+    ...(reported && { reported: describeSection(reported) }),
+  };
+  const body = {
+    version: twinVersion(twin),
+    ...(tags && { tags }),
+    ...((desired ?? reported) !== undefined && { properties }),
+  };
+  return twinChange(origin, 'updateTwin', body);
+}
+
+/** A replacement of the service: the whole twin. */
+export function twinReplaced(origin: Origin, twin: Twin): HubEvent {
+  return twinChange(origin, 'replaceTwin', wholeTwin(origin.address, twin));
+}
+
+function twinChange(origin: Origin, opType: string, body: JsonObject): HubEvent {
+  return notification(origin, opType, 'twinChangeEvents', 'twinChangeNotification', body);
+}
+
+/**
+ * A device or module was created or deleted; the body holds its twin in both cases, only `opType` differs. A
+ * module's events are told from its device's by their `moduleId` alone.
+ */
+export function identityChanged(
+  origin: Origin,
+  opType: 'createDeviceIdentity' | 'deleteDeviceIdentity',
+  twin: Twin,
+): HubEvent {
+  const body = wholeTwin(origin.address, twin);
+  return notification(origin, opType, 'deviceLifecycleEvents', 'deviceLifecycleNotification', body);
+}
+
+function wholeTwin({ deviceId, moduleId }: Address, twin: Twin): JsonObject {
+  return {
+    deviceId,
+    ...(moduleId !== undefined && { moduleId }),
+    etag: twinEtag(twin),
+    version: twinVersion(twin),
+    ...(Object.keys(twin.tags).length > 0 && { tags: twin.tags }),
+    properties: { desired: describeSection(twin.desired), reported: describeSection(twin.reported) },
+  };
+}
+
+/** A device or module connected or disconnected. */
+export function connectionChanged(origin: Origin, change: 'Connected' | 'Disconnected'): HubEvent {
+  const opType = `${origin.address.moduleId === undefined ? 'device' : 'module'}${change}`;
+  const body = { sequenceNumber: sequenceNumber(origin.at) };
+  return notification(
+    origin,
+    opType,
+    'deviceConnectionStateEvents',
+    'deviceConnectionStateNotification',
+    body,
+  );
+}
+
+/** Ticks between the epochs of Windows file times (1601) and of Unix. */
+const FILE_TIME_OFFSET = 116_444_736_000_000_000n;
+
+/**
+ * 64 hexadecimal digits that grow with each change of a device's connection. The clock's readings are unique,
+ * so the time will do.
+ */
+function sequenceNumber(at: Instant): string {
+  const time = (at + FILE_TIME_OFFSET).toString(16).toUpperCase().padStart(16, '0');
+  return `${'0'.repeat(16)}${time}${'0'.repeat(32)}`;
+}
+
+function notification(
+  { hubName, address: { deviceId, moduleId }, at }: Origin,
+  opType: string,
+  source: string,
+  schema: string,
+  body: JsonObject,
+): HubEvent {
+  return {
+    body: Buffer.from(JSON.stringify(body)),
+    partitionKey: deviceId,
+    properties: {
+      hubName,
+      deviceId,
+      ...(moduleId !== undefined && { moduleId }),
+      operationTimestamp: formatOperationTimestamp(at),
+      'iothub-message-schema': schema,
+      opType,
+    },
+    annotations: {
+      'iothub-connection-device-id': deviceId,
+      ...(moduleId !== undefined && { 'iothub-connection-module-id': moduleId }),
+      'iothub-enqueuedtime': toMilliseconds(at),
+      'iothub-message-source': source,
+    },
+    contentType: 'application/json',
+    contentEncoding: 'utf-8',
+    correlationId: at.toString(16).slice(-12),
+    userId: hubName,
+  };
+}
+
+/** A message of a device or module, with the properties that travelled in its topic. */
+export interface Telemetry {
+  readonly body: Buffer;
+  readonly system: ReadonlyMap<string, string>;
+  readonly application: ReadonlyMap<string, string>;
+}
+
+export function telemetrySent({ at }: Origin, sender: Entry, message: Telemetry): HubEvent {
+  const { system, application, body } = message;
+  const { identity, modelId } = sender;
+  const { deviceId, moduleId } = identity;
+  const method = identity.authentication.type === 'sas' ? 'sas' : 'x509Certificate';
+  const scope = moduleId === undefined ? 'device' : 'module';
+  const authMethod = { scope, type: method, issuer: 'iothub', acceptingIpFilterRule: null };
+  const subject = system.get('$.sub');
+  const named = {
+    contentType: system.get('$.ct'),
+    contentEncoding: system.get('$.ce'),
+    correlationId: system.get('$.cid'),
+    userId: system.get('$.uid'),
+    messageId: system.get('$.mid'),
+  };
+  return {
+    body,
+    partitionKey: deviceId,
+    properties: Object.fromEntries(application),
+    annotations: {
+      'iothub-connection-device-id': deviceId,
+      ...(moduleId !== undefined && { 'iothub-connection-module-id': moduleId }),
+      'iothub-connection-auth-method': JSON.stringify(authMethod),
+      'iothub-connection-auth-generation-id': identity.generationId,
+      'iothub-enqueuedtime': toMilliseconds(at),
+      'iothub-message-source': 'Telemetry',
+      ...(subject !== undefined && { 'dt-subject': subject }),
+      ...(modelId !== undefined && { 'dt-dataschema': modelId }),
+    },
+    ...Object.fromEntries(Object.entries(named).filter(([, value]) => value !== undefined)),
+  };
+}

@@ -1,0 +1,173 @@
+import { setMaxListeners } from 'node:events';
+import { setTimeout as wait } from 'node:timers/promises';
+import type { Log } from '../../log.ts';
+import type { Address } from '../model/address.ts';
+import { HubError } from '../model/hub-error.ts';
+import { createClock, type Instant } from '../model/instant.ts';
+import { type Connections, createConnections, type DeviceLink } from './connections.ts';
+import { createCounters, type HubCounters } from './counters.ts';
+import { type DeviceStore, type Entry, openDeviceStore } from './device-store.ts';
+import { type EventSink, type HubEvent, lostEvent } from './event-sink.ts';
+import { connectionChanged, type Origin } from './events.ts';
+import { type PastTwins, rememberTwins } from './past-twins.ts';
+import { createQuota, type DailyQuota } from './quota.ts';
+import {
+  createShaper,
+  type Shaper,
+  type Shaping,
+  type ThrottledOperation,
+  type Tier,
+  throttleRate,
+} from './throttle.ts';
+
+export interface HubSettings {
+  /** The real host name, such as `contoso-weu.azure-devices.net`; compared case-insensitively. */
+  readonly host: string;
+  readonly tier: Tier;
+  readonly units: number;
+}
+
+export interface HubSurroundings {
+  /** Where its devices are kept; undefined: in memory only. */
+  readonly file: string | undefined;
+  readonly sink: EventSink;
+  readonly log: Log;
+  /** Milliseconds since the epoch. */
+  readonly now: () => number;
+  readonly shaping: Shaping;
+  /** Whether a connected device is told of a change; default: always. */
+  readonly notifies?: (address: Address) => boolean;
+}
+
+/** One hub: what all its operations share. */
+export interface Hub {
+  readonly host: string;
+  /** The first label of the host name: what events call the hub. */
+  readonly name: string;
+  readonly store: DeviceStore;
+  /** What its twins were lately. */
+  readonly past: PastTwins;
+  readonly connections: Connections;
+  readonly counters: HubCounters;
+  readonly quota: DailyQuota;
+  readonly log: Log;
+  now(): number;
+  /** The time of a change, later than that of every change before it. */
+  tick(): Instant;
+  origin(address: Address, at: Instant): Origin;
+  /** Whether a connected device is told of a change of its desired properties now. */
+  notifies(address: Address): boolean;
+  emit(event: HubEvent): void;
+  /**
+   * Waits for the operation's turn.
+   *
+   * @throws HubError `ThrottlingException` when the line is full, `IotHubQuotaExceeded` when the day's
+   *   messages are used up
+   */
+  admit(operation: ThrottledOperation, cost?: number): Promise<void>;
+  /** Counts an operation against the daily quota. */
+  spend(bytes: number): void;
+  close(): void;
+}
+
+/** Operations on identities cost no messages ("Azure IoT Hub billing information"), nor does connecting. */
+const FREE: ReadonlySet<ThrottledOperation> = new Set(['identityOperations', 'connections']);
+
+export function createHub(settings: HubSettings, surroundings: HubSurroundings): Hub {
+  const { host, tier, units } = settings;
+  const { file, sink, log, now, shaping } = surroundings;
+  const name = host.split('.')[0] ?? host;
+  const quota = createQuota(tier, units);
+  const shapers = new Map<ThrottledOperation, Shaper>();
+  const closing = new AbortController();
+  setMaxListeners(0, closing.signal); // as many as there are operations that wait for their turn
+  const tick = createClock(now);
+  const { store, past } = rememberTwins(openDeviceStore(file), now);
+
+  const shaperOf = (operation: ThrottledOperation): Shaper => {
+    const shaper = shapers.get(operation) ?? createShaper(throttleRate(operation, tier, units), shaping);
+    shapers.set(operation, shaper);
+    return shaper;
+  };
+
+  return {
+    host,
+    name,
+    store,
+    past,
+    connections: createConnections(),
+    counters: createCounters(),
+    quota,
+    log,
+    now,
+    tick,
+    origin: (address, at) => ({ hubName: name, address, at }),
+    notifies: surroundings.notifies ?? (() => true),
+    emit(event) {
+      try {
+        sink(event);
+      } catch (error) {
+        // The change has happened; a hub whose endpoint is down does not undo it either.
+        log.error(lostEvent(host, error));
+      }
+    },
+    async admit(operation, cost = 1) {
+      if (!FREE.has(operation) && quota.isSpent(now())) {
+        throw new HubError(
+          'IotHubQuotaExceeded',
+          'Total number of messages on IotHub exceeded the allocated quota.',
+        );
+      }
+      const turn = shaperOf(operation).admit(now(), cost);
+      if (turn === 'refused') throw new HubError('ThrottlingException', 'Request is being throttled');
+      if (turn.delayMs > 0) await wait(turn.delayMs, undefined, { signal: closing.signal });
+    },
+    spend: (bytes) => quota.count(now(), bytes),
+    close() {
+      closing.abort();
+      this.store.close();
+    },
+  };
+}
+
+/**
+ * The device or module of that address.
+ *
+ * @throws HubError `DeviceNotFound`, `ModuleNotFound`
+ */
+export function entryOf(hub: Hub, address: Address): Entry {
+  const entry = hub.store.get(address);
+  if (entry !== undefined) return entry;
+  const { deviceId, moduleId } = address;
+  if (moduleId === undefined || hub.store.get({ deviceId }) === undefined) {
+    throw new HubError('DeviceNotFound', `Device ${deviceId} not registered`);
+  }
+  throw new HubError('ModuleNotFound', `Module ${moduleId} not registered on device ${deviceId}`);
+}
+
+/** Whether the device is disabled, and its modules with it: modules have no status of their own. */
+export function isDisabled(hub: Hub, { deviceId }: Address): boolean {
+  return hub.store.get({ deviceId })?.identity.status === 'disabled';
+}
+
+/**
+ * A device or module has connected. Its earlier connection, if there is one, is closed: a hub holds one for
+ * each (400027).
+ */
+export function connectDevice(hub: Hub, address: Address, link: DeviceLink): void {
+  const at = hub.tick();
+  const replaced = hub.connections.open(address, link, at);
+  if (replaced !== undefined) {
+    hub.emit(connectionChanged(hub.origin(address, at), 'Disconnected'));
+    replaced.close();
+  }
+  hub.emit(connectionChanged(hub.origin(address, hub.tick()), 'Connected'));
+}
+
+/** A connection has ended, or must: closes it and tells of it, unless another has taken its place. */
+export function disconnectDevice(hub: Hub, address: Address, link: DeviceLink): void {
+  const at = hub.tick();
+  if (!hub.connections.end(address, link, at)) return;
+  hub.emit(connectionChanged(hub.origin(address, at), 'Disconnected'));
+  link.close();
+}

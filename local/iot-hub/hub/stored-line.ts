@@ -1,0 +1,53 @@
+import * as z from 'zod';
+import type { Line } from '../model/entry.ts';
+import { isJsonObject } from '../model/json.ts';
+
+const object = z.custom<object>(isJsonObject);
+
+const section = z.looseObject({ values: object, metadata: object, version: z.int().min(1) });
+
+const authentication = z.union([
+  z.looseObject({
+    type: z.literal('sas'),
+    symmetricKey: z.looseObject({ primaryKey: z.string(), secondaryKey: z.string() }),
+  }),
+  z.looseObject({
+    type: z.literal('selfSigned'),
+    x509Thumbprint: z.looseObject({
+      primaryThumbprint: z.string(),
+      secondaryThumbprint: z.string().nullable(),
+    }),
+  }),
+]);
+
+const entry = z.looseObject({
+  identity: z.looseObject({
+    deviceId: z.string().min(1),
+    moduleId: z.string().min(1).optional(),
+    generationId: z.string(),
+    etag: z.string(),
+    status: z.enum(['enabled', 'disabled']),
+    statusReason: z.string().nullable(),
+    statusUpdatedTime: z.string(),
+    authentication,
+    capabilities: z.looseObject({ iotEdge: z.boolean() }),
+  }),
+  twin: z.looseObject({ tags: object, desired: section, reported: section, writes: z.int().min(1) }),
+  modelId: z.string().optional(),
+  subscriptions: z.array(z.string()).optional(),
+});
+
+const PUT = z.looseObject({ put: entry });
+const REMOVE = z.looseObject({ remove: z.string().min(1) });
+
+/**
+ * A line of a hub's journal, as it is.
+ *
+ * @throws ZodError for one that Berth did not write.
+ */
+export function readStoredLine(line: unknown): Line {
+  // One schema at a time, so that the error names the place.
+  const schema = isJsonObject(line) && 'remove' in line ? REMOVE : PUT;
+  schema.parse(line);
+  return line as Line;
+}

@@ -1,0 +1,79 @@
+import { randomUUID } from 'node:crypto';
+import type { JsonObject } from '../../../src/json/json.ts';
+
+/**
+ * Name, HTTP status and code of what the hub refuses
+ * (learn.microsoft.com/rest/api/iothub/common-error-codes).
+ */
+const REFUSALS = {
+  ArgumentInvalid: { status: 400, code: 400004 },
+  ArgumentNull: { status: 400, code: 400005 },
+  IotHubFormatError: { status: 400, code: 400006 },
+  IotHubUnauthorizedAccess: { status: 401, code: 401002 },
+  IotHubUnauthorized: { status: 401, code: 401003 },
+  IotHubQuotaExceeded: { status: 403, code: 403002 },
+  IotHubNotFound: { status: 404, code: 401001 },
+  DeviceNotFound: { status: 404, code: 404001 },
+  IotHubFailingOver: { status: 404, code: 404012 },
+  ModuleNotFound: { status: 404, code: 404010 },
+  InvalidOperation: { status: 404, code: 400003 },
+  DeviceAlreadyExists: { status: 409, code: 409001 },
+  ModuleAlreadyExistsOnDevice: { status: 409, code: 409301 },
+  PreconditionFailed: { status: 412, code: 412001 },
+  RequestTooLarge: { status: 413, code: 413001 },
+  TooManyModulesOnDevice: { status: 413, code: 413003 },
+  ThrottlingException: { status: 429, code: 429001 },
+  ServerError: { status: 500, code: 500001 },
+  ServiceUnavailable: { status: 503, code: 503001 },
+} as const;
+
+export type RefusalName = keyof typeof REFUSALS;
+
+/** The hub refuses an operation. Its message may be shown to the client. */
+export class HubError extends Error {
+  readonly refusal: RefusalName;
+  readonly status: number;
+  readonly code: number;
+
+  constructor(refusal: RefusalName, message: string) {
+    super(message);
+    this.name = 'HubError';
+    this.refusal = refusal;
+    this.status = REFUSALS[refusal].status;
+    this.code = REFUSALS[refusal].code;
+  }
+}
+
+/**
+ * The error object that devices get over MQTT, and that twin operations of the service API carry inside
+ * `Message`.
+ */
+export function errorDocument(error: HubError, now: number): JsonObject {
+  return {
+    errorCode: error.code,
+    trackingId: trackingId(now),
+    message: error.message,
+    timestampUtc: new Date(now).toISOString(),
+  };
+}
+
+/**
+ * The body of a refused service call. Two forms coexist (azure-iot-sdk-csharp#2419 and its
+ * ExceptionHandlingHelper): the gateway and the identity registry write `ErrorCode:Name;text`, the twin store
+ * puts an error object as text into the same field.
+ */
+export function errorBody(error: HubError, form: 'text' | 'document', now: number): JsonObject {
+  if (form === 'document') {
+    return { Message: JSON.stringify(errorDocument(error, now)), ExceptionMessage: '' };
+  }
+  return {
+    Message: `ErrorCode:${error.refusal};${error.message}`,
+    ExceptionMessage: `Tracking ID:${trackingId(now)}`,
+  };
+}
+
+/** @example '0145380c335046479275c10be0eb278f-G:0-TimeStamp:11/10/2016 08:37:23' */
+function trackingId(now: number): string {
+  const [year, month, day, time] = new Date(now).toISOString().split(/[-T.]/);
+  return `${randomUUID().replaceAll('-', '')}-G:0-TimeStamp:${month}/${day}/${year} ${time}`;
+}

@@ -1,0 +1,143 @@
+import { randomBytes } from 'node:crypto';
+import type { JsonObject, JsonValue } from '../../../src/json/json.ts';
+import type { Address } from './address.ts';
+import { HubError } from './hub-error.ts';
+import { isJsonObject, member } from './json.ts';
+
+/** How a device or module proves who it is. Keys are base64, thumbprints hexadecimal (SHA-1 or SHA-256). */
+export type Authentication =
+  | {
+      readonly type: 'sas';
+      readonly symmetricKey: { readonly primaryKey: string; readonly secondaryKey: string };
+    }
+  | {
+      readonly type: 'selfSigned';
+      readonly x509Thumbprint: {
+        readonly primaryThumbprint: string;
+        readonly secondaryThumbprint: string | null;
+      };
+    };
+
+/** The identity of a device, or of a module of it. */
+export interface Identity extends Address {
+  /** Differs between two devices, or modules, that bear the same id one after the other. */
+  readonly generationId: string;
+  readonly etag: string;
+  readonly status: 'enabled' | 'disabled';
+  readonly statusReason: string | null;
+  readonly statusUpdatedTime: string;
+  readonly authentication: Authentication;
+  readonly capabilities: { readonly iotEdge: boolean };
+  /** Only of modules: who looks after it, such as `IotEdge`. */
+  readonly managedBy?: string | null;
+}
+
+/** The part of an identity that its owner decides. */
+export type IdentityChoice = Pick<
+  Identity,
+  'status' | 'statusReason' | 'authentication' | 'capabilities' | 'managedBy'
+>;
+
+/** Case-sensitive, up to 128 characters (iot-hub-devguide-identity-registry.md). */
+const DEVICE_OR_MODULE_ID = /^[A-Za-z0-9\-:.+%_#*?!(),=@;$']{1,128}$/;
+/** Keys of users' own may hold 16 to 64 bytes, as base64 (same page). */
+const MIN_KEY_BYTES = 16;
+const MAX_KEY_BYTES = 64;
+const GENERATED_KEY_BYTES = 32;
+const THUMBPRINT = /^(?:[0-9A-F]{40}|[0-9A-F]{64})$/i;
+
+export function isDeviceOrModuleId(id: string): boolean {
+  return DEVICE_OR_MODULE_ID.test(id);
+}
+
+/**
+ * Reads what a client sends to create or update a device. Keys that are absent or empty are made.
+ *
+ * @throws HubError `ArgumentInvalid`
+ */
+export function readIdentityChoice(body: JsonObject): IdentityChoice {
+  const status = member(body, 'status') ?? 'enabled';
+  if (status !== 'enabled' && status !== 'disabled') throw invalid('status must be enabled or disabled');
+  const reason = member(body, 'statusReason') ?? null;
+  if (reason !== null && typeof reason !== 'string') throw invalid('statusReason must be a string');
+  const capabilities = objectOf(member(body, 'capabilities'));
+  return {
+    status,
+    statusReason: reason,
+    authentication: readAuthentication(objectOf(member(body, 'authentication'))),
+    capabilities: { iotEdge: member(capabilities, 'iotEdge') === true },
+  };
+}
+
+/**
+ * Reads what a client sends to create or update a module. A module is enabled as long as its device is.
+ *
+ * @throws HubError `ArgumentInvalid`
+ */
+export function readModuleChoice(body: JsonObject): IdentityChoice {
+  const managedBy = member(body, 'managedBy') ?? null;
+  if (managedBy !== null && typeof managedBy !== 'string') throw invalid('managedBy must be a string');
+  return {
+    status: 'enabled',
+    statusReason: null,
+    authentication: readAuthentication(objectOf(member(body, 'authentication'))),
+    capabilities: { iotEdge: false },
+    managedBy,
+  };
+}
+
+function readAuthentication(authentication: JsonObject): Authentication {
+  const thumbprints = objectOf(member(authentication, 'x509Thumbprint'));
+  const type =
+    member(authentication, 'type') ?? (textOf(thumbprints, 'primaryThumbprint') ? 'selfSigned' : 'sas');
+  if (type === 'sas') {
+    const keys = objectOf(member(authentication, 'symmetricKey'));
+    return {
+      type,
+      symmetricKey: { primaryKey: readKey(keys, 'primaryKey'), secondaryKey: readKey(keys, 'secondaryKey') },
+    };
+  }
+  if (type === 'selfSigned') {
+    const primary = textOf(thumbprints, 'primaryThumbprint');
+    const secondary = textOf(thumbprints, 'secondaryThumbprint');
+    const wrong = [primary ?? '', secondary ?? primary ?? ''].find((text) => !THUMBPRINT.test(text));
+    if (primary === undefined || wrong !== undefined)
+      throw invalid('a thumbprint must be 40 or 64 hexadecimal digits');
+    return {
+      type,
+      x509Thumbprint: {
+        primaryThumbprint: primary.toUpperCase(),
+        secondaryThumbprint: secondary?.toUpperCase() ?? null,
+      },
+    };
+  }
+  throw invalid('authentication type must be sas or selfSigned');
+}
+
+function readKey(keys: JsonObject, name: string): string {
+  const key = textOf(keys, name);
+  if (key === undefined) return randomBytes(GENERATED_KEY_BYTES).toString('base64');
+  const bytes = Buffer.from(key, 'base64');
+  if (bytes.toString('base64') !== key || bytes.length < MIN_KEY_BYTES || bytes.length > MAX_KEY_BYTES) {
+    throw invalid(`${name} must be base64 of ${MIN_KEY_BYTES} to ${MAX_KEY_BYTES} bytes`); // never the key itself
+  }
+  return key;
+}
+
+/** An entity tag for an identity: unlike a twin's it tells nothing. @example 'ODQ4NDk5Mzk=' */
+export function newIdentityEtag(): string {
+  return Buffer.from(String(randomBytes(4).readUInt32BE() % 1_000_000_000)).toString('base64');
+}
+
+function objectOf(value: JsonValue | undefined): JsonObject {
+  return isJsonObject(value) ? value : {};
+}
+
+function textOf(object: JsonObject, key: string): string | undefined {
+  const value = member(object, key);
+  return typeof value === 'string' && value !== '' ? value : undefined;
+}
+
+function invalid(message: string): HubError {
+  return new HubError('ArgumentInvalid', message);
+}

@@ -1,0 +1,79 @@
+import type { JsonObject, JsonValue } from '../../../src/json/json.ts';
+import type { Hub } from '../hub/hub.ts';
+import { HubError } from '../model/hub-error.ts';
+import { readIdentityChoice } from '../model/identity.ts';
+import { isJsonObject, member } from '../model/json.ts';
+import { createIdentity, deleteIdentity, updateIdentity } from './identity-operations.ts';
+import { readSections } from './twin-operations.ts';
+
+/** A bulk call takes at most this many devices (identity registry REST API). */
+const MAX_DEVICES = 100;
+
+/** What a bulk call did; devices that could not be processed do not hinder the others. */
+export interface BulkResult {
+  readonly isSuccessful: boolean;
+  readonly errors: readonly JsonObject[];
+}
+
+/**
+ * Checks the body of POST `/devices`.
+ *
+ * @throws HubError `ArgumentInvalid`
+ */
+export function readBulk(body: JsonValue | undefined): readonly JsonObject[] {
+  if (!Array.isArray(body) || body.length === 0 || body.length > MAX_DEVICES || !body.every(isJsonObject)) {
+    throw new HubError('ArgumentInvalid', `The body must be an array of 1 to ${MAX_DEVICES} devices.`);
+  }
+  return body;
+}
+
+/** Creates, updates or deletes each device as its `importMode` says. */
+export function runBulk(hub: Hub, devices: readonly JsonObject[]): BulkResult {
+  const errors: JsonObject[] = [];
+  for (const device of devices) {
+    const id = member(device, 'id');
+    const deviceId = typeof id === 'string' ? id : '';
+    try {
+      runOne(hub, deviceId, device);
+    } catch (error) {
+      if (!(error instanceof HubError)) throw error;
+      errors.push({ deviceId, errorCode: error.code, errorStatus: error.message });
+    }
+  }
+  return { isSuccessful: errors.length === 0, errors };
+}
+
+function runOne(hub: Hub, deviceId: string, device: JsonObject): void {
+  if (member(device, 'moduleId') !== undefined) {
+    throw new HubError('ArgumentInvalid', 'The local hub takes no modules in bulk calls.');
+  }
+  const mode = importModeOf(hub, deviceId, device);
+  const etag = member(device, 'eTag') ?? member(device, 'etag');
+  const ifMatch = typeof etag === 'string' ? `"${etag.replaceAll('"', '')}"` : undefined;
+  switch (mode) {
+    case 'create':
+      createIdentity(
+        hub,
+        { deviceId },
+        readIdentityChoice(device),
+        readSections(device, () => undefined),
+      );
+      return;
+    case 'update':
+    case 'updateifmatchetag':
+      updateIdentity(hub, { deviceId }, readIdentityChoice(device), mode === 'update' ? undefined : ifMatch);
+      return;
+    case 'delete':
+    case 'deleteifmatchetag':
+      deleteIdentity(hub, { deviceId }, mode === 'delete' ? undefined : ifMatch);
+      return;
+    default:
+      throw new HubError('ArgumentInvalid', `importMode ${mode} is not known to the local hub.`);
+  }
+}
+
+function importModeOf(hub: Hub, deviceId: string, device: JsonObject): string {
+  const mode = String(member(device, 'importMode') ?? '').toLowerCase();
+  if (mode !== 'createorupdate') return mode;
+  return hub.store.get({ deviceId }) === undefined ? 'create' : 'update';
+}

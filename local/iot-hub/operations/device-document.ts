@@ -1,0 +1,64 @@
+import type { JsonObject } from '../../../src/json/json.ts';
+import type { Presence } from '../hub/connections.ts';
+import type { Entry } from '../hub/device-store.ts';
+import type { Authentication } from '../model/identity.ts';
+import { describeSection, twinEtag, twinVersion } from '../model/twin.ts';
+
+/** A twin as the service API gives it. */
+export function twinDocument({ identity, twin, modelId }: Entry, presence: Presence): JsonObject {
+  const { deviceId, moduleId } = identity;
+  return {
+    deviceId,
+    ...(moduleId !== undefined && { moduleId }),
+    etag: twinEtag(twin),
+    deviceEtag: identity.etag,
+    status: identity.status,
+    ...(identity.statusReason !== null && { statusReason: identity.statusReason }),
+    statusUpdateTime: identity.statusUpdatedTime,
+    connectionState: presence.connectionState,
+    lastActivityTime: presence.lastActivityTime,
+    cloudToDeviceMessageCount: 0,
+    authenticationType: identity.authentication.type,
+    x509Thumbprint: thumbprintsOf(identity.authentication),
+    ...(modelId !== undefined && { modelId }),
+    version: twinVersion(twin),
+    tags: twin.tags,
+    properties: { desired: describeSection(twin.desired), reported: describeSection(twin.reported) },
+    ...(moduleId === undefined && { capabilities: { ...identity.capabilities } }),
+  };
+}
+
+/**
+ * An identity as the service API gives it, keys included: whoever may ask for it owns the registry. That of a
+ * module has neither status nor capabilities.
+ */
+export function identityDocument({ identity }: Entry, presence: Presence): JsonObject {
+  const { deviceId, moduleId, authentication } = identity;
+  const isDevice = moduleId === undefined;
+  return {
+    ...(!isDevice && { moduleId, managedBy: identity.managedBy ?? null }),
+    deviceId,
+    generationId: identity.generationId,
+    etag: identity.etag,
+    connectionState: presence.connectionState,
+    ...(isDevice && { status: identity.status, statusReason: identity.statusReason }),
+    connectionStateUpdatedTime: presence.connectionStateUpdatedTime,
+    ...(isDevice && { statusUpdatedTime: identity.statusUpdatedTime }),
+    lastActivityTime: presence.lastActivityTime,
+    cloudToDeviceMessageCount: 0,
+    authentication: {
+      symmetricKey:
+        authentication.type === 'sas'
+          ? { ...authentication.symmetricKey }
+          : { primaryKey: null, secondaryKey: null },
+      x509Thumbprint: thumbprintsOf(authentication),
+      type: authentication.type,
+    },
+    ...(isDevice && { capabilities: { ...identity.capabilities } }),
+  };
+}
+
+function thumbprintsOf(authentication: Authentication): JsonObject {
+  if (authentication.type === 'sas') return { primaryThumbprint: null, secondaryThumbprint: null };
+  return { ...authentication.x509Thumbprint };
+}

@@ -1,0 +1,136 @@
+import type { JsonObject } from '../../../src/json/json.ts';
+import type { Entry } from '../hub/device-store.ts';
+import { identityChanged } from '../hub/events.ts';
+import { disconnectDevice, entryOf, type Hub } from '../hub/hub.ts';
+import type { Address } from '../model/address.ts';
+import { ifMatchAllows } from '../model/entity-tag.ts';
+import { HubError } from '../model/hub-error.ts';
+import { type IdentityChoice, isDeviceOrModuleId, newIdentityEtag } from '../model/identity.ts';
+import { formatInstant, NEVER } from '../model/instant.ts';
+import { createTwin, type ServiceSections } from '../model/twin.ts';
+import { problemOfContent, problemOfSize } from '../model/twin-limits.ts';
+import { identityDocument } from './device-document.ts';
+
+/** A device has at most this many modules ("IoT Hub quotas and throttling"). */
+const MAX_MODULES = 50;
+
+/* Each of these throws a `HubError` when the hub refuses. */
+
+export function readIdentity(hub: Hub, address: Address): JsonObject {
+  return identityDocument(entryOf(hub, address), hub.connections.presence(address));
+}
+
+/** What a twin starts with; `reported` only for a device that comes from another hub. */
+export type InitialTwin = ServiceSections & { readonly reported?: JsonObject };
+
+/** Creates a device or module and its twin, with what the twin starts with, in one operation. */
+export function createIdentity(
+  hub: Hub,
+  address: Address,
+  choice: IdentityChoice,
+  initial: InitialTwin = {},
+): JsonObject {
+  if (address.moduleId === undefined) checkNewDevice(hub, address.deviceId);
+  else checkNewModule(hub, address.deviceId, address.moduleId);
+  checkInitialTwin(initial);
+  const at = hub.tick();
+  const twin = createTwin(at, initial);
+  hub.store.put({
+    identity: {
+      ...address,
+      generationId: at.toString(),
+      etag: newIdentityEtag(),
+      statusUpdatedTime: NEVER,
+      ...choice,
+    },
+    twin,
+  });
+  hub.emit(identityChanged(hub.origin(address, at), 'createDeviceIdentity', twin));
+  return readIdentity(hub, address);
+}
+
+function checkNewDevice(hub: Hub, deviceId: string): void {
+  if (!isDeviceOrModuleId(deviceId)) throw new HubError('ArgumentInvalid', `${deviceId} is not a device id.`);
+  if (hub.store.get({ deviceId }) !== undefined) {
+    throw new HubError('DeviceAlreadyExists', `A device with ID '${deviceId}' is already registered.`);
+  }
+}
+
+function checkNewModule(hub: Hub, deviceId: string, moduleId: string): void {
+  entryOf(hub, { deviceId });
+  if (!isDeviceOrModuleId(moduleId)) throw new HubError('ArgumentInvalid', `${moduleId} is not a module id.`);
+  if (hub.store.get({ deviceId, moduleId }) !== undefined) {
+    throw new HubError(
+      'ModuleAlreadyExistsOnDevice',
+      `A module with ID '${moduleId}' is already registered on device '${deviceId}'.`,
+    );
+  }
+  if (hub.store.modulesOf(deviceId).length >= MAX_MODULES) {
+    throw new HubError('TooManyModulesOnDevice', `Device ${deviceId} has ${MAX_MODULES} modules already.`);
+  }
+}
+
+/** Refuses an initial twin that breaks a limit. */
+export function checkInitialTwin(initial: InitialTwin): void {
+  for (const name of ['tags', 'desired', 'reported'] as const) {
+    const values = initial[name] ?? {};
+    const problem = problemOfContent(values) ?? problemOfSize(name, values);
+    if (problem !== undefined) throw new HubError('ArgumentInvalid', problem);
+  }
+}
+
+/** Changes what the owner of a device or module decides. Its twin is not touched, no event tells of it. */
+export function updateIdentity(
+  hub: Hub,
+  address: Address,
+  choice: IdentityChoice,
+  ifMatch: string | undefined,
+): JsonObject {
+  const entry = matchingEntry(hub, address, ifMatch);
+  const { identity } = entry;
+  const at = hub.tick();
+  hub.store.put({
+    ...entry,
+    identity: {
+      ...identity,
+      ...choice,
+      etag: newIdentityEtag(),
+      statusUpdatedTime: choice.status === identity.status ? identity.statusUpdatedTime : formatInstant(at),
+    },
+  });
+  if (choice.status === 'disabled') {
+    for (const part of withModules(hub, entry)) dropConnection(hub, part.identity);
+  }
+  return readIdentity(hub, address);
+}
+
+/** Deletes a module, or a device and before it all its modules: each with an event of its own. */
+export function deleteIdentity(hub: Hub, address: Address, ifMatch: string | undefined): void {
+  const entry = matchingEntry(hub, address, ifMatch);
+  for (const { identity, twin } of withModules(hub, entry)) {
+    dropConnection(hub, identity);
+    const at = hub.tick();
+    hub.store.remove(identity);
+    hub.connections.forget(identity);
+    hub.emit(identityChanged(hub.origin(identity, at), 'deleteDeviceIdentity', twin));
+  }
+}
+
+/** What goes the way of this one: a module alone, or the modules of a device and, last, the device. */
+function withModules(hub: Hub, entry: Entry): readonly Entry[] {
+  const { deviceId, moduleId } = entry.identity;
+  return moduleId === undefined ? [...hub.store.modulesOf(deviceId), entry] : [entry];
+}
+
+function matchingEntry(hub: Hub, address: Address, ifMatch: string | undefined): Entry {
+  const entry = entryOf(hub, address);
+  if (!ifMatchAllows(ifMatch, entry.identity.etag)) {
+    throw new HubError('PreconditionFailed', 'Precondition failed: the ETag of the identity did not match.');
+  }
+  return entry;
+}
+
+function dropConnection(hub: Hub, address: Address): void {
+  const link = hub.connections.link(address);
+  if (link !== undefined) disconnectDevice(hub, address, link);
+}

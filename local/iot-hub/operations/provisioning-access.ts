@@ -1,0 +1,84 @@
+import type { JsonObject } from '../../../src/json/json.ts';
+import type { Hub } from '../hub/hub.ts';
+import type { Authentication } from '../model/identity.ts';
+import { checkInitialTwin, createIdentity, deleteIdentity, updateIdentity } from './identity-operations.ts';
+
+/**
+ * A device as DPS moves it from hub to hub: without versions, etags and times, which belong to the hub, and
+ * without its modules (iotedge#6697).
+ */
+export interface PortableDevice {
+  readonly authentication: Authentication;
+  readonly capabilities: { readonly iotEdge: boolean };
+  readonly tags: JsonObject;
+  readonly desired: JsonObject;
+  readonly reported: JsonObject;
+}
+
+/**
+ * What DPS may do on a hub it is linked to. Its writes are not throttled and not counted as calls of the
+ * service API.
+ */
+export interface ProvisioningAccess {
+  readonly host: string;
+  read(deviceId: string): PortableDevice | undefined;
+  /**
+   * Creates identity and twin in one operation; a device of that id that is there already is removed first.
+   *
+   * @throws HubError `ArgumentInvalid` when the twin breaks a limit
+   */
+  create(deviceId: string, device: PortableDevice): void;
+  /** Gives the device another way to prove itself; its twin is left alone. */
+  authenticate(deviceId: string, authentication: Authentication): void;
+  /** Deletes the device and its modules. */
+  remove(deviceId: string): void;
+}
+
+export function provisioningAccess(hub: Hub): ProvisioningAccess {
+  const count = () => {
+    hub.counters.provisioningWrites += 1;
+  };
+  const access: ProvisioningAccess = {
+    host: hub.host,
+    read(deviceId) {
+      const device = hub.store.get({ deviceId });
+      return (
+        device && {
+          authentication: device.identity.authentication,
+          capabilities: device.identity.capabilities,
+          tags: device.twin.tags,
+          desired: device.twin.desired.values,
+          reported: device.twin.reported.values,
+        }
+      );
+    },
+    create(deviceId, { authentication, capabilities, tags, desired, reported }) {
+      checkInitialTwin({ tags, desired, reported });
+      access.remove(deviceId);
+      createIdentity(
+        hub,
+        { deviceId },
+        { status: 'enabled', statusReason: null, authentication, capabilities },
+        { tags, desired, reported },
+      );
+      count();
+    },
+    authenticate(deviceId, authentication) {
+      const device = hub.store.get({ deviceId });
+      if (device === undefined || sameAuthentication(device.identity.authentication, authentication)) return;
+      const { status, statusReason, capabilities } = device.identity;
+      updateIdentity(hub, { deviceId }, { status, statusReason, capabilities, authentication }, undefined);
+      count();
+    },
+    remove(deviceId) {
+      if (hub.store.get({ deviceId }) === undefined) return;
+      deleteIdentity(hub, { deviceId }, undefined);
+      count();
+    },
+  };
+  return access;
+}
+
+function sameAuthentication(left: Authentication, right: Authentication): boolean {
+  return JSON.stringify(left) === JSON.stringify(right);
+}

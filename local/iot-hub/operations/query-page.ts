@@ -1,0 +1,61 @@
+import type { JsonObject } from '../../../src/json/json.ts';
+import type { Hub } from '../hub/hub.ts';
+import { addressKey, parseAddressKey } from '../model/address.ts';
+import { HubError } from '../model/hub-error.ts';
+import { twinDocument } from './device-document.ts';
+import { isSelected, project, type Query } from './query.ts';
+
+/**
+ * A page holds at most this many rows, and as many where the client does not say
+ * (iot-hub-devguide-query-language.md).
+ */
+const MAX_PAGE = 100;
+
+export interface QueryPage {
+  readonly rows: readonly JsonObject[];
+  /** What to send to get the next page; undefined on the last. */
+  readonly continuation: string | undefined;
+}
+
+/**
+ * One page of a query, in the order of device and module ids. A continuation token names the last device or
+ * module of the page, so that pages stay right while others come and go.
+ *
+ * @throws HubError `ArgumentInvalid` for a page size or a token that is none
+ */
+export function queryPage(
+  hub: Hub,
+  query: Query,
+  page: { readonly size: string | undefined; readonly continuation: string | undefined },
+): QueryPage {
+  const size = readSize(page.size);
+  const after = page.continuation === undefined ? undefined : readToken(page.continuation);
+  const rows: JsonObject[] = [];
+  let last = '';
+  const entries =
+    query.from === 'devices'
+      ? hub.store.sorted(after)
+      : hub.store.sortedModules(after === undefined ? undefined : parseAddressKey(after));
+  for (const entry of entries) {
+    const twin = twinDocument(entry, hub.connections.presence(entry.identity));
+    if (!isSelected(query, twin)) continue;
+    if (rows.length === size) return { rows, continuation: Buffer.from(`after:${last}`).toString('base64') };
+    rows.push(project(query, twin));
+    last = addressKey(entry.identity);
+  }
+  return { rows, continuation: undefined };
+}
+
+function readSize(text: string | undefined): number {
+  if (text === undefined) return MAX_PAGE;
+  if (!/^-?\d{1,9}$/.test(text)) throw new HubError('ArgumentInvalid', 'x-ms-max-item-count is not a number');
+  const size = Number(text);
+  return size < 1 ? MAX_PAGE : Math.min(size, MAX_PAGE);
+}
+
+function readToken(token: string): string {
+  const text = Buffer.from(token, 'base64').toString();
+  if (!text.startsWith('after:'))
+    throw new HubError('ArgumentInvalid', 'x-ms-continuation is not a token of this hub');
+  return text.slice('after:'.length);
+}

@@ -1,0 +1,236 @@
+import type { JsonObject, JsonValue } from '../../../src/json/json.ts';
+import { type HttpRequest, type HttpResponse, pathSegments } from '../../https/exchange.ts';
+import { entryOf, type Hub } from '../hub/hub.ts';
+import type { Address } from '../model/address.ts';
+import { errorBody, HubError } from '../model/hub-error.ts';
+import { readIdentityChoice, readModuleChoice } from '../model/identity.ts';
+import { isJsonObject, member, parseJson } from '../model/json.ts';
+import { readBulk, runBulk } from '../operations/bulk-operation.ts';
+import { identityDocument } from '../operations/device-document.ts';
+import {
+  createIdentity,
+  deleteIdentity,
+  readIdentity,
+  updateIdentity,
+} from '../operations/identity-operations.ts';
+import { parseQuery } from '../operations/query.ts';
+import { queryPage } from '../operations/query-page.ts';
+import { patchTwinOf, readTwin, replaceTwinOf } from '../operations/twin-operations.ts';
+import { authorizeService } from './service-authorization.ts';
+
+/** GET `/devices` lists at most this many (identity registry REST API). */
+const MAX_LISTED = 1000;
+
+type Operation = (hub: Hub, request: HttpRequest, address: Address) => Promise<HttpResponse>;
+
+/** What is known, by method and path. Where `{id}` may stand, `{id}/modules/{moduleId}` may too. */
+const OPERATIONS: ReadonlyMap<string, Operation> = new Map([
+  ['GET /twins/{id}', getTwin],
+  ['PATCH /twins/{id}', writeTwin(patchTwinOf)],
+  ['PUT /twins/{id}', writeTwin(replaceTwinOf)],
+  ['GET /devices/{id}', getIdentity],
+  ['PUT /devices/{id}', putIdentity],
+  ['DELETE /devices/{id}', removeIdentity],
+  ['GET /devices', listIdentities],
+  ['GET /devices/{id}/modules', listModules],
+  ['POST /devices', postBulk],
+  ['POST /devices/query', postQuery],
+  ['GET /statistics/devices', getStatistics],
+]);
+
+/**
+ * The service REST API of one hub (api-version 2021-04-12). Answers everything, refusals included; throws
+ * nothing.
+ */
+export async function serveServiceCall(hub: Hub, key: string, request: HttpRequest): Promise<HttpResponse> {
+  const isTwin = request.path.startsWith('/twins/');
+  try {
+    // Whether Azure takes a token for another name of the hub is not documented.
+    const { headers, path, host } = request;
+    authorizeService(headers.authorization, { host, path, key, now: hub.now() });
+    const { operation, address } = route(request);
+    return await operation(hub, request, address);
+  } catch (error) {
+    const refusal = refusalOf(hub, error);
+    countRefusal(hub, request.method, isTwin, refusal);
+    return refusalResponse(refusal, isTwin, hub.now());
+  }
+}
+
+function refusalOf(hub: Hub, error: unknown): HubError {
+  if (error instanceof HubError) return error;
+  hub.log.error(`Hub ${hub.host} failed: ${error instanceof Error ? error.message : 'unknown reason'}`);
+  return new HubError('ServerError', 'The hub failed.');
+}
+
+function route(request: HttpRequest): { operation: Operation; address: Address } {
+  const segments = pathSegments(request.path);
+  if (segments === undefined) throw new HubError('ArgumentInvalid', 'The path is not properly encoded.');
+  const [collection, deviceId, sub, moduleId, ...more] = segments;
+  const fixed = OPERATIONS.get(`${request.method} /${segments.join('/').replace(/\/$/, '')}`);
+  if (fixed !== undefined) return { operation: fixed, address: { deviceId: '' } };
+  const isModule = sub === 'modules' && moduleId !== undefined && moduleId !== '';
+  const pattern = isModule || sub === undefined ? '{id}' : `{id}/${sub}`;
+  const operation = OPERATIONS.get(`${request.method} /${collection}/${pattern}`);
+  if (operation === undefined || !deviceId || more.length > 0) {
+    throw new HubError(
+      'InvalidOperation',
+      `${request.method} ${request.path} is not known to the local hub.`,
+    );
+  }
+  return { operation, address: isModule ? { deviceId, moduleId } : { deviceId } };
+}
+
+async function getTwin(hub: Hub, _request: HttpRequest, address: Address): Promise<HttpResponse> {
+  await hub.admit('twinReads');
+  const twin = readTwin(hub, address);
+  hub.counters.twinReads += 1;
+  return tagged(hub, twin);
+}
+
+function writeTwin(
+  write: (hub: Hub, address: Address, body: JsonObject, ifMatch?: string) => JsonObject,
+): Operation {
+  return async (hub, request, address) => {
+    await hub.admit('twinUpdates');
+    const twin = write(hub, address, readObject(request), request.headers['if-match']);
+    hub.counters.twinWrites += 1;
+    return tagged(hub, twin);
+  };
+}
+
+/** A twin with its entity tag as a header; its size counts against the day's messages. */
+function tagged(hub: Hub, twin: JsonObject): HttpResponse {
+  hub.spend(JSON.stringify(twin).length);
+  return { status: 200, headers: { ETag: `"${String(twin.etag)}"` }, body: twin };
+}
+
+async function getIdentity(hub: Hub, _request: HttpRequest, address: Address): Promise<HttpResponse> {
+  await admitIdentities(hub, 1);
+  return { status: 200, body: readIdentity(hub, address) };
+}
+
+/** Without `If-Match` a device or module is created, with it one that is there is updated. */
+async function putIdentity(hub: Hub, request: HttpRequest, address: Address): Promise<HttpResponse> {
+  await admitIdentities(hub, 1);
+  const body = readObject(request);
+  for (const name of ['deviceId', 'moduleId'] as const) {
+    const named = member(body, name);
+    if (named !== undefined && named !== address[name]) {
+      throw new HubError('ArgumentInvalid', `${name} in the body differs from the one in the path.`);
+    }
+  }
+  const ifMatch = request.headers['if-match'];
+  const choice = address.moduleId === undefined ? readIdentityChoice(body) : readModuleChoice(body);
+  const identity =
+    ifMatch === undefined
+      ? createIdentity(hub, address, choice)
+      : updateIdentity(hub, address, choice, ifMatch);
+  return { status: 200, body: identity };
+}
+
+async function removeIdentity(hub: Hub, request: HttpRequest, address: Address): Promise<HttpResponse> {
+  await admitIdentities(hub, 1);
+  deleteIdentity(hub, address, request.headers['if-match']);
+  return { status: 204 };
+}
+
+async function listIdentities(hub: Hub, request: HttpRequest): Promise<HttpResponse> {
+  await admitIdentities(hub, 1);
+  const top = Math.min(Number(request.query.get('top') ?? MAX_LISTED) || MAX_LISTED, MAX_LISTED);
+  const listed: JsonObject[] = [];
+  for (const device of hub.store.sorted()) {
+    if (listed.length >= top) break;
+    listed.push(identityDocument(device, hub.connections.presence(device.identity)));
+  }
+  return { status: 200, body: listed };
+}
+
+async function listModules(hub: Hub, _request: HttpRequest, address: Address): Promise<HttpResponse> {
+  await admitIdentities(hub, 1);
+  const { deviceId } = entryOf(hub, address).identity;
+  const listed = hub.store.modulesOf(deviceId).map(({ identity }) => readIdentity(hub, identity));
+  return { status: 200, body: listed };
+}
+
+async function postBulk(hub: Hub, request: HttpRequest): Promise<HttpResponse> {
+  const devices = readBulk(parseJson(request.body));
+  await admitIdentities(hub, devices.length);
+  const { isSuccessful, errors } = runBulk(hub, devices);
+  return { status: isSuccessful ? 200 : 400, body: { isSuccessful, errors, warnings: [] } };
+}
+
+async function postQuery(hub: Hub, request: HttpRequest): Promise<HttpResponse> {
+  await hub.admit('queries');
+  const text = member(readObject(request), 'query');
+  if (typeof text !== 'string') throw new HubError('ArgumentNull', 'BadRequest');
+  const query = parseQuery(text);
+  const { rows, continuation } = queryPage(hub, query, {
+    size: headerOf(request, 'x-ms-max-item-count'),
+    continuation: headerOf(request, 'x-ms-continuation'),
+  });
+  hub.counters.queries += 1;
+  hub.spend(JSON.stringify(rows).length);
+  return {
+    status: 200,
+    headers: {
+      'x-ms-item-type': query.columns === undefined ? 'Twin' : 'Raw',
+      ...(continuation !== undefined && { 'x-ms-continuation': continuation }),
+    },
+    body: rows,
+  };
+}
+
+async function getStatistics(hub: Hub): Promise<HttpResponse> {
+  let enabled = 0;
+  for (const { identity } of hub.store.sorted()) if (identity.status === 'enabled') enabled += 1;
+  hub.counters.statisticsReads += 1;
+  const total = hub.store.size;
+  return {
+    status: 200,
+    body: { totalDeviceCount: total, enabledDeviceCount: enabled, disabledDeviceCount: total - enabled },
+  };
+}
+
+async function admitIdentities(hub: Hub, count: number): Promise<void> {
+  await hub.admit('identityOperations', count);
+  hub.counters.identityOps += count;
+}
+
+function readObject(request: HttpRequest): JsonObject {
+  const body: JsonValue | undefined = parseJson(request.body);
+  if (!isJsonObject(body)) throw new HubError('IotHubFormatError', 'The body is not a JSON object.');
+  return body;
+}
+
+function headerOf(request: HttpRequest, name: string): string | undefined {
+  const value = request.headers[name];
+  return Array.isArray(value) ? value[0] : value;
+}
+
+function countRefusal(hub: Hub, method: string, isTwin: boolean, { refusal }: HubError): void {
+  if (refusal === 'ThrottlingException') hub.counters.throttled += 1;
+  else if (refusal === 'IotHubQuotaExceeded') hub.counters.quotaRefused += 1;
+  else if (isTwin && method !== 'GET') hub.counters.twinWritesRefused += 1;
+}
+
+/** Refusals that the gateway makes before it reaches the twin store or the registry. */
+const BY_GATEWAY: ReadonlySet<string> = new Set([
+  'IotHubUnauthorizedAccess',
+  'IotHubUnauthorized',
+  'IotHubNotFound',
+  'IotHubQuotaExceeded',
+  'ThrottlingException',
+  'ServerError',
+  'ServiceUnavailable',
+  'IotHubFailingOver',
+]);
+
+export function refusalResponse(refusal: HubError, isTwin: boolean, now: number): HttpResponse {
+  const form = isTwin && !BY_GATEWAY.has(refusal.refusal) ? 'document' : 'text';
+  return {
+    status: refusal.status,
+    headers: { 'iothub-errorcode': refusal.refusal },
+    body: errorBody(refusal, form, now),
+  };
+}

@@ -1,0 +1,17 @@
+import { appendFileSync } from 'node:fs';
+import type { Log } from './log.ts';
+import { stateFailure } from './state/failure.ts';
+
+/** Keeps lines in a file, each with its time. Where they cannot be written, it says so once, and they are lost. */
+export function logToFile(file: string, log: Log): (line: string) => void {
+  let hasFailed = false;
+  return (line) => {
+    try {
+      appendFileSync(file, `${new Date().toISOString()} ${line}\n`);
+    } catch (error) {
+      const failure = stateFailure(error, file);
+      if (!hasFailed) log.warn(failure instanceof Error ? failure.message : String(failure));
+      hasFailed = true;
+    }
+  };
+}

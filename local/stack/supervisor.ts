@@ -1,0 +1,220 @@
+import { mkdirSync } from 'node:fs';
+import { join, resolve } from 'node:path';
+import { setTimeout as delay } from 'node:timers/promises';
+import { type Cloud, startCloud } from '../cloud.ts';
+import { type ProcessStatus, readEventStatus } from '../control-api/index.ts';
+import { cast } from '../devices/cast.ts';
+import { LocalError } from '../errors.ts';
+import { readFleet } from '../fleet-file.ts';
+import { FUNCTION_KEYS } from '../keys.ts';
+import { reservePort } from '../listen.ts';
+import type { Log } from '../log.ts';
+import { checkLoop, type LoopCheck, type LoopResult } from '../once/closed-loop.ts';
+import type { LocalOptions } from '../options.ts';
+import type { KeptRunning } from '../processes/kept-running.ts';
+import { Progress } from '../progress.ts';
+import { onState } from '../state/failure.ts';
+import { lockState } from '../state-lock.ts';
+import { LiveFeed } from '../view/live-feed.ts';
+import { renderLive } from '../view/live-view.ts';
+import { progressLine } from '../view/progress-line.ts';
+import type { Screen } from '../view/screen.ts';
+import { runDevices } from './fleet-of-devices.ts';
+import { FUNCTION_HOST, runFunctionApp, waitForFunctions } from './function-app.ts';
+
+export interface SupervisorOptions extends LocalOptions {
+  /** The project's folder: host.json, package.json, fleet.json. */
+  readonly appDirectory: string;
+  /** Where the bundled processes are. */
+  readonly bundles: string;
+  readonly screen: Screen;
+  /** Aborted by Ctrl-C. */
+  readonly signal: AbortSignal;
+}
+
+const FUNCTIONS_START_MS = 60_000;
+const CHECK_EVERY_MS = 500;
+const REDRAW_EVERY_MS = 1_000;
+/** A function host that is asked to end drains for eight seconds at the most. */
+const STOP_MS = 10_000;
+
+/**
+ * Brings up the local stack, watches over it, and ends all of it: when the loop has closed (`once`), or when
+ * the signal comes.
+ *
+ * @returns what the loop came to, with `once`.
+ * @throws LocalError where it cannot start, and `BERTH_LOCAL_NOT_CLOSED` where the loop has not closed in
+ *   time.
+ */
+export async function supervise(options: SupervisorOptions): Promise<LoopResult | undefined> {
+  const { appDirectory, stateDirectory, screen, signal } = options;
+  const startedAt = Date.now();
+  const log = logTo(screen);
+  const fleet = readFleet(resolve(appDirectory, process.env.FLEET_FILE || 'fleet.json'));
+  const logs = join(stateDirectory, 'logs');
+  const unlock = lockState(stateDirectory, options.fresh, {
+    protectedFolders: [appDirectory],
+    onKept: (paths) => screen.line(keptLine(stateDirectory, paths)),
+  });
+
+  const running: KeptRunning[] = [];
+  let cloud: Cloud | undefined;
+  try {
+    onState(logs, () => mkdirSync(logs, { recursive: true }));
+    // Only free to be taken by whoever runs the functions; asked for now, because DPS must know where the
+    // webhook is.
+    const functionsPort = options.withoutFunctions
+      ? options.ports.functions
+      : await reservePort(options.ports.functions, 'the functions');
+    const functionsUrl = `http://127.0.0.1:${functionsPort}`;
+    cloud = await startCloud({
+      ...options,
+      fleet,
+      functionsPort,
+      webhookUrl: `${functionsUrl}/api/allocate?code=${FUNCTION_KEYS.function}`,
+      processes: () => processes(running, cloud),
+      onAzuriteReturn: () => renewFunctions(running, options, log),
+      log,
+    });
+    const controlUrl = `http://127.0.0.1:${cloud.ports.control}`;
+    screen.line(
+      `${elapsed(startedAt)}  Azurite, Event Hubs, ${fleet.hubs.length} IoT hubs and DPS are up (control API ${controlUrl})`,
+    );
+    const eventsBefore = (await readEventStatus(cloud.control)).events;
+
+    if (options.withoutFunctions) {
+      screen.line(
+        `${elapsed(startedAt)}  waiting for the functions at ${functionsUrl}: run "func start" in this folder`,
+      );
+      await waitForFunctions(functionsUrl, Number.POSITIVE_INFINITY, signal);
+    } else {
+      running.push(
+        runFunctionApp({
+          ...options,
+          port: functionsPort,
+          cloud,
+          logFile: join(logs, 'functions.log'),
+          log,
+          onReady: () => {},
+        }),
+      );
+      await waitForFunctions(functionsUrl, FUNCTIONS_START_MS, signal);
+    }
+    if (signal.aborted) return undefined;
+    screen.line(
+      `${elapsed(startedAt)}  the functions run at ${functionsUrl}/api (function key ${FUNCTION_KEYS.function}, master key ${FUNCTION_KEYS.master})`,
+    );
+
+    const progress = new Progress(cast(options.devices));
+    const feed = new LiveFeed({ progress, cloud, functionsUrl, startedAt, fleet });
+    progress.onNews((news, device) => feed.note(news, device));
+    const loop = {
+      progress,
+      controlUrl,
+      functionsUrl,
+      functionKey: FUNCTION_KEYS.function,
+      masterKey: FUNCTION_KEYS.master,
+      startedAt,
+      eventsBefore,
+    };
+    running.push(
+      await runDevices({
+        parts: [...progress.devices.values()].map(({ part }) => part),
+        bundles: options.bundles,
+        cloud,
+        stateDirectory,
+        lively: !options.once,
+        logFile: join(logs, 'devices.log'),
+        log,
+        onNews: (news) => progress.take(news),
+      }),
+    );
+    if (options.once) return await untilClosed(() => checkLoop(loop), progress, options, startedAt);
+    await showLive(feed, options, () => processes(running, cloud));
+    return undefined;
+  } finally {
+    screen.settle();
+    if (signal.aborted) screen.line('Ending everything…');
+    for (const each of running.reverse()) await each.stop(STOP_MS);
+    await cloud?.close();
+    unlock();
+  }
+}
+
+/** Looks again and again whether the loop has closed. */
+async function untilClosed(
+  check: () => Promise<LoopCheck>,
+  progress: Progress,
+  { screen, signal, timeoutMs }: SupervisorOptions,
+  startedAt: number,
+): Promise<LoopResult | undefined> {
+  let missing: readonly string[] = [];
+  while (!signal.aborted) {
+    try {
+      const result = await check();
+      if (result.closed) return result.result;
+      missing = result.missing;
+    } catch (error) {
+      // The function host may be down for a moment; it is looked at again.
+      missing = [error instanceof Error ? error.message : String(error)];
+    }
+    if (Date.now() - startedAt > timeoutMs) {
+      const reasons = missing.slice(0, 5).join('; ');
+      throw new LocalError(
+        'BERTH_LOCAL_NOT_CLOSED',
+        `The loop has not closed in ${timeoutMs / 1_000} s: ${reasons}${missing.length > 5 ? `; and ${missing.length - 5} more` : ''}.`,
+      );
+    }
+    screen.status([progressLine(progress, missing, Date.now() - startedAt)]);
+    await delay(CHECK_EVERY_MS, undefined, { signal }).catch(() => {});
+  }
+  return undefined;
+}
+
+async function showLive(
+  feed: LiveFeed,
+  { screen, signal }: SupervisorOptions,
+  status: () => readonly ProcessStatus[],
+): Promise<void> {
+  while (!signal.aborted) {
+    screen.status(renderLive(await feed.model(status())));
+    await delay(REDRAW_EVERY_MS, undefined, { signal }).catch(() => {});
+  }
+}
+
+function processes(running: readonly KeptRunning[], cloud: Cloud | undefined): readonly ProcessStatus[] {
+  const azurite = cloud === undefined ? [] : [cloud.azurite.process];
+  return [
+    { name: 'supervisor', pid: process.pid, running: true, restarts: 0 },
+    ...[...azurite, ...running].map(({ name, pid, isRunning, restarts }) => ({
+      name,
+      pid: pid ?? null,
+      running: isRunning,
+      restarts,
+    })),
+  ];
+}
+
+/** The functions may rely on tables that Azurite has not kept. In Azure, storage does not lose anything. */
+function renewFunctions(running: readonly KeptRunning[], { withoutFunctions }: LocalOptions, log: Log): void {
+  if (withoutFunctions)
+    log.warn('Azurite serves again, without what it was told last: start the functions again.');
+  void running.find(({ name }) => name === FUNCTION_HOST)?.renew(STOP_MS);
+}
+
+function keptLine(directory: string, paths: readonly string[]): string {
+  const names = paths.slice(0, 3).join(', ') + (paths.length > 3 ? `, and ${paths.length - 3} more` : '');
+  return `Kept in ${directory}, since Berth did not make it: ${names}`;
+}
+
+function logTo(screen: Screen): Log {
+  return {
+    info: () => {},
+    warn: (message) => screen.line(message),
+    error: (message) => screen.line(message),
+  };
+}
+
+function elapsed(startedAt: number): string {
+  return `${((Date.now() - startedAt) / 1_000).toFixed(1).padStart(5)} s`;
+}

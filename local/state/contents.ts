@@ -1,0 +1,102 @@
+import { type Dirent, readdirSync, rmdirSync, rmSync } from 'node:fs';
+import { join } from 'node:path';
+import { onState } from './failure.ts';
+
+/** Says that a folder belongs to Berth. */
+export const MARKER = 'berth-state.json';
+/** Holds the process id of the local stack that uses the folder. */
+export const LOCK = 'lock';
+/** Written and deleted at the start, to see that there is space. */
+export const PROBE = 'probe';
+
+/**
+ * Everything that Berth makes in its state folder, by its path in it. Only this is ever deleted; whoever keeps
+ * another file there adds it here.
+ */
+const FOLDERS = /^(azurite(\/__(blob|queue)storage__)?|ca|dps|event-hubs(\/[a-z0-9._-]+)?|hubs|logs)$/;
+const FILES: readonly RegExp[] = [
+  /^(lock|probe|berth-state\.json(\.next)?|batteries\.jsonl(\.next)?)$/,
+  // Azurite's databases (its library LokiJS writes `~` first) and the content of blobs and messages.
+  /^azurite\/__azurite_db_(blob|blob_extent|queue|queue_extent|table)__\.json~?$/,
+  /^azurite\/__(blob|queue)storage__\/[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/,
+  /^ca\/(root|server)\.(pem|key)(\.next)?$/,
+  /^dps\/(registrations|enrollments|certificates)\.jsonl(\.next)?$/,
+  /^event-hubs\/[a-z0-9._-]+\/\d+\.jsonl(\.next)?$/,
+  /^hubs\/[a-z0-9-]+(\.[a-z0-9-]+)+\.jsonl(\.next)?$/,
+  /^logs\/(functions|devices)\.log$/,
+];
+/** What no other program makes: the journals of hubs and event hubs. Folders of earlier versions have no marker. */
+const UNMISTAKABLE = /^(hubs|event-hubs\/[^/]+)\/.*\.jsonl$/;
+/** What a start that failed at once may leave behind, beside empty folders. */
+const FIRST_FILES = /^(lock|probe|berth-state\.json(\.next)?)$/;
+
+/** One file or folder in the state folder. */
+export interface Content {
+  /** From the state folder, with `/`. */
+  readonly path: string;
+  readonly kind: 'file' | 'folder' | 'symbolic link' | 'special file';
+  /** Whether Berth makes a file or folder of this name here; undefined: neither. */
+  readonly expected: 'file' | 'folder' | undefined;
+}
+
+/**
+ * What is in the state folder, each folder before its content. Folders that Berth does not make are not
+ * entered, nor are symbolic links followed.
+ *
+ * @throws LocalError `BERTH_LOCAL_STATE_UNUSABLE`
+ */
+export function contentsOf(directory: string, below = ''): readonly Content[] {
+  const folder = join(directory, below);
+  const entries = onState(folder, () => readdirSync(folder, { withFileTypes: true }));
+  return entries.flatMap((entry) => {
+    const path = below === '' ? entry.name : `${below}/${entry.name}`;
+    const content: Content = { path, kind: kindOf(entry), expected: expectedAt(path) };
+    const isOwnFolder = content.kind === 'folder' && content.expected === 'folder';
+    return isOwnFolder ? [content, ...contentsOf(directory, path)] : [content];
+  });
+}
+
+/** Whether a folder without a marker holds what a version of Berth before the marker kept, and nothing beside it. */
+export function isEarlierState(contents: readonly Content[]): boolean {
+  const isClean = contents.every(({ path, expected }) => expected !== undefined || path.includes('/'));
+  const files = contents.filter(({ kind }) => kind !== 'folder');
+  const isTouched =
+    contents.every(({ kind, expected }) => kind === expected) &&
+    files.every(({ path }) => FIRST_FILES.test(path));
+  const hasJournals = files.some(({ path, expected }) => expected !== undefined && UNMISTAKABLE.test(path));
+  const names = contents.filter(({ path }) => !path.includes('/'));
+  return isClean && (isTouched || (hasJournals && names.length > 1));
+}
+
+/**
+ * Deletes what Berth has made in the folder, but for the marker and the lock. Expects that every own name is a
+ * file or folder as it should be.
+ *
+ * @returns the paths of what was not made by Berth and is kept.
+ * @throws LocalError `BERTH_LOCAL_STATE_UNUSABLE`
+ */
+export function clearContents(directory: string): readonly string[] {
+  const contents = contentsOf(directory);
+  const own = contents.filter(
+    ({ path, expected }) => expected !== undefined && path !== MARKER && path !== LOCK,
+  );
+  const kept = contents.filter(({ expected }) => expected === undefined).map(({ path }) => path);
+  for (const { path, kind } of own.toReversed()) {
+    const full = join(directory, path);
+    const holdsOthers = kept.some((other) => other.startsWith(`${path}/`));
+    if (kind === 'file') onState(full, () => rmSync(full, { force: true }));
+    else if (!holdsOthers) onState(full, () => rmdirSync(full));
+  }
+  return kept;
+}
+
+function expectedAt(path: string): Content['expected'] {
+  if (FOLDERS.test(path)) return 'folder';
+  return FILES.some((pattern) => pattern.test(path)) ? 'file' : undefined;
+}
+
+function kindOf(entry: Dirent): Content['kind'] {
+  if (entry.isSymbolicLink()) return 'symbolic link';
+  if (entry.isDirectory()) return 'folder';
+  return entry.isFile() ? 'file' : 'special file';
+}

@@ -1,0 +1,139 @@
+import { mkdirSync, readFileSync, realpathSync, renameSync, statSync, writeFileSync } from 'node:fs';
+import { homedir } from 'node:os';
+import { dirname, join, parse, relative, resolve, sep } from 'node:path';
+import { isObject } from '../../src/json/json.ts';
+import { LocalError } from '../errors.ts';
+import { type Content, contentsOf, isEarlierState, MARKER } from './contents.ts';
+import { errorCode, onState, stateFailure } from './failure.ts';
+
+const MARK = {
+  berth: 'state',
+  format: 1,
+  note: 'The local stack of Berth keeps its state in this folder. `npm start -- --fresh` deletes what it made here.',
+};
+
+/**
+ * Makes sure that a folder may hold the state: it is new, empty, or Berth's own already. Creates it where it is
+ * missing, with its parents, and marks it.
+ *
+ * @param protectedFolders never used, nor any folder that contains them: the project.
+ * @throws LocalError `BERTH_LOCAL_STATE_FOREIGN`, `BERTH_LOCAL_STATE_UNUSABLE`, `BERTH_LOCAL_STATE_DAMAGED`
+ */
+export function openStateFolder(directory: string, protectedFolders: readonly string[]): void {
+  if (directory.trim() === '') throw foreign('An empty path', 'names no folder');
+  const path = resolve(directory);
+  createFolder(path);
+  const real = onState(path, () => realpathSync.native(path));
+  checkProtected(path, real, protectedFolders);
+
+  const contents = contentsOf(real);
+  const isMarked = hasMarker(real);
+  if (!isMarked && !isEarlierState(contents)) {
+    const first = contents.find(({ path: each, expected }) => expected === undefined && !each.includes('/'));
+    const what = first === undefined ? 'is not empty' : `holds "${first.path}"`;
+    throw foreign(path, `${what}, and no ${MARKER} says that it is Berth's`);
+  }
+  checkKinds(path, contents);
+  if (!isMarked) mark(real);
+}
+
+/**
+ * Creates a folder and its missing parents one by one: `mkdirSync` with `recursive` never returns where a
+ * parent cannot be made, as in `/proc` (seen with Node.js 20).
+ */
+function createFolder(path: string): void {
+  const missing: string[] = [];
+  for (let at = path; !isFolder(at); at = dirname(at)) missing.unshift(at);
+  for (const each of missing) {
+    try {
+      mkdirSync(each);
+    } catch (error) {
+      if (errorCode(error) !== 'EEXIST' || !isFolder(each)) throw stateFailure(error, each);
+    }
+  }
+}
+
+/** False where there is nothing. @throws LocalError `BERTH_LOCAL_STATE_UNUSABLE` for a file. */
+function isFolder(path: string): boolean {
+  try {
+    if (statSync(path).isDirectory()) return true;
+  } catch (error) {
+    // Below a file: that file is found when its own path is looked at.
+    if (['ENOENT', 'ENOTDIR'].includes(errorCode(error) ?? '')) return false;
+    throw stateFailure(error, path);
+  }
+  throw new LocalError(
+    'BERTH_LOCAL_STATE_UNUSABLE',
+    `${path} is not a folder. Give a folder with --state, or leave it out for .berth.`,
+  );
+}
+
+function checkProtected(path: string, real: string, protectedFolders: readonly string[]): void {
+  if (real === parse(real).root) throw foreign(path, 'is the root of a file system');
+  for (const [name, folder] of [
+    ['your home folder', homeFolder()] as const,
+    ...protectedFolders.map((each) => ['the project', each] as const),
+    ['the working directory', process.cwd()] as const,
+  ]) {
+    const inside = folder === undefined ? undefined : realPathOf(folder);
+    if (inside === undefined || !contains(real, inside)) continue;
+    throw foreign(path, `${inside === real ? 'is' : 'contains'} ${name}`);
+  }
+}
+
+function contains(folder: string, inside: string): boolean {
+  const way = relative(folder, inside);
+  return way !== '..' && !way.startsWith(`..${sep}`) && parse(way).root === '';
+}
+
+function homeFolder(): string | undefined {
+  try {
+    return homedir();
+  } catch {
+    return undefined; // a user without one
+  }
+}
+
+function realPathOf(folder: string): string | undefined {
+  try {
+    return realpathSync.native(folder);
+  } catch {
+    return undefined;
+  }
+}
+
+function foreign(path: string, what: string): LocalError {
+  return new LocalError(
+    'BERTH_LOCAL_STATE_FOREIGN',
+    `${path} ${what}: it cannot hold the state. Nothing in it was changed. Give an empty or a new folder with --state, or leave it out for .berth.`,
+  );
+}
+
+/** Berth makes no symbolic links, and follows none: what they lead to belongs to others. */
+function checkKinds(directory: string, contents: readonly Content[]): void {
+  for (const { path, kind, expected } of contents) {
+    if (expected === undefined || expected === kind) continue;
+    throw new LocalError(
+      'BERTH_LOCAL_STATE_DAMAGED',
+      `${join(directory, path)} is a ${kind}, where Berth keeps a ${expected}. Move it out of the folder; --fresh does not delete it.`,
+    );
+  }
+}
+
+/** A marker that is damaged counts as none: the content of the folder decides then. */
+function hasMarker(directory: string): boolean {
+  try {
+    const mark: unknown = JSON.parse(readFileSync(join(directory, MARKER), 'utf8'));
+    return isObject(mark) && mark.berth === MARK.berth;
+  } catch {
+    return false;
+  }
+}
+
+function mark(directory: string): void {
+  const file = join(directory, MARKER);
+  onState(file, () => {
+    writeFileSync(`${file}.next`, `${JSON.stringify(MARK, null, 2)}\n`);
+    renameSync(`${file}.next`, file);
+  });
+}

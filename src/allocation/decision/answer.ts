@@ -1,0 +1,32 @@
+import type { JsonObject } from '../../json/json.ts';
+import type { EnrollmentTwin } from '../request/request.ts';
+import type { Decision } from './decide.ts';
+
+/**
+ * The body that DPS reads; its spelling is exact (reference: concepts-custom-allocation, AllocationResponse).
+ */
+export interface AllocationAnswer {
+  readonly iotHubHostName: string;
+  readonly initialTwin?: JsonObject & {
+    readonly tags: JsonObject;
+    readonly properties: JsonObject & { readonly desired: JsonObject };
+  };
+  readonly payload?: JsonObject;
+}
+
+/** The answer to a decision that assigned a hub. */
+export function answerOf(hub: string, { twin, payload }: Decision): AllocationAnswer {
+  return {
+    iotHubHostName: hub,
+    ...(twin.twin === undefined ? {} : { initialTwin: initialTwinOf(twin.twin) }),
+    ...(payload.payload === undefined ? {} : { payload: payload.payload }),
+  };
+}
+
+function initialTwinOf({
+  tags,
+  desired,
+  others,
+}: EnrollmentTwin): NonNullable<AllocationAnswer['initialTwin']> {
+  return { ...others?.twin, tags, properties: { ...others?.properties, desired } };
+}

@@ -1,0 +1,70 @@
+import type { Fleet, Hub } from '../../fleet/fleet.ts';
+import {
+  type Conditions,
+  conditionsOf,
+  effectiveHub,
+  inForce,
+  isUnhealthy,
+  type Overrides,
+} from '../conditions.ts';
+import { currentCauses } from '../moves/moves.ts';
+import { progressOf } from '../moves/ramp.ts';
+
+/** A hub as allocation sees it now, for people. */
+export interface HubOverview extends Pick<Hub, 'host' | 'region' | 'state' | 'weight' | 'capacity'> {
+  /** Parts of all devices: by the weights (a draining hub wants none), and as counted. */
+  readonly share: { readonly wanted: number; readonly actual: number };
+  readonly devices: number | undefined;
+  /** Milliseconds since the epoch. */
+  readonly countedAt: number | undefined;
+  readonly failures: number;
+  readonly isHealthy: boolean;
+  /** What an operator has set and has not expired. */
+  readonly overrides: Overrides;
+}
+
+export function hubOverviews(fleet: Fleet, conditions: Conditions, now: number): readonly HubOverview[] {
+  const hubs = fleet.hubs.map((hub) => {
+    const found = conditionsOf(hub.host, conditions);
+    return { hub, found, ...effectiveHub(hub, found, now) };
+  });
+  const wanted = hubs.map(({ state, weight }) => (state === 'draining' ? 0 : weight));
+  const weights = sum(wanted);
+  const devices = sum(hubs.map(({ found }) => found.devices?.count ?? 0));
+  return hubs.map(({ hub, found, state, weight }, index) => ({
+    host: hub.host,
+    region: hub.region,
+    state,
+    weight,
+    capacity: hub.capacity,
+    share: {
+      wanted: weights === 0 ? 0 : (wanted[index] ?? 0) / weights,
+      actual: devices === 0 ? 0 : (found.devices?.count ?? 0) / devices,
+    },
+    devices: found.devices?.count,
+    countedAt: found.devices?.countedAt,
+    failures: found.failures ?? 0,
+    isHealthy: !isUnhealthy(found),
+    overrides: inForce(found.overrides ?? {}, now),
+  }));
+}
+
+/** A ramp that moves devices now. */
+export interface MoveOverview {
+  readonly cause: string;
+  /** Milliseconds since the epoch; undefined: `resyncFleet` has not seen it yet, and it moves nobody. */
+  readonly since: number | undefined;
+  /** Which part of all devices it has reached, from 0 to 1. */
+  readonly progress: number;
+}
+
+export function moveOverviews(fleet: Fleet, conditions: Conditions, now: number): readonly MoveOverview[] {
+  return currentCauses(fleet, conditions, now).map((cause) => {
+    const since = conditions.causes.get(cause);
+    return { cause, since, progress: progressOf(since, fleet.allocation.movesOverMs, now) };
+  });
+}
+
+function sum(numbers: readonly number[]): number {
+  return numbers.reduce((total, number) => total + number, 0);
+}

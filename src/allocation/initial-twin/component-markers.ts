@@ -1,0 +1,81 @@
+import { evaluateCondition, type Variables } from '../../fleet/expressions/expression.ts';
+import type { Work } from '../../fleet/expressions/expression-work.ts';
+import { fillTemplate } from '../../fleet/expressions/template.ts';
+import type { Fleet, Policy } from '../../fleet/fleet.ts';
+import { isObject, type JsonObject, type JsonValue } from '../../json/json.ts';
+import { COMPONENT, isMarker, MARKER } from '../../twin/plan/components.ts';
+import { nest } from '../../twin/snapshot/merge.ts';
+import type { AllocationRequest } from '../request/request.ts';
+
+/** A part of desired to lay on top of the others, and who asks for it, as the provenance names it. */
+export interface MarkerLayer {
+  readonly by: string;
+  readonly desired: JsonObject;
+}
+
+/**
+ * The markers that the components of an initial twin lack: a device reads its whole twin at its first start, and takes
+ * an object without the marker for a property of its root. A component is known from the model that the device names in
+ * its payload, or from a policy that says so for this device.
+ *
+ * A component of the model that policies write to, and of which the twin has nothing yet, gets its marker alone: twin
+ * sync learns of it by this, and its first patch is right.
+ */
+export function missingMarkers(
+  desired: JsonObject,
+  request: AllocationRequest,
+  { twins }: Fleet,
+  hub: unknown,
+  work?: Work,
+): readonly MarkerLayer[] {
+  const modelId = modelIdOf(request);
+  const ofModel = (modelId === undefined ? undefined : twins.components.get(modelId)) ?? NONE;
+  const unmarked = Object.keys(desired).filter((name) => isUnmarked(desired[name]));
+  const coming = [...ofModel].filter((name) => !Object.hasOwn(desired, name));
+  if (unmarked.length + coming.length === 0) return [];
+  const policies = twins.policies.filter(({ module }) => module === undefined);
+  const byPolicy = saidByPolicies(policies, { deviceId: deviceIdOf(request), moduleId: null, hub }, work);
+  const isWritten = (name: string) =>
+    policies.some(({ leaves }) => leaves.some(({ path }) => path.length > 1 && path[0] === name));
+  return [...unmarked, ...coming.filter(isWritten)].flatMap((name) => {
+    const by = ofModel.has(name) ? `model ${modelId}` : byPolicy.get(name);
+    return by === undefined ? [] : [{ by, desired: nest([name, MARKER], COMPONENT) }];
+  });
+}
+
+const NONE: ReadonlySet<string> = new Set();
+
+function isUnmarked(value: JsonValue | undefined): boolean {
+  return isObject(value) && Object.keys(value).length > 0 && !Object.hasOwn(value, MARKER);
+}
+
+/** As devices with a model send it to DPS (concepts-developer-guide-device, 2022-11, "DPS payload"). */
+function modelIdOf({ payload }: AllocationRequest): string | undefined {
+  return isObject(payload) && typeof payload.modelId === 'string' ? payload.modelId : undefined;
+}
+
+function deviceIdOf({ enrollment, current, registrationId }: AllocationRequest): string {
+  return enrollment.deviceId ?? current?.deviceId ?? registrationId;
+}
+
+/** Which keys policies say to be components: those that surely match, as far as the device and its hub tell. */
+function saidByPolicies(
+  policies: readonly Policy[],
+  variables: Variables,
+  work?: Work,
+): ReadonlyMap<string, string> {
+  const said = new Map<string, string>();
+  for (const { name: policy, when, leaves } of policies) {
+    const marked = leaves.filter(({ path }) => isMarker(path));
+    // Of the twin nothing is known yet that a receipt could repeat.
+    const isKnown = when?.reads.every(([variable = '']) => Object.hasOwn(variables, variable)) ?? true;
+    if (marked.length === 0 || !isKnown) continue;
+    if (when !== undefined && evaluateCondition(when, variables, work) !== true) continue;
+    for (const { path, value } of marked) {
+      const [name = ''] = path;
+      if (fillTemplate(value, variables, [], work) === COMPONENT && !said.has(name))
+        said.set(name, `policy ${policy}`);
+    }
+  }
+  return said;
+}

@@ -1,0 +1,27 @@
+import type { Fleet } from '../../fleet/fleet.ts';
+import type { HostName } from '../../iot-hub/host-name.ts';
+import { type Conditions, conditionsOf, effectiveHub } from '../conditions.ts';
+import type { Latency } from '../score/latency.ts';
+
+/** The cause under which devices leave a draining hub. */
+export function drainCause(host: HostName): string {
+  return `drain:${host}`;
+}
+
+/**
+ * Every cause of moves that the fleet file and the overrides give now; `resyncFleet` records when each was
+ * first seen. That under which devices go to faster hubs changes with the regions of the hubs, `latency` and
+ * `sticky`.
+ */
+export function currentCauses(fleet: Fleet, conditions: Conditions, now: number): readonly string[] {
+  const drains = fleet.hubs
+    .filter((hub) => effectiveHub(hub, conditionsOf(hub.host, conditions), now).state === 'draining')
+    .map((hub) => drainCause(hub.host));
+  const { fasterCause } = fleet.allocation;
+  return fasterCause === undefined ? drains : [...drains, fasterCause];
+}
+
+/** Whether one hub is faster than another by so much, both known by the same source. */
+export function isFaster(one: Latency | undefined, than: Latency | undefined, byMs: number): boolean {
+  return one !== undefined && than !== undefined && one.source === than.source && than.ms - one.ms >= byMs;
+}

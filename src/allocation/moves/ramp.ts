@@ -1,0 +1,38 @@
+import { hash } from '../../json/hash.ts';
+
+/** How far a change that reaches devices one after the other has come, and where one of them stands. */
+export interface Ramp {
+  /** What moves devices, e.g. `drain:contoso-weu.azure-devices.net`. */
+  readonly cause: string;
+  /** The device's place in line, from 0 to 1: the same on every instance. */
+  readonly position: number;
+  /** Which part of all devices it has reached, from 0 to 1. */
+  readonly progress: number;
+}
+
+/**
+ * Where a device stands in a ramp, without any state but the time when its cause was first seen. A cause
+ * without a time reaches nobody; without a length it reaches all at once.
+ *
+ * @param overMs how long the ramp takes to reach every device
+ */
+export function rampOf(
+  cause: string,
+  registrationId: string,
+  sinceMs: number | undefined,
+  overMs: number,
+  nowMs: number,
+): Ramp {
+  const position = hash(registrationId.toLowerCase(), cause) / 2 ** 32;
+  return { cause, position, progress: progressOf(sinceMs, overMs, nowMs) };
+}
+
+export function isReached({ position, progress }: Ramp): boolean {
+  return position < progress;
+}
+
+/** Which part of all devices a ramp has reached, from 0 to 1. */
+export function progressOf(sinceMs: number | undefined, overMs: number, nowMs: number): number {
+  if (sinceMs === undefined || nowMs < sinceMs) return 0;
+  return overMs <= 0 ? 1 : Math.min(1, (nowMs - sinceMs) / overMs);
+}

@@ -1,0 +1,220 @@
+import type { Omission } from '../../fleet/expressions/template.ts';
+import type { Fleet } from '../../fleet/fleet.ts';
+import { type HostName, NOT_A_HOST_NAME } from '../../iot-hub/host-name.ts';
+import { conditionsOf, type Overrides } from '../conditions.ts';
+import type { DecideInput, Decision } from '../decision/decide.ts';
+import type { LayerTrace } from '../initial-twin/initial-twin.ts';
+import { drainCause } from '../moves/moves.ts';
+import type { Ramp } from '../moves/ramp.ts';
+import { textsOf } from '../request/linked-hubs.ts';
+import type { AllocationRequest, AttestationKind, Enrollment } from '../request/request.ts';
+import type { RuleTrace } from '../rules/rules.ts';
+import type { Candidate, Exclusion } from '../score/candidates.ts';
+import type { LatencyInputs, LatencySource } from '../score/latency.ts';
+import { compareDraws, significant } from '../score/placement.ts';
+import { type ReadInputs, readInputs } from './receipt-inputs.ts';
+
+/**
+ * Why a device is on its hub: everything the decision read, so that it can be recomputed with the fleet file
+ * of that revision (`recompute.ts`). Never holds keys or twin values.
+ */
+export interface Receipt {
+  /** ISO 8601, UTC. */
+  readonly at: string;
+  readonly revision: string;
+  readonly outcome: Decision['outcome'];
+  readonly inputs: ReceiptInputs;
+  readonly conditions: {
+    /** Age of the conditions in ms; absent: they were never loaded, and the file alone decided. */
+    readonly ageMs?: number;
+    /** Age in ms of the causes that can move this device. */
+    readonly causes: Readonly<Record<string, number>>;
+  };
+  /** The winner of the draw first; the hubs that may not receive the device last. */
+  readonly hubs: readonly HubLine[];
+  /** The rules that matched or were unknown. */
+  readonly rules: readonly RuleTrace[];
+  /** What DPS or the device sent and could not be used. No values. */
+  readonly notes: readonly string[];
+  readonly ramps: readonly Ramp[];
+  readonly twin: {
+    readonly sent: boolean;
+    readonly why: string;
+    readonly layers: readonly LayerTrace[];
+    readonly provenance: Readonly<Record<string, string>>;
+    /** Paths that the provenance leaves out, because there are so many. */
+    readonly morePaths?: number;
+    readonly omitted: readonly string[];
+  };
+  readonly payloadOmitted: readonly string[];
+}
+
+export interface ReceiptInputs extends ReadInputs {
+  readonly registrationId: string;
+  /** As they were offered; `NOT_A_HOST_NAME` in the place of what is no host name. */
+  readonly linkedHubs: readonly string[];
+  /** The host name that the device had, in lower case. */
+  readonly currentHub?: string;
+  readonly currentDeviceId?: string;
+  /** Where the enrollment gives it another id than it registers with. */
+  readonly deviceId?: string;
+  readonly enrollment: {
+    readonly kind: Enrollment['kind'];
+    readonly id?: string;
+    readonly iotEdge: boolean;
+    readonly reprovisionPolicy: Enrollment['reprovisionPolicy'];
+    readonly iotHubs: readonly string[];
+    /** Whether it has an initial twin of its own, with anything in it. */
+    readonly initialTwin: 'none' | 'empty' | 'filled';
+  };
+  readonly attestation: AttestationKind;
+  readonly latency?: LatencyInputs;
+}
+
+/** A linked hub, how it stood and how it stands for this device. */
+export interface HubLine {
+  readonly host: HostName;
+  readonly latencyMs?: number | undefined;
+  readonly latencyFrom?: LatencySource | undefined;
+  /** For this device; 12 digits. */
+  readonly weight?: number | undefined;
+  /** 12 digits, which are what is compared. */
+  readonly score?: number | undefined;
+  readonly load?: 'above its share' | undefined;
+  readonly excluded?: Exclusion | undefined;
+  readonly devices?: number | undefined;
+  readonly countAgeMs?: number | undefined;
+  readonly failures?: number | undefined;
+  readonly overrides?: Overrides | undefined;
+}
+
+/** A device may fill a layer with a thousand paths, or with long ones; a receipt must fit into one log line. */
+const MAX_PATHS = 200;
+const MAX_PATHS_LENGTH = 8_000;
+
+/** The receipt of a decision. */
+export function receiptOf(input: DecideInput, decision: Decision): Receipt {
+  const { request, fleet, now } = input;
+  const { twin, payload, latencies } = decision;
+  return {
+    at: new Date(now).toISOString(),
+    revision: fleet.revision,
+    outcome: decision.outcome,
+    inputs: inputsOf(request, fleet, latencies.inputs),
+    conditions: agesOf(input),
+    hubs: hubLines(decision.candidates, input),
+    rules: decision.rules.filter(({ result }) => result !== 'unmatched'),
+    notes: [...requestNotes(request), ...latencies.notes],
+    ramps: decision.ramps,
+    twin: {
+      sent: twin.twin !== undefined,
+      why: twin.why,
+      layers: twin.layers,
+      ...firstPaths(twin.provenance),
+      omitted: twin.omitted.map(omissionText),
+    },
+    payloadOmitted: payload.omitted.map(omissionText),
+  };
+}
+
+function inputsOf(request: AllocationRequest, fleet: Fleet, latency: LatencyInputs): ReceiptInputs {
+  const { enrollment, current } = request;
+  return {
+    registrationId: request.registrationId,
+    linkedHubs: [
+      ...textsOf(request.linkedHubs),
+      ...Array.from({ length: request.unreadableHubs ?? 0 }, () => NOT_A_HOST_NAME),
+    ],
+    ...(current === undefined ? {} : { currentHub: current.name ?? current.hub }),
+    ...(current?.deviceId === undefined ? {} : { currentDeviceId: current.deviceId }),
+    ...(enrollment.deviceId === undefined ? {} : { deviceId: enrollment.deviceId }),
+    enrollment: {
+      kind: enrollment.kind,
+      ...(enrollment.id === undefined ? {} : { id: enrollment.id }),
+      iotEdge: enrollment.iotEdge,
+      reprovisionPolicy: enrollment.reprovisionPolicy,
+      iotHubs: enrollment.iotHubs,
+      initialTwin: fillOf(enrollment.initialTwin),
+    },
+    attestation: request.attestation.kind,
+    ...(Object.keys(latency).length === 0 ? {} : { latency }),
+    ...readInputs(request, fleet),
+  };
+}
+
+function requestNotes({ unreadableHubs = 0, current, enrollment }: AllocationRequest): readonly string[] {
+  return [
+    ...(unreadableHubs === 0
+      ? []
+      : [
+          `linkedHubs holds ${unreadableHubs === 1 ? 'a text that is' : `${unreadableHubs} texts that are`} no host name`,
+        ]),
+    ...(current?.hub === NOT_A_HOST_NAME ? ['currentIotHubHostName is no host name'] : []),
+    ...(enrollment.iotHubs.includes(NOT_A_HOST_NAME) ? ['iotHubs of the enrollment holds no host name'] : []),
+  ];
+}
+
+function fillOf(twin: Enrollment['initialTwin']): ReceiptInputs['enrollment']['initialTwin'] {
+  if (twin === undefined) return 'none';
+  const isEmpty = Object.keys(twin.tags).length + Object.keys(twin.desired).length === 0;
+  return isEmpty && twin.others === undefined ? 'empty' : 'filled';
+}
+
+function agesOf({ request, fleet, conditions, now }: DecideInput): Receipt['conditions'] {
+  const causes: Record<string, number> = {};
+  for (const cause of causesOf(request, fleet)) {
+    const since = conditions.causes.get(cause);
+    if (since !== undefined) causes[cause] = now - since;
+  }
+  return conditions.loadedAt === undefined ? { causes } : { ageMs: now - conditions.loadedAt, causes };
+}
+
+function causesOf({ current }: AllocationRequest, { allocation }: Fleet): readonly string[] {
+  if (current === undefined) return [];
+  const drain = drainCause(current.hub);
+  return allocation.fasterCause === undefined ? [drain] : [drain, allocation.fasterCause];
+}
+
+function hubLines(
+  candidates: readonly Candidate[],
+  { conditions, now }: Pick<DecideInput, 'conditions' | 'now'>,
+): readonly HubLine[] {
+  return [...candidates].sort(compareCandidates).map(({ host, latency, excluded, draw }) => {
+    const { devices, failures, overrides } = conditionsOf(host, conditions);
+    return {
+      host,
+      latencyMs: latency?.ms,
+      latencyFrom: latency?.source,
+      weight: draw && significant(draw.hub.weight),
+      score: draw && significant(draw.score),
+      load: draw?.hub.isOverloaded ? 'above its share' : undefined,
+      excluded,
+      devices: devices?.count,
+      countAgeMs: devices && now - devices.countedAt,
+      failures,
+      overrides,
+    };
+  });
+}
+
+function compareCandidates({ draw: left }: Candidate, { draw: right }: Candidate): number {
+  if (left === undefined || right === undefined)
+    return Number(left === undefined) - Number(right === undefined);
+  return compareDraws(left, right);
+}
+
+function firstPaths(
+  provenance: Decision['twin']['provenance'],
+): Pick<Receipt['twin'], 'provenance' | 'morePaths'> {
+  let length = 0;
+  const first = provenance.slice(0, MAX_PATHS).filter(([path, layer]) => {
+    length += path.length + layer.length;
+    return length <= MAX_PATHS_LENGTH;
+  });
+  const morePaths = provenance.length - first.length;
+  return { provenance: Object.fromEntries(first), ...(morePaths === 0 ? {} : { morePaths }) };
+}
+
+function omissionText({ path, why }: Omission): string {
+  return path.length === 0 ? why : `${path.join('.')}: ${why}`;
+}

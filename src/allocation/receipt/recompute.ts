@@ -1,0 +1,194 @@
+import type { Fleet } from '../../fleet/fleet.ts';
+import { checkedHostName, isHostName } from '../../iot-hub/host-name.ts';
+import { isObject, type JsonObject, type JsonValue, sameJson } from '../../json/json.ts';
+import { REDACTED } from '../../twin/events/redact.ts';
+import { type Conditions, type HubConditions, NO_CONDITIONS } from '../conditions.ts';
+import { type DecideInput, decide } from '../decision/decide.ts';
+import { linkedHubsOf } from '../request/linked-hubs.ts';
+import { type AllocationRequest, currentHubOf, type Enrollment } from '../request/request.ts';
+import { significant } from '../score/placement.ts';
+import { type Receipt, type ReceiptInputs, receiptOf } from './receipt.ts';
+import { type NotKept, pathOf } from './receipt-inputs.ts';
+
+export interface Recomputed {
+  /** The receipt that the same decision gives now. */
+  readonly receipt: Receipt;
+  /** Paths in which it differs; empty: it is the same to the letter. */
+  readonly differences: readonly string[];
+  /** Inputs that the receipt does not hold as they were; a difference may come from there. */
+  readonly notKept: readonly string[];
+}
+
+/**
+ * Makes the decision of a receipt again, from what the receipt holds. With the fleet file of its revision the
+ * result is the same; with another it says what that file would have decided.
+ */
+export function recompute(receipt: Receipt, fleet: Fleet): Recomputed {
+  const input = inputOf(receipt, fleet);
+  const again = plain({ ...receiptOf(input, decide(input)), inputs: receipt.inputs });
+  return {
+    receipt: again as unknown as Receipt,
+    differences: [...differencesOf(plain(receipt), again, '')],
+    notKept: notKeptBy(receipt),
+  };
+}
+
+/** What the decision of a receipt was made with. */
+export function inputOf(receipt: Receipt, fleet: Fleet): DecideInput {
+  const now = Date.parse(receipt.at);
+  const request = requestOf(receipt.inputs, fleet, receipt.twin.provenance);
+  return { request, fleet, conditions: conditionsOf(receipt, now), now };
+}
+
+/**
+ * The request of a receipt, as far as the receipt holds it.
+ *
+ * @param provenance of the twin that came of it: which of its paths the enrollment set
+ */
+export function requestOf(
+  inputs: ReceiptInputs,
+  fleet: Fleet,
+  provenance: Readonly<Record<string, string>> = {},
+): AllocationRequest {
+  const facts = factsOf(inputs, fleet);
+  const attestation = isObject(facts.attestation) ? facts.attestation : {};
+  const current = currentHubOf(inputs.currentHub, inputs.currentDeviceId);
+  const unreadable = inputs.linkedHubs.filter((text) => !isHostName(text)).length;
+  return {
+    registrationId: inputs.registrationId,
+    linkedHubs: linkedHubsOf(inputs.linkedHubs, current?.name ?? current?.hub),
+    ...(unreadable === 0 ? {} : { unreadableHubs: unreadable }),
+    current,
+    enrollment: {
+      kind: inputs.enrollment.kind,
+      id: inputs.enrollment.id,
+      deviceId: inputs.deviceId,
+      iotEdge: inputs.enrollment.iotEdge,
+      reprovisionPolicy: inputs.enrollment.reprovisionPolicy,
+      iotHubs: inputs.enrollment.iotHubs.map(checkedHostName),
+      initialTwin: initialTwinOf(inputs, facts, provenance),
+    },
+    attestation: {
+      kind: inputs.attestation,
+      subject: typeof attestation.subject === 'string' ? attestation.subject : undefined,
+    },
+    payload: facts.payload,
+    latency: inputs.latency as JsonObject | undefined,
+  };
+}
+
+function conditionsOf({ conditions, hubs: lines }: Receipt, now: number): Conditions {
+  if (conditions.ageMs === undefined) return NO_CONDITIONS;
+  const hubs = lines.map(({ host, devices, countAgeMs = 0, failures, overrides }) => {
+    const found: HubConditions = {
+      ...(devices === undefined ? {} : { devices: { count: devices, countedAt: now - countAgeMs } }),
+      ...(failures === undefined ? {} : { failures }),
+      ...(overrides === undefined ? {} : { overrides }),
+    };
+    return [host, found] as const;
+  });
+  const causes = Object.entries(conditions.causes).map(([cause, age]) => [cause, now - age] as const);
+  return { loadedAt: now - conditions.ageMs, hubs: new Map(hubs), causes: new Map(causes) };
+}
+
+/** The parts of the request that are kept by path, put together again, with stand-ins for what is not kept. */
+function factsOf({ read, notKept }: ReceiptInputs, fleet: Fleet): JsonObject {
+  const standIns = Object.entries(notKept).flatMap(([text, instead]) => {
+    const path = pathOf(text);
+    const value = standIn(instead, path, fleet);
+    return value === undefined ? [] : [[path, value] as const];
+  });
+  const values = Object.entries(read).map(([text, value]) => [pathOf(text), value] as const);
+  return [...standIns, ...values]
+    .sort(([left], [right]) => left.length - right.length)
+    .reduce<JsonObject>((facts, [path, value]) => putAt(facts, path, value), {});
+}
+
+/** Of the same size where that is known, and of the same keys. Undefined: as if it were missing. */
+function standIn(instead: NotKept, path: readonly string[], fleet: Fleet): JsonValue | undefined {
+  switch (instead.why) {
+    case 'whole':
+      return Object.fromEntries(instead.keys.map((key) => [key, null]));
+    case 'too long':
+      return instead.of === 'text' ? 'x'.repeat(instead.bytes) : {};
+    case 'redacted':
+      // A rule must not be decided by what is not the value; a layer only carries it.
+      return fleet.allocation.rules.some(({ when }) => when?.reads.some((each) => startsWith(path, each)))
+        ? undefined
+        : REDACTED;
+  }
+}
+
+function startsWith(path: readonly string[], beginning: readonly string[]): boolean {
+  return beginning.every((key, index) => path[index] === key);
+}
+
+/**
+ * An initial twin with the paths that the enrollment set in the end: their values are not kept, and only
+ * whether a layer went over them matters.
+ */
+function initialTwinOf(
+  { enrollment }: ReceiptInputs,
+  facts: JsonObject,
+  provenance: Readonly<Record<string, string>>,
+): Enrollment['initialTwin'] {
+  if (enrollment.initialTwin === 'none') return undefined;
+  const read = isObject(facts.enrollment) ? facts.enrollment.initialTwin : undefined;
+  const twin = Object.entries(provenance)
+    .filter(([, layer]) => layer === 'enrollment')
+    .reduce<JsonObject>(
+      (json, [path]) => putAt(json, path.split('.'), true, 'keep'),
+      isObject(read) ? read : {},
+    );
+  const tags = isObject(twin.tags) ? twin.tags : {};
+  const desired = isObject(twin.desired) ? twin.desired : {};
+  const isEmpty = Object.keys(tags).length + Object.keys(desired).length === 0;
+  // One that is filled and leaves no trace: DPS would use it if none were sent.
+  return isEmpty && enrollment.initialTwin === 'filled'
+    ? { tags: { gone: null }, desired }
+    : { tags, desired };
+}
+
+function putAt(
+  json: JsonObject,
+  [key, ...rest]: readonly string[],
+  value: JsonValue,
+  there: 'replace' | 'keep' = 'replace',
+): JsonObject {
+  if (key === undefined) return json;
+  const before = Object.hasOwn(json, key) ? json[key] : undefined;
+  if (rest.length > 0) return { ...json, [key]: putAt(isObject(before) ? before : {}, rest, value, there) };
+  return there === 'keep' && before !== undefined ? json : { ...json, [key]: value };
+}
+
+function notKeptBy({ inputs, twin }: Receipt): readonly string[] {
+  const isTwinTight = inputs.enrollment.initialTwin === 'filled' && twin.omitted.length > 0;
+  return [
+    ...Object.keys(inputs.notKept),
+    ...(isTwinTight ? ['enrollment.initialTwin'] : []),
+    ...(twin.morePaths === undefined ? [] : ['twin.provenance']),
+  ];
+}
+
+function plain(receipt: Receipt): JsonObject {
+  return JSON.parse(JSON.stringify(receipt)) as JsonObject;
+}
+
+function* differencesOf(left: JsonValue, right: JsonValue, path: string): Generator<string> {
+  if (sameJson(left, right) || sameFigure(left, right)) return;
+  if (!isObject(left) || !isObject(right)) {
+    yield path;
+    return;
+  }
+  for (const key of new Set([...Object.keys(left), ...Object.keys(right)])) {
+    const below = path === '' ? key : `${path}.${key}`;
+    const [one, other] = [left[key], right[key]];
+    if (one === undefined || other === undefined) yield below;
+    else yield* differencesOf(one, other, below);
+  }
+}
+
+/** The last digits of a weight may be another machine's. */
+function sameFigure(left: JsonValue, right: JsonValue): boolean {
+  return typeof left === 'number' && typeof right === 'number' && significant(left) === significant(right);
+}

@@ -1,0 +1,115 @@
+import { evaluateCondition, type Variables } from '../../fleet/expressions/expression.ts';
+import type { Work } from '../../fleet/expressions/expression-work.ts';
+import type { Fleet, Hub, Rule } from '../../fleet/fleet.ts';
+import type { HostName } from '../../iot-hub/host-name.ts';
+
+/** What one rule came to, for the receipt. */
+export interface RuleTrace {
+  readonly name: string;
+  readonly result: 'matched' | 'unmatched' | 'unknown';
+  /** Whether it took effect: an unknown `require` does, other unknown rules do not. */
+  readonly applied: boolean;
+  readonly why?: string;
+}
+
+/** Labels that a hub must have: `undefined` means that it must not have the label at all. */
+export type Requirement = Readonly<Record<string, string | undefined>>;
+
+export interface RuleOutcome {
+  readonly traces: readonly RuleTrace[];
+  readonly denied: { readonly rule: string; readonly reason: string } | undefined;
+  /** A rule with `whenUnknown: refuse` could not be decided. */
+  readonly missing: { readonly rule: string; readonly why: string } | undefined;
+  /** What a hub must meet to receive the device. */
+  readonly requirements: readonly Requirement[];
+  /** What the device's own hub must meet to keep it. */
+  readonly toStay: readonly Requirement[];
+  /** The last `hub` rule that matched. */
+  readonly only: HostName | undefined;
+  readonly prefer: ReadonlyMap<HostName, number>;
+}
+
+/**
+ * Every matching rule applies: any `deny` wins, requirements add up, the last `hub` wins, `prefer`s multiply.
+ *
+ * On re-registration an unknown `require` is replaced, label by label, by the current hub's own labels, so that
+ * a device that sends fewer inputs than at first neither moves out of its residency nor fails. Where the hub is
+ * not in the fleet file, it has none: the device keeps it, and another must meet the whole `require`.
+ *
+ * @param current the device's hub on re-registration
+ */
+export function evaluateRules(
+  fleet: Fleet,
+  variables: Variables,
+  current: CurrentHub | undefined,
+  work?: Work,
+): RuleOutcome {
+  const traces: RuleTrace[] = [];
+  const requirements: Requirement[] = [];
+  const toStay: Requirement[] = [];
+  const prefer = new Map<HostName, number>();
+  let denied: RuleOutcome['denied'];
+  let missing: RuleOutcome['missing'];
+  let only: HostName | undefined;
+
+  for (const rule of fleet.allocation.rules) {
+    const trace = evaluateRule(rule, variables, work);
+    traces.push(trace);
+    if (trace.result === 'unknown' && rule.whenUnknown === 'refuse') {
+      missing ??= { rule: rule.name, why: trace.why ?? 'unknown' };
+    }
+    if (!trace.applied) continue;
+    switch (rule.effect.kind) {
+      case 'deny':
+        denied ??= { rule: rule.name, reason: rule.effect.reason };
+        break;
+      case 'require': {
+        const { labels } = rule.effect;
+        const isReplaced = trace.result === 'unknown' && current !== undefined;
+        const own = isReplaced ? current.hub?.labels : undefined;
+        const requirement =
+          own === undefined
+            ? labels
+            : Object.fromEntries(Object.keys(labels).map((label) => [label, own[label]]));
+        requirements.push(requirement);
+        if (!isReplaced || own !== undefined) toStay.push(requirement);
+        break;
+      }
+      case 'hub':
+        only = rule.effect.host;
+        break;
+      case 'prefer':
+        for (const [host, factor] of rule.effect.factors) prefer.set(host, (prefer.get(host) ?? 1) * factor);
+        break;
+    }
+  }
+  return { traces, denied, missing, requirements, toStay, only, prefer };
+}
+
+/** The hub that a device is on. */
+export interface CurrentHub {
+  /** Undefined: it is not in the fleet file. */
+  readonly hub: Hub | undefined;
+}
+
+/** Whether a hub has every required label. A hub that is not in the fleet file has no labels. */
+export function meets(
+  labels: Readonly<Record<string, string>> | undefined,
+  requirements: readonly Requirement[],
+): boolean {
+  return requirements.every((requirement) =>
+    Object.entries(requirement).every(([label, value]) =>
+      value === undefined
+        ? labels !== undefined && !Object.hasOwn(labels, label)
+        : labels !== undefined && Object.hasOwn(labels, label) && labels[label] === value,
+    ),
+  );
+}
+
+function evaluateRule(rule: Rule, variables: Variables, work?: Work): RuleTrace {
+  const value = rule.when === undefined ? true : evaluateCondition(rule.when, variables, work);
+  if (typeof value === 'boolean') {
+    return { name: rule.name, result: value ? 'matched' : 'unmatched', applied: value };
+  }
+  return { name: rule.name, result: 'unknown', applied: rule.whenUnknown === 'apply', why: value.unknown };
+}

@@ -1,0 +1,58 @@
+import type { Variables } from '../../fleet/expressions/expression.ts';
+import { readable } from '../../fleet/expressions/expression-value.ts';
+import type { Hub } from '../../fleet/fleet.ts';
+import { type HostName, NOT_A_HOST_NAME } from '../../iot-hub/host-name.ts';
+import type { JsonObject, JsonValue } from '../../json/json.ts';
+import type { AllocationRequest } from '../request/request.ts';
+
+/** The names of what rules see. */
+type RequestFacts = Readonly<
+  Record<'registrationId' | 'enrollment' | 'attestation' | 'payload' | 'current', JsonValue>
+>;
+
+/**
+ * What rules see: the request under the names that `docs/fleet-file.md` lists. Absent parts are empty objects,
+ * so that `has()` works.
+ */
+export function requestFacts(request: AllocationRequest): RequestFacts {
+  const { enrollment, attestation, current } = request;
+  const { kind, id, iotEdge, initialTwin } = enrollment;
+  const { subject } = attestation;
+  const deviceId = current?.deviceId;
+  return {
+    registrationId: request.registrationId.toLowerCase(),
+    enrollment: {
+      kind,
+      ...(id === undefined ? NOTHING : { id }),
+      iotEdge,
+      ...(initialTwin === undefined
+        ? NOTHING
+        : { initialTwin: { tags: initialTwin.tags, desired: initialTwin.desired } }),
+    },
+    attestation: { kind: attestation.kind, ...(subject === undefined ? NOTHING : { subject }) },
+    payload: request.payload ?? NOTHING,
+    current: {
+      ...(current === undefined || current.hub === NOT_A_HOST_NAME ? NOTHING : { hub: current.hub }),
+      ...(deviceId === undefined ? NOTHING : { deviceId }),
+    },
+  };
+}
+
+const NOTHING: JsonObject = {};
+
+export function ruleVariables(request: AllocationRequest): Variables {
+  const { registrationId, enrollment, attestation, payload, current } = requestFacts(request);
+  return {
+    registrationId,
+    enrollment: readable(enrollment),
+    attestation,
+    payload: readable(payload),
+    current,
+  };
+}
+
+/** What layers and the returned payload see besides: the hub that the device goes to. */
+export function hubVariables(variables: Variables, host: HostName, hub: Hub | undefined): Variables {
+  const { registrationId, enrollment, attestation, payload, current } = variables;
+  return { registrationId, enrollment, attestation, payload, current, hub: hub?.facts ?? { host } };
+}

@@ -1,0 +1,172 @@
+import type { Fleet, Hub } from '../../fleet/fleet.ts';
+import type { HostName } from '../../iot-hub/host-name.ts';
+import {
+  type Conditions,
+  conditionsOf,
+  effectiveHub,
+  type HubConditions,
+  isFull,
+  isUnhealthy,
+} from '../conditions.ts';
+import type { AllocationRequest } from '../request/request.ts';
+import { meets, type RuleOutcome } from '../rules/rules.ts';
+import type { Latencies, Latency } from './latency.ts';
+import { overloaded } from './load.ts';
+import { type Contender, type Draw, draw } from './placement.ts';
+
+/** Why a linked hub could not take the device. */
+export type Exclusion =
+  | 'not in the fleet file'
+  | 'not selected by the enrollment'
+  | 'does not meet a require rule'
+  | 'not the hub of the hub rule'
+  | 'cordoned'
+  | 'draining'
+  | 'full'
+  | 'unhealthy';
+
+/** A linked hub and how it stands for one device. */
+export interface Candidate {
+  readonly host: HostName;
+  readonly latency: Latency | undefined;
+  /** What would exclude it even if it were active, empty and healthy. */
+  readonly lasting: Exclusion | undefined;
+  readonly excluded: Exclusion | undefined;
+  /** Undefined: it may not receive the device. */
+  readonly draw: Draw<Receiver> | undefined;
+}
+
+/** A hub that may receive the device; its weight is the one for this device. */
+export interface Receiver extends Contender {
+  /** It has more than its share of devices, and is passed over while another has not. */
+  readonly isOverloaded: boolean;
+}
+
+/** Every linked hub, in the order of the request. */
+export function candidatesOf(
+  request: AllocationRequest,
+  fleet: Fleet,
+  conditions: Conditions,
+  rules: RuleOutcome,
+  latencies: Latencies,
+  now: number,
+): readonly Candidate[] {
+  const judged = request.linkedHubs.map(({ host }): Judged => {
+    const hub = fleet.hubByHost.get(host);
+    const latency = latencies.byHost.get(host);
+    const lasting = lastingExclusion(host, hub, request, rules);
+    if (hub === undefined || lasting !== undefined) {
+      return { host, latency, lasting, excluded: lasting, weight: 0, devices: undefined };
+    }
+    const found = conditionsOf(host, conditions);
+    const { state, weight } = effectiveHub(hub, found, now);
+    const excluded = passingExclusion(hub, state, found, now);
+    return { host, latency, lasting, excluded, weight, devices: found.devices?.count };
+  });
+  const receiving = receivingOf(judged);
+  const draws = draw(
+    request.registrationId,
+    fleet.allocation.salt,
+    receiversOf(receiving, judged, fleet, rules),
+  );
+  let next = 0;
+  return judged.map((each) => {
+    const { host, latency, lasting, excluded } = each;
+    const mayReceive = receiving[next] === each;
+    if (mayReceive) next += 1;
+    return { host, latency, lasting, excluded, draw: mayReceive ? draws[next - 1] : undefined };
+  });
+}
+
+/** The draws of those that may receive the device. */
+export function drawsOf(candidates: readonly Candidate[]): readonly Draw<Receiver>[] {
+  return candidates.map(({ draw }) => draw).filter((draw) => draw !== undefined);
+}
+
+interface Judged {
+  readonly host: HostName;
+  readonly latency: Latency | undefined;
+  readonly lasting: Exclusion | undefined;
+  readonly excluded: Exclusion | undefined;
+  /** The hub's weight for devices in general. */
+  readonly weight: number;
+  readonly devices: number | undefined;
+}
+
+function lastingExclusion(
+  host: HostName,
+  hub: Hub | undefined,
+  request: AllocationRequest,
+  rules: RuleOutcome,
+): Exclusion | undefined {
+  if (hub === undefined) return 'not in the fleet file';
+  const selected = request.enrollment.iotHubs;
+  if (selected.length > 0 && !selected.includes(host)) return 'not selected by the enrollment';
+  if (!meets(hub.labels, rules.requirements)) return 'does not meet a require rule';
+  return rules.only !== undefined && rules.only !== host ? 'not the hub of the hub rule' : undefined;
+}
+
+function passingExclusion(
+  hub: Hub,
+  state: Hub['state'],
+  found: HubConditions,
+  now: number,
+): Exclusion | undefined {
+  if (state !== 'active') return state;
+  if (isFull(hub, found, now)) return 'full';
+  return isUnhealthy(found) ? 'unhealthy' : undefined;
+}
+
+/** Health never excludes the last hub: an outage must not become a refusal of everything. */
+function receivingOf(judged: readonly Judged[]): readonly Judged[] {
+  const free = judged.filter(({ excluded }) => excluded === undefined);
+  return free.length > 0 ? free : judged.filter(({ excluded }) => excluded === 'unhealthy');
+}
+
+function receiversOf(
+  receiving: readonly Judged[],
+  judged: readonly Judged[],
+  { allocation }: Fleet,
+  rules: RuleOutcome,
+): readonly Receiver[] {
+  const { halfLifeMs, loadEpsilon } = allocation;
+  const over = loadEpsilon === undefined ? NONE : overloaded(receiving, loadEpsilon);
+  const slowerBy = halfLifeMs === undefined ? () => 0 : slowness(judged, receiving);
+  return receiving.map(({ host, latency, weight }) => {
+    const slower = slowerBy(latency);
+    const byRules = bounded(weight * (rules.prefer.get(host) ?? 1));
+    return {
+      host,
+      isOverloaded: over.has(host),
+      weight:
+        slower === 0 || halfLifeMs === 0 ? byRules : bounded(byRules * halved(slower / (halfLifeMs ?? 1))),
+      behind: halfLifeMs === 0 ? slower : 0,
+    };
+  });
+}
+
+const NONE: ReadonlySet<HostName> = new Set();
+
+/**
+ * How many ms a latency is above the best of the receiving hubs. Unknown counts as the worst that is known of
+ * any linked hub, so that no hub gains by being unknown.
+ */
+function slowness(
+  judged: readonly Judged[],
+  receiving: readonly Judged[],
+): (latency: Latency | undefined) => number {
+  const worst = judged.reduce((ms, { latency }) => Math.max(ms, latency?.ms ?? -1), -1);
+  if (worst === -1) return () => 0;
+  const best = receiving.reduce((ms, { latency }) => Math.min(ms, latency?.ms ?? worst), worst);
+  return (latency) => (latency?.ms ?? worst) - best;
+}
+
+/** What is left of 1 after so many half-lives; `Math.exp` takes half the time of `2 ** -times`. */
+function halved(times: number): number {
+  return Math.exp(-Math.LN2 * times);
+}
+
+/** Many factors must make no weight 0 or infinite: every hub that may receive has a place in the ranking. */
+function bounded(weight: number): number {
+  return Math.min(1e300, Math.max(1e-300, weight));
+}

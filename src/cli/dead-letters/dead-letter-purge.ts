@@ -1,0 +1,62 @@
+import type { LetterSummary } from '../../store/dead-letters/dead-letter-store.ts';
+import { invalid, timeBack } from '../shell/arguments.ts';
+import type { Cli } from '../shell/cli.ts';
+import { showCount } from '../shell/progress.ts';
+import { openState } from '../shell/state.ts';
+import { plural, tell } from '../shell/terminal.ts';
+import { namedLetters, refuseBoth } from './dead-letter-selection.ts';
+
+export interface PurgeOptions {
+  readonly before?: string | undefined;
+  readonly all: boolean;
+  readonly yes: boolean;
+}
+
+/** `berth dead-letters purge`: deletes letters for good. More than one needs --yes. */
+export async function purgeDeadLetters(
+  { terminal, env, now }: Cli,
+  ids: readonly string[],
+  { before, all, yes }: PurgeOptions,
+): Promise<number> {
+  refuseBoth(ids, { '--all': all, '--before': before });
+  if (all && before !== undefined) throw invalid('Give --all or --before, not both.');
+  if (ids.length === 0 && !all && before === undefined) {
+    throw invalid('Nothing is to be deleted: give ids, --before or --all.');
+  }
+  const until = timeBack('--before', before, now());
+  const state = openState(env);
+  const named = ids.length > 0 ? await namedLetters(state, ids) : undefined;
+  const chosen = () => (named === undefined ? state.deadLetters.summaries({ until }) : [named]);
+
+  const first = await firstOf(chosen());
+  if (first.length > 1 && !yes) {
+    throw invalid(
+      `That is more than one dead letter, ${first[0]?.id} among them, in ${state.place}: add --yes to delete them for good.`,
+    );
+  }
+  const progress = showCount(terminal, 'dead letters');
+  let deleted = 0;
+  try {
+    for await (const page of yes ? chosen() : [first]) {
+      await state.deadLetters.delete(page.map(({ key }) => key));
+      deleted += page.length;
+      progress.show(deleted);
+    }
+  } finally {
+    progress.end();
+  }
+  tell(terminal, `${plural(deleted, 'dead letter')} deleted. State: ${state.place}.`);
+  return 0;
+}
+
+/** Enough to tell none, one and more. */
+async function firstOf(
+  pages: AsyncIterable<readonly LetterSummary[]> | Iterable<readonly LetterSummary[]>,
+): Promise<readonly LetterSummary[]> {
+  const found: LetterSummary[] = [];
+  for await (const page of pages) {
+    found.push(...page.slice(0, 2));
+    if (found.length > 1) break;
+  }
+  return found;
+}

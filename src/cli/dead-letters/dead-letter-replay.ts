@@ -1,0 +1,89 @@
+// By name: in the bundle of the command the default of an ES module is the module.
+import { limitFunction } from 'p-limit';
+import { hostsOf } from '../../fleet/fleet.ts';
+import { stamp } from '../../settings/settings.ts';
+import type { LetterSummary } from '../../store/dead-letters/dead-letter-store.ts';
+import { eventContext } from '../../sync/events/batch.ts';
+import { type Replayed, replay } from '../../sync/events/replay.ts';
+import { invalid } from '../shell/arguments.ts';
+import type { Cli } from '../shell/cli.ts';
+import { readFleet } from '../shell/files.ts';
+import { printable } from '../shell/printable.ts';
+import { showCount } from '../shell/progress.ts';
+import { openState } from '../shell/state.ts';
+import { count, plural, say, tell } from '../shell/terminal.ts';
+import { namedLetters, readSelection, refuseBoth, type SelectionOptions } from './dead-letter-selection.ts';
+
+export interface ReplayOptions extends SelectionOptions {
+  readonly fleet: string;
+  readonly all: boolean;
+}
+
+/** Letters that are worked on at the same time. */
+const CONCURRENCY = 16;
+/** Letters that stay are named up to so many; the rest is counted. */
+const MOST_NAMED = 50;
+
+type Counts = Record<Replayed['kind'], number>;
+
+/**
+ * `berth dead-letters replay`: decodes letters again with this package and marks their twins for a read. Ends with 1 where one
+ * stays.
+ */
+export async function replayDeadLetters(
+  { terminal, env, now }: Cli,
+  ids: readonly string[],
+  options: ReplayOptions,
+): Promise<number> {
+  const { all, code, hub, since, until } = options;
+  refuseBoth(ids, { '--all': all, '--code': code, '--hub': hub, '--since': since, '--until': until });
+  if (ids.length === 0 && !all) throw invalid('Nothing is to be replayed: give ids, or --all.');
+  const filter = readSelection(options, now());
+  const { fleet } = readFleet(options.fleet);
+  const context = eventContext({ fleet, hosts: hostsOf(fleet, stamp(env)) });
+  const state = openState(env);
+
+  const pages = all ? state.deadLetters.summaries(filter) : [await namedLetters(state, ids)];
+
+  const counts: Counts = { marked: 0, deleted: 0, ignored: 0, stays: 0 };
+  const progress = showCount(terminal, 'dead letters');
+  const take = async ({ key }: LetterSummary): Promise<void> => {
+    const letter = await state.deadLetters.read(key);
+    if (letter === undefined) return;
+    const replayed = await replay(letter, { context, store: state.twins, now: now() });
+    if (replayed.kind !== 'stays') await state.deadLetters.delete([key]);
+    else if (counts.stays < MOST_NAMED) say(terminal, `${letter.id} stays: it ${printable(replayed.why)}`);
+    counts[replayed.kind] += 1;
+    progress.show(sum(counts));
+  };
+  const takeLimited = limitFunction(take, { concurrency: CONCURRENCY });
+  try {
+    for await (const page of pages) {
+      await Promise.all(page.map((letter) => takeLimited(letter)));
+    }
+  } finally {
+    progress.end();
+    // Also of a replay that is broken off: what is done is done.
+    for (const line of summaryOf(counts)) tell(terminal, line);
+  }
+  tell(terminal, `State: ${state.place}.`);
+  return counts.stays === 0 ? 0 : 1;
+}
+
+function summaryOf({ marked, deleted, ignored, stays }: Counts): readonly string[] {
+  const lines = [
+    [marked, 'marked for a read of their twins, which resyncFleet does within a minute or two'],
+    [deleted, 'of twins that were deleted since, which stay deleted'],
+    [ignored, 'of a kind that is not needed'],
+    [stays, 'left among the dead letters'],
+  ] as const;
+  const total = marked + deleted + ignored + stays;
+  return [
+    `${plural(total, 'dead letter')} decoded again.`,
+    ...lines.filter(([number]) => number > 0).map(([number, what]) => `  ${count(number)} ${what}`),
+  ];
+}
+
+function sum(counts: Counts): number {
+  return Object.values(counts).reduce((total, number) => total + number, 0);
+}

@@ -1,0 +1,120 @@
+import { once } from 'node:events';
+import { BerthError } from '../../errors.ts';
+import type { KeptLetter } from '../../store/dead-letters/dead-letter-store.ts';
+import { invalid } from '../shell/arguments.ts';
+import type { Cli } from '../shell/cli.ts';
+import { printable } from '../shell/printable.ts';
+import { openState } from '../shell/state.ts';
+import { count, say, sayJson, type Terminal } from '../shell/terminal.ts';
+import { namedLetters } from './dead-letter-selection.ts';
+
+export interface ShowOptions {
+  readonly json: boolean;
+  readonly body: boolean;
+}
+
+/** Of a text that is shown, in UTF-16 units; --body gives it whole. */
+const TEXT_SHOWN = 4_000;
+const BYTES_SHOWN = 512;
+const BYTES_A_LINE = 16;
+const NAME_WIDTH = 16;
+
+/** `berth dead-letters show`: all that is kept of one. What others sent never reaches the terminal as it is. */
+export async function showDeadLetter(
+  { terminal, env }: Cli,
+  id: string,
+  options: ShowOptions,
+): Promise<number> {
+  const { json, body } = options;
+  if (json && body) throw invalid('Give --json or --body, not both.');
+  if (body && terminal.out.isTTY) {
+    throw invalid(
+      '--body writes bytes that may drive a terminal: send them into a file or a program (> FILE, | xxd).',
+    );
+  }
+  const state = openState(env);
+  const [summary] = await namedLetters(state, [id]);
+  const letter = summary === undefined ? undefined : await state.deadLetters.read(summary.key);
+  if (letter === undefined) {
+    throw new BerthError('BERTH_DEAD_LETTER_UNKNOWN', `The dead letter "${id}" has just been deleted.`);
+  }
+  if (body) await writeBody(terminal, letter.body);
+  else if (json) sayJson(terminal, describe(letter));
+  else for (const line of linesOf(letter)) say(terminal, line);
+  return 0;
+}
+
+async function writeBody({ out }: Terminal, body: Uint8Array): Promise<void> {
+  if (!out.write(body)) await once(out, 'drain');
+}
+
+function describe(letter: KeptLetter) {
+  const { key: _, body, bodyBytes, ...facts } = letter;
+  const text = textIn(letter);
+  const content = text === undefined ? { base64: Buffer.from(body).toString('base64') } : { text };
+  return { ...facts, body: { bytes: bodyBytes, ...content } };
+}
+
+function* linesOf(letter: KeptLetter): Generator<string> {
+  const { id, enqueuedAt, partition, sequenceNumber, code, reason, cut } = letter;
+  yield field('dead letter', id);
+  yield field('came', `${enqueuedAt}, partition ${partition}, sequence number ${sequenceNumber}`);
+  yield field('code', code);
+  yield field('reason', reason);
+  if (cut.length > 0) yield field('not kept whole', cut.join(', '));
+  yield* propertyLines('properties', letter.properties);
+  yield* propertyLines('system properties', letter.systemProperties);
+  yield* bodyLines(letter);
+}
+
+function field(name: string, value: string): string {
+  return `${name.padEnd(NAME_WIDTH)}${printable(value)}`;
+}
+
+function* propertyLines(name: string, properties: KeptLetter['properties']): Generator<string> {
+  const entries = Object.entries(properties);
+  yield entries.length === 0 ? `${name}: none` : `${name}:`;
+  for (const [key, value] of entries) {
+    const text = `${key}: ${JSON.stringify(value)}`;
+    yield `  ${printable(text.slice(0, TEXT_SHOWN))}${text.length > TEXT_SHOWN ? '…' : ''}`;
+  }
+}
+
+function* bodyLines(letter: KeptLetter): Generator<string> {
+  const { body, bodyBytes, isRedacted } = letter;
+  const text = textIn(letter);
+  const kind = bodyBytes === 0 ? 'empty' : text === undefined ? 'no UTF-8' : 'text';
+  yield `body: ${count(bodyBytes)} bytes, ${kind}${isRedacted ? ', redacted: not as it came' : ''}`;
+  if (text === undefined) yield* hexLines(body.subarray(0, BYTES_SHOWN));
+  // Indented, so that no line of it passes for one of the command's own.
+  else if (text !== '')
+    yield* text
+      .slice(0, TEXT_SHOWN)
+      .split('\n')
+      .map((line) => `  ${printable(line)}`);
+  const isCut = text === undefined ? body.byteLength > BYTES_SHOWN : text.length > TEXT_SHOWN;
+  if (isCut) yield 'The body goes on: --body writes it whole.';
+  if (letter.cut.includes('body')) {
+    yield `Its first ${count(body.byteLength)} bytes were kept.`;
+  }
+}
+
+/** The body as text; undefined where it is no UTF-8. */
+function textIn({ body, cut }: KeptLetter): string | undefined {
+  try {
+    // What was cut may end inside of a character.
+    const stream = cut.includes('body');
+    return new TextDecoder('utf-8', { fatal: true, ignoreBOM: true }).decode(body, { stream });
+  } catch {
+    return undefined;
+  }
+}
+
+function* hexLines(bytes: Uint8Array): Generator<string> {
+  for (let offset = 0; offset < bytes.byteLength; offset += BYTES_A_LINE) {
+    const line = [...bytes.subarray(offset, offset + BYTES_A_LINE)];
+    const hex = line.map((byte) => byte.toString(16).padStart(2, '0')).join(' ');
+    const text = line.map((byte) => (byte >= 0x20 && byte < 0x7f ? String.fromCharCode(byte) : '.')).join('');
+    yield `  ${offset.toString(16).padStart(6, '0')}  ${hex.padEnd(3 * BYTES_A_LINE)} ${text}`;
+  }
+}

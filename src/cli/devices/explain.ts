@@ -1,0 +1,87 @@
+import { NO_CONDITIONS } from '../../allocation/conditions.ts';
+import { decide } from '../../allocation/decision/decide.ts';
+import { type Receipt, receiptOf } from '../../allocation/receipt/receipt.ts';
+import { recompute } from '../../allocation/receipt/recompute.ts';
+import { looksLikeReceipt, readReceipt } from '../../allocation/receipt/stored-receipt.ts';
+import { parseAllocationRequest } from '../../allocation/request/request.ts';
+import { readRequestBody } from '../../allocation/request/request-body.ts';
+import { BerthError } from '../../errors.ts';
+import type { Fleet } from '../../fleet/fleet.ts';
+import { isObject } from '../../json/json.ts';
+import type { Cli } from '../shell/cli.ts';
+import { parseJson, readFleet, readText } from '../shell/files.ts';
+import { say, sayJson, type Terminal } from '../shell/terminal.ts';
+import { sayReceipt } from './receipt-text.ts';
+
+export interface ExplainOptions {
+  readonly fleet: string;
+  readonly request: string;
+  readonly json: boolean;
+}
+
+/**
+ * `berth explain`: what a fleet file decides on a request of DPS, and why; or, given a receipt, whether it comes
+ * to the same again. Offline: conditions are those of the receipt, and none for a request.
+ */
+export async function explain({ terminal, now }: Cli, options: ExplainOptions): Promise<number> {
+  const { fleet } = readFleet(options.fleet);
+  const text = readText(options.request);
+  const json = unwrapped(parseJson(text, options.request));
+  if (looksLikeReceipt(json)) {
+    const receipt = readReceipt(json);
+    if (receipt !== undefined) return explainReceipt(terminal, receipt, fleet, options.json);
+    throw new BerthError(
+      'BERTH_REQUEST_INVALID',
+      `${options.request} looks like a receipt, and is none that can be recomputed.`,
+    );
+  }
+  const request = parseAllocationRequest(readRequestBody(Buffer.from(text, 'utf8')));
+  const input = { request, fleet, conditions: NO_CONDITIONS, now: now() };
+  const receipt = receiptOf(input, decide(input));
+  if (options.json) sayJson(terminal, receipt);
+  else sayReceipt(terminal, receipt);
+  return 0;
+}
+
+/** A receipt comes in a line of the log, in the answer about a device, or in what this command said before. */
+function unwrapped(json: unknown): unknown {
+  if (Array.isArray(json)) return json[0];
+  if (!isObject(json)) return json;
+  if (isObject(json.receipt)) return json.receipt;
+  return Array.isArray(json.receipts) && json.receipts.length > 0 ? json.receipts[0] : json;
+}
+
+function explainReceipt(terminal: Terminal, given: Receipt, fleet: Fleet, json: boolean): number {
+  const { receipt, differences, notKept } = recompute(given, fleet);
+  const isSameFile = given.revision === fleet.revision;
+  if (json) sayJson(terminal, { receipt, differences, notKept });
+  else {
+    sayReceipt(terminal, receipt);
+    say(terminal);
+    for (const line of verdict(isSameFile, given, fleet, differences, notKept)) say(terminal, line);
+  }
+  // Another file may decide otherwise; the same one may not.
+  return isSameFile && differences.length > 0 && notKept.length === 0 ? 1 : 0;
+}
+
+function verdict(
+  isSameFile: boolean,
+  given: Receipt,
+  fleet: Fleet,
+  differences: readonly string[],
+  notKept: readonly string[],
+): readonly string[] {
+  const lost =
+    notKept.length === 0
+      ? []
+      : [`The receipt does not hold these inputs as they were: ${notKept.join(', ')}.`];
+  if (differences.length === 0) return ['Recomputed: the same to the letter.', ...lost];
+  const changed = differences.filter((path) => path !== 'revision');
+  const what = changed.length === 0 ? 'decides the same' : `differs in ${changed.slice(0, 8).join(', ')}`;
+  return isSameFile
+    ? [`Recomputed: it ${what}.`, ...lost]
+    : [
+        `The receipt was made with revision ${given.revision.slice(0, 12)}; this is ${fleet.revision.slice(0, 12)}, and ${what}.`,
+        ...lost,
+      ];
+}

@@ -1,0 +1,57 @@
+import { once } from 'node:events';
+import { createWriteStream } from 'node:fs';
+import { BerthError } from '../../errors.ts';
+import { writeKnownDevice } from '../../what-if/known-device.ts';
+import { knownDevices } from '../../what-if/known-devices.ts';
+import type { Cli } from '../shell/cli.ts';
+import { showCount } from '../shell/progress.ts';
+import { openState } from '../shell/state.ts';
+import { plural, tell } from '../shell/terminal.ts';
+
+/** `berth export`: the devices that the state tables know, one JSON a line. */
+export async function exportDevices({ terminal, env }: Cli, file: string | undefined): Promise<number> {
+  const state = openState(env);
+  const out = file === undefined ? terminal.out : await openFile(file);
+  let broken: Error | undefined;
+  out.on('error', (error: Error) => {
+    broken = error;
+  });
+  const progress = showCount(terminal, 'devices');
+  let written = 0;
+  try {
+    for await (const device of knownDevices(state.twins.devices(), state.receipts.all())) {
+      if (broken !== undefined) throw unwritable(file, broken);
+      if (!out.write(`${writeKnownDevice(device)}\n`)) await once(out, 'drain').catch(() => {});
+      written += 1;
+      if (written % 100 === 0) progress.show(written);
+    }
+  } finally {
+    progress.end();
+    if (out !== terminal.out) {
+      out.end();
+      await once(out, 'close').catch(() => {});
+    }
+  }
+  if (broken !== undefined) throw unwritable(file, broken);
+  tell(
+    terminal,
+    `${plural(written, 'device')} from ${state.place}${file === undefined ? '' : ` in ${file}`}.`,
+  );
+  return 0;
+}
+
+/** @throws BerthError `BERTH_FILE_UNREADABLE` */
+async function openFile(file: string): Promise<NodeJS.WritableStream> {
+  const stream = createWriteStream(file);
+  try {
+    await once(stream, 'open');
+    return stream;
+  } catch (error) {
+    throw unwritable(file, error);
+  }
+}
+
+function unwritable(file = 'The standard output', error: unknown): BerthError {
+  const code = (error as { readonly code?: unknown }).code;
+  return new BerthError('BERTH_FILE_UNREADABLE', `${file} cannot be written (${String(code)}).`);
+}

@@ -1,0 +1,94 @@
+import type { Override } from '../../allocation/conditions.ts';
+import type { HubLine, Receipt } from '../../allocation/receipt/receipt.ts';
+import { count, percent, say, sayTable, span, type Terminal } from '../shell/terminal.ts';
+
+/** A receipt for people. */
+export function sayReceipt(terminal: Terminal, receipt: Receipt): void {
+  const { outcome, inputs, conditions } = receipt;
+  const { registrationId, currentHub } = inputs;
+  say(
+    terminal,
+    outcome.kind === 'assigned'
+      ? `${registrationId} → ${outcome.hub} (${outcome.how}: ${outcome.why})`
+      : `${registrationId} → refused: ${outcome.message} [${outcome.code}]`,
+  );
+  if (currentHub !== undefined) say(terminal, `It is on ${currentHub}.`);
+  say(
+    terminal,
+    conditions.ageMs === undefined
+      ? 'Decided by the fleet file alone, without counts, health and overrides.'
+      : `Decided with counts, health and overrides of ${span(conditions.ageMs)} before.`,
+  );
+  say(terminal);
+  sayTable(
+    terminal,
+    [
+      { name: 'hub' },
+      { name: 'latency', align: 'right' },
+      { name: 'from' },
+      { name: 'weight', align: 'right' },
+      { name: 'score', align: 'right' },
+      { name: 'note' },
+    ],
+    receipt.hubs.map((hub) => [
+      hub.host,
+      hub.latencyMs === undefined ? '-' : `${hub.latencyMs} ms`,
+      hub.latencyFrom ?? '',
+      hub.weight === undefined ? '-' : figure(hub.weight),
+      hub.score === undefined ? '-' : figure(hub.score),
+      noteOn(hub),
+    ]),
+  );
+  sayRules(terminal, receipt);
+  sayTwin(terminal, receipt);
+  for (const note of receipt.notes) say(terminal, `Note: ${note}.`);
+  for (const { cause, position, progress } of receipt.ramps) {
+    say(
+      terminal,
+      `Ramp ${cause}: it is this device's turn at ${percent(position)}; reached are ${percent(progress)}.`,
+    );
+  }
+}
+
+function noteOn({ excluded, load, devices, failures, overrides }: HubLine): string {
+  const set = (what: string, { author, reason }: Override<unknown>) =>
+    `set to ${what} by ${author}: ${reason}`;
+  return [
+    excluded,
+    load && `has devices ${load}`,
+    devices === undefined ? undefined : `${count(devices)} devices`,
+    failures ? `${failures} failed calls` : undefined,
+    overrides?.state && set(overrides.state.value, overrides.state),
+    overrides?.weight && set(`weight ${overrides.weight.value}`, overrides.weight),
+  ]
+    .filter(Boolean)
+    .join('; ');
+}
+
+function sayRules(terminal: Terminal, { rules }: Receipt): void {
+  if (rules.length === 0) return;
+  say(terminal);
+  sayTable(
+    terminal,
+    [{ name: 'rule' }, { name: 'is' }, { name: 'takes effect' }, { name: 'because' }],
+    rules.map(({ name, result, applied, why }) => [name, result, applied ? 'yes' : 'no', why ?? '']),
+  );
+}
+
+function sayTwin(terminal: Terminal, { twin, payloadOmitted }: Receipt): void {
+  say(terminal);
+  say(terminal, twin.sent ? 'Initial twin, by the layer that set it:' : `No initial twin: ${twin.why}.`);
+  if (twin.sent) {
+    sayTable(terminal, [{ name: 'path' }, { name: 'layer' }], Object.entries(twin.provenance));
+    if (twin.morePaths !== undefined) say(terminal, `and ${count(twin.morePaths)} more`);
+  }
+  for (const { name, why } of twin.layers.filter(({ applied }) => !applied)) {
+    say(terminal, `Layer ${name} is left out: ${why}.`);
+  }
+  for (const omitted of [...twin.omitted, ...payloadOmitted]) say(terminal, `Left out: ${omitted}.`);
+}
+
+/** As many digits as help a person. */
+function figure(number: number): string {
+  return String(Number(number.toPrecision(4)));
+}

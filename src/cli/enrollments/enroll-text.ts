@@ -1,0 +1,60 @@
+import type { EnrollmentKind } from '../../dps/port.ts';
+import { withoutKey } from '../../dps/webhook-url.ts';
+import { attestationText } from '../../enroll/differences.ts';
+import type { Step } from '../../enroll/plan.ts';
+import { printable } from '../shell/printable.ts';
+import { say, type Terminal } from '../shell/terminal.ts';
+
+const ACTIONS = ['create', 'update', 'unchanged', 'only there'] as const;
+const WIDTH = Math.max(...ACTIONS.map((action) => action.length));
+
+/** The steps, one line each, and below an update its fields. No line holds a key. */
+export function sayPlan(terminal: Terminal, steps: readonly Step[]): void {
+  for (const step of steps) {
+    say(terminal, `${step.action.padEnd(WIDTH)}  ${nameOf(step)}`);
+    if (step.action === 'create') say(terminal, `${' '.repeat(WIDTH)}    ${created(step)}`);
+    if (step.action !== 'update') continue;
+    for (const { field, from, to } of step.differences) {
+      say(terminal, `${' '.repeat(WIDTH)}    ${field}: ${printable(from)} -> ${printable(to)}`);
+    }
+  }
+}
+
+/** `2 to create, 1 to update, 5 unchanged, 1 only there` */
+export function countsText(steps: readonly Step[]): string {
+  const count = (action: Step['action']) => steps.filter((step) => step.action === action).length;
+  return `${count('create')} to create, ${count('update')} to update, ${count('unchanged')} unchanged, ${count('only there')} only there`;
+}
+
+/** For programs: what `sayPlan` says. */
+export function planJson(steps: readonly Step[]): unknown {
+  return steps.map((step) => ({
+    action: step.action,
+    ...idOf(step),
+    ...(step.action === 'update' && { differences: step.differences }),
+  }));
+}
+
+/** `group fleet` */
+export function nameOf(step: Step): string {
+  return named(idOf(step));
+}
+
+export function named({ kind, id }: { readonly kind: EnrollmentKind; readonly id: string }): string {
+  return `${kind} ${printable(id)}`;
+}
+
+function idOf(step: Step): { readonly kind: EnrollmentKind; readonly id: string } {
+  const { kind, id } = step.action === 'create' ? step.wanted : step.record;
+  return { kind, id };
+}
+
+function created({ wanted }: Extract<Step, { action: 'create' }>): string {
+  const { attestation, terms, webhook } = wanted;
+  const where = webhook === undefined ? '' : ` at ${withoutKey(webhook.url)}`;
+  const hubs = terms.iotHubs.length === 0 ? '' : `, hubs ${terms.iotHubs.join(', ')}`;
+  const keys =
+    attestation.type === 'symmetricKey' && attestation.keys === undefined ? ' (DPS makes the keys)' : '';
+  const status = terms.enabled ? '' : ', disabled';
+  return `${attestationText(attestation)}${keys}, ${terms.allocationPolicy}${where}${hubs}, ${terms.reprovisioning}${status}`;
+}

@@ -1,0 +1,50 @@
+import { readFileSync } from 'node:fs';
+import { dirname, resolve } from 'node:path';
+import { parseEnrollments } from '../../enroll/parse.ts';
+import { resolveEnrollments } from '../../enroll/resolve.ts';
+import type { EnrollmentsFile } from '../../enroll/schema.ts';
+import type { WantedEnrollment } from '../../enroll/wanted.ts';
+import { BerthError, type ErrorDetail } from '../../errors.ts';
+import type { Environment } from '../../settings/settings.ts';
+import { readText } from '../shell/files.ts';
+
+/**
+ * An enrollments file that must be valid.
+ *
+ * @throws BerthError `BERTH_ENROLLMENTS_INVALID` with every problem, `BERTH_FILE_UNREADABLE`
+ */
+export function readEnrollmentsFile(file: string): EnrollmentsFile {
+  const parsed = parseEnrollments(readText(file));
+  if (parsed.ok) return parsed.file;
+  throw invalidFile(file, parsed.problems);
+}
+
+/**
+ * The enrollments of a file, with the keys and certificates that it names: from the environment, and from files
+ * beside it.
+ *
+ * @throws BerthError `BERTH_ENROLLMENTS_INVALID`, `BERTH_FILE_UNREADABLE`
+ */
+export function wantedEnrollments(file: string, env: Environment): readonly WantedEnrollment[] {
+  const folder = file === '-' ? process.cwd() : dirname(resolve(file));
+  const { wanted, problems } = resolveEnrollments(readEnrollmentsFile(file), {
+    variable: (name) => env[name],
+    file(path) {
+      try {
+        return readFileSync(resolve(folder, path));
+      } catch {
+        return undefined;
+      }
+    },
+  });
+  if (problems.length > 0) throw invalidFile(file, problems);
+  return wanted;
+}
+
+function invalidFile(file: string, problems: readonly ErrorDetail[]): BerthError {
+  return new BerthError(
+    'BERTH_ENROLLMENTS_INVALID',
+    `${file} has ${problems.length === 1 ? 'a problem' : `${problems.length} problems`}.`,
+    { details: problems },
+  );
+}

@@ -1,0 +1,66 @@
+import type { ErrorDetail } from '../../errors.ts';
+import { adviceOn } from '../../fleet/advice/advice.ts';
+import { parseFleetWithModels } from '../../fleet/file/models.ts';
+import type { Fleet } from '../../fleet/fleet.ts';
+import { DPS_REGISTRATIONS_PER_MINUTE } from '../../iot-hub/throttles.ts';
+import { wholeNumber } from '../shell/arguments.ts';
+import type { Cli } from '../shell/cli.ts';
+import { readModelsOf, readText } from '../shell/files.ts';
+import { plural, say, sayJson } from '../shell/terminal.ts';
+
+export interface ValidateOptions {
+  readonly registrations?: string | undefined;
+  readonly partitions?: string | undefined;
+  /** Warnings fail too. */
+  readonly strict: boolean;
+  readonly json: boolean;
+}
+
+/** As many as the local stack has; `TWIN_EVENTS_PARTITIONS` says how many a deployment has. */
+const PARTITIONS = 4;
+
+/** `berth validate`: every problem of a fleet file, and what will hurt though it is valid. For CI. */
+export async function validate(
+  { terminal, env }: Cli,
+  file: string,
+  options: ValidateOptions,
+): Promise<number> {
+  const expectations = {
+    registrationsPerMinute:
+      wholeNumber('--registrations', options.registrations, 1) ?? DPS_REGISTRATIONS_PER_MINUTE,
+    partitions:
+      wholeNumber('--partitions', options.partitions, 1) ??
+      wholeNumber('TWIN_EVENTS_PARTITIONS', env.TWIN_EVENTS_PARTITIONS || undefined, 1) ??
+      PARTITIONS,
+  };
+  const parsed = parseFleetWithModels(readText(file), readModelsOf(file));
+  const problems = parsed.ok ? [] : parsed.problems;
+  const warnings = parsed.ok ? [...parsed.warnings, ...adviceOn(parsed.fleet, expectations)] : [];
+  const isFine = problems.length === 0 && (!options.strict || warnings.length === 0);
+  if (options.json) {
+    sayJson(terminal, {
+      valid: parsed.ok,
+      ...(parsed.ok ? { revision: parsed.fleet.revision } : {}),
+      problems,
+      warnings,
+    });
+    return isFine ? 0 : 1;
+  }
+  for (const problem of problems) say(terminal, `problem  ${line(problem)}`);
+  for (const warning of warnings) say(terminal, `warning  ${line(warning)}`);
+  const verdict = parsed.ok
+    ? `${file} is valid: ${plural(parsed.fleet.hubs.length, 'hub')}${modelsOf(parsed.fleet)}, revision ${parsed.fleet.revision.slice(0, 12)}`
+    : `${file} is not valid: ${plural(problems.length, 'problem')}`;
+  say(terminal, `${verdict}${warnings.length === 0 ? '' : `; ${plural(warnings.length, 'warning')}`}.`);
+  return isFine ? 0 : 1;
+}
+
+/** Only models with components say anything to Berth. */
+function modelsOf({ models }: Fleet): string {
+  const count = Object.keys(models).length;
+  return count === 0 ? '' : `, ${plural(count, 'model')} with components`;
+}
+
+function line({ path, message }: ErrorDetail): string {
+  return path === '' ? `The file ${message}` : `${path} ${message}`;
+}

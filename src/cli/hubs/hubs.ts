@@ -1,0 +1,79 @@
+import type { Override } from '../../allocation/conditions.ts';
+import {
+  type HubOverview,
+  hubOverviews,
+  type MoveOverview,
+  moveOverviews,
+} from '../../allocation/decision/hub-overview.ts';
+import { pauseLines, untrustedLines } from '../policies/pause-text.ts';
+import type { Cli } from '../shell/cli.ts';
+import { fleetInForce, openState } from '../shell/state.ts';
+import { count, percent, say, sayJson, sayTable, span, tell } from '../shell/terminal.ts';
+
+/** `berth hubs`: every hub of the fleet in force, with what operators have set. */
+export async function hubs(
+  { terminal, env, now }: Cli,
+  { json }: { readonly json: boolean },
+): Promise<number> {
+  const state = openState(env);
+  const fleet = await fleetInForce(state);
+  const [conditions, control] = await Promise.all([state.conditions.read(now()), state.control.read()]);
+  const overviews = hubOverviews(fleet, conditions, now());
+  const moves = moveOverviews(fleet, conditions, now());
+  tell(terminal, `State: ${state.place}. Fleet file: revision ${fleet.revision.slice(0, 12)}.`);
+  if (json) {
+    const described = overviews.map((hub) => ({
+      ...hub,
+      pause: control.hubs[hub.host],
+      untrusted: control.untrusted[hub.host],
+    }));
+    sayJson(terminal, { revision: fleet.revision, pause: control.fleet, hubs: described, moves });
+    return 0;
+  }
+  sayTable(
+    terminal,
+    [
+      { name: 'hub' },
+      { name: 'state' },
+      { name: 'weight', align: 'right' },
+      { name: 'wanted', align: 'right' },
+      { name: 'actual', align: 'right' },
+      { name: 'devices', align: 'right' },
+      { name: 'counted', align: 'right' },
+      { name: 'health' },
+      { name: 'override' },
+    ],
+    overviews.map((hub) => [
+      hub.host,
+      hub.state,
+      String(hub.weight),
+      percent(hub.share.wanted),
+      hub.devices === undefined ? '-' : percent(hub.share.actual),
+      hub.devices === undefined ? '-' : count(hub.devices),
+      hub.countedAt === undefined ? 'never' : `${span(now() - hub.countedAt)} ago`,
+      hub.isHealthy ? 'healthy' : `unhealthy, ${hub.failures} failed calls`,
+      overrideText(hub, now()),
+    ]),
+  );
+  for (const move of moves) say(terminal, moveText(move, now()));
+  for (const line of pauseLines(control, ['fleet', 'hub'], now())) say(terminal, line);
+  for (const line of untrustedLines(control, now())) say(terminal, line);
+  return 0;
+}
+
+function overrideText({ overrides }: HubOverview, now: number): string {
+  const { state, weight } = overrides;
+  const text = (what: string, { author, reason, expiresAt }: Override<unknown>) =>
+    `${what} for ${span(expiresAt - now)} more, by ${author}: ${reason}`;
+  return [
+    ...(state === undefined ? [] : [text(state.value, state)]),
+    ...(weight === undefined ? [] : [text(`weight ${weight.value}`, weight)]),
+  ].join('; ');
+}
+
+function moveText({ cause, since, progress }: MoveOverview, now: number): string {
+  const [kind, host] = cause.split(':');
+  const what = kind === 'drain' ? `Drain of ${host}` : 'Moves to faster hubs';
+  if (since === undefined) return `${what}: not begun yet; resyncFleet begins it within a minute.`;
+  return `${what}: since ${span(now - since)}, has reached ${percent(progress)} of the devices.`;
+}

@@ -1,0 +1,101 @@
+import * as z from 'zod';
+import { pauseOf } from '../../control/pauses.ts';
+import { withEventsTrusted } from '../../control/trusted-hubs.ts';
+import { type Hub, hostsOf } from '../../fleet/fleet.ts';
+import { dailyLimit, MESSAGES, RESYNC_PART, ratePerSecond } from '../../hub/budget.ts';
+import type { JsonValue } from '../../json/json.ts';
+import { stamp } from '../../settings/settings.ts';
+import type { CountedTwins } from '../../store/twins/twin-store.ts';
+import { type ResyncRequest, requestName, walkName } from '../../sync/resync/walk.ts';
+import { TWIN_STATES } from '../../twin/snapshot/shadow.ts';
+import { pauseText } from '../policies/pause-text.ts';
+import { readReason } from '../shell/arguments.ts';
+import type { Cli } from '../shell/cli.ts';
+import { readFleet } from '../shell/files.ts';
+import { knownHub } from '../shell/known.ts';
+import { printable } from '../shell/printable.ts';
+import { openState } from '../shell/state.ts';
+import { count, moment, plural, span, tell } from '../shell/terminal.ts';
+
+export interface ResyncOptions {
+  readonly hub: string;
+  readonly reason: string;
+  readonly fleet: string;
+}
+
+/** `berth resync`: everything of a hub is read again, as after a failover, and its events are trusted again. */
+export async function resyncHub({ terminal, env, now }: Cli, options: ResyncOptions): Promise<number> {
+  const reason = readReason(options.reason);
+  const { fleet } = readFleet(options.fleet);
+  const host = knownHub(options.hub, hostsOf(fleet, stamp(env)), options.fleet);
+  const state = openState(env);
+  const author = await state.author();
+  const lastWalk = readWalk(await state.progress.read(walkName(host)));
+  // A walk takes what was asked for after it began, and the clocks of the two may differ.
+  const at = Math.max(now(), (lastWalk?.startedAt ?? 0) + 1);
+
+  const request: ResyncRequest = { at, author, reason };
+  await state.progress.write(requestName(host), request);
+  const { untrusted } = await state.control.read();
+  const control = await state.control.update((row) => withEventsTrusted(row, host));
+
+  tell(terminal, `Every twin of ${host} is read again, asked for by ${author}: ${reason}.`);
+  if (lastWalk !== undefined && lastWalk.phase !== 'done') {
+    tell(terminal, `The walk that began at ${moment(lastWalk.startedAt)} begins anew.`);
+  }
+  const distrust = untrusted[host];
+  if (distrust !== undefined) {
+    const { since, why } = distrust;
+    tell(terminal, `Its events are trusted again; they were not since ${moment(since)}: ${printable(why)}.`);
+  }
+  const hub = fleet.hubByHost.get(host);
+  if (hub !== undefined) tell(terminal, costText(hub, await state.twins.counts(host), now()));
+  const paused = pauseOf(control, host);
+  tell(
+    terminal,
+    paused === undefined
+      ? 'resyncFleet begins within a minute; GET /api/fleet shows how far it is (walk).'
+      : `It does not begin before writes are resumed: paused ${pauseText(paused, now())}.`,
+  );
+  tell(terminal, `State: ${state.place}.`);
+  return 0;
+}
+
+/** What reading so many twins takes of a hub's budget. */
+export interface ResyncCost {
+  /** What the budget allows. */
+  readonly readsPerSecond: number;
+  readonly messages: number;
+  readonly messagesPerDay: number;
+  /** The least time that it takes. */
+  readonly ms: number;
+}
+
+export function resyncCost(hub: Pick<Hub, 'tier' | 'units' | 'budget'>, twins: number): ResyncCost {
+  const readsPerSecond = ratePerSecond(hub, 'read', RESYNC_PART);
+  const messages = twins * MESSAGES.read;
+  const messagesPerDay = dailyLimit(hub, RESYNC_PART);
+  const byRate = (twins / readsPerSecond) * 1_000;
+  const byDay = messages <= messagesPerDay ? 0 : (messages / messagesPerDay) * DAY_MS;
+  return { readsPerSecond, messages, messagesPerDay, ms: Math.max(byRate, byDay) };
+}
+
+const DAY_MS = 24 * 60 * 60_000;
+
+function costText(hub: Hub, { states, countedAt }: CountedTwins, now: number): string {
+  const twins = TWIN_STATES.reduce((sum, state) => sum + states[state], 0);
+  const known =
+    countedAt === undefined
+      ? `${plural(twins, 'twin')} counted so far, not all have been`
+      : `${plural(twins, 'twin')} known, counted ${span(now - countedAt)} ago`;
+  const { messages, messagesPerDay, ms, readsPerSecond } = resyncCost(hub, twins);
+  const time = Number.isFinite(ms) ? `at least ${span(ms)}` : 'no end: raise its budget.daily';
+  return `${known}: as many reads, at most ${count(readsPerSecond)} a second; ${plural(messages, 'message')}, at most ${count(messagesPerDay)} a day. That takes ${time}. Corrections come on top.`;
+}
+
+const walkSchema = z.object({ startedAt: z.number(), phase: z.string() });
+
+function readWalk(stored: JsonValue | undefined): z.output<typeof walkSchema> | undefined {
+  const parsed = walkSchema.safeParse(stored);
+  return parsed.success ? parsed.data : undefined;
+}

@@ -1,0 +1,55 @@
+import type { Scope } from '../../control/control.ts';
+import { hostsOf } from '../../fleet/fleet.ts';
+import { hostName } from '../../iot-hub/host-name.ts';
+import { type Environment, stamp } from '../../settings/settings.ts';
+import { invalid } from '../shell/arguments.ts';
+import { readFleet } from '../shell/files.ts';
+import { knownHub, knownPolicy } from '../shell/known.ts';
+
+/** What a pause is about, as options say it: the whole fleet where they say nothing. */
+export interface ScopeOptions {
+  readonly hub?: string | undefined;
+  readonly policy?: string | undefined;
+  /** The fleet file that the functions run. */
+  readonly fleet: string;
+}
+
+/** @throws BerthError `BERTH_ARGUMENT_INVALID` */
+export function readScope({ hub, policy }: ScopeOptions): Scope {
+  if (hub !== undefined && policy !== undefined) {
+    throw invalid('Give --hub or --policy, not both; without either it is the whole fleet.');
+  }
+  if (hub !== undefined) return { kind: 'hub', host: hostName(hub) };
+  if (policy !== undefined) return { kind: 'policy', name: policy };
+  return { kind: 'fleet' };
+}
+
+/**
+ * Refuses a hub or a policy that the fleet file does not have. The fleet needs no file: it must be possible to pause
+ * it where there is none.
+ *
+ * @throws BerthError `BERTH_HUB_UNKNOWN`, `BERTH_POLICY_UNKNOWN`, `BERTH_FLEET_INVALID`, `BERTH_FILE_UNREADABLE`
+ */
+export function refuseUnknown(scope: Scope, file: string, env: Environment): void {
+  if (scope.kind === 'fleet') return;
+  const { fleet } = readFleet(file);
+  if (scope.kind === 'hub') knownHub(scope.host, hostsOf(fleet, stamp(env)), file);
+  else
+    knownPolicy(
+      scope.name,
+      fleet.twins.policies.map(({ name }) => name),
+      file,
+    );
+}
+
+/** As the beginning of a sentence. */
+export function scopeText(scope: Scope): string {
+  switch (scope.kind) {
+    case 'fleet':
+      return 'The fleet';
+    case 'hub':
+      return scope.host;
+    case 'policy':
+      return `The policy ${scope.name}`;
+  }
+}

@@ -1,0 +1,34 @@
+import type { Control, Pause, Scope } from '../../control/control.ts';
+import { hostName } from '../../iot-hub/host-name.ts';
+import { printable } from '../shell/printable.ts';
+import { moment, span } from '../shell/terminal.ts';
+import { scopeText } from './pause-scope.ts';
+
+/** `since 2026-11-25T09:00Z (3 h), by ann@contoso.com: freeze` */
+export function pauseText({ at, author, reason }: Pause, now: number): string {
+  return `since ${moment(at)} (${span(now - at)}), by ${printable(author)}: ${printable(reason)}`;
+}
+
+/** A sentence for everything that is paused, of these kinds. */
+export function pauseLines(
+  { fleet, hubs, policies }: Control,
+  kinds: readonly Scope['kind'][],
+  now: number,
+): readonly string[] {
+  const paused: readonly (readonly [Scope, Pause])[] = [
+    ...(fleet === undefined ? [] : [[{ kind: 'fleet' }, fleet] as const]),
+    ...Object.entries(hubs).map(([host, pause]) => [{ kind: 'hub', host: hostName(host) }, pause] as const),
+    ...Object.entries(policies).map(([name, pause]) => [{ kind: 'policy', name }, pause] as const),
+  ];
+  return paused
+    .filter(([{ kind }]) => kinds.includes(kind))
+    .map(([scope, pause]) => `${scopeText(scope)} is paused ${pauseText(pause, now)}.`);
+}
+
+/** A sentence for every hub whose events are not trusted. */
+export function untrustedLines({ untrusted }: Control, now: number): readonly string[] {
+  return Object.entries(untrusted).map(
+    ([host, { since, why }]) =>
+      `Events of ${host} are not trusted since ${moment(since)} (${span(now - since)}), a read comes before every decision: ${printable(why)}.`,
+  );
+}

@@ -1,0 +1,83 @@
+import { type PolicyOverview, policyOverviews } from '../../sync/resync/sync-overview.ts';
+import type { Cli } from '../shell/cli.ts';
+import { fleetInForce, openState } from '../shell/state.ts';
+import { count, percent, say, sayJson, sayTable, span, tell } from '../shell/terminal.ts';
+import { pauseLines, pauseText } from './pause-text.ts';
+
+/** `berth policies`: every policy of the fleet in force, how far its ramp is and how it is taken. */
+export async function policies(
+  { terminal, env, now }: Cli,
+  { json }: { readonly json: boolean },
+): Promise<number> {
+  const state = openState(env);
+  const fleet = await fleetInForce(state);
+  const control = await state.control.read();
+  const counted = new Map(
+    await Promise.all(fleet.hubs.map(async ({ host }) => [host, await state.twins.counts(host)] as const)),
+  );
+  const overviews = policyOverviews(fleet, control, counted, now());
+  const countedAt = oldest([...counted.values()].map((twins) => twins.countedAt));
+  const age = countedAt === undefined ? 'not all counted yet' : `counted ${span(now() - countedAt)} ago`;
+  tell(
+    terminal,
+    `State: ${state.place}. Fleet file: revision ${fleet.revision.slice(0, 12)}. Twins: ${age}.`,
+  );
+  if (json) {
+    const pauses = { fleet: control.fleet, hubs: control.hubs, policies: control.policies };
+    sayJson(terminal, { revision: fleet.revision, countedAt, policies: overviews, pauses });
+    return 0;
+  }
+  if (overviews.length === 0) say(terminal, 'The fleet file has no policies.');
+  else sayRows(terminal, overviews, now());
+  for (const line of pauseLines(control, ['fleet', 'hub'], now())) say(terminal, line);
+  const left = { ...control, policies: without(control.policies, overviews) };
+  for (const line of pauseLines(left, ['policy'], now())) {
+    say(terminal, `${line} It is in the fleet file no more.`);
+  }
+  return 0;
+}
+
+function sayRows(terminal: Cli['terminal'], overviews: readonly PolicyOverview[], now: number): void {
+  sayTable(
+    terminal,
+    [
+      { name: 'policy' },
+      { name: 'mode' },
+      { name: 'since', align: 'right' },
+      { name: 'ramp', align: 'right' },
+      { name: 'reached', align: 'right' },
+      { name: 'rejected', align: 'right' },
+      { name: 'held', align: 'right' },
+      { name: 'fighting', align: 'right' },
+      { name: 'paused' },
+    ],
+    overviews.map(({ name, mode, since, ramp, reached, rejected, held, fighting, pause }) => [
+      name,
+      mode,
+      since === undefined ? 'not yet' : `${span(now - since)} ago`,
+      percent(ramp),
+      count(reached),
+      count(rejected),
+      count(held),
+      count(fighting),
+      pause === undefined ? '' : pauseText(pause, now),
+    ]),
+  );
+}
+
+function without<Value>(
+  paused: Readonly<Record<string, Value>>,
+  overviews: readonly PolicyOverview[],
+): Record<string, Value> {
+  return Object.fromEntries(
+    Object.entries(paused).filter(([name]) => !overviews.some((policy) => policy.name === name)),
+  );
+}
+
+/** Undefined where one is. */
+function oldest(times: readonly (number | undefined)[]): number | undefined {
+  return times.reduce(
+    (first, time) => (first === undefined || time === undefined ? undefined : Math.min(first, time)),
+    Number.POSITIVE_INFINITY,
+  );
+}

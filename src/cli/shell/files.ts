@@ -1,0 +1,81 @@
+import { readFileSync } from 'node:fs';
+import { BerthError } from '../../errors.ts';
+import { type ModelFile, parseFleetWithModels } from '../../fleet/file/models.ts';
+import type { ParsedFleet } from '../../fleet/file/parse.ts';
+import type { Fleet } from '../../fleet/fleet.ts';
+import { readModelFiles } from '../../instance/model-files.ts';
+import { jsonHazard } from '../../json/json.ts';
+
+/**
+ * The text of a file; `-` is the standard input.
+ *
+ * @throws BerthError `BERTH_FILE_UNREADABLE`
+ */
+export function readText(file: string): string {
+  try {
+    return readFileSync(file === '-' ? 0 : file, 'utf8').replace(/^\uFEFF/, '');
+  } catch (error) {
+    throw unreadable(file, error);
+  }
+}
+
+function unreadable(file: string, error: unknown): BerthError {
+  const code = (error as { readonly code?: unknown } | null)?.code;
+  return new BerthError('BERTH_FILE_UNREADABLE', `${file} cannot be read (${String(code ?? 'unreadable')}).`);
+}
+
+/**
+ * The DTDL files next to a fleet file; none where that is the standard input.
+ *
+ * @throws BerthError `BERTH_FILE_UNREADABLE`
+ */
+export function readModelsOf(file: string): readonly ModelFile[] {
+  if (file === '-') return [];
+  try {
+    return readModelFiles(file);
+  } catch (error) {
+    throw unreadable(`models next to ${file}`, error);
+  }
+}
+
+/** Deeper than anything that Berth or DPS writes. */
+const MAX_DEPTH = 64;
+
+/** @throws BerthError `BERTH_FILE_UNREADABLE`, also for what is not JSON or no tool could walk */
+export function parseJson(text: string, file: string): unknown {
+  const json = parse(text);
+  const hazard = jsonHazard(json, MAX_DEPTH);
+  if (json === undefined) throw new BerthError('BERTH_FILE_UNREADABLE', `${file} is not JSON.`);
+  if (hazard === undefined) return json;
+  const what =
+    hazard === '__proto__' ? 'holds the key "__proto__"' : `is nested deeper than ${MAX_DEPTH} levels`;
+  throw new BerthError('BERTH_FILE_UNREADABLE', `${file} ${what}.`);
+}
+
+function parse(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch {
+    return undefined;
+  }
+}
+
+/**
+ * A fleet file that must be valid, with the models next to it.
+ *
+ * @throws BerthError `BERTH_FLEET_INVALID` with every problem, `BERTH_FILE_UNREADABLE`
+ */
+export function readFleet(file: string): { readonly fleet: Fleet; readonly text: string } {
+  const text = readText(file);
+  return { fleet: validFleet(parseFleetWithModels(text, readModelsOf(file)), file), text };
+}
+
+export function validFleet(parsed: ParsedFleet, file: string): Fleet {
+  if (parsed.ok) return parsed.fleet;
+  const { problems } = parsed;
+  throw new BerthError(
+    'BERTH_FLEET_INVALID',
+    `${file} has ${problems.length === 1 ? 'a problem' : `${problems.length} problems`}.`,
+    { details: problems },
+  );
+}

@@ -1,0 +1,34 @@
+import { BerthError } from '../../errors.ts';
+import { type HostName, hostName, shownHub } from '../../iot-hub/host-name.ts';
+
+/**
+ * The hub that one of its host names means, whatever the case.
+ *
+ * @param file which file they are from, for people.
+ * @throws BerthError `BERTH_HUB_UNKNOWN` with those that there are
+ */
+export function knownHub(name: string, hosts: readonly HostName[], file: string): HostName {
+  const host = hostName(name);
+  if (hosts.includes(host)) return host;
+  throw new BerthError(
+    'BERTH_HUB_UNKNOWN',
+    `${capital(shownHub(name))} is no hub of ${file}, which has ${list(hosts)}.`,
+  );
+}
+
+/** @throws BerthError `BERTH_POLICY_UNKNOWN` with those that there are */
+export function knownPolicy(name: string, names: readonly string[], file: string): string {
+  if (names.includes(name)) return name;
+  throw new BerthError(
+    'BERTH_POLICY_UNKNOWN',
+    `"${name}" is no policy of ${file}, which has ${list(names)}.`,
+  );
+}
+
+function capital(text: string): string {
+  return text.charAt(0).toUpperCase() + text.slice(1);
+}
+
+function list(names: readonly string[]): string {
+  return names.length === 0 ? 'none' : names.join(', ');
+}

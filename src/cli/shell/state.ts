@@ -1,0 +1,91 @@
+import { hostname, userInfo } from 'node:os';
+import { BerthError } from '../../errors.ts';
+import { parseFleet } from '../../fleet/file/parse.ts';
+import type { Fleet } from '../../fleet/fleet.ts';
+import { type Environment, stateAccount } from '../../settings/settings.ts';
+import { DeadLetterStore } from '../../store/dead-letters/dead-letter-store.ts';
+import { type EventCounts, unknownSourceCounts } from '../../store/dead-letters/event-counts.ts';
+import { LetterHours } from '../../store/dead-letters/letter-hours.ts';
+import { ReceiptStore } from '../../store/receipts/receipt-store.ts';
+import { ConditionsStore } from '../../store/state/conditions-store.ts';
+import { ControlStore } from '../../store/state/control.ts';
+import { ProgressStore } from '../../store/state/progress-store.ts';
+import { RevisionStore } from '../../store/state/revisions.ts';
+import { StrangerStore } from '../../store/state/stranger-store.ts';
+import { openTables, type StateAccount } from '../../store/tables/tables.ts';
+import { TwinStore } from '../../store/twins/twin-store.ts';
+import { validFleet } from './files.ts';
+import { signedInAs } from './signed-in.ts';
+
+/** The state tables of a deployment, as an operator works with them. */
+export interface State {
+  /** Which account it is, for people. */
+  readonly place: string;
+  readonly conditions: ConditionsStore;
+  readonly control: ControlStore;
+  readonly revisions: RevisionStore;
+  readonly receipts: ReceiptStore;
+  readonly twins: TwinStore;
+  readonly deadLetters: DeadLetterStore;
+  readonly letterHours: LetterHours;
+  readonly strangers: StrangerStore;
+  readonly unknownSources: EventCounts<'hub' | 'source'>;
+  readonly progress: ProgressStore;
+  /** Who works with it: the Entra identity, or the user of this machine where a key opens the account. */
+  author(): Promise<string>;
+}
+
+/** @throws BerthError `BERTH_SETTING_INVALID` where no setting says where the state is */
+export function openState(env: Environment): State {
+  const account = stateAccount(env);
+  const tables = openTables(account);
+  return {
+    place: placeOf(account),
+    conditions: new ConditionsStore(tables.state),
+    control: new ControlStore(tables.state),
+    revisions: new RevisionStore(tables.state),
+    receipts: new ReceiptStore(tables.receipts),
+    twins: new TwinStore(tables.twins),
+    deadLetters: new DeadLetterStore(tables.deadLetters),
+    letterHours: new LetterHours(tables.state),
+    strangers: new StrangerStore(tables.state),
+    unknownSources: unknownSourceCounts(tables.state),
+    progress: new ProgressStore(tables.state),
+    author: async () =>
+      account.kind === 'identity' ? signedInAs() : `${userName()}@${hostname()} (by account key)`,
+  };
+}
+
+/**
+ * The fleet file that the deployment runs.
+ *
+ * @throws BerthError `BERTH_FLEET_INVALID` where no instance has run a valid one yet
+ */
+export async function fleetInForce({ revisions, place }: State): Promise<Fleet> {
+  const last = await revisions.lastGood();
+  if (last !== undefined) return validFleet(parseFleet(last.text, last.models), 'The fleet file in force');
+  throw new BerthError('BERTH_FLEET_INVALID', `No fleet file has run with the state in ${place} yet.`);
+}
+
+/** In a container a user may have a number and no name. */
+function userName(): string {
+  try {
+    return userInfo().username;
+  } catch {
+    return `user ${process.getuid?.() ?? 'unknown'}`;
+  }
+}
+
+function placeOf(account: StateAccount): string {
+  if (account.kind === 'identity') return new URL(account.tableServiceUri).host;
+  const parts = new Map(
+    account.connectionString.split(';').map((part) => {
+      const [name = '', ...value] = part.split('=');
+      return [name.toLowerCase(), value.join('=')] as const;
+    }),
+  );
+  if (parts.get('usedevelopmentstorage') === 'true') return 'Azurite on this machine';
+  const endpoint = parts.get('tableendpoint');
+  if (endpoint !== undefined && URL.canParse(endpoint)) return new URL(endpoint).host;
+  return parts.get('accountname') ?? 'a storage account';
+}

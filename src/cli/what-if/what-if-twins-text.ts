@@ -1,0 +1,243 @@
+import type { Apart } from '../../what-if/try-twin.ts';
+import type { HubWrites, PolicyReport, TwinReport } from '../../what-if/twin-report.ts';
+import { pauseText } from '../../what-if/twin-report.ts';
+import type { PropertyChange } from '../../what-if/twin-tally.ts';
+import { durationText } from '../../what-if/write-cost.ts';
+import { printable, printableStart } from '../shell/printable.ts';
+import { count, percent, plural, say, sayTable, span, type Terminal } from '../shell/terminal.ts';
+
+const RIGHT = 'right' as const;
+/** Changes of one patch that are shown; the rest is counted. */
+const MOST_CHANGES = 10;
+const MOST_VALUE = 60;
+const MOST_WHY = 160;
+
+/** What a fleet file would do to twins, for people. */
+export function sayTwinReport(terminal: Terminal, report: TwinReport, compared: string, now: number): void {
+  const { twins, revision, hubs, policies, warnings } = report;
+  say(
+    terminal,
+    `${plural(twins.planned, 'twin')} planned under revision ${revision.slice(0, 12)}, against ${compared}${apartText(twins.apart)}`,
+  );
+  sayHubs(terminal, hubs);
+  sayWrites(terminal, report);
+  if (policies.length > 0) sayPolicies(terminal, policies, now);
+  sayStates(terminal, report.states);
+  for (const policy of policies) sayPatches(terminal, policy);
+  sayProblems(terminal, policies);
+  if (warnings.length > 0) say(terminal);
+  for (const warning of warnings) say(terminal, `Warning: ${printable(warning)}.`);
+}
+
+const APART_TEXT: Readonly<Record<Apart, string>> = {
+  deleted: 'deleted',
+  elsewhere: 'on hubs that are not reconciled here',
+  parked: 'parked',
+  unread: 'unread',
+  writing: 'being written now',
+};
+
+function apartText(apart: TwinReport['twins']['apart']): string {
+  const some = (Object.keys(APART_TEXT) as Apart[]).filter((why) => apart[why] > 0);
+  return some.length === 0
+    ? ''
+    : `; not planned: ${some.map((why) => `${count(apart[why])} ${APART_TEXT[why]}`).join(', ')}`;
+}
+
+function sayHubs(terminal: Terminal, hubs: readonly HubWrites[]): void {
+  say(terminal);
+  sayTable(
+    terminal,
+    [
+      { name: 'hub' },
+      { name: 'twins', align: RIGHT },
+      { name: 'writes', align: RIGHT },
+      { name: 'properties', align: RIGHT },
+      { name: 'messages', align: RIGHT },
+      { name: 'by its rate', align: RIGHT },
+      { name: 'by its day', align: RIGHT },
+      { name: 'takes', align: RIGHT },
+      { name: 'because of' },
+    ],
+    hubs.map(({ host, planned, writes, properties, cost }) => [
+      host,
+      count(planned),
+      amount(writes, planned),
+      count(properties),
+      cost === undefined ? '-' : count(cost.messages),
+      cost === undefined ? '-' : took(cost.rate.hours),
+      cost === undefined ? '-' : daysText(cost.daily.days),
+      cost === undefined ? '-' : took(cost.hours),
+      cost === undefined ? '' : bottleneckText(cost),
+    ]),
+  );
+}
+
+function bottleneckText({ bottleneck, rate, daily }: NonNullable<HubWrites['cost']>): string {
+  switch (bottleneck) {
+    case 'rate':
+      return `its rate, ${Number(rate.writesPerSecond.toPrecision(3))} writes a second`;
+    case 'daily':
+      return `its day, ${plural(daily.messages, 'message')}`;
+    case undefined:
+      return '';
+  }
+}
+
+function sayWrites(terminal: Terminal, { writes, policies }: TwinReport): void {
+  say(terminal);
+  if (writes.count === 0) {
+    say(terminal, 'No twin would be written.');
+    return;
+  }
+  const { count: number, properties, messages, hours, slowest } = writes;
+  say(
+    terminal,
+    `${plural(number, 'twin')} would be written, ${plural(properties, 'property', 'properties')} in ${plural(messages, 'message')}, when every ramp is complete and nothing is paused. That takes ${hours === undefined ? 'for ever' : `at least ${took(hours)}`} with the budget of ${slowest}.`,
+  );
+  const ramped = policies.filter(({ ramp, written }) => written > 0 && ramp?.kind === 'begins');
+  const [over] = ramped.flatMap(({ ramp }) => (ramp?.kind === 'begins' ? [ramp.overHours] : []));
+  if (over !== undefined) {
+    say(
+      terminal,
+      `Those of ${ramped.map(({ name }) => name).join(', ')} are spread over ${durationText(over)} (twins.rollout.over).`,
+    );
+  }
+}
+
+function sayPolicies(terminal: Terminal, policies: readonly PolicyReport[], now: number): void {
+  say(terminal);
+  sayTable(
+    terminal,
+    [
+      { name: 'policy' },
+      { name: 'content' },
+      { name: 'mode' },
+      { name: 'owns', align: RIGHT },
+      { name: 'writes', align: RIGHT },
+      { name: 'holds', align: RIGHT },
+      { name: 'waits', align: RIGHT },
+      { name: 'rejected', align: RIGHT },
+      { name: 'fights', align: RIGHT },
+      { name: 'reaches the fleet' },
+    ],
+    policies.map((policy) => [
+      policy.name,
+      policy.change,
+      policy.mode ?? '-',
+      count(policy.owned),
+      count(policy.written),
+      count(policy.held),
+      count(policy.waiting),
+      count(policy.rejected),
+      count(policy.fighting),
+      [rampText(policy), ...(policy.paused === undefined ? [] : [pausedText(policy.paused, now)])].join('; '),
+    ]),
+  );
+}
+
+function rampText({ ramp }: PolicyReport): string {
+  switch (ramp?.kind) {
+    case 'none':
+      return 'at once';
+    case 'begins':
+      return `over ${durationText(ramp.overHours)}, from its deployment`;
+    case 'runs':
+      return `over ${durationText(ramp.overHours)}, ${percent(ramp.reached)} reached`;
+    case 'over':
+      return 'reached it';
+    case undefined:
+      return 'no more: its values stay';
+  }
+}
+
+function pausedText(pause: NonNullable<PolicyReport['paused']>, now: number): string {
+  return printable(`paused now, for ${span(now - pause.at)}, ${pauseText(pause)}`);
+}
+
+function sayStates(terminal: Terminal, { unchanged, changed }: TwinReport['states']): void {
+  say(terminal);
+  if (changed.length === 0) {
+    say(terminal, 'No twin would be in another state.');
+    return;
+  }
+  sayTable(
+    terminal,
+    [{ name: 'twins', align: RIGHT }, { name: 'state' }, { name: 'then' }],
+    [
+      ...changed.map(({ from, to, count: number }) => [count(number), from, to]),
+      ...(unchanged === 0 ? [] : [[count(unchanged), 'as it is', '']]),
+    ],
+  );
+}
+
+function sayPatches(terminal: Terminal, { name, written, patches }: PolicyReport): void {
+  if (patches.length === 0) return;
+  say(terminal);
+  say(
+    terminal,
+    `${name} would write to ${plural(written, 'twin')}${written > patches.length ? ', such as' : ''}:`,
+  );
+  sayTable(
+    terminal,
+    [{ name: '  device' }, { name: 'hub' }, { name: 'path' }, { name: 'before -> after' }],
+    patches.flatMap((patch) => {
+      const more = patch.changes.length - MOST_CHANGES;
+      return [
+        ...patch.changes
+          .slice(0, MOST_CHANGES)
+          .map((change) => [`  ${twinText(patch)}`, patch.hub, change.path, changeText(change)]),
+        ...(more > 0 ? [[`  ${twinText(patch)}`, patch.hub, `and ${more} more`, '']] : []),
+      ];
+    }),
+  );
+}
+
+function changeText({ before, after }: PropertyChange): string {
+  const text = (value: unknown) => printableStart(JSON.stringify(value), MOST_VALUE);
+  return `${before === undefined ? '(absent)' : text(before)} -> ${after === null ? '(absent)' : text(after)}`;
+}
+
+function sayProblems(terminal: Terminal, policies: readonly PolicyReport[]): void {
+  const problems = policies.flatMap(({ name, problems: found }) =>
+    found.map((problem) => [
+      name,
+      twinText(problem),
+      problem.hub,
+      problem.path,
+      problem.verdict,
+      printableStart(problem.why, MOST_WHY),
+    ]),
+  );
+  if (problems.length === 0) return;
+  say(terminal);
+  say(terminal, 'What would not be written, for each policy the first:');
+  sayTable(
+    terminal,
+    [
+      { name: 'policy' },
+      { name: 'device' },
+      { name: 'hub' },
+      { name: 'path' },
+      { name: 'state' },
+      { name: 'because' },
+    ],
+    problems,
+  );
+}
+
+function twinText({ deviceId, moduleId }: { readonly deviceId: string; readonly moduleId?: string }): string {
+  return printable(moduleId === undefined ? deviceId : `${deviceId}/${moduleId}`);
+}
+
+function took(hours: number | undefined): string {
+  return hours === undefined ? 'never ends' : durationText(hours);
+}
+
+function daysText(days: number | undefined): string {
+  return days === undefined ? 'never ends' : plural(days, 'day');
+}
+
+function amount(number: number, of: number): string {
+  return of === 0 ? count(number) : `${count(number)} (${percent(number / of)})`;
+}

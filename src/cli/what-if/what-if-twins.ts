@@ -1,0 +1,104 @@
+import { BerthError } from '../../errors.ts';
+import { hostsOf } from '../../fleet/fleet.ts';
+import type { HostName } from '../../iot-hub/host-name.ts';
+import { stamp } from '../../settings/settings.ts';
+import { type TwinTrial, tryTwin } from '../../what-if/try-twin.ts';
+import { twinReportOf } from '../../what-if/twin-report.ts';
+import { TwinTally } from '../../what-if/twin-tally.ts';
+import { invalid, wholeNumber } from '../shell/arguments.ts';
+import type { Cli } from '../shell/cli.ts';
+import { readFleet } from '../shell/files.ts';
+import { type Progress, showCount, showProgress } from '../shell/progress.ts';
+import { openState, type State } from '../shell/state.ts';
+import { count, plural, sayJson, type Terminal, tell } from '../shell/terminal.ts';
+import { sayTwinReport } from './what-if-twins-text.ts';
+
+export interface WhatIfTwinsOptions {
+  readonly fleet: string;
+  readonly against?: string | undefined;
+  readonly maxWrites?: string | undefined;
+  /** Patches that are shown for each policy. */
+  readonly first?: string | undefined;
+  readonly json: boolean;
+}
+
+const FIRST = 5;
+/** They are kept in memory, for each of up to 200 policies. */
+const MOST_FIRST = 1_000;
+
+/**
+ * `berth what-if --twins`: what a fleet file would write to the twins that the state tables know. Asks no hub, and
+ * writes nothing. Ends with 1 where more twins than `--max-writes` would be written.
+ */
+export async function whatIfTwins({ terminal, env, now }: Cli, options: WhatIfTwinsOptions): Promise<number> {
+  const maxWrites = wholeNumber('--max-writes', options.maxWrites, 0);
+  const first = wholeNumber('--first', options.first, 0) ?? FIRST;
+  if (first > MOST_FIRST) throw invalid(`--first is ${first}: write at most ${count(MOST_FIRST)}.`);
+  const { fleet } = readFleet(options.fleet);
+  const against = options.against === undefined ? undefined : readFleet(options.against).fleet;
+  const state = openState(env);
+  const control = await state.control.read();
+  const hosts = hostsOf(fleet, stamp(env));
+  const trial: TwinTrial = {
+    fleet,
+    against,
+    hosts: new Set(hosts),
+    untrusted: new Set(Object.keys(control.untrusted)),
+    now: now(),
+  };
+
+  const tally = await tallyOf(trial, state, await expect(terminal, state, hosts), first);
+  const report = twinReportOf(tally, trial, control);
+
+  tell(terminal, `State: ${state.place}.`);
+  if (options.json) sayJson(terminal, report);
+  else sayTwinReport(terminal, report, options.against ?? 'what they are now', trial.now);
+  if (maxWrites === undefined) return 0;
+  const writes = report.writes.count;
+  const said = `${plural(writes, 'twin')} would be written`;
+  if (writes > maxWrites) {
+    throw new BerthError(
+      'BERTH_TOO_MANY_WRITES',
+      `${said}; --max-writes allows ${count(maxWrites)}, and that is ${count(writes - maxWrites)} too many.`,
+    );
+  }
+  tell(terminal, `${said}; at most ${count(maxWrites)} are allowed.`);
+  return 0;
+}
+
+/**
+ * In one thread: to plan a twin takes 10 (two policies) to 200 microseconds (sixteen properties to write), to read one from
+ * the tables about 100 or more, and the next page is on its way meanwhile. Threads would wait for the tables.
+ */
+async function tallyOf(
+  trial: TwinTrial,
+  state: State,
+  progress: Progress,
+  first: number,
+): Promise<TwinTally> {
+  const tally = new TwinTally(first);
+  try {
+    for await (const { id, known } of state.twins.records()) {
+      tally.add(id, tryTwin(id, known, trial));
+      if (tally.twins % 100 === 0) progress.show(tally.twins);
+    }
+  } finally {
+    progress.end();
+  }
+  return tally;
+}
+
+/** A bar as long as the twins that were counted last, which is about as many as there are. */
+async function expect(terminal: Terminal, state: State, hosts: readonly HostName[]): Promise<Progress> {
+  // Sixteen reads a hub, for nothing but the bar.
+  if (!terminal.err.isTTY) return showCount(terminal, 'twins');
+  let counted = 0;
+  for (const host of hosts) {
+    const { states } = await state.twins.counts(host);
+    counted += Object.values(states).reduce((sum, number) => sum + number, 0);
+  }
+  if (counted === 0) return showCount(terminal, 'twins');
+  const progress = showProgress(terminal, 'twins');
+  progress.expect(counted);
+  return progress;
+}

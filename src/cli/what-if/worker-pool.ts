@@ -1,0 +1,30 @@
+import { once } from 'node:events';
+import { Worker } from 'node:worker_threads';
+import type { Job } from '../../what-if/job.ts';
+import type { Part, PartResult } from '../../what-if/try-devices.ts';
+
+export interface WorkerData {
+  readonly job: Job;
+  readonly now: number;
+}
+
+/** Tries one part of the devices, one at a time. */
+export interface TrialWorker {
+  tryPart(part: Part): Promise<PartResult>;
+  close(): Promise<void>;
+}
+
+/** Starts a thread that runs a bundle of `what-if-worker.ts`. */
+export function startWorker(file: string, data: WorkerData): TrialWorker {
+  const worker = new Worker(file, { workerData: data });
+  return {
+    async tryPart(part) {
+      worker.postMessage(part);
+      const [result] = (await once(worker, 'message')) as [PartResult];
+      return result;
+    },
+    async close() {
+      await worker.terminate();
+    },
+  };
+}

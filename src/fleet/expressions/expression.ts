@@ -1,0 +1,197 @@
+import { type ASTNode, EvaluationError } from '@marcbachmann/cel-js';
+import type { JsonValue } from '../../json/json.ts';
+import { inspect } from './expression-check.ts';
+import { createEnvironments, type Environments } from './expression-environment.ts';
+import { STRICT_FUNCTIONS, WrongKind } from './expression-kinds.ts';
+import { metered } from './expression-meter.ts';
+import { oneOfProblem } from './expression-one-of.ts';
+import { strictSource } from './expression-source.ts';
+import { plainJson, readable } from './expression-value.ts';
+import { TOO_LARGE, Work } from './expression-work.ts';
+
+const OF_A_REQUEST = {
+  registrationId: 'string',
+  enrollment: 'map',
+  attestation: 'map',
+  payload: 'dyn',
+  current: 'map',
+} as const;
+
+/** What expressions may refer to in each place of a fleet file, with their CEL types. */
+const VARIABLES = {
+  /** `allocation.rules`: they choose the hub, so there is none yet. */
+  rule: OF_A_REQUEST,
+  /** `twins.initial`, `allocation.payload`. */
+  layer: { ...OF_A_REQUEST, hub: 'map' },
+  /** `twins.scope`, `twins.policies`. */
+  twin: {
+    deviceId: 'string',
+    moduleId: 'dyn',
+    hub: 'map',
+    tags: 'map',
+    desired: 'map',
+    reported: 'map',
+  },
+} as const;
+
+export type ExpressionScope = keyof typeof VARIABLES;
+
+/** Unknown: a key is missing, a kind is wrong, there is too much. The reason is for receipts: it holds no values. */
+export type Evaluation =
+  | {
+      readonly known: true;
+      readonly value: JsonValue;
+      /** Places of the value that are left out, because they hold something that is too long; absent: none. */
+      readonly omitted?: readonly Omission[];
+    }
+  | { readonly known: false; readonly why: string };
+
+/** A place that is left out of a result. */
+export interface Omission {
+  readonly path: readonly string[];
+  readonly why: string;
+}
+
+export interface Expression {
+  readonly source: string;
+  /** Each path of a variable that it reads, e.g. `['payload', 'country']`. */
+  readonly reads: readonly (readonly string[])[];
+  /** True for a path and nothing else: its value is what is there. */
+  readonly isPath: boolean;
+  /** @param work what is left of the request's; default that of a request with no other expression. */
+  evaluate(variables: Variables, work?: Work): Evaluation;
+}
+
+/** Made by `variablesOf`. */
+export type Variables = Readonly<Record<string, unknown>>;
+
+export type Compiled =
+  | { readonly ok: true; readonly expression: Expression }
+  | { readonly ok: false; readonly problem: string };
+
+const ENVIRONMENTS: Readonly<Record<ExpressionScope, Environments>> = {
+  rule: createEnvironments(VARIABLES.rule),
+  layer: createEnvironments(VARIABLES.layer),
+  twin: createEnvironments(VARIABLES.twin),
+};
+
+/** JSON under the names that expressions know it by. */
+export function variablesOf(values: Readonly<Record<string, JsonValue | undefined>>): Variables {
+  const variables: Record<string, unknown> = {};
+  for (const name in values) {
+    const value = values[name];
+    variables[name] = value === undefined ? undefined : readable(value);
+  }
+  return variables;
+}
+
+/**
+ * Compiles a CEL expression, or says why it is refused: it does not parse, its types cannot fit, or a device
+ * could stall an instance with it (`matches`, a loop inside a loop, too many nodes, too deep).
+ *
+ * @example compileExpression("payload.country in ['DE', 'FR']", 'rule')
+ */
+export function compileExpression(source: string, scope: ExpressionScope): Compiled {
+  const { written, running } = ENVIRONMENTS[scope];
+  try {
+    const parsed = written.parse(source);
+    const { refusal, reads, isPath } = inspect(parsed.ast, new Set(Object.keys(VARIABLES[scope])));
+    if (refusal !== undefined) return { ok: false, problem: refusal };
+    const closed = oneOfProblem(parsed.ast);
+    if (closed !== undefined) return { ok: false, problem: closed };
+    const check = parsed.check();
+    if (!check.valid) return { ok: false, problem: firstLine(check.error) };
+    const strict = running.parse(strictSource(parsed.ast, source));
+    const recheck = strict.check();
+    if (!recheck.valid) return { ok: false, problem: firstLine(recheck.error) };
+    const program = metered(strict, STRICT_FUNCTIONS);
+    const evaluate = withoutStackTraces((variables: Variables, work: Work): Evaluation => {
+      work.begin();
+      try {
+        const { value, tooLarge } = plainJson(program(variables, work), work);
+        // A loop or an `||` may have gone on without what was too much.
+        if (work.isSpent) return unknown(TOO_MUCH_WORK);
+        if (value !== undefined && tooLarge.length === 0) return { known: true, value };
+        if (value === undefined)
+          return unknown(tooLarge.length > 0 ? TOO_LARGE : 'the result is no JSON value');
+        return { known: true, value, omitted: tooLarge.map((path) => ({ path, why: TOO_LARGE })) };
+      } catch (error) {
+        return unknown(work.isSpent ? TOO_MUCH_WORK : reasonOf(error, source));
+      } finally {
+        work.end();
+      }
+    });
+    return {
+      ok: true,
+      expression: {
+        source,
+        reads,
+        isPath,
+        evaluate: (variables, work = new Work()) => evaluate(variables, work),
+      },
+    };
+  } catch (error) {
+    return { ok: false, problem: firstLine(error) };
+  }
+}
+
+/** The syntax tree of an expression that has been compiled. */
+export function syntaxTree({ source }: Expression, scope: ExpressionScope): ASTNode {
+  return ENVIRONMENTS[scope].written.parse(source).ast;
+}
+
+/** The names of the variables of a scope. */
+export function variableNames(scope: ExpressionScope): ReadonlySet<string> {
+  return new Set(Object.keys(VARIABLES[scope]));
+}
+
+/** A condition's value: true, false, or why it is unknown (also when it gives something that is not a boolean). */
+export function evaluateCondition(
+  expression: Expression,
+  variables: Variables,
+  work?: Work,
+): boolean | { readonly unknown: string } {
+  const result = expression.evaluate(variables, work);
+  if (!result.known) return { unknown: result.why };
+  return typeof result.value === 'boolean' ? result.value : { unknown: 'gives neither true nor false' };
+}
+
+const TOO_MUCH_WORK = 'too much work';
+
+function unknown(why: string): Evaluation {
+  return { known: false, why };
+}
+
+/** A missing key is an error to cel-js and ordinary to Berth; a stack trace would take most of the time. */
+function withoutStackTraces<Arguments extends readonly unknown[], Result>(
+  evaluate: (...operands: Arguments) => Result,
+): (...operands: Arguments) => Result {
+  return (...operands) => {
+    const { stackTraceLimit } = Error;
+    Error.stackTraceLimit = 0;
+    try {
+      return evaluate(...operands);
+    } finally {
+      Error.stackTraceLimit = stackTraceLimit;
+    }
+  };
+}
+
+/** Why it is unknown, without what a device sent: messages of the library quote values. */
+function reasonOf(error: unknown, source: string): string {
+  if (error instanceof WrongKind) return error.message;
+  if (!(error instanceof EvaluationError)) return 'cannot be computed';
+  if (error.cause instanceof WrongKind) return error.cause.message;
+  // The only values of which cel-js does not know the type.
+  if (error.code === 'unsupported_type') return TOO_LARGE;
+  if (error.code === 'no_such_key') {
+    const key = /^No such key: (.{1,60})$/.exec(error.summary)?.[1];
+    return key !== undefined && source.includes(key) ? `the key ${key} is missing` : 'a key is missing';
+  }
+  return error.code === 'no_such_overload' ? error.summary.slice(0, 100) : error.code.replaceAll('_', ' ');
+}
+
+function firstLine(error: unknown): string {
+  if (error instanceof Error) return error.message.split('\n', 1)[0] ?? error.name;
+  return String(error);
+}

@@ -1,0 +1,116 @@
+import { isObject, type JsonValue, objectOf } from '../../json/json.ts';
+import {
+  compileExpression,
+  type Expression,
+  type ExpressionScope,
+  type Omission,
+  type Variables,
+} from './expression.ts';
+import type { Work } from './expression-work.ts';
+
+/**
+ * JSON whose strings may be expressions: `"=payload.site"` is one, `"==x"` is the text `=x`.
+ */
+export type Template =
+  | { readonly kind: 'literal'; readonly value: JsonValue }
+  | { readonly kind: 'expression'; readonly expression: Expression }
+  | { readonly kind: 'array'; readonly items: readonly Template[] }
+  | { readonly kind: 'object'; readonly members: readonly (readonly [string, Template])[] };
+
+export type { Omission } from './expression.ts';
+
+export interface TemplateProblem {
+  readonly path: readonly string[];
+  readonly problem: string;
+}
+
+/** Compiles a template; expressions that are refused are collected in `problems` and compiled to nothing. */
+export function compileTemplate(
+  json: JsonValue,
+  scope: ExpressionScope,
+  problems: TemplateProblem[],
+  path: readonly string[] = [],
+): Template {
+  if (typeof json === 'string' && json.startsWith('=')) {
+    if (json.startsWith('==')) return { kind: 'literal', value: json.slice(1) };
+    const compiled = compileExpression(json.slice(1), scope);
+    if (compiled.ok) return { kind: 'expression', expression: compiled.expression };
+    problems.push({ path, problem: compiled.problem });
+    return { kind: 'literal', value: null };
+  }
+  if (Array.isArray(json)) {
+    return {
+      kind: 'array',
+      items: json.map((item, index) => compileTemplate(item, scope, problems, [...path, String(index)])),
+    };
+  }
+  if (isObject(json)) {
+    return {
+      kind: 'object',
+      members: Object.entries(json).map(([key, member]) => [
+        key,
+        compileTemplate(member, scope, problems, [...path, key]),
+      ]),
+    };
+  }
+  return { kind: 'literal', value: json };
+}
+
+/**
+ * The template's value for these variables. A path whose expression is unknown is left out and added to
+ * `omissions`, as is what is too long in a value; an array with such an item is left out whole, because its other items would move. Undefined:
+ * nothing is left.
+ */
+export function fillTemplate(
+  template: Template,
+  variables: Variables,
+  omissions: Omission[],
+  work?: Work,
+  path: readonly string[] = [],
+): JsonValue | undefined {
+  switch (template.kind) {
+    case 'literal':
+      return template.value;
+    case 'expression': {
+      const result = template.expression.evaluate(variables, work);
+      if (result.known) {
+        for (const each of result.omitted ?? []) {
+          omissions.push({ path: [...path, ...each.path], why: each.why });
+        }
+        return result.value;
+      }
+      omissions.push({ path, why: result.why });
+      return undefined;
+    }
+    case 'array': {
+      const items = template.items.map((item, index) =>
+        fillTemplate(item, variables, omissions, work, [...path, String(index)]),
+      );
+      return items.includes(undefined) ? undefined : (items as JsonValue[]);
+    }
+    case 'object': {
+      const filled: (readonly [string, JsonValue])[] = [];
+      for (const [key, member] of template.members) {
+        const value = fillTemplate(member, variables, omissions, work, [...path, key]);
+        if (value !== undefined) filled.push([key, value]);
+      }
+      // An object of which nothing is known says nothing: it must not take the place of another.
+      const isUnknown = filled.length === 0 && template.members.length > 0 && path.length > 0;
+      return isUnknown ? undefined : objectOf(filled);
+    }
+  }
+}
+
+/** Every path of a variable that the template's expressions read. */
+export function templateReads(template: Template): readonly (readonly string[])[] {
+  switch (template.kind) {
+    case 'literal':
+      return [];
+    case 'expression':
+      return template.expression.reads;
+    case 'array':
+      return template.items.flatMap(templateReads);
+    case 'object':
+      return template.members.flatMap(([, member]) => templateReads(member));
+  }
+}

@@ -1,0 +1,104 @@
+import type * as z from 'zod';
+import type { ErrorDetail } from '../../errors.ts';
+import { shownHub } from '../../iot-hub/host-name.ts';
+
+/** What a field should hold, for messages: zod's own words name types of JavaScript. */
+const EXPECTED: Readonly<Record<string, string>> = {
+  string: 'a text',
+  number: 'a number',
+  int: 'a whole number',
+  boolean: 'true or false',
+  object: 'an object',
+  record: 'an object',
+  array: 'a list',
+};
+
+/** Fields of a fleet file whose value may be a secret by mistake; it is never repeated in a message. */
+const NOT_ECHOED: ReadonlySet<string> = new Set(['connection', 'salt']);
+
+/** Fields that hold host names. What is none of them may be a secret in the wrong place, and is not repeated. */
+const HUB_FIELDS: ReadonlySet<string> = new Set(['host', 'serviceHost', 'hub', 'iotHubs']);
+
+/** What keys and tokens of Azure contain; they are put into wrong places now and then. */
+const SECRET = /SharedAccess|AccountKey|sig=/i;
+const NOT_REPEATED = 'a secret in the wrong place (not repeated here)';
+
+/** `hubs[0].host`, as people write paths. A key that holds a secret is not repeated. */
+export function pathText(path: readonly PropertyKey[]): string {
+  return path.reduce<string>((text, part) => {
+    if (typeof part === 'number') return `${text}[${part}]`;
+    const key = SECRET.test(String(part)) ? '(not repeated)' : String(part);
+    return text === '' ? key : `${text}.${key}`;
+  }, '');
+}
+
+/**
+ * One line per problem that zod found: where, what stands there, and what to write instead.
+ *
+ * @param notEchoed names of fields whose value is never repeated; default those of a fleet file.
+ */
+export function schemaProblems(
+  error: z.ZodError,
+  input: unknown,
+  notEchoed: ReadonlySet<string> = NOT_ECHOED,
+): ErrorDetail[] {
+  return error.issues.map((issue) => {
+    const value = valueAt(input, issue.path);
+    return { path: pathText(issue.path), message: remedy(issue, value, shown(issue.path, value, notEchoed)) };
+  });
+}
+
+function remedy(issue: z.core.$ZodIssue, value: unknown, text: string): string {
+  switch (issue.code) {
+    case 'invalid_type': {
+      const expected = EXPECTED[issue.expected] ?? `a ${issue.expected}`;
+      return value === undefined ? `is missing: write ${expected}` : `is ${text}: write ${expected}`;
+    }
+    case 'unrecognized_keys':
+      return `holds the unknown ${issue.keys.length === 1 ? 'field' : 'fields'} ${issue.keys.map((key) => (SECRET.test(key) ? NOT_REPEATED : JSON.stringify(key))).join(', ')}: correct the spelling or remove it`;
+    case 'invalid_value': {
+      if (issue.path.at(-1) === 'tier' && typeof value === 'string' && /^B[123]$/i.test(value)) {
+        return `is ${text}: basic tiers have no device twins; write F1, S1, S2 or S3`;
+      }
+      return `is ${value === undefined ? 'missing' : text}: write one of ${issue.values.map(String).join(', ')}`;
+    }
+    case 'too_small':
+      return issue.origin === 'array' || issue.origin === 'string'
+        ? issue.message.startsWith('Too small')
+          ? issue.minimum === 1
+            ? 'is empty: write something'
+            : `is too short: write at least ${issue.minimum}`
+          : issue.message
+        : `is ${text}: write a number ${issue.inclusive === false ? 'above' : 'of at least'} ${issue.minimum}`;
+    case 'too_big':
+      return issue.origin === 'array' || issue.origin === 'string'
+        ? `is too long: at most ${issue.maximum}`
+        : `is ${text}: write a number of at most ${issue.maximum}`;
+    case 'invalid_union':
+      // A union that is told by one of its fields says what that may be.
+      if ('discriminator' in issue) return `is ${value === undefined ? 'missing' : text}: ${issue.message}`;
+      return `is ${text}: ${issue.message.startsWith('write ') ? issue.message : 'write a JSON value'}`;
+    default:
+      // Our own sentences about a part begin with a verb of their own.
+      return /^(is|has|takes|sets) /.test(issue.message) || typeof value === 'object'
+        ? issue.message
+        : `is ${text}: ${issue.message}`;
+  }
+}
+
+function shown(path: readonly PropertyKey[], value: unknown, notEchoed: ReadonlySet<string>): string {
+  if (notEchoed.has(String(path.at(-1)))) return 'not right (its value is not repeated here)';
+  const field = path.findLast((part) => typeof part === 'string');
+  if (typeof value === 'string' && HUB_FIELDS.has(String(field))) return shownHub(value);
+  const text = JSON.stringify(value) ?? String(value);
+  if (SECRET.test(text)) return NOT_REPEATED;
+  return text.length > 80 ? `${text.slice(0, 79)}…` : text;
+}
+
+function valueAt(input: unknown, path: readonly PropertyKey[]): unknown {
+  return path.reduce<unknown>(
+    (value, key) =>
+      typeof value === 'object' && value !== null ? (value as Record<PropertyKey, unknown>)[key] : undefined,
+    input,
+  );
+}

@@ -1,0 +1,78 @@
+/**
+ * What an IoT hub takes, by its tier and units. Source: Microsoft, "IoT Hub quotas and throttling"
+ * (iot-hub-devguide-quotas-throttling, 2023-02).
+ */
+
+/** Tiers with twins; basic ones have none. */
+export const TIERS = ['F1', 'S1', 'S2', 'S3'] as const;
+export type Tier = (typeof TIERS)[number];
+
+/** How large a hub is. */
+export interface HubSize {
+  readonly tier: Tier;
+  readonly units: number;
+}
+
+const IDENTITY_OPERATIONS_PER_MINUTE: Readonly<Record<Tier, number>> = {
+  F1: 100,
+  S1: 100,
+  S2: 100,
+  S3: 5_000,
+};
+
+/** Devices that can be created, read, changed or deleted a minute. */
+export function identityOperationsPerMinute({ tier, units }: HubSize): number {
+  return IDENTITY_OPERATIONS_PER_MINUTE[tier] * units;
+}
+
+/** Twin updates a second, of devices and services together. On F1 and S1 they do not grow with the units. */
+export function twinUpdatesPerSecond({ tier, units }: HubSize): number {
+  switch (tier) {
+    case 'F1':
+    case 'S1':
+      return 50;
+    case 'S2':
+      return Math.max(50, 5 * units);
+    case 'S3':
+      return 250 * units;
+  }
+}
+
+/** Registrations that one DPS takes a minute (Microsoft, DPS quotas and limits). */
+export const DPS_REGISTRATIONS_PER_MINUTE = 1_000;
+
+/** Twin reads a second, of devices and services together. On F1 and S1 they do not grow with the units. */
+export function twinReadsPerSecond({ tier, units }: HubSize): number {
+  switch (tier) {
+    case 'F1':
+    case 'S1':
+      return 100;
+    case 'S2':
+      return Math.max(100, 10 * units);
+    case 'S3':
+      return 500 * units;
+  }
+}
+
+/** Pages of queries a minute. */
+export function queriesPerMinute({ tier, units }: HubSize): number {
+  return (tier === 'S3' ? 1_000 : 20) * units;
+}
+
+/** Messages a day and unit (Azure subscription and service limits, IoT Hub). */
+const MESSAGES_PER_DAY: Readonly<Record<Tier, number>> = {
+  F1: 8_000,
+  S1: 400_000,
+  S2: 6_000_000,
+  S3: 300_000_000,
+};
+
+/** The daily quota: twin reads, updates and notifications count against it as telemetry does. */
+export function messagesPerDay({ tier, units }: HubSize): number {
+  return MESSAGES_PER_DAY[tier] * units;
+}
+
+/** How many bytes count as one message (Azure IoT Hub pricing). */
+export function messageBytes(tier: Tier): number {
+  return tier === 'F1' ? 512 : 4 * 1024;
+}

@@ -1,0 +1,119 @@
+import { isObject, type JsonValue } from '../json/json.ts';
+
+/**
+ * Limits of device and module twins. Source: Microsoft, "Understand and use device twins in IoT Hub"
+ * (iot-hub-devguide-device-twins, 2024-02) and the IoT Hub quotas page.
+ */
+export const TWIN_LIMITS = {
+  /** Bytes of a section by the size rule: UTF-8 keys and strings, 8 for a number, 4 for a boolean. */
+  sectionBytes: { tags: 8 * 1024, desired: 32 * 1024, reported: 32 * 1024 },
+  keyBytes: 1024,
+  stringBytes: 4 * 1024,
+  /**
+   * Objects and arrays below each other, the section itself not counted. What lies in the tenth is a legal leaf:
+   * the example of that page is `one` to `ten` with a property in `ten`.
+   */
+  depth: 10,
+  /** ±2^52. */
+  minInteger: -4_503_599_627_370_496,
+  maxInteger: 4_503_599_627_370_495,
+} as const;
+
+/** A place in a twin section that the hub would refuse with 400004, and why. */
+export interface TwinProblem {
+  /** Inside the section; empty for the section itself. */
+  readonly path: readonly string[];
+  /** Holds no values, since it goes into receipts. */
+  readonly message: string;
+}
+
+/** Everything in a section (or a patch of it) that IoT Hub would refuse; empty when it would be taken. */
+export function twinProblems(
+  section: keyof typeof TWIN_LIMITS.sectionBytes,
+  value: JsonValue,
+): readonly TwinProblem[] {
+  const problems: TwinProblem[] = [];
+  visit(value, [], 0, false, problems);
+  const bytes = sizeOf(value);
+  const limit = TWIN_LIMITS.sectionBytes[section];
+  if (bytes > limit) {
+    problems.push({ path: [], message: `takes ${bytes} bytes; IoT Hub allows ${limit} for ${section}` });
+  }
+  return problems;
+}
+
+/** Size in bytes by the hub's own rule (limits above); a `null` deletes and so takes only its key. */
+export function sizeOf(value: JsonValue): number {
+  switch (typeof value) {
+    case 'string':
+      return Buffer.byteLength(value, 'utf8');
+    case 'number':
+      return 8;
+    case 'boolean':
+      return 4;
+    default:
+      if (value === null) return 0;
+      if (Array.isArray(value)) return value.reduce<number>((sum, item) => sum + sizeOf(item), 0);
+      return Object.entries(value).reduce(
+        (sum, [key, member]) => sum + Buffer.byteLength(key, 'utf8') + sizeOf(member),
+        0,
+      );
+  }
+}
+
+/**
+ * Why IoT Hub refuses a key, or undefined. Control characters (C0 and C1), `.`, `$` and space are refused,
+ * more than 1 KB too.
+ */
+export function keyProblem(key: string): string | undefined {
+  if (key === '') return 'has an empty key, which IoT Hub refuses';
+  if (Buffer.byteLength(key, 'utf8') > TWIN_LIMITS.keyBytes) return 'has a key longer than 1 KB';
+  // biome-ignore lint/suspicious/noControlCharactersInRegex: control characters are what IoT Hub refuses
+  if (/[\u0000-\u001f\u007f-\u009f.$ ]/.test(key)) {
+    return 'has a control character, ".", "$" or a space in its key, which IoT Hub refuses';
+  }
+  return undefined;
+}
+
+/**
+ * Why IoT Hub would refuse a value, or undefined. An empty key inside counts too.
+ *
+ * @param depth how many keys lead to it from its section; 0 is the section itself
+ */
+export function valueProblem(value: JsonValue, depth: number): string | undefined {
+  const problems: TwinProblem[] = [];
+  visit(value, [], depth, false, problems);
+  return problems[0]?.message;
+}
+
+function visit(
+  value: JsonValue,
+  path: readonly string[],
+  depth: number,
+  inArray: boolean,
+  problems: TwinProblem[],
+): void {
+  const problem = (message: string) => problems.push({ path, message });
+  if (depth > TWIN_LIMITS.depth && typeof value === 'object' && value !== null) {
+    problem(`is nested deeper than ${TWIN_LIMITS.depth} levels`);
+    return;
+  }
+  if (value === null) {
+    if (inArray) problem('is null inside an array, which IoT Hub refuses (400004)');
+  } else if (typeof value === 'string') {
+    if (Buffer.byteLength(value, 'utf8') > TWIN_LIMITS.stringBytes) problem('is a string over 4 KB');
+  } else if (typeof value === 'number') {
+    const outside = value < TWIN_LIMITS.minInteger || value > TWIN_LIMITS.maxInteger;
+    if (Number.isInteger(value) && outside) problem('is an integer outside ±2^52');
+  } else if (Array.isArray(value)) {
+    value.forEach((item, index) => {
+      visit(item, [...path, String(index)], depth + 1, true, problems);
+    });
+  } else if (isObject(value)) {
+    for (const [key, member] of Object.entries(value)) {
+      const wrong = keyProblem(key);
+      if (wrong !== undefined) problems.push({ path: [...path, key], message: wrong });
+      visit(member, [...path, key], depth + 1, inArray, problems);
+    }
+  }
+}

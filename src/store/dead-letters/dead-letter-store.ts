@@ -1,0 +1,417 @@
+import { createHash } from 'node:crypto';
+// By name: in the bundle of the command the default of an ES module is the module.
+import { limitFunction } from 'p-limit';
+import type { ErrorCode } from '../../errors.ts';
+import { hostName, shortName } from '../../iot-hub/host-name.ts';
+import { identityIn } from '../../twin/events/event.ts';
+import type { Row, Table } from '../tables/tables.ts';
+import { DIGEST_DIGITS, type LetterKey, letterId, letterKey, letterRange } from './dead-letter-id.ts';
+
+/** An event that cannot be decoded, as it came but for what is redacted. */
+export interface DeadLetter {
+  readonly partition: string;
+  readonly sequenceNumber: number;
+  /** ISO 8601, UTC: when Event Hubs took it. */
+  readonly enqueuedAt: string;
+  readonly code: ErrorCode;
+  readonly reason: string;
+  readonly body: Uint8Array;
+  /** The body is not what came: values under `twins.redact` were replaced in it. */
+  readonly isRedacted?: boolean;
+  readonly properties: Readonly<Record<string, unknown>>;
+  readonly systemProperties: Readonly<Record<string, unknown>>;
+}
+
+/** A dead letter as it was kept. */
+export interface KeptLetter extends DeadLetter {
+  readonly key: LetterKey;
+  readonly id: string;
+  /** What the event had, after it was redacted; the body that was kept may be its beginning only. */
+  readonly bodyBytes: number;
+  /** What was too long to be kept whole. Properties of which a part is missing are `{ truncated }`, their text. */
+  readonly cut: readonly LetterPart[];
+}
+
+export type LetterPart = 'body' | 'properties' | 'systemProperties';
+
+/** What a list tells of a dead letter, without its contents. Names are as the event has them: anything. */
+export interface LetterSummary {
+  readonly key: LetterKey;
+  readonly id: string;
+  readonly enqueuedAt: string;
+  readonly code: ErrorCode;
+  readonly reason: string;
+  readonly hubName: string | undefined;
+  readonly deviceId: string | undefined;
+  readonly moduleId: string | undefined;
+}
+
+/** Which letters; what is undefined does not matter. Times in ms since the epoch, `until` not included. */
+export interface LetterFilter {
+  readonly since?: number | undefined;
+  readonly until?: number | undefined;
+  readonly code?: ErrorCode | undefined;
+  /** The short name, as events carry it. */
+  readonly hubName?: string | undefined;
+}
+
+/** The newest letters, and how many older ones there are. */
+export interface NewestLetters {
+  readonly letters: readonly LetterSummary[];
+  readonly more: number;
+  /** False where counting was given up: there are `more` at least. */
+  readonly isCounted: boolean;
+}
+
+const PROPERTY_BYTES = 64 * 1024;
+/**
+ * A row holds at most 1 MiB with everything, which Azurite counts in base64; an event of Event Hubs at most 1 MB, so its end
+ * may have to go. A hub sends at most 256 KiB.
+ */
+const MAX_PIECES = 9;
+/** A text property holds at most 32 Ki characters. */
+const MAX_TEXT = 30_000;
+/** Of the names in lists; the ids of IoT Hub have 128. */
+const MAX_NAME = 128;
+const SUMMARY_COLUMNS = ['enqueuedAt', 'code', 'reason', 'hubName', 'deviceId', 'moduleId'];
+/** Older letters are counted up to so many. */
+const MAX_MORE = 10_000;
+/** What a transaction holds (Azure Table storage entity group transactions). */
+const MAX_ACTIONS = 100;
+/** It takes 4 MiB; what is around the rows has its part. */
+const MAX_BYTES = 3 * 1024 * 1024;
+const CONCURRENCY = 8;
+const DAY_MS = 86_400_000;
+/** Before and behind every day, and behind everything that begins with one. */
+const [FIRST, LAST] = ['0', '~'];
+
+/** Events that no code could read, by the day they came, for a person to look at. */
+export class DeadLetterStore {
+  readonly #table: Table;
+
+  constructor(table: Table) {
+    this.#table = table;
+  }
+
+  /** Keeps a dead letter, as `keepAll`. */
+  keep(letter: DeadLetter): Promise<void> {
+    return this.keepAll([letter]);
+  }
+
+  /**
+   * Keeps dead letters, up to a hundred in a transaction. The key is the event's place with a digest of the event, so that
+   * a repeated delivery is kept once, and another event of the same place beside it.
+   *
+   * @throws BerthError `BERTH_STORE_UNAVAILABLE`: they are not kept, or not all.
+   */
+  async keepAll(letters: readonly DeadLetter[]): Promise<void> {
+    // A transaction may hold a row once.
+    const rows = new Map(letters.map(rowOf).map((row) => [`${row.partitionKey}|${row.rowKey}`, row]));
+    const days = [...new Set([...rows.values()].map(({ partitionKey }) => partitionKey))];
+    const chunks = days.flatMap((day) =>
+      chunksOf(
+        [...rows.values()].filter(({ partitionKey }) => partitionKey === day),
+        sizeOf,
+      ),
+    );
+    const put = limitFunction((chunk: readonly LetterRow[]) => this.#putTogether(chunk), {
+      concurrency: CONCURRENCY,
+    });
+    await Promise.all(chunks.map(put));
+  }
+
+  async #putTogether(rows: readonly LetterRow[]): Promise<void> {
+    const isDone = await this.#table
+      .transact(rows.map((row) => ['upsert', { ...row.properties, ...keyOf(row) }, 'Replace']))
+      .then(
+        ({ ok }) => ok,
+        () => false,
+      );
+    // One that the tables do not take must not keep the others out; where they are away, the first says so.
+    if (isDone) return;
+    for (const { partitionKey, rowKey, properties } of rows) {
+      await this.#table.put(partitionKey, rowKey, properties);
+    }
+  }
+
+  /** The letters that a text may name: those of a place where it has no digest; undefined where it is no id. */
+  async find(text: string): Promise<readonly LetterSummary[] | undefined> {
+    const place = letterRange(text);
+    if (place === undefined) return undefined;
+    const { day, range } = place;
+    const rows = await this.#table.list({ partitionKey: day, range, select: SUMMARY_COLUMNS, limit: 10 });
+    return rows.map(summaryIn);
+  }
+
+  /** One letter with its contents; undefined where it is gone. */
+  async read({ day, rowKey }: LetterKey): Promise<KeptLetter | undefined> {
+    const row = await this.#table.get(day, rowKey);
+    return row === undefined ? undefined : letterIn(row);
+  }
+
+  /** All that match, page by page: by day, then by partition and sequence number. Bodies stay where they are. */
+  summaries(filter: LetterFilter): AsyncGenerator<readonly LetterSummary[]> {
+    const { since, until } = filter;
+    const from = since === undefined ? FIRST : dayOf(since);
+    return this.#matching(filter, [from, until === undefined ? LAST : `${dayOf(until)}${LAST}`]);
+  }
+
+  /**
+   * The newest that match, the newest first. Reads day after day backwards, and holds no more than it answers.
+   *
+   * @param seen told how many letters match so far.
+   */
+  async newest(
+    filter: LetterFilter & { readonly since: number; readonly until: number },
+    limit: number,
+    seen: (letters: number) => void = () => {},
+  ): Promise<NewestLetters> {
+    const oldest = await this.#oldestDay();
+    const letters: LetterSummary[] = [];
+    let found = 0;
+    for (let time = filter.until; oldest !== undefined; time -= DAY_MS) {
+      const day = dayOf(time);
+      if (day < oldest || day < dayOf(filter.since)) break;
+      const room = limit - letters.length;
+      const ofDay: LetterSummary[] = [];
+      for await (const page of this.#matching(filter, [day, `${day}${LAST}`])) {
+        found += page.length;
+        seen(found);
+        if (room > 0) {
+          ofDay.push(...page);
+          ofDay.sort(newestFirst).splice(room);
+        } else if (found - limit > MAX_MORE) return { letters, more: MAX_MORE, isCounted: false };
+      }
+      letters.push(...ofDay);
+    }
+    return { letters, more: found - letters.length, isCounted: true };
+  }
+
+  /** How many there are from the day of a time on, counted up to a limit. Reads keys only. */
+  async count(since: number, limit: number): Promise<{ readonly count: number; readonly more: boolean }> {
+    let count = 0;
+    for await (const page of this.#table.scan({ partitions: [dayOf(since), LAST], select: [] })) {
+      count += page.length;
+      if (count > limit) return { count: limit, more: true };
+    }
+    return { count, more: false };
+  }
+
+  /** Deletes the oldest letters that came before the day of a time, a page at most. Answers how many. */
+  async forget(before: number): Promise<number> {
+    for await (const page of this.#table.scan({ partitions: [FIRST, dayOf(before)], select: [] })) {
+      if (page.length === 0) continue;
+      await this.delete(page.map(({ partitionKey, rowKey }) => ({ day: partitionKey, rowKey })));
+      return page.length;
+    }
+    return 0;
+  }
+
+  /** Deletes letters; those that are gone already are fine. */
+  async delete(keys: readonly LetterKey[]): Promise<void> {
+    const days = [...new Set(keys.map(({ day }) => day))];
+    const chunks = days.flatMap((day) =>
+      chunksOf(
+        keys.filter((key) => key.day === day),
+        () => 0,
+      ),
+    );
+    const remove = limitFunction((chunk: readonly LetterKey[]) => this.#deleteTogether(chunk), {
+      concurrency: CONCURRENCY,
+    });
+    await Promise.all(chunks.map(remove));
+  }
+
+  async *#matching(
+    filter: LetterFilter,
+    partitions: readonly [from: string, to: string],
+  ): AsyncGenerator<readonly LetterSummary[]> {
+    for await (const page of this.#table.scan({ partitions, select: SUMMARY_COLUMNS })) {
+      yield page.map(summaryIn).filter((letter) => matches(letter, filter));
+    }
+  }
+
+  async #deleteTogether(keys: readonly LetterKey[]): Promise<void> {
+    const outcome = await this.#table.transact(
+      keys.map(({ day, rowKey }) => ['delete', { partitionKey: day, rowKey }]),
+    );
+    if (outcome.ok) return;
+    // One that is gone fails them all.
+    for (const { day, rowKey } of keys) await this.#table.delete(day, rowKey);
+  }
+
+  async #oldestDay(): Promise<string | undefined> {
+    for await (const [first] of this.#table.scan({ select: [] })) {
+      if (first !== undefined) return first.partitionKey;
+    }
+    return undefined;
+  }
+}
+
+function dayOf(ms: number): string {
+  return new Date(ms).toISOString().slice(0, 10);
+}
+
+function newestFirst(left: LetterSummary, right: LetterSummary): number {
+  if (left.enqueuedAt === right.enqueuedAt) return 0;
+  return left.enqueuedAt < right.enqueuedAt ? 1 : -1;
+}
+
+function matches(letter: LetterSummary, { since, until, code, hubName }: LetterFilter): boolean {
+  const at = Date.parse(letter.enqueuedAt);
+  return (
+    (since === undefined || at >= since) &&
+    (until === undefined || at < until) &&
+    (code === undefined || letter.code === code) &&
+    (hubName === undefined || shortNameIn(letter) === hubName)
+  );
+}
+
+/** Events may carry a host name of the hub. */
+function shortNameIn({ hubName }: LetterSummary): string | undefined {
+  return hubName === undefined ? undefined : shortName(hostName(hubName));
+}
+
+type LetterRow = Pick<Row, 'partitionKey' | 'rowKey' | 'properties'>;
+
+function keyOf({ partitionKey, rowKey }: LetterRow): Pick<Row, 'partitionKey' | 'rowKey'> {
+  return { partitionKey, rowKey };
+}
+
+function rowOf(letter: DeadLetter): LetterRow {
+  const pieces: Record<string, Uint8Array> = {};
+  for (let index = 0; index < MAX_PIECES && index * PROPERTY_BYTES < letter.body.byteLength; index += 1) {
+    pieces[`body${index}`] = letter.body.subarray(index * PROPERTY_BYTES, (index + 1) * PROPERTY_BYTES);
+  }
+  const { partition, sequenceNumber, enqueuedAt, code, reason, body, isRedacted } = letter;
+  const properties = textOf(letter.properties);
+  const systemProperties = textOf(letter.systemProperties);
+  // Of what is kept: with the digest of what came, a short secret in it could be found by trying.
+  const digest = createHash('sha256')
+    .update(body)
+    .update(`\n${properties}\n${systemProperties}`)
+    .digest('hex');
+  const key = letterKey(enqueuedAt, partition, sequenceNumber, digest.slice(0, DIGEST_DIGITS));
+  return {
+    partitionKey: key.day,
+    rowKey: key.rowKey,
+    properties: {
+      partition,
+      sequenceNumber: String(sequenceNumber),
+      enqueuedAt,
+      code,
+      reason: cutText(reason, MAX_TEXT),
+      ...namesIn(letter),
+      bodyBytes: body.byteLength,
+      ...(isRedacted ? { isRedacted } : {}),
+      properties: cutText(properties, MAX_TEXT),
+      systemProperties: cutText(systemProperties, MAX_TEXT),
+      ...pieces,
+    },
+  };
+}
+
+/** Roughly what a row takes in a transaction's body, where bytes become base64. */
+function sizeOf({ properties }: LetterRow): number {
+  return Object.values(properties).reduce<number>(
+    (sum, value) =>
+      sum + (value instanceof Uint8Array ? value.byteLength * 1.4 : JSON.stringify(value).length * 2),
+    1_500,
+  );
+}
+
+/** What a list shows of the event's identity, whether it is one or not. */
+function namesIn(letter: DeadLetter): Readonly<Record<string, string>> {
+  const names = Object.entries(identityIn(letter));
+  return Object.fromEntries(
+    names.flatMap(([name, text]) => (text === undefined ? [] : [[name, cutText(text, MAX_NAME)]])),
+  );
+}
+
+function summaryIn({ partitionKey, rowKey, properties }: Row): LetterSummary {
+  const key = { day: partitionKey, rowKey };
+  const text = (name: string) => {
+    const value = properties[name];
+    return typeof value === 'string' ? value : undefined;
+  };
+  return {
+    key,
+    id: letterId(key),
+    enqueuedAt: String(properties.enqueuedAt),
+    code: String(properties.code) as ErrorCode,
+    reason: String(properties.reason),
+    hubName: text('hubName'),
+    deviceId: text('deviceId'),
+    moduleId: text('moduleId'),
+  };
+}
+
+function letterIn({ partitionKey, rowKey, properties: row }: Row): KeptLetter {
+  const key = { day: partitionKey, rowKey };
+  const pieces = Array.from({ length: MAX_PIECES }, (_, index) => row[`body${index}`]);
+  const body = Buffer.concat(pieces.filter((piece): piece is Uint8Array => piece instanceof Uint8Array));
+  const properties = parse(row.properties);
+  const systemProperties = parse(row.systemProperties);
+  const bodyBytes = Number(row.bodyBytes);
+  return {
+    key,
+    id: letterId(key),
+    partition: String(row.partition),
+    sequenceNumber: Number(row.sequenceNumber),
+    enqueuedAt: String(row.enqueuedAt),
+    code: String(row.code) as ErrorCode,
+    reason: String(row.reason),
+    body,
+    bodyBytes,
+    ...(row.isRedacted === true ? { isRedacted: true } : {}),
+    properties: properties ?? { truncated: String(row.properties) },
+    systemProperties: systemProperties ?? { truncated: String(row.systemProperties) },
+    cut: [
+      ...(body.byteLength < bodyBytes ? (['body'] as const) : []),
+      ...(properties === undefined ? (['properties'] as const) : []),
+      ...(systemProperties === undefined ? (['systemProperties'] as const) : []),
+    ],
+  };
+}
+
+/** A number too great for JSON becomes its digits; what `Table` would send as an escape is one before it is measured. */
+function textOf(record: Readonly<Record<string, unknown>>): string {
+  const text = JSON.stringify(record, (_, value: unknown) =>
+    typeof value === 'bigint' ? String(value) : value,
+  );
+  return text.replaceAll('\u2028', '\\u2028').replaceAll('\u2029', '\\u2029');
+}
+
+/** The beginning of a text, with a replacement for each half of a character, which the tables may refuse. */
+function cutText(text: string, length: number): string {
+  return Buffer.from(text.slice(0, length), 'utf8').toString('utf8');
+}
+
+function parse(text: unknown): Readonly<Record<string, unknown>> | undefined {
+  try {
+    return JSON.parse(String(text)) as Record<string, unknown>;
+  } catch {
+    return undefined;
+  }
+}
+
+/** The items in their order, as many together as a transaction takes. */
+function chunksOf<Item>(
+  items: readonly Item[],
+  bytesOf: (item: Item) => number,
+): readonly (readonly Item[])[] {
+  const chunks: Item[][] = [];
+  let bytes = 0;
+  for (const item of items) {
+    const size = bytesOf(item);
+    const last = chunks.at(-1);
+    if (last === undefined || last.length === MAX_ACTIONS || bytes + size > MAX_BYTES) {
+      chunks.push([item]);
+      bytes = size;
+    } else {
+      last.push(item);
+      bytes += size;
+    }
+  }
+  return chunks;
+}

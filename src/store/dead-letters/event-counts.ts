@@ -1,0 +1,176 @@
+import type { TransactionAction } from '@azure/data-tables';
+import { BerthError } from '../../errors.ts';
+import { sha256Hex } from '../../json/hash.ts';
+import { escapeId, prefixRange } from '../tables/keys.ts';
+import type { Row, Table } from '../tables/tables.ts';
+
+/** Events of which only the number is kept, by texts that the events have. */
+export type CountedEvents<Name extends string> = Readonly<Record<Name, string>> & { readonly events: number };
+
+export type EventCount<Name extends string> = CountedEvents<Name> & {
+  /** ISO 8601, UTC: when the last of them was counted. */
+  readonly lastAt: string;
+};
+
+/** Who counts, and when. */
+export interface Counting {
+  /** Milliseconds since the epoch. */
+  readonly now: number;
+  /** The partition of the Event Hub: it has rows of its own, so that partitions do not wait for each other. */
+  readonly shard?: string;
+  /** What is counted apart, such as an hour; sorts by time where it is one. */
+  readonly scope?: string;
+}
+
+/** Stands for all texts beyond the cap. */
+export const OTHERS = '(others)';
+
+/** Rows of one scope and shard. Texts come from events; this bounds what a stream of invented ones can store. */
+const MOST_ROWS = 100;
+/** Of a text, in UTF-16 units. */
+const MAX_TEXT = 100;
+/** A key may have 512 characters (Azure Table storage data model). */
+const MAX_KEY = 400;
+const MAX_ATTEMPTS = 10;
+const MOST_FORGOTTEN = 100;
+/** What a transaction holds (Azure Table storage entity group transactions). */
+const MAX_ACTIONS = 100;
+
+/** Counts of events in one partition of a table, at most 100 rows for each scope and shard; the rest is one row. */
+export class EventCounts<Name extends string> {
+  readonly #table: Table;
+  readonly #partition: string;
+  readonly #names: readonly Name[];
+
+  /** @param names of the texts that events are counted by. */
+  constructor(table: Table, partition: string, names: readonly Name[]) {
+    this.#table = table;
+    this.#partition = partition;
+    this.#names = names;
+  }
+
+  /**
+   * Adds to the counts: two calls to the tables for each 99 different ones.
+   *
+   * @throws BerthError `BERTH_STORE_UNAVAILABLE`: they are not counted, or not all.
+   */
+  async add(counts: readonly CountedEvents<Name>[], counting: Counting): Promise<void> {
+    // One row more may be that of the others.
+    const size = MAX_ACTIONS - 1;
+    for (let from = 0; from < counts.length; from += size) {
+      await this.#addTogether(counts.slice(from, from + size), counting);
+    }
+  }
+
+  async #addTogether(
+    counts: readonly CountedEvents<Name>[],
+    { now, shard = '', scope = '' }: Counting,
+  ): Promise<void> {
+    const prefix = `${scope}|${escapeId(shard)}|`;
+    for (let attempt = 0; attempt < MAX_ATTEMPTS; attempt += 1) {
+      const rows = await this.#table.list({ partitionKey: this.#partition, range: prefixRange(prefix) });
+      const actions = this.#actions(counts, new Map(rows.map(keyed)), prefix, now);
+      if ((await this.#table.transact(actions)).ok) return;
+    }
+    throw new BerthError(
+      'BERTH_STORE_UNAVAILABLE',
+      'Counts of events are being changed by others all the time.',
+    );
+  }
+
+  /** The sums over all shards, by text, the greatest first; of the scopes from here (included) up to there (not included). */
+  async list(scopes?: readonly [from: string, to: string]): Promise<readonly EventCount<Name>[]> {
+    const sums = new Map<string, EventCount<Name>>();
+    for (const row of await this.#rows(scopes)) {
+      const count = this.#countIn(row);
+      const key = JSON.stringify(this.#names.map((name) => count[name].toLowerCase()));
+      const sum = sums.get(key);
+      sums.set(
+        key,
+        sum === undefined
+          ? count
+          : { ...sum, events: sum.events + count.events, lastAt: later(sum.lastAt, count.lastAt) },
+      );
+    }
+    return [...sums.values()].sort((left, right) => right.events - left.events);
+  }
+
+  /** Forgets what was counted last before a time, ms since the epoch; at most 100 rows at once. */
+  async forget(before: number, scopes?: readonly [from: string, to: string]): Promise<void> {
+    const old = (await this.#rows(scopes)).filter(({ properties: { lastAt } }) => {
+      return !(lastAt instanceof Date) || lastAt.getTime() < before;
+    });
+    for (const { rowKey, etag } of old.slice(0, MOST_FORGOTTEN)) {
+      await this.#table.deleteIfUnchanged(this.#partition, rowKey, etag);
+    }
+  }
+
+  #rows(scopes?: readonly [from: string, to: string]): Promise<readonly Row[]> {
+    const range = scopes === undefined ? {} : { range: scopes };
+    return this.#table.list({ partitionKey: this.#partition, ...range });
+  }
+
+  #actions(
+    counts: readonly CountedEvents<Name>[],
+    rows: ReadonlyMap<string, Row>,
+    prefix: string,
+    now: number,
+  ): readonly TransactionAction[] {
+    const sums = new Map<string, CountedEvents<Name>>();
+    for (const count of counts) {
+      const own = `${prefix}${this.#keyOf(count)}`;
+      const isNew = !rows.has(own) && !sums.has(own);
+      const room = MOST_ROWS - rows.size - [...sums.keys()].filter((key) => !rows.has(key)).length;
+      const key = isNew && room <= 0 ? `${prefix}~others` : own;
+      const texts = key === own ? count : { ...count, ...this.#all(() => OTHERS) };
+      sums.set(key, { ...texts, events: (sums.get(key)?.events ?? 0) + count.events });
+    }
+    return [...sums].map(([rowKey, count]): TransactionAction => {
+      const row = rows.get(rowKey);
+      const entity = {
+        partitionKey: this.#partition,
+        rowKey,
+        ...this.#all((name) => cut(count[name])),
+        events: count.events + Number(row?.properties.events ?? 0),
+        lastAt: new Date(now),
+      };
+      return row === undefined ? ['create', entity] : ['update', entity, 'Replace', { etag: row.etag }];
+    });
+  }
+
+  #countIn({ properties }: Row): EventCount<Name> {
+    const { events, lastAt } = properties;
+    return {
+      ...this.#all((name) => String(properties[name])),
+      events: Number(events),
+      lastAt: lastAt instanceof Date ? lastAt.toISOString() : '',
+    } as EventCount<Name>;
+  }
+
+  #keyOf(count: CountedEvents<Name>): string {
+    const key = this.#names.map((name) => escapeId(cut(count[name]).toLowerCase())).join('|');
+    return key.length <= MAX_KEY ? key : `~${sha256Hex(key)}`;
+  }
+
+  #all(textOf: (name: Name) => string): Readonly<Record<Name, string>> {
+    return Object.fromEntries(this.#names.map((name) => [name, textOf(name)])) as Record<Name, string>;
+  }
+}
+
+/** Events of sources that this package does not know, by hub and source as the events have them. */
+export function unknownSourceCounts(state: Table): EventCounts<'hub' | 'source'> {
+  return new EventCounts(state, 'unknown-sources', ['hub', 'source']);
+}
+
+function keyed(row: Row): readonly [string, Row] {
+  return [row.rowKey, row];
+}
+
+/** With a replacement for each half of a character, which the tables may refuse. */
+function cut(text: string): string {
+  return Buffer.from(text.slice(0, MAX_TEXT), 'utf8').toString('utf8');
+}
+
+function later(one: string, other: string): string {
+  return one < other ? other : one;
+}

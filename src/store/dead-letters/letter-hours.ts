@@ -1,0 +1,75 @@
+import { BerthError } from '../../errors.ts';
+import { escapeId, prefixRange } from '../tables/keys.ts';
+import type { Table } from '../tables/tables.ts';
+import { type CountedEvents, type EventCount, EventCounts } from './event-counts.ts';
+
+/** What is left of an event that could not be read, beyond the dead letters that are kept. */
+export type LetterCount = CountedEvents<'hub' | 'source' | 'code'>;
+
+/** So many dead letters of an hour are kept; of those beyond, only their number. */
+export const MOST_LETTERS_AN_HOUR = 10_000;
+
+const PARTITION = 'letter-hours';
+const MAX_ATTEMPTS = 10;
+
+/** How many dead letters each hour has, and what is known of those that were too many. */
+export class LetterHours {
+  readonly #table: Table;
+  readonly #beyond: EventCounts<'hub' | 'source' | 'code'>;
+  readonly #most: number;
+
+  constructor(table: Table, most = MOST_LETTERS_AN_HOUR) {
+    this.#table = table;
+    this.#beyond = new EventCounts(table, 'letters-beyond', ['hub', 'source', 'code']);
+    this.#most = most;
+  }
+
+  /**
+   * How many of so many letters may be kept in this hour; they count as kept from now on. Each partition of the Event Hub
+   * has a row of its own, so those that ask at the same moment may together get a batch each too many.
+   *
+   * @param shard the partition of the Event Hub.
+   * @throws BerthError `BERTH_STORE_UNAVAILABLE`
+   */
+  async reserve(letters: number, shard: string, now: number): Promise<number> {
+    const hour = hourOf(now);
+    const own = `${hour}|${escapeId(shard)}`;
+    for (let attempt = 0; attempt < MAX_ATTEMPTS; attempt += 1) {
+      const rows = await this.#table.list({ partitionKey: PARTITION, range: prefixRange(`${hour}|`) });
+      const kept = rows.reduce((sum, { properties }) => sum + Number(properties.kept), 0);
+      const granted = Math.max(0, Math.min(letters, this.#most - kept));
+      if (granted === 0) return 0;
+      const row = rows.find(({ rowKey }) => rowKey === own);
+      const properties = { kept: Number(row?.properties.kept ?? 0) + granted };
+      const outcome = await this.#table.putIfUnchanged(PARTITION, own, properties, row?.etag);
+      if (outcome === 'written') return granted;
+    }
+    throw new BerthError(
+      'BERTH_STORE_UNAVAILABLE',
+      'The count of dead letters is being changed by others all the time.',
+    );
+  }
+
+  /** Adds to what is known of the letters that were too many. */
+  addBeyond(counts: readonly LetterCount[], shard: string, now: number): Promise<void> {
+    return this.#beyond.add(counts, { now, shard, scope: hourOf(now) });
+  }
+
+  /** What was too many since the hour of a time, ms since the epoch; the greatest numbers first. */
+  beyond(since: number): Promise<readonly EventCount<'hub' | 'source' | 'code'>[]> {
+    return this.#beyond.list([hourOf(since), '~']);
+  }
+
+  /** Forgets hours before a time, ms since the epoch. */
+  async forget(before: number): Promise<void> {
+    await this.#beyond.forget(before, ['0', hourOf(before)]);
+    const range = ['0', hourOf(before)] as const;
+    for (const { rowKey } of await this.#table.list({ partitionKey: PARTITION, range, select: [] })) {
+      await this.#table.delete(PARTITION, rowKey);
+    }
+  }
+}
+
+function hourOf(ms: number): string {
+  return new Date(ms).toISOString().slice(0, 13);
+}

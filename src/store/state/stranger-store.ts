@@ -1,0 +1,39 @@
+import { EventCounts } from '../dead-letters/event-counts.ts';
+import type { Table } from '../tables/tables.ts';
+
+/** A hub whose events arrive although this deployment does not reconcile it. */
+export interface Stranger {
+  readonly hubName: string;
+  readonly events: number;
+  readonly lastAt: string;
+}
+
+/** Events of hubs that are not in the fleet file, counted by hub: a hundred of them, and the others together. */
+export class StrangerStore {
+  readonly #counts: EventCounts<'hubName'>;
+
+  constructor(table: Table) {
+    this.#counts = new EventCounts(table, 'strangers', ['hubName']);
+  }
+
+  /** Adds to a hub's count. */
+  add(hubName: string, events: number, now: number): Promise<void> {
+    return this.#counts.add([{ hubName, events }], { now });
+  }
+
+  /** Adds to the counts of several hubs. @param shard the partition of the Event Hub. */
+  addAll(hubs: ReadonlyMap<string, number>, shard: string, now: number): Promise<void> {
+    const counts = [...hubs].map(([hubName, events]) => ({ hubName, events }));
+    return this.#counts.add(counts, { now, shard });
+  }
+
+  /** Those with the most events first. */
+  list(): Promise<readonly Stranger[]> {
+    return this.#counts.list();
+  }
+
+  /** Forgets hubs whose last event is older than a time, ms since the epoch. */
+  forget(before: number): Promise<void> {
+    return this.#counts.forget(before);
+  }
+}

@@ -1,0 +1,60 @@
+import type { HostName } from '../../iot-hub/host-name.ts';
+import { addCounts, type HubCounts, noCounts, SYNC_COUNTS } from '../../metrics/sync-counters.ts';
+import type { Row, Table } from '../tables/tables.ts';
+
+const PARTITION = 'statistics';
+const HOUR_MS = 60 * 60_000;
+/** So long they are kept. */
+const KEPT_HOURS = 48;
+
+/** What sync has done, by hub and hour, for all instances together. */
+export class SyncStatisticsStore {
+  readonly #table: Table;
+
+  constructor(table: Table) {
+    this.#table = table;
+  }
+
+  /** Adds to the hour's counts of a hub. Another instance may do so at the same time, so it is tried again. */
+  async add(host: HostName, counts: HubCounts, now: number): Promise<'added' | 'conflict'> {
+    const key = `${hourOf(now)}|${host}`;
+    for (let attempt = 0; attempt < 8; attempt += 1) {
+      const row = await this.#table.get(PARTITION, key);
+      const sum = addCounts(row === undefined ? noCounts() : countsOf(row), counts);
+      if ((await this.#table.putIfUnchanged(PARTITION, key, sum, row?.etag)) === 'written') return 'added';
+    }
+    return 'conflict';
+  }
+
+  /** The counts of this hour and the one before, by hub. */
+  async recent(now: number): Promise<ReadonlyMap<HostName, HubCounts>> {
+    const rows = await this.#table.list({
+      partitionKey: PARTITION,
+      range: [hourOf(now - HOUR_MS), `${hourOf(now)}~`],
+    });
+    const hubs = new Map<HostName, HubCounts>();
+    for (const row of rows) {
+      const host = row.rowKey.slice(row.rowKey.indexOf('|') + 1) as HostName;
+      hubs.set(host, addCounts(hubs.get(host) ?? noCounts(), countsOf(row)));
+    }
+    return hubs;
+  }
+
+  /** Forgets what is older than two days. */
+  async forget(now: number): Promise<void> {
+    const rows = await this.#table.list({
+      partitionKey: PARTITION,
+      range: ['0', hourOf(now - KEPT_HOURS * HOUR_MS)],
+      select: [],
+    });
+    for (const { rowKey } of rows) await this.#table.delete(PARTITION, rowKey);
+  }
+}
+
+function hourOf(now: number): string {
+  return new Date(now).toISOString().slice(0, 13);
+}
+
+function countsOf({ properties }: Row): HubCounts {
+  return Object.fromEntries(SYNC_COUNTS.map((name) => [name, Number(properties[name] ?? 0)])) as HubCounts;
+}

@@ -1,0 +1,54 @@
+import { type TwinId, twinKey } from '../../twin/snapshot/twin.ts';
+import type { TwinRecord } from './twin-record.ts';
+
+/** What is remembered, as characters of JSON, and as records; the least recently used one goes first. */
+const MAX_BYTES = 32 * 1024 * 1024;
+const MAX_RECORDS = 20_000;
+
+interface Entry {
+  readonly record: TwinRecord;
+  readonly bytes: number;
+}
+
+/**
+ * The twins that this instance has seen lately, so that an event of a twin in sync costs one call to the tables and
+ * not two. What is in here may be old: every save is checked against the record's etag.
+ */
+export class RecordMemory {
+  readonly #entries = new Map<string, Entry>();
+  #bytes = 0;
+
+  get(id: TwinId): TwinRecord | undefined {
+    const key = twinKey(id);
+    const entry = this.#entries.get(key);
+    if (entry === undefined) return undefined;
+    this.#entries.delete(key);
+    this.#entries.set(key, entry);
+    return entry.record;
+  }
+
+  /** @param bytes how long it is as JSON. */
+  put(record: TwinRecord, bytes: number): void {
+    this.forget(record.id);
+    // Without an etag it could not be told from another's; what waits for a read or an answer, another instance may have
+    // seen to by now.
+    if (record.etag === undefined || isWaiting(record)) return;
+    this.#entries.set(twinKey(record.id), { record: { ...record, isRemembered: true }, bytes });
+    this.#bytes += bytes;
+    for (const [key, oldest] of this.#entries) {
+      if (this.#bytes <= MAX_BYTES && this.#entries.size <= MAX_RECORDS) return;
+      this.#entries.delete(key);
+      this.#bytes -= oldest.bytes;
+    }
+  }
+
+  forget(id: TwinId): void {
+    const key = twinKey(id);
+    this.#bytes -= this.#entries.get(key)?.bytes ?? 0;
+    this.#entries.delete(key);
+  }
+}
+
+function isWaiting({ known }: TwinRecord): boolean {
+  return known.kind === 'shadow' && (known.shadow.unread !== undefined || known.shadow.writing !== undefined);
+}

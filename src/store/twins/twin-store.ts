@@ -1,0 +1,338 @@
+import type { HostName } from '../../iot-hub/host-name.ts';
+import type { Instant } from '../../time/instant.ts';
+import type { Known } from '../../twin/events/fold.ts';
+import {
+  type DuePriority,
+  type PolicyStanding,
+  TWIN_STATES,
+  type TwinState,
+} from '../../twin/snapshot/shadow.ts';
+import type { TwinId } from '../../twin/snapshot/twin.ts';
+import {
+  dueRange,
+  moduleShadowPrefix,
+  type PartitionKey,
+  partitionOf,
+  partitionsOf,
+  prefixRange,
+  shadowKey,
+} from '../tables/keys.ts';
+import { RecordMemory } from './record-memory.ts';
+import type { TwinRecord } from './twin-record.ts';
+
+export type { TwinRecord } from './twin-record.ts';
+
+import type { Row, Table } from '../tables/tables.ts';
+import {
+  attentionRow,
+  DELETED,
+  dueRow,
+  ID_COLUMNS,
+  idOf,
+  idOfShadow,
+  knownIn,
+  moveRow,
+  readStandings,
+  shadowAction,
+  tombstoneRow,
+} from './twin-rows.ts';
+import { TwinWriter } from './twin-writer.ts';
+
+export interface DueRow {
+  readonly id: TwinId;
+  readonly priority: DuePriority;
+  readonly partitionKey: PartitionKey;
+  readonly rowKey: string;
+}
+
+export interface Attention {
+  readonly id: TwinId;
+  readonly state: TwinState;
+  /** Milliseconds since the epoch. */
+  readonly since: number;
+  readonly why: string;
+}
+
+export type StateCounts = Readonly<Record<TwinState, number>>;
+
+/** How many twins a policy owns something in, by how it stands there. */
+export type StandingCounts = Readonly<Partial<Record<PolicyStanding, number>>>;
+
+export interface CountedTwins {
+  readonly states: StateCounts;
+  /** By the id of the policy. */
+  readonly policies: Readonly<Record<string, StandingCounts>>;
+  /** When the oldest of the buckets was counted, ms since the epoch; undefined while one never was. */
+  readonly countedAt: number | undefined;
+}
+
+/** The shadows of twins with their due work and attention, in Azure Table Storage. */
+export class TwinStore {
+  readonly #table: Table;
+  readonly #writer: TwinWriter;
+  readonly #memory = new RecordMemory();
+
+  constructor(table: Table) {
+    this.#table = table;
+    this.#writer = new TwinWriter(table);
+  }
+
+  /** @param from `remembered`: what this instance knows of it will do, if it does. */
+  async load(id: TwinId, from: 'stored' | 'remembered' = 'stored'): Promise<TwinRecord> {
+    const remembered = from === 'remembered' ? this.#memory.get(id) : undefined;
+    if (remembered !== undefined) return remembered;
+    const row = await this.#table.get(partitionOf(id), shadowKey(id));
+    if (row === undefined) return { id, known: { kind: 'nothing' }, etag: undefined, isRemembered: false };
+    const record = recordIn(id, row);
+    this.#memory.put(record, Number(row.properties.size ?? 0));
+    return record;
+  }
+
+  /**
+   * Stores what is now known, if the record is still the one that was read: the shadow, its due row and its
+   * attention row in one transaction. Answers the new record, or `'conflict'`: load it and decide again.
+   *
+   * @param options.rewrites also what should be stored already is stored again: it may have been lost.
+   */
+  async save(
+    record: TwinRecord,
+    known: Exclude<Known, { kind: 'nothing' }>,
+    { rewrites = false }: { readonly rewrites?: boolean } = {},
+  ): Promise<TwinRecord | 'conflict'> {
+    const { id, etag } = record;
+    const shadow = shadowAction(id, known, etag);
+    const outcome = await this.#writer.write({
+      partitionKey: partitionOf(id),
+      shadow,
+      others: [
+        ...moveRow(dueRow(id, record.known), dueRow(id, known), rewrites),
+        ...moveRow(attentionRow(id, record.known), attentionRow(id, known), rewrites),
+        ...moveRow(tombstoneRow(id, record.known), tombstoneRow(id, known), rewrites),
+      ],
+    });
+    if (outcome === 'conflict') {
+      this.#memory.forget(id);
+      return outcome;
+    }
+    const saved = { id, known, etag: outcome.etag, isRemembered: false };
+    this.#memory.put(saved, Number(shadow[1].size ?? 0));
+    return saved;
+  }
+
+  /** A page of a partition's records, deleted ones included, in the order of their keys. */
+  async page(
+    partition: PartitionKey,
+    after: string | undefined,
+    limit: number,
+  ): Promise<readonly (TwinRecord & { readonly rowKey: string })[]> {
+    const [from, to] = prefixRange('s|');
+    const rows = await this.#table.list({
+      partitionKey: partition,
+      range: [after === undefined ? from : `${after}\u0000`, to],
+      limit,
+    });
+    return rows.map((row) => ({ ...recordIn(idOfShadow(row), row), rowKey: row.rowKey }));
+  }
+
+  /**
+   * Removes rows of due work, attention and deletions that no twin knows of, as they are left where a row was damaged. Looks at one
+   * page of a partition's rows, in the order of their keys, and answers it.
+   */
+  async sweep(
+    partition: PartitionKey,
+    after: string | undefined,
+    limit: number,
+  ): Promise<readonly { readonly rowKey: string }[]> {
+    const prefix = SIDE_ROWS.find((each) => after === undefined || after < prefixRange(each)[1]);
+    if (prefix === undefined) return [];
+    const [from, to] = prefixRange(prefix);
+    const isWithin = after !== undefined && after >= from;
+    const rows = await this.#table.list({
+      partitionKey: partition,
+      range: [isWithin ? `${after}\u0000` : from, to],
+      select: ID_COLUMNS,
+      limit,
+    });
+    for (const row of rows) {
+      const { id, known } = await this.load(idOf(row));
+      const expected = [dueRow(id, known), attentionRow(id, known), tombstoneRow(id, known)];
+      const isKnown = expected.some(
+        (each) => each?.partitionKey === row.partitionKey && each.rowKey === row.rowKey,
+      );
+      // One that was written meanwhile has another etag, and stays.
+      if (!isKnown) await this.#table.deleteIfUnchanged(partition, row.rowKey, row.etag);
+    }
+    // A short page ends the prefix and not yet the partition.
+    const isLast = prefix === SIDE_ROWS.at(-1);
+    return rows.length === limit || isLast
+      ? rows
+      : [...rows, ...(await this.sweep(partition, to, limit - rows.length))];
+  }
+
+  /** The modules of a device that have shadows. */
+  async modulesOf({ host, deviceId }: TwinId): Promise<readonly TwinId[]> {
+    const rows = await this.#table.list({
+      partitionKey: partitionOf({ host, deviceId }),
+      range: prefixRange(moduleShadowPrefix(deviceId)),
+      select: ID_COLUMNS,
+    });
+    return rows.map((row) => idOf(row));
+  }
+
+  /** Every device that has a shadow, and whether it was deleted; modules are left out. A scan of the table. */
+  async *devices(): AsyncGenerator<{ readonly id: TwinId; readonly isDeleted: boolean }> {
+    const pages = this.#table.scan({ range: prefixRange('s|'), select: [...ID_COLUMNS, 'state'] });
+    for await (const page of pages) {
+      for (const row of page) {
+        const id = idOf(row);
+        if (id.moduleId === undefined) yield { id, isDeleted: row.properties.state === DELETED };
+      }
+    }
+  }
+
+  /**
+   * All that is stored about every twin, deleted ones included, in the order of the keys. A scan of the table: one page
+   * is worked on while the next one is on its way, and no more is in memory.
+   */
+  async *records(): AsyncGenerator<TwinRecord> {
+    const pages = this.#table.scan({ range: prefixRange('s|') });
+    let next = pages.next();
+    for (;;) {
+      const { value: page, done } = await next;
+      if (done) return;
+      next = pages.next();
+      // It is awaited after the page, if the reader goes on until then; else nobody wants to know.
+      next.catch(() => {});
+      for (const row of page) yield recordIn(idOfShadow(row), row);
+    }
+  }
+
+  /** Due work of a priority whose time has come in one partition, the oldest first. */
+  async due(
+    partition: PartitionKey,
+    priority: DuePriority,
+    now: number,
+    limit: number,
+  ): Promise<readonly DueRow[]> {
+    const rows = await this.#table.list({
+      partitionKey: partition,
+      range: dueRange(priority, now),
+      select: ID_COLUMNS,
+      limit,
+    });
+    return rows.map((row) => ({ id: idOf(row), priority, partitionKey: partition, rowKey: row.rowKey }));
+  }
+
+  /** Removes a due row that no shadow knows of. */
+  async dropDue({ partitionKey, rowKey }: DueRow): Promise<void> {
+    await this.#table.delete(partitionKey, rowKey);
+  }
+
+  /** The twins of one partition that need a person, by state. */
+  async attention(
+    partition: PartitionKey,
+    after: string | undefined,
+    limit: number,
+  ): Promise<readonly (Attention & { readonly rowKey: string })[]> {
+    const [from, to] = prefixRange('att|');
+    const rows = await this.#table.list({
+      partitionKey: partition,
+      range: [after === undefined ? from : `${after}\u0000`, to],
+      limit,
+    });
+    return rows.map((row) => ({
+      id: idOf(row),
+      state: String(row.properties.state) as TwinState,
+      since: row.properties.since instanceof Date ? row.properties.since.getTime() : 0,
+      why: String(row.properties.why),
+      rowKey: row.rowKey,
+    }));
+  }
+
+  /**
+   * Counts the twins of a partition by state, keeps the counts with their time, and removes tombstones older
+   * than `tombstonesBefore`.
+   */
+  async count(partition: PartitionKey, now: number, tombstonesBefore: Instant): Promise<void> {
+    const rows = await this.#table.list({
+      partitionKey: partition,
+      range: prefixRange('s|'),
+      select: ['state', 'policies'],
+    });
+    const counts: Record<TwinState, number> = noTwins();
+    const policies: Record<string, StandingCounts> = {};
+    for (const { properties } of rows) {
+      const state = TWIN_STATES.find((name) => name === properties.state);
+      if (state === undefined) continue;
+      counts[state] += 1;
+      for (const [policy, standing] of readStandings(properties.policies)) {
+        policies[policy] = addStandings(policies[policy] ?? {}, { [standing]: 1 });
+      }
+    }
+    await this.#table.put(partition, COUNT_KEY, {
+      ...counts,
+      policies: JSON.stringify(policies),
+      countedAt: new Date(now),
+    });
+    await this.#removeTombstones(partition, tombstonesBefore);
+  }
+
+  /** The counts of a hub, as they were last taken. */
+  async counts(host: HostName): Promise<CountedTwins> {
+    const rows = await Promise.all(
+      partitionsOf(host).map((partition) => this.#table.get(partition, COUNT_KEY)),
+    );
+    const states = noTwins();
+    const policies: Record<string, StandingCounts> = {};
+    let countedAt: number | undefined = Number.POSITIVE_INFINITY;
+    for (const row of rows) {
+      const counted = JSON.parse(String(row?.properties.policies ?? '{}')) as Record<string, StandingCounts>;
+      for (const [policy, standings] of Object.entries(counted)) {
+        policies[policy] = addStandings(policies[policy] ?? {}, standings);
+      }
+      for (const state of TWIN_STATES) states[state] += Number(row?.properties[state] ?? 0);
+      const at = row?.properties.countedAt;
+      countedAt =
+        at instanceof Date && countedAt !== undefined ? Math.min(countedAt, at.getTime()) : undefined;
+    }
+    return { states, policies, countedAt };
+  }
+
+  async #removeTombstones(partition: PartitionKey, before: Instant): Promise<void> {
+    const rows = await this.#table.list({ partitionKey: partition, range: prefixRange('tomb|') });
+    const old = rows.filter(({ properties }) => String(properties.at) < before);
+    // After a mass deletion the rest goes in later runs.
+    for (const row of old.slice(0, TOMBSTONES_A_RUN)) {
+      const shadow = await this.#table.get(partition, shadowKey(idOf(row)));
+      const isStub = shadow?.properties.state === DELETED;
+      // A twin that was born again in between keeps its row.
+      if (
+        isStub &&
+        (await this.#table.deleteIfUnchanged(partition, shadow.rowKey, shadow.etag)) === 'conflict'
+      )
+        continue;
+      await this.#table.delete(partition, row.rowKey);
+    }
+  }
+}
+
+const COUNT_KEY = 'count';
+/** What follows a shadow, in the order of the keys. */
+const SIDE_ROWS = ['att|', 'due|', 'tomb|'];
+const TOMBSTONES_A_RUN = 50;
+
+function noTwins(): Record<TwinState, number> {
+  return Object.fromEntries(TWIN_STATES.map((state) => [state, 0])) as Record<TwinState, number>;
+}
+
+export function addStandings(one: StandingCounts, other: StandingCounts): StandingCounts {
+  const sum: Partial<Record<PolicyStanding, number>> = { ...one };
+  for (const [standing, count] of Object.entries(other) as [PolicyStanding, number][]) {
+    sum[standing] = (sum[standing] ?? 0) + count;
+  }
+  return sum;
+}
+
+function recordIn(id: TwinId, row: Row): TwinRecord {
+  return { id, known: knownIn(id, row), etag: row.etag, isRemembered: false };
+}

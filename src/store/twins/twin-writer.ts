@@ -1,0 +1,139 @@
+import type { TransactionAction } from '@azure/data-tables';
+import type { Table } from '../tables/tables.ts';
+
+/**
+ * Rows of one twin that change together. The first one is its shadow, whose etag decides whether the change
+ * still applies.
+ */
+export interface RowChange {
+  readonly partitionKey: string;
+  readonly shadow: TransactionAction;
+  /** Attention, due work, tombstone: they follow the shadow. A row to delete that is already gone is fine. */
+  readonly others: readonly TransactionAction[];
+}
+
+/** The new etag of the shadow, or that somebody else has changed it. */
+export type RowOutcome = { readonly etag: string | undefined } | 'conflict';
+
+/**
+ * A transaction holds at most 100 rows and 4 MiB (Azure Table storage entity group transactions); headroom
+ * for its own text.
+ */
+const MAX_ACTIONS = 100;
+const MAX_BYTES = 3 * 1024 * 1024;
+
+interface Waiting {
+  readonly change: RowChange;
+  readonly bytes: number;
+  readonly resolve: (outcome: RowOutcome) => void;
+  readonly reject: (error: unknown) => void;
+}
+
+/**
+ * Gathers the changes of many twins into few transactions: while one transaction of a partition is under way,
+ * the changes that arrive for that partition wait and go together in the next.
+ */
+export class TwinWriter {
+  readonly #table: Table;
+  readonly #waiting = new Map<string, Waiting[]>();
+
+  constructor(table: Table) {
+    this.#table = table;
+  }
+
+  write(change: RowChange): Promise<RowOutcome> {
+    return new Promise((resolve, reject) => {
+      const waiting: Waiting = { change, bytes: sizeOf(change), resolve, reject };
+      const queue = this.#waiting.get(change.partitionKey);
+      if (queue !== undefined) {
+        queue.push(waiting);
+        return;
+      }
+      this.#waiting.set(change.partitionKey, [waiting]);
+      // The callers of one tick, a batch's workers, get into one transaction.
+      setImmediate(() => void this.#drain(change.partitionKey));
+    });
+  }
+
+  async #drain(partitionKey: string): Promise<void> {
+    const queue = this.#waiting.get(partitionKey) ?? [];
+    while (queue.length > 0) await this.#send(take(queue));
+    this.#waiting.delete(partitionKey);
+  }
+
+  /**
+   * Sends these together; the one at fault is told, and the others go again. Ends because each round leaves
+   * one fewer.
+   */
+  async #send(batch: readonly Waiting[]): Promise<void> {
+    const rows = batch.flatMap((waiting) =>
+      [waiting.change.shadow, ...waiting.change.others].map((action) => ({ waiting, action })),
+    );
+    try {
+      const outcome = await this.#table.transact(rows.map(({ action }) => action));
+      if (outcome.ok) {
+        rows.forEach(({ waiting, action }, index) => {
+          if (action === waiting.change.shadow) waiting.resolve({ etag: outcome.etags[index] });
+        });
+        return;
+      }
+      const fault = outcome.failed === undefined ? undefined : rows[outcome.failed];
+      if (fault === undefined) {
+        if (batch.length === 1) batch[0]?.resolve('conflict');
+        else for (const waiting of batch) await this.#send([waiting]);
+        return;
+      }
+      const rest = batch.filter((waiting) => waiting !== fault.waiting);
+      if (outcome.why === 'missing' && fault.action !== fault.waiting.change.shadow) {
+        await this.#send([...rest, without(fault.waiting, fault.action)]);
+        return;
+      }
+      fault.waiting.resolve('conflict');
+      if (rest.length > 0) await this.#send(rest);
+    } catch (error) {
+      for (const waiting of batch) waiting.reject(error);
+    }
+  }
+}
+
+/** The next transaction: as many as fit, no two of the same row. */
+function take(queue: Waiting[]): readonly Waiting[] {
+  const taken: Waiting[] = [];
+  const rowKeys = new Set<unknown>();
+  let actions = 0;
+  let bytes = 0;
+  for (let index = 0; index < queue.length; ) {
+    const next = queue[index];
+    if (next === undefined) break;
+    const size = 1 + next.change.others.length;
+    const full = taken.length > 0 && (actions + size > MAX_ACTIONS || bytes + next.bytes > MAX_BYTES);
+    if (full) break;
+    const key = next.change.shadow[1].rowKey;
+    if (rowKeys.has(key)) {
+      index += 1;
+      continue;
+    }
+    rowKeys.add(key);
+    actions += size;
+    bytes += next.bytes;
+    taken.push(next);
+    queue.splice(index, 1);
+  }
+  return taken;
+}
+
+function without(waiting: Waiting, action: TransactionAction): Waiting {
+  const others = waiting.change.others.filter((other) => other !== action);
+  return { ...waiting, change: { ...waiting.change, others } };
+}
+
+/** Roughly what a change takes in the transaction's body, where bytes become base64. */
+function sizeOf(change: RowChange): number {
+  return [change.shadow, ...change.others].reduce((sum, [, entity]) => {
+    const properties = Object.values(entity).reduce<number>(
+      (bytes, value) => bytes + (value instanceof Uint8Array ? value.length * 1.4 : String(value).length),
+      0,
+    );
+    return sum + 1_500 + properties;
+  }, 0);
+}

@@ -1,0 +1,223 @@
+import pLimit from 'p-limit';
+import { BerthError } from '../../errors.ts';
+import type { Fleet } from '../../fleet/fleet.ts';
+import { eventHubName, type HostName, NOT_A_HOST_NAME, shortName } from '../../iot-hub/host-name.ts';
+import type { DeadLetter } from '../../store/dead-letters/dead-letter-store.ts';
+import type { CountedEvents } from '../../store/dead-letters/event-counts.ts';
+import {
+  type Decoded,
+  decodeEvent,
+  type EventContext,
+  identityIn,
+  type RawEvent,
+  type TwinEvent,
+} from '../../twin/events/event.ts';
+import type { Redaction } from '../../twin/events/redact.ts';
+import { redactBody } from '../../twin/redaction/redact-body.ts';
+import { type TwinId, twinKey } from '../../twin/snapshot/twin.ts';
+import type { Outcome } from '../reconcile/reconciler.ts';
+
+/** One event with its place in the Event Hub. */
+export interface ReceivedEvent extends RawEvent {
+  readonly partition: string;
+  readonly sequenceNumber: number;
+}
+
+export interface BatchOptions {
+  readonly fleet: Fleet;
+  /** The hubs that this deployment reconciles. */
+  readonly hosts: readonly HostName[];
+  /** Modules that a newer package targets. */
+  readonly modules?: Iterable<string>;
+  readonly reconcile: (id: TwinId, events: readonly TwinEvent[]) => Promise<Outcome>;
+  /** What no dead letter may hold. */
+  readonly redaction: Redaction;
+  /** Answers how many of them were only counted. */
+  readonly keepDeadLetters: (letters: readonly DeadLetter[]) => Promise<number>;
+  readonly countStrangers: (hubs: ReadonlyMap<string, number>) => Promise<void>;
+  readonly countUnknownSources: (counts: readonly SourceCount[]) => Promise<void>;
+}
+
+/** Events of a kind that this package does not know. */
+export type SourceCount = CountedEvents<'hub' | 'source'>;
+
+/** What a batch came to. Every event is in exactly one of these numbers. */
+export interface BatchSummary {
+  readonly taken: number;
+  readonly ignored: number;
+  readonly strangers: number;
+  /** Undefined where there are none, as in the next one. */
+  readonly unknownSources: number | undefined;
+  /** Those that are kept. */
+  readonly deadLetters: number;
+  /** Dead letters beyond the cap. */
+  readonly onlyCounted: number | undefined;
+  readonly twins: Readonly<Partial<Record<Outcome, number>>>;
+}
+
+/** Twins of one hub that are worked on at the same time: a hub that is slow holds up its own only. */
+const CONCURRENCY = 16;
+
+/**
+ * Takes a batch of one partition: each event is decoded on its own, events of one twin are folded in their
+ * order by one worker, twins side by side.
+ *
+ * @throws BerthError `BERTH_STORE_UNAVAILABLE`, and nothing else: the batch must come again. By then every
+ *   other twin has been worked on.
+ */
+export async function takeBatch(
+  events: readonly ReceivedEvent[],
+  options: BatchOptions,
+): Promise<BatchSummary> {
+  const context = eventContext(options);
+  const groups = new Map<string, Group>();
+  const strangers = new Map<string, number>();
+  const sources = new Map<string, SourceCount>();
+  const letters: DeadLetter[] = [];
+  let ignored = 0;
+  for (const received of events) {
+    const decoded = decode(received, context);
+    switch (decoded.kind) {
+      case 'twin': {
+        const key = twinKey(decoded.event.id);
+        const group = groups.get(key) ?? { id: decoded.event.id, events: [], received: [] };
+        group.events.push(decoded.event);
+        group.received.push(received);
+        groups.set(key, group);
+        break;
+      }
+      case 'ignored':
+        ignored += 1;
+        break;
+      case 'stranger':
+        strangers.set(decoded.hubName, (strangers.get(decoded.hubName) ?? 0) + 1);
+        break;
+      case 'unknownSource': {
+        const { source, hubName: hub = '(none)' } = decoded;
+        const key = JSON.stringify([hub, source]);
+        sources.set(key, { hub, source, events: (sources.get(key)?.events ?? 0) + 1 });
+        break;
+      }
+      case 'undecodable':
+        letters.push(toLetter(received, decoded.code, decoded.reason, options.redaction));
+    }
+  }
+
+  const limits = new Map<string, ReturnType<typeof pLimit>>();
+  const limitFor = (name: string) => {
+    const limit = limits.get(name) ?? pLimit(CONCURRENCY);
+    limits.set(name, limit);
+    return limit;
+  };
+  const twins: Partial<Record<Outcome, number>> = {};
+  const results = await Promise.allSettled([
+    ...[...groups.values()].map((group) =>
+      limitFor(group.id.host)(async () => {
+        const found = await work(group, options);
+        if (Array.isArray(found)) letters.push(...found);
+        else twins[found] = (twins[found] ?? 0) + 1;
+      }),
+    ),
+    strangers.size === 0 ? undefined : options.countStrangers(strangers),
+    sources.size === 0 ? undefined : options.countUnknownSources([...sources.values()]),
+  ]);
+  const [kept] = await Promise.allSettled([letters.length === 0 ? 0 : options.keepDeadLetters(letters)]);
+  const failed = [...results, kept].find((result) => result.status === 'rejected');
+  if (failed !== undefined) throw failed.reason;
+  const onlyCounted = kept.status === 'fulfilled' ? kept.value : 0;
+  const fromStrangers = sum(strangers.values());
+  const ofUnknownSources = sum([...sources.values()].map((count) => count.events));
+  return {
+    taken: events.length - ignored - fromStrangers - ofUnknownSources - letters.length,
+    ignored,
+    strangers: fromStrangers,
+    unknownSources: ofUnknownSources || undefined,
+    deadLetters: letters.length - onlyCounted,
+    onlyCounted: onlyCounted || undefined,
+    twins,
+  };
+}
+
+function sum(numbers: Iterable<number>): number {
+  return [...numbers].reduce((total, number) => total + number, 0);
+}
+
+interface Group {
+  readonly id: TwinId;
+  readonly events: TwinEvent[];
+  readonly received: ReceivedEvent[];
+}
+
+/**
+ * A defect while working on one twin costs that twin's events, which go to the dead letters, and nobody
+ * else's.
+ */
+async function work(
+  { id, events, received }: Group,
+  { reconcile, redaction }: BatchOptions,
+): Promise<Outcome | DeadLetter[]> {
+  try {
+    return await reconcile(id, events);
+  } catch (error) {
+    if (error instanceof BerthError && error.code === 'BERTH_STORE_UNAVAILABLE') throw error;
+    return received.map((event) => toLetter(event, 'BERTH_DEFECT', describe(error), redaction));
+  }
+}
+
+/** As `decodeEvent`, where a defect in it is one more reason. */
+export function decode(
+  received: RawEvent,
+  context: EventContext,
+): Decoded | { kind: 'undecodable'; code: 'BERTH_DEFECT'; reason: string } {
+  try {
+    return decodeEvent(received, context);
+  } catch (error) {
+    return { kind: 'undecodable', code: 'BERTH_DEFECT', reason: describe(error) };
+  }
+}
+
+function toLetter(
+  event: ReceivedEvent,
+  code: DeadLetter['code'],
+  reason: string,
+  redaction: Redaction,
+): DeadLetter {
+  const { partition, sequenceNumber, enqueuedAt, systemProperties } = event;
+  const { body, isRedacted, without } = redactBody(event.body, redaction);
+  const { hubName } = identityIn(event);
+  const properties = hubName === NOT_A_HOST_NAME ? { ...event.properties, hubName } : event.properties;
+  return {
+    partition,
+    sequenceNumber,
+    enqueuedAt,
+    code,
+    reason: without(reason),
+    body,
+    ...(isRedacted ? { isRedacted } : {}),
+    properties,
+    systemProperties,
+  };
+}
+
+function describe(error: unknown): string {
+  return error instanceof Error
+    ? `${error.name}: ${error.message}`.slice(0, 500)
+    : String(error).slice(0, 500);
+}
+
+/** What decoding needs to know of a fleet. */
+export function eventContext({
+  fleet,
+  hosts,
+  modules: newer = [],
+}: Pick<BatchOptions, 'fleet' | 'hosts' | 'modules'>): EventContext {
+  const byName = new Map<string, HostName>([
+    ...hosts.map((host) => [host, host] as const),
+    ...hosts.map((host) => [shortName(host), host] as const),
+  ]);
+  const modules = new Set([...fleet.twins.policies.map(({ module }) => module), ...newer]);
+  return {
+    hubNamed: (name) => byName.get(eventHubName(name)),
+    isTargeted: (moduleId) => modules.has(moduleId),
+  };
+}

@@ -1,0 +1,71 @@
+import type { KeptLetter } from '../../store/dead-letters/dead-letter-store.ts';
+import type { TwinStore } from '../../store/twins/twin-store.ts';
+import { parseInstant } from '../../time/instant.ts';
+import type { EventContext, TwinEvent } from '../../twin/events/event.ts';
+import type { TwinId } from '../../twin/snapshot/twin.ts';
+import { markForRead } from '../reconcile/mark-due.ts';
+import { decode } from './batch.ts';
+
+export interface ReplayOptions {
+  readonly context: EventContext;
+  readonly store: Pick<TwinStore, 'load' | 'save' | 'modulesOf'>;
+  /** Milliseconds since the epoch. */
+  readonly now: number;
+}
+
+/** What a dead letter came to with today's code. Only one that `stays` is still needed. */
+export type Replayed =
+  | { readonly kind: 'marked'; readonly id: TwinId }
+  /** Its twin was deleted after the event. */
+  | { readonly kind: 'deleted'; readonly id: TwinId }
+  | { readonly kind: 'ignored'; readonly why: string }
+  | { readonly kind: 'stays'; readonly why: string };
+
+/**
+ * Decodes a dead letter again, and marks its twin for a read: what the twin is now, its hub knows, and a body that is old by
+ * now is never taken for it.
+ *
+ * @throws BerthError `BERTH_STORE_UNAVAILABLE`
+ */
+export async function replay(letter: KeptLetter, { context, store, now }: ReplayOptions): Promise<Replayed> {
+  // Without what says whose it is, it would be taken for nobody's or somebody else's.
+  if (letter.cut.includes('properties') || letter.cut.includes('systemProperties')) {
+    return { kind: 'stays', why: 'has properties that were too long to be kept whole' };
+  }
+  const decoded = decode(letter, context);
+  switch (decoded.kind) {
+    case 'ignored':
+      return { kind: 'ignored', why: decoded.why };
+    case 'unknownSource':
+      return { kind: 'ignored', why: `has the unknown source ${JSON.stringify(decoded.source)}` };
+    case 'stranger':
+      return { kind: 'stays', why: `is from ${decoded.hubName}, which is no hub of the fleet file` };
+    case 'undecodable':
+      return {
+        kind: 'stays',
+        why: letter.cut.includes('body')
+          ? `${decoded.reason}, of which ${letter.body.byteLength} of ${letter.bodyBytes} bytes were kept`
+          : decoded.reason,
+      };
+    case 'twin': {
+      const { id } = decoded.event;
+      const mark = {
+        since: timeOf(decoded.event, letter),
+        why: `dead letter ${letter.id} was replayed`,
+        priority: 'drift',
+        now,
+      } as const;
+      const isOfDevice = decoded.event.kind === 'delete' && id.moduleId === undefined;
+      const modules = isOfDevice ? await store.modulesOf(id) : [];
+      // The device last: until then a replay that is broken off can be done again.
+      for (const module of modules) await markForRead(store, module, mark);
+      return { kind: await markForRead(store, id, mark), id };
+    }
+  }
+}
+
+/** An event is no younger than its arrival; a time ahead would outlast everything that comes after. */
+function timeOf({ time }: TwinEvent, { enqueuedAt }: KeptLetter): TwinEvent['time'] {
+  const arrived = parseInstant(enqueuedAt);
+  return arrived !== undefined && arrived < time ? arrived : time;
+}

@@ -1,0 +1,170 @@
+import { BerthError } from '../../errors.ts';
+import type { HostName } from '../../iot-hub/host-name.ts';
+import type { TwinRecord, TwinStore } from '../../store/twins/twin-store.ts';
+import { NEVER } from '../../time/instant.ts';
+import type { TwinEvent } from '../../twin/events/event.ts';
+import { foldEvent, type Known } from '../../twin/events/fold.ts';
+import { redactEvent, redactKept } from '../../twin/events/redact.ts';
+import type { DuePriority } from '../../twin/snapshot/shadow.ts';
+import { type TwinId, twinKey } from '../../twin/snapshot/twin.ts';
+import { markForRead } from './mark-due.ts';
+import { type Outcome, TwinWork, type TwinWorkOptions } from './twin-work.ts';
+
+export type { Outcome } from './twin-work.ts';
+
+export interface ReconcilerOptions extends TwinWorkOptions {
+  readonly store: Pick<TwinStore, 'load' | 'save' | 'modulesOf'>;
+  /** Told what became of each event. */
+  readonly count: (host: HostName, what: 'merged' | 'replayed' | 'gaps') => void;
+}
+
+/** How often a twin is decided again because another instance changed its record meanwhile. */
+const MAX_CONFLICTS = 8;
+
+/**
+ * Brings one twin to where the policies want it: takes its events into the shadow, asks the hub only where
+ * the shadow cannot be trusted, and writes the smallest correction. One worker a twin; another instance may
+ * work on the same one, which the record's etag sorts out.
+ *
+ * Hub trouble makes the twin due and is no failure.
+ *
+ * @throws BerthError `BERTH_STORE_UNAVAILABLE` where the state tables cannot be used: the events must come
+ *   again.
+ */
+export class Reconciler {
+  readonly #options: ReconcilerOptions;
+
+  constructor(options: ReconcilerOptions) {
+    this.#options = options;
+  }
+
+  /** @param events of this twin, in their order; none for work that is due. */
+  async reconcile(id: TwinId, events: readonly TwinEvent[]): Promise<Outcome> {
+    const first = events.length === 0 ? 'stored' : 'remembered';
+    return this.#untilStored(id, first, (record) => this.#attempt(record, events));
+  }
+
+  /**
+   * Judges a twin by the policies as they are now, without events and without asking its hub.
+   *
+   * @param loaded its record, where that was just read.
+   */
+  async judge(id: TwinId, loaded?: TwinRecord): Promise<Outcome> {
+    return this.#untilStored(id, loaded ?? 'stored', async (record) => {
+      const { known } = record;
+      const hub = this.#options.fleet.hubByHost.get(id.host);
+      const gate = await this.#options.gate.current();
+      if (known.kind !== 'shadow' || hub === undefined || gate.isOutdated) return 'nothing';
+      return new TwinWork(record, known.shadow, hub, 'resync', gate, this.#options).judge();
+    });
+  }
+
+  /**
+   * What is remembered of a record serves until it turns out to be old: by a conflict when it is stored, or because
+   * an event does not follow it.
+   */
+  async #untilStored(
+    id: TwinId,
+    first: TwinRecord | 'stored' | 'remembered',
+    attempt: (record: TwinRecord) => Promise<Outcome | 'conflict'>,
+  ): Promise<Outcome> {
+    const { store } = this.#options;
+    for (let tries = 0; tries < MAX_CONFLICTS; tries += 1) {
+      const from = tries > 0 ? 'stored' : first;
+      const record = typeof from === 'string' ? await store.load(id, from) : from;
+      const outcome = await attempt(record);
+      if (outcome !== 'conflict') return outcome;
+    }
+    throw new BerthError(
+      'BERTH_STORE_UNAVAILABLE',
+      `The record of ${twinKey(id)} is being changed by others all the time.`,
+    );
+  }
+
+  async #attempt(record: TwinRecord, events: readonly TwinEvent[]): Promise<Outcome | 'conflict'> {
+    const { known, seen } = this.#fold(record.known, events);
+    if (record.isRemembered && seen.gaps > 0) return 'conflict';
+    const outcome = await this.#act(record, known, events);
+    if (outcome === 'conflict') return outcome;
+    for (const what of ['merged', 'replayed', 'gaps'] as const) {
+      for (let times = seen[what]; times > 0; times -= 1) this.#options.count(record.id.host, what);
+    }
+    return outcome;
+  }
+
+  #fold(before: Known, events: readonly TwinEvent[]) {
+    const { fleet, redaction } = this.#options;
+    const seen = { merged: 0, replayed: 0, gaps: 0 };
+    let known = before;
+    for (const event of events) {
+      const next = foldEvent(known, redactEvent(event, redaction), fleet.twins.trackedPaths);
+      if (event.kind !== 'activity') seen[whatCame(known, next)] += 1;
+      known = next;
+    }
+    if (known !== before && known.kind === 'shadow') {
+      // An answer may come in parts, of which only the whole shows what it is.
+      known = { kind: 'shadow', shadow: redactKept(known.shadow, redaction) };
+    }
+    return { known, seen };
+  }
+
+  async #act(record: TwinRecord, known: Known, events: readonly TwinEvent[]): Promise<Outcome | 'conflict'> {
+    const { fleet } = this.#options;
+    if (known.kind === 'nothing') return 'nothing';
+    if (known.kind === 'deleted') return this.#delete(record, known);
+    const hub = fleet.hubByHost.get(record.id.host);
+    if (hub === undefined) return 'nothing';
+
+    const gate = await this.#options.gate.current();
+    const work = new TwinWork(record, known.shadow, hub, priorityOf(events), gate, this.#options);
+    if (gate.isOutdated) return work.leaveToNewer();
+    const outcome = await work.run();
+    if (outcome === 'deleted' && record.id.moduleId === undefined) await this.#readModules(record.id);
+    return outcome;
+  }
+
+  /** The hub says that a device is gone and not since when; of its modules it is asked one by one. */
+  async #readModules(device: TwinId): Promise<void> {
+    const { store, now } = this.#options;
+    const why = 'its device was found to be deleted';
+    for (const module of await store.modulesOf(device)) {
+      await markForRead(store, module, { since: NEVER, why, priority: 'drift', now: now() });
+    }
+  }
+
+  async #delete(
+    record: TwinRecord,
+    deleted: Extract<Known, { kind: 'deleted' }>,
+  ): Promise<Outcome | 'conflict'> {
+    const { store } = this.#options;
+    const isNews = record.known.kind !== 'deleted' || record.known.at !== deleted.at;
+    if (isNews && (await store.save(record, deleted)) === 'conflict') return 'conflict';
+    // Also for a repeated event: the instance that took it first may have died in between.
+    if (record.id.moduleId === undefined) {
+      for (const module of await store.modulesOf(record.id)) {
+        await this.reconcile(module, [{ kind: 'delete', id: module, time: deleted.at }]);
+      }
+    }
+    return isNews ? 'deleted' : 'unchanged';
+  }
+}
+
+/** What became of an event, for the counters. */
+function whatCame(before: Known, after: Known): 'merged' | 'replayed' | 'gaps' {
+  if (after === before) return 'replayed';
+  return isUnread(after) && !isUnread(before) ? 'gaps' : 'merged';
+}
+
+function isUnread(known: Known): boolean {
+  return known.kind === 'shadow' && known.shadow.unread !== undefined;
+}
+
+/** A change by a service may be a person's edit; they wait for its effect. */
+function priorityOf(events: readonly TwinEvent[]): DuePriority {
+  const edited = events.some(
+    ({ kind, ...event }) =>
+      kind === 'replace' ||
+      ('change' in event && (event.change.desired !== undefined || event.change.tags !== undefined)),
+  );
+  return edited ? 'edit' : 'drift';
+}

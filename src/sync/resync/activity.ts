@@ -1,0 +1,86 @@
+import { HubError, MOST_ASKED_AT_ONCE } from '../../hub/port.ts';
+import type { HostName } from '../../iot-hub/host-name.ts';
+import type { DueRow } from '../../store/twins/twin-store.ts';
+import { instantOf, NEVER } from '../../time/instant.ts';
+import { dropStale, dueOf } from './due-work.ts';
+import type { MayGoOn, ResyncOptions } from './resync-options.ts';
+import { sparing } from './sparing.ts';
+
+type ActivityOptions = Pick<
+  ResyncOptions,
+  'fleet' | 'hosts' | 'hubs' | 'twins' | 'reconciler' | 'gate' | 'budget' | 'until' | 'now' | 'warn'
+>;
+
+/**
+ * Asks the hubs whether the devices are alive that have not answered a value, many with one query: one that is may have missed it
+ * and is told again, one that is not reads its whole twin when it comes back. Answers how many were asked for.
+ */
+export async function askActivity(options: ActivityOptions, mayGoOn: MayGoOn): Promise<number> {
+  const asked = await Promise.all(options.hosts.map((host) => askHub(host, options, mayGoOn)));
+  return asked.reduce((sum, count) => sum + count, 0);
+}
+
+async function askHub(host: HostName, options: ActivityOptions, mayGoOn: MayGoOn): Promise<number> {
+  const { fleet, gate, budget, until, warn } = options;
+  const hub = fleet.hubByHost.get(host);
+  if (hub === undefined) return 0;
+  let asked = 0;
+  // A row that stays due after its question is for the next run.
+  const done = new Set<string>();
+  try {
+    for (;;) {
+      const rows = await dueOf(host, 'activity', options);
+      const [question] = questionsOf(rows.filter(({ rowKey }) => !done.has(rowKey)));
+      if (question === undefined || !mayGoOn()) return asked;
+      // While a hub is paused nothing would be written.
+      if ((await gate.current()).closedFor(host) !== undefined) return asked;
+      const turn = await budget.turn(hub, 'query', until);
+      if (!turn.isNow) return asked;
+      await ask(host, question, options);
+      for (const { rowKey } of question) done.add(rowKey);
+      asked += question.length;
+    }
+  } catch (error) {
+    if (!(error instanceof HubError)) throw error;
+    warn(`${host} was not asked for the activity of its devices: ${error.message}`, {
+      code: error.code,
+      hub: host,
+    });
+    return asked;
+  }
+}
+
+/** Rows that go into one query: devices, or the modules of one name. */
+function questionsOf(rows: readonly DueRow[]): readonly (readonly DueRow[])[] {
+  const questions = new Map<string | undefined, DueRow[]>();
+  for (const row of rows) {
+    const question = questions.get(row.id.moduleId) ?? [];
+    if (question.length < MOST_ASKED_AT_ONCE) question.push(row);
+    questions.set(row.id.moduleId, question);
+  }
+  return [...questions.values()];
+}
+
+async function ask(host: HostName, rows: readonly DueRow[], options: ActivityOptions): Promise<void> {
+  const { hubs, reconciler, now } = options;
+  const deviceIds = rows.map(({ id }) => id.deviceId);
+  const { readAt, devices } = await hubs.readActivity(host, { deviceIds, moduleId: rows[0]?.id.moduleId });
+  const askedAt = now();
+  await Promise.all(
+    rows.map((row) =>
+      sparing(row.id, options, async () => {
+        const found = devices.get(row.id.deviceId);
+        const event = {
+          kind: 'activity',
+          id: row.id,
+          time: readAt ?? instantOf(askedAt),
+          askedAt,
+          isConnected: found?.isConnected ?? false,
+          lastActivityAt: found?.lastActivityAt ?? NEVER,
+        } as const;
+        await reconciler.reconcile(row.id, [event]);
+        await dropStale(row, options);
+      }),
+    ),
+  );
+}

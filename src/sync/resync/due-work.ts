@@ -1,0 +1,81 @@
+import pLimit from 'p-limit';
+import type { HostName } from '../../iot-hub/host-name.ts';
+import { dueKey, type PartitionKey, partitionsOf } from '../../store/tables/keys.ts';
+import type { DueRow } from '../../store/twins/twin-store.ts';
+import type { DuePriority } from '../../twin/snapshot/shadow.ts';
+import type { MayGoOn, ResyncOptions } from './resync-options.ts';
+import { sparing } from './sparing.ts';
+
+/** Twins of a hub that are worked on at the same time; the hub's budget sets the pace. */
+const CONCURRENCY = 8;
+/** Rows of a partition that are read at once. */
+const PAGE = 50;
+
+/** Work on one twin at a time, the most urgent first. */
+const PRIORITIES: readonly DuePriority[] = ['edit', 'drift', 'resync'];
+
+type DueOptions = Pick<
+  ResyncOptions,
+  'hosts' | 'twins' | 'reconciler' | 'gate' | 'isRefused' | 'now' | 'warn'
+>;
+
+/**
+ * Does what is due, hub by hub side by side: what people have edited first, then what drifted, then the rest, and the
+ * oldest first. Answers how many twins were looked at.
+ */
+export async function drainDue(options: DueOptions, mayGoOn: MayGoOn): Promise<number> {
+  const done = await Promise.all(options.hosts.map((host) => drainHub(host, options, mayGoOn)));
+  return done.reduce((sum, count) => sum + count, 0);
+}
+
+async function drainHub(host: HostName, options: DueOptions, mayGoOn: MayGoOn): Promise<number> {
+  const { gate, isRefused } = options;
+  let done = 0;
+  for (const priority of PRIORITIES) {
+    for (;;) {
+      // While a hub is paused its due work waits where it is.
+      if ((await gate.current()).closedFor(host) !== undefined) return done;
+      const rows = await dueOf(host, priority, options);
+      const limit = pLimit(CONCURRENCY);
+      const before = done;
+      await Promise.all(
+        rows.map((row) =>
+          limit(async () => {
+            if (!mayGoOn() || isRefused(host)) return;
+            await sparing(row.id, options, () => doDue(row, options));
+            done += 1;
+          }),
+        ),
+      );
+      if (!mayGoOn() || isRefused(host)) return done;
+      if (rows.length === 0 || done === before) break;
+    }
+  }
+  return done;
+}
+
+/** The oldest rows of a priority in all partitions of a hub. */
+export async function dueOf(
+  host: HostName,
+  priority: DuePriority,
+  { twins, now }: Pick<ResyncOptions, 'twins' | 'now'>,
+): Promise<readonly DueRow[]> {
+  const at = now();
+  const pages = await Promise.all(
+    partitionsOf(host).map((partition: PartitionKey) => twins.due(partition, priority, at, PAGE)),
+  );
+  return pages.flat().sort((one, other) => (one.rowKey < other.rowKey ? -1 : 1));
+}
+
+async function doDue(row: DueRow, options: DueOptions): Promise<void> {
+  await options.reconciler.reconcile(row.id, []);
+  await dropStale(row, options);
+}
+
+/** Removes a row of due work that its twin does not know of. */
+export async function dropStale(row: DueRow, { twins }: Pick<ResyncOptions, 'twins'>): Promise<void> {
+  const { known } = await twins.load(row.id);
+  const due = known.kind === 'shadow' ? known.shadow.due : undefined;
+  // A row that its twin does not know would come up again for ever.
+  if (due === undefined || dueKey(row.id, due.priority, due.at) !== row.rowKey) await twins.dropDue(row);
+}

@@ -1,0 +1,43 @@
+import pLimit from 'p-limit';
+import { currentCauses } from '../../allocation/moves/moves.ts';
+import { BerthError, type ErrorCode } from '../../errors.ts';
+import type { HostName } from '../../iot-hub/host-name.ts';
+import type { ResyncOptions } from './resync-options.ts';
+
+/**
+ * Hubs are asked for their number of devices no more often than this, however often the timer is fired by
+ * hand.
+ */
+const STATISTICS_EVERY_MS = 10_000;
+/** What says that a hub is ill. Missing rights, a throttle and a spent quota do not. */
+const UNHEALTHY: ReadonlySet<ErrorCode> = new Set(['BERTH_HUB_TIMEOUT', 'BERTH_HUB_UNAVAILABLE']);
+const CONCURRENCY = 8;
+
+/** What allocation knows of the hubs: their devices, their health, and when the causes of moves began. */
+export async function refreshConditions({
+  fleet,
+  hosts,
+  hubs,
+  conditions,
+  now,
+  gate,
+  warn,
+}: Pick<ResyncOptions, 'fleet' | 'hosts' | 'hubs' | 'conditions' | 'now' | 'gate' | 'warn'>): Promise<void> {
+  const known = await conditions.read(now());
+  const limit = pLimit(CONCURRENCY);
+  const ask = async (host: HostName): Promise<void> => {
+    const counted = known.hubs.get(host)?.devices?.countedAt ?? 0;
+    if (now() - counted < STATISTICS_EVERY_MS) return;
+    try {
+      await conditions.recordCount(host, await hubs.countDevices(host), now());
+    } catch (error) {
+      if (!(error instanceof BerthError) || error.code === 'BERTH_STORE_UNAVAILABLE') throw error;
+      warn(error.message, { code: error.code, hub: host });
+      if (UNHEALTHY.has(error.code)) await conditions.recordFailure(host);
+    }
+  };
+  await Promise.all(hosts.map((host) => limit(() => ask(host))));
+  // The causes of an older fleet file are none of the newer one's: they would begin again and again.
+  if (!(await gate.current()).isOutdated)
+    await conditions.recordCauses(currentCauses(fleet, known, now()), known, now());
+}

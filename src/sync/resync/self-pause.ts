@@ -1,0 +1,64 @@
+import { type Control, SELF } from '../../control/control.ts';
+import { isTrusted, pauseFor, withPause } from '../../control/pauses.ts';
+import type { Policy, Rollout } from '../../fleet/fleet.ts';
+import { addStandings, type StandingCounts } from '../../store/twins/twin-store.ts';
+import type { ResyncOptions } from './resync-options.ts';
+
+/** With fewer devices a rejection or two says nothing. */
+const LEAST_REACHED = 20;
+
+/** How far a policy has come, and how it is taken. */
+export interface Reception {
+  /** Twins in which it owns something and may write. */
+  readonly reached: number;
+  readonly rejected: number;
+  /** Twins in which it would write, and is held. */
+  readonly held: number;
+}
+
+export function receptionOf(counts: StandingCounts): Reception {
+  const { held = 0, rejected = 0, inSync = 0, pending = 0, drifted = 0, fighting = 0 } = counts;
+  return { reached: inSync + pending + drifted + fighting + rejected, rejected, held };
+}
+
+/** Why a policy must pause itself; undefined: it need not. */
+export function whyPause(
+  policy: Pick<Policy, 'hash' | 'name'>,
+  { reached, rejected }: Reception,
+  { pauseWhen }: Rollout,
+  control: Control,
+): string | undefined {
+  if (pauseFor(control, { kind: 'policy', name: policy.name }) !== undefined) return undefined;
+  if (isTrusted(control, policy)) return undefined;
+  if (reached < LEAST_REACHED || rejected / reached <= pauseWhen) return undefined;
+  return `${rejected} of the ${reached} devices that it has reached reject it`;
+}
+
+/** Pauses every policy that too many of the devices reject which it has reached. */
+export async function pauseRejected({
+  fleet,
+  hosts,
+  twins,
+  control,
+  now,
+  warn,
+}: Pick<ResyncOptions, 'fleet' | 'hosts' | 'twins' | 'control' | 'now' | 'warn'>): Promise<void> {
+  const { rollout, policies } = fleet.twins;
+  if (rollout === undefined || policies.length === 0) return;
+  const counted = await Promise.all(hosts.map((host) => twins.counts(host)));
+  const row = await control.read();
+  for (const policy of policies) {
+    const standings = counted.reduce<StandingCounts>(
+      (sum, { policies: hubs }) => addStandings(sum, hubs[policy.id] ?? {}),
+      {},
+    );
+    const reason = whyPause(policy, receptionOf(standings), rollout, row);
+    if (reason === undefined) continue;
+    const pause = { author: SELF, reason, at: now(), content: policy.hash };
+    await control.update((latest) => withPause(latest, { kind: 'policy', name: policy.name }, pause));
+    warn(`The policy ${policy.name} has paused itself: ${reason}.`, {
+      code: 'BERTH_POLICY_REJECTED',
+      policy: policy.name,
+    });
+  }
+}

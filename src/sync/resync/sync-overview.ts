@@ -1,0 +1,79 @@
+import type { Control, Pause } from '../../control/control.ts';
+import { pauseFor } from '../../control/pauses.ts';
+import { elapsedOf } from '../../control/ramps.ts';
+import type { Fleet, Hub, PolicyMode } from '../../fleet/fleet.ts';
+import { dailyLimit } from '../../hub/budget.ts';
+import type { HostName } from '../../iot-hub/host-name.ts';
+import { type HubCounts, noCounts } from '../../metrics/sync-counters.ts';
+import { addStandings, type CountedTwins, type StandingCounts } from '../../store/twins/twin-store.ts';
+import { type Reception, receptionOf } from './self-pause.ts';
+
+/** A policy as it runs now, for people. */
+export interface PolicyOverview extends Reception {
+  readonly name: string;
+  readonly id: string;
+  readonly mode: PolicyMode;
+  /** When this content was first seen, ms since the epoch. */
+  readonly since: number | undefined;
+  /** How far its ramp has come, from 0 to 1, where no hub is paused. */
+  readonly ramp: number;
+  readonly pause: Pause | undefined;
+  readonly fighting: number;
+  readonly drifted: number;
+}
+
+export function policyOverviews(
+  { twins }: Fleet,
+  control: Control,
+  counted: ReadonlyMap<HostName, CountedTwins>,
+  now: number,
+): readonly PolicyOverview[] {
+  return twins.policies.map((policy) => {
+    const { id } = policy;
+    let standings: StandingCounts = {};
+    for (const { policies } of counted.values()) standings = addStandings(standings, policies[id] ?? {});
+    const over = twins.rollout?.overMs ?? 0;
+    const elapsed = elapsedOf(control, policy, undefined, now);
+    return {
+      name: policy.name,
+      id,
+      mode: policy.mode,
+      since: control.seen[policy.hash]?.since,
+      ramp: over === 0 ? 1 : Math.min(1, (elapsed ?? 0) / over),
+      pause: pauseFor(control, { kind: 'policy', name: policy.name }),
+      ...receptionOf(standings),
+      fighting: standings.fighting ?? 0,
+      drifted: standings.drifted ?? 0,
+    };
+  });
+}
+
+/** What sync has cost a hub lately, and how well its events tell everything. */
+export interface HubSyncOverview {
+  readonly messagesToday: number;
+  /** What `budget.daily` allows. */
+  readonly messagesLimit: number;
+  /** Of this hour and the one before. */
+  readonly counts: HubCounts;
+  /** Events that did not follow what was known, as a part of all; undefined: there were none. */
+  readonly gapRate: number | undefined;
+  /** Why a read comes before every decision; undefined: its events are trusted. */
+  readonly untrusted: { readonly since: number; readonly why: string } | undefined;
+}
+
+export function hubSyncOverview(
+  hub: Hub,
+  control: Control,
+  used: ReadonlyMap<HostName, number>,
+  statistics: ReadonlyMap<HostName, HubCounts>,
+): HubSyncOverview {
+  const counts = statistics.get(hub.host) ?? noCounts();
+  const events = counts.merged + counts.replayed + counts.gaps;
+  return {
+    messagesToday: used.get(hub.host) ?? 0,
+    messagesLimit: dailyLimit(hub, 1),
+    counts,
+    gapRate: events === 0 ? undefined : counts.gaps / events,
+    untrusted: control.untrusted[hub.host],
+  };
+}

@@ -1,0 +1,32 @@
+import pLimit from 'p-limit';
+import type { PartitionKey } from '../../store/tables/keys.ts';
+import { instantOf } from '../../time/instant.ts';
+import { type MayGoOn, partitionsFor, type ResyncOptions } from './resync-options.ts';
+
+const CONCURRENCY = 8;
+/**
+ * Event Hubs keep events for at most seven days on most tiers; a tombstone must outlive the last of them, by
+ * a day.
+ */
+const TOMBSTONE_MS = 8 * 24 * 60 * 60_000;
+
+/** Counts as many partitions as there is time for, going on where the last run stopped. */
+export async function countTwins(
+  options: Pick<ResyncOptions, 'hosts' | 'twins' | 'progress' | 'now'>,
+  mayGoOn: MayGoOn,
+): Promise<number> {
+  const { twins, now, progress } = options;
+  const partitions = partitionsFor(options);
+  const start = Number((await progress.read('counts')) ?? 0) % Math.max(1, partitions.length);
+  let counted = 0;
+  const count = async (partition: PartitionKey): Promise<void> => {
+    if (!mayGoOn()) return;
+    await twins.count(partition, now(), instantOf(now() - TOMBSTONE_MS));
+    counted += 1;
+  };
+  const limit = pLimit(CONCURRENCY);
+  const inOrder = [...partitions.slice(start), ...partitions.slice(0, start)];
+  await Promise.all(inOrder.map((partition) => limit(() => count(partition))));
+  if (counted < partitions.length) await progress.write('counts', start + counted);
+  return counted;
+}

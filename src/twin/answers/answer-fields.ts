@@ -1,0 +1,109 @@
+import type { Acknowledgement } from '../../fleet/comparison.ts';
+import type { JsonObject, JsonValue } from '../../json/json.ts';
+
+/** What a device says beside a value. */
+export interface Answer {
+  /** Like an HTTP status; undefined where the answer has none. */
+  readonly code: number | undefined;
+  /** The desired version that it is about. */
+  readonly version: number | undefined;
+  /** Ready to follow a sentence; empty where there is none. */
+  readonly description: string;
+  /** It names a version or describes itself, as nothing but an answer does. */
+  readonly isSaid: boolean;
+}
+
+/**
+ * Words of `status`, small and without spaces. IoT Central's samples say `completed`; the article on device twins says
+ * `success` and `pending`.
+ */
+const WORDS: Readonly<Record<string, number>> = {
+  completed: 200,
+  complete: 200,
+  success: 200,
+  succeeded: 200,
+  ok: 200,
+  done: 200,
+  applied: 200,
+  pending: 202,
+  inprogress: 202,
+  processing: 202,
+  rejected: 400,
+  invalid: 400,
+  denied: 400,
+  failed: 500,
+  failure: 500,
+  error: 500,
+};
+
+/**
+ * The answer that an object holds beside its value; undefined: it is none.
+ *
+ * `pnp`: `ac` is a status code (a whole number of 100 to 599); `av` and `ad` may be left out. `central`: also
+ * `statusCode` or `status` (a code, or a word such as `completed`), `desiredVersion` and `message`, numbers as texts
+ * too. Source of the older convention: the tutorials of Azure IoT Central up to 2020 ("howto-connect-nodejs",
+ * "tutorial-connect-device"), whose devices report `{value, status, desiredVersion, message}`, and its samples for
+ * boards, which add `statusCode`.
+ *
+ * @param isValue whether a field is a property of its own, and so no part of an answer.
+ */
+export function answerIn(
+  node: JsonObject,
+  convention: Acknowledgement,
+  isValue: (field: string) => boolean,
+): Answer | undefined {
+  if (convention === 'echo' || node.__t === 'c') return undefined;
+  const field = (name: string): JsonValue | undefined =>
+    Object.hasOwn(node, name) && !isValue(name) ? node[name] : undefined;
+  return convention === 'pnp' ? plugAndPlayAnswer(field) : centralAnswer(node, field);
+}
+
+function plugAndPlayAnswer(field: (name: string) => JsonValue | undefined): Answer | undefined {
+  const code = field('ac');
+  if (!isStatus(code)) return undefined;
+  return answer(code, versionIn(field('av')), field('ad'));
+}
+
+function centralAnswer(node: JsonObject, field: (name: string) => JsonValue | undefined): Answer | undefined {
+  const status = field('status');
+  const code = codeIn(field('ac')) ?? codeIn(field('statusCode')) ?? codeIn(status);
+  const version = versionIn(wholeNumber(field('av'))) ?? versionIn(wholeNumber(field('desiredVersion')));
+  const isWrapped = Object.keys(node).length === 1 && Object.hasOwn(node, 'value');
+  if (code === undefined && version === undefined && !isWrapped) return undefined;
+  const word = isRefusal(code) && codeIn(status) === undefined ? status : undefined;
+  return answer(code, version, [field('ad'), field('message'), word].find(isText));
+}
+
+function answer(code: number | undefined, version: number | undefined, words: JsonValue | undefined): Answer {
+  const description = isText(words) ? `: ${words.slice(0, 100)}` : '';
+  return { code, version, description, isSaid: version !== undefined || typeof words === 'string' };
+}
+
+function isText(value: JsonValue | undefined): value is string {
+  return typeof value === 'string' && value !== '';
+}
+
+function isRefusal(code: number | undefined): boolean {
+  return code !== undefined && code >= 400;
+}
+
+function isStatus(value: JsonValue | undefined): value is number {
+  return typeof value === 'number' && Number.isInteger(value) && value >= 100 && value <= 599;
+}
+
+function codeIn(value: JsonValue | undefined): number | undefined {
+  const code = wholeNumber(value);
+  if (isStatus(code)) return code;
+  if (typeof value !== 'string') return undefined;
+  const word = value.toLowerCase().replace(/[\s_-]/g, '');
+  return Object.hasOwn(WORDS, word) ? WORDS[word] : undefined;
+}
+
+function versionIn(value: JsonValue | undefined): number | undefined {
+  return Number.isSafeInteger(value) && (value as number) >= 0 ? (value as number) : undefined;
+}
+
+/** A whole number that is written as a text, as some device libraries do. */
+function wholeNumber(value: JsonValue | undefined): JsonValue | undefined {
+  return typeof value === 'string' && /^\d{1,15}$/.test(value.trim()) ? Number(value) : value;
+}

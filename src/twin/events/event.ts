@@ -1,0 +1,259 @@
+import type { ErrorCode } from '../../errors.ts';
+import { eventHubName, type HostName, NOT_A_HOST_NAME } from '../../iot-hub/host-name.ts';
+import { isObject, type JsonObject, type JsonValue } from '../../json/json.ts';
+import { type Instant, latestBelievable, parseInstant } from '../../time/instant.ts';
+import { readSection, readTwin, type Section, type Twin, type TwinId } from '../snapshot/twin.ts';
+
+/** One event of the Event Hub as the trigger hands it over. */
+export interface RawEvent {
+  readonly body: Uint8Array;
+  /** Application properties. */
+  readonly properties: Readonly<Record<string, unknown>>;
+  /** Message annotations: identity and source as the hub stamped them. */
+  readonly systemProperties: Readonly<Record<string, unknown>>;
+  /** When the Event Hub took it, by its own clock: ISO 8601, UTC. No other time in an event is bounded by anything. */
+  readonly enqueuedAt: string;
+}
+
+/** A change of one twin. */
+export type TwinEvent =
+  | { readonly kind: 'update'; readonly id: TwinId; readonly time: Instant; readonly change: TwinChange }
+  /** The whole document: after a replace (PUT), or when the identity was created. */
+  | { readonly kind: 'replace' | 'create'; readonly id: TwinId; readonly time: Instant; readonly twin: Twin }
+  /** The identity was created, and the event does not tell the whole twin. */
+  | { readonly kind: 'created'; readonly id: TwinId; readonly time: Instant }
+  | { readonly kind: 'delete'; readonly id: TwinId; readonly time: Instant }
+  /** Something happened to the twin, and the event cannot be believed in what or when: the twin must be read. */
+  | { readonly kind: 'unclear'; readonly id: TwinId; readonly time: Instant; readonly why: string }
+  /** What the hub said when it was asked whether the device is alive. Not an event of the Event Hub. */
+  | {
+      readonly kind: 'activity';
+      readonly id: TwinId;
+      /** The hub's clock when it answered. */
+      readonly time: Instant;
+      /** When it was asked, ms since the epoch. */
+      readonly askedAt: number;
+      readonly isConnected: boolean;
+      readonly lastActivityAt: Instant;
+    };
+
+/** A patch: only what changed, `null` where something was deleted. */
+export interface TwinChange {
+  readonly version: number;
+  readonly tags: JsonObject | undefined;
+  readonly desired: Section | undefined;
+  readonly reported: Section | undefined;
+}
+
+export type Decoded =
+  | { readonly kind: 'twin'; readonly event: TwinEvent }
+  /**
+   * Known and not needed: telemetry, connection state, Plug and Play's second copy, the twins of IoT Edge
+   * itself.
+   */
+  | { readonly kind: 'ignored'; readonly why: string }
+  /** From a hub that this deployment does not reconcile; its name as `eventHubName` has it. */
+  | { readonly kind: 'stranger'; readonly hubName: string }
+  /** Of a kind that this package does not know; `hubName` as the event has it. */
+  | { readonly kind: 'unknownSource'; readonly source: string; readonly hubName: string | undefined }
+  | {
+      readonly kind: 'undecodable';
+      readonly code: Extract<ErrorCode, `BERTH_EVENT_${string}`>;
+      readonly reason: string;
+    };
+
+export interface EventContext {
+  /** The hub behind the name that events carry: its short name, or any of its host names. Undefined for a stranger. */
+  hubNamed(name: string): HostName | undefined;
+  /** Whether a policy targets this module; others are not stored. */
+  isTargeted(moduleId: string): boolean;
+}
+
+/** The largest message of IoT Hub (iot-hub-devguide-quotas-throttling). */
+const MAX_EVENT_BYTES = 256 * 1024;
+/**
+ * Ids have up to 128 characters of ASCII, spaces and `|` not among them (iot-hub-devguide-identity-registry). A longer one fits
+ * no row, and `|` separates the parts of keys.
+ */
+const ID = /^[!-{}~]{1,128}$/;
+/** IoT Edge keeps its own state in these; Berth neither stores nor writes them. */
+const EDGE_MODULES: ReadonlySet<string> = new Set(['$edgeAgent', '$edgeHub']);
+
+const IGNORED_SOURCES: Readonly<Record<string, string>> = {
+  telemetry: 'telemetry',
+  deviceconnectionstateevents: 'connection state',
+  digitaltwinchangeevents: 'digital twin change: the twin change event says the same',
+  devicejoblifecycleevents: 'job',
+};
+const TWIN_SOURCES: ReadonlySet<string> = new Set([
+  'twinchangeevents',
+  'devicelifecycleevents',
+  // The name in older pages (iot-hub-devguide-identity-registry); newer ones send modules as
+  // deviceLifecycleEvents.
+  'modulelifecycleevents',
+]);
+
+/** Whether Berth keeps the twin of a module: some policy targets it, and it is none of IoT Edge's own. */
+export function isTargetedModule(
+  moduleId: string,
+  policies: readonly { readonly module: string | undefined }[],
+): boolean {
+  return !EDGE_MODULES.has(moduleId) && policies.some(({ module }) => module === moduleId);
+}
+
+/**
+ * Reads one event. Identity comes from what the hub stamped, never from the body. Never throws: what cannot
+ * be read says why, and goes to the dead letters.
+ *
+ * Source: iot-hub-non-telemetry-event-schema (2024-04).
+ */
+export function decodeEvent(
+  { body, properties, systemProperties, enqueuedAt }: RawEvent,
+  context: EventContext,
+): Decoded {
+  const source = sourceOf({ systemProperties });
+  if (source === undefined)
+    return undecodable('BERTH_EVENT_NO_IDENTITY', 'has no iothub-message-source: it is not from an IoT hub');
+  const ignored = IGNORED_SOURCES[source];
+  if (ignored !== undefined) return { kind: 'ignored', why: ignored };
+  const { hubName, deviceId, moduleId } = identityIn({ properties, systemProperties });
+  if (!TWIN_SOURCES.has(source)) {
+    return { kind: 'unknownSource', source: isWord(source) ? source : NOT_A_WORD, hubName };
+  }
+  if (hubName === undefined) return undecodable('BERTH_EVENT_NO_IDENTITY', 'has no hubName');
+  if (deviceId === undefined) return undecodable('BERTH_EVENT_NO_IDENTITY', 'has no device id');
+  const host = context.hubNamed(hubName);
+  if (host === undefined) return { kind: 'stranger', hubName: eventHubName(hubName) };
+  if (![deviceId, moduleId].every((id) => id === undefined || ID.test(id)))
+    return undecodable('BERTH_EVENT_INVALID', 'has a device or module id that no hub gives');
+  if (moduleId !== undefined && EDGE_MODULES.has(moduleId))
+    return { kind: 'ignored', why: 'IoT Edge’s own module' };
+  if (moduleId !== undefined && !context.isTargeted(moduleId)) {
+    return { kind: 'ignored', why: 'a module that no policy targets' };
+  }
+
+  const time = parseInstant(properties.operationTimestamp);
+  if (time === undefined) return undecodable('BERTH_EVENT_INVALID', 'has no readable operationTimestamp');
+  const id: TwinId = { host, deviceId, moduleId };
+  const arrived = parseInstant(enqueuedAt);
+  if (arrived !== undefined && time > latestBelievable(arrived)) {
+    const why = 'an event of it carries a time in the future';
+    return { kind: 'twin', event: { kind: 'unclear', id, time: arrived, why } };
+  }
+  const operation = text(properties.opType)?.toLowerCase();
+  if (operation === 'deletedeviceidentity' || operation === 'deletemoduleidentity') {
+    return { kind: 'twin', event: { kind: 'delete', id, time } };
+  }
+  const parsed = parseBody(body);
+  if (!parsed.ok) return parsed.undecodable;
+  switch (operation) {
+    case 'updatetwin': {
+      const change = readChange(parsed.json);
+      return change === undefined ? NO_TWIN : { kind: 'twin', event: { kind: 'update', id, time, change } };
+    }
+    case 'replacetwin':
+    case 'createdeviceidentity':
+    case 'createmoduleidentity': {
+      const twin = readTwin(parsed.json, arrived);
+      const kind = operation === 'replacetwin' ? 'replace' : 'create';
+      if (twin !== undefined) return { kind: 'twin', event: { kind, id, time, twin } };
+      // An older body of create events lacks `version` (iot-hub-devguide-identity-registry): the hub knows the rest.
+      const isNew = kind === 'create' && isObject(parsed.json);
+      return isNew ? { kind: 'twin', event: { kind: 'created', id, time } } : NO_TWIN;
+    }
+    default:
+      return undecodable('BERTH_EVENT_INVALID', `has the unknown opType ${shownWord(operation)}`);
+  }
+}
+
+/** What kind of message an event says that it is, in lower case. */
+export function sourceOf({ systemProperties }: Pick<RawEvent, 'systemProperties'>): string | undefined {
+  return text(systemProperties['iothub-message-source'])?.toLowerCase();
+}
+
+/**
+ * Which twin an event says that it is about, before anything is known of it. A `hubName` that names no hub may be a
+ * secret in the wrong place: `NOT_A_HOST_NAME` stands for it, so that it is neither counted nor shown by its text.
+ */
+export function identityIn({
+  properties,
+  systemProperties,
+}: Pick<RawEvent, 'properties' | 'systemProperties'>): {
+  readonly [name in 'hubName' | 'deviceId' | 'moduleId']: string | undefined;
+} {
+  const hubName = text(properties.hubName);
+  return {
+    hubName: hubName === undefined || isHubName(hubName) ? hubName : NOT_A_HOST_NAME,
+    deviceId: text(systemProperties['iothub-connection-device-id']) ?? text(properties.deviceId),
+    moduleId: text(systemProperties['iothub-connection-module-id']) ?? text(properties.moduleId),
+  };
+}
+
+function isHubName(name: string): boolean {
+  return eventHubName(name) !== NOT_A_HOST_NAME;
+}
+
+const NO_TWIN = undecodable('BERTH_EVENT_INVALID', 'has a body that is no twin or lacks a version');
+
+function undecodable(
+  code: Extract<ErrorCode, `BERTH_EVENT_${string}`>,
+  reason: string,
+): Decoded & { kind: 'undecodable' } {
+  return { kind: 'undecodable', code, reason };
+}
+
+/** A name that an event gives, for a reason: anything but a word may be a secret, and is not repeated. */
+function shownWord(word: string | undefined): string {
+  if (word === undefined) return 'null';
+  return isWord(word) ? JSON.stringify(word) : `${NOT_A_WORD.slice(0, -1)}, not repeated)`;
+}
+
+/** Stands for a text that is no name and may be anything, a secret in the wrong place included. */
+const NOT_A_WORD = '(not a word)';
+
+function isWord(text: string): boolean {
+  return /^[a-z][a-z0-9_-]{0,39}$/i.test(text);
+}
+
+const UTF8 = new TextDecoder('utf-8', { fatal: true });
+
+type ParsedBody =
+  | { readonly ok: true; readonly json: JsonValue }
+  | { readonly ok: false; readonly undecodable: Decoded };
+
+function parseBody(body: Uint8Array): ParsedBody {
+  if (body.byteLength > MAX_EVENT_BYTES) {
+    return {
+      ok: false,
+      undecodable: undecodable(
+        'BERTH_EVENT_TOO_LARGE',
+        `has ${body.byteLength} bytes, more than IoT Hub sends`,
+      ),
+    };
+  }
+  try {
+    return {
+      ok: true,
+      json: JSON.parse(UTF8.decode(body)) as JsonValue,
+    };
+  } catch {
+    return { ok: false, undecodable: undecodable('BERTH_EVENT_NOT_JSON', 'has a body that is not JSON') };
+  }
+}
+
+function readChange(json: JsonValue): TwinChange | undefined {
+  if (!isObject(json) || typeof json.version !== 'number' || !Number.isSafeInteger(json.version))
+    return undefined;
+  const properties = json.properties ?? {};
+  const tags = json.tags ?? undefined;
+  if (!isObject(properties) || (tags !== undefined && !isObject(tags))) return undefined;
+  const desired = properties.desired === undefined ? undefined : readSection(properties.desired);
+  const reported = properties.reported === undefined ? undefined : readSection(properties.reported);
+  if (properties.desired !== undefined && desired === undefined) return undefined;
+  if (properties.reported !== undefined && reported === undefined) return undefined;
+  return { version: json.version, tags, desired, reported };
+}
+
+function text(value: unknown): string | undefined {
+  return typeof value === 'string' && value !== '' ? value : undefined;
+}

@@ -1,0 +1,234 @@
+import { isObject, type JsonObject, type JsonValue, sameJson } from '../../json/json.ts';
+import type { Instant } from '../../time/instant.ts';
+import { reportAt } from '../answers/acknowledgement.ts';
+import { valueAt } from '../snapshot/merge.ts';
+import {
+  historyOf,
+  NO_HISTORY,
+  type OwnWrite,
+  type PathHistory,
+  type Rejection,
+  type Shadow,
+  type WriteRecord,
+} from '../snapshot/shadow.ts';
+
+/** How many foreign changes and own values are worth remembering. */
+const MAX_FOREIGN = 101;
+const MAX_WRITES = 4;
+/** Values that a path is known to have been refused; policies that take turns must not try them for ever. */
+const MAX_REJECTIONS = 8;
+
+/** The values of a twin's two property sections after a change, and what the hub says of when they changed. */
+export interface Sections {
+  readonly desired: JsonObject;
+  readonly reported: JsonObject;
+  /** The first keys below which anything may have been written; undefined: any of them. */
+  readonly touched: ReadonlySet<string> | undefined;
+  /** The desired version that a changed value gets as "our version". */
+  desiredVersion(path: readonly string[]): number;
+  /** The hub configuration that wrote a desired value, by its metadata. */
+  configuration(path: readonly string[]): string | undefined;
+  /** When a desired value was last written, the same or another; undefined: not by this change, or not known. */
+  desiredTime(path: readonly string[]): Instant | undefined;
+  /**
+   * When the device last reported what stands at a path of the reported section, the same value or another;
+   * undefined: not by this change, or not known.
+   */
+  reportedTime(path: readonly string[]): Instant | undefined;
+  /** The hub's time of the change. */
+  readonly time: Instant;
+}
+
+/**
+ * The histories after a change that Berth has learnt of. A desired value that changed and is not what Berth
+ * was writing is somebody else's change; one that was repeated is nothing. A report that repeats the value is a report.
+ */
+export function advanceHistories(
+  before: Shadow,
+  after: Sections,
+  tracked: readonly (readonly string[])[],
+): Readonly<Record<string, PathHistory>> {
+  if (after.touched?.size === 0) return before.paths;
+  const changed = tracked.flatMap((path) => {
+    const [key] = path;
+    if (key === undefined || after.touched?.has(key) === false) return [];
+    const next = advanceHistory(before, after, path);
+    return next === undefined ? [] : [[path.join('.'), next] as const];
+  });
+  return changed.length === 0 ? before.paths : { ...before.paths, ...Object.fromEntries(changed) };
+}
+
+/** Undefined where the change says nothing of the path. */
+function advanceHistory(before: Shadow, after: Sections, path: readonly string[]): PathHistory | undefined {
+  const history = historyOf(before, path);
+  const desired = valueAt(after.desired, path);
+  const isDesiredChanged = !sameJson(valueAt(before.desired, path), desired);
+  const isReportChanged = !sameJson(valueAt(before.reported, path), valueAt(after.reported, path));
+  const reportedAt = timeOfReport(after, path) ?? (isReportChanged ? after.time : undefined);
+  const isReported =
+    reportedAt !== undefined && (history.reportedAt === undefined || reportedAt > history.reportedAt);
+  const own = before.writing?.find(
+    (write) => sameJson(write.path, path) && sameJson(write.value, desired ?? null),
+  );
+  const writtenAt = after.desiredTime(path) ?? after.time;
+  const isRepeated =
+    own !== undefined && after.desiredTime(path) !== undefined && writtenAt > (history.oursAt ?? '');
+  if (!isDesiredChanged && !isReportChanged && !isReported && !isRepeated) return undefined;
+  const reports: PathHistory = {
+    ...history,
+    ...(isReported ? { reportedAt } : {}),
+    ...(isReportChanged ? { changedAt: reportedAt ?? after.time } : {}),
+  };
+  if (!isDesiredChanged && !isRepeated) return reports;
+  const isReportOlder = reportedAt === undefined || reportedAt <= writtenAt;
+  const written: PathHistory = {
+    ...reports,
+    ours: after.desiredVersion(path),
+    oursAt: writtenAt,
+    before: reportAt(isReportOlder ? after.reported : before.reported, path)?.value,
+  };
+  if (own !== undefined) {
+    const writes = recordWrite(history, own, writtenAt, !isDesiredChanged);
+    return { ...written, configuration: undefined, writes };
+  }
+  return {
+    ...written,
+    configuration: after.configuration(path),
+    foreign: [writtenAt, ...history.foreign].slice(0, MAX_FOREIGN),
+  };
+}
+
+/** When the device last reported a property, or the object that it acknowledged as a whole. */
+function timeOfReport(sections: Sections, path: readonly string[]): Instant | undefined {
+  const report = reportAt(sections.reported, path);
+  return report === undefined ? undefined : sections.reportedTime(path.slice(0, report.depth));
+}
+
+/**
+ * Whether a patch of the reported section reports what stands at a path. A property without metadata was not changed by this
+ * operation, where the event has metadata at all (azure-iot-hub ADU#461).
+ */
+export function isReportedBy(
+  { values, metadata }: { readonly values: JsonObject; readonly metadata: JsonObject },
+  path: readonly string[],
+): boolean {
+  if (!reaches(values, path)) return false;
+  const hasMetadata = Object.keys(metadata).some((key) => !key.startsWith('$'));
+  return !hasMetadata || reaches(metadata, path);
+}
+
+/** A path is in a patch where it leads to a value, or where the patch replaces something above it. */
+function reaches(patch: JsonObject, path: readonly string[]): boolean {
+  let node: JsonValue | undefined = patch;
+  for (const key of path) {
+    if (!isObject(node)) return true;
+    if (!Object.hasOwn(node, key)) return false;
+    node = node[key];
+  }
+  return true;
+}
+
+/** The first look at a twin: nothing is known to be Berth's or foreign yet. */
+export function firstHistories(
+  after: Sections,
+  tracked: readonly (readonly string[])[],
+): Readonly<Record<string, PathHistory>> {
+  const entries = tracked.flatMap((path) => {
+    const desired = valueAt(after.desired, path);
+    const reported = valueAt(after.reported, path);
+    if (desired === undefined && reported === undefined) return [];
+    const reportedAt = reported === undefined ? undefined : (timeOfReport(after, path) ?? after.time);
+    const writtenAt = desired === undefined ? undefined : (after.desiredTime(path) ?? after.time);
+    const isReportOlder = reportedAt !== undefined && writtenAt !== undefined && reportedAt <= writtenAt;
+    const history: PathHistory = {
+      ...NO_HISTORY,
+      ours: desired === undefined ? 0 : after.desiredVersion(path),
+      oursAt: writtenAt,
+      reportedAt,
+      changedAt: reportedAt,
+      before: isReportOlder ? reportAt(after.reported, path)?.value : undefined,
+      configuration: desired === undefined ? undefined : after.configuration(path),
+    };
+    return [[path.join('.'), history] as const];
+  });
+  return Object.fromEntries(entries);
+}
+
+/**
+ * The histories after a resync: as at the first look, because what was stored is not believed. That a policy wrote a value is kept
+ * (a seed is set once, and a policy that leaves takes away what it wrote); how often it was written is counted from the beginning, and
+ * what was rejected is tried again.
+ */
+export function resyncedHistories(
+  before: Shadow,
+  after: Sections,
+  tracked: readonly (readonly string[])[],
+): Readonly<Record<string, PathHistory>> {
+  const first = firstHistories(after, tracked);
+  const entries = tracked.flatMap((path) => {
+    const key = path.join('.');
+    const writes = historyOf(before, path).writes.map((write) => ({
+      ...write,
+      at: write.at < after.time ? write.at : after.time,
+      count: 0,
+    }));
+    if (!Object.hasOwn(first, key) && writes.length === 0) return [];
+    return [[key, { ...(first[key] ?? NO_HISTORY), writes }] as const];
+  });
+  return Object.fromEntries(entries);
+}
+
+/**
+ * The histories after Berth's own PATCH was answered: also a repeat of the same value is "our version" then.
+ *
+ * @param after the sections as the answer holds them: what is reported there was reported before the write.
+ */
+export function recordOwnWrites(
+  paths: Readonly<Record<string, PathHistory>>,
+  shadow: Shadow,
+  writes: readonly OwnWrite[],
+  desiredVersion: number,
+  after: Pick<Sections, 'reported' | 'desiredTime' | 'time'>,
+): Readonly<Record<string, PathHistory>> {
+  const written = writes.map((write) => {
+    const history = paths[write.path.join('.')] ?? historyOf(shadow, write.path);
+    const isRepeat = sameJson(valueAt(shadow.desired, write.path) ?? null, write.value);
+    const time = after.desiredTime(write.path) ?? after.time;
+    return [
+      write.path.join('.'),
+      {
+        ...history,
+        ours: desiredVersion,
+        oursAt: time,
+        before: reportAt(after.reported, write.path)?.value,
+        configuration: undefined,
+        writes: recordWrite(history, write, time, isRepeat),
+      },
+    ] as const;
+  });
+  return { ...paths, ...Object.fromEntries(written) };
+}
+
+/** The history with a value that the device or the hub will not take. */
+export function recordRejection(history: PathHistory, rejection: Rejection): PathHistory {
+  const others = history.rejected.filter(
+    ({ policy, value }) => !(policy === rejection.policy && sameJson(value, rejection.value)),
+  );
+  return { ...history, rejected: [rejection, ...others].slice(0, MAX_REJECTIONS) };
+}
+
+/** @param isRepeat desired was this value already, and the device is told again. */
+function recordWrite(
+  history: PathHistory,
+  { policy, by, value }: OwnWrite,
+  at: Instant,
+  isRepeat: boolean,
+): PathHistory['writes'] {
+  const [last] = history.writes;
+  const isSame = (write: WriteRecord) => write.policy === policy && sameJson(write.value, value);
+  // The event of a PATCH may be merged before its answer is stored; it tells of the same write.
+  if (last !== undefined && isSame(last) && last.at === at) return history.writes;
+  const count = isRepeat ? (history.writes.find(isSame)?.count ?? 0) + 1 : 1;
+  const others = history.writes.filter((write) => !isSame(write));
+  return [{ policy, by, value, at, count }, ...others].slice(0, MAX_WRITES);
+}

@@ -1,0 +1,125 @@
+import type { Policy, Twins } from '../../fleet/fleet.ts';
+import { isObject, type JsonObject, type JsonValue, sameJson } from '../../json/json.ts';
+import type { Report } from '../answers/acknowledgement.ts';
+import { valueAt } from '../snapshot/merge.ts';
+import type { Shadow } from '../snapshot/shadow.ts';
+import type { LeafVerdict } from './verdict.ts';
+
+/**
+ * The key that tells a component of Plug and Play from an object, and the value that it has then (concepts-convention,
+ * 2025-01). Components lie at the top of desired and reported. The C device SDK (1.15, `iothub_client_properties.c`)
+ * looks for the marker in the message that it has before it, be it a patch or the whole twin: an object without it is a
+ * property of the root, whatever the device has read or reported before.
+ */
+export const MARKER = '__t';
+/** What the key holds then. */
+export const COMPONENT = 'c';
+
+/** Whether a key of the desired properties of a twin is a component. */
+export type IsComponent = (name: string) => boolean;
+
+/** An owned property, as far as components care. */
+export interface ComponentLeaf {
+  readonly policy: Pick<Policy, 'name' | 'hash' | 'mode' | 'attempts'>;
+  readonly path: readonly string[];
+  /** `null`: the property must be absent. */
+  readonly wanted: JsonValue;
+  readonly report: Report | undefined;
+}
+
+/** Whether a path is the marker of a component. */
+export function isMarker(path: readonly string[]): boolean {
+  return path.length === 2 && path[1] === MARKER;
+}
+
+/**
+ * Which keys of a twin are components, by whoever says so: the policies that own something in the twin, the twin
+ * itself, the model of the device. A policy that wants another marker, or none, says that it is no component.
+ */
+export function componentsOf(
+  { desired, reported, modelId }: Pick<Shadow, 'desired' | 'reported' | 'modelId'>,
+  leaves: readonly Pick<ComponentLeaf, 'path' | 'wanted'>[],
+  models: Twins['components'],
+): IsComponent {
+  const said = new Map<string | undefined, JsonValue>();
+  for (const { path, wanted } of leaves) if (isMarker(path)) said.set(path[0], wanted);
+  const ofModel = modelId === undefined ? undefined : models.get(modelId);
+  return (name) => {
+    const marker = said.get(name);
+    if (marker !== undefined) return marker === COMPONENT;
+    return isMarked(reported, name) || isMarked(desired, name) || ofModel?.has(name) === true;
+  };
+}
+
+/**
+ * A patch of desired properties with the marker of each component that it touches; a marker that the patch has already
+ * stays as it is.
+ */
+export function withMarkers(patch: JsonObject, isComponent: IsComponent): JsonObject {
+  const unmarked = Object.entries(patch).filter(
+    ([name, value]) => isObject(value) && !Object.hasOwn(value, MARKER) && isComponent(name),
+  );
+  if (unmarked.length === 0) return patch;
+  const marked = unmarked.map(
+    ([name, value]) => [name, { [MARKER]: COMPONENT, ...(value as JsonObject) }] as const,
+  );
+  return { ...patch, ...Object.fromEntries(marked) };
+}
+
+/**
+ * The verdict on a property of a component that was written before it was known to be one. The device took it for a
+ * property of its root and will never answer, so the value is written again, now with the marker. Desired holds the
+ * marker from then on, so this happens once. Where others take the marker away, it happens until Berth has written the
+ * value once more than `attempts`.
+ */
+export function rewrittenWithMarker(
+  leaf: ComponentLeaf,
+  verdict: LeafVerdict,
+  desired: JsonObject,
+  isComponent: IsComponent,
+): LeafVerdict {
+  const [name = ''] = leaf.path;
+  if (leaf.path.length === 1 || isMarker(leaf.path) || leaf.wanted === null) return verdict;
+  if (isMarked(desired, name) || !isComponent(name)) return verdict;
+  const isIgnored =
+    sameJson(valueAt(desired, leaf.path), leaf.wanted) &&
+    isUnanswered(leaf, verdict) &&
+    mayBeWritten(leaf, verdict);
+  if (!isIgnored) return verdict;
+  const why = `was written without the marker of the component ${name}: written again`;
+  return { verdict: 'pending', why, write: true, history: verdict.history };
+}
+
+/** Nothing shows that the device has seen the value; drift, fights and refusals have rules of their own. */
+function isUnanswered(
+  { report, wanted, policy }: ComponentLeaf,
+  { verdict, write, history }: LeafVerdict,
+): boolean {
+  // A rejection that is remembered is one by the device or the hub.
+  if (write || verdict === 'drifted' || verdict === 'fighting') return false;
+  if (report === undefined) return true;
+  // Only what is set once is in sync whatever the device reports.
+  if (verdict === 'inSync' && policy.mode !== 'seed') return false;
+  if (report.version !== undefined && report.version >= history.ours) return false;
+  return report.value !== undefined && !sameJson(report.value, wanted);
+}
+
+function mayBeWritten(
+  { policy, wanted }: ComponentLeaf,
+  { history: { writes, rejected } }: LeafVerdict,
+): boolean {
+  const isSeed = policy.mode === 'seed';
+  // A seed is known by the name of its policy: once is once, whatever the policy has become since.
+  const own = writes.find(
+    ({ by, policy: hash, value }) =>
+      (isSeed ? by === policy.name : hash === policy.hash) && sameJson(value, wanted),
+  );
+  const isRefused = rejected.some((each) => each.policy === policy.hash && sameJson(each.value, wanted));
+  // A seed that others have written is theirs.
+  if (isRefused || (isSeed && own === undefined)) return false;
+  return own === undefined || own.count <= policy.attempts;
+}
+
+function isMarked(section: JsonObject, name: string): boolean {
+  return valueAt(section, [name, MARKER]) === COMPONENT;
+}

@@ -1,0 +1,316 @@
+import { evaluateCondition, type Variables } from '../../fleet/expressions/expression.ts';
+import { readable } from '../../fleet/expressions/expression-value.ts';
+import { Work } from '../../fleet/expressions/expression-work.ts';
+import type { Hub, Policy, PolicyMode, Twins } from '../../fleet/fleet.ts';
+import { twinProblems } from '../../iot-hub/twin-limits.ts';
+import type { JsonObject, JsonValue } from '../../json/json.ts';
+import { mergePatch, nest, valueAt } from '../snapshot/merge.ts';
+import {
+  historyAt,
+  NO_HISTORY,
+  type OwnWrite,
+  type PathHistory,
+  type PolicyStanding,
+  type Shadow,
+  type TwinState,
+} from '../snapshot/shadow.ts';
+import { componentsOf, type IsComponent, MARKER, rewrittenWithMarker, withMarkers } from './components.ts';
+import { type OwnedLeaf, ownedLeaves } from './ownership.ts';
+import { patchOf, type Write } from './patch.ts';
+import { judgeLeaf, type LeafVerdict, type Verdict } from './verdict.ts';
+
+/** One owned property and how it stands, for the device page. */
+export interface PlannedLeaf {
+  readonly path: string;
+  readonly policy: string;
+  readonly mode: PolicyMode;
+  readonly wanted: JsonValue;
+  readonly verdict: Verdict;
+  readonly why: string;
+  /** Why what would be written is not; undefined: nothing is held. */
+  readonly held: string | undefined;
+  /** When it is looked at again even if nothing happens, ms since the epoch. */
+  readonly nextAt: number | undefined;
+  /** When the hub is asked whether the device is alive, ms since the epoch. */
+  readonly askAt: number | undefined;
+}
+
+export interface Plan {
+  readonly state: TwinState;
+  /** One sentence about the worst leaf; empty when in sync. */
+  readonly why: string;
+  readonly leaves: readonly PlannedLeaf[];
+  /** What to write, empty for nothing. */
+  readonly writes: readonly OwnWrite[];
+  /** The same as a twin patch of `properties.desired`. */
+  readonly patch: JsonObject;
+  /** The earliest time at which the twin must be looked at again, ms since the epoch. */
+  readonly nextAt: number | undefined;
+  /** The earliest time at which the hub must be asked whether the device is alive, ms since the epoch. */
+  readonly askAt: number | undefined;
+  /** The histories with what this look decided: rejections, fights. */
+  readonly paths: Readonly<Record<string, PathHistory>>;
+  /** How each policy that owns something here stands. */
+  readonly policies: Readonly<Record<string, PolicyStanding>>;
+  /** Everything that differs is held back. */
+  readonly isHeld: boolean;
+}
+
+/** Why a policy may not write to a twin yet, and until when (ms since the epoch; undefined: until it is resumed). */
+export interface Hold {
+  readonly why: string;
+  readonly until: number | undefined;
+}
+
+export interface PlanInput {
+  readonly shadow: Shadow;
+  readonly hub: Hub;
+  readonly twins: Twins;
+  /** What keeps a policy from this twin: a pause, or a ramp that has not reached it. It owns its paths all the same. */
+  holdOf(policy: Policy): Hold | undefined;
+  /** Milliseconds since the epoch. */
+  readonly now: number;
+  /** How many properties may be written at once; all, where it is left out. */
+  readonly mostWrites?: number;
+}
+
+/**
+ * What to do about a twin. Pure and level-based: it looks at the whole twin, not at what changed, so it may
+ * run as often as one likes.
+ *
+ * @param work counts what the expressions do at this look
+ */
+export function plan(input: PlanInput, work: Work = new Work()): Plan {
+  const { shadow, hub, twins, mostWrites = Number.POSITIVE_INFINITY } = input;
+  if (twins.policies.length === 0) return nothing(shadow, '');
+  const variables = twinVariables(shadow, hub);
+  if (!isInScope(twins, variables, work)) return nothing(shadow, 'outside of twins.scope');
+
+  const holdOf = remembered((policy) => input.holdOf(policy));
+  const owned = ownedLeaves(shadow, twins.policies, variables, work);
+  const isComponent = componentsOf(shadow, owned, twins.components);
+  const judged = owned.map((leaf) => {
+    const before = historyOrFirst(shadow, leaf);
+    const marked = rewrittenWithMarker(leaf, judge(leaf, before, input), shadow.desired, isComponent);
+    return { leaf, before, verdict: holdBack(marked, leaf.policy, holdOf) };
+  });
+  const unfit = whatDoesNotFit(
+    shadow.desired,
+    judged.filter(({ verdict }) => verdict.write).map(({ leaf }) => leaf),
+    isComponent,
+  );
+  const changed: [string, PathHistory][] = [];
+  const leaves: PlannedLeaf[] = [];
+  const writes: Write[] = [];
+  const policies: Record<string, PolicyStanding> = {};
+  for (const { leaf, before, verdict: found } of judged) {
+    const { policy, path, key, wanted, report } = leaf;
+    const problem = unfit.get(leaf);
+    const { verdict, why, held, write, history, nextAt, askAt } =
+      problem === undefined ? found : { ...found, ...refused(problem) };
+    if (history !== before || !Object.hasOwn(shadow.paths, key)) changed.push([key, history]);
+    const { name, mode } = policy;
+    leaves.push({ path: key, policy: name, mode, wanted, verdict, why, held, nextAt, askAt });
+    policies[policy.id] = worse(policies[policy.id], standingOf(found, policy, holdOf, verdict));
+    if (write && writes.length < mostWrites)
+      writes.push({ path, policy: policy.hash, by: policy.name, value: wanted, wholeAt: report?.depth });
+  }
+  const worst = worstOf(leaves);
+  const state = worst?.verdict ?? 'inSync';
+  return {
+    state,
+    why: worst === undefined ? '' : `${worst.path} ${reasonOf(worst)}`,
+    leaves,
+    writes: writes.map(({ wholeAt: _, ...write }) => write),
+    patch: writes.length === 0 ? {} : patchOf(shadow, writes, isComponent),
+    nextAt: earliest(leaves.map(({ nextAt }) => nextAt)),
+    askAt: earliest(leaves.map(({ askAt }) => askAt)),
+    paths: changed.length === 0 ? shadow.paths : { ...shadow.paths, ...Object.fromEntries(changed) },
+    policies,
+    isHeld: leaves.every(({ verdict, held }) => verdict !== 'drifted' || held !== undefined),
+  };
+}
+
+/** The worst last. */
+const STANDINGS: readonly PolicyStanding[] = [
+  'unreached',
+  'inSync',
+  'pending',
+  'held',
+  'drifted',
+  'rejected',
+  'fighting',
+];
+
+function standingOf(
+  { held }: HeldVerdict,
+  policy: Policy,
+  holdOf: (policy: Policy) => Hold | undefined,
+  verdict: Verdict,
+): PolicyStanding {
+  if (held !== undefined) return 'held';
+  // What the ramp has not reached is as it is by chance, and says nothing about how the policy is taken.
+  const isReached = policy.mode === 'observe' || holdOf(policy)?.until === undefined;
+  return isReached ? verdict : 'unreached';
+}
+
+/** Of a path that was not looked after before, nobody knows since when it is as it is: since now, at the latest. */
+function historyOrFirst(shadow: Shadow, { key, report }: OwnedLeaf): PathHistory {
+  return Object.hasOwn(shadow.paths, key)
+    ? historyAt(shadow.paths, key)
+    : {
+        ...NO_HISTORY,
+        ours: shadow.desiredVersion,
+        oursAt: shadow.asOf,
+        before: report?.value,
+      };
+}
+
+function isWorse(one: PolicyStanding, other: PolicyStanding): boolean {
+  return one !== other && STANDINGS.indexOf(one) > STANDINGS.indexOf(other);
+}
+
+function worse(one: PolicyStanding | undefined, other: PolicyStanding): PolicyStanding {
+  return one !== undefined && isWorse(one, other) ? one : other;
+}
+
+/** The first of the worst leaves; undefined where all are in sync. */
+function worstOf(leaves: readonly PlannedLeaf[]): PlannedLeaf | undefined {
+  let worst: PlannedLeaf | undefined;
+  for (const leaf of leaves) if (isWorse(leaf.verdict, worst?.verdict ?? 'inSync')) worst = leaf;
+  return worst;
+}
+
+function judge(
+  { policy, wanted, path, report, compare, isLeaving }: OwnedLeaf,
+  history: PathHistory,
+  input: PlanInput,
+): LeafVerdict {
+  const { shadow, twins, now } = input;
+  // The marker of a component says nothing about what a device does.
+  const isMarker = path.at(-1) === MARKER;
+  return judgeLeaf({
+    policy: isMarker || isLeaving ? { ...policy, ...(isLeaving ? LEAVING : MARKED) } : policy,
+    wanted,
+    desired: valueAt(shadow.desired, path),
+    report: isMarker ? undefined : report,
+    compare,
+    history,
+    desiredVersion: shadow.desiredVersion,
+    life: shadow,
+    fight: twins.fight,
+    now,
+  });
+}
+
+const MARKED = { confirm: false } as const;
+/** What is left behind is taken away, whatever the policy did while it was there. */
+const LEAVING = { mode: 'enforce' } as const;
+
+type HeldVerdict = LeafVerdict & { readonly held?: string };
+
+/** What may not be written is not; the verdict stays, and what would have been done is said. */
+function holdBack(
+  verdict: LeafVerdict,
+  policy: Policy,
+  holdOf: (policy: Policy) => Hold | undefined,
+): HeldVerdict {
+  if (verdict.verdict !== 'drifted' && !verdict.write) return verdict;
+  const hold = policy.mode === 'observe' ? OBSERVED : holdOf(policy);
+  if (hold === undefined) return verdict;
+  const { nextAt: _, askAt: __, ...rest } = verdict;
+  return {
+    ...rest,
+    write: false,
+    held: hold.why,
+    ...(hold.until === undefined ? {} : { nextAt: hold.until }),
+  };
+}
+
+const OBSERVED: Hold = { why: 'the policy only observes', until: undefined };
+
+function reasonOf({ why, held }: PlannedLeaf): string {
+  return held === undefined ? why : `${why}; ${held}`;
+}
+
+function earliest(times: readonly (number | undefined)[]): number | undefined {
+  let first: number | undefined;
+  for (const time of times) if (time !== undefined && (first === undefined || time < first)) first = time;
+  return first;
+}
+
+function remembered(ask: (policy: Policy) => Hold | undefined): (policy: Policy) => Hold | undefined {
+  const known = new Map<Policy, Hold | undefined>();
+  return (policy) => {
+    if (!known.has(policy)) known.set(policy, ask(policy));
+    return known.get(policy);
+  };
+}
+
+function nothing(shadow: Shadow, why: string): Plan {
+  return {
+    state: 'inSync',
+    why,
+    leaves: [],
+    writes: [],
+    patch: {},
+    nextAt: undefined,
+    askAt: undefined,
+    paths: shadow.paths,
+    policies: {},
+    isHeld: true,
+  };
+}
+
+function isInScope(twins: Twins, variables: Variables, work: Work): boolean {
+  // Unknown is not true: a twin that Berth may perhaps not touch, it does not touch.
+  return twins.scope === undefined || evaluateCondition(twins.scope, variables, work) === true;
+}
+
+/**
+ * What the hub would refuse is never sent: it would be refused again and again. Nothing remembers it, because there may
+ * be room tomorrow. Where not all of it fits, what is taken away goes first, and then the first that fit.
+ */
+function whatDoesNotFit(
+  desired: JsonObject,
+  leaves: readonly OwnedLeaf[],
+  isComponent: IsComponent,
+): ReadonlyMap<OwnedLeaf, string> {
+  const merge = (merged: JsonObject, { path, wanted }: OwnedLeaf) =>
+    mergePatch(merged, withMarkers(nest(path, wanted), isComponent));
+  const unfit = new Map<OwnedLeaf, string>();
+  if (leaves.length === 0) return unfit;
+  const all = leaves.reduce(merge, desired);
+  if (twinProblems('desired', all).length === 0) return unfit;
+  const inOrder = [...leaves].sort(
+    (one, other) => Number(other.wanted === null) - Number(one.wanted === null),
+  );
+  let merged = desired;
+  for (const leaf of inOrder) {
+    const next = merge(merged, leaf);
+    // What was too much before may become less.
+    const [problem] = leaf.wanted === null ? [] : twinProblems('desired', next);
+    if (problem === undefined) merged = next;
+    else unfit.set(leaf, `cannot be written: ${problem.path.join('.') || 'desired'} ${problem.message}`);
+  }
+  return unfit;
+}
+
+function refused(
+  why: string,
+): Pick<LeafVerdict, 'verdict' | 'why' | 'write'> & { nextAt: undefined; askAt: undefined } {
+  return { verdict: 'rejected', why, write: false, nextAt: undefined, askAt: undefined };
+}
+
+/** What policies see. */
+function twinVariables({ id, tags, desired, reported }: Shadow, hub: Hub): Variables {
+  const { deviceId, moduleId = null } = id;
+  return {
+    deviceId,
+    moduleId,
+    hub: hub.facts,
+    tags: readable(tags),
+    desired: readable(desired),
+    reported: readable(reported),
+  };
+}

@@ -1,0 +1,294 @@
+import type { Comparison } from '../../fleet/comparison.ts';
+import type { Policy } from '../../fleet/fleet.ts';
+import { type JsonValue, sameJson } from '../../json/json.ts';
+import { instantOf, millisecondsOf } from '../../time/instant.ts';
+import type { Report } from '../answers/acknowledgement.ts';
+import { answersWrite, nextStep, waitAfterWrite } from '../answers/answer.ts';
+import { sameValue } from '../answers/compare.ts';
+import { differenceOf } from '../answers/difference.ts';
+import { recordRejection } from '../events/history.ts';
+import type { PathHistory, Shadow, WriteRecord } from '../snapshot/shadow.ts';
+
+/** How one owned property stands. */
+export type Verdict = 'inSync' | 'pending' | 'drifted' | 'rejected' | 'fighting';
+
+export interface LeafFacts {
+  readonly policy: Pick<
+    Policy,
+    | 'name'
+    | 'hash'
+    | 'mode'
+    | 'tolerance'
+    | 'cooldownMs'
+    | 'attempts'
+    | 'deadlineMs'
+    | 'confirm'
+    | 'acknowledgement'
+  >;
+  /** What the policy wants; `null`: the property must be absent. */
+  readonly wanted: JsonValue;
+  readonly desired: JsonValue | undefined;
+  readonly report: Report | undefined;
+  /** How what is reported and desired is compared with `wanted`; `tolerance` is for what is reported. */
+  readonly compare: Comparison;
+  readonly history: PathHistory;
+  /** `desired.$version` of the twin. */
+  readonly desiredVersion: number;
+  /** Whether the device is alive, as far as that is known. */
+  readonly life: Pick<Shadow, 'lifeAt' | 'activity'>;
+  readonly fight: { readonly writes: number; readonly withinMs: number; readonly pauseMs: number };
+  /** Milliseconds since the epoch. */
+  readonly now: number;
+}
+
+export interface LeafVerdict {
+  readonly verdict: Verdict;
+  readonly why: string;
+  /** The value is to be written now. */
+  readonly write: boolean;
+  /** When this must be looked at again even if nothing happens, ms since the epoch. */
+  readonly nextAt?: number;
+  /** When the hub is to be asked whether the device is alive, ms since the epoch. */
+  readonly askAt?: number;
+  readonly history: PathHistory;
+}
+
+/** Judges one owned leaf, by the mode of its policy. */
+export function judgeLeaf(facts: LeafFacts): LeafVerdict {
+  switch (facts.policy.mode) {
+    case 'seed':
+      return judgeSeed(facts);
+    case 'adopt':
+      return judgeAdopted(facts);
+    // What is only observed is judged as if it were enforced.
+    case 'observe':
+    case 'enforce':
+      return judgeEnforced(facts);
+  }
+}
+
+/** Set once if absent, then left alone: also when somebody takes it away again. */
+function judgeSeed(facts: LeafFacts): LeafVerdict {
+  const { desired, history, policy } = facts;
+  if (desired !== undefined) return settled(history, 'is there: it was to be set once');
+  if (history.writes.some(({ by }) => by === policy.name)) {
+    return settled(history, 'was set once, and somebody has taken it away');
+  }
+  return rejectionOf(facts) ?? judgeDrift(facts, history);
+}
+
+/** The device decides: `wanted` is what it reports. */
+function judgeAdopted(facts: LeafFacts): LeafVerdict {
+  const { wanted, desired, history, policy, compare } = facts;
+  if (sameValue(desired ?? null, wanted, compare, policy.tolerance)) {
+    return settled(history, 'is what the device reports');
+  }
+  return rejectionOf(facts) ?? judgeDrift(facts, history);
+}
+
+/** Desired must have this value, and the device must follow. The first row of the table that fits wins. */
+function judgeEnforced(facts: LeafFacts): LeafVerdict {
+  const { wanted, desired, report, policy, compare, desiredVersion, now } = facts;
+  const equal = isEqual(facts);
+  // A report that refuses the value and holds it all the same takes nothing back.
+  const isTaken = equal && (report?.code === undefined || isSuccess(report.code));
+  const history = isTaken ? withoutRejection(facts) : facts.history;
+  const known = rejectionOf({ ...facts, history });
+  if (known !== undefined) return known;
+  if (!sameValue(desired ?? null, wanted, compare)) return judgeDrift(facts, history);
+  if (wanted === null) return settled(history, 'is absent, as wanted');
+  if (report === undefined) {
+    return policy.confirm
+      ? unanswered(facts, history, 'has not been reported yet')
+      : settled(history, 'needs no report');
+  }
+  const { code, version } = report;
+  const isOld = version !== undefined && version < history.ours;
+  if (equal && (code === undefined || isOld || isSuccess(code))) {
+    return settled(history, 'is reported as wanted');
+  }
+  if (isOld) {
+    return unanswered(facts, history, `the device has answered version ${version}, not ${history.ours} yet`);
+  }
+  if (version !== undefined && version > desiredVersion) {
+    return unanswered(facts, history, `the answer is to version ${version}, which this twin never had`);
+  }
+  if (version === undefined) {
+    const counted = answersWrite(report, history, now);
+    if (!counted.counts) {
+      const waiting = unanswered(facts, history, NO_ANSWER);
+      const { at, nextAt = Number.POSITIVE_INFINITY } = { ...counted, ...waiting };
+      return at === undefined || waiting.write ? waiting : { ...waiting, nextAt: Math.min(at, nextAt) };
+    }
+  }
+  if (code === 202) {
+    const until = millisecondsOf(history.changedAt ?? instantOf(now)) + policy.deadlineMs;
+    return now >= until
+      ? rejected(facts, history, 'the device answered 202 and did not finish before the deadline')
+      : { ...pending(history, 'the device answered 202: in progress'), nextAt: until };
+  }
+  if (code !== undefined && code >= 400 && code < 500) {
+    return rejected(facts, history, `the device answered ${code}${report.description}`);
+  }
+  if (isSuccess(code) && version !== undefined) {
+    return rejected(facts, history, `the device answered ${code} with another value${differenceText(facts)}`);
+  }
+  if (code !== undefined && code >= 500) {
+    return tellAgain(facts, history, `the device answered ${code}${report.description}`);
+  }
+  // Without a version it may be about an earlier value, however it is worded.
+  if (code === undefined || isSuccess(code)) {
+    const difference = differenceOf(facts);
+    const problem = difference === undefined ? 'another value' : difference.values;
+    return tellAgain(facts, history, `the device reports ${problem}`, difference?.remedy);
+  }
+  return unanswered(facts, history, NO_ANSWER);
+}
+
+const NO_ANSWER = 'the device has not answered yet';
+
+/** An acknowledgement may leave out what it took as it was told. Whatever it is about, it is not about a later write. */
+function isEqual({ report, wanted, compare, policy, history, desiredVersion }: LeafFacts): boolean {
+  if (report === undefined || wanted === null) return false;
+  const { value, code, version } = report;
+  if (value !== undefined) return sameValue(value, wanted, compare, policy.tolerance);
+  if (!isSuccess(code)) return false;
+  const { reportedAt, ours, oursAt } = history;
+  if (version !== undefined) return version >= ours && version <= desiredVersion;
+  return code !== 203 && (oursAt === undefined || (reportedAt !== undefined && reportedAt >= oursAt));
+}
+
+/** Codes of success; 202 says that the device has not finished. */
+function isSuccess(code: number | undefined): boolean {
+  return code !== undefined && code >= 200 && code < 300 && code !== 202;
+}
+
+function differenceText(facts: LeafFacts): string {
+  const difference = differenceOf(facts);
+  return difference === undefined ? '' : `: it reports ${difference.values}; ${difference.remedy}`;
+}
+
+function settled(history: PathHistory, why: string): LeafVerdict {
+  return { verdict: 'inSync', why, write: false, history };
+}
+
+function pending(history: PathHistory, why: string): LeafVerdict {
+  return { verdict: 'pending', why, write: false, history };
+}
+
+function rejected({ policy, wanted }: LeafFacts, history: PathHistory, why: string): LeafVerdict {
+  return {
+    verdict: 'rejected',
+    why,
+    write: false,
+    history: recordRejection(history, { policy: policy.hash, value: wanted, why }),
+  };
+}
+
+/** This value of this policy was refused before: it is not written until the policy or the value changes. */
+function rejectionOf({ policy, wanted, history }: LeafFacts): LeafVerdict | undefined {
+  if (history.rejected.length === 0) return undefined;
+  const found = history.rejected.find(
+    (rejection) => rejection.policy === policy.hash && sameJson(rejection.value, wanted),
+  );
+  return found === undefined ? undefined : { verdict: 'rejected', why: found.why, write: false, history };
+}
+
+/** The device reports the value now: whatever it refused before. */
+function withoutRejection({ history, wanted }: LeafFacts): PathHistory {
+  if (history.rejected.length === 0) return history;
+  return { ...history, rejected: history.rejected.filter(({ value }) => !sameJson(value, wanted)) };
+}
+
+/**
+ * Desired is not what the policy wants: written, unless another writer fights over it or the cooldown has not
+ * passed.
+ */
+function judgeDrift(facts: LeafFacts, history: PathHistory): LeafVerdict {
+  const { fight, now } = facts;
+  const until = history.fightUntil ?? fightEnd(history, fight, now);
+  if (until !== undefined && now < until) return fighting({ ...history, fightUntil: until }, until);
+  // After a fight's pause it is tried again, and only what others do from then on counts.
+  const calm: PathHistory =
+    until === undefined
+      ? history
+      : { ...history, fightUntil: undefined, foreign: [], configuration: undefined };
+  const wait = cooldownEnd(facts, calm);
+  return wait !== undefined && now < wait
+    ? { verdict: 'drifted', why: 'was written too recently', write: false, nextAt: wait, history: calm }
+    : { verdict: 'drifted', why: 'is not what the policy wants', write: true, history: calm };
+}
+
+/** Until when a path is left alone, if others fight over it. */
+function fightEnd(
+  { configuration, foreign }: PathHistory,
+  { writes, withinMs, pauseMs }: LeafFacts['fight'],
+  now: number,
+): number | undefined {
+  if (configuration !== undefined) return now + pauseMs;
+  const since = instantOf(now - withinMs);
+  const changes = foreign.filter((time) => time >= since);
+  return changes[0] !== undefined && changes.length > writes
+    ? millisecondsOf(changes[0]) + pauseMs
+    : undefined;
+}
+
+function fighting(history: PathHistory, until: number): LeafVerdict {
+  const { configuration, foreign } = history;
+  const why =
+    configuration === undefined
+      ? `another writer keeps changing it (${foreign.length} times lately)`
+      : `the hub configuration ${JSON.stringify(configuration)} sets it`;
+  return { verdict: 'fighting', why, write: false, nextAt: until, history };
+}
+
+/** The device failed or chose otherwise: the same value is written once more, later each time, so often and no more. */
+function tellAgain(facts: LeafFacts, history: PathHistory, problem: string, remedy?: string): LeafVerdict {
+  const { policy, now } = facts;
+  const advice = remedy === undefined ? '' : `; ${remedy}`;
+  const told = lastWrite(facts, history);
+  if (told !== undefined && told.count >= policy.attempts) {
+    return rejected(facts, history, `${problem}, and was told ${told.count} times${advice}`);
+  }
+  const wait =
+    told === undefined ? now : millisecondsOf(told.at) + waitAfterWrite(told.count, policy.cooldownMs);
+  if (now < wait) return { ...pending(history, `${problem}${advice}`), nextAt: wait };
+  return { ...pending(history, `${problem}: told again${advice}`), write: true };
+}
+
+/**
+ * The device has not answered. Where it has shown life since the write, it may have missed it: the value is written once more, so
+ * often and no more, and then the device is listed. One that shows no life reads its whole twin when it comes back. Nothing of
+ * it is kept as a rejection: the next answer, or the next change of desired, counts as if there had been none.
+ */
+function unanswered(facts: LeafFacts, history: PathHistory, problem: string): LeafVerdict {
+  const { policy, life, now } = facts;
+  if (history.oursAt === undefined) return pending(history, problem);
+  const writes = lastWrite(facts, history)?.count ?? 0;
+  const { kind, at } = nextStep({
+    writtenAt: history.oursAt,
+    writes,
+    cooldownMs: policy.cooldownMs,
+    ...life,
+  });
+  if (kind === 'ask') return { ...pending(history, problem), askAt: at };
+  if (now < at) return { ...pending(history, problem), nextAt: at };
+  if (writes < policy.attempts) {
+    return { ...pending(history, `${problem}, and has shown life since: told again`), write: true };
+  }
+  const why = `${problem}: it is alive and not answering, and was told ${writes} times`;
+  return { verdict: 'rejected', why, write: false, history };
+}
+
+/** Berth's last write of the value that is wanted. */
+function lastWrite({ policy, wanted }: LeafFacts, { writes }: PathHistory): WriteRecord | undefined {
+  return writes.find((write) => write.policy === policy.hash && sameJson(write.value, wanted));
+}
+
+/** The cooldown counts from the last write of the value; of any value where the device's own is followed. */
+function cooldownEnd({ policy, wanted }: LeafFacts, { writes }: PathHistory): number | undefined {
+  const last = writes.find(
+    (write) => write.policy === policy.hash && (policy.mode === 'adopt' || sameJson(write.value, wanted)),
+  );
+  return last === undefined ? undefined : millisecondsOf(last.at) + policy.cooldownMs;
+}

@@ -1,0 +1,56 @@
+import { isObject, type JsonObject, type JsonValue } from '../../json/json.ts';
+
+/**
+ * Applies a twin patch as IoT Hub does (iot-hub-devguide-device-twins): objects merge, `null` deletes,
+ * everything else, arrays included, replaces. Neither argument is changed,
+ * and the result shares with them what it has of them: what a patch does not touch is the same object as before.
+ */
+export function mergePatch(base: JsonObject, patch: JsonObject): JsonObject {
+  const merged: Record<string, JsonValue> = { ...base };
+  for (const key of Object.keys(patch)) {
+    const value = patch[key] as JsonValue;
+    if (value === null) {
+      delete merged[key];
+    } else {
+      const below = Object.hasOwn(merged, key) ? merged[key] : undefined;
+      const next = isObject(value) ? mergePatch(isObject(below) ? below : {}, value) : value;
+      if (key === '__proto__') defineMember(merged, key, next);
+      else merged[key] = next;
+    }
+  }
+  return merged;
+}
+
+/** An assignment would take such a key for something else. */
+function defineMember(object: JsonObject, key: string, value: JsonValue): void {
+  Object.defineProperty(object, key, { value, enumerable: true, configurable: true, writable: true });
+}
+
+/** The value at a path, or undefined where there is none. */
+export function valueAt(json: JsonObject, path: readonly string[]): JsonValue | undefined {
+  let value: JsonValue | undefined = json;
+  for (const key of path) {
+    if (!isObject(value) || !Object.hasOwn(value, key)) return undefined;
+    value = value[key];
+  }
+  return value;
+}
+
+/** `{ a: { b: value } }` for the path a, b. */
+export function nest(path: readonly string[], value: JsonValue): JsonObject {
+  const [first, ...rest] = path;
+  if (first === undefined) throw new RangeError('a path has at least one key');
+  return { [first]: rest.length === 0 ? value : nest(rest, value) };
+}
+
+/** Every path that ends in something other than a filled object, with its value. */
+export function leavesOf(
+  json: JsonObject,
+  above: readonly string[] = [],
+): readonly { readonly path: readonly string[]; readonly value: JsonValue }[] {
+  return Object.entries(json).flatMap(([key, value]) =>
+    isObject(value) && Object.keys(value).length > 0
+      ? leavesOf(value, [...above, key])
+      : [{ path: [...above, key], value }],
+  );
+}

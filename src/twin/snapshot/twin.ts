@@ -1,0 +1,149 @@
+import type { HostName } from '../../iot-hub/host-name.ts';
+import { isObject, type JsonObject, type JsonValue } from '../../json/json.ts';
+import { type Instant, latest, NEVER, parseInstant } from '../../time/instant.ts';
+
+/** Which twin: of a device, or of one of its modules. Device ids keep their case. */
+export interface TwinId {
+  readonly host: HostName;
+  readonly deviceId: string;
+  readonly moduleId: string | undefined;
+}
+
+/** For logs and maps; ids hold no `|`. */
+export function twinKey({ host, deviceId, moduleId }: TwinId): string {
+  return moduleId === undefined ? `${host}|${deviceId}` : `${host}|${deviceId}|${moduleId}`;
+}
+
+/** A whole twin, as a GET, a PATCH's answer, and create and replace events carry it. */
+export interface Twin {
+  readonly version: number;
+  readonly etag: string | undefined;
+  /** The Plug and Play model that the device has announced; empty: none; undefined: the document does not say. */
+  readonly modelId?: string | undefined;
+  readonly tags: JsonObject;
+  readonly desired: Section;
+  readonly reported: Section;
+  /** The greatest `$lastUpdated` of both sections. */
+  readonly lastUpdated: Instant;
+  /**
+   * The hub's clock when it answered with this document, or the Event Hub's when it took the event with it: no time in here can be
+   * much later.
+   */
+  readonly readAt?: Instant | undefined;
+}
+
+export interface Section {
+  /** Without `$metadata` and `$version`. */
+  readonly values: JsonObject;
+  readonly version: number;
+  readonly metadata: JsonObject;
+}
+
+/** Characters that a model's id has at most (DTDL 3, "Digital Twin Model Identifier"). */
+const LONGEST_MODEL_ID = 2_048;
+
+/**
+ * Reads a twin document; undefined where it is none. Unknown members stay behind.
+ *
+ * @param readAt see `Twin`.
+ */
+export function readTwin(json: unknown, readAt?: Instant): Twin | undefined {
+  if (!isObject(json) || !isObject(json.properties) || !isVersion(json.version)) return undefined;
+  const desired = readSection(json.properties.desired);
+  const reported = readSection(json.properties.reported);
+  const tags = json.tags ?? {};
+  if (desired === undefined || reported === undefined || !isObject(tags)) return undefined;
+  return {
+    version: json.version,
+    etag: typeof json.etag === 'string' ? json.etag : undefined,
+    modelId: typeof json.modelId === 'string' ? json.modelId.slice(0, LONGEST_MODEL_ID) : undefined,
+    tags: withoutMetadata(tags),
+    desired,
+    reported,
+    lastUpdated: latest(lastUpdatedOf(desired.metadata), lastUpdatedOf(reported.metadata)),
+    ...(readAt === undefined ? {} : { readAt }),
+  };
+}
+
+/** A section of a document or of an event; undefined where it is no object or has no `$version`. */
+export function readSection(json: JsonValue | undefined): Section | undefined {
+  if (!isObject(json) || !isVersion(json.$version)) return undefined;
+  return {
+    values: withoutMetadata(json),
+    version: json.$version,
+    metadata: isObject(json.$metadata) ? json.$metadata : {},
+  };
+}
+
+/**
+ * The desired version at which a property last changed by the hub's own bookkeeping: `$lastUpdatedVersion`,
+ * for an object the greatest below it. A portal edit raises it without changing a value.
+ */
+export function lastUpdatedVersion(metadata: JsonObject, path: readonly string[]): number | undefined {
+  const node = metadataAt(metadata, path);
+  return node === undefined ? undefined : greatestVersion(node);
+}
+
+/**
+ * When a property was last written, by the hub's own bookkeeping: `$lastUpdated`, for an object the latest at or below it.
+ * A write that repeats the value counts. Undefined where the metadata does not hold the path.
+ */
+export function lastUpdatedAt(metadata: JsonObject, path: readonly string[]): Instant | undefined {
+  const node = metadataAt(metadata, path);
+  return node === undefined ? undefined : latestIn(node);
+}
+
+function latestIn(metadata: JsonObject): Instant | undefined {
+  let found = parseInstant(metadata.$lastUpdated);
+  for (const value of Object.values(metadata)) {
+    const below = isObject(value) ? latestIn(value) : undefined;
+    if (below !== undefined && (found === undefined || below > found)) found = below;
+  }
+  return found;
+}
+
+/**
+ * The automatic device configuration that wrote a property, by `$lastUpdatedBy` on it or below it
+ * (azure-iot-sdk-java PR#1219 shows it).
+ */
+export function lastUpdatedBy(metadata: JsonObject, path: readonly string[]): string | undefined {
+  const node = metadataAt(metadata, path);
+  return node === undefined ? undefined : writerIn(node);
+}
+
+function metadataAt(metadata: JsonObject, path: readonly string[]): JsonObject | undefined {
+  let node: JsonValue | undefined = metadata;
+  for (const key of path) node = isObject(node) && Object.hasOwn(node, key) ? node[key] : undefined;
+  return isObject(node) ? node : undefined;
+}
+
+function writerIn(metadata: JsonObject): string | undefined {
+  if (typeof metadata.$lastUpdatedBy === 'string') return metadata.$lastUpdatedBy.slice(0, 128);
+  for (const value of Object.values(metadata)) {
+    const writer = isObject(value) ? writerIn(value) : undefined;
+    if (writer !== undefined) return writer;
+  }
+  return undefined;
+}
+
+function greatestVersion(metadata: JsonObject): number | undefined {
+  const versions = Object.entries(metadata).flatMap(([key, value]) => {
+    if (key === '$lastUpdatedVersion') return typeof value === 'number' ? [value] : [];
+    return isObject(value) ? (greatestVersion(value) ?? []) : [];
+  });
+  return versions.length === 0 ? undefined : Math.max(...versions);
+}
+
+/** When a section last changed; `NEVER` where it never did. */
+export function lastUpdatedOf(metadata: JsonObject): Instant {
+  return parseInstant(metadata.$lastUpdated) ?? NEVER;
+}
+
+function withoutMetadata(json: JsonObject): JsonObject {
+  const { $metadata: _, $version: __, ...values } = json;
+  return values;
+}
+
+function isVersion(value: unknown): value is number {
+  return typeof value === 'number' && Number.isSafeInteger(value) && value >= 0;
+}

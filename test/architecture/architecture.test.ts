@@ -1,0 +1,91 @@
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { describe, expect, test } from '@jest/globals';
+import { circlesIn, type Import, importsOf, sourceFiles } from './imports.ts';
+import { isIn, namesIn, type PackageRow, type Row, rowOf, tableBelow } from './rules.ts';
+
+const ROOT = join(import.meta.dirname ?? __dirname, '..', '..');
+const ARCHITECTURE = readFileSync(join(ROOT, 'docs/architecture.md'), 'utf8');
+const ROWS: readonly Row[] = tableBelow(ARCHITECTURE, 'Who may import what').map(([room, , mayImport]) => ({
+  room: namesIn(room)[0] ?? '',
+  mayImport: namesIn(mayImport),
+}));
+const PACKAGES: readonly PackageRow[] = tableBelow(ARCHITECTURE, 'Packages').map(([name, onlyIn]) => ({
+  name: namesIn(name)[0] ?? '',
+  onlyIn: namesIn(onlyIn),
+}));
+const FILES = sourceFiles(ROOT, ['src', 'local']);
+const IMPORTS = importsOf(ROOT, FILES);
+
+/** Why an import is not allowed; undefined: it is. */
+function problemOf({ from, to, isPackage }: Import): string | undefined {
+  if (isPackage) {
+    const row = PACKAGES.find(({ name }) => to === name || to.startsWith(`${name}/`));
+    return row === undefined || row.onlyIn.some((room) => isIn(from, room))
+      ? undefined
+      : `${from} imports the package ${row.name}, which only ${row.onlyIn.join(', ')} may`;
+  }
+  const row = rowOf(from, ROWS);
+  if (row === undefined) return `${from} lies in no room of the table`;
+  const isAllowed = isIn(to, row.room) || row.mayImport.some((room) => isIn(to, room));
+  return isAllowed ? undefined : `${from} imports ${to}, which ${row.room} may not`;
+}
+
+describe('the architecture that docs/architecture.md describes', () => {
+  test('has a row for each folder of src, and no row for a folder that is gone', () => {
+    const used = new Set(FILES.flatMap((file) => rowOf(file, ROWS)?.room ?? []));
+
+    expect(ROWS.map(({ room }) => room).filter((room) => !used.has(room))).toEqual([]);
+    expect(FILES.filter((file) => rowOf(file, ROWS) === undefined)).toEqual([]);
+  });
+
+  test('is kept by every import', () => {
+    expect(IMPORTS.flatMap((each) => problemOf(each) ?? [])).toEqual([]);
+  });
+
+  test('allows nothing that no file imports', () => {
+    const unused = ROWS.flatMap(({ room, mayImport }) =>
+      mayImport
+        .filter(
+          (other) => !IMPORTS.some(({ from, to }) => rowOf(from, ROWS)?.room === room && isIn(to, other)),
+        )
+        .map((other) => `${room} may import ${other}, and does not`),
+    );
+
+    expect(unused).toEqual([]);
+  });
+
+  test('has no circle between files or folders', () => {
+    expect(circlesIn(IMPORTS)).toEqual([]);
+  });
+});
+
+describe('the test itself', () => {
+  const imports = (...pairs: readonly (readonly [string, string])[]): readonly Import[] =>
+    pairs.map(([from, to]) => ({ from, to, isPackage: false }));
+
+  test('finds a circle of files, of folders, and of a file and a folder', () => {
+    expect(circlesIn(imports(['a/x.ts', 'a/y.ts'], ['a/y.ts', 'a/x.ts']))).toMatchObject([
+      { folder: 'a', members: ['x.ts', 'y.ts'] },
+    ]);
+    expect(circlesIn(imports(['a/x.ts', 'b/y.ts'], ['b/z.ts', 'a/w.ts']))).toMatchObject([
+      { folder: '', members: ['a', 'b'] },
+    ]);
+    expect(circlesIn(imports(['a/b/x.ts', 'a/y.ts'], ['a/y.ts', 'a/b/z.ts']))).toMatchObject([
+      { folder: 'a', members: ['b', 'y.ts'] },
+    ]);
+    expect(circlesIn(imports(['a/x.ts', 'b/y.ts'], ['b/y.ts', 'c/z.ts']))).toEqual([]);
+  });
+
+  test('sees an import that the table does not allow', () => {
+    expect(problemOf({ from: 'src/json/json.ts', to: 'src/fleet/fleet.ts', isPackage: false })).toBe(
+      'src/json/json.ts imports src/fleet/fleet.ts, which src/json may not',
+    );
+    expect(problemOf({ from: 'src/sync/x.ts', to: 'azure-iothub', isPackage: true })).toMatch(
+      /which only src\/hub may/,
+    );
+    expect(
+      problemOf({ from: 'local/iot-hub/x.ts', to: 'src/iot-hub/twin-limits.ts', isPackage: false }),
+    ).toMatch(/which local may not/);
+  });
+});

@@ -1,0 +1,166 @@
+import { once } from 'node:events';
+import {
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  realpathSync,
+  rmSync,
+  writeFileSync,
+} from 'node:fs';
+import { createServer } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { setTimeout as delay } from 'node:timers/promises';
+import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
+import * as z from 'zod';
+import { contentsOf } from '../../local/state/contents.ts';
+import { type Bundles, buildBundles } from './bundles.ts';
+import { type LocalRun, runLocally } from './local-run.ts';
+
+const PROCESSES = z.array(
+  z.object({ name: z.string(), pid: z.number().nullable(), running: z.boolean(), restarts: z.number() }),
+);
+const STACK = z.object({ ports: z.object({ table: z.number() }) });
+type Process = z.output<typeof PROCESSES>[number];
+
+let bundles: Bundles;
+let root: string;
+const runs: LocalRun[] = [];
+beforeAll(() => {
+  bundles = buildBundles();
+  root = realpathSync(mkdtempSync(join(tmpdir(), 'berth-stack-')));
+}, 60_000);
+afterAll(() => {
+  for (const { process } of runs) process.kill('SIGKILL');
+  bundles.remove();
+  rmSync(root, { recursive: true, force: true });
+});
+
+function start(state: string, ...args: readonly string[]): LocalRun {
+  const run = runLocally(bundles.directory, ['--devices', '2', '--state', state, ...args]);
+  runs.push(run);
+  return run;
+}
+
+async function end(run: LocalRun): Promise<void> {
+  run.process.kill('SIGINT');
+  await run.ended;
+}
+
+async function ask<Shape extends z.ZodType>(url: string, shape: Shape): Promise<z.output<Shape>> {
+  return shape.parse(await (await fetch(url)).json());
+}
+
+/** Waits until Azurite is shown so; answers what is shown. */
+async function azuriteOnceIt(control: string, is: (azurite: Process) => boolean): Promise<Process> {
+  for (;;) {
+    const azurite = (await ask(`${control}/processes`, PROCESSES)).find(({ name }) => name === 'azurite');
+    if (azurite !== undefined && is(azurite)) return azurite;
+    await delay(50);
+  }
+}
+
+describe('Azurite', () => {
+  test('that was killed is not shown as running, is started again, and Berth goes on', async () => {
+    const run = start(join(root, 'killed'));
+    const control = await run.says(/control API (http:\S+)\)/);
+    const before = await azuriteOnceIt(control, ({ running }) => running);
+    await run.says(/the functions (run)/);
+
+    process.kill(before.pid ?? 0, 'SIGKILL');
+
+    const dead = await azuriteOnceIt(control, ({ pid }) => pid !== before.pid);
+    expect(dead).toEqual({ name: 'azurite', pid: null, running: false, restarts: 0 });
+    const after = await azuriteOnceIt(control, ({ running }) => running);
+    expect(after).toMatchObject({ restarts: 1 });
+    expect(after.pid).not.toBe(before.pid);
+    await run.says(/(restarts azurite 1 time)/);
+    await run.says(/twins {4}(\d+ in sync.*)/);
+    await end(run);
+  }, 120_000);
+
+  test('whose port was taken meanwhile is shown as down, says why, and starts when the port is free', async () => {
+    const run = start(join(root, 'taken'));
+    const control = await run.says(/control API (http:\S+)\)/);
+    const { ports } = await ask(`${control}/stack`, STACK);
+    const before = await azuriteOnceIt(control, ({ running }) => running);
+    await run.says(/the functions (run)/);
+
+    process.kill(before.pid ?? 0, 'SIGKILL');
+    await azuriteOnceIt(control, ({ running }) => !running);
+    const other = createServer().listen(ports.table, '127.0.0.1');
+    await once(other, 'listening');
+
+    await run.says(
+      new RegExp(`Azurite cannot start: (Port ${ports.table}), wanted for Azurite \\(table\\), is taken`),
+    );
+    expect(await azuriteOnceIt(control, () => true)).toMatchObject({ running: false, pid: null });
+    other.close();
+    expect(await azuriteOnceIt(control, ({ running }) => running)).toMatchObject({ restarts: 1 });
+    expect((await ask(`${control}/stack`, STACK)).ports).toEqual(ports);
+    await end(run);
+  }, 120_000);
+});
+
+describe('the state folder', () => {
+  test('holds nothing after a run that a fresh start would not delete', async () => {
+    const state = join(root, 'whole');
+    const run = start(state, '--once', '--timeout', '60');
+    expect((await run.ended).code).toBe(0);
+
+    const contents = contentsOf(state);
+
+    expect(contents.length).toBeGreaterThan(15);
+    expect(contents.filter(({ kind, expected }) => kind !== expected)).toEqual([]);
+  }, 90_000);
+
+  test.each([
+    ['is a file', 'file', 'BERTH_LOCAL_STATE_UNUSABLE'],
+    ['lies below a file', 'file/deep/er', 'BERTH_LOCAL_STATE_UNUSABLE'],
+    ...(process.platform === 'linux'
+      ? [['cannot be made', '/proc/berth', 'BERTH_LOCAL_STATE_UNUSABLE']]
+      : []),
+    ['holds files of others', 'others', 'BERTH_LOCAL_STATE_FOREIGN'],
+    ['contains the project', '..', 'BERTH_LOCAL_STATE_FOREIGN'],
+  ])(
+    'that %s is a sentence with a code, within seconds, and stays as it is',
+    async (_, folder, code) => {
+      mkdirSync(join(root, 'others'), { recursive: true });
+      writeFileSync(join(root, 'others', 'notes.txt'), 'mine');
+      writeFileSync(join(root, 'file'), 'mine');
+      const path = folder.startsWith('file') || folder === 'others' ? join(root, folder) : folder;
+      const run = start(path, '--fresh');
+
+      const { code: exitCode } = await run.ended;
+
+      expect(exitCode).toBe(1);
+      expect(run.said()).toContain(`[${code}]`);
+      expect(run.said().trim().split('\n')).toHaveLength(1);
+      expect(readFileSync(join(root, 'file'), 'utf8')).toBe('mine');
+      expect(readdirSync(join(root, 'others'))).toEqual(['notes.txt']);
+    },
+    15_000,
+  );
+
+  test('with a damaged file ends the start with a sentence, and --fresh begins anew', async () => {
+    const state = join(root, 'damaged');
+    await start(state, '--once', '--timeout', '1').ended;
+    const file = join(state, 'batteries.jsonl');
+    writeFileSync(file, 'garbage\n');
+    writeFileSync(join(state, 'notes.txt'), 'mine');
+
+    const broken = start(state, '--once');
+    expect((await broken.ended).code).toBe(1);
+    expect(broken.said()).toContain(`${file} is damaged: line 1 is not JSON.`);
+    expect(broken.said()).toContain('[BERTH_LOCAL_STATE_DAMAGED]');
+    expect(broken.said()).not.toMatch(/^ +at /m);
+    expect(readFileSync(file, 'utf8')).toBe('garbage\n');
+
+    const fresh = start(state, '--once', '--fresh', '--timeout', '60');
+    expect((await fresh.ended).code).toBe(0);
+    expect(fresh.said()).toContain('since Berth did not make it: notes.txt');
+    expect(existsSync(join(state, 'notes.txt'))).toBe(true);
+  }, 120_000);
+});

@@ -1,0 +1,138 @@
+import { setImmediate as soon } from 'node:timers/promises';
+import { afterEach, beforeEach, describe, expect, test } from '@jest/globals';
+import type { Log } from '../../../local/log.ts';
+import type { Child } from '../../../local/processes/child.ts';
+import {
+  type Clock,
+  type KeepRunningOptions,
+  type KeptRunning,
+  keepRunning,
+} from '../../../local/processes/kept-running.ts';
+
+/** A process that ends when it is told to. */
+interface FakeChild extends Child {
+  end(how: string): void;
+}
+
+function fakeChild(pid: number): FakeChild {
+  let end: (how: string) => void = () => {};
+  const ended = new Promise<string>((resolve) => {
+    end = resolve;
+  });
+  return { name: 'fake', pid, ended, end, send() {}, stop: async () => end('exit code 0') };
+}
+
+describe('a process that is kept running', () => {
+  let time: number;
+  let wakes: { readonly at: number; wake(): void }[];
+  let children: FakeChild[];
+  let said: string[];
+  let kept: KeptRunning;
+  const log: Log = { info() {}, warn: (message) => void said.push(message), error() {} };
+  const clock: Clock = {
+    now: () => time,
+    wait: (ms, signal) =>
+      new Promise((resolve) => {
+        if (signal.aborted) return resolve();
+        const end = () => {
+          signal.removeEventListener('abort', end);
+          resolve();
+        };
+        signal.addEventListener('abort', end);
+        wakes.push({ at: time + ms, wake: end });
+      }),
+  };
+  const keep = (options: Partial<KeepRunningOptions> = {}) => {
+    const start = () => {
+      const child = fakeChild(children.length + 1);
+      children.push(child);
+      return child;
+    };
+    kept = keepRunning({ name: 'fake', title: 'Fake', start, log, clock, ...options });
+  };
+  /** Lets time pass, a wait after the other. */
+  const pass = async (ms: number): Promise<void> => {
+    const until = time + ms;
+    for (await soon(); ; await soon()) {
+      const next = wakes.filter(({ at }) => at <= until).sort((left, right) => left.at - right.at)[0];
+      if (next === undefined) break;
+      time = next.at;
+      wakes = wakes.filter((each) => each !== next);
+      next.wake();
+    }
+    time = until;
+  };
+
+  beforeEach(() => {
+    time = 0;
+    wakes = [];
+    children = [];
+    said = [];
+  });
+  afterEach(() => kept.stop(0));
+
+  test('starts again a second after it has ended, and is not shown as running in between', async () => {
+    keep();
+    expect(kept).toMatchObject({ pid: 1, isRunning: true, restarts: 0 });
+
+    children[0]?.end('SIGKILL');
+    await pass(999);
+    expect(kept).toMatchObject({ pid: undefined, isRunning: false, restarts: 0 });
+
+    await pass(1);
+    expect(kept).toMatchObject({ pid: 2, isRunning: true, restarts: 1 });
+    expect(said).toEqual(['Fake ended (SIGKILL); it starts again in a second.']);
+  });
+
+  test('is started more and more seldom while it ends at once, and after a second again when it has lived', async () => {
+    keep();
+    for (const waitMs of [1_000, 2_000, 4_000, 8_000, 16_000, 30_000, 30_000]) {
+      children.at(-1)?.end('exit code 1');
+      await pass(waitMs - 1);
+      expect(kept.isRunning).toBe(false);
+      await pass(1);
+      expect(kept.isRunning).toBe(true);
+    }
+
+    await pass(10_000);
+    children.at(-1)?.end('exit code 1');
+    await pass(1_000);
+
+    expect(kept.isRunning).toBe(true);
+  });
+
+  test('waits while something is in the way, says once what, and starts when it is gone', async () => {
+    let inTheWay: string | undefined = 'Port 1 is taken.';
+    keep({ obstacle: async () => inTheWay });
+    children[0]?.end('SIGKILL');
+    await pass(20_000);
+    expect(kept).toMatchObject({ isRunning: false, restarts: 0 });
+    expect(said.slice(1)).toEqual(['Fake cannot start: Port 1 is taken. It is tried again every second.']);
+
+    inTheWay = undefined;
+    await pass(1_000);
+
+    expect(kept).toMatchObject({ pid: 2, isRunning: true, restarts: 1 });
+  });
+
+  test('does not start again once it is stopped, even while it waits', async () => {
+    keep({ obstacle: async () => 'It cannot.' });
+    children[0]?.end('SIGKILL');
+    await pass(1_500);
+
+    await kept.stop(0);
+    await pass(60_000);
+
+    expect(children).toHaveLength(1);
+    expect(kept.isRunning).toBe(false);
+  });
+
+  test('gives way to another process when it is renewed', async () => {
+    keep();
+
+    await kept.renew(0);
+    await pass(1_000);
+
+    expect(kept).toMatchObject({ pid: 2, isRunning: true, restarts: 1 });
+  });
+});

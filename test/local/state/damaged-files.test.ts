@@ -1,0 +1,135 @@
+import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { dirname, join } from 'node:path';
+import { afterEach, beforeEach, describe, expect, test } from '@jest/globals';
+import { checkDatabases } from '../../../local/azurite/databases.ts';
+import { openBatteries } from '../../../local/devices/batteries.ts';
+import { openCertificates } from '../../../local/dps/certificates/certificate-store.ts';
+import { openEnrollments } from '../../../local/dps/enrollments/enrollment-store.ts';
+import { openRegistrations } from '../../../local/dps/registration/registration.ts';
+import { openDeviceStore } from '../../../local/iot-hub/hub/device-store.ts';
+
+let directory: string;
+beforeEach(() => {
+  directory = mkdtempSync(join(tmpdir(), 'berth-damage-'));
+});
+afterEach(() => rmSync(directory, { recursive: true, force: true }));
+
+const SECRET = 'c2VjcmV0LWtleS1vZi1hLWRldmljZQ==';
+const TIMES = { etag: 'e', createdDateTimeUtc: 't', lastUpdatedDateTimeUtc: 't' };
+const KEYS = { type: 'symmetricKey', primaryKey: SECRET, secondaryKey: SECRET };
+
+/** Each kept file: how it is opened, and records that Berth cannot have written. */
+const JOURNALS: readonly (readonly [string, (file: string) => { close(): void }, readonly unknown[]])[] = [
+  [
+    'hub.jsonl',
+    openDeviceStore,
+    [
+      { put: {} },
+      { put: { identity: { deviceId: 'd', authentication: { type: 'sas', key: SECRET } }, twin: {} } },
+      { remove: 7 },
+      { put: null },
+    ],
+  ],
+  [
+    'registrations.jsonl',
+    (file) => openRegistrations(dirname(file)),
+    [{ registrationId: 5 }, { forgotten: null }, { registrationId: 'd', enrollmentId: 'e', ...TIMES }],
+  ],
+  [
+    'enrollments.jsonl',
+    (file) => openEnrollments(dirname(file), [], Date.now),
+    [
+      { enrollmentGroupId: 'g', attestation: KEYS },
+      { enrollmentGroupId: 'g', attestation: { ...KEYS, primaryKey: 1 }, ...TIMES },
+      { enrollmentGroupId: 'g', attestation: { type: 'x509', certificates: ['no PEM'] }, ...TIMES },
+      { deleted: {} },
+    ],
+  ],
+  [
+    'certificates.jsonl',
+    (file) => openCertificates(dirname(file), Date.now),
+    [
+      { name: 'n' },
+      { name: 'n', certificate: 'no PEM', isVerified: true, etag: '', created: '', updated: '' },
+    ],
+  ],
+  ['batteries.jsonl', openBatteries, [{ deviceId: 'd', percent: '5' }, { deviceId: '' }, { percent: 1 }]],
+];
+
+describe.each(JOURNALS)('%s', (name, open, records) => {
+  const texts: readonly (readonly [string, string | Buffer])[] = [
+    ['text', 'garbage\n'],
+    ['JSON that is cut off before the end of the line', `{"put":{"key":"${SECRET}\n`],
+    ['bytes', Buffer.from([0, 255, 10, 1, 2])],
+    ['bytes without a line', Buffer.from([0x7b, 0, 255, 1, 2])],
+    ['text that is not UTF-8', Buffer.from([0x22, 0xff, 0x22, 10])],
+    ...['null', '7', '"x"', '[]', '{}'].map((json) => [json, `${json}\n`] as const),
+    ...records.map((record) => [JSON.stringify(record), `${JSON.stringify(record)}\n`] as const),
+  ];
+
+  test.each(texts)('with %s is a sentence that names it, and it stays as it is', (_, text) => {
+    const file = join(directory, name);
+    writeFileSync(file, text);
+
+    expect(() => open(file)).toThrow(
+      expect.objectContaining({
+        code: 'BERTH_LOCAL_STATE_DAMAGED',
+        message: expect.stringMatching(
+          new RegExp(`^${file} is damaged: line \\d+ is not .*or start with --fresh`),
+        ),
+      }),
+    );
+    expect(() => open(file)).not.toThrow(
+      expect.objectContaining({ message: expect.stringContaining(SECRET) }),
+    );
+    expect(readFileSync(file)).toEqual(Buffer.from(text));
+  });
+
+  test('that is empty is one without records', () => {
+    const file = join(directory, name);
+    writeFileSync(file, '');
+
+    open(file).close();
+  });
+
+  test('that is a folder, or lies where a file is, is a sentence that names it', () => {
+    const file = join(directory, 'x', name);
+    mkdirSync(file, { recursive: true });
+    const unusable = expect.objectContaining({ code: 'BERTH_LOCAL_STATE_UNUSABLE' });
+    expect(() => open(file)).toThrow(unusable);
+
+    rmSync(dirname(file), { recursive: true });
+    writeFileSync(dirname(file), '');
+    expect(() => open(file)).toThrow(unusable);
+  });
+});
+
+describe('a database of Azurite', () => {
+  const file = () => join(directory, '__azurite_db_table__.json');
+
+  test.each([
+    ['is empty', '', 'it is empty'],
+    ['is cut off', '{"filename":"x","collections":[{"na', 'it is not JSON'],
+    ['holds bytes', '\u0000\u0001', 'it is not JSON'],
+    ['is something else', '{}', 'it is not a database of Azurite'],
+    ['has collections of something else', '{"collections":[1]}', 'it is not a database of Azurite'],
+  ])('that %s is a sentence that names it, and it stays as it is', (_, text, message) => {
+    writeFileSync(file(), text);
+
+    expect(() => checkDatabases(directory)).toThrow(
+      expect.objectContaining({
+        code: 'BERTH_LOCAL_STATE_DAMAGED',
+        message: expect.stringContaining(`${file()} is damaged: ${message}`),
+      }),
+    );
+    expect(readFileSync(file(), 'utf8')).toBe(text);
+  });
+
+  test('that is whole, or not there, is none of it', () => {
+    checkDatabases(directory);
+    writeFileSync(file(), '{"filename":"x","collections":[{"name":"t","data":[{"$loki":1}]}]}');
+
+    checkDatabases(directory);
+  });
+});

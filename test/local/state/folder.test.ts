@@ -1,0 +1,213 @@
+import {
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readFileSync,
+  realpathSync,
+  rmSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs';
+import { homedir, tmpdir } from 'node:os';
+import { dirname, join, parse } from 'node:path';
+import { afterEach, beforeEach, describe, expect, test } from '@jest/globals';
+import { lockState } from '../../../local/state-lock.ts';
+
+let root: string;
+beforeEach(() => {
+  root = realpathSync(mkdtempSync(join(tmpdir(), 'berth-folder-')));
+});
+afterEach(() => rmSync(root, { recursive: true, force: true }));
+
+/** Writes files, given as path in the root and content. */
+function write(files: Readonly<Record<string, string>>): void {
+  for (const [path, text] of Object.entries(files)) {
+    mkdirSync(dirname(join(root, path)), { recursive: true });
+    writeFileSync(join(root, path), text);
+  }
+}
+
+const take = (name: string, fresh = false) =>
+  lockState(join(root, name), fresh, { protectedFolders: [root] });
+const refusal = (act: () => unknown, code: string, message: RegExp): void =>
+  expect(act).toThrow(expect.objectContaining({ code, message: expect.stringMatching(message) }));
+
+/** A part of what Berth kept before folders were marked. */
+const EARLIER = {
+  'state/hubs/contoso-weu.azure-devices.net.jsonl': '',
+  'state/event-hubs/twin-events/0.jsonl': '',
+  'state/azurite/__azurite_db_table__.json': '{}',
+  'state/azurite/__blobstorage__/2d689d1a-a20c-4102-a6a5-3409de39b249': 'x',
+  'state/ca/root.pem': 'x',
+  'state/dps/registrations.jsonl': '',
+  'state/logs/functions.log': '',
+  'state/batteries.jsonl': '',
+};
+
+describe('which folders may hold the state', () => {
+  test('a new one is made, with its parents, and marked', () => {
+    take('a/b/c')();
+
+    expect(JSON.parse(readFileSync(join(root, 'a/b/c/berth-state.json'), 'utf8'))).toMatchObject({
+      berth: 'state',
+      format: 1,
+    });
+  });
+
+  test('an empty one and a symbolic link to one', () => {
+    mkdirSync(join(root, 'empty'));
+    symlinkSync('empty', join(root, 'link'));
+
+    take('link')();
+
+    expect(existsSync(join(root, 'empty', 'berth-state.json'))).toBe(true);
+  });
+
+  test('one of an earlier version, which has no marker yet', () => {
+    write(EARLIER);
+
+    take('state', true)();
+
+    expect(existsSync(join(root, 'state/hubs'))).toBe(false);
+    expect(existsSync(join(root, 'state/berth-state.json'))).toBe(true);
+  });
+
+  test('one in which an earlier version did not get far', () => {
+    write({ 'state/lock': '999999999' });
+    mkdirSync(join(root, 'state/logs'));
+
+    expect(take('state')).toBeDefined();
+  });
+
+  test.each<[string, Readonly<Record<string, string>>, RegExp]>([
+    ['foreign files', { 'notes.txt': 'x' }, /holds "notes.txt"/],
+    ['a folder of the name of one of its own', { 'logs/functions.log': 'x' }, /is not empty/],
+    ['a file of the name of its lock', { 'lock/x': 'x' }, /is not empty/],
+    ['data of an Azurite of someone else', { 'azurite/__azurite_db_table__.json': '{}' }, /is not empty/],
+    ['a marker of something else', { 'berth-state.json': '{"berth":true}', 'x.txt': '' }, /holds "x.txt"/],
+  ])('not one with %s: it is refused, fresh or not, and nothing is deleted', (_, files, message) => {
+    const full = Object.fromEntries(Object.entries(files).map(([path, text]) => [`other/${path}`, text]));
+    write(full);
+
+    for (const fresh of [false, true]) {
+      refusal(() => take('other', fresh), 'BERTH_LOCAL_STATE_FOREIGN', message);
+    }
+
+    for (const [path, text] of Object.entries(full))
+      expect(readFileSync(join(root, path), 'utf8')).toBe(text);
+    expect(existsSync(join(root, 'other/berth-state.json'))).toBe('other/berth-state.json' in full);
+  });
+
+  test('not an earlier one that holds files of others beside its own', () => {
+    write({ ...EARLIER, 'state/thesis.doc': 'x' });
+
+    refusal(() => take('state', true), 'BERTH_LOCAL_STATE_FOREIGN', /holds "thesis.doc"/);
+    expect(existsSync(join(root, 'state/batteries.jsonl'))).toBe(true);
+  });
+
+  test('not the root, the home folder, the project, nor a folder that contains them, even if it is empty or marked', () => {
+    write({ 'berth-state.json': '{"berth":"state"}' });
+    mkdirSync(join(root, 'project'));
+    symlinkSync(root, join(root, 'project/up'));
+    const protectedFolders = [join(root, 'project')];
+
+    const folders: readonly (readonly [string, RegExp])[] = [
+      [parse(root).root, /is the root of a file system/],
+      [homedir(), /is your home folder|contains your home folder/],
+      [join(root, 'project'), /is the project/],
+      [root, /contains the project/],
+      [join(root, 'project/up'), /contains the project/],
+      [process.cwd(), /is the working directory/],
+      ['', /names no folder/],
+    ];
+    for (const [folder, message] of folders) {
+      refusal(() => lockState(folder, true, { protectedFolders }), 'BERTH_LOCAL_STATE_FOREIGN', message);
+    }
+  });
+});
+
+describe('a folder that cannot be used', () => {
+  test.each<[string, string, RegExp]>([
+    ['a file', 'file', /file is not a folder/],
+    ['below a file', 'file/sub/deep', /file is not a folder/],
+    ['a symbolic link to nothing', 'dangling', /is not a folder/],
+    ['a symbolic link to itself', 'loop', /leads to itself/],
+    ['a name that is too long', 'x'.repeat(300), /too long/],
+  ])('is refused at once: %s', (_, name, message) => {
+    write({ file: 'mine' });
+    symlinkSync('nowhere', join(root, 'dangling'));
+    symlinkSync('loop', join(root, 'loop'));
+
+    refusal(() => take(name, true), 'BERTH_LOCAL_STATE_UNUSABLE', message);
+
+    expect(readFileSync(join(root, 'file'), 'utf8')).toBe('mine');
+  });
+
+  const onLinux = process.platform === 'linux' ? test : test.skip;
+  onLinux('is refused at once where no folder can be made, as in /proc', () => {
+    refusal(
+      () => lockState('/proc/berth/state', false),
+      'BERTH_LOCAL_STATE_UNUSABLE',
+      /^\/proc\/berth cannot be/,
+    );
+  });
+});
+
+describe('a fresh start', () => {
+  test('deletes all that Berth keeps, and nothing else', () => {
+    const mine = { 'state/notes.txt': 'a', 'state/hubs/mine.csv': 'b', 'state/photos/lock': 'c' };
+    take('state')();
+    write({ ...EARLIER, ...mine });
+    const kept: string[] = [];
+
+    lockState(join(root, 'state'), true, { onKept: (paths) => kept.push(...paths) })();
+
+    for (const path of Object.keys(EARLIER))
+      expect([path, existsSync(join(root, path))]).toEqual([path, false]);
+    for (const [path, text] of Object.entries(mine))
+      expect(readFileSync(join(root, path), 'utf8')).toBe(text);
+    expect(kept.toSorted()).toEqual(['hubs/mine.csv', 'notes.txt', 'photos']);
+  });
+
+  test.each([
+    ['a folder', 'azurite'],
+    ['a file', 'batteries.jsonl'],
+  ])('does not delete through a symbolic link in the place of %s', (_, name) => {
+    take('state')();
+    write({ 'elsewhere/__azurite_db_table__.json': 'mine' });
+    symlinkSync(join(root, 'elsewhere'), join(root, 'state', name));
+
+    for (const fresh of [true, false]) {
+      refusal(
+        () => take('state', fresh),
+        'BERTH_LOCAL_STATE_DAMAGED',
+        new RegExp(`${name} is a symbolic link`),
+      );
+    }
+
+    expect(readFileSync(join(root, 'elsewhere/__azurite_db_table__.json'), 'utf8')).toBe('mine');
+    expect(existsSync(join(root, 'state/lock'))).toBe(false);
+  });
+});
+
+test('a file in the place of a folder, and a folder in the place of a file, are named', () => {
+  take('state')();
+  write({ 'state/hubs': 'x' });
+  refusal(() => take('state'), 'BERTH_LOCAL_STATE_DAMAGED', /hubs is a file, where Berth keeps a folder/);
+  rmSync(join(root, 'state/hubs'));
+
+  write({ 'state/ca/root.pem/x': 'x' });
+  refusal(
+    () => take('state'),
+    'BERTH_LOCAL_STATE_DAMAGED',
+    /root\.pem is a folder, where Berth keeps a file/,
+  );
+});
+
+test('a marker that a crash left empty is written again', () => {
+  write({ ...EARLIER, 'state/berth-state.json': '' });
+
+  take('state')();
+
+  expect(readFileSync(join(root, 'state/berth-state.json'), 'utf8')).toContain('"berth": "state"');
+});
