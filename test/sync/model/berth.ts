@@ -111,7 +111,7 @@ export class Berth {
           fleet: instance.fleet,
           hosts: [HOST],
           modules: (await instance.gate.current()).modules,
-          reconcile: (id, twinEvents) => reconciler.reconcile(id, twinEvents),
+          reconciler,
           redaction: NO_REDACTION,
           keepDeadLetters: async (letters) => {
             this.deadLetters += letters.length;
