@@ -143,6 +143,8 @@ describe('a step is taken', () => {
     'payload.a.substring(1)',
     'string(payload.a)',
     'double(payload.a)',
+    'int(payload.a)',
+    'uint(payload.a)',
     'bytes(payload.a)',
     'bytes(payload.a).hex()',
     "payload.a.split('b')",
