@@ -7,14 +7,22 @@ import {
 } from '../../allocation/decision/hub-overview.ts';
 import { pauseLines, untrustedLines } from '../policies/pause-text.ts';
 import type { Cli } from '../shell/cli.ts';
+import type { CommandGroup } from '../shell/command-line.ts';
+import { type Given, JSON_OUTPUT } from '../shell/inputs.ts';
 import { fleetInForce, openState } from '../shell/state.ts';
 import { count, percent, say, sayJson, sayTable, span, tell } from '../shell/terminal.ts';
 
 /** `berth hubs`: every hub of the fleet in force, with what operators have set. */
-export async function hubs(
-  { terminal, env, now }: Cli,
-  { json }: { readonly json: boolean },
-): Promise<number> {
+export function registerHubs(berth: CommandGroup): void {
+  berth.command({
+    name: 'hubs',
+    description: 'every hub: state, weight, devices, health, and what operators have set or paused',
+    inputs: JSON_OUTPUT,
+    run: hubs,
+  });
+}
+
+async function hubs({ terminal, env, now }: Cli, { json }: Given<typeof JSON_OUTPUT>): Promise<number> {
   const state = openState(env);
   const fleet = await fleetInForce(state);
   const [conditions, control] = await Promise.all([state.conditions.read(now()), state.control.read()]);

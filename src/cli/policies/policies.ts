@@ -1,14 +1,22 @@
 import { type PolicyOverview, policyOverviews } from '../../sync/resync/sync-overview.ts';
 import type { Cli } from '../shell/cli.ts';
+import type { CommandGroup } from '../shell/command-line.ts';
+import { type Given, JSON_OUTPUT } from '../shell/inputs.ts';
 import { fleetInForce, openState } from '../shell/state.ts';
 import { count, percent, say, sayJson, sayTable, span, tell } from '../shell/terminal.ts';
 import { pauseLines, pauseText } from './pause-text.ts';
 
 /** `berth policies`: every policy of the fleet in force, how far its ramp is and how it is taken. */
-export async function policies(
-  { terminal, env, now }: Cli,
-  { json }: { readonly json: boolean },
-): Promise<number> {
+export function registerPolicies(berth: CommandGroup): void {
+  berth.command({
+    name: 'policies',
+    description: 'every policy: how far its ramp is, how devices take it, and what is paused',
+    inputs: JSON_OUTPUT,
+    run: policies,
+  });
+}
+
+async function policies({ terminal, env, now }: Cli, { json }: Given<typeof JSON_OUTPUT>): Promise<number> {
   const state = openState(env);
   const fleet = await fleetInForce(state);
   const control = await state.control.read();
