@@ -3,7 +3,7 @@ import type { CommandGroup } from '../shell/command-line.ts';
 import { type Given, JSON_OUTPUT, timeBackOr } from '../shell/inputs.ts';
 import { printableStart } from '../shell/printable.ts';
 import { openState } from '../shell/state.ts';
-import { count, say, sayJson, sayTable, tell } from '../shell/terminal.ts';
+import { count, right, say, sayJson, sayTable, tell } from '../shell/terminal.ts';
 
 const INPUTS = {
   '--since <time>': timeBackOr('7d', 'of those beyond the cap: a duration back from now or a time'),
@@ -55,11 +55,7 @@ function sayCounts<Name extends string>(
   if (sum === 0) return;
   sayTable(
     terminal,
-    [
-      { name: 'events', align: 'right' },
-      ...names.map((name) => ({ name: name === 'hubName' ? 'hub' : name })),
-      { name: 'last' },
-    ],
+    [right('events'), ...names.map((name) => (name === 'hubName' ? 'hub' : name)), 'last'],
     counts.map((each) => [
       count(each.events),
       ...names.map((name) => printableStart(each[name], TEXT_WIDTH)),

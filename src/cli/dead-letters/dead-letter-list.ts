@@ -71,7 +71,7 @@ async function countBeyond(hours: LetterHours, since: number, now: number): Prom
 function sayRows(terminal: Cli['terminal'], letters: readonly LetterSummary[]): void {
   sayTable(
     terminal,
-    ['id', 'time', 'code', 'hub', 'device', 'reason'].map((name) => ({ name })),
+    ['id', 'time', 'code', 'hub', 'device', 'reason'],
     letters.map((letter) => [
       letter.id,
       printableStart(letter.enqueuedAt, NAME_WIDTH),

@@ -12,7 +12,7 @@ import type { Cli } from '../shell/cli.ts';
 import type { CommandGroup } from '../shell/command-line.ts';
 import { parseJson, readFleet, readText } from '../shell/files.ts';
 import { FLEET_FILE, type Given, JSON_OUTPUT, requiredText, textOr } from '../shell/inputs.ts';
-import { say, sayJson, type Terminal } from '../shell/terminal.ts';
+import { say, sayJson, shortRevision, type Terminal } from '../shell/terminal.ts';
 import { sayReceipt } from './receipt-text.ts';
 
 const INPUTS = {
@@ -92,7 +92,7 @@ function verdict(
   return isSameFile
     ? [`Recomputed: it ${what}.`, ...lost]
     : [
-        `The receipt was made with revision ${given.revision.slice(0, 12)}; this is ${fleet.revision.slice(0, 12)}, and ${what}.`,
+        `The receipt was made with revision ${shortRevision(given.revision)}; this is ${shortRevision(fleet.revision)}, and ${what}.`,
         ...lost,
       ];
 }

@@ -8,7 +8,7 @@ import type { Cli } from '../shell/cli.ts';
 import type { CommandGroup } from '../shell/command-line.ts';
 import { readModelsOf, readText } from '../shell/files.ts';
 import { FLEET_FILE, type Given, JSON_OUTPUT, textOr, toggle, wholeNumber } from '../shell/inputs.ts';
-import { plural, say, sayJson } from '../shell/terminal.ts';
+import { plural, say, sayJson, shortRevision } from '../shell/terminal.ts';
 
 const INPUTS = {
   '[file]': textOr(FLEET_FILE, 'the fleet file'),
@@ -61,7 +61,7 @@ async function validate(
   for (const problem of problems) say(terminal, `problem  ${line(problem)}`);
   for (const warning of warnings) say(terminal, `warning  ${line(warning)}`);
   const verdict = parsed.ok
-    ? `${file} is valid: ${plural(parsed.fleet.hubs.length, 'hub')}${modelsOf(parsed.fleet)}, revision ${parsed.fleet.revision.slice(0, 12)}`
+    ? `${file} is valid: ${plural(parsed.fleet.hubs.length, 'hub')}${modelsOf(parsed.fleet)}, revision ${shortRevision(parsed.fleet.revision)}`
     : `${file} is not valid: ${plural(problems.length, 'problem')}`;
   say(terminal, `${verdict}${warnings.length === 0 ? '' : `; ${plural(warnings.length, 'warning')}`}.`);
   return isFine ? 0 : 1;

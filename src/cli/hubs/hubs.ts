@@ -10,7 +10,17 @@ import type { Cli } from '../shell/cli.ts';
 import type { CommandGroup } from '../shell/command-line.ts';
 import { type Given, JSON_OUTPUT } from '../shell/inputs.ts';
 import { fleetInForce, openState } from '../shell/state.ts';
-import { count, percent, say, sayJson, sayTable, span, tell } from '../shell/terminal.ts';
+import {
+  count,
+  percent,
+  right,
+  say,
+  sayJson,
+  sayTable,
+  shortRevision,
+  span,
+  tell,
+} from '../shell/terminal.ts';
 
 /** `berth hubs`: every hub of the fleet in force, with what operators have set. */
 export function registerHubs(berth: CommandGroup): void {
@@ -28,7 +38,7 @@ async function hubs({ terminal, env, now }: Cli, { json }: Given<typeof JSON_OUT
   const [conditions, control] = await Promise.all([state.conditions.read(now()), state.control.read()]);
   const overviews = hubOverviews(fleet, conditions, now());
   const moves = moveOverviews(fleet, conditions, now());
-  tell(terminal, `State: ${state.place}. Fleet file: revision ${fleet.revision.slice(0, 12)}.`);
+  tell(terminal, `State: ${state.place}. Fleet file: revision ${shortRevision(fleet.revision)}.`);
   if (json) {
     const described = overviews.map((hub) => ({
       ...hub,
@@ -41,15 +51,15 @@ async function hubs({ terminal, env, now }: Cli, { json }: Given<typeof JSON_OUT
   sayTable(
     terminal,
     [
-      { name: 'hub' },
-      { name: 'state' },
-      { name: 'weight', align: 'right' },
-      { name: 'wanted', align: 'right' },
-      { name: 'actual', align: 'right' },
-      { name: 'devices', align: 'right' },
-      { name: 'counted', align: 'right' },
-      { name: 'health' },
-      { name: 'override' },
+      'hub',
+      'state',
+      right('weight'),
+      right('wanted'),
+      right('actual'),
+      right('devices'),
+      right('counted'),
+      'health',
+      'override',
     ],
     overviews.map((hub) => [
       hub.host,

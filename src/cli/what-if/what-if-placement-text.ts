@@ -1,28 +1,24 @@
 import { hoursText, type Report } from '../../what-if/report.ts';
-import { count, percent, plural, say, sayTable, type Terminal } from '../shell/terminal.ts';
+import { type Column, count, percent, plural, right, say, type Terminal } from '../shell/terminal.ts';
+import { amount, headline, saySection, sayWarnings } from './report-text.ts';
 
-const RIGHT = 'right' as const;
 const MOST_GROUPS = 20;
 
 /** What a fleet file would do, for people. */
 export function sayReport(terminal: Terminal, report: Report, compared: string): void {
   const { devices, hubs, moves, refused, rules, warnings } = report;
-  say(
-    terminal,
-    `${plural(devices, 'device')} under revision ${report.revision.slice(0, 12)}, against ${compared}`,
-  );
-  say(terminal);
-  sayTable(
+  say(terminal, headline(plural(devices, 'device'), report.revision, compared));
+  saySection(
     terminal,
     [
-      { name: 'hub' },
-      { name: 'weight', align: RIGHT },
-      { name: 'wanted', align: RIGHT },
-      { name: 'now', align: RIGHT },
-      { name: 'then', align: RIGHT },
-      { name: 'if all were new', align: RIGHT },
-      { name: 'operations', align: RIGHT },
-      { name: 'hours at its limit', align: RIGHT },
+      'hub',
+      right('weight'),
+      right('wanted'),
+      right('now'),
+      right('then'),
+      right('if all were new'),
+      right('operations'),
+      right('hours at its limit'),
     ],
     hubs.map((hub) => [
       hub.host,
@@ -38,48 +34,29 @@ export function sayReport(terminal: Terminal, report: Report, compared: string):
   sayMoves(terminal, moves, devices);
   sayRefused(terminal, refused);
   if (rules.length > 0) {
-    say(terminal);
-    sayTable(
+    saySection(
       terminal,
-      [{ name: 'rule' }, { name: 'matches', align: RIGHT }, { name: 'unknown', align: RIGHT }],
+      ['rule', right('matches'), right('unknown')],
       rules.map(({ name, matched, unknown }) => [name, amount(matched, devices), amount(unknown, devices)]),
     );
   }
-  if (warnings.length > 0) say(terminal);
-  for (const warning of warnings) say(terminal, `Warning: ${warning}.`);
+  sayWarnings(terminal, warnings);
 }
 
 function sayMoves(terminal: Terminal, moves: Report['moves'], devices: number): void {
-  say(terminal);
-  if (moves.count === 0) {
+  const { count: moved, atOnce, overHours, hours, slowest, groups } = moves;
+  if (moved === 0) {
+    say(terminal);
     say(terminal, 'No device would go elsewhere.');
     return;
   }
-  const { count: moved, atOnce } = moves;
-  say(
+  sayGroups(
     terminal,
-    `${amount(moved, devices)} would go elsewhere when they register again: ${spreading(moved, atOnce, moves.overHours)}. That takes at least ${hoursText(moves.hours)} at the limit of ${moves.slowest}.`,
+    `${amount(moved, devices)} would go elsewhere when they register again: ${spreading(moved, atOnce, overHours)}. That takes at least ${hoursText(hours)} at the limit of ${slowest}.`,
+    ['from', 'to', 'because'],
+    groups,
+    ({ from, to, why }) => [from, to, why],
   );
-  sayTable(
-    terminal,
-    [
-      { name: 'devices', align: RIGHT },
-      { name: 'from' },
-      { name: 'to' },
-      { name: 'because' },
-      { name: 'such as' },
-    ],
-    moves.groups
-      .slice(0, MOST_GROUPS)
-      .map(({ count: number, from, to, why, examples }) => [
-        count(number),
-        from,
-        to,
-        why,
-        examples.slice(0, 2).join(', '),
-      ]),
-  );
-  sayMore(terminal, moves.groups.length);
 }
 
 function spreading(moved: number, atOnce: number, overHours: number): string {
@@ -96,27 +73,31 @@ function sayRefused(terminal: Terminal, refused: Report['refused']): void {
     say(terminal, `${plural(refused.asBefore, 'device')} would be refused, as before.`);
   }
   if (refused.count === 0) return;
-  say(terminal);
-  say(terminal, `${plural(refused.count, 'device')} could not be placed any more:`);
-  sayTable(
+  sayGroups(
     terminal,
-    [{ name: 'devices', align: RIGHT }, { name: 'code' }, { name: 'because' }, { name: 'such as' }],
-    refused.groups
-      .slice(0, MOST_GROUPS)
-      .map(({ count: number, code, message, examples }) => [
-        count(number),
-        code,
-        message,
-        examples.slice(0, 2).join(', '),
-      ]),
+    `${plural(refused.count, 'device')} could not be placed any more:`,
+    ['code', 'because'],
+    refused.groups,
+    ({ code, message }) => [code, message],
   );
-  sayMore(terminal, refused.groups.length);
 }
 
-function sayMore(terminal: Terminal, groups: number): void {
-  if (groups > MOST_GROUPS) say(terminal, `and ${groups - MOST_GROUPS} more kinds; --json has all`);
-}
-
-function amount(number: number, of: number): string {
-  return of === 0 ? count(number) : `${count(number)} (${percent(number / of)})`;
+/** What devices of one group have in common, how many they are, and two of them. */
+function sayGroups<Group extends { readonly count: number; readonly examples: readonly string[] }>(
+  terminal: Terminal,
+  title: string,
+  columns: readonly Column[],
+  groups: readonly Group[],
+  cellsOf: (group: Group) => readonly string[],
+): void {
+  saySection(
+    terminal,
+    [right('devices'), ...columns, 'such as'],
+    groups
+      .slice(0, MOST_GROUPS)
+      .map((group) => [count(group.count), ...cellsOf(group), group.examples.slice(0, 2).join(', ')]),
+    title,
+  );
+  const more = groups.length - MOST_GROUPS;
+  if (more > 0) say(terminal, `and ${more} more kinds; --json has all`);
 }
