@@ -5,7 +5,9 @@ import { afterAll, beforeAll, beforeEach, describe, expect, test } from '@jest/g
 import { resyncCost } from '../../src/cli/hubs/resync.ts';
 import { validFleet } from '../../src/cli/shell/files.ts';
 import { openState, type State } from '../../src/cli/shell/state.ts';
-import { type Control, controlSchema, elapsedOf, SELF, withPackage } from '../../src/control/control.ts';
+import { type Control, controlSchema, SELF } from '../../src/control/control.ts';
+import { withPackage } from '../../src/control/packages.ts';
+import { elapsedOf } from '../../src/control/ramps.ts';
 import { parseFleet } from '../../src/fleet/file/parse.ts';
 import type { Policy } from '../../src/fleet/fleet.ts';
 import { hostName } from '../../src/iot-hub/host-name.ts';

@@ -1,4 +1,5 @@
-import { type Pause, pauseFor, type Scope, withPause } from '../../control/control.ts';
+import type { Pause, Scope } from '../../control/control.ts';
+import { pauseFor, withPause } from '../../control/pauses.ts';
 import type { Cli } from '../shell/cli.ts';
 import type { CommandGroup } from '../shell/command-line.ts';
 import { DEPLOYED_FLEET, type Given, reason, text } from '../shell/inputs.ts';

@@ -7,7 +7,7 @@ import { answersWrite, nextStep, waitAfterWrite } from '../answers/answer.ts';
 import { sameValue } from '../answers/compare.ts';
 import { differenceOf } from '../answers/difference.ts';
 import { recordRejection } from '../events/history.ts';
-import type { PathHistory, Shadow, WriteRecord } from '../snapshot/shadow.ts';
+import type { PathHistory, Rejection, Shadow, WriteRecord } from '../snapshot/shadow.ts';
 
 /** How one owned property stands. */
 export type Verdict = 'inSync' | 'pending' | 'drifted' | 'rejected' | 'fighting';
@@ -197,7 +197,8 @@ function rejectionOf({ policy, wanted, history }: LeafFacts): LeafVerdict | unde
 /** The device reports the value now: whatever it refused before. */
 function withoutRejection({ history, wanted }: LeafFacts): PathHistory {
   if (history.rejected.length === 0) return history;
-  return { ...history, rejected: history.rejected.filter(({ value }) => !sameJson(value, wanted)) };
+  const isLifted = ({ value, isByHub }: Rejection) => isByHub !== true && sameJson(value, wanted);
+  return { ...history, rejected: history.rejected.filter((rejection) => !isLifted(rejection)) };
 }
 
 /**
