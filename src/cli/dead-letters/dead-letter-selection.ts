@@ -5,7 +5,7 @@ import type {
   LetterFilter,
   LetterSummary,
 } from '../../store/dead-letters/dead-letter-store.ts';
-import { invalid } from '../shell/arguments.ts';
+import { givenFlags, invalid } from '../shell/arguments.ts';
 import { type Given, optional, type Reading, text, timeBack } from '../shell/inputs.ts';
 import type { State } from '../shell/state.ts';
 
@@ -52,7 +52,7 @@ export function filterOf({ since, until, code, hub }: Selection): LetterFilter {
  * @throws BerthError `BERTH_ARGUMENT_INVALID`
  */
 export function refuseBoth(ids: readonly string[], options: Readonly<Record<string, unknown>>): void {
-  const given = Object.keys(options).filter((name) => options[name] !== undefined && options[name] !== false);
+  const given = givenFlags(options);
   if (ids.length > 0 && given.length > 0) throw invalid(`Give ids or ${given.join(' and ')}, not both.`);
 }
 

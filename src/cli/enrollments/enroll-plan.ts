@@ -30,6 +30,7 @@ export function registerEnrollPlan(enroll: CommandGroup): void {
   });
 }
 
+/** What `plan` does, which `apply --dry-run` does too. */
 export async function planEnroll(
   { terminal, env }: Cli,
   { file, json }: Pick<Given<typeof INPUTS>, 'file' | 'json'>,

@@ -10,19 +10,22 @@ import { readModelsOf, readText } from '../shell/files.ts';
 import { FLEET_FILE, type Given, JSON_OUTPUT, textOr, toggle, wholeNumber } from '../shell/inputs.ts';
 import { plural, say, sayJson, shortRevision } from '../shell/terminal.ts';
 
+/** As many as the local stack has; `TWIN_EVENTS_PARTITIONS` says how many a deployment has. */
+const PARTITIONS = 4;
+
 const INPUTS = {
   '[file]': textOr(FLEET_FILE, 'the fleet file'),
   '--registrations <n>': wholeNumber(
     1,
-    'registrations a minute to be ready for (default: 1000, what one DPS takes)',
+    `registrations a minute to be ready for (default: ${DPS_REGISTRATIONS_PER_MINUTE}, what one DPS takes)`,
   ),
-  '--partitions <n>': wholeNumber(1, 'partitions of the Event Hub (default: TWIN_EVENTS_PARTITIONS, else 4)'),
+  '--partitions <n>': wholeNumber(
+    1,
+    `partitions of the Event Hub (default: TWIN_EVENTS_PARTITIONS, else ${PARTITIONS})`,
+  ),
   '--strict': toggle('warnings fail too'),
   ...JSON_OUTPUT,
 };
-
-/** As many as the local stack has; `TWIN_EVENTS_PARTITIONS` says how many a deployment has. */
-const PARTITIONS = 4;
 
 /** `berth validate`: every problem of a fleet file, and what will hurt though it is valid. For CI. */
 export function registerValidate(berth: CommandGroup): void {

@@ -6,6 +6,11 @@ export function invalid(message: string): BerthError {
   return new BerthError('BERTH_ARGUMENT_INVALID', message);
 }
 
+/** The flags that are given, of flags with their values. */
+export function givenFlags(values: Readonly<Record<string, unknown>>): readonly string[] {
+  return Object.keys(values).filter((flag) => values[flag] !== undefined && values[flag] !== false);
+}
+
 /**
  * A whole number, `least` or more; undefined where the option is not given.
  *

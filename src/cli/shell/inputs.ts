@@ -40,6 +40,7 @@ export interface ValueList extends Described {
   readonly kind: 'list';
 }
 
+/** One option or argument. */
 export type Input = Toggle | OptionalValue<unknown> | RequiredValue<unknown> | ValueList;
 
 /**
@@ -98,10 +99,12 @@ export function text(description: string): OptionalValue<string | undefined> {
   return optional(description, (given) => given);
 }
 
+/** A text that must be given. */
 export function requiredText(description = ''): RequiredValue<string> {
   return required(description, (given) => given);
 }
 
+/** A text with a default, which the help shows. */
 export function textOr(defaultText: string, description: string): RequiredValue<string> {
   return { ...requiredText(description), defaultText };
 }

@@ -9,6 +9,9 @@ import {
   wholeNumber,
 } from '../shell/inputs.ts';
 
+/** Patches that are shown for each policy. */
+export const DEFAULT_FIRST = 5;
+
 /** All options of `berth what-if`, of which some are about placement and some about twins. */
 export const INPUTS = {
   '--fleet <file>': textOr(FLEET_FILE, 'the fleet file to try'),
@@ -18,7 +21,10 @@ export const INPUTS = {
   '--max-moves <n>': wholeNumber(0, 'with --devices: fail where more devices would move'),
   '--twins': toggle('the twins that the state tables know'),
   '--max-writes <n>': wholeNumber(0, 'with --twins: fail where more twins would be written'),
-  '--first <n>': wholeNumber(0, 'with --twins: patches that are shown for each policy (default: 5)'),
+  '--first <n>': wholeNumber(
+    0,
+    `with --twins: patches that are shown for each policy (default: ${DEFAULT_FIRST})`,
+  ),
   ...JSON_OUTPUT,
 };
 

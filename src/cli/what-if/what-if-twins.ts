@@ -11,10 +11,9 @@ import { readFleet } from '../shell/files.ts';
 import { type Progress, showCount, showProgress } from '../shell/progress.ts';
 import { openState, type State } from '../shell/state.ts';
 import { count, plural, sayJson, type Terminal, tell } from '../shell/terminal.ts';
-import type { TwinsQuestion } from './what-if-inputs.ts';
+import { DEFAULT_FIRST, type TwinsQuestion } from './what-if-inputs.ts';
 import { sayTwinReport } from './what-if-twins-text.ts';
 
-const FIRST = 5;
 /** They are kept in memory, for each of up to 200 policies. */
 const MOST_FIRST = 1_000;
 
@@ -23,7 +22,7 @@ const MOST_FIRST = 1_000;
  * writes nothing. Ends with 1 where more twins than `--max-writes` would be written.
  */
 export async function whatIfTwins({ terminal, env, now }: Cli, options: TwinsQuestion): Promise<number> {
-  const { maxWrites, first = FIRST } = options;
+  const { maxWrites, first = DEFAULT_FIRST } = options;
   if (first > MOST_FIRST) throw invalid(`--first is ${first}: write at most ${count(MOST_FIRST)}.`);
   const { fleet } = readFleet(options.fleet);
   const against = options.against === undefined ? undefined : readFleet(options.against).fleet;

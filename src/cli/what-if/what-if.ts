@@ -1,4 +1,4 @@
-import { invalid } from '../shell/arguments.ts';
+import { givenFlags, invalid } from '../shell/arguments.ts';
 import type { Cli } from '../shell/cli.ts';
 import type { CommandGroup } from '../shell/command-line.ts';
 import { INPUTS, type Question } from './what-if-inputs.ts';
@@ -40,6 +40,6 @@ async function whatIf(cli: Cli, question: Question, threads: Threads): Promise<n
 
 /** @throws BerthError `BERTH_ARGUMENT_INVALID` where one of these options is given */
 function refuse(why: string, options: Readonly<Record<string, unknown>>): void {
-  const given = Object.keys(options).filter((name) => options[name] !== undefined);
+  const given = givenFlags(options);
   if (given.length > 0) throw invalid(`${why}: leave out ${given.join(', ')}, or ask twice.`);
 }
