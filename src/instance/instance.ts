@@ -21,21 +21,9 @@ import {
   stamp,
   stateAccount,
 } from '../settings/settings.ts';
-import { DeadLetterStore } from '../store/dead-letters/dead-letter-store.ts';
-import { type EventCounts, unknownSourceCounts } from '../store/dead-letters/event-counts.ts';
-import { LetterHours } from '../store/dead-letters/letter-hours.ts';
-import { ReceiptStore } from '../store/receipts/receipt-store.ts';
-import { BudgetStore } from '../store/state/budget-store.ts';
-import { ConditionsStore } from '../store/state/conditions-store.ts';
-import { ControlStore } from '../store/state/control.ts';
 import { Lease } from '../store/state/lease.ts';
-import { ProgressStore } from '../store/state/progress-store.ts';
-import { RedactionKeyStore } from '../store/state/redaction-key-store.ts';
-import { RevisionStore } from '../store/state/revisions.ts';
-import { StrangerStore } from '../store/state/stranger-store.ts';
-import { SyncStatisticsStore } from '../store/state/sync-statistics-store.ts';
+import { openStores, type Stores } from '../store/stores.ts';
 import { openTables, type Tables } from '../store/tables/tables.ts';
-import { TwinStore } from '../store/twins/twin-store.ts';
 import { WriteGate } from '../sync/reconcile/write-gate.ts';
 import { NO_REDACTION, type Redaction } from '../twin/events/redact.ts';
 import { ConditionsCache, REFRESH_EVERY_MS } from './conditions-cache.ts';
@@ -60,23 +48,6 @@ export interface InstanceOptions {
   readonly build: string;
   readonly now?: () => number;
   readonly log?: Log;
-}
-
-/** The state tables, each through the store that knows its rows. */
-export interface Stores {
-  readonly twins: TwinStore;
-  readonly conditions: ConditionsStore;
-  readonly control: ControlStore;
-  readonly revisions: RevisionStore;
-  readonly receipts: ReceiptStore;
-  readonly deadLetters: DeadLetterStore;
-  readonly letterHours: LetterHours;
-  readonly strangers: StrangerStore;
-  readonly unknownSources: EventCounts<'hub' | 'source'>;
-  readonly progress: ProgressStore;
-  readonly budgets: BudgetStore;
-  readonly statistics: SyncStatisticsStore;
-  readonly redactionKey: RedactionKeyStore;
 }
 
 /**
@@ -295,22 +266,4 @@ export class Instance {
     this.#tables ??= openTables(stateAccount(this.#options.env));
     return this.#tables;
   }
-}
-
-function openStores(tables: Tables): Stores {
-  return {
-    twins: new TwinStore(tables.twins),
-    conditions: new ConditionsStore(tables.state),
-    control: new ControlStore(tables.state),
-    revisions: new RevisionStore(tables.state),
-    receipts: new ReceiptStore(tables.receipts),
-    deadLetters: new DeadLetterStore(tables.deadLetters),
-    letterHours: new LetterHours(tables.state),
-    strangers: new StrangerStore(tables.state),
-    unknownSources: unknownSourceCounts(tables.state),
-    progress: new ProgressStore(tables.state),
-    budgets: new BudgetStore(tables.state),
-    statistics: new SyncStatisticsStore(tables.state),
-    redactionKey: new RedactionKeyStore(tables.state),
-  };
 }
