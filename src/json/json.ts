@@ -20,6 +20,15 @@ export function isObject(value: unknown): value is JsonObject {
   return typeof value === 'object' && value !== null && !Array.isArray(value);
 }
 
+/** What `JSON.parse` makes of a text; undefined where the text is not JSON. */
+export function jsonOrUndefined(text: string): JsonValue | undefined {
+  try {
+    return JSON.parse(text) as JsonValue;
+  } catch {
+    return undefined;
+  }
+}
+
 /**
  * What makes a parsed document unfit to be walked and merged: nesting that would exhaust the stack, or a key
  * `__proto__`, which assignments take for something else. Itself goes no deeper than `maxDepth`.
