@@ -3,7 +3,8 @@ import { afterAll, beforeAll, beforeEach, describe, expect, test } from '@jest/g
 import { NO_CONDITIONS } from '../../src/allocation/conditions.ts';
 import { decide } from '../../src/allocation/decision/decide.ts';
 import { receiptOf } from '../../src/allocation/receipt/receipt.ts';
-import { pauseOf, withPackage } from '../../src/control/control.ts';
+import { withPackage } from '../../src/control/packages.ts';
+import { pauseOf } from '../../src/control/pauses.ts';
 import { hostName } from '../../src/iot-hub/host-name.ts';
 import { ReceiptStore } from '../../src/store/receipts/receipt-store.ts';
 import { ConditionsStore } from '../../src/store/state/conditions-store.ts';

@@ -289,7 +289,7 @@ describe('a time that no clock can have', () => {
 
     expect(reads()).toHaveLength(1);
     expect(shadow().asOf < at(3_600)).toBe(true);
-    expect(await take(hub.deleted())).toBe('deleted');
+    expect(await take(hub.deleted())).toMatchObject({ result: 'deleted' });
   });
 
   test('in a document of the hub is not believed', async () => {

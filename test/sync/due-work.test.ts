@@ -2,26 +2,19 @@ import { beforeEach, describe, expect, test } from '@jest/globals';
 import { BerthError } from '../../src/errors.ts';
 import { dueKey, partitionOf, partitionsOf } from '../../src/store/tables/keys.ts';
 import type { DueRow } from '../../src/store/twins/twin-store.ts';
-import type { Gate } from '../../src/sync/reconcile/write-gate.ts';
+import type { ReconcileResult } from '../../src/sync/reconcile/reconciler.ts';
 import { drainDue } from '../../src/sync/resync/due-work.ts';
 import type { DuePriority } from '../../src/twin/snapshot/shadow.ts';
+import type { TwinId } from '../../src/twin/snapshot/twin.ts';
 import { ID, shadowOf, T0 } from '../twin/twins.ts';
 import { MemoryTwinStore } from './memory-store.ts';
+import { OPEN_GATE } from './open-gate.ts';
 
 type DueOptions = Parameters<typeof drainDue>[0];
 
-const OPEN: Gate = {
-  closedFor: () => undefined,
-  holdOf: () => undefined,
-  readsFirst: () => false,
-  modules: new Set(),
-  isOutdated: false,
-  generation: { number: 0, since: 0 },
-};
-
-const reconcilerOf = (reconcile: DueOptions['reconciler']['reconcile']): DueOptions['reconciler'] => ({
-  reconcile,
-  judge: async () => 'nothing',
+const reconcilerOf = (reconcile: (id: TwinId) => Promise<ReconcileResult>): DueOptions['reconciler'] => ({
+  reconcile: async (id) => ({ result: await reconcile(id), known: (await store.load(id)).known }),
+  judge: async () => ({ result: 'nothing', known: { kind: 'nothing' } }),
 });
 
 let store: MemoryTwinStore;
@@ -48,7 +41,7 @@ const drain = (more: Partial<DueOptions> = {}, mayGoOn: () => boolean = () => tr
         done.push(deviceId);
         return 'corrected';
       }),
-      gate: { current: async () => OPEN },
+      gate: { current: async () => OPEN_GATE },
       isRefused: () => false,
       now: () => T0,
       warn: (message) => void told.push(message),
@@ -110,7 +103,7 @@ describe('due work', () => {
   test.each<[string, Partial<DueOptions>, () => boolean]>([
     [
       'the hub is paused',
-      { gate: { current: async () => ({ ...OPEN, closedFor: () => 'paused' }) } },
+      { gate: { current: async () => ({ ...OPEN_GATE, closedFor: () => 'paused' }) } },
       () => true,
     ],
     ['the budget of the hub has said no', { isRefused: () => true }, () => true],

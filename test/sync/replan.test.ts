@@ -1,5 +1,6 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from '@jest/globals';
-import { controlSchema, type Scope, withoutPause, withPause } from '../../src/control/control.ts';
+import { controlSchema, type Scope } from '../../src/control/control.ts';
+import { withoutPause, withPause } from '../../src/control/pauses.ts';
 import { ControlStore } from '../../src/store/state/control.ts';
 import { ProgressStore } from '../../src/store/state/progress-store.ts';
 import { openTables } from '../../src/store/tables/tables.ts';

@@ -43,9 +43,9 @@ const run = (more: Partial<ResyncOptions> = {}) => {
     reconciler: {
       reconcile: async () => {
         happened.push('reconciled');
-        return 'corrected';
+        return { result: 'corrected', known: { kind: 'nothing' } };
       },
-      judge: async () => 'nothing',
+      judge: async () => ({ result: 'nothing', known: { kind: 'nothing' } }),
     },
     budget: { turn: async () => ({ isNow: true }) },
     isRefused: () => false,
