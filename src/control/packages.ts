@@ -1,6 +1,6 @@
 import type { Policy } from '../fleet/fleet.ts';
+import { ownEntry } from '../json/json.ts';
 import type { Control } from './control.ts';
-import { own } from './entries.ts';
 
 /**
  * A policy that comes back within this time goes on with its ramp where that stood: so a rollback takes effect at once
@@ -32,7 +32,7 @@ function modulesTargeted(
   now: number,
 ): Control['modules'] {
   const names = new Set(policies.flatMap(({ module }) => module ?? []));
-  return Object.fromEntries([...names].map((name) => [name, own(before, name) ?? now]));
+  return Object.fromEntries([...names].map((name) => [name, ownEntry(before, name) ?? now]));
 }
 
 type Seen = Control['seen'];

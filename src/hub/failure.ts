@@ -1,4 +1,4 @@
-import { isObject, jsonOrUndefined } from '../json/json.ts';
+import { jsonOrUndefined, ownMember } from '../json/json.ts';
 import { type Refusal, type RestFailure, troubleText, unexpectedAnswer } from '../rest/failure.ts';
 import { HubError, type HubErrorCode } from './port.ts';
 
@@ -75,17 +75,13 @@ function codeOfNotFound(hubCode: string | undefined): HubErrorCode {
 
 /** The hub's own code: a number in the newer body format, a name in the older one or in the header. */
 function hubCodeOf({ headers, body }: Refusal): string | undefined {
-  const message = memberOf(jsonOrUndefined(body), 'Message');
+  const message = ownMember(jsonOrUndefined(body), 'Message');
   if (typeof message === 'string') {
-    const number = memberOf(jsonOrUndefined(message), 'errorCode');
+    const number = ownMember(jsonOrUndefined(message), 'errorCode');
     if (typeof number === 'number') return String(number);
     const name = /ErrorCode:([A-Za-z0-9]+)/.exec(message)?.[1];
     if (name !== undefined) return name;
   }
   const header = headers['iothub-errorcode'];
   return typeof header === 'string' ? header.slice(0, 60) : undefined;
-}
-
-function memberOf(json: unknown, name: string): unknown {
-  return isObject(json) ? json[name] : undefined;
 }

@@ -20,6 +20,20 @@ export function isObject(value: unknown): value is JsonObject {
   return typeof value === 'object' && value !== null && !Array.isArray(value);
 }
 
+/**
+ * What a record itself has under a key: a key such as `constructor` does not find what every object inherits.
+ *
+ * @example ownEntry({}, 'constructor') // undefined
+ */
+export function ownEntry<Value>(record: Readonly<Record<string, Value>>, key: string): Value | undefined {
+  return Object.hasOwn(record, key) ? record[key] : undefined;
+}
+
+/** The member that a JSON object itself has under a key; undefined for a value that is no object. */
+export function ownMember(value: unknown, key: string): JsonValue | undefined {
+  return isObject(value) ? ownEntry(value, key) : undefined;
+}
+
 /** What `JSON.parse` makes of a text; undefined where the text is not JSON. */
 export function jsonOrUndefined(text: string): JsonValue | undefined {
   try {

@@ -1,4 +1,4 @@
-import { isObject, type JsonObject, type JsonValue } from '../../json/json.ts';
+import { isObject, type JsonObject, type JsonValue, ownMember } from '../../json/json.ts';
 import { holdsRedacted } from '../redaction/redact-values.ts';
 import { valueAt } from '../snapshot/merge.ts';
 import type { OwnWrite, Shadow } from '../snapshot/shadow.ts';
@@ -38,6 +38,6 @@ export function patchOf(
 function withValue(patch: JsonObject, [key, ...rest]: readonly string[], value: JsonValue): JsonObject {
   if (key === undefined) return patch;
   if (rest.length === 0) return { ...patch, [key]: value };
-  const below = Object.hasOwn(patch, key) ? patch[key] : undefined;
+  const below = ownMember(patch, key);
   return { ...patch, [key]: withValue(isObject(below) ? below : {}, rest, value) };
 }
