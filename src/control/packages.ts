@@ -1,12 +1,13 @@
 import type { Policy } from '../fleet/fleet.ts';
 import { ownEntry } from '../json/json.ts';
+import { DAY_MS } from '../time/day.ts';
 import type { Control } from './control.ts';
 
 /**
  * A policy that comes back within this time goes on with its ramp where that stood: so a rollback takes effect at once
  * wherever the policy had been.
  */
-const REMEMBERED_MS = 7 * 24 * 60 * 60_000;
+const REMEMBERED_MS = 7 * DAY_MS;
 
 /**
  * The control row after a package of this build time has started with these policies, if it is the newest.

@@ -1,5 +1,6 @@
 import type { LetterSummary } from '../../store/dead-letters/dead-letter-store.ts';
 import type { LetterHours } from '../../store/dead-letters/letter-hours.ts';
+import { DAY_MS } from '../../time/day.ts';
 import { wholeNumber } from '../shell/arguments.ts';
 import type { Cli } from '../shell/cli.ts';
 import { printableStart } from '../shell/printable.ts';
@@ -15,7 +16,6 @@ export interface ListOptions extends SelectionOptions {
 
 const DEFAULT_LIMIT = 50;
 const DEFAULT_SINCE = '7d';
-const DAY_MS = 86_400_000;
 /** Of a column; ids of IoT Hub have up to 128 characters. */
 const NAME_WIDTH = 40;
 const REASON_WIDTH = 100;
