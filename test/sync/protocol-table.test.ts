@@ -147,6 +147,11 @@ const rows: readonly Row[] = [
     steps: ['write {"interval":5}', 'settle: rejected'],
   },
   {
+    name: 'also where the device reports the very value',
+    answers: [{ fails: { code: 'BERTH_HUB_REFUSED', hubCode: 'ArgumentInvalid' } }],
+    steps: ['write {"interval":5}', 'settle: rejected'],
+  },
+  {
     name: 'several values that the hub refuses together are written one by one',
     given: { desired: {}, reported: {} },
     answers: [{ fails: { code: 'BERTH_HUB_REFUSED' } }, { written: { interval: 5 } }],

@@ -4,7 +4,6 @@ import { controlSchema } from '../../src/control/control.ts';
 import type { JsonValue } from '../../src/json/json.ts';
 import { dueKey, partitionOf, partitionsOf } from '../../src/store/tables/keys.ts';
 import { resync } from '../../src/sync/resync/resync.ts';
-import { NO_REDACTION } from '../../src/twin/events/redact.ts';
 import { fleetOf, ID, T0 } from '../twin/twins.ts';
 import { MemoryHub } from './memory-hub.ts';
 import { MemoryTwinStore } from './memory-store.ts';
@@ -49,7 +48,6 @@ const run = (more: Partial<ResyncOptions> = {}) => {
     },
     budget: { turn: async () => ({ isNow: true }) },
     isRefused: () => false,
-    redaction: NO_REDACTION,
     gate: {
       current: async () => ({
         closedFor: () => undefined,

@@ -407,7 +407,10 @@ function withoutEndless(shadow: Shadow, { writes }: Plan, after: Plan): Shadow {
   const why = 'the hub keeps the value in another form';
   const paths = endless.map(({ path, policy, value }) => {
     const key = path.join('.');
-    return [key, recordRejection(historyAt(shadow.paths, key), { policy, value, why })] as const;
+    return [
+      key,
+      recordRejection(historyAt(shadow.paths, key), { policy, value, why, isByHub: true }),
+    ] as const;
   });
   return { ...shadow, paths: { ...shadow.paths, ...Object.fromEntries(paths) } };
 }
@@ -417,7 +420,7 @@ function rejectedByHub(shadow: Shadow, { writes, paths }: Plan, { hubCode }: Fai
   const why = `the hub refused the value (${hubCode})`;
   const rejected = writes.map(({ path, policy, value }) => {
     const key = path.join('.');
-    return [key, recordRejection(historyAt(paths, key), { policy, value, why })] as const;
+    return [key, recordRejection(historyAt(paths, key), { policy, value, why, isByHub: true })] as const;
   });
   return { ...shadow, paths: { ...paths, ...Object.fromEntries(rejected) } };
 }

@@ -5,7 +5,7 @@ import { HubError, type HubPort } from '../../hub/port.ts';
 import { type JsonValue, sameJson } from '../../json/json.ts';
 import type { TwinRecord, TwinStore } from '../../store/twins/twin-store.ts';
 import type { Known } from '../../twin/events/fold.ts';
-import { type Redaction, redactTwin } from '../../twin/events/redact.ts';
+import type { Redaction } from '../../twin/events/redact.ts';
 import type { Plan } from '../../twin/plan/plan.ts';
 import type { Shadow } from '../../twin/snapshot/shadow.ts';
 import { twinKey } from '../../twin/snapshot/twin.ts';
@@ -24,11 +24,13 @@ import type { Gate } from './write-gate.ts';
 /** What reconciling a twin works with, and what the queue and the batch hand on. */
 export interface ReconcileContext {
   readonly fleet: Fleet;
+  /** Their answers are redacted already: `redactHubs`. */
   readonly hubs: HubPort;
   readonly store: Pick<TwinStore, 'save'>;
   /** What the control row allows, as it is known now. */
   readonly gate: { current(): Promise<Gate> };
   readonly budget: HubBudget;
+  /** What is to be redacted in events, and in what was stored before it was. */
   readonly redaction: Redaction;
   /** Milliseconds since the epoch. */
   readonly now: () => number;
@@ -87,13 +89,13 @@ export class TwinWork {
     work: Work,
     step: Extract<Step, { kind: 'read' | 'write' | 'askStatus' }>,
   ): Promise<{ readonly work: Work; readonly answer: Answer } | 'conflict'> {
-    const { hubs, redaction } = this.#context;
+    const { hubs } = this.#context;
     const { id } = work.shadow;
     switch (step.kind) {
       case 'read': {
         const answer = await this.#call('read', work, async () => ({
           kind: 'twin',
-          twin: redactTwin(await hubs.readTwin(id), redaction),
+          twin: await hubs.readTwin(id),
         }));
         return { work, answer };
       }
@@ -115,7 +117,7 @@ export class TwinWork {
     planned: Plan,
     etag: string,
   ): Promise<{ readonly work: Work; readonly answer: Answer } | 'conflict'> {
-    const { gate, hubs, redaction } = this.#context;
+    const { gate, hubs } = this.#context;
     const wait = await this.#permit('write');
     if (wait !== undefined) return { work, answer: { ...wait, plan: planned } };
     // The permit may have been long in coming, and the fleet may have been paused meanwhile.
@@ -126,7 +128,7 @@ export class TwinWork {
     const now = await gate.current();
     if (now !== before) return { work: intent, answer: { kind: 'gateChanged', gate: now } };
     try {
-      const twin = redactTwin(await hubs.patchDesired(work.shadow.id, planned.patch, etag), redaction);
+      const twin = await hubs.patchDesired(work.shadow.id, planned.patch, etag);
       return { work: intent, answer: { kind: 'written', twin, plan: planned } };
     } catch (error) {
       const answer = this.#failed(error, work.shadow.due?.tries);
