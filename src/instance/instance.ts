@@ -25,6 +25,7 @@ import { Lease } from '../store/state/lease.ts';
 import { openStores, type Stores } from '../store/stores.ts';
 import { openTables, type Tables } from '../store/tables/tables.ts';
 import { WriteGate } from '../sync/reconcile/write-gate.ts';
+import { DAY_MS, dayOf } from '../time/day.ts';
 import { NO_REDACTION, type Redaction } from '../twin/events/redact.ts';
 import { ConditionsCache, REFRESH_EVERY_MS } from './conditions-cache.ts';
 import { FleetInForce } from './fleet-in-force.ts';
@@ -38,7 +39,7 @@ const TELL_EVERY_MS = 60_000;
 /** Old counts are looked for once in so many runs of resync. */
 const FORGET_EVERY = 60;
 /** Dead letters, and counts of events of which nothing else is kept, go after 30 days. */
-export const LETTERS_KEPT_MS = 30 * 24 * 60 * 60_000;
+export const LETTERS_KEPT_MS = 30 * DAY_MS;
 
 export interface InstanceOptions {
   readonly env: Environment;
@@ -219,7 +220,7 @@ export class Instance {
         await counts.forget(before);
       }
       for (const days of [2, 3, 4]) {
-        const day = new Date(this.now() - days * 24 * 60 * 60_000).toISOString().slice(0, 10);
+        const day = dayOf(this.now() - days * DAY_MS);
         await this.stores.budgets.forget(day);
       }
     } catch {

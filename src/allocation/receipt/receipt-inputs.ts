@@ -1,6 +1,6 @@
 import type { Fleet } from '../../fleet/fleet.ts';
 import { sha256Hex } from '../../json/hash.ts';
-import { isObject, type JsonObject, type JsonValue } from '../../json/json.ts';
+import { isObject, type JsonObject, type JsonValue, ownMember } from '../../json/json.ts';
 import type { AllocationRequest } from '../request/request.ts';
 import { requestFacts } from '../rules/variables.ts';
 
@@ -59,7 +59,7 @@ function reach(facts: JsonObject, path: readonly string[]) {
   let value: JsonValue = facts;
   for (const [depth, key] of path.entries()) {
     if (!isObject(value)) return { path: path.slice(0, depth), value, isThere: true };
-    const below: JsonValue | undefined = Object.hasOwn(value, key) ? value[key] : undefined;
+    const below: JsonValue | undefined = ownMember(value, key);
     if (below === undefined) return { path: path.slice(0, depth), value, isThere: false };
     value = below;
   }

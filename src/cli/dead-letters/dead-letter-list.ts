@@ -1,5 +1,6 @@
 import type { LetterSummary } from '../../store/dead-letters/dead-letter-store.ts';
 import type { LetterHours } from '../../store/dead-letters/letter-hours.ts';
+import { DAY_MS } from '../../time/day.ts';
 import type { Cli } from '../shell/cli.ts';
 import type { CommandGroup } from '../shell/command-line.ts';
 import { type Given, JSON_OUTPUT, timeBackOr, wholeNumber } from '../shell/inputs.ts';
@@ -10,7 +11,6 @@ import { count, sayJson, sayTable, tell } from '../shell/terminal.ts';
 import { filterOf, selectionInputs } from './dead-letter-selection.ts';
 
 const DEFAULT_LIMIT = 50;
-const DAY_MS = 86_400_000;
 /** Of a column; ids of IoT Hub have up to 128 characters. */
 const NAME_WIDTH = 40;
 const REASON_WIDTH = 100;

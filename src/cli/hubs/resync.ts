@@ -7,6 +7,7 @@ import type { JsonValue } from '../../json/json.ts';
 import { stamp } from '../../settings/settings.ts';
 import type { CountedTwins } from '../../store/twins/twin-store.ts';
 import { type ResyncRequest, requestName, walkName } from '../../sync/resync/walk.ts';
+import { DAY_MS } from '../../time/day.ts';
 import { TWIN_STATES } from '../../twin/snapshot/shadow.ts';
 import { pauseText } from '../policies/pause-text.ts';
 import type { Cli } from '../shell/cli.ts';
@@ -88,8 +89,6 @@ export function resyncCost(hub: Pick<Hub, 'tier' | 'units' | 'budget'>, twins: n
   const byDay = messages <= messagesPerDay ? 0 : (messages / messagesPerDay) * DAY_MS;
   return { readsPerSecond, messages, messagesPerDay, ms: Math.max(byRate, byDay) };
 }
-
-const DAY_MS = 24 * 60 * 60_000;
 
 function costText(hub: Hub, { states, countedAt }: CountedTwins, now: number): string {
   const twins = TWIN_STATES.reduce((sum, state) => sum + states[state], 0);

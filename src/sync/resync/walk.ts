@@ -5,6 +5,7 @@ import { HubError, type HubErrorCode, type ListedTwin, type TwinKind } from '../
 import type { HostName } from '../../iot-hub/host-name.ts';
 import { hash } from '../../json/hash.ts';
 import { partitionsOf } from '../../store/tables/keys.ts';
+import { DAY_MS } from '../../time/day.ts';
 import { type Instant, instantOf, latestBelievable, millisecondsOf, NEVER } from '../../time/instant.ts';
 import { isTargetedModule } from '../../twin/events/event.ts';
 import type { Known } from '../../twin/events/fold.ts';
@@ -17,7 +18,7 @@ import type { MayGoOn, ResyncOptions } from './resync-options.ts';
 import { type Comparison, whyUntrusted } from './trust.ts';
 
 /** How often a hub is walked without being asked to be. */
-const WALK_EVERY_MS = 7 * 24 * 60 * 60_000;
+const WALK_EVERY_MS = 7 * DAY_MS;
 /**
  * Results of queries may be minutes old (iot-hub-devguide-query-language), so of a twin that has changed lately they
  * prove nothing.
