@@ -15,4 +15,9 @@ export default {
   },
   transformIgnorePatterns: ['/node_modules/(?!(p-limit|yocto-queue|@marcbachmann/cel-js)/)'],
   testTimeout: 30_000,
+  // Suites must not depend on each other: two of them run side by side.
+  maxWorkers: 2,
+  globalSetup: '<rootDir>/test/support/run/begin.ts',
+  globalTeardown: '<rootDir>/test/support/run/end.ts',
+  reporters: ['default', '<rootDir>/test/support/run/area-reporter.mjs'],
 };
