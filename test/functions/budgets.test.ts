@@ -1,20 +1,14 @@
-import { afterAll, afterEach, beforeAll, describe, expect, test } from '@jest/globals';
+import { afterEach, describe, expect, test } from '@jest/globals';
 import { markForRead } from '../../src/sync/reconcile/mark-due.ts';
 import { NEVER } from '../../src/time/instant.ts';
-import { type Azurite, startAzurite } from '../azurite.ts';
 import { World, type WorldOptions } from './world.ts';
 
 const DAY_MS = 24 * 60 * 60_000;
 
-let azurite: Azurite;
 let world: World;
-beforeAll(async () => {
-  azurite = await startAzurite();
-}, 60_000);
-afterAll(() => azurite.close());
 afterEach(() => world.close());
-const open = async (options: Omit<WorldOptions, 'azurite'>) => {
-  world = await World.open({ azurite, ...options });
+const open = async (options: WorldOptions) => {
+  world = await World.open(options);
 };
 const named = (name: string, count: number) =>
   Array.from({ length: count }, (_, index) => `${name}-${index}`);
@@ -134,10 +128,10 @@ describe('operations a second', () => {
     for (const name of names) world.create(name);
     const times: number[] = [];
     world.front = (request) => {
-      if (request.method === 'PATCH') times.push(Date.now());
+      if (request.method === 'PATCH') times.push(world.now);
       return undefined;
     };
-    const from = Date.now();
+    const from = world.now;
 
     await world.deliver(instance);
 

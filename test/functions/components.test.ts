@@ -1,12 +1,11 @@
 import { setTimeout as delay } from 'node:timers/promises';
-import { afterAll, afterEach, beforeAll, describe, expect, test } from '@jest/globals';
+import { afterEach, beforeAll, describe, expect, test } from '@jest/globals';
 import { Client, type Twin } from 'azure-iot-device';
 import { Mqtt } from 'azure-iot-device-mqtt';
 import { type CertificateAuthority, openAuthority } from '../../local/ca/index.ts';
 import { type MqttServer, startMqtt } from '../../local/mqtt/index.ts';
 import type { Instance } from '../../src/instance/instance.ts';
 import { isObject, type JsonObject, type JsonValue } from '../../src/json/json.ts';
-import { type Azurite, startAzurite } from '../azurite.ts';
 import { World, type WorldOptions } from './world.ts';
 
 const KEY = Buffer.alloc(32, 7).toString('base64');
@@ -61,25 +60,22 @@ class Controller {
   }
 }
 
-let azurite: Azurite;
 let authority: CertificateAuthority;
 let world: World;
 let instance: Instance;
 let mqtt: MqttServer;
 const clients: Client[] = [];
 beforeAll(async () => {
-  azurite = await startAzurite();
   authority = await openAuthority();
 }, 60_000);
-afterAll(() => azurite.close());
 afterEach(async () => {
   await Promise.all(clients.splice(0).map((client) => client.close()));
   await mqtt.close();
   await world.close();
 });
 
-const open = async (options: Omit<WorldOptions, 'azurite'>) => {
-  world = await World.open({ azurite, ...options });
+const open = async (options: WorldOptions) => {
+  world = await World.open(options);
   mqtt = await startMqtt({ port: 0, services: [world.mqtt], certificate: authority.server });
   instance = world.instance();
 };

@@ -1,5 +1,5 @@
 import { setTimeout as delay } from 'node:timers/promises';
-import { afterAll, afterEach, beforeAll, beforeEach, expect, test } from '@jest/globals';
+import { afterEach, beforeAll, beforeEach, expect, test } from '@jest/globals';
 import { Client, Message, type Twin } from 'azure-iot-device';
 import { Mqtt } from 'azure-iot-device-mqtt';
 import { type CertificateAuthority, openAuthority } from '../../local/ca/index.ts';
@@ -7,7 +7,6 @@ import { type MqttServer, startMqtt } from '../../local/mqtt/index.ts';
 import type { Instance } from '../../src/instance/instance.ts';
 import type { JsonObject } from '../../src/json/json.ts';
 import { partitionOf } from '../../src/store/tables/keys.ts';
-import { type Azurite, startAzurite } from '../azurite.ts';
 import { NO_FAULTS } from '../local/iot-hub/no-faults.ts';
 import { World } from './world.ts';
 
@@ -15,19 +14,16 @@ const KEY = Buffer.alloc(32, 7).toString('base64');
 const MINUTE = 60_000;
 const DEVICES = ['pump-0', 'pump-1', 'pump-2', 'pump-3'];
 
-let azurite: Azurite;
 let authority: CertificateAuthority;
 let world: World;
 let instance: Instance;
 let mqtt: MqttServer;
 const clients: Client[] = [];
 beforeAll(async () => {
-  azurite = await startAzurite();
   authority = await openAuthority();
 }, 60_000);
-afterAll(() => azurite.close());
 beforeEach(async () => {
-  world = await World.open({ azurite });
+  world = await World.open();
   mqtt = await startMqtt({ port: 0, services: [world.mqtt], certificate: authority.server });
   instance = world.instance();
 });

@@ -1,6 +1,6 @@
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from '@jest/globals';
 import type { Instance } from '../../src/instance/instance.ts';
-import { type Azurite, startAzurite } from '../azurite.ts';
+import { storageAccount } from '../support/storage-account.ts';
 import { startTableProxy, type TableProxy } from './table-proxy.ts';
 import { World } from './world.ts';
 
@@ -8,21 +8,18 @@ import { World } from './world.ts';
 const WRITE_DUE_MS = 30_000;
 const NAMES = Array.from({ length: 24 }, (_, index) => `pump-${index}`);
 
-let azurite: Azurite;
+let storage: string;
 let tables: TableProxy;
 let world: World;
 let instance: Instance;
 beforeAll(async () => {
-  azurite = await startAzurite();
-  tables = await startTableProxy(azurite.connectionString);
+  storage = await storageAccount();
+  tables = await startTableProxy(storage);
 }, 60_000);
-afterAll(async () => {
-  await tables.close();
-  await azurite.close();
-});
+afterAll(() => tables.close());
 beforeEach(async () => {
   tables.fate = () => 'pass';
-  world = await World.open({ azurite, tables: tables.connectionString });
+  world = await World.open({ storage, tables: tables.connectionString });
   instance = world.instance();
 });
 afterEach(async () => {

@@ -1,8 +1,7 @@
-import { afterAll, afterEach, beforeAll, describe, expect, test } from '@jest/globals';
+import { afterEach, describe, expect, test } from '@jest/globals';
 import type { Instance } from '../../src/instance/instance.ts';
 import { hash } from '../../src/json/hash.ts';
 import { requestName, walkName } from '../../src/sync/resync/walk.ts';
-import { type Azurite, startAzurite } from '../azurite.ts';
 import { troubles, World, type WorldOptions } from './world.ts';
 
 const MINUTE_MS = 60_000;
@@ -12,16 +11,11 @@ const MODULES = [
   { name: 'log', target: 'module:collector', desired: { interval: 7 } },
 ];
 
-let azurite: Azurite;
 let world: World;
 let instance: Instance;
-beforeAll(async () => {
-  azurite = await startAzurite();
-}, 60_000);
-afterAll(() => azurite.close());
 afterEach(() => world.close());
-const open = async (options: Omit<WorldOptions, 'azurite'> = {}) => {
-  world = await World.open({ azurite, ...options });
+const open = async (options: WorldOptions = {}) => {
+  world = await World.open(options);
   instance = world.instance();
 };
 /** One run finds, the next one does what is due. */
@@ -181,17 +175,20 @@ describe('shadows that are not what the hub has', () => {
     await twins.save(record, { kind: 'shadow', shadow: { ...shadow, tags: { spoilt: true } } });
   };
 
+  const pumps = Array.from({ length: 5_000 }, (_, index) => `pump-${index}`);
+  const isSampled = (name: string, startedAt: number) => hash(name, String(startedAt)) % 100 === 0;
+
   test('are found by the sample and read again; enough of them, and a read comes before each decision', async () => {
     await open();
-    const startedAt = world.stopTime();
-    const sampled = Array.from({ length: 5_000 }, (_, index) => `pump-${index}`)
-      .filter((name) => hash(name, String(startedAt)) % 100 === 0)
-      .slice(0, 4);
-    const names = [...sampled, 'other', 'another'];
+    const startedAt = world.clock.stop();
+    // The sample is another one at each moment: of these names exactly four are in it.
+    const sampled = pumps.filter((name) => isSampled(name, startedAt)).slice(0, 4);
+    const [other = '', another = ''] = pumps.filter((name) => !isSampled(name, startedAt));
+    const names = [...sampled, other, another];
     for (const name of names) world.create(name, { interval: 5 });
     await world.deliver(instance);
     for (const name of sampled) await spoil(name);
-    await spoil('other');
+    await spoil(other);
 
     const lines = await world.resync(instance);
 
@@ -203,32 +200,30 @@ describe('shadows that are not what the hub has', () => {
       since: startedAt,
       why: '4 of 4 shadows that were compared are not what the hub has',
     });
-    world.startTime();
+    world.clock.start();
     world.pass(MINUTE_MS);
     await world.resync(instance);
     for (const name of sampled) expect((await world.shadow(name)).tags).toEqual({});
 
     // An event in order, which says nothing of what is wrong.
-    const before = world.reads('other');
-    world.hub().edit('other', { properties: { desired: { more: 1 } } }, 'service');
+    const before = world.reads(other);
+    world.hub().edit(other, { properties: { desired: { more: 1 } } }, 'service');
     await world.deliver(instance);
-    expect(world.reads('other') - before).toBe(1);
-    expect((await world.shadow('other')).tags).toEqual({});
+    expect(world.reads(other) - before).toBe(1);
+    expect((await world.shadow(other)).tags).toEqual({});
   });
 
   test('a few are bad luck: they are read again, and the hub stays trusted', async () => {
     await open();
-    const startedAt = world.stopTime();
-    const [unlucky = ''] = Array.from({ length: 5_000 }, (_, index) => `pump-${index}`).filter(
-      (name) => hash(name, String(startedAt)) % 100 === 0,
-    );
+    const startedAt = world.clock.stop();
+    const [unlucky = ''] = pumps.filter((name) => isSampled(name, startedAt));
     world.create(unlucky, { interval: 5 });
     await world.deliver(instance);
     await spoil(unlucky);
 
     await world.resync(instance);
 
-    world.startTime();
+    world.clock.start();
     world.pass(MINUTE_MS);
     await world.resync(instance);
     expect((await world.shadow(unlucky)).tags).toEqual({});
