@@ -2,22 +2,13 @@ import { beforeEach, describe, expect, test } from '@jest/globals';
 import { BerthError } from '../../src/errors.ts';
 import { dueKey, partitionOf, partitionsOf } from '../../src/store/tables/keys.ts';
 import type { DueRow } from '../../src/store/twins/twin-store.ts';
-import type { Gate } from '../../src/sync/reconcile/write-gate.ts';
 import { drainDue } from '../../src/sync/resync/due-work.ts';
 import type { DuePriority } from '../../src/twin/snapshot/shadow.ts';
+import { OPEN_GATE } from '../support/open-gate.ts';
 import { ID, shadowOf, T0 } from '../twin/twins.ts';
 import { MemoryTwinStore } from './memory-store.ts';
 
 type DueOptions = Parameters<typeof drainDue>[0];
-
-const OPEN: Gate = {
-  closedFor: () => undefined,
-  holdOf: () => undefined,
-  readsFirst: () => false,
-  modules: new Set(),
-  isOutdated: false,
-  generation: { number: 0, since: 0 },
-};
 
 const reconcilerOf = (reconcile: DueOptions['reconciler']['reconcile']): DueOptions['reconciler'] => ({
   reconcile,
@@ -48,7 +39,7 @@ const drain = (more: Partial<DueOptions> = {}, mayGoOn: () => boolean = () => tr
         done.push(deviceId);
         return 'corrected';
       }),
-      gate: { current: async () => OPEN },
+      gate: { current: async () => OPEN_GATE },
       isRefused: () => false,
       now: () => T0,
       warn: (message) => void told.push(message),
@@ -110,7 +101,7 @@ describe('due work', () => {
   test.each<[string, Partial<DueOptions>, () => boolean]>([
     [
       'the hub is paused',
-      { gate: { current: async () => ({ ...OPEN, closedFor: () => 'paused' }) } },
+      { gate: { current: async () => ({ ...OPEN_GATE, closedFor: () => 'paused' }) } },
       () => true,
     ],
     ['the budget of the hub has said no', { isRefused: () => true }, () => true],

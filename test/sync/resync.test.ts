@@ -5,6 +5,7 @@ import type { JsonValue } from '../../src/json/json.ts';
 import { dueKey, partitionOf, partitionsOf } from '../../src/store/tables/keys.ts';
 import { resync } from '../../src/sync/resync/resync.ts';
 import { NO_REDACTION } from '../../src/twin/events/redact.ts';
+import { OPEN_GATE } from '../support/open-gate.ts';
 import { fleetOf, ID, T0 } from '../twin/twins.ts';
 import { MemoryHub } from './memory-hub.ts';
 import { MemoryTwinStore } from './memory-store.ts';
@@ -51,14 +52,7 @@ const run = (more: Partial<ResyncOptions> = {}) => {
     isRefused: () => false,
     redaction: NO_REDACTION,
     gate: {
-      current: async () => ({
-        closedFor: () => undefined,
-        holdOf: () => undefined,
-        readsFirst: () => false,
-        modules: new Set(),
-        isOutdated: false,
-        generation: { number: 0, since: 0 },
-      }),
+      current: async () => OPEN_GATE,
     },
     until: Number.POSITIVE_INFINITY,
     now: () => T0,

@@ -14,9 +14,9 @@ import type { JsonObject, JsonValue } from '../../src/json/json.ts';
 import type { Known } from '../../src/twin/events/fold.ts';
 import type { Shadow } from '../../src/twin/snapshot/shadow.ts';
 import type { TwinId } from '../../src/twin/snapshot/twin.ts';
-import { TestClock } from '../support/clock.ts';
-import { storageAccount } from '../support/storage-account.ts';
-import { temporaryFolder } from '../support/temporary-folder.ts';
+import { TestClock } from './clock.ts';
+import { storageAccount } from './storage-account.ts';
+import { temporaryFolder } from './temporary-folder.ts';
 
 const KEY = Buffer.alloc(32, 7).toString('base64');
 
@@ -36,7 +36,7 @@ export interface Line {
   readonly [fact: string]: JsonValue | undefined;
 }
 
-export interface WorldOptions {
+export interface FunctionAppOptions {
   /** Of the fleet file; default one that asks for `interval` 5. */
   readonly policies?: readonly object[];
   /** DTDL files next to the fleet file, by their names. */
@@ -53,14 +53,14 @@ export interface WorldOptions {
  * Hubs of its own behind a front, and instances of the app that have no fleet but them: the functions as the host calls
  * them, over HTTP to the hubs and to Azurite.
  */
-export class World {
+export class FunctionApp {
   readonly hosts: readonly HostName[];
   readonly events: HubEvent[] = [];
   /** Calls that came to the front, such as `PATCH /twins/pump`. */
   readonly calls: string[] = [];
   front: Front | undefined;
   readonly clock = new TestClock();
-  readonly #options: WorldOptions;
+  readonly #options: FunctionAppOptions;
   readonly #storage: string;
   readonly #hubs: IotHubs;
   readonly #directory: string;
@@ -68,29 +68,29 @@ export class World {
   #rest: HttpServer | undefined;
   #sequence = 0;
 
-  static async open(options: WorldOptions = {}): Promise<World> {
-    const world = new World(options, options.storage ?? (await storageAccount()));
-    const { https } = world.#hubs;
-    world.#rest = await startHttp({
+  static async open(options: FunctionAppOptions = {}): Promise<FunctionApp> {
+    const app = new FunctionApp(options, options.storage ?? (await storageAccount()));
+    const { https } = app.#hubs;
+    app.#rest = await startHttp({
       port: 0,
       services: [
         {
           names: https.names,
           claims: () => true,
           async answer(request) {
-            world.calls.push(`${request.method} ${request.path}`);
+            app.calls.push(`${request.method} ${request.path}`);
             const serve = () => https.answer(request);
-            const answer = await ((await world.front?.(request, serve)) ?? serve());
+            const answer = await ((await app.front?.(request, serve)) ?? serve());
             // The hub's clock goes with the instances'.
-            return { ...answer, headers: { date: new Date(world.now).toUTCString(), ...answer.headers } };
+            return { ...answer, headers: { date: new Date(app.now).toUTCString(), ...answer.headers } };
           },
         },
       ],
     });
-    return world;
+    return app;
   }
 
-  private constructor(options: WorldOptions, storage: string) {
+  private constructor(options: FunctionAppOptions, storage: string) {
     this.#options = options;
     this.#storage = storage;
     const { hubs = [{}], policies = [{ name: 'base', desired: { interval: 5 } }], models = {} } = options;
