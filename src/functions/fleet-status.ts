@@ -1,7 +1,8 @@
 import { app } from '@azure/functions';
 import type { Override } from '../allocation/conditions.ts';
 import { type HubOverview, hubOverviews, moveOverviews } from '../allocation/decision/hub-overview.ts';
-import { type Control, type Pause, pauseOf } from '../control/control.ts';
+import type { Control, Pause } from '../control/control.ts';
+import { pauseOf } from '../control/pauses.ts';
 import type { Fleet, Hub } from '../fleet/fleet.ts';
 import type { Instance } from '../instance/instance.ts';
 import type { JsonValue } from '../json/json.ts';

@@ -17,7 +17,7 @@ export function resyncFleet(
 ): (timer: unknown, context: InvocationContext) => Promise<void> {
   return async (_, context) => {
     const fleet = instance.fleet.current();
-    const { stores, hubs, now } = instance;
+    const { stores, now } = instance;
     const refused = new Set<HostName>();
     const budget = instance.resyncBudget();
     const options = await reconcilerOptions(instance, context, {
@@ -28,7 +28,6 @@ export function resyncFleet(
     const summary = await resync({
       ...options,
       hosts: instance.hosts(fleet),
-      hubs,
       twins: stores.twins,
       conditions: stores.conditions,
       control: stores.control,

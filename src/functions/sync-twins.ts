@@ -53,7 +53,7 @@ export function syncTwins(
       fleet,
       hosts: instance.hosts(fleet),
       modules: (await instance.gate.current()).modules,
-      reconcile: (id, twinEvents) => reconciler.reconcile(id, twinEvents),
+      reconciler,
       redaction: await instance.redaction(fleet),
       keepDeadLetters: (letters) =>
         keepDeadLetters(letters, {

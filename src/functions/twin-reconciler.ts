@@ -2,6 +2,7 @@ import type { InvocationContext } from '@azure/functions';
 import type { ErrorCode } from '../errors.ts';
 import type { Fleet } from '../fleet/fleet.ts';
 import type { HubBudget } from '../hub/budget.ts';
+import { redactHubs } from '../hub/redacted-hubs.ts';
 import type { Instance } from '../instance/instance.ts';
 import type { JsonValue } from '../json/json.ts';
 import { Reconciler, type ReconcilerOptions } from '../sync/reconcile/reconciler.ts';
@@ -19,13 +20,14 @@ export async function reconcilerOptions(
   context: InvocationContext,
   { fleet, budget, until }: InvocationOptions,
 ): Promise<ReconcilerOptions> {
-  const { now, hubs, stores, counters } = instance;
+  const { now, stores, counters } = instance;
+  const redaction = await instance.redaction(fleet);
   return {
     fleet,
-    hubs,
+    hubs: redactHubs(instance.hubs, redaction),
     store: stores.twins,
     gate: instance.gate,
-    redaction: await instance.redaction(fleet),
+    redaction,
     budget,
     now,
     until,

@@ -2,7 +2,7 @@ import { randomUUID } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import { resolve } from 'node:path';
 import { setTimeout } from 'node:timers/promises';
-import { withPackage } from '../control/control.ts';
+import { withPackage } from '../control/packages.ts';
 import { type Fleet, hostsOf } from '../fleet/fleet.ts';
 import { BudgetShare, type HubBudget, noBudget, RESYNC_PART, SYNC_PART } from '../hub/budget.ts';
 import { HubPauses } from '../hub/hub-pauses.ts';

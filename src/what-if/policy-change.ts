@@ -1,4 +1,5 @@
-import { type Control, elapsedOf } from '../control/control.ts';
+import type { Control } from '../control/control.ts';
+import { elapsedOf } from '../control/ramps.ts';
 import type { Policy, Rollout } from '../fleet/fleet.ts';
 
 /** How a policy of the fleet file that is tried compares with what there was, by the hash of its content. */

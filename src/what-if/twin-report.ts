@@ -1,4 +1,5 @@
-import { type Control, type Pause, pauseFor } from '../control/control.ts';
+import type { Control, Pause } from '../control/control.ts';
+import { pauseFor } from '../control/pauses.ts';
 import type { Fleet, Hub, Policy, PolicyMode } from '../fleet/fleet.ts';
 import type { TwinState } from '../twin/snapshot/shadow.ts';
 import {

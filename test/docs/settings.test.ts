@@ -3,8 +3,10 @@ import { join } from 'node:path';
 import { describe, expect, test } from '@jest/globals';
 
 /** What the code that runs in Azure reads of the environment; the command and the local stack have more. */
-const SOURCES = ['instance', 'functions', 'hub', 'store'].flatMap((folder) =>
-  readdirSync(join('src', folder)).map((file) => readFileSync(join('src', folder, file), 'utf8')),
+const SOURCES = ['settings', 'instance', 'functions', 'hub', 'store'].flatMap((folder) =>
+  readdirSync(join('src', folder), { recursive: true, encoding: 'utf8' })
+    .filter((file) => file.endsWith('.ts'))
+    .map((file) => readFileSync(join('src', folder, file), 'utf8')),
 );
 const PREFIXES = ['BERTH_STATE', 'AzureWebJobsStorage'];
 const settings = new Set(

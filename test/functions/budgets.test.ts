@@ -72,7 +72,7 @@ describe('messages a day', () => {
       .filter((name, index, names) => name !== names[index - 1]);
     expect(order).toEqual(['edited', 'drifted', 'missed']);
     for (const name of [...drifted, ...edited, ...missed, 'late']) expect(app.interval(name)).toBe(5);
-  }, 60_000);
+  });
 
   test('once they are used up, nobody waits for a turn that does not come', async () => {
     await open({ hubs: [{ tier: 'F1', units: 1, budget: { rate: 0.1, daily: 0.001 } }] });
@@ -89,7 +89,7 @@ describe('messages a day', () => {
         why: 'the budget of messages a day is used up',
       });
     }
-  }, 60_000);
+  });
 });
 
 describe('partitions', () => {
@@ -138,7 +138,7 @@ describe('operations a second', () => {
     // Timers may be a little early.
     for (const [index, at] of times.entries())
       expect(at - from).toBeGreaterThanOrEqual(((index + 1) / perSecond) * 1_000 - 50);
-  }, 60_000);
+  });
 
   test('a walk that must wait for its turn holds up no due work', async () => {
     await open({ hubs: [{ tier: 'S1', units: 1 }] });
@@ -152,5 +152,5 @@ describe('operations a second', () => {
     await app.resync(app.instance());
 
     expect(names.map((name) => app.interval(name))).toEqual(names.map(() => 5));
-  }, 60_000);
+  });
 });

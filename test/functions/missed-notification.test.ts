@@ -21,7 +21,7 @@ let mqtt: MqttServer;
 const clients: Client[] = [];
 beforeAll(async () => {
   authority = await openAuthority();
-}, 60_000);
+});
 beforeEach(async () => {
   app = await FunctionApp.open();
   mqtt = await startMqtt({ port: 0, services: [app.mqtt], certificate: authority.server });

@@ -15,7 +15,7 @@ let instance: Instance;
 beforeAll(async () => {
   storage = await storageAccount();
   tables = await startTableProxy(storage);
-}, 60_000);
+});
 afterAll(() => tables.close());
 beforeEach(async () => {
   tables.fate = () => 'pass';
@@ -65,7 +65,6 @@ describe('the state tables go away in the middle of a batch, which comes again',
 
       await expectDone();
     },
-    60_000,
   );
 
   test.each(['the same instance', 'another instance'])(
@@ -91,7 +90,6 @@ describe('the state tables go away in the middle of a batch, which comes again',
 
       await expectDone();
     },
-    60_000,
   );
 
   test('the answer to what was stored is lost: nothing is written twice, and nothing forgotten', async () => {
@@ -110,7 +108,7 @@ describe('the state tables go away in the middle of a batch, which comes again',
     await afterDue();
 
     await expectDone();
-  }, 60_000);
+  });
 
   test('while due work is done: the next run does it, once', async () => {
     for (const name of NAMES) app.create(name);
@@ -134,5 +132,5 @@ describe('the state tables go away in the middle of a batch, which comes again',
     await afterDue();
 
     await expectDone();
-  }, 60_000);
+  });
 });

@@ -65,7 +65,7 @@ beforeAll(async () => {
     build: '2026-11-23T00:00:00Z',
     log: () => {},
   });
-}, 60_000);
+});
 afterAll(async () => {
   await instance.stop();
   await Promise.all([rest.close(), mqtt.close()]);
@@ -398,7 +398,7 @@ describe('syncTwins against a real hub and real tables', () => {
     await expect(deliver(take())).rejects.toMatchObject({ code: 'BERTH_STORE_UNAVAILABLE' });
     instance = hosted;
     await away.stop();
-  }, 30_000);
+  });
 });
 
 describe('resyncFleet', () => {

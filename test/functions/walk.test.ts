@@ -55,7 +55,7 @@ describe('the walk against a real hub', () => {
     await app.resync(instance);
     // Two pages again, and three questions about devices that have never answered.
     expect(queries()).toBe(4 + 3);
-  }, 60_000);
+  });
 
   test('finds a twin that has changed without an event, once that is no matter of lag', async () => {
     await open();

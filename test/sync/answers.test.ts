@@ -155,6 +155,86 @@ describe('an acknowledgement without a version', () => {
     expect(shadow().judgement.why).toBe('interval the device answered 400: at least 10');
   });
 
+  test.each<[string, JsonObject]>([
+    ['with a value', { value: 30, ac: 400, ad: 'at least 10' }],
+    ['without one', { ac: 400, ad: 'at least 10' }],
+  ])('that refuses counts at once where nothing had been reported before: %s', async (_, refusal) => {
+    await take(hub.created());
+    await pass(2 * SECOND);
+
+    await take(hub.report({ interval: refusal }));
+
+    expect(shadow().judgement).toMatchObject({
+      state: 'rejected',
+      why: 'interval the device answered 400: at least 10',
+    });
+  });
+
+  test('that repeats a refusal of an earlier value counts only a minute after the write', async () => {
+    const earlier = fleetOf({ policies: [{ name: 'base', desired: { interval: 4 } }] });
+    await take(hub.created(), earlier);
+    await take(hub.report({ interval: { ac: 400 } }), earlier);
+    await pass(60 * MINUTE, undefined, earlier);
+    await take(hub.report({ battery: 1 }));
+    expect(writes()).toHaveLength(2);
+
+    await take(hub.report({ interval: { ac: 400 } }));
+    expect(state()).toBe('pending');
+    await pass(MINUTE);
+
+    expect(state()).toBe('rejected');
+  });
+
+  test('202 that stood there long before the write has its whole deadline from the write on', async () => {
+    await take(hub.created(), fleetOf({ policies: [] }));
+    await take(hub.report({ interval: { value: 30, ac: 202 } }), fleetOf({ policies: [] }));
+    time += 120 * MINUTE;
+    await take(hub.report({ battery: 1 }));
+    await take(hub.report({ interval: { value: 30, ac: 202 } }));
+
+    await pass(50 * MINUTE);
+    expect(shadow().judgement.why).toBe('interval the device answered 202: in progress');
+    await pass(20 * MINUTE);
+
+    expect(state()).toBe('rejected');
+  });
+
+  test.each<[string, JsonObject]>([
+    ['with the value', { value: { temp: 20 }, ac: 202, av: 2 }],
+    ['without it', { ac: 202, av: 2 }],
+  ])('202 of an enclosing object ends at the deadline too: %s', async (_, report) => {
+    const fleet = fleetOf({ policies: [{ name: 'hvac', desired: { hvac: { temp: 21 } } }] });
+    await take(hub.created(), fleet);
+    await take(hub.report({ hvac: report }), fleet);
+    await pass(50 * MINUTE, undefined, fleet);
+    expect(state()).toBe('pending');
+
+    await pass(20 * MINUTE, undefined, fleet);
+
+    expect(state()).toBe('rejected');
+  });
+
+  test('of an enclosing object in the older convention counts like any other', async () => {
+    const hvac = { name: 'hvac', desired: { hvac: { temp: 21 } }, acknowledgement: 'central' };
+    const fleet = fleetOf({ policies: [hvac] });
+    await take(hub.created(), fleet);
+    await take(hub.report({ hvac: { value: { temp: 20 }, status: 'rejected', message: 'too warm' } }), fleet);
+
+    await pass(2 * MINUTE, undefined, fleet);
+
+    expect(shadow().judgement.why).toBe('hvac.temp the device answered 400: too warm');
+  });
+
+  test('of an enclosing object counts also where the twin has just been read', async () => {
+    const fleet = fleetOf({ policies: [{ name: 'hvac', desired: { hvac: { temp: 21 } } }] });
+    hub.edit({ hvac: { temp: 21 } });
+    time += 10 * MINUTE;
+
+    await take(hub.report({ hvac: { value: { temp: 20 }, ac: 400, ad: 'too warm' } }), fleet);
+
+    expect(shadow().judgement.why).toBe('hvac.temp the device answered 400: too warm');
+  });
+
   test('that failed once uses up one attempt', async () => {
     await take(hub.created());
     await take(hub.report({ interval: { value: 30, ac: 500 } }));
@@ -289,7 +369,7 @@ describe('a time that no clock can have', () => {
 
     expect(reads()).toHaveLength(1);
     expect(shadow().asOf < at(3_600)).toBe(true);
-    expect(await take(hub.deleted())).toBe('deleted');
+    expect(await take(hub.deleted())).toMatchObject({ result: 'deleted' });
   });
 
   test('in a document of the hub is not believed', async () => {

@@ -48,9 +48,11 @@ function setUp(more: Partial<BatchOptions> = {}) {
   const options: BatchOptions = {
     fleet: FLEET,
     hosts: [ID.host],
-    reconcile: async ({ deviceId }, events) => {
-      taken.set(deviceId, [...events]);
-      return 'stored';
+    reconciler: {
+      reconcile: async ({ deviceId }, events) => {
+        taken.set(deviceId, [...events]);
+        return { result: 'stored', known: { kind: 'nothing' } };
+      },
     },
     redaction: NO_REDACTION,
     keepDeadLetters: async (found) => {
@@ -138,10 +140,10 @@ describe('a batch', () => {
 
   test('keeps no redacted value, neither in a body nor in what a defect says', async () => {
     const redaction = { paths: [['wifi', 'psk']], key: Buffer.alloc(32, 1) };
-    const reconcile: BatchOptions['reconcile'] = async () => {
+    const reconcile: BatchOptions['reconciler']['reconcile'] = async () => {
       throw new TypeError('cannot read hunter2');
     };
-    const { options, letters } = setUp({ redaction, reconcile });
+    const { options, letters } = setUp({ redaction, reconciler: { reconcile } });
     const wifi = [{ psk: 'hunter2', ssid: 'x' }];
     const good = { version: 1, properties: { reported: { wifi, $version: 1 } } };
     const bodies = [good, { properties: { reported: { wifi } } }, { wifi: 'hunter2' }, 'no twin'];
@@ -175,14 +177,14 @@ describe('a batch', () => {
 
   test('a defect over one twin costs that twin’s events only, which are kept', async () => {
     const { options, taken, letters } = setUp();
-    const reconcile: BatchOptions['reconcile'] = async (id, events) => {
+    const reconcile: BatchOptions['reconciler']['reconcile'] = async (id, events) => {
       if (id.deviceId === 'b') throw new TypeError('oops');
-      return options.reconcile(id, events);
+      return options.reconciler.reconcile(id, events);
     };
 
     const summary = await takeBatch(
       ['a', 'b', 'b', 'c'].map((deviceId) => received(deviceId)),
-      { ...options, reconcile },
+      { ...options, reconciler: { reconcile } },
     );
 
     expect([...taken.keys()]).toEqual(['a', 'c']);
@@ -194,15 +196,15 @@ describe('a batch', () => {
 
   test('fails where the store is away, after every other twin has been worked on', async () => {
     const { options, taken } = setUp();
-    const reconcile: BatchOptions['reconcile'] = async (id, events) => {
+    const reconcile: BatchOptions['reconciler']['reconcile'] = async (id, events) => {
       if (id.deviceId === 'a') throw new BerthError('BERTH_STORE_UNAVAILABLE', 'away');
-      return options.reconcile(id, events);
+      return options.reconciler.reconcile(id, events);
     };
 
     await expect(
       takeBatch(
         ['a', 'b', 'c'].map((deviceId) => received(deviceId)),
-        { ...options, reconcile },
+        { ...options, reconciler: { reconcile } },
       ),
     ).rejects.toMatchObject({
       code: 'BERTH_STORE_UNAVAILABLE',

@@ -2,17 +2,19 @@ import { beforeEach, describe, expect, test } from '@jest/globals';
 import { BerthError } from '../../src/errors.ts';
 import { dueKey, partitionOf, partitionsOf } from '../../src/store/tables/keys.ts';
 import type { DueRow } from '../../src/store/twins/twin-store.ts';
+import type { ReconcileResult } from '../../src/sync/reconcile/reconciler.ts';
 import { drainDue } from '../../src/sync/resync/due-work.ts';
 import type { DuePriority } from '../../src/twin/snapshot/shadow.ts';
+import type { TwinId } from '../../src/twin/snapshot/twin.ts';
 import { OPEN_GATE } from '../support/open-gate.ts';
 import { ID, shadowOf, T0 } from '../twin/twins.ts';
 import { MemoryTwinStore } from './memory-store.ts';
 
 type DueOptions = Parameters<typeof drainDue>[0];
 
-const reconcilerOf = (reconcile: DueOptions['reconciler']['reconcile']): DueOptions['reconciler'] => ({
-  reconcile,
-  judge: async () => 'nothing',
+const reconcilerOf = (reconcile: (id: TwinId) => Promise<ReconcileResult>): DueOptions['reconciler'] => ({
+  reconcile: async (id) => ({ result: await reconcile(id), known: (await store.load(id)).known }),
+  judge: async () => ({ result: 'nothing', known: { kind: 'nothing' } }),
 });
 
 let store: MemoryTwinStore;

@@ -1,7 +1,7 @@
 import { beforeEach, describe, expect, test } from '@jest/globals';
 import { controlSchema } from '../../src/control/control.ts';
 import type { HubBudget } from '../../src/hub/budget.ts';
-import type { Outcome, ReconcilerOptions } from '../../src/sync/reconcile/reconciler.ts';
+import type { ReconcileResult, ReconcilerOptions } from '../../src/sync/reconcile/reconciler.ts';
 import { Reconciler } from '../../src/sync/reconcile/reconciler.ts';
 import { type Gate, WriteGate } from '../../src/sync/reconcile/write-gate.ts';
 import type { TwinEvent } from '../../src/twin/events/event.ts';
@@ -53,9 +53,10 @@ const reconciler = ({
     warn: () => {},
     ...more,
   });
-const take = (...events: readonly TwinEvent[]): Promise<Outcome> => reconciler().reconcile(ID, events);
+const take = async (...events: readonly TwinEvent[]): Promise<ReconcileResult> =>
+  (await reconciler().reconcile(ID, events)).result;
 /** What a due row brings back. */
-const comeBack = (): Promise<Outcome> => reconciler().reconcile(ID, []);
+const comeBack = (): Promise<ReconcileResult> => take();
 const shadow = (): Shadow => {
   const known = store.records.get(`${ID.host}|${ID.deviceId}`)?.known;
   if (known?.kind !== 'shadow') throw new Error(`no shadow but ${known?.kind}`);
@@ -346,7 +347,7 @@ describe('two instances', () => {
 
   test('one of them while the other is between intent and answer: it writes nothing', async () => {
     await take(hub.created());
-    let other: Outcome | undefined;
+    let other: ReconcileResult | undefined;
     hub.meanwhile = async () => {
       hub.meanwhile = undefined;
       other = await take(hub.report({ temperature: 1 }));
@@ -415,8 +416,12 @@ describe('trouble with the hub makes the twin due and is no failure', () => {
   test('nothing is asked once the batch has run out of time', async () => {
     await take(hub.created());
 
-    expect(await reconciler({ until: time - 1 }).reconcile(ID, [hub.report({ battery: 10 })])).toBe('due');
-    expect(await reconciler({ until: time - 1 }).reconcile(ID, [hub.edit({ interval: 9 })])).toBe('due');
+    expect(await reconciler({ until: time - 1 }).reconcile(ID, [hub.report({ battery: 10 })])).toMatchObject({
+      result: 'due',
+    });
+    expect(await reconciler({ until: time - 1 }).reconcile(ID, [hub.edit({ interval: 9 })])).toMatchObject({
+      result: 'due',
+    });
     expect(hub.calls).toEqual([]);
   });
 });
@@ -465,7 +470,9 @@ describe('the gate', () => {
   test('paused: nothing is written, events are merged, and the correction comes when the pause is over', async () => {
     await take(hub.created());
 
-    expect(await reconciler({ gate: closed }).reconcile(ID, [hub.report({ battery: 10 })])).toBe('due');
+    expect(await reconciler({ gate: closed }).reconcile(ID, [hub.report({ battery: 10 })])).toMatchObject({
+      result: 'due',
+    });
     expect(hub.calls).toEqual([]);
     expect(shadow().judgement).toMatchObject({
       state: 'drifted',
@@ -530,7 +537,9 @@ describe('the gate', () => {
     await take(hub.created());
     const gate = { ...OPEN_GATE, isOutdated: true };
 
-    expect(await reconciler({ gate }).reconcile(ID, [hub.report({ battery: 10 })])).toBe('due');
+    expect(await reconciler({ gate }).reconcile(ID, [hub.report({ battery: 10 })])).toMatchObject({
+      result: 'due',
+    });
     expect(hub.calls).toEqual([]);
     expect(shadow()).toMatchObject({ reported: { battery: 10 }, due: { why: 'a newer package decides' } });
     expect(await comeBack()).toBe('corrected');
@@ -550,7 +559,7 @@ describe('policies that have changed, judged without the hub', () => {
       shadow: { ...shadowOf({ desired: { interval: 5 } }), due: due(tries) },
     });
 
-    expect(await reconciler({ fleet: stricter }).judge(ID)).toBe('due');
+    expect(await reconciler({ fleet: stricter }).judge(ID)).toMatchObject({ result: 'due' });
     expect(hub.calls).toEqual([]);
     expect(shadow()).toMatchObject({ due: { at }, judgement: { state: 'drifted' } });
   });
@@ -560,7 +569,7 @@ describe('policies that have changed, judged without the hub', () => {
     const before = store.writes;
     const fleet = fleetOf({ policies: [{ name: 'base', desired: { interval: 5 } }] });
 
-    expect(await reconciler({ fleet }).judge(ID)).toBe('unchanged');
+    expect(await reconciler({ fleet }).judge(ID)).toMatchObject({ result: 'unchanged' });
     expect(store.writes).toBe(before);
   });
 });

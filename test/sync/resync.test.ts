@@ -4,7 +4,6 @@ import { controlSchema } from '../../src/control/control.ts';
 import type { JsonValue } from '../../src/json/json.ts';
 import { dueKey, partitionOf, partitionsOf } from '../../src/store/tables/keys.ts';
 import { resync } from '../../src/sync/resync/resync.ts';
-import { NO_REDACTION } from '../../src/twin/events/redact.ts';
 import { OPEN_GATE } from '../support/open-gate.ts';
 import { fleetOf, ID, T0 } from '../twin/twins.ts';
 import { MemoryHub } from './memory-hub.ts';
@@ -44,13 +43,12 @@ const run = (more: Partial<ResyncOptions> = {}) => {
     reconciler: {
       reconcile: async () => {
         happened.push('reconciled');
-        return 'corrected';
+        return { result: 'corrected', known: { kind: 'nothing' } };
       },
-      judge: async () => 'nothing',
+      judge: async () => ({ result: 'nothing', known: { kind: 'nothing' } }),
     },
     budget: { turn: async () => ({ isNow: true }) },
     isRefused: () => false,
-    redaction: NO_REDACTION,
     gate: {
       current: async () => OPEN_GATE,
     },

@@ -3,6 +3,7 @@ import { controlSchema } from '../../src/control/control.ts';
 import { BudgetShare, type HubBudget, RESYNC_PART } from '../../src/hub/budget.ts';
 import { HubPauses } from '../../src/hub/hub-pauses.ts';
 import type { TwinPage } from '../../src/hub/port.ts';
+import { redactHubs } from '../../src/hub/redacted-hubs.ts';
 import type { JsonValue } from '../../src/json/json.ts';
 import { walk, walkName } from '../../src/sync/resync/walk.ts';
 import { type Instant, instantOf, NEVER } from '../../src/time/instant.ts';
@@ -66,7 +67,6 @@ const run = (more: Partial<WalkOptions> = {}, mayGoOn: () => boolean = () => tru
         update: async (change) => change(controlSchema.parse({})),
       },
       budget: { turn: async () => ({ isNow: true }) },
-      redaction: NO_REDACTION,
       gate: {
         current: async () => ({ ...OPEN_GATE, generation: undefined }),
       },
@@ -117,7 +117,7 @@ test.each<[string, Redaction, number]>([
   }
   time += 60 * MINUTE;
 
-  expect(await run({ redaction })).toBe(600);
+  expect(await run({ hubs: redactHubs(hub, redaction) })).toBe(600);
 
   const found = progress.get(walkName(ID.host)) as { sampled: number; mismatched: number };
   expect(found.sampled).toBeGreaterThan(0);

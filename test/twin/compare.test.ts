@@ -26,6 +26,8 @@ const same: readonly Row[] = [
   ['ignoreCase', 'True', true],
   ['ignoreCase', 'ZÜRICH', 'zürich'],
   ['ignoreCase', ['A'], ['a']],
+  ['ignoreCase', 'ΟΔΟΣ', 'οδοσ'],
+  ['ignoreCase', 'STRASSE', 'straße'],
   ['instant', '2026-06-01T22:00:00+02:00', '2026-06-01T20:00:00Z'],
   ['instant', '2026-06-01T22:00:00+02:00', '2026-06-01T20:00:00.0000000Z'],
   ['instant', '2026-06-01T00:30:00+01:00', '2026-05-31T23:30:00.000+00:00'],
@@ -178,7 +180,7 @@ describe('two values that differ in what a comparison is about are never the sam
         expect(sameValue(one.toUpperCase(), one.toUpperCase().toLowerCase(), 'ignoreCase')).toBe(true);
         return (
           sameValue(one, other, 'text') === (one === other) &&
-          sameValue(one, other, 'ignoreCase') === (one.toLowerCase() === other.toLowerCase())
+          sameValue(one, other, 'ignoreCase') === (one.toUpperCase() === other.toUpperCase())
         );
       }),
     );

@@ -263,6 +263,11 @@ describe('events that are passed over', () => {
       { system: { 'iothub-message-source': 'moonEvents' } },
       { kind: 'unknownSource', source: 'moonevents', hubName: 'contoso-routing-hub' },
     ],
+    ...['__proto__', 'constructor', 'tostring'].map((source): [string, Parts, object] => [
+      `a source that has the name of what every object has: ${source}`,
+      { system: { 'iothub-message-source': source } },
+      { kind: 'unknownSource', hubName: 'contoso-routing-hub' },
+    ]),
     [
       'such a source without a hub',
       { system: { 'iothub-message-source': 'moonEvents' }, properties: { hubName: 7 } },

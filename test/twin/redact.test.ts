@@ -66,6 +66,11 @@ describe('a redacted value that a device reports', () => {
       { wifi: { value: HASH, ac: 200 } },
     ],
     [
+      'in the words of an acknowledgement as IoT Central has it',
+      { wifi: { ssid: 'x', status: 'failed', statusCode: 400, message: `${SECRET} is bad` } },
+      { wifi: { ssid: 'x', status: 'failed', statusCode: 400, message: HASH } },
+    ],
+    [
       'as one that is acknowledged as IoT Central has it',
       { wifi: { value: SECRET, statusCode: 200 } },
       { wifi: { value: HASH, statusCode: 200 } },

@@ -1,5 +1,6 @@
 import * as z from 'zod';
-import { pauseOf, withEventsTrusted } from '../../control/control.ts';
+import { pauseOf } from '../../control/pauses.ts';
+import { withEventsTrusted } from '../../control/trusted-hubs.ts';
 import { type Hub, hostsOf } from '../../fleet/fleet.ts';
 import { dailyLimit, MESSAGES, RESYNC_PART, ratePerSecond } from '../../hub/budget.ts';
 import type { JsonValue } from '../../json/json.ts';

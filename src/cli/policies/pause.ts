@@ -1,4 +1,5 @@
-import { type Pause, pauseFor, type Scope, withPause } from '../../control/control.ts';
+import type { Pause, Scope } from '../../control/control.ts';
+import { pauseFor, withPause } from '../../control/pauses.ts';
 import { readReason } from '../shell/arguments.ts';
 import type { Cli } from '../shell/cli.ts';
 import { openState } from '../shell/state.ts';

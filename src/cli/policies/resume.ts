@@ -1,13 +1,5 @@
-import {
-  type Control,
-  isTrusted,
-  lastPauseOf,
-  type PastPause,
-  type Pause,
-  pauseFor,
-  type Scope,
-  withoutPause,
-} from '../../control/control.ts';
+import type { Control, PastPause, Pause, Scope } from '../../control/control.ts';
+import { isTrusted, lastPauseOf, pauseFor, withoutPause } from '../../control/pauses.ts';
 import { readReason } from '../shell/arguments.ts';
 import type { Cli } from '../shell/cli.ts';
 import { printable } from '../shell/printable.ts';

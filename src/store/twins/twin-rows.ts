@@ -67,8 +67,13 @@ export function dueRow(id: TwinId, known: Known) {
   return {
     partitionKey: partitionOf(id),
     rowKey: dueKey(id, priority, at),
-    properties: { ...idColumns(id), why },
+    properties: { ...idColumns(id), why: sentence(why) },
   };
+}
+
+/** With a replacement for each half of a character, which the tables may refuse: a device's words may be cut anywhere. */
+function sentence(why: string): string {
+  return Buffer.from(why.slice(0, 1_000), 'utf8').toString('utf8');
 }
 
 /** States that a person should know of. A drift that is being corrected or held back right now is none of them. */
@@ -81,7 +86,7 @@ export function attentionRow(id: TwinId, known: Known) {
   return {
     partitionKey: partitionOf(id),
     rowKey: attentionKey(id, state),
-    properties: { ...idColumns(id), state, since: new Date(since), why: why.slice(0, 1_000) },
+    properties: { ...idColumns(id), state, since: new Date(since), why: sentence(why) },
   };
 }
 

@@ -15,7 +15,7 @@ import {
 import type { Redaction } from '../../twin/events/redact.ts';
 import { redactBody } from '../../twin/redaction/redact-body.ts';
 import { type TwinId, twinKey } from '../../twin/snapshot/twin.ts';
-import type { Outcome } from '../reconcile/reconciler.ts';
+import type { ReconcileResult, Reconciler } from '../reconcile/reconciler.ts';
 
 /** One event with its place in the Event Hub. */
 export interface ReceivedEvent extends RawEvent {
@@ -29,7 +29,7 @@ export interface BatchOptions {
   readonly hosts: readonly HostName[];
   /** Modules that a newer package targets. */
   readonly modules?: Iterable<string>;
-  readonly reconcile: (id: TwinId, events: readonly TwinEvent[]) => Promise<Outcome>;
+  readonly reconciler: Pick<Reconciler, 'reconcile'>;
   /** What no dead letter may hold. */
   readonly redaction: Redaction;
   /** Answers how many of them were only counted. */
@@ -52,7 +52,7 @@ export interface BatchSummary {
   readonly deadLetters: number;
   /** Dead letters beyond the cap. */
   readonly onlyCounted: number | undefined;
-  readonly twins: Readonly<Partial<Record<Outcome, number>>>;
+  readonly twins: Readonly<Partial<Record<ReconcileResult, number>>>;
 }
 
 /** Twins of one hub that are worked on at the same time: a hub that is slow holds up its own only. */
@@ -109,7 +109,7 @@ export async function takeBatch(
     limits.set(name, limit);
     return limit;
   };
-  const twins: Partial<Record<Outcome, number>> = {};
+  const twins: Partial<Record<ReconcileResult, number>> = {};
   const results = await Promise.allSettled([
     ...[...groups.values()].map((group) =>
       limitFor(group.id.host)(async () => {
@@ -154,10 +154,10 @@ interface Group {
  */
 async function work(
   { id, events, received }: Group,
-  { reconcile, redaction }: BatchOptions,
-): Promise<Outcome | DeadLetter[]> {
+  { reconciler, redaction }: BatchOptions,
+): Promise<ReconcileResult | DeadLetter[]> {
   try {
-    return await reconcile(id, events);
+    return (await reconciler.reconcile(id, events)).result;
   } catch (error) {
     if (error instanceof BerthError && error.code === 'BERTH_STORE_UNAVAILABLE') throw error;
     return received.map((event) => toLetter(event, 'BERTH_DEFECT', describe(error), redaction));

@@ -8,11 +8,12 @@ import { redactEvent, redactKept } from '../../twin/events/redact.ts';
 import type { DuePriority } from '../../twin/snapshot/shadow.ts';
 import { type TwinId, twinKey } from '../../twin/snapshot/twin.ts';
 import { markForRead } from './mark-due.ts';
-import { type Outcome, TwinWork, type TwinWorkOptions } from './twin-work.ts';
+import { firstStep, stepOfOlderPackage, stepWithoutHub, workOn } from './protocol.ts';
+import { type ReconcileContext, type Reconciled, TwinWork } from './twin-work.ts';
 
-export type { Outcome } from './twin-work.ts';
+export type { Reconciled, ReconcileResult } from './twin-work.ts';
 
-export interface ReconcilerOptions extends TwinWorkOptions {
+export interface ReconcilerOptions extends ReconcileContext {
   readonly store: Pick<TwinStore, 'load' | 'save' | 'modulesOf'>;
   /** Told what became of each event. */
   readonly count: (host: HostName, what: 'merged' | 'replayed' | 'gaps') => void;
@@ -39,7 +40,7 @@ export class Reconciler {
   }
 
   /** @param events of this twin, in their order; none for work that is due. */
-  async reconcile(id: TwinId, events: readonly TwinEvent[]): Promise<Outcome> {
+  async reconcile(id: TwinId, events: readonly TwinEvent[]): Promise<Reconciled> {
     const first = events.length === 0 ? 'stored' : 'remembered';
     return this.#untilStored(id, first, (record) => this.#attempt(record, events));
   }
@@ -49,13 +50,17 @@ export class Reconciler {
    *
    * @param loaded its record, where that was just read.
    */
-  async judge(id: TwinId, loaded?: TwinRecord): Promise<Outcome> {
+  async judge(id: TwinId, loaded?: TwinRecord): Promise<Reconciled> {
     return this.#untilStored(id, loaded ?? 'stored', async (record) => {
       const { known } = record;
       const hub = this.#options.fleet.hubByHost.get(id.host);
       const gate = await this.#options.gate.current();
-      if (known.kind !== 'shadow' || hub === undefined || gate.isOutdated) return 'nothing';
-      return new TwinWork(record, known.shadow, hub, 'resync', gate, this.#options).judge();
+      if (known.kind !== 'shadow' || hub === undefined || gate.isOutdated)
+        return { result: 'nothing', known };
+      const shadow = redactKept(known.shadow, this.#options.redaction);
+      return new TwinWork(record, hub, this.#options).perform((at) =>
+        stepWithoutHub(workOn(shadow, { hub, priority: 'resync', gate, now: at.now }), at),
+      );
     });
   }
 
@@ -66,14 +71,14 @@ export class Reconciler {
   async #untilStored(
     id: TwinId,
     first: TwinRecord | 'stored' | 'remembered',
-    attempt: (record: TwinRecord) => Promise<Outcome | 'conflict'>,
-  ): Promise<Outcome> {
+    attempt: (record: TwinRecord) => Promise<Reconciled | 'conflict'>,
+  ): Promise<Reconciled> {
     const { store } = this.#options;
     for (let tries = 0; tries < MAX_CONFLICTS; tries += 1) {
       const from = tries > 0 ? 'stored' : first;
       const record = typeof from === 'string' ? await store.load(id, from) : from;
-      const outcome = await attempt(record);
-      if (outcome !== 'conflict') return outcome;
+      const reconciled = await attempt(record);
+      if (reconciled !== 'conflict') return reconciled;
     }
     throw new BerthError(
       'BERTH_STORE_UNAVAILABLE',
@@ -81,15 +86,15 @@ export class Reconciler {
     );
   }
 
-  async #attempt(record: TwinRecord, events: readonly TwinEvent[]): Promise<Outcome | 'conflict'> {
+  async #attempt(record: TwinRecord, events: readonly TwinEvent[]): Promise<Reconciled | 'conflict'> {
     const { known, seen } = this.#fold(record.known, events);
     if (record.isRemembered && seen.gaps > 0) return 'conflict';
-    const outcome = await this.#act(record, known, events);
-    if (outcome === 'conflict') return outcome;
+    const reconciled = await this.#act(record, known, events);
+    if (reconciled === 'conflict') return reconciled;
     for (const what of ['merged', 'replayed', 'gaps'] as const) {
       for (let times = seen[what]; times > 0; times -= 1) this.#options.count(record.id.host, what);
     }
-    return outcome;
+    return reconciled;
   }
 
   #fold(before: Known, events: readonly TwinEvent[]) {
@@ -108,19 +113,25 @@ export class Reconciler {
     return { known, seen };
   }
 
-  async #act(record: TwinRecord, known: Known, events: readonly TwinEvent[]): Promise<Outcome | 'conflict'> {
+  async #act(
+    record: TwinRecord,
+    known: Known,
+    events: readonly TwinEvent[],
+  ): Promise<Reconciled | 'conflict'> {
     const { fleet } = this.#options;
-    if (known.kind === 'nothing') return 'nothing';
+    if (known.kind === 'nothing') return { result: 'nothing', known };
     if (known.kind === 'deleted') return this.#delete(record, known);
     const hub = fleet.hubByHost.get(record.id.host);
-    if (hub === undefined) return 'nothing';
+    if (hub === undefined) return { result: 'nothing', known };
 
     const gate = await this.#options.gate.current();
-    const work = new TwinWork(record, known.shadow, hub, priorityOf(events), gate, this.#options);
-    if (gate.isOutdated) return work.leaveToNewer();
-    const outcome = await work.run();
-    if (outcome === 'deleted' && record.id.moduleId === undefined) await this.#readModules(record.id);
-    return outcome;
+    const begin = gate.isOutdated ? stepOfOlderPackage : firstStep;
+    const reconciled = await new TwinWork(record, hub, this.#options).perform((at) =>
+      begin(workOn(known.shadow, { hub, priority: priorityOf(events), gate, now: at.now }), at),
+    );
+    const isGone = reconciled !== 'conflict' && reconciled.result === 'deleted';
+    if (isGone && record.id.moduleId === undefined) await this.#readModules(record.id);
+    return reconciled;
   }
 
   /** The hub says that a device is gone and not since when; of its modules it is asked one by one. */
@@ -135,7 +146,7 @@ export class Reconciler {
   async #delete(
     record: TwinRecord,
     deleted: Extract<Known, { kind: 'deleted' }>,
-  ): Promise<Outcome | 'conflict'> {
+  ): Promise<Reconciled | 'conflict'> {
     const { store } = this.#options;
     const isNews = record.known.kind !== 'deleted' || record.known.at !== deleted.at;
     if (isNews && (await store.save(record, deleted)) === 'conflict') return 'conflict';
@@ -145,7 +156,7 @@ export class Reconciler {
         await this.reconcile(module, [{ kind: 'delete', id: module, time: deleted.at }]);
       }
     }
-    return isNews ? 'deleted' : 'unchanged';
+    return { result: isNews ? 'deleted' : 'unchanged', known: deleted };
   }
 }
 

@@ -1,4 +1,6 @@
-import { type Control, holdOf, type Place, pauseOf } from '../../control/control.ts';
+import type { Control } from '../../control/control.ts';
+import { pauseOf } from '../../control/pauses.ts';
+import { holdOf, type Place } from '../../control/ramps.ts';
 import type { Policy, Rollout } from '../../fleet/fleet.ts';
 import type { HostName } from '../../iot-hub/host-name.ts';
 import type { ControlStore } from '../../store/state/control.ts';

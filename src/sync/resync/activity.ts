@@ -78,8 +78,8 @@ async function ask(host: HostName, rows: readonly DueRow[], options: ActivityOpt
           isConnected: found?.isConnected ?? false,
           lastActivityAt: found?.lastActivityAt ?? NEVER,
         } as const;
-        await reconciler.reconcile(row.id, [event]);
-        await dropStale(row, options);
+        const { known } = await reconciler.reconcile(row.id, [event]);
+        await dropStale(row, known, options);
       }),
     ),
   );

@@ -2,6 +2,7 @@ import pLimit from 'p-limit';
 import type { HostName } from '../../iot-hub/host-name.ts';
 import { dueKey, type PartitionKey, partitionsOf } from '../../store/tables/keys.ts';
 import type { DueRow } from '../../store/twins/twin-store.ts';
+import type { Known } from '../../twin/events/fold.ts';
 import type { DuePriority } from '../../twin/snapshot/shadow.ts';
 import type { MayGoOn, ResyncOptions } from './resync-options.ts';
 import { sparing } from './sparing.ts';
@@ -68,13 +69,16 @@ export async function dueOf(
 }
 
 async function doDue(row: DueRow, options: DueOptions): Promise<void> {
-  await options.reconciler.reconcile(row.id, []);
-  await dropStale(row, options);
+  const { known } = await options.reconciler.reconcile(row.id, []);
+  await dropStale(row, known, options);
 }
 
 /** Removes a row of due work that its twin does not know of. */
-export async function dropStale(row: DueRow, { twins }: Pick<ResyncOptions, 'twins'>): Promise<void> {
-  const { known } = await twins.load(row.id);
+export async function dropStale(
+  row: DueRow,
+  known: Known,
+  { twins }: Pick<ResyncOptions, 'twins'>,
+): Promise<void> {
   const due = known.kind === 'shadow' ? known.shadow.due : undefined;
   // A row that its twin does not know would come up again for ever.
   if (due === undefined || dueKey(row.id, due.priority, due.at) !== row.rowKey) await twins.dropDue(row);

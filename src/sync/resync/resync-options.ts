@@ -10,7 +10,6 @@ import type { Lease } from '../../store/state/lease.ts';
 import type { ProgressStore } from '../../store/state/progress-store.ts';
 import { type PartitionKey, partitionsOf } from '../../store/tables/keys.ts';
 import type { TwinStore } from '../../store/twins/twin-store.ts';
-import type { Redaction } from '../../twin/events/redact.ts';
 import type { Reconciler } from '../reconcile/reconciler.ts';
 import type { Gate } from '../reconcile/write-gate.ts';
 
@@ -31,7 +30,6 @@ export interface ResyncOptions {
   readonly budget: HubBudget;
   /** Whether the hub's budget has said no: what is due there stays due. */
   readonly isRefused: (host: HostName) => boolean;
-  readonly redaction: Redaction;
   readonly gate: { current(): Promise<Gate> };
   /** From then on hubs are left alone, ms since the epoch. */
   readonly until: number;

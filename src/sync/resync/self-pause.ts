@@ -1,4 +1,5 @@
-import { type Control, isTrusted, pauseFor, SELF, withPause } from '../../control/control.ts';
+import { type Control, SELF } from '../../control/control.ts';
+import { isTrusted, pauseFor, withPause } from '../../control/pauses.ts';
 import type { Policy, Rollout } from '../../fleet/fleet.ts';
 import { addStandings, type StandingCounts } from '../../store/twins/twin-store.ts';
 import type { ResyncOptions } from './resync-options.ts';

@@ -1,4 +1,6 @@
-import { type Control, elapsedOf, type Pause, pauseFor } from '../../control/control.ts';
+import type { Control, Pause } from '../../control/control.ts';
+import { pauseFor } from '../../control/pauses.ts';
+import { elapsedOf } from '../../control/ramps.ts';
 import type { Fleet, Hub, PolicyMode } from '../../fleet/fleet.ts';
 import { dailyLimit } from '../../hub/budget.ts';
 import type { HostName } from '../../iot-hub/host-name.ts';

@@ -9,7 +9,7 @@ import { type Instant, instantOf, latestBelievable, millisecondsOf, NEVER } from
 import { isTargetedModule } from '../../twin/events/event.ts';
 import type { Known } from '../../twin/events/fold.ts';
 import type { Mark } from '../../twin/events/mark.ts';
-import { redactTwin, sameBesidesRedacted } from '../../twin/events/redact.ts';
+import { sameBesidesRedacted } from '../../twin/events/redact.ts';
 import type { Shadow } from '../../twin/snapshot/shadow.ts';
 import type { TwinId } from '../../twin/snapshot/twin.ts';
 import { markForRead } from '../reconcile/mark-due.ts';
@@ -76,7 +76,6 @@ type WalkOptions = Pick<
   | 'progress'
   | 'control'
   | 'budget'
-  | 'redaction'
   | 'gate'
   | 'until'
   | 'now'
@@ -333,12 +332,12 @@ async function compare(
   hub: Hub,
   id: TwinId,
   shadow: Shadow,
-  { hubs, budget, redaction, until, count, warn }: WalkOptions,
+  { hubs, budget, until, count, warn }: WalkOptions,
 ): Promise<boolean | undefined> {
   const turn = await budget.turn(hub, 'read', until);
   if (!turn.isNow) return undefined;
   try {
-    const twin = redactTwin(await hubs.readTwin(id), redaction);
+    const twin = await hubs.readTwin(id);
     if (twin.version !== shadow.version) return undefined;
     const isSame =
       sameBesidesRedacted(twin.tags, shadow.tags) &&

@@ -14,23 +14,31 @@ export type Counted = { readonly counts: true } | { readonly counts: false; read
 
 /**
  * Whether a report that names no desired version answers the value that is desired now. By the hub's own times it must be newer
- * than the write; and one that repeats the value held before counts only when a minute has passed since.
+ * than the write; and one that repeats the value held before counts only when a minute has passed since. Where nothing had been
+ * reported before, a value may be what the device has had all along; a refusal is an answer.
  *
  * @example
  * // 5 is written at 12:00:00, and the device reports 30 again at 12:00:02, as it did before
  * answersWrite(report, history, twelve + 2_000); // { counts: false, at: twelve + 60_000 }
  */
 export function answersWrite(
-  { value }: Pick<Report, 'value'>,
-  { oursAt, reportedAt, before }: Pick<PathHistory, 'oursAt' | 'reportedAt' | 'before'>,
+  { value, code = 0 }: Pick<Report, 'value' | 'code'>,
+  {
+    oursAt,
+    reportedAt,
+    changedAt,
+    before,
+  }: Pick<PathHistory, 'oursAt' | 'reportedAt' | 'changedAt' | 'before'>,
   now: number,
 ): Counted {
   if (oursAt === undefined || reportedAt === undefined || reportedAt <= oursAt) return { counts: false };
-  // Where nothing had been reported before, the first report may be what the device has had all along.
   // The history knows no policy's convention: an acknowledgement of another one than Plug and Play is a whole object here.
   const held = isObject(before) && Object.hasOwn(before, 'value') ? before.value : before;
+  const isNewRefusal = code >= 400 && code < 500 && changedAt !== undefined && changedAt > oursAt;
   const isRepeat =
-    before === undefined || sameJson(value ?? null, before) || sameJson(value ?? null, held ?? null);
+    before === undefined
+      ? !isNewRefusal
+      : sameJson(value ?? null, before) || sameJson(value ?? null, held ?? null);
   const at = millisecondsOf(oursAt) + GRACE_MS;
   return isRepeat && now < at && millisecondsOf(reportedAt) < at ? { counts: false, at } : { counts: true };
 }

@@ -39,7 +39,7 @@ export function sameValue(left: JsonValue, right: JsonValue, how: Comparison, to
     case 'text':
       return isSame(textOf(left), textOf(right));
     case 'ignoreCase':
-      return isSame(textOf(left)?.toLowerCase(), textOf(right)?.toLowerCase());
+      return isSame(foldedOf(left), foldedOf(right));
     case 'instant':
       return isSame(momentIn(left), momentIn(right));
   }
@@ -52,6 +52,11 @@ function isSame<T>(left: T | undefined, right: T | undefined): boolean {
 function textOf(value: JsonValue): string | undefined {
   if (typeof value === 'string') return value;
   return typeof value === 'number' || typeof value === 'boolean' ? String(value) : undefined;
+}
+
+/** Some letters have two small forms of one capital, as `σ` and `ς` do. */
+function foldedOf(value: JsonValue): string | undefined {
+  return textOf(value)?.toUpperCase().toLowerCase();
 }
 
 function sameNumber(left: number | undefined, right: number | undefined, tolerance: number): boolean {

@@ -114,7 +114,7 @@ export function decodeEvent(
   const source = sourceOf({ systemProperties });
   if (source === undefined)
     return undecodable('BERTH_EVENT_NO_IDENTITY', 'has no iothub-message-source: it is not from an IoT hub');
-  const ignored = IGNORED_SOURCES[source];
+  const ignored = Object.hasOwn(IGNORED_SOURCES, source) ? IGNORED_SOURCES[source] : undefined;
   if (ignored !== undefined) return { kind: 'ignored', why: ignored };
   const { hubName, deviceId, moduleId } = identityIn({ properties, systemProperties });
   if (!TWIN_SOURCES.has(source)) {

@@ -1,6 +1,6 @@
 import { isObject, type JsonObject, type JsonValue, sameJson } from '../../json/json.ts';
 import type { Instant } from '../../time/instant.ts';
-import { reportAt } from '../answers/acknowledgement.ts';
+import { type Reading, type Report, reportAt } from '../answers/acknowledgement.ts';
 import { valueAt } from '../snapshot/merge.ts';
 import {
   historyOf,
@@ -63,7 +63,7 @@ function advanceHistory(before: Shadow, after: Sections, path: readonly string[]
   const history = historyOf(before, path);
   const desired = valueAt(after.desired, path);
   const isDesiredChanged = !sameJson(valueAt(before.desired, path), desired);
-  const isReportChanged = !sameJson(valueAt(before.reported, path), valueAt(after.reported, path));
+  const isReportChanged = !sameReport(before.reported, after.reported, path);
   const reportedAt = timeOfReport(after, path) ?? (isReportChanged ? after.time : undefined);
   const isReported =
     reportedAt !== undefined && (history.reportedAt === undefined || reportedAt > history.reportedAt);
@@ -85,7 +85,7 @@ function advanceHistory(before: Shadow, after: Sections, path: readonly string[]
     ...reports,
     ours: after.desiredVersion(path),
     oursAt: writtenAt,
-    before: reportAt(isReportOlder ? after.reported : before.reported, path)?.value,
+    before: reportIn(isReportOlder ? after.reported : before.reported, path)?.value,
   };
   if (own !== undefined) {
     const writes = recordWrite(history, own, writtenAt, !isDesiredChanged);
@@ -98,9 +98,32 @@ function advanceHistory(before: Shadow, after: Sections, path: readonly string[]
   };
 }
 
+/**
+ * The report about a property. Histories know no policy's convention: an acknowledgement of the older one is looked for where
+ * there is nothing else.
+ */
+function reportIn(reported: JsonObject, path: readonly string[]): Report | undefined {
+  return reportAt(reported, path) ?? reportAt(reported, path, OLDER);
+}
+
+const OLDER: Reading = { convention: 'central', wanted: new Set(), desired: {} };
+
+/** Whether a device says the same of a property, also where it does so by the acknowledgement of an object that it lies in. */
+function sameReport(before: JsonObject, after: JsonObject, path: readonly string[]): boolean {
+  if (before === after) return true;
+  const [one, other] = [reportIn(before, path), reportIn(after, path)];
+  return (
+    sameJson(one?.value, other?.value) &&
+    one?.code === other?.code &&
+    one?.version === other?.version &&
+    one?.description === other?.description &&
+    sameJson(valueAt(before, path), valueAt(after, path))
+  );
+}
+
 /** When the device last reported a property, or the object that it acknowledged as a whole. */
 function timeOfReport(sections: Sections, path: readonly string[]): Instant | undefined {
-  const report = reportAt(sections.reported, path);
+  const report = reportIn(sections.reported, path);
   return report === undefined ? undefined : sections.reportedTime(path.slice(0, report.depth));
 }
 
@@ -135,9 +158,9 @@ export function firstHistories(
 ): Readonly<Record<string, PathHistory>> {
   const entries = tracked.flatMap((path) => {
     const desired = valueAt(after.desired, path);
-    const reported = valueAt(after.reported, path);
-    if (desired === undefined && reported === undefined) return [];
-    const reportedAt = reported === undefined ? undefined : (timeOfReport(after, path) ?? after.time);
+    const report = reportIn(after.reported, path);
+    if (desired === undefined && report === undefined) return [];
+    const reportedAt = report === undefined ? undefined : (timeOfReport(after, path) ?? after.time);
     const writtenAt = desired === undefined ? undefined : (after.desiredTime(path) ?? after.time);
     const isReportOlder = reportedAt !== undefined && writtenAt !== undefined && reportedAt <= writtenAt;
     const history: PathHistory = {
@@ -146,7 +169,7 @@ export function firstHistories(
       oursAt: writtenAt,
       reportedAt,
       changedAt: reportedAt,
-      before: isReportOlder ? reportAt(after.reported, path)?.value : undefined,
+      before: isReportOlder ? report?.value : undefined,
       configuration: desired === undefined ? undefined : after.configuration(path),
     };
     return [[path.join('.'), history] as const];
@@ -200,7 +223,7 @@ export function recordOwnWrites(
         ...history,
         ours: desiredVersion,
         oursAt: time,
-        before: reportAt(after.reported, write.path)?.value,
+        before: reportIn(after.reported, write.path)?.value,
         configuration: undefined,
         writes: recordWrite(history, write, time, isRepeat),
       },

@@ -1,13 +1,13 @@
 import type { Comparison } from '../../fleet/comparison.ts';
 import type { Policy } from '../../fleet/fleet.ts';
 import { type JsonValue, sameJson } from '../../json/json.ts';
-import { instantOf, millisecondsOf } from '../../time/instant.ts';
+import { instantOf, latest, millisecondsOf, NEVER } from '../../time/instant.ts';
 import type { Report } from '../answers/acknowledgement.ts';
 import { answersWrite, nextStep, waitAfterWrite } from '../answers/answer.ts';
 import { sameValue } from '../answers/compare.ts';
 import { differenceOf } from '../answers/difference.ts';
 import { recordRejection } from '../events/history.ts';
-import type { PathHistory, Shadow, WriteRecord } from '../snapshot/shadow.ts';
+import type { PathHistory, Rejection, Shadow, WriteRecord } from '../snapshot/shadow.ts';
 
 /** How one owned property stands. */
 export type Verdict = 'inSync' | 'pending' | 'drifted' | 'rejected' | 'fighting';
@@ -122,7 +122,9 @@ function judgeEnforced(facts: LeafFacts): LeafVerdict {
     }
   }
   if (code === 202) {
-    const until = millisecondsOf(history.changedAt ?? instantOf(now)) + policy.deadlineMs;
+    // One that stood there before the write was about an earlier value.
+    const began = latest(history.changedAt ?? history.reportedAt ?? instantOf(now), history.oursAt ?? NEVER);
+    const until = millisecondsOf(began) + policy.deadlineMs;
     return now >= until
       ? rejected(facts, history, 'the device answered 202 and did not finish before the deadline')
       : { ...pending(history, 'the device answered 202: in progress'), nextAt: until };
@@ -197,7 +199,8 @@ function rejectionOf({ policy, wanted, history }: LeafFacts): LeafVerdict | unde
 /** The device reports the value now: whatever it refused before. */
 function withoutRejection({ history, wanted }: LeafFacts): PathHistory {
   if (history.rejected.length === 0) return history;
-  return { ...history, rejected: history.rejected.filter(({ value }) => !sameJson(value, wanted)) };
+  const isLifted = ({ value, isByHub }: Rejection) => isByHub !== true && sameJson(value, wanted);
+  return { ...history, rejected: history.rejected.filter((rejection) => !isLifted(rejection)) };
 }
 
 /**

@@ -100,7 +100,7 @@ class Walk {
       const isAnswer = isAcknowledgement(node);
       if (name === 'value' && (isAnswer || !isScalar)) next.push(...rests);
       // A device may say in words what it was sent.
-      if (name === 'ad' && isAnswer) return this.#hideAll(value, depth + 1);
+      if (WORDS.includes(name) && isAnswer) return this.#hideAll(value, depth + 1);
     }
     if (isScalar) return next.length === 0 ? value : this.#hide(value);
     return next.length === 0 && this.#place !== 'document' ? value : this.enter(value, next, depth + 1);
@@ -144,6 +144,8 @@ function holdsMade(value: JsonValue, key: Uint8Array | undefined, depth: number)
 
 /** The members that only acknowledgements have: Plug and Play's (concepts-convention) and IoT Central's older ones. */
 const ANSWERS = ['ac', 'av', 'status', 'statusCode', 'desiredVersion'];
+/** The members in which an acknowledgement speaks in words. */
+const WORDS = ['ad', 'message'];
 /** An `ac` below is no status. */
 const LEAST_STATUS = 100;
 

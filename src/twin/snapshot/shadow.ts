@@ -163,6 +163,8 @@ export interface Rejection {
   readonly policy: string;
   readonly value: JsonValue;
   readonly why: string;
+  /** The hub will not take it: no report of the device says otherwise. */
+  readonly isByHub?: boolean;
 }
 
 export const NO_HISTORY: PathHistory = {

@@ -23,7 +23,9 @@ const history = z.object({
   foreign: z.array(instant),
   configuration: z.string().optional(),
   fightUntil: ms.optional(),
-  rejected: z.array(z.object({ policy: z.string(), value, why: z.string() })),
+  rejected: z.array(
+    z.object({ policy: z.string(), value, why: z.string(), isByHub: z.boolean().optional() }),
+  ),
 });
 
 const standing = z.enum(['unreached', 'inSync', 'pending', 'drifted', 'held', 'rejected', 'fighting']);

@@ -1,4 +1,4 @@
-import { withPackage } from '../../../src/control/control.ts';
+import { withPackage } from '../../../src/control/packages.ts';
 import { BerthError } from '../../../src/errors.ts';
 import type { Fleet } from '../../../src/fleet/fleet.ts';
 import { BudgetShare, type HubBudget, RESYNC_PART, SYNC_PART } from '../../../src/hub/budget.ts';
@@ -113,7 +113,7 @@ export class Berth {
           fleet: instance.fleet,
           hosts: [HOST],
           modules: (await instance.gate.current()).modules,
-          reconcile: (id, twinEvents) => reconciler.reconcile(id, twinEvents),
+          reconciler,
           redaction: NO_REDACTION,
           keepDeadLetters: async (letters) => {
             this.deadLetters += letters.length;

@@ -1,4 +1,5 @@
-import { type Scope, withoutPause, withPause } from '../../../src/control/control.ts';
+import type { Scope } from '../../../src/control/control.ts';
+import { withoutPause, withPause } from '../../../src/control/pauses.ts';
 import { dailyLimit } from '../../../src/hub/budget.ts';
 import { hash } from '../../../src/json/hash.ts';
 import { isObject, type JsonValue, sameJson } from '../../../src/json/json.ts';

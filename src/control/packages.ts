@@ -1,0 +1,64 @@
+import type { Policy } from '../fleet/fleet.ts';
+import type { Control } from './control.ts';
+import { own } from './entries.ts';
+
+/**
+ * A policy that comes back within this time goes on with its ramp where that stood: so a rollback takes effect at once
+ * wherever the policy had been.
+ */
+const REMEMBERED_MS = 7 * 24 * 60 * 60_000;
+
+/**
+ * The control row after a package of this build time has started with these policies, if it is the newest.
+ *
+ * @param policies undefined while it has no valid fleet file: what was seen stays.
+ */
+export function withPackage(
+  control: Control,
+  build: string,
+  policies: readonly Pick<Policy, 'name' | 'hash' | 'module'>[] | undefined,
+  now: number,
+): Control {
+  if (build < control.newestBuild) return control;
+  const seen = policies === undefined ? control.seen : policiesSeen(control.seen, policies, now);
+  if (seen === control.seen && build === control.newestBuild) return control;
+  const modules = policies === undefined ? control.modules : modulesTargeted(control.modules, policies, now);
+  return { ...control, newestBuild: build, seen, modules, changedAt: now };
+}
+
+function modulesTargeted(
+  before: Control['modules'],
+  policies: readonly Pick<Policy, 'module'>[],
+  now: number,
+): Control['modules'] {
+  const names = new Set(policies.flatMap(({ module }) => module ?? []));
+  return Object.fromEntries([...names].map((name) => [name, own(before, name) ?? now]));
+}
+
+type Seen = Control['seen'];
+type PolicySeen = Seen[string];
+
+function policiesSeen(seen: Seen, policies: readonly Pick<Policy, 'name' | 'hash'>[], now: number): Seen {
+  const names = new Map(policies.map(({ hash: content, name }) => [content, name]));
+  const next: Seen = {};
+  let isChanged = false;
+  for (const [content, entry] of Object.entries(seen)) {
+    const found = seenAgain(entry, names.has(content), now);
+    if (found !== undefined) next[content] = found;
+    if (found !== entry) isChanged = true;
+  }
+  for (const [content, name] of names) {
+    if (Object.hasOwn(next, content)) continue;
+    next[content] = { name, since: now };
+    isChanged = true;
+  }
+  return isChanged ? next : seen;
+}
+
+/** A policy's entry when it is found to be in the fleet file, or not to be; undefined: it is forgotten. */
+function seenAgain(entry: PolicySeen, isHere: boolean, now: number): PolicySeen | undefined {
+  const { leftAt, away = [], ...rest } = entry;
+  if (leftAt === undefined) return isHere ? entry : { ...entry, leftAt: now };
+  if (now - leftAt > REMEMBERED_MS) return undefined;
+  return isHere ? { ...rest, away: [...away, { from: leftAt, to: now }] } : entry;
+}

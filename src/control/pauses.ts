@@ -1,0 +1,95 @@
+import type { Policy } from '../fleet/fleet.ts';
+import type { HostName } from '../iot-hub/host-name.ts';
+import type { Control, PastPause, Pause, Scope } from './control.ts';
+import { own, without } from './entries.ts';
+
+/** More pauses than anybody remembers; the oldest are forgotten first. */
+const MAX_PAST_PAUSES = 500;
+
+/** Why a hub may not be written now, or undefined. */
+export function pauseOf(control: Control, host: HostName): Pause | undefined {
+  return control.fleet ?? pauseFor(control, { kind: 'hub', host });
+}
+
+/** The control row with a pause; the first one of a scope stays. */
+export function withPause(control: Control, scope: Scope, pause: Pause): Control {
+  if (pauseFor(control, scope) !== undefined) return control;
+  switch (scope.kind) {
+    case 'fleet':
+      return { ...control, fleet: pause };
+    case 'hub':
+      return { ...control, hubs: { ...control.hubs, [scope.host]: pause } };
+    case 'policy':
+      return { ...control, policies: { ...control.policies, [scope.name]: pause } };
+  }
+}
+
+/**
+ * The control row without a pause, which is remembered: paused time does not count for ramps.
+ *
+ * @param by who ends it, when and why.
+ */
+export function withoutPause(control: Control, scope: Scope, by: Pause): Control {
+  const pause = pauseFor(control, scope);
+  if (pause === undefined) return control;
+  const { at: from, ...began } = pause;
+  const { at: to, author, reason } = by;
+  const past: PastPause = { ...began, scope: scopeKey(scope), from, to, resumed: { author, reason } };
+  const pastPauses = [...control.pastPauses, past].slice(-MAX_PAST_PAUSES);
+  const resumed = { ...control, pastPauses };
+  switch (scope.kind) {
+    case 'fleet':
+      return { ...resumed, fleet: undefined };
+    case 'hub':
+      return { ...resumed, hubs: without(control.hubs, scope.host) };
+    case 'policy':
+      return {
+        ...resumed,
+        policies: without(control.policies, scope.name),
+        seen: pause.content === undefined ? control.seen : trusting(control.seen, pause.content),
+        // What the policy held is due nowhere.
+        generation: control.generation + 1,
+        changedAt: by.at,
+      };
+  }
+}
+
+/** Whether this content of a policy has been resumed by a person after it paused itself: it does not do so again. */
+export function isTrusted(control: Control, { hash: content }: Pick<Policy, 'hash'>): boolean {
+  return own(control.seen, content)?.isTrusted === true;
+}
+
+/** The pause that ended last, where it is remembered. */
+export function lastPauseOf({ pastPauses }: Control, scope: Scope): PastPause | undefined {
+  const key = scopeKey(scope);
+  return pastPauses.findLast((past) => past.scope === key);
+}
+
+export function pauseFor(control: Control, scope: Scope): Pause | undefined {
+  switch (scope.kind) {
+    case 'fleet':
+      return control.fleet;
+    case 'hub':
+      return own(control.hubs, scope.host);
+    case 'policy':
+      return own(control.policies, scope.name);
+  }
+}
+
+export function scopeKey(scope: Scope): string {
+  switch (scope.kind) {
+    case 'fleet':
+      return 'fleet';
+    case 'hub':
+      return `hub:${scope.host}`;
+    case 'policy':
+      return `policy:${scope.name}`;
+  }
+}
+
+/** What a person has resumed is vouched for only while it is what runs. */
+function trusting(seen: Control['seen'], content: string): Control['seen'] {
+  const entry = own(seen, content);
+  if (entry === undefined || entry.leftAt !== undefined) return seen;
+  return { ...seen, [content]: { ...entry, isTrusted: true } };
+}

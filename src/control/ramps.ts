@@ -1,0 +1,81 @@
+import type { Policy, Rollout } from '../fleet/fleet.ts';
+import type { HostName } from '../iot-hub/host-name.ts';
+import { hash } from '../json/hash.ts';
+import type { Hold } from '../twin/plan/plan.ts';
+import type { Control, Scope } from './control.ts';
+import { own } from './entries.ts';
+import { pauseFor, scopeKey } from './pauses.ts';
+
+/** Where a twin is, for what may hold a policy back from it. */
+export interface Place {
+  readonly host: HostName;
+  readonly deviceId: string;
+}
+
+/**
+ * What keeps a policy from a twin. A ramp reaches a device when `hash(deviceId, policy) < elapsed / over`: the same
+ * on every instance, without any of them asking another.
+ */
+export function holdOf(
+  control: Control,
+  policy: Pick<Policy, 'name' | 'hash'>,
+  place: Place,
+  rollout: Rollout | undefined,
+  now: number,
+): Hold | undefined {
+  const pause = pauseFor(control, { kind: 'policy', name: policy.name });
+  if (pause !== undefined)
+    return { why: `the policy is paused by ${pause.author}: ${pause.reason}`, until: undefined };
+  if (rollout === undefined || rollout.overMs === 0) return undefined;
+  const elapsed = elapsedOf(control, policy, place.host, now);
+  if (elapsed === undefined)
+    return { why: 'the policy has just been seen for the first time', until: now + 60_000 };
+  if (elapsed >= rollout.overMs) return undefined;
+  const turn = (hash(place.deviceId, policy.hash) / 2 ** 32) * rollout.overMs;
+  if (turn < elapsed) return undefined;
+  // The first whole millisecond in which `turn < elapsed`.
+  return { why: 'the ramp of the policy has not reached it', until: now - elapsed + Math.floor(turn) + 1 };
+}
+
+/**
+ * How long a policy's ramp has run on a hub (undefined: where no hub is paused), ms, without the time in which it was
+ * paused or in no fleet file. Undefined: it has not begun.
+ */
+export function elapsedOf(
+  control: Control,
+  { name, hash: content }: Pick<Policy, 'name' | 'hash'>,
+  host: HostName | undefined,
+  now: number,
+): number | undefined {
+  const seen = own(control.seen, content);
+  if (seen === undefined) return undefined;
+  const scopes: readonly Scope[] = [
+    { kind: 'fleet' },
+    { kind: 'policy', name },
+    ...(host === undefined ? [] : [{ kind: 'hub', host } as const]),
+  ];
+  const keys = new Set(scopes.map(scopeKey));
+  const past = [...control.pastPauses.filter(({ scope }) => keys.has(scope)), ...(seen.away ?? [])];
+  const going = [...scopes.map((scope) => pauseFor(control, scope)?.at), seen.leftAt]
+    .filter((from) => from !== undefined)
+    .map((from) => ({ from, to: now }));
+  return Math.max(0, now - seen.since) - coveredBy([...past, ...going], seen.since, now);
+}
+
+/** How much of [from, to] these intervals cover together. */
+function coveredBy(
+  intervals: readonly { readonly from: number; readonly to: number }[],
+  from: number,
+  to: number,
+): number {
+  let covered = 0;
+  let end = from;
+  for (const interval of [...intervals].sort((one, other) => one.from - other.from)) {
+    const begin = Math.max(interval.from, end);
+    const stop = Math.min(interval.to, to);
+    if (stop <= begin) continue;
+    covered += stop - begin;
+    end = stop;
+  }
+  return covered;
+}

@@ -1,0 +1,334 @@
+import { describe, expect, test } from '@jest/globals';
+import type { JsonObject } from '../../src/json/json.ts';
+import {
+  type Answer,
+  type Failure,
+  firstStep,
+  intentOf,
+  type Next,
+  nextStep,
+  type Step,
+  stepOfOlderPackage,
+  stepWithoutHub,
+  type Work,
+  workOn,
+} from '../../src/sync/reconcile/protocol.ts';
+import type { Gate } from '../../src/sync/reconcile/write-gate.ts';
+import type { Shadow } from '../../src/twin/snapshot/shadow.ts';
+import { OPEN_GATE } from '../support/open-gate.ts';
+import { at, fleetOf, shadowOf, T0, twinOf } from '../twin/twins.ts';
+
+/*
+ * The specification of the protocol of one twin: what is known of it, the answers to its steps one after the other, and the steps.
+ * A policy wants `interval` 5 of every device; what a row does not say is in order.
+ */
+
+const FLEET = fleetOf({ policies: [{ name: 'base', desired: { interval: 5, mode: 'eco' } }] });
+const HUB = FLEET.hubs[0];
+const SURROUNDINGS = { fleet: FLEET, now: T0 };
+const IN_SYNC: JsonObject = { interval: 5, mode: 'eco' };
+const DRIFTED: JsonObject = { interval: 9, mode: 'eco' };
+
+const shadow = (parts: Partial<Shadow> = {}): Shadow =>
+  shadowOf({ desired: DRIFTED, reported: IN_SYNC, etag: 'one', ...parts });
+const CLOSED: Gate = { ...OPEN_GATE, closedFor: () => 'paused by ann: test' };
+const DISTRUSTFUL: Gate = { ...OPEN_GATE, readsFirst: () => true };
+
+const failure = (parts: Partial<Failure>): Failure => ({
+  code: 'BERTH_HUB_UNAVAILABLE',
+  message: 'the hub is down',
+  hubCode: '503',
+  mayHaveApplied: false,
+  answeredAt: undefined,
+  backOffMs: 5_000,
+  ...parts,
+});
+
+/** An answer as a row words it; a write's plan is the one of the step before. */
+type Said =
+  | { readonly twin: JsonObject }
+  | { readonly written: JsonObject }
+  | { readonly fails: Partial<Failure> }
+  | { readonly noPermit: number; readonly isQuota?: boolean }
+  | { readonly gate: Gate }
+  | { readonly status: 'enabled' | 'disabled' | 'missing' };
+
+interface Row {
+  readonly name: string;
+  readonly given?: Partial<Shadow>;
+  readonly gate?: Gate;
+  readonly answers?: readonly Said[];
+  /** The steps in order, the last one with what is stored. */
+  readonly steps: readonly string[];
+}
+
+const INTENT: Partial<Shadow> = {
+  writing: [{ path: ['interval'], policy: 'p', by: 'base', value: 5 }],
+  due: { priority: 'drift', at: T0 + 20_000, why: 'a correction is being written', tries: 0 },
+};
+const UNREAD: Partial<Shadow> = { unread: { since: at(0), why: 'events are missing' } };
+
+const rows: readonly Row[] = [
+  { name: 'a twin in sync settles at once', given: { desired: IN_SYNC }, steps: ['settle: inSync'] },
+  {
+    name: 'one that has drifted is written once',
+    answers: [{ written: IN_SYNC }],
+    steps: ['write {"interval":5}', 'settle, corrected: inSync'],
+  },
+  {
+    name: 'one that is not known is read first',
+    given: UNREAD,
+    answers: [{ twin: IN_SYNC }],
+    steps: ['read', 'settle: inSync'],
+  },
+  {
+    name: 'and written if it has drifted',
+    given: UNREAD,
+    answers: [{ twin: DRIFTED }, { written: IN_SYNC }],
+    steps: ['read', 'write {"interval":5}', 'settle, corrected: inSync'],
+  },
+  {
+    name: 'a hub whose events are not trusted is read before each decision',
+    gate: DISTRUSTFUL,
+    given: { desired: IN_SYNC },
+    answers: [{ twin: IN_SYNC }],
+    steps: ['read', 'settle: inSync'],
+  },
+  {
+    name: 'an etag that is not known costs a read before the write',
+    given: { etag: undefined },
+    answers: [{ twin: DRIFTED }, { written: IN_SYNC }],
+    steps: ['read', 'write {"interval":5}', 'settle, corrected: inSync'],
+  },
+  // another instance
+  {
+    name: 'while another instance writes, what is known is stored and nothing is written',
+    given: INTENT,
+    steps: ['settle, writing: drifted'],
+  },
+  {
+    name: 'the write of an instance that died is read before anything else is written',
+    given: {
+      ...INTENT,
+      due: { priority: 'drift', at: T0 - 1, why: 'a correction is being written', tries: 0 },
+    },
+    answers: [{ twin: IN_SYNC }],
+    steps: ['read', 'settle: inSync'],
+  },
+  // 412
+  {
+    name: 'a write that others overtook is read and planned again',
+    answers: [{ fails: { code: 'BERTH_HUB_PRECONDITION_FAILED' } }, { twin: DRIFTED }, { written: IN_SYNC }],
+    steps: ['write {"interval":5}', 'read', 'write {"interval":5}', 'settle, corrected: inSync'],
+  },
+  {
+    name: 'a write that others overtake again and again is given up after three',
+    answers: [
+      { fails: { code: 'BERTH_HUB_PRECONDITION_FAILED' } },
+      { twin: DRIFTED },
+      { fails: { code: 'BERTH_HUB_PRECONDITION_FAILED' } },
+      { twin: DRIFTED },
+      { fails: { code: 'BERTH_HUB_PRECONDITION_FAILED' } },
+    ],
+    steps: [
+      'write {"interval":5}',
+      'read',
+      'write {"interval":5}',
+      'read',
+      'write {"interval":5}',
+      'requeue in 30 s: drifted, others write to the twin all the time',
+    ],
+  },
+  // refused values
+  {
+    name: 'a value that the hub refuses is rejected and not sent again',
+    given: { reported: { interval: 9, mode: 'eco' } },
+    answers: [{ fails: { code: 'BERTH_HUB_REFUSED', hubCode: 'ArgumentInvalid' } }],
+    steps: ['write {"interval":5}', 'settle: rejected'],
+  },
+  {
+    name: 'also where the device reports the very value',
+    answers: [{ fails: { code: 'BERTH_HUB_REFUSED', hubCode: 'ArgumentInvalid' } }],
+    steps: ['write {"interval":5}', 'settle: rejected'],
+  },
+  {
+    name: 'several values that the hub refuses together are written one by one',
+    given: { desired: {}, reported: {} },
+    answers: [{ fails: { code: 'BERTH_HUB_REFUSED' } }, { written: { interval: 5 } }],
+    steps: ['write {"interval":5,"mode":"eco"}', 'write {"interval":5}', 'settle, corrected: drifted'],
+  },
+  // trouble
+  {
+    name: 'a write that failed before it was applied waits',
+    answers: [{ fails: {} }],
+    steps: ['write {"interval":5}', 'requeue in 5 s: drifted, the hub is down'],
+  },
+  {
+    name: 'a write that may have been applied is read when the twin comes back',
+    answers: [{ fails: { mayHaveApplied: true } }],
+    steps: ['write {"interval":5}', 'requeue in 5 s: unknown, the hub is down, unread'],
+  },
+  {
+    name: 'a read that failed waits',
+    given: UNREAD,
+    answers: [{ fails: { code: 'BERTH_HUB_TIMEOUT', message: 'no answer' } }],
+    steps: ['read', 'requeue in 5 s: unknown, no answer, unread'],
+  },
+  {
+    name: 'a spent quota suspends the twin until the next day',
+    given: UNREAD,
+    answers: [
+      { fails: { code: 'BERTH_HUB_QUOTA_EXCEEDED', message: 'the quota is spent', backOffMs: 3_600_000 } },
+    ],
+    steps: ['read', 'requeue in 3600 s: parked, the quota is spent, unread'],
+  },
+  // permits and the gate
+  {
+    name: 'a read without a permit waits',
+    given: UNREAD,
+    answers: [{ noPermit: 10 }],
+    steps: ['read', 'requeue in 10 s: unknown, no permit, unread'],
+  },
+  {
+    name: 'a write without a permit waits, and is no rejection',
+    answers: [{ noPermit: 10 }],
+    steps: ['write {"interval":5}', 'requeue in 10 s: drifted, no permit'],
+  },
+  {
+    name: 'a day whose messages are used up suspends the twin',
+    answers: [{ noPermit: 3_600, isQuota: true }],
+    steps: ['write {"interval":5}', 'requeue in 3600 s: parked, no permit'],
+  },
+  {
+    name: 'a paused hub is not written to',
+    gate: CLOSED,
+    steps: ['requeue in 0 s: drifted, paused by ann: test'],
+  },
+  {
+    name: 'a pause that came while the write waited for its permit holds',
+    answers: [{ gate: CLOSED }],
+    steps: ['write {"interval":5}', 'requeue in 0 s: drifted, paused by ann: test'],
+  },
+  // 404
+  {
+    name: 'a twin that is gone is forgotten',
+    given: UNREAD,
+    answers: [{ fails: { code: 'BERTH_HUB_NOT_FOUND' } }, { status: 'missing' }],
+    steps: ['read', 'askStatus', 'forget'],
+  },
+  {
+    name: 'a disabled device is suspended for an hour',
+    given: UNREAD,
+    answers: [{ fails: { code: 'BERTH_HUB_NOT_FOUND' } }, { status: 'disabled' }],
+    steps: ['read', 'askStatus', 'requeue in 3600 s: parked, the device is disabled, unread'],
+  },
+  {
+    name: 'an identity without a twin is suspended too',
+    given: UNREAD,
+    answers: [{ fails: { code: 'BERTH_HUB_NOT_FOUND' } }, { status: 'enabled' }],
+    steps: [
+      'read',
+      'askStatus',
+      'requeue in 3600 s: parked, the hub knows the device but not its twin, unread',
+    ],
+  },
+  {
+    name: 'a registry that does not answer is asked again later',
+    given: UNREAD,
+    answers: [{ fails: { code: 'BERTH_HUB_NOT_FOUND' } }, { fails: {} }],
+    steps: ['read', 'askStatus', 'requeue in 5 s: unknown, the hub is down, unread'],
+  },
+];
+
+describe('the steps of reconciling one twin', () => {
+  test.each(rows)('$name', ({ given, gate = OPEN_GATE, answers = [], steps }) => {
+    const work = workOn(shadow(given), { hub: hub(), priority: 'drift', gate, now: T0 });
+
+    expect(walk(firstStep(work, SURROUNDINGS), answers)).toEqual(steps);
+  });
+});
+
+describe('where nothing may be asked of a hub', () => {
+  const work = (given: Partial<Shadow>): Work =>
+    workOn(shadow(given), { hub: hub(), priority: 'resync', gate: OPEN_GATE, now: T0 });
+
+  test.each<[string, Partial<Shadow>, string]>([
+    ['a twin in sync settles', { desired: IN_SYNC }, 'settle: inSync'],
+    ['one that has drifted is due at once', {}, 'requeue in 0 s: drifted'],
+    ['one that must be read stays as it is', UNREAD, 'settle: unknown, unread'],
+    ['one that is being written stays as it is', INTENT, 'settle, writing: unknown'],
+    [
+      'one that waits after trouble goes on waiting',
+      { due: { priority: 'drift', at: T0 + 60_000, why: 'trouble', tries: 3 } },
+      'requeue in 60 s: drifted',
+    ],
+  ])('%s', (_, given, step) => {
+    expect(worded(stepWithoutHub(work(given), SURROUNDINGS).step)).toBe(step);
+  });
+
+  test('an older package leaves the decision to a newer one', () => {
+    expect(worded(stepOfOlderPackage(work({}), SURROUNDINGS).step)).toBe('requeue in 0 s: unknown');
+  });
+});
+
+function hub() {
+  if (HUB === undefined) throw new Error('no hub');
+  return HUB;
+}
+
+/** The steps, each with the answer that a row gives to it. */
+function walk(first: Next, answers: readonly Said[]): readonly string[] {
+  let next = first;
+  const steps = [worded(next.step)];
+  for (const said of answers) {
+    const { step } = next;
+    // As the executor does: what is about to be written is stored first.
+    const isSent = step.kind === 'write' && !('noPermit' in said) && !('gate' in said);
+    const work = isSent ? intentOf(next.work, step.plan, SURROUNDINGS) : next.work;
+    next = nextStep(work, answerOf(said, step), SURROUNDINGS);
+    steps.push(worded(next.step));
+  }
+  return steps;
+}
+
+function answerOf(said: Said, step: Step): Answer {
+  const plan = step.kind === 'write' ? { plan: step.plan } : {};
+  if ('twin' in said) return { kind: 'twin', twin: twinAs(said.twin) };
+  if ('written' in said && step.kind === 'write') {
+    return { kind: 'written', twin: twinAs(said.written), plan: step.plan };
+  }
+  if ('gate' in said) return { kind: 'gateChanged', gate: said.gate };
+  if ('status' in said) return { kind: 'status', status: said.status };
+  if ('noPermit' in said) {
+    const { noPermit, isQuota = false } = said;
+    return { kind: 'noPermit', at: T0 + noPermit * 1_000, why: 'no permit', isQuota, ...plan };
+  }
+  if ('fails' in said) return { kind: 'failed', failure: failure(said.fails), ...plan };
+  throw new Error('an answer to no write');
+}
+
+function twinAs(desired: JsonObject) {
+  return twinOf({ version: 3, desired, desiredVersion: 2, reported: IN_SYNC, etag: 'two' });
+}
+
+function worded(step: Step): string {
+  switch (step.kind) {
+    case 'write':
+      return `write ${JSON.stringify(step.plan.patch)}`;
+    case 'settle':
+    case 'requeue': {
+      const { judgement, due, unread, writing } = step.shadow;
+      const end = unread === undefined ? '' : ', unread';
+      if (step.kind === 'settle') {
+        const flags = `${step.isCorrected ? ', corrected' : ''}${writing === undefined ? '' : ', writing'}`;
+        return `settle${flags}: ${judgement.state}${end}`;
+      }
+      const seconds = ((due?.at ?? Number.NaN) - T0) / 1_000;
+      const why = judgement.why.includes('; ') ? judgement.why.split('; ').at(-1) : judgement.why;
+      const isHubs = why !== undefined && why !== '' && !why.includes('is not what the policy wants');
+      return `requeue in ${seconds} s: ${judgement.state}${isHubs ? `, ${why}` : ''}${end}`;
+    }
+    default:
+      return step.kind;
+  }
+}
