@@ -21,7 +21,6 @@ let bundles: Bundles;
 let storage: string;
 /** What `npm run package` has written: a folder, and a zip file beside it. */
 let built: string;
-let app: string | undefined;
 let host: ChildProcess | undefined;
 beforeAll(async () => {
   bundles = buildBundles();
@@ -33,16 +32,14 @@ afterEach(async () => {
   host?.kill('SIGKILL');
   if (host?.exitCode === null && host.signalCode === null) await once(host, 'exit');
 });
-afterAll(async () => {
-  bundles.remove();
-});
+afterAll(() => bundles.remove());
 
 /** What is deployed and nothing else, in a folder far from any node_modules. */
 async function serve(
   fleet: string | undefined | 'as packaged',
   env: Readonly<Record<string, string>> = {},
 ): Promise<string> {
-  app = temporaryFolder('package');
+  const app = temporaryFolder('package');
   cpSync(built, app, { recursive: true });
   if (fleet === undefined) rmSync(join(app, 'fleet.json'));
   else if (fleet !== 'as packaged') writeFileSync(join(app, 'fleet.json'), fleet);
@@ -153,7 +150,7 @@ describe('what npm run package writes', () => {
 });
 
 /** `smoke.sh` as the pipeline runs it, with an `az` that knows one key; its answer and all that it has said. */
-async function smoke(
+function smoke(
   api: string,
   archive: string,
   env: Readonly<Record<string, string>> = {},
@@ -166,17 +163,14 @@ async function smoke(
     AZURE_RESOURCE_GROUP: 'rg',
     BERTH_APP: 'app',
   };
-  try {
-    return await new Promise((resolve) => {
-      execFile(
-        'bash',
-        ['scripts/deploy/smoke.sh', archive],
-        { env: { ...settings, ...env } },
-        (error, out, err) => resolve({ code: typeof error?.code === 'number' ? error.code : 0, out, err }),
-      );
-    });
-  } finally {
-  }
+  return new Promise((resolve) => {
+    execFile(
+      'bash',
+      ['scripts/deploy/smoke.sh', archive],
+      { env: { ...settings, ...env } },
+      (error, out, err) => resolve({ code: typeof error?.code === 'number' ? error.code : 0, out, err }),
+    );
+  });
 }
 
 /** The package as if it had been built at another time; its code does not know. */
