@@ -39,7 +39,7 @@ param networkAccess string = 'public'
 
 @allowed(['22', '24'])
 @description('Version of Node.js that the Function Apps run.')
-param nodeVersion string = '22'
+param nodeVersion string = '24'
 
 @allowed([512, 2048, 4096])
 @description('Memory of an instance, MB.')

@@ -13,7 +13,7 @@ import { basename, dirname, join, relative, resolve, sep } from 'node:path';
 import { parseArgs } from 'node:util';
 import { build } from 'esbuild';
 import { zipSync } from 'fflate';
-import { bundleOptions, FUNCTIONS } from '../bundle.mjs';
+import { bundleOptions, FUNCTIONS } from './build/bundle.mjs';
 
 const { values } = parseArgs({ options: { out: { type: 'string', default: 'package' } } });
 const project = resolve(import.meta.dirname, '..');

@@ -1,12 +1,13 @@
 import type { Policy } from '../fleet/fleet.ts';
+import { ownEntry } from '../json/json.ts';
+import { DAY_MS } from '../time/day.ts';
 import type { Control } from './control.ts';
-import { own } from './entries.ts';
 
 /**
  * A policy that comes back within this time goes on with its ramp where that stood: so a rollback takes effect at once
  * wherever the policy had been.
  */
-const REMEMBERED_MS = 7 * 24 * 60 * 60_000;
+const REMEMBERED_MS = 7 * DAY_MS;
 
 /**
  * The control row after a package of this build time has started with these policies, if it is the newest.
@@ -32,7 +33,7 @@ function modulesTargeted(
   now: number,
 ): Control['modules'] {
   const names = new Set(policies.flatMap(({ module }) => module ?? []));
-  return Object.fromEntries([...names].map((name) => [name, own(before, name) ?? now]));
+  return Object.fromEntries([...names].map((name) => [name, ownEntry(before, name) ?? now]));
 }
 
 type Seen = Control['seen'];

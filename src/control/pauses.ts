@@ -1,7 +1,8 @@
 import type { Policy } from '../fleet/fleet.ts';
 import type { HostName } from '../iot-hub/host-name.ts';
+import { ownEntry } from '../json/json.ts';
 import type { Control, PastPause, Pause, Scope } from './control.ts';
-import { own, without } from './entries.ts';
+import { without } from './entries.ts';
 
 /** More pauses than anybody remembers; the oldest are forgotten first. */
 const MAX_PAST_PAUSES = 500;
@@ -56,7 +57,7 @@ export function withoutPause(control: Control, scope: Scope, by: Pause): Control
 
 /** Whether this content of a policy has been resumed by a person after it paused itself: it does not do so again. */
 export function isTrusted(control: Control, { hash: content }: Pick<Policy, 'hash'>): boolean {
-  return own(control.seen, content)?.isTrusted === true;
+  return ownEntry(control.seen, content)?.isTrusted === true;
 }
 
 /** The pause that ended last, where it is remembered. */
@@ -70,9 +71,9 @@ export function pauseFor(control: Control, scope: Scope): Pause | undefined {
     case 'fleet':
       return control.fleet;
     case 'hub':
-      return own(control.hubs, scope.host);
+      return ownEntry(control.hubs, scope.host);
     case 'policy':
-      return own(control.policies, scope.name);
+      return ownEntry(control.policies, scope.name);
   }
 }
 
@@ -89,7 +90,7 @@ export function scopeKey(scope: Scope): string {
 
 /** What a person has resumed is vouched for only while it is what runs. */
 function trusting(seen: Control['seen'], content: string): Control['seen'] {
-  const entry = own(seen, content);
+  const entry = ownEntry(seen, content);
   if (entry === undefined || entry.leftAt !== undefined) return seen;
   return { ...seen, [content]: { ...entry, isTrusted: true } };
 }

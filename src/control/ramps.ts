@@ -1,9 +1,9 @@
 import type { Policy, Rollout } from '../fleet/fleet.ts';
 import type { HostName } from '../iot-hub/host-name.ts';
 import { hash } from '../json/hash.ts';
+import { ownEntry } from '../json/json.ts';
 import type { Hold } from '../twin/plan/plan.ts';
 import type { Control, Scope } from './control.ts';
-import { own } from './entries.ts';
 import { pauseFor, scopeKey } from './pauses.ts';
 
 /** Where a twin is, for what may hold a policy back from it. */
@@ -47,7 +47,7 @@ export function elapsedOf(
   host: HostName | undefined,
   now: number,
 ): number | undefined {
-  const seen = own(control.seen, content);
+  const seen = ownEntry(control.seen, content);
   if (seen === undefined) return undefined;
   const scopes: readonly Scope[] = [
     { kind: 'fleet' },

@@ -1,8 +1,8 @@
-import { openAgent } from '../hub/transport.ts';
 import { isObject, type JsonObject } from '../json/json.ts';
+import { openRestService } from '../rest/service.ts';
 import type { managementPlace } from './connection.ts';
-import { type CaCertificate, type CaCertificates, DpsError } from './port.ts';
-import { dpsTransport, unexpected } from './transport.ts';
+import { dpsErrorOf, unexpected } from './failure.ts';
+import { type CaCertificate, type CaCertificates, DPS_DEADLINE_MS, DpsError } from './port.ts';
 
 /** The newest stable one of Dps Certificate in the REST reference that was read. */
 const API_VERSION = '2022-12-12';
@@ -13,8 +13,7 @@ const API_VERSION = '2022-12-12';
  */
 export function openCaCertificates(place: ReturnType<typeof managementPlace>): CaCertificates {
   const { host, resourceId } = place;
-  const agent = openAgent();
-  const call = dpsTransport({ ...place, agent });
+  const service = openRestService(place, DPS_DEADLINE_MS);
   const send = async (
     method: string,
     name: string,
@@ -26,7 +25,9 @@ export function openCaCertificates(place: ReturnType<typeof managementPlace>): C
       ...(body !== undefined && { 'content-type': 'application/json; charset=utf-8' }),
       ...(etag !== undefined && { 'if-match': etag }),
     };
-    const { json } = await call(method, path, headers, body);
+    const result = await service.call({ method, path, headers, body });
+    if (!result.ok) throw dpsErrorOf(result.failure);
+    const { json } = result.answer;
     if (!isObject(json)) throw unexpected(host, method);
     return json;
   };
@@ -64,8 +65,6 @@ export function openCaCertificates(place: ReturnType<typeof managementPlace>): C
         await send('POST', name, { action: '/verify', etag, body: { certificate: base64(proof) } }),
       );
     },
-    async close() {
-      await (await agent).close();
-    },
+    close: () => service.close(),
   };
 }

@@ -1,11 +1,12 @@
 import { BerthError } from '../errors.ts';
 import {
-  connectionStringParts,
-  type HubCredential,
   identityCredential,
+  type RestCredential,
+  readServiceConnection,
   type SharedAccessPolicy,
   sharedAccessCredential,
-} from '../hub/credential.ts';
+} from '../rest/credential.ts';
+import type { RestEndpoint } from '../rest/service.ts';
 import { type Environment, iotEndpoint } from '../settings/settings.ts';
 import { DEVELOPMENT_DPS } from './development.ts';
 
@@ -13,17 +14,12 @@ import { DEVELOPMENT_DPS } from './development.ts';
 const SCOPE = 'https://azure-devices-provisioning.net/.default';
 const MANAGEMENT_SCOPE = 'https://management.azure.com/.default';
 const MANAGEMENT_HOST = 'management.azure.com';
+/** Whoever is signed in: `berth enroll` runs on laptops and in pipelines. */
+const SIGNED_IN = { isAzure: false } as const;
 
 const HOST = /^[a-z0-9]([a-z0-9-]*[a-z0-9])?(\.[a-z0-9]([a-z0-9-]*[a-z0-9])?)+$/;
 const RESOURCE =
   /^\/subscriptions\/[^/?#]+\/resourceGroups\/[^/?#]+\/providers\/Microsoft\.Devices\/provisioningServices\/[^/?#]+$/i;
-
-/** A service and how it is reached. */
-export interface Place {
-  readonly host: string;
-  readonly origin: string;
-  readonly credential: HubCredential;
-}
 
 /**
  * The DPS that the settings name: `BERTH_DPS`, a service connection string, else `BERTH_DPS__hostName` with who is
@@ -31,9 +27,9 @@ export interface Place {
  *
  * @throws BerthError `BERTH_SETTING_INVALID` naming the setting, never its value
  */
-export function dpsPlace(env: Environment): Place {
+export function dpsPlace(env: Environment): RestEndpoint {
   const endpoint = iotEndpoint(env);
-  const at = (host: string, credential: HubCredential): Place => ({
+  const at = (host: string, credential: RestCredential): RestEndpoint => ({
     host,
     credential,
     origin: endpoint ?? `https://${host}`,
@@ -49,7 +45,7 @@ export function dpsPlace(env: Environment): Place {
     }
     // An Entra token must not go where anybody may listen.
     if (endpoint !== undefined) throw wrong('BERTH_DPS__hostName and IOT_ENDPOINT exclude each other.');
-    return at(named, identityCredential(undefined, false, SCOPE));
+    return at(named, identityCredential(SCOPE, SIGNED_IN));
   }
   if (endpoint !== undefined) {
     return at(DEVELOPMENT_DPS.host, sharedAccessCredential(DEVELOPMENT_DPS.host, DEVELOPMENT_DPS));
@@ -64,7 +60,7 @@ export function dpsPlace(env: Environment): Place {
  *
  * @throws BerthError `BERTH_SETTING_INVALID`
  */
-export function managementPlace(env: Environment): Place & { readonly resourceId: string } {
+export function managementPlace(env: Environment): RestEndpoint & { readonly resourceId: string } {
   const resourceId = env.BERTH_DPS__resourceId;
   const endpoint = iotEndpoint(env);
   if (!resourceId && endpoint !== undefined && !env.BERTH_DPS && !env.BERTH_DPS__hostName) {
@@ -80,22 +76,20 @@ export function managementPlace(env: Environment): Place & { readonly resourceId
   return {
     host: MANAGEMENT_HOST,
     origin: `https://${MANAGEMENT_HOST}`,
-    credential: identityCredential(undefined, false, MANAGEMENT_SCOPE),
+    credential: identityCredential(MANAGEMENT_SCOPE, SIGNED_IN),
     resourceId,
   };
 }
 
 function readConnectionString(text: string): { readonly host: string; readonly policy: SharedAccessPolicy } {
-  const parts = connectionStringParts(text);
-  const host = parts.get('hostname')?.toLowerCase() ?? '';
-  const keyName = parts.get('sharedaccesskeyname');
-  const key = parts.get('sharedaccesskey');
-  if (!HOST.test(host) || !keyName || !key) {
+  const connection = readServiceConnection(text);
+  const host = connection?.host.toLowerCase() ?? '';
+  if (connection === undefined || !HOST.test(host)) {
     throw wrong(
       'BERTH_DPS is no service connection string: it must hold HostName, SharedAccessKeyName and SharedAccessKey.',
     );
   }
-  return { host, policy: { keyName, key } };
+  return { host, policy: connection.policy };
 }
 
 function wrong(message: string): BerthError {

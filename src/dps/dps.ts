@@ -1,9 +1,15 @@
 import type { ProvisioningServiceClient } from 'azure-iot-provisioning-service';
-import { openAgent } from '../hub/transport.ts';
 import { isObject, type JsonObject } from '../json/json.ts';
-import type { Place } from './connection.ts';
-import { DpsError, type DpsPort, type EnrollmentKind, type EnrollmentRecord } from './port.ts';
-import { dpsTransport, restApiClient, unexpected } from './transport.ts';
+import { sdkRestClient } from '../rest/sdk-client.ts';
+import { openRestService, type RestEndpoint } from '../rest/service.ts';
+import { dpsErrorOf, unexpected } from './failure.ts';
+import {
+  DPS_DEADLINE_MS,
+  DpsError,
+  type DpsPort,
+  type EnrollmentKind,
+  type EnrollmentRecord,
+} from './port.ts';
 
 export interface DpsOptions {
   /** Milliseconds after which a call is given up; default 20 s. */
@@ -15,9 +21,9 @@ const PAGE = 100;
 const QUERY = { query: 'SELECT *' } as const;
 
 /** DPS through `azure-iot-provisioning-service`, over Berth's own transport. */
-export function openDps({ host, origin, credential }: Place, { deadlineMs }: DpsOptions = {}): DpsPort {
-  const agent = openAgent();
-  const call = dpsTransport({ host, origin, credential, agent, deadlineMs });
+export function openDps(endpoint: RestEndpoint, { deadlineMs = DPS_DEADLINE_MS }: DpsOptions = {}): DpsPort {
+  const { host } = endpoint;
+  const service = openRestService(endpoint, deadlineMs);
   let opening: Promise<ProvisioningServiceClient> | undefined;
   const client = (): Promise<ProvisioningServiceClient> => {
     opening ??= open();
@@ -27,10 +33,10 @@ export function openDps({ host, origin, credential }: Place, { deadlineMs }: Dps
   async function open(): Promise<ProvisioningServiceClient> {
     const { ProvisioningServiceClient: Client } = await import('azure-iot-provisioning-service');
     type Rest = ConstructorParameters<typeof Client>[1];
-    // The signature in the config is never used: the transport authorises. The second argument takes anything with
-    // `executeApiCall`; `fromConnectionString` and `fromTokenCredential` would bring the SDK's own.
+    // The signature in the config is never used: the service authorises. `fromConnectionString` and
+    // `fromTokenCredential` would bring the SDK's own transport.
     const config = { host, sharedAccessSignature: 'unused', tokenCredential: undefined };
-    return new Client(config as never, restApiClient(host, call) as unknown as Rest);
+    return new Client(config as never, sdkRestClient(service, dpsErrorOf) as Rest);
   }
 
   return {
@@ -83,9 +89,7 @@ export function openDps({ host, origin, credential }: Place, { deadlineMs }: Dps
         if (!(error instanceof DpsError && error.code === 'BERTH_DPS_NOT_FOUND')) throw error;
       }
     },
-    async close() {
-      await (await agent).close();
-    },
+    close: () => service.close(),
   };
 }
 

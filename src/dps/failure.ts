@@ -1,14 +1,33 @@
-import { isObject } from '../json/json.ts';
+import { isObject, jsonOrUndefined } from '../json/json.ts';
+import { type Refusal, type RestFailure, troubleText, unexpectedAnswer } from '../rest/failure.ts';
 import { DpsError, type DpsErrorCode } from './port.ts';
 
-/** Berth's error for a failed response of DPS, or of Azure Resource Manager. */
-export function failureOf(host: string, method: string, status: number, body: string): DpsError {
+/** Berth's error for a failed call to DPS, or to Azure Resource Manager. */
+export function dpsErrorOf(failure: RestFailure): DpsError {
+  switch (failure.kind) {
+    case 'refused':
+      return refusedBy(failure);
+    case 'noToken':
+      return new DpsError('BERTH_DPS_UNAUTHORIZED', troubleText(failure));
+    case 'timeout':
+      return new DpsError('BERTH_DPS_TIMEOUT', troubleText(failure));
+    case 'unreachable':
+    case 'unexpected':
+      return new DpsError('BERTH_DPS_UNAVAILABLE', troubleText(failure));
+    case 'notJson':
+      return unexpected(failure.host, failure.method);
+  }
+}
+
+/** An answer that is none of DPS's. */
+export function unexpected(host: string, method: string): DpsError {
+  return dpsErrorOf(unexpectedAnswer(host, method));
+}
+
+function refusedBy({ host, method, status, body }: Refusal): DpsError {
   const said = saidIn(body);
-  return new DpsError(
-    codeOf(status),
-    `${host} answered ${method} with ${status}${said === '' ? '' : `: ${said}`}.`,
-    status,
-  );
+  const message = `${host} answered ${method} with ${status}${said === '' ? '' : `: ${said}`}.`;
+  return new DpsError(codeOf(status), message, status);
 }
 
 function codeOf(status: number): DpsErrorCode {
@@ -42,7 +61,7 @@ const SECRETS = [
 
 /** The code and the sentence of an error body: `{errorCode, message}` of DPS, `{error: {code, message}}` of ARM. */
 function saidIn(body: string): string {
-  const json = parse(body);
+  const json = jsonOrUndefined(body);
   const inner = isObject(json) && isObject(json.error) ? json.error : json;
   if (!isObject(inner)) return '';
   const code = inner.errorCode ?? inner.code;
@@ -58,12 +77,4 @@ function saidIn(body: string): string {
       .replace(/\.$/, '')
       .slice(0, LONGEST)
   );
-}
-
-function parse(text: string): unknown {
-  try {
-    return JSON.parse(text);
-  } catch {
-    return undefined;
-  }
 }

@@ -1,6 +1,12 @@
 import { BerthError, type ErrorCode } from '../errors.ts';
 import type { JsonObject } from '../json/json.ts';
 
+/**
+ * Milliseconds after which a call is given up. DPS answers in well under a second; a page of a thousand enrollments
+ * takes longer.
+ */
+export const DPS_DEADLINE_MS = 20_000;
+
 export type EnrollmentKind = 'group' | 'individual';
 
 /** An enrollment as DPS answers it: without keys, and with the query of its webhook's URL masked. */

@@ -1,5 +1,6 @@
 import { BerthError } from '../errors.ts';
-import { isObject } from '../json/json.ts';
+import { isObject, jsonOrUndefined } from '../json/json.ts';
+import { exchange } from '../rest/exchange.ts';
 import { withKey, withoutKey } from './webhook-url.ts';
 
 /** As long as a function that has to start needs at most. */
@@ -13,29 +14,22 @@ const DEADLINE_MS = 60_000;
  */
 export async function checkWebhookKey(url: string, key: string): Promise<void> {
   const place = withoutKey(url);
-  const { request } = await import('undici');
-  let status: number;
-  let text: string;
-  try {
-    const response = await request(withKey(url, key), {
-      method: 'POST',
-      headers: { 'content-type': 'application/json', 'user-agent': 'berth' },
-      body: '{}',
-      signal: AbortSignal.timeout(DEADLINE_MS),
-    });
-    status = response.statusCode;
-    text = await response.body.text();
-  } catch (error) {
-    const { code, name } = (error ?? {}) as { readonly code?: unknown; readonly name?: unknown };
-    throw new BerthError(
-      'BERTH_WEBHOOK_UNREACHABLE',
-      `${place} cannot be reached (${String(code ?? name ?? 'no reason')}).`,
-    );
+  const result = await exchange({
+    url: withKey(url, key),
+    method: 'POST',
+    headers: { 'content-type': 'application/json', 'user-agent': 'berth' },
+    body: '{}',
+    deadlineMs: DEADLINE_MS,
+  });
+  if (result.kind !== 'answered') {
+    const reason = result.kind === 'timeout' ? `no answer in ${DEADLINE_MS / 1_000} s` : result.reason;
+    throw new BerthError('BERTH_WEBHOOK_UNREACHABLE', `${place} cannot be reached (${reason}).`);
   }
+  const { status, body } = result.answer;
   if (status === 401 || status === 403) {
     throw new BerthError('BERTH_WEBHOOK_KEY_REFUSED', `${place} refuses the key with ${status}.`);
   }
-  if (!isOfBerth(text)) {
+  if (!isOfBerth(body)) {
     throw new BerthError(
       'BERTH_WEBHOOK_UNREACHABLE',
       `${place} answers ${status} and is not Berth's webhook.`,
@@ -43,12 +37,8 @@ export async function checkWebhookKey(url: string, key: string): Promise<void> {
   }
 }
 
-function isOfBerth(text: string): boolean {
-  try {
-    const json: unknown = JSON.parse(text);
-    const error = isObject(json) ? json.error : undefined;
-    return isObject(error) && typeof error.code === 'string' && error.code.startsWith('BERTH_');
-  } catch {
-    return false;
-  }
+function isOfBerth(body: string): boolean {
+  const json = jsonOrUndefined(body);
+  const error = isObject(json) ? json.error : undefined;
+  return isObject(error) && typeof error.code === 'string' && error.code.startsWith('BERTH_');
 }

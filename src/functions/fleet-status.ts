@@ -9,6 +9,7 @@ import type { JsonValue } from '../json/json.ts';
 import type { CountedTwins, StateCounts } from '../store/twins/twin-store.ts';
 import { hubSyncOverview, policyOverviews } from '../sync/resync/sync-overview.ts';
 import { walkName } from '../sync/resync/walk.ts';
+import { DAY_MS, dayOf } from '../time/day.ts';
 import { TWIN_STATES } from '../twin/snapshot/shadow.ts';
 import { attentionPage, pageOf } from './attention-page.ts';
 import { answeringErrors, type HttpHandler, isoTime, jsonAnswer } from './http-answer.ts';
@@ -55,9 +56,9 @@ export function fleetStatus(instance: Instance): HttpHandler {
       stores.conditions.read(now),
       stores.strangers.list(),
       stores.unknownSources.list(),
-      stores.letterHours.beyond(now - LETTER_DAYS * 86_400_000),
+      stores.letterHours.beyond(now - LETTER_DAYS * DAY_MS),
       attentionPage(stores.twins, hosts, page),
-      stores.budgets.used(new Date(now).toISOString().slice(0, 10)),
+      stores.budgets.used(dayOf(now)),
       stores.statistics.recent(now),
       countLetters(instance, now),
       Promise.all(fleet.hubs.map((hub) => lookAt(hub, instance))),
@@ -146,9 +147,9 @@ function describeOverride(override: Override<unknown> | undefined) {
 
 /** From the beginning of a day on, because counting reads the keys only, which hold the day. */
 async function countLetters({ stores }: Instance, now: number) {
-  const since = now - LETTER_DAYS * 86_400_000;
+  const since = now - LETTER_DAYS * DAY_MS;
   return {
-    since: new Date(since).toISOString().slice(0, 10),
+    since: dayOf(since),
     ...(await stores.deadLetters.count(since, MOST_LETTERS)),
   };
 }

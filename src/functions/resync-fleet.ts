@@ -1,6 +1,6 @@
 import { app, type InvocationContext } from '@azure/functions';
 import type { HubBudget } from '../hub/budget.ts';
-import { HUB_DEADLINE_MS } from '../hub/transport.ts';
+import { HUB_DEADLINE_MS } from '../hub/port.ts';
 import { type Instance, LETTERS_KEPT_MS } from '../instance/instance.ts';
 import type { HostName } from '../iot-hub/host-name.ts';
 import { Reconciler } from '../sync/reconcile/reconciler.ts';

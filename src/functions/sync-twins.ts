@@ -1,5 +1,5 @@
 import { app, type InvocationContext, trigger } from '@azure/functions';
-import { HUB_DEADLINE_MS } from '../hub/transport.ts';
+import { HUB_DEADLINE_MS } from '../hub/port.ts';
 import type { Instance } from '../instance/instance.ts';
 import type { Environment } from '../settings/settings.ts';
 import { type BatchSummary, type ReceivedEvent, takeBatch } from '../sync/events/batch.ts';

@@ -30,6 +30,7 @@ export async function reconcilerOptions(
     redaction,
     budget,
     now,
+    hubNow: instance.hubClock.now,
     until,
     count: (host, what) => counters.add(host, what),
     warn: oncePerHub((message, facts) =>

@@ -8,6 +8,7 @@ import {
   twinReadsPerSecond,
   twinUpdatesPerSecond,
 } from '../iot-hub/throttles.ts';
+import { untilTomorrow } from '../time/day.ts';
 import { DailyBudget, type DailyCounts } from './daily-budget.ts';
 import type { HubPauses } from './hub-pauses.ts';
 import { TokenBucket } from './token-bucket.ts';
@@ -110,8 +111,6 @@ export class BudgetShare implements HubBudget {
   }
 }
 
-const DAY_MS = 24 * 60 * 60_000;
-
 /** Operations a second that a part of a hub's budget may use. */
 export function ratePerSecond(
   hub: Pick<Hub, 'tier' | 'units' | 'budget'>,
@@ -131,7 +130,7 @@ function later(at: number, why: string, isQuota = false): Turn {
 }
 
 function spent(now: number): Turn {
-  return later(now + DAY_MS - (now % DAY_MS), 'the budget of messages a day is used up', true);
+  return later(now + untilTomorrow(now), 'the budget of messages a day is used up', true);
 }
 
 /** What the hub allows a second. */

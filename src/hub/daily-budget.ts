@@ -1,4 +1,5 @@
 import type { HostName } from '../iot-hub/host-name.ts';
+import { dayOf } from '../time/day.ts';
 
 /** Where the messages of a day are counted, for all instances. */
 export interface DailyCounts {
@@ -73,8 +74,4 @@ export class DailyBudget {
     this.#granted -= messages;
     return true;
   }
-}
-
-function dayOf(now: number): string {
-  return new Date(now).toISOString().slice(0, 10);
 }

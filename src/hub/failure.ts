@@ -1,35 +1,37 @@
-import { isObject } from '../json/json.ts';
-import { hubTime } from './hub-time.ts';
+import { jsonOrUndefined, ownMember } from '../json/json.ts';
+import { type Refusal, type RestFailure, troubleText, unexpectedAnswer } from '../rest/failure.ts';
 import { HubError, type HubErrorCode } from './port.ts';
 
-/** A response of IoT Hub that is not a success. */
-export interface FailedResponse {
-  readonly host: string;
-  readonly method: string;
-  readonly status: number;
-  readonly headers: Readonly<Record<string, string | string[] | undefined>>;
-  readonly body: string;
+/** Berth's error for a failed call to a hub. */
+export function hubErrorOf(failure: RestFailure): HubError {
+  switch (failure.kind) {
+    case 'refused':
+      return refusedBy(failure);
+    case 'noToken':
+      return new HubError('BERTH_HUB_UNAUTHORIZED', troubleText(failure), failure);
+    case 'timeout':
+      return new HubError('BERTH_HUB_TIMEOUT', troubleText(failure), failure);
+    case 'unreachable':
+    case 'notJson':
+    case 'unexpected':
+      return new HubError('BERTH_HUB_UNAVAILABLE', troubleText(failure), failure);
+  }
+}
+
+/** An answer that is none of IoT Hub's. */
+export function unexpected(host: string, method: string): HubError {
+  return hubErrorOf(unexpectedAnswer(host, method));
 }
 
 /**
- * Berth's error for a failed response. Two body formats and a header say more than the status, and may
- * disagree; the status wins (azure-iot-sdk-csharp ExceptionHandlingHelper; azure-iot-sdks#711).
+ * Two body formats and a header say more than the status, and may disagree; the status wins (azure-iot-sdk-csharp
+ * ExceptionHandlingHelper; azure-iot-sdks#711).
  */
-export function failureOf(response: FailedResponse): HubError {
-  const { host, method, status } = response;
-  const hubCode = hubCodeOf(response);
-  return new HubError(
-    codeOf(status, hubCode),
-    `${host} answered ${method} with ${status}${hubCode === undefined ? '' : ` ${hubCode}`}.`,
-    {
-      host,
-      status,
-      hubCode,
-      retryAfterMs: retryAfter(response.headers['retry-after']),
-      mayHaveApplied: status >= 500,
-      answeredAt: hubTime(response.headers),
-    },
-  );
+function refusedBy(refusal: Refusal): HubError {
+  const { host, method, status } = refusal;
+  const hubCode = hubCodeOf(refusal);
+  const message = `${host} answered ${method} with ${status}${hubCode === undefined ? '' : ` ${hubCode}`}.`;
+  return new HubError(codeOf(status, hubCode), message, { ...refusal, hubCode });
 }
 
 function codeOf(status: number, hubCode: string | undefined): HubErrorCode {
@@ -72,34 +74,14 @@ function codeOfNotFound(hubCode: string | undefined): HubErrorCode {
 }
 
 /** The hub's own code: a number in the newer body format, a name in the older one or in the header. */
-function hubCodeOf({ headers, body }: FailedResponse): string | undefined {
-  const message = parse(body)?.Message;
+function hubCodeOf({ headers, body }: Refusal): string | undefined {
+  const message = ownMember(jsonOrUndefined(body), 'Message');
   if (typeof message === 'string') {
-    const number = parse(message)?.errorCode;
+    const number = ownMember(jsonOrUndefined(message), 'errorCode');
     if (typeof number === 'number') return String(number);
     const name = /ErrorCode:([A-Za-z0-9]+)/.exec(message)?.[1];
     if (name !== undefined) return name;
   }
   const header = headers['iothub-errorcode'];
   return typeof header === 'string' ? header.slice(0, 60) : undefined;
-}
-
-function parse(text: string): Readonly<Record<string, unknown>> | undefined {
-  try {
-    const json: unknown = JSON.parse(text);
-    return isObject(json) ? json : undefined;
-  } catch {
-    return undefined;
-  }
-}
-
-/**
- * Seconds, or a date; neither is documented for hubs, so it is honoured where it is sent and never relied on.
- */
-function retryAfter(header: string | string[] | undefined): number | undefined {
-  if (typeof header !== 'string') return undefined;
-  const seconds = Number(header);
-  if (Number.isFinite(seconds)) return Math.max(0, seconds * 1_000);
-  const date = Date.parse(header);
-  return Number.isNaN(date) ? undefined : Math.max(0, date - Date.now());
 }

@@ -1,9 +1,9 @@
 import type { HostName } from '../iot-hub/host-name.ts';
+import { untilTomorrow } from '../time/day.ts';
 import type { HubError, HubErrorCode } from './port.ts';
 
 const FIRST_MS = 2_000;
 const LONGEST_MS = 5 * 60_000;
-const DAY_MS = 24 * 60 * 60_000;
 /** So many failures in a row say that the hub is down, and not that one call had bad luck. */
 const DOWN_AFTER = 3;
 
@@ -93,9 +93,4 @@ function reasonFor(error: HubError, failures: number): Pick<HubPause, 'why' | 'i
     default:
       return undefined;
   }
-}
-
-/** Quotas start again at 00:00 UTC (iot-hub-devguide-quotas-throttling). */
-function untilTomorrow(now: number): number {
-  return DAY_MS - (now % DAY_MS);
 }

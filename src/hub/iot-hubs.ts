@@ -1,51 +1,34 @@
 import type { Registry } from 'azure-iothub';
-import type { Agent } from 'undici';
-import { BerthError } from '../errors.ts';
-import type { Hub } from '../fleet/fleet.ts';
 import type { HostName } from '../iot-hub/host-name.ts';
 import { isObject, type JsonObject } from '../json/json.ts';
+import { type RestHeaders, serviceTime } from '../rest/headers.ts';
+import { sdkRestClient } from '../rest/sdk-client.ts';
+import { openRestService, type RestService } from '../rest/service.ts';
 import { NEVER, parseInstant } from '../time/instant.ts';
 import { readTwin, type Twin, type TwinId } from '../twin/snapshot/twin.ts';
-import {
-  type HubCredential,
-  identityCredential,
-  parseConnectionString,
-  sharedAccessCredential,
-} from './credential.ts';
-import { DEVELOPMENT_POLICY } from './development.ts';
-import { hubTime } from './hub-time.ts';
+import { type HubConnectionOptions, hubEndpoints } from './connection.ts';
+import { hubErrorOf, unexpected } from './failure.ts';
 import {
   type ActivityQuestion,
+  HUB_DEADLINE_MS,
   HubError,
   type HubPort,
   type ListedActivity,
   type ListedTwin,
   type TwinKind,
 } from './port.ts';
-import { HubTransport, openAgent, unexpected } from './transport.ts';
 
-export interface IotHubsOptions {
-  hub(host: HostName): Hub | undefined;
-  /** App settings, for `connection`. */
-  readonly settings: Readonly<Record<string, string | undefined>>;
-  /** Client id of a user-assigned identity. */
-  readonly clientId: string | undefined;
-  /** True where a managed identity is there to be used. */
-  readonly isAzure: boolean;
-  /**
-   * Development: one plain-http address for all hubs, on loopback. May throw, which fails the call that
-   * asked.
-   */
-  endpoint(): string | undefined;
+export interface IotHubsOptions extends HubConnectionOptions {
   /** Milliseconds after which a call is given up; default 10 s. */
   readonly deadlineMs?: number;
 }
 
 /** IoT hubs through `azure-iothub`, each opened when it is first needed. */
 export function openIotHubs(options: IotHubsOptions): HubPort & { close(): Promise<void> } {
+  const { deadlineMs = HUB_DEADLINE_MS } = options;
   const registries = new Map<HostName, Promise<Registry>>();
-  const agents: Promise<Agent>[] = [];
-  const identity = lazily(async () => identityCredential(options.clientId, options.isAzure));
+  const services: RestService[] = [];
+  const endpointOf = hubEndpoints(options);
 
   const registry = (host: HostName): Promise<Registry> => {
     const opened = registries.get(host);
@@ -60,41 +43,15 @@ export function openIotHubs(options: IotHubsOptions): HubPort & { close(): Promi
   async function openRegistry(host: HostName): Promise<Registry> {
     // The package's index would load AMQP and jobs too: 315 modules for the 41 of the registry.
     const { Registry: IotHubRegistry } = await import('azure-iothub/dist/registry.js');
-    const serviceHost = options.hub(host)?.serviceHost ?? host;
-    const credential = await credentialFor(host, serviceHost);
-    const origin = options.endpoint() ?? `https://${serviceHost}`;
-    // One for each hub: behind one endpoint, a hub that does not answer would keep the connections of all others.
-    const agent = openAgent();
-    agents.push(agent);
-    const transport = new HubTransport({
-      host,
-      serviceHost,
-      credential,
-      origin,
-      agent,
-      deadlineMs: options.deadlineMs,
-    });
-    // The signature in the config is never used: the transport authorises. The second argument takes anything
-    // with `executeApiCall`.
-    const restApiClient = transport as unknown as ConstructorParameters<typeof IotHubRegistry>[1];
-    return new IotHubRegistry({ host: serviceHost, sharedAccessSignature: 'unused' }, restApiClient);
-  }
-
-  async function credentialFor(host: HostName, serviceHost: string): Promise<HubCredential> {
-    const setting = options.hub(host)?.connection;
-    if (setting !== undefined) {
-      const text = options.settings[setting];
-      if (text === undefined) {
-        throw new BerthError(
-          'BERTH_SETTING_INVALID',
-          `The setting ${setting}, which ${host} names as its connection, is missing.`,
-        );
-      }
-      return sharedAccessCredential(serviceHost, parseConnectionString(text, setting, host));
-    }
-    return options.endpoint() === undefined
-      ? identity()
-      : sharedAccessCredential(serviceHost, DEVELOPMENT_POLICY);
+    const endpoint = endpointOf(host);
+    const service = openRestService(endpoint, deadlineMs);
+    services.push(service);
+    // The signature in the config is never used: the service authorises.
+    const client = sdkRestClient(service, hubErrorOf) as ConstructorParameters<typeof IotHubRegistry>[1];
+    return new IotHubRegistry(
+      { host: endpoint.serviceHost ?? host, sharedAccessSignature: 'unused' },
+      client,
+    );
   }
 
   return {
@@ -140,17 +97,17 @@ export function openIotHubs(options: IotHubsOptions): HubPort & { close(): Promi
       return {
         twins: toListedTwins(host, result),
         continuation: query.continuationToken || undefined,
-        readAt: hubTime(headersOf(message)),
+        readAt: serviceTime(headersOf(message)),
       };
     },
     async readActivity(host, question) {
       const hub = await registry(host);
       const page = await hub.createQuery(activityQuery(question), TWIN_PAGE).next();
       const { result, message } = page as QueryResult;
-      return { readAt: hubTime(headersOf(message)), devices: toActivity(host, result) };
+      return { readAt: serviceTime(headersOf(message)), devices: toActivity(host, result) };
     },
     async close() {
-      await Promise.all(agents.map(async (agent) => (await agent).close()));
+      await Promise.all(services.map((service) => service.close()));
     },
   };
 }
@@ -160,7 +117,7 @@ export function openIotHubs(options: IotHubsOptions): HubPort & { close(): Promi
  * and types no `version`.
  */
 function toTwin(host: HostName, method: string, response: unknown): Twin {
-  const twin = readTwin(isObject(response) ? response.json : undefined, hubTime(headersOf(response)));
+  const twin = readTwin(isObject(response) ? response.json : undefined, serviceTime(headersOf(response)));
   if (twin === undefined) throw unexpected(host, method);
   return twin;
 }
@@ -200,9 +157,9 @@ function toActivity(host: HostName, rows: unknown): ReadonlyMap<string, ListedAc
 }
 
 /** What the transport hands through the SDK. */
-function headersOf(response: unknown): Readonly<Record<string, string | string[] | undefined>> | undefined {
+function headersOf(response: unknown): RestHeaders | undefined {
   const headers = isObject(response) ? response.headers : undefined;
-  return isObject(headers) ? (headers as Readonly<Record<string, string | string[]>>) : undefined;
+  return isObject(headers) ? (headers as RestHeaders) : undefined;
 }
 
 function toListedTwins(host: HostName, rows: unknown): readonly ListedTwin[] {
@@ -218,12 +175,4 @@ function toListedTwins(host: HostName, rows: unknown): readonly ListedTwin[] {
       etag: typeof etag === 'string' ? etag : undefined,
     };
   });
-}
-
-function lazily<Result>(make: () => Promise<Result>): () => Promise<Result> {
-  let made: Promise<Result> | undefined;
-  return () => {
-    made ??= make();
-    return made;
-  };
 }

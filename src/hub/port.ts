@@ -5,6 +5,12 @@ import type { Instant } from '../time/instant.ts';
 import type { Twin, TwinId } from '../twin/snapshot/twin.ts';
 
 /**
+ * Milliseconds after which a call is given up. A hub queues calls before it throttles them, so a call without an end
+ * would hang long before the first 429.
+ */
+export const HUB_DEADLINE_MS = 10_000;
+
+/**
  * What twin sync and the conditions need of IoT hubs. Every method throws `HubError` for whatever goes wrong.
  */
 export interface HubPort {

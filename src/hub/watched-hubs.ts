@@ -1,4 +1,6 @@
 import type { HostName } from '../iot-hub/host-name.ts';
+import type { Instant } from '../time/instant.ts';
+import type { HubClock } from './hub-clock.ts';
 import type { HubPauses } from './hub-pauses.ts';
 import { HubError, type HubPort } from './port.ts';
 
@@ -9,10 +11,12 @@ export interface WatchOptions {
   readonly pauses: HubPauses;
   readonly count: (host: HostName, call: HubCall) => void;
   readonly now: () => number;
+  /** Learns the hubs' clock from their answers. */
+  readonly clock?: Pick<HubClock, 'observe'>;
 }
 
-/** The hubs, with every call counted and every failure considered for a pause of the hub. */
-export function watchHubs(hubs: HubPort, { pauses, count, now }: WatchOptions): HubPort {
+/** The hubs, with every call counted, every failure considered for a pause of the hub, and their clock watched. */
+export function watchHubs(hubs: HubPort, { pauses, count, now, clock }: WatchOptions): HubPort {
   const watch = async <Result>(
     host: HostName,
     call: Exclude<HubCall, 'failed'> | undefined,
@@ -22,11 +26,13 @@ export function watchHubs(hubs: HubPort, { pauses, count, now }: WatchOptions): 
     try {
       const result = await ask();
       pauses.succeeded(host, now());
+      clock?.observe(readAtOf(result));
       return result;
     } catch (error) {
       if (error instanceof HubError) {
         count(host, 'failed');
         pauses.failed(host, error, now());
+        clock?.observe(error.answeredAt);
       }
       throw error;
     }
@@ -40,4 +46,10 @@ export function watchHubs(hubs: HubPort, { pauses, count, now }: WatchOptions): 
       watch(host, 'queries', () => hubs.listTwins(host, of, continuation)),
     readActivity: (host, question) => watch(host, 'queries', () => hubs.readActivity(host, question)),
   };
+}
+
+/** The hub's time of an answer that carries one. */
+function readAtOf(result: unknown): Instant | undefined {
+  if (typeof result !== 'object' || result === null) return undefined;
+  return (result as { readonly readAt?: Instant }).readAt;
 }

@@ -5,6 +5,7 @@ import { setTimeout } from 'node:timers/promises';
 import { withPackage } from '../control/packages.ts';
 import { type Fleet, hostsOf } from '../fleet/fleet.ts';
 import { BudgetShare, type HubBudget, noBudget, RESYNC_PART, SYNC_PART } from '../hub/budget.ts';
+import { HubClock } from '../hub/hub-clock.ts';
 import { HubPauses } from '../hub/hub-pauses.ts';
 import { openIotHubs } from '../hub/iot-hubs.ts';
 import type { HubPort } from '../hub/port.ts';
@@ -20,22 +21,11 @@ import {
   stamp,
   stateAccount,
 } from '../settings/settings.ts';
-import { DeadLetterStore } from '../store/dead-letters/dead-letter-store.ts';
-import { type EventCounts, unknownSourceCounts } from '../store/dead-letters/event-counts.ts';
-import { LetterHours } from '../store/dead-letters/letter-hours.ts';
-import { ReceiptStore } from '../store/receipts/receipt-store.ts';
-import { BudgetStore } from '../store/state/budget-store.ts';
-import { ConditionsStore } from '../store/state/conditions-store.ts';
-import { ControlStore } from '../store/state/control.ts';
 import { Lease } from '../store/state/lease.ts';
-import { ProgressStore } from '../store/state/progress-store.ts';
-import { RedactionKeyStore } from '../store/state/redaction-key-store.ts';
-import { RevisionStore } from '../store/state/revisions.ts';
-import { StrangerStore } from '../store/state/stranger-store.ts';
-import { SyncStatisticsStore } from '../store/state/sync-statistics-store.ts';
+import { openStores, type Stores } from '../store/stores.ts';
 import { openTables, type Tables } from '../store/tables/tables.ts';
-import { TwinStore } from '../store/twins/twin-store.ts';
 import { WriteGate } from '../sync/reconcile/write-gate.ts';
+import { DAY_MS, dayOf } from '../time/day.ts';
 import { NO_REDACTION, type Redaction } from '../twin/events/redact.ts';
 import { ConditionsCache, REFRESH_EVERY_MS } from './conditions-cache.ts';
 import { FleetInForce } from './fleet-in-force.ts';
@@ -49,7 +39,7 @@ const TELL_EVERY_MS = 60_000;
 /** Old counts are looked for once in so many runs of resync. */
 const FORGET_EVERY = 60;
 /** Dead letters, and counts of events of which nothing else is kept, go after 30 days. */
-export const LETTERS_KEPT_MS = 30 * 24 * 60 * 60_000;
+export const LETTERS_KEPT_MS = 30 * DAY_MS;
 
 export interface InstanceOptions {
   readonly env: Environment;
@@ -61,23 +51,6 @@ export interface InstanceOptions {
   /** How calls to hubs wait for their budget; default a timer. */
   readonly wait?: (ms: number) => Promise<void>;
   readonly log?: Log;
-}
-
-/** The state tables, each through the store that knows its rows. */
-export interface Stores {
-  readonly twins: TwinStore;
-  readonly conditions: ConditionsStore;
-  readonly control: ControlStore;
-  readonly revisions: RevisionStore;
-  readonly receipts: ReceiptStore;
-  readonly deadLetters: DeadLetterStore;
-  readonly letterHours: LetterHours;
-  readonly strangers: StrangerStore;
-  readonly unknownSources: EventCounts<'hub' | 'source'>;
-  readonly progress: ProgressStore;
-  readonly budgets: BudgetStore;
-  readonly statistics: SyncStatisticsStore;
-  readonly redactionKey: RedactionKeyStore;
 }
 
 /**
@@ -96,6 +69,8 @@ export class Instance {
   readonly gate: WriteGate;
   /** What sync has done since it was last told. */
   readonly counters = new SyncCounters();
+  /** The hubs' clock, as their answers have it. */
+  readonly hubClock: HubClock;
   /** How many partitions the Event Hub has. */
   readonly partitions: PartitionCount;
   readonly #options: InstanceOptions;
@@ -112,6 +87,7 @@ export class Instance {
     this.#options = options;
     this.log = options.log ?? consoleLog;
     this.now = options.now ?? Date.now;
+    this.hubClock = new HubClock(this.now);
     this.fleet = new FleetInForce({
       read: () => readFileSync(resolve(options.directory, fleetFile(options.env)), 'utf8'),
       readModels: () => readModelFiles(resolve(options.directory, fleetFile(options.env))),
@@ -171,7 +147,12 @@ export class Instance {
         endpoint: () => iotEndpoint(env),
       });
       const count = (host: HostName, call: HubCall) => this.counters.add(host, call);
-      const watched = watchHubs(opened, { pauses: this.#pauses, count, now: this.now });
+      const watched = watchHubs(opened, {
+        pauses: this.#pauses,
+        count,
+        now: this.now,
+        clock: this.hubClock,
+      });
       this.#hubs = { ...watched, close: () => opened.close() };
     }
     return this.#hubs;
@@ -241,7 +222,7 @@ export class Instance {
         await counts.forget(before);
       }
       for (const days of [2, 3, 4]) {
-        const day = new Date(this.now() - days * 24 * 60 * 60_000).toISOString().slice(0, 10);
+        const day = dayOf(this.now() - days * DAY_MS);
         await this.stores.budgets.forget(day);
       }
     } catch {
@@ -288,22 +269,4 @@ export class Instance {
     this.#tables ??= openTables(stateAccount(this.#options.env));
     return this.#tables;
   }
-}
-
-function openStores(tables: Tables): Stores {
-  return {
-    twins: new TwinStore(tables.twins),
-    conditions: new ConditionsStore(tables.state),
-    control: new ControlStore(tables.state),
-    revisions: new RevisionStore(tables.state),
-    receipts: new ReceiptStore(tables.receipts),
-    deadLetters: new DeadLetterStore(tables.deadLetters),
-    letterHours: new LetterHours(tables.state),
-    strangers: new StrangerStore(tables.state),
-    unknownSources: unknownSourceCounts(tables.state),
-    progress: new ProgressStore(tables.state),
-    budgets: new BudgetStore(tables.state),
-    statistics: new SyncStatisticsStore(tables.state),
-    redactionKey: new RedactionKeyStore(tables.state),
-  };
 }

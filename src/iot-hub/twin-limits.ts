@@ -34,12 +34,18 @@ export function twinProblems(
 ): readonly TwinProblem[] {
   const problems: TwinProblem[] = [];
   visit(value, [], 0, false, problems);
-  const bytes = sizeOf(value);
+  return [...problems, ...sectionProblem(section, sizeOf(value))];
+}
+
+/** What IoT Hub has against a section of so many bytes. */
+export function sectionProblem(
+  section: keyof typeof TWIN_LIMITS.sectionBytes,
+  bytes: number,
+): readonly TwinProblem[] {
   const limit = TWIN_LIMITS.sectionBytes[section];
-  if (bytes > limit) {
-    problems.push({ path: [], message: `takes ${bytes} bytes; IoT Hub allows ${limit} for ${section}` });
-  }
-  return problems;
+  return bytes <= limit
+    ? []
+    : [{ path: [], message: `takes ${bytes} bytes; IoT Hub allows ${limit} for ${section}` }];
 }
 
 /** Size in bytes by the hub's own rule (limits above); a `null` deletes and so takes only its key. */

@@ -21,6 +21,29 @@ export function isObject(value: unknown): value is JsonObject {
 }
 
 /**
+ * What a record itself has under a key: a key such as `constructor` does not find what every object inherits.
+ *
+ * @example ownEntry({}, 'constructor') // undefined
+ */
+export function ownEntry<Value>(record: Readonly<Record<string, Value>>, key: string): Value | undefined {
+  return Object.hasOwn(record, key) ? record[key] : undefined;
+}
+
+/** The member that a JSON object itself has under a key; undefined for a value that is no object. */
+export function ownMember(value: unknown, key: string): JsonValue | undefined {
+  return isObject(value) ? ownEntry(value, key) : undefined;
+}
+
+/** What `JSON.parse` makes of a text; undefined where the text is not JSON. */
+export function jsonOrUndefined(text: string): JsonValue | undefined {
+  try {
+    return JSON.parse(text) as JsonValue;
+  } catch {
+    return undefined;
+  }
+}
+
+/**
  * What makes a parsed document unfit to be walked and merged: nesting that would exhaust the stack, or a key
  * `__proto__`, which assignments take for something else. Itself goes no deeper than `maxDepth`.
  */

@@ -1,7 +1,8 @@
 import type { Why } from '../allocation/decision/decide.ts';
 import type { Fleet, Hub } from '../fleet/fleet.ts';
 import { DPS_REGISTRATIONS_PER_MINUTE, identityOperationsPerMinute } from '../iot-hub/throttles.ts';
-import { type Move, own, type Refusal, type Tally } from './tally.ts';
+import { ownEntry } from '../json/json.ts';
+import type { Move, Refusal, Tally } from './tally.ts';
 
 /** What a fleet file would do to a fleet. */
 export interface Report {
@@ -83,7 +84,7 @@ export function reportOf(tally: Tally, fleet: Fleet, leftOut: readonly string[])
     refused: { count: sum(refusals), groups: refusals, asBefore: tally.refusedAsBefore },
     rules: fleet.allocation.rules
       .filter(({ name }) => !leftOut.includes(name))
-      .map(({ name }) => ({ name, ...(own(tally.rules, name) ?? { matched: 0, unknown: 0 }) })),
+      .map(({ name }) => ({ name, ...(ownEntry(tally.rules, name) ?? { matched: 0, unknown: 0 }) })),
   };
   return { ...report, warnings: warningsOn(report, tally, fleet, leftOut) };
 }

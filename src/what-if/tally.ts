@@ -1,5 +1,6 @@
 import type { Outcome, Why } from '../allocation/decision/decide.ts';
 import type { RuleTrace } from '../allocation/rules/rules.ts';
+import { ownEntry } from '../json/json.ts';
 
 /** So many devices are named for each thing that happens to devices. */
 const EXAMPLES = 5;
@@ -106,7 +107,7 @@ export function tallyOf(devices: Iterable<Trialed>): Tally {
       add<Refusal>(tally.refusals, [code, message].join('\n'), { code, message, ...one(deviceId) });
     }
     for (const { name, result } of rules) {
-      const hits = own(tally.rules, name) ?? { matched: 0, unknown: 0 };
+      const hits = ownEntry(tally.rules, name) ?? { matched: 0, unknown: 0 };
       tally.rules[name] = {
         matched: hits.matched + Number(result === 'matched'),
         unknown: hits.unknown + Number(result === 'unknown'),
@@ -134,7 +135,7 @@ export function addUp(left: Tally, right: Tally): Tally {
 }
 
 function countOne(counts: Record<string, number>, key: string): void {
-  counts[key] = (own(counts, key) ?? 0) + 1;
+  counts[key] = (ownEntry(counts, key) ?? 0) + 1;
 }
 
 function one(deviceId: string): Tallied {
@@ -142,7 +143,7 @@ function one(deviceId: string): Tallied {
 }
 
 function add<Each extends Tallied>(all: Record<string, Each>, key: string, each: Each): void {
-  const known = own(all, key);
+  const known = ownEntry(all, key);
   all[key] = known === undefined ? each : together(known, each);
 }
 
@@ -152,11 +153,6 @@ function together<Each extends Tallied>(left: Each, right: Each): Each {
   return { ...left, count: left.count + right.count, examples };
 }
 
-/** A rule may be called `constructor`. */
-export function own<Each>(record: Readonly<Record<string, Each>>, key: string): Each | undefined {
-  return Object.hasOwn(record, key) ? record[key] : undefined;
-}
-
 function merged<Each>(
   left: Readonly<Record<string, Each>>,
   right: Readonly<Record<string, Each>>,
@@ -164,7 +160,7 @@ function merged<Each>(
 ): Record<string, Each> {
   const all: Record<string, Each> = { ...left };
   for (const [key, each] of Object.entries(right)) {
-    const known = own(all, key);
+    const known = ownEntry(all, key);
     all[key] = known === undefined ? each : both(known, each);
   }
   return all;

@@ -1,10 +1,10 @@
-import fc from 'fast-check';
 import type { Conditions, HubConditions } from '../../src/allocation/conditions.ts';
 import { currentCauses } from '../../src/allocation/moves/moves.ts';
 import type { AllocationRequest } from '../../src/allocation/request/request.ts';
 import { parseFleet } from '../../src/fleet/file/parse.ts';
 import type { Fleet } from '../../src/fleet/fleet.ts';
 import { hostName } from '../../src/iot-hub/host-name.ts';
+import { fc } from '../support/properties.ts';
 import { requestOf } from './requests.ts';
 
 /** Any fleet, any conditions, any device: for what must always hold. */

@@ -1,11 +1,11 @@
 import { describe, expect, test } from '@jest/globals';
-import fc from 'fast-check';
 import { conditionsOf, effectiveHub } from '../../src/allocation/conditions.ts';
 import { answerOf } from '../../src/allocation/decision/answer.ts';
 import { decide } from '../../src/allocation/decision/decide.ts';
 import { receiptOf } from '../../src/allocation/receipt/receipt.ts';
 import { recompute } from '../../src/allocation/receipt/recompute.ts';
 import { parseFleet } from '../../src/fleet/file/parse.ts';
+import { fc } from '../support/properties.ts';
 import { type AllocationCase, anyAllocationCase, NOW } from './allocation-cases.ts';
 
 /** What must hold for every fleet, device and moment, whatever is missing or wrong. */

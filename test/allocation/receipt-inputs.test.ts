@@ -46,6 +46,22 @@ describe('what is kept', () => {
     expect(inputs.notKept['payload.site'] ?? {}).toMatchObject(notKept);
   });
 
+  test('is looked at once, however many paths end at it: a device chooses how long it is', () => {
+    const paths = Array.from({ length: 30 }, (_, index) => `payload.site.k${index} == 1`).join(' || ');
+    let looks = 0;
+    const spy = {
+      toJSON: () => {
+        looks += 1;
+        return 'x'.repeat(1_000);
+      },
+    };
+
+    const { inputs } = receiptFor({ site: [spy as unknown as JsonValue] }, fleetReading(paths));
+
+    expect(inputs.notKept).toEqual({ 'payload.site': expect.objectContaining({ why: 'too long' }) });
+    expect(looks).toBe(1);
+  });
+
   test.each<[string, number, number, number]>([
     ['few keys', 5, 3, 5],
     ['the first fifty of many keys', 60, 3, 50],

@@ -2,18 +2,14 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from '@jest/globals';
-import { type CountsOptions, showCounts } from '../../src/cli/dead-letters/dead-letter-counts.ts';
-import { type ListOptions, listDeadLetters } from '../../src/cli/dead-letters/dead-letter-list.ts';
-import { type PurgeOptions, purgeDeadLetters } from '../../src/cli/dead-letters/dead-letter-purge.ts';
-import { type ReplayOptions, replayDeadLetters } from '../../src/cli/dead-letters/dead-letter-replay.ts';
-import { showDeadLetter } from '../../src/cli/dead-letters/dead-letter-show.ts';
+import type { Cli } from '../../src/cli/shell/cli.ts';
 import { openState, type State } from '../../src/cli/shell/state.ts';
 import type { DeadLetter } from '../../src/store/dead-letters/dead-letter-store.ts';
 import { redactBody } from '../../src/twin/redaction/redact-body.ts';
 import { type Azurite, startAzurite } from '../azurite.ts';
 import { letterOf } from '../store/letters.ts';
 import { at, fleetOf, ID, shadowOf } from '../twin/twins.ts';
-import { listen, NOW } from './terminals.ts';
+import { berth, type Flags, flags, listen, NOW } from './terminals.ts';
 
 let azurite: Azurite;
 let folder: string;
@@ -51,12 +47,14 @@ const kept = async () => {
 /** What moves a cursor, hides or reorders text, in one body or name. */
 const HOSTILE = '\u001b[2J\u001b]0;owned\u0007\r\u009b31m\u202eabc\u200b\u2028\u{e0041}\u007f';
 const DRIVES_TERMINALS = /[\p{Cc}\p{Cf}\p{Cs}\p{Zl}\p{Zp}]/u;
+const deadLetters = (cli: Cli, command: string, ids: readonly string[] = [], options: Flags = {}) =>
+  berth(cli, 'dead-letters', command, ...ids, ...flags(options));
 const lines = (text: string) => text.trimEnd().split('\n');
 
 describe('berth dead-letters list', () => {
-  const list = async (options: Partial<ListOptions> = {}) => {
+  const list = async (options: Flags = {}) => {
     const said = listen(env);
-    const code = await listDeadLetters(said.cli, { json: false, ...options });
+    const code = await deadLetters(said.cli, 'list', [], options);
     return { code, out: said.out(), err: said.err() };
   };
 
@@ -146,7 +144,7 @@ describe('berth dead-letters list', () => {
     });
   });
 
-  test.each<[string, Partial<ListOptions>, RegExp]>([
+  test.each<[string, Flags, RegExp]>([
     ['a time that is none', { since: 'yesterday' }, /--since is "yesterday": write a duration/],
     ['a time without a zone', { until: '2026-11-25T10:00' }, /--until is "2026-11-25T10:00"/],
     ['a range that ends before it begins', { since: '1d', until: '2d' }, /is not before --until 2d/],
@@ -165,9 +163,9 @@ describe('berth dead-letters list', () => {
 });
 
 describe('berth dead-letters counts', () => {
-  const counts = async (options: Partial<CountsOptions> = {}) => {
+  const counts = async (options: Flags = {}) => {
     const said = listen(env);
-    expect(await showCounts(said.cli, { json: false, ...options })).toBe(0);
+    expect(await deadLetters(said.cli, 'counts', [], options)).toBe(0);
     return { out: said.out(), err: said.err() };
   };
 
@@ -214,18 +212,18 @@ describe('berth dead-letters counts', () => {
       unknownHubs: [{ hubName: 'far', events: 2 }],
     });
     const listed = listen(env);
-    await listDeadLetters(listed.cli, { json: false });
+    await deadLetters(listed.cli, 'list');
     expect(listed.err()).toContain('12,345 events more, of any hub and code, were too many to be kept');
     const asJson = listen(env);
-    await listDeadLetters(asJson.cli, { json: true });
+    await deadLetters(asJson.cli, 'list', [], { json: true });
     expect(JSON.parse(asJson.out())).toMatchObject({ onlyCounted: 12_345 });
   });
 });
 
 describe('berth dead-letters show', () => {
-  const show = async (id: string, options: { json?: boolean; body?: boolean } = {}) => {
+  const show = async (id: string, options: Flags = {}) => {
     const said = listen(env);
-    const code = await showDeadLetter(said.cli, id, { json: false, body: false, ...options });
+    const code = await deadLetters(said.cli, 'show', [id], options);
     return { code, out: said.out() };
   };
 
@@ -298,14 +296,15 @@ describe('berth dead-letters show', () => {
     const chunks: Buffer[] = [];
     cli.terminal.out.on('data', (chunk: Buffer) => chunks.push(chunk));
 
-    await showDeadLetter(cli, '2026-11-23/3/1234', { json: false, body: true });
+    await deadLetters(cli, 'show', ['2026-11-23/3/1234'], { body: true });
 
     expect(Buffer.concat(chunks).equals(body)).toBe(true);
     const screen = Object.assign(listen(env).cli.terminal.out, { isTTY: true });
     const seen = { ...cli, terminal: { ...cli.terminal, out: screen } };
-    await expect(
-      showDeadLetter(seen, '2026-11-23/3/1234', { json: false, body: true }),
-    ).rejects.toMatchObject({ code: 'BERTH_ARGUMENT_INVALID', message: expect.stringContaining('> FILE') });
+    await expect(deadLetters(seen, 'show', ['2026-11-23/3/1234'], { body: true })).rejects.toMatchObject({
+      code: 'BERTH_ARGUMENT_INVALID',
+      message: expect.stringContaining('> FILE'),
+    });
   });
 
   test('gives JSON to scripts, the body as text or in base64', async () => {
@@ -353,9 +352,9 @@ describe('berth dead-letters replay', () => {
   const of = (deviceId: string) => ({
     systemProperties: { ...letterOf().systemProperties, 'iothub-connection-device-id': deviceId },
   });
-  const replay = async (ids: readonly string[], options: Partial<ReplayOptions> = {}) => {
+  const replay = async (ids: readonly string[], options: Flags = {}) => {
     const said = listen(env);
-    const code = await replayDeadLetters(said.cli, ids, { fleet, all: false, ...options });
+    const code = await deadLetters(said.cli, 'replay', ids, { fleet, ...options });
     return { code, out: said.out(), err: said.err() };
   };
   const known = async (deviceId: string) => (await state.twins.load({ ...ID, deviceId })).known;
@@ -412,7 +411,7 @@ describe('berth dead-letters replay', () => {
     const redacted = redactBody(Buffer.from(JSON.stringify(body)), redaction);
     await keep({ body: redacted.body, isRedacted: true, code: 'BERTH_DEFECT', ...of('secretive') });
     const shown = listen(env);
-    await showDeadLetter(shown.cli, '2026-11-23/3/1234', { json: false, body: false });
+    await deadLetters(shown.cli, 'show', ['2026-11-23/3/1234']);
 
     const { code, err } = await replay([], { all: true });
 
@@ -452,7 +451,7 @@ describe('berth dead-letters replay', () => {
     await keep({ body: GOOD });
     const said = listen({ ...env, BERTH_STAMP: 'elsewhere' });
 
-    expect(await replayDeadLetters(said.cli, [], { fleet, all: true })).toBe(1);
+    expect(await deadLetters(said.cli, 'replay', [], { fleet, all: true })).toBe(1);
     expect(said.out()).toContain('is from weu, which is no hub of the fleet file');
   });
 
@@ -469,7 +468,7 @@ describe('berth dead-letters replay', () => {
     expect(await kept()).toEqual(before);
   });
 
-  test.each<[string, readonly string[], Partial<ReplayOptions>, RegExp]>([
+  test.each<[string, readonly string[], Flags, RegExp]>([
     ['nothing', [], {}, /give ids, or --all/],
     ['a choice without --all', [], { code: 'BERTH_DEFECT' }, /give ids, or --all/],
     [
@@ -488,9 +487,9 @@ describe('berth dead-letters replay', () => {
 });
 
 describe('berth dead-letters purge', () => {
-  const purge = async (ids: readonly string[], options: Partial<PurgeOptions> = {}) => {
+  const purge = async (ids: readonly string[], options: Flags = {}) => {
     const said = listen(env);
-    await purgeDeadLetters(said.cli, ids, { all: false, yes: false, ...options });
+    await deadLetters(said.cli, 'purge', ids, options);
     return said.err();
   };
   const three = () =>
@@ -511,7 +510,7 @@ describe('berth dead-letters purge', () => {
     expect(await purge([], { before: '2026-11-20' })).toContain('0 dead letters deleted.');
   });
 
-  test.each<[string, readonly string[], Partial<PurgeOptions>, readonly string[]]>([
+  test.each<[string, readonly string[], Flags, readonly string[]]>([
     ['several ids', ['2026-11-20/3/1', '2026-11-23/3/2'], {}, ['3']],
     ['all before a time', [], { before: '2026-11-23T13:00Z' }, ['3']],
     ['all', [], { all: true }, []],
@@ -527,7 +526,7 @@ describe('berth dead-letters purge', () => {
     expect(await numbers()).toEqual(left);
   });
 
-  test.each<[string, readonly string[], Partial<PurgeOptions>, string]>([
+  test.each<[string, readonly string[], Flags, string]>([
     ['nothing', [], { yes: true }, 'BERTH_ARGUMENT_INVALID'],
     ['two choices', [], { all: true, before: '1d' }, 'BERTH_ARGUMENT_INVALID'],
     ['ids and a choice', ['2026-11-23/3/2'], { all: true, yes: true }, 'BERTH_ARGUMENT_INVALID'],

@@ -5,13 +5,9 @@ import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from '@jest/globals';
 import { request } from 'undici';
 import { listen as listenOn } from '../../local/listen.ts';
-import { applyEnroll, type EnrollApplyOptions, planEnroll } from '../../src/cli/enrollments/enroll.ts';
-import { uploadCertificate, verifyCertificate } from '../../src/cli/enrollments/enroll-certificate.ts';
-import { rotateKey } from '../../src/cli/enrollments/enroll-rotate.ts';
-import { validateEnrollments } from '../../src/cli/enrollments/enroll-validate.ts';
 import { type LocalDps, startLocalDps } from '../local/dps/local-dps.ts';
 import { testKey, WEU } from '../local/iot-hub/local-hubs.ts';
-import { listen } from './terminals.ts';
+import { berth, type Flags, flags, listen } from './terminals.ts';
 
 const OLD_KEY = 'the-old-function-key';
 const NEW_KEY = 'the-new-function-key';
@@ -113,10 +109,10 @@ function write(file: object): string {
   writeFileSync(path, JSON.stringify({ webhook: { url: webhook.url }, ...file }));
   return path;
 }
-async function told(act: (cli: ReturnType<typeof listen>['cli']) => Promise<number>) {
+async function enroll(command: readonly string[], options: Flags) {
   const said = listen(env, Date.now);
   try {
-    expect(await act(said.cli)).toBe(0);
+    expect(await berth(said.cli, 'enroll', ...command, ...flags(options))).toBe(0);
   } catch (error) {
     spoken += `${String(error)} ${JSON.stringify(error)}`;
     throw error;
@@ -125,19 +121,15 @@ async function told(act: (cli: ReturnType<typeof listen>['cli']) => Promise<numb
   }
   return { out: said.out(), err: said.err() };
 }
-const OPTIONS = { json: false, dryRun: false, prune: false, yes: false };
-const plan = (file: object) => told((cli) => planEnroll(cli, { file: write(file), json: false }));
-const apply = (file: object, more: Partial<EnrollApplyOptions> = {}) =>
-  told((cli) => applyEnroll(cli, { ...OPTIONS, file: write(file), ...more }));
-const rotate = (more: object = {}) =>
-  told((cli) =>
-    rotateKey(cli, {
-      newKeyEnv: 'NEW_KEY',
-      file: join(folder, 'enrollments.json'),
-      progress: join(folder, 'rotation.json'),
-      ...more,
-    }),
-  );
+const plan = (file: object) => enroll(['plan'], { file: write(file) });
+const apply = (file: object, more: Flags = {}) => enroll(['apply'], { file: write(file), ...more });
+const rotate = (more: Flags = {}) =>
+  enroll(['rotate-key'], {
+    newKeyEnv: 'NEW_KEY',
+    file: join(folder, 'enrollments.json'),
+    progress: join(folder, 'rotation.json'),
+    ...more,
+  });
 const service = () => local.service();
 // biome-ignore lint/suspicious/noExplicitAny: answers are looked into at every depth
 const body = async (call: Promise<unknown>) => ((await call) as { responseBody?: any }).responseBody;
@@ -471,10 +463,12 @@ describe('berth enroll validate', () => {
     const [good, bad] = [listen({}), listen({})];
     const tpm = individual('x', { attestation: { type: 'tpm', endorsementKeyFrom: 'NOWHERE' } });
 
-    expect(await validateEnrollments(good.cli, write({ groups: [group('a')], individuals: [tpm] }))).toBe(0);
-    expect(await validateEnrollments(bad.cli, write({ groups: [group('a'), group('A'), { id: 'b' }] }))).toBe(
-      1,
-    );
+    expect(
+      await berth(good.cli, 'enroll', 'validate', write({ groups: [group('a')], individuals: [tpm] })),
+    ).toBe(0);
+    expect(
+      await berth(bad.cli, 'enroll', 'validate', write({ groups: [group('a'), group('A'), { id: 'b' }] })),
+    ).toBe(1);
 
     expect(good.out()).toMatch(/is valid: 1 group, 1 individual enrollment\.\n$/);
     expect(bad.out()).toMatch(
@@ -490,8 +484,8 @@ describe('berth enroll certificate', () => {
     const file = join(folder, 'ca.pem');
     const proof = join(folder, 'proof.pem');
     writeFileSync(file, ca.certificate);
-    const upload = () => told((cli) => uploadCertificate(cli, 'contoso-ca', { file }));
-    const verify = () => told((cli) => verifyCertificate(cli, 'contoso-ca', { file: proof }));
+    const upload = () => enroll(['certificate', 'upload', 'contoso-ca'], { file });
+    const verify = () => enroll(['certificate', 'verify', 'contoso-ca'], { file: proof });
 
     const { out } = await upload();
     const code = /-subj "\/CN=([0-9A-F]+)"/.exec(out)?.[1] ?? '';

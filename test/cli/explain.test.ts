@@ -2,11 +2,10 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
-import { explain } from '../../src/cli/devices/explain.ts';
 import { environmentIn } from '../../src/cli/shell/environment.ts';
 import { ownerOf } from '../../src/cli/shell/signed-in.ts';
 import { CAPTURED } from '../allocation/requests.ts';
-import { listen, NOW } from './terminals.ts';
+import { berth, flags, listen, NOW } from './terminals.ts';
 
 let folder: string;
 beforeAll(() => {
@@ -42,7 +41,7 @@ const REQUEST = {
 };
 const explained = async (request: unknown, fleet: unknown = FLEET, json = false) => {
   const { cli, out } = listen();
-  const code = await explain(cli, { fleet: file(fleet), request: file(request), json });
+  const code = await berth(cli, 'explain', ...flags({ fleet: file(fleet), request: file(request), json }));
   return { code, text: out() };
 };
 
@@ -190,7 +189,7 @@ test.each<[string, string, RegExp]>([
   writeFileSync(request, text);
   const { cli } = listen();
 
-  await expect(explain(cli, { fleet: file(FLEET), request, json: false })).rejects.toMatchObject({
+  await expect(berth(cli, 'explain', ...flags({ fleet: file(FLEET), request }))).rejects.toMatchObject({
     code: 'BERTH_FILE_UNREADABLE',
     message: expect.stringMatching(message),
   });
@@ -201,6 +200,6 @@ test('a byte order mark, which Windows writes, is read over', async () => {
   writeFileSync(request, `\uFEFF${JSON.stringify(REQUEST)}`);
   const { cli, out } = listen();
 
-  expect(await explain(cli, { fleet: file(FLEET), request, json: false })).toBe(0);
+  expect(await berth(cli, 'explain', ...flags({ fleet: file(FLEET), request }))).toBe(0);
   expect(out()).toContain('weu.azure-devices.net');
 });

@@ -2,11 +2,7 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from '@jest/globals';
-import { hubs } from '../../src/cli/hubs/hubs.ts';
-import { resyncCost, resyncHub } from '../../src/cli/hubs/resync.ts';
-import { type PauseOptions, pause } from '../../src/cli/policies/pause.ts';
-import { policies } from '../../src/cli/policies/policies.ts';
-import { resume } from '../../src/cli/policies/resume.ts';
+import { resyncCost } from '../../src/cli/hubs/resync.ts';
 import { validFleet } from '../../src/cli/shell/files.ts';
 import { openState, type State } from '../../src/cli/shell/state.ts';
 import { type Control, controlSchema, SELF } from '../../src/control/control.ts';
@@ -22,7 +18,7 @@ import type { PolicyStanding } from '../../src/twin/snapshot/shadow.ts';
 import { fleetOf } from '../allocation/requests.ts';
 import { type Azurite, startAzurite } from '../azurite.ts';
 import { shadowOf } from '../twin/twins.ts';
-import { listen, NOW } from './terminals.ts';
+import { berth, type Flags, flags, listen, NOW } from './terminals.ts';
 
 const WEU = hostName('weu.azure-devices.net');
 const EUS = hostName('eus.azure-devices.net');
@@ -70,21 +66,20 @@ const begin = (parts: Partial<Control> = {}, at = NOW - 2 * HOUR) =>
   }));
 const by = (author: string, at: number, reason = 'freeze') => ({ author, reason, at });
 
-type Options = Partial<PauseOptions>;
 const OPTIONS = () => ({ reason: ' an incident ', fleet });
 const MISSING = { fleet: 'there-is-none.json' };
-async function told(command: typeof pause, options: Options, now = NOW, more = {}) {
+async function told(command: 'pause' | 'resume', options: Flags, now = NOW, more = {}) {
   const said = listen({ ...env, ...more }, () => now);
-  const code = await command(said.cli, { ...OPTIONS(), ...options });
+  const code = await berth(said.cli, command, ...flags({ ...OPTIONS(), ...options }));
   expect(code).toBe(0);
   expect(said.out()).toBe('');
   return said.err();
 }
-const paused = (options: Options = {}, now?: number) => told(pause, options, now);
-const resumed = (options: Options = {}, now?: number) => told(resume, options, now);
+const paused = (options: Flags = {}, now?: number) => told('pause', options, now);
+const resumed = (options: Flags = {}, now?: number) => told('resume', options, now);
 
 describe('berth pause', () => {
-  test.each<[string, Options, string, (control: Control) => unknown, string]>([
+  test.each<[string, Flags, string, (control: Control) => unknown, string]>([
     ['the fleet', {}, 'The fleet', ({ fleet: found }) => found, 'to any hub. Events are still taken in'],
     ['a hub', { hub: 'WEU.azure-devices.net' }, WEU, ({ hubs: found }) => found[WEU], 'is written to it'],
     [
@@ -109,7 +104,7 @@ describe('berth pause', () => {
     expect(err).toMatch(/State: 127\.0\.0\.1:\d+\.\n$/);
   });
 
-  test.each<[string, Options]>([
+  test.each<[string, Flags]>([
     ['the fleet', {}],
     ['a hub', { hub: WEU }],
     ['a policy', { policy: 'interval' }],
@@ -147,7 +142,7 @@ describe('berth pause', () => {
     expect((await state.control.read()).fleet).toBeDefined();
   });
 
-  test.each<[string, Options, string, RegExp]>([
+  test.each<[string, Flags, string, RegExp]>([
     [
       'a hub that is not there',
       { hub: 'x' },
@@ -184,14 +179,14 @@ describe('berth pause', () => {
   });
 
   test('refuses a hub of another stamp, whose state is elsewhere', async () => {
-    await expect(told(pause, { hub: EUS }, NOW, { BERTH_STAMP: 'eu' })).rejects.toMatchObject({
+    await expect(told('pause', { hub: EUS }, NOW, { BERTH_STAMP: 'eu' })).rejects.toMatchObject({
       code: 'BERTH_HUB_UNKNOWN',
     });
   });
 });
 
 describe('berth resume', () => {
-  test.each<[string, Options, string]>([
+  test.each<[string, Flags, string]>([
     ['the fleet', {}, 'The fleet'],
     ['a hub', { hub: WEU }, WEU],
     ['a policy', { policy: 'interval' }, 'The policy interval'],
@@ -302,7 +297,9 @@ const countAll = (host: typeof WEU, at: number) =>
 describe('berth resync', () => {
   const resync = async (options: { readonly hub?: string; readonly fleet?: string } = {}, now = NOW) => {
     const said = listen(env, () => now);
-    expect(await resyncHub(said.cli, { hub: WEU, reason: 'failover', fleet, ...options })).toBe(0);
+    expect(
+      await berth(said.cli, 'resync', ...flags({ hub: WEU, reason: 'failover', fleet, ...options })),
+    ).toBe(0);
     return said.err();
   };
   const request = () => state.progress.read(requestName(WEU));
@@ -392,7 +389,7 @@ describe('berth policies', () => {
     const inSync = (await state.twins.counts(WEU)).policies[INTERVAL.id]?.inSync ?? 0;
     const { cli, out, err } = listen(env);
 
-    expect(await policies(cli, { json: false })).toBe(0);
+    expect(await berth(cli, 'policies')).toBe(0);
 
     expect(err()).toContain('Twins: counted 2 min ago.');
     expect(rows(out())).toEqual([
@@ -416,7 +413,7 @@ describe('berth policies', () => {
     ]);
 
     const json = listen(env);
-    await policies(json.cli, { json: true });
+    await berth(json.cli, 'policies', '--json');
     expect(JSON.parse(json.out())).toMatchObject({
       revision: FLEET.revision,
       countedAt: NOW - 120_000,
@@ -438,14 +435,14 @@ describe('berth hubs', () => {
     });
     const { cli, out } = listen(env);
 
-    await hubs(cli, { json: false });
+    await berth(cli, 'hubs');
 
     expect(out()).toContain('The fleet is paused since 2026-11-25T11:00Z (1 h), by ann: freeze.\n');
     expect(out()).toContain(`${WEU} is paused since 2026-11-25T11:00Z (1 h), by bob: freeze.\n`);
     expect(out()).toMatch(/Events of eus\S+ are not trusted since .*: 5 of 100 shadows\.\n/);
 
     const json = listen(env);
-    await hubs(json.cli, { json: true });
+    await berth(json.cli, 'hubs', '--json');
     expect(JSON.parse(json.out())).toMatchObject({
       pause: { author: 'ann' },
       hubs: [

@@ -4,9 +4,7 @@ import { join } from 'node:path';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from '@jest/globals';
 import { decide } from '../../src/allocation/decision/decide.ts';
 import { receiptOf } from '../../src/allocation/receipt/receipt.ts';
-import { exportDevices } from '../../src/cli/devices/export.ts';
-import { hubs } from '../../src/cli/hubs/hubs.ts';
-import { clearOverride, type OverrideOptions, setOverride } from '../../src/cli/hubs/override.ts';
+import type { Cli } from '../../src/cli/shell/cli.ts';
 import { validFleet } from '../../src/cli/shell/files.ts';
 import { openState } from '../../src/cli/shell/state.ts';
 import { parseFleet } from '../../src/fleet/file/parse.ts';
@@ -15,7 +13,7 @@ import { readKnownDevice } from '../../src/what-if/known-device.ts';
 import { fleetOf, requestOf } from '../allocation/requests.ts';
 import { type Azurite, startAzurite } from '../azurite.ts';
 import { shadowOf } from '../twin/twins.ts';
-import { listen, NOW } from './terminals.ts';
+import { berth, type Flags, flags, listen, NOW } from './terminals.ts';
 
 const WEU = 'weu.azure-devices.net';
 const FILE = JSON.stringify({ ...fleetOf().file, $schema: undefined });
@@ -36,7 +34,11 @@ beforeEach(async () => {
 afterEach(() => azurite.close());
 
 const conditions = () => openState(env).conditions.read(NOW);
-const OPTIONS: OverrideOptions = { state: 'cordoned', reason: ' certificate roll ', expires: '8h' };
+const OPTIONS: Flags = { state: 'cordoned', reason: ' certificate roll ', expires: '8h' };
+const setOverride = (cli: Cli, host: string, options: Flags) =>
+  berth(cli, 'hub', 'set', host, ...flags(options));
+const clearOverride = (cli: Cli, host: string) => berth(cli, 'hub', 'clear', host);
+const hubs = (cli: Cli, options: Flags = {}) => berth(cli, 'hubs', ...flags(options));
 
 describe('berth hub set', () => {
   test('sets a state or a weight with author, reason and expiry, for every instance to read', async () => {
@@ -84,7 +86,7 @@ describe('berth hub set', () => {
     });
   });
 
-  test.each<[string, string, Partial<OverrideOptions>, string, RegExp]>([
+  test.each<[string, string, Flags, string, RegExp]>([
     ['nothing to set', WEU, { state: undefined }, 'BERTH_ARGUMENT_INVALID', /give --state, --weight or both/],
     [
       'a state that is none',
@@ -175,7 +177,7 @@ describe('berth hubs', () => {
     });
     const { cli, out, err } = listen(env);
 
-    expect(await hubs(cli, { json: false })).toBe(0);
+    expect(await hubs(cli)).toBe(0);
 
     expect(err()).toContain(`Fleet file: revision ${FLEET.revision.slice(0, 12)}`);
     const rows = out()
@@ -224,15 +226,13 @@ describe('berth hubs', () => {
   test('says where there is no fleet file yet, or no state', async () => {
     const empty = await startAzurite();
     try {
-      await expect(
-        hubs(listen({ AzureWebJobsStorage: empty.connectionString }).cli, { json: false }),
-      ).rejects.toMatchObject({
+      await expect(hubs(listen({ AzureWebJobsStorage: empty.connectionString }).cli)).rejects.toMatchObject({
         code: 'BERTH_FLEET_INVALID',
       });
     } finally {
       await empty.close();
     }
-    await expect(hubs(listen({}).cli, { json: false })).rejects.toMatchObject({
+    await expect(hubs(listen({}).cli)).rejects.toMatchObject({
       code: 'BERTH_SETTING_INVALID',
     });
   });
@@ -263,7 +263,7 @@ describe('berth export', () => {
     await register('gone', NOW, [WEU]);
     const { cli, out, err } = listen(env);
 
-    expect(await exportDevices(cli, undefined)).toBe(0);
+    expect(await berth(cli, 'export')).toBe(0);
 
     const devices = out().trimEnd().split('\n').map(readKnownDevice);
     expect(devices).toHaveLength(31);
@@ -286,14 +286,14 @@ describe('berth export', () => {
     const file = join(folder, 'devices.jsonl');
     const { cli, err } = listen(env);
 
-    await exportDevices(cli, file);
+    await berth(cli, 'export', '--out', file);
 
     expect(readFileSync(file, 'utf8').split('\n').map(readKnownDevice)).toMatchObject([
       { deviceId: 'a' },
       undefined,
     ]);
     expect(err()).toContain(`in ${file}`);
-    await expect(exportDevices(cli, join(folder, 'no', 'such', 'folder'))).rejects.toMatchObject({
+    await expect(berth(cli, 'export', '--out', join(folder, 'no', 'such', 'folder'))).rejects.toMatchObject({
       code: 'BERTH_FILE_UNREADABLE',
     });
     writeFileSync(file, '');

@@ -1,6 +1,10 @@
 import { PassThrough } from 'node:stream';
+import { berth as runBerth } from '../../src/cli/berth.ts';
 import type { Cli } from '../../src/cli/shell/cli.ts';
+import type { Threads } from '../../src/cli/what-if/what-if-placement.ts';
 import type { Environment } from '../../src/settings/settings.ts';
+import { openTrial } from '../../src/what-if/job.ts';
+import { tryDevices } from '../../src/what-if/try-devices.ts';
 
 export const NOW = Date.UTC(2026, 10, 25, 12);
 
@@ -19,4 +23,30 @@ export function listen(env: Environment = {}, now: () => number = () => NOW): Sp
     return () => Buffer.concat(chunks).toString('utf8');
   };
   return { cli: { terminal: { out, err }, env, now }, out: text(out), err: text(err) };
+}
+
+/** In this thread: that of a worker is tested with its bundle, end to end. */
+const THREADS: Threads = {
+  number: 3,
+  start: ({ job, now }) => {
+    const trial = openTrial(job, now);
+    return { tryPart: async (part) => tryDevices(part, trial), close: async () => {} };
+  },
+};
+
+/** Runs `berth` with what an operator writes behind it, and answers its exit code. */
+export function berth(cli: Cli, ...argv: readonly string[]): Promise<number> {
+  return runBerth(cli, argv, THREADS);
+}
+
+/** Options of a command by their names in camel case: a flag that is on or off, a value, or several. */
+export type Flags = Readonly<Record<string, boolean | string | readonly string[] | undefined>>;
+
+/** `{ maxMoves: '5', json: true }` as an operator writes it: `--max-moves 5 --json`. */
+export function flags(options: Flags): readonly string[] {
+  return Object.entries(options).flatMap(([name, value]) => {
+    const flag = `--${name.replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`)}`;
+    if (typeof value === 'boolean' || value === undefined) return value ? [flag] : [];
+    return [value].flat().flatMap((each) => [flag, each]);
+  });
 }

@@ -2,8 +2,8 @@ import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
-import { validate } from '../../src/cli/fleet/validate.ts';
-import { listen } from './terminals.ts';
+import type { Cli } from '../../src/cli/shell/cli.ts';
+import { berth, type Flags, flags, listen } from './terminals.ts';
 
 let folder: string;
 beforeAll(() => {
@@ -22,7 +22,8 @@ const HUBS = ['weu', 'neu'].map((name) => ({
   tier: 'S1',
   labels: { residency: 'eu' },
 }));
-const CALM = { strict: false, json: false, registrations: '100' };
+const CALM: Flags = { registrations: '100' };
+const validate = (cli: Cli, path: string, options: Flags) => berth(cli, 'validate', path, ...flags(options));
 
 describe('berth validate', () => {
   test('says in one line that a file is valid', async () => {

@@ -3,8 +3,6 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import { openState, type State } from '../../src/cli/shell/state.ts';
-import type { Threads } from '../../src/cli/what-if/what-if.ts';
-import { answerWhatIf, type Question } from '../../src/cli/what-if/what-if-question.ts';
 import { withPackage } from '../../src/control/packages.ts';
 import { withPause } from '../../src/control/pauses.ts';
 import { parseFleet } from '../../src/fleet/file/parse.ts';
@@ -12,7 +10,7 @@ import type { Shadow } from '../../src/twin/snapshot/shadow.ts';
 import type { TwinId } from '../../src/twin/snapshot/twin.ts';
 import { type Azurite, startAzurite } from '../azurite.ts';
 import { at, ID, shadowOf } from '../twin/twins.ts';
-import { listen, NOW } from './terminals.ts';
+import { berth, type Flags, flags, listen, NOW } from './terminals.ts';
 
 const BASE = { name: 'base', desired: { interval: 5 } };
 const SAVER = { name: 'saver', when: 'reported.battery < 20', desired: { interval: 60 } };
@@ -77,19 +75,9 @@ afterAll(async () => {
   rmSync(folder, { recursive: true, force: true });
 });
 
-const threads: Threads = {
-  number: 0,
-  start: () => {
-    throw new Error('it is not placement that was asked about');
-  },
-};
-async function asked(question: Partial<Question> = {}, settings = env) {
+async function asked(question: Flags = {}, settings = env) {
   const said = listen(settings);
-  const code = await answerWhatIf(
-    said.cli,
-    { fleet: file(NEW), twins: true, payload: [], json: false, ...question },
-    threads,
-  );
+  const code = await berth(said.cli, 'what-if', ...flags({ fleet: file(NEW), twins: true, ...question }));
   return { code, text: said.out(), notes: said.err() };
 }
 const cells = (text: string, first: string) =>
@@ -230,7 +218,7 @@ describe('berth what-if --twins', () => {
     }
   });
 
-  test.each<[string, Partial<Question>, RegExp]>([
+  test.each<[string, Flags, RegExp]>([
     ['devices', { devices: '10' }, /--twins asks about the twins .*: leave out --devices, or ask twice\./],
     [
       'what is about placement',

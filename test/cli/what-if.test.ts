@@ -2,10 +2,7 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
-import { type Threads, type WhatIfOptions, whatIf } from '../../src/cli/what-if/what-if.ts';
-import { openTrial } from '../../src/what-if/job.ts';
-import { tryDevices } from '../../src/what-if/try-devices.ts';
-import { listen } from './terminals.ts';
+import { berth, type Flags, flags, listen } from './terminals.ts';
 
 let folder: string;
 beforeAll(() => {
@@ -26,17 +23,9 @@ const hub = (name: string, more: object = {}) => ({
 const fleet = (...hubs: readonly object[]) =>
   file(JSON.stringify({ hubs, allocation: { moves: { over: '2d' } } }));
 
-/** In this thread: that of a worker is tested with its bundle, end to end. */
-const threads: Threads = {
-  number: 3,
-  start: ({ job, now }) => {
-    const trial = openTrial(job, now);
-    return { tryPart: async (part) => tryDevices(part, trial), close: async () => {} };
-  },
-};
-async function asked(options: Partial<WhatIfOptions> & Pick<WhatIfOptions, 'fleet' | 'devices'>) {
+async function asked(options: Flags) {
   const { cli, out, err } = listen();
-  const code = await whatIf(cli, { payload: [], json: false, ...options }, threads);
+  const code = await berth(cli, 'what-if', ...flags(options));
   return { code, text: out(), notes: err() };
 }
 
@@ -137,7 +126,7 @@ describe('berth what-if', () => {
     });
   });
 
-  test.each<[string, Partial<WhatIfOptions>, string]>([
+  test.each<[string, Flags, string]>([
     ['no devices at all', { devices: '0' }, 'BERTH_ARGUMENT_INVALID'],
     ['too many', { devices: '99999999999' }, 'BERTH_ARGUMENT_INVALID'],
     ['a file that is not there', { devices: '/nowhere' }, 'BERTH_FILE_UNREADABLE'],

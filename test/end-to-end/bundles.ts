@@ -16,7 +16,7 @@ export function buildBundles(): Bundles {
   const cache = resolve('node_modules/.cache');
   mkdirSync(cache, { recursive: true });
   const directory = mkdtempSync(join(cache, 'berth-test-'));
-  execFileSync(process.execPath, ['build.mjs', '--out', directory], { stdio: 'inherit' });
+  execFileSync(process.execPath, ['scripts/build/build.mjs', '--out', directory], { stdio: 'inherit' });
   for (const file of ['host.json', 'local.settings.json']) copyFileSync(file, join(directory, file));
   writeFileSync(
     join(directory, 'fleet.json'),

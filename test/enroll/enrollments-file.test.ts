@@ -15,7 +15,7 @@ const problemsOf = (file: unknown) => {
 
 describe('enrollments.schema.json', () => {
   test('is what the schema generates (npm run schema)', () => {
-    const committed: unknown = JSON.parse(readFileSync('enrollments.schema.json', 'utf8'));
+    const committed: unknown = JSON.parse(readFileSync('schemas/enrollments.schema.json', 'utf8'));
 
     expect(committed).toEqual(JSON.parse(JSON.stringify(enrollmentsJsonSchema())));
   });

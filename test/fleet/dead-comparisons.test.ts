@@ -41,6 +41,15 @@ describe('a comparison that can never be true is named', () => {
       "current.hub == 'Contoso.azure-devices.net'",
       'compares with "Contoso.azure-devices.net", and current.hub is always lower case, so that this never matches: write "contoso.azure-devices.net"',
     ],
+    ["cel.bind(id, registrationId, id.startsWith('SN-'))", `compares with "SN-", ${ID} "sn-"`],
+    [
+      "current.hub == 'contoso'",
+      'compares with "contoso", and current.hub is a whole host name, so that this never matches: write it as in the fleet file, "contoso-weu.azure-devices.net"',
+    ],
+    [
+      "current.hub.endsWith('.device.azure-devices.net')",
+      'compares with ".device.azure-devices.net", and current.hub is always a classic host name, so that this never matches: leave ".device" or ".service" out',
+    ],
     [
       "enrollment.kind == 'Group'",
       'compares with "Group", and enrollment.kind is one of individual, group, unknown: write one of these',

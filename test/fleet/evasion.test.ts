@@ -1,11 +1,11 @@
 import { readFileSync } from 'node:fs';
 import { describe, expect, test } from '@jest/globals';
-import fc from 'fast-check';
 import { evadableRules, evasionsOf } from '../../src/fleet/advice/evasion.ts';
 import { effectOf, readableFacts, SILENT_DEVICE } from '../../src/fleet/advice/facts.ts';
 import { parseFleet } from '../../src/fleet/file/parse.ts';
 import type { Fleet, Rule } from '../../src/fleet/fleet.ts';
 import type { JsonValue } from '../../src/json/json.ts';
+import { fc } from '../support/properties.ts';
 
 const hub = (name: string, residency: string) => ({
   host: `${name}.azure-devices.net`,
@@ -81,7 +81,18 @@ describe('a residency that a device can evade is named with the input', () => {
     ["payload.countries.exists(c, c == 'DE')", 'payload.countries=["de"]'],
     ["payload.countries.exists(c, oneOf(c, ['DE'], ['US']))", 'payload.countries=[]'],
     ["payload.sites.exists(s, s.country == 'DE')", 'payload.sites=[{"country":"de"}]'],
+    ["payload.sites[0].country == 'DE'", 'payload.sites=[{"country":"de"}]'],
+    ["payload.sites[1]['country'] == 'DE'", 'payload.sites=[{"country":"de"},{"country":"de"}]'],
+    ["payload.sites[0].address.country == 'DE'", 'payload.sites=[{"address":{"country":""}}]'],
+    ["payload.countries[1] == 'DE'", 'payload.countries=["de","de"]'],
+    ["payload.address.split(',')[2].trim() == 'DE'", 'payload.address=",,de"'],
+    ["payload.serial.substring(3, 5) == 'DE'", 'payload.serial="xxxde"'],
     // Beside what devices cannot choose, and beside each other.
+    [`registrationId.startsWith('eu-') || ${IN}`, 'payload.country="de"'],
+    [`attestation.subject.contains('C=DE') || ${IN}`, 'payload.country="de"'],
+    [`enrollment.initialTwin.tags.residency == 'eu' || ${IN}`, 'payload.country="de"'],
+    [`payload.gdpr == true || ${IN}`, 'payload.country="de"'],
+    ["payload.country == 'DE' ? true : oneOf(payload.market, ['eu'], ['us'])", 'payload.country="de"'],
     [`enrollment.id == 'eu' && ${IN}`, 'payload.country="de"'],
     [`registrationId.startsWith('eu-') && ${IN}`, 'payload.country="de"'],
     [`${CLOSED} && payload.model == 'x'`, 'payload.model="X"'],
@@ -163,6 +174,13 @@ describe('a condition that holds is not warned of', () => {
     [`enrollment.id == 'eu' || ${CLOSED}`],
     [`attestation.kind == 'x509' && ${CLOSED}`],
     [`registrationId.startsWith('eu-') && ${CLOSED}`],
+    [`registrationId.startsWith('eu-') || ${CLOSED}`],
+    [`attestation.subject.contains('C=DE') || ${CLOSED}`],
+    [`payload.gdpr == true || ${CLOSED}`],
+    // `de` is false beside unknown, which is unknown.
+    ["payload.country == 'DE' || oneOf(payload.country, ['FR'], ['US'])"],
+    ["oneOf(payload.sites[1].country, ['DE'], ['US'])"],
+    ["oneOf(payload.address.split(',')[2].trim(), ['DE'], ['US'])"],
     // All but a few that are named.
     ["payload.country != 'US'"],
     ["!(payload.country in ['US', 'SG'])"],

@@ -1,10 +1,10 @@
 import { describe, expect, test } from '@jest/globals';
-import fc from 'fast-check';
 import { compileExpression, evaluateCondition, variablesOf } from '../../src/fleet/expressions/expression.ts';
 import { createEnvironments } from '../../src/fleet/expressions/expression-environment.ts';
 import { pricedFunctions } from '../../src/fleet/expressions/expression-prices.ts';
 import { WORK_LIMITS, Work } from '../../src/fleet/expressions/expression-work.ts';
 import type { JsonValue } from '../../src/json/json.ts';
+import { fc } from '../support/properties.ts';
 import { randomPayload, randomSource } from './random-expressions.ts';
 
 const KB = 1024;
@@ -143,6 +143,8 @@ describe('a step is taken', () => {
     'payload.a.substring(1)',
     'string(payload.a)',
     'double(payload.a)',
+    'int(payload.a)',
+    'uint(payload.a)',
     'bytes(payload.a)',
     'bytes(payload.a).hex()',
     "payload.a.split('b')",

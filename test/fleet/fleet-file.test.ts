@@ -23,7 +23,7 @@ describe('the committed files', () => {
   });
 
   test('fleet.schema.json is what the schema generates (npm run schema)', () => {
-    const committed: unknown = JSON.parse(readFileSync('fleet.schema.json', 'utf8'));
+    const committed: unknown = JSON.parse(readFileSync('schemas/fleet.schema.json', 'utf8'));
 
     expect(committed).toEqual(JSON.parse(JSON.stringify(fleetJsonSchema())));
   });

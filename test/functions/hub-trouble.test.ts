@@ -1,7 +1,7 @@
 import { afterEach, beforeEach, describe, expect, test } from '@jest/globals';
 import { ConnectionDropped } from '../../local/https/exchange.ts';
 import type { HttpRequest } from '../../local/https/index.ts';
-import { HUB_DEADLINE_MS } from '../../src/hub/transport.ts';
+import { HUB_DEADLINE_MS } from '../../src/hub/port.ts';
 import type { HostName } from '../../src/iot-hub/host-name.ts';
 import { NO_FAULTS } from '../local/iot-hub/no-faults.ts';
 import { type HeldDeadlines, holdDeadlines } from '../support/clock.ts';

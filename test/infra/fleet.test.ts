@@ -78,8 +78,8 @@ test('the template takes of a hub what the fleet file may have, and needs no mor
     name,
     isRequired: !type.endsWith('?'),
   }));
-  const { properties, required } = JSON.parse(readFileSync('fleet.schema.json', 'utf8')).properties.hubs
-    .items;
+  const { properties, required } = JSON.parse(readFileSync('schemas/fleet.schema.json', 'utf8')).properties
+    .hubs.items;
 
   expect(taken.map(({ name }) => name)).toEqual(['host', 'region', 'tier', 'units', 'stamp', 'labels']);
   expect(taken.filter(({ name }) => !(name in properties))).toEqual([]);

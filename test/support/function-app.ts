@@ -6,11 +6,11 @@ import { createIotHubs, type HubEvent, type HubView, type IotHubs } from '../../
 import type { MqttService } from '../../local/mqtt/index.ts';
 import { resyncFleet } from '../../src/functions/resync-fleet.ts';
 import { syncTwins } from '../../src/functions/sync-twins.ts';
-import { sharedAccessCredential } from '../../src/hub/credential.ts';
 import { DEVELOPMENT_POLICY } from '../../src/hub/development.ts';
 import { Instance } from '../../src/instance/instance.ts';
 import { type HostName, hostName } from '../../src/iot-hub/host-name.ts';
 import type { JsonObject, JsonValue } from '../../src/json/json.ts';
+import { sharedAccessCredential } from '../../src/rest/credential.ts';
 import type { Known } from '../../src/twin/events/fold.ts';
 import type { Shadow } from '../../src/twin/snapshot/shadow.ts';
 import type { TwinId } from '../../src/twin/snapshot/twin.ts';

@@ -1,5 +1,8 @@
 import { beforeEach, describe, expect, test } from '@jest/globals';
 import type { Fleet } from '../../src/fleet/fleet.ts';
+import { HubClock } from '../../src/hub/hub-clock.ts';
+import { HubPauses } from '../../src/hub/hub-pauses.ts';
+import { watchHubs } from '../../src/hub/watched-hubs.ts';
 import type { JsonObject } from '../../src/json/json.ts';
 import { Reconciler } from '../../src/sync/reconcile/reconciler.ts';
 import { askActivity } from '../../src/sync/resync/activity.ts';
@@ -26,9 +29,11 @@ let hub: MemoryHub;
 let store: MemoryTwinStore;
 /** How far the clock of Berth's instance is ahead of the hub's. */
 let ahead: number;
+let clock: HubClock;
 beforeEach(() => {
   time = T0;
   ahead = 0;
+  clock = new HubClock(() => time + ahead);
   hub = new MemoryHub(() => {
     time += 1;
     return time;
@@ -38,13 +43,14 @@ beforeEach(() => {
 
 const optionsFor = (fleet: Fleet) => ({
   fleet,
-  hubs: hub,
+  hubs: watchHubs(hub, { pauses: new HubPauses(() => 0), count: () => {}, now: () => time + ahead, clock }),
   store,
   gate: { current: async () => OPEN_GATE },
   budget: { turn: async () => ({ isNow: true }) as const },
   redaction: NO_REDACTION,
   count: () => {},
   now: () => time + ahead,
+  hubNow: clock.now,
   until: Number.POSITIVE_INFINITY,
   warn: () => {},
 });
@@ -64,9 +70,9 @@ async function pass(ms: number, react?: () => readonly TwinEvent[], fleet = INTE
   const options = optionsFor(fleet);
   while (time < end) {
     const { due } = shadow();
-    const next = Math.max(time, Math.min(end, due === undefined ? end : due.at - ahead));
+    const next = Math.max(time, Math.min(end, due === undefined ? end : due.at));
     time = next + 1;
-    if (due === undefined || due.at > time + ahead) continue;
+    if (due === undefined || due.at > time) continue;
     const before = writes().length;
     if (due.priority === 'activity') {
       const reconciler = new Reconciler(options);
@@ -350,6 +356,28 @@ describe('an instance whose clock is wrong', () => {
     expect(writes()).toHaveLength(1);
     expect(reads()).toEqual([]);
   });
+
+  test.each([
+    ['an hour fast', 60 * MINUTE],
+    ['an hour slow', -60 * MINUTE],
+  ])(
+    '%s: a device that needs 20 seconds for a value is not refused, and is in sync after one write',
+    async (_, difference) => {
+      ahead = difference;
+      await take(hub.created());
+      await take(hub.report({ interval: 30 }));
+      for (let second = 0; second < 20; second += 1) {
+        await pass(SECOND);
+        await take(hub.report({ interval: 30 }));
+        expect(state()).toBe('pending');
+      }
+      await take(hub.report({ interval: 5 }));
+      await pass(10 * MINUTE);
+
+      expect(state()).toBe('inSync');
+      expect(writes()).toHaveLength(1);
+    },
+  );
 });
 
 describe('a time that no clock can have', () => {

@@ -100,7 +100,7 @@ export class MemoryHub implements HubPort {
     if (this.refuses(patch)) throw this.#error({ code: 'BERTH_HUB_REFUSED' });
     this.edit(this.keptAs(patch));
     if (failure !== undefined) throw this.#error(failure);
-    return this.twin();
+    return { ...this.twin(), readAt: instantOf(this.#now()) };
   }
 
   async identityStatus(): Promise<'enabled' | 'disabled' | 'missing'> {

@@ -1,5 +1,4 @@
 import { describe, expect, test } from '@jest/globals';
-import fc from 'fast-check';
 import { decide } from '../../src/allocation/decision/decide.ts';
 import { type Receipt, receiptOf } from '../../src/allocation/receipt/receipt.ts';
 import { hostName } from '../../src/iot-hub/host-name.ts';
@@ -10,6 +9,7 @@ import { type Report, reportOf } from '../../src/what-if/report.ts';
 import { addUp, NO_TALLY, type Tally } from '../../src/what-if/tally.ts';
 import { type Part, tryDevices } from '../../src/what-if/try-devices.ts';
 import { anyAllocationCase } from '../allocation/allocation-cases.ts';
+import { fc } from '../support/properties.ts';
 
 const NOW = Date.UTC(2026, 10, 25);
 const hub = (name: string, more: object = {}) => ({

@@ -6,6 +6,7 @@ import type { AddressInfo } from 'node:net';
 import { join } from 'node:path';
 import { text } from 'node:stream/consumers';
 import { afterEach, beforeEach, describe, expect, test } from '@jest/globals';
+import { berth, listen } from '../cli/terminals.ts';
 import { temporaryFolder } from '../support/temporary-folder.ts';
 
 const SCRIPTS = readdirSync('scripts/deploy').filter((file) => file.endsWith('.sh'));
@@ -66,6 +67,12 @@ const script = (name: string, args: readonly string[], env: Readonly<Record<stri
     ...env,
   });
 
+async function commandsOfBerth(): Promise<ReadonlySet<string | undefined>> {
+  const { cli, out } = listen();
+  await berth(cli, '--help');
+  return new Set([...out().matchAll(/^ {2}([a-z][\w-]*)/gm)].map(([, command]) => command));
+}
+
 describe('the scripts of a deployment', () => {
   test.each(SCRIPTS)('%s is a script that bash can read', async (name) => {
     expect(await run('bash', ['-n', join('scripts/deploy', name)], {})).toEqual({
@@ -75,13 +82,9 @@ describe('the scripts of a deployment', () => {
     });
   });
 
-  test.each(SCRIPTS)('%s calls scripts and berth commands that there are', (name) => {
+  test.each(SCRIPTS)('%s calls scripts and berth commands that there are', async (name) => {
     const source = readFileSync(join('scripts/deploy', name), 'utf8');
-    const commands = new Set(
-      [...readFileSync('src/cli/main.ts', 'utf8').matchAll(/\.command\('([\w-]+)'\)/g)].map(
-        ([, found]) => found,
-      ),
-    );
+    const commands = await commandsOfBerth();
     const called = [...source.matchAll(/^(?![ #]*#).*?\bberth ([a-z][\w-]*)/gm)].map(
       ([, command]) => command,
     );

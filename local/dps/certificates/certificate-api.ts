@@ -1,8 +1,8 @@
 import { X509Certificate } from 'node:crypto';
 import { DEVELOPMENT_DPS } from '../../../src/dps/development.ts';
-import type { JsonObject } from '../../../src/json/json.ts';
+import { type JsonObject, ownMember } from '../../../src/json/json.ts';
 import { type HttpRequest, type HttpResponse, type HttpService, pathSegments } from '../../https/exchange.ts';
-import { isJsonObject, member, parseJson } from '../../iot-hub/model/json.ts';
+import { parseJson } from '../../iot-hub/model/json.ts';
 import { pemOf, thumbprint } from './certificate-info.ts';
 import type { CertificateStore, StoredCertificate } from './certificate-store.ts';
 
@@ -94,7 +94,7 @@ export function createCertificateApi(certificates: CertificateStore): HttpServic
       return refused(400, 'LimitExceeded', `DPS keeps at most ${MAX_CERTIFICATES} certificates.`);
     }
     const body = parseJson(request.body);
-    const pem = certificateIn(isJsonObject(body) ? member(body, 'properties') : undefined, 'certificate');
+    const pem = certificateIn(ownMember(body, 'properties'), 'certificate');
     if (pem === undefined) return refused(400, 'CertificateInvalid', 'The body holds no certificate.');
     return show(certificates.put(name, pem));
   }
@@ -122,7 +122,7 @@ function describe(id: string, stored: StoredCertificate, more: JsonObject = {}):
 
 /** Base64 of the file, PEM or DER. */
 function certificateIn(json: unknown, key: string): string | undefined {
-  const text = isJsonObject(json) ? member(json, key) : undefined;
+  const text = ownMember(json, key);
   if (typeof text !== 'string') return undefined;
   const decoded = Buffer.from(text, 'base64').toString('utf8');
   return pemOf(decoded.includes('-----BEGIN') ? decoded : text);

@@ -1,5 +1,4 @@
-import type { JsonObject, JsonValue } from '../../../src/json/json.ts';
-import { isJsonObject, member } from '../../iot-hub/model/json.ts';
+import { isObject, type JsonObject, type JsonValue, ownMember } from '../../../src/json/json.ts';
 
 /** What a device starts with on its hub. */
 export interface InitialTwin {
@@ -10,9 +9,9 @@ export interface InitialTwin {
 /** `{tags?, properties?: {desired?}}`, each of them an object, absent or null. */
 export function readInitialTwin(twin: JsonValue | undefined): InitialTwin | undefined | 'malformed' {
   if (twin === undefined || twin === null) return undefined;
-  if (!isJsonObject(twin)) return 'malformed';
-  const tags = member(twin, 'tags') ?? {};
-  const properties = member(twin, 'properties') ?? {};
-  const desired = isJsonObject(properties) ? (member(properties, 'desired') ?? {}) : undefined;
-  return isJsonObject(tags) && isJsonObject(desired) ? { tags, desired } : 'malformed';
+  if (!isObject(twin)) return 'malformed';
+  const tags = ownMember(twin, 'tags') ?? {};
+  const properties = ownMember(twin, 'properties') ?? {};
+  const desired = isObject(properties) ? (ownMember(properties, 'desired') ?? {}) : undefined;
+  return isObject(tags) && isObject(desired) ? { tags, desired } : 'malformed';
 }

@@ -1,5 +1,5 @@
-import type { JsonObject } from '../../../src/json/json.ts';
-import { isJsonObject, member, parseJson } from '../../iot-hub/model/json.ts';
+import { isObject, type JsonObject, ownMember } from '../../../src/json/json.ts';
+import { parseJson } from '../../iot-hub/model/json.ts';
 import { type InitialTwin, readInitialTwin } from '../enrollments/initial-twin.ts';
 import { REGISTRATION_FAILURES, type RegistrationFailure } from './dps-error.ts';
 import type { WebhookResponse } from './webhook.ts';
@@ -36,9 +36,9 @@ export function readWebhookAnswer(
   }
   if (response.status !== 200) return customFailed(`the webhook answered ${response.status}`);
   const answer = parseJson(Buffer.from(response.body));
-  if (!isJsonObject(answer)) return customFailed('the answer is not a JSON object');
+  if (!isObject(answer)) return customFailed('the answer is not a JSON object');
 
-  const host = member(answer, 'iotHubHostName') ?? '';
+  const host = ownMember(answer, 'iotHubHostName') ?? '';
   if (host === '') {
     return failed(
       'customAllocationHubNotSpecified',
@@ -48,9 +48,9 @@ export function readWebhookAnswer(
   if (typeof host !== 'string' || !linkedHubs.includes(host)) {
     return customFailed('the answer names a hub that is not among linkedHubs');
   }
-  const payload = member(answer, 'payload') ?? undefined;
-  if (payload !== undefined && !isJsonObject(payload)) return customFailed('payload is not a JSON object');
-  const initialTwin = readInitialTwin(member(answer, 'initialTwin'));
+  const payload = ownMember(answer, 'payload') ?? undefined;
+  if (payload !== undefined && !isObject(payload)) return customFailed('payload is not a JSON object');
+  const initialTwin = readInitialTwin(ownMember(answer, 'initialTwin'));
   if (initialTwin === 'malformed') return customFailed('initialTwin is malformed');
   return { outcome: 'hub', host, ...(initialTwin && { initialTwin }), ...(payload && { payload }) };
 }

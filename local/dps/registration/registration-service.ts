@@ -1,7 +1,6 @@
 import { randomBytes, randomUUID } from 'node:crypto';
-import type { JsonObject, JsonValue } from '../../../src/json/json.ts';
+import { isObject, type JsonObject, type JsonValue, ownMember } from '../../../src/json/json.ts';
 import { createShaper } from '../../iot-hub/hub/throttle.ts';
-import { isJsonObject, member } from '../../iot-hub/model/json.ts';
 import type { Log } from '../../log.ts';
 import { enrollmentId, isGroup } from '../enrollments/enrollment.ts';
 import type { AttestedDevice } from './attestation.ts';
@@ -103,7 +102,7 @@ export function createRegistrationService(surroundings: {
       }
       if (shaper.admit(now(), 1) === 'refused')
         return refuse('tooManyRequests', 'Too many registrations a minute.');
-      const payload = isJsonObject(body) ? member(body, 'payload') : undefined;
+      const payload = ownMember(body, 'payload');
       return accepted(start(device, payload ?? undefined), retryAfter);
     },
     poll(device, operationId) {
@@ -128,9 +127,9 @@ function stateOf({ enrollment }: AttestedDevice, registration: Registration): Js
 }
 
 function problemOf({ registrationId }: AttestedDevice, body: JsonValue | undefined): string | undefined {
-  if (!isJsonObject(body)) return 'The body is not a JSON object.';
-  const named = member(body, 'registrationId');
+  if (!isObject(body)) return 'The body is not a JSON object.';
+  const named = ownMember(body, 'registrationId');
   const isSame = typeof named === 'string' && named.toLowerCase() === registrationId.toLowerCase();
   if (named !== undefined && !isSame) return 'registrationId in the body is not the one that registers.';
-  return member(body, 'tpm') === undefined ? undefined : 'The local DPS does not know TPM attestation.';
+  return ownMember(body, 'tpm') === undefined ? undefined : 'The local DPS does not know TPM attestation.';
 }

@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto';
-import type { JsonObject, JsonValue } from '../../../src/json/json.ts';
+import { type JsonObject, type JsonValue, ownMember } from '../../../src/json/json.ts';
 import { type HttpRequest, type HttpResponse, type HttpService, pathSegments } from '../../https/exchange.ts';
-import { isJsonObject, member, parseJson } from '../../iot-hub/model/json.ts';
+import { parseJson } from '../../iot-hub/model/json.ts';
 import type { CertificateStore } from '../certificates/certificate-store.ts';
 import {
   describeEnrollment,
@@ -175,13 +175,13 @@ export function createServiceApi(options: ServiceApiOptions): HttpService {
 
   function bulk(request: HttpRequest): HttpResponse {
     const body = parseJson(request.body);
-    const mode = isJsonObject(body) ? member(body, 'mode') : undefined;
-    const listed = isJsonObject(body) ? member(body, 'enrollments') : undefined;
+    const mode = ownMember(body, 'mode');
+    const listed = ownMember(body, 'enrollments');
     if (!Array.isArray(listed) || listed.length === 0 || listed.length > MAX_BULK) {
       throw new Refused('invalidArgument', `A bulk operation holds 1 to ${MAX_BULK} enrollments.`);
     }
     const errors = listed.flatMap((each: JsonValue) => {
-      const id = isJsonObject(each) ? member(each, 'registrationId') : undefined;
+      const id = ownMember(each, 'registrationId');
       const registrationId = typeof id === 'string' ? id : '';
       try {
         one(String(mode), registrationId, each);
@@ -195,7 +195,7 @@ export function createServiceApi(options: ServiceApiOptions): HttpService {
   }
 
   function one(mode: string, id: string, body: JsonValue): void {
-    const etag = isJsonObject(body) ? member(body, 'etag') : undefined;
+    const etag = ownMember(body, 'etag');
     switch (mode) {
       case 'create':
         write('individual', id, body, undefined);
@@ -267,7 +267,7 @@ function page<Item>(
   type: string,
 ): HttpResponse {
   const body = parseJson(request.body);
-  const query = isJsonObject(body) ? member(body, 'query') : undefined;
+  const query = ownMember(body, 'query');
   if (typeof query !== 'string' || !QUERY.test(query)) {
     throw new Refused('invalidArgument', 'The local DPS knows the query SELECT * only.');
   }

@@ -1,5 +1,5 @@
-import type { JsonObject, JsonValue } from '../../../src/json/json.ts';
-import { isJsonObject, member, parseJson, without } from '../model/json.ts';
+import { isObject, type JsonObject, type JsonValue, ownMember } from '../../../src/json/json.ts';
+import { parseJson, without } from '../model/json.ts';
 import type { HubEvent } from './event-sink.ts';
 
 /*
@@ -12,7 +12,7 @@ import type { HubEvent } from './event-sink.ts';
  */
 export function coalesce(earlier: HubEvent, later: HubEvent): HubEvent | undefined {
   const [before, after] = [parseJson(earlier.body), parseJson(later.body)];
-  if (!isJsonObject(before) || !isJsonObject(after)) return undefined;
+  if (!isObject(before) || !isObject(after)) return undefined;
   try {
     const tags = either(before, after, 'tags', composePatches);
     const properties = either(before, after, 'properties', (first, second) => ({
@@ -37,9 +37,9 @@ function either(
   name: string,
   compose: (earlier: JsonObject, later: JsonObject) => JsonObject,
 ): JsonObject | undefined {
-  const [before, after] = [member(earlier, name), member(later, name)];
-  if (!isJsonObject(before)) return isJsonObject(after) ? after : undefined;
-  return isJsonObject(after) ? compose(before, after) : before;
+  const [before, after] = [ownMember(earlier, name), ownMember(later, name)];
+  if (!isObject(before)) return isObject(after) ? after : undefined;
+  return isObject(after) ? compose(before, after) : before;
 }
 
 function optional(name: string, value: JsonObject | undefined): JsonObject {
@@ -50,9 +50,9 @@ function optional(name: string, value: JsonObject | undefined): JsonObject {
 function composePatches(earlier: JsonObject, later: JsonObject): JsonObject {
   const composed = new Map(Object.entries(earlier));
   for (const [key, value] of Object.entries(later)) {
-    const before = member(earlier, key);
-    if (before === undefined || !isJsonObject(value)) composed.set(key, value);
-    else if (isJsonObject(before)) composed.set(key, composePatches(before, value));
+    const before = ownMember(earlier, key);
+    if (before === undefined || !isObject(value)) composed.set(key, value);
+    else if (isObject(before)) composed.set(key, composePatches(before, value));
     else throw new NotOnePatch();
   }
   return Object.fromEntries(composed);
@@ -63,7 +63,7 @@ function composeSections(earlier: JsonObject, later: JsonObject): JsonObject {
   const metadata = either(earlier, later, '$metadata', (first, second) =>
     composeMetadata(first, second, values),
   );
-  return { ...values, ...optional('$metadata', metadata), $version: member(later, '$version') ?? 0 };
+  return { ...values, ...optional('$metadata', metadata), $version: ownMember(later, '$version') ?? 0 };
 }
 
 function valuesOf(section: JsonObject): JsonObject {
@@ -76,9 +76,9 @@ function composeMetadata(earlier: JsonObject, later: JsonObject, values: JsonObj
   const composed = new Map<string, JsonValue>(stamps);
   for (const [key, value] of Object.entries(values)) {
     if (value === null) continue;
-    const [before, after] = [member(earlier, key), member(later, key)];
+    const [before, after] = [ownMember(earlier, key), ownMember(later, key)];
     const stamp =
-      isJsonObject(value) && isJsonObject(before) && isJsonObject(after)
+      isObject(value) && isObject(before) && isObject(after)
         ? composeMetadata(before, after, value)
         : (after ?? before);
     if (stamp !== undefined) composed.set(key, stamp);

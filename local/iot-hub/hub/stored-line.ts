@@ -1,8 +1,8 @@
 import * as z from 'zod';
+import { isObject } from '../../../src/json/json.ts';
 import type { Line } from '../model/entry.ts';
-import { isJsonObject } from '../model/json.ts';
 
-const object = z.custom<object>(isJsonObject);
+const object = z.custom<object>(isObject);
 
 const section = z.looseObject({ values: object, metadata: object, version: z.int().min(1) });
 
@@ -47,7 +47,7 @@ const REMOVE = z.looseObject({ remove: z.string().min(1) });
  */
 export function readStoredLine(line: unknown): Line {
   // One schema at a time, so that the error names the place.
-  const schema = isJsonObject(line) && 'remove' in line ? REMOVE : PUT;
+  const schema = isObject(line) && 'remove' in line ? REMOVE : PUT;
   schema.parse(line);
   return line as Line;
 }

@@ -1,8 +1,7 @@
 import { randomBytes } from 'node:crypto';
-import type { JsonObject, JsonValue } from '../../../src/json/json.ts';
+import { isObject, type JsonObject, type JsonValue, ownMember } from '../../../src/json/json.ts';
 import type { Address } from './address.ts';
 import { HubError } from './hub-error.ts';
-import { isJsonObject, member } from './json.ts';
 
 /** How a device or module proves who it is. Keys are base64, thumbprints hexadecimal (SHA-1 or SHA-256). */
 export type Authentication =
@@ -56,16 +55,16 @@ export function isDeviceOrModuleId(id: string): boolean {
  * @throws HubError `ArgumentInvalid`
  */
 export function readIdentityChoice(body: JsonObject): IdentityChoice {
-  const status = member(body, 'status') ?? 'enabled';
+  const status = ownMember(body, 'status') ?? 'enabled';
   if (status !== 'enabled' && status !== 'disabled') throw invalid('status must be enabled or disabled');
-  const reason = member(body, 'statusReason') ?? null;
+  const reason = ownMember(body, 'statusReason') ?? null;
   if (reason !== null && typeof reason !== 'string') throw invalid('statusReason must be a string');
-  const capabilities = objectOf(member(body, 'capabilities'));
+  const capabilities = objectOf(ownMember(body, 'capabilities'));
   return {
     status,
     statusReason: reason,
-    authentication: readAuthentication(objectOf(member(body, 'authentication'))),
-    capabilities: { iotEdge: member(capabilities, 'iotEdge') === true },
+    authentication: readAuthentication(objectOf(ownMember(body, 'authentication'))),
+    capabilities: { iotEdge: ownMember(capabilities, 'iotEdge') === true },
   };
 }
 
@@ -75,23 +74,23 @@ export function readIdentityChoice(body: JsonObject): IdentityChoice {
  * @throws HubError `ArgumentInvalid`
  */
 export function readModuleChoice(body: JsonObject): IdentityChoice {
-  const managedBy = member(body, 'managedBy') ?? null;
+  const managedBy = ownMember(body, 'managedBy') ?? null;
   if (managedBy !== null && typeof managedBy !== 'string') throw invalid('managedBy must be a string');
   return {
     status: 'enabled',
     statusReason: null,
-    authentication: readAuthentication(objectOf(member(body, 'authentication'))),
+    authentication: readAuthentication(objectOf(ownMember(body, 'authentication'))),
     capabilities: { iotEdge: false },
     managedBy,
   };
 }
 
 function readAuthentication(authentication: JsonObject): Authentication {
-  const thumbprints = objectOf(member(authentication, 'x509Thumbprint'));
+  const thumbprints = objectOf(ownMember(authentication, 'x509Thumbprint'));
   const type =
-    member(authentication, 'type') ?? (textOf(thumbprints, 'primaryThumbprint') ? 'selfSigned' : 'sas');
+    ownMember(authentication, 'type') ?? (textOf(thumbprints, 'primaryThumbprint') ? 'selfSigned' : 'sas');
   if (type === 'sas') {
-    const keys = objectOf(member(authentication, 'symmetricKey'));
+    const keys = objectOf(ownMember(authentication, 'symmetricKey'));
     return {
       type,
       symmetricKey: { primaryKey: readKey(keys, 'primaryKey'), secondaryKey: readKey(keys, 'secondaryKey') },
@@ -130,11 +129,11 @@ export function newIdentityEtag(): string {
 }
 
 function objectOf(value: JsonValue | undefined): JsonObject {
-  return isJsonObject(value) ? value : {};
+  return isObject(value) ? value : {};
 }
 
 function textOf(object: JsonObject, key: string): string | undefined {
-  const value = member(object, key);
+  const value = ownMember(object, key);
   return typeof value === 'string' && value !== '' ? value : undefined;
 }
 

@@ -1,5 +1,4 @@
-import type { JsonObject, JsonValue } from '../../../src/json/json.ts';
-import { isJsonObject, member } from './json.ts';
+import { isObject, type JsonObject, type JsonValue, ownMember } from '../../../src/json/json.ts';
 
 /** What `$metadata` says of a change, at every level of it. Desired sections also carry the version. */
 export interface Stamp {
@@ -20,7 +19,7 @@ export function mergeValues(current: JsonObject, patch: JsonObject): JsonObject 
   const merged = new Map(Object.entries(current));
   for (const [key, value] of Object.entries(patch)) {
     if (value === null) merged.delete(key);
-    else merged.set(key, isJsonObject(value) ? mergeValues(objectAt(current, key), value) : value);
+    else merged.set(key, isObject(value) ? mergeValues(objectAt(current, key), value) : value);
   }
   return Object.fromEntries(merged);
 }
@@ -33,14 +32,14 @@ export function mergeValues(current: JsonObject, patch: JsonObject): JsonObject 
 export function effectivePatch(current: JsonObject, patch: JsonObject): JsonObject {
   const effective: [string, JsonValue][] = [];
   for (const [key, value] of Object.entries(patch)) {
-    const there = member(current, key);
+    const there = ownMember(current, key);
     if (value === null) {
       if (there !== undefined) effective.push([key, value]);
-    } else if (isJsonObject(value) && isJsonObject(there)) {
+    } else if (isObject(value) && isObject(there)) {
       const inner = effectivePatch(there, value);
       if (Object.keys(inner).length > 0) effective.push([key, inner]);
     } else {
-      effective.push([key, isJsonObject(value) ? withoutNulls(value) : value]);
+      effective.push([key, isObject(value) ? withoutNulls(value) : value]);
     }
   }
   return Object.fromEntries(effective);
@@ -63,9 +62,7 @@ export function mergeMetadata(
     else
       merged.set(
         key,
-        isJsonObject(value)
-          ? mergeMetadata(objectAt(metadata, key), value, stamp, mark)
-          : { ...stamp, ...mark },
+        isObject(value) ? mergeMetadata(objectAt(metadata, key), value, stamp, mark) : { ...stamp, ...mark },
       );
   }
   return Object.fromEntries(merged);
@@ -75,8 +72,8 @@ export function mergeMetadata(
 export function metadataOf(patch: JsonObject, metadata: JsonObject): JsonObject {
   const part = Object.entries(metadata).filter(([key]) => key.startsWith('$'));
   for (const [key, value] of Object.entries(patch)) {
-    const inner = member(metadata, key);
-    if (isJsonObject(inner)) part.push([key, isJsonObject(value) ? metadataOf(value, inner) : inner]);
+    const inner = ownMember(metadata, key);
+    if (isObject(inner)) part.push([key, isObject(value) ? metadataOf(value, inner) : inner]);
   }
   return Object.fromEntries(part);
 }
@@ -88,13 +85,9 @@ export function metadataOf(patch: JsonObject, metadata: JsonObject): JsonObject 
 export function replacementPatch(current: JsonObject, next: JsonObject): JsonObject {
   const patch = new Map<string, JsonValue>();
   for (const [key, value] of Object.entries(current)) {
-    const replaced = member(next, key);
+    const replaced = ownMember(next, key);
     if (replaced === undefined) patch.set(key, null);
-    else
-      patch.set(
-        key,
-        isJsonObject(value) && isJsonObject(replaced) ? replacementPatch(value, replaced) : replaced,
-      );
+    else patch.set(key, isObject(value) && isObject(replaced) ? replacementPatch(value, replaced) : replaced);
   }
   for (const [key, value] of Object.entries(next)) if (!patch.has(key)) patch.set(key, value);
   return Object.fromEntries(patch);
@@ -106,6 +99,6 @@ export function withoutNulls(object: JsonObject): JsonObject {
 }
 
 function objectAt(object: JsonObject, key: string): JsonObject {
-  const value = member(object, key);
-  return isJsonObject(value) ? value : {};
+  const value = ownMember(object, key);
+  return isObject(value) ? value : {};
 }

@@ -1,5 +1,4 @@
-import type { JsonObject, JsonValue } from '../../../src/json/json.ts';
-import { isJsonObject } from './json.ts';
+import { isObject, type JsonObject, type JsonValue } from '../../../src/json/json.ts';
 
 /*
  * The limits of a twin: iot-hub-devguide-device-twins.md (2024-02) and "IoT Hub quotas and throttling". The constants of IoT Edge's
@@ -37,7 +36,7 @@ export function sizeOf(value: JsonValue): number {
   if (typeof value === 'number') return NUMBER_BYTES;
   if (typeof value === 'boolean') return BOOLEAN_BYTES;
   if (Array.isArray(value)) return value.reduce((sum: number, item: JsonValue) => sum + sizeOf(item), 0);
-  if (!isJsonObject(value)) return 0;
+  if (!isObject(value)) return 0;
   return Object.entries(value).reduce((sum, [key, item]) => sum + Buffer.byteLength(key) + sizeOf(item), 0);
 }
 
@@ -64,7 +63,7 @@ function problemOfValue(value: JsonValue, depth: number, at: string): string | u
   }
   if (typeof value === 'number') return problemOfNumber(value, at);
   if (Array.isArray(value)) return problemOfArray(value, depth + 1, at);
-  return isJsonObject(value) ? problemOfObject(value, depth + 1, at) : undefined;
+  return isObject(value) ? problemOfObject(value, depth + 1, at) : undefined;
 }
 
 function problemOfNumber(value: number, at: string): string | undefined {
@@ -91,5 +90,5 @@ function problemOfArray(items: readonly JsonValue[], depth: number, at: string):
 function holdsNull(value: JsonValue): boolean {
   if (value === null) return true;
   if (Array.isArray(value)) return value.some(holdsNull);
-  return isJsonObject(value) && Object.values(value).some(holdsNull);
+  return isObject(value) && Object.values(value).some(holdsNull);
 }

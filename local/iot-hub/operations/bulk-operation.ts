@@ -1,8 +1,7 @@
-import type { JsonObject, JsonValue } from '../../../src/json/json.ts';
+import { isObject, type JsonObject, type JsonValue, ownMember } from '../../../src/json/json.ts';
 import type { Hub } from '../hub/hub.ts';
 import { HubError } from '../model/hub-error.ts';
 import { readIdentityChoice } from '../model/identity.ts';
-import { isJsonObject, member } from '../model/json.ts';
 import { createIdentity, deleteIdentity, updateIdentity } from './identity-operations.ts';
 import { readSections } from './twin-operations.ts';
 
@@ -21,7 +20,7 @@ export interface BulkResult {
  * @throws HubError `ArgumentInvalid`
  */
 export function readBulk(body: JsonValue | undefined): readonly JsonObject[] {
-  if (!Array.isArray(body) || body.length === 0 || body.length > MAX_DEVICES || !body.every(isJsonObject)) {
+  if (!Array.isArray(body) || body.length === 0 || body.length > MAX_DEVICES || !body.every(isObject)) {
     throw new HubError('ArgumentInvalid', `The body must be an array of 1 to ${MAX_DEVICES} devices.`);
   }
   return body;
@@ -31,7 +30,7 @@ export function readBulk(body: JsonValue | undefined): readonly JsonObject[] {
 export function runBulk(hub: Hub, devices: readonly JsonObject[]): BulkResult {
   const errors: JsonObject[] = [];
   for (const device of devices) {
-    const id = member(device, 'id');
+    const id = ownMember(device, 'id');
     const deviceId = typeof id === 'string' ? id : '';
     try {
       runOne(hub, deviceId, device);
@@ -44,11 +43,11 @@ export function runBulk(hub: Hub, devices: readonly JsonObject[]): BulkResult {
 }
 
 function runOne(hub: Hub, deviceId: string, device: JsonObject): void {
-  if (member(device, 'moduleId') !== undefined) {
+  if (ownMember(device, 'moduleId') !== undefined) {
     throw new HubError('ArgumentInvalid', 'The local hub takes no modules in bulk calls.');
   }
   const mode = importModeOf(hub, deviceId, device);
-  const etag = member(device, 'eTag') ?? member(device, 'etag');
+  const etag = ownMember(device, 'eTag') ?? ownMember(device, 'etag');
   const ifMatch = typeof etag === 'string' ? `"${etag.replaceAll('"', '')}"` : undefined;
   switch (mode) {
     case 'create':
@@ -73,7 +72,7 @@ function runOne(hub: Hub, deviceId: string, device: JsonObject): void {
 }
 
 function importModeOf(hub: Hub, deviceId: string, device: JsonObject): string {
-  const mode = String(member(device, 'importMode') ?? '').toLowerCase();
+  const mode = String(ownMember(device, 'importMode') ?? '').toLowerCase();
   if (mode !== 'createorupdate') return mode;
   return hub.store.get({ deviceId }) === undefined ? 'create' : 'update';
 }

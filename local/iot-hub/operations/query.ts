@@ -1,6 +1,5 @@
-import type { JsonObject, JsonValue } from '../../../src/json/json.ts';
+import { type JsonObject, type JsonValue, ownMember } from '../../../src/json/json.ts';
 import { HubError } from '../model/hub-error.ts';
-import { isJsonObject, member } from '../model/json.ts';
 
 /*
  * The part of IoT Hub's query language that a reconciler uses (iot-hub-devguide-query-language.md):
@@ -131,7 +130,7 @@ export function project(query: Query, twin: JsonObject): JsonObject {
 
 function valueAt(twin: JsonObject, path: Path): JsonValue | undefined {
   let value: JsonValue | undefined = twin;
-  for (const key of path) value = isJsonObject(value) ? member(value, key) : undefined;
+  for (const key of path) value = ownMember(value, key);
   return value;
 }
 

@@ -1,11 +1,11 @@
-import type { JsonObject, JsonValue } from '../../../src/json/json.ts';
+import { isObject, type JsonObject, type JsonValue, ownMember } from '../../../src/json/json.ts';
 import type { Entry } from '../hub/device-store.ts';
 import { twinReplaced, twinUpdated } from '../hub/events.ts';
 import { entryOf, type Hub, isDisabled } from '../hub/hub.ts';
 import type { Address } from '../model/address.ts';
 import { ifMatchAllows } from '../model/entity-tag.ts';
 import { HubError } from '../model/hub-error.ts';
-import { isJsonObject, member, without } from '../model/json.ts';
+import { without } from '../model/json.ts';
 import {
   appliedByConfiguration,
   configurationMark,
@@ -78,7 +78,7 @@ export function editAsConfiguration(hub: Hub, address: Address, body: JsonObject
 /** The device's or module's patch of its reported properties; answers the new version of the section. */
 export function reportProperties(hub: Hub, address: Address, patch: JsonValue | undefined): number {
   const entry = entryOf(hub, address);
-  if (!isJsonObject(patch))
+  if (!isObject(patch))
     throw new HubError('ArgumentInvalid', 'The reported properties are not a JSON object.');
   refuse(problemOfContent(patch));
   const at = hub.tick();
@@ -150,16 +150,12 @@ function notify(hub: Hub, address: Address, patch: Section): void {
  * section that is null stands for.
  */
 export function readSections(body: JsonObject, ofNull: () => JsonObject | undefined): ServiceSections {
-  const properties = member(body, 'properties');
-  if (properties !== undefined && properties !== null && !isJsonObject(properties)) {
+  const properties = ownMember(body, 'properties');
+  if (properties !== undefined && properties !== null && !isObject(properties)) {
     throw new HubError('ArgumentInvalid', 'properties is not a JSON object.');
   }
-  const tags = readSection('tags', member(body, 'tags'), ofNull);
-  const desired = readSection(
-    'properties.desired',
-    isJsonObject(properties) ? member(properties, 'desired') : undefined,
-    ofNull,
-  );
+  const tags = readSection('tags', ownMember(body, 'tags'), ofNull);
+  const desired = readSection('properties.desired', ownMember(properties, 'desired'), ofNull);
   return { ...(tags && { tags }), ...(desired && { desired }) };
 }
 
@@ -170,7 +166,7 @@ function readSection(
 ): JsonObject | undefined {
   if (section === undefined) return undefined;
   if (section === null) return ofNull();
-  if (!isJsonObject(section)) throw new HubError('ArgumentInvalid', `${name} is not a JSON object.`);
+  if (!isObject(section)) throw new HubError('ArgumentInvalid', `${name} is not a JSON object.`);
   const values = without(section, '$metadata', '$version');
   refuse(problemOfContent(values));
   return values;

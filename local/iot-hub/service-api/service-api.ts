@@ -1,10 +1,10 @@
-import type { JsonObject, JsonValue } from '../../../src/json/json.ts';
+import { isObject, type JsonObject, type JsonValue, ownMember } from '../../../src/json/json.ts';
 import { type HttpRequest, type HttpResponse, pathSegments } from '../../https/exchange.ts';
 import { entryOf, type Hub } from '../hub/hub.ts';
 import type { Address } from '../model/address.ts';
 import { errorBody, HubError } from '../model/hub-error.ts';
 import { readIdentityChoice, readModuleChoice } from '../model/identity.ts';
-import { isJsonObject, member, parseJson } from '../model/json.ts';
+import { parseJson } from '../model/json.ts';
 import { readBulk, runBulk } from '../operations/bulk-operation.ts';
 import { identityDocument } from '../operations/device-document.ts';
 import {
@@ -115,7 +115,7 @@ async function putIdentity(hub: Hub, request: HttpRequest, address: Address): Pr
   await admitIdentities(hub, 1);
   const body = readObject(request);
   for (const name of ['deviceId', 'moduleId'] as const) {
-    const named = member(body, name);
+    const named = ownMember(body, name);
     if (named !== undefined && named !== address[name]) {
       throw new HubError('ArgumentInvalid', `${name} in the body differs from the one in the path.`);
     }
@@ -162,7 +162,7 @@ async function postBulk(hub: Hub, request: HttpRequest): Promise<HttpResponse> {
 
 async function postQuery(hub: Hub, request: HttpRequest): Promise<HttpResponse> {
   await hub.admit('queries');
-  const text = member(readObject(request), 'query');
+  const text = ownMember(readObject(request), 'query');
   if (typeof text !== 'string') throw new HubError('ArgumentNull', 'BadRequest');
   const query = parseQuery(text);
   const { rows, continuation } = queryPage(hub, query, {
@@ -199,7 +199,7 @@ async function admitIdentities(hub: Hub, count: number): Promise<void> {
 
 function readObject(request: HttpRequest): JsonObject {
   const body: JsonValue | undefined = parseJson(request.body);
-  if (!isJsonObject(body)) throw new HubError('IotHubFormatError', 'The body is not a JSON object.');
+  if (!isObject(body)) throw new HubError('IotHubFormatError', 'The body is not a JSON object.');
   return body;
 }
 

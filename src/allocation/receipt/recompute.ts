@@ -1,6 +1,6 @@
 import type { Fleet } from '../../fleet/fleet.ts';
 import { checkedHostName, isHostName } from '../../iot-hub/host-name.ts';
-import { isObject, type JsonObject, type JsonValue, sameJson } from '../../json/json.ts';
+import { isObject, type JsonObject, type JsonValue, ownMember, sameJson } from '../../json/json.ts';
 import { REDACTED } from '../../twin/events/redact.ts';
 import { type Conditions, type HubConditions, NO_CONDITIONS } from '../conditions.ts';
 import { type DecideInput, decide } from '../decision/decide.ts';
@@ -156,7 +156,7 @@ function putAt(
   there: 'replace' | 'keep' = 'replace',
 ): JsonObject {
   if (key === undefined) return json;
-  const before = Object.hasOwn(json, key) ? json[key] : undefined;
+  const before = ownMember(json, key);
   if (rest.length > 0) return { ...json, [key]: putAt(isObject(before) ? before : {}, rest, value, there) };
   return there === 'keep' && before !== undefined ? json : { ...json, [key]: value };
 }

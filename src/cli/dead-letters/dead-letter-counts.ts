@@ -1,26 +1,31 @@
-import { timeBack } from '../shell/arguments.ts';
 import type { Cli } from '../shell/cli.ts';
+import type { CommandGroup } from '../shell/command-line.ts';
+import { type Given, JSON_OUTPUT, timeBackOr } from '../shell/inputs.ts';
 import { printableStart } from '../shell/printable.ts';
 import { openState } from '../shell/state.ts';
-import { count, say, sayJson, sayTable, tell } from '../shell/terminal.ts';
+import { count, right, say, sayJson, sayTable, tell } from '../shell/terminal.ts';
 
-export interface CountsOptions {
-  readonly since?: string | undefined;
-  readonly json: boolean;
-}
+const INPUTS = {
+  '--since <time>': timeBackOr('7d', 'of those beyond the cap: a duration back from now or a time'),
+  ...JSON_OUTPUT,
+};
 
-const DEFAULT_SINCE = '7d';
 const TEXT_WIDTH = 60;
 
 /** `berth dead-letters counts`: events of which only the number is kept. */
-export async function showCounts(
-  { terminal, env, now }: Cli,
-  { since = DEFAULT_SINCE, json }: CountsOptions,
-): Promise<number> {
+export function registerCounts(deadLetters: CommandGroup): void {
+  deadLetters.command({
+    name: 'counts',
+    description: 'events of which only the number is kept: beyond the cap, of unknown kinds, of unknown hubs',
+    inputs: INPUTS,
+    run: showCounts,
+  });
+}
+
+async function showCounts({ terminal, env }: Cli, { since, json }: Given<typeof INPUTS>): Promise<number> {
   const { letterHours, unknownSources, strangers, place } = openState(env);
-  const from = timeBack('--since', since, now()) ?? 0;
   const [onlyCounted, sources, hubs] = await Promise.all([
-    letterHours.beyond(from),
+    letterHours.beyond(since.at),
     unknownSources.list(),
     strangers.list(),
   ]);
@@ -28,7 +33,7 @@ export async function showCounts(
   else {
     sayCounts(
       terminal,
-      `Beyond the cap of dead letters, since ${since}`,
+      `Beyond the cap of dead letters, since ${since.text}`,
       ['hub', 'source', 'code'],
       onlyCounted,
     );
@@ -50,11 +55,7 @@ function sayCounts<Name extends string>(
   if (sum === 0) return;
   sayTable(
     terminal,
-    [
-      { name: 'events', align: 'right' },
-      ...names.map((name) => ({ name: name === 'hubName' ? 'hub' : name })),
-      { name: 'last' },
-    ],
+    [right('events'), ...names.map((name) => (name === 'hubName' ? 'hub' : name)), 'last'],
     counts.map((each) => [
       count(each.events),
       ...names.map((name) => printableStart(each[name], TEXT_WIDTH)),

@@ -1,34 +1,41 @@
 import type { LetterSummary } from '../../store/dead-letters/dead-letter-store.ts';
 import type { LetterHours } from '../../store/dead-letters/letter-hours.ts';
-import { wholeNumber } from '../shell/arguments.ts';
+import { DAY_MS } from '../../time/day.ts';
 import type { Cli } from '../shell/cli.ts';
+import type { CommandGroup } from '../shell/command-line.ts';
+import { type Given, JSON_OUTPUT, timeBackOr, wholeNumber } from '../shell/inputs.ts';
 import { printableStart } from '../shell/printable.ts';
 import { showCount } from '../shell/progress.ts';
 import { openState } from '../shell/state.ts';
 import { count, sayJson, sayTable, tell } from '../shell/terminal.ts';
-import { readSelection, type SelectionOptions } from './dead-letter-selection.ts';
-
-export interface ListOptions extends SelectionOptions {
-  readonly limit?: string | undefined;
-  readonly json: boolean;
-}
+import { filterOf, selectionInputs } from './dead-letter-selection.ts';
 
 const DEFAULT_LIMIT = 50;
-const DEFAULT_SINCE = '7d';
-const DAY_MS = 86_400_000;
 /** Of a column; ids of IoT Hub have up to 128 characters. */
 const NAME_WIDTH = 40;
 const REASON_WIDTH = 100;
 
+const INPUTS = {
+  ...selectionInputs('', 'BERTH_EVENT_NOT_JSON'),
+  '--since <time>': timeBackOr('7d', 'a duration back from now or a time'),
+  '--limit <n>': wholeNumber(1, `how many (default: ${DEFAULT_LIMIT})`),
+  ...JSON_OUTPUT,
+};
+
 /** `berth dead-letters list`: the newest first. */
-export async function listDeadLetters({ terminal, env, now }: Cli, options: ListOptions): Promise<number> {
+export function registerList(deadLetters: CommandGroup): void {
+  deadLetters.command({
+    name: 'list',
+    description: 'one line each, the newest first',
+    inputs: INPUTS,
+    run: listDeadLetters,
+  });
+}
+
+async function listDeadLetters({ terminal, env, now }: Cli, options: Given<typeof INPUTS>): Promise<number> {
   const time = now();
-  const {
-    since = 0,
-    until = Number.POSITIVE_INFINITY,
-    ...filter
-  } = readSelection({ ...options, since: options.since ?? DEFAULT_SINCE }, time);
-  const limit = wholeNumber('--limit', options.limit, 1) ?? DEFAULT_LIMIT;
+  const { since = 0, until = Number.POSITIVE_INFINITY, ...filter } = filterOf(options);
+  const { limit = DEFAULT_LIMIT } = options;
   const { deadLetters, letterHours, place } = openState(env);
   const progress = showCount(terminal, 'dead letters');
   // The clock of Event Hubs may be ahead of this one.
@@ -64,7 +71,7 @@ async function countBeyond(hours: LetterHours, since: number, now: number): Prom
 function sayRows(terminal: Cli['terminal'], letters: readonly LetterSummary[]): void {
   sayTable(
     terminal,
-    ['id', 'time', 'code', 'hub', 'device', 'reason'].map((name) => ({ name })),
+    ['id', 'time', 'code', 'hub', 'device', 'reason'],
     letters.map((letter) => [
       letter.id,
       printableStart(letter.enqueuedAt, NAME_WIDTH),

@@ -1,32 +1,42 @@
 import type { LetterSummary } from '../../store/dead-letters/dead-letter-store.ts';
-import { invalid, timeBack } from '../shell/arguments.ts';
+import { invalid } from '../shell/arguments.ts';
 import type { Cli } from '../shell/cli.ts';
+import type { CommandGroup } from '../shell/command-line.ts';
+import { type Given, list, timeBack, toggle } from '../shell/inputs.ts';
 import { showCount } from '../shell/progress.ts';
 import { openState } from '../shell/state.ts';
 import { plural, tell } from '../shell/terminal.ts';
 import { namedLetters, refuseBoth } from './dead-letter-selection.ts';
 
-export interface PurgeOptions {
-  readonly before?: string | undefined;
-  readonly all: boolean;
-  readonly yes: boolean;
-}
+const INPUTS = {
+  '[ids...]': list(),
+  '--before <time>': timeBack('those older than a duration (30d), or from before a time'),
+  '--all': toggle('all of them'),
+  '--yes': toggle('also more than one'),
+};
 
 /** `berth dead-letters purge`: deletes letters for good. More than one needs --yes. */
-export async function purgeDeadLetters(
-  { terminal, env, now }: Cli,
-  ids: readonly string[],
-  { before, all, yes }: PurgeOptions,
+export function registerPurge(deadLetters: CommandGroup): void {
+  deadLetters.command({
+    name: 'purge',
+    description: 'delete for good',
+    inputs: INPUTS,
+    run: purgeDeadLetters,
+  });
+}
+
+async function purgeDeadLetters(
+  { terminal, env }: Cli,
+  { ids, before, all, yes }: Given<typeof INPUTS>,
 ): Promise<number> {
   refuseBoth(ids, { '--all': all, '--before': before });
   if (all && before !== undefined) throw invalid('Give --all or --before, not both.');
   if (ids.length === 0 && !all && before === undefined) {
     throw invalid('Nothing is to be deleted: give ids, --before or --all.');
   }
-  const until = timeBack('--before', before, now());
   const state = openState(env);
   const named = ids.length > 0 ? await namedLetters(state, ids) : undefined;
-  const chosen = () => (named === undefined ? state.deadLetters.summaries({ until }) : [named]);
+  const chosen = () => (named === undefined ? state.deadLetters.summaries({ until: before?.at }) : [named]);
 
   const first = await firstOf(chosen());
   if (first.length > 1 && !yes) {

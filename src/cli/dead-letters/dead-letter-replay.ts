@@ -7,17 +7,21 @@ import { eventContext } from '../../sync/events/batch.ts';
 import { type Replayed, replay } from '../../sync/events/replay.ts';
 import { invalid } from '../shell/arguments.ts';
 import type { Cli } from '../shell/cli.ts';
+import type { CommandGroup } from '../shell/command-line.ts';
 import { readFleet } from '../shell/files.ts';
+import { DEPLOYED_FLEET, type Given, list, toggle } from '../shell/inputs.ts';
 import { printable } from '../shell/printable.ts';
 import { showCount } from '../shell/progress.ts';
 import { openState } from '../shell/state.ts';
 import { count, plural, say, tell } from '../shell/terminal.ts';
-import { namedLetters, readSelection, refuseBoth, type SelectionOptions } from './dead-letter-selection.ts';
+import { filterOf, namedLetters, refuseBoth, selectionInputs } from './dead-letter-selection.ts';
 
-export interface ReplayOptions extends SelectionOptions {
-  readonly fleet: string;
-  readonly all: boolean;
-}
+const INPUTS = {
+  '[ids...]': list(),
+  '--all': toggle('all, or those that the other options choose'),
+  ...selectionInputs('with --all: ', 'BERTH_DEFECT'),
+  ...DEPLOYED_FLEET,
+};
 
 /** Letters that are worked on at the same time. */
 const CONCURRENCY = 16;
@@ -30,15 +34,23 @@ type Counts = Record<Replayed['kind'], number>;
  * `berth dead-letters replay`: decodes letters again with this package and marks their twins for a read. Ends with 1 where one
  * stays.
  */
-export async function replayDeadLetters(
+export function registerReplay(deadLetters: CommandGroup): void {
+  deadLetters.command({
+    name: 'replay',
+    description: 'decode again, mark the twins for a read, and delete what could be decoded',
+    inputs: INPUTS,
+    run: replayDeadLetters,
+  });
+}
+
+async function replayDeadLetters(
   { terminal, env, now }: Cli,
-  ids: readonly string[],
-  options: ReplayOptions,
+  options: Given<typeof INPUTS>,
 ): Promise<number> {
-  const { all, code, hub, since, until } = options;
+  const { ids, all, code, hub, since, until } = options;
   refuseBoth(ids, { '--all': all, '--code': code, '--hub': hub, '--since': since, '--until': until });
   if (ids.length === 0 && !all) throw invalid('Nothing is to be replayed: give ids, or --all.');
-  const filter = readSelection(options, now());
+  const filter = filterOf(options);
   const { fleet } = readFleet(options.fleet);
   const context = eventContext({ fleet, hosts: hostsOf(fleet, stamp(env)) });
   const state = openState(env);

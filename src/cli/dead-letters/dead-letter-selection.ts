@@ -5,34 +5,45 @@ import type {
   LetterFilter,
   LetterSummary,
 } from '../../store/dead-letters/dead-letter-store.ts';
-import { invalid, timeBack } from '../shell/arguments.ts';
+import { givenFlags, invalid } from '../shell/arguments.ts';
+import { type Given, optional, type Reading, text, timeBack } from '../shell/inputs.ts';
 import type { State } from '../shell/state.ts';
-
-/** Which dead letters a command is about, as options say it. */
-export interface SelectionOptions {
-  readonly since?: string | undefined;
-  readonly until?: string | undefined;
-  readonly code?: string | undefined;
-  readonly hub?: string | undefined;
-}
 
 /** The codes that a dead letter may have. */
 const LETTER_CODES = (Object.keys(ERRORS) as ErrorCode[]).filter(
   (code) => code.startsWith('BERTH_EVENT_') || code === 'BERTH_DEFECT',
 );
 
-/** @throws BerthError `BERTH_ARGUMENT_INVALID` */
-export function readSelection({ since, until, code, hub }: SelectionOptions, now: number): LetterFilter {
+/**
+ * Which dead letters a command is about.
+ *
+ * @param when before each description, such as `with --all: `.
+ * @param code an example.
+ */
+export function selectionInputs(when: string, code: ErrorCode) {
+  return {
+    '--since <time>': timeBack(`${when}a duration back from now or a time`),
+    '--until <time>': timeBack(`${when}as --since, not included`),
+    '--code <code>': optional(`${when}such as ${code}`, readCode),
+    '--hub <name>': text(`${when}the hub that the event says it is from`),
+  };
+}
+
+export type Selection = Given<ReturnType<typeof selectionInputs>>;
+
+function readCode(code: string | undefined, { name }: Reading): ErrorCode | undefined {
   const known = LETTER_CODES.find((each) => each === code?.toUpperCase());
-  if (code !== undefined && known === undefined) {
-    throw invalid(`--code is "${code}": write one of ${LETTER_CODES.join(', ')}.`);
-  }
-  const range = { since: timeBack('--since', since, now), until: timeBack('--until', until, now) };
-  if (range.since !== undefined && range.until !== undefined && range.since >= range.until) {
-    throw invalid(`--since ${since} is not before --until ${until}.`);
+  if (code === undefined || known !== undefined) return known;
+  throw invalid(`${name} is "${code}": write one of ${LETTER_CODES.join(', ')}.`);
+}
+
+/** @throws BerthError `BERTH_ARGUMENT_INVALID` where the range ends before it begins */
+export function filterOf({ since, until, code, hub }: Selection): LetterFilter {
+  if (since !== undefined && until !== undefined && since.at >= until.at) {
+    throw invalid(`--since ${since.text} is not before --until ${until.text}.`);
   }
   const hubName = hub === undefined ? undefined : shortName(hostName(hub));
-  return { ...range, code: known, hubName };
+  return { since: since?.at, until: until?.at, code, hubName };
 }
 
 /**
@@ -41,7 +52,7 @@ export function readSelection({ since, until, code, hub }: SelectionOptions, now
  * @throws BerthError `BERTH_ARGUMENT_INVALID`
  */
 export function refuseBoth(ids: readonly string[], options: Readonly<Record<string, unknown>>): void {
-  const given = Object.keys(options).filter((name) => options[name] !== undefined && options[name] !== false);
+  const given = givenFlags(options);
   if (ids.length > 0 && given.length > 0) throw invalid(`Give ids or ${given.join(' and ')}, not both.`);
 }
 

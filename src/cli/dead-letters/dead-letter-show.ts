@@ -3,15 +3,18 @@ import { BerthError } from '../../errors.ts';
 import type { KeptLetter } from '../../store/dead-letters/dead-letter-store.ts';
 import { invalid } from '../shell/arguments.ts';
 import type { Cli } from '../shell/cli.ts';
+import type { CommandGroup } from '../shell/command-line.ts';
+import { type Given, JSON_OUTPUT, requiredText, toggle } from '../shell/inputs.ts';
 import { printable } from '../shell/printable.ts';
 import { openState } from '../shell/state.ts';
 import { count, say, sayJson, type Terminal } from '../shell/terminal.ts';
 import { namedLetters } from './dead-letter-selection.ts';
 
-export interface ShowOptions {
-  readonly json: boolean;
-  readonly body: boolean;
-}
+const INPUTS = {
+  '<id>': requiredText('such as 2026-11-25/3/1234'),
+  ...JSON_OUTPUT,
+  '--body': toggle('only the body, byte for byte'),
+};
 
 /** Of a text that is shown, in UTF-16 units; --body gives it whole. */
 const TEXT_SHOWN = 4_000;
@@ -20,12 +23,19 @@ const BYTES_A_LINE = 16;
 const NAME_WIDTH = 16;
 
 /** `berth dead-letters show`: all that is kept of one. What others sent never reaches the terminal as it is. */
-export async function showDeadLetter(
+export function registerShow(deadLetters: CommandGroup): void {
+  deadLetters.command({
+    name: 'show',
+    description: 'all that is kept of one',
+    inputs: INPUTS,
+    run: showDeadLetter,
+  });
+}
+
+async function showDeadLetter(
   { terminal, env }: Cli,
-  id: string,
-  options: ShowOptions,
+  { id, json, body }: Given<typeof INPUTS>,
 ): Promise<number> {
-  const { json, body } = options;
   if (json && body) throw invalid('Give --json or --body, not both.');
   if (body && terminal.out.isTTY) {
     throw invalid(

@@ -9,21 +9,32 @@ import { BerthError } from '../../errors.ts';
 import type { Fleet } from '../../fleet/fleet.ts';
 import { isObject } from '../../json/json.ts';
 import type { Cli } from '../shell/cli.ts';
+import type { CommandGroup } from '../shell/command-line.ts';
 import { parseJson, readFleet, readText } from '../shell/files.ts';
-import { say, sayJson, type Terminal } from '../shell/terminal.ts';
+import { FLEET_FILE, type Given, JSON_OUTPUT, requiredText, textOr } from '../shell/inputs.ts';
+import { say, sayJson, shortRevision, type Terminal } from '../shell/terminal.ts';
 import { sayReceipt } from './receipt-text.ts';
 
-export interface ExplainOptions {
-  readonly fleet: string;
-  readonly request: string;
-  readonly json: boolean;
-}
+const INPUTS = {
+  '--fleet <file>': textOr(FLEET_FILE, 'the fleet file'),
+  '--request <file>': requiredText('a request, or a receipt; - reads it from the standard input'),
+  ...JSON_OUTPUT,
+};
 
 /**
  * `berth explain`: what a fleet file decides on a request of DPS, and why; or, given a receipt, whether it comes
  * to the same again. Offline: conditions are those of the receipt, and none for a request.
  */
-export async function explain({ terminal, now }: Cli, options: ExplainOptions): Promise<number> {
+export function registerExplain(berth: CommandGroup): void {
+  berth.command({
+    name: 'explain',
+    description: 'decide offline on a request of DPS, or decide a receipt again, and say why',
+    inputs: INPUTS,
+    run: explain,
+  });
+}
+
+async function explain({ terminal, now }: Cli, options: Given<typeof INPUTS>): Promise<number> {
   const { fleet } = readFleet(options.fleet);
   const text = readText(options.request);
   const json = unwrapped(parseJson(text, options.request));
@@ -81,7 +92,7 @@ function verdict(
   return isSameFile
     ? [`Recomputed: it ${what}.`, ...lost]
     : [
-        `The receipt was made with revision ${given.revision.slice(0, 12)}; this is ${fleet.revision.slice(0, 12)}, and ${what}.`,
+        `The receipt was made with revision ${shortRevision(given.revision)}; this is ${shortRevision(fleet.revision)}, and ${what}.`,
         ...lost,
       ];
 }

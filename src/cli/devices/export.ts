@@ -1,15 +1,32 @@
 import { once } from 'node:events';
 import { createWriteStream } from 'node:fs';
-import { BerthError } from '../../errors.ts';
 import { writeKnownDevice } from '../../what-if/known-device.ts';
 import { knownDevices } from '../../what-if/known-devices.ts';
 import type { Cli } from '../shell/cli.ts';
+import type { CommandGroup } from '../shell/command-line.ts';
+import { unwritable } from '../shell/files.ts';
+import { type Given, text } from '../shell/inputs.ts';
 import { showCount } from '../shell/progress.ts';
 import { openState } from '../shell/state.ts';
 import { plural, tell } from '../shell/terminal.ts';
 
+const STANDARD_OUTPUT = 'The standard output';
+
+const INPUTS = {
+  '--out <file>': text('where to (default: the standard output)'),
+};
+
 /** `berth export`: the devices that the state tables know, one JSON a line. */
-export async function exportDevices({ terminal, env }: Cli, file: string | undefined): Promise<number> {
+export function registerExport(berth: CommandGroup): void {
+  berth.command({
+    name: 'export',
+    description: 'write the devices that the state tables know, one JSON a line',
+    inputs: INPUTS,
+    run: exportDevices,
+  });
+}
+
+async function exportDevices({ terminal, env }: Cli, { out: file }: Given<typeof INPUTS>): Promise<number> {
   const state = openState(env);
   const out = file === undefined ? terminal.out : await openFile(file);
   let broken: Error | undefined;
@@ -20,7 +37,7 @@ export async function exportDevices({ terminal, env }: Cli, file: string | undef
   let written = 0;
   try {
     for await (const device of knownDevices(state.twins.devices(), state.receipts.all())) {
-      if (broken !== undefined) throw unwritable(file, broken);
+      if (broken !== undefined) throw unwritable(file ?? STANDARD_OUTPUT, broken);
       if (!out.write(`${writeKnownDevice(device)}\n`)) await once(out, 'drain').catch(() => {});
       written += 1;
       if (written % 100 === 0) progress.show(written);
@@ -32,7 +49,7 @@ export async function exportDevices({ terminal, env }: Cli, file: string | undef
       await once(out, 'close').catch(() => {});
     }
   }
-  if (broken !== undefined) throw unwritable(file, broken);
+  if (broken !== undefined) throw unwritable(file ?? STANDARD_OUTPUT, broken);
   tell(
     terminal,
     `${plural(written, 'device')} from ${state.place}${file === undefined ? '' : ` in ${file}`}.`,
@@ -49,9 +66,4 @@ async function openFile(file: string): Promise<NodeJS.WritableStream> {
   } catch (error) {
     throw unwritable(file, error);
   }
-}
-
-function unwritable(file = 'The standard output', error: unknown): BerthError {
-  const code = (error as { readonly code?: unknown }).code;
-  return new BerthError('BERTH_FILE_UNREADABLE', `${file} cannot be written (${String(code)}).`);
 }

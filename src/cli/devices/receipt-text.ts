@@ -1,6 +1,6 @@
 import type { Override } from '../../allocation/conditions.ts';
 import type { HubLine, Receipt } from '../../allocation/receipt/receipt.ts';
-import { count, percent, say, sayTable, span, type Terminal } from '../shell/terminal.ts';
+import { count, percent, right, say, sayTable, span, type Terminal } from '../shell/terminal.ts';
 
 /** A receipt for people. */
 export function sayReceipt(terminal: Terminal, receipt: Receipt): void {
@@ -22,14 +22,7 @@ export function sayReceipt(terminal: Terminal, receipt: Receipt): void {
   say(terminal);
   sayTable(
     terminal,
-    [
-      { name: 'hub' },
-      { name: 'latency', align: 'right' },
-      { name: 'from' },
-      { name: 'weight', align: 'right' },
-      { name: 'score', align: 'right' },
-      { name: 'note' },
-    ],
+    ['hub', right('latency'), 'from', right('weight'), right('score'), 'note'],
     receipt.hubs.map((hub) => [
       hub.host,
       hub.latencyMs === undefined ? '-' : `${hub.latencyMs} ms`,
@@ -70,7 +63,7 @@ function sayRules(terminal: Terminal, { rules }: Receipt): void {
   say(terminal);
   sayTable(
     terminal,
-    [{ name: 'rule' }, { name: 'is' }, { name: 'takes effect' }, { name: 'because' }],
+    ['rule', 'is', 'takes effect', 'because'],
     rules.map(({ name, result, applied, why }) => [name, result, applied ? 'yes' : 'no', why ?? '']),
   );
 }
@@ -79,7 +72,7 @@ function sayTwin(terminal: Terminal, { twin, payloadOmitted }: Receipt): void {
   say(terminal);
   say(terminal, twin.sent ? 'Initial twin, by the layer that set it:' : `No initial twin: ${twin.why}.`);
   if (twin.sent) {
-    sayTable(terminal, [{ name: 'path' }, { name: 'layer' }], Object.entries(twin.provenance));
+    sayTable(terminal, ['path', 'layer'], Object.entries(twin.provenance));
     if (twin.morePaths !== undefined) say(terminal, `and ${count(twin.morePaths)} more`);
   }
   for (const { name, why } of twin.layers.filter(({ applied }) => !applied)) {

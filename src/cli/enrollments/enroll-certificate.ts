@@ -5,26 +5,49 @@ import type { CaCertificate, CaCertificates } from '../../dps/port.ts';
 import { BerthError } from '../../errors.ts';
 import { invalid } from '../shell/arguments.ts';
 import type { Cli } from '../shell/cli.ts';
+import type { CommandGroup } from '../shell/command-line.ts';
 import { readText } from '../shell/files.ts';
+import { type Given, requiredText } from '../shell/inputs.ts';
 import { say, tell } from '../shell/terminal.ts';
 
-export interface CertificateOptions {
-  /** PEM. */
-  readonly file: string;
-}
+const UPLOAD = {
+  '<name>': requiredText('what groups call it in caReferences'),
+  '--file <file>': requiredText('the certificate, PEM'),
+};
+
+const VERIFY = {
+  '<name>': requiredText(),
+  '--file <file>': requiredText('the signed certificate, PEM'),
+};
 
 /** Names of certificates in DPS. */
 const NAME = /^[A-Za-z0-9\-._]{1,64}$/;
+
+/** `berth enroll certificate`: CA certificates of DPS, and proof that their keys are at hand. */
+export function registerCertificate(enroll: CommandGroup): void {
+  const certificate = enroll.group(
+    'certificate',
+    'CA certificates of DPS and proof of possession: BERTH_DPS__resourceId',
+  );
+  certificate.command({
+    name: 'upload',
+    description: 'upload a CA certificate, and say how to sign its verification code',
+    inputs: UPLOAD,
+    run: uploadCertificate,
+  });
+  certificate.command({
+    name: 'verify',
+    description: 'prove possession with the certificate that was signed',
+    inputs: VERIFY,
+    run: verifyCertificate,
+  });
+}
 
 /**
  * `berth enroll certificate upload`: uploads a CA certificate and asks for the code that proves possession of its key.
  * The key itself is never read: the operator signs, where the key is.
  */
-export async function uploadCertificate(
-  cli: Cli,
-  name: string,
-  { file }: CertificateOptions,
-): Promise<number> {
+async function uploadCertificate(cli: Cli, { name, file }: Given<typeof UPLOAD>): Promise<number> {
   const { terminal } = cli;
   const { pem, thumbprint } = readCertificate(file);
   return withCertificates(cli, name, async (certificates) => {
@@ -58,11 +81,7 @@ export async function uploadCertificate(
 }
 
 /** `berth enroll certificate verify`: shows DPS the certificate that was signed; groups may refer to the name then. */
-export async function verifyCertificate(
-  cli: Cli,
-  name: string,
-  { file }: CertificateOptions,
-): Promise<number> {
+async function verifyCertificate(cli: Cli, { name, file }: Given<typeof VERIFY>): Promise<number> {
   const { terminal } = cli;
   const { pem } = readCertificate(file);
   return withCertificates(cli, name, async (certificates) => {

@@ -18,22 +18,21 @@ import { isWebhookUrl } from '../../enroll/schema.ts';
 import { BerthError } from '../../errors.ts';
 import { invalid } from '../shell/arguments.ts';
 import type { Cli } from '../shell/cli.ts';
-import { parseJson, readText } from '../shell/files.ts';
+import type { CommandGroup } from '../shell/command-line.ts';
+import { parseJson, readText, unwritable } from '../shell/files.ts';
+import { type Given, requiredText, text, textOr } from '../shell/inputs.ts';
 import { plural, say, type Terminal, tell } from '../shell/terminal.ts';
 import { named } from './enroll-text.ts';
-import { readEnrollmentsFile } from './enrollments-file.ts';
+import { ENROLLMENTS_FILE, readEnrollmentsFile } from './enrollments-file.ts';
 
-export interface RotateKeyOptions {
-  /** Environment variable with the new function key. */
-  readonly newKeyEnv: string;
-  readonly file: string;
-  /** Instead of the one at the top of the file. */
-  readonly webhook?: string | undefined;
-  /** What the old key is called in the function app, for the command that deletes it. */
-  readonly oldKeyName?: string | undefined;
-  /** Where it is kept how far the rotation is. */
-  readonly progress: string;
-}
+const INPUTS = {
+  '--new-key-env <name>': requiredText('environment variable with the new key'),
+  '--file <file>': textOr(ENROLLMENTS_FILE, 'the enrollments file, for its webhook'),
+  '--webhook <url>': text('another webhook than the one of the file; without a key'),
+  '--old-key-name <name>': text('what the old key is called, for the command that deletes it'),
+  '--progress <file>': textOr('.berth-rotation.json', 'where it is kept how far it is'),
+};
+type RotateKeyOptions = Given<typeof INPUTS>;
 
 /** Only the owner: it says which enrollments there are. */
 const OWNER_ONLY = 0o600;
@@ -43,7 +42,16 @@ const OWNER_ONLY = 0o600;
  * no registration fails: the new key is tried, every enrollment gets it, every enrollment is looked at again, and only
  * then may the old one go. May be stopped at any time, and goes on.
  */
-export async function rotateKey(cli: Cli, options: RotateKeyOptions): Promise<number> {
+export function registerRotateKey(enroll: CommandGroup): void {
+  enroll.command({
+    name: 'rotate-key',
+    description: 'give every enrollment that asks the webhook another function key, in the safe order',
+    inputs: INPUTS,
+    run: rotateKey,
+  });
+}
+
+async function rotateKey(cli: Cli, options: RotateKeyOptions): Promise<number> {
   const { terminal, env, now } = cli;
   const key = env[options.newKeyEnv];
   if (!key)
@@ -106,8 +114,7 @@ function writeProgress(file: string, rotation: Rotation): Rotation {
     writeFileSync(file, `${JSON.stringify(rotation, null, 2)}\n`, { mode: OWNER_ONLY });
     return rotation;
   } catch (error) {
-    const { code } = (error ?? {}) as { readonly code?: unknown };
-    throw new BerthError('BERTH_FILE_UNREADABLE', `${file} cannot be written (${String(code)}).`);
+    throw unwritable(file, error);
   }
 }
 

@@ -1,13 +1,29 @@
 import { parseEnrollments } from '../../enroll/parse.ts';
 import type { Cli } from '../shell/cli.ts';
+import type { CommandGroup } from '../shell/command-line.ts';
 import { readText } from '../shell/files.ts';
+import { type Given, textOr } from '../shell/inputs.ts';
 import { plural, say } from '../shell/terminal.ts';
+import { ENROLLMENTS_FILE } from './enrollments-file.ts';
+
+const INPUTS = {
+  '[file]': textOr(ENROLLMENTS_FILE, 'the enrollments file'),
+};
 
 /**
  * `berth enroll validate`: every problem of an enrollments file. Needs neither DPS nor the keys and certificates that
  * the file names, so that CI can ask.
  */
-export async function validateEnrollments({ terminal }: Cli, file: string): Promise<number> {
+export function registerEnrollValidate(enroll: CommandGroup): void {
+  enroll.command({
+    name: 'validate',
+    description: 'check an enrollments file: every problem; asks no DPS and needs no key',
+    inputs: INPUTS,
+    run: validateEnrollments,
+  });
+}
+
+async function validateEnrollments({ terminal }: Cli, { file }: Given<typeof INPUTS>): Promise<number> {
   const parsed = parseEnrollments(readText(file));
   if (parsed.ok) {
     const { groups, individuals } = parsed.file;

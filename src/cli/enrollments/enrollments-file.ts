@@ -4,9 +4,17 @@ import { parseEnrollments } from '../../enroll/parse.ts';
 import { resolveEnrollments } from '../../enroll/resolve.ts';
 import type { EnrollmentsFile } from '../../enroll/schema.ts';
 import type { WantedEnrollment } from '../../enroll/wanted.ts';
-import { BerthError, type ErrorDetail } from '../../errors.ts';
 import type { Environment } from '../../settings/settings.ts';
-import { readText } from '../shell/files.ts';
+import { readText, withProblems } from '../shell/files.ts';
+import { textOr } from '../shell/inputs.ts';
+
+/** The enrollments file in this folder. */
+export const ENROLLMENTS_FILE = 'enrollments.json';
+
+/** For commands that carry an enrollments file out. */
+export const FROM_ENROLLMENTS_FILE = {
+  '--file <file>': textOr(ENROLLMENTS_FILE, 'the enrollments file'),
+};
 
 /**
  * An enrollments file that must be valid.
@@ -16,7 +24,7 @@ import { readText } from '../shell/files.ts';
 export function readEnrollmentsFile(file: string): EnrollmentsFile {
   const parsed = parseEnrollments(readText(file));
   if (parsed.ok) return parsed.file;
-  throw invalidFile(file, parsed.problems);
+  throw withProblems('BERTH_ENROLLMENTS_INVALID', file, parsed.problems);
 }
 
 /**
@@ -37,14 +45,6 @@ export function wantedEnrollments(file: string, env: Environment): readonly Want
       }
     },
   });
-  if (problems.length > 0) throw invalidFile(file, problems);
+  if (problems.length > 0) throw withProblems('BERTH_ENROLLMENTS_INVALID', file, problems);
   return wanted;
-}
-
-function invalidFile(file: string, problems: readonly ErrorDetail[]): BerthError {
-  return new BerthError(
-    'BERTH_ENROLLMENTS_INVALID',
-    `${file} has ${problems.length === 1 ? 'a problem' : `${problems.length} problems`}.`,
-    { details: problems },
-  );
 }

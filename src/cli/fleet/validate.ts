@@ -3,41 +3,56 @@ import { adviceOn } from '../../fleet/advice/advice.ts';
 import { parseFleetWithModels } from '../../fleet/file/models.ts';
 import type { Fleet } from '../../fleet/fleet.ts';
 import { DPS_REGISTRATIONS_PER_MINUTE } from '../../iot-hub/throttles.ts';
-import { wholeNumber } from '../shell/arguments.ts';
+import { readWholeNumber } from '../shell/arguments.ts';
 import type { Cli } from '../shell/cli.ts';
+import type { CommandGroup } from '../shell/command-line.ts';
 import { readModelsOf, readText } from '../shell/files.ts';
-import { plural, say, sayJson } from '../shell/terminal.ts';
-
-export interface ValidateOptions {
-  readonly registrations?: string | undefined;
-  readonly partitions?: string | undefined;
-  /** Warnings fail too. */
-  readonly strict: boolean;
-  readonly json: boolean;
-}
+import { FLEET_FILE, type Given, JSON_OUTPUT, textOr, toggle, wholeNumber } from '../shell/inputs.ts';
+import { plural, say, sayJson, shortRevision } from '../shell/terminal.ts';
 
 /** As many as the local stack has; `TWIN_EVENTS_PARTITIONS` says how many a deployment has. */
 const PARTITIONS = 4;
 
+const INPUTS = {
+  '[file]': textOr(FLEET_FILE, 'the fleet file'),
+  '--registrations <n>': wholeNumber(
+    1,
+    `registrations a minute to be ready for (default: ${DPS_REGISTRATIONS_PER_MINUTE}, what one DPS takes)`,
+  ),
+  '--partitions <n>': wholeNumber(
+    1,
+    `partitions of the Event Hub (default: TWIN_EVENTS_PARTITIONS, else ${PARTITIONS})`,
+  ),
+  '--strict': toggle('warnings fail too'),
+  ...JSON_OUTPUT,
+};
+
 /** `berth validate`: every problem of a fleet file, and what will hurt though it is valid. For CI. */
-export async function validate(
+export function registerValidate(berth: CommandGroup): void {
+  berth.command({
+    name: 'validate',
+    description: 'check a fleet file: every problem, and what will hurt though it is valid',
+    inputs: INPUTS,
+    run: validate,
+  });
+}
+
+async function validate(
   { terminal, env }: Cli,
-  file: string,
-  options: ValidateOptions,
+  { file, registrations, partitions, strict, json }: Given<typeof INPUTS>,
 ): Promise<number> {
   const expectations = {
-    registrationsPerMinute:
-      wholeNumber('--registrations', options.registrations, 1) ?? DPS_REGISTRATIONS_PER_MINUTE,
+    registrationsPerMinute: registrations ?? DPS_REGISTRATIONS_PER_MINUTE,
     partitions:
-      wholeNumber('--partitions', options.partitions, 1) ??
-      wholeNumber('TWIN_EVENTS_PARTITIONS', env.TWIN_EVENTS_PARTITIONS || undefined, 1) ??
+      partitions ??
+      readWholeNumber('TWIN_EVENTS_PARTITIONS', env.TWIN_EVENTS_PARTITIONS || undefined, 1) ??
       PARTITIONS,
   };
   const parsed = parseFleetWithModels(readText(file), readModelsOf(file));
   const problems = parsed.ok ? [] : parsed.problems;
   const warnings = parsed.ok ? [...parsed.warnings, ...adviceOn(parsed.fleet, expectations)] : [];
-  const isFine = problems.length === 0 && (!options.strict || warnings.length === 0);
-  if (options.json) {
+  const isFine = problems.length === 0 && (!strict || warnings.length === 0);
+  if (json) {
     sayJson(terminal, {
       valid: parsed.ok,
       ...(parsed.ok ? { revision: parsed.fleet.revision } : {}),
@@ -49,7 +64,7 @@ export async function validate(
   for (const problem of problems) say(terminal, `problem  ${line(problem)}`);
   for (const warning of warnings) say(terminal, `warning  ${line(warning)}`);
   const verdict = parsed.ok
-    ? `${file} is valid: ${plural(parsed.fleet.hubs.length, 'hub')}${modelsOf(parsed.fleet)}, revision ${parsed.fleet.revision.slice(0, 12)}`
+    ? `${file} is valid: ${plural(parsed.fleet.hubs.length, 'hub')}${modelsOf(parsed.fleet)}, revision ${shortRevision(parsed.fleet.revision)}`
     : `${file} is not valid: ${plural(problems.length, 'problem')}`;
   say(terminal, `${verdict}${warnings.length === 0 ? '' : `; ${plural(warnings.length, 'warning')}`}.`);
   return isFine ? 0 : 1;

@@ -7,20 +7,38 @@ import {
 } from '../../allocation/decision/hub-overview.ts';
 import { pauseLines, untrustedLines } from '../policies/pause-text.ts';
 import type { Cli } from '../shell/cli.ts';
+import type { CommandGroup } from '../shell/command-line.ts';
+import { type Given, JSON_OUTPUT } from '../shell/inputs.ts';
 import { fleetInForce, openState } from '../shell/state.ts';
-import { count, percent, say, sayJson, sayTable, span, tell } from '../shell/terminal.ts';
+import {
+  count,
+  percent,
+  right,
+  say,
+  sayJson,
+  sayTable,
+  shortRevision,
+  span,
+  tell,
+} from '../shell/terminal.ts';
 
 /** `berth hubs`: every hub of the fleet in force, with what operators have set. */
-export async function hubs(
-  { terminal, env, now }: Cli,
-  { json }: { readonly json: boolean },
-): Promise<number> {
+export function registerHubs(berth: CommandGroup): void {
+  berth.command({
+    name: 'hubs',
+    description: 'every hub: state, weight, devices, health, and what operators have set or paused',
+    inputs: JSON_OUTPUT,
+    run: hubs,
+  });
+}
+
+async function hubs({ terminal, env, now }: Cli, { json }: Given<typeof JSON_OUTPUT>): Promise<number> {
   const state = openState(env);
   const fleet = await fleetInForce(state);
   const [conditions, control] = await Promise.all([state.conditions.read(now()), state.control.read()]);
   const overviews = hubOverviews(fleet, conditions, now());
   const moves = moveOverviews(fleet, conditions, now());
-  tell(terminal, `State: ${state.place}. Fleet file: revision ${fleet.revision.slice(0, 12)}.`);
+  tell(terminal, `State: ${state.place}. Fleet file: revision ${shortRevision(fleet.revision)}.`);
   if (json) {
     const described = overviews.map((hub) => ({
       ...hub,
@@ -33,15 +51,15 @@ export async function hubs(
   sayTable(
     terminal,
     [
-      { name: 'hub' },
-      { name: 'state' },
-      { name: 'weight', align: 'right' },
-      { name: 'wanted', align: 'right' },
-      { name: 'actual', align: 'right' },
-      { name: 'devices', align: 'right' },
-      { name: 'counted', align: 'right' },
-      { name: 'health' },
-      { name: 'override' },
+      'hub',
+      'state',
+      right('weight'),
+      right('wanted'),
+      right('actual'),
+      right('devices'),
+      right('counted'),
+      'health',
+      'override',
     ],
     overviews.map((hub) => [
       hub.host,

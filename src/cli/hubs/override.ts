@@ -1,35 +1,62 @@
 import { inForce, type Override, type Overrides } from '../../allocation/conditions.ts';
-import { HUB_STATES } from '../../fleet/hub-state.ts';
+import { HUB_STATES, type HubState } from '../../fleet/hub-state.ts';
 import { type HostName, hostName } from '../../iot-hub/host-name.ts';
 import { LONGEST_MS, parseDuration } from '../../time/duration.ts';
-import { invalid, readReason, TIME } from '../shell/arguments.ts';
+import { invalid, TIME } from '../shell/arguments.ts';
 import type { Cli } from '../shell/cli.ts';
+import type { CommandGroup } from '../shell/command-line.ts';
+import { type Given, optional, type Reading, reason, required, requiredText } from '../shell/inputs.ts';
 import { knownHub } from '../shell/known.ts';
 import { fleetInForce, openState, type State } from '../shell/state.ts';
 import { moment, tell } from '../shell/terminal.ts';
 
-export interface OverrideOptions {
-  readonly state?: string | undefined;
-  readonly weight?: string | undefined;
-  readonly reason: string;
-  readonly expires: string;
-}
-
 /** The weights that a fleet file takes too. */
 const LARGEST_WEIGHT = 1_000_000;
 
+const SET = {
+  '<host>': requiredText('such as contoso-weu.azure-devices.net'),
+  '--state <state>': optional(
+    'active, cordoned (no new devices) or draining (devices move when they register again)',
+    readState,
+  ),
+  '--weight <number>': optional('its share of new devices', readWeight),
+  '--reason <text>': reason('why, for whoever finds it'),
+  '--expires <time>': required('a duration (30m, 8h, 2d) or a time (2026-11-30T18:00Z)', readExpiry),
+};
+
+const CLEAR = {
+  '<host>': requiredText(),
+};
+
 /**
  * `berth hub set`: another state or weight than the fleet file's, until it expires. What is not given stays as
- * it was set.
+ * it was set. `berth hub clear`: back to what the fleet file says.
  */
-export async function setOverride(cli: Cli, name: string, options: OverrideOptions): Promise<number> {
-  const { terminal, env, now } = cli;
-  const { state, weight } = readValues(options);
-  const terms = { reason: readReason(options.reason), expiresAt: readExpiry(options.expires, now()) };
+export function registerHub(berth: CommandGroup): void {
+  const hub = berth.group('hub', 'override what the fleet file says of a hub');
+  hub.command({
+    name: 'set',
+    description: 'set another state or weight, until it expires; in effect within a minute',
+    inputs: SET,
+    run: setOverride,
+  });
+  hub.command({
+    name: 'clear',
+    description: 'go back to what the fleet file says',
+    inputs: CLEAR,
+    run: clearOverride,
+  });
+}
+
+async function setOverride({ terminal, env, now }: Cli, options: Given<typeof SET>): Promise<number> {
+  const { state, weight } = options;
+  if (state === undefined && weight === undefined) {
+    throw invalid('Nothing is to be set: give --state, --weight or both.');
+  }
   const tables = openState(env);
-  const host = await hostInForce(tables, name);
+  const host = await hostInForce(tables, options.host);
   const before = await overridesOf(tables, host, now());
-  const set = { author: await tables.author(), ...terms };
+  const set = { author: await tables.author(), reason: options.reason, expiresAt: options.expires };
   const overrides: Overrides = {
     ...(state === undefined ? {} : { state: { value: state, ...set } }),
     ...(weight === undefined ? {} : { weight: { value: weight, ...set } }),
@@ -45,8 +72,10 @@ export async function setOverride(cli: Cli, name: string, options: OverrideOptio
   return 0;
 }
 
-/** `berth hub clear`: back to what the fleet file says. */
-export async function clearOverride({ terminal, env, now }: Cli, name: string): Promise<number> {
+async function clearOverride(
+  { terminal, env, now }: Cli,
+  { host: name }: Given<typeof CLEAR>,
+): Promise<number> {
   const tables = openState(env);
   const host = hostName(name);
   const before = textsOf(await overridesOf(tables, host, now()));
@@ -61,35 +90,30 @@ async function overridesOf(tables: State, host: HostName, now: number): Promise<
   return inForce((await tables.conditions.read(now)).hubs.get(host)?.overrides ?? {}, now);
 }
 
-/** @throws BerthError `BERTH_ARGUMENT_INVALID` */
-function readValues({ state, weight }: OverrideOptions) {
-  if (state === undefined && weight === undefined) {
-    throw invalid('Nothing is to be set: give --state, --weight or both.');
-  }
-  const known = HUB_STATES.find((each) => each === state);
-  if (state !== undefined && known === undefined) {
-    throw invalid(`--state is "${state}": write one of ${HUB_STATES.join(', ')}.`);
-  }
-  const number = weight === undefined ? undefined : Number(weight);
-  if (number !== undefined && !(number > 0 && number <= LARGEST_WEIGHT)) {
-    throw invalid(
-      `--weight is "${weight}": write a number above 0, at most ${LARGEST_WEIGHT}; for no new devices use --state cordoned.`,
-    );
-  }
-  return { state: known, weight: number };
+function readState(text: string | undefined, { name }: Reading): HubState | undefined {
+  const known = HUB_STATES.find((each) => each === text);
+  if (text === undefined || known !== undefined) return known;
+  throw invalid(`${name} is "${text}": write one of ${HUB_STATES.join(', ')}.`);
 }
 
-/** A duration from now, or a time. */
-function readExpiry(expires: string, now: number): number {
-  const duration = parseDuration(expires);
-  const at =
-    duration === undefined && TIME.test(expires) ? Date.parse(expires) : now + (duration ?? Number.NaN);
+function readWeight(text: string | undefined, { name }: Reading): number | undefined {
+  const weight = text === undefined ? undefined : Number(text);
+  if (weight === undefined || (weight > 0 && weight <= LARGEST_WEIGHT)) return weight;
+  throw invalid(
+    `${name} is "${text}": write a number above 0, at most ${LARGEST_WEIGHT}; for no new devices use --state cordoned.`,
+  );
+}
+
+/** A duration from now, or a time; in ms since the epoch. */
+function readExpiry(text: string, { name, now }: Reading): number {
+  const duration = parseDuration(text);
+  const at = duration === undefined && TIME.test(text) ? Date.parse(text) : now + (duration ?? Number.NaN);
   if (Number.isNaN(at) || at > now + LONGEST_MS) {
     throw invalid(
-      `--expires is "${expires}": write a duration such as 30m, 8h or 2d, or a time such as 2026-11-30T18:00Z.`,
+      `${name} is "${text}": write a duration such as 30m, 8h or 2d, or a time such as 2026-11-30T18:00Z.`,
     );
   }
-  if (at <= now) throw invalid(`--expires is "${expires}", which is over already.`);
+  if (at <= now) throw invalid(`${name} is "${text}", which is over already.`);
   return at;
 }
 

@@ -7,25 +7,35 @@ import type { JsonValue } from '../../json/json.ts';
 import { stamp } from '../../settings/settings.ts';
 import type { CountedTwins } from '../../store/twins/twin-store.ts';
 import { type ResyncRequest, requestName, walkName } from '../../sync/resync/walk.ts';
+import { DAY_MS } from '../../time/day.ts';
 import { TWIN_STATES } from '../../twin/snapshot/shadow.ts';
 import { pauseText } from '../policies/pause-text.ts';
-import { readReason } from '../shell/arguments.ts';
 import type { Cli } from '../shell/cli.ts';
+import type { CommandGroup } from '../shell/command-line.ts';
 import { readFleet } from '../shell/files.ts';
+import { DEPLOYED_FLEET, type Given, reason, requiredText } from '../shell/inputs.ts';
 import { knownHub } from '../shell/known.ts';
 import { printable } from '../shell/printable.ts';
 import { openState } from '../shell/state.ts';
 import { count, moment, plural, span, tell } from '../shell/terminal.ts';
 
-export interface ResyncOptions {
-  readonly hub: string;
-  readonly reason: string;
-  readonly fleet: string;
-}
+const INPUTS = {
+  '--hub <host>': requiredText('such as contoso-weu.azure-devices.net'),
+  '--reason <text>': reason('why, for whoever asks later'),
+  ...DEPLOYED_FLEET,
+};
 
 /** `berth resync`: everything of a hub is read again, as after a failover, and its events are trusted again. */
-export async function resyncHub({ terminal, env, now }: Cli, options: ResyncOptions): Promise<number> {
-  const reason = readReason(options.reason);
+export function registerResync(berth: CommandGroup): void {
+  berth.command({
+    name: 'resync',
+    description: 'read every twin of a hub again, as after a failover, and trust its events again',
+    inputs: INPUTS,
+    run: resyncHub,
+  });
+}
+
+async function resyncHub({ terminal, env, now }: Cli, options: Given<typeof INPUTS>): Promise<number> {
   const { fleet } = readFleet(options.fleet);
   const host = knownHub(options.hub, hostsOf(fleet, stamp(env)), options.fleet);
   const state = openState(env);
@@ -34,12 +44,12 @@ export async function resyncHub({ terminal, env, now }: Cli, options: ResyncOpti
   // A walk takes what was asked for after it began, and the clocks of the two may differ.
   const at = Math.max(now(), (lastWalk?.startedAt ?? 0) + 1);
 
-  const request: ResyncRequest = { at, author, reason };
+  const request: ResyncRequest = { at, author, reason: options.reason };
   await state.progress.write(requestName(host), request);
   const { untrusted } = await state.control.read();
   const control = await state.control.update((row) => withEventsTrusted(row, host));
 
-  tell(terminal, `Every twin of ${host} is read again, asked for by ${author}: ${reason}.`);
+  tell(terminal, `Every twin of ${host} is read again, asked for by ${author}: ${options.reason}.`);
   if (lastWalk !== undefined && lastWalk.phase !== 'done') {
     tell(terminal, `The walk that began at ${moment(lastWalk.startedAt)} begins anew.`);
   }
@@ -79,8 +89,6 @@ export function resyncCost(hub: Pick<Hub, 'tier' | 'units' | 'budget'>, twins: n
   const byDay = messages <= messagesPerDay ? 0 : (messages / messagesPerDay) * DAY_MS;
   return { readsPerSecond, messages, messagesPerDay, ms: Math.max(byRate, byDay) };
 }
-
-const DAY_MS = 24 * 60 * 60_000;
 
 function costText(hub: Hub, { states, countedAt }: CountedTwins, now: number): string {
   const twins = TWIN_STATES.reduce((sum, state) => sum + states[state], 0);

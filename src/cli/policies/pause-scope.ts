@@ -10,8 +10,6 @@ import { knownHub, knownPolicy } from '../shell/known.ts';
 export interface ScopeOptions {
   readonly hub?: string | undefined;
   readonly policy?: string | undefined;
-  /** The fleet file that the functions run. */
-  readonly fleet: string;
 }
 
 /** @throws BerthError `BERTH_ARGUMENT_INVALID` */

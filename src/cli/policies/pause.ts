@@ -1,23 +1,35 @@
 import type { Pause, Scope } from '../../control/control.ts';
 import { pauseFor, withPause } from '../../control/pauses.ts';
-import { readReason } from '../shell/arguments.ts';
 import type { Cli } from '../shell/cli.ts';
+import type { CommandGroup } from '../shell/command-line.ts';
+import { DEPLOYED_FLEET, type Given, reason, text } from '../shell/inputs.ts';
 import { openState } from '../shell/state.ts';
 import { tell } from '../shell/terminal.ts';
-import { readScope, refuseUnknown, type ScopeOptions, scopeText } from './pause-scope.ts';
+import { readScope, refuseUnknown, scopeText } from './pause-scope.ts';
 import { pauseLines, pauseText } from './pause-text.ts';
 
-export interface PauseOptions extends ScopeOptions {
-  readonly reason: string;
-}
+const INPUTS = {
+  '--hub <host>': text('only to this hub'),
+  '--policy <name>': text('only by this policy'),
+  '--reason <text>': reason('why, for whoever finds it'),
+  ...DEPLOYED_FLEET,
+};
 
 /** `berth pause`: nothing is written to the fleet, to a hub or by a policy until it is resumed. */
-export async function pause({ terminal, env, now }: Cli, options: PauseOptions): Promise<number> {
-  const reason = readReason(options.reason);
+export function registerPause(berth: CommandGroup): void {
+  berth.command({
+    name: 'pause',
+    description: 'write nothing, to the fleet, to a hub or by a policy, until it is resumed',
+    inputs: INPUTS,
+    run: pause,
+  });
+}
+
+async function pause({ terminal, env, now }: Cli, options: Given<typeof INPUTS>): Promise<number> {
   const scope = readScope(options);
   refuseUnknown(scope, options.fleet, env);
   const state = openState(env);
-  const wanted: Pause = { author: await state.author(), reason, at: now() };
+  const wanted: Pause = { author: await state.author(), reason: options.reason, at: now() };
 
   const control = await state.control.update((row) => withPause(row, scope, wanted));
 
@@ -27,7 +39,7 @@ export async function pause({ terminal, env, now }: Cli, options: PauseOptions):
     tell(terminal, `It stays so, and nothing was changed. State: ${state.place}.`);
     return 0;
   }
-  tell(terminal, `${scopeText(scope)} is paused, by ${found.author}: ${reason}.`);
+  tell(terminal, `${scopeText(scope)} is paused, by ${found.author}: ${options.reason}.`);
   tell(terminal, effectOf(scope));
   for (const line of pauseLines(control, othersThan(scope), now())) tell(terminal, `Also: ${line}`);
   tell(terminal, `State: ${state.place}.`);

@@ -1,14 +1,32 @@
 import { type PolicyOverview, policyOverviews } from '../../sync/resync/sync-overview.ts';
 import type { Cli } from '../shell/cli.ts';
+import type { CommandGroup } from '../shell/command-line.ts';
+import { type Given, JSON_OUTPUT } from '../shell/inputs.ts';
 import { fleetInForce, openState } from '../shell/state.ts';
-import { count, percent, say, sayJson, sayTable, span, tell } from '../shell/terminal.ts';
+import {
+  count,
+  percent,
+  right,
+  say,
+  sayJson,
+  sayTable,
+  shortRevision,
+  span,
+  tell,
+} from '../shell/terminal.ts';
 import { pauseLines, pauseText } from './pause-text.ts';
 
 /** `berth policies`: every policy of the fleet in force, how far its ramp is and how it is taken. */
-export async function policies(
-  { terminal, env, now }: Cli,
-  { json }: { readonly json: boolean },
-): Promise<number> {
+export function registerPolicies(berth: CommandGroup): void {
+  berth.command({
+    name: 'policies',
+    description: 'every policy: how far its ramp is, how devices take it, and what is paused',
+    inputs: JSON_OUTPUT,
+    run: policies,
+  });
+}
+
+async function policies({ terminal, env, now }: Cli, { json }: Given<typeof JSON_OUTPUT>): Promise<number> {
   const state = openState(env);
   const fleet = await fleetInForce(state);
   const control = await state.control.read();
@@ -20,7 +38,7 @@ export async function policies(
   const age = countedAt === undefined ? 'not all counted yet' : `counted ${span(now() - countedAt)} ago`;
   tell(
     terminal,
-    `State: ${state.place}. Fleet file: revision ${fleet.revision.slice(0, 12)}. Twins: ${age}.`,
+    `State: ${state.place}. Fleet file: revision ${shortRevision(fleet.revision)}. Twins: ${age}.`,
   );
   if (json) {
     const pauses = { fleet: control.fleet, hubs: control.hubs, policies: control.policies };
@@ -41,15 +59,15 @@ function sayRows(terminal: Cli['terminal'], overviews: readonly PolicyOverview[]
   sayTable(
     terminal,
     [
-      { name: 'policy' },
-      { name: 'mode' },
-      { name: 'since', align: 'right' },
-      { name: 'ramp', align: 'right' },
-      { name: 'reached', align: 'right' },
-      { name: 'rejected', align: 'right' },
-      { name: 'held', align: 'right' },
-      { name: 'fighting', align: 'right' },
-      { name: 'paused' },
+      'policy',
+      'mode',
+      right('since'),
+      right('ramp'),
+      right('reached'),
+      right('rejected'),
+      right('held'),
+      right('fighting'),
+      'paused',
     ],
     overviews.map(({ name, mode, since, ramp, reached, rejected, held, fighting, pause }) => [
       name,

@@ -1,24 +1,36 @@
 import type { Control, PastPause, Pause, Scope } from '../../control/control.ts';
 import { isTrusted, lastPauseOf, pauseFor, withoutPause } from '../../control/pauses.ts';
-import { readReason } from '../shell/arguments.ts';
 import type { Cli } from '../shell/cli.ts';
+import type { CommandGroup } from '../shell/command-line.ts';
+import { DEPLOYED_FLEET, type Given, reason, text } from '../shell/inputs.ts';
 import { printable } from '../shell/printable.ts';
 import { openState } from '../shell/state.ts';
 import { moment, span, tell } from '../shell/terminal.ts';
-import { readScope, refuseUnknown, type ScopeOptions, scopeText } from './pause-scope.ts';
+import { readScope, refuseUnknown, scopeText } from './pause-scope.ts';
 import { pauseLines } from './pause-text.ts';
 
-export interface ResumeOptions extends ScopeOptions {
-  readonly reason: string;
-}
+const INPUTS = {
+  '--hub <host>': text('the pause of this hub'),
+  '--policy <name>': text('the pause of this policy'),
+  '--reason <text>': reason('why, for whoever asks later'),
+  ...DEPLOYED_FLEET,
+};
 
 /** `berth resume`: ends a pause. Also of what is in the fleet file no more. */
-export async function resume({ terminal, env, now }: Cli, options: ResumeOptions): Promise<number> {
-  const reason = readReason(options.reason);
+export function registerResume(berth: CommandGroup): void {
+  berth.command({
+    name: 'resume',
+    description: 'end a pause, also of a policy that paused itself',
+    inputs: INPUTS,
+    run: resume,
+  });
+}
+
+async function resume({ terminal, env, now }: Cli, options: Given<typeof INPUTS>): Promise<number> {
   const scope = readScope(options);
   const state = openState(env);
   if (pauseFor(await state.control.read(), scope) === undefined) refuseUnknown(scope, options.fleet, env);
-  const by: Pause = { author: await state.author(), reason, at: now() };
+  const by: Pause = { author: await state.author(), reason: options.reason, at: now() };
 
   const control = await state.control.update((row) => withoutPause(row, scope, by));
 
@@ -26,7 +38,7 @@ export async function resume({ terminal, env, now }: Cli, options: ResumeOptions
   if (last === undefined || last.to !== by.at || last.resumed?.author !== by.author) {
     tell(terminal, `${scopeText(scope)} is not paused, and nothing was changed.${lastText(last, now())}`);
   } else {
-    tell(terminal, `${scopeText(scope)} is resumed, by ${by.author}: ${reason}.`);
+    tell(terminal, `${scopeText(scope)} is resumed, by ${by.author}: ${options.reason}.`);
     tell(terminal, pastText(last));
     tell(terminal, effectOf(scope));
     if (last.content !== undefined) tell(terminal, trustText(control, last.content));

@@ -1,5 +1,5 @@
 import { readFileSync } from 'node:fs';
-import { BerthError } from '../../errors.ts';
+import { BerthError, type ErrorDetail } from '../../errors.ts';
 import { type ModelFile, parseFleetWithModels } from '../../fleet/file/models.ts';
 import type { ParsedFleet } from '../../fleet/file/parse.ts';
 import type { Fleet } from '../../fleet/fleet.ts';
@@ -20,8 +20,21 @@ export function readText(file: string): string {
 }
 
 function unreadable(file: string, error: unknown): BerthError {
+  return new BerthError(
+    'BERTH_FILE_UNREADABLE',
+    `${file} cannot be read (${codeOf(error) ?? 'unreadable'}).`,
+  );
+}
+
+/** For a file that the file system does not let be written. */
+export function unwritable(file: string, error: unknown): BerthError {
+  return new BerthError('BERTH_FILE_UNREADABLE', `${file} cannot be written (${codeOf(error)}).`);
+}
+
+/** What the file system calls the failure, such as `ENOENT`. */
+function codeOf(error: unknown): string | undefined {
   const code = (error as { readonly code?: unknown } | null)?.code;
-  return new BerthError('BERTH_FILE_UNREADABLE', `${file} cannot be read (${String(code ?? 'unreadable')}).`);
+  return code === undefined ? undefined : String(code);
 }
 
 /**
@@ -72,10 +85,15 @@ export function readFleet(file: string): { readonly fleet: Fleet; readonly text:
 
 export function validFleet(parsed: ParsedFleet, file: string): Fleet {
   if (parsed.ok) return parsed.fleet;
-  const { problems } = parsed;
-  throw new BerthError(
-    'BERTH_FLEET_INVALID',
-    `${file} has ${problems.length === 1 ? 'a problem' : `${problems.length} problems`}.`,
-    { details: problems },
-  );
+  throw withProblems('BERTH_FLEET_INVALID', file, parsed.problems);
+}
+
+/** For a file that is not valid, with every problem. */
+export function withProblems(
+  code: 'BERTH_FLEET_INVALID' | 'BERTH_ENROLLMENTS_INVALID',
+  file: string,
+  problems: readonly ErrorDetail[],
+): BerthError {
+  const what = problems.length === 1 ? 'a problem' : `${problems.length} problems`;
+  return new BerthError(code, `${file} has ${what}.`, { details: problems });
 }

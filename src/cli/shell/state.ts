@@ -3,34 +3,15 @@ import { BerthError } from '../../errors.ts';
 import { parseFleet } from '../../fleet/file/parse.ts';
 import type { Fleet } from '../../fleet/fleet.ts';
 import { type Environment, stateAccount } from '../../settings/settings.ts';
-import { DeadLetterStore } from '../../store/dead-letters/dead-letter-store.ts';
-import { type EventCounts, unknownSourceCounts } from '../../store/dead-letters/event-counts.ts';
-import { LetterHours } from '../../store/dead-letters/letter-hours.ts';
-import { ReceiptStore } from '../../store/receipts/receipt-store.ts';
-import { ConditionsStore } from '../../store/state/conditions-store.ts';
-import { ControlStore } from '../../store/state/control.ts';
-import { ProgressStore } from '../../store/state/progress-store.ts';
-import { RevisionStore } from '../../store/state/revisions.ts';
-import { StrangerStore } from '../../store/state/stranger-store.ts';
+import { openStores, type Stores } from '../../store/stores.ts';
 import { openTables, type StateAccount } from '../../store/tables/tables.ts';
-import { TwinStore } from '../../store/twins/twin-store.ts';
 import { validFleet } from './files.ts';
 import { signedInAs } from './signed-in.ts';
 
 /** The state tables of a deployment, as an operator works with them. */
-export interface State {
+export interface State extends Stores {
   /** Which account it is, for people. */
   readonly place: string;
-  readonly conditions: ConditionsStore;
-  readonly control: ControlStore;
-  readonly revisions: RevisionStore;
-  readonly receipts: ReceiptStore;
-  readonly twins: TwinStore;
-  readonly deadLetters: DeadLetterStore;
-  readonly letterHours: LetterHours;
-  readonly strangers: StrangerStore;
-  readonly unknownSources: EventCounts<'hub' | 'source'>;
-  readonly progress: ProgressStore;
   /** Who works with it: the Entra identity, or the user of this machine where a key opens the account. */
   author(): Promise<string>;
 }
@@ -38,19 +19,9 @@ export interface State {
 /** @throws BerthError `BERTH_SETTING_INVALID` where no setting says where the state is */
 export function openState(env: Environment): State {
   const account = stateAccount(env);
-  const tables = openTables(account);
   return {
+    ...openStores(openTables(account)),
     place: placeOf(account),
-    conditions: new ConditionsStore(tables.state),
-    control: new ControlStore(tables.state),
-    revisions: new RevisionStore(tables.state),
-    receipts: new ReceiptStore(tables.receipts),
-    twins: new TwinStore(tables.twins),
-    deadLetters: new DeadLetterStore(tables.deadLetters),
-    letterHours: new LetterHours(tables.state),
-    strangers: new StrangerStore(tables.state),
-    unknownSources: unknownSourceCounts(tables.state),
-    progress: new ProgressStore(tables.state),
     author: async () =>
       account.kind === 'identity' ? signedInAs() : `${userName()}@${hostname()} (by account key)`,
   };

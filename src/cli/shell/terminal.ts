@@ -21,10 +21,12 @@ export function sayJson(terminal: Terminal, json: unknown): void {
   say(terminal, printableJson(JSON.stringify(json, null, 2)));
 }
 
-export interface Column {
-  readonly name: string;
-  /** Numbers are easier to compare flush right. */
-  readonly align?: 'left' | 'right';
+/** The name of a column; `right` puts it flush right. */
+export type Column = string | { readonly name: string; readonly align: 'right' };
+
+/** A column of numbers, which are easier to compare flush right. */
+export function right(name: string): Column {
+  return { name, align: 'right' };
 }
 
 const NO_LINES = {
@@ -52,8 +54,8 @@ export function sayTable(
   rows: readonly (readonly string[])[],
 ): void {
   const table = new Table({
-    head: columns.map(({ name }) => name),
-    colAligns: columns.map(({ align = 'left' }) => align),
+    head: columns.map((column) => (typeof column === 'string' ? column : column.name)),
+    colAligns: columns.map((column) => (typeof column === 'string' ? 'left' : column.align)),
     chars: NO_LINES,
     style: { 'padding-left': 0, 'padding-right': 0, head: [], border: [] },
   });
@@ -82,6 +84,11 @@ export function span(ms: number): string {
 /** `2026-11-25T18:00Z` */
 export function moment(ms: number): string {
   return `${new Date(ms).toISOString().slice(0, 16)}Z`;
+}
+
+/** As many digits of a revision as tell two of them apart. */
+export function shortRevision(revision: string): string {
+  return revision.slice(0, 12);
 }
 
 export function plural(number: number, one: string, many = `${one}s`): string {

@@ -4,9 +4,9 @@ import { pauseText } from '../../what-if/twin-report.ts';
 import type { PropertyChange } from '../../what-if/twin-tally.ts';
 import { durationText } from '../../what-if/write-cost.ts';
 import { printable, printableStart } from '../shell/printable.ts';
-import { count, percent, plural, say, sayTable, span, type Terminal } from '../shell/terminal.ts';
+import { count, percent, plural, right, say, span, type Terminal } from '../shell/terminal.ts';
+import { amount, headline, saySection, sayWarnings } from './report-text.ts';
 
-const RIGHT = 'right' as const;
 /** Changes of one patch that are shown; the rest is counted. */
 const MOST_CHANGES = 10;
 const MOST_VALUE = 60;
@@ -15,18 +15,15 @@ const MOST_WHY = 160;
 /** What a fleet file would do to twins, for people. */
 export function sayTwinReport(terminal: Terminal, report: TwinReport, compared: string, now: number): void {
   const { twins, revision, hubs, policies, warnings } = report;
-  say(
-    terminal,
-    `${plural(twins.planned, 'twin')} planned under revision ${revision.slice(0, 12)}, against ${compared}${apartText(twins.apart)}`,
-  );
+  const planned = `${plural(twins.planned, 'twin')} planned`;
+  say(terminal, `${headline(planned, revision, compared)}${apartText(twins.apart)}`);
   sayHubs(terminal, hubs);
   sayWrites(terminal, report);
   if (policies.length > 0) sayPolicies(terminal, policies, now);
   sayStates(terminal, report.states);
   for (const policy of policies) sayPatches(terminal, policy);
   sayProblems(terminal, policies);
-  if (warnings.length > 0) say(terminal);
-  for (const warning of warnings) say(terminal, `Warning: ${printable(warning)}.`);
+  sayWarnings(terminal, warnings);
 }
 
 const APART_TEXT: Readonly<Record<Apart, string>> = {
@@ -45,19 +42,18 @@ function apartText(apart: TwinReport['twins']['apart']): string {
 }
 
 function sayHubs(terminal: Terminal, hubs: readonly HubWrites[]): void {
-  say(terminal);
-  sayTable(
+  saySection(
     terminal,
     [
-      { name: 'hub' },
-      { name: 'twins', align: RIGHT },
-      { name: 'writes', align: RIGHT },
-      { name: 'properties', align: RIGHT },
-      { name: 'messages', align: RIGHT },
-      { name: 'by its rate', align: RIGHT },
-      { name: 'by its day', align: RIGHT },
-      { name: 'takes', align: RIGHT },
-      { name: 'because of' },
+      'hub',
+      right('twins'),
+      right('writes'),
+      right('properties'),
+      right('messages'),
+      right('by its rate'),
+      right('by its day'),
+      right('takes'),
+      'because of',
     ],
     hubs.map(({ host, planned, writes, properties, cost }) => [
       host,
@@ -106,20 +102,19 @@ function sayWrites(terminal: Terminal, { writes, policies }: TwinReport): void {
 }
 
 function sayPolicies(terminal: Terminal, policies: readonly PolicyReport[], now: number): void {
-  say(terminal);
-  sayTable(
+  saySection(
     terminal,
     [
-      { name: 'policy' },
-      { name: 'content' },
-      { name: 'mode' },
-      { name: 'owns', align: RIGHT },
-      { name: 'writes', align: RIGHT },
-      { name: 'holds', align: RIGHT },
-      { name: 'waits', align: RIGHT },
-      { name: 'rejected', align: RIGHT },
-      { name: 'fights', align: RIGHT },
-      { name: 'reaches the fleet' },
+      'policy',
+      'content',
+      'mode',
+      right('owns'),
+      right('writes'),
+      right('holds'),
+      right('waits'),
+      right('rejected'),
+      right('fights'),
+      'reaches the fleet',
     ],
     policies.map((policy) => [
       policy.name,
@@ -156,14 +151,14 @@ function pausedText(pause: NonNullable<PolicyReport['paused']>, now: number): st
 }
 
 function sayStates(terminal: Terminal, { unchanged, changed }: TwinReport['states']): void {
-  say(terminal);
   if (changed.length === 0) {
+    say(terminal);
     say(terminal, 'No twin would be in another state.');
     return;
   }
-  sayTable(
+  saySection(
     terminal,
-    [{ name: 'twins', align: RIGHT }, { name: 'state' }, { name: 'then' }],
+    [right('twins'), 'state', 'then'],
     [
       ...changed.map(({ from, to, count: number }) => [count(number), from, to]),
       ...(unchanged === 0 ? [] : [[count(unchanged), 'as it is', '']]),
@@ -173,14 +168,9 @@ function sayStates(terminal: Terminal, { unchanged, changed }: TwinReport['state
 
 function sayPatches(terminal: Terminal, { name, written, patches }: PolicyReport): void {
   if (patches.length === 0) return;
-  say(terminal);
-  say(
+  saySection(
     terminal,
-    `${name} would write to ${plural(written, 'twin')}${written > patches.length ? ', such as' : ''}:`,
-  );
-  sayTable(
-    terminal,
-    [{ name: '  device' }, { name: 'hub' }, { name: 'path' }, { name: 'before -> after' }],
+    ['  device', 'hub', 'path', 'before -> after'],
     patches.flatMap((patch) => {
       const more = patch.changes.length - MOST_CHANGES;
       return [
@@ -190,6 +180,7 @@ function sayPatches(terminal: Terminal, { name, written, patches }: PolicyReport
         ...(more > 0 ? [[`  ${twinText(patch)}`, patch.hub, `and ${more} more`, '']] : []),
       ];
     }),
+    `${name} would write to ${plural(written, 'twin')}${written > patches.length ? ', such as' : ''}:`,
   );
 }
 
@@ -210,19 +201,11 @@ function sayProblems(terminal: Terminal, policies: readonly PolicyReport[]): voi
     ]),
   );
   if (problems.length === 0) return;
-  say(terminal);
-  say(terminal, 'What would not be written, for each policy the first:');
-  sayTable(
+  saySection(
     terminal,
-    [
-      { name: 'policy' },
-      { name: 'device' },
-      { name: 'hub' },
-      { name: 'path' },
-      { name: 'state' },
-      { name: 'because' },
-    ],
+    ['policy', 'device', 'hub', 'path', 'state', 'because'],
     problems,
+    'What would not be written, for each policy the first:',
   );
 }
 
@@ -236,8 +219,4 @@ function took(hours: number | undefined): string {
 
 function daysText(days: number | undefined): string {
   return days === undefined ? 'never ends' : plural(days, 'day');
-}
-
-function amount(number: number, of: number): string {
-  return of === 0 ? count(number) : `${count(number)} (${percent(number / of)})`;
 }

@@ -5,24 +5,15 @@ import { stamp } from '../../settings/settings.ts';
 import { type TwinTrial, tryTwin } from '../../what-if/try-twin.ts';
 import { twinReportOf } from '../../what-if/twin-report.ts';
 import { TwinTally } from '../../what-if/twin-tally.ts';
-import { invalid, wholeNumber } from '../shell/arguments.ts';
+import { invalid } from '../shell/arguments.ts';
 import type { Cli } from '../shell/cli.ts';
 import { readFleet } from '../shell/files.ts';
 import { type Progress, showCount, showProgress } from '../shell/progress.ts';
 import { openState, type State } from '../shell/state.ts';
 import { count, plural, sayJson, type Terminal, tell } from '../shell/terminal.ts';
+import { DEFAULT_FIRST, type TwinsQuestion } from './what-if-inputs.ts';
 import { sayTwinReport } from './what-if-twins-text.ts';
 
-export interface WhatIfTwinsOptions {
-  readonly fleet: string;
-  readonly against?: string | undefined;
-  readonly maxWrites?: string | undefined;
-  /** Patches that are shown for each policy. */
-  readonly first?: string | undefined;
-  readonly json: boolean;
-}
-
-const FIRST = 5;
 /** They are kept in memory, for each of up to 200 policies. */
 const MOST_FIRST = 1_000;
 
@@ -30,9 +21,8 @@ const MOST_FIRST = 1_000;
  * `berth what-if --twins`: what a fleet file would write to the twins that the state tables know. Asks no hub, and
  * writes nothing. Ends with 1 where more twins than `--max-writes` would be written.
  */
-export async function whatIfTwins({ terminal, env, now }: Cli, options: WhatIfTwinsOptions): Promise<number> {
-  const maxWrites = wholeNumber('--max-writes', options.maxWrites, 0);
-  const first = wholeNumber('--first', options.first, 0) ?? FIRST;
+export async function whatIfTwins({ terminal, env, now }: Cli, options: TwinsQuestion): Promise<number> {
+  const { maxWrites, first = DEFAULT_FIRST } = options;
   if (first > MOST_FIRST) throw invalid(`--first is ${first}: write at most ${count(MOST_FIRST)}.`);
   const { fleet } = readFleet(options.fleet);
   const against = options.against === undefined ? undefined : readFleet(options.against).fleet;

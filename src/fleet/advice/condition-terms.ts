@@ -14,7 +14,10 @@ export interface ConditionTerms {
   readonly scalars: readonly Scalar[];
   /** Lists and objects that are written out in it. */
   readonly collections: readonly JsonValue[];
-  /** Paths that are read of the items of a loop: `['country']` in `payload.sites.exists(s, s.country == 'DE')`. */
+  /**
+   * Paths that are read of the items of a list: `['country']` in `payload.sites.exists(s, s.country == 'DE')` and in
+   * `payload.sites[0].country`.
+   */
   readonly itemPaths: readonly (readonly string[])[];
 }
 
@@ -50,6 +53,8 @@ export function termsOf(root: ASTNode, variables: ReadonlySet<string>): Conditio
     for (const node of nodes) {
       const path = chainOf(node);
       if (path !== undefined) add(path);
+      const below = belowAnIndex(node);
+      if (below.length > 0) itemPaths.set(below.join('\n'), below);
       if (node.op !== 'in') continue;
       const [item, collection] = node.args;
       const within = chainOf(collection);
@@ -108,6 +113,21 @@ export function chainOf(node: ASTNode): readonly string[] | undefined {
     default:
       return undefined;
   }
+}
+
+/** `['country']` of `payload.sites[0].country`; empty where there is no number on the way. */
+function belowAnIndex(node: ASTNode): readonly string[] {
+  const keys: string[] = [];
+  let at = node;
+  while (at.op === '.' || at.op === '[]') {
+    const [target, key] = at.args;
+    const name = typeof key === 'string' ? key : constantOf(key);
+    if (typeof name === 'number') return keys.reverse();
+    if (typeof name !== 'string') return [];
+    keys.push(name);
+    at = target;
+  }
+  return [];
 }
 
 /** The value of a node that reads nothing, as far as it is written out: `['DE', -1]`, `{'a': 1}`. */

@@ -1,5 +1,6 @@
 import type { ASTNode } from '@marcbachmann/cel-js';
 import type { ErrorDetail } from '../../errors.ts';
+import { isHostName } from '../../iot-hub/host-name.ts';
 import type { JsonValue } from '../../json/json.ts';
 import { type Expression, type ExpressionScope, syntaxTree } from '../expressions/expression.ts';
 import { children } from '../expressions/expression-check.ts';
@@ -84,6 +85,22 @@ const REGION: Domain = {
     `and ${name} is lower case without spaces, so that this never matches: write ${asciiJson(text.toLowerCase().replaceAll(/[^a-z0-9]/g, ''))}`,
   part: undefined,
 };
+/** Hubs are shown by their classic names. A whole name that is not theirs has a warning of its own (`file/warnings.ts`). */
+const HUB_NAME: Domain = {
+  can: (text) => LOWER.can(text) && isHostName(text),
+  why: (name, text) =>
+    LOWER.can(text)
+      ? `and ${name} is a whole host name, so that this never matches: write it as in the fleet file, ${asciiJson('contoso-weu.azure-devices.net')}`
+      : LOWER.why(name, text),
+  part: {
+    can: (text) => LOWER.can(text) && !/\.(device|service)\./.test(text),
+    why: (name, text) =>
+      LOWER.can(text)
+        ? `and ${name} is always a classic host name, so that this never matches: leave ".device" or ".service" out`
+        : LOWER.why(name, text),
+    part: undefined,
+  },
+};
 
 function among(...values: readonly string[]): Domain {
   return {
@@ -99,8 +116,8 @@ const DOMAINS: Readonly<Record<string, Domain>> = {
   'enrollment.id': ANY_CASE,
   'enrollment.kind': among('individual', 'group', 'unknown'),
   'attestation.kind': among('symmetricKey', 'x509', 'tpm', 'none', 'unknown'),
-  'current.hub': LOWER,
-  'hub.host': LOWER,
+  'current.hub': HUB_NAME,
+  'hub.host': HUB_NAME,
   'hub.region': REGION,
 };
 
@@ -122,7 +139,7 @@ interface Source {
   readonly domain: Domain;
 }
 
-/** What a loop runs over, by the name of its variable. */
+/** What a loop runs over, or what `cel.bind` names, by the name of the variable. */
 type Items = ReadonlyMap<string, ASTNode>;
 
 function deadIn(root: ASTNode): readonly string[] {
@@ -153,6 +170,12 @@ function deadIn(root: ASTNode): readonly string[] {
       case 'rcall': {
         const [name, receiver, [first, ...rest]] = node.args;
         if (first === undefined) break;
+        if (name === 'bind' && first.op === 'id' && rest[0] !== undefined) {
+          visit(rest[0], items);
+          const inner = new Map([...items, [first.args, rest[0]] as const]);
+          for (const operand of rest.slice(1)) visit(operand, inner);
+          return;
+        }
         if (LOOPS.has(name) && first.op === 'id') {
           visit(receiver, items);
           const inner = new Map([...items, [first.args, receiver] as const]);

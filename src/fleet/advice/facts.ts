@@ -1,4 +1,4 @@
-import { isObject, type JsonObject, type JsonValue } from '../../json/json.ts';
+import { isObject, type JsonObject, type JsonValue, ownMember } from '../../json/json.ts';
 import { evaluateCondition, type Variables, variablesOf } from '../expressions/expression.ts';
 import type { Rule } from '../fleet.ts';
 
@@ -21,7 +21,7 @@ export function withValue(
   value: JsonValue | undefined,
 ): JsonObject {
   if (key === undefined) return facts;
-  const below = Object.hasOwn(facts, key) ? facts[key] : undefined;
+  const below = ownMember(facts, key);
   if (rest.length > 0) {
     if (value === undefined && !isObject(below)) return facts;
     return { ...facts, [key]: withValue(isObject(below) ? below : {}, rest, value) };
@@ -34,7 +34,7 @@ export function withValue(
 /** The value at a path; undefined where there is none. */
 export function valueAt(facts: JsonObject, path: readonly string[]): JsonValue | undefined {
   let value: JsonValue | undefined = facts;
-  for (const key of path) value = isObject(value) && Object.hasOwn(value, key) ? value[key] : undefined;
+  for (const key of path) value = ownMember(value, key);
   return value;
 }
 
@@ -42,7 +42,7 @@ export function valueAt(facts: JsonObject, path: readonly string[]): JsonValue |
 export function merged(one: JsonObject, other: JsonObject): JsonObject {
   const facts: Record<string, JsonValue> = { ...one };
   for (const [key, value] of Object.entries(other)) {
-    const before = Object.hasOwn(one, key) ? one[key] : undefined;
+    const before = ownMember(one, key);
     facts[key] = isObject(before) && isObject(value) ? merged(before, value) : value;
   }
   return facts;

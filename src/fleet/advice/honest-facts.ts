@@ -30,20 +30,23 @@ function differentFacts(
   const seen = new Set<string>();
   for (const facts of tried) {
     if (found.length === MAX_HONEST) break;
-    const values = paths.map(({ path }) => JSON.stringify([path, valueAt(facts, path) ?? null]));
-    if (values.every((value) => seen.has(value))) continue;
     if (effectOf(rule, readableFacts(facts)) !== wanted) continue;
-    // What is new must matter: what a condition does not go by here is as good as what has been there before.
-    const matters = paths.some(
-      ({ path }, index) =>
-        !seen.has(values[index] ?? '') &&
-        [undefined, OTHER_TEXT].some(
-          (other) => effectOf(rule, readableFacts(withValue(facts, path, other))) !== wanted,
-        ),
-    );
-    if (!matters && found.length > 0) continue;
-    for (const value of values) seen.add(value);
+    const matters = paths.flatMap(({ path }) => whatMatters(rule, facts, path, wanted));
+    if (found.length > 0 && matters.every((each) => seen.has(each))) continue;
+    for (const each of matters) seen.add(each);
     found.push(facts);
   }
   return found;
+}
+
+/**
+ * The value at a path with what the rule comes to without it, where that is something else. The same value matters
+ * otherwise beside others: in `a || payload.country == 'DE'` only where `a` is false, and where `a` is unknown less.
+ */
+function whatMatters(rule: Rule, facts: Facts, path: readonly string[], wanted: Effect): readonly string[] {
+  const without = [undefined, OTHER_TEXT].map((other) =>
+    effectOf(rule, readableFacts(withValue(facts, path, other))),
+  );
+  if (without.every((effect) => effect === wanted)) return [];
+  return [JSON.stringify([path, valueAt(facts, path) ?? null, without])];
 }

@@ -85,12 +85,12 @@ function listDisguises(items: readonly JsonValue[]): readonly JsonValue[] {
   const [first] = items;
   if (first === undefined) return [];
   const disguises = typeof first === 'string' ? textDisguises(first) : [];
+  // As long as it was: a condition may read an item by its number.
+  const all = (item: JsonValue) => items.map(() => item);
   return [
-    ...disguises.map((disguise) => [disguise]),
-    ...[null, '', 5, true, OTHER_TEXT, {}]
-      .filter((other) => kindOf(other) !== kindOf(first))
-      .map((other) => [other]),
-    ...(isObject(first) ? objectDisguises(first).map((disguise) => [disguise]) : []),
+    ...disguises.map(all),
+    ...[null, '', 5, true, OTHER_TEXT, {}].filter((other) => kindOf(other) !== kindOf(first)).map(all),
+    ...(isObject(first) ? objectDisguises(first).map(all) : []),
     first,
   ];
 }
@@ -105,7 +105,12 @@ function objectDisguises(
     ...Object.entries(object).flatMap(([key, member]) => {
       if (except.includes(key)) return [];
       const { [key]: _, ...others } = object;
-      const disguises = typeof member === 'string' ? ['', ...textDisguises(member)] : [];
+      const disguises =
+        typeof member === 'string'
+          ? ['', ...textDisguises(member)]
+          : isObject(member)
+            ? objectDisguises(member)
+            : [];
       return [others, ...[null, ...disguises].map((disguise) => ({ ...object, [key]: disguise }))];
     }),
   ];

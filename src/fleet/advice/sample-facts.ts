@@ -90,7 +90,10 @@ function samplesFor(path: readonly string[], terms: ConditionTerms): readonly (J
   if (path[0] === 'registrationId') return ['device-1', ...texts.map((text) => text.toLowerCase())];
   const written = scalars.slice(0, 2 * MAX_JOINED);
   const items = itemPaths.flatMap((below) => written.map((value) => nest(below, value)));
-  const lists = [...written, OTHER_TEXT, ...items].map((item) => [item]);
+  const lengths = unique([1, ...placesFrom(scalars).map((place) => place + 1)]);
+  const lists = [...written, OTHER_TEXT, ...items].flatMap((item) =>
+    lengths.map((length) => Array<JsonValue>(length).fill(item)),
+  );
   const mayBeObject =
     path.length === 1 || items.length > 0 || collections.some((each) => !Array.isArray(each));
   return unique([
@@ -110,13 +113,28 @@ function textsFrom(scalars: ConditionTerms['scalars']): readonly string[] {
   const written = scalars.map(String).filter((text) => text.length <= MAX_TEXT);
   const joined = written.length <= MAX_JOINED ? written : written.slice(0, MAX_JOINED);
   const lengths = scalars.filter((each) => typeof each === 'number' && each > 0 && each <= MAX_TEXT);
+  // What a condition reads may lie further on: `substring(3)`, `split(',')[2]`.
+  const before = ['x', ...written.filter((text) => SEPARATOR.test(text))];
+  const further = placesFrom(scalars).flatMap((place) =>
+    before.flatMap((each) => joined.map((text) => each.repeat(place) + text)),
+  );
   return unique([
     ...written,
     OTHER_TEXT,
     ...written.flatMap((text) => [`${text}x`, `x${text}`, `x${text}x`]),
     ...joined.flatMap((left) => joined.map((right) => left + right)),
     ...lengths.map((length) => 'x'.repeat(Number(length))),
+    ...further,
   ]);
+}
+
+const SEPARATOR = /^[^A-Za-z0-9]$/;
+/** Further on than this, in a text or a list, nothing is looked for. */
+const MAX_PLACE = 8;
+
+/** Numbers that may say where in a text or a list something lies. */
+function placesFrom(scalars: ConditionTerms['scalars']): readonly number[] {
+  return scalars.filter((each) => typeof each === 'number' && each > 0 && each <= MAX_PLACE) as number[];
 }
 
 function numbersFrom(scalars: ConditionTerms['scalars']): readonly number[] {

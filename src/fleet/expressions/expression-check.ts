@@ -1,4 +1,5 @@
 import type { ASTNode } from '@marcbachmann/cel-js';
+import { ownEntry } from '../../json/json.ts';
 
 /** What a look at an expression's syntax tree finds. */
 export interface Inspection {
@@ -70,7 +71,7 @@ export function inspect(root: ASTNode, variables: ReadonlySet<string>): Inspecti
 }
 
 function refusalOf(name: string): string | undefined {
-  const why = Object.hasOwn(REFUSED, name) ? REFUSED[name] : undefined;
+  const why = ownEntry(REFUSED, name);
   return why === undefined ? undefined : `\`${name}\` is refused: ${why}`;
 }
 

@@ -51,13 +51,21 @@ const IN_LISTS: Price = ([, held, others]) =>
 const OF_A_DATE: Price = (operands) => (operands.length > 1 ? 1_000 : 0);
 
 const PRICES: ReadonlyMap<string, Price> = new Map<string, Price>([
-  ...['at', 'bool', 'dyn', 'hasValue', 'int', 'none', 'of', 'type', 'uint', 'value'].map(
-    (name) => [name, NOTHING] as const,
-  ),
+  ...['at', 'bool', 'dyn', 'hasValue', 'none', 'of', 'type', 'value'].map((name) => [name, NOTHING] as const),
   ...['endsWith', 'startsWith', 'substring', 'trim'].map((name) => [name, FAST] as const),
-  ...['base64', 'bytes', 'double', 'hex', 'lowerAscii', 'size', 'string', 'timestamp', 'upperAscii'].map(
-    (name) => [name, SLOW] as const,
-  ),
+  ...[
+    'base64',
+    'bytes',
+    'double',
+    'hex',
+    'int',
+    'lowerAscii',
+    'size',
+    'string',
+    'timestamp',
+    'uint',
+    'upperAscii',
+  ].map((name) => [name, SLOW] as const),
   ...['contains', 'indexOf', 'lastIndexOf'].map((name) => [name, SEARCH] as const),
   ['split', SPLIT],
   ['json', JSON_TEXT],

@@ -1,6 +1,6 @@
 import { hostName } from '../../iot-hub/host-name.ts';
 import { sha256Hex } from '../../json/hash.ts';
-import { canonicalJson, isObject, type JsonObject, type JsonValue } from '../../json/json.ts';
+import { canonicalJson, isObject, type JsonObject, type JsonValue, ownEntry } from '../../json/json.ts';
 import { parseDuration } from '../../time/duration.ts';
 import { isAnswerName } from '../comparison.ts';
 import { compileExpression, type Expression, type ExpressionScope } from '../expressions/expression.ts';
@@ -217,7 +217,7 @@ function leavesOf(
     const path = [...above, name];
     if (isObject(value)) return leavesOf(value, compare, path);
     const key = path.join('.');
-    const own = isObject(compare) ? (Object.hasOwn(compare, key) ? compare[key] : undefined) : compare;
+    const own = isObject(compare) ? ownEntry(compare, key) : compare;
     return [{ path, key, value: template(value, 'twin'), compare: own ?? 'exact' }];
   });
 }

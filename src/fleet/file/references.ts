@@ -1,6 +1,6 @@
 import type { ErrorDetail } from '../../errors.ts';
 import { type HostName, type HubName, parseHubName, shortName } from '../../iot-hub/host-name.ts';
-import { isObject, type JsonObject, type JsonValue } from '../../json/json.ts';
+import { isObject, type JsonObject, type JsonValue, ownMember } from '../../json/json.ts';
 import { comparisonProblems } from './comparison-problems.ts';
 import { PathTree } from './path-tree.ts';
 import { pathText } from './problems.ts';
@@ -13,12 +13,12 @@ import { pathText } from './problems.ts';
 export function referenceProblems(file: JsonValue): readonly ErrorDetail[] {
   const problems: ErrorDetail[] = [];
   const problem: Report = (path, message) => problems.push({ path: pathText(path), message });
-  const hubs = items(member(file, 'hubs'));
-  const allocation = member(file, 'allocation');
-  const twins = member(file, 'twins');
-  const rules = items(member(allocation, 'rules'));
-  const layers = items(member(twins, 'initial'));
-  const policies = items(member(twins, 'policies'));
+  const hubs = items(ownMember(file, 'hubs'));
+  const allocation = ownMember(file, 'allocation');
+  const twins = ownMember(file, 'twins');
+  const rules = items(ownMember(allocation, 'rules'));
+  const layers = items(ownMember(twins, 'initial'));
+  const policies = items(ownMember(twins, 'policies'));
 
   checkHosts(hubs, problem);
   checkNames(rules, ['allocation', 'rules'], problem);
@@ -27,7 +27,7 @@ export function referenceProblems(file: JsonValue): readonly ErrorDetail[] {
   checkNames(layers, ['twins', 'initial'], problem);
   checkLayers(layers, problem);
   checkNames(policies, ['twins', 'policies'], problem);
-  checkOwnership(policies, items(member(twins, 'redact')), problem);
+  checkOwnership(policies, items(ownMember(twins, 'redact')), problem);
   policies.forEach((policy, index) => {
     if (!isObject(policy)) return;
     comparisonProblems(policy, (path, message) => problem(['twins', 'policies', index, ...path], message));
@@ -40,7 +40,7 @@ type Report = (path: readonly PropertyKey[], message: string) => void;
 function checkHosts(hubs: readonly JsonValue[], problem: Report): void {
   const seen = new Map<string, HubName>();
   hubs.forEach((hub, index) => {
-    for (const name of hubNameIn(member(hub, 'host'))) {
+    for (const name of hubNameIn(ownMember(hub, 'host'))) {
       const short = shortName(name.host);
       const other = seen.get(short);
       if (other?.name === name.name)
@@ -57,7 +57,7 @@ function checkHosts(hubs: readonly JsonValue[], problem: Report): void {
         );
       }
       seen.set(short, name);
-      checkServiceHost(name, member(hub, 'serviceHost'), ['hubs', index, 'serviceHost'], problem);
+      checkServiceHost(name, ownMember(hub, 'serviceHost'), ['hubs', index, 'serviceHost'], problem);
     }
   });
 }
@@ -80,7 +80,7 @@ function checkServiceHost(
 /** Two names of one hub would be two factors, of which one is lost. */
 function checkPreferences(rules: readonly JsonValue[], problem: Report): void {
   rules.forEach((rule, index) => {
-    const prefer = member(rule, 'prefer');
+    const prefer = ownMember(rule, 'prefer');
     const path = ['allocation', 'rules', index, 'prefer'];
     const seen = new Map<HostName, string>();
     for (const text of isObject(prefer) ? Object.keys(prefer) : []) {
@@ -98,7 +98,7 @@ function checkPreferences(rules: readonly JsonValue[], problem: Report): void {
 function checkNames(parts: readonly JsonValue[], path: readonly PropertyKey[], problem: Report): void {
   const seen = new Set<JsonValue>();
   parts.forEach((part, index) => {
-    const name = member(part, 'name');
+    const name = ownMember(part, 'name');
     if (typeof name !== 'string') return;
     if (seen.has(name)) {
       problem([...path, index, 'name'], `is "${name}", which is taken: give each its own name`);
@@ -112,7 +112,7 @@ const EFFECTS = ['require', 'hub', 'deny', 'prefer'];
 function checkEffects(rules: readonly JsonValue[], problem: Report): void {
   rules.forEach((rule, index) => {
     if (!isObject(rule)) return;
-    const effects = EFFECTS.filter((effect) => member(rule, effect) !== undefined);
+    const effects = EFFECTS.filter((effect) => ownMember(rule, effect) !== undefined);
     if (effects.length === 1) return;
     const has = effects.length === 0 ? 'no effect' : `${effects.length} effects`;
     problem(['allocation', 'rules', index], `has ${has}: write exactly one of ${EFFECTS.join(', ')}`);
@@ -137,9 +137,9 @@ function checkOwnership(
   /** By target: policies of one target may set a path that another target's set too. */
   const owned = new Map<JsonValue | undefined, PathTree<Owned>>();
   policies.forEach((policy, index) => {
-    const desired = member(policy, 'desired');
+    const desired = ownMember(policy, 'desired');
     if (!isObject(desired)) return;
-    const target = member(policy, 'target');
+    const target = ownMember(policy, 'target');
     const paths = owned.get(target) ?? new PathTree<Owned>();
     owned.set(target, paths);
     for (const path of leafPaths(desired)) {
@@ -149,7 +149,7 @@ function checkOwnership(
       if (clash !== undefined) {
         problem(
           where,
-          `lies above or below ${clash.path.join('.')}, which policy "${member(clash.policy, 'name')}" sets: let both set the same leaves`,
+          `lies above or below ${clash.path.join('.')}, which policy "${ownMember(clash.policy, 'name')}" sets: let both set the same leaves`,
         );
       }
       const text = hidden.along(path);
@@ -176,10 +176,6 @@ function leafPaths(json: JsonObject, above: readonly string[] = []): readonly (r
 function hubNameIn(text: JsonValue | undefined): readonly HubName[] {
   const name = typeof text === 'string' ? parseHubName(text) : undefined;
   return name === undefined ? [] : [name];
-}
-
-function member(value: JsonValue | undefined, key: string): JsonValue | undefined {
-  return isObject(value) && Object.hasOwn(value, key) ? value[key] : undefined;
 }
 
 function items(value: JsonValue | undefined): readonly JsonValue[] {

@@ -3,6 +3,7 @@ import { createHash } from 'node:crypto';
 import { limitFunction } from 'p-limit';
 import type { ErrorCode } from '../../errors.ts';
 import { hostName, shortName } from '../../iot-hub/host-name.ts';
+import { DAY_MS, dayOf } from '../../time/day.ts';
 import { identityIn } from '../../twin/events/event.ts';
 import type { Row, Table } from '../tables/tables.ts';
 import { DIGEST_DIGITS, type LetterKey, letterId, letterKey, letterRange } from './dead-letter-id.ts';
@@ -81,7 +82,6 @@ const MAX_ACTIONS = 100;
 /** It takes 4 MiB; what is around the rows has its part. */
 const MAX_BYTES = 3 * 1024 * 1024;
 const CONCURRENCY = 8;
-const DAY_MS = 86_400_000;
 /** Before and behind every day, and behind everything that begins with one. */
 const [FIRST, LAST] = ['0', '~'];
 
@@ -246,10 +246,6 @@ export class DeadLetterStore {
     }
     return undefined;
   }
-}
-
-function dayOf(ms: number): string {
-  return new Date(ms).toISOString().slice(0, 10);
 }
 
 function newestFirst(left: LetterSummary, right: LetterSummary): number {

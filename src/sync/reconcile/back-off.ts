@@ -1,6 +1,7 @@
 import type { BerthError } from '../../errors.ts';
 import { HubError } from '../../hub/port.ts';
 import { hash } from '../../json/hash.ts';
+import { untilTomorrow } from '../../time/day.ts';
 
 const FIRST_MS = 5_000;
 const LONGEST_MS = 10 * 60_000;
@@ -21,10 +22,4 @@ export function backOff(error: BerthError, key: string, tries: number, now: numb
   if (error.code === 'BERTH_HUB_QUOTA_EXCEEDED') return untilTomorrow(now) + spread * LONGEST_MS;
   if (error.kind === 'user') return MENDED_BY_HAND_MS;
   return Math.min(FIRST_MS * 2 ** Math.min(tries, 20), LONGEST_MS) * spread;
-}
-
-/** Quotas start again at 00:00 UTC (iot-hub-devguide-quotas-throttling). */
-function untilTomorrow(now: number): number {
-  const day = 24 * 60 * 60_000;
-  return day - (now % day);
 }

@@ -1,6 +1,7 @@
 import type { ErrorCode } from '../../errors.ts';
 import type { Fleet, Hub } from '../../fleet/fleet.ts';
 import { type JsonValue, sameJson } from '../../json/json.ts';
+import { DAY_MS } from '../../time/day.ts';
 import { type Instant, latest, latestBelievable } from '../../time/instant.ts';
 import { adoptOwnWrite, adoptTwin } from '../../twin/events/fold.ts';
 import { recordRejection } from '../../twin/events/history.ts';
@@ -110,7 +111,7 @@ const MAX_WRITES = 3;
 const WRITE_DUE_MS = 30_000;
 /** A disabled device is looked at again after an hour, then after twice as long each time, up to a day. */
 const DISABLED_MS = 60 * 60_000;
-const LONGEST_DISABLED_MS = 24 * 60 * 60_000;
+const LONGEST_DISABLED_MS = DAY_MS;
 
 /** The work on a twin as it begins. */
 export function workOn(

@@ -136,10 +136,10 @@ export class Reconciler {
 
   /** The hub says that a device is gone and not since when; of its modules it is asked one by one. */
   async #readModules(device: TwinId): Promise<void> {
-    const { store, now } = this.#options;
+    const { store, now, hubNow = now } = this.#options;
     const why = 'its device was found to be deleted';
     for (const module of await store.modulesOf(device)) {
-      await markForRead(store, module, { since: NEVER, why, priority: 'drift', now: now() });
+      await markForRead(store, module, { since: NEVER, why, priority: 'drift', now: hubNow() });
     }
   }
 

@@ -34,6 +34,8 @@ export interface ReconcileContext {
   readonly redaction: Redaction;
   /** Milliseconds since the epoch. */
   readonly now: () => number;
+  /** The hubs' clock, for everything that waits: its times are compared with the hubs' own; default `now`. */
+  readonly hubNow?: () => number;
   /** From then on hubs are left alone and what they would be asked for is due, ms since the epoch. */
   readonly until: number;
   /** Told of hub trouble that a person should know of. */
@@ -80,8 +82,8 @@ export class TwinWork {
   }
 
   #surroundings(): Surroundings {
-    const { fleet, now } = this.#context;
-    return { fleet, now: now() };
+    const { fleet, now, hubNow = now } = this.#context;
+    return { fleet, now: hubNow() };
   }
 
   /** One call to the hub, or what keeps it from being made. */
@@ -151,13 +153,14 @@ export class TwinWork {
 
   /** Undefined: the call may be made now. */
   async #permit(operation: HubOperation): Promise<Extract<Answer, { kind: 'noPermit' }> | undefined> {
-    const { budget, now, until } = this.#context;
+    const { budget, now, hubNow = now, until } = this.#context;
     if (now() > until) {
-      return { kind: 'noPermit', at: now(), why: 'the batch ran out of time', isQuota: false };
+      return { kind: 'noPermit', at: hubNow(), why: 'the batch ran out of time', isQuota: false };
     }
     const turn = await budget.turn(this.#hub, operation, until);
     if (turn.isNow) return undefined;
-    return { kind: 'noPermit', at: turn.at, why: turn.why, isQuota: turn.isQuota };
+    const wait = turn.at - now();
+    return { kind: 'noPermit', at: hubNow() + wait, why: turn.why, isQuota: turn.isQuota };
   }
 
   /** @throws what is no trouble with the hub: a defect, or the state tables. */

@@ -8,7 +8,17 @@ import { sparing } from './sparing.ts';
 
 type ActivityOptions = Pick<
   ResyncOptions,
-  'fleet' | 'hosts' | 'hubs' | 'twins' | 'reconciler' | 'gate' | 'budget' | 'until' | 'now' | 'warn'
+  | 'fleet'
+  | 'hosts'
+  | 'hubs'
+  | 'twins'
+  | 'reconciler'
+  | 'gate'
+  | 'budget'
+  | 'until'
+  | 'now'
+  | 'hubNow'
+  | 'warn'
 >;
 
 /**
@@ -62,10 +72,10 @@ function questionsOf(rows: readonly DueRow[]): readonly (readonly DueRow[])[] {
 }
 
 async function ask(host: HostName, rows: readonly DueRow[], options: ActivityOptions): Promise<void> {
-  const { hubs, reconciler, now } = options;
+  const { hubs, reconciler, now, hubNow = now } = options;
   const deviceIds = rows.map(({ id }) => id.deviceId);
   const { readAt, devices } = await hubs.readActivity(host, { deviceIds, moduleId: rows[0]?.id.moduleId });
-  const askedAt = now();
+  const askedAt = hubNow();
   await Promise.all(
     rows.map((row) =>
       sparing(row.id, options, async () => {

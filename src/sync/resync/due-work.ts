@@ -17,7 +17,7 @@ const PRIORITIES: readonly DuePriority[] = ['edit', 'drift', 'resync'];
 
 type DueOptions = Pick<
   ResyncOptions,
-  'hosts' | 'twins' | 'reconciler' | 'gate' | 'isRefused' | 'now' | 'warn'
+  'hosts' | 'twins' | 'reconciler' | 'gate' | 'isRefused' | 'now' | 'hubNow' | 'warn'
 >;
 
 /**
@@ -59,9 +59,9 @@ async function drainHub(host: HostName, options: DueOptions, mayGoOn: MayGoOn): 
 export async function dueOf(
   host: HostName,
   priority: DuePriority,
-  { twins, now }: Pick<ResyncOptions, 'twins' | 'now'>,
+  { twins, now, hubNow = now }: Pick<ResyncOptions, 'twins' | 'now' | 'hubNow'>,
 ): Promise<readonly DueRow[]> {
-  const at = now();
+  const at = hubNow();
   const pages = await Promise.all(
     partitionsOf(host).map((partition: PartitionKey) => twins.due(partition, priority, at, PAGE)),
   );

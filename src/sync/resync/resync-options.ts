@@ -34,6 +34,8 @@ export interface ResyncOptions {
   /** From then on hubs are left alone, ms since the epoch. */
   readonly until: number;
   readonly now: () => number;
+  /** The hubs' clock, by which work is due; default `now`. */
+  readonly hubNow?: () => number;
   readonly count: (host: HostName, what: SyncCount) => void;
   readonly warn: (message: string, facts: Readonly<Record<string, JsonValue>>) => void;
 }

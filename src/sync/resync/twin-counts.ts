@@ -1,5 +1,6 @@
 import pLimit from 'p-limit';
 import type { PartitionKey } from '../../store/tables/keys.ts';
+import { DAY_MS } from '../../time/day.ts';
 import { instantOf } from '../../time/instant.ts';
 import { type MayGoOn, partitionsFor, type ResyncOptions } from './resync-options.ts';
 
@@ -8,7 +9,7 @@ const CONCURRENCY = 8;
  * Event Hubs keep events for at most seven days on most tiers; a tombstone must outlive the last of them, by
  * a day.
  */
-const TOMBSTONE_MS = 8 * 24 * 60 * 60_000;
+const TOMBSTONE_MS = 8 * DAY_MS;
 
 /** Counts as many partitions as there is time for, going on where the last run stopped. */
 export async function countTwins(

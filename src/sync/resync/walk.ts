@@ -5,6 +5,7 @@ import { HubError, type HubErrorCode, type ListedTwin, type TwinKind } from '../
 import type { HostName } from '../../iot-hub/host-name.ts';
 import { hash } from '../../json/hash.ts';
 import { partitionsOf } from '../../store/tables/keys.ts';
+import { DAY_MS } from '../../time/day.ts';
 import { type Instant, instantOf, latestBelievable, millisecondsOf, NEVER } from '../../time/instant.ts';
 import { isTargetedModule } from '../../twin/events/event.ts';
 import type { Known } from '../../twin/events/fold.ts';
@@ -17,7 +18,7 @@ import type { MayGoOn, ResyncOptions } from './resync-options.ts';
 import { type Comparison, whyUntrusted } from './trust.ts';
 
 /** How often a hub is walked without being asked to be. */
-const WALK_EVERY_MS = 7 * 24 * 60 * 60_000;
+const WALK_EVERY_MS = 7 * DAY_MS;
 /**
  * Results of queries may be minutes old (iot-hub-devguide-query-language), so of a twin that has changed lately they
  * prove nothing.
@@ -79,6 +80,7 @@ type WalkOptions = Pick<
   | 'gate'
   | 'until'
   | 'now'
+  | 'hubNow'
   | 'count'
   | 'warn'
 >;
@@ -190,7 +192,7 @@ async function step(hub: Hub, at: WalkProgress, options: WalkOptions): Promise<W
  * or that of modules whose events were passed over.
  */
 async function markPage(host: HostName, at: WalkProgress, options: WalkOptions): Promise<WalkProgress> {
-  const { twins, now } = options;
+  const { twins, now, hubNow = now } = options;
   const place = placeOf(host, at);
   if (place === undefined) return { ...at, phase: at.isWhole ? 'sweep' : 'modules', at: '' };
   const page = await twins.page(place.partition, place.after, PAGE);
@@ -198,8 +200,9 @@ async function markPage(host: HostName, at: WalkProgress, options: WalkOptions):
     page.map(
       limitFunction(
         async ({ id, known }: (typeof page)[number]) => {
-          const mark = at.isWhole ? wholeMark(known, now()) : moduleMark(id, known, at);
-          if (mark !== undefined) await markForRead(twins, id, { ...mark, priority: 'resync', now: now() });
+          const mark = at.isWhole ? wholeMark(known, hubNow()) : moduleMark(id, known, at);
+          if (mark !== undefined)
+            await markForRead(twins, id, { ...mark, priority: 'resync', now: hubNow() });
         },
         { concurrency: CONCURRENCY },
       ),
@@ -281,12 +284,12 @@ async function look(
   at: WalkProgress,
   options: WalkOptions,
 ): Promise<WalkProgress> {
-  const { twins, fleet, now } = options;
+  const { twins, fleet, now, hubNow = now } = options;
   if (id.moduleId !== undefined && !isTargetedModule(id.moduleId, fleet.twins.policies)) return at;
   const { known } = await twins.load(id);
   const next = { ...at, seen: at.seen + 1 };
   const read = (since: Instant, why: string, isResync = false) =>
-    markForRead(twins, id, { since, why, priority: 'resync', now: now(), isResync });
+    markForRead(twins, id, { since, why, priority: 'resync', now: hubNow(), isResync });
   const isRecent = (time: Instant) => millisecondsOf(readAt) - millisecondsOf(time) < QUERY_LAG_MS;
   const isBelieved = (time: Instant) => time <= latestBelievable(readAt);
   switch (known.kind) {

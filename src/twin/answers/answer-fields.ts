@@ -1,5 +1,5 @@
 import type { Acknowledgement } from '../../fleet/comparison.ts';
-import type { JsonObject, JsonValue } from '../../json/json.ts';
+import { type JsonObject, type JsonValue, ownEntry } from '../../json/json.ts';
 
 /** What a device says beside a value. */
 export interface Answer {
@@ -96,7 +96,7 @@ function codeIn(value: JsonValue | undefined): number | undefined {
   if (isStatus(code)) return code;
   if (typeof value !== 'string') return undefined;
   const word = value.toLowerCase().replace(/[\s_-]/g, '');
-  return Object.hasOwn(WORDS, word) ? WORDS[word] : undefined;
+  return ownEntry(WORDS, word);
 }
 
 function versionIn(value: JsonValue | undefined): number | undefined {

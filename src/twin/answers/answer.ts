@@ -1,4 +1,5 @@
 import { isObject, sameJson } from '../../json/json.ts';
+import { DAY_MS } from '../../time/day.ts';
 import { type Instant, millisecondsOf } from '../../time/instant.ts';
 import type { PathHistory } from '../snapshot/shadow.ts';
 import type { Report } from './acknowledgement.ts';
@@ -47,7 +48,7 @@ export function answersWrite(
 const FIRST_WAIT_MS = 2 * 60_000;
 /** A device that shows no life is asked after so long, and then after twice as long each time. */
 const FIRST_ASK_MS = 10 * 60_000;
-const LONGEST_MS = 24 * 60 * 60_000;
+const LONGEST_MS = DAY_MS;
 
 /** What is known of a device whose answer is missing. */
 export interface SilentDevice {

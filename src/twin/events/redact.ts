@@ -1,4 +1,4 @@
-import { isObject, type JsonObject, type JsonValue, sameJson } from '../../json/json.ts';
+import { isObject, type JsonValue, ownMember, sameJson } from '../../json/json.ts';
 import { REDACTED, type Redaction, redactValues } from '../redaction/redact-values.ts';
 import type { Shadow } from '../snapshot/shadow.ts';
 import type { Section, Twin } from '../snapshot/twin.ts';
@@ -78,10 +78,6 @@ export function sameBesidesRedacted(one: JsonValue | undefined, other: JsonValue
   if (!isObject(one) || !isObject(other)) return sameJson(one, other);
   const keys = new Set([...Object.keys(one), ...Object.keys(other)]);
   return [...keys].every((key) => sameBesidesRedacted(ownMember(one, key), ownMember(other, key)));
-}
-
-function ownMember(json: JsonObject, key: string): JsonValue | undefined {
-  return Object.hasOwn(json, key) ? json[key] : undefined;
 }
 
 function isHash(value: JsonValue | undefined): boolean {

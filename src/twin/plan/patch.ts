@@ -20,24 +20,47 @@ export function patchOf(
   writes: readonly Write[],
   isComponent: IsComponent,
 ): JsonObject {
-  let patch: JsonObject = {};
+  const patch: MutableJson = {};
   for (const { path, value, wholeAt } of writes) {
     if (wholeAt !== undefined && wholeAt < path.length) {
       const whole = path.slice(0, wholeAt);
       const before = valueAt(shadow.desired, whole);
       // What Berth does not know it cannot send; what is left out stays as the hub has it.
       const isKnown = isObject(before) && !holdsRedacted(before);
-      if (isKnown && valueAt(patch, whole) === undefined) patch = withValue(patch, whole, before);
+      if (isKnown && valueAt(patch, whole) === undefined) put(patch, whole, before);
     }
-    patch = withValue(patch, path, value);
+    put(patch, path, value);
   }
   return withMarkers(patch, isComponent);
 }
 
-/** Unlike applying a patch, building one keeps `null`. */
-function withValue(patch: JsonObject, [key, ...rest]: readonly string[], value: JsonValue): JsonObject {
-  if (key === undefined) return patch;
-  if (rest.length === 0) return { ...patch, [key]: value };
-  const below = Object.hasOwn(patch, key) ? patch[key] : undefined;
-  return { ...patch, [key]: withValue(isObject(below) ? below : {}, rest, value) };
+/** One object with all of these values. Unlike applying a patch, building one keeps `null`. */
+export function nested(
+  values: readonly { readonly path: readonly string[]; readonly value: JsonValue }[],
+): JsonObject {
+  const patch: MutableJson = {};
+  for (const { path, value } of values) put(patch, path, value);
+  return patch;
+}
+
+/** A patch while it is built, in place: a policy may set thousands of properties. */
+type MutableJson = Record<string, JsonValue>;
+
+function put(patch: MutableJson, path: readonly string[], value: JsonValue): void {
+  let within = patch;
+  for (const [depth, key] of path.entries()) {
+    if (depth === path.length - 1) {
+      // What lies below may still be written to, and is somebody else's.
+      setMember(within, key, isObject(value) ? structuredClone(value) : value);
+      return;
+    }
+    const below = Object.hasOwn(within, key) ? within[key] : undefined;
+    if (!isObject(below)) setMember(within, key, {});
+    within = within[key] as MutableJson;
+  }
+}
+
+/** An assignment would take `__proto__` for something else. */
+function setMember(object: MutableJson, key: string, value: JsonValue): void {
+  Object.defineProperty(object, key, { value, enumerable: true, configurable: true, writable: true });
 }

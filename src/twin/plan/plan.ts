@@ -2,9 +2,8 @@ import { evaluateCondition, type Variables } from '../../fleet/expressions/expre
 import { readable } from '../../fleet/expressions/expression-value.ts';
 import { Work } from '../../fleet/expressions/expression-work.ts';
 import type { Hub, Policy, PolicyMode, Twins } from '../../fleet/fleet.ts';
-import { twinProblems } from '../../iot-hub/twin-limits.ts';
 import type { JsonObject, JsonValue } from '../../json/json.ts';
-import { mergePatch, nest, valueAt } from '../snapshot/merge.ts';
+import { valueAt } from '../snapshot/merge.ts';
 import {
   historyAt,
   NO_HISTORY,
@@ -14,9 +13,10 @@ import {
   type Shadow,
   type TwinState,
 } from '../snapshot/shadow.ts';
-import { componentsOf, type IsComponent, MARKER, rewrittenWithMarker, withMarkers } from './components.ts';
+import { componentsOf, MARKER, rewrittenWithMarker } from './components.ts';
 import { type OwnedLeaf, ownedLeaves } from './ownership.ts';
 import { patchOf, type Write } from './patch.ts';
+import { whatDoesNotFit } from './room.ts';
 import { judgeLeaf, type LeafVerdict, type Verdict } from './verdict.ts';
 
 /** One owned property and how it stands, for the device page. */
@@ -265,35 +265,6 @@ function nothing(shadow: Shadow, why: string): Plan {
 function isInScope(twins: Twins, variables: Variables, work: Work): boolean {
   // Unknown is not true: a twin that Berth may perhaps not touch, it does not touch.
   return twins.scope === undefined || evaluateCondition(twins.scope, variables, work) === true;
-}
-
-/**
- * What the hub would refuse is never sent: it would be refused again and again. Nothing remembers it, because there may
- * be room tomorrow. Where not all of it fits, what is taken away goes first, and then the first that fit.
- */
-function whatDoesNotFit(
-  desired: JsonObject,
-  leaves: readonly OwnedLeaf[],
-  isComponent: IsComponent,
-): ReadonlyMap<OwnedLeaf, string> {
-  const merge = (merged: JsonObject, { path, wanted }: OwnedLeaf) =>
-    mergePatch(merged, withMarkers(nest(path, wanted), isComponent));
-  const unfit = new Map<OwnedLeaf, string>();
-  if (leaves.length === 0) return unfit;
-  const all = leaves.reduce(merge, desired);
-  if (twinProblems('desired', all).length === 0) return unfit;
-  const inOrder = [...leaves].sort(
-    (one, other) => Number(other.wanted === null) - Number(one.wanted === null),
-  );
-  let merged = desired;
-  for (const leaf of inOrder) {
-    const next = merge(merged, leaf);
-    // What was too much before may become less.
-    const [problem] = leaf.wanted === null ? [] : twinProblems('desired', next);
-    if (problem === undefined) merged = next;
-    else unfit.set(leaf, `cannot be written: ${problem.path.join('.') || 'desired'} ${problem.message}`);
-  }
-  return unfit;
 }
 
 function refused(

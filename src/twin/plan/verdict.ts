@@ -251,7 +251,7 @@ function tellAgain(facts: LeafFacts, history: PathHistory, problem: string, reme
   const advice = remedy === undefined ? '' : `; ${remedy}`;
   const told = lastWrite(facts, history);
   if (told !== undefined && told.count >= policy.attempts) {
-    return rejected(facts, history, `${problem}, and was told ${told.count} times${advice}`);
+    return rejected(facts, history, `${problem}, and was told ${timesText(told.count)}${advice}`);
   }
   const wait =
     told === undefined ? now : millisecondsOf(told.at) + waitAfterWrite(told.count, policy.cooldownMs);
@@ -266,7 +266,8 @@ function tellAgain(facts: LeafFacts, history: PathHistory, problem: string, reme
  */
 function unanswered(facts: LeafFacts, history: PathHistory, problem: string): LeafVerdict {
   const { policy, life, now } = facts;
-  if (history.oursAt === undefined) return pending(history, problem);
+  // What is only observed is never written, so nothing is asked for it either.
+  if (history.oursAt === undefined || policy.mode === 'observe') return pending(history, problem);
   const writes = lastWrite(facts, history)?.count ?? 0;
   const { kind, at } = nextStep({
     writtenAt: history.oursAt,
@@ -279,8 +280,12 @@ function unanswered(facts: LeafFacts, history: PathHistory, problem: string): Le
   if (writes < policy.attempts) {
     return { ...pending(history, `${problem}, and has shown life since: told again`), write: true };
   }
-  const why = `${problem}: it is alive and not answering, and was told ${writes} times`;
+  const why = `${problem}: it is alive and not answering, and was told ${timesText(writes)}`;
   return { verdict: 'rejected', why, write: false, history };
+}
+
+function timesText(count: number): string {
+  return count === 1 ? 'once' : `${count} times`;
 }
 
 /** Berth's last write of the value that is wanted. */

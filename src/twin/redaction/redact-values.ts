@@ -1,5 +1,12 @@
 import { createHmac } from 'node:crypto';
-import { canonicalJson, isObject, type JsonObject, type JsonValue, objectOf } from '../../json/json.ts';
+import {
+  canonicalJson,
+  isObject,
+  type JsonObject,
+  type JsonValue,
+  objectOf,
+  ownMember,
+} from '../../json/json.ts';
 
 /** Which values are never kept, and the key of the hashes that stand in their place. */
 export interface Redaction {
@@ -151,7 +158,7 @@ const LEAST_STATUS = 100;
 
 function isAcknowledgement(node: JsonObject): boolean {
   return ANSWERS.some((name) => {
-    const answer = Object.hasOwn(node, name) ? node[name] : undefined;
+    const answer = ownMember(node, name);
     if (name !== 'ac') return answer !== undefined;
     return typeof answer !== 'object' && Number(answer) >= LEAST_STATUS;
   });

@@ -1,4 +1,4 @@
-import { isObject, type JsonObject, type JsonValue } from '../../json/json.ts';
+import { isObject, type JsonObject, type JsonValue, ownMember } from '../../json/json.ts';
 
 /**
  * Applies a twin patch as IoT Hub does (iot-hub-devguide-device-twins): objects merge, `null` deletes,
@@ -12,7 +12,7 @@ export function mergePatch(base: JsonObject, patch: JsonObject): JsonObject {
     if (value === null) {
       delete merged[key];
     } else {
-      const below = Object.hasOwn(merged, key) ? merged[key] : undefined;
+      const below = ownMember(merged, key);
       const next = isObject(value) ? mergePatch(isObject(below) ? below : {}, value) : value;
       if (key === '__proto__') defineMember(merged, key, next);
       else merged[key] = next;

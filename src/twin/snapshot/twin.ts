@@ -1,5 +1,5 @@
 import type { HostName } from '../../iot-hub/host-name.ts';
-import { isObject, type JsonObject, type JsonValue } from '../../json/json.ts';
+import { isObject, type JsonObject, type JsonValue, ownMember } from '../../json/json.ts';
 import { type Instant, latest, NEVER, parseInstant } from '../../time/instant.ts';
 
 /** Which twin: of a device, or of one of its modules. Device ids keep their case. */
@@ -113,7 +113,7 @@ export function lastUpdatedBy(metadata: JsonObject, path: readonly string[]): st
 
 function metadataAt(metadata: JsonObject, path: readonly string[]): JsonObject | undefined {
   let node: JsonValue | undefined = metadata;
-  for (const key of path) node = isObject(node) && Object.hasOwn(node, key) ? node[key] : undefined;
+  for (const key of path) node = ownMember(node, key);
   return isObject(node) ? node : undefined;
 }
 

@@ -6,9 +6,10 @@ import { readIdentity } from '../../../local/iot-hub/operations/identity-operati
 import { patchTwinOf, readTwin } from '../../../local/iot-hub/operations/twin-operations.ts';
 import { silent } from '../../../local/log.ts';
 import type { Hub } from '../../../src/fleet/fleet.ts';
-import { failureOf } from '../../../src/hub/failure.ts';
+import { hubErrorOf } from '../../../src/hub/failure.ts';
 import { HubError, type HubPort, type ListedTwin } from '../../../src/hub/port.ts';
 import type { JsonObject } from '../../../src/json/json.ts';
+import { refusal } from '../../../src/rest/failure.ts';
 import { instantOf, NEVER, parseInstant } from '../../../src/time/instant.ts';
 import { readTwin as parseTwin, type Twin, type TwinId } from '../../../src/twin/snapshot/twin.ts';
 import type { EventLog } from './event-log.ts';
@@ -33,8 +34,6 @@ export interface Written {
   readonly after: JsonObject;
   readonly reported: JsonObject;
 }
-
-const HEADERS = {};
 
 /** A hub on virtual time, with the arithmetic of the local IoT hubs and without any network. */
 export class ModelHub {
@@ -148,13 +147,12 @@ export class ModelHub {
 
   /** One call: it takes time, may fail before or after it has taken effect, or is never answered. */
   async #call<Result>(task: Task, method: string, act: () => Result): Promise<Result> {
-    const { host } = this.hub;
     await this.#scheduler.pause(this.#random.between(5, 100), task);
     if (this.#scheduler.now < this.downUntil || this.#random.chance(this.faults.error / 2)) {
-      throw failureOf({ host, method, status: 503, headers: HEADERS, body: '' });
+      throw this.#refused(method, 503, '');
     }
     if (this.#random.chance(this.faults.throttle)) {
-      throw failureOf({ host, method, status: 429, headers: HEADERS, body: '' });
+      throw this.#refused(method, 429, '');
     }
     const isLost = this.#random.chance(this.faults.timeout);
     if (isLost && this.#random.chance(0.5)) await this.#timeOut(task, method);
@@ -164,14 +162,19 @@ export class ModelHub {
     } catch (error) {
       if (!(error instanceof LocalError)) throw error;
       const body = JSON.stringify(errorBody(error, 'document', this.#scheduler.now));
-      throw failureOf({ host, method, status: error.status, headers: HEADERS, body });
+      throw this.#refused(method, error.status, body);
     }
     if (isLost) await this.#timeOut(task, method);
     if (this.#random.chance(this.faults.error / 2)) {
-      throw failureOf({ host, method, status: 500, headers: HEADERS, body: '' });
+      throw this.#refused(method, 500, '');
     }
     await this.#scheduler.pause(this.#random.between(5, 100), task);
     return result;
+  }
+
+  #refused(method: string, status: number, body: string): HubError {
+    const answer = { status, headers: {}, body };
+    return hubErrorOf(refusal(this.hub.host, method, answer, this.#scheduler.now));
   }
 
   async #timeOut(task: Task, method: string): Promise<never> {

@@ -332,7 +332,8 @@ function instantsIn(json: JsonValue): readonly string[] {
 }
 
 function toldTimes(why: string): number {
-  return Number(/was told (\d+) times/.exec(why)?.[1] ?? 0);
+  const [, count] = /was told (once|\d+ times)/.exec(why) ?? [];
+  return count === 'once' ? 1 : Number.parseInt(count ?? '0', 10);
 }
 
 function attemptsOf({ twins }: Simulation['fleet'], policy: string): number {

@@ -1,4 +1,4 @@
-// Bundles the app and the local stack into a folder: `node build.mjs [--out FOLDER]`, by default dist/.
+// Bundles the app and the local stack into a folder: `node scripts/build/build.mjs [--out FOLDER]`, by default dist/.
 // No top-level await, so that an old Node.js gets a sentence and not a syntax error.
 
 async function main() {

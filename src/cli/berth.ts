@@ -1,0 +1,45 @@
+import { registerDeadLetters } from './dead-letters/dead-letters.ts';
+import { registerExplain } from './devices/explain.ts';
+import { registerExport } from './devices/export.ts';
+import { registerEnroll } from './enrollments/enroll.ts';
+import { registerValidate } from './fleet/validate.ts';
+import { registerHubs } from './hubs/hubs.ts';
+import { registerHub } from './hubs/override.ts';
+import { registerResync } from './hubs/resync.ts';
+import { registerPause } from './policies/pause.ts';
+import { registerPolicies } from './policies/policies.ts';
+import { registerResume } from './policies/resume.ts';
+import type { Cli } from './shell/cli.ts';
+import { runProgram } from './shell/command-line.ts';
+import { registerWhatIf } from './what-if/what-if.ts';
+import type { Threads } from './what-if/what-if-placement.ts';
+
+/**
+ * The `berth` command: what operators and CI do with a fleet file and the state of a deployment. Answers the exit code.
+ *
+ * @param argv what the operator wrote behind `berth`.
+ * @throws BerthError for whatever the operator can mend
+ */
+export function berth(cli: Cli, argv: readonly string[], threads: Threads): Promise<number> {
+  return runProgram(cli, argv, {
+    name: 'berth',
+    description: 'Gives every Azure IoT device its hub. Commands for operators and for CI.',
+    epilogue:
+      '\nThe state tables are those of BERTH_STATE or AzureWebJobsStorage (or their __tableServiceUri), from the environment or local.settings.json.\nExit codes: 0 fine, 1 not.',
+    // In the order of the help.
+    register(commands) {
+      registerHubs(commands);
+      registerHub(commands);
+      registerPolicies(commands);
+      registerPause(commands);
+      registerResume(commands);
+      registerResync(commands);
+      registerDeadLetters(commands);
+      registerEnroll(commands);
+      registerValidate(commands);
+      registerExplain(commands);
+      registerExport(commands);
+      registerWhatIf(commands, threads);
+    },
+  });
+}

@@ -1,0 +1,135 @@
+import { Argument, Command, CommanderError, Option } from 'commander';
+import type { Cli } from './cli.ts';
+import type { Given, Input, Inputs } from './inputs.ts';
+
+/** A command: its name, its flags and what it does, in one place. */
+export interface CommandDefinition<Of extends Inputs> {
+  readonly name: string;
+  readonly description: string;
+  readonly inputs: Of;
+  /** Its group runs it where no command is named. */
+  readonly isDefault?: boolean;
+  /**
+   * Answers the exit code.
+   *
+   * @throws BerthError for whatever the operator can mend
+   */
+  readonly run: (cli: Cli, given: Given<Of>) => Promise<number>;
+}
+
+/** The commands of one level, which register themselves. */
+export interface CommandGroup {
+  command<Of extends Inputs>(definition: CommandDefinition<Of>): void;
+  group(name: string, description: string): CommandGroup;
+}
+
+/** A program: the name and texts of its help, and its commands. */
+export interface Program {
+  readonly name: string;
+  readonly description: string;
+  /** Below the help. */
+  readonly epilogue: string;
+  readonly register: (commands: CommandGroup) => void;
+}
+
+/**
+ * Runs the command that `argv` names, and answers its exit code. Wrong flags and `--help` are answered on the
+ * terminal.
+ *
+ * @param argv what the operator wrote behind the name of the program.
+ * @throws BerthError what the command throws, and `BERTH_ARGUMENT_INVALID` for a value that cannot be read
+ */
+export async function runProgram(cli: Cli, argv: readonly string[], program: Program): Promise<number> {
+  let exitCode = 0;
+  // Commands inherit these, so they come before them.
+  const root = new Command(program.name)
+    .description(program.description)
+    .addHelpText('after', program.epilogue)
+    .exitOverride()
+    .configureOutput({
+      writeOut: (text) => void cli.terminal.out.write(text),
+      writeErr: (text) => void cli.terminal.err.write(text),
+    });
+  program.register(
+    groupOf(root, cli, (code) => {
+      exitCode = code;
+    }),
+  );
+  try {
+    await root.parseAsync(argv, { from: 'user' });
+  } catch (error) {
+    if (!(error instanceof CommanderError)) throw error;
+    return error.exitCode;
+  }
+  return exitCode;
+}
+
+function groupOf(parent: Command, cli: Cli, end: (exitCode: number) => void): CommandGroup {
+  return {
+    command({ name, description, inputs, isDefault = false, run }) {
+      const command = parent.command(name, { isDefault }).description(description);
+      const readers = Object.entries(inputs).map(([flags, input]) => addInput(command, flags, input));
+      command.action(async () => {
+        const now = cli.now();
+        const given = Object.fromEntries(readers.map((read) => read(now)));
+        end(await run(cli, given as Given<typeof inputs>));
+      });
+    },
+    group: (name, description) => groupOf(parent.command(name).description(description), cli, end),
+  };
+}
+
+/** Answers how its name and value are read, once the command line is parsed. */
+function addInput(
+  command: Command,
+  flags: string,
+  input: Input,
+): (now: number) => readonly [name: string, value: unknown] {
+  if (flags.startsWith('-')) {
+    const option = optionOf(flags, input);
+    command.addOption(option);
+    const name = option.attributeName();
+    return (now) => [name, readValue(input, command.opts()[name], option.long ?? flags, now)];
+  }
+  const index = command.registeredArguments.length;
+  const argument = argumentOf(flags, input);
+  command.addArgument(argument);
+  return (now) => [argument.name(), readValue(input, command.processedArgs[index], flags, now)];
+}
+
+function optionOf(flags: string, input: Input): Option {
+  const option = new Option(flags, input.description).hideHelp(input.isHidden ?? false);
+  switch (input.kind) {
+    case 'toggle':
+      return option.default(false);
+    case 'optional':
+      return option;
+    case 'required':
+      return input.defaultText === undefined
+        ? option.makeOptionMandatory()
+        : option.default(input.defaultText);
+    case 'list':
+      return option.default([]).argParser((value: string, before: readonly string[]) => [...before, value]);
+  }
+}
+
+function argumentOf(flags: string, input: Input): Argument {
+  const argument = new Argument(flags, input.description);
+  return input.kind === 'required' && input.defaultText !== undefined
+    ? argument.default(input.defaultText)
+    : argument;
+}
+
+/** The parser has seen to it that a required value is there, and that a list is one. */
+function readValue(input: Input, given: unknown, name: string, now: number): unknown {
+  switch (input.kind) {
+    case 'toggle':
+      return given === true;
+    case 'optional':
+      return input.read(given as string | undefined, { name, now });
+    case 'required':
+      return input.read(given as string, { name, now });
+    case 'list':
+      return given;
+  }
+}

@@ -1,0 +1,103 @@
+import { hoursText, type Report } from '../../what-if/report.ts';
+import { type Column, count, percent, plural, right, say, type Terminal } from '../shell/terminal.ts';
+import { amount, headline, saySection, sayWarnings } from './report-text.ts';
+
+const MOST_GROUPS = 20;
+
+/** What a fleet file would do, for people. */
+export function sayReport(terminal: Terminal, report: Report, compared: string): void {
+  const { devices, hubs, moves, refused, rules, warnings } = report;
+  say(terminal, headline(plural(devices, 'device'), report.revision, compared));
+  saySection(
+    terminal,
+    [
+      'hub',
+      right('weight'),
+      right('wanted'),
+      right('now'),
+      right('then'),
+      right('if all were new'),
+      right('operations'),
+      right('hours at its limit'),
+    ],
+    hubs.map((hub) => [
+      hub.host,
+      hub.weight === undefined ? 'not in the file' : String(hub.weight),
+      hub.wanted === undefined ? '-' : percent(hub.wanted),
+      amount(hub.before, devices),
+      amount(hub.after, devices),
+      amount(hub.fresh, devices),
+      count(hub.operations),
+      hub.hours === undefined ? '-' : hub.hours.toFixed(1),
+    ]),
+  );
+  sayMoves(terminal, moves, devices);
+  sayRefused(terminal, refused);
+  if (rules.length > 0) {
+    saySection(
+      terminal,
+      ['rule', right('matches'), right('unknown')],
+      rules.map(({ name, matched, unknown }) => [name, amount(matched, devices), amount(unknown, devices)]),
+    );
+  }
+  sayWarnings(terminal, warnings);
+}
+
+function sayMoves(terminal: Terminal, moves: Report['moves'], devices: number): void {
+  const { count: moved, atOnce, overHours, hours, slowest, groups } = moves;
+  if (moved === 0) {
+    say(terminal);
+    say(terminal, 'No device would go elsewhere.');
+    return;
+  }
+  sayGroups(
+    terminal,
+    `${amount(moved, devices)} would go elsewhere when they register again: ${spreading(moved, atOnce, overHours)}. That takes at least ${hoursText(hours)} at the limit of ${slowest}.`,
+    ['from', 'to', 'because'],
+    groups,
+    ({ from, to, why }) => [from, to, why],
+  );
+}
+
+function spreading(moved: number, atOnce: number, overHours: number): string {
+  const spread = overHours === 0 ? 'as soon as they do' : `spread over ${hoursText(overHours)}`;
+  if (atOnce === 0) return spread;
+  return atOnce === moved
+    ? 'as soon as they do'
+    : `${count(moved - atOnce)} ${spread}, ${count(atOnce)} as soon as they do`;
+}
+
+function sayRefused(terminal: Terminal, refused: Report['refused']): void {
+  if (refused.asBefore > 0) {
+    say(terminal);
+    say(terminal, `${plural(refused.asBefore, 'device')} would be refused, as before.`);
+  }
+  if (refused.count === 0) return;
+  sayGroups(
+    terminal,
+    `${plural(refused.count, 'device')} could not be placed any more:`,
+    ['code', 'because'],
+    refused.groups,
+    ({ code, message }) => [code, message],
+  );
+}
+
+/** What devices of one group have in common, how many they are, and two of them. */
+function sayGroups<Group extends { readonly count: number; readonly examples: readonly string[] }>(
+  terminal: Terminal,
+  title: string,
+  columns: readonly Column[],
+  groups: readonly Group[],
+  cellsOf: (group: Group) => readonly string[],
+): void {
+  saySection(
+    terminal,
+    [right('devices'), ...columns, 'such as'],
+    groups
+      .slice(0, MOST_GROUPS)
+      .map((group) => [count(group.count), ...cellsOf(group), group.examples.slice(0, 2).join(', ')]),
+    title,
+  );
+  const more = groups.length - MOST_GROUPS;
+  if (more > 0) say(terminal, `and ${more} more kinds; --json has all`);
+}

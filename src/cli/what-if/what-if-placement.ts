@@ -1,0 +1,172 @@
+import { once } from 'node:events';
+import { createReadStream, statSync } from 'node:fs';
+import { createInterface } from 'node:readline';
+import { BerthError } from '../../errors.ts';
+import type { JsonValue } from '../../json/json.ts';
+import { type Job, openTrial } from '../../what-if/job.ts';
+import { reportOf } from '../../what-if/report.ts';
+import { addUp, NO_TALLY, type Tally } from '../../what-if/tally.ts';
+import type { Part } from '../../what-if/try-devices.ts';
+import { invalid } from '../shell/arguments.ts';
+import type { Cli } from '../shell/cli.ts';
+import { readFleet } from '../shell/files.ts';
+import { type Progress, showProgress } from '../shell/progress.ts';
+import { count, sayJson, tell } from '../shell/terminal.ts';
+import type { PlacementQuestion } from './what-if-inputs.ts';
+import { sayReport } from './what-if-placement-text.ts';
+import type { TrialWorker, WorkerData } from './worker-pool.ts';
+
+/** How the work is spread. */
+export interface Threads {
+  readonly number: number;
+  readonly start: (data: WorkerData) => TrialWorker;
+}
+
+/** Devices that a worker takes at once: long enough to be worth a message, short enough for a smooth bar. */
+const PART = 2_000;
+const MOST_SYNTHETIC = 10_000_000;
+
+/**
+ * `berth what-if --devices`: where a fleet's devices would go under another fleet file. Ends with 1 where more devices than
+ * `--max-moves` would move or could not be placed any more.
+ */
+export async function whatIfPlacement(
+  { terminal, now }: Cli,
+  options: PlacementQuestion,
+  threads: Threads,
+): Promise<number> {
+  const { maxMoves } = options;
+  const synthetic = /^\d+$/.test(options.devices) ? Number(options.devices) : undefined;
+  if (synthetic !== undefined && (synthetic < 1 || synthetic > MOST_SYNTHETIC)) {
+    throw invalid(
+      `--devices is ${options.devices}: write a number from 1 to ${count(MOST_SYNTHETIC)}, or a file of "berth export".`,
+    );
+  }
+  if (synthetic === undefined && options.payload.length > 0) {
+    throw invalid('--payload is what synthetic devices send: give a number as --devices, or leave it out.');
+  }
+  const { fleet, text } = readFleet(options.fleet);
+  const job: Job = {
+    fleet: text,
+    against: options.against === undefined ? undefined : readFleet(options.against).text,
+    payloads: options.payload.map(readPayload),
+    isSynthetic: synthetic !== undefined,
+  };
+  const data = { job, now: now() };
+  const progress = showProgress(terminal, 'devices');
+  let tally: Tally;
+  try {
+    const parts =
+      synthetic === undefined ? partsOf(options.devices, progress) : numbered(synthetic, progress);
+    tally = await spread(parts, threads, data, progress, options.devices);
+  } finally {
+    progress.end();
+  }
+  if (tally.devices === 0) {
+    throw new BerthError('BERTH_DEVICES_INVALID', `${options.devices} holds no device.`);
+  }
+  const report = reportOf(tally, fleet, openTrial(job, data.now).leftOut);
+  if (options.json) sayJson(terminal, report);
+  else sayReport(terminal, report, options.against ?? 'the hubs that they are on');
+  if (maxMoves === undefined) return 0;
+  const { moves, refused } = report;
+  const said = `${count(moves.count)} devices would go elsewhere and ${count(refused.count)} could not be placed any more`;
+  if (moves.count + refused.count > maxMoves) {
+    throw new BerthError('BERTH_TOO_MANY_MOVES', `${said}; --max-moves allows ${count(maxMoves)}.`);
+  }
+  tell(terminal, `${said}; at most ${count(maxMoves)} are allowed.`);
+  return 0;
+}
+
+interface NumberedPart {
+  readonly part: Part;
+  /** Line of the file at which it begins, from 1. */
+  readonly firstLine: number;
+}
+
+/** Gives parts to workers as they get free, and adds up what comes back. */
+async function spread(
+  parts: AsyncIterable<NumberedPart>,
+  threads: Threads,
+  data: WorkerData,
+  progress: Progress,
+  file: string,
+): Promise<Tally> {
+  const workers = Array.from({ length: threads.number }, () => threads.start(data));
+  const queue = parts[Symbol.asyncIterator]();
+  let tally = NO_TALLY;
+  const work = async (worker: TrialWorker): Promise<void> => {
+    for (;;) {
+      const { value, done } = await queue.next();
+      if (done) return;
+      const result = await worker.tryPart(value.part);
+      if (!result.ok) {
+        throw new BerthError(
+          'BERTH_DEVICES_INVALID',
+          `Line ${value.firstLine + result.line} of ${file} is no device as "berth export" writes it.`,
+        );
+      }
+      tally = addUp(tally, result.tally);
+      progress.show(tally.devices);
+    }
+  };
+  try {
+    await Promise.all(workers.map(work));
+    return tally;
+  } finally {
+    await Promise.all(workers.map((worker) => worker.close()));
+  }
+}
+
+async function* numbered(devices: number, progress: Progress): AsyncGenerator<NumberedPart> {
+  progress.expect(devices);
+  for (let from = 0; from < devices; from += PART) {
+    yield { part: { kind: 'numbers', from, to: Math.min(devices, from + PART) }, firstLine: 1 };
+  }
+}
+
+/** @throws BerthError `BERTH_FILE_UNREADABLE` */
+async function* partsOf(file: string, progress: Progress): AsyncGenerator<NumberedPart> {
+  const input = file === '-' ? process.stdin : await openFile(file);
+  const size = file === '-' ? 0 : statSync(file).size;
+  let bytes = 0;
+  let line = 0;
+  let lines: string[] = [];
+  const take = (): NumberedPart => {
+    const part: NumberedPart = { part: { kind: 'lines', lines }, firstLine: line - lines.length + 1 };
+    // How many there are is not known before the end; lines are about equally long.
+    if (size > 0) progress.expect(Math.round((line * size) / bytes));
+    lines = [];
+    return part;
+  };
+  for await (const text of createInterface({ input, crlfDelay: Number.POSITIVE_INFINITY })) {
+    line += 1;
+    bytes += Buffer.byteLength(text, 'utf8') + 1;
+    lines.push(text);
+    if (lines.length === PART) yield take();
+  }
+  if (lines.length > 0) yield take();
+}
+
+async function openFile(file: string): Promise<NodeJS.ReadableStream> {
+  const stream = createReadStream(file, 'utf8');
+  try {
+    await once(stream, 'readable');
+    return stream;
+  } catch {
+    throw new BerthError(
+      'BERTH_FILE_UNREADABLE',
+      `${file} cannot be read: --devices takes a file of "berth export" or a number of synthetic devices.`,
+    );
+  }
+}
+
+function readPayload(text: string): JsonValue {
+  try {
+    return JSON.parse(text) as JsonValue;
+  } catch {
+    throw invalid(
+      `--payload is ${text.slice(0, 80)}, which is no JSON: write for instance '{"country":"DE"}'.`,
+    );
+  }
+}

@@ -1,0 +1,100 @@
+import { createHmac } from 'node:crypto';
+
+/** Gives the `Authorization` header of a service. */
+export interface RestCredential {
+  authorization(): Promise<string>;
+}
+
+/** Tokens are signed for this long and renewed well before. */
+const SAS_LIFE_MS = 60 * 60_000;
+const RENEW_BEFORE_MS = 10 * 60_000;
+
+/** A shared access policy of a hub or of DPS, such as `service`. */
+export interface SharedAccessPolicy {
+  readonly keyName: string;
+  readonly key: string;
+}
+
+/** The fields of a service connection string. */
+export interface ServiceConnection {
+  /** As it is written; empty where it is missing. */
+  readonly host: string;
+  readonly policy: SharedAccessPolicy;
+}
+
+/** Reads a service connection string; undefined where it has no policy or no key. */
+export function readServiceConnection(text: string): ServiceConnection | undefined {
+  const parts = new Map(
+    text.split(';').map((part) => {
+      const [name = '', ...value] = part.split('=');
+      return [name.trim().toLowerCase(), value.join('=')] as const;
+    }),
+  );
+  const keyName = parts.get('sharedaccesskeyname');
+  const key = parts.get('sharedaccesskey');
+  if (!keyName || !key) return undefined;
+  return { host: parts.get('hostname') ?? '', policy: { keyName, key } };
+}
+
+/**
+ * Signs with a shared access key. The same token is used until it is about to expire.
+ *
+ * @param host the host name that is called: whether a token for one name of a hub passes at another is not documented.
+ */
+export function sharedAccessCredential(host: string, { keyName, key }: SharedAccessPolicy): RestCredential {
+  let token = '';
+  let renewAt = 0;
+  return {
+    async authorization() {
+      const now = Date.now();
+      if (now >= renewAt) {
+        const resource = encodeURIComponent(host);
+        const expiry = Math.ceil((now + SAS_LIFE_MS) / 1_000);
+        const signature = createHmac('sha256', Buffer.from(key, 'base64'))
+          .update(`${resource}\n${expiry}`)
+          .digest('base64');
+        token = `SharedAccessSignature sr=${resource}&sig=${encodeURIComponent(signature)}&se=${expiry}&skn=${encodeURIComponent(keyName)}`;
+        renewAt = now + SAS_LIFE_MS - RENEW_BEFORE_MS;
+      }
+      return token;
+    },
+  };
+}
+
+export interface IdentityOptions {
+  /** True where a managed identity is there to be used; otherwise whoever is signed in on this machine. */
+  readonly isAzure: boolean;
+  /** Client id of a user-assigned managed identity. */
+  readonly clientId?: string | undefined;
+}
+
+/**
+ * A managed identity in Azure, or whoever is signed in on a laptop. A token is asked for once however many wait, and used until
+ * it is about to expire.
+ *
+ * @param scope whom the tokens are for, such as `https://iothubs.azure.net/.default`
+ */
+export function identityCredential(scope: string, { isAzure, clientId }: IdentityOptions): RestCredential {
+  let token: { readonly value: string; readonly renewAt: number } | undefined;
+  let asking: Promise<string> | undefined;
+  const ask = async (): Promise<string> => {
+    const { DefaultAzureCredential, ManagedIdentityCredential } = await import('@azure/identity');
+    const credential = isAzure
+      ? clientId === undefined
+        ? new ManagedIdentityCredential()
+        : new ManagedIdentityCredential({ clientId })
+      : new DefaultAzureCredential();
+    const { token: value, expiresOnTimestamp } = await credential.getToken(scope);
+    token = { value: `Bearer ${value}`, renewAt: expiresOnTimestamp - RENEW_BEFORE_MS };
+    return token.value;
+  };
+  return {
+    async authorization() {
+      if (token !== undefined && Date.now() < token.renewAt) return token.value;
+      asking ??= ask().finally(() => {
+        asking = undefined;
+      });
+      return asking;
+    },
+  };
+}

@@ -1,0 +1,50 @@
+import { DeadLetterStore } from './dead-letters/dead-letter-store.ts';
+import { type EventCounts, unknownSourceCounts } from './dead-letters/event-counts.ts';
+import { LetterHours } from './dead-letters/letter-hours.ts';
+import { ReceiptStore } from './receipts/receipt-store.ts';
+import { BudgetStore } from './state/budget-store.ts';
+import { ConditionsStore } from './state/conditions-store.ts';
+import { ControlStore } from './state/control.ts';
+import { ProgressStore } from './state/progress-store.ts';
+import { RedactionKeyStore } from './state/redaction-key-store.ts';
+import { RevisionStore } from './state/revisions.ts';
+import { StrangerStore } from './state/stranger-store.ts';
+import { SyncStatisticsStore } from './state/sync-statistics-store.ts';
+import type { Tables } from './tables/tables.ts';
+import { TwinStore } from './twins/twin-store.ts';
+
+/** The state tables, each through the store that knows its rows. */
+export interface Stores {
+  readonly twins: TwinStore;
+  readonly conditions: ConditionsStore;
+  readonly control: ControlStore;
+  readonly revisions: RevisionStore;
+  readonly receipts: ReceiptStore;
+  readonly deadLetters: DeadLetterStore;
+  readonly letterHours: LetterHours;
+  readonly strangers: StrangerStore;
+  readonly unknownSources: EventCounts<'hub' | 'source'>;
+  readonly progress: ProgressStore;
+  readonly budgets: BudgetStore;
+  readonly statistics: SyncStatisticsStore;
+  readonly redactionKey: RedactionKeyStore;
+}
+
+/** Opens every store. Connects to nothing: the first call of a store does. */
+export function openStores(tables: Tables): Stores {
+  return {
+    twins: new TwinStore(tables.twins),
+    conditions: new ConditionsStore(tables.state),
+    control: new ControlStore(tables.state),
+    revisions: new RevisionStore(tables.state),
+    receipts: new ReceiptStore(tables.receipts),
+    deadLetters: new DeadLetterStore(tables.deadLetters),
+    letterHours: new LetterHours(tables.state),
+    strangers: new StrangerStore(tables.state),
+    unknownSources: unknownSourceCounts(tables.state),
+    progress: new ProgressStore(tables.state),
+    budgets: new BudgetStore(tables.state),
+    statistics: new SyncStatisticsStore(tables.state),
+    redactionKey: new RedactionKeyStore(tables.state),
+  };
+}

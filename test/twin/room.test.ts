@@ -1,0 +1,86 @@
+import { describe, expect, test } from '@jest/globals';
+import { twinProblems } from '../../src/iot-hub/twin-limits.ts';
+import type { JsonObject, JsonValue } from '../../src/json/json.ts';
+import { withMarkers } from '../../src/twin/plan/components.ts';
+import { patchOf } from '../../src/twin/plan/patch.ts';
+import { whatDoesNotFit } from '../../src/twin/plan/room.ts';
+import { mergePatch, nest } from '../../src/twin/snapshot/merge.ts';
+import { fc } from '../support/properties.ts';
+
+interface Leaf {
+  readonly path: readonly string[];
+  readonly wanted: JsonValue;
+}
+const isComponent = (name: string) => name === 'c';
+
+/** The same, merged whole for each leaf. */
+function expected(desired: JsonObject, leaves: readonly Leaf[]): ReadonlyMap<Leaf, string> {
+  const unfit = new Map<Leaf, string>();
+  let merged = desired;
+  for (const isRemoval of [true, false]) {
+    for (const leaf of leaves.filter(({ wanted }) => (wanted === null) === isRemoval)) {
+      const next = mergePatch(merged, withMarkers(nest(leaf.path, leaf.wanted), isComponent));
+      const [problem] = isRemoval ? [] : twinProblems('desired', next);
+      if (problem === undefined) merged = next;
+      else unfit.set(leaf, `cannot be written: ${problem.path.join('.') || 'desired'} ${problem.message}`);
+    }
+  }
+  return unfit;
+}
+
+const key = fc.constantFrom('a', 'b', 'c', 'd', 'ä');
+const value: fc.Arbitrary<JsonValue> = fc.oneof(
+  fc.constantFrom<JsonValue>(null, 1, true, 'ü', [], [null], {}, { a: 1 }, { 'a.b': 1 }, 2 ** 53),
+  fc.nat(5_000).map((length) => 'x'.repeat(length)),
+  fc.nat(900).map((length) => Array<JsonValue>(length).fill(1)),
+);
+const filling = fc.integer({ min: 0, max: 8 }).map((count) => Array<string>(count).fill('x'.repeat(4_000)));
+
+test('what does not fit is what the hub would refuse, whatever is there and whatever is wanted', () => {
+  fc.assert(
+    fc.property(
+      fc.uniqueArray(fc.record({ path: fc.tuple(key, key, key), wanted: value }), {
+        selector: ({ path }) => path.join('.'),
+        maxLength: 12,
+      }),
+      filling,
+      fc.constantFrom<JsonObject>({}, { a: 1, b: { a: { a: 'x' } } }, { c: { __t: 'c', a: { a: {} } } }),
+      (leaves, filled, before) => {
+        const desired = { ...before, filled };
+
+        expect(whatDoesNotFit(desired, leaves, isComponent)).toEqual(expected(desired, leaves));
+      },
+    ),
+    { numRuns: 500 },
+  );
+});
+
+test('a twin that others filled with what Berth would not write takes what fits all the same', () => {
+  expect(whatDoesNotFit({ 'a.b': 1, n: 2 ** 53 }, [{ path: ['x'], wanted: 1 }], () => false).size).toBe(0);
+});
+
+describe('ten thousand properties', () => {
+  const cpuOf = (run: () => void): number => {
+    const start = process.cpuUsage();
+    run();
+    return process.cpuUsage(start).user / 1_000_000;
+  };
+  const paths = Array.from({ length: 10_000 }, (_, index) => ['group', `property${index}`]);
+
+  test('are found not to fit in a second or two', () => {
+    const leaves = paths.map((path) => ({ path, wanted: 1 }));
+
+    expect(cpuOf(() => whatDoesNotFit({}, leaves, () => false))).toBeLessThan(2);
+    expect(whatDoesNotFit({}, leaves, () => false).size).toBeGreaterThan(5_000);
+  });
+
+  test('become a patch in less, and keep what they are made of', () => {
+    const wanted = { inner: 1 };
+    const writes = paths.map((path) => ({ path, policy: 'p', by: 'p', value: wanted, wholeAt: undefined }));
+    let patch: JsonObject = {};
+
+    expect(cpuOf(() => (patch = patchOf({ desired: {} }, writes, () => false)))).toBeLessThan(2);
+    expect(Object.keys(patch.group ?? {})).toHaveLength(10_000);
+    expect(wanted).toEqual({ inner: 1 });
+  });
+});
