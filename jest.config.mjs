@@ -14,5 +14,11 @@ export default {
     ],
   },
   transformIgnorePatterns: ['/node_modules/(?!(p-limit|yocto-queue|@marcbachmann/cel-js)/)'],
-  testTimeout: 30_000,
+  // Says only that a test hangs: a busy machine may take long.
+  testTimeout: 120_000,
+  // Suites must not depend on each other: two of them run side by side.
+  maxWorkers: 2,
+  globalSetup: '<rootDir>/test/support/run/begin.ts',
+  globalTeardown: '<rootDir>/test/support/run/end.ts',
+  reporters: ['default', '<rootDir>/test/support/run/area-reporter.mjs'],
 };

@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { startHttp } from '../local/https/index.ts';
 import { createIotHubs } from '../local/iot-hub/index.ts';
-import { startAzurite } from '../test/azurite.ts';
+import { startAzurite } from '../test/support/azurite.ts';
 import { type Disturbance, EventStream } from './event-stream.ts';
 import { PUMP_HOST, pumpFleet } from './pump.ts';
 import { Pumps } from './pumps.ts';

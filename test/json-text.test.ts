@@ -1,6 +1,6 @@
 import { describe, expect, test } from '@jest/globals';
-import fc from 'fast-check';
 import { parseJsonText } from '../src/json/json-text.ts';
+import { fc } from './support/properties.ts';
 
 /** Where and why a text is no JSON. */
 function wrongWith(text: string): string {

@@ -48,6 +48,8 @@ export interface InstanceOptions {
   /** When the package was built, ISO 8601. */
   readonly build: string;
   readonly now?: () => number;
+  /** How calls to hubs wait for their budget; default a timer. */
+  readonly wait?: (ms: number) => Promise<void>;
   readonly log?: Log;
 }
 
@@ -204,7 +206,7 @@ export class Instance {
       counts: { reserve: (key, messages, limit) => this.stores.budgets.reserve(key, messages, limit) },
       pauses: this.#pauses,
       now: this.now,
-      wait: (ms) => setTimeout(ms),
+      wait: this.#options.wait ?? setTimeout,
     });
     this.#shares.set(key, opened);
     return opened;

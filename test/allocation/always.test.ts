@@ -1,23 +1,25 @@
 import { describe, expect, test } from '@jest/globals';
-import fc from 'fast-check';
 import { conditionsOf, effectiveHub } from '../../src/allocation/conditions.ts';
 import { answerOf } from '../../src/allocation/decision/answer.ts';
 import { decide } from '../../src/allocation/decision/decide.ts';
 import { receiptOf } from '../../src/allocation/receipt/receipt.ts';
 import { recompute } from '../../src/allocation/receipt/recompute.ts';
 import { parseFleet } from '../../src/fleet/file/parse.ts';
-import { anyWorld, NOW, type World } from './worlds.ts';
+import { fc } from '../support/properties.ts';
+import { type AllocationCase, anyAllocationCase, NOW } from './allocation-cases.ts';
 
 /** What must hold for every fleet, device and moment, whatever is missing or wrong. */
 
 const RUNS = { numRuns: 2_000 };
-const ruleNames = ({ fleet }: World) => fleet.allocation.rules.map(({ name }) => name);
-const isListed = ({ fleet }: World, host: string) => fleet.hubs.some((hub) => hub.host === host);
-const residencyOf = ({ fleet }: World, host: string | undefined) =>
+const ruleNames = ({ fleet }: AllocationCase) => fleet.allocation.rules.map(({ name }) => name);
+const isListed = ({ fleet }: AllocationCase, host: string) => fleet.hubs.some((hub) => hub.host === host);
+const residencyOf = ({ fleet }: AllocationCase, host: string | undefined) =>
   fleet.hubs.find((hub) => hub.host === host)?.labels.residency;
 
-test('the worlds below reach every outcome, for every reason', () => {
-  const outcomes = fc.sample(anyWorld, { numRuns: 6_000, seed: 1 }).map((world) => decide(world).outcome);
+test('the cases below reach every outcome, for every reason', () => {
+  const outcomes = fc
+    .sample(anyAllocationCase, { numRuns: 6_000, seed: 1 })
+    .map((given) => decide(given).outcome);
   const reasons = outcomes.map((outcome) => (outcome.kind === 'assigned' ? outcome.why : outcome.code));
 
   expect(new Set(reasons)).toEqual(
@@ -44,23 +46,23 @@ test('the worlds below reach every outcome, for every reason', () => {
 describe('residency', () => {
   test('never ends: a device goes to no hub outside of it, and nothing is made of what is hidden', () => {
     fc.assert(
-      fc.property(anyWorld, (world) => {
-        const { outcome } = decide(world);
-        const { request } = world;
+      fc.property(anyAllocationCase, (given) => {
+        const { outcome } = decide(given);
+        const { request } = given;
         if (outcome.kind === 'refused') return;
-        const residency = residencyOf(world, outcome.host);
-        const current = residencyOf(world, request.current?.hub);
-        const isKnown = typeof world.country === 'string';
+        const residency = residencyOf(given, outcome.host);
+        const current = residencyOf(given, request.current?.hub);
+        const isKnown = typeof given.country === 'string';
 
         for (const [rule, countries, wanted] of [
           ['eu', ['DE', 'FR'], 'eu'],
           ['us', ['US'], 'us'],
         ] as const) {
-          if (!ruleNames(world).includes(rule)) continue;
-          if (isKnown && countries.some((country) => country === world.country))
+          if (!ruleNames(given).includes(rule)) continue;
+          if (isKnown && countries.some((country) => country === given.country))
             expect(residency).toBe(wanted);
           // A hub that left the fleet file has no labels: a device may keep it, and goes to none outside.
-          const staysOnStranger = outcome.host === request.current?.hub && !isListed(world, outcome.host);
+          const staysOnStranger = outcome.host === request.current?.hub && !isListed(given, outcome.host);
           if (!isKnown && !staysOnStranger) expect(residency).toBe(current ?? wanted);
         }
       }),
@@ -72,13 +74,13 @@ describe('residency', () => {
 describe('the answer', () => {
   test('is one of the linked hubs as it was spelt, or an error with a code', () => {
     fc.assert(
-      fc.property(anyWorld, (world) => {
-        const decision = decide(world);
+      fc.property(anyAllocationCase, (given) => {
+        const decision = decide(given);
         const { outcome } = decision;
 
         if (outcome.kind === 'refused') expect(outcome.code).toMatch(/^BERTH_/);
         else {
-          expect(world.request.linkedHubs.map(({ text }) => text)).toContain(outcome.hub);
+          expect(given.request.linkedHubs.map(({ text }) => text)).toContain(outcome.hub);
           expect(JSON.stringify(answerOf(outcome.hub, decision).payload ?? {})).toMatch(/^[ -~]*$/);
         }
       }),
@@ -88,13 +90,13 @@ describe('the answer', () => {
 
   test('is the same on two instances, whatever they have decided before', () => {
     fc.assert(
-      fc.property(anyWorld, anyWorld, (world, other) => {
-        const file = { ...world.fleet.file, $schema: undefined };
+      fc.property(anyAllocationCase, anyAllocationCase, (given, other) => {
+        const file = { ...given.fleet.file, $schema: undefined };
         const parsed = parseFleet(JSON.stringify(file));
         if (!parsed.ok) throw new Error(JSON.stringify(parsed.problems));
-        const here = decide(world);
+        const here = decide(given);
         decide(other);
-        const there = decide({ ...world, fleet: parsed.fleet });
+        const there = decide({ ...given, fleet: parsed.fleet });
 
         expect(there).toEqual(here);
       }),
@@ -104,8 +106,8 @@ describe('the answer', () => {
 
   test('is later and not never, where a hub would qualify', () => {
     fc.assert(
-      fc.property(anyWorld, (world) => {
-        const { outcome, candidates } = decide(world);
+      fc.property(anyAllocationCase, (given) => {
+        const { outcome, candidates } = decide(given);
         const mayQualify = candidates.some(({ lasting }) => lasting === undefined);
 
         if (outcome.kind === 'refused' && outcome.code === 'BERTH_NO_HUB_NOW') expect(mayQualify).toBe(true);
@@ -121,21 +123,21 @@ describe('the answer', () => {
 describe('a device that has a hub', () => {
   test('stays on it while it may, unless another is faster', () => {
     fc.assert(
-      fc.property(anyWorld, (world) => {
-        const { outcome } = decide(world);
-        const { current } = world.request;
-        const hub = world.fleet.hubs.find(({ host }) => host === current?.hub);
+      fc.property(anyAllocationCase, (given) => {
+        const { outcome } = decide(given);
+        const { current } = given.request;
+        const hub = given.fleet.hubs.find(({ host }) => host === current?.hub);
         if (outcome.kind !== 'assigned' || outcome.how !== 'moved' || hub === undefined) return;
 
         switch (outcome.why) {
           case 'its hub is not linked':
-            expect(world.request.linkedHubs.map(({ host }) => host)).not.toContain(hub.host);
+            expect(given.request.linkedHubs.map(({ host }) => host)).not.toContain(hub.host);
             break;
           case 'its hub drains':
-            expect(effectiveHub(hub, conditionsOf(hub.host, world.conditions), NOW).state).toBe('draining');
+            expect(effectiveHub(hub, conditionsOf(hub.host, given.conditions), NOW).state).toBe('draining');
             break;
           case 'another hub is faster':
-            expect(world.fleet.allocation.fasterByMs).toBeDefined();
+            expect(given.fleet.allocation.fasterByMs).toBeDefined();
             break;
           default:
             expect(['its hub does not meet a require rule', 'a hub rule names another hub']).toContain(
@@ -150,8 +152,8 @@ describe('a device that has a hub', () => {
 
   test('is moved by a drain or by speed only when the ramp has reached it', () => {
     fc.assert(
-      fc.property(anyWorld, (world) => {
-        const { outcome, ramps } = decide(world);
+      fc.property(anyAllocationCase, (given) => {
+        const { outcome, ramps } = decide(given);
         if (outcome.kind !== 'assigned') return;
         const isReached = ramps.some(({ position, progress }) => position < progress);
 
@@ -165,15 +167,15 @@ describe('a device that has a hub', () => {
 
   test('goes to a faster hub only by as much as is asked for, and by the same source', () => {
     fc.assert(
-      fc.property(anyWorld, (world) => {
-        const { outcome, latencies } = decide(world);
+      fc.property(anyAllocationCase, (given) => {
+        const { outcome, latencies } = decide(given);
         if (outcome.kind !== 'assigned' || outcome.why !== 'another hub is faster') return;
-        const from = latencies.byHost.get(world.request.current?.hub ?? outcome.host);
+        const from = latencies.byHost.get(given.request.current?.hub ?? outcome.host);
         const to = latencies.byHost.get(outcome.host);
 
         expect(to?.source).toBe(from?.source);
         expect((from?.ms ?? 0) - (to?.ms ?? 0)).toBeGreaterThanOrEqual(
-          world.fleet.allocation.fasterByMs ?? NaN,
+          given.fleet.allocation.fasterByMs ?? NaN,
         );
       }),
       { numRuns: 6_000 },
@@ -184,8 +186,8 @@ describe('a device that has a hub', () => {
 describe('the load cap', () => {
   test('never refuses: it gives the device to the first in the ranking that is below it, else to the first', () => {
     fc.assert(
-      fc.property(anyWorld, (world) => {
-        const { outcome, candidates } = decide(world);
+      fc.property(anyAllocationCase, (given) => {
+        const { outcome, candidates } = decide(given);
         if (outcome.kind !== 'assigned' || outcome.how !== 'placed') return;
         const winner = candidates.find(({ host }) => host === outcome.host)?.draw?.hub;
         const isAnyFree = candidates.some(({ draw }) => draw !== undefined && !draw.hub.isOverloaded);
@@ -201,10 +203,10 @@ describe('the load cap', () => {
 describe('a receipt', () => {
   test('gives the same decision again, to the letter', () => {
     fc.assert(
-      fc.property(anyWorld, (world) => {
-        const receipt = receiptOf(world, decide(world));
+      fc.property(anyAllocationCase, (given) => {
+        const receipt = receiptOf(given, decide(given));
         const stored = JSON.parse(JSON.stringify(receipt)) as typeof receipt;
-        const { differences, notKept } = recompute(stored, world.fleet);
+        const { differences, notKept } = recompute(stored, given.fleet);
 
         if (notKept.length === 0) expect(differences).toEqual([]);
       }),
@@ -214,8 +216,8 @@ describe('a receipt', () => {
 
   test('holds no twin value of the enrollment, and fits into one log line', () => {
     fc.assert(
-      fc.property(anyWorld, (world) => {
-        const text = JSON.stringify(receiptOf(world, decide(world)));
+      fc.property(anyAllocationCase, (given) => {
+        const text = JSON.stringify(receiptOf(given, decide(given)));
 
         expect(text).not.toContain('secret-tag');
         expect(text.length).toBeLessThan(8_000);

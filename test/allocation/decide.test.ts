@@ -8,13 +8,13 @@ const NOW = Date.UTC(2026, 10, 23);
 const MINUTE = 60_000;
 const [WEU, EUS, SEA] = ['weu.azure-devices.net', 'eus.azure-devices.net', 'sea.azure-devices.net'];
 
-interface World {
+interface FleetState {
   readonly fleet?: Parameters<typeof fleetOf>[0];
   readonly hubs?: Readonly<Record<string, HubConditions>>;
   readonly causes?: Readonly<Record<string, number>>;
 }
 
-function conditionsOf({ hubs = {}, causes = {} }: World): Conditions {
+function conditionsOf({ hubs = {}, causes = {} }: FleetState): Conditions {
   return {
     loadedAt: NOW,
     hubs: new Map(
@@ -24,11 +24,11 @@ function conditionsOf({ hubs = {}, causes = {} }: World): Conditions {
   };
 }
 
-function decideIn(world: World, request: RequestOptions = {}): Decision {
+function decideIn(state: FleetState, request: RequestOptions = {}): Decision {
   return decide({
     request: requestOf(request),
-    fleet: fleetOf(world.fleet),
-    conditions: conditionsOf(world),
+    fleet: fleetOf(state.fleet),
+    conditions: conditionsOf(state),
     now: NOW,
   });
 }
@@ -65,7 +65,7 @@ describe('a first registration', () => {
     expect(share(SEA)).toBeCloseTo(1 / 6, 1);
   });
 
-  const excluded: readonly (readonly [string, World, RequestOptions, string])[] = [
+  const excluded: readonly (readonly [string, FleetState, RequestOptions, string])[] = [
     [
       'a stranger',
       {},
@@ -116,8 +116,8 @@ describe('a first registration', () => {
       `${WEU}: does not meet a require rule`,
     ],
   ];
-  test.each(excluded)('never goes to %s', (_, world, request, reason) => {
-    const { candidates, outcome } = decideIn(world, request);
+  test.each(excluded)('never goes to %s', (_, state, request, reason) => {
+    const { candidates, outcome } = decideIn(state, request);
     const excludedHost = reason.split(': ')[0];
 
     expect(
@@ -128,7 +128,7 @@ describe('a first registration', () => {
     expect(outcome).not.toMatchObject({ host: excludedHost });
   });
 
-  test.each<[string, World]>([
+  test.each<[string, FleetState]>([
     ['a count that is missing', { fleet: { hubs: { weu: { capacity: 1 } } } }],
     ['two failed calls', { hubs: { weu: { failures: 2 } } }],
     [
@@ -139,28 +139,28 @@ describe('a first registration', () => {
         },
       },
     ],
-  ])('is not kept away by %s', (_, world) => {
-    const { outcome } = decideIn(world, { linkedHubs: [WEU] as string[] });
+  ])('is not kept away by %s', (_, state) => {
+    const { outcome } = decideIn(state, { linkedHubs: [WEU] as string[] });
 
     expect(outcome).toMatchObject({ kind: 'assigned', host: WEU });
   });
 
   test('health never excludes the last hub', () => {
-    const world: World = {
+    const state: FleetState = {
       fleet: { hubs: { eus: { state: 'cordoned' }, sea: { state: 'cordoned' } } },
       hubs: { weu: { failures: 9 } },
     };
 
-    expect(decideIn(world).outcome).toMatchObject({ kind: 'assigned', host: WEU });
+    expect(decideIn(state).outcome).toMatchObject({ kind: 'assigned', host: WEU });
   });
 
   test('a full hub is not taken even as the last', () => {
-    const world: World = {
+    const state: FleetState = {
       fleet: { hubs: { weu: { capacity: 1 }, eus: { state: 'cordoned' }, sea: { state: 'cordoned' } } },
       hubs: { weu: { devices: { count: 1, countedAt: NOW }, failures: 9 } },
     };
 
-    const { outcome, candidates } = decideIn(world);
+    const { outcome, candidates } = decideIn(state);
 
     expect(outcome).toMatchObject({ code: 'BERTH_NO_HUB_NOW' });
     expect(candidates[0]?.excluded).toBe('full');
@@ -188,15 +188,15 @@ describe('a first registration', () => {
     [9, 0, 10, false],
     [10, 0, 10, true],
   ])('a hub that had %i devices %i ms ago, of %i, is full: %s', (count, ageMs, capacity, isFull) => {
-    const world: World = {
+    const state: FleetState = {
       fleet: { hubs: { weu: { capacity } } },
       hubs: { weu: { devices: { count, countedAt: NOW - ageMs } } },
     };
 
-    expect(decideIn(world).candidates[0]?.excluded).toBe(isFull ? 'full' : undefined);
+    expect(decideIn(state).candidates[0]?.excluded).toBe(isFull ? 'full' : undefined);
   });
 
-  test.each<[string, World, RequestOptions, string]>([
+  test.each<[string, FleetState, RequestOptions, string]>([
     [
       'all are cordoned: later',
       {
@@ -225,21 +225,21 @@ describe('a first registration', () => {
       { context: { payload: { country: 'DE' } } },
       'BERTH_NO_HUB_QUALIFIES',
     ],
-  ])('is refused where %s', (_, world, request, code) => {
-    expect(decideIn(world, request).outcome).toMatchObject({ kind: 'refused', code });
+  ])('is refused where %s', (_, state, request, code) => {
+    expect(decideIn(state, request).outcome).toMatchObject({ kind: 'refused', code });
   });
 });
 
 describe('rules', () => {
-  const withRules = (...rules: object[]): World => ({ fleet: { allocation: { rules } } });
+  const withRules = (...rules: object[]): FleetState => ({ fleet: { allocation: { rules } } });
 
   test('a deny wins over everything, with its reason', () => {
-    const world = withRules(
+    const state = withRules(
       { name: 'lab', hub: WEU },
       { name: 'retired', when: "payload.model == 'x0'", deny: 'model x0 is retired' },
     );
 
-    const { outcome } = decideIn(world, { context: { payload: { model: 'x0' } } });
+    const { outcome } = decideIn(state, { context: { payload: { model: 'x0' } } });
 
     expect(outcome).toEqual({
       kind: 'refused',
@@ -257,7 +257,7 @@ describe('rules', () => {
   });
 
   test('requires intersect', () => {
-    const world: World = {
+    const state: FleetState = {
       fleet: {
         hubs: { weu: { labels: { residency: 'eu', tier: 'gold' } } },
         allocation: {
@@ -269,16 +269,16 @@ describe('rules', () => {
       },
     };
 
-    expect(decideIn(world).outcome).toMatchObject({ host: WEU });
+    expect(decideIn(state).outcome).toMatchObject({ host: WEU });
   });
 
   test('prefers multiply into the weight', () => {
-    const world = withRules(
+    const state = withRules(
       { name: 'a', prefer: { [WEU ?? '']: 2 } },
       { name: 'b', prefer: { [WEU ?? '']: 3 } },
     );
 
-    expect(decideIn(world).candidates.find(({ host }) => host === WEU)?.draw?.hub.weight).toBe(6);
+    expect(decideIn(state).candidates.find(({ host }) => host === WEU)?.draw?.hub.weight).toBe(6);
   });
 
   test.each([
@@ -296,9 +296,9 @@ describe('rules', () => {
     ],
     ['a rule may refuse', { hub: WEU, whenUnknown: 'refuse' }, { code: 'BERTH_INPUT_MISSING' }],
   ])('when the condition is unknown, %s', (_, effect, outcome) => {
-    const world = withRules({ name: 'r', when: "payload.country == 'DE'", ...effect });
+    const state = withRules({ name: 'r', when: "payload.country == 'DE'", ...effect });
 
-    const decision = decideIn(world);
+    const decision = decideIn(state);
 
     expect(decision.outcome).toMatchObject(outcome);
     expect(decision.rules).toMatchObject([
@@ -308,7 +308,7 @@ describe('rules', () => {
 });
 
 describe('a registration again', () => {
-  test.each<[string, World]>([
+  test.each<[string, FleetState]>([
     ['as a rule', {}],
     ['though the hub is cordoned', { fleet: { hubs: { sea: { state: 'cordoned' } } } }],
     [
@@ -334,8 +334,8 @@ describe('a registration again', () => {
         causes: { 'drain:sea.azure-devices.net': 0 },
       },
     ],
-  ])('stays %s', (_, world) => {
-    expect(decideIn(world, on('sea')).outcome).toMatchObject({ kind: 'assigned', host: SEA, how: 'stayed' });
+  ])('stays %s', (_, state) => {
+    expect(decideIn(state, on('sea')).outcome).toMatchObject({ kind: 'assigned', host: SEA, how: 'stayed' });
   });
 
   test('stays on a hub that left the fleet file', () => {
@@ -344,7 +344,7 @@ describe('a registration again', () => {
     expect(outcome).toMatchObject({ kind: 'assigned', hub: 'Old.azure-devices.net', how: 'stayed' });
   });
 
-  test.each<[string, World, RequestOptions]>([
+  test.each<[string, FleetState, RequestOptions]>([
     ['the hub is not linked any more', {}, { ...on('sea'), linkedHubs: [WEU, EUS] as string[] }],
     [
       'the hub drains and the ramp is over',
@@ -360,20 +360,20 @@ describe('a registration again', () => {
       on('sea', { payload: { country: 'DE' } }),
     ],
     ['a hub rule names another', { fleet: { allocation: { rules: [{ name: 'r', hub: WEU }] } } }, on('sea')],
-  ])('moves where %s', (_, world, request) => {
-    const { outcome } = decideIn(world, request);
+  ])('moves where %s', (_, state, request) => {
+    const { outcome } = decideIn(state, request);
 
     expect(outcome).toMatchObject({ kind: 'assigned', how: 'moved' });
     expect(outcome).not.toMatchObject({ host: SEA });
   });
 
   test('without the inputs of the first time keeps the residency that the device has', () => {
-    const world: World = {
+    const state: FleetState = {
       fleet: { hubs: { weu: { state: 'draining' } }, allocation: require('eu') },
       causes: { 'drain:weu.azure-devices.net': 0 },
     };
 
-    const { outcome, candidates } = decideIn(world, on('eus'));
+    const { outcome, candidates } = decideIn(state, on('eus'));
 
     expect(outcome).toMatchObject({ kind: 'assigned', host: EUS, how: 'stayed' });
     expect(candidates.find(({ host }) => host === SEA)?.excluded).toBe('does not meet a require rule');
@@ -381,12 +381,12 @@ describe('a registration again', () => {
 
   test('never reprovisioned keeps its hub whatever its state', () => {
     const never = { updateHubAssignment: false, migrateDeviceData: false };
-    const world: World = {
+    const state: FleetState = {
       fleet: { hubs: { sea: { state: 'draining' } } },
       causes: { 'drain:sea.azure-devices.net': 0 },
     };
 
-    const { outcome } = decideIn(world, {
+    const { outcome } = decideIn(state, {
       ...on('sea'),
       linkedHubs: [SEA] as string[],
       group: { reprovisionPolicy: never },
@@ -413,48 +413,48 @@ describe('a registration again', () => {
 
 const HOUR = 3_600_000;
 /** Under any cause of going to a faster hub. */
-const FASTER = (world: World, since: number): World => {
-  const cause = fleetOf(world.fleet).allocation.fasterCause;
-  return cause === undefined ? world : { ...world, causes: { ...world.causes, [cause]: since } };
+const FASTER = (state: FleetState, since: number): FleetState => {
+  const cause = fleetOf(state.fleet).allocation.fasterCause;
+  return cause === undefined ? state : { ...state, causes: { ...state.causes, [cause]: since } };
 };
 
 describe('latency', () => {
   const measured = (weu: number, eus: number, sea: number, more: object = {}): RequestOptions => ({
     context: { payload: { latency: { westeurope: weu, eastus: eus, southeastasia: sea } }, ...more },
   });
-  const weights = (world: World, request: RequestOptions) =>
-    Object.fromEntries(decideIn(world, request).candidates.map(({ host, draw }) => [host, draw?.hub.weight]));
+  const weights = (state: FleetState, request: RequestOptions) =>
+    Object.fromEntries(decideIn(state, request).candidates.map(({ host, draw }) => [host, draw?.hub.weight]));
 
   test('halves a weight for every half-life that a hub is slower than the best', () => {
-    const world: World = {
+    const state: FleetState = {
       fleet: { hubs: { eus: { weight: 8 } }, allocation: { latency: { halfLifeMs: 25 } } },
     };
 
-    expect(weights(world, measured(10, 60, 35))).toEqual({ [WEU]: 1, [EUS]: 2, [SEA]: 0.5 });
+    expect(weights(state, measured(10, 60, 35))).toEqual({ [WEU]: 1, [EUS]: 2, [SEA]: 0.5 });
   });
 
   test('unknown counts as the worst that is known', () => {
-    const world: World = { fleet: { allocation: { latency: { halfLifeMs: 25 } } } };
+    const state: FleetState = { fleet: { allocation: { latency: { halfLifeMs: 25 } } } };
     const request = { context: { payload: { latency: { westeurope: 10, eastus: 35 } } } };
 
-    expect(weights(world, request)).toEqual({ [WEU]: 1, [EUS]: 0.5, [SEA]: 0.5 });
+    expect(weights(state, request)).toEqual({ [WEU]: 1, [EUS]: 0.5, [SEA]: 0.5 });
   });
 
   test('changes nothing where nothing is known', () => {
-    const world: World = {
+    const state: FleetState = {
       fleet: { hubs: { weu: { weight: 3 } }, allocation: { latency: { halfLifeMs: 25 } } },
     };
 
-    expect(weights(world, {})).toEqual({ [WEU]: 3, [EUS]: 1, [SEA]: 1 });
+    expect(weights(state, {})).toEqual({ [WEU]: 3, [EUS]: 1, [SEA]: 1 });
   });
 
   test('with a half-life of 0 the fastest takes all, and weights break ties', () => {
-    const world: World = {
+    const state: FleetState = {
       fleet: { hubs: { weu: { weight: 1_000_000 } }, allocation: { latency: { halfLifeMs: 0 } } },
     };
     const hosts = new Set(
       Array.from({ length: 200 }, (_, index) => {
-        const { outcome } = decideIn(world, measured(11, 10, 10, { registrationId: `d${index}` }));
+        const { outcome } = decideIn(state, measured(11, 10, 10, { registrationId: `d${index}` }));
         return outcome.kind === 'assigned' ? outcome.host : '';
       }),
     );
@@ -463,14 +463,14 @@ describe('latency', () => {
   });
 
   test('however slow a hub is, it is taken where no other may receive', () => {
-    const world: World = {
+    const state: FleetState = {
       fleet: {
         hubs: { weu: { state: 'cordoned' }, eus: { state: 'cordoned' } },
         allocation: { latency: { halfLifeMs: 1 } },
       },
     };
 
-    expect(decideIn(world, measured(1, 1, 60_000)).outcome).toMatchObject({ host: SEA });
+    expect(decideIn(state, measured(1, 1, 60_000)).outcome).toMatchObject({ host: SEA });
   });
 
   test('is not read where nothing asks for it', () => {
@@ -479,7 +479,7 @@ describe('latency', () => {
 });
 
 describe('a device leaves its hub for a faster one', () => {
-  const world = (more: object = {}): World => ({
+  const state = (more: object = {}): FleetState => ({
     fleet: { allocation: { sticky: { moveWhenFasterByMs: 40 }, ...more } },
   });
   /** A device that would go to `weu` if it were new. */
@@ -487,49 +487,49 @@ describe('a device leaves its hub for a faster one', () => {
     on(name, { registrationId: 'd3', payload: { latency } });
 
   test('which is the one that it would go to if it were new', () => {
-    expect(decideIn(world(), { context: { registrationId: 'd3' } }).outcome).toMatchObject({ host: WEU });
+    expect(decideIn(state(), { context: { registrationId: 'd3' } }).outcome).toMatchObject({ host: WEU });
   });
 
-  test.each<[string, World, RequestOptions, object]>([
+  test.each<[string, FleetState, RequestOptions, object]>([
     [
       'by 40 ms, at once',
-      FASTER(world(), NOW),
+      FASTER(state(), NOW),
       from('sea', { westeurope: 10, southeastasia: 50 }),
       { host: WEU, how: 'moved', why: 'another hub is faster' },
     ],
     [
       'not by 39 ms',
-      FASTER(world(), NOW),
+      FASTER(state(), NOW),
       from('sea', { westeurope: 11, southeastasia: 50 }),
       { host: SEA, how: 'stayed', why: 'its hub is good enough' },
     ],
     [
       'not before the cause was first seen',
-      world(),
+      state(),
       from('sea', { westeurope: 10, southeastasia: 90 }),
       { host: SEA, how: 'stayed', why: 'another hub is faster, and its turn has not come' },
     ],
     [
       'not before its turn',
-      FASTER(world({ moves: { over: '1h' } }), NOW - 1),
+      FASTER(state({ moves: { over: '1h' } }), NOW - 1),
       from('sea', { westeurope: 10, southeastasia: 90 }),
       { host: SEA, how: 'stayed' },
     ],
     [
       'after the ramp',
-      FASTER(world({ moves: { over: '1h' } }), NOW - HOUR),
+      FASTER(state({ moves: { over: '1h' } }), NOW - HOUR),
       from('sea', { westeurope: 10, southeastasia: 90 }),
       { host: WEU, how: 'moved' },
     ],
     [
       'not where the two are known from other sources',
-      FASTER(world(), NOW),
+      FASTER(state(), NOW),
       on('sea', { payload: { region: 'westeurope', latency: { southeastasia: 200 } } }),
       { host: SEA, how: 'stayed' },
     ],
     [
       'not where its own is unknown',
-      FASTER(world(), NOW),
+      FASTER(state(), NOW),
       from('sea', { westeurope: 1 }),
       { host: SEA, how: 'stayed' },
     ],
@@ -570,7 +570,7 @@ describe('a device leaves its hub for a faster one', () => {
       'not to one that is unhealthy, though no other may receive',
       FASTER(
         {
-          fleet: { hubs: { eus: { state: 'cordoned' }, sea: { state: 'cordoned' } }, ...world().fleet },
+          fleet: { hubs: { eus: { state: 'cordoned' }, sea: { state: 'cordoned' } }, ...state().fleet },
           hubs: { weu: { failures: 3 } },
         },
         NOW,
@@ -605,9 +605,9 @@ describe('a device leaves its hub for a faster one', () => {
 
 describe('the load cap', () => {
   const devices = (count: number): HubConditions => ({ devices: { count, countedAt: NOW } });
-  const placed = (world: World) =>
+  const placed = (state: FleetState) =>
     Array.from({ length: 300 }, (_, index) => {
-      const { outcome } = decideIn(world, { context: { registrationId: `d${index}` } });
+      const { outcome } = decideIn(state, { context: { registrationId: `d${index}` } });
       return outcome.kind === 'assigned' ? outcome.host : '';
     });
   const fleet = { allocation: { load: { epsilon: 0.05 } } };
@@ -621,21 +621,21 @@ describe('the load cap', () => {
   });
 
   test('reorders and never refuses: where all that may receive are above it, the first takes the device', () => {
-    const world: World = {
+    const state: FleetState = {
       fleet: { hubs: { eus: { state: 'cordoned' }, sea: { state: 'cordoned' } }, ...fleet },
       hubs: { weu: devices(900_000), eus: devices(0), sea: devices(0) },
     };
 
-    expect(new Set(placed(world))).toEqual(new Set([WEU]));
+    expect(new Set(placed(state))).toEqual(new Set([WEU]));
   });
 
   test('goes by the weights that an operator has set', () => {
     const overrides = { weight: { value: 3, author: 'a', reason: 'r', expiresAt: NOW + 1 } };
-    const world: World = {
+    const state: FleetState = {
       fleet,
       hubs: { weu: { ...devices(300), overrides }, eus: devices(100), sea: devices(100) },
     };
 
-    expect(placed(world)).toContain(WEU);
+    expect(placed(state)).toContain(WEU);
   });
 });

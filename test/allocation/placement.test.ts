@@ -1,6 +1,5 @@
 import { readFileSync } from 'node:fs';
 import { describe, expect, test } from '@jest/globals';
-import fc from 'fast-check';
 import {
   type Contender,
   compareDraws,
@@ -10,6 +9,7 @@ import {
 } from '../../src/allocation/score/placement.ts';
 import { hostName } from '../../src/iot-hub/host-name.ts';
 import { hash } from '../../src/json/hash.ts';
+import { fc } from '../support/properties.ts';
 
 interface Vectors {
   readonly placements: readonly {

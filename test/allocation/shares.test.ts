@@ -1,7 +1,7 @@
 import { describe, expect, test } from '@jest/globals';
-import fc from 'fast-check';
 import { type Contender, draw, first } from '../../src/allocation/score/placement.ts';
 import { hostName } from '../../src/iot-hub/host-name.ts';
+import { fc } from '../support/properties.ts';
 
 /**
  * The mathematics of weighted rendezvous hashing: every hub's lot is an exponential clock, so shares are the

@@ -1,5 +1,4 @@
 import { describe, expect, test } from '@jest/globals';
-import fc from 'fast-check';
 import { worstRequests } from '../../bench/worst-request.ts';
 import { NO_CONDITIONS } from '../../src/allocation/conditions.ts';
 import { decide } from '../../src/allocation/decision/decide.ts';
@@ -10,6 +9,7 @@ import { WORK_LIMITS, Work } from '../../src/fleet/expressions/expression-work.t
 import type { Fleet } from '../../src/fleet/fleet.ts';
 import type { JsonValue } from '../../src/json/json.ts';
 import { randomPayload, randomSource } from '../fleet/random-expressions.ts';
+import { fc } from '../support/properties.ts';
 import { fleetOf, requestOf } from './requests.ts';
 
 const KB = 1024;

@@ -1,10 +1,10 @@
 import { execFile } from 'node:child_process';
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import * as z from 'zod';
+import { temporaryFolder } from '../support/temporary-folder.ts';
 import { type Bundles, buildBundles } from './bundles.ts';
 import { type LocalRun, runLocally } from './local-run.ts';
 
@@ -23,7 +23,7 @@ let control: string;
 let stack: z.output<typeof STACK>;
 beforeAll(async () => {
   bundles = buildBundles();
-  state = mkdtempSync(join(tmpdir(), 'berth-command-'));
+  state = temporaryFolder('command');
   run = runLocally(bundles.directory, ['--devices', '3', '--state', join(state, 'stack')]);
   control = await run.says(/control API (http:\S+)\)/);
   await run.says(/the functions (run)/);
@@ -33,13 +33,12 @@ beforeAll(async () => {
     if (registrations.length >= 3) break;
     await delay(50);
   }
-}, 120_000);
+});
 afterAll(async () => {
   run.process.kill('SIGINT');
   await run.ended;
   bundles.remove();
-  rmSync(state, { recursive: true, force: true });
-}, 30_000);
+});
 
 interface Said {
   readonly code: number;
@@ -83,7 +82,7 @@ describe('an operator and devices of their own, against the local stack', () => 
       ),
     ]);
     expect(out).toContain('desired {"sendDataInterval":5000');
-  }, 60_000);
+  });
 
   test('a German device and one that hides its country do not leave the EU', async () => {
     const german = await device('german', { country: 'DE' }, 'https');
@@ -91,13 +90,13 @@ describe('an operator and devices of their own, against the local stack', () => 
 
     expect(german.out).toMatch(/^german is on contoso-(weu|neu)\./);
     expect(hidden.out).toMatch(/^hidden is on contoso-(weu|neu)\./);
-  }, 60_000);
+  });
 
   test('a device that a rule denies is told so by DPS', async () => {
     const { code, err } = await device('old', { country: 'US', model: 'x0' });
 
     expect([code, err]).toEqual([1, expect.stringContaining('400207')]);
-  }, 60_000);
+  });
 
   test('a hub that is cordoned takes no new devices within a minute, and is drained after', async () => {
     expect(
@@ -131,7 +130,7 @@ describe('an operator and devices of their own, against the local stack', () => 
       share: { wanted: 0 },
     });
     expect((await berth('hub', 'clear', WEU)).err).toContain('it was draining');
-  }, 120_000);
+  });
 
   test('a stored receipt is explained, and comes to the same again', async () => {
     const file = join(state, 'receipt.json');
@@ -148,7 +147,7 @@ describe('an operator and devices of their own, against the local stack', () => 
     expect(code).toBe(0);
     expect(out).toMatch(/eu-residency +unknown +yes +the key country is missing/);
     expect(out).toContain('Recomputed: the same to the letter.');
-  }, 60_000);
+  });
 
   test('what the tables know is exported, and tried on another fleet file by threads of its own', async () => {
     const devices = join(state, 'devices.jsonl');
@@ -185,7 +184,7 @@ describe('an operator and devices of their own, against the local stack', () => 
     expect(code).toBe(0);
     expect(JSON.parse(out)).toMatchObject({ devices: known, moves: { count: 0 } });
     expect(JSON.parse(synthetic.out)).toMatchObject({ devices: 20_000, moves: { count: 0 } });
-  }, 60_000);
+  });
 
   test('a change of a policy is tried on the twins that the tables know', async () => {
     const file = join(state, 'policy.json');
@@ -203,7 +202,7 @@ describe('an operator and devices of their own, against the local stack', () => 
       policies: [{ name: 'tried', change: 'new', written: report.writes.count }, {}, {}],
     });
     expect(tooMany).toMatchObject({ code: 1, err: expect.stringContaining('[BERTH_TOO_MANY_WRITES]') });
-  }, 60_000);
+  });
 
   test('a poisoned event is listed, shown, replayed in vain, and purged', async () => {
     const event = {
@@ -236,7 +235,7 @@ describe('an operator and devices of their own, against the local stack', () => 
     });
     expect(await berth('dead-letters', 'purge', id)).toMatchObject({ code: 0 });
     expect((await berth('dead-letters', 'list')).err).toContain('No dead letters.');
-  }, 60_000);
+  });
 
   test('a reader that has seen enough ends a command, and a full disk does so with a sentence', async () => {
     const berthInShell = (line: string) =>
@@ -257,7 +256,7 @@ describe('an operator and devices of their own, against the local stack', () => 
       code: 1,
       err: expect.stringMatching(/^The result cannot be written: .*ENOSPC[^\n]*\n$/),
     });
-  }, 60_000);
+  });
 
   test('the fleet file is validated, and a wrong option is an error with a code', async () => {
     expect(await berth('validate', '--registrations', '100')).toMatchObject({
@@ -268,5 +267,5 @@ describe('an operator and devices of their own, against the local stack', () => 
       code: 1,
       err: expect.stringContaining('[BERTH_ARGUMENT_INVALID]'),
     });
-  }, 60_000);
+  });
 });

@@ -1,21 +1,12 @@
 import { once } from 'node:events';
-import {
-  existsSync,
-  mkdirSync,
-  mkdtempSync,
-  readdirSync,
-  readFileSync,
-  realpathSync,
-  rmSync,
-  writeFileSync,
-} from 'node:fs';
+import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:net';
-import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import * as z from 'zod';
 import { contentsOf } from '../../local/state/contents.ts';
+import { temporaryFolder } from '../support/temporary-folder.ts';
 import { type Bundles, buildBundles } from './bundles.ts';
 import { type LocalRun, runLocally } from './local-run.ts';
 
@@ -30,12 +21,11 @@ let root: string;
 const runs: LocalRun[] = [];
 beforeAll(() => {
   bundles = buildBundles();
-  root = realpathSync(mkdtempSync(join(tmpdir(), 'berth-stack-')));
-}, 60_000);
+  root = temporaryFolder('stack');
+});
 afterAll(() => {
   for (const { process } of runs) process.kill('SIGKILL');
   bundles.remove();
-  rmSync(root, { recursive: true, force: true });
 });
 
 function start(state: string, ...args: readonly string[]): LocalRun {
@@ -79,7 +69,7 @@ describe('Azurite', () => {
     await run.says(/(restarts azurite 1 time)/);
     await run.says(/twins {4}(\d+ in sync.*)/);
     await end(run);
-  }, 120_000);
+  });
 
   test('whose port was taken meanwhile is shown as down, says why, and starts when the port is free', async () => {
     const run = start(join(root, 'taken'));
@@ -101,7 +91,7 @@ describe('Azurite', () => {
     expect(await azuriteOnceIt(control, ({ running }) => running)).toMatchObject({ restarts: 1 });
     expect((await ask(`${control}/stack`, STACK)).ports).toEqual(ports);
     await end(run);
-  }, 120_000);
+  });
 });
 
 describe('the state folder', () => {
@@ -114,7 +104,7 @@ describe('the state folder', () => {
 
     expect(contents.length).toBeGreaterThan(15);
     expect(contents.filter(({ kind, expected }) => kind !== expected)).toEqual([]);
-  }, 90_000);
+  });
 
   test.each([
     ['is a file', 'file', 'BERTH_LOCAL_STATE_UNUSABLE'],
@@ -124,25 +114,21 @@ describe('the state folder', () => {
       : []),
     ['holds files of others', 'others', 'BERTH_LOCAL_STATE_FOREIGN'],
     ['contains the project', '..', 'BERTH_LOCAL_STATE_FOREIGN'],
-  ])(
-    'that %s is a sentence with a code, within seconds, and stays as it is',
-    async (_, folder, code) => {
-      mkdirSync(join(root, 'others'), { recursive: true });
-      writeFileSync(join(root, 'others', 'notes.txt'), 'mine');
-      writeFileSync(join(root, 'file'), 'mine');
-      const path = folder.startsWith('file') || folder === 'others' ? join(root, folder) : folder;
-      const run = start(path, '--fresh');
+  ])('that %s is a sentence with a code, within seconds, and stays as it is', async (_, folder, code) => {
+    mkdirSync(join(root, 'others'), { recursive: true });
+    writeFileSync(join(root, 'others', 'notes.txt'), 'mine');
+    writeFileSync(join(root, 'file'), 'mine');
+    const path = folder.startsWith('file') || folder === 'others' ? join(root, folder) : folder;
+    const run = start(path, '--fresh');
 
-      const { code: exitCode } = await run.ended;
+    const { code: exitCode } = await run.ended;
 
-      expect(exitCode).toBe(1);
-      expect(run.said()).toContain(`[${code}]`);
-      expect(run.said().trim().split('\n')).toHaveLength(1);
-      expect(readFileSync(join(root, 'file'), 'utf8')).toBe('mine');
-      expect(readdirSync(join(root, 'others'))).toEqual(['notes.txt']);
-    },
-    15_000,
-  );
+    expect(exitCode).toBe(1);
+    expect(run.said()).toContain(`[${code}]`);
+    expect(run.said().trim().split('\n')).toHaveLength(1);
+    expect(readFileSync(join(root, 'file'), 'utf8')).toBe('mine');
+    expect(readdirSync(join(root, 'others'))).toEqual(['notes.txt']);
+  });
 
   test('with a damaged file ends the start with a sentence, and --fresh begins anew', async () => {
     const state = join(root, 'damaged');
@@ -162,5 +148,5 @@ describe('the state folder', () => {
     expect((await fresh.ended).code).toBe(0);
     expect(fresh.said()).toContain('since Berth did not make it: notes.txt');
     expect(existsSync(join(state, 'notes.txt'))).toBe(true);
-  }, 120_000);
+  });
 });

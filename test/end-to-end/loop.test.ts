@@ -1,9 +1,9 @@
-import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import * as z from 'zod';
+import { temporaryFolder } from '../support/temporary-folder.ts';
 import { type Bundles, buildBundles } from './bundles.ts';
 import { type LocalRun, runLocally } from './local-run.ts';
 
@@ -42,12 +42,11 @@ let state: string;
 const runs: LocalRun[] = [];
 beforeAll(() => {
   bundles = buildBundles();
-  state = mkdtempSync(join(tmpdir(), 'berth-loop-'));
-}, 60_000);
+  state = temporaryFolder('loop');
+});
 afterAll(() => {
   for (const { process } of runs) process.kill('SIGKILL');
   bundles.remove();
-  rmSync(state, { recursive: true, force: true });
 });
 
 function start(...args: readonly string[]): LocalRun {
@@ -160,7 +159,7 @@ describe('ending', () => {
 
     expect((await run.ended).code).toBe(0);
     await untilGone(pids);
-  }, 60_000);
+  });
 
   test('the other processes end with the supervisor, even if that is killed', async () => {
     const run = runLocally(bundles.directory, ['--devices', '2', '--state', join(state, 'killed')]);
@@ -170,7 +169,7 @@ describe('ending', () => {
     run.process.kill('SIGKILL');
 
     await untilGone(pids);
-  }, 60_000);
+  });
 
   test('a run that cannot close in time says why and fails', async () => {
     const run = runLocally(bundles.directory, [
@@ -186,5 +185,5 @@ describe('ending', () => {
 
     expect((await run.ended).code).toBe(1);
     expect(run.said()).toMatch(/The loop has not closed in 1 s: .*devices have not registered/);
-  }, 60_000);
+  });
 });

@@ -1,25 +1,16 @@
 import { execFileSync } from 'node:child_process';
-import {
-  cpSync,
-  mkdirSync,
-  mkdtempSync,
-  readdirSync,
-  readFileSync,
-  rmSync,
-  symlinkSync,
-  writeFileSync,
-} from 'node:fs';
-import { tmpdir } from 'node:os';
+import { cpSync, mkdirSync, readdirSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs';
 import { join, resolve } from 'node:path';
-import { afterAll, beforeAll, expect, test } from '@jest/globals';
+import { beforeAll, expect, test } from '@jest/globals';
 import { strFromU8, unzipSync } from 'fflate';
+import { temporaryFolder } from '../support/temporary-folder.ts';
 
 const MODEL = 'dtmi/com/example/temperaturecontroller-1.json';
 
 /** The project with device models, which the committed one has not. */
 let project: string;
 beforeAll(() => {
-  project = mkdtempSync(join(tmpdir(), 'berth-models-'));
+  project = temporaryFolder('models');
   const parts = ['src', 'scripts', 'tsconfig.json', 'package.json', 'host.json', 'fleet.json'];
   for (const part of parts) cpSync(part, join(project, part), { recursive: true });
   symlinkSync(resolve('node_modules'), join(project, 'node_modules'));
@@ -27,8 +18,7 @@ beforeAll(() => {
   writeFileSync(join(project, 'models/README.md'), 'Models of our devices.');
   mkdirSync(join(project, 'models/empty'));
   execFileSync('node', ['scripts/package.mjs', '--out', 'package'], { cwd: project, stdio: 'ignore' });
-}, 60_000);
-afterAll(() => rmSync(project, { recursive: true, force: true }));
+});
 
 test('the package carries the DTDL files of models/, and nothing else that lies there', () => {
   const models = readdirSync(join(project, 'package/models'), { recursive: true, withFileTypes: true })

@@ -1,6 +1,6 @@
 import { type ChildProcess, execFile, execFileSync, fork } from 'node:child_process';
 import { once } from 'node:events';
-import { cpSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { cpSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { homedir, tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
@@ -10,46 +10,41 @@ import type { ReadyMessage } from '../../local/function-host/main.ts';
 import { RevisionStore } from '../../src/store/state/revisions.ts';
 import { openTables } from '../../src/store/tables/tables.ts';
 import { CAPTURED } from '../allocation/requests.ts';
-import { type Azurite, startAzurite } from '../azurite.ts';
+import { storageAccount } from '../support/storage-account.ts';
+import { temporaryFolder } from '../support/temporary-folder.ts';
 import { type Bundles, buildBundles } from './bundles.ts';
 
 const KEYS = { FUNCTION_HOST_FUNCTION_KEY: 'f-key', FUNCTION_HOST_MASTER_KEY: 'm-key' };
 const GOOD = { hubs: [{ host: 'weu.azure-devices.net', region: 'westeurope', tier: 'S1' }] };
 
 let bundles: Bundles;
-let azurite: Azurite;
+let storage: string;
 /** What `npm run package` has written: a folder, and a zip file beside it. */
 let built: string;
-let app: string | undefined;
 let host: ChildProcess | undefined;
 beforeAll(async () => {
   bundles = buildBundles();
-  built = join(mkdtempSync(join(tmpdir(), 'berth-built-')), 'package');
+  built = join(temporaryFolder('built'), 'package');
   execFileSync('npm', ['run', '--silent', 'package', '--', '--out', built], { stdio: 'ignore' });
-  azurite = await startAzurite();
-}, 60_000);
+  storage = await storageAccount();
+});
 afterEach(async () => {
   host?.kill('SIGKILL');
   if (host?.exitCode === null && host.signalCode === null) await once(host, 'exit');
-  if (app !== undefined) rmSync(app, { recursive: true, force: true });
 });
-afterAll(async () => {
-  await azurite.close();
-  bundles.remove();
-  rmSync(join(built, '..'), { recursive: true, force: true });
-});
+afterAll(() => bundles.remove());
 
 /** What is deployed and nothing else, in a folder far from any node_modules. */
 async function serve(
   fleet: string | undefined | 'as packaged',
   env: Readonly<Record<string, string>> = {},
 ): Promise<string> {
-  app = mkdtempSync(join(tmpdir(), 'berth-package-'));
+  const app = temporaryFolder('package');
   cpSync(built, app, { recursive: true });
   if (fleet === undefined) rmSync(join(app, 'fleet.json'));
   else if (fleet !== 'as packaged') writeFileSync(join(app, 'fleet.json'), fleet);
   host = fork(join(bundles.directory, 'function-host.cjs'), ['--app', app, '--port', '0'], {
-    env: { PATH: process.env.PATH, AzureWebJobsStorage: azurite.connectionString, ...KEYS, ...env },
+    env: { PATH: process.env.PATH, AzureWebJobsStorage: storage, ...KEYS, ...env },
     silent: true,
   });
   const [ready] = (await once(host, 'message')) as [ReadyMessage];
@@ -110,7 +105,7 @@ describe('what npm run package writes', () => {
   });
 
   test('is the same wherever it is built, but for the time', () => {
-    const elsewhere = join(mkdtempSync(join(tmpdir(), 'berth-elsewhere-')), 'other');
+    const elsewhere = join(temporaryFolder('elsewhere'), 'other');
     execFileSync('npm', ['run', '--silent', 'package', '--', '--out', elsewhere], { stdio: 'ignore' });
     const timeless = (folder: string, file: string) =>
       readFileSync(join(folder, file), 'utf8').replaceAll(/20\d\d-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z/g, 'T');
@@ -118,8 +113,7 @@ describe('what npm run package writes', () => {
     for (const file of ['dist/functions.cjs', 'dist/functions.cjs.map', 'package.json']) {
       expect([file, timeless(elsewhere, file) === timeless(built, file)]).toEqual([file, true]);
     }
-    rmSync(join(elsewhere, '..'), { recursive: true });
-  }, 60_000);
+  });
 
   test('does not say where it was built', () => {
     for (const file of packaged()) {
@@ -156,12 +150,12 @@ describe('what npm run package writes', () => {
 });
 
 /** `smoke.sh` as the pipeline runs it, with an `az` that knows one key; its answer and all that it has said. */
-async function smoke(
+function smoke(
   api: string,
   archive: string,
   env: Readonly<Record<string, string>> = {},
 ): Promise<{ readonly code: number; readonly out: string; readonly err: string }> {
-  const tools = mkdtempSync(join(tmpdir(), 'berth-tools-'));
+  const tools = temporaryFolder('tools');
   writeFileSync(join(tools, 'az'), '#!/bin/sh\necho f-key\n', { mode: 0o755 });
   const settings = {
     PATH: `${tools}:${process.env.PATH}`,
@@ -169,18 +163,14 @@ async function smoke(
     AZURE_RESOURCE_GROUP: 'rg',
     BERTH_APP: 'app',
   };
-  try {
-    return await new Promise((resolve) => {
-      execFile(
-        'bash',
-        ['scripts/deploy/smoke.sh', archive],
-        { env: { ...settings, ...env } },
-        (error, out, err) => resolve({ code: typeof error?.code === 'number' ? error.code : 0, out, err }),
-      );
-    });
-  } finally {
-    rmSync(tools, { recursive: true });
-  }
+  return new Promise((resolve) => {
+    execFile(
+      'bash',
+      ['scripts/deploy/smoke.sh', archive],
+      { env: { ...settings, ...env } },
+      (error, out, err) => resolve({ code: typeof error?.code === 'number' ? error.code : 0, out, err }),
+    );
+  });
 }
 
 /** The package as if it had been built at another time; its code does not know. */
@@ -211,7 +201,7 @@ describe('the smoke test of a deployment', () => {
     ]);
     expect(out).not.toContain('f-key');
     expect(err).toBe('::add-mask::f-key\n::add-mask::f-key\n');
-  }, 60_000);
+  });
 
   test('is not, while another build answers', async () => {
     const api = await serve('as packaged');
@@ -222,7 +212,7 @@ describe('the smoke test of a deployment', () => {
       1,
       `The build 2999-01-01T00:00:00.000Z does not answer: GET /api/fleet is answered by the build ${manifest().berth.build}.\n`,
     ]);
-  }, 60_000);
+  });
 
   test('does not wait for a package that an earlier one has outdated', async () => {
     const api = await serve('as packaged');
@@ -234,7 +224,7 @@ describe('the smoke test of a deployment', () => {
       1,
       `A package that was built at ${manifest().berth.build} has run here, and this one was built at 2020-01-01T00:00:00.000Z: its instances would not write. Build it anew.\n`,
     ]);
-  }, 60_000);
+  });
 
   test('is not with a fleet file that has problems', async () => {
     const api = await serve('{"hubs":[]}');
@@ -245,7 +235,7 @@ describe('the smoke test of a deployment', () => {
       1,
       'The app is not ready: GET /api/health answers 503, its fleet file has problems.\n',
     ]);
-  }, 60_000);
+  });
 
   test('is not where it may not read the key', async () => {
     const api = await serve('as packaged');
@@ -253,7 +243,7 @@ describe('the smoke test of a deployment', () => {
     const { code, err } = await smoke(api, `${built}.zip`, { BERTH_APP: '' });
 
     expect([code, err]).toEqual([1, 'BERTH_APP is not set; docs/deploy.md says what it is.\n']);
-  }, 60_000);
+  });
 });
 
 describe('the deployed package', () => {
@@ -263,7 +253,7 @@ describe('the deployed package', () => {
     expect(await (await get(`${api}/health`)).json()).toEqual({ ready: true });
     const fleet = (await (await get(`${api}/fleet`)).json()) as Running;
     expect(fleet.build.running).toBe(manifest().berth.build);
-  }, 60_000);
+  });
 
   test('serves every route from an empty folder', async () => {
     const api = await serve(JSON.stringify(GOOD));
@@ -275,7 +265,7 @@ describe('the deployed package', () => {
     expect((await get(`${api}/fleet`)).status).toBe(200);
     expect((await get(`${api}/devices/nobody`)).status).toBe(404);
     expect((await get(`${api}/health`)).status).toBe(200);
-  }, 60_000);
+  });
 
   test('wants its key, as DPS sends it, for everything but health', async () => {
     const api = await serve(JSON.stringify(GOOD));
@@ -285,38 +275,31 @@ describe('the deployed package', () => {
     expect((await fetch(`${api}/fleet`)).status).toBe(401);
     expect((await fetch(`${api}/devices/d`)).status).toBe(401);
     expect((await fetch(`${api}/health`)).status).toBe(200);
-  }, 60_000);
+  });
 
   test.each<[string, string | undefined]>([
     ['is broken', '{"hubs":[{"host":"weu"}]}'],
     ['is no JSON', '{'],
     ['is missing', undefined],
-  ])(
-    'never loses a route where the fleet file %s',
-    async (_, fleet) => {
-      const fresh = azurite.connectionString.replace(
-        /TableEndpoint=[^;]+/,
-        'TableEndpoint=http://127.0.0.1:9/devstoreaccount1',
-      );
-      const api = await serve(fleet, { AzureWebJobsStorage: fresh });
+  ])('never loses a route where the fleet file %s', async (_, fleet) => {
+    const fresh = storage.replace(/TableEndpoint=[^;]+/, 'TableEndpoint=http://127.0.0.1:9/devstoreaccount1');
+    const api = await serve(fleet, { AzureWebJobsStorage: fresh });
 
-      const answer = await post(`${api}/allocate`, REQUEST);
+    const answer = await post(`${api}/allocate`, REQUEST);
 
-      expect([answer.status, await answer.json()]).toMatchObject([
-        503,
-        { error: { code: 'BERTH_FLEET_INVALID' } },
-      ]);
-      expect((await post(`${api}/explain`, REQUEST)).status).toBe(503);
-      expect((await get(`${api}/fleet`)).status).toBe(503);
-      expect((await get(`${api}/devices/d`)).status).toBe(503);
-      expect(await (await get(`${api}/health`)).json()).toEqual({ ready: false });
-    },
-    60_000,
-  );
+    expect([answer.status, await answer.json()]).toMatchObject([
+      503,
+      { error: { code: 'BERTH_FLEET_INVALID' } },
+    ]);
+    expect((await post(`${api}/explain`, REQUEST)).status).toBe(503);
+    expect((await get(`${api}/fleet`)).status).toBe(503);
+    expect((await get(`${api}/devices/d`)).status).toBe(503);
+    expect(await (await get(`${api}/health`)).json()).toEqual({ ready: false });
+  });
 
   test('runs the last good fleet file where the new one is broken, and says that it is not ready', async () => {
     const store = new RevisionStore(
-      openTables({ kind: 'connectionString', connectionString: azurite.connectionString }).state,
+      openTables({ kind: 'connectionString', connectionString: storage }).state,
     );
     await serve(JSON.stringify(GOOD));
     while ((await store.lastGood()) === undefined) await new Promise((resolve) => setTimeout(resolve, 50));
@@ -328,5 +311,5 @@ describe('the deployed package', () => {
 
     expect((await post(`${api}/allocate`, REQUEST)).status).toBe(200);
     expect((await get(`${api}/health`)).status).toBe(503);
-  }, 60_000);
+  });
 });

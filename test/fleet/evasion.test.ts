@@ -1,11 +1,11 @@
 import { readFileSync } from 'node:fs';
 import { describe, expect, test } from '@jest/globals';
-import fc from 'fast-check';
 import { evadableRules, evasionsOf } from '../../src/fleet/advice/evasion.ts';
 import { effectOf, readableFacts, SILENT_DEVICE } from '../../src/fleet/advice/facts.ts';
 import { parseFleet } from '../../src/fleet/file/parse.ts';
 import type { Fleet, Rule } from '../../src/fleet/fleet.ts';
 import type { JsonValue } from '../../src/json/json.ts';
+import { fc } from '../support/properties.ts';
 
 const hub = (name: string, residency: string) => ({
   host: `${name}.azure-devices.net`,

@@ -1,10 +1,10 @@
 import { describe, expect, test } from '@jest/globals';
-import fc from 'fast-check';
 import { compileExpression, evaluateCondition, variablesOf } from '../../src/fleet/expressions/expression.ts';
 import { createEnvironments } from '../../src/fleet/expressions/expression-environment.ts';
 import { pricedFunctions } from '../../src/fleet/expressions/expression-prices.ts';
 import { WORK_LIMITS, Work } from '../../src/fleet/expressions/expression-work.ts';
 import type { JsonValue } from '../../src/json/json.ts';
+import { fc } from '../support/properties.ts';
 import { randomPayload, randomSource } from './random-expressions.ts';
 
 const KB = 1024;

@@ -1,6 +1,6 @@
 import { expect, test } from '@jest/globals';
-import fc from 'fast-check';
 import { PathTree } from '../../src/fleet/file/path-tree.ts';
+import { fc } from '../support/properties.ts';
 
 const path = fc.array(fc.constantFrom('a', 'b', 'c'), { maxLength: 4 });
 const begins = (one: readonly string[], other: readonly string[]) =>

@@ -1,5 +1,5 @@
-import fc from 'fast-check';
 import type { JsonValue } from '../../src/json/json.ts';
+import { fc } from '../support/properties.ts';
 
 /** Sources of expressions over `payload`, of every function and operator, and what a device could send against them. */
 

@@ -1,20 +1,14 @@
-import { afterAll, afterEach, beforeAll, describe, expect, test } from '@jest/globals';
+import { afterEach, describe, expect, test } from '@jest/globals';
 import { markForRead } from '../../src/sync/reconcile/mark-due.ts';
 import { NEVER } from '../../src/time/instant.ts';
-import { type Azurite, startAzurite } from '../azurite.ts';
-import { World, type WorldOptions } from './world.ts';
+import { FunctionApp, type FunctionAppOptions } from '../support/function-app.ts';
 
 const DAY_MS = 24 * 60 * 60_000;
 
-let azurite: Azurite;
-let world: World;
-beforeAll(async () => {
-  azurite = await startAzurite();
-}, 60_000);
-afterAll(() => azurite.close());
-afterEach(() => world.close());
-const open = async (options: Omit<WorldOptions, 'azurite'>) => {
-  world = await World.open({ azurite, ...options });
+let app: FunctionApp;
+afterEach(() => app.close());
+const open = async (options: FunctionAppOptions) => {
+  app = await FunctionApp.open(options);
 };
 const named = (name: string, count: number) =>
   Array.from({ length: count }, (_, index) => `${name}-${index}`);
@@ -25,36 +19,35 @@ describe('messages a day', () => {
 
   test('what they do not suffice for is parked until tomorrow, and comes back in the order of its priority', async () => {
     await open({ hubs: [SMALL] });
-    const instance = world.instance();
+    const instance = app.instance();
     const edited = named('edited', 2);
     const missed = named('missed', 1);
-    for (const name of edited) world.create(name, { interval: 5 });
-    for (const name of missed) world.create(name, { interval: 99 });
-    await world.deliver(
+    for (const name of edited) app.create(name, { interval: 5 });
+    for (const name of missed) app.create(name, { interval: 99 });
+    await app.deliver(
       instance,
-      world.take().filter(({ partitionKey }) => !missed.includes(partitionKey)),
+      app.take().filter(({ partitionKey }) => !missed.includes(partitionKey)),
     );
     const drifted = named('drifted', 32);
-    for (const name of drifted) world.create(name);
-    await world.deliver(instance);
-    world.take();
-    for (const name of edited)
-      world.hub().edit(name, { properties: { desired: { interval: 99 } } }, 'service');
-    await world.deliver(instance);
+    for (const name of drifted) app.create(name);
+    await app.deliver(instance);
+    app.take();
+    for (const name of edited) app.hub().edit(name, { properties: { desired: { interval: 99 } } }, 'service');
+    await app.deliver(instance);
 
-    const parked = drifted.filter((name) => world.interval(name) !== 5);
+    const parked = drifted.filter((name) => app.interval(name) !== 5);
     expect(parked).toHaveLength(4);
-    expect(edited.map((name) => world.interval(name))).toEqual([99, 99]);
-    const midnight = (Math.floor(world.now / DAY_MS) + 1) * DAY_MS;
+    expect(edited.map((name) => app.interval(name))).toEqual([99, 99]);
+    const midnight = (Math.floor(app.now / DAY_MS) + 1) * DAY_MS;
     for (const name of [...parked, ...edited]) {
-      expect(await world.shadow(name)).toMatchObject({
+      expect(await app.shadow(name)).toMatchObject({
         judgement: { state: 'parked', why: 'the budget of messages a day is used up' },
         due: { at: midnight, priority: edited.includes(name) ? 'edit' : 'drift' },
         writing: undefined,
       });
     }
     for (const deviceId of missed) {
-      await markForRead(instance.stores.twins, world.id(deviceId), {
+      await markForRead(instance.stores.twins, app.id(deviceId), {
         since: NEVER,
         why: 'test',
         priority: 'resync',
@@ -62,41 +55,41 @@ describe('messages a day', () => {
       });
     }
     // Another instance has no more of the day than this one.
-    const calls = world.calls.length;
-    world.create('late');
-    await world.deliver(world.instance());
-    expect(world.calls.slice(calls)).toEqual([]);
-    expect((await world.shadow('late')).judgement.state).toBe('parked');
+    const calls = app.calls.length;
+    app.create('late');
+    await app.deliver(app.instance());
+    expect(app.calls.slice(calls)).toEqual([]);
+    expect((await app.shadow('late')).judgement.state).toBe('parked');
 
-    world.pass(midnight - world.now + 1_000);
-    const before = world.calls.length;
-    await world.resync(instance);
+    app.pass(midnight - app.now + 1_000);
+    const before = app.calls.length;
+    await app.resync(instance);
 
     // Of reads the walk may make some beside.
-    const order = world.calls
+    const order = app.calls
       .slice(before)
       .flatMap((call) => /^PATCH \/twins\/(\w+)-/.exec(call)?.[1] ?? [])
       .filter((name, index, names) => name !== names[index - 1]);
     expect(order).toEqual(['edited', 'drifted', 'missed']);
-    for (const name of [...drifted, ...edited, ...missed, 'late']) expect(world.interval(name)).toBe(5);
-  }, 60_000);
+    for (const name of [...drifted, ...edited, ...missed, 'late']) expect(app.interval(name)).toBe(5);
+  });
 
   test('once they are used up, nobody waits for a turn that does not come', async () => {
     await open({ hubs: [{ tier: 'F1', units: 1, budget: { rate: 0.1, daily: 0.001 } }] });
-    const instance = world.instance();
+    const instance = app.instance();
     // 3.5 a second: in line, the last of these would get its turn after the end of the batch.
     const names = named('pump', 100);
-    for (const name of names) world.create(name);
+    for (const name of names) app.create(name);
 
-    await world.deliver(instance);
+    await app.deliver(instance);
 
-    for (const name of names.filter((each) => world.interval(each) !== 5)) {
-      expect((await world.shadow(name)).judgement).toMatchObject({
+    for (const name of names.filter((each) => app.interval(each) !== 5)) {
+      expect((await app.shadow(name)).judgement).toMatchObject({
         state: 'parked',
         why: 'the budget of messages a day is used up',
       });
     }
-  }, 60_000);
+  });
 });
 
 describe('partitions', () => {
@@ -106,58 +99,58 @@ describe('partitions', () => {
     ['without a name', '4', 'unknown'],
   ])('one %s asks hubs for nothing, and loses nothing', async (_, count, partition) => {
     await open({});
-    const instance = world.instance({ TWIN_EVENTS_PARTITIONS: count });
-    world.create('pump');
-    world.create('gone', { interval: 5 });
-    world.take();
-    world.hub().edit('gone', { tags: { seen: false } }, 'service');
-    world.create('seen');
+    const instance = app.instance({ TWIN_EVENTS_PARTITIONS: count });
+    app.create('pump');
+    app.create('gone', { interval: 5 });
+    app.take();
+    app.hub().edit('gone', { tags: { seen: false } }, 'service');
+    app.create('seen');
 
-    await world.deliver(instance, world.take(), partition);
+    await app.deliver(instance, app.take(), partition);
 
-    expect(world.calls).toEqual([]);
-    expect((await world.shadow('seen')).due?.at).toBeGreaterThan(world.now);
-    expect((await world.shadow('gone')).judgement.state).toBe('unknown');
-    world.pass(61_000);
-    await world.resync(instance);
-    expect(world.interval('seen')).toBe(5);
-    expect((await world.shadow('gone')).judgement.state).toBe('pending');
+    expect(app.calls).toEqual([]);
+    expect((await app.shadow('seen')).due?.at).toBeGreaterThan(app.now);
+    expect((await app.shadow('gone')).judgement.state).toBe('unknown');
+    app.pass(61_000);
+    await app.resync(instance);
+    expect(app.interval('seen')).toBe(5);
+    expect((await app.shadow('gone')).judgement.state).toBe('pending');
   });
 });
 
 describe('operations a second', () => {
   test('corrections come no faster than one partition’s part of the throttle', async () => {
     await open({ hubs: [{ tier: 'S1', units: 1 }] });
-    const instance = world.instance({ TWIN_EVENTS_PARTITIONS: '4' });
+    const instance = app.instance({ TWIN_EVENTS_PARTITIONS: '4' });
     const perSecond = (50 * 0.5 * 0.7) / 4;
     const names = named('pump', 12);
-    for (const name of names) world.create(name);
+    for (const name of names) app.create(name);
     const times: number[] = [];
-    world.front = (request) => {
-      if (request.method === 'PATCH') times.push(Date.now());
+    app.front = (request) => {
+      if (request.method === 'PATCH') times.push(app.now);
       return undefined;
     };
-    const from = Date.now();
+    const from = app.now;
 
-    await world.deliver(instance);
+    await app.deliver(instance);
 
-    expect(names.map((name) => world.interval(name))).toEqual(names.map(() => 5));
+    expect(names.map((name) => app.interval(name))).toEqual(names.map(() => 5));
     // Timers may be a little early.
     for (const [index, at] of times.entries())
       expect(at - from).toBeGreaterThanOrEqual(((index + 1) / perSecond) * 1_000 - 50);
-  }, 60_000);
+  });
 
   test('a walk that must wait for its turn holds up no due work', async () => {
     await open({ hubs: [{ tier: 'S1', units: 1 }] });
     const names = named('pump', 20);
-    for (const name of names) world.create(name);
+    for (const name of names) app.create(name);
     // Nobody may write for this partition, so all of it is due.
-    await world.deliver(world.instance(), world.take(), 'unknown');
-    world.pass(61_000);
+    await app.deliver(app.instance(), app.take(), 'unknown');
+    app.pass(61_000);
 
     // The first page of a list has its turn after twenty seconds, and the first correction at once.
-    await world.resync(world.instance());
+    await app.resync(app.instance());
 
-    expect(names.map((name) => world.interval(name))).toEqual(names.map(() => 5));
-  }, 60_000);
+    expect(names.map((name) => app.interval(name))).toEqual(names.map(() => 5));
+  });
 });

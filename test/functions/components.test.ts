@@ -1,13 +1,12 @@
 import { setTimeout as delay } from 'node:timers/promises';
-import { afterAll, afterEach, beforeAll, describe, expect, test } from '@jest/globals';
+import { afterEach, beforeAll, describe, expect, test } from '@jest/globals';
 import { Client, type Twin } from 'azure-iot-device';
 import { Mqtt } from 'azure-iot-device-mqtt';
 import { type CertificateAuthority, openAuthority } from '../../local/ca/index.ts';
 import { type MqttServer, startMqtt } from '../../local/mqtt/index.ts';
 import type { Instance } from '../../src/instance/instance.ts';
 import { isObject, type JsonObject, type JsonValue } from '../../src/json/json.ts';
-import { type Azurite, startAzurite } from '../azurite.ts';
-import { World, type WorldOptions } from './world.ts';
+import { FunctionApp, type FunctionAppOptions } from '../support/function-app.ts';
 
 const KEY = Buffer.alloc(32, 7).toString('base64');
 const CONTROLLER = 'dtmi:com:example:TemperatureController;1';
@@ -61,31 +60,28 @@ class Controller {
   }
 }
 
-let azurite: Azurite;
 let authority: CertificateAuthority;
-let world: World;
+let app: FunctionApp;
 let instance: Instance;
 let mqtt: MqttServer;
 const clients: Client[] = [];
 beforeAll(async () => {
-  azurite = await startAzurite();
   authority = await openAuthority();
-}, 60_000);
-afterAll(() => azurite.close());
+});
 afterEach(async () => {
   await Promise.all(clients.splice(0).map((client) => client.close()));
   await mqtt.close();
-  await world.close();
+  await app.close();
 });
 
-const open = async (options: Omit<WorldOptions, 'azurite'>) => {
-  world = await World.open({ azurite, ...options });
-  mqtt = await startMqtt({ port: 0, services: [world.mqtt], certificate: authority.server });
-  instance = world.instance();
+const open = async (options: FunctionAppOptions) => {
+  app = await FunctionApp.open(options);
+  mqtt = await startMqtt({ port: 0, services: [app.mqtt], certificate: authority.server });
+  instance = app.instance();
 };
 const device = async (deviceId: string, modelId?: string): Promise<Controller> => {
   const client = Client.fromConnectionString(
-    `HostName=${world.host};DeviceId=${deviceId};SharedAccessKey=${KEY};GatewayHostName=localhost:${mqtt.port}`,
+    `HostName=${app.host};DeviceId=${deviceId};SharedAccessKey=${KEY};GatewayHostName=localhost:${mqtt.port}`,
     Mqtt,
   );
   await client.setOptions({ ca: authority.root, ...(modelId === undefined ? {} : { modelId }) });
@@ -95,25 +91,25 @@ const device = async (deviceId: string, modelId?: string): Promise<Controller> =
 /** Hands events over, and does what is due, until `isSo`. */
 const until = async (isSo: () => Promise<boolean> | boolean) => {
   for (let turn = 0; turn < 40; turn += 1) {
-    if (world.events.length > 0) await world.deliver(instance);
+    if (app.events.length > 0) await app.deliver(instance);
     else {
-      world.pass(1_000);
-      await world.resync(instance);
+      app.pass(1_000);
+      await app.resync(instance);
     }
     if (await isSo()) return;
     await delay(25);
   }
 };
 const isInSync = async (deviceId: string) => {
-  const { judgement, reported } = await world.shadow(deviceId);
+  const { judgement, reported } = await app.shadow(deviceId);
   return judgement.state === 'inSync' && Object.keys(reported).length > 0;
 };
 
 describe('a Plug and Play device that looks for the marker in each message', () => {
   test('takes the first value though Berth wrote it before it knew of the component', async () => {
     await open({ policies: [WARM] });
-    world.create('late', {});
-    await world.deliver(instance);
+    app.create('late', {});
+    await app.deliver(instance);
     const controller = await device('late');
     await controller.start();
     await delay(100);
@@ -124,35 +120,35 @@ describe('a Plug and Play device that looks for the marker in each message', () 
 
     expect(before).toEqual([]);
     expect(controller.applied).toEqual([21]);
-    expect(world.patches('late')).toBe(2);
-  }, 30_000);
+    expect(app.patches('late')).toBe(2);
+  });
 
   test('takes each correction of an edit and each change of a policy without a new connection', async () => {
     await open({ policies: [WARM] });
-    world.create('edited', {});
-    await world.deliver(instance);
+    app.create('edited', {});
+    await app.deliver(instance);
     const controller = await device('edited');
     await controller.start();
     await controller.report({ thermostat1: { __t: 'c', maxTempSinceLastReboot: 30 } });
     await until(() => isInSync('edited'));
 
     const edit = { properties: { desired: { thermostat1: { __t: 'c', targetTemperature: 31 } } } };
-    await world.service('PATCH', '/twins/edited', edit);
+    await app.service('PATCH', '/twins/edited', edit);
     await until(() => controller.applied.at(-1) === 21 && controller.applied.length === 3);
     await until(() => isInSync('edited'));
-    world.writeFleet([{ ...WARM, desired: { thermostat1: { targetTemperature: 24 } } }]);
-    instance = world.instance();
+    app.writeFleet([{ ...WARM, desired: { thermostat1: { targetTemperature: 24 } } }]);
+    instance = app.instance();
     await controller.report({ thermostat1: { __t: 'c', maxTempSinceLastReboot: 32 } });
     await until(() => controller.applied.at(-1) === 24);
     await until(() => isInSync('edited'));
 
     expect(controller.applied).toEqual([21, 31, 21, 24]);
     expect(await isInSync('edited')).toBe(true);
-  }, 30_000);
+  });
 
   test('is understood by its model alone, which the answer to a write tells', async () => {
     await open({ policies: [WARM], models: { 'controller.json': MODEL } });
-    world.create('modelled', {});
+    app.create('modelled', {});
     const controller = await device('modelled', CONTROLLER);
     await controller.start();
 
@@ -160,22 +156,22 @@ describe('a Plug and Play device that looks for the marker in each message', () 
     await until(() => isInSync('modelled'));
 
     expect(controller.applied).toEqual([21]);
-    expect(await world.shadow('modelled')).toMatchObject({
+    expect(await app.shadow('modelled')).toMatchObject({
       modelId: CONTROLLER,
       judgement: { state: 'inSync' },
     });
-    expect([world.patches('modelled'), world.reads('modelled')]).toEqual([2, 0]);
-  }, 30_000);
+    expect([app.patches('modelled'), app.reads('modelled')]).toEqual([2, 0]);
+  });
 
   test('finds the value of a policy that says so in its twin when it starts', async () => {
     await open({ policies: [{ ...WARM, desired: { thermostat1: { __t: 'c', targetTemperature: 21 } } }] });
-    world.create('said', {});
-    await world.deliver(instance);
+    app.create('said', {});
+    await app.deliver(instance);
     const controller = await device('said');
     await controller.start();
     await until(() => isInSync('said'));
 
     expect(controller.applied).toEqual([21]);
-    expect(world.patches('said')).toBe(1);
-  }, 30_000);
+    expect(app.patches('said')).toBe(1);
+  });
 });

@@ -1,7 +1,6 @@
 import { once } from 'node:events';
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { writeFileSync } from 'node:fs';
 import { type AddressInfo, createServer, type Socket } from 'node:net';
-import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { HttpRequest, InvocationContext } from '@azure/functions';
 import { afterAll, beforeAll, describe, expect, jest, test } from '@jest/globals';
@@ -17,8 +16,9 @@ import { partitionsOf } from '../../src/store/tables/keys.ts';
 import { instantOf } from '../../src/time/instant.ts';
 import type { TwinState } from '../../src/twin/snapshot/shadow.ts';
 import { CAPTURED, HOSTS } from '../allocation/requests.ts';
-import { type Azurite, startAzurite } from '../azurite.ts';
 import { letterOf } from '../store/letters.ts';
+import { storageAccount } from '../support/storage-account.ts';
+import { temporaryFolder } from '../support/temporary-folder.ts';
 import { shadowOf, T0 } from '../twin/twins.ts';
 
 const FLEET = {
@@ -35,14 +35,13 @@ const FLEET = {
   },
 };
 
-let azurite: Azurite;
-let directory: string;
+let storage: string;
 const instances: Instance[] = [];
 const instanceOf = (fleet: unknown = FLEET, env: Readonly<Record<string, string>> = {}): Instance => {
-  const folder = mkdtempSync(join(directory, 'app-'));
+  const folder = temporaryFolder('app');
   writeFileSync(join(folder, 'fleet.json'), typeof fleet === 'string' ? fleet : JSON.stringify(fleet));
   const instance = new Instance({
-    env: { AzureWebJobsStorage: azurite.connectionString, ...env },
+    env: { AzureWebJobsStorage: storage, ...env },
     directory: folder,
     build: '2026-11-23T00:00:00Z',
     now: () => T0,
@@ -54,14 +53,11 @@ const instanceOf = (fleet: unknown = FLEET, env: Readonly<Record<string, string>
 
 let instance: Instance;
 beforeAll(async () => {
-  azurite = await startAzurite();
-  directory = mkdtempSync(join(tmpdir(), 'berth-functions-'));
+  storage = await storageAccount();
   instance = instanceOf();
-}, 60_000);
+});
 afterAll(async () => {
   await Promise.all(instances.map((each) => each.stop()));
-  await azurite.close();
-  rmSync(directory, { recursive: true, force: true });
 });
 
 interface Answer {
@@ -248,7 +244,7 @@ describe('allocateDevice', () => {
 
   test('answers all the same where the state tables are away', async () => {
     const away = instanceOf(FLEET, {
-      AzureWebJobsStorage: azurite.connectionString.replace(
+      AzureWebJobsStorage: storage.replace(
         /TableEndpoint=[^;]+/,
         'TableEndpoint=http://127.0.0.1:9/devstoreaccount1',
       ),
@@ -267,7 +263,7 @@ describe('allocateDevice', () => {
     await once(silent.listen(0, '127.0.0.1'), 'listening');
     const { port } = silent.address() as AddressInfo;
     const waiting = instanceOf(FLEET, {
-      AzureWebJobsStorage: azurite.connectionString.replace(
+      AzureWebJobsStorage: storage.replace(
         /TableEndpoint=[^;]+/,
         `TableEndpoint=http://127.0.0.1:${port}/devstoreaccount1`,
       ),

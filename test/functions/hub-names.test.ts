@@ -1,8 +1,7 @@
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { HttpRequest, InvocationContext } from '@azure/functions';
-import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
+import { beforeAll, describe, expect, test } from '@jest/globals';
 import { recompute } from '../../src/allocation/receipt/recompute.ts';
 import { readReceipt } from '../../src/allocation/receipt/stored-receipt.ts';
 import { allocateDevice } from '../../src/functions/allocate-device.ts';
@@ -11,6 +10,7 @@ import type { HttpHandler } from '../../src/functions/http-answer.ts';
 import { Instance } from '../../src/instance/instance.ts';
 import type { JsonObject } from '../../src/json/json.ts';
 import { CAPTURED } from '../allocation/requests.ts';
+import { temporaryFolder } from '../support/temporary-folder.ts';
 
 const SHORT = ['weu', 'neu', 'eus', 'sea'];
 const classic = (cloud = 'net') => SHORT.map((name) => `${name}.azure-devices.${cloud}`);
@@ -36,10 +36,9 @@ const fleetOf = (hosts: readonly string[]) => ({
   twins: { initial: [{ name: 'base', tags: { hub: '=hub.host', was: '=current.hub' } }] },
 });
 
-let directory: string;
 /** Its tables cannot be reached: allocation goes by the fleet file alone. */
 function instanceOf(fleet: object): Instance {
-  const folder = mkdtempSync(join(directory, 'app-'));
+  const folder = temporaryFolder('app');
   writeFileSync(join(folder, 'fleet.json'), JSON.stringify(fleet));
   return new Instance({
     env: {
@@ -118,11 +117,7 @@ function receiptIn(log: string) {
 
 let instance: Instance;
 beforeAll(() => {
-  directory = mkdtempSync(join(tmpdir(), 'berth-names-'));
   instance = instanceOf(fleetOf(classic()));
-});
-afterAll(() => {
-  rmSync(directory, { recursive: true, force: true });
 });
 
 describe('a hub with several host names', () => {

@@ -1,5 +1,5 @@
 import { setTimeout as delay } from 'node:timers/promises';
-import { afterAll, afterEach, beforeAll, beforeEach, expect, test } from '@jest/globals';
+import { afterEach, beforeAll, beforeEach, expect, test } from '@jest/globals';
 import { Client, Message, type Twin } from 'azure-iot-device';
 import { Mqtt } from 'azure-iot-device-mqtt';
 import { type CertificateAuthority, openAuthority } from '../../local/ca/index.ts';
@@ -7,39 +7,35 @@ import { type MqttServer, startMqtt } from '../../local/mqtt/index.ts';
 import type { Instance } from '../../src/instance/instance.ts';
 import type { JsonObject } from '../../src/json/json.ts';
 import { partitionOf } from '../../src/store/tables/keys.ts';
-import { type Azurite, startAzurite } from '../azurite.ts';
 import { NO_FAULTS } from '../local/iot-hub/no-faults.ts';
-import { World } from './world.ts';
+import { FunctionApp } from '../support/function-app.ts';
 
 const KEY = Buffer.alloc(32, 7).toString('base64');
 const MINUTE = 60_000;
 const DEVICES = ['pump-0', 'pump-1', 'pump-2', 'pump-3'];
 
-let azurite: Azurite;
 let authority: CertificateAuthority;
-let world: World;
+let app: FunctionApp;
 let instance: Instance;
 let mqtt: MqttServer;
 const clients: Client[] = [];
 beforeAll(async () => {
-  azurite = await startAzurite();
   authority = await openAuthority();
-}, 60_000);
-afterAll(() => azurite.close());
+});
 beforeEach(async () => {
-  world = await World.open({ azurite });
-  mqtt = await startMqtt({ port: 0, services: [world.mqtt], certificate: authority.server });
-  instance = world.instance();
+  app = await FunctionApp.open();
+  mqtt = await startMqtt({ port: 0, services: [app.mqtt], certificate: authority.server });
+  instance = app.instance();
 });
 afterEach(async () => {
   await Promise.all(clients.splice(0).map((client) => client.close()));
   await mqtt.close();
-  await world.close();
+  await app.close();
 });
 
 const connect = async (deviceId: string): Promise<{ client: Client; twin: Twin }> => {
   const client = Client.fromConnectionString(
-    `HostName=${world.host};DeviceId=${deviceId};SharedAccessKey=${KEY};GatewayHostName=localhost:${mqtt.port}`,
+    `HostName=${app.host};DeviceId=${deviceId};SharedAccessKey=${KEY};GatewayHostName=localhost:${mqtt.port}`,
     Mqtt,
   );
   await client.setOptions({ ca: authority.root });
@@ -61,27 +57,27 @@ const listen = (twin: Twin): void => {
 /** Hands over what the hub has sent and does what is due, so many minutes long, a minute at a time. */
 const live = async (minutes: number): Promise<void> => {
   for (let minute = 0; minute < minutes; minute += 1) {
-    world.pass(MINUTE);
-    await world.resync(instance);
+    app.pass(MINUTE);
+    await app.resync(instance);
     // The device hears and answers.
     await delay(30);
-    while (world.events.length > 0) await world.deliver(instance);
+    while (app.events.length > 0) await app.deliver(instance);
   }
 };
-const states = async () => Promise.all(DEVICES.map(async (id) => (await world.shadow(id)).judgement.state));
+const states = async () => Promise.all(DEVICES.map(async (id) => (await app.shadow(id)).judgement.state));
 const ALL_IN_SYNC = DEVICES.map(() => 'inSync');
 
 test('devices that read their twin, report, and only then listen are in sync within 20 minutes', async () => {
-  for (const deviceId of DEVICES) world.create(deviceId, { interval: 5 });
-  await world.deliver(instance);
+  for (const deviceId of DEVICES) app.create(deviceId, { interval: 5 });
+  await app.deliver(instance);
   const twins: Twin[] = [];
   for (const deviceId of DEVICES) {
     const { client, twin } = await connect(deviceId);
     twins.push(twin);
     await report(twin, { battery: 90 });
     // In between, somebody edits the twin and Berth puts it right: nobody hears of either.
-    await world.service('PATCH', `/twins/${deviceId}`, { properties: { desired: { interval: 99 } } });
-    while (world.events.length > 0) await world.deliver(instance);
+    await app.service('PATCH', `/twins/${deviceId}`, { properties: { desired: { interval: 99 } } });
+    while (app.events.length > 0) await app.deliver(instance);
     listen(twin);
     // From now on it sends telemetry and reports nothing.
     await client.sendEvent(new Message('{}'));
@@ -92,13 +88,13 @@ test('devices that read their twin, report, and only then listen are in sync wit
   await live(20);
 
   expect(await states()).toEqual(ALL_IN_SYNC);
-  const queries = world.calls.filter((call) => call === 'POST /devices/query');
+  const queries = app.calls.filter((call) => call === 'POST /devices/query');
   // One of them is the weekly list of all twins.
   expect(queries.length).toBeLessThanOrEqual(3);
 });
 
 test('devices that missed a notification and report something else are in sync a few minutes later', async () => {
-  for (const deviceId of DEVICES) world.create(deviceId);
+  for (const deviceId of DEVICES) app.create(deviceId);
   const twins: Twin[] = [];
   for (const deviceId of DEVICES) {
     const { twin } = await connect(deviceId);
@@ -106,34 +102,34 @@ test('devices that missed a notification and report something else are in sync a
     twins.push(twin);
   }
   await delay(50);
-  world.hub().setFaults({ ...NO_FAULTS, notificationDropRate: 1 });
-  await world.deliver(instance);
-  world.hub().liftFaults();
+  app.hub().setFaults({ ...NO_FAULTS, notificationDropRate: 1 });
+  await app.deliver(instance);
+  app.hub().liftFaults();
   await delay(20);
   for (const twin of twins) await report(twin, { battery: 90 });
-  expect(world.patches()).toBe(DEVICES.length);
+  expect(app.patches()).toBe(DEVICES.length);
 
   await live(4);
 
   expect(await states()).toEqual(ALL_IN_SYNC);
-  expect(world.patches()).toBe(2 * DEVICES.length);
+  expect(app.patches()).toBe(2 * DEVICES.length);
 });
 
 test('a device that never answers is told three times and listed, with the reason', async () => {
-  world.create('mute');
+  app.create('mute');
   const { twin } = await connect('mute');
-  await world.deliver(instance);
+  await app.deliver(instance);
 
   for (let minute = 0; minute < 20; minute += 1) {
     await report(twin, { minute });
     await live(1);
   }
 
-  expect(world.patches('mute')).toBe(3);
-  const attention = await instance.stores.twins.attention(partitionOf(world.id('mute')), undefined, 10);
+  expect(app.patches('mute')).toBe(3);
+  const attention = await instance.stores.twins.attention(partitionOf(app.id('mute')), undefined, 10);
   expect(attention).toMatchObject([
     {
-      id: world.id('mute'),
+      id: app.id('mute'),
       state: 'rejected',
       why: 'interval has not been reported yet: it is alive and not answering, and was told 3 times',
     },

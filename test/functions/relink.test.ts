@@ -1,5 +1,4 @@
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { HttpRequest, InvocationContext } from '@azure/functions';
 import { afterEach, beforeEach, describe, expect, test } from '@jest/globals';
@@ -12,6 +11,7 @@ import { silent } from '../../local/log.ts';
 import { allocateDevice } from '../../src/functions/allocate-device.ts';
 import { Instance } from '../../src/instance/instance.ts';
 import type { JsonObject } from '../../src/json/json.ts';
+import { temporaryFolder } from '../support/temporary-folder.ts';
 
 const SHORT = ['weu', 'neu', 'eus'];
 const CLASSIC = SHORT.map((name) => `${name}.azure-devices.net`);
@@ -21,14 +21,12 @@ const KEY = Buffer.alloc(32, 7).toString('base64');
 
 /** The real webhook function behind the local DPS; the local hubs are reached as DPS reaches them. */
 describe('the webhook behind a DPS', () => {
-  let directory: string;
   let hubs: IotHubs;
   let store: RegistrationStore;
   let policy: ReprovisionPolicy | undefined;
   /** Changed by tests between registrations. */
   let fleet: JsonObject;
   beforeEach(() => {
-    directory = mkdtempSync(join(tmpdir(), 'berth-relink-'));
     hubs = createIotHubs({
       hubs: CLASSIC.map((host) => ({ host, tier: 'S3', units: 10 })),
       sink: () => () => {},
@@ -43,11 +41,10 @@ describe('the webhook behind a DPS', () => {
   afterEach(() => {
     hubs.close();
     store.close();
-    rmSync(directory, { recursive: true, force: true });
   });
 
   function webhook(): WebhookCall {
-    const folder = mkdtempSync(join(directory, 'app-'));
+    const folder = temporaryFolder('app');
     writeFileSync(join(folder, 'fleet.json'), JSON.stringify(fleet));
     const instance = new Instance({
       env: {
@@ -127,7 +124,7 @@ describe('the webhook behind a DPS', () => {
     expect(writes()).toBe(before);
     expect(new Set(ids.map((id) => store.get(id)?.assignment?.host))).toEqual(new Set(DEVICE));
     expect(hubs.views.reduce((sum, { deviceCount }) => sum + deviceCount, 0)).toBe(10_000);
-  }, 120_000);
+  });
 
   test('gives a device that was deleted from its hub the layers again, and leaves one alone that was not', async () => {
     await dps([WEU])('pump');

@@ -1,48 +1,45 @@
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from '@jest/globals';
 import type { Instance } from '../../src/instance/instance.ts';
-import { type Azurite, startAzurite } from '../azurite.ts';
-import { startTableProxy, type TableProxy } from './table-proxy.ts';
-import { World } from './world.ts';
+import { FunctionApp } from '../support/function-app.ts';
+import { storageAccount } from '../support/storage-account.ts';
+import { startTableProxy, type TableProxy } from '../support/table-proxy.ts';
 
 /** The due row of a write that is under way lies so far ahead. */
 const WRITE_DUE_MS = 30_000;
 const NAMES = Array.from({ length: 24 }, (_, index) => `pump-${index}`);
 
-let azurite: Azurite;
+let storage: string;
 let tables: TableProxy;
-let world: World;
+let app: FunctionApp;
 let instance: Instance;
 beforeAll(async () => {
-  azurite = await startAzurite();
-  tables = await startTableProxy(azurite.connectionString);
-}, 60_000);
-afterAll(async () => {
-  await tables.close();
-  await azurite.close();
+  storage = await storageAccount();
+  tables = await startTableProxy(storage);
 });
+afterAll(() => tables.close());
 beforeEach(async () => {
   tables.fate = () => 'pass';
-  world = await World.open({ azurite, tables: tables.connectionString });
-  instance = world.instance();
+  app = await FunctionApp.open({ storage, tables: tables.connectionString });
+  instance = app.instance();
 });
 afterEach(async () => {
   tables.fate = () => 'pass';
-  await world.close();
+  await app.close();
 });
 
 const away = { code: 'BERTH_STORE_UNAVAILABLE' };
 const allAre = (value: number) =>
-  expect(NAMES.map((name) => world.interval(name))).toEqual(NAMES.map(() => value));
-const writes = () => world.hub().counters.twinWrites;
+  expect(NAMES.map((name) => app.interval(name))).toEqual(NAMES.map(() => value));
+const writes = () => app.hub().counters.twinWrites;
 const afterDue = async () => {
-  world.pass(WRITE_DUE_MS + 1_000);
-  await world.resync(instance);
+  app.pass(WRITE_DUE_MS + 1_000);
+  await app.resync(instance);
 };
 const expectDone = async () => {
   allAre(5);
   expect(writes()).toBe(NAMES.length);
   for (const name of NAMES) {
-    expect(await world.shadow(name)).toMatchObject({
+    expect(await app.shadow(name)).toMatchObject({
       judgement: { state: 'pending' },
       writing: undefined,
       due: { priority: 'activity' },
@@ -55,51 +52,49 @@ describe('the state tables go away in the middle of a batch, which comes again',
   test.each(['the same instance', 'another instance'])(
     'before anything was written: %s writes each twin once',
     async (who) => {
-      for (const name of NAMES) world.create(name);
-      const batch = world.take();
+      for (const name of NAMES) app.create(name);
+      const batch = app.take();
       await instance.gate.current();
       tables.fate = () => 'cut';
-      await expect(world.deliver(instance, batch)).rejects.toMatchObject(away);
+      await expect(app.deliver(instance, batch)).rejects.toMatchObject(away);
       expect(writes()).toBe(0);
 
       tables.fate = () => 'pass';
-      if (who === 'another instance') instance = world.instance();
-      await world.deliver(instance, batch);
+      if (who === 'another instance') instance = app.instance();
+      await app.deliver(instance, batch);
 
       await expectDone();
     },
-    60_000,
   );
 
   test.each(['the same instance', 'another instance'])(
     'when some were written, and nobody could remember it: %s writes none of them again',
     async (who) => {
-      for (const name of NAMES) world.create(name);
-      const batch = world.take();
-      world.front = (request) => {
-        if (request.method === 'PATCH' && world.patches() === 8) tables.fate = () => 'cut';
+      for (const name of NAMES) app.create(name);
+      const batch = app.take();
+      app.front = (request) => {
+        if (request.method === 'PATCH' && app.patches() === 8) tables.fate = () => 'cut';
         return undefined;
       };
-      await expect(world.deliver(instance, batch)).rejects.toMatchObject(away);
+      await expect(app.deliver(instance, batch)).rejects.toMatchObject(away);
       const before = writes();
       expect(before).toBeGreaterThanOrEqual(8);
       expect(before).toBeLessThan(NAMES.length);
 
       tables.fate = () => 'pass';
-      world.front = undefined;
-      if (who === 'another instance') instance = world.instance();
-      await world.deliver(instance, batch);
-      await world.deliver(instance);
+      app.front = undefined;
+      if (who === 'another instance') instance = app.instance();
+      await app.deliver(instance, batch);
+      await app.deliver(instance);
       await afterDue();
 
       await expectDone();
     },
-    60_000,
   );
 
   test('the answer to what was stored is lost: nothing is written twice, and nothing forgotten', async () => {
-    for (const name of NAMES) world.create(name);
-    const batch = world.take();
+    for (const name of NAMES) app.create(name);
+    const batch = app.take();
     let calls = 0;
     tables.fate = (method, path) => {
       if (method !== 'POST' || !path.includes('$batch')) return 'pass';
@@ -107,35 +102,35 @@ describe('the state tables go away in the middle of a batch, which comes again',
       return calls % 3 === 1 ? 'lost' : 'pass';
     };
 
-    await world.deliver(instance, batch).catch(() => world.deliver(instance, batch));
+    await app.deliver(instance, batch).catch(() => app.deliver(instance, batch));
     tables.fate = () => 'pass';
-    await world.deliver(instance);
+    await app.deliver(instance);
     await afterDue();
 
     await expectDone();
-  }, 60_000);
+  });
 
   test('while due work is done: the next run does it, once', async () => {
-    for (const name of NAMES) world.create(name);
-    world.front = () => {
+    for (const name of NAMES) app.create(name);
+    app.front = () => {
       throw new Error('the hub is down');
     };
-    await world.deliver(instance);
+    await app.deliver(instance);
     expect(writes()).toBe(0);
-    world.take();
-    world.pass(20 * 60_000);
-    world.front = (request) => {
+    app.take();
+    app.pass(20 * 60_000);
+    app.front = (request) => {
       if (request.method === 'PATCH' && writes() === 6) tables.fate = () => 'cut';
       return undefined;
     };
-    await expect(world.resync(instance)).rejects.toMatchObject(away);
+    await expect(app.resync(instance)).rejects.toMatchObject(away);
     expect(writes()).toBeLessThan(NAMES.length);
 
     tables.fate = () => 'pass';
-    world.front = undefined;
+    app.front = undefined;
     // The lease of the run that failed, and the writes that were under way, are over by then.
     await afterDue();
 
     await expectDone();
-  }, 60_000);
+  });
 });

@@ -1,9 +1,8 @@
-import { afterAll, afterEach, beforeAll, describe, expect, test } from '@jest/globals';
+import { afterEach, describe, expect, test } from '@jest/globals';
 import type { Instance } from '../../src/instance/instance.ts';
 import { hash } from '../../src/json/hash.ts';
 import { requestName, walkName } from '../../src/sync/resync/walk.ts';
-import { type Azurite, startAzurite } from '../azurite.ts';
-import { troubles, World, type WorldOptions } from './world.ts';
+import { FunctionApp, type FunctionAppOptions, troubles } from '../support/function-app.ts';
 
 const MINUTE_MS = 60_000;
 const WEEK_MS = 7 * 24 * 60 * MINUTE_MS;
@@ -12,131 +11,126 @@ const MODULES = [
   { name: 'log', target: 'module:collector', desired: { interval: 7 } },
 ];
 
-let azurite: Azurite;
-let world: World;
+let app: FunctionApp;
 let instance: Instance;
-beforeAll(async () => {
-  azurite = await startAzurite();
-}, 60_000);
-afterAll(() => azurite.close());
-afterEach(() => world.close());
-const open = async (options: Omit<WorldOptions, 'azurite'> = {}) => {
-  world = await World.open({ azurite, ...options });
-  instance = world.instance();
+afterEach(() => app.close());
+const open = async (options: FunctionAppOptions = {}) => {
+  app = await FunctionApp.open(options);
+  instance = app.instance();
 };
 /** One run finds, the next one does what is due. */
 const twice = async () => {
-  await world.resync(instance);
-  world.pass(MINUTE_MS);
-  await world.resync(instance);
+  await app.resync(instance);
+  app.pass(MINUTE_MS);
+  await app.resync(instance);
 };
-const queries = () => world.calls.filter((call) => call === 'POST /devices/query').length;
+const queries = () => app.calls.filter((call) => call === 'POST /devices/query').length;
 const ask = () =>
-  instance.stores.progress.write(requestName(world.host), { at: world.now, author: 'me', reason: 'test' });
-const moduleInterval = (deviceId: string) => world.interval(deviceId, world.host, 'collector');
+  instance.stores.progress.write(requestName(app.host), { at: app.now, author: 'me', reason: 'test' });
+const moduleInterval = (deviceId: string) => app.interval(deviceId, app.host, 'collector');
 
 describe('the walk against a real hub', () => {
   test('finds a twin whose creation was never seen, over pages of a hundred', async () => {
     await open();
-    for (let index = 0; index < 130; index += 1) world.create(`pump-${index}`, { interval: 5 });
-    await world.deliver(instance);
-    world.create('pump-050-missed');
-    world.create('zebra');
-    world.take();
+    for (let index = 0; index < 130; index += 1) app.create(`pump-${index}`, { interval: 5 });
+    await app.deliver(instance);
+    app.create('pump-050-missed');
+    app.create('zebra');
+    app.take();
 
     await twice();
 
-    expect([world.interval('pump-050-missed'), world.interval('zebra')]).toEqual([5, 5]);
+    expect([app.interval('pump-050-missed'), app.interval('zebra')]).toEqual([5, 5]);
     expect(queries()).toBe(2);
-    expect(await instance.stores.progress.read(walkName(world.host))).toMatchObject({
+    expect(await instance.stores.progress.read(walkName(app.host))).toMatchObject({
       phase: 'done',
       seen: 132,
       missed: 2,
       stale: 0,
     });
-    world.pass(MINUTE_MS);
-    await world.resync(instance);
+    app.pass(MINUTE_MS);
+    await app.resync(instance);
     expect(queries()).toBe(2);
-    world.pass(WEEK_MS);
-    await world.resync(instance);
+    app.pass(WEEK_MS);
+    await app.resync(instance);
     // Two pages again, and three questions about devices that have never answered.
     expect(queries()).toBe(4 + 3);
-  }, 60_000);
+  });
 
   test('finds a twin that has changed without an event, once that is no matter of lag', async () => {
     await open();
-    world.create('pump', { interval: 5 });
-    await world.deliver(instance);
-    world.hub().edit('pump', { properties: { desired: { interval: 99 } } }, 'service');
-    world.take();
+    app.create('pump', { interval: 5 });
+    await app.deliver(instance);
+    app.hub().edit('pump', { properties: { desired: { interval: 99 } } }, 'service');
+    app.take();
 
     await twice();
-    expect(world.interval('pump')).toBe(99);
+    expect(app.interval('pump')).toBe(99);
 
-    world.pass(WEEK_MS);
+    app.pass(WEEK_MS);
     await twice();
-    expect(world.interval('pump')).toBe(5);
+    expect(app.interval('pump')).toBe(5);
   });
 
   test('a person asks for it: everything is read again, also what is gone', async () => {
     await open({ policies: MODULES });
     for (const name of ['one', 'two', 'three', 'gone']) {
-      world.create(name, { interval: 5 });
-      world.hub().createModule(name, 'collector', {});
+      app.create(name, { interval: 5 });
+      app.hub().createModule(name, 'collector', {});
     }
-    await world.deliver(instance);
-    await world.resync(instance);
-    world.take();
-    world.hub().edit('two', { properties: { desired: { interval: 99 } } }, 'service');
-    world.hub().edit('three', { properties: { desired: { interval: 98 } } }, 'service', 'collector');
-    world.hub().remove('gone');
-    world.take();
-    const reads = () => world.calls.filter((call) => call.startsWith('GET /twins/')).length;
+    await app.deliver(instance);
+    await app.resync(instance);
+    app.take();
+    app.hub().edit('two', { properties: { desired: { interval: 99 } } }, 'service');
+    app.hub().edit('three', { properties: { desired: { interval: 98 } } }, 'service', 'collector');
+    app.hub().remove('gone');
+    app.take();
+    const reads = () => app.calls.filter((call) => call.startsWith('GET /twins/')).length;
     const before = reads();
-    world.pass(MINUTE_MS);
+    app.pass(MINUTE_MS);
     await ask();
 
     await twice();
 
     const reread = reads() - before;
     expect(reread).toBeGreaterThanOrEqual(8);
-    expect(world.interval('two')).toBe(5);
+    expect(app.interval('two')).toBe(5);
     expect(moduleInterval('three')).toBe(7);
-    expect((await world.known('gone')).kind).toBe('deleted');
-    expect((await world.known('gone', 'collector')).kind).toBe('deleted');
+    expect((await app.known('gone')).kind).toBe('deleted');
+    expect((await app.known('gone', 'collector')).kind).toBe('deleted');
     // The same request is not met again.
-    world.pass(MINUTE_MS);
+    app.pass(MINUTE_MS);
     await twice();
     expect(reads() - before).toBe(reread);
   });
 
   test('looks at modules only where a policy targets one', async () => {
     await open();
-    world.create('pump', { interval: 5 });
-    world.hub().createModule('pump', 'collector', {});
-    world.take();
+    app.create('pump', { interval: 5 });
+    app.hub().createModule('pump', 'collector', {});
+    app.take();
     await twice();
     expect(queries()).toBe(1);
-    expect((await world.known('pump', 'collector')).kind).toBe('nothing');
-    await world.close();
+    expect((await app.known('pump', 'collector')).kind).toBe('nothing');
+    await app.close();
 
     await open({ policies: MODULES });
-    world.create('pump', { interval: 5 });
-    world.hub().createModule('pump', 'collector', {});
-    world.hub().createModule('pump', 'other', {});
-    world.take();
+    app.create('pump', { interval: 5 });
+    app.hub().createModule('pump', 'collector', {});
+    app.hub().createModule('pump', 'other', {});
+    app.take();
     await twice();
     expect(queries()).toBe(2);
     expect(moduleInterval('pump')).toBe(7);
-    expect((await world.known('pump', 'other')).kind).toBe('nothing');
+    expect((await app.known('pump', 'other')).kind).toBe('nothing');
   });
 
   test('a place in the list that the hub does not know any more: it begins anew', async () => {
     await open();
-    world.create('pump');
-    world.take();
-    await instance.stores.progress.write(walkName(world.host), {
-      startedAt: world.now,
+    app.create('pump');
+    app.take();
+    await instance.stores.progress.write(walkName(app.host), {
+      startedAt: app.now,
       phase: 'devices',
       at: 'of another region',
       seen: 0,
@@ -147,25 +141,25 @@ describe('the walk against a real hub', () => {
     });
 
     await twice();
-    world.pass(MINUTE_MS);
-    await world.resync(instance);
+    app.pass(MINUTE_MS);
+    await app.resync(instance);
 
-    expect(world.interval('pump')).toBe(5);
+    expect(app.interval('pump')).toBe(5);
   });
 });
 
 test('a run that is fired by hand beside another does nothing, in the same instance too', async () => {
   await open();
-  world.create('pump');
-  world.take();
+  app.create('pump');
+  app.take();
 
-  await Promise.all([world.resync(instance), world.resync(instance), world.resync(instance)]);
+  await Promise.all([app.resync(instance), app.resync(instance), app.resync(instance)]);
 
   expect(queries()).toBe(1);
-  world.pass(MINUTE_MS);
-  await Promise.all([world.resync(instance), world.resync(instance)]);
-  expect(world.interval('pump')).toBe(5);
-  expect(world.calls.filter((call) => call.includes('/twins/'))).toEqual([
+  app.pass(MINUTE_MS);
+  await Promise.all([app.resync(instance), app.resync(instance)]);
+  expect(app.interval('pump')).toBe(5);
+  expect(app.calls.filter((call) => call.includes('/twins/'))).toEqual([
     'GET /twins/pump',
     'PATCH /twins/pump',
   ]);
@@ -174,64 +168,65 @@ test('a run that is fired by hand beside another does nothing, in the same insta
 describe('shadows that are not what the hub has', () => {
   /** Spoils what is stored of a twin, as a defect would: no version tells of it. */
   const spoil = async (deviceId: string) => {
-    const { twins } = world.instance().stores;
-    const record = await twins.load(world.id(deviceId));
+    const { twins } = app.instance().stores;
+    const record = await twins.load(app.id(deviceId));
     if (record.known.kind !== 'shadow') throw new Error(record.known.kind);
     const { shadow } = record.known;
     await twins.save(record, { kind: 'shadow', shadow: { ...shadow, tags: { spoilt: true } } });
   };
 
+  const pumps = Array.from({ length: 5_000 }, (_, index) => `pump-${index}`);
+  const isSampled = (name: string, startedAt: number) => hash(name, String(startedAt)) % 100 === 0;
+
   test('are found by the sample and read again; enough of them, and a read comes before each decision', async () => {
     await open();
-    const startedAt = world.stopTime();
-    const sampled = Array.from({ length: 5_000 }, (_, index) => `pump-${index}`)
-      .filter((name) => hash(name, String(startedAt)) % 100 === 0)
-      .slice(0, 4);
-    const names = [...sampled, 'other', 'another'];
-    for (const name of names) world.create(name, { interval: 5 });
-    await world.deliver(instance);
+    const startedAt = app.clock.stop();
+    // The sample is another one at each moment: of these names exactly four are in it.
+    const sampled = pumps.filter((name) => isSampled(name, startedAt)).slice(0, 4);
+    const [other = '', another = ''] = pumps.filter((name) => !isSampled(name, startedAt));
+    const names = [...sampled, other, another];
+    for (const name of names) app.create(name, { interval: 5 });
+    await app.deliver(instance);
     for (const name of sampled) await spoil(name);
-    await spoil('other');
+    await spoil(other);
 
-    const lines = await world.resync(instance);
+    const lines = await app.resync(instance);
 
     expect(troubles(lines, 'BERTH_SHADOW_MISMATCH').map(({ deviceId }) => deviceId)).toEqual(
       [...sampled].sort(),
     );
-    expect(troubles(lines, 'BERTH_HUB_UNTRUSTED')).toMatchObject([{ hub: world.host }]);
-    expect((await instance.stores.control.read()).untrusted).toHaveProperty([world.host], {
+    expect(troubles(lines, 'BERTH_HUB_UNTRUSTED')).toMatchObject([{ hub: app.host }]);
+    expect((await instance.stores.control.read()).untrusted).toHaveProperty([app.host], {
       since: startedAt,
       why: '4 of 4 shadows that were compared are not what the hub has',
     });
-    world.startTime();
-    world.pass(MINUTE_MS);
-    await world.resync(instance);
-    for (const name of sampled) expect((await world.shadow(name)).tags).toEqual({});
+    app.clock.start();
+    app.pass(MINUTE_MS);
+    await app.resync(instance);
+    for (const name of sampled) expect((await app.shadow(name)).tags).toEqual({});
 
     // An event in order, which says nothing of what is wrong.
-    const before = world.reads('other');
-    world.hub().edit('other', { properties: { desired: { more: 1 } } }, 'service');
-    await world.deliver(instance);
-    expect(world.reads('other') - before).toBe(1);
-    expect((await world.shadow('other')).tags).toEqual({});
+    const before = app.reads(other);
+    app.hub().edit(other, { properties: { desired: { more: 1 } } }, 'service');
+    await app.deliver(instance);
+    expect(app.reads(other) - before).toBe(1);
+    expect((await app.shadow(other)).tags).toEqual({});
   });
 
   test('a few are bad luck: they are read again, and the hub stays trusted', async () => {
     await open();
-    const startedAt = world.stopTime();
-    const [unlucky = ''] = Array.from({ length: 5_000 }, (_, index) => `pump-${index}`).filter(
-      (name) => hash(name, String(startedAt)) % 100 === 0,
-    );
-    world.create(unlucky, { interval: 5 });
-    await world.deliver(instance);
+    const startedAt = app.clock.stop();
+    const [unlucky = ''] = pumps.filter((name) => isSampled(name, startedAt));
+    app.create(unlucky, { interval: 5 });
+    await app.deliver(instance);
     await spoil(unlucky);
 
-    await world.resync(instance);
+    await app.resync(instance);
 
-    world.startTime();
-    world.pass(MINUTE_MS);
-    await world.resync(instance);
-    expect((await world.shadow(unlucky)).tags).toEqual({});
-    expect((await instance.stores.control.read()).untrusted).not.toHaveProperty([world.host]);
+    app.clock.start();
+    app.pass(MINUTE_MS);
+    await app.resync(instance);
+    expect((await app.shadow(unlucky)).tags).toEqual({});
+    expect((await instance.stores.control.read()).untrusted).not.toHaveProperty([app.host]);
   });
 });

@@ -86,7 +86,7 @@ describe('what alerts and the workbook ask the logs', () => {
     let check: CheckQuery;
     beforeAll(() => {
       check = loadKusto();
-    }, 60_000);
+    });
 
     test.each([...alertQueries, ...workbookQueries])('%s', (_, query) => {
       expect(check(query)).toEqual([]);

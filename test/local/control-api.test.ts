@@ -7,19 +7,19 @@ import { createDps, type Dps } from '../../local/dps/index.ts';
 import { type EventHubs, startEventHubs } from '../../local/event-hubs/index.ts';
 import { createIotHubs, type IotHubs } from '../../local/iot-hub/index.ts';
 import { DEFAULT_PORTS } from '../../local/options.ts';
-import { type Azurite, startAzurite } from '../azurite.ts';
+import { storageAccount } from '../support/storage-account.ts';
 
 const WEU = 'weu.azure-devices.net';
 const HUB = 'twin-events';
 
-let azurite: Azurite;
+let storage: string;
 let eventHubs: EventHubs;
 let hubs: IotHubs;
 let dps: Dps;
 let api: ControlApi;
 let url: string;
 beforeAll(async () => {
-  azurite = await startAzurite();
+  storage = await storageAccount();
   eventHubs = await startEventHubs({
     port: 0,
     hubs: [{ name: HUB, partitionCount: 2, consumerGroups: ['berth'] }],
@@ -44,7 +44,7 @@ beforeAll(async () => {
     eventHubs,
     eventHub: HUB,
     consumerGroups: ['berth'],
-    storage: azurite.connectionString,
+    storage: storage,
     processes: () => [{ name: 'supervisor', pid: 1, running: true, restarts: 0 }],
   });
   url = `http://127.0.0.1:${api.port}`;
@@ -55,13 +55,12 @@ beforeAll(async () => {
     desired: { interval: 5 },
     reported: {},
   });
-}, 60_000);
+});
 afterAll(async () => {
   await api.close();
   dps.close();
   hubs.close();
   await eventHubs.close();
-  await azurite.close();
 });
 
 const call = async (method: string, path: string, body?: unknown) => {
@@ -241,7 +240,7 @@ describe('events', () => {
     const { body: before } = await call('GET', '/events');
     expect(before.unread).toBe(before.events);
 
-    const client = new ContainerClient(azurite.connectionString, 'azure-webjobs-eventhub');
+    const client = new ContainerClient(storage, 'azure-webjobs-eventhub');
     await client.createIfNotExists();
     const consumer = new EventHubConsumerClient(
       'berth',
@@ -272,7 +271,7 @@ describe('events', () => {
     const { body: after } = await call('GET', '/events');
     expect(after.unread).toBe(0);
     expect(after.partitions[0].consumerGroups[0]).toMatchObject({ name: 'berth', unread: 0 });
-  }, 30_000);
+  });
 });
 
 test('registrations and processes', async () => {

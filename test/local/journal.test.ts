@@ -1,18 +1,10 @@
 import { execFileSync } from 'node:child_process';
-import {
-  appendFileSync,
-  existsSync,
-  mkdirSync,
-  mkdtempSync,
-  readFileSync,
-  rmSync,
-  writeFileSync,
-} from 'node:fs';
-import { tmpdir } from 'node:os';
+import { appendFileSync, existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { dirname, join, resolve } from 'node:path';
-import { afterEach, beforeEach, describe, expect, test } from '@jest/globals';
+import { beforeEach, describe, expect, test } from '@jest/globals';
 import { buildSync } from 'esbuild';
 import { openJournal } from '../../local/journal.ts';
+import { temporaryFolder } from '../support/temporary-folder.ts';
 
 interface Entry {
   readonly id: number;
@@ -28,10 +20,9 @@ describe('journal', () => {
   };
 
   beforeEach(() => {
-    directory = mkdtempSync(join(tmpdir(), 'berth-journal-'));
+    directory = temporaryFolder('journal');
     file = join(directory, 'deep', 'hub.jsonl');
   });
-  afterEach(() => rmSync(directory, { recursive: true, force: true }));
 
   test('gives back what was appended, in order', () => {
     const journal = openJournal<Entry>(file, () => {});

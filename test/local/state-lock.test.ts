@@ -1,19 +1,18 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { existsSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:net';
-import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { afterEach, beforeEach, describe, expect, test } from '@jest/globals';
+import { beforeEach, describe, expect, test } from '@jest/globals';
 import { readFleet } from '../../local/fleet-file.ts';
 import { listen, reservePort } from '../../local/listen.ts';
 import { lockState } from '../../local/state-lock.ts';
+import { temporaryFolder } from '../support/temporary-folder.ts';
 
 let directory: string;
 beforeEach(() => {
-  directory = mkdtempSync(join(tmpdir(), 'berth-state-'));
+  directory = temporaryFolder('state');
 });
-afterEach(() => rmSync(directory, { recursive: true, force: true }));
 
 describe('a state folder', () => {
   test('is refused while another process uses it, and nothing in it is touched', async () => {

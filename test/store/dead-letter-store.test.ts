@@ -1,22 +1,21 @@
-import { afterAll, beforeAll, beforeEach, describe, expect, test } from '@jest/globals';
+import { beforeAll, beforeEach, describe, expect, test } from '@jest/globals';
 import {
   type DeadLetter,
   DeadLetterStore,
   type LetterSummary,
 } from '../../src/store/dead-letters/dead-letter-store.ts';
 import { openTables, type Table } from '../../src/store/tables/tables.ts';
-import { type Azurite, startAzurite } from '../azurite.ts';
+import { storageAccount } from '../support/storage-account.ts';
 import { letterOf } from './letters.ts';
 
-let azurite: Azurite;
+let storage: string;
 let table: Table;
 let store: DeadLetterStore;
 beforeAll(async () => {
-  azurite = await startAzurite();
-  table = openTables({ kind: 'connectionString', connectionString: azurite.connectionString }).deadLetters;
+  storage = await storageAccount();
+  table = openTables({ kind: 'connectionString', connectionString: storage }).deadLetters;
   store = new DeadLetterStore(table);
-}, 60_000);
-afterAll(() => azurite.close());
+});
 beforeEach(async () => {
   for await (const page of table.scan({ select: [] })) {
     await store.delete(page.map(({ partitionKey, rowKey }) => ({ day: partitionKey, rowKey })));
@@ -249,7 +248,7 @@ describe('dead letters are listed', () => {
 
     await store.delete((await all({})).map(({ key }) => key));
     expect(await all({})).toEqual([]);
-  }, 60_000);
+  });
 });
 
 test('letters are deleted with or without those that are gone already', async () => {

@@ -1,5 +1,4 @@
 import { describe, expect, test } from '@jest/globals';
-import fc from 'fast-check';
 import { hostName } from '../../src/iot-hub/host-name.ts';
 import { packDocument, unpackDocument } from '../../src/store/tables/document.ts';
 import {
@@ -13,6 +12,7 @@ import {
   shadowKey,
   tombstoneKey,
 } from '../../src/store/tables/keys.ts';
+import { fc } from '../support/properties.ts';
 
 const host = hostName('weu.azure-devices.net');
 const id = (deviceId: string, moduleId?: string) => ({ host, deviceId, moduleId });

@@ -1,5 +1,5 @@
 import { randomUUID } from 'node:crypto';
-import { afterAll, beforeAll, beforeEach, describe, expect, test } from '@jest/globals';
+import { beforeAll, beforeEach, describe, expect, test } from '@jest/globals';
 import { NO_CONDITIONS } from '../../src/allocation/conditions.ts';
 import { decide } from '../../src/allocation/decision/decide.ts';
 import { receiptOf } from '../../src/allocation/receipt/receipt.ts';
@@ -28,16 +28,15 @@ import type { Known } from '../../src/twin/events/fold.ts';
 import { DUE_PRIORITIES, type Shadow, type TwinState } from '../../src/twin/snapshot/shadow.ts';
 import type { TwinId } from '../../src/twin/snapshot/twin.ts';
 import { fleetOf, requestOf } from '../allocation/requests.ts';
-import { type Azurite, startAzurite } from '../azurite.ts';
+import { storageAccount } from '../support/storage-account.ts';
 import { shadowOf, T0 } from '../twin/twins.ts';
 
-let azurite: Azurite;
+let storage: string;
 let tables: Tables;
 beforeAll(async () => {
-  azurite = await startAzurite();
-  tables = openTables({ kind: 'connectionString', connectionString: azurite.connectionString });
-}, 60_000);
-afterAll(() => azurite.close());
+  storage = await storageAccount();
+  tables = openTables({ kind: 'connectionString', connectionString: storage });
+});
 
 /** A hub of its own for each test, so that tests share the tables without meeting. */
 let host = hostName('x.azure-devices.net');
@@ -468,7 +467,7 @@ describe('a store that is away', () => {
   test('is a coded error without the account’s key, and works again when it is back', async () => {
     const away = openTables({
       kind: 'connectionString',
-      connectionString: azurite.connectionString.replace(
+      connectionString: storage.replace(
         /TableEndpoint=[^;]+/,
         'TableEndpoint=http://127.0.0.1:9/devstoreaccount1',
       ),
@@ -478,5 +477,5 @@ describe('a store that is away', () => {
 
     expect(error).toMatchObject({ code: 'BERTH_STORE_UNAVAILABLE', kind: 'transient' });
     expect(JSON.stringify(error) + String((error as Error).stack)).not.toMatch(/Eby8|SharedKey/);
-  }, 30_000);
+  });
 });

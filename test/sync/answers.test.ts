@@ -10,10 +10,10 @@ import { instantOf } from '../../src/time/instant.ts';
 import type { TwinEvent } from '../../src/twin/events/event.ts';
 import { NO_REDACTION } from '../../src/twin/events/redact.ts';
 import { restoreShadow, type Shadow } from '../../src/twin/snapshot/shadow.ts';
+import { OPEN_GATE } from '../support/open-gate.ts';
 import { at, fleetOf, ID, T0 } from '../twin/twins.ts';
 import { MemoryHub } from './memory-hub.ts';
 import { MemoryTwinStore } from './memory-store.ts';
-import { OPEN_GATE } from './open-gate.ts';
 
 /*
  * What a device says after a write, and when, in virtual time: the hub, the device and Berth's own work that is due. Each test

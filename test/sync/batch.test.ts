@@ -40,7 +40,7 @@ function received(
   };
 }
 
-function world(more: Partial<BatchOptions> = {}) {
+function setUp(more: Partial<BatchOptions> = {}) {
   const taken = new Map<string, TwinEvent[]>();
   const letters: DeadLetter[] = [];
   const strangers: [string, number][] = [];
@@ -72,7 +72,7 @@ function world(more: Partial<BatchOptions> = {}) {
 
 describe('a batch', () => {
   test('gives each twin its events in their order, once', async () => {
-    const { options, taken } = world();
+    const { options, taken } = setUp();
     const events = ['a', 'b', 'a', 'c', 'a', 'b'].map((deviceId) => received(deviceId));
 
     const summary = await takeBatch(events, options);
@@ -85,7 +85,7 @@ describe('a batch', () => {
   });
 
   test('puts every event in exactly one place: taken, ignored, a stranger’s, or a dead letter', async () => {
-    const { options, taken, letters, strangers } = world();
+    const { options, taken, letters, strangers } = setUp();
     const poison = received('p', { body: 'not json \u0000' });
 
     const summary = await takeBatch(
@@ -114,7 +114,7 @@ describe('a batch', () => {
   });
 
   test('counts messages of unknown sources, by hub and source, and keeps none of them', async () => {
-    const { options, letters, sources } = world();
+    const { options, letters, sources } = setUp();
     const messages = ['moonEvents', 'MoonEvents', 'marsEvents'].map((source) => received('a', { source }));
 
     const summary = await takeBatch([...messages, received('a')], options);
@@ -131,7 +131,7 @@ describe('a batch', () => {
     const calls: number[] = [];
     const keepDeadLetters: BatchOptions['keepDeadLetters'] = async (letters) =>
       calls.push(letters.length) + 29;
-    const { options } = world({ keepDeadLetters });
+    const { options } = setUp({ keepDeadLetters });
     const events = Array.from({ length: 50 }, (_, index) => received(`d${index}`, { body: '{' }));
 
     expect(await takeBatch(events, options)).toMatchObject({ taken: 0, deadLetters: 20, onlyCounted: 30 });
@@ -143,7 +143,7 @@ describe('a batch', () => {
     const reconcile: BatchOptions['reconciler']['reconcile'] = async () => {
       throw new TypeError('cannot read hunter2');
     };
-    const { options, letters } = world({ redaction, reconciler: { reconcile } });
+    const { options, letters } = setUp({ redaction, reconciler: { reconcile } });
     const wifi = [{ psk: 'hunter2', ssid: 'x' }];
     const good = { version: 1, properties: { reported: { wifi, $version: 1 } } };
     const bodies = [good, { properties: { reported: { wifi } } }, { wifi: 'hunter2' }, 'no twin'];
@@ -165,7 +165,7 @@ describe('a batch', () => {
   });
 
   test('of poison only stops nothing', async () => {
-    const { options, letters } = world();
+    const { options, letters } = setUp();
 
     await takeBatch(
       Array.from({ length: 50 }, (_, index) => received(`d${index}`, { body: '{' })),
@@ -176,7 +176,7 @@ describe('a batch', () => {
   });
 
   test('a defect over one twin costs that twin’s events only, which are kept', async () => {
-    const { options, taken, letters } = world();
+    const { options, taken, letters } = setUp();
     const reconcile: BatchOptions['reconciler']['reconcile'] = async (id, events) => {
       if (id.deviceId === 'b') throw new TypeError('oops');
       return options.reconciler.reconcile(id, events);
@@ -195,7 +195,7 @@ describe('a batch', () => {
   });
 
   test('fails where the store is away, after every other twin has been worked on', async () => {
-    const { options, taken } = world();
+    const { options, taken } = setUp();
     const reconcile: BatchOptions['reconciler']['reconcile'] = async (id, events) => {
       if (id.deviceId === 'a') throw new BerthError('BERTH_STORE_UNAVAILABLE', 'away');
       return options.reconciler.reconcile(id, events);
@@ -213,7 +213,7 @@ describe('a batch', () => {
   });
 
   test('fails where a dead letter cannot be kept: the event must come again', async () => {
-    const { options } = world({
+    const { options } = setUp({
       keepDeadLetters: async () => {
         throw new BerthError('BERTH_STORE_UNAVAILABLE', 'away');
       },
@@ -236,7 +236,7 @@ describe('the hub that an event names', () => {
     'weu.device.azure-devices.net',
     'weu.service.azure-devices.net',
   ])('is the same by the name %s', async (hubName) => {
-    const { options, taken, letters, strangers } = world();
+    const { options, taken, letters, strangers } = setUp();
 
     await takeBatch([received('a', { hubName })], options);
 
@@ -251,7 +251,7 @@ describe('the hub that an event names', () => {
     [SECRET, '(not a host name)'],
     ['two words', '(not a host name)'],
   ])('by the name %s is unknown, and counted without what is no name', async (hubName, counted) => {
-    const { options, taken, letters, strangers } = world();
+    const { options, taken, letters, strangers } = setUp();
 
     await takeBatch([received('a', { hubName })], options);
 
@@ -260,7 +260,7 @@ describe('the hub that an event names', () => {
   });
 
   test('is not repeated by a dead letter where it is no name', async () => {
-    const { options, letters } = world();
+    const { options, letters } = setUp();
     const event = received('a', { hubName: SECRET, body: 'no json' });
 
     await takeBatch(
@@ -275,7 +275,7 @@ describe('the hub that an event names', () => {
   });
 
   test('and its operation are not repeated by a reason where they are no words', async () => {
-    const { options, letters } = world();
+    const { options, letters } = setUp();
     const event = received('a');
 
     await takeBatch([{ ...event, properties: { ...event.properties, opType: SECRET } }], options);

@@ -1,4 +1,4 @@
-import { afterAll, beforeAll, beforeEach, describe, expect, test } from '@jest/globals';
+import { beforeAll, beforeEach, describe, expect, test } from '@jest/globals';
 import type { JsonValue } from '../../src/json/json.ts';
 import { type DeadLetter, DeadLetterStore } from '../../src/store/dead-letters/dead-letter-store.ts';
 import { EventCounts } from '../../src/store/dead-letters/event-counts.ts';
@@ -6,22 +6,21 @@ import { LetterHours } from '../../src/store/dead-letters/letter-hours.ts';
 import { StrangerStore } from '../../src/store/state/stranger-store.ts';
 import { openTables, type Table, type Tables } from '../../src/store/tables/tables.ts';
 import { keepDeadLetters } from '../../src/sync/events/dead-letter-keeper.ts';
-import { type Azurite, startAzurite } from '../azurite.ts';
 import { letterOf } from '../store/letters.ts';
+import { storageAccount } from '../support/storage-account.ts';
 
 const T0 = Date.parse('2026-11-23T12:10:00Z');
 const HOUR = 3_600_000;
 const DAY = 24 * HOUR;
 
-let azurite: Azurite;
+let storage: string;
 let tables: Tables;
 let calls: string[] = [];
 beforeAll(async () => {
-  azurite = await startAzurite();
-}, 60_000);
-afterAll(() => azurite.close());
+  storage = await storageAccount();
+});
 beforeEach(async () => {
-  tables = openTables({ kind: 'connectionString', connectionString: azurite.connectionString });
+  tables = openTables({ kind: 'connectionString', connectionString: storage });
   for (const table of [tables.state, tables.deadLetters]) {
     for await (const page of table.scan({ select: [] })) {
       for (const { partitionKey, rowKey } of page) await table.delete(partitionKey, rowKey);
@@ -169,7 +168,7 @@ describe('after thirty days', () => {
 
     expect(purged).toEqual([1_000, 52, 0, 0]);
     expect(await kept()).toBe(3);
-  }, 60_000);
+  });
 
   test('counts go, and those that are still counted stay', async () => {
     await keep(letters(3), { most: 0, now: T0 - 31 * DAY });

@@ -6,9 +6,9 @@ import type { ReconcileResult } from '../../src/sync/reconcile/reconciler.ts';
 import { drainDue } from '../../src/sync/resync/due-work.ts';
 import type { DuePriority } from '../../src/twin/snapshot/shadow.ts';
 import type { TwinId } from '../../src/twin/snapshot/twin.ts';
+import { OPEN_GATE } from '../support/open-gate.ts';
 import { ID, shadowOf, T0 } from '../twin/twins.ts';
 import { MemoryTwinStore } from './memory-store.ts';
-import { OPEN_GATE } from './open-gate.ts';
 
 type DueOptions = Parameters<typeof drainDue>[0];
 

@@ -15,8 +15,8 @@ import {
 } from '../../src/sync/reconcile/protocol.ts';
 import type { Gate } from '../../src/sync/reconcile/write-gate.ts';
 import type { Shadow } from '../../src/twin/snapshot/shadow.ts';
+import { OPEN_GATE } from '../support/open-gate.ts';
 import { at, fleetOf, shadowOf, T0, twinOf } from '../twin/twins.ts';
-import { OPEN_GATE } from './open-gate.ts';
 
 /*
  * The specification of the protocol of one twin: what is known of it, the answers to its steps one after the other, and the steps.

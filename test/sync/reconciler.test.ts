@@ -7,10 +7,10 @@ import { type Gate, WriteGate } from '../../src/sync/reconcile/write-gate.ts';
 import type { TwinEvent } from '../../src/twin/events/event.ts';
 import { NO_REDACTION } from '../../src/twin/events/redact.ts';
 import { restoreShadow, type Shadow } from '../../src/twin/snapshot/shadow.ts';
+import { OPEN_GATE } from '../support/open-gate.ts';
 import { fleetOf, ID, shadowOf, T0 } from '../twin/twins.ts';
 import { MemoryHub } from './memory-hub.ts';
 import { MemoryTwinStore } from './memory-store.ts';
-import { OPEN_GATE } from './open-gate.ts';
 
 const FLEET = fleetOf({
   policies: [

@@ -1,4 +1,4 @@
-import { afterAll, beforeAll, beforeEach, describe, expect, test } from '@jest/globals';
+import { beforeAll, beforeEach, describe, expect, test } from '@jest/globals';
 import { controlSchema, type Scope } from '../../src/control/control.ts';
 import { withoutPause, withPause } from '../../src/control/pauses.ts';
 import { ControlStore } from '../../src/store/state/control.ts';
@@ -10,7 +10,7 @@ import { type Gate, gateOf } from '../../src/sync/reconcile/write-gate.ts';
 import { replan } from '../../src/sync/resync/replan.ts';
 import { NO_REDACTION } from '../../src/twin/events/redact.ts';
 import type { Shadow } from '../../src/twin/snapshot/shadow.ts';
-import { type Azurite, startAzurite } from '../azurite.ts';
+import { storageAccount } from '../support/storage-account.ts';
 import { fleetOf, ID, shadowOf, T0 } from '../twin/twins.ts';
 import { MemoryHub } from './memory-hub.ts';
 
@@ -18,20 +18,19 @@ const FLEET = fleetOf({ policies: [{ name: 'interval', desired: { interval: 5 } 
 const POLICY: Scope = { kind: 'policy', name: 'interval' };
 const SECOND = 1_000;
 
-let azurite: Azurite;
+let storage: string;
 let control: ControlStore;
 let progress: ProgressStore;
 let twins: TwinStore;
 let time: number;
 beforeAll(async () => {
-  azurite = await startAzurite();
-  const { connectionString } = azurite;
+  storage = await storageAccount();
+  const connectionString = storage;
   const tables = openTables({ kind: 'connectionString', connectionString });
   control = new ControlStore(tables.state);
   progress = new ProgressStore(tables.state);
   twins = new TwinStore(tables.twins);
-}, 60_000);
-afterAll(() => azurite.close());
+});
 beforeEach(async () => {
   time = T0;
   await control.update(() => controlSchema.parse({}));

@@ -25,7 +25,7 @@ function letter(parts: Partial<KeptLetter> = {}): KeptLetter {
 }
 const opType = (type: string) => ({ properties: { ...letterOf().properties, opType: type } });
 
-async function world(shadow = shadowOf({ asOf: at(-3_600) })) {
+async function setUp(shadow = shadowOf({ asOf: at(-3_600) })) {
   const store = new MemoryTwinStore();
   await store.save(
     { id: ID, known: { kind: 'nothing' }, etag: undefined, isRemembered: false },
@@ -38,7 +38,7 @@ async function world(shadow = shadowOf({ asOf: at(-3_600) })) {
 
 describe('a dead letter that decodes now', () => {
   test('marks its twin for a read, and its body is not taken', async () => {
-    const { act, known } = await world();
+    const { act, known } = await setUp();
 
     expect(await act()).toEqual({ kind: 'marked', id: ID });
 
@@ -55,7 +55,7 @@ describe('a dead letter that decodes now', () => {
   });
 
   test('is no younger than its arrival, whatever it says', async () => {
-    const { act, known } = await world();
+    const { act, known } = await setUp();
     const properties = { ...letterOf().properties, operationTimestamp: '9999-01-01T00:00:00Z' };
 
     await act({ properties });
@@ -64,7 +64,7 @@ describe('a dead letter that decodes now', () => {
   });
 
   test('of a twin that was deleted later changes nothing', async () => {
-    const { act, known, store } = await world();
+    const { act, known, store } = await setUp();
     await store.save(await store.load(ID), { kind: 'deleted', at: at(0) });
 
     expect(await act()).toEqual({ kind: 'deleted', id: ID });
@@ -72,7 +72,7 @@ describe('a dead letter that decodes now', () => {
   });
 
   test('and tells of a deletion asks the hub about the device and its modules', async () => {
-    const { act, known, store } = await world();
+    const { act, known, store } = await setUp();
     const module = { ...ID, moduleId: 'm' };
     await store.save(await store.load(module), { kind: 'shadow', shadow: shadowOf({ id: module }) });
 
@@ -82,7 +82,7 @@ describe('a dead letter that decodes now', () => {
   });
 
   test('of a kind that is not needed is done', async () => {
-    const { act, store } = await world();
+    const { act, store } = await setUp();
     const source = { 'iothub-message-source': 'Telemetry' };
 
     expect(await act({ systemProperties: source })).toEqual({ kind: 'ignored', why: 'telemetry' });
@@ -115,14 +115,14 @@ describe('a dead letter stays', () => {
     ],
     ['without identity', { systemProperties: {} }, 'has no iothub-message-source: it is not from an IoT hub'],
   ])('%s', async (_, parts, why) => {
-    const { act, store } = await world();
+    const { act, store } = await setUp();
 
     expect(await act(parts)).toEqual({ kind: 'stays', why });
     expect(store.writes).toBe(1);
   });
 
   test('while decoding it is a defect', async () => {
-    const { store } = await world();
+    const { store } = await setUp();
     const broken = {
       ...context,
       hubNamed: () => {
@@ -141,7 +141,7 @@ describe('marking while others work on the twin', () => {
   const MARK = { since: at(0), why: 'test', priority: 'resync', now: NOW } as const;
 
   test('takes what they have stored, and marks that', async () => {
-    const { store, known } = await world();
+    const { store, known } = await setUp();
     store.meanwhile = async () => {
       await store.save(await store.load(ID), { kind: 'shadow', shadow: shadowOf({ version: 8 }) });
     };
@@ -151,7 +151,7 @@ describe('marking while others work on the twin', () => {
   });
 
   test('leaves a twin alone that they have deleted', async () => {
-    const { store, known } = await world();
+    const { store, known } = await setUp();
     store.meanwhile = async () => {
       await store.save(await store.load(ID), { kind: 'deleted', at: at(1) });
     };
@@ -161,7 +161,7 @@ describe('marking while others work on the twin', () => {
   });
 
   test('gives up where it never comes to an end', async () => {
-    const { store } = await world();
+    const { store } = await setUp();
     const busy = { load: (id: TwinId) => store.load(id), save: async () => 'conflict' as const };
 
     await expect(markForRead(busy, ID, MARK)).rejects.toMatchObject({ code: 'BERTH_STORE_UNAVAILABLE' });

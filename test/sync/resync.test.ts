@@ -4,6 +4,7 @@ import { controlSchema } from '../../src/control/control.ts';
 import type { JsonValue } from '../../src/json/json.ts';
 import { dueKey, partitionOf, partitionsOf } from '../../src/store/tables/keys.ts';
 import { resync } from '../../src/sync/resync/resync.ts';
+import { OPEN_GATE } from '../support/open-gate.ts';
 import { fleetOf, ID, T0 } from '../twin/twins.ts';
 import { MemoryHub } from './memory-hub.ts';
 import { MemoryTwinStore } from './memory-store.ts';
@@ -49,14 +50,7 @@ const run = (more: Partial<ResyncOptions> = {}) => {
     budget: { turn: async () => ({ isNow: true }) },
     isRefused: () => false,
     gate: {
-      current: async () => ({
-        closedFor: () => undefined,
-        holdOf: () => undefined,
-        readsFirst: () => false,
-        modules: new Set(),
-        isOutdated: false,
-        generation: { number: 0, since: 0 },
-      }),
+      current: async () => OPEN_GATE,
     },
     until: Number.POSITIVE_INFINITY,
     now: () => T0,

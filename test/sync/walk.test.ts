@@ -10,6 +10,7 @@ import { type Instant, instantOf, NEVER } from '../../src/time/instant.ts';
 import { adoptTwin } from '../../src/twin/events/fold.ts';
 import { NO_REDACTION, type Redaction } from '../../src/twin/events/redact.ts';
 import type { Twin } from '../../src/twin/snapshot/twin.ts';
+import { OPEN_GATE } from '../support/open-gate.ts';
 import { at, fleetOf, ID, shadowOf, T0, twinOf } from '../twin/twins.ts';
 import { MemoryHub } from './memory-hub.ts';
 import { MemoryTwinStore } from './memory-store.ts';
@@ -67,14 +68,7 @@ const run = (more: Partial<WalkOptions> = {}, mayGoOn: () => boolean = () => tru
       },
       budget: { turn: async () => ({ isNow: true }) },
       gate: {
-        current: async () => ({
-          closedFor: () => undefined,
-          holdOf: () => undefined,
-          readsFirst: () => false,
-          modules: new Set(),
-          isOutdated: false,
-          generation: undefined,
-        }),
+        current: async () => ({ ...OPEN_GATE, generation: undefined }),
       },
       until: Number.POSITIVE_INFINITY,
       now: () => time,

@@ -1,8 +1,8 @@
 import { describe, expect, test } from '@jest/globals';
-import fc from 'fast-check';
 import { COMPARISONS, type Comparison, momentIn, numberIn } from '../../src/fleet/comparison.ts';
 import type { JsonValue } from '../../src/json/json.ts';
 import { sameValue } from '../../src/twin/answers/compare.ts';
+import { fc } from '../support/properties.ts';
 
 type Row = readonly [how: Comparison, left: JsonValue, right: JsonValue];
 

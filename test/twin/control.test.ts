@@ -1,5 +1,4 @@
 import { describe, expect, test } from '@jest/globals';
-import fc from 'fast-check';
 import { type Control, controlSchema, type Pause, type Scope, SELF } from '../../src/control/control.ts';
 import { withPackage } from '../../src/control/packages.ts';
 import { isTrusted, pauseFor, pauseOf, withoutPause, withPause } from '../../src/control/pauses.ts';
@@ -7,6 +6,7 @@ import { elapsedOf, holdOf } from '../../src/control/ramps.ts';
 import { withEventsTrusted } from '../../src/control/trusted-hubs.ts';
 import type { Rollout } from '../../src/fleet/fleet.ts';
 import { hostName } from '../../src/iot-hub/host-name.ts';
+import { fc } from '../support/properties.ts';
 import { T0 } from './twins.ts';
 
 const WEU = hostName('weu.azure-devices.net');

@@ -1,9 +1,9 @@
 import { describe, expect, test } from '@jest/globals';
-import fc from 'fast-check';
 import { sameJson } from '../../src/json/json.ts';
 import type { TwinEvent } from '../../src/twin/events/event.ts';
 import { adoptOwnWrite, adoptTwin, foldEvent, type Known } from '../../src/twin/events/fold.ts';
 import { historyOf, type Shadow } from '../../src/twin/snapshot/shadow.ts';
+import { fc } from '../support/properties.ts';
 import { at, ID, reports, shadowOf, type TwinParts, twinOf, writes } from './twins.ts';
 
 const TRACKED = [['interval']];

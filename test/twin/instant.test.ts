@@ -1,6 +1,6 @@
 import { describe, expect, test } from '@jest/globals';
-import fc from 'fast-check';
 import { parseInstant } from '../../src/time/instant.ts';
+import { fc } from '../support/properties.ts';
 
 describe('parseInstant', () => {
   test.each([

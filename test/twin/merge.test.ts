@@ -1,7 +1,7 @@
 import { describe, expect, test } from '@jest/globals';
-import fc from 'fast-check';
 import { isObject, type JsonObject, type JsonValue } from '../../src/json/json.ts';
 import { mergePatch } from '../../src/twin/snapshot/merge.ts';
+import { fc } from '../support/properties.ts';
 
 const json = (text: string) => JSON.parse(text) as JsonObject;
 

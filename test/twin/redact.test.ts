@@ -1,5 +1,4 @@
 import { describe, expect, test } from '@jest/globals';
-import fc from 'fast-check';
 import type { JsonObject, JsonValue } from '../../src/json/json.ts';
 import { adoptTwin, foldEvent } from '../../src/twin/events/fold.ts';
 import {
@@ -13,6 +12,7 @@ import {
 import { holdsRedacted } from '../../src/twin/redaction/redact-values.ts';
 import { mergePatch } from '../../src/twin/snapshot/merge.ts';
 import { NO_HISTORY, type Shadow } from '../../src/twin/snapshot/shadow.ts';
+import { fc } from '../support/properties.ts';
 import { at, reports, shadowOf, twinOf } from './twins.ts';
 
 const SECRET = 'hunter2';

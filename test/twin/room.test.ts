@@ -1,11 +1,11 @@
 import { describe, expect, test } from '@jest/globals';
-import fc from 'fast-check';
 import { twinProblems } from '../../src/iot-hub/twin-limits.ts';
 import type { JsonObject, JsonValue } from '../../src/json/json.ts';
 import { withMarkers } from '../../src/twin/plan/components.ts';
 import { patchOf } from '../../src/twin/plan/patch.ts';
 import { whatDoesNotFit } from '../../src/twin/plan/room.ts';
 import { mergePatch, nest } from '../../src/twin/snapshot/merge.ts';
+import { fc } from '../support/properties.ts';
 
 interface Leaf {
   readonly path: readonly string[];

@@ -1,5 +1,4 @@
 import { describe, expect, test } from '@jest/globals';
-import fc from 'fast-check';
 import { type Control, controlSchema } from '../../src/control/control.ts';
 import type { Fleet } from '../../src/fleet/fleet.ts';
 import { hostName } from '../../src/iot-hub/host-name.ts';
@@ -9,6 +8,7 @@ import type { TwinId } from '../../src/twin/snapshot/twin.ts';
 import { type TwinTrial, tryTwin } from '../../src/what-if/try-twin.ts';
 import { type TwinReport, twinReportOf } from '../../src/what-if/twin-report.ts';
 import { TwinTally } from '../../src/what-if/twin-tally.ts';
+import { fc } from '../support/properties.ts';
 import { at, fleetOf, ID, shadowOf, T0 } from '../twin/twins.ts';
 
 interface Stored {

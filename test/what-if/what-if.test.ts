@@ -1,5 +1,4 @@
 import { describe, expect, test } from '@jest/globals';
-import fc from 'fast-check';
 import { decide } from '../../src/allocation/decision/decide.ts';
 import { type Receipt, receiptOf } from '../../src/allocation/receipt/receipt.ts';
 import { hostName } from '../../src/iot-hub/host-name.ts';
@@ -9,7 +8,8 @@ import { knownDevices } from '../../src/what-if/known-devices.ts';
 import { type Report, reportOf } from '../../src/what-if/report.ts';
 import { addUp, NO_TALLY, type Tally } from '../../src/what-if/tally.ts';
 import { type Part, tryDevices } from '../../src/what-if/try-devices.ts';
-import { anyWorld } from '../allocation/worlds.ts';
+import { anyAllocationCase } from '../allocation/allocation-cases.ts';
+import { fc } from '../support/properties.ts';
 
 const NOW = Date.UTC(2026, 10, 25);
 const hub = (name: string, more: object = {}) => ({
@@ -309,11 +309,11 @@ test('examples are the same however the devices are divided', () => {
 
 test('a device goes under its own file where its receipt says it went', () => {
   fc.assert(
-    fc.property(anyWorld, (world) => {
-      const file = { ...world.fleet.file, $schema: undefined };
-      const input = { ...world, conditions: { loadedAt: undefined, hubs: new Map(), causes: new Map() } };
+    fc.property(anyAllocationCase, (drawn) => {
+      const file = { ...drawn.fleet.file, $schema: undefined };
+      const input = { ...drawn, conditions: { loadedAt: undefined, hubs: new Map(), causes: new Map() } };
       const { outcome, inputs: given } = receiptOf(input, decide(input));
-      const usesRamps = world.request.current !== undefined;
+      const usesRamps = drawn.request.current !== undefined;
       const isLinkedAsTheFile = given.linkedHubs.length === 5;
       if (outcome.kind === 'refused' || usesRamps || !isLinkedAsTheFile) return;
 

@@ -1,22 +1,13 @@
 import { execFile } from 'node:child_process';
 import { once } from 'node:events';
-import {
-  cpSync,
-  existsSync,
-  mkdirSync,
-  mkdtempSync,
-  readdirSync,
-  readFileSync,
-  rmSync,
-  writeFileSync,
-} from 'node:fs';
+import { cpSync, existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { createServer, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
-import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { text } from 'node:stream/consumers';
 import { afterEach, beforeEach, describe, expect, test } from '@jest/globals';
 import { berth, listen } from '../cli/terminals.ts';
+import { temporaryFolder } from '../support/temporary-folder.ts';
 
 const SCRIPTS = readdirSync('scripts/deploy').filter((file) => file.endsWith('.sh'));
 
@@ -41,7 +32,7 @@ function run(
 /** A project in which `az` and `berth` only say how they were called. */
 let project: string;
 beforeEach(() => {
-  project = mkdtempSync(join(tmpdir(), 'berth-scripts-'));
+  project = temporaryFolder('scripts');
   cpSync('scripts/deploy', join(project, 'scripts/deploy'), { recursive: true });
   for (const folder of ['bin', 'dist', 'infra', 'base']) mkdirSync(join(project, folder));
   write('bin/az', '#!/bin/sh\necho "az $*" >> "$CALLS"\neval "$AZ"\n', 0o755);
@@ -61,7 +52,6 @@ beforeEach(() => {
   write('infra/small.bicepparam', '');
   write('calls', '');
 });
-afterEach(() => rmSync(project, { recursive: true }));
 
 const write = (file: string, content: string, mode = 0o644) =>
   writeFileSync(join(project, file), content, { mode });

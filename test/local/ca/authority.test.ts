@@ -1,20 +1,19 @@
 import { X509Certificate } from 'node:crypto';
-import { mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { readFileSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { connect, createServer, type TLSSocket } from 'node:tls';
-import { afterEach, beforeEach, describe, expect, test } from '@jest/globals';
+import { beforeEach, describe, expect, test } from '@jest/globals';
 import { openAuthority } from '../../../local/ca/index.ts';
 import { listen } from '../../../local/listen.ts';
+import { temporaryFolder } from '../../support/temporary-folder.ts';
 
 const DAY_MS = 86_400_000;
 
 describe('the local certificate authority', () => {
   let directory: string;
   beforeEach(() => {
-    directory = mkdtempSync(join(tmpdir(), 'berth-ca-'));
+    directory = temporaryFolder('ca');
   });
-  afterEach(() => rmSync(directory, { recursive: true, force: true }));
 
   test('keeps root and server certificate between runs, keys for the owner only', async () => {
     const first = await openAuthority({ directory });

@@ -1,8 +1,6 @@
-import { mkdtempSync, rmSync } from 'node:fs';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from '@jest/globals';
 import { createWebhookCall, deriveDeviceKey, type EnrollmentGroup } from '../../../local/dps/index.ts';
+import { temporaryFolder } from '../../support/temporary-folder.ts';
 import { EUS, testKey, until, WEU } from '../iot-hub/local-hubs.ts';
 import {
   customGroup,
@@ -372,7 +370,7 @@ describe('custom allocation, through the official provisioning SDK', () => {
     });
 
     test('with a key that was renewed gives its hub the new key', async () => {
-      const directory = mkdtempSync(join(tmpdir(), 'berth-dps-'));
+      const directory = temporaryFolder('dps');
       const keys = (primaryKey: string) =>
         ({ type: 'symmetricKey', primaryKey, secondaryKey: testKey(2) }) as const;
       await start({ attestation: keys(GROUP_KEY) }, { directory, hubDirectory: directory });
@@ -386,7 +384,6 @@ describe('custom allocation, through the official provisioning SDK', () => {
       expect(local.hubs.provisioning(WEU)?.read('dev-1')?.authentication).toMatchObject({
         symmetricKey: { primaryKey: renewed },
       });
-      rmSync(directory, { recursive: true });
     });
 
     test('brings back a device whose identity was deleted', async () => {

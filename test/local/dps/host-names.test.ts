@@ -1,7 +1,6 @@
-import { mkdtempSync, rmSync } from 'node:fs';
-import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from '@jest/globals';
+import { temporaryFolder } from '../../support/temporary-folder.ts';
 import { EUS, WEU } from '../iot-hub/local-hubs.ts';
 import { customGroup, type LocalDps, startLocalDps, startWebhook, type Webhook } from './local-dps.ts';
 
@@ -17,12 +16,11 @@ describe('a DPS whose hubs are linked by one name, by the other, or by both', ()
   let directory: string;
   beforeEach(async () => {
     webhook = await startWebhook();
-    directory = mkdtempSync(join(tmpdir(), 'berth-links-'));
+    directory = temporaryFolder('links');
   });
   afterEach(async () => {
     await local.close();
     await webhook.close();
-    rmSync(directory, { recursive: true, force: true });
   });
   const start = async (hosts: readonly string[], terms: Parameters<typeof customGroup>[1] = {}) => {
     local = await startLocalDps([customGroup(webhook, terms)], {

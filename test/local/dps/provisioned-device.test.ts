@@ -1,12 +1,12 @@
 import { once } from 'node:events';
-import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from '@jest/globals';
 import { NoRetry } from 'azure-iot-common';
 import { Client, X509AuthenticationProvider } from 'azure-iot-device';
 import { Mqtt } from 'azure-iot-device-mqtt';
 import { deriveDeviceKey } from '../../../local/dps/index.ts';
+import { temporaryFolder } from '../../support/temporary-folder.ts';
 import { EUS, report, WEU } from '../iot-hub/local-hubs.ts';
 import {
   customGroup,
@@ -29,14 +29,13 @@ describe('a device that DPS has provisioned', () => {
   });
 
   beforeEach(async () => {
-    directory = mkdtempSync(join(tmpdir(), 'berth-dps-'));
+    directory = temporaryFolder('dps');
     webhook = await startWebhook();
   });
   afterEach(async () => {
     await Promise.all(clients.splice(0).map((client) => client.close().catch(() => {})));
     await local.close();
     await webhook.close();
-    rmSync(directory, { recursive: true, force: true });
   });
 
   async function open(client: Client, options: object = {}): Promise<Client> {

@@ -1,12 +1,10 @@
-import { mkdtempSync, rmSync } from 'node:fs';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from '@jest/globals';
 import type {
   EnrollmentGroup,
   IndividualEnrollment,
 } from 'azure-iot-provisioning-service/dist/interfaces.js';
 import { deriveDeviceKey } from '../../../local/dps/index.ts';
+import { temporaryFolder } from '../../support/temporary-folder.ts';
 import { testKey, WEU } from '../iot-hub/local-hubs.ts';
 import {
   customGroup,
@@ -260,7 +258,7 @@ describe('a call is refused', () => {
 });
 
 test('what the service API did outlives the process, deletions of what it began with included', async () => {
-  const directory = mkdtempSync(join(tmpdir(), 'berth-dps-'));
+  const directory = temporaryFolder('dps');
   const begin = () => startLocalDps([customGroup(webhook)], { directory });
   const first = await begin();
   await first.service().createOrUpdateIndividualEnrollment(individual());
@@ -274,5 +272,4 @@ test('what the service API did outlives the process, deletions of what it began 
   });
   await expect(second.register('dev-2', { key: deriveDeviceKey(GROUP_KEY, 'dev-2') })).rejects.toThrow();
   await second.close();
-  rmSync(directory, { recursive: true });
 });

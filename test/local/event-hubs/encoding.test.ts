@@ -1,5 +1,4 @@
 import { describe, expect, test } from '@jest/globals';
-import fc from 'fast-check';
 import rhea from 'rhea';
 import {
   MalformedMessageError,
@@ -8,6 +7,7 @@ import {
   readText,
   SECTION,
 } from '../../../local/event-hubs/message/encoding.ts';
+import { fc } from '../../support/properties.ts';
 
 const scalar = fc.oneof(
   fc.string({ unit: 'grapheme' }),

@@ -1,5 +1,4 @@
 import { describe, expect, test } from '@jest/globals';
-import fc from 'fast-check';
 import rhea from 'rhea';
 import { readMap, readSections, readText, SECTION } from '../../../local/event-hubs/message/encoding.ts';
 import {
@@ -9,6 +8,7 @@ import {
   placeEvent,
   readProducedEvents,
 } from '../../../local/event-hubs/message/event-message.ts';
+import { fc } from '../../support/properties.ts';
 
 const place = { sequenceNumber: 7, offset: 5_000_000_000, enqueuedTime: 1_654_122_470_329 };
 const { types } = rhea;

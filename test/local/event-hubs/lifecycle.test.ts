@@ -1,11 +1,9 @@
 import { once } from 'node:events';
-import { mkdtempSync, rmSync } from 'node:fs';
 import { connect } from 'node:net';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
 import { EventHubConsumerClient, EventHubProducerClient } from '@azure/event-hubs';
 import { afterEach, describe, expect, test } from '@jest/globals';
 import { type EventHubOptions, type EventHubs, startEventHubs } from '../../../local/event-hubs/index.ts';
+import { temporaryFolder } from '../../support/temporary-folder.ts';
 import { connectRaw, socketOf } from './raw-client.ts';
 import { eventually, readEvents, texts } from './reading.ts';
 
@@ -119,7 +117,7 @@ describe('starting and closing event hubs', () => {
   });
 
   test('clients of the official SDK go on by themselves when the event hubs are started again', async () => {
-    const directory = mkdtempSync(join(tmpdir(), 'berth-event-hubs-'));
+    const directory = temporaryFolder('event-hubs');
     const first = await start({ directory });
     const { port } = first;
     const options = { retryOptions: { retryDelayInMs: 50 } };
@@ -143,7 +141,6 @@ describe('starting and closing event hubs', () => {
     expect(texts(await all)).toEqual(['before', 'from within', 'after']);
     await Promise.all([consumer.close(), producer.close()]);
     await second.close();
-    rmSync(directory, { recursive: true });
   });
 });
 

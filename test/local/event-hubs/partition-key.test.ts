@@ -1,6 +1,6 @@
 import { describe, expect, test } from '@jest/globals';
-import fc from 'fast-check';
 import { hashPartitionKey, partitionOfKey } from '../../../local/event-hubs/partition-key.ts';
+import { fc } from '../../support/properties.ts';
 
 describe('partition key', () => {
   // From azure-sdk-for-net, PartitionResolverTests.cs; the SDKs of all languages and the service's gateway

@@ -1,9 +1,9 @@
-import { mkdtempSync, rmSync, statSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { statSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from '@jest/globals';
 import { encodeEvent, readProducedEvents } from '../../../local/event-hubs/message/event-message.ts';
 import { Partition, type Retention } from '../../../local/event-hubs/partition.ts';
+import { temporaryFolder } from '../../support/temporary-folder.ts';
 
 const NO_LIMIT: Retention = { events: 1e9, ms: 1e15, bytes: 1e15 };
 
@@ -23,13 +23,12 @@ describe('partition', () => {
   const kept = () => partition.last.sequenceNumber + 1 - partition.beginning;
 
   beforeEach(() => {
-    directory = mkdtempSync(join(tmpdir(), 'berth-partition-'));
+    directory = temporaryFolder('partition');
     file = join(directory, '0.jsonl');
     clock = 1_000;
   });
   afterEach(() => {
     partition.close();
-    rmSync(directory, { recursive: true, force: true });
   });
 
   test('keeps no more events than it may', () => {

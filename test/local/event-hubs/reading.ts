@@ -17,7 +17,7 @@ export interface ReadOptions extends SubscribeOptions {
   readonly onEvents?: (events: ReceivedEventData[], context: PartitionContext) => Promise<void>;
 }
 
-const DEADLINE_MS = 15_000;
+const DEADLINE_MS = 60_000;
 
 /**
  * Reads with the official client until `count` events have come; bodies stay Buffers. Fails with what there

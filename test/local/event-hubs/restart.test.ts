@@ -1,10 +1,10 @@
-import { mkdtempSync, rmSync } from 'node:fs';
+import { rmSync } from 'node:fs';
 import { appendFile, writeFile } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { EventHubConsumerClient, EventHubProducerClient } from '@azure/event-hubs';
 import { afterEach, beforeEach, describe, expect, test } from '@jest/globals';
 import { type EventHubs, startEventHubs } from '../../../local/event-hubs/index.ts';
+import { temporaryFolder } from '../../support/temporary-folder.ts';
 import { readEvents, texts } from './reading.ts';
 
 describe('event hubs with a directory', () => {
@@ -24,11 +24,10 @@ describe('event hubs with a directory', () => {
   };
 
   beforeEach(() => {
-    directory = mkdtempSync(join(tmpdir(), 'berth-event-hubs-'));
+    directory = temporaryFolder('event-hubs');
   });
   afterEach(async () => {
     await eventHubs.close();
-    rmSync(directory, { recursive: true, force: true });
   });
 
   test('go on where they were: events stay readable, numbers and offsets continue', async () => {

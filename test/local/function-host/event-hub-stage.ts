@@ -1,7 +1,7 @@
 import { BlobServiceClient } from '@azure/storage-blob';
 import { type EventHubs, type EventToAppend, startEventHubs } from '../../../local/event-hubs/index.ts';
-import type { Azurite } from '../../azurite.ts';
-import { eventually, type RunningHost, startHost, type TestApp, writeApp } from './host-process.ts';
+import { eventually } from '../../support/eventually.ts';
+import { type RunningHost, startHost, type TestApp, writeApp } from './host-process.ts';
 
 /** What a recording function got in one invocation. */
 export interface Batch {
@@ -73,7 +73,7 @@ let stages = 0;
 
 export async function setStage(
   file: string,
-  azurite: Azurite,
+  storage: string,
   {
     partitionCount = 1,
     consumerGroups = [],
@@ -87,7 +87,7 @@ export async function setStage(
   const hosts: RunningHost[] = [];
   const toClose = [hubs];
   const environment = {
-    AzureWebJobsStorage: azurite.connectionString,
+    AzureWebJobsStorage: storage,
     EVENTS: hubs.connectionString(),
     HUB: name,
   };
@@ -104,9 +104,8 @@ export async function setStage(
       return host;
     },
     async checkpoint(consumerGroup = '$Default', partitionId = '0') {
-      const container = BlobServiceClient.fromConnectionString(azurite.connectionString).getContainerClient(
-        'azure-webjobs-eventhub',
-      );
+      const container =
+        BlobServiceClient.fromConnectionString(storage).getContainerClient('azure-webjobs-eventhub');
       const prefix = `localhost/${name}/${consumerGroup.toLowerCase()}/checkpoint/${partitionId}`;
       for await (const blob of container.listBlobsFlat({ includeMetadata: true, prefix })) {
         return Number(blob.metadata?.sequencenumber);

@@ -1,36 +1,31 @@
 import { createServer } from 'node:net';
-import { afterAll, afterEach, beforeAll, describe, expect, test } from '@jest/globals';
+import { afterEach, beforeAll, describe, expect, test } from '@jest/globals';
 import { startEventHubs } from '../../../local/event-hubs/index.ts';
 import { listen } from '../../../local/listen.ts';
-import { type Azurite, startAzurite } from '../../azurite.ts';
+import { eventually } from '../../support/eventually.ts';
+import { storageAccount } from '../../support/storage-account.ts';
+import { temporaryFolder } from '../../support/temporary-folder.ts';
 import { batchesOf, eventsOf, recordingApp, type Stage, setStage } from './event-hub-stage.ts';
-import { buildHost, eventually, temporaryDirectory } from './host-process.ts';
+import { buildHost } from './host-process.ts';
 
-let azurite: Azurite;
+let storage: string;
 let file: string;
-let remove: () => void;
 let stage: Stage;
 
 beforeAll(async () => {
-  const [built, storage] = await Promise.all([buildHost(), startAzurite()]);
-  file = built.file;
-  remove = built.remove;
-  azurite = storage;
-}, 60_000);
+  const [built, account] = await Promise.all([buildHost(), storageAccount()]);
+  file = built;
+  storage = account;
+});
 
 afterEach(async () => stage?.close());
-
-afterAll(async () => {
-  await azurite.close();
-  remove();
-});
 
 const RETRY_TWICE = { strategy: 'fixedDelay', maxRetryCount: 2, delayInterval: 1_000 };
 const RETRY_FOR_EVER = { strategy: 'fixedDelay', maxRetryCount: -1, delayInterval: 1_000 };
 
 describe('what the handler gets', () => {
   test('many and binary: bytes as they were sent, empty ones too, with metadata that lines up', async () => {
-    stage = await setStage(file, azurite);
+    stage = await setStage(file, storage);
     stage.append({
       body: Buffer.from([0xff, 0x00]),
       partitionId: '0',
@@ -84,7 +79,7 @@ describe('what the handler gets', () => {
   });
 
   test('many and string: parsed where it is JSON; empty events are dropped, so that metadata no longer line up', async () => {
-    stage = await setStage(file, azurite);
+    stage = await setStage(file, storage);
     stage.say('{"a":1}', '', 'plain');
     const host = await stage.start(await recordingApp({ reader: { dataType: 'string' } }));
 
@@ -93,7 +88,7 @@ describe('what the handler gets', () => {
   });
 
   test('many without dataType: one event that is no JSON loses its whole batch, and the checkpoint moves on', async () => {
-    stage = await setStage(file, azurite);
+    stage = await setStage(file, storage);
     stage.say('{"good":1}', 'poison');
     const host = await stage.start(await recordingApp({ reader: { dataType: '' } }));
     await host.printed(/reader failed .*event 1 is not JSON/);
@@ -105,7 +100,7 @@ describe('what the handler gets', () => {
   });
 
   test('one: an event at a time, parsed; members of its body replace metadata of their name', async () => {
-    stage = await setStage(file, azurite);
+    stage = await setStage(file, storage);
     stage.say(
       '{"sequenceNumber":999,"SystemProperties":{"iothub-connection-device-id":"other"},"n":1}',
       'plain',
@@ -127,7 +122,7 @@ describe('what the handler gets', () => {
   });
 
   test('sequence numbers as Long objects, if an app setting asks for them', async () => {
-    stage = await setStage(file, azurite);
+    stage = await setStage(file, storage);
     stage.say('a');
     const host = await stage.start(await recordingApp({ reader: {} }), {
       FUNCTION_HOST_LONG_SEQUENCE_NUMBERS: '1',
@@ -143,7 +138,7 @@ describe('what the handler gets', () => {
   });
 
   test('the text of a call by hand, as one event', async () => {
-    stage = await setStage(file, azurite);
+    stage = await setStage(file, storage);
     const host = await stage.start(await recordingApp({ reader: {} }));
 
     expect(await host.fire('reader', 'by hand')).toBe(202);
@@ -154,7 +149,7 @@ describe('what the handler gets', () => {
 
 describe('batches', () => {
   test('hold at most maxEventBatchSize events, in order, one after the other within a partition', async () => {
-    stage = await setStage(file, azurite);
+    stage = await setStage(file, storage);
     const texts = Array.from({ length: 120 }, (_, index) => `event ${index}`);
     stage.say(...texts);
     const host = await stage.start(
@@ -168,7 +163,7 @@ describe('batches', () => {
   });
 
   test('of different partitions run side by side', async () => {
-    stage = await setStage(file, azurite, { partitionCount: 4 });
+    stage = await setStage(file, storage, { partitionCount: 4 });
     for (const partitionId of ['0', '1', '2', '3'])
       stage.append({ body: Buffer.from(partitionId), partitionId });
     const host = await stage.start(await recordingApp({ reader: {} }), { TAKES: '1000' });
@@ -180,7 +175,7 @@ describe('batches', () => {
   });
 
   test('go to each consumer group', async () => {
-    stage = await setStage(file, azurite, { consumerGroups: ['second'] });
+    stage = await setStage(file, storage, { consumerGroups: ['second'] });
     stage.say('a', 'b');
     const host = await stage.start(await recordingApp({ first: {}, second: { consumerGroup: '%GROUP%' } }), {
       GROUP: 'second',
@@ -197,7 +192,7 @@ describe('batches', () => {
   });
 
   test('are followed by a checkpoint as often as batchCheckpointFrequency says, and are told', async () => {
-    stage = await setStage(file, azurite);
+    stage = await setStage(file, storage);
     const eventHubs = { maxEventBatchSize: 1, batchCheckpointFrequency: 2 };
     const host = await stage.start(await recordingApp({ reader: {} }, { extensions: { eventHubs } }));
     stage.say('a', 'b', 'c');
@@ -212,7 +207,7 @@ describe('batches', () => {
   });
 
   test('begin where initialOffsetOptions says, if there is no checkpoint', async () => {
-    stage = await setStage(file, azurite);
+    stage = await setStage(file, storage);
     stage.say('before');
     const eventHubs = { initialOffsetOptions: { type: 'fromEnd' } };
     const host = await stage.start(await recordingApp({ reader: {} }, { extensions: { eventHubs } }));
@@ -232,7 +227,7 @@ describe('batches', () => {
 
 describe('a batch that fails', () => {
   test('without retry policy is over: the checkpoint moves on, and it does not come again', async () => {
-    stage = await setStage(file, azurite);
+    stage = await setStage(file, storage);
     const app = await recordingApp({ reader: {} });
     stage.say('bad');
     const host = await stage.start(app, { FAIL: 'bad' });
@@ -247,7 +242,7 @@ describe('a batch that fails', () => {
   });
 
   test('is tried again as its policy says while the partition waits, then the checkpoint moves on', async () => {
-    stage = await setStage(file, azurite);
+    stage = await setStage(file, storage);
     stage.say('bad');
     const host = await stage.start(await recordingApp({ reader: { retry: RETRY_TWICE } }), { FAIL: 'bad' });
     await host.printed(/reader is tried again in 1000 ms \(retry 1 of 2\)/);
@@ -266,7 +261,7 @@ describe('a batch that fails', () => {
   });
 
   test('that is retried for ever when the host stops has no checkpoint and comes again', async () => {
-    stage = await setStage(file, azurite);
+    stage = await setStage(file, storage);
     const app = await recordingApp({ reader: { retry: RETRY_FOR_EVER } });
     stage.say('bad');
     const host = await stage.start(app, { FAIL: 'bad' });
@@ -284,7 +279,7 @@ describe('a batch that fails', () => {
 
 describe('a host', () => {
   test('that is stopped in the middle of a batch lets it end, and writes no checkpoint for it', async () => {
-    stage = await setStage(file, azurite);
+    stage = await setStage(file, storage);
     const app = await recordingApp({ reader: {} });
     stage.say('long');
     const host = await stage.start(app, { TAKES: '1000' });
@@ -299,7 +294,7 @@ describe('a host', () => {
   });
 
   test('that was killed is replaced by one that goes on after the checkpoint', async () => {
-    stage = await setStage(file, azurite, { partitionCount: 2 });
+    stage = await setStage(file, storage, { partitionCount: 2 });
     const app = await recordingApp({ reader: {} });
     stage.say('first');
     const host = await stage.start(app);
@@ -315,7 +310,7 @@ describe('a host', () => {
   test('that comes up before Event Hubs waits for it and says so once', async () => {
     const name = `hub-late-${process.pid}`;
     const port = await freePort();
-    stage = await setStage(file, azurite);
+    stage = await setStage(file, storage);
     const host = await stage.start(await recordingApp({ reader: {} }), {
       EVENTS: stage.environment.EVENTS?.replace(/:\d+/, `:${port}`) ?? '',
       HUB: name,
@@ -335,10 +330,10 @@ describe('a host', () => {
   test('goes on by itself when Event Hubs was away', async () => {
     const name = `hub-restarted-${process.pid}`;
     const options = {
-      directory: temporaryDirectory(),
+      directory: temporaryFolder('function-host'),
       hubs: [{ name, partitionCount: 1, consumerGroups: [] }],
     };
-    stage = await setStage(file, azurite);
+    stage = await setStage(file, storage);
     const first = stage.alsoClose(await startEventHubs({ ...options, port: 0 }));
     const host = await stage.start(await recordingApp({ reader: {} }), {
       EVENTS: first.connectionString(),
@@ -376,7 +371,7 @@ describe('settings that are missing or of Azure only', () => {
       'the app setting EVENTS holds no Event Hubs connection string',
     ],
   ])('%s in %j: the function does not run, the others do', async (_, environment, problem) => {
-    stage = await setStage(file, azurite);
+    stage = await setStage(file, storage);
     const host = await stage.start(await recordingApp({ reader: {} }), environment);
 
     expect(host.functions).toContainEqual({

@@ -1,33 +1,17 @@
 import { type ChildProcess, fork } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdirSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { mkdirSync, symlinkSync, writeFileSync } from 'node:fs';
 import { dirname, join, resolve } from 'node:path';
 import { build } from 'esbuild';
 import type { ReadyMessage } from '../../../local/function-host/main.ts';
+import { temporaryFolder } from '../../support/temporary-folder.ts';
 
 export const FUNCTION_KEY = 'function-key-of-the-test';
 export const MASTER_KEY = 'master-key-of-the-test';
 
-const directories: string[] = [];
-
-/** A directory that {@link BuiltHost.remove} removes. */
-export function temporaryDirectory(): string {
-  const directory = mkdtempSync(join(tmpdir(), 'berth-function-host-'));
-  directories.push(directory);
-  return directory;
-}
-
-export interface BuiltHost {
-  /** The file to run. */
-  readonly file: string;
-  /** Removes it, and every other directory of this test. */
-  remove(): void;
-}
-
-/** Builds the host as it is shipped: beside node_modules. */
-export async function buildHost(): Promise<BuiltHost> {
-  const directory = temporaryDirectory();
+/** Builds the host as it is shipped: beside node_modules. Answers the file to run. */
+export async function buildHost(): Promise<string> {
+  const directory = temporaryFolder('function-host');
   const file = join(directory, 'function-host.cjs');
   symlinkSync(resolve('node_modules'), join(directory, 'node_modules'));
   await build({
@@ -39,12 +23,7 @@ export async function buildHost(): Promise<BuiltHost> {
     target: 'node20',
     logLevel: 'error',
   });
-  return {
-    file,
-    remove() {
-      for (const directory of directories.splice(0)) rmSync(directory, { recursive: true, force: true });
-    },
-  };
+  return file;
 }
 
 export interface TestApp {
@@ -59,7 +38,7 @@ export interface TestApp {
 
 /** Writes an app, bundled as Berth's own is, into a temporary directory. */
 export async function writeApp({ code, host, settings, esm = false }: TestApp): Promise<string> {
-  const directory = temporaryDirectory();
+  const directory = temporaryFolder('app');
   const main = esm ? 'dist/functions.mjs' : 'dist/functions.cjs';
   await build({
     stdin: { contents: code, loader: 'ts', resolveDir: resolve('.') },
@@ -137,7 +116,7 @@ export function runHost(
     output: () => output,
     ended: new Promise((done) => child.once('close', (code, signal) => done(code ?? signal ?? 'SIGKILL'))),
     async printed(pattern) {
-      const signal = AbortSignal.timeout(20_000);
+      const signal = AbortSignal.timeout(60_000);
       while (!pattern.test(output)) {
         await once(child, 'printed', { signal }).catch(() => {
           throw new Error(`Nothing that matches ${pattern} was printed:\n${output}`);
@@ -189,20 +168,4 @@ export async function startHost(
       return response.status;
     },
   };
-}
-
-/** Polls until `probe` gives something that `accept` likes. */
-export async function eventually<Value>(
-  probe: () => Promise<Value> | Value,
-  accept: (value: Value) => boolean,
-  timeoutMs = 20_000,
-): Promise<Value> {
-  const deadline = Date.now() + timeoutMs;
-  for (;;) {
-    const value = await probe();
-    if (accept(value)) return value;
-    if (Date.now() > deadline)
-      throw new Error(`Still not so after ${timeoutMs} ms: ${JSON.stringify(value)}`);
-    await new Promise((done) => setTimeout(done, 20));
-  }
 }

@@ -55,12 +55,10 @@ app.http('seen', { handler: () => ({ jsonBody: seen }) });
 `;
 
 let host: RunningHost;
-let remove: () => void;
 let app: string;
 
 beforeAll(async () => {
-  const built = await buildHost();
-  remove = built.remove;
+  const file = await buildHost();
   app = await writeApp({
     code: CODE,
     settings: {
@@ -69,12 +67,11 @@ beforeAll(async () => {
       'AzureWebJobs.switchedOff.Disabled': 'true',
     },
   });
-  host = await startHost(built.file, app, { FROM_BOTH: 'environment' });
-}, 60_000);
+  host = await startHost(file, app, { FROM_BOTH: 'environment' });
+});
 
 afterAll(async () => {
   await host.stop();
-  remove();
 });
 
 const call = (path: string, init?: RequestInit) => fetch(`${host.url}${path}`, init);

@@ -63,17 +63,14 @@ app.http('registersLate', { handler: () => {
 `;
 
 let host: RunningHost;
-let remove: () => void;
 
 beforeAll(async () => {
-  const built = await buildHost();
-  remove = built.remove;
-  host = await startHost(built.file, await writeApp({ code: CODE }));
-}, 60_000);
+  const file = await buildHost();
+  host = await startHost(file, await writeApp({ code: CODE }));
+});
 
 afterAll(async () => {
   await host.stop();
-  remove();
 });
 
 const call = (name: string) => fetch(`${host.url}/api/${name}`);

@@ -3,29 +3,17 @@ import { once } from 'node:events';
 import { writeFileSync } from 'node:fs';
 import { createServer } from 'node:net';
 import { join } from 'node:path';
-import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
+import { beforeAll, describe, expect, test } from '@jest/globals';
 import { listen } from '../../../local/listen.ts';
-import {
-  buildHost,
-  eventually,
-  MASTER_KEY,
-  runHost,
-  startHost,
-  temporaryDirectory,
-  writeApp,
-  writeFile,
-} from './host-process.ts';
+import { eventually } from '../../support/eventually.ts';
+import { temporaryFolder } from '../../support/temporary-folder.ts';
+import { buildHost, MASTER_KEY, runHost, startHost, writeApp, writeFile } from './host-process.ts';
 
 let file: string;
-let remove: () => void;
 
 beforeAll(async () => {
-  const built = await buildHost();
-  file = built.file;
-  remove = built.remove;
-}, 60_000);
-
-afterAll(() => remove());
+  file = await buildHost();
+});
 
 const HELLO = `
 import { app } from '@azure/functions';
@@ -109,7 +97,7 @@ describe('an app', () => {
 
 describe('what cannot start ends with code 1 and one sentence', () => {
   const bare = (name: string, content: string) => {
-    const directory = temporaryDirectory();
+    const directory = temporaryFolder('function-host');
     writeFileSync(join(directory, name), content);
     return directory;
   };

@@ -1,5 +1,6 @@
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
-import { buildHost, eventually, type RunningHost, startHost, writeApp } from './host-process.ts';
+import { eventually } from '../../support/eventually.ts';
+import { buildHost, type RunningHost, startHost, writeApp } from './host-process.ts';
 
 const CODE = `
 import { app } from '@azure/functions';
@@ -30,18 +31,15 @@ app.http('runs', { handler: () => ({ jsonBody: runs }) });
 `;
 
 let host: RunningHost;
-let remove: () => void;
 
 beforeAll(async () => {
-  const built = await buildHost();
-  remove = built.remove;
+  const file = await buildHost();
   const app = await writeApp({ code: CODE, settings: { OFTEN: '*/1 * * * * *' } });
-  host = await startHost(built.file, app, { 'AzureWebJobs.disabled.Disabled': '1' });
-}, 60_000);
+  host = await startHost(file, app, { 'AzureWebJobs.disabled.Disabled': '1' });
+});
 
 afterAll(async () => {
   await host.stop();
-  remove();
 });
 
 type Runs = Readonly<Record<string, readonly unknown[]>>;

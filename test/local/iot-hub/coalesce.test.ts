@@ -1,11 +1,11 @@
 import { describe, expect, test } from '@jest/globals';
-import fc from 'fast-check';
 import { coalesce } from '../../../local/iot-hub/hub/coalesce.ts';
 import type { HubEvent } from '../../../local/iot-hub/hub/event-sink.ts';
 import { twinUpdated } from '../../../local/iot-hub/hub/events.ts';
 import { mergeValues } from '../../../local/iot-hub/model/merge.ts';
 import { createTwin, patchTwin, reportTwin, type Twin } from '../../../local/iot-hub/model/twin.ts';
 import type { JsonObject } from '../../../src/json/json.ts';
+import { fc } from '../../support/properties.ts';
 
 const AT = [16_000_000_000_000_000n, 16_000_000_000_000_010n, 16_000_000_000_000_020n] as const;
 const origin = (at: bigint) => ({ hubName: 'weu', address: { deviceId: 'pump' }, at });

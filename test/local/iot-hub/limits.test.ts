@@ -1,9 +1,9 @@
 import { describe, expect, test } from '@jest/globals';
-import fc from 'fast-check';
 import { createQuota } from '../../../local/iot-hub/hub/quota.ts';
 import { createShaper, throttleRate } from '../../../local/iot-hub/hub/throttle.ts';
 import { problemOfContent, problemOfSize, sizeOf } from '../../../local/iot-hub/model/twin-limits.ts';
 import type { JsonObject } from '../../../src/json/json.ts';
+import { fc } from '../../support/properties.ts';
 
 function nested(levels: number): JsonObject {
   let value: JsonObject = { property: 'value' };

@@ -217,9 +217,9 @@ function callService(
   });
 }
 
-/** Waits until `probe` answers something, up to ten seconds. */
+/** Waits until `probe` answers something, for as long as a busy machine may take. */
 export async function until<T>(probe: () => T | undefined | false, what: string): Promise<T> {
-  const deadline = Date.now() + 10_000;
+  const deadline = Date.now() + 60_000;
   for (;;) {
     const found = probe();
     if (found !== undefined && found !== false) return found;

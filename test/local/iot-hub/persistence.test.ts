@@ -1,8 +1,8 @@
-import { appendFileSync, mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { appendFileSync, readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from '@jest/globals';
 import { createIotHubs, type IotHubs } from '../../../local/iot-hub/index.ts';
+import { temporaryFolder } from '../../support/temporary-folder.ts';
 import { EUS, startLocalHubs, testKey, WEU } from './local-hubs.ts';
 
 const DEVICE = {
@@ -27,11 +27,10 @@ describe('what the hubs keep', () => {
   };
 
   beforeEach(() => {
-    directory = mkdtempSync(join(tmpdir(), 'berth-hubs-'));
+    directory = temporaryFolder('hubs');
   });
   afterEach(() => {
     for (const hubs of opened.splice(0)) hubs.close();
-    rmSync(directory, { recursive: true, force: true });
   });
 
   test('is there again after the process was killed', () => {

@@ -1,5 +1,4 @@
 import { describe, expect, test } from '@jest/globals';
-import fc from 'fast-check';
 import { effectivePatch, mergeValues, replacementPatch } from '../../../local/iot-hub/model/merge.ts';
 import {
   createTwin,
@@ -12,6 +11,7 @@ import {
   twinVersion,
 } from '../../../local/iot-hub/model/twin.ts';
 import type { JsonObject } from '../../../src/json/json.ts';
+import { fc } from '../../support/properties.ts';
 
 const T1 = BigInt(Date.parse('2024-03-01T10:00:00.100Z')) * 10_000n;
 const T2 = T1 + 1n;

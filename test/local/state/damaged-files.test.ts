@@ -1,19 +1,18 @@
-import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
-import { afterEach, beforeEach, describe, expect, test } from '@jest/globals';
+import { beforeEach, describe, expect, test } from '@jest/globals';
 import { checkDatabases } from '../../../local/azurite/databases.ts';
 import { openBatteries } from '../../../local/devices/batteries.ts';
 import { openCertificates } from '../../../local/dps/certificates/certificate-store.ts';
 import { openEnrollments } from '../../../local/dps/enrollments/enrollment-store.ts';
 import { openRegistrations } from '../../../local/dps/registration/registration.ts';
 import { openDeviceStore } from '../../../local/iot-hub/hub/device-store.ts';
+import { temporaryFolder } from '../../support/temporary-folder.ts';
 
 let directory: string;
 beforeEach(() => {
-  directory = mkdtempSync(join(tmpdir(), 'berth-damage-'));
+  directory = temporaryFolder('damage');
 });
-afterEach(() => rmSync(directory, { recursive: true, force: true }));
 
 const SECRET = 'c2VjcmV0LWtleS1vZi1hLWRldmljZQ==';
 const TIMES = { etag: 'e', createdDateTimeUtc: 't', lastUpdatedDateTimeUtc: 't' };

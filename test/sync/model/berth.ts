@@ -15,7 +15,7 @@ import { replan } from '../../../src/sync/resync/replan.ts';
 import { requestName, type WalkProgress, walk, walkName } from '../../../src/sync/resync/walk.ts';
 import { NO_REDACTION } from '../../../src/twin/events/redact.ts';
 import type { Task } from './scheduler.ts';
-import { HOST, PARTITIONS, type World } from './world.ts';
+import { HOST, PARTITIONS, type Simulation } from './simulation.ts';
 
 const BATCH_MS = 20_000;
 const RESYNC_MS = 50_000;
@@ -32,7 +32,7 @@ interface Instance {
 
 /** Berth, as instances that come, go and overlap, on the pure parts and on virtual time. */
 export class Berth {
-  readonly #world: World;
+  readonly #simulation: Simulation;
   readonly #task: Task = { name: 'berth', isDead: false };
   /** How far each partition has been worked on. */
   readonly checkpoints: number[] = Array.from({ length: PARTITIONS }, () => 0);
@@ -46,20 +46,22 @@ export class Berth {
   /** What went wrong that never should. */
   readonly defects: string[] = [];
 
-  constructor(world: World) {
-    this.#world = world;
-    this.deploy(world.fleet);
+  constructor(simulation: Simulation) {
+    this.#simulation = simulation;
+    this.deploy(simulation.fleet);
     for (let partition = 0; partition < PARTITIONS; partition += 1) void this.#consume(partition);
     void this.#keepResyncing();
   }
 
   get isCaughtUp(): boolean {
-    return this.#world.log.partitions.every((events, index) => this.checkpoints[index] === events.length);
+    return this.#simulation.log.partitions.every(
+      (events, index) => this.checkpoints[index] === events.length,
+    );
   }
 
   /** A new package; instances of the one before may go on for a while. */
   deploy(fleet: Fleet): void {
-    const { store, scheduler, random } = this.#world;
+    const { store, scheduler, random } = this.#simulation;
     this.#builds += 1;
     const build = `2026-11-23T00:00:${String(this.#builds).padStart(2, '0')}Z`;
     const open = (): Instance => ({
@@ -82,9 +84,9 @@ export class Berth {
   }
 
   async #consume(partition: number): Promise<void> {
-    const { random, scheduler, log } = this.#world;
+    const { random, scheduler, log } = this.#simulation;
     for (;;) {
-      await scheduler.pause(random.between(10, this.#world.isCalm ? 60_000 : 3_000), this.#task);
+      await scheduler.pause(random.between(10, this.#simulation.isCalm ? 60_000 : 3_000), this.#task);
       const from = this.checkpoints[partition] as number;
       const events = log.read(partition, from, random.between(1, 30));
       if (events.length === 0) continue;
@@ -99,10 +101,10 @@ export class Berth {
 
   /** One batch on one instance. False: it failed or the instance died, and the batch comes again. */
   #work(partition: number, events: Parameters<typeof takeBatch>[0]): Promise<boolean> {
-    const { random } = this.#world;
+    const { random } = this.#simulation;
     const instance = random.pick(this.#instances);
     const task: Task = { name: `batch of ${partition}`, isDead: false };
-    const until = this.#world.scheduler.now + BATCH_MS;
+    const until = this.#simulation.scheduler.now + BATCH_MS;
     const budget = this.#share(instance, `${partition}/${PARTITIONS}`, SYNC_PART / PARTITIONS);
     const work = async (): Promise<boolean> => {
       const reconciler = new Reconciler(await this.#options(instance, task, budget, until));
@@ -132,7 +134,7 @@ export class Berth {
 
   /** Comes when the instance dies; else never. */
   async #death(instance: Instance, task: Task): Promise<boolean> {
-    const { random, scheduler } = this.#world;
+    const { random, scheduler } = this.#simulation;
     if (!random.chance(this.crashRate)) return new Promise(() => {});
     await scheduler.pause(random.between(1, 2_000), this.#task);
     task.isDead = true;
@@ -143,7 +145,7 @@ export class Berth {
   }
 
   async #keepResyncing(): Promise<void> {
-    const { scheduler, random } = this.#world;
+    const { scheduler, random } = this.#simulation;
     for (;;) {
       await scheduler.pause(60_000, this.#task);
       const instance = random.pick(this.#instances);
@@ -153,7 +155,7 @@ export class Berth {
   }
 
   async #resync(instance: Instance, task: Task): Promise<boolean> {
-    const { store, scheduler } = this.#world;
+    const { store, scheduler } = this.#simulation;
     const until = scheduler.now + RESYNC_MS;
     const mayGoOn = () => scheduler.now < until;
     const refused = new Set<HostName>();
@@ -190,16 +192,16 @@ export class Berth {
 
   /** Asks for everything to be read again, and answers whether that has been done. */
   askForWalk(at: number): void {
-    this.#world.store.setProgress(requestName(HOST), { at, author: 'ann', reason: 'test' });
+    this.#simulation.store.setProgress(requestName(HOST), { at, author: 'ann', reason: 'test' });
   }
 
   get isWalking(): boolean {
-    const progress = this.#world.store.progress(walkName(HOST)) as WalkProgress | undefined;
+    const progress = this.#simulation.store.progress(walkName(HOST)) as WalkProgress | undefined;
     return progress?.phase !== 'done';
   }
 
   hasWalked(since: number): boolean {
-    const progress = this.#world.store.progress(walkName(HOST)) as WalkProgress | undefined;
+    const progress = this.#simulation.store.progress(walkName(HOST)) as WalkProgress | undefined;
     return progress !== undefined && progress.phase === 'done' && progress.startedAt >= since;
   }
 
@@ -209,7 +211,7 @@ export class Berth {
     budget: HubBudget,
     until: number,
   ): Promise<ReconcilerOptions> {
-    const { store, scheduler, hub } = this.#world;
+    const { store, scheduler, hub } = this.#simulation;
     const now = () => scheduler.now;
     return {
       fleet: instance.fleet,
@@ -228,7 +230,7 @@ export class Berth {
   #share(instance: Instance, share: string, part: number): HubBudget {
     const known = instance.shares.get(share);
     if (known !== undefined) return known;
-    const { store, scheduler } = this.#world;
+    const { store, scheduler } = this.#simulation;
     const opened = new BudgetShare({
       share,
       part,

@@ -21,7 +21,7 @@ import { NO_EVENT_FAULTS } from './event-log.ts';
 import { NO_CALL_FAULTS } from './model-hub.ts';
 import { hubAndDay } from './model-store.ts';
 import { Random } from './random.ts';
-import { type Behaviour, type Device, HOST, START, VALUES, World } from './world.ts';
+import { type Behaviour, type Device, HOST, Simulation, START, VALUES } from './simulation.ts';
 
 const MINUTE = 60_000;
 const HOUR = 60 * MINUTE;
@@ -33,24 +33,26 @@ const DAY = 24 * HOUR;
  */
 export async function run(seed: number): Promise<readonly string[]> {
   const random = new Random(seed);
-  const world = new World(random);
-  const berth = new Berth(world);
-  const pauses = await live(world, berth, random);
-  await comeToRest(world, berth);
+  const simulation = new Simulation(random);
+  const berth = new Berth(simulation);
+  const pauses = await live(simulation, berth, random);
+  await comeToRest(simulation, berth);
   return [
     ...berth.defects,
-    ...checkBudgets(world),
+    ...checkBudgets(simulation),
     // What was damaged may have been written for, and history cannot be trusted to tell.
-    ...(world.isDamaged
+    ...(simulation.isDamaged
       ? []
       : [
-          ...checkPauses(world, pauses),
-          ...checkPolicyWrites(world),
-          ...checkWrites(world),
-          ...checkFight(world),
+          ...checkPauses(simulation, pauses),
+          ...checkPolicyWrites(simulation),
+          ...checkWrites(simulation),
+          ...checkFight(simulation),
         ]),
-    ...world.devices.flatMap((device) => checkTwin(world, device)),
-    ...(world.isDamaged ? world.devices.flatMap((device) => checkAgainstFirstLook(world, device)) : []),
+    ...simulation.devices.flatMap((device) => checkTwin(simulation, device)),
+    ...(simulation.isDamaged
+      ? simulation.devices.flatMap((device) => checkAgainstFirstLook(simulation, device))
+      : []),
     ...(berth.isCaughtUp ? [] : ['events are left in the Event Hub']),
   ];
 }
@@ -62,8 +64,8 @@ interface Paused {
 }
 
 /** The eventful part. */
-async function live(world: World, berth: Berth, random: Random): Promise<readonly Paused[]> {
-  const { scheduler, log, hub, store } = world;
+async function live(simulation: Simulation, berth: Berth, random: Random): Promise<readonly Paused[]> {
+  const { scheduler, log, hub, store } = simulation;
   const rate = (most: number) => (random.chance(0.5) ? 0 : random.next() * most);
   log.faults = {
     duplicate: rate(0.2),
@@ -75,45 +77,45 @@ async function live(world: World, berth: Berth, random: Random): Promise<readonl
   store.lostAnswers = rate(0.05);
   berth.crashRate = rate(0.1);
   berth.overlapRate = rate(0.3);
-  world.deafness = rate(0.4);
+  simulation.deafness = rate(0.4);
   const pauses: Paused[] = [];
   for (let round = random.between(3, 8); round > 0; round -= 1) {
     await scheduler.runUntil(scheduler.now + random.between(10_000, 3 * MINUTE));
-    if (random.chance(0.7)) world.disturb();
+    if (random.chance(0.7)) simulation.disturb();
     if (random.chance(0.15)) store.awayUntil = scheduler.now + random.between(1_000, MINUTE);
     if (random.chance(0.15)) hub.downUntil = scheduler.now + random.between(1_000, 3 * MINUTE);
     if (random.chance(0.05)) {
       hub.failOver();
       log.dropped += 1;
-      for (const device of world.devices) device.seen = 0;
+      for (const device of simulation.devices) device.seen = 0;
     }
     if (random.chance(0.15)) {
-      world.fleet = world.newFleet();
-      berth.deploy(world.fleet);
+      simulation.fleet = simulation.newFleet();
+      berth.deploy(simulation.fleet);
     }
-    if (random.chance(0.15)) pauses.push(await pauseAWhile(world, random));
-    if (random.chance(0.1)) world.addDevice();
+    if (random.chance(0.15)) pauses.push(await pauseAWhile(simulation, random));
+    if (random.chance(0.1)) simulation.addDevice();
   }
   if (random.chance(0.3)) {
     store.damage(
-      world.fleet.twins.policies.map(({ hash: content }) => content),
+      simulation.fleet.twins.policies.map(({ hash: content }) => content),
       VALUES,
     );
-    world.isDamaged = true;
+    simulation.isDamaged = true;
     // Nothing but reading everything again can mend that.
     log.dropped += 1;
   }
   // What dies last has nobody to come after it.
   if (random.chance(0.5)) {
     berth.crashRate = 0.7;
-    world.disturb();
+    simulation.disturb();
     await scheduler.runUntil(scheduler.now + 10_000);
   }
   return pauses;
 }
 
-async function pauseAWhile(world: World, random: Random): Promise<Paused> {
-  const { scheduler, store } = world;
+async function pauseAWhile(simulation: Simulation, random: Random): Promise<Paused> {
+  const { scheduler, store } = simulation;
   const from = scheduler.now;
   const scope = random.pick<Scope>([
     { kind: 'fleet' },
@@ -128,9 +130,9 @@ async function pauseAWhile(world: World, random: Random): Promise<Paused> {
 }
 
 /** No more faults and no more changes: everything that is to happen happens. */
-async function comeToRest(world: World, berth: Berth): Promise<void> {
-  const { scheduler, log, hub, store } = world;
-  world.isCalm = true;
+async function comeToRest(simulation: Simulation, berth: Berth): Promise<void> {
+  const { scheduler, log, hub, store } = simulation;
+  simulation.isCalm = true;
   log.faults = NO_EVENT_FAULTS;
   hub.faults = NO_CALL_FAULTS;
   hub.downUntil = 0;
@@ -158,51 +160,55 @@ async function comeToRest(world: World, berth: Berth): Promise<void> {
     writes = hub.writes.length;
     // Nothing happens until then.
     if (due !== undefined && due > scheduler.now + HOUR && berth.isCaughtUp)
-      await skipTo(world, due - MINUTE);
+      await skipTo(simulation, due - MINUTE);
   }
 }
 
 /** Devices that have nothing to do need not be lived through minute by minute. */
-async function skipTo(world: World, time: number): Promise<void> {
-  world.scheduler.now = Math.max(world.scheduler.now, time);
+async function skipTo(simulation: Simulation, time: number): Promise<void> {
+  simulation.scheduler.now = Math.max(simulation.scheduler.now, time);
 }
 
 /** What is paused is not written from 30 s after the pause. */
-function checkPauses(world: World, pauses: readonly Paused[]): readonly string[] {
+function checkPauses(simulation: Simulation, pauses: readonly Paused[]): readonly string[] {
   return pauses.flatMap(({ scope, from, to }) => {
     const isLate = (at: number) => at > from + 30_000 && at < to;
     const late =
       scope.kind === 'policy'
-        ? recordsOf(world).filter(({ write }) => write.by === scope.name && isLate(millisecondsOf(write.at)))
-        : world.hub.calls.filter(({ at, kind }) => kind === 'write' && isLate(at));
+        ? recordsOf(simulation).filter(
+            ({ write }) => write.by === scope.name && isLate(millisecondsOf(write.at)),
+          )
+        : simulation.hub.calls.filter(({ at, kind }) => kind === 'write' && isLate(at));
     return late.length === 0 ? [] : [`${late.length} writes were made although ${scope.kind} was paused`];
   });
 }
 
 /** No policy has written to a device before its ramp had reached it. */
-function checkPolicyWrites(world: World): readonly string[] {
-  const over = world.fleet.twins.rollout?.overMs;
+function checkPolicyWrites(simulation: Simulation): readonly string[] {
+  const over = simulation.fleet.twins.rollout?.overMs;
   if (over === undefined) return [];
-  const hashes = new Set(world.fleet.twins.policies.map(({ hash: content }) => content));
-  return recordsOf(world).flatMap(({ id, write }) => {
-    const seen = world.store.control.seen[write.policy];
+  const hashes = new Set(simulation.fleet.twins.policies.map(({ hash: content }) => content));
+  return recordsOf(simulation).flatMap(({ id, write }) => {
+    const seen = simulation.store.control.seen[write.policy];
     if (seen === undefined || !hashes.has(write.policy)) return [];
     // Where it ran before under another rollout, it may have been there already.
     if (seen.away !== undefined) return [];
     const turn = seen.since + (hash(id.deviceId, write.policy) / 2 ** 32) * over;
     const at = millisecondsOf(write.at);
-    return at >= Math.floor(turn) || wasWithoutRollout(world)
+    return at >= Math.floor(turn) || wasWithoutRollout(simulation)
       ? []
       : [`${write.by} wrote to ${id.deviceId} ${turn - at} ms before its turn`];
   });
 }
 
-function wasWithoutRollout(world: World): boolean {
-  return world.fleets.some(({ twins }) => twins.rollout?.overMs !== world.fleet.twins.rollout?.overMs);
+function wasWithoutRollout(simulation: Simulation): boolean {
+  return simulation.fleets.some(
+    ({ twins }) => twins.rollout?.overMs !== simulation.fleet.twins.rollout?.overMs,
+  );
 }
 
 /** Every write that the tables remember. */
-function recordsOf({ store, devices }: World) {
+function recordsOf({ store, devices }: Simulation) {
   return devices.flatMap(({ id }) => {
     const known = store.known(id);
     if (known.kind !== 'shadow') return [];
@@ -214,7 +220,7 @@ function recordsOf({ store, devices }: World) {
 const COSTS = { read: 1, write: 3, query: 4 } as const;
 
 /** The messages of a day stay below what the fleet file allows, and nothing is asked for that was not set aside. */
-function checkBudgets({ store, fleet, hub }: World): readonly string[] {
+function checkBudgets({ store, fleet, hub }: Simulation): readonly string[] {
   const [first] = fleet.hubs;
   if (first === undefined) return ['no hub'];
   const limit = dailyLimit(first, 1);
@@ -244,7 +250,7 @@ function checkBudgets({ store, fleet, hub }: World): readonly string[] {
  * Every write changed something, or told a value again that the device had not taken; and no value was told again and
  * again.
  */
-function checkWrites({ hub, foreign, fleets, fighter }: World): readonly string[] {
+function checkWrites({ hub, foreign, fleets, fighter }: Simulation): readonly string[] {
   const problems: string[] = [];
   const told = new Map<string, number>();
   for (const { id, patch, before, after } of hub.writes) {
@@ -267,7 +273,7 @@ function checkWrites({ hub, foreign, fleets, fighter }: World): readonly string[
 }
 
 /** Who fights over a path is left alone after a few writes, for the length of the pause. */
-function checkFight({ hub, fighter, fleets, scheduler }: World): readonly string[] {
+function checkFight({ hub, fighter, fleets, scheduler }: Simulation): readonly string[] {
   if (fighter === undefined) return [];
   const { device, path } = fighter;
   const own = hub.writes.filter(
@@ -283,8 +289,8 @@ function checkFight({ hub, fighter, fleets, scheduler }: World): readonly string
 }
 
 /** What a first look at the hub's own twin says is what Berth says, whatever it went through. */
-function checkAgainstFirstLook(world: World, device: Device): readonly string[] {
-  const { hub, store, fleet, scheduler } = world;
+function checkAgainstFirstLook(simulation: Simulation, device: Device): readonly string[] {
+  const { hub, store, fleet, scheduler } = simulation;
   const twin = hub.twin(device.id);
   const known = store.known(device.id);
   const { moduleId } = device.id;
@@ -330,15 +336,15 @@ function toldTimes(why: string): number {
   return count === 'once' ? 1 : Number.parseInt(count ?? '0', 10);
 }
 
-function attemptsOf({ twins }: World['fleet'], policy: string): number {
+function attemptsOf({ twins }: Simulation['fleet'], policy: string): number {
   return twins.policies.find(({ name }) => name === policy)?.attempts ?? Number.POSITIVE_INFINITY;
 }
 
 const TAKES_ALL: ReadonlySet<Behaviour> = new Set(['apply', 'echo', 'slow']);
 
 /** The twin is what the policies imply, and Berth knows it as it is. */
-function checkTwin(world: World, device: Device): readonly string[] {
-  const { hub, store, fleet } = world;
+function checkTwin(simulation: Simulation, device: Device): readonly string[] {
+  const { hub, store, fleet } = simulation;
   const name = twinKey(device.id);
   const twin = hub.twin(device.id);
   const known = store.known(device.id);
@@ -369,7 +375,7 @@ function checkTwin(world: World, device: Device): readonly string[] {
     hub: hub.hub,
     twins: fleet.twins,
     holdOf: () => undefined,
-    now: world.scheduler.now,
+    now: simulation.scheduler.now,
   });
   if (planned.writes.length > 0)
     problems.push(`${name} should be written: ${JSON.stringify(planned.patch)} (${planned.why})`);

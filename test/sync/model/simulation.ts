@@ -58,7 +58,7 @@ const MODULE = 'collector';
 export const VALUES: readonly JsonValue[] = [1, 2, 3, 'a', [1, 2]];
 
 /** Everything around Berth: hubs, devices, other writers, the Event Hub, the tables, and time. */
-export class World {
+export class Simulation {
   readonly random: Random;
   readonly scheduler: Scheduler;
   readonly log: EventLog;
@@ -78,7 +78,7 @@ export class World {
   isDamaged = false;
   /** How often a connected device misses a notification. */
   deafness = 0;
-  readonly task: Task = { name: 'world', isDead: false };
+  readonly task: Task = { name: 'simulation', isDead: false };
   readonly #hubFile: JsonObject;
   #rounds = 0;
 
@@ -187,7 +187,7 @@ export class World {
     void this.#live(device);
   }
 
-  async #fight({ device, path }: NonNullable<World['fighter']>): Promise<void> {
+  async #fight({ device, path }: NonNullable<Simulation['fighter']>): Promise<void> {
     const value = this.random.pick(VALUES);
     while (!this.isCalm) {
       await this.scheduler.pause(this.random.between(5_000, 20_000), this.task);
@@ -222,7 +222,7 @@ export class World {
     return this.hub.local.store.get(addressOf(id)) !== undefined;
   }
 
-  /** What a device does as long as the world turns. */
+  /** What a device does as long as the simulation turns. */
   async #live(device: Device): Promise<void> {
     const { random, scheduler } = this;
     for (;;) {

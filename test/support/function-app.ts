@@ -1,5 +1,4 @@
-import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { InvocationContext } from '@azure/functions';
 import { type HttpRequest, type HttpResponse, type HttpServer, startHttp } from '../../local/https/index.ts';
@@ -15,7 +14,9 @@ import { sharedAccessCredential } from '../../src/rest/credential.ts';
 import type { Known } from '../../src/twin/events/fold.ts';
 import type { Shadow } from '../../src/twin/snapshot/shadow.ts';
 import type { TwinId } from '../../src/twin/snapshot/twin.ts';
-import type { Azurite } from '../azurite.ts';
+import { TestClock } from './clock.ts';
+import { storageAccount } from './storage-account.ts';
+import { temporaryFolder } from './temporary-folder.ts';
 
 const KEY = Buffer.alloc(32, 7).toString('base64');
 
@@ -35,67 +36,66 @@ export interface Line {
   readonly [fact: string]: JsonValue | undefined;
 }
 
-export interface WorldOptions {
-  readonly azurite: Azurite;
+export interface FunctionAppOptions {
   /** Of the fleet file; default one that asks for `interval` 5. */
   readonly policies?: readonly object[];
   /** DTDL files next to the fleet file, by their names. */
   readonly models?: Readonly<Record<string, object>>;
   /** More for each hub of the fleet file; default one hub. */
   readonly hubs?: readonly object[];
-  /** Connection string of the tables; default Azurite's own. */
+  /** Where the instances keep their state; default a storage account of their own. */
+  readonly storage?: string;
+  /** Where the instances find that account, if something stands before it. */
   readonly tables?: string;
 }
-
-let count = 0;
 
 /**
  * Hubs of its own behind a front, and instances of the app that have no fleet but them: the functions as the host calls
  * them, over HTTP to the hubs and to Azurite.
  */
-export class World {
+export class FunctionApp {
   readonly hosts: readonly HostName[];
   readonly events: HubEvent[] = [];
   /** Calls that came to the front, such as `PATCH /twins/pump`. */
   readonly calls: string[] = [];
   front: Front | undefined;
-  readonly #options: WorldOptions;
+  readonly clock = new TestClock();
+  readonly #options: FunctionAppOptions;
+  readonly #storage: string;
   readonly #hubs: IotHubs;
   readonly #directory: string;
   readonly #instances: Instance[] = [];
   #rest: HttpServer | undefined;
-  #passed = 0;
-  #stopped: number | undefined;
   #sequence = 0;
 
-  static async open(options: WorldOptions): Promise<World> {
-    const world = new World(options);
-    const { https } = world.#hubs;
-    world.#rest = await startHttp({
+  static async open(options: FunctionAppOptions = {}): Promise<FunctionApp> {
+    const app = new FunctionApp(options, options.storage ?? (await storageAccount()));
+    const { https } = app.#hubs;
+    app.#rest = await startHttp({
       port: 0,
       services: [
         {
           names: https.names,
           claims: () => true,
           async answer(request) {
-            world.calls.push(`${request.method} ${request.path}`);
+            app.calls.push(`${request.method} ${request.path}`);
             const serve = () => https.answer(request);
-            const answer = await ((await world.front?.(request, serve)) ?? serve());
+            const answer = await ((await app.front?.(request, serve)) ?? serve());
             // The hub's clock goes with the instances'.
-            return { ...answer, headers: { date: new Date(world.now).toUTCString(), ...answer.headers } };
+            return { ...answer, headers: { date: new Date(app.now).toUTCString(), ...answer.headers } };
           },
         },
       ],
     });
-    return world;
+    return app;
   }
 
-  private constructor(options: WorldOptions) {
-    count += 1;
+  private constructor(options: FunctionAppOptions, storage: string) {
     this.#options = options;
+    this.#storage = storage;
     const { hubs = [{}], policies = [{ name: 'base', desired: { interval: 5 } }], models = {} } = options;
-    this.hosts = hubs.map((_, index) => hostName(`hub-${process.pid}-${count}-${index}.azure-devices.net`));
-    this.#directory = mkdtempSync(join(tmpdir(), 'berth-world-'));
+    this.hosts = hubs.map((_, index) => hostName(`hub-${index}.azure-devices.net`));
+    this.#directory = temporaryFolder('app');
     this.writeFleet(policies);
     mkdirSync(join(this.#directory, 'models'));
     for (const [name, model] of Object.entries(models)) {
@@ -134,36 +134,27 @@ export class World {
   }
 
   get now(): number {
-    return this.#stopped ?? Date.now() + this.#passed;
+    return this.clock.now();
   }
 
-  /** Stops the clock of the instances; answers what it says. */
-  stopTime(): number {
-    this.#stopped = this.now;
-    return this.#stopped;
-  }
-
-  startTime(): void {
-    this.#stopped = undefined;
-  }
-
-  /** Lets time pass for the instances; the hubs and the timers stay where they are. */
+  /** Lets time pass for the instances; the hubs stay where they are. */
   pass(ms: number): void {
-    this.#passed += ms;
+    this.clock.pass(ms);
   }
 
   /** A new instance of the app, which knows nothing of what another has in memory. */
   instance(env: Readonly<Record<string, string>> = {}): Instance {
     const instance = new Instance({
       env: {
-        AzureWebJobsStorage: this.#options.tables ?? this.#options.azurite.connectionString,
+        AzureWebJobsStorage: this.#options.tables ?? this.#storage,
         IOT_ENDPOINT: `http://127.0.0.1:${this.#rest?.port}`,
         TWIN_EVENTS_PARTITIONS: '1',
         ...env,
       },
       directory: this.#directory,
       build: '2026-11-23T00:00:00Z',
-      now: () => this.now,
+      now: this.clock.now,
+      wait: this.clock.wait,
       log: () => {},
     });
     this.#instances.push(instance);
@@ -262,7 +253,7 @@ export class World {
 
   /** What the tables say of a twin, past every memory. */
   async known(deviceId: string, moduleId?: string, host = this.host): Promise<Known> {
-    const instance = this.instance({ AzureWebJobsStorage: this.#options.azurite.connectionString });
+    const instance = this.instance({ AzureWebJobsStorage: this.#storage });
     return (await instance.stores.twins.load(this.id(deviceId, moduleId, host))).known;
   }
 
@@ -277,7 +268,6 @@ export class World {
     this.#hubs.close();
     await this.#rest?.close();
     await Promise.all(this.#instances.map((instance) => instance.stop()));
-    rmSync(this.#directory, { recursive: true, force: true });
   }
 }
 

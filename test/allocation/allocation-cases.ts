@@ -1,14 +1,14 @@
-import fc from 'fast-check';
 import type { Conditions, HubConditions } from '../../src/allocation/conditions.ts';
 import { currentCauses } from '../../src/allocation/moves/moves.ts';
 import type { AllocationRequest } from '../../src/allocation/request/request.ts';
 import { parseFleet } from '../../src/fleet/file/parse.ts';
 import type { Fleet } from '../../src/fleet/fleet.ts';
 import { hostName } from '../../src/iot-hub/host-name.ts';
+import { fc } from '../support/properties.ts';
 import { requestOf } from './requests.ts';
 
 /** Any fleet, any conditions, any device: for what must always hold. */
-export interface World {
+export interface AllocationCase {
   readonly fleet: Fleet;
   readonly conditions: Conditions;
   readonly request: AllocationRequest;
@@ -174,7 +174,7 @@ const POLICIES = [
 ];
 const OWN_TWIN = { tags: { own: 'secret-tag', site: 'y' }, properties: { desired: { own: { a: 2, c: 3 } } } };
 
-export const anyWorld: fc.Arbitrary<World> = fc
+export const anyAllocationCase: fc.Arbitrary<AllocationCase> = fc
   .record({
     fleet,
     hubs: fc.tuple(...NAMES.map(() => optional(hubConditions))),
@@ -190,34 +190,34 @@ export const anyWorld: fc.Arbitrary<World> = fc
     x509: fc.constantFrom(undefined, { certificateInfo: { subjectName: 'CN=d' } }),
     id: fc.stringMatching(/^(lab)?[a-z0-9]{1,12}$/),
   })
-  .map((world): World => {
+  .map((given): AllocationCase => {
     const hubs = new Map(
       NAMES.flatMap((name, index) => {
-        const found = world.hubs[index];
+        const found = given.hubs[index];
         return found === undefined ? [] : [[hostOf(name), found] as const];
       }),
     );
     const before: Conditions = { loadedAt: NOW, hubs, causes: new Map() };
-    const { since } = world;
-    const causes = since === undefined ? [] : currentCauses(world.fleet, before, NOW);
-    const conditions: Conditions = world.loaded
+    const { since } = given;
+    const causes = since === undefined ? [] : currentCauses(given.fleet, before, NOW);
+    const conditions: Conditions = given.loaded
       ? { loadedAt: NOW - 7_000, hubs, causes: new Map(causes.map((cause) => [cause, NOW - (since ?? 0)])) }
       : { loadedAt: undefined, hubs: new Map(), causes: new Map() };
     const request = requestOf({
       context: {
-        registrationId: world.id,
-        ...(world.current === undefined ? {} : { currentIotHubHostName: hostOf(world.current) }),
-        payload: world.payload,
-        ...(world.x509 === undefined ? {} : { symmetricKey: undefined, x509: world.x509 }),
+        registrationId: given.id,
+        ...(given.current === undefined ? {} : { currentIotHubHostName: hostOf(given.current) }),
+        payload: given.payload,
+        ...(given.x509 === undefined ? {} : { symmetricKey: undefined, x509: given.x509 }),
       },
       group: {
-        reprovisionPolicy: world.policy,
-        capabilities: { iotEdge: world.iotEdge },
-        iotHubs: world.iotHubs,
-        ...(world.initialTwin === undefined ? {} : { initialTwin: world.initialTwin }),
+        reprovisionPolicy: given.policy,
+        capabilities: { iotEdge: given.iotEdge },
+        iotHubs: given.iotHubs,
+        ...(given.initialTwin === undefined ? {} : { initialTwin: given.initialTwin }),
       },
-      linkedHubs: world.linked.map((name) => hostOf(name).toUpperCase()),
+      linkedHubs: given.linked.map((name) => hostOf(name).toUpperCase()),
     });
-    const country = typeof world.payload === 'string' ? undefined : world.payload.country;
-    return { fleet: world.fleet, conditions, request, now: NOW, country };
+    const country = typeof given.payload === 'string' ? undefined : given.payload.country;
+    return { fleet: given.fleet, conditions, request, now: NOW, country };
   });

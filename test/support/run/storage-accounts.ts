@@ -1,0 +1,45 @@
+import { once } from 'node:events';
+import { createServer } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { type Azurite, startAzurite } from '../azurite.ts';
+
+/** Environment variable that tells the suites where {@link serveStorageAccounts} listens. */
+export const STORAGE_ACCOUNTS = 'BERTH_TEST_STORAGE_ACCOUNTS';
+
+/** Azurite learns its accounts when it starts. A run of all suites takes a few hundred. */
+const ACCOUNTS = Array.from({ length: 4_000 }, (_, index) => `account${index}`);
+
+export interface StorageAccounts {
+  readonly url: string;
+  close(): Promise<void>;
+}
+
+/**
+ * Gives each `POST` the connection string of an account that it has given to no one before. Azurite starts with the first
+ * one, so a run of suites that need no storage does not pay for it.
+ */
+export async function serveStorageAccounts(): Promise<StorageAccounts> {
+  const accounts = ACCOUNTS.values();
+  let azurite: Promise<Azurite> | undefined;
+  const server = createServer((_, response) => {
+    azurite ??= startAzurite(ACCOUNTS);
+    azurite
+      .then(({ connectionStringOf }) => {
+        const { value } = accounts.next();
+        if (value === undefined)
+          throw new Error(`all ${ACCOUNTS.length} storage accounts of the run are taken`);
+        response.end(connectionStringOf(value));
+      })
+      .catch((error: unknown) => response.writeHead(500).end(String(error)));
+  });
+  server.listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  return {
+    url: `http://127.0.0.1:${(server.address() as AddressInfo).port}`,
+    async close() {
+      server.closeAllConnections();
+      server.close();
+      await (await azurite)?.close();
+    },
+  };
+}
