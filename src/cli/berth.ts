@@ -25,7 +25,7 @@ export function berth(cli: Cli, argv: readonly string[], threads: Threads): Prom
     name: 'berth',
     description: 'Gives every Azure IoT device its hub. Commands for operators and for CI.',
     epilogue:
-      '\nThe state tables are those of BERTH_STATE or AzureWebJobsStorage (or their __tableServiceUri), from the environment or local.settings.json.\nExit codes: 0 fine, 1 not.',
+      '\nThe state tables are those of BERTH_STATE or AzureWebJobsStorage (or their __tableServiceUri), from the environment or local.settings.json.\nExit codes: 0 success, 1 failure.',
     // In the order of the help.
     register(commands) {
       registerHubs(commands);

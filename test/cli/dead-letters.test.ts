@@ -381,10 +381,10 @@ describe('berth dead-letters replay', () => {
     expect(lines(out).sort()).toEqual([
       expect.stringMatching(/^2026-11-23\/3\/5\/\S+ stays: it has a body that is not JSON$/),
       expect.stringMatching(
-        /\/6\/\S+ stays: it is from \(not a host name\), which is no hub of the fleet file$/,
+        /\/6\/\S+ stays: it is from \(not a host name\), which the fleet file does not list$/,
       ),
       expect.stringMatching(/\/7\/\S+ stays: it has properties that were too long to be kept whole$/),
-      expect.stringMatching(/\/8\/\S+ stays: it is from far, which is no hub of the fleet file$/),
+      expect.stringMatching(/\/8\/\S+ stays: it is from far, which the fleet file does not list$/),
     ]);
     expect(lines(err)).toEqual([
       '8 dead letters decoded again.',
@@ -452,7 +452,7 @@ describe('berth dead-letters replay', () => {
     const said = listen({ ...env, BERTH_STAMP: 'elsewhere' });
 
     expect(await deadLetters(said.cli, 'replay', [], { fleet, all: true })).toBe(1);
-    expect(said.out()).toContain('is from weu, which is no hub of the fleet file');
+    expect(said.out()).toContain('is from weu, which the fleet file does not list');
   });
 
   test('touches nothing where one of the ids is unknown, or the fleet file cannot be used', async () => {

@@ -336,7 +336,7 @@ describe('somebody else who writes in between', () => {
 
     const { out, err } = await apply({ groups: [group('fleet')] });
 
-    expect(err).toContain('group fleet was written by somebody else in between (412).\nPlanning again.');
+    expect(err).toContain('group fleet was changed by another writer in between (412).\nPlanning again.');
     expect(out).toContain('capabilities.iotEdge: true -> false\n');
     expect(await body(service().getEnrollmentGroup('fleet'))).toMatchObject({
       provisioningStatus: 'enabled',

@@ -147,25 +147,25 @@ describe('berth pause', () => {
       'a hub that is not there',
       { hub: 'x' },
       'BERTH_HUB_UNKNOWN',
-      /"x" is no hub of .*, which has weu\.azure/,
+      /^Unknown hub: "x"\. .* defines: weu\.azure/,
     ],
     [
       'a connection string in the place of a hub, which is not repeated',
       { hub: 'HostName=weu.azure-devices.net;SharedAccessKey=c2VjcmV0' },
       'BERTH_HUB_UNKNOWN',
-      /^A text that is no host name \(not repeated\) is no hub of .*, which has weu\.azure/,
+      /^Unknown hub: a text that is no host name \(not repeated\)\. .* defines: weu\.azure/,
     ],
     [
       'the hub of another cloud',
       { hub: 'weu.device.azure-devices.us' },
       'BERTH_HUB_UNKNOWN',
-      /"weu\.azure-devices\.us" is no hub of/,
+      /^Unknown hub: "weu\.azure-devices\.us"/,
     ],
     [
       'a policy that is not there',
       { policy: 'x' },
       'BERTH_POLICY_UNKNOWN',
-      /"x" is no policy of .*, which has interval, level\./,
+      /^Unknown policy: "x"\. .* defines: interval, level\./,
     ],
     ['a policy and a hub', { policy: 'interval', hub: WEU }, 'BERTH_ARGUMENT_INVALID', /not both/],
     ['no reason', { reason: ' ' }, 'BERTH_ARGUMENT_INVALID', /--reason has 0 characters/],
@@ -352,7 +352,9 @@ describe('berth resync', () => {
     const walk = { startedAt: NOW + 60_000, phase: 'devices' };
     await state.progress.write(walkName(WEU), walk);
 
-    expect(await resync()).toContain('The walk that began at 2026-11-25T12:01Z begins anew.');
+    expect(await resync()).toContain(
+      'The walk that began at 2026-11-25T12:01Z starts again from the beginning.',
+    );
     expect(await request()).toMatchObject({ at: NOW + 60_001 });
   });
 

@@ -133,7 +133,7 @@ describe('berth hub set', () => {
       'x.azure-devices.net',
       {},
       'BERTH_HUB_UNKNOWN',
-      /which has weu\.azure-devices\.net, eus/,
+      /defines: weu\.azure-devices\.net, eus/,
     ],
   ])('refuses %s', async (_, host, options, code, message) => {
     await expect(setOverride(listen(env).cli, host, { ...OPTIONS, ...options })).rejects.toMatchObject({

@@ -111,7 +111,7 @@ describe('a dead letter stays', () => {
     [
       'of a hub that is not in the fleet file',
       { properties: { ...letterOf().properties, hubName: 'other' } },
-      'is from other, which is no hub of the fleet file',
+      'is from other, which the fleet file does not list',
     ],
     ['without identity', { systemProperties: {} }, 'has no iothub-message-source: it is not from an IoT hub'],
   ])('%s', async (_, parts, why) => {

@@ -83,7 +83,7 @@ async function applyRounds(
         tell(terminal, `${nameOf(step)}: ${message}`);
       },
       overtaken(step, { status = 412 }) {
-        tell(terminal, `${nameOf(step)} was written by somebody else in between (${status}).`);
+        tell(terminal, `${nameOf(step)} was changed by another writer in between (${status}).`);
       },
       stopped() {
         tell(terminal, `${plural(done.length, 'enrollment')} written before this; the same command goes on.`);

@@ -104,7 +104,7 @@ function resumed(
     );
     return parsed.data;
   }
-  tell(terminal, `${file} is of another rotation; this one begins anew.`);
+  tell(terminal, `${file} is of another rotation: this one starts from the beginning.`);
   return undefined;
 }
 

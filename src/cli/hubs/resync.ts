@@ -51,7 +51,7 @@ async function resyncHub({ terminal, env, now }: Cli, options: Given<typeof INPU
 
   tell(terminal, `Every twin of ${host} is read again, asked for by ${author}: ${options.reason}.`);
   if (lastWalk !== undefined && lastWalk.phase !== 'done') {
-    tell(terminal, `The walk that began at ${moment(lastWalk.startedAt)} begins anew.`);
+    tell(terminal, `The walk that began at ${moment(lastWalk.startedAt)} starts again from the beginning.`);
   }
   const distrust = untrusted[host];
   if (distrust !== undefined) {

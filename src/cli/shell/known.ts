@@ -12,21 +12,14 @@ export function knownHub(name: string, hosts: readonly HostName[], file: string)
   if (hosts.includes(host)) return host;
   throw new BerthError(
     'BERTH_HUB_UNKNOWN',
-    `${capital(shownHub(name))} is no hub of ${file}, which has ${list(hosts)}.`,
+    `Unknown hub: ${shownHub(name)}. ${file} defines: ${list(hosts)}.`,
   );
 }
 
 /** @throws BerthError `BERTH_POLICY_UNKNOWN` with those that there are */
 export function knownPolicy(name: string, names: readonly string[], file: string): string {
   if (names.includes(name)) return name;
-  throw new BerthError(
-    'BERTH_POLICY_UNKNOWN',
-    `"${name}" is no policy of ${file}, which has ${list(names)}.`,
-  );
-}
-
-function capital(text: string): string {
-  return text.charAt(0).toUpperCase() + text.slice(1);
+  throw new BerthError('BERTH_POLICY_UNKNOWN', `Unknown policy: "${name}". ${file} defines: ${list(names)}.`);
 }
 
 function list(names: readonly string[]): string {

@@ -39,7 +39,7 @@ export async function replay(letter: KeptLetter, { context, store, now }: Replay
     case 'unknownSource':
       return { kind: 'ignored', why: `has the unknown source ${JSON.stringify(decoded.source)}` };
     case 'stranger':
-      return { kind: 'stays', why: `is from ${decoded.hubName}, which is no hub of the fleet file` };
+      return { kind: 'stays', why: `is from ${decoded.hubName}, which the fleet file does not list` };
     case 'undecodable':
       return {
         kind: 'stays',
