@@ -18,6 +18,7 @@ export default {
   testTimeout: 120_000,
   // Suites must not depend on each other: two of them run side by side.
   maxWorkers: 2,
+  testSequencer: '<rootDir>/test/support/run/longest-first.cjs',
   globalSetup: '<rootDir>/test/support/run/begin.ts',
   globalTeardown: '<rootDir>/test/support/run/end.ts',
   reporters: ['default', '<rootDir>/test/support/run/area-reporter.mjs'],
