@@ -371,7 +371,8 @@ function judged(shadow: Shadow, planned: Plan, at: Surroundings): Pick<Shadow, '
   const before = shadow.judgement;
   const judgement = { ...judgementOf(shadow, planned.state, planned.why, at), policies, isHeld };
   // What comes to the same is no news, whichever fleet file said so.
-  const isSame = sameJson(asJson({ ...judgement, revision: before.revision }), asJson(before));
+  const isSame =
+    before.revision !== '' && sameJson(asJson({ ...judgement, revision: before.revision }), asJson(before));
   return { paths, judgement: isSame ? before : judgement };
 }
 

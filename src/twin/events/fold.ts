@@ -6,6 +6,7 @@ import {
   lastUpdatedBy,
   lastUpdatedOf,
   lastUpdatedVersion,
+  type Section,
   type Twin,
   type TwinId,
 } from '../snapshot/twin.ts';
@@ -175,7 +176,7 @@ function mergeChange(
   const sections: Sections = {
     desired: desired === undefined ? shadow.desired : mergePatch(shadow.desired, desired.values),
     reported: reported === undefined ? shadow.reported : mergePatch(shadow.reported, reported.values),
-    touched: new Set([...Object.keys(desired?.values ?? {}), ...Object.keys(reported?.values ?? {})]),
+    touches: (key) => hasKey(desired, key) || hasKey(reported, key),
     desiredVersion: () => desiredVersion,
     configuration: (path) => lastUpdatedBy(desired?.metadata ?? {}, path),
     desiredTime: (path) => (desired !== undefined && isReportedBy(desired, path) ? time : undefined),
@@ -252,8 +253,7 @@ export function adoptTwin(
 /** Times that the hub's clock, where the document came with it, does not contradict; `NEVER` in the place of others. */
 function believedBy({ readAt }: Twin): (time: Instant) => Instant {
   if (readAt === undefined) return (time) => time;
-  const limit = latestBelievable(readAt);
-  return (time) => (time <= limit ? time : NEVER);
+  return (time) => (time <= readAt || time <= latestBelievable(readAt) ? time : NEVER);
 }
 
 /** The newest sign of life that is known: reported properties show when the device last wrote them. */
@@ -308,11 +308,15 @@ function sectionsOf(twin: Twin, time: Instant): Sections {
   return {
     desired: twin.desired.values,
     reported: twin.reported.values,
-    touched: undefined,
+    touches: () => true,
     desiredVersion: (path) => lastUpdatedVersion(twin.desired.metadata, path) ?? twin.desired.version,
     configuration: (path) => lastUpdatedBy(twin.desired.metadata, path),
     desiredTime: (path) => timeIn(twin.desired.metadata, path),
     reportedTime: (path) => timeIn(twin.reported.metadata, path),
     time,
   };
+}
+
+function hasKey(section: Section | undefined, key: string): boolean {
+  return section !== undefined && Object.hasOwn(section.values, key);
 }

@@ -22,8 +22,8 @@ const MAX_REJECTIONS = 8;
 export interface Sections {
   readonly desired: JsonObject;
   readonly reported: JsonObject;
-  /** The first keys below which anything may have been written; undefined: any of them. */
-  readonly touched: ReadonlySet<string> | undefined;
+  /** Whether anything may have been written below a first key. */
+  touches(key: string): boolean;
   /** The desired version that a changed value gets as "our version". */
   desiredVersion(path: readonly string[]): number;
   /** The hub configuration that wrote a desired value, by its metadata. */
@@ -48,10 +48,9 @@ export function advanceHistories(
   after: Sections,
   tracked: readonly (readonly string[])[],
 ): Readonly<Record<string, PathHistory>> {
-  if (after.touched?.size === 0) return before.paths;
   const changed = tracked.flatMap((path) => {
     const [key] = path;
-    if (key === undefined || after.touched?.has(key) === false) return [];
+    if (key === undefined || !after.touches(key)) return [];
     const next = advanceHistory(before, after, path);
     return next === undefined ? [] : [[path.join('.'), next] as const];
   });

@@ -31,7 +31,12 @@ function markForResync(known: Known, id: Shadow['id'], { why, priority, at }: Ma
   const shadow = known.kind === 'shadow' ? known.shadow : unknownTwin(unreadShadow(id, NEVER, why), at);
   const unread = { since: NEVER, why, isResync: true };
   const due = { priority, at, why, tries: 0 };
-  return { kind: 'shadow', shadow: { ...shadow, unread, writing: undefined, parked: undefined, due } };
+  // Also by which revision it was judged is not believed: the next judgement is stored, whatever it comes to.
+  const judgement = { ...shadow.judgement, revision: '' };
+  return {
+    kind: 'shadow',
+    shadow: { ...shadow, unread, writing: undefined, parked: undefined, due, judgement },
+  };
 }
 
 /** People see it among those that need attention, with the time from which on. */
