@@ -68,10 +68,13 @@ describe('the protocol, as other clients than the official JavaScript one speak 
   });
 
   test('a client that wants signs of life gets them', async () => {
-    const other = await connectRaw(eventHubs.port, { username: 'x', idle_time_out: 40 });
+    // The client gives up when it hears nothing for so long, however busy the machine is.
+    const other = await connectRaw(eventHubs.port, { username: 'x', idle_time_out: 1_000 });
     let heartbeats = 0;
     socketOf(other.connection).on('data', (bytes) => {
-      if (bytes.equals(HEARTBEAT)) heartbeats += 1;
+      // Several may arrive together.
+      for (let at = bytes.indexOf(HEARTBEAT); at !== -1; at = bytes.indexOf(HEARTBEAT, at + 1))
+        heartbeats += 1;
     });
 
     await eventually(() => heartbeats >= 5, 'five empty frames came');
