@@ -1,6 +1,6 @@
 import { parseFleet } from '../src/fleet/file/parse.ts';
 
-/** CPU time of loading a fleet file with so many leaves and with twice as many, in milliseconds. */
+/** CPU time of loading a fleet file, in milliseconds: with a number of leaves, and with twice that number. */
 export interface LoadTime {
   readonly file: string;
   readonly ms: number;

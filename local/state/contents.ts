@@ -10,8 +10,8 @@ export const LOCK = 'lock';
 export const PROBE = 'probe';
 
 /**
- * Everything that Berth makes in its state folder, by its path in it. Only this is ever deleted; whoever keeps
- * another file there adds it here.
+ * Everything that Berth makes in its state folder, by its path in it. Only this is ever deleted. A change
+ * that keeps another file there must add it here.
  */
 const FOLDERS = /^(azurite(\/__(blob|queue)storage__)?|ca|dps|event-hubs(\/[a-z0-9._-]+)?|hubs|logs)$/;
 const FILES: readonly RegExp[] = [

@@ -54,7 +54,7 @@ export const controlSchema = z.object({
   pastPauses: z.array(pastPauseSchema).default([]),
   /** Hubs whose events are not trusted: every decision is preceded by a read. */
   untrusted: z.record(z.string(), z.object({ since: z.number(), why: z.string() })).default({}),
-  /** Grows whenever twins must be planned anew although nothing about them has changed. */
+  /** Grows whenever every twin must be planned again although no twin has changed. */
   generation: z.number().default(0),
   /** When that, or the newest package, last changed, ms since the epoch. */
   changedAt: z.number().default(0),

@@ -35,7 +35,7 @@ describe('a comparison that can never be true is named', () => {
     ["payload.x == 1 && !(registrationId == 'SN' + '-1')", `compares with "SN-1", ${ID} "sn-1"`],
     [
       "enrollment.id == 'Line-A'",
-      'compares with "Line-A", and enrollment.id comes in the case in which somebody once wrote it, since DPS takes no notice of case: compare enrollment.id.lowerAscii() with "line-a"',
+      'compares with "Line-A", and enrollment.id keeps the case in which it was created, because DPS ignores case: compare enrollment.id.lowerAscii() with "line-a"',
     ],
     [
       "current.hub == 'Contoso.azure-devices.net'",

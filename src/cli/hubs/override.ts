@@ -20,7 +20,7 @@ const SET = {
     readState,
   ),
   '--weight <number>': optional('its share of new devices', readWeight),
-  '--reason <text>': reason('why, for whoever finds it'),
+  '--reason <text>': reason('the reason, shown with the override'),
   '--expires <time>': required('a duration (30m, 8h, 2d) or a time (2026-11-30T18:00Z)', readExpiry),
 };
 

@@ -21,7 +21,7 @@ import { count, moment, plural, span, tell } from '../shell/terminal.ts';
 
 const INPUTS = {
   '--hub <host>': requiredText('such as contoso-weu.azure-devices.net'),
-  '--reason <text>': reason('why, for whoever asks later'),
+  '--reason <text>': reason('the reason, kept with the request'),
   ...DEPLOYED_FLEET,
 };
 

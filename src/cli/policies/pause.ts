@@ -11,7 +11,7 @@ import { pauseLines, pauseText } from './pause-text.ts';
 const INPUTS = {
   '--hub <host>': text('only to this hub'),
   '--policy <name>': text('only by this policy'),
-  '--reason <text>': reason('why, for whoever finds it'),
+  '--reason <text>': reason('the reason, shown with the pause'),
   ...DEPLOYED_FLEET,
 };
 

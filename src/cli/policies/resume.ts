@@ -12,7 +12,7 @@ import { pauseLines } from './pause-text.ts';
 const INPUTS = {
   '--hub <host>': text('the pause of this hub'),
   '--policy <name>': text('the pause of this policy'),
-  '--reason <text>': reason('why, for whoever asks later'),
+  '--reason <text>': reason('the reason, kept with the pause that ends'),
   ...DEPLOYED_FLEET,
 };
 

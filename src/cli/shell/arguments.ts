@@ -51,7 +51,7 @@ export function readTimeBack(name: string, text: string, now: number): TimeBack 
 const LONGEST_REASON = 256;
 
 /**
- * Why something is done, for whoever finds it.
+ * Why something is done: it is shown to other operators.
  *
  * @throws BerthError `BERTH_ARGUMENT_INVALID`
  */

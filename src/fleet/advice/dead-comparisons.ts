@@ -72,11 +72,11 @@ const UPPER: Domain = {
     `and ${name} is always upper case, so that this never matches: write ${asciiJson(text.toUpperCase())}`,
   part: undefined,
 };
-/** Ids of enrollments are case-insensitive, and come in the case that somebody once wrote (DPS concepts-service). */
+/** Enrollment ids are case-insensitive and keep the case in which they were created (DPS concepts-service). */
 const ANY_CASE: Domain = {
   can: LOWER.can,
   why: (name, text) =>
-    `and ${name} comes in the case in which somebody once wrote it, since DPS takes no notice of case: compare ${name}.lowerAscii() with ${asciiJson(text.toLowerCase())}`,
+    `and ${name} keeps the case in which it was created, because DPS ignores case: compare ${name}.lowerAscii() with ${asciiJson(text.toLowerCase())}`,
   part: undefined,
 };
 const REGION: Domain = {
