@@ -1,5 +1,5 @@
-import { BerthError } from '../../errors.ts';
 import type { HostName } from '../../iot-hub/host-name.ts';
+import { untilStored } from '../../store/tables/optimistic.ts';
 import type { TwinRecord, TwinStore } from '../../store/twins/twin-store.ts';
 import { NEVER } from '../../time/instant.ts';
 import type { TwinEvent } from '../../twin/events/event.ts';
@@ -19,9 +19,6 @@ export interface ReconcilerOptions extends ReconcileContext {
   readonly count: (host: HostName, what: 'merged' | 'replayed' | 'gaps') => void;
 }
 
-/** How often a twin is decided again because another instance changed its record meanwhile. */
-const MAX_CONFLICTS = 8;
-
 /**
  * Brings one twin to where the policies want it: takes its events into the shadow, asks the hub only where
  * the shadow cannot be trusted, and writes the smallest correction. One worker a twin; another instance may
@@ -30,7 +27,7 @@ const MAX_CONFLICTS = 8;
  * Hub trouble makes the twin due and is no failure.
  *
  * @throws BerthError `BERTH_STORE_UNAVAILABLE` where the state tables cannot be used: the events must come
- *   again.
+ *   again; `BERTH_FORMAT_NEWER` for a twin that a newer package has stored: none of its events is taken as done.
  */
 export class Reconciler {
   readonly #options: ReconcilerOptions;
@@ -74,16 +71,10 @@ export class Reconciler {
     attempt: (record: TwinRecord) => Promise<Reconciled | 'conflict'>,
   ): Promise<Reconciled> {
     const { store } = this.#options;
-    for (let tries = 0; tries < MAX_CONFLICTS; tries += 1) {
+    return untilStored(`The record of ${twinKey(id)}`, async (tries) => {
       const from = tries > 0 ? 'stored' : first;
-      const record = typeof from === 'string' ? await store.load(id, from) : from;
-      const reconciled = await attempt(record);
-      if (reconciled !== 'conflict') return reconciled;
-    }
-    throw new BerthError(
-      'BERTH_STORE_UNAVAILABLE',
-      `The record of ${twinKey(id)} is being changed by others all the time.`,
-    );
+      return attempt(typeof from === 'string' ? await store.load(id, from) : from);
+    });
   }
 
   async #attempt(record: TwinRecord, events: readonly TwinEvent[]): Promise<Reconciled | 'conflict'> {

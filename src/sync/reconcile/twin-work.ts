@@ -3,6 +3,7 @@ import type { Fleet, Hub } from '../../fleet/fleet.ts';
 import type { HubBudget, HubOperation } from '../../hub/budget.ts';
 import { HubError, type HubPort } from '../../hub/port.ts';
 import { type JsonValue, sameJson } from '../../json/json.ts';
+import { mustComeAgain } from '../../store/tables/newer-format.ts';
 import type { TwinRecord, TwinStore } from '../../store/twins/twin-store.ts';
 import type { Known } from '../../twin/events/fold.ts';
 import type { Redaction } from '../../twin/events/redact.ts';
@@ -165,7 +166,7 @@ export class TwinWork {
 
   /** @throws what is no trouble with the hub: a defect, or the state tables. */
   #failed(error: unknown, tries = 0): Extract<Answer, { kind: 'failed' }> {
-    if (!(error instanceof BerthError) || error.code === 'BERTH_STORE_UNAVAILABLE') throw error;
+    if (!(error instanceof BerthError) || mustComeAgain(error)) throw error;
     const hubError = error instanceof HubError ? error : undefined;
     const failure = {
       code: error.code,

@@ -32,18 +32,20 @@ export async function drainDue(options: DueOptions, mayGoOn: MayGoOn): Promise<n
 async function drainHub(host: HostName, options: DueOptions, mayGoOn: MayGoOn): Promise<number> {
   const { gate, isRefused } = options;
   let done = 0;
+  // Rows that fail stay due, and are for a later run.
+  const failed = new Set<string>();
   for (const priority of PRIORITIES) {
     for (;;) {
       // While a hub is paused its due work waits where it is.
       if ((await gate.current()).closedFor(host) !== undefined) return done;
-      const rows = await dueOf(host, priority, options);
+      const rows = (await dueOf(host, priority, options)).filter(({ rowKey }) => !failed.has(rowKey));
       const limit = pLimit(CONCURRENCY);
       const before = done;
       await Promise.all(
         rows.map((row) =>
           limit(async () => {
             if (!mayGoOn() || isRefused(host)) return;
-            await sparing(row.id, options, () => doDue(row, options));
+            if (!(await sparing(row.id, options, () => doDue(row, options)))) failed.add(row.rowKey);
             done += 1;
           }),
         ),

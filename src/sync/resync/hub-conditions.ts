@@ -2,6 +2,7 @@ import pLimit from 'p-limit';
 import { currentCauses } from '../../allocation/moves/moves.ts';
 import { BerthError, type ErrorCode } from '../../errors.ts';
 import type { HostName } from '../../iot-hub/host-name.ts';
+import { mustComeAgain } from '../../store/tables/newer-format.ts';
 import type { ResyncOptions } from './resync-options.ts';
 
 /**
@@ -31,7 +32,7 @@ export async function refreshConditions({
     try {
       await conditions.recordCount(host, await hubs.countDevices(host), now());
     } catch (error) {
-      if (!(error instanceof BerthError) || error.code === 'BERTH_STORE_UNAVAILABLE') throw error;
+      if (!(error instanceof BerthError) || mustComeAgain(error)) throw error;
       warn(error.message, { code: error.code, hub: host });
       if (UNHEALTHY.has(error.code)) await conditions.recordFailure(host);
     }

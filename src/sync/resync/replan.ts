@@ -1,5 +1,6 @@
 import pLimit from 'p-limit';
 import * as z from 'zod';
+import { isNewer } from '../../store/twins/twin-store.ts';
 import { type MayGoOn, partitionsFor, type ResyncOptions } from './resync-options.ts';
 import { sparing } from './sparing.ts';
 
@@ -50,7 +51,8 @@ export async function replan(
     await Promise.all(
       page.map((record) =>
         limit(async () => {
-          if (record.known.kind !== 'shadow') return;
+          // A newer package plans what it has stored itself.
+          if (isNewer(record) || record.known.kind !== 'shadow') return;
           await sparing(record.id, options, () => reconciler.judge(record.id, record));
           judged += 1;
         }),

@@ -4,6 +4,7 @@ import { refreshConditions } from './hub-conditions.ts';
 import { replan } from './replan.ts';
 import type { MayGoOn, ResyncOptions } from './resync-options.ts';
 import { pauseRejected } from './self-pause.ts';
+import { unlessNewer } from './sparing.ts';
 import { countTwins } from './twin-counts.ts';
 import { walk } from './walk.ts';
 
@@ -70,11 +71,11 @@ async function withoutHubs(
   mayGoOn: MayGoOn,
   isOutdated: boolean,
 ): Promise<Pick<ResyncSummary, 'counted' | 'judged' | 'walked'>> {
-  const counted = await countTwins(options, mayGoOn);
+  const counted = await unlessNewer(0, () => countTwins(options, mayGoOn));
   if (isOutdated) return { counted, judged: 0, walked: 0 };
-  await pauseRejected(options);
+  await unlessNewer(undefined, () => pauseRejected(options));
   await askActivity(options, mayGoOn);
-  const judged = await replan(options, mayGoOn);
+  const judged = await unlessNewer(0, () => replan(options, mayGoOn));
   const walked = await walk(options, mayGoOn);
   return { counted, judged, walked };
 }

@@ -5,6 +5,7 @@ import { HubError, type HubErrorCode, type ListedTwin, type TwinKind } from '../
 import type { HostName } from '../../iot-hub/host-name.ts';
 import { hash } from '../../json/hash.ts';
 import { partitionsOf } from '../../store/tables/keys.ts';
+import { isNewer } from '../../store/twins/twin-store.ts';
 import { DAY_MS } from '../../time/day.ts';
 import { type Instant, instantOf, latestBelievable, millisecondsOf, NEVER } from '../../time/instant.ts';
 import { isTargetedModule } from '../../twin/events/event.ts';
@@ -15,6 +16,7 @@ import type { Shadow } from '../../twin/snapshot/shadow.ts';
 import type { TwinId } from '../../twin/snapshot/twin.ts';
 import { markForRead } from '../reconcile/mark-due.ts';
 import type { MayGoOn, ResyncOptions } from './resync-options.ts';
+import { unlessNewer } from './sparing.ts';
 import { type Comparison, whyUntrusted } from './trust.ts';
 
 /** How often a hub is walked without being asked to be. */
@@ -93,7 +95,7 @@ export async function walk(options: WalkOptions, mayGoOn: MayGoOn): Promise<numb
   const seen = await Promise.all(
     options.hosts.map(async (host) => {
       const hub = options.fleet.hubByHost.get(host);
-      return hub === undefined ? 0 : walkHub(hub, options, mayGoOn);
+      return hub === undefined ? 0 : unlessNewer(0, () => walkHub(hub, options, mayGoOn));
     }),
   );
   return seen.reduce((sum, count) => sum + count, 0);
@@ -199,10 +201,13 @@ async function markPage(host: HostName, at: WalkProgress, options: WalkOptions):
   await Promise.all(
     page.map(
       limitFunction(
-        async ({ id, known }: (typeof page)[number]) => {
+        async (twin: (typeof page)[number]) => {
+          if (isNewer(twin)) return;
+          const { id, known } = twin;
           const mark = at.isWhole ? wholeMark(known, hubNow()) : moduleMark(id, known, at);
-          if (mark !== undefined)
-            await markForRead(twins, id, { ...mark, priority: 'resync', now: hubNow() });
+          if (mark === undefined) return;
+          const now = hubNow();
+          await unlessNewer('left', () => markForRead(twins, id, { ...mark, priority: 'resync', now }));
         },
         { concurrency: CONCURRENCY },
       ),
@@ -270,7 +275,12 @@ async function listPage(
     readAt = instantOf(options.now()),
   } = await hubs.listTwins(hub.host, of, at.at === '' ? undefined : at.at);
   let next = at;
-  for (const twin of listed) next = await look(hub, twin, readAt, next, options);
+  for (const twin of listed) {
+    const before = next;
+    next = await unlessNewer({ ...before, seen: before.seen + 1 }, () =>
+      look(hub, twin, readAt, before, options),
+    );
+  }
   if (continuation !== undefined) return { ...next, at: continuation };
   const hasModules = of === 'devices' && fleet.twins.policies.some(({ module }) => module !== undefined);
   return { ...next, phase: hasModules ? 'modules' : 'done', at: '' };
