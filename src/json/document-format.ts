@@ -64,7 +64,7 @@ export function readDocument<Value>(
 ): ReadDocument<Value> {
   const newer = newerFormat(format, number);
   if (newer !== undefined) return { kind: 'newer', newer };
-  const from = number ?? format.unnumbered;
+  const from = number === undefined ? format.unnumbered : number;
   if (!isFormat(from)) return DAMAGED;
   try {
     const value = format.read(upgrade(format.steps, from, open()));
