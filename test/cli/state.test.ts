@@ -41,7 +41,7 @@ const clearOverride = (cli: Cli, host: string) => berth(cli, 'hub', 'clear', hos
 const hubs = (cli: Cli, options: Flags = {}) => berth(cli, 'hubs', ...flags(options));
 
 describe('berth hub set', () => {
-  test('sets a state or a weight with author, reason and expiry, for every instance to read', async () => {
+  test('stores a state or a weight with author, reason and expiry for every instance', async () => {
     const { cli, err } = listen(env);
 
     expect(await setOverride(cli, 'WEU.device.azure-devices.net', { ...OPTIONS, weight: '2.5' })).toBe(0);
@@ -59,7 +59,7 @@ describe('berth hub set', () => {
     expect(err()).toContain(`${WEU} is of weight 2.5 until 2026-11-25T20:00Z, by `);
   });
 
-  test('takes effect in decisions, and no longer than it lasts', async () => {
+  test('changes decisions until the override expires', async () => {
     await setOverride(listen(env).cli, WEU, OPTIONS);
     const known = await conditions();
     const request = requestOf({ linkedHubs: [WEU] });
@@ -72,7 +72,7 @@ describe('berth hub set', () => {
     ).toMatchObject({ host: WEU });
   });
 
-  test('says what it takes the place of, and leaves what is not given', async () => {
+  test('says which override it replaces, and keeps the field that is not given', async () => {
     await setOverride(listen(env).cli, WEU, { ...OPTIONS, weight: '2' });
     const { cli, err } = listen(env);
 
@@ -89,7 +89,7 @@ describe('berth hub set', () => {
   test.each<[string, string, Flags, string, RegExp]>([
     ['nothing to set', WEU, { state: undefined }, 'BERTH_ARGUMENT_INVALID', /give --state, --weight or both/],
     [
-      'a state that is none',
+      'a value that is not a state',
       WEU,
       { state: 'closed' },
       'BERTH_ARGUMENT_INVALID',
@@ -103,21 +103,15 @@ describe('berth hub set', () => {
       /for no new devices use --state cordoned/,
     ],
     ['a weight in words', WEU, { weight: 'more' }, 'BERTH_ARGUMENT_INVALID', /--weight is "more"/],
-    ['no reason', WEU, { reason: '  ' }, 'BERTH_ARGUMENT_INVALID', /--reason has 0 characters/],
+    ['an empty reason', WEU, { reason: '  ' }, 'BERTH_ARGUMENT_INVALID', /--reason has 0 characters/],
     [
-      'a time that is none',
+      'a value that is not a time',
       WEU,
       { expires: 'soon' },
       'BERTH_ARGUMENT_INVALID',
       /write a duration such as 30m/,
     ],
-    [
-      'a time that is over',
-      WEU,
-      { expires: '2020-01-01' },
-      'BERTH_ARGUMENT_INVALID',
-      /which is over already/,
-    ],
+    ['a time in the past', WEU, { expires: '2020-01-01' }, 'BERTH_ARGUMENT_INVALID', /which is over already/],
     [
       'a time without a zone',
       WEU,
@@ -126,10 +120,16 @@ describe('berth hub set', () => {
       /or a time such as 2026-11-30T18:00Z/,
     ],
     ['a time in words', WEU, { expires: '1 December 2026' }, 'BERTH_ARGUMENT_INVALID', /write a duration/],
-    ['a time after ten years', WEU, { expires: '2036-12-01' }, 'BERTH_ARGUMENT_INVALID', /write a duration/],
+    [
+      'a time more than ten years ahead',
+      WEU,
+      { expires: '2036-12-01' },
+      'BERTH_ARGUMENT_INVALID',
+      /write a duration/,
+    ],
     ['a reason of two lines', WEU, { reason: 'a\nb' }, 'BERTH_ARGUMENT_INVALID', /a line break or another/],
     [
-      'a hub that is not there',
+      'a hub that the fleet file does not list',
       'x.azure-devices.net',
       {},
       'BERTH_HUB_UNKNOWN',
@@ -145,7 +145,7 @@ describe('berth hub set', () => {
 });
 
 describe('berth hub clear', () => {
-  test('goes back to the fleet file, and says from what', async () => {
+  test('removes the override and says which one it was', async () => {
     await setOverride(listen(env).cli, WEU, OPTIONS);
     const { cli, err } = listen(env);
 
@@ -155,7 +155,7 @@ describe('berth hub clear', () => {
     expect(err()).toMatch(/it was cordoned until .*: certificate roll\./);
   });
 
-  test('of a hub without one says so, and of no hub is refused', async () => {
+  test('reports a hub that has no override, and refuses an unknown hub', async () => {
     const { cli, err } = listen(env);
 
     expect(await clearOverride(cli, WEU)).toBe(0);
@@ -165,7 +165,7 @@ describe('berth hub clear', () => {
 });
 
 describe('berth hubs', () => {
-  test('shows weights, shares, counts, health, overrides and ramps', async () => {
+  test('shows weights, shares, counts, health, overrides and gradual moves', async () => {
     const { conditions: store } = openState(env);
     await store.recordCount(hostName(WEU), 300, NOW - 90_000);
     await store.recordCount(hostName('eus.azure-devices.net'), 100, NOW - 10_000);
@@ -223,7 +223,7 @@ describe('berth hubs', () => {
     });
   });
 
-  test('says where there is no fleet file yet, or no state', async () => {
+  test('says that the fleet file or the state is missing', async () => {
     const empty = await startAzurite();
     try {
       await expect(hubs(listen({ AzureWebJobsStorage: empty.connectionString }).cli)).rejects.toMatchObject({
@@ -254,7 +254,7 @@ describe('berth export', () => {
       await twins.save(saved, { kind: 'deleted', at: shadowOf({ id }).asOf });
   }
 
-  test('writes every known device once, with its hub and what it registered with', async () => {
+  test('writes every known device once, with its hub and its registration data', async () => {
     for (let index = 0; index < 30; index += 1) await register(`device-${index}`);
     for (let again = 1; again < 4; again += 1) await register('device-7', NOW + again * 60_000);
     await appear('device-3', 'sea.azure-devices.net');
@@ -281,7 +281,7 @@ describe('berth export', () => {
     expect(err()).toMatch(/^31 devices from 127\.0\.0\.1:\d+\.\n$/);
   });
 
-  test('writes into a file', async () => {
+  test('writes the devices into a file with --out', async () => {
     await register('a');
     const file = join(folder, 'devices.jsonl');
     const { cli, err } = listen(env);

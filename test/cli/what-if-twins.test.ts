@@ -87,7 +87,7 @@ const cells = (text: string, first: string) =>
     .find(([cell]) => cell === first);
 
 describe('berth what-if --twins', () => {
-  test('shows hubs, policies, states and the first patches for people', async () => {
+  test('shows hubs, policies, statuses and the first patches as text', async () => {
     const { code, text, notes } = await asked();
 
     expect(code).toBe(0);
@@ -132,7 +132,7 @@ describe('berth what-if --twins', () => {
     expect(notes).toMatch(/^State: 127\.0\.0\.1:\d+\.\n$/);
   });
 
-  test('gives the same as JSON, and the same again', async () => {
+  test('prints the same result as JSON, and the same JSON for the same input', async () => {
     const fleet = file(NEW);
     const { text } = await asked({ fleet, json: true });
 
@@ -158,7 +158,7 @@ describe('berth what-if --twins', () => {
     expect((await asked({ fleet, json: true })).text).toBe(text);
   });
 
-  test('compares with another file where one is given', async () => {
+  test('compares with another fleet file', async () => {
     const { text } = await asked({ fleet: file(OLD), against: file(OLD) });
 
     expect(text).toContain('No twin would be in another state.');
@@ -166,14 +166,14 @@ describe('berth what-if --twins', () => {
     expect(cells(text, 'base')?.at(-1)).toBe('reached it');
   });
 
-  test('shows as many patches as --first says', async () => {
+  test('shows as many patches as --first allows', async () => {
     expect((await asked({ first: '0' })).text).not.toContain('would write to');
     expect((await asked({ fleet: file(fileOf({ name: 'p', desired: { p: 1 } })), first: '1' })).text).toMatch(
       /p would write to 4 twins, such as:\n.*\n +pump-1 +weu\.azure-devices\.net +p +\(absent\) -> 1\n(?! +pump)/,
     );
   });
 
-  test('fails above --max-writes, and says by how much', async () => {
+  test('fails if the writes exceed --max-writes, and says by how many', async () => {
     await expect(asked({ maxWrites: '1' })).rejects.toMatchObject({
       code: 'BERTH_TOO_MANY_WRITES',
       message: '2 twins would be written; --max-writes allows 1, and that is 1 too many.',
@@ -184,7 +184,7 @@ describe('berth what-if --twins', () => {
     });
   });
 
-  test('leaves the hubs of other stamps alone', async () => {
+  test('ignores the hubs of other stamps', async () => {
     const { text } = await asked({ json: true }, { ...env, BERTH_STAMP: 'us' });
 
     expect(JSON.parse(text)).toMatchObject({
@@ -193,7 +193,7 @@ describe('berth what-if --twins', () => {
     });
   });
 
-  test('writes nothing', async () => {
+  test('writes nothing to the state', async () => {
     const known = async () => {
       const etags: (string | undefined)[] = [];
       for await (const { etag } of state.twins.records()) etags.push(etag);
@@ -206,7 +206,7 @@ describe('berth what-if --twins', () => {
     expect(await known()).toEqual(before);
   });
 
-  test('says where no twin is known', async () => {
+  test('warns if the state tables know no twin', async () => {
     const empty = await startAzurite();
     try {
       const { code, text } = await asked({}, { AzureWebJobsStorage: empty.connectionString });
@@ -219,20 +219,28 @@ describe('berth what-if --twins', () => {
   });
 
   test.each<[string, Flags, RegExp]>([
-    ['devices', { devices: '10' }, /--twins asks about the twins .*: leave out --devices, or ask twice\./],
     [
-      'what is about placement',
+      '--devices together with --twins',
+      { devices: '10' },
+      /--twins asks about the twins .*: leave out --devices, or ask twice\./,
+    ],
+    [
+      'placement flags together with --twins',
       { devices: '10', payload: ['{}'], maxMoves: '1' },
       /leave out --devices, --payload, --max-moves/,
     ],
-    ['a limit in words', { maxWrites: 'few' }, /--max-writes is "few": write a whole number/],
-    ['too many patches', { first: '5000' }, /--first is 5000: write at most 1,000\./],
+    ['a limit that is not a number', { maxWrites: 'few' }, /--max-writes is "few": write a whole number/],
+    ['more than 1,000 patches', { first: '5000' }, /--first is 5000: write at most 1,000\./],
     [
-      'what is about twins',
+      'flags about twins without --twins',
       { twins: false, devices: '10', maxWrites: '1', first: '2' },
       /leave out --max-writes, --first/,
     ],
-    ['no question', { twins: false }, /give --devices \(where they would go\) or --twins/],
+    [
+      'a call without --devices and --twins',
+      { twins: false },
+      /give --devices \(where they would go\) or --twins/,
+    ],
   ])('refuses %s', async (_, question, message) => {
     await expect(asked(question)).rejects.toMatchObject({
       code: 'BERTH_ARGUMENT_INVALID',
