@@ -1,34 +1,28 @@
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { afterAll, beforeAll, beforeEach, describe, expect, test } from '@jest/globals';
+import { beforeAll, beforeEach, describe, expect, test } from '@jest/globals';
 import type { Cli } from '../../src/cli/shell/cli.ts';
 import { openState, type State } from '../../src/cli/shell/state.ts';
 import type { DeadLetter } from '../../src/store/dead-letters/dead-letter-store.ts';
 import { redactBody } from '../../src/twin/redaction/redact-body.ts';
-import { type Azurite, startAzurite } from '../azurite.ts';
 import { letterOf } from '../store/letters.ts';
+import { storageAccount } from '../support/storage-account.ts';
+import { temporaryFolder } from '../support/temporary-folder.ts';
 import { at, fleetOf, ID, shadowOf } from '../twin/twins.ts';
 import { berth, type Flags, flags, listen, NOW } from './terminals.ts';
 
-let azurite: Azurite;
 let folder: string;
 let fleet: string;
 let env: Readonly<Record<string, string>>;
 let state: State;
 beforeAll(async () => {
-  folder = mkdtempSync(join(tmpdir(), 'berth-letters-'));
+  folder = temporaryFolder('letters');
   fleet = join(folder, 'fleet.json');
   const { file } = fleetOf({ policies: [{ name: 'p', desired: { a: 1 } }] });
   writeFileSync(fleet, JSON.stringify({ ...file, $schema: undefined }));
-  azurite = await startAzurite();
-  env = { AzureWebJobsStorage: azurite.connectionString };
+  env = { AzureWebJobsStorage: await storageAccount() };
   state = openState(env);
 }, 60_000);
-afterAll(async () => {
-  await azurite.close();
-  rmSync(folder, { recursive: true, force: true });
-});
 beforeEach(async () => {
   for await (const page of state.deadLetters.summaries({})) {
     await state.deadLetters.delete(page.map(({ key }) => key));

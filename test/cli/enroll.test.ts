@@ -1,12 +1,12 @@
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { writeFileSync } from 'node:fs';
 import { createServer } from 'node:http';
-import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from '@jest/globals';
 import { request } from 'undici';
 import { listen as listenOn } from '../../local/listen.ts';
 import { type LocalDps, startLocalDps } from '../local/dps/local-dps.ts';
 import { testKey, WEU } from '../local/iot-hub/local-hubs.ts';
+import { temporaryFolder } from '../support/temporary-folder.ts';
 import { berth, type Flags, flags, listen } from './terminals.ts';
 
 const OLD_KEY = 'the-old-function-key';
@@ -81,7 +81,7 @@ let spoken: string;
 beforeEach(async () => {
   webhook = await startWebhook();
   local = await startLocalDps([]);
-  folder = mkdtempSync(join(tmpdir(), 'berth-enroll-'));
+  folder = temporaryFolder('enroll');
   env = {
     IOT_ENDPOINT: `http://127.0.0.1:${local.ports.rest}`,
     BERTH_WEBHOOK_KEY: OLD_KEY,
@@ -95,7 +95,6 @@ afterEach(async () => {
   for (const secret of SECRETS) expect(spoken).not.toContain(secret);
   await local.close();
   webhook.close();
-  rmSync(folder, { recursive: true });
 });
 
 const group = (id: string, terms: object = {}) => ({ id, attestation: { type: 'symmetricKey' }, ...terms });

@@ -1,17 +1,16 @@
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
+import { beforeAll, describe, expect, test } from '@jest/globals';
 import { environmentIn } from '../../src/cli/shell/environment.ts';
 import { ownerOf } from '../../src/cli/shell/signed-in.ts';
 import { CAPTURED } from '../allocation/requests.ts';
+import { temporaryFolder } from '../support/temporary-folder.ts';
 import { berth, flags, listen, NOW } from './terminals.ts';
 
 let folder: string;
 beforeAll(() => {
-  folder = mkdtempSync(join(tmpdir(), 'berth-explain-'));
+  folder = temporaryFolder('explain');
 });
-afterAll(() => rmSync(folder, { recursive: true, force: true }));
 const file = (json: unknown): string => {
   const path = join(folder, `${Math.random()}.json`);
   writeFileSync(path, JSON.stringify(json));

@@ -1,7 +1,6 @@
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { afterAll, beforeAll, beforeEach, describe, expect, test } from '@jest/globals';
+import { beforeAll, beforeEach, describe, expect, test } from '@jest/globals';
 import { resyncCost } from '../../src/cli/hubs/resync.ts';
 import { validFleet } from '../../src/cli/shell/files.ts';
 import { openState, type State } from '../../src/cli/shell/state.ts';
@@ -16,7 +15,8 @@ import { requestName, walkName } from '../../src/sync/resync/walk.ts';
 import { instantOf } from '../../src/time/instant.ts';
 import type { PolicyStanding } from '../../src/twin/snapshot/shadow.ts';
 import { fleetOf } from '../allocation/requests.ts';
-import { type Azurite, startAzurite } from '../azurite.ts';
+import { storageAccount } from '../support/storage-account.ts';
+import { temporaryFolder } from '../support/temporary-folder.ts';
 import { shadowOf } from '../twin/twins.ts';
 import { berth, type Flags, flags, listen, NOW } from './terminals.ts';
 
@@ -38,24 +38,18 @@ const FILE = JSON.stringify({ ...file, $schema: undefined });
 const FLEET = validFleet(parseFleet(FILE), 'the file');
 const INTERVAL = FLEET.twins.policies[0] as Policy;
 
-let azurite: Azurite;
 let folder: string;
 let fleet: string;
 let env: Readonly<Record<string, string>>;
 let state: State;
 beforeAll(async () => {
-  folder = mkdtempSync(join(tmpdir(), 'berth-pause-'));
+  folder = temporaryFolder('pause');
   fleet = join(folder, 'fleet.json');
   writeFileSync(fleet, FILE);
-  azurite = await startAzurite();
-  env = { AzureWebJobsStorage: azurite.connectionString };
+  env = { AzureWebJobsStorage: await storageAccount() };
   state = openState(env);
   await state.revisions.keep(FLEET.revision, FILE, BUILD);
 }, 60_000);
-afterAll(async () => {
-  await azurite.close();
-  rmSync(folder, { recursive: true, force: true });
-});
 beforeEach(() => begin());
 
 /** The control row after a package has started, with these parts replaced. */

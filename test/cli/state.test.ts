@@ -1,7 +1,6 @@
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from '@jest/globals';
+import { beforeAll, beforeEach, describe, expect, test } from '@jest/globals';
 import { decide } from '../../src/allocation/decision/decide.ts';
 import { receiptOf } from '../../src/allocation/receipt/receipt.ts';
 import type { Cli } from '../../src/cli/shell/cli.ts';
@@ -11,7 +10,8 @@ import { parseFleet } from '../../src/fleet/file/parse.ts';
 import { hostName } from '../../src/iot-hub/host-name.ts';
 import { readKnownDevice } from '../../src/what-if/known-device.ts';
 import { fleetOf, requestOf } from '../allocation/requests.ts';
-import { type Azurite, startAzurite } from '../azurite.ts';
+import { storageAccount } from '../support/storage-account.ts';
+import { temporaryFolder } from '../support/temporary-folder.ts';
 import { shadowOf } from '../twin/twins.ts';
 import { berth, type Flags, flags, listen, NOW } from './terminals.ts';
 
@@ -19,19 +19,15 @@ const WEU = 'weu.azure-devices.net';
 const FILE = JSON.stringify({ ...fleetOf().file, $schema: undefined });
 const FLEET = validFleet(parseFleet(FILE), 'the file');
 
-let azurite: Azurite;
 let folder: string;
 let env: Readonly<Record<string, string>>;
-beforeAll(async () => {
-  folder = mkdtempSync(join(tmpdir(), 'berth-cli-'));
-}, 60_000);
-afterAll(() => rmSync(folder, { recursive: true, force: true }));
+beforeAll(() => {
+  folder = temporaryFolder('cli');
+});
 beforeEach(async () => {
-  azurite = await startAzurite();
-  env = { AzureWebJobsStorage: azurite.connectionString };
+  env = { AzureWebJobsStorage: await storageAccount() };
   await openState(env).revisions.keep(FLEET.revision, FILE, '2026-11-25T00:00:00Z');
 });
-afterEach(() => azurite.close());
 
 const conditions = () => openState(env).conditions.read(NOW);
 const OPTIONS: Flags = { state: 'cordoned', reason: ' certificate roll ', expires: '8h' };
@@ -224,14 +220,11 @@ describe('berth hubs', () => {
   });
 
   test('says that the fleet file or the state is missing', async () => {
-    const empty = await startAzurite();
-    try {
-      await expect(hubs(listen({ AzureWebJobsStorage: empty.connectionString }).cli)).rejects.toMatchObject({
-        code: 'BERTH_FLEET_INVALID',
-      });
-    } finally {
-      await empty.close();
-    }
+    const empty = { AzureWebJobsStorage: await storageAccount() };
+
+    await expect(hubs(listen(empty).cli)).rejects.toMatchObject({
+      code: 'BERTH_FLEET_INVALID',
+    });
     await expect(hubs(listen({}).cli)).rejects.toMatchObject({
       code: 'BERTH_SETTING_INVALID',
     });

@@ -1,15 +1,14 @@
-import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
+import { beforeAll, describe, expect, test } from '@jest/globals';
 import type { Cli } from '../../src/cli/shell/cli.ts';
+import { temporaryFolder } from '../support/temporary-folder.ts';
 import { berth, type Flags, flags, listen } from './terminals.ts';
 
 let folder: string;
 beforeAll(() => {
-  folder = mkdtempSync(join(tmpdir(), 'berth-validate-'));
+  folder = temporaryFolder('validate');
 });
-afterAll(() => rmSync(folder, { recursive: true, force: true }));
 
 const file = (fleet: unknown): string => {
   const path = join(folder, `${Math.random()}.json`);
@@ -64,7 +63,7 @@ describe('berth validate', () => {
 
   test('checks the fleet file against the models next to it', async () => {
     const { cli, out } = listen();
-    const own = mkdtempSync(join(folder, 'models-'));
+    const own = temporaryFolder('models');
     const path = join(own, 'fleet.json');
     writeFileSync(path, JSON.stringify({ hubs: HUBS }));
     mkdirSync(join(own, 'models'));

@@ -1,14 +1,14 @@
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
+import { beforeAll, describe, expect, test } from '@jest/globals';
 import { openState, type State } from '../../src/cli/shell/state.ts';
 import { withPackage } from '../../src/control/packages.ts';
 import { withPause } from '../../src/control/pauses.ts';
 import { parseFleet } from '../../src/fleet/file/parse.ts';
 import type { Shadow } from '../../src/twin/snapshot/shadow.ts';
 import type { TwinId } from '../../src/twin/snapshot/twin.ts';
-import { type Azurite, startAzurite } from '../azurite.ts';
+import { storageAccount } from '../support/storage-account.ts';
+import { temporaryFolder } from '../support/temporary-folder.ts';
 import { at, ID, shadowOf } from '../twin/twins.ts';
 import { berth, type Flags, flags, listen, NOW } from './terminals.ts';
 
@@ -25,7 +25,6 @@ const OLD = fileOf(BASE, { ...SAVER, name: 'former' });
 const NEW = fileOf(SAVER, { ...BASE, desired: { interval: 9 } }, WATCH, LARGE);
 const HOSTILE = 'valve\u001b[2J';
 
-let azurite: Azurite;
 let folder: string;
 let state: State;
 let env: Readonly<Record<string, string>>;
@@ -43,9 +42,8 @@ async function store(deviceId: string, parts: Partial<Shadow> = {}, id: Partial<
 }
 
 beforeAll(async () => {
-  folder = mkdtempSync(join(tmpdir(), 'berth-what-if-twins-'));
-  azurite = await startAzurite();
-  env = { AzureWebJobsStorage: azurite.connectionString };
+  folder = temporaryFolder('what-if-twins');
+  env = { AzureWebJobsStorage: await storageAccount() };
   state = openState(env);
   const old = parseFleet(OLD);
   if (!old.ok) throw new Error('the old file is wrong');
@@ -70,10 +68,6 @@ beforeAll(async () => {
   const gone = { ...ID, deviceId: 'pump-6' };
   await state.twins.save(await state.twins.load(gone), { kind: 'deleted', at: at(0) });
 }, 60_000);
-afterAll(async () => {
-  await azurite.close();
-  rmSync(folder, { recursive: true, force: true });
-});
 
 async function asked(question: Flags = {}, settings = env) {
   const said = listen(settings);
@@ -207,15 +201,10 @@ describe('berth what-if --twins', () => {
   });
 
   test('warns if the state tables know no twin', async () => {
-    const empty = await startAzurite();
-    try {
-      const { code, text } = await asked({}, { AzureWebJobsStorage: empty.connectionString });
+    const { code, text } = await asked({}, { AzureWebJobsStorage: await storageAccount() });
 
-      expect(code).toBe(0);
-      expect(text).toContain('Warning: the state tables know no twin, so nothing was tried.');
-    } finally {
-      await empty.close();
-    }
+    expect(code).toBe(0);
+    expect(text).toContain('Warning: the state tables know no twin, so nothing was tried.');
   });
 
   test.each<[string, Flags, RegExp]>([

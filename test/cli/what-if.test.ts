@@ -1,14 +1,13 @@
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
+import { beforeAll, describe, expect, test } from '@jest/globals';
+import { temporaryFolder } from '../support/temporary-folder.ts';
 import { berth, type Flags, flags, listen } from './terminals.ts';
 
 let folder: string;
 beforeAll(() => {
-  folder = mkdtempSync(join(tmpdir(), 'berth-what-if-'));
+  folder = temporaryFolder('what-if');
 });
-afterAll(() => rmSync(folder, { recursive: true, force: true }));
 const file = (text: string): string => {
   const path = join(folder, String(Math.random()));
   writeFileSync(path, text);

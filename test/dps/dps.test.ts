@@ -1,8 +1,7 @@
 import { once } from 'node:events';
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { writeFileSync } from 'node:fs';
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
-import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { inspect } from 'node:util';
 import { afterEach, beforeEach, describe, expect, test } from '@jest/globals';
@@ -11,6 +10,7 @@ import { dpsPlace, managementPlace } from '../../src/dps/connection.ts';
 import { DEVELOPMENT_DPS } from '../../src/dps/development.ts';
 import { openDps } from '../../src/dps/dps.ts';
 import { DpsError, type DpsPort } from '../../src/dps/port.ts';
+import { temporaryFolder } from '../support/temporary-folder.ts';
 
 const FUNCTION_KEY = 'function-key-that-nobody-may-see';
 const RECORD = { enrollmentGroupId: 'g é', etag: '"1"', attestation: { type: 'symmetricKey' } };
@@ -199,13 +199,12 @@ describe('the choice of DPS', () => {
   });
 
   test('a named DPS is not reached through the address of the local stack', () => {
-    const folder = mkdtempSync(join(tmpdir(), 'berth-dps-env-'));
+    const folder = temporaryFolder('dps-env');
     const Values = { IOT_ENDPOINT: 'http://127.0.0.1:7080' };
     writeFileSync(join(folder, 'local.settings.json'), JSON.stringify({ Values }));
 
     expect(environmentIn(folder, {}).IOT_ENDPOINT).toBe(Values.IOT_ENDPOINT);
     expect(environmentIn(folder, { BERTH_DPS: CONNECTION }).IOT_ENDPOINT).toBeUndefined();
     expect(environmentIn(folder, { BERTH_DPS__hostName: 'a.b' }).IOT_ENDPOINT).toBeUndefined();
-    rmSync(folder, { recursive: true });
   });
 });

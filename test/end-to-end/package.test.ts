@@ -119,7 +119,7 @@ describe('the output of npm run package', () => {
     for (const file of packaged()) {
       const text = readFileSync(join(file.parentPath, file.name), 'utf8');
       for (const place of [process.cwd(), homedir(), tmpdir(), built]) {
-        // Of `/` or of `/root` alone much may be about.
+        // A path such as `/` occurs in the text for other reasons.
         if (place.length > 1) expect([file.name, text.includes(`${place}/`)]).toEqual([file.name, false]);
       }
     }

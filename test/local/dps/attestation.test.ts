@@ -94,7 +94,7 @@ describe.each(['http', 'mqtt'] as const)('attestation over %s', (over) => {
         type: 'sas',
         symmetricKey: { primaryKey: testKey(1), secondaryKey: testKey(2) },
       });
-      await refused('dev-1'); // with the key of the group: the individual enrollment stands before it
+      await refused('dev-1'); // with the key of the group: the individual enrollment takes precedence
     });
 
     test('a device with a disabled individual enrollment gets an error with the reason', async () => {
@@ -145,7 +145,7 @@ describe.each(['http', 'mqtt'] as const)('attestation over %s', (over) => {
 
       await start(groupOf(authority.root));
       expect(await register('dev-1', { certificate })).toMatchObject({ assignedHub: WEU });
-      await refused('dev-1', { certificate: leafOnly }); // the way to the root is missing
+      await refused('dev-1', { certificate: leafOnly }); // the intermediate certificate is missing
       await local.close();
 
       await start(groupOf(intermediate.certificate));

@@ -300,7 +300,7 @@ describe('custom allocation, through the official provisioning SDK', () => {
       expect(result).toMatchObject({ assignedHub: EUS, substatus: 'deviceDataMigrated' });
       expect(twinOn(WEU)).toBeUndefined();
       expect(twinOn(EUS)).toMatchObject({
-        etag: 'AAAAAAAAAAE=', // versions are the hub's, they do not travel
+        etag: 'AAAAAAAAAAE=', // the new hub starts with versions of its own
         version: 2,
         tags: { from: 'webhook', since: 'then' },
         properties: { desired: { w: 1, $version: 1 } },

@@ -222,7 +222,7 @@ describe('coalescing events', () => {
   });
 
   test('keeps events of modules and of their device in order', () => {
-    // Each event is one later than the one before it, whichever twin of the device it tells of.
+    // The versions increase from event to event, across all twins of the device.
     const { send, versions, versionsOfModule, struck } = faulty({ coalesceRate: 0.7 });
     for (let version = 1; version <= 120; version += 1) {
       send(update('pump', version, [undefined, 'camera', 'edge'][version % 3]));
