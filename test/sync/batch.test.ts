@@ -71,7 +71,7 @@ function setUp(more: Partial<BatchOptions> = {}) {
 }
 
 describe('a batch', () => {
-  test('gives each twin its events in their order, once', async () => {
+  test('gives each twin its events once and in order', async () => {
     const { options, taken } = setUp();
     const events = ['a', 'b', 'a', 'c', 'a', 'b'].map((deviceId) => received(deviceId));
 
@@ -84,7 +84,7 @@ describe('a batch', () => {
     expect(summary).toEqual({ taken: 6, ignored: 0, strangers: 0, deadLetters: 0, twins: { stored: 3 } });
   });
 
-  test('puts every event in exactly one place: taken, ignored, a stranger’s, or a dead letter', async () => {
+  test('counts every event exactly once as taken, ignored, of an unknown hub, or a dead letter', async () => {
     const { options, taken, letters, strangers } = setUp();
     const poison = received('p', { body: 'not json \u0000' });
 
@@ -113,7 +113,7 @@ describe('a batch', () => {
     ]);
   });
 
-  test('counts messages of unknown sources, by hub and source, and keeps none of them', async () => {
+  test('counts messages of unknown sources by hub and source and stores none of them', async () => {
     const { options, letters, sources } = setUp();
     const messages = ['moonEvents', 'MoonEvents', 'marsEvents'].map((source) => received('a', { source }));
 
@@ -127,7 +127,7 @@ describe('a batch', () => {
     ]);
   });
 
-  test('hands over its dead letters at once, and says how many of them were only counted', async () => {
+  test('passes its dead letters on together and reports how many of them were only counted', async () => {
     const calls: number[] = [];
     const keepDeadLetters: BatchOptions['keepDeadLetters'] = async (letters) =>
       calls.push(letters.length) + 29;
@@ -138,7 +138,7 @@ describe('a batch', () => {
     expect(calls).toEqual([50]);
   });
 
-  test('keeps no redacted value, neither in a body nor in what a defect says', async () => {
+  test('stores no redacted value in a body or in the message of a defect', async () => {
     const redaction = { paths: [['wifi', 'psk']], key: Buffer.alloc(32, 1) };
     const reconcile: BatchOptions['reconciler']['reconcile'] = async () => {
       throw new TypeError('cannot read hunter2');
@@ -164,7 +164,7 @@ describe('a batch', () => {
     expect(letters.map(({ isRedacted }) => isRedacted)).toEqual([true, true, undefined, true]);
   });
 
-  test('of poison only stops nothing', async () => {
+  test('that contains only invalid events does not stop the partition', async () => {
     const { options, letters } = setUp();
 
     await takeBatch(
@@ -175,7 +175,7 @@ describe('a batch', () => {
     expect(letters).toHaveLength(50);
   });
 
-  test('a defect over one twin costs that twin’s events only, which are kept', async () => {
+  test('stores the events of a twin with a defect as dead letters and handles all other twins', async () => {
     const { options, taken, letters } = setUp();
     const reconcile: BatchOptions['reconciler']['reconcile'] = async (id, events) => {
       if (id.deviceId === 'b') throw new TypeError('oops');
@@ -194,7 +194,7 @@ describe('a batch', () => {
     expect(summary).toMatchObject({ taken: 2, deadLetters: 2 });
   });
 
-  test('fails where the store is away, after every other twin has been worked on', async () => {
+  test('fails when the store is unavailable, after it has handled every other twin', async () => {
     const { options, taken } = setUp();
     const reconcile: BatchOptions['reconciler']['reconcile'] = async (id, events) => {
       if (id.deviceId === 'a') throw new BerthError('BERTH_STORE_UNAVAILABLE', 'away');
@@ -212,7 +212,7 @@ describe('a batch', () => {
     expect([...taken.keys()]).toEqual(['b', 'c']);
   });
 
-  test('fails where a dead letter cannot be kept: the event must come again', async () => {
+  test('fails when a dead letter cannot be stored, because the event must be delivered again', async () => {
     const { options } = setUp({
       keepDeadLetters: async () => {
         throw new BerthError('BERTH_STORE_UNAVAILABLE', 'away');
@@ -225,7 +225,7 @@ describe('a batch', () => {
   });
 });
 
-describe('the hub that an event names', () => {
+describe('the hub name in an event', () => {
   const SECRET = 'HostName=weu.azure-devices.net;SharedAccessKey=cGxhbnRlZA==';
 
   test.each([
@@ -235,7 +235,7 @@ describe('the hub that an event names', () => {
     'WEU.Azure-Devices.net',
     'weu.device.azure-devices.net',
     'weu.service.azure-devices.net',
-  ])('is the same by the name %s', async (hubName) => {
+  ])('identifies the same hub when it is %s', async (hubName) => {
     const { options, taken, letters, strangers } = setUp();
 
     await takeBatch([received('a', { hubName })], options);
@@ -250,7 +250,7 @@ describe('the hub that an event names', () => {
     ['Foreign.device.azure-devices.net', 'foreign.azure-devices.net'],
     [SECRET, '(not a host name)'],
     ['two words', '(not a host name)'],
-  ])('by the name %s is unknown, and counted without what is no name', async (hubName, counted) => {
+  ])('of an unknown hub is counted without invalid text: %s is counted as %s', async (hubName, counted) => {
     const { options, taken, letters, strangers } = setUp();
 
     await takeBatch([received('a', { hubName })], options);
@@ -259,7 +259,7 @@ describe('the hub that an event names', () => {
     expect({ letters, strangers }).toEqual({ letters: [], strangers: [[counted, 1]] });
   });
 
-  test('is not repeated by a dead letter where it is no name', async () => {
+  test('is not repeated in a dead letter when it is not a valid name', async () => {
     const { options, letters } = setUp();
     const event = received('a', { hubName: SECRET, body: 'no json' });
 
@@ -274,7 +274,7 @@ describe('the hub that an event names', () => {
     expect(JSON.stringify(letters)).not.toContain('cGxhbnRlZA');
   });
 
-  test('and its operation are not repeated by a reason where they are no words', async () => {
+  test('is not repeated in a reason when it is not a word, and neither is the operation', async () => {
     const { options, letters } = setUp();
     const event = received('a');
 
