@@ -13,7 +13,7 @@ const DAY_MS = 24 * 60 * 60_000;
 describe('a token bucket', () => {
   const FOR_EVER = Number.POSITIVE_INFINITY;
 
-  test('begins empty: the first operation waits for its turn', () => {
+  test('begins empty: the first operation waits', () => {
     expect(new TokenBucket(4, T0).take(T0, FOR_EVER)).toBe(250);
   });
 
@@ -37,7 +37,7 @@ describe('a token bucket', () => {
     expect(bucket.take(T0 + 60 * SECOND, FOR_EVER)).toBe(10 * SECOND);
   });
 
-  test('that refuses takes nothing: who can wait has the turn', () => {
+  test('that refuses takes nothing: who can wait gets the place', () => {
     const bucket = new TokenBucket(4, T0);
 
     for (let times = 0; times < 10; times += 1) expect(bucket.take(T0, 249)).toBeUndefined();
@@ -150,7 +150,7 @@ describe('a share of the budgets', () => {
   let counts: MemoryCounts;
   let pauses: HubPauses;
   let share: BudgetShare;
-  /** Called whenever somebody waits for a turn. */
+  /** Called whenever a call waits for its permit. */
   let meanwhile: () => void;
   beforeEach(() => {
     time = T0;
@@ -180,30 +180,30 @@ describe('a share of the budgets', () => {
     ['identity', 100 / 60],
     ['query', 20 / 60],
   ])('lets so many %s operations pass a second', async (operation, ofTheHub) => {
-    await share.turn(HUB, operation, LATER);
+    await share.permit(HUB, operation, LATER);
     const first = time;
-    for (let times = 0; times < 10; times += 1) await share.turn(HUB, operation, LATER);
+    for (let times = 0; times < 10; times += 1) await share.permit(HUB, operation, LATER);
 
     expect(10_000 / (time - first)).toBeCloseTo(ofTheHub * 0.1 * 0.5);
     expect(ratePerSecond(HUB, operation, 0.5)).toBeCloseTo(ofTheHub * 0.1 * 0.5);
   });
 
   test('has a line of its own for each operation', async () => {
-    await share.turn(HUB, 'query', LATER);
+    await share.permit(HUB, 'query', LATER);
     const before = time;
 
-    await share.turn(HUB, 'write', LATER);
+    await share.permit(HUB, 'write', LATER);
 
     // 400 ms for a write; the next query would take a minute.
     expect(time - before).toBe(400);
   });
 
-  test('says so where the turn would come too late, and neither waits nor counts', async () => {
-    const turn = await share.turn(HUB, 'write', T0 + 399);
+  test('says so where the permit would come too late, and neither waits nor counts', async () => {
+    const permit = await share.permit(HUB, 'write', T0 + 399);
 
-    expect(turn).toMatchObject({ isNow: false, at: T0 + 399, isQuota: false });
+    expect(permit).toMatchObject({ kind: 'noPermit', at: T0 + 399, isQuota: false });
     expect([time, counts.asked]).toEqual([T0, []]);
-    expect(await share.turn(HUB, 'write', T0 + 400)).toEqual({ isNow: true });
+    expect(await share.permit(HUB, 'write', T0 + 400)).toEqual({ kind: 'granted' });
   });
 
   test.each<[HubOperation, Hub['tier'], number]>([
@@ -219,17 +219,17 @@ describe('a share of the budgets', () => {
     const hub: Hub = { ...HUB, tier, budget: { rate: 1, daily: 1 } };
     const { reserve } = MemoryCounts.prototype;
     counts.reserve = (key, wanted) => reserve.call(counts, key, wanted, room);
-    const turns = [];
-    for (let times = 0; times < 3; times += 1) turns.push((await share.turn(hub, operation, LATER)).isNow);
+    const permits = [];
+    for (let times = 0; times < 3; times += 1) permits.push((await share.permit(hub, operation, LATER)).kind);
 
-    expect(turns).toEqual([true, true, messages === 0]);
+    expect(permits).toEqual(['granted', 'granted', messages === 0 ? 'granted' : 'noPermit']);
   });
 
   test('that is spent for the day comes again when the next one begins', async () => {
     counts.reserve = async () => 0;
 
-    expect(await share.turn(HUB, 'read', LATER)).toMatchObject({
-      isNow: false,
+    expect(await share.permit(HUB, 'read', LATER)).toMatchObject({
+      kind: 'noPermit',
       at: T0 + DAY_MS / 2,
       isQuota: true,
     });
@@ -239,8 +239,8 @@ describe('a share of the budgets', () => {
   test('leaves a hub alone that is paused, and takes nothing', async () => {
     throttle();
 
-    expect(await share.turn(HUB, 'write', T0 + SECOND)).toMatchObject({
-      isNow: false,
+    expect(await share.permit(HUB, 'write', T0 + SECOND)).toMatchObject({
+      kind: 'noPermit',
       at: T0 + 2 * SECOND,
       why: 'the hub throttles',
       isQuota: false,
@@ -248,17 +248,43 @@ describe('a share of the budgets', () => {
     expect([time, counts.asked]).toEqual([T0, []]);
   });
 
-  test('leaves a hub alone that was paused while somebody waited for a turn', async () => {
+  test('leaves a hub alone that was paused while a call waited for its permit', async () => {
     meanwhile = throttle;
 
-    expect(await share.turn(HUB, 'write', LATER)).toMatchObject({ isNow: false, why: 'the hub throttles' });
+    expect(await share.permit(HUB, 'write', LATER)).toMatchObject({
+      kind: 'noPermit',
+      why: 'the hub throttles',
+    });
     expect(counts.asked).toEqual([]);
+  });
+
+  test.each<[string, () => void]>([
+    ['throttles', throttle],
+    ['has used up its quota', quotaExceeded],
+    ['has given no place for an identity operation yet', () => {}],
+  ])('grants the question for the number of devices at once, though the hub %s', async (_, given) => {
+    given();
+
+    expect(await share.permit(HUB, 'statistics', T0)).toEqual({ kind: 'granted' });
+    expect([time, counts.asked]).toEqual([T0, []]);
+  });
+
+  test('counts the question for the number of devices among identity operations', async () => {
+    time += 3_600 * SECOND;
+    await share.permit(HUB, 'identity', LATER);
+    time += 3_600 * SECOND;
+    await share.permit(HUB, 'statistics', LATER);
+    const before = time;
+
+    await share.permit(HUB, 'identity', LATER);
+
+    expect(time).toBeGreaterThan(before);
   });
 
   test('tells a spent quota from a throttle', async () => {
     quotaExceeded();
 
-    expect(await share.turn(HUB, 'write', LATER)).toMatchObject({ at: T0 + DAY_MS / 2, isQuota: true });
+    expect(await share.permit(HUB, 'write', LATER)).toMatchObject({ at: T0 + DAY_MS / 2, isQuota: true });
   });
 });
 
@@ -266,8 +292,8 @@ test('without a part nothing may be asked, and it is worth asking again later', 
   const [hub] = fleetOf({}).hubs;
   if (hub === undefined) throw new Error('no hub');
 
-  expect(await noBudget('no part yet', 5_000, () => T0).turn(hub, 'read', T0 + DAY_MS)).toEqual({
-    isNow: false,
+  expect(await noBudget('no part yet', 5_000, () => T0).permit(hub, 'read', T0 + DAY_MS)).toEqual({
+    kind: 'noPermit',
     at: T0 + 5_000,
     why: 'no part yet',
     isQuota: false,
