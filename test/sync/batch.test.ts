@@ -91,7 +91,7 @@ function setUp({
 }
 
 describe('a batch', () => {
-  test('gives each twin its events in their order, once', async () => {
+  test('gives each twin its events once and in order', async () => {
     const { takeAll, taken } = setUp();
     const events = ['a', 'b', 'a', 'c', 'a', 'b'].map((deviceId) => received(deviceId));
 
@@ -104,7 +104,7 @@ describe('a batch', () => {
     expect(summary).toEqual({ taken: 6, ignored: 0, strangers: 0, deadLetters: 0, twins: { stored: 3 } });
   });
 
-  test('puts every event in exactly one place: taken, ignored, a stranger’s, or a dead letter', async () => {
+  test('counts every event exactly once as taken, ignored, of an unknown hub, or a dead letter', async () => {
     const { takeAll, taken, letters, strangers } = setUp();
     const poison = received('p', { body: 'not json \u0000' });
 
@@ -130,7 +130,7 @@ describe('a batch', () => {
     ]);
   });
 
-  test('counts messages of unknown sources, by hub and source, and keeps none of them', async () => {
+  test('counts messages of unknown sources by hub and source and stores none of them', async () => {
     const { takeAll, letters, sources } = setUp();
     const messages = ['moonEvents', 'MoonEvents', 'marsEvents'].map((source) => received('a', { source }));
 
@@ -155,7 +155,7 @@ describe('a batch', () => {
     expect(await takeAll([{ ...event, systemProperties }])).toMatchObject({ taken, ignored: 1 - taken });
   });
 
-  test('hands over its dead letters at once, and says how many of them were only counted', async () => {
+  test('passes its dead letters on together and reports how many of them were only counted', async () => {
     const calls: number[] = [];
     const keepDeadLetters: EventSinks['keepDeadLetters'] = async (letters) => calls.push(letters.length) + 29;
     const { takeAll } = setUp({ keepDeadLetters });
@@ -165,7 +165,7 @@ describe('a batch', () => {
     expect(calls).toEqual([50]);
   });
 
-  test('keeps no redacted value, neither in a body nor in what a defect says', async () => {
+  test('stores no redacted value in a body or in the message of a defect', async () => {
     const redaction = { paths: [['wifi', 'psk']], key: Buffer.alloc(32, 1) };
     const { takeAll, letters } = setUp({ redaction, failureOf: () => new TypeError('cannot read hunter2') });
     const wifi = [{ psk: 'hunter2', ssid: 'x' }];
@@ -185,7 +185,7 @@ describe('a batch', () => {
     expect(letters.map(({ isRedacted }) => isRedacted)).toEqual([true, true, undefined, true]);
   });
 
-  test('of poison only stops nothing', async () => {
+  test('that contains only invalid events does not stop the partition', async () => {
     const { takeAll, letters } = setUp();
 
     await takeAll(Array.from({ length: 50 }, (_, index) => received(`d${index}`, { body: '{' })));
@@ -193,7 +193,7 @@ describe('a batch', () => {
     expect(letters).toHaveLength(50);
   });
 
-  test('a defect over one twin costs that twin’s events only, which are kept', async () => {
+  test('stores the events of a twin with a defect as dead letters and handles all other twins', async () => {
     const { takeAll, taken, letters } = setUp({
       failureOf: ({ deviceId }) => (deviceId === 'b' ? new TypeError('oops') : undefined),
     });
@@ -207,7 +207,7 @@ describe('a batch', () => {
     expect(summary).toMatchObject({ taken: 2, deadLetters: 2 });
   });
 
-  test('fails where the store is away, after every other twin has been worked on', async () => {
+  test('fails when the store is unavailable, after it has handled every other twin', async () => {
     const away = new BerthError('BERTH_STORE_UNAVAILABLE', 'away');
     const { takeAll, taken } = setUp({
       failureOf: ({ deviceId }) => (deviceId === 'a' ? away : undefined),
@@ -217,7 +217,7 @@ describe('a batch', () => {
     expect([...taken.keys()]).toEqual(['b', 'c']);
   });
 
-  test('fails where a dead letter cannot be kept: the event must come again', async () => {
+  test('fails when a dead letter cannot be stored, because the event must be delivered again', async () => {
     const { takeAll } = setUp({
       keepDeadLetters: async () => {
         throw new BerthError('BERTH_STORE_UNAVAILABLE', 'away');
@@ -230,7 +230,7 @@ describe('a batch', () => {
   });
 });
 
-describe('the hub that an event names', () => {
+describe('the hub name in an event', () => {
   const SECRET = 'HostName=weu.azure-devices.net;SharedAccessKey=cGxhbnRlZA==';
 
   test.each([
@@ -240,7 +240,7 @@ describe('the hub that an event names', () => {
     'WEU.Azure-Devices.net',
     'weu.device.azure-devices.net',
     'weu.service.azure-devices.net',
-  ])('is the same by the name %s', async (hubName) => {
+  ])('identifies the same hub when it is %s', async (hubName) => {
     const { takeAll, taken, letters, strangers } = setUp();
 
     await takeAll([received('a', { hubName })]);
@@ -255,7 +255,7 @@ describe('the hub that an event names', () => {
     ['Foreign.device.azure-devices.net', 'foreign.azure-devices.net'],
     [SECRET, '(not a host name)'],
     ['two words', '(not a host name)'],
-  ])('by the name %s is unknown, and counted without what is no name', async (hubName, counted) => {
+  ])('of an unknown hub is counted without invalid text: %s is counted as %s', async (hubName, counted) => {
     const { takeAll, taken, letters, strangers } = setUp();
 
     await takeAll([received('a', { hubName })]);
@@ -264,7 +264,7 @@ describe('the hub that an event names', () => {
     expect({ letters, strangers }).toEqual({ letters: [], strangers: [[counted, 1]] });
   });
 
-  test('is not repeated by a dead letter where it is no name', async () => {
+  test('is not repeated in a dead letter when it is not a valid name', async () => {
     const { takeAll, letters } = setUp();
     const event = received('a', { hubName: SECRET, body: 'no json' });
 
@@ -276,7 +276,7 @@ describe('the hub that an event names', () => {
     expect(JSON.stringify(letters)).not.toContain('cGxhbnRlZA');
   });
 
-  test('and its operation are not repeated by a reason where they are no words', async () => {
+  test('is not repeated in a reason when it is not a word, and neither is the operation', async () => {
     const { takeAll, letters } = setUp();
     const event = received('a');
 

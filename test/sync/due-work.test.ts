@@ -61,8 +61,8 @@ const times = (most: number): (() => boolean) => {
   };
 };
 
-describe('due work', () => {
-  test('is done in its order: what people have edited first, the oldest first', async () => {
+describe('the work items of a hub', () => {
+  test('are done in order: edits by people first, and the oldest first', async () => {
     isDue('walked', 'resync', T0 - 9_000);
     isDue('drifted', 'drift', T0 - 9_000);
     isDue('edited', 'edit', T0 - 1_000);
@@ -73,7 +73,7 @@ describe('due work', () => {
     expect(left()).toEqual([]);
   });
 
-  test('is found in every partition of the hub', async () => {
+  test('are found in every partition of the hub', async () => {
     for (let index = 0; index < 200; index += 1) isDue(`pump-${index}`);
 
     expect(new Set(store.strayDue.map(({ partitionKey }) => partitionKey)).size).toBe(
@@ -82,7 +82,7 @@ describe('due work', () => {
     expect(await drain()).toBe(200);
   });
 
-  test('of others is done, though there is a defect in one twin', async () => {
+  test('are done for other twins when one twin has a defect', async () => {
     for (const deviceId of ['a', 'bad', 'c']) isDue(deviceId);
     const reconcile = async ({ deviceId }: typeof ID) => {
       if (deviceId === 'bad') throw new TypeError('a stored shadow is no object');
@@ -96,7 +96,7 @@ describe('due work', () => {
     expect(told[0]).toMatch(/defect .*bad \(TypeError\)/);
   });
 
-  test('ends where the tables are away', async () => {
+  test('are not done any further when the tables are unavailable', async () => {
     isDue('a');
     const away = new BerthError('BERTH_STORE_UNAVAILABLE', 'away');
 
@@ -109,8 +109,8 @@ describe('due work', () => {
       { gate: { current: async () => ({ ...OPEN_GATE, closedFor: () => 'paused' }) } },
       () => true,
     ],
-    ['the time is over', {}, () => false],
-  ])('stays where it is while %s', async (_, options, mayGoOn) => {
+    ['the time of the run is over', {}, () => false],
+  ])('stay in the queue while %s', async (_, options, mayGoOn) => {
     isDue('a');
 
     expect(await drain(options, mayGoOn)).toBe(0);
@@ -119,7 +119,7 @@ describe('due work', () => {
   });
 });
 
-test('due work stays where it is once one twin got no permit, and that of other hubs goes on', async () => {
+test('work items of a hub stay in the queue after one twin gets no permit, and other hubs continue', async () => {
   const other = hostName('other.azure-devices.net');
   for (let index = 0; index < 30; index += 1) isDue(`pump-${index}`);
   isDue('elsewhere', 'resync', T0, other);
@@ -130,13 +130,13 @@ test('due work stays where it is once one twin got no permit, and that of other 
 
   await drain({ hosts: [ID.host, other], reconciler });
 
-  // Those that were begun side by side.
+  // Only those that were started side by side.
   expect(done.filter((deviceId) => deviceId !== 'elsewhere').length).toBeLessThanOrEqual(8);
   expect(left().length).toBeGreaterThanOrEqual(22);
   expect(done).toContain('elsewhere');
 });
 
-test('a due row that its twin knows of is left to its twin', async () => {
+test('a resync leaves a work item to its twin when the twin has the same work item', async () => {
   const due = { priority: 'drift', at: T0, why: 'a cooldown', tries: 0 } as const;
   await store.save(await store.load(ID), { kind: 'shadow', shadow: shadowOf({ due }) });
   const dropped: DueRow[] = [];

@@ -59,14 +59,14 @@ const pause = () =>
 const resume = () =>
   control.update((row) => withoutPause(row, POLICY, { author: 'ann', reason: 'over', at: time }));
 
-describe('judging every twin anew', () => {
-  test('finds once what a new fleet file wants, and goes on from there', async () => {
+describe('a resync of every twin', () => {
+  test('applies a new fleet file once and continues where it stopped', async () => {
     expect(await run(await gate())).toBe(1);
     expect((await shadow()).due).toMatchObject({ at: T0 });
     expect(await run(await gate())).toBe(0);
   });
 
-  test('finds what a policy held once it is resumed', async () => {
+  test('finds corrections that a policy held before it was resumed', async () => {
     await pause();
     await run(await gate());
     expect(await shadow()).toMatchObject({ due: undefined, judgement: { state: 'drifted', isHeld: true } });
@@ -79,7 +79,7 @@ describe('judging every twin anew', () => {
     expect((await shadow()).due).toMatchObject({ at: time });
   });
 
-  test('also where the run that comes first had read the row before the resume', async () => {
+  test('finds held corrections when the first run had read the row before the resume', async () => {
     await pause();
     const before = await gate();
     await run(before);
@@ -93,7 +93,7 @@ describe('judging every twin anew', () => {
     expect((await shadow()).due).toBeDefined();
   });
 
-  test('also where another instance looks at a twin by the row of before, as it may for a while', async () => {
+  test('finds held corrections when another instance still uses the earlier row for a while', async () => {
     await pause();
     const before = await gate();
     await run(before);

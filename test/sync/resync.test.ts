@@ -46,14 +46,14 @@ const isDue = (): void => {
   store.strayDue = [{ id: ID, priority, partitionKey: partitionOf(ID), rowKey: dueKey(ID, priority, T0) }];
 };
 
-test('a run does due work, counts, and gives the lease back', async () => {
+test('a run does work items, counts devices and returns the lease', async () => {
   isDue();
 
   expect(await run()).toMatchObject({ ran: true, due: 1, counted: partitionsOf(ID.host).length });
   expect(happened).toEqual(['reconciled', 'released']);
 });
 
-test('no due work is begun once hubs are to be left alone; what needs the tables only goes on', async () => {
+test('a run starts no work items after the hubs must be left alone and continues with work on the tables', async () => {
   isDue();
 
   expect(await run({ hubsUntil: T0 })).toMatchObject({ due: 0, counted: partitionsOf(ID.host).length });
@@ -61,7 +61,7 @@ test('no due work is begun once hubs are to be left alone; what needs the tables
   expect(store.strayDue).toHaveLength(1);
 });
 
-test('the lease is held until all of the run has ended, though a part of it fails', async () => {
+test('a run keeps the lease until all its parts have ended, even if one part fails', async () => {
   const defect = new TypeError('a defect');
   store.due = () => Promise.reject(defect);
   store.count = async () => {
@@ -74,7 +74,7 @@ test('the lease is held until all of the run has ended, though a part of it fail
   expect(happened).toContain('counted');
 });
 
-test('a run whose lease another instance holds does nothing', async () => {
+test('a run does nothing when another instance holds its lease', async () => {
   isDue();
 
   const lease = { take: async () => false, release: async () => void happened.push('released') };
