@@ -103,7 +103,7 @@ export class BudgetShare implements HubBudget {
 
   /**
    * Always granted, since the number of devices shows the health of a hub, also of one that is left alone for a while.
-   * `resyncFleet` asks at most once in ten seconds. It uses up a place among the identity operations, if one is free.
+   * `resyncFleet` asks once in a run. It uses up a place among the identity operations, if one is free.
    */
   #permitStatistics(hub: Hub): Permit {
     this.#bucket(hub, 'identity').take(this.#options.now(), 0);

@@ -5,6 +5,7 @@ import type { HostName } from '../../iot-hub/host-name.ts';
 import type { ConditionsStore } from '../../store/state/conditions-store.ts';
 import type { SyncContext } from '../reconcile/sync-context.ts';
 
+/** The conditions that a run of `resyncFleet` reads and records. */
 export type RefreshedConditions = Pick<
   ConditionsStore,
   'read' | 'recordCount' | 'recordFailure' | 'recordCauses'

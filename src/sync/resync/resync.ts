@@ -8,6 +8,7 @@ import { pauseRejected } from './self-pause.ts';
 import { countTwins } from './twin-counts.ts';
 import { walk } from './walk.ts';
 
+/** What a run needs besides the context that its tasks share. */
 export interface ResyncRun {
   readonly conditions: RefreshedConditions;
   /** Keeps it to one instance at a time. */
