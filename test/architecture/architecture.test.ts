@@ -55,6 +55,12 @@ describe('the architecture that docs/architecture.md describes', () => {
     expect(unused).toEqual([]);
   });
 
+  test('lets only the instance open hubs, so that every call has a permit and is watched and redacted', () => {
+    const opening = IMPORTS.filter(({ from, to }) => to === 'src/hub/iot-hubs.ts' && isIn(from, 'src'));
+
+    expect(opening.map(({ from }) => from)).toEqual(['src/instance/instance.ts']);
+  });
+
   test('no files or folders import each other in a circle', () => {
     expect(circlesIn(IMPORTS)).toEqual([]);
   });

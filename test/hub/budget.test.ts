@@ -180,30 +180,30 @@ describe('a share of the budgets', () => {
     ['identity', 100 / 60],
     ['query', 20 / 60],
   ])('permits its part of the %s operations per second', async (operation, ofTheHub) => {
-    await share.turn(HUB, operation, LATER);
+    await share.permit(HUB, operation, LATER);
     const first = time;
-    for (let times = 0; times < 10; times += 1) await share.turn(HUB, operation, LATER);
+    for (let times = 0; times < 10; times += 1) await share.permit(HUB, operation, LATER);
 
     expect(10_000 / (time - first)).toBeCloseTo(ofTheHub * 0.1 * 0.5);
     expect(ratePerSecond(HUB, operation, 0.5)).toBeCloseTo(ofTheHub * 0.1 * 0.5);
   });
 
   test('has a separate queue for each operation', async () => {
-    await share.turn(HUB, 'query', LATER);
+    await share.permit(HUB, 'query', LATER);
     const before = time;
 
-    await share.turn(HUB, 'write', LATER);
+    await share.permit(HUB, 'write', LATER);
 
     // 400 ms for a write; the next query would take a minute.
     expect(time - before).toBe(400);
   });
 
   test('refuses at once when the permit would come too late, without waiting or counting', async () => {
-    const turn = await share.turn(HUB, 'write', T0 + 399);
+    const permit = await share.permit(HUB, 'write', T0 + 399);
 
-    expect(turn).toMatchObject({ isNow: false, at: T0 + 399, isQuota: false });
+    expect(permit).toMatchObject({ kind: 'noPermit', at: T0 + 399, isQuota: false });
     expect([time, counts.asked]).toEqual([T0, []]);
-    expect(await share.turn(HUB, 'write', T0 + 400)).toEqual({ isNow: true });
+    expect(await share.permit(HUB, 'write', T0 + 400)).toEqual({ kind: 'granted' });
   });
 
   test.each<[HubOperation, Hub['tier'], number]>([
@@ -219,17 +219,17 @@ describe('a share of the budgets', () => {
     const hub: Hub = { ...HUB, tier, budget: { rate: 1, daily: 1 } };
     const { reserve } = MemoryCounts.prototype;
     counts.reserve = (key, wanted) => reserve.call(counts, key, wanted, room);
-    const turns = [];
-    for (let times = 0; times < 3; times += 1) turns.push((await share.turn(hub, operation, LATER)).isNow);
+    const permits = [];
+    for (let times = 0; times < 3; times += 1) permits.push((await share.permit(hub, operation, LATER)).kind);
 
-    expect(turns).toEqual([true, true, messages === 0]);
+    expect(permits).toEqual(['granted', 'granted', messages === 0 ? 'granted' : 'noPermit']);
   });
 
   test('names the start of the next day when it is spent', async () => {
     counts.reserve = async () => 0;
 
-    expect(await share.turn(HUB, 'read', LATER)).toMatchObject({
-      isNow: false,
+    expect(await share.permit(HUB, 'read', LATER)).toMatchObject({
+      kind: 'noPermit',
       at: T0 + DAY_MS / 2,
       isQuota: true,
     });
@@ -239,8 +239,8 @@ describe('a share of the budgets', () => {
   test('refuses calls to a paused hub and takes no permit', async () => {
     throttle();
 
-    expect(await share.turn(HUB, 'write', T0 + SECOND)).toMatchObject({
-      isNow: false,
+    expect(await share.permit(HUB, 'write', T0 + SECOND)).toMatchObject({
+      kind: 'noPermit',
       at: T0 + 2 * SECOND,
       why: 'the hub throttles',
       isQuota: false,
@@ -251,14 +251,40 @@ describe('a share of the budgets', () => {
   test('refuses a call when the hub is paused while the call waits for a permit', async () => {
     meanwhile = throttle;
 
-    expect(await share.turn(HUB, 'write', LATER)).toMatchObject({ isNow: false, why: 'the hub throttles' });
+    expect(await share.permit(HUB, 'write', LATER)).toMatchObject({
+      kind: 'noPermit',
+      why: 'the hub throttles',
+    });
     expect(counts.asked).toEqual([]);
+  });
+
+  test.each<[string, () => void]>([
+    ['throttles', throttle],
+    ['has used up its quota', quotaExceeded],
+    ['has no permit for an identity operation yet', () => {}],
+  ])('permits a device count at once although the hub %s', async (_, given) => {
+    given();
+
+    expect(await share.permit(HUB, 'statistics', T0)).toEqual({ kind: 'granted' });
+    expect([time, counts.asked]).toEqual([T0, []]);
+  });
+
+  test('counts a device count as an identity operation', async () => {
+    time += 3_600 * SECOND;
+    await share.permit(HUB, 'identity', LATER);
+    time += 3_600 * SECOND;
+    await share.permit(HUB, 'statistics', LATER);
+    const before = time;
+
+    await share.permit(HUB, 'identity', LATER);
+
+    expect(time).toBeGreaterThan(before);
   });
 
   test('distinguishes a spent quota from a throttle', async () => {
     quotaExceeded();
 
-    expect(await share.turn(HUB, 'write', LATER)).toMatchObject({ at: T0 + DAY_MS / 2, isQuota: true });
+    expect(await share.permit(HUB, 'write', LATER)).toMatchObject({ at: T0 + DAY_MS / 2, isQuota: true });
   });
 });
 
@@ -266,8 +292,8 @@ test('a budget without a share permits no operation and suggests a later retry',
   const [hub] = fleetOf({}).hubs;
   if (hub === undefined) throw new Error('no hub');
 
-  expect(await noBudget('no part yet', 5_000, () => T0).turn(hub, 'read', T0 + DAY_MS)).toEqual({
-    isNow: false,
+  expect(await noBudget('no part yet', 5_000, () => T0).permit(hub, 'read', T0 + DAY_MS)).toEqual({
+    kind: 'noPermit',
     at: T0 + 5_000,
     why: 'no part yet',
     isQuota: false,

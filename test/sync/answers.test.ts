@@ -4,16 +4,15 @@ import { HubClock } from '../../src/hub/hub-clock.ts';
 import { HubPauses } from '../../src/hub/hub-pauses.ts';
 import { watchHubs } from '../../src/hub/watched-hubs.ts';
 import type { JsonObject } from '../../src/json/json.ts';
-import { Reconciler } from '../../src/sync/reconcile/reconciler.ts';
 import { askActivity } from '../../src/sync/resync/activity.ts';
 import { instantOf } from '../../src/time/instant.ts';
 import type { TwinEvent } from '../../src/twin/events/event.ts';
-import { NO_REDACTION } from '../../src/twin/events/redact.ts';
 import { restoreShadow, type Shadow } from '../../src/twin/snapshot/shadow.ts';
 import { OPEN_GATE } from '../support/open-gate.ts';
 import { at, fleetOf, ID, T0 } from '../twin/twins.ts';
 import { MemoryHub } from './memory-hub.ts';
 import { MemoryTwinStore } from './memory-store.ts';
+import { resyncContextOf } from './sync-context.ts';
 
 /*
  * The answers of a device after a write, in virtual time: the hub, the device and Berth's work items. Each test defines
@@ -41,20 +40,12 @@ beforeEach(() => {
   store = new MemoryTwinStore();
 });
 
-const optionsFor = (fleet: Fleet) => ({
-  fleet,
-  hubs: watchHubs(hub, { pauses: new HubPauses(() => 0), count: () => {}, now: () => time + ahead, clock }),
-  store,
-  gate: { current: async () => OPEN_GATE },
-  budget: { turn: async () => ({ isNow: true }) as const },
-  redaction: NO_REDACTION,
-  count: () => {},
-  now: () => time + ahead,
-  hubNow: clock.now,
-  until: Number.POSITIVE_INFINITY,
-  warn: () => {},
-});
-const take = (event: TwinEvent, fleet = INTERVAL) => new Reconciler(optionsFor(fleet)).reconcile(ID, [event]);
+const contextFor = (fleet: Fleet) => {
+  const now = () => time + ahead;
+  const hubs = watchHubs(hub, { pauses: new HubPauses(() => 0), count: () => {}, now, clock });
+  return resyncContextOf({ fleet, hubs, twins: store, now, hubNow: clock.now });
+};
+const take = (event: TwinEvent, fleet = INTERVAL) => contextFor(fleet).reconciler.reconcile(ID, [event]);
 const shadow = (): Shadow => {
   const known = store.records.get(`${ID.host}|${ID.deviceId}`)?.known;
   if (known?.kind !== 'shadow') throw new Error(`no shadow but ${known?.kind}`);
@@ -67,17 +58,15 @@ const reads = () => hub.calls.filter((call) => call === 'GET');
 /** Lets time pass, and does what is due in it; the device reacts to each write that it hears. */
 async function pass(ms: number, react?: () => readonly TwinEvent[], fleet = INTERVAL): Promise<void> {
   const end = time + ms;
-  const options = optionsFor(fleet);
+  const context = contextFor(fleet);
   while (time < end) {
     const { due } = shadow();
     const next = Math.max(time, Math.min(end, due === undefined ? end : due.at));
     time = next + 1;
     if (due === undefined || due.at > time) continue;
     const before = writes().length;
-    if (due.priority === 'activity') {
-      const reconciler = new Reconciler(options);
-      await askActivity({ ...options, hosts: [ID.host], twins: store, reconciler }, () => true);
-    } else await new Reconciler(options).reconcile(ID, []);
+    if (due.priority === 'activity') await askActivity(context, () => true);
+    else await context.reconciler.reconcile(ID, []);
     if (writes().length > before) for (const event of react?.() ?? []) await take(event, fleet);
   }
 }
@@ -335,11 +324,9 @@ describe('a value without an answer', () => {
   test('causes no question to the hub while the hub is paused', async () => {
     await take(hub.created());
     time += 11 * MINUTE;
-    const options = optionsFor(INTERVAL);
     const gate = { current: async () => ({ ...OPEN_GATE, closedFor: () => 'paused by ann: test' }) };
 
-    const reconciler = new Reconciler(options);
-    await askActivity({ ...options, gate, hosts: [ID.host], twins: store, reconciler }, () => true);
+    await askActivity({ ...contextFor(INTERVAL), gate }, () => true);
 
     expect(hub.calls).toEqual(['PATCH {"interval":5}']);
   });

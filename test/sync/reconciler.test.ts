@@ -1,16 +1,16 @@
 import { beforeEach, describe, expect, test } from '@jest/globals';
 import { controlSchema } from '../../src/control/control.ts';
-import type { HubBudget } from '../../src/hub/budget.ts';
-import type { ReconcileResult, ReconcilerOptions } from '../../src/sync/reconcile/reconciler.ts';
+import type { HubBudget, NoPermit, PermittedOperation } from '../../src/hub/budget.ts';
+import type { ReconcileResult } from '../../src/sync/reconcile/reconciler.ts';
 import { Reconciler } from '../../src/sync/reconcile/reconciler.ts';
 import { type Gate, WriteGate } from '../../src/sync/reconcile/write-gate.ts';
 import type { TwinEvent } from '../../src/twin/events/event.ts';
-import { NO_REDACTION } from '../../src/twin/events/redact.ts';
 import { restoreShadow, type Shadow } from '../../src/twin/snapshot/shadow.ts';
 import { OPEN_GATE } from '../support/open-gate.ts';
 import { fleetOf, ID, shadowOf, T0 } from '../twin/twins.ts';
 import { MemoryHub } from './memory-hub.ts';
 import { MemoryTwinStore } from './memory-store.ts';
+import { type ContextParts, syncContextOf } from './sync-context.ts';
 
 const FLEET = fleetOf({
   policies: [
@@ -18,7 +18,6 @@ const FLEET = fleetOf({
     { name: 'base', desired: { interval: 5 } },
   ],
 });
-const FREE: HubBudget = { turn: async () => ({ isNow: true }) };
 
 let time: number;
 let hub: MemoryHub;
@@ -39,20 +38,17 @@ beforeEach(() => {
 const reconciler = ({
   gate = OPEN_GATE,
   ...more
-}: Partial<Omit<ReconcilerOptions, 'gate'>> & { gate?: Gate | Pick<WriteGate, 'current'> } = {}) =>
-  new Reconciler({
-    fleet: FLEET,
-    hubs: hub,
-    store,
-    gate: 'current' in gate ? gate : { current: async () => gate },
-    budget: FREE,
-    redaction: NO_REDACTION,
-    count: () => {},
-    now: () => time,
-    until: Number.POSITIVE_INFINITY,
-    warn: () => {},
-    ...more,
-  });
+}: Partial<Omit<ContextParts, 'gate'>> & { gate?: Gate | Pick<WriteGate, 'current'> } = {}) =>
+  new Reconciler(
+    syncContextOf({
+      fleet: FLEET,
+      hubs: hub,
+      twins: store,
+      gate: 'current' in gate ? gate : { current: async () => gate },
+      now: () => time,
+      ...more,
+    }),
+  );
 const take = async (...events: readonly TwinEvent[]): Promise<ReconcileResult> =>
   (await reconciler().reconcile(ID, events)).result;
 /** What a due row brings back. */
@@ -423,6 +419,54 @@ describe('a failure of the hub', () => {
       result: 'due',
     });
     expect(hub.calls).toEqual([]);
+  });
+});
+
+describe('without a permit', () => {
+  const NONE: NoPermit = { kind: 'noPermit', at: T0 + 60_000, why: 'used up', isQuota: false };
+  /** Permits for all operations but these. */
+  const without = (...missing: readonly PermittedOperation[]): HubBudget => ({
+    permit: async (_, operation) => (missing.includes(operation) ? NONE : { kind: 'granted' }),
+  });
+
+  test('for a write, reconciling stores no intent and requeues the twin at the time of the next permit', async () => {
+    await take(hub.created());
+    const reconciled = await reconciler({ budget: without('write') }).reconcile(ID, [
+      hub.report({ battery: 10 }),
+    ]);
+
+    expect(reconciled).toMatchObject({ result: 'due', lacksPermit: true });
+    expect(shadow()).toMatchObject({ writing: undefined, due: { at: NONE.at, why: 'used up' } });
+    expect(hub.calls).toEqual([]);
+  });
+
+  test('for a read, reconciling remembers the gap in the events and requeues the twin', async () => {
+    await take(hub.created());
+    hub.report({ a: 1 });
+    const reconciled = await reconciler({ budget: without('read') }).reconcile(ID, [hub.report({ b: 1 })]);
+
+    expect(reconciled).toMatchObject({ result: 'due', lacksPermit: true });
+    expect(shadow()).toMatchObject({ unread: expect.anything(), due: { at: NONE.at } });
+    expect(hub.calls).toEqual([]);
+  });
+
+  test('for the status of the device, reconciling requeues only this twin', async () => {
+    await take(hub.created());
+    hub.status = 'missing';
+    const reconciled = await reconciler({ budget: without('identity') }).reconcile(ID, [
+      hub.report({ battery: 10 }),
+    ]);
+
+    expect(reconciled.result).toBe('due');
+    expect(reconciled.lacksPermit).toBeUndefined();
+    expect(hub.calls).not.toContain('identity');
+  });
+
+  test('reconciling requeues the twin by the clock of the hub', async () => {
+    const hourSlow = { budget: without('write'), hubNow: () => time - 3_600_000 };
+    await reconciler(hourSlow).reconcile(ID, [hub.created(), hub.report({ battery: 10 })]);
+
+    expect(shadow().due?.at).toBe(NONE.at - 3_600_000);
   });
 });
 

@@ -5,14 +5,13 @@ import { ControlStore } from '../../src/store/state/control.ts';
 import { ProgressStore } from '../../src/store/state/progress-store.ts';
 import { openTables } from '../../src/store/tables/tables.ts';
 import { TwinStore } from '../../src/store/twins/twin-store.ts';
-import { Reconciler } from '../../src/sync/reconcile/reconciler.ts';
 import { type Gate, gateOf } from '../../src/sync/reconcile/write-gate.ts';
 import { replan } from '../../src/sync/resync/replan.ts';
-import { NO_REDACTION } from '../../src/twin/events/redact.ts';
 import type { Shadow } from '../../src/twin/snapshot/shadow.ts';
 import { storageAccount } from '../support/storage-account.ts';
 import { fleetOf, ID, shadowOf, T0 } from '../twin/twins.ts';
 import { MemoryHub } from './memory-hub.ts';
+import { resyncContextOf } from './sync-context.ts';
 
 const FLEET = fleetOf({ policies: [{ name: 'interval', desired: { interval: 5 } }] });
 const POLICY: Scope = { kind: 'policy', name: 'interval' };
@@ -39,34 +38,17 @@ beforeEach(async () => {
 });
 
 const gate = async (): Promise<Gate> => gateOf(await control.read(), '');
-const reconciler = (by: Gate) =>
-  new Reconciler({
+const contextBy = (by: Gate) =>
+  resyncContextOf({
     fleet: FLEET,
     hubs: new MemoryHub(() => time, {}),
-    store: twins,
+    twins,
+    progress,
     gate: { current: async () => by },
-    budget: { turn: async () => ({ isNow: true }) },
-    redaction: NO_REDACTION,
-    count: () => {},
     now: () => time,
-    until: Number.POSITIVE_INFINITY,
-    warn: () => {},
   });
 /** What a run of `resyncFleet` does that goes by this reading of the control row. */
-const run = (by: Gate) =>
-  replan(
-    {
-      fleet: FLEET,
-      hosts: [ID.host],
-      twins,
-      progress,
-      reconciler: reconciler(by),
-      gate: { current: async () => by },
-      now: () => time,
-      warn: () => {},
-    },
-    () => true,
-  );
+const run = (by: Gate) => replan(contextBy(by), () => true);
 const shadow = async (): Promise<Shadow> => {
   const { known } = await twins.load(ID);
   if (known.kind !== 'shadow') throw new Error(`no shadow but ${known.kind}`);
@@ -119,7 +101,7 @@ describe('a resync of every twin', () => {
     time += 10 * SECOND;
     await run(await gate());
     time += 20 * SECOND;
-    await reconciler(before).reconcile(ID, []);
+    await contextBy(before).reconciler.reconcile(ID, []);
     time += 60 * SECOND;
 
     await run(await gate());

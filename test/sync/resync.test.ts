@@ -1,15 +1,11 @@
 import { beforeEach, expect, test } from '@jest/globals';
 import { NO_CONDITIONS } from '../../src/allocation/conditions.ts';
-import { controlSchema } from '../../src/control/control.ts';
-import type { JsonValue } from '../../src/json/json.ts';
 import { dueKey, partitionOf, partitionsOf } from '../../src/store/tables/keys.ts';
-import { resync } from '../../src/sync/resync/resync.ts';
-import { OPEN_GATE } from '../support/open-gate.ts';
+import { type ResyncRun, resync } from '../../src/sync/resync/resync.ts';
 import { fleetOf, ID, T0 } from '../twin/twins.ts';
 import { MemoryHub } from './memory-hub.ts';
 import { MemoryTwinStore } from './memory-store.ts';
-
-type ResyncOptions = Parameters<typeof resync>[0];
+import { resyncContextOf } from './sync-context.ts';
 
 let store: MemoryTwinStore;
 /** What happened, in its order. */
@@ -18,47 +14,33 @@ beforeEach(() => {
   store = new MemoryTwinStore();
   happened = [];
 });
-const run = (more: Partial<ResyncOptions> = {}) => {
-  const progress = new Map<string, JsonValue>();
-  return resync({
-    fleet: fleetOf({ policies: [{ name: 'base', desired: { interval: 5 } }] }),
-    hosts: [ID.host],
-    hubs: new MemoryHub(() => T0),
-    twins: store,
-    conditions: {
-      read: async () => NO_CONDITIONS,
-      recordCount: async () => {},
-      recordFailure: async () => {},
-      recordCauses: async () => {},
-    },
-    control: {
-      read: async () => controlSchema.parse({}),
-      update: async (change) => change(controlSchema.parse({})),
-    },
-    progress: {
-      read: async (name) => progress.get(name),
-      write: async (name, value) => void progress.set(name, value),
-    },
-    lease: { take: async () => true, release: async () => void happened.push('released') },
-    reconciler: {
-      reconcile: async () => {
-        happened.push('reconciled');
-        return { result: 'corrected', known: { kind: 'nothing' } };
+const run = (more: Partial<ResyncRun> = {}) =>
+  resync(
+    resyncContextOf({
+      fleet: fleetOf({ policies: [{ name: 'base', desired: { interval: 5 } }] }),
+      hubs: new MemoryHub(() => T0),
+      twins: store,
+      reconciler: {
+        reconcile: async () => {
+          happened.push('reconciled');
+          return { result: 'corrected', known: { kind: 'nothing' } };
+        },
+        judge: async () => ({ result: 'nothing', known: { kind: 'nothing' } }),
       },
-      judge: async () => ({ result: 'nothing', known: { kind: 'nothing' } }),
+      now: () => T0,
+    }),
+    {
+      conditions: {
+        read: async () => NO_CONDITIONS,
+        recordCount: async () => {},
+        recordFailure: async () => {},
+        recordCauses: async () => {},
+      },
+      lease: { take: async () => true, release: async () => void happened.push('released') },
+      hubsUntil: Number.POSITIVE_INFINITY,
+      ...more,
     },
-    budget: { turn: async () => ({ isNow: true }) },
-    isRefused: () => false,
-    gate: {
-      current: async () => OPEN_GATE,
-    },
-    until: Number.POSITIVE_INFINITY,
-    now: () => T0,
-    count: () => {},
-    warn: () => {},
-    ...more,
-  });
-};
+  );
 const isDue = (): void => {
   const priority = 'edit';
   store.strayDue = [{ id: ID, priority, partitionKey: partitionOf(ID), rowKey: dueKey(ID, priority, T0) }];
@@ -74,7 +56,7 @@ test('a run does work items, counts devices and returns the lease', async () => 
 test('a run starts no work items after the hubs must be left alone and continues with work on the tables', async () => {
   isDue();
 
-  expect(await run({ until: T0 })).toMatchObject({ due: 0, counted: partitionsOf(ID.host).length });
+  expect(await run({ hubsUntil: T0 })).toMatchObject({ due: 0, counted: partitionsOf(ID.host).length });
   expect(happened).toEqual(['released']);
   expect(store.strayDue).toHaveLength(1);
 });

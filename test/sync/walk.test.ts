@@ -1,9 +1,7 @@
 import { beforeEach, describe, expect, test } from '@jest/globals';
-import { controlSchema } from '../../src/control/control.ts';
 import { BudgetShare, type HubBudget, RESYNC_PART } from '../../src/hub/budget.ts';
 import { HubPauses } from '../../src/hub/hub-pauses.ts';
 import type { TwinPage } from '../../src/hub/port.ts';
-import { redactHubs } from '../../src/hub/redacted-hubs.ts';
 import type { JsonValue } from '../../src/json/json.ts';
 import { walk, walkName } from '../../src/sync/resync/walk.ts';
 import { type Instant, instantOf, NEVER } from '../../src/time/instant.ts';
@@ -14,8 +12,7 @@ import { OPEN_GATE } from '../support/open-gate.ts';
 import { at, fleetOf, ID, shadowOf, T0, twinOf } from '../twin/twins.ts';
 import { MemoryHub } from './memory-hub.ts';
 import { MemoryTwinStore } from './memory-store.ts';
-
-type WalkOptions = Parameters<typeof walk>[0];
+import { memoryProgress, type ResyncParts, resyncContextOf } from './sync-context.ts';
 
 const FLEET = fleetOf({ policies: [{ name: 'base', desired: { interval: 5 } }] });
 const MINUTE = 60_000;
@@ -51,31 +48,18 @@ beforeEach(() => {
   progress = new Map();
   told = [];
 });
-const run = (more: Partial<WalkOptions> = {}, mayGoOn: () => boolean = () => true): Promise<number> =>
+const run = (more: Partial<ResyncParts> = {}, mayGoOn: () => boolean = () => true): Promise<number> =>
   walk(
-    {
+    resyncContextOf({
       fleet: FLEET,
-      hosts: [ID.host],
       hubs: hub,
       twins: store,
-      progress: {
-        read: async (name) => progress.get(name),
-        write: async (name, value) => void progress.set(name, value),
-      },
-      control: {
-        read: async () => controlSchema.parse({}),
-        update: async (change) => change(controlSchema.parse({})),
-      },
-      budget: { turn: async () => ({ isNow: true }) },
-      gate: {
-        current: async () => ({ ...OPEN_GATE, generation: undefined }),
-      },
-      until: Number.POSITIVE_INFINITY,
+      progress: memoryProgress(progress),
+      gate: { current: async () => ({ ...OPEN_GATE, generation: undefined }) },
       now: () => time,
-      count: () => {},
       warn: (message) => void told.push(message),
       ...more,
-    },
+    }),
     mayGoOn,
   );
 
@@ -117,7 +101,7 @@ test.each<[string, Redaction, number]>([
   }
   time += 60 * MINUTE;
 
-  expect(await run({ hubs: redactHubs(hub, redaction) })).toBe(600);
+  expect(await run({ redaction })).toBe(600);
 
   const found = progress.get(walkName(ID.host)) as { sampled: number; mismatched: number };
   expect(found.sampled).toBeGreaterThan(0);

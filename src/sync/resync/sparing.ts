@@ -1,11 +1,11 @@
 import { BerthError } from '../../errors.ts';
 import { type TwinId, twinKey } from '../../twin/snapshot/twin.ts';
-import type { ResyncOptions } from './resync-options.ts';
+import type { ResyncContext } from './resync-context.ts';
 
 /** A defect while working on one twin is told, and costs nobody else the run. */
 export async function sparing(
   id: TwinId,
-  { warn }: Pick<ResyncOptions, 'warn'>,
+  { warn }: Pick<ResyncContext, 'warn'>,
   work: () => Promise<unknown>,
 ): Promise<void> {
   try {

@@ -28,11 +28,11 @@ describe('access to the service API', () => {
   });
 
   test('refuses a Bearer token and says what to use', async () => {
-    const answer = await local.call('GET', '/twins/dev-1', { headers: { authorization: 'Bearer abc' } });
+    const answer = await local.call('GET', '/twins/dev-1', { headers: { authorization: 'Bearer xyzzy' } });
 
     expect(answer.status).toBe(401);
     expect(answer.body.Message).toContain('connection string');
-    expect(answer.text).not.toContain('abc');
+    expect(answer.text).not.toContain('xyzzy');
   });
 
   test('the SDK throws an UnauthorizedError', async () => {
