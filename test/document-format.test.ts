@@ -27,17 +27,22 @@ const COUNTER: DocumentFormat<Counter> = {
 };
 const read = (format: unknown, document: unknown) => readDocument(COUNTER, format, () => document);
 
-describe('a stored document', () => {
+describe('reading a stored document', () => {
   test.each([
-    ['of the present format is read as it is', 3, { name: 'a', total: 7 }, { name: 'a', total: 7 }],
-    ['of the format before takes one step', 2, { count: 7 }, { name: 'unnamed', total: 7 }],
-    ['of the first format takes all steps', 1, 7, { name: 'unnamed', total: 7 }],
-    ['without a number has the format that such documents have', undefined, 7, { name: 'unnamed', total: 7 }],
+    ['reads a document of the present format as it is', 3, { name: 'a', total: 7 }, { name: 'a', total: 7 }],
+    ['takes one step for a document of the format before', 2, { count: 7 }, { name: 'unnamed', total: 7 }],
+    ['takes all steps for a document of the first format', 1, 7, { name: 'unnamed', total: 7 }],
+    [
+      'takes all steps for a document without a number, which has the first format',
+      undefined,
+      7,
+      { name: 'unnamed', total: 7 },
+    ],
   ])('%s', (_, format, document, value) => {
     expect(read(format, document)).toEqual({ kind: 'known', value });
   });
 
-  test('of a newer format is not opened, whatever is in it', () => {
+  test('does not open a document of a newer format', () => {
     const open = (): unknown => {
       throw new Error('opened');
     };
@@ -58,11 +63,11 @@ describe('a stored document', () => {
     ['that is not what the schema wants', 3, { name: 'a' }],
     ['for which a step fails', 2, null],
     ['for which reading fails', 3, undefined],
-  ])('%s is damaged, and not newer', (_, format, document) => {
+  ])('finds a document damaged, and not newer, %s', (_, format, document) => {
     expect(read(format, document)).toEqual({ kind: 'damaged' });
   });
 
-  test('that cannot be opened is damaged', () => {
+  test('finds a document damaged that cannot be opened', () => {
     const open = (): unknown => {
       throw new Error('no deflated data');
     };
@@ -70,7 +75,7 @@ describe('a stored document', () => {
     expect(readDocument(COUNTER, 3, open)).toEqual({ kind: 'damaged' });
   });
 
-  test('without a number is damaged where every document has one', () => {
+  test('finds a document damaged that has no number, where all documents have one', () => {
     const { unnumbered: _, ...numbered } = COUNTER;
 
     expect(readDocument(numbered, undefined, () => ({ name: 'a', total: 7 }))).toEqual({ kind: 'damaged' });
@@ -92,7 +97,7 @@ describe('upgrading', () => {
     );
   });
 
-  test('in two parts comes to the same as at once', () => {
+  test('has the same result in two parts as at once', () => {
     fc.assert(
       fc.property(fc.nat(12), fc.nat(12), (first, more) => {
         const all = steps(first + more);

@@ -33,13 +33,13 @@ describe('docs/errors.md', () => {
     });
   });
 
-  test('has no row for a code that there is not', () => {
+  test('has no row for an unknown code', () => {
     const codes = kinds.map(([code]) => code);
 
     expect([...rows.keys()].filter((code) => !codes.includes(code))).toEqual([]);
   });
 
-  test('says the status that each code is answered with', () => {
+  test('gives the HTTP status of each code', () => {
     for (const [code, entry] of Object.entries(ERRORS)) {
       const said = 'status' in entry ? String(entry.status) : 'exit' in entry ? `exit ${entry.exit}` : '-';
       expect([code, rows.get(code)?.rest[0]]).toEqual([code, said]);

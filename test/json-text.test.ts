@@ -9,7 +9,7 @@ function wrongWith(text: string): string {
 }
 
 describe('a text that is JSON', () => {
-  test('gives what JSON.parse gives, for any JSON and any space between', () => {
+  test('gives the same result as JSON.parse for any JSON with any white space', () => {
     fc.assert(
       fc.property(fc.jsonValue({ maxDepth: 4 }), fc.constantFrom(0, 2, '\t', '\n \r'), (json, space) => {
         const text = JSON.stringify(json, undefined, space === '\n \r' ? 1 : space);
@@ -31,11 +31,11 @@ describe('a text that is JSON', () => {
     'null',
     '"line\u2028separator"',
     '1e308',
-  ])('%s', (text) => {
+  ])('is parsed: %s', (text) => {
     expect(parseJsonText(text)).toEqual({ ok: true, json: JSON.parse(text), repeated: [] });
   });
 
-  test('may be nested a million times', () => {
+  test('may be nested a million levels deep', () => {
     const text = `${'['.repeat(1_000_000)}${']'.repeat(1_000_000)}`;
 
     expect(parseJsonText(text).ok).toBe(true);
@@ -77,11 +77,11 @@ describe('a text that is not JSON', () => {
     ['{"a": 1}}', '1:9 the end of the file is expected here'],
     ['{"a": 1} {', '1:10 the end of the file is expected here'],
     ['{"ä😀": x}', '1:9 a value is expected here'],
-  ])('%j', (text, wrong) => {
+  ])('is refused with the place and the reason: %j', (text, wrong) => {
     expect(wrongWith(text)).toBe(wrong);
   });
 
-  test('is refused exactly where JSON.parse refuses it, numbers that are too large aside', () => {
+  test('is refused exactly when JSON.parse refuses it, except for numbers that are too large', () => {
     const pieces = fc.constantFrom(
       ...[
         '{',
@@ -122,7 +122,7 @@ describe('a text that is not JSON', () => {
 });
 
 describe('a key that is written twice in one object', () => {
-  test('is found at any depth, with both places', () => {
+  test('is found at any depth with both places', () => {
     const parsed = parseJsonText(
       '{"rules": [{"when": "a",\n  "require": {"x": 1, "x": 2},\n  "when": "b"}], "rules": []}',
     );
@@ -134,7 +134,7 @@ describe('a key that is written twice in one object', () => {
     ]);
   });
 
-  test('is the same key however it is escaped, and another in another object', () => {
+  test('is the same in any escaping and may occur once in each of two objects', () => {
     const repeatedIn = (text: string) => {
       const parsed = parseJsonText(text);
       return parsed.ok ? parsed.repeated.map(({ path }) => path.join('.')) : undefined;

@@ -13,7 +13,7 @@ describe('a JSON value', () => {
     expect(isObject(value)).toBe(is);
   });
 
-  test('has only the members that it itself has', () => {
+  test('has only its own members and no inherited ones', () => {
     expect(ownMember({ a: 1 }, 'a')).toBe(1);
     expect(ownMember({ a: 1 }, 'b')).toBeUndefined();
     expect(ownMember({}, 'constructor')).toBeUndefined();
@@ -22,7 +22,7 @@ describe('a JSON value', () => {
     expect(ownMember(JSON.parse('{"constructor":2,"__proto__":3}'), '__proto__')).toBe(3);
   });
 
-  test('that is no object has no members', () => {
+  test('has no members when it is not an object', () => {
     for (const value of [undefined, null, 'text', 5, ['a']]) {
       expect(ownMember(value, 'length')).toBeUndefined();
       expect(ownMember(value, '0')).toBeUndefined();
@@ -37,7 +37,7 @@ test('a record has only its own entries', () => {
   expect(ownEntry<unknown>(rules, 'toString')).toBeUndefined();
 });
 
-test('a text that is not JSON is undefined, and no exception', () => {
+test('a text that is not JSON is read as undefined without an exception', () => {
   expect(jsonOrUndefined('{"a":[null]}')).toEqual({ a: [null] });
   expect(jsonOrUndefined('null')).toBeNull();
   for (const text of ['', '<html>', '{"a":', 'undefined']) expect(jsonOrUndefined(text)).toBeUndefined();

@@ -58,7 +58,8 @@ export function markForClearing(directory: string): void {
 const BEING_CLEARED = 0;
 
 function otherFormat(path: string, format: unknown): LocalError {
-  const found = typeof format === 'number' ? `format ${format}` : 'no format number';
+  const number = typeof format === 'number' ? `format ${format}` : 'no format number';
+  const found = format === BEING_CLEARED ? 'a part of it has been deleted' : number;
   return new LocalError(
     'BERTH_LOCAL_STATE_FORMAT',
     `${path} holds the state of another version of Berth (${found}, and this version needs format ${FORMAT}): delete that state with npm start -- --fresh, or give another folder with --state.`,

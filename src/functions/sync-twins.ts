@@ -1,10 +1,11 @@
 import { app, type InvocationContext, trigger } from '@azure/functions';
 import { HUB_DEADLINE_MS } from '../hub/port.ts';
 import type { Instance } from '../instance/instance.ts';
+import { syncContext } from '../instance/sync-context.ts';
 import type { Environment } from '../settings/settings.ts';
 import { type BatchSummary, type ReceivedEvent, takeBatch } from '../sync/events/batch.ts';
 import { keepDeadLetters } from '../sync/events/dead-letter-keeper.ts';
-import { reconcilerFor } from './twin-reconciler.ts';
+import { Reconciler } from '../sync/reconcile/reconciler.ts';
 
 /** A batch ends within this time; what would wait longer is due. */
 const BATCH_MS = 20_000;
@@ -48,13 +49,8 @@ export function syncTwins(
     warnOfLateEvents(received, instance.now(), context);
     const partition = received[0]?.partition ?? 'unknown';
     const budget = await instance.partitionBudget(partition);
-    const reconciler = await reconcilerFor(instance, context, { fleet, budget, until });
-    const summary = await takeBatch(received, {
-      fleet,
-      hosts: instance.hosts(fleet),
-      modules: (await instance.gate.current()).modules,
-      reconciler,
-      redaction: await instance.redaction(fleet),
+    const sync = await syncContext(instance, { fleet, budget, until, warn: (line) => context.warn(line) });
+    const summary = await takeBatch(received, sync, new Reconciler(sync), {
       keepDeadLetters: (letters) =>
         keepDeadLetters(letters, {
           letters: stores.deadLetters,

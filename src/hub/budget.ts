@@ -16,19 +16,32 @@ import { TokenBucket } from './token-bucket.ts';
 /** What costs something at a hub. */
 export type HubOperation = 'read' | 'write' | 'identity' | 'query';
 
-/** Whether an operation may be made now, or when it is worth asking again (ms since the epoch). */
-export type Turn =
-  | { readonly isNow: true }
-  | { readonly isNow: false; readonly at: number; readonly why: string; readonly isQuota: boolean };
+/** What a permit is for. `statistics` asks for the number of devices, which is an identity operation. */
+export type PermittedOperation = HubOperation | 'statistics';
 
-/** Keeps the calls to hubs below what they may cost. */
+/** The operation may be made now. */
+export interface Permit {
+  readonly kind: 'granted';
+}
+
+/** The operation may not be made now. */
+export interface NoPermit {
+  readonly kind: 'noPermit';
+  /** When it is worth asking again, ms since the epoch. */
+  readonly at: number;
+  readonly why: string;
+  /** The messages of the day are used up. */
+  readonly isQuota: boolean;
+}
+
+/** Keeps the calls to hubs below what they may cost. `budgetHubs` asks it before every call. */
 export interface HubBudget {
   /**
-   * Waits for the turn of an operation, if it comes before `until` (ms since the epoch).
+   * Waits for the permit of an operation, if it comes before `until` (ms since the epoch).
    *
    * @throws BerthError `BERTH_STORE_UNAVAILABLE` where the day's messages cannot be counted.
    */
-  turn(hub: Hub, operation: HubOperation, until: number): Promise<Turn>;
+  permit(hub: Hub, operation: PermittedOperation, until: number): Promise<Permit | NoPermit>;
 }
 
 /**
@@ -72,7 +85,8 @@ export class BudgetShare implements HubBudget {
     this.#options = options;
   }
 
-  async turn(hub: Hub, operation: HubOperation, until: number): Promise<Turn> {
+  async permit(hub: Hub, operation: PermittedOperation, until: number): Promise<Permit | NoPermit> {
+    if (operation === 'statistics') return this.#permitStatistics(hub);
     const { now, wait } = this.#options;
     const paused = this.#paused(hub, until);
     if (paused !== undefined) return paused;
@@ -84,10 +98,19 @@ export class BudgetShare implements HubBudget {
     if (waitMs > 0) await wait(waitMs);
     const pausedMeanwhile = this.#paused(hub, until);
     if (pausedMeanwhile !== undefined) return pausedMeanwhile;
-    return (await day.take(messagesOf(hub, operation), now())) ? { isNow: true } : spent(now());
+    return (await day.take(messagesOf(hub, operation), now())) ? GRANTED : spent(now());
   }
 
-  #paused({ host }: Hub, until: number): Turn | undefined {
+  /**
+   * Always granted, since the number of devices shows the health of a hub, also of one that is left alone for a while.
+   * `resyncFleet` asks once in a run. It uses up a place among the identity operations, if one is free.
+   */
+  #permitStatistics(hub: Hub): Permit {
+    this.#bucket(hub, 'identity').take(this.#options.now(), 0);
+    return GRANTED;
+  }
+
+  #paused({ host }: Hub, until: number): NoPermit | undefined {
     const { pauses, now } = this.#options;
     const pause = pauses.of(host, now());
     return pause === undefined ? undefined : later(Math.max(pause.until, until), pause.why, pause.isQuota);
@@ -125,11 +148,13 @@ export function dailyLimit(hub: Pick<Hub, 'tier' | 'units' | 'budget'>, part: nu
   return Math.floor(messagesPerDay(hub) * hub.budget.daily * part);
 }
 
-function later(at: number, why: string, isQuota = false): Turn {
-  return { isNow: false, at, why, isQuota };
+const GRANTED: Permit = { kind: 'granted' };
+
+function later(at: number, why: string, isQuota = false): NoPermit {
+  return { kind: 'noPermit', at, why, isQuota };
 }
 
-function spent(now: number): Turn {
+function spent(now: number): NoPermit {
   return later(now + untilTomorrow(now), 'the budget of messages a day is used up', true);
 }
 
@@ -149,5 +174,5 @@ function rateOf(hub: Pick<Hub, 'tier' | 'units'>, operation: HubOperation): numb
 
 /** For whom no part is known: nothing may be asked of any hub. */
 export function noBudget(why: string, retryMs: number, now: () => number): HubBudget {
-  return { turn: async () => later(now() + retryMs, why) };
+  return { permit: async () => later(now() + retryMs, why) };
 }

@@ -11,7 +11,8 @@ import type { Twin, TwinId } from '../twin/snapshot/twin.ts';
 export const HUB_DEADLINE_MS = 10_000;
 
 /**
- * What twin sync and the conditions need of IoT hubs. Every method throws `HubError` for whatever goes wrong.
+ * What twin sync and the conditions need of IoT hubs. Every method throws `HubError` for whatever goes wrong. Berth calls
+ * hubs through `BudgetedHubPort`, which has a permit for each call.
  */
 export interface HubPort {
   /** One twin read of the hub's throttle and quota. */
@@ -25,7 +26,7 @@ export interface HubPort {
    * Asks the identity registry, because a hub answers 404 for the twin of a disabled device too. One identity
    * operation, two for a module.
    */
-  identityStatus(id: TwinId): Promise<'enabled' | 'disabled' | 'missing'>;
+  identityStatus(id: TwinId): Promise<IdentityStatus>;
   /** How many devices the hub has. One identity operation. */
   countDevices(host: HostName): Promise<number>;
   /**
@@ -43,6 +44,9 @@ export interface HubPort {
    */
   readActivity(host: HostName, question: ActivityQuestion): Promise<ActivityPage>;
 }
+
+/** What the identity registry says of a device or module. */
+export type IdentityStatus = 'enabled' | 'disabled' | 'missing';
 
 /** So many rows come in one page, and their ids fit into one query text (iot-hub-devguide-query-language: 8,192 characters). */
 export const MOST_ASKED_AT_ONCE = 50;

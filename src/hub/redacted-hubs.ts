@@ -1,19 +1,24 @@
 import { type Redaction, redactTwin } from '../twin/events/redact.ts';
-import type { HubPort } from './port.ts';
+import type { BudgetedHubPort } from './budgeted-hubs.ts';
 
 /** The hubs, with every twin that they answer redacted: what is not to be kept never gets further than this. */
-export function redactHubs(hubs: HubPort, redaction: Redaction): HubPort {
+export function redactHubs(hubs: BudgetedHubPort, redaction: Redaction): BudgetedHubPort {
   if (redaction.paths.length === 0) return hubs;
   return {
     ...forwarding(hubs),
-    readTwin: async (id) => redactTwin(await hubs.readTwin(id), redaction),
-    patchDesired: async (id, patch, etag) => redactTwin(await hubs.patchDesired(id, patch, etag), redaction),
+    readTwin: async (id) => {
+      const read = await hubs.readTwin(id);
+      return read.kind === 'noPermit' ? read : { ...read, answer: redactTwin(read.answer, redaction) };
+    },
+    patchDesired: async (permit, patch, etag) =>
+      redactTwin(await hubs.patchDesired(permit, patch, etag), redaction),
   };
 }
 
 /** Calls whose answers hold no properties. */
-function forwarding(hubs: HubPort): Omit<HubPort, 'readTwin' | 'patchDesired'> {
+function forwarding(hubs: BudgetedHubPort): Omit<BudgetedHubPort, 'readTwin' | 'patchDesired'> {
   return {
+    permitWrite: (id) => hubs.permitWrite(id),
     identityStatus: (id) => hubs.identityStatus(id),
     countDevices: (host) => hubs.countDevices(host),
     listTwins: (host, of, continuation) => hubs.listTwins(host, of, continuation),

@@ -5,10 +5,12 @@ import { setTimeout } from 'node:timers/promises';
 import { withPackage } from '../control/packages.ts';
 import { type Fleet, hostsOf } from '../fleet/fleet.ts';
 import { BudgetShare, type HubBudget, noBudget, RESYNC_PART, SYNC_PART } from '../hub/budget.ts';
+import { type BudgetedHubPort, type BudgetOptions, budgetHubs } from '../hub/budgeted-hubs.ts';
 import { HubClock } from '../hub/hub-clock.ts';
 import { HubPauses } from '../hub/hub-pauses.ts';
 import { openIotHubs } from '../hub/iot-hubs.ts';
 import type { HubPort } from '../hub/port.ts';
+import { redactHubs } from '../hub/redacted-hubs.ts';
 import { type HubCall, watchHubs } from '../hub/watched-hubs.ts';
 import type { HostName } from '../iot-hub/host-name.ts';
 import { SyncCounters } from '../metrics/sync-counters.ts';
@@ -52,6 +54,11 @@ export interface InstanceOptions {
   /** How calls to hubs wait for their budget; default a timer. */
   readonly wait?: (ms: number) => Promise<void>;
   readonly log?: Log;
+}
+
+/** What an invocation brings to the hubs. */
+export interface HubsOptions extends Omit<BudgetOptions, 'now'> {
+  readonly redaction: Redaction;
 }
 
 /**
@@ -140,26 +147,15 @@ export class Instance {
     return this.#stores;
   }
 
-  get hubs(): HubPort {
-    const { env } = this.#options;
-    if (this.#hubs === undefined) {
-      const opened = openIotHubs({
-        hub: (host) => this.fleet.current().hubByHost.get(host),
-        settings: env,
-        clientId: env.AZURE_CLIENT_ID || undefined,
-        isAzure: isAzure(env),
-        endpoint: () => iotEndpoint(env),
-      });
-      const count = (host: HostName, call: HubCall) => this.counters.add(host, call);
-      const watched = watchHubs(opened, {
-        pauses: this.#pauses,
-        count,
-        now: this.now,
-        clock: this.hubClock,
-      });
-      this.#hubs = { ...watched, close: () => opened.close() };
-    }
-    return this.#hubs;
+  /** The hubs as one invocation may call them: each call with a permit, and every answer redacted. */
+  hubs({ fleet, budget, until, redaction }: HubsOptions): BudgetedHubPort {
+    const watched = watchHubs(this.#openedHubs(), {
+      pauses: this.#pauses,
+      count: (host: HostName, call: HubCall) => this.counters.add(host, call),
+      now: this.now,
+      clock: this.hubClock,
+    });
+    return redactHubs(budgetHubs(watched, { fleet, budget, until, now: this.now }), redaction);
   }
 
   /** The hubs that this deployment reconciles: those of its stamp, all where it has none. */
@@ -267,6 +263,18 @@ export class Instance {
     } catch {
       // The next tick tries again; until then the gate goes by what the row says.
     }
+  }
+
+  #openedHubs(): HubPort {
+    const { env } = this.#options;
+    this.#hubs ??= openIotHubs({
+      hub: (host) => this.fleet.current().hubByHost.get(host),
+      settings: env,
+      clientId: env.AZURE_CLIENT_ID || undefined,
+      isAzure: isAzure(env),
+      endpoint: () => iotEndpoint(env),
+    });
+    return this.#hubs;
   }
 
   #openedTables(): Tables {

@@ -8,7 +8,7 @@ import { parseFleet } from '../../src/fleet/file/parse.ts';
 import { fc } from '../support/properties.ts';
 import { type AllocationCase, anyAllocationCase, NOW } from './allocation-cases.ts';
 
-/** What must hold for every fleet, device and moment, whatever is missing or wrong. */
+/** Properties that hold for every fleet, device and moment, even when inputs are missing or wrong. */
 
 const RUNS = { numRuns: 2_000 };
 const ruleNames = ({ fleet }: AllocationCase) => fleet.allocation.rules.map(({ name }) => name);
@@ -16,7 +16,7 @@ const isListed = ({ fleet }: AllocationCase, host: string) => fleet.hubs.some((h
 const residencyOf = ({ fleet }: AllocationCase, host: string | undefined) =>
   fleet.hubs.find((hub) => hub.host === host)?.labels.residency;
 
-test('the cases below reach every outcome, for every reason', () => {
+test('the generated cases reach every result and every reason of a decision', () => {
   const outcomes = fc
     .sample(anyAllocationCase, { numRuns: 6_000, seed: 1 })
     .map((given) => decide(given).outcome);
@@ -43,8 +43,8 @@ test('the cases below reach every outcome, for every reason', () => {
   );
 });
 
-describe('residency', () => {
-  test('never ends: a device goes to no hub outside of it, and nothing is made of what is hidden', () => {
+describe('a residency rule', () => {
+  test('assigns no device to a hub outside its residency and uses no hidden input to do so', () => {
     fc.assert(
       fc.property(anyAllocationCase, (given) => {
         const { outcome } = decide(given);
@@ -61,7 +61,7 @@ describe('residency', () => {
           if (!ruleNames(given).includes(rule)) continue;
           if (isKnown && countries.some((country) => country === given.country))
             expect(residency).toBe(wanted);
-          // A hub that left the fleet file has no labels: a device may keep it, and goes to none outside.
+          // A hub that was removed from the fleet file has no labels. A device may keep it, but not move to it.
           const staysOnStranger = outcome.host === request.current?.hub && !isListed(given, outcome.host);
           if (!isKnown && !staysOnStranger) expect(residency).toBe(current ?? wanted);
         }
@@ -71,8 +71,8 @@ describe('residency', () => {
   });
 });
 
-describe('the answer', () => {
-  test('is one of the linked hubs as it was spelt, or an error with a code', () => {
+describe('the decision', () => {
+  test('assigns a linked hub, spelt as in linkedHubs, or ends with an error code', () => {
     fc.assert(
       fc.property(anyAllocationCase, (given) => {
         const decision = decide(given);
@@ -88,7 +88,7 @@ describe('the answer', () => {
     );
   });
 
-  test('is the same on two instances, whatever they have decided before', () => {
+  test('is the same on two instances, whatever each instance decided before', () => {
     fc.assert(
       fc.property(anyAllocationCase, anyAllocationCase, (given, other) => {
         const file = { ...given.fleet.file, $schema: undefined };
@@ -104,7 +104,7 @@ describe('the answer', () => {
     );
   });
 
-  test('is later and not never, where a hub would qualify', () => {
+  test('asks for a retry, and never refuses, when some hub would qualify', () => {
     fc.assert(
       fc.property(anyAllocationCase, (given) => {
         const { outcome, candidates } = decide(given);
@@ -120,8 +120,8 @@ describe('the answer', () => {
   });
 });
 
-describe('a device that has a hub', () => {
-  test('stays on it while it may, unless another is faster', () => {
+describe('a device that already has a hub', () => {
+  test('stays on its hub while the hub is allowed, unless another hub is faster', () => {
     fc.assert(
       fc.property(anyAllocationCase, (given) => {
         const { outcome } = decide(given);
@@ -150,7 +150,7 @@ describe('a device that has a hub', () => {
     );
   });
 
-  test('is moved by a drain or by speed only when the ramp has reached it', () => {
+  test('moves because of a drain or a faster hub only after the gradual move has reached it', () => {
     fc.assert(
       fc.property(anyAllocationCase, (given) => {
         const { outcome, ramps } = decide(given);
@@ -165,7 +165,7 @@ describe('a device that has a hub', () => {
     );
   });
 
-  test('goes to a faster hub only by as much as is asked for, and by the same source', () => {
+  test('moves to a faster hub only if the hub is faster by the configured time and both latencies have the same source', () => {
     fc.assert(
       fc.property(anyAllocationCase, (given) => {
         const { outcome, latencies } = decide(given);
@@ -184,7 +184,7 @@ describe('a device that has a hub', () => {
 });
 
 describe('the load cap', () => {
-  test('never refuses: it gives the device to the first in the ranking that is below it, else to the first', () => {
+  test('assigns the device to the best hub below the cap, or to the best hub if all are above it, and never refuses', () => {
     fc.assert(
       fc.property(anyAllocationCase, (given) => {
         const { outcome, candidates } = decide(given);
@@ -201,7 +201,7 @@ describe('the load cap', () => {
 });
 
 describe('a receipt', () => {
-  test('gives the same decision again, to the letter', () => {
+  test('recomputes to exactly the same decision', () => {
     fc.assert(
       fc.property(anyAllocationCase, (given) => {
         const receipt = receiptOf(given, decide(given));
@@ -214,7 +214,7 @@ describe('a receipt', () => {
     );
   });
 
-  test('holds no twin value of the enrollment, and fits into one log line', () => {
+  test('holds no twin value of the enrollment and fits into one log line', () => {
     fc.assert(
       fc.property(anyAllocationCase, (given) => {
         const text = JSON.stringify(receiptOf(given, decide(given)));

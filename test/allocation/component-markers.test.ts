@@ -39,24 +39,24 @@ const desiredOf = (given: Given) => decide(inputOf(given)).twin.twin?.desired;
 const ANNOUNCED = { modelId: CONTROLLER };
 
 describe('the marker of a component in an initial twin', () => {
-  test('is there where the device names its model, and the root has none', () => {
+  test('is added when the device announces its model, and the root gets no marker', () => {
     expect(desiredOf({ layers: [LAYER], payload: ANNOUNCED })).toEqual({
       thermostat1: { __t: 'c', targetTemperature: 21 },
       net: { dns: 'a' },
     });
   });
 
-  test('is there in the enrollment’s own twin', () => {
+  test('is added to the twin of the enrollment', () => {
     expect(desiredOf({ own: { thermostat2: { targetTemperature: 22 } }, payload: ANNOUNCED })).toEqual({
       thermostat2: { __t: 'c', targetTemperature: 22 },
     });
   });
 
-  test('is there alone where a policy will write to a component of the model', () => {
+  test('is added on its own when a policy will write to a component of the model', () => {
     expect(desiredOf({ policies: [POLICY], payload: ANNOUNCED })).toEqual({ thermostat1: { __t: 'c' } });
   });
 
-  test('is not there for components that no policy of devices writes to', () => {
+  test('is not added for components that no device policy writes to', () => {
     const policies = [
       { ...POLICY, target: 'module:collector' },
       { name: 'flat', desired: { thermostat2: 1 } },
@@ -65,7 +65,7 @@ describe('the marker of a component in an initial twin', () => {
     expect(desiredOf({ policies, payload: ANNOUNCED })).toBeUndefined();
   });
 
-  test('is there where a policy says so of every device', () => {
+  test('is added when a policy without a condition sets the marker', () => {
     expect(desiredOf({ layers: [LAYER], policies: [MARKS] })).toEqual({
       thermostat1: { __t: 'c', targetTemperature: 21 },
       net: { dns: 'a' },
@@ -78,7 +78,7 @@ describe('the marker of a component in an initial twin', () => {
     ["hub.labels.residency == 'us'", false],
     ["tags.site == 'ams'", false],
     ['!has(reported.battery)', false],
-  ])('is there by a policy when %s: %s', (when, isThere) => {
+  ])('follows the condition %s of a policy that sets it (marker added: %s)', (when, isThere) => {
     const context = { registrationId: 'dev-1' };
     const desired = desiredOf({ layers: [LAYER], policies: [{ ...MARKS, when }], context });
 
@@ -88,31 +88,31 @@ describe('the marker of a component in an initial twin', () => {
   test.each<[string, JsonValue | undefined]>([
     ['nothing', undefined],
     ['another model', { modelId: 'dtmi:com:example:TemperatureController;2' }],
-    ['a model that is no text', { modelId: [CONTROLLER] }],
-    ['no object', CONTROLLER],
-  ])('is not there where the device sends %s', (_, payload) => {
+    ['a model that is not a text', { modelId: [CONTROLLER] }],
+    ['a payload that is not an object', CONTROLLER],
+  ])('is not added when the device sends %s', (_, payload) => {
     expect(desiredOf({ layers: [LAYER], policies: [POLICY], payload })).toEqual(LAYER.desired);
   });
 
-  test('stays as a layer or the enrollment has it', () => {
+  test('keeps the value that a layer or the enrollment sets', () => {
     const own = { thermostat1: { __t: 'x', a: 1 } };
 
     expect(desiredOf({ own, payload: ANNOUNCED })).toEqual(own);
   });
 
-  test('is not put into what is no object', () => {
+  test('is not added to a value that is not an object', () => {
     const own = { thermostat1: 21, thermostat2: {} };
 
     expect(desiredOf({ own, policies: [POLICY], payload: ANNOUNCED })).toEqual(own);
   });
 
-  test('is not sent where DPS would ignore the twin', () => {
+  test('is not sent when DPS would ignore the twin', () => {
     const context = { currentIotHubHostName: 'old.azure-devices.net' };
 
     expect(desiredOf({ policies: [POLICY], payload: ANNOUNCED, context })).toBeUndefined();
   });
 
-  test('says in the receipt where it is from, and the receipt recomputes', () => {
+  test('has its source in the receipt, and the receipt recomputes', () => {
     const own = { thermostat2: { targetTemperature: 22 } };
     const input = inputOf({ layers: [LAYER], policies: [MARKS], own, payload: ANNOUNCED });
     const receipt = JSON.parse(JSON.stringify(receiptOf(input, decide(input)))) as Receipt;
@@ -125,11 +125,11 @@ describe('the marker of a component in an initial twin', () => {
     expect(recompute(receipt, input.fleet).differences).toEqual([]);
   });
 
-  test('that has no room is left out and noted', () => {
+  test('is left out and noted when the twin has no room for it', () => {
     const texts = Object.fromEntries(
       Array.from({ length: 8 }, (_, index) => [`t${index}`, 'x'.repeat(4_080)]),
     );
-    // 32,656 bytes, and 109 of the component: 3 are left, and the marker takes 4.
+    // The texts take 32,656 bytes and the component 109. The marker needs 4 bytes, and 3 are left.
     const own = { ...texts, thermostat1: { a: 'x'.repeat(97) } };
     const { twin } = decide(inputOf({ own, payload: ANNOUNCED }));
 

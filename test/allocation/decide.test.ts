@@ -41,7 +41,7 @@ const require = (residency: string, more: object = {}) => ({
 });
 
 describe('a first registration', () => {
-  test('goes to the hub that wins the draw, as it was spelt in linkedHubs', () => {
+  test('assigns the hub with the highest score, spelt as in linkedHubs', () => {
     const linkedHubs = HOSTS.map((host) => host.toUpperCase());
 
     const { outcome } = decideIn({}, { linkedHubs });
@@ -50,7 +50,7 @@ describe('a first registration', () => {
     expect(linkedHubs).toContain(outcome.kind === 'assigned' ? outcome.hub : '');
   });
 
-  test('goes to a hub by its weight', () => {
+  test('assigns hubs in proportion to their weights', () => {
     const fleet = fleetOf({ hubs: { weu: { weight: 3 }, eus: { weight: 2 } } });
     const placed = Array.from({ length: 6_000 }, (_, index) => {
       const request = requestOf({ context: { registrationId: `d${index}` } });
@@ -67,7 +67,7 @@ describe('a first registration', () => {
 
   const excluded: readonly (readonly [string, FleetState, RequestOptions, string])[] = [
     [
-      'a stranger',
+      'a hub that the fleet file does not list',
       {},
       { linkedHubs: [...HOSTS, 'evil.example.com'] },
       'evil.example.com: not in the fleet file',
@@ -100,7 +100,7 @@ describe('a first registration', () => {
       `${WEU}: full`,
     ],
     [
-      'a hub that may be full by now',
+      'a hub that may have become full since the last count',
       {
         fleet: { hubs: { weu: { capacity: 100_000 } } },
         hubs: { weu: { devices: { count: 98_500, countedAt: NOW - 2 * MINUTE } } },
@@ -116,7 +116,7 @@ describe('a first registration', () => {
       `${WEU}: does not meet a require rule`,
     ],
   ];
-  test.each(excluded)('never goes to %s', (_, state, request, reason) => {
+  test.each(excluded)('never assigns %s', (_, state, request, reason) => {
     const { candidates, outcome } = decideIn(state, request);
     const excludedHost = reason.split(': ')[0];
 
@@ -129,23 +129,23 @@ describe('a first registration', () => {
   });
 
   test.each<[string, FleetState]>([
-    ['a count that is missing', { fleet: { hubs: { weu: { capacity: 1 } } } }],
+    ['a missing count', { fleet: { hubs: { weu: { capacity: 1 } } } }],
     ['two failed calls', { hubs: { weu: { failures: 2 } } }],
     [
-      'an override that has expired',
+      'an expired override',
       {
         hubs: {
           weu: { overrides: { state: { value: 'cordoned', author: 'a', reason: 'r', expiresAt: NOW } } },
         },
       },
     ],
-  ])('is not kept away by %s', (_, state) => {
+  ])('does not exclude a hub because of %s', (_, state) => {
     const { outcome } = decideIn(state, { linkedHubs: [WEU] as string[] });
 
     expect(outcome).toMatchObject({ kind: 'assigned', host: WEU });
   });
 
-  test('health never excludes the last hub', () => {
+  test('does not exclude the last hub because it is unhealthy', () => {
     const state: FleetState = {
       fleet: { hubs: { eus: { state: 'cordoned' }, sea: { state: 'cordoned' } } },
       hubs: { weu: { failures: 9 } },
@@ -154,7 +154,7 @@ describe('a first registration', () => {
     expect(decideIn(state).outcome).toMatchObject({ kind: 'assigned', host: WEU });
   });
 
-  test('a full hub is not taken even as the last', () => {
+  test('does not assign a full hub, even if it is the last one', () => {
     const state: FleetState = {
       fleet: { hubs: { weu: { capacity: 1 }, eus: { state: 'cordoned' }, sea: { state: 'cordoned' } } },
       hubs: { weu: { devices: { count: 1, countedAt: NOW }, failures: 9 } },
@@ -166,7 +166,7 @@ describe('a first registration', () => {
     expect(candidates[0]?.excluded).toBe('full');
   });
 
-  test('two failed calls change nothing, a third does', () => {
+  test('ignores two failed calls to a hub and excludes the hub after the third', () => {
     const placedWith = (failures: number) =>
       decideIn(
         { hubs: { weu: { failures } } },
@@ -187,18 +187,21 @@ describe('a first registration', () => {
     [99_999, -10 * MINUTE, 100_000, false],
     [9, 0, 10, false],
     [10, 0, 10, true],
-  ])('a hub that had %i devices %i ms ago, of %i, is full: %s', (count, ageMs, capacity, isFull) => {
-    const state: FleetState = {
-      fleet: { hubs: { weu: { capacity } } },
-      hubs: { weu: { devices: { count, countedAt: NOW - ageMs } } },
-    };
+  ])(
+    'treats a hub that had %i devices %i ms ago, with a capacity of %i, as full: %s',
+    (count, ageMs, capacity, isFull) => {
+      const state: FleetState = {
+        fleet: { hubs: { weu: { capacity } } },
+        hubs: { weu: { devices: { count, countedAt: NOW - ageMs } } },
+      };
 
-    expect(decideIn(state).candidates[0]?.excluded).toBe(isFull ? 'full' : undefined);
-  });
+      expect(decideIn(state).candidates[0]?.excluded).toBe(isFull ? 'full' : undefined);
+    },
+  );
 
   test.each<[string, FleetState, RequestOptions, string]>([
     [
-      'all are cordoned: later',
+      'all hubs are cordoned, with a code that makes DPS try again',
       {
         fleet: {
           hubs: { weu: { state: 'cordoned' }, eus: { state: 'cordoned' }, sea: { state: 'cordoned' } },
@@ -208,24 +211,24 @@ describe('a first registration', () => {
       'BERTH_NO_HUB_NOW',
     ],
     [
-      'the only one that qualifies is cordoned: later',
+      'the only hub that qualifies is cordoned, with a code that makes DPS try again',
       { fleet: { hubs: { weu: { state: 'cordoned' } }, allocation: require('eu') } },
       { context: { payload: { country: 'DE' } } },
       'BERTH_NO_HUB_NOW',
     ],
     [
-      'only strangers are linked: never',
+      'the linked hubs are all missing from the fleet file, with a final code',
       {},
       { linkedHubs: ['x.example.com', 'not a host'] },
       'BERTH_NO_HUB_QUALIFIES',
     ],
     [
-      'none has the label: never',
+      'no hub has the required label, with a final code',
       { fleet: { allocation: require('antarctica') } },
       { context: { payload: { country: 'DE' } } },
       'BERTH_NO_HUB_QUALIFIES',
     ],
-  ])('is refused where %s', (_, state, request, code) => {
+  ])('is refused when %s', (_, state, request, code) => {
     expect(decideIn(state, request).outcome).toMatchObject({ kind: 'refused', code });
   });
 });
@@ -233,7 +236,7 @@ describe('a first registration', () => {
 describe('rules', () => {
   const withRules = (...rules: object[]): FleetState => ({ fleet: { allocation: { rules } } });
 
-  test('a deny wins over everything, with its reason', () => {
+  test('a deny rule wins over all other rules and gives its reason', () => {
     const state = withRules(
       { name: 'lab', hub: WEU },
       { name: 'retired', when: "payload.model == 'x0'", deny: 'model x0 is retired' },
@@ -248,7 +251,7 @@ describe('rules', () => {
     });
   });
 
-  test('the last hub rule wins, but never over a require', () => {
+  test('the last matching hub rule wins, but it never overrides a require rule', () => {
     const two = withRules({ name: 'a', hub: WEU }, { name: 'b', hub: SEA });
     const against = withRules({ name: 'eu', require: { residency: 'eu' } }, { name: 'b', hub: SEA });
 
@@ -256,7 +259,7 @@ describe('rules', () => {
     expect(decideIn(against).outcome).toMatchObject({ code: 'BERTH_NO_HUB_QUALIFIES' });
   });
 
-  test('requires intersect', () => {
+  test('a hub must meet every require rule that applies', () => {
     const state: FleetState = {
       fleet: {
         hubs: { weu: { labels: { residency: 'eu', tier: 'gold' } } },
@@ -272,7 +275,7 @@ describe('rules', () => {
     expect(decideIn(state).outcome).toMatchObject({ host: WEU });
   });
 
-  test('prefers multiply into the weight', () => {
+  test('a prefer rule multiplies the weight of its hubs', () => {
     const state = withRules(
       { name: 'a', prefer: { [WEU ?? '']: 2 } },
       { name: 'b', prefer: { [WEU ?? '']: 3 } },
@@ -282,19 +285,23 @@ describe('rules', () => {
   });
 
   test.each([
-    ['a require applies', { require: { residency: 'eu' } }, { kind: 'assigned', host: WEU }],
+    ['a require rule applies', { require: { residency: 'eu' } }, { kind: 'assigned', host: WEU }],
     [
-      'a require skips where it says so',
+      'a require rule with whenUnknown "skip" is skipped',
       { require: { residency: 'nowhere' }, whenUnknown: 'skip' },
       { kind: 'assigned' },
     ],
-    ['a deny is skipped', { deny: 'no' }, { kind: 'assigned' }],
+    ['a deny rule is skipped', { deny: 'no' }, { kind: 'assigned' }],
     [
-      'a deny applies where it says so',
+      'a deny rule with whenUnknown "apply" applies',
       { deny: 'no', whenUnknown: 'apply' },
       { code: 'BERTH_REGISTRATION_DENIED' },
     ],
-    ['a rule may refuse', { hub: WEU, whenUnknown: 'refuse' }, { code: 'BERTH_INPUT_MISSING' }],
+    [
+      'a rule with whenUnknown "refuse" refuses the device',
+      { hub: WEU, whenUnknown: 'refuse' },
+      { code: 'BERTH_INPUT_MISSING' },
+    ],
   ])('when the condition is unknown, %s', (_, effect, outcome) => {
     const state = withRules({ name: 'r', when: "payload.country == 'DE'", ...effect });
 
@@ -307,26 +314,29 @@ describe('rules', () => {
   });
 });
 
-describe('a registration again', () => {
+describe('a device that registers again', () => {
   test.each<[string, FleetState]>([
-    ['as a rule', {}],
-    ['though the hub is cordoned', { fleet: { hubs: { sea: { state: 'cordoned' } } } }],
+    ['by default', {}],
+    ['although the hub is cordoned', { fleet: { hubs: { sea: { state: 'cordoned' } } } }],
     [
-      'though the hub is full',
+      'although the hub is full',
       { fleet: { hubs: { sea: { capacity: 1 } } }, hubs: { sea: { devices: { count: 5, countedAt: NOW } } } },
     ],
-    ['though the hub is unhealthy', { hubs: { sea: { failures: 9 } } }],
-    ['though the weights would place it elsewhere', { fleet: { hubs: { weu: { weight: 1_000_000 } } } }],
-    ['though the hub drains, until that was first seen', { fleet: { hubs: { sea: { state: 'draining' } } } }],
+    ['although the hub is unhealthy', { hubs: { sea: { failures: 9 } } }],
+    ['although the weights would place it elsewhere', { fleet: { hubs: { weu: { weight: 1_000_000 } } } }],
     [
-      'though the hub drains, before the ramp reaches it',
+      'although the hub drains, until the drain was first seen',
+      { fleet: { hubs: { sea: { state: 'draining' } } } },
+    ],
+    [
+      'although the hub drains, before the gradual move reaches the device',
       {
         fleet: { hubs: { sea: { state: 'draining' } }, allocation: { moves: { over: '1h' } } },
         causes: { 'drain:sea.azure-devices.net': NOW },
       },
     ],
     [
-      'though the hub drains, while no other may receive',
+      'although the hub drains, while no other hub may receive devices',
       {
         fleet: {
           hubs: { sea: { state: 'draining' }, weu: { state: 'cordoned' }, eus: { state: 'cordoned' } },
@@ -334,20 +344,20 @@ describe('a registration again', () => {
         causes: { 'drain:sea.azure-devices.net': 0 },
       },
     ],
-  ])('stays %s', (_, state) => {
+  ])('stays on its hub %s', (_, state) => {
     expect(decideIn(state, on('sea')).outcome).toMatchObject({ kind: 'assigned', host: SEA, how: 'stayed' });
   });
 
-  test('stays on a hub that left the fleet file', () => {
+  test('stays on a hub that was removed from the fleet file', () => {
     const { outcome } = decideIn({}, { ...on('old'), linkedHubs: [...HOSTS, 'Old.azure-devices.net'] });
 
     expect(outcome).toMatchObject({ kind: 'assigned', hub: 'Old.azure-devices.net', how: 'stayed' });
   });
 
   test.each<[string, FleetState, RequestOptions]>([
-    ['the hub is not linked any more', {}, { ...on('sea'), linkedHubs: [WEU, EUS] as string[] }],
+    ['its hub is no longer linked', {}, { ...on('sea'), linkedHubs: [WEU, EUS] as string[] }],
     [
-      'the hub drains and the ramp is over',
+      'its hub drains and the gradual move is over',
       {
         fleet: { hubs: { sea: { state: 'draining' } }, allocation: { moves: { over: '1h' } } },
         causes: { 'drain:sea.azure-devices.net': NOW - 3_600_000 },
@@ -355,19 +365,23 @@ describe('a registration again', () => {
       on('sea'),
     ],
     [
-      'the hub breaks a require',
+      'its hub does not meet a require rule',
       { fleet: { allocation: require('eu') } },
       on('sea', { payload: { country: 'DE' } }),
     ],
-    ['a hub rule names another', { fleet: { allocation: { rules: [{ name: 'r', hub: WEU }] } } }, on('sea')],
-  ])('moves where %s', (_, state, request) => {
+    [
+      'a hub rule names another hub',
+      { fleet: { allocation: { rules: [{ name: 'r', hub: WEU }] } } },
+      on('sea'),
+    ],
+  ])('moves to another hub when %s', (_, state, request) => {
     const { outcome } = decideIn(state, request);
 
     expect(outcome).toMatchObject({ kind: 'assigned', how: 'moved' });
     expect(outcome).not.toMatchObject({ host: SEA });
   });
 
-  test('without the inputs of the first time keeps the residency that the device has', () => {
+  test('keeps its current residency when it sends none of its first inputs', () => {
     const state: FleetState = {
       fleet: { hubs: { weu: { state: 'draining' } }, allocation: require('eu') },
       causes: { 'drain:weu.azure-devices.net': 0 },
@@ -379,7 +393,7 @@ describe('a registration again', () => {
     expect(candidates.find(({ host }) => host === SEA)?.excluded).toBe('does not meet a require rule');
   });
 
-  test('never reprovisioned keeps its hub whatever its state', () => {
+  test('keeps its hub in any state when the enrollment never reprovisions', () => {
     const never = { updateHubAssignment: false, migrateDeviceData: false };
     const state: FleetState = {
       fleet: { hubs: { sea: { state: 'draining' } } },
@@ -395,7 +409,7 @@ describe('a registration again', () => {
     expect(outcome).toMatchObject({ host: SEA, how: 'never reprovisioned' });
   });
 
-  test('never reprovisioned is refused where the hub breaks a require', () => {
+  test('is refused when its hub breaks a require rule and the enrollment never reprovisions', () => {
     const never = { updateHubAssignment: false, migrateDeviceData: false };
 
     const { outcome } = decideIn(
@@ -425,7 +439,7 @@ describe('latency', () => {
   const weights = (state: FleetState, request: RequestOptions) =>
     Object.fromEntries(decideIn(state, request).candidates.map(({ host, draw }) => [host, draw?.hub.weight]));
 
-  test('halves a weight for every half-life that a hub is slower than the best', () => {
+  test('halves the weight of a hub for each half-life that the hub is slower than the fastest one', () => {
     const state: FleetState = {
       fleet: { hubs: { eus: { weight: 8 } }, allocation: { latency: { halfLifeMs: 25 } } },
     };
@@ -433,14 +447,14 @@ describe('latency', () => {
     expect(weights(state, measured(10, 60, 35))).toEqual({ [WEU]: 1, [EUS]: 2, [SEA]: 0.5 });
   });
 
-  test('unknown counts as the worst that is known', () => {
+  test('counts as the worst known latency when it is unknown', () => {
     const state: FleetState = { fleet: { allocation: { latency: { halfLifeMs: 25 } } } };
     const request = { context: { payload: { latency: { westeurope: 10, eastus: 35 } } } };
 
     expect(weights(state, request)).toEqual({ [WEU]: 1, [EUS]: 0.5, [SEA]: 0.5 });
   });
 
-  test('changes nothing where nothing is known', () => {
+  test('changes no weight when no latency is known', () => {
     const state: FleetState = {
       fleet: { hubs: { weu: { weight: 3 } }, allocation: { latency: { halfLifeMs: 25 } } },
     };
@@ -448,7 +462,7 @@ describe('latency', () => {
     expect(weights(state, {})).toEqual({ [WEU]: 3, [EUS]: 1, [SEA]: 1 });
   });
 
-  test('with a half-life of 0 the fastest takes all, and weights break ties', () => {
+  test('leaves only the fastest hub when the half-life is 0, and weights break ties', () => {
     const state: FleetState = {
       fleet: { hubs: { weu: { weight: 1_000_000 } }, allocation: { latency: { halfLifeMs: 0 } } },
     };
@@ -462,7 +476,7 @@ describe('latency', () => {
     expect(hosts).toEqual(new Set([EUS, SEA]));
   });
 
-  test('however slow a hub is, it is taken where no other may receive', () => {
+  test('does not exclude a slow hub when no other hub may receive devices', () => {
     const state: FleetState = {
       fleet: {
         hubs: { weu: { state: 'cordoned' }, eus: { state: 'cordoned' } },
@@ -473,12 +487,12 @@ describe('latency', () => {
     expect(decideIn(state, measured(1, 1, 60_000)).outcome).toMatchObject({ host: SEA });
   });
 
-  test('is not read where nothing asks for it', () => {
+  test('is not read when no setting uses it', () => {
     expect(decideIn({}, measured(1, 1, -1)).latencies).toEqual({ byHost: new Map(), inputs: {}, notes: [] });
   });
 });
 
-describe('a device leaves its hub for a faster one', () => {
+describe('a move to a faster hub', () => {
   const state = (more: object = {}): FleetState => ({
     fleet: { allocation: { sticky: { moveWhenFasterByMs: 40 }, ...more } },
   });
@@ -486,55 +500,55 @@ describe('a device leaves its hub for a faster one', () => {
   const from = (name: string, latency: object): RequestOptions =>
     on(name, { registrationId: 'd3', payload: { latency } });
 
-  test('which is the one that it would go to if it were new', () => {
+  test('goes to the hub that the device would get if it were new', () => {
     expect(decideIn(state(), { context: { registrationId: 'd3' } }).outcome).toMatchObject({ host: WEU });
   });
 
   test.each<[string, FleetState, RequestOptions, object]>([
     [
-      'by 40 ms, at once',
+      'happens at once when the other hub is 40 ms faster',
       FASTER(state(), NOW),
       from('sea', { westeurope: 10, southeastasia: 50 }),
       { host: WEU, how: 'moved', why: 'another hub is faster' },
     ],
     [
-      'not by 39 ms',
+      'does not happen when the other hub is 39 ms faster',
       FASTER(state(), NOW),
       from('sea', { westeurope: 11, southeastasia: 50 }),
       { host: SEA, how: 'stayed', why: 'its hub is good enough' },
     ],
     [
-      'not before the cause was first seen',
+      'does not happen before the cause was first seen',
       state(),
       from('sea', { westeurope: 10, southeastasia: 90 }),
       { host: SEA, how: 'stayed', why: 'another hub is faster, and its turn has not come' },
     ],
     [
-      'not before its turn',
+      'does not happen before the gradual move reaches the device',
       FASTER(state({ moves: { over: '1h' } }), NOW - 1),
       from('sea', { westeurope: 10, southeastasia: 90 }),
       { host: SEA, how: 'stayed' },
     ],
     [
-      'after the ramp',
+      'happens after the gradual move is over',
       FASTER(state({ moves: { over: '1h' } }), NOW - HOUR),
       from('sea', { westeurope: 10, southeastasia: 90 }),
       { host: WEU, how: 'moved' },
     ],
     [
-      'not where the two are known from other sources',
+      'does not happen when the two latencies have different sources',
       FASTER(state(), NOW),
       on('sea', { payload: { region: 'westeurope', latency: { southeastasia: 200 } } }),
       { host: SEA, how: 'stayed' },
     ],
     [
-      'not where its own is unknown',
+      'does not happen when the latency of the current hub is unknown',
       FASTER(state(), NOW),
       from('sea', { westeurope: 1 }),
       { host: SEA, how: 'stayed' },
     ],
     [
-      'not to one that may not receive',
+      'does not go to a hub that may not receive devices',
       FASTER(
         {
           fleet: { hubs: { weu: { state: 'cordoned' } }, allocation: { sticky: { moveWhenFasterByMs: 40 } } },
@@ -545,7 +559,7 @@ describe('a device leaves its hub for a faster one', () => {
       { host: SEA, how: 'stayed' },
     ],
     [
-      'not where the weights would place it on a slower one',
+      'does not happen when the weights would place the device on a slower hub',
       FASTER(
         {
           fleet: { hubs: { eus: { weight: 1_000_000 } }, allocation: { sticky: { moveWhenFasterByMs: 40 } } },
@@ -556,7 +570,7 @@ describe('a device leaves its hub for a faster one', () => {
       { host: SEA, how: 'stayed', why: 'its hub is good enough' },
     ],
     [
-      'not where its own hub wins the draw',
+      'does not happen when the current hub has the highest score',
       FASTER(
         {
           fleet: { hubs: { sea: { weight: 1_000_000 } }, allocation: { sticky: { moveWhenFasterByMs: 40 } } },
@@ -567,7 +581,7 @@ describe('a device leaves its hub for a faster one', () => {
       { host: SEA, how: 'stayed', why: 'its hub is good enough' },
     ],
     [
-      'not to one that is unhealthy, though no other may receive',
+      'does not go to an unhealthy hub, even if no other hub may receive devices',
       FASTER(
         {
           fleet: { hubs: { eus: { state: 'cordoned' }, sea: { state: 'cordoned' } }, ...state().fleet },
@@ -579,7 +593,7 @@ describe('a device leaves its hub for a faster one', () => {
       { host: SEA, how: 'stayed', why: 'its hub is good enough' },
     ],
     [
-      'not where nothing asks for it',
+      'does not happen when no setting asks for it',
       {},
       from('sea', { westeurope: 1, southeastasia: 900 }),
       { host: SEA, how: 'stayed' },
@@ -588,7 +602,7 @@ describe('a device leaves its hub for a faster one', () => {
     expect(decideIn(given, request).outcome).toMatchObject(outcome);
   });
 
-  test('under a cause that changes with the regions of the hubs, with latency and with sticky, and with nothing else', () => {
+  test('has a cause that changes only with the regions of the hubs, the latency settings and the sticky settings', () => {
     const cause = (hubs: object, allocation: object) =>
       fleetOf({ hubs: { weu: hubs }, allocation }).allocation.fasterCause;
     const sticky = { moveWhenFasterByMs: 40 };
@@ -612,7 +626,7 @@ describe('the load cap', () => {
     });
   const fleet = { allocation: { load: { epsilon: 0.05 } } };
 
-  test('passes over a hub that has more than its share, and no other device moves', () => {
+  test('skips a hub that has more than its share and moves no other device', () => {
     const even = placed({ fleet, hubs: { weu: devices(100), eus: devices(100), sea: devices(100) } });
     const capped = placed({ fleet, hubs: { weu: devices(120), eus: devices(90), sea: devices(90) } });
 
@@ -620,7 +634,7 @@ describe('the load cap', () => {
     expect(capped.filter((host, index) => even[index] !== WEU && host !== even[index])).toEqual([]);
   });
 
-  test('reorders and never refuses: where all that may receive are above it, the first takes the device', () => {
+  test('changes only the order: when all hubs are above the cap, the first hub gets the device', () => {
     const state: FleetState = {
       fleet: { hubs: { eus: { state: 'cordoned' }, sea: { state: 'cordoned' } }, ...fleet },
       hubs: { weu: devices(900_000), eus: devices(0), sea: devices(0) },
@@ -629,7 +643,7 @@ describe('the load cap', () => {
     expect(new Set(placed(state))).toEqual(new Set([WEU]));
   });
 
-  test('goes by the weights that an operator has set', () => {
+  test('uses the weights that an operator has set', () => {
     const overrides = { weight: { value: 3, author: 'a', reason: 'r', expiresAt: NOW + 1 } };
     const state: FleetState = {
       fleet,

@@ -25,7 +25,7 @@ const nested = (objects: number, key = 'a', leaf: JsonValue = 1): JsonObject => 
 });
 
 describe('the initial twin', () => {
-  test('is the enrollment’s own with the layers on top, later ones winning per path', () => {
+  test('is the twin of the enrollment with the layers on top, and a later layer wins for each path', () => {
     const own = {
       tags: { site: 'x', a: 1 },
       properties: { desired: { net: { dns: 'own', ntp: 'own' }, list: [1, 2] } },
@@ -51,7 +51,7 @@ describe('the initial twin', () => {
     });
   });
 
-  test('sees the payload, the enrollment, the attestation and the hub', () => {
+  test('can use the payload, the enrollment, the attestation and the hub', () => {
     const { twin } = decideWith(
       layers(
         {
@@ -78,7 +78,7 @@ describe('the initial twin', () => {
     });
   });
 
-  test('leaves out what is unknown or breaks a limit, and says so', () => {
+  test('leaves out unknown values and values that break a limit, and notes them', () => {
     const { twin } = decideWith(
       layers(
         { name: 'a', tags: { site: '=payload.site', name: '=payload.name', ok: 1 } },
@@ -115,7 +115,7 @@ describe('the initial twin', () => {
     ]);
   });
 
-  test('takes ten objects with a leaf in the tenth, from a layer and from the enrollment, and no more', () => {
+  test('accepts ten nested objects with a leaf in the tenth, from a layer and from the enrollment, and no deeper ones', () => {
     const { twin } = decideWith(
       layers({ name: 'a', tags: { ...nested(10, 'l', 1) }, desired: { x: 1, deep: '=payload.deep' } }),
       {
@@ -131,7 +131,7 @@ describe('the initial twin', () => {
     expect(twin.omitted.map(({ why }) => why)).toEqual(['a: is nested deeper than 10 levels']);
   });
 
-  test('leaves nothing of the enrollment’s own out, whatever Berth makes of it', () => {
+  test('keeps everything that the enrollment sets', () => {
     const own = {
       tags: {
         $version: 3,
@@ -153,17 +153,17 @@ describe('the initial twin', () => {
     expect(answerOf(WEU, decision).initialTwin).toEqual({
       ...own,
       tags: { ...own.tags, site: 'ams' },
-      // 1 takes the place of a longer text, so that there is room for it; not for x, which came before.
+      // The value 1 replaces a longer text, so it has room. The value x came earlier and has no room.
       properties: { ...own.properties, desired: { ...own.properties.desired, more: 1 } },
     });
     expect(decision.twin.omitted).toEqual([{ path: ['desired', 'x'], why: 'a: desired has no room for it' }]);
   });
 
   test.each<[string, object]>([
-    ['with members that nobody knows alone', { scope: 'x' }],
-    ['with keys that no twin can hold', { tags: { 'a.b': 1, $version: 2, 'c d': { '': 3 } } }],
-    ['deeper than a twin can be', { tags: nested(12) }],
-  ])('recomputes from a receipt: one %s', (_, own) => {
+    ['only members that Berth does not know', { scope: 'x' }],
+    ['keys that no twin can hold', { tags: { 'a.b': 1, $version: 2, 'c d': { '': 3 } } }],
+    ['more levels than a twin allows', { tags: nested(12) }],
+  ])('recomputes from a receipt when the enrollment has %s', (_, own) => {
     const input = {
       request: requestOf({ linkedHubs: [WEU], group: { initialTwin: own } }),
       fleet: fleetOf({ twins: layers({ name: 'a', tags: { site: 'ams' } }) }),
@@ -180,7 +180,7 @@ describe('the initial twin', () => {
     }
   });
 
-  test('keeps members of the enrollment’s twin that nobody knows, whatever the case of the others', () => {
+  test('keeps unknown members of the enrollment’s twin and reads the known ones in any case', () => {
     const own = { Tags: { a: 1 }, PROPERTIES: { Desired: { b: 2 }, other: 3 }, scope: { c: null } };
 
     const decision = decideWith(layers(), { group: { initialTwin: own } });
@@ -192,7 +192,7 @@ describe('the initial twin', () => {
     });
   });
 
-  test('an object of which nothing can be kept leaves what was there', () => {
+  test('keeps the existing value when nothing of the new object can be kept', () => {
     const { twin } = decideWith(
       layers(
         { name: 'a', tags: { site: 'ams', net: { dns: 'a' } } },
@@ -206,10 +206,10 @@ describe('the initial twin', () => {
     expect(twin.beyondLimits).toBe(2);
   });
 
-  test('keys weigh too, in bytes, and what is deleted or replaced gives its room back', () => {
+  test('counts keys in bytes, and deleted or replaced values free their room', () => {
     const many = (letter: string) =>
       Object.fromEntries(Array.from({ length: 8 }, (_, index) => [`${letter}${'ä'.repeat(500)}${index}`, 1]));
-    // Eight of 1,003 bytes and a byte for its value: 8,032 of the 8,192 that tags may have.
+    // Eight keys of 1,003 bytes, each with a value of one byte: 8,032 of the 8,192 bytes that tags may have.
     const first = { name: 'first', tags: { a: many('a') } };
     const second = { name: 'second', tags: { b: many('b') } };
     const keysOf = (...of: object[]) => {
@@ -222,13 +222,13 @@ describe('the initial twin', () => {
     expect(keysOf(first, { name: 'one', tags: { a: 1 } }, second)).toMatchObject({ b: 8 });
   });
 
-  test('members that objects inherit are keys like others', () => {
+  test('treats members that every object inherits like other keys', () => {
     const { twin } = decideWith(layers({ name: 'a', tags: { constructor: 1, valueOf: { toString: 2 } } }));
 
     expect(twin.twin?.tags).toEqual({ constructor: 1, valueOf: { toString: 2 } });
   });
 
-  test('names the first twenty that are left out, by no more than the beginnings of their keys', () => {
+  test('names the first twenty omitted paths with only the beginnings of long keys', () => {
     const long = 'k'.repeat(100);
     const payload = Object.fromEntries(Array.from({ length: 25 }, (_, index) => [`${long}${index}.`, 1]));
 
@@ -239,7 +239,7 @@ describe('the initial twin', () => {
     expect(twin.omitted[20]).toEqual({ path: [], why: '5 more left out' });
   });
 
-  test('an empty one is sent where the enrollment’s own would be used instead, and only there', () => {
+  test('is sent empty only when DPS would use the enrollment’s twin in its place', () => {
     const nothing = layers({ name: 'a', tags: { own: null } });
     const own = (initialTwin: object): RequestOptions => ({ group: { initialTwin } });
 
@@ -248,21 +248,21 @@ describe('the initial twin', () => {
   });
 
   test.each<[string, RequestOptions, boolean, RegExp]>([
-    ['at the first assignment', {}, true, /sent/],
+    ['sent at the first assignment', {}, true, /sent/],
     [
-      'where the hub is unchanged, because the device may have been deleted from it',
+      'sent when the hub is unchanged, because the device may have been deleted from it',
       { context: { currentIotHubHostName: WEU }, linkedHubs: [WEU] },
       true,
       /DPS ignores it unless the device was deleted from the hub/,
     ],
     [
-      'where the hub is unchanged under reset',
+      'sent when the hub is unchanged under reset',
       { context: { currentIotHubHostName: WEU }, group: { reprovisionPolicy: RESET } },
       true,
       /DPS ignores it/,
     ],
     [
-      'where the enrollment never reprovisions',
+      'sent when the enrollment never reprovisions',
       {
         context: { currentIotHubHostName: WEU },
         group: { reprovisionPolicy: { updateHubAssignment: false, migrateDeviceData: false } },
@@ -272,19 +272,19 @@ describe('the initial twin', () => {
       /DPS ignores it/,
     ],
     [
-      'where the hub changes under reset',
+      'sent when the hub changes under reset',
       { context: { currentIotHubHostName: 'old.azure-devices.net' }, group: { reprovisionPolicy: RESET } },
       true,
       /sent/,
     ],
     [
-      'not where the hub changes under migrate',
+      'not sent when the hub changes under migrate',
       { context: { currentIotHubHostName: 'old.azure-devices.net' } },
       false,
       /migrates/,
     ],
     [
-      'not where the policy is unset',
+      'not sent when the policy is unset',
       {
         context: { currentIotHubHostName: 'old.azure-devices.net' },
         group: { reprovisionPolicy: undefined },
@@ -292,14 +292,14 @@ describe('the initial twin', () => {
       false,
       /migrates/,
     ],
-  ])('is sent only where DPS will use it: %s', (_, request, sent, why) => {
+  ])('is sent only when DPS will use it: %s', (_, request, sent, why) => {
     const { twin } = decideWith(layers({ name: 'base', tags: { a: 1 } }), request);
 
     expect(twin.twin !== undefined).toBe(sent);
     expect(twin.why).toMatch(why);
   });
 
-  test('is not sent to a device that keeps its hub where twins.resendInitial is false', () => {
+  test('is not sent to a device that keeps its hub when twins.resendInitial is false', () => {
     const fleet = { resendInitial: false, ...layers({ name: 'base', tags: { a: 1 } }) };
 
     const stays = decideWith(fleet, { context: { currentIotHubHostName: WEU }, linkedHubs: [WEU] });
@@ -312,7 +312,7 @@ describe('the initial twin', () => {
     expect(first.twin.twin).toEqual({ tags: { a: 1 }, desired: {} });
   });
 
-  test('is not sent where nobody sets anything', () => {
+  test('is not sent when neither the enrollment nor a layer sets a value', () => {
     expect(decideWith({}).twin).toMatchObject({
       twin: undefined,
       why: 'neither the enrollment nor a layer sets anything',
@@ -320,8 +320,8 @@ describe('the initial twin', () => {
   });
 });
 
-describe('the answer', () => {
-  test('is spelt exactly as DPS reads it', () => {
+describe('the answer to DPS', () => {
+  test('has exactly the spelling that DPS reads', () => {
     const decision = decideWith(
       layers({ name: 'base', tags: { a: 1 }, desired: { b: 2 } }),
       {},
@@ -335,7 +335,7 @@ describe('the answer', () => {
     });
   });
 
-  test('holds a payload of ASCII only, because the Node device SDK breaks on anything else', () => {
+  test('has a payload of ASCII characters only, because the Node device SDK fails on others', () => {
     const decision = decideWith(
       {},
       { context: { payload: { city: 'Zürich', n: 1 } } },
@@ -362,7 +362,7 @@ describe('the answer', () => {
   test.each([
     [32_700, true],
     [32_800, false],
-  ])('holds no payload of %i bytes where that is too large', (bytes, isThere) => {
+  ])('has a payload of %i bytes only if that is not too large (payload sent: %s)', (bytes, isThere) => {
     const payload = { a: 'x'.repeat(bytes / 2), b: 'x'.repeat(bytes / 2) };
     const { payload: built } = decideWith(
       {},
@@ -374,7 +374,7 @@ describe('the answer', () => {
     expect(built.omitted).toEqual(isThere ? [] : [{ path: [], why: 'the payload is larger than 32 KB' }]);
   });
 
-  test('is nothing but the hub where nothing else is to be said', () => {
+  test('holds only the hub when there is no twin and no payload', () => {
     expect(answerOf(WEU, decideWith({}))).toEqual({ iotHubHostName: WEU });
   });
 });

@@ -13,15 +13,23 @@ const of = (payload: unknown, hubs: Readonly<Record<string, object>> = {}) => {
 const measured = (ms: number): Latency => ({ ms, source: 'measured' });
 const regions = (ms: number): Latency => ({ ms, source: 'regions' });
 
-describe('the first source that answers counts', () => {
+describe('the latency of a hub', () => {
   test.each<[string, unknown, Readonly<Record<string, Latency>>]>([
-    ['measured by host', { latency: { [WEU]: 12.5 } }, { [WEU]: measured(12.5) }],
-    ['a host in any case', { latency: { [WEU.toUpperCase()]: 0 } }, { [WEU]: measured(0) }],
-    ['measured by region', { latency: { eastus: 80 } }, { [EUS]: measured(80) }],
-    ['a region as people write it', { latency: { 'Southeast Asia': 9 } }, { [SEA]: measured(9) }],
-    ['host before region', { latency: { westeurope: 50, [WEU]: 10 } }, { [WEU]: measured(10) }],
+    ['measured for the host name', { latency: { [WEU]: 12.5 } }, { [WEU]: measured(12.5) }],
     [
-      'a hub that is not in the file',
+      'measured for the host name in any case',
+      { latency: { [WEU.toUpperCase()]: 0 } },
+      { [WEU]: measured(0) },
+    ],
+    ['measured for the region', { latency: { eastus: 80 } }, { [EUS]: measured(80) }],
+    [
+      'measured for the region, written as in the portal',
+      { latency: { 'Southeast Asia': 9 } },
+      { [SEA]: measured(9) },
+    ],
+    ['the host name before the region', { latency: { westeurope: 50, [WEU]: 10 } }, { [WEU]: measured(10) }],
+    [
+      'measured for a hub that is not in the fleet file',
       { latency: { 'old.azure-devices.net': 3 } },
       { 'old.azure-devices.net': measured(3) },
     ],
@@ -31,7 +39,7 @@ describe('the first source that answers counts', () => {
       { [WEU]: regions(12), [EUS]: regions(94), [SEA]: regions(157) },
     ],
     [
-      'measured before the table, hub by hub',
+      'measurements before the table, for each hub separately',
       { region: 'West Europe', latency: { eastus: 80 } },
       { [WEU]: regions(1), [EUS]: measured(80), [SEA]: regions(160) },
     ],
@@ -40,15 +48,19 @@ describe('the first source that answers counts', () => {
       { region: 'westeurope', location: { lat: 1.3, lon: 103.8 } },
       { [WEU]: regions(1), [EUS]: regions(84), [SEA]: regions(160) },
     ],
-    ['nothing', { site: 'x' }, {}],
-    ['no payload', undefined, {}],
-    ['a payload that is no object', 'fast', {}],
-    ['hubs and regions that are not linked', { latency: { 'x.azure-devices.net': 1, japaneast: 1 } }, {}],
-  ])('%s', (_, payload, expected) => {
+    ['unknown without a source in the payload', { site: 'x' }, {}],
+    ['unknown without a payload', undefined, {}],
+    ['unknown when the payload is not an object', 'fast', {}],
+    [
+      'unknown when the payload names only hubs and regions that are not linked',
+      { latency: { 'x.azure-devices.net': 1, japaneast: 1 } },
+      {},
+    ],
+  ])('is taken from the sources in order: %s', (_, payload, expected) => {
     expect(of(payload)).toEqual({ byHost: expected, notes: [] });
   });
 
-  test('the distance, where the device says where it is', () => {
+  test('comes from the distance when the device sends its location', () => {
     const { byHost } = of({ location: { lat: 52.37, lon: 4.9 } });
 
     expect(byHost[WEU]).toEqual({ ms: 26, source: 'distance' });
@@ -56,13 +68,13 @@ describe('the first source that answers counts', () => {
     expect(byHost[SEA]?.ms).toBeGreaterThan(byHost[EUS]?.ms ?? Number.NaN);
   });
 
-  test('the distance from its region, for a hub that the table does not know', () => {
+  test('comes from the distance to the device’s region when the table does not know the hub’s region', () => {
     const { byHost } = of({ region: 'swedencentral' }, { weu: { region: 'denmarkeast' } });
 
     expect(byHost[WEU]).toEqual({ ms: 35, source: 'distance' });
   });
 
-  test('a hub in a region that is not known is known by what was measured only', () => {
+  test('comes only from measurements when the hub’s region is unknown', () => {
     const hubs = { weu: { region: 'usgovvirginia' } };
 
     expect(of({ region: 'westeurope' }, hubs).byHost[WEU]).toBeUndefined();
@@ -70,26 +82,46 @@ describe('the first source that answers counts', () => {
   });
 });
 
-describe('absurd figures are ignored, with a note', () => {
+describe('an impossible latency input', () => {
   test.each<[string, unknown, string]>([
-    ['negative', { latency: { [WEU]: -1 } }, `payload.latency of ${WEU} is no number from 0 to 60000`],
-    ['text', { latency: { westeurope: '12' } }, 'payload.latency of westeurope is no number from 0 to 60000'],
-    ['too large', { latency: { [WEU]: 1e9 } }, `payload.latency of ${WEU} is no number from 0 to 60000`],
+    [
+      'a negative number',
+      { latency: { [WEU]: -1 } },
+      `payload.latency of ${WEU} is no number from 0 to 60000`,
+    ],
+    [
+      'a text',
+      { latency: { westeurope: '12' } },
+      'payload.latency of westeurope is no number from 0 to 60000',
+    ],
+    [
+      'a number that is too large',
+      { latency: { [WEU]: 1e9 } },
+      `payload.latency of ${WEU} is no number from 0 to 60000`,
+    ],
     ['null', { latency: { [WEU]: null } }, `payload.latency of ${WEU} is no number from 0 to 60000`],
-    ['no object', { latency: [1, 2, 3] }, 'payload.latency is no object of host or region and ms'],
-    ['no region', { region: 'atlantis' }, 'payload.region is no Azure region'],
-    ['a region of another kind', { region: 5 }, 'payload.region is no Azure region'],
-    ['beyond the poles', { location: { lat: 91, lon: 0 } }, 'payload.location is no {lat, lon} in degrees'],
-    ['places in words', { location: 'Amsterdam' }, 'payload.location is no {lat, lon} in degrees'],
-  ])('%s', (_, payload, note) => {
+    [
+      'measurements that are not an object',
+      { latency: [1, 2, 3] },
+      'payload.latency is no object of host or region and ms',
+    ],
+    ['an unknown region', { region: 'atlantis' }, 'payload.region is no Azure region'],
+    ['a region that is not a text', { region: 5 }, 'payload.region is no Azure region'],
+    [
+      'a location beyond the poles',
+      { location: { lat: 91, lon: 0 } },
+      'payload.location is no {lat, lon} in degrees',
+    ],
+    ['a location in words', { location: 'Amsterdam' }, 'payload.location is no {lat, lon} in degrees'],
+  ])('is ignored with a note: %s', (_, payload, note) => {
     expect(of(payload)).toEqual({ byHost: {}, notes: [note] });
   });
 
-  test('the next source answers for them', () => {
+  test('is replaced by the next source', () => {
     expect(of({ latency: { [WEU]: -1 }, region: 'westeurope' }).byHost[WEU]).toEqual(regions(1));
   });
 
-  test('names that a device makes up are neither used nor repeated', () => {
+  test('is neither used nor repeated when it names made-up hosts', () => {
     const latency = Object.fromEntries(
       Array.from({ length: 1_000 }, (_, index) => [`constructor${index}`, -1]),
     );

@@ -28,28 +28,33 @@ const hubs = (...weights: readonly number[]): Contender[] =>
 const winner = (id: string, salt: string, contenders: readonly Contender[]) =>
   first(draw(id, salt, contenders))?.hub.host;
 
-describe('the frozen vectors', () => {
+describe('the frozen test vectors', () => {
   test.each(
     vectors.placements.map((vector) => [vector.registrationId.slice(0, 20), vector.salt, vector] as const),
-  )('of %s, salt "%s"', (_, __, { registrationId, salt, hubs: contenders, ranking }) => {
-    const ranked = [
-      ...draw(
-        registrationId,
-        salt,
-        contenders.map(({ host, weight }) => ({ host: hostName(host), weight })),
-      ),
-    ].sort(compareDraws);
+  )(
+    'give the placement of %s with salt "%s"',
+    (_, __, { registrationId, salt, hubs: contenders, ranking }) => {
+      const ranked = [
+        ...draw(
+          registrationId,
+          salt,
+          contenders.map(({ host, weight }) => ({ host: hostName(host), weight })),
+        ),
+      ].sort(compareDraws);
 
-    expect(ranked.map(({ hub, score }) => ({ host: hub.host, score: significant(score) }))).toEqual(ranking);
-  });
+      expect(ranked.map(({ hub, score }) => ({ host: hub.host, score: significant(score) }))).toEqual(
+        ranking,
+      );
+    },
+  );
 
-  test.each(vectors.hashes)('of the hash of $parts', ({ parts, hash: expected }) => {
+  test.each(vectors.hashes)('give the hash of $parts', ({ parts, hash: expected }) => {
     expect(hash(...parts)).toBe(expected);
   });
 });
 
 describe('placement', () => {
-  test('gives the same hub whatever the case of the id and the order of the hubs', () => {
+  test('gives the same hub for any case of the id and any order of the hubs', () => {
     fc.assert(
       fc.property(
         fc.string({ minLength: 1 }),
@@ -65,7 +70,7 @@ describe('placement', () => {
     );
   });
 
-  test('a salt changes who goes where', () => {
+  test('gives different hubs with another salt', () => {
     const contenders = hubs(1, 1);
     const same = DEVICES.filter(
       (device) => winner(device, '', contenders) === winner(device, 'x', contenders),
@@ -74,7 +79,7 @@ describe('placement', () => {
     expect(Math.abs(same.length / DEVICES.length - 0.5)).toBeLessThan(0.03);
   });
 
-  test('the first of all is the first in order', () => {
+  test('puts the hub with the best order first', () => {
     fc.assert(
       fc.property(
         fc.string(),
@@ -95,7 +100,7 @@ describe('placement', () => {
     );
   });
 
-  test('a hub that is behind comes after every other, whatever its weight', () => {
+  test('puts a hub with a higher "behind" value after all others, whatever its weight', () => {
     const contenders = [...hubs(1, 1), { host: hostName('big.azure-devices.net'), weight: 1e6, behind: 1 }];
 
     expect(DEVICES.filter((device) => winner(device, '', contenders) === 'big.azure-devices.net')).toEqual(
@@ -103,11 +108,11 @@ describe('placement', () => {
     );
   });
 
-  test('twelve digits are those of toPrecision', () => {
+  test('rounds scores to the same twelve digits as toPrecision', () => {
     const score = fc.oneof(
       fc.double({ min: 0, max: 100, noNaN: true }),
       fc.double({ noNaN: true, noDefaultInfinity: true }),
-      // Right between two of them.
+      // Exactly halfway between two numbers of twelve digits.
       fc
         .record({ whole: fc.integer({ min: 1e11, max: 1e12 - 1 }), exponent: fc.nat(20) })
         .map(({ whole, exponent }) => (whole + 0.5) / 10 ** exponent),
@@ -120,7 +125,7 @@ describe('placement', () => {
     );
   });
 
-  test('scores that differ in the 13th digit only count as equal, and go by host name', () => {
+  test('treats scores that differ only in the 13th digit as equal and orders those hubs by host name', () => {
     const one = { hub: { host: hostName('a.x'), weight: 1 }, score: 0.123456789012 };
     const other = { hub: { host: hostName('b.x'), weight: 1 }, score: 0.1234567890118 };
 

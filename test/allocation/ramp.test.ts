@@ -5,8 +5,8 @@ const DEVICES = Array.from({ length: 20_000 }, (_, index) => `device-${index}`);
 const reached = (now: number) =>
   DEVICES.filter((device) => isReached(rampOf('cause', device, 1_000, 10_000, now)));
 
-describe('a ramp', () => {
-  test('reaches a fraction of the devices that grows with time, and nobody falls out again', () => {
+describe('a gradual move', () => {
+  test('reaches a growing fraction of the devices and never loses a device that it has reached', () => {
     const quarter = new Set(reached(3_500));
     const half = new Set(reached(6_000));
 
@@ -16,7 +16,7 @@ describe('a ramp', () => {
     expect(reached(11_000)).toHaveLength(DEVICES.length);
   });
 
-  test('is in another order for every cause', () => {
+  test('reaches the devices in another order for each cause', () => {
     const early = (cause: string) =>
       new Set(DEVICES.filter((device) => rampOf(cause, device, 0, 1, 0).position < 0.5));
     const [one, other] = [early('drain:a'), early('drain:b')];
@@ -27,16 +27,16 @@ describe('a ramp', () => {
   });
 
   test.each([
-    ['nobody without a time', undefined, 0, 5, 0],
-    ['nobody before its time', 10, 0, 5, 0],
-    ['everybody at once where it has no length', 10, 0, 10, 1],
-    ['half of all after half its length', 0, 100, 50, 0.5],
-    ['everybody after its length', 0, 100, 1_000, 1],
+    ['no device when it has no start time', undefined, 0, 5, 0],
+    ['no device before its start time', 10, 0, 5, 0],
+    ['all devices at once when it has no duration', 10, 0, 10, 1],
+    ['half of the devices after half of its duration', 0, 100, 50, 0.5],
+    ['all devices after its duration', 0, 100, 1_000, 1],
   ])('reaches %s', (_, since, over, now, progress) => {
     expect(rampOf('cause', 'd', since, over, now).progress).toBe(progress);
   });
 
-  test('knows a device whatever the case of its id', () => {
+  test('treats device ids in any case as the same device', () => {
     expect(rampOf('c', 'Device-A', 0, 1, 0).position).toBe(rampOf('c', 'device-a', 0, 1, 0).position);
   });
 });

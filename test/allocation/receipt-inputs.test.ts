@@ -8,7 +8,7 @@ import type { Fleet } from '../../src/fleet/fleet.ts';
 import type { JsonValue } from '../../src/json/json.ts';
 import { fleetOf, requestOf } from './requests.ts';
 
-/** What a device sends is in a receipt as far as it was read, and no further. */
+/** A receipt stores an input of a device only if the decision read it. */
 
 function receiptFor(payload: JsonValue, fleet: Fleet): Receipt {
   const input: DecideInput = {
@@ -23,8 +23,8 @@ const fleetReading = (when: string) => fleetOf({ allocation: { rules: [{ name: '
 const fleetTagging = (tags: object, redact: readonly string[] = []) =>
   fleetOf({ twins: { initial: [{ name: 'base', tags }], redact } });
 
-describe('what is kept', () => {
-  test('is what was read, as it was', () => {
+describe('the inputs in a receipt', () => {
+  test('are stored exactly as they were read', () => {
     const { inputs } = receiptFor(
       { site: { name: 'ams', floor: 3 }, secret: 'hunter2' },
       fleetReading("payload.site.name == 'x' || payload['a.b'] == 1"),
@@ -35,18 +35,22 @@ describe('what is kept', () => {
   });
 
   test.each<[string, JsonValue, object]>([
-    ['a text of 512 characters', 'x'.repeat(512), {}],
-    ['a text of more', 'x'.repeat(513), { why: 'too long', of: 'text', bytes: 513 }],
-    ['a text of so many bytes', 'ä'.repeat(513), { why: 'too long', of: 'text', bytes: 1_026 }],
-    ['an object of more', { a: 'x'.repeat(600) }, { why: 'too long', of: 'json', bytes: 608 }],
-  ])('%s', (_, site, notKept) => {
+    ['a text of 512 characters is stored', 'x'.repeat(512), {}],
+    ['a longer text is not stored', 'x'.repeat(513), { why: 'too long', of: 'text', bytes: 513 }],
+    [
+      'a text with more bytes than characters is not stored',
+      'ä'.repeat(513),
+      { why: 'too long', of: 'text', bytes: 1_026 },
+    ],
+    ['a longer object is not stored', { a: 'x'.repeat(600) }, { why: 'too long', of: 'json', bytes: 608 }],
+  ])('respect the limit of 512 bytes: %s', (_, site, notKept) => {
     const { inputs } = receiptFor({ site }, fleetTagging({ site: '=payload.site' }));
 
     expect(inputs.read['payload.site'] ?? null).toEqual(Object.keys(notKept).length === 0 ? site : null);
     expect(inputs.notKept['payload.site'] ?? {}).toMatchObject(notKept);
   });
 
-  test('is looked at once, however many paths end at it: a device chooses how long it is', () => {
+  test('are measured once for all paths that end in the same long value', () => {
     const paths = Array.from({ length: 30 }, (_, index) => `payload.site.k${index} == 1`).join(' || ');
     let looks = 0;
     const spy = {
@@ -63,10 +67,10 @@ describe('what is kept', () => {
   });
 
   test.each<[string, number, number, number]>([
-    ['few keys', 5, 3, 5],
+    ['all of a few keys', 5, 3, 5],
     ['the first fifty of many keys', 60, 3, 50],
-    ['no keys where they are long', 50, 20, 0],
-  ])('of a whole payload: %s', (_, count, length, kept) => {
+    ['no keys when the keys are too long', 50, 20, 0],
+  ])('list only keys of a whole payload: %s', (_, count, length, kept) => {
     const payload = Object.fromEntries(
       Array.from({ length: count }, (_unused, index) => [`${index}`.padStart(length, 'k'), 'hunter2']),
     );
@@ -79,7 +83,7 @@ describe('what is kept', () => {
     });
   });
 
-  test('nothing of what goes into a place of the twin that is redacted, by whatever way', () => {
+  test('hold no value that an expression writes to a redacted path', () => {
     const fleet = fleetTagging({ wifi: { psk: '=payload.net.psk' }, all: '=payload.net' }, ['wifi.psk']);
 
     const { inputs } = receiptFor({ net: { psk: 'hunter2', ssid: 'x' } }, fleet);
@@ -91,7 +95,7 @@ describe('what is kept', () => {
     });
   });
 
-  test('provenance of two hundred paths, and of 8,000 characters of them', () => {
+  test('hold the source of at most two hundred paths and 8,000 characters', () => {
     const leaves = (count: number, length: number) =>
       Object.fromEntries(Array.from({ length: count }, (_, index) => [`${index}`.padStart(length, 'k'), 1]));
     const twinOf = (all: object) =>
@@ -106,17 +110,17 @@ describe('what is kept', () => {
   });
 });
 
-describe('recomputed, it is the same, or the receipt says what it lacks', () => {
+describe('a receipt that is recomputed', () => {
   test.each<[string, JsonValue, string]>([
-    ['stand-ins that a device makes up', { kept: 'hash', why: 'redacted', bytes: 9 }, 'payload.site.why'],
-    ['a key with a dot', { 'a.b': 5 }, "payload.site['a.b']"],
-    ['a key with a quote', { 'a"b': 5 }, "payload.site['a\"b']"],
+    ['a stand-in that the device invented', { kept: 'hash', why: 'redacted', bytes: 9 }, 'payload.site.why'],
+    ['a key that contains a dot', { 'a.b': 5 }, "payload.site['a.b']"],
+    ['a key that contains a quote', { 'a"b': 5 }, "payload.site['a\"b']"],
     ['an empty key', { '': 5 }, "payload.site['']"],
-    ['a text where an object is asked for', 'text', 'payload.site.name'],
+    ['a text in the place of an object', 'text', 'payload.site.name'],
     ['an object without the key', {}, 'payload.site.name'],
-    ['null', null, 'payload.site.name'],
-    ['inherited members', {}, 'payload.site.constructor'],
-  ])('%s', (_, site, path) => {
+    ['a null value', null, 'payload.site.name'],
+    ['a member that every object inherits', {}, 'payload.site.constructor'],
+  ])('gives the same decision with %s', (_, site, path) => {
     const fleet = fleetOf({
       allocation: { rules: [{ name: 'r', when: `${path} == 5`, deny: 'no' }] },
       twins: { initial: [{ name: 'base', when: `has(payload.site.name)`, tags: { site: `=${path}` } }] },
@@ -127,7 +131,7 @@ describe('recomputed, it is the same, or the receipt says what it lacks', () => 
     expect(recompute(made, fleet)).toMatchObject({ differences: [], notKept: [] });
   });
 
-  test('a rule that reads what is not kept counts it as missing', () => {
+  test('counts an input that was not stored as missing', () => {
     const fleet = fleetOf({
       allocation: { rules: [{ name: 'r', when: "payload.psk == 'hunter2'", deny: 'no' }] },
       twins: { initial: [{ name: 'base', tags: { psk: '=payload.psk' } }], redact: ['psk'] },
@@ -143,7 +147,7 @@ describe('recomputed, it is the same, or the receipt says what it lacks', () => 
 test.each([
   [['payload', 'site'], 'payload.site'],
   [['payload', 'a.b', 'c"d', ''], 'payload."a.b"."c\\"d".""'],
-])('the path %j is written %s, and read again', (path, text) => {
+])('the path %j is written as %s and parsed back', (path, text) => {
   expect(pathText(path)).toBe(text);
   expect(pathOf(text)).toEqual(path);
 });

@@ -11,8 +11,8 @@ import type { Fleet } from '../../src/fleet/fleet.ts';
 import { fleetOf, requestOf } from './requests.ts';
 
 /**
- * Golden receipts: a fleet, a request and the conditions, and what comes of them. After a change that is meant,
- * `UPDATE_GOLDEN=1 npx jest test/allocation/receipt` writes them anew; read the difference.
+ * Golden receipts: a fleet, a request and the conditions, with the expected receipt. After an intended change, run
+ * `UPDATE_GOLDEN=1 npx jest test/allocation/receipt` to write them again, and read the difference.
  */
 interface Golden {
   readonly about: string;
@@ -61,8 +61,8 @@ function receipt(input: DecideInput): Receipt {
   return JSON.parse(JSON.stringify(receiptOf(input, decide(input)))) as Receipt;
 }
 
-describe('the receipt of', () => {
-  test.each(golden)('%s is as it was', (name, file) => {
+describe('the stored receipt', () => {
+  test.each(golden)('%s has not changed', (name, file) => {
     const made = receiptIn(file);
     if (process.env.UPDATE_GOLDEN !== undefined) {
       writeFileSync(join(FOLDER, name), `${JSON.stringify({ ...file, receipt: made }, null, 2)}\n`);
@@ -72,21 +72,21 @@ describe('the receipt of', () => {
     expect(made).toEqual(file.receipt);
   });
 
-  test.each(golden)('%s gives the same decision again', (name, file) => {
+  test.each(golden)('%s recomputes to the same decision', (name, file) => {
     const { differences, notKept } = recompute(receiptIn(file), fleetIn(file));
 
     expect(notKept).toEqual(NOT_KEPT[name] ?? []);
     expect(differences).toEqual([]);
   });
 
-  test.each(golden)('%s holds no key, no twin value, and no input that nothing reads', (_, file) => {
+  test.each(golden)('%s holds no key, no twin value and no unused input', (_, file) => {
     expect(JSON.stringify(receiptIn(file))).not.toMatch(
       /cHJpbWFyeQ|c2VjcmV0|hunter2|from the enrollment|"interval":5|nnnn|xxxx/,
     );
   });
 });
 
-test('with another fleet file a receipt says what that would have decided', () => {
+test('a receipt shows the decision that another fleet file would have made', () => {
   const made = receipt({ request: requestOf(), fleet: fleetOf(), conditions: NO_CONDITIONS, now: 0 });
   const other = fleetOf({ allocation: { rules: [{ name: 'none', deny: 'nobody' }] } });
 

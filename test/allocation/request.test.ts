@@ -18,7 +18,7 @@ function failure(act: () => unknown): BerthError {
 const bytes = (text: string) => new TextEncoder().encode(text);
 
 describe('the request of DPS', () => {
-  test('is read from a real capture', () => {
+  test('is parsed from a real capture', () => {
     expect(parseAllocationRequest(CAPTURED)).toEqual({
       registrationId: 'breakroom499-contoso-tstrsd-007',
       linkedHubs: CAPTURED.linkedHubs.map((host) => ({ host, text: host })),
@@ -36,7 +36,7 @@ describe('the request of DPS', () => {
     });
   });
 
-  test('needs nothing but a registration id and linked hubs', () => {
+  test('needs only a registration id and linked hubs', () => {
     const request = parseAllocationRequest({
       deviceRuntimeContext: { registrationId: 'd1' },
       linkedHubs: ['a.b.c'],
@@ -52,7 +52,7 @@ describe('the request of DPS', () => {
     });
   });
 
-  test('is read whatever the case of its keys, and null counts as absent', () => {
+  test('is parsed with keys in any case, and null counts as absent', () => {
     const request = parseAllocationRequest({
       IndividualEnrollment: {
         RegistrationId: 'D1',
@@ -92,7 +92,7 @@ describe('the request of DPS', () => {
   describe('gives the subject of the certificate', () => {
     const subjectIn = (x509: unknown) => requestOf({ context: { x509 } }).attestation.subject;
 
-    test('where DPS sends the certificate itself, as PEM or without its two lines', async () => {
+    test('when DPS sends the certificate itself, as PEM or as bare base64', async () => {
       const { certificate } = await (await openAuthority()).issueDevice('d-1');
       const [pem = ''] = certificate.match(/-----BEGIN.+?-----END CERTIFICATE-----/s) ?? [];
       const base64 = pem.replace(/-----[A-Z ]+-----/g, '');
@@ -108,12 +108,12 @@ describe('the request of DPS', () => {
       [{ clientCertificate: 'x'.repeat(100_000) }, undefined],
       [{ certificateInfo: { subjectName: 5 } }, undefined],
       ['no object', undefined],
-    ])('where it can: %j', (x509, subject) => {
+    ])('when the certificate info or the certificate holds one: %j', (x509, subject) => {
       expect(subjectIn(x509)).toBe(subject);
     });
   });
 
-  test('names each hub once, as it was spelt last', () => {
+  test('lists each hub once, with the last spelling', () => {
     const { linkedHubs } = requestOf({
       linkedHubs: ['A.azure-devices.net', 'b.azure-devices.net', 'a.azure-devices.net'],
     });
@@ -124,7 +124,7 @@ describe('the request of DPS', () => {
     ]);
   });
 
-  test('names a hub with two linked names once, with the name to answer first', () => {
+  test('lists a hub with two linked names once, with the preferred name for answers', () => {
     const { linkedHubs, current } = requestOf({
       linkedHubs: ['a.azure-devices.net', 'b.azure-devices.net', 'A.device.azure-devices.net'],
       context: { currentIotHubHostName: 'A.azure-devices.net' },
@@ -137,20 +137,20 @@ describe('the request of DPS', () => {
     ]);
   });
 
-  test('shows expressions no current hub where its name is none', () => {
+  test('gives expressions no current hub when the current host name is invalid', () => {
     const request = requestOf({ context: { currentIotHubHostName: 'two words', currentDeviceId: 'd-1' } });
 
     expect(request.current?.hub).toBe('(not a host name)');
     expect(requestFacts(request).current).toEqual({ deviceId: 'd-1' });
   });
 
-  test('is read with the documented spelling where a key stands twice', () => {
+  test('uses the documented spelling when a key occurs twice', () => {
     const request = requestOf({ context: { REGISTRATIONID: 'wrong' } });
 
     expect(request.registrationId).toBe('breakroom499-contoso-tstrsd-007');
   });
 
-  test('gives nothing of keys on', () => {
+  test('exposes no key of an attestation', () => {
     const request = requestOf({
       context: {
         symmetricKey: { primaryKey: 'cHJpbWFyeQ==' },
@@ -164,40 +164,40 @@ describe('the request of DPS', () => {
   });
 
   test.each([
-    ['an object', [], 'the body must be an object'],
-    ['a context', { linkedHubs: ['a.b'] }, 'deviceRuntimeContext must be an object'],
+    ['an object as its body', [], 'the body must be an object'],
+    ['a deviceRuntimeContext object', { linkedHubs: ['a.b'] }, 'deviceRuntimeContext must be an object'],
     [
       'a registration id',
       { deviceRuntimeContext: {}, linkedHubs: ['a.b'] },
       'deviceRuntimeContext.registrationId must be a string',
     ],
     [
-      'one of DPS’s alphabet',
+      'a registration id in the alphabet of DPS',
       { deviceRuntimeContext: { registrationId: 'a b' }, linkedHubs: ['a.b'] },
       'deviceRuntimeContext.registrationId must be at most 128',
     ],
     ['linked hubs', { deviceRuntimeContext: { registrationId: 'a' } }, 'linkedHubs must be an array'],
     [
-      'at least one',
+      'at least one linked hub',
       { deviceRuntimeContext: { registrationId: 'a' }, linkedHubs: [] },
       'linkedHubs must not be empty',
     ],
     [
-      'texts in it',
+      'texts as linked hubs',
       { deviceRuntimeContext: { registrationId: 'a' }, linkedHubs: [1] },
       'linkedHubs[0] must be a string',
     ],
     [
-      'the right types elsewhere',
+      'the right types in its other fields',
       { ...CAPTURED, enrollmentGroup: { capabilities: 'yes' } },
       'enrollmentGroup.capabilities must be an object',
     ],
     [
-      'a twin of objects',
+      'a twin that consists of objects',
       { ...CAPTURED, enrollmentGroup: { initialTwin: { tags: [1] } } },
       'enrollmentGroup.initialTwin.tags must be an object',
     ],
-  ])('must have %s', (_, json, message) => {
+  ])('is refused when it lacks %s', (_, json, message) => {
     const error = failure(() => parseAllocationRequest(json));
 
     expect(error.code).toBe('BERTH_REQUEST_INVALID');
@@ -205,33 +205,37 @@ describe('the request of DPS', () => {
     expect(error.details.length).toBeGreaterThan(0);
   });
 
-  test('a wrong value is not repeated, since it may be a key', () => {
+  test('is refused without repeating the wrong value, which may be a key', () => {
     const error = failure(() => requestOf({ context: { registrationId: 'c2VjcmV0 ' } }));
 
     expect(JSON.stringify([error.message, error.details])).not.toContain('c2VjcmV0');
   });
 });
 
-describe('a body', () => {
+describe('a request body', () => {
   test.each([
-    ['nothing', '', 'BERTH_REQUEST_NOT_JSON'],
-    ['no JSON', 'registrationId=x', 'BERTH_REQUEST_NOT_JSON'],
-    ['a cut-off object', '{"a":', 'BERTH_REQUEST_NOT_JSON'],
-    ['a megabyte', `"${'x'.repeat(1024 * 1024)}"`, 'BERTH_REQUEST_TOO_LARGE'],
-    ['a __proto__ key', '{"a":[{"__proto__":{}}]}', 'BERTH_REQUEST_INVALID'],
-    ['a __proto__ key in escapes', '{"\\u005f_proto__":{}}', 'BERTH_REQUEST_INVALID'],
-    ['a hundred thousand levels', `${'['.repeat(100_000)}${']'.repeat(100_000)}`, 'BERTH_REQUEST_INVALID'],
-  ])('of %s is refused', (_, text, code) => {
+    ['empty', '', 'BERTH_REQUEST_NOT_JSON'],
+    ['not JSON', 'registrationId=x', 'BERTH_REQUEST_NOT_JSON'],
+    ['a truncated object', '{"a":', 'BERTH_REQUEST_NOT_JSON'],
+    ['a megabyte long', `"${'x'.repeat(1024 * 1024)}"`, 'BERTH_REQUEST_TOO_LARGE'],
+    ['an object with a __proto__ key', '{"a":[{"__proto__":{}}]}', 'BERTH_REQUEST_INVALID'],
+    ['an object with an escaped __proto__ key', '{"\\u005f_proto__":{}}', 'BERTH_REQUEST_INVALID'],
+    [
+      'nested a hundred thousand levels deep',
+      `${'['.repeat(100_000)}${']'.repeat(100_000)}`,
+      'BERTH_REQUEST_INVALID',
+    ],
+  ])('is refused when it is %s', (_, text, code) => {
     expect(failure(() => readRequestBody(bytes(text.slice(0, 2 * MAX_BODY_BYTES))))).toMatchObject({ code });
   });
 
-  test('that is not UTF-8 is refused', () => {
+  test('is refused when it is not UTF-8', () => {
     expect(failure(() => readRequestBody(new Uint8Array([0x22, 0xff, 0x22])))).toMatchObject({
       code: 'BERTH_REQUEST_NOT_JSON',
     });
   });
 
-  test('is refused without quoting it', () => {
+  test('is refused without being quoted', () => {
     expect(failure(() => readRequestBody(bytes('{"key":c2VjcmV0}'))).message).not.toContain('c2VjcmV0');
   });
 });

@@ -4,13 +4,13 @@ import { hostName } from '../../src/iot-hub/host-name.ts';
 import { fc } from '../support/properties.ts';
 
 /**
- * The mathematics of weighted rendezvous hashing: every hub's lot is an exponential clock, so shares are the
+ * The mathematics of weighted rendezvous hashing: the score of a hub is an exponential clock, so shares are the
  * weights, and with weights w before and v after, a device stays on hub i with the probability
  * 1 / sum over j of max(w_j / w_i, v_j / v_i).
  */
 
 const DEVICES = Array.from({ length: 8_000 }, (_, index) => `device-${index}`);
-/** Six standard errors: of a thousand million runs, two would fail by chance. The seed is fixed besides. */
+/** Six standard errors: two of a thousand million runs would fail by chance. The seed is fixed too. */
 const error = (probability: number) =>
   6 * Math.sqrt(Math.max(probability * (1 - probability), 1 / DEVICES.length) / DEVICES.length);
 const RUNS = { seed: 20_261_125, numRuns: 15 };
@@ -39,8 +39,8 @@ const moved = (before: Weights, after: Weights) => {
 const weight = fc.double({ min: 0.1, max: 10, noNaN: true });
 const weights = fc.array(weight, { minLength: 2, maxLength: 8 });
 
-describe('shares', () => {
-  test('are the weights, within the error of sampling', () => {
+describe('the shares of the hubs', () => {
+  test('equal the weights, within the sampling error', () => {
     fc.assert(
       fc.property(weights, (given) => {
         const placed = place(given);
@@ -56,7 +56,7 @@ describe('shares', () => {
   });
 });
 
-describe('one hub that is added, removed or given another weight', () => {
+describe('a hub that is added, removed or given another weight', () => {
   const change = fc
     .record({
       before: weights,
@@ -72,7 +72,7 @@ describe('one hub that is added, removed or given another weight', () => {
     })
     .filter(({ after }) => after.some((each) => each > 0));
 
-  test('moves exactly the total-variation distance of the shares, within the error of sampling', () => {
+  test('moves exactly the total-variation distance of the shares, within the sampling error', () => {
     fc.assert(
       fc.property(change, ({ before, after }) => {
         const distance = totalVariation(before, after);
@@ -85,7 +85,7 @@ describe('one hub that is added, removed or given another weight', () => {
     );
   });
 
-  test('moves devices to it or from it only', () => {
+  test('only gains or only loses devices, and moves none between other hubs', () => {
     fc.assert(
       fc.property(change, ({ before, after }) => {
         const index = before.findIndex((old, each) => old !== after[each]);
@@ -98,7 +98,7 @@ describe('one hub that is added, removed or given another weight', () => {
   });
 });
 
-describe('any change of weights', () => {
+describe('a change of several weights', () => {
   const change = fc
     .integer({ min: 2, max: 8 })
     .chain((length) => {
@@ -113,7 +113,7 @@ describe('any change of weights', () => {
     })
     .filter(({ before, after }) => [before, after].every((side) => side.some((each) => each > 0)));
 
-  test('moves at most 2 TV / (1 + TV) of the devices, and as many as the clocks foretell', () => {
+  test('moves at most 2 TV / (1 + TV) of the devices, which is the share that the exponential clocks predict', () => {
     fc.assert(
       fc.property(change, ({ before, after }) => {
         const distance = totalVariation(before, after);
@@ -133,12 +133,12 @@ describe('any change of weights', () => {
     );
   });
 
-  test('moves a device from one hub to another only where the other has grown more', () => {
+  test('moves a device only to a hub whose weight has grown more', () => {
     fc.assert(
       fc.property(change, ({ before, after }) => {
         const growth = (index: number) => (after[index] ?? 0) / (before[index] ?? 0);
 
-        // To a hub that was not there, it has grown without end; from one that is gone, to nothing.
+        // The growth of a new hub is infinite, and the growth of a removed hub is zero.
         expect(moved(before, after).filter(([from, to]) => !(growth(to) > growth(from)))).toEqual([]);
       }),
       RUNS,

@@ -46,7 +46,7 @@ const accepted = randomSource.filter(
 );
 
 describe('the expressions of one request', () => {
-  test('take no more steps than a request has, whatever they are and whatever a device sends', () => {
+  test('take no more steps than a request allows, whatever the rules are and the device sends', () => {
     let most = 0;
     fc.assert(
       fc.property(fc.array(accepted, { minLength: 1, maxLength: 20 }), randomPayload, (sources, payload) => {
@@ -60,7 +60,7 @@ describe('the expressions of one request', () => {
   });
 
   test.each(worstRequests().map((worst) => [worst.name, worst.input] as const))(
-    'take no more than that for 200 rules and 100 layers of %s',
+    'stay within that limit for 200 rules and 100 layers of %s',
     (_, input) => {
       const work = new Work();
       decide(input, work);
@@ -70,7 +70,7 @@ describe('the expressions of one request', () => {
     },
   );
 
-  test('give the same steps and the same decision each time', () => {
+  test('take the same steps and give the same decision each time', () => {
     for (const { input } of worstRequests()) {
       const [one, other] = [new Work(), new Work()];
 
@@ -80,7 +80,7 @@ describe('the expressions of one request', () => {
   });
 });
 
-test('a device that sends too much escapes no require, and no rule about its enrollment', () => {
+test('a device that sends too much data still meets every require rule and every rule about its enrollment', () => {
   const fleet = fleetOf({
     allocation: {
       rules: [
@@ -112,7 +112,7 @@ test('a device that sends too much escapes no require, and no rule about its enr
   expect(decision.outcome).toMatchObject({ kind: 'refused', code: 'BERTH_REGISTRATION_DENIED' });
 });
 
-describe('what is too long to be copied', () => {
+describe('a value that is too long to copy', () => {
   const fleet = fleetOf({
     allocation: { payload: { text: '=payload.text', ok: '=payload.ok' } },
     twins: {
@@ -125,7 +125,7 @@ describe('what is too long to be copied', () => {
   const why = 'a text of more than 32 KB, or a list of more than 1000 items';
   const payload = { text: 'x'.repeat(40 * KB), list: Array(1_001).fill(1), ok: 1 };
 
-  test('is left out whole, with a note, and nothing else is', () => {
+  test('is left out as a whole with a note, and other values are kept', () => {
     const { decision } = decideOn(fleet, payload);
 
     expect(decision.twin.twin).toEqual({ tags: { ok: 1 }, desired: { all: { ok: 1 } } });
@@ -138,7 +138,7 @@ describe('what is too long to be copied', () => {
     expect(decision.payload).toEqual({ payload: { ok: 1 }, omitted: [{ path: ['text'], why }] });
   });
 
-  test('leaves a receipt that says the same again', () => {
+  test('leaves a receipt that recomputes to the same decision', () => {
     const rule = fleetOf({
       allocation: {
         rules: [{ name: 'eu', when: "payload.text == 'DE'", require: { residency: 'eu' } }],
@@ -153,7 +153,7 @@ describe('what is too long to be copied', () => {
   });
 });
 
-test('texts that are not ASCII are found in one pass over an answer, however deep it is', () => {
+test('non-ASCII texts are found in one pass over an answer of any depth', () => {
   const deep = (levels: number): JsonValue =>
     levels === 0 ? { bad: 'ö', ok: 'o', list: ['ö'] } : { a: deep(levels - 1) };
   const { decision } = decideOn(fleetOf({ allocation: { payload: { all: '=payload' } } }), deep(25));

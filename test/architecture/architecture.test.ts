@@ -32,18 +32,18 @@ function problemOf({ from, to, isPackage }: Import): string | undefined {
 }
 
 describe('the architecture that docs/architecture.md describes', () => {
-  test('has a row for each folder of src, and no row for a folder that is gone', () => {
+  test('docs/architecture.md has a row for each folder of src, and no row for a folder that does not exist', () => {
     const used = new Set(FILES.flatMap((file) => rowOf(file, ROWS)?.room ?? []));
 
     expect(ROWS.map(({ room }) => room).filter((room) => !used.has(room))).toEqual([]);
     expect(FILES.filter((file) => rowOf(file, ROWS) === undefined)).toEqual([]);
   });
 
-  test('is kept by every import', () => {
+  test('every import follows the table of docs/architecture.md', () => {
     expect(IMPORTS.flatMap((each) => problemOf(each) ?? [])).toEqual([]);
   });
 
-  test('allows nothing that no file imports', () => {
+  test('the table of docs/architecture.md allows only imports that exist', () => {
     const unused = ROWS.flatMap(({ room, mayImport }) =>
       mayImport
         .filter(
@@ -55,16 +55,22 @@ describe('the architecture that docs/architecture.md describes', () => {
     expect(unused).toEqual([]);
   });
 
-  test('has no circle between files or folders', () => {
+  test('lets only the instance open hubs, so that every call has a permit and is watched and redacted', () => {
+    const opening = IMPORTS.filter(({ from, to }) => to === 'src/hub/iot-hubs.ts' && isIn(from, 'src'));
+
+    expect(opening.map(({ from }) => from)).toEqual(['src/instance/instance.ts']);
+  });
+
+  test('no files or folders import each other in a circle', () => {
     expect(circlesIn(IMPORTS)).toEqual([]);
   });
 });
 
-describe('the test itself', () => {
+describe('the checks of the architecture', () => {
   const imports = (...pairs: readonly (readonly [string, string])[]): readonly Import[] =>
     pairs.map(([from, to]) => ({ from, to, isPackage: false }));
 
-  test('finds a circle of files, of folders, and of a file and a folder', () => {
+  test('the check finds circles of files, of folders, and of a file and a folder', () => {
     expect(circlesIn(imports(['a/x.ts', 'a/y.ts'], ['a/y.ts', 'a/x.ts']))).toMatchObject([
       { folder: 'a', members: ['x.ts', 'y.ts'] },
     ]);
@@ -77,7 +83,7 @@ describe('the test itself', () => {
     expect(circlesIn(imports(['a/x.ts', 'b/y.ts'], ['b/y.ts', 'c/z.ts']))).toEqual([]);
   });
 
-  test('sees an import that the table does not allow', () => {
+  test('the check finds an import that the table does not allow', () => {
     expect(problemOf({ from: 'src/json/json.ts', to: 'src/fleet/fleet.ts', isPackage: false })).toBe(
       'src/json/json.ts imports src/fleet/fleet.ts, which src/json may not',
     );

@@ -41,17 +41,32 @@ async function run(inputs: Inputs, ...argv: readonly string[]) {
 
 describe('a command', () => {
   test.each<[string, Inputs, readonly string[], object]>([
-    ['a flag that is given', { '--dry-run': toggle('') }, ['--dry-run'], { dryRun: true }],
-    ['a flag that is left out', { '--dry-run': toggle('') }, [], { dryRun: false }],
-    ['a hidden flag', { '--dry-run': hidden(toggle('')) }, ['--dry-run'], { dryRun: true }],
-    ['a text', { '--old-key-name <name>': text('') }, ['--old-key-name', 'x'], { oldKeyName: 'x' }],
-    ['a text that is left out', { '--hub <host>': text('') }, [], { hub: undefined }],
-    ['the default of a text', { '--file <file>': textOr('a.json', '') }, [], { file: 'a.json' }],
-    ['a text in the place of its default', { '--file <f>': textOr('a', '') }, ['--file', 'b'], { file: 'b' }],
-    ['a whole number', { '--max-moves <n>': wholeNumber(0, '') }, ['--max-moves', '0'], { maxMoves: 0 }],
-    ['a number that is left out', { '--limit <n>': wholeNumber(1, '') }, [], { limit: undefined }],
+    ['true for a flag that is set', { '--dry-run': toggle('') }, ['--dry-run'], { dryRun: true }],
+    ['false for a flag that is left out', { '--dry-run': toggle('') }, [], { dryRun: false }],
     [
-      'a duration back from now',
+      'true for a hidden flag that is set',
+      { '--dry-run': hidden(toggle('')) },
+      ['--dry-run'],
+      { dryRun: true },
+    ],
+    [
+      'the text of a flag',
+      { '--old-key-name <name>': text('') },
+      ['--old-key-name', 'x'],
+      { oldKeyName: 'x' },
+    ],
+    ['no text for a flag that is left out', { '--hub <host>': text('') }, [], { hub: undefined }],
+    ['the default of a text', { '--file <file>': textOr('a.json', '') }, [], { file: 'a.json' }],
+    ['the text that replaces a default', { '--file <f>': textOr('a', '') }, ['--file', 'b'], { file: 'b' }],
+    ['a whole number', { '--max-moves <n>': wholeNumber(0, '') }, ['--max-moves', '0'], { maxMoves: 0 }],
+    [
+      'no number for a flag that is left out',
+      { '--limit <n>': wholeNumber(1, '') },
+      [],
+      { limit: undefined },
+    ],
+    [
+      'the time that a duration back from now means',
       { '--since <time>': timeBack('') },
       ['--since', '2d'],
       { since: { text: '2d', at: NOW - 2 * DAY } },
@@ -64,23 +79,28 @@ describe('a command', () => {
     ],
     ['a reason, trimmed', { '--reason <text>': reason('') }, ['--reason', ' roll '], { reason: 'roll' }],
     [
-      'a flag that is repeated, in order',
+      'every value of a repeated flag, in order',
       { '--payload <json>': list('') },
       ['--payload', 'b', '--payload', 'a'],
       { payload: ['b', 'a'] },
     ],
-    ['no repeated flag', { '--payload <json>': list('') }, [], { payload: [] }],
+    [
+      'an empty list for a repeated flag that is left out',
+      { '--payload <json>': list('') },
+      [],
+      { payload: [] },
+    ],
     ['an argument', { '<host>': requiredText() }, ['weu'], { host: 'weu' }],
     ['the default of an argument', { '[file]': textOr('fleet.json', '') }, [], { file: 'fleet.json' }],
-    ['many arguments', { '[ids...]': list() }, ['1', '2'], { ids: ['1', '2'] }],
-    ['none of many arguments', { '[ids...]': list() }, [], { ids: [] }],
+    ['every value of a repeated argument', { '[ids...]': list() }, ['1', '2'], { ids: ['1', '2'] }],
+    ['an empty list for a repeated argument that is left out', { '[ids...]': list() }, [], { ids: [] }],
     [
       'an argument and flags, in any order',
       { '<id>': requiredText(), '--json': toggle(''), '--hub <host>': text('') },
       ['--hub', 'weu', '1', '--json'],
       { id: '1', json: true, hub: 'weu' },
     ],
-  ])('is given %s', async (_, inputs, argv, expected) => {
+  ])('a command receives %s', async (_, inputs, argv, expected) => {
     expect(await run(inputs, 'act', ...argv)).toEqual({ code: 0, given: expected, out: '', err: '' });
   });
 
@@ -93,8 +113,8 @@ describe('a command', () => {
     ],
     ['a required argument is missing', { '<host>': requiredText() }, [], /missing required argument 'host'/],
     ['a flag is unknown', {}, ['--nope'], /unknown option '--nope'/],
-    ['there is an argument too many', {}, ['nope'], /too many arguments/],
-  ])('does not run where %s, and the exit code is 1', async (_, inputs, argv, message) => {
+    ['one argument too many is given', {}, ['nope'], /too many arguments/],
+  ])('a command does not run where %s, and the exit code is 1', async (_, inputs, argv, message) => {
     const { code, given, out, err } = await run(inputs, 'act', ...argv);
 
     expect({ code, given, out }).toEqual({ code: 1, given: undefined, out: '' });
@@ -108,16 +128,21 @@ describe('a command', () => {
       ['--limit', '0'],
       /^--limit is "0": write a whole number of at least 1\.$/,
     ],
-    ['a time that is none', { '--since <time>': timeBack('') }, ['--since', 'x'], /^--since is "x": write a/],
+    [
+      'a value that is not a time',
+      { '--since <time>': timeBack('') },
+      ['--since', 'x'],
+      /^--since is "x": write a/,
+    ],
     ['an empty reason', { '--reason <text>': reason('') }, ['--reason', ' '], /^--reason has 0 characters/],
-  ])('does not run with %s, and the error names the flag', async (_, inputs, argv, message) => {
+  ])('a command does not run with %s, and the error names the flag', async (_, inputs, argv, message) => {
     await expect(run(inputs, 'act', ...argv)).rejects.toMatchObject({
       code: 'BERTH_ARGUMENT_INVALID',
       message: expect.stringMatching(message),
     });
   });
 
-  test('is in the help with its flags, but for the hidden ones', async () => {
+  test('the help of a command shows its flags, except the hidden ones', async () => {
     const inputs = {
       '[file]': textOr('fleet.json', 'the fleet file'),
       '--since <time>': timeBackOr('7d', 'from when'),
@@ -164,13 +189,13 @@ describe('a group of commands', () => {
     [['enroll', 'apply'], 'apply'],
     [['enroll', 'plan'], 'plan'],
     [['enroll'], 'plan'],
-  ])('runs for %j the command %s, whose exit code it answers', async (argv, expected) => {
+  ])('the arguments %j run the command %s of a group and return its exit code', async (argv, expected) => {
     expect(await group(...argv)).toEqual({ code: 3, ran: [expected] });
   });
 });
 
 describe('berth', () => {
-  test('has these commands, in this order', async () => {
+  test('berth --help lists the commands in a fixed order', async () => {
     const { cli, out } = listen();
 
     expect(await berth(cli, '--help')).toBe(0);
@@ -192,7 +217,7 @@ describe('berth', () => {
     ]);
   });
 
-  test('says its commands on the error output where none is named', async () => {
+  test('berth without a command prints its commands on the error output', async () => {
     const { cli, out, err } = listen();
 
     expect(await berth(cli)).toBe(1);

@@ -1,34 +1,28 @@
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { afterAll, beforeAll, beforeEach, describe, expect, test } from '@jest/globals';
+import { beforeAll, beforeEach, describe, expect, test } from '@jest/globals';
 import type { Cli } from '../../src/cli/shell/cli.ts';
 import { openState, type State } from '../../src/cli/shell/state.ts';
 import type { DeadLetter } from '../../src/store/dead-letters/dead-letter-store.ts';
 import { redactBody } from '../../src/twin/redaction/redact-body.ts';
-import { type Azurite, startAzurite } from '../azurite.ts';
 import { letterOf } from '../store/letters.ts';
+import { storageAccount } from '../support/storage-account.ts';
+import { temporaryFolder } from '../support/temporary-folder.ts';
 import { at, fleetOf, ID, shadowOf } from '../twin/twins.ts';
 import { berth, type Flags, flags, listen, NOW } from './terminals.ts';
 
-let azurite: Azurite;
 let folder: string;
 let fleet: string;
 let env: Readonly<Record<string, string>>;
 let state: State;
 beforeAll(async () => {
-  folder = mkdtempSync(join(tmpdir(), 'berth-letters-'));
+  folder = temporaryFolder('letters');
   fleet = join(folder, 'fleet.json');
   const { file } = fleetOf({ policies: [{ name: 'p', desired: { a: 1 } }] });
   writeFileSync(fleet, JSON.stringify({ ...file, $schema: undefined }));
-  azurite = await startAzurite();
-  env = { AzureWebJobsStorage: azurite.connectionString };
+  env = { AzureWebJobsStorage: await storageAccount() };
   state = openState(env);
 }, 60_000);
-afterAll(async () => {
-  await azurite.close();
-  rmSync(folder, { recursive: true, force: true });
-});
 beforeEach(async () => {
   for await (const page of state.deadLetters.summaries({})) {
     await state.deadLetters.delete(page.map(({ key }) => key));
@@ -58,7 +52,7 @@ describe('berth dead-letters list', () => {
     return { code, out: said.out(), err: said.err() };
   };
 
-  test('shows the newest first, one a line, and says how many more there are', async () => {
+  test('lists the newest dead letters first, one a line, and counts those that it leaves out', async () => {
     await keep(
       { sequenceNumber: 1, enqueuedAt: '2026-11-24T08:00:00.000Z' },
       { sequenceNumber: 2, enqueuedAt: '2026-11-25T09:00:00.000Z', partition: '1' },
@@ -87,7 +81,7 @@ describe('berth dead-letters list', () => {
     expect((await list({ until: '2026-11-20' })).err).toContain('No dead letters.');
   });
 
-  test('chooses by time, code and hub, by its short or full name', async () => {
+  test('filters dead letters by time, by code, and by the short or full name of a hub', async () => {
     await keep(
       { sequenceNumber: 1, code: 'BERTH_DEFECT' },
       { sequenceNumber: 2, properties: { hubName: 'EUS' }, systemProperties: {} },
@@ -104,7 +98,7 @@ describe('berth dead-letters list', () => {
     );
   });
 
-  test('gives JSON to scripts', async () => {
+  test('prints the dead letters as JSON with --json', async () => {
     await keep({ systemProperties: { 'iothub-connection-module-id': 'm' }, properties: {} });
 
     expect(JSON.parse((await list({ json: true })).out)).toEqual({
@@ -124,7 +118,7 @@ describe('berth dead-letters list', () => {
     });
   });
 
-  test('lets no name or reason drive the terminal, or fill it', async () => {
+  test('escapes and shortens names and reasons so that they cannot control the terminal', async () => {
     await keep({
       reason: `${HOSTILE}\n${'r'.repeat(490)}`,
       properties: { hubName: HOSTILE },
@@ -145,11 +139,11 @@ describe('berth dead-letters list', () => {
   });
 
   test.each<[string, Flags, RegExp]>([
-    ['a time that is none', { since: 'yesterday' }, /--since is "yesterday": write a duration/],
+    ['a value that is not a time', { since: 'yesterday' }, /--since is "yesterday": write a duration/],
     ['a time without a zone', { until: '2026-11-25T10:00' }, /--until is "2026-11-25T10:00"/],
     ['a range that ends before it begins', { since: '1d', until: '2d' }, /is not before --until 2d/],
     [
-      'a code that no letter has',
+      'a code that no dead letter has',
       { code: 'BERTH_NO_HUB_NOW' },
       /write one of BERTH_DEFECT, BERTH_EVENT_NOT_JSON/,
     ],
@@ -169,7 +163,7 @@ describe('berth dead-letters counts', () => {
     return { out: said.out(), err: said.err() };
   };
 
-  test('says of which events only the number is kept, and dead-letters list that there are some', async () => {
+  test('counts the events that were not kept, and dead-letters list mentions that number', async () => {
     expect((await counts()).out).toBe(
       [
         'Beyond the cap of dead letters, since 7d: none.',
@@ -251,7 +245,7 @@ describe('berth dead-letters show', () => {
     ]);
   });
 
-  test('lets nothing of it drive the terminal or pass for the command’s own words', async () => {
+  test('escapes the content so that it can neither control the terminal nor imitate the output', async () => {
     await keep({
       body: Buffer.from(`${HOSTILE}\ncode            ALL IS WELL\n`),
       properties: { [HOSTILE]: HOSTILE },
@@ -267,7 +261,7 @@ describe('berth dead-letters show', () => {
 
   test.each<[string, Uint8Array, RegExp]>([
     [
-      'no UTF-8',
+      'not UTF-8',
       Buffer.from([0x22, 0xff, 0x41]),
       /body: 3 bytes, no UTF-8\n {2}000000 {2}22 ff 41 {40} ".A\n/,
     ],
@@ -277,9 +271,9 @@ describe('berth dead-letters show', () => {
       Buffer.from('x'.repeat(9_000)),
       /\n {2}x{4000}\nThe body goes on: --body writes it whole\.\n$/,
     ],
-    ['many bytes', Buffer.alloc(9_000, 0xff), /0001f0 {2}(ff ){16}.*\nThe body goes on/],
+    ['long and binary', Buffer.alloc(9_000, 0xff), /0001f0 {2}(ff ){16}.*\nThe body goes on/],
     [
-      'more than is kept, cut inside of a character',
+      'longer than what is kept, and cut inside a character',
       Buffer.from(`a${'é'.repeat(400_000)}`),
       /body: 800,001 bytes, text\n {2}aé+\nThe body goes on: .*\nIts first 589,824 bytes were kept\.\n$/,
     ],
@@ -289,7 +283,7 @@ describe('berth dead-letters show', () => {
     expect((await show('2026-11-23/3/1234')).out).toMatch(expected);
   });
 
-  test('writes the body byte for byte, but to no terminal', async () => {
+  test('writes the body byte for byte to a file or a pipe, but refuses a terminal', async () => {
     const body = Buffer.from(Array.from({ length: 100_000 }, (_, index) => index % 256));
     await keep({ body });
     const { cli } = listen(env);
@@ -307,7 +301,7 @@ describe('berth dead-letters show', () => {
     });
   });
 
-  test('gives JSON to scripts, the body as text or in base64', async () => {
+  test('prints a dead letter as JSON, with the body as text or in base64', async () => {
     await keep({ sequenceNumber: 1 }, { sequenceNumber: 2, body: Buffer.from([0xff]) });
 
     expect(JSON.parse((await show('2026-11-23/3/1', { json: true })).out)).toEqual({
@@ -327,15 +321,15 @@ describe('berth dead-letters show', () => {
   });
 
   test.each<[string, string, string, RegExp]>([
-    ['what is no id', 'pump-1', 'BERTH_ARGUMENT_INVALID', /"pump-1" is no id of a dead letter/],
+    ['a text that is not an id', 'pump-1', 'BERTH_ARGUMENT_INVALID', /"pump-1" is no id of a dead letter/],
     [
-      'a letter that is not there',
+      'a dead letter that does not exist',
       '2026-11-23/3/9',
       'BERTH_DEAD_LETTER_UNKNOWN',
       /"2026-11-23\/3\/9" is in 127/,
     ],
     [
-      'a place of two',
+      'a short id that two dead letters share',
       '2026-11-23/3/1234',
       'BERTH_ARGUMENT_INVALID',
       /names 2 dead letters: write one of 2026-11-23\/3\/1234\/[0-9a-f]{8}, 2026-11-23\/3\/1234\/[0-9a-f]{8}\./,
@@ -359,7 +353,7 @@ describe('berth dead-letters replay', () => {
   };
   const known = async (deviceId: string) => (await state.twins.load({ ...ID, deviceId })).known;
 
-  test('marks the twins of what decodes now, and leaves the rest with why', async () => {
+  test('marks the twins of the dead letters that it can decode now, and explains why the others stay', async () => {
     const gone = { ...ID, deviceId: 'gone' };
     const record = await state.twins.load({ ...ID, deviceId: 'there' });
     await state.twins.save(record, { kind: 'shadow', shadow: shadowOf({ id: record.id, version: 9 }) });
@@ -404,7 +398,7 @@ describe('berth dead-letters replay', () => {
     expect((await kept()).map((id) => id.split('/')[2])).toEqual(['5', '6', '7', '8']);
   });
 
-  test('takes a redacted body as well as any: it leads to a read of the twin, and is applied no more than others', async () => {
+  test('marks the twin for a read where the body of the dead letter is redacted', async () => {
     const psk = 'hunter2';
     const body = { version: 3, properties: { reported: { wifi: [{ psk }], $version: 2 } } };
     const redaction = { paths: [['wifi', 'psk'], ['version']], key: Buffer.alloc(32, 1) };
@@ -422,13 +416,13 @@ describe('berth dead-letters replay', () => {
     expect(await known('secretive')).toMatchObject({ shadow: { version: 0, reported: {} } });
   });
 
-  test('passes over a message of a source that it does not know', async () => {
+  test('skips a dead letter whose message source is unknown', async () => {
     await keep({ systemProperties: { 'iothub-message-source': 'moonEvents' } });
 
     expect((await replay([], { all: true })).err).toContain('1 of a kind that is not needed');
   });
 
-  test('of ids takes those alone, and of all those that the options choose', async () => {
+  test('replays only the given ids, or with --all only what the filters select', async () => {
     await keep(
       { sequenceNumber: 1, body: GOOD },
       { sequenceNumber: 2, body: GOOD },
@@ -447,7 +441,7 @@ describe('berth dead-letters replay', () => {
     expect(await numbers()).toEqual(['4']);
   });
 
-  test('takes the hubs of its stamp alone, as the functions do', async () => {
+  test('replays dead letters of the hubs of its own stamp only', async () => {
     await keep({ body: GOOD });
     const said = listen({ ...env, BERTH_STAMP: 'elsewhere' });
 
@@ -455,7 +449,7 @@ describe('berth dead-letters replay', () => {
     expect(said.out()).toContain('is from weu, which the fleet file does not list');
   });
 
-  test('touches nothing where one of the ids is unknown, or the fleet file cannot be used', async () => {
+  test('changes nothing where one id is unknown or the fleet file cannot be read', async () => {
     await keep({ body: GOOD });
     const before = await kept();
 
@@ -469,15 +463,15 @@ describe('berth dead-letters replay', () => {
   });
 
   test.each<[string, readonly string[], Flags, RegExp]>([
-    ['nothing', [], {}, /give ids, or --all/],
-    ['a choice without --all', [], { code: 'BERTH_DEFECT' }, /give ids, or --all/],
+    ['a call without ids and without --all', [], {}, /give ids, or --all/],
+    ['a filter without --all', [], { code: 'BERTH_DEFECT' }, /give ids, or --all/],
     [
-      'ids and --all',
+      'ids together with --all',
       ['2026-11-23/3/1'],
       { all: true, since: '1d' },
       /Give ids or --all and --since, not both/,
     ],
-    ['what is no id', ['all'], {}, /"all" is no id/],
+    ['a text that is not an id', ['all'], {}, /"all" is no id/],
   ])('refuses %s', async (_, ids, options, message) => {
     await expect(replay(ids, options)).rejects.toMatchObject({
       code: 'BERTH_ARGUMENT_INVALID',
@@ -500,7 +494,7 @@ describe('berth dead-letters purge', () => {
     );
   const numbers = async () => (await kept()).map((id) => id.split('/')[2]);
 
-  test('deletes one at a word', async () => {
+  test('deletes one dead letter without --yes', async () => {
     await three();
 
     expect(await purge(['2026-11-23/3/2'])).toMatch(/^1 dead letter deleted\. State: 127/);
@@ -512,9 +506,9 @@ describe('berth dead-letters purge', () => {
 
   test.each<[string, readonly string[], Flags, readonly string[]]>([
     ['several ids', ['2026-11-20/3/1', '2026-11-23/3/2'], {}, ['3']],
-    ['all before a time', [], { before: '2026-11-23T13:00Z' }, ['3']],
+    ['all dead letters before a time', [], { before: '2026-11-23T13:00Z' }, ['3']],
     ['all', [], { all: true }, []],
-  ])('deletes %s only where it is told twice', async (_, ids, options, left) => {
+  ])('deletes %s only with --yes', async (_, ids, options, left) => {
     await three();
 
     await expect(purge(ids, options)).rejects.toMatchObject({
@@ -527,10 +521,10 @@ describe('berth dead-letters purge', () => {
   });
 
   test.each<[string, readonly string[], Flags, string]>([
-    ['nothing', [], { yes: true }, 'BERTH_ARGUMENT_INVALID'],
-    ['two choices', [], { all: true, before: '1d' }, 'BERTH_ARGUMENT_INVALID'],
-    ['ids and a choice', ['2026-11-23/3/2'], { all: true, yes: true }, 'BERTH_ARGUMENT_INVALID'],
-    ['a time that is none', [], { before: 'x', yes: true }, 'BERTH_ARGUMENT_INVALID'],
+    ['a call without ids and without filters', [], { yes: true }, 'BERTH_ARGUMENT_INVALID'],
+    ['--all together with --before', [], { all: true, before: '1d' }, 'BERTH_ARGUMENT_INVALID'],
+    ['ids together with --all', ['2026-11-23/3/2'], { all: true, yes: true }, 'BERTH_ARGUMENT_INVALID'],
+    ['a value that is not a time', [], { before: 'x', yes: true }, 'BERTH_ARGUMENT_INVALID'],
     [
       'an unknown id among others',
       ['2026-11-23/3/2', '2026-11-23/3/9'],

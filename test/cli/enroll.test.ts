@@ -1,12 +1,12 @@
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { readFileSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:http';
-import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from '@jest/globals';
 import { request } from 'undici';
 import { listen as listenOn } from '../../local/listen.ts';
 import { type LocalDps, startLocalDps } from '../local/dps/local-dps.ts';
 import { testKey, WEU } from '../local/iot-hub/local-hubs.ts';
+import { temporaryFolder } from '../support/temporary-folder.ts';
 import { berth, type Flags, flags, listen } from './terminals.ts';
 
 const OLD_KEY = 'the-old-function-key';
@@ -81,7 +81,7 @@ let spoken: string;
 beforeEach(async () => {
   webhook = await startWebhook();
   local = await startLocalDps([]);
-  folder = mkdtempSync(join(tmpdir(), 'berth-enroll-'));
+  folder = temporaryFolder('enroll');
   env = {
     IOT_ENDPOINT: `http://127.0.0.1:${local.ports.rest}`,
     BERTH_WEBHOOK_KEY: OLD_KEY,
@@ -95,7 +95,6 @@ afterEach(async () => {
   for (const secret of SECRETS) expect(spoken).not.toContain(secret);
   await local.close();
   webhook.close();
-  rmSync(folder, { recursive: true });
 });
 
 const group = (id: string, terms: object = {}) => ({ id, attestation: { type: 'symmetricKey' }, ...terms });
@@ -136,7 +135,7 @@ const service = () => local.service();
 const body = async (call: Promise<unknown>) => ((await call) as { responseBody?: any }).responseBody;
 
 describe('berth enroll apply', () => {
-  test('makes enrollments with which devices register, through the webhook', async () => {
+  test('creates enrollments through which devices register with the webhook', async () => {
     await apply({
       groups: [
         group('fleet', {
@@ -166,7 +165,7 @@ describe('berth enroll apply', () => {
     expect(local.hubs.view(WEU)?.twin('Lab-One')).toMatchObject({ tags: { site: 'lab' } });
   });
 
-  test('writes only what differs, and then nothing', async () => {
+  test('updates only enrollments that differ, and a second run writes nothing', async () => {
     const before = { groups: [group('a'), group('b', { enabled: false })], individuals: [individual('x')] };
     await apply(before);
     const [a, b] = [
@@ -191,7 +190,7 @@ describe('berth enroll apply', () => {
     expect((await apply(after)).err).toContain('0 enrollments written.');
   });
 
-  test('sees that a key is another one than the file names', async () => {
+  test('updates an enrollment whose key differs from the key that the file names', async () => {
     const file = (primaryKeyFrom: string) => ({
       groups: [
         group('fleet', {
@@ -210,7 +209,7 @@ describe('berth enroll apply', () => {
     ).toBe(LAB_KEYS[0]);
   });
 
-  test('enrolls a TPM and certificates from files', async () => {
+  test('enrolls a device with a TPM, and devices with certificates from files', async () => {
     const authority = local.authority;
     writeFileSync(join(folder, 'root.pem'), authority.root);
     const device = await authority.issueDevice('cert-1');
@@ -234,7 +233,7 @@ describe('berth enroll apply', () => {
     });
   });
 
-  test('leaves what is only there alone, and deletes it with --prune --yes', async () => {
+  test('keeps enrollments that only DPS has, and deletes them with --prune --yes', async () => {
     await apply({ groups: [group('old'), group('kept')] });
     const file = { groups: [group('kept')] };
 
@@ -249,7 +248,7 @@ describe('berth enroll apply', () => {
     await expect(service().getEnrollmentGroup('old')).rejects.toThrow();
   });
 
-  test('with --dry-run writes nothing', async () => {
+  test('writes nothing with --dry-run', async () => {
     const { out } = await apply({ groups: [group('fleet')] }, { dryRun: true });
 
     expect(out).toContain('create      group fleet\n');
@@ -303,7 +302,7 @@ describe('berth enroll apply', () => {
     });
   });
 
-  test('goes on past an enrollment that DPS refuses, and says so in the end', async () => {
+  test('continues after an enrollment that DPS refuses, and reports it at the end', async () => {
     const file = {
       groups: [
         group('bad', { attestation: { type: 'x509', caReferences: { primary: 'unknown-ca' } } }),
@@ -321,8 +320,8 @@ describe('berth enroll apply', () => {
   });
 });
 
-describe('somebody else who writes in between', () => {
-  test('is told of, and the plan is made again', async () => {
+describe('berth enroll apply, while another writer changes the same enrollment', () => {
+  test('reports the other change and plans again', async () => {
     await apply({ groups: [group('fleet', { enabled: false })] });
     let isDone = false;
     const proxy = await passOn(async (method) => {
@@ -346,7 +345,7 @@ describe('somebody else who writes in between', () => {
     proxy.close();
   });
 
-  test('again and again is given up, and nothing of theirs is overwritten', async () => {
+  test('gives up after repeated conflicts and overwrites nothing of the other writer', async () => {
     await apply({ groups: [group('fleet', { enabled: false })] });
     const proxy = await passOn(async (method) => (method === 'PUT' ? 412 : undefined));
     env.IOT_ENDPOINT = proxy.url;
@@ -375,7 +374,7 @@ describe('berth enroll rotate-key', () => {
     });
   });
 
-  test('tries the key, gives it to every enrollment of the webhook, looks again, and only then gives the old one up', async () => {
+  test('tests the new key, writes it to every enrollment of the webhook, checks them again, and only then releases the old key', async () => {
     webhook.keys.add(NEW_KEY);
     const elsewhere = await body(service().getIndividualEnrollment('elsewhere'));
 
@@ -393,7 +392,7 @@ describe('berth enroll rotate-key', () => {
     expect(webhook.seen).toEqual([NEW_KEY]);
   });
 
-  test('touches nothing where the webhook refuses the new key', async () => {
+  test('changes nothing where the webhook refuses the new key', async () => {
     const before = await body(service().getEnrollmentGroup('fleet'));
 
     await expect(rotate()).rejects.toMatchObject({
@@ -403,7 +402,7 @@ describe('berth enroll rotate-key', () => {
     expect(await body(service().getEnrollmentGroup('fleet'))).toEqual(before);
   });
 
-  test('touches nothing where something else answers, or nothing', async () => {
+  test('changes nothing where the webhook cannot be reached or another server answers', async () => {
     const { url } = { url: `http://127.0.0.1:${local.ports.rest}/api/allocate` };
 
     await expect(rotate({ webhook: url })).rejects.toMatchObject({ code: 'BERTH_WEBHOOK_UNREACHABLE' });
@@ -412,7 +411,7 @@ describe('berth enroll rotate-key', () => {
     });
   });
 
-  test('that stopped half-way goes on, and says what was done before', async () => {
+  test('resumes a rotation that stopped half-way, and says what was done before', async () => {
     webhook.keys.add(NEW_KEY);
     const endpoint = String(env.IOT_ENDPOINT);
     const proxy = await passOn(async (method, url) =>
@@ -430,7 +429,7 @@ describe('berth enroll rotate-key', () => {
     expect(out).toMatch(/^done before {2}group fleet\nupdated {6}individual x\n2 enrollments/);
   });
 
-  test.each([1, undefined])('that stopped half-way goes on from a file of format %s', async (format) => {
+  test.each([1, undefined])('continues a rotation from a progress file of format %s', async (format) => {
     webhook.keys.add(NEW_KEY);
     const endpoint = String(env.IOT_ENDPOINT);
     const proxy = await passOn(async (method, url) =>
@@ -449,7 +448,7 @@ describe('berth enroll rotate-key', () => {
     expect(out).toMatch(/^done before {2}group fleet\nupdated {6}individual x\n2 enrollments/);
   });
 
-  test('touches nothing where a newer package has begun, and leaves its file', async () => {
+  test('changes nothing if a newer package has written the progress file', async () => {
     webhook.keys.add(NEW_KEY);
     const before = await body(service().getEnrollmentGroup('fleet'));
     const text = '{"format":2,"how":"unknown"}';
@@ -464,7 +463,7 @@ describe('berth enroll rotate-key', () => {
     expect(await body(service().getEnrollmentGroup('fleet'))).toEqual(before);
   });
 
-  test('is not sure of an enrollment that somebody wrote since it got the new key', async () => {
+  test('reports an enrollment as not sure if another writer changed it after it got the new key', async () => {
     webhook.keys.add(NEW_KEY);
     const proxy = await passOn(async (method, url) => {
       // When the last one is written, the first is taken back.
@@ -494,7 +493,7 @@ describe('berth enroll rotate-key', () => {
 });
 
 describe('berth enroll validate', () => {
-  test('needs neither DPS nor keys, and tells every problem', async () => {
+  test('lists every problem of the file, and needs neither DPS nor keys', async () => {
     const [good, bad] = [listen({}), listen({})];
     const tpm = individual('x', { attestation: { type: 'tpm', endorsementKeyFrom: 'NOWHERE' } });
 
@@ -514,7 +513,7 @@ describe('berth enroll validate', () => {
 });
 
 describe('berth enroll certificate', () => {
-  test('uploads, gives the code to sign, verifies; devices of the CA register through a group that refers to it', async () => {
+  test('uploads and verifies a CA certificate with which devices register through a group that refers to it', async () => {
     const ca = await local.authority.issueIntermediate('Contoso CA');
     const file = join(folder, 'ca.pem');
     const proof = join(folder, 'proof.pem');

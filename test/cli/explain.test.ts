@@ -1,17 +1,16 @@
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
+import { beforeAll, describe, expect, test } from '@jest/globals';
 import { environmentIn } from '../../src/cli/shell/environment.ts';
 import { ownerOf } from '../../src/cli/shell/signed-in.ts';
 import { CAPTURED } from '../allocation/requests.ts';
+import { temporaryFolder } from '../support/temporary-folder.ts';
 import { berth, flags, listen, NOW } from './terminals.ts';
 
 let folder: string;
 beforeAll(() => {
-  folder = mkdtempSync(join(tmpdir(), 'berth-explain-'));
+  folder = temporaryFolder('explain');
 });
-afterAll(() => rmSync(folder, { recursive: true, force: true }));
 const file = (json: unknown): string => {
   const path = join(folder, `${Math.random()}.json`);
   writeFileSync(path, JSON.stringify(json));
@@ -46,7 +45,7 @@ const explained = async (request: unknown, fleet: unknown = FLEET, json = false)
 };
 
 describe('berth explain', () => {
-  test('says in words where a device goes, and why', async () => {
+  test('says in words which hub a device gets, and why', async () => {
     const { code, text } = await explained(REQUEST);
 
     expect(code).toBe(0);
@@ -68,7 +67,7 @@ describe('berth explain', () => {
     expect(text).toMatch(/→ refused: No linked hub qualifies .* \[BERTH_NO_HUB_QUALIFIES\]/);
   });
 
-  test('makes a receipt that it recomputes to the letter', async () => {
+  test('makes a receipt that it can recompute exactly', async () => {
     const receipt: unknown = JSON.parse((await explained(REQUEST, FLEET, true)).text);
 
     const again = await explained(receipt);
@@ -82,14 +81,14 @@ describe('berth explain', () => {
     ['a line of the log', (receipt) => ({ event: 'allocated', receipt })],
     ['an answer about a device', (receipt) => ({ deviceId: 'd', twins: [], receipts: [receipt, {}] })],
     ['its receipts', (receipt) => [receipt]],
-    ['what it said itself', (receipt) => ({ receipt, differences: [], notKept: [] })],
+    ['the JSON output of berth explain', (receipt) => ({ receipt, differences: [], notKept: [] })],
   ])('finds the receipt in %s', async (_, wrapped) => {
     const receipt: unknown = JSON.parse((await explained(REQUEST, FLEET, true)).text);
 
     expect((await explained(wrapped(receipt))).text).toContain('Recomputed: the same to the letter.');
   });
 
-  test('shows what an operator had set, and decides with it again', async () => {
+  test('shows the override of an operator and decides again with it', async () => {
     const receipt = JSON.parse((await explained(REQUEST, FLEET, true)).text) as {
       readonly hubs: readonly { readonly host: string }[];
     };
@@ -114,7 +113,7 @@ describe('berth explain', () => {
     expect(text).toMatch(/weu\.azure-devices\.net .*cordoned.*ann@contoso\.com/);
   });
 
-  test('finds a receipt out that was tampered with', async () => {
+  test('reports a receipt that was changed afterwards', async () => {
     const receipt = JSON.parse((await explained(REQUEST, FLEET, true)).text) as Record<string, unknown>;
     const tampered = {
       ...receipt,
@@ -127,7 +126,7 @@ describe('berth explain', () => {
     expect(text).toContain('Recomputed: it differs in outcome.hub.');
   });
 
-  test('says what another fleet file would have decided', async () => {
+  test('compares a receipt with the decision of another fleet file', async () => {
     const receipt: unknown = JSON.parse((await explained(REQUEST, FLEET, true)).text);
     const other = { ...FLEET, allocation: { rules: [{ name: 'closed', deny: 'closed for today' }] } };
 
@@ -141,7 +140,7 @@ describe('berth explain', () => {
   });
 
   test.each<[string, unknown, unknown, string]>([
-    ['a request of nobody', { hello: 'world' }, FLEET, 'BERTH_REQUEST_INVALID'],
+    ['a request without the fields of DPS', { hello: 'world' }, FLEET, 'BERTH_REQUEST_INVALID'],
     ['a broken receipt', { outcome: {}, inputs: {} }, FLEET, 'BERTH_REQUEST_INVALID'],
     ['a fleet file with problems', REQUEST, { hubs: [] }, 'BERTH_FLEET_INVALID'],
   ])('refuses %s with a code', async (_, request, fleet, code) => {
@@ -149,29 +148,29 @@ describe('berth explain', () => {
   });
 });
 
-describe('who sets an override', () => {
+describe('the author of an override', () => {
   const token = (claims: object) => `x.${Buffer.from(JSON.stringify(claims)).toString('base64url')}.y`;
 
   test.each<[string, string, string]>([
-    ['a person', token({ upn: 'ann@contoso.com', appid: 'azure-cli' }), 'ann@contoso.com'],
-    ['a guest', token({ unique_name: 'live.com#bob@x.com' }), 'live.com#bob@x.com'],
-    ['an application', token({ appid: '0000-1', oid: 'o' }), 'application 0000-1'],
-    ['an identity', token({ oid: 'object-1' }), 'object-1'],
-    ['nobody that a token names', token({}), 'an unknown identity'],
-    ['a token that is none', 'nope', 'an unknown identity'],
-  ])('%s', (_, given, owner) => {
+    ['the token of a person', token({ upn: 'ann@contoso.com', appid: 'azure-cli' }), 'ann@contoso.com'],
+    ['the token of a guest', token({ unique_name: 'live.com#bob@x.com' }), 'live.com#bob@x.com'],
+    ['the token of an application', token({ appid: '0000-1', oid: 'o' }), 'application 0000-1'],
+    ['the token of a managed identity', token({ oid: 'object-1' }), 'object-1'],
+    ['a token that names no identity', token({}), 'an unknown identity'],
+    ['a text that is not a token', 'nope', 'an unknown identity'],
+  ])('the author of an override is read from %s', (_, given, owner) => {
     expect(ownerOf(given)).toBe(owner);
   });
 });
 
-test('settings come from the environment first, then from local.settings.json', () => {
+test('a setting in the environment takes precedence over local.settings.json', () => {
   writeFileSync(join(folder, 'local.settings.json'), JSON.stringify({ Values: { A: 'file', B: 'file' } }));
 
   expect(environmentIn(folder, { A: 'env' })).toEqual({ A: 'env', B: 'file' });
   expect(environmentIn('/nowhere', { A: 'env' })).toEqual({ A: 'env' });
 });
 
-test('the state is told of by the environment or by local.settings.json, never by both', () => {
+test('the connection to the state comes either from the environment or from local.settings.json, never from both', () => {
   const Values = { AzureWebJobsStorage: 'file', FLEET_FILE: 'x.json' };
   writeFileSync(join(folder, 'local.settings.json'), JSON.stringify({ Values }));
   const env = { BERTH_STATE__tableServiceUri: 'https://acc.table.core.windows.net' };
@@ -181,9 +180,9 @@ test('the state is told of by the environment or by local.settings.json, never b
 });
 
 test.each<[string, string, RegExp]>([
-  ['no JSON', '{', /is not JSON/],
-  ['a key that no tool should walk', '{"__proto__":{}}', /holds the key "__proto__"/],
-  ['a hundred levels', '['.repeat(100) + ']'.repeat(100), /is nested deeper than 64 levels/],
+  ['a text that is not JSON', '{', /is not JSON/],
+  ['the key __proto__', '{"__proto__":{}}', /holds the key "__proto__"/],
+  ['a hundred levels of nesting', '['.repeat(100) + ']'.repeat(100), /is nested deeper than 64 levels/],
 ])('a request file with %s is refused', async (_, text, message) => {
   const request = join(folder, 'odd.json');
   writeFileSync(request, text);
@@ -195,7 +194,7 @@ test.each<[string, string, RegExp]>([
   });
 });
 
-test('a byte order mark, which Windows writes, is read over', async () => {
+test('a request file that begins with a byte order mark is read', async () => {
   const request = join(folder, 'bom.json');
   writeFileSync(request, `\uFEFF${JSON.stringify(REQUEST)}`);
   const { cli, out } = listen();

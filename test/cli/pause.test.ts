@@ -1,7 +1,6 @@
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { afterAll, beforeAll, beforeEach, describe, expect, test } from '@jest/globals';
+import { beforeAll, beforeEach, describe, expect, test } from '@jest/globals';
 import { resyncCost } from '../../src/cli/hubs/resync.ts';
 import { validFleet } from '../../src/cli/shell/files.ts';
 import { openState, type State } from '../../src/cli/shell/state.ts';
@@ -16,7 +15,8 @@ import { requestName, walkName } from '../../src/sync/resync/walk.ts';
 import { instantOf } from '../../src/time/instant.ts';
 import type { PolicyStanding } from '../../src/twin/snapshot/shadow.ts';
 import { fleetOf } from '../allocation/requests.ts';
-import { type Azurite, startAzurite } from '../azurite.ts';
+import { storageAccount } from '../support/storage-account.ts';
+import { temporaryFolder } from '../support/temporary-folder.ts';
 import { shadowOf } from '../twin/twins.ts';
 import { berth, type Flags, flags, listen, NOW } from './terminals.ts';
 
@@ -38,24 +38,18 @@ const FILE = JSON.stringify({ ...file, $schema: undefined });
 const FLEET = validFleet(parseFleet(FILE), 'the file');
 const INTERVAL = FLEET.twins.policies[0] as Policy;
 
-let azurite: Azurite;
 let folder: string;
 let fleet: string;
 let env: Readonly<Record<string, string>>;
 let state: State;
 beforeAll(async () => {
-  folder = mkdtempSync(join(tmpdir(), 'berth-pause-'));
+  folder = temporaryFolder('pause');
   fleet = join(folder, 'fleet.json');
   writeFileSync(fleet, FILE);
-  azurite = await startAzurite();
-  env = { AzureWebJobsStorage: azurite.connectionString };
+  env = { AzureWebJobsStorage: await storageAccount() };
   state = openState(env);
   await state.revisions.keep(FLEET.revision, FILE, BUILD);
 }, 60_000);
-afterAll(async () => {
-  await azurite.close();
-  rmSync(folder, { recursive: true, force: true });
-});
 beforeEach(() => begin());
 
 /** The control row after a package has started, with these parts replaced. */
@@ -89,7 +83,7 @@ describe('berth pause', () => {
       ({ policies: found }) => found.interval,
       'it writes nothing',
     ],
-  ])('pauses %s with author and reason, and says what happens', async (_, options, name, find, effect) => {
+  ])('pauses %s, stores author and reason, and says what happens', async (_, options, name, find, effect) => {
     const err = await paused(options);
 
     expect(find(await state.control.read())).toEqual({
@@ -108,7 +102,7 @@ describe('berth pause', () => {
     ['the fleet', {}],
     ['a hub', { hub: WEU }],
     ['a policy', { policy: 'interval' }],
-  ])('leaves %s that is paused already, and says by whom and since when', async (_, options) => {
+  ])('keeps an existing pause of %s, and says who set it and when', async (_, options) => {
     await paused({ ...options, reason: 'the first' }, NOW - 3 * HOUR);
     const before = await state.control.read();
 
@@ -119,7 +113,7 @@ describe('berth pause', () => {
     expect(await state.control.read()).toEqual(before);
   });
 
-  test('says of a hub that the fleet is paused too', async () => {
+  test('mentions in the pause of a hub that the fleet is paused too', async () => {
     await begin({ fleet: by('ann', NOW - HOUR) });
 
     expect(await paused({ hub: WEU })).toContain(
@@ -136,7 +130,7 @@ describe('berth pause', () => {
     },
   );
 
-  test('needs no fleet file for the fleet', async () => {
+  test('pauses the fleet without a fleet file', async () => {
     await paused(MISSING);
 
     expect((await state.control.read()).fleet).toBeDefined();
@@ -144,13 +138,13 @@ describe('berth pause', () => {
 
   test.each<[string, Flags, string, RegExp]>([
     [
-      'a hub that is not there',
+      'a hub that the fleet file does not list',
       { hub: 'x' },
       'BERTH_HUB_UNKNOWN',
       /^Unknown hub: "x"\. .* defines: weu\.azure/,
     ],
     [
-      'a connection string in the place of a hub, which is not repeated',
+      'a connection string instead of a hub name, without repeating it',
       { hub: 'HostName=weu.azure-devices.net;SharedAccessKey=c2VjcmV0' },
       'BERTH_HUB_UNKNOWN',
       /^Unknown hub: a text that is no host name \(not repeated\)\. .* defines: weu\.azure/,
@@ -162,14 +156,14 @@ describe('berth pause', () => {
       /^Unknown hub: "weu\.azure-devices\.us"/,
     ],
     [
-      'a policy that is not there',
+      'a policy that the fleet file does not list',
       { policy: 'x' },
       'BERTH_POLICY_UNKNOWN',
       /^Unknown policy: "x"\. .* defines: interval, level\./,
     ],
-    ['a policy and a hub', { policy: 'interval', hub: WEU }, 'BERTH_ARGUMENT_INVALID', /not both/],
-    ['no reason', { reason: ' ' }, 'BERTH_ARGUMENT_INVALID', /--reason has 0 characters/],
-    ['a file that is not there', { hub: WEU, ...MISSING }, 'BERTH_FILE_UNREADABLE', /there-is-none/],
+    ['a policy together with a hub', { policy: 'interval', hub: WEU }, 'BERTH_ARGUMENT_INVALID', /not both/],
+    ['an empty reason', { reason: ' ' }, 'BERTH_ARGUMENT_INVALID', /--reason has 0 characters/],
+    ['a fleet file that does not exist', { hub: WEU, ...MISSING }, 'BERTH_FILE_UNREADABLE', /there-is-none/],
   ])('refuses %s', async (_, options, code, message) => {
     const before = await state.control.read();
 
@@ -178,7 +172,7 @@ describe('berth pause', () => {
     expect(await state.control.read()).toEqual(before);
   });
 
-  test('refuses a hub of another stamp, whose state is elsewhere', async () => {
+  test('refuses a hub of another stamp', async () => {
     await expect(told('pause', { hub: EUS }, NOW, { BERTH_STAMP: 'eu' })).rejects.toMatchObject({
       code: 'BERTH_HUB_UNKNOWN',
     });
@@ -190,7 +184,7 @@ describe('berth resume', () => {
     ['the fleet', {}, 'The fleet'],
     ['a hub', { hub: WEU }, WEU],
     ['a policy', { policy: 'interval' }, 'The policy interval'],
-  ])('ends the pause of %s, says how long it was, and keeps by whom', async (_, options, name) => {
+  ])('ends the pause of %s, says how long it lasted, and stores who ended it', async (_, options, name) => {
     await paused(options, NOW - 90 * 60_000);
 
     const err = await resumed({ ...options, reason: 'it is over' });
@@ -211,7 +205,7 @@ describe('berth resume', () => {
     expect(elapsedOf(control, INTERVAL, WEU, NOW)).toBe(HOUR / 2);
   });
 
-  test('of what is not paused says so, and when it was last', async () => {
+  test('reports that a hub is not paused, and when its last pause ended', async () => {
     expect(await resumed({ hub: WEU })).toMatch(
       /^weu\.azure-devices\.net is not paused, and nothing was changed\.\n/,
     );
@@ -226,7 +220,7 @@ describe('berth resume', () => {
     expect(await state.control.read()).toEqual(before);
   });
 
-  test('says what is still paused', async () => {
+  test('lists the pauses that remain', async () => {
     await begin({
       fleet: by('ann', NOW - HOUR),
       hubs: { [EUS]: by('bob', NOW - HOUR) },
@@ -239,7 +233,7 @@ describe('berth resume', () => {
     expect(err).toContain('Still: The policy level is paused since');
   });
 
-  test('of a policy that paused itself says that it will not again until its content changes', async () => {
+  test('says that a resumed policy does not pause itself again until its content changes', async () => {
     const pause = { ...by(SELF, NOW - HOUR, '12 of the 40 devices that it has reached reject it') };
     await begin({ policies: { interval: { ...pause, content: INTERVAL.hash } } });
 
@@ -252,14 +246,14 @@ describe('berth resume', () => {
     expect(control.generation).toBe(1);
   });
 
-  test('of a policy whose content has changed since says that it may pause itself', async () => {
+  test('says that a resumed policy may pause itself again where its content has changed', async () => {
     await begin({ policies: { interval: { ...by(SELF, NOW - HOUR), content: 'another' } } });
 
     expect(await resumed({ policy: 'interval' })).toContain('With this one it pauses itself if');
     expect((await state.control.read()).seen[INTERVAL.hash]?.isTrusted).toBeUndefined();
   });
 
-  test('ends pauses of what is in the fleet file no more, and needs no file for them', async () => {
+  test('ends pauses of hubs and policies that are no longer in the fleet file, even without a fleet file', async () => {
     await begin({
       policies: { gone: by('ann', NOW - HOUR) },
       hubs: { 'gone.azure-devices.net': by('ann', NOW - HOUR) },
@@ -272,7 +266,7 @@ describe('berth resume', () => {
     await expect(resumed({ policy: 'gone' })).rejects.toMatchObject({ code: 'BERTH_POLICY_UNKNOWN' });
   });
 
-  test('shows what others wrote so that it drives no terminal', async () => {
+  test('escapes stored authors and reasons so that they cannot control the terminal', async () => {
     await begin({ fleet: by('\u001b[2Jann', NOW - HOUR, 'a\u202eb') });
 
     const err = await resumed();
@@ -305,7 +299,7 @@ describe('berth resync', () => {
   const request = () => state.progress.read(requestName(WEU));
   beforeEach(() => state.progress.write(walkName(WEU), null));
 
-  test('asks the walk to read everything, and trusts the events again', async () => {
+  test('requests a full read of the hub and marks its events as trusted again', async () => {
     await begin({
       untrusted: {
         [WEU]: { since: NOW - HOUR, why: '5 of 100 shadows' },
@@ -328,7 +322,7 @@ describe('berth resync', () => {
     expect(err).toContain('resyncFleet begins within a minute');
   });
 
-  test('says what it costs', async () => {
+  test('estimates what a resync costs', async () => {
     expect(await resync()).toContain('0 twins counted so far, not all have been');
     for (let index = 0; index < 30; index += 1) await appear(WEU, `device-${index}`);
     await countAll(WEU, NOW - 120_000);
@@ -342,13 +336,16 @@ describe('berth resync', () => {
     // 100 reads a second × 0.5 × 0.3, and 400,000 messages a day × 0.2 × 0.3.
     [15_000, 15_000, 1_000_000],
     [48_000, 48_000, 2 * 24 * HOUR],
-  ])('takes the longer of what the rate and the day allow: %d twins', (twins, messages, ms) => {
-    const hub = { tier: 'S1', units: 1, budget: { rate: 0.5, daily: 0.2 } } as const;
+  ])(
+    'estimates the duration of a resync of %d twins from the slower of the rate limit and the daily limit',
+    (twins, messages, ms) => {
+      const hub = { tier: 'S1', units: 1, budget: { rate: 0.5, daily: 0.2 } } as const;
 
-    expect(resyncCost(hub, twins)).toEqual({ readsPerSecond: 15, messages, messagesPerDay: 24_000, ms });
-  });
+      expect(resyncCost(hub, twins)).toEqual({ readsPerSecond: 15, messages, messagesPerDay: 24_000, ms });
+    },
+  );
 
-  test('begins a walk that is under way anew, also where its clock is ahead', async () => {
+  test('restarts an audit that is already running, even if its start time is in the future', async () => {
     const walk = { startedAt: NOW + 60_000, phase: 'devices' };
     await state.progress.write(walkName(WEU), walk);
 
@@ -358,7 +355,7 @@ describe('berth resync', () => {
     expect(await request()).toMatchObject({ at: NOW + 60_001 });
   });
 
-  test('says that it waits while writes are paused', async () => {
+  test('says that a resync waits while writes are paused', async () => {
     await begin({ fleet: by('ann', NOW - HOUR) });
 
     expect(await resync()).toContain(
@@ -366,7 +363,7 @@ describe('berth resync', () => {
     );
   });
 
-  test('refuses a hub that is not there', async () => {
+  test('refuses a hub that the fleet file does not list', async () => {
     await expect(resync({ hub: 'x' })).rejects.toMatchObject({ code: 'BERTH_HUB_UNKNOWN' });
   });
 });
@@ -378,7 +375,7 @@ describe('berth policies', () => {
       .split('\n')
       .map((line) => line.split(/ {2,}/));
 
-  test('shows ramps, how devices take the policies, and who paused what', async () => {
+  test('shows rollouts, the counts of devices by status, and pauses with their authors', async () => {
     const standings: readonly PolicyStanding[] = ['inSync', 'inSync', 'rejected', 'fighting', 'held'];
     for (const [index, standing] of standings.entries()) await appear(EUS, `d${index}`, standing);
     await countAll(WEU, NOW - 120_000);
@@ -429,7 +426,7 @@ describe('berth policies', () => {
 });
 
 describe('berth hubs', () => {
-  test('shows what is paused, and whose events are not trusted', async () => {
+  test('shows pauses, and the hubs whose events are not trusted', async () => {
     await begin({
       fleet: by('ann', NOW - HOUR),
       hubs: { [WEU]: by('bob', NOW - HOUR) },

@@ -1,7 +1,6 @@
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from '@jest/globals';
+import { beforeAll, beforeEach, describe, expect, test } from '@jest/globals';
 import { decide } from '../../src/allocation/decision/decide.ts';
 import { receiptOf } from '../../src/allocation/receipt/receipt.ts';
 import type { Cli } from '../../src/cli/shell/cli.ts';
@@ -12,7 +11,8 @@ import { hostName } from '../../src/iot-hub/host-name.ts';
 import { openTables, type Tables } from '../../src/store/tables/tables.ts';
 import { readKnownDevice } from '../../src/what-if/known-device.ts';
 import { fleetOf, requestOf } from '../allocation/requests.ts';
-import { type Azurite, startAzurite } from '../azurite.ts';
+import { storageAccount } from '../support/storage-account.ts';
+import { temporaryFolder } from '../support/temporary-folder.ts';
 import { shadowOf } from '../twin/twins.ts';
 import { berth, type Flags, flags, listen, NOW } from './terminals.ts';
 
@@ -20,19 +20,15 @@ const WEU = 'weu.azure-devices.net';
 const FILE = JSON.stringify({ ...fleetOf().file, $schema: undefined });
 const FLEET = validFleet(parseFleet(FILE), 'the file');
 
-let azurite: Azurite;
 let folder: string;
 let env: Readonly<Record<string, string>>;
-beforeAll(async () => {
-  folder = mkdtempSync(join(tmpdir(), 'berth-cli-'));
-}, 60_000);
-afterAll(() => rmSync(folder, { recursive: true, force: true }));
+beforeAll(() => {
+  folder = temporaryFolder('cli');
+});
 beforeEach(async () => {
-  azurite = await startAzurite();
-  env = { AzureWebJobsStorage: azurite.connectionString };
+  env = { AzureWebJobsStorage: await storageAccount() };
   await openState(env).revisions.keep(FLEET.revision, FILE, '2026-11-25T00:00:00Z');
 });
-afterEach(() => azurite.close());
 
 const conditions = () => openState(env).conditions.read(NOW);
 const OPTIONS: Flags = { state: 'cordoned', reason: ' certificate roll ', expires: '8h' };
@@ -42,7 +38,7 @@ const clearOverride = (cli: Cli, host: string) => berth(cli, 'hub', 'clear', hos
 const hubs = (cli: Cli, options: Flags = {}) => berth(cli, 'hubs', ...flags(options));
 
 describe('berth hub set', () => {
-  test('sets a state or a weight with author, reason and expiry, for every instance to read', async () => {
+  test('stores a state or a weight with author, reason and expiry for every instance', async () => {
     const { cli, err } = listen(env);
 
     expect(await setOverride(cli, 'WEU.device.azure-devices.net', { ...OPTIONS, weight: '2.5' })).toBe(0);
@@ -60,7 +56,7 @@ describe('berth hub set', () => {
     expect(err()).toContain(`${WEU} is of weight 2.5 until 2026-11-25T20:00Z, by `);
   });
 
-  test('takes effect in decisions, and no longer than it lasts', async () => {
+  test('changes decisions until the override expires', async () => {
     await setOverride(listen(env).cli, WEU, OPTIONS);
     const known = await conditions();
     const request = requestOf({ linkedHubs: [WEU] });
@@ -73,7 +69,7 @@ describe('berth hub set', () => {
     ).toMatchObject({ host: WEU });
   });
 
-  test('says what it takes the place of, and leaves what is not given', async () => {
+  test('says which override it replaces, and keeps the field that is not given', async () => {
     await setOverride(listen(env).cli, WEU, { ...OPTIONS, weight: '2' });
     const { cli, err } = listen(env);
 
@@ -90,7 +86,7 @@ describe('berth hub set', () => {
   test.each<[string, string, Flags, string, RegExp]>([
     ['nothing to set', WEU, { state: undefined }, 'BERTH_ARGUMENT_INVALID', /give --state, --weight or both/],
     [
-      'a state that is none',
+      'a value that is not a state',
       WEU,
       { state: 'closed' },
       'BERTH_ARGUMENT_INVALID',
@@ -104,21 +100,15 @@ describe('berth hub set', () => {
       /for no new devices use --state cordoned/,
     ],
     ['a weight in words', WEU, { weight: 'more' }, 'BERTH_ARGUMENT_INVALID', /--weight is "more"/],
-    ['no reason', WEU, { reason: '  ' }, 'BERTH_ARGUMENT_INVALID', /--reason has 0 characters/],
+    ['an empty reason', WEU, { reason: '  ' }, 'BERTH_ARGUMENT_INVALID', /--reason has 0 characters/],
     [
-      'a time that is none',
+      'a value that is not a time',
       WEU,
       { expires: 'soon' },
       'BERTH_ARGUMENT_INVALID',
       /write a duration such as 30m/,
     ],
-    [
-      'a time that is over',
-      WEU,
-      { expires: '2020-01-01' },
-      'BERTH_ARGUMENT_INVALID',
-      /which is over already/,
-    ],
+    ['a time in the past', WEU, { expires: '2020-01-01' }, 'BERTH_ARGUMENT_INVALID', /which is over already/],
     [
       'a time without a zone',
       WEU,
@@ -127,10 +117,16 @@ describe('berth hub set', () => {
       /or a time such as 2026-11-30T18:00Z/,
     ],
     ['a time in words', WEU, { expires: '1 December 2026' }, 'BERTH_ARGUMENT_INVALID', /write a duration/],
-    ['a time after ten years', WEU, { expires: '2036-12-01' }, 'BERTH_ARGUMENT_INVALID', /write a duration/],
+    [
+      'a time more than ten years ahead',
+      WEU,
+      { expires: '2036-12-01' },
+      'BERTH_ARGUMENT_INVALID',
+      /write a duration/,
+    ],
     ['a reason of two lines', WEU, { reason: 'a\nb' }, 'BERTH_ARGUMENT_INVALID', /a line break or another/],
     [
-      'a hub that is not there',
+      'a hub that the fleet file does not list',
       'x.azure-devices.net',
       {},
       'BERTH_HUB_UNKNOWN',
@@ -146,7 +142,7 @@ describe('berth hub set', () => {
 });
 
 describe('berth hub clear', () => {
-  test('goes back to the fleet file, and says from what', async () => {
+  test('removes the override and says which one it was', async () => {
     await setOverride(listen(env).cli, WEU, OPTIONS);
     const { cli, err } = listen(env);
 
@@ -156,7 +152,7 @@ describe('berth hub clear', () => {
     expect(err()).toMatch(/it was cordoned until .*: certificate roll\./);
   });
 
-  test('of a hub without one says so, and of no hub is refused', async () => {
+  test('reports a hub that has no override, and refuses an unknown hub', async () => {
     const { cli, err } = listen(env);
 
     expect(await clearOverride(cli, WEU)).toBe(0);
@@ -166,7 +162,7 @@ describe('berth hub clear', () => {
 });
 
 describe('berth hubs', () => {
-  test('shows weights, shares, counts, health, overrides and ramps', async () => {
+  test('shows weights, shares, counts, health, overrides and gradual moves', async () => {
     const { conditions: store } = openState(env);
     await store.recordCount(hostName(WEU), 300, NOW - 90_000);
     await store.recordCount(hostName('eus.azure-devices.net'), 100, NOW - 10_000);
@@ -224,27 +220,25 @@ describe('berth hubs', () => {
     });
   });
 
-  test('says where there is no fleet file yet, or no state', async () => {
-    const empty = await startAzurite();
-    try {
-      await expect(hubs(listen({ AzureWebJobsStorage: empty.connectionString }).cli)).rejects.toMatchObject({
-        code: 'BERTH_FLEET_INVALID',
-      });
-    } finally {
-      await empty.close();
-    }
+  test('says that the fleet file or the state is missing', async () => {
+    const empty = { AzureWebJobsStorage: await storageAccount() };
+
+    await expect(hubs(listen(empty).cli)).rejects.toMatchObject({
+      code: 'BERTH_FLEET_INVALID',
+    });
     await expect(hubs(listen({}).cli)).rejects.toMatchObject({
       code: 'BERTH_SETTING_INVALID',
     });
   });
 });
 
-describe('a command beside state of a newer package', () => {
+describe('the berth commands, where a newer package has stored the state', () => {
   const NEWER = {
     code: 'BERTH_FORMAT_NEWER',
     message: expect.stringMatching(/has format 2, and this package/),
   };
-  const tables = () => openTables({ kind: 'connectionString', connectionString: azurite.connectionString });
+  const tables = () =>
+    openTables({ kind: 'connectionString', connectionString: String(env.AzureWebJobsStorage) });
 
   test.each<[string, keyof Tables, string, string, readonly string[]]>([
     ['export', 'receipts', 'pump', '0', ['export']],
@@ -252,7 +246,7 @@ describe('a command beside state of a newer package', () => {
     ['hubs', 'state', 'control', 'control', ['hubs']],
     ['hub set', 'state', 'conditions', `override|state|${WEU}`, ['hub', 'set', WEU, ...flags(OPTIONS)]],
     ['hub clear', 'state', 'conditions', `override|state|${WEU}`, ['hub', 'clear', WEU]],
-  ])('ends with a coded error and leaves it: %s', async (_, table, partition, row, command) => {
+  ])('berth %s ends with a coded error and changes nothing', async (_, table, partition, row, command) => {
     await tables()[table].put(partition, row, { format: 2, news: 'kept' });
     const before = await tables()[table].get(partition, row);
 
@@ -278,7 +272,7 @@ describe('berth export', () => {
       await twins.save(saved, { kind: 'deleted', at: shadowOf({ id }).asOf });
   }
 
-  test('writes every known device once, with its hub and what it registered with', async () => {
+  test('writes every known device once, with its hub and its registration data', async () => {
     for (let index = 0; index < 30; index += 1) await register(`device-${index}`);
     for (let again = 1; again < 4; again += 1) await register('device-7', NOW + again * 60_000);
     await appear('device-3', 'sea.azure-devices.net');
@@ -305,7 +299,7 @@ describe('berth export', () => {
     expect(err()).toMatch(/^31 devices from 127\.0\.0\.1:\d+\.\n$/);
   });
 
-  test('writes into a file', async () => {
+  test('writes the devices into a file with --out', async () => {
     await register('a');
     const file = join(folder, 'devices.jsonl');
     const { cli, err } = listen(env);

@@ -1,15 +1,14 @@
-import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
+import { beforeAll, describe, expect, test } from '@jest/globals';
 import type { Cli } from '../../src/cli/shell/cli.ts';
+import { temporaryFolder } from '../support/temporary-folder.ts';
 import { berth, type Flags, flags, listen } from './terminals.ts';
 
 let folder: string;
 beforeAll(() => {
-  folder = mkdtempSync(join(tmpdir(), 'berth-validate-'));
+  folder = temporaryFolder('validate');
 });
-afterAll(() => rmSync(folder, { recursive: true, force: true }));
 
 const file = (fleet: unknown): string => {
   const path = join(folder, `${Math.random()}.json`);
@@ -26,7 +25,7 @@ const CALM: Flags = { registrations: '100' };
 const validate = (cli: Cli, path: string, options: Flags) => berth(cli, 'validate', path, ...flags(options));
 
 describe('berth validate', () => {
-  test('says in one line that a file is valid', async () => {
+  test('prints one line for a valid file', async () => {
     const { cli, out } = listen();
     const path = file({ hubs: HUBS });
 
@@ -62,9 +61,9 @@ describe('berth validate', () => {
     expect(out()).toContain('warning  allocation.rules[0].require no hub has these labels');
   });
 
-  test('looks into the models next to the file', async () => {
+  test('checks the fleet file against the models next to it', async () => {
     const { cli, out } = listen();
-    const own = mkdtempSync(join(folder, 'models-'));
+    const own = temporaryFolder('models');
     const path = join(own, 'fleet.json');
     writeFileSync(path, JSON.stringify({ hubs: HUBS }));
     mkdirSync(join(own, 'models'));
@@ -84,7 +83,7 @@ describe('berth validate', () => {
     );
   });
 
-  test('gives the same as JSON', async () => {
+  test('prints the same problems as JSON', async () => {
     const { cli, out } = listen();
 
     expect(await validate(cli, file('{'), { ...CALM, json: true })).toBe(1);
@@ -96,13 +95,18 @@ describe('berth validate', () => {
   });
 
   test.each([
-    ['a file that is not there', '/nowhere/fleet.json', CALM, 'BERTH_FILE_UNREADABLE'],
-    ['a number that is none', 'fleet.json', { ...CALM, partitions: 'many' }, 'BERTH_ARGUMENT_INVALID'],
+    ['a file that does not exist', '/nowhere/fleet.json', CALM, 'BERTH_FILE_UNREADABLE'],
+    [
+      'a number of partitions that is not a number',
+      'fleet.json',
+      { ...CALM, partitions: 'many' },
+      'BERTH_ARGUMENT_INVALID',
+    ],
   ])('refuses %s with a code', async (_, path, options, code) => {
     await expect(validate(listen().cli, path, options)).rejects.toMatchObject({ code });
   });
 
-  test('takes the partitions from the settings', async () => {
+  test('takes the number of partitions from the settings', async () => {
     const { cli, out } = listen({ TWIN_EVENTS_PARTITIONS: '32' });
     const policies = [{ name: 'p', desired: { a: 1 } }];
 

@@ -1,14 +1,14 @@
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
+import { beforeAll, describe, expect, test } from '@jest/globals';
 import { openState, type State } from '../../src/cli/shell/state.ts';
 import { withPackage } from '../../src/control/packages.ts';
 import { withPause } from '../../src/control/pauses.ts';
 import { parseFleet } from '../../src/fleet/file/parse.ts';
 import type { Shadow } from '../../src/twin/snapshot/shadow.ts';
 import type { TwinId } from '../../src/twin/snapshot/twin.ts';
-import { type Azurite, startAzurite } from '../azurite.ts';
+import { storageAccount } from '../support/storage-account.ts';
+import { temporaryFolder } from '../support/temporary-folder.ts';
 import { at, ID, shadowOf } from '../twin/twins.ts';
 import { berth, type Flags, flags, listen, NOW } from './terminals.ts';
 
@@ -25,7 +25,6 @@ const OLD = fileOf(BASE, { ...SAVER, name: 'former' });
 const NEW = fileOf(SAVER, { ...BASE, desired: { interval: 9 } }, WATCH, LARGE);
 const HOSTILE = 'valve\u001b[2J';
 
-let azurite: Azurite;
 let folder: string;
 let state: State;
 let env: Readonly<Record<string, string>>;
@@ -43,9 +42,8 @@ async function store(deviceId: string, parts: Partial<Shadow> = {}, id: Partial<
 }
 
 beforeAll(async () => {
-  folder = mkdtempSync(join(tmpdir(), 'berth-what-if-twins-'));
-  azurite = await startAzurite();
-  env = { AzureWebJobsStorage: azurite.connectionString };
+  folder = temporaryFolder('what-if-twins');
+  env = { AzureWebJobsStorage: await storageAccount() };
   state = openState(env);
   const old = parseFleet(OLD);
   if (!old.ok) throw new Error('the old file is wrong');
@@ -70,10 +68,6 @@ beforeAll(async () => {
   const gone = { ...ID, deviceId: 'pump-6' };
   await state.twins.save(await state.twins.load(gone), { kind: 'deleted', at: at(0) });
 }, 60_000);
-afterAll(async () => {
-  await azurite.close();
-  rmSync(folder, { recursive: true, force: true });
-});
 
 async function asked(question: Flags = {}, settings = env) {
   const said = listen(settings);
@@ -87,7 +81,7 @@ const cells = (text: string, first: string) =>
     .find(([cell]) => cell === first);
 
 describe('berth what-if --twins', () => {
-  test('shows hubs, policies, states and the first patches for people', async () => {
+  test('shows hubs, policies, statuses and the first patches as text', async () => {
     const { code, text, notes } = await asked();
 
     expect(code).toBe(0);
@@ -132,7 +126,7 @@ describe('berth what-if --twins', () => {
     expect(notes).toMatch(/^State: 127\.0\.0\.1:\d+\.\n$/);
   });
 
-  test('gives the same as JSON, and the same again', async () => {
+  test('prints the same result as JSON, and the same JSON for the same input', async () => {
     const fleet = file(NEW);
     const { text } = await asked({ fleet, json: true });
 
@@ -158,7 +152,7 @@ describe('berth what-if --twins', () => {
     expect((await asked({ fleet, json: true })).text).toBe(text);
   });
 
-  test('compares with another file where one is given', async () => {
+  test('compares with another fleet file', async () => {
     const { text } = await asked({ fleet: file(OLD), against: file(OLD) });
 
     expect(text).toContain('No twin would be in another state.');
@@ -166,14 +160,14 @@ describe('berth what-if --twins', () => {
     expect(cells(text, 'base')?.at(-1)).toBe('reached it');
   });
 
-  test('shows as many patches as --first says', async () => {
+  test('shows as many patches as --first allows', async () => {
     expect((await asked({ first: '0' })).text).not.toContain('would write to');
     expect((await asked({ fleet: file(fileOf({ name: 'p', desired: { p: 1 } })), first: '1' })).text).toMatch(
       /p would write to 4 twins, such as:\n.*\n +pump-1 +weu\.azure-devices\.net +p +\(absent\) -> 1\n(?! +pump)/,
     );
   });
 
-  test('fails above --max-writes, and says by how much', async () => {
+  test('fails if the writes exceed --max-writes, and says by how many', async () => {
     await expect(asked({ maxWrites: '1' })).rejects.toMatchObject({
       code: 'BERTH_TOO_MANY_WRITES',
       message: '2 twins would be written; --max-writes allows 1, and that is 1 too many.',
@@ -184,7 +178,7 @@ describe('berth what-if --twins', () => {
     });
   });
 
-  test('leaves the hubs of other stamps alone', async () => {
+  test('ignores the hubs of other stamps', async () => {
     const { text } = await asked({ json: true }, { ...env, BERTH_STAMP: 'us' });
 
     expect(JSON.parse(text)).toMatchObject({
@@ -193,7 +187,7 @@ describe('berth what-if --twins', () => {
     });
   });
 
-  test('writes nothing', async () => {
+  test('writes nothing to the state', async () => {
     const known = async () => {
       const etags: (string | undefined)[] = [];
       for await (const { etag } of state.twins.records()) etags.push(etag);
@@ -206,33 +200,36 @@ describe('berth what-if --twins', () => {
     expect(await known()).toEqual(before);
   });
 
-  test('says where no twin is known', async () => {
-    const empty = await startAzurite();
-    try {
-      const { code, text } = await asked({}, { AzureWebJobsStorage: empty.connectionString });
+  test('warns if the state tables know no twin', async () => {
+    const { code, text } = await asked({}, { AzureWebJobsStorage: await storageAccount() });
 
-      expect(code).toBe(0);
-      expect(text).toContain('Warning: the state tables know no twin, so nothing was tried.');
-    } finally {
-      await empty.close();
-    }
+    expect(code).toBe(0);
+    expect(text).toContain('Warning: the state tables know no twin, so nothing was tried.');
   });
 
   test.each<[string, Flags, RegExp]>([
-    ['devices', { devices: '10' }, /--twins asks about the twins .*: leave out --devices, or ask twice\./],
     [
-      'what is about placement',
+      '--devices together with --twins',
+      { devices: '10' },
+      /--twins asks about the twins .*: leave out --devices, or ask twice\./,
+    ],
+    [
+      'placement flags together with --twins',
       { devices: '10', payload: ['{}'], maxMoves: '1' },
       /leave out --devices, --payload, --max-moves/,
     ],
-    ['a limit in words', { maxWrites: 'few' }, /--max-writes is "few": write a whole number/],
-    ['too many patches', { first: '5000' }, /--first is 5000: write at most 1,000\./],
+    ['a limit that is not a number', { maxWrites: 'few' }, /--max-writes is "few": write a whole number/],
+    ['more than 1,000 patches', { first: '5000' }, /--first is 5000: write at most 1,000\./],
     [
-      'what is about twins',
+      'flags about twins without --twins',
       { twins: false, devices: '10', maxWrites: '1', first: '2' },
       /leave out --max-writes, --first/,
     ],
-    ['no question', { twins: false }, /give --devices \(where they would go\) or --twins/],
+    [
+      'a call without --devices and --twins',
+      { twins: false },
+      /give --devices \(where they would go\) or --twins/,
+    ],
   ])('refuses %s', async (_, question, message) => {
     await expect(asked(question)).rejects.toMatchObject({
       code: 'BERTH_ARGUMENT_INVALID',

@@ -1,14 +1,13 @@
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
+import { beforeAll, describe, expect, test } from '@jest/globals';
+import { temporaryFolder } from '../support/temporary-folder.ts';
 import { berth, type Flags, flags, listen } from './terminals.ts';
 
 let folder: string;
 beforeAll(() => {
-  folder = mkdtempSync(join(tmpdir(), 'berth-what-if-'));
+  folder = temporaryFolder('what-if');
 });
-afterAll(() => rmSync(folder, { recursive: true, force: true }));
 const file = (text: string): string => {
   const path = join(folder, String(Math.random()));
   writeFileSync(path, text);
@@ -30,7 +29,7 @@ async function asked(options: Flags) {
 }
 
 describe('berth what-if', () => {
-  test('shows shares, moves, hours and reasons for people', async () => {
+  test('shows shares, moves, hours and reasons as text', async () => {
     const { code, text } = await asked({
       fleet: fleet(hub('weu'), hub('eus', { state: 'draining' })),
       against: fleet(hub('weu'), hub('eus')),
@@ -50,7 +49,7 @@ describe('berth what-if', () => {
     );
   });
 
-  test('gives the same as JSON', async () => {
+  test('prints the same result as JSON', async () => {
     const { text } = await asked({ fleet: fleet(hub('weu')), devices: '2500', json: true });
 
     expect(JSON.parse(text)).toMatchObject({
@@ -60,13 +59,13 @@ describe('berth what-if', () => {
     });
   });
 
-  test('says where nothing changes', async () => {
+  test('says that no device would go elsewhere', async () => {
     expect((await asked({ fleet: fleet(hub('weu')), devices: '10' })).text).toContain(
       'No device would go elsewhere.',
     );
   });
 
-  test('fails above --max-moves, and says how many are allowed below', async () => {
+  test('fails if the moves exceed --max-moves, and says which number allows them', async () => {
     const options = {
       fleet: fleet(hub('weu'), hub('eus', { state: 'draining' })),
       against: fleet(hub('weu'), hub('eus')),
@@ -89,7 +88,7 @@ describe('berth what-if', () => {
     await expect(asked({ ...options, maxMoves: String(moves.count - 1) })).rejects.toThrow(/allows/);
   });
 
-  test('fails by --max-moves for devices that could not be placed any more', async () => {
+  test('counts devices that no hub can take against --max-moves', async () => {
     const closed = file(
       JSON.stringify({ hubs: [hub('weu')], allocation: { rules: [{ name: 'closed', deny: 'closed' }] } }),
     );
@@ -101,7 +100,7 @@ describe('berth what-if', () => {
     );
   });
 
-  test('reads devices from a file, empty lines and all, more than one part of them', async () => {
+  test('reads devices from a file with empty lines in several chunks', async () => {
     const lines = Array.from(
       { length: 4_500 },
       (_, index) => `{"deviceId":"d${index}","hub":"weu.azure-devices.net"}`,
@@ -115,7 +114,7 @@ describe('berth what-if', () => {
     expect(JSON.parse(text)).toMatchObject({ devices: 4_500, hubs: [{ before: 4_500, after: 4_500 }] });
   });
 
-  test('names the line that is no device', async () => {
+  test('names the line that does not describe a device', async () => {
     const lines = Array.from({ length: 3_000 }, (_, index) =>
       index === 2_344 ? 'nope' : `{"deviceId":"d${index}"}`,
     );
@@ -127,14 +126,18 @@ describe('berth what-if', () => {
   });
 
   test.each<[string, Flags, string]>([
-    ['no devices at all', { devices: '0' }, 'BERTH_ARGUMENT_INVALID'],
-    ['too many', { devices: '99999999999' }, 'BERTH_ARGUMENT_INVALID'],
-    ['a file that is not there', { devices: '/nowhere' }, 'BERTH_FILE_UNREADABLE'],
+    ['a number of devices of 0', { devices: '0' }, 'BERTH_ARGUMENT_INVALID'],
+    ['too many devices', { devices: '99999999999' }, 'BERTH_ARGUMENT_INVALID'],
+    ['a file that does not exist', { devices: '/nowhere' }, 'BERTH_FILE_UNREADABLE'],
     ['a file without devices', { devices: '/dev/null' }, 'BERTH_DEVICES_INVALID'],
     ['payloads for known devices', { devices: '/dev/null', payload: ['{}'] }, 'BERTH_ARGUMENT_INVALID'],
-    ['a payload that is no JSON', { devices: '1', payload: ['country=DE'] }, 'BERTH_ARGUMENT_INVALID'],
-    ['a limit in words', { devices: '1', maxMoves: 'few' }, 'BERTH_ARGUMENT_INVALID'],
-    ['another fleet file that is not there', { devices: '1', against: '/nowhere' }, 'BERTH_FILE_UNREADABLE'],
+    ['a payload that is not JSON', { devices: '1', payload: ['country=DE'] }, 'BERTH_ARGUMENT_INVALID'],
+    ['a limit that is not a number', { devices: '1', maxMoves: 'few' }, 'BERTH_ARGUMENT_INVALID'],
+    [
+      'another fleet file that does not exist',
+      { devices: '1', against: '/nowhere' },
+      'BERTH_FILE_UNREADABLE',
+    ],
   ])('refuses %s with a code', async (_, options, code) => {
     await expect(asked({ fleet: fleet(hub('weu')), devices: '1', ...options })).rejects.toMatchObject({
       code,

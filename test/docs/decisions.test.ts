@@ -22,7 +22,7 @@ function sectionsOf(record: string): readonly (readonly [heading: string, hasTex
 }
 
 describe('docs/decisions', () => {
-  test('has records in files that are numbered without a gap', () => {
+  test('numbers its records without a gap', () => {
     expect(RECORDS.map((file) => file.slice(0, 5))).toEqual(
       RECORDS.map((_, index) => `${String(index + 1).padStart(4, '0')}-`),
     );

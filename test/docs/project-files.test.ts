@@ -8,7 +8,7 @@ const json = (file: string): unknown => JSON.parse(read(file));
 const SCRIPTS = z.object({ scripts: z.record(z.string(), z.string()) }).parse(json('package.json')).scripts;
 
 describe('.vscode', () => {
-  test('runs npm scripts that exist', () => {
+  test('runs only npm scripts that exist', () => {
     const { tasks } = z
       .object({ tasks: z.array(z.object({ label: z.string(), script: z.string().optional() })) })
       .parse(json('.vscode/tasks.json'));
@@ -18,7 +18,7 @@ describe('.vscode', () => {
     expect(scripts.filter((script) => !Object.hasOwn(SCRIPTS, script))).toEqual([]);
   });
 
-  test('launches after tasks that exist', () => {
+  test('launches only after tasks that exist', () => {
     const { tasks } = z
       .object({ tasks: z.array(z.object({ label: z.string() })) })
       .parse(json('.vscode/tasks.json'));
@@ -31,7 +31,7 @@ describe('.vscode', () => {
   });
 });
 
-test('Dependabot looks after npm and the actions of the workflows', () => {
+test('Dependabot updates npm packages and the actions of the workflows', () => {
   const { updates } = z
     .object({ updates: z.array(z.object({ 'package-ecosystem': z.string(), directory: z.string() })) })
     .parse(parse(read('.github/dependabot.yml')));
@@ -46,7 +46,7 @@ test('CODEOWNERS names an owner for every file', () => {
   expect(read('.github/CODEOWNERS')).toMatch(/^\* @[\w-]+\/[\w-]+$/m);
 });
 
-test('the lines of .editorconfig are as long as the formatter makes them', () => {
+test('.editorconfig has the line length of the formatter', () => {
   const { formatter } = z
     .object({ formatter: z.object({ lineWidth: z.number() }) })
     .parse(json('biome.json'));

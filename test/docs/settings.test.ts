@@ -22,7 +22,7 @@ const page = readFileSync('docs/deploy.md', 'utf8');
 const section = page.slice(page.indexOf('\n## App settings'), page.indexOf('\n## Upgrade'));
 
 describe('the settings in docs/deploy.md', () => {
-  test('are looked for in the code, and found', () => {
+  test('the test finds the settings in the code', () => {
     expect([...settings]).toEqual(
       expect.arrayContaining([
         'FLEET_FILE',
@@ -33,7 +33,7 @@ describe('the settings in docs/deploy.md', () => {
     );
   });
 
-  test.each([...settings])('say what %s is', (name) => {
+  test.each([...settings])('docs/deploy.md explains the setting %s', (name) => {
     const [prefix, part] = name.split('__');
 
     // The parts of one connection share a row.
@@ -42,7 +42,7 @@ describe('the settings in docs/deploy.md', () => {
     ).toBe(true);
   });
 
-  test('are settings that there are', () => {
+  test('docs/deploy.md lists only settings that exist', () => {
     const rows = section.split('\n').filter((line) => /^\| `/.test(line));
     const ofBerth = rows
       .filter((row) => /\| (host, )?Berth \|/.test(row))
@@ -70,7 +70,7 @@ describe('links between the pages', () => {
         .replaceAll(' ', '-'),
     );
 
-  test.each(pages)('%s: every link to a section leads to one', (file) => {
+  test.each(pages)('every link to a section in %s leads to an existing section', (file) => {
     const text = readFileSync(file, 'utf8');
     const broken = [...text.matchAll(/\]\(([\w./-]*)#([\w-]+)\)/g)].filter(([, path = '', anchor = '']) => {
       const target = path === '' ? text : readFileSync(join(file, '..', path), 'utf8');

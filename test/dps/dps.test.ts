@@ -1,8 +1,7 @@
 import { once } from 'node:events';
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { writeFileSync } from 'node:fs';
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
-import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { inspect } from 'node:util';
 import { afterEach, beforeEach, describe, expect, test } from '@jest/globals';
@@ -11,6 +10,7 @@ import { dpsPlace, managementPlace } from '../../src/dps/connection.ts';
 import { DEVELOPMENT_DPS } from '../../src/dps/development.ts';
 import { openDps } from '../../src/dps/dps.ts';
 import { DpsError, type DpsPort } from '../../src/dps/port.ts';
+import { temporaryFolder } from '../support/temporary-folder.ts';
 
 const FUNCTION_KEY = 'function-key-that-nobody-may-see';
 const RECORD = { enrollmentGroupId: 'g é', etag: '"1"', attestation: { type: 'symmetricKey' } };
@@ -60,8 +60,8 @@ const put = () =>
     '"1"',
   );
 
-describe('a call', () => {
-  test('goes on from page to page until there is none', async () => {
+describe('a request to DPS', () => {
+  test('a list follows the continuation token until the last page', async () => {
     answer = (response, request) => {
       const page = Number(request.headers['x-ms-continuation'] ?? 0);
       json(
@@ -74,7 +74,7 @@ describe('a call', () => {
     expect((await dps.list('group')).map(({ id }) => id)).toEqual(['g0', 'g1', 'g2']);
   });
 
-  test('of a write says which etag it goes by; a creation says none', async () => {
+  test('an update sends the etag in If-Match, and a creation sends none', async () => {
     answer = json(200, RECORD);
     await put();
     await dps.put('group', 'g é', {}, undefined);
@@ -86,7 +86,7 @@ describe('a call', () => {
     expect(seen[0]?.headers.host).toBe(DEVELOPMENT_DPS.host);
   });
 
-  test('that deletes what is gone has done its work', async () => {
+  test('a deletion succeeds where the enrollment is already gone', async () => {
     answer = json(404, { errorCode: 404201 });
 
     await dps.delete('individual', 'x', '"1"');
@@ -94,7 +94,7 @@ describe('a call', () => {
   });
 });
 
-describe('a failure', () => {
+describe('a failed request to DPS', () => {
   test.each<[number, string]>([
     [400, 'BERTH_DPS_REFUSED'],
     [401, 'BERTH_DPS_UNAUTHORIZED'],
@@ -105,7 +105,7 @@ describe('a failure', () => {
     [429, 'BERTH_DPS_THROTTLED'],
     [500, 'BERTH_DPS_UNAVAILABLE'],
     [503, 'BERTH_DPS_UNAVAILABLE'],
-  ])('%i is %s, with what DPS says of it', async (status, code) => {
+  ])('the answer %i becomes %s with the message of DPS', async (status, code) => {
     answer = json(status, { errorCode: 400004, trackingId: 'x', message: 'The\nhub\u001b is not linked.' });
 
     expect(await failure(put())).toMatchObject({
@@ -117,17 +117,17 @@ describe('a failure', () => {
 
   test.each<[string, string, (response: ServerResponse) => void]>([
     ['never answers', 'BERTH_DPS_TIMEOUT', () => {}],
-    ['breaks off', 'BERTH_DPS_UNAVAILABLE', (response) => response.destroy()],
-    ['answers a page of a proxy', 'BERTH_DPS_UNAVAILABLE', json(200, '<html>')],
-    ['answers something else', 'BERTH_DPS_UNAVAILABLE', json(200, { hello: 1 })],
-  ])('of a service that %s is %s', async (_, code, how) => {
+    ['closes the connection', 'BERTH_DPS_UNAVAILABLE', (response) => response.destroy()],
+    ['answers with the HTML page of a proxy', 'BERTH_DPS_UNAVAILABLE', json(200, '<html>')],
+    ['answers with unexpected JSON', 'BERTH_DPS_UNAVAILABLE', json(200, { hello: 1 })],
+  ])('a service that %s causes %s', async (_, code, how) => {
     answer = how;
 
     expect(await failure(put())).toMatchObject({ code });
     expect(await failure(dps.list('individual'))).toMatchObject({ code });
   });
 
-  test('shows neither the token nor a key, even where DPS repeats what it got', async () => {
+  test('an error shows neither the token nor a key, even if DPS repeats them', async () => {
     answer = json(400, {
       errorCode: 400004,
       message: `https://x.net/api?code=${FUNCTION_KEY} and ${DEVELOPMENT_DPS.key} by SharedAccessSignature sr=x&sig=y`,
@@ -141,11 +141,11 @@ describe('a failure', () => {
   });
 });
 
-describe('which DPS is meant', () => {
+describe('the choice of DPS', () => {
   const CONNECTION =
     'HostName=Contoso.azure-devices-provisioning.net;SharedAccessKeyName=p;SharedAccessKey=c2VjcmV0PQ==';
 
-  test('is what the connection string says', async () => {
+  test('the connection string names the DPS and its key', async () => {
     const place = dpsPlace({ BERTH_DPS: CONNECTION });
 
     expect(place).toMatchObject({
@@ -158,19 +158,19 @@ describe('which DPS is meant', () => {
   });
 
   test.each<[string, Record<string, string>, RegExp]>([
-    ['nothing says it', {}, /Neither BERTH_DPS/],
+    ['no setting names a DPS', {}, /Neither BERTH_DPS/],
     [
-      'the connection string is none',
+      'the connection string cannot be read',
       { BERTH_DPS: 'c2VjcmV0' },
       /^BERTH_DPS is no service connection string/,
     ],
     [
-      'it is no host name',
+      'the host name is a URL',
       { BERTH_DPS__hostName: 'https://c2VjcmV0' },
       /^BERTH_DPS__hostName is no host name/,
     ],
     [
-      'the endpoint is elsewhere',
+      'the endpoint is on another machine',
       { IOT_ENDPOINT: 'http://c2VjcmV0.example' },
       /^IOT_ENDPOINT must be plain http/,
     ],
@@ -179,14 +179,14 @@ describe('which DPS is meant', () => {
       { BERTH_DPS__hostName: 'a.b', IOT_ENDPOINT: 'http://127.0.0.1:7080' },
       /exclude each other/,
     ],
-  ])('is a clear error where %s', (_, env, message) => {
+  ])('a coded error is thrown where %s', (_, env, message) => {
     expect(() => dpsPlace(env)).toThrow(
       expect.objectContaining({ code: 'BERTH_SETTING_INVALID', message: expect.stringMatching(message) }),
     );
     expect(() => dpsPlace(env)).not.toThrow(/c2VjcmV0/);
   });
 
-  test('certificates need the resource id; only the local DPS has one of its own', () => {
+  test('certificates need the resource id of DPS, except for the local DPS', () => {
     expect(() => managementPlace({ BERTH_DPS: CONNECTION })).toThrow(/BERTH_DPS__resourceId is missing/);
     expect(() => managementPlace({ BERTH_DPS__resourceId: '/subscriptions/x' })).toThrow(/no resource id/);
     expect(managementPlace({ IOT_ENDPOINT: 'http://127.0.0.1:7080' }).origin).toBe('http://127.0.0.1:7080');
@@ -198,14 +198,13 @@ describe('which DPS is meant', () => {
     ).toBe('https://management.azure.com');
   });
 
-  test('that is named does not lie behind the address of the local stack', () => {
-    const folder = mkdtempSync(join(tmpdir(), 'berth-dps-env-'));
+  test('a named DPS is not reached through the address of the local stack', () => {
+    const folder = temporaryFolder('dps-env');
     const Values = { IOT_ENDPOINT: 'http://127.0.0.1:7080' };
     writeFileSync(join(folder, 'local.settings.json'), JSON.stringify({ Values }));
 
     expect(environmentIn(folder, {}).IOT_ENDPOINT).toBe(Values.IOT_ENDPOINT);
     expect(environmentIn(folder, { BERTH_DPS: CONNECTION }).IOT_ENDPOINT).toBeUndefined();
     expect(environmentIn(folder, { BERTH_DPS__hostName: 'a.b' }).IOT_ENDPOINT).toBeUndefined();
-    rmSync(folder, { recursive: true });
   });
 });

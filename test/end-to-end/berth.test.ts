@@ -68,8 +68,8 @@ const lastReceipt = async (id: string) => {
   return receipts[0];
 };
 
-describe('an operator and devices of their own, against the local stack', () => {
-  test('a device that measured goes to a hub that is near', async () => {
+describe('an operator and devices, against the local stack', () => {
+  test('a device that reports latencies goes to a near hub', async () => {
     const { code, out } = await device('near-sea', {
       country: 'SG',
       latency: { southeastasia: 5, [WEU]: 900, [NEU]: 900, eastus: 900 },
@@ -84,7 +84,7 @@ describe('an operator and devices of their own, against the local stack', () => 
     expect(out).toContain('desired {"sendDataInterval":5000');
   });
 
-  test('a German device and one that hides its country do not leave the EU', async () => {
+  test('a German device, and a device without a country, stay in the EU', async () => {
     const german = await device('german', { country: 'DE' }, 'https');
     const hidden = await device('hidden', {});
 
@@ -92,13 +92,13 @@ describe('an operator and devices of their own, against the local stack', () => 
     expect(hidden.out).toMatch(/^hidden is on contoso-(weu|neu)\./);
   });
 
-  test('a device that a rule denies is told so by DPS', async () => {
+  test('DPS reports the refusal of a device that a rule denies', async () => {
     const { code, err } = await device('old', { country: 'US', model: 'x0' });
 
     expect([code, err]).toEqual([1, expect.stringContaining('400207')]);
   });
 
-  test('a hub that is cordoned takes no new devices within a minute, and is drained after', async () => {
+  test('a cordoned hub takes no new devices within a minute, and is drained afterwards', async () => {
     expect(
       (await berth('hub', 'set', WEU, '--state', 'cordoned', '--reason', 'test', '--expires', '1h')).code,
     ).toBe(0);
@@ -132,7 +132,7 @@ describe('an operator and devices of their own, against the local stack', () => 
     expect((await berth('hub', 'clear', WEU)).err).toContain('it was draining');
   });
 
-  test('a stored receipt is explained, and comes to the same again', async () => {
+  test('berth explain recomputes the same decision from a stored receipt', async () => {
     const file = join(state, 'receipt.json');
     // The table copy is flushed each second.
     let receipt: object | undefined;
@@ -149,7 +149,7 @@ describe('an operator and devices of their own, against the local stack', () => 
     expect(out).toContain('Recomputed: the same to the letter.');
   });
 
-  test('what the tables know is exported, and tried on another fleet file by threads of its own', async () => {
+  test('berth export writes the known devices, and berth what-if tests another fleet file on them in worker threads', async () => {
     const devices = join(state, 'devices.jsonl');
     expect((await berth('export', '--out', devices)).code).toBe(0);
     const known = readFileSync(devices, 'utf8').trimEnd().split('\n').length;
@@ -186,7 +186,7 @@ describe('an operator and devices of their own, against the local stack', () => 
     expect(JSON.parse(synthetic.out)).toMatchObject({ devices: 20_000, moves: { count: 0 } });
   });
 
-  test('a change of a policy is tried on the twins that the tables know', async () => {
+  test('berth what-if --twins tests a policy change on the stored twins', async () => {
     const file = join(state, 'policy.json');
     const fleet = JSON.parse(readFileSync(join(bundles.directory, 'fleet.json'), 'utf8')) as object;
     const policies = [{ name: 'tried', desired: { tried: true } }];
@@ -204,7 +204,7 @@ describe('an operator and devices of their own, against the local stack', () => 
     expect(tooMany).toMatchObject({ code: 1, err: expect.stringContaining('[BERTH_TOO_MANY_WRITES]') });
   });
 
-  test('a poisoned event is listed, shown, replayed in vain, and purged', async () => {
+  test('an event that cannot be decoded is listed, shown, replayed without success, and purged', async () => {
     const event = {
       body: Buffer.from('not json').toString('base64'),
       properties: {
@@ -237,7 +237,7 @@ describe('an operator and devices of their own, against the local stack', () => 
     expect((await berth('dead-letters', 'list')).err).toContain('No dead letters.');
   });
 
-  test('a reader that has seen enough ends a command, and a full disk does so with a sentence', async () => {
+  test('a command ends quietly when its reader closes the pipe, and with a sentence when the disk is full', async () => {
     const berthInShell = (line: string) =>
       new Promise<Said>((resolve) => {
         execFile(
@@ -258,7 +258,7 @@ describe('an operator and devices of their own, against the local stack', () => 
     });
   });
 
-  test('the fleet file is validated, and a wrong option is an error with a code', async () => {
+  test('berth validate accepts the fleet file, and a wrong option is an error with a code', async () => {
     expect(await berth('validate', '--registrations', '100')).toMatchObject({
       code: 0,
       out: expect.stringContaining('fleet.json is valid: 4 hubs'),

@@ -7,11 +7,14 @@ import { type Bundles, buildBundles } from './bundles.ts';
 import { type LocalRun, runLocally } from './local-run.ts';
 
 const DEVICES = 9;
-/** Their batteries stay full. What the policy for low ones has written, it writes again after a minute only. */
+/**
+ * Devices whose batteries stay full. Only their owned properties are edited: the policy for low batteries waits a minute
+ * after a write before it corrects the value again.
+ */
 const FULL: readonly string[] = ['sim-0003', 'sim-0005', 'sim-0006', 'sim-0008', 'sim-0009'];
-/** How long the bad weather lasts. */
+/** How long the faults last. */
 const FAULTS_MS = 6_000;
-/** The same for each run; another one can be given. */
+/** Seed of the faults: the same for each run, unless BERTH_FAULTS_SEED names another. */
 const SEED = Number(process.env.BERTH_FAULTS_SEED || 20_261_128);
 
 let bundles: Bundles;
@@ -28,10 +31,10 @@ afterAll(async () => {
 });
 
 /**
- * `--once` is the judge: it ends well when no event is unread, each twin is in sync or rejected as its device behaves,
- * and what Berth knows is what the hubs have.
+ * `--once` checks the result: it exits with 0 when no event is unread, each twin is in sync or rejected as its device
+ * behaves, and the snapshots equal the twins of the hubs.
  */
-test('faults of every kind, and a function host that is killed: every twin still gets where it belongs', async () => {
+test('every twin gets in sync in spite of faults of every kind and a killed function host', async () => {
   run = runLocally(bundles.directory, [
     ...['--once', '--json', '--fresh', '--timeout', '150'],
     ...['--devices', String(DEVICES), '--state', state],
@@ -73,8 +76,8 @@ test('faults of every kind, and a function host that is killed: every twin still
 }, 240_000);
 
 /**
- * Others write to the twins all the while, which also keeps the loop from closing before its time: tags again and again,
- * and once in some twins what a policy owns. More would be a fight.
+ * Writes to the twins for some time, as another writer does: tags repeatedly, and once in some twins a property that a
+ * policy owns. More such writes would make it a contested property. The edits also keep `--once` from ending early.
  */
 async function edit(control: string, edited: Set<string>, ms: number): Promise<void> {
   const until = Date.now() + ms;
@@ -110,7 +113,7 @@ async function hostProcess(control: string): Promise<{ readonly pid: number } | 
 
 const functionsLog = () => readFileSync(join(state, 'logs', 'functions.log'), 'utf8').slice(-8_000);
 
-/** Batches tell of each event that they could not take. */
+/** Number of dead letters in the log of the function host. */
 function deadLetters(): number {
   const log = readFileSync(join(state, 'logs', 'functions.log'), 'utf8');
   return [...log.matchAll(/"deadLetters":(\d+)/g)].reduce((sum, [, count]) => sum + Number(count), 0);

@@ -52,8 +52,8 @@ async function azuriteOnceIt(control: string, is: (azurite: Process) => boolean)
   }
 }
 
-describe('Azurite', () => {
-  test('that was killed is not shown as running, is started again, and Berth goes on', async () => {
+describe('Azurite in the local stack', () => {
+  test('a killed Azurite is shown as down and started again, and Berth continues', async () => {
     const run = start(join(root, 'killed'));
     const control = await run.says(/control API (http:\S+)\)/);
     const before = await azuriteOnceIt(control, ({ running }) => running);
@@ -71,7 +71,7 @@ describe('Azurite', () => {
     await end(run);
   });
 
-  test('whose port was taken meanwhile is shown as down, says why, and starts when the port is free', async () => {
+  test('Azurite is shown as down with a reason while its port is in use, and starts when the port is free', async () => {
     const run = start(join(root, 'taken'));
     const control = await run.says(/control API (http:\S+)\)/);
     const { ports } = await ask(`${control}/stack`, STACK);
@@ -95,7 +95,7 @@ describe('Azurite', () => {
 });
 
 describe('the state folder', () => {
-  test('holds nothing after a run that a fresh start would not delete', async () => {
+  test('contains after a run only files that --fresh deletes', async () => {
     const state = join(root, 'whole');
     const run = start(state, '--once', '--timeout', '60');
     expect((await run.ended).code).toBe(0);
@@ -112,25 +112,28 @@ describe('the state folder', () => {
     ...(process.platform === 'linux'
       ? [['cannot be made', '/proc/berth', 'BERTH_LOCAL_STATE_UNUSABLE']]
       : []),
-    ['holds files of others', 'others', 'BERTH_LOCAL_STATE_FOREIGN'],
+    ['holds files that Berth did not write', 'others', 'BERTH_LOCAL_STATE_FOREIGN'],
     ['contains the project', '..', 'BERTH_LOCAL_STATE_FOREIGN'],
-  ])('that %s is a sentence with a code, within seconds, and stays as it is', async (_, folder, code) => {
-    mkdirSync(join(root, 'others'), { recursive: true });
-    writeFileSync(join(root, 'others', 'notes.txt'), 'mine');
-    writeFileSync(join(root, 'file'), 'mine');
-    const path = folder.startsWith('file') || folder === 'others' ? join(root, folder) : folder;
-    const run = start(path, '--fresh');
+  ])(
+    'a state folder that %s ends the start within seconds with a coded error, and is not changed',
+    async (_, folder, code) => {
+      mkdirSync(join(root, 'others'), { recursive: true });
+      writeFileSync(join(root, 'others', 'notes.txt'), 'mine');
+      writeFileSync(join(root, 'file'), 'mine');
+      const path = folder.startsWith('file') || folder === 'others' ? join(root, folder) : folder;
+      const run = start(path, '--fresh');
 
-    const { code: exitCode } = await run.ended;
+      const { code: exitCode } = await run.ended;
 
-    expect(exitCode).toBe(1);
-    expect(run.said()).toContain(`[${code}]`);
-    expect(run.said().trim().split('\n')).toHaveLength(1);
-    expect(readFileSync(join(root, 'file'), 'utf8')).toBe('mine');
-    expect(readdirSync(join(root, 'others'))).toEqual(['notes.txt']);
-  });
+      expect(exitCode).toBe(1);
+      expect(run.said()).toContain(`[${code}]`);
+      expect(run.said().trim().split('\n')).toHaveLength(1);
+      expect(readFileSync(join(root, 'file'), 'utf8')).toBe('mine');
+      expect(readdirSync(join(root, 'others'))).toEqual(['notes.txt']);
+    },
+  );
 
-  test('with a damaged file ends the start with a sentence, and --fresh begins anew', async () => {
+  test('a damaged state file ends the start with an error, and --fresh starts again without it', async () => {
     const state = join(root, 'damaged');
     await start(state, '--once', '--timeout', '1').ended;
     const file = join(state, 'batteries.jsonl');

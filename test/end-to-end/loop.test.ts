@@ -94,13 +94,13 @@ describe('the main job, with Microsoft’s device SDKs, over real TLS, MQTT, AMQ
       // Every creation was seen, so no twin was read.
       hubOps: { twinReads: 0, twinWrites: LOW },
     });
-    // The first walk has its turn when it comes: a page of each hub.
+    // The first audit may have begun: it queries at most one page of each hub.
     expect(result.hubOps.queries).toBeLessThanOrEqual(result.hubs.length);
     expect(result.hubs.reduce((sum, { devices }) => sum + devices, 0)).toBe(DEVICES);
     expect(result.events).toBeGreaterThan(3 * DEVICES);
   }, 150_000);
 
-  test('a second run on the same state: devices keep their hubs, nothing is reset or corrected again', async () => {
+  test('after a second run on the same state, devices keep their hubs, and nothing is reset or corrected again', async () => {
     const result = await resultOf(start());
 
     expect(result).toMatchObject({
@@ -114,7 +114,7 @@ describe('the main job, with Microsoft’s device SDKs, over real TLS, MQTT, AMQ
     expect(log.match(/"how":"stayed"/g)).toHaveLength(DEVICES);
   }, 150_000);
 
-  test('the function host is killed in the middle of a run, comes back, and every twin still gets in sync', async () => {
+  test('every twin gets in sync although the function host is killed and restarted during the run', async () => {
     const run = start('--fresh');
     const control = await run.says(/control API (http:\S+)\)/);
     await run.says(/the functions (run)/);
@@ -136,7 +136,7 @@ describe('the main job, with Microsoft’s device SDKs, over real TLS, MQTT, AMQ
   }, 180_000);
 });
 
-describe('ending', () => {
+describe('the end of a run', () => {
   const pidsOf = async (run: LocalRun): Promise<readonly number[]> => {
     const control = await run.says(/control API (http:\S+)\)/);
     await run.says(/the functions (run)/);
@@ -161,7 +161,7 @@ describe('ending', () => {
     await untilGone(pids);
   });
 
-  test('the other processes end with the supervisor, even if that is killed', async () => {
+  test('the other processes end with the supervisor, even if it is killed', async () => {
     const run = runLocally(bundles.directory, ['--devices', '2', '--state', join(state, 'killed')]);
     runs.push(run);
     const pids = await pidsOf(run);
@@ -171,7 +171,7 @@ describe('ending', () => {
     await untilGone(pids);
   });
 
-  test('a run that cannot close in time says why and fails', async () => {
+  test('a run that cannot close in time reports the reason and fails', async () => {
     const run = runLocally(bundles.directory, [
       '--once',
       '--timeout',

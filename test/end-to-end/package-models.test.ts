@@ -20,7 +20,7 @@ beforeAll(() => {
   execFileSync('node', ['scripts/package.mjs', '--out', 'package'], { cwd: project, stdio: 'ignore' });
 });
 
-test('the package carries the DTDL files of models/, and nothing else that lies there', () => {
+test('the package contains the DTDL files of models/, and no other file of that folder', () => {
   const models = readdirSync(join(project, 'package/models'), { recursive: true, withFileTypes: true })
     .filter((entry) => entry.isFile())
     .map((entry) => entry.name);
@@ -31,7 +31,7 @@ test('the package carries the DTDL files of models/, and nothing else that lies 
   );
 });
 
-test('the zip file carries them in the same folders', () => {
+test('the zip file contains the DTDL files in the same folders', () => {
   const zip = unzipSync(readFileSync(join(project, 'package.zip')));
   const text = strFromU8(zip[`models/${MODEL}`] ?? new Uint8Array());
 

@@ -74,8 +74,8 @@ const manifest = () =>
 const packaged = () =>
   readdirSync(built, { recursive: true, withFileTypes: true }).filter((entry) => entry.isFile());
 
-describe('what npm run package writes', () => {
-  test('is the functions, their source map, three small files, and nothing else', () => {
+describe('the output of npm run package', () => {
+  test('the package consists of the functions, their source map, and three small files', () => {
     const files = packaged().map((file) => join(file.parentPath, file.name).slice(built.length + 1));
 
     expect(files.sort()).toEqual([
@@ -91,7 +91,7 @@ describe('what npm run package writes', () => {
     }
   });
 
-  test('needs no packages, and says when it was built, as its code does', () => {
+  test('the package needs no npm packages, and states the same build time as its code', () => {
     expect(Object.keys(manifest()).sort()).toEqual([
       'berth',
       'engines',
@@ -104,7 +104,7 @@ describe('what npm run package writes', () => {
     expect(readFileSync(join(built, 'dist/functions.cjs'), 'utf8')).toContain(manifest().berth.build);
   });
 
-  test('is the same wherever it is built, but for the time', () => {
+  test('the package is the same wherever it is built, except for the time', () => {
     const elsewhere = join(temporaryFolder('elsewhere'), 'other');
     execFileSync('npm', ['run', '--silent', 'package', '--', '--out', elsewhere], { stdio: 'ignore' });
     const timeless = (folder: string, file: string) =>
@@ -115,17 +115,17 @@ describe('what npm run package writes', () => {
     }
   });
 
-  test('does not say where it was built', () => {
+  test('the package does not contain the path where it was built', () => {
     for (const file of packaged()) {
       const text = readFileSync(join(file.parentPath, file.name), 'utf8');
       for (const place of [process.cwd(), homedir(), tmpdir(), built]) {
-        // Of `/` or of `/root` alone much may be about.
+        // A path such as `/` occurs in the text for other reasons.
         if (place.length > 1) expect([file.name, text.includes(`${place}/`)]).toEqual([file.name, false]);
       }
     }
   });
 
-  test('is small enough to start quickly, and large enough to be whole', () => {
+  test('the package has a plausible size', () => {
     const megabytes = (file: string) => statSync(file).size / 1_000_000;
 
     expect(megabytes(join(built, 'dist/functions.cjs'))).toBeGreaterThan(1);
@@ -133,7 +133,7 @@ describe('what npm run package writes', () => {
     expect(megabytes(`${built}.zip`)).toBeLessThan(3);
   });
 
-  test('is in the zip file too, byte by byte, with host.json at its root', () => {
+  test('the zip file contains the same package, with host.json at its root', () => {
     const zip = unzipSync(readFileSync(`${built}.zip`));
 
     expect(Object.keys(zip)).toEqual([
@@ -185,7 +185,7 @@ function builtAt(build: string): string {
 }
 
 describe('the smoke test of a deployment', () => {
-  test('is content with the package that it is told of, and keeps the key to itself', async () => {
+  test('accepts the package that it expects, and does not print the key', async () => {
     const api = await serve('as packaged');
 
     const { code, out, err } = await smoke(api, `${built}.zip`, { GITHUB_ACTIONS: 'true' });
@@ -203,7 +203,7 @@ describe('the smoke test of a deployment', () => {
     expect(err).toBe('::add-mask::f-key\n::add-mask::f-key\n');
   });
 
-  test('is not, while another build answers', async () => {
+  test('fails while another build answers', async () => {
     const api = await serve('as packaged');
 
     const { code, err } = await smoke(api, builtAt('2999-01-01T00:00:00.000Z'), { SMOKE_MINUTES: '0' });
@@ -214,7 +214,7 @@ describe('the smoke test of a deployment', () => {
     ]);
   });
 
-  test('does not wait for a package that an earlier one has outdated', async () => {
+  test('stops waiting for a package that has been replaced by a newer one', async () => {
     const api = await serve('as packaged');
     while (((await (await get(`${api}/fleet`)).json()) as Running).build.newest === null) await delay(50);
 
@@ -226,7 +226,7 @@ describe('the smoke test of a deployment', () => {
     ]);
   });
 
-  test('is not with a fleet file that has problems', async () => {
+  test('fails if the fleet file has problems', async () => {
     const api = await serve('{"hubs":[]}');
 
     const { code, err } = await smoke(api, `${built}.zip`, { SMOKE_MINUTES: '0' });
@@ -237,7 +237,7 @@ describe('the smoke test of a deployment', () => {
     ]);
   });
 
-  test('is not where it may not read the key', async () => {
+  test('fails if it cannot read the key', async () => {
     const api = await serve('as packaged');
 
     const { code, err } = await smoke(api, `${built}.zip`, { BERTH_APP: '' });
@@ -247,7 +247,7 @@ describe('the smoke test of a deployment', () => {
 });
 
 describe('the deployed package', () => {
-  test('starts as it was packaged, is ready, and says which build answers', async () => {
+  test('starts, becomes ready, and names the build that answers', async () => {
     const api = await serve('as packaged');
 
     expect(await (await get(`${api}/health`)).json()).toEqual({ ready: true });
@@ -267,7 +267,7 @@ describe('the deployed package', () => {
     expect((await get(`${api}/health`)).status).toBe(200);
   });
 
-  test('wants its key, as DPS sends it, for everything but health', async () => {
+  test('requires its key, in the form that DPS sends it, for every route except health', async () => {
     const api = await serve(JSON.stringify(GOOD));
 
     expect((await fetch(`${api}/allocate?code=f-key`, { method: 'POST', body: REQUEST })).status).toBe(200);
@@ -279,9 +279,9 @@ describe('the deployed package', () => {
 
   test.each<[string, string | undefined]>([
     ['is broken', '{"hubs":[{"host":"weu"}]}'],
-    ['is no JSON', '{'],
+    ['is not JSON', '{'],
     ['is missing', undefined],
-  ])('never loses a route where the fleet file %s', async (_, fleet) => {
+  ])('keeps every route where the fleet file %s', async (_, fleet) => {
     const fresh = storage.replace(/TableEndpoint=[^;]+/, 'TableEndpoint=http://127.0.0.1:9/devstoreaccount1');
     const api = await serve(fleet, { AzureWebJobsStorage: fresh });
 
@@ -297,7 +297,7 @@ describe('the deployed package', () => {
     expect(await (await get(`${api}/health`)).json()).toEqual({ ready: false });
   });
 
-  test('runs the last good fleet file where the new one is broken, and says that it is not ready', async () => {
+  test('uses the last good fleet file where the new one is broken, and reports that it is not ready', async () => {
     const store = new RevisionStore(
       openTables({ kind: 'connectionString', connectionString: storage }).state,
     );

@@ -48,15 +48,15 @@ const between = (
     ({ field, from, to }) => `${field}: ${from} -> ${to}`,
   );
 
-describe('differences', () => {
-  test('are none where only order, case, marks and the masked key differ', () => {
+describe('the differences between a file and an enrollment', () => {
+  test('there is no difference where only order, case, marks and the masked key differ', () => {
     expect(between({})).toEqual([]);
   });
 
   test.each<[string, Partial<WantedEnrollment>, JsonObject, string[]]>([
     ['the status', {}, { provisioningStatus: 'disabled' }, ['enabled: false -> true']],
     ['the policy', {}, { allocationPolicy: 'hashed' }, ['allocationPolicy: hashed -> custom']],
-    ['hubs', {}, { iotHubs: null }, ['iotHubs: all that are linked -> a.net, b.net']],
+    ['the hubs', {}, { iotHubs: null }, ['iotHubs: all that are linked -> a.net, b.net']],
     [
       'the name by which a hub is linked, after a relink',
       { terms: { ...WANTED.terms, iotHubs: ['weu.device.azure-devices.net'] } },
@@ -64,7 +64,7 @@ describe('differences', () => {
       ['iotHubs: weu.azure-devices.net -> weu.device.azure-devices.net'],
     ],
     [
-      'a hub that is no host name, which is not repeated',
+      'a hub that is not a host name, without repeating it',
       { terms: { ...WANTED.terms, iotHubs: ['a.net'] } },
       { iotHubs: ['HostName=a.net;SharedAccessKey=c2VjcmV0'] },
       ['iotHubs: (not a host name) -> a.net'],
@@ -76,7 +76,7 @@ describe('differences', () => {
       ['reprovisioning: reset -> migrate'],
     ],
     ['the initial twin', {}, { initialTwin: null }, ['initialTwin.tags: nothing -> {"site":"ams"}']],
-    ['Edge', {}, { capabilities: { iotEdge: true } }, ['capabilities.iotEdge: true -> false']],
+    ['the Edge capability', {}, { capabilities: { iotEdge: true } }, ['capabilities.iotEdge: true -> false']],
     [
       'the webhook',
       {},
@@ -120,11 +120,11 @@ describe('differences', () => {
         'attestation.caReferences.secondary: nothing -> root',
       ],
     ],
-  ])('name %s', (_, wanted, json, expected) => {
+  ])('reports a change of %s', (_, wanted, json, expected) => {
     expect(between(wanted, json)).toEqual(expected);
   });
 
-  test('of keys name the field, never a key', () => {
+  test('a changed key is reported by its field, never by its value', () => {
     const attestation = { type: 'symmetricKey', keys: { primaryKey: 'p1', secondaryKey: 's1' } } as const;
     const mechanism = { type: 'symmetricKey', symmetricKey: { primaryKey: 'p2', secondaryKey: 's1' } };
 
@@ -135,7 +135,7 @@ describe('differences', () => {
 });
 
 describe('the body of an update', () => {
-  test('keeps keys that DPS made, and fields that the file does not know', () => {
+  test('the body of an update keeps the keys that DPS made and fields that the file does not know', () => {
     const mechanism = { type: 'symmetricKey', symmetricKey: { primaryKey: 'p', secondaryKey: 's' } };
 
     expect(bodyOf({ wanted: WANTED, record: record(), mechanism, webhookKey: 'k+/=' })).toEqual({
@@ -152,7 +152,7 @@ describe('the body of an update', () => {
     });
   });
 
-  test('with another function key changes nothing else', () => {
+  test('the body of an update with another function key changes nothing else', () => {
     const { etag: _e, createdDateTimeUtc: _c, lastUpdatedDateTimeUtc: _l, ...rest } = JSON_;
 
     expect(bodyWithKey(record(), URL_, 'new', undefined)).toEqual({
@@ -167,11 +167,11 @@ describe('the URL of a webhook', () => {
     [`${URL_}?code=a`, `${URL_}?****`, true],
     [URL_, URL_.replace('contoso', 'CONTOSO'), true],
     [URL_, `${URL_}2`, false],
-  ])('%s and %s are the same: %s', (left, right, same) => {
+  ])('the webhook URLs %s and %s are the same: %s', (left, right, same) => {
     expect(isSameWebhook(left, right)).toBe(same);
   });
 
-  test('shows no key', () => {
+  test('the shown webhook URL contains no key', () => {
     expect(withoutKey(withKey(URL_, 'secret'))).toBe(URL_);
     expect(withoutKey('https://user:secret@x.net/a#b')).toBe('https://x.net/a');
   });
@@ -182,7 +182,7 @@ describe('the URL of a webhook', () => {
     [`${URL_}?code=k`, true],
     [`${URL_}?code=other`, false],
     [URL_, false],
-  ])('%s carries the key: %s', (url, carries) => {
+  ])('the webhook URL %s carries the key: %s', (url, carries) => {
     expect(carriesKey(url, 'k')).toBe(carries);
   });
 });

@@ -14,7 +14,7 @@ const problemsOf = (file: unknown) => {
 };
 
 describe('enrollments.schema.json', () => {
-  test('is what the schema generates (npm run schema)', () => {
+  test('is the file that npm run schema generates', () => {
     const committed: unknown = JSON.parse(readFileSync('schemas/enrollments.schema.json', 'utf8'));
 
     expect(committed).toEqual(JSON.parse(JSON.stringify(enrollmentsJsonSchema())));
@@ -22,15 +22,15 @@ describe('enrollments.schema.json', () => {
 });
 
 describe('docs/enrollments.md', () => {
-  test('has a valid example', () => {
+  test('contains a valid example', () => {
     const [, example = ''] = /```json\n([^`]*)```/.exec(readFileSync('docs/enrollments.md', 'utf8')) ?? [];
 
     expect(parseEnrollments(example)).toMatchObject({ ok: true });
   });
 });
 
-describe('a file', () => {
-  test('needs only ids and attestations; the rest has defaults', () => {
+describe('an enrollments file', () => {
+  test('needs only ids and attestations, and fills the rest with defaults', () => {
     const parsed = parseEnrollments(
       JSON.stringify({ webhook: WEBHOOK, groups: [GROUP], individuals: [LAB] }),
     );
@@ -53,7 +53,7 @@ describe('a file', () => {
     });
   });
 
-  test('with several problems tells all of them, with what to write instead', () => {
+  test('lists every problem, each with a correction', () => {
     const problems = problemsOf({
       webhook: { url: 'https://contoso.azurewebsites.net/api/allocate?code=abc' },
       groups: [
@@ -88,25 +88,29 @@ describe('a file', () => {
   });
 
   test.each<[string, object, RegExp]>([
-    ['custom without a webhook', { groups: [GROUP] }, /^groups\[0\]\.webhook is missing/],
+    ['the policy custom but no webhook', { groups: [GROUP] }, /^groups\[0\]\.webhook is missing/],
     [
       'a webhook under another policy',
       { groups: [{ ...GROUP, allocationPolicy: 'hashed', webhook: WEBHOOK }] },
       /^groups\[0\]\.webhook is asked under the policy custom only/,
     ],
-    ['a hub twice', { webhook: WEBHOOK, groups: [{ ...GROUP, iotHubs: ['a.b', 'A.B'] }] }, /listed twice/],
     [
-      'a key in the place of a hub',
+      'a hub that is listed twice',
+      { webhook: WEBHOOK, groups: [{ ...GROUP, iotHubs: ['a.b', 'A.B'] }] },
+      /listed twice/,
+    ],
+    [
+      'a key instead of a hub',
       { webhook: WEBHOOK, groups: [{ ...GROUP, iotHubs: ['c2VjcmV0IGtleSBvZiAzMiBieXRlcw=='] }] },
       /^groups\[0\]\.iotHubs\[0\] is a text that is no host name \(not repeated\): write the full host name/,
     ],
     [
-      'plain http elsewhere than on this machine',
+      'a webhook on another machine over plain http',
       { webhook: { url: 'http://contoso.example/api/allocate' } },
       /^webhook\.url is not right/,
     ],
     [
-      'given and derived keys',
+      'both given and derived keys',
       {
         webhook: WEBHOOK,
         individuals: [
@@ -123,20 +127,23 @@ describe('a file', () => {
       },
       /write one kind, or none/,
     ],
-  ])('with %s is refused', (_, file, message) => {
+  ])('an enrollments file with %s is refused', (_, file, message) => {
     expect(problemsOf(file)).toEqual([expect.stringMatching(message)]);
   });
 
   test.each<[string, unknown]>([
     [
-      'in the place of a variable',
+      'instead of the name of a variable',
       { attestation: { type: 'symmetricKey', primaryKeyFrom: SECRET, secondaryKeyFrom: SECRET } },
     ],
     ['as a field of its own', { attestation: { type: 'symmetricKey', primaryKey: SECRET } }],
-    ['in the place of an attestation', { attestation: SECRET }],
-    ['in the URL', { ...GROUP, webhook: { url: `https://x.example/api/allocate?code=${SECRET}` } }],
-    ['in the place of the webhook', { ...GROUP, webhook: SECRET }],
-  ])('with a key %s is refused, and the key is not repeated', (_, group) => {
+    ['instead of an attestation', { attestation: SECRET }],
+    [
+      'in the URL of the webhook',
+      { ...GROUP, webhook: { url: `https://x.example/api/allocate?code=${SECRET}` } },
+    ],
+    ['instead of the webhook', { ...GROUP, webhook: SECRET }],
+  ])('an enrollments file with a key %s is refused, and the key is not repeated', (_, group) => {
     const problems = problemsOf({ webhook: WEBHOOK, groups: [{ id: 'fleet', ...(group as object) }] });
 
     expect(problems.length).toBeGreaterThan(0);
@@ -150,7 +157,7 @@ describe('a file', () => {
     ['{"groups":[],\n"groups":[]}', 'groups is written twice, at line 1, column 2 and at line 2, column 1'],
     ['{"groups":[{"id":"a","id":"b"}]}', /^groups\[0\]\.id is written twice/],
     ['{"__proto__":{}}', /holds the key "__proto__"/],
-  ])('%j is no file', (text, message) => {
+  ])('the text %j is refused as an enrollments file', (text, message) => {
     expect(problemsOf(text)).toEqual([expect.stringMatching(message)]);
   });
 });

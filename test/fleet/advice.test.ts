@@ -22,15 +22,15 @@ function advice(parts: { hubs?: object[]; allocation?: object; twins?: object },
 }
 const rules = (...given: object[]) => ({ allocation: { rules: given } });
 
-describe('a fleet that is fine', () => {
+describe('a fleet file without a problem', () => {
   test.each<[string, Parameters<typeof advice>[0]]>([
-    ['hubs alone', {}],
+    ['only hubs', {}],
     [
       'a residency with two hubs',
       rules({ name: 'eu', when: "oneOf(payload.c, ['DE'], ['US'])", require: { residency: 'eu' } }),
     ],
     [
-      'latency with a ramp',
+      'latency with a gradual move',
       {
         allocation: {
           latency: { halfLifeMs: 25 },
@@ -40,31 +40,31 @@ describe('a fleet that is fine', () => {
       },
     ],
     [
-      'two hub rules about other devices',
+      'two hub rules for different devices',
       rules(
         { name: 'a', when: "registrationId == 'a'", hub: 'a.azure-devices.net' },
         { name: 'b', when: "registrationId == 'b'", hub: 'b.azure-devices.net' },
       ),
     ],
     [
-      'a denial of some',
+      'a deny rule for some devices',
       rules(
         { name: 'x', when: "payload.m == 'x'", whenUnknown: 'skip', deny: 'no' },
         { name: 'y', when: "oneOf(payload.m, ['y'], ['x'])", whenUnknown: 'apply', deny: 'no' },
       ),
     ],
     [
-      'a hub in a region without figures, where latency does not count',
+      'a hub in a region without figures, with latency not in use',
       { hubs: [hub('a', { region: 'usgovvirginia' }), hub('b')] },
     ],
-  ])('%s: nothing is said', (_, parts) => {
+  ])('gets no advice: %s', (_, parts) => {
     expect(advice(parts)).toEqual([]);
   });
 });
 
-describe('the fleet files that come with Berth', () => {
+describe('a fleet file that comes with Berth', () => {
   test.each(['fleet.json', 'infra/fleet.production.json', 'infra/fleet.small.json'])(
-    '%s is one to copy: nothing is said',
+    'gets no advice, so it is safe to copy: %s',
     (file) => {
       const parsed = parseFleet(readFileSync(file, 'utf8'));
       if (!parsed.ok) throw new Error(JSON.stringify(parsed.problems));
@@ -74,8 +74,8 @@ describe('the fleet files that come with Berth', () => {
   );
 });
 
-describe('what will hurt is said, with the figures', () => {
-  test('registrations above what hubs take, by their weights', () => {
+describe('advice with figures', () => {
+  test('names registrations above the limit of the hubs, by their weights', () => {
     const hubs = [hub('a', { weight: 3 }), hub('b', { units: 3 }), hub('c', { tier: 'S3' })];
 
     expect(advice({ hubs: [hub('a', { tier: 'S2', units: 2 })] }, { registrationsPerMinute: 200 })).toEqual(
@@ -92,7 +92,7 @@ describe('what will hurt is said, with the figures', () => {
     ]);
   });
 
-  test('less than one write a second and partition, only where there are policies', () => {
+  test('names less than one write a second for each partition, only when the file has policies', () => {
     const hubs = [hub('a', { budget: { rate: 0.1, daily: 0.1 } }), hub('b')];
     const twins = { policies: [{ name: 'p', desired: { a: 1 } }] };
 
@@ -111,7 +111,7 @@ describe('what will hurt is said, with the figures', () => {
       /require only a\.azure-devices\.net has these labels/,
     ],
     [
-      'a residency with none',
+      'a residency without a hub',
       rules({ name: 'us', require: { residency: 'us' } }),
       /require no hub has these labels/,
     ],
@@ -126,7 +126,7 @@ describe('what will hurt is said, with the figures', () => {
       /its condition is always unknown/,
     ],
     [
-      'rules beside one that denies all',
+      'rules after a rule that denies all devices',
       rules(
         { name: 'r', when: 'payload.a', prefer: { 'a.azure-devices.net': 2 } },
         { name: 'closed', deny: 'closed' },
@@ -134,7 +134,7 @@ describe('what will hurt is said, with the figures', () => {
       'allocation.rules[0] "r" has no effect: rule "closed" denies every device',
     ],
     [
-      'a hub rule before one for all',
+      'a hub rule before another one that matches all devices',
       rules(
         { name: 'r', when: 'payload.a', hub: 'a.azure-devices.net' },
         { name: 'all', hub: 'b.azure-devices.net' },
@@ -142,7 +142,7 @@ describe('what will hurt is said, with the figures', () => {
       'allocation.rules[0] "r" has no effect: of hub rules the last one wins, and "all" matches whenever it does',
     ],
     [
-      'a hub rule before one with the same condition',
+      'a hub rule before another one with the same condition',
       rules(
         { name: 'r', when: 'payload.a', hub: 'a.azure-devices.net' },
         { name: 's', when: 'payload.a', hub: 'b.azure-devices.net' },
@@ -158,7 +158,7 @@ describe('what will hurt is said, with the figures', () => {
       /hubs\[0\]\.region is "usgovvirginia", of which no latencies are known/,
     ],
     [
-      'a residency of which one hub is active',
+      'a residency with only one active hub',
       {
         hubs: [hub('a'), hub('b', { state: 'cordoned' })],
         ...rules({ name: 'eu', require: { residency: 'eu' } }),
@@ -166,7 +166,7 @@ describe('what will hurt is said, with the figures', () => {
       /require only a\.azure-devices\.net has these labels and is active/,
     ],
     [
-      'a residency of which no hub is active',
+      'a residency without an active hub',
       {
         hubs: [hub('a', { state: 'cordoned' }), hub('b', { labels: {} })],
         ...rules({ name: 'eu', require: { residency: 'eu' } }),
@@ -174,17 +174,17 @@ describe('what will hurt is said, with the figures', () => {
       /require every hub with these labels is cordoned or drains/,
     ],
     [
-      'a residency that a device can evade',
+      'a residency rule that a device can evade',
       rules({ name: 'eu', when: "has(payload.c) && payload.c == 'DE'", require: { residency: 'eu' } }),
       "allocation.rules[0].when \"eu\" does not hold a device that sends no payload.c, or payload.c = \"\", or payload.c = \"de\": compare with a closed list, as in oneOf(payload.country, ['DE', 'FR'], ['US', 'SG']): what is in neither is unknown, and a require applies",
     ],
     [
-      'a denial that a device can evade',
+      'a deny rule that a device can evade',
       rules({ name: 'x', when: "payload.m == 'x'", deny: 'no' }),
       /allocation\.rules\[0\]\.when "x" does not hold a device that sends no payload\.m, .*write whenUnknown: skip/,
     ],
     [
-      'two residencies that exclude each other',
+      'two residency rules that exclude each other',
       {
         hubs: [...PAIR, hub('c', { labels: { residency: 'us' } }), hub('d', { labels: { residency: 'us' } })],
         ...rules(
@@ -205,7 +205,7 @@ describe('what will hurt is said, with the figures', () => {
       /twins\.policies\[0\]\.desired\.at sets "2026-01-01T00:00:00\+02:00"/,
     ],
     [
-      'a fleet of which no hub is active',
+      'a fleet without an active hub',
       { hubs: [hub('a', { state: 'cordoned' }), hub('b', { state: 'cordoned' })] },
       /hubs none is active/,
     ],
@@ -215,23 +215,23 @@ describe('what will hurt is said, with the figures', () => {
       /allocation\.payload holds characters that are not ASCII/,
     ],
     [
-      'moves by latency where weights decide',
+      'moves by latency when the weights decide the placement',
       { allocation: { sticky: { moveWhenFasterByMs: 40 }, moves: { over: '1d' } } },
       /allocation\.sticky moves devices to faster hubs only as far as the draw/,
     ],
     [
-      'a drain at once',
+      'a drain that moves all devices at once',
       { hubs: [hub('a', { state: 'draining' }), hub('b')] },
       /allocation\.moves is missing/,
     ],
     [
-      'moves for next to nothing',
+      'moves for a very small gain in latency',
       {
         allocation: { latency: { halfLifeMs: 5 }, sticky: { moveWhenFasterByMs: 1 }, moves: { over: '1d' } },
       },
       /moveWhenFasterByMs is 1: measurements vary by more/,
     ],
-  ])('%s', (_, parts, message) => {
+  ])('names %s', (_, parts, message) => {
     expect(advice(parts)).toEqual([typeof message === 'string' ? message : expect.stringMatching(message)]);
   });
 });

@@ -18,7 +18,7 @@ const saidOf = (when: string) =>
 
 const ID = 'and registrationId is always lower case, so that this never matches: write';
 
-describe('a comparison that can never be true is named', () => {
+describe('a comparison that is always false', () => {
   test.each([
     ["registrationId.startsWith('SN-')", `compares with "SN-", ${ID} "sn-"`],
     ["registrationId.endsWith('-X')", `compares with "-X", ${ID} "-x"`],
@@ -66,11 +66,11 @@ describe('a comparison that can never be true is named', () => {
       "payload.country.trim().upperAscii() == 'de'",
       'compares with "de", and it.upperAscii() is always upper case, so that this never matches: write "DE"',
     ],
-  ])('%s', (when, message) => {
+  ])('gets a warning: %s', (when, message) => {
     expect(saidOf(when)).toEqual([message]);
   });
 
-  test('wherever a fleet file has conditions and values', () => {
+  test('gets a warning in every condition and value of a fleet file', () => {
     const fleet = fleetOf({
       allocation: { payload: { near: "=hub.region == 'West Europe'", list: ["=hub.host == 'A'"] } },
       twins: {
@@ -102,7 +102,7 @@ describe('a comparison that can never be true is named', () => {
   });
 });
 
-describe('a comparison that may be true is not', () => {
+describe('a comparison that can be true', () => {
   test.each([
     "registrationId.startsWith('sn-')",
     "registrationId.upperAscii() == 'SN-1'",
@@ -117,35 +117,35 @@ describe('a comparison that may be true is not', () => {
     "payload.items.exists(registration, registration == 'A')",
     'registrationId == payload.id',
     "registrationId + 'X' == 'snX'",
-  ])('%s', (when) => {
+  ])('gets no warning: %s', (when) => {
     expect(saidOf(when)).toEqual([]);
   });
 });
 
-describe('a date with an offset that becomes a desired property', () => {
+describe('a date with an offset in a desired property', () => {
   const datesOf = (desired: object) =>
     zonedDates(fleetOf({ twins: { policies: [{ name: 'p', desired }] } })).map(
       ({ path, message }) => `${path} ${message}`,
     );
 
-  test('is named, with the same in UTC', () => {
+  test('gets a warning that shows the same date in UTC', () => {
     expect(datesOf({ at: '2026-01-01T00:00:00+02:00' })).toEqual([
       'twins.policies[0].desired.at sets "2026-01-01T00:00:00+02:00", a date with an offset: the portal saves it again as UTC, which is another text, and a fight begins; write it in UTC: "2025-12-31T22:00:00Z"',
     ]);
   });
 
   test.each<[string, object]>([
-    ['with no distance from UTC', { at: '2026-01-01T00:00:00+00:00' }],
-    ['with a fraction', { at: '2026-01-01T00:00:00.1234567-05:30' }],
-    ['without a colon', { at: '2026-01-01T00:00:00+0200' }],
-    ['in a list', { at: [1, { from: '2026-01-01T00:00:00+02:00' }] }],
-    ['deep inside', { a: { b: { c: '2026-01-01T00:00:00+02:00' } } }],
-    ['by an expression', { at: "=reported.x ? '2026-01-01T00:00:00+02:00' : 'no'" }],
-  ])('%s', (_, desired) => {
+    ['with an offset of zero', { at: '2026-01-01T00:00:00+00:00' }],
+    ['with a fraction of a second', { at: '2026-01-01T00:00:00.1234567-05:30' }],
+    ['with an offset without a colon', { at: '2026-01-01T00:00:00+0200' }],
+    ['inside a list', { at: [1, { from: '2026-01-01T00:00:00+02:00' }] }],
+    ['deep inside an object', { a: { b: { c: '2026-01-01T00:00:00+02:00' } } }],
+    ['written by an expression', { at: "=reported.x ? '2026-01-01T00:00:00+02:00' : 'no'" }],
+  ])('gets a warning: %s', (_, desired) => {
     expect(datesOf(desired)).toHaveLength(1);
   });
 
-  test('is named in a layer', () => {
+  test('gets a warning in a layer', () => {
     const initial = [{ name: 'l', desired: { at: '2026-01-01T00:00:00+02:00' }, tags: { at: 'x' } }];
 
     expect(zonedDates(fleetOf({ twins: { initial } }))).toEqual([
@@ -154,12 +154,12 @@ describe('a date with an offset that becomes a desired property', () => {
   });
 
   test.each<[string, object]>([
-    ['in UTC', { at: '2026-01-01T00:00:00Z' }],
-    ['a date alone', { at: '2026-01-01' }],
-    ['that is only compared', { at: "=reported.at == '2026-01-01T00:00:00+02:00'" }],
-    ['a text around it', { at: 'since 2026-01-01T00:00:00+02:00' }],
-    ['a local time', { at: '2026-01-01T00:00:00' }],
-  ])('is not, %s', (_, desired) => {
+    ['a date in UTC', { at: '2026-01-01T00:00:00Z' }],
+    ['a date without a time', { at: '2026-01-01' }],
+    ['a date that is only compared', { at: "=reported.at == '2026-01-01T00:00:00+02:00'" }],
+    ['a date inside a longer text', { at: 'since 2026-01-01T00:00:00+02:00' }],
+    ['a local time without an offset', { at: '2026-01-01T00:00:00' }],
+  ])('gets no warning: %s', (_, desired) => {
     expect(datesOf(desired)).toEqual([]);
   });
 });

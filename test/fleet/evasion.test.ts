@@ -34,9 +34,9 @@ function evading(fleet: Fleet): readonly string[] {
 const IN = "payload.country in ['DE', 'FR']";
 const CLOSED = "oneOf(payload.country, ['DE', 'FR'], ['US', 'SG'])";
 
-describe('a residency that a device can evade is named with the input', () => {
+describe('a residency condition that a device can evade', () => {
   test.each<[string, string]>([
-    // What the device says is compared with a few values, and everything else is outside.
+    // The condition compares an input with a few values, and all other values are outside.
     [IN, 'payload.country=""'],
     [IN, 'payload.country="de"'],
     [IN, 'payload.country="DE "'],
@@ -59,7 +59,7 @@ describe('a residency that a device can evade is named with the input', () => {
     ["payload.country in {'DE': true}", 'payload.country="de"'],
     ["cel.bind(c, payload.country, c in ['DE'])", 'payload.country="de"'],
     ['payload.id == registrationId', 'payload.id=""'],
-    // Guards, which are false where there is nothing to look at.
+    // Guards that are false when the input is missing.
     [`payload.country != null && ${IN}`, 'payload.country=null'],
     [`payload.country != null && ${CLOSED}`, 'payload.country=null'],
     [`payload.country != '' && ${CLOSED}`, 'payload.country=""'],
@@ -87,7 +87,7 @@ describe('a residency that a device can evade is named with the input', () => {
     ["payload.countries[1] == 'DE'", 'payload.countries=["de","de"]'],
     ["payload.address.split(',')[2].trim() == 'DE'", 'payload.address=",,de"'],
     ["payload.serial.substring(3, 5) == 'DE'", 'payload.serial="xxxde"'],
-    // Beside what devices cannot choose, and beside each other.
+    // Combinations with inputs that devices cannot choose, and with each other.
     [`registrationId.startsWith('eu-') || ${IN}`, 'payload.country="de"'],
     [`attestation.subject.contains('C=DE') || ${IN}`, 'payload.country="de"'],
     [`enrollment.initialTwin.tags.residency == 'eu' || ${IN}`, 'payload.country="de"'],
@@ -104,7 +104,7 @@ describe('a residency that a device can evade is named with the input', () => {
       "payload.a == 'p' && payload.b == 'q' && payload.c == 'r' && payload.d == 's' && payload.e == 't'",
       'payload.c="R"',
     ],
-  ])('%s is evaded by %s', (when, input) => {
+  ])('gets a warning that names the input: %s, %s', (when, input) => {
     const fleet = fleetOf(when);
 
     expect(evading(fleet)).toContain(input);
@@ -120,11 +120,11 @@ describe('a residency that a device can evade is named with the input', () => {
     [IN, { whenUnknown: 'apply' }],
     [IN, { whenUnknown: 'refuse' }],
     [CLOSED, { whenUnknown: 'skip' }],
-  ])('%s with %j', (when, more) => {
+  ])('gets a warning with any option: %s with %j', (when, more) => {
     expect(evading(fleetOf(when, more))).not.toEqual([]);
   });
 
-  test('the warning names the first inputs, in ASCII, and what to write', () => {
+  test('gets a warning that names the first inputs in ASCII and suggests a condition', () => {
     expect(evadableRules(fleetOf("payload.country.trim().upperAscii() == 'DE'"))).toEqual([
       {
         path: 'allocation.rules[0].when',
@@ -135,7 +135,7 @@ describe('a residency that a device can evade is named with the input', () => {
     ]);
   });
 
-  test('a hub or deny rule is a safeguard too, unless it says that it is none', () => {
+  test('gets a warning in a hub rule or a deny rule too, unless the rule says that it is not a safeguard', () => {
     const warned = (rule: object) => evadableRules(fleetWith(rule)).length > 0;
     const HUB = { hub: 'weu.azure-devices.net' };
     const DENY = { deny: 'not here' };
@@ -147,7 +147,7 @@ describe('a residency that a device can evade is named with the input', () => {
       expect(warned({ when: CLOSED, whenUnknown: 'refuse', ...effect })).toBe(false);
       expect(warned({ when: IN, whenUnknown: 'skip', ...effect })).toBe(false);
       expect(warned({ when: "enrollment.id == 'eu'", ...effect })).toBe(false);
-      // What a device sets for itself, such as that it is in a laboratory.
+      // A flag that a device sets for itself, for example in a laboratory.
       expect(warned({ when: 'payload.lab', ...effect })).toBe(false);
       expect(warned({ when: 'payload.zone == 1', ...effect })).toBe(false);
       expect(warned({ when: "payload.lab && payload.country == 'DE'", ...effect })).toBe(true);
@@ -156,7 +156,7 @@ describe('a residency that a device can evade is named with the input', () => {
   });
 });
 
-describe('a condition that holds is not warned of', () => {
+describe('a residency condition that a device cannot evade', () => {
   test.each<[string, object?]>([
     [CLOSED],
     [CLOSED, { whenUnknown: 'apply' }],
@@ -177,44 +177,47 @@ describe('a condition that holds is not warned of', () => {
     [`registrationId.startsWith('eu-') || ${CLOSED}`],
     [`attestation.subject.contains('C=DE') || ${CLOSED}`],
     [`payload.gdpr == true || ${CLOSED}`],
-    // `de` is false beside unknown, which is unknown.
+    // `de` is false, and false together with unknown is unknown.
     ["payload.country == 'DE' || oneOf(payload.country, ['FR'], ['US'])"],
     ["oneOf(payload.sites[1].country, ['DE'], ['US'])"],
     ["oneOf(payload.address.split(',')[2].trim(), ['DE'], ['US'])"],
-    // All but a few that are named.
+    // All values except a few listed ones.
     ["payload.country != 'US'"],
     ["!(payload.country in ['US', 'SG'])"],
     ["!(payload.country.trim().lowerAscii() in ['us'])"],
     [`${IN} || !(payload.country in ['US', 'SG'])`],
     ["payload.site.country != 'US'"],
-    // Numbers and truth values have no disguises: another kind is unknown.
+    // Numbers and booleans have no other spelling: a value of another kind is unknown.
     ['payload.eu'],
     ['payload.eu == true'],
     ['!payload.abroad'],
     ['payload.zone == 1'],
     ['payload.zone in [1, 2]'],
     ['payload.zone > 3'],
-    // What a device cannot choose.
+    // Inputs that a device cannot choose.
     ["registrationId.startsWith('eu-')"],
     ["enrollment.id == 'eu'"],
     ["attestation.subject.contains('eu')"],
     ["current.hub == 'weu.azure-devices.net'"],
     ['enrollment.initialTwin.tags.eu == true'],
     ['true'],
-  ])('%s %j', (when, more = {}) => {
+  ])('gets no warning: %s %j', (when, more = {}) => {
     expect(evading(fleetOf(when, more))).toEqual([]);
     expect(evadableRules(fleetOf(when, more))).toEqual([]);
   });
 
-  test.each(['fleet.json', 'infra/fleet.production.json', 'infra/fleet.small.json'])('%s', (file) => {
-    const parsed = parseFleet(readFileSync(file, 'utf8'));
+  test.each(['fleet.json', 'infra/fleet.production.json', 'infra/fleet.small.json'])(
+    'does not occur in %s',
+    (file) => {
+      const parsed = parseFleet(readFileSync(file, 'utf8'));
 
-    expect(parsed.ok && evadableRules(parsed.fleet)).toEqual([]);
-  });
+      expect(parsed.ok && evadableRules(parsed.fleet)).toEqual([]);
+    },
+  );
 });
 
 describe('a rule without a warning', () => {
-  test('holds whatever a device sends in the place of its country, but the values that are named as others', () => {
+  test('keeps its residency for all values that a device sends, except the values listed as outside', () => {
     const parsed = parseFleet(readFileSync('fleet.json', 'utf8'));
     if (!parsed.ok) throw new Error(JSON.stringify(parsed.problems));
     const [rule] = parsed.fleet.allocation.rules;
@@ -235,7 +238,7 @@ describe('a rule without a warning', () => {
     );
   });
 
-  test('is found within seconds, in a file of forty that read much', () => {
+  test('is checked within seconds, in a file with forty rules that read many inputs', () => {
     const codes = Array.from({ length: 60 }, (_, index) => `'C${index}'`).join(', ');
     const rules = Array.from({ length: 40 }, (_, index) => ({
       name: `r${index}`,

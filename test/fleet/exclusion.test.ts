@@ -31,22 +31,22 @@ const US = { when: "oneOf(payload.country, ['US'], ['DE', 'SG'])", require: { ho
 const SG = { when: "payload.country == 'SG'", require: { home: 'sg' } };
 const GOLD = { when: "payload.grade == 'gold'", require: { grade: 'gold' } };
 
-describe('rules that leave no hub for a device that hides something', () => {
+describe('rules that leave no hub for a device that hides an input', () => {
   test.each<[string, object[], string]>([
-    ['two homes', [EU, US], '"r0" and "r1" leave no hub for a device that sends nothing'],
-    ['three homes', [EU, US, SG], '"r0", "r1" and "r2" leave no hub for a device that sends nothing'],
+    ['two residencies', [EU, US], '"r0" and "r1" leave no hub for a device that sends nothing'],
+    ['three residencies', [EU, US, SG], '"r0", "r1" and "r2" leave no hub for a device that sends nothing'],
     [
-      'a home and a grade that only another home has',
+      'a residency and a grade that only hubs of another residency have',
       [EU, GOLD],
       '"r0" and "r1" leave no hub for a device that sends nothing',
     ],
     [
-      'a home for all, and another',
+      'a residency for all devices and another residency',
       [{ require: { home: 'eu' } }, US],
       '"r0" and "r1" leave no hub for a device that sends nothing',
     ],
     [
-      'two homes for all that are not named',
+      'two unnamed residencies for all devices',
       [
         { ...EU, when: "!(payload.country in ['US'])" },
         { ...US, when: "!(payload.country in ['DE'])" },
@@ -54,7 +54,7 @@ describe('rules that leave no hub for a device that hides something', () => {
       '"r0" and "r1" leave no hub for a device that sends nothing',
     ],
     [
-      'two homes that ask for a key, for a device that sends null',
+      'two residencies that ask for a key, for a device that sends null',
       [
         { ...EU, when: "has(payload.country) && payload.country == 'DE'" },
         { ...US, when: "has(payload.country) && payload.country == 'US'" },
@@ -62,25 +62,25 @@ describe('rules that leave no hub for a device that hides something', () => {
       '"r0" and "r1" leave no hub for a device that sends {"country":null}',
     ],
     [
-      'a home by the enrollment, and another by the device',
+      'one residency by the enrollment and another by the device',
       [{ ...EU, when: "enrollment.id == 'eu'" }, US],
       '"r0" and "r1" leave no hub for a device that sends nothing with enrollment {"kind":"group","id":"eu","iotEdge":false}',
     ],
     [
-      'a home, and a hub outside of it where unknown applies',
+      'a residency and a hub outside it, both applied when unknown',
       [EU, { when: 'payload.lab', hub: 'eus.azure-devices.net', whenUnknown: 'apply' }],
       '"r0" and "r1" leave no hub for a device that sends nothing',
     ],
     [
-      'a home, and a hub outside of it for who says so and hides its country',
+      'a residency and a hub outside it, for a device that asks for the hub and hides its country',
       [EU, { when: 'payload.lab', hub: 'eus.azure-devices.net' }],
       '"r0" and "r1" leave no hub for a device that sends {"lab":true}',
     ],
-  ])('%s', (_, rules, warning) => {
+  ])('get a warning: %s', (_, rules, warning) => {
     expect(warningsOf(...rules)).toEqual([warning]);
   });
 
-  test('three that exclude each other only together are named together', () => {
+  test('get one warning that names all three when only all three together exclude each other', () => {
     const require = (label: string, index: number) => ({
       when: `payload.x${index}`,
       require: { [label]: 'y' },
@@ -109,47 +109,47 @@ describe('rules that leave no hub for a device that hides something', () => {
       '"p", "q" and "r" leave no hub for a device that sends nothing: it is refused, because what is unknown applies a require; ' +
         'to say so to the device, set whenUnknown: refuse in each (docs/fleet-file.md, "Home region or refuse")',
     );
-    // And a device that says s has only one hub, which has no q.
+    // A device that sends s may use only one hub, and that hub has no label q.
     expect(messages).toContainEqual(
       expect.stringMatching(/^"q" and "s" leave no hub .* sends \{"x3":true\}:/),
     );
   });
 });
 
-describe('nothing is said', () => {
+describe('rules that leave a hub for every honest device', () => {
   test.each<[string, object[]]>([
-    ['of one home', [EU]],
-    ['of homes of which one applies where nothing is known', [EU, { ...US, whenUnknown: 'skip' }]],
+    ['one residency', [EU]],
+    ['residencies of which only one applies to unknown inputs', [EU, { ...US, whenUnknown: 'skip' }]],
     [
-      'where a device that hides something is refused with a reason',
+      'residencies that refuse a device with hidden inputs and give a reason',
       [
         { ...EU, whenUnknown: 'refuse' },
         { ...US, whenUnknown: 'refuse' },
       ],
     ],
-    ['where one of the two refuses it', [EU, { ...US, whenUnknown: 'refuse' }]],
-    ['of labels that one hub has together', [US, GOLD]],
+    ['two residencies of which one refuses such a device', [EU, { ...US, whenUnknown: 'refuse' }]],
+    ['labels that one hub has together', [US, GOLD]],
     [
-      'of homes that the enrollment decides',
+      'residencies that the enrollment decides',
       [
         { ...EU, when: "enrollment.id == 'eu'" },
         { ...US, when: "enrollment.id == 'us'" },
       ],
     ],
     [
-      'of homes that an honest device would have to have both',
+      'residencies that would exclude even an honest device',
       [
         { ...EU, when: "enrollment.id == 'eu'" },
         { ...US, when: "registrationId.startsWith('us-')" },
       ],
     ],
     [
-      'of hub rules, of which the last wins',
+      'hub rules, of which the last one wins',
       [{ hub: 'weu.azure-devices.net' }, { hub: 'eus.azure-devices.net' }],
     ],
-    ['of a label that no hub has, which has a warning of its own', [EU, { require: { home: 'nowhere' } }]],
-    ['where a deny rule says no first', [EU, US, { when: 'true', deny: 'closed' }]],
-  ])('%s', (_, rules) => {
+    ['a label that no hub has, which gets its own warning', [EU, { require: { home: 'nowhere' } }]],
+    ['a deny rule that comes first', [EU, US, { when: 'true', deny: 'closed' }]],
+  ])('get no warning: %s', (_, rules) => {
     expect(warningsOf(...rules)).toEqual([]);
   });
 });

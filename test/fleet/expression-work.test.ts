@@ -24,7 +24,7 @@ function evaluate(source: string, payload: JsonValue, work = new Work()) {
   return { result, steps: work.steps };
 }
 
-describe('what is too long to be read makes an expression unknown', () => {
+describe('a value that is too long to read', () => {
   const payload = {
     a: text(90 * KB),
     b: text(90 * KB),
@@ -49,31 +49,31 @@ describe('what is too long to be read makes an expression unknown', () => {
     'payload.deep.exists(x, x.a == null)',
     'payload.deep == payload.deep',
     'payload == payload',
-  ])('%s', (source) => {
+  ])('makes an expression unknown: %s', (source) => {
     expect(evaluateCondition(compiled(source), variables(payload))).toEqual({ unknown: expect.any(String) });
   });
 
   test.each([
-    ['what stands beside it', "payload.ok == 'x'", true],
-    ['whether the key is there', 'has(payload.a) && has(payload.list)', true],
-    ['whether the key is there, asked with in', "'a' in payload", true],
-    ['what decides already', "payload.ok == 'x' || payload.a == 'x'", true],
-  ])('and leaves known %s', (_, source, expected) => {
+    ['a part that does not read it', "payload.ok == 'x'", true],
+    ['a test whether its key exists', 'has(payload.a) && has(payload.list)', true],
+    ['a test whether its key exists, with "in"', "'a' in payload", true],
+    ['an expression that another part already decides', "payload.ok == 'x' || payload.a == 'x'", true],
+  ])('does not make unknown %s', (_, source, expected) => {
     expect(evaluateCondition(compiled(source), variables(payload))).toBe(expected);
   });
 
   test.each<[string, boolean, JsonValue]>([
     ['a text of 32 KB', true, { a: text(32 * KB) }],
-    ['one byte more', false, { a: text(32 * KB + 1) }],
+    ['a text with one byte more', false, { a: text(32 * KB + 1) }],
     ['a text of 32 KB in characters of several bytes', true, { a: 'ä'.repeat(16 * KB) }],
-    ['one more of them', false, { a: 'ä'.repeat(16 * KB + 1) }],
+    ['a text of such characters with one byte more', false, { a: 'ä'.repeat(16 * KB + 1) }],
     ['a list of 1,000 items', true, { a: numbers(1_000) }],
     ['a list of 1,001 items', false, { a: numbers(1_001) }],
-  ])('%s: read is %p', (_, isRead, given) => {
+  ])('has this limit: %s (read: %p)', (_, isRead, given) => {
     expect(evaluate('size(payload.a) > 0', given).result.known).toBe(isRead);
   });
 
-  test('concatenations count too, before they are made', () => {
+  test('includes a concatenation, which is checked before it is made', () => {
     const sum = Array(30).fill('payload.a').join(' + ');
 
     expect(evaluate(`size(${sum})`, { a: text(KB) }).result).toEqual({ known: true, value: 30 * KB });
@@ -82,7 +82,7 @@ describe('what is too long to be read makes an expression unknown', () => {
     expect(evaluate("size(payload.a.split(''))", { a: text(2_000) }).result.known).toBe(false);
   });
 
-  test('a copy of what holds it leaves out that place, and a list of it whole', () => {
+  test('is left out of a copy of its object, and a list that holds it is left out as a whole', () => {
     const { result } = evaluate('payload', {
       a: text(33 * KB),
       ok: 1,
@@ -103,16 +103,26 @@ describe('what is too long to be read makes an expression unknown', () => {
   });
 });
 
-describe('a step is taken', () => {
+describe('the number of steps of an expression', () => {
   test.each<[string, string, JsonValue, number]>([
-    ['for each operator', 'payload.a == 1 && payload.b == 2', { a: 1, b: 2 }, 5],
-    ['for each item of a loop and each operator in it', 'payload.l.map(x, x + 1)', numbers(1_000), 2_000],
-    ['for each item that is looked at', 'payload.l.exists(x, x == 500)', numbers(1_000), 2_000],
-    ['for each item that is compared', '5000 in payload.l', numbers(1_000), 1_000],
-    ['for each item of lists that are compared', 'payload.l == payload.l', numbers(1_000), 1_000],
-    ['for every part of a result', 'payload.l', numbers(1_000), 3_000],
-    ['for an error, more', 'payload.l.exists(x, x.a == 1)', numbers(100), 2_500],
-  ])('%s', (_, source, given, atLeast) => {
+    ['one step for each operator', 'payload.a == 1 && payload.b == 2', { a: 1, b: 2 }, 5],
+    [
+      'one step for each item of a loop and for each operator in it',
+      'payload.l.map(x, x + 1)',
+      numbers(1_000),
+      2_000,
+    ],
+    ['one step for each item that is inspected', 'payload.l.exists(x, x == 500)', numbers(1_000), 2_000],
+    ['one step for each item that is compared', '5000 in payload.l', numbers(1_000), 1_000],
+    [
+      'one step for each item of two lists that are compared',
+      'payload.l == payload.l',
+      numbers(1_000),
+      1_000,
+    ],
+    ['one step for each part of a result', 'payload.l', numbers(1_000), 3_000],
+    ['several steps for an error', 'payload.l.exists(x, x.a == 1)', numbers(100), 2_500],
+  ])('includes %s', (_, source, given, atLeast) => {
     const { steps } = evaluate(source, Array.isArray(given) ? { l: given } : given);
 
     expect(steps).toBeGreaterThanOrEqual(atLeast);
@@ -124,7 +134,7 @@ describe('a step is taken', () => {
     'payload.a.indexOf(payload.b)',
     'payload.a.contains(payload.b)',
     'payload.a.split(payload.b)',
-  ])('for every 128 pairs of characters: %s', (source) => {
+  ])('includes one step for each 128 pairs of characters: %s', (source) => {
     const { steps } = evaluate(source, { a: text(4_000), b: `b${text(400)}` });
 
     expect(steps).toBeGreaterThan((4_000 * 400) / 128);
@@ -148,11 +158,11 @@ describe('a step is taken', () => {
     'bytes(payload.a)',
     'bytes(payload.a).hex()',
     "payload.a.split('b')",
-  ])('for at most 64 characters that are gone over: %s', (source) => {
+  ])('includes one step for at most 64 characters that are read: %s', (source) => {
     expect(evaluate(source, { a: text(12_800), b: text(12_800) }).steps).toBeGreaterThanOrEqual(200);
   });
 
-  test('at a price that is known for every function of cel-js', () => {
+  test('has a known price for every function of cel-js', () => {
     const { functions } = createEnvironments({}).written.getDefinitions();
     const macros = ['all', 'exists', 'exists_one', 'map', 'filter', 'has', 'bind', 'or', 'orValue'];
     const refused = ['matches', 'duration', 'join'];
@@ -162,7 +172,7 @@ describe('a step is taken', () => {
   });
 });
 
-describe('where no step is left, an expression is unknown', () => {
+describe('an expression that runs out of steps', () => {
   test.each([
     ['a search', 'payload.a.lastIndexOf(payload.b) == 0', { a: text(30 * KB), b: text(15 * KB) }],
     [
@@ -187,7 +197,7 @@ describe('where no step is left, an expression is unknown', () => {
     ],
     ['a copy', 'payload.l.map(x, payload.l)', { l: numbers(1_000) }],
     ['time zones', "payload.l.exists(x, timestamp(x).getHours('Asia/Tokyo') == 99)", { l: numbers(1_000) }],
-  ])('%s', (_, source, payload) => {
+  ])('is unknown: %s', (_, source, payload) => {
     const { result, steps } = evaluate(source, payload);
 
     expect(result).toEqual({ known: false, why: 'too much work' });
@@ -197,7 +207,7 @@ describe('where no step is left, an expression is unknown', () => {
   test.each([
     ['a list as the key of an object', 'payload.o[payload.l] == 1'],
     ['a list as the key of a literal', '{payload.l: 1} == {}'],
-  ])('nor is %s made a text', (_, source) => {
+  ])('does not convert %s to a text', (_, source) => {
     const l = Array(1_000).fill(numbers(1_000));
     const { result, steps } = evaluate(source, { o: { a: 1 }, l });
 
@@ -205,7 +215,7 @@ describe('where no step is left, an expression is unknown', () => {
     expect(steps).toBeLessThan(100);
   });
 
-  test('also beside what decides alone, if it was too much before', () => {
+  test('is unknown when the part that takes too many steps comes before a part that would decide it', () => {
     const loop = 'payload.l.exists(x, x.a.b == 1)';
     const payload = { l: Array(1_000).fill('x'), ok: true };
 
@@ -213,7 +223,7 @@ describe('where no step is left, an expression is unknown', () => {
     expect(evaluate(`payload.ok || ${loop}`, payload).result).toEqual({ known: true, value: true });
   });
 
-  test('and the next expressions still have the steps that each has for itself', () => {
+  test('leaves later expressions their own steps', () => {
     const work = new Work();
     const greedy = compiled('payload.l.all(x, x.size() + x.size() > 0)');
     const payload = variables({ l: Array(1_000).fill(text(60)), c: 'DE' });
@@ -229,7 +239,7 @@ describe('where no step is left, an expression is unknown', () => {
   });
 });
 
-test('no expression takes more steps than it may, whatever it is and whatever a device sends', () => {
+test('no expression takes more than its maximum number of steps, whatever it contains and the device sends', () => {
   let taken = 0;
   fc.assert(
     fc.property(randomSource, randomPayload, (source, payload) => {
@@ -245,7 +255,7 @@ test('no expression takes more steps than it may, whatever it is and whatever a 
   expect(taken).toBeGreaterThan(WORK_LIMITS.expression / 2);
 });
 
-test('every item of a list that is read takes at least a step', () => {
+test('each item of a list that is read takes at least one step', () => {
   fc.assert(
     fc.property(randomSource, (source) => {
       const result = compileExpression(source, 'rule');
@@ -262,14 +272,14 @@ test('every item of a list that is read takes at least a step', () => {
       const given = { payload: { a: 'a', b: 'b', l, m, o: { a: 1 }, n: 1 } };
       const work = new Work();
       result.expression.evaluate(given, work);
-      // Types are told by first items.
+      // The first items decide the type.
       expect(reads).toBeLessThanOrEqual(8 * work.steps + 100);
     }),
     { numRuns: 1_500 },
   );
 });
 
-test('types are told by two levels, since cel-js keeps every type that it has seen', () => {
+test('value types are described to two levels only, because cel-js stores every type that it has seen', () => {
   let reads = 0;
   const third = {
     get k() {

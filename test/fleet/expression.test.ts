@@ -26,7 +26,7 @@ const REPORTED: JsonValue = {
 const evaluate = (source: string): Evaluation =>
   compiled(source).evaluate({ deviceId: 'd1', hub: {}, tags: {}, desired: {}, reported: REPORTED });
 
-describe('values are plain JSON numbers, ints and doubles mixed', () => {
+describe('a value of an expression', () => {
   test.each<[string, JsonValue]>([
     ['1 + 1.5', 2.5],
     ['(1 + 1.5) * 2', 5],
@@ -51,12 +51,12 @@ describe('values are plain JSON numbers, ints and doubles mixed', () => {
     ['reported.charge % 0.2 < 0.2', true],
     ['7.5 % 2.0', 1.5],
     ['9007199254740993 == 9007199254740993', true],
-  ])('%s', (source, value) => {
+  ])('is plain JSON, with integers and doubles mixed: %s', (source, value) => {
     expect(evaluate(source)).toEqual({ known: true, value });
   });
 });
 
-describe('oneOf compares with a closed list', () => {
+describe('oneOf with a closed list', () => {
   const inEu = (country: JsonValue | undefined, value = 'reported.country') =>
     evaluateCondition(compiled(`oneOf(${value}, ['DE', 'FR', 1], ['US', true, -2])`), {
       reported: country === undefined ? {} : { country },
@@ -69,7 +69,7 @@ describe('oneOf compares with a closed list', () => {
     ['US', false],
     [true, false],
     [-2, false],
-  ])('%j is listed', (country, isHeld) => {
+  ])('gives a result for the listed value %j (held: %s)', (country, isHeld) => {
     expect(inEu(country)).toBe(isHeld);
   });
 
@@ -88,15 +88,15 @@ describe('oneOf compares with a closed list', () => {
     [['DE']],
     [[]],
     [{ DE: 'DE' }],
-  ])('%j is unknown, because no list has it', (country) => {
+  ])('is unknown for %j, because no list contains it', (country) => {
     expect(inEu(country)).toEqual({ unknown: 'a value that oneOf does not list' });
   });
 
-  test('what is missing is unknown, by its own reason', () => {
+  test('is unknown for a missing value, and the reason names the missing key', () => {
     expect(inEu(undefined)).toEqual({ unknown: 'the key country is missing' });
   });
 
-  test('spaces and case can be folded first', () => {
+  test('can be used after trimming spaces and changing case', () => {
     expect(inEu(' de ', 'reported.country.trim().upperAscii()')).toBe(true);
     expect(inEu('us', 'reported.country.trim().upperAscii()')).toBe(false);
     expect(inEu('xx', 'reported.country.trim().upperAscii()')).toEqual({ unknown: expect.any(String) });
@@ -112,19 +112,19 @@ describe('oneOf compares with a closed list', () => {
     ["true || oneOf(reported.c, ['DE', 'US'], ['US'])", /"US" is in both lists/],
     ['oneOf(reported.c, [1], [1.0])', /1 is in both lists/],
     ["reported.c.oneOf(['DE'], ['US'])", /oneOf/],
-  ])('%s is refused', (source, problem) => {
+  ])('is refused at load: %s', (source, problem) => {
     expect(compileExpression(source, 'twin')).toEqual({ ok: false, problem: expect.stringMatching(problem) });
   });
 });
 
-describe('a condition is unknown, never false, where it cannot be decided', () => {
+describe('a condition', () => {
   test.each([
     ['a missing key', 'reported.missing < 2', /the key missing is missing/],
     ['a wrong type', 'reported.name < 2', /no such overload/],
     ['a list over 1,000 items in a loop', 'reported.long.exists(x, x == 5)', /more than 1000 items/],
     ['a list over 1,000 items after `in`', '5 in reported.long', /more than 1000 items/],
     ['a division by zero', '1 / 0 == 1', /division by zero/],
-    ['a result that is no boolean', 'reported.battery', /gives neither true nor false/],
+    ['a result that is not a boolean', 'reported.battery', /gives neither true nor false/],
     ['a result that JSON cannot hold', 'reported.battery / 0', /no JSON value/],
     ['a number compared with a text', "reported.battery == 'DE'", /number compared with string/],
     ['a text compared with a number', 'reported.name != 5', /string compared with number/],
@@ -158,7 +158,11 @@ describe('a condition is unknown, never false, where it cannot be decided', () =
       /number looked for among the keys/,
     ],
     ['a text looked for among numbers of a device', "'DE' in reported.list", /string compared with number/],
-    ['a key of what is no object', "'x' in reported.name", /string instead of a list or an object/],
+    [
+      'a key of a value that is not an object',
+      "'x' in reported.name",
+      /string instead of a list or an object/,
+    ],
     ['a loop over an object', "reported.place.exists(k, k == 'country')", /map instead of a list/],
     [
       'a loop over a list of other kinds',
@@ -166,43 +170,43 @@ describe('a condition is unknown, never false, where it cannot be decided', () =
       /number compared with string/,
     ],
     ['an inherited member', 'reported.constructor == 1', /the key constructor is missing/],
-  ])('%s', (_, source, why) => {
+  ])('is unknown, and not false, because of %s', (_, source, why) => {
     const result = evaluateCondition(compiled(source), { reported: REPORTED, tags: {} });
 
     expect(result).toEqual({ unknown: expect.stringMatching(why) });
   });
 
   test.each([
-    ['has() asks for a key', 'has(reported.missing)', false],
-    ['lists of other lengths are not equal', "reported.list == ['a']", false],
-    ['what differs in kind beside what differs', "[1, 'a'] == [2, reported.battery]", false],
+    ['has() tests for a key', 'has(reported.missing)', false],
+    ['lists of different lengths are not equal', "reported.list == ['a']", false],
+    ['a difference in kind next to another difference', "[1, 'a'] == [2, reported.battery]", false],
     ['a loop over the keys of a variable', "reported.exists(k, k == 'battery')", true],
-    ['a key that there is not', "'city' in reported.place", false],
-    ['an item of a device’s list', '2 in reported.list', true],
+    ['a key that does not exist', "'city' in reported.place", false],
+    ['an item of a list from the device', '2 in reported.list', true],
     [
-      'parentheses, negation and order',
+      'parentheses, negation and operator order',
       "!((reported.battery) == (13)) && ('a' in (['a', 'b'])) != false",
       true,
     ],
-    ['a conditional in a comparison', "(reported.battery < 20 ? 'low' : 'high') == 'low'", true],
+    ['a conditional inside a comparison', "(reported.battery < 20 ? 'low' : 'high') == 'low'", true],
     ['a comment in the source', "reported.battery == 12 // == 'x'\n && true", true],
-    ['null asks for the kind', 'reported.name == null', false],
-    ['and so on either side', 'null != reported.name', true],
-    ['a list of several kinds takes any', "reported.battery in ['x', 12]", true],
-    ['numbers of all kinds are one kind', 'reported.battery in [12, 0.5]', true],
-    ['what decides alone is enough', 'reported.battery < 20 || reported.missing == 1', true],
+    ['a comparison with null tests the kind', 'reported.name == null', false],
+    ['a comparison with null on the left side', 'null != reported.name', true],
+    ['a list of several kinds accepts any kind', "reported.battery in ['x', 12]", true],
+    ['all kinds of numbers count as one kind', 'reported.battery in [12, 0.5]', true],
+    ['an operand that decides alone', 'reported.battery < 20 || reported.missing == 1', true],
     ['a key of tags', "!('unmanaged' in tags)", true],
-  ])('%s', (_, source, expected) => {
+  ])('is decided: %s', (_, source, expected) => {
     expect(evaluateCondition(compiled(source), { reported: REPORTED, tags: {} })).toBe(expected);
   });
 });
 
-describe('refused at load, because a device could stall the allocator', () => {
+describe('an expression that could stall the allocator', () => {
   test.each([
     ['matches', "reported.name.matches('(a+)+$')", /`matches` is refused/],
     ['duration', "duration(reported.name) > duration('1h')", /`duration` is refused/],
     ['join', 'size(reported.list.join(reported.name)) > 1', /`join` is refused/],
-    ['a name of Berth’s own', 'strict_equal(1, 1)', /no matching overload/],
+    ['a name that is reserved for Berth', 'strict_equal(1, 1)', /no matching overload/],
     ['a loop inside a loop', 'reported.list.all(x, reported.list.exists(y, x == y))', /inside another loop/],
     [
       'a loop in a receiver inside a loop',
@@ -210,23 +214,23 @@ describe('refused at load, because a device could stall the allocator', () => {
       /inside another loop/,
     ],
     ['more than 200 nodes', Array(150).fill('reported.battery').join(' + '), /maxAstNodes/],
-    ['a depth over 20', `${'('.repeat(25)}true${')'.repeat(25)}`, /maxDepth/],
+    ['a depth of more than 20', `${'('.repeat(25)}true${')'.repeat(25)}`, /maxDepth/],
     ['texts compared with numbers', 'deviceId == 5', /no such overload/],
     ['types that cannot fit', "deviceId + 1 == 'x'", /no such overload/],
     ['an unknown variable', 'payload.a == 1', /Unknown variable: payload/],
-  ])('%s', (_, source, problem) => {
+  ])('is refused at load: %s', (_, source, problem) => {
     expect(compileExpression(source, 'twin')).toEqual({ ok: false, problem: expect.stringMatching(problem) });
   });
 });
 
-test('two loops side by side are fine', () => {
+test('two loops one after the other are accepted', () => {
   expect(evaluate('reported.list.all(x, x > 0) && reported.list.exists(x, x == 3)')).toEqual({
     known: true,
     value: true,
   });
 });
 
-test('a member named constructor hides nothing', () => {
+test('a member named constructor hides no other member', () => {
   const odd = { constructor: { name: 'x' }, battery: 12 };
 
   expect(compiled('reported.battery < 20').evaluate(variablesOf({ reported: odd }))).toEqual({
@@ -235,7 +239,7 @@ test('a member named constructor hides nothing', () => {
   });
 });
 
-test('too much work makes it unknown', () => {
+test('an expression that needs too much work is unknown', () => {
   const reported = { list: Array(1_000).fill('x'), text: 'x'.repeat(20_000) };
 
   expect(compiled('reported.list.map(x, reported.text + x)').evaluate(variablesOf({ reported }))).toEqual({
@@ -244,7 +248,7 @@ test('too much work makes it unknown', () => {
   });
 });
 
-test('an expression tells which paths it reads', () => {
+test('an expression lists the paths that it reads', () => {
   const { reads } = compiled(
     "reported.a.b == 1 && tags['site'] == 'x' && 'k' in desired && reported.list.exists(i, i.x == hub.region)",
   );

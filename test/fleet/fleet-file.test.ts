@@ -15,22 +15,22 @@ const fleetOf = (file: unknown) => {
   return parsed.fleet;
 };
 
-describe('the committed files', () => {
-  test('fleet.json is valid, and all of it is in effect', () => {
+describe('the committed fleet file', () => {
+  test('fleet.json is valid and all of its settings take effect', () => {
     const parsed = parseFleet(readFileSync('fleet.json', 'utf8'));
 
     expect(parsed).toMatchObject({ ok: true, warnings: [] });
   });
 
-  test('fleet.schema.json is what the schema generates (npm run schema)', () => {
+  test('fleet.schema.json matches the schema (npm run schema)', () => {
     const committed: unknown = JSON.parse(readFileSync('schemas/fleet.schema.json', 'utf8'));
 
     expect(committed).toEqual(JSON.parse(JSON.stringify(fleetJsonSchema())));
   });
 });
 
-describe('defaults', () => {
-  test('of a hub', () => {
+describe('a fleet file without optional fields', () => {
+  test('sets the defaults of a hub', () => {
     const fleet = fleetOf({ hubs: [HUB] });
 
     expect(fleet.hubs[0]).toMatchObject({
@@ -45,10 +45,10 @@ describe('defaults', () => {
   });
 
   test.each([
-    ['without a condition', undefined, 0],
-    ['with one that reads reported', 'reported.battery < 20', 60_000],
-    ['with one that reads only tags', "tags.site == 'ams'", 0],
-  ])('of the cooldown of a policy %s', (_, when, cooldownMs) => {
+    ['a policy without a condition', undefined, 0],
+    ['a policy whose condition reads reported properties', 'reported.battery < 20', 60_000],
+    ['a policy whose condition reads only tags', "tags.site == 'ams'", 0],
+  ])('sets the defaults of a policy, with the cooldown for %s', (_, when, cooldownMs) => {
     const fleet = fleetOf({ hubs: [HUB], twins: { policies: [{ name: 'p', when, desired: { a: 1 } }] } });
 
     expect(fleet.twins.policies[0]).toMatchObject({
@@ -63,17 +63,17 @@ describe('defaults', () => {
   });
 });
 
-describe('how values are compared', () => {
+describe('the comparison of values', () => {
   const policyOf = (more: object) =>
     fleetOf({ hubs: [HUB], twins: { policies: [{ name: 'p', desired: { a: 1, b: { c: '2' } }, ...more }] } })
       .twins.policies[0];
 
   test.each([
     ['by default', {}, ['exact', 'exact']],
-    ['by a word for all properties', { compare: 'number' }, ['number', 'number']],
-    ['by a word for one property', { compare: { 'b.c': 'text' } }, ['exact', 'text']],
+    ['by one word for all properties', { compare: 'number' }, ['number', 'number']],
+    ['by one word for one property', { compare: { 'b.c': 'text' } }, ['exact', 'text']],
     ['with a tolerance too', { compare: 'text', tolerance: 1 }, ['text', 'text']],
-  ])('is known of each property %s', (_, more, expected) => {
+  ])('is set for each property %s', (_, more, expected) => {
     expect(policyOf(more)?.leaves.map(({ compare }) => compare)).toEqual(expected);
   });
 
@@ -82,12 +82,15 @@ describe('how values are compared', () => {
     ['a list with an expression', { desired: { a: ['=reported.a'] }, compare: { a: 'number' } }],
     ['a list of texts', { desired: { a: ['1', 'x'] }, compare: { a: 'number' } }],
     ['null', { desired: { a: null }, compare: { a: 'number' } }],
-    ['what the device decides', { mode: 'adopt', desired: { a: 'x' }, compare: { a: 'number' } }],
-  ])('fits %s', (_, more) => {
+    [
+      'an adopted property, whose value the device decides',
+      { mode: 'adopt', desired: { a: 'x' }, compare: { a: 'number' } },
+    ],
+  ])('is accepted for %s', (_, more) => {
     expect(() => policyOf(more)).not.toThrow();
   });
 
-  test('is a part of the content of a policy only where it is written', () => {
+  test('changes the content of a policy only if the file sets it', () => {
     const { hash } = policyOf({}) ?? {};
 
     expect(hash).toBe('822bb5041fae3a282753e4e646a1eb508c36540103471e72a452b5ec818f163b');
@@ -97,7 +100,7 @@ describe('how values are compared', () => {
 });
 
 describe('the revision', () => {
-  test('does not depend on spaces, the order of keys, or $schema', () => {
+  test('does not depend on spaces, the order of keys or $schema', () => {
     const one = parseFleet(`{"hubs":[${JSON.stringify(HUB)}]}`);
     const other = parseFleet(
       `{ "$schema": "x", "hubs": [ { "tier": "S1", "region": "westeurope", "host": "weu.azure-devices.net" } ] }\n`,
@@ -106,17 +109,17 @@ describe('the revision', () => {
     expect(one.ok && other.ok && one.fleet.revision).toBe(other.ok && other.fleet.revision);
   });
 
-  test('depends on every value', () => {
+  test('changes with every value', () => {
     expect(fleetOf({ hubs: [HUB] }).revision).not.toBe(fleetOf({ hubs: [{ ...HUB, weight: 2 }] }).revision);
   });
 });
 
-describe('problems name the path, the value and what to write instead', () => {
+describe('a problem in a fleet file', () => {
   const rules = (...list: unknown[]) => ({ hubs: [HUB], allocation: { rules: list } });
   const policies = (...list: unknown[]) => ({ hubs: [HUB], twins: { policies: list } });
   const table: readonly (readonly [string, unknown, readonly string[]])[] = [
-    ['no object', [], [' is []: write an object']],
-    ['no hubs', {}, ['hubs is missing: write a list']],
+    ['a value that is not an object', [], [' is []: write an object']],
+    ['a file without hubs', {}, ['hubs is missing: write a list']],
     ['an empty list of hubs', { hubs: [] }, ['hubs write at least one hub']],
     ['a missing field', { hubs: [{ host: 'a.b', tier: 'S1' }] }, ['hubs[0].region is missing: write a text']],
     [
@@ -271,11 +274,11 @@ describe('problems name the path, the value and what to write instead', () => {
     ],
   ];
 
-  test.each(table)('%s', (_, file, expected) => {
+  test.each(table)('is reported with path, value and correction: %s', (_, file, expected) => {
     expect(problemsOf(file)).toEqual(expected);
   });
 
-  test('all at once, those of shape and those between parts', () => {
+  test('is reported together with all others, both of shape and between parts', () => {
     const problems = problemsOf({
       hubs: [{ ...HUB, weight: -1 }, HUB],
       allocation: { rules: [{ name: 'r', when: '(', deny: 'x' }] },
@@ -296,7 +299,7 @@ describe('problems name the path, the value and what to write instead', () => {
     ]);
   });
 
-  test('a connection string in the wrong place is never repeated', () => {
+  test('is reported without repeating a connection string', () => {
     const secret = 'HostName=x;SharedAccessKeyName=iothubowner;SharedAccessKey=c2VjcmV0';
 
     const problems = problemsOf({ hubs: [{ ...HUB, connection: secret }] });
@@ -306,9 +309,9 @@ describe('problems name the path, the value and what to write instead', () => {
   });
 });
 
-describe('loading never throws', () => {
+describe('loading a fleet file', () => {
   test.each(['', '{', 'null', '1', '"x"', '[[[[', '{"hubs":{"a":1}}', '{"__proto__":{"hubs":[]}}', '\u0000'])(
-    '%j is refused with a reason',
+    'refuses %j with a reason and does not throw',
     (text) => {
       const parsed = parseFleet(text);
 
@@ -317,7 +320,7 @@ describe('loading never throws', () => {
     },
   );
 
-  test('a byte order mark is no problem', () => {
+  test('accepts a byte order mark', () => {
     expect(parseFleet(`\uFEFF${JSON.stringify({ hubs: [HUB] })}`).ok).toBe(true);
   });
 
@@ -328,7 +331,7 @@ describe('loading never throws', () => {
       '{"hubs": [{"weight": 1e999}]}',
       'is not JSON: line 1, column 22: this number is too large: at most about 1.8e308',
     ],
-  ])('%j: where it stops being JSON is said', (text, message) => {
+  ])('says where %j is not JSON', (text, message) => {
     expect(parseFleet(text)).toEqual({ ok: false, problems: [{ path: '', message }] });
   });
 });
@@ -369,7 +372,7 @@ describe('a key that is written twice', () => {
   });
 });
 
-describe('a marker of a component', () => {
+describe('the marker of a component in a fleet file', () => {
   const warningsOf = (twins: object) => {
     const parsed = parse({ hubs: [HUB], twins });
     return parsed.ok ? parsed.warnings.map(({ path, message }) => `${path} ${message}`) : parsed.problems;
@@ -380,13 +383,13 @@ describe('a marker of a component', () => {
     expect(warningsOf(policies({ t1: { __t, target: 21 } }))).toEqual([]);
   });
 
-  test('warns where it is another value', () => {
+  test('gets a warning when it has another value', () => {
     expect(warningsOf(policies({ t1: { __t: 'C' } }))).toEqual([
       'twins.policies[0].desired.t1.__t is "C", which marks no component: write "c"',
     ]);
   });
 
-  test('warns where it is at the top, or lies too deep', () => {
+  test('gets a warning at the top level or too deep', () => {
     const stray =
       'marks no component: components lie at the top of desired, as in {"thermostat1": {"__t": "c"}}';
 
@@ -396,7 +399,7 @@ describe('a marker of a component', () => {
     ]);
   });
 
-  test('warns of layers too', () => {
+  test('gets a warning in a layer too', () => {
     const initial = [{ name: 'base', desired: { t1: { __t: true, target: 21 } } }];
 
     expect(warningsOf({ initial })).toEqual([
@@ -405,7 +408,7 @@ describe('a marker of a component', () => {
   });
 });
 
-describe('loading takes time in proportion to what is in the file', () => {
+describe('the time to load a fleet file', () => {
   const hidden = (count: number) => Array.from({ length: count }, (_, index) => `hidden${index}.a`);
   const many = (name: string, count: number, value: unknown) =>
     Object.fromEntries(Array.from({ length: count }, (_, index) => [`${name}${index}`, value]));
@@ -428,7 +431,7 @@ describe('loading takes time in proportion to what is in the file', () => {
         initial: [{ name: 'l', desired: many('leaf', 400 * scale, '=payload.a') }],
       }),
     ],
-  ])('%s', (_, twins) => {
+  ])('grows in proportion to the number of %s', (_, twins) => {
     const cpuOf = (scale: number) => {
       const text = JSON.stringify({ hubs: [HUB], twins: twins(scale) });
       const times = [1, 2, 3].map(() => {
@@ -441,7 +444,7 @@ describe('loading takes time in proportion to what is in the file', () => {
     };
     cpuOf(1);
 
-    // Sixteen times, if each were compared with each.
+    // The time would grow sixteen times if each entry were compared with each other entry.
     expect(cpuOf(4)).toBeLessThan(9 * cpuOf(1));
   });
 });

@@ -32,7 +32,7 @@ describe('a host name of a hub', () => {
     ['a.contoso.device.azure-devices.net', 'a.contoso.device.azure-devices.net', 'other'],
     ['contoso.edge.azure-devices.net', 'contoso.edge.azure-devices.net', 'other'],
     ['a.b.c', 'a.b.c', 'other'],
-  ])('%s is the hub %s by its %s name', (text, host, kind) => {
+  ])('is parsed: %s is hub %s by its %s name', (text, host, kind) => {
     expect(parseHubName(text)).toEqual({ host, kind, name: text.toLowerCase() });
     expect(hostName(text)).toBe(host);
   });
@@ -46,26 +46,26 @@ describe('a host name of a hub', () => {
     'https://weu.azure-devices.net',
     'a..b',
     '-a.b',
-  ])('is not %j', (text) => {
+  ])('is not accepted: %j', (text) => {
     expect(parseHubName(text)).toBeUndefined();
     expect(checkedHostName(text)).toBe(NOT_A_HOST_NAME);
   });
 
-  test('is repeated in messages, a short name too, and nothing else', () => {
+  test('is repeated in messages, as are short names, and no other text is', () => {
     expect(shownHub('weu.azure-devices.net')).toBe('"weu.azure-devices.net"');
     expect(shownHub('weu')).toBe('"weu"');
     expect(shownHub(SECRET)).toBe('a text that is no host name (not repeated)');
   });
 
-  test('in an event is a short name or any host name', () => {
+  test('can be a short name or any host name in an event', () => {
     expect(eventHubName('WEU')).toBe('weu');
     expect(eventHubName('weu.device.azure-devices.net')).toBe('weu.azure-devices.net');
     expect(eventHubName(SECRET)).toBe(NOT_A_HOST_NAME);
   });
 });
 
-describe('a fleet file', () => {
-  test('takes any name of a hub, and knows the hub by its classic name', () => {
+describe('a fleet file with host names', () => {
+  test('accepts any name of a hub and identifies the hub by its classic name', () => {
     const parsed = parseFleet(
       JSON.stringify({
         hubs: [hub('WEU.device.azure-devices.net'), hub('eus.service.azure-devices.net')],
@@ -93,7 +93,7 @@ describe('a fleet file', () => {
     });
   });
 
-  test('chooses the name that service calls go to', () => {
+  test('sets the host name for service calls', () => {
     const parsed = parseFleet(
       JSON.stringify({
         hubs: [hub('weu.azure-devices.net', { serviceHost: 'WEU.service.azure-devices.net' })],
@@ -143,7 +143,7 @@ describe('a fleet file', () => {
     expect(problemsOf({ hubs: [hub(one), hub(other)] })).toEqual([message]);
   });
 
-  test('refuses hubs of two clouds that events cannot tell apart', () => {
+  test('refuses hubs of two clouds that events cannot distinguish', () => {
     const [problem] = problemsOf({
       hubs: [hub('weu.azure-devices.net'), hub('weu.device.azure-devices.us')],
     });
@@ -151,7 +151,7 @@ describe('a fleet file', () => {
     expect(problem).toContain('events name their hub by that part only');
   });
 
-  test('refuses two factors for one hub', () => {
+  test('refuses two preference factors for one hub', () => {
     const prefer = { 'weu.azure-devices.net': 2, 'weu.device.azure-devices.net': 3 };
 
     expect(
@@ -162,20 +162,20 @@ describe('a fleet file', () => {
   });
 
   test.each([
-    ['hubs', { hubs: [hub(SECRET)] }],
+    ['the hubs', { hubs: [hub(SECRET)] }],
     [
-      'hub rules',
+      'a hub rule',
       { hubs: [hub('weu.azure-devices.net')], allocation: { rules: [{ name: 'a', hub: SECRET }] } },
     ],
     [
-      'preferences that are wrong',
+      'an invalid preference',
       {
         hubs: [hub('weu.azure-devices.net')],
         allocation: { rules: [{ name: 'a', prefer: { [SECRET]: 'x' } }] },
       },
     ],
-    ['unknown fields', { hubs: [hub('weu.azure-devices.net')], [SECRET]: 1 }],
-    ['keys in the place of host names', { hubs: [hub('c2VjcmV0IGtleSBvZiAzMiBieXRlcyBpbiBiYXNlNjQ=')] }],
+    ['an unknown field', { hubs: [hub('weu.azure-devices.net')], [SECRET]: 1 }],
+    ['a key in the place of a host name', { hubs: [hub('c2VjcmV0IGtleSBvZiAzMiBieXRlcyBpbiBiYXNlNjQ=')] }],
   ])('does not repeat a secret in %s', (_, file) => {
     const problems = problemsOf(file);
 
@@ -183,7 +183,7 @@ describe('a fleet file', () => {
     expect(problems.join('\n')).not.toMatch(/c2Vjcm/);
   });
 
-  test('warns of a preference for what is no host name without repeating it', () => {
+  test('warns of a preference for an invalid host name without repeating it', () => {
     const rules = [{ name: 'a', prefer: { [SECRET]: 2 } }];
     const parsed = parseFleet(
       JSON.stringify({ hubs: [hub('weu.azure-devices.net')], allocation: { rules } }),
@@ -194,7 +194,7 @@ describe('a fleet file', () => {
     });
   });
 
-  test('warns of a condition that compares with a name which Berth never uses', () => {
+  test('warns of a condition that compares with a host name which Berth never uses', () => {
     const rules = [{ name: 'a', when: "current.hub == 'weu.device.azure-devices.net'", deny: 'x' }];
     const policies = [{ name: 'p', when: "hub.host != 'weu.service.azure-devices.net'", desired: { a: 1 } }];
     const parsed = parseFleet(

@@ -39,28 +39,28 @@ describe('the public models of a temperature controller', () => {
     ]);
   });
 
-  test('tell the components of the controller; the thermostat has none', () => {
+  test('give the components of the controller and none for the thermostat', () => {
     expect(readModels(files)).toEqual({
       models: { [CONTROLLER]: ['deviceInformation', 'thermostat1', 'thermostat2'] },
       problems: [],
     });
   });
 
-  test('are none where there is no folder', () => {
+  test('are none when the folder does not exist', () => {
     expect(readModelFiles('/nowhere/fleet.json')).toEqual([]);
   });
 });
 
-describe('of DTDL, Berth reads', () => {
+describe('the DTDL reader', () => {
   test.each<[string, readonly unknown[], Readonly<Record<string, readonly string[]>>]>([
     [
-      'version 2',
+      'version 2 of DTDL',
       [{ ...model('dtmi:a;1', [component('c1')]), '@context': 'dtmi:dtdl:context;2' }],
       { 'dtmi:a;1': ['c1'] },
     ],
-    ['version 3', [model('dtmi:a;1', [component('c1')])], { 'dtmi:a;1': ['c1'] }],
+    ['version 3 of DTDL', [model('dtmi:a;1', [component('c1')])], { 'dtmi:a;1': ['c1'] }],
     [
-      'extensions of the language beside it',
+      'language extensions next to DTDL',
       [
         model('dtmi:a;1', [component('c1')], {
           '@context': ['dtmi:dtdl:context;3', 'dtmi:dtdl:extension:quantitativeTypes;1'],
@@ -76,16 +76,16 @@ describe('of DTDL, Berth reads', () => {
         'dtmi:b;1': ['c2'],
       },
     ],
-    ['a single content without brackets', [model('dtmi:a;1', component('c1'))], { 'dtmi:a;1': ['c1'] }],
+    ['a single content that is not in a list', [model('dtmi:a;1', component('c1'))], { 'dtmi:a;1': ['c1'] }],
     [
-      'a component with further types',
+      'a component with additional types',
       [model('dtmi:a;1', [{ ...component('c1'), '@type': ['Component', 'X'] }])],
       {
         'dtmi:a;1': ['c1'],
       },
     ],
     [
-      'a component whose interface is written inside of it',
+      'a component whose interface is written inline',
       [model('dtmi:a;1', [component('c1', INLINE('dtmi:b;1', 'c2'))])],
       {
         'dtmi:a;1': ['c1'],
@@ -107,12 +107,12 @@ describe('of DTDL, Berth reads', () => {
       },
     ],
     [
-      'what an interface extends, in whichever file',
+      'an interface that extends one in any file',
       [model('dtmi:a;1', [component('c2')], { extends: 'dtmi:b;1' }), model('dtmi:b;1', [component('c1')])],
       { 'dtmi:a;1': ['c1', 'c2'], 'dtmi:b;1': ['c1'] },
     ],
     [
-      'what is extended over several steps and twice over',
+      'an interface that extends others over several levels and more than once',
       [
         model('dtmi:a;1', [], { extends: ['dtmi:b;1', 'dtmi:c;1'] }),
         model('dtmi:b;1', [component('c1')], { extends: ['dtmi:d;1'] }),
@@ -127,7 +127,7 @@ describe('of DTDL, Berth reads', () => {
       },
     ],
     [
-      'an interface that is extended where it is written',
+      'an interface that extends one written inline',
       [model('dtmi:a;1', [component('c2')], { extends: [INLINE('dtmi:b;1', 'c1')] })],
       { 'dtmi:a;1': ['c1', 'c2'], 'dtmi:b;1': ['c1'] },
     ],
@@ -137,14 +137,14 @@ describe('of DTDL, Berth reads', () => {
       { 'dtmi:a;1': ['c1'] },
     ],
     [
-      'an id without a version, and one of two parts',
+      'an id without a version and an id with a two-part version',
       [model('dtmi:a', component('c1')), model('dtmi:a;1.2', component('c2'))],
       {
         'dtmi:a': ['c1'],
         'dtmi:a;1.2': ['c2'],
       },
     ],
-    ['no models at all', [], {}],
+    ['an empty set of models', [], {}],
     [
       'a file with a byte order mark',
       [`\uFEFF${JSON.stringify(model('dtmi:a;1', component('c1')))}`],
@@ -153,7 +153,7 @@ describe('of DTDL, Berth reads', () => {
       },
     ],
     [
-      'nothing of what it does not need',
+      'content that it does not need, and ignores it',
       [
         model('dtmi:a;1', [{ '@type': 'Property', name: 7, schema: 'unheard of' }, component('c1')], {
           vendor: null,
@@ -161,7 +161,7 @@ describe('of DTDL, Berth reads', () => {
       ],
       { 'dtmi:a;1': ['c1'] },
     ],
-  ])('%s', (_, files, models) => {
+  ])('accepts %s', (_, files, models) => {
     expect(read(...files)).toEqual({ models, problems: [] });
   });
 });
@@ -170,34 +170,38 @@ function INLINE(id: string, name: string): object {
   return { '@id': id, '@type': 'Interface', contents: [component(name)] };
 }
 
-describe('a model is refused', () => {
+describe('an invalid model', () => {
   test.each<[string, readonly unknown[], readonly string[]]>([
-    ['that is an empty list', [[]], ['a.json is an empty list: write an interface']],
-    ['that is no object', [['x']], ['a.json[0] is "x": write a DTDL interface']],
-    ['that is no interface', [{ '@type': 'Telemetry' }], ['a.json.@type is "Telemetry": write "Interface"']],
-    ['that does not say what it is', [{}], ['a.json.@type is missing: write "Interface"']],
+    ['an empty list', [[]], ['a.json is an empty list: write an interface']],
+    ['a value that is not an object', [['x']], ['a.json[0] is "x": write a DTDL interface']],
     [
-      'of another language',
+      'a type that is not an interface',
+      [{ '@type': 'Telemetry' }],
+      ['a.json.@type is "Telemetry": write "Interface"'],
+    ],
+    ['a model without a type', [{}], ['a.json.@type is missing: write "Interface"']],
+    [
+      'a model in another language',
       [model('dtmi:a;1', [], { '@context': 'dtmi:dtdl:context;1' })],
       ['a.json.@context is "dtmi:dtdl:context;1": write "dtmi:dtdl:context;2" or "dtmi:dtdl:context;3"'],
     ],
     [
-      'of no language',
+      'a model without a language',
       [{ '@type': 'Interface', '@id': 'dtmi:a;1' }],
       ['a.json.@context is missing: write "dtmi:dtdl:context;2" or "dtmi:dtdl:context;3"'],
     ],
     [
-      'without an id',
+      'a model without an id',
       [model(undefined)],
       ['a.json.@id is missing: write an id such as "dtmi:com:example:Thermostat;1"'],
     ],
     [
-      'with an id of another kind',
+      'a model with an id of another form',
       [[model('dtmi:a;1'), model('urn:a')]],
       ['a.json[1].@id is "urn:a": write an id such as "dtmi:com:example:Thermostat;1"'],
     ],
     [
-      'with a component that no twin can hold',
+      'a component name that no twin can hold',
       [model('dtmi:a;1', [component('a.b'), component(undefined), component('_')])],
       [
         'a.json.contents[0].name is "a.b": write a name of letters, digits and "_"',
@@ -206,12 +210,12 @@ describe('a model is refused', () => {
       ],
     ],
     [
-      'with a component twice',
+      'a component that occurs twice',
       [model('dtmi:a;1', [component('c1'), component('c1')])],
       ['a.json.contents[1].name is "c1", which is taken: give each component its own name'],
     ],
     [
-      'with a component of nothing',
+      'a component without an interface',
       [
         model('dtmi:a;1', [
           component('c1', null),
@@ -226,22 +230,22 @@ describe('a model is refused', () => {
       ],
     ],
     [
-      'with a broken interface inside',
+      'an invalid inline interface',
       [model('dtmi:a;1', [component('c1', { '@type': 'Interface' })])],
       ['a.json.contents[0].schema.@id is missing: write an id such as "dtmi:com:example:Thermostat;1"'],
     ],
     [
-      'with contents of another kind',
+      'contents that are not a list',
       [model('dtmi:a;1', ['c1'])],
       ['a.json.contents[0] is "c1": write an object'],
     ],
     [
-      'that extends what no file defines',
+      'an interface that extends one which no file defines',
       [model('dtmi:a;1', [], { extends: 'dtmi:b;1' })],
       ['a.json.extends names "dtmi:b;1", which no file in models/ defines: add its file'],
     ],
     [
-      'that extends itself',
+      'an interface that extends itself',
       [model('dtmi:a;1', [], { extends: 'dtmi:b;1' }), model('dtmi:b;1', [], { extends: 'dtmi:a;1' })],
       [
         'a.json.extends is a circle: "dtmi:a;1" extends itself',
@@ -249,27 +253,31 @@ describe('a model is refused', () => {
       ],
     ],
     [
-      'whose id another one has',
+      'two interfaces with the same id',
       [model('dtmi:a;1', [component('c1')]), model('dtmi:a;1', [component('c2')])],
       [
         'b.json.@id is "dtmi:a;1", which models/a.json defines otherwise: give it another version, or remove one',
       ],
     ],
     [
-      'with a key that assignments mistake',
+      'a key that could change a prototype',
       ['{"__proto__":{}}'],
       ['a.json holds the key "__proto__": choose another name'],
     ],
-    ['that is too deep', [`${'['.repeat(80)}${']'.repeat(80)}`], ['a.json is nested deeper than 64 levels']],
-  ])('%s', (_, files, problems) => {
+    [
+      'a model that is nested too deep',
+      [`${'['.repeat(80)}${']'.repeat(80)}`],
+      ['a.json is nested deeper than 64 levels'],
+    ],
+  ])('is refused: %s', (_, files, problems) => {
     expect(read(...files)).toEqual({ models: {}, problems: problems.map((line) => `models/${line}`) });
   });
 
-  test.each(['{"@id":', '', 'dtmi:a;1'])('that is no JSON: %j', (text) => {
+  test.each(['{"@id":', '', 'dtmi:a;1'])('is refused when it is not JSON: %j', (text) => {
     expect(read(text).problems).toEqual([expect.stringMatching(/^models\/a\.json is not JSON: /)]);
   });
 
-  test('with all others where they are too large together', () => {
+  test('is refused with all others when all models together are too large', () => {
     const large = JSON.stringify(model('dtmi:a;1', [], { comment: 'x'.repeat(5_000_000) }));
 
     expect(read(large, large).problems).toEqual([
@@ -288,7 +296,7 @@ describe('a fleet file with models', () => {
     return parsed.ok ? parsed.fleet.revision : parsed.problems;
   };
 
-  test('is another revision where the components differ, and only there', () => {
+  test('has another revision only if the components differ', () => {
     const alone = parseFleet(FLEET);
     const one = model('dtmi:a;1', [component('c1')]);
 
@@ -299,7 +307,7 @@ describe('a fleet file with models', () => {
     expect(revisionOf(model('dtmi:a;1', [component('c2')]))).not.toBe(revisionOf(one));
   });
 
-  test('has the problems of both', () => {
+  test('reports the problems of the file and of the models', () => {
     const parsed = parseFleetWithModels('{"hubs":[]}', [{ name: 'a.json', text: '{' }]);
     const problems: JsonValue = parsed.ok ? [] : parsed.problems.map(({ path }) => path);
 

@@ -6,7 +6,7 @@ const path = fc.array(fc.constantFrom('a', 'b', 'c'), { maxLength: 4 });
 const begins = (one: readonly string[], other: readonly string[]) =>
   one.every((key, index) => key === other[index]);
 
-test('finds what a search through all paths would find first', () => {
+test('a path tree finds the same path as a search through all paths', () => {
   fc.assert(
     fc.property(fc.array(path, { maxLength: 12 }), path, (paths, sought) => {
       const tree = new PathTree<number>();

@@ -28,7 +28,7 @@ describe('a template', () => {
     ['computes inside arrays', ['=payload.site', 'x'], ['ams', 'x']],
     ['may compute an object', { all: '=payload' }, { all: PAYLOAD }],
     [
-      'keeps a key called __proto__ a key',
+      'keeps a key named __proto__ as a plain key',
       JSON.parse('{"__proto__":{"a":1}}'),
       JSON.parse('{"__proto__":{"a":1}}'),
     ],
@@ -36,7 +36,7 @@ describe('a template', () => {
     expect(fill(json)).toEqual({ value, omissions: [], problems: [] });
   });
 
-  test('leaves out a path whose expression is unknown, and says so', () => {
+  test('leaves out a path whose expression is unknown and notes it', () => {
     const { value, omissions } = fill({
       a: '=payload.country',
       b: { c: '=payload.site' },
@@ -50,7 +50,7 @@ describe('a template', () => {
     ]);
   });
 
-  test('collects expressions that are refused', () => {
+  test('collects the expressions that are refused', () => {
     expect(fill({ a: '=payload.', b: ['=nobody'] }).problems.map(({ path }) => path)).toEqual([
       ['a'],
       ['b', '0'],

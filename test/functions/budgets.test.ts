@@ -13,11 +13,11 @@ const open = async (options: FunctionAppOptions) => {
 const named = (name: string, count: number) =>
   Array.from({ length: count }, (_, index) => `${name}-${index}`);
 
-describe('messages a day', () => {
-  /** Of 8,000 messages 120: 84 for sync, which is 28 corrections, and 36 for resync. */
+describe('the daily message quota of a hub', () => {
+  /** 120 of 8,000 messages: 84 for sync, which is 28 corrections, and 36 for resync. */
   const SMALL = { tier: 'F1', units: 1, budget: { rate: 1, daily: 0.015 } };
 
-  test('what they do not suffice for is parked until tomorrow, and comes back in the order of its priority', async () => {
+  test('suspends twins until the next day when it is too small for them, and resumes them in the order of priority', async () => {
     await open({ hubs: [SMALL] });
     const instance = app.instance();
     const edited = named('edited', 2);
@@ -54,7 +54,7 @@ describe('messages a day', () => {
         now: midnight,
       });
     }
-    // Another instance has no more of the day than this one.
+    // Another instance shares the same daily budget.
     const calls = app.calls.length;
     app.create('late');
     await app.deliver(app.instance());
@@ -74,7 +74,7 @@ describe('messages a day', () => {
     for (const name of [...drifted, ...edited, ...missed, 'late']) expect(app.interval(name)).toBe(5);
   });
 
-  test('once they are used up, nobody waits for a turn that does not come', async () => {
+  test('makes no twin wait for a permit once it is used up', async () => {
     await open({ hubs: [{ tier: 'F1', units: 1, budget: { rate: 0.1, daily: 0.001 } }] });
     const instance = app.instance();
     // 3.5 a second: in line, the last of these would get its turn after the end of the batch.
@@ -92,12 +92,12 @@ describe('messages a day', () => {
   });
 });
 
-describe('partitions', () => {
+describe('a batch of a partition', () => {
   test.each([
-    ['beyond their number', '4', '4'],
-    ['whose number is not known', '', '0'],
-    ['without a name', '4', 'unknown'],
-  ])('one %s asks hubs for nothing, and loses nothing', async (_, count, partition) => {
+    ['beyond the configured number', '4', '4'],
+    ['with an unknown number of partitions', '', '0'],
+    ['without a partition name', '4', 'unknown'],
+  ])('%s asks hubs for nothing and loses nothing', async (_, count, partition) => {
     await open({});
     const instance = app.instance({ TWIN_EVENTS_PARTITIONS: count });
     app.create('pump');
@@ -118,8 +118,8 @@ describe('partitions', () => {
   });
 });
 
-describe('operations a second', () => {
-  test('corrections come no faster than one partition’s part of the throttle', async () => {
+describe('the operations per second of a hub', () => {
+  test('limit the corrections of one partition to its part of the throttle', async () => {
     await open({ hubs: [{ tier: 'S1', units: 1 }] });
     const instance = app.instance({ TWIN_EVENTS_PARTITIONS: '4' });
     const perSecond = (50 * 0.5 * 0.7) / 4;
@@ -140,7 +140,7 @@ describe('operations a second', () => {
       expect(at - from).toBeGreaterThanOrEqual(((index + 1) / perSecond) * 1_000 - 50);
   });
 
-  test('a walk that must wait for its turn holds up no due work', async () => {
+  test('do not delay work items while an audit waits for a permit', async () => {
     await open({ hubs: [{ tier: 'S1', units: 1 }] });
     const names = named('pump', 20);
     for (const name of names) app.create(name);

@@ -106,7 +106,7 @@ const isInSync = async (deviceId: string) => {
 };
 
 describe('a Plug and Play device that looks for the marker in each message', () => {
-  test('takes the first value though Berth wrote it before it knew of the component', async () => {
+  test('accepts the first value although Berth wrote it before it knew the component', async () => {
     await open({ policies: [WARM] });
     app.create('late', {});
     await app.deliver(instance);
@@ -123,7 +123,7 @@ describe('a Plug and Play device that looks for the marker in each message', () 
     expect(app.patches('late')).toBe(2);
   });
 
-  test('takes each correction of an edit and each change of a policy without a new connection', async () => {
+  test('accepts each correction of an edit and each change of a policy without a new connection', async () => {
     await open({ policies: [WARM] });
     app.create('edited', {});
     await app.deliver(instance);
@@ -146,7 +146,7 @@ describe('a Plug and Play device that looks for the marker in each message', () 
     expect(await isInSync('edited')).toBe(true);
   });
 
-  test('is understood by its model alone, which the answer to a write tells', async () => {
+  test('is recognised by its model alone, which the answer to a write contains', async () => {
     await open({ policies: [WARM], models: { 'controller.json': MODEL } });
     app.create('modelled', {});
     const controller = await device('modelled', CONTROLLER);
@@ -163,7 +163,7 @@ describe('a Plug and Play device that looks for the marker in each message', () 
     expect([app.patches('modelled'), app.reads('modelled')]).toEqual([2, 0]);
   });
 
-  test('finds the value of a policy that says so in its twin when it starts', async () => {
+  test('finds the value of a policy that sets the marker in its twin when it starts', async () => {
     await open({ policies: [{ ...WARM, desired: { thermostat1: { __t: 'c', targetTemperature: 21 } } }] });
     app.create('said', {});
     await app.deliver(instance);

@@ -117,7 +117,7 @@ const request = (context: object = {}, linkedHubs: readonly unknown[] = HOSTS) =
 });
 
 describe('allocateDevice', () => {
-  test('answers a hub, the initial twin and nothing else, exactly as DPS spells it', async () => {
+  test('answers only a hub and the initial twin, spelt exactly as in DPS', async () => {
     const { status, body } = await call(allocateDevice(instance), {
       body: request({ payload: { site: 'ams' } }),
     });
@@ -128,7 +128,7 @@ describe('allocateDevice', () => {
     expect(body.initialTwin).toEqual({ tags: { site: 'ams' }, properties: { desired: {} } });
   });
 
-  test('answers in ASCII whatever the twin holds', async () => {
+  test('answers in ASCII for any content of the twin', async () => {
     const { text, body } = await call(allocateDevice(instance), {
       body: request({ payload: { site: 'Zürich 🏭' } }),
     });
@@ -137,7 +137,7 @@ describe('allocateDevice', () => {
     expect(body.initialTwin).toMatchObject({ tags: { site: 'Zürich 🏭' } });
   });
 
-  test('logs its receipt before the answer, and keeps it', async () => {
+  test('logs its receipt before the answer and stores it', async () => {
     const { lines } = await call(allocateDevice(instance), {
       body: request({ registrationId: 'receipt-1', payload: { site: 'ams' } }),
     });
@@ -150,7 +150,7 @@ describe('allocateDevice', () => {
     expect(await instance.stores.receipts.list('receipt-1')).toHaveLength(1);
   });
 
-  test('raises an alert where a value fits no twin, and registers the device all the same', async () => {
+  test('raises an alert for a value that fits no twin and still registers the device', async () => {
     const { status, body, lines } = await call(allocateDevice(instance), {
       body: request({ registrationId: 'long-1', payload: { site: 'x'.repeat(5_000) } }),
     });
@@ -169,17 +169,21 @@ describe('allocateDevice', () => {
 
   const linked = (hubs: readonly unknown[]) => request({}, hubs);
   const bad: readonly (readonly [string, unknown, string])[] = [
-    ['nothing', '', 'BERTH_REQUEST_NOT_JSON'],
-    ['no JSON', 'hello', 'BERTH_REQUEST_NOT_JSON'],
+    ['an empty body', '', 'BERTH_REQUEST_NOT_JSON'],
+    ['a body that is not JSON', 'hello', 'BERTH_REQUEST_NOT_JSON'],
     ['an array', '[]', 'BERTH_REQUEST_INVALID'],
     ['null', 'null', 'BERTH_REQUEST_INVALID'],
     ['a number', '5', 'BERTH_REQUEST_INVALID'],
     ['an empty object', '{}', 'BERTH_REQUEST_INVALID'],
     ['a megabyte', JSON.stringify({ a: 'x'.repeat(1024 * 1024) }), 'BERTH_REQUEST_TOO_LARGE'],
-    ['bytes that are no text', new Uint8Array([0xff, 0xfe, 0x00]), 'BERTH_REQUEST_NOT_JSON'],
+    ['bytes that are not a text', new Uint8Array([0xff, 0xfe, 0x00]), 'BERTH_REQUEST_NOT_JSON'],
     ['wrong types', { deviceRuntimeContext: 'x', linkedHubs: 'y' }, 'BERTH_REQUEST_INVALID'],
     ['a registration id of a wrong type', request({ registrationId: { a: 1 } }), 'BERTH_REQUEST_INVALID'],
-    ['a registration id of wrong letters', request({ registrationId: '../../etc' }), 'BERTH_REQUEST_INVALID'],
+    [
+      'a registration id with invalid characters',
+      request({ registrationId: '../../etc' }),
+      'BERTH_REQUEST_INVALID',
+    ],
     [
       'a __proto__ key',
       '{"__proto__":{"a":1},"linkedHubs":["a.b"],"deviceRuntimeContext":{"registrationId":"a"}}',
@@ -190,11 +194,11 @@ describe('allocateDevice', () => {
       JSON.stringify(request({ payload: { a: 1 } })).replace('"a":1', '"__proto__":{"x":1}'),
       'BERTH_REQUEST_INVALID',
     ],
-    ['depth without end', `${'{"a":'.repeat(20_000)}1${'}'.repeat(20_000)}`, 'BERTH_REQUEST_INVALID'],
-    ['no linked hub', linked([]), 'BERTH_REQUEST_INVALID'],
-    ['linked hubs that are no texts', linked([1, null]), 'BERTH_REQUEST_INVALID'],
+    ['an extremely deep body', `${'{"a":'.repeat(20_000)}1${'}'.repeat(20_000)}`, 'BERTH_REQUEST_INVALID'],
+    ['an empty list of linked hubs', linked([]), 'BERTH_REQUEST_INVALID'],
+    ['linked hubs that are not texts', linked([1, null]), 'BERTH_REQUEST_INVALID'],
     [
-      'linked hubs that are all strangers',
+      'linked hubs that are all unknown',
       linked(['evil.example.com', '__proto__', 'constructor']),
       'BERTH_NO_HUB_QUALIFIES',
     ],
@@ -227,7 +231,7 @@ describe('allocateDevice', () => {
     expect(seen).not.toMatch(/cHJpbWFyeQ|ZW5kb3JzZW1lbnQ/);
   });
 
-  test('answers 503 while no hub may receive, so that DPS tries again', async () => {
+  test('answers 503 while no hub may receive devices, so that DPS tries again', async () => {
     const cordoned = instanceOf({ ...FLEET, hubs: FLEET.hubs.map((hub) => ({ ...hub, state: 'cordoned' })) });
 
     const { status, body } = await call(allocateDevice(cordoned), { body: request() });
@@ -235,14 +239,14 @@ describe('allocateDevice', () => {
     expect([status, body.error?.code]).toEqual([503, 'BERTH_NO_HUB_NOW']);
   });
 
-  test('answers 503 with the problems where there has never been a good fleet file', async () => {
+  test('answers 503 with the problems when there has never been a valid fleet file', async () => {
     const { status, body } = await call(allocateDevice(instanceOf('{"hubs":[]}')), { body: request() });
 
     expect([status, body.error?.code]).toEqual([503, 'BERTH_FLEET_INVALID']);
     expect(body.error?.details).toEqual([{ path: 'hubs', message: 'write at least one hub' }]);
   });
 
-  test('answers all the same where the state tables are away', async () => {
+  test('answers when the state tables are unavailable', async () => {
     const away = instanceOf(FLEET, {
       AzureWebJobsStorage: storage.replace(
         /TableEndpoint=[^;]+/,
@@ -257,7 +261,7 @@ describe('allocateDevice', () => {
     ).toBe(200);
   });
 
-  test('waits for tables that never answer once and for 300 ms at the most, and then not at all', async () => {
+  test('waits once, for at most 300 ms, for tables that never answer, and later not at all', async () => {
     const sockets: Socket[] = [];
     const silent = createServer((socket) => sockets.push(socket));
     await once(silent.listen(0, '127.0.0.1'), 'listening');
@@ -269,7 +273,7 @@ describe('allocateDevice', () => {
       ),
     });
     await import('@azure/data-tables');
-    // Only the clock is not real: it stands still while nobody moves it, and the machine may be busy.
+    // Only the clock is simulated. It moves only when the test moves it, because the machine may be busy.
     jest.useFakeTimers({ doNotFake: ['setImmediate', 'nextTick', 'queueMicrotask'] });
     const whatever = async () => {
       for (let turn = 0; turn < 100; turn += 1) await new Promise((resolve) => setImmediate(resolve));
@@ -300,7 +304,7 @@ describe('allocateDevice', () => {
     }
   });
 
-  test('answers 503, not 500, for a defect, and keeps it out of the answer', async () => {
+  test('answers 503 and not 500 for a defect, without its details', async () => {
     const broken = instanceOf();
     Object.defineProperty(broken, 'conditions', {
       get() {
@@ -317,7 +321,7 @@ describe('allocateDevice', () => {
   });
 });
 
-test('explainAllocation answers the receipt of what allocateDevice would do, and records nothing', async () => {
+test('explainAllocation answers the receipt of the decision that allocateDevice would make and stores nothing', async () => {
   const body = request({ registrationId: 'explain-1', payload: { site: 'ams' } });
   const decided = await call(allocateDevice(instance), { body });
   const explained = await call(explainAllocation(instance), {
@@ -332,11 +336,11 @@ test('explainAllocation answers the receipt of what allocateDevice would do, and
 });
 
 describe('health', () => {
-  test('is ready with a good fleet file, and says nothing else', async () => {
+  test('is ready with a valid fleet file and gives no other details', async () => {
     expect(await call(health(instance))).toMatchObject({ status: 200, text: '{"ready":true}' });
   });
 
-  test('is not ready with a bad one', async () => {
+  test('is not ready with an invalid fleet file', async () => {
     expect(await call(health(instanceOf('{')))).toMatchObject({ status: 503, text: '{"ready":false}' });
   });
 });
@@ -366,7 +370,7 @@ describe('fleetStatus and device', () => {
     }
   });
 
-  test('shows hubs, shares against weights, and states with the time of the count', async () => {
+  test('show hubs, shares next to weights, and twin statuses with the time of the count', async () => {
     const { status, body } = await call(fleetStatus(instance));
 
     expect(status).toBe(200);
@@ -390,7 +394,7 @@ describe('fleetStatus and device', () => {
     });
   });
 
-  test('says how many dead letters the last days have', async () => {
+  test('show the number of dead letters of the last days', async () => {
     const now = instance.now();
     const enqueuedAt = (days: number) => new Date(now - days * 86_400_000).toISOString();
     for (const [sequenceNumber, days] of [0, 6.5, 20].entries()) {
@@ -402,7 +406,7 @@ describe('fleetStatus and device', () => {
     expect(body.deadLetters).toEqual({ since: enqueuedAt(7).slice(0, 10), count: 2, more: false });
   });
 
-  test('says how many events are only counted, by hub, source and code, with the greatest numbers first', async () => {
+  test('show the number of events that are only counted, by hub, source and code, with the largest numbers first', async () => {
     const { letterHours, unknownSources, strangers } = instance.stores;
     const now = instance.now();
     const beyond = { hub: 'weu', source: '(none)', code: 'BERTH_EVENT_NO_IDENTITY' };
@@ -421,7 +425,7 @@ describe('fleetStatus and device', () => {
     expect((body.strangers as readonly unknown[])[0]).toMatchObject({ hubName: '(others)', events: 200 });
   });
 
-  test('lists who needs attention in pages that miss nobody', async () => {
+  test('list all devices that need attention, page by page, without a gap', async () => {
     const seen: unknown[] = [];
     let after: string | null = null;
     let pages = 0;
@@ -444,13 +448,13 @@ describe('fleetStatus and device', () => {
     { top: '1001' },
     { after: 'nonsense' },
     { after: Buffer.from('-1/x').toString('base64url') },
-  ])('refuses the page %j', async (query) => {
+  ])('refuse the page %j', async (query) => {
     const { status, body } = await call(fleetStatus(instance), { query });
 
     expect([status, body.error?.code]).toEqual([400, 'BERTH_REQUEST_INVALID']);
   });
 
-  test('shows one device: where, how its twin stands per path, and what is next', async () => {
+  test('show the hub, the status of each property and the next step of one device', async () => {
     const { body } = await call(device(instance), { params: { deviceId: 'rejected-3' } });
 
     expect(body).toMatchObject({
@@ -469,7 +473,7 @@ describe('fleetStatus and device', () => {
     });
   });
 
-  test('shows the decisions about a device that has no twin yet', async () => {
+  test('show the decisions about a device that has no twin yet', async () => {
     await call(allocateDevice(instance), { body: request({ registrationId: 'only-receipt' }) });
     await instance.receipts.flush();
 
@@ -478,7 +482,7 @@ describe('fleetStatus and device', () => {
     expect(body).toMatchObject({ twins: [], receipts: [{ outcome: { kind: 'assigned' } }] });
   });
 
-  test('shows the decisions of a registration id that an individual enrollment gives another device id', async () => {
+  test('show the decisions for a registration id whose individual enrollment sets another device id', async () => {
     await call(allocateDevice(instance), { body: request({ registrationId: 'chip-7' }) });
     await instance.receipts.flush();
 
@@ -494,7 +498,7 @@ describe('fleetStatus and device', () => {
     });
   });
 
-  test('answers 404 for a device that nobody knows', async () => {
+  test('answer 404 for an unknown device', async () => {
     const { status, body } = await call(device(instance), { params: { deviceId: 'nobody' } });
 
     expect([status, body.error?.code]).toEqual([404, 'BERTH_DEVICE_UNKNOWN']);

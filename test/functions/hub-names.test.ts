@@ -145,7 +145,7 @@ describe('a hub with several host names', () => {
     expect(sorted([...counts.keys()])).toEqual(sorted(SHORT));
   });
 
-  test('gets the same devices whichever of its names are linked, and whichever the fleet file has', async () => {
+  test('gets the same devices for each linked name and each name in the fleet file', async () => {
     const others = [instanceOf(fleetOf(device())), instanceOf(fleetOf(service))];
     const links = [
       classic(),
@@ -169,23 +169,39 @@ describe('a hub with several host names', () => {
   const [WEU_DEVICE = ''] = device();
   test.each<[string, Registering, string]>([
     [
-      'a new device gets the device name where both are linked',
+      'a new device gets the device name when both names are linked',
       { linkedHubs: [WEU, WEU_DEVICE] },
       WEU_DEVICE,
     ],
-    ['… in any order', { linkedHubs: [WEU_DEVICE, WEU] }, WEU_DEVICE],
-    ['a new device gets the classic name where that is linked', { linkedHubs: [WEU] }, WEU],
+    [
+      'a new device gets the device name for any order of the links',
+      { linkedHubs: [WEU_DEVICE, WEU] },
+      WEU_DEVICE,
+    ],
+    ['a new device gets the classic name when only that name is linked', { linkedHubs: [WEU] }, WEU],
     ['a device that stays keeps the classic name', { linkedHubs: [WEU_DEVICE, WEU], current: WEU }, WEU],
-    ['… in any case', { linkedHubs: [WEU_DEVICE, WEU], current: WEU.toUpperCase() }, WEU],
+    [
+      'a device that stays keeps the classic name in any case',
+      { linkedHubs: [WEU_DEVICE, WEU], current: WEU.toUpperCase() },
+      WEU,
+    ],
     [
       'a device that stays keeps the device name',
       { linkedHubs: [WEU, WEU_DEVICE], current: WEU_DEVICE },
       WEU_DEVICE,
     ],
-    ['… and gets the other where its own is not linked', { linkedHubs: [WEU], current: WEU_DEVICE }, WEU],
-    ['… both ways', { linkedHubs: [WEU_DEVICE], current: WEU }, WEU_DEVICE],
     [
-      'the answer is spelt as it was offered',
+      'a device that stays gets the classic name when only that name is linked',
+      { linkedHubs: [WEU], current: WEU_DEVICE },
+      WEU,
+    ],
+    [
+      'a device that stays gets the device name when only that name is linked',
+      { linkedHubs: [WEU_DEVICE], current: WEU },
+      WEU_DEVICE,
+    ],
+    [
+      'the answer has the spelling of the linked hub',
       { linkedHubs: ['WEU.Device.azure-devices.net'] },
       'WEU.Device.azure-devices.net',
     ],
@@ -213,10 +229,10 @@ describe('a hub with several host names', () => {
       },
       WEU,
     ],
-    ['a hub rule may use another name', { id: 'lab-1', linkedHubs: [WEU, EUS] }, EUS],
-    ['empty texts among the links are absent', { linkedHubs: ['', null, ' ', WEU] }, WEU],
-    ['an empty current hub is absent', { linkedHubs: [WEU], current: '' }, WEU],
-    ['an empty selection is absent', { linkedHubs: [WEU], group: { iotHubs: [''] } }, WEU],
+    ['a hub rule may use another name of the hub', { id: 'lab-1', linkedHubs: [WEU, EUS] }, EUS],
+    ['empty texts in the list of linked hubs count as absent', { linkedHubs: ['', null, ' ', WEU] }, WEU],
+    ['an empty current hub counts as absent', { linkedHubs: [WEU], current: '' }, WEU],
+    ['an empty selection of hubs counts as absent', { linkedHubs: [WEU], group: { iotHubs: [''] } }, WEU],
   ])('%s', async (_, registering, answer) => {
     const { status, body, log } = await register(instance, registering);
 
@@ -228,7 +244,7 @@ describe('a hub with several host names', () => {
     );
   });
 
-  test('is one candidate, known by its classic name, and what a device measured to any name counts', async () => {
+  test('is one candidate under its classic name, and a latency that is measured to any of its names counts', async () => {
     const { body, log } = await register(instance, {
       linkedHubs: [WEU, EUS, WEU_DEVICE],
       current: WEU_DEVICE,
@@ -246,7 +262,7 @@ describe('a hub with several host names', () => {
   });
 
   test.each(['cn', 'us'])(
-    'has its names in the cloud .%s too, and is not that of another cloud',
+    'has its names in the cloud .%s too and is not the same as a hub in another cloud',
     async (cloud) => {
       const other = instanceOf(fleetOf(classic(cloud)));
       const [classicName = ''] = classic(cloud);
@@ -263,7 +279,7 @@ describe('a hub with several host names', () => {
     },
   );
 
-  test('of an unknown cloud is an unknown hub', async () => {
+  test('in an unknown cloud is an unknown hub', async () => {
     const { body } = await register(instance, { linkedHubs: ['weu.device.azure-devices.de'] });
 
     expect(body.error?.message).toBe(
@@ -272,8 +288,8 @@ describe('a hub with several host names', () => {
   });
 });
 
-describe('empty texts in a request', () => {
-  test('are absent ids', async () => {
+describe('an empty text in a request', () => {
+  test('counts as an absent id', async () => {
     const { status, log } = await call(allocateDevice(instance), {
       individualEnrollment: {
         registrationId: '',
@@ -302,7 +318,7 @@ describe('empty texts in a request', () => {
     expect(Object.keys(inputs.enrollment)).not.toContain('id');
   });
 
-  test('are not a registration id, nor linked hubs', async () => {
+  test('does not count as a registration id or as a linked hub', async () => {
     const noId = await register(instance, { id: '', linkedHubs: classic() });
     const noHub = await register(instance, { linkedHubs: ['', ' '] });
 
@@ -311,34 +327,31 @@ describe('empty texts in a request', () => {
   });
 });
 
-describe('a secret in the wrong place', () => {
+describe('a secret in the wrong field', () => {
   const SECRET =
     'HostName=weu.azure-devices.net;SharedAccessKeyName=iothubowner;SharedAccessKey=cGxhbnRlZA==';
   const planted = (where: Partial<Registering>): Registering => ({ linkedHubs: classic(), ...where });
 
   test.each<[string, Registering]>([
-    ['among linkedHubs', planted({ linkedHubs: [SECRET, ...classic()] })],
-    ['twice among linkedHubs, and long', planted({ linkedHubs: [SECRET.repeat(9), SECRET, ...classic()] })],
-    ['as the current hub', planted({ current: SECRET })],
+    ['in linkedHubs', planted({ linkedHubs: [SECRET, ...classic()] })],
+    ['long and twice in linkedHubs', planted({ linkedHubs: [SECRET.repeat(9), SECRET, ...classic()] })],
+    ['the current hub', planted({ current: SECRET })],
+    ['the current hub and in linkedHubs', planted({ current: SECRET, linkedHubs: [SECRET, ...classic()] })],
     [
-      'as the current hub and among linkedHubs',
-      planted({ current: SECRET, linkedHubs: [SECRET, ...classic()] }),
-    ],
-    [
-      'as the current device id',
+      'the current device id',
       planted({ current: 'weu.azure-devices.net', context: { currentDeviceId: SECRET } }),
     ],
-    ['as the id of the enrollment', planted({ group: { enrollmentGroupId: SECRET } })],
-    ['among the hubs of the enrollment', planted({ group: { iotHubs: [...classic(), SECRET] } })],
+    ['the id of the enrollment', planted({ group: { enrollmentGroupId: SECRET } })],
+    ['in the hubs of the enrollment', planted({ group: { iotHubs: [...classic(), SECRET] } })],
     [
-      'in fields that nobody reads',
+      'in fields that Berth does not read',
       planted({ group: { iotHubHostName: SECRET, etag: SECRET }, context: { sas: SECRET } }),
     ],
     [
       'in the names of latencies',
       planted({ context: { payload: { country: 'US', latency: { [SECRET]: 5 } } } }),
     ],
-  ])('%s is not stored, logged or answered', async (_, registering) => {
+  ])('is not stored, logged or answered when it is %s', async (_, registering) => {
     const { status, body, log } = await register(instance, registering);
     const explained = await call(explainAllocation(instance), requestOf(registering));
 
@@ -354,14 +367,14 @@ describe('a secret in the wrong place', () => {
     ['in the place of every linked hub', planted({ linkedHubs: [SECRET] })],
     ['in the place of every hub of the enrollment', planted({ group: { iotHubs: [SECRET] } })],
     ['in the registration id', planted({ id: SECRET })],
-  ])('%s refuses the registration and is not repeated', async (_, registering) => {
+  ])('makes the registration fail and is not repeated when it is %s', async (_, registering) => {
     const { status, body, log } = await register(instance, registering);
 
     expect(status).toBe(400);
     for (const text of [JSON.stringify(body), log]) expect(text).not.toMatch(/cGxhbnRlZA|SharedAccess/);
   });
 
-  test('is named in the notes by the field that holds it', async () => {
+  test('is described in the notes by the name of its field', async () => {
     const { log } = await register(
       instance,
       planted({

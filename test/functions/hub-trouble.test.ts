@@ -34,8 +34,8 @@ const comeBackAt = async (instance: ReturnType<FunctionApp['instance']>, at: num
   return app.resync(instance);
 };
 
-describe('412: somebody wrote in between', () => {
-  test('one read and one more write, and what they wrote stays', async () => {
+describe('a correction that gets status 412 because another writer changed the twin', () => {
+  test('costs one read and one more write, and keeps the other writer’s change', async () => {
     const instance = await open();
     app.create('pump');
     const created = app.take();
@@ -48,7 +48,7 @@ describe('412: somebody wrote in between', () => {
     expect(app.calls).toEqual(['PATCH /twins/pump', 'GET /twins/pump', 'PATCH /twins/pump']);
   });
 
-  test('somebody who writes all the time: three writes, then it is due, and corrected later', async () => {
+  test('is tried three times against a constant writer, and a later run makes it', async () => {
     const instance = await open();
     app.create('pump');
     let edits = 0;
@@ -71,8 +71,8 @@ describe('412: somebody wrote in between', () => {
   });
 });
 
-describe('404', () => {
-  test('a device that is gone is forgotten, and its modules with it', async () => {
+describe('status 404', () => {
+  test('removes a device that is gone together with its modules', async () => {
     const instance = await open({
       policies: [
         { name: 'base', desired: { interval: 5 } },
@@ -98,7 +98,7 @@ describe('404', () => {
     expect(app.hub().counters.twinWrites).toBe(1);
   });
 
-  test('a module that is gone is forgotten, and its device is not', async () => {
+  test('removes a module that is gone and keeps its device', async () => {
     const instance = await open({
       policies: [{ name: 'log', target: 'module:collector', desired: { level: 'info' } }],
     });
@@ -113,7 +113,7 @@ describe('404', () => {
     expect((await app.known('pump')).kind).toBe('shadow');
   });
 
-  test('a disabled device is parked, looked at again, and corrected when it is enabled', async () => {
+  test('suspends a disabled device, checks it again and corrects it when it is enabled', async () => {
     const instance = await open();
     app.create('pump');
     await app.setStatus('pump', 'disabled');
@@ -144,7 +144,7 @@ describe('404', () => {
   });
 
   test.each(['IotHubFailingOver', 'IotHubNotFound'])(
-    '%s says nothing of devices: none is forgotten, and all are corrected after',
+    'with the code %s removes no device, and all devices are corrected afterwards',
     async (code) => {
       const instance = await open();
       for (const name of ['one', 'two', 'three', 'four', 'five']) app.create(name);
@@ -166,7 +166,7 @@ describe('404', () => {
   );
 });
 
-test('a hub that fails over, with twins that are older than they were: all are corrected again', async () => {
+test('all twins are corrected again after a failover restores older twins', async () => {
   const instance = await open();
   for (const name of ['one', 'two']) app.create(name);
   await app.deliver(instance);
@@ -186,8 +186,8 @@ test('a hub that fails over, with twins that are older than they were: all are c
   expect([app.interval('one'), app.interval('two')]).toEqual([5, 5]);
 });
 
-describe('400: the hub refuses the value', () => {
-  test('it counts as rejected, is told once, and not sent again', async () => {
+describe('status 400, with which a hub refuses a value', () => {
+  test('counts as a rejection: the value is written once and not sent again', async () => {
     const instance = await open();
     app.create('pump');
     app.create('other');
@@ -215,33 +215,36 @@ describe('400: the hub refuses the value', () => {
   });
 });
 
-describe('what is wrong with the whole hub', () => {
+describe('an error that concerns the whole hub', () => {
   const many = Array.from({ length: 40 }, (_, index) => `pump-${index}`);
   const states = async () => Promise.all(many.map(async (name) => (await app.shadow(name)).judgement.state));
 
   test.each([
     [401, 'IotHubUnauthorizedAccess'],
     [403, 'IotHubUnauthorized'],
-  ])('%i stops that hub with one alert, and no other hub', async (status, code) => {
-    const instance = await open({ hubs: [{}, {}] });
-    const [bad, good] = app.hosts;
-    for (const name of many) app.create(name);
-    app.create('well', { interval: 99 }, good);
-    app.front = (request) => (request.host === bad ? Promise.resolve(refusal(status, code)) : undefined);
+  ])(
+    'with status %i stops the work on that hub with one alert, and on no other hub',
+    async (status, code) => {
+      const instance = await open({ hubs: [{}, {}] });
+      const [bad, good] = app.hosts;
+      for (const name of many) app.create(name);
+      app.create('well', { interval: 99 }, good);
+      app.front = (request) => (request.host === bad ? Promise.resolve(refusal(status, code)) : undefined);
 
-    const lines = await app.deliver(instance);
+      const lines = await app.deliver(instance);
 
-    expect(troubles(lines)).toMatchObject([{ code: 'BERTH_HUB_UNAUTHORIZED', hub: bad }]);
-    expect(app.interval('well', good)).toBe(5);
-    // Those that were under way when it turned out, and no more.
-    expect(app.patches('pump')).toBeLessThanOrEqual(20);
-    app.front = undefined;
-    app.pass(HOUR_MS);
-    await app.resync(instance);
-    expect(many.map((name) => app.interval(name))).toEqual(many.map(() => 5));
-  });
+      expect(troubles(lines)).toMatchObject([{ code: 'BERTH_HUB_UNAUTHORIZED', hub: bad }]);
+      expect(app.interval('well', good)).toBe(5);
+      // Those that were under way when it turned out, and no more.
+      expect(app.patches('pump')).toBeLessThanOrEqual(20);
+      app.front = undefined;
+      app.pass(HOUR_MS);
+      await app.resync(instance);
+      expect(many.map((name) => app.interval(name))).toEqual(many.map(() => 5));
+    },
+  );
 
-  test('403002 parks all twins of the hub until the next UTC day, with one alert', async () => {
+  test('with code 403002 suspends all twins of the hub until the next UTC day, with one alert', async () => {
     const instance = await open();
     for (const name of many) app.create(name);
     app.front = async () => refusal(403, 'IotHubQuotaExceeded');
@@ -267,7 +270,7 @@ describe('what is wrong with the whole hub', () => {
     expect(many.map((name) => app.interval(name))).toEqual(many.map(() => 5));
   });
 
-  test('429 pauses the hub for this instance, each time for longer, and not a word', async () => {
+  test('with status 429 pauses the hub for this instance, for a longer time after each failure, without an alert', async () => {
     const instance = await open();
     for (const name of many) app.create(name);
     app.front = (request) =>
@@ -298,7 +301,7 @@ describe('what is wrong with the whole hub', () => {
     expect(many.map((name) => app.interval(name))).toEqual(many.map(() => 5));
   });
 
-  test('429 with Retry-After: not before that', async () => {
+  test('with status 429 and Retry-After delays the next call for that time', async () => {
     const instance = await open();
     app.create('pump');
     app.front = (request) =>
@@ -322,18 +325,22 @@ describe('what is wrong with the whole hub', () => {
   });
 });
 
-describe('a write whose fate is not known', () => {
+describe('a write with an unknown result', () => {
   const drop = async () => {
     throw new ConnectionDropped();
   };
 
   test.each([
-    ['500 after it was applied', true, async () => refusal(500, 'ServerError')],
-    ['503 before it was applied', false, async () => refusal(503, 'ServiceUnavailable')],
-    ['a connection that breaks after it was applied', true, drop],
-    ['a connection that breaks before it was applied', false, drop],
-    ['something that is not JSON after it was applied', true, async () => ({ status: 200, body: 'x' })],
-  ])('%s: a read comes first, and the value is written once', async (_, isApplied, answer) => {
+    ['the hub answers 500 after it applied the write', true, async () => refusal(500, 'ServerError')],
+    [
+      'the hub answers 503 before it applied the write',
+      false,
+      async () => refusal(503, 'ServiceUnavailable'),
+    ],
+    ['the connection breaks after the write was applied', true, drop],
+    ['the connection breaks before the write was applied', false, drop],
+    ['the answer is not JSON after the write was applied', true, async () => ({ status: 200, body: 'x' })],
+  ])('is followed by a read, and the value is written once: %s', async (_, isApplied, answer) => {
     const instance = await open();
     app.create('pump');
     app.front = async (request, serve) => {
@@ -366,7 +373,7 @@ describe('a write whose fate is not known', () => {
   });
 
   test.each([true, false])(
-    'no answer at all (applied: %s): a read comes first, and the value is written once',
+    'is followed by a read, and the value is written once, when no answer comes (write applied: %s)',
     async (isApplied) => {
       const instance = await open();
       app.create('pump');
@@ -404,7 +411,7 @@ describe('a write whose fate is not known', () => {
   );
 });
 
-describe('one hub that is down holds up nobody else’s devices', () => {
+describe('a hub that is down', () => {
   const many = Array.from({ length: 60 }, (_, index) => `pump-${index}`);
 
   const readyApp = async () => {
@@ -426,7 +433,7 @@ describe('one hub that is down holds up nobody else’s devices', () => {
     expect(many.map((name) => app.interval(name, bad))).toEqual(corrected);
   };
 
-  test('one that drops connections', async () => {
+  test('does not delay the devices of other hubs when it drops connections', async () => {
     const { instance, bad, good } = await readyApp();
     app.front = (request) => (request.host === bad ? Promise.reject(new ConnectionDropped()) : undefined);
 
@@ -437,7 +444,7 @@ describe('one hub that is down holds up nobody else’s devices', () => {
     await expectBadIsCorrectedLater(instance, bad);
   });
 
-  test('one that never answers', async () => {
+  test('does not delay the devices of other hubs when it never answers', async () => {
     const { instance, bad, good } = await readyApp();
     let silences = 0;
     app.front = (request) => {

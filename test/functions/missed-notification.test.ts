@@ -67,7 +67,7 @@ const live = async (minutes: number): Promise<void> => {
 const states = async () => Promise.all(DEVICES.map(async (id) => (await app.shadow(id)).judgement.state));
 const ALL_IN_SYNC = DEVICES.map(() => 'inSync');
 
-test('devices that read their twin, report, and only then listen are in sync within 20 minutes', async () => {
+test('devices that read their twin, report and subscribe last are in sync within 20 minutes', async () => {
   for (const deviceId of DEVICES) app.create(deviceId, { interval: 5 });
   await app.deliver(instance);
   const twins: Twin[] = [];
@@ -75,7 +75,7 @@ test('devices that read their twin, report, and only then listen are in sync wit
     const { client, twin } = await connect(deviceId);
     twins.push(twin);
     await report(twin, { battery: 90 });
-    // In between, somebody edits the twin and Berth puts it right: nobody hears of either.
+    // In between, an operator edits the twin and Berth corrects it. The device gets neither notification.
     await app.service('PATCH', `/twins/${deviceId}`, { properties: { desired: { interval: 99 } } });
     while (app.events.length > 0) await app.deliver(instance);
     listen(twin);
@@ -93,7 +93,7 @@ test('devices that read their twin, report, and only then listen are in sync wit
   expect(queries.length).toBeLessThanOrEqual(3);
 });
 
-test('devices that missed a notification and report something else are in sync a few minutes later', async () => {
+test('devices that miss a notification and report another property are in sync a few minutes later', async () => {
   for (const deviceId of DEVICES) app.create(deviceId);
   const twins: Twin[] = [];
   for (const deviceId of DEVICES) {
@@ -115,7 +115,7 @@ test('devices that missed a notification and report something else are in sync a
   expect(app.patches()).toBe(2 * DEVICES.length);
 });
 
-test('a device that never answers is told three times and listed, with the reason', async () => {
+test('a device that never answers gets three writes and is then listed with the reason', async () => {
   app.create('mute');
   const { twin } = await connect('mute');
   await app.deliver(instance);

@@ -60,7 +60,7 @@ async function call(handler: HttpHandler, body?: object, params: Readonly<Record
 }
 const formatsInHealth = async () => (await call(health(instance))).body.newerFormats;
 
-describe('a batch with an event of a twin that a newer package has stored', () => {
+describe('syncTwins with an event of a twin that a newer package has stored', () => {
   beforeEach(async () => {
     for (const name of ['old', 'new']) app.create(name, { interval: 5 });
     await app.deliver(instance);
@@ -70,7 +70,7 @@ describe('a batch with an event of a twin that a newer package has stored', () =
   });
 
   test.each(['the same instance', 'another instance'])(
-    'fails each time in %s, works on the other twins, and leaves the row as it is',
+    'fails the batch each time in %s, works on the other twins, and does not change the row',
     async (who) => {
       const before = await makeSnapshotNewer('new');
       const batch = app.take();
@@ -89,7 +89,7 @@ describe('a batch with an event of a twin that a newer package has stored', () =
     },
   );
 
-  test('is done by the package that knows the format, with nothing lost', async () => {
+  test('leaves the event to a package that knows the format', async () => {
     const own = await snapshotRow('new');
     await makeSnapshotNewer('new');
     const batch = app.take();
@@ -102,7 +102,7 @@ describe('a batch with an event of a twin that a newer package has stored', () =
     expect([app.interval('old'), app.interval('new')]).toEqual([5, 5]);
   });
 
-  test('counts its other events once, however often it comes again', async () => {
+  test('counts the other events of the batch once, however often it comes again', async () => {
     await makeSnapshotNewer('new');
     const [first, ...others] = app.take();
     if (first === undefined) throw new Error('no event');
@@ -121,7 +121,7 @@ describe('a batch with an event of a twin that a newer package has stored', () =
     expect(await instance.stores.deadLetters.count(0, 10)).toMatchObject({ count: 1 });
   });
 
-  test('is in the log once a minute, and in /api/health until it is over', async () => {
+  test('logs the newer format once a minute, and shows it in /api/health until it is over', async () => {
     expect(await formatsInHealth()).toBeUndefined();
     await makeSnapshotNewer('new');
     const batch = app.take();
@@ -163,7 +163,7 @@ describe('a batch with an event of a twin that a newer package has stored', () =
     expect(await formatsInHealth()).toBeUndefined();
   });
 
-  test('a deletion is not taken as done either', async () => {
+  test('does not take a deletion as done', async () => {
     const before = await makeSnapshotNewer('new');
     app.take();
     await app.service('DELETE', '/devices/new', {});
@@ -185,7 +185,7 @@ describe('resyncFleet beside twins that a newer package has stored', () => {
     expect(writes()).toBe(0);
   });
 
-  test('works on the other twins, and leaves the work item and the row', async () => {
+  test('works on the other twins, and leaves the work item and the snapshot', async () => {
     const shadow = await app.shadow('new');
     const { due } = shadow;
     if (due === undefined) throw new Error('no work item');
@@ -202,7 +202,7 @@ describe('resyncFleet beside twins that a newer package has stored', () => {
     expect(await formatsInHealth()).toMatchObject([{ document: 'snapshot', format: 2 }]);
   });
 
-  test('audits and resyncs the other twins, and sweeps nothing away', async () => {
+  test('audits and resyncs the other twins, and removes no row of such a twin', async () => {
     const before = await makeSnapshotNewer('new');
     const side = [attentionKey(app.id('new'), 'rejected'), tombstoneKey(app.id('new'))];
     const columns = { host: app.host, deviceId: 'new', at: instantOf(0), why: 'x' };
@@ -223,7 +223,7 @@ describe('resyncFleet beside twins that a newer package has stored', () => {
     for (const key of side) expect(await app.tables.twins.get(partition('new'), key)).toBeDefined();
   });
 
-  test('does not count them, and removes no stub of a deleted one', async () => {
+  test('does not count such twins, and does not remove the stub of a deleted one', async () => {
     app.pass(20 * MINUTE_MS);
     const stub = { format: 2, state: 'deleted', at: instantOf(0) };
     const key = shadowKey(app.id('new'));
@@ -239,8 +239,8 @@ describe('resyncFleet beside twins that a newer package has stored', () => {
   });
 });
 
-describe('a control row that a newer package has written', () => {
-  test('closes the gate at once: events are merged, nothing is written, and the row stays', async () => {
+describe('with a control row that a newer package has written', () => {
+  test('an instance merges events, writes to no hub, and does not change the row', async () => {
     app.create('pump');
     await instance.stores.control.update((control) => ({ ...control, generation: 1 }));
     await makeNewer(app.tables.state, 'control', 'control');
@@ -264,7 +264,7 @@ describe('a control row that a newer package has written', () => {
     expect(await call(fleetStatus(instance))).toMatchObject({ status: 503, body: { error: NEWER } });
   });
 
-  test('opens the gate again when it is of this package', async () => {
+  test('an instance writes again as soon as it can read the row', async () => {
     app.create('pump');
     const own = await instance.stores.control
       .update((control) => ({ ...control, generation: 1 }))
@@ -281,8 +281,8 @@ describe('a control row that a newer package has written', () => {
   });
 });
 
-describe('progress that a newer package has written', () => {
-  test('waits for that package, and the other work of the run is done', async () => {
+describe('with progress that a newer package has written', () => {
+  test('resyncFleet leaves out that work and does the rest', async () => {
     app.create('pump');
     app.take();
     const { progress } = instance.stores;
@@ -305,7 +305,7 @@ describe('progress that a newer package has written', () => {
     await expect(progress.read('counts')).rejects.toMatchObject(NEWER);
   });
 
-  test('of an audit waits as well', async () => {
+  test('resyncFleet does not audit', async () => {
     app.create('pump');
     app.take();
     await instance.stores.progress.write(walkName(app.host), null);
@@ -319,7 +319,7 @@ describe('progress that a newer package has written', () => {
   });
 });
 
-describe('allocation beside a newer package', () => {
+describe('with receipts and conditions of a newer package', () => {
   const allocate = (registrationId: string) =>
     call(allocateDevice(instance), {
       ...CAPTURED,
@@ -328,7 +328,7 @@ describe('allocation beside a newer package', () => {
       linkedHubs: [app.host],
     });
 
-  test('answers, and leaves the receipts of that package in their places', async () => {
+  test('allocateDevice answers, and keeps no receipt if all places are taken by that package', async () => {
     for (let minute = 0; minute < 5; minute += 1) {
       app.pass(MINUTE_MS);
       expect(await allocate('pump')).toMatchObject({ status: 200, body: { iotHubHostName: app.host } });
@@ -348,7 +348,7 @@ describe('allocation beside a newer package', () => {
     expect(await formatsInHealth()).toMatchObject([{ document: 'receipt', format: 2 }]);
   });
 
-  test('keeps its own receipts beside them, and shows these', async () => {
+  test('allocateDevice keeps its own receipts in free places, and the device page shows these', async () => {
     await allocate('pump');
     await instance.receipts.flush();
     const before = await makeNewer(app.tables.receipts, 'pump', '0');
@@ -363,7 +363,7 @@ describe('allocation beside a newer package', () => {
     expect(body.receipts).toHaveLength(1);
   });
 
-  test('decides without the conditions of that package, and leaves them', async () => {
+  test('allocateDevice decides without those conditions, and nothing changes them', async () => {
     const { conditions } = instance.stores;
     const set = { author: 'ann', reason: 'test', expiresAt: app.now + 60 * MINUTE_MS };
     await conditions.recordCount(app.host, 5, app.now);
@@ -392,7 +392,7 @@ describe('allocation beside a newer package', () => {
     expect(await app.tables.state.list({ partitionKey: 'conditions' })).toEqual(before);
   });
 
-  test('a twin of that package is a coded error on the page of its device', async () => {
+  test('the device page answers a coded error for a twin of that package', async () => {
     app.create('pump', { interval: 5 });
     await app.deliver(instance);
     await makeSnapshotNewer('pump');

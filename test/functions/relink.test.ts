@@ -19,7 +19,7 @@ const DEVICE = SHORT.map((name) => `${name}.device.azure-devices.net`);
 const [WEU = '', NEU = ''] = CLASSIC;
 const KEY = Buffer.alloc(32, 7).toString('base64');
 
-/** The real webhook function behind the local DPS; the local hubs are reached as DPS reaches them. */
+/** Uses the real webhook function behind the local DPS, which calls the local hubs in the same way as DPS. */
 describe('the webhook behind a DPS', () => {
   let hubs: IotHubs;
   let store: RegistrationStore;
@@ -101,7 +101,7 @@ describe('the webhook behind a DPS', () => {
   }
   const tagsOn = (host: string, deviceId = 'pump') => hubs.view(host)?.twin(deviceId)?.tags;
 
-  test('moves 0 of 10,000 devices while links change from classic to device names, and makes no identity anew', async () => {
+  test('moves 0 of 10,000 devices while links change from classic to device names, and DPS creates no new identity', async () => {
     const ids = Array.from({ length: 10_000 }, (_, index) => `device-${index}`);
     const places = new Map<string, string | undefined>();
     const first = dps(CLASSIC);
@@ -126,7 +126,7 @@ describe('the webhook behind a DPS', () => {
     expect(hubs.views.reduce((sum, { deviceCount }) => sum + deviceCount, 0)).toBe(10_000);
   });
 
-  test('gives a device that was deleted from its hub the layers again, and leaves one alone that was not', async () => {
+  test('sends the layers again to a device that was deleted from its hub, and leaves other devices unchanged', async () => {
     await dps([WEU])('pump');
     hubs.view(WEU)?.edit('pump', { tags: { since: 'then' } }, 'service');
 
@@ -138,7 +138,7 @@ describe('the webhook behind a DPS', () => {
     expect(tagsOn(WEU)).toEqual({ own: 'enrollment', layer: 'berth' });
   });
 
-  test('does not give them where twins.resendInitial is false', async () => {
+  test('does not send the layers again when twins.resendInitial is false', async () => {
     fleet = { ...fleet, twins: { ...(fleet.twins as JsonObject), resendInitial: false } };
     await dps([WEU])('pump');
     hubs.view(WEU)?.remove('pump');
@@ -149,13 +149,17 @@ describe('the webhook behind a DPS', () => {
   });
 
   test.each<[string, ReprovisionPolicy | undefined, JsonObject]>([
-    ['the twin moves along under migrate', undefined, { own: 'enrollment', layer: 'berth', since: 'then' }],
     [
-      'it starts with the layers under reset',
+      'the twin moves with the device under migrate',
+      undefined,
+      { own: 'enrollment', layer: 'berth', since: 'then' },
+    ],
+    [
+      'the twin starts with the layers under reset',
       { updateHubAssignment: true, migrateDeviceData: false },
       { own: 'enrollment', layer: 'berth' },
     ],
-  ])('where the hub changes, %s', async (_, reprovisioning, tags) => {
+  ])('handles the twin of a device that changes its hub: %s', async (_, reprovisioning, tags) => {
     policy = reprovisioning;
     await dps([WEU])('pump');
     hubs.view(WEU)?.edit('pump', { tags: { since: 'then' } }, 'service');

@@ -48,9 +48,9 @@ const expectDone = async () => {
   }
 };
 
-describe('the state tables go away in the middle of a batch, which comes again', () => {
+describe('a failure of the state tables', () => {
   test.each(['the same instance', 'another instance'])(
-    'before anything was written: %s writes each twin once',
+    'before any write makes %s write each twin once when the batch comes again',
     async (who) => {
       for (const name of NAMES) app.create(name);
       const batch = app.take();
@@ -68,7 +68,7 @@ describe('the state tables go away in the middle of a batch, which comes again',
   );
 
   test.each(['the same instance', 'another instance'])(
-    'when some were written, and nobody could remember it: %s writes none of them again',
+    'after some writes, which could not be stored, makes %s write none of them again',
     async (who) => {
       for (const name of NAMES) app.create(name);
       const batch = app.take();
@@ -92,7 +92,7 @@ describe('the state tables go away in the middle of a batch, which comes again',
     },
   );
 
-  test('the answer to what was stored is lost: nothing is written twice, and nothing forgotten', async () => {
+  test('that loses the answer to a table write causes no second write and loses nothing', async () => {
     for (const name of NAMES) app.create(name);
     const batch = app.take();
     let calls = 0;
@@ -110,7 +110,7 @@ describe('the state tables go away in the middle of a batch, which comes again',
     await expectDone();
   });
 
-  test('while due work is done: the next run does it, once', async () => {
+  test('while a work item is done lets the next run do it once', async () => {
     for (const name of NAMES) app.create(name);
     app.front = () => {
       throw new Error('the hub is down');

@@ -26,7 +26,7 @@ import { temporaryFolder } from '../support/temporary-folder.ts';
 const WEU = hostName('weu.azure-devices.net');
 const KEY = Buffer.alloc(32, 7).toString('base64');
 const FLEET = {
-  // Its budget makes nobody wait.
+  // Its budget makes no test wait.
   hubs: [{ host: WEU, region: 'westeurope', tier: 'S3', units: 10 }],
   twins: {
     redact: ['wifi.psk'],
@@ -153,7 +153,7 @@ const resync = () =>
   resyncFleet(instance)({}, new InvocationContext({ functionName: 'resyncFleet', logHandler: () => {} }));
 
 describe('syncTwins against a real hub and real tables', () => {
-  test('corrects a twin with one write and no read, and takes its own event for a replay', async () => {
+  test('corrects a twin with one write and no read and treats the event of its own write as a replay', async () => {
     const before = { ...view().counters };
     create();
     await deliver(await report({ battery: 10 }));
@@ -170,7 +170,7 @@ describe('syncTwins against a real hub and real tables', () => {
     expect(stored.paths.interval).toMatchObject({ foreign: [], writes: [{ value: 60, count: 1 }] });
   });
 
-  test('puts a portal’s edit right: one read for the etag, one write', async () => {
+  test('corrects a portal edit with one read for the etag and one write', async () => {
     create();
     await deliver(take());
     const before = { ...view().counters };
@@ -184,7 +184,7 @@ describe('syncTwins against a real hub and real tables', () => {
     expect((await shadow()).paths.interval).toMatchObject({ foreign: [expect.any(String)] });
   });
 
-  test('replans on a twin that somebody else has written to in between', async () => {
+  test('plans again for a twin that another writer changes in between', async () => {
     create();
     await deliver(take());
     const reported = await report({ battery: 10 });
@@ -196,7 +196,7 @@ describe('syncTwins against a real hub and real tables', () => {
     expect((await shadow()).tags).toEqual({ unseen: true });
   });
 
-  test('forgets a device whose deletion it sees, and one that is simply gone', async () => {
+  test('removes a device after its deletion event and one that is gone without an event', async () => {
     create();
     await deliver(take());
     view().remove(deviceId);
@@ -215,7 +215,7 @@ describe('syncTwins against a real hub and real tables', () => {
     );
   });
 
-  test('keeps what is redacted out of the tables', async () => {
+  test('stores no redacted value in the tables', async () => {
     create({ interval: 5, wifi: { psk: 'hunter2', ssid: 'x' } });
     await deliver(take());
 
@@ -223,7 +223,7 @@ describe('syncTwins against a real hub and real tables', () => {
     expect((await shadow()).desired).toMatchObject({ wifi: { ssid: 'x' } });
   });
 
-  test('keeps what is redacted out of the tables, also in lists and where an event cannot be read', async () => {
+  test('stores no redacted value from a list or from an event that cannot be read', async () => {
     create({ interval: 5, wifi: [{ psk: 'hunter2', ssid: 'x' }] });
     const [created] = take();
     if (created === undefined) throw new Error('no event');
@@ -260,7 +260,7 @@ describe('syncTwins against a real hub and real tables', () => {
     expect(String(body)).not.toContain('hunter2');
   });
 
-  test('keeps twins whose texts hold line separators, several in a transaction', async () => {
+  test('stores twins whose texts contain line separators, several in one transaction', async () => {
     create({ interval: 5, note: 'a\u2028b\u2029' });
 
     await deliver(await report({ battery: 10, note: '\u2028' }));
@@ -268,7 +268,7 @@ describe('syncTwins against a real hub and real tables', () => {
     expect((await shadow()).desired).toMatchObject({ interval: 60, note: 'a\u2028b\u2029' });
   });
 
-  test('takes a creation without a version with one read', async () => {
+  test('handles a creation event without a version with one read', async () => {
     const before = { ...view().counters };
     create();
     const [created] = take();
@@ -282,7 +282,7 @@ describe('syncTwins against a real hub and real tables', () => {
     expect(lines.join()).not.toContain('twinsSynchronised');
   });
 
-  test('counts messages of unknown sources, and purges what is old', async () => {
+  test('counts messages of unknown sources and removes old records', async () => {
     create();
     const [created] = take();
     if (created === undefined) throw new Error('no event');
@@ -303,7 +303,7 @@ describe('syncTwins against a real hub and real tables', () => {
     expect(await deadLetters.find('2020-01-01/3/1234')).toEqual([]);
   });
 
-  test('poison and strangers stop nobody: each is kept or counted', async () => {
+  test('handles all other events of a batch with invalid events and unknown hubs, and stores or counts those', async () => {
     create();
     const [created, ...others] = await report({ battery: 10 });
     const good = others.at(-1);
@@ -344,9 +344,9 @@ describe('syncTwins against a real hub and real tables', () => {
   test.each<[string, Metadata]>([
     ['shorter than the batch', { systemPropertiesArray: [] }],
     ['missing', { propertiesArray: undefined }],
-    ['no list', { systemPropertiesArray: 'x' }],
+    ['not a list', { systemPropertiesArray: 'x' }],
   ])(
-    'metadata that is %s makes dead letters of the batch: no twin is changed by another’s event',
+    'sends the whole batch to the dead letters when its metadata is %s, so that no event changes the wrong twin',
     async (_, metadata) => {
       create();
       const reported = await report({ battery: 10 });
@@ -358,7 +358,7 @@ describe('syncTwins against a real hub and real tables', () => {
     },
   );
 
-  test('says how late events are when they are read, and nothing where they are not', async () => {
+  test('logs the age of late events and logs nothing for events in time', async () => {
     create();
     const batch = take();
     const enqueued = (ago: number) => ({
@@ -378,7 +378,7 @@ describe('syncTwins against a real hub and real tables', () => {
     expect(inTime.join()).not.toContain('twinEventsLate');
   });
 
-  test('fails only where the tables are away, so that the batch comes again', async () => {
+  test('fails only when the tables are unavailable, so that the batch is delivered again', async () => {
     const away = new Instance({
       env: {
         AzureWebJobsStorage: storage.replace(
@@ -402,7 +402,7 @@ describe('syncTwins against a real hub and real tables', () => {
 });
 
 describe('resyncFleet', () => {
-  test('counts devices and twins, and does the work whose time has come', async () => {
+  test('counts devices and twins and does the work items whose time has come', async () => {
     create();
     const reported = await report({ battery: 10 });
     const offline = new Instance({
@@ -442,7 +442,7 @@ describe('resyncFleet', () => {
     await Promise.all([offline.stop(), later.stop()]);
   });
 
-  test('removes a due row that its twin does not know of', async () => {
+  test('removes a work item that its twin does not have', async () => {
     create();
     await deliver(take());
     const id = { host: WEU, deviceId, moduleId: undefined };
@@ -469,7 +469,7 @@ describe('resyncFleet', () => {
     expect(await instance.stores.twins.due(partitionOf(ghost), 'edit', Date.now(), 9)).toEqual([]);
   });
 
-  test('is done by one instance at a time', async () => {
+  test('runs in one instance at a time', async () => {
     const lease = instance.lease('resync');
     const other = new Instance({
       env: { AzureWebJobsStorage: storage },
@@ -488,7 +488,7 @@ describe('resyncFleet', () => {
     await other.stop();
   });
 
-  test('a hub that cannot be asked becomes unhealthy after three runs, and healthy again', async () => {
+  test('marks a hub that does not answer as unhealthy after three runs, and as healthy when it answers again', async () => {
     let time = Date.now() + 60_000;
     const open = (endpoint: string) =>
       new Instance({
@@ -523,7 +523,7 @@ describe('resyncFleet', () => {
     [429, 429001, 0],
     [503, 503003, 1],
   ])(
-    'a hub that answers %i (%i) has failed %i times: what it forbids makes it no less healthy',
+    'treats a hub that answers %i (%i) as having failed %i times, because a refusal does not make it less healthy',
     async (status, errorCode, failures) => {
       const server = createServer((_, response) => {
         response.writeHead(status, { 'content-type': 'application/json' });
@@ -551,7 +551,7 @@ describe('resyncFleet', () => {
     },
   );
 
-  test('by an older package begins no ramps', async () => {
+  test('starts no gradual move in an older package', async () => {
     const older = (build: string) =>
       new Instance({
         env: env(),

@@ -29,8 +29,8 @@ const ask = () =>
   instance.stores.progress.write(requestName(app.host), { at: app.now, author: 'me', reason: 'test' });
 const moduleInterval = (deviceId: string) => app.interval(deviceId, app.host, 'collector');
 
-describe('the walk against a real hub', () => {
-  test('finds a twin whose creation was never seen, over pages of a hundred', async () => {
+describe('an audit of a real hub', () => {
+  test('finds a twin whose creation event was missed, across pages of a hundred twins', async () => {
     await open();
     for (let index = 0; index < 130; index += 1) app.create(`pump-${index}`, { interval: 5 });
     await app.deliver(instance);
@@ -57,7 +57,7 @@ describe('the walk against a real hub', () => {
     expect(queries()).toBe(4 + 3);
   });
 
-  test('finds a twin that has changed without an event, once that is no matter of lag', async () => {
+  test('finds a twin that changed without an event, after the time in which events may be late', async () => {
     await open();
     app.create('pump', { interval: 5 });
     await app.deliver(instance);
@@ -72,7 +72,7 @@ describe('the walk against a real hub', () => {
     expect(app.interval('pump')).toBe(5);
   });
 
-  test('a person asks for it: everything is read again, also what is gone', async () => {
+  test('reads all twins again when a person requests it, and removes those that are gone', async () => {
     await open({ policies: MODULES });
     for (const name of ['one', 'two', 'three', 'gone']) {
       app.create(name, { interval: 5 });
@@ -104,7 +104,7 @@ describe('the walk against a real hub', () => {
     expect(reads() - before).toBe(reread);
   });
 
-  test('looks at modules only where a policy targets one', async () => {
+  test('lists modules only if a policy targets one', async () => {
     await open();
     app.create('pump', { interval: 5 });
     app.hub().createModule('pump', 'collector', {});
@@ -125,7 +125,7 @@ describe('the walk against a real hub', () => {
     expect((await app.known('pump', 'other')).kind).toBe('nothing');
   });
 
-  test('a place in the list that the hub does not know any more: it begins anew', async () => {
+  test('starts from the beginning when the hub no longer knows the stored position', async () => {
     await open();
     app.create('pump');
     app.take();
@@ -148,7 +148,7 @@ describe('the walk against a real hub', () => {
   });
 });
 
-test('a run that is fired by hand beside another does nothing, in the same instance too', async () => {
+test('a manual run does nothing while another run is active, also in the same instance', async () => {
   await open();
   app.create('pump');
   app.take();
@@ -165,7 +165,7 @@ test('a run that is fired by hand beside another does nothing, in the same insta
   ]);
 });
 
-describe('shadows that are not what the hub has', () => {
+describe('snapshots that differ from the twins on the hub', () => {
   /** Spoils what is stored of a twin, as a defect would: no version tells of it. */
   const spoil = async (deviceId: string) => {
     const { twins } = app.instance().stores;
@@ -178,7 +178,7 @@ describe('shadows that are not what the hub has', () => {
   const pumps = Array.from({ length: 5_000 }, (_, index) => `pump-${index}`);
   const isSampled = (name: string, startedAt: number) => hash(name, String(startedAt)) % 100 === 0;
 
-  test('are found by the sample and read again; enough of them, and a read comes before each decision', async () => {
+  test('are found by sampling and read again, and too many of them cause a read before each decision', async () => {
     await open();
     const startedAt = app.clock.stop();
     // The sample is another one at each moment: of these names exactly four are in it.
@@ -213,7 +213,7 @@ describe('shadows that are not what the hub has', () => {
     expect((await app.shadow(other)).tags).toEqual({});
   });
 
-  test('a few are bad luck: they are read again, and the hub stays trusted', async () => {
+  test('are read again, and a few of them do not make the hub untrusted', async () => {
     await open();
     const startedAt = app.clock.stop();
     const [unlucky = ''] = pumps.filter((name) => isSampled(name, startedAt));

@@ -13,38 +13,38 @@ const DAY_MS = 24 * 60 * 60_000;
 describe('a token bucket', () => {
   const FOR_EVER = Number.POSITIVE_INFINITY;
 
-  test('begins empty: the first operation waits for its turn', () => {
+  test('starts empty, so the first operation waits for a permit', () => {
     expect(new TokenBucket(4, T0).take(T0, FOR_EVER)).toBe(250);
   });
 
-  test('lets operations pass in a line, each after the one before', () => {
+  test('lets operations pass one after the other', () => {
     const bucket = new TokenBucket(4, T0);
 
     expect([1, 2, 3].map(() => bucket.take(T0, FOR_EVER))).toEqual([250, 500, 750]);
   });
 
-  test('holds one second’s worth, however long nothing was asked for', () => {
+  test('holds one second’s worth of permits after any idle time', () => {
     const bucket = new TokenBucket(4, T0);
     const later = T0 + 60 * SECOND;
 
     expect([1, 2, 3, 4, 5].map(() => bucket.take(later, FOR_EVER))).toEqual([0, 0, 0, 0, 250]);
   });
 
-  test('holds at least one operation, where it takes longer than a second to come by', () => {
+  test('holds at least one permit, even if a permit takes longer than a second', () => {
     const bucket = new TokenBucket(0.1, T0);
 
     expect(bucket.take(T0 + 60 * SECOND, FOR_EVER)).toBe(0);
     expect(bucket.take(T0 + 60 * SECOND, FOR_EVER)).toBe(10 * SECOND);
   });
 
-  test('that refuses takes nothing: who can wait has the turn', () => {
+  test('takes no permit when it refuses, so a caller that can wait gets the permit', () => {
     const bucket = new TokenBucket(4, T0);
 
     for (let times = 0; times < 10; times += 1) expect(bucket.take(T0, 249)).toBeUndefined();
     expect(bucket.take(T0, 250)).toBe(250);
   });
 
-  test('gains nothing from a clock that goes back', () => {
+  test('gains no permit from a clock that moves backwards', () => {
     const bucket = new TokenBucket(4, T0);
     bucket.take(T0 + 10 * SECOND, FOR_EVER);
 
@@ -81,21 +81,21 @@ describe('a daily budget', () => {
     return taken;
   };
 
-  test('is taken in blocks: not every operation asks the tables', async () => {
+  test('is taken in blocks, so not every operation asks the tables', async () => {
     expect(await drain(budgetOf(2_000), 1)).toBe(2_000);
     // Each block is a two-hundredth; the last question finds nothing.
     expect(counts.asked).toHaveLength(201);
     expect(counts.asked[0]).toEqual({ day: '2026-11-23', host: ID.host, share: 'resync' });
   });
 
-  test('is one for all instances', async () => {
+  test('is shared by all instances', async () => {
     const [one, other] = [budgetOf(1_000), budgetOf(1_000)];
 
     expect((await drain(one, 3)) * 3 + (await drain(other, 1))).toBeLessThanOrEqual(1_000);
     expect([...counts.used.values()]).toEqual([1_000]);
   });
 
-  test('that is spent asks nobody any more', async () => {
+  test('asks the tables no more after it is spent', async () => {
     const budget = budgetOf(10);
     await drain(budget, 1);
     const asked = counts.asked.length;
@@ -104,14 +104,14 @@ describe('a daily budget', () => {
     expect(counts.asked).toHaveLength(asked);
   });
 
-  test('that has too little left for one operation keeps it for a smaller one', async () => {
+  test('keeps the rest for a smaller operation when too little is left for a larger one', async () => {
     const budget = budgetOf(5);
 
     expect([await budget.take(3, T0), await budget.take(3, T0)]).toEqual([true, false]);
     expect([await budget.take(2, T0), await budget.take(1, T0)]).toEqual([true, false]);
   });
 
-  test('begins again the next day by UTC, and takes nothing of the day before with it', async () => {
+  test('starts again on the next UTC day and carries nothing over', async () => {
     const budget = budgetOf(10);
     await drain(budget, 1);
     const midnight = T0 + DAY_MS / 2;
@@ -121,14 +121,14 @@ describe('a daily budget', () => {
     expect([...counts.used.keys()].map((key) => key.slice(0, 10))).toEqual(['2026-11-23', '2026-11-24']);
   });
 
-  test('asks once for those who ask at the same time', async () => {
+  test('asks the tables once for callers at the same time', async () => {
     const budget = budgetOf(2_000);
 
     expect(await Promise.all(Array.from({ length: 10 }, () => budget.take(1, T0)))).not.toContain(false);
     expect(counts.asked).toHaveLength(1);
   });
 
-  test('goes on after the tables could not be asked', async () => {
+  test('works again after the tables were unavailable', async () => {
     const budget = budgetOf(10);
     const reserve = counts.reserve.bind(counts);
     counts.reserve = () => Promise.reject(new Error('away'));
@@ -150,7 +150,7 @@ describe('a share of the budgets', () => {
   let counts: MemoryCounts;
   let pauses: HubPauses;
   let share: BudgetShare;
-  /** Called whenever somebody waits for a turn. */
+  /** Called whenever a caller waits for a permit. */
   let meanwhile: () => void;
   beforeEach(() => {
     time = T0;
@@ -179,31 +179,31 @@ describe('a share of the budgets', () => {
     ['read', 100],
     ['identity', 100 / 60],
     ['query', 20 / 60],
-  ])('lets so many %s operations pass a second', async (operation, ofTheHub) => {
-    await share.turn(HUB, operation, LATER);
+  ])('permits its part of the %s operations per second', async (operation, ofTheHub) => {
+    await share.permit(HUB, operation, LATER);
     const first = time;
-    for (let times = 0; times < 10; times += 1) await share.turn(HUB, operation, LATER);
+    for (let times = 0; times < 10; times += 1) await share.permit(HUB, operation, LATER);
 
     expect(10_000 / (time - first)).toBeCloseTo(ofTheHub * 0.1 * 0.5);
     expect(ratePerSecond(HUB, operation, 0.5)).toBeCloseTo(ofTheHub * 0.1 * 0.5);
   });
 
-  test('has a line of its own for each operation', async () => {
-    await share.turn(HUB, 'query', LATER);
+  test('has a separate queue for each operation', async () => {
+    await share.permit(HUB, 'query', LATER);
     const before = time;
 
-    await share.turn(HUB, 'write', LATER);
+    await share.permit(HUB, 'write', LATER);
 
     // 400 ms for a write; the next query would take a minute.
     expect(time - before).toBe(400);
   });
 
-  test('says so where the turn would come too late, and neither waits nor counts', async () => {
-    const turn = await share.turn(HUB, 'write', T0 + 399);
+  test('refuses at once when the permit would come too late, without waiting or counting', async () => {
+    const permit = await share.permit(HUB, 'write', T0 + 399);
 
-    expect(turn).toMatchObject({ isNow: false, at: T0 + 399, isQuota: false });
+    expect(permit).toMatchObject({ kind: 'noPermit', at: T0 + 399, isQuota: false });
     expect([time, counts.asked]).toEqual([T0, []]);
-    expect(await share.turn(HUB, 'write', T0 + 400)).toEqual({ isNow: true });
+    expect(await share.permit(HUB, 'write', T0 + 400)).toEqual({ kind: 'granted' });
   });
 
   test.each<[HubOperation, Hub['tier'], number]>([
@@ -213,34 +213,34 @@ describe('a share of the budgets', () => {
     // A message of a free hub is an eighth of that.
     ['query', 'F1', 32],
     ['identity', 'S1', 0],
-  ])('%s on %s: counts as so many messages of the day', async (operation, tier, messages) => {
+  ])('has a daily message cost for one %s on tier %s: %i', async (operation, tier, messages) => {
     // As many messages as two of them, and all but one of a third.
     const room = 3 * messages - 1;
     const hub: Hub = { ...HUB, tier, budget: { rate: 1, daily: 1 } };
     const { reserve } = MemoryCounts.prototype;
     counts.reserve = (key, wanted) => reserve.call(counts, key, wanted, room);
-    const turns = [];
-    for (let times = 0; times < 3; times += 1) turns.push((await share.turn(hub, operation, LATER)).isNow);
+    const permits = [];
+    for (let times = 0; times < 3; times += 1) permits.push((await share.permit(hub, operation, LATER)).kind);
 
-    expect(turns).toEqual([true, true, messages === 0]);
+    expect(permits).toEqual(['granted', 'granted', messages === 0 ? 'granted' : 'noPermit']);
   });
 
-  test('that is spent for the day comes again when the next one begins', async () => {
+  test('names the start of the next day when it is spent', async () => {
     counts.reserve = async () => 0;
 
-    expect(await share.turn(HUB, 'read', LATER)).toMatchObject({
-      isNow: false,
+    expect(await share.permit(HUB, 'read', LATER)).toMatchObject({
+      kind: 'noPermit',
       at: T0 + DAY_MS / 2,
       isQuota: true,
     });
     expect(dailyLimit(HUB, 0.5)).toBe(200_000);
   });
 
-  test('leaves a hub alone that is paused, and takes nothing', async () => {
+  test('refuses calls to a paused hub and takes no permit', async () => {
     throttle();
 
-    expect(await share.turn(HUB, 'write', T0 + SECOND)).toMatchObject({
-      isNow: false,
+    expect(await share.permit(HUB, 'write', T0 + SECOND)).toMatchObject({
+      kind: 'noPermit',
       at: T0 + 2 * SECOND,
       why: 'the hub throttles',
       isQuota: false,
@@ -248,26 +248,52 @@ describe('a share of the budgets', () => {
     expect([time, counts.asked]).toEqual([T0, []]);
   });
 
-  test('leaves a hub alone that was paused while somebody waited for a turn', async () => {
+  test('refuses a call when the hub is paused while the call waits for a permit', async () => {
     meanwhile = throttle;
 
-    expect(await share.turn(HUB, 'write', LATER)).toMatchObject({ isNow: false, why: 'the hub throttles' });
+    expect(await share.permit(HUB, 'write', LATER)).toMatchObject({
+      kind: 'noPermit',
+      why: 'the hub throttles',
+    });
     expect(counts.asked).toEqual([]);
   });
 
-  test('tells a spent quota from a throttle', async () => {
+  test.each<[string, () => void]>([
+    ['throttles', throttle],
+    ['has used up its quota', quotaExceeded],
+    ['has no permit for an identity operation yet', () => {}],
+  ])('permits a device count at once although the hub %s', async (_, given) => {
+    given();
+
+    expect(await share.permit(HUB, 'statistics', T0)).toEqual({ kind: 'granted' });
+    expect([time, counts.asked]).toEqual([T0, []]);
+  });
+
+  test('counts a device count as an identity operation', async () => {
+    time += 3_600 * SECOND;
+    await share.permit(HUB, 'identity', LATER);
+    time += 3_600 * SECOND;
+    await share.permit(HUB, 'statistics', LATER);
+    const before = time;
+
+    await share.permit(HUB, 'identity', LATER);
+
+    expect(time).toBeGreaterThan(before);
+  });
+
+  test('distinguishes a spent quota from a throttle', async () => {
     quotaExceeded();
 
-    expect(await share.turn(HUB, 'write', LATER)).toMatchObject({ at: T0 + DAY_MS / 2, isQuota: true });
+    expect(await share.permit(HUB, 'write', LATER)).toMatchObject({ at: T0 + DAY_MS / 2, isQuota: true });
   });
 });
 
-test('without a part nothing may be asked, and it is worth asking again later', async () => {
+test('a budget without a share permits no operation and suggests a later retry', async () => {
   const [hub] = fleetOf({}).hubs;
   if (hub === undefined) throw new Error('no hub');
 
-  expect(await noBudget('no part yet', 5_000, () => T0).turn(hub, 'read', T0 + DAY_MS)).toEqual({
-    isNow: false,
+  expect(await noBudget('no part yet', 5_000, () => T0).permit(hub, 'read', T0 + DAY_MS)).toEqual({
+    kind: 'noPermit',
     at: T0 + 5_000,
     why: 'no part yet',
     isQuota: false,

@@ -18,18 +18,18 @@ const waitAt = (now: number) => {
   return pause === undefined ? undefined : pause.until - now;
 };
 
-describe('a hub is left alone', () => {
+describe('a pause of a hub', () => {
   test.each<[string, HubErrorCode, string]>([
     ['throttles', 'BERTH_HUB_THROTTLED', 'the hub throttles'],
     ['misses a deadline, which counts as throttling', 'BERTH_HUB_TIMEOUT', 'the hub does not answer in time'],
-  ])('at once where it %s', (_, code, why) => {
+  ])('starts at once when the hub %s', (_, code, why) => {
     fail(code);
 
     expect(pauses.of(HOST, T0)).toEqual({ until: T0 + 2_000, why, isQuota: false });
     expect(pauses.of(HOST, T0 + 2_000)).toBeUndefined();
   });
 
-  test('until the next day begins where its messages are used up, whatever pause it is in', () => {
+  test('lasts until the next day when the daily messages are used up, even if another pause is active', () => {
     fail('BERTH_HUB_THROTTLED');
     fail('BERTH_HUB_QUOTA_EXCEEDED');
 
@@ -39,7 +39,7 @@ describe('a hub is left alone', () => {
   test.each<[HubErrorCode, string]>([
     ['BERTH_HUB_UNAVAILABLE', 'the hub is down'],
     ['BERTH_HUB_UNAUTHORIZED', 'the hub refuses Berth'],
-  ])('only after three failures in a row: %s', (code, why) => {
+  ])('starts only after three failures in a row with %s', (code, why) => {
     fail(code);
     fail(code);
     expect(pauses.of(HOST, T0)).toBeUndefined();
@@ -48,16 +48,16 @@ describe('a hub is left alone', () => {
     expect(pauses.of(HOST, T0)).toMatchObject({ why });
   });
 
-  test('and no other hub with it', () => {
+  test('affects no other hub', () => {
     fail('BERTH_HUB_THROTTLED');
 
     expect(pauses.of(`other-${HOST}` as typeof HOST, T0)).toBeUndefined();
   });
 });
 
-describe('failures in a row', () => {
+describe('a series of failures', () => {
   test.each<HubErrorCode>(['BERTH_HUB_NOT_FOUND', 'BERTH_HUB_PRECONDITION_FAILED', 'BERTH_HUB_REFUSED'])(
-    '%s is an answer about one device and not one of them',
+    'does not count %s, which is an answer about one device',
     (code) => {
       for (let times = 0; times < 5; times += 1) fail(code);
       fail('BERTH_HUB_UNAVAILABLE');
@@ -69,7 +69,7 @@ describe('failures in a row', () => {
   test.each<[string, () => void]>([
     ['a call that succeeds', () => pauses.succeeded(HOST, T0)],
     ['an answer about one device', () => fail('BERTH_HUB_NOT_FOUND')],
-  ])('%s ends them', (_, between) => {
+  ])('ends after %s', (_, between) => {
     fail('BERTH_HUB_UNAVAILABLE');
     fail('BERTH_HUB_UNAVAILABLE');
     between();
@@ -79,8 +79,8 @@ describe('failures in a row', () => {
   });
 });
 
-describe('how long', () => {
-  test('twice as long each time, and five minutes at most', () => {
+describe('the length of a pause', () => {
+  test('doubles each time, up to five minutes', () => {
     let now = T0;
     const waits: (number | undefined)[] = [];
     for (let times = 0; times < 10; times += 1) {
@@ -92,7 +92,7 @@ describe('how long', () => {
     expect(waits.map((ms) => (ms ?? 0) / 1_000)).toEqual([2, 4, 8, 16, 32, 64, 128, 256, 300, 300]);
   });
 
-  test('from the beginning again once a call has succeeded', () => {
+  test('starts small again after a call has succeeded', () => {
     fail('BERTH_HUB_THROTTLED');
     fail('BERTH_HUB_THROTTLED', T0 + 2_000);
     pauses.succeeded(HOST, T0 + 6_000);
@@ -102,15 +102,15 @@ describe('how long', () => {
   });
 
   test.each([
-    ['what it asks for', 60_000, 60_000],
-    ['no longer than five minutes, whatever it asks for', 1e12, 300_000],
-  ])('%s', (_, wish, wait) => {
+    ['the time that the hub asks for', 60_000, 60_000],
+    ['five minutes at most, for any time that the hub asks for', 1e12, 300_000],
+  ])('is %s', (_, wish, wait) => {
     fail('BERTH_HUB_THROTTLED', T0, wish);
 
     expect(waitAt(T0)).toBe(wait);
   });
 
-  test('spread by up to a quarter, so that instances do not come back together', () => {
+  test('varies by up to a quarter, so that instances do not return at the same time', () => {
     pauses = new HubPauses(() => 0.5);
     fail('BERTH_HUB_THROTTLED');
 
@@ -119,9 +119,9 @@ describe('how long', () => {
 });
 
 test.each<[string, () => void]>([
-  ['fails, makes it no longer', () => fail('BERTH_HUB_THROTTLED', T0 + 1_000)],
-  ['succeeds, does not end it', () => pauses.succeeded(HOST, T0 + 1_000)],
-])('a call that was under way when a pause began, and %s', (_, end) => {
+  ['fails does not extend the pause', () => fail('BERTH_HUB_THROTTLED', T0 + 1_000)],
+  ['succeeds does not end the pause', () => pauses.succeeded(HOST, T0 + 1_000)],
+])('a call that started before a pause and %s', (_, end) => {
   fail('BERTH_HUB_THROTTLED');
   end();
 

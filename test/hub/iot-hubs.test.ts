@@ -81,8 +81,8 @@ const failure = async (act: Promise<unknown>): Promise<HubError> => {
   return error;
 };
 
-describe('a call', () => {
-  test('names the hub in the host header and signs for it', async () => {
+describe('a call to a hub', () => {
+  test('has the hub in its host header and a signature for it', async () => {
     await hubs.readTwin(ID);
 
     const [call] = seen;
@@ -96,7 +96,7 @@ describe('a call', () => {
     expect(token.get('skn')).toBe('iothubowner');
   });
 
-  test('reads a twin whole, with its version and names that the SDK would lose', async () => {
+  test('reads a whole twin with its version and names that the SDK would lose', async () => {
     const twin = await hubs.readTwin(ID);
 
     expect(twin).toMatchObject({
@@ -120,7 +120,7 @@ describe('a call', () => {
     expect((await hubs.readTwin(ID)).tags.city).toBe('Zürich');
   });
 
-  test('patches with the etag in quotes: unquoted it would be ignored', async () => {
+  test('patches with the etag in quotes, because a hub ignores an unquoted etag', async () => {
     await hubs.patchDesired(ID, { interval: 60 }, 'AAAAAAAAAAM=');
 
     expect(seen[0]).toMatchObject({ method: 'PATCH', body: '{"properties":{"desired":{"interval":60}}}' });
@@ -147,7 +147,7 @@ describe('a call', () => {
     ]);
   });
 
-  test('opens no more than sixteen connections for a hub', async () => {
+  test('opens at most sixteen connections to a hub', async () => {
     const sockets = new Set();
     server.on('connection', (socket) => sockets.add(socket));
     answer = (response) => setTimeout(() => json(200, TWIN)(response), 5);
@@ -159,7 +159,7 @@ describe('a call', () => {
   });
 });
 
-describe('a failure', () => {
+describe('a failed call to a hub', () => {
   const older = (name: string) => ({ Message: `ErrorCode:${name};text`, ExceptionMessage: 'Tracking ID:x' });
   const newer = (errorCode: number) => ({
     Message: JSON.stringify({ errorCode, trackingId: 'x', message: 'm' }),
@@ -181,22 +181,25 @@ describe('a failure', () => {
     [429, newer(429001), {}, 'BERTH_HUB_THROTTLED', '429001'],
     [500, 'oops', {}, 'BERTH_HUB_UNAVAILABLE', undefined],
     [503, '', {}, 'BERTH_HUB_UNAVAILABLE', undefined],
-  ])('%i %j %j is %s', async (status, body, headers, code, hubCode) => {
-    answer = json(status, body, headers);
+  ])(
+    'with status %i, body %j and headers %j has the code %s',
+    async (status, body, headers, code, hubCode) => {
+      answer = json(status, body, headers);
 
-    const error = await failure(hubs.patchDesired(ID, { a: 1 }, 'x'));
+      const error = await failure(hubs.patchDesired(ID, { a: 1 }, 'x'));
 
-    expect(error).toMatchObject({ code, status, hubCode, host: HOST, mayHaveApplied: status >= 500 });
-    expect(error.message).toContain(HOST);
-  });
+      expect(error).toMatchObject({ code, status, hubCode, host: HOST, mayHaveApplied: status >= 500 });
+      expect(error.message).toContain(HOST);
+    },
+  );
 
-  test('says how long a throttled hub wants to be left alone', async () => {
+  test('gives the time that a throttled hub asks for', async () => {
     answer = json(429, newer(429001), { 'retry-after': '7' });
 
     expect((await failure(hubs.readTwin(ID))).retryAfterMs).toBe(7_000);
   });
 
-  test('comes after the deadline where the hub never answers, and the call may have been applied', async () => {
+  test('ends at the deadline when the hub never answers, and its write may have been applied', async () => {
     answer = () => {};
 
     expect(await failure(hubs.patchDesired(ID, { a: 1 }, 'x'))).toMatchObject({
@@ -205,7 +208,7 @@ describe('a failure', () => {
     });
   });
 
-  test('comes after the deadline where the answer never ends', async () => {
+  test('ends at the deadline when the answer never ends', async () => {
     answer = (response) => {
       response.writeHead(200);
       response.write('{"deviceId":');
@@ -217,9 +220,9 @@ describe('a failure', () => {
   test.each<[string, (response: ServerResponse) => void]>([
     ['breaks off', (response) => response.destroy()],
     ['is not JSON', json(200, '<html>')],
-    ['is no twin', json(200, { hello: 1 })],
-    ['is nothing', json(200, 'null')],
-  ])('comes where the answer %s', async (_, how) => {
+    ['is not a twin', json(200, { hello: 1 })],
+    ['is empty', json(200, 'null')],
+  ])('is reported when the answer %s', async (_, how) => {
     answer = how;
 
     expect(await failure(hubs.readTwin(ID))).toMatchObject({
@@ -228,7 +231,7 @@ describe('a failure', () => {
     });
   });
 
-  test('comes where nobody listens, and nothing can have been applied', async () => {
+  test('is reported when no server listens, and its write cannot have been applied', async () => {
     const away = open({ endpoint: () => 'http://127.0.0.1:9' });
 
     expect(await failure(away.readTwin(ID))).toMatchObject({
@@ -238,7 +241,7 @@ describe('a failure', () => {
     await away.close();
   });
 
-  test('never shows the token or the key, however deep one looks', async () => {
+  test('shows neither the token nor the key at any depth', async () => {
     answer = json(500, 'SharedAccessSignature sr=x');
 
     const error = await failure(hubs.readTwin(ID));
@@ -266,13 +269,13 @@ describe('a hub with a connection setting', () => {
 
   test.each([
     ['is missing', undefined, /HUB_WEU.*is missing/],
-    ['is no connection string', 'c2VjcmV0', /HUB_WEU is no service connection string/],
+    ['is not a connection string', 'c2VjcmV0', /HUB_WEU is no service connection string/],
     [
-      'is that of another hub',
+      'is for another hub',
       'HostName=eus.azure-devices.net;SharedAccessKeyName=s;SharedAccessKey=c2VjcmV0',
       /HUB_WEU is the connection string of another hub/,
     ],
-  ])('is a clear error where the setting %s', async (_, value, message) => {
+  ])('gives a clear error when the setting %s', async (_, value, message) => {
     const other = withSetting(value);
 
     const error: unknown = await other.readTwin(ID).catch((reason: unknown) => reason);
@@ -295,7 +298,7 @@ describe('a hub with several host names', () => {
     ['weu.azure-devices.net', 'WEU.service.azure-devices.net'],
     ['weu.azure-devices.net', 'weu.device.azure-devices.net'],
   ])(
-    'is called by %s and signs for it, whatever the connection string has (%s)',
+    'is called at %s with a matching signature, also when the connection string has %s',
     async (serviceHost, host) => {
       const other = open({ hub: () => hub(serviceHost), settings: setting(host) });
 
@@ -307,7 +310,7 @@ describe('a hub with several host names', () => {
     },
   );
 
-  test('is known by its identity in errors', async () => {
+  test('has its identity in errors', async () => {
     answer = json(503, {});
     const other = open({
       hub: () => hub('weu.service.azure-devices.net'),
@@ -318,7 +321,7 @@ describe('a hub with several host names', () => {
     await other.close();
   });
 
-  test('is not that of another cloud', async () => {
+  test('is not the same as a hub in another cloud', async () => {
     const other = open({ hub: () => hub(HOST), settings: setting('weu.azure-devices.us') });
 
     await expect(other.readTwin(ID)).rejects.toMatchObject({ code: 'BERTH_SETTING_INVALID' });

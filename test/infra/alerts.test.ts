@@ -57,8 +57,8 @@ const workbookQueries = workbook.items.flatMap(({ name, content }): [string, str
   content.query === undefined ? [] : [[name, content.query]],
 );
 
-describe('what alerts and the workbook ask the logs', () => {
-  test('the names that the app writes are found', () => {
+describe('the log queries of alerts and the workbook', () => {
+  test('the test finds the names that the app writes', () => {
     expect([...EVENTS]).toEqual(
       expect.arrayContaining([
         'allocated',
@@ -71,33 +71,40 @@ describe('what alerts and the workbook ask the logs', () => {
     expect([...FUNCTIONS]).toEqual(expect.arrayContaining(['allocateDevice', 'syncTwins', 'resyncFleet']));
   });
 
-  test.each([...alertQueries, ...workbookQueries])('%s asks for lines that the app writes', (_, query) => {
-    expect(query).toMatch(/^\s*(AppTraces|AppRequests|AzureMetrics)\n/);
-    expect(problemsOf(query)).toEqual([]);
-  });
+  test.each([...alertQueries, ...workbookQueries])(
+    'the query %s asks only for lines that the app writes',
+    (_, query) => {
+      expect(query).toMatch(/^\s*(AppTraces|AppRequests|AzureMetrics)\n/);
+      expect(problemsOf(query)).toEqual([]);
+    },
+  );
 
-  test('an alert fires where events are only counted', () => {
+  test('the alert dead-letters-capped fires on the event of the cap', () => {
     const [, query] = alertQueries.find(([key]) => key === 'dead-letters-capped') ?? [];
 
     expect(query).toContain('event == "deadLettersCapped" and code == "BERTH_DEAD_LETTERS_CAPPED"');
   });
 
-  describe('are queries, by the words of Azure itself', () => {
+  describe('the Kusto language service', () => {
     let check: CheckQuery;
     beforeAll(() => {
       check = loadKusto();
     });
 
-    test.each([...alertQueries, ...workbookQueries])('%s', (_, query) => {
+    test.each([...alertQueries, ...workbookQueries])('accepts the query %s', (_, query) => {
       expect(check(query)).toEqual([]);
     });
 
     test.each([
-      ['a column that there is not', 'AppTraces | where Messag has "x"', "'Messag' does not refer to"],
-      ['a table that there is not', 'AppTrace | count', "'AppTrace' does not refer to"],
-      ['a word that is taken', 'AppTraces | extend x = parse_json(Message).queries', 'needs to be bracket'],
-      ['no query', 'AppTraces | where', 'Missing expression'],
-    ])('which finds %s', (_, query, message) => {
+      ['an unknown column', 'AppTraces | where Messag has "x"', "'Messag' does not refer to"],
+      ['an unknown table', 'AppTrace | count', "'AppTrace' does not refer to"],
+      [
+        'a reserved word without brackets',
+        'AppTraces | extend x = parse_json(Message).queries',
+        'needs to be bracket',
+      ],
+      ['an incomplete query', 'AppTraces | where', 'Missing expression'],
+    ])('finds %s', (_, query, message) => {
       expect(check(query).join()).toContain(message);
     });
   });
@@ -109,11 +116,11 @@ describe('what alerts and the workbook ask the logs', () => {
     ['a function', 'AppRequests\n| where Name == "resync"', ['resync']],
     ['a text', 'AppTraces\n| where Message has_any ("refused", "gone")', ['gone']],
     ['a count', 'AppTraces\n| summarize sum(tolong(line.skipped))', ['skipped']],
-  ])('%s that the app does not write is found', (_, query, problems) => {
+  ])('the check reports %s that the app does not write', (_, query, problems) => {
     expect(problemsOf(query)).toEqual(problems);
   });
 
-  test('each alert has a key of its own, and what an operator must hear of has one', () => {
+  test('every alert has its own key, and every important condition has an alert', () => {
     const keys = alertQueries.map(([key]) => key);
 
     expect(new Set(keys).size).toBe(keys.length);
@@ -132,7 +139,7 @@ describe('what alerts and the workbook ask the logs', () => {
 });
 
 describe('receipts in the log', () => {
-  test('are not sampled', () => {
+  test('receipts are excluded from sampling', () => {
     const host = JSON.parse(readFileSync('host.json', 'utf8'));
 
     // context.log makes traces.

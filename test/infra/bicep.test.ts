@@ -11,7 +11,7 @@ beforeAll(async () => {
 });
 
 describe('infra/', () => {
-  test('has a template, its parameter files, and modules', () => {
+  test('contains a template, its parameter files, and modules', () => {
     expect([...files.keys()]).toEqual(
       expect.arrayContaining([
         'infra/main.bicep',
@@ -28,13 +28,13 @@ describe('infra/', () => {
     expect(problemsOf(files, knownToInfra())).toEqual([]);
   });
 
-  test('lists no resource type that it does not use', () => {
+  test('lists only resource types that the files use', () => {
     const used = new Set([...files.values()].flatMap(({ resources }) => resources.map(({ type }) => type)));
 
     expect([...knownToInfra().apiVersions.keys()].filter((type) => !used.has(type))).toEqual([]);
   });
 
-  test('has no module that nothing deploys', () => {
+  test('contains only modules that a file deploys', () => {
     const deployed = [...files.values()].flatMap(({ modules }) =>
       modules.map(({ path }) => path.split('/').at(-1)),
     );
@@ -92,7 +92,7 @@ param name = 'contoso'
   `,
 };
 
-describe('the checks', () => {
+describe('the checks of Bicep files', () => {
   const check = (sources: Readonly<Record<string, string>>) =>
     problemsOf(
       new Map(
@@ -107,13 +107,13 @@ describe('the checks', () => {
       },
     );
 
-  test('find no fault with good files', () => {
+  test('the checks accept good files', () => {
     expect(check(GOOD)).toEqual([]);
   });
 
   test.each<[string, keyof typeof GOOD, string, string, string]>([
     ['a missing bracket', 'a/hub.bicep', "'hub.json')", "'hub.json'", 'is no Bicep'],
-    ['a value that is missing', 'a/try.bicepparam', "= 'contoso'", '=', 'is no Bicep'],
+    ['a missing value', 'a/try.bicepparam', "= 'contoso'", '=', 'is no Bicep'],
     [
       'a name that nothing declares',
       'a/hub.bicep',
@@ -123,12 +123,30 @@ describe('the checks', () => {
     ],
     ['a name in a lambda', 'a/main.bicep', 'toLower(each)', 'toLower(it)', 'uses it, which nothing declares'],
     ['an unknown function', 'a/main.bicep', 'toLower(', 'toLow(', 'uses toLow, which nothing declares'],
-    ['a parameter that is not used', 'a/hub.bicep', 'kind: kind', '', 'the parameter kind is not used'],
-    ['a variable that is not used', 'a/main.bicep', 'in names:', 'in [name]:', 'the name names is not used'],
-    ['no description', 'a/hub.bicep', "@description('Its kind.')", '', 'kind has no description'],
-    ['an output without description', 'a/hub.bicep', "@description('The id.')", '', 'id has no description'],
-    ['a module that there is not', 'a/main.bicep', './hub.bicep', './hubs.bicep', 'which there is not'],
-    ['a required parameter left out', 'a/main.bicep', 'name: each', '', 'the module hub is not given name'],
+    ['an unused parameter', 'a/hub.bicep', 'kind: kind', '', 'the parameter kind is not used'],
+    ['an unused variable', 'a/main.bicep', 'in names:', 'in [name]:', 'the name names is not used'],
+    [
+      'a parameter without a description',
+      'a/hub.bicep',
+      "@description('Its kind.')",
+      '',
+      'kind has no description',
+    ],
+    [
+      'an output without a description',
+      'a/hub.bicep',
+      "@description('The id.')",
+      '',
+      'id has no description',
+    ],
+    ['a module that does not exist', 'a/main.bicep', './hub.bicep', './hubs.bicep', 'which there is not'],
+    [
+      'a required parameter that is left out',
+      'a/main.bicep',
+      'name: each',
+      '',
+      'the module hub is not given name',
+    ],
     [
       'an unknown parameter',
       'a/main.bicep',
@@ -137,33 +155,51 @@ describe('the checks', () => {
       'is given tag, which it does not take',
     ],
     ['an unknown output', 'a/main.bicep', 'outputs.id', 'outputs.ids', 'reads hub.outputs.ids'],
-    ['outputs of no module', 'a/main.bicep', 'hub[0].outputs', 'names[0].outputs', 'which is no module'],
     [
-      'an import of nothing',
+      'outputs of something that is not a module',
+      'a/main.bicep',
+      'hub[0].outputs',
+      'names[0].outputs',
+      'which is no module',
+    ],
+    [
+      'an import of an unknown name',
       'a/main.bicep',
       '{ kinds }',
       '{ kinds, more }',
       'imports more, which kinds.bicep',
     ],
-    ['a parameter file for nothing', 'a/try.bicepparam', 'main.bicep', 'no.bicep', 'is for no.bicep'],
     [
-      'a parameter file that misses one',
+      'a parameter file for a template that does not exist',
+      'a/try.bicepparam',
+      'main.bicep',
+      'no.bicep',
+      'is for no.bicep',
+    ],
+    [
+      'a parameter file without a required parameter',
       'a/try.bicepparam',
       'param name',
       'param tags',
       'does not give name',
     ],
-    ['a parameter file with another', 'a/try.bicepparam', 'param name', 'param nam', 'gives nam, which'],
+    [
+      'a parameter file with an unknown parameter',
+      'a/try.bicepparam',
+      'param name',
+      'param nam',
+      'gives nam, which',
+    ],
     ['an unknown resource type', 'a/hub.bicep', 'IotHubs@', 'Hubs@', 'not in the list of resource types'],
     ['another API version', 'a/hub.bicep', '2023-06-30', '2021-07-02', 'the list has 2023-06-30'],
     [
-      'a file that there is not',
+      'a file that does not exist',
       'a/hub.bicep',
       "'hub.json'",
       "'hob.json'",
       'loads hob.json, which there is not',
     ],
-  ])('find %s', (_, path, good, bad, problem) => {
+  ])('the checks find %s', (_, path, good, bad, problem) => {
     const spoiled = GOOD[path].replace(good, bad);
 
     expect(spoiled).not.toBe(GOOD[path]);

@@ -61,18 +61,18 @@ describe.each(PARAMETER_FILES)('%s', (path) => {
     expect(parseFleet(read())).toMatchObject({ ok: true, warnings: [] });
   });
 
-  test('deploys the stamps that the fleet file names, and each hub belongs to one', () => {
+  test('deploys exactly the stamps that the hubs of the fleet file belong to', () => {
     const { hubs } = JSON.parse(read()) as { readonly hubs: readonly HubOfFile[] };
 
     expect(problemsOf(hubs, stampsOf(fileAt(path)))).toEqual([]);
   });
 
-  test('gives the hubs as they are', () => {
+  test('passes the hubs of the fleet file on unchanged', () => {
     expect(fileAt(path).text).toMatch(/^param hubs = loadJsonContent\('[\w./]+'\)\.hubs$/m);
   });
 });
 
-test('the template takes of a hub what the fleet file may have, and needs no more than what it must have', () => {
+test('the template accepts only hub fields of the fleet file, and requires only fields that the fleet file requires', () => {
   const [, body = ''] = /^type fleetHub = \{([\s\S]*?)^\}/m.exec(fileAt('infra/types.bicep').text) ?? [];
   const taken = [...body.matchAll(/^ {2}(\w+): (.*)$/gm)].map(([, name = '', type = '']) => ({
     name,
@@ -95,7 +95,7 @@ describe('the check of stamps', () => {
   });
 
   test.each<[string, readonly HubOfFile[], readonly string[], string]>([
-    ['a hub without a stamp among others', [hub('one', 'eu'), hub('two')], ['eu'], 'others do not'],
+    ['a hub without a stamp among hubs with one', [hub('one', 'eu'), hub('two')], ['eu'], 'others do not'],
     [
       'a stamp that is not deployed',
       [hub('one', 'eu'), hub('two', 'us')],
@@ -103,8 +103,8 @@ describe('the check of stamps', () => {
       'the stamp us, which is not deployed',
     ],
     ['a stamp without a hub', [hub('one', 'eu')], ['eu', 'us'], 'the stamp us has no hub'],
-    ['a host that is no IoT hub', [{ host: 'one.example.com' }], ['main'], 'no name of an IoT hub'],
-  ])('finds %s', (_, hubs, stamps, problem) => {
+    ['a host that is not an IoT hub', [{ host: 'one.example.com' }], ['main'], 'no name of an IoT hub'],
+  ])('the check of stamps finds %s', (_, hubs, stamps, problem) => {
     expect(problemsOf(hubs, stamps).join()).toContain(problem);
   });
 });

@@ -27,8 +27,8 @@ const ROLES: Readonly<Record<string, readonly [name: string, id: string]>> = {
   monitoringMetricsPublisher: ['Monitoring Metrics Publisher', '3913510d-42f4-4e42-8a64-420c390055eb'],
 };
 
-describe('roles', () => {
-  test('have the ids that Azure publishes', () => {
+describe('role assignments in infra/', () => {
+  test('the role ids are the ids that Azure publishes', () => {
     const { text } = files.get('infra/roles.bicep') ?? { text: '' };
     const given = [...text.matchAll(/^ {2}(\w+): '([0-9a-f-]{36})'/gm)].map((match) => [match[1], match[2]]);
 
@@ -37,7 +37,7 @@ describe('roles', () => {
     );
   });
 
-  test('are given by their names in the table, and each is given', () => {
+  test('every role of the table is assigned by its name', () => {
     const given = textOf('Microsoft.Authorization/roleAssignments').map((text) => {
       const role =
         /roleDefinitionId: subscriptionResourceId\(\s*'Microsoft.Authorization\/roleDefinitions',\s*roles\.(\w+)\s*\)/.exec(
@@ -51,7 +51,7 @@ describe('roles', () => {
     expect(new Set(given)).toEqual(new Set(Object.keys(ROLES)));
   });
 
-  test('are explained, in the Bicep and in the README', () => {
+  test('the Bicep and the README explain every role', () => {
     const bicep = files.get('infra/roles.bicep')?.text ?? '';
     const readme = readFileSync('infra/README.md', 'utf8');
 
@@ -62,8 +62,8 @@ describe('roles', () => {
   });
 });
 
-describe('what is deployed', () => {
-  test('takes no keys where it need not', () => {
+describe('the deployed resources', () => {
+  test('the deployed resources disable access by key wherever Azure allows it', () => {
     for (const text of textOf('Microsoft.Storage/storageAccounts'))
       expect(text).toContain('allowSharedKeyAccess: false');
     for (const text of textOf('Microsoft.EventHub/namespaces'))
@@ -76,7 +76,7 @@ describe('what is deployed', () => {
       expect(text).toContain('allow: false');
   });
 
-  test('speaks TLS 1.2 or newer', () => {
+  test('the deployed resources accept only TLS 1.2 or newer', () => {
     for (const text of textOf('Microsoft.Storage/storageAccounts'))
       expect(text).toContain("minimumTlsVersion: 'TLS1_2'");
     for (const text of textOf('Microsoft.EventHub/namespaces'))
@@ -86,7 +86,7 @@ describe('what is deployed', () => {
       expect(text).toMatch(/httpsOnly: true[\s\S]*minTlsVersion: '1\.2'/);
   });
 
-  test('routes all twin and lifecycle events, and leaves telemetry where it was', () => {
+  test('the hubs route all twin and lifecycle events, and keep the default route of telemetry', () => {
     const [hub = ''] = textOf('Microsoft.Devices/IotHubs');
     const routes = [...hub.matchAll(/source: '(\w+)'\s+condition: '(\w+)'/g)].map((match) => [
       match[1],
@@ -101,12 +101,12 @@ describe('what is deployed', () => {
     expect(hub).toMatch(/fallbackRoute: \{[\s\S]*isEnabled: true/);
   });
 
-  test('keeps the webhook reachable, since DPS cannot call a private one', () => {
+  test('the app keeps the webhook public, because DPS cannot call a private endpoint', () => {
     for (const text of textOf('Microsoft.Web/sites'))
       expect(text).toContain("publicNetworkAccess: 'Enabled'");
   });
 
-  test('reads with the names that the functions have', () => {
+  test('the modules use the names of event hub and functions that the code has', () => {
     const stamp = files.get('infra/modules/stamp.bicep')?.text ?? '';
     const allocator = files.get('infra/modules/allocator.bicep')?.text ?? '';
     const functions = globSync('src/functions/*.ts')
@@ -120,7 +120,7 @@ describe('what is deployed', () => {
     }
   });
 
-  test('has no output that nobody reads', () => {
+  test('the modules have an output only where another file reads it', () => {
     const readOf = new Set(
       [...files.values()].flatMap((file) =>
         file.outputsUsed.map(({ symbol, output }) => {
@@ -148,14 +148,14 @@ describe('infra/README.md', () => {
     return cells.flatMap((cell) => [...cell.matchAll(/`(\w+)`/g)].map((match) => match[1]));
   };
 
-  test('names every parameter and output of the template, and no other', () => {
+  test('names exactly the parameters and outputs of the template', () => {
     const main = files.get('infra/main.bicep');
 
     expect(rows('Parameters').sort()).toEqual(main?.params.map(({ name }) => name).sort());
     expect(rows('Outputs').sort()).toEqual(main?.outputs.map(({ name }) => name).sort());
   });
 
-  test('names every alert, and no other', () => {
+  test('names exactly the alerts of the template', () => {
     const alerts = files.get('infra/modules/alerts.bicep')?.text ?? '';
     const keys = [...alerts.matchAll(/ key: '([\w-]+)'/g)].map((match) => match[1]);
     const [, section = ''] = /^## Alerts\n([\s\S]*?)^## /m.exec(readme) ?? [];
@@ -179,7 +179,7 @@ describe('infra/README.md', () => {
 describe('azure.yaml', () => {
   const text = readFileSync('azure.yaml', 'utf8');
 
-  test('deploys what npm run package makes, to the app that has the tag', () => {
+  test('deploys the output of npm run package to the app that has the tag', () => {
     expect(text).toMatch(
       /^ {2}api:\n(?: +#.*\n)*? {4}project: \.\/package\n {4}language: js\n {4}host: function$/m,
     );
@@ -187,7 +187,7 @@ describe('azure.yaml', () => {
     expect(text.match(/npm run package/g)?.length).toBeGreaterThanOrEqual(4);
   });
 
-  test('deploys the infrastructure of this folder', () => {
+  test('deploys the infrastructure of the folder infra', () => {
     expect(text).toMatch(/^infra:\n {2}provider: bicep\n {2}path: infra\n {2}module: main$/m);
   });
 });

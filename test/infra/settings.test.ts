@@ -57,7 +57,7 @@ beforeAll(async () => {
 });
 
 describe('the app settings', () => {
-  test('are found in the code, also where a name is put together', () => {
+  test('the test finds settings in the code, also where a name is put together', () => {
     expect([...read]).toEqual(
       expect.arrayContaining(['TWIN_EVENTS_NAME', 'BERTH_STATE__tableServiceUri', 'BERTH_STAMP']),
     );
@@ -68,22 +68,22 @@ describe('the app settings', () => {
     ).toEqual(['A_B', 'C', 'D', 'D__x', 'E', 'E__x']);
   });
 
-  test('are found in the Bicep, also under a condition', () => {
+  test('the test finds settings in the Bicep, also under a condition', () => {
     const text =
       'var aSettings = {\n  A: x\n  B__c: y\n}\nvar bSettings = c ? {} : { D: z }\nvar other = { E: 1 }\n';
     expect(settingsSet(parse(text, 'bicep'))).toEqual(['A', 'B__c', 'D']);
     expect(set).toEqual(expect.arrayContaining(['FLEET_FILE', 'BERTH_STAMP', 'TWIN_EVENTS_NAME']));
   });
 
-  test('that the code reads are set by the Bicep, or left out for a reason', () => {
+  test('the Bicep sets every setting that the code reads, except settings that are left out for a reason', () => {
     expect([...read].filter((name) => !set.includes(name) && !(name in LEFT_OUT))).toEqual([]);
   });
 
-  test('that the Bicep sets are read by the code or by the host', () => {
+  test('the code or the host reads every setting that the Bicep sets', () => {
     expect(set.filter((name) => !read.has(name) && !OF_THE_HOST.includes(name))).toEqual([]);
   });
 
-  test('that are left out for a reason are read by the code and not set', () => {
+  test('the code reads every setting that is left out for a reason, and the Bicep sets none of them', () => {
     expect(Object.keys(LEFT_OUT).filter((name) => !read.has(name) || set.includes(name))).toEqual([]);
   });
 });

@@ -54,7 +54,7 @@ describe('the fleet in force', () => {
     return { fleet, revisions };
   };
 
-  test('is the package’s file where that is valid, which is kept once', async () => {
+  test('comes from the file of the package when that is valid, and it is stored once', async () => {
     const { fleet, revisions } = load(GOOD);
     await fleet.synchronise();
     await fleet.synchronise();
@@ -64,7 +64,7 @@ describe('the fleet in force', () => {
     expect(revisions.kept).toEqual([GOOD]);
   });
 
-  test('knows the models next to the file, and keeps what it knows with it', async () => {
+  test('includes the models next to the file and is stored with them', async () => {
     const { fleet, revisions } = load(GOOD, undefined, () => [CONTROLLER_FILE]);
     await fleet.synchronise();
 
@@ -74,7 +74,7 @@ describe('the fleet in force', () => {
   });
 
   test.each<[string, () => readonly ModelFile[], RegExp]>([
-    ['is broken', () => [{ name: 'a.json', text: '{' }], /^models\/a\.json is not JSON/],
+    ['is invalid', () => [{ name: 'a.json', text: '{' }], /^models\/a\.json is not JSON/],
     [
       'cannot be read',
       () => {
@@ -82,7 +82,7 @@ describe('the fleet in force', () => {
       },
       /^models cannot be read \(EACCES\)/,
     ],
-  ])('falls back to the last good one, with its models, where a model %s', async (_, readModels, problem) => {
+  ])('is the last valid one, with its models, when a model %s', async (_, readModels, problem) => {
     const revisions = new Revisions();
     revisions.last = GOOD;
     revisions.models = { [CONTROLLER]: ['thermostat1'] };
@@ -95,7 +95,7 @@ describe('the fleet in force', () => {
     expect(fleet.current().models).toEqual(revisions.models);
   });
 
-  test('is kept later where the state tables are away at first', async () => {
+  test('is stored later when the state tables are unavailable at first', async () => {
     const { fleet, revisions } = load(GOOD);
     revisions.isAway = true;
     await fleet.synchronise();
@@ -106,7 +106,7 @@ describe('the fleet in force', () => {
   });
 
   test.each<[string, string | (() => string)]>([
-    ['is no JSON', '{"hubs":'],
+    ['is not JSON', '{"hubs":'],
     ['has problems', '{"hubs":[]}'],
     [
       'cannot be read',
@@ -114,7 +114,7 @@ describe('the fleet in force', () => {
         throw Object.assign(new Error('ENOENT'), { code: 'ENOENT' });
       },
     ],
-  ])('is the last good one where the file %s', async (_, text) => {
+  ])('is the last valid one when the file %s', async (_, text) => {
     const revisions = new Revisions();
     revisions.last = GOOD;
     const { fleet } = load(text, revisions);
@@ -126,7 +126,7 @@ describe('the fleet in force', () => {
     expect(fleet.problems).not.toEqual([]);
   });
 
-  test('is none, with a coded error, where there has never been a good one', async () => {
+  test('is absent, with a coded error, when there has never been a valid file', async () => {
     const { fleet } = load('{}');
     await fleet.synchronise();
 
@@ -134,7 +134,7 @@ describe('the fleet in force', () => {
   });
 });
 
-describe('conditions', () => {
+describe('the stored conditions', () => {
   let time: number;
   beforeEach(() => {
     jest.useFakeTimers({ doNotFake: ['setImmediate', 'nextTick'] });
@@ -145,7 +145,7 @@ describe('conditions', () => {
   });
   const never = () => new Promise<typeof NO_CONDITIONS>(() => {});
 
-  test('of a store that never answers delay the first request by a quarter of a second, and later ones not at all', async () => {
+  test('delay the first request by at most a quarter of a second when the store never answers, and later requests not at all', async () => {
     const cache = new ConditionsCache({ read: never, now: () => time });
     let first = false;
     const waiting = cache.current().then((conditions) => {
@@ -160,7 +160,7 @@ describe('conditions', () => {
     expect(await cache.current()).toBe(NO_CONDITIONS);
   });
 
-  test('that were read are used without waiting until they are a minute old', async () => {
+  test('are used without waiting until they are a minute old', async () => {
     let reads = 0;
     const read = async (loadedAt: number) => {
       reads += 1;
@@ -177,7 +177,7 @@ describe('conditions', () => {
     expect(reads).toBe(2);
   });
 
-  test('are waited for again only after a refresh has succeeded', async () => {
+  test('make a request wait again only after a refresh has succeeded', async () => {
     let isAway = true;
     const read = async (loadedAt: number) => {
       if (isAway) throw new Error('away');
@@ -193,7 +193,7 @@ describe('conditions', () => {
     expect((await cache.current()).loadedAt).toBe(time);
   });
 
-  test('are read by one query however many ask', async () => {
+  test('are read by one query for any number of requests', async () => {
     let reads = 0;
     const read = async (loadedAt: number) => {
       reads += 1;
@@ -208,10 +208,10 @@ describe('conditions', () => {
   });
 });
 
-describe('receipts on their way', () => {
+describe('receipts that wait to be stored', () => {
   const receipt = (at: string, registrationId = at) => ({ at, inputs: { registrationId } }) as Receipt;
 
-  test('are stored by a flush, and those that cannot be are counted', async () => {
+  test('are stored by a flush, and failed ones are counted', async () => {
     const kept: string[] = [];
     const lines: unknown[] = [];
     const buffer = new ReceiptBuffer({
@@ -229,7 +229,7 @@ describe('receipts on their way', () => {
     expect(lines).toEqual([{ level: 'warn', event: 'receiptsLost', count: 1 }]);
   });
 
-  test('of one device are stored one after the other, others at once', async () => {
+  test('are stored one after the other for one device and in parallel for others', async () => {
     const log: string[] = [];
     const buffer = new ReceiptBuffer({
       keep: async ({ at }) => {
@@ -247,7 +247,7 @@ describe('receipts on their way', () => {
     expect(log).toEqual(['>1', '>3', '<1', '<3', '>2', '<2']);
   });
 
-  test('are bounded', async () => {
+  test('are limited in number', async () => {
     let kept = 0;
     const lost: unknown[] = [];
     const buffer = new ReceiptBuffer({
@@ -263,7 +263,7 @@ describe('receipts on their way', () => {
   });
 });
 
-describe('settings', () => {
+describe('the app settings', () => {
   const CONNECTION = 'DefaultEndpointsProtocol=https;AccountName=a;AccountKey=c2VjcmV0';
 
   test.each([
@@ -284,7 +284,7 @@ describe('settings', () => {
       },
       { kind: 'identity', tableServiceUri: 'https://s.table.core.windows.net', clientId: 'it' },
     ],
-  ])('%j say where the state is', (env, account) => {
+  ])('select the state account: %j', (env, account) => {
     expect(stateAccount(env)).toEqual(account);
   });
 
@@ -293,7 +293,7 @@ describe('settings', () => {
     { AzureWebJobsStorage: 'c2VjcmV0' },
     { BERTH_STATE__tableServiceUri: 'acc' },
     { BERTH_STATE__tableServiceUri: 'ftp://acc' },
-  ])('%j do not say it, and are not shown', (env) => {
+  ])('are refused without being shown: %j', (env) => {
     expect(() => stateAccount(env)).toThrow(
       expect.objectContaining({
         code: 'BERTH_SETTING_INVALID',
@@ -302,7 +302,7 @@ describe('settings', () => {
     );
   });
 
-  test('that say nothing of the state are an error that names them', () => {
+  test('without a state account give an error that names the possible settings', () => {
     expect(() => stateAccount({})).toThrow(
       expect.objectContaining({
         code: 'BERTH_SETTING_INVALID',
@@ -312,7 +312,7 @@ describe('settings', () => {
   });
 
   test.each(['http://127.0.0.1:7080', 'http://localhost:7080/', 'http://[::1]:7080'])(
-    'IOT_ENDPOINT may be %s',
+    'accept the IOT_ENDPOINT %s',
     (endpoint) => {
       expect(iotEndpoint({ IOT_ENDPOINT: endpoint })).toMatch(/^http:\/\/[^/]+:7080$/);
     },
@@ -324,14 +324,14 @@ describe('settings', () => {
     'http://127.0.0.1.example.com',
     '7080',
     'http://user:pw@localhost:1',
-  ])('IOT_ENDPOINT may not be %s', (endpoint) => {
+  ])('refuse the IOT_ENDPOINT %s', (endpoint) => {
     expect(() => iotEndpoint({ IOT_ENDPOINT: endpoint })).toThrow(
       expect.objectContaining({ code: 'BERTH_SETTING_INVALID' }),
     );
   });
 });
 
-test('an instance starts without any setting or file, and fails only where it is used', async () => {
+test('an instance starts without any setting or file and fails only when it is used', async () => {
   const instance = new Instance({ env: {}, directory: '/nowhere', build: 'b', log: silent });
   instance.start();
 

@@ -17,11 +17,11 @@ beforeEach(() => {
   });
 });
 
-test('nothing is said of what was not met', () => {
+test('lists and logs nothing before a newer format is met', () => {
   expect([formats.list(), lines]).toEqual([[], []]);
 });
 
-test('each format of a document is counted apart, since it was first met', () => {
+test('counts each format of each document separately, from the time when it was first met', () => {
   formats.met(SNAPSHOT);
   time += 5_000;
   formats.met({ ...SNAPSHOT, of: 'weu.azure-devices.net|other' });
@@ -35,7 +35,7 @@ test('each format of a document is counted apart, since it was first met', () =>
   ]);
 });
 
-test('the log has a line at once, and then one a minute with the number since', () => {
+test('logs the first meeting at once, and later ones once a minute with their number', () => {
   formats.met(SNAPSHOT);
   for (let times = 0; times < 10; times += 1) {
     time += 20_000;
@@ -50,7 +50,7 @@ test('the log has a line at once, and then one a minute with the number since', 
   ]);
 });
 
-test('what was not met for ten minutes is over, and begins again when it is met again', () => {
+test('forgets a format after ten minutes without it, and starts to count again later', () => {
   formats.met(SNAPSHOT);
   time += 10 * MINUTE_MS;
   expect(formats.list()).toHaveLength(1);

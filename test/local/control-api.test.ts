@@ -73,8 +73,8 @@ const call = async (method: string, path: string, body?: unknown) => {
 };
 const device = `/hubs/${WEU}/devices/${encodeURIComponent('pump#1')}`;
 
-describe('hubs and twins', () => {
-  test('hubs with their devices and counters', async () => {
+describe('the control API: hubs and twins', () => {
+  test('GET /hubs lists hubs with their counters, and the devices of a hub can be listed', async () => {
     const { body } = await call('GET', '/hubs');
 
     expect(body).toEqual([
@@ -92,7 +92,7 @@ describe('hubs and twins', () => {
     expect((await call('GET', `/hubs/${WEU.toUpperCase()}/devices`)).body).toEqual(['pump#1']);
   });
 
-  test('a twin as the service sees it', async () => {
+  test('GET shows a twin as the service API shows it', async () => {
     expect((await call('GET', device)).body).toMatchObject({
       deviceId: 'pump#1',
       version: 2,
@@ -101,7 +101,7 @@ describe('hubs and twins', () => {
     });
   });
 
-  test('a patch writes what it holds; as the portal it rewrites whole sections', async () => {
+  test('PATCH writes only the given values, and with ?as=portal it rewrites whole sections', async () => {
     const patched = await call('PATCH', device, { properties: { desired: { colour: 'red' } } });
     const portal = await call('PATCH', `${device}?as=portal`, { tags: { site: 'rtm' } });
 
@@ -114,7 +114,7 @@ describe('hubs and twins', () => {
     expect((await call('GET', '/hubs')).body[0].twinWrites).toBe(0);
   });
 
-  test('as a configuration a patch marks what it writes', async () => {
+  test('PATCH with ?as=configuration marks the values that it writes', async () => {
     const patch = { properties: { desired: { interval: 9 } } };
     const { status, body } = await call('PATCH', `${device}?as=configuration&name=hvac-west`, patch);
 
@@ -127,7 +127,7 @@ describe('hubs and twins', () => {
   });
 
   test.each(['?as=configuration', '?as=configuration&name=HVAC', '?as=configuration&name=a/b', '?as=nobody'])(
-    'a patch with %s is refused',
+    'PATCH with %s is refused',
     async (query) => {
       const answer = await call('PATCH', `${device}${query}`, { properties: { desired: { interval: 1 } } });
       expect([answer.status, answer.body.error.code]).toEqual([400, 'BERTH_LOCAL_REQUEST_INVALID']);
@@ -142,22 +142,22 @@ describe('hubs and twins', () => {
     ['POST', '/hubs', 405],
     ['GET', '/nothing', 404],
     ['GET', '/%zz', 400],
-  ])('%s %s answers %i with a code', async (method, path, status) => {
+  ])('%s %s is answered with %i and a code', async (method, path, status) => {
     const answer = await call(method, path);
 
     expect(answer.status).toBe(status);
     expect(answer.body.error.code).toMatch(/^BERTH_LOCAL_/);
   });
 
-  test.each(['{', '[1]', '"x"'])('a patch that is %s is refused', async (body) => {
+  test.each(['{', '[1]', '"x"'])('PATCH with the body %s is refused', async (body) => {
     expect((await call('PATCH', device, body)).status).toBe(400);
   });
 });
 
-describe('modules', () => {
+describe('the control API: modules', () => {
   const camera = `${device}/modules/camera`;
 
-  test('are created with a key, listed, read, patched and deleted', async () => {
+  test('a module is created with a key, listed, read, patched and deleted', async () => {
     const created = await call('PUT', camera);
     expect(created).toMatchObject({
       status: 201,
@@ -183,7 +183,7 @@ describe('modules', () => {
     expect((await call('GET', `${device}/modules`)).body).toEqual([]);
   });
 
-  test('are created with the key in the body', async () => {
+  test('a module is created with the keys in the body', async () => {
     const symmetricKey = {
       primaryKey: 'A'.repeat(43).concat('='),
       secondaryKey: 'B'.repeat(40).concat('BBA='),
@@ -210,7 +210,7 @@ describe('modules', () => {
     ['DELETE', `${device}/modules`, undefined, 405, 'DELETE'],
     ['GET', `${device}/twins`, undefined, 404, 'only devices'],
     ['GET', `${camera}/more`, undefined, 404, 'only devices'],
-  ])('%s %s %j answers %i', async (method, path, body, status, message) => {
+  ])('%s %s with the body %j is answered with %i', async (method, path, body, status, message) => {
     const answer = await call(method, path, body);
 
     expect(answer.status).toBe(status);
@@ -218,8 +218,8 @@ describe('modules', () => {
   });
 });
 
-describe('events', () => {
-  test('a raw message goes in as it is, also one that no hub would send', async () => {
+describe('the control API: events', () => {
+  test('POST /events sends a raw message unchanged, even one that no hub sends', async () => {
     const before = (await call('GET', '/events')).body.events;
     const { status, body } = await call('POST', '/events', {
       body: Buffer.from([0, 255, 1]).toString('base64'),
@@ -232,11 +232,11 @@ describe('events', () => {
     expect((await call('GET', '/events')).body.events).toBe(before + 1);
   });
 
-  test('an event that cannot be is refused', async () => {
+  test('POST /events refuses a body that is not base64', async () => {
     expect((await call('POST', '/events', { body: 'no base64!' })).status).toBe(400);
   });
 
-  test('are unread until the consumer group’s checkpoint says otherwise', async () => {
+  test('GET /events counts events as unread until the checkpoint of the consumer group passes them', async () => {
     const { body: before } = await call('GET', '/events');
     expect(before.unread).toBe(before.events);
 
@@ -274,14 +274,14 @@ describe('events', () => {
   });
 });
 
-test('registrations and processes', async () => {
+test('the control API lists registrations and processes', async () => {
   expect((await call('GET', '/registrations')).body).toEqual([]);
   expect((await call('GET', '/processes')).body).toEqual([
     { name: 'supervisor', pid: 1, running: true, restarts: 0 },
   ]);
 });
 
-test('deleting a device removes its identity', async () => {
+test('DELETE of a device removes its identity', async () => {
   expect((await call('DELETE', device)).status).toBe(204);
   expect((await call('GET', device)).status).toBe(404);
 });

@@ -70,11 +70,11 @@ describe('/faults of the control API', () => {
       .filter((event) => event.host === host)
       .map(({ body }) => body.version);
 
-  test('are none at first', async () => {
+  test('GET lists no faults at first', async () => {
     expect(await call('GET', '/faults')).toEqual({ status: 200, body: [] });
   });
 
-  test('for all hubs: answered and listed in full, with how often each has struck', async () => {
+  test('PUT without a hub sets the faults of all hubs, and GET counts how often each one occurred', async () => {
     const put = await call('PUT', '/faults', { seed: 7, throttleRate: 1 });
     expect(put.status).toBe(200);
     expect(await statusOf(WEU)).toBe(429);
@@ -107,7 +107,7 @@ describe('/faults of the control API', () => {
     ]);
   });
 
-  test('of two hubs coexist; those of one hub replace each other and end alone', async () => {
+  test('the faults of one hub are replaced and deleted independently of the other hub', async () => {
     await call('PUT', '/faults', { seed: 1, hub: WEU, throttleRate: 1 });
     await call('PUT', '/faults', { seed: 1, hub: EUS.toUpperCase(), outageMs: 60_000 });
     expect([await statusOf(WEU), await statusOf(EUS)]).toEqual([429, 503]);
@@ -125,16 +125,16 @@ describe('/faults of the control API', () => {
 
   test.each<[string, unknown, RegExp]>([
     ['no body', undefined, /expected object/],
-    ['no seed', { errorRate: 1 }, /seed/],
-    ['a seed that is no whole number', { seed: 1.5 }, /seed/],
+    ['a body without a seed', { errorRate: 1 }, /seed/],
+    ['a seed that is not a whole number', { seed: 1.5 }, /seed/],
     ['a rate above 1', { seed: 1, dropRate: 1.1 }, /dropRate/],
     ['a rate below 0', { seed: 1, replayRate: -0.1 }, /replayRate/],
-    ['a rate that is no number', { seed: 1, errorRate: '1' }, /errorRate/],
+    ['a rate that is not a number', { seed: 1, errorRate: '1' }, /errorRate/],
     ['a negative latency', { seed: 1, latencyMs: -1 }, /latencyMs/],
     ['an endless outage', { seed: 1, outageMs: 1e12 }, /outageMs/],
-    ['a failover that is no boolean', { seed: 1, failover: 1 }, /failover/],
+    ['a failover that is not a boolean', { seed: 1, failover: 1 }, /failover/],
     ['an unknown key', { seed: 1, droprate: 1 }, /droprate/],
-  ])('with %s are refused', async (_what, body, message) => {
+  ])('PUT with %s is refused', async (_what, body, message) => {
     const answer = await call('PUT', '/faults', body);
 
     expect(answer.status).toBe(400);
@@ -156,7 +156,7 @@ describe('/faults of the control API', () => {
     expect([answer.status, answer.body.error.code]).toEqual([status, expect.stringMatching(/^BERTH_LOCAL_/)]);
   });
 
-  test('strike the events of what the control API writes, but never refuse it', async () => {
+  test('faults affect the events of edits through the control API, but never refuse the edits', async () => {
     await call('PUT', '/faults', { seed: 1, hub: WEU, outageMs: 60_000, errorRate: 1, duplicateRate: 1 });
     const mark = local.events.length;
     const { status, body } = await edit(1);
@@ -165,7 +165,7 @@ describe('/faults of the control API', () => {
     expect(versionsSince(mark)).toEqual([body.version, body.version]);
   });
 
-  test('strike the events of modules, with those of their device in order', async () => {
+  test('faults affect the events of modules, in order with those of their device', async () => {
     const camera = `/hubs/${WEU}/devices/pump/modules/camera`;
     await call('PUT', camera);
     const editCamera = (value: number) => call('PATCH', camera, { properties: { desired: { value } } });
@@ -209,7 +209,7 @@ describe('/faults of the control API', () => {
     expect(versionsSince(mark)).toEqual([body.version]);
   });
 
-  test('an event that is held back with no other to follow goes out after two seconds', async () => {
+  test('an event that is held back is sent after two seconds if no other follows', async () => {
     await call('PUT', '/faults', { seed: 1, hub: WEU, coalesceRate: 1 });
     const mark = local.events.length;
     const { body } = await edit(6);
@@ -217,19 +217,20 @@ describe('/faults of the control API', () => {
     expect(versionsSince(mark)).toEqual([body.version]);
   });
 
-  test('a failover takes a hub back, refuses calls for a while and leaves the other alone', async () => {
+  test('a failover restores older twins of a hub, refuses its calls for a while, and does not affect the other hub', async () => {
     await edit(7);
     await edit(8, EUS);
     const last = await edit(9);
     const mark = local.events.length;
-    const { body } = await call('PUT', '/faults', { seed: 3, hub: WEU, failover: true, outageMs: 3_600_000 });
+    const { body } = await call('PUT', '/faults', { seed: 3, hub: WEU, failover: true, outageMs: 1_800_000 });
 
     expect(body).toMatchObject([{ hub: WEU, failover: true, struck: { failover: 1 } }]);
     expect([await statusOf(WEU), await statusOf(EUS)]).toEqual([404, 200]);
     const { body: twin } = await call('GET', `/hubs/${WEU}/devices/pump`);
     expect(twin.version).toBeLessThan(last.body.version);
     expect(local.events).toHaveLength(mark);
-    passed = 3_600_000;
+    // Half an hour: the SDK's tokens are valid for an hour.
+    passed = 1_800_000;
     expect(await statusOf(WEU)).toBe(200);
   });
 });

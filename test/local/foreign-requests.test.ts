@@ -67,13 +67,13 @@ const FOREIGN: readonly (readonly [string, Call])[] = [
   ['a user before its own name', { host: 'localhost@evil.example' }],
   ['a hub that is not its own', { host: 'other.azure-devices.net' }],
   ['the address of all networks', { host: '0.0.0.0' }],
-  ['another way to write the address', { host: '2130706433' }],
+  ['the loopback address as one number', { host: '2130706433' }],
   ['an empty Host', { host: '' }],
   ['a foreign Origin', { headers: { Origin: 'https://evil.example' } }],
   ['a foreign Origin on this machine', { headers: { Origin: 'http://localhost:3000' } }],
   ['an Origin without its port', { headers: { Origin: 'http://localhost' } }],
-  ['an Origin that hides whose it is', { headers: { Origin: 'null' } }],
-  ['an Origin that is no origin', { headers: { Origin: 'localhost' } }],
+  ['the Origin null', { headers: { Origin: 'null' } }],
+  ['an Origin that is not a URL', { headers: { Origin: 'localhost' } }],
   ['an Origin of an extension', { headers: { Origin: 'chrome-extension://localhost' } }],
   [
     'a form post of a foreign page',
@@ -136,25 +136,28 @@ const FOREIGN: readonly (readonly [string, Call])[] = [
       headers: { Connection: 'Upgrade', Upgrade: 'websocket' },
     },
   ],
-  ['a whole URL as its target', { path: 'http://evil.example/' }],
+  ['a whole URL as the request target', { path: 'http://evil.example/' }],
 ];
 
 const OWN: readonly (readonly [string, Call])[] = [
-  ['a program', {}],
+  ['a program without an Origin', {}],
   ['localhost without a port', { host: 'localhost' }],
   ['localhost with another port, as through a tunnel', { host: 'LOCALHOST:1234' }],
   ['127.0.0.1', { host: '127.0.0.1:7070' }],
   ['[::1]', { host: '[::1]:7070' }],
-  ['a hub', { host: `${HUB.toUpperCase()}:443` }],
-  ['a hub by its name for services', { host: 'weu.service.azure-devices.net' }],
+  ['the host name of a hub', { host: `${HUB.toUpperCase()}:443` }],
+  ['the service name of a hub', { host: 'weu.service.azure-devices.net' }],
   ['a page of another server of the stack', { headers: { Origin: `http://127.0.0.1:${OTHER_PORT}` } }],
   [
-    'such a page, in a browser that says more',
+    'a page of another server of the stack with Sec-Fetch-Site',
     {
       headers: { Origin: `http://localhost:${OTHER_PORT}`, 'Sec-Fetch-Site': 'same-site' },
     },
   ],
-  ['a page of its own', { headers: { 'Sec-Fetch-Site': 'same-origin', 'Sec-Fetch-Mode': 'cors' } }],
+  [
+    'a request of its own page with Sec-Fetch-Site',
+    { headers: { 'Sec-Fetch-Site': 'same-origin', 'Sec-Fetch-Mode': 'cors' } },
+  ],
   ['a person who types the address', { headers: { 'Sec-Fetch-Site': 'none' } }],
   [
     'a person who follows a link',
@@ -236,7 +239,7 @@ describe.each(['the control API', 'the function host', 'the service REST APIs'])
     expect((await call(port(), options)).status).not.toBe(403);
   });
 
-  test('answers a page of its own, under each of its addresses', async () => {
+  test('answers its own page at each of its addresses', async () => {
     for (const host of ['localhost', '127.0.0.1', '[::1]']) {
       const own = { host: `${host}:${port()}`, headers: { Origin: `http://${host}:${port()}` } };
       expect((await call(port(), own)).status).not.toBe(403);
@@ -244,7 +247,7 @@ describe.each(['the control API', 'the function host', 'the service REST APIs'])
   });
 });
 
-test('what a foreign page posts is not carried out', async () => {
+test('a refused post of a foreign page changes nothing', async () => {
   const port = servers.get('the control API') ?? 0;
   const faults = { method: 'PUT', path: '/faults', body: '{"seed":1,"throttleRate":1}' };
 
@@ -254,7 +257,7 @@ test('what a foreign page posts is not carried out', async () => {
   expect((await call(port, { path: '/faults' })).text.trim()).toBe('[]');
 });
 
-test('a refusal names what was foreign and what may be used', async () => {
+test('a refusal names the foreign value and the accepted values', async () => {
   const port = servers.get('the control API') ?? 0;
   const message = async (options: Call) => JSON.parse((await call(port, options)).text).error.message;
 
@@ -267,7 +270,7 @@ test('a refusal names what was foreign and what may be used', async () => {
   expect((await message({ host: 'x'.repeat(5_000) })).length).toBeLessThan(400);
 });
 
-describe('a request with a header twice', () => {
+describe('a request with a duplicate header', () => {
   let server: Server;
   let port: number;
   beforeAll(async () => {
@@ -281,7 +284,7 @@ describe('a request with a header twice', () => {
   test.each([
     ['Host', { host: ['localhost', 'evil.example'] }],
     ['Origin', { headers: { Origin: ['http://localhost', 'https://evil.example'] } }],
-  ])('is refused: %s', async (_, options) => {
+  ])('a request with a duplicate %s header is refused', async (_, options) => {
     const answer = await call(port, options);
 
     expect(answer.status).toBeGreaterThanOrEqual(400);

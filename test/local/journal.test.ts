@@ -24,7 +24,7 @@ describe('journal', () => {
     file = join(directory, 'deep', 'hub.jsonl');
   });
 
-  test('gives back what was appended, in order', () => {
+  test('returns the records in the order in which they were appended', () => {
     const journal = openJournal<Entry>(file, () => {});
     journal.append({ id: 1 });
     journal.append({ id: 2 });
@@ -33,7 +33,7 @@ describe('journal', () => {
     expect(read()).toEqual([{ id: 1 }, { id: 2 }]);
   });
 
-  test('cuts off a line that a crash tore and goes on after it', () => {
+  test('removes a line that a crash cut off, and continues after it', () => {
     const journal = openJournal<Entry>(file, () => {});
     journal.append({ id: 1 });
     journal.close();
@@ -46,7 +46,7 @@ describe('journal', () => {
     expect(read()).toEqual([{ id: 1 }, { id: 3 }]);
   });
 
-  test('keeps a last record that lacks nothing but the end of its line', () => {
+  test('keeps a last record where only the end of the line is missing', () => {
     mkdirSync(dirname(file), { recursive: true });
     writeFileSync(file, '{"id":1}\n{"id":2}');
 
@@ -87,7 +87,7 @@ describe('journal', () => {
     expect(existsSync(`${file}.next`)).toBe(false);
   });
 
-  test('compacts to the live state and keeps appending', () => {
+  test('compacts to the current state and continues to append', () => {
     const journal = openJournal<Entry>(file, () => {});
     for (let id = 0; id < 100; id += 1) journal.append({ id });
     journal.compact([{ id: 99 }]);
@@ -98,7 +98,7 @@ describe('journal', () => {
     expect(readFileSync(file, 'utf8').split('\n')).toHaveLength(3);
   });
 
-  test('without a file it keeps nothing', () => {
+  test('keeps nothing without a file', () => {
     const journal = openJournal<Entry>(undefined, () => {
       throw new Error('nothing to replay');
     });

@@ -15,7 +15,7 @@ beforeEach(() => {
 });
 
 describe('a state folder', () => {
-  test('is refused while another process uses it, and nothing in it is touched', async () => {
+  test('is refused while another process uses it, and is not changed', async () => {
     const other = spawn(process.execPath, ['-e', 'setTimeout(() => {}, 60000)']);
     await once(other, 'spawn');
     lockState(directory, false)();
@@ -35,7 +35,7 @@ describe('a state folder', () => {
     expect(() => lockState(directory, false)).not.toThrow();
   });
 
-  test('is emptied for a fresh start, kept otherwise, and given back', () => {
+  test('is emptied for a fresh start, kept otherwise, and unlocked at the end', () => {
     lockState(directory, false)();
     writeFileSync(join(directory, 'batteries.jsonl'), 'x');
     lockState(directory, false)();
@@ -48,7 +48,7 @@ describe('a state folder', () => {
   });
 });
 
-test('a port that is taken is a sentence that says what it was wanted for', async () => {
+test('a port that is in use is an error that names the purpose of the port', async () => {
   const server = createServer();
   const port = await listen(server, 0, 'a test');
 
@@ -60,7 +60,7 @@ test('a port that is taken is a sentence that says what it was wanted for', asyn
 });
 
 describe('the fleet file', () => {
-  test('with problems is a sentence with the first, and details for the others', () => {
+  test('is refused with the first problem in the message and the others in the details', () => {
     const file = join(directory, 'fleet.json');
     writeFileSync(file, '{"hubs":[{"host":"weu"}]}');
 
@@ -75,7 +75,7 @@ describe('the fleet file', () => {
     );
   });
 
-  test('that is not there is a sentence', () => {
+  test('is refused with an error if it does not exist', () => {
     expect(() => readFleet(join(directory, 'none.json'))).toThrow(
       /cannot be read: is this the project’s folder\?|cannot be read/,
     );

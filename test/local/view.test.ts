@@ -71,7 +71,7 @@ const MODEL: LiveModel = {
 };
 
 describe('the live view', () => {
-  test('shows devices per hub against the weights, twins by state, and what a change costs', () => {
+  test('shows devices per hub against the weights, twins by status, and the cost of a change', () => {
     expect(renderLive(MODEL)).toEqual([
       'Berth, locally: 3 simulated devices, up 3 min',
       '',
@@ -91,7 +91,7 @@ describe('the live view', () => {
     ]);
   });
 
-  test('says what it does not know yet, and that the function host is down', () => {
+  test('marks unknown values, and says that the function host is down', () => {
     const hubs = MODEL.hubs.map((hub) => ({ ...hub, devices: 0 }));
     const lines = renderLive({
       ...MODEL,
@@ -112,7 +112,7 @@ describe('the live view', () => {
   });
 });
 
-test('the live view says which processes have been started again', () => {
+test('the live view shows which processes have been restarted', () => {
   const processes = [
     { name: 'azurite', pid: 2, running: true, restarts: 1 },
     { name: 'function host', pid: 3, running: true, restarts: 2 },
@@ -124,11 +124,11 @@ test('the live view says which processes have been started again', () => {
 });
 
 describe('the policies of the live view', () => {
-  test('are left out where they reach everybody and nobody minds', () => {
+  test('policies that reach every device without problems are hidden', () => {
     expect(policyLines([policy({ reached: 20 }), policy({ mode: 'observe', reached: 5 })])).toEqual([]);
   });
 
-  test('show how far a ramp is, who refuses, and who paused', () => {
+  test('policies are shown with rollout, rejections, and the author of a pause', () => {
     expect(
       policyLines([
         policy({ name: 'interval', reached: 20 }),
@@ -146,7 +146,7 @@ describe('the policies of the live view', () => {
     ]);
   });
 
-  test('come between what twins cost and what happened', () => {
+  test('policies are shown between the costs of twins and the latest events', () => {
     const lines = renderLive({ ...MODEL, policies: [policy({ ramp: 0.5, reached: 1, held: 1 })] });
     const at = lines.findIndex((line) => line.startsWith('policy'));
 
@@ -161,7 +161,7 @@ describe('the policies of the live view', () => {
   });
 });
 
-describe('what is not as on a calm day', () => {
+describe('the trouble lines of the live view', () => {
   const CALM = MODEL.trouble;
   const WEU = 'contoso-weu.azure-devices.net';
   const fault = (told: Partial<FaultLine>): FaultLine => ({
@@ -173,8 +173,8 @@ describe('what is not as on a calm day', () => {
   });
 
   test.each<[string, Partial<Trouble>, readonly string[]]>([
-    ['nothing', {}, []],
-    ['Berth has not been asked yet', { deadLetters: undefined }, []],
+    ['no line without trouble', {}, []],
+    ['no line for dead letters that have not been counted yet', { deadLetters: undefined }, []],
     [
       'a pause of the fleet, and of a hub',
       {
@@ -189,7 +189,7 @@ describe('what is not as on a calm day', () => {
       ],
     ],
     [
-      'what others wrote stays on one line of 79 characters',
+      'stored texts on one line of 79 characters',
       { pauses: [{ host: undefined, author: 'ann', reason: `a\u001b[2J\nb ${'c'.repeat(90)}`, forMs: 0 }] },
       [`paused   the fleet, by ann 0 s ago: a [2J b ${'c'.repeat(34)}…`],
     ],
@@ -204,18 +204,22 @@ describe('what is not as on a calm day', () => {
       ['faults   contoso-weu: throttleRate 1, latencyMs 200 (struck 1 time)'],
     ],
     [
-      'the same faults of every hub, in one line',
+      'the same faults of every hub in one line',
       {
         faults: ['a', 'b'].map((host) => fault({ host, settings: { seed: 7, throttleRate: 1 }, struck: 6 })),
       },
       ['faults   every hub: throttleRate 1 (struck 12 times)'],
     ],
     [
-      'an outage, as long as it lasts',
+      'an outage with its remaining time',
       { faults: [fault({ host: 'a', settings: { seed: 7, outageMs: 9_000 }, outageLeftMs: 4_000 })] },
       ['faults   a: away for 4 s'],
     ],
-    ['and not longer', { faults: [fault({ settings: { seed: 7, outageMs: 9_000, failover: true } })] }, []],
+    [
+      'no line for an outage that has ended',
+      { faults: [fault({ settings: { seed: 7, outageMs: 9_000, failover: true } })] },
+      [],
+    ],
     [
       'one dead letter',
       { deadLetters: letters(1) },
@@ -227,24 +231,24 @@ describe('what is not as on a calm day', () => {
       ['letters  12000 events more only counted: npx berth dead-letters counts'],
     ],
     [
-      'more of them than are counted',
+      'more dead letters than are counted',
       { deadLetters: letters(1_000, true) },
       ['letters  over 1000 dead letters since 2026-11-18: npx berth dead-letters list'],
     ],
-  ])('%s', (_, trouble, lines) => {
+  ])('the trouble lines show %s', (_, trouble, lines) => {
     expect(troubleLines({ ...CALM, ...trouble })).toEqual(lines);
     expect(lines.every((line) => line.length < 80)).toBe(true);
   });
 });
 
-describe('a screen', () => {
+describe('the status screen', () => {
   const written = (isTTY: boolean, use: (screen: ReturnType<typeof openScreen>) => void): string => {
     const stream = Object.assign(new PassThrough(), { isTTY, columns: 20 });
     use(openScreen(stream));
     return String(stream.read());
   };
 
-  test('redraws a status in a terminal, cut to its width, below the lines that stay', () => {
+  test('redraws the status in a terminal, cut to its width, below the permanent lines', () => {
     const text = written(true, (screen) => {
       screen.status(['one', 'x'.repeat(50)]);
       screen.line('stays');
@@ -254,7 +258,7 @@ describe('a screen', () => {
     expect(text).toBe(`one\n${'x'.repeat(19)}\n\u001b[2A\r\u001b[Jstays\ntwo\n`);
   });
 
-  test('prints a status on a pipe only now and then', () => {
+  test('prints the status to a pipe only from time to time', () => {
     const text = written(false, (screen) => {
       screen.status(['one']);
       screen.status(['two']);
@@ -270,12 +274,12 @@ test.each([
   [59_000, '59 s'],
   [61_000, '1 min'],
   [3_900_000, '1 h 5 min'],
-])('%i ms is %s', (ms, text) => {
+])('%i ms is shown as %s', (ms, text) => {
   expect(duration(ms)).toBe(text);
 });
 
 describe('the simulated devices', () => {
-  test('a third have low batteries, one more rejects, and most talk MQTT', () => {
+  test('a third of the simulated devices have low batteries, one more rejects, and most use MQTT', () => {
     const parts = cast(50);
     const share = (which: (part: (typeof parts)[number]) => boolean) => parts.filter(which).length;
 
@@ -286,7 +290,7 @@ describe('the simulated devices', () => {
     expect(new Set(parts.map(({ deviceId }) => deviceId)).size).toBe(50);
   });
 
-  test('the progress line counts what they have told', () => {
+  test('the progress line counts the messages of the simulated devices', () => {
     const progress = new Progress(cast(3));
     progress.take({ type: 'registered', deviceId: 'sim-0001', hub: 'h' });
     progress.take({ type: 'reported', deviceId: 'sim-0001', battery: 15 });

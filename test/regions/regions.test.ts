@@ -22,11 +22,11 @@ describe('the table of regions', () => {
     ['westeurope', 'westeurope', 1],
     ['westeurope', 'denmarkeast', undefined],
     ['atlantis', 'atlantis', undefined],
-  ])('from %s to %s', (one, other, ms) => {
+  ])('gives the round-trip time from %s to %s', (one, other, ms) => {
     expect(roundTripMs(one, other)).toBe(ms);
   });
 
-  test('knows where every region is that it has times for, and gives plausible times', () => {
+  test('has coordinates for every region with times, and its times are plausible', () => {
     for (const [one, other, ms] of pairs) {
       // Nothing is faster than light in glass, there and back: 1 ms for each 100 km.
       expect([one, other, ms >= (distanceKm(place(one), place(other)) / 100) * 0.8]).toEqual([
@@ -39,17 +39,20 @@ describe('the table of regions', () => {
     expect(pairs).toHaveLength(1_226);
   });
 
-  test('says what its figures are and where they are from', () => {
+  test('states what its figures mean and where they come from', () => {
     expect(table.about.join(' ')).toMatch(/Microsoft.*CC BY 4\.0/);
   });
 });
 
-test.each(['West Europe', 'westeurope', 'WEST-EUROPE', 'west_europe'])('%s is westeurope', (text) => {
-  expect(regionName(text)).toBe('westeurope');
-});
+test.each(['West Europe', 'westeurope', 'WEST-EUROPE', 'west_europe'])(
+  'the region name %s means westeurope',
+  (text) => {
+    expect(regionName(text)).toBe('westeurope');
+  },
+);
 
-describe('distance', () => {
-  test('is the great circle', () => {
+describe('the distance between two regions', () => {
+  test('is the great-circle distance', () => {
     const [amsterdam, newYork] = [
       { lat: 52.37, lon: 4.9 },
       { lat: 40.71, lon: -74.01 },
@@ -60,7 +63,7 @@ describe('distance', () => {
     expect(distanceKm({ lat: 0, lon: 179 }, { lat: 0, lon: -179 })).toBeCloseTo(222, 0);
   });
 
-  test('foretells the times of the table within 27 ms on average', () => {
+  test('predicts the times of the table with an average error of at most 27 ms', () => {
     const errors = pairs.map(([one, other, ms]) =>
       Math.abs(expectedRoundTripMs(place(one), place(other)) - ms),
     );

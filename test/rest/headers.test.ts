@@ -13,7 +13,7 @@ describe('the wait that a service asks for', () => {
     ['soon', undefined],
     [['7', '8'], undefined],
     [undefined, undefined],
-  ])('of Retry-After %j is %j ms', (header, ms) => {
+  ])('is read from Retry-After %j as %j ms', (header, ms) => {
     expect(retryAfterMs({ 'retry-after': header }, NOW)).toBe(ms);
   });
 });
@@ -23,7 +23,7 @@ describe('the clock of a service', () => {
     ['Mon, 23 Nov 2026 12:00:00 GMT', '2026-11-23T12:00:00.0000000Z'],
     ['yesterday', undefined],
     [undefined, undefined],
-  ])('by Date %j is %j', (date, instant) => {
+  ])('is read from the Date header %j as %j', (date, instant) => {
     expect(serviceTime({ date })).toBe(instant);
   });
 

@@ -52,7 +52,7 @@ afterEach(async () => {
 });
 
 describe('a call of a REST service', () => {
-  test('answers the JSON and the headers', async () => {
+  test('returns the JSON and the headers', async () => {
     answer = sends(201, '{"ü":1}', { 'x-ms-continuation': 'next' });
 
     expect(await service.call(CALL)).toMatchObject({
@@ -61,13 +61,13 @@ describe('a call of a REST service', () => {
     });
   });
 
-  test('answers no JSON where the body is empty', async () => {
+  test('returns no JSON when the body is empty', async () => {
     answer = sends(204, '');
 
     expect(await service.call(CALL)).toMatchObject({ ok: true, answer: { json: undefined } });
   });
 
-  test('sends numbers among the headers as texts, and names the service host', async () => {
+  test('sends numeric headers as texts and names the service host', async () => {
     const other = open({ serviceHost: 'weu.service.azure-devices.net' });
 
     await other.call({ ...CALL, headers: { 'x-ms-max-item-count': 100 } });
@@ -81,7 +81,7 @@ describe('a call of a REST service', () => {
     });
   });
 
-  test('is sent once, whatever comes of it', async () => {
+  test('is sent once, even if it fails', async () => {
     answer = sends(503, '');
 
     await service.call(CALL);
@@ -97,7 +97,7 @@ describe('a failure of a REST service', () => {
     return result.failure;
   };
 
-  test('holds status, headers, body, the wait that the service asked for, and its clock', async () => {
+  test('contains the status, headers, body, requested wait and clock of the service', async () => {
     answer = sends(429, '{"Message":"slow down"}', {
       'retry-after': '7',
       date: 'Mon, 23 Nov 2026 12:00:00 GMT',
@@ -123,7 +123,7 @@ describe('a failure of a REST service', () => {
     [499, false],
     [500, true],
     [503, true],
-  ])('with status %i may have applied: %s', async (status, mayHaveApplied) => {
+  ])('with status %i may have been applied: %s', async (status, mayHaveApplied) => {
     answer = sends(status, '');
 
     expect(await failureOf(service)).toMatchObject({ kind: 'refused', status, mayHaveApplied });
@@ -155,12 +155,12 @@ describe('a failure of a REST service', () => {
       `${HOST} could not be reached for PATCH (UND_ERR_RES_EXCEEDED_MAX_SIZE).`,
     ],
     [
-      'sends a page of a proxy',
+      'sends the page of a proxy',
       sends(200, '<html>'),
       { kind: 'notJson', mayHaveApplied: true },
       `${HOST} answered PATCH with something that is not JSON.`,
     ],
-  ])('that %s is told by its kind', async (_, how, kind, text) => {
+  ])('is described by its kind when the service %s', async (_, how, kind, text) => {
     answer = how;
 
     const failure = await failureOf(service);
@@ -169,7 +169,7 @@ describe('a failure of a REST service', () => {
     expect(troubleText(failure as CallTrouble)).toBe(text);
   });
 
-  test('to connect cannot have applied', async () => {
+  test('before a connection exists cannot have been applied', async () => {
     const away = open({ origin: 'http://127.0.0.1:9' });
 
     expect(await failureOf(away)).toMatchObject({
@@ -180,7 +180,7 @@ describe('a failure of a REST service', () => {
     await away.close();
   });
 
-  test('to get a token sends nothing, and tells the name of the error without its message', async () => {
+  test('to get a token sends no request and gives the name of the error without its message', async () => {
     const authorization = () => Promise.reject(new RangeError('the secret of the identity endpoint'));
     const locked = open({ credential: { authorization } });
 
@@ -197,7 +197,7 @@ describe('a failure of a REST service', () => {
     expect(seen).toEqual([]);
   });
 
-  test('holds neither the token nor the body of the request', async () => {
+  test('contains neither the token nor the body of the request', async () => {
     for (const how of [sends(500, ''), sends(200, '<'), (response: ServerResponse) => response.destroy()]) {
       answer = how as typeof answer;
       const text = JSON.stringify(await failureOf(service));

@@ -34,8 +34,8 @@ const only = async () => {
   return store.read(summary.key);
 };
 
-describe('a dead letter is kept', () => {
-  test('as it came, whatever its bytes, once however often it is delivered', async () => {
+describe('a stored dead letter', () => {
+  test('keeps any bytes of its body and is stored once for any number of deliveries', async () => {
     const letter = letterOf({
       sequenceNumber: 4_294_967_300,
       body: Buffer.from(Array.from({ length: 200_000 }, (_, index) => index % 251)),
@@ -62,7 +62,7 @@ describe('a dead letter is kept', () => {
     ['properties', { properties: { hubName: 'weu', deviceId: 'other' } }],
     ['system properties', { systemProperties: { 'iothub-connection-device-id': 'other' } }],
   ])(
-    'beside another of the same place, as a new Event Hub counts from 0 again: other %s',
+    'does not replace a letter at the same position with other %s, because a new Event Hub counts from 0 again',
     async (_, other) => {
       await store.keep(letterOf());
       await store.keep(letterOf(other));
@@ -72,7 +72,7 @@ describe('a dead letter is kept', () => {
     },
   );
 
-  test('with what is too long for a row cut off, and says what that was', async () => {
+  test('is shortened to fit into a row and lists the shortened parts', async () => {
     const long = `${'x'.repeat(29_990)}😀${'y'.repeat(10_000)}`;
     await store.keep(
       letterOf({
@@ -91,7 +91,7 @@ describe('a dead letter is kept', () => {
     expect((await all({}))[0]).toMatchObject({ hubName: 'weu', deviceId: 'x'.repeat(128) });
   });
 
-  test('at its largest, in every script', async () => {
+  test('may have the largest size in every script', async () => {
     for (const character of ['"', '\u0001', '語', '😀', '\u2028']) {
       const long = { hubName: character.repeat(40_000) };
       const letter = { body: Buffer.alloc(1_048_576, 1), reason: character.repeat(500) };
@@ -101,7 +101,7 @@ describe('a dead letter is kept', () => {
     expect(await all({})).toHaveLength(5);
   });
 
-  test('also where place and names are nothing that Event Hubs or hubs send', async () => {
+  test('may have a position and names that no Event Hub or hub sends', async () => {
     await store.keep(
       letterOf({
         partition: 'a|b/c#?%é',
@@ -121,8 +121,8 @@ describe('a dead letter is kept', () => {
   });
 });
 
-describe('a dead letter is found', () => {
-  test('by its id, by the beginning of its digest, or by its place', async () => {
+describe('a dead letter id', () => {
+  test('finds a letter by the full id, by the start of its digest, or by its position', async () => {
     await store.keep(letterOf());
     await store.keep(letterOf({ sequenceNumber: 12_345 }));
     await store.keep(letterOf({ partition: '31' }));
@@ -136,7 +136,7 @@ describe('a dead letter is found', () => {
     expect(await store.find('2026-11-24/3/1234')).toEqual([]);
   });
 
-  test('with all others of its place where the digest is left off', async () => {
+  test('finds all letters at its position when it has no digest', async () => {
     await store.keep(letterOf());
     await store.keep(letterOf({ body: Buffer.from('other') }));
 
@@ -144,7 +144,7 @@ describe('a dead letter is found', () => {
   });
 
   test.each(['', '3/1234', '2026-11-23', '2026-11-23/3', '2026-11-23/3/x', '2026-11-23/3/-1'])(
-    'by no text that is no id: %j',
+    'finds nothing when it is invalid: %j',
     async (text) => {
       expect(await store.find(text)).toBeUndefined();
     },
@@ -157,7 +157,7 @@ describe('a dead letter is found', () => {
     "2026-11-23/3/1' or '1",
     '2026-11-23/3/1234 ',
     '2026-11-23/3/99999999999999999',
-  ])('nor by one that is nearly one: %j', async (text) => {
+  ])('finds nothing when it is almost valid: %j', async (text) => {
     expect(await store.find(text)).toBeUndefined();
   });
 });
@@ -180,8 +180,8 @@ const manyDays = async () => {
 };
 const numbers = (letters: readonly LetterSummary[]) => letters.map(({ id }) => Number(id.split('/')[2]));
 
-describe('dead letters are listed', () => {
-  test('by day and place, those that match', async () => {
+describe('a list of dead letters', () => {
+  test('filters by day and position', async () => {
     await manyDays();
     const sorted = async (filter: Parameters<DeadLetterStore['summaries']>[0]) =>
       numbers(await all(filter)).sort((left, right) => left - right);
@@ -196,7 +196,7 @@ describe('dead letters are listed', () => {
     ]);
   });
 
-  test('the newest first, over the days, with how many more there are', async () => {
+  test('starts with the newest letter over all days and gives the number of further letters', async () => {
     await manyDays();
     const range = { since: AT - 3 * DAY, until: AT + 2 * DAY };
 
@@ -213,7 +213,7 @@ describe('dead letters are listed', () => {
     ]);
   });
 
-  test('also where there are none, however far back one looks', async () => {
+  test('is empty when there are no letters in any number of days', async () => {
     expect(await store.newest({ since: 0, until: AT }, 10)).toEqual({
       letters: [],
       more: 0,
@@ -221,7 +221,7 @@ describe('dead letters are listed', () => {
     });
   });
 
-  test('without their bodies, page after page', async () => {
+  test('gives letters without their bodies, page by page', async () => {
     const rows = Array.from({ length: 1_203 }, (_, index) => letterOf({ sequenceNumber: index }));
     for (let index = 0; index < rows.length; index += 100) {
       await Promise.all(rows.slice(index, index + 100).map((letter) => store.keep(letter)));
@@ -251,7 +251,7 @@ describe('dead letters are listed', () => {
   });
 });
 
-test('letters are deleted with or without those that are gone already', async () => {
+test('letters are deleted even if some of them are already gone', async () => {
   await manyDays();
   const letters = await all({});
   await store.delete(letters.slice(0, 3).map(({ key }) => key));

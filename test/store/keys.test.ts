@@ -19,16 +19,16 @@ const id = (deviceId: string, moduleId?: string) => ({ host, deviceId, moduleId 
 /** The characters of device and module ids (iot-hub-devguide-identity-registry). */
 const deviceId = fc.stringMatching(/^[A-Za-z0-9\-.%_*?!(),:=@$'#+;]{1,128}$/);
 
-describe('the keys are frozen', () => {
+describe('the stored form of table keys', () => {
   test.each([
     ['pump-1', '00'],
     ['device-0001', '07'],
     ['a#b?c%d', '12'],
-  ])('the bucket of %s', (device, bucket) => {
+  ])('has a fixed bucket for %s', (device, bucket) => {
     expect(partitionOf(id(device))).toBe(`weu.azure-devices.net|${bucket}`);
   });
 
-  test('of a device, a module, due work, attention and a tombstone', () => {
+  test('has a fixed key for a device, a module, a work item, attention and a tombstone', () => {
     expect(shadowKey(id('a#b?c%d'))).toBe('s|a~23b~3Fc~25d');
     expect(shadowKey(id('d', 'm'))).toBe('s|d|m');
     expect(dueKey(id('d'), 'drift', 1_795_435_200_123)).toBe('due|1|001795435200123|d');
@@ -36,15 +36,15 @@ describe('the keys are frozen', () => {
     expect(tombstoneKey(id('d', 'm'))).toBe('tomb|d|m');
   });
 
-  test('of ids that would be too long are a hash', () => {
+  test('uses a hash for ids that are too long', () => {
     const long = id('#'.repeat(128), '%'.repeat(128));
 
     expect(shadowKey(long)).toMatch(/^s\|~[0-9a-f]{64}$/);
   });
 });
 
-describe('keys', () => {
-  test('of different ids differ, and hold nothing that table keys may not', () => {
+describe('table keys', () => {
+  test('differ for different ids and contain only characters that tables allow', () => {
     fc.assert(
       fc.property(deviceId, deviceId, (one, other) => {
         const keys = [shadowKey(id(one)), shadowKey(id(one, other)), dueKey(id(one), 'edit', 5)];
@@ -55,7 +55,7 @@ describe('keys', () => {
     );
   });
 
-  test('put due work that has come into the range of its priority, and no other', () => {
+  test('put exactly the work items whose time has come into the range of their priority', () => {
     const inRange = (key: string, [from, to]: readonly [string, string]) => key >= from && key < to;
 
     expect(inRange(dueKey(id('d'), 'drift', 100), dueRange('drift', 100))).toBe(true);
@@ -63,7 +63,7 @@ describe('keys', () => {
     expect(inRange(dueKey(id('d'), 'edit', 50), dueRange('drift', 100))).toBe(false);
   });
 
-  test('put a device’s modules, and nothing else, behind its prefix', () => {
+  test('put exactly the modules of a device after its prefix', () => {
     const [from, to] = prefixRange(moduleShadowPrefix('d'));
     const within = (key: string) => key >= from && key < to;
 
@@ -82,7 +82,7 @@ describe('keys', () => {
   });
 });
 
-test('a document survives packing, also one that does not compress', () => {
+test('a document is the same after packing, even if it does not compress', () => {
   const noise = {
     text: Array.from({ length: 9_000 }, (_, i) => ((i * 2_654_435_761) >>> 0).toString(36)).join('é'),
   };

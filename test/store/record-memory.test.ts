@@ -20,7 +20,7 @@ const recordOf = (deviceId: string, parts: Partial<Shadow> = {}): TwinRecord => 
 });
 const remembers = (deviceId: string) => memory.get(idOf(deviceId)) !== undefined;
 
-test('a record is given back as it was, and said to be remembered', () => {
+test('a record is returned unchanged and marked as remembered', () => {
   const record = recordOf('a', { reported: { battery: 90 } });
   memory.put(record, 100);
 
@@ -28,7 +28,7 @@ test('a record is given back as it was, and said to be remembered', () => {
   expect(memory.get({ ...ID, deviceId: 'a', moduleId: 'm' })).toBeUndefined();
 });
 
-test('the newest one counts, and what is forgotten is gone', () => {
+test('the newest record counts, and a removed record is not found', () => {
   memory.put(recordOf('a', { version: 2 }), 100);
   memory.put({ ...recordOf('a', { version: 3 }), etag: '2' }, 100);
   expect(memory.get(idOf('a'))).toMatchObject({ etag: '2', known: { shadow: { version: 3 } } });
@@ -37,21 +37,21 @@ test('the newest one counts, and what is forgotten is gone', () => {
   expect(remembers('a')).toBe(false);
 });
 
-test('that a device was deleted is remembered', () => {
+test('a deletion of a device is remembered', () => {
   memory.put({ ...recordOf('a'), known: { kind: 'deleted', at: at(0) } }, 0);
 
   expect(remembers('a')).toBe(true);
 });
 
-describe('is not remembered, and what was before is forgotten', () => {
+describe('a record that another instance may have changed', () => {
   test.each<[string, TwinRecord]>([
-    ['what was never stored', { ...recordOf('a'), etag: undefined }],
-    ['what waits for a read', recordOf('a', { unread: { since: at(0), why: 'events are missing' } })],
+    ['was never stored', { ...recordOf('a'), etag: undefined }],
+    ['must be read', recordOf('a', { unread: { since: at(0), why: 'events are missing' } })],
     [
-      'what waits for the answer to a write',
+      'has a write in progress',
       recordOf('a', { writing: [{ path: ['interval'], policy: 'p', by: 'base', value: 5 }] }),
     ],
-  ])('%s: another instance may have seen to it by now', (_, record) => {
+  ])('is not remembered, and the earlier record is removed, when it %s', (_, record) => {
     memory.put(recordOf('a'), 100);
     memory.put(record, 100);
 
@@ -59,8 +59,8 @@ describe('is not remembered, and what was before is forgotten', () => {
   });
 });
 
-describe('it takes bounded memory', () => {
-  test('by size: the least recently used goes first', () => {
+describe('the memory for records', () => {
+  test('is limited by size and removes the least recently used record first', () => {
     memory.put(recordOf('a'), 12 * MIB);
     memory.put(recordOf('b'), 12 * MIB);
     memory.get(idOf('a'));
@@ -69,13 +69,13 @@ describe('it takes bounded memory', () => {
     expect(['a', 'b', 'c'].filter(remembers)).toEqual(['a', 'c']);
   });
 
-  test('by number', () => {
+  test('is limited by the number of records', () => {
     for (let index = 0; index <= 20_000; index += 1) memory.put(recordOf(`d${index}`), 1);
 
     expect(['d0', 'd1', 'd20000'].filter(remembers)).toEqual(['d1', 'd20000']);
   });
 
-  test('what is put again or forgotten is not counted twice', () => {
+  test('does not count a replaced or removed record twice', () => {
     memory.put(recordOf('a'), 12 * MIB);
     for (let times = 0; times < 10; times += 1) memory.put(recordOf('b'), 12 * MIB);
     for (let times = 0; times < 10; times += 1) memory.forget(idOf('c'));

@@ -27,7 +27,7 @@ beforeAll(async () => {
   tables = openTables({ kind: 'connectionString', connectionString });
 });
 
-describe('a row of an older format', () => {
+describe('rows of an older format', () => {
   /** What one package wrote, and a later one reads and writes. */
   const FIRST: DocumentFormat<{ readonly count: number }> = {
     document: 'counter',
@@ -40,7 +40,7 @@ describe('a row of an older format', () => {
     read: (document) => document as { total: number },
   };
 
-  test('is upgraded when it is read, written in the new format, and newer for the old package from then on', async () => {
+  test('are upgraded when they are read, stored in the new format, and refused by the old package after that', async () => {
     const met: MetNewerFormat[] = [];
     const old = new StoredDocuments(FIRST, (each) => void met.push(each));
     const later = new StoredDocuments(SECOND);
@@ -65,13 +65,13 @@ describe('a row of an older format', () => {
   test.each<[string, unknown, object]>([
     ['its text alone', '{"a":1}', { text: '{"a":1}', models: {} }],
     ['with models', { text: '{}', models: { m: ['c'] } }, { text: '{}', models: { m: ['c'] } }],
-  ])('of a fleet file, which had no number, is read: %s', async (_, document, revision) => {
+  ])('are read if they hold a fleet file without a format number: %s', async (_, document, revision) => {
     await tables.state.put('revisions', 'older', packDocument(document));
 
     expect(await new RevisionStore(tables.state).get('older')).toEqual(revision);
   });
 
-  test('of a fleet file is not written again for the same file', async () => {
+  test('are not written again if the same fleet file runs', async () => {
     await tables.state.put('revisions', 'same', packDocument('{}'));
     const before = await tables.state.get('revisions', 'same');
 
@@ -81,11 +81,11 @@ describe('a row of an older format', () => {
   });
 });
 
-describe('a row of this package', () => {
+describe('rows of this package', () => {
   const formatOf = async (table: keyof Tables, partition: string, row: string) =>
     (await tables[table].get(partition, row))?.properties.format;
 
-  test('has the number of its format beside the document', async () => {
+  test('have the number of their format in a column', async () => {
     const twins = new TwinStore(tables.twins);
     const record = await twins.load(ID);
     const saved = await twins.save(record, { kind: 'shadow', shadow: shadowOf() });
@@ -102,7 +102,7 @@ describe('a row of this package', () => {
     expect(await formatOf('state', 'conditions', `hub|${ID.host}`)).toBe(1);
   });
 
-  test('is read by a schema that keeps all of a receipt', () => {
+  test('keep all fields of a receipt when a schema reads them', () => {
     const fleet = fleetOf({
       allocation: { rules: [{ name: 'r', when: "payload.a == 'b'", hub: 'weu.azure-devices.net' }] },
       twins: { initial: [{ name: 'base', tags: { site: '=payload.site' } }] },
@@ -121,11 +121,11 @@ describe('a row of this package', () => {
   });
 });
 
-describe('a damaged row, which has no format number or none that can be one', () => {
+describe('rows without a possible format number', () => {
   const FORMATS = [undefined, 0, -3, 1.5, 'x', true, new Date(T0)];
   const columns = (format: unknown) => (format === undefined ? {} : { format });
 
-  test('of progress is none', async () => {
+  test('count as no progress, and the next progress replaces them', async () => {
     const store = new ProgressStore(tables.state);
     for (const format of FORMATS) {
       await tables.state.put('progress', 'damaged', { ...columns(format), ...packDocument(1) });
@@ -139,7 +139,7 @@ describe('a damaged row, which has no format number or none that can be one', ()
     expect(await store.read('damaged')).toBe(2);
   });
 
-  test('of a receipt is left out, and the next receipt takes its place', async () => {
+  test('count as no receipt, and the next receipt replaces one of them', async () => {
     const store = new ReceiptStore(tables.receipts);
     for (const [slot, format] of FORMATS.slice(0, 5).entries()) {
       await tables.receipts.put('damaged', String(slot), {
@@ -163,7 +163,7 @@ describe('a damaged row, which has no format number or none that can be one', ()
     expect(all).toHaveLength(1);
   });
 
-  test('of the conditions is left out, and written again', async () => {
+  test('count as no conditions, and the next conditions replace them', async () => {
     const store = new ConditionsStore(tables.state);
     const host = hostName('damaged.azure-devices.net');
     for (const key of [`hub|${host}`, `override|state|${host}`, `cause|drain:${host}`]) {
@@ -179,7 +179,7 @@ describe('a damaged row, which has no format number or none that can be one', ()
     expect([hubs.get(host), causes.get(`drain:${host}`)]).toEqual([{ failures: 1, overrides: {} }, T0]);
   });
 
-  test('of a fleet file is written again', async () => {
+  test('count as no fleet revision, and the same fleet file replaces them', async () => {
     const store = new RevisionStore(tables.state);
     await tables.state.put('revisions', 'damaged', { format: 2, doc0: new Uint8Array([1]) });
     expect(await store.get('damaged')).toBeUndefined();
@@ -189,7 +189,7 @@ describe('a damaged row, which has no format number or none that can be one', ()
     expect(await store.get('damaged')).toEqual({ text: '{}', models: {} });
   });
 
-  test('of the control row is an error that says what to do', async () => {
+  test('are an error that says what to do, if they are the control row', async () => {
     const store = new ControlStore(tables.state);
     for (const format of FORMATS) {
       await tables.state.put('control', 'control', { ...columns(format), ...packDocument({}) });
@@ -202,8 +202,8 @@ describe('a damaged row, which has no format number or none that can be one', ()
   });
 });
 
-describe('a row of a newer package', () => {
-  test('of a fleet file, or that it is the last good one, is refused and stays', async () => {
+describe('rows of a newer package', () => {
+  test('are refused and kept if they hold a fleet file or say which one was the last', async () => {
     const store = new RevisionStore(tables.state);
     const refused = { code: 'BERTH_FORMAT_NEWER' };
     await tables.state.put('revisions', 'newer', { format: 3 });
@@ -219,7 +219,7 @@ describe('a row of a newer package', () => {
     );
   });
 
-  test('ends what goes through all twins or all receipts, and counts as no damage', async () => {
+  test('end a scan of all twins and a scan of all receipts with a coded error', async () => {
     const refused = { code: 'BERTH_FORMAT_NEWER' };
     await tables.twins.put('newer.azure-devices.net|00', 's|d', { format: 2, state: 'inSync' });
     await tables.receipts.put('newer', '0', { format: 2, at: new Date(T0) });

@@ -74,7 +74,7 @@ describe('the twin store', () => {
     return pages.flat();
   };
 
-  test('gives back the shadow that was saved, whatever its id and its text', async () => {
+  test('returns the stored snapshot for any id and any text', async () => {
     const id = idOf("a#b?c%d*'(x)=@$,;", 'm#1');
     const shadow = present(id, {
       tags: { city: 'Zürich' },
@@ -109,7 +109,7 @@ describe('the twin store', () => {
     expect((await store.load(id)).known).toEqual(shadow);
   });
 
-  test('refuses to write over what somebody else has written since', async () => {
+  test('refuses to overwrite a change of another writer', async () => {
     const id = idOf('d');
     const nothing = await store.load(id);
     const first = await save(nothing, present(id, { version: 2 }));
@@ -120,7 +120,7 @@ describe('the twin store', () => {
     expect(await store.save(second, present(id, { version: 4 }))).not.toBe('conflict');
   });
 
-  test('writes many twins at once, and one conflict fails no other', async () => {
+  test('writes many twins at once, and one conflict does not affect the others', async () => {
     const ids = Array.from({ length: 120 }, (_, index) => idOf(`d${index}`));
     const nothing = await Promise.all(ids.map((id) => store.load(id)));
     await save(nothing[7] as TwinRecord, present(ids[7] as TwinId, { version: 5 }));
@@ -133,7 +133,7 @@ describe('the twin store', () => {
     expect(loaded.every(({ known }) => known.kind === 'shadow')).toBe(true);
   });
 
-  test('keeps the due row in step with the shadow', async () => {
+  test('keeps the work item consistent with the snapshot', async () => {
     const id = idOf('d');
     const partition = partitionOf(id);
     const due = (at: number, priority: 'edit' | 'drift' = 'drift') => ({
@@ -152,7 +152,7 @@ describe('the twin store', () => {
     expect(await dueIn(partition, T0 + 9_000)).toEqual([]);
   });
 
-  test('gives due work by priority, then by time', async () => {
+  test('returns work items by priority and then by time', async () => {
     const partition = partitionOf(idOf('d'));
     const same = Array.from({ length: 400 }, (_, i) => idOf(`d${i}`))
       .filter((id) => partitionOf(id) === partition)
@@ -174,7 +174,7 @@ describe('the twin store', () => {
     expect(await store.due(partition, 'drift', T0 + 10, 1)).toHaveLength(1);
   });
 
-  test('survives a due row that is gone, and drops one that no shadow knows', async () => {
+  test('accepts a missing work item and removes one without a snapshot', async () => {
     const id = idOf('d');
     const record = await save(
       await store.load(id),
@@ -189,7 +189,7 @@ describe('the twin store', () => {
     expect(await store.save(record, present(id))).not.toBe('conflict');
   });
 
-  test('gives a twin whose row is damaged as one that must be read', async () => {
+  test('returns a twin with a damaged row as one that must be read', async () => {
     const id = idOf('broken');
     await save(await store.load(id), present(id, { tags: { city: 'Zürich' } }));
     const row = { partitionKey: partitionOf(id), rowKey: shadowKey(id) };
@@ -209,7 +209,7 @@ describe('the twin store', () => {
     }
   });
 
-  test('removes rows that no twin knows of, and leaves those that one does', async () => {
+  test('removes rows that no twin has and keeps the others', async () => {
     const id = idOf('swept');
     const due = { priority: 'drift', at: T0, why: 'late', tries: 0 } as const;
     await save(await store.load(id), present(id, { due, ...judged('rejected', 'no') }));
@@ -229,7 +229,7 @@ describe('the twin store', () => {
     expect(rows.map(({ rowKey }) => rowKey)).toEqual([...kept, shadowKey(id)].sort());
   });
 
-  test('writes lost rows of a twin again where it is told to', async () => {
+  test('writes lost rows of a twin again on request', async () => {
     const id = idOf('lost');
     const due = { priority: 'drift', at: T0, why: 'late', tries: 0 } as const;
     const shadow = present(id, { due, ...judged('rejected', 'no') });
@@ -243,7 +243,7 @@ describe('the twin store', () => {
     expect(await store.attention(partitionOf(id), undefined, 10)).toMatchObject([{ id, why: 'no' }]);
   });
 
-  test('lists who needs attention, and forgets them when they are in sync', async () => {
+  test('lists twins that need attention and removes them when they are in sync', async () => {
     const id = idOf('d');
     const rejected = await save(
       await store.load(id),
@@ -258,7 +258,7 @@ describe('the twin store', () => {
     expect(await store.attention(partitionOf(id), undefined, 10)).toEqual([]);
   });
 
-  test('keeps a tombstone of a deleted twin until it is old, and lets the twin be born again', async () => {
+  test('keeps the tombstone of a deleted twin until it is old and accepts the twin when it is created again', async () => {
     const id = idOf('d');
     const partition = partitionOf(id);
     const due = { due: { priority: 'edit', at: T0, why: '', tries: 0 }, ...judged('rejected') } as const;
@@ -282,7 +282,7 @@ describe('the twin store', () => {
     expect((await store.load(id)).known).toEqual({ kind: 'nothing' });
   });
 
-  test('counts twins by state, with the time of the count', async () => {
+  test('counts twins by status with the time of the count', async () => {
     const states: readonly TwinState[] = ['inSync', 'inSync', 'rejected', 'pending', 'unknown'];
     for (const [index, state] of states.entries()) {
       const id = idOf(`d${index}`);
@@ -319,7 +319,7 @@ describe('the control row', () => {
     return new ControlStore(tables.state);
   };
 
-  test('means that everything is on while there is none', async () => {
+  test('means that everything is on while it does not exist', async () => {
     const control = await (await fresh()).read();
 
     expect(pauseOf(control, host)).toBeUndefined();
@@ -337,7 +337,7 @@ describe('the control row', () => {
     expect(pauseOf(await store.read(), hostName('other.azure-devices.net'))).toEqual(pause);
   });
 
-  test('keeps the newest build time, and every change of many at once', async () => {
+  test('keeps the newest build time and every one of several concurrent changes', async () => {
     const store = await fresh();
     const pause = { author: 'ann', reason: 'test', at: T0 };
     await Promise.all([
@@ -354,7 +354,7 @@ describe('the control row', () => {
     expect(Object.keys(control.hubs).sort()).toEqual(['a', 'b', 'c']);
   });
 
-  test('that cannot be read is an error, not "on"', async () => {
+  test('is an error when it cannot be read and does not count as "on"', async () => {
     const store = await fresh();
     await tables.state.put('control', 'control', { doc0: new Uint8Array([1, 2, 3]) });
 
@@ -364,7 +364,7 @@ describe('the control row', () => {
 });
 
 describe('the other stores', () => {
-  test('conditions: counts, failures, causes', async () => {
+  test('keep device counts, failures and causes as conditions', async () => {
     const store = new ConditionsStore(tables.state);
     const other = hostName(`other-${host}`);
     await store.recordCount(host, 12, T0);
@@ -384,7 +384,7 @@ describe('the other stores', () => {
     expect((await store.read(T0)).causes.size).toBe(0);
   });
 
-  test('revisions: the last good one, which an older package does not take back', async () => {
+  test('keep the last valid revision, which an older package does not replace', async () => {
     const store = new RevisionStore(tables.state);
     expect(await store.lastGood()).toBeUndefined();
 
@@ -397,7 +397,7 @@ describe('the other stores', () => {
     expect(await store.get('r3')).toBeUndefined();
   });
 
-  test('revisions: with what is known of device models', async () => {
+  test('keep a revision with its device models', async () => {
     const store = new RevisionStore(tables.state);
     const models = { 'dtmi:com:example:TemperatureController;1': ['thermostat1', 'thermostat2'] };
 
@@ -406,7 +406,7 @@ describe('the other stores', () => {
     expect(await store.lastGood()).toEqual({ text: '{"a":4}', models });
   });
 
-  test('receipts: the last five, a repetition in place of what it repeats', async () => {
+  test('keep the last five receipts, and a repeated receipt replaces the earlier one', async () => {
     const store = new ReceiptStore(tables.receipts);
     const receipt = (minute: number, site: string) => {
       const input = {
@@ -429,7 +429,7 @@ describe('the other stores', () => {
     expect(kept[0]).toEqual(JSON.parse(JSON.stringify(receipt(9, 'site-6'))));
   });
 
-  test('strangers: counted also by two at once', async () => {
+  test('count unknown hubs correctly when two writers count at the same time', async () => {
     const store = new StrangerStore(tables.state);
     await Promise.all([store.add('Foreign', 3, T0), store.add('foreign', 4, T0)]);
 
@@ -438,7 +438,7 @@ describe('the other stores', () => {
     ]);
   });
 
-  test('strangers: counted whatever their names', async () => {
+  test('count unknown hubs with any name', async () => {
     const store = new StrangerStore(tables.state);
     await store.add('é'.repeat(40_000), 2, T0);
     await store.add('é'.repeat(40_000), 3, T0);
@@ -448,7 +448,7 @@ describe('the other stores', () => {
     );
   });
 
-  test('a lease is held by one at a time, and expires', async () => {
+  test('give a lease to one owner at a time, and the lease expires', async () => {
     const one = new Lease(tables.state, host, 'one');
     const other = new Lease(tables.state, host, 'other');
 
@@ -463,8 +463,8 @@ describe('the other stores', () => {
   });
 });
 
-describe('a store that is away', () => {
-  test('is a coded error without the account’s key, and works again when it is back', async () => {
+describe('a store that is unavailable', () => {
+  test('gives a coded error without the account key and works again when it is back', async () => {
     const away = openTables({
       kind: 'connectionString',
       connectionString: storage.replace(

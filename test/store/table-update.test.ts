@@ -23,20 +23,20 @@ const increment = () =>
   });
 const stored = () => table.get(partition, 'counter');
 
-describe('an update of a row', () => {
-  test('makes the row, changes it, and answers the result', async () => {
+describe('Table.update', () => {
+  test('creates a row, changes it, and returns the result', async () => {
     expect([await increment(), await increment()]).toEqual([1, 2]);
     expect((await stored())?.properties).toMatchObject({ count: 2 });
   });
 
-  test('loses none of the changes that are made at the same time', async () => {
+  test('loses none of eight changes that are made at the same time', async () => {
     const counts = await Promise.all(Array.from({ length: 8 }, increment));
 
     expect([...counts].sort((left, right) => left - right)).toEqual([1, 2, 3, 4, 5, 6, 7, 8]);
     expect(countIn(await stored())).toBe(8);
   });
 
-  test('that changes nothing writes nothing', async () => {
+  test('writes nothing if the change leaves the row as it is', async () => {
     await increment();
     const before = await stored();
 
@@ -49,7 +49,7 @@ describe('an update of a row', () => {
     expect(await table.get(partition, 'none')).toBeUndefined();
   });
 
-  test('whose change throws writes nothing, and is not tried again', async () => {
+  test('writes nothing and does not try again if the change throws', async () => {
     await increment();
     let calls = 0;
 
@@ -65,7 +65,7 @@ describe('an update of a row', () => {
   test.each<[string, () => Promise<unknown>, number]>([
     ['changed', () => table.put(partition, 'counter', { count: 10 }), 11],
     ['deleted', () => table.delete(partition, 'counter'), 1],
-  ])('of a row that another writer has %s after it was read decides again', async (_, meanwhile, result) => {
+  ])('decides again if another writer has %s the row after it was read', async (_, meanwhile, result) => {
     await increment();
     let reads = 0;
     // The SDK's client, with another writer between the first read and its write.
@@ -89,8 +89,8 @@ describe('an update of a row', () => {
   });
 });
 
-describe('trying until it is stored', () => {
-  test('ends with a coded error that names what it is about, after ten tries', async () => {
+describe('untilStored', () => {
+  test('ends after ten tries with a coded error that names what could not be changed', async () => {
     const tries: number[] = [];
 
     const stored = untilStored('The row x', async (earlier) => {
@@ -105,7 +105,7 @@ describe('trying until it is stored', () => {
     expect(tries).toEqual(Array.from({ length: MOST_TRIES }, (_, index) => index));
   });
 
-  test('passes other errors on at once', async () => {
+  test('passes other errors on without another try', async () => {
     let calls = 0;
     const stored = untilStored('The row x', async () => {
       calls += 1;

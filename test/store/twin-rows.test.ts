@@ -2,7 +2,7 @@ import { expect, test } from '@jest/globals';
 import { attentionRow, dueRow } from '../../src/store/twins/twin-rows.ts';
 import { ID, shadowOf } from '../twin/twins.ts';
 
-test('a reason that ends in half of a character is stored with a replacement for it', () => {
+test('a reason that ends in half of a surrogate pair is stored with a replacement character', () => {
   const why = `interval the device answered 400: ${'x'.repeat(99)}\ud83d`;
   const { judgement } = shadowOf();
   const shadow = shadowOf({

@@ -4,20 +4,19 @@ import { HubClock } from '../../src/hub/hub-clock.ts';
 import { HubPauses } from '../../src/hub/hub-pauses.ts';
 import { watchHubs } from '../../src/hub/watched-hubs.ts';
 import type { JsonObject } from '../../src/json/json.ts';
-import { Reconciler } from '../../src/sync/reconcile/reconciler.ts';
 import { askActivity } from '../../src/sync/resync/activity.ts';
 import { instantOf } from '../../src/time/instant.ts';
 import type { TwinEvent } from '../../src/twin/events/event.ts';
-import { NO_REDACTION } from '../../src/twin/events/redact.ts';
 import { restoreShadow, type Shadow } from '../../src/twin/snapshot/shadow.ts';
 import { OPEN_GATE } from '../support/open-gate.ts';
 import { at, fleetOf, ID, T0 } from '../twin/twins.ts';
 import { MemoryHub } from './memory-hub.ts';
 import { MemoryTwinStore } from './memory-store.ts';
+import { resyncContextOf } from './sync-context.ts';
 
 /*
- * What a device says after a write, and when, in virtual time: the hub, the device and Berth's own work that is due. Each test
- * says what the device does; Berth comes back to the twin when it said that it would.
+ * The answers of a device after a write, in virtual time: the hub, the device and Berth's work items. Each test defines
+ * what the device does. Berth reconciles the twin again at the time of its work item.
  */
 
 const SECOND = 1_000;
@@ -41,20 +40,12 @@ beforeEach(() => {
   store = new MemoryTwinStore();
 });
 
-const optionsFor = (fleet: Fleet) => ({
-  fleet,
-  hubs: watchHubs(hub, { pauses: new HubPauses(() => 0), count: () => {}, now: () => time + ahead, clock }),
-  store,
-  gate: { current: async () => OPEN_GATE },
-  budget: { turn: async () => ({ isNow: true }) as const },
-  redaction: NO_REDACTION,
-  count: () => {},
-  now: () => time + ahead,
-  hubNow: clock.now,
-  until: Number.POSITIVE_INFINITY,
-  warn: () => {},
-});
-const take = (event: TwinEvent, fleet = INTERVAL) => new Reconciler(optionsFor(fleet)).reconcile(ID, [event]);
+const contextFor = (fleet: Fleet) => {
+  const now = () => time + ahead;
+  const hubs = watchHubs(hub, { pauses: new HubPauses(() => 0), count: () => {}, now, clock });
+  return resyncContextOf({ fleet, hubs, twins: store, now, hubNow: clock.now });
+};
+const take = (event: TwinEvent, fleet = INTERVAL) => contextFor(fleet).reconciler.reconcile(ID, [event]);
 const shadow = (): Shadow => {
   const known = store.records.get(`${ID.host}|${ID.deviceId}`)?.known;
   if (known?.kind !== 'shadow') throw new Error(`no shadow but ${known?.kind}`);
@@ -67,23 +58,21 @@ const reads = () => hub.calls.filter((call) => call === 'GET');
 /** Lets time pass, and does what is due in it; the device reacts to each write that it hears. */
 async function pass(ms: number, react?: () => readonly TwinEvent[], fleet = INTERVAL): Promise<void> {
   const end = time + ms;
-  const options = optionsFor(fleet);
+  const context = contextFor(fleet);
   while (time < end) {
     const { due } = shadow();
     const next = Math.max(time, Math.min(end, due === undefined ? end : due.at));
     time = next + 1;
     if (due === undefined || due.at > time) continue;
     const before = writes().length;
-    if (due.priority === 'activity') {
-      const reconciler = new Reconciler(options);
-      await askActivity({ ...options, hosts: [ID.host], twins: store, reconciler }, () => true);
-    } else await new Reconciler(options).reconcile(ID, []);
+    if (due.priority === 'activity') await askActivity(context, () => true);
+    else await context.reconciler.reconcile(ID, []);
     if (writes().length > before) for (const event of react?.() ?? []) await take(event, fleet);
   }
 }
 
 describe('a device that reports another value', () => {
-  test('at every notification, the one that it had before: it is told three times, and rejected', async () => {
+  test('is rejected after three writes when it reports its earlier value at each notification', async () => {
     await take(hub.created());
     await take(hub.report({ interval: 30 }));
     const stubborn = () => [hub.report({ interval: 30 })];
@@ -98,7 +87,7 @@ describe('a device that reports another value', () => {
     });
   });
 
-  test('every second while it needs 20 seconds for a value: it is in sync after one write', async () => {
+  test('is in sync after one write when it reports each second and needs 20 seconds for a value', async () => {
     await take(hub.created());
     await take(hub.report({ interval: 30, fan: 1 }));
     for (let second = 0; second < 20; second += 1) {
@@ -112,7 +101,7 @@ describe('a device that reports another value', () => {
     expect(writes()).toHaveLength(1);
   });
 
-  test('every second while it needs three minutes for a value: it is told again and never rejected', async () => {
+  test('gets more writes and no rejection when it reports each second and needs three minutes for a value', async () => {
     await take(hub.created());
     await take(hub.report({ interval: 30 }));
     const states = new Set<string>();
@@ -138,7 +127,7 @@ describe('an acknowledgement without a version', () => {
     ],
   });
 
-  test('of the value before is no answer to the value that is written now', async () => {
+  test('of the earlier value is not an answer to the value that is written now', async () => {
     await take(hub.created(), SAVER);
     await take(hub.report({ sendDataInterval: { value: 5_000, ac: 200 } }), SAVER);
     expect(state()).toBe('inSync');
@@ -151,7 +140,7 @@ describe('an acknowledgement without a version', () => {
     expect(state()).toBe('inSync');
   });
 
-  test('that refuses the new value rejects it, with the device’s reason', async () => {
+  test('that refuses the new value rejects it with the device’s reason', async () => {
     await take(hub.created());
     await take(hub.report({ interval: { value: 30, ac: 400, ad: 'at least 10' } }));
 
@@ -163,20 +152,23 @@ describe('an acknowledgement without a version', () => {
 
   test.each<[string, JsonObject]>([
     ['with a value', { value: 30, ac: 400, ad: 'at least 10' }],
-    ['without one', { ac: 400, ad: 'at least 10' }],
-  ])('that refuses counts at once where nothing had been reported before: %s', async (_, refusal) => {
-    await take(hub.created());
-    await pass(2 * SECOND);
+    ['without a value', { ac: 400, ad: 'at least 10' }],
+  ])(
+    'that refuses a value counts at once when the device reported nothing before: %s',
+    async (_, refusal) => {
+      await take(hub.created());
+      await pass(2 * SECOND);
 
-    await take(hub.report({ interval: refusal }));
+      await take(hub.report({ interval: refusal }));
 
-    expect(shadow().judgement).toMatchObject({
-      state: 'rejected',
-      why: 'interval the device answered 400: at least 10',
-    });
-  });
+      expect(shadow().judgement).toMatchObject({
+        state: 'rejected',
+        why: 'interval the device answered 400: at least 10',
+      });
+    },
+  );
 
-  test('that repeats a refusal of an earlier value counts only a minute after the write', async () => {
+  test('that repeats the refusal of an earlier value counts only a minute after the write', async () => {
     const earlier = fleetOf({ policies: [{ name: 'base', desired: { interval: 4 } }] });
     await take(hub.created(), earlier);
     await take(hub.report({ interval: { ac: 400 } }), earlier);
@@ -191,7 +183,7 @@ describe('an acknowledgement without a version', () => {
     expect(state()).toBe('rejected');
   });
 
-  test('202 that stood there long before the write has its whole deadline from the write on', async () => {
+  test('with code 202 from long before the write gets its whole deadline from the write on', async () => {
     await take(hub.created(), fleetOf({ policies: [] }));
     await take(hub.report({ interval: { value: 30, ac: 202 } }), fleetOf({ policies: [] }));
     time += 120 * MINUTE;
@@ -207,8 +199,8 @@ describe('an acknowledgement without a version', () => {
 
   test.each<[string, JsonObject]>([
     ['with the value', { value: { temp: 20 }, ac: 202, av: 2 }],
-    ['without it', { ac: 202, av: 2 }],
-  ])('202 of an enclosing object ends at the deadline too: %s', async (_, report) => {
+    ['without the value', { ac: 202, av: 2 }],
+  ])('with code 202 for an enclosing object ends at the deadline too: %s', async (_, report) => {
     const fleet = fleetOf({ policies: [{ name: 'hvac', desired: { hvac: { temp: 21 } } }] });
     await take(hub.created(), fleet);
     await take(hub.report({ hvac: report }), fleet);
@@ -231,7 +223,7 @@ describe('an acknowledgement without a version', () => {
     expect(shadow().judgement.why).toBe('hvac.temp the device answered 400: too warm');
   });
 
-  test('of an enclosing object counts also where the twin has just been read', async () => {
+  test('of an enclosing object counts when the twin was read just before', async () => {
     const fleet = fleetOf({ policies: [{ name: 'hvac', desired: { hvac: { temp: 21 } } }] });
     hub.edit({ hvac: { temp: 21 } });
     time += 10 * MINUTE;
@@ -241,7 +233,7 @@ describe('an acknowledgement without a version', () => {
     expect(shadow().judgement.why).toBe('hvac.temp the device answered 400: too warm');
   });
 
-  test('that failed once uses up one attempt', async () => {
+  test('that reports one failure uses one attempt', async () => {
     await take(hub.created());
     await take(hub.report({ interval: { value: 30, ac: 500 } }));
 
@@ -251,7 +243,7 @@ describe('an acknowledgement without a version', () => {
     expect(state()).toBe('pending');
   });
 
-  test('that fails each time is rejected after the last attempt', async () => {
+  test('that reports a failure each time leads to a rejection after the last attempt', async () => {
     const fail = () => [hub.report({ interval: { value: 30, ac: 500 } })];
     await take(hub.created());
     for (const event of fail()) await take(event);
@@ -263,10 +255,10 @@ describe('an acknowledgement without a version', () => {
   });
 });
 
-describe('a value that is not answered', () => {
+describe('a value without an answer', () => {
   const reportOther = () => hub.report({ battery: 50 });
 
-  test('by a device that shows no life is not written again, and its hub is asked ever more rarely', async () => {
+  test('is not written again to a device without a sign of life, and the hub is asked less and less often', async () => {
     hub.activity = { isConnected: false, lastActivityAt: at(-60) };
     await take(hub.created());
 
@@ -277,7 +269,7 @@ describe('a value that is not answered', () => {
     expect(hub.calls.filter((call) => call.startsWith('activity')).length).toBeLessThanOrEqual(8);
   });
 
-  test('by a device that reports other things is written two minutes later, and then later each time', async () => {
+  test('is written again after two minutes, and then later each time, to a device that reports other properties', async () => {
     await take(hub.created());
     const times = [time];
     for (let second = 0; second < 30 * 60; second += 10) {
@@ -295,7 +287,7 @@ describe('a value that is not answered', () => {
     });
   });
 
-  test('is in sync when the device answers, however late', async () => {
+  test('is in sync when the device answers at any later time', async () => {
     await take(hub.created());
     for (let minute = 0; minute < 20; minute += 1) {
       await pass(MINUTE);
@@ -308,7 +300,7 @@ describe('a value that is not answered', () => {
     expect(state()).toBe('inSync');
   });
 
-  test('by a device that only sends telemetry is written again once its hub has told of that', async () => {
+  test('is written again to a device that only sends telemetry, after its hub has reported that activity', async () => {
     await take(hub.created());
     await pass(5 * MINUTE);
     hub.activity = { isConnected: true, lastActivityAt: instantOf(time) };
@@ -319,7 +311,7 @@ describe('a value that is not answered', () => {
     expect(state()).toBe('inSync');
   });
 
-  test('by a device whose connection state is wrong costs one more write, and never another', async () => {
+  test('costs one more write, and never another, for a device with a wrong connection state', async () => {
     hub.activity = { isConnected: true, lastActivityAt: at(-600) };
     await take(hub.created());
 
@@ -329,14 +321,12 @@ describe('a value that is not answered', () => {
     expect(state()).toBe('pending');
   });
 
-  test('is not asked for while the hub is paused', async () => {
+  test('causes no question to the hub while the hub is paused', async () => {
     await take(hub.created());
     time += 11 * MINUTE;
-    const options = optionsFor(INTERVAL);
     const gate = { current: async () => ({ ...OPEN_GATE, closedFor: () => 'paused by ann: test' }) };
 
-    const reconciler = new Reconciler(options);
-    await askActivity({ ...options, gate, hosts: [ID.host], twins: store, reconciler }, () => true);
+    await askActivity({ ...contextFor(INTERVAL), gate }, () => true);
 
     expect(hub.calls).toEqual(['PATCH {"interval":5}']);
   });
@@ -346,7 +336,7 @@ describe('an instance whose clock is wrong', () => {
   test.each([
     ['an hour fast', 60 * MINUTE],
     ['an hour slow', -60 * MINUTE],
-  ])('%s: a twin in sync and a correction cost no read', async (_, difference) => {
+  ])('needs no read for a twin in sync and for a correction (%s)', async (_, difference) => {
     ahead = difference;
     await take(hub.created());
     await take(hub.report({ interval: 5 }));
@@ -361,7 +351,7 @@ describe('an instance whose clock is wrong', () => {
     ['an hour fast', 60 * MINUTE],
     ['an hour slow', -60 * MINUTE],
   ])(
-    '%s: a device that needs 20 seconds for a value is not refused, and is in sync after one write',
+    'does not reject a device that needs 20 seconds for a value and writes once (%s)',
     async (_, difference) => {
       ahead = difference;
       await take(hub.created());
@@ -380,11 +370,11 @@ describe('an instance whose clock is wrong', () => {
   );
 });
 
-describe('a time that no clock can have', () => {
+describe('an impossible time', () => {
   const FUTURE = '9999-12-31T23:59:59.0000000Z';
   const document = (values: JsonObject) => ({ ...hub.twin(), reported: { ...hub.twin().reported, values } });
 
-  test('in what is stored is replaced when the twin is read', async () => {
+  test('in a stored snapshot is replaced when the twin is read', async () => {
     await take(hub.created());
     await take(hub.report({ interval: 5 }));
     const known = store.records.get(`${ID.host}|${ID.deviceId}`);
@@ -400,7 +390,7 @@ describe('a time that no clock can have', () => {
     expect(await take(hub.deleted())).toMatchObject({ result: 'deleted' });
   });
 
-  test('in a document of the hub is not believed', async () => {
+  test('in a document from the hub is ignored', async () => {
     await take({
       kind: 'create',
       id: ID,

@@ -2,13 +2,16 @@ import { describe, expect, test } from '@jest/globals';
 import { BerthError } from '../../src/errors.ts';
 import type { DeadLetter } from '../../src/store/dead-letters/dead-letter-store.ts';
 import {
-  type BatchOptions,
+  type EventSinks,
   type ReceivedEvent,
   type SourceCount,
   takeBatch,
 } from '../../src/sync/events/batch.ts';
+import type { Gate } from '../../src/sync/reconcile/write-gate.ts';
 import type { TwinEvent } from '../../src/twin/events/event.ts';
-import { NO_REDACTION } from '../../src/twin/events/redact.ts';
+import { NO_REDACTION, type Redaction } from '../../src/twin/events/redact.ts';
+import type { TwinId } from '../../src/twin/snapshot/twin.ts';
+import { OPEN_GATE } from '../support/open-gate.ts';
 import { fleetOf, ID } from '../twin/twins.ts';
 
 const FLEET = fleetOf({ policies: [{ name: 'p', desired: { a: 1 } }] });
@@ -40,42 +43,59 @@ function received(
   };
 }
 
-function setUp(more: Partial<BatchOptions> = {}) {
+interface BatchParts extends Partial<EventSinks> {
+  /** What reconciling a twin fails with. */
+  readonly failureOf?: (id: TwinId) => Error | undefined;
+  readonly gate?: Gate;
+  readonly redaction?: Redaction;
+}
+
+/** Takes a batch, and keeps what became of its events. */
+function setUp({
+  failureOf = () => undefined,
+  gate = OPEN_GATE,
+  redaction = NO_REDACTION,
+  ...sinks
+}: BatchParts = {}) {
   const taken = new Map<string, TwinEvent[]>();
   const letters: DeadLetter[] = [];
   const strangers: [string, number][] = [];
   const sources: SourceCount[] = [];
-  const options: BatchOptions = {
-    fleet: FLEET,
-    hosts: [ID.host],
-    reconciler: {
-      reconcile: async ({ deviceId }, events) => {
-        taken.set(deviceId, [...events]);
-        return { result: 'stored', known: { kind: 'nothing' } };
+  const takeAll = (events: readonly ReceivedEvent[]) =>
+    takeBatch(
+      events,
+      { fleet: FLEET, hosts: [ID.host], gate: { current: async () => gate }, redaction },
+      {
+        reconcile: async (id, events) => {
+          const failure = failureOf(id);
+          if (failure !== undefined) throw failure;
+          taken.set(id.deviceId, [...events]);
+          return { result: 'stored', known: { kind: 'nothing' } };
+        },
       },
-    },
-    redaction: NO_REDACTION,
-    keepDeadLetters: async (found) => {
-      letters.push(...found);
-      return 0;
-    },
-    countStrangers: async (hubs) => {
-      strangers.push(...hubs);
-    },
-    countUnknownSources: async (counts) => {
-      sources.push(...counts);
-    },
-    ...more,
-  };
-  return { options, taken, letters, strangers, sources };
+      {
+        keepDeadLetters: async (found) => {
+          letters.push(...found);
+          return 0;
+        },
+        countStrangers: async (hubs) => {
+          strangers.push(...hubs);
+        },
+        countUnknownSources: async (counts) => {
+          sources.push(...counts);
+        },
+        ...sinks,
+      },
+    );
+  return { takeAll, taken, letters, strangers, sources };
 }
 
 describe('a batch', () => {
-  test('gives each twin its events in their order, once', async () => {
-    const { options, taken } = setUp();
+  test('gives each twin its events once and in order', async () => {
+    const { takeAll, taken } = setUp();
     const events = ['a', 'b', 'a', 'c', 'a', 'b'].map((deviceId) => received(deviceId));
 
-    const summary = await takeBatch(events, options);
+    const summary = await takeAll(events);
 
     const numbers = (deviceId: string) =>
       taken.get(deviceId)?.map((event) => (event.kind === 'update' ? event.change.version : 0));
@@ -84,21 +104,18 @@ describe('a batch', () => {
     expect(summary).toEqual({ taken: 6, ignored: 0, strangers: 0, deadLetters: 0, twins: { stored: 3 } });
   });
 
-  test('puts every event in exactly one place: taken, ignored, a stranger’s, or a dead letter', async () => {
-    const { options, taken, letters, strangers } = setUp();
+  test('counts every event exactly once as taken, ignored, of an unknown hub, or a dead letter', async () => {
+    const { takeAll, taken, letters, strangers } = setUp();
     const poison = received('p', { body: 'not json \u0000' });
 
-    const summary = await takeBatch(
-      [
-        received('a'),
-        received('t', { source: 'Telemetry' }),
-        poison,
-        received('x', { hubName: 'foreign' }),
-        received('y', { hubName: 'foreign' }),
-        received('b'),
-      ],
-      options,
-    );
+    const summary = await takeAll([
+      received('a'),
+      received('t', { source: 'Telemetry' }),
+      poison,
+      received('x', { hubName: 'foreign' }),
+      received('y', { hubName: 'foreign' }),
+      received('b'),
+    ]);
 
     expect(summary).toMatchObject({ taken: 2, ignored: 1, strangers: 2, deadLetters: 1 });
     expect([...taken.keys()]).toEqual(['a', 'b']);
@@ -113,11 +130,11 @@ describe('a batch', () => {
     ]);
   });
 
-  test('counts messages of unknown sources, by hub and source, and keeps none of them', async () => {
-    const { options, letters, sources } = setUp();
+  test('counts messages of unknown sources by hub and source and stores none of them', async () => {
+    const { takeAll, letters, sources } = setUp();
     const messages = ['moonEvents', 'MoonEvents', 'marsEvents'].map((source) => received('a', { source }));
 
-    const summary = await takeBatch([...messages, received('a')], options);
+    const summary = await takeAll([...messages, received('a')]);
 
     expect(summary).toMatchObject({ taken: 1, deadLetters: 0, unknownSources: 3 });
     expect(letters).toEqual([]);
@@ -127,31 +144,35 @@ describe('a batch', () => {
     ]);
   });
 
-  test('hands over its dead letters at once, and says how many of them were only counted', async () => {
+  test.each([
+    ['takes events of modules that a newer package targets', ['pumpModule'], 1],
+    ['ignores events of modules that no package targets', [], 0],
+  ])('%s', async (_, modules, taken) => {
+    const { takeAll } = setUp({ gate: { ...OPEN_GATE, modules: new Set(modules) } });
+    const event = received('a');
+    const systemProperties = { ...event.systemProperties, 'iothub-connection-module-id': 'pumpModule' };
+
+    expect(await takeAll([{ ...event, systemProperties }])).toMatchObject({ taken, ignored: 1 - taken });
+  });
+
+  test('passes its dead letters on together and reports how many of them were only counted', async () => {
     const calls: number[] = [];
-    const keepDeadLetters: BatchOptions['keepDeadLetters'] = async (letters) =>
-      calls.push(letters.length) + 29;
-    const { options } = setUp({ keepDeadLetters });
+    const keepDeadLetters: EventSinks['keepDeadLetters'] = async (letters) => calls.push(letters.length) + 29;
+    const { takeAll } = setUp({ keepDeadLetters });
     const events = Array.from({ length: 50 }, (_, index) => received(`d${index}`, { body: '{' }));
 
-    expect(await takeBatch(events, options)).toMatchObject({ taken: 0, deadLetters: 20, onlyCounted: 30 });
+    expect(await takeAll(events)).toMatchObject({ taken: 0, deadLetters: 20, onlyCounted: 30 });
     expect(calls).toEqual([50]);
   });
 
-  test('keeps no redacted value, neither in a body nor in what a defect says', async () => {
+  test('stores no redacted value in a body or in the message of a defect', async () => {
     const redaction = { paths: [['wifi', 'psk']], key: Buffer.alloc(32, 1) };
-    const reconcile: BatchOptions['reconciler']['reconcile'] = async () => {
-      throw new TypeError('cannot read hunter2');
-    };
-    const { options, letters } = setUp({ redaction, reconciler: { reconcile } });
+    const { takeAll, letters } = setUp({ redaction, failureOf: () => new TypeError('cannot read hunter2') });
     const wifi = [{ psk: 'hunter2', ssid: 'x' }];
     const good = { version: 1, properties: { reported: { wifi, $version: 1 } } };
     const bodies = [good, { properties: { reported: { wifi } } }, { wifi: 'hunter2' }, 'no twin'];
 
-    await takeBatch(
-      bodies.map((body) => received('a', { body: JSON.stringify(body) })),
-      options,
-    );
+    await takeAll(bodies.map((body) => received('a', { body: JSON.stringify(body) })));
 
     expect(letters).toHaveLength(4);
     expect(JSON.stringify(letters.map((letter) => ({ ...letter, body: String(letter.body) })))).not.toContain(
@@ -164,28 +185,20 @@ describe('a batch', () => {
     expect(letters.map(({ isRedacted }) => isRedacted)).toEqual([true, true, undefined, true]);
   });
 
-  test('of poison only stops nothing', async () => {
-    const { options, letters } = setUp();
+  test('that contains only invalid events does not stop the partition', async () => {
+    const { takeAll, letters } = setUp();
 
-    await takeBatch(
-      Array.from({ length: 50 }, (_, index) => received(`d${index}`, { body: '{' })),
-      options,
-    );
+    await takeAll(Array.from({ length: 50 }, (_, index) => received(`d${index}`, { body: '{' })));
 
     expect(letters).toHaveLength(50);
   });
 
-  test('a defect over one twin costs that twin’s events only, which are kept', async () => {
-    const { options, taken, letters } = setUp();
-    const reconcile: BatchOptions['reconciler']['reconcile'] = async (id, events) => {
-      if (id.deviceId === 'b') throw new TypeError('oops');
-      return options.reconciler.reconcile(id, events);
-    };
+  test('stores the events of a twin with a defect as dead letters and handles all other twins', async () => {
+    const { takeAll, taken, letters } = setUp({
+      failureOf: ({ deviceId }) => (deviceId === 'b' ? new TypeError('oops') : undefined),
+    });
 
-    const summary = await takeBatch(
-      ['a', 'b', 'b', 'c'].map((deviceId) => received(deviceId)),
-      { ...options, reconciler: { reconcile } },
-    );
+    const summary = await takeAll(['a', 'b', 'b', 'c'].map((deviceId) => received(deviceId)));
 
     expect([...taken.keys()]).toEqual(['a', 'c']);
     expect(letters.map(({ code, reason }) => `${code} ${reason}`)).toEqual(
@@ -194,38 +207,30 @@ describe('a batch', () => {
     expect(summary).toMatchObject({ taken: 2, deadLetters: 2 });
   });
 
-  test('fails where the store is away, after every other twin has been worked on', async () => {
-    const { options, taken } = setUp();
-    const reconcile: BatchOptions['reconciler']['reconcile'] = async (id, events) => {
-      if (id.deviceId === 'a') throw new BerthError('BERTH_STORE_UNAVAILABLE', 'away');
-      return options.reconciler.reconcile(id, events);
-    };
-
-    await expect(
-      takeBatch(
-        ['a', 'b', 'c'].map((deviceId) => received(deviceId)),
-        { ...options, reconciler: { reconcile } },
-      ),
-    ).rejects.toMatchObject({
-      code: 'BERTH_STORE_UNAVAILABLE',
+  test('fails when the store is unavailable, after it has handled every other twin', async () => {
+    const away = new BerthError('BERTH_STORE_UNAVAILABLE', 'away');
+    const { takeAll, taken } = setUp({
+      failureOf: ({ deviceId }) => (deviceId === 'a' ? away : undefined),
     });
+
+    await expect(takeAll(['a', 'b', 'c'].map((deviceId) => received(deviceId)))).rejects.toBe(away);
     expect([...taken.keys()]).toEqual(['b', 'c']);
   });
 
-  test('fails where a dead letter cannot be kept: the event must come again', async () => {
-    const { options } = setUp({
+  test('fails when a dead letter cannot be stored, because the event must be delivered again', async () => {
+    const { takeAll } = setUp({
       keepDeadLetters: async () => {
         throw new BerthError('BERTH_STORE_UNAVAILABLE', 'away');
       },
     });
 
-    await expect(takeBatch([received('p', { body: '' })], options)).rejects.toMatchObject({
+    await expect(takeAll([received('p', { body: '' })])).rejects.toMatchObject({
       code: 'BERTH_STORE_UNAVAILABLE',
     });
   });
 });
 
-describe('the hub that an event names', () => {
+describe('the hub name in an event', () => {
   const SECRET = 'HostName=weu.azure-devices.net;SharedAccessKey=cGxhbnRlZA==';
 
   test.each([
@@ -235,10 +240,10 @@ describe('the hub that an event names', () => {
     'WEU.Azure-Devices.net',
     'weu.device.azure-devices.net',
     'weu.service.azure-devices.net',
-  ])('is the same by the name %s', async (hubName) => {
-    const { options, taken, letters, strangers } = setUp();
+  ])('identifies the same hub when it is %s', async (hubName) => {
+    const { takeAll, taken, letters, strangers } = setUp();
 
-    await takeBatch([received('a', { hubName })], options);
+    await takeAll([received('a', { hubName })]);
 
     expect([...taken.keys()]).toEqual(['a']);
     expect([letters, strangers]).toEqual([[], []]);
@@ -250,23 +255,20 @@ describe('the hub that an event names', () => {
     ['Foreign.device.azure-devices.net', 'foreign.azure-devices.net'],
     [SECRET, '(not a host name)'],
     ['two words', '(not a host name)'],
-  ])('by the name %s is unknown, and counted without what is no name', async (hubName, counted) => {
-    const { options, taken, letters, strangers } = setUp();
+  ])('of an unknown hub is counted without invalid text: %s is counted as %s', async (hubName, counted) => {
+    const { takeAll, taken, letters, strangers } = setUp();
 
-    await takeBatch([received('a', { hubName })], options);
+    await takeAll([received('a', { hubName })]);
 
     expect([...taken.keys()]).toEqual([]);
     expect({ letters, strangers }).toEqual({ letters: [], strangers: [[counted, 1]] });
   });
 
-  test('is not repeated by a dead letter where it is no name', async () => {
-    const { options, letters } = setUp();
+  test('is not repeated in a dead letter when it is not a valid name', async () => {
+    const { takeAll, letters } = setUp();
     const event = received('a', { hubName: SECRET, body: 'no json' });
 
-    await takeBatch(
-      [{ ...event, systemProperties: { 'iothub-message-source': 'twinChangeEvents' } }],
-      options,
-    );
+    await takeAll([{ ...event, systemProperties: { 'iothub-message-source': 'twinChangeEvents' } }]);
 
     expect(letters).toMatchObject([
       { code: 'BERTH_EVENT_NO_IDENTITY', properties: { hubName: '(not a host name)' } },
@@ -274,11 +276,11 @@ describe('the hub that an event names', () => {
     expect(JSON.stringify(letters)).not.toContain('cGxhbnRlZA');
   });
 
-  test('and its operation are not repeated by a reason where they are no words', async () => {
-    const { options, letters } = setUp();
+  test('is not repeated in a reason when it is not a word, and neither is the operation', async () => {
+    const { takeAll, letters } = setUp();
     const event = received('a');
 
-    await takeBatch([{ ...event, properties: { ...event.properties, opType: SECRET } }], options);
+    await takeAll([{ ...event, properties: { ...event.properties, opType: SECRET } }]);
 
     expect(letters[0]?.reason).toBe('has the unknown opType (not a word, not repeated)');
   });

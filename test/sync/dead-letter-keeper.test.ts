@@ -60,42 +60,42 @@ const kept = async () => (await new DeadLetterStore(tables.deadLetters).count(0,
 const beyond = (since = T0) => new LetterHours(tables.state).beyond(since);
 
 describe('the dead letters of a batch', () => {
-  test('cost four calls to the tables, though they are two hundred', async () => {
+  test('need four calls to the tables, even if there are two hundred', async () => {
     expect(await keep(letters(200), { most: 10_000 })).toEqual({ onlyCounted: 0, warned: [] });
 
     expect(await kept()).toBe(200);
     expect(calls.sort()).toEqual(['list', 'putIfUnchanged', 'transact', 'transact']);
   });
 
-  test('cost no call where there are none', async () => {
+  test('need no call when there are none', async () => {
     await keep([]);
 
     expect(calls).toEqual([]);
   });
 
-  test('fill as many transactions as their bodies need', async () => {
+  test('use as many transactions as their bodies need', async () => {
     await keep(letters(20, { body: Buffer.alloc(262_144, 1) }), { most: 10_000 });
 
     expect(await kept()).toBe(20);
     expect(calls.filter((call) => call === 'transact')).toHaveLength(3);
   });
 
-  test('are kept once however often they come, also within one batch', async () => {
+  test('are stored once for any number of deliveries, also within one batch', async () => {
     await keep([...letters(3), ...letters(3)], { most: 100 });
     await keep(letters(3), { most: 100 });
 
     expect(await kept()).toBe(3);
   });
 
-  test('of several days go together', async () => {
+  test('of several days are stored together', async () => {
     await keep([...letters(3), ...letters(3, { enqueuedAt: '2026-11-22T23:59:59.000Z' })]);
 
     expect(await kept()).toBe(6);
   });
 });
 
-describe('beyond the cap of an hour', () => {
-  test('what is kept is the number, by hub, source and code', async () => {
+describe('the hourly limit of dead letters', () => {
+  test('makes Berth store only the number of further letters, by hub, source and code', async () => {
     const { onlyCounted } = await keep(letters(7));
     const { onlyCounted: second, warned } = await keep([
       ...letters(6),
@@ -113,7 +113,7 @@ describe('beyond the cap of an hour', () => {
     expect(await beyond()).toEqual(counts.map((count) => ({ ...count, lastAt: new Date(T0).toISOString() })));
   });
 
-  test('a batch costs three calls, and none to the letters', async () => {
+  test('limits a batch to three calls, with none to the table of letters', async () => {
     await keep(letters(10));
     calls = [];
 
@@ -123,7 +123,7 @@ describe('beyond the cap of an hour', () => {
     expect(await beyond()).toMatchObject([{ events: 200 }]);
   });
 
-  test('nothing is lost where partitions come to it together: each letter is kept or counted', async () => {
+  test('loses no letter when partitions reach it together, because each letter is stored or counted', async () => {
     const all = await Promise.all(
       ['0', '1', '2', '3'].map((partition) => keep(letters(50, { partition }), { most: 100, partition })),
     );
@@ -134,7 +134,7 @@ describe('beyond the cap of an hour', () => {
     expect(await keep(letters(5), { most: 100 })).toMatchObject({ onlyCounted: 5 });
   });
 
-  test('the next hour has a cap of its own, and the counts of the hour before stay', async () => {
+  test('starts again in the next hour and keeps the counts of the hour before', async () => {
     await keep(letters(15));
 
     expect(await keep(letters(10, { partition: '4' }), { now: T0 + HOUR })).toMatchObject({ onlyCounted: 0 });
@@ -142,7 +142,7 @@ describe('beyond the cap of an hour', () => {
     expect(await beyond(T0 + HOUR)).toEqual([]);
   });
 
-  test('invented names fill no more than a hundred rows of a partition', async () => {
+  test('limits made-up names to a hundred rows of a partition', async () => {
     const invented = Array.from({ length: 300 }, (_, index) =>
       letterOf({ sequenceNumber: index, properties: { hubName: `hub-${index}` } }),
     );
@@ -156,8 +156,8 @@ describe('beyond the cap of an hour', () => {
   });
 });
 
-describe('after thirty days', () => {
-  test('dead letters go, the oldest first and a page at a time', async () => {
+describe('the cleanup after thirty days', () => {
+  test('removes dead letters, the oldest first and one page at a time', async () => {
     const store = new DeadLetterStore(tables.deadLetters);
     const at = (days: number) => ({ enqueuedAt: new Date(T0 - days * DAY).toISOString() });
     await store.keepAll([...letters(1_050, at(40)), ...letters(2, at(31)), ...letters(3, at(30))]);
@@ -170,7 +170,7 @@ describe('after thirty days', () => {
     expect(await kept()).toBe(3);
   });
 
-  test('counts go, and those that are still counted stay', async () => {
+  test('removes old counts and keeps those that still grow', async () => {
     await keep(letters(3), { most: 0, now: T0 - 31 * DAY });
     await keep(letters(2), { most: 0 });
     const hours = new LetterHours(tables.state);
@@ -188,8 +188,8 @@ describe('after thirty days', () => {
   });
 });
 
-describe('unknown hubs', () => {
-  test('are a hundred rows and one for the others, in two calls for a batch', async () => {
+describe('the counts of unknown hubs', () => {
+  test('use a hundred rows and one row for all others, in two calls for each batch', async () => {
     const strangers = new StrangerStore(watched(tables.state));
     const hubs = (from: number, to: number) =>
       new Map(Array.from({ length: to - from }, (_, index) => [`hub-${from + index}`, 2] as const));
@@ -219,7 +219,7 @@ describe('unknown hubs', () => {
     expect(await strangers.list()).toMatchObject([{ hubName: 'foreign', events: 32 }]);
   });
 
-  test('are not lost where others change the row all the time: the batch comes again', async () => {
+  test('are not lost when other writers change the row all the time, because the batch is delivered again', async () => {
     const busy = new Proxy(tables.state, {
       get: (target, name: keyof Table) =>
         name === 'transact'

@@ -1,19 +1,23 @@
 import { beforeEach, describe, expect, test } from '@jest/globals';
 import { BerthError } from '../../src/errors.ts';
+import { hostName } from '../../src/iot-hub/host-name.ts';
 import { dueKey, partitionOf, partitionsOf } from '../../src/store/tables/keys.ts';
 import type { DueRow } from '../../src/store/twins/twin-store.ts';
-import type { ReconcileResult } from '../../src/sync/reconcile/reconciler.ts';
+import type { Reconciled } from '../../src/sync/reconcile/reconciler.ts';
 import { drainDue } from '../../src/sync/resync/due-work.ts';
+import type { ResyncContext } from '../../src/sync/resync/resync-context.ts';
 import type { DuePriority } from '../../src/twin/snapshot/shadow.ts';
 import type { TwinId } from '../../src/twin/snapshot/twin.ts';
 import { OPEN_GATE } from '../support/open-gate.ts';
-import { ID, shadowOf, T0 } from '../twin/twins.ts';
+import { fleetOf, ID, shadowOf, T0 } from '../twin/twins.ts';
+import { MemoryHub } from './memory-hub.ts';
 import { MemoryTwinStore } from './memory-store.ts';
+import { type ResyncParts, resyncContextOf } from './sync-context.ts';
 
-type DueOptions = Parameters<typeof drainDue>[0];
-
-const reconcilerOf = (reconcile: (id: TwinId) => Promise<ReconcileResult>): DueOptions['reconciler'] => ({
-  reconcile: async (id) => ({ result: await reconcile(id), known: (await store.load(id)).known }),
+const reconcilerOf = (
+  reconcile: (id: TwinId) => Promise<Omit<Reconciled, 'known'>>,
+): ResyncContext['reconciler'] => ({
+  reconcile: async (id) => ({ ...(await reconcile(id)), known: (await store.load(id)).known }),
   judge: async () => ({ result: 'nothing', known: { kind: 'nothing' } }),
 });
 
@@ -26,27 +30,26 @@ beforeEach(() => {
   told = [];
 });
 /** A due row whose twin does not know of it: looking at the twin takes it away. */
-const isDue = (deviceId: string, priority: DuePriority = 'drift', at = T0): void => {
-  const id = { ...ID, deviceId };
+const isDue = (deviceId: string, priority: DuePriority = 'drift', at = T0, host = ID.host): void => {
+  const id = { ...ID, host, deviceId };
   const row = { id, priority, partitionKey: partitionOf(id), rowKey: dueKey(id, priority, at) };
   store.strayDue = [...store.strayDue, row];
 };
 const left = () => store.strayDue.map(({ id }) => id.deviceId);
-const drain = (more: Partial<DueOptions> = {}, mayGoOn: () => boolean = () => true): Promise<number> =>
+const drain = (more: Partial<ResyncParts> = {}, mayGoOn: () => boolean = () => true): Promise<number> =>
   drainDue(
-    {
-      hosts: [ID.host],
+    resyncContextOf({
+      fleet: fleetOf({}),
+      hubs: new MemoryHub(() => T0),
       twins: store,
       reconciler: reconcilerOf(async ({ deviceId }) => {
         done.push(deviceId);
-        return 'corrected';
+        return { result: 'corrected' };
       }),
-      gate: { current: async () => OPEN_GATE },
-      isRefused: () => false,
       now: () => T0,
       warn: (message) => void told.push(message),
       ...more,
-    },
+    }),
     mayGoOn,
   );
 /** So many times, and no more. */
@@ -58,8 +61,8 @@ const times = (most: number): (() => boolean) => {
   };
 };
 
-describe('due work', () => {
-  test('is done in its order: what people have edited first, the oldest first', async () => {
+describe('the work items of a hub', () => {
+  test('are done in order: edits by people first, and the oldest first', async () => {
     isDue('walked', 'resync', T0 - 9_000);
     isDue('drifted', 'drift', T0 - 9_000);
     isDue('edited', 'edit', T0 - 1_000);
@@ -70,7 +73,7 @@ describe('due work', () => {
     expect(left()).toEqual([]);
   });
 
-  test('is found in every partition of the hub', async () => {
+  test('are found in every partition of the hub', async () => {
     for (let index = 0; index < 200; index += 1) isDue(`pump-${index}`);
 
     expect(new Set(store.strayDue.map(({ partitionKey }) => partitionKey)).size).toBe(
@@ -79,12 +82,12 @@ describe('due work', () => {
     expect(await drain()).toBe(200);
   });
 
-  test('of others is done, though there is a defect in one twin', async () => {
+  test('are done for other twins when one twin has a defect', async () => {
     for (const deviceId of ['a', 'bad', 'c']) isDue(deviceId);
     const reconcile = async ({ deviceId }: typeof ID) => {
       if (deviceId === 'bad') throw new TypeError('a stored shadow is no object');
       done.push(deviceId);
-      return 'corrected' as const;
+      return { result: 'corrected' } as const;
     };
     await drain({ reconciler: reconcilerOf(reconcile) }, times(4));
 
@@ -93,22 +96,21 @@ describe('due work', () => {
     expect(told[0]).toMatch(/defect .*bad \(TypeError\)/);
   });
 
-  test('ends where the tables are away', async () => {
+  test('are not done any further when the tables are unavailable', async () => {
     isDue('a');
     const away = new BerthError('BERTH_STORE_UNAVAILABLE', 'away');
 
     await expect(drain({ reconciler: reconcilerOf(() => Promise.reject(away)) })).rejects.toBe(away);
   });
 
-  test.each<[string, Partial<DueOptions>, () => boolean]>([
+  test.each<[string, Partial<ResyncParts>, () => boolean]>([
     [
       'the hub is paused',
       { gate: { current: async () => ({ ...OPEN_GATE, closedFor: () => 'paused' }) } },
       () => true,
     ],
-    ['the budget of the hub has said no', { isRefused: () => true }, () => true],
-    ['the time is over', {}, () => false],
-  ])('stays where it is while %s', async (_, options, mayGoOn) => {
+    ['the time of the run is over', {}, () => false],
+  ])('stay in the queue while %s', async (_, options, mayGoOn) => {
     isDue('a');
 
     expect(await drain(options, mayGoOn)).toBe(0);
@@ -117,7 +119,24 @@ describe('due work', () => {
   });
 });
 
-test('a due row that its twin knows of is left to its twin', async () => {
+test('work items of a hub stay in the queue after one twin gets no permit, and other hubs continue', async () => {
+  const other = hostName('other.azure-devices.net');
+  for (let index = 0; index < 30; index += 1) isDue(`pump-${index}`);
+  isDue('elsewhere', 'resync', T0, other);
+  const reconciler = reconcilerOf(async ({ host, deviceId }) => {
+    done.push(deviceId);
+    return host === other ? { result: 'corrected' } : { result: 'due', lacksPermit: true };
+  });
+
+  await drain({ hosts: [ID.host, other], reconciler });
+
+  // Only those that were started side by side.
+  expect(done.filter((deviceId) => deviceId !== 'elsewhere').length).toBeLessThanOrEqual(8);
+  expect(left().length).toBeGreaterThanOrEqual(22);
+  expect(done).toContain('elsewhere');
+});
+
+test('a resync leaves a work item to its twin when the twin has the same work item', async () => {
   const due = { priority: 'drift', at: T0, why: 'a cooldown', tries: 0 } as const;
   await store.save(await store.load(ID), { kind: 'shadow', shadow: shadowOf({ due }) });
   const dropped: DueRow[] = [];

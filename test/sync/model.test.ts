@@ -11,7 +11,7 @@ const only = process.env.BERTH_SEED;
 const SEEDS = Number(process.env.BERTH_SEEDS ?? 200);
 const seeds = only === undefined ? Array.from({ length: SEEDS }, (_, index) => index + 1) : [Number(only)];
 
-test(`${seeds.length} random fleets come to rest where their policies want them`, async () => {
+test(`${seeds.length} random fleets end in the state that their policies want`, async () => {
   const failures: string[] = [];
   for (const seed of seeds) {
     const problems = await run(seed);

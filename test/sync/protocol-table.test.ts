@@ -19,8 +19,9 @@ import { OPEN_GATE } from '../support/open-gate.ts';
 import { at, fleetOf, shadowOf, T0, twinOf } from '../twin/twins.ts';
 
 /*
- * The specification of the protocol of one twin: what is known of it, the answers to its steps one after the other, and the steps.
- * A policy wants `interval` 5 of every device; what a row does not say is in order.
+ * The specification of the protocol of one twin. A row has the snapshot, the answers to the steps in order, and the
+ * expected steps. A policy wants `interval` 5 and `mode` "eco" on every device. Fields that a row leaves out have
+ * ordinary values.
  */
 
 const FLEET = fleetOf({ policies: [{ name: 'base', desired: { interval: 5, mode: 'eco' } }] });
@@ -71,43 +72,43 @@ const UNREAD: Partial<Shadow> = { unread: { since: at(0), why: 'events are missi
 const rows: readonly Row[] = [
   { name: 'a twin in sync settles at once', given: { desired: IN_SYNC }, steps: ['settle: inSync'] },
   {
-    name: 'one that has drifted is written once',
+    name: 'a twin that has drifted is written once',
     answers: [{ written: IN_SYNC }],
     steps: ['write {"interval":5}', 'settle, corrected: inSync'],
   },
   {
-    name: 'one that is not known is read first',
+    name: 'an unknown twin is read first',
     given: UNREAD,
     answers: [{ twin: IN_SYNC }],
     steps: ['read', 'settle: inSync'],
   },
   {
-    name: 'and written if it has drifted',
+    name: 'an unknown twin that has drifted is written after the read',
     given: UNREAD,
     answers: [{ twin: DRIFTED }, { written: IN_SYNC }],
     steps: ['read', 'write {"interval":5}', 'settle, corrected: inSync'],
   },
   {
-    name: 'a hub whose events are not trusted is read before each decision',
+    name: 'a twin of an untrusted hub is read before each decision',
     gate: DISTRUSTFUL,
     given: { desired: IN_SYNC },
     answers: [{ twin: IN_SYNC }],
     steps: ['read', 'settle: inSync'],
   },
   {
-    name: 'an etag that is not known costs a read before the write',
+    name: 'an unknown etag costs a read before the write',
     given: { etag: undefined },
     answers: [{ twin: DRIFTED }, { written: IN_SYNC }],
     steps: ['read', 'write {"interval":5}', 'settle, corrected: inSync'],
   },
   // another instance
   {
-    name: 'while another instance writes, what is known is stored and nothing is written',
+    name: 'a twin that another instance writes is stored and not written',
     given: INTENT,
     steps: ['settle, writing: drifted'],
   },
   {
-    name: 'the write of an instance that died is read before anything else is written',
+    name: 'a write of an instance that died is followed by a read before any other write',
     given: {
       ...INTENT,
       due: { priority: 'drift', at: T0 - 1, why: 'a correction is being written', tries: 0 },
@@ -117,12 +118,12 @@ const rows: readonly Row[] = [
   },
   // 412
   {
-    name: 'a write that others overtook is read and planned again',
+    name: 'a write that another writer overtook is followed by a read and a new plan',
     answers: [{ fails: { code: 'BERTH_HUB_PRECONDITION_FAILED' } }, { twin: DRIFTED }, { written: IN_SYNC }],
     steps: ['write {"interval":5}', 'read', 'write {"interval":5}', 'settle, corrected: inSync'],
   },
   {
-    name: 'a write that others overtake again and again is given up after three',
+    name: 'a write that other writers overtake three times is given up for now',
     answers: [
       { fails: { code: 'BERTH_HUB_PRECONDITION_FAILED' } },
       { twin: DRIFTED },
@@ -147,7 +148,7 @@ const rows: readonly Row[] = [
     steps: ['write {"interval":5}', 'settle: rejected'],
   },
   {
-    name: 'also where the device reports the very value',
+    name: 'a value that the hub refuses is rejected even if the device reports it',
     answers: [{ fails: { code: 'BERTH_HUB_REFUSED', hubCode: 'ArgumentInvalid' } }],
     steps: ['write {"interval":5}', 'settle: rejected'],
   },
@@ -159,17 +160,17 @@ const rows: readonly Row[] = [
   },
   // trouble
   {
-    name: 'a write that failed before it was applied waits',
+    name: 'a write that failed before it was applied is tried again later',
     answers: [{ fails: {} }],
     steps: ['write {"interval":5}', 'requeue in 5 s: drifted, the hub is down'],
   },
   {
-    name: 'a write that may have been applied is read when the twin comes back',
+    name: 'a write that may have been applied is followed by a read in a later run',
     answers: [{ fails: { mayHaveApplied: true } }],
     steps: ['write {"interval":5}', 'requeue in 5 s: unknown, the hub is down, unread'],
   },
   {
-    name: 'a read that failed waits',
+    name: 'a read that failed is tried again later',
     given: UNREAD,
     answers: [{ fails: { code: 'BERTH_HUB_TIMEOUT', message: 'no answer' } }],
     steps: ['read', 'requeue in 5 s: unknown, no answer, unread'],
@@ -184,34 +185,34 @@ const rows: readonly Row[] = [
   },
   // permits and the gate
   {
-    name: 'a read without a permit waits',
+    name: 'a read without a permit is tried again later',
     given: UNREAD,
     answers: [{ noPermit: 10 }],
     steps: ['read', 'requeue in 10 s: unknown, no permit, unread'],
   },
   {
-    name: 'a write without a permit waits, and is no rejection',
+    name: 'a write without a permit is tried again later and is not a rejection',
     answers: [{ noPermit: 10 }],
     steps: ['write {"interval":5}', 'requeue in 10 s: drifted, no permit'],
   },
   {
-    name: 'a day whose messages are used up suspends the twin',
+    name: 'a daily quota that is used up suspends the twin',
     answers: [{ noPermit: 3_600, isQuota: true }],
     steps: ['write {"interval":5}', 'requeue in 3600 s: parked, no permit'],
   },
   {
-    name: 'a paused hub is not written to',
+    name: 'a paused hub gets no write',
     gate: CLOSED,
     steps: ['requeue in 0 s: drifted, paused by ann: test'],
   },
   {
-    name: 'a pause that came while the write waited for its permit holds',
+    name: 'a pause that starts while a write waits for its permit stops the write',
     answers: [{ gate: CLOSED }],
     steps: ['write {"interval":5}', 'requeue in 0 s: drifted, paused by ann: test'],
   },
   // 404
   {
-    name: 'a twin that is gone is forgotten',
+    name: 'a twin that is gone is removed',
     given: UNREAD,
     answers: [{ fails: { code: 'BERTH_HUB_NOT_FOUND' } }, { status: 'missing' }],
     steps: ['read', 'askStatus', 'forget'],
@@ -223,7 +224,7 @@ const rows: readonly Row[] = [
     steps: ['read', 'askStatus', 'requeue in 3600 s: parked, the device is disabled, unread'],
   },
   {
-    name: 'an identity without a twin is suspended too',
+    name: 'an identity without a twin is suspended',
     given: UNREAD,
     answers: [{ fails: { code: 'BERTH_HUB_NOT_FOUND' } }, { status: 'enabled' }],
     steps: [
@@ -248,25 +249,25 @@ describe('the steps of reconciling one twin', () => {
   });
 });
 
-describe('where nothing may be asked of a hub', () => {
+describe('a run that may not ask the hub', () => {
   const work = (given: Partial<Shadow>): Work =>
     workOn(shadow(given), { hub: hub(), priority: 'resync', gate: OPEN_GATE, now: T0 });
 
   test.each<[string, Partial<Shadow>, string]>([
     ['a twin in sync settles', { desired: IN_SYNC }, 'settle: inSync'],
-    ['one that has drifted is due at once', {}, 'requeue in 0 s: drifted'],
-    ['one that must be read stays as it is', UNREAD, 'settle: unknown, unread'],
-    ['one that is being written stays as it is', INTENT, 'settle, writing: unknown'],
+    ['a twin that has drifted becomes due at once', {}, 'requeue in 0 s: drifted'],
+    ['a twin that must be read stays unchanged', UNREAD, 'settle: unknown, unread'],
+    ['a twin with a write in progress stays unchanged', INTENT, 'settle, writing: unknown'],
     [
-      'one that waits after trouble goes on waiting',
+      'a twin that waits after a failure continues to wait',
       { due: { priority: 'drift', at: T0 + 60_000, why: 'trouble', tries: 3 } },
       'requeue in 60 s: drifted',
     ],
-  ])('%s', (_, given, step) => {
+  ])('gives this step: %s', (_, given, step) => {
     expect(worded(stepWithoutHub(work(given), SURROUNDINGS).step)).toBe(step);
   });
 
-  test('an older package leaves the decision to a newer one', () => {
+  test('an older package leaves the decision to a newer package', () => {
     expect(worded(stepOfOlderPackage(work({}), SURROUNDINGS).step)).toBe('requeue in 0 s: unknown');
   });
 });

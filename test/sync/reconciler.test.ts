@@ -1,16 +1,16 @@
 import { beforeEach, describe, expect, test } from '@jest/globals';
 import { controlSchema } from '../../src/control/control.ts';
-import type { HubBudget } from '../../src/hub/budget.ts';
-import type { ReconcileResult, ReconcilerOptions } from '../../src/sync/reconcile/reconciler.ts';
+import type { HubBudget, NoPermit, PermittedOperation } from '../../src/hub/budget.ts';
+import type { ReconcileResult } from '../../src/sync/reconcile/reconciler.ts';
 import { Reconciler } from '../../src/sync/reconcile/reconciler.ts';
 import { type Gate, WriteGate } from '../../src/sync/reconcile/write-gate.ts';
 import type { TwinEvent } from '../../src/twin/events/event.ts';
-import { NO_REDACTION } from '../../src/twin/events/redact.ts';
 import { restoreShadow, type Shadow } from '../../src/twin/snapshot/shadow.ts';
 import { OPEN_GATE } from '../support/open-gate.ts';
 import { fleetOf, ID, shadowOf, T0 } from '../twin/twins.ts';
 import { MemoryHub } from './memory-hub.ts';
 import { MemoryTwinStore } from './memory-store.ts';
+import { type ContextParts, syncContextOf } from './sync-context.ts';
 
 const FLEET = fleetOf({
   policies: [
@@ -18,7 +18,6 @@ const FLEET = fleetOf({
     { name: 'base', desired: { interval: 5 } },
   ],
 });
-const FREE: HubBudget = { turn: async () => ({ isNow: true }) };
 
 let time: number;
 let hub: MemoryHub;
@@ -39,20 +38,17 @@ beforeEach(() => {
 const reconciler = ({
   gate = OPEN_GATE,
   ...more
-}: Partial<Omit<ReconcilerOptions, 'gate'>> & { gate?: Gate | Pick<WriteGate, 'current'> } = {}) =>
-  new Reconciler({
-    fleet: FLEET,
-    hubs: hub,
-    store,
-    gate: 'current' in gate ? gate : { current: async () => gate },
-    budget: FREE,
-    redaction: NO_REDACTION,
-    count: () => {},
-    now: () => time,
-    until: Number.POSITIVE_INFINITY,
-    warn: () => {},
-    ...more,
-  });
+}: Partial<Omit<ContextParts, 'gate'>> & { gate?: Gate | Pick<WriteGate, 'current'> } = {}) =>
+  new Reconciler(
+    syncContextOf({
+      fleet: FLEET,
+      hubs: hub,
+      twins: store,
+      gate: 'current' in gate ? gate : { current: async () => gate },
+      now: () => time,
+      ...more,
+    }),
+  );
 const take = async (...events: readonly TwinEvent[]): Promise<ReconcileResult> =>
   (await reconciler().reconcile(ID, events)).result;
 /** What a due row brings back. */
@@ -67,7 +63,7 @@ const writes = () => hub.calls.filter((call) => call.startsWith('PATCH'));
 const acknowledge = (value: number, code = 200) =>
   hub.report({ interval: { value, ac: code, av: hub.twin().desired.version } });
 
-test('a redacted value is not kept where an acknowledgement comes in parts', async () => {
+test('a redacted value is not stored when an acknowledgement arrives in parts', async () => {
   const redaction = { paths: [['wifi', 'psk']], key: Buffer.alloc(32, 1) };
   const secretive = reconciler({ redaction });
   await secretive.reconcile(ID, [hub.created(), hub.report({ wifi: { ac: 200 } })]);
@@ -77,8 +73,8 @@ test('a redacted value is not kept where an acknowledgement comes in parts', asy
   expect(JSON.stringify(shadow())).not.toContain('hunter2');
 });
 
-describe('what it costs', () => {
-  test('an event in order of a twin in sync: no hub operation, one store write', async () => {
+describe('the cost of an event', () => {
+  test('is no hub operation and one store write for an event in order of a twin in sync', async () => {
     await take(hub.created(), acknowledge(5));
     const before = store.writes;
 
@@ -89,7 +85,7 @@ describe('what it costs', () => {
     expect(state()).toBe('inSync');
   });
 
-  test('a repeated event: no hub operation, no store write', async () => {
+  test('is no hub operation and no store write for a repeated event', async () => {
     await take(hub.created(), acknowledge(5));
     const before = store.writes;
 
@@ -98,7 +94,7 @@ describe('what it costs', () => {
     expect(store.writes).toBe(before);
   });
 
-  test('an event in order that needs a correction: exactly one write and no read', async () => {
+  test('is one write and no read for an event in order that needs a correction', async () => {
     await take(hub.created());
 
     expect(await take(hub.report({ battery: 10 }))).toBe('corrected');
@@ -106,7 +102,7 @@ describe('what it costs', () => {
     expect(state()).toBe('pending');
   });
 
-  test('a gap in the events: one read', async () => {
+  test('is one read after a gap in the events', async () => {
     await take(hub.created());
     hub.report({ a: 1 });
 
@@ -116,7 +112,7 @@ describe('what it costs', () => {
     expect(shadow()).toMatchObject({ reported: { a: 1, b: 1 }, unread: undefined });
   });
 
-  test('a creation that does not tell the whole twin: one read, also when it comes again', async () => {
+  test('is one read for a creation event without the whole twin, even if the event is repeated', async () => {
     const { id, time } = hub.created();
     const told: TwinEvent = { kind: 'created', id, time };
     await take(told);
@@ -130,7 +126,7 @@ describe('what it costs', () => {
     });
   });
 
-  test('a twin whose creation was not seen: one read', async () => {
+  test('is one read for a twin whose creation event was missed', async () => {
     await take(hub.report({ battery: 90 }));
 
     expect(hub.calls).toEqual(['GET']);
@@ -139,7 +135,7 @@ describe('what it costs', () => {
 });
 
 describe('a correction', () => {
-  test('is in sync when the device has acknowledged it, and its own event changes nothing', async () => {
+  test('is in sync after the device has acknowledged it, and its own event changes nothing', async () => {
     await take(hub.created());
     await take(hub.report({ battery: 10 }));
     const [, , own] = hub.events;
@@ -152,7 +148,7 @@ describe('a correction', () => {
     expect(writes()).toHaveLength(1);
   });
 
-  test('is not repeated where the device rejects it', async () => {
+  test('is not repeated when the device rejects it', async () => {
     await take(hub.created());
     await take(hub.report({ battery: 10 }));
     await take(acknowledge(5, 400));
@@ -165,14 +161,14 @@ describe('a correction', () => {
     expect(writes()).toHaveLength(1);
   });
 
-  test('asks for the etag first where somebody else has written', async () => {
+  test('reads the etag first when another writer has changed the twin', async () => {
     await take(hub.created());
 
     expect(await take(hub.edit({ interval: 7 }))).toBe('corrected');
     expect(hub.calls).toEqual(['GET', 'PATCH {"interval":5}']);
   });
 
-  test('is planned anew where somebody writes in between', async () => {
+  test('is planned again when another writer changes the twin in between', async () => {
     await take(hub.created());
     hub.meanwhile = () => {
       hub.meanwhile = undefined;
@@ -184,7 +180,7 @@ describe('a correction', () => {
     expect(shadow().desired).toEqual({ interval: 60, other: 1 });
   });
 
-  test('gives up for now where somebody writes in between all the time', async () => {
+  test('is given up for now when another writer changes the twin all the time', async () => {
     await take(hub.created());
     hub.meanwhile = () => {
       if (hub.calls.at(-1)?.startsWith('PATCH')) hub.edit({ other: hub.calls.length });
@@ -195,7 +191,7 @@ describe('a correction', () => {
     expect(shadow().due?.at).toBeGreaterThan(time);
   });
 
-  test('stops where another writer fights over it', async () => {
+  test('stops when another writer keeps changing the property', async () => {
     await take(hub.created());
     for (let turn = 0; turn < 8; turn += 1) {
       time += 1_000;
@@ -207,7 +203,7 @@ describe('a correction', () => {
     expect(shadow().due?.at).toBeGreaterThan(time + 50 * 60_000);
   });
 
-  test('that the hub refuses is not sent again', async () => {
+  test('that the hub refuses is not written again', async () => {
     await take(hub.created());
     hub.failures.push({ code: 'BERTH_HUB_REFUSED' });
     await take(hub.report({ battery: 10 }));
@@ -218,7 +214,7 @@ describe('a correction', () => {
     expect(writes()).toHaveLength(1);
   });
 
-  test('that the hub refuses for one of its values is written without that one', async () => {
+  test('that the hub refuses because of one value is written without that value', async () => {
     const fleet = fleetOf({
       policies: [
         { name: 'good', desired: { good: 1 } },
@@ -240,7 +236,7 @@ describe('a correction', () => {
     expect(writes().length).toBeLessThanOrEqual(5);
   });
 
-  test('that the hub keeps in another form is written once', async () => {
+  test('that the hub stores in another form is written once', async () => {
     const fleet = fleetOf({ policies: [{ name: 'base', desired: { when: '2026-01-01T00:00:00+00:00' } }] });
     hub.keptAs = (patch) => ({ ...patch, when: '2026-01-01T00:00:00Z' });
     await reconciler({ fleet }).reconcile(ID, [hub.created()]);
@@ -256,9 +252,9 @@ describe('a correction', () => {
     });
   });
 
-  test('that is told again counts as told, though its answer never comes', async () => {
+  test('that is written again counts as an attempt, even if the answer is lost', async () => {
     const fleet = fleetOf({ policies: [{ name: 'base', desired: { interval: 5 }, attempts: 3 }] });
-    // Every write is applied, and its answer lost.
+    // Every write is applied, and its answer is lost.
     hub.meanwhile = () => {
       if (hub.calls.at(-1)?.startsWith('PATCH'))
         hub.failures.push({ code: 'BERTH_HUB_TIMEOUT', applied: true });
@@ -269,7 +265,7 @@ describe('a correction', () => {
     ]);
     for (let turn = 0; turn < 20; turn += 1) {
       time += 20 * 60_000;
-      // It fails each time that it is told.
+      // The device reports a failure after each write.
       await reconciler({ fleet }).reconcile(ID, [hub.report({ interval: { value: 1, ac: 500 } })]);
     }
 
@@ -292,7 +288,7 @@ describe('an instance that dies', () => {
     store.isAway = false;
   };
 
-  test('leaves a due row, and the twin is read before anything else is written', async () => {
+  test('leaves a work item, and the twin is read before any other write', async () => {
     await dieAfterWrite();
     expect(shadow()).toMatchObject({
       writing: [{ value: 60 }],
@@ -311,7 +307,7 @@ describe('an instance that dies', () => {
     expect(state()).toBe('pending');
   });
 
-  test('did its own write: the event of it is not taken for somebody else’s', async () => {
+  test('after its write causes no foreign change, because the event of the write is recognised', async () => {
     await dieAfterWrite();
 
     await take(hub.events.at(-1) as TwinEvent);
@@ -320,7 +316,7 @@ describe('an instance that dies', () => {
     expect(shadow()).toMatchObject({ writing: undefined, due: { priority: 'activity' } });
   });
 
-  test('before it wrote: the write comes 30 seconds later', async () => {
+  test('before its write has its correction written 30 seconds later', async () => {
     await take(hub.created());
     hub.failures.push({ code: 'BERTH_HUB_TIMEOUT' });
     await take(hub.report({ battery: 10 }));
@@ -332,7 +328,7 @@ describe('an instance that dies', () => {
 });
 
 describe('two instances', () => {
-  test('that take the same events write once', async () => {
+  test('that get the same events write once', async () => {
     await take(hub.created());
     const event = hub.report({ battery: 10 });
     store.meanwhile = async () => {
@@ -345,7 +341,7 @@ describe('two instances', () => {
     expect(shadow().desired).toEqual({ interval: 60 });
   });
 
-  test('one of them while the other is between intent and answer: it writes nothing', async () => {
+  test('write once when one of them handles the twin between the intent and the answer of the other', async () => {
     await take(hub.created());
     let other: ReconcileResult | undefined;
     hub.meanwhile = async () => {
@@ -365,15 +361,15 @@ describe('two instances', () => {
   });
 });
 
-describe('trouble with the hub makes the twin due and is no failure', () => {
+describe('a failure of the hub', () => {
   test.each([
     ['throttled', { code: 'BERTH_HUB_THROTTLED' }, 2_000, 6_000],
-    ['throttled, with a wish', { code: 'BERTH_HUB_THROTTLED', retryAfterMs: 60_000 }, 60_000, 130_000],
+    ['throttled with a Retry-After', { code: 'BERTH_HUB_THROTTLED', retryAfterMs: 60_000 }, 60_000, 130_000],
     ['unavailable', { code: 'BERTH_HUB_UNAVAILABLE' }, 2_000, 6_000],
     ['timed out', { code: 'BERTH_HUB_TIMEOUT' }, 2_000, 6_000],
     ['unauthorised', { code: 'BERTH_HUB_UNAUTHORIZED' }, 300_000, 300_000],
     ['out of quota', { code: 'BERTH_HUB_QUOTA_EXCEEDED' }, 12 * 3_600_000 - 60_000, 12 * 3_600_000 + 700_000],
-  ] as const)('%s', async (_, failure, least, most) => {
+  ] as const)('leaves a work item and is not an error of the batch: %s', async (_, failure, least, most) => {
     await take(hub.created());
     hub.failures.push(failure);
 
@@ -387,7 +383,7 @@ describe('trouble with the hub makes the twin due and is no failure', () => {
     expect(shadow()).toMatchObject({ due: { priority: 'activity' }, parked: undefined });
   });
 
-  test('waits longer each time, and says so in the state', async () => {
+  test('leads to a longer wait each time and is shown in the status', async () => {
     hub.failures.push(...Array.from({ length: 6 }, () => ({ code: 'BERTH_HUB_UNAVAILABLE' as const })));
     await take(hub.report({ battery: 10 }));
     const waits: number[] = [];
@@ -405,7 +401,7 @@ describe('trouble with the hub makes the twin due and is no failure', () => {
     expect((waits[4] ?? 0) / (waits[0] ?? 1)).toBeGreaterThan(8);
   });
 
-  test('the quota being spent parks the twin', async () => {
+  test('by a spent quota suspends the twin', async () => {
     await take(hub.created());
     hub.failures.push({ code: 'BERTH_HUB_QUOTA_EXCEEDED' });
     await take(hub.report({ battery: 10 }));
@@ -413,7 +409,7 @@ describe('trouble with the hub makes the twin due and is no failure', () => {
     expect(state()).toBe('parked');
   });
 
-  test('nothing is asked once the batch has run out of time', async () => {
+  test('does not occur after the time of the batch is over, because the hub is not asked', async () => {
     await take(hub.created());
 
     expect(await reconciler({ until: time - 1 }).reconcile(ID, [hub.report({ battery: 10 })])).toMatchObject({
@@ -426,8 +422,56 @@ describe('trouble with the hub makes the twin due and is no failure', () => {
   });
 });
 
-describe('a device that is gone', () => {
-  test('by an event leaves a tombstone, and its modules go too', async () => {
+describe('without a permit', () => {
+  const NONE: NoPermit = { kind: 'noPermit', at: T0 + 60_000, why: 'used up', isQuota: false };
+  /** Permits for all operations but these. */
+  const without = (...missing: readonly PermittedOperation[]): HubBudget => ({
+    permit: async (_, operation) => (missing.includes(operation) ? NONE : { kind: 'granted' }),
+  });
+
+  test('for a write, reconciling stores no intent and requeues the twin at the time of the next permit', async () => {
+    await take(hub.created());
+    const reconciled = await reconciler({ budget: without('write') }).reconcile(ID, [
+      hub.report({ battery: 10 }),
+    ]);
+
+    expect(reconciled).toMatchObject({ result: 'due', lacksPermit: true });
+    expect(shadow()).toMatchObject({ writing: undefined, due: { at: NONE.at, why: 'used up' } });
+    expect(hub.calls).toEqual([]);
+  });
+
+  test('for a read, reconciling remembers the gap in the events and requeues the twin', async () => {
+    await take(hub.created());
+    hub.report({ a: 1 });
+    const reconciled = await reconciler({ budget: without('read') }).reconcile(ID, [hub.report({ b: 1 })]);
+
+    expect(reconciled).toMatchObject({ result: 'due', lacksPermit: true });
+    expect(shadow()).toMatchObject({ unread: expect.anything(), due: { at: NONE.at } });
+    expect(hub.calls).toEqual([]);
+  });
+
+  test('for the status of the device, reconciling requeues only this twin', async () => {
+    await take(hub.created());
+    hub.status = 'missing';
+    const reconciled = await reconciler({ budget: without('identity') }).reconcile(ID, [
+      hub.report({ battery: 10 }),
+    ]);
+
+    expect(reconciled.result).toBe('due');
+    expect(reconciled.lacksPermit).toBeUndefined();
+    expect(hub.calls).not.toContain('identity');
+  });
+
+  test('reconciling requeues the twin by the clock of the hub', async () => {
+    const hourSlow = { budget: without('write'), hubNow: () => time - 3_600_000 };
+    await reconciler(hourSlow).reconcile(ID, [hub.created(), hub.report({ battery: 10 })]);
+
+    expect(shadow().due?.at).toBe(NONE.at - 3_600_000);
+  });
+});
+
+describe('a device that is gone or disabled', () => {
+  test('leaves a tombstone after its deletion event, and its modules are removed too', async () => {
     const module = { ...ID, moduleId: 'm' };
     const created = hub.created();
     await take(created);
@@ -439,7 +483,7 @@ describe('a device that is gone', () => {
     expect(await take(...hub.events)).toBe('unchanged');
   });
 
-  test('is found out by a write: the registry says that it is missing', async () => {
+  test('is noticed after a write, when the registry says that it is missing', async () => {
     await take(hub.created());
     const event = hub.report({ battery: 10 });
     hub.status = 'missing';
@@ -448,7 +492,7 @@ describe('a device that is gone', () => {
     expect(hub.calls).toEqual(['PATCH {"interval":60}', 'identity']);
   });
 
-  test('is only disabled: it is parked and looked at again', async () => {
+  test('is suspended and checked again when it is only disabled', async () => {
     await take(hub.created());
     const event = hub.report({ battery: 10 });
     hub.status = 'disabled';
@@ -467,7 +511,7 @@ describe('a device that is gone', () => {
 describe('the gate', () => {
   const closed: Gate = { ...OPEN_GATE, closedFor: () => 'paused by ann: freeze' };
 
-  test('paused: nothing is written, events are merged, and the correction comes when the pause is over', async () => {
+  test('stops writes to a paused hub, while events are applied and the correction follows after the pause', async () => {
     await take(hub.created());
 
     expect(await reconciler({ gate: closed }).reconcile(ID, [hub.report({ battery: 10 })])).toMatchObject({
@@ -483,7 +527,7 @@ describe('the gate', () => {
     expect(await comeBack()).toBe('corrected');
   });
 
-  test('paused while the intent of a write is stored: it is not written', async () => {
+  test('stops a write when the pause starts while its intent is stored', async () => {
     await take(hub.created());
     let gate = OPEN_GATE;
     store.meanwhile = () => {
@@ -497,7 +541,7 @@ describe('the gate', () => {
     expect(shadow()).toMatchObject({ writing: undefined, due: { why: 'paused by ann: freeze' } });
   });
 
-  test('nothing is written half a minute after a pause, though the row cannot be read and the tables are slow', async () => {
+  test('stops all writes half a minute after a pause, even if the row is unreadable and the tables are slow', async () => {
     let row = controlSchema.parse({});
     let isAway = false;
     const read = async () => {
@@ -521,7 +565,7 @@ describe('the gate', () => {
     expect(shadow().due?.why).toMatch(/the control row cannot be read$/);
   });
 
-  test('a paused policy owns its paths and nothing is written for it', async () => {
+  test('stops writes of a paused policy, which still owns its paths', async () => {
     await take(hub.created());
     const gate: Gate = {
       ...OPEN_GATE,
@@ -533,7 +577,7 @@ describe('the gate', () => {
     expect(hub.calls).toEqual([]);
   });
 
-  test('an older package merges events and leaves the rest to a newer one', async () => {
+  test('stops an older package, which applies events and leaves everything else to a newer package', async () => {
     await take(hub.created());
     const gate = { ...OPEN_GATE, isOutdated: true };
 
@@ -546,13 +590,13 @@ describe('the gate', () => {
   });
 });
 
-describe('policies that have changed, judged without the hub', () => {
+describe('changed policies that are compared without the hub', () => {
   const stricter = fleetOf({ policies: [{ name: 'base', desired: { interval: 4 } }] });
   const due = (tries: number) => ({ priority: 'drift', at: T0 + 3_600_000, why: 'a fight', tries }) as const;
 
   test.each([
     ['at once, whatever an older policy waited for', 0, T0],
-    ['after trouble, as long as that asks for', 1, T0 + 3_600_000],
+    ['after a failure, at the time that the failure requires', 1, T0 + 3_600_000],
   ])('make the twin due %s', async (_, tries, at) => {
     await store.save(await store.load(ID), {
       kind: 'shadow',
@@ -564,7 +608,7 @@ describe('policies that have changed, judged without the hub', () => {
     expect(shadow()).toMatchObject({ due: { at }, judgement: { state: 'drifted' } });
   });
 
-  test('cost nothing where they come to the same', async () => {
+  test('need no work when they lead to the same values', async () => {
     await take(hub.created(), acknowledge(5));
     const before = store.writes;
     const fleet = fleetOf({ policies: [{ name: 'base', desired: { interval: 5 } }] });
@@ -574,7 +618,7 @@ describe('policies that have changed, judged without the hub', () => {
   });
 });
 
-test('what is redacted from now on is not kept when policies have changed', async () => {
+test('a newly redacted value is not stored after the policies have changed', async () => {
   const twin = { ...shadowOf({ desired: { interval: 5 } }), reported: { wifi: { psk: 'hunter2' } } };
   await store.save(await store.load(ID), { kind: 'shadow', shadow: twin });
   const redaction = { paths: [['wifi', 'psk']], key: Buffer.alloc(32, 1) };
@@ -584,7 +628,7 @@ test('what is redacted from now on is not kept when policies have changed', asyn
   expect(JSON.stringify([...store.records.values()])).not.toContain('hunter2');
 });
 
-test('a store that is away is the one failure, and nothing is lost by it', async () => {
+test('only an unavailable store makes reconciling fail, and no event is lost', async () => {
   await take(hub.created());
   store.isAway = true;
   const event = hub.report({ battery: 10 });

@@ -5,14 +5,13 @@ import { ControlStore } from '../../src/store/state/control.ts';
 import { ProgressStore } from '../../src/store/state/progress-store.ts';
 import { openTables } from '../../src/store/tables/tables.ts';
 import { TwinStore } from '../../src/store/twins/twin-store.ts';
-import { Reconciler } from '../../src/sync/reconcile/reconciler.ts';
 import { type Gate, gateOf } from '../../src/sync/reconcile/write-gate.ts';
 import { replan } from '../../src/sync/resync/replan.ts';
-import { NO_REDACTION } from '../../src/twin/events/redact.ts';
 import type { Shadow } from '../../src/twin/snapshot/shadow.ts';
 import { storageAccount } from '../support/storage-account.ts';
 import { fleetOf, ID, shadowOf, T0 } from '../twin/twins.ts';
 import { MemoryHub } from './memory-hub.ts';
+import { resyncContextOf } from './sync-context.ts';
 
 const FLEET = fleetOf({ policies: [{ name: 'interval', desired: { interval: 5 } }] });
 const POLICY: Scope = { kind: 'policy', name: 'interval' };
@@ -39,34 +38,17 @@ beforeEach(async () => {
 });
 
 const gate = async (): Promise<Gate> => gateOf(await control.read(), '');
-const reconciler = (by: Gate) =>
-  new Reconciler({
+const contextBy = (by: Gate) =>
+  resyncContextOf({
     fleet: FLEET,
     hubs: new MemoryHub(() => time, {}),
-    store: twins,
+    twins,
+    progress,
     gate: { current: async () => by },
-    budget: { turn: async () => ({ isNow: true }) },
-    redaction: NO_REDACTION,
-    count: () => {},
     now: () => time,
-    until: Number.POSITIVE_INFINITY,
-    warn: () => {},
   });
 /** What a run of `resyncFleet` does that goes by this reading of the control row. */
-const run = (by: Gate) =>
-  replan(
-    {
-      fleet: FLEET,
-      hosts: [ID.host],
-      twins,
-      progress,
-      reconciler: reconciler(by),
-      gate: { current: async () => by },
-      now: () => time,
-      warn: () => {},
-    },
-    () => true,
-  );
+const run = (by: Gate) => replan(contextBy(by), () => true);
 const shadow = async (): Promise<Shadow> => {
   const { known } = await twins.load(ID);
   if (known.kind !== 'shadow') throw new Error(`no shadow but ${known.kind}`);
@@ -77,14 +59,14 @@ const pause = () =>
 const resume = () =>
   control.update((row) => withoutPause(row, POLICY, { author: 'ann', reason: 'over', at: time }));
 
-describe('judging every twin anew', () => {
-  test('finds once what a new fleet file wants, and goes on from there', async () => {
+describe('a resync of every twin', () => {
+  test('applies a new fleet file once and continues where it stopped', async () => {
     expect(await run(await gate())).toBe(1);
     expect((await shadow()).due).toMatchObject({ at: T0 });
     expect(await run(await gate())).toBe(0);
   });
 
-  test('finds what a policy held once it is resumed', async () => {
+  test('finds corrections that a policy held before it was resumed', async () => {
     await pause();
     await run(await gate());
     expect(await shadow()).toMatchObject({ due: undefined, judgement: { state: 'drifted', isHeld: true } });
@@ -97,7 +79,7 @@ describe('judging every twin anew', () => {
     expect((await shadow()).due).toMatchObject({ at: time });
   });
 
-  test('also where the run that comes first had read the row before the resume', async () => {
+  test('finds held corrections when the first run had read the row before the resume', async () => {
     await pause();
     const before = await gate();
     await run(before);
@@ -111,7 +93,7 @@ describe('judging every twin anew', () => {
     expect((await shadow()).due).toBeDefined();
   });
 
-  test('also where another instance looks at a twin by the row of before, as it may for a while', async () => {
+  test('finds held corrections when another instance still uses the earlier row for a while', async () => {
     await pause();
     const before = await gate();
     await run(before);
@@ -119,7 +101,7 @@ describe('judging every twin anew', () => {
     time += 10 * SECOND;
     await run(await gate());
     time += 20 * SECOND;
-    await reconciler(before).reconcile(ID, []);
+    await contextBy(before).reconciler.reconcile(ID, []);
     time += 60 * SECOND;
 
     await run(await gate());

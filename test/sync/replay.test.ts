@@ -36,8 +36,8 @@ async function setUp(shadow = shadowOf({ asOf: at(-3_600) })) {
   return { store, act, known };
 }
 
-describe('a dead letter that decodes now', () => {
-  test('marks its twin for a read, and its body is not taken', async () => {
+describe('a dead letter that can be decoded now', () => {
+  test('marks its twin for a read, and its body is not used', async () => {
     const { act, known } = await setUp();
 
     expect(await act()).toEqual({ kind: 'marked', id: ID });
@@ -54,7 +54,7 @@ describe('a dead letter that decodes now', () => {
     });
   });
 
-  test('is no younger than its arrival, whatever it says', async () => {
+  test('counts from its arrival when its own time is later', async () => {
     const { act, known } = await setUp();
     const properties = { ...letterOf().properties, operationTimestamp: '9999-01-01T00:00:00Z' };
 
@@ -63,7 +63,7 @@ describe('a dead letter that decodes now', () => {
     expect(await known()).toMatchObject({ shadow: { unread: { since: instantOf(T0) } } });
   });
 
-  test('of a twin that was deleted later changes nothing', async () => {
+  test('changes nothing when its twin was deleted later', async () => {
     const { act, known, store } = await setUp();
     await store.save(await store.load(ID), { kind: 'deleted', at: at(0) });
 
@@ -71,7 +71,7 @@ describe('a dead letter that decodes now', () => {
     expect(await known()).toEqual({ kind: 'deleted', at: at(0) });
   });
 
-  test('and tells of a deletion asks the hub about the device and its modules', async () => {
+  test('asks the hub for the device and its modules when it reports a deletion', async () => {
     const { act, known, store } = await setUp();
     const module = { ...ID, moduleId: 'm' };
     await store.save(await store.load(module), { kind: 'shadow', shadow: shadowOf({ id: module }) });
@@ -81,7 +81,7 @@ describe('a dead letter that decodes now', () => {
     for (const id of [ID, module]) expect(await known(id)).toMatchObject({ shadow: { due: { at: NOW } } });
   });
 
-  test('of a kind that is not needed is done', async () => {
+  test('is finished when its event is not needed', async () => {
     const { act, store } = await setUp();
     const source = { 'iothub-message-source': 'Telemetry' };
 
@@ -90,38 +90,42 @@ describe('a dead letter that decodes now', () => {
   });
 });
 
-describe('a dead letter stays', () => {
+describe('a dead letter that cannot be replayed', () => {
   test.each<[string, Partial<KeptLetter>, string]>([
-    ['that is still no JSON', { body: Buffer.from('no') }, 'has a body that is not JSON'],
+    ['a body that is still not JSON', { body: Buffer.from('no') }, 'has a body that is not JSON'],
     [
-      'whose body was cut',
+      'a shortened body',
       { body: Buffer.alloc(300_000), bodyBytes: 900_000, cut: ['body'] },
       'has 300000 bytes, more than IoT Hub sends, of which 300000 of 900000 bytes were kept',
     ],
     [
-      'whose properties were cut',
+      'shortened properties',
       { properties: { truncated: '{"hubName":"weu' }, cut: ['properties'] },
       'has properties that were too long to be kept whole',
     ],
     [
-      'whose system properties were cut, though they would make it one to pass over',
+      'shortened system properties, even if they would make the event ignored',
       { systemProperties: { 'iothub-message-source': 'Telemetry' }, cut: ['systemProperties'] },
       'has properties that were too long to be kept whole',
     ],
     [
-      'of a hub that is not in the fleet file',
+      'a hub that is not in the fleet file',
       { properties: { ...letterOf().properties, hubName: 'other' } },
       'is from other, which the fleet file does not list',
     ],
-    ['without identity', { systemProperties: {} }, 'has no iothub-message-source: it is not from an IoT hub'],
-  ])('%s', async (_, parts, why) => {
+    [
+      'no device identity',
+      { systemProperties: {} },
+      'has no iothub-message-source: it is not from an IoT hub',
+    ],
+  ])('stays with a reason: %s', async (_, parts, why) => {
     const { act, store } = await setUp();
 
     expect(await act(parts)).toEqual({ kind: 'stays', why });
     expect(store.writes).toBe(1);
   });
 
-  test('while decoding it is a defect', async () => {
+  test('stays when decoding it causes a defect', async () => {
     const { store } = await setUp();
     const broken = {
       ...context,
@@ -137,10 +141,10 @@ describe('a dead letter stays', () => {
   });
 });
 
-describe('marking while others work on the twin', () => {
+describe('marking a twin that other writers change', () => {
   const MARK = { since: at(0), why: 'test', priority: 'resync', now: NOW } as const;
 
-  test('takes what they have stored, and marks that', async () => {
+  test('marks the version that the others have stored', async () => {
     const { store, known } = await setUp();
     store.meanwhile = async () => {
       await store.save(await store.load(ID), { kind: 'shadow', shadow: shadowOf({ version: 8 }) });
@@ -150,7 +154,7 @@ describe('marking while others work on the twin', () => {
     expect(await known()).toMatchObject({ shadow: { version: 8, unread: { why: 'test' } } });
   });
 
-  test('leaves a twin alone that they have deleted', async () => {
+  test('does nothing when the others have deleted the twin', async () => {
     const { store, known } = await setUp();
     store.meanwhile = async () => {
       await store.save(await store.load(ID), { kind: 'deleted', at: at(1) });
@@ -160,7 +164,7 @@ describe('marking while others work on the twin', () => {
     expect(await known()).toEqual({ kind: 'deleted', at: at(1) });
   });
 
-  test('gives up where it never comes to an end', async () => {
+  test('gives up when the changes never end', async () => {
     const { store } = await setUp();
     const busy = { load: (id: TwinId) => store.load(id), save: async () => 'conflict' as const };
 

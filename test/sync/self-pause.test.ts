@@ -16,20 +16,20 @@ const PAUSED: Control = { ...RUNNING, policies: { base: { author: 'ann', reason:
 
 test.each<[string, StandingCounts, Control, string | undefined]>([
   [
-    'more devices reject it than may',
+    'more devices reject it than allowed',
     { inSync: 18, rejected: 2 },
     RUNNING,
     '2 of the 20 devices that it has reached reject it',
   ],
-  ['as many as may', { inSync: 19, rejected: 1 }, RUNNING, undefined],
-  ['too few devices to say', { rejected: 19 }, RUNNING, undefined],
+  ['as many devices reject it as allowed', { inSync: 19, rejected: 1 }, RUNNING, undefined],
+  ['too few devices give a result', { rejected: 19 }, RUNNING, undefined],
   [
-    'twins that the ramp has not reached do not hide those that reject it',
+    'the rollout has not reached all twins, which do not hide the rejections',
     { unreached: 1_000, held: 1_000, rejected: 24, pending: 1 },
     RUNNING,
     '24 of the 25 devices that it has reached reject it',
   ],
   ['it is paused already', { rejected: 20 }, PAUSED, undefined],
-])('whether a policy pauses itself: %s', (_, counts, control, why) => {
+])('the decision whether a policy pauses itself is right when %s', (_, counts, control, why) => {
   expect(whyPause(POLICY, receptionOf(counts), ROLLOUT, control)).toBe(why);
 });

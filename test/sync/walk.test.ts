@@ -1,9 +1,7 @@
 import { beforeEach, describe, expect, test } from '@jest/globals';
-import { controlSchema } from '../../src/control/control.ts';
 import { BudgetShare, type HubBudget, RESYNC_PART } from '../../src/hub/budget.ts';
 import { HubPauses } from '../../src/hub/hub-pauses.ts';
 import type { TwinPage } from '../../src/hub/port.ts';
-import { redactHubs } from '../../src/hub/redacted-hubs.ts';
 import type { JsonValue } from '../../src/json/json.ts';
 import { walk, walkName } from '../../src/sync/resync/walk.ts';
 import { type Instant, instantOf, NEVER } from '../../src/time/instant.ts';
@@ -14,8 +12,7 @@ import { OPEN_GATE } from '../support/open-gate.ts';
 import { at, fleetOf, ID, shadowOf, T0, twinOf } from '../twin/twins.ts';
 import { MemoryHub } from './memory-hub.ts';
 import { MemoryTwinStore } from './memory-store.ts';
-
-type WalkOptions = Parameters<typeof walk>[0];
+import { memoryProgress, type ResyncParts, resyncContextOf } from './sync-context.ts';
 
 const FLEET = fleetOf({ policies: [{ name: 'base', desired: { interval: 5 } }] });
 const MINUTE = 60_000;
@@ -51,35 +48,22 @@ beforeEach(() => {
   progress = new Map();
   told = [];
 });
-const run = (more: Partial<WalkOptions> = {}, mayGoOn: () => boolean = () => true): Promise<number> =>
+const run = (more: Partial<ResyncParts> = {}, mayGoOn: () => boolean = () => true): Promise<number> =>
   walk(
-    {
+    resyncContextOf({
       fleet: FLEET,
-      hosts: [ID.host],
       hubs: hub,
       twins: store,
-      progress: {
-        read: async (name) => progress.get(name),
-        write: async (name, value) => void progress.set(name, value),
-      },
-      control: {
-        read: async () => controlSchema.parse({}),
-        update: async (change) => change(controlSchema.parse({})),
-      },
-      budget: { turn: async () => ({ isNow: true }) },
-      gate: {
-        current: async () => ({ ...OPEN_GATE, generation: undefined }),
-      },
-      until: Number.POSITIVE_INFINITY,
+      progress: memoryProgress(progress),
+      gate: { current: async () => ({ ...OPEN_GATE, generation: undefined }) },
       now: () => time,
-      count: () => {},
       warn: (message) => void told.push(message),
       ...more,
-    },
+    }),
     mayGoOn,
   );
 
-test('a walk comes to its pages though a turn for a query is long in coming', async () => {
+test('an audit lists its pages although a permit for a query takes a long time', async () => {
   const budget: HubBudget = new BudgetShare({
     share: 'resync',
     part: RESYNC_PART,
@@ -101,12 +85,12 @@ test('a walk comes to its pages though a turn for a query is long in coming', as
 
 test.each<[string, Redaction, number]>([
   [
-    'is no mismatch where it is redacted from now on',
+    'counts as equal when its path is redacted now',
     { paths: [['wifi', 'psk']], key: Buffer.alloc(32, 1) },
     0,
   ],
-  ['is one where nothing is redacted and the hub has another', NO_REDACTION, 1],
-])('what was stored of a twin before %s', async (_, redaction, part) => {
+  ['counts as different when nothing is redacted and the hub has another value', NO_REDACTION, 1],
+])('a stored value from before a redaction setting %s', async (_, redaction, part) => {
   hub.deviceIds = Array.from({ length: 600 }, (_, index) => `pump-${index}`);
   hub.same = twinOf({ reported: { wifi: { psk: 'of the hub' } } });
   for (const deviceId of hub.deviceIds) {
@@ -117,7 +101,7 @@ test.each<[string, Redaction, number]>([
   }
   time += 60 * MINUTE;
 
-  expect(await run({ hubs: redactHubs(hub, redaction) })).toBe(600);
+  expect(await run({ redaction })).toBe(600);
 
   const found = progress.get(walkName(ID.host)) as { sampled: number; mismatched: number };
   expect(found.sampled).toBeGreaterThan(0);
@@ -125,13 +109,13 @@ test.each<[string, Redaction, number]>([
   expect(told.length > 0).toBe(part > 0);
 });
 
-describe('a time in the future that is stored of a twin', () => {
+describe('a future time that is stored for a twin', () => {
   const FUTURE = '9999-12-31T23:59:59.0000000Z' as Instant;
 
   test.each([
     ['newest change', { asOf: FUTURE }],
-    ['birth', { bornAt: FUTURE }],
-  ])('as its %s: the weekly walk has it read', async (_, wrong) => {
+    ['creation', { bornAt: FUTURE }],
+  ])('makes the weekly audit read the twin when it is the time of its %s', async (_, wrong) => {
     hub.deviceIds = [ID.deviceId];
     await store.save(await store.load(ID), { kind: 'shadow', shadow: shadowOf(wrong) });
 
@@ -142,7 +126,7 @@ describe('a time in the future that is stored of a twin', () => {
     });
   });
 
-  test('as its deletion, though the hub has it: the weekly walk has it read', async () => {
+  test('makes the weekly audit read the twin when it is the time of its deletion and the hub has the twin', async () => {
     hub.deviceIds = [ID.deviceId];
     await store.save(await store.load(ID), { kind: 'deleted', at: FUTURE });
 
@@ -155,7 +139,7 @@ describe('a time in the future that is stored of a twin', () => {
 test.each([
   ['an hour fast', 60 * MINUTE],
   ['an hour slow', -60 * MINUTE],
-])('an instance whose clock is %s lists twins that it knows without having one read', async (_, ahead) => {
+])('an instance whose clock is %s lists known twins without a read', async (_, ahead) => {
   hub.deviceIds = [ID.deviceId];
   const shadow = { ...shadowOf(), asOf: at(-7_200), bornAt: at(-7_200), version: hub.same.version };
   await store.save(await store.load(ID), { kind: 'shadow', shadow });
@@ -165,7 +149,7 @@ test.each([
   expect((await store.load(ID)).known).toMatchObject({ shadow: { unread: undefined } });
 });
 
-test('an instance whose clock is an hour fast does not put its time into a twin that the walk has found', async () => {
+test('an instance whose clock is an hour fast does not store its own time in a twin that the audit has found', async () => {
   hub.deviceIds = [ID.deviceId];
 
   await run({ now: () => time + 60 * MINUTE });

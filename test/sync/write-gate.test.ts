@@ -33,8 +33,8 @@ beforeEach(() => {
 });
 const closed = async () => (await gate.current()).closedFor(ID.host);
 
-describe('the gate', () => {
-  test('is open while nothing is paused, and reads the row at most every ten seconds', async () => {
+describe('the write gate', () => {
+  test('is open while nothing is paused, and it reads the row at most every ten seconds', async () => {
     expect(await closed()).toBeUndefined();
     time += 9_000;
     await Promise.all([closed(), closed()]);
@@ -47,7 +47,7 @@ describe('the gate', () => {
   test.each<[string, Control]>([
     ['the fleet', { ...ON, fleet: PAUSE }],
     ['the hub', { ...ON, hubs: { [ID.host]: PAUSE } }],
-  ])('closes when %s is paused, within thirty seconds', async (_, paused) => {
+  ])('closes within thirty seconds when %s is paused', async (_, paused) => {
     await closed();
     control = paused;
     time += 30_000;
@@ -76,7 +76,7 @@ describe('the gate', () => {
     expect(await closed()).toBeUndefined();
   });
 
-  test('closes when the row has not been readable for twenty seconds, and opens again', async () => {
+  test('closes when the row has been unreadable for twenty seconds, and opens again when it is readable', async () => {
     await closed();
     control = undefined;
     time += 19_000;
@@ -87,13 +87,13 @@ describe('the gate', () => {
     expect(await closed()).toBeUndefined();
   });
 
-  test('is closed where the row could never be read', async () => {
+  test('is closed when the row has never been readable', async () => {
     control = undefined;
 
     expect(await closed()).toBe('the control row cannot be read');
   });
 
-  test('says when to come back to what it holds because the row cannot be read', async () => {
+  test('gives a time to retry the work that it holds because of an unreadable row', async () => {
     control = undefined;
 
     const { holdOf } = await gate.current();
@@ -108,7 +108,7 @@ describe('the gate', () => {
     ['2026-11-22T00:00:00Z', false],
     ['2026-11-23T00:00:00Z', false],
     ['2026-11-24T00:00:00Z', true],
-  ])('knows whether a package of %s makes this one outdated', async (newestBuild, isOutdated) => {
+  ])('recognises whether a package built at %s makes this one outdated', async (newestBuild, isOutdated) => {
     control = { ...ON, newestBuild };
 
     expect((await gate.current()).isOutdated).toBe(isOutdated);

@@ -6,8 +6,8 @@ import { NO_HISTORY } from '../../src/twin/snapshot/shadow.ts';
 import { at, fleetOf, shadowOf, T0 } from './twins.ts';
 
 /*
- * What devices answer, and what Berth makes of it. The policy's value was written 90 seconds ago as version 4, for the
- * last of three times where a row says so, and the device has reported 10 seconds ago.
+ * Answers of devices and the status that they lead to. Berth wrote the policy's value 90 seconds ago as version 4, and
+ * the device reported 10 seconds ago. Some rows say that this was the last of three writes.
  */
 
 interface Answered {
@@ -15,7 +15,7 @@ interface Answered {
   readonly policy: JsonObject | readonly JsonObject[];
   readonly desired: JsonObject;
   readonly reported: JsonObject;
-  /** How often the value was told; 1 unless said otherwise. */
+  /** How often Berth wrote the value; 1 unless said otherwise. */
   readonly told?: number;
   /** When the device reported, in seconds; -10 unless said otherwise. */
   readonly reportedAt?: number;
@@ -74,39 +74,46 @@ function verdicts(given: Answered): Record<string, string> {
   return Object.fromEntries(look(given).leaves.map(({ path, verdict }) => [path, verdict]));
 }
 
-describe('acknowledgements as the convention has them', () => {
+describe('an acknowledgement in the Plug and Play convention', () => {
   test.each<[string, JsonObject]>([
     ['with a description', { ac: 400, ad: 'too fast' }],
     ['with a version too', { ac: 400, av: 4, ad: 'too fast' }],
-    ['with a null that the hub has not dropped', { value: null, ac: 400, av: 4, ad: 'too fast' }],
-  ])('a refusal without its value is a refusal: %s', (_, report) => {
+    ['with a null that the hub has kept', { value: null, ac: 400, av: 4, ad: 'too fast' }],
+  ])('that refuses without a value counts as a refusal: %s', (_, report) => {
     expect(answer(report)).toBe('rejected: the device answered 400: too fast');
   });
 
   test.each<[string, JsonObject, string]>([
-    ['a version alone', { ac: 422, av: 4 }, 'rejected: the device answered 422'],
-    ['nothing else', { ac: 400 }, 'rejected: the device answered 400'],
-    ['an empty description', { ac: 500, ad: '' }, 'pending, written: the device answered 500: told again'],
-    ['an earlier version', { ac: 400, av: 3 }, 'pending: the device has answered version 3, not 4 yet'],
-  ])('a refusal without its value is read with %s', (_, report, expected) => {
+    ['with only a version', { ac: 422, av: 4 }, 'rejected: the device answered 422'],
+    ['with no other field', { ac: 400 }, 'rejected: the device answered 400'],
+    [
+      'with an empty description',
+      { ac: 500, ad: '' },
+      'pending, written: the device answered 500: told again',
+    ],
+    ['with an earlier version', { ac: 400, av: 3 }, 'pending: the device has answered version 3, not 4 yet'],
+  ])('that refuses without a value is read correctly: %s', (_, report, expected) => {
     expect(answer(report)).toBe(expected);
   });
 
-  test.each([200, 201, 203, 204, 206])('%s with the value is success', (ac) => {
+  test.each([200, 201, 203, 204, 206])('with code %s and the value is a success', (ac) => {
     expect(answer({ value: 5, ac, av: 4 })).toBe('inSync: is reported as wanted');
   });
 
-  test.each([200, 201, 203, 204])('%s with another value at the version written is its answer', (ac) => {
-    expect(answer({ value: 9, ac, av: 4 })).toBe(`rejected: the device answered ${ac} with another value`);
-  });
+  test.each([200, 201, 203, 204])(
+    'with code %s and another value at the written version is the answer to that version',
+    (ac) => {
+      expect(answer({ value: 9, ac, av: 4 })).toBe(`rejected: the device answered ${ac} with another value`);
+    },
+  );
 
-  test.each([200, 201, 204])('%s without a value takes what was written, and nothing later', (ac) => {
+  test.each([200, 201, 204])('with code %s and no value accepts the written value and no later one', (ac) => {
     expect(answer({ ac, av: 4 })).toBe('inSync: is reported as wanted');
     expect(answer({ ac, av: 3 })).toMatch(/^pending: the device has answered version 3/);
     expect(answer({ ac, av: 9 })).toMatch(/^pending: the answer is to version 9/);
   });
 
-  test('success without a value and a version is about nothing that was written after it', () => {
+  test('of success without a value and a version does not answer a later write', () => {
     const given = {
       policy: { desired: { a: 5 } },
       desired: { a: 5 },
@@ -117,14 +124,14 @@ describe('acknowledgements as the convention has them', () => {
     expect(look({ ...given, reportedAt: -120 }).why).toBe('a the device has not answered yet');
   });
 
-  test('203 without a version is what the device sets itself: it is told, and then rejected', () => {
+  test('with code 203 and no version is the device’s own value, so Berth writes again and finally rejects', () => {
     const report = { value: 9, ac: 203, ad: 'default' };
 
     expect(answer(report)).toBe('pending, written: the device reports another value: told again');
     expect(answer(report, {}, 3)).toBe('rejected: the device reports another value, and was told 3 times');
   });
 
-  test('a refusal of an object without its value refuses the properties in it', () => {
+  test('that refuses an object without its value refuses the properties in the object', () => {
     const given = { policy: { desired: { wifi: { ssid: 'a' } } }, desired: { wifi: { ssid: 'a' } } };
 
     expect(look({ ...given, reported: { wifi: { ac: 400, av: 4, ad: 'no such network' } } }).why).toBe(
@@ -136,7 +143,7 @@ describe('acknowledgements as the convention has them', () => {
     );
   });
 
-  test('what an acknowledgement of an earlier version leaves out was not taken by it', () => {
+  test('of an earlier version did not accept the properties that it leaves out', () => {
     const wifi = { ssid: 'a', channel: 6 };
 
     expect(
@@ -148,7 +155,7 @@ describe('acknowledgements as the convention has them', () => {
     ).toEqual({ 'wifi.ssid': 'inSync', 'wifi.channel': 'pending' });
   });
 
-  test('an echo that is left over beside an acknowledgement of the object says nothing', () => {
+  test('of an object makes an older echo next to it meaningless', () => {
     const wifi = { ssid: 'a', channel: 6 };
 
     expect(
@@ -161,15 +168,15 @@ describe('acknowledgements as the convention has them', () => {
   });
 });
 
-describe('objects that only look like acknowledgements', () => {
+describe('an object that only looks like an acknowledgement', () => {
   test.each<[string, JsonObject]>([
-    ['an `ac` that is no status', { ac: 1, value: 21 }],
+    ['an `ac` that is not a status', { ac: 1, value: 21 }],
     ['an `ac` that could be a status', { ac: 230, value: 21 }],
-    ['all fields of an answer', { ac: 200, value: 21, av: 4, ad: 'cool' }],
+    ['all fields of an acknowledgement', { ac: 200, value: 21, av: 4, ad: 'cool' }],
     ['a value that is an object', { ac: 200, av: 4, value: { low: 18, high: 24 } }],
-    ['fields without a value', { ac: 400, ad: 'on' }],
-    ['older fields', { status: 'completed', desiredVersion: 4, value: 21 }],
-  ])('an object that the policy wants itself is an echo: %s', (_, hvac) => {
+    ['the fields without a value', { ac: 400, ad: 'on' }],
+    ['the older fields', { status: 'completed', desiredVersion: 4, value: 21 }],
+  ])('is an echo when the policy itself wants it: %s', (_, hvac) => {
     for (const acknowledgement of ['pnp', 'central', 'echo']) {
       const planned = look({
         policy: { desired: { hvac }, acknowledgement },
@@ -181,7 +188,7 @@ describe('objects that only look like acknowledgements', () => {
     }
   });
 
-  test('a correction of such an object is the smallest patch', () => {
+  test('is corrected with the smallest patch', () => {
     const planned = look({
       policy: { desired: { hvac: { ac: 200, value: 21 } } },
       desired: { hvac: { ac: 200, value: 20, mode: 'eco' } },
@@ -191,7 +198,7 @@ describe('objects that only look like acknowledgements', () => {
     expect(planned.patch).toEqual({ hvac: { value: 21 } });
   });
 
-  test('the device’s acknowledgement of such an object is one', () => {
+  test('can have a real acknowledgement of the device', () => {
     const hvac = { ac: 1, value: 21 };
 
     expect(
@@ -203,7 +210,7 @@ describe('objects that only look like acknowledgements', () => {
     ).toBe('hvac.ac the device answered 400: too cold');
   });
 
-  test('properties of one object may belong to two policies', () => {
+  test('can have properties that belong to two policies', () => {
     expect(
       verdicts({
         policy: [
@@ -216,7 +223,7 @@ describe('objects that only look like acknowledgements', () => {
     ).toEqual({ 'hvac.ac': 'inSync', 'hvac.value': 'inSync' });
   });
 
-  test('a policy that does not match wants nothing', () => {
+  test('is not wanted by a policy that does not match', () => {
     expect(
       verdicts({
         policy: [
@@ -229,7 +236,7 @@ describe('objects that only look like acknowledgements', () => {
     ).toEqual({ 'wifi.ssid': 'rejected' });
   });
 
-  test('what others wrote to desired is echoed too', () => {
+  test('is an echo when other writers wrote it to desired', () => {
     expect(
       verdicts({
         policy: { desired: { hvac: { value: 21 } } },
@@ -240,14 +247,14 @@ describe('objects that only look like acknowledgements', () => {
   });
 
   test.each<[string, JsonObject, string]>([
-    ['another property beside it', { ac: 230, value: 3, limit: 10 }, 'inSync'],
-    ['another property beside it, with another value', { ac: 230, value: 3, limit: 9 }, 'pending'],
-    ['no such property', { ac: 230, value: 3 }, 'pending'],
-    ['nothing but the word', { ac: 400 }, 'pending'],
-    ['a fraction', { ac: 230.5, ad: 'mains', limit: 10 }, 'inSync'],
-    ['a code below all statuses', { ac: 99, ad: 'mains', limit: 10 }, 'inSync'],
-    ['a code above all statuses', { ac: 600, ad: 'mains', limit: 10 }, 'inSync'],
-  ])('a meter that reports volts as `ac` acknowledges nothing: %s', (_, power, expected) => {
+    ['with another property next to it', { ac: 230, value: 3, limit: 10 }, 'inSync'],
+    ['with another property next to it and another value', { ac: 230, value: 3, limit: 9 }, 'pending'],
+    ['without such a property', { ac: 230, value: 3 }, 'pending'],
+    ['with only the word', { ac: 400 }, 'pending'],
+    ['with a fraction', { ac: 230.5, ad: 'mains', limit: 10 }, 'inSync'],
+    ['with a number below all statuses', { ac: 99, ad: 'mains', limit: 10 }, 'inSync'],
+    ['with a number above all statuses', { ac: 600, ad: 'mains', limit: 10 }, 'inSync'],
+  ])('acknowledges nothing when a meter reports volts as `ac`: %s', (_, power, expected) => {
     expect(
       verdicts({
         policy: { desired: { power: { limit: 10 } } },
@@ -257,7 +264,7 @@ describe('objects that only look like acknowledgements', () => {
     ).toEqual({ 'power.limit': expected });
   });
 
-  test('a component is no acknowledgement', () => {
+  test('is not an acknowledgement when it is a component', () => {
     const desired = { hvac: { __t: 'c', limit: 10 } };
 
     expect(
@@ -269,7 +276,7 @@ describe('objects that only look like acknowledgements', () => {
     ).toEqual({ 'hvac.limit': 'inSync' });
   });
 
-  test('an acknowledgement of the property itself is nearer than one around it', () => {
+  test('counts less than an acknowledgement of the property itself', () => {
     expect(
       verdicts({
         policy: { desired: { hvac: { limit: 10 } } },
@@ -279,7 +286,7 @@ describe('objects that only look like acknowledgements', () => {
     ).toEqual({ 'hvac.limit': 'inSync' });
   });
 
-  test('a property named `value` is acknowledged beside it or inside of it', () => {
+  test('with a property named `value` is acknowledged next to the property or inside it', () => {
     const given = { policy: { desired: { hvac: { value: 21 } } }, desired: { hvac: { value: 21 } } };
     const verdictOn = (hvac: JsonObject) => verdicts({ ...given, reported: { hvac } })['hvac.value'];
 
@@ -290,7 +297,7 @@ describe('objects that only look like acknowledgements', () => {
     expect(verdictOn({ value: 5, ac: 400, av: 4, ad: 'too low' })).toBe('rejected');
   });
 
-  test('adopt follows such an object as it is reported', () => {
+  test('is copied as reported by a policy in the mode adopt', () => {
     const planned = look({
       policy: { mode: 'adopt', desired: { hvac: { ac: null, value: null } } },
       desired: {},
@@ -301,7 +308,7 @@ describe('objects that only look like acknowledgements', () => {
   });
 });
 
-describe('values that mean the same', () => {
+describe('values with the same meaning', () => {
   const REWRITTEN: readonly (readonly [compare: string, wanted: JsonValue, other: JsonValue])[] = [
     ['number', 5000, '5000'],
     ['number', 21.1, Math.fround(21.1)],
@@ -311,33 +318,36 @@ describe('values that mean the same', () => {
     ['set', ['a', 'b'], ['b', 'a']],
   ];
 
-  test.each(REWRITTEN)('by %s, a device that reports %j as %j is in sync', (compare, wanted, other) => {
+  test.each(REWRITTEN)('by %s are in sync when a device reports %j as %j', (compare, wanted, other) => {
     for (const report of [other, { value: other, ac: 200, av: 4 }]) {
       expect(answer(report, { compare }, 1, wanted)).toBe('inSync: is reported as wanted');
     }
   });
 
-  test.each(REWRITTEN)('by %s, a portal that rewrites %j as %j drifts nothing', (compare, wanted, other) => {
+  test.each(REWRITTEN)('by %s cause no drift when a portal rewrites %j as %j', (compare, wanted, other) => {
     const given = { desired: { a: other }, reported: { a: wanted } };
 
     expect(look({ ...given, policy: { desired: { a: wanted }, compare } }).state).toBe('inSync');
     expect(look({ ...given, policy: { desired: { a: wanted } } }).patch).toEqual({ a: wanted });
   });
 
-  test.each(REWRITTEN)('without %s, a device that reports %j as %j is rejected with the option', (...row) => {
-    const [compare, wanted, other] = row;
-    const option = `set "compare": "${compare}" on the policy`;
+  test.each(REWRITTEN)(
+    'without the comparison %s are rejected with a hint to it when a device reports %j as %j',
+    (...row) => {
+      const [compare, wanted, other] = row;
+      const option = `set "compare": "${compare}" on the policy`;
 
-    expect(answer(other, {}, 1, wanted)).toMatch(
-      /^pending, written: the device reports .*: told again; set /,
-    );
-    expect(answer(other, {}, 3, wanted)).toMatch(/^rejected: .*, and was told 3 times; set /);
-    expect(answer(other, {}, 3, wanted)).toContain(`${JSON.stringify(other)}`);
-    expect(answer(other, {}, 3, wanted)).toContain(option);
-    expect(answer({ value: other, ac: 200, av: 4 }, {}, 1, wanted)).toContain(option);
-  });
+      expect(answer(other, {}, 1, wanted)).toMatch(
+        /^pending, written: the device reports .*: told again; set /,
+      );
+      expect(answer(other, {}, 3, wanted)).toMatch(/^rejected: .*, and was told 3 times; set /);
+      expect(answer(other, {}, 3, wanted)).toContain(`${JSON.stringify(other)}`);
+      expect(answer(other, {}, 3, wanted)).toContain(option);
+      expect(answer({ value: other, ac: 200, av: 4 }, {}, 1, wanted)).toContain(option);
+    },
+  );
 
-  test('the reason names both values and their kinds', () => {
+  test('are shown with their kinds in the reason of a rejection', () => {
     expect(answer('5000', {}, 3, 5000)).toBe(
       'rejected: the device reports "5000" (text) where 5000 (number) is wanted, and was told 3 times; set "compare": "number" on the policy',
     );
@@ -346,7 +356,7 @@ describe('values that mean the same', () => {
     );
   });
 
-  test('a redacted value is not in the reason', () => {
+  test('are not shown in the reason when they are redacted', () => {
     const hash = `redacted:${'0123456789ab'.repeat(2)}`;
 
     for (const report of [{ value: hash, status: 'completed', desiredVersion: 4 }, [hash, '5']]) {
@@ -356,11 +366,11 @@ describe('values that mean the same', () => {
     }
   });
 
-  test('a long value is cut off in the reason', () => {
+  test('are shortened in the reason when they are long', () => {
     expect(answer('X'.repeat(500), {}, 3, 'x'.repeat(500)).length).toBeLessThan(300);
   });
 
-  test('one property may be compared in its own way', () => {
+  test('may use another comparison for one property', () => {
     const desired = { since: '2026-06-01T22:00:00+02:00', net: { list: ['a', 'b'] }, level: 5 };
 
     expect(
@@ -372,7 +382,7 @@ describe('values that mean the same', () => {
     ).toEqual({ since: 'inSync', 'net.list': 'inSync', level: 'pending' });
   });
 
-  test('the tolerance is for reported numbers, also as texts', () => {
+  test('use the tolerance for reported numbers, also when these are texts', () => {
     expect(answer('5.4', { compare: 'number', tolerance: 0.5 })).toBe('inSync: is reported as wanted');
     expect(answer('5.6', { compare: 'number', tolerance: 0.5 })).toMatch(/^pending, written/);
     expect(
@@ -384,7 +394,7 @@ describe('values that mean the same', () => {
     ).toEqual({ a: 5 });
   });
 
-  test('a rejection is taken back when the device reports the value in another form', () => {
+  test('clear a rejection when the device reports the value in another form', () => {
     const fleet = fleetOf({ policies: [{ name: 'p', desired: { a: 5 }, compare: 'number' }] });
     const [hub] = fleet.hubs;
     const [policy] = fleet.twins.policies;
@@ -405,7 +415,7 @@ describe('values that mean the same', () => {
     expect([planned.state, planned.paths.a?.rejected]).toEqual(['inSync', []]);
   });
 
-  test('onLeave removes a value that the portal has rewritten in another form', () => {
+  test('let onLeave remove a value that the portal has rewritten in another form', () => {
     const planned = look({
       policy: {
         when: 'false',
@@ -420,7 +430,7 @@ describe('values that mean the same', () => {
     expect(planned.patch).toEqual({ since: null });
   });
 
-  test('adopt leaves desired alone where it means what the device reports', () => {
+  test('let adopt keep desired when it means the same as the reported value', () => {
     const given = { desired: { volume: 7 }, reported: { volume: '7' } };
     const adopt = { mode: 'adopt', desired: { volume: null } };
 
@@ -429,29 +439,33 @@ describe('values that mean the same', () => {
   });
 });
 
-describe('acknowledgements by another convention', () => {
+describe('an acknowledgement in another convention', () => {
   const CENTRAL = { acknowledgement: 'central' };
   test.each<[string, JsonObject, string]>([
-    ['a word', { value: 5, status: 'completed', desiredVersion: 4 }, 'inSync'],
-    ['a code and a word', { value: 5, statusCode: 200, status: 'completed', desiredVersion: 4 }, 'inSync'],
-    ['a code as text', { value: 5, ac: '200', av: '4' }, 'inSync'],
-    ['a status that is a code', { value: 5, status: 200 }, 'inSync'],
-    ['the way of Plug and Play', { value: 5, ac: 200, av: 4, ad: 'ok' }, 'inSync'],
-    ['nothing but the value', { value: 5 }, 'inSync'],
-    ['the value itself', 5 as unknown as JsonObject, 'inSync'],
-    ['in progress', { value: 9, status: 'pending', desiredVersion: 4 }, 'pending'],
-    ['in progress, as a code', { value: 9, statusCode: 202 }, 'pending'],
-    ['an earlier version', { value: 9, status: 'completed', desiredVersion: 3 }, 'pending'],
-    ['a version without a status', { value: 5, desiredVersion: 4 }, 'inSync'],
-    ['another value', { value: 9, status: 'completed', desiredVersion: 4 }, 'rejected'],
-    ['a refusal', { value: 9, statusCode: 401, status: 'unauthorized', desiredVersion: 4 }, 'rejected'],
-    ['a refusal as text', { value: 9, ac: '400', ad: 'too fast' }, 'rejected'],
-    ['a refusal without a value', { statusCode: 400, message: 'too fast' }, 'rejected'],
-  ])('central reads %s', (_, report, expected) => {
+    ['with a word', { value: 5, status: 'completed', desiredVersion: 4 }, 'inSync'],
+    [
+      'with a code and a word',
+      { value: 5, statusCode: 200, status: 'completed', desiredVersion: 4 },
+      'inSync',
+    ],
+    ['with a code as text', { value: 5, ac: '200', av: '4' }, 'inSync'],
+    ['with a status that is a code', { value: 5, status: 200 }, 'inSync'],
+    ['in the Plug and Play form', { value: 5, ac: 200, av: 4, ad: 'ok' }, 'inSync'],
+    ['with only the value', { value: 5 }, 'inSync'],
+    ['with the plain value', 5 as unknown as JsonObject, 'inSync'],
+    ['with "in progress" as a word', { value: 9, status: 'pending', desiredVersion: 4 }, 'pending'],
+    ['with "in progress" as a code', { value: 9, statusCode: 202 }, 'pending'],
+    ['with an earlier version', { value: 9, status: 'completed', desiredVersion: 3 }, 'pending'],
+    ['with a version and no status', { value: 5, desiredVersion: 4 }, 'inSync'],
+    ['with another value', { value: 9, status: 'completed', desiredVersion: 4 }, 'rejected'],
+    ['with a refusal', { value: 9, statusCode: 401, status: 'unauthorized', desiredVersion: 4 }, 'rejected'],
+    ['with a refusal as text', { value: 9, ac: '400', ad: 'too fast' }, 'rejected'],
+    ['with a refusal and no value', { statusCode: 400, message: 'too fast' }, 'rejected'],
+  ])('is read by the convention central: %s', (_, report, expected) => {
     expect(answer(report, CENTRAL).split(':')[0]).toBe(expected);
   });
 
-  test('central says what the device says about its refusal', () => {
+  test('has the device’s reason for a refusal with the convention central', () => {
     expect(answer({ value: 9, statusCode: 401, status: 'unauthorized' }, CENTRAL)).toBe(
       'rejected: the device answered 401: unauthorized',
     );
@@ -460,7 +474,7 @@ describe('acknowledgements by another convention', () => {
     );
   });
 
-  test('central reads a status beside the property, as the article on device twins shows it', () => {
+  test('may have its status next to the property with the convention central, as in the article on device twins', () => {
     const desired = { telemetryConfig: { sendFrequency: '5m' } };
     const verdictOn = (telemetryConfig: JsonObject) =>
       verdicts({ policy: { desired, ...CENTRAL }, desired, reported: { telemetryConfig } });
@@ -476,7 +490,7 @@ describe('acknowledgements by another convention', () => {
     });
   });
 
-  test('central reads a setting that is wanted as an object with `value`', () => {
+  test('may answer an object with `value` that a policy wants, with the convention central', () => {
     const desired = { fanSpeed: { value: 50 } };
     const verdictOn = (fanSpeed: JsonObject) =>
       verdicts({ policy: { desired, ...CENTRAL }, desired, reported: { fanSpeed } })['fanSpeed.value'];
@@ -485,7 +499,7 @@ describe('acknowledgements by another convention', () => {
     expect(verdictOn({ value: 20, statusCode: 400, status: 'failed', desiredVersion: 4 })).toBe('rejected');
   });
 
-  test('central: an answer of before the write that is repeated within a minute is no answer', () => {
+  test('from before the write that is repeated within a minute is not an answer with the convention central', () => {
     const report = { value: 9, status: 'completed' };
     const given = { policy: { desired: { a: 5 }, ...CENTRAL }, desired: { a: 5 }, reported: { a: report } };
     const soon = { writtenAt: -20, reportedAt: -10 };
@@ -496,7 +510,7 @@ describe('acknowledgements by another convention', () => {
     );
   });
 
-  test('echo reads no object as an acknowledgement', () => {
+  test('is a plain object with the convention echo', () => {
     expect(answer(5, { acknowledgement: 'echo' })).toBe('inSync: is reported as wanted');
     expect(answer({ value: 5, ac: 200, av: 4 }, { acknowledgement: 'echo' }, 3)).toBe(
       'rejected: the device reports {"value":5,"ac":200,"av":4} (object) where 5 (number) is wanted, and was told 3 times; set "acknowledgement": "pnp" on the policy',
@@ -504,11 +518,11 @@ describe('acknowledgements by another convention', () => {
   });
 
   test.each<[string, JsonObject]>([
-    ['a word', { value: 5, status: 'completed', desiredVersion: 4 }],
-    ['a code in another field', { value: 5, statusCode: 200, desiredVersion: 4 }],
-    ['a code as text', { value: 5, ac: '200', av: 4 }],
-    ['a refusal', { value: 9, status: 'rejected', desiredVersion: 4 }],
-  ])('without the option, a device that acknowledges by %s is rejected with the option', (_, report) => {
+    ['with a word', { value: 5, status: 'completed', desiredVersion: 4 }],
+    ['with a code in another field', { value: 5, statusCode: 200, desiredVersion: 4 }],
+    ['with a code as text', { value: 5, ac: '200', av: 4 }],
+    ['with a refusal', { value: 9, status: 'rejected', desiredVersion: 4 }],
+  ])('is rejected with a hint to the option when the option is not set: %s', (_, report) => {
     expect(answer(report)).toContain('told again; set "acknowledgement": "central" on the policy');
     expect(answer(report, {}, 3)).toMatch(
       /^rejected: the device reports .* where 5 \(number\) is wanted, and was told 3 times; set "acknowledgement": "central" on the policy$/,

@@ -76,16 +76,16 @@ const different: readonly Row[] = [
   ['set', { a: [1, 2] }, { a: [2, 1] }],
 ];
 
-describe('values that mean the same', () => {
-  test.each(same)('by %s, %j and %j are the same', (how, left, right) => {
+describe('the comparison of values', () => {
+  test.each(same)('by %s treats %j and %j as the same', (how, left, right) => {
     expect([sameValue(left, right, how), sameValue(right, left, how)]).toEqual([true, true]);
   });
 
-  test.each(different)('by %s, %j and %j differ', (how, left, right) => {
+  test.each(different)('by %s treats %j and %j as different', (how, left, right) => {
     expect([sameValue(left, right, how), sameValue(right, left, how)]).toEqual([false, false]);
   });
 
-  test('the tolerance counts between numbers by every comparison', () => {
+  test('uses the tolerance between numbers in every mode', () => {
     for (const how of COMPARISONS) {
       expect(sameValue([1.4, 7], [1, 7], how, 0.5)).toBe(true);
       expect(sameValue([1.6, 7], [1, 7], how, 0.5)).toBe(false);
@@ -115,11 +115,11 @@ const json: fc.Arbitrary<JsonValue> = fc.letrec<{ json: JsonValue }>((tie) => ({
 const word = fc.constantFrom(...COMPARISONS);
 
 describe('every comparison', () => {
-  test('finds a value the same as itself', () => {
+  test('treats a value as equal to itself', () => {
     fc.assert(fc.property(json, word, (value, how) => sameValue(value, structuredClone(value), how)));
   });
 
-  test('gives the same answer in both directions', () => {
+  test('gives the same result in both directions', () => {
     fc.assert(
       fc.property(
         json,
@@ -132,7 +132,7 @@ describe('every comparison', () => {
     );
   });
 
-  test('finds the same whatever exact finds the same', () => {
+  test('treats all exactly equal values as equal', () => {
     fc.assert(
       fc.property(json, json, word, (one, other, how) => {
         return !sameValue(one, other, 'exact') || sameValue(one, other, how);
@@ -141,8 +141,8 @@ describe('every comparison', () => {
   });
 });
 
-describe('two values that differ in what a comparison is about are never the same', () => {
-  test('two whole numbers, as numbers or as texts', () => {
+describe('two values that differ in what a comparison compares', () => {
+  test('are different when they are whole numbers, as numbers or as texts', () => {
     const whole = fc.maxSafeInteger();
     fc.assert(
       fc.property(whole, whole, fc.boolean(), fc.boolean(), (one, other, isText, isOtherText) => {
@@ -153,7 +153,7 @@ describe('two values that differ in what a comparison is about are never the sam
     );
   });
 
-  test('two fractions that no 32-bit float confuses', () => {
+  test('are different when they are fractions that differ as 32-bit floats', () => {
     const fraction = fc.double({ min: -1e6, max: 1e6, noNaN: true });
     fc.assert(
       fc.property(fraction, fraction, (one, other) => {
@@ -163,7 +163,7 @@ describe('two values that differ in what a comparison is about are never the sam
     );
   });
 
-  test('two moments, in whatever zone they are written', () => {
+  test('are different when they are different moments in any time zone', () => {
     const moment = fc.integer({ min: 0, max: 4_102_444_800 });
     const zone = fc.integer({ min: -14 * 60, max: 14 * 60 });
     fc.assert(
@@ -174,7 +174,7 @@ describe('two values that differ in what a comparison is about are never the sam
     );
   });
 
-  test('two texts, whatever their case', () => {
+  test('are different when they are different texts in any case', () => {
     fc.assert(
       fc.property(fc.string(), fc.string(), (one, other) => {
         expect(sameValue(one.toUpperCase(), one.toUpperCase().toLowerCase(), 'ignoreCase')).toBe(true);
@@ -186,7 +186,7 @@ describe('two values that differ in what a comparison is about are never the sam
     );
   });
 
-  test('two lists whose items occur another number of times', () => {
+  test('are different when they are lists with different counts of an item', () => {
     const items = fc.array(fc.constantFrom<JsonValue>('a', 'b', 1, 2, true), { maxLength: 6 });
     const counts = (list: readonly JsonValue[]) => [...list].map((item) => JSON.stringify(item)).sort();
     fc.assert(
@@ -198,7 +198,7 @@ describe('two values that differ in what a comparison is about are never the sam
   });
 });
 
-test('a text that is no number, and a date that is no moment, are read as neither', () => {
+test('a text that is not a number has no numeric value, and a date that is not a moment has no moment', () => {
   expect(['', ' ', '1,5', '1 000', 'NaN', '0x1', '1e400', '--1'].map(numberIn)).toEqual(
     Array<undefined>(8).fill(undefined),
   );

@@ -41,7 +41,7 @@ const reached = (control: Control, now: number, host = WEU) =>
   DEVICES.filter((deviceId) => !isHeld(control, deviceId, now, host));
 
 describe('a pause', () => {
-  test.each(SCOPES)('of %s stays until it is resumed, and the first one stays', (_, scope) => {
+  test.each(SCOPES)('of %s stays until it is resumed, and a second pause does not replace it', (_, scope) => {
     const paused = withPause(NEW, scope, by(T0));
 
     expect(pauseFor(stored(paused), scope)).toEqual(by(T0));
@@ -49,29 +49,32 @@ describe('a pause', () => {
     expect(pauseFor(stored(withoutPause(paused, scope, by(T0 + HOUR))), scope)).toBeUndefined();
   });
 
-  test.each(SCOPES)('of %s that is not paused cannot be ended', (_, scope) => {
+  test.each(SCOPES)('of %s cannot be ended when it does not exist', (_, scope) => {
     expect(withoutPause(NEW, scope, by(T0))).toBe(NEW);
   });
 
-  test.each(SCOPES)('of %s is remembered with who began and who ended it', (_, scope) => {
-    const resumed = withoutPause(withPause(NEW, scope, by(T0)), scope, {
-      author: 'bob',
-      reason: 'it is over',
-      at: T0 + HOUR,
-    });
+  test.each(SCOPES)(
+    'of %s is stored with the person who started it and the person who ended it',
+    (_, scope) => {
+      const resumed = withoutPause(withPause(NEW, scope, by(T0)), scope, {
+        author: 'bob',
+        reason: 'it is over',
+        at: T0 + HOUR,
+      });
 
-    expect(stored(resumed).pastPauses).toEqual([
-      expect.objectContaining({
-        from: T0,
-        to: T0 + HOUR,
-        author: 'ann',
-        reason: 'freeze',
-        resumed: { author: 'bob', reason: 'it is over' },
-      }),
-    ]);
-  });
+      expect(stored(resumed).pastPauses).toEqual([
+        expect.objectContaining({
+          from: T0,
+          to: T0 + HOUR,
+          author: 'ann',
+          reason: 'freeze',
+          resumed: { author: 'bob', reason: 'it is over' },
+        }),
+      ]);
+    },
+  );
 
-  test('of the fleet closes every hub, of a hub that one, of a policy none', () => {
+  test('of the fleet stops every hub, of a hub stops that hub, and of a policy stops no hub', () => {
     const closed = (control: Control) => [WEU, EUS].filter((host) => pauseOf(control, host) !== undefined);
 
     expect(closed(withPause(NEW, FLEET, by(T0)))).toEqual([WEU, EUS]);
@@ -79,7 +82,7 @@ describe('a pause', () => {
     expect(closed(withPause(NEW, policyScope(), by(T0)))).toEqual([]);
   });
 
-  test('of a policy holds it everywhere with no end, its ramp over or not, and no other policy', () => {
+  test('of a policy holds it on all hubs without an end, during or after its rollout, and holds no other policy', () => {
     const control = withPause(seenAt(T0), policyScope(), by(T0 + 20 * HOUR));
     const place = { host: WEU, deviceId: 'pump-1' };
     const later = T0 + 30 * HOUR;
@@ -93,7 +96,7 @@ describe('a pause', () => {
     expect(holdOf(control, { name: 'other', hash: 'c' }, place, undefined, later)).toBeUndefined();
   });
 
-  test('of a policy has every twin judged anew when it ends, because what it held is due nowhere', () => {
+  test('of a policy that ends makes Berth compare every twin again, because its held corrections have no work item', () => {
     const resumed = withoutPause(withPause(NEW, policyScope(), by(T0)), policyScope(), by(T0 + HOUR));
 
     expect(resumed.generation).toBe(1);
@@ -103,7 +106,7 @@ describe('a pause', () => {
   });
 
   test.each(['constructor', 'toString'])(
-    'of a policy or hub named %s is that one’s, and nobody’s else',
+    'of a policy or hub named %s affects only that policy or hub',
     (name) => {
       for (const scope of [policyScope(name), hubScope(hostName(name))]) {
         expect(pauseFor(NEW, scope)).toBeUndefined();
@@ -114,20 +117,20 @@ describe('a pause', () => {
   );
 });
 
-describe('the time of a ramp', () => {
-  test('has not begun for content that nobody has seen', () => {
+describe('the elapsed time of a rollout', () => {
+  test('has not begun for content that was never seen', () => {
     expect(elapsed(NEW, T0)).toBeUndefined();
     expect(elapsedOf(seenAt(T0), CHANGED, WEU, T0 + HOUR)).toBeUndefined();
   });
 
-  test('runs from when the content was first seen, and never backwards', () => {
+  test('starts when the content was first seen and never goes back', () => {
     expect(elapsed(seenAt(T0), T0)).toBe(0);
     expect(elapsed(seenAt(T0), T0 + 3 * HOUR)).toBe(3 * HOUR);
     // The clock of another instance.
     expect(elapsed(seenAt(T0), T0 - 5_000)).toBe(0);
   });
 
-  test.each(SCOPES)('stands still while %s is paused, and goes on where it stood', (_, scope) => {
+  test.each(SCOPES)('stops while %s is paused and continues afterwards', (_, scope) => {
     const paused = withPause(seenAt(T0), scope, by(T0 + 2 * HOUR));
     const resumed = stored(withoutPause(paused, scope, by(T0 + 5 * HOUR)));
 
@@ -137,7 +140,7 @@ describe('the time of a ramp', () => {
     expect(elapsed(resumed, T0 + 6 * HOUR)).toBe(3 * HOUR);
   });
 
-  test('goes on elsewhere while one hub, or another policy, is paused', () => {
+  test('continues on other hubs and for other policies while one hub or policy is paused', () => {
     const control = withPause(
       withPause(seenAt(T0), hubScope(), by(T0 + HOUR)),
       policyScope('other'),
@@ -149,7 +152,7 @@ describe('the time of a ramp', () => {
     expect(elapsedOf(control, POLICY, undefined, T0 + 4 * HOUR)).toBe(4 * HOUR);
   });
 
-  test('counts what a pause from before it covers of it, and nothing of one that ended before', () => {
+  test('excludes the part of an earlier pause that overlaps it, and nothing of a pause that ended before', () => {
     const before = withoutPause(withPause(NEW, FLEET, by(T0 - 9 * HOUR)), FLEET, by(T0 - 8 * HOUR));
     const paused = withPause(before, hubScope(), by(T0 - HOUR));
     const begun = withPackage(paused, '2026-11-23T00:00:00Z', [POLICY], T0);
@@ -158,7 +161,7 @@ describe('the time of a ramp', () => {
     expect(elapsed(resumed, T0 + 3 * HOUR)).toBe(2 * HOUR);
   });
 
-  test('is, whatever is paused and resumed when, the minutes in which nothing that concerns it was paused', () => {
+  test('equals the minutes without a pause that concerns it, for any pauses and resumes', () => {
     const MINUTE = 60_000;
     const step = fc.record({
       minutes: fc.nat(90),
@@ -190,8 +193,8 @@ describe('the time of a ramp', () => {
   });
 });
 
-describe('a ramp', () => {
-  test('reaches a share of the devices that is its share of the time', () => {
+describe('a rollout', () => {
+  test('reaches a share of the devices that equals its share of the time', () => {
     const control = seenAt(T0);
     for (const share of [0.01, 0.1, 0.25, 0.5, 0.75, 0.9]) {
       const found = reached(control, T0 + share * ROLLOUT.overMs).length / DEVICES.length;
@@ -202,7 +205,7 @@ describe('a ramp', () => {
     expect(reached(control, T0 + ROLLOUT.overMs)).toEqual(DEVICES);
   });
 
-  test('only ever reaches more, whatever is paused and resumed meanwhile', () => {
+  test('never loses a device that it has reached, for any pauses and resumes', () => {
     const step = fc.record({
       ms: fc.nat(2 * HOUR),
       scope: fc.constantFrom(FLEET, hubScope(WEU), policyScope('other')),
@@ -225,7 +228,7 @@ describe('a ramp', () => {
     );
   });
 
-  test('is the same for two readers of the row, and another order for another content', () => {
+  test('is the same for two readers of the row and has another order for other content', () => {
     const control = withPackage(seenAt(T0), '2026-11-24T00:00:00Z', [CHANGED], T0);
     const now = T0 + ROLLOUT.overMs / 2;
     const one = reached(seenAt(T0), now);
@@ -239,7 +242,7 @@ describe('a ramp', () => {
     expect(both).toBeLessThan(0.3);
   });
 
-  test('stands still on a paused hub only, and goes on there when it is resumed', () => {
+  test('stops only on a paused hub and continues there after the hub is resumed', () => {
     const paused = withPause(seenAt(T0), hubScope(WEU), by(T0 + 2 * HOUR));
     const resumed = withoutPause(paused, hubScope(WEU), by(T0 + 5 * HOUR));
     const share = (control: Control, now: number, host: typeof WEU) =>
@@ -250,7 +253,7 @@ describe('a ramp', () => {
     expect(reached(resumed, T0 + 7 * HOUR, WEU)).toEqual(reached(seenAt(T0), T0 + 4 * HOUR, WEU));
   });
 
-  test('says for whom it has not come yet the very millisecond at which it will', () => {
+  test('gives the exact millisecond at which it reaches a device', () => {
     fc.assert(
       fc.property(fc.string(), fc.nat(ROLLOUT.overMs - 1), fc.nat(5 * HOUR), (deviceId, ms, pausedMs) => {
         const paused = withPause(seenAt(T0), FLEET, by(T0));
@@ -266,7 +269,7 @@ describe('a ramp', () => {
     );
   });
 
-  test('holds what has not been seen yet for a minute, and nothing where there is no ramp', () => {
+  test('holds unseen content for a minute, and holds nothing when the policy has no rollout', () => {
     const place = { host: WEU, deviceId: 'pump-1' };
 
     expect(holdOf(NEW, POLICY, place, ROLLOUT, T0)).toEqual({
@@ -295,13 +298,13 @@ describe('a package', () => {
     expect(withPackage(control, BUILD, [POLICY], T0 + HOUR)).toBe(control);
   });
 
-  test('without a valid fleet file leaves what was seen', () => {
+  test('without a valid fleet file keeps the content that was seen', () => {
     const control = withPackage(seenAt(T0), LATER, undefined, T0 + HOUR);
 
     expect(control).toEqual({ ...seenAt(T0), newestBuild: LATER, changedAt: T0 + HOUR });
   });
 
-  test('begins the ramp of changed content, and lets that of the rest run on', () => {
+  test('starts the rollout of changed content and continues the other rollouts', () => {
     const other = { name: 'other', hash: 'c'.repeat(64), module: undefined };
     const control = withPackage(seenAt(T0, POLICY, other), LATER, [CHANGED, other], T0 + HOUR);
 
@@ -314,7 +317,7 @@ describe('a package', () => {
     const backAt = (control: Control, at: number) =>
       withPackage(stored(control), '2026-11-30T00:00:00Z', [POLICY], at);
 
-    test('within seven days goes on with its ramp where that stood: after a rollback nobody waits again', () => {
+    test('within seven days continues its rollout, so a rollback makes no device wait again', () => {
       const done = backAt(leftAt(T0 + 12 * HOUR), T0 + 12 * HOUR + 7 * DAY);
       const partly = backAt(leftAt(T0 + 2 * HOUR), T0 + 2 * DAY);
 
@@ -323,7 +326,7 @@ describe('a package', () => {
       expect(elapsed(partly, T0 + 2 * DAY + HOUR)).toBe(3 * HOUR);
     });
 
-    test('several times, with pauses while it is here and while it is away', () => {
+    test('several times continues its rollout, with pauses while the policy exists and while it is absent', () => {
       const paused = withPause(leftAt(T0 + 2 * HOUR), FLEET, by(T0 + 3 * HOUR));
       const back = backAt(paused, T0 + 5 * HOUR);
       const resumed = withoutPause(back, FLEET, by(T0 + 6 * HOUR));
@@ -334,7 +337,7 @@ describe('a package', () => {
       expect(elapsed(stored(backAgain), T0 + 10 * HOUR)).toBe(4 * HOUR);
     });
 
-    test('later begins anew, whether or not a package has started in between', () => {
+    test('after more than seven days starts its rollout again, even if no package has started in between', () => {
       const back = T0 + HOUR + 7 * DAY + 1;
       const untouched = leftAt(T0 + HOUR);
       const swept = withPackage(untouched, '2026-11-29T00:00:00Z', [CHANGED], back);
@@ -351,7 +354,7 @@ describe('a policy that paused itself', () => {
     withPause(control, policyScope(), { ...by(T0 + HOUR, SELF), content: POLICY.hash });
   const resumed = (control: Control) => stored(withoutPause(control, policyScope(), by(T0 + 2 * HOUR)));
 
-  test('is trusted once a person has resumed it, also after a rollback', () => {
+  test('is trusted after a person has resumed it, also after a rollback', () => {
     const control = resumed(pausedItself());
     const away = withPackage(control, '2026-11-24T00:00:00Z', [CHANGED], T0 + 3 * HOUR);
     const back = withPackage(away, '2026-11-25T00:00:00Z', [POLICY], T0 + 4 * HOUR);
@@ -361,7 +364,7 @@ describe('a policy that paused itself', () => {
     expect(isTrusted(back, POLICY)).toBe(true);
   });
 
-  test('is not trusted with another content, neither after it was resumed nor by a resume that came later', () => {
+  test('is not trusted with other content, after a resume or because of a later resume', () => {
     const changedAfter = withPackage(resumed(pausedItself()), '2026-11-24T00:00:00Z', [CHANGED], T0 + DAY);
     const changedBefore = resumed(
       withPackage(pausedItself(), '2026-11-24T00:00:00Z', [CHANGED], T0 + 90 * 60_000),
@@ -372,13 +375,13 @@ describe('a policy that paused itself', () => {
     expect(isTrusted(changedBefore, POLICY)).toBe(false);
   });
 
-  test('is not trusted when what was resumed is a person’s pause', () => {
+  test('is not trusted because of a resumed manual pause', () => {
     expect(isTrusted(resumed(withPause(seenAt(T0), policyScope(), by(T0 + HOUR))), POLICY)).toBe(false);
   });
 });
 
 describe('a hub whose events are not trusted', () => {
-  test('is trusted again when a person says so, and no other', () => {
+  test('is trusted again when a person says so, and other hubs do not change', () => {
     const why = { since: T0, why: '5 of 100 shadows' };
     const control: Control = { ...NEW, untrusted: { [WEU]: why, [EUS]: why } };
 

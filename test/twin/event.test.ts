@@ -71,7 +71,7 @@ const CREATED = {
   },
 };
 
-describe('an event whose time lies in the future', () => {
+describe('an event with a time in the future', () => {
   const LATE = '9999-12-31T23:59:59.0000000Z';
   const NOW = '2022-06-01T22:27:51.0000000Z';
   const unclear = {
@@ -84,7 +84,7 @@ describe('an event whose time lies in the future', () => {
     ['a creation', { body: CREATED, properties: { opType: 'createDeviceIdentity' } }],
     ['a replaced twin', { body: CREATED, properties: { opType: 'replaceTwin' } }],
     ['a deletion', { body: '', properties: { opType: 'deleteDeviceIdentity' } }],
-  ] as readonly (readonly [string, Parts])[])('%s: only that the twin must be read', (_, parts) => {
+  ] as readonly (readonly [string, Parts])[])('only marks the twin for a read: %s', (_, parts) => {
     for (const operationTimestamp of [LATE, '2022-06-01T22:33:00Z', '2022-06-02T00:27:50+01:00']) {
       const decoded = decode({ ...parts, properties: { ...parts.properties, operationTimestamp } });
 
@@ -92,21 +92,21 @@ describe('an event whose time lies in the future', () => {
     }
   });
 
-  test('by less than five minutes is believed: clocks differ', () => {
+  test('is accepted up to five minutes ahead, because clocks differ', () => {
     const properties = { operationTimestamp: '2022-06-01T22:32:00Z' };
 
     expect(decode({ body: REPORTED, properties })).toMatchObject({ event: { kind: 'update' } });
   });
 
-  test('is unreadable beyond the year 9999, wherever the offset hides it', () => {
+  test('is invalid beyond the year 9999 with any time offset', () => {
     const properties = { operationTimestamp: '9999-12-31T23:59:59-14:00' };
 
     expect(decode({ body: REPORTED, properties })).toMatchObject({ kind: 'undecodable' });
   });
 });
 
-describe('events that are decoded', () => {
-  test('a device’s report', () => {
+describe('an event that can be decoded', () => {
+  test('is read as a report of a device', () => {
     expect(decode({ body: REPORTED })).toEqual({
       kind: 'twin',
       event: {
@@ -127,7 +127,7 @@ describe('events that are decoded', () => {
     });
   });
 
-  test('a service’s write of tags and desired properties of a module', () => {
+  test('is read as a write of tags and desired properties to a module by a service', () => {
     const decoded = decode({
       body: {
         version: 7,
@@ -156,7 +156,7 @@ describe('events that are decoded', () => {
     ['createDeviceIdentity', 'deviceLifecycleEvents', 'create'],
     ['createModuleIdentity', 'moduleLifecycleEvents', 'create'],
     ['replaceTwin', 'twinChangeEvents', 'replace'],
-  ])('%s carries the whole twin', (opType, source, kind) => {
+  ])('is read with the whole twin: %s', (opType, source, kind) => {
     const decoded = decode({
       body: CREATED,
       properties: { opType },
@@ -178,7 +178,7 @@ describe('events that are decoded', () => {
     });
   });
 
-  test('deleteDeviceIdentity needs no readable body', () => {
+  test('needs no readable body when it is deleteDeviceIdentity', () => {
     const decoded = decode({
       body: 'x',
       properties: { opType: 'deleteDeviceIdentity' },
@@ -206,14 +206,14 @@ describe('events that are decoded', () => {
       },
     ],
     ['of a module', 'createModuleIdentity', { properties: CREATED.properties }],
-    ['whose version is null', 'createDeviceIdentity', { ...CREATED, version: null }],
+    ['with a null version', 'createDeviceIdentity', { ...CREATED, version: null }],
     [
-      'with a section that lacks its version',
+      'with a section without its version',
       'createDeviceIdentity',
       { ...CREATED, properties: { desired: {}, reported: {} } },
     ],
-    ['that is empty', 'createDeviceIdentity', {}],
-  ])('an older body of a create event, %s, still tells that the twin is new', (_, opType, body) => {
+    ['without content', 'createDeviceIdentity', {}],
+  ])('marks the twin as new when it is a create event with an older body: %s', (_, opType, body) => {
     const properties = { opType };
 
     expect(
@@ -224,14 +224,14 @@ describe('events that are decoded', () => {
     });
   });
 
-  test('identity is what the hub stamped, not what an application property says', () => {
+  test('has the identity that the hub stamped and not the one in an application property', () => {
     expect(decode({ body: REPORTED, properties: { deviceId: 'somebody-else' } })).toMatchObject({
       event: { id: DEVICE },
     });
   });
 });
 
-describe('events that are passed over', () => {
+describe('an event that Berth does not need', () => {
   test.each<[string, Parts, object]>([
     [
       'telemetry',
@@ -244,7 +244,7 @@ describe('events that are passed over', () => {
       { kind: 'ignored', why: 'connection state' },
     ],
     [
-      'Plug and Play’s second copy',
+      'the second copy of a Plug and Play event',
       { system: { 'iothub-message-source': 'digitalTwinChangeEvents' } },
       { kind: 'ignored' },
     ],
@@ -254,7 +254,7 @@ describe('events that are passed over', () => {
       { kind: 'ignored' },
     ],
     [
-      'IoT Edge’s own modules',
+      'a module of IoT Edge itself',
       { system: { 'iothub-connection-module-id': '$edgeAgent' } },
       { kind: 'ignored' },
     ],
@@ -264,12 +264,12 @@ describe('events that are passed over', () => {
       { kind: 'unknownSource', source: 'moonevents', hubName: 'contoso-routing-hub' },
     ],
     ...['__proto__', 'constructor', 'tostring'].map((source): [string, Parts, object] => [
-      `a source that has the name of what every object has: ${source}`,
+      `a source with the name of a member that every object has: ${source}`,
       { system: { 'iothub-message-source': source } },
       { kind: 'unknownSource', hubName: 'contoso-routing-hub' },
     ]),
     [
-      'such a source without a hub',
+      'an unknown source without a hub',
       { system: { 'iothub-message-source': 'moonEvents' }, properties: { hubName: 7 } },
       { kind: 'unknownSource', source: 'moonevents', hubName: undefined },
     ],
@@ -278,23 +278,23 @@ describe('events that are passed over', () => {
       { properties: { hubName: 'stranger' } },
       { kind: 'stranger', hubName: 'stranger' },
     ],
-  ])('%s', (_, parts, expected) => {
+  ])('is ignored: %s', (_, parts, expected) => {
     expect(decode(parts)).toMatchObject(expected);
   });
 });
 
-describe('events that cannot be decoded say why', () => {
+describe('an event that cannot be decoded', () => {
   test.each<[string, Parts, string]>([
-    ['no JSON', { body: '{"version":' }, 'BERTH_EVENT_NOT_JSON'],
+    ['a body that is not JSON', { body: '{"version":' }, 'BERTH_EVENT_NOT_JSON'],
     ['an empty body', { body: '' }, 'BERTH_EVENT_NOT_JSON'],
-    ['no UTF-8', { body: new Uint8Array([0x22, 0xff, 0x22]) }, 'BERTH_EVENT_NOT_JSON'],
+    ['a body that is not UTF-8', { body: new Uint8Array([0x22, 0xff, 0x22]) }, 'BERTH_EVENT_NOT_JSON'],
     [
-      'a device id that fits no row',
+      'a device id that is too long for a row',
       { system: { 'iothub-connection-device-id': 'x'.repeat(129) } },
       'BERTH_EVENT_INVALID',
     ],
     [
-      'a device id that would be the key of a module',
+      'a device id that equals the key of a module',
       { system: { 'iothub-connection-device-id': 'pump|m' } },
       'BERTH_EVENT_INVALID',
     ],
@@ -303,14 +303,14 @@ describe('events that cannot be decoded say why', () => {
       { system: { 'iothub-connection-module-id': 'm\n' } },
       'BERTH_EVENT_INVALID',
     ],
-    ['over size', { body: 'x'.repeat(256 * 1024 + 1) }, 'BERTH_EVENT_TOO_LARGE'],
-    ['no source', { system: { 'iothub-message-source': undefined } }, 'BERTH_EVENT_NO_IDENTITY'],
+    ['a body that is too large', { body: 'x'.repeat(256 * 1024 + 1) }, 'BERTH_EVENT_TOO_LARGE'],
+    ['no message source', { system: { 'iothub-message-source': undefined } }, 'BERTH_EVENT_NO_IDENTITY'],
     [
-      'no device',
+      'no device id',
       { system: { 'iothub-connection-device-id': undefined }, properties: { deviceId: undefined } },
       'BERTH_EVENT_NO_IDENTITY',
     ],
-    ['no hub', { properties: { hubName: '' } }, 'BERTH_EVENT_NO_IDENTITY'],
+    ['no hub name', { properties: { hubName: '' } }, 'BERTH_EVENT_NO_IDENTITY'],
     ['no time', { body: REPORTED, properties: { operationTimestamp: 'yesterday' } }, 'BERTH_EVENT_INVALID'],
     ['an unknown operation', { body: REPORTED, properties: { opType: 'paintTwin' } }, 'BERTH_EVENT_INVALID'],
     ['an array', { body: '[]' }, 'BERTH_EVENT_INVALID'],
@@ -327,33 +327,33 @@ describe('events that cannot be decoded say why', () => {
       'BERTH_EVENT_INVALID',
     ],
     [
-      'sections that are no objects',
+      'sections that are not objects',
       { body: { version: 3, properties: { desired: [1] } } },
       'BERTH_EVENT_INVALID',
     ],
-  ])('%s', (_, parts, code) => {
+  ])('gives an error code: %s', (_, parts, code) => {
     expect(decode(parts)).toEqual({ kind: 'undecodable', code, reason: expect.any(String) });
   });
 });
 
-describe('the hub’s times', () => {
+describe('a time from the hub', () => {
   test.each([
     ['2020-10-21T14:13:39.3649100+00:00', '2020-10-21T14:13:39.3649100Z'],
     ['2020-10-21T14:13:39.36491Z', '2020-10-21T14:13:39.3649100Z'],
     ['2020-10-21T16:13:39+02:00', '2020-10-21T14:13:39.0000000Z'],
     ['0001-01-01T00:00:00Z', '0001-01-01T00:00:00.0000000Z'],
-  ])('%s is %s', (text, instant) => {
+  ])('%s is parsed as %s', (text, instant) => {
     expect(parseInstant(text)).toBe(instant);
   });
 
   test.each(['', 'now', '2020-13-01T00:00:00Z', '2020-10-21', 5, undefined, '2020-10-21T14:13:39'])(
-    '%p is none',
+    '%p is invalid',
     (value) => {
       expect(parseInstant(value)).toBeUndefined();
     },
   );
 
-  test('compare as 100 ns integers', () => {
+  test('is compared as an integer of 100 ns units', () => {
     const times = [
       '2020-10-21T14:13:39.3649101Z',
       '2020-10-21T14:13:39.36491Z',
@@ -363,12 +363,12 @@ describe('the hub’s times', () => {
     expect([...times].sort()).toEqual([times[2], times[1], times[0]]);
   });
 
-  test('convert to and from milliseconds', () => {
+  test('is converted to and from milliseconds', () => {
     expect(millisecondsOf(instantOf(1_795_435_200_123))).toBe(1_795_435_200_123);
   });
 });
 
-test('redacted paths leave an event before anything is done with it; a deletion stays one', () => {
+test('redacted paths are removed from an event first, and a deletion is still a deletion', () => {
   const decoded = decode({
     body: {
       version: 7,

@@ -30,7 +30,7 @@ const replaced = (seconds: number, parts: TwinParts): TwinEvent => ({
 const deleted = (seconds: number): TwinEvent => ({ kind: 'delete', id: ID, time: at(seconds) });
 
 describe('an update', () => {
-  test('that follows is merged: the patch, the versions, the time; the etag stays for a report', () => {
+  test('that follows the snapshot merges its patch, versions and time, and a report keeps the etag', () => {
     const before = shadowOf({ reported: { a: 1, b: { c: 1, d: 2 } } });
 
     const after = shadowAfter(known(before), reports(before, 5, { a: 2, b: { c: null } }));
@@ -52,7 +52,7 @@ describe('an update', () => {
     expect(shadowAfter(known(before), writes(before, 5, { interval: 1 })).etag).toBeUndefined();
   });
 
-  test('of tags alone leaves both sections’ versions', () => {
+  test('of tags only keeps the versions of both sections', () => {
     const before = shadowOf();
     const event: TwinEvent = {
       kind: 'update',
@@ -91,30 +91,26 @@ describe('an update', () => {
   test.each<[string, TwinEvent, RegExp]>([
     ['a version was skipped', update(9, 20), /missing between version 7 and 9/],
     [
-      'a section’s version was skipped',
+      'the version of a section was skipped',
       update(8, 20, { reported: { values: { a: 1 }, version: 9, metadata: {} } }),
       /missing/,
     ],
-    ['several changes were packed into one', update(8, 20, { reported: undefined }), /missing/],
-    [
-      'a section holds nothing',
-      update(8, 20, { reported: { values: {}, version: 7, metadata: {} } }),
-      /missing/,
-    ],
-    ['a lower version came later', update(3, 20), /versions went back/],
-    ['the next version came earlier', update(8, 5), /missing/],
-  ])('costs a GET where %s', (_, event, why) => {
+    ['several changes are packed into one event', update(8, 20, { reported: undefined }), /missing/],
+    ['a section is empty', update(8, 20, { reported: { values: {}, version: 7, metadata: {} } }), /missing/],
+    ['a lower version arrives with a later time', update(3, 20), /versions went back/],
+    ['the next version arrives with an earlier time', update(8, 5), /missing/],
+  ])('costs a GET when %s', (_, event, why) => {
     const { unread, version } = shadowAfter(known(before), event);
 
     expect(unread?.why).toMatch(why);
     expect(version).toBe(7);
   });
 
-  test('of a twin that nobody has heard of costs a GET', () => {
+  test('of an unknown twin costs a GET', () => {
     expect(shadowAfter({ kind: 'nothing' }, update(5, 1)).unread?.why).toMatch(/creation was not seen/);
   });
 
-  test('while a GET is due only moves the time that it has to cover', () => {
+  test('while a GET is pending only changes the time that the GET must cover', () => {
     const waiting = shadowAfter(known(before), update(9, 20), update(10, 30));
 
     expect(waiting.unread?.since).toBe(at(30));
@@ -122,7 +118,7 @@ describe('an update', () => {
 });
 
 describe('a creation', () => {
-  test('gives a whole shadow, so that no GET is needed', () => {
+  test('gives a complete snapshot, so it needs no GET', () => {
     const born = shadowAfter(
       { kind: 'nothing' },
       created(1, { desired: { interval: 5 }, tags: { site: 'ams' } }),
@@ -139,7 +135,7 @@ describe('a creation', () => {
     expect(shadowAfter(known(born), reports(born, 2, { a: 1 })).unread).toBeUndefined();
   });
 
-  test('that does not tell the whole twin asks for one reading, whatever was known of an earlier twin', () => {
+  test('without the whole twin needs one read, whatever was known of an earlier twin', () => {
     const told: TwinEvent = { kind: 'created', id: ID, time: at(20) };
     const old = shadowOf({
       version: 2,
@@ -161,14 +157,14 @@ describe('a creation', () => {
     }
   });
 
-  test('that does not tell the whole twin and is older than what is known changes nothing', () => {
+  test('without the whole twin changes nothing when it is older than the snapshot', () => {
     const told: TwinEvent = { kind: 'created', id: ID, time: at(5) };
     const newer: Known[] = [known(shadowOf({ version: 9, asOf: at(10) })), { kind: 'deleted', at: at(5) }];
 
     for (const start of newer) expect(fold(start, told)).toBe(start);
   });
 
-  test('that is newer starts a new incarnation without the old history', () => {
+  test('that is newer starts a new twin without the old history', () => {
     const old = shadowOf({
       version: 90,
       asOf: at(10),
@@ -178,7 +174,7 @@ describe('a creation', () => {
     expect(shadowAfter(known(old), created(20))).toMatchObject({ version: 2, paths: {}, bornAt: at(20) });
   });
 
-  test('that is older than what is known changes nothing', () => {
+  test('that is older than the snapshot changes nothing', () => {
     const newer = shadowOf({ version: 9, asOf: at(10) });
 
     expect(fold(known(newer), created(5))).toEqual(known(newer));
@@ -196,17 +192,17 @@ describe('a creation', () => {
 });
 
 describe('a deletion', () => {
-  test('counts if it is later than the birth', () => {
+  test('counts if it is later than the creation', () => {
     expect(fold(known(shadowOf({ bornAt: at(5) })), deleted(6))).toEqual({ kind: 'deleted', at: at(6) });
   });
 
-  test('of an earlier incarnation changes nothing', () => {
+  test('of an earlier twin with the same id changes nothing', () => {
     const shadow = shadowOf({ bornAt: at(5) });
 
     expect(fold(known(shadow), deleted(4))).toEqual(known(shadow));
   });
 
-  test('keeps older events away, and lets a new incarnation in', () => {
+  test('makes older events ineffective and accepts a new creation', () => {
     const tomb: Known = { kind: 'deleted', at: at(10) };
 
     expect(fold(tomb, reports(shadowOf(), 9, { a: 1 }), created(8))).toEqual(tomb);
@@ -215,10 +211,10 @@ describe('a deletion', () => {
   });
 });
 
-describe('histories of the paths that policies may own', () => {
+describe('the history of a path that a policy may own', () => {
   const path = ['interval'];
 
-  test('a value that somebody else changed counts as foreign, a repeat does not', () => {
+  test('counts a changed value of another writer as foreign, and a repeated value not', () => {
     const before = shadowOf({ desired: { interval: 5 } });
     const changed = shadowAfter(known(before), writes(before, 1, { interval: 9 }));
     const repeated = shadowAfter(known(changed), writes(changed, 2, { interval: 9, other: 1 }));
@@ -227,7 +223,7 @@ describe('histories of the paths that policies may own', () => {
     expect(historyOf(repeated, path)).toEqual(historyOf(changed, path));
   });
 
-  test('Berth’s own write is recognised by its event, even before its answer was stored', () => {
+  test('recognises Berth’s own write by its event, even before its answer is stored', () => {
     const writing = [{ path, policy: 'p', by: 'p', value: 60 }];
     const before = shadowOf({ desired: { interval: 5 }, writing });
 
@@ -240,7 +236,7 @@ describe('histories of the paths that policies may own', () => {
     });
   });
 
-  test('a write is counted once, whether its event or its answer comes first', () => {
+  test('counts a write once, whether its event or its answer arrives first', () => {
     const write = [{ path, policy: 'p', by: 'p', value: 60 }];
     const before = shadowOf({ desired: { interval: 5 }, writing: write });
     const answer = twinOf({ version: 3, desired: { interval: 60 }, desiredVersion: 2, lastUpdated: at(1) });
@@ -256,7 +252,7 @@ describe('histories of the paths that policies may own', () => {
     expect(fold(known(answerFirst), writes(before, 1, { interval: 60 }))).toEqual(known(answerFirst));
   });
 
-  test('telling the same value again makes it our version and counts', () => {
+  test('counts a repeated write of the same value and takes its version as Berth’s', () => {
     const write = [{ path, policy: 'p', by: 'p', value: 60 }];
     const first = adoptOwnWrite(
       shadowOf(),
@@ -274,7 +270,7 @@ describe('histories of the paths that policies may own', () => {
     expect(historyOf(second, path)).toMatchObject({ ours: 3, writes: [{ at: at(9), count: 2 }] });
   });
 
-  test('at the first GET the hub’s own bookkeeping says since when a value stands', () => {
+  test('takes the age of a value from the hub’s metadata at the first GET', () => {
     const blank = shadowAfter({ kind: 'nothing' }, reports(shadowOf({ version: 7 }), 3, { a: 1 }));
     const twin = twinOf({
       version: 9,
@@ -286,7 +282,7 @@ describe('histories of the paths that policies may own', () => {
     expect(historyOf(adoptTwin(blank, twin, at(3), TRACKED), path)).toMatchObject({ ours: 3, foreign: [] });
   });
 
-  test('a twin whose versions went back starts a new history', () => {
+  test('starts again when the versions of the twin went back', () => {
     const old = shadowOf({ version: 50, desired: { interval: 5 } });
 
     const adopted = adoptTwin(old, twinOf({ version: 4, desired: { interval: 6 } }), at(60), TRACKED);
@@ -304,8 +300,8 @@ const change = fc.record({
   }),
 });
 
-describe('whatever the order, repetition or loss of events', () => {
-  test('a shadow that is not marked unread is the hub’s twin at some version, and the newest if the last event was merged', () => {
+describe('events in any order, repeated or lost', () => {
+  test('give the hub’s twin at some version unless the snapshot is unread, and the newest version if the last event was merged', () => {
     fc.assert(
       fc.property(
         fc.array(change, { minLength: 1, maxLength: 12 }),
@@ -337,7 +333,7 @@ describe('whatever the order, repetition or loss of events', () => {
     );
   });
 
-  test('in order, and with any run of them repeated, no GET is needed', () => {
+  test('need no GET when they are in order and repeated any number of times', () => {
     fc.assert(
       fc.property(
         fc.array(change, { minLength: 1, maxLength: 12 }),

@@ -11,7 +11,7 @@ describe('parseInstant', () => {
     ['2020-10-21T00:13:39.3649100+02:00', '2020-10-20T22:13:39.3649100Z'],
     ['2024-02-29T23:59:59.9999999Z', '2024-02-29T23:59:59.9999999Z'],
     ['0001-01-01T00:00:00Z', '0001-01-01T00:00:00.0000000Z'],
-  ])('%s is %s', (text, instant) => {
+  ])('%s is parsed as %s', (text, instant) => {
     expect(parseInstant(text)).toBe(instant);
   });
 
@@ -25,11 +25,11 @@ describe('parseInstant', () => {
     '',
     7,
     undefined,
-  ])('%s is none', (text) => {
+  ])('%s is invalid', (text) => {
     expect(parseInstant(text)).toBeUndefined();
   });
 
-  test('is the moment that the calendar says, whichever form it has', () => {
+  test('gives the calendar’s moment for every form of the text', () => {
     const parts = fc.tuple(
       fc.integer({ min: 0, max: 9_999 }),
       fc.integer({ min: 0, max: 13 }),

@@ -19,10 +19,10 @@ describe('the limits of a twin', () => {
   });
 
   test.each<[string, JsonValue, string]>([
-    ['eleven objects', nested(11), 'a.a.a.a.a.a.a.a.a.a.a'],
-    ['an empty object in the tenth', nested(10, {}), 'a.a.a.a.a.a.a.a.a.a.a'],
+    ['eleven nested objects', nested(11), 'a.a.a.a.a.a.a.a.a.a.a'],
+    ['an empty object in the tenth object', nested(10, {}), 'a.a.a.a.a.a.a.a.a.a.a'],
     ['a list in the tenth object', nested(10, [1]), 'a.a.a.a.a.a.a.a.a.a.a'],
-    ['an object in a list in the ninth', nested(9, [{ b: 1 }]), 'a.a.a.a.a.a.a.a.a.a.0'],
+    ['an object in a list in the ninth object', nested(9, [{ b: 1 }]), 'a.a.a.a.a.a.a.a.a.a.0'],
     ['a string over 4 KB in UTF-8', { a: 'é'.repeat(2049) }, 'a'],
     ['an integer over 2^52', { a: 4_503_599_627_370_496 }, 'a'],
     ['null in an array', { a: [1, null] }, 'a.1'],
@@ -36,7 +36,7 @@ describe('the limits of a twin', () => {
     expect(twinProblems('desired', value).map((problem) => problem.path.join('.'))).toEqual([path]);
   });
 
-  test.each(['tags', 'desired', 'reported'] as const)('bound the size of %s', (section) => {
+  test.each(['tags', 'desired', 'reported'] as const)('apply to the size of %s', (section) => {
     const kilobytes = section === 'tags' ? 8 : 32;
     const full = Object.fromEntries(
       Array.from({ length: kilobytes }, (_, i) => [`k${i % 10}${i}`.padEnd(24, '_'), 'x'.repeat(1000)]),

@@ -19,7 +19,7 @@ const dueOf = (parts: Partial<Due>): Due => ({
 });
 
 describe('marking a twin for a read', () => {
-  test('keeps all that is known of it', () => {
+  test('keeps all known data of the twin', () => {
     const before = shadowOf({ desired: { interval: 5 }, parked: { why: 'quota' } });
 
     expect(marked(before)).toEqual({
@@ -29,7 +29,7 @@ describe('marking a twin for a read', () => {
     });
   });
 
-  test('makes an unread shadow of a twin that nobody knows', () => {
+  test('makes an unread snapshot of an unknown twin', () => {
     expect(markUnread({ kind: 'nothing' }, ID, MARK)).toMatchObject({
       kind: 'shadow',
       shadow: {
@@ -43,30 +43,30 @@ describe('marking a twin for a read', () => {
   });
 
   test.each<[string, number, 'deleted' | 'shadow']>([
-    ['later', 11, 'deleted'],
-    ['at the same time', 10, 'deleted'],
-    ['before', 9, 'shadow'],
-  ])('of a twin that was deleted %s', (_, seconds, kind) => {
+    ['later than the mark', 11, 'deleted'],
+    ['at the same time as the mark', 10, 'deleted'],
+    ['before the mark', 9, 'shadow'],
+  ])('handles a twin that was deleted %s', (_, seconds, kind) => {
     const known: Known = { kind: 'deleted', at: at(seconds) };
 
     expect(markUnread(known, ID, MARK).kind).toBe(kind);
   });
 
-  test('does not forget that something later is unread too', () => {
+  test('keeps the later time when another read is pending', () => {
     expect(marked({ unread: { since: at(99), why: 'gap' } }).unread?.since).toBe(at(99));
     expect(marked({ unread: { since: at(1), why: 'gap' } }).unread?.since).toBe(at(10));
   });
 
   test.each<[string, Partial<Due>, Partial<Due>]>([
-    ['brings due work forward', {}, { priority: 'drift', at: T0 + 60_000, tries: 0 }],
-    ['leaves what is due already', { at: T0 }, { at: T0 }],
-    ['makes it more urgent', { priority: 'resync' }, { priority: 'drift' }],
-    ['never makes it less urgent', { priority: 'edit' }, { priority: 'edit' }],
+    ['makes a later work item earlier', {}, { priority: 'drift', at: T0 + 60_000, tries: 0 }],
+    ['keeps a work item that is already due', { at: T0 }, { at: T0 }],
+    ['makes a work item more urgent', { priority: 'resync' }, { priority: 'drift' }],
+    ['never makes a work item less urgent', { priority: 'edit' }, { priority: 'edit' }],
   ])('%s', (_, before, after) => {
     expect(marked({ due: dueOf(before) }).due).toMatchObject(after);
   });
 
-  test('leaves the due row of a write under way, by which others know that it is', () => {
+  test('keeps the work item of a write in progress, which tells other instances of the write', () => {
     const writing = [{ path: ['interval'], policy: 'p', by: 'p', value: 5 }];
 
     expect(marked({ writing, due: dueOf({}) })).toMatchObject({

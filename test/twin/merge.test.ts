@@ -26,29 +26,24 @@ const object = fc.object({
 describe('mergePatch', () => {
   test.each([
     [
-      'an object merges, an array replaces',
+      'an object is merged and an array replaces',
       '{"a":{"b":1},"c":[1]}',
       '{"a":{"d":2},"c":[2]}',
       '{"a":{"b":1,"d":2},"c":[2]}',
     ],
-    ['null deletes, also what is not there', '{"a":1,"b":2}', '{"a":null,"z":null}', '{"b":2}'],
+    ['null deletes a member, even if it does not exist', '{"a":1,"b":2}', '{"a":null,"z":null}', '{"b":2}'],
+    ['an object replaces a scalar, without its nulls', '{"a":1}', '{"a":{"b":null,"c":2}}', '{"a":{"c":2}}'],
     [
-      'an object takes the place of a scalar, without its nulls',
-      '{"a":1}',
-      '{"a":{"b":null,"c":2}}',
-      '{"a":{"c":2}}',
-    ],
-    [
-      'a key is a key',
+      'keys named __proto__ and constructor are plain keys',
       '{"__proto__":{"a":1}}',
       '{"__proto__":{"b":2},"constructor":{"c":3}}',
       '{"__proto__":{"a":1,"b":2},"constructor":{"c":3}}',
     ],
-  ])('%s', (_, base, patch, expected) => {
+  ])('follows this rule: %s', (_, base, patch, expected) => {
     expect(JSON.stringify(mergePatch(json(base), json(patch)))).toBe(expected);
   });
 
-  test('is the merge of RFC 7396, and changes neither argument', () => {
+  test('follows RFC 7396 and changes no argument', () => {
     fc.assert(
       fc.property(object, object, (base, patch) => {
         const before = JSON.stringify([base, patch]);
@@ -58,7 +53,7 @@ describe('mergePatch', () => {
     );
   });
 
-  test('keeps what it does not touch as the very same objects', () => {
+  test('keeps unchanged parts as the same objects', () => {
     const base = json('{"pump":{"speed":1},"power":{"battery":80,"source":{"kind":"mains"}}}');
     const after = mergePatch(base, { power: { battery: 79 } });
     expect(after.pump).toBe(base.pump);

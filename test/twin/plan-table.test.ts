@@ -5,9 +5,9 @@ import { NO_HISTORY, type PathHistory } from '../../src/twin/snapshot/shadow.ts'
 import { at, fleetOf, ID, shadowOf, T0 } from './twins.ts';
 
 /*
- * The specification of twin sync: what a twin looks like, what the policies say, and what Berth does about it. Every
- * row is looked at at the same moment; times are in seconds before (negative) and after it. Our version is 4 where a
- * row does not say otherwise, and the twin's desired version too.
+ * The specification of twin sync: a twin, the policies, and what Berth does. All rows are planned at the same moment.
+ * Times are in seconds before (negative) and after it. The version of Berth's write and the desired version of the twin
+ * are 4 unless a row says otherwise.
  */
 
 interface History {
@@ -37,7 +37,7 @@ interface Given {
   readonly desired?: JsonObject;
   readonly reported?: JsonObject;
   readonly desiredVersion?: number;
-  /** `unseen`: nobody has looked after the path before. */
+  /** `unseen`: no policy has owned the path before. */
   readonly paths?: Readonly<Record<string, History | 'unseen'>>;
   readonly module?: string;
   /** What the device has announced; the models of the fleet are `MODELS`. */
@@ -81,7 +81,7 @@ const ack = (value: JsonValue, ac: number, av?: number, ad?: string): JsonObject
 });
 
 const ownership: readonly Row[] = [
-  ['no policy: nothing is owned', { policies: [], desired: { a: 1 } }, { is: {} }],
+  ['without a policy no path is owned', { policies: [], desired: { a: 1 } }, { is: {} }],
   [
     'a policy without a condition matches every twin',
     { policies: [BASE] },
@@ -93,22 +93,22 @@ const ownership: readonly Row[] = [
     { patch: { interval: 60 }, is: { interval: 'drifted by saver' } },
   ],
   [
-    'one that does not match owns nothing',
+    'a policy that does not match owns nothing',
     { policies: [SAVER, BASE], reported: { battery: 90 } },
     { patch: { interval: 5 }, is: { interval: 'drifted by base' } },
   ],
   [
-    'one whose condition is unknown owns nothing',
+    'a policy with an unknown condition owns nothing',
     { policies: [SAVER, BASE] },
     { patch: { interval: 5 }, is: { interval: 'drifted by base' } },
   ],
   [
-    'one whose condition meets another type owns nothing',
+    'a policy whose condition meets another type owns nothing',
     { policies: [SAVER, BASE], reported: { battery: 'low' } },
     { patch: { interval: 5 }, is: { interval: 'drifted by base' } },
   ],
   [
-    'ownership is per leaf',
+    'each leaf has its own owner',
     {
       policies: [
         { name: 'a', desired: { net: { dns: 'a' } } },
@@ -118,62 +118,66 @@ const ownership: readonly Row[] = [
     { patch: { net: { dns: 'a', ntp: 'b' } }, is: { 'net.dns': 'drifted by a', 'net.ntp': 'drifted by b' } },
   ],
   [
-    'what nobody owns is left alone',
+    'a path without an owner stays unchanged',
     { policies: [BASE], desired: { interval: 5, mine: 1 }, reported: { interval: 5 } },
     { is: { interval: 'inSync' } },
   ],
-  ['a device’s policy does not touch modules', { policies: [BASE], module: 'collector' }, { is: {} }],
+  ['a policy for devices does not change modules', { policies: [BASE], module: 'collector' }, { is: {} }],
   [
-    'a module’s policy does not touch the device',
+    'a policy for a module does not change the device',
     { policies: [{ name: 'm', target: 'module:collector', desired: { level: 1 } }] },
     { is: {} },
   ],
   [
-    'a module’s policy owns in its module',
+    'a policy for a module owns paths in its module',
     { policies: [{ name: 'm', target: 'module:collector', desired: { level: 1 } }], module: 'collector' },
     { patch: { level: 1 }, is: { level: 'drifted' } },
   ],
   [
-    'a module’s policy does not touch other modules',
+    'a policy for a module does not change other modules',
     { policies: [{ name: 'm', target: 'module:collector', desired: { level: 1 } }], module: 'other' },
     { is: {} },
   ],
   [
-    'outside of the scope nothing is owned',
+    'no path is owned outside the scope',
     { policies: [BASE], tags: { unmanaged: true }, scope: "!('unmanaged' in tags)" },
     { is: {} },
   ],
   [
-    'inside of the scope everything is as ever',
+    'all paths are owned as usual inside the scope',
     { policies: [BASE], tags: {}, scope: "!('unmanaged' in tags)" },
     { patch: { interval: 5 }, is: { interval: 'drifted' } },
   ],
-  ['an unknown scope is outside', { policies: [BASE], scope: "tags.managed == 'yes'" }, { is: {} }],
+  [
+    'a twin with an unknown scope is outside the scope',
+    { policies: [BASE], scope: "tags.managed == 'yes'" },
+    { is: {} },
+  ],
 ];
 
 const values: readonly Row[] = [
   [
-    'a value may be computed of what the hub is',
+    'a value may be computed from properties of the hub',
     { policies: [{ name: 'p', desired: { site: '=hub.labels.site' } }] },
     { patch: { site: 'ams' }, is: { site: 'drifted' } },
   ],
   [
-    'a value may be computed of what the device reports',
+    'a value may be computed from reported properties',
     { policies: [{ name: 'p', desired: { half: '=reported.rate / 2' } }], reported: { rate: 9 } },
     { patch: { half: 4.5 }, is: { half: 'drifted' } },
   ],
   [
-    'a value may be computed of tags',
+    'a value may be computed from tags',
     { policies: [{ name: 'p', desired: { name: "='pump in ' + tags.city" } }], tags: { city: 'Zürich' } },
     { patch: { name: 'pump in Zürich' }, is: { name: 'drifted' } },
   ],
   [
-    'a value that is unknown leaves its path out',
+    'an unknown value leaves its path out',
     { policies: [{ name: 'p', desired: { a: '=reported.nothing', b: 1 } }] },
     { patch: { b: 1 }, is: { b: 'drifted' } },
   ],
   [
-    'and the next policy that sets the path owns it',
+    'a path with an unknown value belongs to the next policy that sets it',
     {
       policies: [
         { name: 'p', desired: { a: '=reported.nothing' } },
@@ -183,7 +187,7 @@ const values: readonly Row[] = [
     { patch: { a: 1 }, is: { a: 'drifted by q' } },
   ],
   [
-    'a computed value that is an object is no leaf',
+    'a computed object is not a leaf',
     { policies: [{ name: 'p', desired: { a: '=reported.o' } }], reported: { o: { x: 1 } } },
     { is: {} },
   ],
@@ -203,22 +207,22 @@ const values: readonly Row[] = [
     { patch: { old: null }, is: { old: 'drifted' } },
   ],
   [
-    'and nothing is written where it is absent',
+    'null causes no write when the property is absent',
     { policies: [{ name: 'p', desired: { old: null } }] },
     { is: { old: 'inSync' } },
   ],
   [
-    'a list is replaced whole',
+    'a list is replaced as a whole',
     { policies: [{ name: 'p', desired: { list: [1, 2] } }], desired: { list: [1] } },
     { patch: { list: [1, 2] }, is: { list: 'drifted' } },
   ],
   [
-    'the same number in another form is the same',
+    'the same number in another form is the same value',
     { policies: [{ name: 'p', desired: { a: 1.0 } }], desired: { a: 1 }, reported: { a: 1 } },
     { is: { a: 'inSync' } },
   ],
   [
-    'another type is another value',
+    'a value of another type is another value',
     { policies: [BASE], desired: { interval: '5' } },
     { patch: { interval: 5 }, is: { interval: 'drifted' } },
   ],
@@ -231,7 +235,7 @@ const values: readonly Row[] = [
     { is: { a: 'rejected' }, why: 'a cannot be written: a is a string over 4 KB' },
   ],
   [
-    'nor one with which the twin would be too large',
+    'a value that makes the twin too large is never sent',
     {
       policies: [{ name: 'p', desired: { a: '=tags.long' } }],
       tags: { long: 'x'.repeat(3_000) },
@@ -243,7 +247,7 @@ const values: readonly Row[] = [
     },
   ],
   [
-    'the patch holds what differs and nothing else',
+    'the patch contains only the values that differ',
     {
       policies: [{ name: 'p', desired: { a: 1, b: { c: 2, d: 3 }, gone: null } }],
       desired: { a: 1, b: { c: 9, d: 3 }, gone: 'x' },
@@ -255,12 +259,12 @@ const values: readonly Row[] = [
     },
   ],
   [
-    'lack of room is no fault of the value: where there is room again it is written',
+    'a value without room is written when there is room again',
     { policies: [{ name: 'p', desired: { text: 'y'.repeat(1_000) } }], desired: { k: 1 } },
     { patch: { text: 'y'.repeat(1_000) }, is: { text: 'drifted' } },
   ],
   [
-    'what one patch takes away makes room for what it adds',
+    'the removals of a patch make room for its additions',
     {
       policies: [{ name: 'p', desired: { text: 'y'.repeat(1_000), k0: null } }],
       desired: Object.fromEntries(Array.from({ length: 8 }, (_, index) => [`k${index}`, 'x'.repeat(4_090)])),
@@ -268,7 +272,7 @@ const values: readonly Row[] = [
     { patch: { text: 'y'.repeat(1_000), k0: null }, is: { text: 'drifted', k0: 'drifted' } },
   ],
   [
-    'where not everything fits, what comes first does',
+    'the first values are written when not all values fit',
     {
       policies: [{ name: 'p', desired: { a: 'y'.repeat(4_000), b: 'z'.repeat(4_000) } }],
       desired: Object.fromEntries(Array.from({ length: 7 }, (_, index) => [`k${index}`, 'x'.repeat(4_090)])),
@@ -276,7 +280,7 @@ const values: readonly Row[] = [
     { patch: { a: 'y'.repeat(4_000) }, is: { a: 'drifted', b: 'rejected' } },
   ],
   [
-    'a value that is computed of a redacted one is left out',
+    'a value that is computed from a redacted one is left out',
     {
       policies: [{ name: 'p', desired: { copy: '=reported.wifi.psk' } }],
       reported: { wifi: { psk: `redacted:${'0123456789ab'.repeat(2)}` } },
@@ -284,7 +288,7 @@ const values: readonly Row[] = [
     { is: {} },
   ],
   [
-    'and so is one that has a redacted one in its middle',
+    'a value that contains a redacted one in its middle is left out',
     {
       policies: [{ name: 'p', desired: { label: "='id-' + reported.wifi.psk" } }],
       reported: { wifi: { psk: `redacted:${'0123456789ab'.repeat(2)}` } },
@@ -295,37 +299,37 @@ const values: readonly Row[] = [
 
 const echoes: readonly Row[] = [
   [
-    'desired is as wanted and nothing is reported: pending, which costs nothing',
+    'a wanted value without a report is pending and costs nothing',
     { policies: [BASE], desired: { interval: 5 } },
     { is: { interval: 'pending' }, why: 'interval has not been reported yet' },
   ],
   [
-    'nothing need be reported: in sync',
+    'a wanted value that needs no report is in sync',
     { policies: [{ ...BASE, confirm: false }], desired: { interval: 5 } },
     { is: { interval: 'inSync' } },
   ],
   [
-    'the device echoes the value',
+    'an echoed value is in sync',
     { policies: [BASE], desired: { interval: 5 }, reported: { interval: 5 } },
     { is: { interval: 'inSync' } },
   ],
   [
-    'within the tolerance',
+    'a report within the tolerance is in sync',
     { policies: [{ ...BASE, tolerance: 0.5 }], desired: { interval: 5 }, reported: { interval: 5.4 } },
     { is: { interval: 'inSync' } },
   ],
   [
-    'beyond the tolerance',
+    'a report beyond the tolerance is not in sync',
     { policies: [{ ...BASE, tolerance: 0.5 }], desired: { interval: 5 }, reported: { interval: 5.6 } },
     { is: { interval: 'pending' } },
   ],
   [
-    'the tolerance is for reports, not for desired',
+    'the tolerance applies to reports and not to desired',
     { policies: [{ ...BASE, tolerance: 0.5 }], desired: { interval: 5.4 } },
     { patch: { interval: 5 }, is: { interval: 'drifted' } },
   ],
   [
-    'the tolerance counts inside of lists',
+    'the tolerance applies inside lists',
     {
       policies: [{ name: 'p', desired: { l: [1, 2] }, tolerance: 0.1 }],
       desired: { l: [1, 2] },
@@ -334,7 +338,7 @@ const echoes: readonly Row[] = [
     { is: { l: 'inSync' } },
   ],
   [
-    'another value that was there before Berth wrote: the device has not seen it yet',
+    'a different report from before the write does not count, because the device has not seen the value',
     {
       policies: [BASE],
       desired: { interval: 5 },
@@ -344,7 +348,7 @@ const echoes: readonly Row[] = [
     { is: { interval: 'pending' }, ask: 550 },
   ],
   [
-    'another value after the write: told again',
+    'a different report after the write causes another write',
     {
       policies: [BASE],
       desired: { interval: 5 },
@@ -358,7 +362,7 @@ const echoes: readonly Row[] = [
     },
   ],
   [
-    'not before the cooldown is over',
+    'the next write waits for the end of the cooldown',
     {
       policies: [{ ...BASE, cooldown: '1m' }],
       desired: { interval: 5 },
@@ -368,7 +372,7 @@ const echoes: readonly Row[] = [
     { is: { interval: 'pending' }, next: 10 },
   ],
   [
-    'and no more often than `attempts`',
+    'the number of writes is limited by `attempts`',
     {
       policies: [BASE],
       desired: { interval: 5 },
@@ -378,7 +382,7 @@ const echoes: readonly Row[] = [
     { is: { interval: 'rejected' }, why: 'interval the device reports another value, and was told 3 times' },
   ],
   [
-    'attempts: 1 is told once',
+    'attempts: 1 allows one write',
     {
       policies: [{ ...BASE, attempts: 1 }],
       desired: { interval: 5 },
@@ -388,7 +392,7 @@ const echoes: readonly Row[] = [
     { is: { interval: 'rejected' } },
   ],
   [
-    'another value that was there before somebody else set what is wanted: the device has not seen it yet',
+    'a different report from before another writer set the value does not count',
     {
       policies: [BASE],
       desired: { interval: 5 },
@@ -400,7 +404,7 @@ const echoes: readonly Row[] = [
     { is: { interval: 'pending' }, ask: 595 },
   ],
   [
-    'another value after somebody else set what is wanted: told, as if Berth had',
+    'a different report after another writer set the value causes a write',
     {
       policies: [BASE],
       desired: { interval: 5 },
@@ -410,7 +414,7 @@ const echoes: readonly Row[] = [
     { patch: { interval: 5 }, is: { interval: 'pending' } },
   ],
   [
-    'another value though nobody wrote: pending',
+    'a different report without any write is pending',
     {
       policies: [BASE],
       desired: { interval: 5 },
@@ -423,42 +427,42 @@ const echoes: readonly Row[] = [
 
 const acknowledgements: readonly Row[] = [
   [
-    '200 with the value',
+    '200 with the value is in sync',
     { policies: [BASE], desired: { interval: 5 }, reported: { interval: ack(5, 200, 4) } },
     { is: { interval: 'inSync' } },
   ],
   [
-    '203, as the device had it from the start',
+    '203 with the value that the device had from the start is in sync',
     { policies: [BASE], desired: { interval: 5 }, reported: { interval: ack(5, 203, 0) } },
     { is: { interval: 'inSync' } },
   ],
   [
-    '200 with the value and an old version: a portal edit raises versions only',
+    '200 with the value and an old version is in sync, because a portal edit only raises versions',
     { policies: [BASE], desired: { interval: 5 }, reported: { interval: ack(5, 200, 2) }, desiredVersion: 9 },
     { is: { interval: 'inSync' } },
   ],
   [
-    '400 with the value and an old version',
+    '400 with the value and an old version is in sync',
     { policies: [BASE], desired: { interval: 5 }, reported: { interval: ack(5, 400, 2) } },
     { is: { interval: 'inSync' } },
   ],
   [
-    '200 with the value and no version',
+    '200 with the value and no version is in sync',
     { policies: [BASE], desired: { interval: 5 }, reported: { interval: ack(5, 200) } },
     { is: { interval: 'inSync' } },
   ],
   [
-    'an answer to an earlier version: not seen yet',
+    'an answer to an earlier version does not count',
     { policies: [BASE], desired: { interval: 5 }, reported: { interval: ack(9, 200, 3) } },
     { is: { interval: 'pending' }, why: 'interval the device has answered version 3, not 4 yet' },
   ],
   [
-    'an answer to a version that this twin never had',
+    'an answer to a version that the twin never had does not count',
     { policies: [BASE], desired: { interval: 5 }, reported: { interval: ack(9, 200, 12) } },
     { is: { interval: 'pending' } },
   ],
   [
-    '202: in progress until the deadline',
+    '202 means in progress until the deadline',
     {
       policies: [{ ...BASE, deadline: '10m' }],
       desired: { interval: 5 },
@@ -468,7 +472,7 @@ const acknowledgements: readonly Row[] = [
     { is: { interval: 'pending' }, next: 540 },
   ],
   [
-    '202 with the value is still in progress',
+    '202 with the value still means in progress',
     {
       policies: [{ ...BASE, deadline: '10m' }],
       desired: { interval: 5 },
@@ -478,7 +482,7 @@ const acknowledgements: readonly Row[] = [
     { is: { interval: 'pending' }, next: 540 },
   ],
   [
-    '202 after the deadline',
+    '202 after the deadline is an error',
     {
       policies: [{ ...BASE, deadline: '10m' }],
       desired: { interval: 5 },
@@ -488,12 +492,12 @@ const acknowledgements: readonly Row[] = [
     { is: { interval: 'rejected' } },
   ],
   [
-    '400: rejected, with what the device says',
+    '400 is a rejection with the device’s reason',
     { policies: [BASE], desired: { interval: 5 }, reported: { interval: ack(9, 400, 4, 'too fast') } },
     { is: { interval: 'rejected' }, why: 'interval the device answered 400: too fast' },
   ],
   [
-    '400 without a version, before the write: it is about an earlier value',
+    '400 without a version from before the write is about an earlier value',
     {
       policies: [BASE],
       desired: { interval: 5 },
@@ -503,7 +507,7 @@ const acknowledgements: readonly Row[] = [
     { is: { interval: 'pending' }, ask: 590 },
   ],
   [
-    '400 without a version, after the write and with another value than before: an answer',
+    '400 without a version, after the write and with a new value, is an answer',
     {
       policies: [BASE],
       desired: { interval: 5 },
@@ -513,7 +517,7 @@ const acknowledgements: readonly Row[] = [
     { is: { interval: 'rejected' } },
   ],
   [
-    '400 without a version and with the value held before: an answer after a minute',
+    '400 without a version and with the earlier value is an answer after a minute',
     {
       policies: [BASE],
       desired: { interval: 5 },
@@ -524,7 +528,7 @@ const acknowledgements: readonly Row[] = [
     { is: { interval: 'pending' }, next: 50 },
   ],
   [
-    '400 without a version and with the value held before, a minute after the write: rejected',
+    '400 without a version and with the earlier value is a rejection a minute after the write',
     {
       policies: [BASE],
       desired: { interval: 5 },
@@ -535,7 +539,7 @@ const acknowledgements: readonly Row[] = [
     { is: { interval: 'rejected' }, why: 'interval the device answered 400' },
   ],
   [
-    '200 without a version, from before the write: pending',
+    '200 without a version from before the write is pending',
     {
       policies: [BASE],
       desired: { interval: 5 },
@@ -545,7 +549,7 @@ const acknowledgements: readonly Row[] = [
     { is: { interval: 'pending' }, ask: 590 },
   ],
   [
-    '200 without a version and with another value: told again, as after an echo',
+    '200 without a version and with another value causes another write, as an echo does',
     {
       policies: [BASE],
       desired: { interval: 5 },
@@ -555,7 +559,7 @@ const acknowledgements: readonly Row[] = [
     { patch: { interval: 5 }, is: { interval: 'pending' } },
   ],
   [
-    '500 without a version that was there before the write uses up no attempt',
+    '500 without a version from before the write uses no attempt',
     {
       policies: [BASE],
       desired: { interval: 5 },
@@ -565,12 +569,12 @@ const acknowledgements: readonly Row[] = [
     { is: { interval: 'pending' }, ask: 535 },
   ],
   [
-    '200 with another value: the device chose',
+    '200 with another value is the choice of the device',
     { policies: [BASE], desired: { interval: 5 }, reported: { interval: ack(9, 200, 4) } },
     { is: { interval: 'rejected' } },
   ],
   [
-    '200 with a value within the tolerance',
+    '200 with a value within the tolerance is in sync',
     {
       policies: [{ ...BASE, tolerance: 1 }],
       desired: { interval: 5 },
@@ -579,22 +583,22 @@ const acknowledgements: readonly Row[] = [
     { is: { interval: 'inSync' } },
   ],
   [
-    '203 with another value at the version that was written: the device chose',
+    '203 with another value at the written version is the choice of the device',
     { policies: [BASE], desired: { interval: 5 }, reported: { interval: ack(9, 203, 4) } },
     { is: { interval: 'rejected' }, why: 'interval the device answered 203 with another value' },
   ],
   [
-    '203 with another value of an earlier version: nothing of ours was taken yet',
+    '203 with another value of an earlier version is not an answer',
     { policies: [BASE], desired: { interval: 5 }, reported: { interval: ack(9, 203, 0) } },
     { is: { interval: 'pending' } },
   ],
   [
-    '500, never told by Berth: told',
+    '500 without a write by Berth causes a write',
     { policies: [BASE], desired: { interval: 5 }, reported: { interval: ack(9, 500, 4) } },
     { patch: { interval: 5 }, is: { interval: 'pending' } },
   ],
   [
-    '500 within the cooldown',
+    '500 within the cooldown waits',
     {
       policies: [{ ...BASE, cooldown: '1m' }],
       desired: { interval: 5 },
@@ -604,7 +608,7 @@ const acknowledgements: readonly Row[] = [
     { is: { interval: 'pending' }, next: 40 },
   ],
   [
-    '500 after the last attempt',
+    '500 after the last attempt is a rejection',
     {
       policies: [{ ...BASE, attempts: 2 }],
       desired: { interval: 5 },
@@ -614,12 +618,12 @@ const acknowledgements: readonly Row[] = [
     { is: { interval: 'rejected' }, why: 'interval the device answered 503, and was told 2 times' },
   ],
   [
-    'an unheard-of code',
+    'an unknown code is pending',
     { policies: [BASE], desired: { interval: 5 }, reported: { interval: ack(9, 301, 4) } },
     { is: { interval: 'pending' } },
   ],
   [
-    'an object with `ac` that is no number is a plain value',
+    'an object with an `ac` that is not a number is a plain value',
     { policies: [BASE], desired: { interval: 5 }, reported: { interval: { value: 5, ac: 'ok' } } },
     { is: { interval: 'pending' } },
   ],
@@ -643,7 +647,7 @@ const WRITTEN_AGAIN = 't1.target was written without the marker of the component
 
 const components: readonly Row[] = [
   [
-    'a property of a component is acknowledged inside of it',
+    'a property of a component is acknowledged inside the component',
     {
       policies: [{ name: 'p', desired: { t1: { __t: 'c', target: 21 } } }],
       desired: { t1: { __t: 'c', target: 21 } },
@@ -662,7 +666,7 @@ const components: readonly Row[] = [
     { patch: { t1: { __t: 'c', target: 21 } }, is: { 't1.__t': 'drifted', 't1.target': 'drifted' } },
   ],
   [
-    'where the device says that it is a component, the marker goes along unasked',
+    'the marker is added to a patch when the device reports it',
     {
       policies: [{ name: 'p', desired: { t1: { target: 21 } } }],
       reported: { t1: { __t: 'c', target: ack(18, 203, 0) } },
@@ -670,7 +674,7 @@ const components: readonly Row[] = [
     { patch: { t1: { __t: 'c', target: 21 } }, is: { 't1.target': 'drifted' } },
   ],
   [
-    'the marker goes along where the twin has it already: a device looks for it in each message',
+    'the marker is sent even if the twin has it, because a device reads it in each message',
     {
       policies: [TARGET],
       desired: { t1: { __t: 'c', target: 18 } },
@@ -679,12 +683,12 @@ const components: readonly Row[] = [
     { patch: { t1: { __t: 'c', target: 21 } }, is: { 't1.target': 'drifted' } },
   ],
   [
-    'a component that only desired knows is one',
+    'a component that only desired shows is a component',
     { policies: [TARGET], desired: { t1: { __t: 'c', target: 18 } } },
     { patch: { t1: { __t: 'c', target: 21 } }, is: { 't1.target': 'drifted' } },
   ],
   [
-    'a policy whose marker is there already sends it along',
+    'a policy sends its marker even if the twin has it',
     {
       policies: [{ name: 'p', desired: { t1: { __t: 'c', target: 21 } } }],
       desired: { t1: { __t: 'c', target: 31 } },
@@ -692,7 +696,7 @@ const components: readonly Row[] = [
     { patch: { t1: { __t: 'c', target: 21 } }, is: { 't1.__t': 'inSync', 't1.target': 'drifted' } },
   ],
   [
-    'what one policy says of a component holds for the others',
+    'the marker of one policy applies to all policies',
     {
       policies: [TARGET, { name: 'marks', desired: { t1: { __t: 'c' } } }],
       desired: { t1: { __t: 'c', target: 31 } },
@@ -700,12 +704,12 @@ const components: readonly Row[] = [
     { patch: { t1: { __t: 'c', target: 21 } }, is: { 't1.__t': 'inSync', 't1.target': 'drifted' } },
   ],
   [
-    'a policy that does not match says nothing',
+    'the marker of a policy that does not match has no effect',
     { policies: [TARGET, { name: 'marks', when: 'false', desired: { t1: { __t: 'c' } } }] },
     { patch: { t1: { target: 21 } }, is: { 't1.target': 'drifted' } },
   ],
   [
-    'the model of the device tells its components',
+    'the model of the device defines its components',
     { policies: [TARGET], modelId: CONTROLLER },
     { patch: { t1: { __t: 'c', target: 21 } }, is: { 't1.target': 'drifted' } },
   ],
@@ -715,7 +719,7 @@ const components: readonly Row[] = [
     { patch: { net: { dns: 'a' }, rate: 1 }, is: { 'net.dns': 'drifted', rate: 'drifted' } },
   ],
   [
-    'a model that no file describes tells nothing',
+    'a model without a file defines no component',
     { policies: [TARGET], modelId: 'dtmi:com:example:TemperatureController;2' },
     { patch: { t1: { target: 21 } }, is: { 't1.target': 'drifted' } },
   ],
@@ -731,7 +735,7 @@ const components: readonly Row[] = [
     },
   ],
   [
-    'below a component lies one marker, at its top',
+    'a component has one marker at its top',
     {
       policies: [{ name: 'p', desired: { t1: { fan: { speed: { max: 3 } } } } }],
       reported: { t1: { __t: 'c' } },
@@ -739,7 +743,7 @@ const components: readonly Row[] = [
     { patch: { t1: { __t: 'c', fan: { speed: { max: 3 } } } }, is: { 't1.fan.speed.max': 'drifted' } },
   ],
   [
-    'a property of a component is taken away with the marker',
+    'a removed property of a component is sent with the marker',
     {
       policies: [{ name: 'p', desired: { t1: { target: null } } }],
       desired: { t1: { __t: 'c', target: 18 } },
@@ -747,12 +751,12 @@ const components: readonly Row[] = [
     { patch: { t1: { __t: 'c', target: null } }, is: { 't1.target': 'drifted' } },
   ],
   [
-    'a component that is taken away as a whole has none',
+    'a component that is removed as a whole has no marker',
     { policies: [{ name: 'p', desired: { t1: null } }], desired: { t1: { __t: 'c', target: 18 } } },
     { patch: { t1: null }, is: { t1: 'drifted' } },
   ],
   [
-    'a policy that wants no marker says that it is no component',
+    'a policy that removes the marker says that the object is not a component',
     {
       policies: [{ name: 'p', desired: { t1: { __t: null, target: 21 } } }],
       desired: { t1: { __t: 'c', target: 18 } },
@@ -761,7 +765,7 @@ const components: readonly Row[] = [
     { patch: { t1: { __t: null, target: 21 } }, is: { 't1.__t': 'drifted', 't1.target': 'drifted' } },
   ],
   [
-    'another value of the key is no marker',
+    'another value of the marker key is not a marker',
     {
       policies: [TARGET],
       desired: { t1: { __t: 'x', target: 18 } },
@@ -770,7 +774,7 @@ const components: readonly Row[] = [
     { patch: { t1: { target: 21 } }, is: { 't1.target': 'drifted' } },
   ],
   [
-    'a component of a module is one too',
+    'a component of a module is a component too',
     {
       policies: [{ ...TARGET, target: 'module:collector' }],
       module: 'collector',
@@ -779,7 +783,7 @@ const components: readonly Row[] = [
     { patch: { t1: { __t: 'c', target: 21 } }, is: { 't1.target': 'drifted' } },
   ],
   [
-    'what a policy leaves behind in a component is taken away, and the marker stays',
+    'a value that onLeave removes from a component is sent with the marker',
     {
       policies: [{ name: 'p', when: 'false', onLeave: 'remove', desired: { t1: { __t: 'c', target: 21 } } }],
       desired: { t1: { __t: 'c', target: 21 } },
@@ -791,7 +795,7 @@ const components: readonly Row[] = [
     { patch: { t1: { __t: 'c', target: null } }, is: { 't1.target': 'drifted' } },
   ],
   [
-    'a value that was written before the device said that it is a component is written again',
+    'a value is written again when the device reports later that it is in a component',
     {
       policies: [TARGET],
       desired: { t1: { target: 21 } },
@@ -801,22 +805,22 @@ const components: readonly Row[] = [
     { patch: { t1: { __t: 'c', target: 21 } }, is: { 't1.target': 'pending' }, why: WRITTEN_AGAIN },
   ],
   [
-    'a value is written again where the device has reported another property of its component',
+    'a value is written again when the device has reported another property of the component',
     { policies: [TARGET], desired: { t1: { target: 21 } }, reported: { t1: { __t: 'c', max: 30 } } },
     { patch: { t1: { __t: 'c', target: 21 } }, is: { 't1.target': 'pending' }, why: WRITTEN_AGAIN },
   ],
   [
-    'a value is written again where the model of the device is known only now',
+    'a value is written again when the model of the device becomes known later',
     { policies: [TARGET], desired: { t1: { target: 21 } }, modelId: CONTROLLER },
     { patch: { t1: { __t: 'c', target: 21 } }, is: { 't1.target': 'pending' }, why: WRITTEN_AGAIN },
   ],
   [
-    'a value is written again where its policy has the marker only now',
+    'a value is written again when its policy gets the marker later',
     { policies: [{ name: 'p', desired: { t1: { __t: 'c', target: 21 } } }], desired: { t1: { target: 21 } } },
     { patch: { t1: { __t: 'c', target: 21 } }, is: { 't1.__t': 'drifted', 't1.target': 'pending' } },
   ],
   [
-    'a value is not written again once desired has the marker',
+    'a value is not written again when desired has the marker',
     {
       policies: [TARGET],
       desired: { t1: { __t: 'c', target: 21 } },
@@ -825,7 +829,7 @@ const components: readonly Row[] = [
     { is: { 't1.target': 'pending' } },
   ],
   [
-    'a value is not written for ever to mark it where others take the marker away',
+    'a value is not written again forever when other writers remove the marker',
     {
       policies: [TARGET],
       desired: { t1: { target: 21 } },
@@ -845,12 +849,12 @@ const components: readonly Row[] = [
     { is: { 't1.target': 'pending' }, next: 3_600 },
   ],
   [
-    'a value is not written again to a device that has it',
+    'a value is not written again to a device that reports it',
     { policies: [TARGET], desired: { t1: { target: 21 } }, reported: { t1: { __t: 'c', target: 21 } } },
     { is: { 't1.target': 'inSync' } },
   ],
   [
-    'a value is not written again to a device that has it within the tolerance',
+    'a value is not written again to a device that reports it within the tolerance',
     {
       policies: [{ ...TARGET, tolerance: 1 }],
       desired: { t1: { target: 21 } },
@@ -859,7 +863,7 @@ const components: readonly Row[] = [
     { is: { 't1.target': 'inSync' } },
   ],
   [
-    'a value that needs no report is written again too',
+    'a value that needs no report is written again',
     {
       policies: [{ ...TARGET, confirm: false }],
       desired: { t1: { target: 21 } },
@@ -868,7 +872,7 @@ const components: readonly Row[] = [
     { patch: { t1: { __t: 'c', target: 21 } }, is: { 't1.target': 'pending' } },
   ],
   [
-    'a seed is written again too',
+    'a seed is written again',
     {
       policies: [{ ...TARGET, mode: 'seed' }],
       desired: { t1: { target: 21 } },
@@ -878,7 +882,7 @@ const components: readonly Row[] = [
     { patch: { t1: { __t: 'c', target: 21 } }, is: { 't1.target': 'pending' } },
   ],
   [
-    'a seed is written again where its policy has the marker only now',
+    'a seed is written again when its policy gets the marker later',
     {
       policies: [{ name: 'p', mode: 'seed', desired: { t1: { __t: 'c', target: 21 } } }],
       desired: { t1: { target: 21 } },
@@ -887,7 +891,7 @@ const components: readonly Row[] = [
     { patch: { t1: { __t: 'c', target: 21 } }, is: { 't1.__t': 'drifted', 't1.target': 'pending' } },
   ],
   [
-    'a seed that others have written is not',
+    'a seed that other writers have set is not written again',
     {
       policies: [{ ...TARGET, mode: 'seed' }],
       desired: { t1: { target: 21 } },
@@ -896,7 +900,7 @@ const components: readonly Row[] = [
     { is: { 't1.target': 'inSync' } },
   ],
   [
-    'a value that was refused is not written again to mark it',
+    'a refused value is not written again for the marker',
     {
       policies: [TARGET],
       desired: { t1: { target: 21 } },
@@ -916,7 +920,7 @@ const components: readonly Row[] = [
     { is: { 't1.target': 'pending, held' }, why: `${WRITTEN_AGAIN}; paused` },
   ],
   [
-    'a marker for which the twin has no room is not sent',
+    'a marker without room in the twin is not sent',
     {
       policies: [{ name: 'p', desired: { t1: { target: 21 } } }],
       desired: { t1: { a: 'x'.repeat(4_000) }, ...filler(28_749) },
@@ -925,7 +929,7 @@ const components: readonly Row[] = [
     { is: { 't1.target': 'rejected' } },
   ],
   [
-    'an object that is acknowledged whole answers for its members',
+    'an object that is acknowledged as a whole answers for its members',
     {
       policies: [{ name: 'p', desired: { wifi: { ssid: 'a', channel: 6 } } }],
       desired: { wifi: { ssid: 'a', channel: 6 } },
@@ -934,7 +938,7 @@ const components: readonly Row[] = [
     { is: { 'wifi.ssid': 'inSync', 'wifi.channel': 'inSync' } },
   ],
   [
-    'the acknowledgement may hold a subset',
+    'an acknowledgement of an object may leave members out',
     {
       policies: [{ name: 'p', desired: { wifi: { ssid: 'a', channel: 6 } } }],
       desired: { wifi: { ssid: 'a', channel: 6 } },
@@ -943,7 +947,7 @@ const components: readonly Row[] = [
     { is: { 'wifi.ssid': 'inSync', 'wifi.channel': 'inSync' } },
   ],
   [
-    'but not of another version',
+    'an acknowledgement of an object with 202 means in progress for all members',
     {
       policies: [{ name: 'p', desired: { wifi: { ssid: 'a', channel: 6 } } }],
       desired: { wifi: { ssid: 'a', channel: 6 } },
@@ -953,7 +957,7 @@ const components: readonly Row[] = [
     { is: { 'wifi.ssid': 'pending', 'wifi.channel': 'pending' }, next: 3_600 },
   ],
   [
-    'a rejection of the object rejects its members',
+    'a rejection of an object rejects its members',
     {
       policies: [{ name: 'p', desired: { wifi: { ssid: 'a' } } }],
       desired: { wifi: { ssid: 'a' } },
@@ -962,7 +966,7 @@ const components: readonly Row[] = [
     { is: { 'wifi.ssid': 'rejected' }, why: 'wifi.ssid the device answered 400: no such network' },
   ],
   [
-    'such an object is sent complete',
+    'an object that is acknowledged as a whole is sent as a whole',
     {
       policies: [{ name: 'p', desired: { wifi: { ssid: 'a' } } }],
       desired: { wifi: { ssid: 'b', channel: 6 } },
@@ -971,7 +975,7 @@ const components: readonly Row[] = [
     { patch: { wifi: { ssid: 'a', channel: 6 } }, is: { 'wifi.ssid': 'drifted' } },
   ],
   [
-    'a plain object that is echoed is not',
+    'an object that is echoed is not sent as a whole',
     {
       policies: [{ name: 'p', desired: { wifi: { ssid: 'a' } } }],
       desired: { wifi: { ssid: 'b', channel: 6 } },
@@ -980,7 +984,7 @@ const components: readonly Row[] = [
     { patch: { wifi: { ssid: 'a' } }, is: { 'wifi.ssid': 'drifted' } },
   ],
   [
-    'a module acknowledges as a device does',
+    'a module acknowledges in the same way as a device',
     {
       policies: [{ name: 'm', target: 'module:collector', desired: { level: 1 } }],
       module: 'collector',
@@ -990,7 +994,7 @@ const components: readonly Row[] = [
     { is: { level: 'inSync' } },
   ],
   [
-    'unless a part of it is redacted: the hub’s own value must stay',
+    'an object with a redacted part is not sent as a whole, so the hub keeps its value',
     {
       policies: [{ name: 'p', desired: { wifi: { ssid: 'a' } } }],
       desired: { wifi: { ssid: 'b', psk: `redacted:${'0123456789ab'.repeat(2)}` } },
@@ -1002,7 +1006,7 @@ const components: readonly Row[] = [
 
 const rejections: readonly Row[] = [
   [
-    'a value that was rejected is not written again',
+    'a rejected value is not written again',
     {
       policies: [BASE],
       desired: { interval: 9 },
@@ -1012,7 +1016,7 @@ const rejections: readonly Row[] = [
     { is: { interval: 'rejected' } },
   ],
   [
-    'another value is',
+    'another value than the rejected one is written',
     {
       policies: [BASE],
       desired: { interval: 9 },
@@ -1022,7 +1026,7 @@ const rejections: readonly Row[] = [
     { patch: { interval: 5 }, is: { interval: 'drifted' } },
   ],
   [
-    'the same value of another policy is',
+    'a rejected value is written for another policy',
     {
       policies: [BASE],
       desired: { interval: 9 },
@@ -1031,7 +1035,7 @@ const rejections: readonly Row[] = [
     { patch: { interval: 5 }, is: { interval: 'drifted' } },
   ],
   [
-    'it is forgotten when the device reports the value',
+    'a rejection ends when the device reports the value',
     {
       policies: [BASE],
       desired: { interval: 5 },
@@ -1041,7 +1045,7 @@ const rejections: readonly Row[] = [
     { is: { interval: 'inSync' } },
   ],
   [
-    'it is not forgotten where the device refuses the value and holds it all the same',
+    'a rejection stays when the device refuses the value and still has it',
     {
       policies: [BASE],
       desired: { interval: 9 },
@@ -1051,7 +1055,7 @@ const rejections: readonly Row[] = [
     { is: { interval: 'rejected' } },
   ],
   [
-    'a path that is looked after for the first time: what the device answered before is no rejection',
+    'an answer from before Berth owned the path is not a rejection',
     {
       policies: [BASE],
       desired: { interval: 5 },
@@ -1062,7 +1066,7 @@ const rejections: readonly Row[] = [
     { is: { interval: 'pending' }, ask: 600 },
   ],
   [
-    'policies that take turns do not try the same values for ever',
+    'policies that alternate do not repeat their rejected values',
     {
       policies: [SAVER, BASE],
       reported: { battery: 10, interval: 9 },
@@ -1079,7 +1083,7 @@ const rejections: readonly Row[] = [
     { is: { interval: 'rejected by saver' } },
   ],
   [
-    'one path that is rejected holds up no other',
+    'a rejected path does not delay other paths',
     {
       policies: [{ name: 'p', desired: { a: 1, b: 1 } }],
       reported: { a: 0 },
@@ -1091,7 +1095,7 @@ const rejections: readonly Row[] = [
 
 const cooldowns: readonly Row[] = [
   [
-    'what was written just now waits',
+    'a value that was just written waits',
     {
       policies: [{ ...BASE, cooldown: '1m' }],
       desired: { interval: 9 },
@@ -1100,7 +1104,7 @@ const cooldowns: readonly Row[] = [
     { is: { interval: 'drifted' }, next: 40, why: 'interval was written too recently' },
   ],
   [
-    'until the cooldown is over',
+    'a value waits only until the cooldown is over',
     {
       policies: [{ ...BASE, cooldown: '1m' }],
       desired: { interval: 9 },
@@ -1118,7 +1122,7 @@ const cooldowns: readonly Row[] = [
     { patch: { interval: 5 }, is: { interval: 'drifted' } },
   ],
   [
-    'nor does the same value of another content of the policy',
+    'a value of changed policy content does not wait',
     {
       policies: [{ ...BASE, cooldown: '1m' }],
       desired: { interval: 9 },
@@ -1127,7 +1131,7 @@ const cooldowns: readonly Row[] = [
     { patch: { interval: 5 }, is: { interval: 'drifted' } },
   ],
   [
-    'without a cooldown nothing waits',
+    'a policy without a cooldown does not wait',
     {
       policies: [BASE],
       desired: { interval: 9 },
@@ -1136,7 +1140,7 @@ const cooldowns: readonly Row[] = [
     { patch: { interval: 5 }, is: { interval: 'drifted' } },
   ],
   [
-    'a condition on reports has a minute’s cooldown unless it says otherwise',
+    'a condition on reported properties gives a cooldown of a minute by default',
     {
       policies: [SAVER],
       reported: LOW,
@@ -1146,7 +1150,7 @@ const cooldowns: readonly Row[] = [
     { is: { interval: 'drifted' }, next: 40 },
   ],
   [
-    'cooldown: 0s is otherwise',
+    'the setting cooldown: 0s overrides that default',
     {
       policies: [{ ...SAVER, cooldown: '0s' }],
       reported: LOW,
@@ -1159,12 +1163,12 @@ const cooldowns: readonly Row[] = [
 
 const fights: readonly Row[] = [
   [
-    'three changes by others in ten minutes are put right',
+    'three foreign changes in ten minutes are corrected',
     { policies: [BASE], desired: { interval: 9 }, paths: { interval: { foreign: [-1, -200, -400] } } },
     { patch: { interval: 5 }, is: { interval: 'drifted' } },
   ],
   [
-    'four are a fight',
+    'four foreign changes in ten minutes make the property contested',
     { policies: [BASE], desired: { interval: 9 }, paths: { interval: { foreign: [-1, -200, -400, -500] } } },
     {
       is: { interval: 'fighting' },
@@ -1173,12 +1177,12 @@ const fights: readonly Row[] = [
     },
   ],
   [
-    'four over a longer time are not',
+    'four foreign changes over a longer time are corrected',
     { policies: [BASE], desired: { interval: 9 }, paths: { interval: { foreign: [-1, -200, -400, -700] } } },
     { patch: { interval: 5 }, is: { interval: 'drifted' } },
   ],
   [
-    'fight says how many and how long',
+    'the fleet file sets the number of changes and the time',
     {
       policies: [BASE],
       fight: { writes: 1, within: '1m', pause: '5m' },
@@ -1188,7 +1192,7 @@ const fights: readonly Row[] = [
     { is: { interval: 'fighting' }, next: 290 },
   ],
   [
-    'a pause that is shorter than the time looked at is over at once',
+    'a pause that is shorter than the counted time is over at once',
     {
       policies: [BASE],
       fight: { writes: 1, within: '10m', pause: '5s' },
@@ -1198,12 +1202,12 @@ const fights: readonly Row[] = [
     { patch: { interval: 5 }, is: { interval: 'drifted' } },
   ],
   [
-    'during the pause nothing is written',
+    'nothing is written during the pause',
     { policies: [BASE], desired: { interval: 9 }, paths: { interval: { fightUntil: 100 } } },
     { is: { interval: 'fighting' }, next: 100 },
   ],
   [
-    'after the pause it is tried again',
+    'the value is written again after the pause',
     {
       policies: [BASE],
       desired: { interval: 9 },
@@ -1212,7 +1216,7 @@ const fights: readonly Row[] = [
     { patch: { interval: 5 }, is: { interval: 'drifted' } },
   ],
   [
-    'others who change it to what is wanted fight with nobody',
+    'foreign changes to the wanted value do not count',
     {
       policies: [BASE],
       desired: { interval: 5 },
@@ -1222,7 +1226,7 @@ const fights: readonly Row[] = [
     { is: { interval: 'inSync' } },
   ],
   [
-    'a hub configuration is a fight at once, and is named',
+    'a hub configuration makes the property contested at once and is named',
     {
       policies: [BASE],
       desired: { interval: 9 },
@@ -1231,7 +1235,7 @@ const fights: readonly Row[] = [
     { is: { interval: 'fighting' }, next: 3_600, why: 'interval the hub configuration "hvac-west" sets it' },
   ],
   [
-    'one that sets what is wanted is none',
+    'a hub configuration with the wanted value does not count',
     {
       policies: [BASE],
       desired: { interval: 5 },
@@ -1241,7 +1245,7 @@ const fights: readonly Row[] = [
     { is: { interval: 'inSync' } },
   ],
   [
-    'after the pause the configuration’s value is put right once',
+    'the value of a hub configuration is corrected once after the pause',
     {
       policies: [BASE],
       desired: { interval: 9 },
@@ -1250,7 +1254,7 @@ const fights: readonly Row[] = [
     { patch: { interval: 5 }, is: { interval: 'drifted' } },
   ],
   [
-    'a fight over one path is none over another',
+    'a contested path does not affect another path',
     { policies: [{ name: 'p', desired: { a: 1, b: 1 } }], paths: { a: { fightUntil: 100 } } },
     { patch: { b: 1 }, is: { a: 'fighting', b: 'drifted' }, next: 100 },
   ],
@@ -1262,47 +1266,47 @@ const OBSERVE = { name: 'look', mode: 'observe', desired: { volume: 3 } };
 
 const modes: readonly Row[] = [
   [
-    'adopt: desired follows what the device reports',
+    'the mode adopt copies the reported value to desired',
     { policies: [ADOPT], desired: { volume: 5 }, reported: { volume: 7 } },
     { patch: { volume: 7 }, is: { volume: 'drifted' } },
   ],
   [
-    'adopt: also where there was no desired value',
+    'the mode adopt adds a missing desired value',
     { policies: [ADOPT], reported: { volume: 7 } },
     { patch: { volume: 7 }, is: { volume: 'drifted' } },
   ],
   [
-    'adopt: of an acknowledgement, the value',
+    'the mode adopt copies the value of an acknowledgement',
     { policies: [ADOPT], desired: { volume: 5 }, reported: { volume: ack(7, 200, 2) } },
     { patch: { volume: 7 }, is: { volume: 'drifted' } },
   ],
   [
-    'adopt: a device that refuses decides too',
+    'the mode adopt copies the value of a refusal',
     { policies: [ADOPT], desired: { volume: 99 }, reported: { volume: ack(7, 400, 4) } },
     { patch: { volume: 7 }, is: { volume: 'drifted' } },
   ],
   [
-    'adopt: the same value is in sync, however it is reported',
+    'the mode adopt is in sync for the same value in any form',
     { policies: [ADOPT], desired: { volume: 7 }, reported: { volume: ack(7, 203, 0) } },
     { is: { volume: 'inSync' } },
   ],
   [
-    'adopt: within the tolerance too',
+    'the mode adopt is in sync within the tolerance',
     { policies: [{ ...ADOPT, tolerance: 1 }], desired: { volume: 7 }, reported: { volume: 7.5 } },
     { is: { volume: 'inSync' } },
   ],
   [
-    'adopt: where nothing is reported, the next policy owns the path',
+    'the mode adopt leaves the path to the next policy when nothing is reported',
     { policies: [ADOPT, { name: 'p', desired: { volume: 1 } }] },
     { patch: { volume: 1 }, is: { volume: 'drifted by p' } },
   ],
   [
-    'adopt: an object is no value',
+    'the mode adopt does not copy an object',
     { policies: [ADOPT], desired: { volume: 1 }, reported: { volume: { left: 1, right: 2 } } },
     { is: {} },
   ],
   [
-    'adopt: at most one write in a cooldown, whatever the device reports',
+    'the mode adopt writes at most once in a cooldown',
     {
       policies: [ADOPT],
       desired: { volume: 6 },
@@ -1312,7 +1316,7 @@ const modes: readonly Row[] = [
     { is: { volume: 'drifted' }, next: 40 },
   ],
   [
-    'adopt: a value that the hub refused is not tried again',
+    'the mode adopt does not repeat a value that the hub refused',
     {
       policies: [ADOPT],
       desired: { volume: 6 },
@@ -1321,29 +1325,33 @@ const modes: readonly Row[] = [
     },
     { is: { volume: 'rejected' } },
   ],
-  ['seed: set where it is absent', { policies: [SEED] }, { patch: { volume: 3 }, is: { volume: 'drifted' } }],
   [
-    'seed: left alone where it is there',
+    'the mode seed sets an absent value',
+    { policies: [SEED] },
+    { patch: { volume: 3 }, is: { volume: 'drifted' } },
+  ],
+  [
+    'the mode seed keeps an existing value',
     { policies: [SEED], desired: { volume: 9 }, reported: { volume: 1 } },
     { is: { volume: 'inSync' } },
   ],
   [
-    'seed: also when somebody takes it away afterwards',
+    'the mode seed sets a value that another writer removed',
     { policies: [SEED], paths: { volume: { writes: [{ by: 'start', value: 3, at: -50 }] } } },
     { is: { volume: 'inSync' } },
   ],
   [
-    'seed: also under a new content of the policy',
+    'the mode seed sets an absent value under changed policy content',
     { policies: [SEED], paths: { volume: { writes: [{ by: 'start', value: 2, at: -50, old: true }] } } },
     { is: { volume: 'inSync' } },
   ],
   [
-    'seed: it owns its path, and the next policy does not',
+    'the mode seed owns its path before the next policy',
     { policies: [SEED, { name: 'p', desired: { volume: 1 } }], desired: { volume: 9 } },
     { is: { volume: 'inSync by start' } },
   ],
   [
-    'observe: says what would be done and does nothing',
+    'the mode observe shows the correction and writes nothing',
     { policies: [OBSERVE], desired: { volume: 9 } },
     {
       is: { volume: 'drifted by look, held' },
@@ -1351,32 +1359,32 @@ const modes: readonly Row[] = [
     },
   ],
   [
-    'observe: is in sync where everything is as it would be',
+    'the mode observe is in sync when no correction is needed',
     { policies: [OBSERVE], desired: { volume: 3 }, reported: { volume: 3 } },
     { is: { volume: 'inSync' } },
   ],
   [
-    'observe: judges what the device says',
+    'the mode observe gives a status to the answer of the device',
     { policies: [OBSERVE], desired: { volume: 3 }, reported: { volume: ack(1, 400, 4) } },
     { is: { volume: 'rejected' } },
   ],
   [
-    'observe: owns its path',
+    'the mode observe owns its path',
     { policies: [OBSERVE, { name: 'p', desired: { volume: 1 } }], desired: { volume: 1 } },
     { is: { volume: 'drifted by look, held' } },
   ],
   [
-    'observe: tells no device again',
+    'the mode observe repeats no write',
     { policies: [OBSERVE], desired: { volume: 3 }, reported: { volume: ack(1, 500, 4) } },
     { is: { volume: 'pending by look, held' } },
   ],
   [
-    'adopt: a device that reports null has none',
+    'the mode adopt treats a reported null as an absent value',
     { policies: [ADOPT], reported: { volume: ack(null, 200, 1) } },
     { is: { volume: 'inSync' } },
   ],
   [
-    'adopt: and what is desired is taken away',
+    'the mode adopt removes desired when the device reports null',
     { policies: [ADOPT], desired: { volume: 5 }, reported: { volume: ack(null, 200, 1) } },
     { patch: { volume: null }, is: { volume: 'drifted' } },
   ],
@@ -1386,7 +1394,7 @@ const LEAVING = { ...SAVER, onLeave: 'remove' };
 
 const leaving: readonly Row[] = [
   [
-    'what a policy wrote stays when it leaves',
+    'a written value stays by default',
     {
       policies: [SAVER],
       reported: { battery: 90 },
@@ -1396,7 +1404,7 @@ const leaving: readonly Row[] = [
     { is: {} },
   ],
   [
-    'onLeave: remove takes it away',
+    'onLeave: remove removes a written value',
     {
       policies: [LEAVING],
       reported: { battery: 90 },
@@ -1406,7 +1414,7 @@ const leaving: readonly Row[] = [
     { patch: { interval: null }, is: { interval: 'drifted' } },
   ],
   [
-    'also under a new content of the policy',
+    'onLeave: remove works under changed policy content',
     {
       policies: [{ ...LEAVING, when: 'false' }],
       desired: { interval: 60 },
@@ -1415,12 +1423,12 @@ const leaving: readonly Row[] = [
     { patch: { interval: null }, is: { interval: 'drifted' } },
   ],
   [
-    'not what it did not write',
+    'onLeave: remove keeps a value that the policy did not write',
     { policies: [LEAVING], reported: { battery: 90 }, desired: { interval: 60 } },
     { is: {} },
   ],
   [
-    'not what somebody else has changed since',
+    'onLeave: remove keeps a value that another writer has changed',
     {
       policies: [LEAVING],
       reported: { battery: 90 },
@@ -1430,7 +1438,7 @@ const leaving: readonly Row[] = [
     { is: {} },
   ],
   [
-    'not what another policy owns now',
+    'onLeave: remove keeps a value that another policy owns',
     {
       policies: [LEAVING, BASE],
       reported: { battery: 90 },
@@ -1440,7 +1448,7 @@ const leaving: readonly Row[] = [
     { patch: { interval: 5 }, is: { interval: 'drifted by base' } },
   ],
   [
-    'not while it is unknown whether it matches',
+    'onLeave: remove waits while the condition is unknown',
     {
       policies: [LEAVING],
       desired: { interval: 60 },
@@ -1449,7 +1457,7 @@ const leaving: readonly Row[] = [
     { is: {} },
   ],
   [
-    'once only',
+    'onLeave: remove removes a value only once',
     {
       policies: [LEAVING],
       reported: { battery: 90 },
@@ -1465,7 +1473,7 @@ const leaving: readonly Row[] = [
     { is: {} },
   ],
   [
-    'a policy that is held takes nothing away',
+    'a held policy removes nothing',
     {
       policies: [LEAVING],
       held: { saver: 'paused' },
@@ -1476,7 +1484,7 @@ const leaving: readonly Row[] = [
     { is: { interval: 'drifted by saver, held' } },
   ],
   [
-    'an object that is acknowledged as a whole is sent whole then too',
+    'a removal from an object that is acknowledged as a whole sends the whole object',
     {
       policies: [{ name: 'p', when: 'tags.on == true', desired: { wifi: { ssid: 'a' } }, onLeave: 'remove' }],
       tags: { on: false },
@@ -1487,7 +1495,7 @@ const leaving: readonly Row[] = [
     { patch: { wifi: { ssid: null, ch: 1 } }, is: { 'wifi.ssid': 'drifted' } },
   ],
   [
-    'what was seeded is taken away too',
+    'a seeded value is removed too',
     {
       policies: [{ ...SEED, when: 'tags.on == true', onLeave: 'remove' }],
       tags: { on: false },
@@ -1505,17 +1513,17 @@ const holds: readonly Row[] = [
     { is: { interval: 'drifted by saver, held' } },
   ],
   [
-    'a ramp that has not reached the device: it is looked at when it does',
+    'a rollout that has not reached the device makes the twin due at that time',
     { policies: [SAVER, BASE], held: { saver: 120 }, reported: LOW, desired: { interval: 5 } },
     { is: { interval: 'drifted by saver, held' }, next: 120 },
   ],
   [
-    'a held policy that is in sync has nothing to wait for',
+    'a held policy that is in sync waits for nothing',
     { policies: [BASE], held: { base: 120 }, desired: { interval: 5 }, reported: { interval: 5 } },
     { is: { interval: 'inSync' } },
   ],
   [
-    'a held policy tells no device again',
+    'a held policy repeats no write',
     {
       policies: [BASE],
       held: { base: 120 },
@@ -1525,12 +1533,12 @@ const holds: readonly Row[] = [
     { is: { interval: 'pending by base, held' }, next: 120 },
   ],
   [
-    'others write all the same',
+    'other policies write while one is held',
     { policies: [SAVER, { name: 'log', desired: { level: 1 } }], held: { saver: 'paused' }, reported: LOW },
     { patch: { level: 1 }, is: { interval: 'drifted by saver, held', level: 'drifted by log' } },
   ],
   [
-    'a fight is a fight, held or not',
+    'a contested property of a held policy is contested',
     {
       policies: [BASE],
       held: { base: 'paused' },
@@ -1553,7 +1561,7 @@ const times: readonly Row[] = [
     { is: { a: 'pending', b: 'fighting' }, next: 30 },
   ],
   [
-    'the worst leaf is the state of the twin and its reason',
+    'the worst property gives the status of the twin and its reason',
     {
       policies: [{ name: 'p', desired: { a: 1, b: 1, c: 1 } }],
       desired: { a: 1, b: 1 },
@@ -1566,7 +1574,7 @@ const times: readonly Row[] = [
 const WRITTEN = (at: number, count = 1) => [{ by: 'base', value: 5, at, count }];
 const unanswered: readonly Row[] = [
   [
-    'a device that has shown no life since: its hub is asked ten minutes after the write',
+    'without a sign of life the hub is asked ten minutes after the write',
     {
       policies: [BASE],
       desired: { interval: 5 },
@@ -1576,7 +1584,7 @@ const unanswered: readonly Row[] = [
     { is: { interval: 'pending' }, ask: 540, why: 'interval has not been reported yet' },
   ],
   [
-    'asked once in vain: asked again after twice as long',
+    'a question without a result is repeated after twice the time',
     {
       policies: [BASE],
       desired: { interval: 5 },
@@ -1586,7 +1594,7 @@ const unanswered: readonly Row[] = [
     { is: { interval: 'pending' }, ask: 1_100 },
   ],
   [
-    'asked in vain for days: once a day',
+    'a question without a result for days is repeated once a day',
     {
       policies: [BASE],
       desired: { interval: 5 },
@@ -1596,7 +1604,7 @@ const unanswered: readonly Row[] = [
     { is: { interval: 'pending' }, ask: 86_300 },
   ],
   [
-    'what was asked before the write says nothing of it',
+    'a question from before the write does not count',
     {
       policies: [BASE],
       desired: { interval: 5 },
@@ -1606,7 +1614,7 @@ const unanswered: readonly Row[] = [
     { is: { interval: 'pending' }, ask: 540 },
   ],
   [
-    'a device that has reported something since: told again two minutes after the write',
+    'a device that reports other properties gets another write two minutes after the write',
     {
       policies: [BASE],
       desired: { interval: 5 },
@@ -1617,7 +1625,7 @@ const unanswered: readonly Row[] = [
     { is: { interval: 'pending' }, next: 60 },
   ],
   [
-    'and when they are over it is',
+    'a device that reports other properties is written again when the two minutes are over',
     {
       policies: [BASE],
       desired: { interval: 5 },
@@ -1628,7 +1636,7 @@ const unanswered: readonly Row[] = [
     { patch: { interval: 5 }, is: { interval: 'pending' } },
   ],
   [
-    'the second time after four minutes',
+    'the third write comes four minutes after the second',
     {
       policies: [BASE],
       desired: { interval: 5 },
@@ -1639,7 +1647,7 @@ const unanswered: readonly Row[] = [
     { is: { interval: 'pending' }, next: 120 },
   ],
   [
-    'after the last attempt it is listed as not answering',
+    'a device is listed as not answering after the last attempt',
     {
       policies: [BASE],
       desired: { interval: 5 },
@@ -1653,7 +1661,7 @@ const unanswered: readonly Row[] = [
     },
   ],
   [
-    'a device that has not shown life since the last attempt is waited for',
+    'a device without a sign of life since the last attempt is still pending',
     {
       policies: [BASE],
       desired: { interval: 5 },
@@ -1664,7 +1672,7 @@ const unanswered: readonly Row[] = [
     { is: { interval: 'pending' }, ask: 120 },
   ],
   [
-    'what is not answering is written again when somebody changes desired',
+    'a device that is not answering is written again when another writer changes desired',
     {
       policies: [BASE],
       desired: { interval: 9 },
@@ -1675,7 +1683,7 @@ const unanswered: readonly Row[] = [
     { patch: { interval: 5 }, is: { interval: 'drifted' } },
   ],
   [
-    'an answer to an older version is no answer: told again',
+    'an answer to an older version causes another write',
     {
       policies: [BASE],
       desired: { interval: 5 },
@@ -1686,7 +1694,7 @@ const unanswered: readonly Row[] = [
     { patch: { interval: 5 }, is: { interval: 'pending' } },
   ],
   [
-    'the same wrong value again, a minute after the write: told again',
+    'the same wrong value a minute after the write causes another write',
     {
       policies: [BASE],
       desired: { interval: 5 },
@@ -1697,7 +1705,7 @@ const unanswered: readonly Row[] = [
     { patch: { interval: 5 }, is: { interval: 'pending' } },
   ],
   [
-    'the same wrong value again, within a minute: the device may not have come to it',
+    'the same wrong value within a minute of the write does not count yet',
     {
       policies: [BASE],
       desired: { interval: 5 },
@@ -1708,7 +1716,7 @@ const unanswered: readonly Row[] = [
     { is: { interval: 'pending' }, next: 40 },
   ],
   [
-    'one report counts against one write only',
+    'one report counts for one write only',
     {
       policies: [BASE],
       desired: { interval: 5 },
@@ -1719,7 +1727,7 @@ const unanswered: readonly Row[] = [
     { is: { interval: 'pending' }, ask: 510 },
   ],
   [
-    'the same wrong value after the last attempt: rejected',
+    'the same wrong value after the last attempt is a rejection',
     {
       policies: [BASE],
       desired: { interval: 5 },
@@ -1730,7 +1738,7 @@ const unanswered: readonly Row[] = [
     { is: { interval: 'rejected' }, why: 'interval the device reports another value, and was told 3 times' },
   ],
   [
-    'what need not be confirmed is not asked for',
+    'a value that needs no confirmation causes no question',
     {
       policies: [{ ...BASE, confirm: false }],
       desired: { interval: 5 },
@@ -1742,19 +1750,19 @@ const unanswered: readonly Row[] = [
 ];
 
 describe.each<[string, readonly Row[]]>([
-  ['a value that is not answered', unanswered],
-  ['who owns a property', ownership],
-  ['values', values],
-  ['a device that echoes', echoes],
-  ['a device that acknowledges the Plug and Play way', acknowledgements],
-  ['components and whole objects', components],
-  ['what was rejected', rejections],
-  ['cooldowns', cooldowns],
-  ['fights', fights],
-  ['modes', modes],
-  ['leaving', leaving],
-  ['pauses and ramps', holds],
-  ['the twin as a whole', times],
+  ['a value without an answer', unanswered],
+  ['the owner of a property', ownership],
+  ['the values of a policy', values],
+  ['a device that echoes values', echoes],
+  ['a device that acknowledges in the Plug and Play convention', acknowledgements],
+  ['a component or a whole object', components],
+  ['a rejected value', rejections],
+  ['a cooldown', cooldowns],
+  ['a contested property', fights],
+  ['a mode of a policy', modes],
+  ['a policy that no longer matches', leaving],
+  ['a pause or a rollout', holds],
+  ['a twin as a whole', times],
 ])('%s', (_, rows) => {
   test.each(rows)('%s', (_name, given, expected) => {
     const planned = look(given);
@@ -1769,7 +1777,7 @@ describe.each<[string, readonly Row[]]>([
   });
 });
 
-test('a plan is the same however often it is made', () => {
+test('a plan is the same each time it is made', () => {
   for (const [, given] of [...ownership, ...echoes, ...acknowledgements, ...fights, ...modes]) {
     const first = look(given);
     const second = look(given, first.paths);

@@ -29,17 +29,17 @@ const policies = (...list: object[]) => ({ policies: list });
 const SAVER = { name: 'saver', when: 'reported.battery < 20', desired: { interval: 60 } };
 const BASE = { name: 'base', desired: { interval: 5 } };
 
-describe('ownership', () => {
+describe('the owner of a property', () => {
   test.each<[string, JsonObject, number]>([
     ['the first policy that matches owns the path', { battery: 10 }, 60],
     ['a policy that does not match owns nothing', { battery: 90 }, 5],
     ['a policy whose condition is unknown owns nothing', {}, 5],
     ['a policy whose condition meets a wrong type owns nothing', { battery: 'low' }, 5],
-  ])('%s', (_, reported, interval) => {
+  ])('follows this rule: %s', (_, reported, interval) => {
     expect(planFor(policies(SAVER, BASE), { reported }).patch).toEqual({ interval });
   });
 
-  test('is per leaf', () => {
+  test('is chosen for each leaf', () => {
     const { patch, leaves } = planFor(
       policies(
         { name: 'a', desired: { net: { dns: 'a' } } },
@@ -52,7 +52,7 @@ describe('ownership', () => {
     expect(leaves.map(({ path, policy }) => `${path} ${policy}`)).toEqual(['net.dns a', 'net.ntp b']);
   });
 
-  test('does not cross between a device and its modules', () => {
+  test('is separate for a device and for its modules', () => {
     const twins = policies({ name: 'module', target: 'module:collector', desired: { level: 1 } }, BASE);
 
     expect(planFor(twins, {}).patch).toEqual({ interval: 5 });
@@ -61,7 +61,7 @@ describe('ownership', () => {
 });
 
 describe('the patch', () => {
-  test('is the smallest that brings desired to what is wanted', () => {
+  test('is the smallest one that changes desired to the wanted values', () => {
     const twins = policies({
       name: 'p',
       desired: { a: 1, b: { c: 2, d: 3 }, gone: null, absent: null, list: [1, 2] },
@@ -72,7 +72,7 @@ describe('the patch', () => {
     expect(patch).toEqual({ b: { c: 2 }, gone: null, list: [1, 2] });
   });
 
-  test('has computed values', () => {
+  test('contains computed values', () => {
     const twins = policies({
       name: 'p',
       desired: { site: '=hub.labels.site', half: '=reported.rate / 2', none: '=reported.nothing' },
@@ -81,7 +81,7 @@ describe('the patch', () => {
     expect(planFor(twins, { reported: { rate: 9 } }).patch).toEqual({ site: 'ams', half: 4.5 });
   });
 
-  test('never has a value that is an object, or that no twin can hold', () => {
+  test('never contains a value that is an object or that no twin can hold', () => {
     const twins = policies({ name: 'p', desired: { a: '=reported.object', b: '=reported.text' } });
 
     const { patch, leaves, state } = planFor(twins, {
@@ -95,7 +95,7 @@ describe('the patch', () => {
     expect(state).toBe('rejected');
   });
 
-  test('is empty for a twin outside of the scope, also where that is unknown', () => {
+  test('is empty for a twin outside the scope and for an unknown scope', () => {
     const scoped = (scope: string) => planFor({ scope, ...policies(BASE) }, { tags: { unmanaged: true } });
 
     expect(scoped("!('unmanaged' in tags)").patch).toEqual({});
@@ -105,8 +105,8 @@ describe('the patch', () => {
 
   test.each<[string, object, readonly string[]]>([
     ['paused', policies(SAVER, BASE), ['saver']],
-    ['only observing', policies({ ...SAVER, mode: 'observe' }, BASE), []],
-  ])('is empty where the policy is %s: it still owns its path', (_, twins, paused) => {
+    ['in the mode observe', policies({ ...SAVER, mode: 'observe' }, BASE), []],
+  ])('is empty when the policy is %s, and the policy still owns its path', (_, twins, paused) => {
     const { patch, leaves } = planFor(twins, { reported: { battery: 5 }, desired: { interval: 7 } }, paused);
 
     expect(patch).toEqual({});
@@ -114,30 +114,38 @@ describe('the patch', () => {
   });
 });
 
-describe('the state of a twin is its worst leaf', () => {
+describe('the status of a twin', () => {
   const three = policies({ name: 'p', desired: { a: 1, b: 1, c: 1 } });
   const rejected = { ...NO_HISTORY, rejected: [{ policy: '', value: 1, why: '' }] };
 
   test.each<[string, Partial<Shadow>, string]>([
-    ['all in sync', { desired: { a: 1, b: 1, c: 1 }, reported: { a: 1, b: 1, c: 1 } }, 'inSync'],
-    ['one without a report', { desired: { a: 1, b: 1, c: 1 }, reported: { a: 1, b: 1 } }, 'pending'],
-    ['one drifted', { desired: { a: 1, b: 1 }, reported: { a: 1 } }, 'drifted'],
-    ['one rejected', { desired: { a: 1, b: 1 }, reported: { a: { value: 0, ac: 400, av: 1 } } }, 'rejected'],
     [
-      'one in a fight',
+      'all properties are in sync',
+      { desired: { a: 1, b: 1, c: 1 }, reported: { a: 1, b: 1, c: 1 } },
+      'inSync',
+    ],
+    ['one property has no report', { desired: { a: 1, b: 1, c: 1 }, reported: { a: 1, b: 1 } }, 'pending'],
+    ['one property has drifted', { desired: { a: 1, b: 1 }, reported: { a: 1 } }, 'drifted'],
+    [
+      'one property is rejected',
+      { desired: { a: 1, b: 1 }, reported: { a: { value: 0, ac: 400, av: 1 } } },
+      'rejected',
+    ],
+    [
+      'one property is contested',
       { desired: { b: 1, c: 2 }, paths: { a: { ...rejected, fightUntil: T0 + 1 } } },
       'fighting',
     ],
-  ])('%s', (_, shadow, state) => {
+  ])('is the worst status of its properties: %s', (_, shadow, state) => {
     expect(planFor(three, shadow).state).toBe(state);
   });
 
-  test('without any policy a twin is in sync', () => {
+  test('is in sync without any policy', () => {
     expect(planFor({}, {})).toMatchObject({ state: 'inSync', writes: [], nextAt: undefined });
   });
 });
 
-test('a plan wakes up at the earliest of its times', () => {
+test('a plan is due again at the earliest of its times', () => {
   const twins = policies({ name: 'p', desired: { a: 1, b: 1 }, deadline: '1h' });
   const shadow: Partial<Shadow> = {
     desired: { a: 1, b: 2 },
@@ -148,7 +156,7 @@ test('a plan wakes up at the earliest of its times', () => {
   expect(planFor(twins, shadow).nextAt).toBe(T0 + 30_000);
 });
 
-describe('a twin as its events tell of it', () => {
+describe('a twin that is known from its events', () => {
   const fold = (before: Known, event: TwinEvent): Shadow => {
     const known = foldEvent(before, event, [['interval']]);
     if (known.kind !== 'shadow') throw new Error(`there is no shadow but ${known.kind}`);
@@ -157,7 +165,7 @@ describe('a twin as its events tell of it', () => {
   const next = (shadow: Shadow, event: TwinEvent): Shadow => fold({ kind: 'shadow', shadow }, event);
   const HOUR_MS = 3_600_000;
 
-  test('born with the value, and its device reports another: it is told again', () => {
+  test('is written again when it was created with the value and its device reports another one', () => {
     const twin = twinOf({ desired: { interval: 5 } });
     const born = fold({ kind: 'nothing' }, { kind: 'create', id: ID, time: at(0), twin });
     const echoed = next(born, reports(born, 10, { interval: 9 }));
@@ -169,7 +177,7 @@ describe('a twin as its events tell of it', () => {
     });
   });
 
-  test('read before any policy owned the path: an edit and a device that follows it are put right', () => {
+  test('is corrected after an edit when it was read before a policy owned the path and the device follows the edit', () => {
     // The device was offline when desired became 5, and has answered the version before.
     const twin = twinOf({
       version: 9,
@@ -192,9 +200,9 @@ describe('a twin as its events tell of it', () => {
   });
 
   test.each([
-    ['an answer to it counts', 5, 'rejected'],
-    ['an answer to what was before does not, however late it comes', 4, 'pending'],
-  ])('read before any policy owned the path: %s', (_, version, state) => {
+    ['an answer to the current version counts', 5, 'rejected'],
+    ['a late answer to an earlier version does not count', 4, 'pending'],
+  ])('handles an answer when it was read before any policy owned the path: %s', (_, version, state) => {
     const twin = twinOf({ version: 9, desiredVersion: 5, desired: { interval: 5 } });
     const read = adoptTwin(shadowOf({ version: 0 }), twin, at(0), []);
     const first = planFor(policies(BASE), read);
@@ -204,7 +212,7 @@ describe('a twin as its events tell of it', () => {
     expect(planFor(policies(BASE), answered).state).toBe(state);
   });
 
-  test('a value that was refused with an echo of itself is not written again after an edit', () => {
+  test('gets no second write after an edit when its device refused the value with an echo of that value', () => {
     const twin = twinOf({ version: 6, desiredVersion: 4, desired: { interval: 5 } });
     const read = adoptTwin(shadowOf({ version: 0 }), twin, at(0), [['interval']]);
     const refused = next(read, reports(read, 1, { interval: { value: 5, ac: 400, av: 4 } }));
@@ -216,7 +224,7 @@ describe('a twin as its events tell of it', () => {
   });
 });
 
-describe('how a policy stands in a twin', () => {
+describe('the status of a policy in a twin', () => {
   const SAME: Partial<Shadow> = { desired: { interval: 5 }, reported: { interval: 5 } };
   const OTHER: Partial<Shadow> = { desired: { interval: 9 } };
   const REFUSED: Partial<Shadow> = {
@@ -228,15 +236,27 @@ describe('how a policy stands in a twin', () => {
 
   test.each<[string, Partial<Shadow>, object, Hold | undefined, string]>([
     ['the value is there', SAME, BASE, undefined, 'inSync'],
-    ['it is written', OTHER, BASE, undefined, 'drifted'],
-    ['the device refuses it', REFUSED, BASE, undefined, 'rejected'],
-    ['it would be written, and the ramp has not reached the twin', OTHER, BASE, RAMP, 'held'],
-    ['the value is there by chance, before the ramp', SAME, BASE, RAMP, 'unreached'],
-    ['the device refuses by chance, before the ramp', REFUSED, BASE, RAMP, 'unreached'],
-    ['it would be written, and is paused', OTHER, BASE, PAUSE, 'held'],
+    ['the value is written', OTHER, BASE, undefined, 'drifted'],
+    ['the device refuses the value', REFUSED, BASE, undefined, 'rejected'],
+    ['the value differs and the rollout has not reached the twin', OTHER, BASE, RAMP, 'held'],
+    ['the value is there before the rollout reaches the twin', SAME, BASE, RAMP, 'unreached'],
+    [
+      'the device refuses the same value before the rollout reaches the twin',
+      REFUSED,
+      BASE,
+      RAMP,
+      'unreached',
+    ],
+    ['the value differs and the policy is paused', OTHER, BASE, PAUSE, 'held'],
     ['the value was there before the pause', SAME, BASE, PAUSE, 'inSync'],
-    ['it only observes, which no ramp keeps it from', SAME, { ...BASE, mode: 'observe' }, RAMP, 'inSync'],
-  ])('%s', (_, shadow, policy, hold, standing) => {
+    [
+      'the policy is in the mode observe, which no rollout holds',
+      SAME,
+      { ...BASE, mode: 'observe' },
+      RAMP,
+      'inSync',
+    ],
+  ])('is right in this case: %s', (_, shadow, policy, hold, standing) => {
     const fleet = fleetOf(policies(policy));
     const [hub] = fleet.hubs;
     if (hub === undefined) throw new Error('no hub');
@@ -246,7 +266,7 @@ describe('how a policy stands in a twin', () => {
   });
 });
 
-test('the expressions of one look at a twin take no more steps than there are, and the rest is left alone', () => {
+test('the expressions for one twin take no more steps than allowed, and paths without steps stay unchanged', () => {
   const greedy = 'reported.l.all(x, (x + x + x).size() > 0)';
   const fleet = fleetOf({
     scope: "!('unmanaged' in tags)",

@@ -22,7 +22,7 @@ const kept = (body: unknown, redaction = PSK) => {
 describe('the body of a dead letter', () => {
   test.each<[string, unknown, object]>([
     [
-      'as a twin has it',
+      'in a twin',
       { version: 3, properties: { reported: { wifi: { psk: SECRET, ssid: 'x' }, $version: 2 } } },
       { version: 3, properties: { reported: { wifi: { psk: HASH, ssid: 'x' }, $version: 2 } } },
     ],
@@ -31,16 +31,16 @@ describe('the body of a dead letter', () => {
       { properties: { desired: { wifi: [{ psk: SECRET, ssid: 'x' }] } } },
       { properties: { desired: { wifi: [{ psk: HASH, ssid: 'x' }] } } },
     ],
-    ['as a text where an object was expected', { tags: { wifi: SECRET } }, { tags: { wifi: HASH } }],
-    ['without what is around a twin', { wifi: { psk: SECRET } }, { wifi: { psk: HASH } }],
+    ['as a text in the place of an object', { tags: { wifi: SECRET } }, { tags: { wifi: HASH } }],
+    ['without the outer parts of a twin', { wifi: { psk: SECRET } }, { wifi: { psk: HASH } }],
     ['in several twins', [{ properties: { reported: { wifi: { psk: SECRET } } } }, 5], [{}, 5]],
-    ['in an envelope', { data: { twin: { tags: { wifi: { psk: SECRET } } } } }, { data: {} }],
+    ['inside an envelope', { data: { twin: { tags: { wifi: { psk: SECRET } } } } }, { data: {} }],
     [
-      'in an acknowledgement, which may repeat it in words',
+      'in an acknowledgement, whose words may repeat the value',
       { properties: { reported: { wifi: { value: { psk: SECRET }, ac: 400, ad: `not ${SECRET}` } } } },
       { properties: { reported: { wifi: { value: { psk: HASH }, ac: 400, ad: HASH } } } },
     ],
-  ])('that is JSON holds no redacted value: %s', (_, body, expected) => {
+  ])('contains no redacted value when it is JSON: %s', (_, body, expected) => {
     const { text, isRedacted } = kept(body);
 
     expect(text).not.toContain(SECRET);
@@ -48,7 +48,7 @@ describe('the body of a dead letter', () => {
     expect(isRedacted).toBe(true);
   });
 
-  test('holds none that another key of the same name would hide', () => {
+  test('contains no redacted value that another key of the same name would hide', () => {
     const text = kept(`{"wifi":{"psk":"${SECRET}","psk":null}, "a" : "\\"b\\":"}`).text;
 
     expect(JSON.parse(text)).toEqual({ wifi: { psk: null }, a: '"b":' });
@@ -57,21 +57,21 @@ describe('the body of a dead letter', () => {
 
   test.each<[string, string]>([
     ['with nothing to redact', '{ "a": [1.0, "\\"x\\": 1"],\n "version": 1 }'],
-    ['that is no JSON', `{"wifi":{"psk":"${SECRET}"`],
+    ['that is not JSON', `{"wifi":{"psk":"${SECRET}"`],
     ['that is a number', '5'],
     ['that is a list of numbers', '[1, 2]'],
     ['that is empty', ''],
-  ])('stays byte for byte: one %s', (_, body) => {
+  ])('is unchanged byte for byte when it is one %s', (_, body) => {
     expect(kept(body)).toEqual({ text: body, isRedacted: false });
   });
 
-  test('stays byte for byte where no path is redacted', () => {
+  test('is unchanged byte for byte when no path is redacted', () => {
     const body = `{"wifi":{"psk":"${SECRET}"}, "a": 1}`;
 
     expect(kept(body, { paths: [], key: undefined })).toEqual({ text: body, isRedacted: false });
   });
 
-  test('may be nested as deep as anybody likes', () => {
+  test('may be nested to any depth', () => {
     const deep = (inner: string) => `{"wifi":{"psk":${'['.repeat(200_000)}${inner}${']'.repeat(200_000)}}}`;
 
     const { text } = kept(deep(`"${SECRET}"`));
@@ -81,7 +81,7 @@ describe('the body of a dead letter', () => {
   });
 
   test.each(['wifi.psk', 'version', 'desired', 'properties', 'tags', 'reported.version', 'etag'])(
-    'can still be decoded as the event that it was, whatever is redacted: %s',
+    'can still be decoded as the same event when this path is redacted: %s',
     (path) => {
       const body: JsonObject = {
         version: 7,
@@ -116,13 +116,28 @@ describe('the body of a dead letter', () => {
 
 describe('a text about an event', () => {
   test.each<[string, unknown, string, string]>([
-    ['a value', { wifi: { psk: SECRET } }, `TypeError: ${SECRET} is bad`, 'TypeError: redacted: is bad'],
-    ['a value in a list', { wifi: { psk: [[SECRET]] } }, `no ${SECRET}`, 'no redacted:'],
-    ['a number', { wifi: { psk: 1234 } }, 'the port 1234 is bad', 'the port redacted: is bad'],
-    ['a short one where it stands alone', { wifi: { psk: 'a' } }, 'a "a" bad', 'redacted: "redacted:" bad'],
-    ['one with signs', { wifi: { psk: 'a.*$&(' } }, 'bad a.*$&( x', 'bad redacted: x'],
-    ['nothing of what stays readable', { wifi: { psk: 's', ssid: 'name' } }, 'bad name', 'bad name'],
-  ])('loses %s that is not in the body any more', (_, body, text, left) => {
+    [
+      'a redacted value',
+      { wifi: { psk: SECRET } },
+      `TypeError: ${SECRET} is bad`,
+      'TypeError: redacted: is bad',
+    ],
+    ['a redacted value in a list', { wifi: { psk: [[SECRET]] } }, `no ${SECRET}`, 'no redacted:'],
+    ['a redacted number', { wifi: { psk: 1234 } }, 'the port 1234 is bad', 'the port redacted: is bad'],
+    [
+      'a short redacted value that stands alone',
+      { wifi: { psk: 'a' } },
+      'a "a" bad',
+      'redacted: "redacted:" bad',
+    ],
+    [
+      'a redacted value with special characters',
+      { wifi: { psk: 'a.*$&(' } },
+      'bad a.*$&( x',
+      'bad redacted: x',
+    ],
+    ['no value that stays readable', { wifi: { psk: 's', ssid: 'name' } }, 'bad name', 'bad name'],
+  ])('loses %s of the original body', (_, body, text, left) => {
     expect(redactBody(bytes(body), PSK).without(text)).toBe(left);
   });
 });

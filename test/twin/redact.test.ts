@@ -35,14 +35,14 @@ const hashOf = (value: JsonValue, redaction = PSK): JsonValue | undefined => {
 
 describe('a redacted value that a device reports', () => {
   test.each<[string, JsonObject, object]>([
-    ['plainly', { wifi: { ssid: 'x', psk: SECRET } }, { wifi: { ssid: 'x', psk: HASH } }],
+    ['as a plain value', { wifi: { ssid: 'x', psk: SECRET } }, { wifi: { ssid: 'x', psk: HASH } }],
     [
-      'with an acknowledgement of its own',
+      'with its own acknowledgement',
       { wifi: { psk: { value: SECRET, ac: 200, av: 1 } } },
       { wifi: { psk: { value: HASH } } },
     ],
     [
-      'within an object that it acknowledges as a whole',
+      'inside an object that is acknowledged as a whole',
       { wifi: { value: { ssid: 'x', psk: SECRET }, ac: 200, av: 1 } },
       { wifi: { value: { ssid: 'x', psk: HASH }, ac: 200, av: 1 } },
     ],
@@ -51,27 +51,27 @@ describe('a redacted value that a device reports', () => {
     ['in a list', { wifi: [{ psk: SECRET, ssid: 'x' }] }, { wifi: [{ psk: HASH, ssid: 'x' }] }],
     ['in a list of lists', { wifi: [[{ psk: SECRET, ssid: 'x' }]] }, { wifi: [[{ psk: HASH, ssid: 'x' }]] }],
     ['as an item of a list', { wifi: [{ ssid: 'x' }, SECRET] }, { wifi: [{ ssid: 'x' }, HASH] }],
-    ['where an object was expected', { wifi: SECRET, a: 'x' }, { wifi: HASH, a: 'x' }],
-    ['as a number where an object was expected', { wifi: 12345678 }, { wifi: HASH }],
+    ['as a text in the place of an object', { wifi: SECRET, a: 'x' }, { wifi: HASH, a: 'x' }],
+    ['as a number in the place of an object', { wifi: 12345678 }, { wifi: HASH }],
     ['as a list at the end of the path', { wifi: { psk: [SECRET, 12345678] } }, { wifi: { psk: HASH } }],
     ['below the end of the path', { wifi: { psk: { a: { b: [{ c: SECRET }] } } } }, { wifi: {} }],
     [
-      'in a list within an acknowledgement',
+      'in a list inside an acknowledgement',
       { wifi: { value: [{ psk: SECRET, ssid: 'x' }], ac: 200 } },
       { wifi: { value: [{ psk: HASH, ssid: 'x' }], ac: 200 } },
     ],
     [
-      'as a text that is acknowledged where an object was expected',
+      'as an acknowledged text in the place of an object',
       { wifi: { value: SECRET, ac: 200 } },
       { wifi: { value: HASH, ac: 200 } },
     ],
     [
-      'in the words of an acknowledgement as IoT Central has it',
+      'in the words of an acknowledgement as in IoT Central',
       { wifi: { ssid: 'x', status: 'failed', statusCode: 400, message: `${SECRET} is bad` } },
       { wifi: { ssid: 'x', status: 'failed', statusCode: 400, message: HASH } },
     ],
     [
-      'as one that is acknowledged as IoT Central has it',
+      'as a value that is acknowledged as in IoT Central',
       { wifi: { value: SECRET, statusCode: 200 } },
       { wifi: { value: HASH, statusCode: 200 } },
     ],
@@ -85,16 +85,16 @@ describe('a redacted value that a device reports', () => {
       { wifi: { ac: 400, ad: SECRET } },
       { wifi: { ac: 400, ad: HASH } },
     ],
-    ['with a fake hash', { wifi: { psk: `redacted:${SECRET}` } }, { wifi: { psk: HASH } }],
+    ['with a forged hash', { wifi: { psk: `redacted:${SECRET}` } }, { wifi: { psk: HASH } }],
     ['under a name that every object has', { wifi: { psk: { constructor: SECRET } } }, { wifi: {} }],
-  ])('is not kept: %s', (_, values, kept) => {
+  ])('is not stored: %s', (_, values, kept) => {
     const after = reported(shadowOf(), values, PSK);
 
     expect(JSON.stringify(after)).not.toMatch(/hunter2|12345678/);
     expect(after).toMatchObject(kept);
   });
 
-  test('is not kept within an acknowledgement of an object further up', () => {
+  test('is not stored when an enclosing object is acknowledged', () => {
     const values = { net: { value: { wifi: { psk: SECRET } }, ac: 200, av: 1 } };
 
     expect(JSON.stringify(reported(shadowOf(), values, redacting(['net', 'wifi', 'psk'])))).not.toContain(
@@ -103,25 +103,25 @@ describe('a redacted value that a device reports', () => {
   });
 
   test.each<[string, JsonObject]>([
-    ['a value named value that is none of an acknowledgement', { wifi: { value: 5, ad: 'x', psk: null } }],
-    ['a number of another meaning named ac', { wifi: { value: 5, ac: 1, ad: 'x' } }],
-    ['the words of an acknowledgement beside it', { a: { value: 5, ac: 400, ad: 'x' }, wifi: null }],
+    ['a key named value that is not part of an acknowledgement', { wifi: { value: 5, ad: 'x', psk: null } }],
+    ['a number named ac with another meaning', { wifi: { value: 5, ac: 1, ad: 'x' } }],
+    ['the words of an acknowledgement next to it', { a: { value: 5, ac: 400, ad: 'x' }, wifi: null }],
     ['an empty object and an empty list', { wifi: {}, psk: [] }],
-    ['the same key elsewhere', { psk: 'x', a: { wifi: { psk: 'x' } } }],
-  ])('takes nothing from what is no such value: %s', (_, values) => {
+    ['the same key in another place', { psk: 'x', a: { wifi: { psk: 'x' } } }],
+  ])('leaves other data unchanged: %s', (_, values) => {
     const twin = twinOf({ reported: values });
 
     expect(redactTwin(twin, PSK).reported.values).toBe(twin.reported.values);
   });
 
-  test('takes nothing from its neighbours, and its deletion stays one', () => {
+  test('leaves its neighbours unchanged, and its deletion is still a deletion', () => {
     const shadow = shadowOf({ reported: { wifi: { ssid: 'x', psk: 'redacted:0' } } });
 
     expect(reported(shadow, { wifi: { psk: null } }, PSK)).toEqual({ wifi: { ssid: 'x' } });
   });
 });
 
-test('a redacted object that is changed in part is what a reading of the twin would make of it', () => {
+test('a redacted object that changes in part equals the result of a full read', () => {
   const redaction = redacting(['wifi']);
   const read = (wifi: JsonObject) => redactTwin(twinOf({ reported: { wifi } }), redaction);
   const shadow = adoptTwin(shadowOf(), read({ ssid: 'a', psk: SECRET }), at(0), []);
@@ -131,15 +131,15 @@ test('a redacted object that is changed in part is what a reading of the twin wo
   );
 });
 
-describe('a hash', () => {
-  test('tells whether the value has changed, and no more', () => {
+describe('the hash of a redacted value', () => {
+  test('shows whether the value has changed and nothing else', () => {
     expect(hashOf(SECRET)).toEqual(hashOf(SECRET));
     expect(hashOf(SECRET)).not.toEqual(hashOf('hunter3'));
     expect(hashOf(SECRET)).not.toEqual(hashOf(SECRET, { ...PSK, key: Buffer.alloc(32, 2) }));
   });
 
   test.each(['redacted:', 'redacted:0', `redacted:${'0'.repeat(24)}`, 'redacted:0123456789abcdef01234567'])(
-    'that Berth has not made is a value like any other: %s',
+    'is not trusted when Berth has not made it: %s',
     (fake) => {
       const shadow = shadowOf({ tags: { wifi: { psk: fake } }, desired: { wifi: { psk: { a: fake } } } });
 
@@ -152,14 +152,14 @@ describe('a hash', () => {
     },
   );
 
-  test('of another key is a value like any other', () => {
+  test('is treated like any other value when another key made it', () => {
     const other = { ...PSK, key: Buffer.alloc(32, 2) };
     const once = redactTwin(twinOf({ reported: { wifi: { psk: SECRET } } }), other);
 
     expect(redactTwin(once, PSK)).not.toEqual(once);
   });
 
-  test('says nothing at all without a key', () => {
+  test('is a fixed text without a key', () => {
     expect(hashOf(SECRET, { ...PSK, key: undefined })).toBe('redacted:');
   });
 
@@ -179,19 +179,19 @@ describe('a hash', () => {
     ['', false],
     [5, false],
     [null, false],
-  ])('is found wherever it stands: %j', (value, holds) => {
+  ])('is found in any place of a value: %j', (value, holds) => {
     expect(holdsRedacted(value)).toBe(holds);
   });
 });
 
-describe('what was stored before its path was redacted', () => {
+describe('a snapshot that was stored before its path was redacted', () => {
   const shadow = shadowOf({
     tags: { wifi: { psk: SECRET } },
     desired: { wifi: { psk: SECRET }, interval: 5 },
     reported: { wifi: { value: { ssid: 'x', psk: SECRET }, ac: 200 } },
   });
 
-  test('is taken out, and nothing else is', () => {
+  test('loses the redacted value and nothing else', () => {
     expect(redactKept(shadow, PSK)).toEqual({
       ...shadow,
       tags: { wifi: { psk: HASH } },
@@ -200,7 +200,7 @@ describe('what was stored before its path was redacted', () => {
     });
   });
 
-  test('takes with it what was remembered of writing it', () => {
+  test('loses the remembered writes of that value too', () => {
     const history = { ...NO_HISTORY, rejected: [{ policy: 'p', value: SECRET, why: `no ${SECRET}` }] };
     const kept = redactKept(
       shadowOf({
@@ -221,7 +221,7 @@ describe('what was stored before its path was redacted', () => {
     expect(kept.judgement.why).toBe('wifi.psk is redacted now');
   });
 
-  test('keeps a list whose items were redacted one by one, which are not hashed again', () => {
+  test('keeps a list whose items were redacted one by one, and they are not hashed again', () => {
     const before = redactKept(shadowOf({ desired: { wifi: [{ psk: SECRET, ssid: 'x' }] } }), PSK);
     const after = redactKept(before, redacting(['wifi']));
     const read = redactTwin(twinOf({ desired: { wifi: [{ psk: SECRET, ssid: 'x' }] } }), redacting(['wifi']));
@@ -230,34 +230,34 @@ describe('what was stored before its path was redacted', () => {
     expect(sameBesidesRedacted(read.desired.values, after.desired)).toBe(true);
   });
 
-  test('stays as it is where nothing is redacted', () => {
+  test('is unchanged when no path is redacted', () => {
     expect(redactKept(shadow, NO_REDACTION)).toBe(shadow);
   });
 
   test.each<[string, JsonValue | undefined, JsonValue | undefined, boolean]>([
-    ['the one is redacted, the other not yet', { psk: 'redacted:1' }, { psk: SECRET }, true],
-    ['and the other way round', { psk: SECRET }, { psk: 'redacted:1' }, true],
-    ['both are, and differ', { psk: 'redacted:1' }, { psk: 'redacted:2' }, false],
-    ['neither is, and they differ', { psk: SECRET }, { psk: 'hunter3' }, false],
-    ['only one of them is there', { psk: 'redacted:1' }, {}, false],
-    ['something else differs', { psk: 'redacted:1', a: 1 }, { psk: SECRET, a: 2 }, false],
-    ['a name that every object has', { constructor: 'redacted:1' }, {}, false],
-    ['in lists', { a: [{ psk: 'redacted:1', b: 1 }] }, { a: [{ psk: SECRET, b: 1 }] }, true],
+    ['only the first value is redacted', { psk: 'redacted:1' }, { psk: SECRET }, true],
+    ['only the second value is redacted', { psk: SECRET }, { psk: 'redacted:1' }, true],
+    ['both values are redacted and differ', { psk: 'redacted:1' }, { psk: 'redacted:2' }, false],
+    ['both values are plain and differ', { psk: SECRET }, { psk: 'hunter3' }, false],
+    ['only one of the values exists', { psk: 'redacted:1' }, {}, false],
+    ['another value differs', { psk: 'redacted:1', a: 1 }, { psk: SECRET, a: 2 }, false],
+    ['the path has a name that every object has', { constructor: 'redacted:1' }, {}, false],
+    ['the values are in lists', { a: [{ psk: 'redacted:1', b: 1 }] }, { a: [{ psk: SECRET, b: 1 }] }, true],
     [
-      'something else in a list differs',
+      'another value in a list differs',
       { a: [{ psk: 'redacted:1', b: 1 }] },
       { a: [{ psk: 'x', b: 2 }] },
       false,
     ],
     ['a list has become longer', ['redacted:1'], ['redacted:1', 2], false],
-    ['a list was redacted whole', { psk: 'redacted:1' }, { psk: [SECRET] }, true],
-    ['nothing differs', { a: { b: [1] } }, { a: { b: [1] } }, true],
-  ])('and what a hub has, compared: %s', (_, one, other, same) => {
+    ['a list was redacted as a whole', { psk: 'redacted:1' }, { psk: [SECRET] }, true],
+    ['no value differs', { a: { b: [1] } }, { a: { b: [1] } }, true],
+  ])('is compared with the hub’s twin: %s', (_, one, other, same) => {
     expect(sameBesidesRedacted(one, other)).toBe(same);
   });
 });
 
-describe('two ways to the same twin give the same hashes', () => {
+describe('redaction by patches and redaction of the whole twin', () => {
   const value = fc.letrec<{ json: JsonValue }>((tie) => ({
     json: fc.oneof(
       { maxDepth: 4 },
@@ -268,7 +268,7 @@ describe('two ways to the same twin give the same hashes', () => {
   })).json;
   const section = fc.dictionary(fc.constantFrom('wifi', 'psk', 'a'), value, { maxKeys: 3 });
 
-  test('what is merged patch by patch is what a reading of the twin gives', () => {
+  test('give the same result', () => {
     fc.assert(
       fc.property(section, section, (first, second) => {
         const patched = redactKept(
@@ -284,7 +284,7 @@ describe('two ways to the same twin give the same hashes', () => {
     );
   });
 
-  test('no secret that a path leads to is left, in whatever shape it comes', () => {
+  test('leave no secret at a redacted path in any form', () => {
     fc.assert(
       fc.property(value, (wifi) => {
         const hidden = JSON.stringify(redact({ wifi: { psk: wifi } }));

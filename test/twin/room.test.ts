@@ -36,7 +36,7 @@ const value: fc.Arbitrary<JsonValue> = fc.oneof(
 );
 const filling = fc.integer({ min: 0, max: 8 }).map((count) => Array<string>(count).fill('x'.repeat(4_000)));
 
-test('what does not fit is what the hub would refuse, whatever is there and whatever is wanted', () => {
+test('values that do not fit are the values that the hub would refuse, for any twin and any wanted values', () => {
   fc.assert(
     fc.property(
       fc.uniqueArray(fc.record({ path: fc.tuple(key, key, key), wanted: value }), {
@@ -55,11 +55,11 @@ test('what does not fit is what the hub would refuse, whatever is there and what
   );
 });
 
-test('a twin that others filled with what Berth would not write takes what fits all the same', () => {
+test('a twin that other writers filled with invalid values accepts every value that fits', () => {
   expect(whatDoesNotFit({ 'a.b': 1, n: 2 ** 53 }, [{ path: ['x'], wanted: 1 }], () => false).size).toBe(0);
 });
 
-describe('ten thousand properties', () => {
+describe('a set of ten thousand properties', () => {
   const cpuOf = (run: () => void): number => {
     const start = process.cpuUsage();
     run();
@@ -67,14 +67,14 @@ describe('ten thousand properties', () => {
   };
   const paths = Array.from({ length: 10_000 }, (_, index) => ['group', `property${index}`]);
 
-  test('are found not to fit in a second or two', () => {
+  test('is checked within two seconds and found too large', () => {
     const leaves = paths.map((path) => ({ path, wanted: 1 }));
 
     expect(cpuOf(() => whatDoesNotFit({}, leaves, () => false))).toBeLessThan(2);
     expect(whatDoesNotFit({}, leaves, () => false).size).toBeGreaterThan(5_000);
   });
 
-  test('become a patch in less, and keep what they are made of', () => {
+  test('becomes a patch within two seconds, and its values stay unchanged', () => {
     const wanted = { inner: 1 };
     const writes = paths.map((path) => ({ path, policy: 'p', by: 'p', value: wanted, wholeAt: undefined }));
     let patch: JsonObject = {};

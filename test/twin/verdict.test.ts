@@ -61,15 +61,15 @@ const rows: readonly (readonly [string, Row, Expected])[] = [
   ['desired has another type', { desired: '60' }, 'drifted, write'],
   ['desired has the same number in another form', { wanted: 1, desired: 1.0, report: 1 }, 'inSync'],
   [
-    'desired is near, but not the value: tolerance is for reports',
+    'desired is within the tolerance of the value, because the tolerance is only for reports',
     { desired: 60.4, policy: { tolerance: 0.5 } },
     'drifted, write',
   ],
-  ['the property must be absent and is', { wanted: null }, 'inSync'],
-  ['the property must be absent and is not', { wanted: null, desired: 5 }, 'drifted, write'],
+  ['the property must be absent and is absent', { wanted: null }, 'inSync'],
+  ['the property must be absent and is present', { wanted: null, desired: 5 }, 'drifted, write'],
   // no report
-  ['nothing was reported', {}, 'pending'],
-  ['nothing was reported, and need not be', { policy: { confirm: false } }, 'inSync'],
+  ['the device has reported nothing', {}, 'pending'],
+  ['the device has reported nothing and needs to report nothing', { policy: { confirm: false } }, 'inSync'],
   // plain echoes
   ['the device echoes the value', { report: 60 }, 'inSync'],
   [
@@ -84,12 +84,12 @@ const rows: readonly (readonly [string, Row, Expected])[] = [
     'pending',
   ],
   [
-    'the device still echoes what it had before the write',
+    'the device still echoes its value from before the write',
     { report: 5, history: { writes: [wrote(500)], oursAt: at(500), reportedAt: at(400) } },
     'pending',
   ],
   [
-    'the device echoes another value though nobody wrote',
+    'the device echoes another value without a write',
     { report: 5, history: { reportedAt: at(400) } },
     'pending',
   ],
@@ -99,45 +99,49 @@ const rows: readonly (readonly [string, Row, Expected])[] = [
     'pending, write',
   ],
   [
-    'the same within the cooldown',
+    'the device echoes another value within the cooldown',
     { report: 5, history: { writes: [wrote(590)], oursAt: at(590), reportedAt: at(595) } },
     'pending, again in 50 s',
   ],
   [
-    'the same after the last attempt',
+    'the device echoes another value after the last attempt',
     { report: 5, history: { writes: [wrote(400, 3)], oursAt: at(400), reportedAt: at(450) } },
     'rejected',
   ],
   // acknowledgements
-  ['ac 200, the value, our version', { report: { value: 60, ac: 200, av: 4 } }, 'inSync'],
+  ['ac 200 with the value and Berth’s version', { report: { value: 60, ac: 200, av: 4 } }, 'inSync'],
   [
-    'ac 200, the value, a later version',
+    'ac 200 with the value and a later version',
     { report: { value: 60, ac: 200, av: 6 }, desiredVersion: 7 },
     'inSync',
   ],
-  ['ac 200, the value, no version', { report: { value: 60, ac: 200 } }, 'inSync'],
+  ['ac 200 with the value and no version', { report: { value: 60, ac: 200 } }, 'inSync'],
   [
-    'ac 200, the value, an old version: a portal edit raises versions only',
+    'ac 200 with the value and an old version, because a portal edit only raises versions',
     { report: { value: 60, ac: 200, av: 2 } },
     'inSync',
   ],
-  ['ac 203, the value set by the device itself', { report: { value: 60, ac: 203, av: 0 } }, 'inSync'],
-  ['ac 203, another value at the first start', { report: { value: 20, ac: 203, av: 0 } }, 'pending'],
-  ['ac 200, another value, an old version', { report: { value: 5, ac: 200, av: 3 } }, 'pending'],
-  ['ac 200, another value, our version', { report: { value: 5, ac: 200, av: 4 } }, 'rejected'],
-  ['ac 200, a version that the twin never had', { report: { value: 5, ac: 200, av: 9 } }, 'pending'],
   [
-    'ac 202, in progress',
+    'ac 203 with the value that the device has set itself',
+    { report: { value: 60, ac: 203, av: 0 } },
+    'inSync',
+  ],
+  ['ac 203 with another value at the first start', { report: { value: 20, ac: 203, av: 0 } }, 'pending'],
+  ['ac 200 with another value and an old version', { report: { value: 5, ac: 200, av: 3 } }, 'pending'],
+  ['ac 200 with another value and Berth’s version', { report: { value: 5, ac: 200, av: 4 } }, 'rejected'],
+  ['ac 200 with a version that the twin never had', { report: { value: 5, ac: 200, av: 9 } }, 'pending'],
+  [
+    'ac 202, which means in progress',
     { report: { value: 5, ac: 202, av: 4 }, history: { changedAt: at(590) } },
     'pending, again in 3590 s',
   ],
   [
-    'ac 202 with the value, in progress all the same',
+    'ac 202 with the value, which still means in progress',
     { report: { value: 60, ac: 202, av: 4 }, history: { changedAt: at(600) } },
     'pending, again in 3600 s',
   ],
   [
-    'ac 202 past the deadline',
+    'ac 202 after the deadline',
     {
       report: { value: 5, ac: 202, av: 4 },
       history: { changedAt: at(0), reportedAt: at(3_599) },
@@ -145,15 +149,19 @@ const rows: readonly (readonly [string, Row, Expected])[] = [
     },
     'rejected',
   ],
-  ['ac 400, our version', { report: { value: 5, ac: 400, av: 4, ad: 'too slow' } }, 'rejected'],
+  ['ac 400 with Berth’s version', { report: { value: 5, ac: 400, av: 4, ad: 'too slow' } }, 'rejected'],
   [
-    'ac 400, no version, newer than the write',
+    'ac 400 without a version, newer than the write',
     { report: { value: 5, ac: 400 }, history: { oursAt: at(400), reportedAt: at(410) } },
     'rejected',
   ],
-  ['ac 400, an old version: about an earlier value', { report: { value: 5, ac: 400, av: 3 } }, 'pending'],
-  ['ac 400 with the very value', { report: { value: 60, ac: 400, av: 4 } }, 'rejected'],
-  ['ac 500, never told by Berth', { report: { value: 5, ac: 500, av: 4 } }, 'pending, write'],
+  [
+    'ac 400 with an old version, which is about an earlier value',
+    { report: { value: 5, ac: 400, av: 3 } },
+    'pending',
+  ],
+  ['ac 400 with the wanted value', { report: { value: 60, ac: 400, av: 4 } }, 'rejected'],
+  ['ac 500 without a write by Berth', { report: { value: 5, ac: 500, av: 4 } }, 'pending, write'],
   [
     'ac 500 within the cooldown',
     { report: { value: 5, ac: 500, av: 4 }, history: { writes: [wrote(570)] } },
@@ -165,7 +173,7 @@ const rows: readonly (readonly [string, Row, Expected])[] = [
     'pending, write',
   ],
   [
-    'ac 500 after the second attempt: twice the cooldown',
+    'ac 500 after the second attempt, within twice the cooldown',
     { report: { value: 5, ac: 500, av: 4 }, history: { writes: [wrote(500, 2)] } },
     'pending, again in 20 s',
   ],
@@ -174,7 +182,7 @@ const rows: readonly (readonly [string, Row, Expected])[] = [
     { report: { value: 5, ac: 500, av: 4 }, history: { writes: [wrote(500, 3)] } },
     'rejected',
   ],
-  ['an unheard-of code', { report: { value: 5, ac: 301, av: 4 } }, 'pending'],
+  ['an unknown code', { report: { value: 5, ac: 301, av: 4 } }, 'pending'],
   // rejected before
   [
     'this value was rejected',
@@ -182,7 +190,7 @@ const rows: readonly (readonly [string, Row, Expected])[] = [
     'rejected',
   ],
   [
-    'this value was rejected, and somebody changed desired',
+    'this value was rejected, and another writer changed desired',
     { desired: 5, history: { rejected: [{ policy: 'p', value: 60, why: 'no' }] } },
     'rejected',
   ],
@@ -213,35 +221,39 @@ const rows: readonly (readonly [string, Row, Expected])[] = [
     'drifted, write',
   ],
   [
-    'others changed it three times in ten minutes',
+    'other writers changed the value three times in ten minutes',
     { desired: 5, history: { foreign: [at(590), at(400), at(10)] } },
     'drifted, write',
   ],
   [
-    'others changed it four times in ten minutes',
+    'other writers changed the value four times in ten minutes',
     { desired: 5, history: { foreign: [at(590), at(400), at(300), at(10)] } },
     'fighting, again in 3590 s',
   ],
   [
-    'others changed it four times, long ago',
+    'other writers changed the value four times long ago',
     { desired: 5, history: { foreign: [at(-10), at(-20), at(-30), at(-40)] } },
     'drifted, write',
   ],
-  ['a fight goes on', { desired: 5, history: { fightUntil: T0 + 700_000 } }, 'fighting, again in 100 s'],
   [
-    'a fight’s pause is over',
+    'the property is still contested',
+    { desired: 5, history: { fightUntil: T0 + 700_000 } },
+    'fighting, again in 100 s',
+  ],
+  [
+    'the pause of a contested property is over',
     { desired: 5, history: { fightUntil: T0 + 500_000, foreign: [at(590), at(400), at(300), at(10)] } },
     'drifted, write',
   ],
   [
-    'others changed it back to what is wanted',
+    'other writers changed the value back to the wanted one',
     { report: 60, history: { foreign: [at(590), at(400), at(300), at(10)] } },
     'inSync',
   ],
 ];
 
-describe('the verdict on one owned property', () => {
-  test.each(rows)('%s', (_, row, expected) => {
+describe('the status of one owned property', () => {
+  test.each(rows)('is right in this case: %s', (_, row, expected) => {
     const { verdict, write, nextAt } = judge(row);
     const now = row.now ?? NOW;
 
@@ -253,13 +265,13 @@ describe('the verdict on one owned property', () => {
     expect(said).toBe(expected);
   });
 
-  test('a rejection is remembered with its policy, value and reason', () => {
+  test('a rejection is stored with its policy, value and reason', () => {
     expect(judge({ report: { value: 5, ac: 400, av: 4, ad: 'too slow' } }).history.rejected).toEqual([
       { policy: 'p', value: 60, why: 'the device answered 400: too slow' },
     ]);
   });
 
-  test('a rejection is forgotten when the device reports the value', () => {
+  test('a rejection is removed when the device reports the value', () => {
     const rejected = [{ policy: 'p', value: 60, why: 'no' }];
 
     expect(judge({ report: 60, history: { rejected } }).history.rejected).toEqual([]);

@@ -49,8 +49,8 @@ const SAVER = { name: 'saver', when: 'reported.battery < 20', desired: { interva
 const hashOf = (fleet: Fleet, name: string) =>
   fleet.twins.policies.find((policy) => policy.name === name)?.hash ?? '';
 
-describe('what a fleet file would write', () => {
-  test('is counted for each hub, with messages and hours', () => {
+describe('the estimate of twin writes for a fleet file', () => {
+  test('gives messages and hours for each hub', () => {
     const { twins, writes, hubs, states } = ask(policies(SAVER, BASE), [
       twin('a', { ...judged('inSync'), desired: { interval: 1 }, reported: { battery: 10 } }),
       twin('b', { ...judged('inSync'), etag: undefined }),
@@ -69,7 +69,7 @@ describe('what a fleet file would write', () => {
     expect(states).toEqual({ unchanged: 2, changed: [{ from: 'inSync', to: 'drifted', count: 2 }] });
   });
 
-  test('is one write for a twin, however many policies and properties', () => {
+  test('counts one write for a twin with any number of policies and properties', () => {
     const { writes, policies: found } = ask(policies({ name: 'a', desired: { x: 1, y: 2 } }, BASE), [
       twin('t'),
     ]);
@@ -81,7 +81,7 @@ describe('what a fleet file would write', () => {
     ]);
   });
 
-  test('leaves out twins of which nothing can be said, and counts them', () => {
+  test('leaves out twins that cannot be estimated and counts them', () => {
     const gone: Stored = { id: { ...ID, deviceId: 'gone' }, known: { kind: 'deleted', at: at(0) } };
     const unread = { since: at(0), why: 'a gap' };
 
@@ -104,7 +104,7 @@ describe('what a fleet file would write', () => {
     );
   });
 
-  test('is nothing for hubs of another stamp', () => {
+  test('is empty for hubs of another stamp', () => {
     expect(ask(policies(BASE), [twin('a')], { hosts: new Set() })).toMatchObject({
       twins: { planned: 0, apart: { elsewhere: 1 } },
       hubs: [{ host: ID.host, cost: undefined }],
@@ -112,13 +112,13 @@ describe('what a fleet file would write', () => {
     });
   });
 
-  test('reads before every write on a hub whose events are not trusted', () => {
+  test('adds a read before every write on a hub whose events are not trusted', () => {
     const control = { untrusted: { [ID.host]: { since: T0, why: 'mismatches' } } };
 
     expect(ask(policies(BASE), [twin('a'), twin('b')], { control }).writes.messages).toBe(8);
   });
 
-  test('adds up to the same in whatever order the twins come', () => {
+  test('has the same sum for any order of the twins', () => {
     const twins = fleetOf(policies(SAVER, BASE));
     const stored = Array.from({ length: 30 }, (_, index) =>
       twin(`d${index}`, {
@@ -136,7 +136,7 @@ describe('what a fleet file would write', () => {
   });
 });
 
-describe('policies', () => {
+describe('the policies in an estimate', () => {
   const POLICIES = policies(
     { name: 'watch', mode: 'observe', when: "'watched' in tags", desired: { level: 1 } },
     { name: 'cool', cooldown: '1h', desired: { cool: 1 } },
@@ -154,7 +154,7 @@ describe('policies', () => {
     count: 1,
   };
 
-  test('own, write, hold, wait, are rejected and fought over', () => {
+  test('show what they own, write, hold, wait for, and what is rejected and contested', () => {
     const { policies: found, warnings } = ask(fleet, [
       twin('watched', { ...COOL, tags: { watched: true } }),
       twin('cooling', { desired: { cool: 2 }, paths: { cool: { ...NO_HISTORY, writes: [written] } } }),
@@ -215,7 +215,7 @@ describe('policies', () => {
     expect(found.map(({ name, change }) => [name, change])).toEqual(COMPARED);
   });
 
-  test('are compared with what the deployment has noted', () => {
+  test('are compared with the content that the deployment has stored', () => {
     const noted = {
       ...seen(before, T0),
       ...seen(fleetOf(policies({ name: 'left', desired: { l: 1 } })), T0),
@@ -230,7 +230,7 @@ describe('policies', () => {
     expect(found.map(({ name, change }) => [name, change])).toEqual(COMPARED);
   });
 
-  test('say how they reach the fleet', () => {
+  test('show how they reach the fleet', () => {
     const rollout = { over: '2h' };
     const file = fleetOf({ ...policies(BASE, SAVER, { name: 'new', desired: { n: 1 } }), rollout });
     const control = {
@@ -248,7 +248,7 @@ describe('policies', () => {
     expect(ask(policies(BASE), [], { control }).policies[0]?.ramp).toEqual({ kind: 'none' });
   });
 
-  test('are said to be paused, and count as if they were not', () => {
+  test('are marked as paused and counted as if they were not paused', () => {
     const pause = { author: 'ann', reason: 'freeze', at: T0 - 60_000 };
     const {
       writes,
@@ -268,7 +268,7 @@ describe('policies', () => {
     ]);
   });
 
-  test('whose ramp is over before the budget has made their writes are named', () => {
+  test('are named when their rollout ends before the budget allows all their writes', () => {
     const file = fleetOf({ ...policies(BASE), rollout: { over: '1h' } });
     const stored = Array.from({ length: 8_001 }, (_, index) => twin(`d${index}`));
 
@@ -278,8 +278,8 @@ describe('policies', () => {
   });
 });
 
-describe('states', () => {
-  test('are what the twins were judged to be, or what the other file makes of them', () => {
+describe('the statuses in an estimate', () => {
+  test('are the stored statuses of the twins, or the statuses under the other file', () => {
     const stored = [
       twin('a', { ...judged('rejected'), desired: { interval: 5 }, reported: { interval: 5 } }),
     ];
@@ -293,7 +293,7 @@ describe('states', () => {
     });
   });
 
-  test('come in the order of their numbers', () => {
+  test('are ordered by their numbers', () => {
     const stored = [
       twin('a', judged('pending')),
       twin('b', judged('inSync')),
@@ -311,8 +311,8 @@ describe('states', () => {
   });
 });
 
-describe('patches', () => {
-  test('are the first by hub, device and module, with what is there and what would be', () => {
+describe('the example patches in an estimate', () => {
+  test('are the first ones by hub, device and module, with the current and the new values', () => {
     const file = policies({ name: 'p', desired: { a: { b: [1] }, gone: null } });
     const stored = ['d3', 'd1', 'd2'].map((id) => twin(id, { desired: { a: { b: [id] }, gone: 'x' } }));
 
@@ -332,8 +332,8 @@ describe('patches', () => {
 
   test.each<[string, Partial<Shadow>]>([
     ['a hash', { reported: { wifi: { psk: 'redacted:0123456789abcdef' } } }],
-    ['a value that is redacted from now on', { reported: { wifi: { psk: 's3cret-s3cret' } } }],
-  ])('never show what is redacted: %s', (_, parts) => {
+    ['a value that is redacted now', { reported: { wifi: { psk: 's3cret-s3cret' } } }],
+  ])('never show a redacted value: %s', (_, parts) => {
     const file = {
       redact: ['wifi.psk'],
       ...policies({ name: 'p', desired: { copy: '=reported.wifi.psk', over: 'x' } }),
@@ -348,6 +348,6 @@ describe('patches', () => {
   });
 });
 
-test('a fleet of which nothing is known is a warning, not a clean bill', () => {
+test('a fleet without any stored data gets a warning and not a clean result', () => {
   expect(ask(policies(BASE), []).warnings).toEqual(['the state tables know no twin, so nothing was tried']);
 });

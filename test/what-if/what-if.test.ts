@@ -78,7 +78,7 @@ describe('synthetic devices', () => {
     expect(report.moves.count).toBe(0);
   });
 
-  test('against another file stay while they may: a new hub moves nobody who registers again', () => {
+  test('that are compared with another file stay on their hub while they may, and a new hub moves no device that registers again', () => {
     const { report } = ask(
       { fleet: fleetText([...TWO, hub('neu')]), against: fleetText(TWO) },
       numbers(1_000),
@@ -89,7 +89,7 @@ describe('synthetic devices', () => {
     expect(report.hubs[2]?.fresh).toBeGreaterThan(280);
   });
 
-  test('against another file leave a draining hub, all of them and with the hours that takes', () => {
+  test('that are compared with another file all leave a draining hub, with the hours that this takes', () => {
     const { report } = ask(
       {
         fleet: fleetText([hub('weu'), hub('eus', { state: 'draining' })], { moves: { over: '1h' } }),
@@ -114,7 +114,7 @@ describe('synthetic devices', () => {
     ]);
   });
 
-  test('send nothing, and rules that ask them are left out and named', () => {
+  test('send no payload, and rules that read it are left out and named', () => {
     const eu = { name: 'eu', when: "payload.country == 'DE'", require: { residency: 'eu' } };
     const lab = { name: 'lab', when: "registrationId.startsWith('lab')", hub: WEU };
 
@@ -124,7 +124,7 @@ describe('synthetic devices', () => {
     expect(report.warnings).toEqual([expect.stringContaining('left out are the rules eu;')]);
   });
 
-  test('or send what they are given, in turn', () => {
+  test('send the given payloads in rotation', () => {
     const eu = { name: 'eu', when: "payload.country == 'DE'", require: { residency: 'eu' } };
     const payloads = [{ country: 'DE' }, { country: 'US' }, {}, {}];
 
@@ -136,7 +136,7 @@ describe('synthetic devices', () => {
 });
 
 describe('known devices', () => {
-  test('stay where they are, whatever the weights say', () => {
+  test('stay on their hub for any weights', () => {
     const { report } = ask(
       { fleet: fleetText([hub('weu', { weight: 100 }), hub('eus')]) },
       lines(known('a', 'eus'), known('b', 'weu')),
@@ -152,7 +152,7 @@ describe('known devices', () => {
     });
   });
 
-  test('go elsewhere for reasons that are counted and exemplified', () => {
+  test('move for reasons that are counted and shown with examples', () => {
     const rule = { name: 'eu', when: "payload.country == 'DE'", require: { residency: 'eu' } };
     const { report } = ask(
       { fleet: fleetText(TWO, { rules: [rule] }) },
@@ -175,7 +175,7 @@ describe('known devices', () => {
     expect(report.rules).toEqual([{ name: 'eu', matched: 7, unknown: 1 }]);
   });
 
-  test('that could not be placed any more are counted with the reason', () => {
+  test('that can no longer be placed are counted with the reason', () => {
     const rule = { name: 'x0', when: "payload.model == 'x0'", deny: 'retired' };
     const { report } = ask(
       { fleet: fleetText(TWO, { rules: [rule] }) },
@@ -196,7 +196,7 @@ describe('known devices', () => {
     });
   });
 
-  test('that the other file refuses too are not news', () => {
+  test('that the other file refuses too are not reported', () => {
     const rules = [{ name: 'x0', when: "payload.model == 'x0'", deny: 'retired' }];
     const { report } = ask(
       { fleet: fleetText(TWO, { rules }), against: fleetText(TWO, { rules }) },
@@ -206,7 +206,7 @@ describe('known devices', () => {
     expect(report.refused).toEqual({ count: 0, asBefore: 1, groups: [] });
   });
 
-  test('on a hub that left the file but is linked stay there', () => {
+  test('on a linked hub that was removed from the file stay there', () => {
     const { report } = ask({ fleet: fleetText(TWO) }, lines(known('a', 'old')));
 
     expect(report.hubs[2]).toMatchObject({
@@ -217,7 +217,7 @@ describe('known devices', () => {
     });
   });
 
-  test('are moved to faster hubs by what they had measured', () => {
+  test('move to faster hubs by their measured latencies', () => {
     const allocation = {
       latency: { halfLifeMs: 25 },
       sticky: { moveWhenFasterByMs: 40 },
@@ -232,7 +232,7 @@ describe('known devices', () => {
     expect(report.moves.groups).toMatchObject([{ why: 'another hub is faster', count: 1, examples: ['a'] }]);
   });
 
-  test('above the capacity of a hub are warned of, and so are devices of which little is known', () => {
+  test('cause a warning when they exceed the capacity of a hub or when little is known of them', () => {
     const { report } = ask(
       { fleet: fleetText([hub('weu', { capacity: 1 })]) },
       lines({ deviceId: 'a', hub: WEU, inputs: undefined }, { deviceId: 'b', hub: WEU, inputs: undefined }),
@@ -244,7 +244,7 @@ describe('known devices', () => {
     ]);
   });
 
-  test('are on a hub by any of its names, and what they registered with may have another', () => {
+  test('are found on a hub by any of its names, also when they registered with another name', () => {
     const job = { fleet: fleetText(TWO), against: undefined };
     const device = { ...known('a', 'weu', {}, { linkedHubs: ['weu.device.azure-devices.net', EUS] }) };
     const line = writeKnownDevice(device).replace(`"hub":"${WEU}"`, '"hub":"WEU.device.azure-devices.net"');
@@ -254,7 +254,7 @@ describe('known devices', () => {
     expect(tally).toEqual(ask(job, lines(known('a', 'weu'))).tally);
   });
 
-  test('in lines that are none are named by their place', () => {
+  test('in invalid lines are reported by their line', () => {
     const trial = openTrial(
       { fleet: fleetText(TWO), against: undefined, payloads: [], isSynthetic: false },
       NOW,
@@ -275,7 +275,7 @@ describe('known devices', () => {
   });
 });
 
-test('tallies of parts add up to the tally of all', () => {
+test('the sums of parts equal the sum of the whole', () => {
   const job = { fleet: fleetText([hub('weu'), hub('eus', { state: 'draining' })]), against: fleetText(TWO) };
   const whole = ask(job, numbers(900)).tally;
   const parts = [numbers(300), numbers(500, 300), numbers(900, 500)].map((part) => ask(job, part).tally);
@@ -283,7 +283,7 @@ test('tallies of parts add up to the tally of all', () => {
   expect(parts.reduce(addUp, NO_TALLY)).toEqual(whole);
 });
 
-test('what is named like a member of every object is counted like the rest', () => {
+test('a name that every object has as a member is counted like other names', () => {
   const names = ['constructor', 'toString', 'valueOf'];
   const rules = names.map((name) => ({ name, when: `payload.odd == '${name}'`, deny: name }));
   const part = lines(...names.map((name) => known(name, 'weu', { 'payload.odd': name })));
@@ -295,7 +295,7 @@ test('what is named like a member of every object is counted like the rest', () 
   expect(addUp(tally, tally)).toMatchObject({ devices: 6 });
 });
 
-test('examples are the same however the devices are divided', () => {
+test('the examples are the same for any division of the devices', () => {
   const job = { fleet: fleetText([hub('weu'), hub('eus', { state: 'draining' })]), against: fleetText(TWO) };
   const examples = (...tallies: readonly Tally[]) => {
     const trial = openTrial({ payloads: [], isSynthetic: true, ...job }, NOW);
@@ -307,7 +307,7 @@ test('examples are the same however the devices are divided', () => {
   expect(examples(last, first)).toEqual(examples(first, last));
 });
 
-test('a device goes under its own file where its receipt says it went', () => {
+test('a device goes to the hub in its receipt under the file of that receipt', () => {
   fc.assert(
     fc.property(anyAllocationCase, (drawn) => {
       const file = { ...drawn.fleet.file, $schema: undefined };
@@ -326,7 +326,7 @@ test('a device goes under its own file where its receipt says it went', () => {
   );
 });
 
-describe('the devices that the state tables know', () => {
+describe('the list of devices from the state tables', () => {
   async function* from<Item>(items: readonly Item[]): AsyncGenerator<Item> {
     yield* items;
   }
@@ -349,36 +349,36 @@ describe('the devices that the state tables know', () => {
   };
 
   test.each<[string, Parameters<typeof devices>, readonly unknown[]]>([
-    ['by both', [[shadow('a', WEU)], [[receipt('a', WEU)]]], [['a', WEU, true]]],
-    ['by a receipt only', [[], [[receipt('a', WEU)]]], [['a', WEU, true]]],
-    ['by a shadow only', [[shadow('a', EUS)], []], [['a', EUS, false]]],
+    ['that has a snapshot and a receipt', [[shadow('a', WEU)], [[receipt('a', WEU)]]], [['a', WEU, true]]],
+    ['that has only a receipt', [[], [[receipt('a', WEU)]]], [['a', WEU, true]]],
+    ['that has only a snapshot', [[shadow('a', EUS)], []], [['a', EUS, false]]],
     [
-      'on the hub of the shadow, where they differ',
+      'on the hub of its snapshot when the two differ',
       [[shadow('a', EUS)], [[receipt('a', WEU)]]],
       [['a', EUS, true]],
     ],
     [
-      'on the hub of the receipt, where shadows are on both',
+      'on the hub of its receipt when there are snapshots on both hubs',
       [[shadow('a', EUS), shadow('a', WEU)], [[receipt('a', WEU)]]],
       [['a', WEU, true]],
     ],
     [
-      'with what it registered with last, and where it was put before',
+      'with its last registration and its hub from before',
       [[], [[receipt('a', undefined), receipt('a', EUS)]]],
       [['a', EUS, true]],
     ],
-    ['nowhere, where it was refused', [[], [[receipt('a', undefined)]]], [['a', undefined, true]]],
-    ['not any more, where its twin was deleted', [[shadow('a', WEU, true)], [[receipt('a', WEU)]]], []],
+    ['without a hub when it was refused', [[], [[receipt('a', undefined)]]], [['a', undefined, true]]],
+    ['no longer when its twin was deleted', [[shadow('a', WEU, true)], [[receipt('a', WEU)]]], []],
     [
-      'on its new hub, where its twin on the old one was deleted',
+      'on its new hub when its twin on the old hub was deleted',
       [[shadow('a', WEU, true), shadow('a', EUS)], [[receipt('a', EUS)]]],
       [['a', EUS, true]],
     ],
-  ])('%s', async (_, given, expected) => {
+  ])('has a device %s', async (_, given, expected) => {
     expect(await devices(...given)).toEqual(expected);
   });
 
-  test('come back from their lines', () => {
+  test('is the same after it is written and parsed', () => {
     for (const device of [
       known('a', 'weu', { 'payload.x': [1, { y: null }] }),
       known('b', undefined),

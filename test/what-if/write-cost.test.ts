@@ -6,33 +6,33 @@ import { fleetOf } from '../twin/twins.ts';
 /** S1 with one unit and the default budgets: 7.5 writes a second and 24,000 messages a day for resync. */
 const [S1] = fleetOf({}).hubs as [Hub];
 
-describe('what writes cost a hub', () => {
+describe('the cost of writes for a hub', () => {
   test.each<[string, Partial<Hub>, number, number, object]>([
-    ['nothing', {}, 0, 0, { messages: 0, hours: 0, bottleneck: undefined }],
+    ['no writes and reads', {}, 0, 0, { messages: 0, hours: 0, bottleneck: undefined }],
     [
-      'one day at its rate',
+      'one day at the rate',
       {},
       2_700,
       0,
       { messages: 8_100, rate: { writesPerSecond: 7.5, hours: 0.1 }, hours: 0.1, bottleneck: 'rate' },
     ],
     [
-      'a day to the last message',
+      'a day that uses the last message',
       {},
       8_000,
       0,
       { messages: 24_000, daily: { messages: 24_000, days: 1 }, bottleneck: 'rate' },
     ],
     [
-      'the next day for one more',
+      'one message more, which needs the next day',
       {},
       8_001,
       0,
       { daily: { messages: 24_000, days: 2 }, bottleneck: 'daily', hours: expect.closeTo(24, 2) },
     ],
-    ['a message for each read', {}, 8_000, 1, { messages: 24_001, bottleneck: 'daily' }],
+    ['one message for each read', {}, 8_000, 1, { messages: 24_001, bottleneck: 'daily' }],
     [
-      'many days by the quota where the rate would take hours',
+      'a quota that needs many days while the rate needs hours',
       {},
       100_000,
       0,
@@ -44,20 +44,20 @@ describe('what writes cost a hub', () => {
       },
     ],
     [
-      'the rate where the quota is large',
+      'a rate that limits when the quota is large',
       { tier: 'S3', budget: { rate: 0.0001, daily: 1 } },
       100_000,
       0,
       { daily: { messages: 90_000_000, days: 1 }, bottleneck: 'rate' },
     ],
     [
-      'for ever where a day has no room for one write',
+      'a day that has no room for one write, so the writes never end',
       { tier: 'F1', budget: { rate: 0.5, daily: 0.001 } },
       1,
       0,
       { daily: { messages: 2, days: undefined }, hours: undefined, bottleneck: 'daily' },
     ],
-  ])('%s', (_, size, writes, reads, cost) => {
+  ])('is right in this case: %s', (_, size, writes, reads, cost) => {
     expect(writeCost({ ...S1, ...size }, writes, reads)).toMatchObject(cost);
   });
 
@@ -66,7 +66,7 @@ describe('what writes cost a hub', () => {
     [0.05, '3 min'],
     [5.64, '5.6 h'],
     [288.15, '12 d'],
-  ])('%f hours are %s', (hours, text) => {
+  ])('shows %f hours as %s', (hours, text) => {
     expect(durationText(hours)).toBe(text);
   });
 });

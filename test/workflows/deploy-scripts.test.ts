@@ -73,8 +73,8 @@ async function commandsOfBerth(): Promise<ReadonlySet<string | undefined>> {
   return new Set([...out().matchAll(/^ {2}([a-z][\w-]*)/gm)].map(([, command]) => command));
 }
 
-describe('the scripts of a deployment', () => {
-  test.each(SCRIPTS)('%s is a script that bash can read', async (name) => {
+describe('the deployment scripts', () => {
+  test.each(SCRIPTS)('%s has valid bash syntax', async (name) => {
     expect(await run('bash', ['-n', join('scripts/deploy', name)], {})).toEqual({
       code: 0,
       out: '',
@@ -82,7 +82,7 @@ describe('the scripts of a deployment', () => {
     });
   });
 
-  test.each(SCRIPTS)('%s calls scripts and berth commands that there are', async (name) => {
+  test.each(SCRIPTS)('%s calls only scripts and berth commands that exist', async (name) => {
     const source = readFileSync(join('scripts/deploy', name), 'utf8');
     const commands = await commandsOfBerth();
     const called = [...source.matchAll(/^(?![ #]*#).*?\bberth ([a-z][\w-]*)/gm)].map(
@@ -98,7 +98,7 @@ describe('the scripts of a deployment', () => {
 });
 
 describe('infra.sh', () => {
-  test('names files of infra/ that there are', () => {
+  test('names only files of infra/ that exist', () => {
     const source = readFileSync('scripts/deploy/infra.sh', 'utf8');
     const named = [...source.matchAll(/\binfra\/[\w.-]+\.(?:bicep|bicepparam)\b/g)].map(([file]) => file);
 
@@ -119,7 +119,7 @@ describe('infra.sh', () => {
   test.each<[string, string, Readonly<Record<string, string>>]>([
     ['resourceGroup', 'az deployment group create --name berth-7 --resource-group rg', {}],
     ['subscription', 'az deployment sub create --name berth-7 --location weu', { AZURE_LOCATION: 'weu' }],
-  ])('deploys a template of a %s', async (scope, call, env) => {
+  ])('deploys a template with the scope %s', async (scope, call, env) => {
     write('infra/main.bicep', `targetScope = '${scope}'\n`);
 
     expect((await script('infra.sh', ['apply'], { GITHUB_RUN_ID: '7', ...env })).code).toBe(0);
@@ -127,7 +127,7 @@ describe('infra.sh', () => {
     expect(calls()).toEqual([`${call} --parameters infra/production.bicepparam --output none`]);
   });
 
-  test('reports what would change, as text that cannot become anything else', async () => {
+  test('reports the planned changes as plain text', async () => {
     const { code } = await script('infra.sh', ['what-if', 'report/a.md'], {
       AZ: "echo '+ create'; echo '~~~~~~'; echo '<img>'",
     });
@@ -138,13 +138,13 @@ describe('infra.sh', () => {
     );
   });
 
-  test('reports a failure too, and fails', async () => {
+  test('reports a failure of what-if and fails', async () => {
     const { code } = await script('infra.sh', ['what-if', 'report/a.md'], { AZ: 'echo no >&2; exit 3' });
 
     expect([code, read('report/a.md')]).toEqual([3, expect.stringContaining('\nno\n')]);
   });
 
-  test('says what is missing, and what it can do', async () => {
+  test('names a missing setting, and lists its commands', async () => {
     expect(await script('infra.sh', ['apply'], { AZURE_RESOURCE_GROUP: '' })).toMatchObject({
       code: 1,
       err: 'AZURE_RESOURCE_GROUP is not set; docs/deploy.md says what it is.\n',
@@ -156,8 +156,8 @@ describe('infra.sh', () => {
   });
 });
 
-describe('the reports of a pull request', () => {
-  test('validate the fleet file, and compare it where it changed', async () => {
+describe('the scripts for the reports of a pull request', () => {
+  test('fleet-report.sh validates the fleet file, and compares it if it changed', async () => {
     expect((await script('fleet-report.sh', ['base/fleet.json', 'report/1.md'])).code).toBe(0);
 
     expect(calls()).toEqual([
@@ -167,7 +167,7 @@ describe('the reports of a pull request', () => {
     expect(read('report/1.md')).toContain('### Where 100,000 synthetic devices would go');
   });
 
-  test('fail with a fleet file that is not valid, and say why', async () => {
+  test('fleet-report.sh fails and reports the reason if the fleet file is not valid', async () => {
     const { code } = await script('fleet-report.sh', ['base/fleet.json', 'report/1.md'], {
       FAILS: 'validate',
     });
@@ -176,7 +176,7 @@ describe('the reports of a pull request', () => {
     expect(read('report/1.md')).toContain('### Fleet file');
   });
 
-  test('ask for devices and twins only where the fleet file changed', async () => {
+  test('the reports estimate devices and twins only if the fleet file changed', async () => {
     write('base/fleet.json', read('fleet.json'));
     const env = { BERTH_STATE__tableServiceUri: 'https://a' };
 
@@ -186,7 +186,7 @@ describe('the reports of a pull request', () => {
     expect(calls()).toEqual(['berth validate fleet.json']);
   });
 
-  test('ask for twins where only a model changed', async () => {
+  test('twins-report.sh estimates twins if only a model changed', async () => {
     write('base/fleet.json', read('fleet.json'));
     mkdirSync(join(project, 'models'));
     write('models/thermostat.json', '{}');
@@ -198,7 +198,7 @@ describe('the reports of a pull request', () => {
     expect(calls()).toContain('berth what-if --twins --fleet fleet.json --against base/fleet.json --first 0');
   });
 
-  test('show no patches, obey limits, and leave no devices behind', async () => {
+  test('twins-report.sh shows no patches, obeys the limits, and deletes the list of devices', async () => {
     const { code } = await script('twins-report.sh', ['base/fleet.json', 'report/3.md'], {
       BERTH_STATE__tableServiceUri: 'https://a',
       BERTH_MAX_MOVES: '5',
@@ -230,24 +230,24 @@ describe('release.sh', () => {
     write('scripts/deploy/smoke.sh', 'echo "smoke $1 $BERTH_APP"; [ "$BERTH_APP" != "$BROKEN" ]'),
   );
 
-  test('deploys to one app after the other, and asks each', async () => {
+  test('deploys to one app after the other, and tests each', async () => {
     const { code, out } = await release([]);
 
     expect([code, out]).toEqual([0, 'eu\nsmoke new.zip eu\nus\nsmoke new.zip us\n']);
     expect(releases()).toEqual([`${TO} eu`, `${TO} us`]);
   });
 
-  test('leaves the others alone where one does not answer', async () => {
+  test('stops after the first app that fails its smoke test', async () => {
     expect([(await release([], { BROKEN: 'eu' })).code, releases()]).toEqual([1, [`${TO} eu`]]);
   });
 
-  test('goes back everywhere, whatever one answers', async () => {
+  test('deploys to every app with --every-app, even if one fails its smoke test', async () => {
     const { code } = await release(['--every-app'], { BROKEN: 'eu' });
 
     expect([code, releases()]).toEqual([1, [`${TO} eu`, `${TO} us`]]);
   });
 
-  test('does not ask an app to which nothing could be deployed', async () => {
+  test('runs no smoke test for an app whose deployment failed', async () => {
     const { code, out } = await release([], { AZ: 'exit 1' });
 
     expect([code, out]).toEqual([1, 'eu\n']);
@@ -255,7 +255,7 @@ describe('release.sh', () => {
 });
 
 describe('enrollments.sh', () => {
-  test('applies with the key of the one function, which the log never shows', async () => {
+  test('applies enrollments with the key of the first app, and masks the key in the log', async () => {
     const { code, err } = await script('enrollments.sh', ['apply'], {
       AZ: 'echo k-123',
       BERTH_APPS: 'app us',
@@ -270,7 +270,7 @@ describe('enrollments.sh', () => {
     ]);
   });
 
-  test('asks for the key again, and gives up', async () => {
+  test('gives up after several attempts to read the key', async () => {
     const { code, err } = await script('enrollments.sh', ['apply'], {
       AZ: 'exit 1',
       BERTH_APPS: 'app',
@@ -323,7 +323,7 @@ describe('last-good.mjs', () => {
     [statuses(1)]: [{ state: 'inactive' }, { state: 'success' }],
   };
 
-  test('is the last commit that was deployed with success, though GitHub calls it inactive by now', async () => {
+  test('prints the last commit that was deployed successfully, even if GitHub calls that deployment inactive now', async () => {
     const { env } = await answering(HISTORY);
 
     expect(await run('node', ['scripts/deploy/last-good.mjs', 'production'], env)).toMatchObject({
@@ -333,9 +333,9 @@ describe('last-good.mjs', () => {
   });
 
   test.each<[string, Readonly<Record<string, unknown>>]>([
-    ['there is none', { [LIST]: [] }],
-    ['it is this commit', { ...HISTORY, [statuses(3)]: [{ state: 'success' }] }],
-  ])('is nothing where %s', async (_, answers) => {
+    ['there is no deployment', { [LIST]: [] }],
+    ['the last deployed commit is the current one', { ...HISTORY, [statuses(3)]: [{ state: 'success' }] }],
+  ])('prints nothing where %s', async (_, answers) => {
     const { env } = await answering(answers);
 
     expect(await run('node', ['scripts/deploy/last-good.mjs', 'production'], env)).toMatchObject({
@@ -344,7 +344,7 @@ describe('last-good.mjs', () => {
     });
   });
 
-  test('fails where GitHub does not answer, rather than to say that there is none', async () => {
+  test('fails where GitHub does not answer, and does not claim that there is no deployment', async () => {
     const { env } = await answering({});
 
     expect(await run('node', ['scripts/deploy/last-good.mjs', 'production'], env)).toMatchObject({
@@ -364,7 +364,7 @@ describe('comment.mjs', () => {
     write('report/1-a.md', 'first\n');
   });
 
-  test('is written once, with the reports in their order', async () => {
+  test('writes one comment with the reports in order', async () => {
     const { asked, env } = await answering({ [LIST]: [{ id: 1, body: 'hello', user: { type: 'User' } }] });
 
     expect((await comment(env)).code).toBe(0);
@@ -375,7 +375,7 @@ describe('comment.mjs', () => {
     );
   });
 
-  test('is its own one the next time, not one that a person copied', async () => {
+  test('updates its own comment, not a copy that a person made', async () => {
     const body = '<!-- berth: what would change -->\nold';
     const { asked, env } = await answering({
       [LIST]: [
@@ -389,7 +389,7 @@ describe('comment.mjs', () => {
     expect(asked[1]).toMatchObject({ method: 'PATCH', path: 'issues/comments/2' });
   });
 
-  test('is cut where it is too long for GitHub', async () => {
+  test('shortens a comment that is too long for GitHub', async () => {
     write('report/1-a.md', 'x'.repeat(100_000));
     const { asked, env } = await answering({ [LIST]: [] });
 

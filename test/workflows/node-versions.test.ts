@@ -26,23 +26,23 @@ function allowedIn(file: string): readonly string[] {
 }
 
 describe('the versions of Node.js', () => {
-  test('that CI runs are 20.19, 22 and 24', () => {
+  test('CI runs Node.js 20.19, 22 and 24', () => {
     expect(TESTED).toEqual(['20.19', '22', '24']);
   });
 
-  test('begin with the oldest one that package.json allows and that the bundles are compiled for', () => {
+  test('the oldest version is the one that package.json allows and the bundles target', () => {
     expect(OLDEST).toBe(`${TESTED[0]}.0`);
     expect(read('scripts/build/bundle.mjs')).toContain(`target: 'node${TESTED[0]}'`);
   });
 
-  test('end with the one that a deployment runs by default', () => {
+  test('the newest version is the one that a deployment runs by default', () => {
     expect(DEPLOYED).toBe(TESTED.at(-1));
     expect(read('infra/README.md')).toContain(`| \`nodeVersion\` | \`${DEPLOYED}\` |`);
     expect(read('docs/deploy.md')).toContain(`Node.js ${DEPLOYED}`);
   });
 
   test.each(['main', 'modules/stamp', 'modules/allocator', 'modules/function-app'])(
-    'that infra/%s.bicep allows are versions that CI runs, the default among them',
+    'infra/%s.bicep allows only versions that CI runs, including the default',
     (file) => {
       const allowed = allowedIn(`infra/${file}.bicep`);
 
@@ -51,7 +51,7 @@ describe('the versions of Node.js', () => {
     },
   );
 
-  test('that build and deploy a package are the version that runs it', () => {
+  test('the package is built and deployed with the version that runs it', () => {
     const versions = [...read('.github/workflows/deploy.yml').matchAll(/node-version: (.*)$/gm)];
 
     expect(versions.length).toBeGreaterThan(0);

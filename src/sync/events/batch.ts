@@ -1,5 +1,4 @@
 import pLimit from 'p-limit';
-import type { Fleet } from '../../fleet/fleet.ts';
 import { eventHubName, type HostName, NOT_A_HOST_NAME, shortName } from '../../iot-hub/host-name.ts';
 import type { DeadLetter } from '../../store/dead-letters/dead-letter-store.ts';
 import type { CountedEvents } from '../../store/dead-letters/event-counts.ts';
@@ -16,6 +15,7 @@ import type { Redaction } from '../../twin/events/redact.ts';
 import { redactBody } from '../../twin/redaction/redact-body.ts';
 import { type TwinId, twinKey } from '../../twin/snapshot/twin.ts';
 import type { ReconcileResult, Reconciler } from '../reconcile/reconciler.ts';
+import type { SyncContext } from '../reconcile/sync-context.ts';
 
 /** One event with its place in the Event Hub. */
 export interface ReceivedEvent extends RawEvent {
@@ -23,15 +23,8 @@ export interface ReceivedEvent extends RawEvent {
   readonly sequenceNumber: number;
 }
 
-export interface BatchOptions {
-  readonly fleet: Fleet;
-  /** The hubs that this deployment reconciles. */
-  readonly hosts: readonly HostName[];
-  /** Modules that a newer package targets. */
-  readonly modules?: Iterable<string>;
-  readonly reconciler: Pick<Reconciler, 'reconcile'>;
-  /** What no dead letter may hold. */
-  readonly redaction: Redaction;
+/** Where the events of a batch go that change no twin. */
+export interface EventSinks {
   /** Answers how many of them were only counted. */
   readonly keepDeadLetters: (letters: readonly DeadLetter[]) => Promise<number>;
   readonly countStrangers: (hubs: ReadonlyMap<string, number>) => Promise<void>;
@@ -67,9 +60,12 @@ const CONCURRENCY = 16;
  */
 export async function takeBatch(
   events: readonly ReceivedEvent[],
-  options: BatchOptions,
+  { fleet, hosts, gate, redaction }: Pick<SyncContext, 'fleet' | 'hosts' | 'gate' | 'redaction'>,
+  reconciler: Pick<Reconciler, 'reconcile'>,
+  sinks: EventSinks,
 ): Promise<BatchSummary> {
-  const context = eventContext(options);
+  // A newer package may target more modules.
+  const context = eventContext({ fleet, hosts, modules: (await gate.current()).modules });
   const groups = new Map<string, Group>();
   const strangers = new Map<string, number>();
   const sources = new Map<string, SourceCount>();
@@ -99,7 +95,7 @@ export async function takeBatch(
         break;
       }
       case 'undecodable':
-        letters.push(toLetter(received, decoded.code, decoded.reason, options.redaction));
+        letters.push(toLetter(received, decoded.code, decoded.reason, redaction));
     }
   }
 
@@ -112,7 +108,7 @@ export async function takeBatch(
   const twins: Partial<Record<ReconcileResult, number>> = {};
   const worked = [...groups.values()].map((group) =>
     limitFor(group.id.host)(async () => {
-      const found = await work(group, options);
+      const found = await work(group, reconciler, redaction);
       if (Array.isArray(found)) letters.push(...found);
       else twins[found] = (twins[found] ?? 0) + 1;
     }),
@@ -120,9 +116,9 @@ export async function takeBatch(
   await allOf(worked);
   // After the twins: a batch that comes again and again must not count its events each time.
   const [onlyCounted] = await allOf([
-    letters.length === 0 ? 0 : options.keepDeadLetters(letters),
-    strangers.size === 0 ? undefined : options.countStrangers(strangers),
-    sources.size === 0 ? undefined : options.countUnknownSources([...sources.values()]),
+    letters.length === 0 ? 0 : sinks.keepDeadLetters(letters),
+    strangers.size === 0 ? undefined : sinks.countStrangers(strangers),
+    sources.size === 0 ? undefined : sinks.countUnknownSources([...sources.values()]),
   ]);
   const fromStrangers = sum(strangers.values());
   const ofUnknownSources = sum([...sources.values()].map((count) => count.events));
@@ -161,7 +157,8 @@ interface Group {
  */
 async function work(
   { id, events, received }: Group,
-  { reconciler, redaction }: BatchOptions,
+  reconciler: Pick<Reconciler, 'reconcile'>,
+  redaction: Redaction,
 ): Promise<ReconcileResult | DeadLetter[]> {
   try {
     return (await reconciler.reconcile(id, events)).result;
@@ -217,7 +214,10 @@ export function eventContext({
   fleet,
   hosts,
   modules: newer = [],
-}: Pick<BatchOptions, 'fleet' | 'hosts' | 'modules'>): EventContext {
+}: Pick<SyncContext, 'fleet' | 'hosts'> & {
+  /** Modules that a newer package targets. */
+  readonly modules?: Iterable<string>;
+}): EventContext {
   const byName = new Map<string, HostName>([
     ...hosts.map((host) => [host, host] as const),
     ...hosts.map((host) => [shortName(host), host] as const),

@@ -1,6 +1,5 @@
-import type { HostName } from '../../iot-hub/host-name.ts';
 import { untilStored } from '../../store/tables/optimistic.ts';
-import type { TwinRecord, TwinStore } from '../../store/twins/twin-store.ts';
+import type { TwinRecord } from '../../store/twins/twin-store.ts';
 import { NEVER } from '../../time/instant.ts';
 import type { TwinEvent } from '../../twin/events/event.ts';
 import { foldEvent, type Known } from '../../twin/events/fold.ts';
@@ -9,15 +8,10 @@ import type { DuePriority } from '../../twin/snapshot/shadow.ts';
 import { type TwinId, twinKey } from '../../twin/snapshot/twin.ts';
 import { markForRead } from './mark-due.ts';
 import { firstStep, stepOfOlderPackage, stepWithoutHub, workOn } from './protocol.ts';
-import { type ReconcileContext, type Reconciled, TwinWork } from './twin-work.ts';
+import type { SyncContext } from './sync-context.ts';
+import { type Reconciled, TwinWork } from './twin-work.ts';
 
 export type { Reconciled, ReconcileResult } from './twin-work.ts';
-
-export interface ReconcilerOptions extends ReconcileContext {
-  readonly store: Pick<TwinStore, 'load' | 'save' | 'modulesOf'>;
-  /** Told what became of each event. */
-  readonly count: (host: HostName, what: 'merged' | 'replayed' | 'gaps') => void;
-}
 
 /**
  * Brings one twin to where the policies want it: takes its events into the shadow, asks the hub only where
@@ -30,10 +24,10 @@ export interface ReconcilerOptions extends ReconcileContext {
  *   again; `BERTH_FORMAT_NEWER` for a twin that a newer package has stored: none of its events is taken as done.
  */
 export class Reconciler {
-  readonly #options: ReconcilerOptions;
+  readonly #context: SyncContext;
 
-  constructor(options: ReconcilerOptions) {
-    this.#options = options;
+  constructor(context: SyncContext) {
+    this.#context = context;
   }
 
   /** @param events of this twin, in their order; none for work that is due. */
@@ -50,12 +44,12 @@ export class Reconciler {
   async judge(id: TwinId, loaded?: TwinRecord): Promise<Reconciled> {
     return this.#untilStored(id, loaded ?? 'stored', async (record) => {
       const { known } = record;
-      const hub = this.#options.fleet.hubByHost.get(id.host);
-      const gate = await this.#options.gate.current();
+      const hub = this.#context.fleet.hubByHost.get(id.host);
+      const gate = await this.#context.gate.current();
       if (known.kind !== 'shadow' || hub === undefined || gate.isOutdated)
         return { result: 'nothing', known };
-      const shadow = redactKept(known.shadow, this.#options.redaction);
-      return new TwinWork(record, hub, this.#options).perform((at) =>
+      const shadow = redactKept(known.shadow, this.#context.redaction);
+      return new TwinWork(record, hub, this.#context).perform((at) =>
         stepWithoutHub(workOn(shadow, { hub, priority: 'resync', gate, now: at.now }), at),
       );
     });
@@ -70,10 +64,10 @@ export class Reconciler {
     first: TwinRecord | 'stored' | 'remembered',
     attempt: (record: TwinRecord) => Promise<Reconciled | 'conflict'>,
   ): Promise<Reconciled> {
-    const { store } = this.#options;
+    const { twins } = this.#context;
     return untilStored(`The record of ${twinKey(id)}`, async (tries) => {
       const from = tries > 0 ? 'stored' : first;
-      return attempt(typeof from === 'string' ? await store.load(id, from) : from);
+      return attempt(typeof from === 'string' ? await twins.load(id, from) : from);
     });
   }
 
@@ -83,13 +77,13 @@ export class Reconciler {
     const reconciled = await this.#act(record, known, events);
     if (reconciled === 'conflict') return reconciled;
     for (const what of ['merged', 'replayed', 'gaps'] as const) {
-      for (let times = seen[what]; times > 0; times -= 1) this.#options.count(record.id.host, what);
+      for (let times = seen[what]; times > 0; times -= 1) this.#context.count(record.id.host, what);
     }
     return reconciled;
   }
 
   #fold(before: Known, events: readonly TwinEvent[]) {
-    const { fleet, redaction } = this.#options;
+    const { fleet, redaction } = this.#context;
     const seen = { merged: 0, replayed: 0, gaps: 0 };
     let known = before;
     for (const event of events) {
@@ -109,15 +103,15 @@ export class Reconciler {
     known: Known,
     events: readonly TwinEvent[],
   ): Promise<Reconciled | 'conflict'> {
-    const { fleet } = this.#options;
+    const { fleet } = this.#context;
     if (known.kind === 'nothing') return { result: 'nothing', known };
     if (known.kind === 'deleted') return this.#delete(record, known);
     const hub = fleet.hubByHost.get(record.id.host);
     if (hub === undefined) return { result: 'nothing', known };
 
-    const gate = await this.#options.gate.current();
+    const gate = await this.#context.gate.current();
     const begin = gate.isOutdated ? stepOfOlderPackage : firstStep;
-    const reconciled = await new TwinWork(record, hub, this.#options).perform((at) =>
+    const reconciled = await new TwinWork(record, hub, this.#context).perform((at) =>
       begin(workOn(known.shadow, { hub, priority: priorityOf(events), gate, now: at.now }), at),
     );
     const isGone = reconciled !== 'conflict' && reconciled.result === 'deleted';
@@ -127,10 +121,10 @@ export class Reconciler {
 
   /** The hub says that a device is gone and not since when; of its modules it is asked one by one. */
   async #readModules(device: TwinId): Promise<void> {
-    const { store, now, hubNow = now } = this.#options;
+    const { twins, hubNow } = this.#context;
     const why = 'its device was found to be deleted';
-    for (const module of await store.modulesOf(device)) {
-      await markForRead(store, module, { since: NEVER, why, priority: 'drift', now: hubNow() });
+    for (const module of await twins.modulesOf(device)) {
+      await markForRead(twins, module, { since: NEVER, why, priority: 'drift', now: hubNow() });
     }
   }
 
@@ -138,12 +132,12 @@ export class Reconciler {
     record: TwinRecord,
     deleted: Extract<Known, { kind: 'deleted' }>,
   ): Promise<Reconciled | 'conflict'> {
-    const { store } = this.#options;
+    const { twins } = this.#context;
     const isNews = record.known.kind !== 'deleted' || record.known.at !== deleted.at;
-    if (isNews && (await store.save(record, deleted)) === 'conflict') return 'conflict';
+    if (isNews && (await twins.save(record, deleted)) === 'conflict') return 'conflict';
     // Also for a repeated event: the instance that took it first may have died in between.
     if (record.id.moduleId === undefined) {
-      for (const module of await store.modulesOf(record.id)) {
+      for (const module of await twins.modulesOf(record.id)) {
         await this.reconcile(module, [{ kind: 'delete', id: module, time: deleted.at }]);
       }
     }

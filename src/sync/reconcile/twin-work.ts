@@ -1,12 +1,12 @@
 import { BerthError } from '../../errors.ts';
-import type { Fleet, Hub } from '../../fleet/fleet.ts';
-import type { HubBudget, HubOperation } from '../../hub/budget.ts';
-import { HubError, type HubPort } from '../../hub/port.ts';
+import type { Hub } from '../../fleet/fleet.ts';
+import type { NoPermit } from '../../hub/budget.ts';
+import type { Permitted } from '../../hub/budgeted-hubs.ts';
+import { HubError } from '../../hub/port.ts';
 import { type JsonValue, sameJson } from '../../json/json.ts';
 import { mustComeAgain } from '../../store/tables/newer-format.ts';
-import type { TwinRecord, TwinStore } from '../../store/twins/twin-store.ts';
+import type { TwinRecord } from '../../store/twins/twin-store.ts';
 import type { Known } from '../../twin/events/fold.ts';
-import type { Redaction } from '../../twin/events/redact.ts';
 import type { Plan } from '../../twin/plan/plan.ts';
 import type { Shadow } from '../../twin/snapshot/shadow.ts';
 import { twinKey } from '../../twin/snapshot/twin.ts';
@@ -20,28 +20,7 @@ import {
   type Surroundings,
   type Work,
 } from './protocol.ts';
-import type { Gate } from './write-gate.ts';
-
-/** What reconciling a twin works with, and what the queue and the batch hand on. */
-export interface ReconcileContext {
-  readonly fleet: Fleet;
-  /** Their answers are redacted already: `redactHubs`. */
-  readonly hubs: HubPort;
-  readonly store: Pick<TwinStore, 'save'>;
-  /** What the control row allows, as it is known now. */
-  readonly gate: { current(): Promise<Gate> };
-  readonly budget: HubBudget;
-  /** What is to be redacted in events, and in what was stored before it was. */
-  readonly redaction: Redaction;
-  /** Milliseconds since the epoch. */
-  readonly now: () => number;
-  /** The hubs' clock, for everything that waits: its times are compared with the hubs' own; default `now`. */
-  readonly hubNow?: () => number;
-  /** From then on hubs are left alone and what they would be asked for is due, ms since the epoch. */
-  readonly until: number;
-  /** Told of hub trouble that a person should know of. */
-  readonly warn: (message: string, facts: Readonly<Record<string, JsonValue>>) => void;
-}
+import type { SyncContext } from './sync-context.ts';
 
 /** What reconciling one twin came to. */
 export type ReconcileResult = 'nothing' | 'unchanged' | 'stored' | 'corrected' | 'due' | 'deleted';
@@ -50,15 +29,18 @@ export type ReconcileResult = 'nothing' | 'unchanged' | 'stored' | 'corrected' |
 export interface Reconciled {
   readonly result: ReconcileResult;
   readonly known: Known;
+  /** There was no permit for a read or a write of this twin. Other twins of the hub would get none either. */
+  readonly lacksPermit?: boolean;
 }
 
 /** Performs the steps of the protocol for one twin, from its record to what is stored in the end. */
 export class TwinWork {
-  readonly #context: ReconcileContext;
+  readonly #context: SyncContext;
   readonly #hub: Hub;
   #record: TwinRecord;
+  #lacksPermit = false;
 
-  constructor(record: TwinRecord, hub: Hub, context: ReconcileContext) {
+  constructor(record: TwinRecord, hub: Hub, context: SyncContext) {
     this.#record = record;
     this.#hub = hub;
     this.#context = context;
@@ -71,8 +53,12 @@ export class TwinWork {
       switch (step.kind) {
         case 'settle':
           return this.#end(step.shadow, 'stored', step.isCorrected);
-        case 'requeue':
-          return this.#end(step.shadow, 'due');
+        case 'requeue': {
+          const requeued = await this.#end(step.shadow, 'due');
+          return requeued === 'conflict' || !this.#lacksPermit
+            ? requeued
+            : { ...requeued, lacksPermit: true };
+        }
         case 'forget':
           return this.#forget(step.at);
       }
@@ -83,7 +69,7 @@ export class TwinWork {
   }
 
   #surroundings(): Surroundings {
-    const { fleet, now, hubNow = now } = this.#context;
+    const { fleet, hubNow } = this.#context;
     return { fleet, now: hubNow() };
   }
 
@@ -96,17 +82,23 @@ export class TwinWork {
     const { id } = work.shadow;
     switch (step.kind) {
       case 'read': {
-        const answer = await this.#call('read', work, async () => ({
-          kind: 'twin',
-          twin: await hubs.readTwin(id),
-        }));
+        const answer = await this.#call(
+          work,
+          () => hubs.readTwin(id),
+          (twin) => ({ kind: 'twin', twin }),
+          isTold,
+        );
+        if (answer.kind === 'noPermit') this.#lacksPermit = true;
         return { work, answer };
       }
       case 'askStatus': {
-        const answer = await this.#call('identity', work, async () => ({
-          kind: 'status',
-          status: await hubs.identityStatus(id),
-        }));
+        // A missing permit for this is no `lacksPermit`: the reads and writes of other twins need not wait for it.
+        const answer = await this.#call(
+          work,
+          () => hubs.identityStatus(id),
+          (status) => ({ kind: 'status', status }),
+          () => true,
+        );
         return { work, answer };
       }
       case 'write':
@@ -121,8 +113,11 @@ export class TwinWork {
     etag: string,
   ): Promise<{ readonly work: Work; readonly answer: Answer } | 'conflict'> {
     const { gate, hubs } = this.#context;
-    const wait = await this.#permit('write');
-    if (wait !== undefined) return { work, answer: { ...wait, plan: planned } };
+    const permit = await hubs.permitWrite(work.shadow.id);
+    if (permit.kind === 'noPermit') {
+      this.#lacksPermit = true;
+      return { work, answer: { ...this.#noPermit(permit), plan: planned } };
+    }
     // The permit may have been long in coming, and the fleet may have been paused meanwhile.
     const before = await gate.current();
     if (before !== work.gate) return { work, answer: { kind: 'gateChanged', gate: before } };
@@ -131,7 +126,7 @@ export class TwinWork {
     const now = await gate.current();
     if (now !== before) return { work: intent, answer: { kind: 'gateChanged', gate: now } };
     try {
-      const twin = await hubs.patchDesired(work.shadow.id, planned.patch, etag);
+      const twin = await hubs.patchDesired(permit, planned.patch, etag);
       return { work: intent, answer: { kind: 'written', twin, plan: planned } };
     } catch (error) {
       const answer = this.#failed(error, work.shadow.due?.tries);
@@ -140,28 +135,26 @@ export class TwinWork {
     }
   }
 
-  async #call(operation: HubOperation, work: Work, ask: () => Promise<Answer>): Promise<Answer> {
-    const wait = await this.#permit(operation);
-    if (wait !== undefined) return wait;
+  async #call<Result>(
+    work: Work,
+    ask: () => Promise<Permitted<Result>>,
+    toAnswer: (result: Result) => Answer,
+    isWarnedOf: (error: unknown) => boolean,
+  ): Promise<Answer> {
     try {
-      return await ask();
+      const permitted = await ask();
+      return permitted.kind === 'noPermit' ? this.#noPermit(permitted) : toAnswer(permitted.answer);
     } catch (error) {
       const answer = this.#failed(error, work.shadow.due?.tries);
-      if (operation === 'identity' || isTold(error)) this.#warn(error as BerthError);
+      if (isWarnedOf(error)) this.#warn(error as BerthError);
       return answer;
     }
   }
 
-  /** Undefined: the call may be made now. */
-  async #permit(operation: HubOperation): Promise<Extract<Answer, { kind: 'noPermit' }> | undefined> {
-    const { budget, now, hubNow = now, until } = this.#context;
-    if (now() > until) {
-      return { kind: 'noPermit', at: hubNow(), why: 'the batch ran out of time', isQuota: false };
-    }
-    const turn = await budget.turn(this.#hub, operation, until);
-    if (turn.isNow) return undefined;
-    const wait = turn.at - now();
-    return { kind: 'noPermit', at: hubNow() + wait, why: turn.why, isQuota: turn.isQuota };
+  /** By the hubs' clock, as all times of work. */
+  #noPermit({ at, why, isQuota }: NoPermit): Extract<Answer, { kind: 'noPermit' }> {
+    const { now, hubNow } = this.#context;
+    return { kind: 'noPermit', at: hubNow() + (at - now()), why, isQuota };
   }
 
   /** @throws what is no trouble with the hub: a defect, or the state tables. */
@@ -206,7 +199,7 @@ export class TwinWork {
   }
 
   async #save(known: Exclude<Known, { kind: 'nothing' }>): Promise<'saved' | 'conflict'> {
-    const saved = await this.#context.store.save(this.#record, known);
+    const saved = await this.#context.twins.save(this.#record, known);
     if (saved === 'conflict') return saved;
     this.#record = saved;
     return 'saved';

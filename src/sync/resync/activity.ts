@@ -3,50 +3,31 @@ import type { HostName } from '../../iot-hub/host-name.ts';
 import type { DueRow } from '../../store/twins/twin-store.ts';
 import { instantOf, NEVER } from '../../time/instant.ts';
 import { dropStale, dueOf } from './due-work.ts';
-import type { MayGoOn, ResyncOptions } from './resync-options.ts';
+import type { MayGoOn, ResyncContext } from './resync-context.ts';
 import { sparing } from './sparing.ts';
-
-type ActivityOptions = Pick<
-  ResyncOptions,
-  | 'fleet'
-  | 'hosts'
-  | 'hubs'
-  | 'twins'
-  | 'reconciler'
-  | 'gate'
-  | 'budget'
-  | 'until'
-  | 'now'
-  | 'hubNow'
-  | 'warn'
->;
 
 /**
  * Asks the hubs whether the devices are alive that have not answered a value, many with one query: one that is may have missed it
  * and is told again, one that is not reads its whole twin when it comes back. Answers how many were asked for.
  */
-export async function askActivity(options: ActivityOptions, mayGoOn: MayGoOn): Promise<number> {
-  const asked = await Promise.all(options.hosts.map((host) => askHub(host, options, mayGoOn)));
+export async function askActivity(context: ResyncContext, mayGoOn: MayGoOn): Promise<number> {
+  const asked = await Promise.all(context.hosts.map((host) => askHub(host, context, mayGoOn)));
   return asked.reduce((sum, count) => sum + count, 0);
 }
 
-async function askHub(host: HostName, options: ActivityOptions, mayGoOn: MayGoOn): Promise<number> {
-  const { fleet, gate, budget, until, warn } = options;
-  const hub = fleet.hubByHost.get(host);
-  if (hub === undefined) return 0;
+async function askHub(host: HostName, context: ResyncContext, mayGoOn: MayGoOn): Promise<number> {
+  const { gate, warn } = context;
   let asked = 0;
   // A row that stays due after its question is for the next run.
   const done = new Set<string>();
   try {
     for (;;) {
-      const rows = await dueOf(host, 'activity', options);
+      const rows = await dueOf(host, 'activity', context);
       const [question] = questionsOf(rows.filter(({ rowKey }) => !done.has(rowKey)));
       if (question === undefined || !mayGoOn()) return asked;
       // While a hub is paused nothing would be written.
       if ((await gate.current()).closedFor(host) !== undefined) return asked;
-      const turn = await budget.turn(hub, 'query', until);
-      if (!turn.isNow) return asked;
-      await ask(host, question, options);
+      if (!(await ask(host, question, context))) return asked;
       for (const { rowKey } of question) done.add(rowKey);
       asked += question.length;
     }
@@ -71,14 +52,17 @@ function questionsOf(rows: readonly DueRow[]): readonly (readonly DueRow[])[] {
   return [...questions.values()];
 }
 
-async function ask(host: HostName, rows: readonly DueRow[], options: ActivityOptions): Promise<void> {
-  const { hubs, reconciler, now, hubNow = now } = options;
+/** False: there is no permit for the query now. */
+async function ask(host: HostName, rows: readonly DueRow[], context: ResyncContext): Promise<boolean> {
+  const { hubs, reconciler, hubNow } = context;
   const deviceIds = rows.map(({ id }) => id.deviceId);
-  const { readAt, devices } = await hubs.readActivity(host, { deviceIds, moduleId: rows[0]?.id.moduleId });
+  const page = await hubs.readActivity(host, { deviceIds, moduleId: rows[0]?.id.moduleId });
+  if (page.kind === 'noPermit') return false;
+  const { readAt, devices } = page.answer;
   const askedAt = hubNow();
   await Promise.all(
     rows.map((row) =>
-      sparing(row.id, options, async () => {
+      sparing(row.id, context, async () => {
         const found = devices.get(row.id.deviceId);
         const event = {
           kind: 'activity',
@@ -89,8 +73,9 @@ async function ask(host: HostName, rows: readonly DueRow[], options: ActivityOpt
           lastActivityAt: found?.lastActivityAt ?? NEVER,
         } as const;
         const { known } = await reconciler.reconcile(row.id, [event]);
-        await dropStale(row, known, options);
+        await dropStale(row, known, context);
       }),
     ),
   );
+  return true;
 }

@@ -2,8 +2,15 @@ import pLimit from 'p-limit';
 import { currentCauses } from '../../allocation/moves/moves.ts';
 import { BerthError, type ErrorCode } from '../../errors.ts';
 import type { HostName } from '../../iot-hub/host-name.ts';
+import type { ConditionsStore } from '../../store/state/conditions-store.ts';
 import { mustComeAgain } from '../../store/tables/newer-format.ts';
-import type { ResyncOptions } from './resync-options.ts';
+import type { SyncContext } from '../reconcile/sync-context.ts';
+
+/** The conditions that a run of `resyncFleet` reads and records. */
+export type RefreshedConditions = Pick<
+  ConditionsStore,
+  'read' | 'recordCount' | 'recordFailure' | 'recordCauses'
+>;
 
 /**
  * Hubs are asked for their number of devices no more often than this, however often the timer is fired by
@@ -15,22 +22,18 @@ const UNHEALTHY: ReadonlySet<ErrorCode> = new Set(['BERTH_HUB_TIMEOUT', 'BERTH_H
 const CONCURRENCY = 8;
 
 /** What allocation knows of the hubs: their devices, their health, and when the causes of moves began. */
-export async function refreshConditions({
-  fleet,
-  hosts,
-  hubs,
-  conditions,
-  now,
-  gate,
-  warn,
-}: Pick<ResyncOptions, 'fleet' | 'hosts' | 'hubs' | 'conditions' | 'now' | 'gate' | 'warn'>): Promise<void> {
+export async function refreshConditions(
+  { fleet, hosts, hubs, now, gate, warn }: SyncContext,
+  conditions: RefreshedConditions,
+): Promise<void> {
   const known = await conditions.read(now());
   const limit = pLimit(CONCURRENCY);
   const ask = async (host: HostName): Promise<void> => {
     const counted = known.hubs.get(host)?.devices?.countedAt ?? 0;
     if (now() - counted < STATISTICS_EVERY_MS) return;
     try {
-      await conditions.recordCount(host, await hubs.countDevices(host), now());
+      const devices = await hubs.countDevices(host);
+      if (devices.kind === 'answered') await conditions.recordCount(host, devices.answer, now());
     } catch (error) {
       if (!(error instanceof BerthError) || mustComeAgain(error)) throw error;
       warn(error.message, { code: error.code, hub: host });

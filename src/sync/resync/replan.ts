@@ -1,7 +1,7 @@
 import pLimit from 'p-limit';
 import * as z from 'zod';
 import { isNewer } from '../../store/twins/twin-store.ts';
-import { type MayGoOn, partitionsFor, type ResyncOptions } from './resync-options.ts';
+import { type MayGoOn, partitionsFor, type ResyncContext } from './resync-context.ts';
 import { sparing } from './sparing.ts';
 
 const PAGE = 200;
@@ -26,14 +26,8 @@ type Progress = z.output<typeof progressSchema>;
  * Judges every twin anew after a new fleet revision, or after a policy was resumed: nothing about the twins has
  * changed, so no event would. Reads no hub; what must be written is due. Goes on where the last run stopped.
  */
-export async function replan(
-  options: Pick<
-    ResyncOptions,
-    'fleet' | 'hosts' | 'twins' | 'gate' | 'progress' | 'reconciler' | 'now' | 'warn'
-  >,
-  mayGoOn: MayGoOn,
-): Promise<number> {
-  const { fleet, twins, gate, progress, reconciler, now } = options;
+export async function replan(context: ResyncContext, mayGoOn: MayGoOn): Promise<number> {
+  const { fleet, twins, gate, progress, reconciler, now } = context;
   // The gate's, by which the twins are judged, and not a newer one's.
   const { generation } = await gate.current();
   if (generation === undefined || now() - generation.since < SETTLED_MS) return 0;
@@ -41,7 +35,7 @@ export async function replan(
   const stored = progressSchema.safeParse(await progress.read('replan'));
   let at: Progress =
     stored.success && stored.data.about === about ? stored.data : { about, partition: 0, after: '' };
-  const partitions = partitionsFor(options);
+  const partitions = partitionsFor(context);
   const limit = pLimit(CONCURRENCY);
   let judged = 0;
   while (at.partition < partitions.length && mayGoOn()) {
@@ -53,7 +47,7 @@ export async function replan(
         limit(async () => {
           // A newer package plans what it has stored itself.
           if (isNewer(record) || record.known.kind !== 'shadow') return;
-          await sparing(record.id, options, () => reconciler.judge(record.id, record));
+          await sparing(record.id, context, () => reconciler.judge(record.id, record));
           judged += 1;
         }),
       ),

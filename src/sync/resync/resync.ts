@@ -1,12 +1,22 @@
+import type { Lease } from '../../store/state/lease.ts';
 import { askActivity } from './activity.ts';
 import { drainDue } from './due-work.ts';
-import { refreshConditions } from './hub-conditions.ts';
+import { type RefreshedConditions, refreshConditions } from './hub-conditions.ts';
 import { replan } from './replan.ts';
-import type { MayGoOn, ResyncOptions } from './resync-options.ts';
+import type { MayGoOn, ResyncContext } from './resync-context.ts';
 import { pauseRejected } from './self-pause.ts';
 import { unlessNewer } from './sparing.ts';
 import { countTwins } from './twin-counts.ts';
 import { walk } from './walk.ts';
+
+/** What a run needs besides the context that its tasks share. */
+export interface ResyncRun {
+  readonly conditions: RefreshedConditions;
+  /** Keeps it to one instance at a time. */
+  readonly lease: Pick<Lease, 'take' | 'release'>;
+  /** From then on no work item is begun, as hubs are left alone, ms since the epoch. */
+  readonly hubsUntil: number;
+}
 
 export interface ResyncSummary {
   /** False: another instance is at it. */
@@ -33,8 +43,11 @@ const NOTHING: ResyncSummary = { ran: false, due: 0, counted: 0, judged: 0, walk
  * twins, judges them anew when policies have changed, and walks the hubs for twins that were missed. One instance at
  * a time.
  */
-export async function resync(options: ResyncOptions): Promise<ResyncSummary> {
-  const { lease, now, gate } = options;
+export async function resync(
+  context: ResyncContext,
+  { conditions, lease, hubsUntil }: ResyncRun,
+): Promise<ResyncSummary> {
+  const { now, gate } = context;
   if (!(await lease.take(now(), LEASE_MS))) return NOTHING;
   let isHeld = true;
   const until = now() + RUN_MS;
@@ -50,12 +63,12 @@ export async function resync(options: ResyncOptions): Promise<ResyncSummary> {
     );
   }, LEASE_MS / 3);
   try {
-    await refreshConditions(options);
+    await refreshConditions(context, conditions);
     const { isOutdated } = await gate.current();
-    // Due work waits for its turn at the hubs most of the time; what needs the tables only need not wait with it.
+    // Due work waits for permits of the hubs most of the time; what needs the tables only need not wait with it.
     const [due, rest] = await Promise.allSettled([
-      isOutdated ? 0 : drainDue(options, () => mayGoOn() && now() < options.until),
-      withoutHubs(options, mayGoOn, isOutdated),
+      isOutdated ? 0 : drainDue(context, () => mayGoOn() && now() < hubsUntil),
+      withoutHubs(context, mayGoOn, isOutdated),
     ]);
     if (due.status === 'rejected') throw due.reason;
     if (rest.status === 'rejected') throw rest.reason;
@@ -67,15 +80,15 @@ export async function resync(options: ResyncOptions): Promise<ResyncSummary> {
 }
 
 async function withoutHubs(
-  options: ResyncOptions,
+  context: ResyncContext,
   mayGoOn: MayGoOn,
   isOutdated: boolean,
 ): Promise<Pick<ResyncSummary, 'counted' | 'judged' | 'walked'>> {
-  const counted = await unlessNewer(0, () => countTwins(options, mayGoOn));
+  const counted = await unlessNewer(0, () => countTwins(context, mayGoOn));
   if (isOutdated) return { counted, judged: 0, walked: 0 };
-  await unlessNewer(undefined, () => pauseRejected(options));
-  await askActivity(options, mayGoOn);
-  const judged = await unlessNewer(0, () => replan(options, mayGoOn));
-  const walked = await walk(options, mayGoOn);
+  await unlessNewer(undefined, () => pauseRejected(context));
+  await askActivity(context, mayGoOn);
+  const judged = await unlessNewer(0, () => replan(context, mayGoOn));
+  const walked = await walk(context, mayGoOn);
   return { counted, judged, walked };
 }

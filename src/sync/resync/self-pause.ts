@@ -2,7 +2,7 @@ import { type Control, SELF } from '../../control/control.ts';
 import { isTrusted, pauseFor, withPause } from '../../control/pauses.ts';
 import type { Policy, Rollout } from '../../fleet/fleet.ts';
 import { addStandings, type StandingCounts } from '../../store/twins/twin-store.ts';
-import type { ResyncOptions } from './resync-options.ts';
+import type { ResyncContext } from './resync-context.ts';
 
 /** With fewer devices a rejection or two says nothing. */
 const LEAST_REACHED = 20;
@@ -42,7 +42,7 @@ export async function pauseRejected({
   control,
   now,
   warn,
-}: Pick<ResyncOptions, 'fleet' | 'hosts' | 'twins' | 'control' | 'now' | 'warn'>): Promise<void> {
+}: ResyncContext): Promise<void> {
   const { rollout, policies } = fleet.twins;
   if (rollout === undefined || policies.length === 0) return;
   const counted = await Promise.all(hosts.map((host) => twins.counts(host)));

@@ -1,7 +1,7 @@
 import { BerthError } from '../../errors.ts';
 import { NewerFormatError } from '../../store/tables/newer-format.ts';
 import { type TwinId, twinKey } from '../../twin/snapshot/twin.ts';
-import type { ResyncOptions } from './resync-options.ts';
+import type { ResyncContext } from './resync-context.ts';
 
 /**
  * Works on one twin, which costs no other twin the run. A defect is told. A twin that a newer package has stored is left to that
@@ -11,7 +11,7 @@ import type { ResyncOptions } from './resync-options.ts';
  */
 export async function sparing(
   id: TwinId,
-  { warn }: Pick<ResyncOptions, 'warn'>,
+  { warn }: Pick<ResyncContext, 'warn'>,
   work: () => Promise<unknown>,
 ): Promise<boolean> {
   try {

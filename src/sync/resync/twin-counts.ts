@@ -2,7 +2,7 @@ import pLimit from 'p-limit';
 import type { PartitionKey } from '../../store/tables/keys.ts';
 import { DAY_MS } from '../../time/day.ts';
 import { instantOf } from '../../time/instant.ts';
-import { type MayGoOn, partitionsFor, type ResyncOptions } from './resync-options.ts';
+import { type MayGoOn, partitionsFor, type ResyncContext } from './resync-context.ts';
 
 const CONCURRENCY = 8;
 /**
@@ -12,12 +12,9 @@ const CONCURRENCY = 8;
 const TOMBSTONE_MS = 8 * DAY_MS;
 
 /** Counts as many partitions as there is time for, going on where the last run stopped. */
-export async function countTwins(
-  options: Pick<ResyncOptions, 'hosts' | 'twins' | 'progress' | 'now'>,
-  mayGoOn: MayGoOn,
-): Promise<number> {
-  const { twins, now, progress } = options;
-  const partitions = partitionsFor(options);
+export async function countTwins(context: ResyncContext, mayGoOn: MayGoOn): Promise<number> {
+  const { twins, now, progress } = context;
+  const partitions = partitionsFor(context);
   const start = Number((await progress.read('counts')) ?? 0) % Math.max(1, partitions.length);
   let counted = 0;
   const count = async (partition: PartitionKey): Promise<void> => {

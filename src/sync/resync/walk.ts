@@ -15,7 +15,7 @@ import { sameBesidesRedacted } from '../../twin/events/redact.ts';
 import type { Shadow } from '../../twin/snapshot/shadow.ts';
 import type { TwinId } from '../../twin/snapshot/twin.ts';
 import { markForRead } from '../reconcile/mark-due.ts';
-import type { MayGoOn, ResyncOptions } from './resync-options.ts';
+import type { MayGoOn, ResyncContext } from './resync-context.ts';
 import { unlessNewer } from './sparing.ts';
 import { type Comparison, whyUntrusted } from './trust.ts';
 
@@ -70,52 +70,35 @@ export function requestName(host: HostName): string {
   return `resync|${host}`;
 }
 
-type WalkOptions = Pick<
-  ResyncOptions,
-  | 'fleet'
-  | 'hosts'
-  | 'hubs'
-  | 'twins'
-  | 'progress'
-  | 'control'
-  | 'budget'
-  | 'gate'
-  | 'until'
-  | 'now'
-  | 'hubNow'
-  | 'count'
-  | 'warn'
->;
-
 /**
  * Looks for twins that events have missed: lists all twins of each hub, page by page, once a week or when a person asks
  * for it, and compares a few of them whole. Answers how many twins were seen.
  */
-export async function walk(options: WalkOptions, mayGoOn: MayGoOn): Promise<number> {
+export async function walk(context: ResyncContext, mayGoOn: MayGoOn): Promise<number> {
   const seen = await Promise.all(
-    options.hosts.map(async (host) => {
-      const hub = options.fleet.hubByHost.get(host);
-      return hub === undefined ? 0 : unlessNewer(0, () => walkHub(hub, options, mayGoOn));
+    context.hosts.map(async (host) => {
+      const hub = context.fleet.hubByHost.get(host);
+      return hub === undefined ? 0 : unlessNewer(0, () => walkHub(hub, context, mayGoOn));
     }),
   );
   return seen.reduce((sum, count) => sum + count, 0);
 }
 
-async function walkHub(hub: Hub, options: WalkOptions, mayGoOn: MayGoOn): Promise<number> {
-  const { progress, gate, warn } = options;
+async function walkHub(hub: Hub, context: ResyncContext, mayGoOn: MayGoOn): Promise<number> {
+  const { progress, gate, warn } = context;
   const { host } = hub;
-  const { at: start, isChanged } = await startOf(host, options);
+  const { at: start, isChanged } = await startOf(host, context);
   let at = start;
   const before = at.seen;
   if (isChanged) await progress.write(walkName(host), at);
   try {
     while (at.phase !== 'done' && mayGoOn()) {
       if ((await gate.current()).closedFor(host) !== undefined) break;
-      const next = await step(hub, at, options);
+      const next = await step(hub, at, context);
       if (next === undefined) break;
       at = next;
       await progress.write(walkName(host), at);
-      if (at.phase === 'done') await finish(hub, at, options);
+      if (at.phase === 'done') await finish(hub, at, context);
     }
   } catch (error) {
     if (!(error instanceof HubError)) throw error;
@@ -130,18 +113,18 @@ async function walkHub(hub: Hub, options: WalkOptions, mayGoOn: MayGoOn): Promis
 /** Goes on, or begins anew where it is time, a person has asked for it, or modules are wanted that were not before. */
 async function startOf(
   host: HostName,
-  options: WalkOptions,
+  context: ResyncContext,
 ): Promise<{ readonly at: WalkProgress; readonly isChanged: boolean }> {
-  const stored = progressSchema.safeParse(await options.progress.read(walkName(host)));
+  const stored = progressSchema.safeParse(await context.progress.read(walkName(host)));
   const last = stored.success ? stored.data : undefined;
-  const at = await nextOf(host, last, options);
+  const at = await nextOf(host, last, context);
   return { at, isChanged: at !== last };
 }
 
 async function nextOf(
   host: HostName,
   last: WalkProgress | undefined,
-  { progress, control, now }: WalkOptions,
+  { progress, control, now }: ResyncContext,
 ): Promise<WalkProgress> {
   const request = requestSchema.safeParse(await progress.read(requestName(host)));
   const isAsked = request.success && (last === undefined || request.data.at > last.startedAt);
@@ -174,16 +157,16 @@ async function nextOf(
     : { ...fresh, startedAt: last.startedAt, phase: 'mark', newModules: all };
 }
 
-/** One page. Undefined: the budget says that it must wait. */
-async function step(hub: Hub, at: WalkProgress, options: WalkOptions): Promise<WalkProgress | undefined> {
+/** One page. Undefined: there is no permit for it now. */
+async function step(hub: Hub, at: WalkProgress, context: ResyncContext): Promise<WalkProgress | undefined> {
   switch (at.phase) {
     case 'mark':
-      return markPage(hub.host, at, options);
+      return markPage(hub.host, at, context);
     case 'sweep':
-      return sweepPage(hub.host, at, options);
+      return sweepPage(hub.host, at, context);
     case 'devices':
     case 'modules':
-      return listPage(hub, at.phase, at, options);
+      return listPage(hub, at.phase, at, context);
     case 'done':
       return at;
   }
@@ -193,8 +176,8 @@ async function step(hub: Hub, at: WalkProgress, options: WalkOptions): Promise<W
  * What is known of the hub's twins is old, and is read again: all of it where a person says so, as after a failover;
  * or that of modules whose events were passed over.
  */
-async function markPage(host: HostName, at: WalkProgress, options: WalkOptions): Promise<WalkProgress> {
-  const { twins, now, hubNow = now } = options;
+async function markPage(host: HostName, at: WalkProgress, context: ResyncContext): Promise<WalkProgress> {
+  const { twins, hubNow } = context;
   const place = placeOf(host, at);
   if (place === undefined) return { ...at, phase: at.isWhole ? 'sweep' : 'modules', at: '' };
   const page = await twins.page(place.partition, place.after, PAGE);
@@ -233,7 +216,7 @@ function moduleMark(
 }
 
 /** Rows of work, attention and deletions that no twin knows of any more are removed. */
-async function sweepPage(host: HostName, at: WalkProgress, { twins }: WalkOptions): Promise<WalkProgress> {
+async function sweepPage(host: HostName, at: WalkProgress, { twins }: ResyncContext): Promise<WalkProgress> {
   const place = placeOf(host, at);
   if (place === undefined) return { ...at, phase: 'devices', at: '' };
   return nextPlace(at, place.index, await twins.sweep(place.partition, place.after, PAGE));
@@ -263,22 +246,18 @@ async function listPage(
   hub: Hub,
   of: TwinKind,
   at: WalkProgress,
-  options: WalkOptions,
+  context: ResyncContext,
 ): Promise<WalkProgress | undefined> {
-  const { hubs, budget, fleet, until } = options;
+  const { hubs, fleet } = context;
+  const page = await hubs.listTwins(hub.host, of, at.at === '' ? undefined : at.at);
   // What cannot be asked in this run is asked in a later one.
-  const turn = await budget.turn(hub, 'query', until);
-  if (!turn.isNow) return undefined;
-  const {
-    twins: listed,
-    continuation,
-    readAt = instantOf(options.now()),
-  } = await hubs.listTwins(hub.host, of, at.at === '' ? undefined : at.at);
+  if (page.kind === 'noPermit') return undefined;
+  const { twins: listed, continuation, readAt = instantOf(context.now()) } = page.answer;
   let next = at;
   for (const twin of listed) {
     const before = next;
     next = await unlessNewer({ ...before, seen: before.seen + 1 }, () =>
-      look(hub, twin, readAt, before, options),
+      look(hub, twin, readAt, before, context),
     );
   }
   if (continuation !== undefined) return { ...next, at: continuation };
@@ -292,9 +271,9 @@ async function look(
   { id, version }: ListedTwin,
   readAt: Instant,
   at: WalkProgress,
-  options: WalkOptions,
+  context: ResyncContext,
 ): Promise<WalkProgress> {
-  const { twins, fleet, now, hubNow = now } = options;
+  const { twins, fleet, hubNow } = context;
   if (id.moduleId !== undefined && !isTargetedModule(id.moduleId, fleet.twins.policies)) return at;
   const { known } = await twins.load(id);
   const next = { ...at, seen: at.seen + 1 };
@@ -325,7 +304,7 @@ async function look(
       }
       const isSampled = hash(id.deviceId, String(at.startedAt)) % SAMPLE === 0;
       if (!isSampled) return next;
-      const same = await compare(hub, id, shadow, options);
+      const same = await compare(hub, id, shadow, context);
       if (same === undefined) return next;
       if (!same) await read(shadow.asOf, 'it was not what the hub has');
       return {
@@ -345,12 +324,12 @@ async function compare(
   hub: Hub,
   id: TwinId,
   shadow: Shadow,
-  { hubs, budget, until, count, warn }: WalkOptions,
+  { hubs, count, warn }: ResyncContext,
 ): Promise<boolean | undefined> {
-  const turn = await budget.turn(hub, 'read', until);
-  if (!turn.isNow) return undefined;
   try {
-    const twin = await hubs.readTwin(id);
+    const read = await hubs.readTwin(id);
+    if (read.kind === 'noPermit') return undefined;
+    const twin = read.answer;
     if (twin.version !== shadow.version) return undefined;
     const isSame =
       sameBesidesRedacted(twin.tags, shadow.tags) &&
@@ -375,7 +354,7 @@ async function compare(
 async function finish(
   { host }: Hub,
   found: Comparison & Pick<WalkProgress, 'startedAt'>,
-  { control, progress, now, warn }: WalkOptions,
+  { control, progress, now, warn }: ResyncContext,
 ): Promise<void> {
   const why = whyUntrusted(found);
   if (why === undefined) return;

@@ -73,12 +73,11 @@ export const SNAPSHOT_FORMAT: DocumentFormat<Partial<Shadow>> = {
 };
 
 /**
- * A snapshot from what is stored of it, in the present format. One that cannot be read is as good as none: its twin is read from
- * the hub before anything is decided.
+ * The snapshot that `SNAPSHOT_FORMAT` has read. One that is damaged (undefined) is as good as none: its twin is read from the hub
+ * before anything is decided.
  */
-export function readStoredShadow(id: TwinId, document: unknown): Shadow {
-  const parsed = SNAPSHOT_FORMAT.read(document);
-  return parsed === undefined
+export function snapshotIn(id: TwinId, read: Partial<Shadow> | undefined): Shadow {
+  return read === undefined
     ? unreadShadow(id, NEVER, 'what is stored of it cannot be read')
-    : restoreShadow(id, parsed);
+    : restoreShadow(id, read);
 }

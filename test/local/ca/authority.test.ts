@@ -15,7 +15,7 @@ describe('the local certificate authority', () => {
     directory = temporaryFolder('ca');
   });
 
-  test('keeps root and server certificate between runs, keys for the owner only', async () => {
+  test('keeps root and server certificate between runs, with keys that only the owner can read', async () => {
     const first = await openAuthority({ directory });
     const second = await openAuthority({ directory });
 
@@ -26,7 +26,7 @@ describe('the local certificate authority', () => {
     }
   });
 
-  test('names every way to the servers', async () => {
+  test('issues a server certificate with every name of the servers', async () => {
     const { server } = await openAuthority();
     const certificate = new X509Certificate(server.certificate);
 
@@ -49,7 +49,7 @@ describe('the local certificate authority', () => {
     expect(validTo).toBeGreaterThan(Date.now() + 600 * DAY_MS);
   });
 
-  test('renews both when the root is about to expire', async () => {
+  test('renews root and server certificate when the root is about to expire', async () => {
     const first = await openAuthority({ directory });
     const later = await openAuthority({ directory, now: () => Date.now() + 3640 * DAY_MS });
 
@@ -58,7 +58,7 @@ describe('the local certificate authority', () => {
     expect(server.verify(new X509Certificate(later.root).publicKey)).toBe(true);
   });
 
-  test.each(['root.pem', 'root.key', 'server.pem', 'server.key'])('makes a damaged %s anew', async (file) => {
+  test.each(['root.pem', 'root.key', 'server.pem', 'server.key'])('replaces a damaged %s', async (file) => {
     await openAuthority({ directory });
     writeFileSync(join(directory, file), 'not PEM');
 
@@ -69,14 +69,14 @@ describe('the local certificate authority', () => {
     expect(readFileSync(join(directory, file), 'utf8')).toContain('-----BEGIN');
   });
 
-  test('puts the registration id into the common name and nowhere else', async () => {
+  test('puts the registration id into the common name only', async () => {
     const authority = await openAuthority();
     const issued = await authority.issueDevice('dev-1, O=evil');
 
     expect(new X509Certificate(issued.certificate).subject).toBe('CN=dev-1\\, O=evil');
   });
 
-  test('a device proves itself to a TLS server with a certificate of an intermediate', async () => {
+  test('issues device certificates that a TLS server accepts through an intermediate', async () => {
     const authority = await openAuthority();
     const intermediate = await authority.issueIntermediate('plant 7');
     const device = await authority.issueDevice('dev-1', { through: intermediate, days: 10 });

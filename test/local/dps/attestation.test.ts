@@ -6,19 +6,19 @@ import { GROUP_KEY, type LocalDps, type Registering, startLocalDps, testAuthorit
 
 const DAY_MS = 86_400_000;
 
-describe('the key of a device in a group', () => {
+describe('the derived key of a device in a group', () => {
   // The example of tutorial-custom-allocation-policies.md.
   const groupKey = 'oiK77Oy7rBw8YB6IS6ukRChAw+Yq6GC61RMrPLSTiOOtdI+XDu0LmLuNm11p+qv2I+adqGUdZHm46zXAQdZoOA==';
 
   test.each([
     ['breakroom499-contoso-tstrsd-007', 'JC8F96eayuQwwz+PkE7IzjH2lIAjCUnAa61tDigBnSs='],
     ['mainbuilding167-contoso-hpsd-088', '6uejA9PfkQgmYylj8Zerp3kcbeVrGZ172YLa7VSnJzg='],
-  ])('%s is derived as documented', (registrationId, key) => {
+  ])('the key of %s is derived as documented', (registrationId, key) => {
     expect(deriveDeviceKey(groupKey, registrationId)).toBe(key);
   });
 });
 
-describe.each(['http', 'mqtt'] as const)('who may register over %s', (over) => {
+describe.each(['http', 'mqtt'] as const)('attestation over %s', (over) => {
   let local: LocalDps;
   afterEach(() => local.close());
 
@@ -39,8 +39,8 @@ describe.each(['http', 'mqtt'] as const)('who may register over %s', (over) => {
     attestation: { type: 'symmetricKey', primaryKey: GROUP_KEY, secondaryKey: testKey(6) },
   };
 
-  describe('with a symmetric key', () => {
-    test('a device with a key derived from either key of its group', async () => {
+  describe('symmetric keys', () => {
+    test('a device registers with a key derived from either key of its group', async () => {
       await start(keyGroup);
 
       expect(await register('dev-1')).toMatchObject({ assignedHub: WEU, deviceId: 'dev-1' });
@@ -49,7 +49,7 @@ describe.each(['http', 'mqtt'] as const)('who may register over %s', (over) => {
       });
     });
 
-    test('not one with the key of another device, of another group, or the key of the group itself', async () => {
+    test('a device is refused with the key of another device, of another group, or of the group itself', async () => {
       await start(keyGroup);
 
       await refused('dev-1', { key: deriveDeviceKey(GROUP_KEY, 'dev-2') });
@@ -57,7 +57,7 @@ describe.each(['http', 'mqtt'] as const)('who may register over %s', (over) => {
       await refused('dev-1', { key: GROUP_KEY });
     });
 
-    test('registration ids are the same in any case', async () => {
+    test('registration ids are compared without case', async () => {
       await start(keyGroup);
       await register('dev-1');
 
@@ -67,7 +67,7 @@ describe.each(['http', 'mqtt'] as const)('who may register over %s', (over) => {
       expect(local.hubs.view(WEU)?.deviceCount).toBe(1);
     });
 
-    test('the second of two groups, if the device is of that', async () => {
+    test('a device of the second group registers through that group', async () => {
       const first = {
         ...keyGroup,
         attestation: { ...keyGroup.attestation, primaryKey: testKey(8), secondaryKey: testKey(9) },
@@ -77,12 +77,12 @@ describe.each(['http', 'mqtt'] as const)('who may register over %s', (over) => {
       expect(await register('dev-1')).toMatchObject({ symmetricKey: { enrollmentGroupId: 'second' } });
     });
 
-    test('nobody of a disabled group', async () => {
+    test('a device of a disabled group is refused', async () => {
       await start({ ...keyGroup, provisioningStatus: 'disabled' });
       await refused('dev-1');
     });
 
-    test('a device of an individual enrollment, under another device id', async () => {
+    test('a device registers through its individual enrollment under another device id', async () => {
       await start(keyGroup, {
         registrationId: 'dev-1',
         deviceId: 'Device One'.replace(' ', '-'),
@@ -94,10 +94,10 @@ describe.each(['http', 'mqtt'] as const)('who may register over %s', (over) => {
         type: 'sas',
         symmetricKey: { primaryKey: testKey(1), secondaryKey: testKey(2) },
       });
-      await refused('dev-1'); // with the key of the group: the individual enrollment stands before it
+      await refused('dev-1'); // with the key of the group: the individual enrollment takes precedence
     });
 
-    test('a device whose individual enrollment is disabled is told so', async () => {
+    test('a device with a disabled individual enrollment gets an error with the reason', async () => {
       await start({
         registrationId: 'dev-1',
         provisioningStatus: 'disabled',
@@ -108,19 +108,19 @@ describe.each(['http', 'mqtt'] as const)('who may register over %s', (over) => {
       expect(local.hubs.view(WEU)?.deviceCount).toBe(0);
     });
 
-    test('nobody of another scope', async () => {
+    test('a device with another ID scope is refused', async () => {
       await start(keyGroup);
       await refused('dev-1', { idScope: '0neOTHER' });
     });
   });
 
-  describe('with a certificate', () => {
+  describe('certificates', () => {
     const groupOf = (certificate: string): Enrollment => ({
       enrollmentGroupId: 'plants',
       attestation: { type: 'x509', certificates: [certificate] },
     });
 
-    test('a device that the root of its group signed, and its hub knows it by the same certificate', async () => {
+    test("a device registers with a certificate of its group's root, and its hub accepts that certificate", async () => {
       const authority = await testAuthority();
       await start(keyGroup, groupOf(authority.root));
       const certificate = await authority.issueDevice('dev-1');
@@ -134,7 +134,7 @@ describe.each(['http', 'mqtt'] as const)('who may register over %s', (over) => {
       });
     });
 
-    test('one that an intermediate signed, whether the group names the root or the intermediate', async () => {
+    test('a device registers with a certificate of an intermediate if its group names the root or the intermediate', async () => {
       const authority = await testAuthority();
       const intermediate = await authority.issueIntermediate('plant 7');
       const certificate = await authority.issueDevice('dev-1', { through: intermediate });
@@ -145,31 +145,31 @@ describe.each(['http', 'mqtt'] as const)('who may register over %s', (over) => {
 
       await start(groupOf(authority.root));
       expect(await register('dev-1', { certificate })).toMatchObject({ assignedHub: WEU });
-      await refused('dev-1', { certificate: leafOnly }); // the way to the root is missing
+      await refused('dev-1', { certificate: leafOnly }); // the intermediate certificate is missing
       await local.close();
 
       await start(groupOf(intermediate.certificate));
       expect(await register('dev-1', { certificate: leafOnly })).toMatchObject({ assignedHub: WEU });
     });
 
-    test('not one of a foreign authority, though of the same name', async () => {
+    test('a certificate of a foreign authority with the same name is refused', async () => {
       await start(groupOf((await testAuthority()).root));
       await refused('dev-1', { certificate: await (await openAuthority()).issueDevice('dev-1') });
     });
 
-    test('not one whose common name is another id', async () => {
+    test('a certificate whose common name is another id is refused', async () => {
       const authority = await testAuthority();
       await start(groupOf(authority.root));
       await refused('dev-1', { certificate: await authority.issueDevice('dev-2') });
     });
 
-    test('not one whose certificate has expired', async () => {
+    test('an expired certificate is refused', async () => {
       const past = await openAuthority({ now: () => Date.now() - 20 * DAY_MS });
       await start(groupOf(past.root));
       await refused('dev-1', { certificate: await past.issueDevice('dev-1', { days: 10 }) });
     });
 
-    test('not one that another device’s certificate signed', async () => {
+    test('a certificate that another device certificate signed is refused', async () => {
       const authority = await testAuthority();
       await start(groupOf(authority.root));
       const device = await authority.issueDevice('dev-1');
@@ -177,7 +177,7 @@ describe.each(['http', 'mqtt'] as const)('who may register over %s', (over) => {
       await refused('dev-2', { certificate: forged });
     });
 
-    test('a device by the very certificate of its individual enrollment', async () => {
+    test('a device registers only with the exact certificate of its individual enrollment', async () => {
       const authority = await testAuthority();
       const certificate = await authority.issueDevice('dev-1');
       await start({

@@ -38,7 +38,7 @@ describe('custom allocation, through the official provisioning SDK', () => {
       (error) => error.result?.registrationState ?? error,
     );
 
-  describe.each(['http', 'mqtt'] as const)('over %s', (over) => {
+  describe.each(['http', 'mqtt'] as const)('custom allocation over %s', (over) => {
     test('a device gets its hub, its payload, and an identity with its own key', async () => {
       await start();
       webhook.answers({
@@ -81,7 +81,7 @@ describe('custom allocation, through the official provisioning SDK', () => {
         { status: 200, body: { iotHubHostName: WEU.toUpperCase() } },
         400207,
       ],
-      ['200 with no JSON', { status: 200, body: '{"iotHub' }, 400207],
+      ['200 with a body that is not JSON', { status: 200, body: '{"iotHub' }, 400207],
       [
         '200 with a payload that is a string',
         { status: 200, body: { iotHubHostName: WEU, payload: 'x' } },
@@ -92,7 +92,7 @@ describe('custom allocation, through the official provisioning SDK', () => {
         { status: 200, body: { iotHubHostName: WEU, initialTwin: { tags: { a: 'x'.repeat(5000) } } } },
         400207,
       ],
-    ])('a webhook that answers %s fails the registration', async (_name, answer, code) => {
+    ])('a webhook that answers with %s fails the registration', async (_name, answer, code) => {
       await start();
       webhook.answers(answer);
 
@@ -105,8 +105,8 @@ describe('custom allocation, through the official provisioning SDK', () => {
 
     test.each<[string, Parameters<Webhook['answers']>]>([
       ['429 and 503', [{ status: 429 }, { status: 503 }]],
-      ['nothing', ['hang up', 'hang up']],
-    ])('a webhook that answers %s at first is asked again', async (_name, answers) => {
+      ['closed connections', ['hang up', 'hang up']],
+    ])('a webhook that answers first with %s is called again', async (_name, answers) => {
       await start();
       webhook.answers(...answers, { status: 200, body: { iotHubHostName: WEU } });
 
@@ -118,7 +118,7 @@ describe('custom allocation, through the official provisioning SDK', () => {
     });
   });
 
-  test('a webhook that does not answer in time is asked again', async () => {
+  test('a webhook that does not answer in time is called again', async () => {
     await start({}, { call: createWebhookCall(50) });
     webhook.answers('never answer', { status: 200, body: { iotHubHostName: WEU } });
 
@@ -126,14 +126,14 @@ describe('custom allocation, through the official provisioning SDK', () => {
     expect(webhook.requests).toHaveLength(2);
   });
 
-  test('a webhook whose answer is larger than DPS takes fails the registration', async () => {
+  test('a webhook with an answer above the size limit of DPS fails the registration', async () => {
     await start();
     webhook.answers({ status: 200, body: { iotHubHostName: WEU, payload: { a: 'x'.repeat(100_000) } } });
 
     expect(await failure('dev-1')).toMatchObject({ errorCode: 400207 });
   });
 
-  test('a webhook that goes on answering 503 fails the registration after the retries', async () => {
+  test('a webhook that always answers 503 fails the registration after the retries', async () => {
     await start();
     webhook.answers({ status: 503 });
 
@@ -141,7 +141,7 @@ describe('custom allocation, through the official provisioning SDK', () => {
     expect(webhook.requests).toHaveLength(3);
   });
 
-  test('a webhook that is not there fails it likewise, and the log never holds its key', async () => {
+  test('a webhook that cannot be reached fails the registration, and the log never contains its key', async () => {
     await start();
     await webhook.close();
 
@@ -150,7 +150,7 @@ describe('custom allocation, through the official provisioning SDK', () => {
     expect(local.log.join()).not.toContain('very-secret');
   });
 
-  test('a webhook that takes its time keeps the device waiting, and others are served meanwhile', async () => {
+  test('a slow webhook delays only its own device, and other devices are served meanwhile', async () => {
     let release = () => {};
     const held = new Promise<void>((resolve) => {
       release = resolve;
@@ -173,8 +173,8 @@ describe('custom allocation, through the official provisioning SDK', () => {
     expect((await slow).assignedHub).toBe(WEU);
   });
 
-  describe('the request', () => {
-    test('of a first registration is as documented', async () => {
+  describe('the request to the webhook', () => {
+    test('the request of a first registration is as documented', async () => {
       await start({
         capabilities: { iotEdge: false },
         reprovisionPolicy: { updateHubAssignment: true, migrateDeviceData: true },
@@ -210,7 +210,7 @@ describe('custom allocation, through the official provisioning SDK', () => {
       ]);
     });
 
-    test('leaves out what the enrollment does not say', async () => {
+    test('the request omits what the enrollment does not define', async () => {
       await start();
       await local.register('dev-1');
 
@@ -226,7 +226,7 @@ describe('custom allocation, through the official provisioning SDK', () => {
       ]);
     });
 
-    test('of a re-registration names the current hub and carries the payload', async () => {
+    test('the request of a re-registration names the current hub and contains the payload', async () => {
       await start();
       await local.register('dev-1');
       await local.register('dev-1', { payload: { version: '2' } });
@@ -243,7 +243,7 @@ describe('custom allocation, through the official provisioning SDK', () => {
       ]);
     });
 
-    test('names the hubs of the enrollment only, if it has some', async () => {
+    test('the request lists only the hubs of the enrollment, if it has hubs', async () => {
       await start({ iotHubs: [EUS.toUpperCase()] });
       webhook.answers({ status: 200, body: { iotHubHostName: EUS } });
 
@@ -264,7 +264,7 @@ describe('custom allocation, through the official provisioning SDK', () => {
     const kinds = () =>
       local.events.map(({ host, properties }) => `${host.slice(8, 11)} ${String(properties.opType)}`);
 
-    test('the first twin is the webhook’s, without it the enrollment’s', async () => {
+    test('the first twin comes from the webhook, or otherwise from the enrollment', async () => {
       await start({ initialTwin: enrollmentTwin });
       webhook.answers(to(WEU, webhookTwin), to(WEU));
 
@@ -276,7 +276,7 @@ describe('custom allocation, through the official provisioning SDK', () => {
       expect(local.hubs.view(WEU)?.twin('dev-2')).toMatchObject({ tags: { from: 'enrollment' } });
     });
 
-    test('on the same hub leaves the twin alone, whatever the webhook says', async () => {
+    test('a re-registration on the same hub does not change the twin, whatever the webhook answers', async () => {
       await start({ initialTwin: enrollmentTwin });
       webhook.answers(to(WEU), to(WEU, webhookTwin));
       await local.register('dev-1');
@@ -289,7 +289,7 @@ describe('custom allocation, through the official provisioning SDK', () => {
       expect(kinds()).toEqual(['weu createDeviceIdentity']);
     });
 
-    test('“migrate” takes the twin to the new hub and the identity off the old one', async () => {
+    test('the policy "migrate" moves the twin to the new hub and deletes the identity on the old hub', async () => {
       await start({ reprovisionPolicy: { updateHubAssignment: true, migrateDeviceData: true } });
       webhook.answers(to(WEU, webhookTwin), to(EUS, { tags: { from: 'nobody' } }));
       await local.register('dev-1');
@@ -300,7 +300,7 @@ describe('custom allocation, through the official provisioning SDK', () => {
       expect(result).toMatchObject({ assignedHub: EUS, substatus: 'deviceDataMigrated' });
       expect(twinOn(WEU)).toBeUndefined();
       expect(twinOn(EUS)).toMatchObject({
-        etag: 'AAAAAAAAAAE=', // versions are the hub's, they do not travel
+        etag: 'AAAAAAAAAAE=', // the new hub starts with versions of its own
         version: 2,
         tags: { from: 'webhook', since: 'then' },
         properties: { desired: { w: 1, $version: 1 } },
@@ -308,7 +308,7 @@ describe('custom allocation, through the official provisioning SDK', () => {
       expect(kinds().slice(-2)).toEqual(['eus createDeviceIdentity', 'weu deleteDeviceIdentity']);
     });
 
-    test('leaves modules behind, whose identities go with the old one', async () => {
+    test('a migration does not move modules, and deletes them with the old identity', async () => {
       await start({ reprovisionPolicy: { updateHubAssignment: true, migrateDeviceData: true } });
       webhook.answers(to(WEU), to(EUS));
       await local.register('dev-1');
@@ -326,7 +326,7 @@ describe('custom allocation, through the official provisioning SDK', () => {
       ]);
     });
 
-    test('“reset” starts with the initial twin on the new hub', async () => {
+    test('the policy "reset" starts with the initial twin on the new hub', async () => {
       await start({
         reprovisionPolicy: { updateHubAssignment: true, migrateDeviceData: false },
         initialTwin: enrollmentTwin,
@@ -341,7 +341,7 @@ describe('custom allocation, through the official provisioning SDK', () => {
       expect(twinOn(EUS)).toMatchObject({ tags: { from: 'enrollment' }, properties: { desired: { e: 1 } } });
     });
 
-    test('“never” asks the webhook with the current hub alone, and passes its payload on', async () => {
+    test('the policy "never" calls the webhook with the current hub only, and returns its payload', async () => {
       await start({ reprovisionPolicy: { updateHubAssignment: false, migrateDeviceData: false } });
       webhook.answers(to(EUS), {
         status: 200,
@@ -356,7 +356,7 @@ describe('custom allocation, through the official provisioning SDK', () => {
       expect(twinOn(EUS)).toMatchObject({ tags: {} });
     });
 
-    test('to a hub that refuses the twin leaves the device as it is on both hubs', async () => {
+    test('a move to a hub that refuses the twin changes nothing on both hubs', async () => {
       await start({ reprovisionPolicy: { updateHubAssignment: true, migrateDeviceData: false } });
       webhook.answers(to(WEU), to(EUS, { tags: { a: 'x'.repeat(5000) } }));
       await local.register('dev-1');
@@ -369,7 +369,7 @@ describe('custom allocation, through the official provisioning SDK', () => {
       expect(twinOn(EUS)).toMatchObject({ tags: { left: 'over' } });
     });
 
-    test('with a key that was renewed gives its hub the new key', async () => {
+    test('a registration with a renewed group key gives the hub the new device key', async () => {
       const directory = temporaryFolder('dps');
       const keys = (primaryKey: string) =>
         ({ type: 'symmetricKey', primaryKey, secondaryKey: testKey(2) }) as const;
@@ -386,7 +386,7 @@ describe('custom allocation, through the official provisioning SDK', () => {
       });
     });
 
-    test('brings back a device whose identity was deleted', async () => {
+    test('a registration restores a device whose identity was deleted', async () => {
       await start({ initialTwin: enrollmentTwin });
       await local.register('dev-1');
       local.hubs.view(WEU)?.remove('dev-1');
@@ -396,7 +396,7 @@ describe('custom allocation, through the official provisioning SDK', () => {
       expect(twinOn(WEU)).toMatchObject({ version: 2, tags: { from: 'enrollment' } });
     });
 
-    test('that fails leaves the device where it is', async () => {
+    test('a failed registration keeps the device on its hub', async () => {
       await start();
       webhook.answers(to(WEU), { status: 400 });
       await local.register('dev-1');
@@ -409,7 +409,7 @@ describe('custom allocation, through the official provisioning SDK', () => {
       ]);
     });
 
-    test('with the secondary key of the group gives the hub its keys', async () => {
+    test('a registration with the secondary key of the group gives the hub both derived keys', async () => {
       await start();
       await local.register('dev-1', { key: deriveDeviceKey(testKey(6), 'dev-1') });
 
@@ -419,7 +419,7 @@ describe('custom allocation, through the official provisioning SDK', () => {
     });
   });
 
-  test('closing gives up what is under way', async () => {
+  test('closing DPS cancels the registrations in progress', async () => {
     await start({}, { retryWaitsMs: [60_000] });
     webhook.answers({ status: 503 });
     const registering = failure('dev-1').catch(() => {});

@@ -10,7 +10,7 @@ const NEVER = { updateHubAssignment: false, migrateDeviceData: false };
 const links = (...hosts: readonly string[]) => ({ linkedHubs: hosts.map((host) => ({ host })) });
 const to = (host: string, more: object = {}) => ({ status: 200, body: { iotHubHostName: host, ...more } });
 
-describe('a DPS whose hubs are linked by one name, by the other, or by both', () => {
+describe('a local DPS whose hubs are linked by the classic name, the device name, or both', () => {
   let webhook: Webhook;
   let local: LocalDps;
   let directory: string;
@@ -46,7 +46,7 @@ describe('a DPS whose hubs are linked by one name, by the other, or by both', ()
     expect(twin()).toMatchObject({ tags: { a: 1 } });
   });
 
-  test('a name that is not linked fails the registration, though its hub is linked by the other', async () => {
+  test('an answer with a name that is not linked fails the registration, even if another name of that hub is linked', async () => {
     await start([WEU]);
     webhook.answers(to(WEU_DEVICE));
 
@@ -61,7 +61,7 @@ describe('a DPS whose hubs are linked by one name, by the other, or by both', ()
     ['migrates', {}],
     ['resets', { reprovisionPolicy: { updateHubAssignment: true, migrateDeviceData: false } }],
     ['never reprovisions', { reprovisionPolicy: NEVER }],
-  ])('a relink leaves a device on its hub, with its twin, where the enrollment %s', async (_, terms) => {
+  ])('a relink keeps a device on its hub, with its twin, where the enrollment %s', async (_, terms) => {
     await start([WEU, EUS], terms);
     webhook.answers(to(WEU, { initialTwin: { tags: { since: 'first' } } }));
     await local.register('dev-1');
@@ -91,7 +91,7 @@ describe('a DPS whose hubs are linked by one name, by the other, or by both', ()
     expect(webhook.requests.at(-1).linkedHubs).toEqual([WEU_DEVICE, WEU]);
   });
 
-  test('a device that was deleted from its hub comes back with the webhook’s twin', async () => {
+  test('a device that was deleted from its hub is created again with the twin of the webhook', async () => {
     await start([WEU_DEVICE]);
     webhook.answers(to(WEU_DEVICE, { initialTwin: { tags: { by: 'webhook' } } }));
     await local.register('dev-1');
@@ -102,7 +102,7 @@ describe('a DPS whose hubs are linked by one name, by the other, or by both', ()
     expect(twin()).toMatchObject({ tags: { by: 'webhook' } });
   });
 
-  test('no hub is linked by its service name', async () => {
+  test('a hub cannot be linked by its service name', async () => {
     const wrong = start(['contoso-weu.service.azure-devices.net']);
 
     await expect(wrong).rejects.toMatchObject({

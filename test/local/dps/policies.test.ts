@@ -8,7 +8,7 @@ import { testKey } from '../iot-hub/local-hubs.ts';
 
 const ids = Array.from({ length: 4000 }, (_, index) => `dev-${index}`);
 
-describe('DPS’s own policies', () => {
+describe('the allocation policies of DPS', () => {
   const hubs = [
     { host: 'a', allocationWeight: 3 },
     { host: 'b' },
@@ -28,66 +28,72 @@ describe('DPS’s own policies', () => {
     },
   );
 
-  test('static is the one hub', () => {
+  test('the policy static chooses the only hub', () => {
     expect(chooseHub('static', [{ host: 'b', applyAllocationPolicy: false }], 'dev-1')).toBe('b');
   });
 
-  test('nowhere to go is no hub', () => {
+  test('a policy chooses no hub where no hub takes devices', () => {
     expect(chooseHub('hashed', [], 'dev-1')).toBeUndefined();
     expect(chooseHub('hashed', [{ host: 'c', applyAllocationPolicy: false }], 'dev-1')).toBeUndefined();
   });
 });
 
-describe('what a registration does', () => {
+describe('the plan of a registration', () => {
   const current = { host: 'a', deviceId: 'dev-1' };
   const migrate = { updateHubAssignment: true, migrateDeviceData: true };
   const reset = { updateHubAssignment: true, migrateDeviceData: false };
   const never = { updateHubAssignment: false, migrateDeviceData: false };
 
   test.each([
-    ['first', 'a', undefined, migrate, { host: 'a', twin: 'initial', substatus: 'initialAssignment' }],
     [
-      'same hub, migrate',
+      'a device without a hub',
+      'a',
+      undefined,
+      migrate,
+      { host: 'a', twin: 'initial', substatus: 'initialAssignment' },
+    ],
+    [
+      'a device on the same hub with the policy migrate',
       'A',
       current,
       migrate,
       { host: 'a', twin: 'keep', substatus: 'reprovisionedToInitialAssignment' },
     ],
     [
-      'same hub, reset',
+      'a device on the same hub with the policy reset',
       'a',
       current,
       reset,
       { host: 'a', twin: 'keep', substatus: 'reprovisionedToInitialAssignment' },
     ],
     [
-      'other hub, migrate',
+      'a device on another hub with the policy migrate',
       'b',
       current,
       migrate,
       { host: 'b', twin: 'migrated', substatus: 'deviceDataMigrated', leave: 'a' },
     ],
     [
-      'other hub, reset',
+      'a device on another hub with the policy reset',
       'b',
       current,
       reset,
       { host: 'b', twin: 'initial', substatus: 'deviceDataReset', leave: 'a' },
     ],
     [
-      'other hub, never',
+      'a device on another hub with the policy never',
       'b',
       current,
       never,
       { host: 'a', twin: 'keep', substatus: 'reprovisionedToInitialAssignment' },
     ],
-  ])('%s', (_name, chosen, where, policy, expected) => {
+  ])('a registration is planned for %s', (_name, chosen, where, policy, expected) => {
     expect(planAssignment(chosen, where, policy)).toEqual(expected);
   });
 });
 
 describe('the retries of a webhook', () => {
-  test('wait 1, 10, … 82 seconds, about seven minutes in all', () => {
+  test('the retries wait 1, 10, … 82 seconds, about seven minutes in total', () => {
     expect(RETRY_WAITS_MS.map((wait) => wait / 1000)).toEqual([1, 10, 19, 28, 37, 46, 55, 64, 73, 82]);
     expect(RETRY_WAITS_MS.reduce((sum, wait) => sum + wait, 0)).toBe(415_000);
   });
@@ -99,7 +105,7 @@ describe('the retries of a webhook', () => {
     [[503, 503, 503, 503], 3, 503],
     [[0, 0, 0], 3, undefined],
     [[503, 0, 400], 3, 400],
-  ])('%j: %i calls, in the end %s', async (statuses, calls, last) => {
+  ])('the statuses %j lead to %i calls and the final status %s', async (statuses, calls, last) => {
     let made = 0;
     const call = async () => {
       const status = statuses[made] ?? 0;
@@ -119,7 +125,7 @@ test('the query of a webhook’s URL is masked', () => {
   expect(maskQuery('https://x/api/y')).toBe('https://x/api/y');
 });
 
-describe('enrollments that DPS would not take', () => {
+describe('enrollments that DPS refuses', () => {
   const good: Enrollment = {
     enrollmentGroupId: 'g',
     attestation: { type: 'symmetricKey', primaryKey: testKey(1), secondaryKey: testKey(2) },
@@ -135,20 +141,28 @@ describe('enrollments that DPS would not take', () => {
 
   test.each<[string, readonly Enrollment[], RegExp]>([
     [
-      'a key that is no base64',
+      'a key that is not base64',
       [{ ...good, attestation: { type: 'symmetricKey', primaryKey: 'secret!', secondaryKey: '' } }],
       /^Enrollment g: a key is not base64/,
     ],
     [
-      'a certificate that is no PEM',
+      'a certificate that is not PEM',
       [{ ...good, attestation: { type: 'x509', certificates: ['x'] } }],
       /not PEM/,
     ],
-    ['no certificate', [{ ...good, attestation: { type: 'x509', certificates: [] } }], /not PEM/],
-    ['custom without a webhook', [{ ...good, allocationPolicy: 'custom' }], /customAllocationDefinition/],
-    ['an initial twin of another shape', [{ ...good, initialTwin: { tags: [] } } as never], /initialTwin/],
+    [
+      'an empty list of certificates',
+      [{ ...good, attestation: { type: 'x509', certificates: [] } }],
+      /not PEM/,
+    ],
+    [
+      'the policy custom but no webhook',
+      [{ ...good, allocationPolicy: 'custom' }],
+      /customAllocationDefinition/,
+    ],
+    ['an initial twin of the wrong shape', [{ ...good, initialTwin: { tags: [] } } as never], /initialTwin/],
     ['101 groups', Array.from({ length: 101 }, () => good), /at most 100/],
-  ])('%s', (_name, enrollments, message) => {
+  ])('an enrollment file with %s is refused', (_name, enrollments, message) => {
     expect(() => create(enrollments)).toThrow(message);
     expect(() => create(enrollments)).toThrow(
       expect.objectContaining({ code: 'BERTH_LOCAL_ENROLLMENT_INVALID' }),
@@ -156,7 +170,7 @@ describe('enrollments that DPS would not take', () => {
     expect(() => create(enrollments)).not.toThrow(/secret!/);
   });
 
-  test('51 linked hubs', () => {
+  test('51 linked hubs are refused', () => {
     expect(() => create([good], 51)).toThrow(/at most 50/);
   });
 });

@@ -86,7 +86,7 @@ describe('a device that DPS has provisioned', () => {
     });
   });
 
-  test('that moves takes its reported properties along, and loses its old connection', async () => {
+  test('moves to another hub with its reported properties, and loses its old connection', async () => {
     local = await startLocalDps([customGroup(webhook)]);
     webhook.answers(to(WEU), to(EUS));
     await local.register('dev-1');
@@ -107,7 +107,7 @@ describe('a device that DPS has provisioned', () => {
     await expect(connect(WEU, 'dev-1')).rejects.toMatchObject({ name: 'UnauthorizedError' });
   });
 
-  test('is known again after everything was killed, by DPS and by its hub', async () => {
+  test('keeps its registration and its identity after all processes were killed', async () => {
     const options = { directory, hubDirectory: directory };
     const killed = await startLocalDps([customGroup(webhook)], options);
     webhook.answers(to(EUS));

@@ -91,7 +91,7 @@ describe('the runtime API over HTTPS', () => {
   const base = `/${ID_SCOPE}/registrations/dev-1`;
   const version = '?api-version=2019-03-31';
 
-  test('accepts, says when to ask again and where, and answers the registration in the end', async () => {
+  test('accepts a registration, says when and where to ask again, and returns the result at the end', async () => {
     webhook.answers({ status: 200, body: { iotHubHostName: WEU, payload: { a: 1 } } });
 
     const accepted = await call('PUT', `${base}/register${version}`, {
@@ -144,7 +144,7 @@ describe('the runtime API over HTTPS', () => {
     );
   });
 
-  test('a registration that is under way is not started twice', async () => {
+  test('does not start a registration twice while it is in progress', async () => {
     webhook.answers('hang up', 'hang up', { status: 200, body: { iotHubHostName: WEU } });
     const [first, second] = [await call('PUT', `${base}/register`), await call('PUT', `${base}/register`)];
 
@@ -152,8 +152,8 @@ describe('the runtime API over HTTPS', () => {
   });
 
   test.each<[string, string, string, unknown, number, number]>([
-    ['a body that is no JSON', 'PUT', `${base}/register`, '{"reg', 400, 400004],
-    ['a body that is no object', 'PUT', `${base}/register`, '[]', 400, 400004],
+    ['a body that is not JSON', 'PUT', `${base}/register`, '{"reg', 400, 400004],
+    ['a body that is not an object', 'PUT', `${base}/register`, '[]', 400, 400004],
     [
       'the id of another device in the body',
       'PUT',
@@ -164,7 +164,7 @@ describe('the runtime API over HTTPS', () => {
     ],
     ['TPM attestation', 'PUT', `${base}/register`, { tpm: { endorsementKey: 'x' } }, 400, 400004],
     ['a body over 96 KB', 'PUT', `${base}/register`, { payload: 'x'.repeat(100_000) }, 413, 413001],
-    ['an operation that is not there', 'GET', `${base}/operations/5.0.0`, {}, 404, 404201],
+    ['an unknown operation', 'GET', `${base}/operations/5.0.0`, {}, 404, 404201],
     ['a device that never registered', 'POST', base, {}, 404, 404201],
     ['an unknown verb', 'DELETE', `${base}/register`, {}, 404, 404201],
     ['a deeper path', 'PUT', `${base}/register/more`, {}, 404, 404201],
@@ -183,28 +183,28 @@ describe('the runtime API over HTTPS', () => {
   });
 
   test.each([
-    ['climbs', '/0ne00000001/registrations/..%2f..%2fetc%2fpasswd/register'],
+    ['contains a path to a parent folder', '/0ne00000001/registrations/..%2f..%2fetc%2fpasswd/register'],
     ['ends with a dot', '/0ne00000001/registrations/dev-1./register'],
     ['is empty', '/0ne00000001/registrations//register'],
     ['is too long', `/0ne00000001/registrations/${'x'.repeat(129)}/register`],
-    ['holds what is not allowed', '/0ne00000001/registrations/a%20b%3f%23%25/register'],
+    ['contains characters that are not allowed', '/0ne00000001/registrations/a%20b%3f%23%25/register'],
     ['is not properly encoded', '/0ne00000001/registrations/%zz/register'],
-  ])('refuses an id that %s', async (_name, path) => {
+  ])('refuses a registration id that %s', async (_name, path) => {
     expect((await call('PUT', path)).status).toBe(400);
   });
 
   test.each([
     ['no token', {}],
     ['a token for another device', { authorization: 'dev-2' }],
-    ['garbage', { authorization: 'SharedAccessSignature sr=&sig=%&se=999999999999' }],
-  ])('refuses %s with 401', async (_name, headers: Record<string, string>) => {
+    ['a malformed token', { authorization: 'SharedAccessSignature sr=&sig=%&se=999999999999' }],
+  ])('refuses a request with %s with 401', async (_name, headers: Record<string, string>) => {
     const authorization = headers.authorization === 'dev-2' ? tokenFor('dev-2') : headers.authorization;
     const answer = await call('PUT', `${base}/register`, {}, authorization ? { authorization } : {});
 
     expect(answer).toMatchObject({ status: 401, body: { errorCode: 401002 } });
   });
 
-  test('takes 1,000 registrations a minute and refuses more with 429', async () => {
+  test('accepts 1,000 registrations a minute and refuses more with 429', async () => {
     let time = Date.now();
     const busy = await startLocalDps([customGroup(webhook)], {
       now: () => time,

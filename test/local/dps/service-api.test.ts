@@ -54,14 +54,14 @@ const failure = async (call: Promise<unknown>) => {
   return { name: error.name, ...(JSON.parse(error.responseBody) as object) };
 };
 
-describe('an enrollment that the SDK makes', () => {
+describe('an enrollment that was created with the SDK', () => {
   test('lets a device of a group register with a derived key', async () => {
     await service.createOrUpdateEnrollmentGroup(group());
 
     expect(await local.register('dev-7')).toMatchObject({ assignedHub: WEU });
   });
 
-  test('lets an individual device register with a key that DPS made, under its device id', async () => {
+  test('lets an individual device register under its device id with a key that DPS made', async () => {
     await service.createOrUpdateIndividualEnrollment(individual());
     const { symmetricKey } = await body(service.getIndividualEnrollmentAttestationMechanism('dev-1'));
 
@@ -77,7 +77,7 @@ describe('an enrollment that the SDK makes', () => {
     });
   });
 
-  test('lets a device with a certificate of the group’s CA register', async () => {
+  test("lets a device register with a certificate of the group's CA", async () => {
     const authority = await testAuthority();
     const signingCertificates = { primary: { certificate: authority.root } };
     await service.createOrUpdateEnrollmentGroup(
@@ -89,7 +89,7 @@ describe('an enrollment that the SDK makes', () => {
     expect(result).toMatchObject({ assignedHub: WEU, x509: { enrollmentGroupId: 'plants' } });
   });
 
-  test('has its webhook called, with the key of its URL', async () => {
+  test('calls its webhook with the key of the URL', async () => {
     await service.createOrUpdateEnrollmentGroup(customGroup(webhook) as never);
     const shown = await body(service.getEnrollmentGroup('contoso-devices'));
     await service.deleteEnrollmentGroup(shown);
@@ -110,7 +110,7 @@ describe('an enrollment that the SDK makes', () => {
     ]);
   });
 
-  test('shows keys and webhook keys to nobody who reads it', async () => {
+  test('hides its keys and the key of its webhook in every answer', async () => {
     const customAllocationDefinition = { webhookUrl: webhook.url, apiVersion: '2021-10-01' };
     await service.createOrUpdateEnrollmentGroup(group({ customAllocationDefinition }));
 
@@ -124,7 +124,7 @@ describe('an enrollment that the SDK makes', () => {
     expect(shown).not.toContain('very-secret');
   });
 
-  test('with a TPM is kept, and registering with it says that this is not possible here', async () => {
+  test('stores TPM attestation, and a registration with it is refused as not supported', async () => {
     const tpm = { endorsementKey: testKey(4) };
     await service.createOrUpdateIndividualEnrollment(individual({ attestation: { type: 'tpm', tpm } }));
 
@@ -137,8 +137,8 @@ describe('an enrollment that the SDK makes', () => {
   });
 });
 
-describe('an ETag', () => {
-  test('must be that of the enrollment to change it or to delete it', async () => {
+describe('the ETag of an enrollment', () => {
+  test('an update or deletion needs the current ETag of the enrollment', async () => {
     const first = await body(service.createOrUpdateEnrollmentGroup(group()));
     const second = await body(
       service.createOrUpdateEnrollmentGroup(group({ etag: first.etag, provisioningStatus: 'disabled' })),
@@ -160,7 +160,7 @@ describe('an ETag', () => {
     expect(await failure(service.getEnrollmentGroup('plants'))).toMatchObject({ errorCode: 404201 });
   });
 
-  test('that is missing creates only', async () => {
+  test('a request without an ETag can only create an enrollment', async () => {
     await service.createOrUpdateEnrollmentGroup(group());
 
     expect(await failure(service.createOrUpdateEnrollmentGroup(group()))).toMatchObject({
@@ -169,7 +169,7 @@ describe('an ETag', () => {
     });
   });
 
-  test('keys that are not sent along with an update are made anew', async () => {
+  test('an update without keys generates new keys', async () => {
     const { etag } = await body(service.createOrUpdateEnrollmentGroup(group()));
     await service.createOrUpdateEnrollmentGroup(group({ etag, attestation: { type: 'symmetricKey' } }));
 
@@ -179,8 +179,8 @@ describe('an ETag', () => {
   });
 });
 
-describe('queries', () => {
-  test('come in pages', async () => {
+describe('queries for enrollments', () => {
+  test('a query returns pages', async () => {
     for (const id of ['c', 'a', 'b']) {
       await service.createOrUpdateIndividualEnrollment(individual({ registrationId: id }));
     }
@@ -195,7 +195,7 @@ describe('queries', () => {
     expect([ids(first), ids(second), query.hasMoreResults]).toEqual([['a', 'b'], ['c'], false]);
   });
 
-  test('find the registrations of a group', async () => {
+  test('a query finds the registrations of a group', async () => {
     await service.createOrUpdateEnrollmentGroup(group());
     await local.register('dev-1');
     const query = service.createEnrollmentGroupDeviceRegistrationStateQuery(
@@ -229,8 +229,8 @@ test('a bulk operation says which of its enrollments failed', async () => {
   });
 });
 
-describe('a call is refused', () => {
-  test('with another key', async () => {
+describe('a refused call to the service API', () => {
+  test('a call with another key is refused', async () => {
     expect(await failure(local.service(testKey(9)).getEnrollmentGroup('x'))).toMatchObject({
       name: 'UnauthorizedError',
       errorCode: 401002,
@@ -239,17 +239,17 @@ describe('a call is refused', () => {
 
   test.each([
     [
-      'a key that is none',
+      'a key that is not valid',
       group({ attestation: { type: 'symmetricKey', symmetricKey: { primaryKey: 'short' } } }),
     ],
-    ['custom without a webhook', group({ allocationPolicy: 'custom' })],
-    ['a group with a TPM', group({ attestation: { type: 'tpm', tpm: { endorsementKey: testKey(1) } } })],
-    ['no certificate', group({ attestation: { type: 'x509', x509: {} } })],
+    ['the policy custom but no webhook', group({ allocationPolicy: 'custom' })],
     [
-      'a CA that is not there',
-      group({ attestation: { type: 'x509', x509: { caReferences: { primary: 'root' } } } }),
+      'TPM attestation in a group',
+      group({ attestation: { type: 'tpm', tpm: { endorsementKey: testKey(1) } } }),
     ],
-  ])('with %s', async (_, enrollment) => {
+    ['X.509 attestation without a certificate', group({ attestation: { type: 'x509', x509: {} } })],
+    ['an unknown CA', group({ attestation: { type: 'x509', x509: { caReferences: { primary: 'root' } } } })],
+  ])('an enrollment with %s is refused', async (_, enrollment) => {
     expect(await failure(service.createOrUpdateEnrollmentGroup(enrollment))).toMatchObject({
       name: 'ArgumentError',
       errorCode: 400004,
@@ -257,7 +257,7 @@ describe('a call is refused', () => {
   });
 });
 
-test('what the service API did outlives the process, deletions of what it began with included', async () => {
+test('changes through the service API survive a restart, including deletions of the initial enrollments', async () => {
   const directory = temporaryFolder('dps');
   const begin = () => startLocalDps([customGroup(webhook)], { directory });
   const first = await begin();

@@ -59,16 +59,16 @@ describe('consumers of the official client', () => {
   test.each<[string, () => EventPosition, string]>([
     ['the start', () => ({ offset: '-1' }), 'abcdefghij'],
     ['the offset of c', () => ({ offset: String(offsets[2]) }), 'defghij'],
-    ['the offset of c, inclusive', () => ({ offset: String(offsets[2]), isInclusive: true }), 'cdefghij'],
-    ['an offset within c', () => ({ offset: String((offsets[2] ?? 0) + 1) }), 'defghij'],
+    ['the offset of c inclusively', () => ({ offset: String(offsets[2]), isInclusive: true }), 'cdefghij'],
+    ['an offset inside c', () => ({ offset: String((offsets[2] ?? 0) + 1) }), 'defghij'],
     ['sequence number -1', () => ({ sequenceNumber: -1 }), 'abcdefghij'],
     ['sequence number 6', () => ({ sequenceNumber: 6 }), 'hij'],
-    ['sequence number 6, inclusive', () => ({ sequenceNumber: 6, isInclusive: true }), 'ghij'],
-    ['sequence number 9, inclusive', () => ({ sequenceNumber: 9, isInclusive: true }), 'j'],
+    ['sequence number 6 inclusively', () => ({ sequenceNumber: 6, isInclusive: true }), 'ghij'],
+    ['sequence number 9 inclusively', () => ({ sequenceNumber: 9, isInclusive: true }), 'j'],
     ['the time of h', () => ({ enqueuedOn: START_MS + 7_000 }), 'ij'],
-    ['just before the time of h', () => ({ enqueuedOn: new Date(START_MS + 6_999) }), 'hij'],
-    ['before everything', () => ({ enqueuedOn: 1 }), 'abcdefghij'],
-  ])('from %s come the right events', async (_, position, expected) => {
+    ['a time just before h', () => ({ enqueuedOn: new Date(START_MS + 6_999) }), 'hij'],
+    ['a time before all events', () => ({ enqueuedOn: 1 }), 'abcdefghij'],
+  ])('a consumer that starts from %s receives the events after it', async (_, position, expected) => {
     const events = await readEvents(consume('letters'), expected.length, {
       partitionId: '0',
       startPosition: position(),
@@ -84,7 +84,7 @@ describe('consumers of the official client', () => {
       { sequenceNumber: 10 },
       /The last sequence number in the system is '9'/,
     ],
-  ])('%s is an argument error', async (_, startPosition, message) => {
+  ])('a start position with %s is an argument error', async (_, startPosition, message) => {
     const read = readEvents(consume('letters'), 1, { partitionId: '0', startPosition });
 
     await expect(read).rejects.toMatchObject({
@@ -93,7 +93,7 @@ describe('consumers of the official client', () => {
     });
   });
 
-  test('from the last event on, and from the latest, only what comes later is read', async () => {
+  test('a consumer that starts from the last event, or from the latest, reads only later events', async () => {
     const options = { partitionId: '1' };
     eventHubs.append('live', { body: Buffer.from('old'), partitionId: '1' });
     const latest = readEvents(consume('live'), 2, { ...options, startPosition: latestEventPosition });
@@ -108,7 +108,7 @@ describe('consumers of the official client', () => {
     expect(texts(await after)).toEqual(['new', 'newer']);
   });
 
-  test('consumer groups read independently, and their names do not differ by case', async () => {
+  test('consumer groups read independently, and their names are compared without case', async () => {
     const first = readEvents(consume('letters', '$default'), 10, { partitionId: '0' });
     const second = readEvents(consume('letters', 'second'), 10, { partitionId: '0' });
     const third = readEvents(consume('letters', 'THIRD'), 4, {
@@ -129,7 +129,7 @@ describe('consumers of the official client', () => {
     ]);
   });
 
-  test('what IoT hubs put into annotations arrives as system properties', async () => {
+  test('annotations of IoT hubs arrive as system properties', async () => {
     const body = Buffer.from('{"version":3}');
     eventHubs.append('iot', {
       body,
@@ -172,7 +172,7 @@ describe('consumers of the official client', () => {
     expect(Buffer.from(Object.values(event?.systemProperties?.userId)).toString()).toBe('contoso-weu');
   });
 
-  test('two processors share the partitions, and a third goes on from the checkpoints', async () => {
+  test('two processors share the partitions, and a third one continues from the checkpoints', async () => {
     const store = new MemoryCheckpointStore();
     const append = (round: number) => {
       for (let index = 0; index < 40; index += 1) {
@@ -209,7 +209,7 @@ describe('consumers of the official client', () => {
     expect(texts(rest).sort()).toEqual(Array.from({ length: 40 }, (_, index) => `1.${index}`).sort());
   });
 
-  test('runtime metrics say how far the partition has come', async () => {
+  test('runtime metrics show the last event of the partition', async () => {
     for (let index = 0; index < 3; index += 1)
       eventHubs.append('metrics', { body: Buffer.from(String(index)) });
     const known: unknown[] = [];
@@ -230,7 +230,7 @@ describe('consumers of the official client', () => {
     });
   });
 
-  test('more events than the client asks for at once come in order', async () => {
+  test('more events than the client requests at once arrive in order', async () => {
     const count = 5_000;
     for (let index = 0; index < count; index += 1)
       eventHubs.append('many', { body: Buffer.from(String(index)) });
@@ -244,11 +244,14 @@ describe('consumers of the official client', () => {
     ['MessagingEntityNotFoundError', 'missing', '$Default', '0'],
     ['MessagingEntityNotFoundError', 'letters', 'nobody', '0'],
     ['ArgumentOutOfRangeError', 'letters', '$Default', '2'],
-  ])('%s when reading event hub %s, group %s, partition %s', async (code, hub, group, partitionId) => {
-    await expect(readEvents(consume(hub, group), 1, { partitionId })).rejects.toMatchObject({ code });
-  });
+  ])(
+    'the error is %s when reading event hub %s, group %s, partition %s',
+    async (code, hub, group, partitionId) => {
+      await expect(readEvents(consume(hub, group), 1, { partitionId })).rejects.toMatchObject({ code });
+    },
+  );
 
-  test('properties of event hubs and partitions', async () => {
+  test('the client reads the properties of event hubs and partitions', async () => {
     const producer = new EventHubProducerClient(eventHubs.connectionString('letters'), {
       retryOptions: { maxRetries: 0 },
     });
@@ -280,7 +283,7 @@ describe('consumers of the official client', () => {
     });
   });
 
-  test('properties of an event hub that does not exist', async () => {
+  test('reading the properties of an unknown event hub is an error', async () => {
     const producer = new EventHubProducerClient(eventHubs.connectionString('missing'), {
       retryOptions: { maxRetries: 0 },
     });

@@ -39,8 +39,8 @@ const message = fc
   })
   .map((fields) => rhea.message.encode(fields));
 
-describe('sections of an encoded message', () => {
-  test('follow each other without a gap and cover the message', () => {
+describe('the sections of an encoded message', () => {
+  test('the sections follow each other without a gap and cover the message', () => {
     fc.assert(
       fc.property(message, (bytes) => {
         const sections = readSections(bytes);
@@ -54,7 +54,7 @@ describe('sections of an encoded message', () => {
     );
   });
 
-  test('have the annotations that were put in', () => {
+  test('the sections have the annotations that were added', () => {
     fc.assert(
       fc.property(fc.dictionary(key, fc.string()), (annotations) => {
         // Keys are symbols, which are ASCII.
@@ -71,7 +71,7 @@ describe('sections of an encoded message', () => {
     );
   });
 
-  test('are told apart by symbolic descriptors too', () => {
+  test('the sections are also recognized by symbolic descriptors', () => {
     const bytes = Buffer.concat([
       Buffer.from([0x00, 0xa3, 16]),
       Buffer.from('amqp:data:binary'),
@@ -81,7 +81,7 @@ describe('sections of an encoded message', () => {
     expect(readSections(bytes)).toEqual([{ code: SECTION.data, start: 0, valueAt: 19, end: 23 }]);
   });
 
-  test('of damaged bytes are refused in one way only, and what passes can be decoded', () => {
+  test('damaged bytes are refused with one kind of error, and accepted bytes can be decoded', () => {
     fc.assert(
       fc.property(message, fc.nat(), fc.nat({ max: 255 }), fc.nat(), (bytes, at, byte, length) => {
         const damaged = Buffer.from(bytes.subarray(0, length % (bytes.length + 1)));
@@ -98,7 +98,7 @@ describe('sections of an encoded message', () => {
     );
   });
 
-  test('of random bytes never raise anything else', () => {
+  test('random bytes never cause another error', () => {
     fc.assert(
       fc.property(fc.uint8Array({ maxLength: 200 }), (bytes) => {
         try {
@@ -112,7 +112,7 @@ describe('sections of an encoded message', () => {
   });
 
   test.each<[string, number[]]>([
-    ['an array of four billion nothings', [0x00, 0x53, 0x77, 0xf0, 0, 0, 0, 5, 0xff, 0xff, 0xff, 0xff, 0x40]],
+    ['an array of four billion nulls', [0x00, 0x53, 0x77, 0xf0, 0, 0, 0, 5, 0xff, 0xff, 0xff, 0xff, 0x40]],
     ['a list of four billion items', [0x00, 0x53, 0x77, 0xd0, 0, 0, 0, 5, 0xff, 0xff, 0xff, 0xff, 0x40]],
     ['a string longer than the message', [0x00, 0x53, 0x77, 0xb1, 0xff, 0xff, 0xff, 0xff, 0x41]],
     ['a map with half an entry', [0x00, 0x53, 0x72, 0xc1, 3, 1, 0x40, 0x40]],
@@ -120,7 +120,7 @@ describe('sections of an encoded message', () => {
     ['an unknown section', [0x00, 0x53, 0x79, 0x40]],
     ['no descriptor', [0x40]],
     ['nothing but descriptors', new Array(100_000).fill(0)],
-  ])('refuse %s', (_, bytes) => {
+  ])('the parser refuses %s', (_, bytes) => {
     expect(() => readSections(Buffer.from(bytes))).toThrow(MalformedMessageError);
   });
 });

@@ -7,7 +7,7 @@ import {
 
 const reader = { kind: 'reader', hub: 'hub', consumerGroup: '$Default', partitionId: '3' } as const;
 
-describe('entity address', () => {
+describe('the address of an entity', () => {
   test.each<[unknown, EntityAddress]>([
     ['$cbs', { kind: 'claims' }],
     ['$management', { kind: 'management' }],
@@ -26,7 +26,7 @@ describe('entity address', () => {
     [undefined, { kind: 'unknown' }],
     [null, { kind: 'unknown' }],
     [5, { kind: 'unknown' }],
-  ])('reads %s', (address, expected) => {
+  ])('the address %s is parsed', (address, expected) => {
     expect(parseEntityAddress(address)).toEqual(expected);
   });
 
@@ -36,7 +36,7 @@ describe('entity address', () => {
     ['amqps://localhost/hub/$management', 'hub'],
     ['sb://localhost:5672/', undefined],
     ['sb://localhost', undefined],
-  ])('finds the event hub of the audience %s', (audience, hub) => {
+  ])('the event hub is found in the audience %s', (audience, hub) => {
     expect(hubOfAudience(audience)).toBe(hub);
   });
 });

@@ -47,7 +47,7 @@ const sentMessage = fc
   .map((fields) => rhea.message.encode(fields));
 
 describe('the message of an event', () => {
-  test('is handed on byte for byte, alone or from a batch, whatever types its values have', () => {
+  test('is passed on byte for byte, alone or from a batch, whatever types its values have', () => {
     fc.assert(
       fc.property(fc.array(sentMessage, { minLength: 1, maxLength: 4 }), (messages) => {
         const batch = rhea.message.encode({ body: rhea.message.data_sections(messages) });
@@ -79,7 +79,7 @@ describe('the message of an event', () => {
     });
   });
 
-  test('of a batch has the key of the envelope', () => {
+  test('has the partition key of the batch envelope', () => {
     const inner = rhea.message.encode({ body: rhea.message.data_section(Buffer.from('x')) });
     const batch = rhea.message.encode({
       message_annotations: { 'x-opt-partition-key': 'key' },
@@ -92,7 +92,7 @@ describe('the message of an event', () => {
     ]);
   });
 
-  test('keeps its header and loses delivery annotations, which are about one hop only', () => {
+  test('keeps its header and loses delivery annotations, which are valid for one hop only', () => {
     const sent = rhea.message.encode({
       durable: true,
       delivery_annotations: { hop: 1 },
@@ -107,7 +107,7 @@ describe('the message of an event', () => {
     );
   });
 
-  test('of an in-process producer writes whole numbers as longs and others as doubles', () => {
+  test('has whole numbers as longs and other numbers as doubles if a producer in the process sent it', () => {
     const message = encodeEvent({
       body: Buffer.alloc(0),
       annotations: {
@@ -133,11 +133,11 @@ describe('the message of an event', () => {
     });
   });
 
-  test('cannot hold what AMQP has no form for', () => {
+  test('cannot contain values that AMQP cannot represent', () => {
     expect(() => encodeEvent({ body: Buffer.alloc(0), properties: { f: () => 1 } })).toThrow(TypeError);
   });
 
-  test('tells runtime metrics in delivery annotations', () => {
+  test('carries runtime metrics in delivery annotations', () => {
     const section = encodeRuntimeMetrics(place, 1_700_000_000_000);
 
     expect(rhea.message.decode(section).delivery_annotations).toEqual({

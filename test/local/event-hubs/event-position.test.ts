@@ -1,7 +1,7 @@
 import { describe, expect, test } from '@jest/globals';
 import { type EventPosition, parseEventPosition } from '../../../local/event-hubs/event-position.ts';
 
-describe('event position', () => {
+describe('a position in a partition', () => {
   test.each<[string | undefined, EventPosition]>([
     [undefined, { by: 'start' }],
     ["amqp.annotation.x-opt-offset > '-1'", { by: 'start' }],
@@ -18,7 +18,7 @@ describe('event position', () => {
     // .NET writes values without quotes.
     ['amqp.annotation.x-opt-offset > -1', { by: 'start' }],
     ['amqp.annotation.x-opt-sequence-number >= 42', { by: 'sequenceNumber', value: 42, inclusive: true }],
-  ])('understands %s', (filter, position) => {
+  ])('the filter %s is parsed', (filter, position) => {
     expect(parseEventPosition(filter)).toEqual(position);
   });
 
@@ -31,7 +31,7 @@ describe('event position', () => {
     "amqp.annotation.x-opt-sequence-number > '@latest'",
     "amqp.annotation.x-opt-partition-key > '5'",
     "amqp.annotation.x-opt-offset > '5' OR 1 = 1",
-  ])('knows that "%s" is no position', (filter) => {
+  ])('the filter "%s" is refused', (filter) => {
     expect(parseEventPosition(filter)).toBeUndefined();
   });
 });

@@ -20,7 +20,7 @@ interface SenderInternals {
   readonly session: { readonly outgoing: { next_delivery_id: number; next_pending_delivery: number } };
 }
 
-describe('clients that do harm, or come to it', () => {
+describe('Event Hubs and clients that break the protocol', () => {
   let eventHubs: EventHubs;
   const warnings: string[] = [];
 
@@ -56,13 +56,13 @@ describe('clients that do harm, or come to it', () => {
     ['zeros', Buffer.alloc(64)],
     ['AMQP 0.9.1', Buffer.from('AMQP\x00\x00\x09\x01', 'latin1')],
     ['a frame of four gigabytes', Buffer.concat([AMQP, Buffer.alloc(16, 0xff)])],
-    ['a frame that is no performative', Buffer.concat([AMQP, Buffer.from([0, 0, 0, 9, 2, 0, 0, 0, 0x40])])],
+    ['a frame without a performative', Buffer.concat([AMQP, Buffer.from([0, 0, 0, 9, 2, 0, 0, 0, 0x40])])],
     [
       'a frame that begins its body beyond its end',
       Buffer.concat([AMQP, Buffer.from([0, 0, 0, 8, 9, 0, 0, 0])]),
     ],
     [
-      'an array of four billion nothings',
+      'an array of four billion nulls',
       Buffer.concat([
         AMQP,
         Buffer.from([0, 0, 0, 0x19, 2, 0, 0, 0, 0x00, 0x53, 0x10, 0xc0, 0x0c, 0x01]),
@@ -70,7 +70,7 @@ describe('clients that do harm, or come to it', () => {
       ]),
     ],
     [
-      'an unknown SASL mechanism and no more',
+      'nothing but an unknown SASL mechanism',
       Buffer.concat([SASL, Buffer.from([0, 0, 0, 8, 2, 1, 0, 0]), Buffer.alloc(9)]),
     ],
     [
@@ -86,14 +86,14 @@ describe('clients that do harm, or come to it', () => {
       Buffer.concat([AMQP, frame([0x00, 0x53, 0x10, 0xc0, 7, 3, 0xa1, 1, 0x61, 0x40, 0x52, 10])]),
     ],
     [
-      'a link on no session',
+      'a link without a session',
       Buffer.concat([
         AMQP,
         frame([0x00, 0x53, 0x10, 0xc0, 4, 1, 0xa1, 1, 0x61]),
         frame([0x00, 0x53, 0x12, 0xc0, 3, 3, 0xa1, 0, 0x43]),
       ]),
     ],
-  ])('who sends %s is cut off, and nobody else notices', async (_, bytes) => {
+  ])('a client that sends %s is disconnected, and other clients are not affected', async (_, bytes) => {
     const socket = await open();
     const before = warnings.length;
 
@@ -106,7 +106,7 @@ describe('clients that do harm, or come to it', () => {
     await expectService();
   });
 
-  test('who goes away in the middle of a header, a frame or a message leaves nothing behind', async () => {
+  test('a client that disconnects inside a header, a frame or a message adds no event', async () => {
     for (const bytes of [AMQP.subarray(0, 5), SASL, Buffer.concat([AMQP, Buffer.from([0, 0, 1, 0, 2, 0])])]) {
       const socket = await open();
       socket.write(bytes);
@@ -123,7 +123,7 @@ describe('clients that do harm, or come to it', () => {
     expect(eventHubs.partitions('hub')[0]?.lastSequenceNumber).toBe(before + 1);
   });
 
-  test('who gives a message up in the middle can go on', async () => {
+  test('a client that aborts a message in the middle can continue', async () => {
     const client = await connectRaw(eventHubs.port, { username: 'x' });
     const sender = await client.sender('hub');
     const before = eventHubs.partitions('hub')[0]?.lastSequenceNumber ?? Number.NaN;
@@ -146,7 +146,7 @@ describe('clients that do harm, or come to it', () => {
     await expectService();
   });
 
-  test('who asks with an id that cannot be repeated is cut off at worst', async () => {
+  test('a client whose request has an id that cannot be repeated is at most disconnected', async () => {
     const client = await connectRaw(eventHubs.port, { username: 'x' });
     const replies = await client.receiver('$management', { target: 'replies' });
     replies.link.add_credit(10);
@@ -173,7 +173,7 @@ describe('clients that do harm, or come to it', () => {
     client.destroy();
   });
 
-  test('absurd credit, dispositions and drains do not keep the server busy', async () => {
+  test('absurd credit, dispositions and drains do not block the server', async () => {
     const client = await connectRaw(eventHubs.port, { username: 'x' });
     const receiver = await client.receiver(READER);
     const flow = {
@@ -207,7 +207,7 @@ describe('clients that do harm, or come to it', () => {
     client.destroy();
   });
 
-  test('a drain that says nothing about credit changes nothing', async () => {
+  test('a drain without credit changes nothing', async () => {
     const client = await connectRaw(eventHubs.port, { username: 'x' });
     const receiver = await client.receiver(READER);
     const window = { incoming_window: 2048, next_outgoing_id: 0, outgoing_window: 2048, next_incoming_id: 0 };
@@ -219,7 +219,7 @@ describe('clients that do harm, or come to it', () => {
     client.destroy();
   });
 
-  test('a reader that never takes its bytes is not fed without end', async () => {
+  test('a reader that does not read its bytes is not sent more without limit', async () => {
     const body = Buffer.alloc(200_000);
     const lastSequenceNumber = eventHubs.append('hub', { body }).sequenceNumber - 1;
     for (let index = 0; index < 150; index += 1) eventHubs.append('hub', { body });
@@ -242,7 +242,7 @@ describe('clients that do harm, or come to it', () => {
     client.destroy();
   });
 
-  test('a conversation in which any bytes are wrong ends at worst', async () => {
+  test('a conversation with any wrong byte at most ends the connection', async () => {
     // rhea tells the console about some of it.
     const quiet = [jest.spyOn(console, 'error'), jest.spyOn(console, 'warn')].map((spy) =>
       spy.mockReturnValue(),

@@ -33,7 +33,7 @@ describe('inbound transfers', () => {
     payload: Buffer.alloc(bytes),
   });
 
-  test('of a message over the limit are kept up to the limit and counted to the end', () => {
+  test('a message over the limit is kept up to the limit and counted to the end', () => {
     expect(pass(100, [frame(60, true), frame(60, true), frame(60, false), frame(50, false)])).toEqual([
       { bytes: 60, size: 60, aborted: false },
       { bytes: undefined, size: 120, aborted: false },
@@ -42,7 +42,7 @@ describe('inbound transfers', () => {
     ]);
   });
 
-  test('of two links are counted apart', () => {
+  test('messages of two links are counted separately', () => {
     expect(pass(100, [frame(60, true), frame(70, true, 1), frame(30, false, 1), frame(20, false)])).toEqual([
       { bytes: 60, size: 60, aborted: false },
       { bytes: 70, size: 70, aborted: false },
@@ -51,7 +51,7 @@ describe('inbound transfers', () => {
     ]);
   });
 
-  test('tell of a message that its sender gave up', () => {
+  test('a message that its sender aborted is reported', () => {
     const given = { channel: 0, performative: { handle: 0, more: false, aborted: true } };
 
     expect(pass(100, [frame(60, true), given]).at(-1)).toEqual({ bytes: undefined, size: 60, aborted: true });

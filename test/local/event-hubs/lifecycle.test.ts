@@ -21,7 +21,7 @@ describe('starting and closing event hubs', () => {
     await Promise.all(started.splice(0).map((eventHubs) => eventHubs.close()));
   });
 
-  test('closing leaves no server, socket or timer, not even of a client that was cut off', async () => {
+  test('closing leaves no server, socket or timer, even for a client that was disconnected', async () => {
     const resources = () =>
       process
         .getActiveResourcesInfo()
@@ -41,7 +41,7 @@ describe('starting and closing event hubs', () => {
     await eventually(() => resources() <= before, 'everything was gone');
   });
 
-  test("the connection string is the one of Microsoft's emulator", async () => {
+  test("the connection string is that of Microsoft's emulator", async () => {
     const eventHubs = await start();
 
     expect(eventHubs.connectionString('hub')).toBe(
@@ -59,7 +59,7 @@ describe('starting and closing event hubs', () => {
     socket.destroy();
   });
 
-  test('a port that is taken is a coded error', async () => {
+  test('a port that is in use is a coded error', async () => {
     const { port } = await start();
 
     await expect(start({ port })).rejects.toMatchObject({ code: 'BERTH_LOCAL_PORT_TAKEN' });
@@ -74,7 +74,7 @@ describe('starting and closing event hubs', () => {
     ['""', [{ ...hub, name: '' }]],
     ['"HUB"', [hub, { ...hub, name: 'HUB' }]],
     ['"x/y"', [{ ...hub, consumerGroups: ['x/y'] }]],
-  ])('%s is refused', async (what, hubs) => {
+  ])('event hubs with the wrong value %s are refused', async (what, hubs) => {
     await expect(start({ hubs })).rejects.toMatchObject({
       code: 'BERTH_LOCAL_EVENT_HUBS_OPTIONS',
       message: expect.stringContaining(what),
@@ -116,7 +116,7 @@ describe('starting and closing event hubs', () => {
     client.destroy();
   });
 
-  test('clients of the official SDK go on by themselves when the event hubs are started again', async () => {
+  test('clients of the official SDK continue by themselves when Event Hubs starts again', async () => {
     const directory = temporaryFolder('event-hubs');
     const first = await start({ directory });
     const { port } = first;

@@ -54,7 +54,7 @@ describe('$cbs and $management', () => {
     [404, '$management', { operation: 'READ', type: 'com.microsoft:eventhub' }],
     [400, '$management', { operation: 'READ', type: 'com.microsoft:partition', name: 'hub', partition: '2' }],
     [501, '$management', { operation: 'WRITE', type: 'com.microsoft:eventhub', name: 'hub' }],
-  ])('%d from %s for %j', async (status, node, properties) => {
+  ])('the status %d is answered by %s for %j', async (status, node, properties) => {
     const reply = await ask(node, properties);
 
     expect(reply).toMatchObject({ correlation_id: 5, application_properties: { 'status-code': status } });
@@ -64,7 +64,7 @@ describe('$cbs and $management', () => {
    * What .NET casts: `status-code` to int, conditions to symbol, sequence numbers to long, ids to an array of
    * string.
    */
-  test('values have the types that .NET casts them to', async () => {
+  test('values have the types that .NET expects', async () => {
     await ask('$management', { operation: 'READ', type: 'com.microsoft:eventhub', name: 'hub' });
     expect(bytes.includes(encoded('status-code', [0x71, 0, 0, 0, 200]))).toBe(true);
     expect(bytes.includes(encoded('partition_count', [0x54, 2]))).toBe(true);
@@ -86,7 +86,7 @@ describe('$cbs and $management', () => {
     expect(bytes.includes(encoded('error-condition', [0xa3, 14]))).toBe(true);
   });
 
-  test('a client that asks and does not read is answered when it does, and nothing else waits for that', async () => {
+  test('a client that reads late still gets its answers, and other clients do not wait for it', async () => {
     const replies = await client.receiver('$management', { target: 'slow' });
     const sender = await client.sender('$management');
     for (let id = 0; id < 10; id += 1) {

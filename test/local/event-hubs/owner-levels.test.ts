@@ -50,7 +50,7 @@ describe('owner levels (epochs) of the official client', () => {
   test.each([
     ['higher', 1, 2],
     ['equal', 1, 1],
-  ])('a reader of %s level takes the partition over', async (_, first, second) => {
+  ])('a reader of a level that is %s takes the partition over', async (_, first, second) => {
     const loser = read(first);
     await connected(1);
 
@@ -64,7 +64,7 @@ describe('owner levels (epochs) of the official client', () => {
     expect(winner.error).toBeUndefined();
   });
 
-  test('a reader of lower level is refused', async () => {
+  test('a reader of a lower level is refused', async () => {
     const holder = read(2);
     await connected(1);
 
@@ -78,7 +78,7 @@ describe('owner levels (epochs) of the official client', () => {
     expect(readers().map(({ epoch }) => epoch)).toEqual([2]);
   });
 
-  test('a reader without level is refused while somebody owns the partition, and thrown out when somebody comes to', async () => {
+  test('a reader without a level is disconnected when a reader with a level connects, and refused afterwards', async () => {
     const sharing = read();
     await connected(1);
     // The client does not send a level of 0 without a checkpoint store.
@@ -93,7 +93,7 @@ describe('owner levels (epochs) of the official client', () => {
     });
   });
 
-  test('levels hold for one consumer group only', async () => {
+  test('a level applies to one consumer group only', async () => {
     read(7);
     await connected(1);
     eventHubs.append('hub', { body: Buffer.from('x') });
@@ -103,7 +103,7 @@ describe('owner levels (epochs) of the official client', () => {
     expect(await readEvents(other, 1, { partitionId: '0' })).toHaveLength(1);
   });
 
-  test('a client that breaks off leaves its place', async () => {
+  test('a client that disconnects releases its partition', async () => {
     read(3);
     await connected(1);
     await Promise.all(closeAll.splice(0).map((close) => close()));

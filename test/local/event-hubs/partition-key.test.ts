@@ -2,7 +2,7 @@ import { describe, expect, test } from '@jest/globals';
 import { hashPartitionKey, partitionOfKey } from '../../../local/event-hubs/partition-key.ts';
 import { fc } from '../../support/properties.ts';
 
-describe('partition key', () => {
+describe('a partition key', () => {
   // From azure-sdk-for-net, PartitionResolverTests.cs; the SDKs of all languages and the service's gateway
   // share them.
   test.each([
@@ -24,11 +24,11 @@ describe('partition key', () => {
     ['p4*!jioeO/z-!-;w:dh', -3104],
     ['$0cb', 26269],
     ['-4189260826195535198', 453],
-  ])('hashes %s as Azure does', (key, hash) => {
+  ])('the key %s is hashed as in Azure', (key, hash) => {
     expect(hashPartitionKey(key)).toBe(hash);
   });
 
-  test('always names a partition that exists', () => {
+  test('a key always selects an existing partition', () => {
     fc.assert(
       fc.property(fc.string({ unit: 'binary' }), fc.integer({ min: 1, max: 32 }), (key, count) => {
         const partition = partitionOfKey(key, count);

@@ -7,7 +7,7 @@ import { temporaryFolder } from '../../support/temporary-folder.ts';
 
 const NO_LIMIT: Retention = { events: 1e9, ms: 1e15, bytes: 1e15 };
 
-describe('partition', () => {
+describe('a partition', () => {
   let directory: string;
   let file: string;
   let clock: number;
@@ -31,7 +31,7 @@ describe('partition', () => {
     partition.close();
   });
 
-  test('keeps no more events than it may', () => {
+  test('keeps at most the allowed number of events', () => {
     open({ events: 100 });
     append(250);
 
@@ -41,14 +41,14 @@ describe('partition', () => {
     expect(partition.read(250)).toBeUndefined();
   });
 
-  test('keeps no more bytes than it may', () => {
+  test('keeps at most the allowed number of bytes', () => {
     open({ bytes: 100_000 });
     append(50, 10_000);
 
     expect(kept()).toBe(9);
   });
 
-  test('drops what is too old, even if nothing new comes', () => {
+  test('deletes expired events, even if no new ones arrive', () => {
     open({ ms: 60_000 });
     append(3);
     clock += 40_000;
@@ -66,7 +66,7 @@ describe('partition', () => {
     expect(append(1)[0]?.sequenceNumber).toBe(5);
   });
 
-  test('a place that retention has passed means the oldest event kept', () => {
+  test('reads from the oldest event if the position has expired', () => {
     open({ events: 10 });
     append(30);
 
@@ -75,7 +75,7 @@ describe('partition', () => {
     }
   });
 
-  test('the enqueued time never goes back, though the clock does', () => {
+  test('never assigns an earlier enqueued time, even if the clock goes back', () => {
     open();
     append(1);
     clock -= 500;
@@ -83,7 +83,7 @@ describe('partition', () => {
     expect(append(1)[0]?.enqueuedTime).toBe(1_000);
   });
 
-  test('remembers where it was when everything was dropped and its log written anew', () => {
+  test('remembers its position after all events expired and the log was rewritten', () => {
     open({ events: 20, bytes: 1_000 });
     const last = append(40, 1_000_000).at(-1);
     expect(kept()).toBe(0);
@@ -97,7 +97,7 @@ describe('partition', () => {
     expect(next?.offset).toBeGreaterThan(last?.offset ?? Number.POSITIVE_INFINITY);
   });
 
-  test('the log does not grow for ever', () => {
+  test('compacts its log so that it does not grow without limit', () => {
     const bytes = 2_000_000;
     open({ bytes });
     for (let round = 0; round < 60; round += 1) append(10, 100_000);
@@ -112,7 +112,7 @@ describe('partition', () => {
     expect(partition.read(beginning)?.message.length).toBeGreaterThan(100_000);
   });
 
-  test('tells its listeners once for each append, until they leave', () => {
+  test('notifies its listeners once for each append, until they unsubscribe', () => {
     open();
     let calls = 0;
     const leave = partition.onAppend(() => {

@@ -50,15 +50,15 @@ describe('producers of the official client', () => {
   });
 
   test.each<[string, Buffer]>([
-    ['empty', Buffer.alloc(0)],
+    ['no bytes', Buffer.alloc(0)],
     ['a zero byte', Buffer.from([0])],
-    ['every byte', Buffer.from(Array.from({ length: 256 }, (_, byte) => byte))],
+    ['every byte value', Buffer.from(Array.from({ length: 256 }, (_, byte) => byte))],
     ['JSON', Buffer.from('{"a": 1.0, "b":[ ]}')],
     ['broken JSON', Buffer.from('{"a":')],
     ['broken UTF-8', Buffer.from([0xc3, 0x28, 0xff])],
     ['an AMQP value', Buffer.from([0x00, 0x53, 0x77, 0xa1, 1, 65])],
     ['300,000 bytes', Buffer.alloc(300_000, 'abc')],
-  ])('a body of %s arrives byte by byte, from a client and from within', async (_, body) => {
+  ])('a body of %s arrives byte for byte, from a client and from inside the process', async (_, body) => {
     connect('bodies');
     const before = counts('bodies')[0] ?? 0;
 
@@ -71,7 +71,7 @@ describe('producers of the official client', () => {
     expect(events.map((event) => event.body.toString('base64'))).toEqual([base64, base64]);
   });
 
-  test('values and sequences stay what they are', async () => {
+  test('values and sequences keep their types', async () => {
     connect('typed');
 
     await producer.sendBatch(
@@ -88,7 +88,7 @@ describe('producers of the official client', () => {
     expect(events[0]?.getRawAmqpMessage().applicationProperties).toEqual({ at: new Date(5) });
   });
 
-  test('events of one key keep their order in one partition, whichever way they come', async () => {
+  test('events of one key stay in order in one partition, whether sent alone or in a batch', async () => {
     connect('keys');
     const keys = Array.from({ length: 20 }, (_, index) => `device-${index}`);
     for (let round = 0; round < 3; round += 1) {
@@ -108,14 +108,14 @@ describe('producers of the official client', () => {
     expect(new Set(events.map((event) => event.partitionId)).size).toBe(4);
   });
 
-  test('without a key the partitions take turns', async () => {
+  test('events without a key are distributed over the partitions in turn', async () => {
     connect('turns');
     for (let index = 0; index < 8; index += 1) await producer.sendBatch([{ body: 'x' }]);
 
     expect(counts('turns')).toEqual([2, 2, 2, 2]);
   });
 
-  test('a chosen partition is used', async () => {
+  test('events for a chosen partition arrive there', async () => {
     connect('chosen');
     await producer.sendBatch([{ body: 'x' }, { body: 'y' }], { partitionId: '2' });
 
@@ -126,7 +126,7 @@ describe('producers of the official client', () => {
     });
   });
 
-  test('a batch may be as large as Azure lets it be, and no larger', async () => {
+  test('a batch of the maximum size of Azure is accepted, and a larger one is refused', async () => {
     connect('large');
     const batch = await producer.createBatch();
     expect(batch.maxSizeInBytes).toBe(MAX_MESSAGE_SIZE);
@@ -145,7 +145,7 @@ describe('producers of the official client', () => {
     expect(total('large')).toBe(104);
   });
 
-  test('two producers at once lose nothing', async () => {
+  test('two simultaneous producers lose no events', async () => {
     connect('both');
     const other = new EventHubProducerClient(eventHubs.connectionString('both'));
     clients.push(other);
@@ -169,7 +169,7 @@ describe('producers of the official client', () => {
     ['MessagingEntityNotFoundError', 'missing', undefined],
     ['ArgumentOutOfRangeError', 'turns', '4'],
     ['ArgumentOutOfRangeError', 'turns', 'x'],
-  ])('%s when sending to event hub %s, partition %s', async (code, hub, partitionId) => {
+  ])('the error is %s when sending to event hub %s, partition %s', async (code, hub, partitionId) => {
     const client = new EventHubProducerClient(eventHubs.connectionString(hub), {
       retryOptions: { maxRetries: 0 },
     });

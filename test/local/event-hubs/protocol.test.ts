@@ -14,7 +14,7 @@ const data = (text: string | Buffer) => rhea.message.data_section(Buffer.from(te
 const bodyOf = (message: Message) => String(message.body?.content ?? message.body);
 const message = (fields: Record<string, unknown>) => fields as unknown as Message;
 
-describe('the protocol, as other clients than the official JavaScript one speak it', () => {
+describe('the AMQP protocol for clients other than the official JavaScript one', () => {
   let eventHubs: EventHubs;
   let client: RawClient;
 
@@ -58,8 +58,8 @@ describe('the protocol, as other clients than the official JavaScript one speak 
     ['PLAIN', { username: 'RootManageSharedAccessKey', password: 'anything' }],
     ['EXTERNAL', mechanism('EXTERNAL')],
     ['MSSBCBS', mechanism('MSSBCBS')],
-    ['no SASL at all', {}],
-  ])('a client comes in with %s', async (_, options) => {
+    ['no SASL', {}],
+  ])('a client connects with %s', async (_, options) => {
     const other = await connectRaw(eventHubs.port, options);
 
     expect(other.connection.is_open()).toBe(true);
@@ -67,7 +67,7 @@ describe('the protocol, as other clients than the official JavaScript one speak 
     other.destroy();
   });
 
-  test('a client that wants signs of life gets them', async () => {
+  test('a client that requests heartbeats gets them', async () => {
     // The client gives up when it hears nothing for so long, however busy the machine is.
     const other = await connectRaw(eventHubs.port, { username: 'x', idle_time_out: 1_000 });
     let heartbeats = 0;
@@ -83,7 +83,7 @@ describe('the protocol, as other clients than the official JavaScript one speak 
     other.destroy();
   });
 
-  test('single messages are taken, and annotations that belong to the service are its own', async () => {
+  test('single messages are accepted, and service annotations of clients are replaced', async () => {
     const sender = await client.sender('sent');
     const sent = message({
       message_annotations: {
@@ -112,7 +112,7 @@ describe('the protocol, as other clients than the official JavaScript one speak 
     });
   });
 
-  test('addresses and filters of the .NET SDK are understood', async () => {
+  test('addresses and filters of the .NET SDK are accepted', async () => {
     const sender = await client.sender('/net/Partitions/0');
     for (const text of ['a', 'b', 'c']) await deliver(sender, message({ body: data(text) }));
 
@@ -126,7 +126,7 @@ describe('the protocol, as other clients than the official JavaScript one speak 
     expect(receiver.link.source.filter).toBeDefined();
   });
 
-  test('no more is sent than there is credit for', async () => {
+  test('a reader gets no more messages than its credit allows', async () => {
     append('credit', '0', '1', '2', '3', '4', '5');
     const receiver = await client.receiver('credit/ConsumerGroups/$Default/Partitions/0');
     expect(readers('credit')[0]?.deliveredSequenceNumber).toBe(-1);
@@ -141,7 +141,7 @@ describe('the protocol, as other clients than the official JavaScript one speak 
     expect(readers('credit')[0]?.deliveredSequenceNumber).toBe(4);
   });
 
-  test('a reader that waits is sent what comes', async () => {
+  test('a waiting reader gets new events', async () => {
     const receiver = await client.receiver('waiting/ConsumerGroups/$Default/Partitions/0');
     const waiting = receiver.take(2);
     // Whatever the client sent before has been read when this comes back.
@@ -151,7 +151,7 @@ describe('the protocol, as other clients than the official JavaScript one speak 
     expect((await waiting).map(bodyOf)).toEqual(['first', 'second']);
   });
 
-  test('a small window of the session is respected, and a link without credit does not hold up another', async () => {
+  test('a small session window is respected, and a link without credit does not block another', async () => {
     const count = 6_000;
     for (let index = 0; index < count; index += 1) append('window', String(index));
     const other = await connectRaw(eventHubs.port, { username: 'x', session_buffer_size: { incoming: 8 } });
@@ -168,7 +168,7 @@ describe('the protocol, as other clients than the official JavaScript one speak 
     other.destroy();
   });
 
-  test('a link is drained: what there is comes, the rest of the credit is given back, and it goes on with new credit', async () => {
+  test('a drained link gets the available events, returns the remaining credit, and continues with new credit', async () => {
     append('drain', '0', '1', '2');
     const receiver = await client.receiver('drain/ConsumerGroups/$Default/Partitions/0');
     let drained = 0;
@@ -187,7 +187,7 @@ describe('the protocol, as other clients than the official JavaScript one speak 
     expect((await receiver.take(1)).map(bodyOf)).toEqual(['3']);
   });
 
-  test('a message over the limit is rejected, and the link goes on', async () => {
+  test('a message over the limit is rejected, and the link continues', async () => {
     const sender = await client.sender('large');
     expect(sender.max_message_size).toBe(MAX_MESSAGE_SIZE);
 
@@ -204,10 +204,10 @@ describe('the protocol, as other clients than the official JavaScript one speak 
   });
 
   test.each([
-    ['no AMQP', Buffer.from('hello'), 0],
-    ['a batch of no AMQP', rhea.message.encode({ body: data('hello') }), 0x80013700],
+    ['bytes that are not AMQP', Buffer.from('hello'), 0],
+    ['a batch of bytes that are not AMQP', rhea.message.encode({ body: data('hello') }), 0x80013700],
     ['a batch of values', rhea.message.encode({ body: 'hello' }).subarray(0, -1), 0x80013700],
-  ])('a message of %s is rejected, and the link goes on', async (_, bytes, format) => {
+  ])('a message of %s is rejected, and the link continues', async (_, bytes, format) => {
     const before = last('broken') ?? Number.NaN;
     const sender = await client.sender('broken');
 
@@ -220,7 +220,7 @@ describe('the protocol, as other clients than the official JavaScript one speak 
     expect(await deliver(sender, message({ body: data('fine') }))).toEqual({ outcome: 'accepted' });
   });
 
-  test('messages that come together have each their own outcome', async () => {
+  test('messages that arrive together are accepted or rejected one by one', async () => {
     const sender = await client.sender('broken');
     const good = message({ body: data('fine') });
     const bad = Buffer.from('no AMQP');
@@ -272,7 +272,7 @@ describe('the protocol, as other clients than the official JavaScript one speak 
       'receiver',
       'amqp.annotation.x-opt-sequence-number > 1000',
     ],
-  ])('%s: "%s" as %s (%s)', async (condition, address, kind, text) => {
+  ])('the error is %s for the address "%s" as %s (filter: %s)', async (condition, address, kind, text) => {
     const options = text === undefined ? {} : { filter: filter(text) };
 
     const link = kind === 'sender' ? client.sender(address) : client.receiver(address, options);
@@ -280,7 +280,7 @@ describe('the protocol, as other clients than the official JavaScript one speak 
     await expect(link).rejects.toMatchObject({ condition });
   });
 
-  test('a reader is gone when its session ends, and when its connection breaks', async () => {
+  test('a reader is removed when its session or its connection ends', async () => {
     const address = 'ended/ConsumerGroups/$Default/Partitions/0';
     const { link } = await client.receiver(address, { properties: { 'com.microsoft:epoch': 5 } });
     expect(readers('ended')).toMatchObject([{ epoch: 5 }]);
@@ -293,7 +293,7 @@ describe('the protocol, as other clients than the official JavaScript one speak 
     await eventually(() => readers('ended').length === 0, 'the reader is gone with its connection');
   });
 
-  test('epochs may be as large as a long, and odd ones do no harm', async () => {
+  test('epochs up to the largest long are accepted, and malformed ones are ignored', async () => {
     const address = 'owned/ConsumerGroups/$Default/Partitions/0';
     const largest = Buffer.from([0x7f, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff]);
     const epoch = (value: unknown) => ({ properties: { 'com.microsoft:epoch': value } });

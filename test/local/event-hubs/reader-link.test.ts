@@ -3,8 +3,8 @@ import { describe, expect, test } from '@jest/globals';
 import { ReaderLink, type ReaderLinkOptions } from '../../../local/event-hubs/amqp/reader-link.ts';
 import { eventually } from './reading.ts';
 
-describe('reader link', () => {
-  test('whose partition cannot be read is closed with an error, and nothing is thrown', async () => {
+describe('a reader link', () => {
+  test('is closed with an error if its partition cannot be read, and nothing is thrown', async () => {
     const closed: unknown[] = [];
     const errors: string[] = [];
     const sender = Object.assign(new EventEmitter(), {

@@ -13,13 +13,13 @@ function fakeReader(name: string, epoch?: number): FakeReader {
 
 describe('readers of a partition', () => {
   test.each<[string, number | undefined, number | undefined, 'shares' | 'takes over' | 'is refused']>([
-    ['none, none', undefined, undefined, 'shares'],
-    ['none, epoch', undefined, 0, 'takes over'],
-    ['epoch, none', 0, undefined, 'is refused'],
-    ['epoch, higher', 1, 2, 'takes over'],
-    ['epoch, equal', 1, 1, 'takes over'],
-    ['epoch, lower', 2, 1, 'is refused'],
-  ])('%s: the second %s %s', (_, first, second, outcome) => {
+    ['two readers without an epoch', undefined, undefined, 'shares'],
+    ['an epoch after none', undefined, 0, 'takes over'],
+    ['no epoch after one', 0, undefined, 'is refused'],
+    ['a higher epoch', 1, 2, 'takes over'],
+    ['an equal epoch', 1, 1, 'takes over'],
+    ['a lower epoch', 2, 1, 'is refused'],
+  ])('%s: after the epoch %s, a reader with the epoch %s %s', (_, first, second, outcome) => {
     const readers = new Readers();
     const one = fakeReader('one', first);
     const two = fakeReader('two', second);
@@ -36,7 +36,7 @@ describe('readers of a partition', () => {
     );
   });
 
-  test('a newcomer with an epoch throws out everybody without one', () => {
+  test('a new reader with an epoch disconnects all readers without one', () => {
     const readers = new Readers();
     const others = ['a', 'b', 'c'].map((name) => fakeReader(name));
     for (const other of others) readers.admit(other);
@@ -46,7 +46,7 @@ describe('readers of a partition', () => {
     expect(others.map(({ lost }) => lost.length)).toEqual([1, 1, 1]);
   });
 
-  test('a place is free again when its reader is gone', () => {
+  test('a removed reader releases the partition', () => {
     const readers = new Readers();
     const owner = fakeReader('owner', 5);
     readers.admit(owner);
@@ -56,7 +56,7 @@ describe('readers of a partition', () => {
     expect(readers.connected.map(({ name }) => name)).toEqual(['next']);
   });
 
-  test(`no more than ${MAX_READERS} share a partition`, () => {
+  test(`no more than ${MAX_READERS} readers share a partition`, () => {
     const readers = new Readers();
     for (let index = 0; index < MAX_READERS; index += 1) readers.admit(fakeReader(`reader ${index}`));
 

@@ -30,7 +30,7 @@ describe('event hubs with a directory', () => {
     await eventHubs.close();
   });
 
-  test('go on where they were: events stay readable, numbers and offsets continue', async () => {
+  test('continue after a restart: events stay readable, and numbers and offsets go on', async () => {
     await start();
     append('one');
     const producer = new EventHubProducerClient(eventHubs.connectionString('hub'));
@@ -58,7 +58,7 @@ describe('event hubs with a directory', () => {
     expect(texts(await read(2, 1))).toEqual([Buffer.from([0, 255]).toString('utf8'), 'four']);
   });
 
-  test('a process that was killed loses nothing it accepted, but a torn last line', async () => {
+  test('lose no accepted event when the process is killed, even with an incomplete last line', async () => {
     await start();
     append('kept');
     // Without a close, and with the beginning of a record that was never finished.
@@ -72,7 +72,7 @@ describe('event hubs with a directory', () => {
     await killed.close();
   });
 
-  test('more partitions may come later', async () => {
+  test('can have more partitions after a restart', async () => {
     await start(1);
     append('old');
     await eventHubs.close();
@@ -84,7 +84,7 @@ describe('event hubs with a directory', () => {
     ]);
   });
 
-  test('begin again at 0 when the directory was wiped, and old checkpoints are beyond the end then', async () => {
+  test('start again at 0 with a new directory, where old checkpoints are beyond the end', async () => {
     await start();
     append('old');
     append('older');
@@ -97,7 +97,7 @@ describe('event hubs with a directory', () => {
     await expect(read(1, 1)).rejects.toMatchObject({ code: 'ArgumentError' });
   });
 
-  test('are not started on a log that Berth did not write', async () => {
+  test('refuse a log that Berth did not write', async () => {
     await start();
     append('x');
     await eventHubs.close();

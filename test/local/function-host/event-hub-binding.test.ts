@@ -26,8 +26,8 @@ const fn = (trigger: Readonly<Record<string, unknown>>): HostedFunction => ({
   callback: () => undefined,
 });
 
-describe('the source of events', () => {
-  test('is the hub of the binding, in the consumer group $Default if none is named', () => {
+describe('the event hub of a binding', () => {
+  test('is the one that the binding names, in the consumer group $Default if none is named', () => {
     expect(eventHubSource(fn({}), { EVENTS: `${EMULATOR};` })).toEqual({
       connectionString: EMULATOR,
       eventHubName: 'hub',
@@ -36,7 +36,7 @@ describe('the source of events', () => {
     });
   });
 
-  test('is the hub of the connection string, if that names one', () => {
+  test('is the one that the connection string names, if it names one', () => {
     const source = eventHubSource(fn({ consumerGroup: 'berth' }), { EVENTS: `${EMULATOR};EntityPath=other` });
 
     expect(source).toMatchObject({
@@ -52,7 +52,7 @@ describe('the source of events', () => {
     ['many', undefined, 'many-json'],
     ['many', 'string', 'many-string'],
     ['Many', 'Binary', 'many-binary'],
-  ])('with cardinality %s and dataType %s gives %s', (cardinality, dataType, form) => {
+  ])('the cardinality %s and the data type %s are read as %s', (cardinality, dataType, form) => {
     expect(eventHubSource(fn({ cardinality, dataType }), { EVENTS: EMULATOR }).form).toBe(form);
   });
 
@@ -60,7 +60,7 @@ describe('the source of events', () => {
     [{ connection: undefined }, 'its binding has no connection, which must name an app setting'],
     [{ eventHubName: undefined }, 'its binding names no event hub'],
     [{ connection: 'SECRET' }, 'the app setting SECRET holds no Event Hubs connection string'],
-  ])('%j is refused, without quoting a secret', (trigger, message) => {
+  ])('the binding %j is refused, without quoting a secret', (trigger, message) => {
     const refused = () => eventHubSource(fn(trigger), { EVENTS: EMULATOR, SECRET: 'AccountKey=very-secret' });
 
     expect(refused).toThrow(message);
@@ -68,7 +68,7 @@ describe('the source of events', () => {
   });
 });
 
-describe('the consumer', () => {
+describe('the consumer of an event hub', () => {
   const opened: { close(): Promise<void> }[] = [];
   afterAll(() => Promise.all(opened.map((client) => client.close())));
 
@@ -80,14 +80,14 @@ describe('the consumer', () => {
       'DefaultEndpointsProtocol=http;AccountName=a;AccountKey=a2V5;BlobEndpoint=http://127.0.0.1:1234/a;',
       'http://127.0.0.1:1234/a/azure-webjobs-eventhub',
     ],
-  ])('keeps its checkpoints, for %s, at %s', async (storage, url) => {
+  ])('keeps its checkpoints for %s at %s', async (storage, url) => {
     const { client, checkpoints } = await openConsumer(source, storage, () => {});
     opened.push(client);
 
     expect(checkpoints.url).toBe(url);
   });
 
-  test('refuses a storage connection string that cannot be read, without quoting it', async () => {
+  test('refuses a storage connection string that cannot be parsed, without quoting it', async () => {
     const refused = openConsumer(source, 'AccountKey=very-secret', () => {});
 
     await expect(refused).rejects.toThrow(/^the connection string in AzureWebJobsStorage cannot be read$/);
@@ -107,16 +107,16 @@ describe('a received event', () => {
     });
 
   test.each([
-    ['bytes', Buffer.from([0, 255]), Buffer.from([0, 255])],
+    ['a body of bytes', Buffer.from([0, 255]), Buffer.from([0, 255])],
     ['no body', undefined, Buffer.alloc(0)],
     ['several data sections', [Buffer.from('a'), Buffer.from('b')], Buffer.from('ab')],
     ['an AMQP string', 'text', Buffer.from('text')],
     ['an AMQP map', { a: 1 }, Buffer.from('{"a":1}')],
-  ])('with %s has bytes', (_, body, bytes) => {
+  ])('an event with %s is read as bytes', (_, body, bytes) => {
     expect(received(body).body).toEqual(bytes);
   });
 
-  test('has system properties by the names that .NET uses', () => {
+  test('has system properties with the names that .NET uses', () => {
     const { systemProperties } = received('', {
       systemProperties: {
         messageId: 'm',
@@ -160,7 +160,7 @@ describe('the invocation for events', () => {
   const dataOf = ({ data }: ReturnType<typeof eventHubInvocation>) =>
     typeof data === 'function' ? data() : data;
 
-  test('keeps empty texts and missing partition keys for an app that announced that it takes them', () => {
+  test('keeps empty texts and missing partition keys for an app that declares support for them', () => {
     const options = { ...plain, includeEmptyEntries: true };
 
     const invocation = eventHubInvocation([event(''), event('a')], 'many-string', partition, options);
@@ -169,14 +169,14 @@ describe('the invocation for events', () => {
     expect(invocation.triggerMetadata?.PartitionKeyArray).toEqual({ collectionString: { string: ['', ''] } });
   });
 
-  test('gives one event as bytes without looking into it', () => {
+  test('passes one event as bytes without parsing it', () => {
     const invocation = eventHubInvocation([event('{"Offset":"x"}')], 'one-binary', partition, plain);
 
     expect(invocation.data).toEqual({ bytes: Buffer.from('{"Offset":"x"}') });
     expect(invocation.triggerMetadata?.Offset).toEqual({ string: '4294967296' });
   });
 
-  test('lets members of one event replace metadata, but for lists and null', () => {
+  test('replaces metadata with members of the body of one event, except lists and null', () => {
     const text =
       '{"offset":"x","PARTITIONKEY":null,"Properties":[1],"flag":true,"count":1.5,"deep":{"a":[1]}}';
 
@@ -208,7 +208,7 @@ describe('the invocation for events', () => {
     });
   });
 
-  test('writes bytes in properties as Base64, and times without Z and trailing zeros', () => {
+  test('writes bytes in properties as Base64, and times without Z and without trailing zeros', () => {
     const events = [event('', { properties: { Bytes: Buffer.from('abc'), text: 'Buffer' } })];
 
     const { triggerMetadata } = eventHubInvocation(events, 'many-binary', partition, plain);

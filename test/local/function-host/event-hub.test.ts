@@ -23,8 +23,8 @@ afterEach(async () => stage?.close());
 const RETRY_TWICE = { strategy: 'fixedDelay', maxRetryCount: 2, delayInterval: 1_000 };
 const RETRY_FOR_EVER = { strategy: 'fixedDelay', maxRetryCount: -1, delayInterval: 1_000 };
 
-describe('what the handler gets', () => {
-  test('many and binary: bytes as they were sent, empty ones too, with metadata that lines up', async () => {
+describe('the arguments of an event hub handler', () => {
+  test('a handler of many binary events gets the bytes unchanged, empty ones too, with matching metadata', async () => {
     stage = await setStage(file, storage);
     stage.append({
       body: Buffer.from([0xff, 0x00]),
@@ -78,7 +78,7 @@ describe('what the handler gets', () => {
     });
   });
 
-  test('many and string: parsed where it is JSON; empty events are dropped, so that metadata no longer line up', async () => {
+  test('a handler of many string events gets parsed JSON, and dropped empty events shift the metadata', async () => {
     stage = await setStage(file, storage);
     stage.say('{"a":1}', '', 'plain');
     const host = await stage.start(await recordingApp({ reader: { dataType: 'string' } }));
@@ -87,7 +87,7 @@ describe('what the handler gets', () => {
     expect((await batchesOf(host, 'reader'))[0]?.metadata).toMatchObject({ sequenceNumberArray: [0, 1, 2] });
   });
 
-  test('many without dataType: one event that is no JSON loses its whole batch, and the checkpoint moves on', async () => {
+  test('a handler of many events without a data type loses the whole batch of an event that is not JSON, and the checkpoint moves on', async () => {
     stage = await setStage(file, storage);
     stage.say('{"good":1}', 'poison');
     const host = await stage.start(await recordingApp({ reader: { dataType: '' } }));
@@ -99,7 +99,7 @@ describe('what the handler gets', () => {
     expect(await eventsOf(host, 'reader', 1)).toEqual([{ good: 2 }]);
   });
 
-  test('one: an event at a time, parsed; members of its body replace metadata of their name', async () => {
+  test('a handler of one event gets parsed events, whose members replace metadata of the same name', async () => {
     stage = await setStage(file, storage);
     stage.say(
       '{"sequenceNumber":999,"SystemProperties":{"iothub-connection-device-id":"other"},"n":1}',
@@ -121,7 +121,7 @@ describe('what the handler gets', () => {
     expect(await eventually(stage.checkpoint, (sequenceNumber) => sequenceNumber === 1)).toBe(1);
   });
 
-  test('sequence numbers as Long objects, if an app setting asks for them', async () => {
+  test('an app setting makes sequence numbers Long objects', async () => {
     stage = await setStage(file, storage);
     stage.say('a');
     const host = await stage.start(await recordingApp({ reader: {} }), {
@@ -137,7 +137,7 @@ describe('what the handler gets', () => {
     });
   });
 
-  test('the text of a call by hand, as one event', async () => {
+  test('a handler that is fired by hand gets the text as one event', async () => {
     stage = await setStage(file, storage);
     const host = await stage.start(await recordingApp({ reader: {} }));
 
@@ -147,8 +147,8 @@ describe('what the handler gets', () => {
   });
 });
 
-describe('batches', () => {
-  test('hold at most maxEventBatchSize events, in order, one after the other within a partition', async () => {
+describe('batches of events', () => {
+  test('a batch holds at most maxEventBatchSize events in order, and batches of one partition run one at a time', async () => {
     stage = await setStage(file, storage);
     const texts = Array.from({ length: 120 }, (_, index) => `event ${index}`);
     stage.say(...texts);
@@ -162,7 +162,7 @@ describe('batches', () => {
     expect(await host.get('/api/most')).toBe(1);
   });
 
-  test('of different partitions run side by side', async () => {
+  test('batches of different partitions run in parallel', async () => {
     stage = await setStage(file, storage, { partitionCount: 4 });
     for (const partitionId of ['0', '1', '2', '3'])
       stage.append({ body: Buffer.from(partitionId), partitionId });
@@ -174,7 +174,7 @@ describe('batches', () => {
     expect(await host.get('/api/most')).toBeGreaterThan(1);
   });
 
-  test('go to each consumer group', async () => {
+  test('each consumer group gets all events', async () => {
     stage = await setStage(file, storage, { consumerGroups: ['second'] });
     stage.say('a', 'b');
     const host = await stage.start(await recordingApp({ first: {}, second: { consumerGroup: '%GROUP%' } }), {
@@ -191,7 +191,7 @@ describe('batches', () => {
     ).toBe(1);
   });
 
-  test('are followed by a checkpoint as often as batchCheckpointFrequency says, and are told', async () => {
+  test('checkpoints are written and reported as often as batchCheckpointFrequency says', async () => {
     stage = await setStage(file, storage);
     const eventHubs = { maxEventBatchSize: 1, batchCheckpointFrequency: 2 };
     const host = await stage.start(await recordingApp({ reader: {} }, { extensions: { eventHubs } }));
@@ -206,7 +206,7 @@ describe('batches', () => {
     );
   });
 
-  test('begin where initialOffsetOptions says, if there is no checkpoint', async () => {
+  test('without a checkpoint, reading starts where initialOffsetOptions says', async () => {
     stage = await setStage(file, storage);
     stage.say('before');
     const eventHubs = { initialOffsetOptions: { type: 'fromEnd' } };
@@ -225,8 +225,8 @@ describe('batches', () => {
   });
 });
 
-describe('a batch that fails', () => {
-  test('without retry policy is over: the checkpoint moves on, and it does not come again', async () => {
+describe('a failed batch', () => {
+  test('a failed batch without a retry policy is skipped: the checkpoint moves on', async () => {
     stage = await setStage(file, storage);
     const app = await recordingApp({ reader: {} });
     stage.say('bad');
@@ -241,7 +241,7 @@ describe('a batch that fails', () => {
     expect(await eventsOf(again, 'reader', 1)).toEqual(['good']);
   });
 
-  test('is tried again as its policy says while the partition waits, then the checkpoint moves on', async () => {
+  test('a failed batch is retried while its partition waits, and then the checkpoint moves on', async () => {
     stage = await setStage(file, storage);
     stage.say('bad');
     const host = await stage.start(await recordingApp({ reader: { retry: RETRY_TWICE } }), { FAIL: 'bad' });
@@ -260,7 +260,7 @@ describe('a batch that fails', () => {
     expect(await eventually(stage.checkpoint, (sequenceNumber) => sequenceNumber === 1)).toBe(1);
   });
 
-  test('that is retried for ever when the host stops has no checkpoint and comes again', async () => {
+  test('a batch with endless retries is read again after the host stops, because it has no checkpoint', async () => {
     stage = await setStage(file, storage);
     const app = await recordingApp({ reader: { retry: RETRY_FOR_EVER } });
     stage.say('bad');
@@ -277,8 +277,8 @@ describe('a batch that fails', () => {
   });
 });
 
-describe('a host', () => {
-  test('that is stopped in the middle of a batch lets it end, and writes no checkpoint for it', async () => {
+describe('the lifecycle of a host with an event hub', () => {
+  test('a host that stops during a batch finishes it and writes no checkpoint for it', async () => {
     stage = await setStage(file, storage);
     const app = await recordingApp({ reader: {} });
     stage.say('long');
@@ -293,7 +293,7 @@ describe('a host', () => {
     expect(await eventsOf(again, 'reader', 1)).toEqual(['long']);
   });
 
-  test('that was killed is replaced by one that goes on after the checkpoint', async () => {
+  test('a killed host is replaced by one that continues after the checkpoint', async () => {
     stage = await setStage(file, storage, { partitionCount: 2 });
     const app = await recordingApp({ reader: {} });
     stage.say('first');
@@ -307,7 +307,7 @@ describe('a host', () => {
     expect(await eventsOf(again, 'reader', 1)).toEqual(['second']);
   });
 
-  test('that comes up before Event Hubs waits for it and says so once', async () => {
+  test('a host that starts before Event Hubs waits for it and logs that once', async () => {
     const name = `hub-late-${process.pid}`;
     const port = await freePort();
     stage = await setStage(file, storage);
@@ -327,7 +327,7 @@ describe('a host', () => {
     await host.printed(/reader reaches the event hub hub-late-\d+ again/);
   });
 
-  test('goes on by itself when Event Hubs was away', async () => {
+  test('a host continues by itself after Event Hubs was unavailable', async () => {
     const name = `hub-restarted-${process.pid}`;
     const options = {
       directory: temporaryFolder('function-host'),
@@ -351,7 +351,7 @@ describe('a host', () => {
   });
 });
 
-describe('settings that are missing or of Azure only', () => {
+describe('settings that are missing or that only Azure supports', () => {
   test.each([
     ['EVENTS', { EVENTS: '' }, 'the app setting EVENTS, which must hold a connection string, is missing'],
     ['HUB', { HUB: '' }, 'the app setting HUB (for "%HUB%") is missing'],
@@ -370,7 +370,7 @@ describe('settings that are missing or of Azure only', () => {
       { EVENTS: 'not a connection string' },
       'the app setting EVENTS holds no Event Hubs connection string',
     ],
-  ])('%s in %j: the function does not run, the others do', async (_, environment, problem) => {
+  ])('the setting %s in %j stops one function, and the others run', async (_, environment, problem) => {
     stage = await setStage(file, storage);
     const host = await stage.start(await recordingApp({ reader: {} }), environment);
 

@@ -94,7 +94,7 @@ function rawCall(
   });
 }
 
-describe('request', () => {
+describe('HTTP requests', () => {
   test('method, absolute URL, route values, query, headers and body reach the handler', async () => {
     const response = await call('/api/echo/7/a%20b?x=1&x=2&y=%C3%A9', {
       method: 'POST',
@@ -115,39 +115,39 @@ describe('request', () => {
     });
   });
 
-  test('an optional route value that is missing is absent', async () => {
+  test('a missing optional route value is absent', async () => {
     expect(await host.get('/api/echo/7')).toMatchObject({ params: { id: '7' } });
     expect(await host.get('/api/files/a/b.txt')).toMatchObject({ params: { path: 'a/b.txt' } });
     expect(await host.get('/api/files')).toMatchObject({ params: {} });
   });
 
   test.each([
-    ['a path that no route has', 'GET', '/api/unknown'],
+    ['a path without a route', 'GET', '/api/unknown'],
     ['a path without the prefix', 'GET', '/plain'],
     ['a value that breaks a constraint', 'GET', '/api/echo/seven'],
     ['a method that the function does not take', 'DELETE', '/api/plain'],
     ['a function whose route cannot be used', 'GET', '/api/bad/1'],
     ['a disabled function', 'GET', '/api/switchedOff'],
-  ])('%s is answered 404', async (_, method, path) => {
+  ])('%s is answered with 404', async (_, method, path) => {
     const response = await call(path, { method });
 
     expect(response.status).toBe(404);
     expect(await response.text()).toBe('');
   });
 
-  test('of two routes that match, the one of the function that comes first by name is taken', async () => {
+  test('if two routes match, the function whose name sorts first is called', async () => {
     const response = await call('/api/order/literal');
 
     expect(await response.text()).toBe('aaCatchAll');
   });
 
-  test('a body without Content-Length never arrives, as in Azure', async () => {
+  test('a body without Content-Length never reaches the handler, as in Azure', async () => {
     const { body } = await rawCall('/api/bytes', { 'transfer-encoding': 'chunked' }, 'never', 'seen');
 
     expect(body).toBe('0');
   });
 
-  test('a body of some megabytes arrives, one above 100 MB is answered 413 unread', async () => {
+  test('a body of some megabytes is accepted, and one above 100 MB is answered with 413 without reading it', async () => {
     const large = await call('/api/bytes', { method: 'POST', body: Buffer.alloc(8_000_000) });
     const tooLarge = await new Promise<number | undefined>((resolve, reject) => {
       const headers = { 'content-length': '104857601' };
@@ -163,7 +163,7 @@ describe('request', () => {
     expect(tooLarge).toBe(413);
   });
 
-  test('a client that breaks off in the middle of a body does no harm', async () => {
+  test('a client that disconnects in the middle of a body does no harm', async () => {
     await new Promise<void>((resolve) => {
       const outgoing = request(`${host.url}/api/bytes`, {
         method: 'POST',
@@ -177,11 +177,11 @@ describe('request', () => {
     expect((await call('/api/plain')).status).toBe(200);
   });
 
-  test('a host that is no host name is answered 400', async () => {
+  test('a Host header that is not a host name is answered with 400', async () => {
     expect(await rawCall('/api/plain', { host: 'a b' })).toEqual({ status: 400, body: '' });
   });
 
-  test('the trace of the caller is continued', async () => {
+  test('the trace context of the caller is continued', async () => {
     const traceparent = '00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01';
 
     const { traceParent } = (await (await call('/api/trace', { headers: { traceparent } })).json()) as {
@@ -193,8 +193,8 @@ describe('request', () => {
   });
 });
 
-describe('response', () => {
-  test('status, headers, cookies and body of the handler go out', async () => {
+describe('HTTP responses', () => {
+  test('status, headers, cookies and body of the handler are sent', async () => {
     const response = await call('/api/full');
 
     expect(response.status).toBe(418);
@@ -212,21 +212,21 @@ describe('response', () => {
     ['gone', 204],
     ['throwing', 500],
     ['wrong', 500],
-  ])('%s is answered %i without a body', async (name, status) => {
+  ])('the function %s is answered with %i and no body', async (name, status) => {
     const response = await call(`/api/${name}`);
 
     expect(response.status).toBe(status);
     expect(await response.text()).toBe('');
   });
 
-  test('what a handler throws is logged with its stack', async () => {
+  test('an error of a handler is logged with its stack', async () => {
     await call('/api/throwing');
 
     await host.printed(/throwing failed .*Error: thrown by the app\n\s+at /);
   });
 });
 
-describe('keys', () => {
+describe('function keys', () => {
   test.each([
     ['plain', undefined, 200],
     ['plain', 'wrong', 200],
@@ -238,18 +238,21 @@ describe('keys', () => {
     ['byMasterKey', FUNCTION_KEY, 401],
     ['byMasterKey', MASTER_KEY, 200],
     ['switchedOff', MASTER_KEY, 200],
-  ])('%s with the key %s is answered %i, by header and by query', async (name, key, status) => {
-    const byHeader = await call(
-      `/api/${name}`,
-      key === undefined ? {} : { headers: { 'x-functions-key': key } },
-    );
-    const byQuery = await call(`/api/${name}${key === undefined ? '' : `?code=${key}`}`);
+  ])(
+    'the function %s with the key %s is answered with %i, in a header and in the query',
+    async (name, key, status) => {
+      const byHeader = await call(
+        `/api/${name}`,
+        key === undefined ? {} : { headers: { 'x-functions-key': key } },
+      );
+      const byQuery = await call(`/api/${name}${key === undefined ? '' : `?code=${key}`}`);
 
-    expect(byHeader.status).toBe(status);
-    expect(byQuery.status).toBe(status);
-  });
+      expect(byHeader.status).toBe(status);
+      expect(byQuery.status).toBe(status);
+    },
+  );
 
-  test('a wrong key in the header is not made good by the query', async () => {
+  test('a correct key in the query does not replace a wrong key in the header', async () => {
     const response = await call(`/api/byFunctionKey?code=${FUNCTION_KEY}`, {
       headers: { 'x-functions-key': 'x' },
     });
@@ -257,18 +260,18 @@ describe('keys', () => {
     expect(response.status).toBe(401);
   });
 
-  test('neither the environment of the app nor the log holds a key', async () => {
+  test('neither the environment of the app nor the log contains a key', async () => {
     expect(await host.get('/api/environment')).toMatchObject({ keys: [] });
     expect(host.output()).not.toMatch(/key-of-the-test/);
   });
 });
 
-describe('settings', () => {
-  test('the environment beats local.settings.json, and the app directory is the working directory', async () => {
+describe('app settings', () => {
+  test('the environment takes precedence over local.settings.json, and the app directory is the working directory', async () => {
     expect(await host.get('/api/environment')).toMatchObject({ file: 'file', both: 'environment', cwd: app });
   });
 
-  test('the parent and the log are told which functions there are', async () => {
+  test('the parent process and the log receive the list of functions', async () => {
     expect(host.functions).toContainEqual({
       name: 'echo',
       type: 'httpTrigger',
@@ -298,7 +301,7 @@ describe('host endpoints', () => {
     expect(await byMasterKey.json()).toMatchObject({ state: 'Running' });
   });
 
-  test('a function is fired by hand with the master key', async () => {
+  test('a function can be fired by hand with the master key', async () => {
     const status = await host.fire('handFired');
 
     expect(status).toBe(202);
@@ -316,7 +319,7 @@ describe('host endpoints', () => {
     ]);
   });
 
-  test('an HTTP function fired by hand gets the input as its body', async () => {
+  test('an HTTP function that is fired by hand gets the input as its body', async () => {
     const status = await host.fire('logging', { any: 'thing' });
 
     expect(status).toBe(202);
@@ -324,15 +327,18 @@ describe('host endpoints', () => {
   });
 
   test.each([
-    ['no such function', 'POST', '/admin/functions/unknown', '{"input":""}', MASTER_KEY, 404],
-    ['a body that is no JSON', 'POST', '/admin/functions/handFired', 'x', MASTER_KEY, 400],
+    ['an unknown function', 'POST', '/admin/functions/unknown', '{"input":""}', MASTER_KEY, 404],
+    ['a body that is not JSON', 'POST', '/admin/functions/handFired', 'x', MASTER_KEY, 400],
     ['no body', 'POST', '/admin/functions/handFired', '', MASTER_KEY, 400],
     ['no key', 'POST', '/admin/functions/handFired', '{"input":""}', '', 401],
     ['the function key', 'POST', '/admin/functions/handFired', '{"input":""}', FUNCTION_KEY, 401],
-    ['an endpoint that is not there', 'POST', '/admin/host/nothing', '', MASTER_KEY, 404],
-  ])('%s: %s %s with %j', async (_, method, path, body, key, status) => {
-    const response = await call(path, { method, body, headers: { 'x-functions-key': key } });
+    ['an unknown endpoint', 'POST', '/admin/host/nothing', '', MASTER_KEY, 404],
+  ])(
+    'a request to fire a function with %s is refused: %s %s %j',
+    async (_, method, path, body, key, status) => {
+      const response = await call(path, { method, body, headers: { 'x-functions-key': key } });
 
-    expect(response.status).toBe(status);
-  });
+      expect(response.status).toBe(status);
+    },
+  );
 });

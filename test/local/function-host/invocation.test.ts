@@ -76,7 +76,7 @@ afterAll(async () => {
 const call = (name: string) => fetch(`${host.url}/api/${name}`);
 
 describe('hooks', () => {
-  test('run around the handler in order, share data, and may replace inputs, handler and result', async () => {
+  test('hooks run around the handler in order, share data, and can replace inputs, handler and result', async () => {
     const startup = await host.get('/api/steps');
     const response = await call('hooked');
 
@@ -91,13 +91,13 @@ describe('hooks', () => {
     ]);
   });
 
-  test('a hook after the handler can take its error back', async () => {
+  test('a hook after the handler can remove its error', async () => {
     const response = await call('forgiven');
 
     expect([response.status, await response.text()]).toEqual([200, 'forgiven']);
   });
 
-  test('a hook that throws before the handler fails the invocation; the handler and later hooks do not run', async () => {
+  test('a hook that throws before the handler fails the invocation and skips the handler and later hooks', async () => {
     await host.get('/api/steps');
     const response = await call('refused');
 
@@ -106,7 +106,7 @@ describe('hooks', () => {
     await host.printed(/refused failed .*refused by a hook/);
   });
 
-  test('a log hook sees and changes what is logged', async () => {
+  test('a log hook sees and changes log entries', async () => {
     await call('logs');
 
     await host.printed(/\[logs\] an error with a \*\*\*/);
@@ -118,7 +118,7 @@ describe('the worker', () => {
     expect((await call('throwsNothing')).status).toBe(200);
   });
 
-  test('prints what the app logs from information up, with the function it comes from', async () => {
+  test('prints log entries of the app from level information, with the name of the function', async () => {
     await call('logs');
 
     await host.printed(/\[logs\] an information \{ n: 1 \}/);
@@ -132,7 +132,7 @@ describe('the worker', () => {
     await host.printed(/\[logs\] Warning: Unexpected call to 'log'/);
   });
 
-  test('takes neither functions nor setup once the app has started', async () => {
+  test('accepts neither functions nor setup after the app has started', async () => {
     expect(await host.get('/api/registersLate')).toEqual([
       'A function can only be registered during app startup.',
       "Setup options can't be changed after app startup has finished.",

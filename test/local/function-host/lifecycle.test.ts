@@ -20,7 +20,7 @@ import { app } from '@azure/functions';
 app.http('hello', { handler: () => ({ body: 'hello' }) });
 `;
 
-describe('an app', () => {
+describe('a function app', () => {
   test('can be an ES module that imports the library from node_modules', async () => {
     const host = await startHost(file, await writeApp({ code: HELLO, esm: true }));
 
@@ -54,7 +54,7 @@ describe('an app', () => {
     expect(await response.text()).toBe('hello');
   });
 
-  test('is told which options of host.json have no effect here', async () => {
+  test('gets a list of the options in host.json that have no effect here', async () => {
     const eventHubs = { maxEventBatchSize: 10, minEventBatchSize: 5, maxWaitTime: '00:00:05' };
     const host = await startHost(file, await writeApp({ code: HELLO, host: { extensions: { eventHubs } } }));
     await host.stop();
@@ -64,7 +64,7 @@ describe('an app', () => {
     );
   });
 
-  test('that streams gets the real request and streams its answer', async () => {
+  test('gets the real request as a stream and can stream its answer', async () => {
     const code = `
       import { app } from '@azure/functions';
       import { Readable } from 'node:stream';
@@ -95,7 +95,7 @@ describe('an app', () => {
   });
 });
 
-describe('what cannot start ends with code 1 and one sentence', () => {
+describe('a failed start ends with code 1 and one sentence', () => {
   const bare = (name: string, content: string) => {
     const directory = temporaryFolder('function-host');
     writeFileSync(join(directory, name), content);
@@ -103,10 +103,18 @@ describe('what cannot start ends with code 1 and one sentence', () => {
   };
 
   test.each([
-    ['no such directory', () => '/nowhere/at/all', /^There is no app directory \/nowhere\/at\/all\.\n$/],
-    ['no package.json', () => bare('x', ''), /^\S+package\.json is missing or has no "main" .*\.\n$/],
     [
-      'no entry file',
+      'a directory that does not exist',
+      () => '/nowhere/at/all',
+      /^There is no app directory \/nowhere\/at\/all\.\n$/,
+    ],
+    [
+      'a directory without a package.json',
+      () => bare('x', ''),
+      /^\S+package\.json is missing or has no "main" .*\.\n$/,
+    ],
+    [
+      'a missing entry file',
       () => bare('package.json', '{"main":"dist/*.cjs"}'),
       /^No file in \S+ matches "main": "dist\/\*\.cjs"; build the app first\.\n$/,
     ],
@@ -121,14 +129,14 @@ describe('what cannot start ends with code 1 and one sentence', () => {
       () => bare('local.settings.json', '{"IsEncrypted":true,"Values":{}}'),
       /^\S+local\.settings\.json is encrypted; /,
     ],
-  ])('%s', async (_, directory, sentence) => {
+  ])('%s ends the start with code 1 and one sentence', async (_, directory, sentence) => {
     const host = runHost(file, directory());
 
     expect(await host.ended).toBe(1);
     expect(host.output()).toMatch(sentence);
   });
 
-  test('an entry file that throws, with its stack', async () => {
+  test('an entry file that throws ends the start with its stack', async () => {
     const directory = await writeApp({ code: "throw new Error('cannot load this');" });
 
     const host = runHost(file, directory);
@@ -139,7 +147,7 @@ describe('what cannot start ends with code 1 and one sentence', () => {
     );
   });
 
-  test('an appStart hook that throws', async () => {
+  test('an appStart hook that throws ends the start', async () => {
     const code = "require('@azure/functions').app.hook.appStart(() => { throw new Error('not today'); });";
     const host = runHost(file, await writeApp({ code }));
 
@@ -147,7 +155,7 @@ describe('what cannot start ends with code 1 and one sentence', () => {
     expect(host.output()).toMatch(/^An appStart hook failed: not today\nError: not today\n\s+at/);
   });
 
-  test('a port that is taken', async () => {
+  test('a port that is in use ends the start', async () => {
     const other = createServer();
     const port = await listen(other, 0, 'a test');
 
@@ -158,7 +166,7 @@ describe('what cannot start ends with code 1 and one sentence', () => {
     other.close();
   });
 
-  test('no keys', async () => {
+  test('missing keys end the start', async () => {
     const host = runHost(file, await writeApp({ code: HELLO }), { FUNCTION_HOST_MASTER_KEY: '' });
 
     expect(await host.ended).toBe(1);
@@ -166,7 +174,7 @@ describe('what cannot start ends with code 1 and one sentence', () => {
   });
 });
 
-describe('the end', () => {
+describe('the end of a function host', () => {
   const SLOW = `
     import { app } from '@azure/functions';
     app.http('slow', { handler: async (_, context) => {
@@ -179,7 +187,7 @@ describe('the end', () => {
     app.hook.appTerminate(async () => { await new Promise((done) => setTimeout(done, 20)); console.log('appTerminate has run'); });
   `;
 
-  test('by SIGTERM: running requests are answered, hooks run, new requests are refused', async () => {
+  test('SIGTERM lets running requests finish, runs hooks, and refuses new requests', async () => {
     const host = await startHost(file, await writeApp({ code: SLOW }));
     const answer = fetch(`${host.url}/api/slow`);
     await host.printed(/slow begins/);
@@ -191,7 +199,7 @@ describe('the end', () => {
     expect(host.output()).toMatch(/appTerminate has run/);
   });
 
-  test('by SIGTERM, with a function that never ends: it is not waited for long', async () => {
+  test('SIGTERM waits only a short time for a function that never ends', async () => {
     const host = await startHost(file, await writeApp({ code: SLOW }));
     const answer = fetch(`${host.url}/api/stuck`).catch(() => 'broken off');
     await host.printed(/stuck begins/);
@@ -202,7 +210,7 @@ describe('the end', () => {
     expect(host.output()).toMatch(/appTerminate has run/);
   });
 
-  test('by the death of the parent', async () => {
+  test('the host ends when its parent dies', async () => {
     const directory = await writeApp({ code: SLOW });
     const parent = join(directory, 'parent.cjs');
     writeFileSync(
@@ -222,7 +230,7 @@ describe('the end', () => {
     );
   });
 
-  test('by an exception that nobody catches: it is printed, and the code is 1', async () => {
+  test('an uncaught exception is printed and ends the host with code 1', async () => {
     const host = await startHost(file, await writeApp({ code: SLOW }));
 
     await fetch(`${host.url}/api/crash`);
@@ -231,7 +239,7 @@ describe('the end', () => {
     expect(host.output()).toMatch(/Uncaught exception: Error: nobody catches this\n\s+at /);
   });
 
-  test('by functionTimeout: the request fails, and the process ends as the worker does', async () => {
+  test('functionTimeout fails the request and ends the process, as in Azure', async () => {
     const host = await startHost(file, await writeApp({ code: SLOW, host: { functionTimeout: '00:00:01' } }));
 
     const response = await fetch(`${host.url}/api/stuck`);

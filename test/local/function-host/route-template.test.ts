@@ -31,7 +31,7 @@ describe('a route template', () => {
     ['a+b/(c)', '/a+b/(c)', {}],
     ['{a}/{b:int?}', '/x', { a: 'x' }],
     ['{a}/{b:int?}', '/x/y', undefined],
-  ])('%s for %s gives %j', (template, path, values) => {
+  ])('the route %s maps the path %s to %j', (template, path, values) => {
     expect(parseRouteTemplate(template).match(path)).toEqual(values);
   });
 
@@ -56,7 +56,7 @@ describe('a route template', () => {
     ['regex(^(a|b)$)', 'b', 'ab'],
     ['int:min(10)', '10', '9'],
     ['required', 'x', ''],
-  ])('with the constraint %s takes %s but not %j', (constraint, good, bad) => {
+  ])('the route constraint %s accepts %s but not %j', (constraint, good, bad) => {
     const { match } = parseRouteTemplate(`{value:${constraint}}`);
 
     expect(match(`/${good}`)).toEqual({ value: good });
@@ -72,7 +72,7 @@ describe('a route template', () => {
     ['{a:toString}', 'has an unknown constraint: "toString"'],
     ['{a:int(}', 'has a parameter that cannot be read: "{a:int(}"'],
     ['{*}', 'has a parameter that cannot be read: "{*}"'],
-  ])('%s is refused: it %s', (template, message) => {
+  ])('the route %s is refused: it %s', (template, message) => {
     expect(() => parseRouteTemplate(template)).toThrow(message);
   });
 });

@@ -16,7 +16,7 @@ const next = (expression: string, count: number) => {
   return times;
 };
 
-describe('a schedule', () => {
+describe('a timer schedule', () => {
   test.each([
     ['0 * * * * *', ['10:21:00', '10:22:00']],
     ['*/10 * * * * *', ['10:20:40', '10:20:50', '10:21:00']],
@@ -28,7 +28,7 @@ describe('a schedule', () => {
     ['30 10 * * *', ['10:30:00', '2026-01-03T10:30:00']],
     ['00:00:05', ['10:20:35+', '10:20:40+']],
     ['1.00:00:00', ['2026-01-03T10:20:30+']],
-  ])('%s fires at %j', (expression, times) => {
+  ])('the schedule %s fires at %j', (expression, times) => {
     expect(next(expression, times.length)).toEqual(times);
   });
 
@@ -38,7 +38,7 @@ describe('a schedule', () => {
     ['0,30 0 * * * *', false],
     ['00:00:59', true],
     ['00:01:00', false],
-  ])('%s fires more often than once a minute: %s', (expression, subMinute) => {
+  ])('the schedule %s fires more often than once a minute: %s', (expression, subMinute) => {
     expect(parseSchedule(expression).subMinute).toBe(subMinute);
   });
 
@@ -57,7 +57,7 @@ describe('a schedule', () => {
     '0 0 0 * FOO *',
     '00:00:00',
     '24:00:00',
-  ])('%j is refused', (expression) => {
+  ])('the schedule %j is refused', (expression) => {
     expect(() => parseSchedule(expression)).toThrow(`its schedule "${expression}" is neither`);
   });
 });
@@ -67,7 +67,7 @@ describe('the status of a timer', () => {
   const status = initialStatus(schedule, FRIDAY);
   const at = (time: string) => new Date(`2026-01-02T${time}Z`);
 
-  test('knows no last run before the first', () => {
+  test('the status has no last run before the first run', () => {
     expect(JSON.parse(timerData(schedule, status).json ?? '')).toEqual({
       Schedule: { AdjustForDST: true },
       ScheduleStatus: {
@@ -80,25 +80,25 @@ describe('the status of a timer', () => {
   });
 
   test.each([
-    ['in time', '10:25:00.120', true, '10:25:00.120', '10:30:00'],
-    ['a little early, as if in time', '10:24:59.999', true, '10:25:00', '10:30:00'],
+    ['on time', '10:25:00.120', true, '10:25:00.120', '10:30:00'],
+    ['a little early, which counts as on time', '10:24:59.999', true, '10:25:00', '10:30:00'],
     ['late', '10:31:00', true, '10:31:00', '10:35:00'],
     ['at startup', '10:20:31', false, '10:20:31', '10:25:00'],
-  ])('after a run %s', (_, began, onSchedule, last, nextTime) => {
+  ])('the status names last and next run after a run %s', (_, began, onSchedule, last, nextTime) => {
     expect(statusAfter(status, schedule, at(began), onSchedule)).toEqual({
       last: at(last),
       next: at(nextTime),
     });
   });
 
-  test('writes fractions without zeros at the end, as .NET does', () => {
+  test('the status writes fractions without trailing zeros, as .NET does', () => {
     const { json } = timerData(schedule, { last: at('10:25:00.120'), next: at('10:30:00') });
 
     expect(json).toContain('"Last":"2026-01-02T10:25:00.12+00:00"');
     expect(json).toContain('"Next":"2026-01-02T10:30:00+00:00"');
   });
 
-  test('is absent without monitor', () => {
+  test('the status is absent without monitor', () => {
     expect(JSON.parse(timerData(schedule, undefined).json ?? '')).toEqual({
       Schedule: { AdjustForDST: true },
       IsPastDue: false,
@@ -118,7 +118,7 @@ describe('a time span', () => {
     ['10', undefined],
     ['-1', undefined],
     ['1h', undefined],
-  ])('%s is %s ms', (text, ms) => {
+  ])('the time span %s is %s ms', (text, ms) => {
     expect(parseTimeSpan(text)).toBe(ms);
   });
 });

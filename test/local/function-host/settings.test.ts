@@ -1,25 +1,25 @@
 import { describe, expect, test } from '@jest/globals';
 import { connectionString, expandSettings, isDisabled } from '../../../local/function-host/settings.ts';
 
-describe('%SETTING%', () => {
+describe('%SETTING% in a binding', () => {
   test.each([
     ['%NAME%', 'twin-events'],
     ['plain', 'plain'],
     ['a-%NAME%-%OTHER%', 'a-twin-events-x'],
     ['100%', '100%'],
-  ])('%s becomes %s', (text, expanded) => {
+  ])('the text %s is replaced by %s', (text, expanded) => {
     expect(expandSettings(text, { NAME: 'twin-events', OTHER: 'x' })).toBe(expanded);
   });
 
-  test.each([{}, { NAME: '' }])('that is missing in %j is a problem', (environment) => {
+  test.each([{}, { NAME: '' }])('a setting that is missing in %j is a problem', (environment) => {
     expect(() => expandSettings('%NAME%', environment)).toThrow(
       'the app setting NAME (for "%NAME%") is missing',
     );
   });
 });
 
-describe('a connection', () => {
-  test('is the app setting of its name, the one with the prefix AzureWebJobs first', () => {
+describe('a connection in a binding', () => {
+  test('is the app setting of its name, with the prefix AzureWebJobs first', () => {
     expect(connectionString('EVENTS', { EVENTS: 'plain' })).toBe('plain');
     expect(connectionString('EVENTS', { EVENTS: 'plain', AzureWebJobsEVENTS: 'prefixed' })).toBe('prefixed');
   });
@@ -30,7 +30,7 @@ describe('a connection', () => {
       { EVENTS__fullyQualifiedNamespace: 'contoso.servicebus.windows.net' },
       'the app setting EVENTS__fullyQualifiedNamespace asks for an identity-based connection, which only Azure has; put a connection string into EVENTS',
     ],
-  ])('in %j is a problem', (environment, message) => {
+  ])('the connection in the settings %j is a problem', (environment, message) => {
     expect(() => connectionString('EVENTS', environment)).toThrow(message);
   });
 });
@@ -42,6 +42,6 @@ test.each([
   ['false', false],
   ['0', false],
   [undefined, false],
-])('AzureWebJobs.NAME.Disabled = %s disables: %s', (value, disabled) => {
+])('AzureWebJobs.NAME.Disabled = %s disables a function: %s', (value, disabled) => {
   expect(isDisabled('syncTwins', { 'AzureWebJobs.syncTwins.Disabled': value })).toBe(disabled);
 });

@@ -51,7 +51,7 @@ const runsOf = (name: string, atLeast: number) =>
   );
 
 describe('a timer', () => {
-  test('runs at startup if told to, with its status and without trigger metadata', async () => {
+  test('runs at startup if its binding says so, with its status and without trigger metadata', async () => {
     const [run] = await runsOf('atStartup', 1);
 
     expect(run).toEqual({
@@ -69,17 +69,17 @@ describe('a timer', () => {
     });
   });
 
-  test('runs on the schedule of an app setting; more often than once a minute it has no status', async () => {
+  test('runs on the schedule of an app setting, and has no status if it runs more often than once a minute', async () => {
     const runs = await runsOf('often', 2);
 
     expect(runs[0]).toEqual({ schedule: { adjustForDST: true }, isPastDue: false });
   });
 
-  test('never runs beside itself', async () => {
+  test('never runs twice at the same time', async () => {
     expect(await runsOf('overlapping', 3)).toEqual(expect.not.arrayContaining([2]));
   });
 
-  test('that fails is tried again as its policy says', async () => {
+  test('is retried after a failure as its policy says', async () => {
     const runs = await runsOf('failing', 3);
 
     expect(runs).toEqual([
@@ -90,7 +90,7 @@ describe('a timer', () => {
     await host.printed(/failing failed .*attempt 3/);
   });
 
-  test('fires by hand besides its schedule', async () => {
+  test('can be fired by hand in addition to its schedule', async () => {
     const before = (await runsOf('atStartup', 1)).length;
 
     expect(await host.fire('atStartup')).toBe(202);
@@ -98,7 +98,7 @@ describe('a timer', () => {
     expect((await runsOf('atStartup', before + 1)).length).toBe(before + 1);
   });
 
-  test('that is disabled does not run', async () => {
+  test('does not run if it is disabled', async () => {
     expect(await host.get('/api/runs')).not.toHaveProperty('disabled');
   });
 });
@@ -109,12 +109,12 @@ describe('a function that cannot be started is reported, and the others run', ()
     ['nonsense', 'timerTrigger', 'its schedule "every full moon" is neither'],
     ['queue', 'queueTrigger', 'nothing here fires a queueTrigger'],
     ['disabled', 'timerTrigger', 'it is disabled by an app setting'],
-  ])('%s', async (name, type, problem) => {
+  ])('the function %s is reported and not started', async (name, type, problem) => {
     expect(host.functions).toContainEqual({ name, type, problem: expect.stringContaining(problem) });
     expect(host.output()).toContain(`${name}: ${type}, does not run: ${problem}`);
   });
 
-  test('but it can be fired by hand', async () => {
+  test('a function whose trigger is not supported can still be fired by hand', async () => {
     expect(await host.fire('queue', { order: 7 })).toBe(202);
 
     expect(await runsOf('queue', 1)).toEqual([{ order: 7 }]);

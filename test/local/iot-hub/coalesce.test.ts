@@ -39,8 +39,8 @@ function both(first: Write, second: Write) {
   return { event, two, twin: two.twin, body: event && JSON.parse(event.body.toString()) };
 }
 
-describe('two updates as one event', () => {
-  test('have the later version and time, and both patches', () => {
+describe('two updates that are merged into one event', () => {
+  test('the merged event has the later version and time, and both patches', () => {
     const { event, two, body, twin } = both(
       { reported: { level: 2, mode: 'eco' } },
       { reported: { level: 3, old: null } },
@@ -59,7 +59,7 @@ describe('two updates as one event', () => {
     });
   });
 
-  test('keep a deletion of the earlier one, and lose the metadata of what the later one deletes', () => {
+  test('the merged event keeps a deletion of the earlier update, and loses the metadata of values that the later one deletes', () => {
     expect(
       both({ reported: { old: null } }, { reported: { level: 2 } }).body.properties.reported,
     ).toMatchObject({
@@ -71,7 +71,7 @@ describe('two updates as one event', () => {
     expect(body.properties.reported.$metadata).not.toHaveProperty('level');
   });
 
-  test('of different sections have each section with its own version', () => {
+  test('the merged event of different sections has the version of each section', () => {
     const { body } = both({ desired: { b: 2 }, tags: { floor: 1 } }, { reported: { level: 2 } });
 
     expect(body).toMatchObject({
@@ -81,13 +81,13 @@ describe('two updates as one event', () => {
     });
   });
 
-  test('cannot be one where an object takes the place of another value: a patch would keep what stood there', () => {
+  test('two updates are not merged where an object replaces another value, because a patch would keep the old value', () => {
     expect(both({ desired: { a: null } }, { desired: { a: { z: 1 } } }).event).toBeUndefined();
     expect(both({ desired: { a: 5 } }, { desired: { a: { z: 1 } } }).event).toBeUndefined();
     expect(both({ tags: { site: null } }, { tags: { site: { z: 1 } } }).event).toBeUndefined();
   });
 
-  test('always come to what they come to one after the other', () => {
+  test('the merged event has the same effect as the two events one after the other', () => {
     const leaf = fc.oneof(fc.constantFrom(null, 1, 2, 'x'), fc.constant([1]));
     const key = fc.constantFrom('a', 'b', 'c');
     const patch = fc.dictionary(key, fc.oneof(leaf, fc.dictionary(key, leaf))) as fc.Arbitrary<JsonObject>;
@@ -106,7 +106,7 @@ describe('two updates as one event', () => {
     );
   });
 
-  test('that are no objects stay apart', () => {
+  test('two updates are not merged if a body is not an object', () => {
     const { event } = written(START, { tags: { site: 'rtm' } }, AT[1]);
     expect(coalesce({ ...event, body: Buffer.from('x') }, event)).toBeUndefined();
     expect(coalesce(event, { ...event, body: Buffer.from('[]') })).toBeUndefined();

@@ -4,7 +4,7 @@ import { testKey, WEU } from './local-hubs.ts';
 
 const START = Date.parse('2024-03-01T10:00:00.000Z');
 
-describe('an edit as an automatic device configuration', () => {
+describe('an edit by an automatic device configuration', () => {
   let hubs: IotHubs;
   let hub: HubView;
   let events: HubEvent[];
@@ -50,7 +50,7 @@ describe('an edit as an automatic device configuration', () => {
     });
   });
 
-  test('its event holds all desired properties, with metadata only for what changed', () => {
+  test('sends an event with all desired properties, and with metadata only for what changed', () => {
     edit({ hvac: { setpoint: 21, fan: null } });
 
     const { desired } = JSON.parse(events.at(-1)?.body.toString() ?? '').properties;
@@ -65,17 +65,17 @@ describe('an edit as an automatic device configuration', () => {
   });
 
   test.each<[string, object, 'service' | 'portal']>([
-    ['another value', { hvac: { setpoint: 22 } }, 'service'],
-    ['the same value', { hvac: { setpoint: 21 } }, 'service'],
-    ['an object in its place', { hvac: { setpoint: { low: 1 } } }, 'service'],
-    ['the portal, with whatever edit', { interval: 6 }, 'portal'],
-  ])('the mark goes with the next write of that value: %s', (_what, desired, as) => {
+    ['a service that writes another value', { hvac: { setpoint: 22 } }, 'service'],
+    ['a service that writes the same value', { hvac: { setpoint: 21 } }, 'service'],
+    ['a service that writes an object', { hvac: { setpoint: { low: 1 } } }, 'service'],
+    ['the portal that edits another value', { interval: 6 }, 'portal'],
+  ])('loses the mark of a value with the next write by %s', (_what, desired, as) => {
     edit({ hvac: { setpoint: 21 } });
     edit(desired, as);
     expect(JSON.stringify(metadata())).not.toContain('$lastUpdatedBy');
   });
 
-  test('the mark stays when something else is written', () => {
+  test('keeps the mark of a value when another value is written', () => {
     edit({ hvac: { setpoint: 21 } });
     edit({ hvac: { fan: 2 }, interval: 7 }, 'service');
 
@@ -86,7 +86,7 @@ describe('an edit as an automatic device configuration', () => {
     expect(metadata().hvac.setpoint).toMatchObject(MARK);
   });
 
-  test('of a module marks and tells as that of a device does, and leaves the device alone', () => {
+  test('works on a module as on a device, and does not change the device', () => {
     hub.createModule('pump', 'camera', {});
     hub.edit('pump', { properties: { desired: { fps: 5, mode: 'day' } } }, 'service', 'camera');
     const before = hub.twin('pump');

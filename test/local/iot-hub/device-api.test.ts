@@ -42,7 +42,7 @@ describe('the device API, through azure-iot-device over MQTT', () => {
     expect(local.hubs.view(WEU)?.counters).toMatchObject({ deviceTwinReads: 1, twinReads: 0 });
   });
 
-  test('a report is merged, answered and told to the Event Hub', async () => {
+  test('a report is merged, answered, and sent to the event hub', async () => {
     const client = await connect();
     const twin = await client.getTwin();
     local.events.length = 0;
@@ -62,7 +62,7 @@ describe('the device API, through azure-iot-device over MQTT', () => {
     expect(local.hubs.view(WEU)?.counters).toMatchObject({ deviceTwinWrites: 1, twinWrites: 0 });
   });
 
-  test('reports that are not awaited keep their order', async () => {
+  test('reports that are not awaited stay in order', async () => {
     const client = await connect();
     const twin = await client.getTwin();
 
@@ -82,7 +82,7 @@ describe('the device API, through azure-iot-device over MQTT', () => {
       'more than 32 KB',
       Object.fromEntries(Array.from({ length: 10 }, (_, index) => [`k${index}`, 'x'.repeat(4000)])),
     ],
-  ])('a report of %s is refused in the body, and nothing is changed', async (_name, patch) => {
+  ])('a report with %s is refused in the response body, and changes nothing', async (_name, patch) => {
     const client = await connect();
     const twin = await client.getTwin();
     local.events.length = 0;
@@ -94,7 +94,7 @@ describe('the device API, through azure-iot-device over MQTT', () => {
     expect(local.hubs.view(WEU)?.counters.deviceTwinWritesRefused).toBe(1);
   });
 
-  test('a connected device hears of each change of its desired properties', async () => {
+  test('a connected device is notified of each change of its desired properties', async () => {
     const client = await connect();
     const twin = await client.getTwin();
     const heard: unknown[] = [];
@@ -114,7 +114,7 @@ describe('the device API, through azure-iot-device over MQTT', () => {
     ]);
   });
 
-  test('changes while a device is away are not kept for it; it finds them in its twin', async () => {
+  test('a device that was offline gets no old notifications, and reads the changes in its twin', async () => {
     const first = await connect();
     await first.getTwin();
     await first.close();
@@ -127,7 +127,7 @@ describe('the device API, through azure-iot-device over MQTT', () => {
     expect(twin.properties.desired.missed).toBe(1);
   });
 
-  test('connecting and leaving show in the twin and in events', async () => {
+  test('connections and disconnections are visible in the twin and in events', async () => {
     local.events.length = 0;
     const client = await connect();
     expect(serviceTwin()).toMatchObject({ connectionState: 'Connected' });
@@ -203,7 +203,7 @@ describe('the device API, through azure-iot-device over MQTT', () => {
     expect(local.hubs.view(WEU)?.counters.deviceTelemetry).toBe(2);
   });
 
-  test('the Plug and Play model shows in the twin', async () => {
+  test('the Plug and Play model is stored in the twin', async () => {
     const client = await local.device(WEU, 'dev-1', KEY);
     await client.setOptions({ ca: local.authority.root, modelId: 'dtmi:com:example:Thermostat;1' });
     await client.open();
@@ -211,7 +211,7 @@ describe('the device API, through azure-iot-device over MQTT', () => {
     expect(serviceTwin()).toMatchObject({ modelId: 'dtmi:com:example:Thermostat;1' });
   });
 
-  test('messages from the cloud and methods can be subscribed to', async () => {
+  test('a device can subscribe to cloud messages and to methods', async () => {
     const client = await connect();
     client.onDeviceMethod('reboot', () => {});
     client.on('message', () => {});
@@ -221,19 +221,21 @@ describe('the device API, through azure-iot-device over MQTT', () => {
     await expect(client.getTwin()).resolves.toBe(twin);
   });
 
-  describe('is refused to', () => {
+  describe('refused devices', () => {
     const refused = async (client: Client) => {
       client.setRetryPolicy(NO_RETRY);
       await expect(client.open()).rejects.toMatchObject({ name: 'UnauthorizedError' });
     };
 
-    test('a device with a wrong key', async () => refused(await local.device(WEU, 'dev-1', testKey(9))));
-    test('a device that is not there', async () => refused(await local.device(WEU, 'dev-2', KEY)));
-    test('a device whose id differs in case', async () => refused(await local.device(WEU, 'DEV-1', KEY)));
-    test('a device of a hub that is not there', async () =>
+    test('a device with a wrong key is refused', async () =>
+      refused(await local.device(WEU, 'dev-1', testKey(9))));
+    test('an unknown device is refused', async () => refused(await local.device(WEU, 'dev-2', KEY)));
+    test('a device whose id differs in case is refused', async () =>
+      refused(await local.device(WEU, 'DEV-1', KEY)));
+    test('a device of an unknown hub is refused', async () =>
       refused(await local.device('nowhere.azure-devices.net', 'dev-1', KEY)));
 
-    test('a device that is disabled, even while it is connected', async () => {
+    test('a disabled device is refused, and disconnected if it is connected', async () => {
       const client = await connect();
       client.setRetryPolicy(NO_RETRY);
       const ended = once(client, 'disconnect');
@@ -248,12 +250,12 @@ describe('the device API, through azure-iot-device over MQTT', () => {
     });
   });
 
-  test('the secondary key is as good as the primary', async () => {
+  test('the secondary key is accepted like the primary key', async () => {
     const client = await connect(WEU, testKey(2));
     await expect(client.getTwin()).resolves.toBeDefined();
   });
 
-  test('deleting the identity ends the connection, in events before the deletion', async () => {
+  test('deleting the identity ends the connection, with an event before that of the deletion', async () => {
     const client = await connect();
     client.setRetryPolicy(NO_RETRY);
     local.events.length = 0;
@@ -265,7 +267,7 @@ describe('the device API, through azure-iot-device over MQTT', () => {
     expect(kinds()).toEqual(['deviceDisconnected', 'deleteDeviceIdentity']);
   });
 
-  test('a device with a certificate is known by its thumbprint', async () => {
+  test('a device with a certificate is identified by its thumbprint', async () => {
     const issued = await local.authority.issueDevice('dev-x');
     const other = await local.authority.issueDevice('dev-x');
     const thumbprint = new X509Certificate(issued.certificate).fingerprint256.replaceAll(':', '');
@@ -292,7 +294,7 @@ describe('the device API, through azure-iot-device over MQTT', () => {
     await expect((await withCertificate(other)).open()).rejects.toMatchObject({ name: 'UnauthorizedError' });
   });
 
-  test('a device reconnects after the server dropped it, and is notified again', async () => {
+  test('a device reconnects after the server drops it, and is notified again', async () => {
     const client = await connect();
     const twin: Twin = await client.getTwin();
     const heard: unknown[] = [];

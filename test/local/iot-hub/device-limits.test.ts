@@ -6,7 +6,7 @@ import { type LocalHubs, report, startLocalHubs, testKey, until, WEU } from './l
 
 const KEY = testKey(1);
 
-describe('the limits of a hub, as its devices meet them', () => {
+describe('the limits of a hub for devices', () => {
   let local: LocalHubs;
   afterEach(() => local.close());
 
@@ -22,7 +22,7 @@ describe('the limits of a hub, as its devices meet them', () => {
   };
   const view = () => local.hubs.view(WEU);
 
-  test('reports that come too fast are refused with 429001 in the body', async () => {
+  test('reports above the rate limit are refused with 429001 in the body', async () => {
     await start({ shaping: { burstMs: 40, backlogMs: 0 } });
     const client = await local.device(WEU, 'dev-1', KEY);
     await client.open();
@@ -47,7 +47,7 @@ describe('the limits of a hub, as its devices meet them', () => {
     expect(view()?.twin('dev-1')).toMatchObject({ version: 2 + accepted });
   });
 
-  test('reports of devices take from what the service may write', async () => {
+  test('reports of devices use up the write limit of services', async () => {
     await start({ shaping: { burstMs: 1000, backlogMs: 0 }, now: () => Date.parse('2024-03-01T10:00:00Z') });
     const device = await openRaw();
     for (let count = 0; count < 50; count += 1) {
@@ -64,7 +64,7 @@ describe('the limits of a hub, as its devices meet them', () => {
     expect(answer.body.Message).toBe('ErrorCode:ThrottlingException;Request is being throttled');
   });
 
-  test('when the daily messages are used up, twin requests get 403002 and telemetry ends the connection', async () => {
+  test('after the daily quota is used up, twin requests get 403002 and telemetry ends the connection', async () => {
     await start({ now: () => Date.parse('2024-03-01T10:00:00Z') });
     const device = await openRaw();
     await device.send('devices/dev-1/messages/events/', Buffer.alloc(256 * 1024));
@@ -81,7 +81,7 @@ describe('the limits of a hub, as its devices meet them', () => {
     expect(view()?.counters.deviceQuotaRefused).toBe(2);
   });
 
-  test('a message over 256 KB is not taken', async () => {
+  test('a message over 256 KB is refused', async () => {
     await start({});
     const device = await openRaw();
     const message = device.send('devices/dev-1/messages/events/', Buffer.alloc(256 * 1024 + 1));
@@ -96,7 +96,7 @@ describe('the limits of a hub, as its devices meet them', () => {
     await until(() => device.isClosed(), 'the connection to end');
   });
 
-  test('a device in a hurry waits in line, and its messages keep their order', async () => {
+  test('a device that sends too fast is delayed, and its messages stay in order', async () => {
     await start({ shaping: { burstMs: 20, backlogMs: 10_000 } });
     const client = await local.device(WEU, 'dev-1', KEY);
     await client.open();

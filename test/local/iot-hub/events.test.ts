@@ -42,7 +42,7 @@ describe('the events of a hub', () => {
   };
   const EMPTY = { $metadata: { $lastUpdated: '0001-01-01T00:00:00Z' }, $version: 1 };
 
-  test('createDeviceIdentity', async () => {
+  test('the event createDeviceIdentity has the documented form', async () => {
     await create();
 
     expect(events).toHaveLength(1);
@@ -73,7 +73,7 @@ describe('the events of a hub', () => {
     });
   });
 
-  test('createDeviceIdentity of DPS holds the whole initial twin', () => {
+  test('the event createDeviceIdentity of DPS contains the whole initial twin', () => {
     hubs.provisioning(WEU)?.create('dev-1', {
       authentication: { type: 'sas', symmetricKey: { primaryKey: testKey(1), secondaryKey: testKey(2) } },
       capabilities: { iotEdge: false },
@@ -96,7 +96,7 @@ describe('the events of a hub', () => {
     expect(JSON.stringify(events)).not.toContain(testKey(1));
   });
 
-  test('updateTwin of a service patch holds the sent sections, desired with metadata', async () => {
+  test('the event updateTwin of a service patch contains the sent sections, desired with metadata', async () => {
     await create();
     await call('PATCH', '/twins/dev-1', {
       tags: { tag1: 'new value' },
@@ -126,7 +126,7 @@ describe('the events of a hub', () => {
     });
   });
 
-  test('updateTwin of tags alone holds no properties', async () => {
+  test('the event updateTwin of a patch of tags contains no properties', async () => {
     await create();
     await call('PATCH', '/twins/dev-1', { tags: { a: { b: 1 } } });
     await call('PATCH', '/twins/dev-1', { tags: { a: { b: null } } });
@@ -134,7 +134,7 @@ describe('the events of a hub', () => {
     expect(last().body).toEqual({ version: 4, tags: { a: { b: null } } });
   });
 
-  test('a patch without effect brings no event', async () => {
+  test('a patch without effect sends no event', async () => {
     await create();
     await call('PATCH', '/twins/dev-1', { properties: { desired: { gone: null } } });
     await call('PATCH', '/twins/dev-1', {});
@@ -142,7 +142,7 @@ describe('the events of a hub', () => {
     expect(events).toHaveLength(1);
   });
 
-  test('an equal value written again brings an event', async () => {
+  test('an equal value that is written again sends an event', async () => {
     await create();
     await call('PATCH', '/twins/dev-1', { properties: { desired: { a: 1 } } });
     await call('PATCH', '/twins/dev-1', { properties: { desired: { a: 1 } } });
@@ -151,7 +151,7 @@ describe('the events of a hub', () => {
     expect(last().body).toMatchObject({ version: 4, properties: { desired: { a: 1, $version: 3 } } });
   });
 
-  test('updateTwin of an edit in the portal holds all tags and all desired properties', async () => {
+  test('the event updateTwin of an edit in the portal contains all tags and all desired properties', async () => {
     await create();
     await call('PATCH', '/twins/dev-1', { tags: { site: 'x' }, properties: { desired: { a: 1, b: 2 } } });
     hubs.view(WEU)?.edit('dev-1', { tags: { floor: 3 } }, 'portal');
@@ -165,7 +165,7 @@ describe('the events of a hub', () => {
     expect(hubs.view(WEU)?.counters).toMatchObject({ twinWrites: 1, controlWrites: 1 });
   });
 
-  test('replaceTwin holds the whole twin', async () => {
+  test('the event replaceTwin contains the whole twin', async () => {
     await create();
     await call('PUT', '/twins/dev-1', { tags: { a: 1 }, properties: { desired: { b: 2 } } });
 
@@ -180,7 +180,7 @@ describe('the events of a hub', () => {
     });
   });
 
-  test('deleteDeviceIdentity holds the twin as it was', async () => {
+  test('the event deleteDeviceIdentity contains the last twin', async () => {
     await create();
     await call('PATCH', '/twins/dev-1', { tags: { a: 1 } });
     await call('DELETE', '/devices/dev-1');
@@ -199,7 +199,7 @@ describe('the events of a hub', () => {
     expect(last().body).not.toHaveProperty('tags');
   });
 
-  describe('of a module carry its id, and go to the partition of its device', () => {
+  describe('the events of a module', () => {
     const MODULE = '/devices/dev-1/modules/camera';
     const TWIN = '/twins/dev-1/modules/camera';
     /** What differs from the events of a device. */
@@ -230,7 +230,7 @@ describe('the events of a hub', () => {
       await call('PUT', MODULE, { deviceId: 'dev-1', moduleId: 'camera' });
     });
 
-    test('createDeviceIdentity', () => {
+    test('the event createDeviceIdentity of a module has its id and the partition key of its device', () => {
       expect(events).toHaveLength(2);
       expect(last()).toEqual({
         ...lifecycle('createDeviceIdentity', 1),
@@ -248,14 +248,14 @@ describe('the events of a hub', () => {
       });
     });
 
-    test('updateTwin, whose body names nobody', async () => {
+    test('the event updateTwin of a module has no ids in its body', async () => {
       await call('PATCH', TWIN, { tags: { tag1: 'new value' } });
 
       expect(last()).toMatchObject(twinChange('updateTwin', 2));
       expect(last().body).toEqual({ version: 3, tags: { tag1: 'new value' } });
     });
 
-    test('replaceTwin', async () => {
+    test('the event replaceTwin of a module contains the whole twin', async () => {
       await call('PUT', TWIN, { tags: { a: 1 } });
 
       expect(last()).toMatchObject(twinChange('replaceTwin', 2));
@@ -267,7 +267,7 @@ describe('the events of a hub', () => {
       });
     });
 
-    test('deleteDeviceIdentity', async () => {
+    test('the event deleteDeviceIdentity of a module contains the last twin', async () => {
       await call('PATCH', TWIN, { tags: { a: 1 } });
       await call('DELETE', MODULE);
 
@@ -280,7 +280,7 @@ describe('the events of a hub', () => {
       });
     });
 
-    test('deleteDeviceIdentity of each module, then of the device, when the device is deleted', async () => {
+    test('deleting a device sends deleteDeviceIdentity for each module, and then for the device', async () => {
       await call('PUT', '/devices/dev-1/modules/antenna', {});
       events.length = 0;
       await call('DELETE', '/devices/dev-1');
@@ -293,7 +293,7 @@ describe('the events of a hub', () => {
     });
   });
 
-  test('a sink that fails does not undo the change', async () => {
+  test('an event sink that fails does not undo the change', async () => {
     const log: string[] = [];
     const write = (line: string) => void log.push(line);
     const failing = createIotHubs({

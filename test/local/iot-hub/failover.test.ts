@@ -33,7 +33,7 @@ describe('a failover', () => {
   // biome-ignore lint/suspicious/noExplicitAny: twins of every shape
   const twin = (deviceId = 'pump'): any => hub.twin(deviceId);
 
-  test('takes each twin that changed lately back to a state it had, versions and etag too; no event tells', () => {
+  test('restores an earlier state of each twin that changed lately, including versions and etag, and sends no event', () => {
     const states = [twin(), edit(1), edit(2), edit(3)];
     edit(4);
     const untouched = twin('valve');
@@ -47,7 +47,7 @@ describe('a failover', () => {
     expect(hub.faults?.struck.failover).toBe(1);
   });
 
-  test('can go back to each of the last four states and no further; the seed decides', () => {
+  test('restores one of the last four states, which the seed selects', () => {
     const seen = new Set<string>();
     for (let seed = 1; seed <= 40; seed += 1) {
       const written = [1, 2, 3, 4, 5, 6].map((value) => edit(value));
@@ -57,7 +57,7 @@ describe('a failover', () => {
     expect(seen).toEqual(new Set(['1', '2', '3', '4']));
   });
 
-  test('writes after it count on from there, so that a version is used twice', () => {
+  test('lets later writes count on from the restored version, so that a version is used twice', () => {
     const first = edit(1);
     failOver();
     const again = edit(9);
@@ -67,7 +67,7 @@ describe('a failover', () => {
     expect(again.properties).not.toEqual(first.properties);
   });
 
-  test('leaves alone what has not changed for five minutes', () => {
+  test('does not change twins that have not changed for five minutes', () => {
     edit(1);
     edit(1, 'valve');
     later = 4 * MINUTE;
@@ -80,7 +80,7 @@ describe('a failover', () => {
     expect(hub.faults?.struck.failover).toBe(1);
   });
 
-  test('does not bring back a twin of an earlier device of that id', async () => {
+  test('does not restore the twin of an earlier device with the same id', async () => {
     edit(1);
     hub.remove('pump');
     await local.registry(WEU).addDevices([{ deviceId: 'pump' }]);
@@ -89,7 +89,7 @@ describe('a failover', () => {
     expect(twin()).toEqual(born);
   });
 
-  describe('of a hub with modules', () => {
+  describe('a failover of a hub with modules', () => {
     beforeEach(() => {
       hub.createModule('pump', 'camera', {});
       hub.createModule('valve', 'camera', {});
@@ -97,7 +97,7 @@ describe('a failover', () => {
     const editModule = (value: number, deviceId = 'pump') =>
       hub.edit(deviceId, { properties: { desired: { value } } }, 'service', 'camera');
 
-    test('takes the twin of a module back too, apart from its device’s, and counts both', () => {
+    test('restores the twin of a module separately from that of its device, and counts both', () => {
       const born = { device: hub.twin('pump'), module: hub.twin('pump', 'camera') };
       edit(1);
       editModule(2);
@@ -112,7 +112,7 @@ describe('a failover', () => {
       expect(hub.faults?.struck.failover).toBe(2);
     });
 
-    test('draws for each twin on its own how far it goes back', () => {
+    test('selects for each twin separately how far it goes back', () => {
       const distances = new Set<string>();
       for (let seed = 1; seed <= 40; seed += 1) {
         const states = [1, 2, 3, 4].map((value) => [edit(value).etag, editModule(value).etag]);
@@ -127,7 +127,7 @@ describe('a failover', () => {
       expect([...distances].join(' ')).not.toContain('-1');
     });
 
-    test('leaves a module alone that has not changed lately, though its device has', () => {
+    test('does not change a module that has not changed lately, even if its device has', () => {
       editModule(1);
       later = 5 * MINUTE + 1000;
       edit(1);
@@ -137,7 +137,7 @@ describe('a failover', () => {
       expect(hub.faults?.struck.failover).toBe(1);
     });
 
-    test('does not bring back the twin of an earlier module of that id', () => {
+    test('does not restore the twin of an earlier module with the same id', () => {
       editModule(1);
       hub.remove('pump', 'camera');
       editModule(1, 'valve');
@@ -150,7 +150,7 @@ describe('a failover', () => {
       expect(hub.twin('valve', 'camera')).toBeUndefined();
     });
 
-    test('cuts modules off; no event tells of it', async () => {
+    test('disconnects modules, and sends no event about it', async () => {
       const symmetricKey = { primaryKey: testKey(3), secondaryKey: testKey(4) };
       hub.createModule('pump', 'keyed', { authentication: { symmetricKey } });
       const client = await local.module(WEU, 'pump', 'keyed', testKey(3));
@@ -179,7 +179,7 @@ describe('a failover', () => {
     expect((await local.call('GET', '/twins/pump')).status).toBe(200);
   });
 
-  test('happens once', () => {
+  test('happens only once', () => {
     edit(1);
     failOver();
     edit(2);
@@ -187,7 +187,7 @@ describe('a failover', () => {
     expect(twin().properties.desired).toMatchObject({ value: 2 });
   });
 
-  test('cuts devices off; they come back and find the older twin', async () => {
+  test('disconnects devices, which reconnect and find the older twin', async () => {
     const device: Client = await local.device(WEU, 'pump', testKey(1));
     const deviceTwin = await device.getTwin();
     await report(deviceTwin, { level: 1 });

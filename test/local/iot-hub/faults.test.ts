@@ -18,14 +18,14 @@ function draws(
   return Array.from({ length: count }, () => turnOf(subject)(question));
 }
 
-describe('draws', () => {
-  test('are the same for the same seed, hub, subject and turn', () => {
+describe('the random numbers of faults', () => {
+  test('the random numbers are the same for the same seed, hub, subject and position', () => {
     const first = draws(createDraws(7, 'WEU.azure-devices.net'), 'pump', 20);
     expect(draws(createDraws(7, 'weu.azure-devices.net'), 'pump', 20)).toEqual(first);
     expect(new Set(first).size).toBe(20);
   });
 
-  test('of one subject do not depend on what others draw in between', () => {
+  test('the random numbers of one subject do not depend on other subjects', () => {
     const alone = draws(createDraws(7, 'weu'), 'pump', 5);
     const turnOf = createDraws(7, 'weu');
     const among = alone.map(() => {
@@ -40,12 +40,12 @@ describe('draws', () => {
     ['hub', 7, 'eus', 'pump', 'drop'],
     ['subject', 7, 'weu', 'valve', 'drop'],
     ['question', 7, 'weu', 'pump', 'replay'],
-  ])('are others for another %s', (_what, seed, host, subject, question) => {
+  ])('the random numbers differ for another %s', (_what, seed, host, subject, question) => {
     const first = draws(createDraws(7, 'weu'), 'pump', 5);
     expect(draws(createDraws(seed, host), subject, 5, question)).not.toEqual(first);
   });
 
-  test('are spread evenly from 0 up to 1', () => {
+  test('the random numbers are distributed evenly from 0 to 1', () => {
     const drawn = draws(createDraws(1, 'weu'), 'pump', 5000);
     const tenths = Array.from(
       { length: 10 },
@@ -62,17 +62,17 @@ function share(settings: Partial<FaultSettings>, isOfKind: (settings: FaultSetti
   return Array.from({ length: 2000 }).filter(() => isOfKind(all, turnOf('x'))).length / 2000;
 }
 
-describe('the fate of a call', () => {
+describe('the fault of a call', () => {
   test.each([
     ['error', { errorRate: 0.3 }],
     ['throttle', { throttleRate: 0.3 }],
     ['timeout', { timeoutRate: 0.3 }],
     ['answered', { errorRate: 0.7 }],
-  ] as const)('%s as often as its rate says', (kind, settings) => {
+  ] as const)('the result %s occurs as often as its rate says', (kind, settings) => {
     expect(share(settings, (all, draw) => callFate(all, draw).kind === kind)).toBeCloseTo(0.3, 1);
   });
 
-  test.each(['errorRate', 'timeoutRate'])('with %s half of the calls are carried out', (rate) => {
+  test.each(['errorRate', 'timeoutRate'])('half of the calls with %s are carried out', (rate) => {
     const applied = share({ [rate]: 1 }, (all, draw) => {
       const fate = callFate(all, draw);
       return 'isApplied' in fate && fate.isApplied;
@@ -80,7 +80,7 @@ describe('the fate of a call', () => {
     expect(applied).toBeCloseTo(0.5, 1);
   });
 
-  test('errors are 500 and 503 alike', () => {
+  test('errors are 500 and 503 equally often', () => {
     const unavailable = share({ errorRate: 1 }, (all, draw) => {
       const fate = callFate(all, draw);
       return fate.kind === 'error' && fate.refusal === 'ServiceUnavailable';
@@ -88,7 +88,7 @@ describe('the fate of a call', () => {
     expect(unavailable).toBeCloseTo(0.5, 1);
   });
 
-  test('is an answer where nothing is set', () => {
+  test('a call without faults is always answered', () => {
     expect(share({}, (all, draw) => callFate(all, draw).kind === 'answered')).toBe(1);
   });
 });
@@ -98,7 +98,7 @@ test.each([
   ['coalesceRate', 'isHeld'],
   ['duplicateRate', 'isDuplicated'],
   ['replayRate', 'isReplayed'],
-] as const)('with %s an event %s as often as it says, and nothing else happens to it', (rate, what) => {
+] as const)('with %s an event %s as often as the rate says, and has no other fault', (rate, what) => {
   const fates: string[] = [];
   const struck = share({ [rate]: 0.2 }, (all, draw) => {
     const fate = eventFate(all, draw);

@@ -72,22 +72,22 @@ function faulty(settings: Partial<FaultSettings>) {
 const run = (deviceId: string, count: number) =>
   Array.from({ length: count }, (_, index) => update(deviceId, index + 1));
 
-test('without rates everything goes through as it came', () => {
+test('events without fault rates pass unchanged', () => {
   const { send, versions, struck } = faulty({});
   send(created, ...run('pump', 3), telemetry, deleted);
   expect(versions()).toEqual(['createDeviceIdentity', 1, 2, 3, 'telemetry', 'deleteDeviceIdentity']);
   expect(struck).toEqual({});
 });
 
-test('duplicates come one after the other', () => {
+test('duplicates follow each other directly', () => {
   const { send, versions, struck } = faulty({ duplicateRate: 1 });
   send(...run('pump', 3));
   expect(versions()).toEqual([1, 1, 2, 2, 3, 3]);
   expect(struck).toEqual({ duplicate: 3 });
 });
 
-describe('a replay', () => {
-  test('repeats the run of a device’s last events in order, up to five', () => {
+describe('a replay of events', () => {
+  test('repeats up to five of the last events of a device in order', () => {
     const { send, versions, struck } = faulty({ replayRate: 1 });
     send(...run('pump', 6), update('valve', 1));
 
@@ -103,7 +103,7 @@ describe('a replay', () => {
     expect(struck).toEqual({ replay: 7 });
   });
 
-  test('is of one twin alone', () => {
+  test('repeats events of one twin only', () => {
     const { send, versions } = faulty({ replayRate: 1 });
     send(update('pump', 1), update('pump', 10, 'camera'), update('pump', 2), update('pump', 11, 'camera'));
 
@@ -124,7 +124,7 @@ describe('a replay', () => {
   });
 });
 
-test('dropped events are not seen, nor replayed', () => {
+test('dropped events are neither sent nor replayed', () => {
   const { send, versions, struck } = faulty({ dropRate: 0.5, replayRate: 1 });
   send(...run('pump', 50));
 
@@ -134,7 +134,7 @@ test('dropped events are not seen, nor replayed', () => {
   expect(seen.size).toBeLessThan(40);
 });
 
-test('what a twin’s events suffer does not depend on other devices, nor on other twins of its device', () => {
+test("the faults of a twin's events depend neither on other devices nor on other twins of its device", () => {
   const settings = { dropRate: 0.3, duplicateRate: 0.3, replayRate: 0.2 };
   const alone = faulty(settings);
   alone.send(...run('pump', 30));
@@ -155,7 +155,7 @@ test('what a twin’s events suffer does not depend on other devices, nor on oth
   expect(otherwise.versions()).not.toEqual(alone.versions());
 });
 
-describe('coalescing', () => {
+describe('coalescing events', () => {
   beforeEach(() => {
     jest.useFakeTimers();
   });
@@ -163,7 +163,7 @@ describe('coalescing', () => {
     jest.useRealTimers();
   });
 
-  test('makes one event of updates that follow each other, two seconds after the first at the latest', () => {
+  test('merges consecutive updates, and sends them at most two seconds after the first', () => {
     const { send, bodies, struck } = faulty({ coalesceRate: 1 });
     send(update('pump', 1));
     jest.advanceTimersByTime(1_500);
@@ -178,7 +178,7 @@ describe('coalescing', () => {
     expect(bodies()).toHaveLength(2);
   });
 
-  test('lets an event go alone after two seconds', () => {
+  test('sends a single event after two seconds', () => {
     const { send, versions, struck } = faulty({ coalesceRate: 1 });
     send(update('pump', 1));
     jest.advanceTimersByTime(1_999);
@@ -188,7 +188,7 @@ describe('coalescing', () => {
     expect(struck).toEqual({});
   });
 
-  test('keeps the order: what cannot merge comes after what is held back', () => {
+  test('keeps the order: an event that cannot be merged follows the ones that are held back', () => {
     const { send, versions } = faulty({ coalesceRate: 1 });
     send(created, update('pump', 1), telemetry, update('pump', 2), deleted);
     send(update('pump', 3), update('pump', 4, 'edge'));
@@ -197,7 +197,7 @@ describe('coalescing', () => {
     expect(versions()).toEqual(['createDeviceIdentity', 1, 'telemetry', 2, 'deleteDeviceIdentity', 3, 4]);
   });
 
-  test('is told once of many, and never backwards', () => {
+  test('keeps versions in order and counts each merged event', () => {
     const { send, versions, struck } = faulty({ coalesceRate: 0.4 });
     send(...run('pump', 100));
     jest.advanceTimersByTime(2_000);
@@ -207,7 +207,7 @@ describe('coalescing', () => {
     expect(struck.coalesce).toBeGreaterThan(25);
   });
 
-  test('makes one event of a twin’s updates, whatever else of its device is held back between them', () => {
+  test('merges updates of one twin, even if other events of its device are held back between them', () => {
     const { send, bodies, struck } = faulty({ coalesceRate: 1 });
     send(update('pump', 1), update('pump', 10, 'camera'), update('pump', 2), update('pump', 11, 'camera'));
     send(update('pump', 20, 'edge'));
@@ -221,8 +221,8 @@ describe('coalescing', () => {
     expect(struck).toEqual({ coalesce: 2 });
   });
 
-  test('lets nothing of a module overtake what is held back of its device, nor the other way round', () => {
-    // Each event is one later than the one before it, whichever twin of the device it tells of.
+  test('keeps events of modules and of their device in order', () => {
+    // The versions increase from event to event, across all twins of the device.
     const { send, versions, versionsOfModule, struck } = faulty({ coalesceRate: 0.7 });
     for (let version = 1; version <= 120; version += 1) {
       send(update('pump', version, [undefined, 'camera', 'edge'][version % 3]));
@@ -235,7 +235,7 @@ describe('coalescing', () => {
     expect(versionsOfModule('camera').at(-1)).toBe(118);
   });
 
-  test('waits no longer because a module’s update joins or merges', () => {
+  test('does not wait longer when an update of a module arrives or is merged', () => {
     const { send, versions } = faulty({ coalesceRate: 1 });
     send(update('pump', 1));
     jest.advanceTimersByTime(1_500);
@@ -247,13 +247,13 @@ describe('coalescing', () => {
     expect(jest.getTimerCount()).toBe(0);
   });
 
-  test('lets the event of a deletion go after everything of the device and its modules', () => {
+  test('sends the event of a deletion after all events of the device and its modules', () => {
     const { send, versions } = faulty({ coalesceRate: 1 });
     send(update('pump', 1), update('pump', 2, 'camera'), deleted);
     expect(versions()).toEqual([1, 2, 'deleteDeviceIdentity']);
   });
 
-  test('ends with what is held back going out', () => {
+  test('sends the events that are held back when it ends', () => {
     const { send, end, versions } = faulty({ coalesceRate: 1 });
     send(update('pump', 1), update('valve', 1));
     end();
@@ -261,7 +261,7 @@ describe('coalescing', () => {
     expect(jest.getTimerCount()).toBe(0);
   });
 
-  test('tells of a sink that fails late', () => {
+  test('reports an event sink that fails later', () => {
     const { send, breakSink, lost } = faulty({ coalesceRate: 1 });
     send(update('pump', 1), update('pump', 1, 'camera'));
     breakSink();

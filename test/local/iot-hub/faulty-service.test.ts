@@ -3,7 +3,7 @@ import type { FaultSettings, HubView } from '../../../local/iot-hub/index.ts';
 import { EUS, type LocalHubs, serviceToken, startLocalHubs, until, WEU } from './local-hubs.ts';
 import { NO_FAULTS } from './no-faults.ts';
 
-describe('service calls while faults are in force', () => {
+describe('service calls while faults are active', () => {
   let local: LocalHubs;
   /** Milliseconds by which the hubs' clock goes before the real one. */
   let passed: number;
@@ -39,7 +39,7 @@ describe('service calls while faults are in force', () => {
     ['GET', '/devices/pump/modules', undefined],
     ['POST', '/devices/query', { query: 'SELECT * FROM devices' }],
     ['GET', '/statistics/devices', undefined],
-  ])('latency: %s %s takes longer', async (method, path, body) => {
+  ])('latency delays %s %s', async (method, path, body) => {
     set({ latencyMs: 80 });
     const began = performance.now();
     const { status } = await local.call(method, path, { body });
@@ -53,7 +53,7 @@ describe('service calls while faults are in force', () => {
     ['a device', '/twins/pump', undefined],
     ['a module', CAMERA, 'camera'],
   ])(
-    'errors are 500 and 503; half of the writes to the twin of %s have been applied',
+    'errors are 500 and 503, and half of the failed writes to the twin of %s are applied',
     async (_what, path, moduleId) => {
       set({ errorRate: 1 });
       const statuses: number[] = [];
@@ -73,7 +73,7 @@ describe('service calls while faults are in force', () => {
     },
   );
 
-  test('throttled calls are counted and not applied, and the SDK sees a ThrottlingError', async () => {
+  test('throttled calls are counted and not applied, and the SDK throws a ThrottlingError', async () => {
     set({ throttleRate: 1 });
 
     await expect(local.registry(WEU).updateTwin('pump', { tags: { a: 1 } }, '*')).rejects.toMatchObject({
@@ -91,7 +91,7 @@ describe('service calls while faults are in force', () => {
     expect(hub.counters).toMatchObject({ throttled: 3, twinWrites: 0 });
   });
 
-  test('calls that are never answered wait until the hub closes; half of them have been applied', async () => {
+  test('calls that time out wait until the hub closes, and half of them are applied', async () => {
     set({ timeoutRate: 1 });
     const ends: string[] = [];
     for (let value = 1; value <= 20; value += 1) {
@@ -112,7 +112,7 @@ describe('service calls while faults are in force', () => {
     expect(local.log).toEqual([]);
   });
 
-  test('the same seed and calls bring the same faults, another seed others', async () => {
+  test('the same seed and calls cause the same faults, and another seed causes others', async () => {
     const statusesWith = async (seed: number) => {
       set({ seed, errorRate: 0.3, throttleRate: 0.3 });
       const statuses: number[] = [];
@@ -126,7 +126,7 @@ describe('service calls while faults are in force', () => {
     expect(new Set(first)).toEqual(new Set([200, 429, 500, 503]));
   });
 
-  test('calls for a module’s twin have draws of their own', async () => {
+  test('calls for the twin of a module have their own faults', async () => {
     const statusesOf = async (path: string) => {
       set({ errorRate: 0.5 });
       const statuses: number[] = [];
@@ -152,13 +152,13 @@ describe('service calls while faults are in force', () => {
     expect(hub.faults?.outageLeftMs).toBe(0);
   });
 
-  test('edits of the control API are not refused', () => {
+  test('edits through the control API are not refused', () => {
     set({ outageMs: 60_000, errorRate: 1, throttleRate: 1, timeoutRate: 1 });
     expect(hub.edit('pump', { tags: { a: 1 } }, 'service')).toMatchObject({ tags: { a: 1 } });
     expect(hub.edit('pump', { tags: { a: 1 } }, 'service', 'camera')).toMatchObject({ tags: { a: 1 } });
   });
 
-  test('nothing strikes after they are lifted', async () => {
+  test('no fault occurs after the faults are deleted', async () => {
     set({ errorRate: 1 });
     expect((await read()).status).toBeGreaterThanOrEqual(500);
     hub.liftFaults();

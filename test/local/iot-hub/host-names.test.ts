@@ -21,17 +21,17 @@ describe('the host names of a local hub', () => {
     ['a.device.azure-devices.cn', 'a.azure-devices.cn', 'device'],
     ['a.service.azure-devices.us', 'a.azure-devices.us', 'service'],
     ['a.device.azure-devices.de', 'a.device.azure-devices.de', 'other'],
-  ])('%s is a name of %s', (name, hub, kind) => {
+  ])('the host name %s belongs to %s', (name, hub, kind) => {
     expect(readHubName(name)).toEqual({ hub, kind });
   });
 
-  test('are compared by the hub that they name', () => {
+  test('host names are compared by the hub that they name', () => {
     expect(isSameHub(WEU, DEVICE_NAME)).toBe(true);
     expect(isSameHub(WEU, 'contoso-weu.azure-devices.us')).toBe(false);
     expect(deviceNameOf(WEU)).toBe(DEVICE_NAME);
   });
 
-  test.each([WEU, DEVICE_NAME])('devices connect by %s, and are the same devices', async (host) => {
+  test.each([WEU, DEVICE_NAME])('devices connect by the name %s, and are the same devices', async (host) => {
     const device = await local.device(host, 'dev-1', testKey(1));
     await device.open();
     const twin = await device.getTwin();
@@ -46,17 +46,20 @@ describe('the host names of a local hub', () => {
     expect(local.events.at(-1)?.properties.hubName).toBe('contoso-weu');
   });
 
-  test('devices do not connect by the service name', async () => {
+  test('devices cannot connect by the service name', async () => {
     const device = await local.device(SERVICE_NAME, 'dev-1', testKey(1));
 
     await expect(device.open()).rejects.toThrow();
   });
 
-  test.each([WEU, SERVICE_NAME])('services call %s with Microsoft’s SDK', async (host) => {
-    const { responseBody } = await local.registry(host).getTwin('dev-1');
+  test.each([WEU, SERVICE_NAME])(
+    "services call the hub by the name %s with Microsoft's SDK",
+    async (host) => {
+      const { responseBody } = await local.registry(host).getTwin('dev-1');
 
-    expect(responseBody).toMatchObject({ deviceId: 'dev-1' });
-  });
+      expect(responseBody).toMatchObject({ deviceId: 'dev-1' });
+    },
+  );
 
   test('services are refused at the device name', async () => {
     const headers = { authorization: serviceToken(DEVICE_NAME) };
@@ -66,13 +69,13 @@ describe('the host names of a local hub', () => {
     expect(text).toContain(`${DEVICE_NAME} serves devices only`);
   });
 
-  test('a token of a service is for the name that it calls', async () => {
+  test('a token of a service is valid only for the name that it calls', async () => {
     const headers = { authorization: serviceToken(WEU) };
 
     expect((await local.call('GET', '/twins/dev-1', { host: SERVICE_NAME, headers })).status).toBe(401);
   });
 
-  test('the control API finds a hub by any of them', () => {
+  test('the control API finds a hub by each of its names', () => {
     expect(local.hubs.view(DEVICE_NAME)?.host).toBe(WEU);
     expect(local.hubs.provisioning(DEVICE_NAME)?.host).toBe(WEU);
   });

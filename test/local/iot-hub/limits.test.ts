@@ -27,15 +27,15 @@ describe('the limits of a twin', () => {
     ['a string of 4 KB', { a: 'x'.repeat(4096) }, undefined],
     ['a string of more than 4 KB in UTF-8', { a: 'é'.repeat(2049) }, /longer than 4096/],
     ['the largest integer', { a: 4503599627370495 }, undefined],
-    ['one more', { a: 4503599627370496 }, /outside/],
+    ['an integer above the largest one', { a: 4503599627370496 }, /outside/],
     ['the smallest integer', { a: -4503599627370496 }, undefined],
-    ['one less', { a: -4503599627370497 }, /outside/],
+    ['an integer below the smallest one', { a: -4503599627370497 }, /outside/],
     ['a number that JSON cannot hold', { a: Number.POSITIVE_INFINITY }, /not a number/],
     ['null in an array', { a: [1, null] }, /cannot be null/],
     ['an object with null in an array', { a: [{ b: null }] }, /cannot be null/],
     ['null deep in arrays', { a: [[{ b: [null] }]] }, /cannot be null/],
     ['a bad key inside an array', { a: [{ 'b.c': 1 }] }, /not allowed/],
-  ])('%s', (_name, content, problem) => {
+  ])('the limits of a twin are checked for %s', (_name, content, problem) => {
     if (problem === undefined) expect(problemOfContent(content)).toBeUndefined();
     else expect(problemOfContent(content)).toMatch(problem);
   });
@@ -48,14 +48,14 @@ describe('the limits of a twin', () => {
     ['tags', 8192],
     ['desired', 32768],
     ['reported', 32768],
-  ])('%s may hold %i bytes and not one more', (name, limit) => {
+  ])('the section %s can hold %i bytes and not one more', (name, limit) => {
     expect(problemOfSize(name, { k: 'x'.repeat(limit - 1) })).toBeUndefined();
     expect(problemOfSize(name, { k: 'x'.repeat(limit) })).toContain(`${limit + 1} bytes`);
   });
 });
 
-describe('throttles', () => {
-  test('follow tier and units', () => {
+describe('throttling', () => {
+  test('the rates depend on tier and units', () => {
     expect(throttleRate('twinUpdates', 'S1', 10)).toBe(50); // whatever the units
     expect(throttleRate('twinReads', 'F1', 1)).toBe(100);
     expect(throttleRate('twinUpdates', 'S2', 20)).toBe(100);
@@ -65,7 +65,7 @@ describe('throttles', () => {
     expect(throttleRate('connections', 'S1', 9)).toBe(108);
   });
 
-  test('let a burst pass, then make wait, then refuse', () => {
+  test('a burst is accepted, the next calls are delayed, and further calls are refused', () => {
     const shaper = createShaper(10, { burstMs: 1000, backlogMs: 500 });
 
     const answers = Array.from({ length: 20 }, () => shaper.admit(0, 1));
@@ -76,7 +76,7 @@ describe('throttles', () => {
     expect(shaper.admit(1000, 1)).toEqual({ delayMs: 0 });
   });
 
-  test('never let more through than rate and burst allow, whatever the calls', () => {
+  test('no sequence of calls exceeds rate and burst', () => {
     const shaping = { burstMs: 1000, backlogMs: 500 };
     fc.assert(
       fc.property(fc.array(fc.integer({ min: 0, max: 300 }), { minLength: 1, maxLength: 200 }), (gaps) => {
@@ -107,13 +107,13 @@ describe('the daily quota', () => {
     ['S1', 4096, 1],
     ['S1', 4097, 2],
     ['S1', 0, 1],
-  ] as const)('%s counts %i bytes as %i', (tier, bytes, messages) => {
+  ] as const)('the tier %s counts %i bytes as %i messages', (tier, bytes, messages) => {
     const quota = createQuota(tier, 1);
     quota.count(NOON, bytes);
     expect(quota.used(NOON)).toBe(messages);
   });
 
-  test('is spent at its limit and new at midnight UTC', () => {
+  test('the daily quota is used up at its limit and renewed at midnight UTC', () => {
     const quota = createQuota('F1', 2);
     quota.count(NOON, 512 * 15_999);
     expect(quota.isSpent(NOON)).toBe(false);

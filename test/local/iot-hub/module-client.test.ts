@@ -42,7 +42,7 @@ describe('the device API for modules, through azure-iot-device over MQTT', () =>
     expect(JSON.parse(JSON.stringify(twin.properties.desired))).toEqual({ whose: 'module', $version: 2 });
   });
 
-  test('a report is merged into its twin and told to the Event Hub', async () => {
+  test('a report is merged into its twin and sent to the event hub', async () => {
     const twin = await (await connect()).getTwin();
     local.events.length = 0;
 
@@ -60,7 +60,7 @@ describe('the device API for modules, through azure-iot-device over MQTT', () =>
     ]);
   });
 
-  test('a connected module hears of changes of its desired properties, and of no others', async () => {
+  test('a connected module is notified of changes of its own desired properties only', async () => {
     const client = await connect();
     const twin = await client.getTwin();
     const heard: unknown[] = [];
@@ -78,7 +78,7 @@ describe('the device API for modules, through azure-iot-device over MQTT', () =>
     expect(heard.slice(1)).toEqual([{ value: 'its own', $version: 2 }]);
   });
 
-  test('telemetry says which module it is from', async () => {
+  test('telemetry names the module that sent it', async () => {
     const client = await connect();
     local.events.length = 0;
     const message = new Message('{"t":1}');
@@ -103,7 +103,7 @@ describe('the device API for modules, through azure-iot-device over MQTT', () =>
     });
   });
 
-  test('messages to inputs and methods can be subscribed to', async () => {
+  test('a module can subscribe to input messages and to methods', async () => {
     const client = await connect();
     client.onMethod('reboot', () => {});
     client.on('inputMessage', () => {});
@@ -111,7 +111,7 @@ describe('the device API for modules, through azure-iot-device over MQTT', () =>
     await expect(client.getTwin()).resolves.toBeDefined();
   });
 
-  test('a device and each of its modules have a connection of their own, and no more', async () => {
+  test('a device and each of its modules have one connection each', async () => {
     const device = await local.device(WEU, 'dev-1', DEVICE_KEY);
     await device.open();
     const first = await connect('camera');
@@ -131,19 +131,19 @@ describe('the device API for modules, through azure-iot-device over MQTT', () =>
     expect(serviceTwin('camera')).toMatchObject({ connectionState: 'Connected' });
   });
 
-  describe('is refused to', () => {
+  describe('refused modules', () => {
     const refused = async (opening: Promise<unknown>) =>
       expect(opening).rejects.toMatchObject({ name: 'UnauthorizedError' });
 
-    test('a module with the key of its device', () => refused(connect('camera', DEVICE_KEY)));
-    test('a module that is not there', () => refused(connect('nobody')));
-    test('a module whose id differs in case', () => refused(connect('Camera')));
-    test('a device with the key of its module', async () => {
+    test('a module with the key of its device is refused', () => refused(connect('camera', DEVICE_KEY)));
+    test('an unknown module is refused', () => refused(connect('nobody')));
+    test('a module whose id differs in case is refused', () => refused(connect('Camera')));
+    test('a device with the key of its module is refused', async () => {
       const device = await local.device(WEU, 'dev-1', MODULE_KEY);
       device.setRetryPolicy(new NoRetry());
       await refused(device.open());
     });
-    test('a module of a disabled device, even while it is connected', async () => {
+    test('a module of a disabled device is refused, and disconnected if it is connected', async () => {
       const client = await connect();
       const ended = once(client, 'disconnect');
 
@@ -162,16 +162,19 @@ describe('the device API for modules, through azure-iot-device over MQTT', () =>
       undefined,
       ['moduleDisconnected', 'deleteDeviceIdentity', 'deleteDeviceIdentity', 'deleteDeviceIdentity'],
     ],
-  ])('deleting %s ends the connection, in events before the deletion', async (_name, moduleId, expected) => {
-    const client = await connect();
-    const ended = once(client, 'disconnect');
-    local.events.length = 0;
+  ])(
+    'deleting %s ends the connection of a module, with an event before that of the deletion',
+    async (_name, moduleId, expected) => {
+      const client = await connect();
+      const ended = once(client, 'disconnect');
+      local.events.length = 0;
 
-    local.hubs.view(WEU)?.remove('dev-1', moduleId);
-    await ended;
+      local.hubs.view(WEU)?.remove('dev-1', moduleId);
+      await ended;
 
-    expect(kinds()).toEqual(expected);
-  });
+      expect(kinds()).toEqual(expected);
+    },
+  );
 
   test('a module reconnects with the subscriptions it had', async () => {
     const client = await local.module(WEU, 'dev-1', 'camera', MODULE_KEY);

@@ -13,7 +13,7 @@ const DEVICE = {
   reported: {},
 } as const;
 
-describe('what the hubs keep', () => {
+describe('the stored data of the hubs', () => {
   let directory: string;
   const opened: IotHubs[] = [];
   const open = (): IotHubs => {
@@ -33,7 +33,7 @@ describe('what the hubs keep', () => {
     for (const hubs of opened.splice(0)) hubs.close();
   });
 
-  test('is there again after the process was killed', () => {
+  test('survives a killed process', () => {
     const before = open(); // never closed: all that was acknowledged is in the file already
     before.provisioning(WEU)?.create('dev-1', DEVICE);
     before.provisioning(WEU)?.create('dev-2', DEVICE);
@@ -51,7 +51,7 @@ describe('what the hubs keep', () => {
     expect(after.provisioning(WEU)?.read('dev-1')?.authentication).toEqual(DEVICE.authentication);
   });
 
-  test('includes modules, and that they were deleted', () => {
+  test('includes modules and their deletion', () => {
     const before = open();
     before.provisioning(WEU)?.create('dev-1', DEVICE);
     before.provisioning(WEU)?.create('dev-2', DEVICE);
@@ -72,7 +72,7 @@ describe('what the hubs keep', () => {
     expect(after?.deviceCount).toBe(2);
   });
 
-  test('goes on counting where it stopped', () => {
+  test('continues versions where they stopped', () => {
     open().provisioning(WEU)?.create('dev-1', DEVICE);
 
     open()
@@ -82,7 +82,7 @@ describe('what the hubs keep', () => {
     expect(open().view(WEU)?.twin('dev-1')).toMatchObject({ etag: 'AAAAAAAAAAI=', version: 3 });
   });
 
-  test('does not grow for ever', () => {
+  test('is compacted so that it does not grow without limit', () => {
     const hubs = open();
     hubs.provisioning(WEU)?.create('dev-1', DEVICE);
     for (let index = 0; index < 12_000; index += 1) {
@@ -94,7 +94,7 @@ describe('what the hubs keep', () => {
     expect(open().view(WEU)?.twin('dev-1')).toMatchObject({ tags: { index: 11_999 }, version: 12_002 });
   });
 
-  test('includes the subscriptions of a device: its SDK does not make them again', async () => {
+  test('includes the subscriptions of a device, because its SDK does not subscribe again', async () => {
     const first = await startLocalHubs({ directory });
     first.hubs.provisioning(WEU)?.create('dev-1', DEVICE);
     const client = await first.device(WEU, 'dev-1', testKey(1));

@@ -14,12 +14,12 @@ describe('access to the service API', () => {
 
   test.each<[string, () => string]>([
     ['no credentials', () => ''],
-    ['a key of somebody else', () => serviceToken(WEU, testKey(9))],
+    ['a wrong key', () => serviceToken(WEU, testKey(9))],
     ['an unknown policy', () => serviceToken(WEU, undefined, undefined, 'device')],
     ['an expired token', () => serviceToken(WEU, undefined, 1_600_000_000)],
     ['a token for another hub', () => serviceToken(EUS)],
-    ['a token for a hub whose name begins alike', () => serviceToken('contoso-weu.azure-devices.ne')],
-    ['garbage', () => 'SharedAccessSignature sr=%zz&sig=%&se=x'],
+    ['a token for a hub whose name is a prefix', () => serviceToken('contoso-weu.azure-devices.ne')],
+    ['a malformed token', () => 'SharedAccessSignature sr=%zz&sig=%&se=x'],
   ])('refuses %s', async (_name, authorization) => {
     const answer = await local.call('GET', '/twins/dev-1', { headers: { authorization: authorization() } });
 
@@ -28,20 +28,20 @@ describe('access to the service API', () => {
   });
 
   test('refuses a Bearer token and says what to use', async () => {
-    const answer = await local.call('GET', '/twins/dev-1', { headers: { authorization: 'Bearer abc' } });
+    const answer = await local.call('GET', '/twins/dev-1', { headers: { authorization: 'Bearer xyzzy' } });
 
     expect(answer.status).toBe(401);
     expect(answer.body.Message).toContain('connection string');
-    expect(answer.text).not.toContain('abc');
+    expect(answer.text).not.toContain('xyzzy');
   });
 
-  test('the SDK sees UnauthorizedError', async () => {
+  test('the SDK throws an UnauthorizedError', async () => {
     await expect(local.registry(WEU, testKey(9)).getTwin('dev-1')).rejects.toMatchObject({
       name: 'UnauthorizedError',
     });
   });
 
-  test('the Host header tells the hub, whatever its case and port', async () => {
+  test('the Host header selects the hub, whatever its case and port', async () => {
     await registry.create({ deviceId: 'dev-1' });
 
     expect(
@@ -55,14 +55,14 @@ describe('access to the service API', () => {
     expect(foreign.status).toBe(403);
   });
 
-  test('the key can be another one', async () => {
+  test('the key can be configured', async () => {
     const other = await startLocalHubs({ serviceKey: testKey(7) });
     await expect(other.registry(WEU, testKey(7)).list()).resolves.toBeDefined();
     await expect(other.registry(WEU).list()).rejects.toMatchObject({ name: 'UnauthorizedError' });
     await other.close();
   });
 
-  test('counts what was done, accepted and refused apart', async () => {
+  test('successful and refused calls are counted separately for each operation', async () => {
     await registry.create({ deviceId: 'dev-1' });
     await registry.getTwin('dev-1');
     await registry.updateTwin('dev-1', { tags: { a: 1 } }, '*');
@@ -82,7 +82,7 @@ describe('access to the service API', () => {
     expect(local.hubs.view(EUS)?.counters).toMatchObject({ twinReads: 0, identityOps: 0 });
   });
 
-  test('an oversized body is refused and the connection stays sane', async () => {
+  test('an oversized body is refused, and the connection stays usable', async () => {
     const answer = await local.call('PATCH', '/twins/dev-1', { body: 'x'.repeat(9 * 1024 * 1024) });
     expect(answer.status).toBe(413);
     expect((await local.call('GET', '/statistics/devices')).status).toBe(200);

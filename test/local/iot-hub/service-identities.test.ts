@@ -2,7 +2,7 @@ import { afterEach, beforeEach, describe, expect, test } from '@jest/globals';
 import type { Registry } from 'azure-iothub';
 import { type LocalHubs, startLocalHubs, testKey, WEU } from './local-hubs.ts';
 
-describe('identities over the service API', () => {
+describe('device identities over the service API', () => {
   let local: LocalHubs;
   let registry: Registry;
 
@@ -12,7 +12,7 @@ describe('identities over the service API', () => {
   });
   afterEach(() => local.close());
 
-  test('are created with keys, read, updated and deleted', async () => {
+  test('device identities are created with keys, read, updated and deleted', async () => {
     const { responseBody: created } = await registry.create({ deviceId: 'dev-1' });
     const primaryKey = created.authentication?.symmetricKey?.primaryKey ?? '';
     expect(Buffer.from(primaryKey, 'base64')).toHaveLength(32);
@@ -33,7 +33,7 @@ describe('identities over the service API', () => {
     await expect(registry.get('dev-1')).rejects.toMatchObject({ name: 'DeviceNotFoundError' });
   });
 
-  test('creating one twice is a conflict', async () => {
+  test('creating an identity twice is a conflict', async () => {
     await registry.create({ deviceId: 'dev-1' });
 
     await expect(registry.create({ deviceId: 'dev-1' })).rejects.toMatchObject({
@@ -41,7 +41,7 @@ describe('identities over the service API', () => {
     });
   });
 
-  test('If-Match guards deletion', async () => {
+  test('the deletion of an identity respects If-Match', async () => {
     const { responseBody: created } = await registry.create({ deviceId: 'dev-1' });
     const stale = await local.call('DELETE', '/devices/dev-1', { headers: { 'if-match': '"stale"' } });
     const current = await local.call('DELETE', '/devices/dev-1', {
@@ -51,7 +51,7 @@ describe('identities over the service API', () => {
     expect([stale.status, current.status]).toEqual([412, 204]);
   });
 
-  test('a certificate identity carries thumbprints and no keys', async () => {
+  test('a certificate identity has thumbprints and no keys', async () => {
     const thumbprint = 'ab'.repeat(20);
     await registry.create({
       deviceId: 'dev-1',
@@ -99,7 +99,7 @@ describe('identities over the service API', () => {
     expect([...(local.hubs.view(WEU)?.deviceIds() ?? [])]).toEqual(['c']);
   });
 
-  test('are listed and counted', async () => {
+  test('device identities are listed and counted', async () => {
     await registry.addDevices(['a', 'b', 'c'].map((deviceId) => ({ deviceId })));
     await registry.update({ deviceId: 'b', status: 'disabled' });
 
@@ -112,7 +112,7 @@ describe('identities over the service API', () => {
 
   describe('device ids', () => {
     test.each(['a#b?c%d', 'dev:1.x_y-z', "!$'()*+,;=@", '100%25'])(
-      '%s goes through all calls',
+      'the device id %s is accepted by all calls',
       async (deviceId) => {
         await registry.create({ deviceId });
 
@@ -125,17 +125,17 @@ describe('identities over the service API', () => {
 
     test.each([
       ['a slash', 'a/b'],
-      ['a climbing path', '../../etc/passwd'],
+      ['a path to a parent folder', '../../etc/passwd'],
       ['a space', 'a b'],
       ['129 characters', 'x'.repeat(129)],
       ['a letter outside ASCII', 'é'],
-    ])('%s is refused', async (_name, deviceId) => {
+    ])('a device id with %s is refused', async (_name, deviceId) => {
       await expect(registry.create({ deviceId })).rejects.toMatchObject({ response: { statusCode: 400 } });
       await expect(registry.getTwin(deviceId)).rejects.toMatchObject({ response: { statusCode: 404 } });
     });
 
     test.each(['/twins/..%2f..%2fetc', '/twins/../devices/x', '/twins/%zz', '//', '/twins/', '/', '*'])(
-      'path %s harms nothing',
+      'the path %s is answered with 400, 401 or 404',
       async (path) => {
         const answer = await local.call('GET', path);
         expect([400, 401, 404]).toContain(answer.status);

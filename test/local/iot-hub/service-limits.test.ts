@@ -14,7 +14,7 @@ describe('limits of the service API', () => {
   });
   afterAll(() => local.close());
 
-  test('too many writes first wait, then are refused with 429001', async () => {
+  test('too many writes are first delayed, then refused with 429001', async () => {
     const registry = local.registry(WEU);
     const writes = Array.from({ length: 40 }, (_, index) =>
       registry.updateTwin('dev-1', { tags: { index } }, '*').then(
@@ -32,7 +32,7 @@ describe('limits of the service API', () => {
   });
 });
 
-test('as many calls as there are may wait for their turn: no warning of a leak', async () => {
+test('many waiting calls cause no warning about a listener leak', async () => {
   const warnings: string[] = [];
   const note = ({ name }: Error) => warnings.push(name);
   const node = runInThisContext('process') as NodeJS.Process; // Jest's own `process` hears of no warnings
@@ -48,7 +48,7 @@ test('as many calls as there are may wait for their turn: no warning of a leak',
   expect(warnings).toEqual([]);
 });
 
-test('when the daily messages are used up, calls are refused with 403002 until midnight UTC', async () => {
+test('after the daily quota is used up, calls are refused with 403002 until midnight UTC', async () => {
   const F1_MESSAGES = 8_000;
   let time = Date.parse('2024-03-01T23:00:00Z');
   const local = await startLocalHubs({ hubs: [{ host: WEU, tier: 'F1', units: 1 }], now: () => time });

@@ -16,8 +16,8 @@ describe('modules over the service API', () => {
   const add = (moduleId: string, more: Partial<Module> = {}) =>
     registry.addModule({ deviceId: 'dev-1', moduleId, ...more });
 
-  describe('identities', () => {
-    test('are created with keys, read, updated and deleted', async () => {
+  describe('module identities', () => {
+    test('module identities are created with keys, read, updated and deleted', async () => {
       const { responseBody: created } = await add('camera');
       const primaryKey = created.authentication?.symmetricKey?.primaryKey ?? '';
       expect(Buffer.from(primaryKey, 'base64')).toHaveLength(32);
@@ -39,7 +39,7 @@ describe('modules over the service API', () => {
       });
     });
 
-    test('have neither status nor capabilities', async () => {
+    test('module identities have neither status nor capabilities', async () => {
       await add('camera');
       const { body } = await local.call('GET', '/devices/dev-1/modules/camera');
 
@@ -61,7 +61,7 @@ describe('modules over the service API', () => {
       });
     });
 
-    test('are listed in the order of their ids, of one device alone', async () => {
+    test('module identities are listed by id, for one device only', async () => {
       await registry.create({ deviceId: 'dev-2' });
       await registry.addModule({ deviceId: 'dev-2', moduleId: 'other' });
       for (const moduleId of ['pump', 'camera', '$edgeAgent']) await add(moduleId);
@@ -72,7 +72,7 @@ describe('modules over the service API', () => {
       expect((await local.call('GET', '/devices/nobody/modules')).status).toBe(404);
     });
 
-    test('leave the identity, the list and the count of devices alone', async () => {
+    test('module identities do not change the identity, the list and the count of devices', async () => {
       const { body: before } = await local.call('GET', '/devices/dev-1');
       await add('camera');
 
@@ -81,7 +81,7 @@ describe('modules over the service API', () => {
       expect((await registry.getRegistryStatistics()).responseBody).toMatchObject({ totalDeviceCount: 1 });
     });
 
-    test('creating one twice is 409301', async () => {
+    test('a module cannot be created twice: the second call is refused with 409301', async () => {
       await add('camera');
 
       await expect(add('camera')).rejects.toMatchObject({
@@ -89,7 +89,7 @@ describe('modules over the service API', () => {
       });
     });
 
-    test('a device has at most 50', async () => {
+    test('a device has at most 50 modules', async () => {
       for (let index = 0; index < 50; index += 1) await add(`m${index}`);
 
       await expect(add('m50')).rejects.toMatchObject({
@@ -99,7 +99,7 @@ describe('modules over the service API', () => {
       await expect(add('m50')).resolves.toBeDefined();
     });
 
-    test('If-Match guards deletion', async () => {
+    test('the deletion of a module respects If-Match', async () => {
       const { responseBody: created } = await add('camera');
 
       const remove = async (etag: string | undefined) =>
@@ -110,7 +110,7 @@ describe('modules over the service API', () => {
       expect((await remove(created.etag)).status).toBe(204);
     });
 
-    test('go with their device, and do not come back with it', async () => {
+    test('modules are deleted with their device, and are not restored with it', async () => {
       await add('camera');
       await registry.delete('dev-1');
       expect((await local.call('GET', '/twins/dev-1/modules/camera')).headers['iothub-errorcode']).toBe(
@@ -123,7 +123,7 @@ describe('modules over the service API', () => {
     });
 
     test.each(['a#b?c%d', "!$'()*+,;=@", '100%25', '..'])(
-      'id %s goes through all calls',
+      'the module id %s is accepted by all calls',
       async (moduleId) => {
         await add(moduleId);
 
@@ -141,13 +141,13 @@ describe('modules over the service API', () => {
       ['another module in the body', 'camera', { moduleId: 'pump' }, 400],
       ['another device in the body', 'camera', { deviceId: 'dev-2' }, 400],
       ['a key that is not base64', 'camera', { authentication: { symmetricKey: { primaryKey: '!' } } }, 400],
-      ['an owner that is no text', 'camera', { managedBy: 1 }, 400],
-    ])('%s is refused', async (_name, moduleId, body, status) => {
+      ['an owner that is not a text', 'camera', { managedBy: 1 }, 400],
+    ])('a module identity with %s is refused', async (_name, moduleId, body, status) => {
       expect((await local.call('PUT', `/devices/dev-1/modules/${moduleId}`, { body })).status).toBe(status);
       expect((await registry.getModulesOnDevice('dev-1')).responseBody).toEqual([]);
     });
 
-    test('a bulk call takes none, rather than take one for a device', async () => {
+    test('a bulk call with a module is refused, and does not create a device', async () => {
       const { status, body } = await local.call('POST', '/devices', {
         body: [{ id: 'dev-2', moduleId: 'camera', importMode: 'create' }],
       });
@@ -162,14 +162,14 @@ describe('modules over the service API', () => {
       ['PATCH', '/twins/dev-1/modules/'],
       ['POST', '/devices/dev-1/modules/camera'],
       ['GET', '/devices/dev-1/things/camera'],
-    ])('%s %s is not known', async (method, path) => {
+    ])('%s %s is an unknown operation', async (method, path) => {
       await add('camera');
       expect((await local.call(method, path)).headers['iothub-errorcode']).toBe('InvalidOperation');
     });
   });
 
-  describe('twins', () => {
-    test('a new one is empty, and knows whose it is', async () => {
+  describe('module twins', () => {
+    test('a new module twin is empty and has the ids of its module', async () => {
       await add('camera');
       const { body } = await local.call('GET', '/twins/dev-1/modules/camera');
 
@@ -184,7 +184,7 @@ describe('modules over the service API', () => {
       expect(body).not.toHaveProperty('capabilities');
     });
 
-    test('are written with the etag that was read, apart from the twin of the device', async () => {
+    test('module twins are written with the etag that was read, and independently of the device twin', async () => {
       await add('camera');
       const { responseBody: twin } = await registry.getModuleTwin('dev-1', 'camera');
       const { responseBody: written } = await registry.updateModuleTwin(
@@ -209,7 +209,7 @@ describe('modules over the service API', () => {
       });
     });
 
-    test('follow the rules of a device’s twin, write for write', async () => {
+    test('module twins follow the same rules as device twins', async () => {
       await add('camera');
       const writes: [string, unknown][] = [
         ['PATCH', { tags: { a: 1, b: { c: [1, 2] } }, properties: { desired: { x: { y: 1 } } } }],
@@ -247,7 +247,7 @@ describe('modules over the service API', () => {
       ]);
     });
 
-    test('a module that is not there is 404010, one of a device that is not there 404001', async () => {
+    test('a missing module is 404010, and a module of a missing device is 404001', async () => {
       const errorOf = async (path: string) =>
         JSON.parse((await local.call('GET', path)).body.Message) as { readonly errorCode: number };
 
@@ -258,7 +258,7 @@ describe('modules over the service API', () => {
       });
     });
 
-    test('those of a disabled device are not found by writers', async () => {
+    test('module twins of a disabled device can be read but not written', async () => {
       await add('camera');
       await registry.update({ deviceId: 'dev-1', status: 'disabled' });
 

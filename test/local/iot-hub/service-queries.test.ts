@@ -23,7 +23,7 @@ describe('queries over the service API', () => {
   });
   afterEach(() => local.close());
 
-  test('SELECT * gives whole twins, page by page', async () => {
+  test('SELECT * returns whole twins in pages', async () => {
     const query = registry.createQuery('SELECT * FROM devices', 10);
     const sizes: number[] = [];
     const ids: string[] = [];
@@ -37,7 +37,7 @@ describe('queries over the service API', () => {
     expect(ids).toEqual(Array.from({ length: 25 }, (_, index) => `dev-${10 + index}`));
   });
 
-  test('a walk over versions and etags gets every device once, with the token of each page', async () => {
+  test('an audit query for versions and etags returns every device once, with a token on each page', async () => {
     const query = registry.createQuery('SELECT deviceId, version, etag FROM devices', 10);
     const rows: unknown[] = [];
     let token: string | undefined;
@@ -55,7 +55,7 @@ describe('queries over the service API', () => {
     ]);
   });
 
-  test('a page stays right when devices go between pages', async () => {
+  test('a page stays correct when devices are deleted between pages', async () => {
     const query = registry.createQuery('SELECT deviceId FROM devices', 10);
     await query.nextAsTwin();
     await registry.delete('dev-15');
@@ -66,7 +66,7 @@ describe('queries over the service API', () => {
     expect(result.map(({ deviceId }) => deviceId)[0]).toBe('dev-21');
   });
 
-  test('columns give just those, in their order', async () => {
+  test('a query for columns returns exactly those in their order', async () => {
     const { body, headers } = await local.call('POST', '/devices/query', {
       body: {
         query: "SELECT deviceId, version, etag, tags.site AS place FROM devices WHERE deviceId = 'dev-12'",
@@ -89,7 +89,7 @@ describe('queries over the service API', () => {
     ["deviceId in['dev-12','dev-14'] AND properties.desired.level IN [1, 4]", ['dev-14']],
     ["properties.desired.level IN ['3', true]", []],
     ["tags.toString = 'x'", []],
-  ])('WHERE %s', async (where, expected) => {
+  ])('a query filters by %s', async (where, expected) => {
     const { body } = await local.call('POST', '/devices/query', {
       body: { query: `SELECT deviceId FROM devices WHERE ${where}` },
     });
@@ -97,7 +97,7 @@ describe('queries over the service API', () => {
     expect(body.map(({ deviceId }: { deviceId: string }) => deviceId)).toEqual(expected);
   });
 
-  describe('of modules', () => {
+  describe('queries for modules over the service API', () => {
     const ids = (rows: readonly { readonly deviceId: string; readonly moduleId?: string }[]) =>
       rows.map(({ deviceId, moduleId }) => `${deviceId}/${moduleId}`);
     const all = ['dev-11/camera', 'dev-11/pump', 'dev-13/camera', 'dev-14/a', 'dev-14/b'];
@@ -110,14 +110,14 @@ describe('queries over the service API', () => {
       await registry.updateModuleTwin('dev-13', 'camera', { tags: { site: 'ams' } }, '*');
     });
 
-    test('SELECT * gives whole twins of modules and none of devices', async () => {
+    test('SELECT * returns whole twins of modules, and none of devices', async () => {
       const { result } = await registry.createQuery('SELECT * FROM devices.modules').nextAsTwin();
 
       expect(ids(result)).toEqual(all);
       expect(result[0]).toMatchObject({ moduleId: 'camera', properties: { desired: { $version: 1 } } });
     });
 
-    test('columns and conditions work as with devices', async () => {
+    test('columns and conditions work as for devices', async () => {
       const { body, headers } = await local.call('POST', '/devices/query', {
         body: {
           query:
@@ -129,7 +129,7 @@ describe('queries over the service API', () => {
       expect(headers['x-ms-item-type']).toBe('Raw');
     });
 
-    test.each([1, 2, 3, 4])('pages of %i', async (size) => {
+    test.each([1, 2, 3, 4])('pages of the size %i contain every module once', async (size) => {
       const query = registry.createQuery('SELECT deviceId, moduleId FROM devices.modules', size);
       const pages: string[][] = [];
       while (query.hasMoreResults) pages.push(ids((await query.nextAsTwin()).result));
@@ -138,7 +138,7 @@ describe('queries over the service API', () => {
       expect(pages).toHaveLength(Math.ceil(all.length / size));
     });
 
-    test('a page stays right when the device of its last module goes', async () => {
+    test('a page stays correct when the device of its last module is deleted', async () => {
       const query = registry.createQuery('SELECT deviceId, moduleId FROM devices.modules', 1);
       await query.nextAsTwin();
       await registry.delete('dev-11');
@@ -146,7 +146,7 @@ describe('queries over the service API', () => {
       expect(ids((await query.nextAsTwin()).result)).toEqual(['dev-13/camera']);
     });
 
-    test('queries of devices do not see them', async () => {
+    test('queries for devices do not return modules', async () => {
       const { body } = await local.call('POST', '/devices/query', {
         body: { query: "SELECT deviceId FROM devices WHERE moduleId = 'camera'" },
       });
@@ -165,19 +165,19 @@ describe('queries over the service API', () => {
     'SELECT * FROM devices WHERE tags.a IN []',
     "SELECT * FROM devices WHERE tags.a IN ['x'",
     '',
-  ])('%s is refused with 400004', async (query) => {
+  ])('the query %s is refused with 400004', async (query) => {
     const answer = await local.call('POST', '/devices/query', { body: { query } });
 
     expect(answer.status).toBe(400);
     expect(answer.body.Message).toMatch(/^ErrorCode:ArgumentInvalid;BadRequest/);
   });
 
-  test('a text longer than the hub takes is refused', async () => {
+  test('a query above the maximum length is refused', async () => {
     const query = `SELECT * FROM devices WHERE tags.a = '${'x'.repeat(9000)}'`;
     expect((await local.call('POST', '/devices/query', { body: { query } })).status).toBe(400);
   });
 
-  test('a continuation token that is none is refused', async () => {
+  test('an invalid continuation token is refused', async () => {
     const answer = await local.call('POST', '/devices/query', {
       headers: { 'x-ms-continuation': 'bogus' },
       body: { query: 'SELECT * FROM devices' },

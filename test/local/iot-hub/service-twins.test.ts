@@ -32,7 +32,7 @@ describe('twins over the service API', () => {
     });
   });
 
-  test('a patch merges, counts up and answers the new twin with its etag', async () => {
+  test('a patch is merged, increases the versions, and returns the new twin with its etag', async () => {
     const { responseBody: twin, httpResponse } = await registry.updateTwin(
       'dev-1',
       { tags: { site: 'Zürich' }, properties: { desired: { interval: 5 } } },
@@ -48,7 +48,7 @@ describe('twins over the service API', () => {
     expect(httpResponse.headers.etag).toBe('"AAAAAAAAAAI="');
   });
 
-  test('the SDK sends its etag quoted: a stale one is refused with 412', async () => {
+  test('the SDK quotes its etag, and a stale one is refused with 412', async () => {
     const { responseBody: twin } = await registry.getTwin('dev-1');
     await registry.updateTwin('dev-1', { tags: { by: 'another' } }, '*');
 
@@ -61,9 +61,9 @@ describe('twins over the service API', () => {
   test.each([
     ['quoted and stale', '"AAAAAAAAAAk="', 412],
     ['quoted and current', '"AAAAAAAAAAE="', 200],
-    ['any', '"*"', 200],
+    ['a wildcard', '"*"', 200],
     ['unquoted and stale, which the hub ignores', 'AAAAAAAAAAk=', 200],
-  ])('If-Match %s', async (_name, ifMatch, status) => {
+  ])('a patch with an If-Match that is %s is answered with its status', async (_name, ifMatch, status) => {
     const answer = await local.call('PATCH', '/twins/dev-1?api-version=2021-04-12', {
       headers: { 'if-match': ifMatch },
       body: { tags: { a: 1 } },
@@ -77,7 +77,7 @@ describe('twins over the service API', () => {
     }
   });
 
-  test('PUT replaces the sections it names and tells of the whole twin', async () => {
+  test('PUT replaces the sections it names and sends an event with the whole twin', async () => {
     await registry.updateTwin('dev-1', { tags: { a: 1 }, properties: { desired: { x: 1, y: 2 } } }, '*');
     local.events.length = 0;
 
@@ -103,7 +103,7 @@ describe('twins over the service API', () => {
     expect(answer.body).toMatchObject({ tags: { a: 1 }, version: 3 });
   });
 
-  test('metadata that a client sends back is not written', async () => {
+  test('metadata that a client sends back is ignored', async () => {
     const answer = await local.call('PATCH', '/twins/dev-1', {
       body: { properties: { desired: { a: 1, $version: 77, $metadata: { a: {} } }, reported: { b: 1 } } },
     });
@@ -113,10 +113,10 @@ describe('twins over the service API', () => {
   });
 
   test.each<[string, unknown]>([
-    ['not JSON', '{"tags":'],
+    ['a body that is not JSON', '{"tags":'],
     ['an array', [1]],
-    ['tags that are no object', { tags: 'x' }],
-    ['desired that is no object', { properties: { desired: [1] } }],
+    ['tags that are not an object', { tags: 'x' }],
+    ['desired properties that are not an object', { properties: { desired: [1] } }],
     ['null in an array', { properties: { desired: { a: [1, null] } } }],
     ['a key with a dot', { tags: { 'a.b': 1 } }],
     ['a string over 4 KB', { tags: { a: 'x'.repeat(4097) } }],
@@ -125,7 +125,7 @@ describe('twins over the service API', () => {
       'more than 8 KB of tags',
       { tags: Object.fromEntries([...'abc'].map((name) => [name, 'x'.repeat(3000)])) },
     ],
-  ])('refuses %s with 400 and leaves the twin alone', async (_name, body) => {
+  ])('refuses %s with 400 and does not change the twin', async (_name, body) => {
     const answer = await local.call('PATCH', '/twins/dev-1', { body });
 
     expect(answer.status).toBe(400);
@@ -133,7 +133,7 @@ describe('twins over the service API', () => {
     expect(local.hubs.view(WEU)?.twin('dev-1')).toMatchObject({ version: 2, tags: {} });
   });
 
-  test('a device that is not there is 404001, in the form of the twin store', async () => {
+  test('an unknown device is answered with 404001, in the form of the twin store', async () => {
     const answer = await local.call('GET', '/twins/nobody');
 
     expect(answer.status).toBe(404);
@@ -146,7 +146,7 @@ describe('twins over the service API', () => {
     await expect(registry.getTwin('nobody')).rejects.toMatchObject({ response: { statusCode: 404 } });
   });
 
-  test('a disabled device keeps its twin, but writers do not find it', async () => {
+  test('the twin of a disabled device can be read but not written', async () => {
     const { responseBody: identity } = await registry.get('dev-1');
     await registry.update({ ...JSON.parse(JSON.stringify(identity)), status: 'disabled' });
 

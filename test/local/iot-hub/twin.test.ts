@@ -22,7 +22,7 @@ const twinWith = (desired: JsonObject, tags: JsonObject = {}, reported: JsonObje
   createTwin(T1, { tags, desired, reported });
 
 describe('a new twin', () => {
-  test('has etag counter, desired and reported version 1 and version 2', () => {
+  test('has etag counter 1, desired and reported version 1, and version 2', () => {
     const twin = createTwin(T1);
 
     expect(twinEtag(twin)).toBe('AAAAAAAAAAE=');
@@ -53,7 +53,7 @@ describe('a new twin', () => {
   });
 });
 
-describe('values after a patch', () => {
+describe('the values of a twin after a patch', () => {
   test.each<[string, JsonObject, JsonObject, JsonObject]>([
     ['adds a key', { a: 1 }, { b: 2 }, { a: 1, b: 2 }],
     ['changes a value', { a: 1 }, { a: 2 }, { a: 2 }],
@@ -71,14 +71,14 @@ describe('values after a patch', () => {
     ['replaces an object by a value', { a: { b: 1 } }, { a: 'text' }, { a: 'text' }],
     ['replaces a value by an object', { a: 1 }, { a: { b: 2 } }, { a: { b: 2 } }],
     ['drops nulls inside a new object', {}, { a: { b: null, c: 1 } }, { a: { c: 1 } }],
-    ['leaves all alone when empty', { a: 1 }, {}, { a: 1 }],
-  ])('%s', (_name, current, patch, expected) => {
+    ['changes nothing when empty', { a: 1 }, {}, { a: 1 }],
+  ])('a patch %s', (_name, current, patch, expected) => {
     expect(mergeValues(current, patch)).toEqual(expected);
     expect(patchTwin(twinWith(current), { desired: patch }, T2).twin.desired.values).toEqual(expected);
     expect(reportTwin(twinWith({}, {}, current), patch, T2).twin.reported.values).toEqual(expected);
   });
 
-  test('a key such as __proto__ is a key like any other', () => {
+  test('a patch treats __proto__ like any other key', () => {
     const patch = JSON.parse('{"__proto__":{"polluted":1},"constructor":2}') as JsonObject;
 
     const merged = mergeValues({ a: 1 }, patch);
@@ -88,7 +88,7 @@ describe('values after a patch', () => {
   });
 });
 
-describe('what is counted up', () => {
+describe('the counters of a twin', () => {
   const start = twinWith({ a: 1 }, { t: 1 }, { r: 1 }); // etag 1, desired 1, reported 2
   const counts = (twin: Twin) => [
     twin.writes,
@@ -106,28 +106,24 @@ describe('what is counted up', () => {
       [2, 2, 2, 4],
     ],
     ['a patch with the same value', (twin) => patchTwin(twin, { desired: { a: 1 } }, T2).twin, [2, 2, 2, 4]],
-    [
-      'a null for a key that is not there',
-      (twin) => patchTwin(twin, { desired: { z: null } }, T2).twin,
-      [1, 1, 2, 3],
-    ],
+    ['a null for a missing key', (twin) => patchTwin(twin, { desired: { z: null } }, T2).twin, [1, 1, 2, 3]],
     ['an empty patch', (twin) => patchTwin(twin, {}, T2).twin, [1, 1, 2, 3]],
     ['a report', (twin) => reportTwin(twin, { r: 1 }, T2).twin, [1, 1, 3, 4]],
     ['a replacement of tags', (twin) => replaceTwin(twin, { tags: {} }, T2).twin, [2, 1, 2, 4]],
     ['a replacement of desired', (twin) => replaceTwin(twin, { desired: {} }, T2).twin, [2, 2, 2, 4]],
-  ])('%s', (_name, write, expected) => {
+  ])('the counters of a twin are increased correctly by %s', (_name, write, expected) => {
     expect(counts(start)).toEqual([1, 1, 2, 3]);
     expect(counts(write(start))).toEqual(expected);
   });
 
-  test('the etag is the count in eight bytes, big end first', () => {
+  test('the etag is the counter in eight big-endian bytes', () => {
     expect(twinEtag({ ...start, writes: 11 })).toBe('AAAAAAAAAAs=');
     expect(twinEtag({ ...start, writes: 2 ** 40 })).toBe('AAABAAAAAAA=');
   });
 });
 
-describe('metadata', () => {
-  test('a patch stamps the keys it names and all above, in desired with the version', () => {
+describe('the metadata of a twin', () => {
+  test('a patch stamps its keys and their parents, in desired with the version', () => {
     const { twin, applied } = patchTwin(
       twinWith({ a: { b: 1, c: 2 }, d: 3 }),
       { desired: { a: { b: 9 } } },
@@ -144,13 +140,13 @@ describe('metadata', () => {
     });
   });
 
-  test('reported metadata carries no version', () => {
+  test('reported metadata has no version', () => {
     const { twin } = reportTwin(createTwin(T1), { a: [1] }, T2);
 
     expect(twin.reported.metadata).toEqual({ $lastUpdated: at2, a: { $lastUpdated: at2 } });
   });
 
-  test('forgets what is deleted, and what was below a value that is no object any more', () => {
+  test('metadata of deleted values, and of values below a replaced object, is removed', () => {
     const twin = twinWith({ a: { b: 1 }, c: 1 });
     const after = patchTwin(twin, { desired: { a: 5, c: null } }, T2).twin;
 
@@ -158,7 +154,7 @@ describe('metadata', () => {
     expect(after.desired.metadata).toEqual({ ...second, a: second });
   });
 
-  test('has a node for each key of the values, always', () => {
+  test('each key of the values always has metadata', () => {
     fc.assert(
       fc.property(patchArbitrary(), patchArbitrary(), (first, second) => {
         const { twin } = patchTwin(
@@ -172,13 +168,13 @@ describe('metadata', () => {
   });
 });
 
-describe('a replacement', () => {
-  test('tells the device the whole section and null for what is gone', () => {
+describe('the replacement of a twin', () => {
+  test('notifies the device of the whole section, with null for deleted values', () => {
     expect(replacementPatch({ a: 1, b: 2 }, { a: 1, c: 100 })).toEqual({ a: 1, b: null, c: 100 });
     expect(replacementPatch({ a: { x: 1, y: 2 } }, { a: { x: 1 } })).toEqual({ a: { x: 1, y: null } });
   });
 
-  test('turns one section into the other when it is applied as a patch', () => {
+  test('has the same effect as its patch to the device', () => {
     fc.assert(
       fc.property(valuesArbitrary(), valuesArbitrary(), (current, next) => {
         expect(mergeValues(current, replacementPatch(current, next))).toEqual(next);
@@ -186,7 +182,7 @@ describe('a replacement', () => {
     );
   });
 
-  test('leaves a section alone that is not given', () => {
+  test('keeps a section that is not given', () => {
     const { twin, notice } = replaceTwin(twinWith({ a: 1 }, { t: 1 }), { tags: { u: 2 } }, T2);
 
     expect(twin.tags).toEqual({ u: 2 });
@@ -208,8 +204,8 @@ describe('an edit in the portal', () => {
   });
 });
 
-describe('properties of merging', () => {
-  test('a patch applied twice gives the same values as once', () => {
+describe('merging patches', () => {
+  test('a patch that is applied twice gives the same values as once', () => {
     fc.assert(
       fc.property(patchArbitrary(), patchArbitrary(), (base, patch) => {
         const current = mergeValues({}, base);
@@ -219,7 +215,7 @@ describe('properties of merging', () => {
     );
   });
 
-  test('what has no effect may be left out of a patch', () => {
+  test('the parts of a patch without effect can be omitted', () => {
     fc.assert(
       fc.property(patchArbitrary(), patchArbitrary(), (base, patch) => {
         const current = mergeValues({}, base);
@@ -228,7 +224,7 @@ describe('properties of merging', () => {
     );
   });
 
-  test('no null is ever stored', () => {
+  test('a null is never stored', () => {
     fc.assert(
       fc.property(patchArbitrary(), patchArbitrary(), (base, patch) => {
         expect(JSON.stringify(mergeValues(mergeValues({}, base), patch))).not.toContain('null');
@@ -236,7 +232,7 @@ describe('properties of merging', () => {
     );
   });
 
-  test('versions only grow, and the version of the twin is a total order over its changes', () => {
+  test('versions never decrease, and the twin version orders all changes', () => {
     const write = fc.oneof(
       patchArbitrary().map((patch) => (twin: Twin) => patchTwin(twin, { desired: patch }, T2).twin),
       patchArbitrary().map((patch) => (twin: Twin) => patchTwin(twin, { tags: patch }, T2).twin),

@@ -16,20 +16,20 @@ import {
 } from '../../../local/iot-hub/service-api/shared-access-signature.ts';
 import { testKey } from './local-hubs.ts';
 
-describe('times', () => {
+describe('times on the wire', () => {
   const instant = (text: string, ticks: bigint) => BigInt(Date.parse(text)) * 10_000n + ticks;
 
   test.each([
     ['2020-10-21T14:13:39.364Z', 9100n, '2020-10-21T14:13:39.36491Z', '2020-10-21T14:13:39.3649100+00:00'],
     ['2020-10-21T14:13:39.000Z', 0n, '2020-10-21T14:13:39Z', '2020-10-21T14:13:39.0000000+00:00'],
     ['2020-10-21T14:13:39.000Z', 1n, '2020-10-21T14:13:39.0000001Z', '2020-10-21T14:13:39.0000001+00:00'],
-  ])('%s and %s ticks', (text, ticks, updated, operation) => {
+  ])('%s and %s ticks are written in both formats of Azure', (text, ticks, updated, operation) => {
     expect(formatInstant(instant(text, ticks))).toBe(updated);
     expect(formatOperationTimestamp(instant(text, ticks))).toBe(operation);
     expect(toMilliseconds(instant(text, ticks))).toBe(Date.parse(text));
   });
 
-  test('a clock never stands still, even when the computer turns its own back', () => {
+  test('the clock always increases, even if the system clock goes back', () => {
     const readings = [1000, 1000, 999, 5000, 4000];
     const tick = createClock(() => readings.shift() ?? 0);
     const read = [tick(), tick(), tick(), tick(), tick()];
@@ -45,7 +45,7 @@ describe('user names of devices', () => {
     ['hub.azure-devices.net/a?b#c%d/?api-version=1&model-id=dtmi:com:x;1&z=1', 'a?b#c%d', 'dtmi:com:x;1'],
     ['hub.azure-devices.net/?x/?api-version=1', '?x', undefined],
     ['hub.azure-devices.net/dev-1/?api-version=1&DeviceClientType=a/b=c', 'dev-1', undefined],
-  ])('%s', (userName, deviceId, modelId) => {
+  ])('the user name %s names a device', (userName, deviceId, modelId) => {
     const address = { deviceId };
     expect(parseDeviceUserName(userName)).toEqual({ host: 'hub.azure-devices.net', address, modelId });
   });
@@ -57,7 +57,7 @@ describe('user names of devices', () => {
     ['hub.azure-devices.net/dev/mod/', 'mod', undefined],
     ['hub.azure-devices.net/dev/a=b/?api-version=1&model-id=dtmi:com:x;1', 'a=b', 'dtmi:com:x;1'],
     ['hub.azure-devices.net/dev/$edgeAgent/?api-version=1', '$edgeAgent', undefined],
-  ])('%s is one of a module', (userName, moduleId, modelId) => {
+  ])('the user name %s names a module', (userName, moduleId, modelId) => {
     const address = { deviceId: 'dev', moduleId };
     expect(parseDeviceUserName(userName)).toEqual({ host: 'hub.azure-devices.net', address, modelId });
   });
@@ -69,12 +69,12 @@ describe('user names of devices', () => {
     '/dev',
     'hub.azure-devices.net/dev//?api-version=1',
     'hub.azure-devices.net/dev/mod/more/?api-version=1',
-  ])('%s is none', (text) => {
+  ])('the user name %s is refused', (text) => {
     expect(parseDeviceUserName(text)).toBeUndefined();
   });
 });
 
-describe('topics of devices', () => {
+describe('the topics of devices', () => {
   test.each([
     ['$iothub/twin/GET/?$rid=abc', { kind: 'getTwin', requestId: 'abc' }],
     [
@@ -101,7 +101,7 @@ describe('topics of devices', () => {
     ['devices/d/messages/eventsX', undefined],
     ['$iothub/twin/PATCH/properties/desired/?$rid=1', undefined],
     ['', undefined],
-  ])('%s', (topic, expected) => {
+  ])('the topic %s of a device is parsed', (topic, expected) => {
     expect(parseDeviceTopic(topic, { deviceId: 'd' })).toEqual(expected);
   });
 
@@ -110,15 +110,15 @@ describe('topics of devices', () => {
     ['devices/d/messages/events/', undefined],
     ['devices/d/modules/other/messages/events/', undefined],
     ['devices/d/modules/mm/messages/events/', undefined],
-  ])('%s, of a module', (topic, expected) => {
+  ])('the topic %s of a module is parsed', (topic, expected) => {
     expect(parseDeviceTopic(topic, { deviceId: 'd', moduleId: 'm' })).toEqual(expected);
   });
 
-  test('a device may not speak for its modules', () => {
+  test('a device cannot send for its modules', () => {
     expect(parseDeviceTopic('devices/d/modules/m/messages/events/', { deviceId: 'd' })).toBeUndefined();
   });
 
-  test('only known filters may be subscribed to', () => {
+  test('only known topic filters can be subscribed to', () => {
     expect(isDeviceFilter('devices/d/messages/devicebound/#', { deviceId: 'd' })).toBe(true);
     expect(isDeviceFilter('devices/d/modules/m/inputs/#', { deviceId: 'd', moduleId: 'm' })).toBe(true);
     expect(isDeviceFilter('devices/d/messages/devicebound/#', { deviceId: 'd', moduleId: 'm' })).toBe(false);
@@ -134,7 +134,7 @@ describe('shared access signatures', () => {
     SharedAccessSignature.create(resource, '', testKey(1), NOW / 1000 + 60).toString();
 
   test.each(['host%2Fdevices%2Fd', 'scope/registrations/id'])(
-    '%s holds over the resource as it was signed',
+    'a token for %s is valid for exactly the signed resource',
     (sr) => {
       const token = parseSharedAccessSignature(signed(sr));
       if (token === undefined) throw new Error('not read');
@@ -148,7 +148,7 @@ describe('shared access signatures', () => {
     },
   );
 
-  test('fields may come in any order', () => {
+  test('the fields of a token can have any order', () => {
     const [, fields = ''] = signed('a').split(' ');
     const turned = `SharedAccessSignature ${fields.split('&').reverse().join('&')}`;
     expect(parseSharedAccessSignature(turned)).toEqual(parseSharedAccessSignature(signed('a')));
@@ -160,10 +160,10 @@ describe('shared access signatures', () => {
     'SharedAccessSignature',
     'SharedAccessSignature sr=a&sig=%zz&se=1',
     'SharedAccessSignature sr=a&sig=b&se=-1',
-  ])('%s is none', (text) => expect(parseSharedAccessSignature(text)).toBeUndefined());
+  ])('the token %s is refused', (text) => expect(parseSharedAccessSignature(text)).toBeUndefined());
 });
 
-describe('If-Match', () => {
+describe('the header If-Match', () => {
   test.each([
     [undefined, true],
     ['"*"', true],
@@ -173,7 +173,7 @@ describe('If-Match', () => {
     ['other', true],
     ['""', false],
     ['W/"other"', true],
-  ])('%s lets a write through: %s', (header, allowed) => {
+  ])('the If-Match value %s allows a write: %s', (header, allowed) => {
     expect(ifMatchAllows(header, 'AAAAAAAAAAE=')).toBe(allowed);
   });
 });

@@ -145,7 +145,7 @@ describe('the MQTT server', () => {
     await client.answer('pingresp');
   };
 
-  test('tells the service who connects and the client that it may', async () => {
+  test('reports each client to the service and confirms the connection', async () => {
     const client = await accepted();
 
     expect(await client.answer('connack')).toMatchObject({ returnCode: 0, sessionPresent: false });
@@ -160,10 +160,10 @@ describe('the MQTT server', () => {
   });
 
   test.each<[string, Partial<Packet>, number]>([
-    ['whom the service refuses', { username: 'me/refused' } as Partial<Packet>, 5],
-    ['whom no service claims', { username: 'you/c' } as Partial<Packet>, 5],
-    ['who speaks MQTT 5', { protocolVersion: 5 } as Partial<Packet>, 1],
-    ['who speaks MQTT 3.1', { protocolVersion: 3, protocolId: 'MQIsdp' } as Partial<Packet>, 1],
+    ['that the service refuses', { username: 'me/refused' } as Partial<Packet>, 5],
+    ['that belongs to no service', { username: 'you/c' } as Partial<Packet>, 5],
+    ['that speaks MQTT 5', { protocolVersion: 5 } as Partial<Packet>, 1],
+    ['that speaks MQTT 3.1', { protocolVersion: 3, protocolId: 'MQIsdp' } as Partial<Packet>, 1],
   ])('refuses a client %s', async (_name, difference, returnCode) => {
     const client = open();
     client.send({ ...CONNECT, ...difference } as Packet);
@@ -173,7 +173,7 @@ describe('the MQTT server', () => {
     expect(service.seen).toEqual([]);
   });
 
-  test('grants QoS 1 at most, refuses what the service does not grant, and the sixth subscription', async () => {
+  test('grants at most QoS 1, and refuses the sixth subscription and topics that the service does not grant', async () => {
     const client = await accepted();
     const topics = ['a', 'forbidden', 'b', 'c', 'd', 'e', 'f', 'a'];
     client.send({
@@ -203,7 +203,7 @@ describe('the MQTT server', () => {
     expect(received).toMatchObject([{ topic: 'a/1', payload: Buffer.from('hi'), qos: 0 }]);
   });
 
-  test('gives a client its subscriptions back', async () => {
+  test('restores the subscriptions of a client', async () => {
     service.restored = ['a/#'];
     const client = await accepted();
 
@@ -211,7 +211,7 @@ describe('the MQTT server', () => {
     expect(service.connection?.publish('a/#', { topic: 'a', payload: Buffer.alloc(0) })).toBe(true);
   });
 
-  test('acknowledges a message when the service is done with it, one after another', async () => {
+  test('acknowledges messages one after another, when the service has processed them', async () => {
     const client = await accepted();
     const release: (() => void)[] = [];
     service.onMessage = () => new Promise<void>((resolve) => void release.push(resolve));
@@ -248,7 +248,7 @@ describe('the MQTT server', () => {
     await stillServes();
   });
 
-  test('drops a client whose message the service cannot take, and logs why', async () => {
+  test('drops a client whose message the service cannot process, and logs the reason', async () => {
     const client = await accepted();
     service.onMessage = () => {
       throw new Error('not like this');
@@ -270,7 +270,7 @@ describe('the MQTT server', () => {
     expect(Date.now() - from).toBeGreaterThanOrEqual(1_400);
   });
 
-  test('tells the service once when a client leaves, politely or not', async () => {
+  test('reports the end of a connection once, with or without DISCONNECT', async () => {
     const polite = await accepted();
     polite.send({ cmd: 'disconnect' });
     await polite.closed;
@@ -282,7 +282,7 @@ describe('the MQTT server', () => {
     expect(service.seen).toEqual(['opened', 'closed', 'opened', 'closed']);
   });
 
-  describe('survives', () => {
+  describe('the MQTT server and clients that break the protocol', () => {
     test.each<[string, Buffer]>([
       ['garbage', noise(4096)],
       ['an HTTP request', Buffer.from('GET / HTTP/1.1\r\nHost: x\r\n\r\n')],
@@ -297,7 +297,7 @@ describe('the MQTT server', () => {
         'an empty packet of each type',
         Buffer.from(Array.from({ length: 16 }, (_, type) => [type << 4, 0]).flat()),
       ],
-    ])('%s', async (_name, bytes) => {
+    ])('the server survives %s', async (_name, bytes) => {
       const client = open();
       client.socket.write(bytes);
 
@@ -305,7 +305,7 @@ describe('the MQTT server', () => {
       await stillServes();
     });
 
-    test('malformed packets after CONNECT', async () => {
+    test('the server survives malformed packets after CONNECT', async () => {
       for (let type = 0; type < 16; type += 1) {
         const client = await accepted();
         client.socket.write(Buffer.concat([Buffer.from([(type << 4) | (type % 4), 40]), noise(40)]));
@@ -315,7 +315,7 @@ describe('the MQTT server', () => {
       await stillServes();
     });
 
-    test('a packet larger than any message may be', async () => {
+    test('the server survives a packet above the maximum message size', async () => {
       const client = await accepted();
       client.send({ ...publish('a', 0), payload: Buffer.alloc(2 * 1024 * 1024) } as Packet);
 
@@ -324,7 +324,7 @@ describe('the MQTT server', () => {
       await stillServes();
     });
 
-    test('a client without TLS, and one that hangs up in the handshake', async () => {
+    test('the server survives a client without TLS, and one that disconnects during the handshake', async () => {
       const { connect: connectPlain } = await import('node:net');
       for (const bytes of ['hello', '\u0016\u0003\u0001']) {
         const socket = connectPlain(server.port, '127.0.0.1');
@@ -336,7 +336,7 @@ describe('the MQTT server', () => {
       await stillServes();
     });
 
-    test('a client that does not read', async () => {
+    test('the server survives a client that does not read', async () => {
       const client = await accepted();
       client.send({ cmd: 'subscribe', messageId: 1, subscriptions: [{ topic: 'a', qos: 0 }] } as Packet);
       await client.answer('suback');

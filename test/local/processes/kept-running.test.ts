@@ -22,7 +22,7 @@ function fakeChild(pid: number): FakeChild {
   return { name: 'fake', pid, ended, end, send() {}, stop: async () => end('exit code 0') };
 }
 
-describe('a process that is kept running', () => {
+describe('a supervised process', () => {
   let time: number;
   let wakes: { readonly at: number; wake(): void }[];
   let children: FakeChild[];
@@ -71,7 +71,7 @@ describe('a process that is kept running', () => {
   });
   afterEach(() => kept.stop(0));
 
-  test('starts again a second after it has ended, and is not shown as running in between', async () => {
+  test('is restarted a second after it ended, and is shown as down in between', async () => {
     keep();
     expect(kept).toMatchObject({ pid: 1, isRunning: true, restarts: 0 });
 
@@ -84,7 +84,7 @@ describe('a process that is kept running', () => {
     expect(said).toEqual(['Fake ended (SIGKILL); it starts again in a second.']);
   });
 
-  test('is started more and more seldom while it ends at once, and after a second again when it has lived', async () => {
+  test('is restarted with growing delays while it ends at once, and after one second again once it has run for a while', async () => {
     keep();
     for (const waitMs of [1_000, 2_000, 4_000, 8_000, 16_000, 30_000, 30_000]) {
       children.at(-1)?.end('exit code 1');
@@ -101,7 +101,7 @@ describe('a process that is kept running', () => {
     expect(kept.isRunning).toBe(true);
   });
 
-  test('waits while something is in the way, says once what, and starts when it is gone', async () => {
+  test('waits while an obstacle prevents its start, logs the obstacle once, and starts when it is gone', async () => {
     let inTheWay: string | undefined = 'Port 1 is taken.';
     keep({ obstacle: async () => inTheWay });
     children[0]?.end('SIGKILL');
@@ -115,7 +115,7 @@ describe('a process that is kept running', () => {
     expect(kept).toMatchObject({ pid: 2, isRunning: true, restarts: 1 });
   });
 
-  test('does not start again once it is stopped, even while it waits', async () => {
+  test('is not started again after it was stopped, even during a wait', async () => {
     keep({ obstacle: async () => 'It cannot.' });
     children[0]?.end('SIGKILL');
     await pass(1_500);
@@ -127,7 +127,7 @@ describe('a process that is kept running', () => {
     expect(kept.isRunning).toBe(false);
   });
 
-  test('gives way to another process when it is renewed', async () => {
+  test('is replaced by another process when it is renewed', async () => {
     keep();
 
     await kept.renew(0);

@@ -67,7 +67,7 @@ describe.each(JOURNALS)('%s', (name, open, records) => {
     ...records.map((record) => [JSON.stringify(record), `${JSON.stringify(record)}\n`] as const),
   ];
 
-  test.each(texts)('with %s is a sentence that names it, and it stays as it is', (_, text) => {
+  test.each(texts)('with %s is refused with an error that names the file, and is not changed', (_, text) => {
     const file = join(directory, name);
     writeFileSync(file, text);
 
@@ -85,14 +85,14 @@ describe.each(JOURNALS)('%s', (name, open, records) => {
     expect(readFileSync(file)).toEqual(Buffer.from(text));
   });
 
-  test('that is empty is one without records', () => {
+  test('without content is read as a file without records', () => {
     const file = join(directory, name);
     writeFileSync(file, '');
 
     open(file).close();
   });
 
-  test('that is a folder, or lies where a file is, is a sentence that names it', () => {
+  test('is refused with an error if it is a folder or lies below a file', () => {
     const file = join(directory, 'x', name);
     mkdirSync(file, { recursive: true });
     const unusable = expect.objectContaining({ code: 'BERTH_LOCAL_STATE_UNUSABLE' });
@@ -110,10 +110,10 @@ describe('a database of Azurite', () => {
   test.each([
     ['is empty', '', 'it is empty'],
     ['is cut off', '{"filename":"x","collections":[{"na', 'it is not JSON'],
-    ['holds bytes', '\u0000\u0001', 'it is not JSON'],
+    ['holds binary data', '\u0000\u0001', 'it is not JSON'],
     ['is something else', '{}', 'it is not a database of Azurite'],
     ['has collections of something else', '{"collections":[1]}', 'it is not a database of Azurite'],
-  ])('that %s is a sentence that names it, and it stays as it is', (_, text, message) => {
+  ])('a database that %s is refused with an error that names it, and is not changed', (_, text, message) => {
     writeFileSync(file(), text);
 
     expect(() => checkDatabases(directory)).toThrow(
@@ -125,7 +125,7 @@ describe('a database of Azurite', () => {
     expect(readFileSync(file(), 'utf8')).toBe(text);
   });
 
-  test('that is whole, or not there, is none of it', () => {
+  test('a database that is complete or missing is accepted', () => {
     checkDatabases(directory);
     writeFileSync(file(), '{"filename":"x","collections":[{"name":"t","data":[{"$loki":1}]}]}');
 

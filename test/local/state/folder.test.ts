@@ -36,8 +36,8 @@ const EARLIER = {
   'state/batteries.jsonl': '',
 };
 
-describe('which folders may hold the state', () => {
-  test('a new one is made, with its parents, and marked', () => {
+describe('the folder of the state', () => {
+  test('a new folder is created with its parents, and marked', () => {
     take('a/b/c')();
 
     expect(JSON.parse(readFileSync(join(root, 'a/b/c/berth-state.json'), 'utf8'))).toMatchObject({
@@ -46,7 +46,7 @@ describe('which folders may hold the state', () => {
     });
   });
 
-  test('an empty one and a symbolic link to one', () => {
+  test('an empty folder is accepted, also through a symbolic link', () => {
     mkdirSync(join(root, 'empty'));
     symlinkSync('empty', join(root, 'link'));
 
@@ -55,7 +55,7 @@ describe('which folders may hold the state', () => {
     expect(existsSync(join(root, 'empty', 'berth-state.json'))).toBe(true);
   });
 
-  test('one of an earlier version, which has no marker yet', () => {
+  test('a folder of an earlier version without a marker is accepted', () => {
     write(EARLIER);
 
     take('state', true)();
@@ -64,7 +64,7 @@ describe('which folders may hold the state', () => {
     expect(existsSync(join(root, 'state/berth-state.json'))).toBe(true);
   });
 
-  test('one in which an earlier version did not get far', () => {
+  test('a folder in which an earlier version stopped early is accepted', () => {
     write({ 'state/lock': '999999999' });
     mkdirSync(join(root, 'state/logs'));
 
@@ -73,11 +73,11 @@ describe('which folders may hold the state', () => {
 
   test.each<[string, Readonly<Record<string, string>>, RegExp]>([
     ['foreign files', { 'notes.txt': 'x' }, /holds "notes.txt"/],
-    ['a folder of the name of one of its own', { 'logs/functions.log': 'x' }, /is not empty/],
-    ['a file of the name of its lock', { 'lock/x': 'x' }, /is not empty/],
-    ['data of an Azurite of someone else', { 'azurite/__azurite_db_table__.json': '{}' }, /is not empty/],
-    ['a marker of something else', { 'berth-state.json': '{"berth":true}', 'x.txt': '' }, /holds "x.txt"/],
-  ])('not one with %s: it is refused, fresh or not, and nothing is deleted', (_, files, message) => {
+    ["a folder that has the name of one of Berth's own", { 'logs/functions.log': 'x' }, /is not empty/],
+    ['a folder that has the name of the lock file', { 'lock/x': 'x' }, /is not empty/],
+    ['data of another Azurite', { 'azurite/__azurite_db_table__.json': '{}' }, /is not empty/],
+    ['a marker of another program', { 'berth-state.json': '{"berth":true}', 'x.txt': '' }, /holds "x.txt"/],
+  ])('a folder with %s is refused, with or without --fresh, and nothing is deleted', (_, files, message) => {
     const full = Object.fromEntries(Object.entries(files).map(([path, text]) => [`other/${path}`, text]));
     write(full);
 
@@ -90,14 +90,14 @@ describe('which folders may hold the state', () => {
     expect(existsSync(join(root, 'other/berth-state.json'))).toBe('other/berth-state.json' in full);
   });
 
-  test('not an earlier one that holds files of others beside its own', () => {
+  test('a folder of an earlier version that also holds foreign files is refused', () => {
     write({ ...EARLIER, 'state/thesis.doc': 'x' });
 
     refusal(() => take('state', true), 'BERTH_LOCAL_STATE_FOREIGN', /holds "thesis.doc"/);
     expect(existsSync(join(root, 'state/batteries.jsonl'))).toBe(true);
   });
 
-  test('not the root, the home folder, the project, nor a folder that contains them, even if it is empty or marked', () => {
+  test('the root, the home folder, the project, and folders that contain them are refused, even if empty or marked', () => {
     write({ 'berth-state.json': '{"berth":"state"}' });
     mkdirSync(join(root, 'project'));
     symlinkSync(root, join(root, 'project/up'));
@@ -121,11 +121,11 @@ describe('which folders may hold the state', () => {
 describe('a folder that cannot be used', () => {
   test.each<[string, string, RegExp]>([
     ['a file', 'file', /file is not a folder/],
-    ['below a file', 'file/sub/deep', /file is not a folder/],
+    ['a path below a file', 'file/sub/deep', /file is not a folder/],
     ['a symbolic link to nothing', 'dangling', /is not a folder/],
     ['a symbolic link to itself', 'loop', /leads to itself/],
     ['a name that is too long', 'x'.repeat(300), /too long/],
-  ])('is refused at once: %s', (_, name, message) => {
+  ])('a folder is refused at once if it is %s', (_, name, message) => {
     write({ file: 'mine' });
     symlinkSync('nowhere', join(root, 'dangling'));
     symlinkSync('loop', join(root, 'loop'));
@@ -146,7 +146,7 @@ describe('a folder that cannot be used', () => {
 });
 
 describe('a fresh start', () => {
-  test('deletes all that Berth keeps, and nothing else', () => {
+  test('deletes everything that Berth stores, and nothing else', () => {
     const mine = { 'state/notes.txt': 'a', 'state/hubs/mine.csv': 'b', 'state/photos/lock': 'c' };
     take('state')();
     write({ ...EARLIER, ...mine });
@@ -164,7 +164,7 @@ describe('a fresh start', () => {
   test.each([
     ['a folder', 'azurite'],
     ['a file', 'batteries.jsonl'],
-  ])('does not delete through a symbolic link in the place of %s', (_, name) => {
+  ])('does not delete through a symbolic link that replaces %s', (_, name) => {
     take('state')();
     write({ 'elsewhere/__azurite_db_table__.json': 'mine' });
     symlinkSync(join(root, 'elsewhere'), join(root, 'state', name));
@@ -182,7 +182,7 @@ describe('a fresh start', () => {
   });
 });
 
-test('a file in the place of a folder, and a folder in the place of a file, are named', () => {
+test('names a file that replaces a folder, and a folder that replaces a file', () => {
   take('state')();
   write({ 'state/hubs': 'x' });
   refusal(() => take('state'), 'BERTH_LOCAL_STATE_DAMAGED', /hubs is a file, where Berth keeps a folder/);
@@ -196,7 +196,7 @@ test('a file in the place of a folder, and a folder in the place of a file, are 
   );
 });
 
-test('a marker that a crash left empty is written again', () => {
+test('writes a marker again that a crash left empty', () => {
   write({ 'state/berth-state.json': '', 'state/lock': '999999999' });
 
   take('state')();
@@ -204,7 +204,7 @@ test('a marker that a crash left empty is written again', () => {
   expect(readFileSync(join(root, 'state/berth-state.json'), 'utf8')).toContain('"berth": "state"');
 });
 
-describe('state of another version', () => {
+describe('the state of another version', () => {
   test.each<[string, Readonly<Record<string, string>>, string]>([
     ['no marker', {}, 'no format number'],
     ['a damaged marker', { 'state/berth-state.json': '{"berth":"st' }, 'no format number'],
@@ -224,7 +224,7 @@ describe('state of another version', () => {
       { 'state/berth-state.json': '{"berth":"state","format":"2"}' },
       'no format number',
     ],
-  ])('with %s is refused in one sentence that names --fresh, and nothing is deleted', (_, marker, found) => {
+  ])('is refused in one sentence that names --fresh, and stays, with %s', (_, marker, found) => {
     const files = { ...EARLIER, ...marker };
     write(files);
 
@@ -241,7 +241,7 @@ describe('state of another version', () => {
     expect(existsSync(join(root, 'state/lock'))).toBe(false);
   });
 
-  test('is deleted by a fresh start, after which the next start needs none', () => {
+  test('is deleted by a start with --fresh, and the next start works without it', () => {
     write({ ...EARLIER, 'state/berth-state.json': '{"berth":"state","format":1}' });
 
     take('state', true)();
@@ -252,16 +252,16 @@ describe('state of another version', () => {
     expect(readFileSync(join(root, 'state/batteries.jsonl'), 'utf8')).toBe('x');
   });
 
-  test('of which a fresh start has deleted a part only needs a fresh start again', () => {
+  test('needs another start with --fresh if only a part was deleted', () => {
     write({ ...EARLIER, 'state/berth-state.json': '{"berth":"state","format":2}' });
     markForClearing(join(root, 'state'));
 
-    refusal(() => take('state'), 'BERTH_LOCAL_STATE_FORMAT', /format 0/);
+    refusal(() => take('state'), 'BERTH_LOCAL_STATE_FORMAT', /a part of it has been deleted/);
     take('state', true)();
     take('state')();
   });
 
-  test('that never came to keep anything is no hindrance', () => {
+  test('is accepted if the earlier version stored nothing yet', () => {
     write({ 'state/berth-state.json': '{"berth":"state","format":1}', 'state/lock': '999999999' });
 
     take('state')();

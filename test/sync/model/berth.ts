@@ -2,12 +2,13 @@ import { withPackage } from '../../../src/control/packages.ts';
 import { BerthError } from '../../../src/errors.ts';
 import type { Fleet } from '../../../src/fleet/fleet.ts';
 import { BudgetShare, type HubBudget, RESYNC_PART, SYNC_PART } from '../../../src/hub/budget.ts';
+import { budgetHubs } from '../../../src/hub/budgeted-hubs.ts';
 import { HubPauses } from '../../../src/hub/hub-pauses.ts';
 import { watchHubs } from '../../../src/hub/watched-hubs.ts';
-import type { HostName } from '../../../src/iot-hub/host-name.ts';
 import { RecordMemory } from '../../../src/store/twins/record-memory.ts';
 import { takeBatch } from '../../../src/sync/events/batch.ts';
-import { Reconciler, type ReconcilerOptions } from '../../../src/sync/reconcile/reconciler.ts';
+import { Reconciler } from '../../../src/sync/reconcile/reconciler.ts';
+import type { SyncContext } from '../../../src/sync/reconcile/sync-context.ts';
 import { WriteGate } from '../../../src/sync/reconcile/write-gate.ts';
 import { askActivity } from '../../../src/sync/resync/activity.ts';
 import { drainDue } from '../../../src/sync/resync/due-work.ts';
@@ -107,14 +108,9 @@ export class Berth {
     const until = this.#simulation.scheduler.now + BATCH_MS;
     const budget = this.#share(instance, `${partition}/${PARTITIONS}`, SYNC_PART / PARTITIONS);
     const work = async (): Promise<boolean> => {
-      const reconciler = new Reconciler(await this.#options(instance, task, budget, until));
+      const context = this.#context(instance, task, budget, until);
       try {
-        const summary = await takeBatch(events, {
-          fleet: instance.fleet,
-          hosts: [HOST],
-          modules: (await instance.gate.current()).modules,
-          reconciler,
-          redaction: NO_REDACTION,
+        const summary = await takeBatch(events, context, new Reconciler(context), {
           keepDeadLetters: async (letters) => {
             this.deadLetters += letters.length;
             this.defects.push(...letters.map(({ reason }) => `a dead letter: ${reason}`));
@@ -158,32 +154,19 @@ export class Berth {
     const { store, scheduler } = this.#simulation;
     const until = scheduler.now + RESYNC_MS;
     const mayGoOn = () => scheduler.now < until;
-    const refused = new Set<HostName>();
-    const share = this.#share(instance, 'resync', RESYNC_PART);
-    const budget: HubBudget = {
-      async turn(hub, operation, end) {
-        const turn = await share.turn(hub, operation, end);
-        if (!turn.isNow) refused.add(hub.host);
-        return turn;
-      },
-    };
+    const shared = this.#context(instance, task, this.#share(instance, 'resync', RESYNC_PART), until);
     try {
-      const options = await this.#options(instance, task, budget, until);
       if ((await instance.gate.current()).isOutdated) return true;
-      const common = {
-        ...options,
-        hosts: [HOST],
-        twins: store.seenBy(task, instance.memory),
+      const context = {
+        ...shared,
         control: store.controlSeenBy(task),
         progress: store.progressSeenBy(task),
-        reconciler: new Reconciler(options),
-        isRefused: (host: HostName) => refused.has(host),
-        count: () => {},
+        reconciler: new Reconciler(shared),
       };
-      await drainDue(common, mayGoOn);
-      await askActivity(common, mayGoOn);
-      await replan(common, mayGoOn);
-      await walk(common, mayGoOn);
+      await drainDue(context, mayGoOn);
+      await askActivity(context, mayGoOn);
+      await replan(context, mayGoOn);
+      await walk(context, mayGoOn);
     } catch (error) {
       this.#expectOutage(error);
     }
@@ -205,23 +188,20 @@ export class Berth {
     return progress !== undefined && progress.phase === 'done' && progress.startedAt >= since;
   }
 
-  async #options(
-    instance: Instance,
-    task: Task,
-    budget: HubBudget,
-    until: number,
-  ): Promise<ReconcilerOptions> {
+  #context(instance: Instance, task: Task, budget: HubBudget, until: number): SyncContext {
     const { store, scheduler, hub } = this.#simulation;
+    const { fleet, gate, memory, pauses } = instance;
     const now = () => scheduler.now;
+    const watched = watchHubs(hub.portFor(task), { pauses, count: () => {}, now });
     return {
-      fleet: instance.fleet,
-      hubs: watchHubs(hub.portFor(task), { pauses: instance.pauses, count: () => {}, now }),
-      store: store.seenBy(task, instance.memory),
-      gate: instance.gate,
-      budget,
+      fleet,
+      hosts: [HOST],
+      hubs: budgetHubs(watched, { fleet, budget, until, now }),
+      twins: store.seenBy(task, memory),
+      gate,
       redaction: NO_REDACTION,
       now,
-      until,
+      hubNow: now,
       count: () => {},
       warn: () => {},
     };

@@ -1,41 +1,38 @@
-import type { InvocationContext } from '@azure/functions';
 import type { ErrorCode } from '../errors.ts';
 import type { Fleet } from '../fleet/fleet.ts';
 import type { HubBudget } from '../hub/budget.ts';
-import { redactHubs } from '../hub/redacted-hubs.ts';
-import type { Instance } from '../instance/instance.ts';
 import type { JsonValue } from '../json/json.ts';
-import { Reconciler, type ReconcilerOptions } from '../sync/reconcile/reconciler.ts';
+import type { SyncContext } from '../sync/reconcile/sync-context.ts';
+import type { Instance } from './instance.ts';
 
 export interface InvocationOptions {
   readonly fleet: Fleet;
+  /** The part of the hubs' budgets that the invocation has. */
   readonly budget: HubBudget;
   /** When it stops asking hubs, ms since the epoch. */
   readonly until: number;
+  /** Writes a line to the log of the invocation. */
+  readonly warn: (line: string) => void;
 }
 
-/** What the reconciler of one invocation works with: the control row as it stands, and its part of the budgets. */
-export async function reconcilerOptions(
+/** What twin sync works with in one invocation. @throws BerthError `BERTH_STORE_UNAVAILABLE` */
+export async function syncContext(
   instance: Instance,
-  context: InvocationContext,
-  { fleet, budget, until }: InvocationOptions,
-): Promise<ReconcilerOptions> {
-  const { now, stores, counters } = instance;
+  { fleet, budget, until, warn }: InvocationOptions,
+): Promise<SyncContext> {
+  const { now, stores, counters, gate, hubClock } = instance;
   const redaction = await instance.redaction(fleet);
   return {
     fleet,
-    hubs: redactHubs(instance.hubs, redaction),
-    store: stores.twins,
-    gate: instance.gate,
+    hosts: instance.hosts(fleet),
+    hubs: instance.hubs({ fleet, budget, until, redaction }),
+    twins: stores.twins,
+    gate,
     redaction,
-    budget,
     now,
-    hubNow: instance.hubClock.now,
-    until,
+    hubNow: hubClock.now,
     count: (host, what) => counters.add(host, what),
-    warn: oncePerHub((message, facts) =>
-      context.warn(JSON.stringify({ event: 'hubTrouble', message, ...facts })),
-    ),
+    warn: oncePerHub((message, facts) => warn(JSON.stringify({ event: 'hubTrouble', message, ...facts }))),
   };
 }
 
@@ -46,7 +43,7 @@ const OF_ONE_TWIN: ReadonlySet<JsonValue | undefined> = new Set<ErrorCode>([
 ]);
 
 /** The trouble of a whole hub is told with the first twin that meets it, and not with every one. */
-function oncePerHub(warn: ReconcilerOptions['warn']): ReconcilerOptions['warn'] {
+function oncePerHub(warn: SyncContext['warn']): SyncContext['warn'] {
   const told = new Set<string>();
   return (message, facts) => {
     const { code, hub, deviceId } = facts;
@@ -57,12 +54,4 @@ function oncePerHub(warn: ReconcilerOptions['warn']): ReconcilerOptions['warn'] 
     }
     warn(message, facts);
   };
-}
-
-export async function reconcilerFor(
-  instance: Instance,
-  context: InvocationContext,
-  options: InvocationOptions,
-): Promise<Reconciler> {
-  return new Reconciler(await reconcilerOptions(instance, context, options));
 }

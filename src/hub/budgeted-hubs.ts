@@ -1,0 +1,109 @@
+import type { Fleet } from '../fleet/fleet.ts';
+import type { HostName } from '../iot-hub/host-name.ts';
+import type { JsonObject } from '../json/json.ts';
+import type { Twin, TwinId } from '../twin/snapshot/twin.ts';
+import type { HubBudget, NoPermit, PermittedOperation } from './budget.ts';
+import type { ActivityPage, ActivityQuestion, HubPort, IdentityStatus, TwinKind, TwinPage } from './port.ts';
+
+/** The hub's answer, or when it is worth asking for a permit again: then no call was made. */
+export type Permitted<Result> = { readonly kind: 'answered'; readonly answer: Result } | NoPermit;
+
+/** Allows one write to one twin. Its private member keeps other code from making one. */
+class SingleWrite {
+  readonly kind = 'writePermit';
+  readonly #id: TwinId;
+
+  constructor(id: TwinId) {
+    this.#id = id;
+  }
+
+  get id(): TwinId {
+    return this.#id;
+  }
+}
+
+/** Allows one write to one twin. Only `permitWrite` hands one out. */
+export type WritePermit = SingleWrite;
+
+/**
+ * The calls of `HubPort`, each with a permit of the budget. Twin sync knows hubs only in this form, so that no call can
+ * forget its permit. Every method throws `HubError` where the hub fails, and `BerthError` `BERTH_STORE_UNAVAILABLE` where
+ * the messages of the day cannot be counted.
+ */
+export interface BudgetedHubPort {
+  readTwin(id: TwinId): Promise<Permitted<Twin>>;
+  /** A permit before the write itself: what is about to be written is stored in between, and only if the write will follow. */
+  permitWrite(id: TwinId): Promise<WritePermit | NoPermit>;
+  /**
+   * Writes to the twin of the permit, which is used up by it.
+   *
+   * @throws Error where the permit is used up, or is of another port: a defect.
+   */
+  patchDesired(permit: WritePermit, patch: JsonObject, etag: string): Promise<Twin>;
+  identityStatus(id: TwinId): Promise<Permitted<IdentityStatus>>;
+  countDevices(host: HostName): Promise<Permitted<number>>;
+  listTwins(host: HostName, of: TwinKind, continuation: string | undefined): Promise<Permitted<TwinPage>>;
+  readActivity(host: HostName, question: ActivityQuestion): Promise<Permitted<ActivityPage>>;
+}
+
+export interface BudgetOptions {
+  /** Tells the limits of each hub. A hub that it does not list gets no permit. */
+  readonly fleet: Pick<Fleet, 'hubByHost'>;
+  readonly budget: HubBudget;
+  /** No permit is granted after this time, and none is waited for beyond it, ms since the epoch. */
+  readonly until: number;
+  /** Milliseconds since the epoch. */
+  readonly now: () => number;
+}
+
+/** When a permit for an unknown hub is worth asking for again: a new fleet file may list it. */
+const UNKNOWN_HUB_MS = 60_000;
+
+/**
+ * The hubs, with a permit of the budget before every call.
+ *
+ * @example
+ * const hubs = redactHubs(budgetHubs(watchHubs(opened, watching), { fleet, budget, until, now }), redaction);
+ * const read = await hubs.readTwin(id);
+ * if (read.kind === 'noPermit') return requeueAt(read.at);
+ */
+export function budgetHubs(hubs: HubPort, { fleet, budget, until, now }: BudgetOptions): BudgetedHubPort {
+  const unused = new WeakSet<WritePermit>();
+  const permit = async (host: HostName, operation: PermittedOperation): Promise<NoPermit | undefined> => {
+    if (now() > until)
+      return { kind: 'noPermit', at: now(), why: 'the batch ran out of time', isQuota: false };
+    const hub = fleet.hubByHost.get(host);
+    if (hub === undefined) {
+      const why = `the fleet file does not list ${host}`;
+      return { kind: 'noPermit', at: now() + UNKNOWN_HUB_MS, why, isQuota: false };
+    }
+    const permitted = await budget.permit(hub, operation, until);
+    return permitted.kind === 'noPermit' ? permitted : undefined;
+  };
+  const call = async <Result>(
+    host: HostName,
+    operation: PermittedOperation,
+    ask: () => Promise<Result>,
+  ): Promise<Permitted<Result>> =>
+    (await permit(host, operation)) ?? { kind: 'answered', answer: await ask() };
+  return {
+    readTwin: (id) => call(id.host, 'read', () => hubs.readTwin(id)),
+    async permitWrite(id) {
+      const refusal = await permit(id.host, 'write');
+      if (refusal !== undefined) return refusal;
+      const granted = new SingleWrite(id);
+      unused.add(granted);
+      return granted;
+    },
+    async patchDesired(granted, patch, etag) {
+      if (!unused.delete(granted)) {
+        throw new Error('A write permit allows one write, through the port that granted it.');
+      }
+      return hubs.patchDesired(granted.id, patch, etag);
+    },
+    identityStatus: (id) => call(id.host, 'identity', () => hubs.identityStatus(id)),
+    countDevices: (host) => call(host, 'statistics', () => hubs.countDevices(host)),
+    listTwins: (host, of, continuation) => call(host, 'query', () => hubs.listTwins(host, of, continuation)),
+    readActivity: (host, question) => call(host, 'query', () => hubs.readActivity(host, question)),
+  };
+}

@@ -1,0 +1,20 @@
+import type { ControlStore } from '../../store/state/control.ts';
+import type { ProgressStore } from '../../store/state/progress-store.ts';
+import { type PartitionKey, partitionsOf } from '../../store/tables/keys.ts';
+import type { Reconciler } from '../reconcile/reconciler.ts';
+import type { SyncContext } from '../reconcile/sync-context.ts';
+
+/** What the tasks of `resyncFleet` share. */
+export interface ResyncContext extends SyncContext {
+  readonly reconciler: Pick<Reconciler, 'reconcile' | 'judge'>;
+  readonly control: Pick<ControlStore, 'read' | 'update'>;
+  readonly progress: Pick<ProgressStore, 'read' | 'write'>;
+}
+
+/** False when the time is over, or another instance has the lease. */
+export type MayGoOn = () => boolean;
+
+/** The partitions of all hubs that this deployment reconciles. */
+export function partitionsFor({ hosts }: Pick<ResyncContext, 'hosts'>): readonly PartitionKey[] {
+  return hosts.flatMap((host) => partitionsOf(host));
+}
