@@ -17,13 +17,13 @@ export interface NewerFormatsOptions {
 
 /** A batch that waits for a newer package comes again every minute; what was not met for longer than this is over. */
 const LASTS_MS = 10 * 60_000;
-/** A line of the log is about all that was met since the one before. */
+/** How often a format of a document is logged, at most. */
 const LINE_EVERY_MS = 60_000;
 
 interface Entry extends NewerFormatSeen {
-  readonly toldAt: number;
-  /** Met since it was told. */
-  readonly untold: number;
+  readonly loggedAt: number;
+  /** Met since the last line of the log. */
+  readonly unlogged: number;
 }
 
 /**
@@ -39,23 +39,23 @@ export class NewerFormats {
     this.#options = options;
   }
 
-  /** Notes one, and tells of it at most once a minute for each format of a document. */
+  /** Counts one, and logs it at most once a minute for each format of a document. */
   readonly met = ({ of, ...newer }: MetNewerFormat): void => {
     const { now, log } = this.#options;
     const at = now();
     const key = `${newer.document} ${newer.format}`;
     const known = this.#entries.get(key);
     const before = known !== undefined && !isOver(known, at) ? known : undefined;
-    const untold = (before?.untold ?? 0) + 1;
-    const isTold = before === undefined || at - before.toldAt >= LINE_EVERY_MS;
-    if (isTold) log('error', 'newerFormat', { code: 'BERTH_FORMAT_NEWER', ...newer, of, times: untold });
+    const unlogged = (before?.unlogged ?? 0) + 1;
+    const isLogged = before === undefined || at - before.loggedAt >= LINE_EVERY_MS;
+    if (isLogged) log('error', 'newerFormat', { code: 'BERTH_FORMAT_NEWER', ...newer, of, times: unlogged });
     this.#entries.set(key, {
       ...newer,
       times: (before?.times ?? 0) + 1,
       since: before?.since ?? at,
       lastAt: at,
-      toldAt: isTold ? at : before.toldAt,
-      untold: isTold ? 0 : untold,
+      loggedAt: isLogged ? at : before.loggedAt,
+      unlogged: isLogged ? 0 : unlogged,
     });
   };
 
@@ -64,7 +64,7 @@ export class NewerFormats {
     const at = this.#options.now();
     return [...this.#entries.values()]
       .filter((entry) => !isOver(entry, at))
-      .map(({ toldAt: _, untold: __, ...seen }) => seen);
+      .map(({ loggedAt: _, unlogged: __, ...seen }) => seen);
   }
 }
 
