@@ -1,7 +1,7 @@
 import { parseFleet } from '../src/fleet/file/parse.ts';
 import type { JsonObject } from '../src/json/json.ts';
+import { applyEvent, type Known } from '../src/twin/events/apply-event.ts';
 import { decodeEvent, type EventContext, type RawEvent } from '../src/twin/events/event.ts';
-import { foldEvent, type Known } from '../src/twin/events/fold.ts';
 import { type Plan, plan } from '../src/twin/plan/plan.ts';
 import { pumpFleet, pumpTwin } from './pump.ts';
 
@@ -83,12 +83,12 @@ export function convergedTwin(policies: number): ConvergedTwin {
   if (hub === undefined) throw new Error('no hub');
   const context: EventContext = { hubNamed: () => hub.host, isTargeted: () => false };
   const events = Array.from({ length: REPORTS }, (_, index) => reportOf(index + 1));
-  const fold = (known: Known, raw: RawEvent): Known => {
+  const apply = (known: Known, raw: RawEvent): Known => {
     const decoded = decodeEvent(raw, context);
     if (decoded.kind !== 'twin') throw new Error(decoded.kind);
-    return foldEvent(known, decoded.event, fleet.twins.trackedPaths);
+    return applyEvent(known, decoded.event, fleet.twins.trackedPaths);
   };
-  const created = fold(
+  const created = apply(
     { kind: 'nothing' },
     eventOf('createDeviceIdentity', `${time(0)}+00:00`, createdTwin(policies)),
   );
@@ -109,17 +109,17 @@ export function convergedTwin(policies: number): ConvergedTwin {
     nextBody: () => nextEvent().body,
     take() {
       const event = nextEvent();
-      known = fold(known, event);
-      if (known.kind !== 'shadow' || known.shadow.unread !== undefined) throw new Error('not merged');
+      known = apply(known, event);
+      if (known.kind !== 'snapshot' || known.snapshot.unread !== undefined) throw new Error('not merged');
       const planned = plan({
-        shadow: known.shadow,
+        snapshot: known.snapshot,
         hub,
         twins: fleet.twins,
         holdOf: () => undefined,
         now: Date.UTC(2026, 10, 23, 13),
       });
-      known = { kind: 'shadow', shadow: { ...known.shadow, paths: planned.paths } };
-      if (planned.state !== 'inSync') throw new Error(`${planned.state}: ${planned.why}`);
+      known = { kind: 'snapshot', snapshot: { ...known.snapshot, paths: planned.paths } };
+      if (planned.status !== 'inSync') throw new Error(`${planned.status}: ${planned.why}`);
       return planned;
     },
   };

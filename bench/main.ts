@@ -7,7 +7,7 @@ import { decide } from '../src/allocation/decision/decide.ts';
 import { receiptOf } from '../src/allocation/receipt/receipt.ts';
 import { parseAllocationRequest } from '../src/allocation/request/request.ts';
 import { readRequestBody } from '../src/allocation/request/request-body.ts';
-import { draw, first } from '../src/allocation/score/placement.ts';
+import { bestOf, scoreHubs } from '../src/allocation/score/placement.ts';
 import { parseFleet } from '../src/fleet/file/parse.ts';
 import type { Fleet } from '../src/fleet/fleet.ts';
 import table from '../src/regions/azure-regions.json' with { type: 'json' };
@@ -62,8 +62,8 @@ const reports = convergedTwin(6);
 const bench = new Bench({ time: 500 });
 bench
   .add('SHA-256 of an id', () => createHash('sha256').update('sim-0001').digest())
-  .add('placement among 4 hubs', () => first(draw('sim-0001', '', fleet.hubs)))
-  .add('placement among 50 hubs', () => first(draw('sim-0001', '', fifty.fleet.hubs)))
+  .add('placement among 4 hubs', () => bestOf(scoreHubs('sim-0001', '', fleet.hubs)))
+  .add('placement among 50 hubs', () => bestOf(scoreHubs('sim-0001', '', fifty.fleet.hubs)))
   .add('decide and its receipt, among 50 hubs, by regions', () => {
     receiptOf(fifty.byRegion, decide(fifty.byRegion));
   })

@@ -2,7 +2,7 @@ import { NO_CONDITIONS } from '../src/allocation/conditions.ts';
 import { type DecideInput, decide } from '../src/allocation/decision/decide.ts';
 import { receiptOf } from '../src/allocation/receipt/receipt.ts';
 import { parseAllocationRequest } from '../src/allocation/request/request.ts';
-import { Work } from '../src/fleet/expressions/expression-work.ts';
+import { ExpressionWork } from '../src/fleet/expressions/expression-work.ts';
 import { parseFleet } from '../src/fleet/file/parse.ts';
 import type { JsonValue } from '../src/json/json.ts';
 
@@ -138,7 +138,7 @@ export function worstRequests(): readonly WorstRequest[] {
 
 /** The steps of its expressions, and its CPU time in milliseconds, the median of several. */
 export function cpuOf({ input }: WorstRequest): { readonly steps: number; readonly ms: number } {
-  const work = new Work();
+  const work = new ExpressionWork();
   decide(input, work);
   const times = Array.from({ length: 9 }, () => {
     const before = process.cpuUsage();

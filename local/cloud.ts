@@ -14,7 +14,7 @@ import { type EventHubs, startEventHubs } from './event-hubs/index.ts';
 import { pagePorts } from './foreign-requests.ts';
 import { startHttp } from './https/index.ts';
 import { createIotHubs, deviceNameOf, type IotHubs } from './iot-hub/index.ts';
-import type { Log } from './log.ts';
+import type { LocalLog } from './log.ts';
 import { startMqtt } from './mqtt/index.ts';
 import type { LinkNames, Ports } from './options.ts';
 
@@ -38,7 +38,7 @@ export interface CloudOptions {
   readonly processes: () => readonly ProcessStatus[];
   /** Called when Azurite serves again after it ended by itself. */
   readonly onAzuriteReturn: () => void;
-  readonly log: Log;
+  readonly log: LocalLog;
 }
 
 /** The local Azure IoT: everything that runs in Azure but the functions. */

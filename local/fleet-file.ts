@@ -8,7 +8,7 @@ import { LocalError } from './errors.ts';
  *
  * @throws LocalError `BERTH_LOCAL_FLEET_INVALID` with every problem.
  */
-export function readFleet(file: string): Fleet {
+export function readLocalFleet(file: string): Fleet {
   let text: string;
   try {
     text = readFileSync(file, 'utf8');

@@ -1,9 +1,9 @@
 import { appendFileSync } from 'node:fs';
-import type { Log } from './log.ts';
+import type { LocalLog } from './log.ts';
 import { stateFailure } from './state/failure.ts';
 
 /** Keeps lines in a file, each with its time. Where they cannot be written, it says so once, and they are lost. */
-export function logToFile(file: string, log: Log): (line: string) => void {
+export function logToFile(file: string, log: LocalLog): (line: string) => void {
   let hasFailed = false;
   return (line) => {
     try {

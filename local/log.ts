@@ -1,9 +1,9 @@
 /** Where a local service writes what a person should see. Never given secrets. */
-export interface Log {
+export interface LocalLog {
   info(message: string): void;
   warn(message: string): void;
   error(message: string): void;
 }
 
 /** A log that drops everything; the default of each local service. */
-export const silent: Log = { info() {}, warn() {}, error() {} };
+export const silent: LocalLog = { info() {}, warn() {}, error() {} };

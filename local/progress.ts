@@ -1,9 +1,9 @@
-import type { Part } from './devices/cast.ts';
+import type { DeviceProfile } from './devices/device-profiles.ts';
 import type { DeviceNews } from './devices/messages.ts';
 
 /** How far one simulated device has come in this run. */
 export interface DeviceProgress {
-  readonly part: Part;
+  readonly profile: DeviceProfile;
   hub: string | undefined;
   isConnected: boolean;
   reports: number;
@@ -14,16 +14,16 @@ export interface DeviceProgress {
 }
 
 /** What the simulated devices have told. */
-export class Progress {
+export class FleetProgress {
   readonly devices: ReadonlyMap<string, DeviceProgress>;
   #onNews: (news: DeviceNews, device: DeviceProgress) => void = () => {};
 
-  constructor(parts: readonly Part[]) {
+  constructor(profiles: readonly DeviceProfile[]) {
     this.devices = new Map(
-      parts.map((part) => [
-        part.deviceId,
+      profiles.map((profile) => [
+        profile.deviceId,
         {
-          part,
+          profile,
           hub: undefined,
           isConnected: false,
           reports: 0,

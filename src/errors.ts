@@ -50,7 +50,7 @@ export const ERRORS = {
   BERTH_DEAD_LETTERS_CAPPED: { kind: 'user' },
 
   BERTH_POLICY_REJECTED: { kind: 'user' },
-  BERTH_SHADOW_MISMATCH: { kind: 'defect' },
+  BERTH_SNAPSHOT_MISMATCH: { kind: 'defect' },
   BERTH_HUB_UNTRUSTED: { kind: 'user' },
 
   BERTH_HUB_REFUSED: { kind: 'defect' },

@@ -1,6 +1,6 @@
 import { LocalError } from '../errors.ts';
 import { reservePort } from '../listen.ts';
-import type { Log } from '../log.ts';
+import type { LocalLog } from '../log.ts';
 import { type Child, startChild } from '../processes/child.ts';
 import { type KeptRunning, keepRunning } from '../processes/kept-running.ts';
 import { checkDatabases } from './databases.ts';
@@ -30,7 +30,7 @@ export interface AzuriteOptions {
   readonly ports: Ports;
   /** Called when it serves again after it ended by itself. It has lost what it was told last; see `docs/local.md`. */
   readonly onReturn: () => void;
-  readonly log: Log;
+  readonly log: LocalLog;
 }
 
 export interface Azurite {

@@ -1,5 +1,5 @@
 import { X509Certificate } from 'node:crypto';
-import { type Log, silent } from '../log.ts';
+import { type LocalLog, silent } from '../log.ts';
 import { createRoot, createSigned, isIssuedBy, isUsable, type KeyedCertificate } from './certificate.ts';
 import { readCertificate, writeCertificate } from './certificate-files.ts';
 
@@ -25,7 +25,7 @@ const SERVER_ADDRESSES = ['127.0.0.1'] as const;
 export interface AuthorityOptions {
   /** Where the root and the server certificate are kept; absent: they live as long as the process. */
   readonly directory?: string;
-  readonly log?: Log;
+  readonly log?: LocalLog;
   /** Milliseconds since the epoch; default `Date.now`. */
   readonly now?: () => number;
 }

@@ -11,10 +11,10 @@ export function ok(body: unknown): ControlAnswer {
 }
 
 /** Errors have the form that Berth's own HTTP functions use. */
-export function failed(status: number, code: LocalErrorCode, message: string): ControlAnswer {
+export function failedAnswer(status: number, code: LocalErrorCode, message: string): ControlAnswer {
   return { status, body: { error: { code, message, details: [] } } };
 }
 
-export function notAllowed({ method }: { readonly method: string }): ControlAnswer {
-  return failed(405, 'BERTH_LOCAL_REQUEST_INVALID', `${method} is not possible here.`);
+export function methodNotAllowed({ method }: { readonly method: string }): ControlAnswer {
+  return failedAnswer(405, 'BERTH_LOCAL_REQUEST_INVALID', `${method} is not possible here.`);
 }

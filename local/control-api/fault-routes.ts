@@ -1,6 +1,6 @@
 import * as z from 'zod';
 import type { FaultSettings, HubView, IotHubs } from '../iot-hub/index.ts';
-import { type ControlAnswer, failed, notAllowed, ok } from './answers.ts';
+import { type ControlAnswer, failedAnswer, methodNotAllowed, ok } from './answers.ts';
 import type { ControlRequest } from './request.ts';
 
 /** Longer than any client waits, and than a test should. */
@@ -39,14 +39,14 @@ export function faultRoute({ method, query, body }: ControlRequest, hubs: IotHub
         return { status: 204, body: undefined };
       });
     default:
-      return notAllowed({ method });
+      return methodNotAllowed({ method });
   }
 }
 
 function setFaults(body: unknown, hubs: IotHubs): ControlAnswer {
   const parsed = SETTINGS.safeParse(body);
   if (!parsed.success) {
-    return failed(
+    return failedAnswer(
       400,
       'BERTH_LOCAL_REQUEST_INVALID',
       `The faults cannot be used: ${z.prettifyError(parsed.error)}`,
@@ -66,7 +66,7 @@ function onHubs(
 ): ControlAnswer {
   if (host === undefined) return act(hubs.views);
   const view = hubs.view(host);
-  if (view === undefined) return failed(404, 'BERTH_LOCAL_NOT_FOUND', `There is no local hub ${host}.`);
+  if (view === undefined) return failedAnswer(404, 'BERTH_LOCAL_NOT_FOUND', `There is no local hub ${host}.`);
   return act([view]);
 }
 

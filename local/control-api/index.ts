@@ -1,7 +1,7 @@
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
 import { ownRequestsOnly, pagePorts } from '../foreign-requests.ts';
 import { listen } from '../listen.ts';
-import { type ControlAnswer, failed } from './answers.ts';
+import { type ControlAnswer, failedAnswer } from './answers.ts';
 import type { ControlRequest } from './request.ts';
 import { type ControlOptions, events, route } from './routes.ts';
 
@@ -32,7 +32,7 @@ export async function startControlApi(port: number, options: ControlOptions): Pr
     ownRequestsOnly(own, (request, response) => {
       answer(request, options)
         .catch((error: unknown) =>
-          failed(500, 'BERTH_LOCAL_DEFECT', error instanceof Error ? error.message : String(error)),
+          failedAnswer(500, 'BERTH_LOCAL_DEFECT', error instanceof Error ? error.message : String(error)),
         )
         .then((result) => send(response, result));
     }),
@@ -63,7 +63,7 @@ async function answer(incoming: IncomingMessage, options: ControlOptions): Promi
       body: await readJson(incoming),
     };
   } catch (error) {
-    return failed(
+    return failedAnswer(
       400,
       'BERTH_LOCAL_REQUEST_INVALID',
       error instanceof Error ? error.message : 'The request is wrong.',

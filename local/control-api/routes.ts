@@ -2,9 +2,9 @@ import * as z from 'zod';
 import { isObject, type JsonObject } from '../../src/json/json.ts';
 import type { Dps } from '../dps/index.ts';
 import type { EventHubs } from '../event-hubs/index.ts';
-import { HubError, type HubView, type IotHubs, type Writer } from '../iot-hub/index.ts';
+import { HubRefusal, type HubView, type IotHubs, type Writer } from '../iot-hub/index.ts';
 import type { Ports } from '../options.ts';
-import { type ControlAnswer, failed, notAllowed, ok } from './answers.ts';
+import { type ControlAnswer, failedAnswer, methodNotAllowed, ok } from './answers.ts';
 import { type EventStatus, eventStatus } from './event-counters.ts';
 import { faultRoute } from './fault-routes.ts';
 import type { ControlRequest } from './request.ts';
@@ -54,7 +54,7 @@ export async function route(request: ControlRequest, options: ControlOptions): P
     return appendEvent(request.body, options);
   if (resource === 'faults' && rest.length === 0) return faultRoute(request, options.hubs);
   if (resource === 'hubs') return hubRoute(rest, request, options.hubs);
-  return failed(404, 'BERTH_LOCAL_NOT_FOUND', `There is no ${method} /${request.path.join('/')} here.`);
+  return failedAnswer(404, 'BERTH_LOCAL_NOT_FOUND', `There is no ${method} /${request.path.join('/')} here.`);
 }
 
 export function events({
@@ -68,22 +68,24 @@ export function events({
 
 function hubRoute(path: readonly string[], request: ControlRequest, hubs: IotHubs): ControlAnswer {
   const [host, collection, deviceId, modules, moduleId, ...more] = path;
-  if (host === undefined) return request.method === 'GET' ? ok(hubs.views.map(summary)) : notAllowed(request);
+  if (host === undefined)
+    return request.method === 'GET' ? ok(hubs.views.map(summary)) : methodNotAllowed(request);
   const hub = hubs.view(host);
-  if (hub === undefined) return failed(404, 'BERTH_LOCAL_NOT_FOUND', `There is no local hub ${host}.`);
-  if (collection === undefined) return request.method === 'GET' ? ok(summary(hub)) : notAllowed(request);
+  if (hub === undefined) return failedAnswer(404, 'BERTH_LOCAL_NOT_FOUND', `There is no local hub ${host}.`);
+  if (collection === undefined)
+    return request.method === 'GET' ? ok(summary(hub)) : methodNotAllowed(request);
   if (collection !== 'devices' || (modules ?? 'modules') !== 'modules' || more.length > 0) {
-    return failed(404, 'BERTH_LOCAL_NOT_FOUND', 'A hub has only devices here, and these only modules.');
+    return failedAnswer(404, 'BERTH_LOCAL_NOT_FOUND', 'A hub has only devices here, and these only modules.');
   }
   if (deviceId === undefined) {
-    return request.method === 'GET' ? ok([...hub.deviceIds()]) : notAllowed(request);
+    return request.method === 'GET' ? ok([...hub.deviceIds()]) : methodNotAllowed(request);
   }
   if (modules !== undefined && moduleId === undefined) return moduleList(hub, deviceId, request);
   return twinRoute(hub, deviceId, moduleId, request);
 }
 
 function moduleList(hub: HubView, deviceId: string, request: ControlRequest): ControlAnswer {
-  if (request.method !== 'GET') return notAllowed(request);
+  if (request.method !== 'GET') return methodNotAllowed(request);
   return hub.twin(deviceId) === undefined ? unknown(hub, deviceId) : ok(hub.moduleIds(deviceId));
 }
 
@@ -101,10 +103,14 @@ function twinRoute(
         return twin === undefined ? unknown(hub, deviceId, moduleId) : ok(twin);
       }
       case 'PUT': {
-        if (moduleId === undefined) return notAllowed(request); // devices come from DPS
+        if (moduleId === undefined) return methodNotAllowed(request); // devices come from DPS
         const identity = request.body ?? {};
         if (isObject(identity)) return { status: 201, body: hub.createModule(deviceId, moduleId, identity) };
-        return failed(400, 'BERTH_LOCAL_REQUEST_INVALID', 'The body must be a module identity, or nothing.');
+        return failedAnswer(
+          400,
+          'BERTH_LOCAL_REQUEST_INVALID',
+          'The body must be a module identity, or nothing.',
+        );
       }
       case 'PATCH':
         return patchTwin(hub, deviceId, moduleId, request);
@@ -112,12 +118,12 @@ function twinRoute(
         hub.remove(deviceId, moduleId);
         return { status: 204, body: undefined };
       default:
-        return notAllowed(request);
+        return methodNotAllowed(request);
     }
   } catch (error) {
-    if (!(error instanceof HubError)) throw error;
+    if (!(error instanceof HubRefusal)) throw error;
     if (error.status === 404) return unknown(hub, deviceId, moduleId);
-    return failed(error.status, 'BERTH_LOCAL_REQUEST_INVALID', error.message);
+    return failedAnswer(error.status, 'BERTH_LOCAL_REQUEST_INVALID', error.message);
   }
 }
 
@@ -128,7 +134,7 @@ function patchTwin(
   { body, query }: ControlRequest,
 ): ControlAnswer {
   if (!isObject(body)) {
-    return failed(
+    return failedAnswer(
       400,
       'BERTH_LOCAL_REQUEST_INVALID',
       'The body must be a twin patch: {"tags": …, "properties": {"desired": …}}.',
@@ -136,7 +142,7 @@ function patchTwin(
   }
   const writer = writerOf(query);
   if (writer !== undefined) return ok(hub.edit(deviceId, body, writer, moduleId));
-  return failed(
+  return failedAnswer(
     400,
     'BERTH_LOCAL_REQUEST_INVALID',
     `?${query} is none of ?as=service, ?as=portal and ?as=configuration&name=NAME, a name of up to 128 characters without capitals, spaces and slashes.`,
@@ -165,7 +171,7 @@ const EVENT = z.object({
 function appendEvent(body: unknown, { eventHubs, eventHub }: ControlOptions): ControlAnswer {
   const parsed = EVENT.safeParse(body);
   if (!parsed.success) {
-    return failed(
+    return failedAnswer(
       400,
       'BERTH_LOCAL_REQUEST_INVALID',
       `The event cannot be used: ${z.prettifyError(parsed.error)}`,
@@ -191,5 +197,5 @@ function unknown(hub: HubView, deviceId: string, moduleId?: string): ControlAnsw
     moduleId === undefined || hub.twin(deviceId) === undefined
       ? device
       : `module ${JSON.stringify(moduleId)} of ${device}`;
-  return failed(404, 'BERTH_LOCAL_NOT_FOUND', `${hub.host} has no ${what}.`);
+  return failedAnswer(404, 'BERTH_LOCAL_NOT_FOUND', `${hub.host} has no ${what}.`);
 }

@@ -3,13 +3,13 @@ import { NoRetry } from 'azure-iot-common';
 import { Client, type Twin, X509AuthenticationProvider } from 'azure-iot-device';
 import { Mqtt } from 'azure-iot-device-mqtt';
 import type { Batteries } from './batteries.ts';
-import type { Part } from './cast.ts';
-import type { DeviceNews, Proof, StartDevices } from './messages.ts';
+import type { DeviceProfile } from './device-profiles.ts';
+import type { DeviceNews, DeviceProof, StartDevices } from './messages.ts';
 import { type Assigned, register } from './registration.ts';
 
 export interface DeviceOptions {
-  readonly part: Part;
-  readonly proof: Proof;
+  readonly profile: DeviceProfile;
+  readonly proof: DeviceProof;
   readonly world: Omit<StartDevices, 'type' | 'devices'>;
   readonly batteries: Batteries;
   readonly tell: (news: DeviceNews) => void;
@@ -60,12 +60,12 @@ export class SimulatedDevice {
   }
 
   async #register(): Promise<Assigned> {
-    const { part, proof, world } = this.#options;
+    const { profile, proof, world } = this.#options;
     const assigned = await register({
-      registrationId: part.deviceId,
+      registrationId: profile.deviceId,
       proof,
-      payload: { site: part.site, country: part.country, model: part.model },
-      over: part.registersOver,
+      payload: { site: profile.site, country: profile.country, model: profile.model },
+      over: profile.registersOver,
       idScope: world.idScope,
       ca: world.ca,
       httpsPort: world.httpsPort,
@@ -106,7 +106,7 @@ export class SimulatedDevice {
     const twin = await client.getTwin();
     this.#twin = twin;
     this.#answered = 0;
-    const firstReport = this.#report({ battery: this.#battery(), model: this.#options.part.model });
+    const firstReport = this.#report({ battery: this.#battery(), model: this.#options.profile.model });
     // Fires at once with what is desired now, and then for each change.
     twin.on('properties.desired', () => this.#apply());
     await Promise.race([firstReport, gone]);
@@ -116,10 +116,10 @@ export class SimulatedDevice {
 
   /** Its battery over time; a lively device ends with that, to register again. */
   async #behave(): Promise<void> {
-    const { part, world, signal } = this.#options;
+    const { profile, world, signal } = this.#options;
     await delay(SECOND_REPORT_AFTER_MS, undefined, { signal }).catch(() => {});
     if (signal.aborted) return;
-    await this.#report({ battery: this.#charge(part.battery === 'low' ? LOW_PERCENT : this.#battery()) });
+    await this.#report({ battery: this.#charge(profile.battery === 'low' ? LOW_PERCENT : this.#battery()) });
     const until = Date.now() + AGAIN_AFTER_MS * (0.5 + Math.random());
     while (world.lively && Date.now() < until) {
       await delay(8_000 + Math.random() * 12_000, undefined, { signal }).catch(() => {});
@@ -140,7 +140,7 @@ export class SimulatedDevice {
     };
     if (typeof value !== 'number' || typeof version !== 'number' || version <= this.#answered) return;
     this.#answered = version;
-    const refuses = this.#options.part.isPicky && value > PICKY_LIMIT_MS;
+    const refuses = this.#options.profile.isPicky && value > PICKY_LIMIT_MS;
     if (!refuses) this.#interval = value;
     const answer = refuses
       ? { value: this.#interval, ac: 400, av: version, ad: 'this model sends at least every 30 s' }
@@ -173,13 +173,13 @@ export class SimulatedDevice {
   }
 
   #battery(): number {
-    const { batteries, part } = this.#options;
-    const known = batteries.get(part.deviceId);
-    return known ?? this.#charge(40 + ((Number(part.deviceId.slice(-4)) * 7) % 60));
+    const { batteries, profile } = this.#options;
+    const known = batteries.get(profile.deviceId);
+    return known ?? this.#charge(40 + ((Number(profile.deviceId.slice(-4)) * 7) % 60));
   }
 
   #charge(percent: number): number {
-    this.#options.batteries.set(this.#options.part.deviceId, percent);
+    this.#options.batteries.set(this.#options.profile.deviceId, percent);
     return percent;
   }
 
@@ -195,7 +195,7 @@ export class SimulatedDevice {
   }
 
   #tell(news: OmitDeviceId<DeviceNews>): void {
-    this.#options.tell({ ...news, deviceId: this.#options.part.deviceId } as DeviceNews);
+    this.#options.tell({ ...news, deviceId: this.#options.profile.deviceId } as DeviceNews);
   }
 }
 

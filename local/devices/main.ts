@@ -25,9 +25,9 @@ async function play({ devices, ...world }: StartDevices): Promise<void> {
     if (process.connected) process.send?.(news);
   };
   await Promise.all(
-    devices.map(async ({ part, proof }, index) => {
+    devices.map(async ({ profile, proof }, index) => {
       await delay((index * 1_000) / STARTS_PER_SECOND, undefined, { signal: ending.signal }).catch(() => {});
-      await new SimulatedDevice({ part, proof, world, batteries, tell, signal: ending.signal }).run();
+      await new SimulatedDevice({ profile, proof, world, batteries, tell, signal: ending.signal }).run();
     }),
   );
   batteries.close();

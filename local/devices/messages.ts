@@ -1,14 +1,14 @@
-import type { Part } from './cast.ts';
+import type { DeviceProfile } from './device-profiles.ts';
 
 /** How a device proves who it is, to DPS and to its hub. */
-export type Proof =
+export type DeviceProof =
   | { readonly kind: 'key'; readonly key: string }
   | { readonly kind: 'certificate'; readonly certificate: string; readonly key: string };
 
 /** What the devices' process is told at its start. */
 export interface StartDevices {
   readonly type: 'start';
-  readonly devices: readonly { readonly part: Part; readonly proof: Proof }[];
+  readonly devices: readonly { readonly profile: DeviceProfile; readonly proof: DeviceProof }[];
   readonly idScope: string;
   /** PEM of the root that the local servers' certificates come from. */
   readonly ca: string;

@@ -7,11 +7,11 @@ import { Mqtt } from 'azure-iot-provisioning-device-mqtt';
 import { SymmetricKeySecurityClient } from 'azure-iot-security-symmetric-key';
 import { X509Security } from 'azure-iot-security-x509';
 import type { JsonObject } from '../../src/json/json.ts';
-import type { Proof } from './messages.ts';
+import type { DeviceProof } from './messages.ts';
 
 export interface RegistrationOptions {
   readonly registrationId: string;
-  readonly proof: Proof;
+  readonly proof: DeviceProof;
   readonly payload: JsonObject;
   readonly over: 'mqtt' | 'https';
   readonly idScope: string;

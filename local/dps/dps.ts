@@ -1,7 +1,7 @@
 import { setMaxListeners } from 'node:events';
 import type { HttpService } from '../https/exchange.ts';
 import type { ProvisioningAccess } from '../iot-hub/index.ts';
-import { type Log, silent } from '../log.ts';
+import { type LocalLog, silent } from '../log.ts';
 import type { MqttService } from '../mqtt/index.ts';
 import { createCertificateApi } from './certificates/certificate-api.ts';
 import { openCertificates } from './certificates/certificate-store.ts';
@@ -10,7 +10,7 @@ import { createRuntimeMqtt } from './device-api/runtime-mqtt.ts';
 import type { Enrollment } from './enrollments/enrollment.ts';
 import { checkEnrollments } from './enrollments/enrollment-check.ts';
 import { openEnrollments } from './enrollments/enrollment-store.ts';
-import type { LinkedHub } from './enrollments/linked-hub.ts';
+import type { DpsLinkedHub } from './enrollments/linked-hub.ts';
 import { createAttester } from './registration/attester.ts';
 import { createRegistrar } from './registration/registrar.ts';
 import { openRegistrations, type Registration } from './registration/registration.ts';
@@ -26,7 +26,7 @@ export interface DpsOptions {
   /** Those that it begins with; what the service API does is kept beside them. */
   readonly enrollments: readonly Enrollment[];
   /** In the order in which a webhook sees them. */
-  readonly linkedHubs: readonly LinkedHub[];
+  readonly linkedHubs: readonly DpsLinkedHub[];
   /** DPS's access to a hub that is linked: `IotHubs.provisioning`. */
   readonly hub: (host: string) => ProvisioningAccess | undefined;
   /** Where registrations, enrollments and certificates are kept; absent: in memory only. */
@@ -37,7 +37,7 @@ export interface DpsOptions {
   readonly retryWaitsMs?: readonly number[];
   /** Seconds after which devices ask again; default 1 (Azure: 3). */
   readonly retryAfter?: number;
-  readonly log?: Log;
+  readonly log?: LocalLog;
   /** Milliseconds since the epoch; default `Date.now`. */
   readonly now?: () => number;
 }

@@ -10,10 +10,10 @@ export type {
   Attestation,
   Enrollment,
   EnrollmentGroup,
+  EnrollmentReprovisionPolicy,
   IndividualEnrollment,
-  ReprovisionPolicy,
 } from './enrollments/enrollment.ts';
-export type { LinkedHub } from './enrollments/linked-hub.ts';
+export type { DpsLinkedHub } from './enrollments/linked-hub.ts';
 export { deriveDeviceKey } from './registration/attestation.ts';
 export type { Registration } from './registration/registration.ts';
 export {

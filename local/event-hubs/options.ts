@@ -1,5 +1,5 @@
 import { LocalError } from '../errors.ts';
-import type { Log } from '../log.ts';
+import type { LocalLog } from '../log.ts';
 import type { Retention } from './partition.ts';
 
 /** One event hub. The consumer group `$Default` is there without being named. */
@@ -17,7 +17,7 @@ export interface EventHubsOptions {
   readonly hubs: readonly EventHubOptions[];
   /** Limits for each partition; default 100,000 events, 24 hours, 64 MiB. */
   readonly retention?: Partial<Retention> | undefined;
-  readonly log?: Log | undefined;
+  readonly log?: LocalLog | undefined;
   /** The clock, in milliseconds since the epoch; default `Date.now`. */
   readonly now?: (() => number) | undefined;
 }

@@ -1,4 +1,4 @@
-import type { Log } from '../log.ts';
+import type { LocalLog } from '../log.ts';
 import type { WorkerApp } from './core-api.ts';
 import type { RpcLogCategory, RpcLogLevel } from './rpc.ts';
 import { asError } from './thrown.ts';
@@ -9,7 +9,7 @@ import { asError } from './thrown.ts';
  */
 export function writeAppLog(
   app: WorkerApp,
-  log: Log,
+  log: LocalLog,
   level: RpcLogLevel,
   category: RpcLogCategory,
   message: string,

@@ -1,5 +1,5 @@
 import * as z from 'zod';
-import type { Log } from '../log.ts';
+import type { LocalLog } from '../log.ts';
 import { readAppFile } from './settings.ts';
 import { parseTimeSpan } from './time-span.ts';
 
@@ -41,7 +41,7 @@ const HOST_FILE = z.object({
     .prefault({}),
 });
 
-export type EventHubOptions = Readonly<z.infer<typeof eventHubs>>;
+export type EventHubTriggerOptions = Readonly<z.infer<typeof eventHubs>>;
 
 /** What this host obeys of `host.json`. */
 export interface HostFile {
@@ -49,7 +49,7 @@ export interface HostFile {
   readonly functionTimeoutMs: number | undefined;
   /** Without slashes; empty for none. */
   readonly routePrefix: string;
-  readonly eventHubs: EventHubOptions;
+  readonly eventHubs: EventHubTriggerOptions;
 }
 
 /**
@@ -57,7 +57,7 @@ export interface HostFile {
  *
  * @throws LocalError `BERTH_LOCAL_APP_FILE`
  */
-export function readHostFile(directory: string, log: Log): HostFile {
+export function readHostFile(directory: string, log: LocalLog): HostFile {
   const file = readAppFile(directory, 'host.json', HOST_FILE) ?? HOST_FILE.parse({});
   const obeyed = new Set(Object.keys(eventHubs.shape));
   const ignored = Object.keys(file.extensions.eventHubs).filter((option) => !obeyed.has(option));

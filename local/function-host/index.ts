@@ -3,16 +3,16 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { LocalError } from '../errors.ts';
 import type { OwnAddresses } from '../foreign-requests.ts';
 import { listen } from '../listen.ts';
-import { type Log, silent } from '../log.ts';
+import { type LocalLog, silent } from '../log.ts';
 import { loadApp } from './app/load-app.ts';
 import { readHostFile } from './host-file.ts';
 import type { HostedFunction } from './hosted-function.ts';
-import type { Keys } from './http/keys.ts';
+import type { FunctionKeys } from './http/keys.ts';
 import { httpRoute, isHttpTrigger } from './http/routes.ts';
 import { closeServer, createSiteServer } from './http/server.ts';
 import { createInvoker } from './invocation.ts';
 import { aborted } from './retry.ts';
-import { applyLocalSettings, isDisabled } from './settings.ts';
+import { applyLocalSettings, isFunctionDisabled } from './settings.ts';
 import { manualInvocation, startTriggers } from './triggers.ts';
 
 /** How long what runs may go on after the intake has stopped, milliseconds. */
@@ -28,10 +28,10 @@ export interface FunctionHostOptions {
   readonly appDirectory: string;
   /** On loopback; 0 = a free one. */
   readonly port: number;
-  readonly keys: Keys;
+  readonly keys: FunctionKeys;
   /** Names and ports of the stack that the host belongs to; default: it stands alone. */
   readonly own?: OwnAddresses;
-  readonly log?: Log;
+  readonly log?: LocalLog;
   /** Called when Azure would end the worker process: an invocation ran longer than `functionTimeout`. */
   readonly recycle?: (reason: string) => void;
 }
@@ -90,7 +90,9 @@ export async function startFunctionHost(options: FunctionHostOptions): Promise<F
   const routes = functions
     .filter(isHttpTrigger)
     .flatMap((fn) => httpRoute(fn, hostFile.routePrefix, log) ?? []);
-  const disabled = new Set(functions.map((fn) => fn.name).filter((name) => isDisabled(name, process.env)));
+  const disabled = new Set(
+    functions.map((fn) => fn.name).filter((name) => isFunctionDisabled(name, process.env)),
+  );
   const triggers = startTriggers(app, disabled, hostFile, invoker, log);
 
   function fire(fn: HostedFunction, input: string): void {

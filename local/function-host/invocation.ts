@@ -1,5 +1,5 @@
 import { randomBytes, randomUUID } from 'node:crypto';
-import type { Log } from '../log.ts';
+import type { LocalLog } from '../log.ts';
 import { writeAppLog } from './app-log.ts';
 import { runHooks, type WorkerApp } from './core-api.ts';
 import type { HostedFunction } from './hosted-function.ts';
@@ -29,13 +29,13 @@ export interface Invocation {
   readonly id?: string;
 }
 
-export type Outcome =
+export type InvocationResult =
   | { readonly ok: true; readonly response: RpcInvocationResponse }
   | { readonly ok: false; readonly error: Error };
 
 export interface Invoker {
-  /** Never rejects: whatever goes wrong in the app is an outcome, and is logged. */
-  invoke(fn: HostedFunction, invocation: Invocation): Promise<Outcome>;
+  /** Never rejects: whatever goes wrong in the app is an result, and is logged. */
+  invoke(fn: HostedFunction, invocation: Invocation): Promise<InvocationResult>;
   /** Resolves when no invocation runs. */
   idle(): Promise<void>;
 }
@@ -51,12 +51,12 @@ export interface Invoker {
 export function createInvoker(
   app: WorkerApp,
   timeoutMs: number | undefined,
-  log: Log,
+  log: LocalLog,
   recycle: (reason: string) => void,
 ): Invoker {
   const running = new Set<Promise<unknown>>();
 
-  async function invoke(fn: HostedFunction, invocation: Invocation): Promise<Outcome> {
+  async function invoke(fn: HostedFunction, invocation: Invocation): Promise<InvocationResult> {
     const id = invocation.id ?? randomUUID();
     const started = Date.now();
     try {
@@ -103,7 +103,7 @@ async function runInvocation(
   fn: HostedFunction,
   id: string,
   invocation: Invocation,
-  log: Log,
+  log: LocalLog,
 ): Promise<RpcInvocationResponse> {
   if (app.model === undefined) throw new Error('The app set no programming model.');
   let context: unknown;

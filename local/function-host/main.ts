@@ -1,7 +1,7 @@
 import { parseArgs } from 'node:util';
 import { LocalError } from '../errors.ts';
 import type { OwnAddresses } from '../foreign-requests.ts';
-import type { Log } from '../log.ts';
+import type { LocalLog } from '../log.ts';
 import { type FunctionHost, type FunctionSummary, startFunctionHost } from './index.ts';
 
 /**
@@ -25,7 +25,7 @@ const KEYS = { function: 'FUNCTION_HOST_FUNCTION_KEY', master: 'FUNCTION_HOST_MA
 /** Time for the answers of failed requests to get out before the process ends. */
 const LAST_WORDS_MS = 200;
 
-const log: Log = {
+const log: LocalLog = {
   info: (message) => console.log(message),
   warn: (message) => console.warn(message),
   error: (message) => console.error(message),

@@ -1,7 +1,7 @@
 import { setTimeout } from 'node:timers/promises';
-import type { Log } from '../log.ts';
+import type { LocalLog } from '../log.ts';
 import type { HostedFunction } from './hosted-function.ts';
-import type { Invocation, Invoker, Outcome } from './invocation.ts';
+import type { Invocation, InvocationResult, Invoker } from './invocation.ts';
 import type { RpcRetryContext, RpcRetryOptions } from './rpc.ts';
 import { SettingProblem } from './settings.ts';
 
@@ -61,7 +61,7 @@ export function retryDelayMs(policy: RetryPolicy, retry: number, random: number)
 /**
  * Runs an invocation, and again as long as it fails and the policy allows.
  *
- * @returns The last outcome, or `stopped` when `signal` ended the waiting: then nobody knows an end of this
+ * @returns The last result, or `stopped` when `signal` ended the waiting: then nobody knows an end of this
  *   invocation, and its
  * events must come again.
  */
@@ -71,22 +71,22 @@ export async function invokeWithRetries(
   policy: RetryPolicy | undefined,
   invocation: Invocation,
   signal: AbortSignal,
-  log: Log,
-): Promise<Outcome | 'stopped'> {
+  log: LocalLog,
+): Promise<InvocationResult | 'stopped'> {
   let retryContext: RpcRetryContext | undefined;
   for (let retry = 1; ; retry += 1) {
-    const outcome = await invoker.invoke(
+    const result = await invoker.invoke(
       fn,
       retryContext === undefined ? invocation : { ...invocation, retryContext },
     );
-    if (outcome.ok || policy === undefined) return outcome;
-    if (policy.maxRetryCount >= 0 && retry > policy.maxRetryCount) return outcome;
+    if (result.ok || policy === undefined) return result;
+    if (policy.maxRetryCount >= 0 && retry > policy.maxRetryCount) return result;
     const delayMs = retryDelayMs(policy, retry, Math.random());
     const limit = policy.maxRetryCount < 0 ? 'for ever' : `of ${policy.maxRetryCount}`;
     log.info(`${fn.name} is tried again in ${Math.round(delayMs)} ms (retry ${retry} ${limit}).`);
     await wait(delayMs, signal);
     if (signal.aborted) return 'stopped';
-    const { error } = outcome;
+    const { error } = result;
     retryContext = {
       retryCount: retry,
       maxRetryCount: policy.maxRetryCount,

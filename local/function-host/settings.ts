@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import * as z from 'zod';
 import { LocalError } from '../errors.ts';
 
-export type Environment = Record<string, string | undefined>;
+export type AppEnvironment = Record<string, string | undefined>;
 
 const SETTINGS_FILE = z.object({
   IsEncrypted: z.boolean().default(false),
@@ -36,7 +36,7 @@ export function readAppFile<Content>(
  *
  * @throws LocalError `BERTH_LOCAL_APP_FILE`
  */
-export function applyLocalSettings(directory: string, environment: Environment): void {
+export function applyLocalSettings(directory: string, environment: AppEnvironment): void {
   const name = 'local.settings.json';
   const settings = readAppFile(directory, name, SETTINGS_FILE);
   if (settings === undefined) return;
@@ -60,7 +60,7 @@ export class SettingProblem extends Error {}
  *
  * @throws SettingProblem when a setting is missing or empty, as the host's name resolver does.
  */
-export function expandSettings(text: string, environment: Environment): string {
+export function expandSettings(text: string, environment: AppEnvironment): string {
   return text.replace(/%([^%]+)%/g, (_, name: string) => {
     const value = environment[name];
     if (value) return value;
@@ -74,7 +74,7 @@ export function expandSettings(text: string, environment: Environment): string {
  *
  * @throws SettingProblem when it is missing or identity-based (`NAME__fullyQualifiedNamespace` and the like).
  */
-export function connectionString(connection: string, environment: Environment): string {
+export function connectionString(connection: string, environment: AppEnvironment): string {
   const value = environment[`AzureWebJobs${connection}`] || environment[connection];
   if (value) return value;
   const identity = Object.keys(environment).find((name) => name.startsWith(`${connection}__`));
@@ -86,6 +86,6 @@ export function connectionString(connection: string, environment: Environment): 
 }
 
 /** App setting `AzureWebJobs.NAME.Disabled`, documented for disabling one function. */
-export function isDisabled(functionName: string, environment: Environment): boolean {
+export function isFunctionDisabled(functionName: string, environment: AppEnvironment): boolean {
   return /^(1|true)$/i.test(environment[`AzureWebJobs.${functionName}.Disabled`] ?? '');
 }

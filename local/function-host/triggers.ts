@@ -1,4 +1,4 @@
-import type { Log } from '../log.ts';
+import type { LocalLog } from '../log.ts';
 import type { LoadedApp } from './app/load-app.ts';
 import { createEventHubTrigger } from './event-hub/event-hub-trigger.ts';
 import { isEventHubTrigger } from './event-hub/source.ts';
@@ -31,7 +31,7 @@ export function startTriggers(
   disabled: ReadonlySet<string>,
   hostFile: HostFile,
   invoker: Invoker,
-  log: Log,
+  log: LocalLog,
 ): Triggers {
   const byFunction = new Map<string, Trigger>();
   const problems = new Map<string, string>();

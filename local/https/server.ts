@@ -5,7 +5,7 @@ import { TLSSocket } from 'node:tls';
 import { type KeyedCertificate, peerCertificates } from '../ca/index.ts';
 import { type OwnAddresses, ownRequestsOnly } from '../foreign-requests.ts';
 import { listen } from '../listen.ts';
-import { type Log, silent } from '../log.ts';
+import { type LocalLog, silent } from '../log.ts';
 import { ConnectionDropped, type HttpRequest, type HttpResponse, type HttpService } from './exchange.ts';
 
 /** Larger than anything the hubs and DPS take: 100 devices with full twins. */
@@ -21,7 +21,7 @@ export interface HttpOptions {
   readonly certificate?: KeyedCertificate;
   /** Ports of the stack's other servers; see `OwnAddresses`. */
   readonly ownPorts?: OwnAddresses['ports'];
-  readonly log?: Log;
+  readonly log?: LocalLog;
 }
 
 export interface HttpServer {
@@ -76,7 +76,7 @@ export async function startHttp(options: HttpOptions): Promise<HttpServer> {
 async function answer(
   incoming: IncomingMessage,
   services: readonly HttpService[],
-  log: Log,
+  log: LocalLog,
 ): Promise<HttpResponse> {
   const body = await readBody(incoming);
   if (body === undefined) return { status: 413, headers: { Connection: 'close' } };

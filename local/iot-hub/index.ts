@@ -9,10 +9,16 @@ export type { FaultStatus } from './faults/hub-faults.ts';
 export type { HubCounters } from './hub/counters.ts';
 export type { EventSink, HubEvent } from './hub/event-sink.ts';
 export type { HubSettings } from './hub/hub.ts';
-export type { Shaping, Tier } from './hub/throttle.ts';
-export { createIotHubs, type HubView, type IotHubs, type IotHubsOptions, type Writer } from './iot-hubs.ts';
+export type { LocalTier, Shaping } from './hub/throttle.ts';
+export {
+  createIotHubs,
+  type HubView,
+  type IotHubs,
+  type LocalIotHubsOptions,
+  type Writer,
+} from './iot-hubs.ts';
 export { deviceNameOf, isSameHub, readHubName } from './model/host-name.ts';
-export { HubError } from './model/hub-error.ts';
+export { HubRefusal } from './model/hub-error.ts';
 export type { Authentication } from './model/identity.ts';
 export type { PortableDevice, ProvisioningAccess } from './operations/provisioning-access.ts';
 export { DEVELOPMENT_SERVICE_KEY, SERVICE_POLICY } from './service-api/service-authorization.ts';

@@ -1,26 +1,26 @@
 import { join } from 'node:path';
 import type { JsonObject } from '../../src/json/json.ts';
 import type { HttpService } from '../https/exchange.ts';
-import { type Log, silent } from '../log.ts';
+import { type LocalLog, silent } from '../log.ts';
 import type { MqttService } from '../mqtt/index.ts';
 import { createDeviceService } from './device-api/device-service.ts';
 import type { FaultSettings } from './faults/faults.ts';
 import { createHubFaults, type FaultStatus, type HubFaults } from './faults/hub-faults.ts';
 import type { HubCounters } from './hub/counters.ts';
 import { type EventSink, lostEvent } from './hub/event-sink.ts';
-import { createHub, entryOf, type Hub, type HubSettings } from './hub/hub.ts';
+import { createHub, entryOf, type HubSettings, type LocalHub } from './hub/hub.ts';
 import { DEFAULT_SHAPING, type Shaping } from './hub/throttle.ts';
 import { type Address, addressOf } from './model/address.ts';
 import { isSameHub, namesOf, readHubName } from './model/host-name.ts';
-import { HubError } from './model/hub-error.ts';
+import { HubRefusal } from './model/hub-error.ts';
 import { readModuleChoice } from './model/identity.ts';
 import { createIdentity, deleteIdentity } from './operations/identity-operations.ts';
 import { type ProvisioningAccess, provisioningAccess } from './operations/provisioning-access.ts';
-import { editAsConfiguration, editAsPortal, patchTwinOf, readTwin } from './operations/twin-operations.ts';
+import { editAsConfiguration, editAsPortal, patchTwinOf, serviceTwin } from './operations/twin-operations.ts';
 import { refusalResponse, serveServiceCall } from './service-api/service-api.ts';
 import { DEVELOPMENT_SERVICE_KEY } from './service-api/service-authorization.ts';
 
-export interface IotHubsOptions {
+export interface LocalIotHubsOptions {
   readonly hubs: readonly HubSettings[];
   /** Where each hub keeps its devices, one journal a hub; absent: in memory only. */
   readonly directory?: string;
@@ -28,7 +28,7 @@ export interface IotHubsOptions {
   readonly sink: (host: string) => EventSink;
   /** Base64 key of the policy `iothubowner` on every hub; default the well-known development key. */
   readonly serviceKey?: string;
-  readonly log?: Log;
+  readonly log?: LocalLog;
   /** Milliseconds since the epoch; default `Date.now`. */
   readonly now?: () => number;
   /** How bursts are let through; default as in Azure. */
@@ -101,7 +101,7 @@ export interface IotHubs {
   close(): void;
 }
 
-export function createIotHubs(options: IotHubsOptions): IotHubs {
+export function createIotHubs(options: LocalIotHubsOptions): IotHubs {
   const {
     directory,
     sink,
@@ -121,7 +121,7 @@ export function createIotHubs(options: IotHubsOptions): IotHubs {
     const hub = createHub(settings, { file, sink: events, log, now, shaping, notifies });
     hubs.set(key, { hub, faults });
   }
-  const hubOf = (host: string): Hub | undefined => hubs.get(readHubName(host).hub)?.hub;
+  const hubOf = (host: string): LocalHub | undefined => hubs.get(readHubName(host).hub)?.hub;
   const views = [...hubs.values()].map(viewOf);
 
   return {
@@ -140,7 +140,7 @@ export function createIotHubs(options: IotHubsOptions): IotHubs {
           known === undefined
             ? `There is no local hub ${request.host}`
             : `${request.host} serves devices only; services call ${name} or its service name`;
-        const refusal = new HubError('IotHubNotFound', why);
+        const refusal = new HubRefusal('IotHubNotFound', why);
         return refusalResponse(refusal, false, now());
       },
     },
@@ -161,7 +161,7 @@ export function createIotHubs(options: IotHubsOptions): IotHubs {
 }
 
 interface FaultyHub {
-  readonly hub: Hub;
+  readonly hub: LocalHub;
   readonly faults: HubFaults;
 }
 
@@ -180,7 +180,7 @@ function viewOf({ hub, faults }: FaultyHub): HubView {
     },
     twin(deviceId, moduleId) {
       const address = addressOf(deviceId, moduleId);
-      return hub.store.get(address) === undefined ? undefined : readTwin(hub, address);
+      return hub.store.get(address) === undefined ? undefined : serviceTwin(hub, address);
     },
     *deviceIds() {
       for (const { identity } of hub.store.sorted()) yield identity.deviceId;
@@ -205,7 +205,7 @@ function viewOf({ hub, faults }: FaultyHub): HubView {
   };
 }
 
-function editAs(writer: Writer, hub: Hub, address: Address, patch: JsonObject): JsonObject {
+function editAs(writer: Writer, hub: LocalHub, address: Address, patch: JsonObject): JsonObject {
   switch (writer) {
     case 'service':
       return patchTwinOf(hub, address, patch);

@@ -7,7 +7,7 @@ import {
   type Packet,
 } from 'mqtt-packet';
 import { peerCertificates } from '../ca/peer-certificates.ts';
-import type { Log } from '../log.ts';
+import type { LocalLog } from '../log.ts';
 import { CONNECT_REFUSED, type MqttConnection, type MqttService, type MqttSession } from './service.ts';
 
 /**
@@ -39,7 +39,7 @@ const LINGER_MS = 1_000;
  * the order of a device's messages is kept whatever a service waits for; only pings are answered at once.
  * Whatever the client sends, nothing is thrown.
  */
-export function serveConnection(socket: TLSSocket, services: readonly MqttService[], log: Log): void {
+export function serveConnection(socket: TLSSocket, services: readonly MqttService[], log: LocalLog): void {
   const parser = createParser({ protocolVersion: 4 });
   const inbox: Packet[] = [];
   const filters = new Set<string>();

@@ -2,7 +2,7 @@ import { constants } from 'node:crypto';
 import { createServer, type TLSSocket } from 'node:tls';
 import type { KeyedCertificate } from '../ca/index.ts';
 import { listen } from '../listen.ts';
-import { type Log, silent } from '../log.ts';
+import { type LocalLog, silent } from '../log.ts';
 import { serveConnection } from './connection.ts';
 import type { MqttService } from './service.ts';
 
@@ -14,7 +14,7 @@ export interface MqttOptions {
   readonly certificate: KeyedCertificate;
   /** Asked in this order whose client it is. */
   readonly services: readonly MqttService[];
-  readonly log?: Log;
+  readonly log?: LocalLog;
 }
 
 export interface MqttServer {

@@ -24,11 +24,11 @@ export const FLEET_STATUS = z.object({
     z.object({
       name: z.string(),
       mode: z.string(),
-      ramp: z.number(),
+      rollout: z.number(),
       reached: z.number(),
       held: z.number(),
       rejected: z.number(),
-      fighting: z.number(),
+      contested: z.number(),
       pause: PAUSE,
     }),
   ),
@@ -43,16 +43,16 @@ export const DEVICE_STATUS = z.object({
     z.object({
       hub: z.string(),
       moduleId: z.string().nullable(),
-      state: z.string(),
+      status: z.string(),
       version: z.number(),
-      due: z.object({ at: z.iso.datetime(), why: z.string() }).nullable(),
+      workItem: z.object({ at: z.iso.datetime(), why: z.string() }).nullable(),
       paths: z.array(
         z.object({
           path: z.string(),
           wanted: z.json(),
           desired: z.json(),
           reported: z.json(),
-          verdict: z.string(),
+          status: z.string(),
           writes: z.array(z.object({ value: z.json() })),
         }),
       ),

@@ -1,7 +1,7 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import * as z from 'zod';
 import { isObject, type JsonObject, type JsonValue, sameJson } from '../../src/json/json.ts';
-import type { DeviceProgress, Progress } from '../progress.ts';
+import type { DeviceProgress, FleetProgress } from '../progress.ts';
 import {
   DEVICE_STATUS,
   EVENT_COUNTERS,
@@ -37,7 +37,7 @@ export type LoopCheck =
   | { readonly closed: false; readonly missing: readonly string[] };
 
 export interface LoopOptions {
-  readonly progress: Progress;
+  readonly progress: FleetProgress;
   readonly controlUrl: string;
   readonly functionsUrl: string;
   readonly functionKey: string;
@@ -94,13 +94,13 @@ export async function checkLoop(options: LoopOptions): Promise<LoopCheck> {
 
 type HubCounters = z.output<typeof HUB_COUNTERS>;
 
-function devicesBehind({ devices }: Progress): readonly string[] {
+function devicesBehind({ devices }: FleetProgress): readonly string[] {
   const all = [...devices.values()];
   const say = (behind: readonly DeviceProgress[], what: string) => {
     const first = behind[0];
     if (first === undefined) return [];
     const trouble = first.trouble === undefined ? '' : `: ${first.trouble}`;
-    return [`${behind.length} of ${all.length} devices ${what} (${first.part.deviceId}${trouble})`];
+    return [`${behind.length} of ${all.length} devices ${what} (${first.profile.deviceId}${trouble})`];
   };
   const unregistered = all.filter(({ hub }) => hub === undefined);
   const silent = all.filter(({ hub, reports }) => hub !== undefined && reports < 2);
@@ -113,7 +113,7 @@ async function eventsBehind({ controlUrl }: LoopOptions): Promise<readonly strin
 }
 
 /**
- * Fires `resyncFleet` by hand, which does due work and counts, and waits for counts that are newer than that.
+ * Fires `resyncFleet` by hand, which does work items and counts, and waits for counts that are newer than that.
  */
 async function freshFleetStatus({ functionsUrl, functionKey, masterKey }: LoopOptions): Promise<FleetStatus> {
   const fired = Date.now();
@@ -184,28 +184,28 @@ async function compareTwin(
   if (twin.version !== own.version) {
     missing.push(`Berth has version ${twin.version} of ${deviceId}, the hub ${own.version}`);
   }
-  if (twin.due !== null && Date.parse(twin.due.at) <= Date.now())
-    missing.push(`${deviceId} is due: ${twin.due.why}`);
+  if (twin.workItem !== null && Date.parse(twin.workItem.at) <= Date.now())
+    missing.push(`${deviceId} is due: ${twin.workItem.why}`);
   for (const leaf of twin.paths) {
     const keys = leaf.path.split('.');
     const agrees =
       sameJson(leaf.desired, at(own.properties.desired as JsonObject, keys)) &&
       sameJson(leaf.reported, at(own.properties.reported as JsonObject, keys));
     if (!agrees) missing.push(`Berth and ${host} differ over ${leaf.path} of ${deviceId}`);
-    if (leaf.verdict === 'drifted') missing.push(`${leaf.path} of ${deviceId} is drifted`);
+    if (leaf.status === 'drifted') missing.push(`${leaf.path} of ${deviceId} is drifted`);
   }
   const device = progress.devices.get(deviceId);
   return {
-    state: twin.state,
+    state: twin.status,
     missing: [...missing, ...(device === undefined ? [] : playedBy(device, twin))],
   };
 }
 
 /** Whether the device's part has been played to its end. */
-function playedBy({ part }: DeviceProgress, twin: TwinStatus): readonly string[] {
-  if (part.isPicky)
-    return twin.state === 'rejected' ? [] : [`${part.deviceId} has not rejected its correction yet`];
-  if (part.battery !== 'low') return [];
+function playedBy({ profile }: DeviceProgress, twin: TwinStatus): readonly string[] {
+  if (profile.isPicky)
+    return twin.status === 'rejected' ? [] : [`${profile.deviceId} has not rejected its correction yet`];
+  if (profile.battery !== 'low') return [];
   const acknowledged = twin.paths.some(
     ({ wanted, reported, writes }) =>
       writes.some(({ value }) => sameJson(value, wanted)) &&
@@ -213,7 +213,7 @@ function playedBy({ part }: DeviceProgress, twin: TwinStatus): readonly string[]
       reported.ac === 200 &&
       sameJson(reported.value, wanted),
   );
-  return acknowledged ? [] : [`${part.deviceId} has not acknowledged its correction yet`];
+  return acknowledged ? [] : [`${profile.deviceId} has not acknowledged its correction yet`];
 }
 
 function at(json: JsonObject, keys: readonly string[]): JsonValue {

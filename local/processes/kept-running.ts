@@ -1,5 +1,5 @@
 import { setTimeout as delay } from 'node:timers/promises';
-import type { Log } from '../log.ts';
+import type { LocalLog } from '../log.ts';
 import type { Child } from './child.ts';
 
 /** A process that is started again when it ends by itself. */
@@ -27,7 +27,7 @@ export interface KeepRunningOptions {
   readonly start: () => Child;
   /** Why it cannot start again now, as a sentence; it is tried again later. Default: it always can. */
   readonly obstacle?: () => Promise<string | undefined>;
-  readonly log: Log;
+  readonly log: LocalLog;
   readonly clock?: Clock;
 }
 

@@ -2,24 +2,24 @@ import { join } from 'node:path';
 import type { CertificateAuthority } from '../ca/index.ts';
 import type { Cloud } from '../cloud.ts';
 import { openBatteries } from '../devices/batteries.ts';
-import type { Part } from '../devices/cast.ts';
-import type { DeviceNews, Proof, StartDevices } from '../devices/messages.ts';
+import type { DeviceProfile } from '../devices/device-profiles.ts';
+import type { DeviceNews, DeviceProof, StartDevices } from '../devices/messages.ts';
 import { deriveDeviceKey } from '../dps/index.ts';
 import { GROUP_KEY, ID_SCOPE } from '../enrollments.ts';
-import type { Log } from '../log.ts';
+import type { LocalLog } from '../log.ts';
 import { logToFile } from '../log-file.ts';
 import { startChild } from '../processes/child.ts';
 import { type KeptRunning, keepRunning } from '../processes/kept-running.ts';
 
 export interface DevicesOptions {
-  readonly parts: readonly Part[];
+  readonly profiles: readonly DeviceProfile[];
   readonly bundles: string;
   readonly cloud: Cloud;
   readonly stateDirectory: string;
   /** True: batteries go up and down for ever. */
   readonly lively: boolean;
   readonly logFile: string;
-  readonly log: Log;
+  readonly log: LocalLog;
   readonly onNews: (news: DeviceNews) => void;
 }
 
@@ -29,11 +29,11 @@ export interface DevicesOptions {
  * @throws LocalError `BERTH_LOCAL_STATE_DAMAGED`, `BERTH_LOCAL_STATE_UNUSABLE`
  */
 export async function runDevices(options: DevicesOptions): Promise<KeptRunning> {
-  const { parts, bundles, cloud, stateDirectory, lively, logFile, log, onNews } = options;
+  const { profiles, bundles, cloud, stateDirectory, lively, logFile, log, onNews } = options;
   const start: StartDevices = {
     type: 'start',
     devices: await Promise.all(
-      parts.map(async (part) => ({ part, proof: await proofOf(part, cloud.authority) })),
+      profiles.map(async (profile) => ({ profile, proof: await proofOf(profile, cloud.authority) })),
     ),
     idScope: ID_SCOPE,
     ca: cloud.authority.root,
@@ -63,8 +63,8 @@ export async function runDevices(options: DevicesOptions): Promise<KeptRunning> 
   });
 }
 
-async function proofOf(part: Part, authority: CertificateAuthority): Promise<Proof> {
-  if (part.proof === 'key') return { kind: 'key', key: deriveDeviceKey(GROUP_KEY, part.deviceId) };
-  const { certificate, key } = await authority.issueDevice(part.deviceId);
+async function proofOf(profile: DeviceProfile, authority: CertificateAuthority): Promise<DeviceProof> {
+  if (profile.proof === 'key') return { kind: 'key', key: deriveDeviceKey(GROUP_KEY, profile.deviceId) };
+  const { certificate, key } = await authority.issueDevice(profile.deviceId);
   return { kind: 'certificate', certificate, key };
 }

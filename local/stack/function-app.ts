@@ -5,7 +5,7 @@ import { LocalError } from '../errors.ts';
 import { pagePorts } from '../foreign-requests.ts';
 import type { ReadyMessage } from '../function-host/main.ts';
 import { FUNCTION_KEYS } from '../keys.ts';
-import type { Log } from '../log.ts';
+import type { LocalLog } from '../log.ts';
 import { logToFile } from '../log-file.ts';
 import { startChild } from '../processes/child.ts';
 import { type KeptRunning, keepRunning } from '../processes/kept-running.ts';
@@ -21,7 +21,7 @@ export interface FunctionAppOptions {
   readonly cloud: Cloud;
   /** Where its output goes. */
   readonly logFile: string;
-  readonly log: Log;
+  readonly log: LocalLog;
   /** Called when it is down for good reasons: it cannot start. */
   readonly onReady: () => void;
 }

@@ -3,16 +3,16 @@ import { join, resolve } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { type Cloud, startCloud } from '../cloud.ts';
 import { type ProcessStatus, readEventStatus } from '../control-api/index.ts';
-import { cast } from '../devices/cast.ts';
+import { deviceProfiles } from '../devices/device-profiles.ts';
 import { LocalError } from '../errors.ts';
-import { readFleet } from '../fleet-file.ts';
+import { readLocalFleet } from '../fleet-file.ts';
 import { FUNCTION_KEYS } from '../keys.ts';
 import { reservePort } from '../listen.ts';
-import type { Log } from '../log.ts';
+import type { LocalLog } from '../log.ts';
 import { checkLoop, type LoopCheck, type LoopResult } from '../once/closed-loop.ts';
 import type { LocalOptions } from '../options.ts';
 import type { KeptRunning } from '../processes/kept-running.ts';
-import { Progress } from '../progress.ts';
+import { FleetProgress } from '../progress.ts';
 import { onState } from '../state/failure.ts';
 import { lockState } from '../state-lock.ts';
 import { LiveFeed } from '../view/live-feed.ts';
@@ -50,7 +50,7 @@ export async function supervise(options: SupervisorOptions): Promise<LoopResult 
   const { appDirectory, stateDirectory, screen, signal } = options;
   const startedAt = Date.now();
   const log = logTo(screen);
-  const fleet = readFleet(resolve(appDirectory, process.env.FLEET_FILE || 'fleet.json'));
+  const fleet = readLocalFleet(resolve(appDirectory, process.env.FLEET_FILE || 'fleet.json'));
   const logs = join(stateDirectory, 'logs');
   const unlock = lockState(stateDirectory, options.fresh, {
     protectedFolders: [appDirectory],
@@ -105,7 +105,7 @@ export async function supervise(options: SupervisorOptions): Promise<LoopResult 
       `${elapsed(startedAt)}  the functions run at ${functionsUrl}/api (function key ${FUNCTION_KEYS.function}, master key ${FUNCTION_KEYS.master})`,
     );
 
-    const progress = new Progress(cast(options.devices));
+    const progress = new FleetProgress(deviceProfiles(options.devices));
     const feed = new LiveFeed({ progress, cloud, functionsUrl, startedAt, fleet });
     progress.onNews((news, device) => feed.note(news, device));
     const loop = {
@@ -119,7 +119,7 @@ export async function supervise(options: SupervisorOptions): Promise<LoopResult 
     };
     running.push(
       await runDevices({
-        parts: [...progress.devices.values()].map(({ part }) => part),
+        profiles: [...progress.devices.values()].map(({ profile }) => profile),
         bundles: options.bundles,
         cloud,
         stateDirectory,
@@ -144,7 +144,7 @@ export async function supervise(options: SupervisorOptions): Promise<LoopResult 
 /** Looks again and again whether the loop has closed. */
 async function untilClosed(
   check: () => Promise<LoopCheck>,
-  progress: Progress,
+  progress: FleetProgress,
   { screen, signal, timeoutMs }: SupervisorOptions,
   startedAt: number,
 ): Promise<LoopResult | undefined> {
@@ -196,7 +196,11 @@ function processes(running: readonly KeptRunning[], cloud: Cloud | undefined): r
 }
 
 /** The functions may rely on tables that Azurite has not kept. In Azure, storage does not lose anything. */
-function renewFunctions(running: readonly KeptRunning[], { withoutFunctions }: LocalOptions, log: Log): void {
+function renewFunctions(
+  running: readonly KeptRunning[],
+  { withoutFunctions }: LocalOptions,
+  log: LocalLog,
+): void {
   if (withoutFunctions)
     log.warn('Azurite serves again, without what it was told last: start the functions again.');
   void running.find(({ name }) => name === FUNCTION_HOST)?.renew(STOP_MS);
@@ -207,7 +211,7 @@ function keptLine(directory: string, paths: readonly string[]): string {
   return `Kept in ${directory}, since Berth did not make it: ${names}`;
 }
 
-function logTo(screen: Screen): Log {
+function logTo(screen: Screen): LocalLog {
   return {
     info: () => {},
     warn: (message) => screen.line(message),

@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { onState } from './failure.ts';
 
 /** Says that a folder belongs to Berth. */
-export const MARKER = 'berth-state.json';
+export const STATE_MARKER = 'berth-state.json';
 /** Holds the process id of the local stack that uses the folder. */
 export const LOCK = 'lock';
 /** Written and deleted at the start, to see that there is space. */
@@ -83,7 +83,7 @@ export function isEarlierState(contents: readonly Content[]): boolean {
 export function clearContents(directory: string): readonly string[] {
   const contents = contentsOf(directory);
   const own = contents.filter(
-    ({ path, expected }) => expected !== undefined && path !== MARKER && path !== LOCK,
+    ({ path, expected }) => expected !== undefined && path !== STATE_MARKER && path !== LOCK,
   );
   const kept = contents.filter(({ expected }) => expected === undefined).map(({ path }) => path);
   for (const { path, kind } of own.toReversed()) {

@@ -3,7 +3,7 @@ import { homedir } from 'node:os';
 import { dirname, join, parse, relative, resolve, sep } from 'node:path';
 import { isObject } from '../../src/json/json.ts';
 import { LocalError } from '../errors.ts';
-import { type Content, contentsOf, holdsNoState, isEarlierState, MARKER } from './contents.ts';
+import { type Content, contentsOf, holdsNoState, isEarlierState, STATE_MARKER } from './contents.ts';
 import { errorCode, onState, stateFailure } from './failure.ts';
 
 /** Of everything in the folder, the tables in Azurite included. Whatever changes in a stored file or row makes it grow. */
@@ -39,7 +39,7 @@ export function openStateFolder(
   if (marked === undefined && !isEmpty && !isEarlierState(contents)) {
     const first = contents.find(({ path: each, expected }) => expected === undefined && !each.includes('/'));
     const what = first === undefined ? 'is not empty' : `holds "${first.path}"`;
-    throw foreign(path, `${what}, and no ${MARKER} says that it is Berth's`);
+    throw foreign(path, `${what}, and no ${STATE_MARKER} says that it is Berth's`);
   }
   checkKinds(path, contents);
   if (!fresh && !isEmpty && marked?.format !== FORMAT) throw otherFormat(path, marked?.format);
@@ -152,7 +152,7 @@ function checkKinds(directory: string, contents: readonly Content[]): void {
 /** A marker that is damaged counts as none: the content of the folder decides then. */
 function markerIn(directory: string): { readonly format: unknown } | undefined {
   try {
-    const marker: unknown = JSON.parse(readFileSync(join(directory, MARKER), 'utf8'));
+    const marker: unknown = JSON.parse(readFileSync(join(directory, STATE_MARKER), 'utf8'));
     return isObject(marker) && marker.berth === MARK.berth ? { format: marker.format } : undefined;
   } catch {
     return undefined;
@@ -160,7 +160,7 @@ function markerIn(directory: string): { readonly format: unknown } | undefined {
 }
 
 function mark(directory: string, format: number): void {
-  const file = join(directory, MARKER);
+  const file = join(directory, STATE_MARKER);
   onState(file, () => {
     writeFileSync(`${file}.next`, `${JSON.stringify({ ...MARK, format }, null, 2)}\n`);
     renameSync(`${file}.next`, file);

@@ -5,14 +5,14 @@ import type { DeviceNews } from '../devices/messages.ts';
 import type { FaultStatus } from '../iot-hub/index.ts';
 import { FUNCTION_KEYS } from '../keys.ts';
 import { FLEET_STATUS, type FleetStatus, getJson } from '../once/apis.ts';
-import type { DeviceProgress, Progress } from '../progress.ts';
+import type { DeviceProgress, FleetProgress } from '../progress.ts';
 import type { HubLine, LiveModel } from './live-view.ts';
 import type { PolicyLine } from './policy-lines.ts';
 import { duration } from './text.ts';
-import type { FaultLine, Trouble } from './trouble-lines.ts';
+import type { FaultLine, ShownTrouble } from './trouble-lines.ts';
 
 export interface LiveFeedOptions {
-  readonly progress: Progress;
+  readonly progress: FleetProgress;
   readonly cloud: Cloud;
   readonly functionsUrl: string;
   readonly startedAt: number;
@@ -59,7 +59,7 @@ export class LiveFeed {
       devices: progress.devices.size,
       hubs: views.map((view) => ({
         host: view.host,
-        ...this.#standing(view.host),
+        ...this.#statusOf(view.host),
         devices: view.deviceCount,
         connected: view.connectedCount,
         twinReads: view.counters.twinReads,
@@ -84,7 +84,7 @@ export class LiveFeed {
   }
 
   /** State, weight and wanted part of a hub: what Berth says, else what the fleet file says. */
-  #standing(host: string): Pick<HubLine, 'state' | 'weight' | 'wanted'> {
+  #statusOf(host: string): Pick<HubLine, 'state' | 'weight' | 'wanted'> {
     const told = this.#fleet?.status.hubs.find((hub) => hub.host === host);
     if (told !== undefined) return { state: told.state, weight: told.weight, wanted: told.share.wanted };
     const { hubs } = this.#options.fleet;
@@ -92,7 +92,7 @@ export class LiveFeed {
     return { state, weight, wanted: weight / hubs.reduce((sum, hub) => sum + hub.weight, 0) };
   }
 
-  #trouble(): Trouble {
+  #trouble(): ShownTrouble {
     const { views } = this.#options.cloud.hubs;
     const status = this.#fleet?.status;
     return {
@@ -148,7 +148,10 @@ function nameOf(author: string): string {
 }
 
 /** What Berth says is paused, and whose events it does not trust. */
-function toldTrouble(status: FleetStatus | undefined, now: number): Pick<Trouble, 'pauses' | 'untrusted'> {
+function toldTrouble(
+  status: FleetStatus | undefined,
+  now: number,
+): Pick<ShownTrouble, 'pauses' | 'untrusted'> {
   if (status === undefined) return { pauses: [], untrusted: [] };
   const paused = [
     { host: undefined, pause: status.pause },

@@ -1,7 +1,7 @@
 import type { ProcessStatus } from '../control-api/index.ts';
 import { type PolicyLine, policyLines } from './policy-lines.ts';
-import { duration, percent, plural, table } from './text.ts';
-import { type Trouble, troubleLines } from './trouble-lines.ts';
+import { duration, percentText, pluralText, table } from './text.ts';
+import { type ShownTrouble, troubleLines } from './trouble-lines.ts';
 
 /** One hub, as the live view shows it. */
 export interface HubLine {
@@ -31,7 +31,7 @@ export interface LiveModel {
   readonly hubOps: number;
   readonly unread: number | undefined;
   readonly policies: readonly PolicyLine[];
-  readonly trouble: Trouble;
+  readonly trouble: ShownTrouble;
   /** The last things that happened, the newest last. */
   readonly happenings: readonly string[];
   readonly functionsUrl: string;
@@ -52,8 +52,8 @@ export function renderLive(model: LiveModel): readonly string[] {
       hub.host,
       hub.state,
       String(hub.weight),
-      percent(hub.wanted),
-      placed === 0 ? '-' : percent(hub.devices / placed),
+      percentText(hub.wanted),
+      placed === 0 ? '-' : percentText(hub.devices / placed),
       String(hub.devices),
       String(hub.connected),
       String(hub.twinReads),
@@ -61,7 +61,7 @@ export function renderLive(model: LiveModel): readonly string[] {
     ]),
   ]);
   return [
-    `Berth, locally: ${plural(model.devices, 'simulated device')}, up ${duration(model.upMs)}${down(model.processes)}`,
+    `Berth, locally: ${pluralText(model.devices, 'simulated device')}, up ${duration(model.upMs)}${down(model.processes)}`,
     '',
     ...hubs,
     '',
@@ -91,7 +91,7 @@ function down(processes: LiveModel['processes']): string {
 /** The processes that have ended by themselves and were started again. */
 function restarts(processes: LiveModel['processes']): readonly string[] {
   const again = processes.filter((each) => each.restarts > 0);
-  const text = again.map((each) => `${each.name} ${plural(each.restarts, 'time')}`).join(', ');
+  const text = again.map((each) => `${each.name} ${pluralText(each.restarts, 'time')}`).join(', ');
   return again.length === 0 ? [] : [`restarts ${text}`];
 }
 
@@ -104,5 +104,5 @@ function twins(counted: LiveModel['twins']): string {
 
 function cost({ corrections, changes, hubOps }: LiveModel): string {
   const perChange = changes === 0 ? '' : `, ${(hubOps / changes).toFixed(2)} hub operations a change`;
-  return `${plural(corrections, 'correction')} for ${plural(changes, 'reported change')}${perChange}`;
+  return `${pluralText(corrections, 'correction')} for ${pluralText(changes, 'reported change')}${perChange}`;
 }

@@ -1,8 +1,8 @@
-import type { Progress } from '../progress.ts';
+import type { FleetProgress } from '../progress.ts';
 import { duration } from './text.ts';
 
 /** How far the devices have come, in one line. */
-export function progressLine(progress: Progress, missing: readonly string[], elapsedMs: number): string {
+export function progressLine(progress: FleetProgress, missing: readonly string[], elapsedMs: number): string {
   const all = progress.devices.size;
   const registered = progress.count(({ hub }) => hub !== undefined);
   const reported = progress.count(({ reports }) => reports >= 2);

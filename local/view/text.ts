@@ -15,7 +15,7 @@ export function table(rows: readonly (readonly string[])[]): readonly string[] {
   return rows.map((row) => padded(row, widths));
 }
 
-export function percent(share: number): string {
+export function percentText(share: number): string {
   return `${Math.round(share * 100)} %`;
 }
 
@@ -27,7 +27,7 @@ export function duration(ms: number): string {
   return minutes < 60 ? `${minutes} min` : `${Math.floor(minutes / 60)} h ${minutes % 60} min`;
 }
 
-export function plural(count: number, one: string, many = `${one}s`): string {
+export function pluralText(count: number, one: string, many = `${one}s`): string {
   return `${count} ${count === 1 ? one : many}`;
 }
 

@@ -1,4 +1,4 @@
-import { duration, plural, within } from './text.ts';
+import { duration, pluralText, within } from './text.ts';
 
 /** A pause of a hub, or of the whole fleet. */
 export interface PauseLine {
@@ -27,7 +27,7 @@ export interface FaultLine {
 }
 
 /** Whatever is not as on a calm day. */
-export interface Trouble {
+export interface ShownTrouble {
   readonly pauses: readonly PauseLine[];
   readonly untrusted: readonly UntrustedLine[];
   readonly faults: readonly FaultLine[];
@@ -45,7 +45,7 @@ export interface Trouble {
 }
 
 /** A line for each thing that is paused, not trusted, made to fail, or could not be read. None on a calm day. */
-export function troubleLines(trouble: Trouble): readonly string[] {
+export function troubleLines(trouble: ShownTrouble): readonly string[] {
   return [
     ...trouble.pauses.map(
       ({ host, author, reason, forMs }) =>
@@ -65,7 +65,7 @@ function short(host: string): string {
   return host.split('.', 1)[0] ?? host;
 }
 
-function faultLines({ faults, hubs }: Trouble): readonly string[] {
+function faultLines({ faults, hubs }: ShownTrouble): readonly string[] {
   const told = new Map<string, FaultLine[]>();
   for (const fault of faults) {
     const text = faultText(fault);
@@ -88,17 +88,17 @@ function faultText({ settings, outageLeftMs }: FaultLine): string {
 
 function struckText(faults: readonly FaultLine[]): string {
   const struck = faults.reduce((sum, fault) => sum + fault.struck, 0);
-  return struck === 0 ? '' : ` (struck ${plural(struck, 'time')})`;
+  return struck === 0 ? '' : ` (struck ${pluralText(struck, 'time')})`;
 }
 
-function letterLines(letters: Trouble['deadLetters']): readonly string[] {
+function letterLines(letters: ShownTrouble['deadLetters']): readonly string[] {
   if (letters === undefined) return [];
   const { count, more, since, onlyCounted = 0 } = letters;
-  const number = more ? `over ${count} dead letters` : plural(count, 'dead letter');
+  const number = more ? `over ${count} dead letters` : pluralText(count, 'dead letter');
   return [
     ...(count === 0 ? [] : [`letters  ${number} since ${since}: npx berth dead-letters list`]),
     ...(onlyCounted === 0
       ? []
-      : [`letters  ${plural(onlyCounted, 'event')} more only counted: npx berth dead-letters counts`]),
+      : [`letters  ${pluralText(onlyCounted, 'event')} more only counted: npx berth dead-letters counts`]),
   ];
 }

@@ -100,11 +100,11 @@ async function smoke() {
     linkedHubs: read('fleet.json').hubs.map(({ host }) => host),
   });
   if (explained.status !== 200) throw new Error(`POST /api/explain answers ${codeOf(explained)}.`);
-  const { outcome } = explained.json;
-  if (explained.json.revision !== revision || outcome?.kind === undefined) {
+  const { result } = explained.json;
+  if (explained.json.revision !== revision || result?.kind === undefined) {
     throw new Error('POST /api/explain answers no receipt of the fleet file in force.');
   }
-  return `The build ${build} answers with the fleet file ${revision.slice(0, 12)}; a device without a payload is ${outcome.kind}.`;
+  return `The build ${build} answers with the fleet file ${revision.slice(0, 12)}; a device without a payload is ${result.kind}.`;
 }
 
 smoke().then(

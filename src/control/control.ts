@@ -3,7 +3,7 @@ import type { HostName } from '../iot-hub/host-name.ts';
 import type { DocumentFormat } from '../json/document-format.ts';
 
 /*
- * The one row of the state tables that every writer obeys: pauses, ramps of policies, builds, trusted hubs. What each of
+ * The one row of the state tables that every writer obeys: pauses, rollouts of policies, builds, trusted hubs. What each of
  * them means is in a file of its own. Pure.
  */
 
@@ -19,11 +19,11 @@ const intervalSchema = z.object({ from: z.number(), to: z.number() });
 
 const policySeenSchema = z.object({
   name: z.string(),
-  /** When this content was first seen, ms since the epoch: its ramp begins there. */
+  /** When this content was first seen, ms since the epoch: its rollout begins there. */
   since: z.number(),
   /** When it was found to be in no fleet file any more. */
   leftAt: z.number().optional(),
-  /** When it was in no fleet file, before it came back: that time does not count for its ramp. */
+  /** When it was in no fleet file, before it came back: that time does not count for its rollout. */
   away: z.array(intervalSchema).optional(),
   /** A person has resumed it after it paused itself: it does not do so again. */
   isTrusted: z.boolean().optional(),

@@ -1,4 +1,7 @@
 /** The record without one entry. */
-export function without<Value>(record: Readonly<Record<string, Value>>, key: string): Record<string, Value> {
+export function withoutEntry<Value>(
+  record: Readonly<Record<string, Value>>,
+  key: string,
+): Record<string, Value> {
   return Object.fromEntries(Object.entries(record).filter(([name]) => name !== key));
 }

@@ -4,7 +4,7 @@ import { DAY_MS } from '../time/day.ts';
 import type { Control } from './control.ts';
 
 /**
- * A policy that comes back within this time goes on with its ramp where that stood: so a rollback takes effect at once
+ * A policy that comes back within this time goes on with its rollout where that stood: so a rollback takes effect at once
  * wherever the policy had been.
  */
 const REMEMBERED_MS = 7 * DAY_MS;

@@ -2,7 +2,7 @@ import type { Policy } from '../fleet/fleet.ts';
 import type { HostName } from '../iot-hub/host-name.ts';
 import { ownEntry } from '../json/json.ts';
 import type { Control, PastPause, Pause, Scope } from './control.ts';
-import { without } from './entries.ts';
+import { withoutEntry } from './entries.ts';
 
 /** More pauses than anybody remembers; the oldest are forgotten first. */
 const MAX_PAST_PAUSES = 500;
@@ -26,7 +26,7 @@ export function withPause(control: Control, scope: Scope, pause: Pause): Control
 }
 
 /**
- * The control row without a pause, which is remembered: paused time does not count for ramps.
+ * The control row without a pause, which is remembered: paused time does not count for rollouts.
  *
  * @param by who ends it, when and why.
  */
@@ -42,11 +42,11 @@ export function withoutPause(control: Control, scope: Scope, by: Pause): Control
     case 'fleet':
       return { ...resumed, fleet: undefined };
     case 'hub':
-      return { ...resumed, hubs: without(control.hubs, scope.host) };
+      return { ...resumed, hubs: withoutEntry(control.hubs, scope.host) };
     case 'policy':
       return {
         ...resumed,
-        policies: without(control.policies, scope.name),
+        policies: withoutEntry(control.policies, scope.name),
         seen: pause.content === undefined ? control.seen : trusting(control.seen, pause.content),
         // What the policy held is due nowhere.
         generation: control.generation + 1,

@@ -1,7 +1,7 @@
 import { isObject, type JsonObject } from '../json/json.ts';
 import { openRestService } from '../rest/service.ts';
 import type { managementPlace } from './connection.ts';
-import { dpsErrorOf, unexpected } from './failure.ts';
+import { dpsErrorOf, unexpectedDpsAnswer } from './failure.ts';
 import { type CaCertificate, type CaCertificates, DPS_DEADLINE_MS, DpsError } from './port.ts';
 
 /** The newest stable one of Dps Certificate in the REST reference that was read. */
@@ -28,13 +28,13 @@ export function openCaCertificates(place: ReturnType<typeof managementPlace>): C
     const result = await service.call({ method, path, headers, body });
     if (!result.ok) throw dpsErrorOf(result.failure);
     const { json } = result.answer;
-    if (!isObject(json)) throw unexpected(host, method);
+    if (!isObject(json)) throw unexpectedDpsAnswer(host, method);
     return json;
   };
   const toCertificate = (json: JsonObject): CaCertificate => {
     const { name, etag, properties } = json;
     if (typeof name !== 'string' || typeof etag !== 'string' || !isObject(properties))
-      throw unexpected(host, 'GET');
+      throw unexpectedDpsAnswer(host, 'GET');
     const { isVerified, thumbprint } = properties;
     return { name, etag, isVerified: isVerified === true, thumbprint: String(thumbprint ?? '') };
   };
@@ -57,7 +57,7 @@ export function openCaCertificates(place: ReturnType<typeof managementPlace>): C
     async challenge(name, etag) {
       const json = await send('POST', name, { action: '/generateVerificationCode', etag });
       const code = isObject(json.properties) ? json.properties.verificationCode : undefined;
-      if (typeof code !== 'string') throw unexpected(host, 'POST');
+      if (typeof code !== 'string') throw unexpectedDpsAnswer(host, 'POST');
       return { certificate: toCertificate(json), code };
     },
     async verify(name, proof, etag) {

@@ -2,7 +2,7 @@ import type { ProvisioningServiceClient } from 'azure-iot-provisioning-service';
 import { isObject, type JsonObject } from '../json/json.ts';
 import { sdkRestClient } from '../rest/sdk-client.ts';
 import { openRestService, type RestEndpoint } from '../rest/service.ts';
-import { dpsErrorOf, unexpected } from './failure.ts';
+import { dpsErrorOf, unexpectedDpsAnswer } from './failure.ts';
 import {
   DPS_DEADLINE_MS,
   DpsError,
@@ -11,7 +11,7 @@ import {
   type EnrollmentRecord,
 } from './port.ts';
 
-export interface DpsOptions {
+export interface DpsClientOptions {
   /** Milliseconds after which a call is given up; default 20 s. */
   readonly deadlineMs?: number;
 }
@@ -21,7 +21,10 @@ const PAGE = 100;
 const QUERY = { query: 'SELECT *' } as const;
 
 /** DPS through `azure-iot-provisioning-service`, over Berth's own transport. */
-export function openDps(endpoint: RestEndpoint, { deadlineMs = DPS_DEADLINE_MS }: DpsOptions = {}): DpsPort {
+export function openDps(
+  endpoint: RestEndpoint,
+  { deadlineMs = DPS_DEADLINE_MS }: DpsClientOptions = {},
+): DpsPort {
   const { host } = endpoint;
   const service = openRestService(endpoint, deadlineMs);
   let opening: Promise<ProvisioningServiceClient> | undefined;
@@ -54,7 +57,7 @@ export function openDps(endpoint: RestEndpoint, { deadlineMs = DPS_DEADLINE_MS }
         // 1.11.2).
         const page: unknown = await (continuation === undefined ? query.next() : query.next(continuation));
         const rows = isAnswer(page) ? page.responseBody : undefined;
-        if (!Array.isArray(rows)) throw unexpected(host, 'POST');
+        if (!Array.isArray(rows)) throw unexpectedDpsAnswer(host, 'POST');
         records.push(...rows.map((row: unknown) => toRecord(host, kind, row)));
         continuation = query.continuationToken || undefined;
       } while (continuation !== undefined);
@@ -67,12 +70,12 @@ export function openDps(endpoint: RestEndpoint, { deadlineMs = DPS_DEADLINE_MS }
           ? await sdk.getEnrollmentGroupAttestationMechanism(id)
           : await sdk.getIndividualEnrollmentAttestationMechanism(id);
       const found: unknown = responseBody;
-      if (!isObject(found)) throw unexpected(host, 'POST');
+      if (!isObject(found)) throw unexpectedDpsAnswer(host, 'POST');
       return found;
     },
     async put(kind, id, json, etag) {
       const sdk = await client();
-      const body = { ...json, ...idOf(kind, id), ...(etag !== undefined && { etag }) } as never;
+      const body = { ...json, ...enrollmentIdOf(kind, id), ...(etag !== undefined && { etag }) } as never;
       const { responseBody } =
         kind === 'group'
           ? await sdk.createOrUpdateEnrollmentGroup(body)
@@ -97,7 +100,7 @@ function isAnswer(page: unknown): page is { readonly responseBody: unknown } {
   return typeof page === 'object' && page !== null && 'responseBody' in page;
 }
 
-export function idOf(kind: EnrollmentKind, id: string): JsonObject {
+export function enrollmentIdOf(kind: EnrollmentKind, id: string): JsonObject {
   return kind === 'group' ? { enrollmentGroupId: id } : { registrationId: id };
 }
 
@@ -105,6 +108,6 @@ function toRecord(host: string, kind: EnrollmentKind, row: unknown): EnrollmentR
   const json: unknown = row;
   const id = isObject(json) ? (kind === 'group' ? json.enrollmentGroupId : json.registrationId) : undefined;
   if (!isObject(json) || typeof id !== 'string' || typeof json.etag !== 'string')
-    throw unexpected(host, 'POST');
+    throw unexpectedDpsAnswer(host, 'POST');
   return { kind, id, etag: json.etag, json };
 }

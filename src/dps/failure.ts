@@ -15,12 +15,12 @@ export function dpsErrorOf(failure: RestFailure): DpsError {
     case 'unexpected':
       return new DpsError('BERTH_DPS_UNAVAILABLE', troubleText(failure));
     case 'notJson':
-      return unexpected(failure.host, failure.method);
+      return unexpectedDpsAnswer(failure.host, failure.method);
   }
 }
 
 /** An answer that is none of DPS's. */
-export function unexpected(host: string, method: string): DpsError {
+export function unexpectedDpsAnswer(host: string, method: string): DpsError {
   return dpsErrorOf(unexpectedAnswer(host, method));
 }
 

@@ -5,7 +5,7 @@ import { canonicalJson, isObject, type JsonObject, type JsonValue, sameJson } fr
 import type { WantedAttestation, WantedEnrollment } from './wanted.ts';
 
 /** One field that is not as the file wants it. The texts are fit to be shown: they never hold a key. */
-export interface Difference {
+export interface EnrollmentDifference {
   readonly field: string;
   readonly from: string;
   readonly to: string;
@@ -26,11 +26,11 @@ export function differencesOf(
   wanted: WantedEnrollment,
   { json }: Pick<EnrollmentRecord, 'json'>,
   secrets: Secrets,
-): readonly Difference[] {
+): readonly EnrollmentDifference[] {
   const { terms, webhook, id } = wanted;
   const definition = objectAt(json, 'customAllocationDefinition');
   const twin = objectAt(json, 'initialTwin');
-  const found: Difference[] = [
+  const found: EnrollmentDifference[] = [
     ...attestationDifferences(wanted.attestation, objectAt(json, 'attestation'), secrets.mechanism),
   ];
   const compare = (field: string, from: string, to: string, isSame = from === to): void => {
@@ -77,7 +77,7 @@ function attestationDifferences(
   wanted: WantedAttestation,
   found: JsonObject,
   mechanism: JsonObject | undefined,
-): readonly Difference[] {
+): readonly EnrollmentDifference[] {
   const kind = attestationText(wanted);
   const actual = recordedKind(found);
   if (actual !== kind) return [{ field: 'attestation', from: actual, to: kind }];
@@ -130,7 +130,7 @@ function thumbprintOf(certificate: JsonObject): string {
   return text(objectAt(certificate, 'info').sha256Thumbprint);
 }
 
-function other(field: string): Difference {
+function other(field: string): EnrollmentDifference {
   return { field, from: 'another key', to: 'the key that the file names' };
 }
 

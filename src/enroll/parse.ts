@@ -1,7 +1,7 @@
 import type { ErrorDetail } from '../errors.ts';
 import { readFileText } from '../fleet/file/file-text.ts';
 import { schemaProblems } from '../fleet/file/problems.ts';
-import { referenceProblems } from './references.ts';
+import { enrollmentReferenceProblems } from './references.ts';
 import { type EnrollmentsFile, enrollmentsFileSchema } from './schema.ts';
 
 const MAX_BYTES = 16 * 1024 * 1024;
@@ -23,7 +23,7 @@ export function parseEnrollments(text: string): ParsedEnrollments {
   const parsed = enrollmentsFileSchema.safeParse(json);
   const problems = [
     ...(parsed.success ? [] : schemaProblems(parsed.error, json, NOT_ECHOED)),
-    ...referenceProblems(json),
+    ...enrollmentReferenceProblems(json),
   ];
   return parsed.success && problems.length === 0 ? { ok: true, file: parsed.data } : { ok: false, problems };
 }

@@ -1,22 +1,22 @@
 import type { EnrollmentKind, EnrollmentRecord } from '../dps/port.ts';
 import type { JsonObject } from '../json/json.ts';
-import { type Difference, differencesOf } from './differences.ts';
+import { differencesOf, type EnrollmentDifference } from './differences.ts';
 import type { WantedEnrollment } from './wanted.ts';
 
 /** What is to be done about one enrollment. */
-export type Step =
+export type EnrollmentStep =
   | { readonly action: 'create'; readonly wanted: WantedEnrollment }
   | {
       readonly action: 'update';
       readonly wanted: WantedEnrollment;
       readonly record: EnrollmentRecord;
-      readonly differences: readonly Difference[];
+      readonly differences: readonly EnrollmentDifference[];
     }
   | { readonly action: 'unchanged'; readonly record: EnrollmentRecord }
   /** Not in the file. */
   | { readonly action: 'only there'; readonly record: EnrollmentRecord };
 
-export interface PlanInput {
+export interface EnrollmentPlanInput {
   readonly wanted: readonly WantedEnrollment[];
   readonly records: readonly EnrollmentRecord[];
   /** Attestations with keys, of those that `asksForKeys` names; by `keyOf`. */
@@ -25,9 +25,14 @@ export interface PlanInput {
 }
 
 /** One step for each enrollment of the file, and one for each that is only in DPS. */
-export function planEnrollments({ wanted, records, mechanisms, webhookKey }: PlanInput): readonly Step[] {
+export function planEnrollments({
+  wanted,
+  records,
+  mechanisms,
+  webhookKey,
+}: EnrollmentPlanInput): readonly EnrollmentStep[] {
   const found = new Map(records.map((record) => [keyOf(record), record]));
-  const steps = wanted.map((each): Step => {
+  const steps = wanted.map((each): EnrollmentStep => {
     const record = found.get(keyOf(each));
     if (record === undefined) return { action: 'create', wanted: each };
     const secrets = { mechanism: mechanisms.get(keyOf(each)), webhookKey };
@@ -38,7 +43,7 @@ export function planEnrollments({ wanted, records, mechanisms, webhookKey }: Pla
   });
   const inFile = new Set(wanted.map(keyOf));
   const extra = records.filter((record) => !inFile.has(keyOf(record)));
-  return [...steps, ...extra.map((record): Step => ({ action: 'only there', record }))];
+  return [...steps, ...extra.map((record): EnrollmentStep => ({ action: 'only there', record }))];
 }
 
 /** Whether the keys of an enrollment must be read to compare it: where the file says which they are. */

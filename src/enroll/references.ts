@@ -10,7 +10,7 @@ const MAX_GROUPS = 100;
  * What one part of an enrollments file says about another. Reads the raw JSON and passes over what has the wrong
  * shape, so that these problems are reported together with those of the schema.
  */
-export function referenceProblems(file: JsonValue): readonly ErrorDetail[] {
+export function enrollmentReferenceProblems(file: JsonValue): readonly ErrorDetail[] {
   const problems: ErrorDetail[] = [];
   const problem: Report = (path, message) => problems.push({ path: pathText(path), message });
   const top = isObject(file) ? file : {};

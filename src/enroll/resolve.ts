@@ -3,8 +3,8 @@ import type { ErrorDetail } from '../errors.ts';
 import type { EnrollmentsFile, GroupFile, IndividualFile } from './schema.ts';
 import {
   type Certificate,
-  type Keys,
-  termsOf,
+  type EnrollmentKeys,
+  enrollmentTermsOf,
   type WantedAttestation,
   type WantedEnrollment,
   webhookOf,
@@ -43,7 +43,7 @@ export function resolveEnrollments(file: EnrollmentsFile, sources: Sources): Res
     };
     const attestation = resolveAttestation(id, from.attestation, sources, report);
     if (attestation === undefined) return;
-    wanted.push({ kind, id, attestation, webhook: webhookOf(from, file), terms: termsOf(from) });
+    wanted.push({ kind, id, attestation, webhook: webhookOf(from, file), terms: enrollmentTermsOf(from) });
   };
   file.groups.forEach((group, index) => {
     add('group', group.id, `groups[${index}]`, group);
@@ -73,7 +73,7 @@ function resolveAttestation(
       if (given[names[0]] === undefined) return { type: 'symmetricKey', keys: undefined };
       const [primary, secondary] = names.map((name) => readKey(name, String(given[name]), sources, report));
       if (primary === undefined || secondary === undefined) return undefined;
-      const keys: Keys = { primaryKey: primary, secondaryKey: secondary };
+      const keys: EnrollmentKeys = { primaryKey: primary, secondaryKey: secondary };
       return { type: 'symmetricKey', keys: isDerived ? derivedKeys(keys, id) : keys };
     }
     case 'x509': {
@@ -120,7 +120,7 @@ function resolveAttestation(
 }
 
 /** The keys of a device in a group: base64 of HMAC-SHA256 over its registration id (concepts-symmetric-key-attestation). */
-function derivedKeys({ primaryKey, secondaryKey }: Keys, registrationId: string): Keys {
+function derivedKeys({ primaryKey, secondaryKey }: EnrollmentKeys, registrationId: string): EnrollmentKeys {
   const derive = (key: string) =>
     createHmac('sha256', Buffer.from(key, 'base64')).update(registrationId, 'utf8').digest('base64');
   return { primaryKey: derive(primaryKey), secondaryKey: derive(secondaryKey) };

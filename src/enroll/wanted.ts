@@ -2,7 +2,7 @@ import type { EnrollmentKind } from '../dps/port.ts';
 import type { JsonObject } from '../json/json.ts';
 import type { EnrollmentsFile, GroupFile, IndividualFile, WebhookFile } from './schema.ts';
 
-export interface Keys {
+export interface EnrollmentKeys {
   readonly primaryKey: string;
   readonly secondaryKey: string;
 }
@@ -19,7 +19,7 @@ export type WantedAttestation =
   | {
       readonly type: 'symmetricKey';
       /** Undefined: DPS makes them, and they stay as they are. */
-      readonly keys: Keys | undefined;
+      readonly keys: EnrollmentKeys | undefined;
     }
   | {
       readonly type: 'x509';
@@ -52,7 +52,7 @@ export interface Terms {
   readonly iotEdge: boolean;
 }
 
-export function termsOf(enrollment: GroupFile | IndividualFile): Terms {
+export function enrollmentTermsOf(enrollment: GroupFile | IndividualFile): Terms {
   const { enabled, allocationPolicy, iotHubs, reprovisioning, initialTwin, capabilities } = enrollment;
   return {
     deviceId: 'deviceId' in enrollment ? enrollment.deviceId : undefined,

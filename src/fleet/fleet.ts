@@ -15,7 +15,7 @@ export interface Fleet {
   readonly models: Models;
   readonly hubs: readonly Hub[];
   readonly hubByHost: ReadonlyMap<HostName, Hub>;
-  readonly allocation: Allocation;
+  readonly allocation: AllocationOptions;
   readonly twins: Twins;
 }
 
@@ -49,7 +49,7 @@ export interface Hub {
   readonly connection: string | undefined;
 }
 
-export interface Allocation {
+export interface AllocationOptions {
   readonly salt: string;
   /** Added latency that halves a hub's weight; 0: the fastest hub only; undefined: weights alone. */
   readonly halfLifeMs: number | undefined;
@@ -94,7 +94,7 @@ export interface Twins {
   readonly policies: readonly Policy[];
   /** The names of the components of device models, by the model's id. */
   readonly components: ReadonlyMap<string, ReadonlySet<string>>;
-  /** Every path that some policy may own: what shadows keep a history of. */
+  /** Every path that some policy may own: what snapshots keep a history of. */
   readonly trackedPaths: readonly (readonly string[])[];
   /** How fast a new or changed policy reaches the fleet; undefined: at once. */
   readonly rollout: Rollout | undefined;

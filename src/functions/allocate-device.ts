@@ -19,7 +19,7 @@ export function allocateDevice(instance: Instance): HttpHandler {
   return answeringErrors(async (request, context) => {
     const { decision, receipt } = await decisionFor(request, instance);
     // The log line is the record of the decision; the table copy is best effort.
-    const event = decision.outcome.kind === 'assigned' ? 'allocated' : 'notAllocated';
+    const event = decision.result.kind === 'assigned' ? 'allocated' : 'notAllocated';
     context.log(JSON.stringify({ event, receipt }));
     instance.receipts.add(receipt);
     if (decision.twin.beyondLimits > 0) {
@@ -27,8 +27,8 @@ export function allocateDevice(instance: Instance): HttpHandler {
       const { omitted } = receipt.twin;
       context.warn(JSON.stringify({ event: 'initialTwinBeyondLimits', registrationId, omitted }));
     }
-    const { outcome } = decision;
-    if (outcome.kind === 'refused') throw new BerthError(outcome.code, outcome.message);
-    return jsonAnswer(200, answerOf(outcome.hub, decision));
+    const { result } = decision;
+    if (result.kind === 'refused') throw new BerthError(result.code, result.message);
+    return jsonAnswer(200, answerOf(result.hub, decision));
   });
 }

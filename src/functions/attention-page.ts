@@ -57,12 +57,12 @@ export async function attentionPage(
   return { items: items.map(describeAttention), next: null };
 }
 
-function describeAttention({ id, state, since, why }: Attention) {
+function describeAttention({ id, status, since, why }: Attention) {
   return {
     hub: id.host,
     deviceId: id.deviceId,
     ...(id.moduleId === undefined ? {} : { moduleId: id.moduleId }),
-    state,
+    status,
     since: isoTime(since),
     why,
   };

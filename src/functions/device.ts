@@ -6,7 +6,7 @@ import { type Gate, gateOf } from '../sync/reconcile/write-gate.ts';
 import { redactKept } from '../twin/events/redact.ts';
 import { type PlannedLeaf, plan } from '../twin/plan/plan.ts';
 import { valueAt } from '../twin/snapshot/merge.ts';
-import { historyAt, type Shadow } from '../twin/snapshot/shadow.ts';
+import { historyAt, type Snapshot } from '../twin/snapshot/snapshot.ts';
 import { answeringErrors, type HttpHandler, isoTime, jsonAnswer } from './http-answer.ts';
 
 /** One device: where it is and why, how its twin stands and why, and the last decisions about it. */
@@ -29,16 +29,18 @@ export function device(instance: Instance): HttpHandler {
       const records = await Promise.all(
         [id, ...(await stores.twins.modulesOf(id))].map((twin) => stores.twins.load(twin)),
       );
-      return records.flatMap(({ known }) => (known.kind === 'shadow' ? [{ hub, shadow: known.shadow }] : []));
+      return records.flatMap(({ known }) =>
+        known.kind === 'snapshot' ? [{ hub, snapshot: known.snapshot }] : [],
+      );
     };
-    const [control, redaction, shadows, receipts] = await Promise.all([
+    const [control, redaction, snapshots, receipts] = await Promise.all([
       stores.control.read(),
       instance.redaction(fleet),
       Promise.all(fleet.hubs.map(look)),
       // Only an individual enrollment can give a device another id than it registers with.
       stores.receipts.list(request.query.get('registrationId') ?? deviceId),
     ]);
-    const found = shadows.flat();
+    const found = snapshots.flat();
     if (found.length === 0 && receipts.length === 0) {
       throw new BerthError(
         'BERTH_DEVICE_UNKNOWN',
@@ -47,85 +49,98 @@ export function device(instance: Instance): HttpHandler {
     }
     const gate = gateOf(control, control.newestBuild);
     // What is stored may be older than the path that redacts it.
-    const twins = found.map(({ hub, shadow }) =>
-      describeTwin(hub, redactKept(shadow, redaction), gate, instance),
+    const twins = found.map(({ hub, snapshot }) =>
+      describeTwin(hub, redactKept(snapshot, redaction), gate, instance),
     );
     return jsonAnswer(200, { deviceId, twins, receipts });
   });
 }
 
-function describeTwin(hub: Hub, shadow: Shadow, gate: Gate, instance: Instance) {
+function describeTwin(hub: Hub, snapshot: Snapshot, gate: Gate, instance: Instance) {
   const { twins } = instance.fleet.current();
   const now = instance.now();
   const planned = plan({
-    shadow,
+    snapshot,
     hub,
     twins,
-    holdOf: (policy) => gate.holdOf(policy, shadow.id, twins.rollout, now),
+    holdOf: (policy) => gate.holdOf(policy, snapshot.id, twins.rollout, now),
     now,
   });
-  const { judgement, due, unread, parked, modelId, version, desiredVersion, reportedVersion, asOf, bornAt } =
-    shadow;
+  const {
+    lastReconcile,
+    workItem,
+    unread,
+    suspended,
+    modelId,
+    version,
+    desiredVersion,
+    reportedVersion,
+    asOf,
+    bornAt,
+  } = snapshot;
   return {
     hub: hub.host,
-    moduleId: shadow.id.moduleId ?? null,
-    state: judgement.state,
-    since: isoTime(judgement.since),
-    why: judgement.why,
+    moduleId: snapshot.id.moduleId ?? null,
+    status: lastReconcile.status,
+    since: isoTime(lastReconcile.since),
+    why: lastReconcile.why,
     modelId: modelId ?? null,
     version,
     desiredVersion,
     reportedVersion,
     asOf,
     bornAt,
-    lifeAt: shadow.lifeAt ?? null,
-    etagKnown: shadow.etag !== undefined,
+    lifeAt: snapshot.lifeAt ?? null,
+    etagKnown: snapshot.etag !== undefined,
     unread: unread ?? null,
-    parked: parked ?? null,
-    due: due === undefined ? null : { ...due, at: isoTime(due.at) },
-    next: nextAction(shadow, planned.writes.length, gate.closedFor(hub.host), now),
+    suspended: suspended ?? null,
+    workItem: workItem === undefined ? null : { ...workItem, at: isoTime(workItem.at) },
+    next: nextAction(snapshot, planned.writes.length, gate.closedFor(hub.host), now),
     patch: planned.writes.length === 0 ? null : planned.patch,
-    tags: shadow.tags,
-    paths: planned.leaves.map((leaf) => describeLeaf(shadow, leaf)),
+    tags: snapshot.tags,
+    paths: planned.leaves.map((leaf) => describeLeaf(snapshot, leaf)),
   };
 }
 
 /** What Berth will do about the twin, and when, in a sentence. */
 function nextAction(
-  { due, unread, writing }: Shadow,
+  { workItem, unread, writing }: Snapshot,
   writes: number,
   closed: string | undefined,
   now: number,
 ): string {
-  const when = due === undefined ? '' : due.at <= now ? ' within a minute' : ` at ${isoTime(due.at)}`;
+  const when =
+    workItem === undefined ? '' : workItem.at <= now ? ' within a minute' : ` at ${isoTime(workItem.at)}`;
   if (writing !== undefined) return `a correction is under way; looked at again${when}`;
   if (closed !== undefined && (writes > 0 || unread !== undefined)) return `nothing: ${closed}`;
   if (unread !== undefined) return `reads the twin${when}: ${unread.why}`;
-  if (writes > 0 && due === undefined) return 'writes the patch within minutes: the policies have changed';
+  if (writes > 0 && workItem === undefined)
+    return 'writes the patch within minutes: the policies have changed';
   if (writes > 0) return `writes the patch${when}`;
-  if (due?.priority === 'activity') return `asks the hub${when} whether the device is alive: ${due.why}`;
-  if (due !== undefined) return `looks at it again${when}: ${due.why}`;
+  if (workItem?.priority === 'activity')
+    return `asks the hub${when} whether the device is alive: ${workItem.why}`;
+  if (workItem !== undefined) return `looks at it again${when}: ${workItem.why}`;
   return 'nothing, until an event of the twin says otherwise';
 }
 
-function describeLeaf(shadow: Shadow, { held, nextAt, ...leaf }: PlannedLeaf) {
+function describeLeaf(snapshot: Snapshot, { held, nextAt, ...leaf }: PlannedLeaf) {
   const path = leaf.path.split('.');
-  const { ours, reportedAt, writes, foreign, configuration, fightUntil, rejected } = historyAt(
-    shadow.paths,
+  const { ours, reportedAt, writes, foreign, configuration, contestedUntil, rejected } = historyAt(
+    snapshot.paths,
     leaf.path,
   );
   return {
     ...leaf,
     held: held ?? null,
     nextAt: isoTime(nextAt),
-    desired: valueAt(shadow.desired, path) ?? null,
-    reported: valueAt(shadow.reported, path) ?? null,
+    desired: valueAt(snapshot.desired, path) ?? null,
+    reported: valueAt(snapshot.reported, path) ?? null,
     ourVersion: ours,
     reportedAt: reportedAt ?? null,
     writes: writes.map(({ by, value, at, count }) => ({ by, value, at, count })),
     foreignChanges: foreign.slice(0, 10),
     configuration: configuration ?? null,
-    fightUntil: isoTime(fightUntil),
+    contestedUntil: isoTime(contestedUntil),
     rejected: rejected.map(({ value, why }) => ({ value, why })),
   };
 }

@@ -6,11 +6,11 @@ import { pauseOf } from '../control/pauses.ts';
 import type { Fleet, Hub } from '../fleet/fleet.ts';
 import type { Instance } from '../instance/instance.ts';
 import type { JsonValue } from '../json/json.ts';
-import type { CountedTwins, StateCounts } from '../store/twins/twin-store.ts';
+import type { CountedTwins, TwinStatusCounts } from '../store/twins/twin-store.ts';
+import { auditName } from '../sync/resync/audit.ts';
 import { hubSyncOverview, policyOverviews } from '../sync/resync/sync-overview.ts';
-import { walkName } from '../sync/resync/walk.ts';
 import { DAY_MS, dayOf } from '../time/day.ts';
-import { TWIN_STATES } from '../twin/snapshot/shadow.ts';
+import { TWIN_STATUSES } from '../twin/snapshot/snapshot.ts';
 import { attentionPage, pageOf } from './attention-page.ts';
 import { answeringErrors, type HttpHandler, isoTime, jsonAnswer } from './http-answer.ts';
 
@@ -43,7 +43,7 @@ export function fleetStatus(instance: Instance): HttpHandler {
     const [
       control,
       conditions,
-      strangers,
+      unknownHubs,
       unknownSources,
       onlyCounted,
       attention,
@@ -54,7 +54,7 @@ export function fleetStatus(instance: Instance): HttpHandler {
     ] = await Promise.all([
       stores.control.read(),
       stores.conditions.read(now),
-      stores.strangers.list(),
+      stores.unknownHubs.list(),
       stores.unknownSources.list(),
       stores.letterHours.beyond(now - LETTER_DAYS * DAY_MS),
       attentionPage(stores.twins, hosts, page),
@@ -65,7 +65,7 @@ export function fleetStatus(instance: Instance): HttpHandler {
     ]);
     const looked = new Map(hubs.map((found) => [found.hub.host, found]));
     const describe = ({ overrides, countedAt, devices, isHealthy, ...overview }: HubOverview) => {
-      const { hub, counted, walk } = looked.get(overview.host) ?? {};
+      const { hub, counted, audit } = looked.get(overview.host) ?? {};
       return {
         ...overview,
         devices: devices ?? null,
@@ -73,10 +73,10 @@ export function fleetStatus(instance: Instance): HttpHandler {
         health: isHealthy ? 'healthy' : 'unhealthy',
         writes: pauseOf(control, overview.host) === undefined ? 'on' : 'paused',
         pause: describePause(control.hubs[overview.host]),
-        twins: counted?.states,
+        twins: counted?.statuses,
         twinsCountedAt: isoTime(counted?.countedAt),
         sync: hub === undefined ? null : describeSync(hub, control, used, statistics),
-        walk: walk ?? null,
+        audit: audit ?? null,
         overrides: { state: describeOverride(overrides.state), weight: describeOverride(overrides.weight) },
       };
     };
@@ -91,9 +91,9 @@ export function fleetStatus(instance: Instance): HttpHandler {
       hubs: hubOverviews(fleet, conditions, now).map(describe),
       policies: describePolicies(fleet, control, looked, now),
       moves: moveOverviews(fleet, conditions, now).map((move) => ({ ...move, since: isoTime(move.since) })),
-      twins: addUp(hubs.map(({ counted }) => counted.states)),
+      twins: addUp(hubs.map(({ counted }) => counted.statuses)),
       attention,
-      strangers: strangers.slice(0, MOST_COUNTS),
+      unknownHubs: unknownHubs.slice(0, MOST_COUNTS),
       unknownSources: unknownSources.slice(0, MOST_COUNTS),
       deadLetters,
       onlyCounted: {
@@ -107,15 +107,15 @@ export function fleetStatus(instance: Instance): HttpHandler {
 interface Looked {
   readonly hub: Hub;
   readonly counted: CountedTwins;
-  readonly walk: JsonValue | undefined;
+  readonly audit: JsonValue | undefined;
 }
 
 async function lookAt(hub: Hub, { stores }: Instance): Promise<Looked> {
-  const [counted, walk] = await Promise.all([
+  const [counted, audit] = await Promise.all([
     stores.twins.counts(hub.host),
-    stores.progress.read(walkName(hub.host)),
+    stores.progress.read(auditName(hub.host)),
   ]);
-  return { hub, counted, walk };
+  return { hub, counted, audit };
 }
 
 function describeSync(...facts: Parameters<typeof hubSyncOverview>) {
@@ -154,8 +154,8 @@ async function countLetters({ stores }: Instance, now: number) {
   };
 }
 
-function addUp(counts: readonly StateCounts[]): StateCounts {
+function addUp(counts: readonly TwinStatusCounts[]): TwinStatusCounts {
   return Object.fromEntries(
-    TWIN_STATES.map((state) => [state, counts.reduce((sum, count) => sum + count[state], 0)]),
-  ) as unknown as StateCounts;
+    TWIN_STATUSES.map((status) => [status, counts.reduce((sum, count) => sum + count[status], 0)]),
+  ) as unknown as TwinStatusCounts;
 }

@@ -5,7 +5,7 @@ import { syncContext } from '../instance/sync-context.ts';
 import { Reconciler } from '../sync/reconcile/reconciler.ts';
 import { RUN_MS, resync } from '../sync/resync/resync.ts';
 
-/** Every minute: the hubs' counts and health, due work, counts of twins, the walk for those that were missed, old dead letters. */
+/** Every minute: the hubs' counts and health, work items, counts of twins, the audit for those that were missed, old dead letters. */
 export function registerResyncFleet(instance: Instance): void {
   app.timer('resyncFleet', { schedule: '0 * * * * *', handler: resyncFleet(instance) });
 }
@@ -31,8 +31,8 @@ export function resyncFleet(
     await instance.forgetOld();
     // A page a run, sixty thousand an hour: more than the cap lets in.
     const purged = summary.ran ? await stores.deadLetters.forget(now() - LETTERS_KEPT_MS) : 0;
-    const { due, judged, walked } = summary;
-    if (due + judged + walked + purged > 0)
+    const { workItems, resynced, audited } = summary;
+    if (workItems + resynced + audited + purged > 0)
       context.log(JSON.stringify({ event: 'fleetResynced', ...summary, purged }));
   };
 }

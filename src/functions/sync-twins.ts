@@ -3,7 +3,7 @@ import { HUB_DEADLINE_MS } from '../hub/port.ts';
 import type { Instance } from '../instance/instance.ts';
 import { syncContext } from '../instance/sync-context.ts';
 import type { Environment } from '../settings/settings.ts';
-import { type BatchSummary, type ReceivedEvent, takeBatch } from '../sync/events/batch.ts';
+import { type BatchEvent, type BatchSummary, takeBatch } from '../sync/events/batch.ts';
 import { keepDeadLetters } from '../sync/events/dead-letter-keeper.ts';
 import { Reconciler } from '../sync/reconcile/reconciler.ts';
 
@@ -59,7 +59,7 @@ export function syncTwins(
           now: instance.now,
           warn: (facts) => context.warn(JSON.stringify({ event: 'deadLettersCapped', ...facts })),
         }),
-      countStrangers: (hubs) => stores.strangers.addAll(hubs, partition, instance.now()),
+      countUnknownHubs: (hubs) => stores.unknownHubs.addAll(hubs, partition, instance.now()),
       countUnknownSources: (counts) =>
         stores.unknownSources.add(counts, { shard: partition, now: instance.now() }),
     });
@@ -67,7 +67,7 @@ export function syncTwins(
   };
 }
 
-function warnOfLateEvents(received: readonly ReceivedEvent[], now: number, context: InvocationContext): void {
+function warnOfLateEvents(received: readonly BatchEvent[], now: number, context: InvocationContext): void {
   const ageMs = Math.max(0, ...received.map(({ enqueuedAt }) => now - Date.parse(enqueuedAt)));
   if (ageMs <= LATE_MS) return;
   const [{ partition } = { partition: 'unknown' }] = received;
@@ -75,14 +75,14 @@ function warnOfLateEvents(received: readonly ReceivedEvent[], now: number, conte
 }
 
 /** In steady state there is nothing to say. */
-function isNotable({ deadLetters, onlyCounted, strangers, unknownSources, twins }: BatchSummary): boolean {
+function isNotable({ deadLetters, onlyCounted, unknownHubs, unknownSources, twins }: BatchSummary): boolean {
   return (
     deadLetters > 0 ||
     onlyCounted !== undefined ||
-    strangers > 0 ||
+    unknownHubs > 0 ||
     unknownSources !== undefined ||
     (twins.corrected ?? 0) > 0 ||
-    (twins.due ?? 0) > 0 ||
+    (twins.requeued ?? 0) > 0 ||
     (twins.deleted ?? 0) > 0
   );
 }
@@ -95,7 +95,7 @@ function receivedEvents(
   events: unknown,
   { triggerMetadata }: InvocationContext,
   now: number,
-): readonly ReceivedEvent[] {
+): readonly BatchEvent[] {
   const bodies: readonly unknown[] = Array.isArray(events) ? events : [events];
   const system = list(triggerMetadata?.systemPropertiesArray);
   const properties = list(triggerMetadata?.propertiesArray);

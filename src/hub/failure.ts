@@ -19,7 +19,7 @@ export function hubErrorOf(failure: RestFailure): HubError {
 }
 
 /** An answer that is none of IoT Hub's. */
-export function unexpected(host: string, method: string): HubError {
+export function unexpectedHubAnswer(host: string, method: string): HubError {
   return hubErrorOf(unexpectedAnswer(host, method));
 }
 

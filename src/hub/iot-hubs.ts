@@ -7,7 +7,7 @@ import { openRestService, type RestService } from '../rest/service.ts';
 import { NEVER, parseInstant } from '../time/instant.ts';
 import { readTwin, type Twin, type TwinId } from '../twin/snapshot/twin.ts';
 import { type HubConnectionOptions, hubEndpoints } from './connection.ts';
-import { hubErrorOf, unexpected } from './failure.ts';
+import { hubErrorOf, unexpectedHubAnswer } from './failure.ts';
 import {
   type ActivityQuestion,
   HUB_DEADLINE_MS,
@@ -85,7 +85,7 @@ export function openIotHubs(options: IotHubsOptions): HubPort & { close(): Promi
     async countDevices(host) {
       const { responseBody } = await (await registry(host)).getRegistryStatistics();
       const count: unknown = isObject(responseBody) ? responseBody.totalDeviceCount : undefined;
-      if (typeof count !== 'number') throw unexpected(host, 'GET');
+      if (typeof count !== 'number') throw unexpectedHubAnswer(host, 'GET');
       return count;
     },
     async listTwins(host, of, continuation) {
@@ -118,7 +118,7 @@ export function openIotHubs(options: IotHubsOptions): HubPort & { close(): Promi
  */
 function toTwin(host: HostName, method: string, response: unknown): Twin {
   const twin = readTwin(isObject(response) ? response.json : undefined, serviceTime(headersOf(response)));
-  if (twin === undefined) throw unexpected(host, method);
+  if (twin === undefined) throw unexpectedHubAnswer(host, method);
   return twin;
 }
 
@@ -145,10 +145,10 @@ function activityQuery({ deviceIds, moduleId }: ActivityQuestion): string {
 }
 
 function toActivity(host: HostName, rows: unknown): ReadonlyMap<string, ListedActivity> {
-  if (!Array.isArray(rows)) throw unexpected(host, 'POST');
+  if (!Array.isArray(rows)) throw unexpectedHubAnswer(host, 'POST');
   return new Map(
     rows.map((row: unknown) => {
-      if (!isObject(row) || typeof row.deviceId !== 'string') throw unexpected(host, 'POST');
+      if (!isObject(row) || typeof row.deviceId !== 'string') throw unexpectedHubAnswer(host, 'POST');
       const isConnected = row.connectionState === 'Connected';
       const lastActivityAt = parseInstant(row.lastActivityTime) ?? NEVER;
       return [row.deviceId, { isConnected, lastActivityAt }] as const;
@@ -163,10 +163,10 @@ function headersOf(response: unknown): RestHeaders | undefined {
 }
 
 function toListedTwins(host: HostName, rows: unknown): readonly ListedTwin[] {
-  if (!Array.isArray(rows)) throw unexpected(host, 'POST');
+  if (!Array.isArray(rows)) throw unexpectedHubAnswer(host, 'POST');
   return rows.map((row: unknown) => {
     if (!isObject(row) || typeof row.deviceId !== 'string' || typeof row.version !== 'number') {
-      throw unexpected(host, 'POST');
+      throw unexpectedHubAnswer(host, 'POST');
     }
     const { deviceId, moduleId, version, etag } = row;
     return {

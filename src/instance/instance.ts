@@ -218,7 +218,7 @@ export class Instance {
     try {
       await this.stores.statistics.forget(this.now());
       const before = this.now() - LETTERS_KEPT_MS;
-      for (const counts of [this.stores.letterHours, this.stores.strangers, this.stores.unknownSources]) {
+      for (const counts of [this.stores.letterHours, this.stores.unknownHubs, this.stores.unknownSources]) {
         await counts.forget(before);
       }
       for (const days of [2, 3, 4]) {
@@ -250,7 +250,7 @@ export class Instance {
 
   /**
    * Says that this package runs and with which policies, so that instances of an older one stop judging and
-   * writing, and that ramps begin. Again until it has worked.
+   * writing, and that rollouts begin. Again until it has worked.
    */
   async #announce(): Promise<void> {
     if (this.#isAnnounced) return;

@@ -39,7 +39,7 @@ export async function syncContext(
 /** What is wrong with this twin and says nothing of others. */
 const OF_ONE_TWIN: ReadonlySet<JsonValue | undefined> = new Set<ErrorCode>([
   'BERTH_HUB_REFUSED',
-  'BERTH_SHADOW_MISMATCH',
+  'BERTH_SNAPSHOT_MISMATCH',
 ]);
 
 /** The trouble of a whole hub is told with the first twin that meets it, and not with every one. */

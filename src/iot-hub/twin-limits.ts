@@ -34,7 +34,7 @@ export function twinProblems(
 ): readonly TwinProblem[] {
   const problems: TwinProblem[] = [];
   visit(value, [], 0, false, problems);
-  return [...problems, ...sectionProblem(section, sizeOf(value))];
+  return [...problems, ...sectionProblem(section, twinSizeOf(value))];
 }
 
 /** What IoT Hub has against a section of so many bytes. */
@@ -49,7 +49,7 @@ export function sectionProblem(
 }
 
 /** Size in bytes by the hub's own rule (limits above); a `null` deletes and so takes only its key. */
-export function sizeOf(value: JsonValue): number {
+export function twinSizeOf(value: JsonValue): number {
   switch (typeof value) {
     case 'string':
       return Buffer.byteLength(value, 'utf8');
@@ -59,9 +59,9 @@ export function sizeOf(value: JsonValue): number {
       return 4;
     default:
       if (value === null) return 0;
-      if (Array.isArray(value)) return value.reduce<number>((sum, item) => sum + sizeOf(item), 0);
+      if (Array.isArray(value)) return value.reduce<number>((sum, item) => sum + twinSizeOf(item), 0);
       return Object.entries(value).reduce(
-        (sum, [key, member]) => sum + Buffer.byteLength(key, 'utf8') + sizeOf(member),
+        (sum, [key, member]) => sum + Buffer.byteLength(key, 'utf8') + twinSizeOf(member),
         0,
       );
   }

@@ -2,7 +2,7 @@ import { createHash } from 'node:crypto';
 
 /**
  * Berth's hash of a list of texts: the first little-endian uint32 of SHA-256 of the parts joined by newlines.
- * Ramps divide it by 2³², buckets take it modulo their number. Frozen by test vectors: stored keys depend on
+ * Rollouts divide it by 2³², buckets take it modulo their number. Frozen by test vectors: stored keys depend on
  * it.
  */
 export function hash(...parts: readonly string[]): number {

@@ -2,7 +2,7 @@ import type { HostName } from '../iot-hub/host-name.ts';
 
 /** What happened to the events of a hub, and what it was asked for. */
 export const SYNC_COUNTS = [
-  /** Events that were merged into a shadow. */
+  /** Events that were merged into a snapshot. */
   'merged',
   /** Events that told nothing new. */
   'replayed',
@@ -16,7 +16,7 @@ export const SYNC_COUNTS = [
   'queries',
   /** Calls that failed, for whatever reason. */
   'failed',
-  /** Twins of the walk that were compared with what the hub has. */
+  /** Twins of the audit that were compared with what the hub has. */
   'sampled',
   /** Those of them that were not the same. */
   'mismatched',

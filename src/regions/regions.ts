@@ -1,13 +1,13 @@
 import table from './azure-regions.json' with { type: 'json' };
 
 /** A place on earth, in degrees. */
-export interface Place {
+export interface RegionPlace {
   readonly lat: number;
   readonly lon: number;
 }
 
 const COORDINATES = new Map(
-  Object.entries(table.coordinates).map(([region, [lat, lon]]) => [region, { lat, lon } as Place]),
+  Object.entries(table.coordinates).map(([region, [lat, lon]]) => [region, { lat, lon } as RegionPlace]),
 );
 /** Both directions of each pair, so that a look-up is one step. */
 const ROUND_TRIPS = new Map<string, Map<string, number>>();
@@ -38,7 +38,7 @@ export function regionName(text: string): string {
 }
 
 /** Where a region is; undefined for a name that is no Azure region. */
-export function coordinatesOf(region: string): Place | undefined {
+export function coordinatesOf(region: string): RegionPlace | undefined {
   return COORDINATES.get(region);
 }
 
@@ -53,14 +53,14 @@ const MS_AT_NO_DISTANCE = 26.07;
 const MS_PER_KM = 0.01426;
 
 /** What the distance between two places lets one expect of the round-trip time, ms. */
-export function expectedRoundTripMs(one: Place, other: Place): number {
+export function expectedRoundTripMs(one: RegionPlace, other: RegionPlace): number {
   return MS_AT_NO_DISTANCE + MS_PER_KM * distanceKm(one, other);
 }
 
 const EARTH_RADIUS_KM = 6_371;
 
 /** Great-circle distance (haversine). */
-export function distanceKm(one: Place, other: Place): number {
+export function distanceKm(one: RegionPlace, other: RegionPlace): number {
   const lat = radians(other.lat - one.lat);
   const lon = radians(other.lon - one.lon);
   const chord =

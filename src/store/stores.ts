@@ -8,8 +8,8 @@ import { ControlStore } from './state/control.ts';
 import { ProgressStore } from './state/progress-store.ts';
 import { RedactionKeyStore } from './state/redaction-key-store.ts';
 import { RevisionStore } from './state/revisions.ts';
-import { StrangerStore } from './state/stranger-store.ts';
 import { SyncStatisticsStore } from './state/sync-statistics-store.ts';
+import { UnknownHubStore } from './state/unknown-hub-store.ts';
 import type { OnNewerFormat } from './tables/newer-format.ts';
 import type { Tables } from './tables/tables.ts';
 import { TwinStore } from './twins/twin-store.ts';
@@ -23,7 +23,7 @@ export interface Stores {
   readonly receipts: ReceiptStore;
   readonly deadLetters: DeadLetterStore;
   readonly letterHours: LetterHours;
-  readonly strangers: StrangerStore;
+  readonly unknownHubs: UnknownHubStore;
   readonly unknownSources: EventCounts<'hub' | 'source'>;
   readonly progress: ProgressStore;
   readonly budgets: BudgetStore;
@@ -45,7 +45,7 @@ export function openStores(tables: Tables, onNewer?: OnNewerFormat): Stores {
     receipts: new ReceiptStore(tables.receipts, onNewer),
     deadLetters: new DeadLetterStore(tables.deadLetters),
     letterHours: new LetterHours(tables.state),
-    strangers: new StrangerStore(tables.state),
+    unknownHubs: new UnknownHubStore(tables.state),
     unknownSources: unknownSourceCounts(tables.state),
     progress: new ProgressStore(tables.state, onNewer),
     budgets: new BudgetStore(tables.state),

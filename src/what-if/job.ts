@@ -50,7 +50,7 @@ export function openTrial({ fleet, against, payloads, isSynthetic }: Job, now: n
   };
 }
 
-/** All ramps are over, and nothing is known of counts, health and overrides. */
+/** All gradual moves are over, and nothing is known of counts, health and overrides. */
 function finalConditions(fleet: Fleet, now: number): Conditions {
   const causes = currentCauses(fleet, NO_CONDITIONS, now).map((cause) => [cause, 0] as const);
   return { loadedAt: now, hubs: new Map(), causes: new Map(causes) };

@@ -4,20 +4,20 @@ import type { TwinId } from '../twin/snapshot/twin.ts';
 import type { KnownDevice } from './known-device.ts';
 
 /**
- * The devices that receipts and shadows know, each once. A shadow says where a device is; a receipt, what it
+ * The devices that receipts and snapshots know, each once. A snapshot says where a device is; a receipt, what it
  * registered with. A device whose twin was deleted is left out.
  *
- * @param shadows every device with a shadow
+ * @param snapshots every device with a snapshot
  * @param receipts those of each registration id, the newest first
  */
 export async function* knownDevices(
-  shadows: AsyncIterable<{ readonly id: TwinId; readonly isDeleted: boolean }>,
+  snapshots: AsyncIterable<{ readonly id: TwinId; readonly isDeleted: boolean }>,
   receipts: AsyncIterable<readonly Receipt[]>,
 ): AsyncGenerator<KnownDevice> {
   // Ids in full, since a fleet's ids fit into memory and its twins do not.
   const hubs: Places = new Map();
   const deleted: Places = new Map();
-  for await (const { id, isDeleted } of shadows) {
+  for await (const { id, isDeleted } of snapshots) {
     const places = isDeleted ? deleted : hubs;
     const known = places.get(id.deviceId);
     // Most devices are on one hub, for which a list would take as much memory as all the rest.
@@ -45,6 +45,6 @@ function listOf(places: HostName | readonly HostName[] | undefined): readonly Ho
   return typeof places === 'string' ? [places] : places;
 }
 
-function hubOf({ outcome }: Receipt): HostName | undefined {
-  return outcome.kind === 'assigned' ? outcome.host : undefined;
+function hubOf({ result }: Receipt): HostName | undefined {
+  return result.kind === 'assigned' ? result.host : undefined;
 }

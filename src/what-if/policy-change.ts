@@ -1,5 +1,5 @@
 import type { Control } from '../control/control.ts';
-import { elapsedOf } from '../control/ramps.ts';
+import { elapsedOf } from '../control/rollouts.ts';
 import type { Policy, Rollout } from '../fleet/fleet.ts';
 
 /** How a policy of the fleet file that is tried compares with what there was, by the hash of its content. */
@@ -27,15 +27,20 @@ export function policiesInForce({ seen }: Control): readonly Named[] {
 }
 
 /** How a policy reaches the fleet. */
-export type Ramp =
+export type PolicyRollout =
   | { readonly kind: 'none' }
   | { readonly kind: 'begins'; readonly overHours: number }
   /** @property reached part of the devices, from 0 to 1 */
   | { readonly kind: 'runs'; readonly overHours: number; readonly reached: number }
   | { readonly kind: 'over' };
 
-/** By content, whatever the file is compared with: a policy that has run before goes on with the ramp that it had. */
-export function rampOf(control: Control, policy: Named, rollout: Rollout | undefined, now: number): Ramp {
+/** By content, whatever the file is compared with: a policy that has run before goes on with the rollout that it had. */
+export function policyRolloutOf(
+  control: Control,
+  policy: Named,
+  rollout: Rollout | undefined,
+  now: number,
+): PolicyRollout {
   if (rollout === undefined || rollout.overMs === 0) return { kind: 'none' };
   const overHours = rollout.overMs / 3_600_000;
   const elapsed = elapsedOf(control, policy, undefined, now);

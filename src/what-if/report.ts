@@ -2,16 +2,16 @@ import type { Why } from '../allocation/decision/decide.ts';
 import type { Fleet, Hub } from '../fleet/fleet.ts';
 import { DPS_REGISTRATIONS_PER_MINUTE, identityOperationsPerMinute } from '../iot-hub/throttles.ts';
 import { ownEntry } from '../json/json.ts';
-import type { Move, Refusal, Tally } from './tally.ts';
+import type { Move, RefusedDevices, Tally } from './tally.ts';
 
 /** What a fleet file would do to a fleet. */
-export interface Report {
+export interface PlacementReport {
   readonly revision: string;
   readonly devices: number;
   readonly hubs: readonly HubReport[];
   readonly moves: {
     readonly count: number;
-    /** Those of them that no ramp spreads: they move at their next registration. */
+    /** Those of them that no gradual move spreads: they move at their next registration. */
     readonly atOnce: number;
     /** The most devices first. */
     readonly groups: readonly Move[];
@@ -25,7 +25,7 @@ export interface Report {
   /** Devices that could not be placed any more. */
   readonly refused: {
     readonly count: number;
-    readonly groups: readonly Refusal[];
+    readonly groups: readonly RefusedDevices[];
     /** Devices that were refused before too; not counted above. */
     readonly asBefore: number;
   };
@@ -57,9 +57,9 @@ export interface RuleReport {
 
 const MINUTES = 60;
 /** The reasons that `moves.over` spreads. */
-const RAMPED: readonly Why[] = ['its hub drains', 'another hub is faster'];
+const GRADUAL: readonly Why[] = ['its hub drains', 'another hub is faster'];
 
-export function reportOf(tally: Tally, fleet: Fleet, leftOut: readonly string[]): Report {
+export function reportOf(tally: Tally, fleet: Fleet, leftOut: readonly string[]): PlacementReport {
   const moves = mostFirst(Object.values(tally.moves));
   const moved = sum(moves);
   const hubs = hubReports(tally, fleet, moves);
@@ -75,7 +75,7 @@ export function reportOf(tally: Tally, fleet: Fleet, leftOut: readonly string[])
     moves: {
       count: moved,
       atOnce:
-        fleet.allocation.movesOverMs === 0 ? moved : sum(moves.filter(({ why }) => !RAMPED.includes(why))),
+        fleet.allocation.movesOverMs === 0 ? moved : sum(moves.filter(({ why }) => !GRADUAL.includes(why))),
       groups: moves,
       hours: slowest.hours,
       slowest: moved === 0 ? undefined : slowest.name,
@@ -113,7 +113,7 @@ function hubReports(tally: Tally, fleet: Fleet, moves: readonly Move[]): readonl
 }
 
 function warningsOn(
-  { hubs, moves, rules, devices }: Omit<Report, 'warnings'>,
+  { hubs, moves, rules, devices }: Omit<PlacementReport, 'warnings'>,
   { withoutInputs }: Tally,
   fleet: Fleet,
   leftOut: readonly string[],

@@ -1,4 +1,4 @@
-import type { Outcome, Why } from '../allocation/decision/decide.ts';
+import type { AllocationResult, Why } from '../allocation/decision/decide.ts';
 import type { RuleTrace } from '../allocation/rules/rules.ts';
 import { ownEntry } from '../json/json.ts';
 
@@ -19,7 +19,7 @@ export interface Move extends Tallied {
 }
 
 /** Devices that could not be placed any more. */
-export interface Refusal extends Tallied {
+export interface RefusedDevices extends Tallied {
   readonly code: string;
   readonly message: string;
 }
@@ -41,7 +41,7 @@ export interface Tally {
   readonly after: Readonly<Record<string, number>>;
   readonly fresh: Readonly<Record<string, number>>;
   readonly moves: Readonly<Record<string, Move>>;
-  readonly refusals: Readonly<Record<string, Refusal>>;
+  readonly refusals: Readonly<Record<string, RefusedDevices>>;
   readonly rules: Readonly<Record<string, RuleHits>>;
 }
 
@@ -65,8 +65,8 @@ export interface Trialed {
   readonly before: string | undefined;
   /** It is nowhere because it was refused: by the fleet file that is compared with, or when it registered. */
   readonly wasRefused: boolean;
-  readonly after: Outcome;
-  readonly fresh: Outcome;
+  readonly after: AllocationResult;
+  readonly fresh: AllocationResult;
   readonly rules: readonly RuleTrace[];
 }
 
@@ -104,7 +104,7 @@ export function tallyOf(devices: Iterable<Trialed>): Tally {
       tally.refusedAsBefore += 1;
     } else {
       const { code, message } = after;
-      add<Refusal>(tally.refusals, [code, message].join('\n'), { code, message, ...one(deviceId) });
+      add<RefusedDevices>(tally.refusals, [code, message].join('\n'), { code, message, ...one(deviceId) });
     }
     for (const { name, result } of rules) {
       const hits = ownEntry(tally.rules, name) ?? { matched: 0, unknown: 0 };

@@ -10,7 +10,7 @@ import { type KnownDevice, readKnownDevice } from './known-device.ts';
 import { type Tally, type Trialed, tallyOf } from './tally.ts';
 
 /** A part of the devices, in a form that goes to a worker. */
-export type Part =
+export type DeviceBatch =
   | { readonly kind: 'lines'; readonly lines: readonly string[] }
   /** Synthetic devices by number, from the first to before the last. */
   | { readonly kind: 'numbers'; readonly from: number; readonly to: number };
@@ -21,17 +21,20 @@ export type PartResult =
   | { readonly ok: false; readonly line: number };
 
 /** Tries the fleet file on some devices. */
-export function tryDevices(part: Part, trial: Trial): PartResult {
+export function tryDevices(part: DeviceBatch, trial: Trial): PartResult {
   if (part.kind === 'numbers') return { ok: true, tally: tallyOf(tryNumbers(part, trial)) };
   const wrong = part.lines.findIndex((line) => line.trim() !== '' && readKnownDevice(line) === undefined);
   return wrong === -1 ? { ok: true, tally: tallyOf(tryLines(part, trial)) } : { ok: false, line: wrong };
 }
 
-function* tryNumbers({ from, to }: Extract<Part, { kind: 'numbers' }>, trial: Trial): Generator<Trialed> {
+function* tryNumbers(
+  { from, to }: Extract<DeviceBatch, { kind: 'numbers' }>,
+  trial: Trial,
+): Generator<Trialed> {
   for (let number = from; number < to; number += 1) yield tryDevice(synthetic(number, trial), trial);
 }
 
-function* tryLines({ lines }: Extract<Part, { kind: 'lines' }>, trial: Trial): Generator<Trialed> {
+function* tryLines({ lines }: Extract<DeviceBatch, { kind: 'lines' }>, trial: Trial): Generator<Trialed> {
   for (const line of lines) {
     const device = readKnownDevice(line);
     if (device !== undefined) yield tryDevice(device, trial);
@@ -56,10 +59,10 @@ function synthetic(number: number, { payloads }: Trial): TrialDevice {
 
 /**
  * Where one device is now, where it ends when it registers again, and where it would go if it were new. All
- * ramps are over; counts, health and overrides are left out.
+ * gradual moves are over; counts, health and overrides are left out.
  */
 function tryDevice(device: TrialDevice, { tried, against, now }: Trial): Trialed {
-  const old = against && decideOn(against, device, device.hub, now).outcome;
+  const old = against && decideOn(against, device, device.hub, now).result;
   const before = old?.kind === 'assigned' ? old.host : device.hub;
   const fresh = decideOn(tried, device, undefined, now);
   const again = before === undefined ? fresh : decideOn(tried, device, before, now);
@@ -69,8 +72,8 @@ function tryDevice(device: TrialDevice, { tried, against, now }: Trial): Trialed
     before,
     wasRefused:
       old === undefined ? before === undefined && device.isSynthetic !== true : old.kind === 'refused',
-    after: again.outcome,
-    fresh: fresh.outcome,
+    after: again.result,
+    fresh: fresh.result,
     rules: again.rules,
   };
 }

@@ -1,17 +1,23 @@
 import type { Control, Pause } from '../control/control.ts';
 import { pauseFor } from '../control/pauses.ts';
 import type { Fleet, Hub, Policy, PolicyMode } from '../fleet/fleet.ts';
-import type { TwinState } from '../twin/snapshot/shadow.ts';
+import type { TwinStatus } from '../twin/snapshot/snapshot.ts';
 import {
   changeOf,
   gonePolicies,
   type PolicyChange,
+  type PolicyRollout,
   policiesInForce,
-  type Ramp,
-  rampOf,
+  policyRolloutOf,
 } from './policy-change.ts';
 import { APART, type Apart, type TwinTrial } from './try-twin.ts';
-import { type FoundPatch, type FoundProblem, type HubTally, statesOf, type TwinTally } from './twin-tally.ts';
+import {
+  type FoundPatch,
+  type FoundProblem,
+  type HubTally,
+  statusesOf,
+  type TwinTally,
+} from './twin-tally.ts';
 import { durationText, type WriteCost, writeCost } from './write-cost.ts';
 
 /** What a fleet file would do to the twins that are known. */
@@ -33,10 +39,14 @@ export interface TwinReport {
   readonly hubs: readonly HubWrites[];
   /** In the order of the file, and then those that it has no more. */
   readonly policies: readonly PolicyReport[];
-  readonly states: {
+  readonly statuses: {
     readonly unchanged: number;
     /** The most twins first. */
-    readonly changed: readonly { readonly from: TwinState; readonly to: TwinState; readonly count: number }[];
+    readonly changed: readonly {
+      readonly from: TwinStatus;
+      readonly to: TwinStatus;
+      readonly count: number;
+    }[];
   };
   /** Nothing is written to any hub now. */
   readonly paused: Pause | undefined;
@@ -60,9 +70,9 @@ export interface PolicyReport {
   readonly held: number;
   readonly waiting: number;
   readonly rejected: number;
-  readonly fighting: number;
+  readonly contested: number;
   /** Undefined where it is gone. */
-  readonly ramp: Ramp | undefined;
+  readonly rollout: PolicyRollout | undefined;
   /** It is paused now, by its name, and so will its new content be. */
   readonly paused: Pause | undefined;
   readonly patches: readonly Omit<FoundPatch, 'key'>[];
@@ -89,7 +99,7 @@ export function twinReportOf(tally: TwinTally, trial: TwinTrial, control: Contro
     },
     hubs,
     policies,
-    states: statesIn(tally),
+    statuses: statusesIn(tally),
     paused: control.fleet,
   };
   return { ...report, warnings: warningsOn(report, trial.fleet) };
@@ -124,7 +134,7 @@ function policiesOf(tally: TwinTally, trial: TwinTrial, control: Control): reado
       mode: policy?.mode,
       ...NOTHING_OWNED,
       ...counts,
-      ramp: policy && rampOf(control, policy, rollout, trial.now),
+      rollout: policy && policyRolloutOf(control, policy, rollout, trial.now),
       paused: pauseFor(control, { kind: 'policy', name }),
       patches: patches.map(({ key: _, ...patch }) => patch),
       problems: problems.map(({ key: _, ...problem }) => problem),
@@ -136,10 +146,10 @@ function policiesOf(tally: TwinTally, trial: TwinTrial, control: Control): reado
   ];
 }
 
-const NOTHING_OWNED = { owned: 0, written: 0, held: 0, waiting: 0, rejected: 0, fighting: 0 };
+const NOTHING_OWNED = { owned: 0, written: 0, held: 0, waiting: 0, rejected: 0, contested: 0 };
 
-function statesIn({ states }: TwinTally): TwinReport['states'] {
-  const all = [...states].map(([key, count]) => ({ ...statesOf(key), count }));
+function statusesIn({ statuses }: TwinTally): TwinReport['statuses'] {
+  const all = [...statuses].map(([key, count]) => ({ ...statusesOf(key), count }));
   const isChange = ({ from, to }: (typeof all)[number]) => from !== to;
   return {
     unchanged: sum(all, (each) => (isChange(each) ? 0 : each.count)),
@@ -172,9 +182,9 @@ function warningsOn(
           `twins.rollout.over is ${durationText(overHours)}, and ${writes.slowest} needs ${durationText(writes.hours)}: its budget sets the pace, and writes wait in line`,
         ]
       : []),
-    ...(paused === undefined ? [] : [`all writes are paused now, ${pauseText(paused)}`]),
+    ...(paused === undefined ? [] : [`all writes are paused now, ${pauseReason(paused)}`]),
     ...pausedHubs.map(
-      ({ host, paused: pause }) => `${host} is paused now${pause ? `, ${pauseText(pause)}` : ''}`,
+      ({ host, paused: pause }) => `${host} is paused now${pause ? `, ${pauseReason(pause)}` : ''}`,
     ),
     ...(known > 0 && idle.length > 0
       ? [`these policies would own nothing in any twin: ${idle.map(({ name }) => name).join(', ')}`]
@@ -188,7 +198,7 @@ function warningsOn(
 }
 
 /** `by ann: a bad release` */
-export function pauseText({ author, reason }: Pause): string {
+export function pauseReason({ author, reason }: Pause): string {
   return `by ${author}: ${reason}`;
 }
 

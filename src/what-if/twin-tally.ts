@@ -2,7 +2,7 @@ import { isObject, type JsonValue } from '../json/json.ts';
 import { REDACTED } from '../twin/events/redact.ts';
 import type { Plan, PlannedLeaf } from '../twin/plan/plan.ts';
 import { valueAt } from '../twin/snapshot/merge.ts';
-import type { Shadow, TwinState } from '../twin/snapshot/shadow.ts';
+import type { Snapshot, TwinStatus } from '../twin/snapshot/snapshot.ts';
 import { type TwinId, twinKey } from '../twin/snapshot/twin.ts';
 import type { Apart, TriedTwin } from './try-twin.ts';
 
@@ -27,7 +27,7 @@ export interface PolicyTally {
   /** Will be written when the cooldown has passed. */
   waiting: number;
   rejected: number;
-  fighting: number;
+  contested: number;
   /** The first of them by hub and device. */
   readonly patches: FoundPatch[];
   /** The same of what is rejected or fought over. */
@@ -58,7 +58,7 @@ export interface PropertyChange {
 /** A property that a policy cannot have as it wants. */
 export interface FoundProblem extends Found {
   readonly path: string;
-  readonly verdict: 'rejected' | 'fighting';
+  readonly status: 'rejected' | 'contested';
   readonly why: string;
 }
 
@@ -70,8 +70,8 @@ export class TwinTally {
   readonly hubs = new Map<string, HubTally>();
   /** By name. */
   readonly policies = new Map<string, PolicyTally>();
-  /** Twins by state before and after, the two with a line break between them. */
-  readonly states = new Map<string, number>();
+  /** Twins by status before and after, the two with a line break between them. */
+  readonly statuses = new Map<string, number>();
   twins = 0;
   readonly #first: number;
 
@@ -87,17 +87,17 @@ export class TwinTally {
       hub.apart[tried.why] = (hub.apart[tried.why] ?? 0) + 1;
       return;
     }
-    const { plan, before, readsFirst, shadow } = tried;
+    const { plan, before, readsFirst, snapshot } = tried;
     hub.planned += 1;
     if (plan.writes.length > 0) {
       hub.writes += 1;
       hub.properties += plan.writes.length;
       if (readsFirst) hub.reads += 1;
     }
-    const states = `${before}\n${plan.state}`;
-    this.states.set(states, (this.states.get(states) ?? 0) + 1);
+    const statuses = `${before}\n${plan.status}`;
+    this.statuses.set(statuses, (this.statuses.get(statuses) ?? 0) + 1);
     for (const [name, leaves] of byPolicy(plan.leaves)) {
-      this.#addPolicy(entryOf(this.policies, name, newPolicy), name, leaves, shadow, plan);
+      this.#addPolicy(entryOf(this.policies, name, newPolicy), name, leaves, snapshot, plan);
     }
   }
 
@@ -105,26 +105,26 @@ export class TwinTally {
     tally: PolicyTally,
     name: string,
     leaves: readonly PlannedLeaf[],
-    shadow: Shadow,
+    snapshot: Snapshot,
     plan: Plan,
   ): void {
     const writes = plan.writes.filter(({ by }) => by === name);
     const written = new Set(writes.map(({ path }) => path.join('.')));
-    const isWaiting = ({ path, verdict, held }: PlannedLeaf) =>
-      verdict === 'drifted' && held === undefined && !written.has(path);
+    const isWaiting = ({ path, status, held }: PlannedLeaf) =>
+      status === 'drifted' && held === undefined && !written.has(path);
     tally.owned += 1;
     tally.written += Number(writes.length > 0);
     tally.held += Number(leaves.some(({ held }) => held !== undefined));
     tally.waiting += Number(leaves.some(isWaiting));
-    tally.rejected += Number(leaves.some(({ verdict }) => verdict === 'rejected'));
-    tally.fighting += Number(leaves.some(({ verdict }) => verdict === 'fighting'));
+    tally.rejected += Number(leaves.some(({ status }) => status === 'rejected'));
+    tally.contested += Number(leaves.some(({ status }) => status === 'contested'));
     if (writes.length > 0) {
-      this.#keep<Pick<FoundPatch, 'changes'>>(tally.patches, shadow.id, () => ({
-        changes: writes.map(({ path, value }) => changeOf(path, valueAt(shadow.desired, path), value)),
+      this.#keep<Pick<FoundPatch, 'changes'>>(tally.patches, snapshot.id, () => ({
+        changes: writes.map(({ path, value }) => changeOf(path, valueAt(snapshot.desired, path), value)),
       }));
     }
     const problem = leaves.map(problemOf).find((each) => each !== undefined);
-    if (problem !== undefined) this.#keep(tally.problems, shadow.id, () => problem);
+    if (problem !== undefined) this.#keep(tally.problems, snapshot.id, () => problem);
   }
 
   /** The first by name and not those that were found first, which are those of one partition. */
@@ -145,9 +145,9 @@ export class TwinTally {
   }
 }
 
-/** The key of `TwinTally.states`. */
-export function statesOf(key: string): { readonly from: TwinState; readonly to: TwinState } {
-  const [from, to] = key.split('\n') as [TwinState, TwinState];
+/** The key of `TwinTally.statuses`. */
+export function statusesOf(key: string): { readonly from: TwinStatus; readonly to: TwinStatus } {
+  const [from, to] = key.split('\n') as [TwinStatus, TwinStatus];
   return { from, to };
 }
 
@@ -173,8 +173,8 @@ function shown(value: JsonValue): JsonValue {
   return Object.fromEntries(Object.entries(value).map(([key, member]) => [key, shown(member)]));
 }
 
-function problemOf({ path, verdict, why }: PlannedLeaf): Omit<FoundProblem, keyof Found> | undefined {
-  return verdict === 'rejected' || verdict === 'fighting' ? { path, verdict, why } : undefined;
+function problemOf({ path, status, why }: PlannedLeaf): Omit<FoundProblem, keyof Found> | undefined {
+  return status === 'rejected' || status === 'contested' ? { path, status, why } : undefined;
 }
 
 function entryOf<Key, Each>(map: Map<Key, Each>, key: Key, make: () => Each): Each {
@@ -196,7 +196,7 @@ function newPolicy(): PolicyTally {
     held: 0,
     waiting: 0,
     rejected: 0,
-    fighting: 0,
+    contested: 0,
     patches: [],
     problems: [],
   };

@@ -17,19 +17,19 @@ const residencyOf = ({ fleet }: AllocationCase, host: string | undefined) =>
   fleet.hubs.find((hub) => hub.host === host)?.labels.residency;
 
 test('the generated cases reach every result and every reason of a decision', () => {
-  const outcomes = fc
+  const results = fc
     .sample(anyAllocationCase, { numRuns: 6_000, seed: 1 })
-    .map((given) => decide(given).outcome);
-  const reasons = outcomes.map((outcome) => (outcome.kind === 'assigned' ? outcome.why : outcome.code));
+    .map((given) => decide(given).result);
+  const reasons = results.map((result) => (result.kind === 'assigned' ? result.why : result.code));
 
   expect(new Set(reasons)).toEqual(
     new Set([
       'it registers for the first time',
       'the enrollment never reprovisions',
       'its hub is good enough',
-      'its hub drains, and its turn has not come',
+      'its hub drains, and the gradual move has not reached the device',
       'its hub drains, and no other may receive it',
-      'another hub is faster, and its turn has not come',
+      'another hub is faster, and the gradual move has not reached the device',
       'its hub is not linked',
       'its hub does not meet a require rule',
       'a hub rule names another hub',
@@ -47,10 +47,10 @@ describe('a residency rule', () => {
   test('assigns no device to a hub outside its residency and uses no hidden input to do so', () => {
     fc.assert(
       fc.property(anyAllocationCase, (given) => {
-        const { outcome } = decide(given);
+        const { result } = decide(given);
         const { request } = given;
-        if (outcome.kind === 'refused') return;
-        const residency = residencyOf(given, outcome.host);
+        if (result.kind === 'refused') return;
+        const residency = residencyOf(given, result.host);
         const current = residencyOf(given, request.current?.hub);
         const isKnown = typeof given.country === 'string';
 
@@ -62,8 +62,8 @@ describe('a residency rule', () => {
           if (isKnown && countries.some((country) => country === given.country))
             expect(residency).toBe(wanted);
           // A hub that was removed from the fleet file has no labels. A device may keep it, but not move to it.
-          const staysOnStranger = outcome.host === request.current?.hub && !isListed(given, outcome.host);
-          if (!isKnown && !staysOnStranger) expect(residency).toBe(current ?? wanted);
+          const staysOnUnlistedHub = result.host === request.current?.hub && !isListed(given, result.host);
+          if (!isKnown && !staysOnUnlistedHub) expect(residency).toBe(current ?? wanted);
         }
       }),
       RUNS,
@@ -76,12 +76,12 @@ describe('the decision', () => {
     fc.assert(
       fc.property(anyAllocationCase, (given) => {
         const decision = decide(given);
-        const { outcome } = decision;
+        const { result } = decision;
 
-        if (outcome.kind === 'refused') expect(outcome.code).toMatch(/^BERTH_/);
+        if (result.kind === 'refused') expect(result.code).toMatch(/^BERTH_/);
         else {
-          expect(given.request.linkedHubs.map(({ text }) => text)).toContain(outcome.hub);
-          expect(JSON.stringify(answerOf(outcome.hub, decision).payload ?? {})).toMatch(/^[ -~]*$/);
+          expect(given.request.linkedHubs.map(({ text }) => text)).toContain(result.hub);
+          expect(JSON.stringify(answerOf(result.hub, decision).payload ?? {})).toMatch(/^[ -~]*$/);
         }
       }),
       RUNS,
@@ -107,12 +107,12 @@ describe('the decision', () => {
   test('asks for a retry, and never refuses, when some hub would qualify', () => {
     fc.assert(
       fc.property(anyAllocationCase, (given) => {
-        const { outcome, candidates } = decide(given);
+        const { result, candidates } = decide(given);
         const mayQualify = candidates.some(({ lasting }) => lasting === undefined);
 
-        if (outcome.kind === 'refused' && outcome.code === 'BERTH_NO_HUB_NOW') expect(mayQualify).toBe(true);
-        if (outcome.kind === 'refused' && outcome.code === 'BERTH_NO_HUB_QUALIFIES') {
-          expect(mayQualify && !outcome.message.startsWith('The enrollment never reprovisions')).toBe(false);
+        if (result.kind === 'refused' && result.code === 'BERTH_NO_HUB_NOW') expect(mayQualify).toBe(true);
+        if (result.kind === 'refused' && result.code === 'BERTH_NO_HUB_QUALIFIES') {
+          expect(mayQualify && !result.message.startsWith('The enrollment never reprovisions')).toBe(false);
         }
       }),
       RUNS,
@@ -124,12 +124,12 @@ describe('a device that already has a hub', () => {
   test('stays on its hub while the hub is allowed, unless another hub is faster', () => {
     fc.assert(
       fc.property(anyAllocationCase, (given) => {
-        const { outcome } = decide(given);
+        const { result } = decide(given);
         const { current } = given.request;
         const hub = given.fleet.hubs.find(({ host }) => host === current?.hub);
-        if (outcome.kind !== 'assigned' || outcome.how !== 'moved' || hub === undefined) return;
+        if (result.kind !== 'assigned' || result.how !== 'moved' || hub === undefined) return;
 
-        switch (outcome.why) {
+        switch (result.why) {
           case 'its hub is not linked':
             expect(given.request.linkedHubs.map(({ host }) => host)).not.toContain(hub.host);
             break;
@@ -141,10 +141,10 @@ describe('a device that already has a hub', () => {
             break;
           default:
             expect(['its hub does not meet a require rule', 'a hub rule names another hub']).toContain(
-              outcome.why,
+              result.why,
             );
         }
-        expect(outcome.host).not.toBe(hub.host);
+        expect(result.host).not.toBe(hub.host);
       }),
       RUNS,
     );
@@ -153,13 +153,13 @@ describe('a device that already has a hub', () => {
   test('moves because of a drain or a faster hub only after the gradual move has reached it', () => {
     fc.assert(
       fc.property(anyAllocationCase, (given) => {
-        const { outcome, ramps } = decide(given);
-        if (outcome.kind !== 'assigned') return;
-        const isReached = ramps.some(({ position, progress }) => position < progress);
+        const { result, gradualMoves } = decide(given);
+        if (result.kind !== 'assigned') return;
+        const isReached = gradualMoves.some(({ position, progress }) => position < progress);
 
-        if (outcome.why === 'its hub drains' || outcome.why === 'another hub is faster')
+        if (result.why === 'its hub drains' || result.why === 'another hub is faster')
           expect(isReached).toBe(true);
-        if (outcome.why.endsWith('its turn has not come')) expect(isReached).toBe(false);
+        if (result.why.endsWith('its turn has not come')) expect(isReached).toBe(false);
       }),
       RUNS,
     );
@@ -168,10 +168,10 @@ describe('a device that already has a hub', () => {
   test('moves to a faster hub only if the hub is faster by the configured time and both latencies have the same source', () => {
     fc.assert(
       fc.property(anyAllocationCase, (given) => {
-        const { outcome, latencies } = decide(given);
-        if (outcome.kind !== 'assigned' || outcome.why !== 'another hub is faster') return;
-        const from = latencies.byHost.get(given.request.current?.hub ?? outcome.host);
-        const to = latencies.byHost.get(outcome.host);
+        const { result, latencies } = decide(given);
+        if (result.kind !== 'assigned' || result.why !== 'another hub is faster') return;
+        const from = latencies.byHost.get(given.request.current?.hub ?? result.host);
+        const to = latencies.byHost.get(result.host);
 
         expect(to?.source).toBe(from?.source);
         expect((from?.ms ?? 0) - (to?.ms ?? 0)).toBeGreaterThanOrEqual(
@@ -187,10 +187,10 @@ describe('the load cap', () => {
   test('assigns the device to the best hub below the cap, or to the best hub if all are above it, and never refuses', () => {
     fc.assert(
       fc.property(anyAllocationCase, (given) => {
-        const { outcome, candidates } = decide(given);
-        if (outcome.kind !== 'assigned' || outcome.how !== 'placed') return;
-        const winner = candidates.find(({ host }) => host === outcome.host)?.draw?.hub;
-        const isAnyFree = candidates.some(({ draw }) => draw !== undefined && !draw.hub.isOverloaded);
+        const { result, candidates } = decide(given);
+        if (result.kind !== 'assigned' || result.how !== 'placed') return;
+        const winner = candidates.find(({ host }) => host === result.host)?.scored?.hub;
+        const isAnyFree = candidates.some(({ scored }) => scored !== undefined && !scored.hub.isOverloaded);
 
         if (isAnyFree) expect(winner?.isOverloaded).toBe(false);
         expect(winner).toBeDefined();

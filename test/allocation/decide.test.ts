@@ -44,18 +44,18 @@ describe('a first registration', () => {
   test('assigns the hub with the highest score, spelt as in linkedHubs', () => {
     const linkedHubs = HOSTS.map((host) => host.toUpperCase());
 
-    const { outcome } = decideIn({}, { linkedHubs });
+    const { result } = decideIn({}, { linkedHubs });
 
-    expect(outcome).toMatchObject({ kind: 'assigned', how: 'placed' });
-    expect(linkedHubs).toContain(outcome.kind === 'assigned' ? outcome.hub : '');
+    expect(result).toMatchObject({ kind: 'assigned', how: 'placed' });
+    expect(linkedHubs).toContain(result.kind === 'assigned' ? result.hub : '');
   });
 
   test('assigns hubs in proportion to their weights', () => {
     const fleet = fleetOf({ hubs: { weu: { weight: 3 }, eus: { weight: 2 } } });
     const placed = Array.from({ length: 6_000 }, (_, index) => {
       const request = requestOf({ context: { registrationId: `d${index}` } });
-      const { outcome } = decide({ request, fleet, conditions: NO_CONDITIONS, now: NOW });
-      return outcome.kind === 'assigned' ? outcome.host : '';
+      const { result } = decide({ request, fleet, conditions: NO_CONDITIONS, now: NOW });
+      return result.kind === 'assigned' ? result.host : '';
     });
 
     const share = (host: string | undefined) =>
@@ -117,7 +117,7 @@ describe('a first registration', () => {
     ],
   ];
   test.each(excluded)('never assigns %s', (_, state, request, reason) => {
-    const { candidates, outcome } = decideIn(state, request);
+    const { candidates, result } = decideIn(state, request);
     const excludedHost = reason.split(': ')[0];
 
     expect(
@@ -125,7 +125,7 @@ describe('a first registration', () => {
         .filter(({ excluded: why }) => why !== undefined)
         .map(({ host, excluded: why }) => `${host}: ${why}`),
     ).toContain(reason);
-    expect(outcome).not.toMatchObject({ host: excludedHost });
+    expect(result).not.toMatchObject({ host: excludedHost });
   });
 
   test.each<[string, FleetState]>([
@@ -140,9 +140,9 @@ describe('a first registration', () => {
       },
     ],
   ])('does not exclude a hub because of %s', (_, state) => {
-    const { outcome } = decideIn(state, { linkedHubs: [WEU] as string[] });
+    const { result } = decideIn(state, { linkedHubs: [WEU] as string[] });
 
-    expect(outcome).toMatchObject({ kind: 'assigned', host: WEU });
+    expect(result).toMatchObject({ kind: 'assigned', host: WEU });
   });
 
   test('does not exclude the last hub because it is unhealthy', () => {
@@ -151,7 +151,7 @@ describe('a first registration', () => {
       hubs: { weu: { failures: 9 } },
     };
 
-    expect(decideIn(state).outcome).toMatchObject({ kind: 'assigned', host: WEU });
+    expect(decideIn(state).result).toMatchObject({ kind: 'assigned', host: WEU });
   });
 
   test('does not assign a full hub, even if it is the last one', () => {
@@ -160,9 +160,9 @@ describe('a first registration', () => {
       hubs: { weu: { devices: { count: 1, countedAt: NOW }, failures: 9 } },
     };
 
-    const { outcome, candidates } = decideIn(state);
+    const { result, candidates } = decideIn(state);
 
-    expect(outcome).toMatchObject({ code: 'BERTH_NO_HUB_NOW' });
+    expect(result).toMatchObject({ code: 'BERTH_NO_HUB_NOW' });
     expect(candidates[0]?.excluded).toBe('full');
   });
 
@@ -173,8 +173,8 @@ describe('a first registration', () => {
         { linkedHubs: [WEU, EUS] as string[], context: { registrationId: 'd3' } },
       );
 
-    expect(placedWith(2).outcome).toMatchObject({ host: WEU });
-    expect(placedWith(3).outcome).toMatchObject({ host: EUS });
+    expect(placedWith(2).result).toMatchObject({ host: WEU });
+    expect(placedWith(3).result).toMatchObject({ host: EUS });
   });
 
   test.each<[number, number, number, boolean]>([
@@ -229,7 +229,7 @@ describe('a first registration', () => {
       'BERTH_NO_HUB_QUALIFIES',
     ],
   ])('is refused when %s', (_, state, request, code) => {
-    expect(decideIn(state, request).outcome).toMatchObject({ kind: 'refused', code });
+    expect(decideIn(state, request).result).toMatchObject({ kind: 'refused', code });
   });
 });
 
@@ -242,9 +242,9 @@ describe('rules', () => {
       { name: 'retired', when: "payload.model == 'x0'", deny: 'model x0 is retired' },
     );
 
-    const { outcome } = decideIn(state, { context: { payload: { model: 'x0' } } });
+    const { result } = decideIn(state, { context: { payload: { model: 'x0' } } });
 
-    expect(outcome).toEqual({
+    expect(result).toEqual({
       kind: 'refused',
       code: 'BERTH_REGISTRATION_DENIED',
       message: 'Rule "retired" denies it: model x0 is retired.',
@@ -255,8 +255,8 @@ describe('rules', () => {
     const two = withRules({ name: 'a', hub: WEU }, { name: 'b', hub: SEA });
     const against = withRules({ name: 'eu', require: { residency: 'eu' } }, { name: 'b', hub: SEA });
 
-    expect(decideIn(two).outcome).toMatchObject({ host: SEA });
-    expect(decideIn(against).outcome).toMatchObject({ code: 'BERTH_NO_HUB_QUALIFIES' });
+    expect(decideIn(two).result).toMatchObject({ host: SEA });
+    expect(decideIn(against).result).toMatchObject({ code: 'BERTH_NO_HUB_QUALIFIES' });
   });
 
   test('a hub must meet every require rule that applies', () => {
@@ -272,7 +272,7 @@ describe('rules', () => {
       },
     };
 
-    expect(decideIn(state).outcome).toMatchObject({ host: WEU });
+    expect(decideIn(state).result).toMatchObject({ host: WEU });
   });
 
   test('a prefer rule multiplies the weight of its hubs', () => {
@@ -281,7 +281,7 @@ describe('rules', () => {
       { name: 'b', prefer: { [WEU ?? '']: 3 } },
     );
 
-    expect(decideIn(state).candidates.find(({ host }) => host === WEU)?.draw?.hub.weight).toBe(6);
+    expect(decideIn(state).candidates.find(({ host }) => host === WEU)?.scored?.hub.weight).toBe(6);
   });
 
   test.each([
@@ -302,12 +302,12 @@ describe('rules', () => {
       { hub: WEU, whenUnknown: 'refuse' },
       { code: 'BERTH_INPUT_MISSING' },
     ],
-  ])('when the condition is unknown, %s', (_, effect, outcome) => {
+  ])('when the condition is unknown, %s', (_, effect, result) => {
     const state = withRules({ name: 'r', when: "payload.country == 'DE'", ...effect });
 
     const decision = decideIn(state);
 
-    expect(decision.outcome).toMatchObject(outcome);
+    expect(decision.result).toMatchObject(result);
     expect(decision.rules).toMatchObject([
       { name: 'r', result: 'unknown', why: 'the key country is missing' },
     ]);
@@ -345,13 +345,13 @@ describe('a device that registers again', () => {
       },
     ],
   ])('stays on its hub %s', (_, state) => {
-    expect(decideIn(state, on('sea')).outcome).toMatchObject({ kind: 'assigned', host: SEA, how: 'stayed' });
+    expect(decideIn(state, on('sea')).result).toMatchObject({ kind: 'assigned', host: SEA, how: 'stayed' });
   });
 
   test('stays on a hub that was removed from the fleet file', () => {
-    const { outcome } = decideIn({}, { ...on('old'), linkedHubs: [...HOSTS, 'Old.azure-devices.net'] });
+    const { result } = decideIn({}, { ...on('old'), linkedHubs: [...HOSTS, 'Old.azure-devices.net'] });
 
-    expect(outcome).toMatchObject({ kind: 'assigned', hub: 'Old.azure-devices.net', how: 'stayed' });
+    expect(result).toMatchObject({ kind: 'assigned', hub: 'Old.azure-devices.net', how: 'stayed' });
   });
 
   test.each<[string, FleetState, RequestOptions]>([
@@ -375,10 +375,10 @@ describe('a device that registers again', () => {
       on('sea'),
     ],
   ])('moves to another hub when %s', (_, state, request) => {
-    const { outcome } = decideIn(state, request);
+    const { result } = decideIn(state, request);
 
-    expect(outcome).toMatchObject({ kind: 'assigned', how: 'moved' });
-    expect(outcome).not.toMatchObject({ host: SEA });
+    expect(result).toMatchObject({ kind: 'assigned', how: 'moved' });
+    expect(result).not.toMatchObject({ host: SEA });
   });
 
   test('keeps its current residency when it sends none of its first inputs', () => {
@@ -387,9 +387,9 @@ describe('a device that registers again', () => {
       causes: { 'drain:weu.azure-devices.net': 0 },
     };
 
-    const { outcome, candidates } = decideIn(state, on('eus'));
+    const { result, candidates } = decideIn(state, on('eus'));
 
-    expect(outcome).toMatchObject({ kind: 'assigned', host: EUS, how: 'stayed' });
+    expect(result).toMatchObject({ kind: 'assigned', host: EUS, how: 'stayed' });
     expect(candidates.find(({ host }) => host === SEA)?.excluded).toBe('does not meet a require rule');
   });
 
@@ -400,19 +400,19 @@ describe('a device that registers again', () => {
       causes: { 'drain:sea.azure-devices.net': 0 },
     };
 
-    const { outcome } = decideIn(state, {
+    const { result } = decideIn(state, {
       ...on('sea'),
       linkedHubs: [SEA] as string[],
       group: { reprovisionPolicy: never },
     });
 
-    expect(outcome).toMatchObject({ host: SEA, how: 'never reprovisioned' });
+    expect(result).toMatchObject({ host: SEA, how: 'never reprovisioned' });
   });
 
   test('is refused when its hub breaks a require rule and the enrollment never reprovisions', () => {
     const never = { updateHubAssignment: false, migrateDeviceData: false };
 
-    const { outcome } = decideIn(
+    const { result } = decideIn(
       { fleet: { allocation: require('eu') } },
       {
         ...on('sea', { payload: { country: 'DE' } }),
@@ -421,7 +421,7 @@ describe('a device that registers again', () => {
       },
     );
 
-    expect(outcome).toMatchObject({ code: 'BERTH_NO_HUB_QUALIFIES' });
+    expect(result).toMatchObject({ code: 'BERTH_NO_HUB_QUALIFIES' });
   });
 });
 
@@ -437,7 +437,9 @@ describe('latency', () => {
     context: { payload: { latency: { westeurope: weu, eastus: eus, southeastasia: sea } }, ...more },
   });
   const weights = (state: FleetState, request: RequestOptions) =>
-    Object.fromEntries(decideIn(state, request).candidates.map(({ host, draw }) => [host, draw?.hub.weight]));
+    Object.fromEntries(
+      decideIn(state, request).candidates.map(({ host, scored }) => [host, scored?.hub.weight]),
+    );
 
   test('halves the weight of a hub for each half-life that the hub is slower than the fastest one', () => {
     const state: FleetState = {
@@ -468,8 +470,8 @@ describe('latency', () => {
     };
     const hosts = new Set(
       Array.from({ length: 200 }, (_, index) => {
-        const { outcome } = decideIn(state, measured(11, 10, 10, { registrationId: `d${index}` }));
-        return outcome.kind === 'assigned' ? outcome.host : '';
+        const { result } = decideIn(state, measured(11, 10, 10, { registrationId: `d${index}` }));
+        return result.kind === 'assigned' ? result.host : '';
       }),
     );
 
@@ -484,7 +486,7 @@ describe('latency', () => {
       },
     };
 
-    expect(decideIn(state, measured(1, 1, 60_000)).outcome).toMatchObject({ host: SEA });
+    expect(decideIn(state, measured(1, 1, 60_000)).result).toMatchObject({ host: SEA });
   });
 
   test('is not read when no setting uses it', () => {
@@ -501,7 +503,7 @@ describe('a move to a faster hub', () => {
     on(name, { registrationId: 'd3', payload: { latency } });
 
   test('goes to the hub that the device would get if it were new', () => {
-    expect(decideIn(state(), { context: { registrationId: 'd3' } }).outcome).toMatchObject({ host: WEU });
+    expect(decideIn(state(), { context: { registrationId: 'd3' } }).result).toMatchObject({ host: WEU });
   });
 
   test.each<[string, FleetState, RequestOptions, object]>([
@@ -521,7 +523,11 @@ describe('a move to a faster hub', () => {
       'does not happen before the cause was first seen',
       state(),
       from('sea', { westeurope: 10, southeastasia: 90 }),
-      { host: SEA, how: 'stayed', why: 'another hub is faster, and its turn has not come' },
+      {
+        host: SEA,
+        how: 'stayed',
+        why: 'another hub is faster, and the gradual move has not reached the device',
+      },
     ],
     [
       'does not happen before the gradual move reaches the device',
@@ -598,8 +604,8 @@ describe('a move to a faster hub', () => {
       from('sea', { westeurope: 1, southeastasia: 900 }),
       { host: SEA, how: 'stayed' },
     ],
-  ])('%s', (_, given, request, outcome) => {
-    expect(decideIn(given, request).outcome).toMatchObject(outcome);
+  ])('%s', (_, given, request, result) => {
+    expect(decideIn(given, request).result).toMatchObject(result);
   });
 
   test('has a cause that changes only with the regions of the hubs, the latency settings and the sticky settings', () => {
@@ -621,8 +627,8 @@ describe('the load cap', () => {
   const devices = (count: number): HubConditions => ({ devices: { count, countedAt: NOW } });
   const placed = (state: FleetState) =>
     Array.from({ length: 300 }, (_, index) => {
-      const { outcome } = decideIn(state, { context: { registrationId: `d${index}` } });
-      return outcome.kind === 'assigned' ? outcome.host : '';
+      const { result } = decideIn(state, { context: { registrationId: `d${index}` } });
+      return result.kind === 'assigned' ? result.host : '';
     });
   const fleet = { allocation: { load: { epsilon: 0.05 } } };
 

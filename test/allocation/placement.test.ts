@@ -1,11 +1,11 @@
 import { readFileSync } from 'node:fs';
 import { describe, expect, test } from '@jest/globals';
 import {
-  type Contender,
-  compareDraws,
-  draw,
-  first,
+  bestOf,
+  compareScores,
+  scoreHubs,
   significant,
+  type WeightedHub,
 } from '../../src/allocation/score/placement.ts';
 import { hostName } from '../../src/iot-hub/host-name.ts';
 import { hash } from '../../src/json/hash.ts';
@@ -23,30 +23,25 @@ interface Vectors {
 const vectors = JSON.parse(readFileSync('test/allocation/placement-vectors.json', 'utf8')) as Vectors;
 
 const DEVICES = Array.from({ length: 20_000 }, (_, index) => `device-${index}`);
-const hubs = (...weights: readonly number[]): Contender[] =>
+const hubs = (...weights: readonly number[]): WeightedHub[] =>
   weights.map((weight, index) => ({ host: hostName(`hub-${index}.azure-devices.net`), weight }));
-const winner = (id: string, salt: string, contenders: readonly Contender[]) =>
-  first(draw(id, salt, contenders))?.hub.host;
+const winner = (id: string, salt: string, weighted: readonly WeightedHub[]) =>
+  bestOf(scoreHubs(id, salt, weighted))?.hub.host;
 
 describe('the frozen test vectors', () => {
   test.each(
     vectors.placements.map((vector) => [vector.registrationId.slice(0, 20), vector.salt, vector] as const),
-  )(
-    'give the placement of %s with salt "%s"',
-    (_, __, { registrationId, salt, hubs: contenders, ranking }) => {
-      const ranked = [
-        ...draw(
-          registrationId,
-          salt,
-          contenders.map(({ host, weight }) => ({ host: hostName(host), weight })),
-        ),
-      ].sort(compareDraws);
+  )('give the placement of %s with salt "%s"', (_, __, { registrationId, salt, hubs: weighted, ranking }) => {
+    const ranked = [
+      ...scoreHubs(
+        registrationId,
+        salt,
+        weighted.map(({ host, weight }) => ({ host: hostName(host), weight })),
+      ),
+    ].sort(compareScores);
 
-      expect(ranked.map(({ hub, score }) => ({ host: hub.host, score: significant(score) }))).toEqual(
-        ranking,
-      );
-    },
-  );
+    expect(ranked.map(({ hub, score }) => ({ host: hub.host, score: significant(score) }))).toEqual(ranking);
+  });
 
   test.each(vectors.hashes)('give the hash of $parts', ({ parts, hash: expected }) => {
     expect(hash(...parts)).toBe(expected);
@@ -60,10 +55,10 @@ describe('placement', () => {
         fc.string({ minLength: 1 }),
         fc.array(fc.integer({ min: 1, max: 9 }), { minLength: 1, maxLength: 9 }),
         (id, weights) => {
-          const contenders = hubs(...weights);
+          const weighted = hubs(...weights);
 
-          expect(winner(id.toUpperCase().toLowerCase(), 's', [...contenders].reverse())).toBe(
-            winner(id.toLowerCase(), 's', contenders),
+          expect(winner(id.toUpperCase().toLowerCase(), 's', [...weighted].reverse())).toBe(
+            winner(id.toLowerCase(), 's', weighted),
           );
         },
       ),
@@ -71,10 +66,8 @@ describe('placement', () => {
   });
 
   test('gives different hubs with another salt', () => {
-    const contenders = hubs(1, 1);
-    const same = DEVICES.filter(
-      (device) => winner(device, '', contenders) === winner(device, 'x', contenders),
-    );
+    const weighted = hubs(1, 1);
+    const same = DEVICES.filter((device) => winner(device, '', weighted) === winner(device, 'x', weighted));
 
     expect(Math.abs(same.length / DEVICES.length - 0.5)).toBeLessThan(0.03);
   });
@@ -91,21 +84,19 @@ describe('placement', () => {
           }),
           { minLength: 1 },
         ),
-        (id, contenders) => {
-          const draws = draw(id, '', contenders);
+        (id, weighted) => {
+          const scored = scoreHubs(id, '', weighted);
 
-          expect(first(draws)?.hub).toEqual([...draws].sort(compareDraws)[0]?.hub);
+          expect(bestOf(scored)?.hub).toEqual([...scored].sort(compareScores)[0]?.hub);
         },
       ),
     );
   });
 
   test('puts a hub with a higher "behind" value after all others, whatever its weight', () => {
-    const contenders = [...hubs(1, 1), { host: hostName('big.azure-devices.net'), weight: 1e6, behind: 1 }];
+    const weighted = [...hubs(1, 1), { host: hostName('big.azure-devices.net'), weight: 1e6, behind: 1 }];
 
-    expect(DEVICES.filter((device) => winner(device, '', contenders) === 'big.azure-devices.net')).toEqual(
-      [],
-    );
+    expect(DEVICES.filter((device) => winner(device, '', weighted) === 'big.azure-devices.net')).toEqual([]);
   });
 
   test('rounds scores to the same twelve digits as toPrecision', () => {
@@ -129,7 +120,7 @@ describe('placement', () => {
     const one = { hub: { host: hostName('a.x'), weight: 1 }, score: 0.123456789012 };
     const other = { hub: { host: hostName('b.x'), weight: 1 }, score: 0.1234567890118 };
 
-    expect(first([other, one])?.hub.host).toBe('a.x');
-    expect(first([other, { ...one, score: 0.1234567890131 }])?.hub.host).toBe('b.x');
+    expect(bestOf([other, one])?.hub.host).toBe('a.x');
+    expect(bestOf([other, { ...one, score: 0.1234567890131 }])?.hub.host).toBe('b.x');
   });
 });

@@ -2,7 +2,7 @@ import { describe, expect, test } from '@jest/globals';
 import { NO_CONDITIONS } from '../../src/allocation/conditions.ts';
 import { type DecideInput, decide } from '../../src/allocation/decision/decide.ts';
 import { type Receipt, receiptOf } from '../../src/allocation/receipt/receipt.ts';
-import { pathOf, pathText } from '../../src/allocation/receipt/receipt-inputs.ts';
+import { inputPathText, pathOf } from '../../src/allocation/receipt/receipt-inputs.ts';
 import { recompute } from '../../src/allocation/receipt/recompute.ts';
 import type { Fleet } from '../../src/fleet/fleet.ts';
 import type { JsonValue } from '../../src/json/json.ts';
@@ -148,6 +148,6 @@ test.each([
   [['payload', 'site'], 'payload.site'],
   [['payload', 'a.b', 'c"d', ''], 'payload."a.b"."c\\"d".""'],
 ])('the path %j is written as %s and parsed back', (path, text) => {
-  expect(pathText(path)).toBe(text);
+  expect(inputPathText(path)).toBe(text);
   expect(pathOf(text)).toEqual(path);
 });

@@ -92,6 +92,6 @@ test('a receipt shows the decision that another fleet file would have made', () 
 
   const again = recompute(made, other);
 
-  expect(again.receipt.outcome).toMatchObject({ code: 'BERTH_REGISTRATION_DENIED' });
-  expect(again.differences).toEqual(expect.arrayContaining(['revision', 'outcome.kind', 'rules']));
+  expect(again.receipt.result).toMatchObject({ code: 'BERTH_REGISTRATION_DENIED' });
+  expect(again.differences).toEqual(expect.arrayContaining(['revision', 'result.kind', 'rules']));
 });

@@ -1,7 +1,7 @@
 import { describe, expect, test } from '@jest/globals';
 import { openAuthority } from '../../local/ca/index.ts';
 import { parseAllocationRequest } from '../../src/allocation/request/request.ts';
-import { MAX_BODY_BYTES, readRequestBody } from '../../src/allocation/request/request-body.ts';
+import { MAX_REQUEST_BYTES, readRequestBody } from '../../src/allocation/request/request-body.ts';
 import { requestFacts } from '../../src/allocation/rules/variables.ts';
 import { BerthError } from '../../src/errors.ts';
 import { CAPTURED, requestOf } from './requests.ts';
@@ -226,7 +226,9 @@ describe('a request body', () => {
       'BERTH_REQUEST_INVALID',
     ],
   ])('is refused when it is %s', (_, text, code) => {
-    expect(failure(() => readRequestBody(bytes(text.slice(0, 2 * MAX_BODY_BYTES))))).toMatchObject({ code });
+    expect(failure(() => readRequestBody(bytes(text.slice(0, 2 * MAX_REQUEST_BYTES))))).toMatchObject({
+      code,
+    });
   });
 
   test('is refused when it is not UTF-8', () => {

@@ -1,5 +1,5 @@
 import { describe, expect, test } from '@jest/globals';
-import { type Contender, draw, first } from '../../src/allocation/score/placement.ts';
+import { bestOf, scoreHubs, type WeightedHub } from '../../src/allocation/score/placement.ts';
 import { hostName } from '../../src/iot-hub/host-name.ts';
 import { fc } from '../support/properties.ts';
 
@@ -17,14 +17,14 @@ const RUNS = { seed: 20_261_125, numRuns: 15 };
 
 /** A weight of 0: the hub is not there. */
 type Weights = readonly number[];
-const contenders = (weights: Weights): readonly Contender[] =>
+const weighted = (weights: Weights): readonly WeightedHub[] =>
   weights.flatMap((weight, index) =>
     weight > 0 ? [{ host: hostName(`hub-${index}.azure-devices.net`), weight }] : [],
   );
 const place = (weights: Weights): readonly number[] => {
-  const hubs = contenders(weights);
+  const hubs = weighted(weights);
   return DEVICES.map((device) =>
-    Number(/^hub-(\d+)/.exec(first(draw(device, '', hubs))?.hub.host ?? '')?.[1]),
+    Number(/^hub-(\d+)/.exec(bestOf(scoreHubs(device, '', hubs))?.hub.host ?? '')?.[1]),
   );
 };
 const share = (weights: Weights, index: number) =>

@@ -5,7 +5,7 @@ import { decide } from '../../src/allocation/decision/decide.ts';
 import { receiptOf } from '../../src/allocation/receipt/receipt.ts';
 import { recompute } from '../../src/allocation/receipt/recompute.ts';
 import { compileExpression } from '../../src/fleet/expressions/expression.ts';
-import { WORK_LIMITS, Work } from '../../src/fleet/expressions/expression-work.ts';
+import { ExpressionWork, WORK_LIMITS } from '../../src/fleet/expressions/expression-work.ts';
 import type { Fleet } from '../../src/fleet/fleet.ts';
 import type { JsonValue } from '../../src/json/json.ts';
 import { randomPayload, randomSource } from '../fleet/random-expressions.ts';
@@ -16,7 +16,7 @@ const KB = 1024;
 const WEU = 'weu.azure-devices.net';
 
 function decideOn(fleet: Fleet, payload: JsonValue) {
-  const work = new Work();
+  const work = new ExpressionWork();
   const input = { request: requestOf({ context: { payload } }), fleet, conditions: NO_CONDITIONS, now: 0 };
   return { decision: decide(input, work), steps: work.steps, input };
 }
@@ -62,7 +62,7 @@ describe('the expressions of one request', () => {
   test.each(worstRequests().map((worst) => [worst.name, worst.input] as const))(
     'stay within that limit for 200 rules and 100 layers of %s',
     (_, input) => {
-      const work = new Work();
+      const work = new ExpressionWork();
       decide(input, work);
 
       expect(work.steps).toBeGreaterThan(10_000);
@@ -72,7 +72,7 @@ describe('the expressions of one request', () => {
 
   test('take the same steps and give the same decision each time', () => {
     for (const { input } of worstRequests()) {
-      const [one, other] = [new Work(), new Work()];
+      const [one, other] = [new ExpressionWork(), new ExpressionWork()];
 
       expect(decide(input, one)).toEqual(decide(input, other));
       expect(one.steps).toBe(other.steps);
@@ -109,7 +109,7 @@ test('a device that sends too much data still meets every require rule and every
     },
     { name: 'blocked', result: 'matched', applied: true },
   ]);
-  expect(decision.outcome).toMatchObject({ kind: 'refused', code: 'BERTH_REGISTRATION_DENIED' });
+  expect(decision.result).toMatchObject({ kind: 'refused', code: 'BERTH_REGISTRATION_DENIED' });
 });
 
 describe('a value that is too long to copy', () => {

@@ -8,7 +8,7 @@ import { redactBody } from '../../src/twin/redaction/redact-body.ts';
 import { letterOf } from '../store/letters.ts';
 import { storageAccount } from '../support/storage-account.ts';
 import { temporaryFolder } from '../support/temporary-folder.ts';
-import { at, fleetOf, ID, shadowOf } from '../twin/twins.ts';
+import { at, fleetOf, ID, snapshotOf } from '../twin/twins.ts';
 import { berth, type Flags, flags, listen, NOW } from './terminals.ts';
 
 let folder: string;
@@ -27,7 +27,7 @@ beforeEach(async () => {
   for await (const page of state.deadLetters.summaries({})) {
     await state.deadLetters.delete(page.map(({ key }) => key));
   }
-  for (const counts of [state.letterHours, state.unknownSources, state.strangers])
+  for (const counts of [state.letterHours, state.unknownSources, state.unknownHubs])
     await counts.forget(NOW + 86_400_000);
 });
 
@@ -176,7 +176,7 @@ describe('berth dead-letters counts', () => {
     await state.letterHours.addBeyond([beyond], '3', NOW);
     await state.letterHours.addBeyond([beyond], '3', NOW - 8 * 86_400_000);
     await state.unknownSources.add([{ hub: 'weu', source: 'moonevents', events: 3 }], { now: NOW });
-    await state.strangers.add('far', 2, NOW);
+    await state.unknownHubs.add('far', 2, NOW);
 
     const { out, err } = await counts();
 
@@ -356,7 +356,7 @@ describe('berth dead-letters replay', () => {
   test('marks the twins of the dead letters that it can decode now, and explains why the others stay', async () => {
     const gone = { ...ID, deviceId: 'gone' };
     const record = await state.twins.load({ ...ID, deviceId: 'there' });
-    await state.twins.save(record, { kind: 'shadow', shadow: shadowOf({ id: record.id, version: 9 }) });
+    await state.twins.save(record, { kind: 'snapshot', snapshot: snapshotOf({ id: record.id, version: 9 }) });
     await state.twins.save(await state.twins.load(gone), { kind: 'deleted', at: at(5) });
     await keep(
       { sequenceNumber: 1, body: GOOD, ...of('there') },
@@ -391,9 +391,9 @@ describe('berth dead-letters replay', () => {
     const unread = {
       why: expect.stringMatching(/^dead letter 2026-11-23\/3\/\d\/[0-9a-f]{8} was replayed$/),
     };
-    const due = { priority: 'drift', at: NOW };
-    expect(await known('there')).toMatchObject({ shadow: { version: 9, unread, due } });
-    expect(await known('new#1')).toMatchObject({ shadow: { version: 0, reported: {}, unread, due } });
+    const workItem = { priority: 'drift', at: NOW };
+    expect(await known('there')).toMatchObject({ snapshot: { version: 9, unread, workItem } });
+    expect(await known('new#1')).toMatchObject({ snapshot: { version: 0, reported: {}, unread, workItem } });
     expect(await known('gone')).toEqual({ kind: 'deleted', at: at(5) });
     expect((await kept()).map((id) => id.split('/')[2])).toEqual(['5', '6', '7', '8']);
   });
@@ -413,7 +413,7 @@ describe('berth dead-letters replay', () => {
     expect(shown.out()).toContain('{"psk":"redacted:');
     expect(code).toBe(0);
     expect(err).toContain('1 marked for a read of their twins');
-    expect(await known('secretive')).toMatchObject({ shadow: { version: 0, reported: {} } });
+    expect(await known('secretive')).toMatchObject({ snapshot: { version: 0, reported: {} } });
   });
 
   test('skips a dead letter whose message source is unknown', async () => {

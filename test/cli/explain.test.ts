@@ -117,13 +117,13 @@ describe('berth explain', () => {
     const receipt = JSON.parse((await explained(REQUEST, FLEET, true)).text) as Record<string, unknown>;
     const tampered = {
       ...receipt,
-      outcome: { ...(receipt.outcome as object), hub: 'eus.azure-devices.net' },
+      result: { ...(receipt.result as object), hub: 'eus.azure-devices.net' },
     };
 
     const { code, text } = await explained(tampered);
 
     expect(code).toBe(1);
-    expect(text).toContain('Recomputed: it differs in outcome.hub.');
+    expect(text).toContain('Recomputed: it differs in result.hub.');
   });
 
   test('compares a receipt with the decision of another fleet file', async () => {
@@ -135,13 +135,13 @@ describe('berth explain', () => {
     expect(code).toBe(0);
     expect(text).toContain('closed for today');
     expect(text).toMatch(
-      /The receipt was made with revision [0-9a-f]{12}; this is [0-9a-f]{12}, and differs in outcome/,
+      /The receipt was made with revision [0-9a-f]{12}; this is [0-9a-f]{12}, and differs in result/,
     );
   });
 
   test.each<[string, unknown, unknown, string]>([
     ['a request without the fields of DPS', { hello: 'world' }, FLEET, 'BERTH_REQUEST_INVALID'],
-    ['a broken receipt', { outcome: {}, inputs: {} }, FLEET, 'BERTH_REQUEST_INVALID'],
+    ['a broken receipt', { result: {}, inputs: {} }, FLEET, 'BERTH_REQUEST_INVALID'],
     ['a fleet file with problems', REQUEST, { hubs: [] }, 'BERTH_FLEET_INVALID'],
   ])('refuses %s with a code', async (_, request, fleet, code) => {
     await expect(explained(request, fleet)).rejects.toMatchObject({ code });

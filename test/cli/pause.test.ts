@@ -6,18 +6,18 @@ import { validFleet } from '../../src/cli/shell/files.ts';
 import { openState, type State } from '../../src/cli/shell/state.ts';
 import { type Control, controlSchema, SELF } from '../../src/control/control.ts';
 import { withPackage } from '../../src/control/packages.ts';
-import { elapsedOf } from '../../src/control/ramps.ts';
+import { elapsedOf } from '../../src/control/rollouts.ts';
 import { parseFleet } from '../../src/fleet/file/parse.ts';
 import type { Policy } from '../../src/fleet/fleet.ts';
 import { hostName } from '../../src/iot-hub/host-name.ts';
 import { partitionsOf } from '../../src/store/tables/keys.ts';
-import { requestName, walkName } from '../../src/sync/resync/walk.ts';
+import { auditName, requestName } from '../../src/sync/resync/audit.ts';
 import { instantOf } from '../../src/time/instant.ts';
-import type { PolicyStanding } from '../../src/twin/snapshot/shadow.ts';
+import type { PolicyStatus } from '../../src/twin/snapshot/snapshot.ts';
 import { fleetOf } from '../allocation/requests.ts';
 import { storageAccount } from '../support/storage-account.ts';
 import { temporaryFolder } from '../support/temporary-folder.ts';
-import { shadowOf } from '../twin/twins.ts';
+import { snapshotOf } from '../twin/twins.ts';
 import { berth, type Flags, flags, listen, NOW } from './terminals.ts';
 
 const WEU = hostName('weu.azure-devices.net');
@@ -275,14 +275,14 @@ describe('berth resume', () => {
   });
 });
 
-/** A shadow in which the first policy stands like this. */
-async function appear(host: typeof WEU, deviceId: string, standing: PolicyStanding = 'inSync') {
+/** A snapshot in which the first policy stands like this. */
+async function appear(host: typeof WEU, deviceId: string, standing: PolicyStatus = 'inSync') {
   const id = { host, deviceId, moduleId: undefined };
-  const { judgement, ...rest } = shadowOf({ id });
-  const policiesOf = { ...judgement, policies: { [INTERVAL.id]: standing } };
+  const { lastReconcile, ...rest } = snapshotOf({ id });
+  const policiesOf = { ...lastReconcile, policies: { [INTERVAL.id]: standing } };
   await state.twins.save(await state.twins.load(id), {
-    kind: 'shadow',
-    shadow: { ...rest, judgement: policiesOf },
+    kind: 'snapshot',
+    snapshot: { ...rest, lastReconcile: policiesOf },
   });
 }
 const countAll = (host: typeof WEU, at: number) =>
@@ -297,13 +297,13 @@ describe('berth resync', () => {
     return said.err();
   };
   const request = () => state.progress.read(requestName(WEU));
-  beforeEach(() => state.progress.write(walkName(WEU), null));
+  beforeEach(() => state.progress.write(auditName(WEU), null));
 
   test('requests a full read of the hub and marks its events as trusted again', async () => {
     await begin({
       untrusted: {
-        [WEU]: { since: NOW - HOUR, why: '5 of 100 shadows' },
-        [EUS]: { since: NOW - HOUR, why: '9 of 100 shadows' },
+        [WEU]: { since: NOW - HOUR, why: '5 of 100 snapshots' },
+        [EUS]: { since: NOW - HOUR, why: '9 of 100 snapshots' },
       },
     });
 
@@ -318,7 +318,7 @@ describe('berth resync', () => {
     expect(err).toMatch(
       /^Every twin of weu\.azure-devices\.net is read again, asked for by .+: failover\.\n/,
     );
-    expect(err).toContain('they were not since 2026-11-25T11:00Z: 5 of 100 shadows.');
+    expect(err).toContain('they were not since 2026-11-25T11:00Z: 5 of 100 snapshots.');
     expect(err).toContain('resyncFleet begins within a minute');
   });
 
@@ -346,11 +346,11 @@ describe('berth resync', () => {
   );
 
   test('restarts an audit that is already running, even if its start time is in the future', async () => {
-    const walk = { startedAt: NOW + 60_000, phase: 'devices' };
-    await state.progress.write(walkName(WEU), walk);
+    const audit = { startedAt: NOW + 60_000, phase: 'devices' };
+    await state.progress.write(auditName(WEU), audit);
 
     expect(await resync()).toContain(
-      'The walk that began at 2026-11-25T12:01Z starts again from the beginning.',
+      'The audit that began at 2026-11-25T12:01Z starts again from the beginning.',
     );
     expect(await request()).toMatchObject({ at: NOW + 60_001 });
   });
@@ -376,8 +376,8 @@ describe('berth policies', () => {
       .map((line) => line.split(/ {2,}/));
 
   test('shows rollouts, the counts of devices by status, and pauses with their authors', async () => {
-    const standings: readonly PolicyStanding[] = ['inSync', 'inSync', 'rejected', 'fighting', 'held'];
-    for (const [index, standing] of standings.entries()) await appear(EUS, `d${index}`, standing);
+    const statusCounts: readonly PolicyStatus[] = ['inSync', 'inSync', 'rejected', 'contested', 'held'];
+    for (const [index, standing] of statusCounts.entries()) await appear(EUS, `d${index}`, standing);
     await countAll(WEU, NOW - 120_000);
     await countAll(EUS, NOW - 60_000);
     await countAll(hostName('sea.azure-devices.net'), NOW - 60_000);
@@ -392,7 +392,7 @@ describe('berth policies', () => {
 
     expect(err()).toContain('Twins: counted 2 min ago.');
     expect(rows(out())).toEqual([
-      ['policy', 'mode', 'since', 'ramp', 'reached', 'rejected', 'held', 'fighting', 'paused'],
+      ['policy', 'mode', 'since', 'rollout', 'reached', 'rejected', 'held', 'contested', 'paused'],
       ['interval', 'enforce', '2 h ago', '20 %', String(4 + inSync), '1', '1', '1'],
       [
         'level',
@@ -417,7 +417,7 @@ describe('berth policies', () => {
       revision: FLEET.revision,
       countedAt: NOW - 120_000,
       policies: [
-        { name: 'interval', ramp: 0.2, rejected: 1, since: NOW - 2 * HOUR },
+        { name: 'interval', rollout: 0.2, rejected: 1, since: NOW - 2 * HOUR },
         { name: 'level', pause: { author: 'bob' } },
       ],
       pauses: { hubs: { [WEU]: { author: 'ann' } }, policies: { gone: { author: 'cy' } } },
@@ -430,7 +430,7 @@ describe('berth hubs', () => {
     await begin({
       fleet: by('ann', NOW - HOUR),
       hubs: { [WEU]: by('bob', NOW - HOUR) },
-      untrusted: { [EUS]: { since: NOW - HOUR, why: '5 of 100 shadows' } },
+      untrusted: { [EUS]: { since: NOW - HOUR, why: '5 of 100 snapshots' } },
     });
     const { cli, out } = listen(env);
 
@@ -438,7 +438,7 @@ describe('berth hubs', () => {
 
     expect(out()).toContain('The fleet is paused since 2026-11-25T11:00Z (1 h), by ann: freeze.\n');
     expect(out()).toContain(`${WEU} is paused since 2026-11-25T11:00Z (1 h), by bob: freeze.\n`);
-    expect(out()).toMatch(/Events of eus\S+ are not trusted since .*: 5 of 100 shadows\.\n/);
+    expect(out()).toMatch(/Events of eus\S+ are not trusted since .*: 5 of 100 snapshots\.\n/);
 
     const json = listen(env);
     await berth(json.cli, 'hubs', '--json');
@@ -446,7 +446,7 @@ describe('berth hubs', () => {
       pause: { author: 'ann' },
       hubs: [
         { host: WEU, pause: { author: 'bob' } },
-        { host: EUS, untrusted: { why: '5 of 100 shadows' } },
+        { host: EUS, untrusted: { why: '5 of 100 snapshots' } },
         {},
       ],
     });

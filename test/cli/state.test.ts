@@ -13,7 +13,7 @@ import { readKnownDevice } from '../../src/what-if/known-device.ts';
 import { fleetOf, requestOf } from '../allocation/requests.ts';
 import { storageAccount } from '../support/storage-account.ts';
 import { temporaryFolder } from '../support/temporary-folder.ts';
-import { shadowOf } from '../twin/twins.ts';
+import { snapshotOf } from '../twin/twins.ts';
 import { berth, type Flags, flags, listen, NOW } from './terminals.ts';
 
 const WEU = 'weu.azure-devices.net';
@@ -61,11 +61,11 @@ describe('berth hub set', () => {
     const known = await conditions();
     const request = requestOf({ linkedHubs: [WEU] });
 
-    expect(decide({ request, fleet: FLEET, conditions: known, now: NOW }).outcome).toMatchObject({
+    expect(decide({ request, fleet: FLEET, conditions: known, now: NOW }).result).toMatchObject({
       code: 'BERTH_NO_HUB_NOW',
     });
     expect(
-      decide({ request, fleet: FLEET, conditions: known, now: NOW + 9 * 3_600_000 }).outcome,
+      decide({ request, fleet: FLEET, conditions: known, now: NOW + 9 * 3_600_000 }).result,
     ).toMatchObject({ host: WEU });
   });
 
@@ -267,9 +267,9 @@ describe('berth export', () => {
     const { twins } = openState(env);
     const id = { host: hostName(host), deviceId, moduleId: undefined };
     const record = await twins.load(id);
-    const saved = await twins.save(record, { kind: 'shadow', shadow: shadowOf({ id }) });
+    const saved = await twins.save(record, { kind: 'snapshot', snapshot: snapshotOf({ id }) });
     if (isDeleted && saved !== 'conflict')
-      await twins.save(saved, { kind: 'deleted', at: shadowOf({ id }).asOf });
+      await twins.save(saved, { kind: 'deleted', at: snapshotOf({ id }).asOf });
   }
 
   test('writes every known device once, with its hub and its registration data', async () => {

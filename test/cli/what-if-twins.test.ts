@@ -5,11 +5,11 @@ import { openState, type State } from '../../src/cli/shell/state.ts';
 import { withPackage } from '../../src/control/packages.ts';
 import { withPause } from '../../src/control/pauses.ts';
 import { parseFleet } from '../../src/fleet/file/parse.ts';
-import type { Shadow } from '../../src/twin/snapshot/shadow.ts';
+import type { Snapshot } from '../../src/twin/snapshot/snapshot.ts';
 import type { TwinId } from '../../src/twin/snapshot/twin.ts';
 import { storageAccount } from '../support/storage-account.ts';
 import { temporaryFolder } from '../support/temporary-folder.ts';
-import { at, ID, shadowOf } from '../twin/twins.ts';
+import { at, ID, snapshotOf } from '../twin/twins.ts';
 import { berth, type Flags, flags, listen, NOW } from './terminals.ts';
 
 const BASE = { name: 'base', desired: { interval: 5 } };
@@ -34,11 +34,15 @@ const file = (text: string): string => {
   writeFileSync(path, text);
   return path;
 };
-async function store(deviceId: string, parts: Partial<Shadow> = {}, id: Partial<TwinId> = {}): Promise<void> {
+async function store(
+  deviceId: string,
+  parts: Partial<Snapshot> = {},
+  id: Partial<TwinId> = {},
+): Promise<void> {
   const full = { ...ID, ...id, deviceId };
-  const { judgement } = shadowOf();
-  const shadow = shadowOf({ judgement: { ...judgement, state: 'inSync' }, ...parts, id: full });
-  await state.twins.save(await state.twins.load(full), { kind: 'shadow', shadow });
+  const { lastReconcile } = snapshotOf();
+  const snapshot = snapshotOf({ lastReconcile: { ...lastReconcile, status: 'inSync' }, ...parts, id: full });
+  await state.twins.save(await state.twins.load(full), { kind: 'snapshot', snapshot });
 }
 
 beforeAll(async () => {
@@ -63,7 +67,7 @@ beforeAll(async () => {
   await store('pump-3', { desired: { interval: 9 }, reported: { interval: 9 }, etag: undefined });
   await store(HOSTILE, { desired: { interval: 9, net: { dns: 'a' } }, tags: { note: 'x'.repeat(5_000) } });
   await store('pump-4', { unread: { since: at(0), why: 'a gap' } });
-  await store('pump-5', { parked: { why: 'the quota is spent' } });
+  await store('pump-5', { suspended: { why: 'the quota is spent' } });
   await store('pump-1', {}, { moduleId: 'collector' });
   const gone = { ...ID, deviceId: 'pump-6' };
   await state.twins.save(await state.twins.load(gone), { kind: 'deleted', at: at(0) });
@@ -86,7 +90,7 @@ describe('berth what-if --twins', () => {
 
     expect(code).toBe(0);
     expect(text).toMatch(
-      /^5 twins planned under revision [0-9a-f]{12}, against what they are now; not planned: 1 deleted, 1 parked, 1 unread\n/,
+      /^5 twins planned under revision [0-9a-f]{12}, against what they are now; not planned: 1 deleted, 1 suspended, 1 unread\n/,
     );
     expect(cells(text, ID.host)).toEqual([
       ID.host,
@@ -100,7 +104,7 @@ describe('berth what-if --twins', () => {
       'its rate, 7.5 writes a second',
     ]);
     expect(text).toContain(
-      '2 twins would be written, 2 properties in 6 messages, when every ramp is complete and nothing is paused.',
+      '2 twins would be written, 2 properties in 6 messages, when every rollout is complete and nothing is paused.',
     );
     expect(text).toContain('Those of saver, base are spread over 2 h (twins.rollout.over).');
     expect(cells(text, 'saver')).toEqual([
@@ -131,13 +135,13 @@ describe('berth what-if --twins', () => {
     const { text } = await asked({ fleet, json: true });
 
     expect(JSON.parse(text)).toMatchObject({
-      twins: { planned: 5, apart: { deleted: 1, parked: 1, unread: 1 } },
+      twins: { planned: 5, apart: { deleted: 1, suspended: 1, unread: 1 } },
       writes: { count: 2, properties: 2, messages: 6, slowest: ID.host },
       policies: [
         {
           name: 'saver',
           change: 'new',
-          ramp: { kind: 'begins', overHours: 2 },
+          rollout: { kind: 'begins', overHours: 2 },
           paused: { author: 'ann' },
           patches: [
             { hub: ID.host, deviceId: 'pump-2', changes: [{ path: 'interval', before: 5, after: 60 }] },
@@ -145,7 +149,7 @@ describe('berth what-if --twins', () => {
         },
         { name: 'base', change: 'changed' },
         { name: 'watch', held: 3 },
-        { name: 'large', problems: [{ deviceId: HOSTILE, verdict: 'rejected' }] },
+        { name: 'large', problems: [{ deviceId: HOSTILE, status: 'rejected' }] },
         { name: 'former', change: 'gone' },
       ],
     });
@@ -155,7 +159,7 @@ describe('berth what-if --twins', () => {
   test('compares with another fleet file', async () => {
     const { text } = await asked({ fleet: file(OLD), against: file(OLD) });
 
-    expect(text).toContain('No twin would be in another state.');
+    expect(text).toContain('No twin would be with another status.');
     expect(cells(text, 'base')?.slice(0, 2)).toEqual(['base', 'unchanged']);
     expect(cells(text, 'base')?.at(-1)).toBe('reached it');
   });

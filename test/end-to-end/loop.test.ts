@@ -15,8 +15,8 @@ const RESULT = z.object({
     pending: z.number(),
     drifted: z.number(),
     rejected: z.number(),
-    fighting: z.number(),
-    parked: z.number(),
+    contested: z.number(),
+    suspended: z.number(),
     unknown: z.number(),
   }),
   events: z.number(),
@@ -89,7 +89,15 @@ describe('the main job, with Microsoft’s device SDKs, over real TLS, MQTT, AMQ
 
     expect(result).toMatchObject({
       devices: DEVICES,
-      twins: { inSync: DEVICES - 1, rejected: 1, pending: 0, drifted: 0, fighting: 0, parked: 0, unknown: 0 },
+      twins: {
+        inSync: DEVICES - 1,
+        rejected: 1,
+        pending: 0,
+        drifted: 0,
+        contested: 0,
+        suspended: 0,
+        unknown: 0,
+      },
       corrections: LOW,
       // Every creation was seen, so no twin was read.
       hubOps: { twinReads: 0, twinWrites: LOW },

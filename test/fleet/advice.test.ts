@@ -217,7 +217,7 @@ describe('advice with figures', () => {
     [
       'moves by latency when the weights decide the placement',
       { allocation: { sticky: { moveWhenFasterByMs: 40 }, moves: { over: '1d' } } },
-      /allocation\.sticky moves devices to faster hubs only as far as the draw/,
+      /allocation\.sticky moves devices to faster hubs only as far as the scores/,
     ],
     [
       'a drain that moves all devices at once',

@@ -2,7 +2,7 @@ import { describe, expect, test } from '@jest/globals';
 import { compileExpression, evaluateCondition, variablesOf } from '../../src/fleet/expressions/expression.ts';
 import { createEnvironments } from '../../src/fleet/expressions/expression-environment.ts';
 import { pricedFunctions } from '../../src/fleet/expressions/expression-prices.ts';
-import { WORK_LIMITS, Work } from '../../src/fleet/expressions/expression-work.ts';
+import { ExpressionWork, WORK_LIMITS } from '../../src/fleet/expressions/expression-work.ts';
 import type { JsonValue } from '../../src/json/json.ts';
 import { fc } from '../support/properties.ts';
 import { randomPayload, randomSource } from './random-expressions.ts';
@@ -19,7 +19,7 @@ function compiled(source: string) {
 const variables = (payload: JsonValue) =>
   variablesOf({ registrationId: 'd', enrollment: {}, attestation: {}, current: {}, payload });
 
-function evaluate(source: string, payload: JsonValue, work = new Work()) {
+function evaluate(source: string, payload: JsonValue, work = new ExpressionWork()) {
   const result = compiled(source).evaluate(variables(payload), work);
   return { result, steps: work.steps };
 }
@@ -224,7 +224,7 @@ describe('an expression that runs out of steps', () => {
   });
 
   test('leaves later expressions their own steps', () => {
-    const work = new Work();
+    const work = new ExpressionWork();
     const greedy = compiled('payload.l.all(x, x.size() + x.size() > 0)');
     const payload = variables({ l: Array(1_000).fill(text(60)), c: 'DE' });
     for (let times = 0; times < 20; times += 1) greedy.evaluate(payload, work);
@@ -245,7 +245,7 @@ test('no expression takes more than its maximum number of steps, whatever it con
     fc.property(randomSource, randomPayload, (source, payload) => {
       const result = compileExpression(source, 'rule');
       if (!result.ok) return;
-      const work = new Work();
+      const work = new ExpressionWork();
       result.expression.evaluate(variables(payload), work);
       taken = Math.max(taken, work.steps);
       expect(work.steps).toBeLessThanOrEqual(WORK_LIMITS.expression);
@@ -270,7 +270,7 @@ test('each item of a list that is read takes at least one step', () => {
         });
       const [l, m] = [counted(numbers(200)), counted(Array(200).fill('a'))];
       const given = { payload: { a: 'a', b: 'b', l, m, o: { a: 1 }, n: 1 } };
-      const work = new Work();
+      const work = new ExpressionWork();
       result.expression.evaluate(given, work);
       // The first items decide the type.
       expect(reads).toBeLessThanOrEqual(8 * work.steps + 100);

@@ -1,5 +1,5 @@
 import { afterEach, describe, expect, test } from '@jest/globals';
-import { markForRead } from '../../src/sync/reconcile/mark-due.ts';
+import { markForRead } from '../../src/sync/reconcile/mark-for-read.ts';
 import { NEVER } from '../../src/time/instant.ts';
 import { FunctionApp, type FunctionAppOptions } from '../support/function-app.ts';
 
@@ -35,14 +35,14 @@ describe('the daily message quota of a hub', () => {
     for (const name of edited) app.hub().edit(name, { properties: { desired: { interval: 99 } } }, 'service');
     await app.deliver(instance);
 
-    const parked = drifted.filter((name) => app.interval(name) !== 5);
-    expect(parked).toHaveLength(4);
+    const suspended = drifted.filter((name) => app.interval(name) !== 5);
+    expect(suspended).toHaveLength(4);
     expect(edited.map((name) => app.interval(name))).toEqual([99, 99]);
     const midnight = (Math.floor(app.now / DAY_MS) + 1) * DAY_MS;
-    for (const name of [...parked, ...edited]) {
-      expect(await app.shadow(name)).toMatchObject({
-        judgement: { state: 'parked', why: 'the budget of messages a day is used up' },
-        due: { at: midnight, priority: edited.includes(name) ? 'edit' : 'drift' },
+    for (const name of [...suspended, ...edited]) {
+      expect(await app.snapshot(name)).toMatchObject({
+        lastReconcile: { status: 'suspended', why: 'the budget of messages a day is used up' },
+        workItem: { at: midnight, priority: edited.includes(name) ? 'edit' : 'drift' },
         writing: undefined,
       });
     }
@@ -59,13 +59,13 @@ describe('the daily message quota of a hub', () => {
     app.create('late');
     await app.deliver(app.instance());
     expect(app.calls.slice(calls)).toEqual([]);
-    expect((await app.shadow('late')).judgement.state).toBe('parked');
+    expect((await app.snapshot('late')).lastReconcile.status).toBe('suspended');
 
     app.pass(midnight - app.now + 1_000);
     const before = app.calls.length;
     await app.resync(instance);
 
-    // Of reads the walk may make some beside.
+    // Of reads the audit may make some beside.
     const order = app.calls
       .slice(before)
       .flatMap((call) => /^PATCH \/twins\/(\w+)-/.exec(call)?.[1] ?? [])
@@ -84,8 +84,8 @@ describe('the daily message quota of a hub', () => {
     await app.deliver(instance);
 
     for (const name of names.filter((each) => app.interval(each) !== 5)) {
-      expect((await app.shadow(name)).judgement).toMatchObject({
-        state: 'parked',
+      expect((await app.snapshot(name)).lastReconcile).toMatchObject({
+        status: 'suspended',
         why: 'the budget of messages a day is used up',
       });
     }
@@ -109,12 +109,12 @@ describe('a batch of a partition', () => {
     await app.deliver(instance, app.take(), partition);
 
     expect(app.calls).toEqual([]);
-    expect((await app.shadow('seen')).due?.at).toBeGreaterThan(app.now);
-    expect((await app.shadow('gone')).judgement.state).toBe('unknown');
+    expect((await app.snapshot('seen')).workItem?.at).toBeGreaterThan(app.now);
+    expect((await app.snapshot('gone')).lastReconcile.status).toBe('unknown');
     app.pass(61_000);
     await app.resync(instance);
     expect(app.interval('seen')).toBe(5);
-    expect((await app.shadow('gone')).judgement.state).toBe('pending');
+    expect((await app.snapshot('gone')).lastReconcile.status).toBe('pending');
   });
 });
 

@@ -101,8 +101,8 @@ const until = async (isSo: () => Promise<boolean> | boolean) => {
   }
 };
 const isInSync = async (deviceId: string) => {
-  const { judgement, reported } = await app.shadow(deviceId);
-  return judgement.state === 'inSync' && Object.keys(reported).length > 0;
+  const { lastReconcile, reported } = await app.snapshot(deviceId);
+  return lastReconcile.status === 'inSync' && Object.keys(reported).length > 0;
 };
 
 describe('a Plug and Play device that looks for the marker in each message', () => {
@@ -156,9 +156,9 @@ describe('a Plug and Play device that looks for the marker in each message', () 
     await until(() => isInSync('modelled'));
 
     expect(controller.applied).toEqual([21]);
-    expect(await app.shadow('modelled')).toMatchObject({
+    expect(await app.snapshot('modelled')).toMatchObject({
       modelId: CONTROLLER,
-      judgement: { state: 'inSync' },
+      lastReconcile: { status: 'inSync' },
     });
     expect([app.patches('modelled'), app.reads('modelled')]).toEqual([2, 0]);
   });

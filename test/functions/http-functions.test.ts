@@ -14,12 +14,12 @@ import { Instance } from '../../src/instance/instance.ts';
 import { hostName } from '../../src/iot-hub/host-name.ts';
 import { partitionsOf } from '../../src/store/tables/keys.ts';
 import { instantOf } from '../../src/time/instant.ts';
-import type { TwinState } from '../../src/twin/snapshot/shadow.ts';
+import type { TwinStatus } from '../../src/twin/snapshot/snapshot.ts';
 import { CAPTURED, HOSTS } from '../allocation/requests.ts';
 import { letterOf } from '../store/letters.ts';
 import { storageAccount } from '../support/storage-account.ts';
 import { temporaryFolder } from '../support/temporary-folder.ts';
-import { shadowOf, T0 } from '../twin/twins.ts';
+import { snapshotOf, T0 } from '../twin/twins.ts';
 
 const FLEET = {
   hubs: ['weu', 'eus', 'sea'].map((name, index) => ({
@@ -330,7 +330,7 @@ test('explainAllocation answers the receipt of the decision that allocateDevice 
   const same = await call(explainAllocation(instance), { body });
   await instance.receipts.flush();
 
-  expect(same.body.outcome).toMatchObject({ hub: decided.body.iotHubHostName });
+  expect(same.body.result).toMatchObject({ hub: decided.body.iotHubHostName });
   expect(explained.status).toBe(200);
   expect(await instance.stores.receipts.list('explain-2')).toEqual([]);
 });
@@ -347,17 +347,17 @@ describe('health', () => {
 
 describe('fleetStatus and device', () => {
   const WEU = hostName('weu.azure-devices.net');
-  const put = async (deviceId: string, state: TwinState, why = '') => {
+  const put = async (deviceId: string, state: TwinStatus, why = '') => {
     const id = { host: WEU, deviceId, moduleId: undefined };
     const record = await instance.stores.twins.load(id);
-    const shadow = shadowOf({
+    const snapshot = snapshotOf({
       id,
       desired: { interval: 7 },
       reported: { interval: 7 },
-      judgement: { state, since: T0, why, revision: 'r', policies: {}, isHeld: false },
-      due: { priority: 'drift', at: T0, why: 'test', tries: 2 },
+      lastReconcile: { status: state, since: T0, why, revision: 'r', policies: {}, isHeld: false },
+      workItem: { priority: 'drift', at: T0, why: 'test', tries: 2 },
     });
-    await instance.stores.twins.save(record, { kind: 'shadow', shadow });
+    await instance.stores.twins.save(record, { kind: 'snapshot', snapshot });
   };
   beforeAll(async () => {
     for (let index = 0; index < 7; index += 1)
@@ -377,7 +377,7 @@ describe('fleetStatus and device', () => {
     expect(body).toMatchObject({
       writes: 'on',
       problems: [],
-      twins: { inSync: 1, rejected: 7, pending: 0, drifted: 0, fighting: 0, parked: 0, unknown: 0 },
+      twins: { inSync: 1, rejected: 7, pending: 0, drifted: 0, contested: 0, suspended: 0, unknown: 0 },
       hubs: [
         {
           host: WEU,
@@ -407,22 +407,26 @@ describe('fleetStatus and device', () => {
   });
 
   test('show the number of events that are only counted, by hub, source and code, with the largest numbers first', async () => {
-    const { letterHours, unknownSources, strangers } = instance.stores;
+    const { letterHours, unknownSources, unknownHubs } = instance.stores;
     const now = instance.now();
     const beyond = { hub: 'weu', source: '(none)', code: 'BERTH_EVENT_NO_IDENTITY' };
     await letterHours.addBeyond([{ ...beyond, events: 5 }], '0', now);
     await letterHours.addBeyond([{ ...beyond, events: 7 }], '1', now);
     await letterHours.addBeyond([{ ...beyond, events: 99 }], '1', now - 8 * 86_400_000);
     await unknownSources.add([{ hub: 'weu', source: 'moonevents', events: 3 }], { now });
-    await strangers.addAll(new Map(Array.from({ length: 300 }, (_, index) => [`far-${index}`, 1])), '0', now);
+    await unknownHubs.addAll(
+      new Map(Array.from({ length: 300 }, (_, index) => [`far-${index}`, 1])),
+      '0',
+      now,
+    );
 
     const { body } = await call(fleetStatus(instance));
 
     const lastAt = new Date(now).toISOString();
     expect(body.onlyCounted).toEqual({ events: 12, counts: [{ ...beyond, events: 12, lastAt }] });
     expect(body.unknownSources).toEqual([{ hub: 'weu', source: 'moonevents', events: 3, lastAt }]);
-    expect(body.strangers).toHaveLength(100);
-    expect((body.strangers as readonly unknown[])[0]).toMatchObject({ hubName: '(others)', events: 200 });
+    expect(body.unknownHubs).toHaveLength(100);
+    expect((body.unknownHubs as readonly unknown[])[0]).toMatchObject({ hubName: '(others)', events: 200 });
   });
 
   test('list all devices that need attention, page by page, without a gap', async () => {
@@ -462,11 +466,11 @@ describe('fleetStatus and device', () => {
       twins: [
         {
           hub: WEU,
-          state: 'rejected',
+          status: 'rejected',
           why: 'interval the device answered 400',
-          due: { why: 'test', tries: 2, at: new Date(T0).toISOString() },
+          workItem: { why: 'test', tries: 2, at: new Date(T0).toISOString() },
           paths: [
-            { path: 'interval', policy: 'interval', wanted: 5, desired: 7, reported: 7, verdict: 'drifted' },
+            { path: 'interval', policy: 'interval', wanted: 5, desired: 7, reported: 7, status: 'drifted' },
           ],
         },
       ],
@@ -479,7 +483,7 @@ describe('fleetStatus and device', () => {
 
     const { body } = await call(device(instance), { params: { deviceId: 'only-receipt' } });
 
-    expect(body).toMatchObject({ twins: [], receipts: [{ outcome: { kind: 'assigned' } }] });
+    expect(body).toMatchObject({ twins: [], receipts: [{ result: { kind: 'assigned' } }] });
   });
 
   test('show the decisions for a registration id whose individual enrollment sets another device id', async () => {

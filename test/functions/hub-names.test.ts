@@ -257,7 +257,7 @@ describe('a hub with several host names', () => {
     });
     expect(receipt.hubs).toHaveLength(2);
     expect(receipt.inputs).toMatchObject({ linkedHubs: [WEU_DEVICE, WEU, EUS], currentHub: WEU_DEVICE });
-    expect(receipt.outcome).toMatchObject({ how: 'stayed', hub: WEU_DEVICE, host: WEU });
+    expect(receipt.result).toMatchObject({ how: 'stayed', hub: WEU_DEVICE, host: WEU });
     expect(body.initialTwin?.tags).toEqual({ hub: WEU, was: WEU });
   });
 
@@ -384,7 +384,7 @@ describe('a secret in the wrong field', () => {
       }),
     );
 
-    const { notes, inputs, outcome } = receiptIn(log);
+    const { notes, inputs, result } = receiptIn(log);
     expect(notes).toEqual([
       'linkedHubs holds a text that is no host name',
       'currentIotHubHostName is no host name',
@@ -394,6 +394,6 @@ describe('a secret in the wrong field', () => {
       linkedHubs: [...classic(), '(not a host name)'],
       currentHub: '(not a host name)',
     });
-    expect(outcome).toMatchObject({ how: 'moved', why: 'its hub is not linked' });
+    expect(result).toMatchObject({ how: 'moved', why: 'its hub is not linked' });
   });
 });

@@ -59,15 +59,15 @@ describe('a correction that gets status 412 because another writer changed the t
     await app.deliver(instance);
 
     expect(app.patches()).toBe(3);
-    const { due, judgement, writing } = await app.shadow('pump');
-    expect(judgement).toMatchObject({ state: 'drifted', why: expect.stringContaining('others write') });
-    expect([writing, due?.why]).toEqual([undefined, 'others write to the twin all the time']);
+    const { workItem, lastReconcile, writing } = await app.snapshot('pump');
+    expect(lastReconcile).toMatchObject({ status: 'drifted', why: expect.stringContaining('others write') });
+    expect([writing, workItem?.why]).toEqual([undefined, 'others write to the twin all the time']);
 
     app.front = undefined;
-    await comeBackAt(instance, due?.at ?? 0);
+    await comeBackAt(instance, workItem?.at ?? 0);
 
     expect(app.interval('pump')).toBe(5);
-    expect((await app.shadow('pump')).due).toMatchObject({ priority: 'activity' });
+    expect((await app.snapshot('pump')).workItem).toMatchObject({ priority: 'activity' });
   });
 });
 
@@ -82,7 +82,7 @@ describe('status 404', () => {
     app.create('pump', { interval: 5 });
     app.hub().createModule('pump', 'collector', {});
     await app.deliver(instance);
-    expect((await app.known('pump', 'collector')).kind).toBe('shadow');
+    expect((await app.known('pump', 'collector')).kind).toBe('snapshot');
     app.take();
     app.hub().edit('pump', { properties: { desired: { interval: 99 } } }, 'service');
     const edited = app.take();
@@ -110,7 +110,7 @@ describe('status 404', () => {
     await app.deliver(instance, created);
 
     expect((await app.known('pump', 'collector')).kind).toBe('deleted');
-    expect((await app.known('pump')).kind).toBe('shadow');
+    expect((await app.known('pump')).kind).toBe('snapshot');
   });
 
   test('suspends a disabled device, checks it again and corrects it when it is enabled', async () => {
@@ -120,26 +120,26 @@ describe('status 404', () => {
 
     await app.deliver(instance);
 
-    const parked = await app.shadow('pump');
-    expect(parked.judgement).toMatchObject({ state: 'parked', why: 'the device is disabled' });
-    expect(parked.writing).toBeUndefined();
-    expect(parked.due?.at).toBeGreaterThan(app.now);
+    const suspended = await app.snapshot('pump');
+    expect(suspended.lastReconcile).toMatchObject({ status: 'suspended', why: 'the device is disabled' });
+    expect(suspended.writing).toBeUndefined();
+    expect(suspended.workItem?.at).toBeGreaterThan(app.now);
     const patches = app.patches();
     await app.resync(instance);
     expect(app.patches()).toBe(patches);
 
-    await comeBackAt(instance, parked.due?.at ?? 0);
-    expect((await app.shadow('pump')).judgement.state).toBe('parked');
+    await comeBackAt(instance, suspended.workItem?.at ?? 0);
+    expect((await app.snapshot('pump')).lastReconcile.status).toBe('suspended');
 
     await app.setStatus('pump', 'enabled');
-    await comeBackAt(instance, (await app.shadow('pump')).due?.at ?? 0);
+    await comeBackAt(instance, (await app.snapshot('pump')).workItem?.at ?? 0);
 
     expect(app.interval('pump')).toBe(5);
-    const corrected = await app.shadow('pump');
+    const corrected = await app.snapshot('pump');
     expect(corrected).toMatchObject({
-      judgement: { state: 'pending' },
-      parked: undefined,
-      due: { priority: 'activity' },
+      lastReconcile: { status: 'pending' },
+      suspended: undefined,
+      workItem: { priority: 'activity' },
     });
   });
 
@@ -153,9 +153,9 @@ describe('status 404', () => {
 
       expect(troubles(lines)).toHaveLength(1);
       for (const name of ['one', 'two', 'three', 'four', 'five']) {
-        const { due, writing } = await app.shadow(name);
+        const { workItem, writing } = await app.snapshot(name);
         expect(writing).toBeUndefined();
-        expect(due?.at).toBeGreaterThan(app.now);
+        expect(workItem?.at).toBeGreaterThan(app.now);
       }
       app.front = undefined;
       app.pass(20 * 60_000);
@@ -179,7 +179,7 @@ test('all twins are corrected again after a failover restores older twins', asyn
 
   await app.deliver(instance);
 
-  for (const name of ['one', 'two']) expect((await app.shadow(name)).judgement.state).toBe('unknown');
+  for (const name of ['one', 'two']) expect((await app.snapshot(name)).lastReconcile.status).toBe('unknown');
   app.hub().liftFaults();
   app.pass(HOUR_MS);
   await app.resync(instance);
@@ -200,10 +200,10 @@ describe('status 400, with which a hub refuses a value', () => {
     expect(troubles(lines)).toMatchObject([
       { code: 'BERTH_HUB_REFUSED', hubCode: 'ArgumentInvalid', deviceId: 'pump' },
     ]);
-    expect(await app.shadow('pump')).toMatchObject({
-      judgement: { state: 'rejected', why: expect.stringContaining('the hub refused the value') },
+    expect(await app.snapshot('pump')).toMatchObject({
+      lastReconcile: { status: 'rejected', why: expect.stringContaining('the hub refused the value') },
       writing: undefined,
-      due: undefined,
+      workItem: undefined,
     });
     app.hub().edit('pump', { tags: { more: 1 } }, 'service');
     await app.deliver(instance);
@@ -217,7 +217,8 @@ describe('status 400, with which a hub refuses a value', () => {
 
 describe('an error that concerns the whole hub', () => {
   const many = Array.from({ length: 40 }, (_, index) => `pump-${index}`);
-  const states = async () => Promise.all(many.map(async (name) => (await app.shadow(name)).judgement.state));
+  const states = async () =>
+    Promise.all(many.map(async (name) => (await app.snapshot(name)).lastReconcile.status));
 
   test.each([
     [401, 'IotHubUnauthorizedAccess'],
@@ -252,10 +253,10 @@ describe('an error that concerns the whole hub', () => {
     const lines = await app.deliver(instance);
 
     expect(troubles(lines)).toMatchObject([{ code: 'BERTH_HUB_QUOTA_EXCEEDED', hub: app.host }]);
-    expect(new Set(await states())).toEqual(new Set(['parked']));
+    expect(new Set(await states())).toEqual(new Set(['suspended']));
     const midnight = (Math.floor(app.now / DAY_MS) + 1) * DAY_MS;
     for (const name of many) {
-      const at = (await app.shadow(name)).due?.at ?? 0;
+      const at = (await app.snapshot(name)).workItem?.at ?? 0;
       expect(at).toBeGreaterThanOrEqual(midnight);
       expect(at).toBeLessThanOrEqual(midnight + 30 * 60_000);
     }
@@ -312,8 +313,8 @@ describe('an error that concerns the whole hub', () => {
     const from = app.now;
     app.create('late');
     await app.deliver(instance);
-    expect((await app.shadow('pump')).due?.at).toBeGreaterThanOrEqual(from + 80_000);
-    expect((await app.shadow('late')).due?.at).toBeGreaterThanOrEqual(from + 80_000);
+    expect((await app.snapshot('pump')).workItem?.at).toBeGreaterThanOrEqual(from + 80_000);
+    expect((await app.snapshot('late')).workItem?.at).toBeGreaterThanOrEqual(from + 80_000);
 
     app.front = undefined;
     app.pass(80_000);
@@ -349,12 +350,12 @@ describe('a write with an unknown result', () => {
       return answer();
     };
     await app.deliver(instance);
-    const failed = await app.shadow('pump');
+    const failed = await app.snapshot('pump');
     expect(failed.unread).toBeDefined();
-    expect(failed.due?.at).toBeGreaterThan(app.now);
+    expect(failed.workItem?.at).toBeGreaterThan(app.now);
 
     app.front = undefined;
-    await comeBackAt(instance, failed.due?.at ?? 0);
+    await comeBackAt(instance, failed.workItem?.at ?? 0);
 
     expect(app.interval('pump')).toBe(5);
     expect(app.hub().counters.twinWrites).toBe(1);
@@ -363,10 +364,10 @@ describe('a write with an unknown result', () => {
       'GET /twins/pump',
     ]);
     expect(app.patches()).toBe(isApplied ? 1 : 2);
-    expect(await app.shadow('pump')).toMatchObject({
-      judgement: { state: 'pending' },
+    expect(await app.snapshot('pump')).toMatchObject({
+      lastReconcile: { status: 'pending' },
       writing: undefined,
-      due: { priority: 'activity' },
+      workItem: { priority: 'activity' },
       unread: undefined,
       paths: { interval: { foreign: [], writes: [{ value: 5, count: 1 }] } },
     });
@@ -390,11 +391,11 @@ describe('a write with an unknown result', () => {
       const lines = await delivered;
 
       expect(troubles(lines)).toMatchObject([{ code: 'BERTH_HUB_TIMEOUT' }]);
-      // Its own event comes before the due row does.
+      // Its own event comes before the work item does.
       app.front = undefined;
       app.pass(3_000);
       await app.deliver(instance);
-      await comeBackAt(instance, (await app.shadow('pump')).due?.at ?? app.now);
+      await comeBackAt(instance, (await app.snapshot('pump')).workItem?.at ?? app.now);
 
       expect(app.interval('pump')).toBe(5);
       expect(app.hub().counters.twinWrites).toBe(1);
@@ -403,8 +404,8 @@ describe('a write with an unknown result', () => {
         'PATCH /twins/pump',
         'GET /twins/pump',
       ]);
-      expect(await app.shadow('pump')).toMatchObject({
-        judgement: { state: 'pending' },
+      expect(await app.snapshot('pump')).toMatchObject({
+        lastReconcile: { status: 'pending' },
         paths: { interval: { foreign: [], writes: [{ value: 5 }] } },
       });
     },
@@ -425,7 +426,7 @@ describe('a hub that is down', () => {
   };
   const corrected = many.map(() => 5);
   const expectBadIsCorrectedLater = async (instance: ReturnType<FunctionApp['instance']>, bad?: HostName) => {
-    for (const name of many) expect((await app.shadow(name, bad)).due).toBeDefined();
+    for (const name of many) expect((await app.snapshot(name, bad)).workItem).toBeDefined();
 
     app.front = undefined;
     app.pass(HOUR_MS);

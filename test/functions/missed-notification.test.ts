@@ -64,7 +64,8 @@ const live = async (minutes: number): Promise<void> => {
     while (app.events.length > 0) await app.deliver(instance);
   }
 };
-const states = async () => Promise.all(DEVICES.map(async (id) => (await app.shadow(id)).judgement.state));
+const states = async () =>
+  Promise.all(DEVICES.map(async (id) => (await app.snapshot(id)).lastReconcile.status));
 const ALL_IN_SYNC = DEVICES.map(() => 'inSync');
 
 test('devices that read their twin, report and subscribe last are in sync within 20 minutes', async () => {
@@ -130,7 +131,7 @@ test('a device that never answers gets three writes and is then listed with the 
   expect(attention).toMatchObject([
     {
       id: app.id('mute'),
-      state: 'rejected',
+      status: 'rejected',
       why: 'interval has not been reported yet: it is alive and not answering, and was told 3 times',
     },
   ]);

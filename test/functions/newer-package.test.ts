@@ -6,9 +6,15 @@ import { fleetStatus } from '../../src/functions/fleet-status.ts';
 import { health } from '../../src/functions/health.ts';
 import type { HttpHandler } from '../../src/functions/http-answer.ts';
 import type { Instance } from '../../src/instance/instance.ts';
-import { attentionKey, dueKey, partitionOf, shadowKey, tombstoneKey } from '../../src/store/tables/keys.ts';
+import {
+  attentionKey,
+  partitionOf,
+  snapshotKey,
+  tombstoneKey,
+  workItemKey,
+} from '../../src/store/tables/keys.ts';
 import type { Row, Table } from '../../src/store/tables/tables.ts';
-import { requestName, walkName } from '../../src/sync/resync/walk.ts';
+import { auditName, requestName } from '../../src/sync/resync/audit.ts';
 import { instantOf } from '../../src/time/instant.ts';
 import { CAPTURED } from '../allocation/requests.ts';
 import { FunctionApp } from '../support/function-app.ts';
@@ -39,9 +45,9 @@ async function rowAt(table: Table, partitionKey: string, rowKey: string): Promis
   if (row === undefined) throw new Error(`no row ${partitionKey}/${rowKey}`);
   return row;
 }
-const snapshotRow = (name: string) => rowAt(app.tables.twins, partition(name), shadowKey(app.id(name)));
+const snapshotRow = (name: string) => rowAt(app.tables.twins, partition(name), snapshotKey(app.id(name)));
 const makeSnapshotNewer = (name: string) =>
-  makeNewer(app.tables.twins, partition(name), shadowKey(app.id(name)));
+  makeNewer(app.tables.twins, partition(name), snapshotKey(app.id(name)));
 const lines = () => app.lines.filter(({ event }) => event === 'newerFormat');
 const writes = () => app.hub().counters.twinWrites;
 
@@ -106,18 +112,18 @@ describe('syncTwins with an event of a twin that a newer package has stored', ()
     await makeSnapshotNewer('new');
     const [first, ...others] = app.take();
     if (first === undefined) throw new Error('no event');
-    const stranger = { ...first, properties: { ...first.properties, hubName: 'stranger' } };
+    const unknownHub = { ...first, properties: { ...first.properties, hubName: 'unknownHub' } };
     const unreadable = { ...first, body: Buffer.from('{') };
-    const batch = [first, ...others, stranger, unreadable];
+    const batch = [first, ...others, unknownHub, unreadable];
     for (let times = 0; times < 3; times += 1) {
       await expect(app.deliver(instance, batch)).rejects.toMatchObject(NEWER);
     }
-    expect(await instance.stores.strangers.list()).toEqual([]);
+    expect(await instance.stores.unknownHubs.list()).toEqual([]);
 
-    await app.tables.twins.delete(partition('new'), shadowKey(app.id('new')));
+    await app.tables.twins.delete(partition('new'), snapshotKey(app.id('new')));
     await app.deliver(instance, batch);
 
-    expect(await instance.stores.strangers.list()).toMatchObject([{ hubName: 'stranger', events: 1 }]);
+    expect(await instance.stores.unknownHubs.list()).toMatchObject([{ hubName: 'unknownHub', events: 1 }]);
     expect(await instance.stores.deadLetters.count(0, 10)).toMatchObject({ count: 1 });
   });
 
@@ -186,9 +192,9 @@ describe('resyncFleet beside twins that a newer package has stored', () => {
   });
 
   test('works on the other twins, and leaves the work item and the snapshot', async () => {
-    const shadow = await app.shadow('new');
-    const { due } = shadow;
-    if (due === undefined) throw new Error('no work item');
+    const snapshot = await app.snapshot('new');
+    const { workItem } = snapshot;
+    if (workItem === undefined) throw new Error('no work item');
     const before = await makeSnapshotNewer('new');
     app.pass(20 * MINUTE_MS);
 
@@ -196,7 +202,7 @@ describe('resyncFleet beside twins that a newer package has stored', () => {
 
     expect([app.interval('old'), app.interval('new')]).toEqual([5, 99]);
     expect(await snapshotRow('new')).toEqual(before);
-    const key = dueKey(shadow.id, due.priority, due.at);
+    const key = workItemKey(snapshot.id, workItem.priority, workItem.at);
     expect(await app.tables.twins.get(partition('new'), key)).toBeDefined();
     expect(lines()[0]).toMatchObject({ ...NEWER, document: 'snapshot', of: `${app.host}|new` });
     expect(await formatsInHealth()).toMatchObject([{ document: 'snapshot', format: 2 }]);
@@ -218,7 +224,10 @@ describe('resyncFleet beside twins that a newer package has stored', () => {
     expect(app.interval('old')).toBe(5);
     expect(app.reads('old')).toBeGreaterThan(0);
     expect(app.reads('new')).toBe(0);
-    expect(await instance.stores.progress.read(walkName(app.host))).toMatchObject({ phase: 'done', seen: 2 });
+    expect(await instance.stores.progress.read(auditName(app.host))).toMatchObject({
+      phase: 'done',
+      seen: 2,
+    });
     expect(await snapshotRow('new')).toEqual(before);
     for (const key of side) expect(await app.tables.twins.get(partition('new'), key)).toBeDefined();
   });
@@ -226,7 +235,7 @@ describe('resyncFleet beside twins that a newer package has stored', () => {
   test('does not count such twins, and does not remove the stub of a deleted one', async () => {
     app.pass(20 * MINUTE_MS);
     const stub = { format: 2, state: 'deleted', at: instantOf(0) };
-    const key = shadowKey(app.id('new'));
+    const key = snapshotKey(app.id('new'));
     const columns = { host: app.host, deviceId: 'new', at: instantOf(0) };
     await app.tables.twins.put(partition('new'), key, stub);
     await app.tables.twins.put(partition('new'), tombstoneKey(app.id('new')), columns);
@@ -234,8 +243,8 @@ describe('resyncFleet beside twins that a newer package has stored', () => {
     await app.resync(instance);
 
     expect((await snapshotRow('new')).properties).toMatchObject(stub);
-    const { states } = await instance.stores.twins.counts(app.host);
-    expect(Object.values(states).reduce((sum, count) => sum + count, 0)).toBe(1);
+    const { statuses } = await instance.stores.twins.counts(app.host);
+    expect(Object.values(statuses).reduce((sum, count) => sum + count, 0)).toBe(1);
   });
 });
 
@@ -258,7 +267,7 @@ describe('with a control row that a newer package has written', () => {
     });
 
     expect([app.interval('pump'), writes()]).toEqual([99, 0]);
-    expect(await app.shadow('pump')).toMatchObject({ desired: { interval: 99 }, due: {} });
+    expect(await app.snapshot('pump')).toMatchObject({ desired: { interval: 99 }, workItem: {} });
     expect(await rowAt(app.tables.state, 'control', 'control')).toEqual(before);
     expect(await formatsInHealth()).toMatchObject([{ document: 'control row', format: 2, known: 1 }]);
     expect(await call(fleetStatus(instance))).toMatchObject({ status: 503, body: { error: NEWER } });
@@ -286,7 +295,7 @@ describe('with progress that a newer package has written', () => {
     app.create('pump');
     app.take();
     const { progress } = instance.stores;
-    for (const name of ['counts', 'replan']) {
+    for (const name of ['counts', 'resync']) {
       await progress.write(name, 0);
       await makeNewer(app.tables.state, 'progress', name);
     }
@@ -300,7 +309,7 @@ describe('with progress that a newer package has written', () => {
     // The audit has found the twin.
     expect(app.interval('pump')).toBe(5);
     const after = await app.tables.state.list({ partitionKey: 'progress' });
-    expect(after.filter(({ rowKey }) => !rowKey.startsWith('walk'))).toEqual(before);
+    expect(after.filter(({ rowKey }) => !rowKey.startsWith('audit'))).toEqual(before);
     await expect(progress.write('counts', 3)).rejects.toMatchObject(NEWER);
     await expect(progress.read('counts')).rejects.toMatchObject(NEWER);
   });
@@ -308,14 +317,14 @@ describe('with progress that a newer package has written', () => {
   test('resyncFleet does not audit', async () => {
     app.create('pump');
     app.take();
-    await instance.stores.progress.write(walkName(app.host), null);
-    const before = await makeNewer(app.tables.state, 'progress', walkName(app.host));
+    await instance.stores.progress.write(auditName(app.host), null);
+    const before = await makeNewer(app.tables.state, 'progress', auditName(app.host));
 
     app.pass(2 * MINUTE_MS);
     await app.resync(instance);
 
     expect(app.calls).not.toContain('POST /devices/query');
-    expect(await rowAt(app.tables.state, 'progress', walkName(app.host))).toEqual(before);
+    expect(await rowAt(app.tables.state, 'progress', auditName(app.host))).toEqual(before);
   });
 });
 

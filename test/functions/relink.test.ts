@@ -2,7 +2,7 @@ import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { HttpRequest, InvocationContext } from '@azure/functions';
 import { afterEach, beforeEach, describe, expect, test } from '@jest/globals';
-import type { ReprovisionPolicy } from '../../local/dps/enrollments/enrollment.ts';
+import type { EnrollmentReprovisionPolicy } from '../../local/dps/enrollments/enrollment.ts';
 import { createRegistrar } from '../../local/dps/registration/registrar.ts';
 import { openRegistrations, type RegistrationStore } from '../../local/dps/registration/registration.ts';
 import type { WebhookCall } from '../../local/dps/registration/webhook.ts';
@@ -23,7 +23,7 @@ const KEY = Buffer.alloc(32, 7).toString('base64');
 describe('the webhook behind a DPS', () => {
   let hubs: IotHubs;
   let store: RegistrationStore;
-  let policy: ReprovisionPolicy | undefined;
+  let policy: EnrollmentReprovisionPolicy | undefined;
   /** Changed by tests between registrations. */
   let fleet: JsonObject;
   beforeEach(() => {
@@ -148,7 +148,7 @@ describe('the webhook behind a DPS', () => {
     expect(tagsOn(WEU)).toEqual({ own: 'enrollment' });
   });
 
-  test.each<[string, ReprovisionPolicy | undefined, JsonObject]>([
+  test.each<[string, EnrollmentReprovisionPolicy | undefined, JsonObject]>([
     [
       'the twin moves with the device under migrate',
       undefined,

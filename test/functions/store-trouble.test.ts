@@ -4,7 +4,7 @@ import { FunctionApp } from '../support/function-app.ts';
 import { storageAccount } from '../support/storage-account.ts';
 import { startTableProxy, type TableProxy } from '../support/table-proxy.ts';
 
-/** The due row of a write that is under way lies so far ahead. */
+/** The work item of a write that is under way lies so far ahead. */
 const WRITE_DUE_MS = 30_000;
 const NAMES = Array.from({ length: 24 }, (_, index) => `pump-${index}`);
 
@@ -31,7 +31,7 @@ const away = { code: 'BERTH_STORE_UNAVAILABLE' };
 const allAre = (value: number) =>
   expect(NAMES.map((name) => app.interval(name))).toEqual(NAMES.map(() => value));
 const writes = () => app.hub().counters.twinWrites;
-const afterDue = async () => {
+const afterRequeue = async () => {
   app.pass(WRITE_DUE_MS + 1_000);
   await app.resync(instance);
 };
@@ -39,10 +39,10 @@ const expectDone = async () => {
   allAre(5);
   expect(writes()).toBe(NAMES.length);
   for (const name of NAMES) {
-    expect(await app.shadow(name)).toMatchObject({
-      judgement: { state: 'pending' },
+    expect(await app.snapshot(name)).toMatchObject({
+      lastReconcile: { status: 'pending' },
       writing: undefined,
-      due: { priority: 'activity' },
+      workItem: { priority: 'activity' },
       paths: { interval: { foreign: [], writes: [{ value: 5, count: 1 }] } },
     });
   }
@@ -86,7 +86,7 @@ describe('a failure of the state tables', () => {
       if (who === 'another instance') instance = app.instance();
       await app.deliver(instance, batch);
       await app.deliver(instance);
-      await afterDue();
+      await afterRequeue();
 
       await expectDone();
     },
@@ -105,7 +105,7 @@ describe('a failure of the state tables', () => {
     await app.deliver(instance, batch).catch(() => app.deliver(instance, batch));
     tables.fate = () => 'pass';
     await app.deliver(instance);
-    await afterDue();
+    await afterRequeue();
 
     await expectDone();
   });
@@ -129,7 +129,7 @@ describe('a failure of the state tables', () => {
     tables.fate = () => 'pass';
     app.front = undefined;
     // The lease of the run that failed, and the writes that were under way, are over by then.
-    await afterDue();
+    await afterRequeue();
 
     await expectDone();
   });

@@ -16,9 +16,9 @@ import { syncTwins } from '../../src/functions/sync-twins.ts';
 import { Instance } from '../../src/instance/instance.ts';
 import { hostName } from '../../src/iot-hub/host-name.ts';
 import type { JsonObject } from '../../src/json/json.ts';
-import { dueKey, partitionOf } from '../../src/store/tables/keys.ts';
+import { partitionOf, workItemKey } from '../../src/store/tables/keys.ts';
 import { NEVER } from '../../src/time/instant.ts';
-import { type Shadow, unreadShadow } from '../../src/twin/snapshot/shadow.ts';
+import { type Snapshot, unreadSnapshot } from '../../src/twin/snapshot/snapshot.ts';
 import { letterOf } from '../store/letters.ts';
 import { storageAccount } from '../support/storage-account.ts';
 import { temporaryFolder } from '../support/temporary-folder.ts';
@@ -141,10 +141,10 @@ async function deliver(batch: readonly HubEvent[], more: Metadata = {}): Promise
   );
   return lines;
 }
-const shadow = async (): Promise<Shadow> => {
+const snapshot = async (): Promise<Snapshot> => {
   const { known } = await instance.stores.twins.load({ host: WEU, deviceId, moduleId: undefined });
-  if (known.kind !== 'shadow') throw new Error(`no shadow but ${known.kind}`);
-  return known.shadow;
+  if (known.kind !== 'snapshot') throw new Error(`no snapshot but ${known.kind}`);
+  return known.snapshot;
 };
 const take = () => events.splice(0);
 const today = () => new Date().toISOString().slice(0, 10);
@@ -161,11 +161,11 @@ describe('syncTwins against a real hub and real tables', () => {
     expect(desired()).toMatchObject({ interval: 60, $version: 2 });
     expect(view().counters.twinReads - before.twinReads).toBe(0);
     expect(view().counters.twinWrites - before.twinWrites).toBe(1);
-    const stored = await shadow();
+    const stored = await snapshot();
     expect(stored).toMatchObject({
-      judgement: { state: 'pending' },
+      lastReconcile: { status: 'pending' },
       writing: undefined,
-      due: { priority: 'activity' },
+      workItem: { priority: 'activity' },
     });
     expect(stored.paths.interval).toMatchObject({ foreign: [], writes: [{ value: 60, count: 1 }] });
   });
@@ -181,7 +181,7 @@ describe('syncTwins against a real hub and real tables', () => {
     expect(desired()).toMatchObject({ interval: 5, other: 1 });
     expect(view().counters.twinReads - before.twinReads).toBe(1);
     expect(view().counters.twinWrites - before.twinWrites).toBe(1);
-    expect((await shadow()).paths.interval).toMatchObject({ foreign: [expect.any(String)] });
+    expect((await snapshot()).paths.interval).toMatchObject({ foreign: [expect.any(String)] });
   });
 
   test('plans again for a twin that another writer changes in between', async () => {
@@ -193,7 +193,7 @@ describe('syncTwins against a real hub and real tables', () => {
     await deliver(reported);
 
     expect(desired()).toMatchObject({ interval: 60 });
-    expect((await shadow()).tags).toEqual({ unseen: true });
+    expect((await snapshot()).tags).toEqual({ unseen: true });
   });
 
   test('removes a device after its deletion event and one that is gone without an event', async () => {
@@ -219,8 +219,8 @@ describe('syncTwins against a real hub and real tables', () => {
     create({ interval: 5, wifi: { psk: 'hunter2', ssid: 'x' } });
     await deliver(take());
 
-    expect(JSON.stringify(await shadow())).not.toContain('hunter2');
-    expect((await shadow()).desired).toMatchObject({ wifi: { ssid: 'x' } });
+    expect(JSON.stringify(await snapshot())).not.toContain('hunter2');
+    expect((await snapshot()).desired).toMatchObject({ wifi: { ssid: 'x' } });
   });
 
   test('stores no redacted value from a list or from an event that cannot be read', async () => {
@@ -230,12 +230,12 @@ describe('syncTwins against a real hub and real tables', () => {
     const poison = { ...created, properties: { ...created.properties, opType: 'paintTwin' } };
     await deliver([created, poison]);
 
-    expect((await shadow()).desired).toMatchObject({ wifi: [{ ssid: 'x' }] });
+    expect((await snapshot()).desired).toMatchObject({ wifi: [{ ssid: 'x' }] });
     const { deadLetters } = instance.stores;
     const [letter] = (await deadLetters.find(`${today()}/2/${100 * count + 1}`)) ?? [];
     const kept = letter === undefined ? undefined : await deadLetters.read(letter.key);
     expect(kept).toMatchObject({ isRedacted: true, code: 'BERTH_EVENT_INVALID' });
-    expect(`${JSON.stringify(await shadow())}${kept?.body}`).not.toContain('hunter2');
+    expect(`${JSON.stringify(await snapshot())}${kept?.body}`).not.toContain('hunter2');
     expect(JSON.parse(String(kept?.body))).toMatchObject({
       properties: {
         desired: { wifi: [{ psk: expect.stringMatching(/^redacted:[0-9a-f]{24}$/), ssid: 'x' }] },
@@ -246,10 +246,10 @@ describe('syncTwins against a real hub and real tables', () => {
   test('shows no redacted value that was stored before its path was redacted', async () => {
     const id = { host: WEU, deviceId, moduleId: undefined };
     const wifi = { psk: 'hunter2', ssid: 'x' };
-    const stored = { ...unreadShadow(id, NEVER, ''), tags: { wifi } };
+    const stored = { ...unreadSnapshot(id, NEVER, ''), tags: { wifi } };
     await instance.stores.twins.save(await instance.stores.twins.load(id), {
-      kind: 'shadow',
-      shadow: stored,
+      kind: 'snapshot',
+      snapshot: stored,
     });
     const request = new HttpRequest({ method: 'GET', url: 'http://localhost/', params: { deviceId } });
 
@@ -265,7 +265,7 @@ describe('syncTwins against a real hub and real tables', () => {
 
     await deliver(await report({ battery: 10, note: '\u2028' }));
 
-    expect((await shadow()).desired).toMatchObject({ interval: 60, note: 'a\u2028b\u2029' });
+    expect((await snapshot()).desired).toMatchObject({ interval: 60, note: 'a\u2028b\u2029' });
   });
 
   test('handles a creation event without a version with one read', async () => {
@@ -277,7 +277,7 @@ describe('syncTwins against a real hub and real tables', () => {
 
     const lines = await deliver([{ ...created, body: Buffer.from(JSON.stringify(older)) }]);
 
-    expect(await shadow()).toMatchObject({ desired: { interval: 5 }, unread: undefined });
+    expect(await snapshot()).toMatchObject({ desired: { interval: 5 }, unread: undefined });
     expect(view().counters.twinReads - before.twinReads).toBe(1);
     expect(lines.join()).not.toContain('twinsSynchronised');
   });
@@ -330,14 +330,14 @@ describe('syncTwins against a real hub and real tables', () => {
       'BERTH_EVENT_NO_IDENTITY',
     ]);
     expect(letters[0]?.body.toString()).toBe('not json \u0000');
-    expect(await instance.stores.strangers.list()).toContainEqual(
+    expect(await instance.stores.unknownHubs.list()).toContainEqual(
       expect.objectContaining({ hubName: `foreign-${count}`, events: 1 }),
     );
     expect(JSON.parse(lines.at(-1) ?? '')).toMatchObject({
       event: 'twinsSynchronised',
       taken: 2,
       deadLetters: 2,
-      strangers: 1,
+      unknownHubs: 1,
     });
   });
 
@@ -415,8 +415,11 @@ describe('resyncFleet', () => {
     instance = offline;
     await deliver(reported);
     instance = hosted;
-    const due = (await shadow()).due;
-    expect(due).toMatchObject({ priority: 'drift', why: expect.stringContaining('could not be reached') });
+    const workItem = (await snapshot()).workItem;
+    expect(workItem).toMatchObject({
+      priority: 'drift',
+      why: expect.stringContaining('could not be reached'),
+    });
     expect(desired()).toMatchObject({ interval: 5 });
 
     const later = new Instance({
@@ -424,7 +427,7 @@ describe('resyncFleet', () => {
       directory,
       build: '2026-11-23T00:00:00Z',
       // Devices of a hub are counted every ten seconds at most.
-      now: () => Math.max(Date.now(), due?.at ?? 0) + 10_000,
+      now: () => Math.max(Date.now(), workItem?.at ?? 0) + 10_000,
       log: () => {},
     });
     instance = later;
@@ -432,10 +435,10 @@ describe('resyncFleet', () => {
     instance = hosted;
 
     expect(desired()).toMatchObject({ interval: 60 });
-    expect((await shadow()).due).toMatchObject({ priority: 'activity' });
+    expect((await snapshot()).workItem).toMatchObject({ priority: 'activity' });
     const counts = await instance.stores.twins.counts(WEU);
     expect(counts.countedAt).toBeGreaterThan(0);
-    expect(counts.states.pending).toBeGreaterThan(0);
+    expect(counts.statuses.pending).toBeGreaterThan(0);
     expect((await instance.stores.conditions.read(Date.now())).hubs.get(WEU)?.devices?.count).toBe(
       view().deviceCount,
     );
@@ -449,24 +452,28 @@ describe('resyncFleet', () => {
     const { known } = await instance.stores.twins.load(id);
     const ghost = { ...id, deviceId: `${deviceId}-ghost` };
     const record = await instance.stores.twins.load(ghost);
-    if (known.kind !== 'shadow') throw new Error(known.kind);
-    // A due row without its shadow, as a restored table could hold it.
+    if (known.kind !== 'snapshot') throw new Error(known.kind);
+    // A work item without its snapshot, as a restored table could hold it.
     const saved = await instance.stores.twins.save(record, {
-      kind: 'shadow',
-      shadow: { ...known.shadow, id: ghost, due: { priority: 'edit', at: 5, why: 'test', tries: 0 } },
+      kind: 'snapshot',
+      snapshot: {
+        ...known.snapshot,
+        id: ghost,
+        workItem: { priority: 'edit', at: 5, why: 'test', tries: 0 },
+      },
     });
     if (saved === 'conflict') throw new Error(saved);
     await instance.stores.twins.save(
       { ...saved, known: { kind: 'nothing' } },
-      { kind: 'shadow', shadow: { ...known.shadow, id: ghost } },
+      { kind: 'snapshot', snapshot: { ...known.snapshot, id: ghost } },
     );
-    expect(await instance.stores.twins.due(partitionOf(ghost), 'edit', Date.now(), 9)).toMatchObject([
-      { rowKey: dueKey(ghost, 'edit', 5) },
+    expect(await instance.stores.twins.dueItems(partitionOf(ghost), 'edit', Date.now(), 9)).toMatchObject([
+      { rowKey: workItemKey(ghost, 'edit', 5) },
     ]);
 
     await resync();
 
-    expect(await instance.stores.twins.due(partitionOf(ghost), 'edit', Date.now(), 9)).toEqual([]);
+    expect(await instance.stores.twins.dueItems(partitionOf(ghost), 'edit', Date.now(), 9)).toEqual([]);
   });
 
   test('runs in one instance at a time', async () => {

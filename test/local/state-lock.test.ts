@@ -4,7 +4,7 @@ import { existsSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:net';
 import { join } from 'node:path';
 import { beforeEach, describe, expect, test } from '@jest/globals';
-import { readFleet } from '../../local/fleet-file.ts';
+import { readLocalFleet } from '../../local/fleet-file.ts';
 import { listen, reservePort } from '../../local/listen.ts';
 import { lockState } from '../../local/state-lock.ts';
 import { temporaryFolder } from '../support/temporary-folder.ts';
@@ -64,7 +64,7 @@ describe('the fleet file', () => {
     const file = join(directory, 'fleet.json');
     writeFileSync(file, '{"hubs":[{"host":"weu"}]}');
 
-    expect(() => readFleet(file)).toThrow(
+    expect(() => readLocalFleet(file)).toThrow(
       expect.objectContaining({
         code: 'BERTH_LOCAL_FLEET_INVALID',
         message: expect.stringMatching(
@@ -76,7 +76,7 @@ describe('the fleet file', () => {
   });
 
   test('is refused with an error if it does not exist', () => {
-    expect(() => readFleet(join(directory, 'none.json'))).toThrow(
+    expect(() => readLocalFleet(join(directory, 'none.json'))).toThrow(
       /cannot be read: is this the project’s folder\?|cannot be read/,
     );
   });

@@ -1,29 +1,29 @@
 import { PassThrough } from 'node:stream';
 import { describe, expect, test } from '@jest/globals';
-import { cast } from '../../local/devices/cast.ts';
-import { Progress } from '../../local/progress.ts';
+import { deviceProfiles } from '../../local/devices/device-profiles.ts';
+import { FleetProgress } from '../../local/progress.ts';
 import { type LiveModel, renderLive } from '../../local/view/live-view.ts';
 import { type PolicyLine, policyLines } from '../../local/view/policy-lines.ts';
 import { progressLine } from '../../local/view/progress-line.ts';
 import { openScreen } from '../../local/view/screen.ts';
 import { duration } from '../../local/view/text.ts';
-import { type FaultLine, type Trouble, troubleLines } from '../../local/view/trouble-lines.ts';
+import { type FaultLine, type ShownTrouble, troubleLines } from '../../local/view/trouble-lines.ts';
 
 function policy(told: Partial<PolicyLine>): PolicyLine {
   return {
     name: 'slow-night',
     mode: 'enforce',
-    ramp: 1,
+    rollout: 1,
     reached: 0,
     held: 0,
     rejected: 0,
-    fighting: 0,
+    contested: 0,
     pausedBy: undefined,
     ...told,
   };
 }
 
-function letters(count: number, more = false): Trouble['deadLetters'] {
+function letters(count: number, more = false): ShownTrouble['deadLetters'] {
   return { count, more, since: '2026-11-18' };
 }
 
@@ -132,13 +132,13 @@ describe('the policies of the live view', () => {
     expect(
       policyLines([
         policy({ name: 'interval', reached: 20 }),
-        policy({ name: 'slow-night', ramp: 0.416, reached: 8, held: 12 }),
-        policy({ name: 'battery-saver', ramp: 0.999, reached: 40, rejected: 6, pausedBy: 'Berth' }),
-        policy({ name: 'a-name-that-is-much-longer-than-most', fighting: 1 }),
+        policy({ name: 'slow-night', rollout: 0.416, reached: 8, held: 12 }),
+        policy({ name: 'battery-saver', rollout: 0.999, reached: 40, rejected: 6, pausedBy: 'Berth' }),
+        policy({ name: 'a-name-that-is-much-longer-than-most', contested: 1 }),
         policy({ name: 'look', mode: 'observe', held: 3 }),
       ]),
     ).toEqual([
-      'policy                   ramp  reached  held  rejected  fighting  paused by',
+      'policy                   rollout  reached  held  rejected  contested  paused by',
       'slow-night               41 %        8    12         0         0',
       'battery-saver            99 %       40     0         6         0  Berth',
       'a-name-that-is-much-l…  100 %        0     0         0         1',
@@ -147,13 +147,13 @@ describe('the policies of the live view', () => {
   });
 
   test('policies are shown between the costs of twins and the latest events', () => {
-    const lines = renderLive({ ...MODEL, policies: [policy({ ramp: 0.5, reached: 1, held: 1 })] });
+    const lines = renderLive({ ...MODEL, policies: [policy({ rollout: 0.5, reached: 1, held: 1 })] });
     const at = lines.findIndex((line) => line.startsWith('policy'));
 
     expect(lines.slice(at - 2, at + 4)).toEqual([
       'events   0 unread',
       '',
-      'policy      ramp  reached  held  rejected  fighting',
+      'policy      rollout  reached  held  rejected  contested',
       'slow-night  50 %        1     1         0         0',
       '',
       ...MODEL.happenings,
@@ -172,7 +172,7 @@ describe('the trouble lines of the live view', () => {
     ...told,
   });
 
-  test.each<[string, Partial<Trouble>, readonly string[]]>([
+  test.each<[string, Partial<ShownTrouble>, readonly string[]]>([
     ['no line without trouble', {}, []],
     ['no line for dead letters that have not been counted yet', { deadLetters: undefined }, []],
     [
@@ -280,18 +280,18 @@ test.each([
 
 describe('the simulated devices', () => {
   test('a third of the simulated devices have low batteries, one more rejects, and most use MQTT', () => {
-    const parts = cast(50);
-    const share = (which: (part: (typeof parts)[number]) => boolean) => parts.filter(which).length;
+    const profiles = deviceProfiles(50);
+    const share = (which: (profile: (typeof profiles)[number]) => boolean) => profiles.filter(which).length;
 
     expect(share(({ battery, isPicky }) => battery === 'low' && !isPicky)).toBe(17);
     expect(share(({ isPicky }) => isPicky)).toBe(1);
     expect(share(({ registersOver }) => registersOver === 'https')).toBe(12);
     expect(share(({ proof }) => proof === 'certificate')).toBe(5);
-    expect(new Set(parts.map(({ deviceId }) => deviceId)).size).toBe(50);
+    expect(new Set(profiles.map(({ deviceId }) => deviceId)).size).toBe(50);
   });
 
   test('the progress line counts the messages of the simulated devices', () => {
-    const progress = new Progress(cast(3));
+    const progress = new FleetProgress(deviceProfiles(3));
     progress.take({ type: 'registered', deviceId: 'sim-0001', hub: 'h' });
     progress.take({ type: 'reported', deviceId: 'sim-0001', battery: 15 });
     progress.take({ type: 'reported', deviceId: 'sim-0001', battery: 14 });

@@ -3,14 +3,14 @@ import { hostName } from '../../src/iot-hub/host-name.ts';
 import { packDocument, unpackDocument } from '../../src/store/tables/document.ts';
 import {
   attentionKey,
-  dueKey,
-  dueRange,
-  moduleShadowPrefix,
+  moduleSnapshotPrefix,
   partitionOf,
   partitionsOf,
   prefixRange,
-  shadowKey,
+  snapshotKey,
   tombstoneKey,
+  workItemKey,
+  workItemRange,
 } from '../../src/store/tables/keys.ts';
 import { fc } from '../support/properties.ts';
 
@@ -29,9 +29,9 @@ describe('the stored form of table keys', () => {
   });
 
   test('has a fixed key for a device, a module, a work item, attention and a tombstone', () => {
-    expect(shadowKey(id('a#b?c%d'))).toBe('s|a~23b~3Fc~25d');
-    expect(shadowKey(id('d', 'm'))).toBe('s|d|m');
-    expect(dueKey(id('d'), 'drift', 1_795_435_200_123)).toBe('due|1|001795435200123|d');
+    expect(snapshotKey(id('a#b?c%d'))).toBe('s|a~23b~3Fc~25d');
+    expect(snapshotKey(id('d', 'm'))).toBe('s|d|m');
+    expect(workItemKey(id('d'), 'drift', 1_795_435_200_123)).toBe('due|1|001795435200123|d');
     expect(attentionKey(id('d'), 'rejected')).toBe('att|rejected|d');
     expect(tombstoneKey(id('d', 'm'))).toBe('tomb|d|m');
   });
@@ -39,7 +39,7 @@ describe('the stored form of table keys', () => {
   test('uses a hash for ids that are too long', () => {
     const long = id('#'.repeat(128), '%'.repeat(128));
 
-    expect(shadowKey(long)).toMatch(/^s\|~[0-9a-f]{64}$/);
+    expect(snapshotKey(long)).toMatch(/^s\|~[0-9a-f]{64}$/);
   });
 });
 
@@ -47,10 +47,10 @@ describe('table keys', () => {
   test('differ for different ids and contain only characters that tables allow', () => {
     fc.assert(
       fc.property(deviceId, deviceId, (one, other) => {
-        const keys = [shadowKey(id(one)), shadowKey(id(one, other)), dueKey(id(one), 'edit', 5)];
+        const keys = [snapshotKey(id(one)), snapshotKey(id(one, other)), workItemKey(id(one), 'edit', 5)];
 
         for (const key of keys) expect(key).not.toMatch(/[#?%/\\]/);
-        if (one !== other) expect(shadowKey(id(one))).not.toBe(shadowKey(id(other)));
+        if (one !== other) expect(snapshotKey(id(one))).not.toBe(snapshotKey(id(other)));
       }),
     );
   });
@@ -58,21 +58,18 @@ describe('table keys', () => {
   test('put exactly the work items whose time has come into the range of their priority', () => {
     const inRange = (key: string, [from, to]: readonly [string, string]) => key >= from && key < to;
 
-    expect(inRange(dueKey(id('d'), 'drift', 100), dueRange('drift', 100))).toBe(true);
-    expect(inRange(dueKey(id('~'), 'drift', 101), dueRange('drift', 100))).toBe(false);
-    expect(inRange(dueKey(id('d'), 'edit', 50), dueRange('drift', 100))).toBe(false);
+    expect(inRange(workItemKey(id('d'), 'drift', 100), workItemRange('drift', 100))).toBe(true);
+    expect(inRange(workItemKey(id('~'), 'drift', 101), workItemRange('drift', 100))).toBe(false);
+    expect(inRange(workItemKey(id('d'), 'edit', 50), workItemRange('drift', 100))).toBe(false);
   });
 
   test('put exactly the modules of a device after its prefix', () => {
-    const [from, to] = prefixRange(moduleShadowPrefix('d'));
+    const [from, to] = prefixRange(moduleSnapshotPrefix('d'));
     const within = (key: string) => key >= from && key < to;
 
-    expect([id('d', 'm'), id('d'), id('d1', 'm'), id('d-x')].map((twin) => within(shadowKey(twin)))).toEqual([
-      true,
-      false,
-      false,
-      false,
-    ]);
+    expect(
+      [id('d', 'm'), id('d'), id('d1', 'm'), id('d-x')].map((twin) => within(snapshotKey(twin))),
+    ).toEqual([true, false, false, false]);
   });
 
   test('spread devices over all sixteen partitions of a hub', () => {

@@ -1,9 +1,9 @@
 import { beforeEach, describe, expect, test } from '@jest/globals';
 import { RecordMemory } from '../../src/store/twins/record-memory.ts';
 import type { TwinRecord } from '../../src/store/twins/twin-store.ts';
-import type { Shadow } from '../../src/twin/snapshot/shadow.ts';
+import type { Snapshot } from '../../src/twin/snapshot/snapshot.ts';
 import type { TwinId } from '../../src/twin/snapshot/twin.ts';
-import { at, ID, shadowOf } from '../twin/twins.ts';
+import { at, ID, snapshotOf } from '../twin/twins.ts';
 
 const MIB = 1024 * 1024;
 
@@ -12,9 +12,9 @@ beforeEach(() => {
   memory = new RecordMemory();
 });
 const idOf = (deviceId: string): TwinId => ({ ...ID, deviceId });
-const recordOf = (deviceId: string, parts: Partial<Shadow> = {}): TwinRecord => ({
+const recordOf = (deviceId: string, parts: Partial<Snapshot> = {}): TwinRecord => ({
   id: idOf(deviceId),
-  known: { kind: 'shadow', shadow: shadowOf({ id: idOf(deviceId), ...parts }) },
+  known: { kind: 'snapshot', snapshot: snapshotOf({ id: idOf(deviceId), ...parts }) },
   etag: '1',
   isRemembered: false,
 });
@@ -31,7 +31,7 @@ test('a record is returned unchanged and marked as remembered', () => {
 test('the newest record counts, and a removed record is not found', () => {
   memory.put(recordOf('a', { version: 2 }), 100);
   memory.put({ ...recordOf('a', { version: 3 }), etag: '2' }, 100);
-  expect(memory.get(idOf('a'))).toMatchObject({ etag: '2', known: { shadow: { version: 3 } } });
+  expect(memory.get(idOf('a'))).toMatchObject({ etag: '2', known: { snapshot: { version: 3 } } });
 
   memory.forget(idOf('a'));
   expect(remembers('a')).toBe(false);

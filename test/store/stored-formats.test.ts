@@ -10,14 +10,14 @@ import { ControlStore } from '../../src/store/state/control.ts';
 import { ProgressStore } from '../../src/store/state/progress-store.ts';
 import { RevisionStore } from '../../src/store/state/revisions.ts';
 import { packDocument } from '../../src/store/tables/document.ts';
-import { partitionOf, shadowKey } from '../../src/store/tables/keys.ts';
+import { partitionOf, snapshotKey } from '../../src/store/tables/keys.ts';
 import type { MetNewerFormat } from '../../src/store/tables/newer-format.ts';
 import { StoredDocuments } from '../../src/store/tables/stored-documents.ts';
 import { openTables, type Tables } from '../../src/store/tables/tables.ts';
 import { TwinStore } from '../../src/store/twins/twin-store.ts';
 import { fleetOf, requestOf } from '../allocation/requests.ts';
 import { storageAccount } from '../support/storage-account.ts';
-import { ID, shadowOf, T0 } from '../twin/twins.ts';
+import { ID, snapshotOf, T0 } from '../twin/twins.ts';
 
 /* How the formats of documents are stored in the tables, and what the stores make of older, damaged and newer rows. */
 
@@ -88,14 +88,14 @@ describe('rows of this package', () => {
   test('have the number of their format in a column', async () => {
     const twins = new TwinStore(tables.twins);
     const record = await twins.load(ID);
-    const saved = await twins.save(record, { kind: 'shadow', shadow: shadowOf() });
+    const saved = await twins.save(record, { kind: 'snapshot', snapshot: snapshotOf() });
     await new ControlStore(tables.state).update((control) => ({ ...control, generation: 1 }));
     await new ProgressStore(tables.state).write('x', 1);
     await new RevisionStore(tables.state).keep('r', '{}', '2026-01-01');
     await new ConditionsStore(tables.state).recordCount(ID.host, 1, T0);
 
     expect(saved).not.toBe('conflict');
-    expect(await formatOf('twins', partitionOf(ID), shadowKey(ID))).toBe(1);
+    expect(await formatOf('twins', partitionOf(ID), snapshotKey(ID))).toBe(1);
     expect(await formatOf('state', 'control', 'control')).toBe(1);
     expect(await formatOf('state', 'progress', 'x')).toBe(1);
     expect(await formatOf('state', 'revisions', 'r')).toBe(2);
@@ -221,7 +221,7 @@ describe('rows of a newer package', () => {
 
   test('end a scan of all twins and a scan of all receipts with a coded error', async () => {
     const refused = { code: 'BERTH_FORMAT_NEWER' };
-    await tables.twins.put('newer.azure-devices.net|00', 's|d', { format: 2, state: 'inSync' });
+    await tables.twins.put('newer.azure-devices.net|00', 's|d', { format: 2, status: 'inSync' });
     await tables.receipts.put('newer', '0', { format: 2, at: new Date(T0) });
 
     const through = async (rows: AsyncIterable<unknown>) => {

@@ -11,25 +11,25 @@ import { ConditionsStore } from '../../src/store/state/conditions-store.ts';
 import { ControlStore } from '../../src/store/state/control.ts';
 import { Lease } from '../../src/store/state/lease.ts';
 import { RevisionStore } from '../../src/store/state/revisions.ts';
-import { StrangerStore } from '../../src/store/state/stranger-store.ts';
+import { UnknownHubStore } from '../../src/store/state/unknown-hub-store.ts';
 import { packDocument } from '../../src/store/tables/document.ts';
 import {
   attentionKey,
-  dueKey,
   type PartitionKey,
   partitionOf,
-  shadowKey,
+  snapshotKey,
   tombstoneKey,
+  workItemKey,
 } from '../../src/store/tables/keys.ts';
 import { openTables, type Tables } from '../../src/store/tables/tables.ts';
 import { type TwinRecord, TwinStore } from '../../src/store/twins/twin-store.ts';
 import { instantOf } from '../../src/time/instant.ts';
-import type { Known } from '../../src/twin/events/fold.ts';
-import { DUE_PRIORITIES, type Shadow, type TwinState } from '../../src/twin/snapshot/shadow.ts';
+import type { Known } from '../../src/twin/events/apply-event.ts';
+import { type Snapshot, type TwinStatus, WORK_PRIORITIES } from '../../src/twin/snapshot/snapshot.ts';
 import type { TwinId } from '../../src/twin/snapshot/twin.ts';
 import { fleetOf, requestOf } from '../allocation/requests.ts';
 import { storageAccount } from '../support/storage-account.ts';
-import { shadowOf, T0 } from '../twin/twins.ts';
+import { snapshotOf, T0 } from '../twin/twins.ts';
 
 let storage: string;
 let tables: Tables;
@@ -44,12 +44,12 @@ beforeEach(() => {
   host = hostName(`${randomUUID()}.azure-devices.net`);
 });
 const idOf = (deviceId: string, moduleId?: string): TwinId => ({ host, deviceId, moduleId });
-const present = (id: TwinId, parts: Partial<Shadow> = {}): Exclude<Known, { kind: 'nothing' }> => ({
-  kind: 'shadow',
-  shadow: shadowOf({ ...parts, id }),
+const present = (id: TwinId, parts: Partial<Snapshot> = {}): Exclude<Known, { kind: 'nothing' }> => ({
+  kind: 'snapshot',
+  snapshot: snapshotOf({ ...parts, id }),
 });
-const judged = (state: TwinState, why = '') => ({
-  judgement: { state, since: T0, why, revision: 'r', policies: {}, isHeld: false },
+const resynced = (status: TwinStatus, why = '') => ({
+  lastReconcile: { status, since: T0, why, revision: 'r', policies: {}, isHeld: false },
 });
 
 describe('the twin store', () => {
@@ -66,27 +66,27 @@ describe('the twin store', () => {
     return saved;
   };
 
-  /** Due work of all priorities. */
+  /** Work items of all priorities. */
   const dueIn = async (partition: PartitionKey, now: number) => {
     const pages = await Promise.all(
-      DUE_PRIORITIES.map((priority) => store.due(partition, priority, now, 10)),
+      WORK_PRIORITIES.map((priority) => store.dueItems(partition, priority, now, 10)),
     );
     return pages.flat();
   };
 
   test('returns the stored snapshot for any id and any text', async () => {
     const id = idOf("a#b?c%d*'(x)=@$,;", 'm#1');
-    const shadow = present(id, {
+    const snapshot = present(id, {
       tags: { city: 'Zürich' },
       reported: { list: [1, null, { a: 1.5 }] },
       etag: undefined,
     });
 
     const nothing = await store.load(id);
-    await save(nothing, shadow);
+    await save(nothing, snapshot);
 
     expect(nothing.known).toEqual({ kind: 'nothing' });
-    expect((await store.load(id)).known).toEqual(shadow);
+    expect((await store.load(id)).known).toEqual(snapshot);
   });
 
   test('keeps twins up to the documented sizes', async () => {
@@ -98,15 +98,15 @@ describe('the twin store', () => {
           Array.from({ length: 250 }, (_, j) => ((i * 997 + j * seed) % 9973).toString(36)).join('-'),
         ]),
       );
-    const shadow = present(id, {
+    const snapshot = present(id, {
       desired: section(31),
       reported: section(37),
       tags: { a: 'x'.repeat(4_000) },
     });
 
-    await save(await store.load(id), shadow);
+    await save(await store.load(id), snapshot);
 
-    expect((await store.load(id)).known).toEqual(shadow);
+    expect((await store.load(id)).known).toEqual(snapshot);
   });
 
   test('refuses to overwrite a change of another writer', async () => {
@@ -125,26 +125,26 @@ describe('the twin store', () => {
     const nothing = await Promise.all(ids.map((id) => store.load(id)));
     await save(nothing[7] as TwinRecord, present(ids[7] as TwinId, { version: 5 }));
 
-    const outcomes = await Promise.all(nothing.map((record) => store.save(record, present(record.id))));
+    const results = await Promise.all(nothing.map((record) => store.save(record, present(record.id))));
 
-    expect(outcomes.filter((outcome) => outcome === 'conflict')).toHaveLength(1);
-    expect(outcomes[7]).toBe('conflict');
+    expect(results.filter((result) => result === 'conflict')).toHaveLength(1);
+    expect(results[7]).toBe('conflict');
     const loaded = await Promise.all(ids.map((id) => store.load(id)));
-    expect(loaded.every(({ known }) => known.kind === 'shadow')).toBe(true);
+    expect(loaded.every(({ known }) => known.kind === 'snapshot')).toBe(true);
   });
 
   test('keeps the work item consistent with the snapshot', async () => {
     const id = idOf('d');
     const partition = partitionOf(id);
-    const due = (at: number, priority: 'edit' | 'drift' = 'drift') => ({
-      due: { priority, at, why: 'test', tries: 0 },
+    const workItem = (at: number, priority: 'edit' | 'drift' = 'drift') => ({
+      workItem: { priority, at, why: 'test', tries: 0 },
     });
 
-    let record = await save(await store.load(id), present(id, due(T0)));
+    let record = await save(await store.load(id), present(id, workItem(T0)));
     expect(await dueIn(partition, T0 - 1)).toEqual([]);
     expect(await dueIn(partition, T0)).toMatchObject([{ id, priority: 'drift' }]);
 
-    record = await save(record, present(id, due(T0 + 5_000, 'edit')));
+    record = await save(record, present(id, workItem(T0 + 5_000, 'edit')));
     expect(await dueIn(partition, T0)).toEqual([]);
     expect(await dueIn(partition, T0 + 5_000)).toMatchObject([{ id, priority: 'edit' }]);
 
@@ -157,34 +157,34 @@ describe('the twin store', () => {
     const same = Array.from({ length: 400 }, (_, i) => idOf(`d${i}`))
       .filter((id) => partitionOf(id) === partition)
       .slice(0, 4);
-    const dues = [
+    const workItems = [
       { priority: 'resync', at: T0 },
       { priority: 'drift', at: T0 + 2 },
       { priority: 'drift', at: T0 + 1 },
       { priority: 'edit', at: T0 + 3 },
     ] as const;
-    for (const [index, due] of dues.entries()) {
+    for (const [index, workItem] of workItems.entries()) {
       const id = same[index] as TwinId;
-      await save(await store.load(id), present(id, { due: { ...due, why: '', tries: 0 } }));
+      await save(await store.load(id), present(id, { workItem: { ...workItem, why: '', tries: 0 } }));
     }
 
     const ids = (await dueIn(partition, T0 + 10)).map(({ id }) => id.deviceId);
 
     expect(ids).toEqual([same[3], same[2], same[1], same[0]].map((id) => id?.deviceId));
-    expect(await store.due(partition, 'drift', T0 + 10, 1)).toHaveLength(1);
+    expect(await store.dueItems(partition, 'drift', T0 + 10, 1)).toHaveLength(1);
   });
 
   test('accepts a missing work item and removes one without a snapshot', async () => {
     const id = idOf('d');
     const record = await save(
       await store.load(id),
-      present(id, { due: { priority: 'edit', at: T0, why: '', tries: 0 } }),
+      present(id, { workItem: { priority: 'edit', at: T0, why: '', tries: 0 } }),
     );
-    const [row] = await store.due(partitionOf(id), 'edit', T0, 1);
-    if (row === undefined) throw new Error('no due row');
+    const [row] = await store.dueItems(partitionOf(id), 'edit', T0, 1);
+    if (row === undefined) throw new Error('no work item');
 
-    await store.dropDue(row);
-    await store.dropDue(row);
+    await store.dropItem(row);
+    await store.dropItem(row);
 
     expect(await store.save(record, present(id))).not.toBe('conflict');
   });
@@ -192,32 +192,32 @@ describe('the twin store', () => {
   test('returns a twin with a damaged row as one that must be read', async () => {
     const id = idOf('broken');
     await save(await store.load(id), present(id, { tags: { city: 'Zürich' } }));
-    const row = { partitionKey: partitionOf(id), rowKey: shadowKey(id) };
+    const row = { partitionKey: partitionOf(id), rowKey: snapshotKey(id) };
     for (const properties of [
-      { host: 'x', deviceId: 'somebody-else', state: 'inSync', doc0: new Uint8Array([1, 2, 3]) },
-      { host: 'x', deviceId: 'somebody-else', state: 'inSync', ...packDocument({ version: 'x' }) },
-      { host: 'x', deviceId: 'somebody-else', state: 'inSync' },
-      { host: 'x', deviceId: 'somebody-else', state: 'deleted', at: 'x' },
+      { host: 'x', deviceId: 'somebody-else', status: 'inSync', doc0: new Uint8Array([1, 2, 3]) },
+      { host: 'x', deviceId: 'somebody-else', status: 'inSync', ...packDocument({ version: 'x' }) },
+      { host: 'x', deviceId: 'somebody-else', status: 'inSync' },
+      { host: 'x', deviceId: 'somebody-else', status: 'deleted', at: 'x' },
     ]) {
       await tables.twins.put(row.partitionKey, row.rowKey, properties);
 
       const { known } = await new TwinStore(tables.twins).load(id);
       const [paged] = await store.page(partitionOf(id), undefined, 10);
 
-      expect(known).toMatchObject({ kind: 'shadow', shadow: { id, version: 0, unread: {} } });
-      expect(paged).toMatchObject({ id, known: { kind: 'shadow', shadow: { id } } });
+      expect(known).toMatchObject({ kind: 'snapshot', snapshot: { id, version: 0, unread: {} } });
+      expect(paged).toMatchObject({ id, known: { kind: 'snapshot', snapshot: { id } } });
     }
   });
 
   test('removes rows that no twin has and keeps the others', async () => {
     const id = idOf('swept');
-    const due = { priority: 'drift', at: T0, why: 'late', tries: 0 } as const;
-    await save(await store.load(id), present(id, { due, ...judged('rejected', 'no') }));
+    const workItem = { priority: 'drift', at: T0, why: 'late', tries: 0 } as const;
+    await save(await store.load(id), present(id, { workItem, ...resynced('rejected', 'no') }));
     const partition = partitionOf(id);
     const columns = { host, deviceId: 'swept' };
-    const strays = [attentionKey(id, 'fighting'), dueKey(id, 'edit', T0 + 5), tombstoneKey(id)];
+    const strays = [attentionKey(id, 'contested'), workItemKey(id, 'edit', T0 + 5), tombstoneKey(id)];
     for (const rowKey of strays) await tables.twins.put(partition, rowKey, { ...columns, why: 'stray' });
-    const kept = [attentionKey(id, 'rejected'), dueKey(id, 'drift', T0)];
+    const kept = [attentionKey(id, 'rejected'), workItemKey(id, 'drift', T0)];
 
     for (let after: string | undefined; ; ) {
       const page = await store.sweep(partition, after, 2);
@@ -226,18 +226,18 @@ describe('the twin store', () => {
     }
 
     const rows = await tables.twins.list({ partitionKey: partition });
-    expect(rows.map(({ rowKey }) => rowKey)).toEqual([...kept, shadowKey(id)].sort());
+    expect(rows.map(({ rowKey }) => rowKey)).toEqual([...kept, snapshotKey(id)].sort());
   });
 
   test('writes lost rows of a twin again on request', async () => {
     const id = idOf('lost');
-    const due = { priority: 'drift', at: T0, why: 'late', tries: 0 } as const;
-    const shadow = present(id, { due, ...judged('rejected', 'no') });
-    const saved = await save(await store.load(id), shadow);
-    await tables.twins.delete(partitionOf(id), dueKey(id, 'drift', T0));
+    const workItem = { priority: 'drift', at: T0, why: 'late', tries: 0 } as const;
+    const snapshot = present(id, { workItem, ...resynced('rejected', 'no') });
+    const saved = await save(await store.load(id), snapshot);
+    await tables.twins.delete(partitionOf(id), workItemKey(id, 'drift', T0));
     await tables.twins.delete(partitionOf(id), attentionKey(id, 'rejected'));
 
-    await store.save(saved, shadow, { rewrites: true });
+    await store.save(saved, snapshot, { rewrites: true });
 
     expect(await dueIn(partitionOf(id), T0)).toHaveLength(1);
     expect(await store.attention(partitionOf(id), undefined, 10)).toMatchObject([{ id, why: 'no' }]);
@@ -247,25 +247,28 @@ describe('the twin store', () => {
     const id = idOf('d');
     const rejected = await save(
       await store.load(id),
-      present(id, judged('rejected', 'interval the device answered 400')),
+      present(id, resynced('rejected', 'interval the device answered 400')),
     );
 
     expect(await store.attention(partitionOf(id), undefined, 10)).toMatchObject([
-      { id, state: 'rejected', since: T0, why: 'interval the device answered 400' },
+      { id, status: 'rejected', since: T0, why: 'interval the device answered 400' },
     ]);
 
-    await save(rejected, present(id, judged('inSync')));
+    await save(rejected, present(id, resynced('inSync')));
     expect(await store.attention(partitionOf(id), undefined, 10)).toEqual([]);
   });
 
   test('keeps the tombstone of a deleted twin until it is old and accepts the twin when it is created again', async () => {
     const id = idOf('d');
     const partition = partitionOf(id);
-    const due = { due: { priority: 'edit', at: T0, why: '', tries: 0 }, ...judged('rejected') } as const;
-    const shadow = await save(await store.load(id), present(id, due));
+    const workItem = {
+      workItem: { priority: 'edit', at: T0, why: '', tries: 0 },
+      ...resynced('rejected'),
+    } as const;
+    const snapshot = await save(await store.load(id), present(id, workItem));
     const deleted = { kind: 'deleted', at: instantOf(T0) } as const;
 
-    const tombstone = await save(shadow, deleted);
+    const tombstone = await save(snapshot, deleted);
     expect((await store.load(id)).known).toEqual(deleted);
     expect(await dueIn(partition, T0)).toEqual([]);
     expect(await store.attention(partition, undefined, 10)).toEqual([]);
@@ -275,7 +278,7 @@ describe('the twin store', () => {
 
     const reborn = await save(tombstone, present(id));
     await store.count(partition, T0, instantOf(T0 + 1));
-    expect((await store.load(id)).known.kind).toBe('shadow');
+    expect((await store.load(id)).known.kind).toBe('snapshot');
 
     await save(reborn, deleted);
     await store.count(partition, T0, instantOf(T0 + 1));
@@ -283,10 +286,10 @@ describe('the twin store', () => {
   });
 
   test('counts twins by status with the time of the count', async () => {
-    const states: readonly TwinState[] = ['inSync', 'inSync', 'rejected', 'pending', 'unknown'];
-    for (const [index, state] of states.entries()) {
+    const states: readonly TwinStatus[] = ['inSync', 'inSync', 'rejected', 'pending', 'unknown'];
+    for (const [index, status] of states.entries()) {
       const id = idOf(`d${index}`);
-      await save(await store.load(id), present(id, judged(state)));
+      await save(await store.load(id), present(id, resynced(status)));
     }
     expect((await store.counts(host)).countedAt).toBeUndefined();
 
@@ -299,7 +302,7 @@ describe('the twin store', () => {
     }
 
     expect(await store.counts(host)).toEqual({
-      states: { inSync: 2, pending: 1, drifted: 0, rejected: 1, fighting: 0, parked: 0, unknown: 1 },
+      states: { inSync: 2, pending: 1, drifted: 0, rejected: 1, contested: 0, suspended: 0, unknown: 1 },
       policies: {},
       countedAt: T0,
     });
@@ -430,7 +433,7 @@ describe('the other stores', () => {
   });
 
   test('count unknown hubs correctly when two writers count at the same time', async () => {
-    const store = new StrangerStore(tables.state);
+    const store = new UnknownHubStore(tables.state);
     await Promise.all([store.add('Foreign', 3, T0), store.add('foreign', 4, T0)]);
 
     expect(await store.list()).toEqual([
@@ -439,7 +442,7 @@ describe('the other stores', () => {
   });
 
   test('count unknown hubs with any name', async () => {
-    const store = new StrangerStore(tables.state);
+    const store = new UnknownHubStore(tables.state);
     await store.add('é'.repeat(40_000), 2, T0);
     await store.add('é'.repeat(40_000), 3, T0);
 

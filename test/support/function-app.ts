@@ -12,8 +12,8 @@ import { type HostName, hostName } from '../../src/iot-hub/host-name.ts';
 import type { JsonObject, JsonValue } from '../../src/json/json.ts';
 import { sharedAccessCredential } from '../../src/rest/credential.ts';
 import { openTables, type Tables } from '../../src/store/tables/tables.ts';
-import type { Known } from '../../src/twin/events/fold.ts';
-import type { Shadow } from '../../src/twin/snapshot/shadow.ts';
+import type { Known } from '../../src/twin/events/apply-event.ts';
+import type { Snapshot } from '../../src/twin/snapshot/snapshot.ts';
 import type { TwinId } from '../../src/twin/snapshot/twin.ts';
 import { TestClock } from './clock.ts';
 import { storageAccount } from './storage-account.ts';
@@ -265,10 +265,10 @@ export class FunctionApp {
     return (await instance.stores.twins.load(this.id(deviceId, moduleId, host))).known;
   }
 
-  async shadow(deviceId: string, host = this.host): Promise<Shadow> {
+  async snapshot(deviceId: string, host = this.host): Promise<Snapshot> {
     const known = await this.known(deviceId, undefined, host);
-    if (known.kind !== 'shadow') throw new Error(`no shadow of ${deviceId} but ${known.kind}`);
-    return known.shadow;
+    if (known.kind !== 'snapshot') throw new Error(`no snapshot of ${deviceId} but ${known.kind}`);
+    return known.snapshot;
   }
 
   async close(): Promise<void> {

@@ -7,7 +7,7 @@ import type { JsonObject } from '../../src/json/json.ts';
 import { askActivity } from '../../src/sync/resync/activity.ts';
 import { instantOf } from '../../src/time/instant.ts';
 import type { TwinEvent } from '../../src/twin/events/event.ts';
-import { restoreShadow, type Shadow } from '../../src/twin/snapshot/shadow.ts';
+import { restoreSnapshot, type Snapshot } from '../../src/twin/snapshot/snapshot.ts';
 import { OPEN_GATE } from '../support/open-gate.ts';
 import { at, fleetOf, ID, T0 } from '../twin/twins.ts';
 import { MemoryHub } from './memory-hub.ts';
@@ -46,12 +46,12 @@ const contextFor = (fleet: Fleet) => {
   return resyncContextOf({ fleet, hubs, twins: store, now, hubNow: clock.now });
 };
 const take = (event: TwinEvent, fleet = INTERVAL) => contextFor(fleet).reconciler.reconcile(ID, [event]);
-const shadow = (): Shadow => {
+const snapshot = (): Snapshot => {
   const known = store.records.get(`${ID.host}|${ID.deviceId}`)?.known;
-  if (known?.kind !== 'shadow') throw new Error(`no shadow but ${known?.kind}`);
-  return restoreShadow(ID, known.shadow);
+  if (known?.kind !== 'snapshot') throw new Error(`no snapshot but ${known?.kind}`);
+  return restoreSnapshot(ID, known.snapshot);
 };
-const state = () => shadow().judgement.state;
+const state = () => snapshot().lastReconcile.status;
 const writes = () => hub.calls.filter((call) => call.startsWith('PATCH'));
 const reads = () => hub.calls.filter((call) => call === 'GET');
 
@@ -60,12 +60,12 @@ async function pass(ms: number, react?: () => readonly TwinEvent[], fleet = INTE
   const end = time + ms;
   const context = contextFor(fleet);
   while (time < end) {
-    const { due } = shadow();
-    const next = Math.max(time, Math.min(end, due === undefined ? end : due.at));
+    const { workItem } = snapshot();
+    const next = Math.max(time, Math.min(end, workItem === undefined ? end : workItem.at));
     time = next + 1;
-    if (due === undefined || due.at > time) continue;
+    if (workItem === undefined || workItem.at > time) continue;
     const before = writes().length;
-    if (due.priority === 'activity') await askActivity(context, () => true);
+    if (workItem.priority === 'activity') await askActivity(context, () => true);
     else await context.reconciler.reconcile(ID, []);
     if (writes().length > before) for (const event of react?.() ?? []) await take(event, fleet);
   }
@@ -81,8 +81,8 @@ describe('a device that reports another value', () => {
     await pass(60 * MINUTE, stubborn);
 
     expect(writes()).toHaveLength(3);
-    expect(shadow().judgement).toMatchObject({
-      state: 'rejected',
+    expect(snapshot().lastReconcile).toMatchObject({
+      status: 'rejected',
       why: 'interval the device reports another value, and was told 3 times',
     });
   });
@@ -147,7 +147,7 @@ describe('an acknowledgement without a version', () => {
     await pass(2 * MINUTE);
 
     expect(writes()).toHaveLength(1);
-    expect(shadow().judgement.why).toBe('interval the device answered 400: at least 10');
+    expect(snapshot().lastReconcile.why).toBe('interval the device answered 400: at least 10');
   });
 
   test.each<[string, JsonObject]>([
@@ -161,8 +161,8 @@ describe('an acknowledgement without a version', () => {
 
       await take(hub.report({ interval: refusal }));
 
-      expect(shadow().judgement).toMatchObject({
-        state: 'rejected',
+      expect(snapshot().lastReconcile).toMatchObject({
+        status: 'rejected',
         why: 'interval the device answered 400: at least 10',
       });
     },
@@ -191,7 +191,7 @@ describe('an acknowledgement without a version', () => {
     await take(hub.report({ interval: { value: 30, ac: 202 } }));
 
     await pass(50 * MINUTE);
-    expect(shadow().judgement.why).toBe('interval the device answered 202: in progress');
+    expect(snapshot().lastReconcile.why).toBe('interval the device answered 202: in progress');
     await pass(20 * MINUTE);
 
     expect(state()).toBe('rejected');
@@ -220,7 +220,7 @@ describe('an acknowledgement without a version', () => {
 
     await pass(2 * MINUTE, undefined, fleet);
 
-    expect(shadow().judgement.why).toBe('hvac.temp the device answered 400: too warm');
+    expect(snapshot().lastReconcile.why).toBe('hvac.temp the device answered 400: too warm');
   });
 
   test('of an enclosing object counts when the twin was read just before', async () => {
@@ -230,7 +230,7 @@ describe('an acknowledgement without a version', () => {
 
     await take(hub.report({ hvac: { value: { temp: 20 }, ac: 400, ad: 'too warm' } }), fleet);
 
-    expect(shadow().judgement.why).toBe('hvac.temp the device answered 400: too warm');
+    expect(snapshot().lastReconcile.why).toBe('hvac.temp the device answered 400: too warm');
   });
 
   test('that reports one failure uses one attempt', async () => {
@@ -281,8 +281,8 @@ describe('a value without an answer', () => {
 
     const waits = times.slice(1).map((each, index) => Math.round((each - (times[index] ?? 0)) / MINUTE));
     expect(waits).toEqual([2, 4]);
-    expect(shadow().judgement).toMatchObject({
-      state: 'rejected',
+    expect(snapshot().lastReconcile).toMatchObject({
+      status: 'rejected',
       why: 'interval has not been reported yet: it is alive and not answering, and was told 3 times',
     });
   });
@@ -378,15 +378,18 @@ describe('an impossible time', () => {
     await take(hub.created());
     await take(hub.report({ interval: 5 }));
     const known = store.records.get(`${ID.host}|${ID.deviceId}`);
-    if (known?.known.kind !== 'shadow') throw new Error('no shadow');
-    const wrong = { ...known.known.shadow, asOf: FUTURE, bornAt: FUTURE } as Shadow;
-    store.records.set(`${ID.host}|${ID.deviceId}`, { ...known, known: { kind: 'shadow', shadow: wrong } });
+    if (known?.known.kind !== 'snapshot') throw new Error('no snapshot');
+    const wrong = { ...known.known.snapshot, asOf: FUTURE, bornAt: FUTURE } as Snapshot;
+    store.records.set(`${ID.host}|${ID.deviceId}`, {
+      ...known,
+      known: { kind: 'snapshot', snapshot: wrong },
+    });
 
     await take({ kind: 'unclear', id: ID, time: instantOf(time), why: 'test' });
     await take(hub.report({ temperature: 1 }));
 
     expect(reads()).toHaveLength(1);
-    expect(shadow().asOf < at(3_600)).toBe(true);
+    expect(snapshot().asOf < at(3_600)).toBe(true);
     expect(await take(hub.deleted())).toMatchObject({ result: 'deleted' });
   });
 
@@ -395,9 +398,9 @@ describe('an impossible time', () => {
       kind: 'create',
       id: ID,
       time: instantOf(time),
-      twin: { ...document({}), readAt: instantOf(time), lastUpdated: FUTURE as Shadow['asOf'] },
+      twin: { ...document({}), readAt: instantOf(time), lastUpdated: FUTURE as Snapshot['asOf'] },
     });
 
-    expect(shadow().asOf < at(3_600)).toBe(true);
+    expect(snapshot().asOf < at(3_600)).toBe(true);
   });
 });

@@ -2,8 +2,8 @@ import { describe, expect, test } from '@jest/globals';
 import { BerthError } from '../../src/errors.ts';
 import type { DeadLetter } from '../../src/store/dead-letters/dead-letter-store.ts';
 import {
+  type BatchEvent,
   type EventSinks,
-  type ReceivedEvent,
   type SourceCount,
   takeBatch,
 } from '../../src/sync/events/batch.ts';
@@ -20,7 +20,7 @@ let sequenceNumber = 0;
 function received(
   deviceId: string,
   parts: { body?: string; source?: string; hubName?: string } = {},
-): ReceivedEvent {
+): BatchEvent {
   sequenceNumber += 1;
   const body = {
     version: sequenceNumber,
@@ -59,9 +59,9 @@ function setUp({
 }: BatchParts = {}) {
   const taken = new Map<string, TwinEvent[]>();
   const letters: DeadLetter[] = [];
-  const strangers: [string, number][] = [];
+  const unknownHubs: [string, number][] = [];
   const sources: SourceCount[] = [];
-  const takeAll = (events: readonly ReceivedEvent[]) =>
+  const takeAll = (events: readonly BatchEvent[]) =>
     takeBatch(
       events,
       { fleet: FLEET, hosts: [ID.host], gate: { current: async () => gate }, redaction },
@@ -78,8 +78,8 @@ function setUp({
           letters.push(...found);
           return 0;
         },
-        countStrangers: async (hubs) => {
-          strangers.push(...hubs);
+        countUnknownHubs: async (hubs) => {
+          unknownHubs.push(...hubs);
         },
         countUnknownSources: async (counts) => {
           sources.push(...counts);
@@ -87,7 +87,7 @@ function setUp({
         ...sinks,
       },
     );
-  return { takeAll, taken, letters, strangers, sources };
+  return { takeAll, taken, letters, unknownHubs, sources };
 }
 
 describe('a batch', () => {
@@ -101,11 +101,11 @@ describe('a batch', () => {
       taken.get(deviceId)?.map((event) => (event.kind === 'update' ? event.change.version : 0));
     expect(numbers('a')).toEqual([events[0], events[2], events[4]].map((event) => event?.sequenceNumber));
     expect(numbers('b')).toHaveLength(2);
-    expect(summary).toEqual({ taken: 6, ignored: 0, strangers: 0, deadLetters: 0, twins: { stored: 3 } });
+    expect(summary).toEqual({ taken: 6, ignored: 0, unknownHubs: 0, deadLetters: 0, twins: { stored: 3 } });
   });
 
   test('counts every event exactly once as taken, ignored, of an unknown hub, or a dead letter', async () => {
-    const { takeAll, taken, letters, strangers } = setUp();
+    const { takeAll, taken, letters, unknownHubs } = setUp();
     const poison = received('p', { body: 'not json \u0000' });
 
     const summary = await takeAll([
@@ -117,9 +117,9 @@ describe('a batch', () => {
       received('b'),
     ]);
 
-    expect(summary).toMatchObject({ taken: 2, ignored: 1, strangers: 2, deadLetters: 1 });
+    expect(summary).toMatchObject({ taken: 2, ignored: 1, unknownHubs: 2, deadLetters: 1 });
     expect([...taken.keys()]).toEqual(['a', 'b']);
-    expect(strangers).toEqual([['foreign', 2]]);
+    expect(unknownHubs).toEqual([['foreign', 2]]);
     expect(letters).toEqual([
       expect.objectContaining({
         partition: '3',
@@ -241,12 +241,12 @@ describe('the hub name in an event', () => {
     'weu.device.azure-devices.net',
     'weu.service.azure-devices.net',
   ])('identifies the same hub when it is %s', async (hubName) => {
-    const { takeAll, taken, letters, strangers } = setUp();
+    const { takeAll, taken, letters, unknownHubs } = setUp();
 
     await takeAll([received('a', { hubName })]);
 
     expect([...taken.keys()]).toEqual(['a']);
-    expect([letters, strangers]).toEqual([[], []]);
+    expect([letters, unknownHubs]).toEqual([[], []]);
   });
 
   test.each([
@@ -256,12 +256,12 @@ describe('the hub name in an event', () => {
     [SECRET, '(not a host name)'],
     ['two words', '(not a host name)'],
   ])('of an unknown hub is counted without invalid text: %s is counted as %s', async (hubName, counted) => {
-    const { takeAll, taken, letters, strangers } = setUp();
+    const { takeAll, taken, letters, unknownHubs } = setUp();
 
     await takeAll([received('a', { hubName })]);
 
     expect([...taken.keys()]).toEqual([]);
-    expect({ letters, strangers }).toEqual({ letters: [], strangers: [[counted, 1]] });
+    expect({ letters, unknownHubs }).toEqual({ letters: [], unknownHubs: [[counted, 1]] });
   });
 
   test('is not repeated in a dead letter when it is not a valid name', async () => {

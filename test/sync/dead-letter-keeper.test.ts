@@ -3,7 +3,7 @@ import type { JsonValue } from '../../src/json/json.ts';
 import { type DeadLetter, DeadLetterStore } from '../../src/store/dead-letters/dead-letter-store.ts';
 import { EventCounts } from '../../src/store/dead-letters/event-counts.ts';
 import { LetterHours } from '../../src/store/dead-letters/letter-hours.ts';
-import { StrangerStore } from '../../src/store/state/stranger-store.ts';
+import { UnknownHubStore } from '../../src/store/state/unknown-hub-store.ts';
 import { openTables, type Table, type Tables } from '../../src/store/tables/tables.ts';
 import { keepDeadLetters } from '../../src/sync/events/dead-letter-keeper.ts';
 import { letterOf } from '../store/letters.ts';
@@ -175,31 +175,31 @@ describe('the cleanup after thirty days', () => {
     await keep(letters(2), { most: 0 });
     const hours = new LetterHours(tables.state);
     await hours.reserve(1, '3', T0 - 31 * DAY);
-    const strangers = new StrangerStore(tables.state);
-    await strangers.add('old', 1, T0 - 31 * DAY);
-    await strangers.add('new', 1, T0);
+    const unknownHubs = new UnknownHubStore(tables.state);
+    await unknownHubs.add('old', 1, T0 - 31 * DAY);
+    await unknownHubs.add('new', 1, T0);
 
     await hours.forget(T0 - 30 * DAY);
-    await strangers.forget(T0 - 30 * DAY);
+    await unknownHubs.forget(T0 - 30 * DAY);
 
     expect(await hours.beyond(0)).toMatchObject([{ events: 2 }]);
     expect(await tables.state.list({ partitionKey: 'letter-hours' })).toEqual([]);
-    expect(await strangers.list()).toMatchObject([{ hubName: 'new' }]);
+    expect(await unknownHubs.list()).toMatchObject([{ hubName: 'new' }]);
   });
 });
 
 describe('the counts of unknown hubs', () => {
   test('use a hundred rows and one row for all others, in two calls for each batch', async () => {
-    const strangers = new StrangerStore(watched(tables.state));
+    const unknownHubs = new UnknownHubStore(watched(tables.state));
     const hubs = (from: number, to: number) =>
       new Map(Array.from({ length: to - from }, (_, index) => [`hub-${from + index}`, 2] as const));
 
-    await strangers.addAll(hubs(0, 99), '0', T0);
+    await unknownHubs.addAll(hubs(0, 99), '0', T0);
     expect(calls).toEqual(['list', 'transact']);
-    await strangers.addAll(hubs(50, 200), '0', T0);
-    await strangers.addAll(hubs(0, 50), '0', T0);
+    await unknownHubs.addAll(hubs(50, 200), '0', T0);
+    await unknownHubs.addAll(hubs(0, 50), '0', T0);
 
-    const found = await strangers.list();
+    const found = await unknownHubs.list();
     expect(found).toHaveLength(101);
     expect(found[0]).toMatchObject({ hubName: '(others)', events: 200 });
     expect(found.find(({ hubName }) => hubName === 'hub-7')).toMatchObject({ events: 4 });
@@ -208,15 +208,15 @@ describe('the counts of unknown hubs', () => {
   });
 
   test('are summed over the partitions, which do not wait for each other', async () => {
-    const strangers = new StrangerStore(tables.state);
+    const unknownHubs = new UnknownHubStore(tables.state);
 
     await Promise.all(
       Array.from({ length: 32 }, (_, partition) =>
-        strangers.addAll(new Map([['foreign', 1]]), String(partition), T0),
+        unknownHubs.addAll(new Map([['foreign', 1]]), String(partition), T0),
       ),
     );
 
-    expect(await strangers.list()).toMatchObject([{ hubName: 'foreign', events: 32 }]);
+    expect(await unknownHubs.list()).toMatchObject([{ hubName: 'foreign', events: 32 }]);
   });
 
   test('are not lost when other writers change the row all the time, because the batch is delivered again', async () => {

@@ -1,20 +1,20 @@
 import { BerthError } from '../../src/errors.ts';
-import { dueKey, type PartitionKey, partitionOf, shadowKey } from '../../src/store/tables/keys.ts';
-import type { DueRow, TwinRecord, TwinStore } from '../../src/store/twins/twin-store.ts';
-import type { Known } from '../../src/twin/events/fold.ts';
+import { type PartitionKey, partitionOf, snapshotKey, workItemKey } from '../../src/store/tables/keys.ts';
+import type { TwinRecord, TwinStore, WorkItemRow } from '../../src/store/twins/twin-store.ts';
+import type { Known } from '../../src/twin/events/apply-event.ts';
 import {
-  type DuePriority,
-  restoreShadow,
-  TWIN_STATES,
-  type TwinState,
-} from '../../src/twin/snapshot/shadow.ts';
+  restoreSnapshot,
+  TWIN_STATUSES,
+  type TwinStatus,
+  type WorkPriority,
+} from '../../src/twin/snapshot/snapshot.ts';
 import { type TwinId, twinKey } from '../../src/twin/snapshot/twin.ts';
 
 /** Twin records in memory with etags, for virtual time. */
 export class MemoryTwinStore {
   readonly records = new Map<string, { readonly known: Known; readonly etag: string }>();
   /** Due rows whose twins do not know of them. */
-  strayDue: readonly DueRow[] = [];
+  strayItems: readonly WorkItemRow[] = [];
   /** Partitions whose twins were counted. */
   readonly counted: PartitionKey[] = [];
   writes = 0;
@@ -28,7 +28,10 @@ export class MemoryTwinStore {
     const known: Known = found?.known ?? { kind: 'nothing' };
     return {
       id,
-      known: known.kind === 'shadow' ? { kind: 'shadow', shadow: restoreShadow(id, known.shadow) } : known,
+      known:
+        known.kind === 'snapshot'
+          ? { kind: 'snapshot', snapshot: restoreSnapshot(id, known.snapshot) }
+          : known,
       etag: found?.etag,
       isRemembered: false,
     };
@@ -54,23 +57,27 @@ export class MemoryTwinStore {
       .map((key) => ({ host, deviceId, moduleId: key.slice(prefix.length) }));
   }
 
-  /** The due rows of a partition, the oldest first. */
-  async due(partition: PartitionKey, priority: DuePriority, now: number): Promise<readonly DueRow[]> {
+  /** The work items of a partition, the oldest first. */
+  async dueItems(
+    partition: PartitionKey,
+    priority: WorkPriority,
+    now: number,
+  ): Promise<readonly WorkItemRow[]> {
     this.#reach();
-    const known = [...this.records.values()].flatMap(({ known }): readonly DueRow[] => {
-      const due = known.kind === 'shadow' ? known.shadow.due : undefined;
-      if (known.kind !== 'shadow' || due === undefined || due.at > now) return [];
-      const { id } = known.shadow;
-      const rowKey = dueKey(id, due.priority, due.at);
-      return [{ id, priority: due.priority, partitionKey: partitionOf(id), rowKey }];
+    const known = [...this.records.values()].flatMap(({ known }): readonly WorkItemRow[] => {
+      const workItem = known.kind === 'snapshot' ? known.snapshot.workItem : undefined;
+      if (known.kind !== 'snapshot' || workItem === undefined || workItem.at > now) return [];
+      const { id } = known.snapshot;
+      const rowKey = workItemKey(id, workItem.priority, workItem.at);
+      return [{ id, priority: workItem.priority, partitionKey: partitionOf(id), rowKey }];
     });
-    return [...known, ...this.strayDue]
+    return [...known, ...this.strayItems]
       .filter((row) => row.partitionKey === partition && row.priority === priority)
       .sort((one, other) => (one.rowKey < other.rowKey ? -1 : 1));
   }
 
-  async dropDue({ rowKey }: DueRow): Promise<void> {
-    this.strayDue = this.strayDue.filter((row) => row.rowKey !== rowKey);
+  async dropItem({ rowKey }: WorkItemRow): Promise<void> {
+    this.strayItems = this.strayItems.filter((row) => row.rowKey !== rowKey);
   }
 
   async count(partition: PartitionKey): Promise<void> {
@@ -85,15 +92,15 @@ export class MemoryTwinStore {
   async page(partition: PartitionKey): ReturnType<TwinStore['page']> {
     const { records } = this;
     return [...records.values()].flatMap(({ known, etag }) => {
-      if (known.kind !== 'shadow' || partitionOf(known.shadow.id) !== partition) return [];
-      const { id } = known.shadow;
-      return [{ id, known, etag, isRemembered: false, rowKey: shadowKey(id) }];
+      if (known.kind !== 'snapshot' || partitionOf(known.snapshot.id) !== partition) return [];
+      const { id } = known.snapshot;
+      return [{ id, known, etag, isRemembered: false, rowKey: snapshotKey(id) }];
     });
   }
 
   async counts(): ReturnType<TwinStore['counts']> {
-    const states = Object.fromEntries(TWIN_STATES.map((state) => [state, 0])) as Record<TwinState, number>;
-    return { states, policies: {}, countedAt: undefined };
+    const states = Object.fromEntries(TWIN_STATUSES.map((state) => [state, 0])) as Record<TwinStatus, number>;
+    return { statuses: states, policies: {}, countedAt: undefined };
   }
 
   #reach(): void {

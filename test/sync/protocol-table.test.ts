@@ -1,22 +1,22 @@
 import { describe, expect, test } from '@jest/globals';
 import type { JsonObject } from '../../src/json/json.ts';
 import {
-  type Answer,
   type Failure,
   firstStep,
   intentOf,
   type Next,
   nextStep,
-  type Step,
+  type ReconcileState,
+  type ReconcileStep,
+  type StepAnswer,
   stepOfOlderPackage,
   stepWithoutHub,
-  type Work,
   workOn,
 } from '../../src/sync/reconcile/protocol.ts';
 import type { Gate } from '../../src/sync/reconcile/write-gate.ts';
-import type { Shadow } from '../../src/twin/snapshot/shadow.ts';
+import type { Snapshot } from '../../src/twin/snapshot/snapshot.ts';
 import { OPEN_GATE } from '../support/open-gate.ts';
-import { at, fleetOf, shadowOf, T0, twinOf } from '../twin/twins.ts';
+import { at, fleetOf, snapshotOf, T0, twinOf } from '../twin/twins.ts';
 
 /*
  * The specification of the protocol of one twin. A row has the snapshot, the answers to the steps in order, and the
@@ -30,8 +30,8 @@ const SURROUNDINGS = { fleet: FLEET, now: T0 };
 const IN_SYNC: JsonObject = { interval: 5, mode: 'eco' };
 const DRIFTED: JsonObject = { interval: 9, mode: 'eco' };
 
-const shadow = (parts: Partial<Shadow> = {}): Shadow =>
-  shadowOf({ desired: DRIFTED, reported: IN_SYNC, etag: 'one', ...parts });
+const snapshot = (parts: Partial<Snapshot> = {}): Snapshot =>
+  snapshotOf({ desired: DRIFTED, reported: IN_SYNC, etag: 'one', ...parts });
 const CLOSED: Gate = { ...OPEN_GATE, closedFor: () => 'paused by ann: test' };
 const DISTRUSTFUL: Gate = { ...OPEN_GATE, readsFirst: () => true };
 
@@ -56,18 +56,18 @@ type Said =
 
 interface Row {
   readonly name: string;
-  readonly given?: Partial<Shadow>;
+  readonly given?: Partial<Snapshot>;
   readonly gate?: Gate;
   readonly answers?: readonly Said[];
   /** The steps in order, the last one with what is stored. */
   readonly steps: readonly string[];
 }
 
-const INTENT: Partial<Shadow> = {
+const INTENT: Partial<Snapshot> = {
   writing: [{ path: ['interval'], policy: 'p', by: 'base', value: 5 }],
-  due: { priority: 'drift', at: T0 + 20_000, why: 'a correction is being written', tries: 0 },
+  workItem: { priority: 'drift', at: T0 + 20_000, why: 'a correction is being written', tries: 0 },
 };
-const UNREAD: Partial<Shadow> = { unread: { since: at(0), why: 'events are missing' } };
+const UNREAD: Partial<Snapshot> = { unread: { since: at(0), why: 'events are missing' } };
 
 const rows: readonly Row[] = [
   { name: 'a twin in sync settles at once', given: { desired: IN_SYNC }, steps: ['settle: inSync'] },
@@ -111,7 +111,7 @@ const rows: readonly Row[] = [
     name: 'a write of an instance that died is followed by a read before any other write',
     given: {
       ...INTENT,
-      due: { priority: 'drift', at: T0 - 1, why: 'a correction is being written', tries: 0 },
+      workItem: { priority: 'drift', at: T0 - 1, why: 'a correction is being written', tries: 0 },
     },
     answers: [{ twin: IN_SYNC }],
     steps: ['read', 'settle: inSync'],
@@ -181,7 +181,7 @@ const rows: readonly Row[] = [
     answers: [
       { fails: { code: 'BERTH_HUB_QUOTA_EXCEEDED', message: 'the quota is spent', backOffMs: 3_600_000 } },
     ],
-    steps: ['read', 'requeue in 3600 s: parked, the quota is spent, unread'],
+    steps: ['read', 'requeue in 3600 s: suspended, the quota is spent, unread'],
   },
   // permits and the gate
   {
@@ -198,7 +198,7 @@ const rows: readonly Row[] = [
   {
     name: 'a daily quota that is used up suspends the twin',
     answers: [{ noPermit: 3_600, isQuota: true }],
-    steps: ['write {"interval":5}', 'requeue in 3600 s: parked, no permit'],
+    steps: ['write {"interval":5}', 'requeue in 3600 s: suspended, no permit'],
   },
   {
     name: 'a paused hub gets no write',
@@ -221,7 +221,7 @@ const rows: readonly Row[] = [
     name: 'a disabled device is suspended for an hour',
     given: UNREAD,
     answers: [{ fails: { code: 'BERTH_HUB_NOT_FOUND' } }, { status: 'disabled' }],
-    steps: ['read', 'askStatus', 'requeue in 3600 s: parked, the device is disabled, unread'],
+    steps: ['read', 'askStatus', 'requeue in 3600 s: suspended, the device is disabled, unread'],
   },
   {
     name: 'an identity without a twin is suspended',
@@ -230,7 +230,7 @@ const rows: readonly Row[] = [
     steps: [
       'read',
       'askStatus',
-      'requeue in 3600 s: parked, the hub knows the device but not its twin, unread',
+      'requeue in 3600 s: suspended, the hub knows the device but not its twin, unread',
     ],
   },
   {
@@ -243,24 +243,24 @@ const rows: readonly Row[] = [
 
 describe('the steps of reconciling one twin', () => {
   test.each(rows)('$name', ({ given, gate = OPEN_GATE, answers = [], steps }) => {
-    const work = workOn(shadow(given), { hub: hub(), priority: 'drift', gate, now: T0 });
+    const work = workOn(snapshot(given), { hub: hub(), priority: 'drift', gate, now: T0 });
 
-    expect(walk(firstStep(work, SURROUNDINGS), answers)).toEqual(steps);
+    expect(audit(firstStep(work, SURROUNDINGS), answers)).toEqual(steps);
   });
 });
 
 describe('a run that may not ask the hub', () => {
-  const work = (given: Partial<Shadow>): Work =>
-    workOn(shadow(given), { hub: hub(), priority: 'resync', gate: OPEN_GATE, now: T0 });
+  const work = (given: Partial<Snapshot>): ReconcileState =>
+    workOn(snapshot(given), { hub: hub(), priority: 'resync', gate: OPEN_GATE, now: T0 });
 
-  test.each<[string, Partial<Shadow>, string]>([
+  test.each<[string, Partial<Snapshot>, string]>([
     ['a twin in sync settles', { desired: IN_SYNC }, 'settle: inSync'],
     ['a twin that has drifted becomes due at once', {}, 'requeue in 0 s: drifted'],
     ['a twin that must be read stays unchanged', UNREAD, 'settle: unknown, unread'],
     ['a twin with a write in progress stays unchanged', INTENT, 'settle, writing: unknown'],
     [
       'a twin that waits after a failure continues to wait',
-      { due: { priority: 'drift', at: T0 + 60_000, why: 'trouble', tries: 3 } },
+      { workItem: { priority: 'drift', at: T0 + 60_000, why: 'trouble', tries: 3 } },
       'requeue in 60 s: drifted',
     ],
   ])('gives this step: %s', (_, given, step) => {
@@ -278,7 +278,7 @@ function hub() {
 }
 
 /** The steps, each with the answer that a row gives to it. */
-function walk(first: Next, answers: readonly Said[]): readonly string[] {
+function audit(first: Next, answers: readonly Said[]): readonly string[] {
   let next = first;
   const steps = [worded(next.step)];
   for (const said of answers) {
@@ -292,7 +292,7 @@ function walk(first: Next, answers: readonly Said[]): readonly string[] {
   return steps;
 }
 
-function answerOf(said: Said, step: Step): Answer {
+function answerOf(said: Said, step: ReconcileStep): StepAnswer {
   const plan = step.kind === 'write' ? { plan: step.plan } : {};
   if ('twin' in said) return { kind: 'twin', twin: twinAs(said.twin) };
   if ('written' in said && step.kind === 'write') {
@@ -312,22 +312,22 @@ function twinAs(desired: JsonObject) {
   return twinOf({ version: 3, desired, desiredVersion: 2, reported: IN_SYNC, etag: 'two' });
 }
 
-function worded(step: Step): string {
+function worded(step: ReconcileStep): string {
   switch (step.kind) {
     case 'write':
       return `write ${JSON.stringify(step.plan.patch)}`;
     case 'settle':
     case 'requeue': {
-      const { judgement, due, unread, writing } = step.shadow;
+      const { lastReconcile, workItem, unread, writing } = step.snapshot;
       const end = unread === undefined ? '' : ', unread';
       if (step.kind === 'settle') {
         const flags = `${step.isCorrected ? ', corrected' : ''}${writing === undefined ? '' : ', writing'}`;
-        return `settle${flags}: ${judgement.state}${end}`;
+        return `settle${flags}: ${lastReconcile.status}${end}`;
       }
-      const seconds = ((due?.at ?? Number.NaN) - T0) / 1_000;
-      const why = judgement.why.includes('; ') ? judgement.why.split('; ').at(-1) : judgement.why;
+      const seconds = ((workItem?.at ?? Number.NaN) - T0) / 1_000;
+      const why = lastReconcile.why.includes('; ') ? lastReconcile.why.split('; ').at(-1) : lastReconcile.why;
       const isHubs = why !== undefined && why !== '' && !why.includes('is not what the policy wants');
-      return `requeue in ${seconds} s: ${judgement.state}${isHubs ? `, ${why}` : ''}${end}`;
+      return `requeue in ${seconds} s: ${lastReconcile.status}${isHubs ? `, ${why}` : ''}${end}`;
     }
     default:
       return step.kind;

@@ -5,9 +5,9 @@ import type { ReconcileResult } from '../../src/sync/reconcile/reconciler.ts';
 import { Reconciler } from '../../src/sync/reconcile/reconciler.ts';
 import { type Gate, WriteGate } from '../../src/sync/reconcile/write-gate.ts';
 import type { TwinEvent } from '../../src/twin/events/event.ts';
-import { restoreShadow, type Shadow } from '../../src/twin/snapshot/shadow.ts';
+import { restoreSnapshot, type Snapshot } from '../../src/twin/snapshot/snapshot.ts';
 import { OPEN_GATE } from '../support/open-gate.ts';
-import { fleetOf, ID, shadowOf, T0 } from '../twin/twins.ts';
+import { fleetOf, ID, snapshotOf, T0 } from '../twin/twins.ts';
 import { MemoryHub } from './memory-hub.ts';
 import { MemoryTwinStore } from './memory-store.ts';
 import { type ContextParts, syncContextOf } from './sync-context.ts';
@@ -51,14 +51,14 @@ const reconciler = ({
   );
 const take = async (...events: readonly TwinEvent[]): Promise<ReconcileResult> =>
   (await reconciler().reconcile(ID, events)).result;
-/** What a due row brings back. */
+/** What a work item brings back. */
 const comeBack = (): Promise<ReconcileResult> => take();
-const shadow = (): Shadow => {
+const snapshot = (): Snapshot => {
   const known = store.records.get(`${ID.host}|${ID.deviceId}`)?.known;
-  if (known?.kind !== 'shadow') throw new Error(`no shadow but ${known?.kind}`);
-  return restoreShadow(ID, known.shadow);
+  if (known?.kind !== 'snapshot') throw new Error(`no snapshot but ${known?.kind}`);
+  return restoreSnapshot(ID, known.snapshot);
 };
-const state = () => shadow().judgement.state;
+const state = () => snapshot().lastReconcile.status;
 const writes = () => hub.calls.filter((call) => call.startsWith('PATCH'));
 const acknowledge = (value: number, code = 200) =>
   hub.report({ interval: { value, ac: code, av: hub.twin().desired.version } });
@@ -70,7 +70,7 @@ test('a redacted value is not stored when an acknowledgement arrives in parts', 
 
   await secretive.reconcile(ID, [hub.report({ wifi: { value: 'hunter2' } })]);
 
-  expect(JSON.stringify(shadow())).not.toContain('hunter2');
+  expect(JSON.stringify(snapshot())).not.toContain('hunter2');
 });
 
 describe('the cost of an event', () => {
@@ -109,7 +109,7 @@ describe('the cost of an event', () => {
     await take(hub.report({ b: 1 }));
 
     expect(hub.calls).toEqual(['GET']);
-    expect(shadow()).toMatchObject({ reported: { a: 1, b: 1 }, unread: undefined });
+    expect(snapshot()).toMatchObject({ reported: { a: 1, b: 1 }, unread: undefined });
   });
 
   test('is one read for a creation event without the whole twin, even if the event is repeated', async () => {
@@ -119,7 +119,7 @@ describe('the cost of an event', () => {
     await take(told, hub.report({ battery: 90 }));
 
     expect(hub.calls).toEqual(['GET']);
-    expect(shadow()).toMatchObject({
+    expect(snapshot()).toMatchObject({
       desired: { interval: 5 },
       reported: { battery: 90 },
       unread: undefined,
@@ -130,7 +130,7 @@ describe('the cost of an event', () => {
     await take(hub.report({ battery: 90 }));
 
     expect(hub.calls).toEqual(['GET']);
-    expect(shadow()).toMatchObject({ desired: { interval: 5 }, reported: { battery: 90 } });
+    expect(snapshot()).toMatchObject({ desired: { interval: 5 }, reported: { battery: 90 } });
   });
 });
 
@@ -144,7 +144,7 @@ describe('a correction', () => {
     await take(acknowledge(60));
 
     expect(state()).toBe('inSync');
-    expect(shadow()).toMatchObject({ writing: undefined, due: undefined });
+    expect(snapshot()).toMatchObject({ writing: undefined, workItem: undefined });
     expect(writes()).toHaveLength(1);
   });
 
@@ -177,7 +177,7 @@ describe('a correction', () => {
 
     expect(await take(hub.report({ battery: 10 }))).toBe('corrected');
     expect(hub.calls).toEqual(['PATCH {"interval":60}', 'GET', 'PATCH {"interval":60}']);
-    expect(shadow().desired).toEqual({ interval: 60, other: 1 });
+    expect(snapshot().desired).toEqual({ interval: 60, other: 1 });
   });
 
   test('is given up for now when another writer changes the twin all the time', async () => {
@@ -186,9 +186,9 @@ describe('a correction', () => {
       if (hub.calls.at(-1)?.startsWith('PATCH')) hub.edit({ other: hub.calls.length });
     };
 
-    expect(await take(hub.report({ battery: 10 }))).toBe('due');
+    expect(await take(hub.report({ battery: 10 }))).toBe('requeued');
     expect(writes()).toHaveLength(3);
-    expect(shadow().due?.at).toBeGreaterThan(time);
+    expect(snapshot().workItem?.at).toBeGreaterThan(time);
   });
 
   test('stops when another writer keeps changing the property', async () => {
@@ -198,9 +198,9 @@ describe('a correction', () => {
       await take(hub.edit({ interval: 7 }));
     }
 
-    expect(state()).toBe('fighting');
+    expect(state()).toBe('contested');
     expect(writes().length).toBeLessThanOrEqual(4);
-    expect(shadow().due?.at).toBeGreaterThan(time + 50 * 60_000);
+    expect(snapshot().workItem?.at).toBeGreaterThan(time + 50 * 60_000);
   });
 
   test('that the hub refuses is not written again', async () => {
@@ -210,7 +210,7 @@ describe('a correction', () => {
     await take(hub.report({ battery: 9 }));
 
     expect(state()).toBe('rejected');
-    expect(shadow().judgement.why).toMatch(/the hub refused the value/);
+    expect(snapshot().lastReconcile.why).toMatch(/the hub refused the value/);
     expect(writes()).toHaveLength(1);
   });
 
@@ -231,7 +231,7 @@ describe('a correction', () => {
 
     expect(hub.twin().desired.values).toEqual({ interval: 5, good: 1, fine: 3 });
     expect(state()).toBe('rejected');
-    expect(shadow().judgement.why).toMatch(/^bad the hub refused the value/);
+    expect(snapshot().lastReconcile.why).toMatch(/^bad the hub refused the value/);
     expect(writes().filter((call) => call === 'PATCH {"bad":2}')).toHaveLength(1);
     expect(writes().length).toBeLessThanOrEqual(5);
   });
@@ -246,8 +246,8 @@ describe('a correction', () => {
     }
 
     expect(writes()).toHaveLength(1);
-    expect(shadow().judgement).toMatchObject({
-      state: 'rejected',
+    expect(snapshot().lastReconcile).toMatchObject({
+      status: 'rejected',
       why: 'when the hub keeps the value in another form',
     });
   });
@@ -290,18 +290,18 @@ describe('an instance that dies', () => {
 
   test('leaves a work item, and the twin is read before any other write', async () => {
     await dieAfterWrite();
-    expect(shadow()).toMatchObject({
+    expect(snapshot()).toMatchObject({
       writing: [{ value: 60 }],
-      due: { why: 'a correction is being written' },
+      workItem: { why: 'a correction is being written' },
     });
     time += 31_000;
 
     await comeBack();
 
     expect(hub.calls).toEqual(['PATCH {"interval":60}', 'GET']);
-    expect(shadow()).toMatchObject({
+    expect(snapshot()).toMatchObject({
       writing: undefined,
-      due: { priority: 'activity' },
+      workItem: { priority: 'activity' },
       desired: { interval: 60 },
     });
     expect(state()).toBe('pending');
@@ -312,8 +312,8 @@ describe('an instance that dies', () => {
 
     await take(hub.events.at(-1) as TwinEvent);
 
-    expect(shadow().paths.interval).toMatchObject({ foreign: [], writes: [{ value: 60, count: 1 }] });
-    expect(shadow()).toMatchObject({ writing: undefined, due: { priority: 'activity' } });
+    expect(snapshot().paths.interval).toMatchObject({ foreign: [], writes: [{ value: 60, count: 1 }] });
+    expect(snapshot()).toMatchObject({ writing: undefined, workItem: { priority: 'activity' } });
   });
 
   test('before its write has its correction written 30 seconds later', async () => {
@@ -338,7 +338,7 @@ describe('two instances', () => {
     await take(event);
 
     expect(writes()).toHaveLength(1);
-    expect(shadow().desired).toEqual({ interval: 60 });
+    expect(snapshot().desired).toEqual({ interval: 60 });
   });
 
   test('write once when one of them handles the twin between the intent and the answer of the other', async () => {
@@ -373,14 +373,14 @@ describe('a failure of the hub', () => {
     await take(hub.created());
     hub.failures.push(failure);
 
-    expect(await take(hub.report({ battery: 10 }))).toBe('due');
+    expect(await take(hub.report({ battery: 10 }))).toBe('requeued');
 
-    const wait = (shadow().due?.at ?? 0) - time;
+    const wait = (snapshot().workItem?.at ?? 0) - time;
     expect(wait).toBeGreaterThanOrEqual(least);
     expect(wait).toBeLessThanOrEqual(most);
     time += wait;
     expect(await comeBack()).toBe('corrected');
-    expect(shadow()).toMatchObject({ due: { priority: 'activity' }, parked: undefined });
+    expect(snapshot()).toMatchObject({ workItem: { priority: 'activity' }, suspended: undefined });
   });
 
   test('leads to a longer wait each time and is shown in the status', async () => {
@@ -388,9 +388,9 @@ describe('a failure of the hub', () => {
     await take(hub.report({ battery: 10 }));
     const waits: number[] = [];
     while (hub.failures.length > 0) {
-      waits.push((shadow().due?.at ?? 0) - time);
+      waits.push((snapshot().workItem?.at ?? 0) - time);
       expect(state()).toBe('unknown');
-      time = shadow().due?.at ?? 0;
+      time = snapshot().workItem?.at ?? 0;
       await comeBack();
     }
 
@@ -406,17 +406,17 @@ describe('a failure of the hub', () => {
     hub.failures.push({ code: 'BERTH_HUB_QUOTA_EXCEEDED' });
     await take(hub.report({ battery: 10 }));
 
-    expect(state()).toBe('parked');
+    expect(state()).toBe('suspended');
   });
 
   test('does not occur after the time of the batch is over, because the hub is not asked', async () => {
     await take(hub.created());
 
     expect(await reconciler({ until: time - 1 }).reconcile(ID, [hub.report({ battery: 10 })])).toMatchObject({
-      result: 'due',
+      result: 'requeued',
     });
     expect(await reconciler({ until: time - 1 }).reconcile(ID, [hub.edit({ interval: 9 })])).toMatchObject({
-      result: 'due',
+      result: 'requeued',
     });
     expect(hub.calls).toEqual([]);
   });
@@ -435,8 +435,8 @@ describe('without a permit', () => {
       hub.report({ battery: 10 }),
     ]);
 
-    expect(reconciled).toMatchObject({ result: 'due', lacksPermit: true });
-    expect(shadow()).toMatchObject({ writing: undefined, due: { at: NONE.at, why: 'used up' } });
+    expect(reconciled).toMatchObject({ result: 'requeued', lacksPermit: true });
+    expect(snapshot()).toMatchObject({ writing: undefined, workItem: { at: NONE.at, why: 'used up' } });
     expect(hub.calls).toEqual([]);
   });
 
@@ -445,8 +445,8 @@ describe('without a permit', () => {
     hub.report({ a: 1 });
     const reconciled = await reconciler({ budget: without('read') }).reconcile(ID, [hub.report({ b: 1 })]);
 
-    expect(reconciled).toMatchObject({ result: 'due', lacksPermit: true });
-    expect(shadow()).toMatchObject({ unread: expect.anything(), due: { at: NONE.at } });
+    expect(reconciled).toMatchObject({ result: 'requeued', lacksPermit: true });
+    expect(snapshot()).toMatchObject({ unread: expect.anything(), workItem: { at: NONE.at } });
     expect(hub.calls).toEqual([]);
   });
 
@@ -457,7 +457,7 @@ describe('without a permit', () => {
       hub.report({ battery: 10 }),
     ]);
 
-    expect(reconciled.result).toBe('due');
+    expect(reconciled.result).toBe('requeued');
     expect(reconciled.lacksPermit).toBeUndefined();
     expect(hub.calls).not.toContain('identity');
   });
@@ -466,7 +466,7 @@ describe('without a permit', () => {
     const hourSlow = { budget: without('write'), hubNow: () => time - 3_600_000 };
     await reconciler(hourSlow).reconcile(ID, [hub.created(), hub.report({ battery: 10 })]);
 
-    expect(shadow().due?.at).toBe(NONE.at - 3_600_000);
+    expect(snapshot().workItem?.at).toBe(NONE.at - 3_600_000);
   });
 });
 
@@ -497,9 +497,9 @@ describe('a device that is gone or disabled', () => {
     const event = hub.report({ battery: 10 });
     hub.status = 'disabled';
     await take(event);
-    expect(state()).toBe('parked');
+    expect(state()).toBe('suspended');
     hub.status = 'enabled';
-    time = shadow().due?.at ?? 0;
+    time = snapshot().workItem?.at ?? 0;
 
     await comeBack();
 
@@ -515,14 +515,14 @@ describe('the gate', () => {
     await take(hub.created());
 
     expect(await reconciler({ gate: closed }).reconcile(ID, [hub.report({ battery: 10 })])).toMatchObject({
-      result: 'due',
+      result: 'requeued',
     });
     expect(hub.calls).toEqual([]);
-    expect(shadow().judgement).toMatchObject({
-      state: 'drifted',
+    expect(snapshot().lastReconcile).toMatchObject({
+      status: 'drifted',
       why: expect.stringContaining('paused by ann'),
     });
-    time = shadow().due?.at ?? 0;
+    time = snapshot().workItem?.at ?? 0;
 
     expect(await comeBack()).toBe('corrected');
   });
@@ -538,7 +538,7 @@ describe('the gate', () => {
     await reconciler({ gate: { current: async () => gate } }).reconcile(ID, [event]);
 
     expect(writes()).toEqual([]);
-    expect(shadow()).toMatchObject({ writing: undefined, due: { why: 'paused by ann: freeze' } });
+    expect(snapshot()).toMatchObject({ writing: undefined, workItem: { why: 'paused by ann: freeze' } });
   });
 
   test('stops all writes half a minute after a pause, even if the row is unreadable and the tables are slow', async () => {
@@ -562,7 +562,7 @@ describe('the gate', () => {
     await reconciler({ gate }).reconcile(ID, [hub.report({ battery: 10 })]);
 
     expect(writes()).toEqual([]);
-    expect(shadow().due?.why).toMatch(/the control row cannot be read$/);
+    expect(snapshot().workItem?.why).toMatch(/the control row cannot be read$/);
   });
 
   test('stops writes of a paused policy, which still owns its paths', async () => {
@@ -582,30 +582,34 @@ describe('the gate', () => {
     const gate = { ...OPEN_GATE, isOutdated: true };
 
     expect(await reconciler({ gate }).reconcile(ID, [hub.report({ battery: 10 })])).toMatchObject({
-      result: 'due',
+      result: 'requeued',
     });
     expect(hub.calls).toEqual([]);
-    expect(shadow()).toMatchObject({ reported: { battery: 10 }, due: { why: 'a newer package decides' } });
+    expect(snapshot()).toMatchObject({
+      reported: { battery: 10 },
+      workItem: { why: 'a newer package decides' },
+    });
     expect(await comeBack()).toBe('corrected');
   });
 });
 
 describe('changed policies that are compared without the hub', () => {
   const stricter = fleetOf({ policies: [{ name: 'base', desired: { interval: 4 } }] });
-  const due = (tries: number) => ({ priority: 'drift', at: T0 + 3_600_000, why: 'a fight', tries }) as const;
+  const workItem = (tries: number) =>
+    ({ priority: 'drift', at: T0 + 3_600_000, why: 'a fight', tries }) as const;
 
   test.each([
     ['at once, whatever an older policy waited for', 0, T0],
     ['after a failure, at the time that the failure requires', 1, T0 + 3_600_000],
   ])('make the twin due %s', async (_, tries, at) => {
     await store.save(await store.load(ID), {
-      kind: 'shadow',
-      shadow: { ...shadowOf({ desired: { interval: 5 } }), due: due(tries) },
+      kind: 'snapshot',
+      snapshot: { ...snapshotOf({ desired: { interval: 5 } }), workItem: workItem(tries) },
     });
 
-    expect(await reconciler({ fleet: stricter }).judge(ID)).toMatchObject({ result: 'due' });
+    expect(await reconciler({ fleet: stricter }).resync(ID)).toMatchObject({ result: 'requeued' });
     expect(hub.calls).toEqual([]);
-    expect(shadow()).toMatchObject({ due: { at }, judgement: { state: 'drifted' } });
+    expect(snapshot()).toMatchObject({ workItem: { at }, lastReconcile: { status: 'drifted' } });
   });
 
   test('need no work when they lead to the same values', async () => {
@@ -613,17 +617,17 @@ describe('changed policies that are compared without the hub', () => {
     const before = store.writes;
     const fleet = fleetOf({ policies: [{ name: 'base', desired: { interval: 5 } }] });
 
-    expect(await reconciler({ fleet }).judge(ID)).toMatchObject({ result: 'unchanged' });
+    expect(await reconciler({ fleet }).resync(ID)).toMatchObject({ result: 'unchanged' });
     expect(store.writes).toBe(before);
   });
 });
 
 test('a newly redacted value is not stored after the policies have changed', async () => {
-  const twin = { ...shadowOf({ desired: { interval: 5 } }), reported: { wifi: { psk: 'hunter2' } } };
-  await store.save(await store.load(ID), { kind: 'shadow', shadow: twin });
+  const twin = { ...snapshotOf({ desired: { interval: 5 } }), reported: { wifi: { psk: 'hunter2' } } };
+  await store.save(await store.load(ID), { kind: 'snapshot', snapshot: twin });
   const redaction = { paths: [['wifi', 'psk']], key: Buffer.alloc(32, 1) };
 
-  await reconciler({ redaction }).judge(ID);
+  await reconciler({ redaction }).resync(ID);
 
   expect(JSON.stringify([...store.records.values()])).not.toContain('hunter2');
 });

@@ -2,11 +2,11 @@ import { describe, expect, test } from '@jest/globals';
 import type { KeptLetter } from '../../src/store/dead-letters/dead-letter-store.ts';
 import { eventContext } from '../../src/sync/events/batch.ts';
 import { replay } from '../../src/sync/events/replay.ts';
-import { markForRead } from '../../src/sync/reconcile/mark-due.ts';
+import { markForRead } from '../../src/sync/reconcile/mark-for-read.ts';
 import { instantOf } from '../../src/time/instant.ts';
 import type { TwinId } from '../../src/twin/snapshot/twin.ts';
 import { letterOf } from '../store/letters.ts';
-import { at, fleetOf, ID, shadowOf, T0 } from '../twin/twins.ts';
+import { at, fleetOf, ID, snapshotOf, T0 } from '../twin/twins.ts';
 import { MemoryTwinStore } from './memory-store.ts';
 
 const NOW = T0 + 3_600_000;
@@ -25,11 +25,11 @@ function letter(parts: Partial<KeptLetter> = {}): KeptLetter {
 }
 const opType = (type: string) => ({ properties: { ...letterOf().properties, opType: type } });
 
-async function setUp(shadow = shadowOf({ asOf: at(-3_600) })) {
+async function setUp(snapshot = snapshotOf({ asOf: at(-3_600) })) {
   const store = new MemoryTwinStore();
   await store.save(
     { id: ID, known: { kind: 'nothing' }, etag: undefined, isRemembered: false },
-    { kind: 'shadow', shadow },
+    { kind: 'snapshot', snapshot },
   );
   const act = (parts?: Partial<KeptLetter>) => replay(letter(parts), { context, store, now: NOW });
   const known = async (id: TwinId = ID) => (await store.load(id)).known;
@@ -44,12 +44,12 @@ describe('a dead letter that can be decoded now', () => {
 
     const why = 'dead letter 2026-11-23/3/1234/abcd was replayed';
     expect(await known()).toEqual({
-      kind: 'shadow',
-      shadow: expect.objectContaining({
+      kind: 'snapshot',
+      snapshot: expect.objectContaining({
         version: 2,
         reported: {},
         unread: { since: '2026-11-23T11:59:59.5000000Z', why },
-        due: { priority: 'drift', at: NOW, why, tries: 0 },
+        workItem: { priority: 'drift', at: NOW, why, tries: 0 },
       }),
     });
   });
@@ -60,7 +60,7 @@ describe('a dead letter that can be decoded now', () => {
 
     await act({ properties });
 
-    expect(await known()).toMatchObject({ shadow: { unread: { since: instantOf(T0) } } });
+    expect(await known()).toMatchObject({ snapshot: { unread: { since: instantOf(T0) } } });
   });
 
   test('changes nothing when its twin was deleted later', async () => {
@@ -74,11 +74,12 @@ describe('a dead letter that can be decoded now', () => {
   test('asks the hub for the device and its modules when it reports a deletion', async () => {
     const { act, known, store } = await setUp();
     const module = { ...ID, moduleId: 'm' };
-    await store.save(await store.load(module), { kind: 'shadow', shadow: shadowOf({ id: module }) });
+    await store.save(await store.load(module), { kind: 'snapshot', snapshot: snapshotOf({ id: module }) });
 
     expect(await act({ ...opType('deleteDeviceIdentity'), cut: ['body'] })).toMatchObject({ kind: 'marked' });
 
-    for (const id of [ID, module]) expect(await known(id)).toMatchObject({ shadow: { due: { at: NOW } } });
+    for (const id of [ID, module])
+      expect(await known(id)).toMatchObject({ snapshot: { workItem: { at: NOW } } });
   });
 
   test('is finished when its event is not needed', async () => {
@@ -147,11 +148,11 @@ describe('marking a twin that other writers change', () => {
   test('marks the version that the others have stored', async () => {
     const { store, known } = await setUp();
     store.meanwhile = async () => {
-      await store.save(await store.load(ID), { kind: 'shadow', shadow: shadowOf({ version: 8 }) });
+      await store.save(await store.load(ID), { kind: 'snapshot', snapshot: snapshotOf({ version: 8 }) });
     };
 
     expect(await markForRead(store, ID, MARK)).toBe('marked');
-    expect(await known()).toMatchObject({ shadow: { version: 8, unread: { why: 'test' } } });
+    expect(await known()).toMatchObject({ snapshot: { version: 8, unread: { why: 'test' } } });
   });
 
   test('does nothing when the others have deleted the twin', async () => {

@@ -1,6 +1,6 @@
 import { beforeEach, expect, test } from '@jest/globals';
 import { NO_CONDITIONS } from '../../src/allocation/conditions.ts';
-import { dueKey, partitionOf, partitionsOf } from '../../src/store/tables/keys.ts';
+import { partitionOf, partitionsOf, workItemKey } from '../../src/store/tables/keys.ts';
 import { type ResyncRun, resync } from '../../src/sync/resync/resync.ts';
 import { fleetOf, ID, T0 } from '../twin/twins.ts';
 import { MemoryHub } from './memory-hub.ts';
@@ -25,7 +25,7 @@ const run = (more: Partial<ResyncRun> = {}) =>
           happened.push('reconciled');
           return { result: 'corrected', known: { kind: 'nothing' } };
         },
-        judge: async () => ({ result: 'nothing', known: { kind: 'nothing' } }),
+        resync: async () => ({ result: 'nothing', known: { kind: 'nothing' } }),
       },
       now: () => T0,
     }),
@@ -41,29 +41,31 @@ const run = (more: Partial<ResyncRun> = {}) =>
       ...more,
     },
   );
-const isDue = (): void => {
+const isQueued = (): void => {
   const priority = 'edit';
-  store.strayDue = [{ id: ID, priority, partitionKey: partitionOf(ID), rowKey: dueKey(ID, priority, T0) }];
+  store.strayItems = [
+    { id: ID, priority, partitionKey: partitionOf(ID), rowKey: workItemKey(ID, priority, T0) },
+  ];
 };
 
 test('a run does work items, counts devices and returns the lease', async () => {
-  isDue();
+  isQueued();
 
-  expect(await run()).toMatchObject({ ran: true, due: 1, counted: partitionsOf(ID.host).length });
+  expect(await run()).toMatchObject({ ran: true, workItems: 1, counted: partitionsOf(ID.host).length });
   expect(happened).toEqual(['reconciled', 'released']);
 });
 
 test('a run starts no work items after the hubs must be left alone and continues with work on the tables', async () => {
-  isDue();
+  isQueued();
 
-  expect(await run({ hubsUntil: T0 })).toMatchObject({ due: 0, counted: partitionsOf(ID.host).length });
+  expect(await run({ hubsUntil: T0 })).toMatchObject({ workItems: 0, counted: partitionsOf(ID.host).length });
   expect(happened).toEqual(['released']);
-  expect(store.strayDue).toHaveLength(1);
+  expect(store.strayItems).toHaveLength(1);
 });
 
 test('a run keeps the lease until all its parts have ended, even if one part fails', async () => {
   const defect = new TypeError('a defect');
-  store.due = () => Promise.reject(defect);
+  store.dueItems = () => Promise.reject(defect);
   store.count = async () => {
     await new Promise((resolve) => setTimeout(resolve, 20));
     happened.push('counted');
@@ -75,9 +77,9 @@ test('a run keeps the lease until all its parts have ended, even if one part fai
 });
 
 test('a run does nothing when another instance holds its lease', async () => {
-  isDue();
+  isQueued();
 
   const lease = { take: async () => false, release: async () => void happened.push('released') };
-  expect(await run({ lease })).toMatchObject({ ran: false, due: 0 });
+  expect(await run({ lease })).toMatchObject({ ran: false, workItems: 0 });
   expect(happened).toEqual([]);
 });

@@ -1,8 +1,8 @@
 import { expect, test } from '@jest/globals';
 import { type Control, controlSchema } from '../../src/control/control.ts';
 import type { Policy, Rollout } from '../../src/fleet/fleet.ts';
-import type { StandingCounts } from '../../src/store/twins/twin-store.ts';
-import { receptionOf, whyPause } from '../../src/sync/resync/self-pause.ts';
+import type { PolicyStatusCounts } from '../../src/store/twins/twin-store.ts';
+import { policyProgressOf, whyPause } from '../../src/sync/resync/self-pause.ts';
 import { fleetOf, T0 } from '../twin/twins.ts';
 
 const { policies, rollout } = fleetOf({
@@ -14,7 +14,7 @@ const ROLLOUT = rollout as Rollout;
 const RUNNING = controlSchema.parse({});
 const PAUSED: Control = { ...RUNNING, policies: { base: { author: 'ann', reason: 'freeze', at: T0 } } };
 
-test.each<[string, StandingCounts, Control, string | undefined]>([
+test.each<[string, PolicyStatusCounts, Control, string | undefined]>([
   [
     'more devices reject it than allowed',
     { inSync: 18, rejected: 2 },
@@ -31,5 +31,5 @@ test.each<[string, StandingCounts, Control, string | undefined]>([
   ],
   ['it is paused already', { rejected: 20 }, PAUSED, undefined],
 ])('the decision whether a policy pauses itself is right when %s', (_, counts, control, why) => {
-  expect(whyPause(POLICY, receptionOf(counts), ROLLOUT, control)).toBe(why);
+  expect(whyPause(POLICY, policyProgressOf(counts), ROLLOUT, control)).toBe(why);
 });

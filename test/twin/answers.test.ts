@@ -2,8 +2,8 @@ import { describe, expect, test } from '@jest/globals';
 import { fillTemplate } from '../../src/fleet/expressions/template.ts';
 import type { JsonObject, JsonValue } from '../../src/json/json.ts';
 import { type Plan, plan } from '../../src/twin/plan/plan.ts';
-import { NO_HISTORY } from '../../src/twin/snapshot/shadow.ts';
-import { at, fleetOf, shadowOf, T0 } from './twins.ts';
+import { NO_HISTORY } from '../../src/twin/snapshot/snapshot.ts';
+import { at, fleetOf, snapshotOf, T0 } from './twins.ts';
 
 /*
  * Answers of devices and the status that they lead to. Berth wrote the policy's value 90 seconds ago as version 4, and
@@ -50,7 +50,7 @@ function look({
     }),
   );
   return plan({
-    shadow: shadowOf({ desired, reported, desiredVersion: 4, paths: Object.fromEntries(paths) }),
+    snapshot: snapshotOf({ desired, reported, desiredVersion: 4, paths: Object.fromEntries(paths) }),
     hub,
     twins: fleet.twins,
     holdOf: () => undefined,
@@ -67,11 +67,11 @@ function answer(report: JsonValue, more: JsonObject = {}, told = 1, wanted: Json
     told,
   });
   const [leaf] = planned.leaves;
-  return `${leaf?.verdict}${planned.writes.length > 0 ? ', written' : ''}: ${leaf?.why}`;
+  return `${leaf?.status}${planned.writes.length > 0 ? ', written' : ''}: ${leaf?.why}`;
 }
 
-function verdicts(given: Answered): Record<string, string> {
-  return Object.fromEntries(look(given).leaves.map(({ path, verdict }) => [path, verdict]));
+function statuses(given: Answered): Record<string, string> {
+  return Object.fromEntries(look(given).leaves.map(({ path, status }) => [path, status]));
 }
 
 describe('an acknowledgement in the Plug and Play convention', () => {
@@ -120,7 +120,7 @@ describe('an acknowledgement in the Plug and Play convention', () => {
       reported: { a: { ac: 200, ad: 'done' } },
     };
 
-    expect(look(given).state).toBe('inSync');
+    expect(look(given).status).toBe('inSync');
     expect(look({ ...given, reportedAt: -120 }).why).toBe('a the device has not answered yet');
   });
 
@@ -147,7 +147,7 @@ describe('an acknowledgement in the Plug and Play convention', () => {
     const wifi = { ssid: 'a', channel: 6 };
 
     expect(
-      verdicts({
+      statuses({
         policy: { desired: { wifi } },
         desired: { wifi },
         reported: { wifi: { value: { ssid: 'a' }, ac: 200, av: 3 } },
@@ -159,7 +159,7 @@ describe('an acknowledgement in the Plug and Play convention', () => {
     const wifi = { ssid: 'a', channel: 6 };
 
     expect(
-      verdicts({
+      statuses({
         policy: { desired: { wifi } },
         desired: { wifi },
         reported: { wifi: { channel: 1, value: { ssid: 'a' }, ac: 200, av: 4 } },
@@ -184,7 +184,7 @@ describe('an object that only looks like an acknowledgement', () => {
         reported: { hvac },
       });
 
-      expect([planned.state, planned.patch]).toEqual(['inSync', {}]);
+      expect([planned.status, planned.patch]).toEqual(['inSync', {}]);
     }
   });
 
@@ -212,7 +212,7 @@ describe('an object that only looks like an acknowledgement', () => {
 
   test('can have properties that belong to two policies', () => {
     expect(
-      verdicts({
+      statuses({
         policy: [
           { name: 'a', desired: { hvac: { value: 21 } } },
           { name: 'b', desired: { hvac: { ac: 200 } } },
@@ -225,7 +225,7 @@ describe('an object that only looks like an acknowledgement', () => {
 
   test('is not wanted by a policy that does not match', () => {
     expect(
-      verdicts({
+      statuses({
         policy: [
           { name: 'a', when: 'false', desired: { wifi: { ac: 1 } } },
           { name: 'b', desired: { wifi: { ssid: 'a' } } },
@@ -238,7 +238,7 @@ describe('an object that only looks like an acknowledgement', () => {
 
   test('is an echo when other writers wrote it to desired', () => {
     expect(
-      verdicts({
+      statuses({
         policy: { desired: { hvac: { value: 21 } } },
         desired: { hvac: { ac: 400, ad: 'on', value: 21 } },
         reported: { hvac: { ac: 400, ad: 'on', value: 21 } },
@@ -256,7 +256,7 @@ describe('an object that only looks like an acknowledgement', () => {
     ['with a number above all statuses', { ac: 600, ad: 'mains', limit: 10 }, 'inSync'],
   ])('acknowledges nothing when a meter reports volts as `ac`: %s', (_, power, expected) => {
     expect(
-      verdicts({
+      statuses({
         policy: { desired: { power: { limit: 10 } } },
         desired: { power: { limit: 10 } },
         reported: { power },
@@ -268,7 +268,7 @@ describe('an object that only looks like an acknowledgement', () => {
     const desired = { hvac: { __t: 'c', limit: 10 } };
 
     expect(
-      verdicts({
+      statuses({
         policy: { desired: { hvac: { limit: 10 } } },
         desired,
         reported: { hvac: { __t: 'c', ac: 400, ad: 'off', value: 3, limit: { value: 10, ac: 200, av: 4 } } },
@@ -278,7 +278,7 @@ describe('an object that only looks like an acknowledgement', () => {
 
   test('counts less than an acknowledgement of the property itself', () => {
     expect(
-      verdicts({
+      statuses({
         policy: { desired: { hvac: { limit: 10 } } },
         desired: { hvac: { limit: 10 } },
         reported: { hvac: { ac: 400, ad: 'off', limit: { value: 10, ac: 200, av: 4 } } },
@@ -288,13 +288,13 @@ describe('an object that only looks like an acknowledgement', () => {
 
   test('with a property named `value` is acknowledged next to the property or inside it', () => {
     const given = { policy: { desired: { hvac: { value: 21 } } }, desired: { hvac: { value: 21 } } };
-    const verdictOn = (hvac: JsonObject) => verdicts({ ...given, reported: { hvac } })['hvac.value'];
+    const statusOn = (hvac: JsonObject) => statuses({ ...given, reported: { hvac } })['hvac.value'];
 
-    expect(verdictOn({ value: 21 })).toBe('inSync');
-    expect(verdictOn({ value: 21, ac: 1 })).toBe('inSync');
-    expect(verdictOn({ value: { value: 21 }, ac: 200, av: 4 })).toBe('inSync');
-    expect(verdictOn({ value: { value: 21, ac: 200, av: 4 } })).toBe('inSync');
-    expect(verdictOn({ value: 5, ac: 400, av: 4, ad: 'too low' })).toBe('rejected');
+    expect(statusOn({ value: 21 })).toBe('inSync');
+    expect(statusOn({ value: 21, ac: 1 })).toBe('inSync');
+    expect(statusOn({ value: { value: 21 }, ac: 200, av: 4 })).toBe('inSync');
+    expect(statusOn({ value: { value: 21, ac: 200, av: 4 } })).toBe('inSync');
+    expect(statusOn({ value: 5, ac: 400, av: 4, ad: 'too low' })).toBe('rejected');
   });
 
   test('is copied as reported by a policy in the mode adopt', () => {
@@ -327,7 +327,7 @@ describe('values with the same meaning', () => {
   test.each(REWRITTEN)('by %s cause no drift when a portal rewrites %j as %j', (compare, wanted, other) => {
     const given = { desired: { a: other }, reported: { a: wanted } };
 
-    expect(look({ ...given, policy: { desired: { a: wanted }, compare } }).state).toBe('inSync');
+    expect(look({ ...given, policy: { desired: { a: wanted }, compare } }).status).toBe('inSync');
     expect(look({ ...given, policy: { desired: { a: wanted } } }).patch).toEqual({ a: wanted });
   });
 
@@ -374,7 +374,7 @@ describe('values with the same meaning', () => {
     const desired = { since: '2026-06-01T22:00:00+02:00', net: { list: ['a', 'b'] }, level: 5 };
 
     expect(
-      verdicts({
+      statuses({
         policy: { desired, compare: { since: 'instant', 'net.list': 'set' } },
         desired,
         reported: { since: '2026-06-01T20:00:00.000Z', net: { list: ['b', 'a'] }, level: '5' },
@@ -401,7 +401,7 @@ describe('values with the same meaning', () => {
     if (hub === undefined || policy === undefined) throw new Error('no fleet');
     const rejected = [{ policy: policy.hash, value: 5, why: 'no' }];
     const planned = plan({
-      shadow: shadowOf({
+      snapshot: snapshotOf({
         desired: { a: 5 },
         reported: { a: '5' },
         paths: { a: { ...NO_HISTORY, rejected } },
@@ -412,7 +412,7 @@ describe('values with the same meaning', () => {
       now: T0,
     });
 
-    expect([planned.state, planned.paths.a?.rejected]).toEqual(['inSync', []]);
+    expect([planned.status, planned.paths.a?.rejected]).toEqual(['inSync', []]);
   });
 
   test('let onLeave remove a value that the portal has rewritten in another form', () => {
@@ -476,27 +476,27 @@ describe('an acknowledgement in another convention', () => {
 
   test('may have its status next to the property with the convention central, as in the article on device twins', () => {
     const desired = { telemetryConfig: { sendFrequency: '5m' } };
-    const verdictOn = (telemetryConfig: JsonObject) =>
-      verdicts({ policy: { desired, ...CENTRAL }, desired, reported: { telemetryConfig } });
+    const statusOn = (telemetryConfig: JsonObject) =>
+      statuses({ policy: { desired, ...CENTRAL }, desired, reported: { telemetryConfig } });
 
-    expect(verdictOn({ sendFrequency: '5m', status: 'success' })).toEqual({
+    expect(statusOn({ sendFrequency: '5m', status: 'success' })).toEqual({
       'telemetryConfig.sendFrequency': 'inSync',
     });
-    expect(verdictOn({ sendFrequency: '5m', status: 'Pending' })).toEqual({
+    expect(statusOn({ sendFrequency: '5m', status: 'Pending' })).toEqual({
       'telemetryConfig.sendFrequency': 'pending',
     });
-    expect(verdictOn({ sendFrequency: '1m', status: 'rejected' })).toEqual({
+    expect(statusOn({ sendFrequency: '1m', status: 'rejected' })).toEqual({
       'telemetryConfig.sendFrequency': 'rejected',
     });
   });
 
   test('may answer an object with `value` that a policy wants, with the convention central', () => {
     const desired = { fanSpeed: { value: 50 } };
-    const verdictOn = (fanSpeed: JsonObject) =>
-      verdicts({ policy: { desired, ...CENTRAL }, desired, reported: { fanSpeed } })['fanSpeed.value'];
+    const statusOn = (fanSpeed: JsonObject) =>
+      statuses({ policy: { desired, ...CENTRAL }, desired, reported: { fanSpeed } })['fanSpeed.value'];
 
-    expect(verdictOn({ value: 50, statusCode: 200, status: 'completed', desiredVersion: 4 })).toBe('inSync');
-    expect(verdictOn({ value: 20, statusCode: 400, status: 'failed', desiredVersion: 4 })).toBe('rejected');
+    expect(statusOn({ value: 50, statusCode: 200, status: 'completed', desiredVersion: 4 })).toBe('inSync');
+    expect(statusOn({ value: 20, statusCode: 400, status: 'failed', desiredVersion: 4 })).toBe('rejected');
   });
 
   test('from before the write that is repeated within a minute is not an answer with the convention central', () => {

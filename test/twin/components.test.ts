@@ -1,12 +1,12 @@
 import { describe, expect, test } from '@jest/globals';
 import type { JsonObject } from '../../src/json/json.ts';
-import { adoptOwnWrite, adoptTwin, foldEvent } from '../../src/twin/events/fold.ts';
+import { adoptOwnWrite, adoptTwin, applyEvent } from '../../src/twin/events/apply-event.ts';
 import { componentsOf, rewrittenWithMarker, withMarkers } from '../../src/twin/plan/components.ts';
-import type { LeafVerdict } from '../../src/twin/plan/verdict.ts';
-import { NO_HISTORY, type Shadow } from '../../src/twin/snapshot/shadow.ts';
-import { SNAPSHOT_FORMAT, snapshotIn } from '../../src/twin/snapshot/stored-shadow.ts';
+import type { LeafStatus } from '../../src/twin/plan/property-status.ts';
+import { NO_HISTORY, type Snapshot } from '../../src/twin/snapshot/snapshot.ts';
+import { SNAPSHOT_FORMAT, snapshotIn } from '../../src/twin/snapshot/stored-snapshot.ts';
 import { readTwin } from '../../src/twin/snapshot/twin.ts';
-import { at, ID, reports, shadowOf, twinOf } from './twins.ts';
+import { at, ID, reports, snapshotOf, twinOf } from './twins.ts';
 
 const CONTROLLER = 'dtmi:com:example:TemperatureController;1';
 
@@ -34,16 +34,16 @@ test('a member that every object inherits is not a component', () => {
 describe('a value that was written without the marker', () => {
   const policy = { name: 'p', hash: 'h', mode: 'enforce', attempts: 3 } as const;
   const leaf = { policy, path: ['t1', 'target'], wanted: 21, report: undefined };
-  const judge = (verdict: LeafVerdict['verdict'], parts: Partial<LeafVerdict> = {}) =>
+  const judge = (status: LeafStatus['status'], parts: Partial<LeafStatus> = {}) =>
     rewrittenWithMarker(
       leaf,
-      { verdict, why: 'so', write: false, history: NO_HISTORY, ...parts },
+      { status, why: 'so', write: false, history: NO_HISTORY, ...parts },
       { t1: { target: 21 } },
       () => true,
     );
 
   test('is written again even if the device was listed as not answering, because it could not answer', () => {
-    expect(judge('rejected')).toMatchObject({ verdict: 'pending', write: true });
+    expect(judge('rejected')).toMatchObject({ status: 'pending', write: true });
   });
 
   test('is written again without the wait that its status would require', () => {
@@ -52,14 +52,14 @@ describe('a value that was written without the marker', () => {
     expect([found.write, found.nextAt, found.askAt]).toEqual([true, undefined, undefined]);
   });
 
-  test.each(['drifted', 'fighting'] as const)('is not written again while it is %s', (verdict) => {
-    expect(judge(verdict)).toMatchObject({ verdict, write: false });
+  test.each(['drifted', 'contested'] as const)('is not written again while it is %s', (status) => {
+    expect(judge(status)).toMatchObject({ status, write: false });
   });
 
   test('stays rejected when the device or the hub has refused it', () => {
     const history = { ...NO_HISTORY, rejected: [{ policy: 'h', value: 21, why: 'no' }] };
 
-    expect(judge('rejected', { history })).toMatchObject({ verdict: 'rejected', write: false });
+    expect(judge('rejected', { history })).toMatchObject({ status: 'rejected', write: false });
   });
 });
 
@@ -72,20 +72,20 @@ describe('the model of a device', () => {
       ...(modelId === undefined ? {} : { modelId }),
       properties: { desired: { $version: 1 }, reported: { $version: 1 } },
     });
-  const read = (shadow: Shadow, modelId: unknown) => {
+  const read = (snapshot: Snapshot, modelId: unknown) => {
     const twin = document(modelId);
     if (twin === undefined) throw new Error('no twin');
-    return adoptTwin(shadow, twin, at(1), tracked).modelId;
+    return adoptTwin(snapshot, twin, at(1), tracked).modelId;
   };
 
   test('is read from a document of the twin', () => {
-    expect(read(shadowOf(), CONTROLLER)).toBe(CONTROLLER);
+    expect(read(snapshotOf(), CONTROLLER)).toBe(CONTROLLER);
   });
 
   test('is read from the answer to a write', () => {
     const twin = twinOf({ version: 3, modelId: CONTROLLER });
 
-    expect(adoptOwnWrite(shadowOf(), twin, [], tracked).modelId).toBe(CONTROLLER);
+    expect(adoptOwnWrite(snapshotOf(), twin, [], tracked).modelId).toBe(CONTROLLER);
   });
 
   test.each([
@@ -94,22 +94,22 @@ describe('the model of a device', () => {
     ['a document without a model keeps it', undefined, CONTROLLER],
     ['a model that is not a text is ignored', 7, CONTROLLER],
   ])('follows this rule: %s', (_, modelId, expected) => {
-    expect(read(shadowOf({ modelId: CONTROLLER }), modelId)).toBe(expected);
+    expect(read(snapshotOf({ modelId: CONTROLLER }), modelId)).toBe(expected);
   });
 
   test('is replaced when the versions go back, because the device is a new one', () => {
-    expect(read(shadowOf({ modelId: CONTROLLER, version: 9 }), undefined)).toBeUndefined();
+    expect(read(snapshotOf({ modelId: CONTROLLER, version: 9 }), undefined)).toBeUndefined();
   });
 
   test('is kept when an event is applied', () => {
-    const shadow = shadowOf({ modelId: CONTROLLER });
-    const known = foldEvent({ kind: 'shadow', shadow }, reports(shadow, 1, { t1: { a: 1 } }), tracked);
+    const snapshot = snapshotOf({ modelId: CONTROLLER });
+    const known = applyEvent({ kind: 'snapshot', snapshot }, reports(snapshot, 1, { t1: { a: 1 } }), tracked);
 
-    expect(known).toMatchObject({ kind: 'shadow', shadow: { version: 3, modelId: CONTROLLER } });
+    expect(known).toMatchObject({ kind: 'snapshot', snapshot: { version: 3, modelId: CONTROLLER } });
   });
 
   test('is stored', () => {
-    const { id: _, ...stored } = shadowOf({ modelId: CONTROLLER });
+    const { id: _, ...stored } = snapshotOf({ modelId: CONTROLLER });
 
     expect(snapshotIn(ID, SNAPSHOT_FORMAT.read(JSON.parse(JSON.stringify(stored)))).modelId).toBe(CONTROLLER);
   });

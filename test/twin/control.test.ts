@@ -2,7 +2,7 @@ import { describe, expect, test } from '@jest/globals';
 import { type Control, controlSchema, type Pause, type Scope, SELF } from '../../src/control/control.ts';
 import { withPackage } from '../../src/control/packages.ts';
 import { isTrusted, pauseFor, pauseOf, withoutPause, withPause } from '../../src/control/pauses.ts';
-import { elapsedOf, holdOf } from '../../src/control/ramps.ts';
+import { elapsedOf, holdOf } from '../../src/control/rollouts.ts';
 import { withEventsTrusted } from '../../src/control/trusted-hubs.ts';
 import type { Rollout } from '../../src/fleet/fleet.ts';
 import { hostName } from '../../src/iot-hub/host-name.ts';
@@ -382,7 +382,7 @@ describe('a policy that paused itself', () => {
 
 describe('a hub whose events are not trusted', () => {
   test('is trusted again when a person says so, and other hubs do not change', () => {
-    const why = { since: T0, why: '5 of 100 shadows' };
+    const why = { since: T0, why: '5 of 100 snapshots' };
     const control: Control = { ...NEW, untrusted: { [WEU]: why, [EUS]: why } };
 
     expect(withEventsTrusted(control, WEU).untrusted).toEqual({ [EUS]: why });

@@ -275,8 +275,8 @@ describe('an event that Berth does not need', () => {
     ],
     [
       'a hub that is not in the fleet file',
-      { properties: { hubName: 'stranger' } },
-      { kind: 'stranger', hubName: 'stranger' },
+      { properties: { hubName: 'other-hub' } },
+      { kind: 'unknownHub', hubName: 'other-hub' },
     ],
   ])('is ignored: %s', (_, parts, expected) => {
     expect(decode(parts)).toMatchObject(expected);

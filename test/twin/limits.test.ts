@@ -1,5 +1,5 @@
 import { describe, expect, test } from '@jest/globals';
-import { sizeOf, twinProblems } from '../../src/iot-hub/twin-limits.ts';
+import { twinProblems, twinSizeOf } from '../../src/iot-hub/twin-limits.ts';
 import type { JsonValue } from '../../src/json/json.ts';
 
 /** So many objects below the section, with a leaf in the last. */
@@ -42,7 +42,7 @@ describe('the limits of a twin', () => {
       Array.from({ length: kilobytes }, (_, i) => [`k${i % 10}${i}`.padEnd(24, '_'), 'x'.repeat(1000)]),
     );
 
-    expect(sizeOf(full)).toBe(kilobytes * 1024);
+    expect(twinSizeOf(full)).toBe(kilobytes * 1024);
     expect(twinProblems(section, full)).toEqual([]);
     expect(twinProblems(section, { ...full, b: true })).toHaveLength(1);
   });

@@ -1,8 +1,8 @@
 import { describe, expect, test } from '@jest/globals';
 import type { JsonObject, JsonValue } from '../../src/json/json.ts';
 import { type Plan, plan } from '../../src/twin/plan/plan.ts';
-import { NO_HISTORY, type PathHistory } from '../../src/twin/snapshot/shadow.ts';
-import { at, fleetOf, ID, shadowOf, T0 } from './twins.ts';
+import { NO_HISTORY, type PathHistory } from '../../src/twin/snapshot/snapshot.ts';
+import { at, fleetOf, ID, snapshotOf, T0 } from './twins.ts';
 
 /*
  * The specification of twin sync: a twin, the policies, and what Berth does. All rows are planned at the same moment.
@@ -27,7 +27,7 @@ interface History {
   }[];
   readonly foreign?: readonly number[];
   readonly configuration?: string;
-  readonly fightUntil?: number;
+  readonly contestedUntil?: number;
   readonly rejected?: readonly { readonly by: string; readonly value: JsonValue }[];
 }
 
@@ -1171,7 +1171,7 @@ const fights: readonly Row[] = [
     'four foreign changes in ten minutes make the property contested',
     { policies: [BASE], desired: { interval: 9 }, paths: { interval: { foreign: [-1, -200, -400, -500] } } },
     {
-      is: { interval: 'fighting' },
+      is: { interval: 'contested' },
       next: 3_599,
       why: 'interval another writer keeps changing it (4 times lately)',
     },
@@ -1189,7 +1189,7 @@ const fights: readonly Row[] = [
       desired: { interval: 9 },
       paths: { interval: { foreign: [-10, -20] } },
     },
-    { is: { interval: 'fighting' }, next: 290 },
+    { is: { interval: 'contested' }, next: 290 },
   ],
   [
     'a pause that is shorter than the counted time is over at once',
@@ -1203,15 +1203,15 @@ const fights: readonly Row[] = [
   ],
   [
     'nothing is written during the pause',
-    { policies: [BASE], desired: { interval: 9 }, paths: { interval: { fightUntil: 100 } } },
-    { is: { interval: 'fighting' }, next: 100 },
+    { policies: [BASE], desired: { interval: 9 }, paths: { interval: { contestedUntil: 100 } } },
+    { is: { interval: 'contested' }, next: 100 },
   ],
   [
     'the value is written again after the pause',
     {
       policies: [BASE],
       desired: { interval: 9 },
-      paths: { interval: { fightUntil: -1, foreign: [-1, -200, -400, -500] } },
+      paths: { interval: { contestedUntil: -1, foreign: [-1, -200, -400, -500] } },
     },
     { patch: { interval: 5 }, is: { interval: 'drifted' } },
   ],
@@ -1232,7 +1232,7 @@ const fights: readonly Row[] = [
       desired: { interval: 9 },
       paths: { interval: { foreign: [-1], configuration: 'hvac-west' } },
     },
-    { is: { interval: 'fighting' }, next: 3_600, why: 'interval the hub configuration "hvac-west" sets it' },
+    { is: { interval: 'contested' }, next: 3_600, why: 'interval the hub configuration "hvac-west" sets it' },
   ],
   [
     'a hub configuration with the wanted value does not count',
@@ -1249,14 +1249,14 @@ const fights: readonly Row[] = [
     {
       policies: [BASE],
       desired: { interval: 9 },
-      paths: { interval: { fightUntil: -1, configuration: 'hvac-west' } },
+      paths: { interval: { contestedUntil: -1, configuration: 'hvac-west' } },
     },
     { patch: { interval: 5 }, is: { interval: 'drifted' } },
   ],
   [
     'a contested path does not affect another path',
-    { policies: [{ name: 'p', desired: { a: 1, b: 1 } }], paths: { a: { fightUntil: 100 } } },
-    { patch: { b: 1 }, is: { a: 'fighting', b: 'drifted' }, next: 100 },
+    { policies: [{ name: 'p', desired: { a: 1, b: 1 } }], paths: { a: { contestedUntil: 100 } } },
+    { patch: { b: 1 }, is: { a: 'contested', b: 'drifted' }, next: 100 },
   ],
 ];
 
@@ -1513,7 +1513,7 @@ const holds: readonly Row[] = [
     { is: { interval: 'drifted by saver, held' } },
   ],
   [
-    'a rollout that has not reached the device makes the twin due at that time',
+    'a rollout that has not reached the device requeues the twin at that time',
     { policies: [SAVER, BASE], held: { saver: 120 }, reported: LOW, desired: { interval: 5 } },
     { is: { interval: 'drifted by saver, held' }, next: 120 },
   ],
@@ -1543,9 +1543,9 @@ const holds: readonly Row[] = [
       policies: [BASE],
       held: { base: 'paused' },
       desired: { interval: 9 },
-      paths: { interval: { fightUntil: 100 } },
+      paths: { interval: { contestedUntil: 100 } },
     },
-    { is: { interval: 'fighting' }, next: 100 },
+    { is: { interval: 'contested' }, next: 100 },
   ],
 ];
 
@@ -1556,9 +1556,9 @@ const times: readonly Row[] = [
       policies: [{ name: 'p', desired: { a: 1, b: 1 }, deadline: '1h' }],
       desired: { a: 1, b: 2 },
       reported: { a: ack(0, 202, 4) },
-      paths: { a: { reportedAt: 0 }, b: { fightUntil: 30 } },
+      paths: { a: { reportedAt: 0 }, b: { contestedUntil: 30 } },
     },
-    { is: { a: 'pending', b: 'fighting' }, next: 30 },
+    { is: { a: 'pending', b: 'contested' }, next: 30 },
   ],
   [
     'the worst property gives the status of the twin and its reason',
@@ -1801,7 +1801,7 @@ function look(given: Given, paths?: Plan['paths']): Plan {
   if (hub === undefined) throw new Error('no hub');
   const hashOf = (name: string) => fleet.twins.policies.find((policy) => policy.name === name)?.hash ?? name;
   return plan({
-    shadow: shadowOf({
+    snapshot: snapshotOf({
       id: { ...ID, moduleId: given.module },
       modelId: given.modelId,
       tags: given.tags ?? {},
@@ -1849,7 +1849,7 @@ function historyOf(history: History, hashOf: (name: string) => string): PathHist
     oursAt = writes[0]?.at,
     foreign = [],
     configuration,
-    fightUntil,
+    contestedUntil,
     rejected = [],
   } = history;
   return {
@@ -1868,7 +1868,7 @@ function historyOf(history: History, hashOf: (name: string) => string): PathHist
     })),
     foreign: foreign.map(at),
     configuration,
-    fightUntil: fightUntil === undefined ? undefined : T0 + fightUntil * 1_000,
+    contestedUntil: contestedUntil === undefined ? undefined : T0 + contestedUntil * 1_000,
     rejected: rejected.map(({ by, value }) => ({ policy: hashOf(by), value, why: 'no' })),
   };
 }
@@ -1876,8 +1876,8 @@ function historyOf(history: History, hashOf: (name: string) => string): PathHist
 /** In the words of the row: with the policy where it names one, and that it is held. */
 function said({ leaves }: Plan, { is }: Expected): Record<string, string> {
   return Object.fromEntries(
-    leaves.map(({ path, verdict, policy, held }) => {
-      const withPolicy = is[path]?.includes(' by ') === true ? `${verdict} by ${policy}` : verdict;
+    leaves.map(({ path, status, policy, held }) => {
+      const withPolicy = is[path]?.includes(' by ') === true ? `${status} by ${policy}` : status;
       return [path, held === undefined ? withPolicy : `${withPolicy}, held`];
     }),
   );

@@ -1,15 +1,15 @@
 import { describe, expect, test } from '@jest/globals';
-import { WORK_LIMITS, Work } from '../../src/fleet/expressions/expression-work.ts';
+import { ExpressionWork, WORK_LIMITS } from '../../src/fleet/expressions/expression-work.ts';
 import type { JsonObject } from '../../src/json/json.ts';
+import { adoptTwin, applyEvent, type Known } from '../../src/twin/events/apply-event.ts';
 import type { TwinEvent } from '../../src/twin/events/event.ts';
-import { adoptTwin, foldEvent, type Known } from '../../src/twin/events/fold.ts';
 import { type Hold, type Plan, plan } from '../../src/twin/plan/plan.ts';
-import { NO_HISTORY, type Shadow } from '../../src/twin/snapshot/shadow.ts';
-import { at, fleetOf, ID, reports, shadowOf, T0, twinOf, writes } from './twins.ts';
+import { NO_HISTORY, type Snapshot } from '../../src/twin/snapshot/snapshot.ts';
+import { at, fleetOf, ID, reports, snapshotOf, T0, twinOf, writes } from './twins.ts';
 
 function planFor(
   twins: object,
-  shadow: Partial<Shadow>,
+  snapshot: Partial<Snapshot>,
   pausedPolicies: readonly string[] = [],
   now: number = T0,
 ): Plan {
@@ -17,7 +17,7 @@ function planFor(
   const hub = fleet.hubs[0];
   if (hub === undefined) throw new Error('no hub');
   return plan({
-    shadow: shadowOf(shadow),
+    snapshot: snapshotOf(snapshot),
     hub,
     twins: fleet.twins,
     holdOf: ({ name }) =>
@@ -84,13 +84,17 @@ describe('the patch', () => {
   test('never contains a value that is an object or that no twin can hold', () => {
     const twins = policies({ name: 'p', desired: { a: '=reported.object', b: '=reported.text' } });
 
-    const { patch, leaves, state } = planFor(twins, {
+    const {
+      patch,
+      leaves,
+      status: state,
+    } = planFor(twins, {
       reported: { object: { x: 1 }, text: 'x'.repeat(5_000) },
     });
 
     expect(patch).toEqual({});
     expect(leaves).toMatchObject([
-      { path: 'b', verdict: 'rejected', why: expect.stringMatching(/over 4 KB/) },
+      { path: 'b', status: 'rejected', why: expect.stringMatching(/over 4 KB/) },
     ]);
     expect(state).toBe('rejected');
   });
@@ -110,7 +114,7 @@ describe('the patch', () => {
     const { patch, leaves } = planFor(twins, { reported: { battery: 5 }, desired: { interval: 7 } }, paused);
 
     expect(patch).toEqual({});
-    expect(leaves).toMatchObject([{ path: 'interval', policy: 'saver', verdict: 'drifted' }]);
+    expect(leaves).toMatchObject([{ path: 'interval', policy: 'saver', status: 'drifted' }]);
   });
 });
 
@@ -118,7 +122,7 @@ describe('the status of a twin', () => {
   const three = policies({ name: 'p', desired: { a: 1, b: 1, c: 1 } });
   const rejected = { ...NO_HISTORY, rejected: [{ policy: '', value: 1, why: '' }] };
 
-  test.each<[string, Partial<Shadow>, string]>([
+  test.each<[string, Partial<Snapshot>, string]>([
     [
       'all properties are in sync',
       { desired: { a: 1, b: 1, c: 1 }, reported: { a: 1, b: 1, c: 1 } },
@@ -133,45 +137,46 @@ describe('the status of a twin', () => {
     ],
     [
       'one property is contested',
-      { desired: { b: 1, c: 2 }, paths: { a: { ...rejected, fightUntil: T0 + 1 } } },
-      'fighting',
+      { desired: { b: 1, c: 2 }, paths: { a: { ...rejected, contestedUntil: T0 + 1 } } },
+      'contested',
     ],
-  ])('is the worst status of its properties: %s', (_, shadow, state) => {
-    expect(planFor(three, shadow).state).toBe(state);
+  ])('is the worst status of its properties: %s', (_, snapshot, state) => {
+    expect(planFor(three, snapshot).status).toBe(state);
   });
 
   test('is in sync without any policy', () => {
-    expect(planFor({}, {})).toMatchObject({ state: 'inSync', writes: [], nextAt: undefined });
+    expect(planFor({}, {})).toMatchObject({ status: 'inSync', writes: [], nextAt: undefined });
   });
 });
 
 test('a plan is due again at the earliest of its times', () => {
   const twins = policies({ name: 'p', desired: { a: 1, b: 1 }, deadline: '1h' });
-  const shadow: Partial<Shadow> = {
+  const snapshot: Partial<Snapshot> = {
     desired: { a: 1, b: 2 },
     reported: { a: { value: 0, ac: 202 } },
-    paths: { b: { ...NO_HISTORY, fightUntil: T0 + 30_000 } },
+    paths: { b: { ...NO_HISTORY, contestedUntil: T0 + 30_000 } },
   };
 
-  expect(planFor(twins, shadow).nextAt).toBe(T0 + 30_000);
+  expect(planFor(twins, snapshot).nextAt).toBe(T0 + 30_000);
 });
 
 describe('a twin that is known from its events', () => {
-  const fold = (before: Known, event: TwinEvent): Shadow => {
-    const known = foldEvent(before, event, [['interval']]);
-    if (known.kind !== 'shadow') throw new Error(`there is no shadow but ${known.kind}`);
-    return known.shadow;
+  const apply = (before: Known, event: TwinEvent): Snapshot => {
+    const known = applyEvent(before, event, [['interval']]);
+    if (known.kind !== 'snapshot') throw new Error(`there is no snapshot but ${known.kind}`);
+    return known.snapshot;
   };
-  const next = (shadow: Shadow, event: TwinEvent): Shadow => fold({ kind: 'shadow', shadow }, event);
+  const next = (snapshot: Snapshot, event: TwinEvent): Snapshot =>
+    apply({ kind: 'snapshot', snapshot }, event);
   const HOUR_MS = 3_600_000;
 
   test('is written again when it was created with the value and its device reports another one', () => {
     const twin = twinOf({ desired: { interval: 5 } });
-    const born = fold({ kind: 'nothing' }, { kind: 'create', id: ID, time: at(0), twin });
+    const born = apply({ kind: 'nothing' }, { kind: 'create', id: ID, time: at(0), twin });
     const echoed = next(born, reports(born, 10, { interval: 9 }));
 
     expect(planFor(policies(BASE), echoed, [], T0 + HOUR_MS)).toMatchObject({
-      state: 'pending',
+      status: 'pending',
       patch: { interval: 5 },
       why: 'interval the device reports another value: told again',
     });
@@ -187,14 +192,14 @@ describe('a twin that is known from its events', () => {
       desiredMetadata: { interval: { $lastUpdatedVersion: 5 } },
       reported: { interval: { value: 9, ac: 200, av: 3 } },
     });
-    const read = adoptTwin(shadowOf({ version: 0 }), twin, at(0), []);
+    const read = adoptTwin(snapshotOf({ version: 0 }), twin, at(0), []);
     const first = planFor(policies(BASE), read);
     const edited = next({ ...read, paths: first.paths }, writes(read, 10, { interval: 7 }));
     const followed = next(edited, reports(edited, 20, { interval: { value: 7, ac: 200, av: 6 } }));
 
-    expect(first.state).toBe('pending');
+    expect(first.status).toBe('pending');
     expect(planFor(policies(BASE), followed, [], T0 + HOUR_MS)).toMatchObject({
-      state: 'drifted',
+      status: 'drifted',
       patch: { interval: 5 },
     });
   });
@@ -204,47 +209,50 @@ describe('a twin that is known from its events', () => {
     ['a late answer to an earlier version does not count', 4, 'pending'],
   ])('handles an answer when it was read before any policy owned the path: %s', (_, version, state) => {
     const twin = twinOf({ version: 9, desiredVersion: 5, desired: { interval: 5 } });
-    const read = adoptTwin(shadowOf({ version: 0 }), twin, at(0), []);
+    const read = adoptTwin(snapshotOf({ version: 0 }), twin, at(0), []);
     const first = planFor(policies(BASE), read);
     const edited = next({ ...read, paths: first.paths }, writes(read, 10, { other: 1 }));
     const answered = next(edited, reports(edited, 20, { interval: { value: 9, ac: 200, av: version } }));
 
-    expect(planFor(policies(BASE), answered).state).toBe(state);
+    expect(planFor(policies(BASE), answered).status).toBe(state);
   });
 
   test('gets no second write after an edit when its device refused the value with an echo of that value', () => {
     const twin = twinOf({ version: 6, desiredVersion: 4, desired: { interval: 5 } });
-    const read = adoptTwin(shadowOf({ version: 0 }), twin, at(0), [['interval']]);
+    const read = adoptTwin(snapshotOf({ version: 0 }), twin, at(0), [['interval']]);
     const refused = next(read, reports(read, 1, { interval: { value: 5, ac: 400, av: 4 } }));
     const first = planFor(policies(BASE), refused);
     const edited = next({ ...refused, paths: first.paths }, writes(refused, 2, { interval: 9 }));
 
-    expect(first.state).toBe('rejected');
-    expect(planFor(policies(BASE), edited, [], T0 + HOUR_MS)).toMatchObject({ state: 'rejected', patch: {} });
+    expect(first.status).toBe('rejected');
+    expect(planFor(policies(BASE), edited, [], T0 + HOUR_MS)).toMatchObject({
+      status: 'rejected',
+      patch: {},
+    });
   });
 });
 
 describe('the status of a policy in a twin', () => {
-  const SAME: Partial<Shadow> = { desired: { interval: 5 }, reported: { interval: 5 } };
-  const OTHER: Partial<Shadow> = { desired: { interval: 9 } };
-  const REFUSED: Partial<Shadow> = {
+  const SAME: Partial<Snapshot> = { desired: { interval: 5 }, reported: { interval: 5 } };
+  const OTHER: Partial<Snapshot> = { desired: { interval: 9 } };
+  const REFUSED: Partial<Snapshot> = {
     desired: { interval: 5 },
     reported: { interval: { value: 9, ac: 400, av: 1 } },
   };
-  const RAMP = { why: 'not reached', until: T0 + 1 };
+  const ROLLOUT = { why: 'not reached', until: T0 + 1 };
   const PAUSE = { why: 'paused by ann', until: undefined };
 
-  test.each<[string, Partial<Shadow>, object, Hold | undefined, string]>([
+  test.each<[string, Partial<Snapshot>, object, Hold | undefined, string]>([
     ['the value is there', SAME, BASE, undefined, 'inSync'],
     ['the value is written', OTHER, BASE, undefined, 'drifted'],
     ['the device refuses the value', REFUSED, BASE, undefined, 'rejected'],
-    ['the value differs and the rollout has not reached the twin', OTHER, BASE, RAMP, 'held'],
-    ['the value is there before the rollout reaches the twin', SAME, BASE, RAMP, 'unreached'],
+    ['the value differs and the rollout has not reached the twin', OTHER, BASE, ROLLOUT, 'held'],
+    ['the value is there before the rollout reaches the twin', SAME, BASE, ROLLOUT, 'unreached'],
     [
       'the device refuses the same value before the rollout reaches the twin',
       REFUSED,
       BASE,
-      RAMP,
+      ROLLOUT,
       'unreached',
     ],
     ['the value differs and the policy is paused', OTHER, BASE, PAUSE, 'held'],
@@ -253,14 +261,20 @@ describe('the status of a policy in a twin', () => {
       'the policy is in the mode observe, which no rollout holds',
       SAME,
       { ...BASE, mode: 'observe' },
-      RAMP,
+      ROLLOUT,
       'inSync',
     ],
-  ])('is right in this case: %s', (_, shadow, policy, hold, standing) => {
+  ])('is right in this case: %s', (_, snapshot, policy, hold, standing) => {
     const fleet = fleetOf(policies(policy));
     const [hub] = fleet.hubs;
     if (hub === undefined) throw new Error('no hub');
-    const planned = plan({ shadow: shadowOf(shadow), hub, twins: fleet.twins, holdOf: () => hold, now: T0 });
+    const planned = plan({
+      snapshot: snapshotOf(snapshot),
+      hub,
+      twins: fleet.twins,
+      holdOf: () => hold,
+      now: T0,
+    });
 
     expect(Object.values(planned.policies)).toEqual([standing]);
   });
@@ -278,10 +292,10 @@ test('the expressions for one twin take no more steps than allowed, and paths wi
   });
   const [hub] = fleet.hubs;
   if (hub === undefined) throw new Error('no hub');
-  const shadow = shadowOf({ reported: { l: Array(900).fill('a'.repeat(30)) } });
-  const work = new Work();
+  const snapshot = snapshotOf({ reported: { l: Array(900).fill('a'.repeat(30)) } });
+  const work = new ExpressionWork();
 
-  const { leaves } = plan({ shadow, hub, twins: fleet.twins, holdOf: () => undefined, now: T0 }, work);
+  const { leaves } = plan({ snapshot, hub, twins: fleet.twins, holdOf: () => undefined, now: T0 }, work);
 
   expect(work.steps).toBeGreaterThan(WORK_LIMITS.request / 2);
   expect(work.steps).toBeLessThanOrEqual(WORK_LIMITS.request + 201 * WORK_LIMITS.own);

@@ -1,6 +1,6 @@
 import { describe, expect, test } from '@jest/globals';
 import type { JsonObject, JsonValue } from '../../src/json/json.ts';
-import { adoptTwin, foldEvent } from '../../src/twin/events/fold.ts';
+import { adoptTwin, applyEvent } from '../../src/twin/events/apply-event.ts';
 import {
   NO_REDACTION,
   type Redaction,
@@ -11,9 +11,9 @@ import {
 } from '../../src/twin/events/redact.ts';
 import { holdsRedacted } from '../../src/twin/redaction/redact-values.ts';
 import { mergePatch } from '../../src/twin/snapshot/merge.ts';
-import { NO_HISTORY, type Shadow } from '../../src/twin/snapshot/shadow.ts';
+import { NO_HISTORY, type Snapshot } from '../../src/twin/snapshot/snapshot.ts';
 import { fc } from '../support/properties.ts';
-import { at, reports, shadowOf, twinOf } from './twins.ts';
+import { at, reports, snapshotOf, twinOf } from './twins.ts';
 
 const SECRET = 'hunter2';
 const KEY = Buffer.alloc(32, 1);
@@ -22,11 +22,11 @@ const PSK = redacting(['wifi', 'psk']);
 const HASH = expect.stringMatching(/^redacted:[0-9a-f]{24}$/);
 
 /** What is known after the device has reported. */
-function reported(shadow: Shadow, values: JsonObject, redaction: Redaction): JsonObject {
-  const event = redactEvent(reports(shadow, 1, values), redaction);
-  const known = foldEvent({ kind: 'shadow', shadow }, event, []);
-  if (known.kind !== 'shadow') throw new Error(`there is no shadow but ${known.kind}`);
-  return known.shadow.reported;
+function reported(snapshot: Snapshot, values: JsonObject, redaction: Redaction): JsonObject {
+  const event = redactEvent(reports(snapshot, 1, values), redaction);
+  const known = applyEvent({ kind: 'snapshot', snapshot }, event, []);
+  if (known.kind !== 'snapshot') throw new Error(`there is no snapshot but ${known.kind}`);
+  return known.snapshot.reported;
 }
 const hashOf = (value: JsonValue, redaction = PSK): JsonValue | undefined => {
   const { values } = redactTwin(twinOf({ reported: { wifi: { psk: value } } }), redaction).reported;
@@ -88,7 +88,7 @@ describe('a redacted value that a device reports', () => {
     ['with a forged hash', { wifi: { psk: `redacted:${SECRET}` } }, { wifi: { psk: HASH } }],
     ['under a name that every object has', { wifi: { psk: { constructor: SECRET } } }, { wifi: {} }],
   ])('is not stored: %s', (_, values, kept) => {
-    const after = reported(shadowOf(), values, PSK);
+    const after = reported(snapshotOf(), values, PSK);
 
     expect(JSON.stringify(after)).not.toMatch(/hunter2|12345678/);
     expect(after).toMatchObject(kept);
@@ -97,7 +97,7 @@ describe('a redacted value that a device reports', () => {
   test('is not stored when an enclosing object is acknowledged', () => {
     const values = { net: { value: { wifi: { psk: SECRET } }, ac: 200, av: 1 } };
 
-    expect(JSON.stringify(reported(shadowOf(), values, redacting(['net', 'wifi', 'psk'])))).not.toContain(
+    expect(JSON.stringify(reported(snapshotOf(), values, redacting(['net', 'wifi', 'psk'])))).not.toContain(
       SECRET,
     );
   });
@@ -115,18 +115,18 @@ describe('a redacted value that a device reports', () => {
   });
 
   test('leaves its neighbours unchanged, and its deletion is still a deletion', () => {
-    const shadow = shadowOf({ reported: { wifi: { ssid: 'x', psk: 'redacted:0' } } });
+    const snapshot = snapshotOf({ reported: { wifi: { ssid: 'x', psk: 'redacted:0' } } });
 
-    expect(reported(shadow, { wifi: { psk: null } }, PSK)).toEqual({ wifi: { ssid: 'x' } });
+    expect(reported(snapshot, { wifi: { psk: null } }, PSK)).toEqual({ wifi: { ssid: 'x' } });
   });
 });
 
 test('a redacted object that changes in part equals the result of a full read', () => {
   const redaction = redacting(['wifi']);
   const read = (wifi: JsonObject) => redactTwin(twinOf({ reported: { wifi } }), redaction);
-  const shadow = adoptTwin(shadowOf(), read({ ssid: 'a', psk: SECRET }), at(0), []);
+  const snapshot = adoptTwin(snapshotOf(), read({ ssid: 'a', psk: SECRET }), at(0), []);
 
-  expect(reported(shadow, { wifi: { ssid: 'c' } }, redaction)).toEqual(
+  expect(reported(snapshot, { wifi: { ssid: 'c' } }, redaction)).toEqual(
     read({ ssid: 'c', psk: SECRET }).reported.values,
   );
 });
@@ -141,11 +141,11 @@ describe('the hash of a redacted value', () => {
   test.each(['redacted:', 'redacted:0', `redacted:${'0'.repeat(24)}`, 'redacted:0123456789abcdef01234567'])(
     'is not trusted when Berth has not made it: %s',
     (fake) => {
-      const shadow = shadowOf({ tags: { wifi: { psk: fake } }, desired: { wifi: { psk: { a: fake } } } });
+      const snapshot = snapshotOf({ tags: { wifi: { psk: fake } }, desired: { wifi: { psk: { a: fake } } } });
 
       expect(hashOf(fake)).toEqual(HASH);
       expect(hashOf(fake)).not.toBe(fake);
-      expect(redactKept(shadow, PSK)).toMatchObject({
+      expect(redactKept(snapshot, PSK)).toMatchObject({
         tags: { wifi: { psk: hashOf(fake) } },
         desired: { wifi: { psk: { a: hashOf(fake) } } },
       });
@@ -185,15 +185,15 @@ describe('the hash of a redacted value', () => {
 });
 
 describe('a snapshot that was stored before its path was redacted', () => {
-  const shadow = shadowOf({
+  const snapshot = snapshotOf({
     tags: { wifi: { psk: SECRET } },
     desired: { wifi: { psk: SECRET }, interval: 5 },
     reported: { wifi: { value: { ssid: 'x', psk: SECRET }, ac: 200 } },
   });
 
   test('loses the redacted value and nothing else', () => {
-    expect(redactKept(shadow, PSK)).toEqual({
-      ...shadow,
+    expect(redactKept(snapshot, PSK)).toEqual({
+      ...snapshot,
       tags: { wifi: { psk: HASH } },
       desired: { wifi: { psk: HASH }, interval: 5 },
       reported: { wifi: { value: { ssid: 'x', psk: HASH }, ac: 200 } },
@@ -203,14 +203,14 @@ describe('a snapshot that was stored before its path was redacted', () => {
   test('loses the remembered writes of that value too', () => {
     const history = { ...NO_HISTORY, rejected: [{ policy: 'p', value: SECRET, why: `no ${SECRET}` }] };
     const kept = redactKept(
-      shadowOf({
+      snapshotOf({
         paths: { 'wifi.psk': history, wifi: history, interval: NO_HISTORY },
         writing: [
           { path: ['wifi', 'psk'], policy: 'p', by: 'p', value: SECRET },
           { path: ['interval'], policy: 'p', by: 'p', value: 5 },
         ],
-        judgement: { ...shadow.judgement, why: `wifi.psk the device answered 400: ${SECRET}` },
-        due: { priority: 'drift', at: 1, why: `wifi the device answered 500: ${SECRET}`, tries: 0 },
+        lastReconcile: { ...snapshot.lastReconcile, why: `wifi.psk the device answered 400: ${SECRET}` },
+        workItem: { priority: 'drift', at: 1, why: `wifi the device answered 500: ${SECRET}`, tries: 0 },
       }),
       PSK,
     );
@@ -218,11 +218,11 @@ describe('a snapshot that was stored before its path was redacted', () => {
     expect(JSON.stringify(kept)).not.toContain(SECRET);
     expect(Object.keys(kept.paths)).toEqual(['interval']);
     expect(kept.writing).toEqual([expect.objectContaining({ path: ['interval'] })]);
-    expect(kept.judgement.why).toBe('wifi.psk is redacted now');
+    expect(kept.lastReconcile.why).toBe('wifi.psk is redacted now');
   });
 
   test('keeps a list whose items were redacted one by one, and they are not hashed again', () => {
-    const before = redactKept(shadowOf({ desired: { wifi: [{ psk: SECRET, ssid: 'x' }] } }), PSK);
+    const before = redactKept(snapshotOf({ desired: { wifi: [{ psk: SECRET, ssid: 'x' }] } }), PSK);
     const after = redactKept(before, redacting(['wifi']));
     const read = redactTwin(twinOf({ desired: { wifi: [{ psk: SECRET, ssid: 'x' }] } }), redacting(['wifi']));
 
@@ -231,7 +231,7 @@ describe('a snapshot that was stored before its path was redacted', () => {
   });
 
   test('is unchanged when no path is redacted', () => {
-    expect(redactKept(shadow, NO_REDACTION)).toBe(shadow);
+    expect(redactKept(snapshot, NO_REDACTION)).toBe(snapshot);
   });
 
   test.each<[string, JsonValue | undefined, JsonValue | undefined, boolean]>([

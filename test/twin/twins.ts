@@ -4,7 +4,7 @@ import { hostName } from '../../src/iot-hub/host-name.ts';
 import type { JsonObject } from '../../src/json/json.ts';
 import { type Instant, instantOf } from '../../src/time/instant.ts';
 import type { TwinEvent } from '../../src/twin/events/event.ts';
-import { type Shadow, unreadShadow } from '../../src/twin/snapshot/shadow.ts';
+import { type Snapshot, unreadSnapshot } from '../../src/twin/snapshot/snapshot.ts';
 import type { Twin, TwinId } from '../../src/twin/snapshot/twin.ts';
 
 export const ID: TwinId = {
@@ -46,9 +46,9 @@ export function twinOf(parts: TwinParts = {}): Twin {
   };
 }
 
-export function shadowOf(parts: Partial<Shadow> = {}): Shadow {
+export function snapshotOf(parts: Partial<Snapshot> = {}): Snapshot {
   return {
-    ...unreadShadow(ID, at(0), ''),
+    ...unreadSnapshot(ID, at(0), ''),
     version: 2,
     desiredVersion: 1,
     reportedVersion: 1,
@@ -59,30 +59,30 @@ export function shadowOf(parts: Partial<Shadow> = {}): Shadow {
 }
 
 /** An event in which the device reports, as the twin's next change unless said otherwise. */
-export function reports(shadow: Shadow, seconds: number, values: JsonObject, skip = 0): TwinEvent {
+export function reports(snapshot: Snapshot, seconds: number, values: JsonObject, skip = 0): TwinEvent {
   return {
     kind: 'update',
     id: ID,
     time: at(seconds),
     change: {
-      version: shadow.version + 1 + skip,
+      version: snapshot.version + 1 + skip,
       tags: undefined,
       desired: undefined,
-      reported: { values, version: shadow.reportedVersion + 1 + skip, metadata: {} },
+      reported: { values, version: snapshot.reportedVersion + 1 + skip, metadata: {} },
     },
   };
 }
 
 /** An event in which a service writes desired properties. */
-export function writes(shadow: Shadow, seconds: number, values: JsonObject): TwinEvent {
+export function writes(snapshot: Snapshot, seconds: number, values: JsonObject): TwinEvent {
   return {
     kind: 'update',
     id: ID,
     time: at(seconds),
     change: {
-      version: shadow.version + 1,
+      version: snapshot.version + 1,
       tags: undefined,
-      desired: { values, version: shadow.desiredVersion + 1, metadata: {} },
+      desired: { values, version: snapshot.desiredVersion + 1, metadata: {} },
       reported: undefined,
     },
   };

@@ -2,25 +2,25 @@ import { describe, expect, test } from '@jest/globals';
 import { type Control, controlSchema } from '../../src/control/control.ts';
 import type { Fleet } from '../../src/fleet/fleet.ts';
 import { hostName } from '../../src/iot-hub/host-name.ts';
-import type { Known } from '../../src/twin/events/fold.ts';
-import { NO_HISTORY, type Shadow } from '../../src/twin/snapshot/shadow.ts';
+import type { Known } from '../../src/twin/events/apply-event.ts';
+import { NO_HISTORY, type Snapshot } from '../../src/twin/snapshot/snapshot.ts';
 import type { TwinId } from '../../src/twin/snapshot/twin.ts';
 import { type TwinTrial, tryTwin } from '../../src/what-if/try-twin.ts';
 import { type TwinReport, twinReportOf } from '../../src/what-if/twin-report.ts';
 import { TwinTally } from '../../src/what-if/twin-tally.ts';
 import { fc } from '../support/properties.ts';
-import { at, fleetOf, ID, shadowOf, T0 } from '../twin/twins.ts';
+import { at, fleetOf, ID, snapshotOf, T0 } from '../twin/twins.ts';
 
 interface Stored {
   readonly id: TwinId;
   readonly known: Known;
 }
-const twin = (deviceId: string, parts: Partial<Shadow> = {}, id: Partial<TwinId> = {}): Stored => {
+const twin = (deviceId: string, parts: Partial<Snapshot> = {}, id: Partial<TwinId> = {}): Stored => {
   const full = { ...ID, ...id, deviceId };
-  return { id: full, known: { kind: 'shadow', shadow: shadowOf({ ...parts, id: full }) } };
+  return { id: full, known: { kind: 'snapshot', snapshot: snapshotOf({ ...parts, id: full }) } };
 };
-const judged = (state: Shadow['judgement']['state']): Partial<Shadow> => ({
-  judgement: { ...shadowOf().judgement, state },
+const resynced = (state: Snapshot['lastReconcile']['status']): Partial<Snapshot> => ({
+  lastReconcile: { ...snapshotOf().lastReconcile, status: state },
 });
 
 interface Asked {
@@ -51,22 +51,22 @@ const hashOf = (fleet: Fleet, name: string) =>
 
 describe('the estimate of twin writes for a fleet file', () => {
   test('gives messages and hours for each hub', () => {
-    const { twins, writes, hubs, states } = ask(policies(SAVER, BASE), [
-      twin('a', { ...judged('inSync'), desired: { interval: 1 }, reported: { battery: 10 } }),
-      twin('b', { ...judged('inSync'), etag: undefined }),
-      twin('c', { ...judged('inSync'), desired: { interval: 5 }, reported: { interval: 5 } }),
-      twin('c', { ...judged('inSync') }, { moduleId: 'collector' }),
+    const { twins, writes, hubs, statuses } = ask(policies(SAVER, BASE), [
+      twin('a', { ...resynced('inSync'), desired: { interval: 1 }, reported: { battery: 10 } }),
+      twin('b', { ...resynced('inSync'), etag: undefined }),
+      twin('c', { ...resynced('inSync'), desired: { interval: 5 }, reported: { interval: 5 } }),
+      twin('c', { ...resynced('inSync') }, { moduleId: 'collector' }),
     ]);
 
     expect(twins).toEqual({
       planned: 4,
-      apart: { deleted: 0, elsewhere: 0, parked: 0, unread: 0, writing: 0 },
+      apart: { deleted: 0, elsewhere: 0, suspended: 0, unread: 0, writing: 0 },
     });
     expect(writes).toMatchObject({ count: 2, properties: 2, messages: 7, slowest: ID.host });
     expect(hubs).toMatchObject([
       { host: ID.host, planned: 4, writes: 2, properties: 2, reads: 1, cost: { bottleneck: 'rate' } },
     ]);
-    expect(states).toEqual({ unchanged: 2, changed: [{ from: 'inSync', to: 'drifted', count: 2 }] });
+    expect(statuses).toEqual({ unchanged: 2, changed: [{ from: 'inSync', to: 'drifted', count: 2 }] });
   });
 
   test('counts one write for a twin with any number of policies and properties', () => {
@@ -88,7 +88,7 @@ describe('the estimate of twin writes for a fleet file', () => {
     const { twins, writes, warnings } = ask(policies(BASE), [
       gone,
       twin('unread', { unread }),
-      twin('disabled', { unread, parked: { why: 'the device is disabled' } }),
+      twin('disabled', { unread, suspended: { why: 'the device is disabled' } }),
       twin('busy', { writing: [] }),
       twin('far', {}, { host: hostName('gone.azure-devices.net') }),
       twin('here'),
@@ -96,7 +96,7 @@ describe('the estimate of twin writes for a fleet file', () => {
 
     expect(twins).toEqual({
       planned: 1,
-      apart: { deleted: 1, elsewhere: 1, parked: 1, unread: 1, writing: 1 },
+      apart: { deleted: 1, elsewhere: 1, suspended: 1, unread: 1, writing: 1 },
     });
     expect(writes.count).toBe(1);
     expect(warnings).toContainEqual(
@@ -123,7 +123,7 @@ describe('the estimate of twin writes for a fleet file', () => {
     const stored = Array.from({ length: 30 }, (_, index) =>
       twin(`d${index}`, {
         reported: { battery: (index * 7) % 40 },
-        ...judged(index % 2 ? 'pending' : 'inSync'),
+        ...resynced(index % 2 ? 'pending' : 'inSync'),
       }),
     );
     const expected = ask(twins, stored);
@@ -167,14 +167,14 @@ describe('the policies in an estimate', () => {
       twin('new'),
     ]);
 
-    const numbers = found.map(({ name, owned, written: writes, held, waiting, rejected, fighting }) => [
+    const numbers = found.map(({ name, owned, written: writes, held, waiting, rejected, contested }) => [
       name,
       owned,
       writes,
       held,
       waiting,
       rejected,
-      fighting,
+      contested,
     ]);
     expect(numbers).toEqual([
       ['watch', 1, 0, 1, 0, 0, 0],
@@ -188,7 +188,7 @@ describe('the policies in an estimate', () => {
         hub: ID.host,
         deviceId: 'large',
         path: 'text',
-        verdict: 'rejected',
+        status: 'rejected',
         why: expect.stringContaining('is a string over 4 KB'),
       },
     ]);
@@ -240,12 +240,12 @@ describe('the policies in an estimate', () => {
       },
     };
 
-    expect(ask(file, [], { control }).policies.map(({ ramp }) => ramp)).toEqual([
+    expect(ask(file, [], { control }).policies.map(({ rollout }) => rollout)).toEqual([
       { kind: 'over' },
       { kind: 'runs', overHours: 2, reached: 0.5 },
       { kind: 'begins', overHours: 2 },
     ]);
-    expect(ask(policies(BASE), [], { control }).policies[0]?.ramp).toEqual({ kind: 'none' });
+    expect(ask(policies(BASE), [], { control }).policies[0]?.rollout).toEqual({ kind: 'none' });
   });
 
   test('are marked as paused and counted as if they were not paused', () => {
@@ -281,13 +281,13 @@ describe('the policies in an estimate', () => {
 describe('the statuses in an estimate', () => {
   test('are the stored statuses of the twins, or the statuses under the other file', () => {
     const stored = [
-      twin('a', { ...judged('rejected'), desired: { interval: 5 }, reported: { interval: 5 } }),
+      twin('a', { ...resynced('rejected'), desired: { interval: 5 }, reported: { interval: 5 } }),
     ];
 
-    expect(ask(policies(BASE), stored).states.changed).toEqual([
+    expect(ask(policies(BASE), stored).statuses.changed).toEqual([
       { from: 'rejected', to: 'inSync', count: 1 },
     ]);
-    expect(ask(policies(BASE), stored, { against: fleetOf(policies(BASE)) }).states).toEqual({
+    expect(ask(policies(BASE), stored, { against: fleetOf(policies(BASE)) }).statuses).toEqual({
       unchanged: 1,
       changed: [],
     });
@@ -295,13 +295,13 @@ describe('the statuses in an estimate', () => {
 
   test('are ordered by their numbers', () => {
     const stored = [
-      twin('a', judged('pending')),
-      twin('b', judged('inSync')),
-      twin('c', judged('inSync')),
-      twin('d', judged('drifted')),
+      twin('a', resynced('pending')),
+      twin('b', resynced('inSync')),
+      twin('c', resynced('inSync')),
+      twin('d', resynced('drifted')),
     ];
 
-    expect(ask(policies(BASE), stored).states).toEqual({
+    expect(ask(policies(BASE), stored).statuses).toEqual({
       unchanged: 1,
       changed: [
         { from: 'inSync', to: 'drifted', count: 2 },
@@ -330,7 +330,7 @@ describe('the example patches in an estimate', () => {
     expect(ask(file, stored, { first: 0 }).policies[0]).toMatchObject({ written: 3, patches: [] });
   });
 
-  test.each<[string, Partial<Shadow>]>([
+  test.each<[string, Partial<Snapshot>]>([
     ['a hash', { reported: { wifi: { psk: 'redacted:0123456789abcdef' } } }],
     ['a value that is redacted now', { reported: { wifi: { psk: 's3cret-s3cret' } } }],
   ])('never show a redacted value: %s', (_, parts) => {

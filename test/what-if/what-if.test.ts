@@ -5,9 +5,9 @@ import { hostName } from '../../src/iot-hub/host-name.ts';
 import { type Job, openTrial } from '../../src/what-if/job.ts';
 import { type KnownDevice, readKnownDevice, writeKnownDevice } from '../../src/what-if/known-device.ts';
 import { knownDevices } from '../../src/what-if/known-devices.ts';
-import { type Report, reportOf } from '../../src/what-if/report.ts';
+import { type PlacementReport, reportOf } from '../../src/what-if/report.ts';
 import { addUp, NO_TALLY, type Tally } from '../../src/what-if/tally.ts';
-import { type Part, tryDevices } from '../../src/what-if/try-devices.ts';
+import { type DeviceBatch, tryDevices } from '../../src/what-if/try-devices.ts';
 import { anyAllocationCase } from '../allocation/allocation-cases.ts';
 import { fc } from '../support/properties.ts';
 
@@ -22,7 +22,10 @@ const hub = (name: string, more: object = {}) => ({
 const fleetText = (hubs: readonly object[], allocation: object = {}) => JSON.stringify({ hubs, allocation });
 const TWO = [hub('weu'), hub('eus')];
 
-function ask(job: Partial<Job> & Pick<Job, 'fleet'>, part: Part): { tally: Tally; report: Report } {
+function ask(
+  job: Partial<Job> & Pick<Job, 'fleet'>,
+  part: DeviceBatch,
+): { tally: Tally; report: PlacementReport } {
   const trial = openTrial(
     { against: undefined, payloads: [], isSynthetic: part.kind === 'numbers', ...job },
     NOW,
@@ -31,8 +34,8 @@ function ask(job: Partial<Job> & Pick<Job, 'fleet'>, part: Part): { tally: Tally
   if (!result.ok) throw new Error(`line ${result.line}`);
   return { tally: result.tally, report: reportOf(result.tally, trial.tried.fleet, trial.leftOut) };
 }
-const numbers = (to: number, from = 0): Part => ({ kind: 'numbers', from, to });
-const lines = (...devices: readonly KnownDevice[]): Part => ({
+const numbers = (to: number, from = 0): DeviceBatch => ({ kind: 'numbers', from, to });
+const lines = (...devices: readonly KnownDevice[]): DeviceBatch => ({
   kind: 'lines',
   lines: devices.map(writeKnownDevice),
 });
@@ -312,15 +315,15 @@ test('a device goes to the hub in its receipt under the file of that receipt', (
     fc.property(anyAllocationCase, (drawn) => {
       const file = { ...drawn.fleet.file, $schema: undefined };
       const input = { ...drawn, conditions: { loadedAt: undefined, hubs: new Map(), causes: new Map() } };
-      const { outcome, inputs: given } = receiptOf(input, decide(input));
-      const usesRamps = drawn.request.current !== undefined;
+      const { result, inputs: given } = receiptOf(input, decide(input));
+      const usesRollouts = drawn.request.current !== undefined;
       const isLinkedAsTheFile = given.linkedHubs.length === 5;
-      if (outcome.kind === 'refused' || usesRamps || !isLinkedAsTheFile) return;
+      if (result.kind === 'refused' || usesRollouts || !isLinkedAsTheFile) return;
 
       const line = writeKnownDevice({ deviceId: given.registrationId, hub: undefined, inputs: given });
       const { tally } = ask({ fleet: JSON.stringify(file) }, { kind: 'lines', lines: [line] });
 
-      expect(tally.fresh).toEqual({ [outcome.host]: 1 });
+      expect(tally.fresh).toEqual({ [result.host]: 1 });
     }),
     { numRuns: 2_000 },
   );
@@ -330,36 +333,36 @@ describe('the list of devices from the state tables', () => {
   async function* from<Item>(items: readonly Item[]): AsyncGenerator<Item> {
     yield* items;
   }
-  const shadow = (deviceId: string, host: typeof WEU, isDeleted = false) => ({
+  const snapshot = (deviceId: string, host: typeof WEU, isDeleted = false) => ({
     id: { host, deviceId, moduleId: undefined },
     isDeleted,
   });
   const receipt = (registrationId: string, host: typeof WEU | undefined): Receipt =>
     ({
       inputs: inputs(registrationId),
-      outcome: host === undefined ? { kind: 'refused' } : { kind: 'assigned', host },
+      result: host === undefined ? { kind: 'refused' } : { kind: 'assigned', host },
     }) as unknown as Receipt;
   const devices = async (
-    shadows: readonly ReturnType<typeof shadow>[],
+    snapshots: readonly ReturnType<typeof snapshot>[],
     receipts: readonly (readonly Receipt[])[],
   ) => {
     const all: KnownDevice[] = [];
-    for await (const device of knownDevices(from(shadows), from(receipts))) all.push(device);
+    for await (const device of knownDevices(from(snapshots), from(receipts))) all.push(device);
     return all.map(({ deviceId, hub: at, inputs: given }) => [deviceId, at, given !== undefined]);
   };
 
   test.each<[string, Parameters<typeof devices>, readonly unknown[]]>([
-    ['that has a snapshot and a receipt', [[shadow('a', WEU)], [[receipt('a', WEU)]]], [['a', WEU, true]]],
+    ['that has a snapshot and a receipt', [[snapshot('a', WEU)], [[receipt('a', WEU)]]], [['a', WEU, true]]],
     ['that has only a receipt', [[], [[receipt('a', WEU)]]], [['a', WEU, true]]],
-    ['that has only a snapshot', [[shadow('a', EUS)], []], [['a', EUS, false]]],
+    ['that has only a snapshot', [[snapshot('a', EUS)], []], [['a', EUS, false]]],
     [
       'on the hub of its snapshot when the two differ',
-      [[shadow('a', EUS)], [[receipt('a', WEU)]]],
+      [[snapshot('a', EUS)], [[receipt('a', WEU)]]],
       [['a', EUS, true]],
     ],
     [
       'on the hub of its receipt when there are snapshots on both hubs',
-      [[shadow('a', EUS), shadow('a', WEU)], [[receipt('a', WEU)]]],
+      [[snapshot('a', EUS), snapshot('a', WEU)], [[receipt('a', WEU)]]],
       [['a', WEU, true]],
     ],
     [
@@ -368,10 +371,10 @@ describe('the list of devices from the state tables', () => {
       [['a', EUS, true]],
     ],
     ['without a hub when it was refused', [[], [[receipt('a', undefined)]]], [['a', undefined, true]]],
-    ['no longer when its twin was deleted', [[shadow('a', WEU, true)], [[receipt('a', WEU)]]], []],
+    ['no longer when its twin was deleted', [[snapshot('a', WEU, true)], [[receipt('a', WEU)]]], []],
     [
       'on its new hub when its twin on the old hub was deleted',
-      [[shadow('a', WEU, true), shadow('a', EUS)], [[receipt('a', EUS)]]],
+      [[snapshot('a', WEU, true), snapshot('a', EUS)], [[receipt('a', EUS)]]],
       [['a', EUS, true]],
     ],
   ])('has a device %s', async (_, given, expected) => {

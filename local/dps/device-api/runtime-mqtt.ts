@@ -1,4 +1,4 @@
-import { parseJson } from '../../iot-hub/model/json.ts';
+import { parseJsonText } from '../../iot-hub/model/json.ts';
 import {
   CONNECT_REFUSED,
   type MqttConnection,
@@ -62,7 +62,7 @@ function openSession(device: AttestedDevice, service: RegistrationService): Mqtt
     if (payload.length > MAX_MESSAGE_BYTES) {
       return service.refuse('tooLarge', `A message may hold ${MAX_MESSAGE_BYTES} bytes.`);
     }
-    if (topic.startsWith(REGISTER)) return service.register(device, parseJson(payload));
+    if (topic.startsWith(REGISTER)) return service.register(device, parseJsonText(payload));
     return topic.startsWith(POLL) ? service.poll(device, parameterOf(topic, 'operationId')) : undefined;
   }
 }

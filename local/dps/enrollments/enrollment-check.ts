@@ -3,7 +3,7 @@ import { LocalError } from '../../errors.ts';
 import { readHubName } from '../../iot-hub/index.ts';
 import { type Enrollment, enrollmentId, isGroup } from './enrollment.ts';
 import { readInitialTwin } from './initial-twin.ts';
-import type { LinkedHub } from './linked-hub.ts';
+import type { DpsLinkedHub } from './linked-hub.ts';
 
 /* Limits of DPS: azure-docs includes/iot-dps-limits.md; keys of users' own: concepts-symmetric-key-attestation.md. */
 export const MAX_GROUPS_PER_ATTESTATION = 100;
@@ -16,7 +16,10 @@ const MAX_KEY_BYTES = 64;
  *
  * @throws LocalError `BERTH_LOCAL_ENROLLMENT_INVALID`
  */
-export function checkEnrollments(enrollments: readonly Enrollment[], linkedHubs: readonly LinkedHub[]): void {
+export function checkEnrollments(
+  enrollments: readonly Enrollment[],
+  linkedHubs: readonly DpsLinkedHub[],
+): void {
   if (linkedHubs.length > MAX_LINKED_HUBS) {
     throw invalid(`DPS links at most ${MAX_LINKED_HUBS} hubs, not ${linkedHubs.length}.`);
   }

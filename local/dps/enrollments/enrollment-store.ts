@@ -5,16 +5,16 @@ import { openJournal } from '../../journal.ts';
 import { type Deleted, readStoredEnrollment } from '../stored-records.ts';
 import { type Enrollment, enrollmentId, isGroup, type StoredEnrollment } from './enrollment.ts';
 
-export type EnrollmentKind = 'group' | 'individual';
+export type StoredEnrollmentKind = 'group' | 'individual';
 
 /** The enrollments of one DPS. Ids are the same in any case. */
 export interface EnrollmentStore {
   /** In the order in which they were made. */
   values(): readonly StoredEnrollment[];
-  get(kind: EnrollmentKind, id: string): StoredEnrollment | undefined;
+  get(kind: StoredEnrollmentKind, id: string): StoredEnrollment | undefined;
   /** Creates or replaces; answers it with its new etag and times. */
   put(enrollment: Enrollment): StoredEnrollment;
-  delete(kind: EnrollmentKind, id: string): void;
+  delete(kind: StoredEnrollmentKind, id: string): void;
   close(): void;
 }
 
@@ -66,7 +66,7 @@ function keyOf(enrollment: Enrollment): string {
   return key(isGroup(enrollment) ? 'group' : 'individual', enrollmentId(enrollment));
 }
 
-function key(kind: EnrollmentKind, id: string): string {
+function key(kind: StoredEnrollmentKind, id: string): string {
   return `${kind}/${id.toLowerCase()}`;
 }
 

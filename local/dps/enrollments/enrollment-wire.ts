@@ -4,7 +4,7 @@ import type { JsonObject, JsonValue } from '../../../src/json/json.ts';
 import { certificateTexts, pemOf, thumbprint } from '../certificates/certificate-info.ts';
 import type { Attestation, Enrollment, StoredEnrollment } from './enrollment.ts';
 import { problemOf } from './enrollment-check.ts';
-import type { EnrollmentKind } from './enrollment-store.ts';
+import type { StoredEnrollmentKind } from './enrollment-store.ts';
 
 /** What a PUT or a bulk operation brings: an enrollment, or why DPS would refuse it. */
 export type ReadEnrollment = { readonly enrollment: Enrollment } | { readonly problem: string };
@@ -54,7 +54,7 @@ const KEY_BYTES = 64;
  * it, is the one that is there.
  */
 export function readEnrollment(
-  kind: EnrollmentKind,
+  kind: StoredEnrollmentKind,
   id: string,
   body: JsonValue | undefined,
   before: StoredEnrollment | undefined,
@@ -90,7 +90,10 @@ export function readEnrollment(
 }
 
 /** The attestation with its secrets, as `…/attestationmechanism` answers it. */
-export function describeMechanism(kind: EnrollmentKind, { attestation: proof }: Enrollment): JsonObject {
+export function describeMechanism(
+  kind: StoredEnrollmentKind,
+  { attestation: proof }: Enrollment,
+): JsonObject {
   switch (proof.type) {
     case 'symmetricKey': {
       const { type, ...symmetricKey } = proof;
@@ -114,7 +117,7 @@ export function describeMechanism(kind: EnrollmentKind, { attestation: proof }: 
 type SentAttestation = z.output<typeof attestation>;
 
 function readAttestation(
-  kind: EnrollmentKind,
+  kind: StoredEnrollmentKind,
   sent: SentAttestation,
   before: Attestation | undefined,
 ): Attestation | string {
@@ -138,7 +141,7 @@ function readAttestation(
 }
 
 function readCertificates(
-  kind: EnrollmentKind,
+  kind: StoredEnrollmentKind,
   sent: SentAttestation['x509'],
   before: Attestation | undefined,
 ): Attestation | string {

@@ -19,7 +19,7 @@ export type AllocationPolicy = 'hashed' | 'geoLatency' | 'static' | 'custom';
  * Portal names: both true = "reprovision and migrate data", only the first = "and reset", none = "never
  * reprovision".
  */
-export interface ReprovisionPolicy {
+export interface EnrollmentReprovisionPolicy {
   readonly updateHubAssignment: boolean;
   readonly migrateDeviceData: boolean;
 }
@@ -35,7 +35,7 @@ interface EnrollmentTerms {
   /** Default `enabled`. */
   readonly provisioningStatus?: 'enabled' | 'disabled';
   /** Absent: as both true. */
-  readonly reprovisionPolicy?: ReprovisionPolicy;
+  readonly reprovisionPolicy?: EnrollmentReprovisionPolicy;
   /** Default `hashed`. */
   readonly allocationPolicy?: AllocationPolicy;
   /** The hubs to choose from; absent or empty: all that are linked. */

@@ -1,5 +1,5 @@
 /** A hub that is linked to DPS. */
-export interface LinkedHub {
+export interface DpsLinkedHub {
   /** The host name by which it is linked: the classic or the device name. Both may be linked at once. */
   readonly host: string;
   /** 1 to 1000, default 1. Only the policies that DPS applies itself use it. */

@@ -1,22 +1,22 @@
 import { isObject, type JsonObject, ownMember } from '../../../src/json/json.ts';
-import { parseJson } from '../../iot-hub/model/json.ts';
-import { type InitialTwin, readInitialTwin } from '../enrollments/initial-twin.ts';
+import { parseJsonText } from '../../iot-hub/model/json.ts';
+import { type EnrollmentTwin, readInitialTwin } from '../enrollments/initial-twin.ts';
 import { REGISTRATION_FAILURES, type RegistrationFailure } from './dps-error.ts';
 import type { WebhookResponse } from './webhook.ts';
 
 /** Where a device shall go, and what the webhook adds. */
-export type Allocation =
+export type RegistrationAllocation =
   | {
-      readonly outcome: 'hub';
+      readonly result: 'hub';
       readonly host: string;
       /** Undefined: the webhook gave none. */
-      readonly initialTwin?: InitialTwin;
+      readonly initialTwin?: EnrollmentTwin;
       /** For the device. */
       readonly payload?: JsonObject;
     }
   | FailedAllocation;
 
-export type FailedAllocation = { readonly outcome: 'failed' } & RegistrationFailure;
+export type FailedAllocation = { readonly result: 'failed' } & RegistrationFailure;
 
 /**
  * What DPS makes of the answer of a webhook (tutorial-custom-allocation-policies.md, "Troubleshooting"). That
@@ -26,21 +26,21 @@ export type FailedAllocation = { readonly outcome: 'failed' } & RegistrationFail
 export function readWebhookAnswer(
   response: WebhookResponse | undefined,
   linkedHubs: readonly string[],
-): Allocation {
+): RegistrationAllocation {
   if (response === undefined) return customFailed('the webhook could not be reached');
   if (response.status === 401) {
-    return failed(
+    return failedAllocation(
       'customAllocationUnauthorized',
       'CustomAllocationUnauthorizedAccess: the webhook answered 401',
     );
   }
   if (response.status !== 200) return customFailed(`the webhook answered ${response.status}`);
-  const answer = parseJson(Buffer.from(response.body));
+  const answer = parseJsonText(Buffer.from(response.body));
   if (!isObject(answer)) return customFailed('the answer is not a JSON object');
 
   const host = ownMember(answer, 'iotHubHostName') ?? '';
   if (host === '') {
-    return failed(
+    return failedAllocation(
       'customAllocationHubNotSpecified',
       'CustomAllocationIotHubNotSpecified: the answer names no hub',
     );
@@ -52,13 +52,16 @@ export function readWebhookAnswer(
   if (payload !== undefined && !isObject(payload)) return customFailed('payload is not a JSON object');
   const initialTwin = readInitialTwin(ownMember(answer, 'initialTwin'));
   if (initialTwin === 'malformed') return customFailed('initialTwin is malformed');
-  return { outcome: 'hub', host, ...(initialTwin && { initialTwin }), ...(payload && { payload }) };
+  return { result: 'hub', host, ...(initialTwin && { initialTwin }), ...(payload && { payload }) };
 }
 
 function customFailed(why: string): FailedAllocation {
-  return failed('customAllocationFailed', `CustomAllocationFailed: ${why}`);
+  return failedAllocation('customAllocationFailed', `CustomAllocationFailed: ${why}`);
 }
 
-export function failed(failure: keyof typeof REGISTRATION_FAILURES, message: string): FailedAllocation {
-  return { outcome: 'failed', code: REGISTRATION_FAILURES[failure], message };
+export function failedAllocation(
+  failure: keyof typeof REGISTRATION_FAILURES,
+  message: string,
+): FailedAllocation {
+  return { result: 'failed', code: REGISTRATION_FAILURES[failure], message };
 }

@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto';
 import type { AllocationPolicy } from '../enrollments/enrollment.ts';
-import type { LinkedHub } from '../enrollments/linked-hub.ts';
+import type { DpsLinkedHub } from '../enrollments/linked-hub.ts';
 
 /**
  * The hub that DPS's own policies choose. `static` is the only hub of the enrollment. `hashed` spreads
@@ -9,7 +9,7 @@ import type { LinkedHub } from '../enrollments/linked-hub.ts';
  */
 export function chooseHub(
   policy: Exclude<AllocationPolicy, 'custom'>,
-  candidates: readonly LinkedHub[],
+  candidates: readonly DpsLinkedHub[],
   registrationId: string,
 ): string | undefined {
   if (policy === 'static') return candidates[0]?.host;
@@ -24,6 +24,6 @@ export function chooseHub(
   return open.at(-1)?.host;
 }
 
-function weightOf({ allocationWeight = 1 }: LinkedHub): number {
+function weightOf({ allocationWeight = 1 }: DpsLinkedHub): number {
   return allocationWeight;
 }

@@ -1,11 +1,16 @@
 import type { JsonObject, JsonValue } from '../../../src/json/json.ts';
 import { isSameHub, type PortableDevice, type ProvisioningAccess } from '../../iot-hub/index.ts';
 import { createClock, formatDateTimeUtc } from '../../iot-hub/model/instant.ts';
-import type { Log } from '../../log.ts';
+import type { LocalLog } from '../../log.ts';
 import { enrollmentId, isEnabled, isGroup, maskQuery } from '../enrollments/enrollment.ts';
-import { type InitialTwin, readInitialTwin } from '../enrollments/initial-twin.ts';
-import type { LinkedHub } from '../enrollments/linked-hub.ts';
-import { type Allocation, type FailedAllocation, failed, readWebhookAnswer } from './allocation.ts';
+import { type EnrollmentTwin, readInitialTwin } from '../enrollments/initial-twin.ts';
+import type { DpsLinkedHub } from '../enrollments/linked-hub.ts';
+import {
+  type FailedAllocation,
+  failedAllocation,
+  type RegistrationAllocation,
+  readWebhookAnswer,
+} from './allocation.ts';
 import { type AllocationInput, allocationRequest, type CurrentAssignment } from './allocation-request.ts';
 import type { AttestedDevice } from './attestation.ts';
 import { chooseHub } from './built-in-policy.ts';
@@ -14,19 +19,19 @@ import { DEFAULT_REPROVISION_POLICY, planAssignment } from './reprovisioning.ts'
 import { callUntilAnswered, type WebhookCall } from './webhook.ts';
 
 export interface RegistrarSurroundings {
-  readonly linkedHubs: readonly LinkedHub[];
+  readonly linkedHubs: readonly DpsLinkedHub[];
   readonly hub: (host: string) => ProvisioningAccess | undefined;
   readonly store: RegistrationStore;
   readonly call: WebhookCall;
   readonly retryWaitsMs: readonly number[];
-  readonly log: Log;
+  readonly log: LocalLog;
   readonly now: () => number;
   /** Ends waiting webhooks. */
   readonly signal: AbortSignal;
 }
 
 /**
- * Carries out a registration that was accepted, and keeps its outcome. Rejects only when it is aborted or the
+ * Carries out a registration that was accepted, and keeps its result. Rejects only when it is aborted or the
  * store fails.
  */
 export type Registrar = (device: AttestedDevice, payload: JsonValue | undefined) => Promise<Registration>;
@@ -49,14 +54,14 @@ export function createRegistrar(surroundings: RegistrarSurroundings): Registrar 
       { device, payload, current, linkedHubs: hosts(candidates) },
       candidates,
     );
-    if (allocation.outcome === 'failed') return refuse(device, allocation);
+    if (allocation.result === 'failed') return refuse(device, allocation);
     try {
       return keep(device, { status: 'assigned', ...settle(device, allocation, current) });
     } catch (error) {
       // What DPS says when the hub refuses a twin is not known.
       const failure = enrollment.allocationPolicy === 'custom' ? 'customAllocationFailed' : 'noHub';
       const why = error instanceof Error ? error.message : 'unknown reason';
-      return refuse(device, failed(failure, `The hub refused the device: ${why}`));
+      return refuse(device, failedAllocation(failure, `The hub refused the device: ${why}`));
     }
   };
 
@@ -75,24 +80,28 @@ export function createRegistrar(surroundings: RegistrarSurroundings): Registrar 
     return linkedHubs.some(({ host }) => isSameHub(host, assignment.host)) ? assignment : undefined;
   }
 
-  function candidatesOf({ enrollment }: AttestedDevice): readonly LinkedHub[] {
+  function candidatesOf({ enrollment }: AttestedDevice): readonly DpsLinkedHub[] {
     const wanted = enrollment.iotHubs?.map((host) => host.toLowerCase()) ?? [];
     return wanted.length === 0
       ? linkedHubs
       : linkedHubs.filter(({ host }) => wanted.includes(host.toLowerCase()));
   }
 
-  async function allocate(input: AllocationInput, candidates: readonly LinkedHub[]): Promise<Allocation> {
+  async function allocate(
+    input: AllocationInput,
+    candidates: readonly DpsLinkedHub[],
+  ): Promise<RegistrationAllocation> {
     const { enrollment, registrationId } = input.device;
     const policy = enrollment.allocationPolicy ?? 'hashed';
     if (policy !== 'custom') {
       const host = chooseHub(policy, candidates, registrationId);
       return host === undefined
-        ? failed('noHub', 'No linked hub can take the device')
-        : { outcome: 'hub', host };
+        ? failedAllocation('noHub', 'No linked hub can take the device')
+        : { result: 'hub', host };
     }
     const url = enrollment.customAllocationDefinition?.webhookUrl;
-    if (url === undefined) return failed('customAllocationFailed', 'The enrollment names no webhook');
+    if (url === undefined)
+      return failedAllocation('customAllocationFailed', 'The enrollment names no webhook');
     const json = JSON.stringify(allocationRequest(input));
     const response = await callUntilAnswered(() => callOnce(url, json, registrationId), retryWaitsMs, signal);
     return readWebhookAnswer(response, input.linkedHubs);
@@ -116,7 +125,7 @@ export function createRegistrar(surroundings: RegistrarSurroundings): Registrar 
    */
   function settle(
     device: AttestedDevice,
-    allocation: Extract<Allocation, { outcome: 'hub' }>,
+    allocation: Extract<RegistrationAllocation, { result: 'hub' }>,
     current: CurrentAssignment | undefined,
   ): Pick<Registration, 'assignment' | 'substatus' | 'payload'> {
     const { enrollment, authentication } = device;
@@ -145,7 +154,7 @@ export function createRegistrar(surroundings: RegistrarSurroundings): Registrar 
 
   function newDevice(
     { enrollment, authentication }: AttestedDevice,
-    { initialTwin }: { readonly initialTwin?: InitialTwin },
+    { initialTwin }: { readonly initialTwin?: EnrollmentTwin },
   ): PortableDevice {
     const own = readInitialTwin(enrollment.initialTwin as JsonObject | undefined);
     const twin = initialTwin ?? (own === 'malformed' ? undefined : own);
@@ -160,7 +169,7 @@ export function createRegistrar(surroundings: RegistrarSurroundings): Registrar 
 
   function keep(
     { registrationId, enrollment, authentication }: AttestedDevice,
-    outcome: Pick<Registration, 'status' | 'assignment' | 'substatus' | 'payload' | 'failure'>,
+    result: Pick<Registration, 'status' | 'assignment' | 'substatus' | 'payload' | 'failure'>,
   ): Registration {
     const before = store.get(registrationId);
     const time = formatDateTimeUtc(tick());
@@ -172,14 +181,14 @@ export function createRegistrar(surroundings: RegistrarSurroundings): Registrar 
       etag: newRegistrationEtag(),
       createdDateTimeUtc: before?.createdDateTimeUtc ?? time,
       lastUpdatedDateTimeUtc: time,
-      ...outcome,
+      ...result,
     };
     store.put(registration);
     return registration;
   }
 }
 
-function hosts(hubs: readonly LinkedHub[]): readonly string[] {
+function hosts(hubs: readonly DpsLinkedHub[]): readonly string[] {
   return hubs.map(({ host }) => host);
 }
 

@@ -1,7 +1,7 @@
 import { randomBytes, randomUUID } from 'node:crypto';
 import { isObject, type JsonObject, type JsonValue, ownMember } from '../../../src/json/json.ts';
 import { createShaper } from '../../iot-hub/hub/throttle.ts';
-import type { Log } from '../../log.ts';
+import type { LocalLog } from '../../log.ts';
 import { enrollmentId, isGroup } from '../enrollments/enrollment.ts';
 import type { AttestedDevice } from './attestation.ts';
 import { DPS_REFUSALS, type DpsRefusal, refusalBody } from './dps-error.ts';
@@ -38,14 +38,14 @@ export interface RegistrationService {
 interface Operation {
   readonly id: string;
   readonly device: AttestedDevice;
-  outcome: Registration | 'assigning' | 'aborted';
+  result: Registration | 'assigning' | 'aborted';
 }
 
 export function createRegistrationService(surroundings: {
   readonly store: RegistrationStore;
   readonly registrar: Registrar;
   readonly retryAfter: number;
-  readonly log: Log;
+  readonly log: LocalLog;
   readonly now: () => number;
 }): RegistrationService {
   const { store, registrar, retryAfter, log, now } = surroundings;
@@ -59,29 +59,29 @@ export function createRegistrationService(surroundings: {
     body: refusalBody(refusal, message, now()),
   });
 
-  const describe = ({ id, device, outcome }: Operation): RuntimeAnswer => {
+  const describe = ({ id, device, result }: Operation): RuntimeAnswer => {
     const { registrationId } = device;
-    if (outcome === 'aborted') return refuse('notFound', 'The operation was lost.');
-    if (outcome === 'assigning') {
+    if (result === 'aborted') return refuse('notFound', 'The operation was lost.');
+    if (result === 'assigning') {
       const registrationState = { registrationId, status: 'assigning' };
       return { status: 202, retryAfter, body: { operationId: id, status: 'assigning', registrationState } };
     }
     return {
       status: 200,
-      body: { operationId: id, status: outcome.status, registrationState: stateOf(device, outcome) },
+      body: { operationId: id, status: result.status, registrationState: stateOf(device, result) },
     };
   };
 
   const start = (device: AttestedDevice, payload: JsonValue | undefined): Operation => {
     const id = `5.${randomBytes(8).toString('hex')}.${randomUUID()}`;
-    const operation: Operation = { id, device, outcome: 'assigning' };
+    const operation: Operation = { id, device, result: 'assigning' };
     operations.set(device.registrationId.toLowerCase(), operation);
     registrar(device, payload).then(
       (registration) => {
-        operation.outcome = registration;
+        operation.result = registration;
       },
       (error: unknown) => {
-        operation.outcome = 'aborted';
+        operation.result = 'aborted';
         const why = error instanceof Error ? error.message : 'unknown reason';
         log.warn(`The registration of ${device.registrationId} was given up: ${why}`);
       },
@@ -96,7 +96,7 @@ export function createRegistrationService(surroundings: {
       if (problem !== undefined) return refuse('invalidArgument', problem);
       const key = device.registrationId.toLowerCase();
       const running = operations.get(key);
-      if (running?.outcome === 'assigning') return accepted(running, retryAfter);
+      if (running?.result === 'assigning') return accepted(running, retryAfter);
       if (store.get(key) === undefined && store.size >= MAX_REGISTRATIONS) {
         return refuse('tooManyRequests', 'There are too many registrations.');
       }

@@ -1,5 +1,5 @@
 import { isSameHub } from '../../iot-hub/index.ts';
-import type { ReprovisionPolicy } from '../enrollments/enrollment.ts';
+import type { EnrollmentReprovisionPolicy } from '../enrollments/enrollment.ts';
 import type { CurrentAssignment } from './allocation-request.ts';
 
 /** DPS's words for what a registration did (its data-plane API, `device.json`). */
@@ -10,7 +10,7 @@ export type Substatus =
   | 'reprovisionedToInitialAssignment';
 
 /** The default of the portal, and of enrollments that say nothing: "reprovision and migrate data". */
-export const DEFAULT_REPROVISION_POLICY: ReprovisionPolicy = {
+export const DEFAULT_REPROVISION_POLICY: EnrollmentReprovisionPolicy = {
   updateHubAssignment: true,
   migrateDeviceData: true,
 };
@@ -35,7 +35,7 @@ export interface AssignmentPlan {
 export function planAssignment(
   chosen: string,
   current: CurrentAssignment | undefined,
-  policy: ReprovisionPolicy,
+  policy: EnrollmentReprovisionPolicy,
 ): AssignmentPlan {
   if (current === undefined) return { host: chosen, substatus: 'initialAssignment', twin: 'initial' };
   const isSame = isSameHub(chosen, current.host);

@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import { type JsonObject, type JsonValue, ownMember } from '../../../src/json/json.ts';
 import { type HttpRequest, type HttpResponse, type HttpService, pathSegments } from '../../https/exchange.ts';
-import { parseJson } from '../../iot-hub/model/json.ts';
+import { parseJsonText } from '../../iot-hub/model/json.ts';
 import type { CertificateStore } from '../certificates/certificate-store.ts';
 import {
   describeEnrollment,
@@ -10,7 +10,7 @@ import {
   type StoredEnrollment,
 } from '../enrollments/enrollment.ts';
 import { MAX_GROUPS_PER_ATTESTATION } from '../enrollments/enrollment-check.ts';
-import type { EnrollmentKind, EnrollmentStore } from '../enrollments/enrollment-store.ts';
+import type { EnrollmentStore, StoredEnrollmentKind } from '../enrollments/enrollment-store.ts';
 import { describeMechanism, readEnrollment } from '../enrollments/enrollment-wire.ts';
 import { DPS_REFUSALS, type DpsRefusal, refusalBody } from '../registration/dps-error.ts';
 import {
@@ -92,7 +92,7 @@ export function createServiceApi(options: ServiceApiOptions): HttpService {
   }
 
   function enrollment(
-    kind: EnrollmentKind,
+    kind: StoredEnrollmentKind,
     request: HttpRequest,
     id: string | undefined,
     sub: string | undefined,
@@ -106,7 +106,7 @@ export function createServiceApi(options: ServiceApiOptions): HttpService {
       case 'GET {id}':
         return { status: 200, body: describeEnrollment(found(kind, id)) };
       case 'PUT {id}': {
-        const kept = write(kind, id, parseJson(request.body), ifMatchOf(request));
+        const kept = write(kind, id, parseJsonText(request.body), ifMatchOf(request));
         // Whether Azure shows keys here is not documented; a client must bear it.
         return {
           status: 200,
@@ -123,14 +123,14 @@ export function createServiceApi(options: ServiceApiOptions): HttpService {
     }
   }
 
-  function ofKind(kind: EnrollmentKind): readonly StoredEnrollment[] {
+  function ofKind(kind: StoredEnrollmentKind): readonly StoredEnrollment[] {
     return enrollments
       .values()
       .filter((each) => isGroup(each) === (kind === 'group'))
       .sort((left, right) => (enrollmentId(left) < enrollmentId(right) ? -1 : 1));
   }
 
-  function found(kind: EnrollmentKind, id: string): StoredEnrollment {
+  function found(kind: StoredEnrollmentKind, id: string): StoredEnrollment {
     const stored = enrollments.get(kind, id);
     if (stored === undefined) throw new Refused('notFound', `Enrollment ${id} was not found.`);
     return stored;
@@ -138,7 +138,7 @@ export function createServiceApi(options: ServiceApiOptions): HttpService {
 
   /** Without `If-Match` it is created, and one that is there is a conflict (azure-iot-sdk-csharp#3076). */
   function write(
-    kind: EnrollmentKind,
+    kind: StoredEnrollmentKind,
     id: string,
     body: JsonValue | undefined,
     ifMatch: string | undefined,
@@ -167,14 +167,14 @@ export function createServiceApi(options: ServiceApiOptions): HttpService {
     return enrollments.put(read.enrollment);
   }
 
-  function remove(kind: EnrollmentKind, id: string, ifMatch: string | undefined): void {
+  function remove(kind: StoredEnrollmentKind, id: string, ifMatch: string | undefined): void {
     const before = found(kind, id);
     if (ifMatch !== undefined) checkMatch(ifMatch, before);
     enrollments.delete(kind, id);
   }
 
   function bulk(request: HttpRequest): HttpResponse {
-    const body = parseJson(request.body);
+    const body = parseJsonText(request.body);
     const mode = ownMember(body, 'mode');
     const listed = ownMember(body, 'enrollments');
     if (!Array.isArray(listed) || listed.length === 0 || listed.length > MAX_BULK) {
@@ -266,7 +266,7 @@ function page<Item>(
   describe: (item: Item) => JsonObject,
   type: string,
 ): HttpResponse {
-  const body = parseJson(request.body);
+  const body = parseJsonText(request.body);
   const query = ownMember(body, 'query');
   if (typeof query !== 'string' || !QUERY.test(query)) {
     throw new Refused('invalidArgument', 'The local DPS knows the query SELECT * only.');

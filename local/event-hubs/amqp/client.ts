@@ -1,6 +1,6 @@
 import type { Socket } from 'node:net';
 import type { Connection, EventContext, Receiver, Sender, Session } from 'rhea';
-import type { Log } from '../../log.ts';
+import type { LocalLog } from '../../log.ts';
 import {
   type AmqpError,
   entityNotFound,
@@ -28,7 +28,7 @@ import { reject } from './settlement.ts';
 export interface Namespace {
   /** Names of event hubs do not differ by case. */
   readonly findHub: (name: string) => EventHub | undefined;
-  readonly log: Log;
+  readonly log: LocalLog;
   readonly now: () => number;
 }
 

@@ -1,6 +1,6 @@
 import type { Socket } from 'node:net';
 import type { Connection, Container } from 'rhea';
-import type { Log } from '../../log.ts';
+import type { LocalLog } from '../../log.ts';
 import { FrameGate } from './frame-gate.ts';
 import { connectionInternals } from './rhea-internals.ts';
 
@@ -28,7 +28,7 @@ const RECEIVER_OPTIONS = { autoaccept: false, autosettle: true, credit_window: 1
  * guarded where it would throw out of a timer or tick, loop over numbers that the client chose, or wait for
  * ever.
  */
-export function acceptConnection(container: Container, socket: Socket, log: Log): Connection {
+export function acceptConnection(container: Container, socket: Socket, log: LocalLog): Connection {
   const connection = container.create_connection({
     // The options of a client are all that rhea's types know here; those below serve both sides.
     port: 0,

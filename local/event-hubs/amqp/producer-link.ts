@@ -1,5 +1,5 @@
 import type { Delivery, Receiver } from 'rhea';
-import type { Log } from '../../log.ts';
+import type { LocalLog } from '../../log.ts';
 import { type AmqpError, internalError, messageTooLarge, undecodable } from '../conditions.ts';
 import type { EventHub } from '../event-hub.ts';
 import { MalformedMessageError } from '../message/encoding.ts';
@@ -19,7 +19,7 @@ export interface ProducerLinkOptions {
   readonly partition: Partition | undefined;
   /** About the message that is being handled. */
   readonly inbound: () => InboundTransfer;
-  readonly log: Log;
+  readonly log: LocalLog;
 }
 
 /** Appends what a producer sends, and accepts it once it is kept. */

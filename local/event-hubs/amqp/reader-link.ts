@@ -1,6 +1,6 @@
 import type { Socket } from 'node:net';
 import type { Sender } from 'rhea';
-import type { Log } from '../../log.ts';
+import type { LocalLog } from '../../log.ts';
 import { type AmqpError, internalError } from '../conditions.ts';
 import { STANDARD_MESSAGE_FORMAT } from '../message/encoding.ts';
 import { encodeRuntimeMetrics } from '../message/event-message.ts';
@@ -26,7 +26,7 @@ export interface ReaderLinkOptions {
   /** Say with each event how far the partition has come. */
   readonly runtimeMetrics: boolean;
   readonly now: () => number;
-  readonly log: Log;
+  readonly log: LocalLog;
 }
 
 /** Sends the events of a partition, from a position on, as fast as the client grants credit. */

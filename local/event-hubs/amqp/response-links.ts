@@ -1,5 +1,5 @@
 import rhea, { type Sender } from 'rhea';
-import { readSections, STANDARD_MESSAGE_FORMAT } from '../message/encoding.ts';
+import { decodeSections, STANDARD_MESSAGE_FORMAT } from '../message/encoding.ts';
 import { giveBackCredit } from './credit.ts';
 
 /** An answer of `$cbs` or `$management`. */
@@ -28,7 +28,7 @@ const MAX_WAITING = 100;
  * @throws MalformedMessageError
  */
 export function readRequest(bytes: Buffer): NodeRequest {
-  readSections(bytes);
+  decodeSections(bytes);
   const message = rhea.message.decode(bytes);
   return {
     properties: message.application_properties ?? {},

@@ -29,7 +29,7 @@ export const SECTION = {
 } as const;
 
 /** `buffer[start..end)` is the whole section, its value begins at `valueAt`. */
-export interface Section {
+export interface MessageSection {
   readonly code: number;
   readonly start: number;
   readonly valueAt: number;
@@ -92,8 +92,8 @@ const MAX_EMPTY_ELEMENTS = 1024;
  *
  * @throws MalformedMessageError
  */
-export function readSections(message: Buffer): Section[] {
-  const sections: Section[] = [];
+export function decodeSections(message: Buffer): MessageSection[] {
+  const sections: MessageSection[] = [];
   let at = 0;
   while (at < message.length) {
     if (message[at] !== DESCRIBED) throw malformed('a section without a descriptor', at);
@@ -122,7 +122,7 @@ export function readMap(buffer: Buffer, at: number): MapEntry[] {
   const entries: MapEntry[] = [];
   let position = at + 1 + 2 * width;
   for (let index = 0; index < count; index += 1) {
-    const key = readText(buffer, position);
+    const key = decodeText(buffer, position);
     if (key === undefined) throw malformed('a map key that is no text', position);
     const valueAt = skipValue(buffer, position);
     const end = skipValue(buffer, valueAt);
@@ -133,7 +133,7 @@ export function readMap(buffer: Buffer, at: number): MapEntry[] {
 }
 
 /** The string or symbol at `at`; undefined when there is something else. */
-export function readText(buffer: Buffer, at: number): string | undefined {
+export function decodeText(buffer: Buffer, at: number): string | undefined {
   const code = buffer[at];
   if (code === 0xa1 || code === 0xa3) {
     return buffer.toString('utf8', at + 2, at + 2 + readSize(buffer, at + 1, 1));
@@ -166,7 +166,7 @@ function sectionCode(buffer: Buffer, at: number): number {
   let code: number | undefined;
   if (type === 0x53) code = buffer[at + 1];
   else if (type === 0x80 && buffer.readUInt32BE(at + 1) === 0) code = buffer.readUInt32BE(at + 5);
-  else code = SECTION_NAMES.get(readText(buffer, at) ?? '');
+  else code = SECTION_NAMES.get(decodeText(buffer, at) ?? '');
   if (code === undefined || code < SECTION.header || code > SECTION.footer) {
     throw malformed('a section of unknown kind', at);
   }

@@ -1,7 +1,14 @@
 import rhea from 'rhea';
 import type { EventPlace, EventToAppend, ProducedEvent, StoredEvent } from '../event.ts';
 import { encodeAnnotation, encodeAnnotations } from './annotations.ts';
-import { MalformedMessageError, readBinary, readMap, readSections, readText, SECTION } from './encoding.ts';
+import {
+  decodeSections,
+  decodeText,
+  MalformedMessageError,
+  readBinary,
+  readMap,
+  SECTION,
+} from './encoding.ts';
 
 /**
  * `message-format` of a batch: an envelope whose body is one data section for each event, which holds the
@@ -30,7 +37,7 @@ const NOTHING = Buffer.alloc(0);
  */
 export function readProducedEvents(message: Buffer, format: number): ProducedEvent[] {
   if (format !== BATCH_MESSAGE_FORMAT) return [readProducedEvent(message)];
-  const sections = readSections(message);
+  const sections = decodeSections(message);
   const envelopeKey = readAnnotations(message, sections).partitionKey;
   const events = sections
     .filter((section) => section.code === SECTION.data)
@@ -106,7 +113,7 @@ export function encodeRuntimeMetrics(last: EventPlace, now: number): Buffer {
 }
 
 function readProducedEvent(message: Buffer): ProducedEvent {
-  const sections = readSections(message);
+  const sections = decodeSections(message);
   const header = sections.find((section) => section.code === SECTION.header);
   const rest = sections.filter(
     ({ code }) =>
@@ -121,13 +128,13 @@ function readProducedEvent(message: Buffer): ProducedEvent {
 
 function readAnnotations(
   message: Buffer,
-  sections: ReturnType<typeof readSections>,
+  sections: ReturnType<typeof decodeSections>,
 ): Pick<ProducedEvent, 'partitionKey' | 'annotations'> {
   const section = sections.find(({ code }) => code === SECTION.messageAnnotations);
   const entries = section === undefined ? [] : readMap(message, section.valueAt);
   const key = entries.find((entry) => entry.key === PARTITION_KEY);
   return {
-    partitionKey: key === undefined ? undefined : readText(message, key.valueAt),
+    partitionKey: key === undefined ? undefined : decodeText(message, key.valueAt),
     annotations: entries
       .filter((entry) => !SERVICE_ANNOTATIONS.has(entry.key))
       .map((entry) => message.subarray(entry.start, entry.end)),

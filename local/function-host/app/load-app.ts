@@ -1,5 +1,5 @@
 import { LocalError } from '../../errors.ts';
-import type { Log } from '../../log.ts';
+import type { LocalLog } from '../../log.ts';
 import { writeAppLog } from '../app-log.ts';
 import { createCoreApi, createWorkerApp, provideCoreModule, runHooks, type WorkerApp } from '../core-api.ts';
 import type { HostedFunction } from '../hosted-function.ts';
@@ -39,7 +39,7 @@ export interface LoadedApp {
  *
  * @throws LocalError `BERTH_LOCAL_APP_MISSING`, `BERTH_LOCAL_APP_FILE`, `BERTH_LOCAL_APP_BROKEN`
  */
-export async function loadApp(directory: string, log: Log): Promise<LoadedApp> {
+export async function loadApp(directory: string, log: LocalLog): Promise<LoadedApp> {
   const worker = createWorkerApp();
   provideCoreModule(
     createCoreApi(worker, (level, category, message) => writeAppLog(worker, log, level, category, message)),
@@ -64,7 +64,7 @@ export async function loadApp(directory: string, log: Log): Promise<LoadedApp> {
  * The registered functions by name, case-insensitively: the order in which the host reads them and tries
  * their routes (Azure/azure-functions-host `FunctionMetadataManager.cs`).
  */
-function lockFunctions(app: WorkerApp, log: Log): readonly HostedFunction[] {
+function lockFunctions(app: WorkerApp, log: LocalLog): readonly HostedFunction[] {
   app.locked = true;
   const functions: HostedFunction[] = [];
   for (const [id, { metadata, callback }] of app.functions) {

@@ -1,10 +1,10 @@
 import type { PartitionContext, ReceivedEventData } from '@azure/event-hubs';
-import type { Log } from '../../log.ts';
-import type { EventHubOptions } from '../host-file.ts';
+import type { LocalLog } from '../../log.ts';
+import type { EventHubTriggerOptions } from '../host-file.ts';
 import type { HostedFunction } from '../hosted-function.ts';
 import type { Invocation, Invoker } from '../invocation.ts';
 import { aborted, invokeWithRetries, retryPolicy } from '../retry.ts';
-import { connectionString, type Environment, SettingProblem } from '../settings.ts';
+import { type AppEnvironment, connectionString, SettingProblem } from '../settings.ts';
 import type { Trigger } from '../trigger.ts';
 import { keepReading } from './reading.ts';
 import { eventFromText, type ReceivedEvent, toReceivedEvent } from './received-event.ts';
@@ -23,11 +23,11 @@ import { createTrouble, summary } from './trouble.ts';
  */
 export function createEventHubTrigger(
   fn: HostedFunction,
-  environment: Environment,
-  hostFile: EventHubOptions,
+  environment: AppEnvironment,
+  hostFile: EventHubTriggerOptions,
   metadataOptions: MetadataOptions,
   invoker: Invoker,
-  log: Log,
+  log: LocalLog,
 ): Trigger {
   const source = eventHubSource(fn, environment);
   const storage = connectionString('AzureWebJobsStorage', environment);
@@ -46,8 +46,8 @@ export function createEventHubTrigger(
     const count = (unsaved.get(context.partitionId) ?? 0) + 1;
     const saves = count >= hostFile.batchCheckpointFrequency;
     const invocation = toInvocation(events.map(toReceivedEvent), context, saves);
-    const outcome = await invokeWithRetries(invoker, fn, policy, invocation, session, log);
-    if (outcome === 'stopped' || session.aborted) return;
+    const result = await invokeWithRetries(invoker, fn, policy, invocation, session, log);
+    if (result === 'stopped' || session.aborted) return;
     unsaved.set(context.partitionId, saves ? 0 : count);
     const last = events.at(-1);
     if (saves && last !== undefined) await saveCheckpoint(last, context);

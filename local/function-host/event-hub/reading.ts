@@ -1,6 +1,6 @@
 import type { PartitionContext, ReceivedEventData } from '@azure/event-hubs';
-import type { Log } from '../../log.ts';
-import type { EventHubOptions } from '../host-file.ts';
+import type { LocalLog } from '../../log.ts';
+import type { EventHubTriggerOptions } from '../host-file.ts';
 import { aborted, wait } from '../retry.ts';
 import { type Consumer, openConsumer } from './consumer.ts';
 import type { EventHubSource } from './source.ts';
@@ -26,8 +26,8 @@ export interface ReadingOptions {
   readonly source: EventHubSource;
   /** Connection string of the account with the checkpoints. */
   readonly storage: string;
-  readonly hostFile: EventHubOptions;
-  readonly log: Log;
+  readonly hostFile: EventHubTriggerOptions;
+  readonly log: LocalLog;
   /**
    * Takes one batch of a partition; the next of this partition comes when it has resolved. When `session` is
    * aborted, the partition is no longer ours: the batch comes again. May not reject.
@@ -129,7 +129,7 @@ export async function keepReading(options: ReadingOptions, stopping: AbortSignal
 }
 
 /** Where a partition without checkpoint begins. */
-function startPosition({ initialOffsetOptions }: EventHubOptions) {
+function startPosition({ initialOffsetOptions }: EventHubTriggerOptions) {
   switch (initialOffsetOptions.type) {
     case 'fromStart':
       return { offset: '-1' };

@@ -1,5 +1,5 @@
 import type { HostedFunction } from '../hosted-function.ts';
-import { connectionString, type Environment, expandSettings, SettingProblem } from '../settings.ts';
+import { type AppEnvironment, connectionString, expandSettings, SettingProblem } from '../settings.ts';
 
 export const isEventHubTrigger = (fn: HostedFunction): boolean =>
   fn.trigger.type.toLowerCase() === 'eventhubtrigger';
@@ -21,7 +21,7 @@ export type EventForm = 'one-string' | 'one-binary' | 'many-json' | 'many-string
  *
  * @throws SettingProblem when a setting is missing or unusable.
  */
-export function eventHubSource(fn: HostedFunction, environment: Environment): EventHubSource {
+export function eventHubSource(fn: HostedFunction, environment: AppEnvironment): EventHubSource {
   const { connection, eventHubName, consumerGroup, cardinality, dataType } = fn.trigger;
   const resolve = (value: unknown) => expandSettings(typeof value === 'string' ? value : '', environment);
   if (typeof connection !== 'string' || connection === '') {

@@ -1,16 +1,16 @@
-import type { Log } from '../../log.ts';
+import type { LocalLog } from '../../log.ts';
 
 /**
  * Says once that something fails and is being tried again, and once that it works again: nobody reads a line
  * per attempt.
  */
-export interface Trouble {
+export interface TriggerTrouble {
   /** `what` goes on after the function's name: "cannot read partition 1". */
   begins(key: string, what: string, error: unknown): void;
   ends(key: string, what: string): void;
 }
 
-export function createTrouble(functionName: string, log: Log): Trouble {
+export function createTrouble(functionName: string, log: LocalLog): TriggerTrouble {
   const current = new Set<string>();
   return {
     begins(key, what, error) {

@@ -5,7 +5,7 @@ import type { AuthLevel } from './routes.ts';
  * The keys of the app. Azure has more kinds (host, system, one per function); one of each level is enough to
  * find a missing one.
  */
-export interface Keys {
+export interface FunctionKeys {
   readonly function: string;
   readonly master: string;
 }
@@ -15,7 +15,12 @@ export interface Keys {
  * query as `code`; a header that is there wins even when it is wrong (azure-functions-host
  * `AuthenticationLevelHandler.cs`).
  */
-export function isAuthorized(request: IncomingMessage, url: URL, level: AuthLevel, keys: Keys): boolean {
+export function isAuthorized(
+  request: IncomingMessage,
+  url: URL,
+  level: AuthLevel,
+  keys: FunctionKeys,
+): boolean {
   if (level === 'anonymous') return true;
   const key = request.headersDistinct['x-functions-key']?.[0] ?? url.searchParams.get('code');
   return key === keys.master || (level === 'function' && key === keys.function);

@@ -1,4 +1,4 @@
-import type { Log } from '../../log.ts';
+import type { LocalLog } from '../../log.ts';
 import type { HostedFunction } from '../hosted-function.ts';
 import { parseRouteTemplate, type RouteTemplate, type RouteValues } from './route-template.ts';
 
@@ -18,7 +18,7 @@ export interface HttpRoute {
 export const isHttpTrigger = (fn: HostedFunction): boolean => fn.trigger.type.toLowerCase() === 'httptrigger';
 
 /** The route of an HTTP function; undefined, with a line in the log, when its template is unusable. */
-export function httpRoute(fn: HostedFunction, routePrefix: string, log: Log): HttpRoute | undefined {
+export function httpRoute(fn: HostedFunction, routePrefix: string, log: LocalLog): HttpRoute | undefined {
   const { route, methods, authLevel } = fn.trigger;
   const own = typeof route === 'string' && route !== '' ? route : fn.name;
   const text = routePrefix === '' ? own : `${routePrefix}/${own}`;

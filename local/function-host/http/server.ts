@@ -8,10 +8,10 @@ import {
   type ServerResponse,
 } from 'node:http';
 import { type OwnAddresses, ownRequestsOnly } from '../../foreign-requests.ts';
-import type { Log } from '../../log.ts';
+import type { LocalLog } from '../../log.ts';
 import type { Invoker } from '../invocation.ts';
 import { type Admin, answerAdmin } from './admin.ts';
-import { isAuthorized, type Keys } from './keys.ts';
+import { type FunctionKeys, isAuthorized } from './keys.ts';
 import {
   bodyLength,
   MAX_BODY_BYTES,
@@ -27,7 +27,7 @@ import { forwardRequest, streamMetadata } from './stream.ts';
 /** What the server serves once the app is loaded. */
 export interface Site {
   readonly routes: readonly HttpRoute[];
-  readonly keys: Keys;
+  readonly keys: FunctionKeys;
   readonly invoker: Invoker;
   readonly admin: Admin;
   /** Where the library takes real requests; undefined unless the app enabled HTTP streams. */
@@ -45,7 +45,7 @@ export interface SiteServer {
   open(site: Site): void;
 }
 
-export function createSiteServer(own: OwnAddresses, log: Log): SiteServer {
+export function createSiteServer(own: OwnAddresses, log: LocalLog): SiteServer {
   let open: (site: Site) => void = () => {};
   const opened = new Promise<Site>((resolve) => {
     open = resolve;
@@ -83,7 +83,7 @@ async function answer(
   request: IncomingMessage,
   response: ServerResponse,
   site: Site,
-  log: Log,
+  log: LocalLog,
 ): Promise<void> {
   const url = requestUrl(request);
   if (url === undefined) return writeStatus(response, 400);
@@ -106,11 +106,11 @@ async function answer(
     return answerByStream(request, response, url, site, site.streamUri, route, values, log);
   }
   const body = await readBody(request);
-  const outcome = await site.invoker.invoke(route.fn, {
+  const result = await site.invoker.invoke(route.fn, {
     data: toRpcHttp(request, url, values, body),
     traceParent: request.headers.traceparent?.toString(),
   });
-  if (outcome.ok) writeFunctionResponse(response, outcome.response);
+  if (result.ok) writeFunctionResponse(response, result.response);
   else writeStatus(response, 500);
 }
 
@@ -122,18 +122,18 @@ async function answerByStream(
   streamUri: string,
   { fn }: HttpRoute,
   values: RouteValues,
-  log: Log,
+  log: LocalLog,
 ): Promise<void> {
   const id = randomUUID();
   const forwarded = forwardRequest(request, response, url, streamUri, id);
-  const outcome = await site.invoker.invoke(fn, {
+  const result = await site.invoker.invoke(fn, {
     id,
     data: { http: {} },
     triggerMetadata: streamMetadata(request, values),
     traceParent: request.headers.traceparent?.toString(),
   });
-  if (outcome.ok && (await forwarded.answered())) return;
-  if (outcome.ok) {
+  if (result.ok && (await forwarded.answered())) return;
+  if (result.ok) {
     log.error(`${fn.name} returned no response; with HTTP streams, Azure keeps the client waiting.`);
   }
   forwarded.abort();

@@ -1,8 +1,8 @@
-import type { Log } from '../../log.ts';
+import type { LocalLog } from '../../log.ts';
 import type { HostedFunction } from '../hosted-function.ts';
 import type { Invoker } from '../invocation.ts';
 import { aborted, invokeWithRetries, retryPolicy } from '../retry.ts';
-import { type Environment, expandSettings } from '../settings.ts';
+import { type AppEnvironment, expandSettings } from '../settings.ts';
 import { MAX_TIMER_MS } from '../time-span.ts';
 import type { Trigger } from '../trigger.ts';
 import { parseSchedule } from './schedule.ts';
@@ -20,9 +20,9 @@ export const isTimerTrigger = (fn: HostedFunction): boolean =>
  */
 export function createTimerTrigger(
   fn: HostedFunction,
-  environment: Environment,
+  environment: AppEnvironment,
   invoker: Invoker,
-  log: Log,
+  log: LocalLog,
 ): Trigger {
   const schedule = parseSchedule(expandSettings(String(fn.trigger.schedule ?? ''), environment));
   const policy = retryPolicy(fn.metadata.retryOptions);

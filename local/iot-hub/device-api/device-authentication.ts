@@ -36,7 +36,7 @@ export function parseDeviceUserName(userName: string): DeviceUserName | undefine
 }
 
 /** The proof a device or module gave, and how long it holds. */
-export interface Proof {
+export interface PresentedProof {
   /** Milliseconds since the epoch; undefined: as long as the connection. */
   readonly expires: number | undefined;
 }
@@ -52,7 +52,7 @@ export function authenticateDevice(
   identity: Identity,
   { password, certificates }: Pick<MqttConnect, 'password' | 'certificates'>,
   now: number,
-): Proof | undefined {
+): PresentedProof | undefined {
   const { authentication } = identity;
   if (authentication.type === 'selfSigned') {
     const { primaryThumbprint, secondaryThumbprint } = authentication.x509Thumbprint;

@@ -1,14 +1,14 @@
 import { CONNECT_REFUSED, type MqttService } from '../../mqtt/index.ts';
-import { type Hub, isDisabled } from '../hub/hub.ts';
+import { isDeviceDisabled, type LocalHub } from '../hub/hub.ts';
 import { addressKey } from '../model/address.ts';
 import { readHubName } from '../model/host-name.ts';
-import { HubError } from '../model/hub-error.ts';
+import { HubRefusal } from '../model/hub-error.ts';
 import { authenticateDevice, parseDeviceUserName } from './device-authentication.ts';
 import { openDeviceSession } from './device-session.ts';
 
 /** The device API of all local hubs over MQTT: the user name says which hub a device means. */
-export function createDeviceService(hubOf: (host: string) => Hub | undefined): MqttService {
-  const hubFor = (userName: string): Hub | undefined => {
+export function createDeviceService(hubOf: (host: string) => LocalHub | undefined): MqttService {
+  const hubFor = (userName: string): LocalHub | undefined => {
     const name = parseDeviceUserName(userName);
     // A service name serves no devices.
     return name && readHubName(name.host).kind !== 'service' ? hubOf(name.host) : undefined;
@@ -23,11 +23,11 @@ export function createDeviceService(hubOf: (host: string) => Hub | undefined): M
       try {
         await hub.admit('connections');
       } catch (error) {
-        if (!(error instanceof HubError)) throw error;
+        if (!(error instanceof HubRefusal)) throw error;
         hub.counters.deviceThrottled += 1;
         return { refused: CONNECT_REFUSED.unavailable };
       }
-      const entry = isDisabled(hub, name.address) ? undefined : hub.store.get(name.address);
+      const entry = isDeviceDisabled(hub, name.address) ? undefined : hub.store.get(name.address);
       const proof = entry && authenticateDevice(name.host, entry.identity, request, hub.now());
       if (entry === undefined || proof === undefined) return { refused: CONNECT_REFUSED.notAuthorized };
       if (name.modelId !== undefined && name.modelId !== entry.modelId) {

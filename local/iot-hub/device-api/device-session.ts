@@ -2,10 +2,10 @@ import type { JsonValue } from '../../../src/json/json.ts';
 import type { MqttConnection, MqttMessage, MqttSession } from '../../mqtt/index.ts';
 import type { DeviceLink } from '../hub/connections.ts';
 import { telemetrySent } from '../hub/events.ts';
-import { connectDevice, disconnectDevice, entryOf, type Hub } from '../hub/hub.ts';
+import { connectDevice, disconnectDevice, entryOf, type LocalHub } from '../hub/hub.ts';
 import { type Address, addressPath } from '../model/address.ts';
-import { errorDocument, HubError } from '../model/hub-error.ts';
-import { parseJson } from '../model/json.ts';
+import { errorDocument, HubRefusal } from '../model/hub-error.ts';
+import { parseJsonText } from '../model/json.ts';
 import { sectionForDevice } from '../model/twin.ts';
 import { reportProperties, twinForDevice } from '../operations/twin-operations.ts';
 import {
@@ -31,7 +31,7 @@ export interface AcceptedDevice {
 }
 
 /** The hub's end of the connection of a device or module. */
-export function openDeviceSession(hub: Hub, accepted: AcceptedDevice): MqttSession {
+export function openDeviceSession(hub: LocalHub, accepted: AcceptedDevice): MqttSession {
   const { address, cleanSession, expires } = accepted;
   let connection: MqttConnection | undefined;
   let expiry: NodeJS.Timeout | undefined;
@@ -55,13 +55,13 @@ export function openDeviceSession(hub: Hub, accepted: AcceptedDevice): MqttSessi
       const { topic, body } = await request();
       send(TWIN_RESPONSES, topic, body);
     } catch (error) {
-      if (!(error instanceof HubError)) throw error;
+      if (!(error instanceof HubRefusal)) throw error;
       count(error);
       send(TWIN_RESPONSES, twinResponseTopic(error.status, requestId), errorDocument(error, hub.now()));
     }
   }
 
-  function count({ refusal }: HubError): void {
+  function count({ refusal }: HubRefusal): void {
     if (refusal === 'ThrottlingException') hub.counters.deviceThrottled += 1;
     else if (refusal === 'IotHubQuotaExceeded') hub.counters.deviceQuotaRefused += 1;
     else if (refusal === 'ArgumentInvalid') hub.counters.deviceTwinWritesRefused += 1;
@@ -79,7 +79,7 @@ export function openDeviceSession(hub: Hub, accepted: AcceptedDevice): MqttSessi
   const report = (requestId: string, payload: Buffer) =>
     answer(requestId, async () => {
       await hub.admit('twinUpdates');
-      const version = reportProperties(hub, address, parseJson(payload));
+      const version = reportProperties(hub, address, parseJsonText(payload));
       hub.counters.deviceTwinWrites += 1;
       hub.spend(payload.length);
       return { topic: twinResponseTopic(204, requestId, version) };
@@ -89,11 +89,11 @@ export function openDeviceSession(hub: Hub, accepted: AcceptedDevice): MqttSessi
    * There is no negative answer to a publish in MQTT 3.1.1: a message that is refused ends the connection.
    */
   async function takeTelemetry(properties: ReadonlyMap<string, string>, body: Buffer): Promise<void> {
-    if (body.length > MAX_MESSAGE_BYTES) throw new HubError('RequestTooLarge', 'A message was too large.');
+    if (body.length > MAX_MESSAGE_BYTES) throw new HubRefusal('RequestTooLarge', 'A message was too large.');
     try {
       await hub.admit('sends');
     } catch (error) {
-      if (error instanceof HubError) count(error);
+      if (error instanceof HubRefusal) count(error);
       throw error;
     }
     const sender = entryOf(hub, address);
@@ -132,7 +132,7 @@ export function openDeviceSession(hub: Hub, accepted: AcceptedDevice): MqttSessi
         case 'methodResponse':
           return;
         case undefined:
-          throw new HubError(
+          throw new HubRefusal(
             'ArgumentInvalid',
             `${addressPath(address)} published to a topic that is not its own.`,
           );

@@ -1,4 +1,4 @@
-import type { Hub } from '../hub/hub.ts';
+import type { LocalHub } from '../hub/hub.ts';
 import { addressKey } from '../model/address.ts';
 import type { Draw } from './faults.ts';
 
@@ -7,7 +7,7 @@ import type { Draw } from './faults.ts';
  * its states of that time, with the versions and the etag it had, and devices and modules lose their
  * connections. No event tells of any of it (iot-hub-ha-dr.md). Answers how many twins went back.
  */
-export function failOver(hub: Hub, turnOf: (twin: string) => Draw): number {
+export function failOver(hub: LocalHub, turnOf: (twin: string) => Draw): number {
   let count = 0;
   for (const entry of [...hub.store.sorted(), ...hub.store.sortedModules()]) {
     const { identity } = entry;

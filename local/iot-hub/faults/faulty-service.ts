@@ -1,7 +1,7 @@
 import { setTimeout as wait } from 'node:timers/promises';
 import { ConnectionDropped, type HttpRequest, type HttpResponse } from '../../https/exchange.ts';
-import type { Hub } from '../hub/hub.ts';
-import { HubError, type RefusalName } from '../model/hub-error.ts';
+import type { LocalHub } from '../hub/hub.ts';
+import { HubRefusal, type RefusalName } from '../model/hub-error.ts';
 import { refusalResponse } from '../service-api/service-api.ts';
 import { callFate, type Draw, type Fault, type FaultSettings } from './faults.ts';
 
@@ -27,7 +27,7 @@ export interface FaultyCallOptions {
  * @throws ConnectionDropped when the call is not to be answered
  */
 export async function serveFaultily(
-  hub: Hub,
+  hub: LocalHub,
   request: HttpRequest,
   options: FaultyCallOptions,
 ): Promise<HttpResponse> {
@@ -68,7 +68,7 @@ const SENTENCES: Partial<Record<RefusalName, string>> = {
   IotHubFailingOver: 'The hub is failing over.',
 };
 
-function refused(hub: Hub, request: HttpRequest, refusal: RefusalName): HttpResponse {
+function refused(hub: LocalHub, request: HttpRequest, refusal: RefusalName): HttpResponse {
   const isTwin = request.path.startsWith('/twins/');
-  return refusalResponse(new HubError(refusal, SENTENCES[refusal] ?? ''), isTwin, hub.now());
+  return refusalResponse(new HubRefusal(refusal, SENTENCES[refusal] ?? ''), isTwin, hub.now());
 }

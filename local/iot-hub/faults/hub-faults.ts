@@ -1,7 +1,7 @@
 import { setMaxListeners } from 'node:events';
 import type { HttpRequest, HttpResponse } from '../../https/exchange.ts';
 import type { EventSink } from '../hub/event-sink.ts';
-import type { Hub } from '../hub/hub.ts';
+import type { LocalHub } from '../hub/hub.ts';
 import { type Address, addressKey } from '../model/address.ts';
 import { failOver } from './failover.ts';
 import {
@@ -31,12 +31,12 @@ export interface HubFaults {
   /** Whether a device is told of a change of its desired properties. */
   notifies(address: Address): boolean;
   /** Runs a call of the service API. @throws ConnectionDropped when it is not to be answered */
-  serve(hub: Hub, request: HttpRequest, serve: () => Promise<HttpResponse>): Promise<HttpResponse>;
+  serve(hub: LocalHub, request: HttpRequest, serve: () => Promise<HttpResponse>): Promise<HttpResponse>;
   /** Sets faults in the place of those before; an outage and a failover begin now. */
-  set(hub: Hub, settings: FaultSettings): void;
+  set(hub: LocalHub, settings: FaultSettings): void;
   /** Ends the faults and sends the events that are held back. */
   lift(): void;
-  status(hub: Hub): FaultStatus | undefined;
+  status(hub: LocalHub): FaultStatus | undefined;
   /** As `lift`; calls that wait are dropped. */
   close(): void;
 }
@@ -57,7 +57,7 @@ export function createHubFaults(sink: EventSink, onLost: (error: unknown) => voi
   setMaxListeners(0, closing.signal); // as many as there are calls that wait
   let inForce: InForce | undefined;
 
-  const begin = (hub: Hub, settings: FaultSettings): InForce => {
+  const begin = (hub: LocalHub, settings: FaultSettings): InForce => {
     const turnOf = createDraws(settings.seed, hub.host);
     const struck = Object.fromEntries(FAULTS.map((fault) => [fault, 0])) as Record<Fault, number>;
     const count = (fault: Fault) => {

@@ -1,5 +1,5 @@
 import { isObject, type JsonObject, type JsonValue, ownMember } from '../../../src/json/json.ts';
-import { parseJson, without } from '../model/json.ts';
+import { parseJsonText, withoutKeys } from '../model/json.ts';
 import type { HubEvent } from './event-sink.ts';
 
 /*
@@ -11,7 +11,7 @@ import type { HubEvent } from './event-sink.ts';
  * Undefined if no patch says the same as the two do: what an object replaced could not be told.
  */
 export function coalesce(earlier: HubEvent, later: HubEvent): HubEvent | undefined {
-  const [before, after] = [parseJson(earlier.body), parseJson(later.body)];
+  const [before, after] = [parseJsonText(earlier.body), parseJsonText(later.body)];
   if (!isObject(before) || !isObject(after)) return undefined;
   try {
     const tags = either(before, after, 'tags', composePatches);
@@ -67,7 +67,7 @@ function composeSections(earlier: JsonObject, later: JsonObject): JsonObject {
 }
 
 function valuesOf(section: JsonObject): JsonObject {
-  return without(section, '$metadata', '$version');
+  return withoutKeys(section, '$metadata', '$version');
 }
 
 /** The later stamp of each value that is left; values that a patch does not change have none. */

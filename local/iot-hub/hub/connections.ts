@@ -1,13 +1,13 @@
 import { type Address, addressKey } from '../model/address.ts';
-import { formatInstant, type Instant, NEVER } from '../model/instant.ts';
-import type { Section } from '../model/twin.ts';
+import { formatInstant, NO_TICKS, type Ticks } from '../model/instant.ts';
+import type { HubTwinSection } from '../model/twin.ts';
 
 /** A connected device or module, as the hub reaches it. */
 export interface DeviceLink {
   /**
    * Tells the device of a change of its desired properties, if it wants to know. Answers whether it was sent.
    */
-  notifyDesired(patch: Section): boolean;
+  notifyDesired(patch: HubTwinSection): boolean;
   close(): void;
 }
 
@@ -20,8 +20,8 @@ export interface Presence {
 
 const NEVER_SEEN: Presence = {
   connectionState: 'Disconnected',
-  connectionStateUpdatedTime: NEVER,
-  lastActivityTime: NEVER,
+  connectionStateUpdatedTime: NO_TICKS,
+  lastActivityTime: NO_TICKS,
 };
 
 /** Who is connected to a hub: one connection a device, and one a module. */
@@ -30,10 +30,10 @@ export interface Connections {
   presence(address: Address): Presence;
   readonly count: number;
   /** Makes `link` the connection of that address; answers the one it replaces. */
-  open(address: Address, link: DeviceLink, at: Instant): DeviceLink | undefined;
+  open(address: Address, link: DeviceLink, at: Ticks): DeviceLink | undefined;
   /** Ends the connection of that address if it still is `link`; answers whether it was. */
-  end(address: Address, link: DeviceLink, at: Instant): boolean;
-  active(address: Address, at: Instant): void;
+  end(address: Address, link: DeviceLink, at: Ticks): boolean;
+  active(address: Address, at: Ticks): void;
   forget(address: Address): void;
 }
 
@@ -41,7 +41,7 @@ export function createConnections(): Connections {
   const links = new Map<string, DeviceLink>();
   const presences = new Map<string, Presence>();
   const presence = (address: Address): Presence => presences.get(addressKey(address)) ?? NEVER_SEEN;
-  const changed = (address: Address, connectionState: Presence['connectionState'], at: Instant): void => {
+  const changed = (address: Address, connectionState: Presence['connectionState'], at: Ticks): void => {
     const time = formatInstant(at);
     presences.set(addressKey(address), {
       connectionState,

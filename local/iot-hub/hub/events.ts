@@ -1,7 +1,7 @@
 import type { JsonObject } from '../../../src/json/json.ts';
 import type { Address } from '../model/address.ts';
-import { formatOperationTimestamp, type Instant, toMilliseconds } from '../model/instant.ts';
-import { type Applied, describeSection, type Twin, twinEtag, twinVersion } from '../model/twin.ts';
+import { formatOperationTimestamp, type Ticks, toMilliseconds } from '../model/instant.ts';
+import { type Applied, describeSection, type HubTwin, twinEtag, twinVersion } from '../model/twin.ts';
 import type { Entry } from './device-store.ts';
 import type { HubEvent } from './event-sink.ts';
 
@@ -16,11 +16,11 @@ export interface Origin {
   /** Whose change it tells. */
   readonly address: Address;
   /** The `$lastUpdated` of the change it tells. */
-  readonly at: Instant;
+  readonly at: Ticks;
 }
 
 /** A patch of the device, of the module or of the service: only what was sent, with its metadata. */
-export function twinUpdated(origin: Origin, twin: Twin, applied: Applied): HubEvent {
+export function twinUpdated(origin: Origin, twin: HubTwin, applied: Applied): HubEvent {
   const { tags, desired, reported } = applied;
   const properties = {
     ...(desired && { desired: describeSection(desired) }),
@@ -35,7 +35,7 @@ export function twinUpdated(origin: Origin, twin: Twin, applied: Applied): HubEv
 }
 
 /** A replacement of the service: the whole twin. */
-export function twinReplaced(origin: Origin, twin: Twin): HubEvent {
+export function twinReplaced(origin: Origin, twin: HubTwin): HubEvent {
   return twinChange(origin, 'replaceTwin', wholeTwin(origin.address, twin));
 }
 
@@ -50,13 +50,13 @@ function twinChange(origin: Origin, opType: string, body: JsonObject): HubEvent 
 export function identityChanged(
   origin: Origin,
   opType: 'createDeviceIdentity' | 'deleteDeviceIdentity',
-  twin: Twin,
+  twin: HubTwin,
 ): HubEvent {
   const body = wholeTwin(origin.address, twin);
   return notification(origin, opType, 'deviceLifecycleEvents', 'deviceLifecycleNotification', body);
 }
 
-function wholeTwin({ deviceId, moduleId }: Address, twin: Twin): JsonObject {
+function wholeTwin({ deviceId, moduleId }: Address, twin: HubTwin): JsonObject {
   return {
     deviceId,
     ...(moduleId !== undefined && { moduleId }),
@@ -87,7 +87,7 @@ const FILE_TIME_OFFSET = 116_444_736_000_000_000n;
  * 64 hexadecimal digits that grow with each change of a device's connection. The clock's readings are unique,
  * so the time will do.
  */
-function sequenceNumber(at: Instant): string {
+function sequenceNumber(at: Ticks): string {
   const time = (at + FILE_TIME_OFFSET).toString(16).toUpperCase().padStart(16, '0');
   return `${'0'.repeat(16)}${time}${'0'.repeat(32)}`;
 }

@@ -1,9 +1,9 @@
 import { setMaxListeners } from 'node:events';
 import { setTimeout as wait } from 'node:timers/promises';
-import type { Log } from '../../log.ts';
+import type { LocalLog } from '../../log.ts';
 import type { Address } from '../model/address.ts';
-import { HubError } from '../model/hub-error.ts';
-import { createClock, type Instant } from '../model/instant.ts';
+import { HubRefusal } from '../model/hub-error.ts';
+import { createClock, type Ticks } from '../model/instant.ts';
 import { type Connections, createConnections, type DeviceLink } from './connections.ts';
 import { createCounters, type HubCounters } from './counters.ts';
 import { type DeviceStore, type Entry, openDeviceStore } from './device-store.ts';
@@ -13,17 +13,17 @@ import { type PastTwins, rememberTwins } from './past-twins.ts';
 import { createQuota, type DailyQuota } from './quota.ts';
 import {
   createShaper,
+  type LocalTier,
   type Shaper,
   type Shaping,
   type ThrottledOperation,
-  type Tier,
   throttleRate,
 } from './throttle.ts';
 
 export interface HubSettings {
   /** The real host name, such as `contoso-weu.azure-devices.net`; compared case-insensitively. */
   readonly host: string;
-  readonly tier: Tier;
+  readonly tier: LocalTier;
   readonly units: number;
 }
 
@@ -31,7 +31,7 @@ export interface HubSurroundings {
   /** Where its devices are kept; undefined: in memory only. */
   readonly file: string | undefined;
   readonly sink: EventSink;
-  readonly log: Log;
+  readonly log: LocalLog;
   /** Milliseconds since the epoch. */
   readonly now: () => number;
   readonly shaping: Shaping;
@@ -40,7 +40,7 @@ export interface HubSurroundings {
 }
 
 /** One hub: what all its operations share. */
-export interface Hub {
+export interface LocalHub {
   readonly host: string;
   /** The first label of the host name: what events call the hub. */
   readonly name: string;
@@ -50,11 +50,11 @@ export interface Hub {
   readonly connections: Connections;
   readonly counters: HubCounters;
   readonly quota: DailyQuota;
-  readonly log: Log;
+  readonly log: LocalLog;
   now(): number;
   /** The time of a change, later than that of every change before it. */
-  tick(): Instant;
-  origin(address: Address, at: Instant): Origin;
+  tick(): Ticks;
+  origin(address: Address, at: Ticks): Origin;
   /** Whether a connected device is told of a change of its desired properties now. */
   notifies(address: Address): boolean;
   emit(event: HubEvent): void;
@@ -73,7 +73,7 @@ export interface Hub {
 /** Operations on identities cost no messages ("Azure IoT Hub billing information"), nor does connecting. */
 const FREE: ReadonlySet<ThrottledOperation> = new Set(['identityOperations', 'connections']);
 
-export function createHub(settings: HubSettings, surroundings: HubSurroundings): Hub {
+export function createHub(settings: HubSettings, surroundings: HubSurroundings): LocalHub {
   const { host, tier, units } = settings;
   const { file, sink, log, now, shaping } = surroundings;
   const name = host.split('.')[0] ?? host;
@@ -113,13 +113,13 @@ export function createHub(settings: HubSettings, surroundings: HubSurroundings):
     },
     async admit(operation, cost = 1) {
       if (!FREE.has(operation) && quota.isSpent(now())) {
-        throw new HubError(
+        throw new HubRefusal(
           'IotHubQuotaExceeded',
           'Total number of messages on IotHub exceeded the allocated quota.',
         );
       }
       const turn = shaperOf(operation).admit(now(), cost);
-      if (turn === 'refused') throw new HubError('ThrottlingException', 'Request is being throttled');
+      if (turn === 'refused') throw new HubRefusal('ThrottlingException', 'Request is being throttled');
       if (turn.delayMs > 0) await wait(turn.delayMs, undefined, { signal: closing.signal });
     },
     spend: (bytes) => quota.count(now(), bytes),
@@ -135,18 +135,18 @@ export function createHub(settings: HubSettings, surroundings: HubSurroundings):
  *
  * @throws HubError `DeviceNotFound`, `ModuleNotFound`
  */
-export function entryOf(hub: Hub, address: Address): Entry {
+export function entryOf(hub: LocalHub, address: Address): Entry {
   const entry = hub.store.get(address);
   if (entry !== undefined) return entry;
   const { deviceId, moduleId } = address;
   if (moduleId === undefined || hub.store.get({ deviceId }) === undefined) {
-    throw new HubError('DeviceNotFound', `Device ${deviceId} not registered`);
+    throw new HubRefusal('DeviceNotFound', `Device ${deviceId} not registered`);
   }
-  throw new HubError('ModuleNotFound', `Module ${moduleId} not registered on device ${deviceId}`);
+  throw new HubRefusal('ModuleNotFound', `Module ${moduleId} not registered on device ${deviceId}`);
 }
 
 /** Whether the device is disabled, and its modules with it: modules have no status of their own. */
-export function isDisabled(hub: Hub, { deviceId }: Address): boolean {
+export function isDeviceDisabled(hub: LocalHub, { deviceId }: Address): boolean {
   return hub.store.get({ deviceId })?.identity.status === 'disabled';
 }
 
@@ -154,7 +154,7 @@ export function isDisabled(hub: Hub, { deviceId }: Address): boolean {
  * A device or module has connected. Its earlier connection, if there is one, is closed: a hub holds one for
  * each (400027).
  */
-export function connectDevice(hub: Hub, address: Address, link: DeviceLink): void {
+export function connectDevice(hub: LocalHub, address: Address, link: DeviceLink): void {
   const at = hub.tick();
   const replaced = hub.connections.open(address, link, at);
   if (replaced !== undefined) {
@@ -165,7 +165,7 @@ export function connectDevice(hub: Hub, address: Address, link: DeviceLink): voi
 }
 
 /** A connection has ended, or must: closes it and tells of it, unless another has taken its place. */
-export function disconnectDevice(hub: Hub, address: Address, link: DeviceLink): void {
+export function disconnectDevice(hub: LocalHub, address: Address, link: DeviceLink): void {
   const at = hub.tick();
   if (!hub.connections.end(address, link, at)) return;
   hub.emit(connectionChanged(hub.origin(address, at), 'Disconnected'));

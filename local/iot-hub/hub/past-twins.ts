@@ -1,5 +1,5 @@
 import { type Address, addressKey } from '../model/address.ts';
-import type { Twin } from '../model/twin.ts';
+import type { HubTwin } from '../model/twin.ts';
 import type { DeviceStore } from './device-store.ts';
 
 /** A regional failover loses up to five minutes of twins (iot-hub-ha-dr.md). */
@@ -8,7 +8,7 @@ const MAX_AGE_MS = 5 * 60_000;
 const MAX_STATES = 4;
 
 interface PastTwin {
-  readonly twin: Twin;
+  readonly twin: HubTwin;
   /** When the next state took its place, in milliseconds since the epoch. */
   readonly replacedAt: number;
 }
@@ -16,7 +16,7 @@ interface PastTwin {
 /** What twins were lately, for a failover to go back to. It is forgotten when the hub closes. */
 export interface PastTwins {
   /** The states of the last five minutes before the one now, oldest first; at most four. */
-  of(address: Address): readonly Twin[];
+  of(address: Address): readonly HubTwin[];
   clear(): void;
 }
 

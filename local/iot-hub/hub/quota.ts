@@ -1,4 +1,4 @@
-import type { Tier } from './throttle.ts';
+import type { LocalTier } from './throttle.ts';
 
 /**
  * Messages a day and unit, and the size that counts as one (Azure limits page; "Azure IoT Hub billing
@@ -21,7 +21,7 @@ export interface DailyQuota {
   used(now: number): number;
 }
 
-export function createQuota(tier: Tier, units: number): DailyQuota {
+export function createQuota(tier: LocalTier, units: number): DailyQuota {
   const limit = QUOTA[tier].messages * units;
   let day = 0;
   let used = 0;

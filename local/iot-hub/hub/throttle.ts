@@ -1,5 +1,5 @@
 /** The tiers of IoT Hub that have twins. The basic tiers do not, and no fleet file may name them. */
-export type Tier = 'F1' | 'S1' | 'S2' | 'S3';
+export type LocalTier = 'F1' | 'S1' | 'S2' | 'S3';
 
 /** What the hub throttles, devices and service together. */
 export type ThrottledOperation =
@@ -13,7 +13,7 @@ export type ThrottledOperation =
 const MINUTE = 60;
 
 /** Operations a second that a hub takes: "IoT Hub quotas and throttling" (2023-02). */
-export function throttleRate(operation: ThrottledOperation, tier: Tier, units: number): number {
+export function throttleRate(operation: ThrottledOperation, tier: LocalTier, units: number): number {
   const basic = tier === 'F1' || tier === 'S1';
   const large = tier === 'S3';
   switch (operation) {

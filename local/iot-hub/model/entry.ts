@@ -1,10 +1,10 @@
 import type { Identity } from './identity.ts';
-import type { Twin } from './twin.ts';
+import type { HubTwin } from './twin.ts';
 
 /** Everything a hub keeps of a device, or of a module. */
 export interface Entry {
   readonly identity: Identity;
-  readonly twin: Twin;
+  readonly twin: HubTwin;
   /** The Plug and Play model it announced when it last connected. */
   readonly modelId?: string;
   /** The filters of its MQTT session: the SDKs rely on finding them again when they reconnect. */

@@ -2,19 +2,19 @@
  * The host names of a hub: `classic` serves devices and services, `device` devices only, `service` services only
  * (iot-hub-devguide-endpoints, 2026-05). `other`: a host outside of Azure's clouds, which serves both.
  */
-export type HubNameKind = 'classic' | 'device' | 'service' | 'other';
+export type LocalHubNameKind = 'classic' | 'device' | 'service' | 'other';
 
-export interface HubName {
+export interface LocalHubName {
   /** The hub's classic host name, in lower case; two names of one hub have the same. */
   readonly hub: string;
-  readonly kind: HubNameKind;
+  readonly kind: LocalHubNameKind;
 }
 
 const NEW_NAME = /^([^.]+)\.(device|service)\.(azure-devices\.(?:net|cn|us))$/;
 const CLASSIC_NAME = /^[^.]+\.azure-devices\.(?:net|cn|us)$/;
 
 /** Which hub a host name is of, whatever its case. */
-export function readHubName(host: string): HubName {
+export function readHubName(host: string): LocalHubName {
   const name = host.toLowerCase();
   const [, short, kind, cloud] = NEW_NAME.exec(name) ?? [];
   if (kind === 'device' || kind === 'service') return { hub: `${short}.${cloud}`, kind };

@@ -30,7 +30,7 @@ const REFUSALS = {
 export type RefusalName = keyof typeof REFUSALS;
 
 /** The hub refuses an operation. Its message may be shown to the client. */
-export class HubError extends Error {
+export class HubRefusal extends Error {
   readonly refusal: RefusalName;
   readonly status: number;
   readonly code: number;
@@ -48,7 +48,7 @@ export class HubError extends Error {
  * The error object that devices get over MQTT, and that twin operations of the service API carry inside
  * `Message`.
  */
-export function errorDocument(error: HubError, now: number): JsonObject {
+export function errorDocument(error: HubRefusal, now: number): JsonObject {
   return {
     errorCode: error.code,
     trackingId: trackingId(now),
@@ -62,7 +62,7 @@ export function errorDocument(error: HubError, now: number): JsonObject {
  * ExceptionHandlingHelper): the gateway and the identity registry write `ErrorCode:Name;text`, the twin store
  * puts an error object as text into the same field.
  */
-export function errorBody(error: HubError, form: 'text' | 'document', now: number): JsonObject {
+export function errorBody(error: HubRefusal, form: 'text' | 'document', now: number): JsonObject {
   if (form === 'document') {
     return { Message: JSON.stringify(errorDocument(error, now)), ExceptionMessage: '' };
   }

@@ -1,7 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import { isObject, type JsonObject, type JsonValue, ownMember } from '../../../src/json/json.ts';
 import type { Address } from './address.ts';
-import { HubError } from './hub-error.ts';
+import { HubRefusal } from './hub-error.ts';
 
 /** How a device or module proves who it is. Keys are base64, thumbprints hexadecimal (SHA-1 or SHA-256). */
 export type Authentication =
@@ -137,6 +137,6 @@ function textOf(object: JsonObject, key: string): string | undefined {
   return typeof value === 'string' && value !== '' ? value : undefined;
 }
 
-function invalid(message: string): HubError {
-  return new HubError('ArgumentInvalid', message);
+function invalid(message: string): HubRefusal {
+  return new HubRefusal('ArgumentInvalid', message);
 }

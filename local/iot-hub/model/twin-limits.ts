@@ -25,19 +25,23 @@ export function problemOfContent(content: JsonObject): string | undefined {
 
 /** Whether the section, as it would be after the write, is too large. */
 export function problemOfSize(name: SectionName, values: JsonObject): string | undefined {
-  const size = sizeOf(values);
+  const size = sectionSizeOf(values);
   const limit = MAX_SECTION_BYTES[name];
   return size > limit ? `The size of ${name} is ${size} bytes, ${limit} are allowed.` : undefined;
 }
 
 /** The size that counts against the limit: keys and strings in UTF-8, 8 bytes a number, 4 a boolean. */
-export function sizeOf(value: JsonValue): number {
+export function sectionSizeOf(value: JsonValue): number {
   if (typeof value === 'string') return Buffer.byteLength(value);
   if (typeof value === 'number') return NUMBER_BYTES;
   if (typeof value === 'boolean') return BOOLEAN_BYTES;
-  if (Array.isArray(value)) return value.reduce((sum: number, item: JsonValue) => sum + sizeOf(item), 0);
+  if (Array.isArray(value))
+    return value.reduce((sum: number, item: JsonValue) => sum + sectionSizeOf(item), 0);
   if (!isObject(value)) return 0;
-  return Object.entries(value).reduce((sum, [key, item]) => sum + Buffer.byteLength(key) + sizeOf(item), 0);
+  return Object.entries(value).reduce(
+    (sum, [key, item]) => sum + Buffer.byteLength(key) + sectionSizeOf(item),
+    0,
+  );
 }
 
 function problemOfObject(object: JsonObject, depth: number, path: string): string | undefined {

@@ -1,5 +1,5 @@
 import type { JsonObject } from '../../../src/json/json.ts';
-import { formatInstant, formatTicks, type Instant, NEVER } from './instant.ts';
+import { formatInstant, formatTicks, NO_TICKS, type Ticks } from './instant.ts';
 import {
   type ConfigurationMark,
   effectivePatch,
@@ -12,7 +12,7 @@ import {
 } from './merge.ts';
 
 /** One of the two halves of a twin's properties. */
-export interface Section {
+export interface HubTwinSection {
   readonly values: JsonObject;
   readonly metadata: JsonObject;
   readonly version: number;
@@ -23,10 +23,10 @@ export interface Section {
  * documentation, tests and issues: the etag counts the writes of the service side, a section's version the
  * writes to that section, and the twin's version is `writes + reported.version`.
  */
-export interface Twin {
+export interface HubTwin {
   readonly tags: JsonObject;
-  readonly desired: Section;
-  readonly reported: Section;
+  readonly desired: HubTwinSection;
+  readonly reported: HubTwinSection;
   readonly writes: number;
 }
 
@@ -39,14 +39,14 @@ export interface ServiceSections {
 /** What a write changed, as events and notifications tell it. */
 export interface Applied {
   readonly tags?: JsonObject;
-  readonly desired?: Section;
-  readonly reported?: Section;
+  readonly desired?: HubTwinSection;
+  readonly reported?: HubTwinSection;
 }
 
-const UNWRITTEN: Section = { values: {}, metadata: { $lastUpdated: NEVER }, version: 1 };
+const UNWRITTEN: HubTwinSection = { values: {}, metadata: { $lastUpdated: NO_TICKS }, version: 1 };
 
 /** A twin as it is born, with the sections it is given in the same operation. */
-export function createTwin(at: Instant, initial: ServiceSections & { reported?: JsonObject } = {}): Twin {
+export function createTwin(at: Ticks, initial: ServiceSections & { reported?: JsonObject } = {}): HubTwin {
   return {
     tags: withoutNulls(initial.tags ?? {}),
     desired: bornSection(initial.desired ?? {}, { ...stampOf(at), $lastUpdatedVersion: 1 }, 1),
@@ -56,18 +56,18 @@ export function createTwin(at: Instant, initial: ServiceSections & { reported?: 
   };
 }
 
-function bornSection(values: JsonObject, stamp: Stamp, version: number): Section {
+function bornSection(values: JsonObject, stamp: Stamp, version: number): HubTwinSection {
   const kept = withoutNulls(values);
   if (Object.keys(kept).length === 0) return UNWRITTEN;
   return { values: kept, metadata: mergeMetadata({}, kept, stamp), version };
 }
 
-export function twinVersion(twin: Twin): number {
+export function twinVersion(twin: HubTwin): number {
   return twin.writes + twin.reported.version;
 }
 
 /** Base64 of the big-endian 64-bit count of service-side writes. @example 'AAAAAAAAAAE=' */
-export function twinEtag(twin: Twin): string {
+export function twinEtag(twin: HubTwin): string {
   const bytes = Buffer.alloc(8);
   bytes.writeBigUInt64BE(BigInt(twin.writes));
   return bytes.toString('base64');
@@ -78,11 +78,11 @@ export function twinEtag(twin: Twin): string {
  * is told. `mark`: an automatic configuration writes it.
  */
 export function patchTwin(
-  twin: Twin,
+  twin: HubTwin,
   patch: ServiceSections,
-  at: Instant,
+  at: Ticks,
   mark?: ConfigurationMark,
-): { twin: Twin; applied: Applied } {
+): { twin: HubTwin; applied: Applied } {
   const tags = effective(twin.tags, patch.tags);
   const values = effective(twin.desired.values, patch.desired);
   if (tags === undefined && values === undefined) return { twin, applied: {} };
@@ -105,10 +105,10 @@ function effective(current: JsonObject, patch: JsonObject | undefined): JsonObje
 
 /** The service's PUT: the given sections are replaced. `notice` is the patch of which the device is told. */
 export function replaceTwin(
-  twin: Twin,
+  twin: HubTwin,
   next: ServiceSections,
-  at: Instant,
-): { twin: Twin; notice: Section | undefined } {
+  at: Ticks,
+): { twin: HubTwin; notice: HubTwinSection | undefined } {
   const { desired } = next;
   const section = desired && replacedSection(twin.desired, withoutNulls(desired), at);
   return {
@@ -122,24 +122,28 @@ export function replaceTwin(
   };
 }
 
-function replacedSection(section: Section, values: JsonObject, at: Instant): Section {
+function replacedSection(section: HubTwinSection, values: JsonObject, at: Ticks): HubTwinSection {
   const version = section.version + 1;
   const stamp = { ...stampOf(at), $lastUpdatedVersion: version };
   return { values, metadata: mergeMetadata({}, values, stamp), version };
 }
 
 /** The device's PATCH of its reported properties. It leaves the etag alone. */
-export function reportTwin(twin: Twin, patch: JsonObject, at: Instant): { twin: Twin; applied: Section } {
+export function reportTwin(
+  twin: HubTwin,
+  patch: JsonObject,
+  at: Ticks,
+): { twin: HubTwin; applied: HubTwinSection } {
   const { section, applied } = patchSection(twin.reported, patch, at, { versioned: false });
   return { twin: { ...twin, reported: section }, applied };
 }
 
 function patchSection(
-  section: Section,
+  section: HubTwinSection,
   patch: JsonObject,
-  at: Instant,
+  at: Ticks,
   { versioned, mark }: { versioned: boolean; mark?: ConfigurationMark | undefined },
-): { section: Section; applied: Section } {
+): { section: HubTwinSection; applied: HubTwinSection } {
   const version = section.version + 1;
   const stamp = { ...stampOf(at), ...(versioned && { $lastUpdatedVersion: version }) };
   const metadata = mergeMetadata(section.metadata, patch, stamp, mark);
@@ -149,22 +153,22 @@ function patchSection(
   };
 }
 
-function stampOf(at: Instant): Stamp {
+function stampOf(at: Ticks): Stamp {
   return { $lastUpdated: formatInstant(at) };
 }
 
 /** A section with `$metadata` and `$version`, as the service side sees it. */
-export function describeSection({ values, metadata, version }: Section): JsonObject {
+export function describeSection({ values, metadata, version }: HubTwinSection): JsonObject {
   return { ...values, $metadata: metadata, $version: version };
 }
 
 /** A section as a device sees it: without metadata. */
-export function sectionForDevice({ values, version }: Section): JsonObject {
+export function sectionForDevice({ values, version }: HubTwinSection): JsonObject {
   return { ...values, $version: version };
 }
 
 /** The mark of the automatic configuration of that name; the digest of real ones is a count of .NET ticks. */
-export function configurationMark(name: string, at: Instant): ConfigurationMark {
+export function configurationMark(name: string, at: Ticks): ConfigurationMark {
   return { $lastUpdatedBy: name, $lastUpdatedByDigest: formatTicks(at) };
 }
 
@@ -172,7 +176,7 @@ export function configurationMark(name: string, at: Instant): ConfigurationMark 
  * What the event of an automatic configuration tells: all desired properties as they are after it, and `null` for
  * what it removes; metadata only for what it changed (Azure/iot-hub-device-update#461).
  */
-export function appliedByConfiguration(before: Twin, after: Twin, applied: Applied): Applied {
+export function appliedByConfiguration(before: HubTwin, after: HubTwin, applied: Applied): Applied {
   if (applied.desired === undefined) return applied;
   const values = replacementPatch(before.desired.values, after.desired.values);
   return { ...applied, desired: { ...applied.desired, values } };
@@ -183,7 +187,7 @@ export function appliedByConfiguration(before: Twin, after: Twin, applied: Appli
  * `null` for what it removes. Every version in the section goes up, whatever was edited
  * (iot-hub-device-twin-routing-deep-dive, X. Mignot 2021).
  */
-export function portalPatch(twin: Twin, edit: ServiceSections): ServiceSections {
+export function portalPatch(twin: HubTwin, edit: ServiceSections): ServiceSections {
   return {
     tags: replacementPatch(twin.tags, mergeValues(twin.tags, edit.tags ?? {})),
     desired: replacementPatch(twin.desired.values, mergeValues(twin.desired.values, edit.desired ?? {})),

@@ -1,9 +1,9 @@
 import { isObject, type JsonObject, type JsonValue, ownMember } from '../../../src/json/json.ts';
-import type { Hub } from '../hub/hub.ts';
-import { HubError } from '../model/hub-error.ts';
+import type { LocalHub } from '../hub/hub.ts';
+import { HubRefusal } from '../model/hub-error.ts';
 import { readIdentityChoice } from '../model/identity.ts';
 import { createIdentity, deleteIdentity, updateIdentity } from './identity-operations.ts';
-import { readSections } from './twin-operations.ts';
+import { readServiceSections } from './twin-operations.ts';
 
 /** A bulk call takes at most this many devices (identity registry REST API). */
 const MAX_DEVICES = 100;
@@ -21,13 +21,13 @@ export interface BulkResult {
  */
 export function readBulk(body: JsonValue | undefined): readonly JsonObject[] {
   if (!Array.isArray(body) || body.length === 0 || body.length > MAX_DEVICES || !body.every(isObject)) {
-    throw new HubError('ArgumentInvalid', `The body must be an array of 1 to ${MAX_DEVICES} devices.`);
+    throw new HubRefusal('ArgumentInvalid', `The body must be an array of 1 to ${MAX_DEVICES} devices.`);
   }
   return body;
 }
 
 /** Creates, updates or deletes each device as its `importMode` says. */
-export function runBulk(hub: Hub, devices: readonly JsonObject[]): BulkResult {
+export function runBulk(hub: LocalHub, devices: readonly JsonObject[]): BulkResult {
   const errors: JsonObject[] = [];
   for (const device of devices) {
     const id = ownMember(device, 'id');
@@ -35,16 +35,16 @@ export function runBulk(hub: Hub, devices: readonly JsonObject[]): BulkResult {
     try {
       runOne(hub, deviceId, device);
     } catch (error) {
-      if (!(error instanceof HubError)) throw error;
+      if (!(error instanceof HubRefusal)) throw error;
       errors.push({ deviceId, errorCode: error.code, errorStatus: error.message });
     }
   }
   return { isSuccessful: errors.length === 0, errors };
 }
 
-function runOne(hub: Hub, deviceId: string, device: JsonObject): void {
+function runOne(hub: LocalHub, deviceId: string, device: JsonObject): void {
   if (ownMember(device, 'moduleId') !== undefined) {
-    throw new HubError('ArgumentInvalid', 'The local hub takes no modules in bulk calls.');
+    throw new HubRefusal('ArgumentInvalid', 'The local hub takes no modules in bulk calls.');
   }
   const mode = importModeOf(hub, deviceId, device);
   const etag = ownMember(device, 'eTag') ?? ownMember(device, 'etag');
@@ -55,7 +55,7 @@ function runOne(hub: Hub, deviceId: string, device: JsonObject): void {
         hub,
         { deviceId },
         readIdentityChoice(device),
-        readSections(device, () => undefined),
+        readServiceSections(device, () => undefined),
       );
       return;
     case 'update':
@@ -67,11 +67,11 @@ function runOne(hub: Hub, deviceId: string, device: JsonObject): void {
       deleteIdentity(hub, { deviceId }, mode === 'delete' ? undefined : ifMatch);
       return;
     default:
-      throw new HubError('ArgumentInvalid', `importMode ${mode} is not known to the local hub.`);
+      throw new HubRefusal('ArgumentInvalid', `importMode ${mode} is not known to the local hub.`);
   }
 }
 
-function importModeOf(hub: Hub, deviceId: string, device: JsonObject): string {
+function importModeOf(hub: LocalHub, deviceId: string, device: JsonObject): string {
   const mode = String(ownMember(device, 'importMode') ?? '').toLowerCase();
   if (mode !== 'createorupdate') return mode;
   return hub.store.get({ deviceId }) === undefined ? 'create' : 'update';

@@ -1,12 +1,12 @@
 import type { JsonObject } from '../../../src/json/json.ts';
 import type { Entry } from '../hub/device-store.ts';
 import { identityChanged } from '../hub/events.ts';
-import { disconnectDevice, entryOf, type Hub } from '../hub/hub.ts';
+import { disconnectDevice, entryOf, type LocalHub } from '../hub/hub.ts';
 import type { Address } from '../model/address.ts';
 import { ifMatchAllows } from '../model/entity-tag.ts';
-import { HubError } from '../model/hub-error.ts';
+import { HubRefusal } from '../model/hub-error.ts';
 import { type IdentityChoice, isDeviceOrModuleId, newIdentityEtag } from '../model/identity.ts';
-import { formatInstant, NEVER } from '../model/instant.ts';
+import { formatInstant, NO_TICKS } from '../model/instant.ts';
 import { createTwin, type ServiceSections } from '../model/twin.ts';
 import { problemOfContent, problemOfSize } from '../model/twin-limits.ts';
 import { identityDocument } from './device-document.ts';
@@ -16,19 +16,19 @@ const MAX_MODULES = 50;
 
 /* Each of these throws a `HubError` when the hub refuses. */
 
-export function readIdentity(hub: Hub, address: Address): JsonObject {
+export function readIdentity(hub: LocalHub, address: Address): JsonObject {
   return identityDocument(entryOf(hub, address), hub.connections.presence(address));
 }
 
 /** What a twin starts with; `reported` only for a device that comes from another hub. */
-export type InitialTwin = ServiceSections & { readonly reported?: JsonObject };
+export type IdentityTwin = ServiceSections & { readonly reported?: JsonObject };
 
 /** Creates a device or module and its twin, with what the twin starts with, in one operation. */
 export function createIdentity(
-  hub: Hub,
+  hub: LocalHub,
   address: Address,
   choice: IdentityChoice,
-  initial: InitialTwin = {},
+  initial: IdentityTwin = {},
 ): JsonObject {
   if (address.moduleId === undefined) checkNewDevice(hub, address.deviceId);
   else checkNewModule(hub, address.deviceId, address.moduleId);
@@ -40,7 +40,7 @@ export function createIdentity(
       ...address,
       generationId: at.toString(),
       etag: newIdentityEtag(),
-      statusUpdatedTime: NEVER,
+      statusUpdatedTime: NO_TICKS,
       ...choice,
     },
     twin,
@@ -49,39 +49,41 @@ export function createIdentity(
   return readIdentity(hub, address);
 }
 
-function checkNewDevice(hub: Hub, deviceId: string): void {
-  if (!isDeviceOrModuleId(deviceId)) throw new HubError('ArgumentInvalid', `${deviceId} is not a device id.`);
+function checkNewDevice(hub: LocalHub, deviceId: string): void {
+  if (!isDeviceOrModuleId(deviceId))
+    throw new HubRefusal('ArgumentInvalid', `${deviceId} is not a device id.`);
   if (hub.store.get({ deviceId }) !== undefined) {
-    throw new HubError('DeviceAlreadyExists', `A device with ID '${deviceId}' is already registered.`);
+    throw new HubRefusal('DeviceAlreadyExists', `A device with ID '${deviceId}' is already registered.`);
   }
 }
 
-function checkNewModule(hub: Hub, deviceId: string, moduleId: string): void {
+function checkNewModule(hub: LocalHub, deviceId: string, moduleId: string): void {
   entryOf(hub, { deviceId });
-  if (!isDeviceOrModuleId(moduleId)) throw new HubError('ArgumentInvalid', `${moduleId} is not a module id.`);
+  if (!isDeviceOrModuleId(moduleId))
+    throw new HubRefusal('ArgumentInvalid', `${moduleId} is not a module id.`);
   if (hub.store.get({ deviceId, moduleId }) !== undefined) {
-    throw new HubError(
+    throw new HubRefusal(
       'ModuleAlreadyExistsOnDevice',
       `A module with ID '${moduleId}' is already registered on device '${deviceId}'.`,
     );
   }
   if (hub.store.modulesOf(deviceId).length >= MAX_MODULES) {
-    throw new HubError('TooManyModulesOnDevice', `Device ${deviceId} has ${MAX_MODULES} modules already.`);
+    throw new HubRefusal('TooManyModulesOnDevice', `Device ${deviceId} has ${MAX_MODULES} modules already.`);
   }
 }
 
 /** Refuses an initial twin that breaks a limit. */
-export function checkInitialTwin(initial: InitialTwin): void {
+export function checkInitialTwin(initial: IdentityTwin): void {
   for (const name of ['tags', 'desired', 'reported'] as const) {
     const values = initial[name] ?? {};
     const problem = problemOfContent(values) ?? problemOfSize(name, values);
-    if (problem !== undefined) throw new HubError('ArgumentInvalid', problem);
+    if (problem !== undefined) throw new HubRefusal('ArgumentInvalid', problem);
   }
 }
 
 /** Changes what the owner of a device or module decides. Its twin is not touched, no event tells of it. */
 export function updateIdentity(
-  hub: Hub,
+  hub: LocalHub,
   address: Address,
   choice: IdentityChoice,
   ifMatch: string | undefined,
@@ -105,7 +107,7 @@ export function updateIdentity(
 }
 
 /** Deletes a module, or a device and before it all its modules: each with an event of its own. */
-export function deleteIdentity(hub: Hub, address: Address, ifMatch: string | undefined): void {
+export function deleteIdentity(hub: LocalHub, address: Address, ifMatch: string | undefined): void {
   const entry = matchingEntry(hub, address, ifMatch);
   for (const { identity, twin } of withModules(hub, entry)) {
     dropConnection(hub, identity);
@@ -117,20 +119,23 @@ export function deleteIdentity(hub: Hub, address: Address, ifMatch: string | und
 }
 
 /** What goes the way of this one: a module alone, or the modules of a device and, last, the device. */
-function withModules(hub: Hub, entry: Entry): readonly Entry[] {
+function withModules(hub: LocalHub, entry: Entry): readonly Entry[] {
   const { deviceId, moduleId } = entry.identity;
   return moduleId === undefined ? [...hub.store.modulesOf(deviceId), entry] : [entry];
 }
 
-function matchingEntry(hub: Hub, address: Address, ifMatch: string | undefined): Entry {
+function matchingEntry(hub: LocalHub, address: Address, ifMatch: string | undefined): Entry {
   const entry = entryOf(hub, address);
   if (!ifMatchAllows(ifMatch, entry.identity.etag)) {
-    throw new HubError('PreconditionFailed', 'Precondition failed: the ETag of the identity did not match.');
+    throw new HubRefusal(
+      'PreconditionFailed',
+      'Precondition failed: the ETag of the identity did not match.',
+    );
   }
   return entry;
 }
 
-function dropConnection(hub: Hub, address: Address): void {
+function dropConnection(hub: LocalHub, address: Address): void {
   const link = hub.connections.link(address);
   if (link !== undefined) disconnectDevice(hub, address, link);
 }

@@ -1,5 +1,5 @@
 import type { JsonObject } from '../../../src/json/json.ts';
-import type { Hub } from '../hub/hub.ts';
+import type { LocalHub } from '../hub/hub.ts';
 import type { Authentication } from '../model/identity.ts';
 import { checkInitialTwin, createIdentity, deleteIdentity, updateIdentity } from './identity-operations.ts';
 
@@ -34,7 +34,7 @@ export interface ProvisioningAccess {
   remove(deviceId: string): void;
 }
 
-export function provisioningAccess(hub: Hub): ProvisioningAccess {
+export function provisioningAccess(hub: LocalHub): ProvisioningAccess {
   const count = () => {
     hub.counters.provisioningWrites += 1;
   };

@@ -1,9 +1,9 @@
 import type { JsonObject } from '../../../src/json/json.ts';
-import type { Hub } from '../hub/hub.ts';
+import type { LocalHub } from '../hub/hub.ts';
 import { addressKey, parseAddressKey } from '../model/address.ts';
-import { HubError } from '../model/hub-error.ts';
+import { HubRefusal } from '../model/hub-error.ts';
 import { twinDocument } from './device-document.ts';
-import { isSelected, project, type Query } from './query.ts';
+import { isSelected, project, type TwinQuery } from './query.ts';
 
 /**
  * A page holds at most this many rows, and as many where the client does not say
@@ -24,8 +24,8 @@ export interface QueryPage {
  * @throws HubError `ArgumentInvalid` for a page size or a token that is none
  */
 export function queryPage(
-  hub: Hub,
-  query: Query,
+  hub: LocalHub,
+  query: TwinQuery,
   page: { readonly size: string | undefined; readonly continuation: string | undefined },
 ): QueryPage {
   const size = readSize(page.size);
@@ -48,7 +48,8 @@ export function queryPage(
 
 function readSize(text: string | undefined): number {
   if (text === undefined) return MAX_PAGE;
-  if (!/^-?\d{1,9}$/.test(text)) throw new HubError('ArgumentInvalid', 'x-ms-max-item-count is not a number');
+  if (!/^-?\d{1,9}$/.test(text))
+    throw new HubRefusal('ArgumentInvalid', 'x-ms-max-item-count is not a number');
   const size = Number(text);
   return size < 1 ? MAX_PAGE : Math.min(size, MAX_PAGE);
 }
@@ -56,6 +57,6 @@ function readSize(text: string | undefined): number {
 function readToken(token: string): string {
   const text = Buffer.from(token, 'base64').toString();
   if (!text.startsWith('after:'))
-    throw new HubError('ArgumentInvalid', 'x-ms-continuation is not a token of this hub');
+    throw new HubRefusal('ArgumentInvalid', 'x-ms-continuation is not a token of this hub');
   return text.slice('after:'.length);
 }

@@ -1,5 +1,5 @@
 import { type JsonObject, type JsonValue, ownMember } from '../../../src/json/json.ts';
-import { HubError } from '../model/hub-error.ts';
+import { HubRefusal } from '../model/hub-error.ts';
 
 /*
  * The part of IoT Hub's query language that a reconciler uses (iot-hub-devguide-query-language.md):
@@ -15,7 +15,7 @@ type Condition =
   | { readonly path: Path; readonly operator: Operator; readonly literal: Literal }
   | { readonly path: Path; readonly operator: 'in'; readonly literals: readonly Literal[] };
 
-export interface Query {
+export interface TwinQuery {
   /** undefined: whole twins (`*`). */
   readonly columns: readonly { readonly path: Path; readonly name: string }[] | undefined;
   readonly from: 'devices' | 'devices.modules';
@@ -34,7 +34,7 @@ const OPERATORS: readonly string[] = ['=', '!=', '<>', '<', '<=', '>', '>='];
  * @throws HubError `ArgumentInvalid` for what is not in the language, or not in the part of it that the local
  *   hub knows
  */
-export function parseQuery(text: string): Query {
+export function parseQuery(text: string): TwinQuery {
   if (text.length > MAX_QUERY_LENGTH)
     throw invalid(`the query is longer than ${MAX_QUERY_LENGTH} characters`);
   const tokens = [...text.matchAll(TOKEN)].map((match) => match[0].trim());
@@ -90,7 +90,7 @@ function readLiteral(cursor: Cursor): Literal {
 }
 
 /** Whether a twin, in the form the service API gives, meets all conditions. Only primitives compare. */
-export function isSelected(query: Query, twin: JsonObject): boolean {
+export function isSelected(query: TwinQuery, twin: JsonObject): boolean {
   return query.conditions.every((condition) => {
     const value = valueAt(twin, condition.path);
     if (condition.operator === 'in') return condition.literals.some((literal) => value === literal);
@@ -118,7 +118,7 @@ function compares(value: Literal, operator: Operator, literal: Literal): boolean
 }
 
 /** A row of the result: the twin, or the columns of it that are there. */
-export function project(query: Query, twin: JsonObject): JsonObject {
+export function project(query: TwinQuery, twin: JsonObject): JsonObject {
   if (query.columns === undefined) return twin;
   const row: [string, JsonValue][] = [];
   for (const { path, name } of query.columns) {
@@ -178,6 +178,6 @@ class Cursor {
   }
 }
 
-function invalid(reason: string): HubError {
-  return new HubError('ArgumentInvalid', `BadRequest: ${reason}`);
+function invalid(reason: string): HubRefusal {
+  return new HubRefusal('ArgumentInvalid', `BadRequest: ${reason}`);
 }

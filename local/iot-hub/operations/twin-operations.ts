@@ -1,22 +1,22 @@
 import { isObject, type JsonObject, type JsonValue, ownMember } from '../../../src/json/json.ts';
 import type { Entry } from '../hub/device-store.ts';
 import { twinReplaced, twinUpdated } from '../hub/events.ts';
-import { entryOf, type Hub, isDisabled } from '../hub/hub.ts';
+import { entryOf, isDeviceDisabled, type LocalHub } from '../hub/hub.ts';
 import type { Address } from '../model/address.ts';
 import { ifMatchAllows } from '../model/entity-tag.ts';
-import { HubError } from '../model/hub-error.ts';
-import { without } from '../model/json.ts';
+import { HubRefusal } from '../model/hub-error.ts';
+import { withoutKeys } from '../model/json.ts';
 import {
   appliedByConfiguration,
   configurationMark,
+  type HubTwin,
+  type HubTwinSection,
   patchTwin,
   portalPatch,
   replaceTwin,
   reportTwin,
-  type Section,
   type ServiceSections,
   sectionForDevice,
-  type Twin,
   twinEtag,
 } from '../model/twin.ts';
 import { problemOfContent, problemOfSize } from '../model/twin-limits.ts';
@@ -28,37 +28,42 @@ import { twinDocument } from './device-document.ts';
  */
 
 /** The twin as the service sees it. */
-export function readTwin(hub: Hub, address: Address): JsonObject {
+export function serviceTwin(hub: LocalHub, address: Address): JsonObject {
   return twinDocument(entryOf(hub, address), hub.connections.presence(address));
 }
 
 /** PATCH `/twins/{id}`: answers the twin after it. */
-export function patchTwinOf(hub: Hub, address: Address, body: JsonObject, ifMatch?: string): JsonObject {
+export function patchTwinOf(hub: LocalHub, address: Address, body: JsonObject, ifMatch?: string): JsonObject {
   const entry = writableEntry(hub, address, ifMatch);
   // A section that is null is not cleared by PATCH (azure-docs#32289).
   return applyPatch(
     hub,
     entry,
-    readSections(body, () => undefined),
+    readServiceSections(body, () => undefined),
   );
 }
 
 /** PUT `/twins/{id}`: replaces the sections that are given, clears those that are null. */
-export function replaceTwinOf(hub: Hub, address: Address, body: JsonObject, ifMatch?: string): JsonObject {
+export function replaceTwinOf(
+  hub: LocalHub,
+  address: Address,
+  body: JsonObject,
+  ifMatch?: string,
+): JsonObject {
   const entry = writableEntry(hub, address, ifMatch);
-  const sections = readSections(body, () => ({}));
+  const sections = readServiceSections(body, () => ({}));
   const at = hub.tick();
   const { twin, notice } = replaceTwin(entry.twin, sections, at);
   keep(hub, entry, twin);
   hub.emit(twinReplaced(hub.origin(address, at), twin));
   if (notice !== undefined) notify(hub, address, notice);
-  return readTwin(hub, address);
+  return serviceTwin(hub, address);
 }
 
 /** An edit as the portal makes it: all tags and all desired properties are written, whatever changed. */
-export function editAsPortal(hub: Hub, address: Address, body: JsonObject): JsonObject {
+export function editAsPortal(hub: LocalHub, address: Address, body: JsonObject): JsonObject {
   const entry = writableEntry(hub, address, undefined);
-  const edit = readSections(body, () => undefined);
+  const edit = readServiceSections(body, () => undefined);
   return applyPatch(hub, entry, portalPatch(entry.twin, edit));
 }
 
@@ -66,20 +71,25 @@ export function editAsPortal(hub: Hub, address: Address, body: JsonObject): Json
  * A write of the automatic configuration of that name. Its event also holds the desired properties that it left
  * alone.
  */
-export function editAsConfiguration(hub: Hub, address: Address, body: JsonObject, name: string): JsonObject {
+export function editAsConfiguration(
+  hub: LocalHub,
+  address: Address,
+  body: JsonObject,
+  name: string,
+): JsonObject {
   const entry = writableEntry(hub, address, undefined);
-  const { tags, desired } = readSections(body, () => undefined);
+  const { tags, desired } = readServiceSections(body, () => undefined);
   if (desired === undefined || tags !== undefined) {
-    throw new HubError('ArgumentInvalid', 'A configuration writes desired properties and nothing else.');
+    throw new HubRefusal('ArgumentInvalid', 'A configuration writes desired properties and nothing else.');
   }
   return applyPatch(hub, entry, { desired }, name);
 }
 
 /** The device's or module's patch of its reported properties; answers the new version of the section. */
-export function reportProperties(hub: Hub, address: Address, patch: JsonValue | undefined): number {
+export function reportProperties(hub: LocalHub, address: Address, patch: JsonValue | undefined): number {
   const entry = entryOf(hub, address);
   if (!isObject(patch))
-    throw new HubError('ArgumentInvalid', 'The reported properties are not a JSON object.');
+    throw new HubRefusal('ArgumentInvalid', 'The reported properties are not a JSON object.');
   refuse(problemOfContent(patch));
   const at = hub.tick();
   const { twin, applied } = reportTwin(entry.twin, patch, at);
@@ -90,13 +100,18 @@ export function reportProperties(hub: Hub, address: Address, patch: JsonValue | 
 }
 
 /** The twin as its device or module sees it: both sections of properties, without metadata and tags. */
-export function twinForDevice(hub: Hub, address: Address): JsonObject {
+export function twinForDevice(hub: LocalHub, address: Address): JsonObject {
   const { twin } = entryOf(hub, address);
   hub.connections.active(address, hub.tick());
   return { desired: sectionForDevice(twin.desired), reported: sectionForDevice(twin.reported) };
 }
 
-function applyPatch(hub: Hub, entry: Entry, sections: ServiceSections, configuration?: string): JsonObject {
+function applyPatch(
+  hub: LocalHub,
+  entry: Entry,
+  sections: ServiceSections,
+  configuration?: string,
+): JsonObject {
   const { identity } = entry;
   const at = hub.tick();
   const mark = configuration === undefined ? undefined : configurationMark(configuration, at);
@@ -107,17 +122,17 @@ function applyPatch(hub: Hub, entry: Entry, sections: ServiceSections, configura
     hub.emit(twinUpdated(hub.origin(identity, at), twin, told));
     if (applied.desired !== undefined) notify(hub, identity, applied.desired);
   }
-  return readTwin(hub, identity);
+  return serviceTwin(hub, identity);
 }
 
 /** A disabled device is not found by writers (404001, troubleshoot-error-codes.md). */
-function writableEntry(hub: Hub, address: Address, ifMatch: string | undefined): Entry {
+function writableEntry(hub: LocalHub, address: Address, ifMatch: string | undefined): Entry {
   const entry = entryOf(hub, address);
-  if (isDisabled(hub, address)) {
-    throw new HubError('DeviceNotFound', `Device ${address.deviceId} is disabled`);
+  if (isDeviceDisabled(hub, address)) {
+    throw new HubRefusal('DeviceNotFound', `Device ${address.deviceId} is disabled`);
   }
   if (!ifMatchAllows(ifMatch, twinEtag(entry.twin))) {
-    throw new HubError(
+    throw new HubRefusal(
       'PreconditionFailed',
       `Precondition failed: Device version did not match, existing ETag is ${twinEtag(entry.twin)}`,
     );
@@ -125,19 +140,19 @@ function writableEntry(hub: Hub, address: Address, ifMatch: string | undefined):
   return entry;
 }
 
-function keep(hub: Hub, entry: Entry, twin: Twin): void {
+function keep(hub: LocalHub, entry: Entry, twin: HubTwin): void {
   checkSizes(entry.twin, twin);
   hub.store.put({ ...entry, twin });
 }
 
 /** Only a section that was written is measured: one that is too large already must not block the others. */
-function checkSizes(before: Twin, after: Twin): void {
+function checkSizes(before: HubTwin, after: HubTwin): void {
   if (before.tags !== after.tags) refuse(problemOfSize('tags', after.tags));
   if (before.desired !== after.desired) refuse(problemOfSize('desired', after.desired.values));
   if (before.reported !== after.reported) refuse(problemOfSize('reported', after.reported.values));
 }
 
-function notify(hub: Hub, address: Address, patch: Section): void {
+function notify(hub: LocalHub, address: Address, patch: HubTwinSection): void {
   const link = hub.connections.link(address);
   if (link !== undefined && hub.notifies(address) && link.notifyDesired(patch)) {
     hub.spend(JSON.stringify(patch.values).length);
@@ -149,10 +164,10 @@ function notify(hub: Hub, address: Address, patch: Section): void {
  * when a client sends a twin back, are not the client's to write and are left out. `ofNull` says what a
  * section that is null stands for.
  */
-export function readSections(body: JsonObject, ofNull: () => JsonObject | undefined): ServiceSections {
+export function readServiceSections(body: JsonObject, ofNull: () => JsonObject | undefined): ServiceSections {
   const properties = ownMember(body, 'properties');
   if (properties !== undefined && properties !== null && !isObject(properties)) {
-    throw new HubError('ArgumentInvalid', 'properties is not a JSON object.');
+    throw new HubRefusal('ArgumentInvalid', 'properties is not a JSON object.');
   }
   const tags = readSection('tags', ownMember(body, 'tags'), ofNull);
   const desired = readSection('properties.desired', ownMember(properties, 'desired'), ofNull);
@@ -166,12 +181,12 @@ function readSection(
 ): JsonObject | undefined {
   if (section === undefined) return undefined;
   if (section === null) return ofNull();
-  if (!isObject(section)) throw new HubError('ArgumentInvalid', `${name} is not a JSON object.`);
-  const values = without(section, '$metadata', '$version');
+  if (!isObject(section)) throw new HubRefusal('ArgumentInvalid', `${name} is not a JSON object.`);
+  const values = withoutKeys(section, '$metadata', '$version');
   refuse(problemOfContent(values));
   return values;
 }
 
 function refuse(problem: string | undefined): void {
-  if (problem !== undefined) throw new HubError('ArgumentInvalid', problem);
+  if (problem !== undefined) throw new HubRefusal('ArgumentInvalid', problem);
 }

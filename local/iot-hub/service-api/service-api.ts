@@ -1,10 +1,10 @@
 import { isObject, type JsonObject, type JsonValue, ownMember } from '../../../src/json/json.ts';
 import { type HttpRequest, type HttpResponse, pathSegments } from '../../https/exchange.ts';
-import { entryOf, type Hub } from '../hub/hub.ts';
+import { entryOf, type LocalHub } from '../hub/hub.ts';
 import type { Address } from '../model/address.ts';
-import { errorBody, HubError } from '../model/hub-error.ts';
+import { errorBody, HubRefusal } from '../model/hub-error.ts';
 import { readIdentityChoice, readModuleChoice } from '../model/identity.ts';
-import { parseJson } from '../model/json.ts';
+import { parseJsonText } from '../model/json.ts';
 import { readBulk, runBulk } from '../operations/bulk-operation.ts';
 import { identityDocument } from '../operations/device-document.ts';
 import {
@@ -15,13 +15,13 @@ import {
 } from '../operations/identity-operations.ts';
 import { parseQuery } from '../operations/query.ts';
 import { queryPage } from '../operations/query-page.ts';
-import { patchTwinOf, readTwin, replaceTwinOf } from '../operations/twin-operations.ts';
+import { patchTwinOf, replaceTwinOf, serviceTwin } from '../operations/twin-operations.ts';
 import { authorizeService } from './service-authorization.ts';
 
 /** GET `/devices` lists at most this many (identity registry REST API). */
 const MAX_LISTED = 1000;
 
-type Operation = (hub: Hub, request: HttpRequest, address: Address) => Promise<HttpResponse>;
+type Operation = (hub: LocalHub, request: HttpRequest, address: Address) => Promise<HttpResponse>;
 
 /** What is known, by method and path. Where `{id}` may stand, `{id}/modules/{moduleId}` may too. */
 const OPERATIONS: ReadonlyMap<string, Operation> = new Map([
@@ -42,7 +42,11 @@ const OPERATIONS: ReadonlyMap<string, Operation> = new Map([
  * The service REST API of one hub (api-version 2021-04-12). Answers everything, refusals included; throws
  * nothing.
  */
-export async function serveServiceCall(hub: Hub, key: string, request: HttpRequest): Promise<HttpResponse> {
+export async function serveServiceCall(
+  hub: LocalHub,
+  key: string,
+  request: HttpRequest,
+): Promise<HttpResponse> {
   const isTwin = request.path.startsWith('/twins/');
   try {
     // Whether Azure takes a token for another name of the hub is not documented.
@@ -57,15 +61,15 @@ export async function serveServiceCall(hub: Hub, key: string, request: HttpReque
   }
 }
 
-function refusalOf(hub: Hub, error: unknown): HubError {
-  if (error instanceof HubError) return error;
+function refusalOf(hub: LocalHub, error: unknown): HubRefusal {
+  if (error instanceof HubRefusal) return error;
   hub.log.error(`Hub ${hub.host} failed: ${error instanceof Error ? error.message : 'unknown reason'}`);
-  return new HubError('ServerError', 'The hub failed.');
+  return new HubRefusal('ServerError', 'The hub failed.');
 }
 
 function route(request: HttpRequest): { operation: Operation; address: Address } {
   const segments = pathSegments(request.path);
-  if (segments === undefined) throw new HubError('ArgumentInvalid', 'The path is not properly encoded.');
+  if (segments === undefined) throw new HubRefusal('ArgumentInvalid', 'The path is not properly encoded.');
   const [collection, deviceId, sub, moduleId, ...more] = segments;
   const fixed = OPERATIONS.get(`${request.method} /${segments.join('/').replace(/\/$/, '')}`);
   if (fixed !== undefined) return { operation: fixed, address: { deviceId: '' } };
@@ -73,7 +77,7 @@ function route(request: HttpRequest): { operation: Operation; address: Address }
   const pattern = isModule || sub === undefined ? '{id}' : `{id}/${sub}`;
   const operation = OPERATIONS.get(`${request.method} /${collection}/${pattern}`);
   if (operation === undefined || !deviceId || more.length > 0) {
-    throw new HubError(
+    throw new HubRefusal(
       'InvalidOperation',
       `${request.method} ${request.path} is not known to the local hub.`,
     );
@@ -81,15 +85,15 @@ function route(request: HttpRequest): { operation: Operation; address: Address }
   return { operation, address: isModule ? { deviceId, moduleId } : { deviceId } };
 }
 
-async function getTwin(hub: Hub, _request: HttpRequest, address: Address): Promise<HttpResponse> {
+async function getTwin(hub: LocalHub, _request: HttpRequest, address: Address): Promise<HttpResponse> {
   await hub.admit('twinReads');
-  const twin = readTwin(hub, address);
+  const twin = serviceTwin(hub, address);
   hub.counters.twinReads += 1;
   return tagged(hub, twin);
 }
 
 function writeTwin(
-  write: (hub: Hub, address: Address, body: JsonObject, ifMatch?: string) => JsonObject,
+  write: (hub: LocalHub, address: Address, body: JsonObject, ifMatch?: string) => JsonObject,
 ): Operation {
   return async (hub, request, address) => {
     await hub.admit('twinUpdates');
@@ -100,24 +104,24 @@ function writeTwin(
 }
 
 /** A twin with its entity tag as a header; its size counts against the day's messages. */
-function tagged(hub: Hub, twin: JsonObject): HttpResponse {
+function tagged(hub: LocalHub, twin: JsonObject): HttpResponse {
   hub.spend(JSON.stringify(twin).length);
   return { status: 200, headers: { ETag: `"${String(twin.etag)}"` }, body: twin };
 }
 
-async function getIdentity(hub: Hub, _request: HttpRequest, address: Address): Promise<HttpResponse> {
+async function getIdentity(hub: LocalHub, _request: HttpRequest, address: Address): Promise<HttpResponse> {
   await admitIdentities(hub, 1);
   return { status: 200, body: readIdentity(hub, address) };
 }
 
 /** Without `If-Match` a device or module is created, with it one that is there is updated. */
-async function putIdentity(hub: Hub, request: HttpRequest, address: Address): Promise<HttpResponse> {
+async function putIdentity(hub: LocalHub, request: HttpRequest, address: Address): Promise<HttpResponse> {
   await admitIdentities(hub, 1);
   const body = readObject(request);
   for (const name of ['deviceId', 'moduleId'] as const) {
     const named = ownMember(body, name);
     if (named !== undefined && named !== address[name]) {
-      throw new HubError('ArgumentInvalid', `${name} in the body differs from the one in the path.`);
+      throw new HubRefusal('ArgumentInvalid', `${name} in the body differs from the one in the path.`);
     }
   }
   const ifMatch = request.headers['if-match'];
@@ -129,13 +133,13 @@ async function putIdentity(hub: Hub, request: HttpRequest, address: Address): Pr
   return { status: 200, body: identity };
 }
 
-async function removeIdentity(hub: Hub, request: HttpRequest, address: Address): Promise<HttpResponse> {
+async function removeIdentity(hub: LocalHub, request: HttpRequest, address: Address): Promise<HttpResponse> {
   await admitIdentities(hub, 1);
   deleteIdentity(hub, address, request.headers['if-match']);
   return { status: 204 };
 }
 
-async function listIdentities(hub: Hub, request: HttpRequest): Promise<HttpResponse> {
+async function listIdentities(hub: LocalHub, request: HttpRequest): Promise<HttpResponse> {
   await admitIdentities(hub, 1);
   const top = Math.min(Number(request.query.get('top') ?? MAX_LISTED) || MAX_LISTED, MAX_LISTED);
   const listed: JsonObject[] = [];
@@ -146,24 +150,24 @@ async function listIdentities(hub: Hub, request: HttpRequest): Promise<HttpRespo
   return { status: 200, body: listed };
 }
 
-async function listModules(hub: Hub, _request: HttpRequest, address: Address): Promise<HttpResponse> {
+async function listModules(hub: LocalHub, _request: HttpRequest, address: Address): Promise<HttpResponse> {
   await admitIdentities(hub, 1);
   const { deviceId } = entryOf(hub, address).identity;
   const listed = hub.store.modulesOf(deviceId).map(({ identity }) => readIdentity(hub, identity));
   return { status: 200, body: listed };
 }
 
-async function postBulk(hub: Hub, request: HttpRequest): Promise<HttpResponse> {
-  const devices = readBulk(parseJson(request.body));
+async function postBulk(hub: LocalHub, request: HttpRequest): Promise<HttpResponse> {
+  const devices = readBulk(parseJsonText(request.body));
   await admitIdentities(hub, devices.length);
   const { isSuccessful, errors } = runBulk(hub, devices);
   return { status: isSuccessful ? 200 : 400, body: { isSuccessful, errors, warnings: [] } };
 }
 
-async function postQuery(hub: Hub, request: HttpRequest): Promise<HttpResponse> {
+async function postQuery(hub: LocalHub, request: HttpRequest): Promise<HttpResponse> {
   await hub.admit('queries');
   const text = ownMember(readObject(request), 'query');
-  if (typeof text !== 'string') throw new HubError('ArgumentNull', 'BadRequest');
+  if (typeof text !== 'string') throw new HubRefusal('ArgumentNull', 'BadRequest');
   const query = parseQuery(text);
   const { rows, continuation } = queryPage(hub, query, {
     size: headerOf(request, 'x-ms-max-item-count'),
@@ -181,7 +185,7 @@ async function postQuery(hub: Hub, request: HttpRequest): Promise<HttpResponse> 
   };
 }
 
-async function getStatistics(hub: Hub): Promise<HttpResponse> {
+async function getStatistics(hub: LocalHub): Promise<HttpResponse> {
   let enabled = 0;
   for (const { identity } of hub.store.sorted()) if (identity.status === 'enabled') enabled += 1;
   hub.counters.statisticsReads += 1;
@@ -192,14 +196,14 @@ async function getStatistics(hub: Hub): Promise<HttpResponse> {
   };
 }
 
-async function admitIdentities(hub: Hub, count: number): Promise<void> {
+async function admitIdentities(hub: LocalHub, count: number): Promise<void> {
   await hub.admit('identityOperations', count);
   hub.counters.identityOps += count;
 }
 
 function readObject(request: HttpRequest): JsonObject {
-  const body: JsonValue | undefined = parseJson(request.body);
-  if (!isObject(body)) throw new HubError('IotHubFormatError', 'The body is not a JSON object.');
+  const body: JsonValue | undefined = parseJsonText(request.body);
+  if (!isObject(body)) throw new HubRefusal('IotHubFormatError', 'The body is not a JSON object.');
   return body;
 }
 
@@ -208,7 +212,7 @@ function headerOf(request: HttpRequest, name: string): string | undefined {
   return Array.isArray(value) ? value[0] : value;
 }
 
-function countRefusal(hub: Hub, method: string, isTwin: boolean, { refusal }: HubError): void {
+function countRefusal(hub: LocalHub, method: string, isTwin: boolean, { refusal }: HubRefusal): void {
   if (refusal === 'ThrottlingException') hub.counters.throttled += 1;
   else if (refusal === 'IotHubQuotaExceeded') hub.counters.quotaRefused += 1;
   else if (isTwin && method !== 'GET') hub.counters.twinWritesRefused += 1;
@@ -226,7 +230,7 @@ const BY_GATEWAY: ReadonlySet<string> = new Set([
   'IotHubFailingOver',
 ]);
 
-export function refusalResponse(refusal: HubError, isTwin: boolean, now: number): HttpResponse {
+export function refusalResponse(refusal: HubRefusal, isTwin: boolean, now: number): HttpResponse {
   const form = isTwin && !BY_GATEWAY.has(refusal.refusal) ? 'document' : 'text';
   return {
     status: refusal.status,

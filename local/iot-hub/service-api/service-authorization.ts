@@ -1,5 +1,5 @@
 import { DEVELOPMENT_POLICY } from '../../../src/hub/development.ts';
-import { HubError } from '../model/hub-error.ts';
+import { HubRefusal } from '../model/hub-error.ts';
 import { isSignedBy, parseSharedAccessSignature, resourceOf } from './shared-access-signature.ts';
 
 /**
@@ -25,19 +25,19 @@ export function authorizeService(
   call: { readonly host: string; readonly path: string; readonly key: string; readonly now: number },
 ): void {
   if (header?.startsWith('Bearer ')) {
-    throw new HubError(
+    throw new HubRefusal(
       'IotHubUnauthorizedAccess',
       `The local hub takes no Microsoft Entra ID tokens; use a connection string with SharedAccessKeyName=${SERVICE_POLICY}.`,
     );
   }
   const token = parseSharedAccessSignature(header ?? '');
-  if (token === undefined) throw new HubError('IotHubUnauthorizedAccess', 'Unauthorized');
+  if (token === undefined) throw new HubRefusal('IotHubUnauthorizedAccess', 'Unauthorized');
   if (!covers(resourceOf(token), call.host + call.path)) {
-    throw new HubError('IotHubUnauthorized', 'The token is for another resource.');
+    throw new HubRefusal('IotHubUnauthorized', 'The token is for another resource.');
   }
-  if (token.expiry * 1000 <= call.now) throw new HubError('IotHubUnauthorized', 'The token has expired.');
+  if (token.expiry * 1000 <= call.now) throw new HubRefusal('IotHubUnauthorized', 'The token has expired.');
   if (token.keyName !== SERVICE_POLICY || !isSignedBy(token, [call.key], call.now)) {
-    throw new HubError('IotHubUnauthorizedAccess', 'Unauthorized');
+    throw new HubRefusal('IotHubUnauthorizedAccess', 'Unauthorized');
   }
 }
 

@@ -1,22 +1,22 @@
 import type { ErrorCode } from '../../errors.ts';
 import type { Variables } from '../../fleet/expressions/expression.ts';
-import { Work } from '../../fleet/expressions/expression-work.ts';
+import { ExpressionWork } from '../../fleet/expressions/expression-work.ts';
 import type { Fleet } from '../../fleet/fleet.ts';
 import type { HostName } from '../../iot-hub/host-name.ts';
 import { type Conditions, conditionsOf, effectiveHub } from '../conditions.ts';
 import { type BuiltTwin, buildInitialTwin, noTwin } from '../initial-twin/initial-twin.ts';
+import { type GradualMove, gradualMoveOf, isReached } from '../moves/gradual-move.ts';
 import { drainCause, isFaster } from '../moves/moves.ts';
-import { isReached, type Ramp, rampOf } from '../moves/ramp.ts';
 import type { LinkedHub } from '../request/linked-hubs.ts';
 import { type BuiltPayload, buildPayload, NO_PAYLOAD } from '../request/payload.ts';
 import type { AllocationRequest } from '../request/request.ts';
-import { evaluateRules, meets, type RuleOutcome, type RuleTrace } from '../rules/rules.ts';
+import { evaluateRules, meets, type RuleResult, type RuleTrace } from '../rules/rules.ts';
 import { hubVariables, ruleVariables } from '../rules/variables.ts';
-import { type Candidate, candidatesOf, drawsOf } from '../score/candidates.ts';
+import { type Candidate, candidatesOf, scoredHubsOf } from '../score/candidates.ts';
 import { type Latencies, latenciesOf, NO_LATENCIES } from '../score/latency.ts';
-import { first } from '../score/placement.ts';
+import { bestOf } from '../score/placement.ts';
 
-export type Outcome =
+export type AllocationResult =
   | {
       readonly kind: 'assigned';
       /** Exactly as it stood in `linkedHubs`. */
@@ -38,9 +38,9 @@ export type Why =
   | 'it registers for the first time'
   | 'the enrollment never reprovisions'
   | 'its hub is good enough'
-  | 'its hub drains, and its turn has not come'
+  | 'its hub drains, and the gradual move has not reached the device'
   | 'its hub drains, and no other may receive it'
-  | 'another hub is faster, and its turn has not come'
+  | 'another hub is faster, and the gradual move has not reached the device'
   | 'its hub is not linked'
   | 'its hub does not meet a require rule'
   | 'a hub rule names another hub'
@@ -48,12 +48,12 @@ export type Why =
   | 'another hub is faster';
 
 export interface Decision {
-  readonly outcome: Outcome;
+  readonly result: AllocationResult;
   readonly candidates: readonly Candidate[];
   readonly rules: readonly RuleTrace[];
   readonly latencies: Latencies;
-  /** Where the device stands in the ramps that could have moved it. */
-  readonly ramps: readonly Ramp[];
+  /** Where the device stands in the gradual moves that could have moved it. */
+  readonly gradualMoves: readonly GradualMove[];
   readonly twin: BuiltTwin;
   readonly payload: BuiltPayload;
 }
@@ -72,7 +72,7 @@ export interface DecideInput {
  *
  * @param work counts what the expressions of this request do
  */
-export function decide(input: DecideInput, work: Work = new Work()): Decision {
+export function decide(input: DecideInput, work: ExpressionWork = new ExpressionWork()): Decision {
   const { request, fleet, conditions, now } = input;
   const variables = ruleVariables(request);
   const { current } = request;
@@ -80,23 +80,23 @@ export function decide(input: DecideInput, work: Work = new Work()): Decision {
   const rules = evaluateRules(fleet, variables, currentHub, work);
   const latencies = fleet.allocation.readsLatency ? latenciesOf(request, fleet) : NO_LATENCIES;
   const candidates = candidatesOf(request, fleet, conditions, rules, latencies, now);
-  const { outcome, ramps } = choose(input, rules, candidates);
+  const { result, gradualMoves } = choose(input, rules, candidates);
   return {
-    outcome,
+    result,
     candidates,
     rules: rules.traces,
     latencies,
-    ramps,
-    ...extras(request, fleet, variables, outcome, work),
+    gradualMoves,
+    ...extras(request, fleet, variables, result, work),
   };
 }
 
 interface Choice {
-  readonly outcome: Outcome;
-  readonly ramps: readonly Ramp[];
+  readonly result: AllocationResult;
+  readonly gradualMoves: readonly GradualMove[];
 }
 
-function choose(input: DecideInput, rules: RuleOutcome, candidates: readonly Candidate[]): Choice {
+function choose(input: DecideInput, rules: RuleResult, candidates: readonly Candidate[]): Choice {
   const { request } = input;
   if (rules.denied !== undefined) {
     const { rule, reason } = rules.denied;
@@ -116,7 +116,7 @@ function choose(input: DecideInput, rules: RuleOutcome, candidates: readonly Can
 /** For a device whose current hub is linked. */
 function chooseAgain(
   { request, fleet, conditions, now }: DecideInput,
-  rules: RuleOutcome,
+  rules: RuleResult,
   candidates: readonly Candidate[],
   current: LinkedHub,
 ): Choice {
@@ -131,11 +131,17 @@ function chooseAgain(
           `The enrollment never reprovisions, and the current hub ${current.host} does not meet a require rule.`,
         );
   }
-  const ramp = (cause: string) =>
-    rampOf(cause, request.registrationId, conditions.causes.get(cause), fleet.allocation.movesOverMs, now);
+  const gradualMove = (cause: string) =>
+    gradualMoveOf(
+      cause,
+      request.registrationId,
+      conditions.causes.get(cause),
+      fleet.allocation.movesOverMs,
+      now,
+    );
   const drain =
     hub !== undefined && effectiveHub(hub, conditionsOf(hub.host, conditions), now).state === 'draining'
-      ? ramp(drainCause(hub.host))
+      ? gradualMove(drainCause(hub.host))
       : undefined;
   const drains = drain === undefined ? [] : [drain];
   const leaves = drain !== undefined && isReached(drain);
@@ -151,19 +157,27 @@ function chooseAgain(
   }
   const faster = fasterWinner(current, candidates, fleet);
   if (faster !== undefined) {
-    const speed = ramp(faster.cause);
-    const ramps = [...drains, speed];
+    const speed = gradualMove(faster.cause);
+    const gradualMoves = [...drains, speed];
     return isReached(speed)
-      ? assignWinner(faster.winner, request, 'another hub is faster', ramps)
-      : assigned(current, 'stayed', 'another hub is faster, and its turn has not come', ramps);
+      ? assignWinner(faster.winner, request, 'another hub is faster', gradualMoves)
+      : assigned(
+          current,
+          'stayed',
+          'another hub is faster, and the gradual move has not reached the device',
+          gradualMoves,
+        );
   }
-  const why = drain === undefined ? 'its hub is good enough' : 'its hub drains, and its turn has not come';
+  const why =
+    drain === undefined
+      ? 'its hub is good enough'
+      : 'its hub drains, and the gradual move has not reached the device';
   return assigned(current, 'stayed', why, drains);
 }
 
 /**
  * The hub that the device would go to if it were new, where that is faster than its own by as much as is asked
- * for. A device whose own hub wins the draw, or a hub that is not faster, stays: whatever the weights and the
+ * for. A device whose own hub has the best score, or a hub that is not faster, stays: whatever the weights and the
  * load have put it there for holds.
  */
 function fasterWinner(current: LinkedHub, candidates: readonly Candidate[], { allocation }: Fleet) {
@@ -178,14 +192,14 @@ function fasterWinner(current: LinkedHub, candidates: readonly Candidate[], { al
 }
 
 /** Whether a hub may receive the device though it has one: an unhealthy hub is only there for who has none. */
-function isInvited({ draw, excluded }: Candidate): boolean {
-  return draw !== undefined && excluded === undefined;
+function isInvited({ scored, excluded }: Candidate): boolean {
+  return scored !== undefined && excluded === undefined;
 }
 
 /** The winner among the hubs that may receive; load reorders, it never refuses. */
 function winnerOf(candidates: readonly Candidate[]): HostName | undefined {
-  const draws = drawsOf(candidates);
-  const winner = first(draws.filter(({ hub }) => !hub.isOverloaded)) ?? first(draws);
+  const scored = scoredHubsOf(candidates);
+  const winner = bestOf(scored.filter(({ hub }) => !hub.isOverloaded)) ?? bestOf(scored);
   return winner?.hub.host;
 }
 
@@ -193,17 +207,17 @@ function place(
   candidates: readonly Candidate[],
   request: AllocationRequest,
   why: Why,
-  ramps: readonly Ramp[],
+  gradualMoves: readonly GradualMove[],
 ): Choice {
   const winner = winnerOf(candidates);
-  if (winner !== undefined) return assignWinner(winner, request, why, ramps);
+  if (winner !== undefined) return assignWinner(winner, request, why, gradualMoves);
   const waiting = candidates.filter(({ lasting }) => lasting === undefined);
   return waiting.length > 0
-    ? refused('BERTH_NO_HUB_NOW', `No hub may receive devices now: ${reasons(waiting)}.`, ramps)
+    ? refused('BERTH_NO_HUB_NOW', `No hub may receive devices now: ${reasons(waiting)}.`, gradualMoves)
     : refused(
         'BERTH_NO_HUB_QUALIFIES',
         `No linked hub qualifies for this device: ${reasons(candidates)}.`,
-        ramps,
+        gradualMoves,
       );
 }
 
@@ -211,27 +225,27 @@ function assignWinner(
   winner: HostName,
   { linkedHubs, current }: AllocationRequest,
   why: Why,
-  ramps: readonly Ramp[],
+  gradualMoves: readonly GradualMove[],
 ): Choice {
   const linked = linkedHubs.find(({ host }) => host === winner) ?? { host: winner, text: winner };
-  return assigned(linked, current === undefined ? 'placed' : 'moved', why, ramps);
+  return assigned(linked, current === undefined ? 'placed' : 'moved', why, gradualMoves);
 }
 
 function assigned(
   { text, host }: LinkedHub,
-  how: Extract<Outcome, { kind: 'assigned' }>['how'],
+  how: Extract<AllocationResult, { kind: 'assigned' }>['how'],
   why: Why,
-  ramps: readonly Ramp[] = [],
+  gradualMoves: readonly GradualMove[] = [],
 ): Choice {
-  return { outcome: { kind: 'assigned', hub: text, host, how, why }, ramps };
+  return { result: { kind: 'assigned', hub: text, host, how, why }, gradualMoves };
 }
 
 function refused(
-  code: Extract<Outcome, { kind: 'refused' }>['code'],
+  code: Extract<AllocationResult, { kind: 'refused' }>['code'],
   message: string,
-  ramps: readonly Ramp[] = [],
+  gradualMoves: readonly GradualMove[] = [],
 ): Choice {
-  return { outcome: { kind: 'refused', code, message }, ramps };
+  return { result: { kind: 'refused', code, message }, gradualMoves };
 }
 
 function reasons(candidates: readonly Candidate[]): string {
@@ -245,14 +259,14 @@ function extras(
   request: AllocationRequest,
   fleet: Fleet,
   variables: Variables,
-  outcome: Outcome,
-  work: Work,
+  result: AllocationResult,
+  work: ExpressionWork,
 ): Pick<Decision, 'twin' | 'payload'> {
-  if (outcome.kind === 'refused') return { twin: noTwin('refused'), payload: NO_PAYLOAD };
-  const withHub = hubVariables(variables, outcome.host, fleet.hubByHost.get(outcome.host));
+  if (result.kind === 'refused') return { twin: noTwin('refused'), payload: NO_PAYLOAD };
+  const withHub = hubVariables(variables, result.host, fleet.hubByHost.get(result.host));
   const { payload } = fleet.allocation;
   return {
-    twin: buildInitialTwin(request, outcome.host, fleet, withHub, work),
+    twin: buildInitialTwin(request, result.host, fleet, withHub, work),
     payload: payload === undefined ? NO_PAYLOAD : buildPayload(payload, withHub, work),
   };
 }

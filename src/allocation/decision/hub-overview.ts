@@ -7,8 +7,8 @@ import {
   isUnhealthy,
   type Overrides,
 } from '../conditions.ts';
+import { progressOf } from '../moves/gradual-move.ts';
 import { currentCauses } from '../moves/moves.ts';
-import { progressOf } from '../moves/ramp.ts';
 
 /** A hub as allocation sees it now, for people. */
 export interface HubOverview extends Pick<Hub, 'host' | 'region' | 'state' | 'weight' | 'capacity'> {
@@ -49,7 +49,7 @@ export function hubOverviews(fleet: Fleet, conditions: Conditions, now: number):
   }));
 }
 
-/** A ramp that moves devices now. */
+/** A gradual move that moves devices now. */
 export interface MoveOverview {
   readonly cause: string;
   /** Milliseconds since the epoch; undefined: `resyncFleet` has not seen it yet, and it moves nobody. */

@@ -1,9 +1,9 @@
 import { evaluateCondition, type Variables } from '../../fleet/expressions/expression.ts';
-import type { Work } from '../../fleet/expressions/expression-work.ts';
+import type { ExpressionWork } from '../../fleet/expressions/expression-work.ts';
 import { fillTemplate } from '../../fleet/expressions/template.ts';
 import type { Fleet, Policy } from '../../fleet/fleet.ts';
 import { isObject, type JsonObject, type JsonValue } from '../../json/json.ts';
-import { COMPONENT, isMarker, MARKER } from '../../twin/plan/components.ts';
+import { COMPONENT, COMPONENT_MARKER, isMarker } from '../../twin/plan/components.ts';
 import { nest } from '../../twin/snapshot/merge.ts';
 import type { AllocationRequest } from '../request/request.ts';
 
@@ -26,7 +26,7 @@ export function missingMarkers(
   request: AllocationRequest,
   { twins }: Fleet,
   hub: unknown,
-  work?: Work,
+  work?: ExpressionWork,
 ): readonly MarkerLayer[] {
   const modelId = modelIdOf(request);
   const ofModel = (modelId === undefined ? undefined : twins.components.get(modelId)) ?? NONE;
@@ -39,14 +39,14 @@ export function missingMarkers(
     policies.some(({ leaves }) => leaves.some(({ path }) => path.length > 1 && path[0] === name));
   return [...unmarked, ...coming.filter(isWritten)].flatMap((name) => {
     const by = ofModel.has(name) ? `model ${modelId}` : byPolicy.get(name);
-    return by === undefined ? [] : [{ by, desired: nest([name, MARKER], COMPONENT) }];
+    return by === undefined ? [] : [{ by, desired: nest([name, COMPONENT_MARKER], COMPONENT) }];
   });
 }
 
 const NONE: ReadonlySet<string> = new Set();
 
 function isUnmarked(value: JsonValue | undefined): boolean {
-  return isObject(value) && Object.keys(value).length > 0 && !Object.hasOwn(value, MARKER);
+  return isObject(value) && Object.keys(value).length > 0 && !Object.hasOwn(value, COMPONENT_MARKER);
 }
 
 /** As devices with a model send it to DPS (concepts-developer-guide-device, 2022-11, "DPS payload"). */
@@ -62,7 +62,7 @@ function deviceIdOf({ enrollment, current, registrationId }: AllocationRequest):
 function saidByPolicies(
   policies: readonly Policy[],
   variables: Variables,
-  work?: Work,
+  work?: ExpressionWork,
 ): ReadonlyMap<string, string> {
   const said = new Map<string, string>();
   for (const { name: policy, when, leaves } of policies) {

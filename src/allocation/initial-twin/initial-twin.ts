@@ -1,5 +1,5 @@
 import { evaluateCondition, type Variables } from '../../fleet/expressions/expression.ts';
-import type { Work } from '../../fleet/expressions/expression-work.ts';
+import type { ExpressionWork } from '../../fleet/expressions/expression-work.ts';
 import { fillTemplate, type Omission } from '../../fleet/expressions/template.ts';
 import type { Fleet, Layer } from '../../fleet/fleet.ts';
 import type { HostName } from '../../iot-hub/host-name.ts';
@@ -49,7 +49,7 @@ export function buildInitialTwin(
   host: HostName,
   fleet: Fleet,
   variables: Variables,
-  work?: Work,
+  work?: ExpressionWork,
 ): BuiltTwin {
   const unused = whyUnused(request, host, fleet);
   if (unused !== undefined) return noTwin(unused);
@@ -108,7 +108,7 @@ function whySent({ current }: AllocationRequest, host: HostName): string {
 }
 
 /** Undefined for a layer whose condition is false. */
-function traceOf(layer: Layer, variables: Variables, work?: Work): LayerTrace | undefined {
+function traceOf(layer: Layer, variables: Variables, work?: ExpressionWork): LayerTrace | undefined {
   const applies = layer.when === undefined || evaluateCondition(layer.when, variables, work);
   if (applies === false) return undefined;
   return applies === true
@@ -121,7 +121,7 @@ function layTemplate(
   layer: string,
   template: Layer['tags'],
   variables: Variables,
-  work?: Work,
+  work?: ExpressionWork,
 ): void {
   const omissions: Omission[] = [];
   const value = fillTemplate(template, variables, omissions, work);

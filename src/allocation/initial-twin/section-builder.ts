@@ -1,5 +1,5 @@
 import type { Omission } from '../../fleet/expressions/template.ts';
-import { keyProblem, sizeOf, TWIN_LIMITS, valueProblem } from '../../iot-hub/twin-limits.ts';
+import { keyProblem, TWIN_LIMITS, twinSizeOf, valueProblem } from '../../iot-hub/twin-limits.ts';
 import { isObject, type JsonObject, type JsonValue, objectOf } from '../../json/json.ts';
 import { Omissions } from '../request/omissions.ts';
 
@@ -98,7 +98,7 @@ export class SectionBuilder {
         continue;
       }
       const grows =
-        bytesOf(key) + sizeOf(value) - (before === undefined ? 0 : bytesOf(key) + sizeOfNode(before));
+        bytesOf(key) + twinSizeOf(value) - (before === undefined ? 0 : bytesOf(key) + sizeOfNode(before));
       if (grows > 0 && this.#bytes + grows > TWIN_LIMITS.sectionBytes[this.#section]) {
         this.#refuse(path, `${layer}: ${this.#section} has no room for it`);
         continue;
@@ -151,7 +151,7 @@ function bytesOf(key: string): number {
 }
 
 function sizeOfNode(node: Node): number {
-  if (node.kind === 'leaf') return sizeOf(node.value);
+  if (node.kind === 'leaf') return twinSizeOf(node.value);
   let bytes = 0;
   for (const [key, child] of node.children) bytes += bytesOf(key) + sizeOfNode(child);
   return bytes;

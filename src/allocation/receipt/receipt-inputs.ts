@@ -38,7 +38,7 @@ export function readInputs(request: AllocationRequest, fleet: Fleet): ReadInputs
   const seen = new Set<string>();
   for (const { path, value, isThere } of found) {
     if (!isThere) continue;
-    const text = pathText(path);
+    const text = inputPathText(path);
     // What stands in the way of many paths is one value, and a device chooses how long it takes to hash.
     if (seen.has(text)) continue;
     seen.add(text);
@@ -48,7 +48,7 @@ export function readInputs(request: AllocationRequest, fleet: Fleet): ReadInputs
   }
   // Below the variables it matters whether an object was there: `has(payload.site.name)` is false, or unknown.
   for (const { path, isThere } of found) {
-    const text = pathText(path);
+    const text = inputPathText(path);
     if (!isThere && path.length > 1 && !Object.hasOwn(notKept, text)) read[text] ??= {};
   }
   return { read, notKept };
@@ -103,7 +103,7 @@ function isAlong(left: readonly string[], right: readonly string[]): boolean {
 }
 
 /** `payload.site`, or `payload."a.b"` for a key that is no plain word. */
-export function pathText(path: readonly string[]): string {
+export function inputPathText(path: readonly string[]): string {
   return path.map((key) => (/^[\w-]+$/.test(key) ? key : JSON.stringify(key))).join('.');
 }
 

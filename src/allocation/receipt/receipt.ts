@@ -4,14 +4,14 @@ import { type HostName, NOT_A_HOST_NAME } from '../../iot-hub/host-name.ts';
 import { conditionsOf, type Overrides } from '../conditions.ts';
 import type { DecideInput, Decision } from '../decision/decide.ts';
 import type { LayerTrace } from '../initial-twin/initial-twin.ts';
+import type { GradualMove } from '../moves/gradual-move.ts';
 import { drainCause } from '../moves/moves.ts';
-import type { Ramp } from '../moves/ramp.ts';
-import { textsOf } from '../request/linked-hubs.ts';
-import type { AllocationRequest, AttestationKind, Enrollment } from '../request/request.ts';
+import { offeredNames } from '../request/linked-hubs.ts';
+import type { AllocationRequest, AttestationKind, RequestEnrollment } from '../request/request.ts';
 import type { RuleTrace } from '../rules/rules.ts';
 import type { Candidate, Exclusion } from '../score/candidates.ts';
 import type { LatencyInputs, LatencySource } from '../score/latency.ts';
-import { compareDraws, significant } from '../score/placement.ts';
+import { compareScores, significant } from '../score/placement.ts';
 import { type ReadInputs, readInputs } from './receipt-inputs.ts';
 
 /**
@@ -22,7 +22,7 @@ export interface Receipt {
   /** ISO 8601, UTC. */
   readonly at: string;
   readonly revision: string;
-  readonly outcome: Decision['outcome'];
+  readonly result: Decision['result'];
   readonly inputs: ReceiptInputs;
   readonly conditions: {
     /** Age of the conditions in ms; absent: they were never loaded, and the file alone decided. */
@@ -30,13 +30,13 @@ export interface Receipt {
     /** Age in ms of the causes that can move this device. */
     readonly causes: Readonly<Record<string, number>>;
   };
-  /** The winner of the draw first; the hubs that may not receive the device last. */
-  readonly hubs: readonly HubLine[];
+  /** The best score first; the hubs that may not receive the device last. */
+  readonly hubs: readonly ReceiptHub[];
   /** The rules that matched or were unknown. */
   readonly rules: readonly RuleTrace[];
   /** What DPS or the device sent and could not be used. No values. */
   readonly notes: readonly string[];
-  readonly ramps: readonly Ramp[];
+  readonly gradualMoves: readonly GradualMove[];
   readonly twin: {
     readonly sent: boolean;
     readonly why: string;
@@ -59,10 +59,10 @@ export interface ReceiptInputs extends ReadInputs {
   /** Where the enrollment gives it another id than it registers with. */
   readonly deviceId?: string;
   readonly enrollment: {
-    readonly kind: Enrollment['kind'];
+    readonly kind: RequestEnrollment['kind'];
     readonly id?: string;
     readonly iotEdge: boolean;
-    readonly reprovisionPolicy: Enrollment['reprovisionPolicy'];
+    readonly reprovisionPolicy: RequestEnrollment['reprovisionPolicy'];
     readonly iotHubs: readonly string[];
     /** Whether it has an initial twin of its own, with anything in it. */
     readonly initialTwin: 'none' | 'empty' | 'filled';
@@ -72,7 +72,7 @@ export interface ReceiptInputs extends ReadInputs {
 }
 
 /** A linked hub, how it stood and how it stands for this device. */
-export interface HubLine {
+export interface ReceiptHub {
   readonly host: HostName;
   readonly latencyMs?: number | undefined;
   readonly latencyFrom?: LatencySource | undefined;
@@ -99,13 +99,13 @@ export function receiptOf(input: DecideInput, decision: Decision): Receipt {
   return {
     at: new Date(now).toISOString(),
     revision: fleet.revision,
-    outcome: decision.outcome,
+    result: decision.result,
     inputs: inputsOf(request, fleet, latencies.inputs),
     conditions: agesOf(input),
     hubs: hubLines(decision.candidates, input),
     rules: decision.rules.filter(({ result }) => result !== 'unmatched'),
     notes: [...requestNotes(request), ...latencies.notes],
-    ramps: decision.ramps,
+    gradualMoves: decision.gradualMoves,
     twin: {
       sent: twin.twin !== undefined,
       why: twin.why,
@@ -122,7 +122,7 @@ function inputsOf(request: AllocationRequest, fleet: Fleet, latency: LatencyInpu
   return {
     registrationId: request.registrationId,
     linkedHubs: [
-      ...textsOf(request.linkedHubs),
+      ...offeredNames(request.linkedHubs),
       ...Array.from({ length: request.unreadableHubs ?? 0 }, () => NOT_A_HOST_NAME),
     ],
     ...(current === undefined ? {} : { currentHub: current.name ?? current.hub }),
@@ -154,7 +154,7 @@ function requestNotes({ unreadableHubs = 0, current, enrollment }: AllocationReq
   ];
 }
 
-function fillOf(twin: Enrollment['initialTwin']): ReceiptInputs['enrollment']['initialTwin'] {
+function fillOf(twin: RequestEnrollment['initialTwin']): ReceiptInputs['enrollment']['initialTwin'] {
   if (twin === undefined) return 'none';
   const isEmpty = Object.keys(twin.tags).length + Object.keys(twin.desired).length === 0;
   return isEmpty && twin.others === undefined ? 'empty' : 'filled';
@@ -178,16 +178,16 @@ function causesOf({ current }: AllocationRequest, { allocation }: Fleet): readon
 function hubLines(
   candidates: readonly Candidate[],
   { conditions, now }: Pick<DecideInput, 'conditions' | 'now'>,
-): readonly HubLine[] {
-  return [...candidates].sort(compareCandidates).map(({ host, latency, excluded, draw }) => {
+): readonly ReceiptHub[] {
+  return [...candidates].sort(compareCandidates).map(({ host, latency, excluded, scored }) => {
     const { devices, failures, overrides } = conditionsOf(host, conditions);
     return {
       host,
       latencyMs: latency?.ms,
       latencyFrom: latency?.source,
-      weight: draw && significant(draw.hub.weight),
-      score: draw && significant(draw.score),
-      load: draw?.hub.isOverloaded ? 'above its share' : undefined,
+      weight: scored && significant(scored.hub.weight),
+      score: scored && significant(scored.score),
+      load: scored?.hub.isOverloaded ? 'above its share' : undefined,
       excluded,
       devices: devices?.count,
       countAgeMs: devices && now - devices.countedAt,
@@ -197,10 +197,10 @@ function hubLines(
   });
 }
 
-function compareCandidates({ draw: left }: Candidate, { draw: right }: Candidate): number {
+function compareCandidates({ scored: left }: Candidate, { scored: right }: Candidate): number {
   if (left === undefined || right === undefined)
     return Number(left === undefined) - Number(right === undefined);
-  return compareDraws(left, right);
+  return compareScores(left, right);
 }
 
 function firstPaths(

@@ -5,7 +5,7 @@ import { REDACTED } from '../../twin/events/redact.ts';
 import { type Conditions, type HubConditions, NO_CONDITIONS } from '../conditions.ts';
 import { type DecideInput, decide } from '../decision/decide.ts';
 import { linkedHubsOf } from '../request/linked-hubs.ts';
-import { type AllocationRequest, currentHubOf, type Enrollment } from '../request/request.ts';
+import { type AllocationRequest, currentHubOf, type RequestEnrollment } from '../request/request.ts';
 import { significant } from '../score/placement.ts';
 import { type Receipt, type ReceiptInputs, receiptOf } from './receipt.ts';
 import { type NotKept, pathOf } from './receipt-inputs.ts';
@@ -131,7 +131,7 @@ function initialTwinOf(
   { enrollment }: ReceiptInputs,
   facts: JsonObject,
   provenance: Readonly<Record<string, string>>,
-): Enrollment['initialTwin'] {
+): RequestEnrollment['initialTwin'] {
   if (enrollment.initialTwin === 'none') return undefined;
   const read = isObject(facts.enrollment) ? facts.enrollment.initialTwin : undefined;
   const twin = Object.entries(provenance)

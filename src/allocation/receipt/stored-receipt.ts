@@ -2,7 +2,7 @@ import * as z from 'zod';
 import { HUB_STATES } from '../../fleet/hub-state.ts';
 import { isHostName, NOT_A_HOST_NAME } from '../../iot-hub/host-name.ts';
 import { isObject } from '../../json/json.ts';
-import { MAX_BODY_BYTES } from '../request/request-body.ts';
+import { MAX_REQUEST_BYTES } from '../request/request-body.ts';
 import type { Receipt, ReceiptInputs } from './receipt.ts';
 
 /** What recomputing needs of a receipt that comes from outside: a file, a table, a log. */
@@ -17,7 +17,7 @@ const notKept = z.discriminatedUnion('why', [
   z.object({
     why: z.literal('too long'),
     of: z.enum(['text', 'json']),
-    bytes: z.int().min(0).max(MAX_BODY_BYTES),
+    bytes: z.int().min(0).max(MAX_REQUEST_BYTES),
     sha256: z.string(),
   }),
   z.object({ why: z.literal('whole'), keys: z.array(z.string()) }),
@@ -69,13 +69,13 @@ const hub = z.looseObject({
 const receipt = z.looseObject({
   at: z.iso.datetime(),
   revision: z.string(),
-  outcome: z.looseObject({ kind: z.string() }),
+  result: z.looseObject({ kind: z.string() }),
   inputs,
   conditions: z.object({ ageMs: z.number().optional(), causes: z.record(z.string(), z.number()) }),
   hubs: z.array(hub),
   rules: z.array(z.unknown()),
   notes: z.array(z.string()),
-  ramps: z.array(z.unknown()),
+  gradualMoves: z.array(z.unknown()),
   twin: z.looseObject({
     sent: z.boolean(),
     provenance: z.record(z.string(), z.string()),
@@ -86,7 +86,7 @@ const receipt = z.looseObject({
 
 /** True for JSON that means to be a receipt, and is no request of DPS. */
 export function looksLikeReceipt(value: unknown): boolean {
-  return isObject(value) && 'outcome' in value && 'inputs' in value;
+  return isObject(value) && 'result' in value && 'inputs' in value;
 }
 
 /** The receipt that some JSON is; undefined where it is none. */

@@ -41,6 +41,6 @@ interface Name {
 }
 
 /** Every name of the hubs, as they were offered. */
-export function textsOf(hubs: readonly LinkedHub[]): readonly string[] {
+export function offeredNames(hubs: readonly LinkedHub[]): readonly string[] {
   return hubs.flatMap(({ text, others = [] }) => [text, ...others]);
 }

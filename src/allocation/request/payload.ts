@@ -1,5 +1,5 @@
 import type { Variables } from '../../fleet/expressions/expression.ts';
-import type { Work } from '../../fleet/expressions/expression-work.ts';
+import type { ExpressionWork } from '../../fleet/expressions/expression-work.ts';
 import { fillTemplate, type Omission, type Template } from '../../fleet/expressions/template.ts';
 import { isObject, type JsonObject, type JsonValue } from '../../json/json.ts';
 import { Omissions } from './omissions.ts';
@@ -22,7 +22,7 @@ const MAX_BYTES = 32 * 1024;
  * which corrupts anything else and may end the device's process. A member that is not ASCII is left out, with
  * the reason.
  */
-export function buildPayload(template: Template, variables: Variables, work?: Work): BuiltPayload {
+export function buildPayload(template: Template, variables: Variables, work?: ExpressionWork): BuiltPayload {
   const unfilled: Omission[] = [];
   const filled = fillTemplate(template, variables, unfilled, work);
   const omissions = new Omissions();

@@ -6,7 +6,7 @@ import { jsonHazard } from '../../json/json.ts';
  * DPS bounds its messages to 96 KB (DPS limits); a request around one is smaller than this whatever the
  * enrollment holds.
  */
-export const MAX_BODY_BYTES = 256 * 1024;
+export const MAX_REQUEST_BYTES = 256 * 1024;
 /** Twins are at most 10 deep and payloads rarely more; a deeper body is an attempt to exhaust the stack. */
 const MAX_DEPTH = 32;
 
@@ -17,10 +17,10 @@ const MAX_DEPTH = 32;
  *   key `__proto__` or a depth over 32.
  */
 export function readRequestBody(body: Uint8Array): unknown {
-  if (body.byteLength > MAX_BODY_BYTES) {
+  if (body.byteLength > MAX_REQUEST_BYTES) {
     throw new BerthError(
       'BERTH_REQUEST_TOO_LARGE',
-      `The request body has ${body.byteLength} bytes; at most ${MAX_BODY_BYTES} are read.`,
+      `The request body has ${body.byteLength} bytes; at most ${MAX_REQUEST_BYTES} are read.`,
     );
   }
   if (body.byteLength === 0) {

@@ -24,7 +24,7 @@ export interface AllocationRequest {
   readonly unreadableHubs?: number | undefined;
   /** Only on re-registration. */
   readonly current: CurrentHub | undefined;
-  readonly enrollment: Enrollment;
+  readonly enrollment: RequestEnrollment;
   readonly attestation: { readonly kind: AttestationKind; readonly subject: string | undefined };
   readonly payload: JsonValue | undefined;
   /** What of the payload is about latency: `latency`, `region`, `location`; as it was sent. */
@@ -45,7 +45,7 @@ export type AttestationKind = 'symmetricKey' | 'x509' | 'tpm' | 'none' | 'unknow
 /** What happens to a device's twin when its hub changes; `unset` behaves as `migrate` for Berth. */
 export type ReprovisionPolicy = 'migrate' | 'reset' | 'never' | 'unset';
 
-export interface Enrollment {
+export interface RequestEnrollment {
   readonly kind: 'individual' | 'group' | 'unknown';
   readonly id: string | undefined;
   /** Of an individual enrollment that gives the device another id than it registers with. */
@@ -223,7 +223,7 @@ function matching(form: RegExp, text: string | undefined): string | undefined {
   return text !== undefined && form.test(text) ? text : undefined;
 }
 
-function toEnrollment({ individualEnrollment, enrollmentGroup }: ParsedRequest): Enrollment {
+function toEnrollment({ individualEnrollment, enrollmentGroup }: ParsedRequest): RequestEnrollment {
   const record = individualEnrollment ?? enrollmentGroup;
   const twin = record?.initialTwin;
   return {

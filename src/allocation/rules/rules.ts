@@ -1,5 +1,5 @@
 import { evaluateCondition, type Variables } from '../../fleet/expressions/expression.ts';
-import type { Work } from '../../fleet/expressions/expression-work.ts';
+import type { ExpressionWork } from '../../fleet/expressions/expression-work.ts';
 import type { Fleet, Hub, Rule } from '../../fleet/fleet.ts';
 import type { HostName } from '../../iot-hub/host-name.ts';
 
@@ -15,7 +15,7 @@ export interface RuleTrace {
 /** Labels that a hub must have: `undefined` means that it must not have the label at all. */
 export type Requirement = Readonly<Record<string, string | undefined>>;
 
-export interface RuleOutcome {
+export interface RuleResult {
   readonly traces: readonly RuleTrace[];
   readonly denied: { readonly rule: string; readonly reason: string } | undefined;
   /** A rule with `whenUnknown: refuse` could not be decided. */
@@ -41,15 +41,15 @@ export interface RuleOutcome {
 export function evaluateRules(
   fleet: Fleet,
   variables: Variables,
-  current: CurrentHub | undefined,
-  work?: Work,
-): RuleOutcome {
+  current: CurrentFleetHub | undefined,
+  work?: ExpressionWork,
+): RuleResult {
   const traces: RuleTrace[] = [];
   const requirements: Requirement[] = [];
   const toStay: Requirement[] = [];
   const prefer = new Map<HostName, number>();
-  let denied: RuleOutcome['denied'];
-  let missing: RuleOutcome['missing'];
+  let denied: RuleResult['denied'];
+  let missing: RuleResult['missing'];
   let only: HostName | undefined;
 
   for (const rule of fleet.allocation.rules) {
@@ -87,7 +87,7 @@ export function evaluateRules(
 }
 
 /** The hub that a device is on. */
-export interface CurrentHub {
+export interface CurrentFleetHub {
   /** Undefined: it is not in the fleet file. */
   readonly hub: Hub | undefined;
 }
@@ -106,7 +106,7 @@ export function meets(
   );
 }
 
-function evaluateRule(rule: Rule, variables: Variables, work?: Work): RuleTrace {
+function evaluateRule(rule: Rule, variables: Variables, work?: ExpressionWork): RuleTrace {
   const value = rule.when === undefined ? true : evaluateCondition(rule.when, variables, work);
   if (typeof value === 'boolean') {
     return { name: rule.name, result: value ? 'matched' : 'unmatched', applied: value };

@@ -9,10 +9,10 @@ import {
   isUnhealthy,
 } from '../conditions.ts';
 import type { AllocationRequest } from '../request/request.ts';
-import { meets, type RuleOutcome } from '../rules/rules.ts';
+import { meets, type RuleResult } from '../rules/rules.ts';
 import type { Latencies, Latency } from './latency.ts';
 import { overloaded } from './load.ts';
-import { type Contender, type Draw, draw } from './placement.ts';
+import { type ScoredHub, scoreHubs, type WeightedHub } from './placement.ts';
 
 /** Why a linked hub could not take the device. */
 export type Exclusion =
@@ -33,11 +33,11 @@ export interface Candidate {
   readonly lasting: Exclusion | undefined;
   readonly excluded: Exclusion | undefined;
   /** Undefined: it may not receive the device. */
-  readonly draw: Draw<Receiver> | undefined;
+  readonly scored: ScoredHub<Receiver> | undefined;
 }
 
 /** A hub that may receive the device; its weight is the one for this device. */
-export interface Receiver extends Contender {
+export interface Receiver extends WeightedHub {
   /** It has more than its share of devices, and is passed over while another has not. */
   readonly isOverloaded: boolean;
 }
@@ -47,11 +47,11 @@ export function candidatesOf(
   request: AllocationRequest,
   fleet: Fleet,
   conditions: Conditions,
-  rules: RuleOutcome,
+  rules: RuleResult,
   latencies: Latencies,
   now: number,
 ): readonly Candidate[] {
-  const judged = request.linkedHubs.map(({ host }): Judged => {
+  const rated = request.linkedHubs.map(({ host }): RatedHub => {
     const hub = fleet.hubByHost.get(host);
     const latency = latencies.byHost.get(host);
     const lasting = lastingExclusion(host, hub, request, rules);
@@ -63,27 +63,27 @@ export function candidatesOf(
     const excluded = passingExclusion(hub, state, found, now);
     return { host, latency, lasting, excluded, weight, devices: found.devices?.count };
   });
-  const receiving = receivingOf(judged);
-  const draws = draw(
+  const receiving = receivingOf(rated);
+  const scored = scoreHubs(
     request.registrationId,
     fleet.allocation.salt,
-    receiversOf(receiving, judged, fleet, rules),
+    receiversOf(receiving, rated, fleet, rules),
   );
   let next = 0;
-  return judged.map((each) => {
+  return rated.map((each) => {
     const { host, latency, lasting, excluded } = each;
     const mayReceive = receiving[next] === each;
     if (mayReceive) next += 1;
-    return { host, latency, lasting, excluded, draw: mayReceive ? draws[next - 1] : undefined };
+    return { host, latency, lasting, excluded, scored: mayReceive ? scored[next - 1] : undefined };
   });
 }
 
-/** The draws of those that may receive the device. */
-export function drawsOf(candidates: readonly Candidate[]): readonly Draw<Receiver>[] {
-  return candidates.map(({ draw }) => draw).filter((draw) => draw !== undefined);
+/** The scores of those that may receive the device. */
+export function scoredHubsOf(candidates: readonly Candidate[]): readonly ScoredHub<Receiver>[] {
+  return candidates.map(({ scored }) => scored).filter((scored) => scored !== undefined);
 }
 
-interface Judged {
+interface RatedHub {
   readonly host: HostName;
   readonly latency: Latency | undefined;
   readonly lasting: Exclusion | undefined;
@@ -97,7 +97,7 @@ function lastingExclusion(
   host: HostName,
   hub: Hub | undefined,
   request: AllocationRequest,
-  rules: RuleOutcome,
+  rules: RuleResult,
 ): Exclusion | undefined {
   if (hub === undefined) return 'not in the fleet file';
   const selected = request.enrollment.iotHubs;
@@ -118,20 +118,20 @@ function passingExclusion(
 }
 
 /** Health never excludes the last hub: an outage must not become a refusal of everything. */
-function receivingOf(judged: readonly Judged[]): readonly Judged[] {
-  const free = judged.filter(({ excluded }) => excluded === undefined);
-  return free.length > 0 ? free : judged.filter(({ excluded }) => excluded === 'unhealthy');
+function receivingOf(rated: readonly RatedHub[]): readonly RatedHub[] {
+  const free = rated.filter(({ excluded }) => excluded === undefined);
+  return free.length > 0 ? free : rated.filter(({ excluded }) => excluded === 'unhealthy');
 }
 
 function receiversOf(
-  receiving: readonly Judged[],
-  judged: readonly Judged[],
+  receiving: readonly RatedHub[],
+  rated: readonly RatedHub[],
   { allocation }: Fleet,
-  rules: RuleOutcome,
+  rules: RuleResult,
 ): readonly Receiver[] {
   const { halfLifeMs, loadEpsilon } = allocation;
   const over = loadEpsilon === undefined ? NONE : overloaded(receiving, loadEpsilon);
-  const slowerBy = halfLifeMs === undefined ? () => 0 : slowness(judged, receiving);
+  const slowerBy = halfLifeMs === undefined ? () => 0 : slowness(rated, receiving);
   return receiving.map(({ host, latency, weight }) => {
     const slower = slowerBy(latency);
     const byRules = bounded(weight * (rules.prefer.get(host) ?? 1));
@@ -152,10 +152,10 @@ const NONE: ReadonlySet<HostName> = new Set();
  * any linked hub, so that no hub gains by being unknown.
  */
 function slowness(
-  judged: readonly Judged[],
-  receiving: readonly Judged[],
+  rated: readonly RatedHub[],
+  receiving: readonly RatedHub[],
 ): (latency: Latency | undefined) => number {
-  const worst = judged.reduce((ms, { latency }) => Math.max(ms, latency?.ms ?? -1), -1);
+  const worst = rated.reduce((ms, { latency }) => Math.max(ms, latency?.ms ?? -1), -1);
   if (worst === -1) return () => 0;
   const best = receiving.reduce((ms, { latency }) => Math.min(ms, latency?.ms ?? worst), worst);
   return (latency) => (latency?.ms ?? worst) - best;

@@ -4,7 +4,7 @@ import { isObject, type JsonObject, type JsonValue } from '../../json/json.ts';
 import {
   coordinatesOf,
   expectedRoundTripMs,
-  type Place,
+  type RegionPlace,
   regionName,
   roundTripMs,
 } from '../../regions/regions.ts';
@@ -74,7 +74,7 @@ function latencyTo(
   { host, region: hubRegion }: LinkedRegion,
   measured: Readonly<Record<string, number | null>>,
   region: string | undefined,
-  place: Place | undefined,
+  place: RegionPlace | undefined,
 ): Latency | undefined {
   const own = measured[host] ?? (hubRegion === undefined ? undefined : measured[hubRegion]);
   if (typeof own === 'number') return { ms: own, source: 'measured' };
@@ -127,7 +127,7 @@ function readRegion(region: JsonValue): string | null {
   return coordinatesOf(name) === undefined ? null : name;
 }
 
-function readPlace(location: JsonValue): Place | null {
+function readPlace(location: JsonValue): RegionPlace | null {
   if (!isObject(location)) return null;
   const { lat, lon } = location;
   if (typeof lat !== 'number' || typeof lon !== 'number') return null;

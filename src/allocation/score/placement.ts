@@ -2,39 +2,39 @@ import { hash } from 'node:crypto';
 import type { HostName } from '../../iot-hub/host-name.ts';
 
 /**
- * Weighted rendezvous hashing. Every hub draws a lot for the device, scaled by its weight; the smallest wins.
+ * Weighted rendezvous hashing. Every hub gets a score for the device, scaled by its weight; the smallest wins.
  * A changed weight or an added hub moves only the devices that it must. Frozen by
  * `test/allocation/placement-vectors.json`: changing it would move whole fleets.
  */
 
-export interface Contender {
+export interface WeightedHub {
   readonly host: HostName;
   /** Above 0; the share of devices is proportional to it. */
   readonly weight: number;
-  /** Contenders with less of it come first whatever their weights; absent: 0. */
+  /** Hubs with less of it come first whatever their weights; absent: 0. */
   readonly behind?: number;
 }
 
-export interface Draw<Hub extends Contender = Contender> {
+export interface ScoredHub<Hub extends WeightedHub = WeightedHub> {
   readonly hub: Hub;
   /** The smallest wins. */
   readonly score: number;
 }
 
-/** Every contender's lot for one device. */
-export function draw<Hub extends Contender>(
+/** The score of every hub for one device. */
+export function scoreHubs<Hub extends WeightedHub>(
   registrationId: string,
   salt: string,
-  contenders: readonly Hub[],
-): readonly Draw<Hub>[] {
+  weighted: readonly Hub[],
+): readonly ScoredHub<Hub>[] {
   const device = wordsOf(salt + registrationId.toLowerCase());
-  return contenders.map((hub) => ({ hub, score: score(device, wordsOfHost(hub.host), hub.weight) }));
+  return weighted.map((hub) => ({ hub, score: score(device, wordsOfHost(hub.host), hub.weight) }));
 }
 
-/** The winner; undefined where there is no contender. */
-export function first<Each extends Draw>(draws: readonly Each[]): Each | undefined {
-  return draws.reduce<Each | undefined>(
-    (best, each) => (best === undefined || compareDraws(each, best) < 0 ? each : best),
+/** The winner; undefined where there is no hub. */
+export function bestOf<Each extends ScoredHub>(scored: readonly Each[]): Each | undefined {
+  return scored.reduce<Each | undefined>(
+    (best, each) => (best === undefined || compareScores(each, best) < 0 ? each : best),
     undefined,
   );
 }
@@ -63,7 +63,7 @@ export function significant(score: number): number {
 const SURELY_DIFFERENT = 1e-10;
 
 /** Below 0: the left one comes before the right one. */
-export function compareDraws(left: Draw, right: Draw): number {
+export function compareScores(left: ScoredHub, right: ScoredHub): number {
   const behind = (left.hub.behind ?? 0) - (right.hub.behind ?? 0);
   if (behind !== 0) return behind;
   const difference = left.score - right.score;
@@ -109,7 +109,7 @@ function littleEndian(digest: string, at: number): number {
   );
 }
 
-/** A fleet has few hubs and each is drawn for every device, so their words are computed once. */
+/** A fleet has few hubs and each is scored for every device, so their words are computed once. */
 const wordsOfHosts = new Map<HostName, Words>();
 
 function wordsOfHost(host: HostName): Words {

@@ -23,11 +23,11 @@ export function registerCounts(deadLetters: CommandGroup): void {
 }
 
 async function showCounts({ terminal, env }: Cli, { since, json }: Given<typeof INPUTS>): Promise<number> {
-  const { letterHours, unknownSources, strangers, place } = openState(env);
+  const { letterHours, unknownSources, unknownHubs, place } = openState(env);
   const [onlyCounted, sources, hubs] = await Promise.all([
     letterHours.beyond(since.at),
     unknownSources.list(),
-    strangers.list(),
+    unknownHubs.list(),
   ]);
   if (json) sayJson(terminal, { onlyCounted, unknownSources: sources, unknownHubs: hubs });
   else {

@@ -8,7 +8,7 @@ import { type Replayed, replay } from '../../sync/events/replay.ts';
 import { invalid } from '../shell/arguments.ts';
 import type { Cli } from '../shell/cli.ts';
 import type { CommandGroup } from '../shell/command-line.ts';
-import { readFleet } from '../shell/files.ts';
+import { readFleetFile } from '../shell/files.ts';
 import { DEPLOYED_FLEET, type Given, list, toggle } from '../shell/inputs.ts';
 import { printable } from '../shell/printable.ts';
 import { showCount } from '../shell/progress.ts';
@@ -51,7 +51,7 @@ async function replayDeadLetters(
   refuseBoth(ids, { '--all': all, '--code': code, '--hub': hub, '--since': since, '--until': until });
   if (ids.length === 0 && !all) throw invalid('Nothing is to be replayed: give ids, or --all.');
   const filter = filterOf(options);
-  const { fleet } = readFleet(options.fleet);
+  const { fleet } = readFleetFile(options.fleet);
   const context = eventContext({ fleet, hosts: hostsOf(fleet, stamp(env)) });
   const state = openState(env);
 

@@ -6,7 +6,7 @@ import type {
   LetterSummary,
 } from '../../store/dead-letters/dead-letter-store.ts';
 import { givenFlags, invalid } from '../shell/arguments.ts';
-import { type Given, optional, type Reading, text, timeBack } from '../shell/inputs.ts';
+import { type Given, type InputReading, optional, text, timeBack } from '../shell/inputs.ts';
 import type { State } from '../shell/state.ts';
 
 /** The codes that a dead letter may have. */
@@ -31,7 +31,7 @@ export function selectionInputs(when: string, code: ErrorCode) {
 
 export type Selection = Given<ReturnType<typeof selectionInputs>>;
 
-function readCode(code: string | undefined, { name }: Reading): ErrorCode | undefined {
+function readCode(code: string | undefined, { name }: InputReading): ErrorCode | undefined {
   const known = LETTER_CODES.find((each) => each === code?.toUpperCase());
   if (code === undefined || known !== undefined) return known;
   throw invalid(`${name} is "${code}": write one of ${LETTER_CODES.join(', ')}.`);

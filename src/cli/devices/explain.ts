@@ -10,7 +10,7 @@ import type { Fleet } from '../../fleet/fleet.ts';
 import { isObject } from '../../json/json.ts';
 import type { Cli } from '../shell/cli.ts';
 import type { CommandGroup } from '../shell/command-line.ts';
-import { parseJson, readFleet, readText } from '../shell/files.ts';
+import { parseJsonFile, readFleetFile, readTextFile } from '../shell/files.ts';
 import { FLEET_FILE, type Given, JSON_OUTPUT, requiredText, textOr } from '../shell/inputs.ts';
 import { say, sayJson, shortRevision, type Terminal } from '../shell/terminal.ts';
 import { sayReceipt } from './receipt-text.ts';
@@ -35,9 +35,9 @@ export function registerExplain(berth: CommandGroup): void {
 }
 
 async function explain({ terminal, now }: Cli, options: Given<typeof INPUTS>): Promise<number> {
-  const { fleet } = readFleet(options.fleet);
-  const text = readText(options.request);
-  const json = unwrapped(parseJson(text, options.request));
+  const { fleet } = readFleetFile(options.fleet);
+  const text = readTextFile(options.request);
+  const json = unwrapped(parseJsonFile(text, options.request));
   if (looksLikeReceipt(json)) {
     const receipt = readReceipt(json);
     if (receipt !== undefined) return explainReceipt(terminal, receipt, fleet, options.json);
@@ -69,13 +69,13 @@ function explainReceipt(terminal: Terminal, given: Receipt, fleet: Fleet, json: 
   else {
     sayReceipt(terminal, receipt);
     say(terminal);
-    for (const line of verdict(isSameFile, given, fleet, differences, notKept)) say(terminal, line);
+    for (const line of conclusion(isSameFile, given, fleet, differences, notKept)) say(terminal, line);
   }
   // Another file may decide otherwise; the same one may not.
   return isSameFile && differences.length > 0 && notKept.length === 0 ? 1 : 0;
 }
 
-function verdict(
+function conclusion(
   isSameFile: boolean,
   given: Receipt,
   fleet: Fleet,

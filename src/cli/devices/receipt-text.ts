@@ -1,16 +1,16 @@
 import type { Override } from '../../allocation/conditions.ts';
-import type { HubLine, Receipt } from '../../allocation/receipt/receipt.ts';
+import type { Receipt, ReceiptHub } from '../../allocation/receipt/receipt.ts';
 import { count, percent, right, say, sayTable, span, type Terminal } from '../shell/terminal.ts';
 
 /** A receipt for people. */
 export function sayReceipt(terminal: Terminal, receipt: Receipt): void {
-  const { outcome, inputs, conditions } = receipt;
+  const { result, inputs, conditions } = receipt;
   const { registrationId, currentHub } = inputs;
   say(
     terminal,
-    outcome.kind === 'assigned'
-      ? `${registrationId} → ${outcome.hub} (${outcome.how}: ${outcome.why})`
-      : `${registrationId} → refused: ${outcome.message} [${outcome.code}]`,
+    result.kind === 'assigned'
+      ? `${registrationId} → ${result.hub} (${result.how}: ${result.why})`
+      : `${registrationId} → refused: ${result.message} [${result.code}]`,
   );
   if (currentHub !== undefined) say(terminal, `It is on ${currentHub}.`);
   say(
@@ -35,15 +35,15 @@ export function sayReceipt(terminal: Terminal, receipt: Receipt): void {
   sayRules(terminal, receipt);
   sayTwin(terminal, receipt);
   for (const note of receipt.notes) say(terminal, `Note: ${note}.`);
-  for (const { cause, position, progress } of receipt.ramps) {
+  for (const { cause, position, progress } of receipt.gradualMoves) {
     say(
       terminal,
-      `Ramp ${cause}: it is this device's turn at ${percent(position)}; reached are ${percent(progress)}.`,
+      `Gradual move (${cause}): it reaches this device at ${percent(position)}; it has reached ${percent(progress)}.`,
     );
   }
 }
 
-function noteOn({ excluded, load, devices, failures, overrides }: HubLine): string {
+function noteOn({ excluded, load, devices, failures, overrides }: ReceiptHub): string {
   const set = (what: string, { author, reason }: Override<unknown>) =>
     `set to ${what} by ${author}: ${reason}`;
   return [

@@ -2,7 +2,7 @@ import { dpsPlace } from '../../dps/connection.ts';
 import { openDps } from '../../dps/dps.ts';
 import { DpsError, type DpsPort } from '../../dps/port.ts';
 import { bodyOf, hasKeys } from '../../enroll/body.ts';
-import { keyOf, type Step } from '../../enroll/plan.ts';
+import { type EnrollmentStep, keyOf } from '../../enroll/plan.ts';
 import type { WantedEnrollment } from '../../enroll/wanted.ts';
 import { BerthError } from '../../errors.ts';
 import type { JsonObject } from '../../json/json.ts';
@@ -60,9 +60,9 @@ async function applyRounds(
   env: Environment,
 ): Promise<number> {
   tell(terminal, `DPS: ${dps.host}.`);
-  const done: Step[] = [];
+  const done: EnrollmentStep[] = [];
   const refused = new Map<string, string>();
-  let conflicts: readonly Step[] = [];
+  let conflicts: readonly EnrollmentStep[] = [];
   for (let round = 1; round <= ROUNDS; round += 1) {
     const { steps, mechanisms } = await makePlan(dps, wanted, env);
     const due = steps.filter((step) => isChange(step, prune) && !refused.has(nameOf(step)));
@@ -106,12 +106,12 @@ async function applyRounds(
 }
 
 /** What becomes of steps. */
-interface Outcomes {
-  written(step: Step): void;
+interface StepResults {
+  written(step: EnrollmentStep): void;
   /** DPS finds fault with it; the others go on. */
-  refused(step: Step, error: DpsError): void;
+  refused(step: EnrollmentStep, error: DpsError): void;
   /** Somebody else wrote it first. */
-  overtaken(step: Step, error: DpsError): void;
+  overtaken(step: EnrollmentStep, error: DpsError): void;
   /** Nothing goes on. */
   stopped(): void;
 }
@@ -119,28 +119,28 @@ interface Outcomes {
 /** Answers those that somebody else wrote first. */
 async function carryOutAll(
   dps: DpsPort,
-  steps: readonly Step[],
+  steps: readonly EnrollmentStep[],
   mechanisms: ReadonlyMap<string, JsonObject>,
   env: Environment,
-  outcomes: Outcomes,
-): Promise<readonly Step[]> {
-  const conflicts: Step[] = [];
+  results: StepResults,
+): Promise<readonly EnrollmentStep[]> {
+  const conflicts: EnrollmentStep[] = [];
   for (const step of steps) {
     try {
       await carryOut(dps, step, mechanisms, env);
-      outcomes.written(step);
+      results.written(step);
     } catch (error) {
       if (!(error instanceof DpsError)) throw error;
       switch (error.code) {
         case 'BERTH_DPS_PRECONDITION_FAILED':
           conflicts.push(step);
-          outcomes.overtaken(step, error);
+          results.overtaken(step, error);
           break;
         case 'BERTH_DPS_REFUSED':
-          outcomes.refused(step, error);
+          results.refused(step, error);
           break;
         default:
-          outcomes.stopped();
+          results.stopped();
           throw error;
       }
     }
@@ -148,19 +148,19 @@ async function carryOutAll(
   return conflicts;
 }
 
-const DONE: Readonly<Record<Step['action'], string>> = {
+const DONE: Readonly<Record<EnrollmentStep['action'], string>> = {
   create: 'created  ',
   update: 'updated  ',
   unchanged: 'unchanged',
   'only there': 'deleted  ',
 };
 
-function isChange({ action }: Step, prune: boolean): boolean {
+function isChange({ action }: EnrollmentStep, prune: boolean): boolean {
   return action === 'create' || action === 'update' || (prune && action === 'only there');
 }
 
 /** Before anything is written: a webhook's URL is written whole, with its key. */
-function requireKey(steps: readonly Step[], env: Environment): void {
+function requireKey(steps: readonly EnrollmentStep[], env: Environment): void {
   const needs = steps.some(
     (step) => (step.action === 'create' || step.action === 'update') && step.wanted.webhook !== undefined,
   );
@@ -174,7 +174,7 @@ function requireKey(steps: readonly Step[], env: Environment): void {
 
 async function carryOut(
   dps: DpsPort,
-  step: Step,
+  step: EnrollmentStep,
   mechanisms: ReadonlyMap<string, JsonObject>,
   env: Environment,
 ): Promise<void> {

@@ -6,7 +6,7 @@ import { BerthError } from '../../errors.ts';
 import { invalid } from '../shell/arguments.ts';
 import type { Cli } from '../shell/cli.ts';
 import type { CommandGroup } from '../shell/command-line.ts';
-import { readText } from '../shell/files.ts';
+import { readTextFile } from '../shell/files.ts';
 import { type Given, requiredText } from '../shell/inputs.ts';
 import { say, tell } from '../shell/terminal.ts';
 
@@ -116,7 +116,7 @@ async function withCertificates(
 }
 
 function readCertificate(file: string): { readonly pem: string; readonly thumbprint: string } {
-  const text = readText(file);
+  const text = readTextFile(file);
   if (text.includes('PRIVATE KEY'))
     throw invalid(`${file} holds a private key, which must not leave its place: give the certificate alone.`);
   try {

@@ -2,7 +2,7 @@ import { dpsPlace } from '../../dps/connection.ts';
 import { openDps } from '../../dps/dps.ts';
 import type { DpsPort } from '../../dps/port.ts';
 import { hasKeys } from '../../enroll/body.ts';
-import { asksForKeys, keyOf, planEnrollments, type Step } from '../../enroll/plan.ts';
+import { asksForKeys, type EnrollmentStep, keyOf, planEnrollments } from '../../enroll/plan.ts';
 import type { WantedEnrollment } from '../../enroll/wanted.ts';
 import type { JsonObject } from '../../json/json.ts';
 import type { Environment } from '../../settings/settings.ts';
@@ -59,7 +59,7 @@ export function webhookKey(env: Environment): string | undefined {
 
 /** What is to be done, and the keys that DPS made and that must be sent along. */
 export interface Planned {
-  readonly steps: readonly Step[];
+  readonly steps: readonly EnrollmentStep[];
   readonly mechanisms: ReadonlyMap<string, JsonObject>;
 }
 

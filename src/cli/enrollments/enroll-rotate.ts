@@ -22,7 +22,7 @@ import { NewerFormatError } from '../../store/tables/newer-format.ts';
 import { invalid } from '../shell/arguments.ts';
 import type { Cli } from '../shell/cli.ts';
 import type { CommandGroup } from '../shell/command-line.ts';
-import { parseJson, readText, unwritable } from '../shell/files.ts';
+import { parseJsonFile, readTextFile, unwritable } from '../shell/files.ts';
 import { type Given, requiredText, text, textOr } from '../shell/inputs.ts';
 import { plural, say, type Terminal, tell } from '../shell/terminal.ts';
 import { named } from './enroll-text.ts';
@@ -103,7 +103,7 @@ function resumed(
   terminal: Terminal,
 ): Rotation | undefined {
   if (!existsSync(file)) return undefined;
-  const json = parseJson(readText(file), file);
+  const json = parseJsonFile(readTextFile(file), file);
   const { format, ...document } = isObject(json) ? json : {};
   const read = readDocument(ROTATION_FORMAT, format, () => document);
   if (read.kind === 'newer') throw new NewerFormatError({ ...read.newer, of: file });

@@ -1,7 +1,7 @@
 import type { EnrollmentKind } from '../../dps/port.ts';
 import { withoutKey } from '../../dps/webhook-url.ts';
 import { attestationText } from '../../enroll/differences.ts';
-import type { Step } from '../../enroll/plan.ts';
+import type { EnrollmentStep } from '../../enroll/plan.ts';
 import { printable } from '../shell/printable.ts';
 import { say, type Terminal } from '../shell/terminal.ts';
 
@@ -9,7 +9,7 @@ const ACTIONS = ['create', 'update', 'unchanged', 'only there'] as const;
 const WIDTH = Math.max(...ACTIONS.map((action) => action.length));
 
 /** The steps, one line each, and below an update its fields. No line holds a key. */
-export function sayPlan(terminal: Terminal, steps: readonly Step[]): void {
+export function sayPlan(terminal: Terminal, steps: readonly EnrollmentStep[]): void {
   for (const step of steps) {
     say(terminal, `${step.action.padEnd(WIDTH)}  ${nameOf(step)}`);
     if (step.action === 'create') say(terminal, `${' '.repeat(WIDTH)}    ${created(step)}`);
@@ -21,13 +21,13 @@ export function sayPlan(terminal: Terminal, steps: readonly Step[]): void {
 }
 
 /** `2 to create, 1 to update, 5 unchanged, 1 only there` */
-export function countsText(steps: readonly Step[]): string {
-  const count = (action: Step['action']) => steps.filter((step) => step.action === action).length;
+export function countsText(steps: readonly EnrollmentStep[]): string {
+  const count = (action: EnrollmentStep['action']) => steps.filter((step) => step.action === action).length;
   return `${count('create')} to create, ${count('update')} to update, ${count('unchanged')} unchanged, ${count('only there')} only there`;
 }
 
 /** For programs: what `sayPlan` says. */
-export function planJson(steps: readonly Step[]): unknown {
+export function planJson(steps: readonly EnrollmentStep[]): unknown {
   return steps.map((step) => ({
     action: step.action,
     ...idOf(step),
@@ -36,7 +36,7 @@ export function planJson(steps: readonly Step[]): unknown {
 }
 
 /** `group fleet` */
-export function nameOf(step: Step): string {
+export function nameOf(step: EnrollmentStep): string {
   return named(idOf(step));
 }
 
@@ -44,12 +44,12 @@ export function named({ kind, id }: { readonly kind: EnrollmentKind; readonly id
   return `${kind} ${printable(id)}`;
 }
 
-function idOf(step: Step): { readonly kind: EnrollmentKind; readonly id: string } {
+function idOf(step: EnrollmentStep): { readonly kind: EnrollmentKind; readonly id: string } {
   const { kind, id } = step.action === 'create' ? step.wanted : step.record;
   return { kind, id };
 }
 
-function created({ wanted }: Extract<Step, { action: 'create' }>): string {
+function created({ wanted }: Extract<EnrollmentStep, { action: 'create' }>): string {
   const { attestation, terms, webhook } = wanted;
   const where = webhook === undefined ? '' : ` at ${withoutKey(webhook.url)}`;
   const hubs = terms.iotHubs.length === 0 ? '' : `, hubs ${terms.iotHubs.join(', ')}`;

@@ -1,7 +1,7 @@
 import { parseEnrollments } from '../../enroll/parse.ts';
 import type { Cli } from '../shell/cli.ts';
 import type { CommandGroup } from '../shell/command-line.ts';
-import { readText } from '../shell/files.ts';
+import { readTextFile } from '../shell/files.ts';
 import { type Given, textOr } from '../shell/inputs.ts';
 import { plural, say } from '../shell/terminal.ts';
 import { ENROLLMENTS_FILE } from './enrollments-file.ts';
@@ -24,7 +24,7 @@ export function registerEnrollValidate(enroll: CommandGroup): void {
 }
 
 async function validateEnrollments({ terminal }: Cli, { file }: Given<typeof INPUTS>): Promise<number> {
-  const parsed = parseEnrollments(readText(file));
+  const parsed = parseEnrollments(readTextFile(file));
   if (parsed.ok) {
     const { groups, individuals } = parsed.file;
     const what = `${plural(groups.length, 'group')}, ${plural(individuals.length, 'individual enrollment')}`;

@@ -5,7 +5,7 @@ import { resolveEnrollments } from '../../enroll/resolve.ts';
 import type { EnrollmentsFile } from '../../enroll/schema.ts';
 import type { WantedEnrollment } from '../../enroll/wanted.ts';
 import type { Environment } from '../../settings/settings.ts';
-import { readText, withProblems } from '../shell/files.ts';
+import { readTextFile, withProblems } from '../shell/files.ts';
 import { textOr } from '../shell/inputs.ts';
 
 /** The enrollments file in this folder. */
@@ -22,7 +22,7 @@ export const FROM_ENROLLMENTS_FILE = {
  * @throws BerthError `BERTH_ENROLLMENTS_INVALID` with every problem, `BERTH_FILE_UNREADABLE`
  */
 export function readEnrollmentsFile(file: string): EnrollmentsFile {
-  const parsed = parseEnrollments(readText(file));
+  const parsed = parseEnrollments(readTextFile(file));
   if (parsed.ok) return parsed.file;
   throw withProblems('BERTH_ENROLLMENTS_INVALID', file, parsed.problems);
 }

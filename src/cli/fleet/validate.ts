@@ -6,7 +6,7 @@ import { DPS_REGISTRATIONS_PER_MINUTE } from '../../iot-hub/throttles.ts';
 import { readWholeNumber } from '../shell/arguments.ts';
 import type { Cli } from '../shell/cli.ts';
 import type { CommandGroup } from '../shell/command-line.ts';
-import { readModelsOf, readText } from '../shell/files.ts';
+import { readModelsOf, readTextFile } from '../shell/files.ts';
 import { FLEET_FILE, type Given, JSON_OUTPUT, textOr, toggle, wholeNumber } from '../shell/inputs.ts';
 import { plural, say, sayJson, shortRevision } from '../shell/terminal.ts';
 
@@ -48,7 +48,7 @@ async function validate(
       readWholeNumber('TWIN_EVENTS_PARTITIONS', env.TWIN_EVENTS_PARTITIONS || undefined, 1) ??
       PARTITIONS,
   };
-  const parsed = parseFleetWithModels(readText(file), readModelsOf(file));
+  const parsed = parseFleetWithModels(readTextFile(file), readModelsOf(file));
   const problems = parsed.ok ? [] : parsed.problems;
   const warnings = parsed.ok ? [...parsed.warnings, ...adviceOn(parsed.fleet, expectations)] : [];
   const isFine = problems.length === 0 && (!strict || warnings.length === 0);
@@ -63,10 +63,10 @@ async function validate(
   }
   for (const problem of problems) say(terminal, `problem  ${line(problem)}`);
   for (const warning of warnings) say(terminal, `warning  ${line(warning)}`);
-  const verdict = parsed.ok
+  const status = parsed.ok
     ? `${file} is valid: ${plural(parsed.fleet.hubs.length, 'hub')}${modelsOf(parsed.fleet)}, revision ${shortRevision(parsed.fleet.revision)}`
     : `${file} is not valid: ${plural(problems.length, 'problem')}`;
-  say(terminal, `${verdict}${warnings.length === 0 ? '' : `; ${plural(warnings.length, 'warning')}`}.`);
+  say(terminal, `${status}${warnings.length === 0 ? '' : `; ${plural(warnings.length, 'warning')}`}.`);
   return isFine ? 0 : 1;
 }
 

@@ -5,7 +5,7 @@ import { LONGEST_MS, parseDuration } from '../../time/duration.ts';
 import { invalid, TIME } from '../shell/arguments.ts';
 import type { Cli } from '../shell/cli.ts';
 import type { CommandGroup } from '../shell/command-line.ts';
-import { type Given, optional, type Reading, reason, required, requiredText } from '../shell/inputs.ts';
+import { type Given, type InputReading, optional, reason, required, requiredText } from '../shell/inputs.ts';
 import { knownHub } from '../shell/known.ts';
 import { fleetInForce, openState, type State } from '../shell/state.ts';
 import { moment, tell } from '../shell/terminal.ts';
@@ -90,13 +90,13 @@ async function overridesOf(tables: State, host: HostName, now: number): Promise<
   return inForce((await tables.conditions.read(now)).hubs.get(host)?.overrides ?? {}, now);
 }
 
-function readState(text: string | undefined, { name }: Reading): HubState | undefined {
+function readState(text: string | undefined, { name }: InputReading): HubState | undefined {
   const known = HUB_STATES.find((each) => each === text);
   if (text === undefined || known !== undefined) return known;
   throw invalid(`${name} is "${text}": write one of ${HUB_STATES.join(', ')}.`);
 }
 
-function readWeight(text: string | undefined, { name }: Reading): number | undefined {
+function readWeight(text: string | undefined, { name }: InputReading): number | undefined {
   const weight = text === undefined ? undefined : Number(text);
   if (weight === undefined || (weight > 0 && weight <= LARGEST_WEIGHT)) return weight;
   throw invalid(
@@ -105,7 +105,7 @@ function readWeight(text: string | undefined, { name }: Reading): number | undef
 }
 
 /** A duration from now, or a time; in ms since the epoch. */
-function readExpiry(text: string, { name, now }: Reading): number {
+function readExpiry(text: string, { name, now }: InputReading): number {
   const duration = parseDuration(text);
   const at = duration === undefined && TIME.test(text) ? Date.parse(text) : now + (duration ?? Number.NaN);
   if (Number.isNaN(at) || at > now + LONGEST_MS) {

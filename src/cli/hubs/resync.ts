@@ -6,13 +6,13 @@ import { dailyLimit, MESSAGES, RESYNC_PART, ratePerSecond } from '../../hub/budg
 import type { JsonValue } from '../../json/json.ts';
 import { stamp } from '../../settings/settings.ts';
 import type { CountedTwins } from '../../store/twins/twin-store.ts';
-import { type ResyncRequest, requestName, walkName } from '../../sync/resync/walk.ts';
+import { auditName, type ResyncRequest, requestName } from '../../sync/resync/audit.ts';
 import { DAY_MS } from '../../time/day.ts';
-import { TWIN_STATES } from '../../twin/snapshot/shadow.ts';
+import { TWIN_STATUSES } from '../../twin/snapshot/snapshot.ts';
 import { pauseText } from '../policies/pause-text.ts';
 import type { Cli } from '../shell/cli.ts';
 import type { CommandGroup } from '../shell/command-line.ts';
-import { readFleet } from '../shell/files.ts';
+import { readFleetFile } from '../shell/files.ts';
 import { DEPLOYED_FLEET, type Given, reason, requiredText } from '../shell/inputs.ts';
 import { knownHub } from '../shell/known.ts';
 import { printable } from '../shell/printable.ts';
@@ -36,13 +36,13 @@ export function registerResync(berth: CommandGroup): void {
 }
 
 async function resyncHub({ terminal, env, now }: Cli, options: Given<typeof INPUTS>): Promise<number> {
-  const { fleet } = readFleet(options.fleet);
+  const { fleet } = readFleetFile(options.fleet);
   const host = knownHub(options.hub, hostsOf(fleet, stamp(env)), options.fleet);
   const state = openState(env);
   const author = await state.author();
-  const lastWalk = readWalk(await state.progress.read(walkName(host)));
-  // A walk takes what was asked for after it began, and the clocks of the two may differ.
-  const at = Math.max(now(), (lastWalk?.startedAt ?? 0) + 1);
+  const lastAudit = readAudit(await state.progress.read(auditName(host)));
+  // An audit takes what was asked for after it began, and the clocks of the two may differ.
+  const at = Math.max(now(), (lastAudit?.startedAt ?? 0) + 1);
 
   const request: ResyncRequest = { at, author, reason: options.reason };
   await state.progress.write(requestName(host), request);
@@ -50,8 +50,8 @@ async function resyncHub({ terminal, env, now }: Cli, options: Given<typeof INPU
   const control = await state.control.update((row) => withEventsTrusted(row, host));
 
   tell(terminal, `Every twin of ${host} is read again, asked for by ${author}: ${options.reason}.`);
-  if (lastWalk !== undefined && lastWalk.phase !== 'done') {
-    tell(terminal, `The walk that began at ${moment(lastWalk.startedAt)} starts again from the beginning.`);
+  if (lastAudit !== undefined && lastAudit.phase !== 'done') {
+    tell(terminal, `The audit that began at ${moment(lastAudit.startedAt)} starts again from the beginning.`);
   }
   const distrust = untrusted[host];
   if (distrust !== undefined) {
@@ -64,7 +64,7 @@ async function resyncHub({ terminal, env, now }: Cli, options: Given<typeof INPU
   tell(
     terminal,
     paused === undefined
-      ? 'resyncFleet begins within a minute; GET /api/fleet shows how far it is (walk).'
+      ? 'resyncFleet begins within a minute; GET /api/fleet shows how far it is (audit).'
       : `It does not begin before writes are resumed: paused ${pauseText(paused, now())}.`,
   );
   tell(terminal, `State: ${state.place}.`);
@@ -90,8 +90,8 @@ export function resyncCost(hub: Pick<Hub, 'tier' | 'units' | 'budget'>, twins: n
   return { readsPerSecond, messages, messagesPerDay, ms: Math.max(byRate, byDay) };
 }
 
-function costText(hub: Hub, { states, countedAt }: CountedTwins, now: number): string {
-  const twins = TWIN_STATES.reduce((sum, state) => sum + states[state], 0);
+function costText(hub: Hub, { statuses, countedAt }: CountedTwins, now: number): string {
+  const twins = TWIN_STATUSES.reduce((sum, status) => sum + statuses[status], 0);
   const known =
     countedAt === undefined
       ? `${plural(twins, 'twin')} counted so far, not all have been`
@@ -101,9 +101,9 @@ function costText(hub: Hub, { states, countedAt }: CountedTwins, now: number): s
   return `${known}: as many reads, at most ${count(readsPerSecond)} a second; ${plural(messages, 'message')}, at most ${count(messagesPerDay)} a day. That takes ${time}. Corrections come on top.`;
 }
 
-const walkSchema = z.object({ startedAt: z.number(), phase: z.string() });
+const auditSchema = z.object({ startedAt: z.number(), phase: z.string() });
 
-function readWalk(stored: JsonValue | undefined): z.output<typeof walkSchema> | undefined {
-  const parsed = walkSchema.safeParse(stored);
+function readAudit(stored: JsonValue | undefined): z.output<typeof auditSchema> | undefined {
+  const parsed = auditSchema.safeParse(stored);
   return parsed.success ? parsed.data : undefined;
 }

@@ -3,7 +3,7 @@ import { hostsOf } from '../../fleet/fleet.ts';
 import { hostName } from '../../iot-hub/host-name.ts';
 import { type Environment, stamp } from '../../settings/settings.ts';
 import { invalid } from '../shell/arguments.ts';
-import { readFleet } from '../shell/files.ts';
+import { readFleetFile } from '../shell/files.ts';
 import { knownHub, knownPolicy } from '../shell/known.ts';
 
 /** What a pause is about, as options say it: the whole fleet where they say nothing. */
@@ -30,7 +30,7 @@ export function readScope({ hub, policy }: ScopeOptions): Scope {
  */
 export function refuseUnknown(scope: Scope, file: string, env: Environment): void {
   if (scope.kind === 'fleet') return;
-  const { fleet } = readFleet(file);
+  const { fleet } = readFleetFile(file);
   if (scope.kind === 'hub') knownHub(scope.host, hostsOf(fleet, stamp(env)), file);
   else
     knownPolicy(

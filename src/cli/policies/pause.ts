@@ -54,10 +54,10 @@ function othersThan({ kind }: Scope): readonly Scope['kind'][] {
 function effectOf(scope: Scope): string {
   switch (scope.kind) {
     case 'fleet':
-      return 'From 30 s on nothing is written to any hub. Events are still taken in; what is due waits, and ramps stand still, until "berth resume".';
+      return 'From 30 s on nothing is written to any hub. Events are still taken in; what is due waits, and rollouts stand still, until "berth resume".';
     case 'hub':
-      return `From 30 s on nothing is written to it. Its events are still taken in; what is due there waits, and ramps stand still there, until "berth resume --hub ${scope.host}".`;
+      return `From 30 s on nothing is written to it. Its events are still taken in; what is due there waits, and rollouts stand still there, until "berth resume --hub ${scope.host}".`;
     case 'policy':
-      return `From 30 s on it writes nothing. It keeps its paths, so that no other policy takes them; what it would write waits, and its ramp stands still, until "berth resume --policy ${scope.name}".`;
+      return `From 30 s on it writes nothing. It keeps its paths, so that no other policy takes them; what it would write waits, and its rollout stands still, until "berth resume --policy ${scope.name}".`;
   }
 }

@@ -16,11 +16,11 @@ import {
 } from '../shell/terminal.ts';
 import { pauseLines, pauseText } from './pause-text.ts';
 
-/** `berth policies`: every policy of the fleet in force, how far its ramp is and how it is taken. */
+/** `berth policies`: every policy of the fleet in force, how far its rollout is and how it is taken. */
 export function registerPolicies(berth: CommandGroup): void {
   berth.command({
     name: 'policies',
-    description: 'every policy: how far its ramp is, how devices take it, and what is paused',
+    description: 'every policy: how far its rollout is, how devices take it, and what is paused',
     inputs: JSON_OUTPUT,
     run: policies,
   });
@@ -62,22 +62,22 @@ function sayRows(terminal: Cli['terminal'], overviews: readonly PolicyOverview[]
       'policy',
       'mode',
       right('since'),
-      right('ramp'),
+      right('rollout'),
       right('reached'),
       right('rejected'),
       right('held'),
-      right('fighting'),
+      right('contested'),
       'paused',
     ],
-    overviews.map(({ name, mode, since, ramp, reached, rejected, held, fighting, pause }) => [
+    overviews.map(({ name, mode, since, rollout, reached, rejected, held, contested, pause }) => [
       name,
       mode,
       since === undefined ? 'not yet' : `${span(now - since)} ago`,
-      percent(ramp),
+      percent(rollout),
       count(reached),
       count(rejected),
       count(held),
-      count(fighting),
+      count(contested),
       pause === undefined ? '' : pauseText(pause, now),
     ]),
   );

@@ -68,9 +68,9 @@ function effectOf({ kind }: Scope): string {
   switch (kind) {
     case 'fleet':
     case 'hub':
-      return 'Within a minute what is due is written, and ramps go on where they stood.';
+      return 'Within a minute what is due is written, and rollouts go on where they stood.';
     case 'policy':
-      return 'Its ramp goes on where it stood. After a minute or two its twins are judged anew, and what it held is due.';
+      return 'Its rollout goes on where it stood. After a minute or two its twins are reconciled again, and what it held is due.';
   }
 }
 

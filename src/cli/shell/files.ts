@@ -11,7 +11,7 @@ import { jsonHazard } from '../../json/json.ts';
  *
  * @throws BerthError `BERTH_FILE_UNREADABLE`
  */
-export function readText(file: string): string {
+export function readTextFile(file: string): string {
   try {
     return readFileSync(file === '-' ? 0 : file, 'utf8').replace(/^\uFEFF/, '');
   } catch (error) {
@@ -55,7 +55,7 @@ export function readModelsOf(file: string): readonly ModelFile[] {
 const MAX_DEPTH = 64;
 
 /** @throws BerthError `BERTH_FILE_UNREADABLE`, also for what is not JSON or no tool could walk */
-export function parseJson(text: string, file: string): unknown {
+export function parseJsonFile(text: string, file: string): unknown {
   const json = parse(text);
   const hazard = jsonHazard(json, MAX_DEPTH);
   if (json === undefined) throw new BerthError('BERTH_FILE_UNREADABLE', `${file} is not JSON.`);
@@ -78,8 +78,8 @@ function parse(text: string): unknown {
  *
  * @throws BerthError `BERTH_FLEET_INVALID` with every problem, `BERTH_FILE_UNREADABLE`
  */
-export function readFleet(file: string): { readonly fleet: Fleet; readonly text: string } {
-  const text = readText(file);
+export function readFleetFile(file: string): { readonly fleet: Fleet; readonly text: string } {
+  const text = readTextFile(file);
   return { fleet: validFleet(parseFleetWithModels(text, readModelsOf(file)), file), text };
 }
 

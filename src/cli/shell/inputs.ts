@@ -1,7 +1,7 @@
 import { readReason, readTimeBack, readWholeNumber, type TimeBack } from './arguments.ts';
 
 /** What a reader of a value may need besides its text. */
-export interface Reading {
+export interface InputReading {
   /** The name for messages, such as `--limit`. */
   readonly name: string;
   /** Milliseconds since the epoch. */
@@ -24,7 +24,7 @@ export interface Toggle extends Described {
 export interface OptionalValue<Value> extends Described {
   readonly kind: 'optional';
   /** @throws BerthError `BERTH_ARGUMENT_INVALID` */
-  readonly read: (text: string | undefined, reading: Reading) => Value;
+  readonly read: (text: string | undefined, reading: InputReading) => Value;
 }
 
 /** An option or argument that is always there: the operator must give it, or it has a default. */
@@ -32,7 +32,7 @@ export interface RequiredValue<Value> extends Described {
   readonly kind: 'required';
   readonly defaultText?: string;
   /** @throws BerthError `BERTH_ARGUMENT_INVALID` */
-  readonly read: (text: string, reading: Reading) => Value;
+  readonly read: (text: string, reading: InputReading) => Value;
 }
 
 /** An option that may be repeated, or an argument such as `[ids...]`. */

@@ -1,11 +1,11 @@
-import { hoursText, type Report } from '../../what-if/report.ts';
+import { hoursText, type PlacementReport } from '../../what-if/report.ts';
 import { type Column, count, percent, plural, right, say, type Terminal } from '../shell/terminal.ts';
 import { amount, headline, saySection, sayWarnings } from './report-text.ts';
 
 const MOST_GROUPS = 20;
 
 /** What a fleet file would do, for people. */
-export function sayReport(terminal: Terminal, report: Report, compared: string): void {
+export function sayReport(terminal: Terminal, report: PlacementReport, compared: string): void {
   const { devices, hubs, moves, refused, rules, warnings } = report;
   say(terminal, headline(plural(devices, 'device'), report.revision, compared));
   saySection(
@@ -43,7 +43,7 @@ export function sayReport(terminal: Terminal, report: Report, compared: string):
   sayWarnings(terminal, warnings);
 }
 
-function sayMoves(terminal: Terminal, moves: Report['moves'], devices: number): void {
+function sayMoves(terminal: Terminal, moves: PlacementReport['moves'], devices: number): void {
   const { count: moved, atOnce, overHours, hours, slowest, groups } = moves;
   if (moved === 0) {
     say(terminal);
@@ -67,7 +67,7 @@ function spreading(moved: number, atOnce: number, overHours: number): string {
     : `${count(moved - atOnce)} ${spread}, ${count(atOnce)} as soon as they do`;
 }
 
-function sayRefused(terminal: Terminal, refused: Report['refused']): void {
+function sayRefused(terminal: Terminal, refused: PlacementReport['refused']): void {
   if (refused.asBefore > 0) {
     say(terminal);
     say(terminal, `${plural(refused.asBefore, 'device')} would be refused, as before.`);

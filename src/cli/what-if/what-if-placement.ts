@@ -6,11 +6,11 @@ import type { JsonValue } from '../../json/json.ts';
 import { type Job, openTrial } from '../../what-if/job.ts';
 import { reportOf } from '../../what-if/report.ts';
 import { addUp, NO_TALLY, type Tally } from '../../what-if/tally.ts';
-import type { Part } from '../../what-if/try-devices.ts';
+import type { DeviceBatch } from '../../what-if/try-devices.ts';
 import { invalid } from '../shell/arguments.ts';
 import type { Cli } from '../shell/cli.ts';
-import { readFleet } from '../shell/files.ts';
-import { type Progress, showProgress } from '../shell/progress.ts';
+import { readFleetFile } from '../shell/files.ts';
+import { type ProgressBar, showProgress } from '../shell/progress.ts';
 import { count, sayJson, tell } from '../shell/terminal.ts';
 import type { PlacementQuestion } from './what-if-inputs.ts';
 import { sayReport } from './what-if-placement-text.ts';
@@ -45,10 +45,10 @@ export async function whatIfPlacement(
   if (synthetic === undefined && options.payload.length > 0) {
     throw invalid('--payload is what synthetic devices send: give a number as --devices, or leave it out.');
   }
-  const { fleet, text } = readFleet(options.fleet);
+  const { fleet, text } = readFleetFile(options.fleet);
   const job: Job = {
     fleet: text,
-    against: options.against === undefined ? undefined : readFleet(options.against).text,
+    against: options.against === undefined ? undefined : readFleetFile(options.against).text,
     payloads: options.payload.map(readPayload),
     isSynthetic: synthetic !== undefined,
   };
@@ -79,7 +79,7 @@ export async function whatIfPlacement(
 }
 
 interface NumberedPart {
-  readonly part: Part;
+  readonly part: DeviceBatch;
   /** Line of the file at which it begins, from 1. */
   readonly firstLine: number;
 }
@@ -89,7 +89,7 @@ async function spread(
   parts: AsyncIterable<NumberedPart>,
   threads: Threads,
   data: WorkerData,
-  progress: Progress,
+  progress: ProgressBar,
   file: string,
 ): Promise<Tally> {
   const workers = Array.from({ length: threads.number }, () => threads.start(data));
@@ -118,7 +118,7 @@ async function spread(
   }
 }
 
-async function* numbered(devices: number, progress: Progress): AsyncGenerator<NumberedPart> {
+async function* numbered(devices: number, progress: ProgressBar): AsyncGenerator<NumberedPart> {
   progress.expect(devices);
   for (let from = 0; from < devices; from += PART) {
     yield { part: { kind: 'numbers', from, to: Math.min(devices, from + PART) }, firstLine: 1 };
@@ -126,7 +126,7 @@ async function* numbered(devices: number, progress: Progress): AsyncGenerator<Nu
 }
 
 /** @throws BerthError `BERTH_FILE_UNREADABLE` */
-async function* partsOf(file: string, progress: Progress): AsyncGenerator<NumberedPart> {
+async function* partsOf(file: string, progress: ProgressBar): AsyncGenerator<NumberedPart> {
   const input = file === '-' ? process.stdin : await openFile(file);
   const size = file === '-' ? 0 : statSync(file).size;
   let bytes = 0;

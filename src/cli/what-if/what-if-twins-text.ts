@@ -1,6 +1,6 @@
 import type { Apart } from '../../what-if/try-twin.ts';
 import type { HubWrites, PolicyReport, TwinReport } from '../../what-if/twin-report.ts';
-import { pauseText } from '../../what-if/twin-report.ts';
+import { pauseReason } from '../../what-if/twin-report.ts';
 import type { PropertyChange } from '../../what-if/twin-tally.ts';
 import { durationText } from '../../what-if/write-cost.ts';
 import { printable, printableStart } from '../shell/printable.ts';
@@ -20,7 +20,7 @@ export function sayTwinReport(terminal: Terminal, report: TwinReport, compared: 
   sayHubs(terminal, hubs);
   sayWrites(terminal, report);
   if (policies.length > 0) sayPolicies(terminal, policies, now);
-  sayStates(terminal, report.states);
+  sayStatuses(terminal, report.statuses);
   for (const policy of policies) sayPatches(terminal, policy);
   sayProblems(terminal, policies);
   sayWarnings(terminal, warnings);
@@ -29,7 +29,7 @@ export function sayTwinReport(terminal: Terminal, report: TwinReport, compared: 
 const APART_TEXT: Readonly<Record<Apart, string>> = {
   deleted: 'deleted',
   elsewhere: 'on hubs that are not reconciled here',
-  parked: 'parked',
+  suspended: 'suspended',
   unread: 'unread',
   writing: 'being written now',
 };
@@ -89,14 +89,14 @@ function sayWrites(terminal: Terminal, { writes, policies }: TwinReport): void {
   const { count: number, properties, messages, hours, slowest } = writes;
   say(
     terminal,
-    `${plural(number, 'twin')} would be written, ${plural(properties, 'property', 'properties')} in ${plural(messages, 'message')}, when every ramp is complete and nothing is paused. That takes ${hours === undefined ? 'for ever' : `at least ${took(hours)}`} with the budget of ${slowest}.`,
+    `${plural(number, 'twin')} would be written, ${plural(properties, 'property', 'properties')} in ${plural(messages, 'message')}, when every rollout is complete and nothing is paused. That takes ${hours === undefined ? 'for ever' : `at least ${took(hours)}`} with the budget of ${slowest}.`,
   );
-  const ramped = policies.filter(({ ramp, written }) => written > 0 && ramp?.kind === 'begins');
-  const [over] = ramped.flatMap(({ ramp }) => (ramp?.kind === 'begins' ? [ramp.overHours] : []));
+  const inRollout = policies.filter(({ rollout, written }) => written > 0 && rollout?.kind === 'begins');
+  const [over] = inRollout.flatMap(({ rollout }) => (rollout?.kind === 'begins' ? [rollout.overHours] : []));
   if (over !== undefined) {
     say(
       terminal,
-      `Those of ${ramped.map(({ name }) => name).join(', ')} are spread over ${durationText(over)} (twins.rollout.over).`,
+      `Those of ${inRollout.map(({ name }) => name).join(', ')} are spread over ${durationText(over)} (twins.rollout.over).`,
     );
   }
 }
@@ -113,7 +113,7 @@ function sayPolicies(terminal: Terminal, policies: readonly PolicyReport[], now:
       right('holds'),
       right('waits'),
       right('rejected'),
-      right('fights'),
+      right('contested'),
       'reaches the fleet',
     ],
     policies.map((policy) => [
@@ -125,20 +125,22 @@ function sayPolicies(terminal: Terminal, policies: readonly PolicyReport[], now:
       count(policy.held),
       count(policy.waiting),
       count(policy.rejected),
-      count(policy.fighting),
-      [rampText(policy), ...(policy.paused === undefined ? [] : [pausedText(policy.paused, now)])].join('; '),
+      count(policy.contested),
+      [rolloutText(policy), ...(policy.paused === undefined ? [] : [pausedText(policy.paused, now)])].join(
+        '; ',
+      ),
     ]),
   );
 }
 
-function rampText({ ramp }: PolicyReport): string {
-  switch (ramp?.kind) {
+function rolloutText({ rollout }: PolicyReport): string {
+  switch (rollout?.kind) {
     case 'none':
       return 'at once';
     case 'begins':
-      return `over ${durationText(ramp.overHours)}, from its deployment`;
+      return `over ${durationText(rollout.overHours)}, from its deployment`;
     case 'runs':
-      return `over ${durationText(ramp.overHours)}, ${percent(ramp.reached)} reached`;
+      return `over ${durationText(rollout.overHours)}, ${percent(rollout.reached)} reached`;
     case 'over':
       return 'reached it';
     case undefined:
@@ -147,18 +149,18 @@ function rampText({ ramp }: PolicyReport): string {
 }
 
 function pausedText(pause: NonNullable<PolicyReport['paused']>, now: number): string {
-  return printable(`paused now, for ${span(now - pause.at)}, ${pauseText(pause)}`);
+  return printable(`paused now, for ${span(now - pause.at)}, ${pauseReason(pause)}`);
 }
 
-function sayStates(terminal: Terminal, { unchanged, changed }: TwinReport['states']): void {
+function sayStatuses(terminal: Terminal, { unchanged, changed }: TwinReport['statuses']): void {
   if (changed.length === 0) {
     say(terminal);
-    say(terminal, 'No twin would be in another state.');
+    say(terminal, 'No twin would be with another status.');
     return;
   }
   saySection(
     terminal,
-    [right('twins'), 'state', 'then'],
+    [right('twins'), 'status', 'then'],
     [
       ...changed.map(({ from, to, count: number }) => [count(number), from, to]),
       ...(unchanged === 0 ? [] : [[count(unchanged), 'as it is', '']]),
@@ -196,14 +198,14 @@ function sayProblems(terminal: Terminal, policies: readonly PolicyReport[]): voi
       twinText(problem),
       problem.hub,
       problem.path,
-      problem.verdict,
+      problem.status,
       printableStart(problem.why, MOST_WHY),
     ]),
   );
   if (problems.length === 0) return;
   saySection(
     terminal,
-    ['policy', 'device', 'hub', 'path', 'state', 'because'],
+    ['policy', 'device', 'hub', 'path', 'status', 'because'],
     problems,
     'What would not be written, for each policy the first:',
   );

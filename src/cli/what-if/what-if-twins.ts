@@ -7,8 +7,8 @@ import { twinReportOf } from '../../what-if/twin-report.ts';
 import { TwinTally } from '../../what-if/twin-tally.ts';
 import { invalid } from '../shell/arguments.ts';
 import type { Cli } from '../shell/cli.ts';
-import { readFleet } from '../shell/files.ts';
-import { type Progress, showCount, showProgress } from '../shell/progress.ts';
+import { readFleetFile } from '../shell/files.ts';
+import { type ProgressBar, showCount, showProgress } from '../shell/progress.ts';
 import { openState, type State } from '../shell/state.ts';
 import { count, plural, sayJson, type Terminal, tell } from '../shell/terminal.ts';
 import { DEFAULT_FIRST, type TwinsQuestion } from './what-if-inputs.ts';
@@ -24,8 +24,8 @@ const MOST_FIRST = 1_000;
 export async function whatIfTwins({ terminal, env, now }: Cli, options: TwinsQuestion): Promise<number> {
   const { maxWrites, first = DEFAULT_FIRST } = options;
   if (first > MOST_FIRST) throw invalid(`--first is ${first}: write at most ${count(MOST_FIRST)}.`);
-  const { fleet } = readFleet(options.fleet);
-  const against = options.against === undefined ? undefined : readFleet(options.against).fleet;
+  const { fleet } = readFleetFile(options.fleet);
+  const against = options.against === undefined ? undefined : readFleetFile(options.against).fleet;
   const state = openState(env);
   const control = await state.control.read();
   const hosts = hostsOf(fleet, stamp(env));
@@ -63,7 +63,7 @@ export async function whatIfTwins({ terminal, env, now }: Cli, options: TwinsQue
 async function tallyOf(
   trial: TwinTrial,
   state: State,
-  progress: Progress,
+  progress: ProgressBar,
   first: number,
 ): Promise<TwinTally> {
   const tally = new TwinTally(first);
@@ -79,13 +79,13 @@ async function tallyOf(
 }
 
 /** A bar as long as the twins that were counted last, which is about as many as there are. */
-async function expect(terminal: Terminal, state: State, hosts: readonly HostName[]): Promise<Progress> {
+async function expect(terminal: Terminal, state: State, hosts: readonly HostName[]): Promise<ProgressBar> {
   // Sixteen reads a hub, for nothing but the bar.
   if (!terminal.err.isTTY) return showCount(terminal, 'twins');
   let counted = 0;
   for (const host of hosts) {
-    const { states } = await state.twins.counts(host);
-    counted += Object.values(states).reduce((sum, number) => sum + number, 0);
+    const { statuses } = await state.twins.counts(host);
+    counted += Object.values(statuses).reduce((sum, number) => sum + number, 0);
   }
   if (counted === 0) return showCount(terminal, 'twins');
   const progress = showProgress(terminal, 'twins');

@@ -1,12 +1,12 @@
 import { parentPort, workerData } from 'node:worker_threads';
 import { openTrial } from '../../what-if/job.ts';
-import { type Part, tryDevices } from '../../what-if/try-devices.ts';
+import { type DeviceBatch, tryDevices } from '../../what-if/try-devices.ts';
 import type { WorkerData } from './worker-pool.ts';
 
 /** One of the threads of `berth what-if`: takes parts of the devices, answers tallies. */
 const { job, now } = workerData as WorkerData;
 const trial = openTrial(job, now);
 
-parentPort?.on('message', (part: Part) => {
+parentPort?.on('message', (part: DeviceBatch) => {
   parentPort?.postMessage(tryDevices(part, trial));
 });

@@ -1,7 +1,7 @@
 import { once } from 'node:events';
 import { Worker } from 'node:worker_threads';
 import type { Job } from '../../what-if/job.ts';
-import type { Part, PartResult } from '../../what-if/try-devices.ts';
+import type { DeviceBatch, PartResult } from '../../what-if/try-devices.ts';
 
 export interface WorkerData {
   readonly job: Job;
@@ -10,7 +10,7 @@ export interface WorkerData {
 
 /** Tries one part of the devices, one at a time. */
 export interface TrialWorker {
-  tryPart(part: Part): Promise<PartResult>;
+  tryPart(part: DeviceBatch): Promise<PartResult>;
   close(): Promise<void>;
 }
 

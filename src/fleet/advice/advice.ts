@@ -185,7 +185,7 @@ function suddenMoves({ hubs, allocation }: Fleet): readonly ErrorDetail[] {
   if (allocation.fasterByMs !== undefined && allocation.halfLifeMs === undefined) {
     note(
       'allocation.sticky',
-      'moves devices to faster hubs only as far as the draw would put them there, and without allocation.latency it goes by weights alone',
+      'moves devices to faster hubs only as far as the scores put them there, and without allocation.latency it goes by weights alone',
     );
   }
   if (allocation.fasterByMs !== undefined && allocation.fasterByMs < NOISE_MS) {

@@ -148,7 +148,7 @@ function deadIn(root: ASTNode): readonly string[] {
     const source = sourceOf(node, items);
     const domain = isPart ? (source?.domain.part ?? source?.domain) : source?.domain;
     if (source === undefined || domain === undefined) return;
-    for (const text of textsOf(compared, items)) {
+    for (const text of writtenTexts(compared, items)) {
       if (!domain.can(text)) found.add(`compares with ${asciiJson(text)}, ${domain.why(source.name, text)}`);
     }
   };
@@ -219,21 +219,21 @@ function sourceOf(node: ASTNode, items: Items): Source | undefined {
 }
 
 /** The texts that something written out can be: itself, the items of a list, both ends of a choice. */
-export function textsOf(node: ASTNode, items: Items = new Map()): readonly string[] {
+export function writtenTexts(node: ASTNode, items: Items = new Map()): readonly string[] {
   const constant = constantOf(node);
   if (constant !== undefined) return textsIn(constant);
   switch (node.op) {
     case 'id': {
       const list = items.get(node.args);
-      return list === undefined ? [] : textsOf(list, items);
+      return list === undefined ? [] : writtenTexts(list, items);
     }
     case 'list':
-      return node.args.flatMap((item) => textsOf(item, items));
+      return node.args.flatMap((item) => writtenTexts(item, items));
     case '?:':
-      return node.args.slice(1).flatMap((end) => textsOf(end, items));
+      return node.args.slice(1).flatMap((end) => writtenTexts(end, items));
     case '+': {
       const isOfLists = node.args.some(({ op }) => op === 'list');
-      return isOfLists ? node.args.flatMap((part) => textsOf(part, items)) : [];
+      return isOfLists ? node.args.flatMap((part) => writtenTexts(part, items)) : [];
     }
     default:
       return [];

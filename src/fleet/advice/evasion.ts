@@ -4,7 +4,7 @@ import type { Fleet, Rule } from '../fleet.ts';
 import type { RuleFile } from '../schema.ts';
 import { asciiJson } from './ascii-json.ts';
 import type { ConditionTerms } from './condition-terms.ts';
-import { effectOf, type Facts, readableFacts, valueAt, withValue } from './facts.ts';
+import { effectOf, type Facts, factAt, readableFacts, withValue } from './facts.ts';
 import { conditionTerms, honestFacts } from './honest-facts.ts';
 import { type HostileInput, hostileInputs } from './hostile-inputs.ts';
 import { OTHER_TEXT } from './sample-facts.ts';
@@ -54,7 +54,7 @@ export function evasionsOf(rule: Rule): readonly HostileInput[] {
     for (const input of hostileInputs(honest, terms)) {
       if (isNeverTrue && !isNothing(input.value)) continue;
       // A flag or a number is for the device to set: no place that a rule keeps it from leaving.
-      if (rule.effect.kind !== 'require' && !holdsText(valueAt(honest, input.path))) continue;
+      if (rule.effect.kind !== 'require' && !holdsText(factAt(honest, input.path))) continue;
       tried += 1;
       const key = JSON.stringify([input.path, input.value ?? null, input.value === undefined]);
       if (found.has(key) || effectOf(rule, readableFacts(input.facts)) !== 'none') continue;

@@ -32,7 +32,7 @@ export function withValue(
 }
 
 /** The value at a path; undefined where there is none. */
-export function valueAt(facts: JsonObject, path: readonly string[]): JsonValue | undefined {
+export function factAt(facts: JsonObject, path: readonly string[]): JsonValue | undefined {
   let value: JsonValue | undefined = facts;
   for (const key of path) value = ownMember(value, key);
   return value;

@@ -1,7 +1,7 @@
 import { type Expression, syntaxTree, variableNames } from '../expressions/expression.ts';
 import type { Rule } from '../fleet.ts';
 import { type ConditionTerms, termsOf } from './condition-terms.ts';
-import { type Effect, effectOf, type Facts, readableFacts, valueAt, withValue } from './facts.ts';
+import { type Effect, effectOf, type Facts, factAt, readableFacts, withValue } from './facts.ts';
 import { directFacts, inventedFacts, OTHER_TEXT } from './sample-facts.ts';
 
 /** So many are given at most, of those at hand and of those made up. */
@@ -48,5 +48,5 @@ function whatMatters(rule: Rule, facts: Facts, path: readonly string[], wanted: 
     effectOf(rule, readableFacts(withValue(facts, path, other))),
   );
   if (without.every((effect) => effect === wanted)) return [];
-  return [JSON.stringify([path, valueAt(facts, path) ?? null, without])];
+  return [JSON.stringify([path, factAt(facts, path) ?? null, without])];
 }

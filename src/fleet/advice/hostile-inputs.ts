@@ -1,6 +1,6 @@
 import { isObject, type JsonObject, type JsonValue } from '../../json/json.ts';
 import type { ConditionTerms } from './condition-terms.ts';
-import { type Facts, valueAt, withValue } from './facts.ts';
+import { type Facts, factAt, withValue } from './facts.ts';
 import { OTHER_TEXT } from './sample-facts.ts';
 
 /** What a device may send in the place of an honest value, to escape a rule. */
@@ -26,7 +26,7 @@ export function* hostileInputs(honest: Facts, { paths }: ConditionTerms): Genera
       const key = JSON.stringify(place);
       if (seen.has(key)) continue;
       seen.add(key);
-      const value = valueAt(honest, place);
+      const value = factAt(honest, place);
       // A rule that applies where there is nothing is about devices that say something: they may.
       if (value === undefined) continue;
       const members = paths

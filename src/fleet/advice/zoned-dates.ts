@@ -3,7 +3,7 @@ import { isObject, type JsonValue } from '../../json/json.ts';
 import { type ExpressionScope, syntaxTree } from '../expressions/expression.ts';
 import type { Template } from '../expressions/template.ts';
 import type { Fleet } from '../fleet.ts';
-import { textsOf } from './dead-comparisons.ts';
+import { writtenTexts } from './dead-comparisons.ts';
 
 /** A date and time that says how far it is from UTC, other than by `Z`. */
 const ZONED = /^\d{4}-\d\d-\d\dT\d\d:\d\d(:\d\d([.,]\d+)?)?[+-]\d\d(:?\d\d)?$/;
@@ -38,7 +38,7 @@ function datesIn(template: Template, scope: ExpressionScope): readonly string[] 
     case 'literal':
       return textsIn(template.value).filter(isZoned);
     case 'expression':
-      return textsOf(syntaxTree(template.expression, scope)).filter(isZoned);
+      return writtenTexts(syntaxTree(template.expression, scope)).filter(isZoned);
     case 'array':
       return template.items.flatMap((item) => datesIn(item, scope));
     case 'object':

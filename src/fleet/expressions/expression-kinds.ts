@@ -1,5 +1,5 @@
 import type { Environment } from '@marcbachmann/cel-js';
-import { TOO_LARGE, TooLarge, WORK_LIMITS, type Work } from './expression-work.ts';
+import { type ExpressionWork, TOO_LARGE, TooLarge, WORK_LIMITS } from './expression-work.ts';
 
 /** A value is of another kind than the expression needs. Its message holds no values. */
 export class WrongKind extends Error {}
@@ -18,7 +18,7 @@ export const STRICT = {
   list: 'strict_list',
 } as const;
 
-type StrictFunction = (operands: readonly unknown[], work: Work) => unknown;
+type StrictFunction = (operands: readonly unknown[], work: ExpressionWork) => unknown;
 
 /** What answers their calls; cel-js only knows their types. */
 export const STRICT_FUNCTIONS: ReadonlyMap<string, StrictFunction> = new Map<string, StrictFunction>([
@@ -89,7 +89,7 @@ function isMap(value: object): boolean {
 type Comparison = boolean | string;
 
 /** Unknown where the two are of different kinds, also inside: unless what is of one kind differs already. */
-function compare(left: unknown, right: unknown, work: Work): Comparison {
+function compare(left: unknown, right: unknown, work: ExpressionWork): Comparison {
   const kind = kindOf(left);
   if (kind !== kindOf(right)) return `${kind} compared with ${kindOf(right)}`;
   switch (kind) {
@@ -117,7 +117,7 @@ function compare(left: unknown, right: unknown, work: Work): Comparison {
 }
 
 /** Three-valued: false where one pair differs, else unknown where one is, else true. */
-function compareLists(left: readonly unknown[], right: readonly unknown[], work: Work): Comparison {
+function compareLists(left: readonly unknown[], right: readonly unknown[], work: ExpressionWork): Comparison {
   if (left.length !== right.length) return false;
   let result: Comparison = true;
   for (const [index, item] of left.entries()) {
@@ -130,7 +130,7 @@ function compareLists(left: readonly unknown[], right: readonly unknown[], work:
 }
 
 /** A key that one of the two lacks is missing, as elsewhere: they cannot be compared. */
-function compareMaps(left: object, right: object, work: Work): Comparison {
+function compareMaps(left: object, right: object, work: ExpressionWork): Comparison {
   let result: Comparison = true;
   let shared = 0;
   for (const [key, value] of entriesOf(left)) {
@@ -167,7 +167,7 @@ function memberOf(value: object, key: unknown): unknown {
   return value instanceof Map ? value.get(key) : (value as Readonly<Record<string, unknown>>)[key as string];
 }
 
-function isAmong(item: unknown, items: readonly unknown[], work: Work): boolean {
+function isAmong(item: unknown, items: readonly unknown[], work: ExpressionWork): boolean {
   const kind = kindOf(item);
   const fitting = items.filter((each) => kindOf(each) === kind);
   if (fitting.length === 0 && items.length > 0) {
@@ -176,7 +176,7 @@ function isAmong(item: unknown, items: readonly unknown[], work: Work): boolean 
   return isOneOf(item, fitting, work);
 }
 
-function isIn(item: unknown, collection: unknown, work: Work): boolean {
+function isIn(item: unknown, collection: unknown, work: ExpressionWork): boolean {
   switch (kindOf(collection)) {
     case 'list': {
       const items = collection as readonly unknown[];
@@ -192,7 +192,7 @@ function isIn(item: unknown, collection: unknown, work: Work): boolean {
 }
 
 /** Three-valued: true where one is the same, else unknown where one is, else false. */
-function isOneOf(item: unknown, items: readonly unknown[], work: Work): boolean {
+function isOneOf(item: unknown, items: readonly unknown[], work: ExpressionWork): boolean {
   let result: Comparison = false;
   for (const each of items) {
     work.take(1);

@@ -1,7 +1,7 @@
 import type { Context, ParseResult } from '@marcbachmann/cel-js';
 import { WrongKind } from './expression-kinds.ts';
 import { priceOfCall, priceOfOperator } from './expression-prices.ts';
-import { TooMuchWork, WORK_LIMITS, type Work } from './expression-work.ts';
+import { type ExpressionWork, TooMuchWork, WORK_LIMITS } from './expression-work.ts';
 
 /**
  * Counts the work of an expression while it runs. cel-js has no hook for this, so the handlers that its type checker
@@ -11,10 +11,10 @@ import { TooMuchWork, WORK_LIMITS, type Work } from './expression-work.ts';
  */
 
 /** Runs the program, which may take as many steps as there are. */
-export type MeteredProgram = (variables: Context, work: Work) => unknown;
+export type MeteredProgram = (variables: Context, work: ExpressionWork) => unknown;
 
 /** Answers a call of one of Berth's own functions in the place of cel-js. */
-export type OwnFunction = (operands: readonly unknown[], work: Work) => unknown;
+export type OwnFunction = (operands: readonly unknown[], work: ExpressionWork) => unknown;
 
 /**
  * @param program parsed and checked; only what is returned may run it from now on
@@ -64,7 +64,7 @@ interface Type {
 const ACCESSES: ReadonlySet<string> = new Set(['[]', '.?', '[?]']);
 
 class Meter {
-  work: Work | undefined;
+  work: ExpressionWork | undefined;
   #evaluator: Evaluator | undefined;
   readonly #functions: ReadonlyMap<string, OwnFunction>;
   readonly #priceOfError: number;
@@ -265,7 +265,7 @@ class Meter {
     return error;
   }
 
-  get #counted(): Work {
+  get #counted(): ExpressionWork {
     if (this.work === undefined) throw new TooMuchWork('not begun');
     return this.work;
   }

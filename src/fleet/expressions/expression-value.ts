@@ -1,5 +1,5 @@
 import { isObject, type JsonObject, type JsonValue, objectOf } from '../../json/json.ts';
-import { isTooLongText, TooLarge, WORK_LIMITS, type Work } from './expression-work.ts';
+import { type ExpressionWork, isTooLongText, TooLarge, WORK_LIMITS } from './expression-work.ts';
 
 /** A result with more parts than this is not a value that anybody meant. */
 const MAX_PARTS = 10_000;
@@ -20,7 +20,7 @@ export interface PlainResult {
  *
  * @throws TooMuchWork where no work is left to copy it.
  */
-export function plainJson(value: unknown, work: Work): PlainResult {
+export function plainJson(value: unknown, work: ExpressionWork): PlainResult {
   const tooLarge: (readonly string[])[] = [];
   let parts = 0;
   let depth = 0;

@@ -34,7 +34,7 @@ export class TooLarge {
 export const TOO_LARGE = `a text of more than ${WORK_LIMITS.textBytes / 1024} KB, or a list of more than ${WORK_LIMITS.items} items`;
 
 /** Counts the steps of one request, or of one look at a twin: there is one for each of them. */
-export class Work {
+export class ExpressionWork {
   /** All steps taken so far. */
   steps = 0;
   /** True: the expression that runs has taken all the steps that it may take, so it is unknown. */

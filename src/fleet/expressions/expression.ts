@@ -7,7 +7,7 @@ import { metered } from './expression-meter.ts';
 import { oneOfProblem } from './expression-one-of.ts';
 import { strictSource } from './expression-source.ts';
 import { plainJson, readable } from './expression-value.ts';
-import { TOO_LARGE, Work } from './expression-work.ts';
+import { ExpressionWork, TOO_LARGE } from './expression-work.ts';
 
 const OF_A_REQUEST = {
   registrationId: 'string',
@@ -59,7 +59,7 @@ export interface Expression {
   /** True for a path and nothing else: its value is what is there. */
   readonly isPath: boolean;
   /** @param work what is left of the request's; default that of a request with no other expression. */
-  evaluate(variables: Variables, work?: Work): Evaluation;
+  evaluate(variables: Variables, work?: ExpressionWork): Evaluation;
 }
 
 /** Made by `variablesOf`. */
@@ -105,7 +105,7 @@ export function compileExpression(source: string, scope: ExpressionScope): Compi
     const recheck = strict.check();
     if (!recheck.valid) return { ok: false, problem: firstLine(recheck.error) };
     const program = metered(strict, STRICT_FUNCTIONS);
-    const evaluate = withoutStackTraces((variables: Variables, work: Work): Evaluation => {
+    const evaluate = withoutStackTraces((variables: Variables, work: ExpressionWork): Evaluation => {
       work.begin();
       try {
         const { value, tooLarge } = plainJson(program(variables, work), work);
@@ -127,7 +127,7 @@ export function compileExpression(source: string, scope: ExpressionScope): Compi
         source,
         reads,
         isPath,
-        evaluate: (variables, work = new Work()) => evaluate(variables, work),
+        evaluate: (variables, work = new ExpressionWork()) => evaluate(variables, work),
       },
     };
   } catch (error) {
@@ -149,7 +149,7 @@ export function variableNames(scope: ExpressionScope): ReadonlySet<string> {
 export function evaluateCondition(
   expression: Expression,
   variables: Variables,
-  work?: Work,
+  work?: ExpressionWork,
 ): boolean | { readonly unknown: string } {
   const result = expression.evaluate(variables, work);
   if (!result.known) return { unknown: result.why };

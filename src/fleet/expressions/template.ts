@@ -6,7 +6,7 @@ import {
   type Omission,
   type Variables,
 } from './expression.ts';
-import type { Work } from './expression-work.ts';
+import type { ExpressionWork } from './expression-work.ts';
 
 /**
  * JSON whose strings may be expressions: `"=payload.site"` is one, `"==x"` is the text `=x`.
@@ -65,7 +65,7 @@ export function fillTemplate(
   template: Template,
   variables: Variables,
   omissions: Omission[],
-  work?: Work,
+  work?: ExpressionWork,
   path: readonly string[] = [],
 ): JsonValue | undefined {
   switch (template.kind) {

@@ -7,7 +7,7 @@ import { compileExpression, type Expression, type ExpressionScope } from '../exp
 import { readable } from '../expressions/expression-value.ts';
 import { compileTemplate, type Template, templateReads } from '../expressions/template.ts';
 import type {
-  Allocation,
+  AllocationOptions,
   Fleet,
   Hub,
   Layer,
@@ -56,7 +56,7 @@ function compileAllocation(
   layers: readonly Layer[],
   redact: Paths,
   models: Models,
-): Allocation {
+): AllocationOptions {
   const rules = file.rules.map(compileRule);
   const payload = file.payload === undefined ? undefined : template(file.payload, 'layer');
   const { latency, load, sticky } = file;

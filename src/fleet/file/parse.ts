@@ -6,7 +6,7 @@ import { fleetFileSchema } from '../schema.ts';
 import { compileFleet } from './compile.ts';
 import { readFileText } from './file-text.ts';
 import { schemaProblems } from './problems.ts';
-import { referenceProblems } from './references.ts';
+import { fleetReferenceProblems } from './references.ts';
 import { fleetWarnings } from './warnings.ts';
 
 /** A fleet file is read whole into memory and stored in pieces; nobody needs a larger one. */
@@ -37,7 +37,7 @@ export function parseFleet(text: string, models: Models = {}): ParsedFleet {
   const parsed = fleetFileSchema.safeParse(json);
   const problems = [
     ...(parsed.success ? [] : schemaProblems(parsed.error, json)),
-    ...referenceProblems(json),
+    ...fleetReferenceProblems(json),
   ];
   if (!parsed.success || problems.length > 0) return refused(problems);
   return {

@@ -10,7 +10,7 @@ import { pathText } from './problems.ts';
  * paths that overlap. Reads the raw JSON and passes over what has the wrong shape, so that these problems are
  * reported together with those of `schema.ts`.
  */
-export function referenceProblems(file: JsonValue): readonly ErrorDetail[] {
+export function fleetReferenceProblems(file: JsonValue): readonly ErrorDetail[] {
   const problems: ErrorDetail[] = [];
   const problem: Report = (path, message) => problems.push({ path: pathText(path), message });
   const hubs = items(ownMember(file, 'hubs'));

@@ -232,10 +232,10 @@ export class DeadLetterStore {
   }
 
   async #deleteTogether(keys: readonly LetterKey[]): Promise<void> {
-    const outcome = await this.#table.transact(
+    const result = await this.#table.transact(
       keys.map(({ day, rowKey }) => ['delete', { partitionKey: day, rowKey }]),
     );
-    if (outcome.ok) return;
+    if (result.ok) return;
     // One that is gone fails them all.
     for (const { day, rowKey } of keys) await this.#table.delete(day, rowKey);
   }

@@ -40,8 +40,8 @@ export class LetterHours {
       if (granted === 0) return 0;
       const row = rows.find(({ rowKey }) => rowKey === own);
       const properties = { kept: Number(row?.properties.kept ?? 0) + granted };
-      const outcome = await this.#table.putIfUnchanged(PARTITION, own, properties, row?.etag);
-      return outcome === 'written' ? granted : outcome;
+      const result = await this.#table.putIfUnchanged(PARTITION, own, properties, row?.etag);
+      return result === 'written' ? granted : result;
     });
   }
 

@@ -109,6 +109,6 @@ function byAge(left: Row, right: Row): number {
 }
 
 /** What makes two decisions the same: all but the time and the age of the conditions. */
-function essenceOf({ outcome, inputs, revision }: Receipt): string {
-  return sha256Hex(canonicalJson(JSON.parse(JSON.stringify({ outcome, inputs, revision })) as JsonObject));
+function essenceOf({ result, inputs, revision }: Receipt): string {
+  return sha256Hex(canonicalJson(JSON.parse(JSON.stringify({ result, inputs, revision })) as JsonObject));
 }

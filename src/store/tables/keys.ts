@@ -1,10 +1,10 @@
 import type { HostName } from '../../iot-hub/host-name.ts';
 import { hash, sha256Hex } from '../../json/hash.ts';
-import { DUE_PRIORITIES, type DuePriority, type TwinState } from '../../twin/snapshot/shadow.ts';
+import { type TwinStatus, WORK_PRIORITIES, type WorkPriority } from '../../twin/snapshot/snapshot.ts';
 import type { TwinId } from '../../twin/snapshot/twin.ts';
 
 /**
- * Keys of the twin table. All rows of a twin share its partition, so that its shadow, due work and attention
+ * Keys of the twin table. All rows of a twin share its partition, so that its snapshot, work items and attention
  * change in one transaction. Frozen: stored fleets depend on it, and `test/store/keys.test.ts` holds vectors.
  */
 
@@ -28,34 +28,34 @@ export function partitionsOf(host: HostName): readonly PartitionKey[] {
   return Array.from({ length: BUCKETS }, (_, bucket) => partitionKey(host, bucket));
 }
 
-export function shadowKey(id: TwinId): string {
+export function snapshotKey(id: TwinId): string {
   return rowKey('s', id);
 }
 
-/** Which twin a row of a shadow is about, by its key; undefined where the key holds a hash in the place of the ids. */
-export function idOfShadowKey(partition: string, key: string): TwinId | undefined {
+/** Which twin a row of a snapshot is about, by its key; undefined where the key holds a hash in the place of the ids. */
+export function idOfSnapshotKey(partition: string, key: string): TwinId | undefined {
   const host = partition.slice(0, partition.lastIndexOf('|')) as HostName;
   const [, deviceId = '', moduleId] = key.split('|').map(unescapeId);
   const id = { host, deviceId, moduleId };
-  return shadowKey(id) === key ? id : undefined;
+  return snapshotKey(id) === key ? id : undefined;
 }
 
-/** Where a device's module shadows begin. */
-export function moduleShadowPrefix(deviceId: string): string {
+/** Where a device's module snapshots begin. */
+export function moduleSnapshotPrefix(deviceId: string): string {
   return `s|${escapeId(deviceId)}|`;
 }
 
-export function dueKey(id: TwinId, priority: DuePriority, at: number): string {
-  return rowKey(`due|${DUE_PRIORITIES.indexOf(priority)}|${timeText(at)}`, id);
+export function workItemKey(id: TwinId, priority: WorkPriority, at: number): string {
+  return rowKey(`work|${WORK_PRIORITIES.indexOf(priority)}|${timeText(at)}`, id);
 }
 
-/** The range of a priority's due rows whose time is not after `now`: from, and up to but not including. */
-export function dueRange(priority: DuePriority, now: number): readonly [from: string, to: string] {
-  const prefix = `due|${DUE_PRIORITIES.indexOf(priority)}|`;
+/** The range of a priority's work items whose time is not after `now`: from, and up to but not including. */
+export function workItemRange(priority: WorkPriority, now: number): readonly [from: string, to: string] {
+  const prefix = `work|${WORK_PRIORITIES.indexOf(priority)}|`;
   return [prefix, `${prefix}${timeText(now + 1)}`];
 }
 
-export function attentionKey(id: TwinId, state: TwinState): string {
+export function attentionKey(id: TwinId, state: TwinStatus): string {
   return rowKey(`att|${state}`, id);
 }
 

@@ -4,7 +4,7 @@ import { untilStored } from './optimistic.ts';
 
 /** The tables that Berth keeps its state in. */
 export const TABLES = {
-  /** Shadows, due work, attention, tombstones and counts. */
+  /** Snapshots, work items, attention, tombstones and counts. */
   twins: 'berthtwins',
   /** Control row, conditions, fleet revisions, leases, hubs that are not Berth's. */
   state: 'berthstate',
@@ -47,7 +47,7 @@ export interface RowUpdate<Result> {
   readonly result: Result;
 }
 
-export interface Query {
+export interface TableQuery {
   readonly partitionKey: string;
   /** Row keys from here (included) up to there (not included). */
   readonly range?: readonly [from: string, to: string];
@@ -55,7 +55,7 @@ export interface Query {
   readonly limit?: number;
 }
 
-export interface Scan extends Pick<Query, 'range' | 'select'> {
+export interface Scan extends Pick<TableQuery, 'range' | 'select'> {
   /** Partition keys from here (included) up to there (not included). */
   readonly partitions?: readonly [from: string, to: string];
 }
@@ -85,7 +85,7 @@ export class Table {
   }
 
   /** All rows of a query, in the order of their keys. */
-  async list({ partitionKey, range, select, limit }: Query): Promise<readonly Row[]> {
+  async list({ partitionKey, range, select, limit }: TableQuery): Promise<readonly Row[]> {
     const { odata } = await import('@azure/data-tables');
     const filter =
       range === undefined
@@ -195,8 +195,8 @@ export class Table {
       const row = await this.get(partitionKey, rowKey);
       const { put, result } = change(row);
       if (put === 'unchanged') return result;
-      const outcome = await this.putIfUnchanged(partitionKey, rowKey, put, row?.etag);
-      return outcome === 'conflict' ? outcome : result;
+      const stored = await this.putIfUnchanged(partitionKey, rowKey, put, row?.etag);
+      return stored === 'conflict' ? stored : result;
     });
   }
 
@@ -225,8 +225,8 @@ export class Table {
    * All of these or none. Answers the new etags in order, or which action failed and how.
    * (`submitTransaction` passes no etag on for a delete: it is always unconditional.)
    */
-  async transact(actions: readonly TransactionAction[]): Promise<TransactionOutcome> {
-    return this.#call<TransactionOutcome>(async (client) => {
+  async transact(actions: readonly TransactionAction[]): Promise<TransactionResult> {
+    return this.#call<TransactionResult>(async (client) => {
       try {
         const response = await client.submitTransaction([...actions], {
           ...inTime(),
@@ -273,7 +273,7 @@ export class Table {
   }
 }
 
-export type TransactionOutcome =
+export type TransactionResult =
   | { readonly ok: true; readonly etags: readonly (string | undefined)[] }
   | {
       readonly ok: false;

@@ -50,5 +50,7 @@ export class RecordMemory {
 }
 
 function isWaiting({ known }: TwinRecord): boolean {
-  return known.kind === 'shadow' && (known.shadow.unread !== undefined || known.shadow.writing !== undefined);
+  return (
+    known.kind === 'snapshot' && (known.snapshot.unread !== undefined || known.snapshot.writing !== undefined)
+  );
 }

@@ -1,5 +1,5 @@
 import type { NewerFormat } from '../../json/document-format.ts';
-import type { Known } from '../../twin/events/fold.ts';
+import type { Known } from '../../twin/events/apply-event.ts';
 import type { TwinId } from '../../twin/snapshot/twin.ts';
 
 /** A twin that a newer package has stored: it is left alone, because nothing is known of it. */

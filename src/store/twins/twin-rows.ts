@@ -2,37 +2,44 @@ import type { TransactionAction } from '@azure/data-tables';
 import type { HostName } from '../../iot-hub/host-name.ts';
 import { type NewerFormat, newerFormat, presentFormat, readDocument } from '../../json/document-format.ts';
 import { NEVER, parseInstant } from '../../time/instant.ts';
-import type { Known } from '../../twin/events/fold.ts';
-import { type PolicyStanding, type Shadow, unreadShadow } from '../../twin/snapshot/shadow.ts';
-import { SNAPSHOT_FORMAT, snapshotIn } from '../../twin/snapshot/stored-shadow.ts';
+import type { Known } from '../../twin/events/apply-event.ts';
+import { type PolicyStatus, type Snapshot, unreadSnapshot } from '../../twin/snapshot/snapshot.ts';
+import { SNAPSHOT_FORMAT, snapshotIn } from '../../twin/snapshot/stored-snapshot.ts';
 import type { TwinId } from '../../twin/snapshot/twin.ts';
 import { packText, unpackDocument } from '../tables/document.ts';
-import { attentionKey, dueKey, idOfShadowKey, partitionOf, shadowKey, tombstoneKey } from '../tables/keys.ts';
+import {
+  attentionKey,
+  idOfSnapshotKey,
+  partitionOf,
+  snapshotKey,
+  tombstoneKey,
+  workItemKey,
+} from '../tables/keys.ts';
 import type { Row } from '../tables/tables.ts';
 
-/* What is known of a twin as rows of its partition, and back: the shadow, its due work, its attention, its tombstone. */
+/* What is known of a twin as rows of its partition, and back: the snapshot, its work items, its attention, its tombstone. */
 
 export const ID_COLUMNS = ['host', 'deviceId', 'moduleId'];
 /**
- * A deleted twin's shadow row stays as a stub as long as its tombstone: a transaction cannot delete a row
+ * A deleted twin's snapshot row stays as a stub as long as its tombstone: a transaction cannot delete a row
  * conditionally.
  */
 export const DELETED = 'deleted';
 
-/** Standings as a column: `id:standing,…`. */
-function standingsColumn(policies: Shadow['judgement']['policies']): string {
+/** The statuses of policies as a column: `id:status,…`. */
+function policyStatusColumn(policies: Snapshot['lastReconcile']['policies']): string {
   return Object.entries(policies)
-    .map(([policy, standing]) => `${policy}:${standing}`)
+    .map(([policy, policyStatus]) => `${policy}:${policyStatus}`)
     .join(',');
 }
 
-export function readStandings(
+export function readPolicyStatuses(
   column: unknown,
-): readonly (readonly [policy: string, standing: PolicyStanding])[] {
+): readonly (readonly [policy: string, policyStatus: PolicyStatus])[] {
   if (typeof column !== 'string' || column === '') return [];
   return column.split(',').map((entry) => {
-    const [policy = '', standing = ''] = entry.split(':');
-    return [policy, standing as PolicyStanding] as const;
+    const [policy = '', policyStatus = ''] = entry.split(':');
+    return [policy, policyStatus as PolicyStatus] as const;
   });
 }
 
@@ -61,13 +68,13 @@ export function moveRow(
   return actions;
 }
 
-/** Where due work is found when its time comes. */
-export function dueRow(id: TwinId, known: Known) {
-  if (known.kind !== 'shadow' || known.shadow.due === undefined) return undefined;
-  const { priority, at, why } = known.shadow.due;
+/** Where work items is found when its time comes. */
+export function workItemRow(id: TwinId, known: Known) {
+  if (known.kind !== 'snapshot' || known.snapshot.workItem === undefined) return undefined;
+  const { priority, at, why } = known.snapshot.workItem;
   return {
     partitionKey: partitionOf(id),
-    rowKey: dueKey(id, priority, at),
+    rowKey: workItemKey(id, priority, at),
     properties: { ...idColumns(id), why: sentence(why) },
   };
 }
@@ -77,17 +84,17 @@ function sentence(why: string): string {
   return Buffer.from(why.slice(0, 1_000), 'utf8').toString('utf8');
 }
 
-/** States that a person should know of. A drift that is being corrected or held back right now is none of them. */
+/** Statuses that a person should know of. A drift that is being corrected or held back right now is none of them. */
 export function attentionRow(id: TwinId, known: Known) {
-  if (known.kind !== 'shadow') return undefined;
-  const { judgement, writing } = known.shadow;
-  const { state, since, why, isHeld } = judgement;
-  if (state === 'inSync' || state === 'pending') return undefined;
-  if (state === 'drifted' && (isHeld || writing !== undefined)) return undefined;
+  if (known.kind !== 'snapshot') return undefined;
+  const { lastReconcile, writing } = known.snapshot;
+  const { status, since, why, isHeld } = lastReconcile;
+  if (status === 'inSync' || status === 'pending') return undefined;
+  if (status === 'drifted' && (isHeld || writing !== undefined)) return undefined;
   return {
     partitionKey: partitionOf(id),
-    rowKey: attentionKey(id, state),
-    properties: { ...idColumns(id), state, since: new Date(since), why: sentence(why) },
+    rowKey: attentionKey(id, status),
+    properties: { ...idColumns(id), status, since: new Date(since), why: sentence(why) },
   };
 }
 
@@ -101,28 +108,28 @@ export function tombstoneRow(id: TwinId, known: Known) {
   };
 }
 
-/** Stores a shadow, if its row is still the one that was read. */
-export function shadowAction(
+/** Stores a snapshot, if its row is still the one that was read. */
+export function snapshotAction(
   id: TwinId,
   known: Exclude<Known, { kind: 'nothing' }>,
   etag: string | undefined,
 ): TransactionAction {
   const entity = {
     partitionKey: partitionOf(id),
-    rowKey: shadowKey(id),
+    rowKey: snapshotKey(id),
     ...idColumns(id),
-    ...shadowColumns(known),
+    ...snapshotColumns(known),
   };
   return etag === undefined ? ['create', entity] : ['update', entity, 'Replace', { etag }];
 }
 
-function shadowColumns(known: Exclude<Known, { kind: 'nothing' }>): Record<string, unknown> {
+function snapshotColumns(known: Exclude<Known, { kind: 'nothing' }>): Record<string, unknown> {
   const format = presentFormat(SNAPSHOT_FORMAT);
   if (known.kind === 'deleted') return { format, state: DELETED, at: known.at };
-  const { id: _, ...shadow } = known.shadow;
-  const { state, revision, policies } = shadow.judgement;
-  const json = JSON.stringify(shadow);
-  const columns = { format, state, revision, policies: standingsColumn(policies), size: json.length };
+  const { id: _, ...snapshot } = known.snapshot;
+  const { status, revision, policies } = snapshot.lastReconcile;
+  const json = JSON.stringify(snapshot);
+  const columns = { format, status, revision, policies: policyStatusColumn(policies), size: json.length };
   return { ...columns, ...packText(json) };
 }
 
@@ -131,7 +138,7 @@ function idColumns({ host, deviceId, moduleId }: TwinId): Record<string, string>
 }
 
 /** By the columns, for rows whose key tells nothing but a place. */
-export function idOf({ properties }: Row): TwinId {
+export function twinIdOf({ properties }: Row): TwinId {
   return {
     host: String(properties.host) as HostName,
     deviceId: String(properties.deviceId),
@@ -140,8 +147,8 @@ export function idOf({ properties }: Row): TwinId {
 }
 
 /** The key is what a row is found by; its columns are needed where the key holds a hash. */
-export function idOfShadow(row: Row): TwinId {
-  return idOfShadowKey(row.partitionKey, row.rowKey) ?? idOf(row);
+export function idOfSnapshot(row: Row): TwinId {
+  return idOfSnapshotKey(row.partitionKey, row.rowKey) ?? twinIdOf(row);
 }
 
 /** The newer format that a row of a snapshot has; undefined: this package knows its format, or the row is damaged. */
@@ -154,13 +161,13 @@ export function newerSnapshot({ properties }: Row): NewerFormat | undefined {
  * newer package is not damaged (`newerSnapshot`), and must not be given.
  */
 export function knownIn(id: TwinId, { properties }: Row): Known {
-  if (properties.state === DELETED) return readDeleted(id, properties.at);
+  if (properties.status === DELETED) return readDeleted(id, properties.at);
   const read = readDocument(SNAPSHOT_FORMAT, properties.format, () => unpackDocument(properties));
-  return { kind: 'shadow', shadow: snapshotIn(id, read.kind === 'known' ? read.value : undefined) };
+  return { kind: 'snapshot', snapshot: snapshotIn(id, read.kind === 'known' ? read.value : undefined) };
 }
 
 function readDeleted(id: TwinId, column: unknown): Known {
   const at = parseInstant(column);
   if (at !== undefined) return { kind: 'deleted', at };
-  return { kind: 'shadow', shadow: unreadShadow(id, NEVER, 'when it was deleted cannot be read') };
+  return { kind: 'snapshot', snapshot: unreadSnapshot(id, NEVER, 'when it was deleted cannot be read') };
 }

@@ -1,21 +1,21 @@
 import type { HostName } from '../../iot-hub/host-name.ts';
 import type { Instant } from '../../time/instant.ts';
-import type { Known } from '../../twin/events/fold.ts';
+import type { Known } from '../../twin/events/apply-event.ts';
 import {
-  type DuePriority,
-  type PolicyStanding,
-  TWIN_STATES,
-  type TwinState,
-} from '../../twin/snapshot/shadow.ts';
+  type PolicyStatus,
+  TWIN_STATUSES,
+  type TwinStatus,
+  type WorkPriority,
+} from '../../twin/snapshot/snapshot.ts';
 import { type TwinId, twinKey } from '../../twin/snapshot/twin.ts';
 import {
-  dueRange,
-  moduleShadowPrefix,
+  moduleSnapshotPrefix,
   type PartitionKey,
   partitionOf,
   partitionsOf,
   prefixRange,
-  shadowKey,
+  snapshotKey,
+  workItemRange,
 } from '../tables/keys.ts';
 import { type MetNewerFormat, NewerFormatError, type OnNewerFormat } from '../tables/newer-format.ts';
 import type { Row, Table } from '../tables/tables.ts';
@@ -27,49 +27,49 @@ export { isNewer, type NewerTwin, type TwinRecord } from './twin-record.ts';
 import {
   attentionRow,
   DELETED,
-  dueRow,
   ID_COLUMNS,
-  idOf,
-  idOfShadow,
+  idOfSnapshot,
   knownIn,
   moveRow,
   newerSnapshot,
-  readStandings,
-  shadowAction,
+  readPolicyStatuses,
+  snapshotAction,
   tombstoneRow,
+  twinIdOf,
+  workItemRow,
 } from './twin-rows.ts';
 import { TwinWriter } from './twin-writer.ts';
 
-export interface DueRow {
+export interface WorkItemRow {
   readonly id: TwinId;
-  readonly priority: DuePriority;
+  readonly priority: WorkPriority;
   readonly partitionKey: PartitionKey;
   readonly rowKey: string;
 }
 
 export interface Attention {
   readonly id: TwinId;
-  readonly state: TwinState;
+  readonly status: TwinStatus;
   /** Milliseconds since the epoch. */
   readonly since: number;
   readonly why: string;
 }
 
-export type StateCounts = Readonly<Record<TwinState, number>>;
+export type TwinStatusCounts = Readonly<Record<TwinStatus, number>>;
 
 /** How many twins a policy owns something in, by how it stands there. */
-export type StandingCounts = Readonly<Partial<Record<PolicyStanding, number>>>;
+export type PolicyStatusCounts = Readonly<Partial<Record<PolicyStatus, number>>>;
 
 export interface CountedTwins {
-  readonly states: StateCounts;
+  readonly statuses: TwinStatusCounts;
   /** By the id of the policy. */
-  readonly policies: Readonly<Record<string, StandingCounts>>;
+  readonly policies: Readonly<Record<string, PolicyStatusCounts>>;
   /** When the oldest of the buckets was counted, ms since the epoch; undefined while one never was. */
   readonly countedAt: number | undefined;
 }
 
 /**
- * The shadows of twins with their due work and attention, in Azure Table Storage. What a newer package has stored of a twin is
+ * The snapshots of twins with their work items and attention, in Azure Table Storage. What a newer package has stored of a twin is
  * neither used nor overwritten.
  */
 export class TwinStore {
@@ -97,7 +97,7 @@ export class TwinStore {
   }
 
   async #find(id: TwinId): Promise<TwinRecord | NewerTwin> {
-    const row = await this.#table.get(partitionOf(id), shadowKey(id));
+    const row = await this.#table.get(partitionOf(id), snapshotKey(id));
     if (row === undefined) return { id, known: { kind: 'nothing' }, etag: undefined, isRemembered: false };
     const found = this.#twinIn(id, row);
     if (!isNewer(found)) this.#memory.put(found, Number(row.properties.size ?? 0));
@@ -112,7 +112,7 @@ export class TwinStore {
   }
 
   /**
-   * Stores what is now known, if the record is still the one that was read: the shadow, its due row and its
+   * Stores what is now known, if the record is still the one that was read: the snapshot, its work item and its
    * attention row in one transaction. Answers the new record, or `'conflict'`: load it and decide again.
    *
    * @param options.rewrites also what should be stored already is stored again: it may have been lost.
@@ -123,22 +123,22 @@ export class TwinStore {
     { rewrites = false }: { readonly rewrites?: boolean } = {},
   ): Promise<TwinRecord | 'conflict'> {
     const { id, etag } = record;
-    const shadow = shadowAction(id, known, etag);
-    const outcome = await this.#writer.write({
+    const snapshot = snapshotAction(id, known, etag);
+    const result = await this.#writer.write({
       partitionKey: partitionOf(id),
-      shadow,
+      snapshot,
       others: [
-        ...moveRow(dueRow(id, record.known), dueRow(id, known), rewrites),
+        ...moveRow(workItemRow(id, record.known), workItemRow(id, known), rewrites),
         ...moveRow(attentionRow(id, record.known), attentionRow(id, known), rewrites),
         ...moveRow(tombstoneRow(id, record.known), tombstoneRow(id, known), rewrites),
       ],
     });
-    if (outcome === 'conflict') {
+    if (result === 'conflict') {
       this.#memory.forget(id);
-      return outcome;
+      return result;
     }
-    const saved = { id, known, etag: outcome.etag, isRemembered: false };
-    this.#memory.put(saved, Number(shadow[1].size ?? 0));
+    const saved = { id, known, etag: result.etag, isRemembered: false };
+    this.#memory.put(saved, Number(snapshot[1].size ?? 0));
     return saved;
   }
 
@@ -154,11 +154,11 @@ export class TwinStore {
       range: [after === undefined ? from : `${after}\u0000`, to],
       limit,
     });
-    return rows.map((row) => ({ ...this.#twinIn(idOfShadow(row), row), rowKey: row.rowKey }));
+    return rows.map((row) => ({ ...this.#twinIn(idOfSnapshot(row), row), rowKey: row.rowKey }));
   }
 
   /**
-   * Removes rows of due work, attention and deletions that no twin knows of, as they are left where a row was damaged. Looks at one
+   * Removes rows of work items, attention and deletions that no twin knows of, as they are left where a row was damaged. Looks at one
    * page of a partition's rows, in the order of their keys, and answers it.
    */
   async sweep(
@@ -177,10 +177,10 @@ export class TwinStore {
       limit,
     });
     for (const row of rows) {
-      const found = await this.#find(idOf(row));
+      const found = await this.#find(twinIdOf(row));
       if (isNewer(found)) continue;
       const { id, known } = found;
-      const expected = [dueRow(id, known), attentionRow(id, known), tombstoneRow(id, known)];
+      const expected = [workItemRow(id, known), attentionRow(id, known), tombstoneRow(id, known)];
       const isKnown = expected.some(
         (each) => each?.partitionKey === row.partitionKey && each.rowKey === row.rowKey,
       );
@@ -194,23 +194,23 @@ export class TwinStore {
       : [...rows, ...(await this.sweep(partition, to, limit - rows.length))];
   }
 
-  /** The modules of a device that have shadows. */
+  /** The modules of a device that have snapshots. */
   async modulesOf({ host, deviceId }: TwinId): Promise<readonly TwinId[]> {
     const rows = await this.#table.list({
       partitionKey: partitionOf({ host, deviceId }),
-      range: prefixRange(moduleShadowPrefix(deviceId)),
+      range: prefixRange(moduleSnapshotPrefix(deviceId)),
       select: ID_COLUMNS,
     });
-    return rows.map((row) => idOf(row));
+    return rows.map((row) => twinIdOf(row));
   }
 
-  /** Every device that has a shadow, and whether it was deleted; modules are left out. A scan of the table. */
+  /** Every device that has a snapshot, and whether it was deleted; modules are left out. A scan of the table. */
   async *devices(): AsyncGenerator<{ readonly id: TwinId; readonly isDeleted: boolean }> {
-    const pages = this.#table.scan({ range: prefixRange('s|'), select: [...ID_COLUMNS, 'state'] });
+    const pages = this.#table.scan({ range: prefixRange('s|'), select: [...ID_COLUMNS, 'status'] });
     for await (const page of pages) {
       for (const row of page) {
-        const id = idOf(row);
-        if (id.moduleId === undefined) yield { id, isDeleted: row.properties.state === DELETED };
+        const id = twinIdOf(row);
+        if (id.moduleId === undefined) yield { id, isDeleted: row.properties.status === DELETED };
       }
     }
   }
@@ -231,35 +231,35 @@ export class TwinStore {
       // It is awaited after the page, if the reader goes on until then; else nobody wants to know.
       next.catch(() => {});
       for (const row of page) {
-        const found = this.#twinIn(idOfShadow(row), row);
+        const found = this.#twinIn(idOfSnapshot(row), row);
         if (isNewer(found)) throw new NewerFormatError(metIn(found));
         yield found;
       }
     }
   }
 
-  /** Due work of a priority whose time has come in one partition, the oldest first. */
-  async due(
+  /** Work items of a priority whose time has come in one partition, the oldest first. */
+  async dueItems(
     partition: PartitionKey,
-    priority: DuePriority,
+    priority: WorkPriority,
     now: number,
     limit: number,
-  ): Promise<readonly DueRow[]> {
+  ): Promise<readonly WorkItemRow[]> {
     const rows = await this.#table.list({
       partitionKey: partition,
-      range: dueRange(priority, now),
+      range: workItemRange(priority, now),
       select: ID_COLUMNS,
       limit,
     });
-    return rows.map((row) => ({ id: idOf(row), priority, partitionKey: partition, rowKey: row.rowKey }));
+    return rows.map((row) => ({ id: twinIdOf(row), priority, partitionKey: partition, rowKey: row.rowKey }));
   }
 
-  /** Removes a due row that no shadow knows of. */
-  async dropDue({ partitionKey, rowKey }: DueRow): Promise<void> {
+  /** Removes a work item that no snapshot knows of. */
+  async dropItem({ partitionKey, rowKey }: WorkItemRow): Promise<void> {
     await this.#table.delete(partitionKey, rowKey);
   }
 
-  /** The twins of one partition that need a person, by state. */
+  /** The twins of one partition that need a person, by status. */
   async attention(
     partition: PartitionKey,
     after: string | undefined,
@@ -272,8 +272,8 @@ export class TwinStore {
       limit,
     });
     return rows.map((row) => ({
-      id: idOf(row),
-      state: String(row.properties.state) as TwinState,
+      id: twinIdOf(row),
+      status: String(row.properties.status) as TwinStatus,
       since: row.properties.since instanceof Date ? row.properties.since.getTime() : 0,
       why: String(row.properties.why),
       rowKey: row.rowKey,
@@ -281,26 +281,26 @@ export class TwinStore {
   }
 
   /**
-   * Counts the twins of a partition by state, keeps the counts with their time, and removes tombstones older
+   * Counts the twins of a partition by status, keeps the counts with their time, and removes tombstones older
    * than `tombstonesBefore`.
    */
   async count(partition: PartitionKey, now: number, tombstonesBefore: Instant): Promise<void> {
     const rows = await this.#table.list({
       partitionKey: partition,
       range: prefixRange('s|'),
-      select: ['format', 'state', 'policies'],
+      select: ['format', 'status', 'policies'],
     });
-    const counts: Record<TwinState, number> = noTwins();
-    const policies: Record<string, StandingCounts> = {};
+    const counts: Record<TwinStatus, number> = noTwins();
+    const policies: Record<string, PolicyStatusCounts> = {};
     for (const row of rows) {
       // The columns of a newer package may mean something else.
       if (newerSnapshot(row) !== undefined) continue;
       const { properties } = row;
-      const state = TWIN_STATES.find((name) => name === properties.state);
-      if (state === undefined) continue;
-      counts[state] += 1;
-      for (const [policy, standing] of readStandings(properties.policies)) {
-        policies[policy] = addStandings(policies[policy] ?? {}, { [standing]: 1 });
+      const status = TWIN_STATUSES.find((name) => name === properties.status);
+      if (status === undefined) continue;
+      counts[status] += 1;
+      for (const [policy, policyStatus] of readPolicyStatuses(properties.policies)) {
+        policies[policy] = addStatusCounts(policies[policy] ?? {}, { [policyStatus]: 1 });
       }
     }
     await this.#table.put(partition, COUNT_KEY, {
@@ -316,20 +316,23 @@ export class TwinStore {
     const rows = await Promise.all(
       partitionsOf(host).map((partition) => this.#table.get(partition, COUNT_KEY)),
     );
-    const states = noTwins();
-    const policies: Record<string, StandingCounts> = {};
+    const statuses = noTwins();
+    const policies: Record<string, PolicyStatusCounts> = {};
     let countedAt: number | undefined = Number.POSITIVE_INFINITY;
     for (const row of rows) {
-      const counted = JSON.parse(String(row?.properties.policies ?? '{}')) as Record<string, StandingCounts>;
-      for (const [policy, standings] of Object.entries(counted)) {
-        policies[policy] = addStandings(policies[policy] ?? {}, standings);
+      const counted = JSON.parse(String(row?.properties.policies ?? '{}')) as Record<
+        string,
+        PolicyStatusCounts
+      >;
+      for (const [policy, statusCounts] of Object.entries(counted)) {
+        policies[policy] = addStatusCounts(policies[policy] ?? {}, statusCounts);
       }
-      for (const state of TWIN_STATES) states[state] += Number(row?.properties[state] ?? 0);
+      for (const status of TWIN_STATUSES) statuses[status] += Number(row?.properties[status] ?? 0);
       const at = row?.properties.countedAt;
       countedAt =
         at instanceof Date && countedAt !== undefined ? Math.min(countedAt, at.getTime()) : undefined;
     }
-    return { states, policies, countedAt };
+    return { statuses, policies, countedAt };
   }
 
   async #removeTombstones(partition: PartitionKey, before: Instant): Promise<void> {
@@ -337,13 +340,13 @@ export class TwinStore {
     const old = rows.filter(({ properties }) => String(properties.at) < before);
     // After a mass deletion the rest goes in later runs.
     for (const row of old.slice(0, TOMBSTONES_A_RUN)) {
-      const shadow = await this.#table.get(partition, shadowKey(idOf(row)));
-      if (shadow !== undefined && newerSnapshot(shadow) !== undefined) continue;
-      const isStub = shadow?.properties.state === DELETED;
+      const snapshot = await this.#table.get(partition, snapshotKey(twinIdOf(row)));
+      if (snapshot !== undefined && newerSnapshot(snapshot) !== undefined) continue;
+      const isStub = snapshot?.properties.status === DELETED;
       // A twin that was born again in between keeps its row.
       if (
         isStub &&
-        (await this.#table.deleteIfUnchanged(partition, shadow.rowKey, shadow.etag)) === 'conflict'
+        (await this.#table.deleteIfUnchanged(partition, snapshot.rowKey, snapshot.etag)) === 'conflict'
       )
         continue;
       await this.#table.delete(partition, row.rowKey);
@@ -352,18 +355,18 @@ export class TwinStore {
 }
 
 const COUNT_KEY = 'count';
-/** What follows a shadow, in the order of the keys. */
-const SIDE_ROWS = ['att|', 'due|', 'tomb|'];
+/** What follows a snapshot, in the order of the keys. */
+const SIDE_ROWS = ['att|', 'work|', 'tomb|'];
 const TOMBSTONES_A_RUN = 50;
 
-function noTwins(): Record<TwinState, number> {
-  return Object.fromEntries(TWIN_STATES.map((state) => [state, 0])) as Record<TwinState, number>;
+function noTwins(): Record<TwinStatus, number> {
+  return Object.fromEntries(TWIN_STATUSES.map((status) => [status, 0])) as Record<TwinStatus, number>;
 }
 
-export function addStandings(one: StandingCounts, other: StandingCounts): StandingCounts {
-  const sum: Partial<Record<PolicyStanding, number>> = { ...one };
-  for (const [standing, count] of Object.entries(other) as [PolicyStanding, number][]) {
-    sum[standing] = (sum[standing] ?? 0) + count;
+export function addStatusCounts(one: PolicyStatusCounts, other: PolicyStatusCounts): PolicyStatusCounts {
+  const sum: Partial<Record<PolicyStatus, number>> = { ...one };
+  for (const [policyStatus, count] of Object.entries(other) as [PolicyStatus, number][]) {
+    sum[policyStatus] = (sum[policyStatus] ?? 0) + count;
   }
   return sum;
 }

@@ -2,18 +2,18 @@ import type { TransactionAction } from '@azure/data-tables';
 import type { Table } from '../tables/tables.ts';
 
 /**
- * Rows of one twin that change together. The first one is its shadow, whose etag decides whether the change
+ * Rows of one twin that change together. The first one is its snapshot, whose etag decides whether the change
  * still applies.
  */
 export interface RowChange {
   readonly partitionKey: string;
-  readonly shadow: TransactionAction;
-  /** Attention, due work, tombstone: they follow the shadow. A row to delete that is already gone is fine. */
+  readonly snapshot: TransactionAction;
+  /** Attention, work items, tombstone: they follow the snapshot. A row to delete that is already gone is fine. */
   readonly others: readonly TransactionAction[];
 }
 
-/** The new etag of the shadow, or that somebody else has changed it. */
-export type RowOutcome = { readonly etag: string | undefined } | 'conflict';
+/** The new etag of the snapshot, or that somebody else has changed it. */
+export type RowResult = { readonly etag: string | undefined } | 'conflict';
 
 /**
  * A transaction holds at most 100 rows and 4 MiB (Azure Table storage entity group transactions); headroom
@@ -25,7 +25,7 @@ const MAX_BYTES = 3 * 1024 * 1024;
 interface Waiting {
   readonly change: RowChange;
   readonly bytes: number;
-  readonly resolve: (outcome: RowOutcome) => void;
+  readonly resolve: (result: RowResult) => void;
   readonly reject: (error: unknown) => void;
 }
 
@@ -41,7 +41,7 @@ export class TwinWriter {
     this.#table = table;
   }
 
-  write(change: RowChange): Promise<RowOutcome> {
+  write(change: RowChange): Promise<RowResult> {
     return new Promise((resolve, reject) => {
       const waiting: Waiting = { change, bytes: sizeOf(change), resolve, reject };
       const queue = this.#waiting.get(change.partitionKey);
@@ -67,24 +67,24 @@ export class TwinWriter {
    */
   async #send(batch: readonly Waiting[]): Promise<void> {
     const rows = batch.flatMap((waiting) =>
-      [waiting.change.shadow, ...waiting.change.others].map((action) => ({ waiting, action })),
+      [waiting.change.snapshot, ...waiting.change.others].map((action) => ({ waiting, action })),
     );
     try {
-      const outcome = await this.#table.transact(rows.map(({ action }) => action));
-      if (outcome.ok) {
+      const result = await this.#table.transact(rows.map(({ action }) => action));
+      if (result.ok) {
         rows.forEach(({ waiting, action }, index) => {
-          if (action === waiting.change.shadow) waiting.resolve({ etag: outcome.etags[index] });
+          if (action === waiting.change.snapshot) waiting.resolve({ etag: result.etags[index] });
         });
         return;
       }
-      const fault = outcome.failed === undefined ? undefined : rows[outcome.failed];
+      const fault = result.failed === undefined ? undefined : rows[result.failed];
       if (fault === undefined) {
         if (batch.length === 1) batch[0]?.resolve('conflict');
         else for (const waiting of batch) await this.#send([waiting]);
         return;
       }
       const rest = batch.filter((waiting) => waiting !== fault.waiting);
-      if (outcome.why === 'missing' && fault.action !== fault.waiting.change.shadow) {
+      if (result.why === 'missing' && fault.action !== fault.waiting.change.snapshot) {
         await this.#send([...rest, without(fault.waiting, fault.action)]);
         return;
       }
@@ -108,7 +108,7 @@ function take(queue: Waiting[]): readonly Waiting[] {
     const size = 1 + next.change.others.length;
     const full = taken.length > 0 && (actions + size > MAX_ACTIONS || bytes + next.bytes > MAX_BYTES);
     if (full) break;
-    const key = next.change.shadow[1].rowKey;
+    const key = next.change.snapshot[1].rowKey;
     if (rowKeys.has(key)) {
       index += 1;
       continue;
@@ -129,7 +129,7 @@ function without(waiting: Waiting, action: TransactionAction): Waiting {
 
 /** Roughly what a change takes in the transaction's body, where bytes become base64. */
 function sizeOf(change: RowChange): number {
-  return [change.shadow, ...change.others].reduce((sum, [, entity]) => {
+  return [change.snapshot, ...change.others].reduce((sum, [, entity]) => {
     const properties = Object.values(entity).reduce<number>(
       (bytes, value) => bytes + (value instanceof Uint8Array ? value.length * 1.4 : String(value).length),
       0,

@@ -18,7 +18,7 @@ import type { ReconcileResult, Reconciler } from '../reconcile/reconciler.ts';
 import type { SyncContext } from '../reconcile/sync-context.ts';
 
 /** One event with its place in the Event Hub. */
-export interface ReceivedEvent extends RawEvent {
+export interface BatchEvent extends RawEvent {
   readonly partition: string;
   readonly sequenceNumber: number;
 }
@@ -27,7 +27,7 @@ export interface ReceivedEvent extends RawEvent {
 export interface EventSinks {
   /** Answers how many of them were only counted. */
   readonly keepDeadLetters: (letters: readonly DeadLetter[]) => Promise<number>;
-  readonly countStrangers: (hubs: ReadonlyMap<string, number>) => Promise<void>;
+  readonly countUnknownHubs: (hubs: ReadonlyMap<string, number>) => Promise<void>;
   readonly countUnknownSources: (counts: readonly SourceCount[]) => Promise<void>;
 }
 
@@ -38,7 +38,7 @@ export type SourceCount = CountedEvents<'hub' | 'source'>;
 export interface BatchSummary {
   readonly taken: number;
   readonly ignored: number;
-  readonly strangers: number;
+  readonly unknownHubs: number;
   /** Undefined where there are none, as in the next one. */
   readonly unknownSources: number | undefined;
   /** Those that are kept. */
@@ -59,7 +59,7 @@ const CONCURRENCY = 16;
  *   every other twin has been worked on.
  */
 export async function takeBatch(
-  events: readonly ReceivedEvent[],
+  events: readonly BatchEvent[],
   { fleet, hosts, gate, redaction }: Pick<SyncContext, 'fleet' | 'hosts' | 'gate' | 'redaction'>,
   reconciler: Pick<Reconciler, 'reconcile'>,
   sinks: EventSinks,
@@ -67,7 +67,7 @@ export async function takeBatch(
   // A newer package may target more modules.
   const context = eventContext({ fleet, hosts, modules: (await gate.current()).modules });
   const groups = new Map<string, Group>();
-  const strangers = new Map<string, number>();
+  const unknownHubs = new Map<string, number>();
   const sources = new Map<string, SourceCount>();
   const letters: DeadLetter[] = [];
   let ignored = 0;
@@ -85,8 +85,8 @@ export async function takeBatch(
       case 'ignored':
         ignored += 1;
         break;
-      case 'stranger':
-        strangers.set(decoded.hubName, (strangers.get(decoded.hubName) ?? 0) + 1);
+      case 'unknownHub':
+        unknownHubs.set(decoded.hubName, (unknownHubs.get(decoded.hubName) ?? 0) + 1);
         break;
       case 'unknownSource': {
         const { source, hubName: hub = '(none)' } = decoded;
@@ -117,15 +117,15 @@ export async function takeBatch(
   // After the twins: a batch that comes again and again must not count its events each time.
   const [onlyCounted] = await allOf([
     letters.length === 0 ? 0 : sinks.keepDeadLetters(letters),
-    strangers.size === 0 ? undefined : sinks.countStrangers(strangers),
+    unknownHubs.size === 0 ? undefined : sinks.countUnknownHubs(unknownHubs),
     sources.size === 0 ? undefined : sinks.countUnknownSources([...sources.values()]),
   ]);
-  const fromStrangers = sum(strangers.values());
+  const ofUnknownHubs = sum(unknownHubs.values());
   const ofUnknownSources = sum([...sources.values()].map((count) => count.events));
   return {
-    taken: events.length - ignored - fromStrangers - ofUnknownSources - letters.length,
+    taken: events.length - ignored - ofUnknownHubs - ofUnknownSources - letters.length,
     ignored,
-    strangers: fromStrangers,
+    unknownHubs: ofUnknownHubs,
     unknownSources: ofUnknownSources || undefined,
     deadLetters: letters.length - onlyCounted,
     onlyCounted: onlyCounted || undefined,
@@ -148,7 +148,7 @@ function sum(numbers: Iterable<number>): number {
 interface Group {
   readonly id: TwinId;
   readonly events: TwinEvent[];
-  readonly received: ReceivedEvent[];
+  readonly received: BatchEvent[];
 }
 
 /**
@@ -181,7 +181,7 @@ export function decode(
 }
 
 function toLetter(
-  event: ReceivedEvent,
+  event: BatchEvent,
   code: DeadLetter['code'],
   reason: string,
   redaction: Redaction,

@@ -3,7 +3,7 @@ import type { TwinStore } from '../../store/twins/twin-store.ts';
 import { parseInstant } from '../../time/instant.ts';
 import type { EventContext, TwinEvent } from '../../twin/events/event.ts';
 import type { TwinId } from '../../twin/snapshot/twin.ts';
-import { markForRead } from '../reconcile/mark-due.ts';
+import { markForRead } from '../reconcile/mark-for-read.ts';
 import { decode } from './batch.ts';
 
 export interface ReplayOptions {
@@ -38,7 +38,7 @@ export async function replay(letter: KeptLetter, { context, store, now }: Replay
       return { kind: 'ignored', why: decoded.why };
     case 'unknownSource':
       return { kind: 'ignored', why: `has the unknown source ${JSON.stringify(decoded.source)}` };
-    case 'stranger':
+    case 'unknownHub':
       return { kind: 'stays', why: `is from ${decoded.hubName}, which the fleet file does not list` };
     case 'undecodable':
       return {

@@ -3,19 +3,19 @@ import type { Fleet, Hub } from '../../fleet/fleet.ts';
 import { type JsonValue, sameJson } from '../../json/json.ts';
 import { DAY_MS } from '../../time/day.ts';
 import { type Instant, latest, latestBelievable } from '../../time/instant.ts';
-import { adoptOwnWrite, adoptTwin } from '../../twin/events/fold.ts';
+import { adoptOwnWrite, adoptTwin } from '../../twin/events/apply-event.ts';
 import { recordRejection } from '../../twin/events/history.ts';
 import { type Plan, plan } from '../../twin/plan/plan.ts';
 import { valueAt } from '../../twin/snapshot/merge.ts';
 import {
-  DUE_PRIORITIES,
-  type Due,
-  type DuePriority,
   historyAt,
-  type Judgement,
-  type Shadow,
-  type TwinState,
-} from '../../twin/snapshot/shadow.ts';
+  type LastReconcile,
+  type Snapshot,
+  type TwinStatus,
+  WORK_PRIORITIES,
+  type WorkItem,
+  type WorkPriority,
+} from '../../twin/snapshot/snapshot.ts';
 import type { Twin } from '../../twin/snapshot/twin.ts';
 import type { Gate } from './write-gate.ts';
 
@@ -31,7 +31,7 @@ import type { Gate } from './write-gate.ts';
  */
 
 /** What is to be done next about a twin. */
-export type Step =
+export type ReconcileStep =
   /** One GET. */
   | { readonly kind: 'read' }
   /** One PATCH with this etag, between two transactions: what is about to be written (`intentOf`), and what came of it. */
@@ -39,14 +39,14 @@ export type Step =
   /** The identity registry is asked, because a hub answers 404 for a disabled device too. */
   | { readonly kind: 'askStatus' }
   /** The end: how the twin stands is stored. */
-  | { readonly kind: 'settle'; readonly shadow: Shadow; readonly isCorrected: boolean }
+  | { readonly kind: 'settle'; readonly snapshot: Snapshot; readonly isCorrected: boolean }
   /** The end: what is known is stored, with a time at which the work queue brings the twin back. */
-  | { readonly kind: 'requeue'; readonly shadow: Shadow }
+  | { readonly kind: 'requeue'; readonly snapshot: Snapshot }
   /** The end: the twin is gone since then. */
   | { readonly kind: 'forget'; readonly at: Instant };
 
 /** What came of the last step. */
-export type Answer =
+export type StepAnswer =
   /** A read was answered. */
   | { readonly kind: 'twin'; readonly twin: Twin }
   /** A write was answered with the twin after it. */
@@ -78,12 +78,12 @@ export interface Failure {
 }
 
 /** Everything that decides the next step. */
-export interface Work {
+export interface ReconcileState {
   readonly hub: Hub;
-  readonly shadow: Shadow;
-  readonly priority: DuePriority;
+  readonly snapshot: Snapshot;
+  readonly priority: WorkPriority;
   readonly gate: Gate;
-  /** Another instance is between a write's intent and its answer; its due row brings the twin back if it dies. */
+  /** Another instance is between a write's intent and its answer; its work item brings the twin back if it dies. */
   readonly isInFlight: boolean;
   /** Writes that were tried. */
   readonly writes: number;
@@ -101,29 +101,29 @@ export interface Surroundings {
 
 /** The work with what the last answer changed, and what is to be done next. */
 export interface Next {
-  readonly work: Work;
-  readonly step: Step;
+  readonly work: ReconcileState;
+  readonly step: ReconcileStep;
 }
 
 /** How often a write is planned again because somebody else wrote to the twin meanwhile. */
 const MAX_WRITES = 3;
-/** The due row of a write lies this far ahead: long enough for the write, soon enough if this instance dies. */
-const WRITE_DUE_MS = 30_000;
+/** The work item of a write lies this far ahead: long enough for the write, soon enough if this instance dies. */
+const WRITE_REQUEUE_MS = 30_000;
 /** A disabled device is looked at again after an hour, then after twice as long each time, up to a day. */
 const DISABLED_MS = 60 * 60_000;
 const LONGEST_DISABLED_MS = DAY_MS;
 
 /** The work on a twin as it begins. */
 export function workOn(
-  shadow: Shadow,
-  { hub, priority, gate, now }: { hub: Hub; priority: DuePriority; gate: Gate; now: number },
-): Work {
+  snapshot: Snapshot,
+  { hub, priority, gate, now }: { hub: Hub; priority: WorkPriority; gate: Gate; now: number },
+): ReconcileState {
   return {
     hub,
-    shadow,
-    priority: moreUrgent(priority, shadow.due?.priority),
+    snapshot,
+    priority: moreUrgent(priority, snapshot.workItem?.priority),
     gate,
-    isInFlight: shadow.writing !== undefined && (shadow.due?.at ?? 0) > now,
+    isInFlight: snapshot.writing !== undefined && (snapshot.workItem?.at ?? 0) > now,
     writes: 0,
     isOneByOne: false,
     notFound: undefined,
@@ -131,10 +131,10 @@ export function workOn(
 }
 
 /** The first step. */
-export function firstStep(work: Work, at: Surroundings): Next {
-  const { shadow, gate, hub, isInFlight } = work;
-  if (shadow.unread !== undefined) return { work, step: { kind: 'read' } };
-  if (shadow.writing !== undefined && !isInFlight) {
+export function firstStep(work: ReconcileState, at: Surroundings): Next {
+  const { snapshot, gate, hub, isInFlight } = work;
+  if (snapshot.unread !== undefined) return { work, step: { kind: 'read' } };
+  if (snapshot.writing !== undefined && !isInFlight) {
     return reading(work, 'the answer to a write was never stored');
   }
   if (gate.readsFirst(hub.host)) return reading(work, 'the events of its hub are not trusted');
@@ -144,32 +144,32 @@ export function firstStep(work: Work, at: Surroundings): Next {
 /**
  * The first step where policies have changed and not the twin: nothing is asked of a hub, and what it would be asked for is due.
  */
-export function stepWithoutHub(work: Work, at: Surroundings): Next {
-  const { shadow } = work;
-  // Their due row brings them back, with the policies as they are then.
-  if (shadow.unread !== undefined || shadow.writing !== undefined) return settled(work, shadow);
+export function stepWithoutHub(work: ReconcileState, at: Surroundings): Next {
+  const { snapshot } = work;
+  // Their work item brings them back, with the policies as they are then.
+  if (snapshot.unread !== undefined || snapshot.writing !== undefined) return settled(work, snapshot);
   const planned = planOf(work, at);
   if (planned.writes.length === 0) return settle(work, planned, at, false);
   // After trouble it waits as long as that asks for; a time that an older policy asked for is none of the new one's.
-  const isTrouble = shadow.due !== undefined && shadow.due.tries > 0;
-  const due = isTrouble ? shadow.due : dueAt(work, at.now, 'the policies have changed');
-  return requeued(work, { ...shadow, ...judged(shadow, planned, at), due });
+  const isTrouble = snapshot.workItem !== undefined && snapshot.workItem.tries > 0;
+  const workItem = isTrouble ? snapshot.workItem : workItemAt(work, at.now, 'the policies have changed');
+  return requeued(work, { ...snapshot, ...withStatus(snapshot, planned, at), workItem });
 }
 
 /** An instance of an older package keeps what the events say, and leaves the rest to a newer one. */
-export function stepOfOlderPackage(work: Work, { now }: Surroundings): Next {
-  return requeued(work, { ...work.shadow, due: dueAt(work, now, 'a newer package decides') });
+export function stepOfOlderPackage(work: ReconcileState, { now }: Surroundings): Next {
+  return requeued(work, { ...work.snapshot, workItem: workItemAt(work, now, 'a newer package decides') });
 }
 
 /** The next step after an answer. */
-export function nextStep(work: Work, answer: Answer, at: Surroundings): Next {
+export function nextStep(work: ReconcileState, answer: StepAnswer, at: Surroundings): Next {
   switch (answer.kind) {
     case 'twin':
       return afterRead(work, answer.twin, at);
     case 'written':
       return afterWrite(work, answer.twin, answer.plan, at);
     case 'gateChanged':
-      return afterPlan({ ...work, gate: answer.gate, shadow: withoutIntent(work.shadow) }, at);
+      return afterPlan({ ...work, gate: answer.gate, snapshot: withoutIntent(work.snapshot) }, at);
     case 'noPermit':
       return answer.plan === undefined || answer.isQuota
         ? postponed(work, answer.at, answer.why, at, { isQuota: answer.isQuota })
@@ -183,120 +183,125 @@ export function nextStep(work: Work, answer: Answer, at: Surroundings): Next {
   }
 }
 
-function afterRead(work: Work, twin: Twin, at: Surroundings): Next {
-  const { shadow, isInFlight } = work;
-  const led = shadow.unread?.since ?? shadow.asOf;
-  const adopted = adoptTwin(shadow, twin, led, at.fleet.twins.trackedPaths);
-  return afterPlan({ ...work, shadow: isInFlight ? adopted : withoutIntent(adopted) }, at);
+function afterRead(work: ReconcileState, twin: Twin, at: Surroundings): Next {
+  const { snapshot, isInFlight } = work;
+  const led = snapshot.unread?.since ?? snapshot.asOf;
+  const adopted = adoptTwin(snapshot, twin, led, at.fleet.twins.trackedPaths);
+  return afterPlan({ ...work, snapshot: isInFlight ? adopted : withoutIntent(adopted) }, at);
 }
 
 /** What the policies want of the twin as it is known now decides. */
-function afterPlan(work: Work, at: Surroundings): Next {
-  const { shadow, gate, hub, isInFlight, writes } = work;
+function afterPlan(work: ReconcileState, at: Surroundings): Next {
+  const { snapshot, gate, hub, isInFlight, writes } = work;
   const planned = planOf(work, at);
   if (planned.writes.length === 0) {
-    return settle(work, planned, at, isInFlight && planned.state === 'drifted');
+    return settle(work, planned, at, isInFlight && planned.status === 'drifted');
   }
   if (isInFlight) return settle(work, planned, at, true);
   const closed = gate.closedFor(hub.host);
   // Due at once, but nothing is done before the hub is resumed.
   if (closed !== undefined) return held(work, planned, closed, at.now, at);
   if (writes >= MAX_WRITES) {
-    return held(work, planned, 'others write to the twin all the time', at.now + WRITE_DUE_MS, at);
+    return held(work, planned, 'others write to the twin all the time', at.now + WRITE_REQUEUE_MS, at);
   }
-  if (shadow.etag === undefined) return reading(work, 'somebody else wrote to it, so its etag is not known');
+  if (snapshot.etag === undefined)
+    return reading(work, 'somebody else wrote to it, so its etag is not known');
   return {
     work: { ...work, writes: writes + 1 },
-    step: { kind: 'write', plan: planned, etag: shadow.etag },
+    step: { kind: 'write', plan: planned, etag: snapshot.etag },
   };
 }
 
 /** What is stored before a PATCH is sent, so that its event is recognised and the twin comes back if this instance dies. */
-export function intentOf(work: Work, planned: Plan, at: Surroundings): Work {
-  const { shadow } = work;
-  const due = dueAt(work, at.now + WRITE_DUE_MS, 'a correction is being written');
+export function intentOf(work: ReconcileState, planned: Plan, at: Surroundings): ReconcileState {
+  const { snapshot } = work;
+  const workItem = workItemAt(work, at.now + WRITE_REQUEUE_MS, 'a correction is being written');
   return {
     ...work,
-    shadow: { ...shadow, ...judged(shadow, planned, at), writing: planned.writes, due },
+    snapshot: { ...snapshot, ...withStatus(snapshot, planned, at), writing: planned.writes, workItem },
   };
 }
 
-function afterWrite(work: Work, twin: Twin, written: Plan, at: Surroundings): Next {
-  const adopted = adoptOwnWrite(work.shadow, twin, written.writes, at.fleet.twins.trackedPaths);
-  const shadow = withoutEndless(adopted, written, planOf({ ...work, shadow: adopted }, at));
-  const after = { ...work, shadow };
+function afterWrite(work: ReconcileState, twin: Twin, written: Plan, at: Surroundings): Next {
+  const adopted = adoptOwnWrite(work.snapshot, twin, written.writes, at.fleet.twins.trackedPaths);
+  const snapshot = withoutEndless(adopted, written, planOf({ ...work, snapshot: adopted }, at));
+  const after = { ...work, snapshot };
   const { step } = settle(after, planOf(after, at), at, false);
   return { work: after, step: step.kind === 'settle' ? { ...step, isCorrected: true } : step };
 }
 
-function afterFailedWrite(work: Work, failure: Failure, written: Plan, at: Surroundings): Next {
-  const shadow = withoutIntent(work.shadow);
+function afterFailedWrite(work: ReconcileState, failure: Failure, written: Plan, at: Surroundings): Next {
+  const snapshot = withoutIntent(work.snapshot);
   switch (failure.code) {
     case 'BERTH_HUB_PRECONDITION_FAILED':
-      return afterPlan({ ...work, shadow: { ...shadow, etag: undefined } }, at);
+      return afterPlan({ ...work, snapshot: { ...snapshot, etag: undefined } }, at);
     case 'BERTH_HUB_REFUSED': {
       // Which of the values it was, it does not say.
-      if (written.writes.length > 1) return afterPlan({ ...work, shadow, isOneByOne: true }, at);
-      const refused = { ...work, shadow: rejectedByHub(shadow, written, failure) };
+      if (written.writes.length > 1) return afterPlan({ ...work, snapshot, isOneByOne: true }, at);
+      const refused = { ...work, snapshot: rejectedByHub(snapshot, written, failure) };
       return settle(refused, planOf(refused, at), at, false);
     }
     default: {
       // The twin itself will say: the hub's bookkeeping shows also a value that was written once more.
       const next = failure.mayHaveApplied
-        ? unread(work.shadow, 'a write failed after it may have been applied')
-        : shadow;
-      return afterTrouble({ ...work, shadow: next }, failure, at);
+        ? unread(work.snapshot, 'a write failed after it may have been applied')
+        : snapshot;
+      return afterTrouble({ ...work, snapshot: next }, failure, at);
     }
   }
 }
 
-/** A call failed. What the hub says of the device itself is looked into; everything else makes the twin due. */
-function afterTrouble(work: Work, failure: Failure, at: Surroundings): Next {
+/** A call failed. What the hub says of the device itself is looked into; everything else requeues the twin. */
+function afterTrouble(work: ReconcileState, failure: Failure, at: Surroundings): Next {
   if (failure.code === 'BERTH_HUB_NOT_FOUND' && work.notFound === undefined) {
     const notFound = { answeredAt: failure.answeredAt };
     return { work: { ...work, notFound }, step: { kind: 'askStatus' } };
   }
-  const tries = work.shadow.due?.tries ?? 0;
+  const tries = work.snapshot.workItem?.tries ?? 0;
   return postponed(work, at.now + failure.backOffMs, failure.message, at, {
     isQuota: failure.code === 'BERTH_HUB_QUOTA_EXCEEDED',
     tries: tries + 1,
   });
 }
 
-function afterStatus(work: Work, status: 'enabled' | 'disabled' | 'missing', at: Surroundings): Next {
-  const { shadow, notFound } = work;
+function afterStatus(
+  work: ReconcileState,
+  status: 'enabled' | 'disabled' | 'missing',
+  at: Surroundings,
+): Next {
+  const { snapshot, notFound } = work;
   if (status === 'missing') {
-    const known = latest(shadow.asOf, shadow.unread?.since ?? shadow.asOf);
+    const known = latest(snapshot.asOf, snapshot.unread?.since ?? snapshot.asOf);
     const answeredAt = notFound?.answeredAt;
     // No deletion lies in the hub's future, whatever is stored.
     const isBelieved = answeredAt === undefined || known <= latestBelievable(answeredAt);
     return { work, step: { kind: 'forget', at: isBelieved ? known : answeredAt } };
   }
-  const tries = shadow.due?.tries ?? 0;
+  const tries = snapshot.workItem?.tries ?? 0;
   const why = status === 'disabled' ? 'the device is disabled' : 'the hub knows the device but not its twin';
   const wait = Math.min(DISABLED_MS * 2 ** Math.min(tries, 10), LONGEST_DISABLED_MS);
   return requeued(work, {
-    ...shadow,
-    parked: { why },
+    ...snapshot,
+    suspended: { why },
     writing: undefined,
-    judgement: judgementOf(shadow, 'parked', why, at),
-    due: { ...dueAt(work, at.now + wait, why), tries: tries + 1 },
+    lastReconcile: lastReconcileOf(snapshot, 'suspended', why, at),
+    workItem: { ...workItemAt(work, at.now + wait, why), tries: tries + 1 },
   });
 }
 
 /** How the twin stands is stored, and when it is worked on again. */
-function settle(work: Work, planned: Plan, at: Surroundings, keepsWriting: boolean): Next {
-  const shadow = { ...work.shadow, ...judged(work.shadow, planned, at) };
-  if (keepsWriting) return settled(work, shadow);
-  const due: Due | undefined =
+function settle(work: ReconcileState, planned: Plan, at: Surroundings, keepsWriting: boolean): Next {
+  const snapshot = { ...work.snapshot, ...withStatus(work.snapshot, planned, at) };
+  if (keepsWriting) return settled(work, snapshot);
+  const workItem: WorkItem | undefined =
     planned.writes.length > 0
       ? { priority: 'drift', at: at.now + 1_000, why: planned.why, tries: 0 }
       : nextWork(planned);
-  return settled(work, { ...shadow, writing: undefined, parked: undefined, due });
+  return settled(work, { ...snapshot, writing: undefined, suspended: undefined, workItem });
 }
 
 /** When the twin is worked on again even if nothing happens, and as what. */
-function nextWork({ nextAt, askAt, why }: Plan): Due | undefined {
+function nextWork({ nextAt, askAt, why }: Plan): WorkItem | undefined {
   if (nextAt !== undefined && (askAt === undefined || nextAt <= askAt)) {
     return { priority: 'drift', at: nextAt, why, tries: 0 };
   }
@@ -304,60 +309,60 @@ function nextWork({ nextAt, askAt, why }: Plan): Due | undefined {
 }
 
 /** What would be written waits until then, ms since the epoch. */
-function held(work: Work, planned: Plan, why: string, until: number, at: Surroundings): Next {
-  const { paths, judgement } = judged(work.shadow, planned, at);
+function held(work: ReconcileState, planned: Plan, why: string, until: number, at: Surroundings): Next {
+  const { paths, lastReconcile } = withStatus(work.snapshot, planned, at);
   return requeued(work, {
-    ...work.shadow,
+    ...work.snapshot,
     paths,
-    judgement: { ...judgement, why: `${judgement.why}; ${why}` },
+    lastReconcile: { ...lastReconcile, why: `${lastReconcile.why}; ${why}` },
     writing: undefined,
-    due: dueAt(work, until, why),
+    workItem: workItemAt(work, until, why),
   });
 }
 
 /** Nothing can be asked of the hub until then, ms since the epoch. */
 function postponed(
-  work: Work,
+  work: ReconcileState,
   until: number,
   why: string,
   at: Surroundings,
   { isQuota, tries }: { readonly isQuota: boolean; readonly tries?: number },
 ): Next {
-  const { shadow } = work;
-  const due = dueAt(work, until, why);
-  const state: TwinState = isQuota ? 'parked' : shadow.unread === undefined ? 'drifted' : 'unknown';
+  const { snapshot } = work;
+  const workItem = workItemAt(work, until, why);
+  const state: TwinStatus = isQuota ? 'suspended' : snapshot.unread === undefined ? 'drifted' : 'unknown';
   return requeued(work, {
-    ...shadow,
-    due: tries === undefined ? due : { ...due, tries },
-    parked: isQuota ? { why } : undefined,
-    judgement: judgementOf(shadow, state, why, at),
+    ...snapshot,
+    workItem: tries === undefined ? workItem : { ...workItem, tries },
+    suspended: isQuota ? { why } : undefined,
+    lastReconcile: lastReconcileOf(snapshot, state, why, at),
   });
 }
 
-function settled(work: Work, shadow: Shadow): Next {
-  return { work, step: { kind: 'settle', shadow, isCorrected: false } };
+function settled(work: ReconcileState, snapshot: Snapshot): Next {
+  return { work, step: { kind: 'settle', snapshot, isCorrected: false } };
 }
 
-function requeued(work: Work, shadow: Shadow): Next {
-  return { work, step: { kind: 'requeue', shadow } };
+function requeued(work: ReconcileState, snapshot: Snapshot): Next {
+  return { work, step: { kind: 'requeue', snapshot } };
 }
 
-function reading(work: Work, why: string): Next {
-  return { work: { ...work, shadow: unread(work.shadow, why) }, step: { kind: 'read' } };
+function reading(work: ReconcileState, why: string): Next {
+  return { work: { ...work, snapshot: unread(work.snapshot, why) }, step: { kind: 'read' } };
 }
 
-function unread(shadow: Shadow, why: string): Shadow {
-  return { ...shadow, unread: { since: shadow.asOf, why } };
+function unread(snapshot: Snapshot, why: string): Snapshot {
+  return { ...snapshot, unread: { since: snapshot.asOf, why } };
 }
 
-function withoutIntent(shadow: Shadow): Shadow {
-  return shadow.writing === undefined ? shadow : { ...shadow, writing: undefined };
+function withoutIntent(snapshot: Snapshot): Snapshot {
+  return snapshot.writing === undefined ? snapshot : { ...snapshot, writing: undefined };
 }
 
-function planOf({ shadow, hub, gate, isOneByOne }: Work, { fleet, now }: Surroundings): Plan {
-  const { host, deviceId } = shadow.id;
+function planOf({ snapshot, hub, gate, isOneByOne }: ReconcileState, { fleet, now }: Surroundings): Plan {
+  const { host, deviceId } = snapshot.id;
   return plan({
-    shadow,
+    snapshot,
     hub,
     twins: fleet.twins,
     holdOf: (policy) => gate.holdOf(policy, { host, deviceId }, fleet.twins.rollout, now),
@@ -366,26 +371,31 @@ function planOf({ shadow, hub, gate, isOneByOne }: Work, { fleet, now }: Surroun
   });
 }
 
-function judged(shadow: Shadow, planned: Plan, at: Surroundings): Pick<Shadow, 'paths' | 'judgement'> {
+function withStatus(
+  snapshot: Snapshot,
+  planned: Plan,
+  at: Surroundings,
+): Pick<Snapshot, 'paths' | 'lastReconcile'> {
   const { policies, isHeld, paths } = planned;
-  const before = shadow.judgement;
-  const judgement = { ...judgementOf(shadow, planned.state, planned.why, at), policies, isHeld };
+  const before = snapshot.lastReconcile;
+  const lastReconcile = { ...lastReconcileOf(snapshot, planned.status, planned.why, at), policies, isHeld };
   // What comes to the same is no news, whichever fleet file said so.
   const isSame =
-    before.revision !== '' && sameJson(asJson({ ...judgement, revision: before.revision }), asJson(before));
-  return { paths, judgement: isSame ? before : judgement };
+    before.revision !== '' &&
+    sameJson(asJson({ ...lastReconcile, revision: before.revision }), asJson(before));
+  return { paths, lastReconcile: isSame ? before : lastReconcile };
 }
 
-function judgementOf(
-  { judgement: before }: Shadow,
-  state: TwinState,
+function lastReconcileOf(
+  { lastReconcile: before }: Snapshot,
+  state: TwinStatus,
   why: string,
   { fleet, now }: Surroundings,
-): Judgement {
-  const isSame = before.state === state && before.since > 0 && before.since <= now;
+): LastReconcile {
+  const isSame = before.status === state && before.since > 0 && before.since <= now;
   return {
     ...before,
-    state,
+    status: state,
     why,
     since: isSame ? before.since : now,
     revision: fleet.revision,
@@ -393,44 +403,44 @@ function judgementOf(
   };
 }
 
-function dueAt({ priority, shadow }: Work, at: number, why: string): Due {
-  return { priority, at: Math.ceil(at), why, tries: shadow.due?.tries ?? 0 };
+function workItemAt({ priority, snapshot }: ReconcileState, at: number, why: string): WorkItem {
+  return { priority, at: Math.ceil(at), why, tries: snapshot.workItem?.tries ?? 0 };
 }
 
 /** What the hub keeps in another form than it was sent would differ for ever, unless the policy takes the two for the same. */
-function withoutEndless(shadow: Shadow, { writes }: Plan, after: Plan): Shadow {
-  const drifted = new Set(after.leaves.flatMap(({ path, verdict }) => (verdict === 'drifted' ? [path] : [])));
+function withoutEndless(snapshot: Snapshot, { writes }: Plan, after: Plan): Snapshot {
+  const drifted = new Set(after.leaves.flatMap(({ path, status }) => (status === 'drifted' ? [path] : [])));
   const endless = writes.filter(
     ({ path, value }) =>
-      drifted.has(path.join('.')) && !sameJson(valueAt(shadow.desired, path) ?? null, value),
+      drifted.has(path.join('.')) && !sameJson(valueAt(snapshot.desired, path) ?? null, value),
   );
-  if (endless.length === 0) return shadow;
+  if (endless.length === 0) return snapshot;
   const why = 'the hub keeps the value in another form';
   const paths = endless.map(({ path, policy, value }) => {
     const key = path.join('.');
     return [
       key,
-      recordRejection(historyAt(shadow.paths, key), { policy, value, why, isByHub: true }),
+      recordRejection(historyAt(snapshot.paths, key), { policy, value, why, isByHub: true }),
     ] as const;
   });
-  return { ...shadow, paths: { ...shadow.paths, ...Object.fromEntries(paths) } };
+  return { ...snapshot, paths: { ...snapshot.paths, ...Object.fromEntries(paths) } };
 }
 
 /** The hub found fault with the patch itself: sending it again would only be refused again. */
-function rejectedByHub(shadow: Shadow, { writes, paths }: Plan, { hubCode }: Failure): Shadow {
+function rejectedByHub(snapshot: Snapshot, { writes, paths }: Plan, { hubCode }: Failure): Snapshot {
   const why = `the hub refused the value (${hubCode})`;
   const rejected = writes.map(({ path, policy, value }) => {
     const key = path.join('.');
     return [key, recordRejection(historyAt(paths, key), { policy, value, why, isByHub: true })] as const;
   });
-  return { ...shadow, paths: { ...paths, ...Object.fromEntries(rejected) } };
+  return { ...snapshot, paths: { ...paths, ...Object.fromEntries(rejected) } };
 }
 
-function moreUrgent(one: DuePriority, other: DuePriority | undefined): DuePriority {
-  return other !== undefined && DUE_PRIORITIES.indexOf(other) < DUE_PRIORITIES.indexOf(one) ? other : one;
+function moreUrgent(one: WorkPriority, other: WorkPriority | undefined): WorkPriority {
+  return other !== undefined && WORK_PRIORITIES.indexOf(other) < WORK_PRIORITIES.indexOf(one) ? other : one;
 }
 
 /** As it is stored: `undefined` leaves no trace. */
-function asJson(judgement: Judgement): JsonValue {
-  return JSON.parse(JSON.stringify(judgement)) as JsonValue;
+function asJson(lastReconcile: LastReconcile): JsonValue {
+  return JSON.parse(JSON.stringify(lastReconcile)) as JsonValue;
 }

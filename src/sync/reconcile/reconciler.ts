@@ -1,12 +1,12 @@
 import { untilStored } from '../../store/tables/optimistic.ts';
 import type { TwinRecord } from '../../store/twins/twin-store.ts';
 import { NEVER } from '../../time/instant.ts';
+import { applyEvent, type Known } from '../../twin/events/apply-event.ts';
 import type { TwinEvent } from '../../twin/events/event.ts';
-import { foldEvent, type Known } from '../../twin/events/fold.ts';
 import { redactEvent, redactKept } from '../../twin/events/redact.ts';
-import type { DuePriority } from '../../twin/snapshot/shadow.ts';
+import type { WorkPriority } from '../../twin/snapshot/snapshot.ts';
 import { type TwinId, twinKey } from '../../twin/snapshot/twin.ts';
-import { markForRead } from './mark-due.ts';
+import { markForRead } from './mark-for-read.ts';
 import { firstStep, stepOfOlderPackage, stepWithoutHub, workOn } from './protocol.ts';
 import type { SyncContext } from './sync-context.ts';
 import { type Reconciled, TwinWork } from './twin-work.ts';
@@ -14,11 +14,11 @@ import { type Reconciled, TwinWork } from './twin-work.ts';
 export type { Reconciled, ReconcileResult } from './twin-work.ts';
 
 /**
- * Brings one twin to where the policies want it: takes its events into the shadow, asks the hub only where
- * the shadow cannot be trusted, and writes the smallest correction. One worker a twin; another instance may
+ * Brings one twin to where the policies want it: takes its events into the snapshot, asks the hub only where
+ * the snapshot cannot be trusted, and writes the smallest correction. One worker a twin; another instance may
  * work on the same one, which the record's etag sorts out.
  *
- * Hub trouble makes the twin due and is no failure.
+ * Hub trouble requeues the twin and is no failure.
  *
  * @throws BerthError `BERTH_STORE_UNAVAILABLE` where the state tables cannot be used: the events must come
  *   again; `BERTH_FORMAT_NEWER` for a twin that a newer package has stored: none of its events is taken as done.
@@ -41,16 +41,16 @@ export class Reconciler {
    *
    * @param loaded its record, where that was just read.
    */
-  async judge(id: TwinId, loaded?: TwinRecord): Promise<Reconciled> {
+  async resync(id: TwinId, loaded?: TwinRecord): Promise<Reconciled> {
     return this.#untilStored(id, loaded ?? 'stored', async (record) => {
       const { known } = record;
       const hub = this.#context.fleet.hubByHost.get(id.host);
       const gate = await this.#context.gate.current();
-      if (known.kind !== 'shadow' || hub === undefined || gate.isOutdated)
+      if (known.kind !== 'snapshot' || hub === undefined || gate.isOutdated)
         return { result: 'nothing', known };
-      const shadow = redactKept(known.shadow, this.#context.redaction);
+      const snapshot = redactKept(known.snapshot, this.#context.redaction);
       return new TwinWork(record, hub, this.#context).perform((at) =>
-        stepWithoutHub(workOn(shadow, { hub, priority: 'resync', gate, now: at.now }), at),
+        stepWithoutHub(workOn(snapshot, { hub, priority: 'resync', gate, now: at.now }), at),
       );
     });
   }
@@ -72,7 +72,7 @@ export class Reconciler {
   }
 
   async #attempt(record: TwinRecord, events: readonly TwinEvent[]): Promise<Reconciled | 'conflict'> {
-    const { known, seen } = this.#fold(record.known, events);
+    const { known, seen } = this.#apply(record.known, events);
     if (record.isRemembered && seen.gaps > 0) return 'conflict';
     const reconciled = await this.#act(record, known, events);
     if (reconciled === 'conflict') return reconciled;
@@ -82,18 +82,18 @@ export class Reconciler {
     return reconciled;
   }
 
-  #fold(before: Known, events: readonly TwinEvent[]) {
+  #apply(before: Known, events: readonly TwinEvent[]) {
     const { fleet, redaction } = this.#context;
     const seen = { merged: 0, replayed: 0, gaps: 0 };
     let known = before;
     for (const event of events) {
-      const next = foldEvent(known, redactEvent(event, redaction), fleet.twins.trackedPaths);
+      const next = applyEvent(known, redactEvent(event, redaction), fleet.twins.trackedPaths);
       if (event.kind !== 'activity') seen[whatCame(known, next)] += 1;
       known = next;
     }
-    if (known !== before && known.kind === 'shadow') {
+    if (known !== before && known.kind === 'snapshot') {
       // An answer may come in parts, of which only the whole shows what it is.
-      known = { kind: 'shadow', shadow: redactKept(known.shadow, redaction) };
+      known = { kind: 'snapshot', snapshot: redactKept(known.snapshot, redaction) };
     }
     return { known, seen };
   }
@@ -112,7 +112,7 @@ export class Reconciler {
     const gate = await this.#context.gate.current();
     const begin = gate.isOutdated ? stepOfOlderPackage : firstStep;
     const reconciled = await new TwinWork(record, hub, this.#context).perform((at) =>
-      begin(workOn(known.shadow, { hub, priority: priorityOf(events), gate, now: at.now }), at),
+      begin(workOn(known.snapshot, { hub, priority: priorityOf(events), gate, now: at.now }), at),
     );
     const isGone = reconciled !== 'conflict' && reconciled.result === 'deleted';
     if (isGone && record.id.moduleId === undefined) await this.#readModules(record.id);
@@ -152,11 +152,11 @@ function whatCame(before: Known, after: Known): 'merged' | 'replayed' | 'gaps' {
 }
 
 function isUnread(known: Known): boolean {
-  return known.kind === 'shadow' && known.shadow.unread !== undefined;
+  return known.kind === 'snapshot' && known.snapshot.unread !== undefined;
 }
 
 /** A change by a service may be a person's edit; they wait for its effect. */
-function priorityOf(events: readonly TwinEvent[]): DuePriority {
+function priorityOf(events: readonly TwinEvent[]): WorkPriority {
   const edited = events.some(
     ({ kind, ...event }) =>
       kind === 'replace' ||

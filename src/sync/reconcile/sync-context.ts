@@ -19,7 +19,7 @@ export interface SyncContext {
   readonly hubs: BudgetedHubPort;
   readonly twins: Pick<
     TwinStore,
-    'load' | 'save' | 'modulesOf' | 'page' | 'sweep' | 'due' | 'dropDue' | 'count' | 'counts'
+    'load' | 'save' | 'modulesOf' | 'page' | 'sweep' | 'dueItems' | 'dropItem' | 'count' | 'counts'
   >;
   /** What the control row allows, as it is known now. */
   readonly gate: { current(): Promise<Gate> };

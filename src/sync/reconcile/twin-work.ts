@@ -6,24 +6,24 @@ import { HubError } from '../../hub/port.ts';
 import { type JsonValue, sameJson } from '../../json/json.ts';
 import { mustComeAgain } from '../../store/tables/newer-format.ts';
 import type { TwinRecord } from '../../store/twins/twin-store.ts';
-import type { Known } from '../../twin/events/fold.ts';
+import type { Known } from '../../twin/events/apply-event.ts';
 import type { Plan } from '../../twin/plan/plan.ts';
-import type { Shadow } from '../../twin/snapshot/shadow.ts';
+import type { Snapshot } from '../../twin/snapshot/snapshot.ts';
 import { twinKey } from '../../twin/snapshot/twin.ts';
 import { backOff } from './back-off.ts';
 import {
-  type Answer,
   intentOf,
   type Next,
   nextStep,
-  type Step,
+  type ReconcileState,
+  type ReconcileStep,
+  type StepAnswer,
   type Surroundings,
-  type Work,
 } from './protocol.ts';
 import type { SyncContext } from './sync-context.ts';
 
 /** What reconciling one twin came to. */
-export type ReconcileResult = 'nothing' | 'unchanged' | 'stored' | 'corrected' | 'due' | 'deleted';
+export type ReconcileResult = 'nothing' | 'unchanged' | 'stored' | 'corrected' | 'requeued' | 'deleted';
 
 /** The result of reconciling one twin, and what is known of it after that. */
 export interface Reconciled {
@@ -52,9 +52,9 @@ export class TwinWork {
     for (;;) {
       switch (step.kind) {
         case 'settle':
-          return this.#end(step.shadow, 'stored', step.isCorrected);
+          return this.#end(step.snapshot, 'stored', step.isCorrected);
         case 'requeue': {
-          const requeued = await this.#end(step.shadow, 'due');
+          const requeued = await this.#end(step.snapshot, 'requeued');
           return requeued === 'conflict' || !this.#lacksPermit
             ? requeued
             : { ...requeued, lacksPermit: true };
@@ -75,11 +75,11 @@ export class TwinWork {
 
   /** One call to the hub, or what keeps it from being made. */
   async #act(
-    work: Work,
-    step: Extract<Step, { kind: 'read' | 'write' | 'askStatus' }>,
-  ): Promise<{ readonly work: Work; readonly answer: Answer } | 'conflict'> {
+    work: ReconcileState,
+    step: Extract<ReconcileStep, { kind: 'read' | 'write' | 'askStatus' }>,
+  ): Promise<{ readonly work: ReconcileState; readonly answer: StepAnswer } | 'conflict'> {
     const { hubs } = this.#context;
-    const { id } = work.shadow;
+    const { id } = work.snapshot;
     switch (step.kind) {
       case 'read': {
         const answer = await this.#call(
@@ -108,12 +108,12 @@ export class TwinWork {
 
   /** One PATCH, between two transactions: what it is about to do, and what came of it. */
   async #write(
-    work: Work,
+    work: ReconcileState,
     planned: Plan,
     etag: string,
-  ): Promise<{ readonly work: Work; readonly answer: Answer } | 'conflict'> {
+  ): Promise<{ readonly work: ReconcileState; readonly answer: StepAnswer } | 'conflict'> {
     const { gate, hubs } = this.#context;
-    const permit = await hubs.permitWrite(work.shadow.id);
+    const permit = await hubs.permitWrite(work.snapshot.id);
     if (permit.kind === 'noPermit') {
       this.#lacksPermit = true;
       return { work, answer: { ...this.#noPermit(permit), plan: planned } };
@@ -122,43 +122,43 @@ export class TwinWork {
     const before = await gate.current();
     if (before !== work.gate) return { work, answer: { kind: 'gateChanged', gate: before } };
     const intent = intentOf(work, planned, this.#surroundings());
-    if ((await this.#save({ kind: 'shadow', shadow: intent.shadow })) === 'conflict') return 'conflict';
+    if ((await this.#save({ kind: 'snapshot', snapshot: intent.snapshot })) === 'conflict') return 'conflict';
     const now = await gate.current();
     if (now !== before) return { work: intent, answer: { kind: 'gateChanged', gate: now } };
     try {
       const twin = await hubs.patchDesired(permit, planned.patch, etag);
       return { work: intent, answer: { kind: 'written', twin, plan: planned } };
     } catch (error) {
-      const answer = this.#failed(error, work.shadow.due?.tries);
+      const answer = this.#failed(error, work.snapshot.workItem?.tries);
       if (isToldOfWrite(error, planned)) this.#warn(error);
       return { work: intent, answer: { ...answer, plan: planned } };
     }
   }
 
   async #call<Result>(
-    work: Work,
+    work: ReconcileState,
     ask: () => Promise<Permitted<Result>>,
-    toAnswer: (result: Result) => Answer,
+    toAnswer: (result: Result) => StepAnswer,
     isWarnedOf: (error: unknown) => boolean,
-  ): Promise<Answer> {
+  ): Promise<StepAnswer> {
     try {
       const permitted = await ask();
       return permitted.kind === 'noPermit' ? this.#noPermit(permitted) : toAnswer(permitted.answer);
     } catch (error) {
-      const answer = this.#failed(error, work.shadow.due?.tries);
+      const answer = this.#failed(error, work.snapshot.workItem?.tries);
       if (isWarnedOf(error)) this.#warn(error as BerthError);
       return answer;
     }
   }
 
   /** By the hubs' clock, as all times of work. */
-  #noPermit({ at, why, isQuota }: NoPermit): Extract<Answer, { kind: 'noPermit' }> {
+  #noPermit({ at, why, isQuota }: NoPermit): Extract<StepAnswer, { kind: 'noPermit' }> {
     const { now, hubNow } = this.#context;
     return { kind: 'noPermit', at: hubNow() + (at - now()), why, isQuota };
   }
 
   /** @throws what is no trouble with the hub: a defect, or the state tables. */
-  #failed(error: unknown, tries = 0): Extract<Answer, { kind: 'failed' }> {
+  #failed(error: unknown, tries = 0): Extract<StepAnswer, { kind: 'failed' }> {
     if (!(error instanceof BerthError) || mustComeAgain(error)) throw error;
     const hubError = error instanceof HubError ? error : undefined;
     const failure = {
@@ -181,11 +181,15 @@ export class TwinWork {
     });
   }
 
-  async #end(shadow: Shadow, result: ReconcileResult, isCorrected = false): Promise<Reconciled | 'conflict'> {
+  async #end(
+    snapshot: Snapshot,
+    result: ReconcileResult,
+    isCorrected = false,
+  ): Promise<Reconciled | 'conflict'> {
     const { known } = this.#record;
-    const after: Known = { kind: 'shadow', shadow };
+    const after: Known = { kind: 'snapshot', snapshot };
     // Nearly always an event was merged, which is told without looking at everything.
-    const isNewer = known.kind !== 'shadow' || known.shadow.version !== shadow.version;
+    const isNewer = known.kind !== 'snapshot' || known.snapshot.version !== snapshot.version;
     if (!isNewer && sameJson(asJson(known), asJson(after))) {
       return { result: isCorrected ? 'corrected' : 'unchanged', known: after };
     }
@@ -193,7 +197,7 @@ export class TwinWork {
     return { result: isCorrected ? 'corrected' : result, known: after };
   }
 
-  async #forget(at: Extract<Step, { kind: 'forget' }>['at']): Promise<Reconciled | 'conflict'> {
+  async #forget(at: Extract<ReconcileStep, { kind: 'forget' }>['at']): Promise<Reconciled | 'conflict'> {
     const known: Known = { kind: 'deleted', at };
     return (await this.#save(known)) === 'conflict' ? 'conflict' : { result: 'deleted', known };
   }

@@ -1,6 +1,6 @@
 import type { Control } from '../../control/control.ts';
 import { pauseOf } from '../../control/pauses.ts';
-import { holdOf, type Place } from '../../control/ramps.ts';
+import { holdOf, type TwinPlace } from '../../control/rollouts.ts';
 import type { Policy, Rollout } from '../../fleet/fleet.ts';
 import type { HostName } from '../../iot-hub/host-name.ts';
 import type { ControlStore } from '../../store/state/control.ts';
@@ -11,8 +11,8 @@ import type { Hold } from '../../twin/plan/plan.ts';
 export interface Gate {
   /** Why nothing may be written to this hub now; undefined: it may. */
   closedFor(host: HostName): string | undefined;
-  /** What keeps a policy from a twin at this time: a pause, or a ramp that has not reached it. */
-  holdOf(policy: Policy, place: Place, rollout: Rollout | undefined, now: number): Hold | undefined;
+  /** What keeps a policy from a twin at this time: a pause, or a rollout that has not reached it. */
+  holdOf(policy: Policy, place: TwinPlace, rollout: Rollout | undefined, now: number): Hold | undefined;
   /** Modules that the newest package targets: an older one keeps their events for it. */
   readonly modules: ReadonlySet<string>;
   /** The hub's events are not trusted: a read comes before each decision. */
@@ -23,7 +23,7 @@ export interface Gate {
    */
   readonly isOutdated: boolean;
   /**
-   * Grows whenever every twin must be judged anew, and when it last did, ms since the epoch; undefined while that
+   * Grows whenever every twin must be reconciled again, and when it last did, ms since the epoch; undefined while that
    * cannot be known.
    */
   readonly generation: { readonly number: number; readonly since: number } | undefined;

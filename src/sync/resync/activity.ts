@@ -1,10 +1,10 @@
 import { HubError, MOST_ASKED_AT_ONCE } from '../../hub/port.ts';
 import type { HostName } from '../../iot-hub/host-name.ts';
-import type { DueRow } from '../../store/twins/twin-store.ts';
+import type { WorkItemRow } from '../../store/twins/twin-store.ts';
 import { instantOf, NEVER } from '../../time/instant.ts';
-import { dropStale, dueOf } from './due-work.ts';
 import type { MayGoOn, ResyncContext } from './resync-context.ts';
 import { sparing } from './sparing.ts';
+import { dropStale, dueItems } from './work-queue.ts';
 
 /**
  * Asks the hubs whether the devices are alive that have not answered a value, many with one query: one that is may have missed it
@@ -22,7 +22,7 @@ async function askHub(host: HostName, context: ResyncContext, mayGoOn: MayGoOn):
   const done = new Set<string>();
   try {
     for (;;) {
-      const rows = await dueOf(host, 'activity', context);
+      const rows = await dueItems(host, 'activity', context);
       const [question] = questionsOf(rows.filter(({ rowKey }) => !done.has(rowKey)));
       if (question === undefined || !mayGoOn()) return asked;
       // While a hub is paused nothing would be written.
@@ -42,8 +42,8 @@ async function askHub(host: HostName, context: ResyncContext, mayGoOn: MayGoOn):
 }
 
 /** Rows that go into one query: devices, or the modules of one name. */
-function questionsOf(rows: readonly DueRow[]): readonly (readonly DueRow[])[] {
-  const questions = new Map<string | undefined, DueRow[]>();
+function questionsOf(rows: readonly WorkItemRow[]): readonly (readonly WorkItemRow[])[] {
+  const questions = new Map<string | undefined, WorkItemRow[]>();
   for (const row of rows) {
     const question = questions.get(row.id.moduleId) ?? [];
     if (question.length < MOST_ASKED_AT_ONCE) question.push(row);
@@ -53,7 +53,7 @@ function questionsOf(rows: readonly DueRow[]): readonly (readonly DueRow[])[] {
 }
 
 /** False: there is no permit for the query now. */
-async function ask(host: HostName, rows: readonly DueRow[], context: ResyncContext): Promise<boolean> {
+async function ask(host: HostName, rows: readonly WorkItemRow[], context: ResyncContext): Promise<boolean> {
   const { hubs, reconciler, hubNow } = context;
   const deviceIds = rows.map(({ id }) => id.deviceId);
   const page = await hubs.readActivity(host, { deviceIds, moduleId: rows[0]?.id.moduleId });

@@ -6,7 +6,7 @@ import type { SyncContext } from '../reconcile/sync-context.ts';
 
 /** What the tasks of `resyncFleet` share. */
 export interface ResyncContext extends SyncContext {
-  readonly reconciler: Pick<Reconciler, 'reconcile' | 'judge'>;
+  readonly reconciler: Pick<Reconciler, 'reconcile' | 'resync'>;
   readonly control: Pick<ControlStore, 'read' | 'update'>;
   readonly progress: Pick<ProgressStore, 'read' | 'write'>;
 }

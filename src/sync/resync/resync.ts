@@ -1,13 +1,13 @@
 import type { Lease } from '../../store/state/lease.ts';
 import { askActivity } from './activity.ts';
-import { drainDue } from './due-work.ts';
+import { auditHubs } from './audit.ts';
 import { type RefreshedConditions, refreshConditions } from './hub-conditions.ts';
-import { replan } from './replan.ts';
 import type { MayGoOn, ResyncContext } from './resync-context.ts';
+import { resyncTwins } from './resync-twins.ts';
 import { pauseRejected } from './self-pause.ts';
 import { unlessNewer } from './sparing.ts';
 import { countTwins } from './twin-counts.ts';
-import { walk } from './walk.ts';
+import { processQueue } from './work-queue.ts';
 
 /** What a run needs besides the context that its tasks share. */
 export interface ResyncRun {
@@ -21,14 +21,14 @@ export interface ResyncRun {
 export interface ResyncSummary {
   /** False: another instance is at it. */
   readonly ran: boolean;
-  /** Twins whose due work was done. */
-  readonly due: number;
+  /** Twins whose work items was done. */
+  readonly workItems: number;
   /** Partitions that were counted. */
   readonly counted: number;
-  /** Twins that were judged anew, because policies have changed. */
-  readonly judged: number;
-  /** Twins that the walk has seen. */
-  readonly walked: number;
+  /** Twins that were reconciled again, because policies have changed. */
+  readonly resynced: number;
+  /** Twins that the audit has seen. */
+  readonly audited: number;
 }
 
 /** A run ends by then; the timer starts the next after a minute. */
@@ -36,11 +36,11 @@ export const RUN_MS = 50_000;
 /** Short, so that an instance that dies is soon replaced; a run that goes on renews it. */
 const LEASE_MS = 15_000;
 
-const NOTHING: ResyncSummary = { ran: false, due: 0, counted: 0, judged: 0, walked: 0 };
+const NOTHING: ResyncSummary = { ran: false, workItems: 0, counted: 0, resynced: 0, audited: 0 };
 
 /**
- * What needs no event: asks the hubs for their devices and health, does the due work whose time has come, counts the
- * twins, judges them anew when policies have changed, and walks the hubs for twins that were missed. One instance at
+ * What needs no event: asks the hubs for their devices and health, does the work items whose time has come, counts the
+ * twins, reconciles them again when policies have changed, and audits the hubs for twins that were missed. One instance at
  * a time.
  */
 export async function resync(
@@ -65,14 +65,14 @@ export async function resync(
   try {
     await refreshConditions(context, conditions);
     const { isOutdated } = await gate.current();
-    // Due work waits for permits of the hubs most of the time; what needs the tables only need not wait with it.
-    const [due, rest] = await Promise.allSettled([
-      isOutdated ? 0 : drainDue(context, () => mayGoOn() && now() < hubsUntil),
+    // Work items waits for permits of the hubs most of the time; what needs the tables only need not wait with it.
+    const [workItems, rest] = await Promise.allSettled([
+      isOutdated ? 0 : processQueue(context, () => mayGoOn() && now() < hubsUntil),
       withoutHubs(context, mayGoOn, isOutdated),
     ]);
-    if (due.status === 'rejected') throw due.reason;
+    if (workItems.status === 'rejected') throw workItems.reason;
     if (rest.status === 'rejected') throw rest.reason;
-    return { ran: true, due: due.value, ...rest.value };
+    return { ran: true, workItems: workItems.value, ...rest.value };
   } finally {
     clearInterval(renewing);
     await lease.release();
@@ -83,12 +83,12 @@ async function withoutHubs(
   context: ResyncContext,
   mayGoOn: MayGoOn,
   isOutdated: boolean,
-): Promise<Pick<ResyncSummary, 'counted' | 'judged' | 'walked'>> {
+): Promise<Pick<ResyncSummary, 'counted' | 'resynced' | 'audited'>> {
   const counted = await unlessNewer(0, () => countTwins(context, mayGoOn));
-  if (isOutdated) return { counted, judged: 0, walked: 0 };
+  if (isOutdated) return { counted, resynced: 0, audited: 0 };
   await unlessNewer(undefined, () => pauseRejected(context));
   await askActivity(context, mayGoOn);
-  const judged = await unlessNewer(0, () => replan(context, mayGoOn));
-  const walked = await walk(context, mayGoOn);
-  return { counted, judged, walked };
+  const resynced = await unlessNewer(0, () => resyncTwins(context, mayGoOn));
+  const audited = await auditHubs(context, mayGoOn);
+  return { counted, resynced, audited };
 }

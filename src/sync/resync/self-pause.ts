@@ -1,14 +1,14 @@
 import { type Control, SELF } from '../../control/control.ts';
 import { isTrusted, pauseFor, withPause } from '../../control/pauses.ts';
 import type { Policy, Rollout } from '../../fleet/fleet.ts';
-import { addStandings, type StandingCounts } from '../../store/twins/twin-store.ts';
+import { addStatusCounts, type PolicyStatusCounts } from '../../store/twins/twin-store.ts';
 import type { ResyncContext } from './resync-context.ts';
 
 /** With fewer devices a rejection or two says nothing. */
 const LEAST_REACHED = 20;
 
 /** How far a policy has come, and how it is taken. */
-export interface Reception {
+export interface PolicyProgress {
   /** Twins in which it owns something and may write. */
   readonly reached: number;
   readonly rejected: number;
@@ -16,15 +16,15 @@ export interface Reception {
   readonly held: number;
 }
 
-export function receptionOf(counts: StandingCounts): Reception {
-  const { held = 0, rejected = 0, inSync = 0, pending = 0, drifted = 0, fighting = 0 } = counts;
-  return { reached: inSync + pending + drifted + fighting + rejected, rejected, held };
+export function policyProgressOf(counts: PolicyStatusCounts): PolicyProgress {
+  const { held = 0, rejected = 0, inSync = 0, pending = 0, drifted = 0, contested = 0 } = counts;
+  return { reached: inSync + pending + drifted + contested + rejected, rejected, held };
 }
 
 /** Why a policy must pause itself; undefined: it need not. */
 export function whyPause(
   policy: Pick<Policy, 'hash' | 'name'>,
-  { reached, rejected }: Reception,
+  { reached, rejected }: PolicyProgress,
   { pauseWhen }: Rollout,
   control: Control,
 ): string | undefined {
@@ -48,11 +48,11 @@ export async function pauseRejected({
   const counted = await Promise.all(hosts.map((host) => twins.counts(host)));
   const row = await control.read();
   for (const policy of policies) {
-    const standings = counted.reduce<StandingCounts>(
-      (sum, { policies: hubs }) => addStandings(sum, hubs[policy.id] ?? {}),
+    const statusCounts = counted.reduce<PolicyStatusCounts>(
+      (sum, { policies: hubs }) => addStatusCounts(sum, hubs[policy.id] ?? {}),
       {},
     );
-    const reason = whyPause(policy, receptionOf(standings), rollout, row);
+    const reason = whyPause(policy, policyProgressOf(statusCounts), rollout, row);
     if (reason === undefined) continue;
     const pause = { author: SELF, reason, at: now(), content: policy.hash };
     await control.update((latest) => withPause(latest, { kind: 'policy', name: policy.name }, pause));

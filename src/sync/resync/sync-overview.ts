@@ -1,24 +1,24 @@
 import type { Control, Pause } from '../../control/control.ts';
 import { pauseFor } from '../../control/pauses.ts';
-import { elapsedOf } from '../../control/ramps.ts';
+import { elapsedOf } from '../../control/rollouts.ts';
 import type { Fleet, Hub, PolicyMode } from '../../fleet/fleet.ts';
 import { dailyLimit } from '../../hub/budget.ts';
 import type { HostName } from '../../iot-hub/host-name.ts';
 import { type HubCounts, noCounts } from '../../metrics/sync-counters.ts';
-import { addStandings, type CountedTwins, type StandingCounts } from '../../store/twins/twin-store.ts';
-import { type Reception, receptionOf } from './self-pause.ts';
+import { addStatusCounts, type CountedTwins, type PolicyStatusCounts } from '../../store/twins/twin-store.ts';
+import { type PolicyProgress, policyProgressOf } from './self-pause.ts';
 
 /** A policy as it runs now, for people. */
-export interface PolicyOverview extends Reception {
+export interface PolicyOverview extends PolicyProgress {
   readonly name: string;
   readonly id: string;
   readonly mode: PolicyMode;
   /** When this content was first seen, ms since the epoch. */
   readonly since: number | undefined;
-  /** How far its ramp has come, from 0 to 1, where no hub is paused. */
-  readonly ramp: number;
+  /** How far its rollout has come, from 0 to 1, where no hub is paused. */
+  readonly rollout: number;
   readonly pause: Pause | undefined;
-  readonly fighting: number;
+  readonly contested: number;
   readonly drifted: number;
 }
 
@@ -30,8 +30,9 @@ export function policyOverviews(
 ): readonly PolicyOverview[] {
   return twins.policies.map((policy) => {
     const { id } = policy;
-    let standings: StandingCounts = {};
-    for (const { policies } of counted.values()) standings = addStandings(standings, policies[id] ?? {});
+    let statusCounts: PolicyStatusCounts = {};
+    for (const { policies } of counted.values())
+      statusCounts = addStatusCounts(statusCounts, policies[id] ?? {});
     const over = twins.rollout?.overMs ?? 0;
     const elapsed = elapsedOf(control, policy, undefined, now);
     return {
@@ -39,11 +40,11 @@ export function policyOverviews(
       id,
       mode: policy.mode,
       since: control.seen[policy.hash]?.since,
-      ramp: over === 0 ? 1 : Math.min(1, (elapsed ?? 0) / over),
+      rollout: over === 0 ? 1 : Math.min(1, (elapsed ?? 0) / over),
       pause: pauseFor(control, { kind: 'policy', name: policy.name }),
-      ...receptionOf(standings),
-      fighting: standings.fighting ?? 0,
-      drifted: standings.drifted ?? 0,
+      ...policyProgressOf(statusCounts),
+      contested: statusCounts.contested ?? 0,
+      drifted: statusCounts.drifted ?? 0,
     };
   });
 }

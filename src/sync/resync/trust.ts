@@ -1,5 +1,5 @@
-/** What comparing some shadows with their hub's twins came to. */
-export interface Comparison {
+/** What comparing some snapshots with their hub's twins came to. */
+export interface SampleComparison {
   readonly sampled: number;
   readonly mismatched: number;
 }
@@ -12,7 +12,7 @@ const MAX_MISMATCH_RATE = 0.01;
  * Why a hub's events cannot be trusted to tell everything; undefined: they can. That they can rests on arithmetic of
  * versions that is inferred and not documented, so it is checked.
  */
-export function whyUntrusted({ sampled, mismatched }: Comparison): string | undefined {
+export function whyUntrusted({ sampled, mismatched }: SampleComparison): string | undefined {
   if (mismatched < LEAST_MISMATCHES || mismatched / sampled <= MAX_MISMATCH_RATE) return undefined;
-  return `${mismatched} of ${sampled} shadows that were compared are not what the hub has`;
+  return `${mismatched} of ${sampled} snapshots that were compared are not what the hub has`;
 }

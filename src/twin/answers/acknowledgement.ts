@@ -1,10 +1,10 @@
 import type { Acknowledgement } from '../../fleet/comparison.ts';
 import { isObject, type JsonObject, type JsonValue } from '../../json/json.ts';
 import { valueAt } from '../snapshot/merge.ts';
-import { type Answer, answerIn } from './answer-fields.ts';
+import { answerIn, type DeviceAnswer } from './answer-fields.ts';
 
 /** What a device says of one desired property. */
-export interface Report {
+export interface PropertyReport {
   /** The value in effect; undefined where the acknowledgement leaves it out. */
   readonly value: JsonValue | undefined;
   /** `ac`, like an HTTP status; undefined for a plain echo of the value. */
@@ -18,7 +18,7 @@ export interface Report {
 }
 
 /** What decides whether an object that a device reports is an acknowledgement. */
-export interface Reading {
+export interface ReportReading {
   readonly convention: Acknowledgement;
   /**
    * The dotted paths of properties that policies want and that have the name of an acknowledgement's field
@@ -29,7 +29,7 @@ export interface Reading {
   readonly desired: JsonObject;
 }
 
-const PNP: Reading = { convention: 'pnp', wanted: new Set(), desired: {} };
+const PNP: ReportReading = { convention: 'pnp', wanted: new Set(), desired: {} };
 
 /**
  * The report about a property: a Plug and Play acknowledgement `{value, ac, av, ad}`, of the property or of the
@@ -44,18 +44,18 @@ const PNP: Reading = { convention: 'pnp', wanted: new Set(), desired: {} };
 export function reportAt(
   reported: JsonObject,
   path: readonly string[],
-  reading: Reading = PNP,
-): Report | undefined {
-  return walk(reported, path, 0, reading);
+  reading: ReportReading = PNP,
+): PropertyReport | undefined {
+  return descend(reported, path, 0, reading);
 }
 
 /** The report that lies below `start`, which stands `from` keys down the path and is no acknowledgement itself. */
-function walk(
+function descend(
   start: JsonObject,
   path: readonly string[],
   from: number,
-  reading: Reading,
-): Report | undefined {
+  reading: ReportReading,
+): PropertyReport | undefined {
   let node: JsonValue | undefined = start;
   for (let depth = from; depth < path.length; depth += 1) {
     const key = path[depth] as string;
@@ -73,8 +73,8 @@ function acknowledged(
   node: JsonObject,
   path: readonly string[],
   depth: number,
-  reading: Reading,
-): Report | undefined {
+  reading: ReportReading,
+): PropertyReport | undefined {
   const answer = answerIn(node, reading.convention, (field) =>
     isValue(field, node, path.slice(0, depth), reading),
   );
@@ -85,7 +85,7 @@ function acknowledged(
 }
 
 /** A field that is a property of its own. In an object that is acknowledged as a whole it lies inside of `value`. */
-function isValue(field: string, node: JsonObject, at: readonly string[], reading: Reading): boolean {
+function isValue(field: string, node: JsonObject, at: readonly string[], reading: ReportReading): boolean {
   if (isObject(node.value) && Object.hasOwn(node.value, field)) return false;
   if (reading.wanted.size > 0 && reading.wanted.has([...at, field].join('.'))) return true;
   const desired = valueAt(reading.desired, at);
@@ -93,7 +93,7 @@ function isValue(field: string, node: JsonObject, at: readonly string[], reading
 }
 
 /** Without a value: what is said to be an answer, or nothing but a code that refuses. */
-function answersByItself(node: JsonObject, answer: Answer): boolean {
+function answersByItself(node: JsonObject, answer: DeviceAnswer): boolean {
   return answer.isSaid || (isRefusal(answer) && Object.keys(node).length === 1);
 }
 
@@ -102,13 +102,13 @@ function ofMember(
   node: JsonObject,
   path: readonly string[],
   depth: number,
-  answer: Answer,
-  reading: Reading,
-): Report | undefined {
+  answer: DeviceAnswer,
+  reading: ReportReading,
+): PropertyReport | undefined {
   const whole = isObject(node.value) ? node.value : undefined;
   const inside = whole === undefined ? undefined : valueAt(whole, path.slice(depth));
   if (inside !== undefined) return reportOf(answer, inside, depth);
-  const beside = walk(node, path, depth, reading);
+  const beside = descend(node, path, depth, reading);
   if (beside === undefined) {
     // It leaves the property out, because it took it as it was or took nothing at all.
     const hasValue = Object.hasOwn(node, 'value');
@@ -125,14 +125,14 @@ function ofMember(
   return reportOf(answer, isLeftOver ? undefined : beside.value, depth);
 }
 
-function isRefusal({ code }: Answer): boolean {
+function isRefusal({ code }: DeviceAnswer): boolean {
   return code !== undefined && code >= 400;
 }
 
 function reportOf(
-  { code, version, description }: Answer,
+  { code, version, description }: DeviceAnswer,
   value: JsonValue | undefined,
   depth: number,
-): Report {
+): PropertyReport {
   return { value, code, version, description, depth };
 }

@@ -2,7 +2,7 @@ import type { Acknowledgement } from '../../fleet/comparison.ts';
 import { type JsonObject, type JsonValue, ownEntry } from '../../json/json.ts';
 
 /** What a device says beside a value. */
-export interface Answer {
+export interface DeviceAnswer {
   /** Like an HTTP status; undefined where the answer has none. */
   readonly code: number | undefined;
   /** The desired version that it is about. */
@@ -51,20 +51,23 @@ export function answerIn(
   node: JsonObject,
   convention: Acknowledgement,
   isValue: (field: string) => boolean,
-): Answer | undefined {
+): DeviceAnswer | undefined {
   if (convention === 'echo' || node.__t === 'c') return undefined;
   const field = (name: string): JsonValue | undefined =>
     Object.hasOwn(node, name) && !isValue(name) ? node[name] : undefined;
   return convention === 'pnp' ? plugAndPlayAnswer(field) : centralAnswer(node, field);
 }
 
-function plugAndPlayAnswer(field: (name: string) => JsonValue | undefined): Answer | undefined {
+function plugAndPlayAnswer(field: (name: string) => JsonValue | undefined): DeviceAnswer | undefined {
   const code = field('ac');
   if (!isStatus(code)) return undefined;
   return answer(code, versionIn(field('av')), field('ad'));
 }
 
-function centralAnswer(node: JsonObject, field: (name: string) => JsonValue | undefined): Answer | undefined {
+function centralAnswer(
+  node: JsonObject,
+  field: (name: string) => JsonValue | undefined,
+): DeviceAnswer | undefined {
   const status = field('status');
   const code = codeIn(field('ac')) ?? codeIn(field('statusCode')) ?? codeIn(status);
   const version = versionIn(wholeNumber(field('av'))) ?? versionIn(wholeNumber(field('desiredVersion')));
@@ -74,7 +77,11 @@ function centralAnswer(node: JsonObject, field: (name: string) => JsonValue | un
   return answer(code, version, [field('ad'), field('message'), word].find(isText));
 }
 
-function answer(code: number | undefined, version: number | undefined, words: JsonValue | undefined): Answer {
+function answer(
+  code: number | undefined,
+  version: number | undefined,
+  words: JsonValue | undefined,
+): DeviceAnswer {
   const description = isText(words) ? `: ${words.slice(0, 100)}` : '';
   return { code, version, description, isSaid: version !== undefined || typeof words === 'string' };
 }

@@ -1,8 +1,8 @@
 import { isObject, sameJson } from '../../json/json.ts';
 import { DAY_MS } from '../../time/day.ts';
 import { type Instant, millisecondsOf } from '../../time/instant.ts';
-import type { PathHistory } from '../snapshot/shadow.ts';
-import type { Report } from './acknowledgement.ts';
+import type { PathHistory } from '../snapshot/snapshot.ts';
+import type { PropertyReport } from './acknowledgement.ts';
 
 /**
  * For so long after a write a device may still report the value that it held before: it reports everything now and then, and has
@@ -23,7 +23,7 @@ export type Counted = { readonly counts: true } | { readonly counts: false; read
  * answersWrite(report, history, twelve + 2_000); // { counts: false, at: twelve + 60_000 }
  */
 export function answersWrite(
-  { value, code = 0 }: Pick<Report, 'value' | 'code'>,
+  { value, code = 0 }: Pick<PropertyReport, 'value' | 'code'>,
   {
     oursAt,
     reportedAt,
@@ -71,7 +71,7 @@ export type NextStep =
   | { readonly kind: 'ask'; readonly at: number };
 
 /** When a value that is not answered is written once more, or its hub asked whether the device is alive at all. */
-export function nextStep({ writtenAt, writes, cooldownMs, lifeAt, activity }: SilentDevice): NextStep {
+export function nextAnswerStep({ writtenAt, writes, cooldownMs, lifeAt, activity }: SilentDevice): NextStep {
   const written = millisecondsOf(writtenAt);
   if (lifeAt !== undefined && lifeAt > writtenAt) {
     const wait = doubled(Math.max(FIRST_WAIT_MS, cooldownMs), writes - 1);

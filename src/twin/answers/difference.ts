@@ -2,11 +2,11 @@ import { ACKNOWLEDGEMENTS, type Comparison } from '../../fleet/comparison.ts';
 import type { Policy } from '../../fleet/fleet.ts';
 import { isObject, type JsonValue } from '../../json/json.ts';
 import { holdsRedacted } from '../redaction/redact-values.ts';
-import { type Report, reportAt } from './acknowledgement.ts';
+import { type PropertyReport, reportAt } from './acknowledgement.ts';
 import { sameValue } from './compare.ts';
 
 /** Why a reported value does not count as the wanted one although it may mean the same. */
-export interface Difference {
+export interface ValueDifference {
   /** Both values with their kinds, to follow "the device reports". */
   readonly values: string;
   /** The option of the policy with which it counts. */
@@ -14,14 +14,14 @@ export interface Difference {
 }
 
 interface Compared {
-  readonly report: Report | undefined;
+  readonly report: PropertyReport | undefined;
   readonly wanted: JsonValue;
   readonly compare: Comparison;
   readonly policy: Pick<Policy, 'tolerance' | 'acknowledgement'>;
 }
 
 /** Undefined where no option makes the two the same, and where one of them is redacted: it is not to be shown. */
-export function differenceOf({ report, wanted, compare, policy }: Compared): Difference | undefined {
+export function differenceOf({ report, wanted, compare, policy }: Compared): ValueDifference | undefined {
   const value = report?.value;
   if (value === undefined || holdsRedacted(value) || holdsRedacted(wanted)) return undefined;
   const remedy = conventionFor(report, policy) ?? comparisonFor(value, wanted, compare, policy);
@@ -36,7 +36,7 @@ export function differenceOf({ report, wanted, compare, policy }: Compared): Dif
 
 /** What is no acknowledgement by the policy's convention may be one by another. */
 function conventionFor(
-  report: Report | undefined,
+  report: PropertyReport | undefined,
   { acknowledgement }: Compared['policy'],
 ): string | undefined {
   if (report === undefined || report.code !== undefined || !isObject(report.value)) return undefined;

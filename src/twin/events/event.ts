@@ -2,7 +2,7 @@ import type { ErrorCode } from '../../errors.ts';
 import { eventHubName, type HostName, NOT_A_HOST_NAME } from '../../iot-hub/host-name.ts';
 import { isObject, type JsonObject, type JsonValue } from '../../json/json.ts';
 import { type Instant, latestBelievable, parseInstant } from '../../time/instant.ts';
-import { readSection, readTwin, type Section, type Twin, type TwinId } from '../snapshot/twin.ts';
+import { readSection, readTwin, type Twin, type TwinId, type TwinSection } from '../snapshot/twin.ts';
 
 /** One event of the Event Hub as the trigger hands it over. */
 export interface RawEvent {
@@ -41,8 +41,8 @@ export type TwinEvent =
 export interface TwinChange {
   readonly version: number;
   readonly tags: JsonObject | undefined;
-  readonly desired: Section | undefined;
-  readonly reported: Section | undefined;
+  readonly desired: TwinSection | undefined;
+  readonly reported: TwinSection | undefined;
 }
 
 export type Decoded =
@@ -53,7 +53,7 @@ export type Decoded =
    */
   | { readonly kind: 'ignored'; readonly why: string }
   /** From a hub that this deployment does not reconcile; its name as `eventHubName` has it. */
-  | { readonly kind: 'stranger'; readonly hubName: string }
+  | { readonly kind: 'unknownHub'; readonly hubName: string }
   /** Of a kind that this package does not know; `hubName` as the event has it. */
   | { readonly kind: 'unknownSource'; readonly source: string; readonly hubName: string | undefined }
   | {
@@ -63,7 +63,7 @@ export type Decoded =
     };
 
 export interface EventContext {
-  /** The hub behind the name that events carry: its short name, or any of its host names. Undefined for a stranger. */
+  /** The hub behind the name that events carry: its short name, or any of its host names. Undefined for an unknown hub. */
   hubNamed(name: string): HostName | undefined;
   /** Whether a policy targets this module; others are not stored. */
   isTargeted(moduleId: string): boolean;
@@ -123,7 +123,7 @@ export function decodeEvent(
   if (hubName === undefined) return undecodable('BERTH_EVENT_NO_IDENTITY', 'has no hubName');
   if (deviceId === undefined) return undecodable('BERTH_EVENT_NO_IDENTITY', 'has no device id');
   const host = context.hubNamed(hubName);
-  if (host === undefined) return { kind: 'stranger', hubName: eventHubName(hubName) };
+  if (host === undefined) return { kind: 'unknownHub', hubName: eventHubName(hubName) };
   if (![deviceId, moduleId].every((id) => id === undefined || ID.test(id)))
     return undecodable('BERTH_EVENT_INVALID', 'has a device or module id that no hub gives');
   if (moduleId !== undefined && EDGE_MODULES.has(moduleId))

@@ -1,6 +1,6 @@
 import { isObject, type JsonObject, type JsonValue, sameJson } from '../../json/json.ts';
 import type { Instant } from '../../time/instant.ts';
-import { type Reading, type Report, reportAt } from '../answers/acknowledgement.ts';
+import { type PropertyReport, type ReportReading, reportAt } from '../answers/acknowledgement.ts';
 import { valueAt } from '../snapshot/merge.ts';
 import {
   historyOf,
@@ -8,9 +8,9 @@ import {
   type OwnWrite,
   type PathHistory,
   type Rejection,
-  type Shadow,
+  type Snapshot,
   type WriteRecord,
-} from '../snapshot/shadow.ts';
+} from '../snapshot/snapshot.ts';
 
 /** How many foreign changes and own values are worth remembering. */
 const MAX_FOREIGN = 101;
@@ -44,7 +44,7 @@ export interface Sections {
  * was writing is somebody else's change; one that was repeated is nothing. A report that repeats the value is a report.
  */
 export function advanceHistories(
-  before: Shadow,
+  before: Snapshot,
   after: Sections,
   tracked: readonly (readonly string[])[],
 ): Readonly<Record<string, PathHistory>> {
@@ -58,7 +58,7 @@ export function advanceHistories(
 }
 
 /** Undefined where the change says nothing of the path. */
-function advanceHistory(before: Shadow, after: Sections, path: readonly string[]): PathHistory | undefined {
+function advanceHistory(before: Snapshot, after: Sections, path: readonly string[]): PathHistory | undefined {
   const history = historyOf(before, path);
   const desired = valueAt(after.desired, path);
   const isDesiredChanged = !sameJson(valueAt(before.desired, path), desired);
@@ -101,11 +101,11 @@ function advanceHistory(before: Shadow, after: Sections, path: readonly string[]
  * The report about a property. Histories know no policy's convention: an acknowledgement of the older one is looked for where
  * there is nothing else.
  */
-function reportIn(reported: JsonObject, path: readonly string[]): Report | undefined {
+function reportIn(reported: JsonObject, path: readonly string[]): PropertyReport | undefined {
   return reportAt(reported, path) ?? reportAt(reported, path, OLDER);
 }
 
-const OLDER: Reading = { convention: 'central', wanted: new Set(), desired: {} };
+const OLDER: ReportReading = { convention: 'central', wanted: new Set(), desired: {} };
 
 /** Whether a device says the same of a property, also where it does so by the acknowledgement of an object that it lies in. */
 function sameReport(before: JsonObject, after: JsonObject, path: readonly string[]): boolean {
@@ -182,7 +182,7 @@ export function firstHistories(
  * what was rejected is tried again.
  */
 export function resyncedHistories(
-  before: Shadow,
+  before: Snapshot,
   after: Sections,
   tracked: readonly (readonly string[])[],
 ): Readonly<Record<string, PathHistory>> {
@@ -207,14 +207,14 @@ export function resyncedHistories(
  */
 export function recordOwnWrites(
   paths: Readonly<Record<string, PathHistory>>,
-  shadow: Shadow,
+  snapshot: Snapshot,
   writes: readonly OwnWrite[],
   desiredVersion: number,
   after: Pick<Sections, 'reported' | 'desiredTime' | 'time'>,
 ): Readonly<Record<string, PathHistory>> {
   const written = writes.map((write) => {
-    const history = paths[write.path.join('.')] ?? historyOf(shadow, write.path);
-    const isRepeat = sameJson(valueAt(shadow.desired, write.path) ?? null, write.value);
+    const history = paths[write.path.join('.')] ?? historyOf(snapshot, write.path);
+    const isRepeat = sameJson(valueAt(snapshot.desired, write.path) ?? null, write.value);
     const time = after.desiredTime(write.path) ?? after.time;
     return [
       write.path.join('.'),

@@ -1,7 +1,7 @@
 import { isObject, type JsonValue, ownMember, sameJson } from '../../json/json.ts';
 import { REDACTED, type Redaction, redactValues } from '../redaction/redact-values.ts';
-import type { Shadow } from '../snapshot/shadow.ts';
-import type { Section, Twin } from '../snapshot/twin.ts';
+import type { Snapshot } from '../snapshot/snapshot.ts';
+import type { Twin, TwinSection } from '../snapshot/twin.ts';
 import type { TwinEvent } from './event.ts';
 
 export { REDACTED, type Redaction } from '../redaction/redact-values.ts';
@@ -35,8 +35,8 @@ export function redactTwin(twin: Twin, redaction: Redaction): Twin {
   };
 }
 
-type Kept = Pick<Shadow, 'tags' | 'desired' | 'reported'> &
-  Partial<Pick<Shadow, 'paths' | 'writing' | 'judgement' | 'due'>>;
+type Kept = Pick<Snapshot, 'tags' | 'desired' | 'reported'> &
+  Partial<Pick<Snapshot, 'paths' | 'writing' | 'lastReconcile' | 'workItem'>>;
 
 /**
  * What is kept, without what is to be redacted now: it may have been stored before its path was redacted. No policy can own
@@ -45,7 +45,7 @@ type Kept = Pick<Shadow, 'tags' | 'desired' | 'reported'> &
 export function redactKept<Each extends Kept>(kept: Each, redaction: Redaction): Each {
   if (redaction.paths.length === 0) return kept;
   const isHidden = (path: readonly string[]) => redaction.paths.some((hidden) => isAlong(hidden, path));
-  const { paths, writing, judgement, due } = kept;
+  const { paths, writing, lastReconcile, workItem } = kept;
   const histories = Object.entries(paths ?? {}).filter(([path]) => !isHidden(path.split('.')));
   const withoutValues = <Told extends { readonly why: string }>(told: Told): Told => {
     const [path = ''] = told.why.split(' ', 1);
@@ -58,8 +58,8 @@ export function redactKept<Each extends Kept>(kept: Each, redaction: Redaction):
     reported: redactValues(kept.reported, redaction, 'reported'),
     ...(paths === undefined ? {} : { paths: Object.fromEntries(histories) }),
     ...(writing === undefined ? {} : { writing: writing.filter(({ path }) => !isHidden(path)) }),
-    ...(judgement === undefined ? {} : { judgement: withoutValues(judgement) }),
-    ...(due === undefined ? {} : { due: withoutValues(due) }),
+    ...(lastReconcile === undefined ? {} : { lastReconcile: withoutValues(lastReconcile) }),
+    ...(workItem === undefined ? {} : { workItem: withoutValues(workItem) }),
   };
 }
 
@@ -84,6 +84,10 @@ function isHash(value: JsonValue | undefined): boolean {
   return typeof value === 'string' && value.startsWith(REDACTED);
 }
 
-function redactSection(section: Section, redaction: Redaction, place: 'section' | 'reported'): Section {
+function redactSection(
+  section: TwinSection,
+  redaction: Redaction,
+  place: 'section' | 'reported',
+): TwinSection {
   return { ...section, values: redactValues(section.values, redaction, place) };
 }

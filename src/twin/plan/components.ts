@@ -1,9 +1,9 @@
 import type { Policy, Twins } from '../../fleet/fleet.ts';
 import { isObject, type JsonObject, type JsonValue, sameJson } from '../../json/json.ts';
-import type { Report } from '../answers/acknowledgement.ts';
+import type { PropertyReport } from '../answers/acknowledgement.ts';
 import { valueAt } from '../snapshot/merge.ts';
-import type { Shadow } from '../snapshot/shadow.ts';
-import type { LeafVerdict } from './verdict.ts';
+import type { Snapshot } from '../snapshot/snapshot.ts';
+import type { LeafStatus } from './property-status.ts';
 
 /**
  * The key that tells a component of Plug and Play from an object, and the value that it has then (concepts-convention,
@@ -11,7 +11,7 @@ import type { LeafVerdict } from './verdict.ts';
  * looks for the marker in the message that it has before it, be it a patch or the whole twin: an object without it is a
  * property of the root, whatever the device has read or reported before.
  */
-export const MARKER = '__t';
+export const COMPONENT_MARKER = '__t';
 /** What the key holds then. */
 export const COMPONENT = 'c';
 
@@ -24,12 +24,12 @@ export interface ComponentLeaf {
   readonly path: readonly string[];
   /** `null`: the property must be absent. */
   readonly wanted: JsonValue;
-  readonly report: Report | undefined;
+  readonly report: PropertyReport | undefined;
 }
 
 /** Whether a path is the marker of a component. */
 export function isMarker(path: readonly string[]): boolean {
-  return path.length === 2 && path[1] === MARKER;
+  return path.length === 2 && path[1] === COMPONENT_MARKER;
 }
 
 /**
@@ -37,7 +37,7 @@ export function isMarker(path: readonly string[]): boolean {
  * itself, the model of the device. A policy that wants another marker, or none, says that it is no component.
  */
 export function componentsOf(
-  { desired, reported, modelId }: Pick<Shadow, 'desired' | 'reported' | 'modelId'>,
+  { desired, reported, modelId }: Pick<Snapshot, 'desired' | 'reported' | 'modelId'>,
   leaves: readonly Pick<ComponentLeaf, 'path' | 'wanted'>[],
   models: Twins['components'],
 ): IsComponent {
@@ -57,11 +57,11 @@ export function componentsOf(
  */
 export function withMarkers(patch: JsonObject, isComponent: IsComponent): JsonObject {
   const unmarked = Object.entries(patch).filter(
-    ([name, value]) => isObject(value) && !Object.hasOwn(value, MARKER) && isComponent(name),
+    ([name, value]) => isObject(value) && !Object.hasOwn(value, COMPONENT_MARKER) && isComponent(name),
   );
   if (unmarked.length === 0) return patch;
   const marked = unmarked.map(
-    ([name, value]) => [name, { [MARKER]: COMPONENT, ...(value as JsonObject) }] as const,
+    ([name, value]) => [name, { [COMPONENT_MARKER]: COMPONENT, ...(value as JsonObject) }] as const,
   );
   return { ...patch, ...Object.fromEntries(marked) };
 }
@@ -74,39 +74,39 @@ export function withMarkers(patch: JsonObject, isComponent: IsComponent): JsonOb
  */
 export function rewrittenWithMarker(
   leaf: ComponentLeaf,
-  verdict: LeafVerdict,
+  status: LeafStatus,
   desired: JsonObject,
   isComponent: IsComponent,
-): LeafVerdict {
+): LeafStatus {
   const [name = ''] = leaf.path;
-  if (leaf.path.length === 1 || isMarker(leaf.path) || leaf.wanted === null) return verdict;
-  if (isMarked(desired, name) || !isComponent(name)) return verdict;
+  if (leaf.path.length === 1 || isMarker(leaf.path) || leaf.wanted === null) return status;
+  if (isMarked(desired, name) || !isComponent(name)) return status;
   const isIgnored =
     sameJson(valueAt(desired, leaf.path), leaf.wanted) &&
-    isUnanswered(leaf, verdict) &&
-    mayBeWritten(leaf, verdict);
-  if (!isIgnored) return verdict;
+    isUnanswered(leaf, status) &&
+    mayBeWritten(leaf, status);
+  if (!isIgnored) return status;
   const why = `was written without the marker of the component ${name}: written again`;
-  return { verdict: 'pending', why, write: true, history: verdict.history };
+  return { status: 'pending', why, write: true, history: status.history };
 }
 
 /** Nothing shows that the device has seen the value; drift, fights and refusals have rules of their own. */
 function isUnanswered(
   { report, wanted, policy }: ComponentLeaf,
-  { verdict, write, history }: LeafVerdict,
+  { status, write, history }: LeafStatus,
 ): boolean {
   // A rejection that is remembered is one by the device or the hub.
-  if (write || verdict === 'drifted' || verdict === 'fighting') return false;
+  if (write || status === 'drifted' || status === 'contested') return false;
   if (report === undefined) return true;
   // Only what is set once is in sync whatever the device reports.
-  if (verdict === 'inSync' && policy.mode !== 'seed') return false;
+  if (status === 'inSync' && policy.mode !== 'seed') return false;
   if (report.version !== undefined && report.version >= history.ours) return false;
   return report.value !== undefined && !sameJson(report.value, wanted);
 }
 
 function mayBeWritten(
   { policy, wanted }: ComponentLeaf,
-  { history: { writes, rejected } }: LeafVerdict,
+  { history: { writes, rejected } }: LeafStatus,
 ): boolean {
   const isSeed = policy.mode === 'seed';
   // A seed is known by the name of its policy: once is once, whatever the policy has become since.
@@ -121,5 +121,5 @@ function mayBeWritten(
 }
 
 function isMarked(section: JsonObject, name: string): boolean {
-  return valueAt(section, [name, MARKER]) === COMPONENT;
+  return valueAt(section, [name, COMPONENT_MARKER]) === COMPONENT;
 }

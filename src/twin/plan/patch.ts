@@ -1,7 +1,7 @@
 import { isObject, type JsonObject, type JsonValue } from '../../json/json.ts';
 import { holdsRedacted } from '../redaction/redact-values.ts';
 import { valueAt } from '../snapshot/merge.ts';
-import type { OwnWrite, Shadow } from '../snapshot/shadow.ts';
+import type { OwnWrite, Snapshot } from '../snapshot/snapshot.ts';
 import { type IsComponent, withMarkers } from './components.ts';
 
 /** What is written, with the report that says how the device takes it. */
@@ -16,7 +16,7 @@ export interface Write extends OwnWrite {
  * acknowledges as a whole is sent complete (concepts-convention, 2025-01).
  */
 export function patchOf(
-  shadow: Pick<Shadow, 'desired'>,
+  snapshot: Pick<Snapshot, 'desired'>,
   writes: readonly Write[],
   isComponent: IsComponent,
 ): JsonObject {
@@ -24,7 +24,7 @@ export function patchOf(
   for (const { path, value, wholeAt } of writes) {
     if (wholeAt !== undefined && wholeAt < path.length) {
       const whole = path.slice(0, wholeAt);
-      const before = valueAt(shadow.desired, whole);
+      const before = valueAt(snapshot.desired, whole);
       // What Berth does not know it cannot send; what is left out stays as the hub has it.
       const isKnown = isObject(before) && !holdsRedacted(before);
       if (isKnown && valueAt(patch, whole) === undefined) put(patch, whole, before);

@@ -1,6 +1,6 @@
 import { evaluateCondition, type Variables } from '../../fleet/expressions/expression.ts';
 import { readable } from '../../fleet/expressions/expression-value.ts';
-import { Work } from '../../fleet/expressions/expression-work.ts';
+import { ExpressionWork } from '../../fleet/expressions/expression-work.ts';
 import type { Hub, Policy, PolicyMode, Twins } from '../../fleet/fleet.ts';
 import type { JsonObject, JsonValue } from '../../json/json.ts';
 import { valueAt } from '../snapshot/merge.ts';
@@ -9,15 +9,15 @@ import {
   NO_HISTORY,
   type OwnWrite,
   type PathHistory,
-  type PolicyStanding,
-  type Shadow,
-  type TwinState,
-} from '../snapshot/shadow.ts';
-import { componentsOf, MARKER, rewrittenWithMarker } from './components.ts';
+  type PolicyStatus,
+  type Snapshot,
+  type TwinStatus,
+} from '../snapshot/snapshot.ts';
+import { COMPONENT_MARKER, componentsOf, rewrittenWithMarker } from './components.ts';
 import { type OwnedLeaf, ownedLeaves } from './ownership.ts';
 import { patchOf, type Write } from './patch.ts';
+import { type LeafStatus, leafStatus, type PropertyStatus } from './property-status.ts';
 import { whatDoesNotFit } from './room.ts';
-import { judgeLeaf, type LeafVerdict, type Verdict } from './verdict.ts';
 
 /** One owned property and how it stands, for the device page. */
 export interface PlannedLeaf {
@@ -25,7 +25,7 @@ export interface PlannedLeaf {
   readonly policy: string;
   readonly mode: PolicyMode;
   readonly wanted: JsonValue;
-  readonly verdict: Verdict;
+  readonly status: PropertyStatus;
   readonly why: string;
   /** Why what would be written is not; undefined: nothing is held. */
   readonly held: string | undefined;
@@ -36,7 +36,7 @@ export interface PlannedLeaf {
 }
 
 export interface Plan {
-  readonly state: TwinState;
+  readonly status: TwinStatus;
   /** One sentence about the worst leaf; empty when in sync. */
   readonly why: string;
   readonly leaves: readonly PlannedLeaf[];
@@ -51,7 +51,7 @@ export interface Plan {
   /** The histories with what this look decided: rejections, fights. */
   readonly paths: Readonly<Record<string, PathHistory>>;
   /** How each policy that owns something here stands. */
-  readonly policies: Readonly<Record<string, PolicyStanding>>;
+  readonly policies: Readonly<Record<string, PolicyStatus>>;
   /** Everything that differs is held back. */
   readonly isHeld: boolean;
 }
@@ -62,11 +62,11 @@ export interface Hold {
   readonly until: number | undefined;
 }
 
-export interface PlanInput {
-  readonly shadow: Shadow;
+export interface TwinPlanInput {
+  readonly snapshot: Snapshot;
   readonly hub: Hub;
   readonly twins: Twins;
-  /** What keeps a policy from this twin: a pause, or a ramp that has not reached it. It owns its paths all the same. */
+  /** What keeps a policy from this twin: a pause, or a rollout that has not reached it. It owns its paths all the same. */
   holdOf(policy: Policy): Hold | undefined;
   /** Milliseconds since the epoch. */
   readonly now: number;
@@ -80,124 +80,129 @@ export interface PlanInput {
  *
  * @param work counts what the expressions do at this look
  */
-export function plan(input: PlanInput, work: Work = new Work()): Plan {
-  const { shadow, hub, twins, mostWrites = Number.POSITIVE_INFINITY } = input;
-  if (twins.policies.length === 0) return nothing(shadow, '');
-  const variables = twinVariables(shadow, hub);
-  if (!isInScope(twins, variables, work)) return nothing(shadow, 'outside of twins.scope');
+export function plan(input: TwinPlanInput, work: ExpressionWork = new ExpressionWork()): Plan {
+  const { snapshot, hub, twins, mostWrites = Number.POSITIVE_INFINITY } = input;
+  if (twins.policies.length === 0) return nothing(snapshot, '');
+  const variables = twinVariables(snapshot, hub);
+  if (!isInScope(twins, variables, work)) return nothing(snapshot, 'outside of twins.scope');
 
   const holdOf = remembered((policy) => input.holdOf(policy));
-  const owned = ownedLeaves(shadow, twins.policies, variables, work);
-  const isComponent = componentsOf(shadow, owned, twins.components);
-  const judged = owned.map((leaf) => {
-    const before = historyOrFirst(shadow, leaf);
-    const marked = rewrittenWithMarker(leaf, judge(leaf, before, input), shadow.desired, isComponent);
-    return { leaf, before, verdict: holdBack(marked, leaf.policy, holdOf) };
+  const owned = ownedLeaves(snapshot, twins.policies, variables, work);
+  const isComponent = componentsOf(snapshot, owned, twins.components);
+  const withStatus = owned.map((leaf) => {
+    const before = historyOrFirst(snapshot, leaf);
+    const marked = rewrittenWithMarker(
+      leaf,
+      statusOfLeaf(leaf, before, input),
+      snapshot.desired,
+      isComponent,
+    );
+    return { leaf, before, status: holdBack(marked, leaf.policy, holdOf) };
   });
   const unfit = whatDoesNotFit(
-    shadow.desired,
-    judged.filter(({ verdict }) => verdict.write).map(({ leaf }) => leaf),
+    snapshot.desired,
+    withStatus.filter(({ status }) => status.write).map(({ leaf }) => leaf),
     isComponent,
   );
   const changed: [string, PathHistory][] = [];
   const leaves: PlannedLeaf[] = [];
   const writes: Write[] = [];
-  const policies: Record<string, PolicyStanding> = {};
-  for (const { leaf, before, verdict: found } of judged) {
+  const policies: Record<string, PolicyStatus> = {};
+  for (const { leaf, before, status: found } of withStatus) {
     const { policy, path, key, wanted, report } = leaf;
     const problem = unfit.get(leaf);
-    const { verdict, why, held, write, history, nextAt, askAt } =
+    const { status, why, held, write, history, nextAt, askAt } =
       problem === undefined ? found : { ...found, ...refused(problem) };
-    if (history !== before || !Object.hasOwn(shadow.paths, key)) changed.push([key, history]);
+    if (history !== before || !Object.hasOwn(snapshot.paths, key)) changed.push([key, history]);
     const { name, mode } = policy;
-    leaves.push({ path: key, policy: name, mode, wanted, verdict, why, held, nextAt, askAt });
-    policies[policy.id] = worse(policies[policy.id], standingOf(found, policy, holdOf, verdict));
+    leaves.push({ path: key, policy: name, mode, wanted, status, why, held, nextAt, askAt });
+    policies[policy.id] = worse(policies[policy.id], policyStatusOf(found, policy, holdOf, status));
     if (write && writes.length < mostWrites)
       writes.push({ path, policy: policy.hash, by: policy.name, value: wanted, wholeAt: report?.depth });
   }
   const worst = worstOf(leaves);
-  const state = worst?.verdict ?? 'inSync';
+  const twinStatus = worst?.status ?? 'inSync';
   return {
-    state,
+    status: twinStatus,
     why: worst === undefined ? '' : `${worst.path} ${reasonOf(worst)}`,
     leaves,
     writes: writes.map(({ wholeAt: _, ...write }) => write),
-    patch: writes.length === 0 ? {} : patchOf(shadow, writes, isComponent),
+    patch: writes.length === 0 ? {} : patchOf(snapshot, writes, isComponent),
     nextAt: earliest(leaves.map(({ nextAt }) => nextAt)),
     askAt: earliest(leaves.map(({ askAt }) => askAt)),
-    paths: changed.length === 0 ? shadow.paths : { ...shadow.paths, ...Object.fromEntries(changed) },
+    paths: changed.length === 0 ? snapshot.paths : { ...snapshot.paths, ...Object.fromEntries(changed) },
     policies,
-    isHeld: leaves.every(({ verdict, held }) => verdict !== 'drifted' || held !== undefined),
+    isHeld: leaves.every(({ status, held }) => status !== 'drifted' || held !== undefined),
   };
 }
 
 /** The worst last. */
-const STANDINGS: readonly PolicyStanding[] = [
+const POLICY_STATUSES: readonly PolicyStatus[] = [
   'unreached',
   'inSync',
   'pending',
   'held',
   'drifted',
   'rejected',
-  'fighting',
+  'contested',
 ];
 
-function standingOf(
-  { held }: HeldVerdict,
+function policyStatusOf(
+  { held }: HeldLeafStatus,
   policy: Policy,
   holdOf: (policy: Policy) => Hold | undefined,
-  verdict: Verdict,
-): PolicyStanding {
+  status: PropertyStatus,
+): PolicyStatus {
   if (held !== undefined) return 'held';
-  // What the ramp has not reached is as it is by chance, and says nothing about how the policy is taken.
+  // What the rollout has not reached is as it is by chance, and says nothing about how the policy is taken.
   const isReached = policy.mode === 'observe' || holdOf(policy)?.until === undefined;
-  return isReached ? verdict : 'unreached';
+  return isReached ? status : 'unreached';
 }
 
 /** Of a path that was not looked after before, nobody knows since when it is as it is: since now, at the latest. */
-function historyOrFirst(shadow: Shadow, { key, report }: OwnedLeaf): PathHistory {
-  return Object.hasOwn(shadow.paths, key)
-    ? historyAt(shadow.paths, key)
+function historyOrFirst(snapshot: Snapshot, { key, report }: OwnedLeaf): PathHistory {
+  return Object.hasOwn(snapshot.paths, key)
+    ? historyAt(snapshot.paths, key)
     : {
         ...NO_HISTORY,
-        ours: shadow.desiredVersion,
-        oursAt: shadow.asOf,
+        ours: snapshot.desiredVersion,
+        oursAt: snapshot.asOf,
         before: report?.value,
       };
 }
 
-function isWorse(one: PolicyStanding, other: PolicyStanding): boolean {
-  return one !== other && STANDINGS.indexOf(one) > STANDINGS.indexOf(other);
+function isWorse(one: PolicyStatus, other: PolicyStatus): boolean {
+  return one !== other && POLICY_STATUSES.indexOf(one) > POLICY_STATUSES.indexOf(other);
 }
 
-function worse(one: PolicyStanding | undefined, other: PolicyStanding): PolicyStanding {
+function worse(one: PolicyStatus | undefined, other: PolicyStatus): PolicyStatus {
   return one !== undefined && isWorse(one, other) ? one : other;
 }
 
 /** The first of the worst leaves; undefined where all are in sync. */
 function worstOf(leaves: readonly PlannedLeaf[]): PlannedLeaf | undefined {
   let worst: PlannedLeaf | undefined;
-  for (const leaf of leaves) if (isWorse(leaf.verdict, worst?.verdict ?? 'inSync')) worst = leaf;
+  for (const leaf of leaves) if (isWorse(leaf.status, worst?.status ?? 'inSync')) worst = leaf;
   return worst;
 }
 
-function judge(
+function statusOfLeaf(
   { policy, wanted, path, report, compare, isLeaving }: OwnedLeaf,
   history: PathHistory,
-  input: PlanInput,
-): LeafVerdict {
-  const { shadow, twins, now } = input;
+  input: TwinPlanInput,
+): LeafStatus {
+  const { snapshot, twins, now } = input;
   // The marker of a component says nothing about what a device does.
-  const isMarker = path.at(-1) === MARKER;
-  return judgeLeaf({
+  const isMarker = path.at(-1) === COMPONENT_MARKER;
+  return leafStatus({
     policy: isMarker || isLeaving ? { ...policy, ...(isLeaving ? LEAVING : MARKED) } : policy,
     wanted,
-    desired: valueAt(shadow.desired, path),
+    desired: valueAt(snapshot.desired, path),
     report: isMarker ? undefined : report,
     compare,
     history,
-    desiredVersion: shadow.desiredVersion,
-    life: shadow,
+    desiredVersion: snapshot.desiredVersion,
+    life: snapshot,
     fight: twins.fight,
     now,
   });
@@ -207,18 +212,18 @@ const MARKED = { confirm: false } as const;
 /** What is left behind is taken away, whatever the policy did while it was there. */
 const LEAVING = { mode: 'enforce' } as const;
 
-type HeldVerdict = LeafVerdict & { readonly held?: string };
+type HeldLeafStatus = LeafStatus & { readonly held?: string };
 
 /** What may not be written is not; the verdict stays, and what would have been done is said. */
 function holdBack(
-  verdict: LeafVerdict,
+  status: LeafStatus,
   policy: Policy,
   holdOf: (policy: Policy) => Hold | undefined,
-): HeldVerdict {
-  if (verdict.verdict !== 'drifted' && !verdict.write) return verdict;
+): HeldLeafStatus {
+  if (status.status !== 'drifted' && !status.write) return status;
   const hold = policy.mode === 'observe' ? OBSERVED : holdOf(policy);
-  if (hold === undefined) return verdict;
-  const { nextAt: _, askAt: __, ...rest } = verdict;
+  if (hold === undefined) return status;
+  const { nextAt: _, askAt: __, ...rest } = status;
   return {
     ...rest,
     write: false,
@@ -247,34 +252,34 @@ function remembered(ask: (policy: Policy) => Hold | undefined): (policy: Policy)
   };
 }
 
-function nothing(shadow: Shadow, why: string): Plan {
+function nothing(snapshot: Snapshot, why: string): Plan {
   return {
-    state: 'inSync',
+    status: 'inSync',
     why,
     leaves: [],
     writes: [],
     patch: {},
     nextAt: undefined,
     askAt: undefined,
-    paths: shadow.paths,
+    paths: snapshot.paths,
     policies: {},
     isHeld: true,
   };
 }
 
-function isInScope(twins: Twins, variables: Variables, work: Work): boolean {
+function isInScope(twins: Twins, variables: Variables, work: ExpressionWork): boolean {
   // Unknown is not true: a twin that Berth may perhaps not touch, it does not touch.
   return twins.scope === undefined || evaluateCondition(twins.scope, variables, work) === true;
 }
 
 function refused(
   why: string,
-): Pick<LeafVerdict, 'verdict' | 'why' | 'write'> & { nextAt: undefined; askAt: undefined } {
-  return { verdict: 'rejected', why, write: false, nextAt: undefined, askAt: undefined };
+): Pick<LeafStatus, 'status' | 'why' | 'write'> & { nextAt: undefined; askAt: undefined } {
+  return { status: 'rejected', why, write: false, nextAt: undefined, askAt: undefined };
 }
 
 /** What policies see. */
-function twinVariables({ id, tags, desired, reported }: Shadow, hub: Hub): Variables {
+function twinVariables({ id, tags, desired, reported }: Snapshot, hub: Hub): Variables {
   const { deviceId, moduleId = null } = id;
   return {
     deviceId,

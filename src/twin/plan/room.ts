@@ -1,4 +1,4 @@
-import { sectionProblem, sizeOf, twinProblems } from '../../iot-hub/twin-limits.ts';
+import { sectionProblem, twinProblems, twinSizeOf } from '../../iot-hub/twin-limits.ts';
 import { isObject, type JsonObject, type JsonValue } from '../../json/json.ts';
 import { mergePatch, nest } from '../snapshot/merge.ts';
 import { type IsComponent, withMarkers } from './components.ts';
@@ -31,7 +31,7 @@ export function whatDoesNotFit<Each extends Leaf>(
     (one, other) => Number(other.wanted === null) - Number(one.wanted === null),
   );
   const merged = structuredClone(desired) as MutableJson;
-  let bytes = sizeOf(desired);
+  let bytes = twinSizeOf(desired);
   for (const leaf of inOrder) {
     const part = withMarkers(nest(leaf.path, leaf.wanted), isComponent);
     const grown = bytes + growthOf(merged, part);
@@ -60,14 +60,15 @@ function growthOf(base: JsonObject, patch: JsonObject): number {
     const before = Object.hasOwn(base, key) ? base[key] : undefined;
     const keyBytes = Buffer.byteLength(key, 'utf8');
     if (value === null) {
-      if (before !== undefined) bytes -= keyBytes + sizeOf(before);
+      if (before !== undefined) bytes -= keyBytes + twinSizeOf(before);
       continue;
     }
     if (before === undefined) bytes += keyBytes;
     if (isObject(value) && isObject(before)) bytes += growthOf(before, value);
     else
       bytes +=
-        (isObject(value) ? growthOf({}, value) : sizeOf(value)) - (before === undefined ? 0 : sizeOf(before));
+        (isObject(value) ? growthOf({}, value) : twinSizeOf(value)) -
+        (before === undefined ? 0 : twinSizeOf(before));
   }
   return bytes;
 }

@@ -26,7 +26,7 @@ export const REDACTED = 'redacted:';
  * - `reported`: as `section`, and a device may acknowledge an object that a path goes through: `{value, ac, av, ad}`.
  * - `document`: any JSON in which twins may lie at any depth; every path may begin at every object.
  */
-export type Place = 'section' | 'reported' | 'document';
+export type RedactionPlace = 'section' | 'reported' | 'document';
 
 /** Nesting beyond this is not entered, and nothing of it is kept. The device-twins page allows ten levels below a section. */
 const MAX_DEPTH = 64;
@@ -44,7 +44,7 @@ const HASH = new RegExp(`^${REDACTED}([0-9a-f]{${HASH_DIGITS}})([0-9a-f]{${SEAL_
 export function redactValues(
   values: JsonObject,
   redaction: Redaction,
-  place: Place,
+  place: RedactionPlace,
   hid?: (value: JsonValue) => void,
 ): JsonObject {
   const redacted = redactJson(values, redaction, place, hid);
@@ -55,12 +55,12 @@ export function redactValues(
 export function redactJson(
   json: JsonValue,
   redaction: Redaction,
-  place: Place,
+  place: RedactionPlace,
   hid: (value: JsonValue) => void = () => {},
 ): JsonValue {
   const { paths, key } = redaction;
   if (paths.length === 0) return json;
-  return new Walk(paths, key, place, hid).enter(json, place === 'document' ? [] : paths, 0);
+  return new Descent(paths, key, place, hid).enter(json, place === 'document' ? [] : paths, 0);
 }
 
 /** Whether Berth made this text to stand for a value. The prefix proves nothing: a device can write it. */
@@ -72,13 +72,18 @@ export function isMadeByBerth(text: string, key: Uint8Array | undefined): boolea
 }
 
 /** One walk through JSON. `rests`: what is left of the paths that lead here. */
-class Walk {
+class Descent {
   readonly #paths: Paths;
   readonly #key: Uint8Array | undefined;
-  readonly #place: Place;
+  readonly #place: RedactionPlace;
   readonly #hid: (value: JsonValue) => void;
 
-  constructor(paths: Paths, key: Uint8Array | undefined, place: Place, hid: (value: JsonValue) => void) {
+  constructor(
+    paths: Paths,
+    key: Uint8Array | undefined,
+    place: RedactionPlace,
+    hid: (value: JsonValue) => void,
+  ) {
     this.#paths = paths;
     this.#key = key;
     this.#place = place;

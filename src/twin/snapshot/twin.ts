@@ -21,8 +21,8 @@ export interface Twin {
   /** The Plug and Play model that the device has announced; empty: none; undefined: the document does not say. */
   readonly modelId?: string | undefined;
   readonly tags: JsonObject;
-  readonly desired: Section;
-  readonly reported: Section;
+  readonly desired: TwinSection;
+  readonly reported: TwinSection;
   /** The greatest `$lastUpdated` of both sections. */
   readonly lastUpdated: Instant;
   /**
@@ -32,7 +32,7 @@ export interface Twin {
   readonly readAt?: Instant | undefined;
 }
 
-export interface Section {
+export interface TwinSection {
   /** Without `$metadata` and `$version`. */
   readonly values: JsonObject;
   readonly version: number;
@@ -66,7 +66,7 @@ export function readTwin(json: unknown, readAt?: Instant): Twin | undefined {
 }
 
 /** A section of a document or of an event; undefined where it is no object or has no `$version`. */
-export function readSection(json: JsonValue | undefined): Section | undefined {
+export function readSection(json: JsonValue | undefined): TwinSection | undefined {
   if (!isObject(json) || !isVersion(json.$version)) return undefined;
   return {
     values: withoutMetadata(json),

@@ -1,10 +1,10 @@
 import { describe, expect, test } from '@jest/globals';
 import rhea from 'rhea';
 import {
+  decodeSections,
+  decodeText,
   MalformedMessageError,
   readMap,
-  readSections,
-  readText,
   SECTION,
 } from '../../../local/event-hubs/message/encoding.ts';
 import { fc } from '../../support/properties.ts';
@@ -34,7 +34,7 @@ const message = fc
       fc.uint8Array({ maxLength: 600 }).map((bytes) => rhea.message.data_section(Buffer.from(bytes))),
       fc
         .array(fc.uint8Array(), { minLength: 1 })
-        .map((parts) => rhea.message.data_sections(parts.map((bytes) => Buffer.from(bytes)))),
+        .map((profiles) => rhea.message.data_sections(profiles.map((bytes) => Buffer.from(bytes)))),
     ),
   })
   .map((fields) => rhea.message.encode(fields));
@@ -43,7 +43,7 @@ describe('the sections of an encoded message', () => {
   test('the sections follow each other without a gap and cover the message', () => {
     fc.assert(
       fc.property(message, (bytes) => {
-        const sections = readSections(bytes);
+        const sections = decodeSections(bytes);
 
         expect(sections[0]?.start).toBe(0);
         expect(sections.at(-1)?.end).toBe(bytes.length);
@@ -59,11 +59,11 @@ describe('the sections of an encoded message', () => {
       fc.property(fc.dictionary(key, fc.string()), (annotations) => {
         // Keys are symbols, which are ASCII.
         const bytes = rhea.message.encode({ message_annotations: annotations, body: 'x' });
-        const section = readSections(bytes).find(({ code }) => code === SECTION.messageAnnotations);
+        const section = decodeSections(bytes).find(({ code }) => code === SECTION.messageAnnotations);
 
         const entries = readMap(bytes, section?.valueAt ?? 0).map((entry) => [
           entry.key,
-          readText(bytes, entry.valueAt),
+          decodeText(bytes, entry.valueAt),
         ]);
 
         expect(Object.fromEntries(entries)).toEqual({ ...annotations });
@@ -78,7 +78,7 @@ describe('the sections of an encoded message', () => {
       Buffer.from([0xa0, 2, 1, 2]),
     ]);
 
-    expect(readSections(bytes)).toEqual([{ code: SECTION.data, start: 0, valueAt: 19, end: 23 }]);
+    expect(decodeSections(bytes)).toEqual([{ code: SECTION.data, start: 0, valueAt: 19, end: 23 }]);
   });
 
   test('damaged bytes are refused with one kind of error, and accepted bytes can be decoded', () => {
@@ -87,7 +87,7 @@ describe('the sections of an encoded message', () => {
         const damaged = Buffer.from(bytes.subarray(0, length % (bytes.length + 1)));
         if (damaged.length > 0) damaged[at % damaged.length] = byte;
         try {
-          readSections(damaged);
+          decodeSections(damaged);
         } catch (error) {
           expect(error).toBeInstanceOf(MalformedMessageError);
           return;
@@ -102,7 +102,7 @@ describe('the sections of an encoded message', () => {
     fc.assert(
       fc.property(fc.uint8Array({ maxLength: 200 }), (bytes) => {
         try {
-          readSections(Buffer.from([0x00, 0x53, 0x77, ...bytes]));
+          decodeSections(Buffer.from([0x00, 0x53, 0x77, ...bytes]));
         } catch (error) {
           expect(error).toBeInstanceOf(MalformedMessageError);
         }
@@ -121,6 +121,6 @@ describe('the sections of an encoded message', () => {
     ['no descriptor', [0x40]],
     ['nothing but descriptors', new Array(100_000).fill(0)],
   ])('the parser refuses %s', (_, bytes) => {
-    expect(() => readSections(Buffer.from(bytes))).toThrow(MalformedMessageError);
+    expect(() => decodeSections(Buffer.from(bytes))).toThrow(MalformedMessageError);
   });
 });

@@ -1,6 +1,6 @@
 import { describe, expect, test } from '@jest/globals';
 import rhea from 'rhea';
-import { readMap, readSections, readText, SECTION } from '../../../local/event-hubs/message/encoding.ts';
+import { decodeSections, decodeText, readMap, SECTION } from '../../../local/event-hubs/message/encoding.ts';
 import {
   BATCH_MESSAGE_FORMAT,
   encodeEvent,
@@ -15,13 +15,13 @@ const { types } = rhea;
 
 /** Sections that a producer's message and what readers get must have in common. */
 function contents(message: Buffer): Buffer[] {
-  return readSections(message)
+  return decodeSections(message)
     .filter(({ code }) => code >= SECTION.properties)
     .map(({ start, end }) => message.subarray(start, end));
 }
 
 function annotationsOf(message: Buffer): [string, string][] {
-  const section = readSections(message).find(({ code }) => code === SECTION.messageAnnotations);
+  const section = decodeSections(message).find(({ code }) => code === SECTION.messageAnnotations);
   return readMap(message, section?.valueAt ?? 0).map(({ key, valueAt, end }) => [
     key,
     message.toString('hex', valueAt, end),
@@ -42,7 +42,7 @@ const sentMessage = fc
     message_id: fc.string(),
     body: fc
       .array(fc.uint8Array(), { minLength: 1, maxLength: 3 })
-      .map((parts) => rhea.message.data_sections(parts.map((part) => Buffer.from(part)))),
+      .map((profiles) => rhea.message.data_sections(profiles.map((profile) => Buffer.from(profile)))),
   })
   .map((fields) => rhea.message.encode(fields));
 
@@ -102,7 +102,7 @@ describe('the message of an event', () => {
     const [stored] = readProducedEvents(sent, 0).map((event) => placeEvent(event, place));
 
     expect(rhea.message.decode(stored?.header ?? Buffer.alloc(0))).toMatchObject({ durable: true });
-    expect(readSections(stored?.message ?? Buffer.alloc(0)).map(({ code }) => code)).not.toContain(
+    expect(decodeSections(stored?.message ?? Buffer.alloc(0)).map(({ code }) => code)).not.toContain(
       SECTION.deliveryAnnotations,
     );
   });
@@ -146,6 +146,6 @@ describe('the message of an event', () => {
       last_enqueued_time_utc: new Date(place.enqueuedTime),
       runtime_info_retrieval_time_utc: new Date(1_700_000_000_000),
     });
-    expect(readText(section, readMap(section, 3)[1]?.valueAt ?? 0)).toBe('5000000000');
+    expect(decodeText(section, readMap(section, 3)[1]?.valueAt ?? 0)).toBe('5000000000');
   });
 });

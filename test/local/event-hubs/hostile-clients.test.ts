@@ -139,7 +139,7 @@ describe('Event Hubs and clients that break the protocol', () => {
     outgoing.next_delivery_id = 1;
     outgoing.next_pending_delivery = 1;
 
-    expect(await deliver(sender, data('after it'))).toEqual({ outcome: 'accepted' });
+    expect(await deliver(sender, data('after it'))).toEqual({ result: 'accepted' });
 
     expect(eventHubs.partitions('hub')[0]?.lastSequenceNumber).toBe(before + 1);
     client.destroy();

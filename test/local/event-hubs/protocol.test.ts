@@ -97,7 +97,7 @@ describe('the AMQP protocol for clients other than the official JavaScript one',
       body: data('hello'),
     });
 
-    expect(await deliver(sender, sent)).toEqual({ outcome: 'accepted' });
+    expect(await deliver(sender, sent)).toEqual({ result: 'accepted' });
 
     const receiver = await client.receiver('sent/ConsumerGroups/$Default/Partitions/0');
     const [received] = await receiver.take(1);
@@ -193,13 +193,13 @@ describe('the AMQP protocol for clients other than the official JavaScript one',
 
     for (const size of [MAX_MESSAGE_SIZE, 5 * MAX_MESSAGE_SIZE]) {
       expect(await deliver(sender, message({ body: data(Buffer.alloc(size)) }))).toEqual({
-        outcome: 'rejected',
+        result: 'rejected',
         condition: 'amqp:link:message-size-exceeded',
       });
     }
     expect(last('large')).toBe(-1);
     expect(await deliver(sender, message({ body: data(Buffer.alloc(1_000_000)) }))).toEqual({
-      outcome: 'accepted',
+      result: 'accepted',
     });
   });
 
@@ -212,12 +212,12 @@ describe('the AMQP protocol for clients other than the official JavaScript one',
     const sender = await client.sender('broken');
 
     expect(await deliver(sender, bytes, format)).toEqual({
-      outcome: 'rejected',
+      result: 'rejected',
       condition: 'amqp:decode-error',
     });
 
     expect(last('broken')).toBe(before);
-    expect(await deliver(sender, message({ body: data('fine') }))).toEqual({ outcome: 'accepted' });
+    expect(await deliver(sender, message({ body: data('fine') }))).toEqual({ result: 'accepted' });
   });
 
   test('messages that arrive together are accepted or rejected one by one', async () => {
@@ -229,7 +229,7 @@ describe('the AMQP protocol for clients other than the official JavaScript one',
     socket.cork();
     setImmediate(() => socket.uncork());
 
-    const outcomes = await Promise.all([
+    const results = await Promise.all([
       deliver(sender, bad, 0),
       deliver(sender, good),
       deliver(sender, good),
@@ -237,7 +237,7 @@ describe('the AMQP protocol for clients other than the official JavaScript one',
       deliver(sender, good),
     ]);
 
-    expect(outcomes.map(({ outcome }) => outcome)).toEqual([
+    expect(results.map(({ result }) => result)).toEqual([
       'rejected',
       'accepted',
       'accepted',

@@ -94,21 +94,21 @@ export async function connectRaw(port: number, options: Record<string, unknown> 
   };
 }
 
-/** Sends a message and gives back what became of it: the outcome's name, and the error of a rejection. */
+/** Sends a message and gives back what became of it: the result's name, and the error of a rejection. */
 export function deliver(
   sender: Sender,
   message: Message | Buffer,
   format?: number,
-): Promise<{ outcome: string; condition?: string | undefined }> {
+): Promise<{ result: string; condition?: string | undefined }> {
   return new Promise((resolve) => {
     const delivery = sender.send(message, undefined, format);
-    for (const outcome of ['accepted', 'rejected', 'released', 'modified']) {
+    for (const result of ['accepted', 'rejected', 'released', 'modified']) {
       const listener = (context: EventContext) => {
         if (context.delivery !== delivery) return;
-        sender.off(outcome, listener);
-        resolve({ outcome, condition: (delivery.remote_state as Refused | undefined)?.error?.condition });
+        sender.off(result, listener);
+        resolve({ result, condition: (delivery.remote_state as Refused | undefined)?.error?.condition });
       };
-      sender.on(outcome, listener);
+      sender.on(result, listener);
     }
   });
 }

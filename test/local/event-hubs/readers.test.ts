@@ -19,7 +19,7 @@ describe('readers of a partition', () => {
     ['a higher epoch', 1, 2, 'takes over'],
     ['an equal epoch', 1, 1, 'takes over'],
     ['a lower epoch', 2, 1, 'is refused'],
-  ])('%s: after the epoch %s, a reader with the epoch %s %s', (_, first, second, outcome) => {
+  ])('%s: after the epoch %s, a reader with the epoch %s %s', (_, first, second, result) => {
     const readers = new Readers();
     const one = fakeReader('one', first);
     const two = fakeReader('two', second);
@@ -27,12 +27,12 @@ describe('readers of a partition', () => {
 
     const refusal = readers.admit(two);
 
-    expect(refusal?.condition).toBe(outcome === 'is refused' ? 'amqp:link:stolen' : undefined);
+    expect(refusal?.condition).toBe(result === 'is refused' ? 'amqp:link:stolen' : undefined);
     expect(one.lost.map((error) => error.condition)).toEqual(
-      outcome === 'takes over' ? ['amqp:link:stolen'] : [],
+      result === 'takes over' ? ['amqp:link:stolen'] : [],
     );
     expect(readers.connected).toEqual(
-      { shares: [one, two], 'takes over': [two], 'is refused': [one] }[outcome],
+      { shares: [one, two], 'takes over': [two], 'is refused': [one] }[result],
     );
   });
 

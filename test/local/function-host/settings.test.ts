@@ -1,5 +1,9 @@
 import { describe, expect, test } from '@jest/globals';
-import { connectionString, expandSettings, isDisabled } from '../../../local/function-host/settings.ts';
+import {
+  connectionString,
+  expandSettings,
+  isFunctionDisabled,
+} from '../../../local/function-host/settings.ts';
 
 describe('%SETTING% in a binding', () => {
   test.each([
@@ -43,5 +47,5 @@ test.each([
   ['0', false],
   [undefined, false],
 ])('AzureWebJobs.NAME.Disabled = %s disables a function: %s', (value, disabled) => {
-  expect(isDisabled('syncTwins', { 'AzureWebJobs.syncTwins.Disabled': value })).toBe(disabled);
+  expect(isFunctionDisabled('syncTwins', { 'AzureWebJobs.syncTwins.Disabled': value })).toBe(disabled);
 });

@@ -3,13 +3,13 @@ import { coalesce } from '../../../local/iot-hub/hub/coalesce.ts';
 import type { HubEvent } from '../../../local/iot-hub/hub/event-sink.ts';
 import { twinUpdated } from '../../../local/iot-hub/hub/events.ts';
 import { mergeValues } from '../../../local/iot-hub/model/merge.ts';
-import { createTwin, patchTwin, reportTwin, type Twin } from '../../../local/iot-hub/model/twin.ts';
+import { createTwin, type HubTwin, patchTwin, reportTwin } from '../../../local/iot-hub/model/twin.ts';
 import type { JsonObject } from '../../../src/json/json.ts';
 import { fc } from '../../support/properties.ts';
 
 const AT = [16_000_000_000_000_000n, 16_000_000_000_000_010n, 16_000_000_000_000_020n] as const;
 const origin = (at: bigint) => ({ hubName: 'weu', address: { deviceId: 'pump' }, at });
-const START: Twin = createTwin(AT[0], {
+const START: HubTwin = createTwin(AT[0], {
   tags: { site: 'ams' },
   desired: { a: { x: 1, y: 2 }, b: 1 },
   reported: { level: 1, old: true },
@@ -22,7 +22,11 @@ interface Write {
 }
 
 /** The twin after a write, and the event of it. */
-function written(twin: Twin, { reported, ...patch }: Write, at: bigint): { twin: Twin; event: HubEvent } {
+function written(
+  twin: HubTwin,
+  { reported, ...patch }: Write,
+  at: bigint,
+): { twin: HubTwin; event: HubEvent } {
   if (reported !== undefined) {
     const after = reportTwin(twin, reported, at);
     return { twin: after.twin, event: twinUpdated(origin(at), after.twin, { reported: after.applied }) };

@@ -28,7 +28,7 @@ describe('the limits of a hub for devices', () => {
     await client.open();
     const twin = await client.getTwin();
 
-    const outcomes = await Promise.all(
+    const results = await Promise.all(
       Array.from({ length: 20 }, (_, index) =>
         report(twin, { index }).then(
           () => 'accepted',
@@ -37,8 +37,8 @@ describe('the limits of a hub for devices', () => {
       ),
     );
 
-    expect(new Set(outcomes)).toEqual(new Set(['accepted', 'Request is being throttled']));
-    const accepted = outcomes.filter((outcome) => outcome === 'accepted').length;
+    expect(new Set(results)).toEqual(new Set(['accepted', 'Request is being throttled']));
+    const accepted = results.filter((result) => result === 'accepted').length;
     expect(view()?.counters).toMatchObject({
       deviceTwinWrites: accepted,
       deviceThrottled: 20 - accepted,

@@ -1,7 +1,7 @@
 import { describe, expect, test } from '@jest/globals';
 import { createQuota } from '../../../local/iot-hub/hub/quota.ts';
 import { createShaper, throttleRate } from '../../../local/iot-hub/hub/throttle.ts';
-import { problemOfContent, problemOfSize, sizeOf } from '../../../local/iot-hub/model/twin-limits.ts';
+import { problemOfContent, problemOfSize, sectionSizeOf } from '../../../local/iot-hub/model/twin-limits.ts';
 import type { JsonObject } from '../../../src/json/json.ts';
 import { fc } from '../../support/properties.ts';
 
@@ -41,7 +41,9 @@ describe('the limits of a twin', () => {
   });
 
   test('sizes count keys and strings in UTF-8, numbers as 8 and booleans as 4 bytes', () => {
-    expect(sizeOf({ ab: 'é', c: 1, d: [true, 2], e: { f: 'xyz' } })).toBe(2 + 2 + 1 + 8 + 1 + 12 + 1 + 4);
+    expect(sectionSizeOf({ ab: 'é', c: 1, d: [true, 2], e: { f: 'xyz' } })).toBe(
+      2 + 2 + 1 + 8 + 1 + 12 + 1 + 4,
+    );
   });
 
   test.each<['tags' | 'desired' | 'reported', number]>([

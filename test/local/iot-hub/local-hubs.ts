@@ -12,7 +12,7 @@ import {
   DEVELOPMENT_SERVICE_KEY,
   type HubEvent,
   type IotHubs,
-  type IotHubsOptions,
+  type LocalIotHubsOptions,
 } from '../../../local/iot-hub/index.ts';
 import { listen } from '../../../local/listen.ts';
 import { type MqttServer, startMqtt } from '../../../local/mqtt/index.ts';
@@ -61,7 +61,7 @@ export interface Answer {
 
 let sharedAuthority: Promise<CertificateAuthority> | undefined;
 
-export async function startLocalHubs(options: Partial<IotHubsOptions> = {}): Promise<LocalHubs> {
+export async function startLocalHubs(options: Partial<LocalIotHubsOptions> = {}): Promise<LocalHubs> {
   sharedAuthority ??= openAuthority();
   const authority = await sharedAuthority;
   const events: SeenEvent[] = [];

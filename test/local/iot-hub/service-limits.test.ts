@@ -23,11 +23,11 @@ describe('limits of the service API', () => {
       ),
     );
 
-    const outcomes = await Promise.all(writes);
+    const results = await Promise.all(writes);
 
-    const accepted = outcomes.filter((outcome) => outcome === 'accepted').length;
+    const accepted = results.filter((result) => result === 'accepted').length;
     expect(accepted).toBeGreaterThanOrEqual(4); // two at once, two from the line
-    expect(new Set(outcomes)).toEqual(new Set(['accepted', 'ThrottlingError 429']));
+    expect(new Set(results)).toEqual(new Set(['accepted', 'ThrottlingError 429']));
     expect(local.hubs.view(WEU)?.counters).toMatchObject({ twinWrites: accepted, throttled: 40 - accepted });
   });
 });

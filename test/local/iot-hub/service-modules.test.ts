@@ -224,7 +224,7 @@ describe('modules over the service API', () => {
         ['PUT', { tags: { only: true } }],
       ];
       const run = async (path: string) => {
-        const seen: { status: number; [part: string]: unknown }[] = [];
+        const seen: { status: number; [profile: string]: unknown }[] = [];
         for (const [method, body] of writes) {
           const answer = await local.call(method, path, { body });
           const { etag, version, tags, properties } = answer.body;

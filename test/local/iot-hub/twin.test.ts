@@ -2,11 +2,11 @@ import { describe, expect, test } from '@jest/globals';
 import { effectivePatch, mergeValues, replacementPatch } from '../../../local/iot-hub/model/merge.ts';
 import {
   createTwin,
+  type HubTwin,
   patchTwin,
   portalPatch,
   replaceTwin,
   reportTwin,
-  type Twin,
   twinEtag,
   twinVersion,
 } from '../../../local/iot-hub/model/twin.ts';
@@ -18,7 +18,7 @@ const T2 = T1 + 1n;
 const at1 = '2024-03-01T10:00:00.1Z';
 const at2 = '2024-03-01T10:00:00.1000001Z';
 
-const twinWith = (desired: JsonObject, tags: JsonObject = {}, reported: JsonObject = {}): Twin =>
+const twinWith = (desired: JsonObject, tags: JsonObject = {}, reported: JsonObject = {}): HubTwin =>
   createTwin(T1, { tags, desired, reported });
 
 describe('a new twin', () => {
@@ -90,14 +90,14 @@ describe('the values of a twin after a patch', () => {
 
 describe('the counters of a twin', () => {
   const start = twinWith({ a: 1 }, { t: 1 }, { r: 1 }); // etag 1, desired 1, reported 2
-  const counts = (twin: Twin) => [
+  const counts = (twin: HubTwin) => [
     twin.writes,
     twin.desired.version,
     twin.reported.version,
     twinVersion(twin),
   ];
 
-  test.each<[string, (twin: Twin) => Twin, number[]]>([
+  test.each<[string, (twin: HubTwin) => HubTwin, number[]]>([
     ['a patch of tags', (twin) => patchTwin(twin, { tags: { t: 2 } }, T2).twin, [2, 1, 2, 4]],
     ['a patch of desired', (twin) => patchTwin(twin, { desired: { a: 2 } }, T2).twin, [2, 2, 2, 4]],
     [
@@ -234,10 +234,10 @@ describe('merging patches', () => {
 
   test('versions never decrease, and the twin version orders all changes', () => {
     const write = fc.oneof(
-      patchArbitrary().map((patch) => (twin: Twin) => patchTwin(twin, { desired: patch }, T2).twin),
-      patchArbitrary().map((patch) => (twin: Twin) => patchTwin(twin, { tags: patch }, T2).twin),
-      patchArbitrary().map((patch) => (twin: Twin) => reportTwin(twin, patch, T2).twin),
-      valuesArbitrary().map((values) => (twin: Twin) => replaceTwin(twin, { desired: values }, T2).twin),
+      patchArbitrary().map((patch) => (twin: HubTwin) => patchTwin(twin, { desired: patch }, T2).twin),
+      patchArbitrary().map((patch) => (twin: HubTwin) => patchTwin(twin, { tags: patch }, T2).twin),
+      patchArbitrary().map((patch) => (twin: HubTwin) => reportTwin(twin, patch, T2).twin),
+      valuesArbitrary().map((values) => (twin: HubTwin) => replaceTwin(twin, { desired: values }, T2).twin),
     );
     fc.assert(
       fc.property(fc.array(write, { maxLength: 20 }), (writes) => {

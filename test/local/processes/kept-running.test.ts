@@ -1,6 +1,6 @@
 import { setImmediate as soon } from 'node:timers/promises';
 import { afterEach, beforeEach, describe, expect, test } from '@jest/globals';
-import type { Log } from '../../../local/log.ts';
+import type { LocalLog } from '../../../local/log.ts';
 import type { Child } from '../../../local/processes/child.ts';
 import {
   type Clock,
@@ -28,7 +28,7 @@ describe('a supervised process', () => {
   let children: FakeChild[];
   let said: string[];
   let kept: KeptRunning;
-  const log: Log = { info() {}, warn: (message) => void said.push(message), error() {} };
+  const log: LocalLog = { info() {}, warn: (message) => void said.push(message), error() {} };
   const clock: Clock = {
     now: () => time,
     wait: (ms, signal) =>

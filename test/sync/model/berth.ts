@@ -11,9 +11,9 @@ import { Reconciler } from '../../../src/sync/reconcile/reconciler.ts';
 import type { SyncContext } from '../../../src/sync/reconcile/sync-context.ts';
 import { WriteGate } from '../../../src/sync/reconcile/write-gate.ts';
 import { askActivity } from '../../../src/sync/resync/activity.ts';
-import { drainDue } from '../../../src/sync/resync/due-work.ts';
-import { replan } from '../../../src/sync/resync/replan.ts';
-import { requestName, type WalkProgress, walk, walkName } from '../../../src/sync/resync/walk.ts';
+import { type AuditProgress, auditHubs, auditName, requestName } from '../../../src/sync/resync/audit.ts';
+import { resyncTwins } from '../../../src/sync/resync/resync-twins.ts';
+import { processQueue } from '../../../src/sync/resync/work-queue.ts';
 import { NO_REDACTION } from '../../../src/twin/events/redact.ts';
 import type { Task } from './scheduler.ts';
 import { HOST, PARTITIONS, type Simulation } from './simulation.ts';
@@ -91,12 +91,12 @@ export class Berth {
       const from = this.checkpoints[partition] as number;
       const events = log.read(partition, from, random.between(1, 30));
       if (events.length === 0) continue;
-      const outcomes = [this.#work(partition, events)];
-      if (random.chance(this.overlapRate)) outcomes.push(this.#work(partition, events));
+      const results = [this.#work(partition, events)];
+      if (random.chance(this.overlapRate)) results.push(this.#work(partition, events));
       // The first that is through moves the checkpoint.
-      const done = await Promise.race(outcomes);
+      const done = await Promise.race(results);
       if (done) this.checkpoints[partition] = from + events.length;
-      if (done && random.chance(0.5)) await Promise.all(outcomes);
+      if (done && random.chance(0.5)) await Promise.all(results);
     }
   }
 
@@ -116,7 +116,7 @@ export class Berth {
             this.defects.push(...letters.map(({ reason }) => `a dead letter: ${reason}`));
             return 0;
           },
-          countStrangers: async () => {},
+          countUnknownHubs: async () => {},
           countUnknownSources: async () => {},
         });
         return summary.deadLetters === 0;
@@ -163,10 +163,10 @@ export class Berth {
         progress: store.progressSeenBy(task),
         reconciler: new Reconciler(shared),
       };
-      await drainDue(context, mayGoOn);
+      await processQueue(context, mayGoOn);
       await askActivity(context, mayGoOn);
-      await replan(context, mayGoOn);
-      await walk(context, mayGoOn);
+      await resyncTwins(context, mayGoOn);
+      await auditHubs(context, mayGoOn);
     } catch (error) {
       this.#expectOutage(error);
     }
@@ -174,17 +174,17 @@ export class Berth {
   }
 
   /** Asks for everything to be read again, and answers whether that has been done. */
-  askForWalk(at: number): void {
+  requestAudit(at: number): void {
     this.#simulation.store.setProgress(requestName(HOST), { at, author: 'ann', reason: 'test' });
   }
 
-  get isWalking(): boolean {
-    const progress = this.#simulation.store.progress(walkName(HOST)) as WalkProgress | undefined;
+  get isAuditing(): boolean {
+    const progress = this.#simulation.store.progress(auditName(HOST)) as AuditProgress | undefined;
     return progress?.phase !== 'done';
   }
 
-  hasWalked(since: number): boolean {
-    const progress = this.#simulation.store.progress(walkName(HOST)) as WalkProgress | undefined;
+  hasAudited(since: number): boolean {
+    const progress = this.#simulation.store.progress(auditName(HOST)) as AuditProgress | undefined;
     return progress !== undefined && progress.phase === 'done' && progress.startedAt >= since;
   }
 

@@ -57,7 +57,7 @@ export function planted(
             values.map((refused) => ({ policy: each, value: refused, why: 'planted' })),
           ),
         },
-        { fightUntil: Date.UTC(2200, 0, 1) },
+        { contestedUntil: Date.UTC(2200, 0, 1) },
         { foreign: Array.from({ length: 50 }, () => '9999-12-31T23:59:59.0000000Z') },
         { ours: 1_000_000 },
         { oursAt: '9999-12-31T23:59:59.0000000Z' },

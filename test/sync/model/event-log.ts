@@ -1,7 +1,7 @@
 import { partitionOfKey } from '../../../local/event-hubs/partition-key.ts';
 import { coalesce } from '../../../local/iot-hub/hub/coalesce.ts';
 import type { HubEvent } from '../../../local/iot-hub/hub/event-sink.ts';
-import type { ReceivedEvent } from '../../../src/sync/events/batch.ts';
+import type { BatchEvent } from '../../../src/sync/events/batch.ts';
 import { parseInstant } from '../../../src/time/instant.ts';
 import type { Random } from './random.ts';
 
@@ -64,7 +64,7 @@ export class EventLog {
   }
 
   /** The next events of a partition from a position on. */
-  read(partition: number, from: number, limit: number): readonly ReceivedEvent[] {
+  read(partition: number, from: number, limit: number): readonly BatchEvent[] {
     const log = this.partitions[partition] as HubEvent[];
     const events = log.slice(from, from + limit);
     this.#read[partition] = Math.max(this.#read[partition] as number, from + events.length);

@@ -1,9 +1,9 @@
 import { failOver } from '../../../local/iot-hub/faults/failover.ts';
-import { createHub, type Hub as LocalHub } from '../../../local/iot-hub/hub/hub.ts';
+import { createHub, type LocalHub } from '../../../local/iot-hub/hub/hub.ts';
 import { DEFAULT_SHAPING } from '../../../local/iot-hub/hub/throttle.ts';
-import { errorBody, HubError as LocalError } from '../../../local/iot-hub/model/hub-error.ts';
+import { errorBody, HubRefusal as LocalError } from '../../../local/iot-hub/model/hub-error.ts';
 import { readIdentity } from '../../../local/iot-hub/operations/identity-operations.ts';
-import { patchTwinOf, readTwin } from '../../../local/iot-hub/operations/twin-operations.ts';
+import { patchTwinOf, serviceTwin } from '../../../local/iot-hub/operations/twin-operations.ts';
 import { silent } from '../../../local/log.ts';
 import type { Hub } from '../../../src/fleet/fleet.ts';
 import { hubErrorOf } from '../../../src/hub/failure.ts';
@@ -71,7 +71,7 @@ export class ModelHub {
   twin(id: TwinId): Twin | undefined {
     return this.local.store.get(addressOf(id)) === undefined
       ? undefined
-      : parseTwin(readTwin(this.local, addressOf(id)));
+      : parseTwin(serviceTwin(this.local, addressOf(id)));
   }
 
   /** The service API as one task sees it. */
@@ -79,7 +79,7 @@ export class ModelHub {
     return {
       readTwin: (id) => {
         this.calls.push({ at: this.#scheduler.now, kind: 'read' });
-        return this.#call(task, 'GET', () => this.#parsed(readTwin(this.local, addressOf(id))));
+        return this.#call(task, 'GET', () => this.#parsed(serviceTwin(this.local, addressOf(id))));
       },
       patchDesired: (id, patch, etag) => {
         this.calls.push({ at: this.#scheduler.now, kind: 'write' });
@@ -121,7 +121,7 @@ export class ModelHub {
           const entries = of === 'devices' ? this.local.store.sorted() : this.local.store.sortedModules();
           const twins: ListedTwin[] = [...entries].map(({ identity }) => {
             const { deviceId, moduleId } = identity;
-            const twin = this.#parsed(readTwin(this.local, identity));
+            const twin = this.#parsed(serviceTwin(this.local, identity));
             return { id: { host, deviceId, moduleId }, version: twin.version, etag: twin.etag };
           });
           return { twins, continuation: undefined, readAt: instantOf(this.#scheduler.now) };

@@ -3,13 +3,13 @@ import { BerthError } from '../../../src/errors.ts';
 import type { DailyCounts } from '../../../src/hub/daily-budget.ts';
 import type { HostName } from '../../../src/iot-hub/host-name.ts';
 import { isObject, type JsonObject, type JsonValue } from '../../../src/json/json.ts';
-import { dueKey, type PartitionKey, partitionOf, shadowKey } from '../../../src/store/tables/keys.ts';
+import { type PartitionKey, partitionOf, snapshotKey, workItemKey } from '../../../src/store/tables/keys.ts';
 import type { RecordMemory } from '../../../src/store/twins/record-memory.ts';
-import type { DueRow, TwinRecord } from '../../../src/store/twins/twin-store.ts';
+import type { TwinRecord, WorkItemRow } from '../../../src/store/twins/twin-store.ts';
 import { NEVER, parseInstant } from '../../../src/time/instant.ts';
-import type { Known } from '../../../src/twin/events/fold.ts';
-import { type Due, type DuePriority, unreadShadow } from '../../../src/twin/snapshot/shadow.ts';
-import { SNAPSHOT_FORMAT, snapshotIn } from '../../../src/twin/snapshot/stored-shadow.ts';
+import type { Known } from '../../../src/twin/events/apply-event.ts';
+import { unreadSnapshot, type WorkItem, type WorkPriority } from '../../../src/twin/snapshot/snapshot.ts';
+import { SNAPSHOT_FORMAT, snapshotIn } from '../../../src/twin/snapshot/stored-snapshot.ts';
 import { type TwinId, twinKey } from '../../../src/twin/snapshot/twin.ts';
 import { damaged, planted } from './damage.ts';
 import type { Random } from './random.ts';
@@ -19,7 +19,7 @@ interface Stored {
   readonly id: TwinId;
   readonly text: string;
   readonly etag: string;
-  readonly due: Due | undefined;
+  readonly workItem: WorkItem | undefined;
   readonly partition: PartitionKey;
 }
 
@@ -51,9 +51,9 @@ export class ModelStore {
     return stored === undefined ? { kind: 'nothing' } : restore(stored);
   }
 
-  /** When the earliest due work is due; undefined: there is none. */
-  nextDue(): number | undefined {
-    const times = [...this.rows.values()].flatMap(({ due }) => due?.at ?? []);
+  /** When the earliest work items is due; undefined: there is none. */
+  nextItem(): number | undefined {
+    const times = [...this.rows.values()].flatMap(({ workItem }) => workItem?.at ?? []);
     return times.length === 0 ? undefined : Math.min(...times);
   }
 
@@ -88,7 +88,7 @@ export class ModelStore {
         ),
       page: async (partition: PartitionKey, after: string | undefined, limit: number) => {
         const rows = [...this.rows.values()]
-          .map(({ id }) => ({ ...this.#read(id), rowKey: shadowKey(id) }))
+          .map(({ id }) => ({ ...this.#read(id), rowKey: snapshotKey(id) }))
           .filter(
             ({ id, rowKey }) => partitionOf(id) === partition && (after === undefined || rowKey > after),
           )
@@ -96,19 +96,19 @@ export class ModelStore {
           .slice(0, limit);
         return rows.length === 0 ? [] : call(() => rows);
       },
-      due: async (
+      dueItems: async (
         partition: PartitionKey,
-        priority: DuePriority,
+        priority: WorkPriority,
         now: number,
         limit: number,
-      ): Promise<readonly DueRow[]> => {
-        const rows = this.#due(partition, priority, now).slice(0, limit);
+      ): Promise<readonly WorkItemRow[]> => {
+        const rows = this.#workItem(partition, priority, now).slice(0, limit);
         return rows.length === 0 ? [] : call(() => rows);
       },
-      dropDue: async () => {},
+      dropItem: async () => {},
       sweep: async () => [],
       count: async () => {},
-      counts: async () => ({ states: noStates(), policies: {}, countedAt: undefined }),
+      counts: async () => ({ statuses: noStates(), policies: {}, countedAt: undefined }),
     };
   }
 
@@ -118,7 +118,7 @@ export class ModelStore {
     for (const [key, stored] of this.rows) {
       if (random.chance(0.3)) continue;
       const known = JSON.parse(stored.text) as Record<string, JsonValue>;
-      // `shadow`, or `at` of a deletion; the kind is a column of its own.
+      // `snapshot`, or `at` of a deletion; the kind is a column of its own.
       const [content = ''] = Object.keys(known).filter((name) => name !== 'kind');
       const before = known[content] ?? null;
       const isPlanted = isObject(before) && isObject(before.paths) && random.chance(0.5);
@@ -127,7 +127,7 @@ export class ModelStore {
         : damaged(before, random);
       const text = JSON.stringify({ ...known, [content]: after });
       const isWorkLost = random.chance(0.3);
-      this.rows.set(key, { ...stored, text, due: isWorkLost ? undefined : stored.due });
+      this.rows.set(key, { ...stored, text, workItem: isWorkLost ? undefined : stored.workItem });
     }
   }
 
@@ -185,11 +185,17 @@ export class ModelStore {
     };
   }
 
-  #due(partition: PartitionKey, priority: DuePriority, now: number): readonly DueRow[] {
+  #workItem(partition: PartitionKey, priority: WorkPriority, now: number): readonly WorkItemRow[] {
     return [...this.rows.values()]
-      .flatMap(({ id, due, partition: own }) => {
-        if (due === undefined || due.priority !== priority || due.at > now || own !== partition) return [];
-        return [{ id, priority, partitionKey: partition, rowKey: dueKey(id, priority, due.at) }];
+      .flatMap(({ id, workItem, partition: own }) => {
+        if (
+          workItem === undefined ||
+          workItem.priority !== priority ||
+          workItem.at > now ||
+          own !== partition
+        )
+          return [];
+        return [{ id, priority, partitionKey: partition, rowKey: workItemKey(id, priority, workItem.at) }];
       })
       .sort((one, other) => (one.rowKey < other.rowKey ? -1 : 1));
   }
@@ -205,9 +211,9 @@ export class ModelStore {
     if (this.rows.get(key)?.etag !== record.etag) return 'conflict';
     this.#etags += 1;
     const etag = String(this.#etags);
-    const due = known.kind === 'shadow' ? known.shadow.due : undefined;
+    const workItem = known.kind === 'snapshot' ? known.snapshot.workItem : undefined;
     const { id } = record;
-    this.rows.set(key, { id, text: JSON.stringify(known), etag, due, partition: partitionOf(id) });
+    this.rows.set(key, { id, text: JSON.stringify(known), etag, workItem, partition: partitionOf(id) });
     return { id: record.id, known, etag, isRemembered: false };
   }
 }
@@ -216,13 +222,13 @@ function restore({ id, text }: Stored): Known {
   const known = JSON.parse(text) as {
     readonly kind?: unknown;
     readonly at?: unknown;
-    readonly shadow?: unknown;
+    readonly snapshot?: unknown;
   };
   if (known.kind !== 'deleted')
-    return { kind: 'shadow', shadow: snapshotIn(id, SNAPSHOT_FORMAT.read(known.shadow)) };
+    return { kind: 'snapshot', snapshot: snapshotIn(id, SNAPSHOT_FORMAT.read(known.snapshot)) };
   const at = parseInstant(known.at);
   return at === undefined
-    ? { kind: 'shadow', shadow: unreadShadow(id, NEVER, 'when it was deleted cannot be read') }
+    ? { kind: 'snapshot', snapshot: unreadSnapshot(id, NEVER, 'when it was deleted cannot be read') }
     : { kind: 'deleted', at };
 }
 
@@ -231,7 +237,7 @@ function away(): BerthError {
 }
 
 function noStates() {
-  return { inSync: 0, pending: 0, drifted: 0, rejected: 0, fighting: 0, parked: 0, unknown: 0 };
+  return { inSync: 0, pending: 0, drifted: 0, rejected: 0, contested: 0, suspended: 0, unknown: 0 };
 }
 
 /** The hub and the day of a count of messages. */

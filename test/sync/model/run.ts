@@ -10,11 +10,11 @@ import {
   NEVER,
   parseInstant,
 } from '../../../src/time/instant.ts';
+import { adoptTwin } from '../../../src/twin/events/apply-event.ts';
 import { isTargetedModule } from '../../../src/twin/events/event.ts';
-import { adoptTwin } from '../../../src/twin/events/fold.ts';
 import { plan } from '../../../src/twin/plan/plan.ts';
 import { valueAt } from '../../../src/twin/snapshot/merge.ts';
-import { type Shadow, unreadShadow } from '../../../src/twin/snapshot/shadow.ts';
+import { type Snapshot, unreadSnapshot } from '../../../src/twin/snapshot/snapshot.ts';
 import { twinKey } from '../../../src/twin/snapshot/twin.ts';
 import { Berth } from './berth.ts';
 import { NO_EVENT_FAULTS } from './event-log.ts';
@@ -47,7 +47,7 @@ export async function run(seed: number): Promise<readonly string[]> {
           ...checkPauses(simulation, pauses),
           ...checkPolicyWrites(simulation),
           ...checkWrites(simulation),
-          ...checkFight(simulation),
+          ...checkContested(simulation),
         ]),
     ...simulation.devices.flatMap((device) => checkTwin(simulation, device)),
     ...(simulation.isDamaged
@@ -141,26 +141,27 @@ async function comeToRest(simulation: Simulation, berth: Berth): Promise<void> {
   berth.crashRate = 0;
   berth.overlapRate = 0;
   berth.retireOld();
-  // Of twins that have changed in the last half hour the walk does not trust what it finds.
+  // Of twins that have changed in the last half hour the audit does not trust what it finds.
   await scheduler.runUntil(scheduler.now + 45 * MINUTE);
   if (log.dropped > 0) {
     const at = scheduler.now;
-    berth.askForWalk(at);
+    berth.requestAudit(at);
     const giveUp = at + 3 * DAY;
-    while (!berth.hasWalked(at) && scheduler.now < giveUp)
+    while (!berth.hasAudited(at) && scheduler.now < giveUp)
       await scheduler.runUntil(scheduler.now + 5 * MINUTE);
   }
   const end = scheduler.now + 20 * DAY;
   let writes = -1;
   while (scheduler.now < end) {
     await scheduler.runUntil(scheduler.now + 10 * MINUTE);
-    const due = store.nextDue();
+    const workItem = store.nextItem();
     // Devices need a while to answer the last write.
-    if (due === undefined && berth.isCaughtUp && !berth.isWalking && writes === hub.writes.length) return;
+    if (workItem === undefined && berth.isCaughtUp && !berth.isAuditing && writes === hub.writes.length)
+      return;
     writes = hub.writes.length;
     // Nothing happens until then.
-    if (due !== undefined && due > scheduler.now + HOUR && berth.isCaughtUp)
-      await skipTo(simulation, due - MINUTE);
+    if (workItem !== undefined && workItem > scheduler.now + HOUR && berth.isCaughtUp)
+      await skipTo(simulation, workItem - MINUTE);
   }
 }
 
@@ -183,7 +184,7 @@ function checkPauses(simulation: Simulation, pauses: readonly Paused[]): readonl
   });
 }
 
-/** No policy has written to a device before its ramp had reached it. */
+/** No policy has written to a device before its rollout had reached it. */
 function checkPolicyWrites(simulation: Simulation): readonly string[] {
   const over = simulation.fleet.twins.rollout?.overMs;
   if (over === undefined) return [];
@@ -211,8 +212,10 @@ function wasWithoutRollout(simulation: Simulation): boolean {
 function recordsOf({ store, devices }: Simulation) {
   return devices.flatMap(({ id }) => {
     const known = store.known(id);
-    if (known.kind !== 'shadow') return [];
-    return Object.values(known.shadow.paths).flatMap(({ writes }) => writes.map((write) => ({ id, write })));
+    if (known.kind !== 'snapshot') return [];
+    return Object.values(known.snapshot.paths).flatMap(({ writes }) =>
+      writes.map((write) => ({ id, write })),
+    );
   });
 }
 
@@ -250,7 +253,7 @@ function checkBudgets({ store, fleet, hub }: Simulation): readonly string[] {
  * Every write changed something, or told a value again that the device had not taken; and no value was told again and
  * again.
  */
-function checkWrites({ hub, foreign, fleets, fighter }: Simulation): readonly string[] {
+function checkWrites({ hub, foreign, fleets, otherWriter }: Simulation): readonly string[] {
   const problems: string[] = [];
   const told = new Map<string, number>();
   for (const { id, patch, before, after } of hub.writes) {
@@ -260,7 +263,7 @@ function checkWrites({ hub, foreign, fleets, fighter }: Simulation): readonly st
   }
   for (const [key, count] of told) {
     const [deviceId] = key.split(' ');
-    if (fighter?.device.id.deviceId === deviceId) continue;
+    if (otherWriter?.device.id.deviceId === deviceId) continue;
     // Attempts are counted anew when desired was something else in between, for a new incarnation, and for another policy.
     const changes = hub.writes.filter(
       ({ id, before, after }) => id.deviceId === deviceId && !sameJson(before, after),
@@ -273,9 +276,9 @@ function checkWrites({ hub, foreign, fleets, fighter }: Simulation): readonly st
 }
 
 /** Who fights over a path is left alone after a few writes, for the length of the pause. */
-function checkFight({ hub, fighter, fleets, scheduler }: Simulation): readonly string[] {
-  if (fighter === undefined) return [];
-  const { device, path } = fighter;
+function checkContested({ hub, otherWriter, fleets, scheduler }: Simulation): readonly string[] {
+  if (otherWriter === undefined) return [];
+  const { device, path } = otherWriter;
   const own = hub.writes.filter(
     ({ id, before, after }) =>
       id.deviceId === device.id.deviceId &&
@@ -295,31 +298,31 @@ function checkAgainstFirstLook(simulation: Simulation, device: Device): readonly
   const known = store.known(device.id);
   const { moduleId } = device.id;
   if (moduleId !== undefined && !isTargetedModule(moduleId, fleet.twins.policies)) return [];
-  if (twin === undefined || known.kind !== 'shadow') return [];
+  if (twin === undefined || known.kind !== 'snapshot') return [];
   const now = scheduler.now;
-  const first = adoptTwin(unreadShadow(device.id, NEVER, ''), twin, NEVER, fleet.twins.trackedPaths);
-  const look = (shadow: Shadow) =>
-    plan({ shadow, hub: hub.hub, twins: fleet.twins, holdOf: () => undefined, now });
-  const is = new Map(look(known.shadow).leaves.map((leaf) => [leaf.path, leaf]));
+  const first = adoptTwin(unreadSnapshot(device.id, NEVER, ''), twin, NEVER, fleet.twins.trackedPaths);
+  const look = (snapshot: Snapshot) =>
+    plan({ snapshot, hub: hub.hub, twins: fleet.twins, holdOf: () => undefined, now });
+  const is = new Map(look(known.snapshot).leaves.map((leaf) => [leaf.path, leaf]));
   const name = twinKey(device.id);
-  const problems = look(first).leaves.flatMap(({ path, mode, verdict: should, why: because }) => {
+  const problems = look(first).leaves.flatMap(({ path, mode, status: should, why: because }) => {
     const leaf = is.get(path);
     if (mode !== 'enforce' || leaf === undefined) return [];
-    const { verdict, why } = leaf;
-    const isTold = verdict === 'rejected' && toldTimes(why) > 0;
+    const { status, why } = leaf;
+    const isTold = status === 'rejected' && toldTimes(why) > 0;
     const isWrong =
       should === 'inSync'
-        ? verdict !== 'inSync'
-        : !isTold && (should === 'rejected') !== (verdict === 'rejected');
+        ? status !== 'inSync'
+        : !isTold && (should === 'rejected') !== (status === 'rejected');
     return isWrong
-      ? [`${name}: ${path} is ${verdict} (${why}), and the twin says ${should} (${because})`]
+      ? [`${name}: ${path} is ${status} (${why}), and the twin says ${should} (${because})`]
       : [];
   });
   const limit = latestBelievable(instantOf(now));
-  const ahead = instantsIn(known.shadow as unknown as JsonValue).filter((time) => time > limit);
+  const ahead = instantsIn(known.snapshot as unknown as JsonValue).filter((time) => time > limit);
   if (ahead.length > 0) problems.push(`${name} holds times from the future: ${ahead.join(', ')}`);
-  const fights = Object.values(known.shadow.paths).filter(
-    ({ fightUntil = 0 }) => fightUntil > now + 3 * HOUR,
+  const fights = Object.values(known.snapshot.paths).filter(
+    ({ contestedUntil = 0 }) => contestedUntil > now + 3 * HOUR,
   );
   if (fights.length > 0) problems.push(`${name} is fought over for ever`);
   return problems;
@@ -351,27 +354,28 @@ function checkTwin(simulation: Simulation, device: Device): readonly string[] {
   const { moduleId } = device.id;
   if (moduleId !== undefined && !isTargetedModule(moduleId, fleet.twins.policies)) return [];
   if (twin === undefined) {
-    return known.kind === 'shadow' ? [`${name} was deleted, and Berth does not know`] : [];
+    return known.kind === 'snapshot' ? [`${name} was deleted, and Berth does not know`] : [];
   }
-  if (known.kind !== 'shadow') return [`${name} is there, and Berth knows ${known.kind}`];
-  const { shadow } = known;
+  if (known.kind !== 'snapshot') return [`${name} is there, and Berth knows ${known.kind}`];
+  const { snapshot } = known;
   const problems: string[] = [];
   const differs = (what: string, is: unknown, should: unknown) => {
     if (JSON.stringify(is) !== JSON.stringify(should))
       problems.push(`${name}: ${what} is known as ${JSON.stringify(is)} and is ${JSON.stringify(should)}`);
   };
-  differs('version', shadow.version, twin.version);
-  if (!sameJson(shadow.tags, twin.tags)) differs('tags', shadow.tags, twin.tags);
-  if (!sameJson(shadow.desired, twin.desired.values)) differs('desired', shadow.desired, twin.desired.values);
-  if (!sameJson(shadow.reported, twin.reported.values))
-    differs('reported', shadow.reported, twin.reported.values);
-  if (shadow.etag !== undefined) differs('etag', shadow.etag, twin.etag);
-  if (shadow.unread !== undefined) problems.push(`${name} is still unread: ${shadow.unread.why}`);
-  if (shadow.writing !== undefined) problems.push(`${name} is still being written`);
-  if (shadow.due !== undefined) problems.push(`${name} is still due: ${shadow.due.why}`);
+  differs('version', snapshot.version, twin.version);
+  if (!sameJson(snapshot.tags, twin.tags)) differs('tags', snapshot.tags, twin.tags);
+  if (!sameJson(snapshot.desired, twin.desired.values))
+    differs('desired', snapshot.desired, twin.desired.values);
+  if (!sameJson(snapshot.reported, twin.reported.values))
+    differs('reported', snapshot.reported, twin.reported.values);
+  if (snapshot.etag !== undefined) differs('etag', snapshot.etag, twin.etag);
+  if (snapshot.unread !== undefined) problems.push(`${name} is still unread: ${snapshot.unread.why}`);
+  if (snapshot.writing !== undefined) problems.push(`${name} is still being written`);
+  if (snapshot.workItem !== undefined) problems.push(`${name} is still due: ${snapshot.workItem.why}`);
 
   const planned = plan({
-    shadow,
+    snapshot,
     hub: hub.hub,
     twins: fleet.twins,
     holdOf: () => undefined,
@@ -379,21 +383,21 @@ function checkTwin(simulation: Simulation, device: Device): readonly string[] {
   });
   if (planned.writes.length > 0)
     problems.push(`${name} should be written: ${JSON.stringify(planned.patch)} (${planned.why})`);
-  if (shadow.judgement.state !== planned.state)
-    problems.push(`${name} is judged ${shadow.judgement.state}, and is ${planned.state}`);
-  for (const { path, mode, verdict, wanted, held } of planned.leaves) {
-    if (verdict === 'fighting') problems.push(`${name}: ${path} is still fought over`);
-    if (verdict === 'drifted' && held === undefined) problems.push(`${name}: ${path} has drifted`);
-    if (mode !== 'enforce' || verdict === 'rejected') continue;
+  if (snapshot.lastReconcile.status !== planned.status)
+    problems.push(`${name} is judged ${snapshot.lastReconcile.status}, and is ${planned.status}`);
+  for (const { path, mode, status, wanted, held } of planned.leaves) {
+    if (status === 'contested') problems.push(`${name}: ${path} is still fought over`);
+    if (status === 'drifted' && held === undefined) problems.push(`${name}: ${path} has drifted`);
+    if (mode !== 'enforce' || status === 'rejected') continue;
     const desired = valueAt(twin.desired.values, path.split('.'));
     if (!sameJson(desired ?? null, wanted))
       problems.push(
         `${name}: desired ${path} is ${JSON.stringify(desired)}, wanted ${JSON.stringify(wanted)}`,
       );
-    if (TAKES_ALL.has(device.behaviour) && verdict !== 'inSync')
-      problems.push(`${name}: ${path} is ${verdict} of a device that applies everything`);
+    if (TAKES_ALL.has(device.behaviour) && status !== 'inSync')
+      problems.push(`${name}: ${path} is ${status} of a device that applies everything`);
   }
-  const rejected = planned.leaves.filter(({ verdict, mode }) => verdict === 'rejected' && mode === 'enforce');
+  const rejected = planned.leaves.filter(({ status, mode }) => status === 'rejected' && mode === 'enforce');
   const isUnheard = (why: string, policy: string) =>
     device.missed > 0 && why.includes('not answering') && toldTimes(why) >= attemptsOf(fleet, policy);
   for (const { path, why, policy } of rejected) {

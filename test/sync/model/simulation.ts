@@ -71,7 +71,7 @@ export class Simulation {
   /** What happened to twins that lets Berth begin anew: changes by others, new incarnations; by device. */
   readonly foreign: { readonly at: number; readonly deviceId: string }[] = [];
   /** Somebody who writes one path of one device again and again, whatever stands there. */
-  readonly fighter: { readonly device: Device; readonly path: readonly string[] } | undefined;
+  readonly otherWriter: { readonly device: Device; readonly path: readonly string[] } | undefined;
   /** No device moves and nobody else writes any more. */
   isCalm = false;
   /** What is stored was damaged. */
@@ -100,8 +100,8 @@ export class Simulation {
     this.hub = new ModelHub(hub, this.log, this.scheduler, random);
     for (let number = random.between(1, 3); number > 0; number -= 1) this.addDevice();
     if (random.chance(0.3)) {
-      this.fighter = { device: random.pick(this.devices), path: random.pick(PATHS) };
-      void this.#fight(this.fighter);
+      this.otherWriter = { device: random.pick(this.devices), path: random.pick(PATHS) };
+      void this.#editAgainst(this.otherWriter);
     }
   }
 
@@ -187,7 +187,7 @@ export class Simulation {
     void this.#live(device);
   }
 
-  async #fight({ device, path }: NonNullable<Simulation['fighter']>): Promise<void> {
+  async #editAgainst({ device, path }: NonNullable<Simulation['otherWriter']>): Promise<void> {
     const value = this.random.pick(VALUES);
     while (!this.isCalm) {
       await this.scheduler.pause(this.random.between(5_000, 20_000), this.task);

@@ -1,9 +1,9 @@
 import { describe, expect, test } from '@jest/globals';
-import { isReached, rampOf } from '../../src/allocation/moves/ramp.ts';
+import { gradualMoveOf, isReached } from '../../src/allocation/moves/gradual-move.ts';
 
 const DEVICES = Array.from({ length: 20_000 }, (_, index) => `device-${index}`);
 const reached = (now: number) =>
-  DEVICES.filter((device) => isReached(rampOf('cause', device, 1_000, 10_000, now)));
+  DEVICES.filter((device) => isReached(gradualMoveOf('cause', device, 1_000, 10_000, now)));
 
 describe('a gradual move', () => {
   test('reaches a growing fraction of the devices and never loses a device that it has reached', () => {
@@ -18,7 +18,7 @@ describe('a gradual move', () => {
 
   test('reaches the devices in another order for each cause', () => {
     const early = (cause: string) =>
-      new Set(DEVICES.filter((device) => rampOf(cause, device, 0, 1, 0).position < 0.5));
+      new Set(DEVICES.filter((device) => gradualMoveOf(cause, device, 0, 1, 0).position < 0.5));
     const [one, other] = [early('drain:a'), early('drain:b')];
 
     expect(
@@ -33,10 +33,12 @@ describe('a gradual move', () => {
     ['half of the devices after half of its duration', 0, 100, 50, 0.5],
     ['all devices after its duration', 0, 100, 1_000, 1],
   ])('reaches %s', (_, since, over, now, progress) => {
-    expect(rampOf('cause', 'd', since, over, now).progress).toBe(progress);
+    expect(gradualMoveOf('cause', 'd', since, over, now).progress).toBe(progress);
   });
 
   test('treats device ids in any case as the same device', () => {
-    expect(rampOf('c', 'Device-A', 0, 1, 0).position).toBe(rampOf('c', 'device-a', 0, 1, 0).position);
+    expect(gradualMoveOf('c', 'Device-A', 0, 1, 0).position).toBe(
+      gradualMoveOf('c', 'device-a', 0, 1, 0).position,
+    );
   });
 });

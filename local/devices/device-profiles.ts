@@ -1,5 +1,5 @@
 /** What one simulated device is like. */
-export interface Part {
+export interface DeviceProfile {
   readonly deviceId: string;
   readonly site: string;
   /** ISO 3166: what residency goes by. */
@@ -27,7 +27,7 @@ const MODELS = ['pump-2', 'meter-1'] as const;
  * Who plays what: every third device has a low battery, the second one as well but rejects what follows from
  * it, every fourth registers over HTTPS, every tenth proves itself with a certificate.
  */
-export function cast(devices: number): readonly Part[] {
+export function deviceProfiles(devices: number): readonly DeviceProfile[] {
   return Array.from({ length: devices }, (_, index) => ({
     deviceId: `sim-${String(index + 1).padStart(4, '0')}`,
     ...(SITES[index % SITES.length] ?? SITES[0]),

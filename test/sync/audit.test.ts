@@ -3,13 +3,13 @@ import { BudgetShare, type HubBudget, RESYNC_PART } from '../../src/hub/budget.t
 import { HubPauses } from '../../src/hub/hub-pauses.ts';
 import type { TwinPage } from '../../src/hub/port.ts';
 import type { JsonValue } from '../../src/json/json.ts';
-import { walk, walkName } from '../../src/sync/resync/walk.ts';
+import { auditHubs, auditName } from '../../src/sync/resync/audit.ts';
 import { type Instant, instantOf, NEVER } from '../../src/time/instant.ts';
-import { adoptTwin } from '../../src/twin/events/fold.ts';
+import { adoptTwin } from '../../src/twin/events/apply-event.ts';
 import { NO_REDACTION, type Redaction } from '../../src/twin/events/redact.ts';
 import type { Twin } from '../../src/twin/snapshot/twin.ts';
 import { OPEN_GATE } from '../support/open-gate.ts';
-import { at, fleetOf, ID, shadowOf, T0, twinOf } from '../twin/twins.ts';
+import { at, fleetOf, ID, snapshotOf, T0, twinOf } from '../twin/twins.ts';
 import { MemoryHub } from './memory-hub.ts';
 import { MemoryTwinStore } from './memory-store.ts';
 import { memoryProgress, type ResyncParts, resyncContextOf } from './sync-context.ts';
@@ -49,7 +49,7 @@ beforeEach(() => {
   told = [];
 });
 const run = (more: Partial<ResyncParts> = {}, mayGoOn: () => boolean = () => true): Promise<number> =>
-  walk(
+  auditHubs(
     resyncContextOf({
       fleet: FLEET,
       hubs: hub,
@@ -96,14 +96,14 @@ test.each<[string, Redaction, number]>([
   for (const deviceId of hub.deviceIds) {
     const id = { ...ID, deviceId };
     const stored = twinOf({ reported: { wifi: { psk: 'of before' } } });
-    const shadow = adoptTwin(shadowOf({ id, version: 0 }), stored, at(0), []);
-    await store.save(await store.load(id), { kind: 'shadow', shadow });
+    const snapshot = adoptTwin(snapshotOf({ id, version: 0 }), stored, at(0), []);
+    await store.save(await store.load(id), { kind: 'snapshot', snapshot });
   }
   time += 60 * MINUTE;
 
   expect(await run({ redaction })).toBe(600);
 
-  const found = progress.get(walkName(ID.host)) as { sampled: number; mismatched: number };
+  const found = progress.get(auditName(ID.host)) as { sampled: number; mismatched: number };
   expect(found.sampled).toBeGreaterThan(0);
   expect(found.mismatched).toBe(part * found.sampled);
   expect(told.length > 0).toBe(part > 0);
@@ -117,12 +117,12 @@ describe('a future time that is stored for a twin', () => {
     ['creation', { bornAt: FUTURE }],
   ])('makes the weekly audit read the twin when it is the time of its %s', async (_, wrong) => {
     hub.deviceIds = [ID.deviceId];
-    await store.save(await store.load(ID), { kind: 'shadow', shadow: shadowOf(wrong) });
+    await store.save(await store.load(ID), { kind: 'snapshot', snapshot: snapshotOf(wrong) });
 
     await run();
 
     expect((await store.load(ID)).known).toMatchObject({
-      shadow: { unread: { isResync: true }, due: { at: expect.any(Number) } },
+      snapshot: { unread: { isResync: true }, workItem: { at: expect.any(Number) } },
     });
   });
 
@@ -132,7 +132,7 @@ describe('a future time that is stored for a twin', () => {
 
     await run();
 
-    expect((await store.load(ID)).known).toMatchObject({ shadow: { unread: { isResync: true } } });
+    expect((await store.load(ID)).known).toMatchObject({ snapshot: { unread: { isResync: true } } });
   });
 });
 
@@ -141,12 +141,12 @@ test.each([
   ['an hour slow', -60 * MINUTE],
 ])('an instance whose clock is %s lists known twins without a read', async (_, ahead) => {
   hub.deviceIds = [ID.deviceId];
-  const shadow = { ...shadowOf(), asOf: at(-7_200), bornAt: at(-7_200), version: hub.same.version };
-  await store.save(await store.load(ID), { kind: 'shadow', shadow });
+  const snapshot = { ...snapshotOf(), asOf: at(-7_200), bornAt: at(-7_200), version: hub.same.version };
+  await store.save(await store.load(ID), { kind: 'snapshot', snapshot });
 
   await run({ now: () => time + ahead });
 
-  expect((await store.load(ID)).known).toMatchObject({ shadow: { unread: undefined } });
+  expect((await store.load(ID)).known).toMatchObject({ snapshot: { unread: undefined } });
 });
 
 test('an instance whose clock is an hour fast does not store its own time in a twin that the audit has found', async () => {
@@ -155,5 +155,5 @@ test('an instance whose clock is an hour fast does not store its own time in a t
   await run({ now: () => time + 60 * MINUTE });
 
   const { known } = await store.load(ID);
-  expect(known).toMatchObject({ kind: 'shadow', shadow: { unread: { since: NEVER }, asOf: NEVER } });
+  expect(known).toMatchObject({ kind: 'snapshot', snapshot: { unread: { since: NEVER }, asOf: NEVER } });
 });

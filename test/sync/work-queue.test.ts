@@ -1,15 +1,15 @@
 import { beforeEach, describe, expect, test } from '@jest/globals';
 import { BerthError } from '../../src/errors.ts';
 import { hostName } from '../../src/iot-hub/host-name.ts';
-import { dueKey, partitionOf, partitionsOf } from '../../src/store/tables/keys.ts';
-import type { DueRow } from '../../src/store/twins/twin-store.ts';
+import { partitionOf, partitionsOf, workItemKey } from '../../src/store/tables/keys.ts';
+import type { WorkItemRow } from '../../src/store/twins/twin-store.ts';
 import type { Reconciled } from '../../src/sync/reconcile/reconciler.ts';
-import { drainDue } from '../../src/sync/resync/due-work.ts';
 import type { ResyncContext } from '../../src/sync/resync/resync-context.ts';
-import type { DuePriority } from '../../src/twin/snapshot/shadow.ts';
+import { processQueue } from '../../src/sync/resync/work-queue.ts';
+import type { WorkPriority } from '../../src/twin/snapshot/snapshot.ts';
 import type { TwinId } from '../../src/twin/snapshot/twin.ts';
 import { OPEN_GATE } from '../support/open-gate.ts';
-import { fleetOf, ID, shadowOf, T0 } from '../twin/twins.ts';
+import { fleetOf, ID, snapshotOf, T0 } from '../twin/twins.ts';
 import { MemoryHub } from './memory-hub.ts';
 import { MemoryTwinStore } from './memory-store.ts';
 import { type ResyncParts, resyncContextOf } from './sync-context.ts';
@@ -18,7 +18,7 @@ const reconcilerOf = (
   reconcile: (id: TwinId) => Promise<Omit<Reconciled, 'known'>>,
 ): ResyncContext['reconciler'] => ({
   reconcile: async (id) => ({ ...(await reconcile(id)), known: (await store.load(id)).known }),
-  judge: async () => ({ result: 'nothing', known: { kind: 'nothing' } }),
+  resync: async () => ({ result: 'nothing', known: { kind: 'nothing' } }),
 });
 
 let store: MemoryTwinStore;
@@ -29,15 +29,15 @@ beforeEach(() => {
   done = [];
   told = [];
 });
-/** A due row whose twin does not know of it: looking at the twin takes it away. */
-const isDue = (deviceId: string, priority: DuePriority = 'drift', at = T0, host = ID.host): void => {
+/** A work item whose twin does not know of it: looking at the twin takes it away. */
+const isQueued = (deviceId: string, priority: WorkPriority = 'drift', at = T0, host = ID.host): void => {
   const id = { ...ID, host, deviceId };
-  const row = { id, priority, partitionKey: partitionOf(id), rowKey: dueKey(id, priority, at) };
-  store.strayDue = [...store.strayDue, row];
+  const row = { id, priority, partitionKey: partitionOf(id), rowKey: workItemKey(id, priority, at) };
+  store.strayItems = [...store.strayItems, row];
 };
-const left = () => store.strayDue.map(({ id }) => id.deviceId);
+const left = () => store.strayItems.map(({ id }) => id.deviceId);
 const drain = (more: Partial<ResyncParts> = {}, mayGoOn: () => boolean = () => true): Promise<number> =>
-  drainDue(
+  processQueue(
     resyncContextOf({
       fleet: fleetOf({}),
       hubs: new MemoryHub(() => T0),
@@ -63,29 +63,29 @@ const times = (most: number): (() => boolean) => {
 
 describe('the work items of a hub', () => {
   test('are done in order: edits by people first, and the oldest first', async () => {
-    isDue('walked', 'resync', T0 - 9_000);
-    isDue('drifted', 'drift', T0 - 9_000);
-    isDue('edited', 'edit', T0 - 1_000);
-    isDue('edited before', 'edit', T0 - 2_000);
+    isQueued('audited', 'resync', T0 - 9_000);
+    isQueued('drifted', 'drift', T0 - 9_000);
+    isQueued('edited', 'edit', T0 - 1_000);
+    isQueued('edited before', 'edit', T0 - 2_000);
 
     expect(await drain()).toBe(4);
-    expect(done).toEqual(['edited before', 'edited', 'drifted', 'walked']);
+    expect(done).toEqual(['edited before', 'edited', 'drifted', 'audited']);
     expect(left()).toEqual([]);
   });
 
   test('are found in every partition of the hub', async () => {
-    for (let index = 0; index < 200; index += 1) isDue(`pump-${index}`);
+    for (let index = 0; index < 200; index += 1) isQueued(`pump-${index}`);
 
-    expect(new Set(store.strayDue.map(({ partitionKey }) => partitionKey)).size).toBe(
+    expect(new Set(store.strayItems.map(({ partitionKey }) => partitionKey)).size).toBe(
       partitionsOf(ID.host).length,
     );
     expect(await drain()).toBe(200);
   });
 
   test('are done for other twins when one twin has a defect', async () => {
-    for (const deviceId of ['a', 'bad', 'c']) isDue(deviceId);
+    for (const deviceId of ['a', 'bad', 'c']) isQueued(deviceId);
     const reconcile = async ({ deviceId }: typeof ID) => {
-      if (deviceId === 'bad') throw new TypeError('a stored shadow is no object');
+      if (deviceId === 'bad') throw new TypeError('a stored snapshot is no object');
       done.push(deviceId);
       return { result: 'corrected' } as const;
     };
@@ -97,7 +97,7 @@ describe('the work items of a hub', () => {
   });
 
   test('are not done any further when the tables are unavailable', async () => {
-    isDue('a');
+    isQueued('a');
     const away = new BerthError('BERTH_STORE_UNAVAILABLE', 'away');
 
     await expect(drain({ reconciler: reconcilerOf(() => Promise.reject(away)) })).rejects.toBe(away);
@@ -111,7 +111,7 @@ describe('the work items of a hub', () => {
     ],
     ['the time of the run is over', {}, () => false],
   ])('stay in the queue while %s', async (_, options, mayGoOn) => {
-    isDue('a');
+    isQueued('a');
 
     expect(await drain(options, mayGoOn)).toBe(0);
     expect(done).toEqual([]);
@@ -121,11 +121,11 @@ describe('the work items of a hub', () => {
 
 test('work items of a hub stay in the queue after one twin gets no permit, and other hubs continue', async () => {
   const other = hostName('other.azure-devices.net');
-  for (let index = 0; index < 30; index += 1) isDue(`pump-${index}`);
-  isDue('elsewhere', 'resync', T0, other);
+  for (let index = 0; index < 30; index += 1) isQueued(`pump-${index}`);
+  isQueued('elsewhere', 'resync', T0, other);
   const reconciler = reconcilerOf(async ({ host, deviceId }) => {
     done.push(deviceId);
-    return host === other ? { result: 'corrected' } : { result: 'due', lacksPermit: true };
+    return host === other ? { result: 'corrected' } : { result: 'requeued', lacksPermit: true };
   });
 
   await drain({ hosts: [ID.host, other], reconciler });
@@ -137,10 +137,10 @@ test('work items of a hub stay in the queue after one twin gets no permit, and o
 });
 
 test('a resync leaves a work item to its twin when the twin has the same work item', async () => {
-  const due = { priority: 'drift', at: T0, why: 'a cooldown', tries: 0 } as const;
-  await store.save(await store.load(ID), { kind: 'shadow', shadow: shadowOf({ due }) });
-  const dropped: DueRow[] = [];
-  store.dropDue = async (row) => void dropped.push(row);
+  const workItem = { priority: 'drift', at: T0, why: 'a cooldown', tries: 0 } as const;
+  await store.save(await store.load(ID), { kind: 'snapshot', snapshot: snapshotOf({ workItem }) });
+  const dropped: WorkItemRow[] = [];
+  store.dropItem = async (row) => void dropped.push(row);
 
   await drain({}, times(2));
 

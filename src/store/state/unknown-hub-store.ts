@@ -2,18 +2,18 @@ import { EventCounts } from '../dead-letters/event-counts.ts';
 import type { Table } from '../tables/tables.ts';
 
 /** A hub whose events arrive although this deployment does not reconcile it. */
-export interface Stranger {
+export interface UnknownHub {
   readonly hubName: string;
   readonly events: number;
   readonly lastAt: string;
 }
 
 /** Events of hubs that are not in the fleet file, counted by hub: a hundred of them, and the others together. */
-export class StrangerStore {
+export class UnknownHubStore {
   readonly #counts: EventCounts<'hubName'>;
 
   constructor(table: Table) {
-    this.#counts = new EventCounts(table, 'strangers', ['hubName']);
+    this.#counts = new EventCounts(table, 'unknownHubs', ['hubName']);
   }
 
   /** Adds to a hub's count. */
@@ -28,7 +28,7 @@ export class StrangerStore {
   }
 
   /** Those with the most events first. */
-  list(): Promise<readonly Stranger[]> {
+  list(): Promise<readonly UnknownHub[]> {
     return this.#counts.list();
   }
 

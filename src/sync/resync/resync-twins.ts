@@ -26,18 +26,18 @@ type Progress = z.output<typeof progressSchema>;
  * Judges every twin anew after a new fleet revision, or after a policy was resumed: nothing about the twins has
  * changed, so no event would. Reads no hub; what must be written is due. Goes on where the last run stopped.
  */
-export async function replan(context: ResyncContext, mayGoOn: MayGoOn): Promise<number> {
+export async function resyncTwins(context: ResyncContext, mayGoOn: MayGoOn): Promise<number> {
   const { fleet, twins, gate, progress, reconciler, now } = context;
   // The gate's, by which the twins are judged, and not a newer one's.
   const { generation } = await gate.current();
   if (generation === undefined || now() - generation.since < SETTLED_MS) return 0;
   const about = `${fleet.revision} ${generation.number}`;
-  const stored = progressSchema.safeParse(await progress.read('replan'));
+  const stored = progressSchema.safeParse(await progress.read('resync'));
   let at: Progress =
     stored.success && stored.data.about === about ? stored.data : { about, partition: 0, after: '' };
   const partitions = partitionsFor(context);
   const limit = pLimit(CONCURRENCY);
-  let judged = 0;
+  let resynced = 0;
   while (at.partition < partitions.length && mayGoOn()) {
     const partition = partitions[at.partition];
     if (partition === undefined) break;
@@ -46,9 +46,9 @@ export async function replan(context: ResyncContext, mayGoOn: MayGoOn): Promise<
       page.map((record) =>
         limit(async () => {
           // A newer package plans what it has stored itself.
-          if (isNewer(record) || record.known.kind !== 'shadow') return;
-          await sparing(record.id, context, () => reconciler.judge(record.id, record));
-          judged += 1;
+          if (isNewer(record) || record.known.kind !== 'snapshot') return;
+          await sparing(record.id, context, () => reconciler.resync(record.id, record));
+          resynced += 1;
         }),
       ),
     );
@@ -57,7 +57,7 @@ export async function replan(context: ResyncContext, mayGoOn: MayGoOn): Promise<
       page.length === PAGE && last !== undefined
         ? { ...at, after: last.rowKey }
         : { about, partition: at.partition + 1, after: '' };
-    await progress.write('replan', at);
+    await progress.write('resync', at);
   }
-  return judged;
+  return resynced;
 }

@@ -1,9 +1,9 @@
 import pLimit from 'p-limit';
 import type { HostName } from '../../iot-hub/host-name.ts';
-import { dueKey, type PartitionKey, partitionsOf } from '../../store/tables/keys.ts';
-import type { DueRow } from '../../store/twins/twin-store.ts';
-import type { Known } from '../../twin/events/fold.ts';
-import type { DuePriority } from '../../twin/snapshot/shadow.ts';
+import { type PartitionKey, partitionsOf, workItemKey } from '../../store/tables/keys.ts';
+import type { WorkItemRow } from '../../store/twins/twin-store.ts';
+import type { Known } from '../../twin/events/apply-event.ts';
+import type { WorkPriority } from '../../twin/snapshot/snapshot.ts';
 import type { MayGoOn, ResyncContext } from './resync-context.ts';
 import { sparing } from './sparing.ts';
 
@@ -13,18 +13,18 @@ const CONCURRENCY = 8;
 const PAGE = 50;
 
 /** Work on one twin at a time, the most urgent first. */
-const PRIORITIES: readonly DuePriority[] = ['edit', 'drift', 'resync'];
+const PRIORITIES: readonly WorkPriority[] = ['edit', 'drift', 'resync'];
 
 /**
  * Does what is due, hub by hub side by side: what people have edited first, then what drifted, then the rest, and the
  * oldest first. Answers how many twins were looked at.
  */
-export async function drainDue(context: ResyncContext, mayGoOn: MayGoOn): Promise<number> {
-  const done = await Promise.all(context.hosts.map((host) => drainHub(host, context, mayGoOn)));
+export async function processQueue(context: ResyncContext, mayGoOn: MayGoOn): Promise<number> {
+  const done = await Promise.all(context.hosts.map((host) => processHub(host, context, mayGoOn)));
   return done.reduce((sum, count) => sum + count, 0);
 }
 
-async function drainHub(host: HostName, context: ResyncContext, mayGoOn: MayGoOn): Promise<number> {
+async function processHub(host: HostName, context: ResyncContext, mayGoOn: MayGoOn): Promise<number> {
   const { gate } = context;
   let done = 0;
   // Without a permit for one twin, the work items of the others stay where they are.
@@ -33,9 +33,9 @@ async function drainHub(host: HostName, context: ResyncContext, mayGoOn: MayGoOn
   const failed = new Set<string>();
   for (const priority of PRIORITIES) {
     for (;;) {
-      // While a hub is paused its due work waits where it is.
+      // While a hub is paused its work items waits where it is.
       if ((await gate.current()).closedFor(host) !== undefined) return done;
-      const rows = (await dueOf(host, priority, context)).filter(({ rowKey }) => !failed.has(rowKey));
+      const rows = (await dueItems(host, priority, context)).filter(({ rowKey }) => !failed.has(rowKey));
       const limit = pLimit(CONCURRENCY);
       const before = done;
       await Promise.all(
@@ -43,7 +43,7 @@ async function drainHub(host: HostName, context: ResyncContext, mayGoOn: MayGoOn
           limit(async () => {
             if (!mayGoOn() || lacksPermit) return;
             const isDone = await sparing(row.id, context, async () => {
-              if (await doDue(row, context)) lacksPermit = true;
+              if (await processItem(row, context)) lacksPermit = true;
             });
             if (!isDone) failed.add(row.rowKey);
             done += 1;
@@ -58,32 +58,33 @@ async function drainHub(host: HostName, context: ResyncContext, mayGoOn: MayGoOn
 }
 
 /** The oldest rows of a priority in all partitions of a hub. */
-export async function dueOf(
+export async function dueItems(
   host: HostName,
-  priority: DuePriority,
+  priority: WorkPriority,
   { twins, hubNow }: Pick<ResyncContext, 'twins' | 'hubNow'>,
-): Promise<readonly DueRow[]> {
+): Promise<readonly WorkItemRow[]> {
   const at = hubNow();
   const pages = await Promise.all(
-    partitionsOf(host).map((partition: PartitionKey) => twins.due(partition, priority, at, PAGE)),
+    partitionsOf(host).map((partition: PartitionKey) => twins.dueItems(partition, priority, at, PAGE)),
   );
   return pages.flat().sort((one, other) => (one.rowKey < other.rowKey ? -1 : 1));
 }
 
 /** True: the hub's budget had no permit for it. */
-async function doDue(row: DueRow, context: ResyncContext): Promise<boolean> {
+async function processItem(row: WorkItemRow, context: ResyncContext): Promise<boolean> {
   const { known, lacksPermit = false } = await context.reconciler.reconcile(row.id, []);
   await dropStale(row, known, context);
   return lacksPermit;
 }
 
-/** Removes a row of due work that its twin does not know of. */
+/** Removes a row of work items that its twin does not know of. */
 export async function dropStale(
-  row: DueRow,
+  row: WorkItemRow,
   known: Known,
   { twins }: Pick<ResyncContext, 'twins'>,
 ): Promise<void> {
-  const due = known.kind === 'shadow' ? known.shadow.due : undefined;
+  const workItem = known.kind === 'snapshot' ? known.snapshot.workItem : undefined;
   // A row that its twin does not know would come up again for ever.
-  if (due === undefined || dueKey(row.id, due.priority, due.at) !== row.rowKey) await twins.dropDue(row);
+  if (workItem === undefined || workItemKey(row.id, workItem.priority, workItem.at) !== row.rowKey)
+    await twins.dropItem(row);
 }

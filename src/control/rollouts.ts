@@ -7,19 +7,19 @@ import type { Control, Scope } from './control.ts';
 import { pauseFor, scopeKey } from './pauses.ts';
 
 /** Where a twin is, for what may hold a policy back from it. */
-export interface Place {
+export interface TwinPlace {
   readonly host: HostName;
   readonly deviceId: string;
 }
 
 /**
- * What keeps a policy from a twin. A ramp reaches a device when `hash(deviceId, policy) < elapsed / over`: the same
+ * What keeps a policy from a twin. A rollout reaches a device when `hash(deviceId, policy) < elapsed / over`: the same
  * on every instance, without any of them asking another.
  */
 export function holdOf(
   control: Control,
   policy: Pick<Policy, 'name' | 'hash'>,
-  place: Place,
+  place: TwinPlace,
   rollout: Rollout | undefined,
   now: number,
 ): Hold | undefined {
@@ -31,14 +31,17 @@ export function holdOf(
   if (elapsed === undefined)
     return { why: 'the policy has just been seen for the first time', until: now + 60_000 };
   if (elapsed >= rollout.overMs) return undefined;
-  const turn = (hash(place.deviceId, policy.hash) / 2 ** 32) * rollout.overMs;
-  if (turn < elapsed) return undefined;
+  const reachedAt = (hash(place.deviceId, policy.hash) / 2 ** 32) * rollout.overMs;
+  if (reachedAt < elapsed) return undefined;
   // The first whole millisecond in which `turn < elapsed`.
-  return { why: 'the ramp of the policy has not reached it', until: now - elapsed + Math.floor(turn) + 1 };
+  return {
+    why: 'the rollout of the policy has not reached it',
+    until: now - elapsed + Math.floor(reachedAt) + 1,
+  };
 }
 
 /**
- * How long a policy's ramp has run on a hub (undefined: where no hub is paused), ms, without the time in which it was
+ * How long a policy's rollout has run on a hub (undefined: where no hub is paused), ms, without the time in which it was
  * paused or in no fleet file. Undefined: it has not begun.
  */
 export function elapsedOf(

@@ -1,19 +1,19 @@
 import { describe, expect, test } from '@jest/globals';
 import { sameJson } from '../../src/json/json.ts';
+import { adoptOwnWrite, adoptTwin, applyEvent, type Known } from '../../src/twin/events/apply-event.ts';
 import type { TwinEvent } from '../../src/twin/events/event.ts';
-import { adoptOwnWrite, adoptTwin, foldEvent, type Known } from '../../src/twin/events/fold.ts';
-import { historyOf, type Shadow } from '../../src/twin/snapshot/shadow.ts';
+import { historyOf, type Snapshot } from '../../src/twin/snapshot/snapshot.ts';
 import { fc } from '../support/properties.ts';
-import { at, ID, reports, shadowOf, type TwinParts, twinOf, writes } from './twins.ts';
+import { at, ID, reports, snapshotOf, type TwinParts, twinOf, writes } from './twins.ts';
 
 const TRACKED = [['interval']];
-const known = (shadow: Shadow): Known => ({ kind: 'shadow', shadow });
-const fold = (start: Known, ...events: readonly TwinEvent[]): Known =>
-  events.reduce((so, event) => foldEvent(so, event, TRACKED), start);
-const shadowAfter = (start: Known, ...events: readonly TwinEvent[]): Shadow => {
-  const result = fold(start, ...events);
-  if (result.kind !== 'shadow') throw new Error(`there is no shadow but ${result.kind}`);
-  return result.shadow;
+const known = (snapshot: Snapshot): Known => ({ kind: 'snapshot', snapshot });
+const apply = (start: Known, ...events: readonly TwinEvent[]): Known =>
+  events.reduce((so, event) => applyEvent(so, event, TRACKED), start);
+const snapshotAfter = (start: Known, ...events: readonly TwinEvent[]): Snapshot => {
+  const result = apply(start, ...events);
+  if (result.kind !== 'snapshot') throw new Error(`there is no snapshot but ${result.kind}`);
+  return result.snapshot;
 };
 const created = (seconds: number, parts: TwinParts = {}): TwinEvent => ({
   kind: 'create',
@@ -31,9 +31,9 @@ const deleted = (seconds: number): TwinEvent => ({ kind: 'delete', id: ID, time:
 
 describe('an update', () => {
   test('that follows the snapshot merges its patch, versions and time, and a report keeps the etag', () => {
-    const before = shadowOf({ reported: { a: 1, b: { c: 1, d: 2 } } });
+    const before = snapshotOf({ reported: { a: 1, b: { c: 1, d: 2 } } });
 
-    const after = shadowAfter(known(before), reports(before, 5, { a: 2, b: { c: null } }));
+    const after = snapshotAfter(known(before), reports(before, 5, { a: 2, b: { c: null } }));
 
     expect(after).toMatchObject({
       version: 3,
@@ -47,13 +47,13 @@ describe('an update', () => {
   });
 
   test('by a service makes the etag unknown, because events do not carry it', () => {
-    const before = shadowOf();
+    const before = snapshotOf();
 
-    expect(shadowAfter(known(before), writes(before, 5, { interval: 1 })).etag).toBeUndefined();
+    expect(snapshotAfter(known(before), writes(before, 5, { interval: 1 })).etag).toBeUndefined();
   });
 
   test('of tags only keeps the versions of both sections', () => {
-    const before = shadowOf();
+    const before = snapshotOf();
     const event: TwinEvent = {
       kind: 'update',
       id: ID,
@@ -61,14 +61,14 @@ describe('an update', () => {
       change: { version: 3, tags: { site: 'ams' }, desired: undefined, reported: undefined },
     };
 
-    expect(shadowAfter(known(before), event)).toMatchObject({
+    expect(snapshotAfter(known(before), event)).toMatchObject({
       version: 3,
       desiredVersion: 1,
       tags: { site: 'ams' },
     });
   });
 
-  const before = shadowOf({ version: 7, reportedVersion: 6, desiredVersion: 2, asOf: at(10) });
+  const before = snapshotOf({ version: 7, reportedVersion: 6, desiredVersion: 2, asOf: at(10) });
   const update = (version: number, seconds: number, more: object = {}): TwinEvent => ({
     kind: 'update',
     id: ID,
@@ -85,7 +85,7 @@ describe('an update', () => {
     ['the same version at the same time', update(7, 10)],
     ['an older version at an older time', update(3, 2)],
   ])('that is a replay changes nothing: %s', (_, event) => {
-    expect(fold(known(before), event)).toEqual(known(before));
+    expect(apply(known(before), event)).toEqual(known(before));
   });
 
   test.each<[string, TwinEvent, RegExp]>([
@@ -100,18 +100,18 @@ describe('an update', () => {
     ['a lower version arrives with a later time', update(3, 20), /versions went back/],
     ['the next version arrives with an earlier time', update(8, 5), /missing/],
   ])('costs a GET when %s', (_, event, why) => {
-    const { unread, version } = shadowAfter(known(before), event);
+    const { unread, version } = snapshotAfter(known(before), event);
 
     expect(unread?.why).toMatch(why);
     expect(version).toBe(7);
   });
 
   test('of an unknown twin costs a GET', () => {
-    expect(shadowAfter({ kind: 'nothing' }, update(5, 1)).unread?.why).toMatch(/creation was not seen/);
+    expect(snapshotAfter({ kind: 'nothing' }, update(5, 1)).unread?.why).toMatch(/creation was not seen/);
   });
 
   test('while a GET is pending only changes the time that the GET must cover', () => {
-    const waiting = shadowAfter(known(before), update(9, 20), update(10, 30));
+    const waiting = snapshotAfter(known(before), update(9, 20), update(10, 30));
 
     expect(waiting.unread?.since).toBe(at(30));
   });
@@ -119,7 +119,7 @@ describe('an update', () => {
 
 describe('a creation', () => {
   test('gives a complete snapshot, so it needs no GET', () => {
-    const born = shadowAfter(
+    const born = snapshotAfter(
       { kind: 'nothing' },
       created(1, { desired: { interval: 5 }, tags: { site: 'ams' } }),
     );
@@ -132,82 +132,82 @@ describe('a creation', () => {
       unread: undefined,
       desired: { interval: 5 },
     });
-    expect(shadowAfter(known(born), reports(born, 2, { a: 1 })).unread).toBeUndefined();
+    expect(snapshotAfter(known(born), reports(born, 2, { a: 1 })).unread).toBeUndefined();
   });
 
   test('without the whole twin needs one read, whatever was known of an earlier twin', () => {
     const told: TwinEvent = { kind: 'created', id: ID, time: at(20) };
-    const old = shadowOf({
+    const old = snapshotOf({
       version: 2,
       asOf: at(10),
       desired: { interval: 5 },
-      paths: { interval: { ...historyOf(shadowOf(), ['interval']), foreign: [at(1)] } },
+      paths: { interval: { ...historyOf(snapshotOf(), ['interval']), foreign: [at(1)] } },
     });
     const starts: Known[] = [{ kind: 'nothing' }, { kind: 'deleted', at: at(19) }, known(old)];
 
     for (const start of starts) {
-      const born = shadowAfter(start, told);
+      const born = snapshotAfter(start, told);
 
       expect(born).toMatchObject({ version: 0, desired: {}, paths: {}, bornAt: at(20), asOf: at(20) });
       expect(born.unread).toMatchObject({ since: at(20) });
       // Its repetition, before and after the reading, is nothing new.
-      expect(fold(known(born), told)).toEqual(known(born));
+      expect(apply(known(born), told)).toEqual(known(born));
       const read = known(adoptTwin(born, twinOf({ version: 2 }), at(20), TRACKED));
-      expect(fold(read, told)).toBe(read);
+      expect(apply(read, told)).toBe(read);
     }
   });
 
   test('without the whole twin changes nothing when it is older than the snapshot', () => {
     const told: TwinEvent = { kind: 'created', id: ID, time: at(5) };
-    const newer: Known[] = [known(shadowOf({ version: 9, asOf: at(10) })), { kind: 'deleted', at: at(5) }];
+    const newer: Known[] = [known(snapshotOf({ version: 9, asOf: at(10) })), { kind: 'deleted', at: at(5) }];
 
-    for (const start of newer) expect(fold(start, told)).toBe(start);
+    for (const start of newer) expect(apply(start, told)).toBe(start);
   });
 
   test('that is newer starts a new twin without the old history', () => {
-    const old = shadowOf({
+    const old = snapshotOf({
       version: 90,
       asOf: at(10),
-      paths: { interval: { ...historyOf(shadowOf(), ['interval']), foreign: [at(1)] } },
+      paths: { interval: { ...historyOf(snapshotOf(), ['interval']), foreign: [at(1)] } },
     });
 
-    expect(shadowAfter(known(old), created(20))).toMatchObject({ version: 2, paths: {}, bornAt: at(20) });
+    expect(snapshotAfter(known(old), created(20))).toMatchObject({ version: 2, paths: {}, bornAt: at(20) });
   });
 
   test('that is older than the snapshot changes nothing', () => {
-    const newer = shadowOf({ version: 9, asOf: at(10) });
+    const newer = snapshotOf({ version: 9, asOf: at(10) });
 
-    expect(fold(known(newer), created(5))).toEqual(known(newer));
+    expect(apply(known(newer), created(5))).toEqual(known(newer));
   });
 
   test('that is older than a gap does not close the gap', () => {
-    const gap = shadowAfter(
-      known(shadowOf({ version: 5, asOf: at(1) })),
-      reports(shadowOf({ version: 8 }), 30, { a: 1 }),
+    const gap = snapshotAfter(
+      known(snapshotOf({ version: 5, asOf: at(1) })),
+      reports(snapshotOf({ version: 8 }), 30, { a: 1 }),
     );
 
-    expect(shadowAfter(known(gap), replaced(20, { version: 7 })).unread).toBeDefined();
-    expect(shadowAfter(known(gap), replaced(40, { version: 12 })).unread).toBeUndefined();
+    expect(snapshotAfter(known(gap), replaced(20, { version: 7 })).unread).toBeDefined();
+    expect(snapshotAfter(known(gap), replaced(40, { version: 12 })).unread).toBeUndefined();
   });
 });
 
 describe('a deletion', () => {
   test('counts if it is later than the creation', () => {
-    expect(fold(known(shadowOf({ bornAt: at(5) })), deleted(6))).toEqual({ kind: 'deleted', at: at(6) });
+    expect(apply(known(snapshotOf({ bornAt: at(5) })), deleted(6))).toEqual({ kind: 'deleted', at: at(6) });
   });
 
   test('of an earlier twin with the same id changes nothing', () => {
-    const shadow = shadowOf({ bornAt: at(5) });
+    const snapshot = snapshotOf({ bornAt: at(5) });
 
-    expect(fold(known(shadow), deleted(4))).toEqual(known(shadow));
+    expect(apply(known(snapshot), deleted(4))).toEqual(known(snapshot));
   });
 
   test('makes older events ineffective and accepts a new creation', () => {
     const tomb: Known = { kind: 'deleted', at: at(10) };
 
-    expect(fold(tomb, reports(shadowOf(), 9, { a: 1 }), created(8))).toEqual(tomb);
-    expect(fold(tomb, created(11)).kind).toBe('shadow');
-    expect(fold(tomb, deleted(12))).toEqual({ kind: 'deleted', at: at(12) });
+    expect(apply(tomb, reports(snapshotOf(), 9, { a: 1 }), created(8))).toEqual(tomb);
+    expect(apply(tomb, created(11)).kind).toBe('snapshot');
+    expect(apply(tomb, deleted(12))).toEqual({ kind: 'deleted', at: at(12) });
   });
 });
 
@@ -215,9 +215,9 @@ describe('the history of a path that a policy may own', () => {
   const path = ['interval'];
 
   test('counts a changed value of another writer as foreign, and a repeated value not', () => {
-    const before = shadowOf({ desired: { interval: 5 } });
-    const changed = shadowAfter(known(before), writes(before, 1, { interval: 9 }));
-    const repeated = shadowAfter(known(changed), writes(changed, 2, { interval: 9, other: 1 }));
+    const before = snapshotOf({ desired: { interval: 5 } });
+    const changed = snapshotAfter(known(before), writes(before, 1, { interval: 9 }));
+    const repeated = snapshotAfter(known(changed), writes(changed, 2, { interval: 9, other: 1 }));
 
     expect(historyOf(changed, path)).toMatchObject({ ours: 2, foreign: [at(1)] });
     expect(historyOf(repeated, path)).toEqual(historyOf(changed, path));
@@ -225,9 +225,9 @@ describe('the history of a path that a policy may own', () => {
 
   test('recognises Berth’s own write by its event, even before its answer is stored', () => {
     const writing = [{ path, policy: 'p', by: 'p', value: 60 }];
-    const before = shadowOf({ desired: { interval: 5 }, writing });
+    const before = snapshotOf({ desired: { interval: 5 }, writing });
 
-    const after = shadowAfter(known(before), writes(before, 1, { interval: 60 }));
+    const after = snapshotAfter(known(before), writes(before, 1, { interval: 60 }));
 
     expect(historyOf(after, path)).toMatchObject({
       ours: 2,
@@ -238,9 +238,9 @@ describe('the history of a path that a policy may own', () => {
 
   test('counts a write once, whether its event or its answer arrives first', () => {
     const write = [{ path, policy: 'p', by: 'p', value: 60 }];
-    const before = shadowOf({ desired: { interval: 5 }, writing: write });
+    const before = snapshotOf({ desired: { interval: 5 }, writing: write });
     const answer = twinOf({ version: 3, desired: { interval: 60 }, desiredVersion: 2, lastUpdated: at(1) });
-    const merged = shadowAfter(known(before), writes(before, 1, { interval: 60 }));
+    const merged = snapshotAfter(known(before), writes(before, 1, { interval: 60 }));
 
     const eventFirst = adoptOwnWrite(merged, answer, write, TRACKED);
     const answerFirst = adoptOwnWrite(before, answer, write, TRACKED);
@@ -249,13 +249,13 @@ describe('the history of a path that a policy may own', () => {
       { policy: 'p', by: 'p', value: 60, at: at(1), count: 1 },
     ]);
     expect(historyOf(answerFirst, path)).toEqual(historyOf(eventFirst, path));
-    expect(fold(known(answerFirst), writes(before, 1, { interval: 60 }))).toEqual(known(answerFirst));
+    expect(apply(known(answerFirst), writes(before, 1, { interval: 60 }))).toEqual(known(answerFirst));
   });
 
   test('counts a repeated write of the same value and takes its version as Berth’s', () => {
     const write = [{ path, policy: 'p', by: 'p', value: 60 }];
     const first = adoptOwnWrite(
-      shadowOf(),
+      snapshotOf(),
       twinOf({ version: 3, desired: { interval: 60 }, desiredVersion: 2, lastUpdated: at(1) }),
       write,
       TRACKED,
@@ -271,7 +271,7 @@ describe('the history of a path that a policy may own', () => {
   });
 
   test('takes the age of a value from the hub’s metadata at the first GET', () => {
-    const blank = shadowAfter({ kind: 'nothing' }, reports(shadowOf({ version: 7 }), 3, { a: 1 }));
+    const blank = snapshotAfter({ kind: 'nothing' }, reports(snapshotOf({ version: 7 }), 3, { a: 1 }));
     const twin = twinOf({
       version: 9,
       desired: { interval: 5 },
@@ -283,7 +283,7 @@ describe('the history of a path that a policy may own', () => {
   });
 
   test('starts again when the versions of the twin went back', () => {
-    const old = shadowOf({ version: 50, desired: { interval: 5 } });
+    const old = snapshotOf({ version: 50, desired: { interval: 5 } });
 
     const adopted = adoptTwin(old, twinOf({ version: 4, desired: { interval: 6 } }), at(60), TRACKED);
 
@@ -308,25 +308,25 @@ describe('events in any order, repeated or lost', () => {
         fc.array(fc.nat(), { minLength: 1, maxLength: 30 }),
         (changes, order) => {
           const events: TwinEvent[] = [created(0)];
-          const states: Shadow[] = [shadowAfter({ kind: 'nothing' }, created(0))];
+          const states: Snapshot[] = [snapshotAfter({ kind: 'nothing' }, created(0))];
           changes.forEach(({ by, values }, index) => {
-            const last = states.at(-1) as Shadow;
+            const last = states.at(-1) as Snapshot;
             const event =
               by === 'device' ? reports(last, index + 1, values) : writes(last, index + 1, values);
             events.push(event);
-            states.push(shadowAfter(known(last), event));
+            states.push(snapshotAfter(known(last), event));
           });
           const delivered = order.map((pick) => events[pick % events.length] as TwinEvent);
 
-          const result = fold({ kind: 'nothing' }, ...delivered);
-          if (result.kind !== 'shadow' || result.shadow.unread !== undefined) return;
+          const result = apply({ kind: 'nothing' }, ...delivered);
+          if (result.kind !== 'snapshot' || result.snapshot.unread !== undefined) return;
 
-          const truth = states.find(({ version }) => version === result.shadow.version);
+          const truth = states.find(({ version }) => version === result.snapshot.version);
           expect(truth).toBeDefined();
-          expect(sameJson(result.shadow.reported, truth?.reported ?? {})).toBe(true);
-          expect(sameJson(result.shadow.desired, truth?.desired ?? {})).toBe(true);
+          expect(sameJson(result.snapshot.reported, truth?.reported ?? {})).toBe(true);
+          expect(sameJson(result.snapshot.desired, truth?.desired ?? {})).toBe(true);
           const newest = delivered.reduce((max, event) => (event.time > max ? event.time : max), at(-1));
-          expect(result.shadow.asOf).toBe(newest);
+          expect(result.snapshot.asOf).toBe(newest);
         },
       ),
       { numRuns: 2_000 },
@@ -341,17 +341,17 @@ describe('events in any order, repeated or lost', () => {
         fc.nat(),
         (changes, from, length) => {
           const events: TwinEvent[] = [created(0)];
-          let last = shadowAfter({ kind: 'nothing' }, created(0));
+          let last = snapshotAfter({ kind: 'nothing' }, created(0));
           changes.forEach(({ by, values }, index) => {
             const event =
               by === 'device' ? reports(last, index + 1, values) : writes(last, index + 1, values);
             events.push(event);
-            last = shadowAfter(known(last), event);
+            last = snapshotAfter(known(last), event);
           });
           const start = from % events.length;
           const replayed = [...events.slice(0, start + (length % 5)), ...events.slice(start)];
 
-          const result = shadowAfter({ kind: 'nothing' }, ...replayed);
+          const result = snapshotAfter({ kind: 'nothing' }, ...replayed);
 
           expect(result.unread).toBeUndefined();
           expect(result.version).toBe(last.version);

@@ -4,7 +4,7 @@ import { type Mark, markUnread } from '../../twin/events/mark.ts';
 import { type TwinId, twinKey } from '../../twin/snapshot/twin.ts';
 
 /**
- * Makes a twin due for a read from its hub, whatever is known of it: `resyncFleet` does it when its time has come. `'deleted'`
+ * Requeues a twin for a read from its hub, whatever is known of it: `resyncFleet` does it when its time has come. `'deleted'`
  * where the twin was deleted after `since`, and stays so.
  *
  * @throws BerthError `BERTH_STORE_UNAVAILABLE`; `BERTH_FORMAT_NEWER` for a twin that a newer package has stored
@@ -19,7 +19,7 @@ export async function markForRead(
   return untilStored(`The record of ${twinKey(id)}`, async () => {
     const record = await store.load(id);
     const known = markUnread(record.known, id, { ...mark, at: now });
-    if (known.kind !== 'shadow') return 'deleted';
+    if (known.kind !== 'snapshot') return 'deleted';
     const options = { rewrites: mark.isResync === true };
     return (await store.save(record, known, options)) === 'conflict' ? 'conflict' : 'marked';
   });

@@ -6,7 +6,7 @@ import type { TwinId } from './twin.ts';
  * Berth's copy of a twin, in the state tables: what it can decide from without asking the hub. Versions are
  * the hub's; they restart when a device is re-created or moves, so `asOf` orders incarnations.
  */
-export interface Shadow {
+export interface Snapshot {
   readonly id: TwinId;
   readonly version: number;
   readonly desiredVersion: number;
@@ -35,10 +35,10 @@ export interface Shadow {
    * Berth's own.
    */
   readonly writing: readonly OwnWrite[] | undefined;
-  readonly due: Due | undefined;
-  readonly parked: { readonly why: string } | undefined;
+  readonly workItem: WorkItem | undefined;
+  readonly suspended: { readonly why: string } | undefined;
   /** What the last look came to. */
-  readonly judgement: Judgement;
+  readonly lastReconcile: LastReconcile;
 }
 
 export interface Unread {
@@ -67,8 +67,8 @@ export interface OwnWrite {
 }
 
 /** Why this twin must be looked at again, and when (ms since the epoch). */
-export interface Due {
-  readonly priority: DuePriority;
+export interface WorkItem {
+  readonly priority: WorkPriority;
   readonly at: number;
   readonly why: string;
   /** How often it has been tried in a row; the back-off grows with it. */
@@ -76,23 +76,30 @@ export interface Due {
 }
 
 /** `activity`: its hub is asked whether the device is alive, together with many others. */
-export type DuePriority = 'edit' | 'drift' | 'resync' | 'activity';
+export type WorkPriority = 'edit' | 'drift' | 'resync' | 'activity';
 /** The most urgent first. Their places are part of stored keys. */
-export const DUE_PRIORITIES: readonly DuePriority[] = ['edit', 'drift', 'resync', 'activity'];
+export const WORK_PRIORITIES: readonly WorkPriority[] = ['edit', 'drift', 'resync', 'activity'];
 
-export type TwinState = 'inSync' | 'pending' | 'drifted' | 'rejected' | 'fighting' | 'parked' | 'unknown';
-export const TWIN_STATES: readonly TwinState[] = [
+export type TwinStatus =
+  | 'inSync'
+  | 'pending'
+  | 'drifted'
+  | 'rejected'
+  | 'contested'
+  | 'suspended'
+  | 'unknown';
+export const TWIN_STATUSES: readonly TwinStatus[] = [
   'inSync',
   'pending',
   'drifted',
   'rejected',
-  'fighting',
-  'parked',
+  'contested',
+  'suspended',
   'unknown',
 ];
 
-export interface Judgement {
-  readonly state: TwinState;
+export interface LastReconcile {
+  readonly status: TwinStatus;
   /** Since when, ms since the epoch. */
   readonly since: number;
   /** One sentence for the attention list; empty when in sync. */
@@ -100,23 +107,16 @@ export interface Judgement {
   /** Fleet revision that it was judged with. */
   readonly revision: string;
   /** How each policy that owns a property here stands, by the beginning of its hash. */
-  readonly policies: Readonly<Record<string, PolicyStanding>>;
-  /** What differs is held back (a ramp, a pause, `observe`), so nobody need look after it. */
+  readonly policies: Readonly<Record<string, PolicyStatus>>;
+  /** What differs is held back (a rollout, a pause, `observe`), so nobody need look after it. */
   readonly isHeld: boolean;
 }
 
 /**
  * The worst property that a policy owns in a twin. `held`: it would be written, if the policy were not held;
- * `unreached`: nothing differs, and the ramp of the policy has not reached the twin.
+ * `unreached`: nothing differs, and the rollout of the policy has not reached the twin.
  */
-export type PolicyStanding =
-  | 'unreached'
-  | 'inSync'
-  | 'pending'
-  | 'drifted'
-  | 'held'
-  | 'rejected'
-  | 'fighting';
+export type PolicyStatus = 'unreached' | 'inSync' | 'pending' | 'drifted' | 'held' | 'rejected' | 'contested';
 
 /** What Berth remembers about one path that a policy may own. */
 export interface PathHistory {
@@ -141,8 +141,8 @@ export interface PathHistory {
    * The hub configuration that wrote the value here (`$lastUpdatedBy`): it would write it again for ever.
    */
   readonly configuration: string | undefined;
-  /** Until when Berth leaves the path alone because of a fight, ms since the epoch. */
-  readonly fightUntil: number | undefined;
+  /** Until when Berth leaves a contested path alone, ms since the epoch. */
+  readonly contestedUntil: number | undefined;
   /** Values that the device will not take, the newest first. */
   readonly rejected: readonly Rejection[];
 }
@@ -176,21 +176,21 @@ export const NO_HISTORY: PathHistory = {
   writes: [],
   foreign: [],
   configuration: undefined,
-  fightUntil: undefined,
+  contestedUntil: undefined,
   rejected: [],
 };
 
-export function historyOf({ paths }: Pick<Shadow, 'paths'>, path: readonly string[]): PathHistory {
+export function historyOf({ paths }: Pick<Snapshot, 'paths'>, path: readonly string[]): PathHistory {
   return historyAt(paths, path.join('.'));
 }
 
 /** @param key the path with dots. */
-export function historyAt(paths: Shadow['paths'], key: string): PathHistory {
+export function historyAt(paths: Snapshot['paths'], key: string): PathHistory {
   return Object.hasOwn(paths, key) ? (paths[key] ?? NO_HISTORY) : NO_HISTORY;
 }
 
 /** A twin that Berth has heard of and knows nothing about yet. */
-export function unreadShadow(id: TwinId, since: Instant, why: string): Shadow {
+export function unreadSnapshot(id: TwinId, since: Instant, why: string): Snapshot {
   return {
     id,
     version: 0,
@@ -207,13 +207,13 @@ export function unreadShadow(id: TwinId, since: Instant, why: string): Shadow {
     activity: undefined,
     unread: { since, why },
     writing: undefined,
-    due: undefined,
-    parked: undefined,
-    judgement: { state: 'unknown', since: 0, why, revision: '', policies: {}, isHeld: false },
+    workItem: undefined,
+    suspended: undefined,
+    lastReconcile: { status: 'unknown', since: 0, why, revision: '', policies: {}, isHeld: false },
   };
 }
 
-/** A shadow from its stored JSON, which leaves out what is undefined. */
-export function restoreShadow(id: TwinId, stored: Partial<Shadow>): Shadow {
-  return { ...unreadShadow(id, NEVER, ''), unread: undefined, ...stored, id };
+/** A snapshot from its stored JSON, which leaves out what is undefined. */
+export function restoreSnapshot(id: TwinId, stored: Partial<Snapshot>): Snapshot {
+  return { ...unreadSnapshot(id, NEVER, ''), unread: undefined, ...stored, id };
 }

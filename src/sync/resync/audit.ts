@@ -8,19 +8,19 @@ import { partitionsOf } from '../../store/tables/keys.ts';
 import { isNewer } from '../../store/twins/twin-store.ts';
 import { DAY_MS } from '../../time/day.ts';
 import { type Instant, instantOf, latestBelievable, millisecondsOf, NEVER } from '../../time/instant.ts';
+import type { Known } from '../../twin/events/apply-event.ts';
 import { isTargetedModule } from '../../twin/events/event.ts';
-import type { Known } from '../../twin/events/fold.ts';
 import type { Mark } from '../../twin/events/mark.ts';
 import { sameBesidesRedacted } from '../../twin/events/redact.ts';
-import type { Shadow } from '../../twin/snapshot/shadow.ts';
+import type { Snapshot } from '../../twin/snapshot/snapshot.ts';
 import type { TwinId } from '../../twin/snapshot/twin.ts';
-import { markForRead } from '../reconcile/mark-due.ts';
+import { markForRead } from '../reconcile/mark-for-read.ts';
 import type { MayGoOn, ResyncContext } from './resync-context.ts';
 import { unlessNewer } from './sparing.ts';
-import { type Comparison, whyUntrusted } from './trust.ts';
+import { type SampleComparison, whyUntrusted } from './trust.ts';
 
-/** How often a hub is walked without being asked to be. */
-const WALK_EVERY_MS = 7 * DAY_MS;
+/** How often a hub is audited without being asked to be. */
+const AUDIT_EVERY_MS = 7 * DAY_MS;
 /**
  * Results of queries may be minutes old (iot-hub-devguide-query-language), so of a twin that has changed lately they
  * prove nothing.
@@ -54,16 +54,16 @@ const progressSchema = z.object({
   modulesAt: z.number().default(0),
 });
 
-/** How far the walk of a hub has come, and what it has found. */
-export type WalkProgress = z.output<typeof progressSchema>;
+/** How far the audit of a hub has come, and what it has found. */
+export type AuditProgress = z.output<typeof progressSchema>;
 
 const requestSchema = z.object({ at: z.number(), author: z.string(), reason: z.string() });
 
 /** That a person wants every twin of a hub to be read again. */
 export type ResyncRequest = z.output<typeof requestSchema>;
 
-export function walkName(host: HostName): string {
-  return `walk|${host}`;
+export function auditName(host: HostName): string {
+  return `audit|${host}`;
 }
 
 export function requestName(host: HostName): string {
@@ -74,38 +74,38 @@ export function requestName(host: HostName): string {
  * Looks for twins that events have missed: lists all twins of each hub, page by page, once a week or when a person asks
  * for it, and compares a few of them whole. Answers how many twins were seen.
  */
-export async function walk(context: ResyncContext, mayGoOn: MayGoOn): Promise<number> {
+export async function auditHubs(context: ResyncContext, mayGoOn: MayGoOn): Promise<number> {
   const seen = await Promise.all(
     context.hosts.map(async (host) => {
       const hub = context.fleet.hubByHost.get(host);
-      return hub === undefined ? 0 : unlessNewer(0, () => walkHub(hub, context, mayGoOn));
+      return hub === undefined ? 0 : unlessNewer(0, () => auditHub(hub, context, mayGoOn));
     }),
   );
   return seen.reduce((sum, count) => sum + count, 0);
 }
 
-async function walkHub(hub: Hub, context: ResyncContext, mayGoOn: MayGoOn): Promise<number> {
+async function auditHub(hub: Hub, context: ResyncContext, mayGoOn: MayGoOn): Promise<number> {
   const { progress, gate, warn } = context;
   const { host } = hub;
   const { at: start, isChanged } = await startOf(host, context);
   let at = start;
   const before = at.seen;
-  if (isChanged) await progress.write(walkName(host), at);
+  if (isChanged) await progress.write(auditName(host), at);
   try {
     while (at.phase !== 'done' && mayGoOn()) {
       if ((await gate.current()).closedFor(host) !== undefined) break;
       const next = await step(hub, at, context);
       if (next === undefined) break;
       at = next;
-      await progress.write(walkName(host), at);
+      await progress.write(auditName(host), at);
       if (at.phase === 'done') await finish(hub, at, context);
     }
   } catch (error) {
     if (!(error instanceof HubError)) throw error;
     // The hub does not know this place in its list any more, as after a failover: the next run begins the list anew.
     if (error.code === 'BERTH_HUB_REFUSED' && at.at !== '')
-      await progress.write(walkName(host), { ...at, at: '' });
-    warn(`The walk of ${host} waits: ${error.message}`, { code: error.code, hub: host });
+      await progress.write(auditName(host), { ...at, at: '' });
+    warn(`The audit of ${host} waits: ${error.message}`, { code: error.code, hub: host });
   }
   return at.seen - before;
 }
@@ -114,8 +114,8 @@ async function walkHub(hub: Hub, context: ResyncContext, mayGoOn: MayGoOn): Prom
 async function startOf(
   host: HostName,
   context: ResyncContext,
-): Promise<{ readonly at: WalkProgress; readonly isChanged: boolean }> {
-  const stored = progressSchema.safeParse(await context.progress.read(walkName(host)));
+): Promise<{ readonly at: AuditProgress; readonly isChanged: boolean }> {
+  const stored = progressSchema.safeParse(await context.progress.read(auditName(host)));
   const last = stored.success ? stored.data : undefined;
   const at = await nextOf(host, last, context);
   return { at, isChanged: at !== last };
@@ -123,9 +123,9 @@ async function startOf(
 
 async function nextOf(
   host: HostName,
-  last: WalkProgress | undefined,
+  last: AuditProgress | undefined,
   { progress, control, now }: ResyncContext,
-): Promise<WalkProgress> {
+): Promise<AuditProgress> {
   const request = requestSchema.safeParse(await progress.read(requestName(host)));
   const isAsked = request.success && (last === undefined || request.data.at > last.startedAt);
   // Instances of an older package pass the events of new modules over for a while.
@@ -134,7 +134,7 @@ async function nextOf(
     .filter(([, since]) => since > (last?.modulesAt ?? 0) && since <= modulesAt)
     .map(([name]) => name);
   const fresh = {
-    // The clock of who asks may be ahead; the same request must not begin a walk again and again.
+    // The clock of who asks may be ahead; the same request must not begin an audit again and again.
     startedAt: request.success ? Math.max(now(), request.data.at) : now(),
     at: '',
     seen: 0,
@@ -148,7 +148,8 @@ async function nextOf(
   };
   if (isAsked) return { ...fresh, phase: 'mark' };
   if (last === undefined) return { ...fresh, phase: 'devices' };
-  if (last.phase === 'done' && now() - last.startedAt >= WALK_EVERY_MS) return { ...fresh, phase: 'devices' };
+  if (last.phase === 'done' && now() - last.startedAt >= AUDIT_EVERY_MS)
+    return { ...fresh, phase: 'devices' };
   if (newModules.length === 0) return last;
   const all = [...new Set([...last.newModules, ...newModules])];
   // One that has not come to the modules yet will; what it passes over before, the next one marks.
@@ -158,7 +159,7 @@ async function nextOf(
 }
 
 /** One page. Undefined: there is no permit for it now. */
-async function step(hub: Hub, at: WalkProgress, context: ResyncContext): Promise<WalkProgress | undefined> {
+async function step(hub: Hub, at: AuditProgress, context: ResyncContext): Promise<AuditProgress | undefined> {
   switch (at.phase) {
     case 'mark':
       return markPage(hub.host, at, context);
@@ -176,7 +177,7 @@ async function step(hub: Hub, at: WalkProgress, context: ResyncContext): Promise
  * What is known of the hub's twins is old, and is read again: all of it where a person says so, as after a failover;
  * or that of modules whose events were passed over.
  */
-async function markPage(host: HostName, at: WalkProgress, context: ResyncContext): Promise<WalkProgress> {
+async function markPage(host: HostName, at: AuditProgress, context: ResyncContext): Promise<AuditProgress> {
   const { twins, hubNow } = context;
   const place = placeOf(host, at);
   if (place === undefined) return { ...at, phase: at.isWhole ? 'sweep' : 'modules', at: '' };
@@ -209,21 +210,25 @@ function wholeMark(known: Known, now: number): Pick<Mark, 'since' | 'why' | 'isR
 function moduleMark(
   { moduleId = '' }: TwinId,
   known: Known,
-  { newModules }: WalkProgress,
+  { newModules }: AuditProgress,
 ): Pick<Mark, 'since' | 'why'> | undefined {
-  if (known.kind !== 'shadow' || !newModules.includes(moduleId)) return undefined;
-  return { since: known.shadow.asOf, why: 'its module was not targeted before' };
+  if (known.kind !== 'snapshot' || !newModules.includes(moduleId)) return undefined;
+  return { since: known.snapshot.asOf, why: 'its module was not targeted before' };
 }
 
 /** Rows of work, attention and deletions that no twin knows of any more are removed. */
-async function sweepPage(host: HostName, at: WalkProgress, { twins }: ResyncContext): Promise<WalkProgress> {
+async function sweepPage(
+  host: HostName,
+  at: AuditProgress,
+  { twins }: ResyncContext,
+): Promise<AuditProgress> {
   const place = placeOf(host, at);
   if (place === undefined) return { ...at, phase: 'devices', at: '' };
   return nextPlace(at, place.index, await twins.sweep(place.partition, place.after, PAGE));
 }
 
 /** Where a phase that goes through the tables has come to; undefined: to the end. */
-function placeOf(host: HostName, { at }: WalkProgress) {
+function placeOf(host: HostName, { at }: AuditProgress) {
   const [index = '0', ...row] = at === '' ? ['0'] : at.split('/');
   const partition = partitionsOf(host)[Number(index)];
   const after = row.join('/');
@@ -233,10 +238,10 @@ function placeOf(host: HostName, { at }: WalkProgress) {
 }
 
 function nextPlace(
-  at: WalkProgress,
+  at: AuditProgress,
   index: number,
   page: readonly { readonly rowKey: string }[],
-): WalkProgress {
+): AuditProgress {
   const last = page.at(-1);
   const isFull = page.length === PAGE && last !== undefined;
   return { ...at, at: isFull ? `${index}/${last.rowKey}` : `${index + 1}/` };
@@ -245,9 +250,9 @@ function nextPlace(
 async function listPage(
   hub: Hub,
   of: TwinKind,
-  at: WalkProgress,
+  at: AuditProgress,
   context: ResyncContext,
-): Promise<WalkProgress | undefined> {
+): Promise<AuditProgress | undefined> {
   const { hubs, fleet } = context;
   const page = await hubs.listTwins(hub.host, of, at.at === '' ? undefined : at.at);
   // What cannot be asked in this run is asked in a later one.
@@ -257,7 +262,7 @@ async function listPage(
   for (const twin of listed) {
     const before = next;
     next = await unlessNewer({ ...before, seen: before.seen + 1 }, () =>
-      look(hub, twin, readAt, before, context),
+      compareTwin(hub, twin, readAt, before, context),
     );
   }
   if (continuation !== undefined) return { ...next, at: continuation };
@@ -266,13 +271,13 @@ async function listPage(
 }
 
 /** @param readAt the hub's clock: with another one, an hour's difference would cost a read of every twin. */
-async function look(
+async function compareTwin(
   hub: Hub,
   { id, version }: ListedTwin,
   readAt: Instant,
-  at: WalkProgress,
+  at: AuditProgress,
   context: ResyncContext,
-): Promise<WalkProgress> {
+): Promise<AuditProgress> {
   const { twins, fleet, hubNow } = context;
   if (id.moduleId !== undefined && !isTargetedModule(id.moduleId, fleet.twins.policies)) return at;
   const { known } = await twins.load(id);
@@ -283,30 +288,33 @@ async function look(
   const isBelieved = (time: Instant) => time <= latestBelievable(readAt);
   switch (known.kind) {
     case 'nothing':
-      await read(NEVER, 'the walk has found it');
+      await read(NEVER, 'the audit has found it');
       return { ...next, missed: next.missed + 1 };
     case 'deleted':
       // A person who asks for everything wants also what was deleted a moment ago to be looked at.
       if (!at.isWhole && isBelieved(known.at) && isRecent(known.at)) return next;
-      await read(known.at, 'the walk has found it, and it was thought to be deleted', true);
+      await read(known.at, 'the audit has found it, and it was thought to be deleted', true);
       return { ...next, missed: next.missed + 1 };
-    case 'shadow': {
-      const { shadow } = known;
-      if (!isBelieved(shadow.asOf) || !isBelieved(shadow.bornAt)) {
+    case 'snapshot': {
+      const { snapshot } = known;
+      if (!isBelieved(snapshot.asOf) || !isBelieved(snapshot.bornAt)) {
         await read(NEVER, 'its time was in the future', true);
         return { ...next, stale: next.stale + 1 };
       }
-      if (shadow.unread !== undefined) return next;
-      if (shadow.version !== version) {
-        if (isRecent(shadow.asOf)) return next;
-        await read(shadow.asOf, `the walk has found version ${version}, and ${shadow.version} was known`);
+      if (snapshot.unread !== undefined) return next;
+      if (snapshot.version !== version) {
+        if (isRecent(snapshot.asOf)) return next;
+        await read(
+          snapshot.asOf,
+          `the audit has found version ${version}, and ${snapshot.version} was known`,
+        );
         return { ...next, stale: next.stale + 1 };
       }
       const isSampled = hash(id.deviceId, String(at.startedAt)) % SAMPLE === 0;
       if (!isSampled) return next;
-      const same = await compare(hub, id, shadow, context);
+      const same = await compare(hub, id, snapshot, context);
       if (same === undefined) return next;
-      if (!same) await read(shadow.asOf, 'it was not what the hub has');
+      if (!same) await read(snapshot.asOf, 'it was not what the hub has');
       return {
         ...next,
         sampled: next.sampled + 1,
@@ -319,27 +327,27 @@ async function look(
 /** They say nothing of the next twin. */
 const OF_ONE_TWIN: ReadonlySet<HubErrorCode> = new Set(['BERTH_HUB_NOT_FOUND', 'BERTH_HUB_REFUSED']);
 
-/** Whether a shadow is what the hub has; undefined: that cannot be said now. */
+/** Whether a snapshot is what the hub has; undefined: that cannot be said now. */
 async function compare(
   hub: Hub,
   id: TwinId,
-  shadow: Shadow,
+  snapshot: Snapshot,
   { hubs, count, warn }: ResyncContext,
 ): Promise<boolean | undefined> {
   try {
     const read = await hubs.readTwin(id);
     if (read.kind === 'noPermit') return undefined;
     const twin = read.answer;
-    if (twin.version !== shadow.version) return undefined;
+    if (twin.version !== snapshot.version) return undefined;
     const isSame =
-      sameBesidesRedacted(twin.tags, shadow.tags) &&
-      sameBesidesRedacted(twin.desired.values, shadow.desired) &&
-      sameBesidesRedacted(twin.reported.values, shadow.reported);
+      sameBesidesRedacted(twin.tags, snapshot.tags) &&
+      sameBesidesRedacted(twin.desired.values, snapshot.desired) &&
+      sameBesidesRedacted(twin.reported.values, snapshot.reported);
     count(hub.host, 'sampled');
     if (isSame) return true;
     count(hub.host, 'mismatched');
-    warn('A shadow is not what its hub has.', {
-      code: 'BERTH_SHADOW_MISMATCH',
+    warn('A snapshot is not what its hub has.', {
+      code: 'BERTH_SNAPSHOT_MISMATCH',
       hub: hub.host,
       deviceId: id.deviceId,
     });
@@ -350,10 +358,10 @@ async function compare(
   }
 }
 
-/** What the walk has found says whether the hub's events can be trusted. */
+/** What the audit has found says whether the hub's events can be trusted. */
 async function finish(
   { host }: Hub,
-  found: Comparison & Pick<WalkProgress, 'startedAt'>,
+  found: SampleComparison & Pick<AuditProgress, 'startedAt'>,
   { control, progress, now, warn }: ResyncContext,
 ): Promise<void> {
   const why = whyUntrusted(found);

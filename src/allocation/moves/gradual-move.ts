@@ -1,7 +1,7 @@
 import { hash } from '../../json/hash.ts';
 
 /** How far a change that reaches devices one after the other has come, and where one of them stands. */
-export interface Ramp {
+export interface GradualMove {
   /** What moves devices, e.g. `drain:contoso-weu.azure-devices.net`. */
   readonly cause: string;
   /** The device's place in line, from 0 to 1: the same on every instance. */
@@ -11,27 +11,27 @@ export interface Ramp {
 }
 
 /**
- * Where a device stands in a ramp, without any state but the time when its cause was first seen. A cause
+ * Where a device stands in a gradual move, without any state but the time when its cause was first seen. A cause
  * without a time reaches nobody; without a length it reaches all at once.
  *
- * @param overMs how long the ramp takes to reach every device
+ * @param overMs how long the gradual move takes to reach every device
  */
-export function rampOf(
+export function gradualMoveOf(
   cause: string,
   registrationId: string,
   sinceMs: number | undefined,
   overMs: number,
   nowMs: number,
-): Ramp {
+): GradualMove {
   const position = hash(registrationId.toLowerCase(), cause) / 2 ** 32;
   return { cause, position, progress: progressOf(sinceMs, overMs, nowMs) };
 }
 
-export function isReached({ position, progress }: Ramp): boolean {
+export function isReached({ position, progress }: GradualMove): boolean {
   return position < progress;
 }
 
-/** Which part of all devices a ramp has reached, from 0 to 1. */
+/** Which part of all devices a gradual move has reached, from 0 to 1. */
 export function progressOf(sinceMs: number | undefined, overMs: number, nowMs: number): number {
   if (sinceMs === undefined || nowMs < sinceMs) return 0;
   return overMs <= 0 ? 1 : Math.min(1, (nowMs - sinceMs) / overMs);

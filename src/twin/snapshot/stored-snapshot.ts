@@ -2,7 +2,13 @@ import * as z from 'zod';
 import type { DocumentFormat } from '../../json/document-format.ts';
 import { isObject, type JsonObject, type JsonValue } from '../../json/json.ts';
 import { type Instant, NEVER, parseInstant } from '../../time/instant.ts';
-import { DUE_PRIORITIES, restoreShadow, type Shadow, TWIN_STATES, unreadShadow } from './shadow.ts';
+import {
+  restoreSnapshot,
+  type Snapshot,
+  TWIN_STATUSES,
+  unreadSnapshot,
+  WORK_PRIORITIES,
+} from './snapshot.ts';
 import type { TwinId } from './twin.ts';
 
 const instant = z.custom<Instant>((value) => typeof value === 'string' && parseInstant(value) === value);
@@ -23,13 +29,13 @@ const history = z.object({
   ),
   foreign: z.array(instant),
   configuration: z.string().optional(),
-  fightUntil: ms.optional(),
+  contestedUntil: ms.optional(),
   rejected: z.array(
     z.object({ policy: z.string(), value, why: z.string(), isByHub: z.boolean().optional() }),
   ),
 });
 
-const standing = z.enum(['unreached', 'inSync', 'pending', 'drifted', 'held', 'rejected', 'fighting']);
+const policyStatus = z.enum(['unreached', 'inSync', 'pending', 'drifted', 'held', 'rejected', 'contested']);
 
 /** A snapshot as it is stored: JSON, which leaves out what is undefined. */
 const stored = z.object({
@@ -50,14 +56,14 @@ const stored = z.object({
   writing: z
     .array(z.object({ path: z.array(z.string()), policy: z.string(), by: z.string(), value }))
     .optional(),
-  due: z.object({ priority: z.enum(DUE_PRIORITIES), at: ms, why: z.string(), tries: count }).optional(),
-  parked: z.object({ why: z.string() }).optional(),
-  judgement: z.object({
-    state: z.enum(TWIN_STATES),
+  workItem: z.object({ priority: z.enum(WORK_PRIORITIES), at: ms, why: z.string(), tries: count }).optional(),
+  suspended: z.object({ why: z.string() }).optional(),
+  lastReconcile: z.object({
+    status: z.enum(TWIN_STATUSES),
     since: ms,
     why: z.string(),
     revision: z.string(),
-    policies: z.record(z.string(), standing),
+    policies: z.record(z.string(), policyStatus),
     isHeld: z.boolean(),
   }),
 });
@@ -66,18 +72,18 @@ const stored = z.object({
  * The format of stored snapshots. A change of the schema, an additional field too, is a new format with a step: an older package
  * would lose the field when it stores the snapshot again.
  */
-export const SNAPSHOT_FORMAT: DocumentFormat<Partial<Shadow>> = {
+export const SNAPSHOT_FORMAT: DocumentFormat<Partial<Snapshot>> = {
   document: 'snapshot',
   steps: [],
-  read: (document) => stored.safeParse(document).data as Partial<Shadow> | undefined,
+  read: (document) => stored.safeParse(document).data as Partial<Snapshot> | undefined,
 };
 
 /**
  * The snapshot that `SNAPSHOT_FORMAT` has read. One that is damaged (undefined) is as good as none: its twin is read from the hub
  * before anything is decided.
  */
-export function snapshotIn(id: TwinId, read: Partial<Shadow> | undefined): Shadow {
+export function snapshotIn(id: TwinId, read: Partial<Snapshot> | undefined): Snapshot {
   return read === undefined
-    ? unreadShadow(id, NEVER, 'what is stored of it cannot be read')
-    : restoreShadow(id, read);
+    ? unreadSnapshot(id, NEVER, 'what is stored of it cannot be read')
+    : restoreSnapshot(id, read);
 }

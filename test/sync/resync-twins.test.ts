@@ -6,10 +6,10 @@ import { ProgressStore } from '../../src/store/state/progress-store.ts';
 import { openTables } from '../../src/store/tables/tables.ts';
 import { TwinStore } from '../../src/store/twins/twin-store.ts';
 import { type Gate, gateOf } from '../../src/sync/reconcile/write-gate.ts';
-import { replan } from '../../src/sync/resync/replan.ts';
-import type { Shadow } from '../../src/twin/snapshot/shadow.ts';
+import { resyncTwins } from '../../src/sync/resync/resync-twins.ts';
+import type { Snapshot } from '../../src/twin/snapshot/snapshot.ts';
 import { storageAccount } from '../support/storage-account.ts';
-import { fleetOf, ID, shadowOf, T0 } from '../twin/twins.ts';
+import { fleetOf, ID, snapshotOf, T0 } from '../twin/twins.ts';
 import { MemoryHub } from './memory-hub.ts';
 import { resyncContextOf } from './sync-context.ts';
 
@@ -33,8 +33,11 @@ beforeAll(async () => {
 beforeEach(async () => {
   time = T0;
   await control.update(() => controlSchema.parse({}));
-  await progress.write('replan', null);
-  await twins.save(await twins.load(ID), { kind: 'shadow', shadow: shadowOf({ desired: { interval: 9 } }) });
+  await progress.write('resync', null);
+  await twins.save(await twins.load(ID), {
+    kind: 'snapshot',
+    snapshot: snapshotOf({ desired: { interval: 9 } }),
+  });
 });
 
 const gate = async (): Promise<Gate> => gateOf(await control.read(), '');
@@ -48,11 +51,11 @@ const contextBy = (by: Gate) =>
     now: () => time,
   });
 /** What a run of `resyncFleet` does that goes by this reading of the control row. */
-const run = (by: Gate) => replan(contextBy(by), () => true);
-const shadow = async (): Promise<Shadow> => {
+const run = (by: Gate) => resyncTwins(contextBy(by), () => true);
+const snapshot = async (): Promise<Snapshot> => {
   const { known } = await twins.load(ID);
-  if (known.kind !== 'shadow') throw new Error(`no shadow but ${known.kind}`);
-  return known.shadow;
+  if (known.kind !== 'snapshot') throw new Error(`no snapshot but ${known.kind}`);
+  return known.snapshot;
 };
 const pause = () =>
   control.update((row) => withPause(row, POLICY, { author: 'ann', reason: 'freeze', at: time }));
@@ -62,21 +65,24 @@ const resume = () =>
 describe('a resync of every twin', () => {
   test('applies a new fleet file once and continues where it stopped', async () => {
     expect(await run(await gate())).toBe(1);
-    expect((await shadow()).due).toMatchObject({ at: T0 });
+    expect((await snapshot()).workItem).toMatchObject({ at: T0 });
     expect(await run(await gate())).toBe(0);
   });
 
   test('finds corrections that a policy held before it was resumed', async () => {
     await pause();
     await run(await gate());
-    expect(await shadow()).toMatchObject({ due: undefined, judgement: { state: 'drifted', isHeld: true } });
+    expect(await snapshot()).toMatchObject({
+      workItem: undefined,
+      lastReconcile: { status: 'drifted', isHeld: true },
+    });
 
     time += 3_600 * SECOND;
     await resume();
     time += 90 * SECOND;
     await run(await gate());
 
-    expect((await shadow()).due).toMatchObject({ at: time });
+    expect((await snapshot()).workItem).toMatchObject({ at: time });
   });
 
   test('finds held corrections when the first run had read the row before the resume', async () => {
@@ -90,7 +96,7 @@ describe('a resync of every twin', () => {
 
     await run(await gate());
 
-    expect((await shadow()).due).toBeDefined();
+    expect((await snapshot()).workItem).toBeDefined();
   });
 
   test('finds held corrections when another instance still uses the earlier row for a while', async () => {
@@ -106,6 +112,6 @@ describe('a resync of every twin', () => {
 
     await run(await gate());
 
-    expect((await shadow()).due).toBeDefined();
+    expect((await snapshot()).workItem).toBeDefined();
   });
 });

@@ -1,8 +1,8 @@
 import { describe, expect, test } from '@jest/globals';
 import type { JsonValue } from '../../src/json/json.ts';
 import { reportAt } from '../../src/twin/answers/acknowledgement.ts';
-import { judgeLeaf, type LeafFacts, type Verdict } from '../../src/twin/plan/verdict.ts';
-import { NO_HISTORY, type PathHistory, type WriteRecord } from '../../src/twin/snapshot/shadow.ts';
+import { type LeafFacts, leafStatus, type PropertyStatus } from '../../src/twin/plan/property-status.ts';
+import { NO_HISTORY, type PathHistory, type WriteRecord } from '../../src/twin/snapshot/snapshot.ts';
 import { at, T0 } from './twins.ts';
 
 const POLICY: LeafFacts['policy'] = {
@@ -50,10 +50,10 @@ function judge({ wanted = 60, history, policy, desiredVersion = 4, now = NOW, li
     fight: { writes: 3, withinMs: 600_000, pauseMs: 3_600_000 },
     now,
   };
-  return judgeLeaf(facts);
+  return leafStatus(facts);
 }
 
-type Expected = Verdict | `${Verdict}, write` | `${Verdict}, again in ${number} s`;
+type Expected = PropertyStatus | `${PropertyStatus}, write` | `${PropertyStatus}, again in ${number} s`;
 const rows: readonly (readonly [string, Row, Expected])[] = [
   // what desired says
   ['desired is absent', { desired: undefined }, 'drifted, write'],
@@ -228,7 +228,7 @@ const rows: readonly (readonly [string, Row, Expected])[] = [
   [
     'other writers changed the value four times in ten minutes',
     { desired: 5, history: { foreign: [at(590), at(400), at(300), at(10)] } },
-    'fighting, again in 3590 s',
+    'contested, again in 3590 s',
   ],
   [
     'other writers changed the value four times long ago',
@@ -237,12 +237,12 @@ const rows: readonly (readonly [string, Row, Expected])[] = [
   ],
   [
     'the property is still contested',
-    { desired: 5, history: { fightUntil: T0 + 700_000 } },
-    'fighting, again in 100 s',
+    { desired: 5, history: { contestedUntil: T0 + 700_000 } },
+    'contested, again in 100 s',
   ],
   [
     'the pause of a contested property is over',
-    { desired: 5, history: { fightUntil: T0 + 500_000, foreign: [at(590), at(400), at(300), at(10)] } },
+    { desired: 5, history: { contestedUntil: T0 + 500_000, foreign: [at(590), at(400), at(300), at(10)] } },
     'drifted, write',
   ],
   [
@@ -254,14 +254,14 @@ const rows: readonly (readonly [string, Row, Expected])[] = [
 
 describe('the status of one owned property', () => {
   test.each(rows)('is right in this case: %s', (_, row, expected) => {
-    const { verdict, write, nextAt } = judge(row);
+    const { status, write, nextAt } = judge(row);
     const now = row.now ?? NOW;
 
     const said = write
-      ? `${verdict}, write`
+      ? `${status}, write`
       : nextAt === undefined
-        ? verdict
-        : `${verdict}, again in ${(nextAt - now) / 1_000} s`;
+        ? status
+        : `${status}, again in ${(nextAt - now) / 1_000} s`;
     expect(said).toBe(expected);
   });
 

@@ -1,7 +1,7 @@
 import { afterEach, describe, expect, test } from '@jest/globals';
 import type { Instance } from '../../src/instance/instance.ts';
 import { hash } from '../../src/json/hash.ts';
-import { requestName, walkName } from '../../src/sync/resync/walk.ts';
+import { auditName, requestName } from '../../src/sync/resync/audit.ts';
 import { FunctionApp, type FunctionAppOptions, troubles } from '../support/function-app.ts';
 
 const MINUTE_MS = 60_000;
@@ -42,7 +42,7 @@ describe('an audit of a real hub', () => {
 
     expect([app.interval('pump-050-missed'), app.interval('zebra')]).toEqual([5, 5]);
     expect(queries()).toBe(2);
-    expect(await instance.stores.progress.read(walkName(app.host))).toMatchObject({
+    expect(await instance.stores.progress.read(auditName(app.host))).toMatchObject({
       phase: 'done',
       seen: 132,
       missed: 2,
@@ -129,7 +129,7 @@ describe('an audit of a real hub', () => {
     await open();
     app.create('pump');
     app.take();
-    await instance.stores.progress.write(walkName(app.host), {
+    await instance.stores.progress.write(auditName(app.host), {
       startedAt: app.now,
       phase: 'devices',
       at: 'of another region',
@@ -170,9 +170,9 @@ describe('snapshots that differ from the twins on the hub', () => {
   const spoil = async (deviceId: string) => {
     const { twins } = app.instance().stores;
     const record = await twins.load(app.id(deviceId));
-    if (record.known.kind !== 'shadow') throw new Error(record.known.kind);
-    const { shadow } = record.known;
-    await twins.save(record, { kind: 'shadow', shadow: { ...shadow, tags: { spoilt: true } } });
+    if (record.known.kind !== 'snapshot') throw new Error(record.known.kind);
+    const { snapshot } = record.known;
+    await twins.save(record, { kind: 'snapshot', snapshot: { ...snapshot, tags: { spoilt: true } } });
   };
 
   const pumps = Array.from({ length: 5_000 }, (_, index) => `pump-${index}`);
@@ -192,25 +192,25 @@ describe('snapshots that differ from the twins on the hub', () => {
 
     const lines = await app.resync(instance);
 
-    expect(troubles(lines, 'BERTH_SHADOW_MISMATCH').map(({ deviceId }) => deviceId)).toEqual(
+    expect(troubles(lines, 'BERTH_SNAPSHOT_MISMATCH').map(({ deviceId }) => deviceId)).toEqual(
       [...sampled].sort(),
     );
     expect(troubles(lines, 'BERTH_HUB_UNTRUSTED')).toMatchObject([{ hub: app.host }]);
     expect((await instance.stores.control.read()).untrusted).toHaveProperty([app.host], {
       since: startedAt,
-      why: '4 of 4 shadows that were compared are not what the hub has',
+      why: '4 of 4 snapshots that were compared are not what the hub has',
     });
     app.clock.start();
     app.pass(MINUTE_MS);
     await app.resync(instance);
-    for (const name of sampled) expect((await app.shadow(name)).tags).toEqual({});
+    for (const name of sampled) expect((await app.snapshot(name)).tags).toEqual({});
 
     // An event in order, which says nothing of what is wrong.
     const before = app.reads(other);
     app.hub().edit(other, { properties: { desired: { more: 1 } } }, 'service');
     await app.deliver(instance);
     expect(app.reads(other) - before).toBe(1);
-    expect((await app.shadow(other)).tags).toEqual({});
+    expect((await app.snapshot(other)).tags).toEqual({});
   });
 
   test('are read again, and a few of them do not make the hub untrusted', async () => {
@@ -226,7 +226,7 @@ describe('snapshots that differ from the twins on the hub', () => {
     app.clock.start();
     app.pass(MINUTE_MS);
     await app.resync(instance);
-    expect((await app.shadow(unlucky)).tags).toEqual({});
+    expect((await app.snapshot(unlucky)).tags).toEqual({});
     expect((await instance.stores.control.read()).untrusted).not.toHaveProperty([app.host]);
   });
 });

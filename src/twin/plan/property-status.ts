@@ -2,15 +2,15 @@ import type { Comparison } from '../../fleet/comparison.ts';
 import type { Policy } from '../../fleet/fleet.ts';
 import { type JsonValue, sameJson } from '../../json/json.ts';
 import { instantOf, latest, millisecondsOf, NEVER } from '../../time/instant.ts';
-import type { Report } from '../answers/acknowledgement.ts';
-import { answersWrite, nextStep, waitAfterWrite } from '../answers/answer.ts';
+import type { PropertyReport } from '../answers/acknowledgement.ts';
+import { answersWrite, nextAnswerStep, waitAfterWrite } from '../answers/answer.ts';
 import { sameValue } from '../answers/compare.ts';
 import { differenceOf } from '../answers/difference.ts';
 import { recordRejection } from '../events/history.ts';
-import type { PathHistory, Rejection, Shadow, WriteRecord } from '../snapshot/shadow.ts';
+import type { PathHistory, Rejection, Snapshot, WriteRecord } from '../snapshot/snapshot.ts';
 
 /** How one owned property stands. */
-export type Verdict = 'inSync' | 'pending' | 'drifted' | 'rejected' | 'fighting';
+export type PropertyStatus = 'inSync' | 'pending' | 'drifted' | 'rejected' | 'contested';
 
 export interface LeafFacts {
   readonly policy: Pick<
@@ -28,21 +28,21 @@ export interface LeafFacts {
   /** What the policy wants; `null`: the property must be absent. */
   readonly wanted: JsonValue;
   readonly desired: JsonValue | undefined;
-  readonly report: Report | undefined;
+  readonly report: PropertyReport | undefined;
   /** How what is reported and desired is compared with `wanted`; `tolerance` is for what is reported. */
   readonly compare: Comparison;
   readonly history: PathHistory;
   /** `desired.$version` of the twin. */
   readonly desiredVersion: number;
   /** Whether the device is alive, as far as that is known. */
-  readonly life: Pick<Shadow, 'lifeAt' | 'activity'>;
+  readonly life: Pick<Snapshot, 'lifeAt' | 'activity'>;
   readonly fight: { readonly writes: number; readonly withinMs: number; readonly pauseMs: number };
   /** Milliseconds since the epoch. */
   readonly now: number;
 }
 
-export interface LeafVerdict {
-  readonly verdict: Verdict;
+export interface LeafStatus {
+  readonly status: PropertyStatus;
   readonly why: string;
   /** The value is to be written now. */
   readonly write: boolean;
@@ -54,40 +54,40 @@ export interface LeafVerdict {
 }
 
 /** Judges one owned leaf, by the mode of its policy. */
-export function judgeLeaf(facts: LeafFacts): LeafVerdict {
+export function leafStatus(facts: LeafFacts): LeafStatus {
   switch (facts.policy.mode) {
     case 'seed':
-      return judgeSeed(facts);
+      return seedStatus(facts);
     case 'adopt':
-      return judgeAdopted(facts);
+      return adoptedStatus(facts);
     // What is only observed is judged as if it were enforced.
     case 'observe':
     case 'enforce':
-      return judgeEnforced(facts);
+      return enforcedStatus(facts);
   }
 }
 
 /** Set once if absent, then left alone: also when somebody takes it away again. */
-function judgeSeed(facts: LeafFacts): LeafVerdict {
+function seedStatus(facts: LeafFacts): LeafStatus {
   const { desired, history, policy } = facts;
   if (desired !== undefined) return settled(history, 'is there: it was to be set once');
   if (history.writes.some(({ by }) => by === policy.name)) {
     return settled(history, 'was set once, and somebody has taken it away');
   }
-  return rejectionOf(facts) ?? judgeDrift(facts, history);
+  return rejectionOf(facts) ?? driftStatus(facts, history);
 }
 
 /** The device decides: `wanted` is what it reports. */
-function judgeAdopted(facts: LeafFacts): LeafVerdict {
+function adoptedStatus(facts: LeafFacts): LeafStatus {
   const { wanted, desired, history, policy, compare } = facts;
   if (sameValue(desired ?? null, wanted, compare, policy.tolerance)) {
     return settled(history, 'is what the device reports');
   }
-  return rejectionOf(facts) ?? judgeDrift(facts, history);
+  return rejectionOf(facts) ?? driftStatus(facts, history);
 }
 
 /** Desired must have this value, and the device must follow. The first row of the table that fits wins. */
-function judgeEnforced(facts: LeafFacts): LeafVerdict {
+function enforcedStatus(facts: LeafFacts): LeafStatus {
   const { wanted, desired, report, policy, compare, desiredVersion, now } = facts;
   const equal = isEqual(facts);
   // A report that refuses the value and holds it all the same takes nothing back.
@@ -95,7 +95,7 @@ function judgeEnforced(facts: LeafFacts): LeafVerdict {
   const history = isTaken ? withoutRejection(facts) : facts.history;
   const known = rejectionOf({ ...facts, history });
   if (known !== undefined) return known;
-  if (!sameValue(desired ?? null, wanted, compare)) return judgeDrift(facts, history);
+  if (!sameValue(desired ?? null, wanted, compare)) return driftStatus(facts, history);
   if (wanted === null) return settled(history, 'is absent, as wanted');
   if (report === undefined) {
     return policy.confirm
@@ -136,13 +136,13 @@ function judgeEnforced(facts: LeafFacts): LeafVerdict {
     return rejected(facts, history, `the device answered ${code} with another value${differenceText(facts)}`);
   }
   if (code !== undefined && code >= 500) {
-    return tellAgain(facts, history, `the device answered ${code}${report.description}`);
+    return writeAgain(facts, history, `the device answered ${code}${report.description}`);
   }
   // Without a version it may be about an earlier value, however it is worded.
   if (code === undefined || isSuccess(code)) {
     const difference = differenceOf(facts);
     const problem = difference === undefined ? 'another value' : difference.values;
-    return tellAgain(facts, history, `the device reports ${problem}`, difference?.remedy);
+    return writeAgain(facts, history, `the device reports ${problem}`, difference?.remedy);
   }
   return unanswered(facts, history, NO_ANSWER);
 }
@@ -170,17 +170,17 @@ function differenceText(facts: LeafFacts): string {
   return difference === undefined ? '' : `: it reports ${difference.values}; ${difference.remedy}`;
 }
 
-function settled(history: PathHistory, why: string): LeafVerdict {
-  return { verdict: 'inSync', why, write: false, history };
+function settled(history: PathHistory, why: string): LeafStatus {
+  return { status: 'inSync', why, write: false, history };
 }
 
-function pending(history: PathHistory, why: string): LeafVerdict {
-  return { verdict: 'pending', why, write: false, history };
+function pending(history: PathHistory, why: string): LeafStatus {
+  return { status: 'pending', why, write: false, history };
 }
 
-function rejected({ policy, wanted }: LeafFacts, history: PathHistory, why: string): LeafVerdict {
+function rejected({ policy, wanted }: LeafFacts, history: PathHistory, why: string): LeafStatus {
   return {
-    verdict: 'rejected',
+    status: 'rejected',
     why,
     write: false,
     history: recordRejection(history, { policy: policy.hash, value: wanted, why }),
@@ -188,12 +188,12 @@ function rejected({ policy, wanted }: LeafFacts, history: PathHistory, why: stri
 }
 
 /** This value of this policy was refused before: it is not written until the policy or the value changes. */
-function rejectionOf({ policy, wanted, history }: LeafFacts): LeafVerdict | undefined {
+function rejectionOf({ policy, wanted, history }: LeafFacts): LeafStatus | undefined {
   if (history.rejected.length === 0) return undefined;
   const found = history.rejected.find(
     (rejection) => rejection.policy === policy.hash && sameJson(rejection.value, wanted),
   );
-  return found === undefined ? undefined : { verdict: 'rejected', why: found.why, write: false, history };
+  return found === undefined ? undefined : { status: 'rejected', why: found.why, write: false, history };
 }
 
 /** The device reports the value now: whatever it refused before. */
@@ -207,23 +207,23 @@ function withoutRejection({ history, wanted }: LeafFacts): PathHistory {
  * Desired is not what the policy wants: written, unless another writer fights over it or the cooldown has not
  * passed.
  */
-function judgeDrift(facts: LeafFacts, history: PathHistory): LeafVerdict {
+function driftStatus(facts: LeafFacts, history: PathHistory): LeafStatus {
   const { fight, now } = facts;
-  const until = history.fightUntil ?? fightEnd(history, fight, now);
-  if (until !== undefined && now < until) return fighting({ ...history, fightUntil: until }, until);
+  const until = history.contestedUntil ?? contestedEnd(history, fight, now);
+  if (until !== undefined && now < until) return contested({ ...history, contestedUntil: until }, until);
   // After a fight's pause it is tried again, and only what others do from then on counts.
   const calm: PathHistory =
     until === undefined
       ? history
-      : { ...history, fightUntil: undefined, foreign: [], configuration: undefined };
+      : { ...history, contestedUntil: undefined, foreign: [], configuration: undefined };
   const wait = cooldownEnd(facts, calm);
   return wait !== undefined && now < wait
-    ? { verdict: 'drifted', why: 'was written too recently', write: false, nextAt: wait, history: calm }
-    : { verdict: 'drifted', why: 'is not what the policy wants', write: true, history: calm };
+    ? { status: 'drifted', why: 'was written too recently', write: false, nextAt: wait, history: calm }
+    : { status: 'drifted', why: 'is not what the policy wants', write: true, history: calm };
 }
 
 /** Until when a path is left alone, if others fight over it. */
-function fightEnd(
+function contestedEnd(
   { configuration, foreign }: PathHistory,
   { writes, withinMs, pauseMs }: LeafFacts['fight'],
   now: number,
@@ -236,17 +236,17 @@ function fightEnd(
     : undefined;
 }
 
-function fighting(history: PathHistory, until: number): LeafVerdict {
+function contested(history: PathHistory, until: number): LeafStatus {
   const { configuration, foreign } = history;
   const why =
     configuration === undefined
       ? `another writer keeps changing it (${foreign.length} times lately)`
       : `the hub configuration ${JSON.stringify(configuration)} sets it`;
-  return { verdict: 'fighting', why, write: false, nextAt: until, history };
+  return { status: 'contested', why, write: false, nextAt: until, history };
 }
 
 /** The device failed or chose otherwise: the same value is written once more, later each time, so often and no more. */
-function tellAgain(facts: LeafFacts, history: PathHistory, problem: string, remedy?: string): LeafVerdict {
+function writeAgain(facts: LeafFacts, history: PathHistory, problem: string, remedy?: string): LeafStatus {
   const { policy, now } = facts;
   const advice = remedy === undefined ? '' : `; ${remedy}`;
   const told = lastWrite(facts, history);
@@ -264,12 +264,12 @@ function tellAgain(facts: LeafFacts, history: PathHistory, problem: string, reme
  * often and no more, and then the device is listed. One that shows no life reads its whole twin when it comes back. Nothing of
  * it is kept as a rejection: the next answer, or the next change of desired, counts as if there had been none.
  */
-function unanswered(facts: LeafFacts, history: PathHistory, problem: string): LeafVerdict {
+function unanswered(facts: LeafFacts, history: PathHistory, problem: string): LeafStatus {
   const { policy, life, now } = facts;
   // What is only observed is never written, so nothing is asked for it either.
   if (history.oursAt === undefined || policy.mode === 'observe') return pending(history, problem);
   const writes = lastWrite(facts, history)?.count ?? 0;
-  const { kind, at } = nextStep({
+  const { kind, at } = nextAnswerStep({
     writtenAt: history.oursAt,
     writes,
     cooldownMs: policy.cooldownMs,
@@ -281,7 +281,7 @@ function unanswered(facts: LeafFacts, history: PathHistory, problem: string): Le
     return { ...pending(history, `${problem}, and has shown life since: told again`), write: true };
   }
   const why = `${problem}: it is alive and not answering, and was told ${timesText(writes)}`;
-  return { verdict: 'rejected', why, write: false, history };
+  return { status: 'rejected', why, write: false, history };
 }
 
 function timesText(count: number): string {
