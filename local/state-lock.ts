@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { LocalError } from './errors.ts';
 import { clearContents, LOCK, PROBE } from './state/contents.ts';
 import { errorCode, onState, stateFailure } from './state/failure.ts';
-import { openStateFolder } from './state/folder.ts';
+import { markForClearing, markStateFolder, openStateFolder } from './state/folder.ts';
 
 /** Less is used up within the first minute. */
 const LEAST_SPACE_BYTES = 1024 * 1024;
@@ -22,18 +22,20 @@ export interface LockOptions {
  * @param fresh forget everything that Berth keeps in it. Nothing else is deleted.
  * @returns gives it back.
  * @throws LocalError `BERTH_LOCAL_STATE_FOREIGN`, `BERTH_LOCAL_STATE_UNUSABLE`, `BERTH_LOCAL_STATE_DAMAGED`,
- *   `BERTH_LOCAL_STATE_IN_USE`
+ *   `BERTH_LOCAL_STATE_FORMAT`, `BERTH_LOCAL_STATE_IN_USE`
  */
 export function lockState(
   directory: string,
   fresh: boolean,
   { protectedFolders = [], onKept = () => {} }: LockOptions = {},
 ): () => void {
-  openStateFolder(directory, protectedFolders);
+  openStateFolder(directory, { fresh, protectedFolders });
   const file = join(directory, LOCK);
   takeLock(directory, file);
   try {
+    if (fresh) markForClearing(directory);
     const kept = fresh ? clearContents(directory) : [];
+    markStateFolder(directory);
     if (kept.length > 0) onKept(kept);
     checkSpace(directory);
     return () => rmSync(file, { force: true });

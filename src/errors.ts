@@ -19,6 +19,7 @@ export const ERRORS = {
   BERTH_DEVICE_UNKNOWN: { kind: 'user', status: 404 },
   BERTH_SETTING_INVALID: { kind: 'user', status: 503 },
   BERTH_STORE_UNAVAILABLE: { kind: 'transient', status: 503 },
+  BERTH_FORMAT_NEWER: { kind: 'transient', status: 503 },
   BERTH_DEFECT: { kind: 'defect', status: 503 },
 
   BERTH_ARGUMENT_INVALID: { kind: 'user', exit: 1 },

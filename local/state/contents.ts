@@ -56,16 +56,21 @@ export function contentsOf(directory: string, below = ''): readonly Content[] {
   });
 }
 
+/** Whether a folder holds no state: it is empty, or a start in it failed before it kept anything. */
+export function holdsNoState(contents: readonly Content[]): boolean {
+  return contents.every(
+    ({ path, kind, expected }) => kind === expected && (kind === 'folder' || FIRST_FILES.test(path)),
+  );
+}
+
 /** Whether a folder without a marker holds what a version of Berth before the marker kept, and nothing beside it. */
 export function isEarlierState(contents: readonly Content[]): boolean {
   const isClean = contents.every(({ path, expected }) => expected !== undefined || path.includes('/'));
-  const files = contents.filter(({ kind }) => kind !== 'folder');
-  const isTouched =
-    contents.every(({ kind, expected }) => kind === expected) &&
-    files.every(({ path }) => FIRST_FILES.test(path));
-  const hasJournals = files.some(({ path, expected }) => expected !== undefined && UNMISTAKABLE.test(path));
+  const hasJournals = contents.some(
+    ({ path, kind, expected }) => kind !== 'folder' && expected !== undefined && UNMISTAKABLE.test(path),
+  );
   const names = contents.filter(({ path }) => !path.includes('/'));
-  return isClean && (isTouched || (hasJournals && names.length > 1));
+  return isClean && hasJournals && names.length > 1;
 }
 
 /**

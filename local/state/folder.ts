@@ -3,23 +3,30 @@ import { homedir } from 'node:os';
 import { dirname, join, parse, relative, resolve, sep } from 'node:path';
 import { isObject } from '../../src/json/json.ts';
 import { LocalError } from '../errors.ts';
-import { type Content, contentsOf, isEarlierState, MARKER } from './contents.ts';
+import { type Content, contentsOf, holdsNoState, isEarlierState, MARKER } from './contents.ts';
 import { errorCode, onState, stateFailure } from './failure.ts';
 
+/** Of everything in the folder, the tables in Azurite included. Whatever changes in a stored file or row makes it grow. */
+const FORMAT = 2;
 const MARK = {
   berth: 'state',
-  format: 1,
+  format: FORMAT,
   note: 'The local stack of Berth keeps its state in this folder. `npm start -- --fresh` deletes what it made here.',
 };
 
 /**
- * Makes sure that a folder may hold the state: it is new, empty, or Berth's own already. Creates it where it is
- * missing, with its parents, and marks it.
+ * Makes sure that a folder may hold the state: it is new, empty, or Berth's own already, and of the format that this version
+ * writes. Creates it where it is missing, with its parents. The caller marks it when it has the lock.
  *
- * @param protectedFolders never used, nor any folder that contains them: the project.
- * @throws LocalError `BERTH_LOCAL_STATE_FOREIGN`, `BERTH_LOCAL_STATE_UNUSABLE`, `BERTH_LOCAL_STATE_DAMAGED`
+ * @param options.fresh the state will be deleted, so it may have another format.
+ * @param options.protectedFolders never used, nor any folder that contains them: the project.
+ * @throws LocalError `BERTH_LOCAL_STATE_FOREIGN`, `BERTH_LOCAL_STATE_UNUSABLE`, `BERTH_LOCAL_STATE_DAMAGED`,
+ *   `BERTH_LOCAL_STATE_FORMAT`
  */
-export function openStateFolder(directory: string, protectedFolders: readonly string[]): void {
+export function openStateFolder(
+  directory: string,
+  { fresh, protectedFolders }: { readonly fresh: boolean; readonly protectedFolders: readonly string[] },
+): void {
   if (directory.trim() === '') throw foreign('An empty path', 'names no folder');
   const path = resolve(directory);
   createFolder(path);
@@ -27,14 +34,36 @@ export function openStateFolder(directory: string, protectedFolders: readonly st
   checkProtected(path, real, protectedFolders);
 
   const contents = contentsOf(real);
-  const isMarked = hasMarker(real);
-  if (!isMarked && !isEarlierState(contents)) {
+  const marked = markerIn(real);
+  const isEmpty = holdsNoState(contents);
+  if (marked === undefined && !isEmpty && !isEarlierState(contents)) {
     const first = contents.find(({ path: each, expected }) => expected === undefined && !each.includes('/'));
     const what = first === undefined ? 'is not empty' : `holds "${first.path}"`;
     throw foreign(path, `${what}, and no ${MARKER} says that it is Berth's`);
   }
   checkKinds(path, contents);
-  if (!isMarked) mark(real);
+  if (!fresh && !isEmpty && marked?.format !== FORMAT) throw otherFormat(path, marked?.format);
+}
+
+/** Says that the folder is Berth's, and all in it is of the format of this version. */
+export function markStateFolder(directory: string): void {
+  if (markerIn(directory)?.format !== FORMAT) mark(directory, FORMAT);
+}
+
+/** Says that the folder is Berth's, and no version can use what is in it: it is about to be deleted. */
+export function markForClearing(directory: string): void {
+  mark(directory, BEING_CLEARED);
+}
+
+const BEING_CLEARED = 0;
+
+function otherFormat(path: string, format: unknown): LocalError {
+  const number = typeof format === 'number' ? `format ${format}` : 'no format number';
+  const found = format === BEING_CLEARED ? 'a part of it has been deleted' : number;
+  return new LocalError(
+    'BERTH_LOCAL_STATE_FORMAT',
+    `${path} holds the state of another version of Berth (${found}, and this version needs format ${FORMAT}): delete that state with npm start -- --fresh, or give another folder with --state.`,
+  );
 }
 
 /**
@@ -121,19 +150,19 @@ function checkKinds(directory: string, contents: readonly Content[]): void {
 }
 
 /** A marker that is damaged counts as none: the content of the folder decides then. */
-function hasMarker(directory: string): boolean {
+function markerIn(directory: string): { readonly format: unknown } | undefined {
   try {
-    const mark: unknown = JSON.parse(readFileSync(join(directory, MARKER), 'utf8'));
-    return isObject(mark) && mark.berth === MARK.berth;
+    const marker: unknown = JSON.parse(readFileSync(join(directory, MARKER), 'utf8'));
+    return isObject(marker) && marker.berth === MARK.berth ? { format: marker.format } : undefined;
   } catch {
-    return false;
+    return undefined;
   }
 }
 
-function mark(directory: string): void {
+function mark(directory: string, format: number): void {
   const file = join(directory, MARKER);
   onState(file, () => {
-    writeFileSync(`${file}.next`, `${JSON.stringify(MARK, null, 2)}\n`);
+    writeFileSync(`${file}.next`, `${JSON.stringify({ ...MARK, format }, null, 2)}\n`);
     renameSync(`${file}.next`, file);
   });
 }

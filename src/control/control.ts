@@ -1,5 +1,6 @@
 import * as z from 'zod';
 import type { HostName } from '../iot-hub/host-name.ts';
+import type { DocumentFormat } from '../json/document-format.ts';
 
 /*
  * The one row of the state tables that every writer obeys: pauses, ramps of policies, builds, trusted hubs. What each of
@@ -65,6 +66,16 @@ export type Pause = z.output<typeof pauseSchema>;
 /** A pause that is over. */
 export type PastPause = z.output<typeof pastPauseSchema>;
 export type Control = z.output<typeof controlSchema>;
+
+/**
+ * The format of the control row. A change of the schema, an additional field too, is a new format with a step: an older package
+ * would lose the field when it stores the row again.
+ */
+export const CONTROL_FORMAT: DocumentFormat<Control> = {
+  document: 'control row',
+  steps: [],
+  read: (document) => controlSchema.safeParse(document).data,
+};
 
 /** What a pause is about. */
 export type Scope =

@@ -2,6 +2,7 @@ import { createHmac, randomBytes, timingSafeEqual } from 'node:crypto';
 import * as z from 'zod';
 import type { EnrollmentRecord } from '../dps/port.ts';
 import { isSameWebhook, withoutKey } from '../dps/webhook-url.ts';
+import type { DocumentFormat } from '../json/document-format.ts';
 import { isObject } from '../json/json.ts';
 import { keyOf } from './plan.ts';
 
@@ -21,6 +22,14 @@ export const rotationSchema = z.strictObject({
 });
 
 export type Rotation = z.output<typeof rotationSchema>;
+
+/** Its file has the number of the format as the member `format`; the first files had none. */
+export const ROTATION_FORMAT: DocumentFormat<Rotation> = {
+  document: 'progress of the rotation',
+  steps: [],
+  unnumbered: 1,
+  read: (document) => rotationSchema.safeParse(document).data,
+};
 
 export function beginRotation(dps: string, webhook: string, key: string, now: number): Rotation {
   const salt = randomBytes(16).toString('base64');

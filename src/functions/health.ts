@@ -1,10 +1,10 @@
 import { app } from '@azure/functions';
 import type { Instance } from '../instance/instance.ts';
-import { type HttpHandler, jsonAnswer } from './http-answer.ts';
+import { type HttpHandler, isoTime, jsonAnswer } from './http-answer.ts';
 
 /**
- * Ready or not, and nothing else: it needs no key. Not ready while this package's own fleet file has
- * problems.
+ * Ready or not: not ready while this package's own fleet file has problems. And the formats of stored documents that this package
+ * is too old for: sync waits for a newer package, and allocation does not. No ids and no names, because it needs no key.
  */
 export function registerHealth(instance: Instance): void {
   app.http('health', {
@@ -18,6 +18,14 @@ export function registerHealth(instance: Instance): void {
 export function health(instance: Instance): HttpHandler {
   return async () => {
     const isReady = instance.fleet.problems.length === 0;
-    return jsonAnswer(isReady ? 200 : 503, { ready: isReady });
+    const newerFormats = instance.newerFormats.list().map(({ since, lastAt, ...met }) => ({
+      ...met,
+      since: isoTime(since),
+      lastAt: isoTime(lastAt),
+    }));
+    return jsonAnswer(isReady ? 200 : 503, {
+      ready: isReady,
+      ...(newerFormats.length === 0 ? {} : { newerFormats }),
+    });
   };
 }

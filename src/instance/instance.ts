@@ -33,6 +33,7 @@ import { ConditionsCache, REFRESH_EVERY_MS } from './conditions-cache.ts';
 import { FleetInForce } from './fleet-in-force.ts';
 import { consoleLog, type Log } from './log.ts';
 import { readModelFiles } from './model-files.ts';
+import { NewerFormats } from './newer-formats.ts';
 import { countPartitions, PartitionCount } from './partition-count.ts';
 import { FLUSH_EVERY_MS, ReceiptBuffer } from './receipt-buffer.ts';
 
@@ -78,6 +79,8 @@ export class Instance {
   readonly counters = new SyncCounters();
   /** The hubs' clock, as their answers have it. */
   readonly hubClock: HubClock;
+  /** Stored documents of a newer package that this instance has met lately. */
+  readonly newerFormats: NewerFormats;
   /** How many partitions the Event Hub has. */
   readonly partitions: PartitionCount;
   readonly #options: InstanceOptions;
@@ -95,6 +98,7 @@ export class Instance {
     this.log = options.log ?? consoleLog;
     this.now = options.now ?? Date.now;
     this.hubClock = new HubClock(this.now);
+    this.newerFormats = new NewerFormats({ now: this.now, log: this.log });
     this.fleet = new FleetInForce({
       read: () => readFileSync(resolve(options.directory, fleetFile(options.env)), 'utf8'),
       readModels: () => readModelFiles(resolve(options.directory, fleetFile(options.env))),
@@ -139,7 +143,7 @@ export class Instance {
 
   /** @throws BerthError `BERTH_SETTING_INVALID` where no setting says where the tables are. */
   get stores(): Stores {
-    this.#stores ??= openStores(this.#openedTables());
+    this.#stores ??= openStores(this.#openedTables(), this.newerFormats.met);
     return this.#stores;
   }
 

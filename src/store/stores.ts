@@ -10,6 +10,7 @@ import { RedactionKeyStore } from './state/redaction-key-store.ts';
 import { RevisionStore } from './state/revisions.ts';
 import { StrangerStore } from './state/stranger-store.ts';
 import { SyncStatisticsStore } from './state/sync-statistics-store.ts';
+import type { OnNewerFormat } from './tables/newer-format.ts';
 import type { Tables } from './tables/tables.ts';
 import { TwinStore } from './twins/twin-store.ts';
 
@@ -30,19 +31,23 @@ export interface Stores {
   readonly redactionKey: RedactionKeyStore;
 }
 
-/** Opens every store. Connects to nothing: the first call of a store does. */
-export function openStores(tables: Tables): Stores {
+/**
+ * Opens every store. Connects to nothing: the first call of a store does.
+ *
+ * @param onNewer told of each row of a newer package that any of them meets.
+ */
+export function openStores(tables: Tables, onNewer?: OnNewerFormat): Stores {
   return {
-    twins: new TwinStore(tables.twins),
-    conditions: new ConditionsStore(tables.state),
-    control: new ControlStore(tables.state),
-    revisions: new RevisionStore(tables.state),
-    receipts: new ReceiptStore(tables.receipts),
+    twins: new TwinStore(tables.twins, onNewer),
+    conditions: new ConditionsStore(tables.state, onNewer),
+    control: new ControlStore(tables.state, onNewer),
+    revisions: new RevisionStore(tables.state, onNewer),
+    receipts: new ReceiptStore(tables.receipts, onNewer),
     deadLetters: new DeadLetterStore(tables.deadLetters),
     letterHours: new LetterHours(tables.state),
     strangers: new StrangerStore(tables.state),
     unknownSources: unknownSourceCounts(tables.state),
-    progress: new ProgressStore(tables.state),
+    progress: new ProgressStore(tables.state, onNewer),
     budgets: new BudgetStore(tables.state),
     statistics: new SyncStatisticsStore(tables.state),
     redactionKey: new RedactionKeyStore(tables.state),

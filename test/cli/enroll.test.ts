@@ -1,4 +1,4 @@
-import { writeFileSync } from 'node:fs';
+import { readFileSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:http';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from '@jest/globals';
@@ -122,11 +122,12 @@ async function enroll(command: readonly string[], options: Flags) {
 }
 const plan = (file: object) => enroll(['plan'], { file: write(file) });
 const apply = (file: object, more: Flags = {}) => enroll(['apply'], { file: write(file), ...more });
+const progressFile = () => join(folder, 'rotation.json');
 const rotate = (more: Flags = {}) =>
   enroll(['rotate-key'], {
     newKeyEnv: 'NEW_KEY',
     file: join(folder, 'enrollments.json'),
-    progress: join(folder, 'rotation.json'),
+    progress: progressFile(),
     ...more,
   });
 const service = () => local.service();
@@ -426,6 +427,40 @@ describe('berth enroll rotate-key', () => {
 
     expect(err).toContain('Going on with the rotation of');
     expect(out).toMatch(/^done before {2}group fleet\nupdated {6}individual x\n2 enrollments/);
+  });
+
+  test.each([1, undefined])('continues a rotation from a progress file of format %s', async (format) => {
+    webhook.keys.add(NEW_KEY);
+    const endpoint = String(env.IOT_ENDPOINT);
+    const proxy = await passOn(async (method, url) =>
+      method === 'PUT' && url.includes('/enrollments/x') ? 503 : undefined,
+    );
+    env.IOT_ENDPOINT = proxy.url;
+    await expect(rotate()).rejects.toMatchObject({ code: 'BERTH_DPS_UNAVAILABLE' });
+    proxy.close();
+    env.IOT_ENDPOINT = endpoint;
+    const { format: written, ...progress } = JSON.parse(readFileSync(progressFile(), 'utf8'));
+    expect(written).toBe(1);
+    writeFileSync(progressFile(), JSON.stringify({ ...progress, format }));
+
+    const { out } = await rotate();
+
+    expect(out).toMatch(/^done before {2}group fleet\nupdated {6}individual x\n2 enrollments/);
+  });
+
+  test('changes nothing if a newer package has written the progress file', async () => {
+    webhook.keys.add(NEW_KEY);
+    const before = await body(service().getEnrollmentGroup('fleet'));
+    const text = '{"format":2,"how":"unknown"}';
+    writeFileSync(progressFile(), text);
+
+    await expect(rotate()).rejects.toMatchObject({
+      code: 'BERTH_FORMAT_NEWER',
+      message: expect.stringMatching(/^The progress of the rotation of .*rotation\.json has format 2/),
+    });
+
+    expect(readFileSync(progressFile(), 'utf8')).toBe(text);
+    expect(await body(service().getEnrollmentGroup('fleet'))).toEqual(before);
   });
 
   test('reports an enrollment as not sure if another writer changed it after it got the new key', async () => {

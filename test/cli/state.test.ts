@@ -8,6 +8,7 @@ import { validFleet } from '../../src/cli/shell/files.ts';
 import { openState } from '../../src/cli/shell/state.ts';
 import { parseFleet } from '../../src/fleet/file/parse.ts';
 import { hostName } from '../../src/iot-hub/host-name.ts';
+import { openTables, type Tables } from '../../src/store/tables/tables.ts';
 import { readKnownDevice } from '../../src/what-if/known-device.ts';
 import { fleetOf, requestOf } from '../allocation/requests.ts';
 import { storageAccount } from '../support/storage-account.ts';
@@ -228,6 +229,30 @@ describe('berth hubs', () => {
     await expect(hubs(listen({}).cli)).rejects.toMatchObject({
       code: 'BERTH_SETTING_INVALID',
     });
+  });
+});
+
+describe('the berth commands, where a newer package has stored the state', () => {
+  const NEWER = {
+    code: 'BERTH_FORMAT_NEWER',
+    message: expect.stringMatching(/has format 2, and this package/),
+  };
+  const tables = () =>
+    openTables({ kind: 'connectionString', connectionString: String(env.AzureWebJobsStorage) });
+
+  test.each<[string, keyof Tables, string, string, readonly string[]]>([
+    ['export', 'receipts', 'pump', '0', ['export']],
+    ['pause', 'state', 'control', 'control', ['pause', '--reason', 'freeze']],
+    ['hubs', 'state', 'control', 'control', ['hubs']],
+    ['hub set', 'state', 'conditions', `override|state|${WEU}`, ['hub', 'set', WEU, ...flags(OPTIONS)]],
+    ['hub clear', 'state', 'conditions', `override|state|${WEU}`, ['hub', 'clear', WEU]],
+  ])('berth %s ends with a coded error and changes nothing', async (_, table, partition, row, command) => {
+    await tables()[table].put(partition, row, { format: 2, news: 'kept' });
+    const before = await tables()[table].get(partition, row);
+
+    await expect(berth(listen(env).cli, ...command)).rejects.toMatchObject(NEWER);
+
+    expect(await tables()[table].get(partition, row)).toEqual(before);
   });
 });
 

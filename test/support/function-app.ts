@@ -11,6 +11,7 @@ import { Instance } from '../../src/instance/instance.ts';
 import { type HostName, hostName } from '../../src/iot-hub/host-name.ts';
 import type { JsonObject, JsonValue } from '../../src/json/json.ts';
 import { sharedAccessCredential } from '../../src/rest/credential.ts';
+import { openTables, type Tables } from '../../src/store/tables/tables.ts';
 import type { Known } from '../../src/twin/events/fold.ts';
 import type { Shadow } from '../../src/twin/snapshot/shadow.ts';
 import type { TwinId } from '../../src/twin/snapshot/twin.ts';
@@ -59,6 +60,8 @@ export class FunctionApp {
   /** Calls that came to the front, such as `PATCH /twins/pump`. */
   readonly calls: string[] = [];
   front: Front | undefined;
+  /** What the instances said outside of functions. */
+  readonly lines: Line[] = [];
   readonly clock = new TestClock();
   readonly #options: FunctionAppOptions;
   readonly #storage: string;
@@ -155,7 +158,7 @@ export class FunctionApp {
       build: '2026-11-23T00:00:00Z',
       now: this.clock.now,
       wait: this.clock.wait,
-      log: () => {},
+      log: (_, event, facts) => void this.lines.push({ event, ...facts } as Line),
     });
     this.#instances.push(instance);
     return instance;
@@ -249,6 +252,11 @@ export class FunctionApp {
 
   id(deviceId: string, moduleId?: string, host = this.host): TwinId {
     return { host, deviceId, moduleId };
+  }
+
+  /** The rows that the instances keep, past every store. */
+  get tables(): Tables {
+    return openTables({ kind: 'connectionString', connectionString: this.#storage });
   }
 
   /** What the tables say of a twin, past every memory. */

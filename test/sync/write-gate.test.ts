@@ -2,6 +2,7 @@ import { beforeEach, describe, expect, test } from '@jest/globals';
 import { type Control, controlSchema } from '../../src/control/control.ts';
 import { BerthError } from '../../src/errors.ts';
 import type { Policy } from '../../src/fleet/fleet.ts';
+import { NewerFormatError } from '../../src/store/tables/newer-format.ts';
 import { WriteGate } from '../../src/sync/reconcile/write-gate.ts';
 import { fleetOf, ID, T0 } from '../twin/twins.ts';
 
@@ -12,15 +13,18 @@ const ON: Control = controlSchema.parse({});
 
 let time: number;
 let control: Control | undefined;
+let newer: boolean;
 let reads: number;
 let gate: WriteGate;
 beforeEach(() => {
   time = T0;
   control = ON;
+  newer = false;
   reads = 0;
   const store = {
     read: async () => {
       reads += 1;
+      if (newer) throw new NewerFormatError({ document: 'control row', format: 2, known: 1, of: 'x' });
       if (control === undefined) throw new BerthError('BERTH_STORE_UNAVAILABLE', 'away');
       return control;
     },
@@ -54,6 +58,21 @@ describe('the write gate', () => {
   test('stays open for other hubs', async () => {
     control = { ...ON, hubs: { 'eus.azure-devices.net': PAUSE } };
 
+    expect(await closed()).toBeUndefined();
+  });
+
+  test('closes at once when a newer package has written the row, and opens when it can be read again', async () => {
+    await closed();
+    newer = true;
+    time += 11_000;
+
+    expect(await closed()).toBe('a newer package has written the control row');
+    const now = await gate.current();
+    expect([now.isOutdated, now.generation]).toEqual([true, undefined]);
+    expect(now.holdOf(POLICY, ID, undefined, time)).toMatchObject({ until: time + 20_000 });
+
+    newer = false;
+    time += 11_000;
     expect(await closed()).toBeUndefined();
   });
 

@@ -4,7 +4,7 @@ import { adoptOwnWrite, adoptTwin, foldEvent } from '../../src/twin/events/fold.
 import { componentsOf, rewrittenWithMarker, withMarkers } from '../../src/twin/plan/components.ts';
 import type { LeafVerdict } from '../../src/twin/plan/verdict.ts';
 import { NO_HISTORY, type Shadow } from '../../src/twin/snapshot/shadow.ts';
-import { readStoredShadow } from '../../src/twin/snapshot/stored-shadow.ts';
+import { SNAPSHOT_FORMAT, snapshotIn } from '../../src/twin/snapshot/stored-shadow.ts';
 import { readTwin } from '../../src/twin/snapshot/twin.ts';
 import { at, ID, reports, shadowOf, twinOf } from './twins.ts';
 
@@ -111,6 +111,6 @@ describe('the model of a device', () => {
   test('is stored', () => {
     const { id: _, ...stored } = shadowOf({ modelId: CONTROLLER });
 
-    expect(readStoredShadow(ID, JSON.parse(JSON.stringify(stored))).modelId).toBe(CONTROLLER);
+    expect(snapshotIn(ID, SNAPSHOT_FORMAT.read(JSON.parse(JSON.stringify(stored)))).modelId).toBe(CONTROLLER);
   });
 });

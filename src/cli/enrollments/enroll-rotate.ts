@@ -10,12 +10,15 @@ import {
   goesOn,
   isRotated,
   pointingAt,
+  ROTATION_FORMAT,
   type Rotation,
-  rotationSchema,
   withRotated,
 } from '../../enroll/rotation.ts';
 import { isWebhookUrl } from '../../enroll/schema.ts';
 import { BerthError } from '../../errors.ts';
+import { presentFormat, readDocument } from '../../json/document-format.ts';
+import { isObject } from '../../json/json.ts';
+import { NewerFormatError } from '../../store/tables/newer-format.ts';
 import { invalid } from '../shell/arguments.ts';
 import type { Cli } from '../shell/cli.ts';
 import type { CommandGroup } from '../shell/command-line.ts';
@@ -87,7 +90,11 @@ function webhookUrl({ webhook, file }: RotateKeyOptions): string {
   throw invalid(`${file} has no webhook at its top: give --webhook URL.`);
 }
 
-/** A rotation of the same key that stopped; undefined: there is none. */
+/**
+ * A rotation of the same key that stopped; undefined: there is none.
+ *
+ * @throws NewerFormatError (`BERTH_FORMAT_NEWER`) for the file of a newer package: it stays as it is
+ */
 function resumed(
   file: string,
   dps: string,
@@ -96,13 +103,17 @@ function resumed(
   terminal: Terminal,
 ): Rotation | undefined {
   if (!existsSync(file)) return undefined;
-  const parsed = rotationSchema.safeParse(parseJson(readText(file), file));
-  if (parsed.success && goesOn(parsed.data, dps, url, key)) {
+  const json = parseJson(readText(file), file);
+  const { format, ...document } = isObject(json) ? json : {};
+  const read = readDocument(ROTATION_FORMAT, format, () => document);
+  if (read.kind === 'newer') throw new NewerFormatError({ ...read.newer, of: file });
+  if (read.kind === 'known' && goesOn(read.value, dps, url, key)) {
+    const { startedAt, done } = read.value;
     tell(
       terminal,
-      `Going on with the rotation of ${parsed.data.startedAt}: ${plural(Object.keys(parsed.data.done).length, 'enrollment')} done.`,
+      `Going on with the rotation of ${startedAt}: ${plural(Object.keys(done).length, 'enrollment')} done.`,
     );
-    return parsed.data;
+    return read.value;
   }
   tell(terminal, `${file} is of another rotation: this one starts from the beginning.`);
   return undefined;
@@ -111,7 +122,8 @@ function resumed(
 /** @throws BerthError `BERTH_FILE_UNREADABLE` */
 function writeProgress(file: string, rotation: Rotation): Rotation {
   try {
-    writeFileSync(file, `${JSON.stringify(rotation, null, 2)}\n`, { mode: OWNER_ONLY });
+    const numbered = { format: presentFormat(ROTATION_FORMAT), ...rotation };
+    writeFileSync(file, `${JSON.stringify(numbered, null, 2)}\n`, { mode: OWNER_ONLY });
     return rotation;
   } catch (error) {
     throw unwritable(file, error);

@@ -1,7 +1,7 @@
 import type { TransactionAction } from '@azure/data-tables';
-import { BerthError } from '../../errors.ts';
 import { sha256Hex } from '../../json/hash.ts';
 import { escapeId, prefixRange } from '../tables/keys.ts';
+import { untilStored } from '../tables/optimistic.ts';
 import type { Row, Table } from '../tables/tables.ts';
 
 /** Events of which only the number is kept, by texts that the events have. */
@@ -31,7 +31,6 @@ const MOST_ROWS = 100;
 const MAX_TEXT = 100;
 /** A key may have 512 characters (Azure Table storage data model). */
 const MAX_KEY = 400;
-const MAX_ATTEMPTS = 10;
 const MOST_FORGOTTEN = 100;
 /** What a transaction holds (Azure Table storage entity group transactions). */
 const MAX_ACTIONS = 100;
@@ -67,15 +66,11 @@ export class EventCounts<Name extends string> {
     { now, shard = '', scope = '' }: Counting,
   ): Promise<void> {
     const prefix = `${scope}|${escapeId(shard)}|`;
-    for (let attempt = 0; attempt < MAX_ATTEMPTS; attempt += 1) {
+    await untilStored('The counts of events', async () => {
       const rows = await this.#table.list({ partitionKey: this.#partition, range: prefixRange(prefix) });
       const actions = this.#actions(counts, new Map(rows.map(keyed)), prefix, now);
-      if ((await this.#table.transact(actions)).ok) return;
-    }
-    throw new BerthError(
-      'BERTH_STORE_UNAVAILABLE',
-      'Counts of events are being changed by others all the time.',
-    );
+      return (await this.#table.transact(actions)).ok ? undefined : 'conflict';
+    });
   }
 
   /** The sums over all shards, by text, the greatest first; of the scopes from here (included) up to there (not included). */

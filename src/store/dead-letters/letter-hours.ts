@@ -1,5 +1,5 @@
-import { BerthError } from '../../errors.ts';
 import { escapeId, prefixRange } from '../tables/keys.ts';
+import { untilStored } from '../tables/optimistic.ts';
 import type { Table } from '../tables/tables.ts';
 import { type CountedEvents, type EventCount, EventCounts } from './event-counts.ts';
 
@@ -10,7 +10,6 @@ export type LetterCount = CountedEvents<'hub' | 'source' | 'code'>;
 export const MOST_LETTERS_AN_HOUR = 10_000;
 
 const PARTITION = 'letter-hours';
-const MAX_ATTEMPTS = 10;
 
 /** How many dead letters each hour has, and what is known of those that were too many. */
 export class LetterHours {
@@ -34,7 +33,7 @@ export class LetterHours {
   async reserve(letters: number, shard: string, now: number): Promise<number> {
     const hour = hourOf(now);
     const own = `${hour}|${escapeId(shard)}`;
-    for (let attempt = 0; attempt < MAX_ATTEMPTS; attempt += 1) {
+    return untilStored(`The number of dead letters of ${hour}`, async () => {
       const rows = await this.#table.list({ partitionKey: PARTITION, range: prefixRange(`${hour}|`) });
       const kept = rows.reduce((sum, { properties }) => sum + Number(properties.kept), 0);
       const granted = Math.max(0, Math.min(letters, this.#most - kept));
@@ -42,12 +41,8 @@ export class LetterHours {
       const row = rows.find(({ rowKey }) => rowKey === own);
       const properties = { kept: Number(row?.properties.kept ?? 0) + granted };
       const outcome = await this.#table.putIfUnchanged(PARTITION, own, properties, row?.etag);
-      if (outcome === 'written') return granted;
-    }
-    throw new BerthError(
-      'BERTH_STORE_UNAVAILABLE',
-      'The count of dead letters is being changed by others all the time.',
-    );
+      return outcome === 'written' ? granted : outcome;
+    });
   }
 
   /** Adds to what is known of the letters that were too many. */

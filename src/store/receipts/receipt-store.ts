@@ -1,61 +1,97 @@
 import type { Receipt } from '../../allocation/receipt/receipt.ts';
+import { readReceipt } from '../../allocation/receipt/stored-receipt.ts';
+import type { DocumentFormat } from '../../json/document-format.ts';
 import { sha256Hex } from '../../json/hash.ts';
 import { canonicalJson, type JsonObject } from '../../json/json.ts';
-import { packDocument, unpackDocument } from '../tables/document.ts';
 import { escapeId } from '../tables/keys.ts';
+import { NewerFormatError, type OnNewerFormat } from '../tables/newer-format.ts';
+import { untilStored } from '../tables/optimistic.ts';
+import { StoredDocuments } from '../tables/stored-documents.ts';
 import type { Row, Table } from '../tables/tables.ts';
 
 /** How many receipts are kept for a registration id. */
 const SLOTS = 5;
 
-/** The last receipts of each registration id. Best effort: the log line is the record. */
+/** The format of stored receipts. A change of the schema is a new format with a step. */
+export const RECEIPT_FORMAT: DocumentFormat<Receipt> = {
+  document: 'receipt',
+  steps: [],
+  read: readReceipt,
+};
+
+/**
+ * The last receipts of each registration id. Best effort: the log line is the record. Receipts of a newer package stay where they
+ * are, and damaged ones are as good as none.
+ */
 export class ReceiptStore {
   readonly #table: Table;
+  readonly #documents: StoredDocuments<Receipt>;
 
-  constructor(table: Table) {
+  constructor(table: Table, onNewer?: OnNewerFormat) {
     this.#table = table;
+    this.#documents = new StoredDocuments(RECEIPT_FORMAT, onNewer);
   }
 
   /**
    * Keeps a receipt in place of the oldest. DPS may ask eleven times for one registration, so a repetition
    * replaces what it repeats.
+   *
+   * @throws NewerFormatError (`BERTH_FORMAT_NEWER`) where receipts of a newer package have all places: they keep them
    */
   async keep(receipt: Receipt): Promise<void> {
     const partition = partitionOf(receipt.inputs.registrationId);
-    const rows = [...(await this.#table.list({ partitionKey: partition }))].sort(byAge);
     const essence = essenceOf(receipt);
-    const newest = rows.at(-1);
-    const slot =
-      newest?.properties.essence === essence ? newest.rowKey : (freeSlot(rows) ?? rows[0]?.rowKey ?? '0');
-    await this.#table.put(partition, slot, { at: new Date(receipt.at), essence, ...packDocument(receipt) });
+    const columns = { at: new Date(receipt.at), essence, ...this.#documents.columns(receipt) };
+    await untilStored(`The receipts of ${partition}`, async () => {
+      const rows = [...(await this.#table.list({ partitionKey: partition }))].sort(byAge);
+      const newer = new Map(rows.map((row) => [row, this.#documents.newerIn(row, partition)]));
+      const own = rows.filter((row) => newer.get(row) === undefined);
+      const newest = own.at(-1);
+      const free = freeSlot(rows);
+      const replaced =
+        newest?.properties.essence === essence ? newest : free === undefined ? own[0] : undefined;
+      const [met] = [...newer.values()].filter((each) => each !== undefined);
+      const slot = replaced?.rowKey ?? free;
+      if (slot === undefined && met !== undefined) throw new NewerFormatError(met);
+      return this.#table.putIfUnchanged(partition, slot ?? '0', columns, replaced?.etag);
+    });
   }
 
-  /** The receipts of a registration id, the newest first. */
+  /** The receipts of a registration id, the newest first; without those of a newer package. */
   async list(registrationId: string): Promise<readonly Receipt[]> {
     const rows = [...(await this.#table.list({ partitionKey: partitionOf(registrationId) }))]
       .sort(byAge)
       .reverse();
-    return rows.map(receiptIn);
+    return rows.flatMap((row) => {
+      const read = this.#documents.read(row, row.partitionKey);
+      return read.kind === 'known' ? [read.value] : [];
+    });
   }
 
-  /** The receipts of every registration id, the newest first, in the order of the ids. A scan of the table. */
+  /**
+   * The receipts of every registration id, the newest first, in the order of the ids. A scan of the table.
+   *
+   * @throws NewerFormatError (`BERTH_FORMAT_NEWER`) at a receipt that a newer package has stored: the older ones do not say where
+   *   the device is
+   */
   async *all(): AsyncGenerator<readonly Receipt[]> {
     let rows: Row[] = [];
     for await (const page of this.#table.scan({})) {
       for (const row of page) {
         if (rows[0] !== undefined && rows[0].partitionKey !== row.partitionKey) {
-          yield rows.sort(byAge).reverse().map(receiptIn);
+          yield this.#receiptsIn(rows);
           rows = [];
         }
         rows.push(row);
       }
     }
-    if (rows.length > 0) yield rows.sort(byAge).reverse().map(receiptIn);
+    if (rows.length > 0) yield this.#receiptsIn(rows);
   }
-}
 
-function receiptIn({ properties }: Row): Receipt {
-  return unpackDocument(properties) as unknown as Receipt;
+  #receiptsIn(rows: readonly Row[]): readonly Receipt[] {
+    const newestFirst = [...rows].sort(byAge).reverse();
+    return newestFirst.flatMap((row) => this.#documents.readOrRefuse(row, row.partitionKey) ?? []);
+  }
 }
 
 /** Registration ids are compared whatever their case. */

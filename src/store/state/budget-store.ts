@@ -1,4 +1,3 @@
-import { BerthError } from '../../errors.ts';
 import type { DailyCounts, DailyKey } from '../../hub/daily-budget.ts';
 import type { HostName } from '../../iot-hub/host-name.ts';
 import { escapeId } from '../tables/keys.ts';
@@ -13,21 +12,11 @@ export class BudgetStore implements DailyCounts {
   }
 
   async reserve({ day, host, share }: DailyKey, messages: number, limit: number): Promise<number> {
-    const partition = partitionOf(day);
-    const key = `${host}|${escapeId(share)}`;
-    for (let attempt = 0; attempt < 10; attempt += 1) {
-      const row = await this.#table.get(partition, key);
+    return this.#table.update(partitionOf(day), `${host}|${escapeId(share)}`, (row) => {
       const used = Number(row?.properties.messages ?? 0);
       const granted = Math.max(0, Math.min(messages, limit - used));
-      if (granted === 0) return 0;
-      const properties = { messages: used + granted };
-      if ((await this.#table.putIfUnchanged(partition, key, properties, row?.etag)) === 'written')
-        return granted;
-    }
-    throw new BerthError(
-      'BERTH_STORE_UNAVAILABLE',
-      'The count of the day’s messages is being changed by others all the time.',
-    );
+      return { put: granted === 0 ? 'unchanged' : { messages: used + granted }, result: granted };
+    });
   }
 
   /** Messages used or set aside on a day, by hub. */

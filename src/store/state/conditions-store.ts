@@ -1,19 +1,60 @@
+import * as z from 'zod';
 import type { Conditions, HubConditions, Overrides } from '../../allocation/conditions.ts';
 import { HUB_STATES } from '../../fleet/hub-state.ts';
 import type { HostName } from '../../iot-hub/host-name.ts';
+import type { DocumentFormat } from '../../json/document-format.ts';
+import { NewerFormatError, type OnNewerFormat } from '../tables/newer-format.ts';
+import { type DocumentColumns, StoredDocuments } from '../tables/stored-documents.ts';
 import type { Row, Table } from '../tables/tables.ts';
 
 const PARTITION = 'conditions';
 
+const statisticsSchema = z.object({
+  devices: z.number().optional(),
+  countedAt: z.date().optional(),
+  /** Failed statistics calls in a row. */
+  failures: z.number(),
+});
+const overrideSchema = z.object({
+  /** As a text, since a whole number would be stored as another type than a fraction. */
+  value: z.string(),
+  author: z.string(),
+  reason: z.string(),
+  expiresAt: z.date(),
+});
+const causeSchema = z.object({ since: z.date() });
+type Statistics = z.output<typeof statisticsSchema>;
+type StoredOverride = z.output<typeof overrideSchema>;
+
+/** The conditions are small: each member of a document is a column. */
+const PLAIN: DocumentColumns<Readonly<Record<string, unknown>>> = {
+  pack: (document) => document,
+  open: (properties) => properties,
+};
+
+/** All rows of the conditions have one format. A change of a schema is a new format with a step. */
+function conditionsFormat<Value>(schema: z.ZodType<Value>): DocumentFormat<Value> {
+  return { document: 'conditions', steps: [], read: (document) => schema.safeParse(document).data };
+}
+export const STATISTICS_FORMAT = conditionsFormat(statisticsSchema);
+export const OVERRIDE_FORMAT = conditionsFormat(overrideSchema);
+export const CAUSE_FORMAT = conditionsFormat(causeSchema);
+
 /**
  * What allocation needs to know of the running fleet: counts, health, overrides, causes of moves. One query
- * reads all of it.
+ * reads all of it. What is damaged or from a newer package is left out, because decisions must not wait for it.
  */
 export class ConditionsStore {
   readonly #table: Table;
+  readonly #statistics: StoredDocuments<Statistics>;
+  readonly #overrides: StoredDocuments<StoredOverride>;
+  readonly #causes: StoredDocuments<z.output<typeof causeSchema>>;
 
-  constructor(table: Table) {
+  constructor(table: Table, onNewer?: OnNewerFormat) {
     this.#table = table;
+    this.#statistics = new StoredDocuments(STATISTICS_FORMAT, onNewer, PLAIN);
+    this.#overrides = new StoredDocuments(OVERRIDE_FORMAT, onNewer, PLAIN);
+    this.#causes = new StoredDocuments(CAUSE_FORMAT, onNewer, PLAIN);
   }
 
   async read(now: number): Promise<Conditions> {
@@ -24,90 +65,107 @@ export class ConditionsStore {
       const [kind, ...rest] = row.rowKey.split('|');
       const name = rest.join('|');
       const host = name as HostName;
-      if (kind === 'hub') hubs.set(host, { ...hubs.get(host), ...statisticsOf(row) });
+      if (kind === 'hub') hubs.set(host, { ...hubs.get(host), ...this.#statisticsIn(row) });
       if (kind === 'override') {
         const [part = '', hub = ''] = rest;
         const known = hubs.get(hub as HostName);
-        const overrides = { ...known?.overrides, ...overrideOf(part, row) };
+        const overrides = { ...known?.overrides, ...this.#overrideIn(part, row) };
         hubs.set(hub as HostName, { ...known, overrides });
       }
-      if (kind === 'cause') causes.set(name, timeOf(row.properties.since) ?? now);
+      const cause = kind === 'cause' ? this.#causes.read(row, row.rowKey) : undefined;
+      if (cause?.kind === 'known') causes.set(name, cause.value.since.getTime());
     }
     return { loadedAt: now, hubs, causes };
   }
 
-  /** Sets what an operator wants of a hub; each part takes the place of what was set of it before. */
+  /**
+   * Sets what an operator wants of a hub; each part takes the place of what was set of it before.
+   *
+   * @throws NewerFormatError (`BERTH_FORMAT_NEWER`) where a newer package has set it
+   */
   async setOverrides(host: HostName, overrides: Overrides): Promise<void> {
     for (const part of OVERRIDABLE) {
       const override = overrides[part];
       if (override === undefined) continue;
       const { value, author, reason, expiresAt } = override;
-      // As a text, since a whole number would be stored as another type than a fraction.
-      const properties = { value: String(value), author, reason, expiresAt: new Date(expiresAt) };
-      await this.#table.put(PARTITION, `override|${part}|${host}`, properties);
+      const document = { value: String(value), author, reason, expiresAt: new Date(expiresAt) };
+      const key = `override|${part}|${host}`;
+      await this.#table.update(PARTITION, key, (row) => {
+        this.#refuseNewer(row);
+        return { put: this.#overrides.columns(document), result: undefined };
+      });
     }
   }
 
+  /** @throws as `setOverrides` */
   async clearOverrides(host: HostName): Promise<void> {
-    for (const part of OVERRIDABLE) await this.#table.delete(PARTITION, `override|${part}|${host}`);
+    const keys = OVERRIDABLE.map((part) => `override|${part}|${host}`);
+    for (const key of keys) this.#refuseNewer(await this.#table.get(PARTITION, key));
+    for (const key of keys) await this.#table.delete(PARTITION, key);
   }
 
   /** Records a successful statistics call. */
   async recordCount(host: HostName, devices: number, now: number): Promise<void> {
-    await this.#table.put(PARTITION, `hub|${host}`, { devices, countedAt: new Date(now), failures: 0 });
+    await this.#record(host, () => ({ devices, countedAt: new Date(now), failures: 0 }));
   }
 
   /** Records a failed statistics call that says something about the hub's health; the last count stays. */
   async recordFailure(host: HostName): Promise<void> {
-    const key = `hub|${host}`;
-    const row = await this.#table.get(PARTITION, key);
-    const { devices, countedAt, failures } = row?.properties ?? {};
-    await this.#table.putIfUnchanged(
-      PARTITION,
-      key,
-      {
-        ...(devices === undefined ? {} : { devices, countedAt }),
-        failures: Number(failures ?? 0) + 1,
-      },
-      row?.etag,
-    );
+    await this.#record(host, (before) => ({ ...before, failures: (before?.failures ?? 0) + 1 }));
   }
 
   /** Records when causes of moves were first seen, and forgets those that are over. */
   async recordCauses(current: readonly string[], known: Conditions, now: number): Promise<void> {
     for (const cause of current) {
       if (known.causes.has(cause)) continue;
-      await this.#table.putIfUnchanged(PARTITION, `cause|${cause}`, { since: new Date(now) }, undefined);
+      await this.#table.update(PARTITION, `cause|${cause}`, (row) => {
+        const isKept = row !== undefined && this.#causes.read(row, row.rowKey).kind !== 'damaged';
+        return {
+          put: isKept ? 'unchanged' : this.#causes.columns({ since: new Date(now) }),
+          result: undefined,
+        };
+      });
     }
     for (const cause of known.causes.keys()) {
       if (!current.includes(cause)) await this.#table.delete(PARTITION, `cause|${cause}`);
     }
   }
-}
 
-function statisticsOf({ properties }: Row): HubConditions {
-  const countedAt = timeOf(properties.countedAt);
-  return {
-    ...(countedAt === undefined ? {} : { devices: { count: Number(properties.devices), countedAt } }),
-    failures: Number(properties.failures ?? 0),
-  };
+  async #record(host: HostName, change: (before: Statistics | undefined) => Statistics): Promise<void> {
+    await this.#table.update(PARTITION, `hub|${host}`, (row) => {
+      const read = row === undefined ? undefined : this.#statistics.read(row, row.rowKey);
+      if (read?.kind === 'newer') return { put: 'unchanged', result: undefined };
+      const before = read?.kind === 'known' ? read.value : undefined;
+      return { put: this.#statistics.columns(change(before)), result: undefined };
+    });
+  }
+
+  #statisticsIn(row: Row): HubConditions {
+    const read = this.#statistics.read(row, row.rowKey);
+    if (read.kind !== 'known') return {};
+    const { devices, countedAt, failures } = read.value;
+    if (devices === undefined || countedAt === undefined) return { failures };
+    return { devices: { count: devices, countedAt: countedAt.getTime() }, failures };
+  }
+
+  #overrideIn(part: string, row: Row): Overrides {
+    const read = this.#overrides.read(row, row.rowKey);
+    return read.kind === 'known' ? overrideOf(part, read.value) : {};
+  }
+
+  #refuseNewer(row: Row | undefined): void {
+    const met = row === undefined ? undefined : this.#overrides.newerIn(row, row.rowKey);
+    if (met !== undefined) throw new NewerFormatError(met);
+  }
 }
 
 const OVERRIDABLE = ['state', 'weight'] as const;
 
-/** Nothing for a row that cannot be used. */
-function overrideOf(part: string, { properties }: Row): Overrides {
-  const set = {
-    author: String(properties.author ?? ''),
-    reason: String(properties.reason ?? ''),
-    expiresAt: timeOf(properties.expiresAt) ?? 0,
-  };
-  const state = HUB_STATES.find((each) => each === properties.value);
-  const weight = Number(properties.value);
+/** Nothing for a value that cannot be used. */
+function overrideOf(part: string, { value, author, reason, expiresAt }: StoredOverride): Overrides {
+  const set = { author, reason, expiresAt: expiresAt.getTime() };
+  const state = HUB_STATES.find((each) => each === value);
+  const weight = Number(value);
   if (part === 'state' && state !== undefined) return { state: { value: state, ...set } };
   return part === 'weight' && weight > 0 ? { weight: { value: weight, ...set } } : {};
-}
-
-function timeOf(value: unknown): number | undefined {
-  return value instanceof Date ? value.getTime() : undefined;
 }

@@ -1,7 +1,8 @@
-import { type Control, controlSchema } from '../../control/control.ts';
+import { CONTROL_FORMAT, type Control, controlSchema } from '../../control/control.ts';
 import { BerthError } from '../../errors.ts';
-import { packDocument, unpackDocument } from '../tables/document.ts';
-import type { Table } from '../tables/tables.ts';
+import type { OnNewerFormat } from '../tables/newer-format.ts';
+import { StoredDocuments } from '../tables/stored-documents.ts';
+import { type Row, TABLES, type Table } from '../tables/tables.ts';
 
 const PARTITION = 'control';
 const ROW = 'control';
@@ -9,48 +10,40 @@ const ROW = 'control';
 /** The one row that every writer obeys. */
 export class ControlStore {
   readonly #table: Table;
+  readonly #documents: StoredDocuments<Control>;
 
-  constructor(table: Table) {
+  constructor(table: Table, onNewer?: OnNewerFormat) {
     this.#table = table;
+    this.#documents = new StoredDocuments(CONTROL_FORMAT, onNewer);
   }
 
   /**
-   * The control row; where there is none yet, everything is on. @throws BerthError `BERTH_STORE_UNAVAILABLE`
-   * where it cannot be read.
+   * The control row; where there is none yet, everything is on.
+   *
+   * @throws BerthError `BERTH_STORE_UNAVAILABLE` where it cannot be read
+   * @throws NewerFormatError (`BERTH_FORMAT_NEWER`) where a newer package has written it
    */
   async read(): Promise<Control> {
-    return (await this.#load()).control;
+    return this.#controlIn(await this.#table.get(PARTITION, ROW));
   }
 
-  /** Changes the row, again and again until nobody else did in between. */
+  /** Changes the row, again and again until nobody else did in between. @throws as `read` */
   async update(change: (control: Control) => Control): Promise<Control> {
-    for (let attempt = 0; attempt < 10; attempt += 1) {
-      const { control, etag } = await this.#load();
+    return this.#table.update(PARTITION, ROW, (row) => {
+      const control = this.#controlIn(row);
       const next = change(control);
-      if (next === control) return control;
-      if ((await this.#table.putIfUnchanged(PARTITION, ROW, packDocument(next), etag)) === 'written')
-        return next;
-    }
+      return { put: next === control ? 'unchanged' : this.#documents.columns(next), result: next };
+    });
+  }
+
+  #controlIn(row: Row | undefined): Control {
+    if (row === undefined) return controlSchema.parse({});
+    const control = this.#documents.readOrRefuse(row, 'the deployment');
+    if (control !== undefined) return control;
+    // A row that cannot be read must not be taken for "on".
     throw new BerthError(
       'BERTH_STORE_UNAVAILABLE',
-      'The control row is being changed by others all the time.',
+      `The control row cannot be read, because it is damaged or has no format number. Delete the row ${PARTITION}/${ROW} of the table ${TABLES.state}, and pause again what was paused.`,
     );
-  }
-
-  async #load(): Promise<{ readonly control: Control; readonly etag: string | undefined }> {
-    const row = await this.#table.get(PARTITION, ROW);
-    if (row === undefined) return { control: controlSchema.parse({}), etag: undefined };
-    const parsed = controlSchema.safeParse(readDocument(row.properties));
-    // A row that cannot be read must not be taken for "on".
-    if (!parsed.success) throw new BerthError('BERTH_STORE_UNAVAILABLE', 'The control row cannot be read.');
-    return { control: parsed.data, etag: row.etag };
-  }
-}
-
-function readDocument(properties: Readonly<Record<string, unknown>>): unknown {
-  try {
-    return unpackDocument(properties);
-  } catch {
-    return undefined;
   }
 }

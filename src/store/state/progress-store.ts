@@ -1,23 +1,47 @@
+import type { DocumentFormat } from '../../json/document-format.ts';
 import type { JsonValue } from '../../json/json.ts';
-import { packDocument, unpackDocument } from '../tables/document.ts';
-import type { Table } from '../tables/tables.ts';
+import type { OnNewerFormat } from '../tables/newer-format.ts';
+import { StoredDocuments } from '../tables/stored-documents.ts';
+import type { Row, Table } from '../tables/tables.ts';
 
 const PARTITION = 'progress';
+
+/** Each kind of work reads its progress with a schema of its own: progress that it cannot use begins again. */
+export const PROGRESS_FORMAT: DocumentFormat<JsonValue> = {
+  document: 'progress',
+  steps: [],
+  read: (document) => document as JsonValue,
+};
 
 /** How far long work has come, so that the next run goes on there, whichever instance has it. */
 export class ProgressStore {
   readonly #table: Table;
+  readonly #documents: StoredDocuments<JsonValue>;
 
-  constructor(table: Table) {
+  constructor(table: Table, onNewer?: OnNewerFormat) {
     this.#table = table;
+    this.#documents = new StoredDocuments(PROGRESS_FORMAT, onNewer);
   }
 
+  /**
+   * Undefined where there is none, or it is damaged.
+   *
+   * @throws NewerFormatError (`BERTH_FORMAT_NEWER`) where a newer package has begun the work
+   */
   async read(name: string): Promise<JsonValue | undefined> {
-    const row = await this.#table.get(PARTITION, name);
-    return row === undefined ? undefined : unpackDocument(row.properties);
+    return this.#progressIn(name, await this.#table.get(PARTITION, name));
   }
 
+  /** @throws as `read`: what a newer package has written stays. */
   async write(name: string, progress: JsonValue): Promise<void> {
-    await this.#table.put(PARTITION, name, packDocument(progress));
+    const put = this.#documents.columns(progress);
+    await this.#table.update(PARTITION, name, (row) => {
+      this.#progressIn(name, row);
+      return { put, result: undefined };
+    });
+  }
+
+  #progressIn(name: string, row: Row | undefined): JsonValue | undefined {
+    return row === undefined ? undefined : this.#documents.readOrRefuse(row, name);
   }
 }

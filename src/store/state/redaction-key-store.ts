@@ -1,5 +1,4 @@
 import { randomBytes } from 'node:crypto';
-import { BerthError } from '../../errors.ts';
 import type { Table } from '../tables/tables.ts';
 
 const PARTITION = 'keys';
@@ -14,12 +13,11 @@ export class RedactionKeyStore {
   }
 
   async get(): Promise<Uint8Array> {
-    for (let attempt = 0; attempt < 2; attempt += 1) {
-      const row = await this.#table.get(PARTITION, ROW);
-      if (row?.properties.key instanceof Uint8Array) return row.properties.key;
+    return this.#table.update(PARTITION, ROW, (row) => {
+      const known = row?.properties.key;
+      if (known instanceof Uint8Array) return { put: 'unchanged', result: known };
       const key = new Uint8Array(randomBytes(32));
-      if ((await this.#table.putIfUnchanged(PARTITION, ROW, { key }, row?.etag)) === 'written') return key;
-    }
-    throw new BerthError('BERTH_STORE_UNAVAILABLE', 'The key for redacted values cannot be made.');
+      return { put: { key }, result: key };
+    });
   }
 }

@@ -1,7 +1,9 @@
 import * as z from 'zod';
 import type { Models } from '../../fleet/fleet.ts';
-import { packDocument, unpackDocument } from '../tables/document.ts';
-import type { Table } from '../tables/tables.ts';
+import type { DocumentFormat } from '../../json/document-format.ts';
+import { NewerFormatError, type OnNewerFormat } from '../tables/newer-format.ts';
+import { StoredDocuments } from '../tables/stored-documents.ts';
+import type { Row, Table } from '../tables/tables.ts';
 
 const PARTITION = 'revisions';
 const LAST_GOOD = 'last-good';
@@ -12,39 +14,66 @@ export interface FleetRevision {
   readonly models: Models;
 }
 
-/** A file without models is stored as its text alone. */
-const withModels = z.object({ text: z.string(), models: z.record(z.string(), z.array(z.string())) });
+const revisionSchema = z.object({ text: z.string(), models: z.record(z.string(), z.array(z.string())) });
+
+/** Format 1 had no number, and a file without models was its text alone. */
+export const REVISION_FORMAT: DocumentFormat<FleetRevision> = {
+  document: 'fleet revision',
+  steps: [(document) => (typeof document === 'string' ? { text: document, models: {} } : document)],
+  unnumbered: 1,
+  read: (document) => revisionSchema.safeParse(document).data,
+};
 
 /** Every valid fleet file that has run, by its hash, and which one was the last. */
 export class RevisionStore {
   readonly #table: Table;
+  readonly #documents: StoredDocuments<FleetRevision>;
 
-  constructor(table: Table) {
+  constructor(table: Table, onNewer?: OnNewerFormat) {
     this.#table = table;
+    this.#documents = new StoredDocuments(REVISION_FORMAT, onNewer);
   }
 
-  /** Keeps a valid file; it is the last good one unless a package that was built later has said otherwise. */
+  /**
+   * Keeps a valid file; it is the last good one unless a package that was built later has said otherwise. A damaged row is written
+   * again, one of a newer package is not.
+   */
   async keep(revision: string, text: string, build: string, models: Models = {}): Promise<void> {
-    if ((await this.#table.get(PARTITION, revision)) === undefined) {
-      const document = Object.keys(models).length === 0 ? text : { text, models };
-      await this.#table.put(PARTITION, revision, packDocument(document));
-    }
-    const last = await this.#table.get(PARTITION, LAST_GOOD);
-    if (last !== undefined && String(last.properties.build) > build) return;
-    if (last?.properties.revision === revision && last.properties.build === build) return;
-    await this.#table.putIfUnchanged(PARTITION, LAST_GOOD, { revision, build }, last?.etag);
+    const columns = this.#documents.columns({ text, models });
+    await this.#table.update(PARTITION, revision, (row) => {
+      const isKept = row !== undefined && this.#documents.read(row, revision).kind !== 'damaged';
+      return { put: isKept ? 'unchanged' : columns, result: undefined };
+    });
+    const { format } = columns;
+    await this.#table.update(PARTITION, LAST_GOOD, (last) => {
+      const isKept = last !== undefined && this.#isKept(last, revision, build);
+      return { put: isKept ? 'unchanged' : { format, revision, build }, result: undefined };
+    });
   }
 
-  /** The last good file. */
+  /**
+   * The last good file.
+   *
+   * @throws NewerFormatError (`BERTH_FORMAT_NEWER`) where a newer package has stored it
+   */
   async lastGood(): Promise<FleetRevision | undefined> {
     const last = await this.#table.get(PARTITION, LAST_GOOD);
-    return last === undefined ? undefined : this.get(String(last.properties.revision));
+    if (last === undefined) return undefined;
+    const met = this.#documents.newerIn(last, LAST_GOOD);
+    if (met !== undefined) throw new NewerFormatError(met);
+    return this.get(String(last.properties.revision));
   }
 
+  /** A file that has run; undefined where there is none of this hash, or it is damaged. @throws as `lastGood` */
   async get(revision: string): Promise<FleetRevision | undefined> {
     const row = await this.#table.get(PARTITION, revision);
-    const document = row === undefined ? undefined : unpackDocument(row.properties);
-    if (typeof document === 'string') return { text: document, models: {} };
-    return withModels.safeParse(document).data;
+    return row === undefined ? undefined : this.#documents.readOrRefuse(row, revision);
+  }
+
+  /** Whether the last good file stays the one that it is. */
+  #isKept(last: Row, revision: string, build: string): boolean {
+    if (String(last.properties.build) > build) return true;
+    if (last.properties.revision === revision && last.properties.build === build) return true;
+    return this.#documents.newerIn(last, LAST_GOOD) !== undefined;
   }
 }

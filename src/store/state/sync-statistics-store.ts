@@ -15,15 +15,12 @@ export class SyncStatisticsStore {
     this.#table = table;
   }
 
-  /** Adds to the hour's counts of a hub. Another instance may do so at the same time, so it is tried again. */
-  async add(host: HostName, counts: HubCounts, now: number): Promise<'added' | 'conflict'> {
-    const key = `${hourOf(now)}|${host}`;
-    for (let attempt = 0; attempt < 8; attempt += 1) {
-      const row = await this.#table.get(PARTITION, key);
-      const sum = addCounts(row === undefined ? noCounts() : countsOf(row), counts);
-      if ((await this.#table.putIfUnchanged(PARTITION, key, sum, row?.etag)) === 'written') return 'added';
-    }
-    return 'conflict';
+  /** Adds to the hour's counts of a hub, also where other instances do so at the same time. */
+  async add(host: HostName, counts: HubCounts, now: number): Promise<void> {
+    await this.#table.update(PARTITION, `${hourOf(now)}|${host}`, (row) => {
+      const before = row === undefined ? noCounts() : countsOf(row);
+      return { put: { ...addCounts(before, counts) }, result: undefined };
+    });
   }
 
   /** The counts of this hour and the one before, by hub. */

@@ -1,5 +1,6 @@
 import type { TableClient, TransactionAction } from '@azure/data-tables';
 import { BerthError } from '../../errors.ts';
+import { untilStored } from './optimistic.ts';
 
 /** The tables that Berth keeps its state in. */
 export const TABLES = {
@@ -37,6 +38,13 @@ export interface Row {
   readonly rowKey: string;
   readonly etag: string;
   readonly properties: Readonly<Record<string, unknown>>;
+}
+
+/** What an update makes of a row, and what it answers. */
+export interface RowUpdate<Result> {
+  /** The new properties, in place of the old ones; `'unchanged'`: nothing is written. */
+  readonly put: Row['properties'] | 'unchanged';
+  readonly result: Result;
 }
 
 export interface Query {
@@ -162,8 +170,34 @@ export class Table {
         else await client.updateEntity(entity, 'Replace', { ...options, etag });
         return 'written';
       },
-      { conflict: 'conflict' },
+      // What was read may have been deleted since.
+      { notFound: 'conflict', conflict: 'conflict' },
     );
+  }
+
+  /**
+   * Changes a row, or makes it: reads it, and writes what `change` makes of it if it is still the one that was read; else again.
+   *
+   * @param change may be called several times. What it throws ends the update, and nothing is written.
+   * @throws BerthError `BERTH_STORE_UNAVAILABLE` also where others change the row all the time
+   * @example
+   * await table.update('counts', 'visits', (row) => {
+   *   const visits = Number(row?.properties.visits ?? 0) + 1;
+   *   return { put: { visits }, result: visits };
+   * });
+   */
+  async update<Result>(
+    partitionKey: string,
+    rowKey: string,
+    change: (current: Row | undefined) => RowUpdate<Result>,
+  ): Promise<Result> {
+    return untilStored(`The row ${partitionKey}/${rowKey}`, async () => {
+      const row = await this.get(partitionKey, rowKey);
+      const { put, result } = change(row);
+      if (put === 'unchanged') return result;
+      const outcome = await this.putIfUnchanged(partitionKey, rowKey, put, row?.etag);
+      return outcome === 'conflict' ? outcome : result;
+    });
   }
 
   /** Deletes a row if it is still the one that was read. */

@@ -1,9 +1,10 @@
 import type { TransactionAction } from '@azure/data-tables';
 import type { HostName } from '../../iot-hub/host-name.ts';
+import { type NewerFormat, newerFormat, presentFormat, readDocument } from '../../json/document-format.ts';
 import { NEVER, parseInstant } from '../../time/instant.ts';
 import type { Known } from '../../twin/events/fold.ts';
 import { type PolicyStanding, type Shadow, unreadShadow } from '../../twin/snapshot/shadow.ts';
-import { readStoredShadow } from '../../twin/snapshot/stored-shadow.ts';
+import { SNAPSHOT_FORMAT, snapshotIn } from '../../twin/snapshot/stored-shadow.ts';
 import type { TwinId } from '../../twin/snapshot/twin.ts';
 import { packText, unpackDocument } from '../tables/document.ts';
 import { attentionKey, dueKey, idOfShadowKey, partitionOf, shadowKey, tombstoneKey } from '../tables/keys.ts';
@@ -116,11 +117,13 @@ export function shadowAction(
 }
 
 function shadowColumns(known: Exclude<Known, { kind: 'nothing' }>): Record<string, unknown> {
-  if (known.kind === 'deleted') return { state: DELETED, at: known.at };
+  const format = presentFormat(SNAPSHOT_FORMAT);
+  if (known.kind === 'deleted') return { format, state: DELETED, at: known.at };
   const { id: _, ...shadow } = known.shadow;
   const { state, revision, policies } = shadow.judgement;
   const json = JSON.stringify(shadow);
-  return { state, revision, policies: standingsColumn(policies), size: json.length, ...packText(json) };
+  const columns = { format, state, revision, policies: standingsColumn(policies), size: json.length };
+  return { ...columns, ...packText(json) };
 }
 
 function idColumns({ host, deviceId, moduleId }: TwinId): Record<string, string> {
@@ -141,23 +144,23 @@ export function idOfShadow(row: Row): TwinId {
   return idOfShadowKey(row.partitionKey, row.rowKey) ?? idOf(row);
 }
 
-/** What cannot be read is as good as nothing: the twin is read from its hub. */
-export function knownIn(id: TwinId, row: Row): Known {
-  return row.properties.state === DELETED
-    ? readDeleted(id, row.properties.at)
-    : { kind: 'shadow', shadow: readStoredShadow(id, documentIn(row)) };
+/** The newer format that a row of a snapshot has; undefined: this package knows its format, or the row is damaged. */
+export function newerSnapshot({ properties }: Row): NewerFormat | undefined {
+  return newerFormat(SNAPSHOT_FORMAT, properties.format);
+}
+
+/**
+ * What a row of a snapshot says of its twin. What is damaged is as good as nothing: the twin is read from its hub. A row of a
+ * newer package is not damaged (`newerSnapshot`), and must not be given.
+ */
+export function knownIn(id: TwinId, { properties }: Row): Known {
+  if (properties.state === DELETED) return readDeleted(id, properties.at);
+  const read = readDocument(SNAPSHOT_FORMAT, properties.format, () => unpackDocument(properties));
+  return { kind: 'shadow', shadow: snapshotIn(id, read.kind === 'known' ? read.value : undefined) };
 }
 
 function readDeleted(id: TwinId, column: unknown): Known {
   const at = parseInstant(column);
   if (at !== undefined) return { kind: 'deleted', at };
   return { kind: 'shadow', shadow: unreadShadow(id, NEVER, 'when it was deleted cannot be read') };
-}
-
-function documentIn({ properties }: Row): unknown {
-  try {
-    return unpackDocument(properties);
-  } catch {
-    return undefined;
-  }
 }

@@ -7,7 +7,7 @@ import {
   TWIN_STATES,
   type TwinState,
 } from '../../twin/snapshot/shadow.ts';
-import type { TwinId } from '../../twin/snapshot/twin.ts';
+import { type TwinId, twinKey } from '../../twin/snapshot/twin.ts';
 import {
   dueRange,
   moduleShadowPrefix,
@@ -17,12 +17,13 @@ import {
   prefixRange,
   shadowKey,
 } from '../tables/keys.ts';
-import { RecordMemory } from './record-memory.ts';
-import type { TwinRecord } from './twin-record.ts';
-
-export type { TwinRecord } from './twin-record.ts';
-
+import { type MetNewerFormat, NewerFormatError, type OnNewerFormat } from '../tables/newer-format.ts';
 import type { Row, Table } from '../tables/tables.ts';
+import { RecordMemory } from './record-memory.ts';
+import { isNewer, type NewerTwin, type TwinRecord } from './twin-record.ts';
+
+export { isNewer, type NewerTwin, type TwinRecord } from './twin-record.ts';
+
 import {
   attentionRow,
   DELETED,
@@ -32,6 +33,7 @@ import {
   idOfShadow,
   knownIn,
   moveRow,
+  newerSnapshot,
   readStandings,
   shadowAction,
   tombstoneRow,
@@ -66,26 +68,47 @@ export interface CountedTwins {
   readonly countedAt: number | undefined;
 }
 
-/** The shadows of twins with their due work and attention, in Azure Table Storage. */
+/**
+ * The shadows of twins with their due work and attention, in Azure Table Storage. What a newer package has stored of a twin is
+ * neither used nor overwritten.
+ */
 export class TwinStore {
   readonly #table: Table;
   readonly #writer: TwinWriter;
   readonly #memory = new RecordMemory();
+  readonly #onNewer: OnNewerFormat;
 
-  constructor(table: Table) {
+  constructor(table: Table, onNewer: OnNewerFormat = () => {}) {
     this.#table = table;
     this.#writer = new TwinWriter(table);
+    this.#onNewer = onNewer;
   }
 
-  /** @param from `remembered`: what this instance knows of it will do, if it does. */
+  /**
+   * @param from `remembered`: what this instance knows of it will do, if it does.
+   * @throws NewerFormatError (`BERTH_FORMAT_NEWER`) for a twin that a newer package has stored
+   */
   async load(id: TwinId, from: 'stored' | 'remembered' = 'stored'): Promise<TwinRecord> {
     const remembered = from === 'remembered' ? this.#memory.get(id) : undefined;
     if (remembered !== undefined) return remembered;
+    const found = await this.#find(id);
+    if (isNewer(found)) throw new NewerFormatError(metIn(found));
+    return found;
+  }
+
+  async #find(id: TwinId): Promise<TwinRecord | NewerTwin> {
     const row = await this.#table.get(partitionOf(id), shadowKey(id));
     if (row === undefined) return { id, known: { kind: 'nothing' }, etag: undefined, isRemembered: false };
-    const record = recordIn(id, row);
-    this.#memory.put(record, Number(row.properties.size ?? 0));
-    return record;
+    const found = this.#twinIn(id, row);
+    if (!isNewer(found)) this.#memory.put(found, Number(row.properties.size ?? 0));
+    return found;
+  }
+
+  #twinIn(id: TwinId, row: Row): TwinRecord | NewerTwin {
+    const newer = newerSnapshot(row);
+    if (newer === undefined) return { id, known: knownIn(id, row), etag: row.etag, isRemembered: false };
+    this.#onNewer({ ...newer, of: twinKey(id) });
+    return { id, newer };
   }
 
   /**
@@ -119,19 +142,19 @@ export class TwinStore {
     return saved;
   }
 
-  /** A page of a partition's records, deleted ones included, in the order of their keys. */
+  /** A page of a partition's twins, deleted ones and those of a newer package included, in the order of their keys. */
   async page(
     partition: PartitionKey,
     after: string | undefined,
     limit: number,
-  ): Promise<readonly (TwinRecord & { readonly rowKey: string })[]> {
+  ): Promise<readonly ((TwinRecord | NewerTwin) & { readonly rowKey: string })[]> {
     const [from, to] = prefixRange('s|');
     const rows = await this.#table.list({
       partitionKey: partition,
       range: [after === undefined ? from : `${after}\u0000`, to],
       limit,
     });
-    return rows.map((row) => ({ ...recordIn(idOfShadow(row), row), rowKey: row.rowKey }));
+    return rows.map((row) => ({ ...this.#twinIn(idOfShadow(row), row), rowKey: row.rowKey }));
   }
 
   /**
@@ -154,7 +177,9 @@ export class TwinStore {
       limit,
     });
     for (const row of rows) {
-      const { id, known } = await this.load(idOf(row));
+      const found = await this.#find(idOf(row));
+      if (isNewer(found)) continue;
+      const { id, known } = found;
       const expected = [dueRow(id, known), attentionRow(id, known), tombstoneRow(id, known)];
       const isKnown = expected.some(
         (each) => each?.partitionKey === row.partitionKey && each.rowKey === row.rowKey,
@@ -193,6 +218,8 @@ export class TwinStore {
   /**
    * All that is stored about every twin, deleted ones included, in the order of the keys. A scan of the table: one page
    * is worked on while the next one is on its way, and no more is in memory.
+   *
+   * @throws NewerFormatError (`BERTH_FORMAT_NEWER`) at a twin that a newer package has stored
    */
   async *records(): AsyncGenerator<TwinRecord> {
     const pages = this.#table.scan({ range: prefixRange('s|') });
@@ -203,7 +230,11 @@ export class TwinStore {
       next = pages.next();
       // It is awaited after the page, if the reader goes on until then; else nobody wants to know.
       next.catch(() => {});
-      for (const row of page) yield recordIn(idOfShadow(row), row);
+      for (const row of page) {
+        const found = this.#twinIn(idOfShadow(row), row);
+        if (isNewer(found)) throw new NewerFormatError(metIn(found));
+        yield found;
+      }
     }
   }
 
@@ -257,11 +288,14 @@ export class TwinStore {
     const rows = await this.#table.list({
       partitionKey: partition,
       range: prefixRange('s|'),
-      select: ['state', 'policies'],
+      select: ['format', 'state', 'policies'],
     });
     const counts: Record<TwinState, number> = noTwins();
     const policies: Record<string, StandingCounts> = {};
-    for (const { properties } of rows) {
+    for (const row of rows) {
+      // The columns of a newer package may mean something else.
+      if (newerSnapshot(row) !== undefined) continue;
+      const { properties } = row;
       const state = TWIN_STATES.find((name) => name === properties.state);
       if (state === undefined) continue;
       counts[state] += 1;
@@ -304,6 +338,7 @@ export class TwinStore {
     // After a mass deletion the rest goes in later runs.
     for (const row of old.slice(0, TOMBSTONES_A_RUN)) {
       const shadow = await this.#table.get(partition, shadowKey(idOf(row)));
+      if (shadow !== undefined && newerSnapshot(shadow) !== undefined) continue;
       const isStub = shadow?.properties.state === DELETED;
       // A twin that was born again in between keeps its row.
       if (
@@ -333,6 +368,6 @@ export function addStandings(one: StandingCounts, other: StandingCounts): Standi
   return sum;
 }
 
-function recordIn(id: TwinId, row: Row): TwinRecord {
-  return { id, known: knownIn(id, row), etag: row.etag, isRemembered: false };
+function metIn({ id, newer }: NewerTwin): MetNewerFormat {
+  return { ...newer, of: twinKey(id) };
 }

@@ -1,8 +1,8 @@
 import pLimit from 'p-limit';
-import { BerthError } from '../../errors.ts';
 import { eventHubName, type HostName, NOT_A_HOST_NAME, shortName } from '../../iot-hub/host-name.ts';
 import type { DeadLetter } from '../../store/dead-letters/dead-letter-store.ts';
 import type { CountedEvents } from '../../store/dead-letters/event-counts.ts';
+import { mustComeAgain } from '../../store/tables/newer-format.ts';
 import {
   type Decoded,
   decodeEvent,
@@ -55,8 +55,8 @@ const CONCURRENCY = 16;
  * Takes a batch of one partition: each event is decoded on its own, events of one twin are folded in their
  * order by one worker, twins side by side.
  *
- * @throws BerthError `BERTH_STORE_UNAVAILABLE`, and nothing else: the batch must come again. By then every
- *   other twin has been worked on.
+ * @throws BerthError `BERTH_STORE_UNAVAILABLE` or `BERTH_FORMAT_NEWER`, and nothing else: the batch must come again. By then
+ *   every other twin has been worked on.
  */
 export async function takeBatch(
   events: readonly ReceivedEvent[],
@@ -106,21 +106,20 @@ export async function takeBatch(
     return limit;
   };
   const twins: Partial<Record<ReconcileResult, number>> = {};
-  const results = await Promise.allSettled([
-    ...[...groups.values()].map((group) =>
-      limitFor(group.id.host)(async () => {
-        const found = await work(group, reconciler, redaction);
-        if (Array.isArray(found)) letters.push(...found);
-        else twins[found] = (twins[found] ?? 0) + 1;
-      }),
-    ),
+  const worked = [...groups.values()].map((group) =>
+    limitFor(group.id.host)(async () => {
+      const found = await work(group, reconciler, redaction);
+      if (Array.isArray(found)) letters.push(...found);
+      else twins[found] = (twins[found] ?? 0) + 1;
+    }),
+  );
+  await allOf(worked);
+  // After the twins: a batch that comes again and again must not count its events each time.
+  const [onlyCounted] = await allOf([
+    letters.length === 0 ? 0 : sinks.keepDeadLetters(letters),
     strangers.size === 0 ? undefined : sinks.countStrangers(strangers),
     sources.size === 0 ? undefined : sinks.countUnknownSources([...sources.values()]),
   ]);
-  const [kept] = await Promise.allSettled([letters.length === 0 ? 0 : sinks.keepDeadLetters(letters)]);
-  const failed = [...results, kept].find((result) => result.status === 'rejected');
-  if (failed !== undefined) throw failed.reason;
-  const onlyCounted = kept.status === 'fulfilled' ? kept.value : 0;
   const fromStrangers = sum(strangers.values());
   const ofUnknownSources = sum([...sources.values()].map((count) => count.events));
   return {
@@ -132,6 +131,14 @@ export async function takeBatch(
     onlyCounted: onlyCounted || undefined,
     twins,
   };
+}
+
+/** As `Promise.all`, and waits for all of them also where one fails. */
+async function allOf<const Results extends readonly unknown[]>(
+  work: Results,
+): Promise<{ -readonly [Index in keyof Results]: Awaited<Results[Index]> }> {
+  await Promise.allSettled(work);
+  return Promise.all(work);
 }
 
 function sum(numbers: Iterable<number>): number {
@@ -156,7 +163,7 @@ async function work(
   try {
     return (await reconciler.reconcile(id, events)).result;
   } catch (error) {
-    if (error instanceof BerthError && error.code === 'BERTH_STORE_UNAVAILABLE') throw error;
+    if (mustComeAgain(error)) throw error;
     return received.map((event) => toLetter(event, 'BERTH_DEFECT', describe(error), redaction));
   }
 }

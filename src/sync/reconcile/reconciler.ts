@@ -1,4 +1,4 @@
-import { BerthError } from '../../errors.ts';
+import { untilStored } from '../../store/tables/optimistic.ts';
 import type { TwinRecord } from '../../store/twins/twin-store.ts';
 import { NEVER } from '../../time/instant.ts';
 import type { TwinEvent } from '../../twin/events/event.ts';
@@ -13,9 +13,6 @@ import { type Reconciled, TwinWork } from './twin-work.ts';
 
 export type { Reconciled, ReconcileResult } from './twin-work.ts';
 
-/** How often a twin is decided again because another instance changed its record meanwhile. */
-const MAX_CONFLICTS = 8;
-
 /**
  * Brings one twin to where the policies want it: takes its events into the shadow, asks the hub only where
  * the shadow cannot be trusted, and writes the smallest correction. One worker a twin; another instance may
@@ -24,7 +21,7 @@ const MAX_CONFLICTS = 8;
  * Hub trouble makes the twin due and is no failure.
  *
  * @throws BerthError `BERTH_STORE_UNAVAILABLE` where the state tables cannot be used: the events must come
- *   again.
+ *   again; `BERTH_FORMAT_NEWER` for a twin that a newer package has stored: none of its events is taken as done.
  */
 export class Reconciler {
   readonly #context: SyncContext;
@@ -68,16 +65,10 @@ export class Reconciler {
     attempt: (record: TwinRecord) => Promise<Reconciled | 'conflict'>,
   ): Promise<Reconciled> {
     const { twins } = this.#context;
-    for (let tries = 0; tries < MAX_CONFLICTS; tries += 1) {
+    return untilStored(`The record of ${twinKey(id)}`, async (tries) => {
       const from = tries > 0 ? 'stored' : first;
-      const record = typeof from === 'string' ? await twins.load(id, from) : from;
-      const reconciled = await attempt(record);
-      if (reconciled !== 'conflict') return reconciled;
-    }
-    throw new BerthError(
-      'BERTH_STORE_UNAVAILABLE',
-      `The record of ${twinKey(id)} is being changed by others all the time.`,
-    );
+      return attempt(typeof from === 'string' ? await twins.load(id, from) : from);
+    });
   }
 
   async #attempt(record: TwinRecord, events: readonly TwinEvent[]): Promise<Reconciled | 'conflict'> {

@@ -4,6 +4,7 @@ import type { NoPermit } from '../../hub/budget.ts';
 import type { Permitted } from '../../hub/budgeted-hubs.ts';
 import { HubError } from '../../hub/port.ts';
 import { type JsonValue, sameJson } from '../../json/json.ts';
+import { mustComeAgain } from '../../store/tables/newer-format.ts';
 import type { TwinRecord } from '../../store/twins/twin-store.ts';
 import type { Known } from '../../twin/events/fold.ts';
 import type { Plan } from '../../twin/plan/plan.ts';
@@ -158,7 +159,7 @@ export class TwinWork {
 
   /** @throws what is no trouble with the hub: a defect, or the state tables. */
   #failed(error: unknown, tries = 0): Extract<Answer, { kind: 'failed' }> {
-    if (!(error instanceof BerthError) || error.code === 'BERTH_STORE_UNAVAILABLE') throw error;
+    if (!(error instanceof BerthError) || mustComeAgain(error)) throw error;
     const hubError = error instanceof HubError ? error : undefined;
     const failure = {
       code: error.code,

@@ -4,6 +4,7 @@ import { holdOf, type Place } from '../../control/ramps.ts';
 import type { Policy, Rollout } from '../../fleet/fleet.ts';
 import type { HostName } from '../../iot-hub/host-name.ts';
 import type { ControlStore } from '../../store/state/control.ts';
+import { NewerFormatError } from '../../store/tables/newer-format.ts';
 import type { Hold } from '../../twin/plan/plan.ts';
 
 /** What the control row allows at this moment. */
@@ -68,8 +69,9 @@ export class WriteGate {
     const at = this.#now();
     try {
       this.#last = { gate: gateOf(await this.#store.read(), this.#build), at };
-    } catch {
-      // The age of the last reading decides.
+    } catch (error) {
+      // Else the age of the last reading decides.
+      if (error instanceof NewerFormatError) this.#last = { gate: NEWER, at };
     }
   }
 }
@@ -89,14 +91,18 @@ export function gateOf(control: Control, build: string): Gate {
   };
 }
 
-const CLOSED = 'the control row cannot be read';
+const UNREADABLE = closedGate('the control row cannot be read', false);
+/** The package that wrote it was built later, whatever else it says. */
+const NEWER = closedGate('a newer package has written the control row', true);
 
-const UNREADABLE: Gate = {
-  closedFor: () => CLOSED,
-  // With an end: what is held without one is due nowhere, and nobody would come back to it.
-  holdOf: (_policy, _place, _rollout, now) => ({ why: CLOSED, until: now + MAX_AGE_MS }),
-  modules: new Set(),
-  readsFirst: () => false,
-  isOutdated: false,
-  generation: undefined,
-};
+function closedGate(why: string, isOutdated: boolean): Gate {
+  return {
+    closedFor: () => why,
+    // With an end: what is held without one is due nowhere, and nobody would come back to it.
+    holdOf: (_policy, _place, _rollout, now) => ({ why, until: now + MAX_AGE_MS }),
+    modules: new Set(),
+    readsFirst: () => false,
+    isOutdated,
+    generation: undefined,
+  };
+}

@@ -29,20 +29,23 @@ async function drainHub(host: HostName, context: ResyncContext, mayGoOn: MayGoOn
   let done = 0;
   // Without a permit for one twin, the work items of the others stay where they are.
   let lacksPermit = false;
+  // Rows that fail stay due, and are for a later run.
+  const failed = new Set<string>();
   for (const priority of PRIORITIES) {
     for (;;) {
       // While a hub is paused its due work waits where it is.
       if ((await gate.current()).closedFor(host) !== undefined) return done;
-      const rows = await dueOf(host, priority, context);
+      const rows = (await dueOf(host, priority, context)).filter(({ rowKey }) => !failed.has(rowKey));
       const limit = pLimit(CONCURRENCY);
       const before = done;
       await Promise.all(
         rows.map((row) =>
           limit(async () => {
             if (!mayGoOn() || lacksPermit) return;
-            await sparing(row.id, context, async () => {
+            const isDone = await sparing(row.id, context, async () => {
               if (await doDue(row, context)) lacksPermit = true;
             });
+            if (!isDone) failed.add(row.rowKey);
             done += 1;
           }),
         ),

@@ -3,6 +3,7 @@ import { currentCauses } from '../../allocation/moves/moves.ts';
 import { BerthError, type ErrorCode } from '../../errors.ts';
 import type { HostName } from '../../iot-hub/host-name.ts';
 import type { ConditionsStore } from '../../store/state/conditions-store.ts';
+import { mustComeAgain } from '../../store/tables/newer-format.ts';
 import type { SyncContext } from '../reconcile/sync-context.ts';
 
 /** The conditions that a run of `resyncFleet` reads and records. */
@@ -34,7 +35,7 @@ export async function refreshConditions(
       const devices = await hubs.countDevices(host);
       if (devices.kind === 'answered') await conditions.recordCount(host, devices.answer, now());
     } catch (error) {
-      if (!(error instanceof BerthError) || error.code === 'BERTH_STORE_UNAVAILABLE') throw error;
+      if (!(error instanceof BerthError) || mustComeAgain(error)) throw error;
       warn(error.message, { code: error.code, hub: host });
       if (UNHEALTHY.has(error.code)) await conditions.recordFailure(host);
     }

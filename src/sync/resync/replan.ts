@@ -1,5 +1,6 @@
 import pLimit from 'p-limit';
 import * as z from 'zod';
+import { isNewer } from '../../store/twins/twin-store.ts';
 import { type MayGoOn, partitionsFor, type ResyncContext } from './resync-context.ts';
 import { sparing } from './sparing.ts';
 
@@ -44,7 +45,8 @@ export async function replan(context: ResyncContext, mayGoOn: MayGoOn): Promise<
     await Promise.all(
       page.map((record) =>
         limit(async () => {
-          if (record.known.kind !== 'shadow') return;
+          // A newer package plans what it has stored itself.
+          if (isNewer(record) || record.known.kind !== 'shadow') return;
           await sparing(record.id, context, () => reconciler.judge(record.id, record));
           judged += 1;
         }),

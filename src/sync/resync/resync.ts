@@ -5,6 +5,7 @@ import { type RefreshedConditions, refreshConditions } from './hub-conditions.ts
 import { replan } from './replan.ts';
 import type { MayGoOn, ResyncContext } from './resync-context.ts';
 import { pauseRejected } from './self-pause.ts';
+import { unlessNewer } from './sparing.ts';
 import { countTwins } from './twin-counts.ts';
 import { walk } from './walk.ts';
 
@@ -83,11 +84,11 @@ async function withoutHubs(
   mayGoOn: MayGoOn,
   isOutdated: boolean,
 ): Promise<Pick<ResyncSummary, 'counted' | 'judged' | 'walked'>> {
-  const counted = await countTwins(context, mayGoOn);
+  const counted = await unlessNewer(0, () => countTwins(context, mayGoOn));
   if (isOutdated) return { counted, judged: 0, walked: 0 };
-  await pauseRejected(context);
+  await unlessNewer(undefined, () => pauseRejected(context));
   await askActivity(context, mayGoOn);
-  const judged = await replan(context, mayGoOn);
+  const judged = await unlessNewer(0, () => replan(context, mayGoOn));
   const walked = await walk(context, mayGoOn);
   return { counted, judged, walked };
 }

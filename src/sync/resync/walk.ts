@@ -5,6 +5,7 @@ import { HubError, type HubErrorCode, type ListedTwin, type TwinKind } from '../
 import type { HostName } from '../../iot-hub/host-name.ts';
 import { hash } from '../../json/hash.ts';
 import { partitionsOf } from '../../store/tables/keys.ts';
+import { isNewer } from '../../store/twins/twin-store.ts';
 import { DAY_MS } from '../../time/day.ts';
 import { type Instant, instantOf, latestBelievable, millisecondsOf, NEVER } from '../../time/instant.ts';
 import { isTargetedModule } from '../../twin/events/event.ts';
@@ -15,6 +16,7 @@ import type { Shadow } from '../../twin/snapshot/shadow.ts';
 import type { TwinId } from '../../twin/snapshot/twin.ts';
 import { markForRead } from '../reconcile/mark-due.ts';
 import type { MayGoOn, ResyncContext } from './resync-context.ts';
+import { unlessNewer } from './sparing.ts';
 import { type Comparison, whyUntrusted } from './trust.ts';
 
 /** How often a hub is walked without being asked to be. */
@@ -76,7 +78,7 @@ export async function walk(context: ResyncContext, mayGoOn: MayGoOn): Promise<nu
   const seen = await Promise.all(
     context.hosts.map(async (host) => {
       const hub = context.fleet.hubByHost.get(host);
-      return hub === undefined ? 0 : walkHub(hub, context, mayGoOn);
+      return hub === undefined ? 0 : unlessNewer(0, () => walkHub(hub, context, mayGoOn));
     }),
   );
   return seen.reduce((sum, count) => sum + count, 0);
@@ -182,10 +184,13 @@ async function markPage(host: HostName, at: WalkProgress, context: ResyncContext
   await Promise.all(
     page.map(
       limitFunction(
-        async ({ id, known }: (typeof page)[number]) => {
+        async (twin: (typeof page)[number]) => {
+          if (isNewer(twin)) return;
+          const { id, known } = twin;
           const mark = at.isWhole ? wholeMark(known, hubNow()) : moduleMark(id, known, at);
-          if (mark !== undefined)
-            await markForRead(twins, id, { ...mark, priority: 'resync', now: hubNow() });
+          if (mark === undefined) return;
+          const now = hubNow();
+          await unlessNewer('left', () => markForRead(twins, id, { ...mark, priority: 'resync', now }));
         },
         { concurrency: CONCURRENCY },
       ),
@@ -249,7 +254,12 @@ async function listPage(
   if (page.kind === 'noPermit') return undefined;
   const { twins: listed, continuation, readAt = instantOf(context.now()) } = page.answer;
   let next = at;
-  for (const twin of listed) next = await look(hub, twin, readAt, next, context);
+  for (const twin of listed) {
+    const before = next;
+    next = await unlessNewer({ ...before, seen: before.seen + 1 }, () =>
+      look(hub, twin, readAt, before, context),
+    );
+  }
   if (continuation !== undefined) return { ...next, at: continuation };
   const hasModules = of === 'devices' && fleet.twins.policies.some(({ module }) => module !== undefined);
   return { ...next, phase: hasModules ? 'modules' : 'done', at: '' };

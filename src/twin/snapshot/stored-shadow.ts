@@ -1,4 +1,5 @@
 import * as z from 'zod';
+import type { DocumentFormat } from '../../json/document-format.ts';
 import { isObject, type JsonObject, type JsonValue } from '../../json/json.ts';
 import { type Instant, NEVER, parseInstant } from '../../time/instant.ts';
 import { DUE_PRIORITIES, restoreShadow, type Shadow, TWIN_STATES, unreadShadow } from './shadow.ts';
@@ -62,12 +63,21 @@ const stored = z.object({
 });
 
 /**
- * A snapshot from what is stored of it. One that cannot be read is as good as none: its twin is read from the hub before anything is
- * decided.
+ * The format of stored snapshots. A change of the schema, an additional field too, is a new format with a step: an older package
+ * would lose the field when it stores the snapshot again.
  */
-export function readStoredShadow(id: TwinId, document: unknown): Shadow {
-  const parsed = stored.safeParse(document);
-  return parsed.success
-    ? restoreShadow(id, parsed.data as Partial<Shadow>)
-    : unreadShadow(id, NEVER, 'what is stored of it cannot be read');
+export const SNAPSHOT_FORMAT: DocumentFormat<Partial<Shadow>> = {
+  document: 'snapshot',
+  steps: [],
+  read: (document) => stored.safeParse(document).data as Partial<Shadow> | undefined,
+};
+
+/**
+ * The snapshot that `SNAPSHOT_FORMAT` has read. One that is damaged (undefined) is as good as none: its twin is read from the hub
+ * before anything is decided.
+ */
+export function snapshotIn(id: TwinId, read: Partial<Shadow> | undefined): Shadow {
+  return read === undefined
+    ? unreadShadow(id, NEVER, 'what is stored of it cannot be read')
+    : restoreShadow(id, read);
 }

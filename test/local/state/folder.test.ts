@@ -2,6 +2,7 @@ import { existsSync, mkdirSync, readFileSync, rmSync, symlinkSync, writeFileSync
 import { homedir } from 'node:os';
 import { dirname, join, parse } from 'node:path';
 import { beforeEach, describe, expect, test } from '@jest/globals';
+import { markForClearing } from '../../../local/state/folder.ts';
 import { lockState } from '../../../local/state-lock.ts';
 import { temporaryFolder } from '../../support/temporary-folder.ts';
 
@@ -41,7 +42,7 @@ describe('the folder of the state', () => {
 
     expect(JSON.parse(readFileSync(join(root, 'a/b/c/berth-state.json'), 'utf8'))).toMatchObject({
       berth: 'state',
-      format: 1,
+      format: 2,
     });
   });
 
@@ -196,9 +197,75 @@ test('names a file that replaces a folder, and a folder that replaces a file', (
 });
 
 test('writes a marker again that a crash left empty', () => {
-  write({ ...EARLIER, 'state/berth-state.json': '' });
+  write({ 'state/berth-state.json': '', 'state/lock': '999999999' });
 
   take('state')();
 
   expect(readFileSync(join(root, 'state/berth-state.json'), 'utf8')).toContain('"berth": "state"');
+});
+
+describe('the state of another version', () => {
+  test.each<[string, Readonly<Record<string, string>>, string]>([
+    ['no marker', {}, 'no format number'],
+    ['a damaged marker', { 'state/berth-state.json': '{"berth":"st' }, 'no format number'],
+    [
+      'the marker of an earlier version',
+      { 'state/berth-state.json': '{"berth":"state","format":1}' },
+      'format 1',
+    ],
+    [
+      'the marker of a later version',
+      { 'state/berth-state.json': '{"berth":"state","format":3}' },
+      'format 3',
+    ],
+    ['a marker without a format', { 'state/berth-state.json': '{"berth":"state"}' }, 'no format number'],
+    [
+      'a format that is no number',
+      { 'state/berth-state.json': '{"berth":"state","format":"2"}' },
+      'no format number',
+    ],
+  ])('is refused in one sentence that names --fresh, and stays, with %s', (_, marker, found) => {
+    const files = { ...EARLIER, ...marker };
+    write(files);
+
+    refusal(
+      () => take('state'),
+      'BERTH_LOCAL_STATE_FORMAT',
+      new RegExp(
+        `^[^\n]*state holds the state of another version of Berth \\(${found}, [^.\n]*--fresh[^.]*--state\\.$`,
+      ),
+    );
+
+    for (const [path, text] of Object.entries(files))
+      expect([path, readFileSync(join(root, path), 'utf8')]).toEqual([path, text]);
+    expect(existsSync(join(root, 'state/lock'))).toBe(false);
+  });
+
+  test('is deleted by a start with --fresh, and the next start works without it', () => {
+    write({ ...EARLIER, 'state/berth-state.json': '{"berth":"state","format":1}' });
+
+    take('state', true)();
+    write({ 'state/batteries.jsonl': 'x' });
+    take('state')();
+
+    expect(existsSync(join(root, 'state/hubs'))).toBe(false);
+    expect(readFileSync(join(root, 'state/batteries.jsonl'), 'utf8')).toBe('x');
+  });
+
+  test('needs another start with --fresh if only a part was deleted', () => {
+    write({ ...EARLIER, 'state/berth-state.json': '{"berth":"state","format":2}' });
+    markForClearing(join(root, 'state'));
+
+    refusal(() => take('state'), 'BERTH_LOCAL_STATE_FORMAT', /a part of it has been deleted/);
+    take('state', true)();
+    take('state')();
+  });
+
+  test('is accepted if the earlier version stored nothing yet', () => {
+    write({ 'state/berth-state.json': '{"berth":"state","format":1}', 'state/lock': '999999999' });
+
+    take('state')();
+
+    expect(readFileSync(join(root, 'state/berth-state.json'), 'utf8')).toContain('"format": 2');
+  });
 });

@@ -9,7 +9,7 @@ import type { DueRow, TwinRecord } from '../../../src/store/twins/twin-store.ts'
 import { NEVER, parseInstant } from '../../../src/time/instant.ts';
 import type { Known } from '../../../src/twin/events/fold.ts';
 import { type Due, type DuePriority, unreadShadow } from '../../../src/twin/snapshot/shadow.ts';
-import { readStoredShadow } from '../../../src/twin/snapshot/stored-shadow.ts';
+import { SNAPSHOT_FORMAT, snapshotIn } from '../../../src/twin/snapshot/stored-shadow.ts';
 import { type TwinId, twinKey } from '../../../src/twin/snapshot/twin.ts';
 import { damaged, planted } from './damage.ts';
 import type { Random } from './random.ts';
@@ -218,7 +218,8 @@ function restore({ id, text }: Stored): Known {
     readonly at?: unknown;
     readonly shadow?: unknown;
   };
-  if (known.kind !== 'deleted') return { kind: 'shadow', shadow: readStoredShadow(id, known.shadow) };
+  if (known.kind !== 'deleted')
+    return { kind: 'shadow', shadow: snapshotIn(id, SNAPSHOT_FORMAT.read(known.shadow)) };
   const at = parseInstant(known.at);
   return at === undefined
     ? { kind: 'shadow', shadow: unreadShadow(id, NEVER, 'when it was deleted cannot be read') }

@@ -1,0 +1,73 @@
+import type { NewerFormat } from '../json/document-format.ts';
+import type { MetNewerFormat } from '../store/tables/newer-format.ts';
+import type { Log } from './log.ts';
+
+/** A format that is newer than this package, and how often and when this instance has met it. */
+export interface NewerFormatSeen extends NewerFormat {
+  readonly times: number;
+  /** Milliseconds since the epoch, as the next one. */
+  readonly since: number;
+  readonly lastAt: number;
+}
+
+export interface NewerFormatsOptions {
+  readonly now: () => number;
+  readonly log: Log;
+}
+
+/** A batch that waits for a newer package comes again every minute; what was not met for longer than this is over. */
+const LASTS_MS = 10 * 60_000;
+/** How often a format of a document is logged, at most. */
+const LINE_EVERY_MS = 60_000;
+
+interface Entry extends NewerFormatSeen {
+  readonly loggedAt: number;
+  /** Met since the last line of the log. */
+  readonly unlogged: number;
+}
+
+/**
+ * The stored documents that a newer package has written and this instance has met: what they belong to waits for that package.
+ * For the log, and for people who ask whether this package is too old.
+ */
+export class NewerFormats {
+  readonly #options: NewerFormatsOptions;
+  /** By document and format: a handful. */
+  readonly #entries = new Map<string, Entry>();
+
+  constructor(options: NewerFormatsOptions) {
+    this.#options = options;
+  }
+
+  /** Counts one, and logs it at most once a minute for each format of a document. */
+  readonly met = ({ of, ...newer }: MetNewerFormat): void => {
+    const { now, log } = this.#options;
+    const at = now();
+    const key = `${newer.document} ${newer.format}`;
+    const known = this.#entries.get(key);
+    const before = known !== undefined && !isOver(known, at) ? known : undefined;
+    const unlogged = (before?.unlogged ?? 0) + 1;
+    const isLogged = before === undefined || at - before.loggedAt >= LINE_EVERY_MS;
+    if (isLogged) log('error', 'newerFormat', { code: 'BERTH_FORMAT_NEWER', ...newer, of, times: unlogged });
+    this.#entries.set(key, {
+      ...newer,
+      times: (before?.times ?? 0) + 1,
+      since: before?.since ?? at,
+      lastAt: at,
+      loggedAt: isLogged ? at : before.loggedAt,
+      unlogged: isLogged ? 0 : unlogged,
+    });
+  };
+
+  /** Those that were met within the last ten minutes. */
+  list(): readonly NewerFormatSeen[] {
+    const at = this.#options.now();
+    return [...this.#entries.values()]
+      .filter((entry) => !isOver(entry, at))
+      .map(({ loggedAt: _, unlogged: __, ...seen }) => seen);
+  }
+}
+
+function isOver({ lastAt }: NewerFormatSeen, now: number): boolean {
+  return now - lastAt > LASTS_MS;
+}
