@@ -1,6 +1,7 @@
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { BICEP_COMPILER, serveBicepCompiler } from './bicep-compiler.ts';
 import { STORAGE_ACCOUNTS, serveStorageAccounts } from './storage-accounts.ts';
 
 declare global {
@@ -8,17 +9,23 @@ declare global {
   var endTestRun: (() => Promise<void>) | undefined;
 }
 
-/** Runs before all suites: gives the run a temporary folder of its own and the storage accounts that suites take. */
+/**
+ * Runs before all suites: gives the run a temporary folder of its own, the storage accounts that suites take,
+ * and the Bicep compiler.
+ */
 export default async function begin(): Promise<void> {
   const before = process.env.TMPDIR;
   const folder = mkdtempSync(join(tmpdir(), 'berth-test-run-'));
   const accounts = await serveStorageAccounts();
-  // The suites' processes, and what they start, inherit both.
+  const compiler = await serveBicepCompiler();
+  // The suites' processes, and what they start, inherit them.
   process.env.TMPDIR = folder;
   process.env[STORAGE_ACCOUNTS] = accounts.url;
+  process.env[BICEP_COMPILER] = compiler.url;
 
   globalThis.endTestRun = async () => {
     await accounts.close();
+    await compiler.close();
     if (before === undefined) delete process.env.TMPDIR;
     else process.env.TMPDIR = before;
     rmSync(folder, { recursive: true, force: true });
