@@ -1,6 +1,8 @@
 import * as z from 'zod';
 import type { HostName } from '../iot-hub/host-name.ts';
 import type { DocumentFormat } from '../json/document-format.ts';
+import { EPOCH } from '../time/epoch-ms.ts';
+import { epochMsSchema } from '../time/epoch-ms-schema.ts';
 
 /*
  * The one row of the state tables that every writer obeys: pauses, rollouts of policies, builds, trusted hubs. What each of
@@ -10,19 +12,19 @@ import type { DocumentFormat } from '../json/document-format.ts';
 const pauseSchema = z.object({
   author: z.string(),
   reason: z.string(),
-  at: z.number(),
+  at: epochMsSchema,
   /** Of a policy that paused itself: the hash of the content that was rejected. */
   content: z.string().optional(),
 });
 
-const intervalSchema = z.object({ from: z.number(), to: z.number() });
+const intervalSchema = z.object({ from: epochMsSchema, to: epochMsSchema });
 
 const policySeenSchema = z.object({
   name: z.string(),
-  /** When this content was first seen, ms since the epoch: its rollout begins there. */
-  since: z.number(),
+  /** When this content was first seen: its rollout begins there. */
+  since: epochMsSchema,
   /** When it was found to be in no fleet file any more. */
-  leftAt: z.number().optional(),
+  leftAt: epochMsSchema.optional(),
   /** When it was in no fleet file, before it came back: that time does not count for its rollout. */
   away: z.array(intervalSchema).optional(),
   /** A person has resumed it after it paused itself: it does not do so again. */
@@ -50,18 +52,18 @@ export const controlSchema = z.object({
   newestBuild: z.string().default(''),
   /** By content hash. */
   seen: z.record(z.string(), policySeenSchema).default({}),
-  /** Modules that policies target, and since when, ms since the epoch: before that their events were passed over. */
-  modules: z.record(z.string(), z.number()).default({}),
+  /** Modules that policies target, and since when: before that their events were passed over. */
+  modules: z.record(z.string(), epochMsSchema).default({}),
   pastPauses: z.array(pastPauseSchema).default([]),
   /** Hubs whose events are not trusted: every decision is preceded by a read. */
-  untrusted: z.record(z.string(), z.object({ since: z.number(), why: z.string() })).default({}),
+  untrusted: z.record(z.string(), z.object({ since: epochMsSchema, why: z.string() })).default({}),
   /** Grows whenever every twin must be planned again although no twin has changed. */
   generation: z.number().default(0),
-  /** When that, or the newest package, last changed, ms since the epoch. */
-  changedAt: z.number().default(0),
+  /** When that, or the newest package, last changed. */
+  changedAt: epochMsSchema.default(EPOCH),
 });
 
-/** Who paused something, when (ms since the epoch) and why. */
+/** Who paused something, when and why. */
 export type Pause = z.output<typeof pauseSchema>;
 /** A pause that is over. */
 export type PastPause = z.output<typeof pastPauseSchema>;

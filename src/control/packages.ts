@@ -1,6 +1,7 @@
 import type { Policy } from '../fleet/fleet.ts';
 import { ownEntry } from '../json/json.ts';
 import { DAY_MS } from '../time/day.ts';
+import type { EpochMs } from '../time/epoch-ms.ts';
 import type { Control } from './control.ts';
 
 /**
@@ -18,7 +19,7 @@ export function withPackage(
   control: Control,
   build: string,
   policies: readonly Pick<Policy, 'name' | 'hash' | 'module'>[] | undefined,
-  now: number,
+  now: EpochMs,
 ): Control {
   if (build < control.newestBuild) return control;
   const seen = policies === undefined ? control.seen : policiesSeen(control.seen, policies, now);
@@ -30,7 +31,7 @@ export function withPackage(
 function modulesTargeted(
   before: Control['modules'],
   policies: readonly Pick<Policy, 'module'>[],
-  now: number,
+  now: EpochMs,
 ): Control['modules'] {
   const names = new Set(policies.flatMap(({ module }) => module ?? []));
   return Object.fromEntries([...names].map((name) => [name, ownEntry(before, name) ?? now]));
@@ -39,7 +40,7 @@ function modulesTargeted(
 type Seen = Control['seen'];
 type PolicySeen = Seen[string];
 
-function policiesSeen(seen: Seen, policies: readonly Pick<Policy, 'name' | 'hash'>[], now: number): Seen {
+function policiesSeen(seen: Seen, policies: readonly Pick<Policy, 'name' | 'hash'>[], now: EpochMs): Seen {
   const names = new Map(policies.map(({ hash: content, name }) => [content, name]));
   const next: Seen = {};
   let isChanged = false;
@@ -57,7 +58,7 @@ function policiesSeen(seen: Seen, policies: readonly Pick<Policy, 'name' | 'hash
 }
 
 /** A policy's entry when it is found to be in the fleet file, or not to be; undefined: it is forgotten. */
-function seenAgain(entry: PolicySeen, isHere: boolean, now: number): PolicySeen | undefined {
+function seenAgain(entry: PolicySeen, isHere: boolean, now: EpochMs): PolicySeen | undefined {
   const { leftAt, away = [], ...rest } = entry;
   if (leftAt === undefined) return isHere ? entry : { ...entry, leftAt: now };
   if (now - leftAt > REMEMBERED_MS) return undefined;

@@ -2,6 +2,7 @@ import type { Policy, Rollout } from '../fleet/fleet.ts';
 import type { HostName } from '../iot-hub/host-name.ts';
 import { hash } from '../json/hash.ts';
 import { ownEntry } from '../json/json.ts';
+import { type EpochMs, earlierOf, laterOf, plus } from '../time/epoch-ms.ts';
 import type { Hold } from '../twin/plan/plan.ts';
 import type { Control, Scope } from './control.ts';
 import { pauseFor, scopeKey } from './pauses.ts';
@@ -21,7 +22,7 @@ export function holdOf(
   policy: Pick<Policy, 'name' | 'hash'>,
   place: TwinPlace,
   rollout: Rollout | undefined,
-  now: number,
+  now: EpochMs,
 ): Hold | undefined {
   const pause = pauseFor(control, { kind: 'policy', name: policy.name });
   if (pause !== undefined)
@@ -29,14 +30,14 @@ export function holdOf(
   if (rollout === undefined || rollout.overMs === 0) return undefined;
   const elapsed = elapsedOf(control, policy, place.host, now);
   if (elapsed === undefined)
-    return { why: 'the policy has just been seen for the first time', until: now + 60_000 };
+    return { why: 'the policy has just been seen for the first time', until: plus(now, 60_000) };
   if (elapsed >= rollout.overMs) return undefined;
-  const reachedAt = (hash(place.deviceId, policy.hash) / 2 ** 32) * rollout.overMs;
-  if (reachedAt < elapsed) return undefined;
-  // The first whole millisecond in which `turn < elapsed`.
+  const reachedAfterMs = (hash(place.deviceId, policy.hash) / 2 ** 32) * rollout.overMs;
+  if (reachedAfterMs < elapsed) return undefined;
+  // The first whole millisecond in which `reachedAfterMs < elapsed`.
   return {
     why: 'the rollout of the policy has not reached it',
-    until: now - elapsed + Math.floor(reachedAt) + 1,
+    until: plus(now, Math.floor(reachedAfterMs) + 1 - elapsed),
   };
 }
 
@@ -48,7 +49,7 @@ export function elapsedOf(
   control: Control,
   { name, hash: content }: Pick<Policy, 'name' | 'hash'>,
   host: HostName | undefined,
-  now: number,
+  now: EpochMs,
 ): number | undefined {
   const seen = ownEntry(control.seen, content);
   if (seen === undefined) return undefined;
@@ -67,15 +68,15 @@ export function elapsedOf(
 
 /** How much of [from, to] these intervals cover together. */
 function coveredBy(
-  intervals: readonly { readonly from: number; readonly to: number }[],
-  from: number,
-  to: number,
+  intervals: readonly { readonly from: EpochMs; readonly to: EpochMs }[],
+  from: EpochMs,
+  to: EpochMs,
 ): number {
   let covered = 0;
-  let end = from;
+  let end: EpochMs = from;
   for (const interval of [...intervals].sort((one, other) => one.from - other.from)) {
-    const begin = Math.max(interval.from, end);
-    const stop = Math.min(interval.to, to);
+    const begin = laterOf(interval.from, end);
+    const stop = earlierOf(interval.to, to);
     if (stop <= begin) continue;
     covered += stop - begin;
     end = stop;

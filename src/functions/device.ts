@@ -3,6 +3,7 @@ import { BerthError } from '../errors.ts';
 import type { Hub } from '../fleet/fleet.ts';
 import type { Instance } from '../instance/instance.ts';
 import { type Gate, gateOf } from '../sync/reconcile/write-gate.ts';
+import type { EpochMs } from '../time/epoch-ms.ts';
 import { redactKept } from '../twin/events/redact.ts';
 import { type PlannedLeaf, plan } from '../twin/plan/plan.ts';
 import { valueAt } from '../twin/snapshot/merge.ts';
@@ -107,7 +108,7 @@ function nextAction(
   { workItem, unread, writing }: Snapshot,
   writes: number,
   closed: string | undefined,
-  now: number,
+  now: EpochMs,
 ): string {
   const when =
     workItem === undefined ? '' : workItem.at <= now ? ' within a minute' : ` at ${isoTime(workItem.at)}`;

@@ -10,6 +10,7 @@ import type { CountedTwins, TwinStatusCounts } from '../store/twins/twin-store.t
 import { auditName } from '../sync/resync/audit.ts';
 import { hubSyncOverview, policyOverviews } from '../sync/resync/sync-overview.ts';
 import { DAY_MS, dayOf } from '../time/day.ts';
+import { type EpochMs, plus } from '../time/epoch-ms.ts';
 import { TWIN_STATUSES } from '../twin/snapshot/snapshot.ts';
 import { attentionPage, pageOf } from './attention-page.ts';
 import { answeringErrors, type HttpHandler, isoTime, jsonAnswer } from './http-answer.ts';
@@ -56,7 +57,7 @@ export function fleetStatus(instance: Instance): HttpHandler {
       stores.conditions.read(now),
       stores.unknownHubs.list(),
       stores.unknownSources.list(),
-      stores.letterHours.beyond(now - LETTER_DAYS * DAY_MS),
+      stores.letterHours.beyond(plus(now, -LETTER_DAYS * DAY_MS)),
       attentionPage(stores.twins, hosts, page),
       stores.budgets.used(dayOf(now)),
       stores.statistics.recent(now),
@@ -128,7 +129,7 @@ function describeSync(...facts: Parameters<typeof hubSyncOverview>) {
   };
 }
 
-function describePolicies(fleet: Fleet, control: Control, looked: ReadonlyMap<string, Looked>, now: number) {
+function describePolicies(fleet: Fleet, control: Control, looked: ReadonlyMap<string, Looked>, now: EpochMs) {
   const counted = new Map([...looked.values()].map((found) => [found.hub.host, found.counted]));
   return policyOverviews(fleet, control, counted, now).map(({ since, pause, ...policy }) => ({
     ...policy,
@@ -146,8 +147,8 @@ function describeOverride(override: Override<unknown> | undefined) {
 }
 
 /** From the beginning of a day on, because counting reads the keys only, which hold the day. */
-async function countLetters({ stores }: Instance, now: number) {
-  const since = now - LETTER_DAYS * DAY_MS;
+async function countLetters({ stores }: Instance, now: EpochMs) {
+  const since = plus(now, -LETTER_DAYS * DAY_MS);
   return {
     since: dayOf(since),
     ...(await stores.deadLetters.count(since, MOST_LETTERS)),

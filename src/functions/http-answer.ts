@@ -1,5 +1,6 @@
 import type { HttpRequest, HttpResponseInit, InvocationContext } from '@azure/functions';
 import { BerthError, ERRORS } from '../errors.ts';
+import type { EpochMs } from '../time/epoch-ms.ts';
 
 export type HttpHandler = (request: HttpRequest, context: InvocationContext) => Promise<HttpResponseInit>;
 
@@ -59,6 +60,6 @@ function errorBody(
 }
 
 /** A time as people and programs read it; null where there is none. */
-export function isoTime(ms: number | undefined): string | null {
-  return ms === undefined ? null : new Date(ms).toISOString();
+export function isoTime(at: EpochMs | undefined): string | null {
+  return at === undefined ? null : new Date(at).toISOString();
 }

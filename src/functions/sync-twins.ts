@@ -6,6 +6,7 @@ import type { Environment } from '../settings/settings.ts';
 import { type BatchEvent, type BatchSummary, takeBatch } from '../sync/events/batch.ts';
 import { keepDeadLetters } from '../sync/events/dead-letter-keeper.ts';
 import { Reconciler } from '../sync/reconcile/reconciler.ts';
+import { type EpochMs, plus } from '../time/epoch-ms.ts';
 
 /** A batch ends within this time; what would wait longer is due. */
 const BATCH_MS = 20_000;
@@ -42,7 +43,7 @@ export function syncTwins(
 ): (events: unknown, context: InvocationContext) => Promise<void> {
   return async (events, context) => {
     // The last call to a hub may take its whole deadline.
-    const until = instance.now() + BATCH_MS - HUB_DEADLINE_MS;
+    const until = plus(instance.now(), BATCH_MS - HUB_DEADLINE_MS);
     const fleet = instance.fleet.current();
     const { stores } = instance;
     const received = receivedEvents(events, context, instance.now());
@@ -67,7 +68,7 @@ export function syncTwins(
   };
 }
 
-function warnOfLateEvents(received: readonly BatchEvent[], now: number, context: InvocationContext): void {
+function warnOfLateEvents(received: readonly BatchEvent[], now: EpochMs, context: InvocationContext): void {
   const ageMs = Math.max(0, ...received.map(({ enqueuedAt }) => now - Date.parse(enqueuedAt)));
   if (ageMs <= LATE_MS) return;
   const [{ partition } = { partition: 'unknown' }] = received;
@@ -94,7 +95,7 @@ function isNotable({ deadLetters, onlyCounted, unknownHubs, unknownSources, twin
 function receivedEvents(
   events: unknown,
   { triggerMetadata }: InvocationContext,
-  now: number,
+  now: EpochMs,
 ): readonly BatchEvent[] {
   const bodies: readonly unknown[] = Array.isArray(events) ? events : [events];
   const system = list(triggerMetadata?.systemPropertiesArray);

@@ -9,6 +9,7 @@ import {
   twinUpdatesPerSecond,
 } from '../iot-hub/throttles.ts';
 import { untilTomorrow } from '../time/day.ts';
+import { type EpochMs, laterOf, plus } from '../time/epoch-ms.ts';
 import { DailyBudget, type DailyCounts } from './daily-budget.ts';
 import type { HubPauses } from './hub-pauses.ts';
 import { TokenBucket } from './token-bucket.ts';
@@ -27,8 +28,8 @@ export interface Permit {
 /** The operation may not be made now. */
 export interface NoPermit {
   readonly kind: 'noPermit';
-  /** When it is worth asking again, ms since the epoch. */
-  readonly at: number;
+  /** When it is worth asking again. */
+  readonly at: EpochMs;
   readonly why: string;
   /** The messages of the day are used up. */
   readonly isQuota: boolean;
@@ -37,11 +38,11 @@ export interface NoPermit {
 /** Keeps the calls to hubs below what they may cost. `budgetHubs` asks it before every call. */
 export interface HubBudget {
   /**
-   * Waits for the permit of an operation, if it comes before `until` (ms since the epoch).
+   * Waits for the permit of an operation, if it comes before `until`.
    *
    * @throws BerthError `BERTH_STORE_UNAVAILABLE` where the day's messages cannot be counted.
    */
-  permit(hub: Hub, operation: PermittedOperation, until: number): Promise<Permit | NoPermit>;
+  permit(hub: Hub, operation: PermittedOperation, until: EpochMs): Promise<Permit | NoPermit>;
 }
 
 /**
@@ -71,7 +72,7 @@ export interface ShareOptions {
   readonly part: number;
   readonly counts: DailyCounts;
   readonly pauses: HubPauses;
-  readonly now: () => number;
+  readonly now: () => EpochMs;
   readonly wait: (ms: number) => Promise<void>;
 }
 
@@ -85,7 +86,7 @@ export class BudgetShare implements HubBudget {
     this.#options = options;
   }
 
-  async permit(hub: Hub, operation: PermittedOperation, until: number): Promise<Permit | NoPermit> {
+  async permit(hub: Hub, operation: PermittedOperation, until: EpochMs): Promise<Permit | NoPermit> {
     if (operation === 'statistics') return this.#permitStatistics(hub);
     const { now, wait } = this.#options;
     const paused = this.#paused(hub, until);
@@ -110,10 +111,10 @@ export class BudgetShare implements HubBudget {
     return GRANTED;
   }
 
-  #paused({ host }: Hub, until: number): NoPermit | undefined {
+  #paused({ host }: Hub, until: EpochMs): NoPermit | undefined {
     const { pauses, now } = this.#options;
     const pause = pauses.of(host, now());
-    return pause === undefined ? undefined : later(Math.max(pause.until, until), pause.why, pause.isQuota);
+    return pause === undefined ? undefined : later(laterOf(pause.until, until), pause.why, pause.isQuota);
   }
 
   #bucket(hub: Hub, operation: HubOperation): TokenBucket {
@@ -150,12 +151,12 @@ export function dailyLimit(hub: Pick<Hub, 'tier' | 'units' | 'budget'>, part: nu
 
 const GRANTED: Permit = { kind: 'granted' };
 
-function later(at: number, why: string, isQuota = false): NoPermit {
+function later(at: EpochMs, why: string, isQuota = false): NoPermit {
   return { kind: 'noPermit', at, why, isQuota };
 }
 
-function spent(now: number): NoPermit {
-  return later(now + untilTomorrow(now), 'the budget of messages a day is used up', true);
+function spent(now: EpochMs): NoPermit {
+  return later(plus(now, untilTomorrow(now)), 'the budget of messages a day is used up', true);
 }
 
 /** What the hub allows a second. */
@@ -173,6 +174,6 @@ function rateOf(hub: Pick<Hub, 'tier' | 'units'>, operation: HubOperation): numb
 }
 
 /** For whom no part is known: nothing may be asked of any hub. */
-export function noBudget(why: string, retryMs: number, now: () => number): HubBudget {
-  return { permit: async () => later(now() + retryMs, why) };
+export function noBudget(why: string, retryMs: number, now: () => EpochMs): HubBudget {
+  return { permit: async () => later(plus(now(), retryMs), why) };
 }

@@ -1,6 +1,7 @@
 import type { Fleet } from '../fleet/fleet.ts';
 import type { HostName } from '../iot-hub/host-name.ts';
 import type { JsonObject } from '../json/json.ts';
+import { type EpochMs, plus } from '../time/epoch-ms.ts';
 import type { Twin, TwinId } from '../twin/snapshot/twin.ts';
 import type { HubBudget, NoPermit, PermittedOperation } from './budget.ts';
 import type { ActivityPage, ActivityQuestion, HubPort, IdentityStatus, TwinKind, TwinPage } from './port.ts';
@@ -50,10 +51,9 @@ export interface BudgetOptions {
   /** Tells the limits of each hub. A hub that it does not list gets no permit. */
   readonly fleet: Pick<Fleet, 'hubByHost'>;
   readonly budget: HubBudget;
-  /** No permit is granted after this time, and none is waited for beyond it, ms since the epoch. */
-  readonly until: number;
-  /** Milliseconds since the epoch. */
-  readonly now: () => number;
+  /** No permit is granted after this time, and none is waited for beyond it. */
+  readonly until: EpochMs;
+  readonly now: () => EpochMs;
 }
 
 /** When a permit for an unknown hub is worth asking for again: a new fleet file may list it. */
@@ -75,7 +75,7 @@ export function budgetHubs(hubs: HubPort, { fleet, budget, until, now }: BudgetO
     const hub = fleet.hubByHost.get(host);
     if (hub === undefined) {
       const why = `the fleet file does not list ${host}`;
-      return { kind: 'noPermit', at: now() + UNKNOWN_HUB_MS, why, isQuota: false };
+      return { kind: 'noPermit', at: plus(now(), UNKNOWN_HUB_MS), why, isQuota: false };
     }
     const permitted = await budget.permit(hub, operation, until);
     return permitted.kind === 'noPermit' ? permitted : undefined;

@@ -1,5 +1,6 @@
 import type { HostName } from '../iot-hub/host-name.ts';
 import { dayOf } from '../time/day.ts';
+import type { EpochMs } from '../time/epoch-ms.ts';
 
 /** Where the messages of a day are counted, for all instances. */
 export interface DailyCounts {
@@ -41,7 +42,7 @@ export class DailyBudget {
   }
 
   /** Takes so many messages of the day; false, and nothing is taken, where they are spent. */
-  take(messages: number, now: number): Promise<boolean> {
+  take(messages: number, now: EpochMs): Promise<boolean> {
     // One after the other: a block that is on its way serves those who wait.
     const taken = this.#asking.then(() => this.#take(messages, now));
     this.#asking = taken.catch(() => {});
@@ -49,11 +50,11 @@ export class DailyBudget {
   }
 
   /** Whether it is known already, and needs no asking, that so many are no more to be had on this day. */
-  isSpent(messages: number, now: number): boolean {
+  isSpent(messages: number, now: EpochMs): boolean {
     return this.#isSpent && this.#granted < messages && this.#day === dayOf(now);
   }
 
-  async #take(messages: number, now: number): Promise<boolean> {
+  async #take(messages: number, now: EpochMs): Promise<boolean> {
     const day = dayOf(now);
     if (day !== this.#day) {
       this.#day = day;

@@ -1,3 +1,4 @@
+import { type EpochMs, plus } from '../time/epoch-ms.ts';
 import { type Instant, millisecondsOf } from '../time/instant.ts';
 
 /** Smaller differences are the way of the answer, and the resolution of `Date`, which is a second. */
@@ -8,11 +9,11 @@ const LEAST_MS = 5_000;
  * clock is an hour fast must not take a minute for over.
  */
 export class HubClock {
-  readonly #now: () => number;
+  readonly #now: () => EpochMs;
   #differenceMs = 0;
 
-  /** @param now this instance's own clock, ms since the epoch. */
-  constructor(now: () => number) {
+  /** @param now this instance's own clock. */
+  constructor(now: () => EpochMs) {
     this.#now = now;
   }
 
@@ -23,6 +24,6 @@ export class HubClock {
     this.#differenceMs = Math.abs(differenceMs) < LEAST_MS ? 0 : differenceMs;
   }
 
-  /** Milliseconds since the epoch; until a hub has answered, the instance's own clock. */
-  readonly now = (): number => this.#now() + this.#differenceMs;
+  /** Until a hub has answered, the instance's own clock. */
+  readonly now = (): EpochMs => plus(this.#now(), this.#differenceMs);
 }

@@ -1,5 +1,6 @@
 import type { HostName } from '../iot-hub/host-name.ts';
 import { untilTomorrow } from '../time/day.ts';
+import { type EpochMs, plus } from '../time/epoch-ms.ts';
 import type { HubError, HubErrorCode } from './port.ts';
 
 const FIRST_MS = 2_000;
@@ -8,8 +9,7 @@ const LONGEST_MS = 5 * 60_000;
 const DOWN_AFTER = 3;
 
 export interface HubPause {
-  /** Ms since the epoch. */
-  readonly until: number;
+  readonly until: EpochMs;
   readonly why: string;
   /** The day's messages of the whole hub are used up. */
   readonly isQuota: boolean;
@@ -37,17 +37,17 @@ export class HubPauses {
     this.#random = random;
   }
 
-  of(host: HostName, now: number): HubPause | undefined {
+  of(host: HostName, now: EpochMs): HubPause | undefined {
     const pause = this.#hubs.get(host)?.pause;
     return pause !== undefined && now < pause.until ? pause : undefined;
   }
 
   /** A call that was under way when a pause began does not end it. */
-  succeeded(host: HostName, now: number): void {
+  succeeded(host: HostName, now: EpochMs): void {
     if (this.#hubs.size > 0 && this.of(host, now) === undefined) this.#hubs.delete(host);
   }
 
-  failed(host: HostName, error: HubError, now: number): void {
+  failed(host: HostName, error: HubError, now: EpochMs): void {
     // It has answered, and knows what it wants.
     if (ANSWERS.has(error.code)) {
       this.succeeded(host, now);
@@ -67,7 +67,7 @@ export class HubPauses {
     const ms = reason.isQuota
       ? untilTomorrow(now) + LONGEST_MS * spread
       : Math.min(asked, LONGEST_MS) * (1 + spread / 4);
-    const until = Math.ceil(now + ms);
+    const until = plus(now, Math.ceil(ms));
     this.#hubs.set(host, { pause: { ...reason, until }, times: before.times + 1, failures });
   }
 }

@@ -1,4 +1,5 @@
 import type { HostName } from '../iot-hub/host-name.ts';
+import type { EpochMs } from '../time/epoch-ms.ts';
 import type { Instant } from '../time/instant.ts';
 import type { HubClock } from './hub-clock.ts';
 import type { HubPauses } from './hub-pauses.ts';
@@ -10,7 +11,7 @@ export type HubCall = 'reads' | 'writes' | 'queries' | 'failed';
 export interface WatchOptions {
   readonly pauses: HubPauses;
   readonly count: (host: HostName, call: HubCall) => void;
-  readonly now: () => number;
+  readonly now: () => EpochMs;
   /** Learns the hubs' clock from their answers. */
   readonly clock?: Pick<HubClock, 'observe'>;
 }

@@ -1,9 +1,9 @@
 import { type Conditions, NO_CONDITIONS } from '../allocation/conditions.ts';
+import type { EpochMs } from '../time/epoch-ms.ts';
 
 export interface ConditionsCacheOptions {
-  readonly read: (now: number) => Promise<Conditions>;
-  /** Milliseconds since the epoch. */
-  readonly now: () => number;
+  readonly read: (now: EpochMs) => Promise<Conditions>;
+  readonly now: () => EpochMs;
 }
 
 export const REFRESH_EVERY_MS = 20_000;

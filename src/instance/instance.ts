@@ -28,6 +28,7 @@ import { openStores, type Stores } from '../store/stores.ts';
 import { openTables, type Tables } from '../store/tables/tables.ts';
 import { WriteGate } from '../sync/reconcile/write-gate.ts';
 import { DAY_MS, dayOf } from '../time/day.ts';
+import { type EpochMs, plus, systemTime } from '../time/epoch-ms.ts';
 import { NO_REDACTION, type Redaction } from '../twin/events/redact.ts';
 import { ConditionsCache, REFRESH_EVERY_MS } from './conditions-cache.ts';
 import { FleetInForce } from './fleet-in-force.ts';
@@ -50,7 +51,7 @@ export interface InstanceOptions {
   readonly directory: string;
   /** When the package was built, ISO 8601. */
   readonly build: string;
-  readonly now?: () => number;
+  readonly now?: () => EpochMs;
   /** How calls to hubs wait for their budget; default a timer. */
   readonly wait?: (ms: number) => Promise<void>;
   readonly log?: Log;
@@ -68,7 +69,7 @@ export interface HubsOptions extends Omit<BudgetOptions, 'now'> {
  */
 export class Instance {
   readonly log: Log;
-  readonly now: () => number;
+  readonly now: () => EpochMs;
   readonly fleet: FleetInForce;
   readonly conditions: ConditionsCache;
   readonly receipts: ReceiptBuffer;
@@ -96,7 +97,7 @@ export class Instance {
   constructor(options: InstanceOptions) {
     this.#options = options;
     this.log = options.log ?? consoleLog;
-    this.now = options.now ?? Date.now;
+    this.now = options.now ?? systemTime;
     this.hubClock = new HubClock(this.now);
     this.newerFormats = new NewerFormats({ now: this.now, log: this.log });
     this.fleet = new FleetInForce({
@@ -217,12 +218,12 @@ export class Instance {
     if (Math.random() > 1 / FORGET_EVERY) return;
     try {
       await this.stores.statistics.forget(this.now());
-      const before = this.now() - LETTERS_KEPT_MS;
+      const before = plus(this.now(), -LETTERS_KEPT_MS);
       for (const counts of [this.stores.letterHours, this.stores.unknownHubs, this.stores.unknownSources]) {
         await counts.forget(before);
       }
       for (const days of [2, 3, 4]) {
-        const day = dayOf(this.now() - days * DAY_MS);
+        const day = dayOf(plus(this.now(), -days * DAY_MS));
         await this.stores.budgets.forget(day);
       }
     } catch {

@@ -1,17 +1,17 @@
 import type { NewerFormat } from '../json/document-format.ts';
 import type { MetNewerFormat } from '../store/tables/newer-format.ts';
+import type { EpochMs } from '../time/epoch-ms.ts';
 import type { Log } from './log.ts';
 
 /** A format that is newer than this package, and how often and when this instance has met it. */
 export interface NewerFormatSeen extends NewerFormat {
   readonly times: number;
-  /** Milliseconds since the epoch, as the next one. */
-  readonly since: number;
-  readonly lastAt: number;
+  readonly since: EpochMs;
+  readonly lastAt: EpochMs;
 }
 
 export interface NewerFormatsOptions {
-  readonly now: () => number;
+  readonly now: () => EpochMs;
   readonly log: Log;
 }
 
@@ -21,7 +21,7 @@ const LASTS_MS = 10 * 60_000;
 const LINE_EVERY_MS = 60_000;
 
 interface Entry extends NewerFormatSeen {
-  readonly loggedAt: number;
+  readonly loggedAt: EpochMs;
   /** Met since the last line of the log. */
   readonly unlogged: number;
 }
@@ -68,6 +68,6 @@ export class NewerFormats {
   }
 }
 
-function isOver({ lastAt }: NewerFormatSeen, now: number): boolean {
+function isOver({ lastAt }: NewerFormatSeen, now: EpochMs): boolean {
   return now - lastAt > LASTS_MS;
 }

@@ -1,4 +1,5 @@
 import { type Environment, twinEvents } from '../settings/settings.ts';
+import { EPOCH, type EpochMs, plus } from '../time/epoch-ms.ts';
 import type { Log } from './log.ts';
 
 export interface PartitionCountOptions {
@@ -6,7 +7,7 @@ export interface PartitionCountOptions {
   readonly ask: () => Promise<number | undefined>;
   /** What the setting says. */
   readonly fallback: number | undefined;
-  readonly now: () => number;
+  readonly now: () => EpochMs;
   readonly log: Log;
 }
 
@@ -21,7 +22,7 @@ const RETRY_MS = 60_000;
 export class PartitionCount {
   readonly #options: PartitionCountOptions;
   #count: number | undefined;
-  #askAfter = 0;
+  #askAfter = EPOCH;
   #asking: Promise<void> | undefined;
 
   constructor(options: PartitionCountOptions) {
@@ -32,7 +33,7 @@ export class PartitionCount {
   async atLeast(partition: number): Promise<number | undefined> {
     const { now, fallback } = this.#options;
     const isKnown = this.#count !== undefined && partition < this.#count;
-    if (now() >= this.#askAfter || (!isKnown && now() >= this.#askAfter - FRESH_MS + RETRY_MS)) {
+    if (now() >= this.#askAfter || (!isKnown && now() >= plus(this.#askAfter, RETRY_MS - FRESH_MS))) {
       this.#asking ??= this.#ask().finally(() => {
         this.#asking = undefined;
       });
@@ -46,11 +47,11 @@ export class PartitionCount {
     try {
       const count = await ask();
       if (count !== undefined) this.#count = count;
-      this.#askAfter = now() + (count === undefined ? RETRY_MS : FRESH_MS);
+      this.#askAfter = plus(now(), count === undefined ? RETRY_MS : FRESH_MS);
     } catch (error) {
       // Names only: the message of a credential error may quote what the identity endpoint said.
       log('warn', 'partitionsUnknown', { reason: error instanceof Error ? error.name : 'error' });
-      this.#askAfter = now() + RETRY_MS;
+      this.#askAfter = plus(now(), RETRY_MS);
     }
   }
 }

@@ -3,14 +3,15 @@ import type { Fleet } from '../fleet/fleet.ts';
 import type { HubBudget } from '../hub/budget.ts';
 import type { JsonValue } from '../json/json.ts';
 import type { SyncContext } from '../sync/reconcile/sync-context.ts';
+import type { EpochMs } from '../time/epoch-ms.ts';
 import type { Instance } from './instance.ts';
 
 export interface InvocationOptions {
   readonly fleet: Fleet;
   /** The part of the hubs' budgets that the invocation has. */
   readonly budget: HubBudget;
-  /** When it stops asking hubs, ms since the epoch. */
-  readonly until: number;
+  /** When it stops asking hubs. */
+  readonly until: EpochMs;
   /** Writes a line to the log of the invocation. */
   readonly warn: (line: string) => void;
 }

@@ -1,3 +1,5 @@
+import { type EpochMs, epochMs, plus } from './epoch-ms.ts';
+
 /**
  * A moment in UTC with the hub's 100 ns resolution, always in the one form `2022-06-01T22:27:50.2612586Z`, so
  * that comparing two as texts compares them as 100 ns integers. The hub itself writes several forms for one
@@ -28,13 +30,14 @@ export function parseInstant(text: unknown): Instant | undefined {
 /** The hub's own "never": what a section without a change carries. */
 export const NEVER = '0001-01-01T00:00:00.0000000Z' as Instant;
 
-export function instantOf(ms: number): Instant {
-  return `${new Date(ms).toISOString().slice(0, -1)}0000Z` as Instant;
+/** @throws RangeError for a time outside of what `Date` can hold */
+export function instantOf(at: EpochMs): Instant {
+  return `${new Date(at).toISOString().slice(0, -1)}0000Z` as Instant;
 }
 
-/** Milliseconds since the epoch, ticks cut off. */
-export function millisecondsOf(instant: Instant): number {
-  return Date.parse(`${instant.slice(0, 23)}Z`);
+/** The instant without its ticks. */
+export function millisecondsOf(instant: Instant): EpochMs {
+  return epochMs(Date.parse(`${instant.slice(0, 23)}Z`));
 }
 
 /**
@@ -45,7 +48,7 @@ const MOST_AHEAD_MS = 5 * 60_000;
 
 /** The latest time that is believed where the hub's own clock says `hubTime`. */
 export function latestBelievable(hubTime: Instant): Instant {
-  return instantOf(millisecondsOf(hubTime) + MOST_AHEAD_MS);
+  return instantOf(plus(millisecondsOf(hubTime), MOST_AHEAD_MS));
 }
 
 export function latest(first: Instant, ...others: readonly Instant[]): Instant {

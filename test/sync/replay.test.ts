@@ -3,13 +3,14 @@ import type { KeptLetter } from '../../src/store/dead-letters/dead-letter-store.
 import { eventContext } from '../../src/sync/events/batch.ts';
 import { replay } from '../../src/sync/events/replay.ts';
 import { markForRead } from '../../src/sync/reconcile/mark-for-read.ts';
+import { plus } from '../../src/time/epoch-ms.ts';
 import { instantOf } from '../../src/time/instant.ts';
 import type { TwinId } from '../../src/twin/snapshot/twin.ts';
 import { letterOf } from '../store/letters.ts';
 import { at, fleetOf, ID, snapshotOf, T0 } from '../twin/twins.ts';
 import { MemoryTwinStore } from './memory-store.ts';
 
-const NOW = T0 + 3_600_000;
+const NOW = plus(T0, 3_600_000);
 const context = eventContext({
   fleet: fleetOf({ policies: [{ name: 'p', desired: { a: 1 } }] }),
   hosts: [ID.host],

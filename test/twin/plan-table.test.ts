@@ -1,5 +1,6 @@
 import { describe, expect, test } from '@jest/globals';
 import type { JsonObject, JsonValue } from '../../src/json/json.ts';
+import { plus } from '../../src/time/epoch-ms.ts';
 import { type Plan, plan } from '../../src/twin/plan/plan.ts';
 import { NO_HISTORY, type PathHistory } from '../../src/twin/snapshot/snapshot.ts';
 import { at, fleetOf, ID, snapshotOf, T0 } from './twins.ts';
@@ -1812,7 +1813,7 @@ function look(given: Given, paths?: Plan['paths']): Plan {
       activity:
         given.life?.askedAt === undefined
           ? undefined
-          : { askedAt: T0 + given.life.askedAt * 1_000, asks: given.life.asks ?? 1, isConnected: false },
+          : { askedAt: plus(T0, given.life.askedAt * 1_000), asks: given.life.asks ?? 1, isConnected: false },
       paths:
         paths ??
         Object.fromEntries(
@@ -1834,7 +1835,7 @@ function look(given: Given, paths?: Plan['paths']): Plan {
       if (until === undefined) return undefined;
       return until === 'paused'
         ? { why: 'paused', until: undefined }
-        : { why: 'not reached', until: T0 + until * 1_000 };
+        : { why: 'not reached', until: plus(T0, until * 1_000) };
     },
     now: T0,
   });
@@ -1868,7 +1869,7 @@ function historyOf(history: History, hashOf: (name: string) => string): PathHist
     })),
     foreign: foreign.map(at),
     configuration,
-    contestedUntil: contestedUntil === undefined ? undefined : T0 + contestedUntil * 1_000,
+    contestedUntil: contestedUntil === undefined ? undefined : plus(T0, contestedUntil * 1_000),
     rejected: rejected.map(({ by, value }) => ({ policy: hashOf(by), value, why: 'no' })),
   };
 }

@@ -4,6 +4,7 @@ import { limitFunction } from 'p-limit';
 import type { ErrorCode } from '../../errors.ts';
 import { hostName, shortName } from '../../iot-hub/host-name.ts';
 import { DAY_MS, dayOf } from '../../time/day.ts';
+import { type EpochMs, plus } from '../../time/epoch-ms.ts';
 import { identityIn } from '../../twin/events/event.ts';
 import type { Row, Table } from '../tables/tables.ts';
 import { DIGEST_DIGITS, type LetterKey, letterId, letterKey, letterRange } from './dead-letter-id.ts';
@@ -47,10 +48,10 @@ export interface LetterSummary {
   readonly moduleId: string | undefined;
 }
 
-/** Which letters; what is undefined does not matter. Times in ms since the epoch, `until` not included. */
+/** Which letters; what is undefined does not matter; `until` is not included. */
 export interface LetterFilter {
-  readonly since?: number | undefined;
-  readonly until?: number | undefined;
+  readonly since?: EpochMs | undefined;
+  readonly until?: EpochMs | undefined;
   readonly code?: ErrorCode | undefined;
   /** The short name, as events carry it. */
   readonly hubName?: string | undefined;
@@ -162,14 +163,14 @@ export class DeadLetterStore {
    * @param seen told how many letters match so far.
    */
   async newest(
-    filter: LetterFilter & { readonly since: number; readonly until: number },
+    filter: LetterFilter & { readonly since: EpochMs; readonly until: EpochMs },
     limit: number,
     seen: (letters: number) => void = () => {},
   ): Promise<NewestLetters> {
     const oldest = await this.#oldestDay();
     const letters: LetterSummary[] = [];
     let found = 0;
-    for (let time = filter.until; oldest !== undefined; time -= DAY_MS) {
+    for (let time = filter.until; oldest !== undefined; time = plus(time, -DAY_MS)) {
       const day = dayOf(time);
       if (day < oldest || day < dayOf(filter.since)) break;
       const room = limit - letters.length;
@@ -188,7 +189,7 @@ export class DeadLetterStore {
   }
 
   /** How many there are from the day of a time on, counted up to a limit. Reads keys only. */
-  async count(since: number, limit: number): Promise<{ readonly count: number; readonly more: boolean }> {
+  async count(since: EpochMs, limit: number): Promise<{ readonly count: number; readonly more: boolean }> {
     let count = 0;
     for await (const page of this.#table.scan({ partitions: [dayOf(since), LAST], select: [] })) {
       count += page.length;
@@ -198,7 +199,7 @@ export class DeadLetterStore {
   }
 
   /** Deletes the oldest letters that came before the day of a time, a page at most. Answers how many. */
-  async forget(before: number): Promise<number> {
+  async forget(before: EpochMs): Promise<number> {
     for await (const page of this.#table.scan({ partitions: [FIRST, dayOf(before)], select: [] })) {
       if (page.length === 0) continue;
       await this.delete(page.map(({ partitionKey, rowKey }) => ({ day: partitionKey, rowKey })));

@@ -1,5 +1,6 @@
 import type { TransactionAction } from '@azure/data-tables';
 import { sha256Hex } from '../../json/hash.ts';
+import type { EpochMs } from '../../time/epoch-ms.ts';
 import { escapeId, prefixRange } from '../tables/keys.ts';
 import { untilStored } from '../tables/optimistic.ts';
 import type { Row, Table } from '../tables/tables.ts';
@@ -14,8 +15,7 @@ export type EventCount<Name extends string> = CountedEvents<Name> & {
 
 /** Who counts, and when. */
 export interface Counting {
-  /** Milliseconds since the epoch. */
-  readonly now: number;
+  readonly now: EpochMs;
   /** The partition of the Event Hub: it has rows of its own, so that partitions do not wait for each other. */
   readonly shard?: string;
   /** What is counted apart, such as an hour; sorts by time where it is one. */
@@ -90,8 +90,8 @@ export class EventCounts<Name extends string> {
     return [...sums.values()].sort((left, right) => right.events - left.events);
   }
 
-  /** Forgets what was counted last before a time, ms since the epoch; at most 100 rows at once. */
-  async forget(before: number, scopes?: readonly [from: string, to: string]): Promise<void> {
+  /** Forgets what was counted last before a time; at most 100 rows at once. */
+  async forget(before: EpochMs, scopes?: readonly [from: string, to: string]): Promise<void> {
     const old = (await this.#rows(scopes)).filter(({ properties: { lastAt } }) => {
       return !(lastAt instanceof Date) || lastAt.getTime() < before;
     });
@@ -109,7 +109,7 @@ export class EventCounts<Name extends string> {
     counts: readonly CountedEvents<Name>[],
     rows: ReadonlyMap<string, Row>,
     prefix: string,
-    now: number,
+    now: EpochMs,
   ): readonly TransactionAction[] {
     const sums = new Map<string, CountedEvents<Name>>();
     for (const count of counts) {

@@ -1,3 +1,4 @@
+import type { EpochMs } from '../../time/epoch-ms.ts';
 import { escapeId, prefixRange } from '../tables/keys.ts';
 import { untilStored } from '../tables/optimistic.ts';
 import type { Table } from '../tables/tables.ts';
@@ -30,7 +31,7 @@ export class LetterHours {
    * @param shard the partition of the Event Hub.
    * @throws BerthError `BERTH_STORE_UNAVAILABLE`
    */
-  async reserve(letters: number, shard: string, now: number): Promise<number> {
+  async reserve(letters: number, shard: string, now: EpochMs): Promise<number> {
     const hour = hourOf(now);
     const own = `${hour}|${escapeId(shard)}`;
     return untilStored(`The number of dead letters of ${hour}`, async () => {
@@ -46,17 +47,17 @@ export class LetterHours {
   }
 
   /** Adds to what is known of the letters that were too many. */
-  addBeyond(counts: readonly LetterCount[], shard: string, now: number): Promise<void> {
+  addBeyond(counts: readonly LetterCount[], shard: string, now: EpochMs): Promise<void> {
     return this.#beyond.add(counts, { now, shard, scope: hourOf(now) });
   }
 
-  /** What was too many since the hour of a time, ms since the epoch; the greatest numbers first. */
-  beyond(since: number): Promise<readonly EventCount<'hub' | 'source' | 'code'>[]> {
+  /** What was too many since the hour of a time; the greatest numbers first. */
+  beyond(since: EpochMs): Promise<readonly EventCount<'hub' | 'source' | 'code'>[]> {
     return this.#beyond.list([hourOf(since), '~']);
   }
 
-  /** Forgets hours before a time, ms since the epoch. */
-  async forget(before: number): Promise<void> {
+  /** Forgets hours before a time. */
+  async forget(before: EpochMs): Promise<void> {
     await this.#beyond.forget(before, ['0', hourOf(before)]);
     const range = ['0', hourOf(before)] as const;
     for (const { rowKey } of await this.#table.list({ partitionKey: PARTITION, range, select: [] })) {
@@ -65,6 +66,6 @@ export class LetterHours {
   }
 }
 
-function hourOf(ms: number): string {
-  return new Date(ms).toISOString().slice(0, 13);
+function hourOf(at: EpochMs): string {
+  return new Date(at).toISOString().slice(0, 13);
 }

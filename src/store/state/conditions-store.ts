@@ -3,6 +3,7 @@ import type { Conditions, HubConditions, Overrides } from '../../allocation/cond
 import { HUB_STATES } from '../../fleet/hub-state.ts';
 import type { HostName } from '../../iot-hub/host-name.ts';
 import type { DocumentFormat } from '../../json/document-format.ts';
+import { type EpochMs, epochMsOf } from '../../time/epoch-ms.ts';
 import { NewerFormatError, type OnNewerFormat } from '../tables/newer-format.ts';
 import { type DocumentColumns, StoredDocuments } from '../tables/stored-documents.ts';
 import type { Row, Table } from '../tables/tables.ts';
@@ -57,10 +58,10 @@ export class ConditionsStore {
     this.#causes = new StoredDocuments(CAUSE_FORMAT, onNewer, PLAIN);
   }
 
-  async read(now: number): Promise<Conditions> {
+  async read(now: EpochMs): Promise<Conditions> {
     const rows = await this.#table.list({ partitionKey: PARTITION });
     const hubs = new Map<HostName, HubConditions>();
-    const causes = new Map<string, number>();
+    const causes = new Map<string, EpochMs>();
     for (const row of rows) {
       const [kind, ...rest] = row.rowKey.split('|');
       const name = rest.join('|');
@@ -73,7 +74,7 @@ export class ConditionsStore {
         hubs.set(hub as HostName, { ...known, overrides });
       }
       const cause = kind === 'cause' ? this.#causes.read(row, row.rowKey) : undefined;
-      if (cause?.kind === 'known') causes.set(name, cause.value.since.getTime());
+      if (cause?.kind === 'known') causes.set(name, epochMsOf(cause.value.since));
     }
     return { loadedAt: now, hubs, causes };
   }
@@ -105,7 +106,7 @@ export class ConditionsStore {
   }
 
   /** Records a successful statistics call. */
-  async recordCount(host: HostName, devices: number, now: number): Promise<void> {
+  async recordCount(host: HostName, devices: number, now: EpochMs): Promise<void> {
     await this.#record(host, () => ({ devices, countedAt: new Date(now), failures: 0 }));
   }
 
@@ -115,7 +116,7 @@ export class ConditionsStore {
   }
 
   /** Records when causes of moves were first seen, and forgets those that are over. */
-  async recordCauses(current: readonly string[], known: Conditions, now: number): Promise<void> {
+  async recordCauses(current: readonly string[], known: Conditions, now: EpochMs): Promise<void> {
     for (const cause of current) {
       if (known.causes.has(cause)) continue;
       await this.#table.update(PARTITION, `cause|${cause}`, (row) => {
@@ -145,7 +146,7 @@ export class ConditionsStore {
     if (read.kind !== 'known') return {};
     const { devices, countedAt, failures } = read.value;
     if (devices === undefined || countedAt === undefined) return { failures };
-    return { devices: { count: devices, countedAt: countedAt.getTime() }, failures };
+    return { devices: { count: devices, countedAt: epochMsOf(countedAt) }, failures };
   }
 
   #overrideIn(part: string, row: Row): Overrides {
@@ -163,7 +164,7 @@ const OVERRIDABLE = ['state', 'weight'] as const;
 
 /** Nothing for a value that cannot be used. */
 function overrideOf(part: string, { value, author, reason, expiresAt }: StoredOverride): Overrides {
-  const set = { author, reason, expiresAt: expiresAt.getTime() };
+  const set = { author, reason, expiresAt: epochMsOf(expiresAt) };
   const state = HUB_STATES.find((each) => each === value);
   const weight = Number(value);
   if (part === 'state' && state !== undefined) return { state: { value: state, ...set } };

@@ -1,3 +1,4 @@
+import { EPOCH, type EpochMs, epochMsOf, plus } from '../../time/epoch-ms.ts';
 import type { Table } from '../tables/tables.ts';
 
 const PARTITION = 'leases';
@@ -16,11 +17,11 @@ export class Lease {
   }
 
   /** Takes the lease for so long, unless somebody else holds it. A holder may take it again. */
-  async take(now: number, ms: number): Promise<boolean> {
+  async take(now: EpochMs, ms: number): Promise<boolean> {
     const row = await this.#table.get(PARTITION, this.#name);
-    const until = row?.properties.until instanceof Date ? row.properties.until.getTime() : 0;
+    const until = row?.properties.until instanceof Date ? epochMsOf(row.properties.until) : EPOCH;
     if (until > now && row?.properties.owner !== this.#owner) return false;
-    const taken = { owner: this.#owner, until: new Date(now + ms) };
+    const taken = { owner: this.#owner, until: new Date(plus(now, ms)) };
     return (await this.#table.putIfUnchanged(PARTITION, this.#name, taken, row?.etag)) === 'written';
   }
 
@@ -31,7 +32,7 @@ export class Lease {
     await this.#table.putIfUnchanged(
       PARTITION,
       this.#name,
-      { owner: this.#owner, until: new Date(0) },
+      { owner: this.#owner, until: new Date(EPOCH) },
       row.etag,
     );
   }

@@ -1,3 +1,4 @@
+import type { EpochMs } from '../../time/epoch-ms.ts';
 import { EventCounts } from '../dead-letters/event-counts.ts';
 import type { Table } from '../tables/tables.ts';
 
@@ -17,12 +18,12 @@ export class UnknownHubStore {
   }
 
   /** Adds to a hub's count. */
-  add(hubName: string, events: number, now: number): Promise<void> {
+  add(hubName: string, events: number, now: EpochMs): Promise<void> {
     return this.#counts.add([{ hubName, events }], { now });
   }
 
   /** Adds to the counts of several hubs. @param shard the partition of the Event Hub. */
-  addAll(hubs: ReadonlyMap<string, number>, shard: string, now: number): Promise<void> {
+  addAll(hubs: ReadonlyMap<string, number>, shard: string, now: EpochMs): Promise<void> {
     const counts = [...hubs].map(([hubName, events]) => ({ hubName, events }));
     return this.#counts.add(counts, { now, shard });
   }
@@ -32,8 +33,8 @@ export class UnknownHubStore {
     return this.#counts.list();
   }
 
-  /** Forgets hubs whose last event is older than a time, ms since the epoch. */
-  forget(before: number): Promise<void> {
+  /** Forgets hubs whose last event is older than a time. */
+  forget(before: EpochMs): Promise<void> {
     return this.#counts.forget(before);
   }
 }

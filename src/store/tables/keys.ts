@@ -1,5 +1,6 @@
 import type { HostName } from '../../iot-hub/host-name.ts';
 import { hash, sha256Hex } from '../../json/hash.ts';
+import { type EpochMs, plus } from '../../time/epoch-ms.ts';
 import { type TwinStatus, WORK_PRIORITIES, type WorkPriority } from '../../twin/snapshot/snapshot.ts';
 import type { TwinId } from '../../twin/snapshot/twin.ts';
 
@@ -45,14 +46,14 @@ export function moduleSnapshotPrefix(deviceId: string): string {
   return `s|${escapeId(deviceId)}|`;
 }
 
-export function workItemKey(id: TwinId, priority: WorkPriority, at: number): string {
+export function workItemKey(id: TwinId, priority: WorkPriority, at: EpochMs): string {
   return rowKey(`work|${WORK_PRIORITIES.indexOf(priority)}|${timeText(at)}`, id);
 }
 
 /** The range of a priority's work items whose time is not after `now`: from, and up to but not including. */
-export function workItemRange(priority: WorkPriority, now: number): readonly [from: string, to: string] {
+export function workItemRange(priority: WorkPriority, now: EpochMs): readonly [from: string, to: string] {
   const prefix = `work|${WORK_PRIORITIES.indexOf(priority)}|`;
-  return [prefix, `${prefix}${timeText(now + 1)}`];
+  return [prefix, `${prefix}${timeText(plus(now, 1))}`];
 }
 
 export function attentionKey(id: TwinId, state: TwinStatus): string {
@@ -88,7 +89,7 @@ function unescapeId(text: string): string {
   );
 }
 
-/** Milliseconds as text that sorts as a number until the year 33658. */
-function timeText(ms: number): string {
-  return String(Math.max(0, Math.floor(ms))).padStart(15, '0');
+/** A time as text that sorts as its number, until the year 33658. */
+function timeText(at: EpochMs): string {
+  return String(Math.max(0, Math.floor(at))).padStart(15, '0');
 }

@@ -1,4 +1,5 @@
 import type { HostName } from '../../iot-hub/host-name.ts';
+import { EPOCH, type EpochMs, earlierOf, epochMs, epochMsOf } from '../../time/epoch-ms.ts';
 import type { Instant } from '../../time/instant.ts';
 import type { Known } from '../../twin/events/apply-event.ts';
 import {
@@ -50,8 +51,7 @@ export interface WorkItemRow {
 export interface Attention {
   readonly id: TwinId;
   readonly status: TwinStatus;
-  /** Milliseconds since the epoch. */
-  readonly since: number;
+  readonly since: EpochMs;
   readonly why: string;
 }
 
@@ -64,8 +64,8 @@ export interface CountedTwins {
   readonly statuses: TwinStatusCounts;
   /** By the id of the policy. */
   readonly policies: Readonly<Record<string, PolicyStatusCounts>>;
-  /** When the oldest of the buckets was counted, ms since the epoch; undefined while one never was. */
-  readonly countedAt: number | undefined;
+  /** When the oldest of the buckets was counted; undefined while one never was. */
+  readonly countedAt: EpochMs | undefined;
 }
 
 /**
@@ -242,7 +242,7 @@ export class TwinStore {
   async dueItems(
     partition: PartitionKey,
     priority: WorkPriority,
-    now: number,
+    now: EpochMs,
     limit: number,
   ): Promise<readonly WorkItemRow[]> {
     const rows = await this.#table.list({
@@ -274,7 +274,7 @@ export class TwinStore {
     return rows.map((row) => ({
       id: twinIdOf(row),
       status: String(row.properties.status) as TwinStatus,
-      since: row.properties.since instanceof Date ? row.properties.since.getTime() : 0,
+      since: row.properties.since instanceof Date ? epochMsOf(row.properties.since) : EPOCH,
       why: String(row.properties.why),
       rowKey: row.rowKey,
     }));
@@ -284,7 +284,7 @@ export class TwinStore {
    * Counts the twins of a partition by status, keeps the counts with their time, and removes tombstones older
    * than `tombstonesBefore`.
    */
-  async count(partition: PartitionKey, now: number, tombstonesBefore: Instant): Promise<void> {
+  async count(partition: PartitionKey, now: EpochMs, tombstonesBefore: Instant): Promise<void> {
     const rows = await this.#table.list({
       partitionKey: partition,
       range: prefixRange('s|'),
@@ -318,7 +318,7 @@ export class TwinStore {
     );
     const statuses = noTwins();
     const policies: Record<string, PolicyStatusCounts> = {};
-    let countedAt: number | undefined = Number.POSITIVE_INFINITY;
+    let countedAt: EpochMs | undefined = epochMs(Number.POSITIVE_INFINITY);
     for (const row of rows) {
       const counted = JSON.parse(String(row?.properties.policies ?? '{}')) as Record<
         string,
@@ -330,7 +330,7 @@ export class TwinStore {
       for (const status of TWIN_STATUSES) statuses[status] += Number(row?.properties[status] ?? 0);
       const at = row?.properties.countedAt;
       countedAt =
-        at instanceof Date && countedAt !== undefined ? Math.min(countedAt, at.getTime()) : undefined;
+        at instanceof Date && countedAt !== undefined ? earlierOf(countedAt, epochMsOf(at)) : undefined;
     }
     return { statuses, policies, countedAt };
   }

@@ -1,6 +1,7 @@
 import type { JsonValue } from '../../json/json.ts';
 import type { DeadLetter, DeadLetterStore } from '../../store/dead-letters/dead-letter-store.ts';
 import type { LetterCount, LetterHours } from '../../store/dead-letters/letter-hours.ts';
+import type { EpochMs } from '../../time/epoch-ms.ts';
 import { identityIn, sourceOf } from '../../twin/events/event.ts';
 
 export interface DeadLetterKeeperOptions {
@@ -8,8 +9,7 @@ export interface DeadLetterKeeperOptions {
   readonly hours: Pick<LetterHours, 'reserve' | 'addBeyond'>;
   /** The partition of the Event Hub. */
   readonly partition: string;
-  /** Milliseconds since the epoch. */
-  readonly now: () => number;
+  readonly now: () => EpochMs;
   /** Told of letters that were too many. */
   readonly warn: (facts: Readonly<Record<string, JsonValue>>) => void;
 }

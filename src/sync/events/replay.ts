@@ -1,5 +1,6 @@
 import type { KeptLetter } from '../../store/dead-letters/dead-letter-store.ts';
 import type { TwinStore } from '../../store/twins/twin-store.ts';
+import type { EpochMs } from '../../time/epoch-ms.ts';
 import { parseInstant } from '../../time/instant.ts';
 import type { EventContext, TwinEvent } from '../../twin/events/event.ts';
 import type { TwinId } from '../../twin/snapshot/twin.ts';
@@ -9,8 +10,7 @@ import { decode } from './batch.ts';
 export interface ReplayOptions {
   readonly context: EventContext;
   readonly store: Pick<TwinStore, 'load' | 'save' | 'modulesOf'>;
-  /** Milliseconds since the epoch. */
-  readonly now: number;
+  readonly now: EpochMs;
 }
 
 /** What a dead letter came to with today's code. Only one that `stays` is still needed. */

@@ -2,6 +2,7 @@ import type { BerthError } from '../../errors.ts';
 import { HubError } from '../../hub/port.ts';
 import { hash } from '../../json/hash.ts';
 import { untilTomorrow } from '../../time/day.ts';
+import type { EpochMs } from '../../time/epoch-ms.ts';
 
 const FIRST_MS = 5_000;
 const LONGEST_MS = 10 * 60_000;
@@ -15,7 +16,7 @@ const MENDED_BY_HAND_MS = 5 * 60_000;
  * quota is spent, else twice as long each time. Spread by the key, so that a hub's twins do not all come back
  * at once.
  */
-export function backOff(error: BerthError, key: string, tries: number, now: number): number {
+export function backOff(error: BerthError, key: string, tries: number, now: EpochMs): number {
   const spread = 0.5 + hash(key, String(tries)) / 2 ** 33;
   if (error instanceof HubError && error.retryAfterMs !== undefined)
     return Math.min(error.retryAfterMs, LONGEST_WISH_MS) * (1 + spread);

@@ -1,5 +1,6 @@
 import { untilStored } from '../../store/tables/optimistic.ts';
 import type { TwinStore } from '../../store/twins/twin-store.ts';
+import type { EpochMs } from '../../time/epoch-ms.ts';
 import { type Mark, markUnread } from '../../twin/events/mark.ts';
 import { type TwinId, twinKey } from '../../twin/snapshot/twin.ts';
 
@@ -9,12 +10,12 @@ import { type TwinId, twinKey } from '../../twin/snapshot/twin.ts';
  *
  * @throws BerthError `BERTH_STORE_UNAVAILABLE`; `BERTH_FORMAT_NEWER` for a twin that a newer package has stored
  * @example
- * await markForRead(store, id, { since, why: 'its hub failed over', priority: 'resync', now: Date.now() });
+ * await markForRead(store, id, { since, why: 'its hub failed over', priority: 'resync', now });
  */
 export async function markForRead(
   store: Pick<TwinStore, 'load' | 'save'>,
   id: TwinId,
-  { now, ...mark }: Omit<Mark, 'at'> & { readonly now: number },
+  { now, ...mark }: Omit<Mark, 'at'> & { readonly now: EpochMs },
 ): Promise<'marked' | 'deleted'> {
   return untilStored(`The record of ${twinKey(id)}`, async () => {
     const record = await store.load(id);

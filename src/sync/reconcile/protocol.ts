@@ -2,6 +2,7 @@ import type { ErrorCode } from '../../errors.ts';
 import type { Fleet, Hub } from '../../fleet/fleet.ts';
 import { type JsonValue, sameJson } from '../../json/json.ts';
 import { DAY_MS } from '../../time/day.ts';
+import { type EpochMs, epochMs, plus } from '../../time/epoch-ms.ts';
 import { type Instant, latest, latestBelievable } from '../../time/instant.ts';
 import { adoptOwnWrite, adoptTwin } from '../../twin/events/apply-event.ts';
 import { recordRejection } from '../../twin/events/history.ts';
@@ -51,10 +52,10 @@ export type StepAnswer =
   | { readonly kind: 'twin'; readonly twin: Twin }
   /** A write was answered with the twin after it. */
   | { readonly kind: 'written'; readonly twin: Twin; readonly plan: Plan }
-  /** There is no permit for the call before then, ms since the epoch. `plan`: of a write. */
+  /** There is no permit for the call before then. `plan`: of a write. */
   | {
       readonly kind: 'noPermit';
-      readonly at: number;
+      readonly at: EpochMs;
       readonly why: string;
       readonly isQuota: boolean;
       readonly plan?: Plan;
@@ -95,8 +96,7 @@ export interface ReconcileState {
 
 export interface Surroundings {
   readonly fleet: Fleet;
-  /** Ms since the epoch. */
-  readonly now: number;
+  readonly now: EpochMs;
 }
 
 /** The work with what the last answer changed, and what is to be done next. */
@@ -116,7 +116,7 @@ const LONGEST_DISABLED_MS = DAY_MS;
 /** The work on a twin as it begins. */
 export function workOn(
   snapshot: Snapshot,
-  { hub, priority, gate, now }: { hub: Hub; priority: WorkPriority; gate: Gate; now: number },
+  { hub, priority, gate, now }: { hub: Hub; priority: WorkPriority; gate: Gate; now: EpochMs },
 ): ReconcileState {
   return {
     hub,
@@ -202,7 +202,7 @@ function afterPlan(work: ReconcileState, at: Surroundings): Next {
   // Due at once, but nothing is done before the hub is resumed.
   if (closed !== undefined) return held(work, planned, closed, at.now, at);
   if (writes >= MAX_WRITES) {
-    return held(work, planned, 'others write to the twin all the time', at.now + WRITE_REQUEUE_MS, at);
+    return held(work, planned, 'others write to the twin all the time', plus(at.now, WRITE_REQUEUE_MS), at);
   }
   if (snapshot.etag === undefined)
     return reading(work, 'somebody else wrote to it, so its etag is not known');
@@ -215,7 +215,7 @@ function afterPlan(work: ReconcileState, at: Surroundings): Next {
 /** What is stored before a PATCH is sent, so that its event is recognised and the twin comes back if this instance dies. */
 export function intentOf(work: ReconcileState, planned: Plan, at: Surroundings): ReconcileState {
   const { snapshot } = work;
-  const workItem = workItemAt(work, at.now + WRITE_REQUEUE_MS, 'a correction is being written');
+  const workItem = workItemAt(work, plus(at.now, WRITE_REQUEUE_MS), 'a correction is being written');
   return {
     ...work,
     snapshot: { ...snapshot, ...withStatus(snapshot, planned, at), writing: planned.writes, workItem },
@@ -258,7 +258,7 @@ function afterTrouble(work: ReconcileState, failure: Failure, at: Surroundings):
     return { work: { ...work, notFound }, step: { kind: 'askStatus' } };
   }
   const tries = work.snapshot.workItem?.tries ?? 0;
-  return postponed(work, at.now + failure.backOffMs, failure.message, at, {
+  return postponed(work, plus(at.now, failure.backOffMs), failure.message, at, {
     isQuota: failure.code === 'BERTH_HUB_QUOTA_EXCEEDED',
     tries: tries + 1,
   });
@@ -285,7 +285,7 @@ function afterStatus(
     suspended: { why },
     writing: undefined,
     lastReconcile: lastReconcileOf(snapshot, 'suspended', why, at),
-    workItem: { ...workItemAt(work, at.now + wait, why), tries: tries + 1 },
+    workItem: { ...workItemAt(work, plus(at.now, wait), why), tries: tries + 1 },
   });
 }
 
@@ -295,7 +295,7 @@ function settle(work: ReconcileState, planned: Plan, at: Surroundings, keepsWrit
   if (keepsWriting) return settled(work, snapshot);
   const workItem: WorkItem | undefined =
     planned.writes.length > 0
-      ? { priority: 'drift', at: at.now + 1_000, why: planned.why, tries: 0 }
+      ? { priority: 'drift', at: plus(at.now, 1_000), why: planned.why, tries: 0 }
       : nextWork(planned);
   return settled(work, { ...snapshot, writing: undefined, suspended: undefined, workItem });
 }
@@ -305,11 +305,13 @@ function nextWork({ nextAt, askAt, why }: Plan): WorkItem | undefined {
   if (nextAt !== undefined && (askAt === undefined || nextAt <= askAt)) {
     return { priority: 'drift', at: nextAt, why, tries: 0 };
   }
-  return askAt === undefined ? undefined : { priority: 'activity', at: Math.ceil(askAt), why, tries: 0 };
+  return askAt === undefined
+    ? undefined
+    : { priority: 'activity', at: epochMs(Math.ceil(askAt)), why, tries: 0 };
 }
 
-/** What would be written waits until then, ms since the epoch. */
-function held(work: ReconcileState, planned: Plan, why: string, until: number, at: Surroundings): Next {
+/** What would be written waits until then. */
+function held(work: ReconcileState, planned: Plan, why: string, until: EpochMs, at: Surroundings): Next {
   const { paths, lastReconcile } = withStatus(work.snapshot, planned, at);
   return requeued(work, {
     ...work.snapshot,
@@ -320,10 +322,10 @@ function held(work: ReconcileState, planned: Plan, why: string, until: number, a
   });
 }
 
-/** Nothing can be asked of the hub until then, ms since the epoch. */
+/** Nothing can be asked of the hub until then. */
 function postponed(
   work: ReconcileState,
-  until: number,
+  until: EpochMs,
   why: string,
   at: Surroundings,
   { isQuota, tries }: { readonly isQuota: boolean; readonly tries?: number },
@@ -403,8 +405,8 @@ function lastReconcileOf(
   };
 }
 
-function workItemAt({ priority, snapshot }: ReconcileState, at: number, why: string): WorkItem {
-  return { priority, at: Math.ceil(at), why, tries: snapshot.workItem?.tries ?? 0 };
+function workItemAt({ priority, snapshot }: ReconcileState, at: EpochMs, why: string): WorkItem {
+  return { priority, at: epochMs(Math.ceil(at)), why, tries: snapshot.workItem?.tries ?? 0 };
 }
 
 /** What the hub keeps in another form than it was sent would differ for ever, unless the policy takes the two for the same. */

@@ -4,6 +4,7 @@ import type { HostName } from '../../iot-hub/host-name.ts';
 import type { JsonValue } from '../../json/json.ts';
 import type { SyncCount } from '../../metrics/sync-counters.ts';
 import type { TwinStore } from '../../store/twins/twin-store.ts';
+import type { EpochMs } from '../../time/epoch-ms.ts';
 import type { Redaction } from '../../twin/events/redact.ts';
 import type { Gate } from './write-gate.ts';
 
@@ -25,10 +26,9 @@ export interface SyncContext {
   readonly gate: { current(): Promise<Gate> };
   /** What is to be redacted in events, and in what was stored before it was. */
   readonly redaction: Redaction;
-  /** Milliseconds since the epoch. */
-  readonly now: () => number;
+  readonly now: () => EpochMs;
   /** The hubs' clock, for everything that waits: its times are compared with the hubs' own. */
-  readonly hubNow: () => number;
+  readonly hubNow: () => EpochMs;
   readonly count: (host: HostName, what: SyncCount) => void;
   /** Says what a person should know of: trouble of a hub, a defect. */
   readonly warn: (message: string, facts: Readonly<Record<string, JsonValue>>) => void;

@@ -6,6 +6,7 @@ import { HubError } from '../../hub/port.ts';
 import { type JsonValue, sameJson } from '../../json/json.ts';
 import { mustComeAgain } from '../../store/tables/newer-format.ts';
 import type { TwinRecord } from '../../store/twins/twin-store.ts';
+import { plus } from '../../time/epoch-ms.ts';
 import type { Known } from '../../twin/events/apply-event.ts';
 import type { Plan } from '../../twin/plan/plan.ts';
 import type { Snapshot } from '../../twin/snapshot/snapshot.ts';
@@ -154,7 +155,7 @@ export class TwinWork {
   /** By the hubs' clock, as all times of work. */
   #noPermit({ at, why, isQuota }: NoPermit): Extract<StepAnswer, { kind: 'noPermit' }> {
     const { now, hubNow } = this.#context;
-    return { kind: 'noPermit', at: hubNow() + (at - now()), why, isQuota };
+    return { kind: 'noPermit', at: plus(hubNow(), at - now()), why, isQuota };
   }
 
   /** @throws what is no trouble with the hub: a defect, or the state tables. */

@@ -5,6 +5,7 @@ import type { Policy, Rollout } from '../../fleet/fleet.ts';
 import type { HostName } from '../../iot-hub/host-name.ts';
 import type { ControlStore } from '../../store/state/control.ts';
 import { NewerFormatError } from '../../store/tables/newer-format.ts';
+import { type EpochMs, plus } from '../../time/epoch-ms.ts';
 import type { Hold } from '../../twin/plan/plan.ts';
 
 /** What the control row allows at this moment. */
@@ -12,7 +13,7 @@ export interface Gate {
   /** Why nothing may be written to this hub now; undefined: it may. */
   closedFor(host: HostName): string | undefined;
   /** What keeps a policy from a twin at this time: a pause, or a rollout that has not reached it. */
-  holdOf(policy: Policy, place: TwinPlace, rollout: Rollout | undefined, now: number): Hold | undefined;
+  holdOf(policy: Policy, place: TwinPlace, rollout: Rollout | undefined, now: EpochMs): Hold | undefined;
   /** Modules that the newest package targets: an older one keeps their events for it. */
   readonly modules: ReadonlySet<string>;
   /** The hub's events are not trusted: a read comes before each decision. */
@@ -23,10 +24,10 @@ export interface Gate {
    */
   readonly isOutdated: boolean;
   /**
-   * Grows whenever every twin must be reconciled again, and when it last did, ms since the epoch; undefined while that
+   * Grows whenever every twin must be reconciled again, and when it last did; undefined while that
    * cannot be known.
    */
-  readonly generation: { readonly number: number; readonly since: number } | undefined;
+  readonly generation: { readonly number: number; readonly since: EpochMs } | undefined;
 }
 
 /**
@@ -41,12 +42,12 @@ const FRESH_MS = 10_000;
 export class WriteGate {
   readonly #store: Pick<ControlStore, 'read'>;
   readonly #build: string;
-  readonly #now: () => number;
-  #last: { readonly gate: Gate; readonly at: number } | undefined;
+  readonly #now: () => EpochMs;
+  #last: { readonly gate: Gate; readonly at: EpochMs } | undefined;
   #reading: Promise<void> | undefined;
 
   /** @param build when this package was built, ISO 8601. */
-  constructor(store: Pick<ControlStore, 'read'>, build: string, now: () => number) {
+  constructor(store: Pick<ControlStore, 'read'>, build: string, now: () => EpochMs) {
     this.#store = store;
     this.#build = build;
     this.#now = now;
@@ -99,7 +100,7 @@ function closedGate(why: string, isOutdated: boolean): Gate {
   return {
     closedFor: () => why,
     // With an end: what is held without one is due nowhere, and nobody would come back to it.
-    holdOf: (_policy, _place, _rollout, now) => ({ why, until: now + MAX_AGE_MS }),
+    holdOf: (_policy, _place, _rollout, now) => ({ why, until: plus(now, MAX_AGE_MS) }),
     modules: new Set(),
     readsFirst: () => false,
     isOutdated,

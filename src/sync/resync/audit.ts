@@ -7,6 +7,8 @@ import { hash } from '../../json/hash.ts';
 import { partitionsOf } from '../../store/tables/keys.ts';
 import { isNewer } from '../../store/twins/twin-store.ts';
 import { DAY_MS } from '../../time/day.ts';
+import { EPOCH, type EpochMs, laterOf, plus } from '../../time/epoch-ms.ts';
+import { epochMsSchema } from '../../time/epoch-ms-schema.ts';
 import { type Instant, instantOf, latestBelievable, millisecondsOf, NEVER } from '../../time/instant.ts';
 import type { Known } from '../../twin/events/apply-event.ts';
 import { isTargetedModule } from '../../twin/events/event.ts';
@@ -34,8 +36,7 @@ const SETTLED_MS = 60_000;
 const CONCURRENCY = 16;
 
 const progressSchema = z.object({
-  /** Ms since the epoch. */
-  startedAt: z.number(),
+  startedAt: epochMsSchema,
   phase: z.enum(['mark', 'sweep', 'devices', 'modules', 'done']),
   /** Everything that is known of the hub is old, and not only what is known of the new modules. */
   isWhole: z.boolean().default(true),
@@ -50,14 +51,14 @@ const progressSchema = z.object({
   mismatched: z.number(),
   /** Modules that were not targeted before: their events were passed over, so what is known of them is old. */
   newModules: z.array(z.string()).default([]),
-  /** Modules that have been targeted since then are to be looked for, ms since the epoch. */
-  modulesAt: z.number().default(0),
+  /** Modules that have been targeted since then are to be looked for. */
+  modulesAt: epochMsSchema.default(EPOCH),
 });
 
 /** How far the audit of a hub has come, and what it has found. */
 export type AuditProgress = z.output<typeof progressSchema>;
 
-const requestSchema = z.object({ at: z.number(), author: z.string(), reason: z.string() });
+const requestSchema = z.object({ at: epochMsSchema, author: z.string(), reason: z.string() });
 
 /** That a person wants every twin of a hub to be read again. */
 export type ResyncRequest = z.output<typeof requestSchema>;
@@ -129,13 +130,13 @@ async function nextOf(
   const request = requestSchema.safeParse(await progress.read(requestName(host)));
   const isAsked = request.success && (last === undefined || request.data.at > last.startedAt);
   // Instances of an older package pass the events of new modules over for a while.
-  const modulesAt = now() - SETTLED_MS;
+  const modulesAt = plus(now(), -SETTLED_MS);
   const newModules = Object.entries((await control.read()).modules)
     .filter(([, since]) => since > (last?.modulesAt ?? 0) && since <= modulesAt)
     .map(([name]) => name);
   const fresh = {
     // The clock of who asks may be ahead; the same request must not begin an audit again and again.
-    startedAt: request.success ? Math.max(now(), request.data.at) : now(),
+    startedAt: request.success ? laterOf(now(), request.data.at) : now(),
     at: '',
     seen: 0,
     missed: 0,
@@ -201,7 +202,7 @@ async function markPage(host: HostName, at: AuditProgress, context: ResyncContex
 }
 
 /** Deletions are believed, but for those that no clock can have written yet: they would outlast every twin to come. */
-function wholeMark(known: Known, now: number): Pick<Mark, 'since' | 'why' | 'isResync'> | undefined {
+function wholeMark(known: Known, now: EpochMs): Pick<Mark, 'since' | 'why' | 'isResync'> | undefined {
   const why = 'everything of its hub is read again';
   if (known.kind === 'deleted' && known.at <= latestBelievable(instantOf(now))) return undefined;
   return known.kind === 'nothing' ? undefined : { since: NEVER, why, isResync: true };

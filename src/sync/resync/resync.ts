@@ -1,4 +1,5 @@
 import type { Lease } from '../../store/state/lease.ts';
+import { type EpochMs, plus } from '../../time/epoch-ms.ts';
 import { askActivity } from './activity.ts';
 import { auditHubs } from './audit.ts';
 import { type RefreshedConditions, refreshConditions } from './hub-conditions.ts';
@@ -14,8 +15,8 @@ export interface ResyncRun {
   readonly conditions: RefreshedConditions;
   /** Keeps it to one instance at a time. */
   readonly lease: Pick<Lease, 'take' | 'release'>;
-  /** From then on no work item is begun, as hubs are left alone, ms since the epoch. */
-  readonly hubsUntil: number;
+  /** From then on no work item is begun, as hubs are left alone. */
+  readonly hubsUntil: EpochMs;
 }
 
 export interface ResyncSummary {
@@ -50,7 +51,7 @@ export async function resync(
   const { now, gate } = context;
   if (!(await lease.take(now(), LEASE_MS))) return NOTHING;
   let isHeld = true;
-  const until = now() + RUN_MS;
+  const until = plus(now(), RUN_MS);
   const mayGoOn: MayGoOn = () => isHeld && now() < until;
   const renewing = setInterval(() => {
     lease.take(now(), LEASE_MS).then(

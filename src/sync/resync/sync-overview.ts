@@ -6,6 +6,7 @@ import { dailyLimit } from '../../hub/budget.ts';
 import type { HostName } from '../../iot-hub/host-name.ts';
 import { type HubCounts, noCounts } from '../../metrics/sync-counters.ts';
 import { addStatusCounts, type CountedTwins, type PolicyStatusCounts } from '../../store/twins/twin-store.ts';
+import type { EpochMs } from '../../time/epoch-ms.ts';
 import { type PolicyProgress, policyProgressOf } from './self-pause.ts';
 
 /** A policy as it runs now, for people. */
@@ -13,8 +14,8 @@ export interface PolicyOverview extends PolicyProgress {
   readonly name: string;
   readonly id: string;
   readonly mode: PolicyMode;
-  /** When this content was first seen, ms since the epoch. */
-  readonly since: number | undefined;
+  /** When this content was first seen. */
+  readonly since: EpochMs | undefined;
   /** How far its rollout has come, from 0 to 1, where no hub is paused. */
   readonly rollout: number;
   readonly pause: Pause | undefined;
@@ -26,7 +27,7 @@ export function policyOverviews(
   { twins }: Fleet,
   control: Control,
   counted: ReadonlyMap<HostName, CountedTwins>,
-  now: number,
+  now: EpochMs,
 ): readonly PolicyOverview[] {
   return twins.policies.map((policy) => {
     const { id } = policy;
@@ -59,7 +60,7 @@ export interface HubSyncOverview {
   /** Events that did not follow what was known, as a part of all; undefined: there were none. */
   readonly gapRate: number | undefined;
   /** Why a read comes before every decision; undefined: its events are trusted. */
-  readonly untrusted: { readonly since: number; readonly why: string } | undefined;
+  readonly untrusted: { readonly since: EpochMs; readonly why: string } | undefined;
 }
 
 export function hubSyncOverview(

@@ -1,6 +1,7 @@
 import pLimit from 'p-limit';
 import type { PartitionKey } from '../../store/tables/keys.ts';
 import { DAY_MS } from '../../time/day.ts';
+import { plus } from '../../time/epoch-ms.ts';
 import { instantOf } from '../../time/instant.ts';
 import { type MayGoOn, partitionsFor, type ResyncContext } from './resync-context.ts';
 
@@ -19,7 +20,7 @@ export async function countTwins(context: ResyncContext, mayGoOn: MayGoOn): Prom
   let counted = 0;
   const count = async (partition: PartitionKey): Promise<void> => {
     if (!mayGoOn()) return;
-    await twins.count(partition, now(), instantOf(now() - TOMBSTONE_MS));
+    await twins.count(partition, now(), instantOf(plus(now(), -TOMBSTONE_MS)));
     counted += 1;
   };
   const limit = pLimit(CONCURRENCY);

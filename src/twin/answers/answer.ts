@@ -1,5 +1,6 @@
 import { isObject, sameJson } from '../../json/json.ts';
 import { DAY_MS } from '../../time/day.ts';
+import { type EpochMs, plus } from '../../time/epoch-ms.ts';
 import { type Instant, millisecondsOf } from '../../time/instant.ts';
 import type { PathHistory } from '../snapshot/snapshot.ts';
 import type { PropertyReport } from './acknowledgement.ts';
@@ -10,8 +11,8 @@ import type { PropertyReport } from './acknowledgement.ts';
  */
 const GRACE_MS = 60_000;
 
-/** Whether a report without a version is the device's answer to the last write; if not yet, when it will be (ms since the epoch). */
-export type Counted = { readonly counts: true } | { readonly counts: false; readonly at?: number };
+/** Whether a report without a version is the device's answer to the last write; if not yet, when it will be. */
+export type Counted = { readonly counts: true } | { readonly counts: false; readonly at?: EpochMs };
 
 /**
  * Whether a report that names no desired version answers the value that is desired now. By the hub's own times it must be newer
@@ -30,7 +31,7 @@ export function answersWrite(
     changedAt,
     before,
   }: Pick<PathHistory, 'oursAt' | 'reportedAt' | 'changedAt' | 'before'>,
-  now: number,
+  now: EpochMs,
 ): Counted {
   if (oursAt === undefined || reportedAt === undefined || reportedAt <= oursAt) return { counts: false };
   // The history knows no policy's convention: an acknowledgement of another one than Plug and Play is a whole object here.
@@ -40,7 +41,7 @@ export function answersWrite(
     before === undefined
       ? !isNewRefusal
       : sameJson(value ?? null, before) || sameJson(value ?? null, held ?? null);
-  const at = millisecondsOf(oursAt) + GRACE_MS;
+  const at = plus(millisecondsOf(oursAt), GRACE_MS);
   return isRepeat && now < at && millisecondsOf(reportedAt) < at ? { counts: false, at } : { counts: true };
 }
 
@@ -59,27 +60,27 @@ export interface SilentDevice {
   readonly cooldownMs: number;
   /** The newest sign of life. */
   readonly lifeAt: Instant | undefined;
-  /** When the hub was last asked for a sign of life, ms since the epoch, and how often in a row. */
-  readonly activity: { readonly askedAt: number; readonly asks: number } | undefined;
+  /** When the hub was last asked for a sign of life, and how often in a row. */
+  readonly activity: { readonly askedAt: EpochMs; readonly asks: number } | undefined;
 }
 
-/** What to do about a missing answer; times are ms since the epoch. */
+/** What to do about a missing answer. */
 export type NextStep =
   /** The device has shown life since: the value is written once more, then. */
-  | { readonly kind: 'write'; readonly at: number }
+  | { readonly kind: 'write'; readonly at: EpochMs }
   /** It has shown none: its hub is asked, then. It reads its whole twin when it comes back. */
-  | { readonly kind: 'ask'; readonly at: number };
+  | { readonly kind: 'ask'; readonly at: EpochMs };
 
 /** When a value that is not answered is written once more, or its hub asked whether the device is alive at all. */
 export function nextAnswerStep({ writtenAt, writes, cooldownMs, lifeAt, activity }: SilentDevice): NextStep {
   const written = millisecondsOf(writtenAt);
   if (lifeAt !== undefined && lifeAt > writtenAt) {
     const wait = doubled(Math.max(FIRST_WAIT_MS, cooldownMs), writes - 1);
-    return { kind: 'write', at: written + wait };
+    return { kind: 'write', at: plus(written, wait) };
   }
   if (activity === undefined || activity.askedAt <= written)
-    return { kind: 'ask', at: written + FIRST_ASK_MS };
-  return { kind: 'ask', at: activity.askedAt + doubled(FIRST_ASK_MS, activity.asks) };
+    return { kind: 'ask', at: plus(written, FIRST_ASK_MS) };
+  return { kind: 'ask', at: plus(activity.askedAt, doubled(FIRST_ASK_MS, activity.asks)) };
 }
 
 /** How long after a write the same value may be written once more to a device that failed or chose another value. */

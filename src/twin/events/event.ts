@@ -1,6 +1,7 @@
 import type { ErrorCode } from '../../errors.ts';
 import { eventHubName, type HostName, NOT_A_HOST_NAME } from '../../iot-hub/host-name.ts';
 import { isObject, type JsonObject, type JsonValue } from '../../json/json.ts';
+import type { EpochMs } from '../../time/epoch-ms.ts';
 import { type Instant, latestBelievable, parseInstant } from '../../time/instant.ts';
 import { readSection, readTwin, type Twin, type TwinId, type TwinSection } from '../snapshot/twin.ts';
 
@@ -31,8 +32,8 @@ export type TwinEvent =
       readonly id: TwinId;
       /** The hub's clock when it answered. */
       readonly time: Instant;
-      /** When it was asked, ms since the epoch. */
-      readonly askedAt: number;
+      /** When it was asked. */
+      readonly askedAt: EpochMs;
       readonly isConnected: boolean;
       readonly lastActivityAt: Instant;
     };

@@ -1,3 +1,4 @@
+import { type EpochMs, earlierOf } from '../../time/epoch-ms.ts';
 import { type Instant, latest, NEVER } from '../../time/instant.ts';
 import {
   type Snapshot,
@@ -14,8 +15,8 @@ export interface Mark {
   readonly since: Instant;
   readonly why: string;
   readonly priority: WorkPriority;
-  /** When it is due, ms since the epoch. */
-  readonly at: number;
+  /** When it is due. */
+  readonly at: EpochMs;
   /** Nothing that is stored of the twin is believed, a deletion included: what the hub answers replaces it. */
   readonly isResync?: boolean;
 }
@@ -48,7 +49,7 @@ function markForResync(known: Known, id: Snapshot['id'], { why, priority, at }: 
 }
 
 /** People see it among those that need attention, with the time from which on. */
-function unknownTwin(snapshot: Snapshot, at: number): Snapshot {
+function unknownTwin(snapshot: Snapshot, at: EpochMs): Snapshot {
   return { ...snapshot, lastReconcile: { ...snapshot.lastReconcile, since: at } };
 }
 
@@ -60,7 +61,7 @@ function workItemAfter({ workItem, writing }: Snapshot, { at, why, priority }: M
   const isUrgent = WORK_PRIORITIES.indexOf(workItem.priority) <= WORK_PRIORITIES.indexOf(priority);
   return {
     priority: isUrgent ? workItem.priority : priority,
-    at: isBeingWritten ? workItem.at : Math.min(workItem.at, at),
+    at: isBeingWritten ? workItem.at : earlierOf(workItem.at, at),
     why: isBeingWritten ? workItem.why : why,
     tries: isBeingWritten ? workItem.tries : 0,
   };

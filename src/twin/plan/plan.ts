@@ -3,6 +3,7 @@ import { readable } from '../../fleet/expressions/expression-value.ts';
 import { ExpressionWork } from '../../fleet/expressions/expression-work.ts';
 import type { Hub, Policy, PolicyMode, Twins } from '../../fleet/fleet.ts';
 import type { JsonObject, JsonValue } from '../../json/json.ts';
+import type { EpochMs } from '../../time/epoch-ms.ts';
 import { valueAt } from '../snapshot/merge.ts';
 import {
   historyAt,
@@ -29,10 +30,10 @@ export interface PlannedLeaf {
   readonly why: string;
   /** Why what would be written is not; undefined: nothing is held. */
   readonly held: string | undefined;
-  /** When it is looked at again even if nothing happens, ms since the epoch. */
-  readonly nextAt: number | undefined;
-  /** When the hub is asked whether the device is alive, ms since the epoch. */
-  readonly askAt: number | undefined;
+  /** When it is looked at again even if nothing happens. */
+  readonly nextAt: EpochMs | undefined;
+  /** When the hub is asked whether the device is alive. */
+  readonly askAt: EpochMs | undefined;
 }
 
 export interface Plan {
@@ -44,10 +45,10 @@ export interface Plan {
   readonly writes: readonly OwnWrite[];
   /** The same as a twin patch of `properties.desired`. */
   readonly patch: JsonObject;
-  /** The earliest time at which the twin must be looked at again, ms since the epoch. */
-  readonly nextAt: number | undefined;
-  /** The earliest time at which the hub must be asked whether the device is alive, ms since the epoch. */
-  readonly askAt: number | undefined;
+  /** The earliest time at which the twin must be looked at again. */
+  readonly nextAt: EpochMs | undefined;
+  /** The earliest time at which the hub must be asked whether the device is alive. */
+  readonly askAt: EpochMs | undefined;
   /** The histories with what this look decided: rejections, fights. */
   readonly paths: Readonly<Record<string, PathHistory>>;
   /** How each policy that owns something here stands. */
@@ -56,10 +57,10 @@ export interface Plan {
   readonly isHeld: boolean;
 }
 
-/** Why a policy may not write to a twin yet, and until when (ms since the epoch; undefined: until it is resumed). */
+/** Why a policy may not write to a twin yet, and until when (undefined: until it is resumed). */
 export interface Hold {
   readonly why: string;
-  readonly until: number | undefined;
+  readonly until: EpochMs | undefined;
 }
 
 export interface TwinPlanInput {
@@ -68,8 +69,7 @@ export interface TwinPlanInput {
   readonly twins: Twins;
   /** What keeps a policy from this twin: a pause, or a rollout that has not reached it. It owns its paths all the same. */
   holdOf(policy: Policy): Hold | undefined;
-  /** Milliseconds since the epoch. */
-  readonly now: number;
+  readonly now: EpochMs;
   /** How many properties may be written at once; all, where it is left out. */
   readonly mostWrites?: number;
 }
@@ -238,8 +238,8 @@ function reasonOf({ why, held }: PlannedLeaf): string {
   return held === undefined ? why : `${why}; ${held}`;
 }
 
-function earliest(times: readonly (number | undefined)[]): number | undefined {
-  let first: number | undefined;
+function earliest(times: readonly (EpochMs | undefined)[]): EpochMs | undefined {
+  let first: EpochMs | undefined;
   for (const time of times) if (time !== undefined && (first === undefined || time < first)) first = time;
   return first;
 }

@@ -1,6 +1,7 @@
 import type { Comparison } from '../../fleet/comparison.ts';
 import type { Policy } from '../../fleet/fleet.ts';
 import { type JsonValue, sameJson } from '../../json/json.ts';
+import { type EpochMs, earlierOf, plus } from '../../time/epoch-ms.ts';
 import { instantOf, latest, millisecondsOf, NEVER } from '../../time/instant.ts';
 import type { PropertyReport } from '../answers/acknowledgement.ts';
 import { answersWrite, nextAnswerStep, waitAfterWrite } from '../answers/answer.ts';
@@ -37,8 +38,7 @@ export interface LeafFacts {
   /** Whether the device is alive, as far as that is known. */
   readonly life: Pick<Snapshot, 'lifeAt' | 'activity'>;
   readonly fight: { readonly writes: number; readonly withinMs: number; readonly pauseMs: number };
-  /** Milliseconds since the epoch. */
-  readonly now: number;
+  readonly now: EpochMs;
 }
 
 export interface LeafStatus {
@@ -46,10 +46,10 @@ export interface LeafStatus {
   readonly why: string;
   /** The value is to be written now. */
   readonly write: boolean;
-  /** When this must be looked at again even if nothing happens, ms since the epoch. */
-  readonly nextAt?: number;
-  /** When the hub is to be asked whether the device is alive, ms since the epoch. */
-  readonly askAt?: number;
+  /** When this must be looked at again even if nothing happens. */
+  readonly nextAt?: EpochMs;
+  /** When the hub is to be asked whether the device is alive. */
+  readonly askAt?: EpochMs;
   readonly history: PathHistory;
 }
 
@@ -117,14 +117,15 @@ function enforcedStatus(facts: LeafFacts): LeafStatus {
     const counted = answersWrite(report, history, now);
     if (!counted.counts) {
       const waiting = unanswered(facts, history, NO_ANSWER);
-      const { at, nextAt = Number.POSITIVE_INFINITY } = { ...counted, ...waiting };
-      return at === undefined || waiting.write ? waiting : { ...waiting, nextAt: Math.min(at, nextAt) };
+      const { at } = counted;
+      if (at === undefined || waiting.write) return waiting;
+      return { ...waiting, nextAt: earlierOf(at, waiting.nextAt ?? at) };
     }
   }
   if (code === 202) {
     // One that stood there before the write was about an earlier value.
     const began = latest(history.changedAt ?? history.reportedAt ?? instantOf(now), history.oursAt ?? NEVER);
-    const until = millisecondsOf(began) + policy.deadlineMs;
+    const until = plus(millisecondsOf(began), policy.deadlineMs);
     return now >= until
       ? rejected(facts, history, 'the device answered 202 and did not finish before the deadline')
       : { ...pending(history, 'the device answered 202: in progress'), nextAt: until };
@@ -226,17 +227,17 @@ function driftStatus(facts: LeafFacts, history: PathHistory): LeafStatus {
 function contestedEnd(
   { configuration, foreign }: PathHistory,
   { writes, withinMs, pauseMs }: LeafFacts['fight'],
-  now: number,
-): number | undefined {
-  if (configuration !== undefined) return now + pauseMs;
-  const since = instantOf(now - withinMs);
+  now: EpochMs,
+): EpochMs | undefined {
+  if (configuration !== undefined) return plus(now, pauseMs);
+  const since = instantOf(plus(now, -withinMs));
   const changes = foreign.filter((time) => time >= since);
   return changes[0] !== undefined && changes.length > writes
-    ? millisecondsOf(changes[0]) + pauseMs
+    ? plus(millisecondsOf(changes[0]), pauseMs)
     : undefined;
 }
 
-function contested(history: PathHistory, until: number): LeafStatus {
+function contested(history: PathHistory, until: EpochMs): LeafStatus {
   const { configuration, foreign } = history;
   const why =
     configuration === undefined
@@ -254,7 +255,7 @@ function writeAgain(facts: LeafFacts, history: PathHistory, problem: string, rem
     return rejected(facts, history, `${problem}, and was told ${timesText(told.count)}${advice}`);
   }
   const wait =
-    told === undefined ? now : millisecondsOf(told.at) + waitAfterWrite(told.count, policy.cooldownMs);
+    told === undefined ? now : plus(millisecondsOf(told.at), waitAfterWrite(told.count, policy.cooldownMs));
   if (now < wait) return { ...pending(history, `${problem}${advice}`), nextAt: wait };
   return { ...pending(history, `${problem}: told again${advice}`), write: true };
 }
@@ -294,9 +295,9 @@ function lastWrite({ policy, wanted }: LeafFacts, { writes }: PathHistory): Writ
 }
 
 /** The cooldown counts from the last write of the value; of any value where the device's own is followed. */
-function cooldownEnd({ policy, wanted }: LeafFacts, { writes }: PathHistory): number | undefined {
+function cooldownEnd({ policy, wanted }: LeafFacts, { writes }: PathHistory): EpochMs | undefined {
   const last = writes.find(
     (write) => write.policy === policy.hash && (policy.mode === 'adopt' || sameJson(write.value, wanted)),
   );
-  return last === undefined ? undefined : millisecondsOf(last.at) + policy.cooldownMs;
+  return last === undefined ? undefined : plus(millisecondsOf(last.at), policy.cooldownMs);
 }

@@ -1,4 +1,5 @@
 import type { JsonObject, JsonValue } from '../../json/json.ts';
+import { EPOCH, type EpochMs } from '../../time/epoch-ms.ts';
 import { type Instant, NEVER } from '../../time/instant.ts';
 import type { TwinId } from './twin.ts';
 
@@ -50,8 +51,8 @@ export interface Unread {
 
 /** What a hub says of a device's connection. */
 export interface Activity {
-  /** When the hub was asked, ms since the epoch. */
-  readonly askedAt: number;
+  /** When the hub was asked. */
+  readonly askedAt: EpochMs;
   /** How often it was asked in a row without a new sign of life. */
   readonly asks: number;
   readonly isConnected: boolean;
@@ -66,10 +67,10 @@ export interface OwnWrite {
   readonly value: JsonValue;
 }
 
-/** Why this twin must be looked at again, and when (ms since the epoch). */
+/** Why this twin must be looked at again, and when. */
 export interface WorkItem {
   readonly priority: WorkPriority;
-  readonly at: number;
+  readonly at: EpochMs;
   readonly why: string;
   /** How often it has been tried in a row; the back-off grows with it. */
   readonly tries: number;
@@ -100,8 +101,8 @@ export const TWIN_STATUSES: readonly TwinStatus[] = [
 
 export interface LastReconcile {
   readonly status: TwinStatus;
-  /** Since when, ms since the epoch. */
-  readonly since: number;
+  /** Since when. */
+  readonly since: EpochMs;
   /** One sentence for the attention list; empty when in sync. */
   readonly why: string;
   /** Fleet revision that it was judged with. */
@@ -141,8 +142,8 @@ export interface PathHistory {
    * The hub configuration that wrote the value here (`$lastUpdatedBy`): it would write it again for ever.
    */
   readonly configuration: string | undefined;
-  /** Until when Berth leaves a contested path alone, ms since the epoch. */
-  readonly contestedUntil: number | undefined;
+  /** Until when Berth leaves a contested path alone. */
+  readonly contestedUntil: EpochMs | undefined;
   /** Values that the device will not take, the newest first. */
   readonly rejected: readonly Rejection[];
 }
@@ -209,7 +210,7 @@ export function unreadSnapshot(id: TwinId, since: Instant, why: string): Snapsho
     writing: undefined,
     workItem: undefined,
     suspended: undefined,
-    lastReconcile: { status: 'unknown', since: 0, why, revision: '', policies: {}, isHeld: false },
+    lastReconcile: { status: 'unknown', since: EPOCH, why, revision: '', policies: {}, isHeld: false },
   };
 }
 
