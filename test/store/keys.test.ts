@@ -32,7 +32,7 @@ describe('the stored form of table keys', () => {
   test('has a fixed key for a device, a module, a work item, attention and a tombstone', () => {
     expect(snapshotKey(id('a#b?c%d'))).toBe('s|a~23b~3Fc~25d');
     expect(snapshotKey(id('d', 'm'))).toBe('s|d|m');
-    expect(workItemKey(id('d'), 'drift', epochMs(1_795_435_200_123))).toBe('due|1|001795435200123|d');
+    expect(workItemKey(id('d'), 'drift', epochMs(1_795_435_200_123))).toBe('work|1|001795435200123|d');
     expect(attentionKey(id('d'), 'rejected')).toBe('att|rejected|d');
     expect(tombstoneKey(id('d', 'm'))).toBe('tomb|d|m');
   });

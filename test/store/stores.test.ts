@@ -303,7 +303,7 @@ describe('the twin store', () => {
     }
 
     expect(await store.counts(host)).toEqual({
-      states: { inSync: 2, pending: 1, drifted: 0, rejected: 1, contested: 0, suspended: 0, unknown: 1 },
+      statuses: { inSync: 2, pending: 1, drifted: 0, rejected: 1, contested: 0, suspended: 0, unknown: 1 },
       policies: {},
       countedAt: T0,
     });

@@ -356,7 +356,7 @@ export class TwinStore {
 
 const COUNT_KEY = 'count';
 /** What follows a snapshot, in the order of the keys. */
-const SIDE_ROWS = ['att|', 'work|', 'tomb|'];
+const SIDE_ROWS = ['att|', 'tomb|', 'work|'];
 const TOMBSTONES_A_RUN = 50;
 
 function noTwins(): Record<TwinStatus, number> {
