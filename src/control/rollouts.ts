@@ -30,13 +30,13 @@ export function holdOf(
   if (rollout === undefined || rollout.overMs === 0) return undefined;
   const elapsed = elapsedOf(control, policy, place.host, now);
   if (elapsed === undefined)
-    return { why: 'the policy has just been seen for the first time', until: plus(now, 60_000) };
+    return { why: 'the policy is new, and its rollout has not begun', until: plus(now, 60_000) };
   if (elapsed >= rollout.overMs) return undefined;
   const reachedAfterMs = (hash(place.deviceId, policy.hash) / 2 ** 32) * rollout.overMs;
   if (reachedAfterMs < elapsed) return undefined;
   // The first whole millisecond in which `reachedAfterMs < elapsed`.
   return {
-    why: 'the rollout of the policy has not reached it',
+    why: 'the rollout of the policy has not reached this twin',
     until: plus(now, Math.floor(reachedAfterMs) + 1 - elapsed),
   };
 }

@@ -28,7 +28,10 @@ export function pageOf(top: string | null, after: string | null): Page {
   const [partition, ...row] = Buffer.from(after, 'base64url').toString('utf8').split('/');
   const index = Number(partition);
   if (!Number.isInteger(index) || index < 0 || row.length === 0) {
-    throw new BerthError('BERTH_REQUEST_INVALID', 'after is none of the values that attention.next had.');
+    throw new BerthError(
+      'BERTH_REQUEST_INVALID',
+      'after is not a value of attention.next: copy it from the page before.',
+    );
   }
   return { top: size, partition: index, after: row.join('/') };
 }

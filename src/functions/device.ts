@@ -112,7 +112,7 @@ function nextAction(
 ): string {
   const when =
     workItem === undefined ? '' : workItem.at <= now ? ' within a minute' : ` at ${isoTime(workItem.at)}`;
-  if (writing !== undefined) return `a correction is under way; looked at again${when}`;
+  if (writing !== undefined) return `a correction is being written; Berth reconciles the twin again${when}`;
   if (closed !== undefined && (writes > 0 || unread !== undefined)) return `nothing: ${closed}`;
   if (unread !== undefined) return `reads the twin${when}: ${unread.why}`;
   if (writes > 0 && workItem === undefined)
@@ -120,8 +120,8 @@ function nextAction(
   if (writes > 0) return `writes the patch${when}`;
   if (workItem?.priority === 'activity')
     return `asks the hub${when} whether the device is alive: ${workItem.why}`;
-  if (workItem !== undefined) return `looks at it again${when}: ${workItem.why}`;
-  return 'nothing, until an event of the twin says otherwise';
+  if (workItem !== undefined) return `reconciles the twin again${when}: ${workItem.why}`;
+  return 'nothing until the next event of the twin';
 }
 
 function describeLeaf(snapshot: Snapshot, { held, nextAt, ...leaf }: PlannedLeaf) {

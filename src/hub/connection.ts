@@ -63,11 +63,11 @@ function readPolicy(
   const connection = readServiceConnection(text);
   if (connection === undefined) {
     throw invalid(
-      `The setting ${setting} is no service connection string: it must hold HostName, SharedAccessKeyName and SharedAccessKey.`,
+      `The setting ${setting} is not a service connection string: it must hold HostName, SharedAccessKeyName and SharedAccessKey.`,
     );
   }
   if (hostName(connection.host) !== host) {
-    throw invalid(`The setting ${setting} is the connection string of another hub than ${host}.`);
+    throw invalid(`The setting ${setting} is the connection string of a hub other than ${host}.`);
   }
   return connection.policy;
 }

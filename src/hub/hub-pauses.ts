@@ -85,11 +85,13 @@ function reasonFor(error: HubError, failures: number): Pick<HubPause, 'why' | 'i
     case 'BERTH_HUB_TIMEOUT':
       return { why: 'the hub does not answer in time', isQuota: false };
     case 'BERTH_HUB_QUOTA_EXCEEDED':
-      return { why: 'the messages that the hub has for the day are used up', isQuota: true };
+      return { why: 'the daily message quota of the hub is used up', isQuota: true };
     case 'BERTH_HUB_UNAVAILABLE':
       return failures >= DOWN_AFTER ? { why: 'the hub is down', isQuota: false } : undefined;
     case 'BERTH_HUB_UNAUTHORIZED':
-      return failures >= DOWN_AFTER ? { why: 'the hub refuses Berth', isQuota: false } : undefined;
+      return failures >= DOWN_AFTER
+        ? { why: 'the hub refuses the credentials of Berth', isQuota: false }
+        : undefined;
     default:
       return undefined;
   }

@@ -39,7 +39,7 @@ export class FleetInForce {
     if (this.#fleet !== undefined) return this.#fleet;
     throw new BerthError(
       'BERTH_FLEET_INVALID',
-      `The fleet file has ${this.#problems.length} problem${this.#problems.length === 1 ? '' : 's'} and no earlier good one is known.`,
+      `The fleet file has ${this.#problems.length} problem${this.#problems.length === 1 ? '' : 's'}, and no earlier valid file is stored.`,
       { details: this.#problems },
     );
   }

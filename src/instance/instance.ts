@@ -187,7 +187,11 @@ export class Instance {
       return noBudget('the number of partitions of the Event Hub is not known', 60_000, this.now);
     }
     if (!(Number(partition) < count)) {
-      return noBudget(`the Event Hub has ${count} partitions, and this is ${partition}`, 60_000, this.now);
+      return noBudget(
+        `partition ${partition} is beyond the ${count} partitions of the Event Hub that are known`,
+        60_000,
+        this.now,
+      );
     }
     return this.#share(partition, SYNC_PART / count);
   }

@@ -183,7 +183,8 @@ class JsonTextReader {
       }
       if (character !== '\\') return this.#wrong('write a control character in a text as \\u00XX or \\t');
       const escaped = this.#match(ESCAPE);
-      if (escaped === undefined) return this.#wrong('"\\" begins no escape of JSON: write "\\\\" for itself');
+      if (escaped === undefined)
+        return this.#wrong('"\\" does not begin an escape of JSON: write "\\\\" for a backslash');
       this.#index += escaped.length;
     }
   }
@@ -194,7 +195,7 @@ class JsonTextReader {
     if (number === undefined) return this.#unexpected('a number');
     this.#index += number.length;
     if (/[\w.+]/.test(this.#text[this.#index] ?? '')) {
-      return this.#wrong('this is no number as JSON writes it, such as 5, -0.5 or 1e3', start);
+      return this.#wrong('this is not a JSON number, such as 5, -0.5 or 1e3', start);
     }
     return Number.isFinite(Number(number))
       ? undefined
@@ -203,7 +204,7 @@ class JsonTextReader {
 
   #unexpected(wanted: string): Wrong {
     const rest = this.#text.slice(this.#index, this.#index + 2);
-    if (rest === '') return this.#wrong(`it ends too early, where ${wanted} is missing`);
+    if (rest === '') return this.#wrong(`it ends too early: ${wanted} is missing`);
     if (rest === '//' || rest === '/*' || rest[0] === '#') {
       return this.#wrong('JSON has no comments: remove this one');
     }

@@ -378,7 +378,7 @@ describe('berth dead-letters replay', () => {
       expect.stringMatching(
         /\/6\/\S+ stays: it is from \(not a host name\), which the fleet file does not list$/,
       ),
-      expect.stringMatching(/\/7\/\S+ stays: it has properties that were too long to be kept whole$/),
+      expect.stringMatching(/\/7\/\S+ stays: it has properties that were too long to be stored in full$/),
       expect.stringMatching(/\/8\/\S+ stays: it is from far, which the fleet file does not list$/),
     ]);
     expect(lines(err)).toEqual([

@@ -39,7 +39,7 @@ describe('a pause of a hub', () => {
 
   test.each<[HubErrorCode, string]>([
     ['BERTH_HUB_UNAVAILABLE', 'the hub is down'],
-    ['BERTH_HUB_UNAUTHORIZED', 'the hub refuses Berth'],
+    ['BERTH_HUB_UNAUTHORIZED', 'the hub refuses the credentials of Berth'],
   ])('starts only after three failures in a row with %s', (code, why) => {
     fail(code);
     fail(code);

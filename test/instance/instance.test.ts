@@ -131,7 +131,7 @@ describe('the fleet in force', () => {
     const { fleet } = load('{}');
     await fleet.synchronise();
 
-    expect(() => fleet.current()).toThrow(/1 problem and no earlier good one/);
+    expect(() => fleet.current()).toThrow(/1 problem, and no earlier valid file/);
   });
 });
 

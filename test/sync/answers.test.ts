@@ -84,7 +84,7 @@ describe('a device that reports another value', () => {
     expect(writes()).toHaveLength(3);
     expect(snapshot().lastReconcile).toMatchObject({
       status: 'rejected',
-      why: 'interval the device reports another value, and was told 3 times',
+      why: 'interval the device reports another value; Berth wrote it 3 times',
     });
   });
 
@@ -284,7 +284,7 @@ describe('a value without an answer', () => {
     expect(waits).toEqual([2, 4]);
     expect(snapshot().lastReconcile).toMatchObject({
       status: 'rejected',
-      why: 'interval has not been reported yet: it is alive and not answering, and was told 3 times',
+      why: 'interval has not been reported yet; Berth wrote it 3 times; the device is alive and does not answer',
     });
   });
 

@@ -138,7 +138,7 @@ const rows: readonly Row[] = [
       'write {"interval":5}',
       'read',
       'write {"interval":5}',
-      'requeue in 30 s: drifted, others write to the twin all the time',
+      'requeue in 30 s: drifted, other writers keep changing the twin',
     ],
   },
   // refused values
@@ -231,7 +231,7 @@ const rows: readonly Row[] = [
     steps: [
       'read',
       'askStatus',
-      'requeue in 3600 s: suspended, the hub knows the device but not its twin, unread',
+      'requeue in 3600 s: suspended, the hub has the device but not its twin, unread',
     ],
   },
   {

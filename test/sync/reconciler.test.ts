@@ -592,7 +592,7 @@ describe('the gate', () => {
     expect(hub.calls).toEqual([]);
     expect(snapshot()).toMatchObject({
       reported: { battery: 10 },
-      workItem: { why: 'a newer package decides' },
+      workItem: { why: 'a newer package reconciles it' },
     });
     expect(await comeBack()).toBe('corrected');
   });

@@ -98,17 +98,17 @@ describe('a dead letter that cannot be replayed', () => {
     [
       'a shortened body',
       { body: Buffer.alloc(300_000), bodyBytes: 900_000, cut: ['body'] },
-      'has 300000 bytes, more than IoT Hub sends, of which 300000 of 900000 bytes were kept',
+      'has 300000 bytes, more than IoT Hub sends; only 300000 of the 900000 bytes of its body are stored',
     ],
     [
       'shortened properties',
       { properties: { truncated: '{"hubName":"weu' }, cut: ['properties'] },
-      'has properties that were too long to be kept whole',
+      'has properties that were too long to be stored in full',
     ],
     [
       'shortened system properties, even if they would make the event ignored',
       { systemProperties: { 'iothub-message-source': 'Telemetry' }, cut: ['systemProperties'] },
-      'has properties that were too long to be kept whole',
+      'has properties that were too long to be stored in full',
     ],
     [
       'a hub that is not in the fleet file',

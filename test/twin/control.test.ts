@@ -278,7 +278,7 @@ describe('a rollout', () => {
     const place = { host: WEU, deviceId: 'pump-1' };
 
     expect(holdOf(NEW, POLICY, place, ROLLOUT, T0)).toEqual({
-      why: 'the policy has just been seen for the first time',
+      why: 'the policy is new, and its rollout has not begun',
       until: plus(T0, 60_000),
     });
     expect(holdOf(NEW, POLICY, place, undefined, T0)).toBeUndefined();

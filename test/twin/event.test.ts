@@ -77,7 +77,7 @@ describe('an event with a time in the future', () => {
   const NOW = '2022-06-01T22:27:51.0000000Z';
   const unclear = {
     kind: 'twin',
-    event: { kind: 'unclear', id: DEVICE, time: NOW, why: 'an event of it carries a time in the future' },
+    event: { kind: 'unclear', id: DEVICE, time: NOW, why: 'one of its events has a time in the future' },
   };
 
   test.each([

@@ -179,7 +179,7 @@ describe('a twin that is known from its events', () => {
     expect(planFor(policies(BASE), echoed, [], plus(T0, HOUR_MS))).toMatchObject({
       status: 'pending',
       patch: { interval: 5 },
-      why: 'interval the device reports another value: told again',
+      why: 'interval the device reports another value; Berth writes it again',
     });
   });
 

@@ -26,7 +26,7 @@ export async function untilStored<Result>(
   }
   throw new BerthError(
     'BERTH_STORE_UNAVAILABLE',
-    `${what} was changed by other writers ${MOST_TRIES} times in a row: it is tried again later.`,
+    `${what} was changed by other writers ${MOST_TRIES} times in a row. Berth tries again later.`,
   );
 }
 

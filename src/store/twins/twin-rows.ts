@@ -169,5 +169,8 @@ export function knownIn(id: TwinId, { properties }: Row): Known {
 function readDeleted(id: TwinId, column: unknown): Known {
   const at = parseInstant(column);
   if (at !== undefined) return { kind: 'deleted', at };
-  return { kind: 'snapshot', snapshot: unreadSnapshot(id, NEVER, 'when it was deleted cannot be read') };
+  return {
+    kind: 'snapshot',
+    snapshot: unreadSnapshot(id, NEVER, 'the stored time of its deletion is damaged'),
+  };
 }

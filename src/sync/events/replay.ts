@@ -30,7 +30,7 @@ export type Replayed =
 export async function replay(letter: KeptLetter, { context, store, now }: ReplayOptions): Promise<Replayed> {
   // Without what says whose it is, it would be taken for nobody's or somebody else's.
   if (letter.cut.includes('properties') || letter.cut.includes('systemProperties')) {
-    return { kind: 'stays', why: 'has properties that were too long to be kept whole' };
+    return { kind: 'stays', why: 'has properties that were too long to be stored in full' };
   }
   const decoded = decode(letter, context);
   switch (decoded.kind) {
@@ -44,7 +44,7 @@ export async function replay(letter: KeptLetter, { context, store, now }: Replay
       return {
         kind: 'stays',
         why: letter.cut.includes('body')
-          ? `${decoded.reason}, of which ${letter.body.byteLength} of ${letter.bodyBytes} bytes were kept`
+          ? `${decoded.reason}; only ${letter.body.byteLength} of the ${letter.bodyBytes} bytes of its body are stored`
           : decoded.reason,
       };
     case 'twin': {

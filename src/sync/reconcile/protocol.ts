@@ -135,7 +135,7 @@ export function firstStep(work: ReconcileState, at: Surroundings): Next {
   const { snapshot, gate, hub, isInFlight } = work;
   if (snapshot.unread !== undefined) return { work, step: { kind: 'read' } };
   if (snapshot.writing !== undefined && !isInFlight) {
-    return reading(work, 'the answer to a write was never stored');
+    return reading(work, 'the result of the last write was not stored');
   }
   if (gate.readsFirst(hub.host)) return reading(work, 'the events of its hub are not trusted');
   return afterPlan(work, at);
@@ -158,7 +158,10 @@ export function stepWithoutHub(work: ReconcileState, at: Surroundings): Next {
 
 /** An instance of an older package keeps what the events say, and leaves the rest to a newer one. */
 export function stepOfOlderPackage(work: ReconcileState, { now }: Surroundings): Next {
-  return requeued(work, { ...work.snapshot, workItem: workItemAt(work, now, 'a newer package decides') });
+  return requeued(work, {
+    ...work.snapshot,
+    workItem: workItemAt(work, now, 'a newer package reconciles it'),
+  });
 }
 
 /** The next step after an answer. */
@@ -202,10 +205,10 @@ function afterPlan(work: ReconcileState, at: Surroundings): Next {
   // Due at once, but nothing is done before the hub is resumed.
   if (closed !== undefined) return held(work, planned, closed, at.now, at);
   if (writes >= MAX_WRITES) {
-    return held(work, planned, 'others write to the twin all the time', plus(at.now, WRITE_REQUEUE_MS), at);
+    return held(work, planned, 'other writers keep changing the twin', plus(at.now, WRITE_REQUEUE_MS), at);
   }
   if (snapshot.etag === undefined)
-    return reading(work, 'somebody else wrote to it, so its etag is not known');
+    return reading(work, 'another writer changed it, so its etag is not known');
   return {
     work: { ...work, writes: writes + 1 },
     step: { kind: 'write', plan: planned, etag: snapshot.etag },
@@ -244,7 +247,7 @@ function afterFailedWrite(work: ReconcileState, failure: Failure, written: Plan,
     default: {
       // The twin itself will say: the hub's bookkeeping shows also a value that was written once more.
       const next = failure.mayHaveApplied
-        ? unread(work.snapshot, 'a write failed after it may have been applied')
+        ? unread(work.snapshot, 'a write failed, and the hub may have applied it')
         : snapshot;
       return afterTrouble({ ...work, snapshot: next }, failure, at);
     }
@@ -278,7 +281,7 @@ function afterStatus(
     return { work, step: { kind: 'forget', at: isBelieved ? known : answeredAt } };
   }
   const tries = snapshot.workItem?.tries ?? 0;
-  const why = status === 'disabled' ? 'the device is disabled' : 'the hub knows the device but not its twin';
+  const why = status === 'disabled' ? 'the device is disabled' : 'the hub has the device but not its twin';
   const wait = Math.min(DISABLED_MS * 2 ** Math.min(tries, 10), LONGEST_DISABLED_MS);
   return requeued(work, {
     ...snapshot,

@@ -122,7 +122,7 @@ export class Reconciler {
   /** The hub says that a device is gone and not since when; of its modules it is asked one by one. */
   async #readModules(device: TwinId): Promise<void> {
     const { twins, hubNow } = this.#context;
-    const why = 'its device was found to be deleted';
+    const why = 'its device was deleted';
     for (const module of await twins.modulesOf(device)) {
       await markForRead(twins, module, { since: NEVER, why, priority: 'drift', now: hubNow() });
     }

@@ -106,7 +106,10 @@ async function auditHub(hub: Hub, context: ResyncContext, mayGoOn: MayGoOn): Pro
     // The hub does not know this place in its list any more, as after a failover: the next run begins the list anew.
     if (error.code === 'BERTH_HUB_REFUSED' && at.at !== '')
       await progress.write(auditName(host), { ...at, at: '' });
-    warn(`The audit of ${host} waits: ${error.message}`, { code: error.code, hub: host });
+    warn(`The audit of ${host} has stopped and continues in a later run: ${error.message}`, {
+      code: error.code,
+      hub: host,
+    });
   }
   return at.seen - before;
 }
@@ -203,7 +206,7 @@ async function markPage(host: HostName, at: AuditProgress, context: ResyncContex
 
 /** Deletions are believed, but for those that no clock can have written yet: they would outlast every twin to come. */
 function wholeMark(known: Known, now: EpochMs): Pick<Mark, 'since' | 'why' | 'isResync'> | undefined {
-  const why = 'everything of its hub is read again';
+  const why = 'every twin of its hub is read again';
   if (known.kind === 'deleted' && known.at <= latestBelievable(instantOf(now))) return undefined;
   return known.kind === 'nothing' ? undefined : { since: NEVER, why, isResync: true };
 }
@@ -289,17 +292,17 @@ async function compareTwin(
   const isBelieved = (time: Instant) => time <= latestBelievable(readAt);
   switch (known.kind) {
     case 'nothing':
-      await read(NEVER, 'the audit has found it');
+      await read(NEVER, 'the audit found a twin that was not known');
       return { ...next, missed: next.missed + 1 };
     case 'deleted':
       // A person who asks for everything wants also what was deleted a moment ago to be looked at.
       if (!at.isWhole && isBelieved(known.at) && isRecent(known.at)) return next;
-      await read(known.at, 'the audit has found it, and it was thought to be deleted', true);
+      await read(known.at, 'the audit found a twin that was stored as deleted', true);
       return { ...next, missed: next.missed + 1 };
     case 'snapshot': {
       const { snapshot } = known;
       if (!isBelieved(snapshot.asOf) || !isBelieved(snapshot.bornAt)) {
-        await read(NEVER, 'its time was in the future', true);
+        await read(NEVER, 'its stored time was in the future', true);
         return { ...next, stale: next.stale + 1 };
       }
       if (snapshot.unread !== undefined) return next;
@@ -307,7 +310,7 @@ async function compareTwin(
         if (isRecent(snapshot.asOf)) return next;
         await read(
           snapshot.asOf,
-          `the audit has found version ${version}, and ${snapshot.version} was known`,
+          `the audit found version ${version}, and version ${snapshot.version} was stored`,
         );
         return { ...next, stale: next.stale + 1 };
       }
@@ -315,7 +318,7 @@ async function compareTwin(
       if (!isSampled) return next;
       const same = await compare(hub, id, snapshot, context);
       if (same === undefined) return next;
-      if (!same) await read(snapshot.asOf, 'it was not what the hub has');
+      if (!same) await read(snapshot.asOf, 'the audit found other values on the hub');
       return {
         ...next,
         sampled: next.sampled + 1,
@@ -347,7 +350,7 @@ async function compare(
     count(hub.host, 'sampled');
     if (isSame) return true;
     count(hub.host, 'mismatched');
-    warn('A snapshot is not what its hub has.', {
+    warn('A snapshot differs from the twin on its hub.', {
       code: 'BERTH_SNAPSHOT_MISMATCH',
       hub: hub.host,
       deviceId: id.deviceId,

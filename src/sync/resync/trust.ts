@@ -14,5 +14,5 @@ const MAX_MISMATCH_RATE = 0.01;
  */
 export function whyUntrusted({ sampled, mismatched }: SampleComparison): string | undefined {
   if (mismatched < LEAST_MISMATCHES || mismatched / sampled <= MAX_MISMATCH_RATE) return undefined;
-  return `${mismatched} of ${sampled} snapshots that were compared are not what the hub has`;
+  return `${mismatched} of ${sampled} compared snapshots differ from the twins on the hub`;
 }

@@ -97,7 +97,7 @@ function applyDelete(known: Known, time: Instant): Known {
 /** A new twin of which nothing more is known: one GET says the rest. */
 function applyCreated(known: Known, { id, time }: Extract<TwinEvent, { kind: 'created' }>): Known {
   if (known.kind === 'deleted' && time <= known.at) return known;
-  const blank = unreadSnapshot(id, time, 'its creation event does not tell the whole twin');
+  const blank = unreadSnapshot(id, time, 'the event of its creation does not hold the whole twin');
   if (known.kind !== 'snapshot') return { kind: 'snapshot', snapshot: blank };
   const { asOf, unread, workItem, lastReconcile } = known.snapshot;
   return time <= latest(asOf, unread?.since ?? asOf)
@@ -138,7 +138,10 @@ function applyUpdate(
 ): Known {
   if (known.kind === 'deleted' && time <= known.at) return known;
   if (known.kind !== 'snapshot') {
-    return { kind: 'snapshot', snapshot: unreadSnapshot(id, time, 'its creation was not seen') };
+    return {
+      kind: 'snapshot',
+      snapshot: unreadSnapshot(id, time, 'Berth has not seen the event of its creation'),
+    };
   }
   const { snapshot } = known;
   if (snapshot.unread !== undefined) {
@@ -153,7 +156,7 @@ function applyUpdate(
   const why =
     change.version > snapshot.version
       ? `events are missing between version ${snapshot.version} and ${change.version}`
-      : 'versions went back: re-created, moved, or the hub failed over';
+      : 'its version went back: the device was created again or moved, or the hub failed over';
   return { kind: 'snapshot', snapshot: { ...snapshot, unread: { since: time, why } } };
 }
 

@@ -126,7 +126,7 @@ export function decodeEvent(
   const host = context.hubNamed(hubName);
   if (host === undefined) return { kind: 'unknownHub', hubName: eventHubName(hubName) };
   if (![deviceId, moduleId].every((id) => id === undefined || ID.test(id)))
-    return undecodable('BERTH_EVENT_INVALID', 'has a device or module id that no hub gives');
+    return undecodable('BERTH_EVENT_INVALID', 'has a device or module id that IoT Hub does not allow');
   if (moduleId !== undefined && EDGE_MODULES.has(moduleId))
     return { kind: 'ignored', why: 'IoT Edge’s own module' };
   if (moduleId !== undefined && !context.isTargeted(moduleId)) {
@@ -139,7 +139,7 @@ export function decodeEvent(
   const arrived = parseInstant(enqueuedAt);
   // Nearly always it is not later at all, which two texts tell.
   if (arrived !== undefined && time > arrived && time > latestBelievable(arrived)) {
-    const why = 'an event of it carries a time in the future';
+    const why = 'one of its events has a time in the future';
     return { kind: 'twin', event: { kind: 'unclear', id, time: arrived, why } };
   }
   const operation = text(properties.opType)?.toLowerCase();
@@ -195,7 +195,7 @@ function isHubName(name: string): boolean {
   return eventHubName(name) !== NOT_A_HOST_NAME;
 }
 
-const NO_TWIN = undecodable('BERTH_EVENT_INVALID', 'has a body that is no twin or lacks a version');
+const NO_TWIN = undecodable('BERTH_EVENT_INVALID', 'has a body that is not a twin or has no version');
 
 function undecodable(
   code: Extract<ErrorCode, `BERTH_EVENT_${string}`>,

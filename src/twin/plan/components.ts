@@ -86,7 +86,7 @@ export function rewrittenWithMarker(
     isUnanswered(leaf, status) &&
     mayBeWritten(leaf, status);
   if (!isIgnored) return status;
-  const why = `was written without the marker of the component ${name}: written again`;
+  const why = `was written without the marker of the component ${name}; Berth writes it again`;
   return { status: 'pending', why, write: true, history: status.history };
 }
 

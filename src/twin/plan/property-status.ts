@@ -70,9 +70,9 @@ export function leafStatus(facts: LeafFacts): LeafStatus {
 /** Set once if absent, then left alone: also when somebody takes it away again. */
 function seedStatus(facts: LeafFacts): LeafStatus {
   const { desired, history, policy } = facts;
-  if (desired !== undefined) return settled(history, 'is there: it was to be set once');
+  if (desired !== undefined) return settled(history, 'is set already, and the policy sets it only once');
   if (history.writes.some(({ by }) => by === policy.name)) {
-    return settled(history, 'was set once, and somebody has taken it away');
+    return settled(history, 'was set once by the policy, and another writer has removed it');
   }
   return rejectionOf(facts) ?? driftStatus(facts, history);
 }
@@ -108,10 +108,14 @@ function enforcedStatus(facts: LeafFacts): LeafStatus {
     return settled(history, 'is reported as wanted');
   }
   if (isOld) {
-    return unanswered(facts, history, `the device has answered version ${version}, not ${history.ours} yet`);
+    return unanswered(
+      facts,
+      history,
+      `the device has answered version ${version}, and not yet version ${history.ours}`,
+    );
   }
   if (version !== undefined && version > desiredVersion) {
-    return unanswered(facts, history, `the answer is to version ${version}, which this twin never had`);
+    return unanswered(facts, history, `the device answered version ${version}, which this twin never had`);
   }
   if (version === undefined) {
     const counted = answersWrite(report, history, now);
@@ -219,7 +223,13 @@ function driftStatus(facts: LeafFacts, history: PathHistory): LeafStatus {
       : { ...history, contestedUntil: undefined, foreign: [], configuration: undefined };
   const wait = cooldownEnd(facts, calm);
   return wait !== undefined && now < wait
-    ? { status: 'drifted', why: 'was written too recently', write: false, nextAt: wait, history: calm }
+    ? {
+        status: 'drifted',
+        why: 'is not what the policy wants; the cooldown after the last write is not over',
+        write: false,
+        nextAt: wait,
+        history: calm,
+      }
     : { status: 'drifted', why: 'is not what the policy wants', write: true, history: calm };
 }
 
@@ -252,12 +262,12 @@ function writeAgain(facts: LeafFacts, history: PathHistory, problem: string, rem
   const advice = remedy === undefined ? '' : `; ${remedy}`;
   const told = lastWrite(facts, history);
   if (told !== undefined && told.count >= policy.attempts) {
-    return rejected(facts, history, `${problem}, and was told ${timesText(told.count)}${advice}`);
+    return rejected(facts, history, `${problem}; Berth wrote it ${timesText(told.count)}${advice}`);
   }
   const wait =
     told === undefined ? now : plus(millisecondsOf(told.at), waitAfterWrite(told.count, policy.cooldownMs));
   if (now < wait) return { ...pending(history, `${problem}${advice}`), nextAt: wait };
-  return { ...pending(history, `${problem}: told again${advice}`), write: true };
+  return { ...pending(history, `${problem}; Berth writes it again${advice}`), write: true };
 }
 
 /**
@@ -279,9 +289,9 @@ function unanswered(facts: LeafFacts, history: PathHistory, problem: string): Le
   if (kind === 'ask') return { ...pending(history, problem), askAt: at };
   if (now < at) return { ...pending(history, problem), nextAt: at };
   if (writes < policy.attempts) {
-    return { ...pending(history, `${problem}, and has shown life since: told again`), write: true };
+    return { ...pending(history, `${problem}; the device is alive, and Berth writes it again`), write: true };
   }
-  const why = `${problem}: it is alive and not answering, and was told ${timesText(writes)}`;
+  const why = `${problem}; Berth wrote it ${timesText(writes)}; the device is alive and does not answer`;
   return { status: 'rejected', why, write: false, history };
 }
 

@@ -85,6 +85,6 @@ export const SNAPSHOT_FORMAT: DocumentFormat<Partial<Snapshot>> = {
  */
 export function snapshotIn(id: TwinId, read: Partial<Snapshot> | undefined): Snapshot {
   return read === undefined
-    ? unreadSnapshot(id, NEVER, 'what is stored of it cannot be read')
+    ? unreadSnapshot(id, NEVER, 'its stored snapshot is damaged')
     : restoreSnapshot(id, read);
 }

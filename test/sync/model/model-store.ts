@@ -229,7 +229,7 @@ function restore({ id, text }: Stored): Known {
     return { kind: 'snapshot', snapshot: snapshotIn(id, SNAPSHOT_FORMAT.read(known.snapshot)) };
   const at = parseInstant(known.at);
   return at === undefined
-    ? { kind: 'snapshot', snapshot: unreadSnapshot(id, NEVER, 'when it was deleted cannot be read') }
+    ? { kind: 'snapshot', snapshot: unreadSnapshot(id, NEVER, 'the stored time of its deletion is damaged') }
     : { kind: 'deleted', at };
 }
 

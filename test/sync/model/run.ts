@@ -336,7 +336,7 @@ function instantsIn(json: JsonValue): readonly string[] {
 }
 
 function toldTimes(why: string): number {
-  const [, count] = /was told (once|\d+ times)/.exec(why) ?? [];
+  const [, count] = /Berth wrote it (once|\d+ times)/.exec(why) ?? [];
   return count === 'once' ? 1 : Number.parseInt(count ?? '0', 10);
 }
 
@@ -400,7 +400,7 @@ function checkTwin(simulation: Simulation, device: Device): readonly string[] {
   }
   const rejected = planned.leaves.filter(({ status, mode }) => status === 'rejected' && mode === 'enforce');
   const isUnheard = (why: string, policy: string) =>
-    device.missed > 0 && why.includes('not answering') && toldTimes(why) >= attemptsOf(fleet, policy);
+    device.missed > 0 && why.includes('does not answer') && toldTimes(why) >= attemptsOf(fleet, policy);
   for (const { path, why, policy } of rejected) {
     if (TAKES_ALL.has(device.behaviour) && !isUnheard(why, policy))
       problems.push(`${name}: a device that takes everything is said to reject ${path}: ${why}`);
