@@ -67,7 +67,7 @@ function readPolicy(
     );
   }
   if (hostName(connection.host) !== host) {
-    throw invalid(`The setting ${setting} is the connection string of a hub other than ${host}.`);
+    throw invalid(`The setting ${setting} is a connection string of a hub other than ${host}.`);
   }
   return connection.policy;
 }
