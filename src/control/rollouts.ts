@@ -7,15 +7,15 @@ import type { Hold } from '../twin/plan/plan.ts';
 import type { Control, Scope } from './control.ts';
 import { pauseFor, scopeKey } from './pauses.ts';
 
-/** Where a twin is, for what may hold a policy back from it. */
+/** The hub and device of a twin, which decide whether a policy is held for it. */
 export interface TwinPlace {
   readonly host: HostName;
   readonly deviceId: string;
 }
 
 /**
- * What keeps a policy from a twin. A rollout reaches a device when `hash(deviceId, policy) < elapsed / over`: the same
- * on every instance, without any of them asking another.
+ * Why a policy may not write to a twin now: a pause, or its rollout. A rollout reaches a device when
+ * `hash(deviceId, policy) < elapsed / over`. So all instances decide the same without communication.
  */
 export function holdOf(
   control: Control,
@@ -42,8 +42,10 @@ export function holdOf(
 }
 
 /**
- * How long a policy's rollout has run on a hub (undefined: where no hub is paused), ms, without the time in which it was
- * paused or in no fleet file. Undefined: it has not begun.
+ * How long the rollout of a policy has run on a hub, ms. Time in which it was paused or not in the fleet file does not
+ * count. Undefined: it has not begun.
+ *
+ * @param host undefined: pauses of hubs are ignored.
  */
 export function elapsedOf(
   control: Control,
@@ -66,7 +68,7 @@ export function elapsedOf(
   return Math.max(0, now - seen.since) - coveredBy([...past, ...going], seen.since, now);
 }
 
-/** How much of [from, to] these intervals cover together. */
+/** How much of [from, to] these intervals cover together, ms. */
 function coveredBy(
   intervals: readonly { readonly from: EpochMs; readonly to: EpochMs }[],
   from: EpochMs,

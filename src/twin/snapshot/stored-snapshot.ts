@@ -36,7 +36,7 @@ const history = z.object({
 
 const policyStatus = z.enum(['unreached', 'inSync', 'pending', 'drifted', 'held', 'rejected', 'contested']);
 
-/** A snapshot as it is stored: JSON, which leaves out what is undefined. */
+/** A snapshot as it is stored: JSON without undefined members. */
 const stored = z.object({
   version: count,
   desiredVersion: count,
@@ -70,8 +70,8 @@ const stored = z.object({
 });
 
 /**
- * The format of stored snapshots. A change of the schema, an additional field too, is a new format with a step: an older package
- * would lose the field when it stores the snapshot again.
+ * The format of stored snapshots. Every change of the schema, also an additional field, needs a new format with a step. An
+ * older package would otherwise lose the field when it stores the snapshot.
  */
 export const SNAPSHOT_FORMAT: DocumentFormat<Partial<Snapshot>> = {
   document: 'snapshot',
@@ -80,8 +80,8 @@ export const SNAPSHOT_FORMAT: DocumentFormat<Partial<Snapshot>> = {
 };
 
 /**
- * The snapshot that `SNAPSHOT_FORMAT` has read. One that is damaged (undefined) is as good as none: its twin is read from the hub
- * before anything is decided.
+ * The snapshot that `SNAPSHOT_FORMAT` has read. Undefined: it is damaged, so Berth reads the twin from the hub before it
+ * decides anything.
  */
 export function snapshotIn(id: TwinId, read: Partial<Snapshot> | undefined): Snapshot {
   return read === undefined
