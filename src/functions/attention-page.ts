@@ -7,10 +7,10 @@ import { isoTime } from './http-answer.ts';
 const DEFAULT_PAGE = 100;
 const LONGEST_PAGE = 1_000;
 
-/** Which part of the attention list is wanted. */
+/** A page of the attention list. */
 export interface Page {
   readonly top: number;
-  /** The partition to begin with, and the last row of it that has been seen. */
+  /** The partition with which the page starts. `after`: the last row of the page before. */
   readonly partition: number;
   readonly after: string | undefined;
 }
@@ -36,7 +36,7 @@ export function pageOf(top: string | null, after: string | null): Page {
   return { top: size, partition: index, after: row.join('/') };
 }
 
-/** The twins that need a person, and where the next page begins. */
+/** The twins that need attention, and the start of the next page. */
 export async function attentionPage(
   twins: Pick<TwinStore, 'attention'>,
   hosts: readonly HostName[],

@@ -10,7 +10,7 @@ import { valueAt } from '../twin/snapshot/merge.ts';
 import { historyAt, type Snapshot } from '../twin/snapshot/snapshot.ts';
 import { answeringErrors, type HttpHandler, isoTime, jsonAnswer } from './http-answer.ts';
 
-/** One device: where it is and why, how its twin stands and why, and the last decisions about it. */
+/** One device: its hub, the status of its twins with reasons, and its last allocation decisions. */
 export function registerDevice(instance: Instance): void {
   app.http('device', {
     methods: ['GET'],
@@ -38,7 +38,7 @@ export function device(instance: Instance): HttpHandler {
       stores.control.read(),
       instance.redaction(fleet),
       Promise.all(fleet.hubs.map(look)),
-      // Only an individual enrollment can give a device another id than it registers with.
+      // An individual enrollment may give a device an id that differs from its registration id.
       stores.receipts.list(request.query.get('registrationId') ?? deviceId),
     ]);
     const found = snapshots.flat();
@@ -49,7 +49,7 @@ export function device(instance: Instance): HttpHandler {
       );
     }
     const gate = gateOf(control, control.newestBuild);
-    // What is stored may be older than the path that redacts it.
+    // The stored data may be older than the setting that redacts a path.
     const twins = found.map(({ hub, snapshot }) =>
       describeTwin(hub, redactKept(snapshot, redaction), gate, instance),
     );
@@ -103,7 +103,7 @@ function describeTwin(hub: Hub, snapshot: Snapshot, gate: Gate, instance: Instan
   };
 }
 
-/** What Berth will do about the twin, and when, in a sentence. */
+/** What Berth does next for the twin, and when, as a sentence. */
 function nextAction(
   { workItem, unread, writing }: Snapshot,
   writes: number,

@@ -6,7 +6,7 @@ import { Reconciler } from '../sync/reconcile/reconciler.ts';
 import { RUN_MS, resync } from '../sync/resync/resync.ts';
 import { plus } from '../time/epoch-ms.ts';
 
-/** Every minute: the hubs' counts and health, work items, counts of twins, the audit for those that were missed, old dead letters. */
+/** Runs every minute: counts and health of hubs, work items, counts of twins, the audit, old dead letters. */
 export function registerResyncFleet(instance: Instance): void {
   app.timer('resyncFleet', { schedule: '0 * * * * *', handler: resyncFleet(instance) });
 }
@@ -30,7 +30,7 @@ export function resyncFleet(
       { conditions, lease: instance.lease('resync'), hubsUntil },
     );
     await instance.forgetOld();
-    // A page a run, sixty thousand an hour: more than the cap lets in.
+    // One page in a run is sixty thousand letters in an hour. The limit allows fewer new ones.
     const purged = summary.ran ? await stores.deadLetters.forget(plus(now(), -LETTERS_KEPT_MS)) : 0;
     const { workItems, resynced, audited } = summary;
     if (workItems + resynced + audited + purged > 0)

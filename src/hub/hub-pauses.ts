@@ -5,34 +5,34 @@ import type { HubError, HubErrorCode } from './port.ts';
 
 const FIRST_MS = 2_000;
 const LONGEST_MS = 5 * 60_000;
-/** So many failures in a row say that the hub is down, and not that one call had bad luck. */
+/** After this many failures in a row, the hub counts as down. */
 const DOWN_AFTER = 3;
 
 export interface HubPause {
   readonly until: EpochMs;
   readonly why: string;
-  /** The day's messages of the whole hub are used up. */
+  /** The daily quota of the whole hub is used up. */
   readonly isQuota: boolean;
 }
 
 interface Trouble {
   readonly pause: HubPause | undefined;
-  /** Pauses in a row, each twice as long. */
+  /** Pauses in a row. Each is twice as long as the one before. */
   readonly times: number;
   /** Failures in a row. */
   readonly failures: number;
 }
 
 /**
- * Leaves a hub alone that throttles, is down, or has used up its quota: in this instance, whatever the others do.
- * A missed deadline counts as throttling, since a hub queues calls before it answers 429
+ * Stops the calls of this instance to a hub that throttles, is down, or has used up its quota. Other instances decide for
+ * themselves. A missed deadline counts as throttling, because a hub queues calls before it answers 429
  * (iot-hub-devguide-quotas-throttling).
  */
 export class HubPauses {
   readonly #hubs = new Map<HostName, Trouble>();
   readonly #random: () => number;
 
-  /** @param random from 0 up to 1: spreads the ends of pauses. */
+  /** @param random gives numbers from 0 to 1, which spread the ends of pauses. */
   constructor(random: () => number) {
     this.#random = random;
   }
@@ -42,13 +42,13 @@ export class HubPauses {
     return pause !== undefined && now < pause.until ? pause : undefined;
   }
 
-  /** A call that was under way when a pause began does not end it. */
+  /** A call that began before a pause does not end it. */
   succeeded(host: HostName, now: EpochMs): void {
     if (this.#hubs.size > 0 && this.of(host, now) === undefined) this.#hubs.delete(host);
   }
 
   failed(host: HostName, error: HubError, now: EpochMs): void {
-    // It has answered, and knows what it wants.
+    // With these codes, the hub works and refuses only this call.
     if (ANSWERS.has(error.code)) {
       this.succeeded(host, now);
       return;
@@ -60,7 +60,7 @@ export class HubPauses {
       this.#hubs.set(host, { ...before, failures });
       return;
     }
-    // Calls that were under way when the pause began fail too, and say nothing new.
+    // Calls that began before the pause fail too. They do not extend it.
     if (before.pause !== undefined && now < before.pause.until && !reason.isQuota) return;
     const spread = this.#random();
     const asked = error.retryAfterMs ?? FIRST_MS * 2 ** Math.min(before.times, 10);
