@@ -5,8 +5,8 @@ import { type Mark, markUnread } from '../../twin/events/mark.ts';
 import { type TwinId, twinKey } from '../../twin/snapshot/twin.ts';
 
 /**
- * Requeues a twin for a read from its hub, whatever is known of it: `resyncFleet` does it when its time has come. `'deleted'`
- * where the twin was deleted after `since`, and stays so.
+ * Marks a twin to be read from its hub, and adds a work item for `resyncFleet`. Returns `'deleted'` if the twin was deleted
+ * after `since`: it stays deleted.
  *
  * @throws BerthError `BERTH_STORE_UNAVAILABLE`; `BERTH_FORMAT_NEWER` for a twin that a newer package has stored
  * @example

@@ -9,14 +9,14 @@ import { addStatusCounts, type CountedTwins, type PolicyStatusCounts } from '../
 import type { EpochMs } from '../../time/epoch-ms.ts';
 import { type PolicyProgress, policyProgressOf } from './self-pause.ts';
 
-/** A policy as it runs now, for people. */
+/** The present state of a policy, for operators. */
 export interface PolicyOverview extends PolicyProgress {
   readonly name: string;
   readonly id: string;
   readonly mode: PolicyMode;
-  /** When this content was first seen. */
+  /** When this content was first seen. Undefined: not yet. */
   readonly since: EpochMs | undefined;
-  /** How far its rollout has come, from 0 to 1, where no hub is paused. */
+  /** The progress of its rollout, from 0 to 1. Pauses of hubs are ignored. */
   readonly rollout: number;
   readonly pause: Pause | undefined;
   readonly contested: number;
@@ -50,16 +50,16 @@ export function policyOverviews(
   });
 }
 
-/** What sync has cost a hub lately, and how well its events tell everything. */
+/** What sync has recently cost a hub, and whether its events are complete. */
 export interface HubSyncOverview {
   readonly messagesToday: number;
-  /** What `budget.daily` allows. */
+  /** The number that `budget.daily` allows. */
   readonly messagesLimit: number;
-  /** Of this hour and the one before. */
+  /** The counts of this hour and the one before. */
   readonly counts: HubCounts;
-  /** Events that did not follow what was known, as a part of all; undefined: there were none. */
+  /** The part of the events that did not follow their snapshot. Undefined: there were no events. */
   readonly gapRate: number | undefined;
-  /** Why a read comes before every decision; undefined: its events are trusted. */
+  /** Why Berth reads before every decision. Undefined: the events are trusted. */
   readonly untrusted: { readonly since: EpochMs; readonly why: string } | undefined;
 }
 

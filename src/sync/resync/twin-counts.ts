@@ -7,12 +7,11 @@ import { type MayGoOn, partitionsFor, type ResyncContext } from './resync-contex
 
 const CONCURRENCY = 8;
 /**
- * Event Hubs keep events for at most seven days on most tiers; a tombstone must outlive the last of them, by
- * a day.
+ * On most tiers, Event Hubs keep events for at most seven days. A tombstone must stay one day longer than the last event.
  */
 const TOMBSTONE_MS = 8 * DAY_MS;
 
-/** Counts as many partitions as there is time for, going on where the last run stopped. */
+/** Counts partitions until the time is over. Continues where the last run stopped. */
 export async function countTwins(context: ResyncContext, mayGoOn: MayGoOn): Promise<number> {
   const { twins, now, progress } = context;
   const partitions = partitionsFor(context);
