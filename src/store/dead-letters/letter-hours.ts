@@ -4,15 +4,15 @@ import { untilStored } from '../tables/optimistic.ts';
 import type { Table } from '../tables/tables.ts';
 import { type CountedEvents, type EventCount, EventCounts } from './event-counts.ts';
 
-/** What is left of an event that could not be read, beyond the dead letters that are kept. */
+/** The count of events that could not be decoded, beyond the limit of stored dead letters. */
 export type LetterCount = CountedEvents<'hub' | 'source' | 'code'>;
 
-/** So many dead letters of an hour are kept; of those beyond, only their number. */
+/** How many dead letters of an hour are stored. Further ones are only counted. */
 export const MOST_LETTERS_AN_HOUR = 10_000;
 
 const PARTITION = 'letter-hours';
 
-/** How many dead letters each hour has, and what is known of those that were too many. */
+/** The number of stored dead letters of each hour, and the counts of further ones. */
 export class LetterHours {
   readonly #table: Table;
   readonly #beyond: EventCounts<'hub' | 'source' | 'code'>;
@@ -25,8 +25,8 @@ export class LetterHours {
   }
 
   /**
-   * How many of so many letters may be kept in this hour; they count as kept from now on. Each partition of the Event Hub
-   * has a row of its own, so those that ask at the same moment may together get a batch each too many.
+   * Reserves places for letters in this hour, and returns how many may be stored. Each partition of the Event Hub has its
+   * own row. So partitions that reserve at the same moment may exceed the limit by one batch each.
    *
    * @param shard the partition of the Event Hub.
    * @throws BerthError `BERTH_STORE_UNAVAILABLE`
@@ -46,17 +46,17 @@ export class LetterHours {
     });
   }
 
-  /** Adds to what is known of the letters that were too many. */
+  /** Adds to the counts of letters beyond the limit. */
   addBeyond(counts: readonly LetterCount[], shard: string, now: EpochMs): Promise<void> {
     return this.#beyond.add(counts, { now, shard, scope: hourOf(now) });
   }
 
-  /** What was too many since the hour of a time; the greatest numbers first. */
+  /** The counts beyond the limit since the hour of a time, the greatest first. */
   beyond(since: EpochMs): Promise<readonly EventCount<'hub' | 'source' | 'code'>[]> {
     return this.#beyond.list([hourOf(since), '~']);
   }
 
-  /** Forgets hours before a time. */
+  /** Removes hours before a time. */
   async forget(before: EpochMs): Promise<void> {
     await this.#beyond.forget(before, ['0', hourOf(before)]);
     const range = ['0', hourOf(before)] as const;

@@ -5,10 +5,10 @@ import type { Row, Table } from '../tables/tables.ts';
 
 const PARTITION = 'statistics';
 const HOUR_MS = 60 * 60_000;
-/** So long they are kept. */
+/** How long the counts are stored. */
 const KEPT_HOURS = 48;
 
-/** What sync has done, by hub and hour, for all instances together. */
+/** The counts of sync, by hub and hour, for all instances together. */
 export class SyncStatisticsStore {
   readonly #table: Table;
 
@@ -16,7 +16,7 @@ export class SyncStatisticsStore {
     this.#table = table;
   }
 
-  /** Adds to the hour's counts of a hub, also where other instances do so at the same time. */
+  /** Adds to the counts of a hub in this hour. Other instances may do so at the same time. */
   async add(host: HostName, counts: HubCounts, now: EpochMs): Promise<void> {
     await this.#table.update(PARTITION, `${hourOf(now)}|${host}`, (row) => {
       const before = row === undefined ? noCounts() : countsOf(row);
@@ -38,7 +38,7 @@ export class SyncStatisticsStore {
     return hubs;
   }
 
-  /** Forgets what is older than two days. */
+  /** Removes counts that are older than two days. */
   async forget(now: EpochMs): Promise<void> {
     const rows = await this.#table.list({
       partitionKey: PARTITION,
