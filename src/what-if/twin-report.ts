@@ -191,7 +191,7 @@ function warningsOn(
       : []),
     ...(twins.apart.elsewhere > 0
       ? [
-          `${twins.apart.elsewhere} twins are on hubs that this deployment does not reconcile: Berth writes nothing there`,
+          `Berth writes nothing to ${twins.apart.elsewhere} of the twins, because this deployment does not reconcile their hubs`,
         ]
       : []),
   ];

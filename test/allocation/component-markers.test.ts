@@ -137,7 +137,7 @@ describe('the marker of a component in an initial twin', () => {
     expect(twin.omitted).toEqual([
       {
         path: ['desired', 'thermostat1', '__t'],
-        why: `model ${CONTROLLER}: desired has no room for it`,
+        why: `model ${CONTROLLER}: desired would be larger than 32768 bytes`,
       },
     ]);
   });

@@ -386,9 +386,9 @@ describe('a secret in the wrong field', () => {
 
     const { notes, inputs, result } = receiptIn(log);
     expect(notes).toEqual([
-      'linkedHubs holds a text that is no host name',
-      'currentIotHubHostName is no host name',
-      'iotHubs of the enrollment holds no host name',
+      'linkedHubs contains a text that is not a host name',
+      'currentIotHubHostName is not a host name',
+      'iotHubs of the enrollment contains a text that is not a host name',
     ]);
     expect(inputs).toMatchObject({
       linkedHubs: [...classic(), '(not a host name)'],

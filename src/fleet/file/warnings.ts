@@ -19,11 +19,11 @@ function unknownHubs({ hubs, allocation }: FleetFile): readonly ErrorDetail[] {
     return [
       ...named.map((host) => ({
         path: pathText([...path, 'hub']),
-        message: `names the unknown hub ${shownHub(host)}: matching devices get no hub. Add it to hubs, or correct the rule`,
+        message: `names ${shownHub(host)}, an unknown hub: matching devices get no hub. Add it to hubs, or correct the rule`,
       })),
       ...preferred.map((host) => ({
         path: pathText([...path, 'prefer']),
-        message: `names the unknown hub ${shownHub(host)}: this factor has no effect. Add it to hubs, or correct the rule`,
+        message: `names ${shownHub(host)}, an unknown hub: this factor has no effect. Add it to hubs, or correct the rule`,
       })),
     ];
   });
