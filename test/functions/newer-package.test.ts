@@ -112,7 +112,7 @@ describe('syncTwins with an event of a twin that a newer package has stored', ()
     await makeSnapshotNewer('new');
     const [first, ...others] = app.take();
     if (first === undefined) throw new Error('no event');
-    const unknownHub = { ...first, properties: { ...first.properties, hubName: 'unknownHub' } };
+    const unknownHub = { ...first, properties: { ...first.properties, hubName: 'other-hub' } };
     const unreadable = { ...first, body: Buffer.from('{') };
     const batch = [first, ...others, unknownHub, unreadable];
     for (let times = 0; times < 3; times += 1) {
@@ -123,7 +123,7 @@ describe('syncTwins with an event of a twin that a newer package has stored', ()
     await app.tables.twins.delete(partition('new'), snapshotKey(app.id('new')));
     await app.deliver(instance, batch);
 
-    expect(await instance.stores.unknownHubs.list()).toMatchObject([{ hubName: 'unknownHub', events: 1 }]);
+    expect(await instance.stores.unknownHubs.list()).toMatchObject([{ hubName: 'other-hub', events: 1 }]);
     expect(await instance.stores.deadLetters.count(0, 10)).toMatchObject({ count: 1 });
   });
 

@@ -125,7 +125,7 @@ export function snapshotAction(
 
 function snapshotColumns(known: Exclude<Known, { kind: 'nothing' }>): Record<string, unknown> {
   const format = presentFormat(SNAPSHOT_FORMAT);
-  if (known.kind === 'deleted') return { format, state: DELETED, at: known.at };
+  if (known.kind === 'deleted') return { format, status: DELETED, at: known.at };
   const { id: _, ...snapshot } = known.snapshot;
   const { status, revision, policies } = snapshot.lastReconcile;
   const json = JSON.stringify(snapshot);
