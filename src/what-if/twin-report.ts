@@ -32,7 +32,10 @@ export interface TwinReport {
     readonly count: number;
     readonly properties: number;
     readonly messages: number;
-    /** The shortest time within the budget of the slowest hub; undefined if the budget never allows the writes. */
+    /**
+     * The shortest time within the budget of the slowest hub; undefined if the budget never allows the
+     * writes.
+     */
     readonly hours: number | undefined;
     readonly slowest: string | undefined;
   };

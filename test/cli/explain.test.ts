@@ -184,7 +184,7 @@ test('the connection to the state comes either from the environment or from loca
 
 test.each<[string, string, RegExp]>([
   ['a text that is not JSON', '{', /is not JSON/],
-  ['the key __proto__', '{"__proto__":{}}', /holds the key "__proto__"/],
+  ['the key __proto__', '{"__proto__":{}}', /contains the key "__proto__"/],
   ['a hundred levels of nesting', '['.repeat(100) + ']'.repeat(100), /is nested deeper than 64 levels/],
 ])('a request file with %s is refused', async (_, text, message) => {
   const request = join(folder, 'odd.json');

@@ -296,7 +296,7 @@ describe('berth export', () => {
     });
     expect(new Set(devices.map((device) => device?.deviceId)).size).toBe(devices.length);
     expect(out()).not.toContain('s3cret');
-    expect(err()).toMatch(/^31 devices from 127\.0\.0\.1:\d+\.\n$/);
+    expect(err()).toMatch(/^31 devices from 127\.0\.0\.1:\d+ written\.\n$/);
   });
 
   test('writes the devices into a file with --out', async () => {

@@ -101,12 +101,12 @@ describe('berth what-if --twins', () => {
       '1 min',
       '1 day',
       '1 min',
-      'its rate, 7.5 writes a second',
+      'rate, 7.5 writes a second',
     ]);
     expect(text).toContain(
       '2 twins would be written, 2 properties in 6 messages, when every rollout is complete and nothing is paused.',
     );
-    expect(text).toContain('Those of saver, base are spread over 2 h (twins.rollout.over).');
+    expect(text).toContain('The writes of saver, base are spread over 2 h (twins.rollout.over).');
     expect(cells(text, 'saver')).toEqual([
       'saver',
       'new',

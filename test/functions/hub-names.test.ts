@@ -323,7 +323,7 @@ describe('an empty text in a request', () => {
     const noHub = await register(instance, { linkedHubs: ['', ' '] });
 
     expect(noId.body.error?.message).toContain('deviceRuntimeContext.registrationId must be a string');
-    expect(noHub.body.error?.message).toContain('linkedHubs must hold a host name of a hub');
+    expect(noHub.body.error?.message).toContain('linkedHubs must contain the host name of a hub');
   });
 });
 

@@ -62,7 +62,8 @@ const MOST_IDS = 1_000;
 /**
  * The letters with these ids, each once.
  *
- * @throws BerthError `BERTH_ARGUMENT_INVALID` for an invalid id or an id of several letters, `BERTH_DEAD_LETTER_UNKNOWN`
+ * @throws BerthError `BERTH_ARGUMENT_INVALID` for an invalid id or an id of several letters,
+ *   `BERTH_DEAD_LETTER_UNKNOWN`
  */
 export async function namedLetters(
   { deadLetters, place }: State,

@@ -22,7 +22,10 @@ const BYTES_SHOWN = 512;
 const BYTES_A_LINE = 16;
 const NAME_WIDTH = 16;
 
-/** `berth dead-letters show`: shows everything that is stored about one dead letter, with control characters escaped. */
+/**
+ * `berth dead-letters show`: shows everything that is stored about one dead letter, with control characters
+ * escaped.
+ */
 export function registerShow(deadLetters: CommandGroup): void {
   deadLetters.command({
     name: 'show',

@@ -44,8 +44,8 @@ export function registerCertificate(enroll: CommandGroup): void {
 }
 
 /**
- * `berth enroll certificate upload`: uploads a CA certificate and requests its verification code. It never reads the
- * private key: the operator signs the code where the key is.
+ * `berth enroll certificate upload`: uploads a CA certificate and requests its verification code. It never
+ * reads the private key: the operator signs the code where the key is.
  */
 async function uploadCertificate(cli: Cli, { name, file }: Given<typeof UPLOAD>): Promise<number> {
   const { terminal } = cli;
@@ -80,7 +80,9 @@ async function uploadCertificate(cli: Cli, { name, file }: Given<typeof UPLOAD>)
   });
 }
 
-/** `berth enroll certificate verify`: sends the signed certificate to DPS. Groups can then refer to the name. */
+/**
+ * `berth enroll certificate verify`: sends the signed certificate to DPS. Groups can then refer to the name.
+ */
 async function verifyCertificate(cli: Cli, { name, file }: Given<typeof VERIFY>): Promise<number> {
   const { terminal } = cli;
   const { pem } = readCertificate(file);

@@ -29,8 +29,8 @@ const CLEAR = {
 };
 
 /**
- * `berth hub set`: overrides the state or the weight of the fleet file until a time. It keeps an override that it is
- * not given. `berth hub clear`: removes the overrides.
+ * `berth hub set`: overrides the state or the weight of the fleet file until a time. It keeps an override
+ * that it is not given. `berth hub clear`: removes the overrides.
  */
 export function registerHub(berth: CommandGroup): void {
   const hub = berth.group('hub', 'override the state or the weight of a hub');

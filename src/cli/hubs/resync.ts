@@ -25,7 +25,10 @@ const INPUTS = {
   ...DEPLOYED_FLEET,
 };
 
-/** `berth resync`: requests that Berth reads every twin of a hub again, and trusts the events of the hub again. */
+/**
+ * `berth resync`: requests that Berth reads every twin of a hub again, and trusts the events of the hub
+ * again.
+ */
 export function registerResync(berth: CommandGroup): void {
   berth.command({
     name: 'resync',

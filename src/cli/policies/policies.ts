@@ -16,7 +16,9 @@ import {
 } from '../shell/terminal.ts';
 import { pauseLines, pauseText } from './pause-text.ts';
 
-/** `berth policies`: shows every policy of the fleet file in force, its rollout and its results on devices. */
+/**
+ * `berth policies`: shows every policy of the fleet file in force, its rollout and its results on devices.
+ */
 export function registerPolicies(berth: CommandGroup): void {
   berth.command({
     name: 'policies',

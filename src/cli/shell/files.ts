@@ -54,7 +54,9 @@ export function readModelsOf(file: string): readonly ModelFile[] {
 /** More levels than any document of Berth or DPS has. */
 const MAX_DEPTH = 64;
 
-/** @throws BerthError `BERTH_FILE_UNREADABLE`, also for invalid JSON, the key `__proto__` and too many levels */
+/**
+ * @throws BerthError `BERTH_FILE_UNREADABLE`, also for invalid JSON, the key `__proto__` and too many levels
+ */
 export function parseJsonFile(text: string, file: string): unknown {
   const json = parse(text);
   const hazard = jsonHazard(json, MAX_DEPTH);

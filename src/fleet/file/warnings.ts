@@ -52,7 +52,10 @@ function namesNeverSeen({ allocation, twins }: FleetFile): readonly ErrorDetail[
   });
 }
 
-/** A `__t` that does not mark a component: devices would treat the object around it as a property of their root. */
+/**
+ * A `__t` that does not mark a component: devices would treat the object around it as a property of their
+ * root.
+ */
 function strayMarkers({ twins }: FleetFile): readonly ErrorDetail[] {
   const parts = [
     ...twins.initial.map(({ desired }, index) => ({ path: ['twins', 'initial', index, 'desired'], desired })),
