@@ -23,7 +23,7 @@ export function namesIn(schema: unknown): Names | undefined {
  * the schema that are `null` or an empty text are absent. Other members stay: the schema decides about them.
  * JSON that is already exact, as in all captures of DPS, is not copied.
  *
- * @param open names of members in which an empty text and any key are values.
+ * @param open names of members in which an empty text is a value.
  */
 export function withExactKeys(
   json: JsonValue,

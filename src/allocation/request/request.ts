@@ -114,7 +114,7 @@ const registrationId = z
     'must be at most 128 letters, digits, "-", ".", "_" or ":", the last one a letter, a digit or "-"',
   );
 /**
- * DPS links at most 50 hubs (DPS limits). During changes of host names, a hub may be listed more than once.
+ * The maximum length of `linkedHubs`. DPS links at most 50 hubs (DPS limits), so a longer list is not from DPS.
  */
 const MAX_LINKED_HUBS = 200;
 /**

@@ -11,7 +11,7 @@ import { count, say, sayJson, type Terminal } from '../shell/terminal.ts';
 import { namedLetters } from './dead-letter-selection.ts';
 
 const INPUTS = {
-  '<id>': requiredText('such as 2026-11-25/3/1234'),
+  '<id>': requiredText('id of the dead letter, such as 2026-11-25/3/1234'),
   ...JSON_OUTPUT,
   '--body': toggle('write only the body, byte for byte'),
 };

@@ -16,7 +16,7 @@ const UPLOAD = {
 };
 
 const VERIFY = {
-  '<name>': requiredText(),
+  '<name>': requiredText('the name of the uploaded certificate'),
   '--file <file>': requiredText('the signed verification certificate, in PEM'),
 };
 

@@ -20,7 +20,7 @@ import { openState } from '../shell/state.ts';
 import { count, moment, plural, span, tell } from '../shell/terminal.ts';
 
 const INPUTS = {
-  '--hub <host>': requiredText('such as contoso-weu.azure-devices.net'),
+  '--hub <host>': requiredText('host name of the hub, such as contoso-weu.azure-devices.net'),
   '--reason <text>': reason('the reason, stored with the request'),
   ...DEPLOYED_FLEET,
 };

@@ -56,7 +56,7 @@ export function evasionsOf(rule: Rule): readonly HostileInput[] {
     if (found.size >= MAX_NAMED || tried >= MAX_TRIED) break;
     for (const input of hostileInputs(honest, terms)) {
       if (isNeverTrue && !isNothing(input.value)) continue;
-      // A device may set flags and numbers freely. Only `require` must not depend on them.
+      // A device may set flags and numbers freely, so only `require` is tried with them.
       if (rule.effect.kind !== 'require' && !holdsText(factAt(honest, input.path))) continue;
       tried += 1;
       const key = JSON.stringify([input.path, input.value ?? null, input.value === undefined]);
