@@ -85,7 +85,7 @@ export function acceptConnection(container: Container, socket: Socket, log: Loca
     if (!socket.destroyed) output();
   };
   // Everything is sent settled and accepted as settled, so that a disposition says nothing new; rhea would
-  // walk the range it names.
+  // go through the range it names.
   internals.on_disposition = () => {};
 
   socket.setNoDelay(true);

@@ -9,7 +9,7 @@ import type { Reader } from '../readers.ts';
 import { giveBackCredit } from './credit.ts';
 import { senderInternals } from './rhea-internals.ts';
 
-/** What is sent before other connections have their turn. */
+/** What is sent before the data of other connections. */
 const MAX_EVENTS_A_TURN = 500;
 const MAX_BYTES_A_TURN = 1024 * 1024;
 /** Bytes that wait for a slow client's socket; until it has taken them, nothing more is sent. */

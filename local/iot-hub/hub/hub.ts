@@ -80,7 +80,7 @@ export function createHub(settings: HubSettings, surroundings: HubSurroundings):
   const quota = createQuota(tier, units);
   const shapers = new Map<ThrottledOperation, Shaper>();
   const closing = new AbortController();
-  setMaxListeners(0, closing.signal); // as many as there are operations that wait for their turn
+  setMaxListeners(0, closing.signal); // as many as there are operations that wait
   const tick = createClock(now);
   const { store, past } = rememberTwins(openDeviceStore(file), now);
 
