@@ -1,9 +1,9 @@
 import * as z from 'zod';
 import type { FaultSettings, HubView, IotHubs } from '../iot-hub/index.ts';
-import { type ControlAnswer, failedAnswer, methodNotAllowed, ok } from './answers.ts';
+import { type ControlAnswer, failedAnswer, methodNotAllowed, ok, unknownHub } from './answers.ts';
 import type { ControlRequest } from './request.ts';
 
-/** Longer than any client waits, and than a test should. */
+/** No client waits longer than this. */
 const MAX_LATENCY_MS = 10 * 60_000;
 const MAX_OUTAGE_MS = 24 * 3_600_000;
 
@@ -49,7 +49,7 @@ function setFaults(body: unknown, hubs: IotHubs): ControlAnswer {
     return failedAnswer(
       400,
       'BERTH_LOCAL_REQUEST_INVALID',
-      `The faults cannot be used: ${z.prettifyError(parsed.error)}`,
+      `The faults are not valid: ${z.prettifyError(parsed.error)}`,
     );
   }
   const { hub, ...settings } = parsed.data;
@@ -66,7 +66,7 @@ function onHubs(
 ): ControlAnswer {
   if (host === undefined) return act(hubs.views);
   const view = hubs.view(host);
-  if (view === undefined) return failedAnswer(404, 'BERTH_LOCAL_NOT_FOUND', `There is no local hub ${host}.`);
+  if (view === undefined) return unknownHub(host);
   return act([view]);
 }
 

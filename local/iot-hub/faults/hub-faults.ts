@@ -15,13 +15,13 @@ import {
 import { createFaultyEvents, type FaultyEvents } from './faulty-events.ts';
 import { serveFaultily } from './faulty-service.ts';
 
-/** The faults in force at a hub, and how often each has struck since they were set. */
+/** The faults in force at a hub, and how often each has counts since they were set. */
 export interface FaultStatus {
   readonly hub: string;
   readonly settings: FaultSettings;
   /** Milliseconds that service calls will still be refused. */
   readonly outageLeftMs: number;
-  readonly struck: Readonly<Record<Fault, number>>;
+  readonly counts: Readonly<Record<Fault, number>>;
 }
 
 /** The faults of one hub, which has none until they are set. They end with the process. */
@@ -47,7 +47,7 @@ interface InForce {
   /** Until when service calls are refused, in milliseconds since the epoch. */
   readonly outageUntil: number;
   readonly events: FaultyEvents;
-  readonly struck: Record<Fault, number>;
+  readonly counts: Record<Fault, number>;
   readonly count: (fault: Fault) => void;
 }
 
@@ -59,9 +59,9 @@ export function createHubFaults(sink: EventSink, onLost: (error: unknown) => voi
 
   const begin = (hub: LocalHub, settings: FaultSettings): InForce => {
     const turnOf = createDraws(settings.seed, hub.host);
-    const struck = Object.fromEntries(FAULTS.map((fault) => [fault, 0])) as Record<Fault, number>;
+    const counts = Object.fromEntries(FAULTS.map((fault) => [fault, 0])) as Record<Fault, number>;
     const count = (fault: Fault) => {
-      struck[fault] += 1;
+      counts[fault] += 1;
     };
     const outageMs = settings.outageMs ?? (settings.failover ? DEFAULT_FAILOVER_MS : 0);
     return {
@@ -69,7 +69,7 @@ export function createHubFaults(sink: EventSink, onLost: (error: unknown) => voi
       turnOf,
       outageUntil: hub.now() + outageMs,
       events: createFaultyEvents({ settings, turnOf, count, sink, onLost }),
-      struck,
+      counts,
       count,
     };
   };
@@ -105,13 +105,13 @@ export function createHubFaults(sink: EventSink, onLost: (error: unknown) => voi
     set(hub, settings) {
       lift();
       inForce = begin(hub, settings);
-      if (settings.failover) inForce.struck.failover = failOver(hub, inForce.turnOf);
+      if (settings.failover) inForce.counts.failover = failOver(hub, inForce.turnOf);
     },
     lift,
     status(hub) {
       if (inForce === undefined) return undefined;
-      const { settings, outageUntil, struck } = inForce;
-      return { hub: hub.host, settings, outageLeftMs: Math.max(0, outageUntil - hub.now()), struck };
+      const { settings, outageUntil, counts } = inForce;
+      return { hub: hub.host, settings, outageLeftMs: Math.max(0, outageUntil - hub.now()), counts };
     },
     close() {
       lift();

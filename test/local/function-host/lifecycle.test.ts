@@ -162,7 +162,7 @@ describe('a failed start ends with code 1 and one sentence', () => {
     const host = runHost(file, await writeApp({ code: HELLO }), {}, port);
 
     expect(await host.ended).toBe(1);
-    expect(host.output()).toBe(`Port ${port}, wanted for the functions, is taken by another program.\n`);
+    expect(host.output()).toBe(`Port ${port} for the functions is in use by another program.\n`);
     other.close();
   });
 
