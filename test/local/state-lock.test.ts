@@ -77,7 +77,7 @@ describe('the fleet file', () => {
 
   test('is refused with an error if it does not exist', () => {
     expect(() => readLocalFleet(join(directory, 'none.json'))).toThrow(
-      /cannot be read: is this the project’s folder\?|cannot be read/,
+      /cannot be read\. Run the command in the folder of the project/,
     );
   });
 });

@@ -27,7 +27,7 @@ export interface HubSettings {
   readonly units: number;
 }
 
-export interface HubSurroundings {
+export interface HubContext {
   /** Where its devices are kept; undefined: in memory only. */
   readonly file: string | undefined;
   readonly sink: EventSink;
@@ -73,9 +73,9 @@ export interface LocalHub {
 /** Operations on identities cost no messages ("Azure IoT Hub billing information"), nor does connecting. */
 const FREE: ReadonlySet<ThrottledOperation> = new Set(['identityOperations', 'connections']);
 
-export function createHub(settings: HubSettings, surroundings: HubSurroundings): LocalHub {
+export function createHub(settings: HubSettings, context: HubContext): LocalHub {
   const { host, tier, units } = settings;
-  const { file, sink, log, now, shaping } = surroundings;
+  const { file, sink, log, now, shaping } = context;
   const name = host.split('.')[0] ?? host;
   const quota = createQuota(tier, units);
   const shapers = new Map<ThrottledOperation, Shaper>();
@@ -102,7 +102,7 @@ export function createHub(settings: HubSettings, surroundings: HubSurroundings):
     now,
     tick,
     origin: (address, at) => ({ hubName: name, address, at }),
-    notifies: surroundings.notifies ?? (() => true),
+    notifies: context.notifies ?? (() => true),
     emit(event) {
       try {
         sink(event);

@@ -76,7 +76,11 @@ describe('the folder of the state', () => {
     ["a folder that has the name of one of Berth's own", { 'logs/functions.log': 'x' }, /is not empty/],
     ['a folder that has the name of the lock file', { 'lock/x': 'x' }, /is not empty/],
     ['data of another Azurite', { 'azurite/__azurite_db_table__.json': '{}' }, /is not empty/],
-    ['a marker of another program', { 'berth-state.json': '{"berth":true}', 'x.txt': '' }, /contains "x.txt"/],
+    [
+      'a marker of another program',
+      { 'berth-state.json': '{"berth":true}', 'x.txt': '' },
+      /contains "x.txt"/,
+    ],
   ])('a folder with %s is refused, with or without --fresh, and nothing is deleted', (_, files, message) => {
     const full = Object.fromEntries(Object.entries(files).map(([path, text]) => [`other/${path}`, text]));
     write(full);
@@ -189,11 +193,7 @@ test('names a file that replaces a folder, and a folder that replaces a file', (
   rmSync(join(root, 'state/hubs'));
 
   write({ 'state/ca/root.pem/x': 'x' });
-  refusal(
-    () => take('state'),
-    'BERTH_LOCAL_STATE_DAMAGED',
-    /root\.pem is a folder, but Berth needs a file/,
-  );
+  refusal(() => take('state'), 'BERTH_LOCAL_STATE_DAMAGED', /root\.pem is a folder, but Berth needs a file/);
 });
 
 test('writes a marker again that a crash left empty', () => {
