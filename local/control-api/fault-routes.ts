@@ -30,12 +30,12 @@ const SETTINGS = z.strictObject({
 export function faultRoute({ method, query, body }: ControlRequest, hubs: IotHubs): ControlAnswer {
   switch (method) {
     case 'GET':
-      return ok(inForce(hubs.views));
+      return ok(activeFaults(hubs.views));
     case 'PUT':
       return setFaults(body, hubs);
     case 'DELETE':
       return onHubs(hubs, query.get('hub') ?? undefined, (views) => {
-        for (const view of views) view.liftFaults();
+        for (const view of views) view.clearFaults();
         return { status: 204, body: undefined };
       });
     default:
@@ -55,7 +55,7 @@ function setFaults(body: unknown, hubs: IotHubs): ControlAnswer {
   const { hub, ...settings } = parsed.data;
   return onHubs(hubs, hub, (views) => {
     for (const view of views) view.setFaults(settings);
-    return ok(inForce(views));
+    return ok(activeFaults(views));
   });
 }
 
@@ -70,7 +70,7 @@ function onHubs(
   return act([view]);
 }
 
-function inForce(views: readonly HubView[]): unknown[] {
+function activeFaults(views: readonly HubView[]): unknown[] {
   return views.flatMap(({ faults }) => {
     if (faults === undefined) return [];
     const { hub, settings, ...status } = faults;

@@ -47,7 +47,7 @@ export class EventHub {
   readonly createdAt: number;
   /** The readers of each partition, by the name of the consumer group in lower case. */
   readonly #groups: ReadonlyMap<string, { readonly name: string; readonly readers: readonly Readers[] }>;
-  #turn = 0;
+  #nextPartition = 0;
 
   /**
    * @throws LocalError `BERTH_LOCAL_EVENT_LOG_UNREADABLE` if the journal of a partition is damaged,
@@ -109,8 +109,8 @@ export class EventHub {
   #choose(partitionKey: string | undefined): Partition | undefined {
     const count = this.partitions.length;
     if (partitionKey !== undefined) return this.partitions[partitionOfKey(partitionKey, count)];
-    this.#turn = (this.#turn + 1) % count;
-    return this.partitions[this.#turn];
+    this.#nextPartition = (this.#nextPartition + 1) % count;
+    return this.partitions[this.#nextPartition];
   }
 }
 

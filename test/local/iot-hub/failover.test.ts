@@ -183,7 +183,7 @@ describe('a failover', () => {
     edit(1);
     failOver();
     edit(2);
-    hub.liftFaults();
+    hub.clearFaults();
     expect(twin().properties.desired).toMatchObject({ value: 2 });
   });
 

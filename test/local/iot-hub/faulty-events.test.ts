@@ -37,7 +37,7 @@ function faulty(settings: Partial<FaultSettings>) {
   const all = { ...NO_FAULTS, ...settings };
   const events = createFaultyEvents({
     settings: all,
-    turnOf: createDraws(all.seed, 'weu'),
+    nextDraw: createDraws(all.seed, 'weu'),
     count: (fault) => {
       counts[fault] = (counts[fault] ?? 0) + 1;
     },

@@ -161,7 +161,7 @@ describe('service calls while faults are active', () => {
   test('no fault occurs after the faults are deleted', async () => {
     set({ errorRate: 1 });
     expect((await read()).status).toBeGreaterThanOrEqual(500);
-    hub.liftFaults();
+    hub.clearFaults();
 
     expect((await read()).status).toBe(200);
     expect(hub.faults).toBeUndefined();
