@@ -95,7 +95,7 @@ type HubCounters = z.output<typeof HUB_COUNTERS>;
 
 function devicesBehind({ devices }: FleetProgress): readonly string[] {
   const all = [...devices.values()];
-  const say = (behind: readonly DeviceProgress[], what: string) => {
+  const reasonOf = (behind: readonly DeviceProgress[], what: string) => {
     const first = behind[0];
     if (first === undefined) return [];
     const trouble = first.trouble === undefined ? '' : `: ${first.trouble}`;
@@ -103,7 +103,7 @@ function devicesBehind({ devices }: FleetProgress): readonly string[] {
   };
   const unregistered = all.filter(({ hub }) => hub === undefined);
   const silent = all.filter(({ hub, reports }) => hub !== undefined && reports < 2);
-  return [...say(unregistered, 'have not registered'), ...say(silent, 'have not reported twice')];
+  return [...reasonOf(unregistered, 'have not registered'), ...reasonOf(silent, 'have not reported twice')];
 }
 
 async function eventsBehind({ controlUrl }: LoopOptions): Promise<readonly string[]> {

@@ -1,6 +1,6 @@
 import type { Gate } from '../../src/sync/reconcile/write-gate.ts';
 
-/** A gate that keeps nothing back. */
+/** A gate that allows every write. */
 export const OPEN_GATE: Gate = {
   closedFor: () => undefined,
   holdOf: () => undefined,

@@ -118,8 +118,8 @@ function applyPatch(
   const { twin, applied } = patchTwin(entry.twin, sections, at, mark);
   if (twin !== entry.twin) {
     keep(hub, entry, twin);
-    const told = mark === undefined ? applied : appliedByConfiguration(entry.twin, twin, applied);
-    hub.emit(twinUpdated(hub.origin(identity, at), twin, told));
+    const inEvent = mark === undefined ? applied : appliedByConfiguration(entry.twin, twin, applied);
+    hub.emit(twinUpdated(hub.origin(identity, at), twin, inEvent));
     if (applied.desired !== undefined) notify(hub, identity, applied.desired);
   }
   return serviceTwin(hub, identity);
