@@ -90,7 +90,7 @@ var alerts = [
   {
     key: 'throttled'
     title: 'A hub throttles, or does not answer'
-    description: 'More than one call in ten to a hub failed over 30 minutes, or the hub said 429 to the walk.'
+    description: 'More than one call in ten to a hub failed over 30 minutes, or the hub said 429 to the audit.'
     severity: 2
     frequency: 'PT15M'
     window: 'PT30M'
@@ -155,7 +155,7 @@ var alerts = [
   {
     key: 'resync-silent'
     title: 'resyncFleet does not run'
-    description: 'Nothing is counted, retried or walked; new devices are placed by old counts.'
+    description: 'Nothing is counted, retried or audited; new devices are placed by old counts.'
     severity: 2
     frequency: 'PT15M'
     window: 'PT30M'

@@ -1,6 +1,7 @@
 import { availableParallelism } from 'node:os';
 import { join } from 'node:path';
 import { BerthError } from '../errors.ts';
+import { systemTime } from '../time/epoch-ms.ts';
 import { berth } from './berth.ts';
 import type { Cli } from './shell/cli.ts';
 import { environmentIn } from './shell/environment.ts';
@@ -13,7 +14,7 @@ async function main(): Promise<void> {
   const terminal = { out: process.stdout, err: process.stderr };
   endWithReader(process.stdout);
   endWithReader(process.stderr);
-  const cli: Cli = { terminal, env: environmentIn(process.cwd(), process.env), now: Date.now };
+  const cli: Cli = { terminal, env: environmentIn(process.cwd(), process.env), now: systemTime };
   const threads: Threads = {
     number: availableParallelism(),
     start: (data) => startWorker(join(__dirname, 'what-if-worker.cjs'), data),

@@ -1,3 +1,4 @@
+import type { EpochMs } from '../time/epoch-ms.ts';
 import type { Instant } from '../time/instant.ts';
 import type { HttpAnswer } from './exchange.ts';
 import { type RestHeaders, retryAfterMs, serviceTime } from './headers.ts';
@@ -40,7 +41,7 @@ export type CallTrouble = FailedCall &
 export type RestFailure = Refusal | CallTrouble;
 
 /** The failure that an answer with a status of 300 or above is. */
-export function refusal(host: string, method: string, answer: HttpAnswer, now: number): Refusal {
+export function refusal(host: string, method: string, answer: HttpAnswer, now: EpochMs): Refusal {
   const { status, headers, body } = answer;
   return {
     kind: 'refused',

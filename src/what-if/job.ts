@@ -4,6 +4,7 @@ import { BerthError } from '../errors.ts';
 import { parseFleet } from '../fleet/file/parse.ts';
 import type { Fleet, Rule } from '../fleet/fleet.ts';
 import type { JsonValue } from '../json/json.ts';
+import { EPOCH, type EpochMs } from '../time/epoch-ms.ts';
 
 /** What is asked, in a form that goes to a worker. */
 export interface Job {
@@ -26,14 +27,13 @@ export interface Tried {
 export interface Trial {
   readonly tried: Tried;
   readonly against: Tried | undefined;
-  /** Milliseconds since the epoch. */
-  readonly now: number;
+  readonly now: EpochMs;
   readonly payloads: readonly JsonValue[];
   /** Rules that synthetic devices say nothing about, and that are left out therefore. */
   readonly leftOut: readonly string[];
 }
 
-export function openTrial({ fleet, against, payloads, isSynthetic }: Job, now: number): Trial {
+export function openTrial({ fleet, against, payloads, isSynthetic }: Job, now: EpochMs): Trial {
   const isSilent = isSynthetic && payloads.length === 0;
   const files = [compile(fleet), ...(against === undefined ? [] : [compile(against)])];
   const rules = files.flatMap(({ allocation }) => allocation.rules);
@@ -51,8 +51,8 @@ export function openTrial({ fleet, against, payloads, isSynthetic }: Job, now: n
 }
 
 /** All gradual moves are over, and nothing is known of counts, health and overrides. */
-function finalConditions(fleet: Fleet, now: number): Conditions {
-  const causes = currentCauses(fleet, NO_CONDITIONS, now).map((cause) => [cause, 0] as const);
+function finalConditions(fleet: Fleet, now: EpochMs): Conditions {
+  const causes = currentCauses(fleet, NO_CONDITIONS, now).map((cause) => [cause, EPOCH] as const);
   return { loadedAt: now, hubs: new Map(), causes: new Map(causes) };
 }
 

@@ -279,7 +279,7 @@ describe('enrollments.sh', () => {
     });
 
     expect([code, calls().length]).toEqual([1, 3]);
-    expect(err).toContain('The key of allocateDevice cannot be read');
+    expect(err).toContain('Cannot read the key of allocateDevice');
   });
 });
 

@@ -126,7 +126,7 @@ describe('the rules for workflows', () => {
   /** actionlint 1.7.7 is older than v3. */
   const LOGIN = /azure\/login@[0-9a-f]{40} # v3\.0\.1/g;
   const FOR_ACTIONLINT: readonly (readonly [string, string, string])[] = [
-    ['steps.release.result', 'steps.releases.result', '"releases" is not defined'],
+    ['steps.release.outcome', 'steps.releases.outcome', '"releases" is not defined'],
     ['needs: [ci, package]', 'needs: [cd]', '"cd"'],
     ['timeout-minutes:', 'timeout-hours:', 'unexpected key "timeout-hours"'],
     ['workflow_dispatch:', 'by_hand:', 'unknown Webhook event "by_hand"'],

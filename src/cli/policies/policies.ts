@@ -1,4 +1,5 @@
 import { type PolicyOverview, policyOverviews } from '../../sync/resync/sync-overview.ts';
+import { type EpochMs, earlierOf, epochMs } from '../../time/epoch-ms.ts';
 import type { Cli } from '../shell/cli.ts';
 import type { CommandGroup } from '../shell/command-line.ts';
 import { type Given, JSON_OUTPUT } from '../shell/inputs.ts';
@@ -55,7 +56,7 @@ async function policies({ terminal, env, now }: Cli, { json }: Given<typeof JSON
   return 0;
 }
 
-function sayRows(terminal: Cli['terminal'], overviews: readonly PolicyOverview[], now: number): void {
+function sayRows(terminal: Cli['terminal'], overviews: readonly PolicyOverview[], now: EpochMs): void {
   sayTable(
     terminal,
     [
@@ -93,9 +94,9 @@ function without<Value>(
 }
 
 /** Undefined where one is. */
-function oldest(times: readonly (number | undefined)[]): number | undefined {
-  return times.reduce(
-    (first, time) => (first === undefined || time === undefined ? undefined : Math.min(first, time)),
-    Number.POSITIVE_INFINITY,
+function oldest(times: readonly (EpochMs | undefined)[]): EpochMs | undefined {
+  return times.reduce<EpochMs | undefined>(
+    (first, time) => (first === undefined || time === undefined ? undefined : earlierOf(first, time)),
+    epochMs(Number.POSITIVE_INFINITY),
   );
 }

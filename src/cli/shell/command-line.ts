@@ -1,4 +1,5 @@
 import { Argument, Command, CommanderError, Option } from 'commander';
+import type { EpochMs } from '../../time/epoch-ms.ts';
 import type { Cli } from './cli.ts';
 import type { Given, Input, Inputs } from './inputs.ts';
 
@@ -84,7 +85,7 @@ function addInput(
   command: Command,
   flags: string,
   input: Input,
-): (now: number) => readonly [name: string, value: unknown] {
+): (now: EpochMs) => readonly [name: string, value: unknown] {
   if (flags.startsWith('-')) {
     const option = optionOf(flags, input);
     command.addOption(option);
@@ -121,7 +122,7 @@ function argumentOf(flags: string, input: Input): Argument {
 }
 
 /** The parser has seen to it that a required value is there, and that a list is one. */
-function readValue(input: Input, given: unknown, name: string, now: number): unknown {
+function readValue(input: Input, given: unknown, name: string, now: EpochMs): unknown {
   switch (input.kind) {
     case 'toggle':
       return given === true;

@@ -1,4 +1,5 @@
 import Table from 'cli-table3';
+import type { EpochMs } from '../../time/epoch-ms.ts';
 import { printableJson } from './printable.ts';
 
 /** Where a command speaks: results to `out`, everything else to `err`. */
@@ -82,8 +83,8 @@ export function span(ms: number): string {
 }
 
 /** `2026-11-25T18:00Z` */
-export function moment(ms: number): string {
-  return `${new Date(ms).toISOString().slice(0, 16)}Z`;
+export function moment(at: EpochMs): string {
+  return `${new Date(at).toISOString().slice(0, 16)}Z`;
 }
 
 /** As many digits of a revision as tell two of them apart. */

@@ -1,11 +1,12 @@
 import { once } from 'node:events';
 import { Worker } from 'node:worker_threads';
+import type { EpochMs } from '../../time/epoch-ms.ts';
 import type { Job } from '../../what-if/job.ts';
 import type { DeviceBatch, PartResult } from '../../what-if/try-devices.ts';
 
 export interface WorkerData {
   readonly job: Job;
-  readonly now: number;
+  readonly now: EpochMs;
 }
 
 /** Tries one part of the devices, one at a time. */
