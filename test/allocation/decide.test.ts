@@ -250,7 +250,7 @@ describe('rules', () => {
     expect(result).toEqual({
       kind: 'refused',
       code: 'BERTH_REGISTRATION_DENIED',
-      message: 'Rule "retired" denies it: model x0 is retired.',
+      message: 'Rule "retired" denies the registration: model x0 is retired.',
     });
   });
 
@@ -360,7 +360,7 @@ describe('a device that registers again', () => {
   test.each<[string, FleetState, RequestOptions]>([
     ['its hub is no longer linked', {}, { ...on('sea'), linkedHubs: [WEU, EUS] as string[] }],
     [
-      'its hub drains and the gradual move is over',
+      'the current hub is draining and the gradual move is over',
       {
         fleet: { hubs: { sea: { state: 'draining' } }, allocation: { moves: { over: '1h' } } },
         causes: { 'drain:sea.azure-devices.net': plus(NOW, -3_600_000) },
@@ -368,7 +368,7 @@ describe('a device that registers again', () => {
       on('sea'),
     ],
     [
-      'its hub does not meet a require rule',
+      'the current hub does not meet a require rule',
       { fleet: { allocation: require('eu') } },
       on('sea', { payload: { country: 'DE' } }),
     ],
@@ -520,7 +520,7 @@ describe('a move to a faster hub', () => {
       'does not happen when the other hub is 39 ms faster',
       FASTER(state(), NOW),
       from('sea', { westeurope: 11, southeastasia: 50 }),
-      { host: SEA, how: 'stayed', why: 'its hub is good enough' },
+      { host: SEA, how: 'stayed', why: 'the current hub is suitable' },
     ],
     [
       'does not happen before the cause was first seen',
@@ -529,7 +529,7 @@ describe('a move to a faster hub', () => {
       {
         host: SEA,
         how: 'stayed',
-        why: 'another hub is faster, and the gradual move has not reached the device',
+        why: 'another hub is faster, but the gradual move has not reached the device',
       },
     ],
     [
@@ -576,7 +576,7 @@ describe('a move to a faster hub', () => {
         NOW,
       ),
       from('sea', { westeurope: 10, eastus: 80, southeastasia: 90 }),
-      { host: SEA, how: 'stayed', why: 'its hub is good enough' },
+      { host: SEA, how: 'stayed', why: 'the current hub is suitable' },
     ],
     [
       'does not happen when the current hub has the highest score',
@@ -587,7 +587,7 @@ describe('a move to a faster hub', () => {
         NOW,
       ),
       from('sea', { westeurope: 10, eastus: 80, southeastasia: 90 }),
-      { host: SEA, how: 'stayed', why: 'its hub is good enough' },
+      { host: SEA, how: 'stayed', why: 'the current hub is suitable' },
     ],
     [
       'does not go to an unhealthy hub, even if no other hub may receive devices',
@@ -599,7 +599,7 @@ describe('a move to a faster hub', () => {
         NOW,
       ),
       from('sea', { westeurope: 10, southeastasia: 90 }),
-      { host: SEA, how: 'stayed', why: 'its hub is good enough' },
+      { host: SEA, how: 'stayed', why: 'the current hub is suitable' },
     ],
     [
       'does not happen when no setting asks for it',

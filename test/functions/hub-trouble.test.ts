@@ -60,7 +60,10 @@ describe('a correction that gets status 412 because another writer changed the t
 
     expect(app.patches()).toBe(3);
     const { workItem, lastReconcile, writing } = await app.snapshot('pump');
-    expect(lastReconcile).toMatchObject({ status: 'drifted', why: expect.stringContaining('other writers keep') });
+    expect(lastReconcile).toMatchObject({
+      status: 'drifted',
+      why: expect.stringContaining('other writers keep'),
+    });
     expect([writing, workItem?.why]).toEqual([undefined, 'other writers keep changing the twin']);
 
     app.front = undefined;

@@ -94,7 +94,7 @@ describe('the work items of a hub', () => {
 
     expect(done.sort()).toEqual(['a', 'c']);
     expect(left()).toEqual(['bad']);
-    expect(told[0]).toMatch(/defect .*bad \(TypeError\)/);
+    expect(told[0]).toMatch(/bad because of a defect \(TypeError\)/);
   });
 
   test('are not done any further when the tables are unavailable', async () => {

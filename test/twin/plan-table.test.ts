@@ -1181,7 +1181,7 @@ const fights: readonly Row[] = [
     {
       is: { interval: 'contested' },
       next: 3_599,
-      why: 'interval another writer keeps changing it (4 times lately)',
+      why: 'interval another writer keeps changing it (4 times recently)',
     },
   ],
   [

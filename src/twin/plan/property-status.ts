@@ -253,7 +253,7 @@ function contested(history: PathHistory, until: EpochMs): LeafStatus {
   const { configuration, foreign } = history;
   const why =
     configuration === undefined
-      ? `another writer keeps changing it (${foreign.length} times lately)`
+      ? `another writer keeps changing it (${foreign.length} times recently)`
       : `the hub configuration ${JSON.stringify(configuration)} sets it`;
   return { status: 'contested', why, write: false, nextAt: until, history };
 }
