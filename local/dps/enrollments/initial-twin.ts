@@ -1,12 +1,12 @@
 import { isObject, type JsonObject, type JsonValue, ownMember } from '../../../src/json/json.ts';
 
-/** What a device starts with on its hub. */
+/** The initial twin of a device. */
 export interface EnrollmentTwin {
   readonly tags: JsonObject;
   readonly desired: JsonObject;
 }
 
-/** `{tags?, properties?: {desired?}}`, each of them an object, absent or null. */
+/** Reads `{tags?, properties?: {desired?}}`. Each field is an object, absent or null. */
 export function readInitialTwin(twin: JsonValue | undefined): EnrollmentTwin | undefined | 'malformed' {
   if (twin === undefined || twin === null) return undefined;
   if (!isObject(twin)) return 'malformed';
