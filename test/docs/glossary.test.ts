@@ -17,7 +17,7 @@ const REPLACED: readonly ReplacedWord[] = [
   { word: /verdict/i, use: 'property status' },
   { word: /\bjudg(?:e[sd]?|ing|e?ment)\b/i, use: 'reconcile, or status' },
   { word: /(?:\b|[a-z])[Ss]tandings?\b(?<!(?:under|out|long|free)standing)/, use: 'policy status' },
-  { word: /\bdue (?:work(?! items)|rows?)\b/i, use: 'work item' },
+  { word: /\bdue (?:work(?! items?)|rows?)\b/i, use: 'work item' },
   { word: /replan/i, use: 'resync' },
   { word: /\bwalk(?:s|ed|ing|[A-Z]\w*)?\b/, use: 'audit' },
   { word: /\bpark(?:s|ed|ing)\b/i, use: 'suspended' },
