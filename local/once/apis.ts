@@ -59,7 +59,7 @@ export const DEVICE_STATUS = z.object({
     }),
   ),
 });
-export type TwinStatus = z.output<typeof DEVICE_STATUS>['twins'][number];
+export type ShownTwin = z.output<typeof DEVICE_STATUS>['twins'][number];
 
 /** The parts of `GET /hubs` of the control API that the check reads. */
 export const HUB_COUNTERS = z.object({

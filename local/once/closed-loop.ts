@@ -10,7 +10,7 @@ import {
   getJson,
   HUB_COUNTERS,
   HUB_TWIN,
-  type TwinStatus,
+  type ShownTwin,
 } from './apis.ts';
 
 /** The last line of `npm start -- --once --json`. */
@@ -203,7 +203,7 @@ async function compareTwin(
 }
 
 /** The expected answer of the device to its correction, if the device has not given it yet. */
-function openAnswers({ profile }: DeviceProgress, twin: TwinStatus): readonly string[] {
+function openAnswers({ profile }: DeviceProgress, twin: ShownTwin): readonly string[] {
   if (profile.rejectsLongIntervals)
     return twin.status === 'rejected' ? [] : [`${profile.deviceId} has not rejected its correction yet`];
   if (profile.battery !== 'low') return [];

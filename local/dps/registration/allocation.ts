@@ -1,6 +1,6 @@
 import { isObject, type JsonObject, ownMember } from '../../../src/json/json.ts';
-import { parseJsonText } from '../../iot-hub/model/json.ts';
-import { type EnrollmentTwin, readInitialTwin } from '../enrollments/initial-twin.ts';
+import { parseRequestJson } from '../../iot-hub/model/json.ts';
+import { readInitialTwin, type StoredEnrollmentTwin } from '../enrollments/initial-twin.ts';
 import { REGISTRATION_FAILURES, type RegistrationFailure } from './dps-error.ts';
 import type { WebhookResponse } from './webhook.ts';
 
@@ -10,7 +10,7 @@ export type RegistrationAllocation =
       readonly result: 'hub';
       readonly host: string;
       /** Undefined if the webhook returned none. */
-      readonly initialTwin?: EnrollmentTwin;
+      readonly initialTwin?: StoredEnrollmentTwin;
       /** For the device. */
       readonly payload?: JsonObject;
     }
@@ -35,7 +35,7 @@ export function readWebhookAnswer(
     );
   }
   if (response.status !== 200) return customFailed(`the webhook answered ${response.status}`);
-  const answer = parseJsonText(Buffer.from(response.body));
+  const answer = parseRequestJson(Buffer.from(response.body));
   if (!isObject(answer)) return customFailed('the answer is not a JSON object');
 
   const host = ownMember(answer, 'iotHubHostName') ?? '';

@@ -3,7 +3,7 @@ import { isSameHub, type PortableDevice, type ProvisioningAccess } from '../../i
 import { createClock, formatDateTimeUtc } from '../../iot-hub/model/instant.ts';
 import type { LocalLog } from '../../log.ts';
 import { enrollmentId, isEnabled, isGroup, maskQuery } from '../enrollments/enrollment.ts';
-import { type EnrollmentTwin, readInitialTwin } from '../enrollments/initial-twin.ts';
+import { readInitialTwin, type StoredEnrollmentTwin } from '../enrollments/initial-twin.ts';
 import type { DpsLinkedHub } from '../enrollments/linked-hub.ts';
 import {
   type FailedAllocation,
@@ -151,7 +151,7 @@ export function createRegistrar(context: RegistrarContext): Registrar {
 
   function newDevice(
     { enrollment, authentication }: AttestedDevice,
-    { initialTwin }: { readonly initialTwin?: EnrollmentTwin },
+    { initialTwin }: { readonly initialTwin?: StoredEnrollmentTwin },
   ): PortableDevice {
     const own = readInitialTwin(enrollment.initialTwin as JsonObject | undefined);
     const twin = initialTwin ?? (own === 'malformed' ? undefined : own);
