@@ -3,13 +3,14 @@ import { BerthError } from '../errors.ts';
 import type { Hub } from '../fleet/fleet.ts';
 import type { Instance } from '../instance/instance.ts';
 import { type Gate, gateOf } from '../sync/reconcile/write-gate.ts';
+import type { EpochMs } from '../time/epoch-ms.ts';
 import { redactKept } from '../twin/events/redact.ts';
 import { type PlannedLeaf, plan } from '../twin/plan/plan.ts';
 import { valueAt } from '../twin/snapshot/merge.ts';
 import { historyAt, type Snapshot } from '../twin/snapshot/snapshot.ts';
 import { answeringErrors, type HttpHandler, isoTime, jsonAnswer } from './http-answer.ts';
 
-/** One device: where it is and why, how its twin stands and why, and the last decisions about it. */
+/** One device: its hub, the status of its twins with reasons, and its last allocation decisions. */
 export function registerDevice(instance: Instance): void {
   app.http('device', {
     methods: ['GET'],
@@ -37,7 +38,7 @@ export function device(instance: Instance): HttpHandler {
       stores.control.read(),
       instance.redaction(fleet),
       Promise.all(fleet.hubs.map(look)),
-      // Only an individual enrollment can give a device another id than it registers with.
+      // An individual enrollment may give a device an id that differs from its registration id.
       stores.receipts.list(request.query.get('registrationId') ?? deviceId),
     ]);
     const found = snapshots.flat();
@@ -48,7 +49,7 @@ export function device(instance: Instance): HttpHandler {
       );
     }
     const gate = gateOf(control, control.newestBuild);
-    // What is stored may be older than the path that redacts it.
+    // The stored data may be older than the setting that redacts a path.
     const twins = found.map(({ hub, snapshot }) =>
       describeTwin(hub, redactKept(snapshot, redaction), gate, instance),
     );
@@ -102,16 +103,16 @@ function describeTwin(hub: Hub, snapshot: Snapshot, gate: Gate, instance: Instan
   };
 }
 
-/** What Berth will do about the twin, and when, in a sentence. */
+/** What Berth does next for the twin, and when, as a sentence. */
 function nextAction(
   { workItem, unread, writing }: Snapshot,
   writes: number,
   closed: string | undefined,
-  now: number,
+  now: EpochMs,
 ): string {
   const when =
     workItem === undefined ? '' : workItem.at <= now ? ' within a minute' : ` at ${isoTime(workItem.at)}`;
-  if (writing !== undefined) return `a correction is under way; looked at again${when}`;
+  if (writing !== undefined) return `a correction is being written; Berth reconciles the twin again${when}`;
   if (closed !== undefined && (writes > 0 || unread !== undefined)) return `nothing: ${closed}`;
   if (unread !== undefined) return `reads the twin${when}: ${unread.why}`;
   if (writes > 0 && workItem === undefined)
@@ -119,8 +120,8 @@ function nextAction(
   if (writes > 0) return `writes the patch${when}`;
   if (workItem?.priority === 'activity')
     return `asks the hub${when} whether the device is alive: ${workItem.why}`;
-  if (workItem !== undefined) return `looks at it again${when}: ${workItem.why}`;
-  return 'nothing, until an event of the twin says otherwise';
+  if (workItem !== undefined) return `reconciles the twin again${when}: ${workItem.why}`;
+  return 'nothing until the next event of the twin';
 }
 
 function describeLeaf(snapshot: Snapshot, { held, nextAt, ...leaf }: PlannedLeaf) {

@@ -1,9 +1,9 @@
 import { afterEach, describe, expect, test } from '@jest/globals';
 import { markForRead } from '../../src/sync/reconcile/mark-for-read.ts';
+import { untilTomorrow } from '../../src/time/day.ts';
+import { plus } from '../../src/time/epoch-ms.ts';
 import { NEVER } from '../../src/time/instant.ts';
 import { FunctionApp, type FunctionAppOptions } from '../support/function-app.ts';
-
-const DAY_MS = 24 * 60 * 60_000;
 
 let app: FunctionApp;
 afterEach(() => app.close());
@@ -38,7 +38,7 @@ describe('the daily message quota of a hub', () => {
     const suspended = drifted.filter((name) => app.interval(name) !== 5);
     expect(suspended).toHaveLength(4);
     expect(edited.map((name) => app.interval(name))).toEqual([99, 99]);
-    const midnight = (Math.floor(app.now / DAY_MS) + 1) * DAY_MS;
+    const midnight = plus(app.now, untilTomorrow(app.now));
     for (const name of [...suspended, ...edited]) {
       expect(await app.snapshot(name)).toMatchObject({
         lastReconcile: { status: 'suspended', why: 'the budget of messages a day is used up' },
@@ -77,7 +77,7 @@ describe('the daily message quota of a hub', () => {
   test('makes no twin wait for a permit once it is used up', async () => {
     await open({ hubs: [{ tier: 'F1', units: 1, budget: { rate: 0.1, daily: 0.001 } }] });
     const instance = app.instance();
-    // 3.5 a second: in line, the last of these would get its turn after the end of the batch.
+    // 3.5 a second: in line, the last of these would get its permit after the end of the batch.
     const names = named('pump', 100);
     for (const name of names) app.create(name);
 
@@ -148,7 +148,7 @@ describe('the operations per second of a hub', () => {
     await app.deliver(app.instance(), app.take(), 'unknown');
     app.pass(61_000);
 
-    // The first page of a list has its turn after twenty seconds, and the first correction at once.
+    // The first page of a list gets its permit after twenty seconds, and the first correction at once.
     await app.resync(app.instance());
 
     expect(names.map((name) => app.interval(name))).toEqual(names.map(() => 5));

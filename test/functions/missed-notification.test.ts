@@ -105,7 +105,7 @@ test('devices that miss a notification and report another property are in sync a
   await delay(50);
   app.hub().setFaults({ ...NO_FAULTS, notificationDropRate: 1 });
   await app.deliver(instance);
-  app.hub().liftFaults();
+  app.hub().clearFaults();
   await delay(20);
   for (const twin of twins) await report(twin, { battery: 90 });
   expect(app.patches()).toBe(DEVICES.length);
@@ -132,7 +132,7 @@ test('a device that never answers gets three writes and is then listed with the 
     {
       id: app.id('mute'),
       status: 'rejected',
-      why: 'interval has not been reported yet: it is alive and not answering, and was told 3 times',
+      why: 'interval has not been reported yet; Berth wrote it 3 times; the device is alive and does not answer',
     },
   ]);
 });

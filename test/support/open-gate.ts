@@ -1,11 +1,12 @@
 import type { Gate } from '../../src/sync/reconcile/write-gate.ts';
+import { EPOCH } from '../../src/time/epoch-ms.ts';
 
-/** A gate that keeps nothing back. */
+/** A gate that allows every write. */
 export const OPEN_GATE: Gate = {
   closedFor: () => undefined,
   holdOf: () => undefined,
   readsFirst: () => false,
   modules: new Set(),
   isOutdated: false,
-  generation: { number: 0, since: 0 },
+  generation: { number: 0, since: EPOCH },
 };

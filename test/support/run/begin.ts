@@ -5,20 +5,20 @@ import { BICEP_COMPILER, serveBicepCompiler } from './bicep-compiler.ts';
 import { STORAGE_ACCOUNTS, serveStorageAccounts } from './storage-accounts.ts';
 
 declare global {
-  /** Ends what a run of Jest has begun. Its setup and its teardown share nothing but the global object. */
+  /** Cleans up after a run of Jest. Its setup and its teardown share only the global object. */
   var endTestRun: (() => Promise<void>) | undefined;
 }
 
 /**
- * Runs before all suites: gives the run a temporary folder of its own, the storage accounts that suites take,
- * and the Bicep compiler.
+ * Runs before all suites. Creates a temporary folder for the run, and serves storage accounts and the Bicep compiler to
+ * the suites.
  */
 export default async function begin(): Promise<void> {
   const before = process.env.TMPDIR;
   const folder = mkdtempSync(join(tmpdir(), 'berth-test-run-'));
   const accounts = await serveStorageAccounts();
   const compiler = await serveBicepCompiler();
-  // The suites' processes, and what they start, inherit them.
+  // The processes of the suites and their child processes inherit these variables.
   process.env.TMPDIR = folder;
   process.env[STORAGE_ACCOUNTS] = accounts.url;
   process.env[BICEP_COMPILER] = compiler.url;
