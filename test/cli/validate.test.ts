@@ -83,6 +83,46 @@ describe('berth validate', () => {
     );
   });
 
+  test('refuses a file that is valid for Berth and that Azure would refuse, with a code', async () => {
+    const { cli, out } = listen();
+    const path = file({ hubs: [{ ...HUBS[0], tier: 'S3', units: 11 }, HUBS[1]] });
+
+    expect(await validate(cli, path, CALM)).toBe(1);
+    expect(await validate(cli, path, { ...CALM, json: true })).toBe(1);
+
+    const [problem, status, ...json] = out().split('\n');
+    const problems = [
+      { path: 'hubs[0].units', message: 'is 11, and S3 has at most 10 units: write fewer, or add a hub' },
+    ];
+    expect(problem).toBe(`problem  ${problems[0]?.path} ${problems[0]?.message}`);
+    expect(status).toMatch(
+      /^BERTH_FLEET_NOT_DEPLOYABLE: \S+ is valid for Berth, but Azure would refuse it: 1 problem\.$/,
+    );
+    expect(JSON.parse(json.join('\n'))).toEqual({
+      valid: false,
+      code: 'BERTH_FLEET_NOT_DEPLOYABLE',
+      problems,
+      warnings: [],
+    });
+  });
+
+  test('counts hubs and capacities for as many DPS instances as --dps says', async () => {
+    const { cli, out } = listen();
+    const hubs = Array.from({ length: 51 }, (_, index) => ({
+      ...HUBS[0],
+      host: `hub-${index}.azure-devices.net`,
+    }));
+    const path = file({
+      hubs: [{ ...hubs[0], capacity: 1_000_000 }, { ...hubs[1], capacity: 1 }, ...hubs.slice(2)],
+    });
+
+    expect(await validate(cli, path, CALM)).toBe(1);
+    expect(await validate(cli, path, { ...CALM, dps: '2', strict: true })).toBe(0);
+
+    expect(out()).toContain('problem  hubs has 51 hubs, and one DPS links at most 50');
+    expect(out()).toContain('warning  hubs has room for 1000001 devices by its capacities');
+  });
+
   test('prints the same problems as JSON', async () => {
     const { cli, out } = listen();
 
