@@ -1,5 +1,5 @@
-// What Azure would refuse, some of it only after everything else was made. main.bicep calls these before it names the
-// resource group, so nothing is made of a fleet with a problem. `berth validate` says the same of a fleet file.
+// What Azure would refuse, some of it only after it has created everything else. main.bicep calls these functions before it
+// creates the resource group. `berth validate` refuses the same in a fleet file.
 // Sources: "Naming rules and restrictions for Azure resources", "Use tags to organize your Azure resources", "Azure
 // subscription and service limits", and Microsoft's azd samples for the regions of Flex Consumption.
 
@@ -372,7 +372,7 @@ func linkProblems(hubs fleetHub[], linkAuthentication string, disableLocalAuth b
   )
 
 @export()
-@description('What Azure takes and will still surprise.')
+@description('What Azure accepts and may still cause trouble.')
 func warningsOf(hubs fleetHub[], disableLocalAuth bool) string[] =>
   concat(
     disableLocalAuth

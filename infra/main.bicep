@@ -141,7 +141,7 @@ param alertEmail string = ''
 param operatorPrincipalId string = ''
 
 @allowed(['', 'User', 'Group', 'ServicePrincipal'])
-@description('What operatorPrincipalId is. Empty: what deploys, if it is that; else Azure looks it up.')
+@description('Kind of operatorPrincipalId. Empty: the kind of the deployer, if it is the deployer; else Azure finds it.')
 param operatorPrincipalType string = ''
 
 @allowed(['keys', 'identity'])
@@ -169,7 +169,7 @@ var allTags = union(tags, {
 })
 var isPrivate = networkAccess == 'private'
 var allHubs = map(hubs, hub => {
-  // In one spelling: the names of role assignments are made of it.
+  // In lower case, because names of role assignments are computed from it.
   name: toLower(split(hub.host, '.')[0])
   region: hub.region
   tier: hub.tier
@@ -190,12 +190,12 @@ var problems = concat(
   operatorProblems(operatorPrincipalId, alertEmail),
   linkProblems(hubs, linkAuthentication, disableLocalAuth, disableDpsLocalAuth)
 )
-// Whoever deploys is known; of others Azure is asked where nothing is said.
+// deployer() gives the kind of the principal that deploys. Azure finds the kind of any other principal.
 var isDeployer = operatorPrincipalId == deployer().objectId
 var deployerType = empty(deployer().userPrincipalName) ? 'ServicePrincipal' : 'User'
 var knownOperatorType = !empty(operatorPrincipalType) ? operatorPrincipalType : isDeployer ? deployerType : ''
 
-// Everything is in this group, so nothing is made where its name cannot be had.
+// Every resource is in this group, so a problem ends the deployment before it creates anything.
 resource group 'Microsoft.Resources/resourceGroups@2025-04-01' = {
   name: empty(problems) ? 'rg-${environmentName}' : fail(join(problems, ' '))
   location: location
@@ -349,5 +349,5 @@ output STAMPS stampOutput[] = [
 @description('Function Apps of the further regions; their package is deployed like the first one.')
 output ALLOCATOR_APPS string[] = [for (region, index) in allocatorLocations: allocators[index].outputs.functionAppName]
 
-@description('What Azure takes and may still surprise: read it after a deployment.')
+@description('What Azure accepts and may still cause trouble. Read it after each deployment.')
 output WARNINGS string[] = warningsOf(hubs, disableLocalAuth)

@@ -61,7 +61,7 @@ resource dpsByKeys 'Microsoft.Devices/provisioningServices@2022-12-12' = if (!is
   properties: {
     allocationPolicy: 'Hashed'
     publicNetworkAccess: 'Enabled'
-    // Only where it is asked for: Azure takes it at creation, and not in every region.
+    // Only on demand: Azure takes it at creation only, and not in every region.
     enableDataResidency: enableDataResidency ? true : null
     iotHubs: [
       for (hub, index) in hubs: {
@@ -84,8 +84,8 @@ resource linkRoles 'Microsoft.Authorization/roleAssignments@2022-04-01' = [
   }
 ]
 
-// The first API version that links by identity. The identity is one of its own, since that of DPS itself would exist
-// only after DPS does, too late for its roles.
+// The first API version that links by identity. DPS gets a user-assigned identity, because its roles must exist before the
+// links, and a system-assigned identity exists only after DPS does.
 resource dpsByIdentity 'Microsoft.Devices/provisioningServices@2026-08-31' = if (isByIdentity) {
   name: name
   location: location

@@ -63,12 +63,12 @@ resource namespace 'Microsoft.EventHub/namespaces@2024-01-01' = {
     disableLocalAuth: true
     minimumTlsVersion: '1.2'
     isAutoInflateEnabled: false
-    // Disabled would shut out trusted services too, as far as any page of Microsoft says.
+    // No page of Microsoft says that trusted services get in if public access is disabled.
     publicNetworkAccess: 'Enabled'
   }
 }
 
-// private: *selected networks*. Without a single rule every network would be let in.
+// private: selected networks. Without any rule the namespace would accept every network.
 resource networkRules 'Microsoft.EventHub/namespaces/networkRuleSets@2024-01-01' = {
   parent: namespace
   name: 'default'

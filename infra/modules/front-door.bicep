@@ -47,7 +47,7 @@ resource originGroup 'Microsoft.Cdn/profiles/originGroups@2024-02-01' = {
       additionalLatencyInMilliseconds: 0
     }
     // An app whose fleet file is broken is not ready, and gets no registrations while another is. Every edge of Front Door
-    // asks: about 200 requests a minute and app at 30 seconds, 25 at 240, and each is an execution.
+    // asks: about 25 requests a minute and app (200 with 30 seconds), and each one is an execution.
     healthProbeSettings: {
       probePath: '/api/health'
       probeProtocol: 'Https'
@@ -65,7 +65,7 @@ resource origins 'Microsoft.Cdn/profiles/originGroups/origins@2024-02-01' = [
       hostName: hostName
       originHostHeader: hostName
       httpsPort: 443
-      // 1 to 5, which checks.bicep sees to.
+      // checks.bicep keeps it from 1 to 5.
       #disable-next-line BCP330
       priority: index + 1
       weight: 100

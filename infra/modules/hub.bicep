@@ -35,9 +35,9 @@ param disableLocalAuth bool
 
 var endpointName = 'twin-events'
 
-// Azure takes minTlsVersion only at creation and only here (Microsoft, iot-hub-tls-support). TLS 1.0 and 1.1 are gone
-// elsewhere too.
-var minTlsRegions = ['eastus', 'southcentralus', 'westus2', 'usgovarizona', 'usgovvirginia']
+// Azure takes minTlsVersion only when a hub is created, and only in these regions of the public cloud (Microsoft,
+// iot-hub-tls-support).
+var minTlsRegions = ['eastus', 'southcentralus', 'westus2']
 
 resource iotHub 'Microsoft.Devices/IotHubs@2023-06-30' = {
   name: hub.name
@@ -66,7 +66,7 @@ resource iotHub 'Microsoft.Devices/IotHubs@2023-06-30' = {
           enableDataResidency: true
         }
       : {})
-    // Shared access policies stay where DPS links hubs with one. Devices sign in with keys or certificates all the same.
+    // DPS needs the shared access policies if it links by key. Devices keep their keys and certificates either way.
     disableLocalAuth: disableLocalAuth
     publicNetworkAccess: 'Enabled'
     routing: {
@@ -122,8 +122,8 @@ resource iotHub 'Microsoft.Devices/IotHubs@2023-06-30' = {
   }
 }
 
-// A module, because the name of a role assignment must follow the principal, and that of the hub's own identity is known
-// only once the hub is made. A hub that is deleted and made again has another one.
+// A module, because the name of a role assignment must contain its principal, and the hub's own identity is known only
+// after the hub exists. A hub that is deleted and created again has another identity.
 module ownSenderRole 'sender-role.bicep' = {
   name: 'sender-role-${hub.name}'
   params: {

@@ -73,7 +73,8 @@ describe('.ci/run', () => {
 });
 
 describeBicep('infra/', () => {
-  test.each(FILES)('%s has no diagnostic', async (path) => {
+  // A template is compiled with its modules, and a parameter file with its template.
+  test.each(['infra/main.bicep', ...PARAMETER_FILES])('%s compiles without a diagnostic', async (path) => {
     expect(await diagnosticsOf(path)).toEqual([]);
   });
 

@@ -11,7 +11,7 @@ const many = (count: number, of: (index: number) => HubOfFile) =>
   Array.from({ length: count }, (_, i) => of(i));
 
 /** Fleets at the edges of what Azure takes, by what is special about them. */
-export const EDGE_FLEETS: Readonly<Record<string, Parameters>> = {
+export const EDGE_FLEETS = {
   'the longest names': {
     environmentName: 'e'.repeat(40),
     location: 'germanywestcentral',
@@ -53,4 +53,9 @@ export const EDGE_FLEETS: Readonly<Record<string, Parameters>> = {
     httpAlwaysReady: 0,
     tags: { owner: 'iot' },
   },
-};
+} satisfies Readonly<Record<string, Parameters>>;
+
+/** One of {@link EDGE_FLEETS}, as any parameters. */
+export function edgeFleet(name: keyof typeof EDGE_FLEETS): Parameters {
+  return EDGE_FLEETS[name];
+}

@@ -1,23 +1,22 @@
 import { expect, test } from '@jest/globals';
-import { describeBicep, type Parameters, snapshotOf } from './bicep.ts';
-import { hub } from './fleets.ts';
+import { describeBicep, type Parameters, type Resource, snapshotOf } from './bicep.ts';
+import { EDGE_FLEETS, edgeFleet, hub } from './fleets.ts';
 import { at, lastPart } from './resource.ts';
 
+/** Nothing but what must be said. */
+const PLAIN: Parameters = { hubs: [hub('contoso-weu')] };
+const BY_IDENTITY = edgeFleet('links by identity');
+const OPERATOR = '00000000-0000-0000-0000-00000000000b';
+
 describeBicep('the options', () => {
-  const one = async (parameters: Parameters, type: string) =>
-    (await snapshotOf({ hubs: [hub('contoso-weu')], ...parameters })).predictedResources.filter(
-      (resource) => resource.type === type,
-    );
+  const all = async (parameters: Parameters, type: string): Promise<readonly Resource[]> =>
+    (await snapshotOf(parameters)).predictedResources.filter((resource) => resource.type === type);
 
-  test('links by key use the API version that has always had them, and links by identity the first that has those', async () => {
-    const [byKey] = await one({}, 'Microsoft.Devices/provisioningServices');
-    const [byIdentity] = await one(
-      { linkAuthentication: 'identity' },
-      'Microsoft.Devices/provisioningServices',
-    );
+  test('links by key use the API version that has always had them', async () => {
+    const [dps] = await all(PLAIN, 'Microsoft.Devices/provisioningServices');
 
-    expect(byKey).toMatchObject({ apiVersion: '2022-12-12' });
-    expect(at(byKey?.properties, 'iotHubs')).toEqual([
+    expect(dps).toMatchObject({ apiVersion: '2022-12-12' });
+    expect(at(dps?.properties, 'iotHubs')).toEqual([
       {
         location: 'westeurope',
         connectionString: expect.stringMatching(
@@ -25,22 +24,27 @@ describeBicep('the options', () => {
         ),
       },
     ]);
-    expect(byIdentity).toMatchObject({ apiVersion: '2026-08-31' });
-    expect(at(byIdentity?.properties, 'iotHubs')).toEqual([
-      {
-        location: 'westeurope',
-        hostName: expect.stringContaining('IotHubs/contoso-weu'),
-        authenticationType: 'UserAssigned',
-        selectedUserAssignedIdentityResourceId: expect.stringContaining('id-berth-dps-'),
-      },
-    ]);
-    expect(JSON.stringify(byIdentity)).not.toContain('listKeys');
   });
 
-  test('another role for links by identity is given instead of the documented one', async () => {
+  test('links by identity use the first API version that has them, and no key', async () => {
+    const [dps] = await all(BY_IDENTITY, 'Microsoft.Devices/provisioningServices');
+
+    expect(dps).toMatchObject({ apiVersion: '2026-08-31' });
+    expect(at(dps?.properties, 'iotHubs')).toEqual(
+      ['contoso-weu', 'contoso-neu'].map((name) => ({
+        location: 'westeurope',
+        hostName: expect.stringContaining(`IotHubs/${name}'`),
+        authenticationType: 'UserAssigned',
+        selectedUserAssignedIdentityResourceId: expect.stringContaining('id-berth-dps-'),
+      })),
+    );
+    expect(JSON.stringify(dps)).not.toContain('listKeys');
+  });
+
+  test('another role for links by identity is assigned instead of the documented one', async () => {
     const role = '4ea46cd5-c1b2-4a8e-910b-273211f9ce47';
-    const assigned = await one(
-      { linkAuthentication: 'identity', linkRoleId: role },
+    const assigned = await all(
+      { ...PLAIN, linkAuthentication: 'identity', linkRoleId: role },
       'Microsoft.Authorization/roleAssignments',
     );
 
@@ -49,81 +53,89 @@ describeBicep('the options', () => {
     expect(roles).not.toContain('4fc6c259-987e-4a07-842e-c321cc9d413f');
   });
 
-  test('data residency and local authentication are left to Azure where nothing is said', async () => {
-    const [plain] = await one({}, 'Microsoft.Devices/IotHubs');
-    const [resident] = await one({ enableDataResidency: true }, 'Microsoft.Devices/IotHubs');
-    const [residentDps] = await one({ enableDataResidency: true }, 'Microsoft.Devices/provisioningServices');
+  test.each(['Microsoft.Devices/IotHubs', 'Microsoft.Devices/provisioningServices'])(
+    'data residency and local authentication of %s stay as they are by default, and change on demand',
+    async (type) => {
+      const [plain] = await all(PLAIN, type);
+      const [changed] = await all(BY_IDENTITY, type);
 
-    expect(plain?.properties).not.toHaveProperty('enableDataResidency');
-    expect(at(plain?.properties, 'disableLocalAuth')).toBe(false);
-    expect(at(resident?.properties, 'enableDataResidency')).toBe(true);
-    expect(at(residentDps?.properties, 'enableDataResidency')).toBe(true);
+      expect(at(plain?.properties, 'enableDataResidency') ?? null).toBeNull();
+      expect(at(plain?.properties, 'disableLocalAuth') ?? false).toBe(false);
+      expect(changed?.properties).toMatchObject({ enableDataResidency: true, disableLocalAuth: true });
+    },
+  );
+
+  test('the outputs warn of hubs without local authentication', async () => {
+    expect((await snapshotOf(PLAIN)).outputs.WARNINGS).toEqual([]);
+    expect((await snapshotOf(BY_IDENTITY)).outputs.WARNINGS).toEqual([
+      expect.stringContaining('disableLocalAuth'),
+    ]);
   });
 
-  test('hubs without local authentication are warned of in the outputs', async () => {
+  test('the outputs warn of capacities above a million registrations', async () => {
+    const capacities = [600_000, 400_001].map((capacity, index) => hub(`contoso-${index}`, { capacity }));
     const { outputs } = await snapshotOf({
-      hubs: [hub('contoso-weu')],
-      linkAuthentication: 'identity',
-      disableLocalAuth: true,
-    });
-
-    expect(outputs.WARNINGS).toEqual([expect.stringContaining('disableLocalAuth')]);
-    expect((await snapshotOf({ hubs: [hub('contoso-weu')] })).outputs.WARNINGS).toEqual([]);
-  });
-
-  test('capacities above a million registrations are warned of in the outputs', async () => {
-    const { outputs } = await snapshotOf({
-      hubs: [
-        hub('contoso-a', { capacity: 600_000 }),
-        hub('contoso-b', { capacity: 400_001 }),
-        hub('contoso-c'),
-      ],
+      hubs: [...capacities, hub('contoso-c')],
+      operatorPrincipalId: OPERATOR,
     });
 
     expect(outputs.WARNINGS).toEqual([expect.stringContaining('1000001 devices together')]);
   });
 
   test.each([
-    ['westeurope', 'auto', 'Recreate'],
-    ['westus2', 'auto', 'RollingUpdate'],
-    ['westus2', 'Recreate', 'Recreate'],
-    ['westeurope', 'RollingUpdate', 'RollingUpdate'],
-  ])('in %s siteUpdateStrategy %s is %s', async (location, siteUpdateStrategy, expected) => {
-    const [site] = await one({ location, siteUpdateStrategy }, 'Microsoft.Web/sites');
+    ['auto', 'Recreate', 'RollingUpdate'],
+    ['Recreate', 'Recreate', 'Recreate'],
+    ['RollingUpdate', 'RollingUpdate', 'RollingUpdate'],
+  ])(
+    'siteUpdateStrategy %s is %s in westeurope, and %s in westus2, where it is generally available',
+    async (siteUpdateStrategy, inEurope, inAmerica) => {
+      const sites = await all(
+        {
+          siteUpdateStrategy,
+          hubs: ['eu', 'us'].map((stamp) => hub(`contoso-${stamp}`, { stamp })),
+          stamps: [
+            { name: 'eu', location: 'westeurope' },
+            { name: 'us', location: 'westus2' },
+          ],
+        },
+        'Microsoft.Web/sites',
+      );
 
-    expect(at(site?.properties, 'functionAppConfig', 'siteUpdateStrategy', 'type')).toBe(expected);
-  });
+      expect(
+        sites.map(({ location, properties }) => [
+          location,
+          at(properties, 'functionAppConfig', 'siteUpdateStrategy', 'type'),
+        ]),
+      ).toEqual([
+        ['westeurope', inEurope],
+        ['westus2', inAmerica],
+      ]);
+    },
+  );
 
-  test('the kind of an operator is the given one, that of who deploys, or left to Azure', async () => {
-    const operatorPrincipalId = '00000000-0000-0000-0000-00000000000b';
-    const kind = async (more: Parameters) => {
-      const assigned = await one({ operatorPrincipalId, ...more }, 'Microsoft.Authorization/roleAssignments');
-      return assigned
-        .filter(({ properties }) => at(properties, 'principalId') === operatorPrincipalId)
+  test('the kind of an operator is the given one, else the kind of the deployer, else left to Azure', async () => {
+    const kinds = async (parameters: Parameters) =>
+      (await all(parameters, 'Microsoft.Authorization/roleAssignments'))
+        .filter(({ properties }) => at(properties, 'principalId') === parameters.operatorPrincipalId)
         .map(({ properties }) => at(properties, 'principalType'));
-    };
 
-    expect(await kind({ operatorPrincipalType: 'Group' })).toEqual(['Group']);
-    expect(await kind({})).toEqual([
-      expect.stringContaining(`equals('${operatorPrincipalId}', deployer().objectId)`),
+    expect(await kinds(edgeFleet('every option'))).toEqual(['Group']);
+    // An expression, because only Azure knows who deploys.
+    expect(await kinds({ ...PLAIN, operatorPrincipalId: OPERATOR })).toEqual([
+      expect.stringContaining(`equals('${OPERATOR}', deployer().objectId)`),
     ]);
   });
 
-  test('a network keeps its addresses when a stamp before it goes', async () => {
-    const us = { name: 'us', location: 'eastus', addressPrefix: '10.9.0.0/24' };
-    const eu = { name: 'eu', location: 'westeurope', addressPrefix: '10.8.0.0/24' };
-    const hubs = [hub('contoso-eus', { stamp: 'us' })];
+  test('a network keeps its addresses when a stamp before it is removed', async () => {
+    const { hubs, stamps, ...both } = EDGE_FLEETS['all that is private'];
     const addresses = async (parameters: Parameters) =>
-      (await one({ networkAccess: 'private', ...parameters }, 'Microsoft.Network/virtualNetworks'))
+      (await all(parameters, 'Microsoft.Network/virtualNetworks'))
         .filter(({ name }) => name.startsWith('vnet-berth-us-'))
         .map(({ properties }) => at(properties, 'addressSpace'));
 
-    const before = await addresses({
-      stamps: [eu, us],
-      hubs: [...hubs, hub('contoso-weu', { stamp: 'eu' })],
-    });
-
-    expect(before).toEqual([{ addressPrefixes: ['10.9.0.0/24'] }]);
-    expect(await addresses({ stamps: [us], hubs })).toEqual(before);
+    expect(await addresses({ ...both, hubs, stamps })).toEqual([{ addressPrefixes: ['10.1.0.128/25'] }]);
+    expect(await addresses({ ...both, hubs: hubs.slice(1), stamps: stamps.slice(1) })).toEqual([
+      { addressPrefixes: ['10.1.0.128/25'] },
+    ]);
   });
 });

@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { beforeAll, describe, expect, test } from '@jest/globals';
 import { describeBicep, type Resource, type Snapshot, snapshotOf, snapshotOfFile } from './bicep.ts';
-import { EDGE_FLEETS, hub } from './fleets.ts';
+import { edgeFleet } from './fleets.ts';
 import { at, lastPart } from './resource.ts';
 
 /** Built-in roles, as Azure publishes them (azure-docs, role-based-access-control/built-in-roles.md). */
@@ -88,7 +88,7 @@ describeBicep('role assignments', () => {
   });
 
   test('with links by identity give DPS the documented role on each hub, and nothing else', async () => {
-    const snapshot = await snapshotOf(EDGE_FLEETS['links by identity'] ?? {});
+    const snapshot = await snapshotOf(edgeFleet('links by identity'));
 
     expect(
       assignments(snapshot)
@@ -101,14 +101,15 @@ describeBicep('role assignments', () => {
   });
 
   test('give an operator the state and nothing else', async () => {
-    const operatorPrincipalId = '00000000-0000-0000-0000-00000000000c';
-    const snapshot = await snapshotOf({ hubs: [hub('contoso-weu')], operatorPrincipalId });
+    const parameters = edgeFleet('every option');
+    const operator = String(parameters.operatorPrincipalId);
+    const snapshot = await snapshotOf(parameters);
 
     expect(
       assignments(snapshot)
         .map(assignmentOf)
-        .filter((assignment) => assignment.startsWith(operatorPrincipalId)),
-    ).toEqual([`${operatorPrincipalId} -> Storage Table Data Contributor -> storageAccounts/ststate`]);
+        .filter((assignment) => assignment.startsWith(operator)),
+    ).toEqual([`${operator} -> Storage Table Data Contributor -> storageAccounts/ststate`]);
   });
 });
 

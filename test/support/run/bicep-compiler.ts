@@ -11,6 +11,9 @@ export const BICEP_COMPILER = 'BERTH_TEST_BICEP_COMPILER';
 /** What `infra/main.bicepparam` reads. azd sets them. */
 const AZD = { AZURE_ENV_NAME: 'berth-dev', AZURE_LOCATION: 'westeurope' };
 
+/** The compiler runs for seconds only. Compiling its own code once costs less than optimizing it step by step. */
+const DOTNET = { DOTNET_TieredCompilation: '0' };
+
 export interface ServedCompiler {
   readonly url: string;
   close(): Promise<void>;
@@ -27,7 +30,7 @@ export async function serveBicepCompiler(): Promise<ServedCompiler> {
     const { method, params } = JSON.parse(request) as { readonly method: string; readonly params: unknown };
     const found = findCompiler(process.env);
     if ('missing' in found) return { error: found.missing };
-    compiler ??= startCompiler(found.path, { ...process.env, ...AZD });
+    compiler ??= startCompiler(found.path, { ...process.env, ...AZD, ...DOTNET });
     return compiler.call(method, params).then(
       (result) => ({ result }),
       (error: Error) => ({ error: error.message }),
