@@ -4,9 +4,6 @@ import { type PartitionKey, partitionsOf } from '../store/tables/keys.ts';
 import type { Attention, TwinStore } from '../store/twins/twin-store.ts';
 import { isoTime } from './http-answer.ts';
 
-const DEFAULT_PAGE = 100;
-const LONGEST_PAGE = 1_000;
-
 /** Which part of the attention list is wanted. */
 export interface Page {
   readonly top: number;
@@ -16,21 +13,14 @@ export interface Page {
 }
 
 /** @throws BerthError `BERTH_REQUEST_INVALID` */
-export function pageOf(top: string | null, after: string | null): Page {
-  const size = top === null ? DEFAULT_PAGE : Number(top);
-  if (!Number.isInteger(size) || size < 1 || size > LONGEST_PAGE) {
-    throw new BerthError(
-      'BERTH_REQUEST_INVALID',
-      `top is ${JSON.stringify(top)}: give a whole number from 1 to ${LONGEST_PAGE}.`,
-    );
-  }
-  if (after === null) return { top: size, partition: 0, after: undefined };
+export function pageOf(top: number, after: string | undefined): Page {
+  if (after === undefined) return { top, partition: 0, after: undefined };
   const [partition, ...row] = Buffer.from(after, 'base64url').toString('utf8').split('/');
   const index = Number(partition);
   if (!Number.isInteger(index) || index < 0 || row.length === 0) {
-    throw new BerthError('BERTH_REQUEST_INVALID', 'after is none of the values that attention.next had.');
+    throw new BerthError('BERTH_REQUEST_INVALID', 'after is none of the values that next had.');
   }
-  return { top: size, partition: index, after: row.join('/') };
+  return { top, partition: index, after: row.join('/') };
 }
 
 /** The twins that need a person, and where the next page begins. */

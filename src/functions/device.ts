@@ -1,4 +1,5 @@
 import { app } from '@azure/functions';
+import type { DeviceStatus } from '../api/contract.ts';
 import { BerthError } from '../errors.ts';
 import type { Hub } from '../fleet/fleet.ts';
 import type { Instance } from '../instance/instance.ts';
@@ -7,7 +8,7 @@ import { redactKept } from '../twin/events/redact.ts';
 import { type PlannedLeaf, plan } from '../twin/plan/plan.ts';
 import { valueAt } from '../twin/snapshot/merge.ts';
 import { historyAt, type Snapshot } from '../twin/snapshot/snapshot.ts';
-import { answeringErrors, type HttpHandler, isoTime, jsonAnswer } from './http-answer.ts';
+import { answeringErrors, type HttpHandler, isoTime, taggedAnswer } from './http-answer.ts';
 
 /** One device: where it is and why, how its twin stands and why, and the last decisions about it. */
 export function registerDevice(instance: Instance): void {
@@ -52,7 +53,7 @@ export function device(instance: Instance): HttpHandler {
     const twins = found.map(({ hub, snapshot }) =>
       describeTwin(hub, redactKept(snapshot, redaction), gate, instance),
     );
-    return jsonAnswer(200, { deviceId, twins, receipts });
+    return taggedAnswer<DeviceStatus>(request, { deviceId, twins, receipts });
   });
 }
 
@@ -123,7 +124,7 @@ function nextAction(
   return 'nothing, until an event of the twin says otherwise';
 }
 
-function describeLeaf(snapshot: Snapshot, { held, nextAt, ...leaf }: PlannedLeaf) {
+function describeLeaf(snapshot: Snapshot, { held, nextAt, askAt, ...leaf }: PlannedLeaf) {
   const path = leaf.path.split('.');
   const { ours, reportedAt, writes, foreign, configuration, contestedUntil, rejected } = historyAt(
     snapshot.paths,
@@ -133,6 +134,7 @@ function describeLeaf(snapshot: Snapshot, { held, nextAt, ...leaf }: PlannedLeaf
     ...leaf,
     held: held ?? null,
     nextAt: isoTime(nextAt),
+    askAt: isoTime(askAt),
     desired: valueAt(snapshot.desired, path) ?? null,
     reported: valueAt(snapshot.reported, path) ?? null,
     ourVersion: ours,

@@ -1,6 +1,8 @@
 import { app } from '@azure/functions';
 import type { Override } from '../allocation/conditions.ts';
 import { type HubOverview, hubOverviews, moveOverviews } from '../allocation/decision/hub-overview.ts';
+import type { FleetStatus } from '../api/contract.ts';
+import { fleetQuery, readQuery } from '../api/queries.ts';
 import type { Control, Pause } from '../control/control.ts';
 import { pauseOf } from '../control/pauses.ts';
 import type { Fleet, Hub } from '../fleet/fleet.ts';
@@ -12,7 +14,7 @@ import { hubSyncOverview, policyOverviews } from '../sync/resync/sync-overview.t
 import { DAY_MS, dayOf } from '../time/day.ts';
 import { TWIN_STATUSES } from '../twin/snapshot/snapshot.ts';
 import { attentionPage, pageOf } from './attention-page.ts';
-import { answeringErrors, type HttpHandler, isoTime, jsonAnswer } from './http-answer.ts';
+import { answeringErrors, type HttpHandler, isoTime, taggedAnswer } from './http-answer.ts';
 
 /** Dead letters of so many days are counted, up to so many. */
 const LETTER_DAYS = 7;
@@ -35,7 +37,8 @@ export function registerFleetStatus(instance: Instance): void {
  */
 export function fleetStatus(instance: Instance): HttpHandler {
   return answeringErrors(async (request) => {
-    const page = pageOf(request.query.get('top'), request.query.get('after'));
+    const { top, after } = readQuery(fleetQuery, request.query);
+    const page = pageOf(top, after);
     const fleet = instance.fleet.current();
     const { stores } = instance;
     const now = instance.now();
@@ -64,7 +67,13 @@ export function fleetStatus(instance: Instance): HttpHandler {
       Promise.all(fleet.hubs.map((hub) => lookAt(hub, instance))),
     ]);
     const looked = new Map(hubs.map((found) => [found.hub.host, found]));
-    const describe = ({ overrides, countedAt, devices, isHealthy, ...overview }: HubOverview) => {
+    const describe = ({
+      overrides,
+      countedAt,
+      devices,
+      isHealthy,
+      ...overview
+    }: HubOverview): FleetStatus['hubs'][number] => {
       const { hub, counted, audit } = looked.get(overview.host) ?? {};
       return {
         ...overview,
@@ -80,7 +89,7 @@ export function fleetStatus(instance: Instance): HttpHandler {
         overrides: { state: describeOverride(overrides.state), weight: describeOverride(overrides.weight) },
       };
     };
-    return jsonAnswer(200, {
+    return taggedAnswer<FleetStatus>(request, {
       revision: fleet.revision,
       // Where they differ, an older package answers: it neither judges nor writes.
       build: { running: instance.build, newest: control.newestBuild || null },
@@ -118,7 +127,7 @@ async function lookAt(hub: Hub, { stores }: Instance): Promise<Looked> {
   return { hub, counted, audit };
 }
 
-function describeSync(...facts: Parameters<typeof hubSyncOverview>) {
+function describeSync(...facts: Parameters<typeof hubSyncOverview>): FleetStatus['hubs'][number]['sync'] {
   const { gapRate, untrusted, ...rest } = hubSyncOverview(...facts);
   return {
     ...rest,
@@ -141,7 +150,7 @@ function describePause(pause: Pause | undefined) {
   return pause === undefined ? null : { ...pause, at: isoTime(pause.at) };
 }
 
-function describeOverride(override: Override<unknown> | undefined) {
+function describeOverride<Value>(override: Override<Value> | undefined) {
   return override === undefined ? null : { ...override, expiresAt: isoTime(override.expiresAt) };
 }
 

@@ -1,5 +1,7 @@
 import type { HttpRequest, HttpResponseInit, InvocationContext } from '@azure/functions';
+import type { ErrorAnswer } from '../api/contract.ts';
 import { BerthError, ERRORS } from '../errors.ts';
+import { sha256Hex } from '../json/hash.ts';
 
 export type HttpHandler = (request: HttpRequest, context: InvocationContext) => Promise<HttpResponseInit>;
 
@@ -7,15 +9,50 @@ export type HttpHandler = (request: HttpRequest, context: InvocationContext) => 
  * A JSON answer whose text is ASCII: others are escaped, because device SDKs decode what DPS passes on as
  * ASCII.
  */
-export function jsonAnswer(status: number, body: unknown): HttpResponseInit {
-  return {
-    status,
-    headers: { 'content-type': 'application/json; charset=utf-8', 'cache-control': 'no-store' },
-    body: JSON.stringify(body).replace(
-      /[^ -~]/g,
-      (character) => `\\u${character.charCodeAt(0).toString(16).padStart(4, '0')}`,
-    ),
-  };
+export function jsonAnswer<Body>(status: number, body: Body): HttpResponseInit {
+  return { status, headers: JSON_HEADERS, body: asciiJson(body) };
+}
+
+/**
+ * The answer with its entity tag, or 304 without a body where the client has it already (`If-None-Match`): the console asks
+ * every few seconds.
+ */
+export function taggedAnswer<Body>(request: Pick<HttpRequest, 'headers'>, body: Body): HttpResponseInit {
+  const text = asciiJson(body);
+  return tagged(request, { status: 200, headers: JSON_HEADERS, body: text }, sha256Hex(text));
+}
+
+/** An answer of status 200 with an entity tag, or 304 where the client has it already. */
+export function tagged(
+  request: Pick<HttpRequest, 'headers'>,
+  { headers, ...answer }: HttpResponseInit & { readonly headers: Readonly<Record<string, string>> },
+  sha256: string,
+): HttpResponseInit {
+  const etag = `"${sha256.slice(0, TAG_DIGITS)}"`;
+  if (!isKnown(request.headers.get('if-none-match'), etag))
+    return { ...answer, headers: { ...headers, etag } };
+  const { 'content-type': _, ...others } = headers;
+  return { status: 304, headers: { ...others, etag } };
+}
+
+const JSON_HEADERS: Readonly<Record<string, string>> = {
+  'content-type': 'application/json; charset=utf-8',
+  'cache-control': 'no-store',
+};
+/** 128 bits: two answers have the same tag only if they are the same. */
+const TAG_DIGITS = 32;
+
+/** Weak comparison (RFC 9110, section 13.1.2): a proxy that compresses the answer makes the tag a weak one. */
+function isKnown(ifNoneMatch: string | null, etag: string): boolean {
+  const tags = (ifNoneMatch ?? '').split(',').map((tag) => tag.trim().replace(/^W\//, ''));
+  return tags.includes(etag) || tags.includes('*');
+}
+
+function asciiJson(body: unknown): string {
+  return JSON.stringify(body).replace(
+    /[^ -~]/g,
+    (character) => `\\u${character.charCodeAt(0).toString(16).padStart(4, '0')}`,
+  );
 }
 
 /**
@@ -55,7 +92,9 @@ function errorBody(
   details: BerthError['details'],
 ): HttpResponseInit {
   const entry = ERRORS[code];
-  return jsonAnswer('status' in entry ? entry.status : 503, { error: { code, message, details } });
+  return jsonAnswer<ErrorAnswer>('status' in entry ? entry.status : 503, {
+    error: { code, message, details },
+  });
 }
 
 /** A time as people and programs read it; null where there is none. */
