@@ -1,14 +1,13 @@
 import { app } from '@azure/functions';
 import type { DeviceStatus } from '../api/contract.ts';
-import { BerthError } from '../errors.ts';
-import type { Hub } from '../fleet/fleet.ts';
+import type { Fleet, Hub } from '../fleet/fleet.ts';
 import type { Instance } from '../instance/instance.ts';
 import { type Gate, gateOf } from '../sync/reconcile/write-gate.ts';
-import { redactKept } from '../twin/events/redact.ts';
 import { type PlannedLeaf, plan } from '../twin/plan/plan.ts';
 import { valueAt } from '../twin/snapshot/merge.ts';
 import { historyAt, type Snapshot } from '../twin/snapshot/snapshot.ts';
 import { answeringErrors, type HttpHandler, isoTime, taggedAnswer } from './http-answer.ts';
+import { storedDevice } from './stored-device.ts';
 
 /** One device: where it is and why, how its twin stands and why, and the last decisions about it. */
 export function registerDevice(instance: Instance): void {
@@ -23,43 +22,21 @@ export function registerDevice(instance: Instance): void {
 export function device(instance: Instance): HttpHandler {
   return answeringErrors(async (request) => {
     const deviceId = request.params.deviceId ?? '';
-    const fleet = instance.fleet.current();
-    const { stores } = instance;
-    const look = async (hub: Hub) => {
-      const id = { host: hub.host, deviceId, moduleId: undefined };
-      const records = await Promise.all(
-        [id, ...(await stores.twins.modulesOf(id))].map((twin) => stores.twins.load(twin)),
-      );
-      return records.flatMap(({ known }) =>
-        known.kind === 'snapshot' ? [{ hub, snapshot: known.snapshot }] : [],
-      );
-    };
-    const [control, redaction, snapshots, receipts] = await Promise.all([
-      stores.control.read(),
-      instance.redaction(fleet),
-      Promise.all(fleet.hubs.map(look)),
-      // Only an individual enrollment can give a device another id than it registers with.
-      stores.receipts.list(request.query.get('registrationId') ?? deviceId),
-    ]);
-    const found = snapshots.flat();
-    if (found.length === 0 && receipts.length === 0) {
-      throw new BerthError(
-        'BERTH_DEVICE_UNKNOWN',
-        `No twin and no registration of ${JSON.stringify(deviceId)} is known.`,
-      );
-    }
+    const { fleet, control, twins: found, receipts } = await storedDevice(instance, deviceId, request.query);
     const gate = gateOf(control, control.newestBuild);
-    // What is stored may be older than the path that redacts it.
     const twins = found.map(({ hub, snapshot }) =>
-      describeTwin(hub, redactKept(snapshot, redaction), gate, instance),
+      describeTwin(hub, snapshot, gate, { fleet, now: instance.now() }),
     );
     return taggedAnswer<DeviceStatus>(request, { deviceId, twins, receipts });
   });
 }
 
-function describeTwin(hub: Hub, snapshot: Snapshot, gate: Gate, instance: Instance) {
-  const { twins } = instance.fleet.current();
-  const now = instance.now();
+function describeTwin(
+  hub: Hub,
+  snapshot: Snapshot,
+  gate: Gate,
+  { fleet: { twins }, now }: { readonly fleet: Fleet; readonly now: number },
+): DeviceStatus['twins'][number] {
   const planned = plan({
     snapshot,
     hub,

@@ -13,7 +13,7 @@ import { auditName } from '../sync/resync/audit.ts';
 import { hubSyncOverview, policyOverviews } from '../sync/resync/sync-overview.ts';
 import { DAY_MS, dayOf } from '../time/day.ts';
 import { TWIN_STATUSES } from '../twin/snapshot/snapshot.ts';
-import { attentionPage, pageOf } from './attention-page.ts';
+import { attentionPage } from './attention-page.ts';
 import { answeringErrors, type HttpHandler, isoTime, taggedAnswer } from './http-answer.ts';
 
 /** Dead letters of so many days are counted, up to so many. */
@@ -37,12 +37,10 @@ export function registerFleetStatus(instance: Instance): void {
  */
 export function fleetStatus(instance: Instance): HttpHandler {
   return answeringErrors(async (request) => {
-    const { top, after } = readQuery(fleetQuery, request.query);
-    const page = pageOf(top, after);
+    const page = readQuery(fleetQuery, request.query);
     const fleet = instance.fleet.current();
     const { stores } = instance;
     const now = instance.now();
-    const hosts = fleet.hubs.map(({ host }) => host);
     const [
       control,
       conditions,
@@ -60,7 +58,7 @@ export function fleetStatus(instance: Instance): HttpHandler {
       stores.unknownHubs.list(),
       stores.unknownSources.list(),
       stores.letterHours.beyond(now - LETTER_DAYS * DAY_MS),
-      attentionPage(stores.twins, hosts, page),
+      attentionPage(stores.twins, { ...page, hubs: fleet.hubs, redaction: await instance.redaction(fleet) }),
       stores.budgets.used(dayOf(now)),
       stores.statistics.recent(now),
       countLetters(instance, now),

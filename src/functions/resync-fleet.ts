@@ -4,6 +4,7 @@ import { type Instance, LETTERS_KEPT_MS } from '../instance/instance.ts';
 import { syncContext } from '../instance/sync-context.ts';
 import { Reconciler } from '../sync/reconcile/reconciler.ts';
 import { RUN_MS, resync } from '../sync/resync/resync.ts';
+import { recordSeries } from '../sync/resync/series.ts';
 
 /** Every minute: the hubs' counts and health, work items, counts of twins, the audit for those that were missed, old dead letters. */
 export function registerResyncFleet(instance: Instance): void {
@@ -28,6 +29,7 @@ export function resyncFleet(
       { ...sync, reconciler: new Reconciler(sync), control, progress },
       { conditions, lease: instance.lease('resync'), hubsUntil },
     );
+    if (summary.ran) await recordSeries({ ...stores, hosts: sync.hosts }, now());
     await instance.forgetOld();
     // A page a run, sixty thousand an hour: more than the cap lets in.
     const purged = summary.ran ? await stores.deadLetters.forget(now() - LETTERS_KEPT_MS) : 0;

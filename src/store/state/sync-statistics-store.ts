@@ -1,4 +1,5 @@
 import type { HostName } from '../../iot-hub/host-name.ts';
+import type { HourSums } from '../../metrics/series.ts';
 import { addCounts, type HubCounts, noCounts, SYNC_COUNTS } from '../../metrics/sync-counters.ts';
 import type { Row, Table } from '../tables/tables.ts';
 
@@ -19,7 +20,7 @@ export class SyncStatisticsStore {
   async add(host: HostName, counts: HubCounts, now: number): Promise<void> {
     await this.#table.update(PARTITION, `${hourOf(now)}|${host}`, (row) => {
       const before = row === undefined ? noCounts() : countsOf(row);
-      return { put: { ...addCounts(before, counts) }, result: undefined };
+      return { put: columnsOf(addCounts(before, counts)), result: undefined };
     });
   }
 
@@ -31,10 +32,26 @@ export class SyncStatisticsStore {
     });
     const hubs = new Map<HostName, HubCounts>();
     for (const row of rows) {
-      const host = row.rowKey.slice(row.rowKey.indexOf('|') + 1) as HostName;
+      const host = hostIn(row);
       hubs.set(host, addCounts(hubs.get(host) ?? noCounts(), countsOf(row)));
     }
     return hubs;
+  }
+
+  /** The same by hour, the one before first. */
+  async byHour(now: number): Promise<readonly HourSums[]> {
+    const rows = await this.#table.list({
+      partitionKey: PARTITION,
+      range: [hourOf(now - HOUR_MS), `${hourOf(now)}~`],
+    });
+    return [now - HOUR_MS, now].map((time) => {
+      const hour = hourOf(time);
+      const own = rows.filter(({ rowKey }) => rowKey.startsWith(`${hour}|`));
+      return {
+        hour: Date.parse(`${hour}:00Z`),
+        hubs: Object.fromEntries(own.map((row) => [hostIn(row), countsOf(row)])),
+      };
+    });
   }
 
   /** Forgets what is older than two days. */
@@ -50,6 +67,15 @@ export class SyncStatisticsStore {
 
 function hourOf(now: number): string {
   return new Date(now).toISOString().slice(0, 13);
+}
+
+function hostIn({ rowKey }: Row): HostName {
+  return rowKey.slice(rowKey.indexOf('|') + 1) as HostName;
+}
+
+/** Without its type, a number above 2^31 is not taken; milliseconds of many events get there. */
+function columnsOf({ lagMs, ...counts }: HubCounts): Row['properties'] {
+  return { ...counts, lagMs: { type: 'Double', value: lagMs } };
 }
 
 function countsOf({ properties }: Row): HubCounts {

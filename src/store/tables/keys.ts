@@ -40,6 +40,11 @@ export function idOfSnapshotKey(partition: string, key: string): TwinId | undefi
   return snapshotKey(id) === key ? id : undefined;
 }
 
+/** Where the snapshots of devices begin whose ids begin with a text. */
+export function snapshotPrefix(beginning: string): string {
+  return `s|${escapeId(beginning)}`;
+}
+
 /** Where a device's module snapshots begin. */
 export function moduleSnapshotPrefix(deviceId: string): string {
   return `s|${escapeId(deviceId)}|`;
@@ -53,6 +58,15 @@ export function workItemKey(id: TwinId, priority: WorkPriority, at: number): str
 export function workItemRange(priority: WorkPriority, now: number): readonly [from: string, to: string] {
   const prefix = `work|${WORK_PRIORITIES.indexOf(priority)}|`;
   return [prefix, `${prefix}${timeText(now + 1)}`];
+}
+
+/** What a key of a work item says; undefined for another key. */
+export function readWorkItemKey(
+  key: string,
+): { readonly priority: WorkPriority; readonly at: number } | undefined {
+  const [, place, time] = /^work\|(\d)\|(\d{15})\|/.exec(key) ?? [];
+  const priority = WORK_PRIORITIES[Number(place)];
+  return priority === undefined ? undefined : { priority, at: Number(time) };
 }
 
 export function attentionKey(id: TwinId, state: TwinStatus): string {

@@ -60,7 +60,14 @@ const CONCURRENCY = 16;
  */
 export async function takeBatch(
   events: readonly BatchEvent[],
-  { fleet, hosts, gate, redaction }: Pick<SyncContext, 'fleet' | 'hosts' | 'gate' | 'redaction'>,
+  {
+    fleet,
+    hosts,
+    gate,
+    redaction,
+    now,
+    count,
+  }: Pick<SyncContext, 'fleet' | 'hosts' | 'gate' | 'redaction' | 'now' | 'count'>,
   reconciler: Pick<Reconciler, 'reconcile'>,
   sinks: EventSinks,
 ): Promise<BatchSummary> {
@@ -114,6 +121,7 @@ export async function takeBatch(
     }),
   );
   await allOf(worked);
+  for (const group of groups.values()) count(group.id.host, 'lagMs', lagOf(group, now()));
   // After the twins: a batch that comes again and again must not count its events each time.
   const [onlyCounted] = await allOf([
     letters.length === 0 ? 0 : sinks.keepDeadLetters(letters),
@@ -131,6 +139,14 @@ export async function takeBatch(
     onlyCounted: onlyCounted || undefined,
     twins,
   };
+}
+
+/** How long the events waited in the Event Hub, added up. Signs of life are no events of a twin. */
+function lagOf({ events, received }: Group, now: number): number {
+  const waits = received.map(({ enqueuedAt }, index) =>
+    events[index]?.kind === 'activity' ? 0 : Math.max(0, now - Date.parse(enqueuedAt)),
+  );
+  return sum(waits);
 }
 
 /** As `Promise.all`, and waits for all of them also where one fails. */

@@ -29,7 +29,8 @@ export interface SyncContext {
   readonly now: () => number;
   /** The hubs' clock, for everything that waits: its times are compared with the hubs' own. */
   readonly hubNow: () => number;
-  readonly count: (host: HostName, what: SyncCount) => void;
+  /** @param number default 1. */
+  readonly count: (host: HostName, what: SyncCount, number?: number) => void;
   /** Says what a person should know of: trouble of a hub, a defect. */
   readonly warn: (message: string, facts: Readonly<Record<string, JsonValue>>) => void;
 }

@@ -44,13 +44,9 @@ type Kept = Pick<Snapshot, 'tags' | 'desired' | 'reported'> &
  */
 export function redactKept<Each extends Kept>(kept: Each, redaction: Redaction): Each {
   if (redaction.paths.length === 0) return kept;
-  const isHidden = (path: readonly string[]) => redaction.paths.some((hidden) => isAlong(hidden, path));
+  const isHidden = (path: readonly string[]) => isRedacted(path, redaction);
   const { paths, writing, lastReconcile, workItem } = kept;
   const histories = Object.entries(paths ?? {}).filter(([path]) => !isHidden(path.split('.')));
-  const withoutValues = <Told extends { readonly why: string }>(told: Told): Told => {
-    const [path = ''] = told.why.split(' ', 1);
-    return isHidden(path.split('.')) ? { ...told, why: `${path} is redacted now` } : told;
-  };
   return {
     ...kept,
     tags: redactValues(kept.tags, redaction, 'section'),
@@ -58,9 +54,19 @@ export function redactKept<Each extends Kept>(kept: Each, redaction: Redaction):
     reported: redactValues(kept.reported, redaction, 'reported'),
     ...(paths === undefined ? {} : { paths: Object.fromEntries(histories) }),
     ...(writing === undefined ? {} : { writing: writing.filter(({ path }) => !isHidden(path)) }),
-    ...(lastReconcile === undefined ? {} : { lastReconcile: withoutValues(lastReconcile) }),
-    ...(workItem === undefined ? {} : { workItem: withoutValues(workItem) }),
+    ...(lastReconcile === undefined ? {} : { lastReconcile: redactReason(lastReconcile, redaction) }),
+    ...(workItem === undefined ? {} : { workItem: redactReason(workItem, redaction) }),
   };
+}
+
+/** What says why, without the value of a path that is redacted now. */
+export function redactReason<Told extends { readonly why: string }>(told: Told, redaction: Redaction): Told {
+  const [path = ''] = told.why.split(' ', 1);
+  return isRedacted(path.split('.'), redaction) ? { ...told, why: `${path} is redacted now` } : told;
+}
+
+function isRedacted(path: readonly string[], { paths }: Redaction): boolean {
+  return paths.some((hidden) => isAlong(hidden, path));
 }
 
 /** True where one of the two paths is the other or a beginning of it. */

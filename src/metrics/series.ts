@@ -1,0 +1,82 @@
+import type { HostName } from '../iot-hub/host-name.ts';
+import type { TwinStatus } from '../twin/snapshot/snapshot.ts';
+import { addCounts, type HubCounts, noCounts, SYNC_COUNTS } from './sync-counters.ts';
+
+/*
+ * Counts over time: a row for each minute and one for each hour. Statistics are sums of an hour that grow, so a row holds
+ * what they have grown by since the last run of `resyncFleet`. Pure.
+ */
+
+/** A day of minutes and 90 days of hours are kept. */
+export const SERIES_KEPT = { minute: 24 * 60, hour: 90 * 24 } as const;
+export const STEP_MS = { minute: 60_000, hour: 3_600_000 } as const;
+export type SeriesStep = keyof typeof STEP_MS;
+
+/** The beginning of the minute or hour that a time lies in; both in ms since the epoch. */
+export function beginningOf(time: number, step: SeriesStep): number {
+  return Math.floor(time / STEP_MS[step]) * STEP_MS[step];
+}
+
+/** What a minute or an hour has of one hub. */
+export interface SeriesHub {
+  /** As last counted. */
+  readonly twins: Readonly<Record<TwinStatus, number>>;
+  /** What sync did in this time. */
+  readonly counts: HubCounts;
+}
+
+export type SeriesHubs = Readonly<Record<HostName, SeriesHub>>;
+
+/** The statistics of one hour, as far as they have grown. */
+export interface HourSums {
+  /** Its beginning, ms since the epoch. */
+  readonly hour: number;
+  readonly hubs: Readonly<Record<HostName, HubCounts>>;
+}
+
+/**
+ * What the statistics have grown by. The last run has seen them of its own hour and of the one before, and so has this one; an
+ * hour that the last run could not see has grown by all that it has.
+ *
+ * @param before what the last run has seen; undefined: there was none lately, and the growth of nothing is known.
+ */
+export function growthOf(
+  before: readonly HourSums[] | undefined,
+  now: readonly HourSums[],
+): Readonly<Record<HostName, HubCounts>> {
+  if (before === undefined) return {};
+  const growth: Record<HostName, HubCounts> = {};
+  const oldest = Math.min(...before.map(({ hour }) => hour));
+  for (const { hour, hubs } of now) {
+    // Instances may tell of an hour that was over when the last run began; what is older it has not seen.
+    if (hour < oldest) continue;
+    const seen = before.find((each) => each.hour === hour)?.hubs ?? {};
+    for (const [host, counts] of Object.entries(hubs) as [HostName, HubCounts][]) {
+      const grown = lessCounts(counts, seen[host] ?? noCounts());
+      growth[host] = addCounts(growth[host] ?? noCounts(), grown);
+    }
+  }
+  return growth;
+}
+
+/** A minute or an hour with what one run adds to it. */
+export function withRun(
+  before: SeriesHubs,
+  twins: Readonly<Record<HostName, SeriesHub['twins']>>,
+  growth: Readonly<Record<HostName, HubCounts>>,
+): SeriesHubs {
+  const hosts = Object.keys(twins) as HostName[];
+  return Object.fromEntries(
+    hosts.map((host) => {
+      const counts = addCounts(before[host]?.counts ?? noCounts(), growth[host] ?? noCounts());
+      return [host, { twins: twins[host], counts }];
+    }),
+  ) as SeriesHubs;
+}
+
+/** A row can be gone and made anew with less: then it has grown by what it has. */
+function lessCounts(counts: HubCounts, seen: HubCounts): HubCounts {
+  return Object.fromEntries(
+    SYNC_COUNTS.map((name) => [name, counts[name] >= seen[name] ? counts[name] - seen[name] : counts[name]]),
+  ) as HubCounts;
+}

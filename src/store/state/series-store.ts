@@ -1,0 +1,141 @@
+import type { TransactionAction } from '@azure/data-tables';
+import * as z from 'zod';
+import type { HostName } from '../../iot-hub/host-name.ts';
+import type { DocumentFormat } from '../../json/document-format.ts';
+import {
+  beginningOf,
+  growthOf,
+  type HourSums,
+  SERIES_KEPT,
+  type SeriesHub,
+  type SeriesHubs,
+  type SeriesStep,
+  STEP_MS,
+  withRun,
+} from '../../metrics/series.ts';
+import { type HubCounts, SYNC_COUNTS } from '../../metrics/sync-counters.ts';
+import { TWIN_STATUSES } from '../../twin/snapshot/snapshot.ts';
+import type { OnNewerFormat } from '../tables/newer-format.ts';
+import { StoredDocuments } from '../tables/stored-documents.ts';
+import type { Row, Table } from '../tables/tables.ts';
+
+const PARTITION = 'series';
+const PREFIX = { minute: 'm|', hour: 'h|' } as const;
+/** Of a run: one minute is too old after each; after a pause of the app there may be more. */
+const MOST_FORGOTTEN = 10;
+
+const counts = z.object(
+  Object.fromEntries(SYNC_COUNTS.map((name) => [name, z.number()])) as Record<keyof HubCounts, z.ZodNumber>,
+);
+const twins = z.object(
+  Object.fromEntries(TWIN_STATUSES.map((status) => [status, z.number()])) as Record<
+    keyof SeriesHub['twins'],
+    z.ZodNumber
+  >,
+);
+const schema = z.object({
+  hubs: z.record(z.string(), z.object({ twins, counts })),
+  /** The statistics as the last run has seen them: of its hour and of the one before. */
+  seen: z.array(z.object({ hour: z.number(), hubs: z.record(z.string(), counts) })).optional(),
+});
+
+interface SeriesRow {
+  readonly hubs: SeriesHubs;
+  readonly seen?: readonly HourSums[] | undefined;
+}
+
+/** The format of rows of series. A change of the schema, another count too, is a new format with a step. */
+export const SERIES_FORMAT: DocumentFormat<SeriesRow> = {
+  document: 'series',
+  steps: [],
+  read: (document) => schema.safeParse(document).data as SeriesRow | undefined,
+};
+
+/** One minute or hour that was recorded. */
+export interface SeriesPoint {
+  /** Its beginning, ms since the epoch. */
+  readonly at: number;
+  readonly hubs: SeriesHubs;
+}
+
+/** Counts by minute and hour: one row each, which `resyncFleet` writes, and which go when they are old. */
+export class SeriesStore {
+  readonly #table: Table;
+  readonly #documents: StoredDocuments<SeriesRow>;
+
+  constructor(table: Table, onNewer?: OnNewerFormat) {
+    this.#table = table;
+    this.#documents = new StoredDocuments(SERIES_FORMAT, onNewer);
+  }
+
+  /**
+   * Adds one run to its minute and its hour, in one transaction, and then removes some rows that are too old.
+   *
+   * @param run.sums the statistics of the hour of `now` and of the one before.
+   * @throws NewerFormatError (`BERTH_FORMAT_NEWER`) where a newer package has written the rows: they are its own
+   */
+  async record(run: {
+    readonly now: number;
+    readonly twins: Readonly<Record<HostName, SeriesHub['twins']>>;
+    readonly sums: readonly HourSums[];
+  }): Promise<void> {
+    const { now, sums } = run;
+    const [minuteKey, hourKey, hourBefore] = [
+      keyOf('minute', now),
+      keyOf('hour', now),
+      keyOf('hour', now - STEP_MS.hour),
+    ];
+    const [minute, hour] = await Promise.all([this.#read(minuteKey), this.#read(hourKey)]);
+    const seen = hour?.seen ?? (await this.#read(hourBefore))?.seen;
+    const growth = growthOf(seen, sums);
+    const put = (rowKey: string, row: SeriesRow): TransactionAction => [
+      'upsert',
+      { ...this.#documents.columns(row), partitionKey: PARTITION, rowKey },
+      'Replace',
+    ];
+    await this.#table.transact([
+      put(minuteKey, { hubs: withRun(minute?.hubs ?? {}, run.twins, growth) }),
+      put(hourKey, { hubs: withRun(hour?.hubs ?? {}, run.twins, growth), seen: sums }),
+    ]);
+    for (const rowKey of await this.#old(now, hour === undefined))
+      await this.#table.delete(PARTITION, rowKey);
+  }
+
+  /** What was recorded from a time on (the minute or hour that it lies in) up to another, not included. */
+  async list(step: SeriesStep, from: number, to: number): Promise<readonly SeriesPoint[]> {
+    const rows = await this.#table.list({
+      partitionKey: PARTITION,
+      range: [keyOf(step, from), `${PREFIX[step]}${new Date(to).toISOString()}`],
+    });
+    return rows.flatMap((row) => {
+      const read = this.#documents.read(row, row.rowKey);
+      return read.kind === 'known' ? [{ at: timeOf(row), hubs: read.value.hubs }] : [];
+    });
+  }
+
+  async #read(rowKey: string): Promise<SeriesRow | undefined> {
+    const row = await this.#table.get(PARTITION, rowKey);
+    return row === undefined ? undefined : this.#documents.readOrRefuse(row, rowKey);
+  }
+
+  /** Minutes each time, hours only when a new one begins. */
+  async #old(now: number, isNewHour: boolean): Promise<readonly string[]> {
+    const steps: readonly SeriesStep[] = isNewHour ? ['minute', 'hour'] : ['minute'];
+    const rows = await Promise.all(
+      steps.map((step) => {
+        const before = now - SERIES_KEPT[step] * STEP_MS[step];
+        const range = [PREFIX[step], keyOf(step, before)] as const;
+        return this.#table.list({ partitionKey: PARTITION, range, select: [], limit: MOST_FORGOTTEN });
+      }),
+    );
+    return rows.flat().map(({ rowKey }) => rowKey);
+  }
+}
+
+function keyOf(step: SeriesStep, time: number): string {
+  return `${PREFIX[step]}${new Date(beginningOf(time, step)).toISOString().slice(0, 16)}`;
+}
+
+function timeOf({ rowKey }: Row): number {
+  return Date.parse(`${rowKey.slice(PREFIX.minute.length)}Z`);
+}
