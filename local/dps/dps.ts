@@ -37,6 +37,8 @@ export interface DpsOptions {
   readonly retryWaitsMs?: readonly number[];
   /** Seconds after which devices ask again; default 1 (Azure: 3). */
   readonly retryAfter?: number;
+  /** Told of each registration that has come to a result. */
+  readonly onRegistration?: (registration: Registration) => void;
   readonly log?: LocalLog;
   /** Milliseconds since the epoch; default `Date.now`. */
   readonly now?: () => number;
@@ -74,7 +76,17 @@ export function createDps(options: DpsOptions): Dps {
   // Each registration under way listens to it.
   setMaxListeners(Number.POSITIVE_INFINITY, signal);
   const store = openRegistrations(directory);
-  const registrar = createRegistrar({ linkedHubs, hub, store, call, retryWaitsMs, log, now, signal });
+  const registrar = createRegistrar({
+    linkedHubs,
+    hub,
+    store,
+    call,
+    retryWaitsMs,
+    onRegistration: options.onRegistration,
+    log,
+    now,
+    signal,
+  });
   const service = createRegistrationService({ store, registrar, retryAfter, log, now });
   const certificates = openCertificates(directory, now);
   const enrolled = openEnrollments(directory, enrollments, now);
