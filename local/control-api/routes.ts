@@ -57,6 +57,8 @@ export async function route(request: ControlRequest, options: ControlOptions): P
   if (resource === 'stack' && rest.length === 0 && method === 'GET') return ok(options.stack());
   if (resource === 'registrations' && rest.length === 0 && method === 'GET')
     return ok(options.dps.registrations());
+  if (resource === 'enrollments' && rest.length === 0 && method === 'GET')
+    return ok(options.dps.enrollments());
   if (resource === 'events' && rest.length === 0 && method === 'GET') return ok(await events(options));
   if (resource === 'events' && rest[0] === 'feed' && rest.length === 1 && method === 'GET')
     return feedRoute(request, options.feed);
@@ -68,7 +70,16 @@ export async function route(request: ControlRequest, options: ControlOptions): P
   return failedAnswer(404, 'BERTH_LOCAL_NOT_FOUND', `There is no ${method} /${request.path.join('/')} here.`);
 }
 
-const OWN_ROUTES = ['processes', 'stack', 'registrations', 'events', 'faults', 'hubs', 'commands'];
+const OWN_ROUTES = [
+  'processes',
+  'stack',
+  'registrations',
+  'enrollments',
+  'events',
+  'faults',
+  'hubs',
+  'commands',
+];
 
 /** Whether a path is one of these routes, and not that of a file of the console. */
 export function isOwnRoute([resource = '']: readonly string[]): boolean {

@@ -1,4 +1,5 @@
 import { setMaxListeners } from 'node:events';
+import type { JsonObject } from '../../src/json/json.ts';
 import type { HttpService } from '../https/exchange.ts';
 import type { ProvisioningAccess } from '../iot-hub/index.ts';
 import { type LocalLog, silent } from '../log.ts';
@@ -7,7 +8,7 @@ import { createCertificateApi } from './certificates/certificate-api.ts';
 import { openCertificates } from './certificates/certificate-store.ts';
 import { createRuntimeHttps } from './device-api/runtime-https.ts';
 import { createRuntimeMqtt } from './device-api/runtime-mqtt.ts';
-import type { Enrollment } from './enrollments/enrollment.ts';
+import { describeEnrollment, type Enrollment } from './enrollments/enrollment.ts';
 import { checkEnrollments } from './enrollments/enrollment-check.ts';
 import { openEnrollments } from './enrollments/enrollment-store.ts';
 import type { DpsLinkedHub } from './enrollments/linked-hub.ts';
@@ -55,6 +56,8 @@ export interface Dps {
   readonly mqtt: MqttService;
   /** All registrations, for the control API. They hold no keys. */
   registrations(): readonly Registration[];
+  /** All enrollments as DPS shows them: without keys, and the query of a webhook's URL masked. */
+  enrollments(): readonly JsonObject[];
   /** Gives up the registrations under way and closes the journal. Close the servers first. */
   close(): void;
 }
@@ -104,6 +107,7 @@ export function createDps(options: DpsOptions): Dps {
     management: createCertificateApi(certificates),
     mqtt: createRuntimeMqtt(idScope, attester, service),
     registrations: () => [...store.values()],
+    enrollments: () => enrolled.values().map(describeEnrollment),
     close() {
       closing.abort();
       store.close();
