@@ -105,7 +105,7 @@ export class SeriesStore {
   async list(step: SeriesStep, from: number, to: number): Promise<readonly SeriesPoint[]> {
     const rows = await this.#table.list({
       partitionKey: PARTITION,
-      range: [keyOf(step, from), `${PREFIX[step]}${new Date(to).toISOString()}`],
+      range: [keyOf(step, from), keyOf(step, to + STEP_MS[step] - 1)],
     });
     return rows.flatMap((row) => {
       const read = this.#documents.read(row, row.rowKey);
