@@ -2,12 +2,12 @@ import type { HttpRequest, HttpResponseInit, InvocationContext } from '@azure/fu
 import type { ErrorAnswer } from '../api/contract.ts';
 import { BerthError, ERRORS } from '../errors.ts';
 import { sha256Hex } from '../json/hash.ts';
+import type { EpochMs } from '../time/epoch-ms.ts';
 
 export type HttpHandler = (request: HttpRequest, context: InvocationContext) => Promise<HttpResponseInit>;
 
 /**
- * A JSON answer whose text is ASCII: others are escaped, because device SDKs decode what DPS passes on as
- * ASCII.
+ * A JSON answer in ASCII. Other characters are escaped, because device SDKs decode the payload from DPS as ASCII.
  */
 export function jsonAnswer<Body>(status: number, body: Body): HttpResponseInit {
   return { status, headers: JSON_HEADERS, body: asciiJson(body) };
@@ -56,7 +56,7 @@ function asciiJson(body: unknown): string {
 }
 
 /**
- * Answers a coded error with its status. Anything else is a defect: 503, because DPS ends a registration on
+ * Answers a coded error with its status. Any other error is a defect and gets 503, because DPS ends the registration after
  * most other statuses.
  */
 export function answeringErrors(handler: HttpHandler): HttpHandler {
@@ -97,7 +97,7 @@ function errorBody(
   });
 }
 
-/** A time as people and programs read it; null where there is none. */
-export function isoTime(ms: number | undefined): string | null {
-  return ms === undefined ? null : new Date(ms).toISOString();
+/** A time as ISO 8601 in UTC. Null: there is none. */
+export function isoTime(at: EpochMs | undefined): string | null {
+  return at === undefined ? null : new Date(at).toISOString();
 }

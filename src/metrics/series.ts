@@ -1,4 +1,5 @@
 import type { HostName } from '../iot-hub/host-name.ts';
+import { type EpochMs, epochMs } from '../time/epoch-ms.ts';
 import type { TwinStatus } from '../twin/snapshot/snapshot.ts';
 import { addCounts, type HubCounts, noCounts, SYNC_COUNTS } from './sync-counters.ts';
 
@@ -12,9 +13,9 @@ export const SERIES_KEPT = { minute: 24 * 60, hour: 90 * 24 } as const;
 export const STEP_MS = { minute: 60_000, hour: 3_600_000 } as const;
 export type SeriesStep = keyof typeof STEP_MS;
 
-/** The beginning of the minute or hour that a time lies in; both in ms since the epoch. */
-export function beginningOf(time: number, step: SeriesStep): number {
-  return Math.floor(time / STEP_MS[step]) * STEP_MS[step];
+/** The beginning of the minute or hour that a time lies in. */
+export function beginningOf(time: EpochMs, step: SeriesStep): EpochMs {
+  return epochMs(Math.floor(time / STEP_MS[step]) * STEP_MS[step]);
 }
 
 /** What a minute or an hour has of one hub. */
@@ -29,8 +30,8 @@ export type SeriesHubs = Readonly<Record<HostName, SeriesHub>>;
 
 /** The statistics of one hour, as far as they have grown. */
 export interface HourSums {
-  /** Its beginning, ms since the epoch. */
-  readonly hour: number;
+  /** Its beginning. */
+  readonly hour: EpochMs;
   readonly hubs: Readonly<Record<HostName, HubCounts>>;
 }
 

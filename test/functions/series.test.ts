@@ -18,7 +18,7 @@ test('resyncFleet records what sync has done and how the twins stand, once a min
   await app.deliver(instance);
   // The echoes of the corrections.
   await app.deliver(instance);
-  await instance.tellCounts();
+  await instance.storeCounts();
   app.pass(60_000);
 
   await app.resync(instance);

@@ -5,6 +5,7 @@ import { noCounts } from '../../src/metrics/sync-counters.ts';
 import { SeriesStore } from '../../src/store/state/series-store.ts';
 import { SyncStatisticsStore } from '../../src/store/state/sync-statistics-store.ts';
 import { openTables, type Tables } from '../../src/store/tables/tables.ts';
+import { type EpochMs, epochMs, plus } from '../../src/time/epoch-ms.ts';
 import { storageAccount } from '../support/storage-account.ts';
 import { ID } from '../twin/twins.ts';
 
@@ -12,7 +13,7 @@ const { host: HOST } = ID;
 const MINUTE = 60_000;
 const HOUR = 60 * MINUTE;
 const DAY = 24 * HOUR;
-const NOON = Date.parse('2026-11-23T12:00:00Z');
+const NOON = epochMs(Date.parse('2026-11-23T12:00:00Z'));
 const TWINS = { inSync: 3, pending: 0, drifted: 1, rejected: 0, contested: 0, suspended: 0, unknown: 0 };
 
 let tables: Tables;
@@ -26,15 +27,17 @@ const emptyStore = async (): Promise<SeriesStore> => {
     await tables.state.delete('series', rowKey);
   return new SeriesStore(tables.state);
 };
-const sumsAt = (now: number, reads: number): readonly HourSums[] => {
-  const hour = Math.floor(now / HOUR) * HOUR;
+const sumsAt = (now: EpochMs, reads: number): readonly HourSums[] => {
+  const hour = epochMs(Math.floor(now / HOUR) * HOUR);
   return [
-    { hour: hour - HOUR, hubs: {} },
+    { hour: plus(hour, -HOUR), hubs: {} },
     { hour, hubs: { [HOST]: { ...noCounts(), reads } } },
   ];
 };
-const record = (store: SeriesStore, now: number, reads: number) =>
-  store.record({ now, twins: { [HOST]: TWINS }, sums: sumsAt(now, reads) });
+const record = (store: SeriesStore, time: number, reads: number) => {
+  const now = epochMs(time);
+  return store.record({ now, twins: { [HOST]: TWINS }, sums: sumsAt(now, reads) });
+};
 const rowKeys = async () =>
   (await tables.state.list({ partitionKey: 'series', select: [] })).map(({ rowKey }) => rowKey);
 
@@ -47,11 +50,11 @@ describe('the rows of series', () => {
 
     const readsOf = (points: Awaited<ReturnType<SeriesStore['list']>>) =>
       points.map(({ at, hubs }) => [at, hubs[HOST]?.counts.reads]);
-    expect(readsOf(await store.list('minute', NOON, NOON + HOUR))).toEqual([
+    expect(readsOf(await store.list('minute', epochMs(NOON), epochMs(NOON + HOUR)))).toEqual([
       [NOON, 5],
       [NOON + MINUTE, 4],
     ]);
-    expect(readsOf(await store.list('hour', NOON, NOON + HOUR))).toEqual([[NOON, 9]]);
+    expect(readsOf(await store.list('hour', epochMs(NOON), epochMs(NOON + HOUR)))).toEqual([[NOON, 9]]);
     expect(await rowKeys()).toEqual(['h|2026-11-23T12:00', 'm|2026-11-23T12:00', 'm|2026-11-23T12:01']);
   });
 
@@ -59,7 +62,7 @@ describe('the rows of series', () => {
     const store = await emptyStore();
     for (const minute of [0, 1, 2, 3]) await record(store, NOON + minute * MINUTE, minute);
 
-    const points = await store.list('minute', NOON + MINUTE + 30_000, NOON + 3 * MINUTE);
+    const points = await store.list('minute', epochMs(NOON + MINUTE + 30_000), epochMs(NOON + 3 * MINUTE));
 
     expect(points.map(({ at }) => at)).toEqual([NOON + MINUTE, NOON + 2 * MINUTE]);
   });
@@ -87,7 +90,9 @@ describe('the rows of series', () => {
 
     await expect(record(store, NOON + MINUTE, 3)).rejects.toMatchObject({ code: 'BERTH_FORMAT_NEWER' });
 
-    expect((await store.list('minute', NOON, NOON + HOUR)).map(({ at }) => at)).toEqual([NOON]);
+    expect((await store.list('minute', epochMs(NOON), epochMs(NOON + HOUR))).map(({ at }) => at)).toEqual([
+      NOON,
+    ]);
     expect((await tables.state.get('series', 'm|2026-11-23T12:01'))?.properties.format).toBe(2);
   });
 
@@ -97,7 +102,9 @@ describe('the rows of series', () => {
 
     await record(store, NOON, 7);
 
-    expect((await store.list('hour', NOON, NOON + HOUR))[0]?.hubs[HOST]?.counts.reads).toBe(7);
+    expect((await store.list('hour', epochMs(NOON), epochMs(NOON + HOUR)))[0]?.hubs[HOST]?.counts.reads).toBe(
+      7,
+    );
   });
 });
 
@@ -106,7 +113,7 @@ test('statistics of an hour take milliseconds beyond the numbers of 32 bits, and
   const lagMs = 5_000_000_000;
   await statistics.add(HOST, { ...noCounts(), merged: 1, lagMs }, NOON);
   await statistics.add(HOST, { ...noCounts(), lagMs }, NOON);
-  await statistics.add(HOST, { ...noCounts(), merged: 3 }, NOON - HOUR);
+  await statistics.add(HOST, { ...noCounts(), merged: 3 }, plus(NOON, -HOUR));
 
   expect(await statistics.byHour(NOON)).toEqual([
     { hour: NOON - HOUR, hubs: { [HOST]: { ...noCounts(), merged: 3 } } },

@@ -14,6 +14,7 @@ import {
   withRun,
 } from '../../metrics/series.ts';
 import { type HubCounts, SYNC_COUNTS } from '../../metrics/sync-counters.ts';
+import { type EpochMs, epochMs, plus } from '../../time/epoch-ms.ts';
 import { TWIN_STATUSES } from '../../twin/snapshot/snapshot.ts';
 import type { OnNewerFormat } from '../tables/newer-format.ts';
 import { StoredDocuments } from '../tables/stored-documents.ts';
@@ -53,8 +54,8 @@ export const SERIES_FORMAT: DocumentFormat<SeriesRow> = {
 
 /** One minute or hour that was recorded. */
 export interface SeriesPoint {
-  /** Its beginning, ms since the epoch. */
-  readonly at: number;
+  /** Its beginning. */
+  readonly at: EpochMs;
   readonly hubs: SeriesHubs;
 }
 
@@ -75,7 +76,7 @@ export class SeriesStore {
    * @throws NewerFormatError (`BERTH_FORMAT_NEWER`) where a newer package has written the rows: they are its own
    */
   async record(run: {
-    readonly now: number;
+    readonly now: EpochMs;
     readonly twins: Readonly<Record<HostName, SeriesHub['twins']>>;
     readonly sums: readonly HourSums[];
   }): Promise<void> {
@@ -83,7 +84,7 @@ export class SeriesStore {
     const [minuteKey, hourKey, hourBefore] = [
       keyOf('minute', now),
       keyOf('hour', now),
-      keyOf('hour', now - STEP_MS.hour),
+      keyOf('hour', plus(now, -STEP_MS.hour)),
     ];
     const [minute, hour] = await Promise.all([this.#read(minuteKey), this.#read(hourKey)]);
     const seen = hour?.seen ?? (await this.#read(hourBefore))?.seen;
@@ -102,10 +103,10 @@ export class SeriesStore {
   }
 
   /** What was recorded from a time on (the minute or hour that it lies in) up to another, not included. */
-  async list(step: SeriesStep, from: number, to: number): Promise<readonly SeriesPoint[]> {
+  async list(step: SeriesStep, from: EpochMs, to: EpochMs): Promise<readonly SeriesPoint[]> {
     const rows = await this.#table.list({
       partitionKey: PARTITION,
-      range: [keyOf(step, from), keyOf(step, to + STEP_MS[step] - 1)],
+      range: [keyOf(step, from), keyOf(step, plus(to, STEP_MS[step] - 1))],
     });
     return rows.flatMap((row) => {
       const read = this.#documents.read(row, row.rowKey);
@@ -119,11 +120,11 @@ export class SeriesStore {
   }
 
   /** Minutes each time, hours only when a new one begins. */
-  async #old(now: number, isNewHour: boolean): Promise<readonly string[]> {
+  async #old(now: EpochMs, isNewHour: boolean): Promise<readonly string[]> {
     const steps: readonly SeriesStep[] = isNewHour ? ['minute', 'hour'] : ['minute'];
     const rows = await Promise.all(
       steps.map((step) => {
-        const before = now - SERIES_KEPT[step] * STEP_MS[step];
+        const before = plus(now, -SERIES_KEPT[step] * STEP_MS[step]);
         const range = [PREFIX[step], keyOf(step, before)] as const;
         return this.#table.list({ partitionKey: PARTITION, range, select: [], limit: MOST_FORGOTTEN });
       }),
@@ -132,10 +133,10 @@ export class SeriesStore {
   }
 }
 
-function keyOf(step: SeriesStep, time: number): string {
+function keyOf(step: SeriesStep, time: EpochMs): string {
   return `${PREFIX[step]}${new Date(beginningOf(time, step)).toISOString().slice(0, 16)}`;
 }
 
-function timeOf({ rowKey }: Row): number {
-  return Date.parse(`${rowKey.slice(PREFIX.minute.length)}Z`);
+function timeOf({ rowKey }: Row): EpochMs {
+  return epochMs(Date.parse(`${rowKey.slice(PREFIX.minute.length)}Z`));
 }
