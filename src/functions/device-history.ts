@@ -9,7 +9,7 @@ import type { Snapshot } from '../twin/snapshot/snapshot.ts';
 import { answeringErrors, type HttpHandler, isoTime, taggedAnswer } from './http-answer.ts';
 import { storedDevice } from './stored-device.ts';
 
-/** More than that shows nobody anything. */
+/** Older items are counted only. */
 const MOST_ITEMS = 500;
 
 /** What is known of the past of one device. */

@@ -42,6 +42,7 @@ export function fleetStatus(instance: Instance): HttpHandler {
     const fleet = instance.fleet.current();
     const { stores } = instance;
     const now = instance.now();
+    const redaction = await instance.redaction(fleet);
     const [
       control,
       conditions,
@@ -59,7 +60,7 @@ export function fleetStatus(instance: Instance): HttpHandler {
       stores.unknownHubs.list(),
       stores.unknownSources.list(),
       stores.letterHours.beyond(plus(now, -LETTER_DAYS * DAY_MS)),
-      attentionPage(stores.twins, { ...page, hubs: fleet.hubs, redaction: await instance.redaction(fleet) }),
+      attentionPage(stores.twins, { ...page, hubs: fleet.hubs, redaction }),
       stores.budgets.used(dayOf(now)),
       stores.statistics.recent(now),
       countLetters(instance, now),

@@ -13,16 +13,13 @@ export function jsonAnswer<Body>(status: number, body: Body): HttpResponseInit {
   return { status, headers: JSON_HEADERS, body: asciiJson(body) };
 }
 
-/**
- * The answer with its entity tag, or 304 without a body where the client has it already (`If-None-Match`): the console asks
- * every few seconds.
- */
+/** A JSON answer with an ETag, or 304 without a body if the client has it (`If-None-Match`): the console asks every few seconds. */
 export function taggedAnswer<Body>(request: Pick<HttpRequest, 'headers'>, body: Body): HttpResponseInit {
   const text = asciiJson(body);
   return tagged(request, { status: 200, headers: JSON_HEADERS, body: text }, sha256Hex(text));
 }
 
-/** An answer of status 200 with an entity tag, or 304 where the client has it already. */
+/** An answer with status 200 and an ETag, or 304 without a body if the client has it. */
 export function tagged(
   request: Pick<HttpRequest, 'headers'>,
   { headers, ...answer }: HttpResponseInit & { readonly headers: Readonly<Record<string, string>> },
@@ -39,7 +36,7 @@ const JSON_HEADERS: Readonly<Record<string, string>> = {
   'content-type': 'application/json; charset=utf-8',
   'cache-control': 'no-store',
 };
-/** 128 bits: two answers have the same tag only if they are the same. */
+/** 128 bits of a hash: different answers have different tags. */
 const TAG_DIGITS = 32;
 
 /** Weak comparison (RFC 9110, section 13.1.2): a proxy that compresses the answer makes the tag a weak one. */

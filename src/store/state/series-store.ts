@@ -22,7 +22,7 @@ import type { Row, Table } from '../tables/tables.ts';
 
 const PARTITION = 'series';
 const PREFIX = { minute: 'm|', hour: 'h|' } as const;
-/** Of a run: one minute is too old after each; after a pause of the app there may be more. */
+/** Rows that one run removes. In each minute, one minute becomes too old; after a stop of the app, more. */
 const MOST_FORGOTTEN = 10;
 
 const counts = z.object(
@@ -59,7 +59,7 @@ export interface SeriesPoint {
   readonly hubs: SeriesHubs;
 }
 
-/** Counts by minute and hour: one row each, which `resyncFleet` writes, and which go when they are old. */
+/** Counts by minute and hour, one row each. `resyncFleet` writes them and removes old ones. */
 export class SeriesStore {
   readonly #table: Table;
   readonly #documents: StoredDocuments<SeriesRow>;
@@ -73,7 +73,7 @@ export class SeriesStore {
    * Adds one run to its minute and its hour, in one transaction, and then removes some rows that are too old.
    *
    * @param run.sums the statistics of the hour of `now` and of the one before.
-   * @throws NewerFormatError (`BERTH_FORMAT_NEWER`) where a newer package has written the rows: they are its own
+   * @throws NewerFormatError (`BERTH_FORMAT_NEWER`) if a newer package has written the rows
    */
   async record(run: {
     readonly now: EpochMs;
@@ -102,7 +102,7 @@ export class SeriesStore {
       await this.#table.delete(PARTITION, rowKey);
   }
 
-  /** What was recorded from a time on (the minute or hour that it lies in) up to another, not included. */
+  /** The minutes or hours from the one that `from` lies in, up to `to` (exclusive). */
   async list(step: SeriesStep, from: EpochMs, to: EpochMs): Promise<readonly SeriesPoint[]> {
     const rows = await this.#table.list({
       partitionKey: PARTITION,
@@ -119,7 +119,7 @@ export class SeriesStore {
     return row === undefined ? undefined : this.#documents.readOrRefuse(row, rowKey);
   }
 
-  /** Minutes each time, hours only when a new one begins. */
+  /** The keys of old rows: of minutes in each run, of hours only when a new hour begins. */
   async #old(now: EpochMs, isNewHour: boolean): Promise<readonly string[]> {
     const steps: readonly SeriesStep[] = isNewHour ? ['minute', 'hour'] : ['minute'];
     const rows = await Promise.all(
