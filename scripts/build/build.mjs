@@ -2,7 +2,7 @@
 // There is no top-level await, so that an old Node.js shows the message below and not a syntax error.
 
 async function main() {
-  const { chmodSync, rmSync } = await import('node:fs');
+  const { chmodSync, copyFileSync, rmSync } = await import('node:fs');
   const { join } = await import('node:path');
   const { build } = await import('esbuild');
   const { bundleOptions, FUNCTIONS } = await import('./bundle.mjs');
@@ -35,6 +35,8 @@ async function main() {
       banner: { js: '#!/usr/bin/env node' },
     }),
   ]);
+  // What the function `openApi` answers.
+  copyFileSync('schemas/openapi.json', join(outdir, 'openapi.json'));
   // npm sets this mode only at the first `npx berth`. A new build must set it again.
   chmodSync(join(outdir, 'berth.cjs'), 0o755);
 }

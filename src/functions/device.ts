@@ -1,14 +1,14 @@
 import { app } from '@azure/functions';
-import { BerthError } from '../errors.ts';
-import type { Hub } from '../fleet/fleet.ts';
+import type { DeviceStatus } from '../api/contract.ts';
+import type { Fleet, Hub } from '../fleet/fleet.ts';
 import type { Instance } from '../instance/instance.ts';
 import { type Gate, gateOf } from '../sync/reconcile/write-gate.ts';
 import type { EpochMs } from '../time/epoch-ms.ts';
-import { redactKept } from '../twin/events/redact.ts';
 import { type PlannedLeaf, plan } from '../twin/plan/plan.ts';
 import { valueAt } from '../twin/snapshot/merge.ts';
 import { historyAt, type Snapshot } from '../twin/snapshot/snapshot.ts';
-import { answeringErrors, type HttpHandler, isoTime, jsonAnswer } from './http-answer.ts';
+import { answeringErrors, type HttpHandler, isoTime, taggedAnswer } from './http-answer.ts';
+import { storedDevice } from './stored-device.ts';
 
 /** One device: its hub, the status of its twins with reasons, and its last allocation decisions. */
 export function registerDevice(instance: Instance): void {
@@ -23,43 +23,21 @@ export function registerDevice(instance: Instance): void {
 export function device(instance: Instance): HttpHandler {
   return answeringErrors(async (request) => {
     const deviceId = request.params.deviceId ?? '';
-    const fleet = instance.fleet.current();
-    const { stores } = instance;
-    const look = async (hub: Hub) => {
-      const id = { host: hub.host, deviceId, moduleId: undefined };
-      const records = await Promise.all(
-        [id, ...(await stores.twins.modulesOf(id))].map((twin) => stores.twins.load(twin)),
-      );
-      return records.flatMap(({ known }) =>
-        known.kind === 'snapshot' ? [{ hub, snapshot: known.snapshot }] : [],
-      );
-    };
-    const [control, redaction, snapshots, receipts] = await Promise.all([
-      stores.control.read(),
-      instance.redaction(fleet),
-      Promise.all(fleet.hubs.map(look)),
-      // An individual enrollment may give a device an id that differs from its registration id.
-      stores.receipts.list(request.query.get('registrationId') ?? deviceId),
-    ]);
-    const found = snapshots.flat();
-    if (found.length === 0 && receipts.length === 0) {
-      throw new BerthError(
-        'BERTH_DEVICE_UNKNOWN',
-        `No twin and no registration of ${JSON.stringify(deviceId)} is known.`,
-      );
-    }
+    const { fleet, control, twins: found, receipts } = await storedDevice(instance, deviceId, request.query);
     const gate = gateOf(control, control.newestBuild);
-    // The stored data may be older than the setting that redacts a path.
     const twins = found.map(({ hub, snapshot }) =>
-      describeTwin(hub, redactKept(snapshot, redaction), gate, instance),
+      describeTwin(hub, snapshot, gate, { fleet, now: instance.now() }),
     );
-    return jsonAnswer(200, { deviceId, twins, receipts });
+    return taggedAnswer<DeviceStatus>(request, { deviceId, twins, receipts });
   });
 }
 
-function describeTwin(hub: Hub, snapshot: Snapshot, gate: Gate, instance: Instance) {
-  const { twins } = instance.fleet.current();
-  const now = instance.now();
+function describeTwin(
+  hub: Hub,
+  snapshot: Snapshot,
+  gate: Gate,
+  { fleet: { twins }, now }: { readonly fleet: Fleet; readonly now: EpochMs },
+): DeviceStatus['twins'][number] {
   const planned = plan({
     snapshot,
     hub,
@@ -124,7 +102,7 @@ function nextAction(
   return 'nothing until the next event of the twin';
 }
 
-function describeLeaf(snapshot: Snapshot, { held, nextAt, ...leaf }: PlannedLeaf) {
+function describeLeaf(snapshot: Snapshot, { held, nextAt, askAt, ...leaf }: PlannedLeaf) {
   const path = leaf.path.split('.');
   const { ours, reportedAt, writes, foreign, configuration, contestedUntil, rejected } = historyAt(
     snapshot.paths,
@@ -134,6 +112,7 @@ function describeLeaf(snapshot: Snapshot, { held, nextAt, ...leaf }: PlannedLeaf
     ...leaf,
     held: held ?? null,
     nextAt: isoTime(nextAt),
+    askAt: isoTime(askAt),
     desired: valueAt(snapshot.desired, path) ?? null,
     reported: valueAt(snapshot.reported, path) ?? null,
     ourVersion: ours,
