@@ -286,7 +286,8 @@ module dpsIdentity 'modules/identity.bicep' = if (linkAuthentication == 'identit
   scope: group
   name: 'dps-identity'
   params: {
-    name: 'id-berth-dps-${token}'
+    // Names of stamps have no hyphens, so none of their identities has this name.
+    name: 'id-berth-link-dps-${token}'
     location: location
     tags: allTags
   }

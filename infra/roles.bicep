@@ -24,7 +24,7 @@
 //
 //   Storage Table Data Contributor   state storage account  the berth command
 //
-// Identity of DPS (id-berth-dps-...), where linkAuthentication is identity and linkRoleId is not another role:
+// Identity of DPS (id-berth-link-dps-...), where linkAuthentication is identity and linkRoleId is not another role:
 //
 //   IoT Hub Data Contributor         each hub               makes device identities and their first twins
 //

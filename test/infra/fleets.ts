@@ -35,12 +35,18 @@ export const EDGE_FLEETS = {
     allocatorLocations: ['northeurope'],
     allocatorAddressPrefixes: { northeurope: '10.1.1.0/24' },
   },
-  'links by identity': {
+  'links by identity, and stamps whose names are parts of other names': {
     linkAuthentication: 'identity',
     enableDataResidency: true,
     disableLocalAuth: true,
     disableDpsLocalAuth: true,
-    hubs: [hub('contoso-weu'), { ...hub('x'), host: 'Contoso-NEU.service.azure-devices.net' }],
+    hubs: [
+      hub('contoso-weu', { stamp: 'dps' }),
+      { ...hub('x', { stamp: 'route' }), host: 'Contoso-NEU.service.azure-devices.net' },
+      hub('contoso-eus', { stamp: 'alloc', region: 'eastus' }),
+    ],
+    stamps: ['dps', 'route', 'alloc'].map((name) => ({ name, location: 'westeurope' })),
+    allocatorLocations: ['westeurope'],
   },
   'every option': {
     hubs: [hub('contoso-weu', { labels: { residency: 'eu', 'cost center': '4711' }, capacity: 500_000 })],

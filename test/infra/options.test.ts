@@ -5,7 +5,7 @@ import { at, lastPart } from './resource.ts';
 
 /** Nothing but what must be said. */
 const PLAIN: Parameters = { hubs: [hub('contoso-weu')] };
-const BY_IDENTITY = edgeFleet('links by identity');
+const BY_IDENTITY = edgeFleet('links by identity, and stamps whose names are parts of other names');
 const OPERATOR = '00000000-0000-0000-0000-00000000000b';
 
 describeBicep('the options', () => {
@@ -31,11 +31,11 @@ describeBicep('the options', () => {
 
     expect(dps).toMatchObject({ apiVersion: '2026-08-31' });
     expect(at(dps?.properties, 'iotHubs')).toEqual(
-      ['contoso-weu', 'contoso-neu'].map((name) => ({
-        location: 'westeurope',
+      ['contoso-weu', 'contoso-neu', 'contoso-eus'].map((name) => ({
+        location: expect.stringMatching(/westeurope|eastus/),
         hostName: expect.stringContaining(`IotHubs/${name}'`),
         authenticationType: 'UserAssigned',
-        selectedUserAssignedIdentityResourceId: expect.stringContaining('id-berth-dps-'),
+        selectedUserAssignedIdentityResourceId: expect.stringContaining('id-berth-link-dps-'),
       })),
     );
     expect(JSON.stringify(dps)).not.toContain('listKeys');

@@ -88,15 +88,18 @@ describeBicep('role assignments', () => {
   });
 
   test('with links by identity give DPS the documented role on each hub, and nothing else', async () => {
-    const snapshot = await snapshotOf(edgeFleet('links by identity'));
+    const snapshot = await snapshotOf(
+      edgeFleet('links by identity, and stamps whose names are parts of other names'),
+    );
 
     expect(
       assignments(snapshot)
         .map(assignmentOf)
-        .filter((assignment) => assignment.startsWith('userAssignedIdentities/id-berth-dps')),
+        .filter((assignment) => assignment.startsWith('userAssignedIdentities/id-berth-link-dps')),
     ).toEqual([
-      'userAssignedIdentities/id-berth-dps -> IoT Hub Data Contributor -> IotHubs/contoso-weu',
-      'userAssignedIdentities/id-berth-dps -> IoT Hub Data Contributor -> IotHubs/contoso-neu',
+      'userAssignedIdentities/id-berth-link-dps -> IoT Hub Data Contributor -> IotHubs/contoso-weu',
+      'userAssignedIdentities/id-berth-link-dps -> IoT Hub Data Contributor -> IotHubs/contoso-neu',
+      'userAssignedIdentities/id-berth-link-dps -> IoT Hub Data Contributor -> IotHubs/contoso-eus',
     ]);
   });
 
