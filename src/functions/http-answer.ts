@@ -1,6 +1,8 @@
 import type { HttpRequest, HttpResponseInit, InvocationContext } from '@azure/functions';
 import { BerthError, ERRORS } from '../errors.ts';
 
+export { isoTime } from '../time/iso-time.ts';
+
 export type HttpHandler = (request: HttpRequest, context: InvocationContext) => Promise<HttpResponseInit>;
 
 /**
@@ -56,9 +58,4 @@ function errorBody(
 ): HttpResponseInit {
   const entry = ERRORS[code];
   return jsonAnswer('status' in entry ? entry.status : 503, { error: { code, message, details } });
-}
-
-/** A time as people and programs read it; null where there is none. */
-export function isoTime(ms: number | undefined): string | null {
-  return ms === undefined ? null : new Date(ms).toISOString();
 }
