@@ -1,5 +1,5 @@
 import type { ASTNode, Environment } from '@marcbachmann/cel-js';
-import { children } from './expression-check.ts';
+import { children, type Refusal } from './expression-check.ts';
 import { WrongKind } from './expression-kinds.ts';
 
 /** `oneOf(value, held, others)`: a comparison with a closed list. */
@@ -30,9 +30,9 @@ function plain(value: unknown): unknown {
  * Why the lists of some `oneOf` are no closed lists, or undefined: each must be written out, of texts, numbers,
  * true and false, and none of its values may be in the other. A list of a device's would be the device's choice.
  */
-export function oneOfProblem(node: ASTNode): string | undefined {
+export function oneOfProblem(node: ASTNode): Refusal | undefined {
   const own = node.op === 'call' && node.args[0] === ONE_OF ? listsProblem(node.args[1]) : undefined;
-  if (own !== undefined) return own;
+  if (own !== undefined) return { why: own, at: node.range.start };
   for (const child of children(node)) {
     const problem = oneOfProblem(child);
     if (problem !== undefined) return problem;
