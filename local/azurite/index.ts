@@ -78,7 +78,7 @@ export async function startAzurite(options: AzuriteOptions): Promise<Azurite> {
 }
 
 async function reservePorts(ports: Ports): Promise<void> {
-  for (const service of SERVICES) await reservePort(ports[service], `Azurite (${service})`);
+  for (const service of SERVICES) await reservePort(ports[service], `Azurite (${service})`, service);
 }
 
 /** Why it cannot start again: something else took a port meanwhile, or its files are damaged. */

@@ -15,6 +15,14 @@ export function failedAnswer(status: number, code: LocalErrorCode, message: stri
   return { status, body: { error: { code, message, details: [] } } };
 }
 
-export function methodNotAllowed({ method }: { readonly method: string }): ControlAnswer {
-  return failedAnswer(405, 'BERTH_LOCAL_REQUEST_INVALID', `${method} is not possible here.`);
+/** @param allowed the methods of the route. */
+export function methodNotAllowed(
+  { method, path }: { readonly method: string; readonly path: readonly string[] },
+  ...allowed: readonly string[]
+): ControlAnswer {
+  return failedAnswer(
+    405,
+    'BERTH_LOCAL_REQUEST_INVALID',
+    `${method} is not possible for /${path.join('/')}: use ${allowed.join(', ')}.`,
+  );
 }

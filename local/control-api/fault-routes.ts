@@ -1,7 +1,8 @@
 import * as z from 'zod';
 import type { FaultSettings, HubView, IotHubs } from '../iot-hub/index.ts';
-import { type ControlAnswer, failedAnswer, methodNotAllowed, ok } from './answers.ts';
+import { type ControlAnswer, methodNotAllowed, ok } from './answers.ts';
 import type { ControlRequest } from './request.ts';
+import { unknownHub, unusableBody } from './usage.ts';
 
 /** Longer than any client waits, and than a test should. */
 const MAX_LATENCY_MS = 10 * 60_000;
@@ -27,7 +28,8 @@ const SETTINGS = z.strictObject({
 }) satisfies z.ZodType<FaultSettings>;
 
 /** `/faults`: sets, shows and ends the faults of one hub or of all. */
-export function faultRoute({ method, query, body }: ControlRequest, hubs: IotHubs): ControlAnswer {
+export function faultRoute(request: ControlRequest, hubs: IotHubs): ControlAnswer {
+  const { method, query, body } = request;
   switch (method) {
     case 'GET':
       return ok(inForce(hubs.views));
@@ -39,18 +41,14 @@ export function faultRoute({ method, query, body }: ControlRequest, hubs: IotHub
         return { status: 204, body: undefined };
       });
     default:
-      return methodNotAllowed({ method });
+      return methodNotAllowed(request, 'GET', 'PUT', 'DELETE');
   }
 }
 
 function setFaults(body: unknown, hubs: IotHubs): ControlAnswer {
   const parsed = SETTINGS.safeParse(body);
   if (!parsed.success) {
-    return failedAnswer(
-      400,
-      'BERTH_LOCAL_REQUEST_INVALID',
-      `The faults cannot be used: ${z.prettifyError(parsed.error)}`,
-    );
+    return unusableBody('The faults', parsed.error, body, SETTINGS);
   }
   const { hub, ...settings } = parsed.data;
   return onHubs(hubs, hub, (views) => {
@@ -66,7 +64,7 @@ function onHubs(
 ): ControlAnswer {
   if (host === undefined) return act(hubs.views);
   const view = hubs.view(host);
-  if (view === undefined) return failedAnswer(404, 'BERTH_LOCAL_NOT_FOUND', `There is no local hub ${host}.`);
+  if (view === undefined) return unknownHub(host, hubs);
   return act([view]);
 }
 

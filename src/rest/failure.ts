@@ -1,3 +1,4 @@
+import { nothingAnswers } from '../errors.ts';
 import type { Instant } from '../time/instant.ts';
 import type { HttpAnswer } from './exchange.ts';
 import { type RestHeaders, retryAfterMs, serviceTime } from './headers.ts';
@@ -29,7 +30,12 @@ export type CallTrouble = FailedCall &
   (
     | { readonly kind: 'noToken'; readonly reason: string }
     | { readonly kind: 'timeout'; readonly deadlineMs: number }
-    | { readonly kind: 'unreachable'; readonly reason: string }
+    | {
+        readonly kind: 'unreachable';
+        readonly reason: string;
+        /** The address at which nothing listens, where that is why. */
+        readonly refusedAt?: string | undefined;
+      }
     /** A success whose body is not JSON: a proxy's page, a cut-off text. */
     | { readonly kind: 'notJson'; readonly status: number }
     /** JSON that the service's API does not describe. */
@@ -69,6 +75,7 @@ export function troubleText(trouble: CallTrouble): string {
     case 'timeout':
       return `${host} did not answer ${method} in ${trouble.deadlineMs / 1_000} s.`;
     case 'unreachable':
+      if (trouble.refusedAt !== undefined) return nothingAnswers(trouble.refusedAt);
       return `${host} could not be reached for ${method} (${trouble.reason}).`;
     case 'notJson':
       return `${host} answered ${method} with something that is not JSON.`;
