@@ -4,8 +4,7 @@ import type { HostName } from '../iot-hub/host-name.ts';
 import { DPS_REGISTRATIONS_PER_MINUTE } from '../iot-hub/throttles.ts';
 
 /**
- * What changes at run time and is not in the fleet file. Every part may be missing: decisions then rest on
- * the file alone.
+ * Inputs that change at run time. Every part may be missing: the fleet file alone then decides.
  */
 export interface Conditions {
   /** When they were read from the state store, ms since the epoch; undefined: never. */
@@ -25,7 +24,7 @@ export interface HubConditions {
   readonly overrides?: Overrides;
 }
 
-/** What an operator has set of a hub by hand, each until it expires. */
+/** Overrides of an operator for a hub, each until it expires. */
 export interface Overrides {
   readonly state?: Override<HubState>;
   readonly weight?: Override<number>;
@@ -40,14 +39,14 @@ export interface Override<Value> {
 
 export const NO_CONDITIONS: Conditions = { loadedAt: undefined, hubs: new Map(), causes: new Map() };
 
-/** What is known of a hub. */
+/** The conditions of a hub; empty if nothing is known. */
 export function conditionsOf(host: HostName, { hubs }: Conditions): HubConditions {
   return hubs.get(host) ?? NOTHING_KNOWN;
 }
 
 const NOTHING_KNOWN: HubConditions = {};
 
-/** A hub with the operator's overrides applied, where there are some that have not expired. */
+/** State and weight of a hub, with the overrides that have not expired. */
 export function effectiveHub(
   hub: Hub,
   { overrides }: HubConditions,
@@ -73,12 +72,12 @@ export function isUnhealthy({ failures = 0 }: HubConditions): boolean {
   return failures >= UNHEALTHY_AFTER;
 }
 
-/** The margin for what DPS may have added never takes more of a hub than this. */
+/** The largest margin for devices added since the last count, as a share of the capacity. */
 const LARGEST_MARGIN = 0.02;
 
 /**
- * Whether a hub has no room, counting what DPS may have added since it was counted. A hub without a count has
- * room.
+ * Whether a hub is full, with a margin for devices that DPS may have added since the last count. A hub without a count
+ * is not full.
  */
 export function isFull(hub: Hub, { devices }: HubConditions, now: number): boolean {
   if (devices === undefined) return false;

@@ -8,7 +8,7 @@ import { type Terminal, tell } from './shell/terminal.ts';
 import type { Threads } from './what-if/what-if-placement.ts';
 import { startWorker } from './what-if/worker-pool.ts';
 
-/** The entry of `berth`: runs the command that the operator wrote, in this process. */
+/** The entry of `berth`: runs one command in this process. */
 async function main(): Promise<void> {
   const terminal = { out: process.stdout, err: process.stderr };
   endWithReader(process.stdout);
@@ -32,7 +32,7 @@ function sayError(terminal: Terminal, { message, code, details }: BerthError): v
   for (const { path, message: problem } of details) tell(terminal, `  ${path || 'it'} ${problem}`);
 }
 
-/** A reader that has seen enough, such as `head`, ends the command; a full disk does too, with a sentence. */
+/** Ends the command if the reader closes the output, as `head` does, and with a message if a write fails. */
 function endWithReader(stream: NodeJS.WriteStream): void {
   stream.on('error', ({ code, message }: NodeJS.ErrnoException) => {
     if (code !== 'EPIPE') console.error(`The result cannot be written: ${message}`);

@@ -1,11 +1,11 @@
 import { createHmac } from 'node:crypto';
 
-/** Gives the `Authorization` header of a service. */
+/** Provides the `Authorization` header of a service. */
 export interface RestCredential {
   authorization(): Promise<string>;
 }
 
-/** Tokens are signed for this long and renewed well before. */
+/** Validity of signed tokens. They are renewed earlier. */
 const SAS_LIFE_MS = 60 * 60_000;
 const RENEW_BEFORE_MS = 10 * 60_000;
 
@@ -17,12 +17,12 @@ export interface SharedAccessPolicy {
 
 /** The fields of a service connection string. */
 export interface ServiceConnection {
-  /** As it is written; empty where it is missing. */
+  /** As written in the text; empty if missing. */
   readonly host: string;
   readonly policy: SharedAccessPolicy;
 }
 
-/** Reads a service connection string; undefined where it has no policy or no key. */
+/** Reads a service connection string; undefined if it has no policy or no key. */
 export function readServiceConnection(text: string): ServiceConnection | undefined {
   const parts = new Map(
     text.split(';').map((part) => {
@@ -37,9 +37,9 @@ export function readServiceConnection(text: string): ServiceConnection | undefin
 }
 
 /**
- * Signs with a shared access key. The same token is used until it is about to expire.
+ * Signs tokens with a shared access key. A token is reused until shortly before it expires.
  *
- * @param host the host name that is called: whether a token for one name of a hub passes at another is not documented.
+ * @param host the called host name. It is not documented whether a token for one name of a hub is valid for another.
  */
 export function sharedAccessCredential(host: string, { keyName, key }: SharedAccessPolicy): RestCredential {
   let token = '';
@@ -62,17 +62,17 @@ export function sharedAccessCredential(host: string, { keyName, key }: SharedAcc
 }
 
 export interface IdentityOptions {
-  /** True where a managed identity is there to be used; otherwise whoever is signed in on this machine. */
+  /** True: use the managed identity. False: use the signed-in identity of this machine. */
   readonly isAzure: boolean;
   /** Client id of a user-assigned managed identity. */
   readonly clientId?: string | undefined;
 }
 
 /**
- * A managed identity in Azure, or whoever is signed in on a laptop. A token is asked for once however many wait, and used until
- * it is about to expire.
+ * A managed identity in Azure, or the signed-in identity of this machine. Concurrent calls share one token request. A
+ * token is reused until shortly before it expires.
  *
- * @param scope whom the tokens are for, such as `https://iothubs.azure.net/.default`
+ * @param scope audience of the tokens, such as `https://iothubs.azure.net/.default`
  */
 export function identityCredential(scope: string, { isAzure, clientId }: IdentityOptions): RestCredential {
   let token: { readonly value: string; readonly renewAt: number } | undefined;

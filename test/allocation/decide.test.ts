@@ -357,7 +357,7 @@ describe('a device that registers again', () => {
   test.each<[string, FleetState, RequestOptions]>([
     ['its hub is no longer linked', {}, { ...on('sea'), linkedHubs: [WEU, EUS] as string[] }],
     [
-      'its hub drains and the gradual move is over',
+      'the current hub is draining and the gradual move is over',
       {
         fleet: { hubs: { sea: { state: 'draining' } }, allocation: { moves: { over: '1h' } } },
         causes: { 'drain:sea.azure-devices.net': NOW - 3_600_000 },
@@ -365,7 +365,7 @@ describe('a device that registers again', () => {
       on('sea'),
     ],
     [
-      'its hub does not meet a require rule',
+      'the current hub does not meet a require rule',
       { fleet: { allocation: require('eu') } },
       on('sea', { payload: { country: 'DE' } }),
     ],
@@ -517,7 +517,7 @@ describe('a move to a faster hub', () => {
       'does not happen when the other hub is 39 ms faster',
       FASTER(state(), NOW),
       from('sea', { westeurope: 11, southeastasia: 50 }),
-      { host: SEA, how: 'stayed', why: 'its hub is good enough' },
+      { host: SEA, how: 'stayed', why: 'the current hub is suitable' },
     ],
     [
       'does not happen before the cause was first seen',
@@ -526,7 +526,7 @@ describe('a move to a faster hub', () => {
       {
         host: SEA,
         how: 'stayed',
-        why: 'another hub is faster, and the gradual move has not reached the device',
+        why: 'another hub is faster, but the gradual move has not reached the device',
       },
     ],
     [
@@ -573,7 +573,7 @@ describe('a move to a faster hub', () => {
         NOW,
       ),
       from('sea', { westeurope: 10, eastus: 80, southeastasia: 90 }),
-      { host: SEA, how: 'stayed', why: 'its hub is good enough' },
+      { host: SEA, how: 'stayed', why: 'the current hub is suitable' },
     ],
     [
       'does not happen when the current hub has the highest score',
@@ -584,7 +584,7 @@ describe('a move to a faster hub', () => {
         NOW,
       ),
       from('sea', { westeurope: 10, eastus: 80, southeastasia: 90 }),
-      { host: SEA, how: 'stayed', why: 'its hub is good enough' },
+      { host: SEA, how: 'stayed', why: 'the current hub is suitable' },
     ],
     [
       'does not go to an unhealthy hub, even if no other hub may receive devices',
@@ -596,7 +596,7 @@ describe('a move to a faster hub', () => {
         NOW,
       ),
       from('sea', { westeurope: 10, southeastasia: 90 }),
-      { host: SEA, how: 'stayed', why: 'its hub is good enough' },
+      { host: SEA, how: 'stayed', why: 'the current hub is suitable' },
     ],
     [
       'does not happen when no setting asks for it',

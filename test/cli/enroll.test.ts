@@ -181,7 +181,7 @@ describe('berth enroll apply', () => {
     expect(planned.out).toContain('update      group b\n');
     expect(planned.out).toContain('enabled: false -> true\n');
     expect(planned.out).toContain('reprovisioning: migrate -> never\n');
-    expect(planned.out).toContain('0 to create, 1 to update, 2 unchanged, 0 only there.');
+    expect(planned.out).toContain('0 to create, 1 to update, 2 unchanged, 0 only in DPS.');
     expect(applied.out).toContain('updated   group b\n');
     expect((await body(service().getEnrollmentGroup('a'))).etag).toBe(a.etag);
     expect((await body(service().getEnrollmentGroup('b'))).etag).not.toBe(b.etag);
@@ -242,8 +242,8 @@ describe('berth enroll apply', () => {
     expect(await body(service().getEnrollmentGroup('old'))).toMatchObject({ enrollmentGroupId: 'old' });
     const pruned = await apply(file, { prune: true, yes: true });
 
-    expect(left.out).toContain('only there  group old\n');
-    expect(left.err).toContain('1 enrollment only there and left alone');
+    expect(left.out).toContain('only in DPS  group old\n');
+    expect(left.err).toContain('1 enrollment only in DPS and left alone');
     expect(pruned.out).toContain('deleted   group old\n');
     await expect(service().getEnrollmentGroup('old')).rejects.toThrow();
   });

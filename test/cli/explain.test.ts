@@ -50,7 +50,7 @@ describe('berth explain', () => {
 
     expect(code).toBe(0);
     expect(text).toContain(
-      `${CAPTURED.deviceRuntimeContext.registrationId} → weu.azure-devices.net (placed: it registers for the first time)`,
+      `${CAPTURED.deviceRuntimeContext.registrationId} → weu.azure-devices.net (placed: first registration)`,
     );
     expect(text).toMatch(/weu\.azure-devices\.net +12 ms +measured +1 +0\.\d+/);
     expect(text).toMatch(/eus\.azure-devices\.net +- +- +- +does not meet a require rule/);

@@ -117,7 +117,7 @@ describe('berth what-if --twins', () => {
     expect(cells(text, 'base')?.slice(1, 9)).toEqual(['changed', 'enforce', '3', '1', '0', '0', '0', '0']);
     expect(cells(text, 'watch')?.slice(1, 9)).toEqual(['new', 'observe', '4', '0', '3', '0', '0', '0']);
     expect(cells(text, 'large')?.slice(1, 9)).toEqual(['new', 'enforce', '1', '0', '0', '0', '1', '0']);
-    expect(cells(text, 'former')?.slice(0, 2)).toEqual(['former', 'gone']);
+    expect(cells(text, 'former')?.slice(0, 2)).toEqual(['former', 'removed']);
     expect(cells(text, '3')).toEqual(['3', 'inSync', 'drifted']);
     expect(text).toMatch(
       /saver would write to 1 twin:\n.*\n +pump-2 +weu\.azure-devices\.net +interval +5 -> 60/,
@@ -150,7 +150,7 @@ describe('berth what-if --twins', () => {
         { name: 'base', change: 'changed' },
         { name: 'watch', held: 3 },
         { name: 'large', problems: [{ deviceId: HOSTILE, status: 'rejected' }] },
-        { name: 'former', change: 'gone' },
+        { name: 'former', change: 'removed' },
       ],
     });
     expect((await asked({ fleet, json: true })).text).toBe(text);

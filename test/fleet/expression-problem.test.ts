@@ -51,7 +51,7 @@ describe('the problem of an expression', () => {
     [
       'a refused function',
       "payload.x.matches('x')",
-      '`matches` is refused: a regular expression can run for ever on a device’s text',
+      '`matches` is refused: a regular expression can take unlimited time for a text of a device',
       "payload.x.matches('x')",
       10,
     ],

@@ -32,22 +32,22 @@ describe('the fields that a schema knows', () => {
     [
       'one mistyped field',
       { hubs: [{ host: 'a', wieght: 1 }], of: {}, proof: { kind: 'key', primary: '' } },
-      'hubs[0] holds the unknown field "wieght": did you mean "weight"? Correct the spelling or remove it',
+      'hubs[0] contains the unknown field "wieght": did you mean "weight"? Correct the spelling or remove it',
     ],
     [
       'two mistyped fields',
       { of: { a: { ovre: '1m', over: 'x', overr: 'y' } }, proof: { kind: 'certificate', file: '', fil: '' } },
-      'of.a holds the unknown fields "ovre", "overr": correct the spelling or remove it',
+      'of.a contains the unknown fields "ovre", "overr": correct the spelling or remove it',
     ],
     [
       'a field that is like no other',
       { of: {}, proof: { kind: 'key', primary: '' }, comment: '' },
-      ' holds the unknown field "comment": correct the spelling or remove it',
+      ' contains the unknown field "comment": correct the spelling or remove it',
     ],
     [
       'a secret as a field',
       { of: {}, proof: { kind: 'key', primary: '', 'SharedAccessKey=x': 1 } },
-      'proof holds the unknown field a secret in the wrong place (not repeated here): correct the spelling or remove it',
+      'proof contains the unknown field a secret in the wrong field (not shown here): correct the spelling or remove it',
     ],
   ])('name what is meant by %s', (_, input, expected) => {
     const { error } = schema.safeParse(input);

@@ -394,6 +394,6 @@ describe('a secret in the wrong field', () => {
       linkedHubs: [...classic(), '(not a host name)'],
       currentHub: '(not a host name)',
     });
-    expect(result).toMatchObject({ how: 'moved', why: 'its hub is not linked' });
+    expect(result).toMatchObject({ how: 'moved', why: 'the current hub is not linked' });
   });
 });

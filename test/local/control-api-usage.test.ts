@@ -28,7 +28,7 @@ describe('a usage error of the control API', () => {
     [
       'a mistyped field',
       { seed: 1, latencyMS: 5 },
-      'The faults cannot be used: the body holds the unknown field "latencyMS": did you mean "latencyMs"? Correct the spelling or remove it.',
+      'The faults cannot be used: the body contains the unknown field "latencyMS": did you mean "latencyMs"? Correct the spelling or remove it.',
     ],
     [
       'two problems',

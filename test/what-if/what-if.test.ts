@@ -104,7 +104,7 @@ describe('synthetic devices', () => {
 
     expect(report.moves).toMatchObject({ count: before, slowest: WEU, overHours: 1 });
     expect(report.moves.groups).toEqual([
-      { from: EUS, to: WEU, why: 'its hub drains', count: before, examples: expect.any(Array) },
+      { from: EUS, to: WEU, why: 'the current hub is draining', count: before, examples: expect.any(Array) },
     ]);
     // 100 identity operations a minute on S1 with a unit.
     expect(report.moves.hours).toBeCloseTo(before / 100 / 60);
@@ -170,7 +170,7 @@ describe('known devices', () => {
       {
         from: EUS,
         to: WEU,
-        why: 'its hub does not meet a require rule',
+        why: 'the current hub does not meet a require rule',
         count: 7,
         examples: ['de-0', 'de-1', 'de-2', 'de-3', 'de-4'],
       },

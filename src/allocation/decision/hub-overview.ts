@@ -10,16 +10,16 @@ import {
 import { progressOf } from '../moves/gradual-move.ts';
 import { currentCauses } from '../moves/moves.ts';
 
-/** A hub as allocation sees it now, for people. */
+/** The present state of a hub in allocation, for reports. */
 export interface HubOverview extends Pick<Hub, 'host' | 'region' | 'state' | 'weight' | 'capacity'> {
-  /** Parts of all devices: by the weights (a draining hub wants none), and as counted. */
+  /** Shares of all devices, from 0 to 1: by weight (0 for a draining hub), and as counted. */
   readonly share: { readonly wanted: number; readonly actual: number };
   readonly devices: number | undefined;
   /** Milliseconds since the epoch. */
   readonly countedAt: number | undefined;
   readonly failures: number;
   readonly isHealthy: boolean;
-  /** What an operator has set and has not expired. */
+  /** The overrides that have not expired. */
   readonly overrides: Overrides;
 }
 
@@ -52,9 +52,9 @@ export function hubOverviews(fleet: Fleet, conditions: Conditions, now: number):
 /** A gradual move that moves devices now. */
 export interface MoveOverview {
   readonly cause: string;
-  /** Milliseconds since the epoch; undefined: `resyncFleet` has not seen it yet, and it moves nobody. */
+  /** Milliseconds since the epoch; undefined: `resyncFleet` has not seen it yet, so it moves no device. */
   readonly since: number | undefined;
-  /** Which part of all devices it has reached, from 0 to 1. */
+  /** The share of all devices that it has reached, from 0 to 1. */
   readonly progress: number;
 }
 

@@ -11,22 +11,22 @@ import { count, sayJson, sayTable, tell } from '../shell/terminal.ts';
 import { filterOf, selectionInputs } from './dead-letter-selection.ts';
 
 const DEFAULT_LIMIT = 50;
-/** Of a column; ids of IoT Hub have up to 128 characters. */
+/** Width of a column. Ids of IoT Hub have up to 128 characters. */
 const NAME_WIDTH = 40;
 const REASON_WIDTH = 100;
 
 const INPUTS = {
   ...selectionInputs('', 'BERTH_EVENT_NOT_JSON'),
-  '--since <time>': timeBackOr('7d', 'a duration back from now or a time'),
-  '--limit <n>': wholeNumber(1, `how many (default: ${DEFAULT_LIMIT})`),
+  '--since <time>': timeBackOr('7d', 'a duration before now, or a time'),
+  '--limit <n>': wholeNumber(1, `the most dead letters to show (default: ${DEFAULT_LIMIT})`),
   ...JSON_OUTPUT,
 };
 
-/** `berth dead-letters list`: the newest first. */
+/** `berth dead-letters list`: lists dead letters, the newest first. */
 export function registerList(deadLetters: CommandGroup): void {
   deadLetters.command({
     name: 'list',
-    description: 'one line each, the newest first',
+    description: 'list dead letters, one a line, the newest first',
     inputs: INPUTS,
     run: listDeadLetters,
   });
@@ -55,14 +55,14 @@ async function listDeadLetters({ terminal, env, now }: Cli, options: Given<typeo
   if (onlyCounted > 0) {
     tell(
       terminal,
-      `${count(onlyCounted)} events more, of any hub and code, were too many to be kept: berth dead-letters counts.`,
+      `Above the cap, ${count(onlyCounted)} more events of any hub and code were only counted. Run "berth dead-letters counts" to see them.`,
     );
   }
   tell(terminal, `${countText(letters.length, more, isCounted)} State: ${place}.`);
   return 0;
 }
 
-/** They are kept as long as letters are. */
+/** Counts are stored for 30 days, like dead letters. */
 async function countBeyond(hours: LetterHours, since: number, now: number): Promise<number> {
   const counts = await hours.beyond(Math.max(since, now - 30 * DAY_MS));
   return counts.reduce((sum, { events }) => sum + events, 0);
@@ -102,5 +102,5 @@ function deviceText({ deviceId, moduleId }: LetterSummary): string {
 function countText(shown: number, more: number, isCounted: boolean): string {
   if (shown === 0) return 'No dead letters.';
   if (more === 0) return `${count(shown)} in all.`;
-  return `${count(shown)} shown, ${isCounted ? '' : 'more than '}${count(more)} older ones not: --limit, --since, --code or --hub.`;
+  return `${count(shown)} shown, ${isCounted ? '' : 'more than '}${count(more)} older ones not shown. Use --limit, --since, --code or --hub to see them.`;
 }

@@ -22,11 +22,11 @@ import {
   tell,
 } from '../shell/terminal.ts';
 
-/** `berth hubs`: every hub of the fleet in force, with what operators have set. */
+/** `berth hubs`: shows every hub of the fleet file in force, with overrides and pauses. */
 export function registerHubs(berth: CommandGroup): void {
   berth.command({
     name: 'hubs',
-    description: 'every hub: state, weight, devices, health, and what operators have set or paused',
+    description: 'show every hub: state, weight, devices, health, overrides and pauses',
     inputs: JSON_OUTPUT,
     run: hubs,
   });
@@ -92,6 +92,6 @@ function overrideText({ overrides }: HubOverview, now: number): string {
 function moveText({ cause, since, progress }: MoveOverview, now: number): string {
   const [kind, host] = cause.split(':');
   const what = kind === 'drain' ? `Drain of ${host}` : 'Moves to faster hubs';
-  if (since === undefined) return `${what}: not begun yet; resyncFleet begins it within a minute.`;
-  return `${what}: since ${span(now - since)}, has reached ${percent(progress)} of the devices.`;
+  if (since === undefined) return `${what}: not started yet; resyncFleet starts it within a minute.`;
+  return `${what}: started ${span(now - since)} ago, has reached ${percent(progress)} of the devices.`;
 }

@@ -9,7 +9,7 @@ export function pauseText({ at, author, reason }: Pause, now: number): string {
   return `since ${moment(at)} (${span(now - at)}), by ${printable(author)}: ${printable(reason)}`;
 }
 
-/** A sentence for everything that is paused, of these kinds. */
+/** One sentence for each pause of these kinds. */
 export function pauseLines(
   { fleet, hubs, policies }: Control,
   kinds: readonly Scope['kind'][],
@@ -25,10 +25,10 @@ export function pauseLines(
     .map(([scope, pause]) => `${scopeText(scope)} is paused ${pauseText(pause, now)}.`);
 }
 
-/** A sentence for every hub whose events are not trusted. */
+/** One sentence for each hub whose events are not trusted. */
 export function untrustedLines({ untrusted }: Control, now: number): readonly string[] {
   return Object.entries(untrusted).map(
     ([host, { since, why }]) =>
-      `Events of ${host} are not trusted since ${moment(since)} (${span(now - since)}), a read comes before every decision: ${printable(why)}.`,
+      `Events of ${host} are not trusted since ${moment(since)} (${span(now - since)}): ${printable(why)}. Berth reads each twin before it decides.`,
   );
 }
