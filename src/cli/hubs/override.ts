@@ -38,12 +38,15 @@ export function registerHub(berth: CommandGroup): void {
     name: 'set',
     description: 'override the state or the weight until a time; takes effect within a minute',
     inputs: SET,
+    example:
+      'berth hub set contoso-weu.azure-devices.net --state cordoned --reason "certificate roll" --expires 8h',
     run: setOverride,
   });
   hub.command({
     name: 'clear',
     description: 'remove the overrides, so that the fleet file applies again',
     inputs: CLEAR,
+    example: 'berth hub clear contoso-weu.azure-devices.net',
     run: clearOverride,
   });
 }
