@@ -1,9 +1,9 @@
 export type ErrorKind = 'user' | 'transient' | 'defect';
 
 /**
- * Every error of the functions and of the `berth` command: its kind, the HTTP status if the functions return it, and
- * the exit code if only the command returns it. `docs/errors.md` has a row for each; `test/errors.test.ts` compares
- * the two.
+ * Every error of the functions and of the `berth` command: its kind, the HTTP status if the functions return
+ * it, and the exit code if only the command returns it. `docs/errors.md` has a row for each;
+ * `test/errors.test.ts` compares the two.
  *
  * - `user`: the operator must correct the input.
  * - `transient`: a retry can succeed.
@@ -96,7 +96,8 @@ export class CodedError<Code extends string> extends Error {
 }
 
 /**
- * An error of the functions or of the command. The message names the offending value and never contains a secret.
+ * An error of the functions or of the command. The message names the offending value and never contains a
+ * secret.
  */
 export class BerthError extends CodedError<ErrorCode> {
   constructor(code: ErrorCode, message: string, options?: ErrorOptions) {

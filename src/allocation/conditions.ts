@@ -76,8 +76,8 @@ export function isUnhealthy({ failures = 0 }: HubConditions): boolean {
 const LARGEST_MARGIN = 0.02;
 
 /**
- * Whether a hub is full, with a margin for devices that DPS may have added since the last count. A hub without a count
- * is not full.
+ * Whether a hub is full, with a margin for devices that DPS may have added since the last count. A hub
+ * without a count is not full.
  */
 export function isFull(hub: Hub, { devices }: HubConditions, now: number): boolean {
   if (devices === undefined) return false;

@@ -8,8 +8,8 @@ import { type CaCertificate, type CaCertificates, DPS_DEADLINE_MS, DpsError } fr
 const API_VERSION = '2022-12-12';
 
 /**
- * Opens the CA certificates of a DPS through Azure Resource Manager. The service SDK has no calls for them, and four
- * calls do not justify another package (`@azure/arm-deviceprovisioningservices`).
+ * Opens the CA certificates of a DPS through Azure Resource Manager. The service SDK has no calls for them,
+ * and four calls do not justify another package (`@azure/arm-deviceprovisioningservices`).
  */
 export function openCaCertificates(place: ReturnType<typeof managementPlace>): CaCertificates {
   const { host, resourceId } = place;

@@ -10,7 +10,10 @@ import type { RestEndpoint } from '../rest/service.ts';
 import { type Environment, iotEndpoint } from '../settings/settings.ts';
 import { DEVELOPMENT_DPS } from './development.ts';
 
-/** Audience of Entra tokens for DPS (azure-iot-provisioning-service, ProvisioningServiceClient.fromTokenCredential). */
+/**
+ * Audience of Entra tokens for DPS (azure-iot-provisioning-service,
+ * ProvisioningServiceClient.fromTokenCredential).
+ */
 const SCOPE = 'https://azure-devices-provisioning.net/.default';
 const MANAGEMENT_SCOPE = 'https://management.azure.com/.default';
 const MANAGEMENT_HOST = 'management.azure.com';
@@ -22,8 +25,8 @@ const RESOURCE =
   /^\/subscriptions\/[^/?#]+\/resourceGroups\/[^/?#]+\/providers\/Microsoft\.Devices\/provisioningServices\/[^/?#]+$/i;
 
 /**
- * The DPS that the settings name: `BERTH_DPS` (a service connection string), else `BERTH_DPS__hostName` (with the
- * signed-in identity), else the local DPS if `IOT_ENDPOINT` is set.
+ * The DPS that the settings name: `BERTH_DPS` (a service connection string), else `BERTH_DPS__hostName` (with
+ * the signed-in identity), else the local DPS if `IOT_ENDPOINT` is set.
  *
  * @throws BerthError `BERTH_SETTING_INVALID` naming the setting, never its value
  */

@@ -1,6 +1,6 @@
 /**
- * The local Device Provisioning Service. Berth uses it if `IOT_ENDPOINT` is set and no setting names another DPS. The
- * key is public on purpose: it opens only an emulator on this machine.
+ * The local Device Provisioning Service. Berth uses it if `IOT_ENDPOINT` is set and no setting names another
+ * DPS. The key is public on purpose: it opens only an emulator on this machine.
  */
 export const DEVELOPMENT_DPS = {
   host: 'contoso-dps.azure-devices-provisioning.net',

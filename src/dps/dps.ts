@@ -36,8 +36,8 @@ export function openDps(
   async function open(): Promise<ProvisioningServiceClient> {
     const { ProvisioningServiceClient: Client } = await import('azure-iot-provisioning-service');
     type Rest = ConstructorParameters<typeof Client>[1];
-    // The signature in the config is never used, because `service` adds the authorization. `fromConnectionString` and
-    // `fromTokenCredential` would use the transport of the SDK.
+    // The signature in the config is never used, because `service` adds the authorization.
+    // `fromConnectionString` and `fromTokenCredential` would use the transport of the SDK.
     const config = { host, sharedAccessSignature: 'unused', tokenCredential: undefined };
     return new Client(config as never, sdkRestClient(service, dpsErrorOf) as Rest);
   }
@@ -53,8 +53,8 @@ export function openDps(
       const records: EnrollmentRecord[] = [];
       let continuation: string | undefined;
       do {
-        // With an explicit token: `next()` alone returns the first page again and again (azure-iot-provisioning-service
-        // 1.11.2).
+        // With an explicit token: `next()` alone returns the first page again and again
+        // (azure-iot-provisioning-service 1.11.2).
         const page: unknown = await (continuation === undefined ? query.next() : query.next(continuation));
         const rows = isAnswer(page) ? page.responseBody : undefined;
         if (!Array.isArray(rows)) throw unexpectedDpsAnswer(host, 'POST');

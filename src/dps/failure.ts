@@ -51,7 +51,10 @@ function codeOf(status: number): DpsErrorCode {
 }
 
 const LONGEST = 300;
-/** Texts that may be secrets: the query of a URL, tokens, and base64 long enough for a key. Messages must not contain them. */
+/**
+ * Texts that may be secrets: the query of a URL, tokens, and base64 long enough for a key. Messages must not
+ * contain them.
+ */
 const SECRETS = [
   /\?[^\s"']*/g,
   /SharedAccessSignature[^"']*/gi,

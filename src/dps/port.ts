@@ -2,8 +2,8 @@ import { BerthError, type ErrorCode } from '../errors.ts';
 import type { JsonObject } from '../json/json.ts';
 
 /**
- * Timeout of a call, in milliseconds. DPS usually answers in less than a second; a page of a thousand enrollments takes
- * longer.
+ * Timeout of a call, in milliseconds. DPS usually answers in less than a second; a page of a thousand
+ * enrollments takes longer.
  */
 export const DPS_DEADLINE_MS = 20_000;
 
@@ -18,7 +18,9 @@ export interface EnrollmentRecord {
   readonly json: JsonObject;
 }
 
-/** The part of the service API of DPS that `berth enroll` needs. Every method throws `DpsError` if it fails. */
+/**
+ * The part of the service API of DPS that `berth enroll` needs. Every method throws `DpsError` if it fails.
+ */
 export interface DpsPort {
   readonly host: string;
   /** All enrollments of a kind, from all pages. */
@@ -26,8 +28,8 @@ export interface DpsPort {
   /** The attestation with its secrets, only to compare and to send back: never show it. */
   mechanism(kind: EnrollmentKind, id: string): Promise<JsonObject>;
   /**
-   * With an etag, replaces the enrollment if it still has this etag. Without one, creates the enrollment if it does not
-   * exist. If another writer was first, it throws `BERTH_DPS_PRECONDITION_FAILED`.
+   * With an etag, replaces the enrollment if it still has this etag. Without one, creates the enrollment if
+   * it does not exist. If another writer was first, it throws `BERTH_DPS_PRECONDITION_FAILED`.
    */
   put(
     kind: EnrollmentKind,
@@ -66,7 +68,9 @@ export interface CaCertificates {
 
 export type DpsErrorCode = Extract<ErrorCode, `BERTH_DPS_${string}`>;
 
-/** A failed call to DPS. It contains no headers and no body of the request, because both may contain a key. */
+/**
+ * A failed call to DPS. It contains no headers and no body of the request, because both may contain a key.
+ */
 export class DpsError extends BerthError {
   declare readonly code: DpsErrorCode;
   readonly status: number | undefined;

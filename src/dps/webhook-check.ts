@@ -7,10 +7,12 @@ import { withKey, withoutKey } from './webhook-url.ts';
 const DEADLINE_MS = 60_000;
 
 /**
- * Checks that Berth's webhook accepts a function key. It sends an empty request, which Berth refuses with its own error
- * code and without any effect. It calls the webhook itself, because a key may be valid for `allocateDevice` only.
+ * Checks that Berth's webhook accepts a function key. It sends an empty request, which Berth refuses with its
+ * own error code and without any effect. It calls the webhook itself, because a key may be valid for
+ * `allocateDevice` only.
  *
- * @throws BerthError `BERTH_WEBHOOK_KEY_REFUSED` (401, 403), `BERTH_WEBHOOK_UNREACHABLE` (no answer, or not an answer of Berth)
+ * @throws BerthError `BERTH_WEBHOOK_KEY_REFUSED` (401, 403), `BERTH_WEBHOOK_UNREACHABLE` (no answer, or not
+ *   an answer of Berth)
  */
 export async function checkWebhookKey(url: string, key: string): Promise<void> {
   const place = withoutKey(url);

@@ -1,7 +1,10 @@
 /** The text that DPS shows instead of a function key (real captures: `…/api/allocate?****`). */
 const MASK = '****';
 
-/** The URL with the function key as `?code=`, because DPS cannot send a header. It contains a secret: never show it. */
+/**
+ * The URL with the function key as `?code=`, because DPS cannot send a header. It contains a secret: never
+ * show it.
+ */
 export function withKey(url: string, key: string): string {
   return `${url}?code=${encodeURIComponent(key)}`;
 }

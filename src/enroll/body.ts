@@ -23,7 +23,9 @@ export interface BodyInput {
   readonly wanted: WantedEnrollment;
   /** Undefined if the enrollment is created. */
   readonly record: EnrollmentRecord | undefined;
-  /** The attestation of the record with its keys, to keep the keys: DPS generates new ones if none are sent. */
+  /**
+   * The attestation of the record with its keys, to keep the keys: DPS generates new ones if none are sent.
+   */
   readonly mechanism: JsonObject | undefined;
   /** Required by the custom policy. */
   readonly webhookKey: string | undefined;

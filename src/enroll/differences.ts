@@ -140,8 +140,8 @@ function hubsOf({ iotHubs, iotHubHostName }: JsonObject): readonly string[] {
 }
 
 /**
- * Hubs in one order and case, because DPS returns any. It compares names and not hubs: DPS knows a hub by the name of
- * its link, so the enrollment must change when that name changes.
+ * Hubs in one order and case, because DPS returns any. It compares names and not hubs: DPS knows a hub by the
+ * name of its link, so the enrollment must change when that name changes.
  */
 function listed(hubs: readonly string[]): string {
   return hubs.length === 0

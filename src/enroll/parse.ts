@@ -11,8 +11,8 @@ export type ParsedEnrollments =
   | { readonly ok: false; readonly problems: readonly ErrorDetail[] };
 
 /**
- * Reads an enrollments file. It never throws: it returns all problems at once, each with its path and the correction.
- * It repeats no value that may be a key by mistake.
+ * Reads an enrollments file. It never throws: it returns all problems at once, each with its path and the
+ * correction. It repeats no value that may be a key by mistake.
  */
 export function parseEnrollments(text: string): ParsedEnrollments {
   const refused = (message: string): ParsedEnrollments => ({ ok: false, problems: [{ path: '', message }] });

@@ -7,8 +7,8 @@ import { isObject, type JsonObject, type JsonValue } from '../json/json.ts';
 const MAX_GROUPS = 100;
 
 /**
- * Checks that the parts of an enrollments file fit together. It reads the raw JSON and ignores values of the wrong
- * shape, so that these problems are reported together with those of the schema.
+ * Checks that the parts of an enrollments file fit together. It reads the raw JSON and ignores values of the
+ * wrong shape, so that these problems are reported together with those of the schema.
  */
 export function enrollmentReferenceProblems(file: JsonValue): readonly ErrorDetail[] {
   const problems: ErrorDetail[] = [];

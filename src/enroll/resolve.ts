@@ -121,7 +121,10 @@ function resolveAttestation(
   }
 }
 
-/** Derives the keys of a device from the keys of a group: base64 of HMAC-SHA256 over the registration id (concepts-symmetric-key-attestation). */
+/**
+ * Derives the keys of a device from the keys of a group: base64 of HMAC-SHA256 over the registration id
+ * (concepts-symmetric-key-attestation).
+ */
 function derivedKeys({ primaryKey, secondaryKey }: EnrollmentKeys, registrationId: string): EnrollmentKeys {
   const derive = (key: string) =>
     createHmac('sha256', Buffer.from(key, 'base64')).update(registrationId, 'utf8').digest('base64');

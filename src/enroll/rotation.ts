@@ -7,8 +7,8 @@ import { isObject } from '../json/json.ts';
 import { keyOf } from './plan.ts';
 
 /**
- * The progress of a key rotation, so that a stopped rotation can continue. DPS masks keys, so an enrollment does not
- * show which key it has. An enrollment has the new key if it still has the etag of its update.
+ * The progress of a key rotation, so that a stopped rotation can continue. DPS masks keys, so an enrollment
+ * does not show which key it has. An enrollment has the new key if it still has the etag of its update.
  */
 export const rotationSchema = z.strictObject({
   dps: z.string(),

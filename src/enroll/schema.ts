@@ -47,7 +47,10 @@ const webhook = z
   })
   .describe('The webhook that DPS calls if allocationPolicy is "custom"');
 
-/** Whether the URL is https, or http on this machine. Query, user and fragment are not allowed: they may contain the key. */
+/**
+ * Whether the URL is https, or http on this machine. Query, user and fragment are not allowed: they may
+ * contain the key.
+ */
 export function isWebhookUrl(text: string): boolean {
   if (!URL.canParse(text)) return false;
   const { protocol, hostname, username, password, search, hash } = new URL(text);

@@ -19,8 +19,8 @@ export type Comparison = (typeof COMPARISONS)[number];
  * How a device acknowledges a desired value.
  *
  * - `pnp`: `{value, ac, av, ad}` (concepts-convention), or the value itself. The default.
- * - `central`: also the form of older Azure IoT Central applications: `{value, status, statusCode, desiredVersion,
- *   message}`, with codes as numbers or texts.
+ * - `central`: also the form of older Azure IoT Central applications: `{value, status, statusCode,
+ *   desiredVersion, message}`, with codes as numbers or texts.
  * - `echo`: only the value itself. An object is never an acknowledgement.
  */
 export const ACKNOWLEDGEMENTS = ['pnp', 'central', 'echo'] as const;
@@ -44,8 +44,8 @@ export function isAnswerName(name: string): boolean {
 const NUMBER = /^[+-]?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?$/;
 
 /**
- * The number that a value is, or that its text contains; undefined if it is not a number. A text with a whole number of
- * more than 53 bits is not a number, because two of them can round to the same number.
+ * The number that a value is, or that its text contains; undefined if it is not a number. A text with a whole
+ * number of more than 53 bits is not a number, because two of them can round to the same number.
  */
 export function numberIn(value: JsonValue): number | undefined {
   if (typeof value === 'number') return value;
@@ -61,8 +61,8 @@ const INSTANT =
   /^(\d{4}-\d{2}-\d{2})[Tt ](\d{2}:\d{2})(?::(\d{2})(?:[.,](\d{1,30}))?)? ?(?:[Zz]|([+-])(\d{2}):?(\d{2})?)$/;
 
 /**
- * The moment of a text, in one exact form for each moment; undefined if the text is not a moment. A date without a zone is
- * not a moment.
+ * The moment of a text, in one exact form for each moment; undefined if the text is not a moment. A date
+ * without a zone is not a moment.
  *
  * @example momentIn('2026-06-01T22:00:00+02:00') === momentIn('2026-06-01T20:00:00.000Z')
  */

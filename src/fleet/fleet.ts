@@ -6,9 +6,14 @@ import type { Template } from './expressions/template.ts';
 import type { HubState } from './hub-state.ts';
 import type { FleetFile } from './schema.ts';
 
-/** A valid and compiled fleet file, which allocation and twin sync use. It is built once for each revision. */
+/**
+ * A valid and compiled fleet file, which allocation and twin sync use. It is built once for each revision.
+ */
 export interface Fleet {
-  /** SHA-256 of the content of the file and of `models`, in hexadecimal. White space and the order of keys are ignored. */
+  /**
+   * SHA-256 of the content of the file and of `models`, in hexadecimal. White space and the order of keys are
+   * ignored.
+   */
   readonly revision: string;
   /** The file with defaults filled in. */
   readonly file: FleetFile;
@@ -20,8 +25,8 @@ export interface Fleet {
 }
 
 /**
- * The sorted names of the components of device models, by model id (`models.ts`). Models without components are not
- * included.
+ * The sorted names of the components of device models, by model id (`models.ts`). Models without components
+ * are not included.
  */
 export type Models = Readonly<Record<string, readonly string[]>>;
 
@@ -57,7 +62,9 @@ export interface AllocationOptions {
   readonly loadEpsilon: number | undefined;
   /** A device moves to its best hub if that is faster by at least this. Undefined: it stays. */
   readonly fasterByMs: number | undefined;
-  /** The cause of moves to faster hubs. The name changes with the regions of the hubs, `latency` and `sticky`. */
+  /**
+   * The cause of moves to faster hubs. The name changes with the regions of the hubs, `latency` and `sticky`.
+   */
   readonly fasterCause: string | undefined;
   readonly readsLatency: boolean;
   readonly movesOverMs: number;
@@ -98,7 +105,10 @@ export interface Twins {
   readonly trackedPaths: readonly (readonly string[])[];
   /** The rollout of new and changed policies; undefined if they reach all twins at once. */
   readonly rollout: Rollout | undefined;
-  /** A property is contested if another writer changes it more than `writes` times within `withinMs`. Berth then does not write it for `pauseMs`. */
+  /**
+   * A property is contested if another writer changes it more than `writes` times within `withinMs`. Berth
+   * then does not write it for `pauseMs`.
+   */
   readonly fight: { readonly writes: number; readonly withinMs: number; readonly pauseMs: number };
 }
 
@@ -120,8 +130,8 @@ export type PolicyMode = 'enforce' | 'adopt' | 'seed' | 'observe';
 export interface Policy {
   readonly name: string;
   /**
-   * SHA-256 of the content of the policy, with its name. A device that rejected a policy gets new attempts when the content
-   * changes.
+   * SHA-256 of the content of the policy, with its name. A device that rejected a policy gets new attempts
+   * when the content changes.
    */
   readonly hash: string;
   /** The first 12 digits of `hash`, which identify the policy in the status of twins. */
@@ -139,8 +149,8 @@ export interface Policy {
   /** How matching devices acknowledge a value. */
   readonly acknowledgement: Acknowledgement;
   /**
-   * The dotted paths of its properties with the name of an acknowledgement field, such as `hvac.ac`. Below these paths, such
-   * names are values and not acknowledgements.
+   * The dotted paths of its properties with the name of an acknowledgement field, such as `hvac.ac`. Below
+   * these paths, such names are values and not acknowledgements.
    */
   readonly answerNames: readonly string[];
   /** Whether it removes its values from a twin that it no longer matches. */

@@ -10,8 +10,8 @@ import { compileTemplate, type TemplateProblem } from './expressions/template.ts
 import { HUB_STATES } from './hub-state.ts';
 
 /**
- * The schema of `fleet.json`. `references.ts` checks that the parts of a file fit together. `fleet.schema.json` is
- * generated from this schema; a test compares the two.
+ * The schema of `fleet.json`. `references.ts` checks that the parts of a file fit together.
+ * `fleet.schema.json` is generated from this schema; a test compares the two.
  */
 
 const name = z

@@ -27,8 +27,8 @@ function roundTripsOf(region: string): Map<string, number> {
 }
 
 /**
- * Round-trip time within a region. Microsoft publishes no figure for a region, only "less than about 2 ms" between its
- * availability zones (learn: availability zones overview).
+ * Round-trip time within a region. Microsoft publishes no figure for a region, only "less than about 2 ms"
+ * between its availability zones (learn: availability zones overview).
  */
 const SAME_REGION_MS = 1;
 

@@ -39,7 +39,8 @@ export function readServiceConnection(text: string): ServiceConnection | undefin
 /**
  * Signs tokens with a shared access key. A token is reused until shortly before it expires.
  *
- * @param host the called host name. It is not documented whether a token for one name of a hub is valid for another.
+ * @param host the called host name. It is not documented whether a token for one name of a hub is valid for
+ *   another.
  */
 export function sharedAccessCredential(host: string, { keyName, key }: SharedAccessPolicy): RestCredential {
   let token = '';
@@ -69,8 +70,8 @@ export interface IdentityOptions {
 }
 
 /**
- * A managed identity in Azure, or the signed-in identity of this machine. Concurrent calls share one token request. A
- * token is reused until shortly before it expires.
+ * A managed identity in Azure, or the signed-in identity of this machine. Concurrent calls share one token
+ * request. A token is reused until shortly before it expires.
  *
  * @param scope audience of the tokens, such as `https://iothubs.azure.net/.default`
  */

@@ -8,7 +8,8 @@ interface FailedCall {
   readonly host: string;
   readonly method: string;
   /**
-   * The call may have taken effect although it failed, because the answer was lost or the service failed midway.
+   * The call may have taken effect although it failed, because the answer was lost or the service failed
+   * midway.
    */
   readonly mayHaveApplied: boolean;
 }
@@ -42,7 +43,10 @@ export type CallTrouble = FailedCall &
     | { readonly kind: 'unexpected' }
   );
 
-/** Why a call failed. Each service maps it to its own error codes. Of the request, it contains only the method. */
+/**
+ * Why a call failed. Each service maps it to its own error codes. Of the request, it contains only the
+ * method.
+ */
 export type RestFailure = Refusal | CallTrouble;
 
 /** The failure for an answer with a status of 300 or above. */

@@ -11,8 +11,8 @@ export function serviceTime(headers: RestHeaders | undefined): Instant | undefin
 }
 
 /**
- * How long the service asks to wait, in milliseconds. `Retry-After` contains seconds or a date (RFC 9110, 10.2.3).
- * Undefined without the header.
+ * How long the service asks to wait, in milliseconds. `Retry-After` contains seconds or a date (RFC 9110,
+ * 10.2.3). Undefined without the header.
  */
 export function retryAfterMs(headers: RestHeaders, now: number): number | undefined {
   const text = headers['retry-after'];

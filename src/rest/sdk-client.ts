@@ -16,10 +16,10 @@ export interface SdkRestClient {
 }
 
 /**
- * Replaces the transport of `Registry` (azure-iothub) and `ProvisioningServiceClient` (azure-iot-provisioning-service)
- * by a REST service. Their transport has no timeout and no limit of sockets, breaks UTF-8 that is split over chunks,
- * and puts the token into errors (azure-iothub 1.16.6, dist/common-http/http.js; azure-iot-http-base 1.12.2,
- * dist/rest_api_client.js).
+ * Replaces the transport of `Registry` (azure-iothub) and `ProvisioningServiceClient`
+ * (azure-iot-provisioning-service) by a REST service. Their transport has no timeout and no limit of sockets,
+ * breaks UTF-8 that is split over chunks, and puts the token into errors (azure-iothub 1.16.6,
+ * dist/common-http/http.js; azure-iot-http-base 1.12.2, dist/rest_api_client.js).
  *
  * @param toError makes the error of the service for a failure
  */
@@ -32,7 +32,8 @@ export function sdkRestClient(service: RestService, toError: (failure: RestFailu
         .then((result) =>
           result.ok ? done(null, result.answer.json, result.answer) : done(toError(result.failure)),
         )
-        // The SDK may throw inside `done` while it reads the answer. That must not become an unhandled rejection.
+        // The SDK may throw inside `done` while it reads the answer. That must not become an unhandled
+        // rejection.
         .catch(() => done(toError(unexpectedAnswer(service.host, method))));
     },
   };

@@ -55,8 +55,8 @@ export interface RestService {
 }
 
 /**
- * Opens a REST service with a limited number of connections. Each service has its own: otherwise a service that does
- * not answer could use the connections of all others.
+ * Opens a REST service with a limited number of connections. Each service has its own: otherwise a service
+ * that does not answer could use the connections of all others.
  *
  * @param deadlineMs timeout of a call, in milliseconds
  */

@@ -90,7 +90,8 @@ export function stateAccount(env: Environment): StateAccount {
 /**
  * The plain-http address of the local hubs and the local DPS, for development.
  *
- * @throws BerthError `BERTH_SETTING_INVALID` unless it is plain http on loopback, because tokens are sent to it
+ * @throws BerthError `BERTH_SETTING_INVALID` unless it is plain http on loopback, because tokens are sent to
+ *   it
  */
 export function iotEndpoint(env: Environment): string | undefined {
   const text = env.IOT_ENDPOINT;

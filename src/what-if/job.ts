@@ -11,7 +11,9 @@ export interface Job {
   readonly fleet: string;
   /** Text of the fleet file to compare with; undefined: compare with the present hubs of the devices. */
   readonly against: string | undefined;
-  /** Payloads of synthetic devices, used in rotation. If there are none, rules about the payload are left out. */
+  /**
+   * Payloads of synthetic devices, used in rotation. If there are none, rules about the payload are left out.
+   */
   readonly payloads: readonly JsonValue[];
   readonly isSynthetic: boolean;
 }

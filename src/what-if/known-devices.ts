@@ -4,8 +4,8 @@ import type { TwinId } from '../twin/snapshot/twin.ts';
 import type { KnownDevice } from './known-device.ts';
 
 /**
- * Lists the devices that have a receipt or a snapshot, each once. The snapshot gives the hub of a device, the receipt
- * its registration. Devices whose twin was deleted are left out.
+ * Lists the devices that have a receipt or a snapshot, each once. The snapshot gives the hub of a device, the
+ * receipt its registration. Devices whose twin was deleted are left out.
  *
  * @param snapshots every device with a snapshot
  * @param receipts those of each registration id, the newest first

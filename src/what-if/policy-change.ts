@@ -34,7 +34,9 @@ export type PolicyRollout =
   | { readonly kind: 'runs'; readonly overHours: number; readonly reached: number }
   | { readonly kind: 'over' };
 
-/** The rollout depends on the content of the policy only: content that has run before continues its rollout. */
+/**
+ * The rollout depends on the content of the policy only: content that has run before continues its rollout.
+ */
 export function policyRolloutOf(
   control: Control,
   policy: Named,

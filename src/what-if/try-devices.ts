@@ -58,8 +58,8 @@ function synthetic(number: number, { payloads }: Trial): TrialDevice {
 }
 
 /**
- * Finds the hub of a device now, after its next registration, and if it were new. All gradual moves are complete;
- * counts, health and overrides are unknown.
+ * Finds the hub of a device now, after its next registration, and if it were new. All gradual moves are
+ * complete; counts, health and overrides are unknown.
  */
 function tryDevice(device: TrialDevice, { tried, against, now }: Trial): Trialed {
   const old = against && decideOn(against, device, device.hub, now).result;
@@ -87,7 +87,9 @@ function decideOn(
   return decide({ request: requestFor(device, fleet, current), fleet, conditions, now });
 }
 
-/** The request that DPS would send. Linked hubs are all hubs of the file and those of the stored registration. */
+/**
+ * The request that DPS would send. Linked hubs are all hubs of the file and those of the stored registration.
+ */
 function requestFor(
   { deviceId, inputs, payload }: TrialDevice,
   fleet: Fleet,

@@ -82,8 +82,8 @@ function planFor(snapshot: Snapshot, hub: Hub, { twins }: Fleet, now: number): P
 }
 
 /**
- * Redacts a snapshot with the paths of the tried fleet file, which may redact more than before. The key is not a
- * secret: the hashes are never shown and only keep equal values equal.
+ * Redacts a snapshot with the paths of the tried fleet file, which may redact more than before. The key is
+ * not a secret: the hashes are never shown and only keep equal values equal.
  */
 function withoutSecrets(snapshot: Snapshot, { redact }: Twins): Snapshot {
   return redactKept(snapshot, { paths: redact, key: KEY });

@@ -32,7 +32,10 @@ export interface TwinReport {
     readonly count: number;
     readonly properties: number;
     readonly messages: number;
-    /** The shortest time within the budget of the slowest hub; undefined if the budget never allows the writes. */
+    /**
+     * The shortest time within the budget of the slowest hub; undefined if the budget never allows the
+     * writes.
+     */
     readonly hours: number | undefined;
     readonly slowest: string | undefined;
   };
@@ -191,7 +194,7 @@ function warningsOn(
       : []),
     ...(twins.apart.elsewhere > 0
       ? [
-          `${twins.apart.elsewhere} twins are on hubs that this deployment does not reconcile: Berth writes nothing there`,
+          `Berth writes nothing to ${twins.apart.elsewhere} of the twins, because this deployment does not reconcile their hubs`,
         ]
       : []),
   ];

@@ -9,7 +9,9 @@ export interface WriteCost {
   readonly messages: number;
   /** The allowed rate, and the hours that the writes take because of the rate alone. */
   readonly rate: { readonly writesPerSecond: number; readonly hours: number };
-  /** The allowed messages a day, and the days needed because of them alone; undefined if they allow no write. */
+  /**
+   * The allowed messages a day, and the days needed because of them alone; undefined if they allow no write.
+   */
   readonly daily: { readonly messages: number; readonly days: number | undefined };
   /** The hours under both limits, from the start of an unused day; undefined if it never ends. */
   readonly hours: number | undefined;
@@ -18,8 +20,8 @@ export interface WriteCost {
 }
 
 /**
- * Computes the cost of corrections. A new revision creates work items, and `resyncFleet` performs them with its own
- * part of both budgets.
+ * Computes the cost of corrections. A new revision creates work items, and `resyncFleet` performs them with
+ * its own part of both budgets.
  *
  * @param writes number of twins to write, each with one PATCH
  * @param reads number of these twins that must be read first

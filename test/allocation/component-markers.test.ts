@@ -125,7 +125,7 @@ describe('the marker of a component in an initial twin', () => {
     expect(recompute(receipt, input.fleet).differences).toEqual([]);
   });
 
-  test('is left out and noted when the twin has no room for it', () => {
+  test('is left out and noted when the section would be too large', () => {
     const texts = Object.fromEntries(
       Array.from({ length: 8 }, (_, index) => [`t${index}`, 'x'.repeat(4_080)]),
     );
@@ -137,7 +137,7 @@ describe('the marker of a component in an initial twin', () => {
     expect(twin.omitted).toEqual([
       {
         path: ['desired', 'thermostat1', '__t'],
-        why: `model ${CONTROLLER}: desired has no room for it`,
+        why: `model ${CONTROLLER}: desired would be larger than 32768 bytes`,
       },
     ]);
   });

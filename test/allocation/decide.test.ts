@@ -247,7 +247,7 @@ describe('rules', () => {
     expect(result).toEqual({
       kind: 'refused',
       code: 'BERTH_REGISTRATION_DENIED',
-      message: 'Rule "retired" denies it: model x0 is retired.',
+      message: 'Rule "retired" denies the registration: model x0 is retired.',
     });
   });
 

@@ -108,10 +108,10 @@ describe('the initial twin', () => {
     expect(twin.omitted.map(({ path, why }) => `${path.join('.')}: ${why}`)).toEqual([
       'tags.site: a: the key site is missing',
       'tags.name: a: is a string over 4 KB',
-      'desired.blob.k8: big: desired has no room for it',
-      'desired.blob.k9: big: desired has no room for it',
-      'desired.blob.k10: big: desired has no room for it',
-      'desired.blob.k11: big: desired has no room for it',
+      'desired.blob.k8: big: desired would be larger than 32768 bytes',
+      'desired.blob.k9: big: desired would be larger than 32768 bytes',
+      'desired.blob.k10: big: desired would be larger than 32768 bytes',
+      'desired.blob.k11: big: desired would be larger than 32768 bytes',
     ]);
   });
 
@@ -156,7 +156,9 @@ describe('the initial twin', () => {
       // The value 1 replaces a longer text, so it has room. The value x came earlier and has no room.
       properties: { ...own.properties, desired: { ...own.properties.desired, more: 1 } },
     });
-    expect(decision.twin.omitted).toEqual([{ path: ['desired', 'x'], why: 'a: desired has no room for it' }]);
+    expect(decision.twin.omitted).toEqual([
+      { path: ['desired', 'x'], why: 'a: desired would be larger than 32768 bytes' },
+    ]);
   });
 
   test.each<[string, object]>([

@@ -74,14 +74,20 @@ const resumed = (options: Flags = {}, now?: number) => told('resume', options, n
 
 describe('berth pause', () => {
   test.each<[string, Flags, string, (control: Control) => unknown, string]>([
-    ['the fleet', {}, 'The fleet', ({ fleet: found }) => found, 'to any hub. Events are still taken in'],
-    ['a hub', { hub: 'WEU.azure-devices.net' }, WEU, ({ hubs: found }) => found[WEU], 'is written to it'],
+    ['the fleet', {}, 'The fleet', ({ fleet: found }) => found, 'to all hubs. It still applies events'],
+    [
+      'a hub',
+      { hub: 'WEU.azure-devices.net' },
+      WEU,
+      ({ hubs: found }) => found[WEU],
+      'stops writing to this hub',
+    ],
     [
       'a policy',
       { policy: 'interval' },
       'The policy interval',
       ({ policies: found }) => found.interval,
-      'it writes nothing',
+      'this policy stops writing',
     ],
   ])('pauses %s, stores author and reason, and says what happens', async (_, options, name, find, effect) => {
     const err = await paused(options);
@@ -92,9 +98,9 @@ describe('berth pause', () => {
       at: NOW,
     });
     expect(err).toMatch(new RegExp(`^${name} is paused, by .+: an incident\\.\n`));
-    expect(err).toContain('From 30 s on');
+    expect(err).toContain('Within 30 seconds');
     expect(err).toContain(effect);
-    expect(err).toMatch(/stands? still/);
+    expect(err).toMatch(/rollouts? stops? until "berth resume/);
     expect(err).toMatch(/State: 127\.0\.0\.1:\d+\.\n$/);
   });
 
@@ -108,8 +114,8 @@ describe('berth pause', () => {
 
     const err = await paused({ ...options, reason: 'the second' });
 
-    expect(err).toMatch(/is paused already, since 2026-11-25T09:00Z \(3 h\), by .+: the first\.\n/);
-    expect(err).toContain('nothing was changed');
+    expect(err).toMatch(/is already paused since 2026-11-25T09:00Z \(3 h\), by .+: the first\.\n/);
+    expect(err).toContain('Nothing was changed');
     expect(await state.control.read()).toEqual(before);
   });
 
@@ -207,7 +213,7 @@ describe('berth resume', () => {
 
   test('reports that a hub is not paused, and when its last pause ended', async () => {
     expect(await resumed({ hub: WEU })).toMatch(
-      /^weu\.azure-devices\.net is not paused, and nothing was changed\.\n/,
+      /^weu\.azure-devices\.net is not paused\. Nothing was changed\.\n/,
     );
 
     await paused({ hub: WEU }, NOW - 2 * HOUR);
@@ -215,7 +221,7 @@ describe('berth resume', () => {
     const before = await state.control.read();
 
     expect(await resumed({ hub: WEU })).toMatch(
-      /nothing was changed\. It was resumed 1 h ago, by .+: it is over\.\n/,
+      /Nothing was changed\. It was resumed 1 h ago, by .+: it is over\.\n/,
     );
     expect(await state.control.read()).toEqual(before);
   });
@@ -240,7 +246,7 @@ describe('berth resume', () => {
     const err = await resumed({ policy: 'interval' });
 
     expect(err).toContain('by Berth: 12 of the 40 devices that it has reached reject it.');
-    expect(err).toContain('It will not do so again until its content changes.');
+    expect(err).toContain('It does not pause itself again until its content changes.');
     const control = await state.control.read();
     expect(control.seen[INTERVAL.hash]?.isTrusted).toBe(true);
     expect(control.generation).toBe(1);
@@ -249,7 +255,7 @@ describe('berth resume', () => {
   test('says that a resumed policy may pause itself again where its content has changed', async () => {
     await begin({ policies: { interval: { ...by(SELF, NOW - HOUR), content: 'another' } } });
 
-    expect(await resumed({ policy: 'interval' })).toContain('With this one it pauses itself if');
+    expect(await resumed({ policy: 'interval' })).toContain('It pauses itself again if');
     expect((await state.control.read()).seen[INTERVAL.hash]?.isTrusted).toBeUndefined();
   });
 
@@ -316,19 +322,19 @@ describe('berth resync', () => {
     });
     expect(Object.keys((await state.control.read()).untrusted)).toEqual([EUS]);
     expect(err).toMatch(
-      /^Every twin of weu\.azure-devices\.net is read again, asked for by .+: failover\.\n/,
+      /^Berth reads every twin of weu\.azure-devices\.net again, as requested by .+: failover\.\n/,
     );
-    expect(err).toContain('they were not since 2026-11-25T11:00Z: 5 of 100 snapshots.');
-    expect(err).toContain('resyncFleet begins within a minute');
+    expect(err).toContain('They were not trusted since 2026-11-25T11:00Z: 5 of 100 snapshots.');
+    expect(err).toContain('resyncFleet starts within a minute');
   });
 
   test('estimates what a resync costs', async () => {
-    expect(await resync()).toContain('0 twins counted so far, not all have been');
+    expect(await resync()).toContain('0 twins counted so far, counting is not complete');
     for (let index = 0; index < 30; index += 1) await appear(WEU, `device-${index}`);
     await countAll(WEU, NOW - 120_000);
 
     expect(await resync()).toContain(
-      '30 twins known, counted 2 min ago: as many reads, at most 15 a second; 30 messages, at most 24,000 a day. That takes at least 2 s.',
+      '30 twins known, counted 2 min ago. Each needs one read: at most 15 a second; 30 messages, at most 24,000 a day. This takes at least 2 s, corrections not included.',
     );
   });
 
@@ -350,7 +356,7 @@ describe('berth resync', () => {
     await state.progress.write(auditName(WEU), audit);
 
     expect(await resync()).toContain(
-      'The audit that began at 2026-11-25T12:01Z starts again from the beginning.',
+      'The audit that started at 2026-11-25T12:01Z starts again from the beginning.',
     );
     expect(await request()).toMatchObject({ at: NOW + 60_001 });
   });
@@ -358,9 +364,7 @@ describe('berth resync', () => {
   test('says that a resync waits while writes are paused', async () => {
     await begin({ fleet: by('ann', NOW - HOUR) });
 
-    expect(await resync()).toContain(
-      'It does not begin before writes are resumed: paused since 2026-11-25T11:00Z',
-    );
+    expect(await resync()).toContain('It starts only after "berth resume": paused since 2026-11-25T11:00Z');
   });
 
   test('refuses a hub that the fleet file does not list', async () => {
@@ -407,7 +411,7 @@ describe('berth policies', () => {
       ],
       [`${WEU} is paused since 2026-11-25T11:00Z (1 h), by ann: freeze.`],
       [
-        'The policy gone is paused since 2026-11-25T11:00Z (1 h), by cy: freeze. It is in the fleet file no more.',
+        'The policy gone is paused since 2026-11-25T11:00Z (1 h), by cy: freeze. The fleet file no longer defines this policy.',
       ],
     ]);
 
@@ -438,7 +442,9 @@ describe('berth hubs', () => {
 
     expect(out()).toContain('The fleet is paused since 2026-11-25T11:00Z (1 h), by ann: freeze.\n');
     expect(out()).toContain(`${WEU} is paused since 2026-11-25T11:00Z (1 h), by bob: freeze.\n`);
-    expect(out()).toMatch(/Events of eus\S+ are not trusted since .*: 5 of 100 snapshots\.\n/);
+    expect(out()).toMatch(
+      /Events of eus\S+ are not trusted since .*: 5 of 100 snapshots\. Berth reads each twin before it decides\.\n/,
+    );
 
     const json = listen(env);
     await berth(json.cli, 'hubs', '--json');

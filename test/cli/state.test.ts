@@ -75,7 +75,7 @@ describe('berth hub set', () => {
 
     await setOverride(cli, WEU, { weight: '3', reason: 'more', expires: '2026-11-30T18:00Z' });
 
-    expect(err()).toMatch(/^In place of: of weight 2 until 2026-11-25T20:00Z, by .*: certificate roll\.\n/);
+    expect(err()).toMatch(/^Replaced: of weight 2 until 2026-11-25T20:00Z, by .*: certificate roll\.\n/);
     expect(err()).toMatch(/is cordoned until 2026-11-25T20:00Z, by .*: certificate roll\.\n/);
     expect((await conditions()).hubs.get(hostName(WEU))?.overrides).toMatchObject({
       state: { value: 'cordoned', reason: 'certificate roll', expiresAt: NOW + 8 * 3_600_000 },
@@ -108,7 +108,7 @@ describe('berth hub set', () => {
       'BERTH_ARGUMENT_INVALID',
       /write a duration such as 30m/,
     ],
-    ['a time in the past', WEU, { expires: '2020-01-01' }, 'BERTH_ARGUMENT_INVALID', /which is over already/],
+    ['a time in the past', WEU, { expires: '2020-01-01' }, 'BERTH_ARGUMENT_INVALID', /which is in the past/],
     [
       'a time without a zone',
       WEU,
@@ -204,7 +204,7 @@ describe('berth hubs', () => {
     ]);
     expect(rows[3]?.slice(0, 4)).toEqual(['sea.azure-devices.net', 'draining', '1', '0 %']);
     expect(rows[3]?.at(-1)).toMatch(/^draining for 2 d more, by .*: move out$/);
-    expect(out()).toContain('Drain of sea.azure-devices.net: not begun yet');
+    expect(out()).toContain('Drain of sea.azure-devices.net: not started yet');
 
     await store.recordCauses(['drain:sea.azure-devices.net'], await store.read(NOW), NOW - 60_000);
     const later = listen(env);
@@ -296,7 +296,7 @@ describe('berth export', () => {
     });
     expect(new Set(devices.map((device) => device?.deviceId)).size).toBe(devices.length);
     expect(out()).not.toContain('s3cret');
-    expect(err()).toMatch(/^31 devices from 127\.0\.0\.1:\d+\.\n$/);
+    expect(err()).toMatch(/^31 devices from 127\.0\.0\.1:\d+ written\.\n$/);
   });
 
   test('writes the devices into a file with --out', async () => {
@@ -310,7 +310,7 @@ describe('berth export', () => {
       { deviceId: 'a' },
       undefined,
     ]);
-    expect(err()).toContain(`in ${file}`);
+    expect(err()).toContain(`to ${file}`);
     await expect(berth(cli, 'export', '--out', join(folder, 'no', 'such', 'folder'))).rejects.toMatchObject({
       code: 'BERTH_FILE_UNREADABLE',
     });

@@ -90,7 +90,7 @@ describe('berth what-if --twins', () => {
 
     expect(code).toBe(0);
     expect(text).toMatch(
-      /^5 twins planned under revision [0-9a-f]{12}, against what they are now; not planned: 1 deleted, 1 suspended, 1 unread\n/,
+      /^5 twins planned with revision [0-9a-f]{12}, compared with the present twins; not planned: 1 deleted, 1 suspended, 1 unread\n/,
     );
     expect(cells(text, ID.host)).toEqual([
       ID.host,
@@ -101,12 +101,12 @@ describe('berth what-if --twins', () => {
       '1 min',
       '1 day',
       '1 min',
-      'its rate, 7.5 writes a second',
+      'rate, 7.5 writes a second',
     ]);
     expect(text).toContain(
       '2 twins would be written, 2 properties in 6 messages, when every rollout is complete and nothing is paused.',
     );
-    expect(text).toContain('Those of saver, base are spread over 2 h (twins.rollout.over).');
+    expect(text).toContain('The writes of saver, base are spread over 2 h (twins.rollout.over).');
     expect(cells(text, 'saver')).toEqual([
       'saver',
       'new',
@@ -159,9 +159,9 @@ describe('berth what-if --twins', () => {
   test('compares with another fleet file', async () => {
     const { text } = await asked({ fleet: file(OLD), against: file(OLD) });
 
-    expect(text).toContain('No twin would be with another status.');
+    expect(text).toContain('No twin would change its status.');
     expect(cells(text, 'base')?.slice(0, 2)).toEqual(['base', 'unchanged']);
-    expect(cells(text, 'base')?.at(-1)).toBe('reached it');
+    expect(cells(text, 'base')?.at(-1)).toBe('complete');
   });
 
   test('shows as many patches as --first allows', async () => {
@@ -174,7 +174,7 @@ describe('berth what-if --twins', () => {
   test('fails if the writes exceed --max-writes, and says by how many', async () => {
     await expect(asked({ maxWrites: '1' })).rejects.toMatchObject({
       code: 'BERTH_TOO_MANY_WRITES',
-      message: '2 twins would be written; --max-writes allows 1, and that is 1 too many.',
+      message: '2 twins would be written; --max-writes allows 1.',
     });
     expect(await asked({ maxWrites: '2' })).toMatchObject({
       code: 0,
@@ -208,31 +208,31 @@ describe('berth what-if --twins', () => {
     const { code, text } = await asked({}, { AzureWebJobsStorage: await storageAccount() });
 
     expect(code).toBe(0);
-    expect(text).toContain('Warning: the state tables know no twin, so nothing was tried.');
+    expect(text).toContain('Warning: the state tables contain no twins, so nothing was tried.');
   });
 
   test.each<[string, Flags, RegExp]>([
     [
       '--devices together with --twins',
       { devices: '10' },
-      /--twins asks about the twins .*: leave out --devices, or ask twice\./,
+      /^Use --devices only without --twins: run the command once/,
     ],
     [
       'placement flags together with --twins',
       { devices: '10', payload: ['{}'], maxMoves: '1' },
-      /leave out --devices, --payload, --max-moves/,
+      /^Use --devices, --payload, --max-moves only without --twins/,
     ],
     ['a limit that is not a number', { maxWrites: 'few' }, /--max-writes is "few": write a whole number/],
     ['more than 1,000 patches', { first: '5000' }, /--first is 5000: write at most 1,000\./],
     [
       'flags about twins without --twins',
       { twins: false, devices: '10', maxWrites: '1', first: '2' },
-      /leave out --max-writes, --first/,
+      /^Use --max-writes, --first only with --twins/,
     ],
     [
       'a call without --devices and --twins',
       { twins: false },
-      /give --devices \(where they would go\) or --twins/,
+      /^Give --devices \(which devices would move\) or --twins/,
     ],
   ])('refuses %s', async (_, question, message) => {
     await expect(asked(question)).rejects.toMatchObject({

@@ -99,9 +99,7 @@ describe('the estimate of twin writes for a fleet file', () => {
       apart: { deleted: 1, elsewhere: 1, suspended: 1, unread: 1, writing: 1 },
     });
     expect(writes.count).toBe(1);
-    expect(warnings).toContainEqual(
-      expect.stringContaining('of the twins, 1 are on hubs that this deployment'),
-    );
+    expect(warnings).toContainEqual(expect.stringContaining('Berth writes nothing to 1 of the twins'));
   });
 
   test('is empty for hubs of another stamp', () => {
@@ -204,7 +202,7 @@ describe('the policies in an estimate', () => {
     ['base', 'unchanged'],
     ['saver', 'changed'],
     ['new', 'new'],
-    ['old', 'gone'],
+    ['old', 'removed'],
   ];
   const seen = (fleet: Fleet, since: number): Control['seen'] =>
     Object.fromEntries(fleet.twins.policies.map(({ name, hash }) => [hash, { name, since }]));
@@ -273,7 +271,7 @@ describe('the policies in an estimate', () => {
     const stored = Array.from({ length: 8_001 }, (_, index) => twin(`d${index}`));
 
     expect(ask(file, stored).warnings).toEqual([
-      'twins.rollout.over is 1 h, and weu.azure-devices.net needs 24 h: its budget sets the pace, and writes wait in line',
+      'twins.rollout.over is 1 h, but the budget of weu.azure-devices.net needs 24 h: the rollout takes that long',
     ]);
   });
 });
@@ -349,5 +347,7 @@ describe('the example patches in an estimate', () => {
 });
 
 test('a fleet without any stored data gets a warning and not a clean result', () => {
-  expect(ask(policies(BASE), []).warnings).toEqual(['the state tables know no twin, so nothing was tried']);
+  expect(ask(policies(BASE), []).warnings).toEqual([
+    'the state tables contain no twins, so nothing was tried',
+  ]);
 });

@@ -113,7 +113,7 @@ describe('synthetic devices', () => {
       { wanted: 0, after: 0 },
     ]);
     expect(report.warnings).toEqual([
-      expect.stringContaining('and moves.over is 1 h: DPS would be throttled'),
+      expect.stringContaining('but moves.over is 1 h: raise moves.over, or DPS is throttled'),
     ]);
   });
 
@@ -124,7 +124,7 @@ describe('synthetic devices', () => {
     const { report } = ask({ fleet: fleetText(TWO, { rules: [eu, lab] }) }, numbers(100));
 
     expect(report.rules).toEqual([{ name: 'lab', matched: 0, unknown: 0 }]);
-    expect(report.warnings).toEqual([expect.stringContaining('left out are the rules eu;')]);
+    expect(report.warnings).toEqual([expect.stringContaining('so these rules are left out: eu.')]);
   });
 
   test('send the given payloads in rotation', () => {
@@ -191,7 +191,7 @@ describe('known devices', () => {
       groups: [
         {
           code: 'BERTH_REGISTRATION_DENIED',
-          message: 'Rule "x0" denies it: retired.',
+          message: 'Rule "x0" denies the registration: retired.',
           count: 1,
           examples: ['a'],
         },
@@ -242,8 +242,8 @@ describe('known devices', () => {
     );
 
     expect(report.warnings).toEqual([
-      `${WEU} would hold 2 devices, and its capacity is 1`,
-      'of 2 devices nobody knows what they registered with: their rules are unknown',
+      `${WEU} would have 2 devices, more than its capacity of 1`,
+      'the registrations of 2 devices are not stored: rules about their inputs are unknown',
     ]);
   });
 

@@ -67,8 +67,8 @@ export interface DecideInput {
 }
 
 /**
- * Chooses the hub and the initial twin of a registering device. Pure: two instances with the same fleet file and
- * conditions decide the same. It never throws, whatever the request contains.
+ * Chooses the hub and the initial twin of a registering device. Pure: two instances with the same fleet file
+ * and conditions decide the same. It never throws, whatever the request contains.
  *
  * @param work the budget that all expressions of this request share
  */
@@ -198,12 +198,17 @@ function fasterWinner(current: LinkedHub, candidates: readonly Candidate[], { al
     : undefined;
 }
 
-/** Whether a hub may receive a device that already has a hub. An unhealthy hub may receive only devices without one. */
+/**
+ * Whether a hub may receive a device that already has a hub. An unhealthy hub may receive only devices
+ * without one.
+ */
 function isInvited({ scored, excluded }: Candidate): boolean {
   return scored !== undefined && excluded === undefined;
 }
 
-/** The best hub among those that may receive the device. An overloaded hub wins only if all are overloaded. */
+/**
+ * The best hub among those that may receive the device. An overloaded hub wins only if all are overloaded.
+ */
 function winnerOf(candidates: readonly Candidate[]): HostName | undefined {
   const scored = scoredHubsOf(candidates);
   const winner = bestOf(scored.filter(({ hub }) => !hub.isOverloaded)) ?? bestOf(scored);

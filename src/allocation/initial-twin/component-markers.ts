@@ -14,12 +14,12 @@ export interface MarkerLayer {
 }
 
 /**
- * The missing markers of components in an initial twin. A device reads its whole twin at its first start, and treats an
- * object without the marker as a property of its root. Berth knows a component from the model that the device names in
- * its payload, or from a policy for this device that sets the marker.
+ * The missing markers of components in an initial twin. A device reads its whole twin at its first start, and
+ * treats an object without the marker as a property of its root. Berth knows a component from the model that
+ * the device names in its payload, or from a policy for this device that sets the marker.
  *
- * A component of the model that policies write, but that the twin does not contain yet, gets only its marker. Twin sync
- * then knows the component, and its first patch is correct.
+ * A component of the model that policies write, but that the twin does not contain yet, gets only its marker.
+ * Twin sync then knows the component, and its first patch is correct.
  */
 export function missingMarkers(
   desired: JsonObject,

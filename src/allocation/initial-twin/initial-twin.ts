@@ -16,12 +16,14 @@ export interface BuiltTwin {
   /** Layers that apply, and layers whose condition is unknown. */
   readonly layers: readonly LayerTrace[];
   /**
-   * The layer that set each path, such as `tags.site` → `base`. `enrollment` stands for the twin of the enrollment;
-   * `model …` or `policy …` for the marker of a component. It contains no values.
+   * The layer that set each path, such as `tags.site` → `base`. `enrollment` stands for the twin of the
+   * enrollment; `model …` or `policy …` for the marker of a component. It contains no values.
    */
   readonly provenance: readonly (readonly [path: string, layer: string])[];
   readonly omitted: readonly Omission[];
-  /** How many omissions break a limit of twins, so that the operator should correct a layer or an enrollment. */
+  /**
+   * How many omissions break a limit of twins, so that the operator should correct a layer or an enrollment.
+   */
   readonly beyondLimits: number;
 }
 
@@ -37,15 +39,15 @@ export function noTwin(why: string): BuiltTwin {
 }
 
 /**
- * Builds the initial twin: the twin of the enrollment, with the matching layers merged over it. DPS does not merge: it
- * replaces the twin of the enrollment by the twin in the answer.
+ * Builds the initial twin: the twin of the enrollment, with the matching layers merged over it. DPS does not
+ * merge: it replaces the twin of the enrollment by the twin in the answer.
  *
- * DPS may use an initial twin at the first assignment, when the hub changes under a *reset* policy, and when the hub
- * stays the same. In the last case DPS ignores it (concepts-custom-allocation, 2022-09) unless the device was deleted
- * from the hub, which only DPS can detect.
+ * DPS may use an initial twin at the first assignment, when the hub changes under a *reset* policy, and when
+ * the hub stays the same. In the last case DPS ignores it (concepts-custom-allocation, 2022-09) unless the
+ * device was deleted from the hub, which only DPS can detect.
  *
- * A value of a layer that breaks a limit of twins is left out; the registration continues. The twin of the enrollment is
- * sent unchanged. Known components get their marker.
+ * A value of a layer that breaks a limit of twins is left out; the registration continues. The twin of the
+ * enrollment is sent unchanged. Known components get their marker.
  */
 export function buildInitialTwin(
   request: AllocationRequest,
@@ -76,7 +78,8 @@ export function buildInitialTwin(
     desired.lay(by, marker);
   }
   const provenance = [...tags.provenance, ...desired.provenance];
-  // If the enrollment has a twin, an empty twin must be sent too, because DPS would use that of the enrollment instead.
+  // If the enrollment has a twin, an empty twin must be sent too, because DPS would use that of the
+  // enrollment instead.
   const others = own?.others;
   const hasOwn = own !== undefined && (isFilled(own.tags) || isFilled(own.desired) || others !== undefined);
   const isSent = hasOwn || provenance.length > 0;

@@ -11,9 +11,9 @@ interface Branch {
 }
 
 /**
- * Builds one section of an initial twin. The section of the enrollment comes first and is complete. Layers are merged
- * over it leaf by leaf; a leaf that breaks a limit of twins is left out. The time is proportional to the size of the
- * layers, because devices choose that size.
+ * Builds one section of an initial twin. The section of the enrollment comes first and is complete. Layers
+ * are merged over it leaf by leaf; a leaf that breaks a limit of twins is left out. The time is proportional
+ * to the size of the layers, because devices choose that size.
  */
 export class SectionBuilder {
   readonly #section: 'tags' | 'desired';
@@ -27,8 +27,8 @@ export class SectionBuilder {
   }
 
   /**
-   * Merges a layer: objects merge, arrays and scalars replace, `null` deletes. Values that break a limit of twins are
-   * left out.
+   * Merges a layer: objects merge, arrays and scalars replace, `null` deletes. Values that break a limit of
+   * twins are left out.
    *
    * @param layer name of the layer, for the provenance and the omissions
    */
@@ -37,8 +37,8 @@ export class SectionBuilder {
   }
 
   /**
-   * Sets the section of the enrollment, below all layers. Berth applies no limits: DPS would send it unchanged too, and
-   * the hub decides whether it accepts it. `null` sets nothing.
+   * Sets the section of the enrollment, below all layers. Berth applies no limits: DPS would send it
+   * unchanged too, and the hub decides whether it accepts it. `null` sets nothing.
    */
   layOwn(json: JsonObject): void {
     this.#putWhole(this.#root, json);

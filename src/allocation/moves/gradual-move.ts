@@ -11,8 +11,8 @@ export interface GradualMove {
 }
 
 /**
- * Computes the position of a device in a gradual move. The only state is the time when its cause was first seen. A cause
- * without a time reaches no device; a move without a duration reaches all devices at once.
+ * Computes the position of a device in a gradual move. The only state is the time when its cause was first
+ * seen. A cause without a time reaches no device; a move without a duration reaches all devices at once.
  *
  * @param overMs the duration in which the move reaches every device
  */

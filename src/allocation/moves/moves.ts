@@ -9,8 +9,8 @@ export function drainCause(host: HostName): string {
 }
 
 /**
- * The present causes of moves, from the fleet file and the overrides. `resyncFleet` records when each was first seen.
- * The cause of moves to faster hubs changes with the regions of the hubs, `latency` and `sticky`.
+ * The present causes of moves, from the fleet file and the overrides. `resyncFleet` records when each was
+ * first seen. The cause of moves to faster hubs changes with the regions of the hubs, `latency` and `sticky`.
  */
 export function currentCauses(fleet: Fleet, conditions: Conditions, now: number): readonly string[] {
   const drains = fleet.hubs

@@ -9,7 +9,10 @@ const LONGEST_VALUE = 512;
 /** The most keys that are stored of an object. */
 const MAX_KEYS = 50;
 
-/** The values that rules, layers and the returned payload read, from parts of a request that a receipt does not store. */
+/**
+ * The values that rules, layers and the returned payload read, from parts of a request that a receipt does
+ * not store.
+ */
 export interface ReadInputs {
   /** The original values, by path (`inputPathText`). */
   readonly read: Readonly<Record<string, JsonValue>>;
@@ -54,7 +57,10 @@ export function readInputs(request: AllocationRequest, fleet: Fleet): ReadInputs
   return { read, notKept };
 }
 
-/** The value at a path. If the path ends early: the value that is not an object, or the object without the key (`isThere` is false). */
+/**
+ * The value at a path. If the path ends early: the value that is not an object, or the object without the key
+ * (`isThere` is false).
+ */
 function reach(facts: JsonObject, path: readonly string[]) {
   let value: JsonValue = facts;
   for (const [depth, key] of path.entries()) {

@@ -15,8 +15,8 @@ import { compareScores, significant } from '../score/placement.ts';
 import { type ReadInputs, readInputs } from './receipt-inputs.ts';
 
 /**
- * The stored record of one allocation decision. It contains every input, so that `recompute.ts` can make the decision
- * again with the fleet file of that revision. It never contains keys or values of twins.
+ * The stored record of one allocation decision. It contains every input, so that `recompute.ts` can make the
+ * decision again with the fleet file of that revision. It never contains keys or values of twins.
  */
 export interface Receipt {
   /** ISO 8601, UTC. */
@@ -88,7 +88,9 @@ export interface ReceiptHub {
   readonly overrides?: Overrides | undefined;
 }
 
-/** Limits for the paths of a receipt, which must fit into one log line. A device can cause many or long paths. */
+/**
+ * Limits for the paths of a receipt, which must fit into one log line. A device can cause many or long paths.
+ */
 const MAX_PATHS = 200;
 const MAX_PATHS_LENGTH = 8_000;
 

@@ -20,8 +20,8 @@ export interface Recomputed {
 }
 
 /**
- * Makes the decision of a receipt again, from the content of the receipt. With the fleet file of its revision, the
- * result is the same. With another file, it is what that file would have decided.
+ * Makes the decision of a receipt again, from the content of the receipt. With the fleet file of its
+ * revision, the result is the same. With another file, it is what that file would have decided.
  */
 export function recompute(receipt: Receipt, fleet: Fleet): Recomputed {
   const input = inputOf(receipt, fleet);
@@ -124,8 +124,8 @@ function startsWith(path: readonly string[], beginning: readonly string[]): bool
 }
 
 /**
- * An initial twin with the paths of the result that the enrollment set. Their values are not stored; only whether a
- * layer replaced them matters.
+ * An initial twin with the paths of the result that the enrollment set. Their values are not stored; only
+ * whether a layer replaced them matters.
  */
 function initialTwinOf(
   { enrollment }: ReceiptInputs,
@@ -143,7 +143,8 @@ function initialTwinOf(
   const tags = isObject(twin.tags) ? twin.tags : {};
   const desired = isObject(twin.desired) ? twin.desired : {};
   const isEmpty = Object.keys(tags).length + Object.keys(desired).length === 0;
-  // The twin of the enrollment had values, but layers replaced all. It must not be empty: DPS would use it if none were sent.
+  // The twin of the enrollment had values, but layers replaced all. It must not be empty: DPS would use it if
+  // none were sent.
   return isEmpty && enrollment.initialTwin === 'filled'
     ? { tags: { gone: null }, desired }
     : { tags, desired };

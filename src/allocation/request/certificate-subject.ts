@@ -4,8 +4,9 @@ import type { JsonValue } from '../../json/json.ts';
 import { namesIn, withExactKeys } from './exact-keys.ts';
 
 /**
- * The possible content of `deviceRuntimeContext.x509`, which no document shows. Registration results of DPS contain
- * `certificateInfo.subjectName`. According to azure-iot-sdk-c issue 1906, custom allocation gets the certificate.
+ * The possible content of `deviceRuntimeContext.x509`, which no document shows. Registration results of DPS
+ * contain `certificateInfo.subjectName`. According to azure-iot-sdk-c issue 1906, custom allocation gets the
+ * certificate.
  */
 const attestation = z.object({
   certificateInfo: z.object({ subjectName: z.string().optional() }).optional(),

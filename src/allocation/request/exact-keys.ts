@@ -1,7 +1,9 @@
 import * as z from 'zod';
 import { isObject, type JsonValue } from '../../json/json.ts';
 
-/** The exact names of the members of an object, by name in lower case, each with the names of its own members. */
+/**
+ * The exact names of the members of an object, by name in lower case, each with the names of its own members.
+ */
 export type Names = ReadonlyMap<string, { readonly name: string; readonly inner: Names | undefined }>;
 
 /** The names of all members in a schema of objects. */
@@ -17,11 +19,11 @@ export function namesIn(schema: unknown): Names | undefined {
 }
 
 /**
- * Returns JSON with the exact keys of a schema, whatever their case was (the exact spelling wins). Members of the schema
- * that are `null` or an empty text are absent. Other members stay: the schema decides about them. JSON that is already
- * exact, as in all captures of DPS, is not copied.
+ * Returns JSON with the exact keys of a schema, whatever their case was (the exact spelling wins). Members of
+ * the schema that are `null` or an empty text are absent. Other members stay: the schema decides about them.
+ * JSON that is already exact, as in all captures of DPS, is not copied.
  *
- * @param open names of members in which an empty text and any key are values.
+ * @param open names of members in which an empty text is a value.
  */
 export function withExactKeys(
   json: JsonValue,

@@ -13,8 +13,9 @@ export interface LinkedHub {
 const PREFERENCE: readonly HubNameKind[] = ['device', 'classic', 'service', 'other'];
 
 /**
- * Each hub of `linkedHubs` once, in the same order. Its `text` is the current host name of the device if that is linked,
- * else the device name if that is linked, else the linked name. Texts that are not host names are left out.
+ * Each hub of `linkedHubs` once, in the same order. Its `text` is the current host name of the device if that
+ * is linked, else the device name if that is linked, else the linked name. Texts that are not host names are
+ * left out.
  *
  * @param current the current host name of the device, in lower case.
  */

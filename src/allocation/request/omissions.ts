@@ -5,7 +5,10 @@ const MAX_NAMED = 20;
 /** The longest key that is listed, because a device can choose keys. */
 const MAX_KEY = 64;
 
-/** Values that were left out of a twin or an answer, with reasons: the first ones, and the number of further ones. */
+/**
+ * Values that were left out of a twin or an answer, with reasons: the first ones, and the number of further
+ * ones.
+ */
 export class Omissions {
   readonly #named: Omission[] = [];
   #more = 0;

@@ -12,15 +12,15 @@ export interface BuiltPayload {
 export const NO_PAYLOAD: BuiltPayload = { payload: undefined, omitted: [] };
 
 /**
- * Largest returned payload. DPS limits its messages to 96 KB (DPS limits); it is not documented whether this includes
- * the answer of a webhook. This limit and the largest twin, 40 KB, together stay below it.
+ * Largest returned payload. DPS limits its messages to 96 KB (DPS limits); it is not documented whether this
+ * includes the answer of a webhook. This limit and the largest twin, 40 KB, together stay below it.
  */
 const MAX_BYTES = 32 * 1024;
 
 /**
- * Builds the payload for the device. It contains only ASCII: `azure-iot-provisioning-device-mqtt` decodes the answer as
- * ASCII, so other characters are corrupted and can end the process of the device. Other members are left out, with the
- * reason.
+ * Builds the payload for the device. It contains only ASCII: `azure-iot-provisioning-device-mqtt` decodes the
+ * answer as ASCII, so other characters are corrupted and can end the process of the device. Other members are
+ * left out, with the reason.
  */
 export function buildPayload(template: Template, variables: Variables, work?: ExpressionWork): BuiltPayload {
   const unfilled: Omission[] = [];

@@ -3,8 +3,8 @@ import { BerthError } from '../../errors.ts';
 import { jsonHazard } from '../../json/json.ts';
 
 /**
- * Largest request body. DPS limits its messages to 96 KB (DPS limits), so a request with any enrollment is smaller than
- * this.
+ * Largest request body. DPS limits its messages to 96 KB (DPS limits), so a request with any enrollment is
+ * smaller than this.
  */
 export const MAX_REQUEST_BYTES = 256 * 1024;
 /** Twins have at most 10 levels, and payloads rarely more. This limit protects the stack. */
@@ -35,7 +35,10 @@ export function readRequestBody(body: Uint8Array): unknown {
   throw new BerthError('BERTH_REQUEST_INVALID', `The request body ${what}.`);
 }
 
-/** Undefined if the body is not UTF-8 or not JSON. The message of the parser is not used: it quotes the text, which may contain a key. */
+/**
+ * Undefined if the body is not UTF-8 or not JSON. The message of the parser is not used: it quotes the text,
+ * which may contain a key.
+ */
 function parse(body: Uint8Array): unknown {
   if (!isUtf8(body)) return undefined;
   try {

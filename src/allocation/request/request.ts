@@ -8,19 +8,22 @@ import { namesIn, withExactKeys } from './exact-keys.ts';
 import { type LinkedHub, linkedHubsOf } from './linked-hubs.ts';
 
 /**
- * The request of DPS to a custom-allocation webhook, reduced to what allocation needs. Source: Microsoft, "Understand
- * custom allocation policies with Azure DPS" (concepts-custom-allocation, 2022-09).
+ * The request of DPS to a custom-allocation webhook, reduced to what allocation needs. Source: Microsoft,
+ * "Understand custom allocation policies with Azure DPS" (concepts-custom-allocation, 2022-09).
  *
- * Real captures omit unset fields, so only `registrationId` and `linkedHubs` are required. Microsoft's pages spell names
- * of fields in several cases (`currentIoTHubHostname`), so their case is ignored. Berth drops unknown fields, and never
- * reads keys and endorsement keys.
+ * Real captures omit unset fields, so only `registrationId` and `linkedHubs` are required. Microsoft's pages
+ * spell names of fields in several cases (`currentIoTHubHostname`), so their case is ignored. Berth drops
+ * unknown fields, and never reads keys and endorsement keys.
  */
 export interface AllocationRequest {
   /** As DPS sent it; compared in lower case. */
   readonly registrationId: string;
   /** Each hub once, even if several of its host names are linked. */
   readonly linkedHubs: readonly LinkedHub[];
-  /** Number of entries of `linkedHubs` that are not host names; undefined if none. They are left out and never shown. */
+  /**
+   * Number of entries of `linkedHubs` that are not host names; undefined if none. They are left out and never
+   * shown.
+   */
   readonly unreadableHubs?: number | undefined;
   /** Only on re-registration. */
   readonly current: CurrentHub | undefined;
@@ -110,9 +113,13 @@ const registrationId = z
     /^(?=.{1,128}$)[A-Za-z0-9\-._:]*[A-Za-z0-9-]$/,
     'must be at most 128 letters, digits, "-", ".", "_" or ":", the last one a letter, a digit or "-"',
   );
-/** DPS links at most 50 hubs (DPS limits). During changes of host names, a hub may be listed more than once. */
+/**
+ * The maximum length of `linkedHubs`. DPS links at most 50 hubs (DPS limits), so a longer list is not from DPS.
+ */
 const MAX_LINKED_HUBS = 200;
-/** Texts that are not host names are accepted here and left out later: they may be secrets in the wrong place. */
+/**
+ * Texts that are not host names are accepted here and left out later: they may be secrets in the wrong place.
+ */
 const hubNames = z.array(z.string().nullable()).max(MAX_LINKED_HUBS);
 const jsonObject = z.custom<JsonObject>(isObject, 'must be an object');
 
@@ -147,7 +154,8 @@ const requestSchema = z.object({
     registrationId,
     currentIotHubHostName: z.string().optional(),
     currentDeviceId: z.string().optional(),
-    // These may contain keys, so Berth reads only whether they are present. The shape of x509 is not documented.
+    // These may contain keys, so Berth reads only whether they are present. The shape of x509 is not
+    // documented.
     symmetricKey: z.unknown().optional(),
     x509: z.unknown().optional(),
     tpm: z.unknown().optional(),
@@ -249,8 +257,8 @@ function toEnrollmentTwin({ tags = {}, properties = {}, ...twin }: ParsedTwin): 
 }
 
 /**
- * Source: `azure-iot-provisioning-service` ReprovisionPolicy. A group that was created without a policy omits it (capture
- * of 2021-07-27).
+ * Source: `azure-iot-provisioning-service` ReprovisionPolicy. A group that was created without a policy omits
+ * it (capture of 2021-07-27).
  */
 function reprovisionPolicy(
   policy: { updateHubAssignment?: boolean | undefined; migrateDeviceData?: boolean | undefined } | undefined,

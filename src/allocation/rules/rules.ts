@@ -32,9 +32,10 @@ export interface RuleResult {
 /**
  * Every matching rule applies: any `deny` wins, requirements add up, the last `hub` wins, `prefer`s multiply.
  *
- * On re-registration, an unknown `require` is replaced, label by label, by the labels of the current hub. A device that
- * sends fewer inputs than before then neither leaves its data residency nor fails. A current hub that is not in the
- * fleet file has no labels: it keeps the device, but another hub must meet the whole `require`.
+ * On re-registration, an unknown `require` is replaced, label by label, by the labels of the current hub. A
+ * device that sends fewer inputs than before then neither leaves its data residency nor fails. A current hub
+ * that is not in the fleet file has no labels: it keeps the device, but another hub must meet the whole
+ * `require`.
  *
  * @param current the current hub, on re-registration
  */

@@ -11,7 +11,8 @@ type RequestFacts = Readonly<
 >;
 
 /**
- * The request as the variables that `docs/fleet-file.md` lists. Absent parts are empty objects, so that `has()` works.
+ * The request as the variables that `docs/fleet-file.md` lists. Absent parts are empty objects, so that
+ * `has()` works.
  */
 export function requestFacts(request: AllocationRequest): RequestFacts {
   const { enrollment, attestation, current } = request;

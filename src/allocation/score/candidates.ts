@@ -148,8 +148,9 @@ function receiversOf(
 const NONE: ReadonlySet<HostName> = new Set();
 
 /**
- * The difference between a latency and the best latency of the receiving hubs, in milliseconds. An unknown latency counts
- * as the worst known latency of all linked hubs, so that no hub profits from an unknown latency.
+ * The difference between a latency and the best latency of the receiving hubs, in milliseconds. An unknown
+ * latency counts as the worst known latency of all linked hubs, so that no hub profits from an unknown
+ * latency.
  */
 function slowness(
   rated: readonly RatedHub[],
@@ -166,7 +167,10 @@ function halved(times: number): number {
   return Math.exp(-Math.LN2 * times);
 }
 
-/** Limits a weight, because many factors could make it 0 or infinite. Every receiving hub then has a finite score. */
+/**
+ * Limits a weight, because many factors could make it 0 or infinite. Every receiving hub then has a finite
+ * score.
+ */
 function bounded(weight: number): number {
   return Math.min(1e300, Math.max(1e-300, weight));
 }

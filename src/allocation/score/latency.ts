@@ -19,8 +19,8 @@ export interface Latency {
 }
 
 /**
- * The latency inputs that a device sent, as far as Berth read them. `null` stands for an unusable value. The same inputs
- * give the same latencies.
+ * The latency inputs that a device sent, as far as Berth read them. `null` stands for an unusable value. The
+ * same inputs give the same latencies.
  */
 export interface LatencyInputs {
   /** Milliseconds, by the identity of a linked hub or by its region. */
@@ -33,7 +33,9 @@ export interface Latencies {
   /** Latencies of linked hubs. A hub without a source is missing. */
   readonly byHost: ReadonlyMap<HostName, Latency>;
   readonly inputs: LatencyInputs;
-  /** Inputs of the device that could not be used. It contains no values, and only names of hubs and regions. */
+  /**
+   * Inputs of the device that could not be used. It contains no values, and only names of hubs and regions.
+   */
   readonly notes: readonly string[];
 }
 
@@ -115,7 +117,9 @@ function readFigures(latency: JsonObject, hubs: readonly LinkedRegion[]): Record
   return figures;
 }
 
-/** The wanted name for a key in another case, or for another host name of the hub; undefined if there is none. */
+/**
+ * The wanted name for a key in another case, or for another host name of the hub; undefined if there is none.
+ */
 function spelling(key: string, wanted: ReadonlySet<string>): string | undefined {
   if (wanted.has(key)) return key;
   const host = hostName(key);

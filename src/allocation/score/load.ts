@@ -9,8 +9,8 @@ export interface Sharer {
 }
 
 /**
- * The hubs with more than (1 + epsilon) times their fair share of the devices. The fair share is their part of the
- * weights of all sharers. A hub without a count is not a sharer and never overloaded.
+ * The hubs with more than (1 + epsilon) times their fair share of the devices. The fair share is their part
+ * of the weights of all sharers. A hub without a count is not a sharer and never overloaded.
  */
 export function overloaded(sharers: readonly Sharer[], epsilon: number): ReadonlySet<HostName> {
   let allDevices = 0;

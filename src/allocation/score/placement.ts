@@ -2,9 +2,9 @@ import { hash } from 'node:crypto';
 import type { HostName } from '../../iot-hub/host-name.ts';
 
 /**
- * A hub for weighted rendezvous hashing. Every hub gets a score for the device, scaled by its weight; the smallest score
- * wins. A changed weight or an added hub moves as few devices as possible. `test/allocation/placement-vectors.json` fixes
- * the results: a change would move whole fleets.
+ * A hub for weighted rendezvous hashing. Every hub gets a score for the device, scaled by its weight; the
+ * smallest score wins. A changed weight or an added hub moves as few devices as possible.
+ * `test/allocation/placement-vectors.json` fixes the results: a change would move whole fleets.
  */
 
 export interface WeightedHub {
@@ -44,15 +44,16 @@ const DIGITS = 12;
 const POWERS_OF_TEN = Array.from({ length: 23 }, (_, exponent) => Number(`1e${exponent}`));
 
 /**
- * The part of a score that is compared: 12 digits, so that machines with different mathematics libraries agree. Equal to
- * `Number(score.toPrecision(12))`, which takes ten times as long.
+ * The part of a score that is compared: 12 digits, so that machines with different mathematics libraries
+ * agree. Equal to `Number(score.toPrecision(12))`, which takes ten times as long.
  */
 export function significant(score: number): number {
   const power = POWERS_OF_TEN[DIGITS - 1 - Math.floor(Math.log10(score))];
   if (power !== undefined) {
     const scaled = score * power;
     const whole = Math.round(scaled);
-    // Scaling has an error below 0.001. Dividing a whole number by an exact power of ten rounds once, correctly.
+    // Scaling has an error below 0.001. Dividing a whole number by an exact power of ten rounds once,
+    // correctly.
     const isSure = Math.abs(scaled - whole) < 0.499;
     if (isSure && whole >= 1e11 && whole < 1e12) return whole / power;
   }

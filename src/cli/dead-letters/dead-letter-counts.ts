@@ -8,7 +8,7 @@ import { count, right, say, sayJson, sayTable, tell } from '../shell/terminal.ts
 const INPUTS = {
   '--since <time>': timeBackOr(
     '7d',
-    'count events above the cap from here on: a duration before now, or a time',
+    'count events above the cap since then: a duration before now, or a time',
   ),
   ...JSON_OUTPUT,
 };

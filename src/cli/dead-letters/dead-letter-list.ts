@@ -17,8 +17,8 @@ const REASON_WIDTH = 100;
 
 const INPUTS = {
   ...selectionInputs('', 'BERTH_EVENT_NOT_JSON'),
-  '--since <time>': timeBackOr('7d', 'a duration before now, or a time'),
-  '--limit <n>': wholeNumber(1, `the most dead letters to show (default: ${DEFAULT_LIMIT})`),
+  '--since <time>': timeBackOr('7d', 'only events since then: a duration before now, or a time'),
+  '--limit <n>': wholeNumber(1, `how many to show at most (default: ${DEFAULT_LIMIT})`),
   ...JSON_OUTPUT,
 };
 

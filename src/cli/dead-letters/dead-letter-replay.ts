@@ -30,8 +30,8 @@ const MOST_NAMED = 50;
 type Counts = Record<Replayed['kind'], number>;
 
 /**
- * `berth dead-letters replay`: decodes letters again with this package and marks their twins for a read. The exit
- * code is 1 if any letter stays.
+ * `berth dead-letters replay`: decodes letters again with this package and marks their twins for a read. The
+ * exit code is 1 if any letter stays.
  */
 export function registerReplay(deadLetters: CommandGroup): void {
   deadLetters.command({

@@ -22,10 +22,10 @@ const LETTER_CODES = (Object.keys(ERRORS) as ErrorCode[]).filter(
  */
 export function selectionInputs(when: string, code: ErrorCode) {
   return {
-    '--since <time>': timeBack(`${when}a duration before now, or a time`),
-    '--until <time>': timeBack(`${when}like --since; this time is not included`),
-    '--code <code>': optional(`${when}such as ${code}`, readCode),
-    '--hub <name>': text(`${when}the hub that the event names`),
+    '--since <time>': timeBack(`${when}only events since then: a duration before now, or a time`),
+    '--until <time>': timeBack(`${when}only events before then: a duration before now, or a time`),
+    '--code <code>': optional(`${when}only events with this code, such as ${code}`, readCode),
+    '--hub <name>': text(`${when}only events that name this hub`),
   };
 }
 
@@ -62,7 +62,8 @@ const MOST_IDS = 1_000;
 /**
  * The letters with these ids, each once.
  *
- * @throws BerthError `BERTH_ARGUMENT_INVALID` for an invalid id or an id of several letters, `BERTH_DEAD_LETTER_UNKNOWN`
+ * @throws BerthError `BERTH_ARGUMENT_INVALID` for an invalid id or an id of several letters,
+ *   `BERTH_DEAD_LETTER_UNKNOWN`
  */
 export async function namedLetters(
   { deadLetters, place }: State,

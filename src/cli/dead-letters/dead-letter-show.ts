@@ -11,7 +11,7 @@ import { count, say, sayJson, type Terminal } from '../shell/terminal.ts';
 import { namedLetters } from './dead-letter-selection.ts';
 
 const INPUTS = {
-  '<id>': requiredText('such as 2026-11-25/3/1234'),
+  '<id>': requiredText('id of the dead letter, such as 2026-11-25/3/1234'),
   ...JSON_OUTPUT,
   '--body': toggle('write only the body, byte for byte'),
 };
@@ -22,7 +22,10 @@ const BYTES_SHOWN = 512;
 const BYTES_A_LINE = 16;
 const NAME_WIDTH = 16;
 
-/** `berth dead-letters show`: shows everything that is stored about one dead letter, with control characters escaped. */
+/**
+ * `berth dead-letters show`: shows everything that is stored about one dead letter, with control characters
+ * escaped.
+ */
 export function registerShow(deadLetters: CommandGroup): void {
   deadLetters.command({
     name: 'show',

@@ -22,8 +22,9 @@ const INPUTS = {
 };
 
 /**
- * `berth explain`: shows what a fleet file decides about a request of DPS, and why. For a receipt, it makes the
- * decision again and shows the differences. It works offline: a receipt contains its conditions, a request has none.
+ * `berth explain`: shows what a fleet file decides about a request of DPS, and why. For a receipt, it makes
+ * the decision again and shows the differences. It works offline: a receipt contains its conditions, a
+ * request has none.
  */
 export function registerExplain(berth: CommandGroup): void {
   berth.command({

@@ -16,7 +16,7 @@ const UPLOAD = {
 };
 
 const VERIFY = {
-  '<name>': requiredText(),
+  '<name>': requiredText('the name of the uploaded certificate'),
   '--file <file>': requiredText('the signed verification certificate, in PEM'),
 };
 
@@ -46,8 +46,8 @@ export function registerCertificate(enroll: CommandGroup): void {
 }
 
 /**
- * `berth enroll certificate upload`: uploads a CA certificate and requests its verification code. It never reads the
- * private key: the operator signs the code where the key is.
+ * `berth enroll certificate upload`: uploads a CA certificate and requests its verification code. It never
+ * reads the private key: the operator signs the code where the key is.
  */
 async function uploadCertificate(cli: Cli, { name, file }: Given<typeof UPLOAD>): Promise<number> {
   const { terminal } = cli;
@@ -82,7 +82,9 @@ async function uploadCertificate(cli: Cli, { name, file }: Given<typeof UPLOAD>)
   });
 }
 
-/** `berth enroll certificate verify`: sends the signed certificate to DPS. Groups can then refer to the name. */
+/**
+ * `berth enroll certificate verify`: sends the signed certificate to DPS. Groups can then refer to the name.
+ */
 async function verifyCertificate(cli: Cli, { name, file }: Given<typeof VERIFY>): Promise<number> {
   const { terminal } = cli;
   const { pem } = readCertificate(file);

@@ -41,9 +41,9 @@ type RotateKeyOptions = Given<typeof INPUTS>;
 const OWNER_ONLY = 0o600;
 
 /**
- * `berth enroll rotate-key`: gives every enrollment that uses the webhook a new function key. No registration fails,
- * because Berth tries the new key first, updates every enrollment, and then checks every enrollment again. Only then
- * may the operator delete the old key. A stopped rotation continues with the same command.
+ * `berth enroll rotate-key`: gives every enrollment that uses the webhook a new function key. No registration
+ * fails, because Berth tries the new key first, updates every enrollment, and then checks every enrollment
+ * again. Only then may the operator delete the old key. A stopped rotation continues with the same command.
  */
 export function registerRotateKey(enroll: CommandGroup): void {
   enroll.command({

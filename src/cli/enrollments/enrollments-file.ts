@@ -28,8 +28,8 @@ export function readEnrollmentsFile(file: string): EnrollmentsFile {
 }
 
 /**
- * Reads the enrollments of a file, with the keys and certificates that it names. Keys come from the environment,
- * certificates from files next to it.
+ * Reads the enrollments of a file, with the keys and certificates that it names: from the environment, and from
+ * files next to it.
  *
  * @throws BerthError `BERTH_ENROLLMENTS_INVALID`, `BERTH_FILE_UNREADABLE`
  */

@@ -14,23 +14,26 @@ import { moment, tell } from '../shell/terminal.ts';
 const LARGEST_WEIGHT = 1_000_000;
 
 const SET = {
-  '<host>': requiredText('such as contoso-weu.azure-devices.net'),
+  '<host>': requiredText('host name of the hub, such as contoso-weu.azure-devices.net'),
   '--state <state>': optional(
     'active, cordoned (no new devices) or draining (devices move when they register again)',
     readState,
   ),
   '--weight <number>': optional('the weight of the hub for new devices', readWeight),
   '--reason <text>': reason('the reason, shown with the override'),
-  '--expires <time>': required('a duration (30m, 8h, 2d) or a time (2026-11-30T18:00Z)', readExpiry),
+  '--expires <time>': required(
+    'when the override ends: a duration (30m, 8h, 2d) or a time (2026-11-30T18:00Z)',
+    readExpiry,
+  ),
 };
 
 const CLEAR = {
-  '<host>': requiredText(),
+  '<host>': requiredText('host name of the hub'),
 };
 
 /**
- * `berth hub set`: overrides the state or the weight of the fleet file until a time. It keeps an override that it is
- * not given. `berth hub clear`: removes the overrides.
+ * `berth hub set`: overrides the state or the weight of the fleet file until a time. It keeps an override
+ * that it is not given. `berth hub clear`: removes the overrides.
  */
 export function registerHub(berth: CommandGroup): void {
   const hub = berth.group('hub', 'override the state or the weight of a hub');

@@ -19,12 +19,15 @@ import { deployedFleet, openState } from '../shell/state.ts';
 import { count, moment, plural, span, tell } from '../shell/terminal.ts';
 
 const INPUTS = {
-  '--hub <host>': requiredText('such as contoso-weu.azure-devices.net'),
+  '--hub <host>': requiredText('host name of the hub, such as contoso-weu.azure-devices.net'),
   '--reason <text>': reason('the reason, stored with the request'),
   ...DEPLOYED_FLEET,
 };
 
-/** `berth resync`: requests that Berth reads every twin of a hub again, and trusts the events of the hub again. */
+/**
+ * `berth resync`: requests that Berth reads every twin of a hub again, and trusts the events of the hub
+ * again.
+ */
 export function registerResync(berth: CommandGroup): void {
   berth.command({
     name: 'resync',

@@ -25,10 +25,11 @@ export function readScope({ hub, policy }: ScopeOptions): Scope {
 }
 
 /**
- * Refuses a hub or a policy that the fleet file does not define. For the whole fleet it reads no file, because the
- * operator may have none.
+ * Refuses a hub or a policy that the fleet file does not define. For the whole fleet it reads no file,
+ * because the operator may have none.
  *
- * @throws BerthError `BERTH_HUB_UNKNOWN`, `BERTH_POLICY_UNKNOWN`, `BERTH_FLEET_INVALID`, `BERTH_FILE_UNREADABLE`
+ * @throws BerthError `BERTH_HUB_UNKNOWN`, `BERTH_POLICY_UNKNOWN`, `BERTH_FLEET_INVALID`,
+ *   `BERTH_FILE_UNREADABLE`
  */
 export async function refuseUnknown(
   scope: Scope,

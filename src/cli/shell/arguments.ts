@@ -24,7 +24,9 @@ export function readWholeNumber(name: string, text: string | undefined, least: n
   throw invalid(`${name} is "${text}": write a whole number of at least ${least}.`);
 }
 
-/** A date, or a time with its zone. Without a zone, the same text would be a different time for each reader. */
+/**
+ * A date, or a time with its zone. Without a zone, the same text would be a different time for each reader.
+ */
 export const TIME = /^\d{4}-\d\d-\d\d(T\d\d:\d\d(:\d\d(\.\d+)?)?(Z|[+-]\d\d:\d\d))?$/;
 
 /** A time that an option gives. */

@@ -43,7 +43,8 @@ const NO_COLOR = '--no-color';
 const JSON_FLAG = '--json';
 
 /**
- * Runs the command that `argv` names, and returns its exit code. Writes the help and errors in flags to the terminal.
+ * Runs the command that `argv` names, and returns its exit code. Writes the help and errors in flags to the
+ * terminal.
  *
  * @param argv the arguments after the name of the program.
  * @throws BerthError what the command throws, and `BERTH_ARGUMENT_INVALID` for a value that cannot be read

@@ -6,8 +6,8 @@ import type { Environment } from '../../settings/settings.ts';
 const localSettings = z.object({ Values: z.record(z.string(), z.string()) });
 
 /**
- * The settings of the app, as the Functions host would read them: the environment, then `local.settings.json` of the
- * folder. The command therefore finds the local stack without configuration.
+ * The settings of the app, as the Functions host would read them: the environment, then `local.settings.json`
+ * of the folder. The command therefore finds the local stack without configuration.
  */
 export function environmentIn(folder: string, env: Environment): Environment {
   const isStateSet = Object.keys(env).some(isAboutState);

@@ -70,7 +70,7 @@ export function parseJsonFile(text: string, file: string): unknown {
   if (json === undefined) throw new BerthError('BERTH_FILE_UNREADABLE', `${file} is not JSON.`);
   if (hazard === undefined) return json;
   const what =
-    hazard === '__proto__' ? 'holds the key "__proto__"' : `is nested deeper than ${MAX_DEPTH} levels`;
+    hazard === '__proto__' ? 'contains the key "__proto__"' : `is nested deeper than ${MAX_DEPTH} levels`;
   throw new BerthError('BERTH_FILE_UNREADABLE', `${file} ${what}.`);
 }
 

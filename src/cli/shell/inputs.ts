@@ -46,7 +46,8 @@ export interface ValueList extends Described {
 export type Input = Toggle | OptionalValue<unknown> | RequiredValue<unknown> | ValueList;
 
 /**
- * The options and arguments of a command, in the order of its help. Each key is the flag as the operator writes it:
+ * The options and arguments of a command, in the order of its help. Each key is the flag as the operator
+ * writes it:
  *
  * ```ts
  * const INPUTS = {
@@ -54,7 +55,8 @@ export type Input = Toggle | OptionalValue<unknown> | RequiredValue<unknown> | V
  *   '--max-moves <n>': wholeNumber(0, 'fail if more devices would move'),
  *   '--json': toggle('output JSON'),
  * };
- * type Options = Given<typeof INPUTS>; // { ids: readonly string[]; maxMoves: number | undefined; json: boolean }
+ * type Options = Given<typeof INPUTS>;
+ * // { ids: readonly string[]; maxMoves: number | undefined; json: boolean }
  * ```
  */
 export type Inputs = Readonly<Record<string, Input>>;

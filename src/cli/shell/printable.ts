@@ -1,4 +1,6 @@
-/** Characters that move the cursor, change colors or reorder text, and code points that are not characters. */
+/**
+ * Characters that move the cursor, change colors or reorder text, and code points that are not characters.
+ */
 const UNPRINTABLE = /[\p{Cc}\p{Cf}\p{Cs}\p{Co}\p{Zl}\p{Zp}]/gu;
 
 /** Escapes a text from outside for a terminal, so that `\u001b[2J` does not clear it. */

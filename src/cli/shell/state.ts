@@ -12,7 +12,9 @@ import { signedInAs } from './signed-in.ts';
 export interface State extends Stores {
   /** The storage account, for messages. */
   readonly place: string;
-  /** Who runs the command: the Entra identity, or the user of this machine if an account key opens the tables. */
+  /**
+   * Who runs the command: the Entra identity, or the user of this machine if an account key opens the tables.
+   */
   author(): Promise<string>;
 }
 

@@ -22,13 +22,15 @@ export interface Threads {
   readonly start: (data: WorkerData) => TrialWorker;
 }
 
-/** Devices in one message to a worker: enough to make messages cheap, few enough for a smooth progress bar. */
+/**
+ * Devices in one message to a worker: enough to make messages cheap, few enough for a smooth progress bar.
+ */
 const PART = 2_000;
 const MOST_SYNTHETIC = 10_000_000;
 
 /**
- * `berth what-if --devices`: estimates the hubs of devices under another fleet file. The exit code is 1 if more devices
- * than `--max-moves` would move or would no longer get a hub.
+ * `berth what-if --devices`: estimates the hubs of devices under another fleet file. The exit code is 1 if
+ * more devices than `--max-moves` would move or would no longer get a hub.
  */
 export async function whatIfPlacement(
   { terminal, now }: Cli,

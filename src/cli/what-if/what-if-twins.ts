@@ -18,8 +18,8 @@ import { sayTwinReport } from './what-if-twins-text.ts';
 const MOST_FIRST = 1_000;
 
 /**
- * `berth what-if --twins`: estimates what a fleet file would write to the twins in the state tables. Calls no hub and
- * writes nothing. The exit code is 1 if more twins than `--max-writes` would be written.
+ * `berth what-if --twins`: estimates what a fleet file would write to the twins in the state tables. Calls no
+ * hub and writes nothing. The exit code is 1 if more twins than `--max-writes` would be written.
  */
 export async function whatIfTwins({ terminal, env, now }: Cli, options: TwinsQuestion): Promise<number> {
   const { maxWrites, first = DEFAULT_FIRST } = options;
@@ -54,8 +54,9 @@ export async function whatIfTwins({ terminal, env, now }: Cli, options: TwinsQue
 }
 
 /**
- * Uses one thread: more would only wait for the tables. Planning a twin takes from 10 microseconds (two policies) to
- * 200 (sixteen properties to write). Reading one from the tables takes 100 or more, and the next page loads meanwhile.
+ * Uses one thread: more would only wait for the tables. Planning a twin takes from 10 microseconds (two
+ * policies) to 200 (sixteen properties to write). Reading one from the tables takes 100 or more, and the next
+ * page loads meanwhile.
  */
 async function tallyOf(
   trial: TwinTrial,

@@ -44,5 +44,5 @@ async function whatIf(cli: Cli, question: Question, threads: Threads): Promise<n
 function refuse(when: string, options: Readonly<Record<string, unknown>>): void {
   const given = givenFlags(options);
   if (given.length > 0)
-    throw invalid(`${given.join(', ')} works ${when}: run the command once for devices and once for twins.`);
+    throw invalid(`Use ${given.join(', ')} ${when}: run the command once for devices and once for twins.`);
 }

@@ -16,7 +16,10 @@ export interface Expectations {
   readonly partitions: number;
 }
 
-/** Warnings about a valid fleet file, for the operator before a deployment. They are not logged at every start. */
+/**
+ * Warnings about a valid fleet file, for the operator before a deployment. They are not logged at every
+ * start.
+ */
 export function adviceOn(fleet: Fleet, expectations: Expectations): readonly ErrorDetail[] {
   return [
     ...crowdedHubs(fleet, expectations),
@@ -125,7 +128,10 @@ function idleFleet({ hubs }: Fleet): readonly ErrorDetail[] {
       ];
 }
 
-/** The Node device SDK cannot read other characters than ASCII over MQTT, so Berth leaves them out of the answer. */
+/**
+ * The Node device SDK cannot read other characters than ASCII over MQTT, so Berth leaves them out of the
+ * answer.
+ */
 function unsendablePayload({ file }: Fleet): readonly ErrorDetail[] {
   const text = JSON.stringify(file.allocation.payload ?? {});
   return /^[ -~]*$/.test(text)

@@ -15,8 +15,8 @@ export interface ConditionTerms {
   /** Literal lists and objects. */
   readonly collections: readonly JsonValue[];
   /**
-   * Paths that it reads in the items of a list: `['country']` in `payload.sites.exists(s, s.country == 'DE')` and in
-   * `payload.sites[0].country`.
+   * Paths that it reads in the items of a list: `['country']` in `payload.sites.exists(s, s.country == 'DE')`
+   * and in `payload.sites[0].country`.
    */
   readonly itemPaths: readonly (readonly string[])[];
 }

@@ -11,8 +11,8 @@ import { asciiJson } from './ascii-json.ts';
 import { chainOf, constantOf } from './condition-terms.ts';
 
 /**
- * Warnings about comparisons with a text that a variable never has, such as `registrationId.startsWith('SN-')`: ids are
- * lower case. The rule, layer or policy would never match.
+ * Warnings about comparisons with a text that a variable never has, such as
+ * `registrationId.startsWith('SN-')`: ids are lower case. The rule, layer or policy would never match.
  */
 export function deadComparisons({ allocation, twins }: Fleet): readonly ErrorDetail[] {
   const of = (path: string, when: Expression | undefined, scope: ExpressionScope) =>
@@ -72,7 +72,9 @@ const UPPER: Domain = {
     `but ${name} is always upper case, so this never matches: write ${asciiJson(text.toUpperCase())}`,
   part: undefined,
 };
-/** Enrollment ids are case-insensitive and keep the case in which they were created (DPS concepts-service). */
+/**
+ * Enrollment ids are case-insensitive and keep the case in which they were created (DPS concepts-service).
+ */
 const ANY_CASE: Domain = {
   can: LOWER.can,
   why: (name, text) =>
@@ -110,7 +112,10 @@ function among(...values: readonly string[]): Domain {
   };
 }
 
-/** The possible texts of variables (`src/allocation/request/request.ts`, `variables.ts`). Policies have no request. */
+/**
+ * The possible texts of variables (`src/allocation/request/request.ts`, `variables.ts`). Policies have no
+ * request.
+ */
 const DOMAINS: Readonly<Record<string, Domain>> = {
   registrationId: LOWER,
   'enrollment.id': ANY_CASE,

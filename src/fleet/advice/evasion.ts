@@ -9,14 +9,17 @@ import { conditionTerms, honestFacts } from './honest-facts.ts';
 import { type HostileInput, hostileInputs } from './hostile-inputs.ts';
 import { OTHER_TEXT } from './sample-facts.ts';
 
-/** The most inputs that are tried for one rule, so that a file with many rules is validated within seconds. */
+/**
+ * The most inputs that are tried for one rule, so that a file with many rules is validated within seconds.
+ */
 const MAX_TRIED = 1_500;
 /** The most evading inputs that a warning names. */
 const MAX_NAMED = 3;
 
 /**
- * Warnings about rules that a device can evade: the rule applies to its honest input, but not to a disguised one. This
- * tries every `require`, and every `hub` and `deny` that compares texts, unless the file sets `whenUnknown: skip`.
+ * Warnings about rules that a device can evade: the rule applies to its honest input, but not to a disguised
+ * one. This tries every `require`, and every `hub` and `deny` that compares texts, unless the file sets
+ * `whenUnknown: skip`.
  */
 export function evadableRules({ file, allocation }: Fleet): readonly ErrorDetail[] {
   return allocation.rules.flatMap((rule, index) => {
@@ -42,7 +45,8 @@ export function evasionsOf(rule: Rule): readonly HostileInput[] {
   if (!terms.paths.some(({ path }) => path[0] === 'payload')) return [];
   const found = new Map<string, HostileInput>();
   const matching = honestFacts(rule, terms);
-  // A condition that is never true may still apply because it is unknown. A device can then evade it by sending nothing.
+  // A condition that is never true may still apply because it is unknown. A device can then evade it by
+  // sending nothing.
   const isNeverTrue = matching.length === 0;
   const held = isNeverTrue
     ? honestFacts(rule, terms, rule.whenUnknown === 'refuse' ? 'refuses' : 'unknown')
@@ -52,7 +56,7 @@ export function evasionsOf(rule: Rule): readonly HostileInput[] {
     if (found.size >= MAX_NAMED || tried >= MAX_TRIED) break;
     for (const input of hostileInputs(honest, terms)) {
       if (isNeverTrue && !isNothing(input.value)) continue;
-      // A device may set flags and numbers freely. Only `require` must not depend on them.
+      // A device may set flags and numbers freely, so only `require` is tried with them.
       if (rule.effect.kind !== 'require' && !holdsText(factAt(honest, input.path))) continue;
       tried += 1;
       const key = JSON.stringify([input.path, input.value ?? null, input.value === undefined]);
@@ -73,8 +77,8 @@ function isNothing(value: JsonValue | undefined): boolean {
 }
 
 /**
- * Whether the condition lists this value as one to which the rule does not apply, and applies to unlisted values. Such a
- * value is no disguise. Missing and blank values are always disguises.
+ * Whether the condition lists this value as one to which the rule does not apply, and applies to unlisted
+ * values. Such a value is no disguise. Missing and blank values are always disguises.
  */
 function isListedElsewhere(
   rule: Rule,

@@ -20,8 +20,9 @@ const PER_RULE = 2;
 const MAX_PAIRED = 12;
 
 /**
- * Warnings about rules that together leave no hub for a device that hides its inputs. An unknown `require` applies, so two
- * rules that never match the same device both apply to a device that hides the inputs that they read.
+ * Warnings about rules that together leave no hub for a device that hides its inputs. An unknown `require`
+ * applies, so two rules that never match the same device both apply to a device that hides the inputs that
+ * they read.
  */
 export function excludingRules(fleet: Fleet): readonly ErrorDetail[] {
   const placing = fleet.allocation.rules.filter(
@@ -77,7 +78,10 @@ function* devicesToTry(rules: readonly Rule[]): Generator<Device> {
   }
 }
 
-/** The rules that leave no hub for a device; undefined if a hub may receive it, or if a rule refuses it on purpose. */
+/**
+ * The rules that leave no hub for a device; undefined if a hub may receive it, or if a rule refuses it on
+ * purpose.
+ */
 function exclusionFor(facts: Facts, { hubs, allocation }: Fleet): readonly Applied[] | undefined {
   const variables = readableFacts(facts);
   const applied = allocation.rules

@@ -14,7 +14,10 @@ export const SILENT_DEVICE: Facts = {
   current: {},
 };
 
-/** The facts with another value at a path. `undefined` removes the value. Missing objects on the path are created. */
+/**
+ * The facts with another value at a path. `undefined` removes the value. Missing objects on the path are
+ * created.
+ */
 export function withValue(
   facts: JsonObject,
   [key, ...rest]: readonly string[],
@@ -48,7 +51,10 @@ export function merged(one: JsonObject, other: JsonObject): JsonObject {
   return facts;
 }
 
-/** The effect of a rule: it applies because it matches or because it is unknown, it refuses, or it does not apply. */
+/**
+ * The effect of a rule: it applies because it matches or because it is unknown, it refuses, or it does not
+ * apply.
+ */
 export type Effect = 'matches' | 'unknown' | 'refuses' | 'none';
 
 /** The facts in the form that expressions read. */

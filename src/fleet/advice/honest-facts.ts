@@ -40,8 +40,8 @@ function differentFacts(
 }
 
 /**
- * The value at a path, with the effects of the rule without it, if they differ. The same value can matter in different
- * ways: in `a || payload.country == 'DE'`, the country matters only if `a` is not true.
+ * The value at a path, with the effects of the rule without it, if they differ. The same value can matter in
+ * different ways: in `a || payload.country == 'DE'`, the country matters only if `a` is not true.
  */
 function whatMatters(rule: Rule, facts: Facts, path: readonly string[], wanted: Effect): readonly string[] {
   const without = [undefined, OTHER_TEXT].map((other) =>

@@ -12,10 +12,10 @@ export interface HostileInput {
 }
 
 /**
- * Yields disguises of an honest input, one change at a time. Each path of the payload that a condition reads, and each
- * path above it, becomes absent, null, empty, another kind, or a value that looks similar. Other honest values are not
- * disguises, such as another number, or false instead of true. Values that a device cannot choose stay: DPS verifies its
- * registration id and its enrollment.
+ * Yields disguises of an honest input, one change at a time. Each path of the payload that a condition reads,
+ * and each path above it, becomes absent, null, empty, another kind, or a value that looks similar. Other
+ * honest values are not disguises, such as another number, or false instead of true. Values that a device
+ * cannot choose stay: DPS verifies its registration id and its enrollment.
  */
 export function* hostileInputs(honest: Facts, { paths }: ConditionTerms): Generator<HostileInput> {
   const seen = new Set<string>();

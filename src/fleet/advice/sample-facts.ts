@@ -31,8 +31,8 @@ function directDimensions(terms: ConditionTerms): readonly Dimension[] {
 }
 
 /**
- * Facts with every value that could matter: combined texts, lists, objects, and numbers near those in the condition.
- * First at one path at a time, then at all paths.
+ * Facts with every value that could matter: combined texts, lists, objects, and numbers near those in the
+ * condition. First at one path at a time, then at all paths.
  */
 export function* inventedFacts(terms: ConditionTerms): Generator<Facts> {
   const direct = directDimensions(terms);

@@ -9,8 +9,9 @@ import { writtenTexts } from './dead-comparisons.ts';
 const ZONED = /^\d{4}-\d\d-\d\dT\d\d:\d\d(:\d\d([.,]\d+)?)?[+-]\d\d(:?\d\d)?$/;
 
 /**
- * Warnings about dates with an offset in desired properties. The Azure portal saves a whole twin and rewrites such a date
- * in UTC, which is a different text. A policy would then write its text again, and the property becomes contested.
+ * Warnings about dates with an offset in desired properties. The Azure portal saves a whole twin and rewrites
+ * such a date in UTC, which is a different text. A policy would then write its text again, and the property
+ * becomes contested.
  */
 export function zonedDates({ twins }: Fleet): readonly ErrorDetail[] {
   const details = (path: string, template: Template, scope: ExpressionScope, harm: string) =>

@@ -65,7 +65,8 @@ export function inspect(root: ASTNode, variables: ReadonlySet<string>): Inspecti
           at: nameAt(node, name),
         };
       }
-      // The receiver of a loop is evaluated once, outside the loop. The receiver of `cel.bind` is not a value.
+      // The receiver of a loop is evaluated once, outside the loop. The receiver of `cel.bind` is not a
+      // value.
       if (!(name === 'bind' && receiver.op === 'id')) visit(receiver, loopVariables);
       const [first] = operands;
       const inner = isLoop && first?.op === 'id' ? new Set([...loopVariables, first.args]) : loopVariables;

@@ -41,7 +41,10 @@ function createEnvironment(
   return environment;
 }
 
-/** Allows mixed kinds of numbers. CEL has three kinds and refuses to mix them, so `reported.battery + 1` would be unknown. */
+/**
+ * Allows mixed kinds of numbers. CEL has three kinds and refuses to mix them, so `reported.battery + 1` would
+ * be unknown.
+ */
 function mixNumbers(environment: Environment): void {
   const arithmetic: Readonly<Record<string, (left: number, right: number) => number>> = {
     '+': (left, right) => left + right,

@@ -4,13 +4,18 @@ import { type ExpressionWork, TOO_LARGE, TooLarge, WORK_LIMITS } from './express
 /** A value has another kind than the expression needs. The message contains no values. */
 export class WrongKind extends Error {}
 
-/** Names of the functions that replace comparisons and `has`. An expression of the fleet file cannot use them. */
+/**
+ * Names of the functions that replace comparisons and `has`. An expression of the fleet file cannot use them.
+ */
 export const STRICT = {
   /** Equality of two values of the same kind. */
   equal: 'strict_equal',
   /** Membership in a literal list, which may mix kinds: at least one item must have the kind of the value. */
   isAmong: 'strict_among',
-  /** Membership in a list of a device, whose items must all have the kind of the value, or in the keys of an object. */
+  /**
+   * Membership in a list of a device, whose items must all have the kind of the value, or in the keys of an
+   * object.
+   */
   isIn: 'strict_in',
   /** Whether an object has a key, whatever its value. */
   has: 'strict_has',
@@ -88,7 +93,10 @@ function isMap(value: object): boolean {
 /** Whether two values are equal; a text with the reason if that is unknown. */
 type Comparison = boolean | string;
 
-/** Compares two values. The result is unknown if kinds differ, also inside, unless another part already differs. */
+/**
+ * Compares two values. The result is unknown if kinds differ, also inside, unless another part already
+ * differs.
+ */
 function compare(left: unknown, right: unknown, work: ExpressionWork): Comparison {
   const kind = kindOf(left);
   if (kind !== kindOf(right)) return `${kind} compared with ${kindOf(right)}`;

@@ -4,11 +4,12 @@ import { priceOfCall, priceOfOperator } from './expression-prices.ts';
 import { type ExpressionWork, TooMuchWork, WORK_LIMITS } from './expression-work.ts';
 
 /**
- * Counts the work of an expression while it runs. cel-js has no hook for this, so this file wraps the handlers that the
- * type checker of cel-js puts on the nodes of the syntax tree. Each handler takes its steps before it does its work.
+ * Counts the work of an expression while it runs. cel-js has no hook for this, so this file wraps the
+ * handlers that the type checker of cel-js puts on the nodes of the syntax tree. Each handler takes its steps
+ * before it does its work.
  *
- * `handle`, `meta` and `setMeta` are not in the typings of cel-js. Therefore its version is pinned, a program with other
- * nodes is refused at load, and tests check the counts.
+ * `handle`, `meta` and `setMeta` are not in the typings of cel-js. Therefore its version is pinned, a program
+ * with other nodes is refused at load, and tests check the counts.
  */
 
 /** Runs the program within the remaining steps of `work`. */
@@ -138,8 +139,8 @@ class Meter {
   }
 
   /**
-   * Like cel-js, but it ends if no steps are left, and `a || b || c` is one loop: otherwise an error would pass through
-   * each level.
+   * Like cel-js, but it ends if no steps are left, and `a || b || c` is one loop: otherwise an error would
+   * pass through each level.
    */
   #replaceLogical(node: Node, deciding: boolean): void {
     const operands = operandsOf(node, node.op);
@@ -274,8 +275,8 @@ class Meter {
   }
 
   /**
-   * The evaluator, which inspects only two levels of lists and objects to find their types. cel-js inspects all levels and
-   * never releases a type that it has seen, so a device could fill the memory.
+   * The evaluator, which inspects only two levels of lists and objects to find their types. cel-js inspects
+   * all levels and never releases a type that it has seen, so a device could fill the memory.
    */
   #shallow(evaluator: unknown): Evaluator {
     if (this.#evaluator !== undefined) return this.#evaluator;

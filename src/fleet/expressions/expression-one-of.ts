@@ -6,16 +6,17 @@ import { WrongKind } from './expression-kinds.ts';
 export const ONE_OF = 'oneOf';
 
 /**
- * Registers `oneOf`. It is true for a value in the first list, false for a value in the second list, and unknown for all
- * other values, so a device cannot invent a value that decides it (docs/decisions/0019-closed-lists.md).
+ * Registers `oneOf`. It is true for a value in the first list, false for a value in the second list, and
+ * unknown for all other values, so a device cannot invent a value that decides it
+ * (docs/decisions/0019-closed-lists.md).
  */
 export function registerOneOf(environment: Environment): void {
   environment.registerFunction(`${ONE_OF}(dyn, list, list): bool`, oneOf);
 }
 
-function oneOf(value: unknown, held: unknown, others: unknown): boolean {
+function oneOf(value: unknown, matching: unknown, others: unknown): boolean {
   const scalar = plain(value);
-  if ((held as readonly unknown[]).some((each) => plain(each) === scalar)) return true;
+  if ((matching as readonly unknown[]).some((each) => plain(each) === scalar)) return true;
   if ((others as readonly unknown[]).some((each) => plain(each) === scalar)) return false;
   throw new WrongKind(`a value that ${ONE_OF} does not list`);
 }
@@ -27,8 +28,9 @@ function plain(value: unknown): unknown {
 }
 
 /**
- * What is wrong with the lists of `oneOf`; undefined if nothing is. Each list must be a literal list of texts, numbers,
- * true and false, and no value may be in both. A list from a device would let the device decide.
+ * What is wrong with the lists of `oneOf`; undefined if nothing is. Each list must be a literal list of
+ * texts, numbers, true and false, and no value may be in both. A list from a device would let the device
+ * decide.
  */
 export function oneOfProblem(node: ASTNode): Refusal | undefined {
   const own = node.op === 'call' && node.args[0] === ONE_OF ? listsProblem(node.args[1]) : undefined;
@@ -40,11 +42,11 @@ export function oneOfProblem(node: ASTNode): Refusal | undefined {
   return undefined;
 }
 
-function listsProblem([, held, others]: readonly ASTNode[]): string | undefined {
-  if (held === undefined || others === undefined) {
+function listsProblem([, matching, others]: readonly ASTNode[]): string | undefined {
+  if (matching === undefined || others === undefined) {
     return `\`${ONE_OF}\` needs a value, the list of values that match, and the list of all other values: write oneOf(payload.country, ['DE', 'FR'], ['US', 'SG'])`;
   }
-  const [first, second] = [constantsOf(held), constantsOf(others)];
+  const [first, second] = [constantsOf(matching), constantsOf(others)];
   if (first === undefined || second === undefined || first.length === 0 || second.length === 0) {
     return `write both lists of \`${ONE_OF}\` as literals, each with at least one text, number, true or false`;
   }

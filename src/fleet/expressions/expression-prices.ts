@@ -1,7 +1,7 @@
 /**
- * The price of a call of a CEL function, in steps, in addition to the one step of each call. The prices come from
- * measurements of the worst input that a device can send. A function that is not listed gets the price of several passes
- * over its texts. A test compares the list with the functions of cel-js.
+ * The price of a call of a CEL function, in steps, in addition to the one step of each call. The prices come
+ * from measurements of the worst input that a device can send. A function that is not listed gets the price
+ * of several passes over its texts. A test compares the list with the functions of cel-js.
  *
  * @param operands the values, with the receiver first
  */

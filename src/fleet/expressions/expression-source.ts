@@ -5,8 +5,9 @@ import { STRICT } from './expression-kinds.ts';
 const LOOPS = new Set(['all', 'exists', 'exists_one', 'map', 'filter']);
 
 /**
- * Rewrites an expression so that its comparisons are calls of functions that are strict about kinds. In CEL, a comparison
- * of two kinds is false, so a device that sends a number as its country would evade every rule about countries.
+ * Rewrites an expression so that its comparisons are calls of functions that are strict about kinds. In CEL,
+ * a comparison of two kinds is false, so a device that sends a number as its country would evade every rule
+ * about countries.
  *
  * @param root the syntax tree of the expression
  * @param source the source of the tree; literals are copied from it exactly

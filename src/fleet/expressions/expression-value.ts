@@ -15,8 +15,8 @@ export interface PlainResult {
 }
 
 /**
- * Converts a result of CEL to plain JSON, with all kinds of numbers as numbers. Undefined if it is not JSON, has too many
- * parts, or if all its parts are left out.
+ * Converts a result of CEL to plain JSON, with all kinds of numbers as numbers. Undefined if it is not JSON,
+ * has too many parts, or if all its parts are left out.
  *
  * @throws TooMuchWork if no steps are left to copy it
  */
@@ -97,14 +97,18 @@ function partsOf(value: unknown): number {
   return value instanceof Map ? value.size : 0;
 }
 
-/** Objects with more members become a `Map`, because cel-js does not list the keys of a `Map` to find its type. */
+/**
+ * Objects with more members become a `Map`, because cel-js does not list the keys of a `Map` to find its
+ * type.
+ */
 const MANY_MEMBERS = 100;
 
 /**
  * Converts JSON to the form that expressions read, in one pass.
  *
- * Values that are too large become `TooLarge`. An object with a member `constructor` becomes a `Map`: cel-js would use the
- * member as the class and refuse the whole object, so a device could make every condition about it unknown.
+ * Values that are too large become `TooLarge`. An object with a member `constructor` becomes a `Map`: cel-js
+ * would use the member as the class and refuse the whole object, so a device could make every condition about
+ * it unknown.
  */
 export function readable(value: JsonValue): unknown {
   if (typeof value === 'string') return isTooLongText(value) ? new TooLarge() : value;

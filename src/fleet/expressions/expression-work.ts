@@ -1,12 +1,12 @@
 /**
- * Limits of the work of expressions, for one request or one reconcile of a twin. A device chooses the inputs, so it could
- * otherwise overload an instance. One step is about the work of one operator: 50 to 100 ns on one core.
- * `docs/decisions/0020-the-work-of-expressions-is-bounded.md` explains the numbers.
+ * Limits of the work of expressions, for one request or one reconcile of a twin. A device chooses the inputs,
+ * so it could otherwise overload an instance. One step is about the work of one operator: 50 to 100 ns on one
+ * core. `docs/decisions/0020-the-work-of-expressions-is-bounded.md` explains the numbers.
  */
 export const WORK_LIMITS = {
   /**
-   * Steps that each expression has for itself, whatever other expressions used. They are enough for every expression on
-   * short texts without a loop, so a device cannot make such a condition unknown.
+   * Steps that each expression has for itself, whatever other expressions used. They are enough for every
+   * expression on short texts without a loop, so a device cannot make such a condition unknown.
    */
   own: 200,
   /** Steps of one expression. */

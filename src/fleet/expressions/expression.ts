@@ -37,7 +37,10 @@ const VARIABLES = {
 
 export type ExpressionScope = keyof typeof VARIABLES;
 
-/** The result of an expression. It is unknown if a key is missing, a kind is wrong or a value is too large. `why` contains no values. */
+/**
+ * The result of an expression. It is unknown if a key is missing, a kind is wrong or a value is too large.
+ * `why` contains no values.
+ */
 export type Evaluation =
   | {
       readonly known: true;
@@ -59,7 +62,9 @@ export interface Expression {
   readonly reads: readonly (readonly string[])[];
   /** True if the expression is only a path, so that its result is the value at the path. */
   readonly isPath: boolean;
-  /** @param work the remaining steps of the request. Default: those of a request with only this expression. */
+  /**
+   * @param work the remaining steps of the request. Default: those of a request with only this expression.
+   */
   evaluate(variables: Variables, work?: ExpressionWork): Evaluation;
 }
 
@@ -91,8 +96,8 @@ export function variablesOf(values: Readonly<Record<string, JsonValue | undefine
 }
 
 /**
- * Compiles a CEL expression, or returns the problem: it does not parse, its types do not fit, or a device could block an
- * instance with it (`matches`, a loop inside a loop, too many nodes, too many levels).
+ * Compiles a CEL expression, or returns the problem: it does not parse, its types do not fit, or a device
+ * could block an instance with it (`matches`, a loop inside a loop, too many nodes, too many levels).
  *
  * @example compileExpression("payload.country in ['DE', 'FR']", 'rule')
  */
@@ -163,7 +168,10 @@ export function variableNames(scope: ExpressionScope): ReadonlySet<string> {
   return new Set(Object.keys(VARIABLES[scope]));
 }
 
-/** The value of a condition: true, false, or the reason why it is unknown (also if the result is not a boolean). */
+/**
+ * The value of a condition: true, false, or the reason why it is unknown (also if the result is not a
+ * boolean).
+ */
 export function evaluateCondition(
   expression: Expression,
   variables: Variables,
@@ -182,7 +190,10 @@ function unknown(why: string): Evaluation {
   return { known: false, why };
 }
 
-/** Evaluates without stack traces: a missing key is an error in cel-js but usual in Berth, and stack traces are slow. */
+/**
+ * Evaluates without stack traces: a missing key is an error in cel-js but usual in Berth, and stack traces
+ * are slow.
+ */
 function withoutStackTraces<Arguments extends readonly unknown[], Result>(
   evaluate: (...operands: Arguments) => Result,
 ): (...operands: Arguments) => Result {

@@ -57,9 +57,9 @@ export function compileTemplate(
 }
 
 /**
- * Computes the value of a template. A path whose expression is unknown, or whose value is too large, is left out and added
- * to `omissions`. An array with such an item is left out completely, because its other items would change their index.
- * Undefined if nothing is left.
+ * Computes the value of a template. A path whose expression is unknown, or whose value is too large, is left
+ * out and added to `omissions`. An array with such an item is left out completely, because its other items
+ * would change their index. Undefined if nothing is left.
  */
 export function fillTemplate(
   template: Template,

@@ -15,8 +15,8 @@ const NEEDS: Readonly<Record<Comparison, readonly [what: string, fits: (value: J
 };
 
 /**
- * Reports problems of `compare` in a policy: a path that the policy does not set, or a comparison that can never match
- * more than `exact`. It ignores values of the wrong shape.
+ * Reports problems of `compare` in a policy: a path that the policy does not set, or a comparison that can
+ * never match more than `exact`. It ignores values of the wrong shape.
  */
 export function comparisonProblems(policy: JsonObject, problem: Report): void {
   const { compare, desired, mode } = policy;

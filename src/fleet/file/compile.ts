@@ -21,7 +21,8 @@ import type {
 import type { FleetFile, HubFile, LayerFile, PolicyFile, RuleFile } from '../schema.ts';
 
 /**
- * Default of `cooldown` if a policy depends on `reported`, so that reports that change quickly do not cause quick writes.
+ * Default of `cooldown` if a policy depends on `reported`, so that reports that change quickly do not cause
+ * quick writes.
  */
 const COOLDOWN_WHEN_REPORTED_MS = 60_000;
 
@@ -100,7 +101,8 @@ function fasterCause(hubs: readonly Hub[], { latency, sticky }: FleetFile['alloc
 }
 
 /**
- * The paths that expressions of a template read, if their value goes to, above or below one of the given paths.
+ * The paths that expressions of a template read, if their value goes to, above or below one of the given
+ * paths.
  *
  * @param near the given paths that are at, above or below `path`
  */
@@ -221,7 +223,10 @@ function leavesOf(
   });
 }
 
-/** Paths with the name of an acknowledgement field. `null` means "absent", except in `adopt`, where values only name properties. */
+/**
+ * Paths with the name of an acknowledgement field. `null` means "absent", except in `adopt`, where values
+ * only name properties.
+ */
 function answerNames({ mode, desired }: PolicyFile): readonly string[] {
   const namesIn = (json: JsonObject, above: readonly string[]): readonly string[] =>
     Object.entries(json).flatMap(([name, value]) => {

@@ -12,8 +12,8 @@ const MAX_DEPTH = 32;
 const MAX_KEY = 64;
 
 /**
- * Reads the JSON of a file that an operator writes: the fleet file, the enrollments file or a device model. Problems are
- * invalid JSON, repeated keys and too many levels. Messages show keys but no values.
+ * Reads the JSON of a file that an operator writes: the fleet file, the enrollments file or a device model.
+ * Problems are invalid JSON, repeated keys and too many levels. Messages show keys but no values.
  */
 export function readFileText(text: string, maxDepth = MAX_DEPTH): ReadFileText {
   const parsed = parseJsonText(text.replace(/^\uFEFF/, ''));

@@ -17,8 +17,8 @@ export const MAX_MODEL_BYTES = 8 * 1024 * 1024;
 const MAX_DEPTH = 64;
 
 /**
- * An id of DTDL 2 to 4, with at most 2,048 characters. Since DTDL 3, the version may be absent or have two parts (Digital
- * Twins Definition Language, "Digital Twin Model Identifier").
+ * An id of DTDL 2 to 4, with at most 2,048 characters. Since DTDL 3, the version may be absent or have two
+ * parts (Digital Twins Definition Language, "Digital Twin Model Identifier").
  */
 const DTMI =
   /^(?=.{1,2048}$)dtmi:[A-Za-z](?:\w*[A-Za-z0-9])?(?::[A-Za-z_](?:\w*[A-Za-z0-9])?)*(?:;[1-9]\d{0,8}(?:\.\d{1,6})?)?$/;
@@ -52,8 +52,8 @@ interface Reading {
 }
 
 /**
- * Reads DTDL files (versions 2 to 4), each with an interface or a list of interfaces. It reads only the components of an
- * interface, including inherited ones, and does not check the rest. It never throws.
+ * Reads DTDL files (versions 2 to 4), each with an interface or a list of interfaces. It reads only the
+ * components of an interface, including inherited ones, and does not check the rest. It never throws.
  *
  * @example readModels([{ name: 'controller.json', text }]).models // { 'dtmi:com:example:Controller;1': ['thermostat1'] }
  */

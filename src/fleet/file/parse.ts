@@ -22,7 +22,8 @@ export type ParsedFleet =
   | { readonly ok: false; readonly problems: readonly ErrorDetail[] };
 
 /**
- * Reads a fleet file. It never throws: it returns all problems at once, each with its path and the correction.
+ * Reads a fleet file. It never throws: it returns all problems at once, each with its path and the
+ * correction.
  *
  * @param models the components of device models, from the files in `models/`
  */
@@ -52,7 +53,9 @@ function refused(problems: readonly ErrorDetail[]): ParsedFleet {
   return { ok: false, problems };
 }
 
-/** The revision of a file. Only models with components are part of it, because only these can change a patch. */
+/**
+ * The revision of a file. Only models with components are part of it, because only these can change a patch.
+ */
 function revisionOf(json: JsonValue, models: Models): string {
   if (!isObject(json)) return sha256Hex(canonicalJson(json));
   const { $schema: _, ...content } = json;

@@ -6,9 +6,9 @@ import { PathTree } from './path-tree.ts';
 import { pathText } from './problems.ts';
 
 /**
- * Checks that the parts of a fleet file fit together: unique names, one effect for each rule, no overlapping paths. It reads
- * the raw JSON and ignores values of the wrong shape, so that these problems are reported together with those of
- * `schema.ts`.
+ * Checks that the parts of a fleet file fit together: unique names, one effect for each rule, no overlapping
+ * paths. It reads the raw JSON and ignores values of the wrong shape, so that these problems are reported
+ * together with those of `schema.ts`.
  */
 export function fleetReferenceProblems(file: JsonValue): readonly ErrorDetail[] {
   const problems: ErrorDetail[] = [];
@@ -127,7 +127,9 @@ function checkLayers(layers: readonly JsonValue[], problem: Report): void {
   });
 }
 
-/** Refuses overlapping paths, which would have no single owner, and redacted paths, which cannot be compared. */
+/**
+ * Refuses overlapping paths, which would have no single owner, and redacted paths, which cannot be compared.
+ */
 function checkOwnership(
   policies: readonly JsonValue[],
   redacted: readonly JsonValue[],

@@ -19,11 +19,11 @@ function unknownHubs({ hubs, allocation }: FleetFile): readonly ErrorDetail[] {
     return [
       ...named.map((host) => ({
         path: pathText([...path, 'hub']),
-        message: `names the unknown hub ${shownHub(host)}: matching devices get no hub. Add it to hubs, or correct the rule`,
+        message: `names ${shownHub(host)}, an unknown hub: matching devices get no hub. Add it to hubs, or correct the rule`,
       })),
       ...preferred.map((host) => ({
         path: pathText([...path, 'prefer']),
-        message: `names the unknown hub ${shownHub(host)}: this factor has no effect. Add it to hubs, or correct the rule`,
+        message: `names ${shownHub(host)}, an unknown hub: this factor has no effect. Add it to hubs, or correct the rule`,
       })),
     ];
   });
@@ -52,7 +52,10 @@ function namesNeverSeen({ allocation, twins }: FleetFile): readonly ErrorDetail[
   });
 }
 
-/** A `__t` that does not mark a component: devices would treat the object around it as a property of their root. */
+/**
+ * A `__t` that does not mark a component: devices would treat the object around it as a property of their
+ * root.
+ */
 function strayMarkers({ twins }: FleetFile): readonly ErrorDetail[] {
   const parts = [
     ...twins.initial.map(({ desired }, index) => ({ path: ['twins', 'initial', index, 'desired'], desired })),
