@@ -2,23 +2,23 @@ import type { Hub } from '../fleet/fleet.ts';
 import type { HubState } from '../fleet/hub-state.ts';
 import type { HostName } from '../iot-hub/host-name.ts';
 import { DPS_REGISTRATIONS_PER_MINUTE } from '../iot-hub/throttles.ts';
+import type { EpochMs } from '../time/epoch-ms.ts';
 
 /**
  * Inputs that change at run time. Every part may be missing: the fleet file alone then decides.
  */
 export interface Conditions {
-  /** When they were read from the state store, ms since the epoch; undefined: never. */
-  readonly loadedAt: number | undefined;
+  /** When they were read from the state store; undefined: never. */
+  readonly loadedAt: EpochMs | undefined;
   readonly hubs: ReadonlyMap<HostName, HubConditions>;
   /**
-   * When each cause of moves was first seen, ms since the epoch, e.g. of
-   * `drain:contoso-weu.azure-devices.net`.
+   * When each cause of moves was first seen, such as `drain:contoso-weu.azure-devices.net`.
    */
-  readonly causes: ReadonlyMap<string, number>;
+  readonly causes: ReadonlyMap<string, EpochMs>;
 }
 
 export interface HubConditions {
-  readonly devices?: { readonly count: number; readonly countedAt: number };
+  readonly devices?: { readonly count: number; readonly countedAt: EpochMs };
   /** Failed statistics calls in a row. */
   readonly failures?: number;
   readonly overrides?: Overrides;
@@ -34,7 +34,7 @@ export interface Override<Value> {
   readonly value: Value;
   readonly author: string;
   readonly reason: string;
-  readonly expiresAt: number;
+  readonly expiresAt: EpochMs;
 }
 
 export const NO_CONDITIONS: Conditions = { loadedAt: undefined, hubs: new Map(), causes: new Map() };
@@ -50,7 +50,7 @@ const NOTHING_KNOWN: HubConditions = {};
 export function effectiveHub(
   hub: Hub,
   { overrides }: HubConditions,
-  now: number,
+  now: EpochMs,
 ): Pick<Hub, 'state' | 'weight'> {
   if (overrides === undefined) return hub;
   const { state, weight } = inForce(overrides, now);
@@ -58,7 +58,7 @@ export function effectiveHub(
 }
 
 /** The overrides that have not expired. */
-export function inForce({ state, weight }: Overrides, now: number): Overrides {
+export function inForce({ state, weight }: Overrides, now: EpochMs): Overrides {
   return {
     ...(state === undefined || state.expiresAt <= now ? {} : { state }),
     ...(weight === undefined || weight.expiresAt <= now ? {} : { weight }),
@@ -79,7 +79,7 @@ const LARGEST_MARGIN = 0.02;
  * Whether a hub is full, with a margin for devices that DPS may have added since the last count. A hub
  * without a count is not full.
  */
-export function isFull(hub: Hub, { devices }: HubConditions, now: number): boolean {
+export function isFull(hub: Hub, { devices }: HubConditions, now: EpochMs): boolean {
   if (devices === undefined) return false;
   const ageMinutes = Math.max(0, now - devices.countedAt) / 60_000;
   const margin = Math.min(DPS_REGISTRATIONS_PER_MINUTE * ageMinutes, LARGEST_MARGIN * hub.capacity);

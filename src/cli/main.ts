@@ -1,4 +1,5 @@
 import { BerthError } from '../errors.ts';
+import { systemTime } from '../time/epoch-ms.ts';
 import { type Catalog, programOf } from './shell/catalog.ts';
 import { runProgram } from './shell/command-line.ts';
 import { asksForJson, countWrites, defect, sayError } from './shell/json-mode.ts';
@@ -17,7 +18,7 @@ async function main(): Promise<void> {
   const out = countWrites(process.stdout);
   const terminal = { out: out.stream, err: process.stderr };
   const run = async (): Promise<number> => (await import('./whole.ts')).runWhole(terminal, argv);
-  const cli = { terminal, env: process.env, now: Date.now };
+  const cli = { terminal, env: process.env, now: systemTime };
   const catalog = typeof __BERTH_CATALOG__ === 'object' ? __BERTH_CATALOG__ : undefined;
   try {
     process.exitCode =

@@ -1,5 +1,6 @@
 import { availableParallelism } from 'node:os';
 import { join } from 'node:path';
+import { systemTime } from '../time/epoch-ms.ts';
 import { berth } from './berth.ts';
 import { environmentIn } from './shell/environment.ts';
 import type { Terminal } from './shell/terminal.ts';
@@ -17,5 +18,5 @@ export function runWhole(terminal: Terminal, argv: readonly string[]): Promise<n
     number: availableParallelism(),
     start: (data) => startWorker(join(__dirname, 'what-if-worker.cjs'), data),
   };
-  return berth({ terminal, env: environmentIn(process.cwd(), process.env), now: Date.now }, argv, threads);
+  return berth({ terminal, env: environmentIn(process.cwd(), process.env), now: systemTime }, argv, threads);
 }

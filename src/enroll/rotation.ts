@@ -4,6 +4,7 @@ import type { EnrollmentRecord } from '../dps/port.ts';
 import { isSameWebhook, withoutKey } from '../dps/webhook-url.ts';
 import type { DocumentFormat } from '../json/document-format.ts';
 import { isObject } from '../json/json.ts';
+import type { EpochMs } from '../time/epoch-ms.ts';
 import { keyOf } from './plan.ts';
 
 /**
@@ -32,7 +33,7 @@ export const ROTATION_FORMAT: DocumentFormat<Rotation> = {
   read: (document) => rotationSchema.safeParse(document).data,
 };
 
-export function beginRotation(dps: string, webhook: string, key: string, now: number): Rotation {
+export function beginRotation(dps: string, webhook: string, key: string, now: EpochMs): Rotation {
   const salt = randomBytes(16).toString('base64');
   return {
     dps,

@@ -7,10 +7,10 @@ import { isoTime } from './http-answer.ts';
 const DEFAULT_PAGE = 100;
 const LONGEST_PAGE = 1_000;
 
-/** Which part of the attention list is wanted. */
+/** A page of the attention list. */
 export interface Page {
   readonly top: number;
-  /** The partition to begin with, and the last row of it that has been seen. */
+  /** The partition with which the page starts. `after`: the last row of the page before. */
   readonly partition: number;
   readonly after: string | undefined;
 }
@@ -28,12 +28,15 @@ export function pageOf(top: string | null, after: string | null): Page {
   const [partition, ...row] = Buffer.from(after, 'base64url').toString('utf8').split('/');
   const index = Number(partition);
   if (!Number.isInteger(index) || index < 0 || row.length === 0) {
-    throw new BerthError('BERTH_REQUEST_INVALID', 'after is none of the values that attention.next had.');
+    throw new BerthError(
+      'BERTH_REQUEST_INVALID',
+      'after is not a value of attention.next: copy it from the page before.',
+    );
   }
   return { top: size, partition: index, after: row.join('/') };
 }
 
-/** The twins that need a person, and where the next page begins. */
+/** The twins that need attention, and the start of the next page. */
 export async function attentionPage(
   twins: Pick<TwinStore, 'attention'>,
   hosts: readonly HostName[],

@@ -3,7 +3,7 @@ import type { Instance } from '../instance/instance.ts';
 import { describeDevice } from '../overview/device.ts';
 import { answeringErrors, type HttpHandler, jsonAnswer } from './http-answer.ts';
 
-/** One device: where it is and why, how its twin stands and why, and the last decisions about it. */
+/** One device: its hub, the status of its twins with reasons, and its last allocation decisions. */
 export function registerDevice(instance: Instance): void {
   app.http('device', {
     methods: ['GET'],

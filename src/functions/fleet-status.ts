@@ -10,17 +10,18 @@ import type { CountedTwins, TwinStatusCounts } from '../store/twins/twin-store.t
 import { auditName } from '../sync/resync/audit.ts';
 import { hubSyncOverview, policyOverviews } from '../sync/resync/sync-overview.ts';
 import { DAY_MS, dayOf } from '../time/day.ts';
+import { type EpochMs, plus } from '../time/epoch-ms.ts';
 import { TWIN_STATUSES } from '../twin/snapshot/snapshot.ts';
 import { attentionPage, pageOf } from './attention-page.ts';
 import { answeringErrors, type HttpHandler, isoTime, jsonAnswer } from './http-answer.ts';
 
-/** Dead letters of so many days are counted, up to so many. */
+/** Dead letters of this many days are counted, up to `MOST_LETTERS`. */
 const LETTER_DAYS = 7;
 const MOST_LETTERS = 1_000;
-/** Different counts of events that are answered, the greatest first. */
+/** How many different counts of events the answer has, the greatest first. */
 const MOST_COUNTS = 100;
 
-/** The fleet at a glance: hubs and their shares, policies, twins by state, and who needs a person. */
+/** The state of the fleet: hubs and their shares, policies, twins by status, and the attention list. */
 export function registerFleetStatus(instance: Instance): void {
   app.http('fleetStatus', {
     methods: ['GET'],
@@ -56,7 +57,7 @@ export function fleetStatus(instance: Instance): HttpHandler {
       stores.conditions.read(now),
       stores.unknownHubs.list(),
       stores.unknownSources.list(),
-      stores.letterHours.beyond(now - LETTER_DAYS * DAY_MS),
+      stores.letterHours.beyond(plus(now, -LETTER_DAYS * DAY_MS)),
       attentionPage(stores.twins, hosts, page),
       stores.budgets.used(dayOf(now)),
       stores.statistics.recent(now),
@@ -82,7 +83,7 @@ export function fleetStatus(instance: Instance): HttpHandler {
     };
     return jsonAnswer(200, {
       revision: fleet.revision,
-      // Where they differ, an older package answers: it neither judges nor writes.
+      // If they differ, an older package answers. It does not reconcile twins.
       build: { running: instance.build, newest: control.newestBuild || null },
       problems: instance.fleet.problems,
       writes: control.fleet === undefined ? 'on' : 'paused',
@@ -128,7 +129,7 @@ function describeSync(...facts: Parameters<typeof hubSyncOverview>) {
   };
 }
 
-function describePolicies(fleet: Fleet, control: Control, looked: ReadonlyMap<string, Looked>, now: number) {
+function describePolicies(fleet: Fleet, control: Control, looked: ReadonlyMap<string, Looked>, now: EpochMs) {
   const counted = new Map([...looked.values()].map((found) => [found.hub.host, found.counted]));
   return policyOverviews(fleet, control, counted, now).map(({ since, pause, ...policy }) => ({
     ...policy,
@@ -145,9 +146,9 @@ function describeOverride(override: Override<unknown> | undefined) {
   return override === undefined ? null : { ...override, expiresAt: isoTime(override.expiresAt) };
 }
 
-/** From the beginning of a day on, because counting reads the keys only, which hold the day. */
-async function countLetters({ stores }: Instance, now: number) {
-  const since = now - LETTER_DAYS * DAY_MS;
+/** Counts from the start of a day, because only the keys are read, and they contain the day. */
+async function countLetters({ stores }: Instance, now: EpochMs) {
+  const since = plus(now, -LETTER_DAYS * DAY_MS);
   return {
     since: dayOf(since),
     ...(await stores.deadLetters.count(since, MOST_LETTERS)),

@@ -6,8 +6,7 @@ export { isoTime } from '../time/iso-time.ts';
 export type HttpHandler = (request: HttpRequest, context: InvocationContext) => Promise<HttpResponseInit>;
 
 /**
- * A JSON answer whose text is ASCII: others are escaped, because device SDKs decode what DPS passes on as
- * ASCII.
+ * A JSON answer in ASCII. Other characters are escaped, because device SDKs decode the payload from DPS as ASCII.
  */
 export function jsonAnswer(status: number, body: unknown): HttpResponseInit {
   return {
@@ -21,7 +20,7 @@ export function jsonAnswer(status: number, body: unknown): HttpResponseInit {
 }
 
 /**
- * Answers a coded error with its status. Anything else is a defect: 503, because DPS ends a registration on
+ * Answers a coded error with its status. Any other error is a defect and gets 503, because DPS ends the registration after
  * most other statuses.
  */
 export function answeringErrors(handler: HttpHandler): HttpHandler {

@@ -3,6 +3,7 @@ import { BerthError } from '../errors.ts';
 import type { Fleet, Hub } from '../fleet/fleet.ts';
 import type { Stores } from '../store/stores.ts';
 import { type Gate, gateOf } from '../sync/reconcile/write-gate.ts';
+import type { EpochMs } from '../time/epoch-ms.ts';
 import { isoTime } from '../time/iso-time.ts';
 import { type Redaction, redactKept } from '../twin/events/redact.ts';
 import { type PlannedLeaf, plan } from '../twin/plan/plan.ts';
@@ -17,8 +18,7 @@ export interface DeviceSources {
   readonly fleet: Fleet;
   /** Of the fleet file in force: what is stored may be older than the path that redacts it. */
   readonly redaction: Redaction;
-  /** Milliseconds since the epoch. */
-  readonly now: number;
+  readonly now: EpochMs;
 }
 
 /** One twin of a device, its own or that of a module: how it stands, why, and what Berth does next. */
@@ -83,7 +83,7 @@ async function snapshotsOn(hub: Hub, deviceId: string, { twins }: Pick<Stores, '
   );
 }
 
-function describeTwin(hub: Hub, snapshot: Snapshot, gate: Gate, { twins }: Fleet, now: number) {
+function describeTwin(hub: Hub, snapshot: Snapshot, gate: Gate, { twins }: Fleet, now: EpochMs) {
   const planned = plan({
     snapshot,
     hub,
@@ -127,16 +127,16 @@ function describeTwin(hub: Hub, snapshot: Snapshot, gate: Gate, { twins }: Fleet
   };
 }
 
-/** What Berth will do about the twin, and when, in a sentence. */
+/** What Berth does next for the twin, and when, as a sentence. */
 function nextAction(
   { workItem, unread, writing }: Snapshot,
   writes: number,
   closed: string | undefined,
-  now: number,
+  now: EpochMs,
 ): string {
   const when =
     workItem === undefined ? '' : workItem.at <= now ? ' within a minute' : ` at ${isoTime(workItem.at)}`;
-  if (writing !== undefined) return `a correction is under way; looked at again${when}`;
+  if (writing !== undefined) return `a correction is being written; Berth reconciles the twin again${when}`;
   if (closed !== undefined && (writes > 0 || unread !== undefined)) return `nothing: ${closed}`;
   if (unread !== undefined) return `reads the twin${when}: ${unread.why}`;
   if (writes > 0 && workItem === undefined)
@@ -144,8 +144,8 @@ function nextAction(
   if (writes > 0) return `writes the patch${when}`;
   if (workItem?.priority === 'activity')
     return `asks the hub${when} whether the device is alive: ${workItem.why}`;
-  if (workItem !== undefined) return `looks at it again${when}: ${workItem.why}`;
-  return 'nothing, until an event of the twin says otherwise';
+  if (workItem !== undefined) return `reconciles the twin again${when}: ${workItem.why}`;
+  return 'nothing until the next event of the twin';
 }
 
 function describeLeaf(snapshot: Snapshot, { held, nextAt, ...leaf }: PlannedLeaf) {

@@ -1,4 +1,5 @@
 import { createHmac } from 'node:crypto';
+import { EPOCH, type EpochMs, epochMs, plus, systemTime } from '../time/epoch-ms.ts';
 
 /** Provides the `Authorization` header of a service. */
 export interface RestCredential {
@@ -44,10 +45,10 @@ export function readServiceConnection(text: string): ServiceConnection | undefin
  */
 export function sharedAccessCredential(host: string, { keyName, key }: SharedAccessPolicy): RestCredential {
   let token = '';
-  let renewAt = 0;
+  let renewAt = EPOCH;
   return {
     async authorization() {
-      const now = Date.now();
+      const now = systemTime();
       if (now >= renewAt) {
         const resource = encodeURIComponent(host);
         const expiry = Math.ceil((now + SAS_LIFE_MS) / 1_000);
@@ -55,7 +56,7 @@ export function sharedAccessCredential(host: string, { keyName, key }: SharedAcc
           .update(`${resource}\n${expiry}`)
           .digest('base64');
         token = `SharedAccessSignature sr=${resource}&sig=${encodeURIComponent(signature)}&se=${expiry}&skn=${encodeURIComponent(keyName)}`;
-        renewAt = now + SAS_LIFE_MS - RENEW_BEFORE_MS;
+        renewAt = plus(now, SAS_LIFE_MS - RENEW_BEFORE_MS);
       }
       return token;
     },
@@ -76,7 +77,7 @@ export interface IdentityOptions {
  * @param scope audience of the tokens, such as `https://iothubs.azure.net/.default`
  */
 export function identityCredential(scope: string, { isAzure, clientId }: IdentityOptions): RestCredential {
-  let token: { readonly value: string; readonly renewAt: number } | undefined;
+  let token: { readonly value: string; readonly renewAt: EpochMs } | undefined;
   let asking: Promise<string> | undefined;
   const ask = async (): Promise<string> => {
     const { DefaultAzureCredential, ManagedIdentityCredential } = await import('@azure/identity');
@@ -86,12 +87,12 @@ export function identityCredential(scope: string, { isAzure, clientId }: Identit
         : new ManagedIdentityCredential({ clientId })
       : new DefaultAzureCredential();
     const { token: value, expiresOnTimestamp } = await credential.getToken(scope);
-    token = { value: `Bearer ${value}`, renewAt: expiresOnTimestamp - RENEW_BEFORE_MS };
+    token = { value: `Bearer ${value}`, renewAt: epochMs(expiresOnTimestamp - RENEW_BEFORE_MS) };
     return token.value;
   };
   return {
     async authorization() {
-      if (token !== undefined && Date.now() < token.renewAt) return token.value;
+      if (token !== undefined && systemTime() < token.renewAt) return token.value;
       asking ??= ask().finally(() => {
         asking = undefined;
       });

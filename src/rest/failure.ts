@@ -1,4 +1,5 @@
 import { nothingAnswers } from '../errors.ts';
+import type { EpochMs } from '../time/epoch-ms.ts';
 import type { Instant } from '../time/instant.ts';
 import type { HttpAnswer } from './exchange.ts';
 import { type RestHeaders, retryAfterMs, serviceTime } from './headers.ts';
@@ -50,7 +51,7 @@ export type CallTrouble = FailedCall &
 export type RestFailure = Refusal | CallTrouble;
 
 /** The failure for an answer with a status of 300 or above. */
-export function refusal(host: string, method: string, answer: HttpAnswer, now: number): Refusal {
+export function refusal(host: string, method: string, answer: HttpAnswer, now: EpochMs): Refusal {
   const { status, headers, body } = answer;
   return {
     kind: 'refused',

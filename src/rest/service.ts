@@ -1,6 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import type { Agent } from 'undici';
 import { jsonOrUndefined } from '../json/json.ts';
+import { systemTime } from '../time/epoch-ms.ts';
 import type { RestCredential } from './credential.ts';
 import { exchange, type HttpAnswer } from './exchange.ts';
 import { type RestFailure, refusal } from './failure.ts';
@@ -111,7 +112,7 @@ export function openRestService(endpoint: RestEndpoint, deadlineMs: number): Res
 
 function readAnswer(host: string, method: string, answer: HttpAnswer): RestResult {
   const { status, headers, body } = answer;
-  if (status >= 300) return failed(refusal(host, method, answer, Date.now()));
+  if (status >= 300) return failed(refusal(host, method, answer, systemTime()));
   const json = jsonOrUndefined(body);
   if (json === undefined && body !== '') {
     return failed({ kind: 'notJson', host, method, mayHaveApplied: true, status });

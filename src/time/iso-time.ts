@@ -1,4 +1,6 @@
-/** A time as people and programs read it, in UTC; null where there is none. */
-export function isoTime(ms: number | undefined): string | null {
-  return ms === undefined ? null : new Date(ms).toISOString();
+import type { EpochMs } from './epoch-ms.ts';
+
+/** A time as ISO 8601 in UTC. Null: there is none. */
+export function isoTime(at: EpochMs | undefined): string | null {
+  return at === undefined ? null : new Date(at).toISOString();
 }

@@ -4,6 +4,7 @@ import { BerthError } from '../errors.ts';
 import { parseFleet } from '../fleet/file/parse.ts';
 import type { Fleet, Rule } from '../fleet/fleet.ts';
 import type { JsonValue } from '../json/json.ts';
+import { EPOCH, type EpochMs } from '../time/epoch-ms.ts';
 
 /** The input of a what-if run on devices, in a form that can be sent to a worker. */
 export interface Job {
@@ -28,14 +29,13 @@ export interface Tried {
 export interface Trial {
   readonly tried: Tried;
   readonly against: Tried | undefined;
-  /** Milliseconds since the epoch. */
-  readonly now: number;
+  readonly now: EpochMs;
   readonly payloads: readonly JsonValue[];
   /** Names of rules that are left out because synthetic devices have no values for them. */
   readonly leftOut: readonly string[];
 }
 
-export function openTrial({ fleet, against, payloads, isSynthetic }: Job, now: number): Trial {
+export function openTrial({ fleet, against, payloads, isSynthetic }: Job, now: EpochMs): Trial {
   const isSilent = isSynthetic && payloads.length === 0;
   const files = [compile(fleet), ...(against === undefined ? [] : [compile(against)])];
   const rules = files.flatMap(({ allocation }) => allocation.rules);
@@ -53,8 +53,8 @@ export function openTrial({ fleet, against, payloads, isSynthetic }: Job, now: n
 }
 
 /** All gradual moves are complete. Counts, health and overrides are unknown. */
-function finalConditions(fleet: Fleet, now: number): Conditions {
-  const causes = currentCauses(fleet, NO_CONDITIONS, now).map((cause) => [cause, 0] as const);
+function finalConditions(fleet: Fleet, now: EpochMs): Conditions {
+  const causes = currentCauses(fleet, NO_CONDITIONS, now).map((cause) => [cause, EPOCH] as const);
   return { loadedAt: now, hubs: new Map(), causes: new Map(causes) };
 }
 

@@ -1,6 +1,7 @@
 import type { Control } from '../control/control.ts';
 import { elapsedOf } from '../control/rollouts.ts';
 import type { Policy, Rollout } from '../fleet/fleet.ts';
+import type { EpochMs } from '../time/epoch-ms.ts';
 
 /** How a policy of the tried fleet file differs from the policy before, by the hash of its content. */
 export type PolicyChange = 'new' | 'changed' | 'unchanged' | 'removed';
@@ -41,7 +42,7 @@ export function policyRolloutOf(
   control: Control,
   policy: Named,
   rollout: Rollout | undefined,
-  now: number,
+  now: EpochMs,
 ): PolicyRollout {
   if (rollout === undefined || rollout.overMs === 0) return { kind: 'none' };
   const overHours = rollout.overMs / 3_600_000;

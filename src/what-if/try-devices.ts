@@ -5,6 +5,7 @@ import { type AllocationRequest, latencyIn } from '../allocation/request/request
 import type { Fleet } from '../fleet/fleet.ts';
 import type { HostName } from '../iot-hub/host-name.ts';
 import type { JsonValue } from '../json/json.ts';
+import type { EpochMs } from '../time/epoch-ms.ts';
 import type { Trial, Tried } from './job.ts';
 import { type KnownDevice, readKnownDevice } from './known-device.ts';
 import { type Tally, type Trialed, tallyOf } from './tally.ts';
@@ -82,7 +83,7 @@ function decideOn(
   { fleet, conditions }: Tried,
   device: TrialDevice,
   current: HostName | undefined,
-  now: number,
+  now: EpochMs,
 ) {
   return decide({ request: requestFor(device, fleet, current), fleet, conditions, now });
 }

@@ -1,5 +1,6 @@
 import type { Fleet, Hub, Twins } from '../fleet/fleet.ts';
 import type { HostName } from '../iot-hub/host-name.ts';
+import type { EpochMs } from '../time/epoch-ms.ts';
 import type { Known } from '../twin/events/apply-event.ts';
 import { redactKept } from '../twin/events/redact.ts';
 import { type Plan, plan } from '../twin/plan/plan.ts';
@@ -15,8 +16,7 @@ export interface TwinTrial {
   readonly hosts: ReadonlySet<HostName>;
   /** Hubs whose events are not trusted: Berth reads their twins before every write. */
   readonly untrusted: ReadonlySet<string>;
-  /** Milliseconds since the epoch. */
-  readonly now: number;
+  readonly now: EpochMs;
 }
 
 /** Why a twin is not planned, in the order of the checks. */
@@ -77,7 +77,7 @@ function stateBefore(snapshot: Snapshot, { against, now }: TwinTrial): TwinStatu
     : planFor(snapshot, hub, against, now).status;
 }
 
-function planFor(snapshot: Snapshot, hub: Hub, { twins }: Fleet, now: number): Plan {
+function planFor(snapshot: Snapshot, hub: Hub, { twins }: Fleet, now: EpochMs): Plan {
   return plan({ snapshot, hub, twins, holdOf: () => undefined, now });
 }
 

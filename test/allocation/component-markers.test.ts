@@ -4,6 +4,7 @@ import { type DecideInput, decide } from '../../src/allocation/decision/decide.t
 import { type Receipt, receiptOf } from '../../src/allocation/receipt/receipt.ts';
 import { recompute } from '../../src/allocation/receipt/recompute.ts';
 import type { JsonObject, JsonValue } from '../../src/json/json.ts';
+import { EPOCH } from '../../src/time/epoch-ms.ts';
 import { fleetOf, requestOf } from './requests.ts';
 
 const WEU = 'weu.azure-devices.net';
@@ -31,7 +32,7 @@ function inputOf({ layers = [], policies = [], own, payload, context = {} }: Giv
     }),
     fleet: fleetOf({ twins: { initial: layers, policies }, models: MODELS }),
     conditions: NO_CONDITIONS,
-    now: 0,
+    now: EPOCH,
   };
 }
 

@@ -2,16 +2,17 @@ import { describe, expect, test } from '@jest/globals';
 import { type Conditions, type HubConditions, NO_CONDITIONS } from '../../src/allocation/conditions.ts';
 import { type Decision, decide } from '../../src/allocation/decision/decide.ts';
 import { hostName } from '../../src/iot-hub/host-name.ts';
+import { EPOCH, type EpochMs, epochMs, plus } from '../../src/time/epoch-ms.ts';
 import { fleetOf, HOSTS, type RequestOptions, requestOf } from './requests.ts';
 
-const NOW = Date.UTC(2026, 10, 23);
+const NOW = epochMs(Date.UTC(2026, 10, 23));
 const MINUTE = 60_000;
 const [WEU, EUS, SEA] = ['weu.azure-devices.net', 'eus.azure-devices.net', 'sea.azure-devices.net'];
 
 interface FleetState {
   readonly fleet?: Parameters<typeof fleetOf>[0];
   readonly hubs?: Readonly<Record<string, HubConditions>>;
-  readonly causes?: Readonly<Record<string, number>>;
+  readonly causes?: Readonly<Record<string, EpochMs>>;
 }
 
 function conditionsOf({ hubs = {}, causes = {} }: FleetState): Conditions {
@@ -84,7 +85,9 @@ describe('a first registration', () => {
       'a hub that an operator cordoned',
       {
         hubs: {
-          weu: { overrides: { state: { value: 'cordoned', author: 'a', reason: 'r', expiresAt: NOW + 1 } } },
+          weu: {
+            overrides: { state: { value: 'cordoned', author: 'a', reason: 'r', expiresAt: plus(NOW, 1) } },
+          },
         },
       },
       {},
@@ -103,7 +106,7 @@ describe('a first registration', () => {
       'a hub that may have become full since the last count',
       {
         fleet: { hubs: { weu: { capacity: 100_000 } } },
-        hubs: { weu: { devices: { count: 98_500, countedAt: NOW - 2 * MINUTE } } },
+        hubs: { weu: { devices: { count: 98_500, countedAt: plus(NOW, -2 * MINUTE) } } },
       },
       {},
       `${WEU}: full`,
@@ -192,7 +195,7 @@ describe('a first registration', () => {
     (count, ageMs, capacity, isFull) => {
       const state: FleetState = {
         fleet: { hubs: { weu: { capacity } } },
-        hubs: { weu: { devices: { count, countedAt: NOW - ageMs } } },
+        hubs: { weu: { devices: { count, countedAt: plus(NOW, -ageMs) } } },
       };
 
       expect(decideIn(state).candidates[0]?.excluded).toBe(isFull ? 'full' : undefined);
@@ -341,7 +344,7 @@ describe('a device that registers again', () => {
         fleet: {
           hubs: { sea: { state: 'draining' }, weu: { state: 'cordoned' }, eus: { state: 'cordoned' } },
         },
-        causes: { 'drain:sea.azure-devices.net': 0 },
+        causes: { 'drain:sea.azure-devices.net': EPOCH },
       },
     ],
   ])('stays on its hub %s', (_, state) => {
@@ -360,7 +363,7 @@ describe('a device that registers again', () => {
       'the current hub is draining and the gradual move is over',
       {
         fleet: { hubs: { sea: { state: 'draining' } }, allocation: { moves: { over: '1h' } } },
-        causes: { 'drain:sea.azure-devices.net': NOW - 3_600_000 },
+        causes: { 'drain:sea.azure-devices.net': plus(NOW, -3_600_000) },
       },
       on('sea'),
     ],
@@ -384,7 +387,7 @@ describe('a device that registers again', () => {
   test('keeps its current residency when it sends none of its first inputs', () => {
     const state: FleetState = {
       fleet: { hubs: { weu: { state: 'draining' } }, allocation: require('eu') },
-      causes: { 'drain:weu.azure-devices.net': 0 },
+      causes: { 'drain:weu.azure-devices.net': EPOCH },
     };
 
     const { result, candidates } = decideIn(state, on('eus'));
@@ -397,7 +400,7 @@ describe('a device that registers again', () => {
     const never = { updateHubAssignment: false, migrateDeviceData: false };
     const state: FleetState = {
       fleet: { hubs: { sea: { state: 'draining' } } },
-      causes: { 'drain:sea.azure-devices.net': 0 },
+      causes: { 'drain:sea.azure-devices.net': EPOCH },
     };
 
     const { result } = decideIn(state, {
@@ -427,7 +430,7 @@ describe('a device that registers again', () => {
 
 const HOUR = 3_600_000;
 /** Under any cause of going to a faster hub. */
-const FASTER = (state: FleetState, since: number): FleetState => {
+const FASTER = (state: FleetState, since: EpochMs): FleetState => {
   const cause = fleetOf(state.fleet).allocation.fasterCause;
   return cause === undefined ? state : { ...state, causes: { ...state.causes, [cause]: since } };
 };
@@ -531,13 +534,13 @@ describe('a move to a faster hub', () => {
     ],
     [
       'does not happen before the gradual move reaches the device',
-      FASTER(state({ moves: { over: '1h' } }), NOW - 1),
+      FASTER(state({ moves: { over: '1h' } }), plus(NOW, -1)),
       from('sea', { westeurope: 10, southeastasia: 90 }),
       { host: SEA, how: 'stayed' },
     ],
     [
       'happens after the gradual move is over',
-      FASTER(state({ moves: { over: '1h' } }), NOW - HOUR),
+      FASTER(state({ moves: { over: '1h' } }), plus(NOW, -HOUR)),
       from('sea', { westeurope: 10, southeastasia: 90 }),
       { host: WEU, how: 'moved' },
     ],
@@ -650,7 +653,7 @@ describe('the load cap', () => {
   });
 
   test('uses the weights that an operator has set', () => {
-    const overrides = { weight: { value: 3, author: 'a', reason: 'r', expiresAt: NOW + 1 } };
+    const overrides = { weight: { value: 3, author: 'a', reason: 'r', expiresAt: plus(NOW, 1) } };
     const state: FleetState = {
       fleet,
       hubs: { weu: { ...devices(300), overrides }, eus: devices(100), sea: devices(100) },

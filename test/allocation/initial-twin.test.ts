@@ -5,6 +5,7 @@ import { type Decision, decide } from '../../src/allocation/decision/decide.ts';
 import { receiptOf } from '../../src/allocation/receipt/receipt.ts';
 import { recompute } from '../../src/allocation/receipt/recompute.ts';
 import type { JsonObject, JsonValue } from '../../src/json/json.ts';
+import { EPOCH } from '../../src/time/epoch-ms.ts';
 import { fleetOf, type RequestOptions, requestOf } from './requests.ts';
 
 const WEU = 'weu.azure-devices.net';
@@ -15,7 +16,7 @@ function decideWith(twins: object, request: RequestOptions = {}, allocation: obj
     request: requestOf({ linkedHubs: [WEU], ...request }),
     fleet: fleetOf({ twins, allocation }),
     conditions: NO_CONDITIONS,
-    now: 0,
+    now: EPOCH,
   });
 }
 const layers = (...initial: object[]) => ({ initial });
@@ -170,7 +171,7 @@ describe('the initial twin', () => {
       request: requestOf({ linkedHubs: [WEU], group: { initialTwin: own } }),
       fleet: fleetOf({ twins: layers({ name: 'a', tags: { site: 'ams' } }) }),
       conditions: NO_CONDITIONS,
-      now: 0,
+      now: EPOCH,
     };
     const silent = { ...input, fleet: fleetOf() };
 

@@ -4,6 +4,7 @@ import { beforeAll, beforeEach, describe, expect, test } from '@jest/globals';
 import type { Cli } from '../../src/cli/shell/cli.ts';
 import { openState, type State } from '../../src/cli/shell/state.ts';
 import type { DeadLetter } from '../../src/store/dead-letters/dead-letter-store.ts';
+import { plus } from '../../src/time/epoch-ms.ts';
 import { redactBody } from '../../src/twin/redaction/redact-body.ts';
 import { letterOf } from '../store/letters.ts';
 import { storageAccount } from '../support/storage-account.ts';
@@ -28,7 +29,7 @@ beforeEach(async () => {
     await state.deadLetters.delete(page.map(({ key }) => key));
   }
   for (const counts of [state.letterHours, state.unknownSources, state.unknownHubs])
-    await counts.forget(NOW + 86_400_000);
+    await counts.forget(plus(NOW, 86_400_000));
 });
 
 const keep = (...letters: readonly Partial<DeadLetter>[]) =>
@@ -174,7 +175,7 @@ describe('berth dead-letters counts', () => {
     );
     const beyond = { hub: HOSTILE, source: 'twinchangeevents', code: 'BERTH_EVENT_NOT_JSON', events: 12_345 };
     await state.letterHours.addBeyond([beyond], '3', NOW);
-    await state.letterHours.addBeyond([beyond], '3', NOW - 8 * 86_400_000);
+    await state.letterHours.addBeyond([beyond], '3', plus(NOW, -8 * 86_400_000));
     await state.unknownSources.add([{ hub: 'weu', source: 'moonevents', events: 3 }], { now: NOW });
     await state.unknownHubs.add('far', 2, NOW);
 
@@ -382,7 +383,7 @@ describe('berth dead-letters replay', () => {
       expect.stringMatching(
         /\/6\/\S+ stays: it is from \(not a host name\), which the fleet file does not list$/,
       ),
-      expect.stringMatching(/\/7\/\S+ stays: it has properties that were too long to be kept whole$/),
+      expect.stringMatching(/\/7\/\S+ stays: it has properties that were too long to be stored in full$/),
       expect.stringMatching(/\/8\/\S+ stays: it is from far, which the fleet file does not list$/),
     ]);
     expect(lines(err)).toEqual([

@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from '@jest/globals';
 import { request } from 'undici';
 import { listen as listenOn } from '../../local/listen.ts';
+import { systemTime } from '../../src/time/epoch-ms.ts';
 import { type LocalDps, startLocalDps } from '../local/dps/local-dps.ts';
 import { testKey, WEU } from '../local/iot-hub/local-hubs.ts';
 import { temporaryFolder } from '../support/temporary-folder.ts';
@@ -109,7 +110,7 @@ function write(file: object): string {
   return path;
 }
 async function enroll(command: readonly string[], options: Flags) {
-  const said = listen(env, Date.now);
+  const said = listen(env, systemTime);
   try {
     expect(await berth(said.cli, 'enroll', ...command, ...flags(options))).toBe(0);
   } catch (error) {

@@ -5,6 +5,7 @@ import { openState, type State } from '../../src/cli/shell/state.ts';
 import { withPackage } from '../../src/control/packages.ts';
 import { withPause } from '../../src/control/pauses.ts';
 import { parseFleet } from '../../src/fleet/file/parse.ts';
+import { plus } from '../../src/time/epoch-ms.ts';
 import type { Snapshot } from '../../src/twin/snapshot/snapshot.ts';
 import type { TwinId } from '../../src/twin/snapshot/twin.ts';
 import { storageAccount } from '../support/storage-account.ts';
@@ -51,10 +52,10 @@ beforeAll(async () => {
   state = openState(env);
   const old = parseFleet(OLD);
   if (!old.ok) throw new Error('the old file is wrong');
-  const pause = { author: 'ann', reason: 'freeze', at: NOW - 3_600_000 };
+  const pause = { author: 'ann', reason: 'freeze', at: plus(NOW, -3_600_000) };
   await state.control.update((control) =>
     withPause(
-      withPackage(control, '2026-11-20T00:00:00Z', old.fleet.twins.policies, NOW - 86_400_000),
+      withPackage(control, '2026-11-20T00:00:00Z', old.fleet.twins.policies, plus(NOW, -86_400_000)),
       { kind: 'policy', name: 'saver' },
       pause,
     ),

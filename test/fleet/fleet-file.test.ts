@@ -125,7 +125,9 @@ describe('a problem in a fleet file', () => {
     [
       'a misspelt field',
       { hubs: [{ ...HUB, wieght: 2 }] },
-      ['hubs[0] contains the unknown field "wieght": did you mean "weight"? Correct the spelling or remove it'],
+      [
+        'hubs[0] contains the unknown field "wieght": did you mean "weight"? Correct the spelling or remove it',
+      ],
     ],
     [
       'a short host name',

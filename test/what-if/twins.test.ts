@@ -2,6 +2,7 @@ import { describe, expect, test } from '@jest/globals';
 import { type Control, controlSchema } from '../../src/control/control.ts';
 import type { Fleet } from '../../src/fleet/fleet.ts';
 import { hostName } from '../../src/iot-hub/host-name.ts';
+import { type EpochMs, plus } from '../../src/time/epoch-ms.ts';
 import type { Known } from '../../src/twin/events/apply-event.ts';
 import { NO_HISTORY, type Snapshot } from '../../src/twin/snapshot/snapshot.ts';
 import type { TwinId } from '../../src/twin/snapshot/twin.ts';
@@ -204,7 +205,7 @@ describe('the policies in an estimate', () => {
     ['new', 'new'],
     ['old', 'removed'],
   ];
-  const seen = (fleet: Fleet, since: number): Control['seen'] =>
+  const seen = (fleet: Fleet, since: EpochMs): Control['seen'] =>
     Object.fromEntries(fleet.twins.policies.map(({ name, hash }) => [hash, { name, since }]));
 
   test('are compared with another file by their content', () => {
@@ -233,8 +234,8 @@ describe('the policies in an estimate', () => {
     const file = fleetOf({ ...policies(BASE, SAVER, { name: 'new', desired: { n: 1 } }), rollout });
     const control = {
       seen: {
-        [hashOf(file, 'base')]: { name: 'base', since: T0 - 3 * 3_600_000 },
-        [hashOf(file, 'saver')]: { name: 'saver', since: T0 - 3_600_000 },
+        [hashOf(file, 'base')]: { name: 'base', since: plus(T0, -3 * 3_600_000) },
+        [hashOf(file, 'saver')]: { name: 'saver', since: plus(T0, -3_600_000) },
       },
     };
 
@@ -247,7 +248,7 @@ describe('the policies in an estimate', () => {
   });
 
   test('are marked as paused and counted as if they were not paused', () => {
-    const pause = { author: 'ann', reason: 'freeze', at: T0 - 60_000 };
+    const pause = { author: 'ann', reason: 'freeze', at: plus(T0, -60_000) };
     const {
       writes,
       policies: found,

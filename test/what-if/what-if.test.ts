@@ -2,6 +2,7 @@ import { describe, expect, test } from '@jest/globals';
 import { decide } from '../../src/allocation/decision/decide.ts';
 import { type Receipt, receiptOf } from '../../src/allocation/receipt/receipt.ts';
 import { hostName } from '../../src/iot-hub/host-name.ts';
+import { epochMs } from '../../src/time/epoch-ms.ts';
 import { type Job, openTrial } from '../../src/what-if/job.ts';
 import { type KnownDevice, readKnownDevice, writeKnownDevice } from '../../src/what-if/known-device.ts';
 import { knownDevices } from '../../src/what-if/known-devices.ts';
@@ -11,7 +12,7 @@ import { type DeviceBatch, tryDevices } from '../../src/what-if/try-devices.ts';
 import { anyAllocationCase } from '../allocation/allocation-cases.ts';
 import { fc } from '../support/properties.ts';
 
-const NOW = Date.UTC(2026, 10, 25);
+const NOW = epochMs(Date.UTC(2026, 10, 25));
 const hub = (name: string, more: object = {}) => ({
   host: `${name}.azure-devices.net`,
   region: 'westeurope',

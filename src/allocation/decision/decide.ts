@@ -3,6 +3,7 @@ import type { Variables } from '../../fleet/expressions/expression.ts';
 import { ExpressionWork } from '../../fleet/expressions/expression-work.ts';
 import type { Fleet } from '../../fleet/fleet.ts';
 import type { HostName } from '../../iot-hub/host-name.ts';
+import type { EpochMs } from '../../time/epoch-ms.ts';
 import { type Conditions, conditionsOf, effectiveHub } from '../conditions.ts';
 import { type BuiltTwin, buildInitialTwin, noTwin } from '../initial-twin/initial-twin.ts';
 import { type GradualMove, gradualMoveOf, isReached } from '../moves/gradual-move.ts';
@@ -62,8 +63,7 @@ export interface DecideInput {
   readonly request: AllocationRequest;
   readonly fleet: Fleet;
   readonly conditions: Conditions;
-  /** Milliseconds since the epoch. */
-  readonly now: number;
+  readonly now: EpochMs;
 }
 
 /**

@@ -1,4 +1,5 @@
 import { hash } from '../../json/hash.ts';
+import type { EpochMs } from '../../time/epoch-ms.ts';
 
 /** The progress of a move that reaches devices one after the other, and the position of one device. */
 export interface GradualMove {
@@ -19,9 +20,9 @@ export interface GradualMove {
 export function gradualMoveOf(
   cause: string,
   registrationId: string,
-  sinceMs: number | undefined,
+  sinceMs: EpochMs | undefined,
   overMs: number,
-  nowMs: number,
+  nowMs: EpochMs,
 ): GradualMove {
   const position = hash(registrationId.toLowerCase(), cause) / 2 ** 32;
   return { cause, position, progress: progressOf(sinceMs, overMs, nowMs) };
@@ -32,7 +33,7 @@ export function isReached({ position, progress }: GradualMove): boolean {
 }
 
 /** The share of all devices that a gradual move has reached, from 0 to 1. */
-export function progressOf(sinceMs: number | undefined, overMs: number, nowMs: number): number {
+export function progressOf(sinceMs: EpochMs | undefined, overMs: number, nowMs: EpochMs): number {
   if (sinceMs === undefined || nowMs < sinceMs) return 0;
   return overMs <= 0 ? 1 : Math.min(1, (nowMs - sinceMs) / overMs);
 }

@@ -1,5 +1,6 @@
 import type { Fleet } from '../../fleet/fleet.ts';
 import type { HostName } from '../../iot-hub/host-name.ts';
+import type { EpochMs } from '../../time/epoch-ms.ts';
 import { type Conditions, conditionsOf, effectiveHub } from '../conditions.ts';
 import type { Latency } from '../score/latency.ts';
 
@@ -12,7 +13,7 @@ export function drainCause(host: HostName): string {
  * The present causes of moves, from the fleet file and the overrides. `resyncFleet` records when each was
  * first seen. The cause of moves to faster hubs changes with the regions of the hubs, `latency` and `sticky`.
  */
-export function currentCauses(fleet: Fleet, conditions: Conditions, now: number): readonly string[] {
+export function currentCauses(fleet: Fleet, conditions: Conditions, now: EpochMs): readonly string[] {
   const drains = fleet.hubs
     .filter((hub) => effectiveHub(hub, conditionsOf(hub.host, conditions), now).state === 'draining')
     .map((hub) => drainCause(hub.host));

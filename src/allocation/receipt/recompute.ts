@@ -1,6 +1,7 @@
 import type { Fleet } from '../../fleet/fleet.ts';
 import { checkedHostName, isHostName } from '../../iot-hub/host-name.ts';
 import { isObject, type JsonObject, type JsonValue, ownMember, sameJson } from '../../json/json.ts';
+import { type EpochMs, epochMs, plus } from '../../time/epoch-ms.ts';
 import { REDACTED } from '../../twin/events/redact.ts';
 import { type Conditions, type HubConditions, NO_CONDITIONS } from '../conditions.ts';
 import { type DecideInput, decide } from '../decision/decide.ts';
@@ -35,7 +36,7 @@ export function recompute(receipt: Receipt, fleet: Fleet): Recomputed {
 
 /** The inputs of the decision of a receipt. */
 export function inputOf(receipt: Receipt, fleet: Fleet): DecideInput {
-  const now = Date.parse(receipt.at);
+  const now = epochMs(Date.parse(receipt.at));
   const request = requestOf(receipt.inputs, fleet, receipt.twin.provenance);
   return { request, fleet, conditions: conditionsOf(receipt, now), now };
 }
@@ -77,18 +78,18 @@ export function requestOf(
   };
 }
 
-function conditionsOf({ conditions, hubs: lines }: Receipt, now: number): Conditions {
+function conditionsOf({ conditions, hubs: lines }: Receipt, now: EpochMs): Conditions {
   if (conditions.ageMs === undefined) return NO_CONDITIONS;
   const hubs = lines.map(({ host, devices, countAgeMs = 0, failures, overrides }) => {
     const found: HubConditions = {
-      ...(devices === undefined ? {} : { devices: { count: devices, countedAt: now - countAgeMs } }),
+      ...(devices === undefined ? {} : { devices: { count: devices, countedAt: plus(now, -countAgeMs) } }),
       ...(failures === undefined ? {} : { failures }),
       ...(overrides === undefined ? {} : { overrides }),
     };
     return [host, found] as const;
   });
-  const causes = Object.entries(conditions.causes).map(([cause, age]) => [cause, now - age] as const);
-  return { loadedAt: now - conditions.ageMs, hubs: new Map(hubs), causes: new Map(causes) };
+  const causes = Object.entries(conditions.causes).map(([cause, age]) => [cause, plus(now, -age)] as const);
+  return { loadedAt: plus(now, -conditions.ageMs), hubs: new Map(hubs), causes: new Map(causes) };
 }
 
 /** Rebuilds the request parts that are stored by path, with substitutes for values that are not stored. */

@@ -1,5 +1,6 @@
 import type { Fleet, Hub } from '../../fleet/fleet.ts';
 import type { HostName } from '../../iot-hub/host-name.ts';
+import type { EpochMs } from '../../time/epoch-ms.ts';
 import {
   type Conditions,
   conditionsOf,
@@ -49,7 +50,7 @@ export function candidatesOf(
   conditions: Conditions,
   rules: RuleResult,
   latencies: Latencies,
-  now: number,
+  now: EpochMs,
 ): readonly Candidate[] {
   const rated = request.linkedHubs.map(({ host }): RatedHub => {
     const hub = fleet.hubByHost.get(host);
@@ -110,7 +111,7 @@ function passingExclusion(
   hub: Hub,
   state: Hub['state'],
   found: HubConditions,
-  now: number,
+  now: EpochMs,
 ): Exclusion | undefined {
   if (state !== 'active') return state;
   if (isFull(hub, found, now)) return 'full';

@@ -1,6 +1,7 @@
 import type { LetterSummary } from '../../store/dead-letters/dead-letter-store.ts';
 import type { LetterHours } from '../../store/dead-letters/letter-hours.ts';
 import { DAY_MS } from '../../time/day.ts';
+import { EPOCH, type EpochMs, earlierOf, laterOf, plus } from '../../time/epoch-ms.ts';
 import type { Cli } from '../shell/cli.ts';
 import type { CommandGroup } from '../shell/command-line.ts';
 import { type Given, JSON_OUTPUT, timeBackOr, wholeNumber } from '../shell/inputs.ts';
@@ -35,12 +36,13 @@ export function registerList(deadLetters: CommandGroup): void {
 
 async function listDeadLetters({ terminal, env, now }: Cli, options: Given<typeof INPUTS>): Promise<number> {
   const time = now();
-  const { since = 0, until = Number.POSITIVE_INFINITY, ...filter } = filterOf(options);
+  const latest = plus(time, DAY_MS);
+  const { since = EPOCH, until = latest, ...filter } = filterOf(options);
   const { limit = DEFAULT_LIMIT } = options;
   const { deadLetters, letterHours, place } = openState(env);
   const progress = showCount(terminal, 'dead letters');
   // The clock of Event Hubs may be ahead of this one.
-  const range = { since, until: Math.min(until, time + DAY_MS) };
+  const range = { since, until: earlierOf(until, latest) };
   const { letters, more, isCounted } = await deadLetters
     .newest({ ...filter, ...range }, limit, progress.show)
     .finally(progress.end);
@@ -64,8 +66,8 @@ async function listDeadLetters({ terminal, env, now }: Cli, options: Given<typeo
 }
 
 /** Counts are stored for 30 days, like dead letters. */
-async function countBeyond(hours: LetterHours, since: number, now: number): Promise<number> {
-  const counts = await hours.beyond(Math.max(since, now - 30 * DAY_MS));
+async function countBeyond(hours: LetterHours, since: EpochMs, now: EpochMs): Promise<number> {
+  const counts = await hours.beyond(laterOf(since, plus(now, -30 * DAY_MS)));
   return counts.reduce((sum, { events }) => sum + events, 0);
 }
 

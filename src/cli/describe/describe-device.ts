@@ -1,5 +1,6 @@
 import { type DeviceWithHistory, describeDevice, type TwinOverview } from '../../overview/device.ts';
 import type { DeviceMoment } from '../../overview/device-history.ts';
+import type { EpochMs } from '../../time/epoch-ms.ts';
 import { NO_REDACTION } from '../../twin/events/redact.ts';
 import { sayReceipt } from '../devices/receipt-text.ts';
 import type { Cli } from '../shell/cli.ts';
@@ -43,7 +44,7 @@ export async function describeDeviceCommand(
   return 0;
 }
 
-function sayDevice(terminal: Terminal, device: DeviceWithHistory, now: number): void {
+function sayDevice(terminal: Terminal, device: DeviceWithHistory, now: EpochMs): void {
   const { deviceId, twins, receipts, history } = device;
   const own = twins.filter(({ moduleId }) => moduleId === null);
   const [receipt] = receipts;
@@ -59,7 +60,12 @@ function sayDevice(terminal: Terminal, device: DeviceWithHistory, now: number): 
     say(terminal, 'Berth has no twin of this device: no hub of the fleet file has sent an event of it.');
   }
   if (receipt !== undefined) {
-    sayTitle(terminal, 'Why it is there (its last registration)');
+    sayTitle(
+      terminal,
+      receipt.result.kind === 'assigned'
+        ? 'Why it is there (last registration)'
+        : 'Why it was refused (last registration)',
+    );
     sayReceipt(terminal, receipt);
   }
   sayTitle(terminal, 'History');
@@ -68,11 +74,11 @@ function sayDevice(terminal: Terminal, device: DeviceWithHistory, now: number): 
   if (more > 0) say(terminal, `  and ${count(more)} more, with --json`);
 }
 
-function decidedText({ at, revision }: DeviceWithHistory['receipts'][number], now: number): string {
+function decidedText({ at, revision }: DeviceWithHistory['receipts'][number], now: EpochMs): string {
   return `${at} (${span(now - Date.parse(at))} ago), with revision ${shortRevision(revision)}`;
 }
 
-function sayTwin(terminal: Terminal, twin: TwinOverview, now: number): void {
+function sayTwin(terminal: Terminal, twin: TwinOverview, now: EpochMs): void {
   const { hub, moduleId, status, since, why, next, modelId, tags, workItem, suspended, unread, paths } = twin;
   const title = moduleId === null ? `Twin on ${hub}` : `Module ${printable(moduleId)} on ${hub}`;
   sayTitle(terminal, `${title}: ${statusText(terminal, status)}`);

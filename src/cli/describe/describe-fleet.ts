@@ -1,6 +1,7 @@
 import { hubOverviews, moveOverviews } from '../../allocation/decision/hub-overview.ts';
 import { policyOverviews } from '../../sync/resync/sync-overview.ts';
 import { DAY_MS } from '../../time/day.ts';
+import { plus } from '../../time/epoch-ms.ts';
 import { TWIN_STATUSES } from '../../twin/snapshot/snapshot.ts';
 import { moveText } from '../hubs/hubs.ts';
 import { pauseLines, untrustedLines } from '../policies/pause-text.ts';
@@ -36,7 +37,7 @@ export async function describeFleetCommand(
     state.control.read(),
     state.conditions.read(now),
     Promise.all(fleet.hubs.map(async ({ host }) => [host, await state.twins.counts(host)] as const)),
-    state.deadLetters.count(now - LETTER_DAYS * DAY_MS, MOST_LETTERS),
+    state.deadLetters.count(plus(now, -LETTER_DAYS * DAY_MS), MOST_LETTERS),
     state.unknownHubs.list(),
   ]);
   const hubs = hubOverviews(fleet, conditions, now);

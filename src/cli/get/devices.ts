@@ -1,6 +1,7 @@
 import type { Fleet } from '../../fleet/fleet.ts';
 import type { HostName } from '../../iot-hub/host-name.ts';
 import { partitionsOf } from '../../store/tables/keys.ts';
+import type { EpochMs } from '../../time/epoch-ms.ts';
 import { isoTime } from '../../time/iso-time.ts';
 import type { PolicyStatus, TwinStatus } from '../../twin/snapshot/snapshot.ts';
 import type { TwinId } from '../../twin/snapshot/twin.ts';
@@ -28,8 +29,7 @@ interface Filter {
 interface ListedTwin {
   readonly id: TwinId;
   readonly status: TwinStatus;
-  /** Milliseconds since the epoch. */
-  readonly since: number;
+  readonly since: EpochMs;
   readonly why: string;
   /** How each policy that owns something there stands, by name; undefined: not read. */
   readonly policies?: Readonly<Record<string, PolicyStatus>>;

@@ -6,6 +6,7 @@ import {
   moveOverviews,
 } from '../../allocation/decision/hub-overview.ts';
 import type { HubState } from '../../fleet/hub-state.ts';
+import type { EpochMs } from '../../time/epoch-ms.ts';
 import { pauseLines, untrustedLines } from '../policies/pause-text.ts';
 import type { Cli } from '../shell/cli.ts';
 import { bad, good } from '../shell/colors.ts';
@@ -88,7 +89,7 @@ const COLUMNS = [
   'override',
 ];
 
-function cellsOf(hub: HubOverview, terminal: Terminal, now: number): readonly string[] {
+function cellsOf(hub: HubOverview, terminal: Terminal, now: EpochMs): readonly string[] {
   return [
     hub.host,
     hub.state,
@@ -103,7 +104,7 @@ function cellsOf(hub: HubOverview, terminal: Terminal, now: number): readonly st
 }
 
 /** What operators have set, with the remaining time. */
-export function overrideText({ overrides }: HubOverview, now: number): string {
+export function overrideText({ overrides }: HubOverview, now: EpochMs): string {
   const { state, weight } = overrides;
   const text = (what: string, { author, reason, expiresAt }: Override<unknown>) =>
     `${what} for ${span(expiresAt - now)} more, by ${author}: ${reason}`;
@@ -114,7 +115,7 @@ export function overrideText({ overrides }: HubOverview, now: number): string {
 }
 
 /** A sentence about a gradual move. */
-export function moveText({ cause, since, progress }: MoveOverview, now: number): string {
+export function moveText({ cause, since, progress }: MoveOverview, now: EpochMs): string {
   const [kind, host] = cause.split(':');
   const what = kind === 'drain' ? `Drain of ${host}` : 'Moves to faster hubs';
   if (since === undefined) return `${what}: not started yet; resyncFleet starts it within a minute.`;

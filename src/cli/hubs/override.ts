@@ -2,6 +2,7 @@ import { inForce, type Override, type Overrides } from '../../allocation/conditi
 import { HUB_STATES, type HubState } from '../../fleet/hub-state.ts';
 import { type HostName, hostName } from '../../iot-hub/host-name.ts';
 import { LONGEST_MS, parseDuration } from '../../time/duration.ts';
+import { type EpochMs, epochMs } from '../../time/epoch-ms.ts';
 import { invalid, TIME } from '../shell/arguments.ts';
 import type { Cli } from '../shell/cli.ts';
 import type { CommandGroup } from '../shell/command-line.ts';
@@ -92,7 +93,7 @@ async function clearOverride(
   return 0;
 }
 
-async function overridesOf(tables: State, host: HostName, now: number): Promise<Overrides> {
+async function overridesOf(tables: State, host: HostName, now: EpochMs): Promise<Overrides> {
   return inForce((await tables.conditions.read(now)).hubs.get(host)?.overrides ?? {}, now);
 }
 
@@ -110,8 +111,8 @@ function readWeight(text: string | undefined, { name }: InputReading): number | 
   );
 }
 
-/** A duration from now, or a time; in ms since the epoch. */
-function readExpiry(text: string, { name, now }: InputReading): number {
+/** A duration from now, or a time; not yet over. */
+function readExpiry(text: string, { name, now }: InputReading): EpochMs {
   const duration = parseDuration(text);
   const at = duration === undefined && TIME.test(text) ? Date.parse(text) : now + (duration ?? Number.NaN);
   if (Number.isNaN(at) || at > now + LONGEST_MS) {
@@ -120,7 +121,7 @@ function readExpiry(text: string, { name, now }: InputReading): number {
     );
   }
   if (at <= now) throw invalid(`${name} is "${text}", which is in the past: write a later time.`);
-  return at;
+  return epochMs(at);
 }
 
 /** @throws BerthError `BERTH_HUB_UNKNOWN` */

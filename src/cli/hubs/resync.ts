@@ -8,6 +8,8 @@ import { stamp } from '../../settings/settings.ts';
 import type { CountedTwins } from '../../store/twins/twin-store.ts';
 import { auditName, type ResyncRequest, requestName } from '../../sync/resync/audit.ts';
 import { DAY_MS } from '../../time/day.ts';
+import { EPOCH, type EpochMs, laterOf, plus } from '../../time/epoch-ms.ts';
+import { epochMsSchema } from '../../time/epoch-ms-schema.ts';
 import { TWIN_STATUSES } from '../../twin/snapshot/snapshot.ts';
 import { pauseText } from '../policies/pause-text.ts';
 import type { Cli } from '../shell/cli.ts';
@@ -45,7 +47,7 @@ async function resyncHub({ terminal, env, now }: Cli, options: Given<typeof INPU
   const author = await state.author();
   const lastAudit = readAudit(await state.progress.read(auditName(host)));
   // An audit obeys only requests from after its start, and the clocks of the two machines may differ.
-  const at = Math.max(now(), (lastAudit?.startedAt ?? 0) + 1);
+  const at = laterOf(now(), plus(lastAudit?.startedAt ?? EPOCH, 1));
 
   const request: ResyncRequest = { at, author, reason: options.reason };
   await state.progress.write(requestName(host), request);
@@ -99,7 +101,7 @@ export function resyncCost(hub: Pick<Hub, 'tier' | 'units' | 'budget'>, twins: n
   return { readsPerSecond, messages, messagesPerDay, ms: Math.max(byRate, byDay) };
 }
 
-function costText(hub: Hub, { statuses, countedAt }: CountedTwins, now: number): string {
+function costText(hub: Hub, { statuses, countedAt }: CountedTwins, now: EpochMs): string {
   const twins = TWIN_STATUSES.reduce((sum, status) => sum + statuses[status], 0);
   const known =
     countedAt === undefined
@@ -112,7 +114,7 @@ function costText(hub: Hub, { statuses, countedAt }: CountedTwins, now: number):
   return `${known}. Each needs one read: at most ${count(readsPerSecond)} a second; ${plural(messages, 'message')}, at most ${count(messagesPerDay)} a day. ${time}`;
 }
 
-const auditSchema = z.object({ startedAt: z.number(), phase: z.string() });
+const auditSchema = z.object({ startedAt: epochMsSchema, phase: z.string() });
 
 function readAudit(stored: JsonValue | undefined): z.output<typeof auditSchema> | undefined {
   const parsed = auditSchema.safeParse(stored);

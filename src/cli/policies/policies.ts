@@ -1,6 +1,7 @@
 import type { Fleet } from '../../fleet/fleet.ts';
 import type { HostName } from '../../iot-hub/host-name.ts';
 import { type PolicyOverview, policyOverviews } from '../../sync/resync/sync-overview.ts';
+import { type EpochMs, earlierOf, epochMs } from '../../time/epoch-ms.ts';
 import type { Cli } from '../shell/cli.ts';
 import { bad, uncertain } from '../shell/colors.ts';
 import type { CommandGroup } from '../shell/command-line.ts';
@@ -93,7 +94,7 @@ function hostsToCount({ hubs }: Fleet, only: string | undefined): readonly HostN
   return only === undefined ? hosts : [knownHub(only, hosts, IN_FORCE)];
 }
 
-function cellsOf(policy: PolicyOverview, terminal: Terminal, now: number): readonly string[] {
+function cellsOf(policy: PolicyOverview, terminal: Terminal, now: EpochMs): readonly string[] {
   const { name, mode, since, rollout, reached, rejected, held, contested, pause } = policy;
   const alarming = (number: number) => (number === 0 ? '0' : bad(terminal, count(number)));
   return [
@@ -119,9 +120,9 @@ function without<Value>(
 }
 
 /** The earliest time; undefined if one of them is undefined. */
-function oldest(times: readonly (number | undefined)[]): number | undefined {
-  return times.reduce(
-    (first, time) => (first === undefined || time === undefined ? undefined : Math.min(first, time)),
-    Number.POSITIVE_INFINITY,
+function oldest(times: readonly (EpochMs | undefined)[]): EpochMs | undefined {
+  return times.reduce<EpochMs | undefined>(
+    (first, time) => (first === undefined || time === undefined ? undefined : earlierOf(first, time)),
+    epochMs(Number.POSITIVE_INFINITY),
   );
 }

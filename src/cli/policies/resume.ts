@@ -1,5 +1,6 @@
 import type { Control, PastPause, Pause, Scope } from '../../control/control.ts';
 import { isTrusted, lastPauseOf, pauseFor, withoutPause } from '../../control/pauses.ts';
+import type { EpochMs } from '../../time/epoch-ms.ts';
 import type { Cli } from '../shell/cli.ts';
 import type { CommandGroup } from '../shell/command-line.ts';
 import { DEPLOYED_FLEET, type Given, reason, text } from '../shell/inputs.ts';
@@ -56,7 +57,7 @@ function othersThan({ kind }: Scope): readonly Scope['kind'][] {
   return kinds.filter((other) => other !== kind);
 }
 
-function lastText(last: PastPause | undefined, now: number): string {
+function lastText(last: PastPause | undefined, now: EpochMs): string {
   if (last?.resumed === undefined) return '';
   const { author, reason } = last.resumed;
   return ` It was resumed ${span(now - last.to)} ago, by ${printable(author)}: ${printable(reason)}.`;

@@ -1,6 +1,7 @@
 import { BerthError } from '../../errors.ts';
 import { nearest } from '../../nearest.ts';
 import { parseDuration } from '../../time/duration.ts';
+import { type EpochMs, epochMs } from '../../time/epoch-ms.ts';
 
 /** The error for an invalid option or argument. */
 export function invalid(message: string): BerthError {
@@ -33,8 +34,7 @@ export const TIME = /^\d{4}-\d\d-\d\d(T\d\d:\d\d(:\d\d(\.\d+)?)?(Z|[+-]\d\d:\d\d
 export interface TimeBack {
   /** As it was written, such as `7d`. */
   readonly text: string;
-  /** Milliseconds since the epoch. */
-  readonly at: number;
+  readonly at: EpochMs;
 }
 
 /**
@@ -42,10 +42,10 @@ export interface TimeBack {
  *
  * @throws BerthError `BERTH_ARGUMENT_INVALID`
  */
-export function readTimeBack(name: string, text: string, now: number): TimeBack {
+export function readTimeBack(name: string, text: string, now: EpochMs): TimeBack {
   const duration = parseDuration(text);
   const at = duration === undefined && TIME.test(text) ? Date.parse(text) : now - (duration ?? Number.NaN);
-  if (Number.isFinite(at)) return { text, at };
+  if (Number.isFinite(at)) return { text, at: epochMs(at) };
   throw invalid(
     `${name} is "${text}": write a duration such as 12h or 7d, or a time such as 2026-11-25 or 2026-11-25T18:00Z.`,
   );

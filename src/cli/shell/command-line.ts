@@ -1,4 +1,5 @@
 import { Argument, Command, CommanderError, Option } from 'commander';
+import type { EpochMs } from '../../time/epoch-ms.ts';
 import { invalid } from './arguments.ts';
 import type { Cli } from './cli.ts';
 import { bold } from './colors.ts';
@@ -164,7 +165,7 @@ function addInput(
   command: Command,
   flags: string,
   input: Input,
-): (now: number) => readonly [name: string, value: unknown] {
+): (now: EpochMs) => readonly [name: string, value: unknown] {
   if (flags.startsWith('-')) {
     const option = optionOf(flags, input);
     command.addOption(option);
@@ -205,7 +206,7 @@ function argumentOf(flags: string, input: Input): Argument {
 }
 
 /** The parser guarantees that a required value is a text and that a list is an array. */
-function readValue(input: Input, given: unknown, name: string, now: number): unknown {
+function readValue(input: Input, given: unknown, name: string, now: EpochMs): unknown {
   switch (input.kind) {
     case 'toggle':
       return given === true;

@@ -1,11 +1,11 @@
+import type { EpochMs } from '../../time/epoch-ms.ts';
 import { readReason, readTimeBack, readWholeNumber, type TimeBack } from './arguments.ts';
 
 /** The context in which the text of a value is read. */
 export interface InputReading {
   /** The name for messages, such as `--limit`. */
   readonly name: string;
-  /** Milliseconds since the epoch. */
-  readonly now: number;
+  readonly now: EpochMs;
 }
 
 interface Described {

@@ -1,4 +1,5 @@
 import Table from 'cli-table3';
+import type { EpochMs } from '../../time/epoch-ms.ts';
 import { printableJson } from './printable.ts';
 
 /** The output of a command: results go to `out`, everything else to `err`. */
@@ -84,8 +85,8 @@ export function span(ms: number): string {
 }
 
 /** `2026-11-25T18:00Z` */
-export function moment(ms: number): string {
-  return `${new Date(ms).toISOString().slice(0, 16)}Z`;
+export function moment(at: EpochMs): string {
+  return `${new Date(at).toISOString().slice(0, 16)}Z`;
 }
 
 /** The first 12 digits of a revision, enough to distinguish two. */

@@ -1,3 +1,4 @@
+import type { EpochMs } from '../../time/epoch-ms.ts';
 import type { Apart } from '../../what-if/try-twin.ts';
 import type { HubWrites, PolicyReport, TwinReport } from '../../what-if/twin-report.ts';
 import { pauseReason } from '../../what-if/twin-report.ts';
@@ -13,7 +14,7 @@ const MOST_VALUE = 60;
 const MOST_WHY = 160;
 
 /** Writes the report on twins as text. */
-export function sayTwinReport(terminal: Terminal, report: TwinReport, compared: string, now: number): void {
+export function sayTwinReport(terminal: Terminal, report: TwinReport, compared: string, now: EpochMs): void {
   const { twins, revision, hubs, policies, warnings } = report;
   const planned = `${plural(twins.planned, 'twin')} planned`;
   say(terminal, `${headline(planned, revision, compared)}${apartText(twins.apart)}`);
@@ -101,7 +102,7 @@ function sayWrites(terminal: Terminal, { writes, policies }: TwinReport): void {
   }
 }
 
-function sayPolicies(terminal: Terminal, policies: readonly PolicyReport[], now: number): void {
+function sayPolicies(terminal: Terminal, policies: readonly PolicyReport[], now: EpochMs): void {
   saySection(
     terminal,
     [
@@ -148,7 +149,7 @@ function rolloutText({ rollout }: PolicyReport): string {
   }
 }
 
-function pausedText(pause: NonNullable<PolicyReport['paused']>, now: number): string {
+function pausedText(pause: NonNullable<PolicyReport['paused']>, now: EpochMs): string {
   return printable(`paused now, for ${span(now - pause.at)}, ${pauseReason(pause)}`);
 }
 

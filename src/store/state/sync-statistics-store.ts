@@ -1,13 +1,14 @@
 import type { HostName } from '../../iot-hub/host-name.ts';
 import { addCounts, type HubCounts, noCounts, SYNC_COUNTS } from '../../metrics/sync-counters.ts';
+import { type EpochMs, plus } from '../../time/epoch-ms.ts';
 import type { Row, Table } from '../tables/tables.ts';
 
 const PARTITION = 'statistics';
 const HOUR_MS = 60 * 60_000;
-/** So long they are kept. */
+/** How long the counts are stored. */
 const KEPT_HOURS = 48;
 
-/** What sync has done, by hub and hour, for all instances together. */
+/** The counts of sync, by hub and hour, for all instances together. */
 export class SyncStatisticsStore {
   readonly #table: Table;
 
@@ -15,8 +16,8 @@ export class SyncStatisticsStore {
     this.#table = table;
   }
 
-  /** Adds to the hour's counts of a hub, also where other instances do so at the same time. */
-  async add(host: HostName, counts: HubCounts, now: number): Promise<void> {
+  /** Adds to the counts of a hub in this hour. Other instances may do so at the same time. */
+  async add(host: HostName, counts: HubCounts, now: EpochMs): Promise<void> {
     await this.#table.update(PARTITION, `${hourOf(now)}|${host}`, (row) => {
       const before = row === undefined ? noCounts() : countsOf(row);
       return { put: { ...addCounts(before, counts) }, result: undefined };
@@ -24,10 +25,10 @@ export class SyncStatisticsStore {
   }
 
   /** The counts of this hour and the one before, by hub. */
-  async recent(now: number): Promise<ReadonlyMap<HostName, HubCounts>> {
+  async recent(now: EpochMs): Promise<ReadonlyMap<HostName, HubCounts>> {
     const rows = await this.#table.list({
       partitionKey: PARTITION,
-      range: [hourOf(now - HOUR_MS), `${hourOf(now)}~`],
+      range: [hourOf(plus(now, -HOUR_MS)), `${hourOf(now)}~`],
     });
     const hubs = new Map<HostName, HubCounts>();
     for (const row of rows) {
@@ -37,18 +38,18 @@ export class SyncStatisticsStore {
     return hubs;
   }
 
-  /** Forgets what is older than two days. */
-  async forget(now: number): Promise<void> {
+  /** Removes counts that are older than two days. */
+  async forget(now: EpochMs): Promise<void> {
     const rows = await this.#table.list({
       partitionKey: PARTITION,
-      range: ['0', hourOf(now - KEPT_HOURS * HOUR_MS)],
+      range: ['0', hourOf(plus(now, -KEPT_HOURS * HOUR_MS))],
       select: [],
     });
     for (const { rowKey } of rows) await this.#table.delete(PARTITION, rowKey);
   }
 }
 
-function hourOf(now: number): string {
+function hourOf(now: EpochMs): string {
   return new Date(now).toISOString().slice(0, 13);
 }
 

@@ -39,17 +39,17 @@ type Kept = Pick<Snapshot, 'tags' | 'desired' | 'reported'> &
   Partial<Pick<Snapshot, 'paths' | 'writing' | 'lastReconcile' | 'workItem'>>;
 
 /**
- * What is kept, without what is to be redacted now: it may have been stored before its path was redacted. No policy can own
- * such a path any more, so what was remembered of writing it goes.
+ * Stored data of a twin without the values of redacted paths. The data may be older than the setting that redacts a path.
+ * No policy can own a redacted path, so its history is removed too.
  */
 export function redactKept<Each extends Kept>(kept: Each, redaction: Redaction): Each {
   if (redaction.paths.length === 0) return kept;
   const isHidden = (path: readonly string[]) => redaction.paths.some((hidden) => isAlong(hidden, path));
   const { paths, writing, lastReconcile, workItem } = kept;
   const histories = Object.entries(paths ?? {}).filter(([path]) => !isHidden(path.split('.')));
-  const withoutValues = <Told extends { readonly why: string }>(told: Told): Told => {
-    const [path = ''] = told.why.split(' ', 1);
-    return isHidden(path.split('.')) ? { ...told, why: `${path} is redacted now` } : told;
+  const withoutValues = <Reason extends { readonly why: string }>(reason: Reason): Reason => {
+    const [path = ''] = reason.why.split(' ', 1);
+    return isHidden(path.split('.')) ? { ...reason, why: `${path} is redacted now` } : reason;
   };
   return {
     ...kept,
@@ -63,13 +63,13 @@ export function redactKept<Each extends Kept>(kept: Each, redaction: Redaction):
   };
 }
 
-/** True where one of the two paths is the other or a beginning of it. */
+/** Whether one path is equal to the other or a beginning of it. */
 function isAlong(left: readonly string[], right: readonly string[]): boolean {
   const length = Math.min(left.length, right.length);
   return left.slice(0, length).every((key, index) => key === right[index]);
 }
 
-/** Whether two values are the same, as far as that can be told where one of them is redacted and the other is not. */
+/** Whether two values are the same. A redacted value counts as equal to any value that is not redacted. */
 export function sameBesidesRedacted(one: JsonValue | undefined, other: JsonValue | undefined): boolean {
   if (isHash(one) !== isHash(other)) return one !== undefined && other !== undefined;
   if (Array.isArray(one) && Array.isArray(other)) {
