@@ -96,9 +96,9 @@ function letterLines(letters: ShownTrouble['deadLetters']): readonly string[] {
   const { count, more, since, onlyCounted = 0 } = letters;
   const number = more ? `over ${count} dead letters` : pluralText(count, 'dead letter');
   return [
-    ...(count === 0 ? [] : [`letters  ${number} since ${since}: npx berth dead-letters list`]),
+    ...(count === 0 ? [] : [`letters  ${number} since ${since}: npx --no berth dead-letters list`]),
     ...(onlyCounted === 0
       ? []
-      : [`letters  ${pluralText(onlyCounted, 'event')} more only counted: npx berth dead-letters counts`]),
+      : [`letters  ${pluralText(onlyCounted, 'event')} more only counted: npx --no berth dead-letters counts`]),
   ];
 }
