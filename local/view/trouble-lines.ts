@@ -94,11 +94,13 @@ function struckText(faults: readonly FaultLine[]): string {
 function letterLines(letters: ShownTrouble['deadLetters']): readonly string[] {
   if (letters === undefined) return [];
   const { count, more, since, onlyCounted = 0 } = letters;
-  const number = more ? `over ${count} dead letters` : pluralText(count, 'dead letter');
+  const number = more ? `over ${count} dead` : `${count} dead`;
   return [
     ...(count === 0 ? [] : [`letters  ${number} since ${since}: npx --no berth dead-letters list`]),
     ...(onlyCounted === 0
       ? []
-      : [`letters  ${pluralText(onlyCounted, 'event')} more only counted: npx --no berth dead-letters counts`]),
+      : [
+          `letters  ${pluralText(onlyCounted, 'event')} more only counted: npx --no berth dead-letters counts`,
+        ]),
   ];
 }

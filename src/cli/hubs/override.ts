@@ -6,7 +6,15 @@ import { type EpochMs, epochMs } from '../../time/epoch-ms.ts';
 import { invalid, TIME } from '../shell/arguments.ts';
 import type { Cli } from '../shell/cli.ts';
 import type { CommandGroup } from '../shell/command-line.ts';
-import { type Given, type InputReading, optional, reason, required, requiredText } from '../shell/inputs.ts';
+import {
+  type Given,
+  type InputReading,
+  oneOf,
+  optional,
+  reason,
+  required,
+  requiredText,
+} from '../shell/inputs.ts';
 import { knownHub } from '../shell/known.ts';
 import { fleetInForce, openState, type State } from '../shell/state.ts';
 import { moment, tell } from '../shell/terminal.ts';
@@ -16,9 +24,12 @@ const LARGEST_WEIGHT = 1_000_000;
 
 const SET = {
   '<host>': requiredText('host name of the hub, such as contoso-weu.azure-devices.net'),
-  '--state <state>': optional(
-    'active, cordoned (no new devices) or draining (devices move when they register again)',
-    readState,
+  '--state <state>': oneOf(
+    HUB_STATES,
+    optional(
+      'active, cordoned (no new devices) or draining (devices move when they register again)',
+      readState,
+    ),
   ),
   '--weight <number>': optional('the weight of the hub for new devices', readWeight),
   '--reason <text>': reason('the reason, shown with the override'),

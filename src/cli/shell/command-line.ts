@@ -182,7 +182,6 @@ function optionOf(flags: string, input: Input): Option {
   const option = new Option(flags, input.description).hideHelp(input.isHidden ?? false);
   switch (input.kind) {
     case 'toggle':
-      return option.default(false);
     case 'optional':
       return option;
     case 'required':
