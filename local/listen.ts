@@ -3,10 +3,10 @@ import { LocalError } from './errors.ts';
 import type { Ports } from './options.ts';
 
 /**
- * Listens on loopback and resolves with the port in use (0 asks for a free one).
+ * Listens on loopback and resolves with the port in use (0 selects a free one).
  *
- * @param name the port as `--port` takes it, where an operator can choose it.
- * @throws LocalError `BERTH_LOCAL_PORT_TAKEN` when something else listens there.
+ * @param name the port as `--port` takes it, if the operator can choose it.
+ * @throws LocalError `BERTH_LOCAL_PORT_TAKEN` if another program listens on the port.
  */
 export function listen(server: Server, port: number, what: string, name?: keyof Ports): Promise<number> {
   return new Promise((resolve, reject) => {
@@ -15,7 +15,7 @@ export function listen(server: Server, port: number, what: string, name?: keyof 
         error.code === 'EADDRINUSE'
           ? new LocalError(
               'BERTH_LOCAL_PORT_TAKEN',
-              `Port ${port}, wanted for ${what}, is taken by another program.${remedy(port, name)}`,
+              `Port ${port} for ${what} is in use by another program.${remedy(port, name)}`,
               { cause: error },
             )
           : error,
@@ -31,8 +31,7 @@ export function listen(server: Server, port: number, what: string, name?: keyof 
 }
 
 /**
- * A port that nothing listens on now, for a process that is to listen there: the one asked for, or a free one
- * for 0.
+ * Checks that a port is free for a process that starts later, and returns it. For 0, it returns a free port.
  *
  * @throws LocalError `BERTH_LOCAL_PORT_TAKEN`
  */

@@ -1,6 +1,6 @@
 import type { LocalErrorCode } from '../errors.ts';
 
-/** What a route answers: a status and a JSON body. */
+/** The answer of a route: a status and a JSON body. */
 export interface ControlAnswer {
   readonly status: number;
   readonly body: unknown;
@@ -23,6 +23,6 @@ export function methodNotAllowed(
   return failedAnswer(
     405,
     'BERTH_LOCAL_REQUEST_INVALID',
-    `${method} is not possible for /${path.join('/')}: use ${allowed.join(', ')}.`,
+    `/${path.join('/')} does not support ${method}: use ${allowed.join(', ')}.`,
   );
 }

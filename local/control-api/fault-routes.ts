@@ -4,7 +4,7 @@ import { type ControlAnswer, methodNotAllowed, ok } from './answers.ts';
 import type { ControlRequest } from './request.ts';
 import { unknownHub, unusableBody } from './usage.ts';
 
-/** Longer than any client waits, and than a test should. */
+/** No client waits longer than this. */
 const MAX_LATENCY_MS = 10 * 60_000;
 const MAX_OUTAGE_MS = 24 * 3_600_000;
 
@@ -32,12 +32,12 @@ export function faultRoute(request: ControlRequest, hubs: IotHubs): ControlAnswe
   const { method, query, body } = request;
   switch (method) {
     case 'GET':
-      return ok(inForce(hubs.views));
+      return ok(activeFaults(hubs.views));
     case 'PUT':
       return setFaults(body, hubs);
     case 'DELETE':
       return onHubs(hubs, query.get('hub') ?? undefined, (views) => {
-        for (const view of views) view.liftFaults();
+        for (const view of views) view.clearFaults();
         return { status: 204, body: undefined };
       });
     default:
@@ -48,12 +48,12 @@ export function faultRoute(request: ControlRequest, hubs: IotHubs): ControlAnswe
 function setFaults(body: unknown, hubs: IotHubs): ControlAnswer {
   const parsed = SETTINGS.safeParse(body);
   if (!parsed.success) {
-    return unusableBody('The faults', parsed.error, body, SETTINGS);
+    return unusableBody('The faults are', parsed.error, body, SETTINGS);
   }
   const { hub, ...settings } = parsed.data;
   return onHubs(hubs, hub, (views) => {
     for (const view of views) view.setFaults(settings);
-    return ok(inForce(views));
+    return ok(activeFaults(views));
   });
 }
 
@@ -68,7 +68,7 @@ function onHubs(
   return act([view]);
 }
 
-function inForce(views: readonly HubView[]): unknown[] {
+function activeFaults(views: readonly HubView[]): unknown[] {
   return views.flatMap(({ faults }) => {
     if (faults === undefined) return [];
     const { hub, settings, ...status } = faults;

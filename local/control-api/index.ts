@@ -9,7 +9,7 @@ export type { EventStatus } from './event-counters.ts';
 export type { ControlOptions, ProcessStatus, Stack } from './routes.ts';
 export { events as readEventStatus };
 
-/** Twins and raw events are far smaller. */
+/** Twins and raw events are much smaller. */
 const MAX_BODY_BYTES = 2 * 1024 * 1024;
 
 export interface ControlApi {
@@ -18,7 +18,7 @@ export interface ControlApi {
 }
 
 /**
- * Serves the control API on loopback. Requests of foreign web pages are refused.
+ * Serves the control API on loopback. It refuses requests of other web pages.
  *
  * @throws LocalError `BERTH_LOCAL_PORT_TAKEN`
  */
@@ -66,7 +66,7 @@ async function answer(incoming: IncomingMessage, options: ControlOptions): Promi
     return failedAnswer(
       400,
       'BERTH_LOCAL_REQUEST_INVALID',
-      error instanceof Error ? error.message : 'The request is wrong.',
+      error instanceof Error ? error.message : 'The request is not valid.',
     );
   }
   return route(request, options);

@@ -15,7 +15,7 @@ export interface ProcessStatus {
   readonly name: string;
   readonly pid: number | null;
   readonly running: boolean;
-  /** How often it has been started again after it ended by itself. */
+  /** How often it was restarted after an unexpected end. */
   readonly restarts: number;
 }
 
@@ -28,21 +28,21 @@ export interface ControlOptions {
   /** Connection string of the storage account with the checkpoints. */
   readonly storage: string;
   readonly processes: () => readonly ProcessStatus[];
-  /** Where everything is, for whoever wants to work with it. */
+  /** Addresses and keys of the stack, for its clients. */
   readonly stack: () => Stack;
 }
 
-/** The local stack for clients: `GET /stack`. Holds well-known development values only. */
+/** The local stack for clients: `GET /stack`. It contains only public development values. */
 export interface Stack {
   readonly ports: Ports;
   readonly idScope: string;
-  /** PEM of the root that the local servers' certificates come from. */
+  /** PEM of the root that issued the certificates of the local servers. */
   readonly root: string;
-  /** App settings for whoever runs the functions or the `berth` command. */
+  /** App settings for the functions and for the `berth` command. */
   readonly settings: Readonly<Record<string, string>>;
 }
 
-/** What the local stack can be asked and told from outside: for tests and curious people. */
+/** Answers a request to the control API. Tests and people use this API to read and change the local stack. */
 export async function route(request: ControlRequest, options: ControlOptions): Promise<ControlAnswer> {
   const [resource, ...rest] = request.path;
   const { method } = request;
@@ -76,7 +76,11 @@ function hubRoute(path: readonly string[], request: ControlRequest, hubs: IotHub
   if (collection === undefined)
     return request.method === 'GET' ? ok(summary(hub)) : methodNotAllowed(request, 'GET');
   if (collection !== 'devices' || (modules ?? 'modules') !== 'modules' || more.length > 0) {
-    return failedAnswer(404, 'BERTH_LOCAL_NOT_FOUND', 'A hub has only devices here, and these only modules.');
+    return failedAnswer(
+      404,
+      'BERTH_LOCAL_NOT_FOUND',
+      `Unknown route /${request.path.join('/')}. Below a hub, there is only devices/ID and devices/ID/modules/ID.`,
+    );
   }
   if (deviceId === undefined) {
     return request.method === 'GET' ? ok([...hub.deviceIds()]) : methodNotAllowed(request, 'GET');
@@ -90,7 +94,7 @@ function moduleList(hub: HubView, deviceId: string, request: ControlRequest): Co
   return hub.twin(deviceId) === undefined ? unknown(hub, deviceId) : ok(hub.moduleIds(deviceId));
 }
 
-/** A device's twin or, where a module id is given, a module's. */
+/** The twin of a device or, with a module id, of a module. */
 function twinRoute(
   hub: HubView,
   deviceId: string,
@@ -111,7 +115,7 @@ function twinRoute(
         return failedAnswer(
           400,
           'BERTH_LOCAL_REQUEST_INVALID',
-          'The body must be a module identity, or nothing.',
+          'The body must be a module identity or empty.',
         );
       }
       case 'PATCH':
@@ -147,11 +151,11 @@ function patchTwin(
   return failedAnswer(
     400,
     'BERTH_LOCAL_REQUEST_INVALID',
-    `?${query} is none of ?as=service, ?as=portal and ?as=configuration&name=NAME, a name of up to 128 characters without capitals, spaces and slashes.`,
+    `Unknown writer ?${query}. Use ?as=service, ?as=portal or ?as=configuration&name=NAME. NAME has up to 128 characters, without capitals, spaces and slashes.`,
   );
 }
 
-/** The id of a configuration: up to 128 characters, none of them a capital (iot-hub-auto-device-config-cli.md). */
+/** The id of a configuration: up to 128 characters without capitals (iot-hub-auto-device-config-cli.md). */
 const CONFIGURATION_NAME = /^[a-z0-9\-:+%_#*?!(),=@;$']{1,128}$/;
 
 function writerOf(query: URLSearchParams): Writer | undefined {
@@ -169,11 +173,11 @@ const EVENT = z.object({
   systemProperties: z.record(z.string(), z.json()).default({}),
 });
 
-/** A raw message, for events that no hub would send. */
+/** Appends a raw message, such as an event that no hub would send. */
 function appendEvent(body: unknown, { eventHubs, eventHub }: ControlOptions): ControlAnswer {
   const parsed = EVENT.safeParse(body);
   if (!parsed.success) {
-    return unusableBody('The event', parsed.error, body, EVENT);
+    return unusableBody('The event is', parsed.error, body, EVENT);
   }
   const { partitionKey, properties, systemProperties } = parsed.data;
   const position = eventHubs.append(eventHub, {

@@ -10,7 +10,7 @@ const ROUTES = ['stack', 'processes', 'hubs', 'events', 'registrations', 'faults
 /**
  * For a body that cannot be used: each problem with its field, its value and what to write.
  *
- * @param what the subject of the message, such as `The faults`.
+ * @param what the beginning of the message, such as `The faults are`.
  */
 export function unusableBody(
   what: string,
@@ -23,7 +23,7 @@ export function unusableBody(
       ? [{ path: '', message: 'is empty: write a JSON object' }]
       : schemaProblems(error, body, schema);
   const list = problems.map(({ path, message }) => `${path || 'the body'} ${message}`).join('; ');
-  return failedAnswer(400, 'BERTH_LOCAL_REQUEST_INVALID', `${what} cannot be used: ${list}.`);
+  return failedAnswer(400, 'BERTH_LOCAL_REQUEST_INVALID', `${what} not valid: ${list}.`);
 }
 
 /** For a path that is not a route, with the routes. */
@@ -34,7 +34,7 @@ export function unknownRoute(method: string, path: readonly string[]): ControlAn
   return failedAnswer(
     404,
     'BERTH_LOCAL_NOT_FOUND',
-    `There is no ${method} /${path.join('/')} here.${hint} The routes begin with ${ROUTES.map((route) => `/${route}`).join(', ')}.`,
+    `Unknown route ${method} /${path.join('/')}.${hint} The routes begin with ${ROUTES.map((route) => `/${route}`).join(', ')}.`,
   );
 }
 
@@ -46,6 +46,6 @@ export function unknownHub(host: string, { views }: { readonly views: IotHubs['v
   return failedAnswer(
     404,
     'BERTH_LOCAL_NOT_FOUND',
-    `There is no local hub ${JSON.stringify(host)}.${hint} The local hubs are ${hosts.join(', ')}.`,
+    `Unknown hub ${JSON.stringify(host)}.${hint} The local hubs are ${hosts.join(', ')}.`,
   );
 }

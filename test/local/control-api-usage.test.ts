@@ -14,33 +14,33 @@ function errorOf({ status, body }: ControlAnswer) {
 
 describe('a usage error of the control API', () => {
   test.each<[string, unknown, string]>([
-    ['a missing field', {}, 'The faults cannot be used: seed is missing: write a number.'],
+    ['a missing field', {}, 'The faults are not valid: seed is missing: write a number.'],
     [
       'a value of another kind',
       { seed: 1, latencyMs: 'slow' },
-      'The faults cannot be used: latencyMs is "slow": write a number.',
+      'The faults are not valid: latencyMs is "slow": write a number.',
     ],
     [
       'a number that is out of range',
       { seed: 1, latencyMs: -1 },
-      'The faults cannot be used: latencyMs is -1: write a number of at least 0.',
+      'The faults are not valid: latencyMs is -1: write a number of at least 0.',
     ],
     [
       'a mistyped field',
       { seed: 1, latencyMS: 5 },
-      'The faults cannot be used: the body contains the unknown field "latencyMS": did you mean "latencyMs"? Correct the spelling or remove it.',
+      'The faults are not valid: the body contains the unknown field "latencyMS": did you mean "latencyMs"? Correct the spelling or remove it.',
     ],
     [
       'two problems',
       { latencyMs: -1 },
-      'The faults cannot be used: seed is missing: write a number; latencyMs is -1: write a number of at least 0.',
+      'The faults are not valid: seed is missing: write a number; latencyMs is -1: write a number of at least 0.',
     ],
-    ['no body', undefined, 'The faults cannot be used: the body is empty: write a JSON object.'],
+    ['no body', undefined, 'The faults are not valid: the body is empty: write a JSON object.'],
   ])('names the field, its value and what to write, for %s', (_, body, message) => {
     const { error } = FAULTS.safeParse(body);
     if (error === undefined) throw new Error('the body can be used');
 
-    expect(errorOf(unusableBody('The faults', error, body, FAULTS))).toEqual([
+    expect(errorOf(unusableBody('The faults are', error, body, FAULTS))).toEqual([
       400,
       'BERTH_LOCAL_REQUEST_INVALID',
       message,
@@ -51,7 +51,7 @@ describe('a usage error of the control API', () => {
     expect(errorOf(unknownRoute('GET', ['hub', 'x']))).toEqual([
       404,
       'BERTH_LOCAL_NOT_FOUND',
-      'There is no GET /hub/x here. Did you mean /hubs? The routes begin with /stack, /processes, /hubs, /events, /registrations, /faults.',
+      'Unknown route GET /hub/x. Did you mean /hubs? The routes begin with /stack, /processes, /hubs, /events, /registrations, /faults.',
     ]);
   });
 
@@ -62,7 +62,7 @@ describe('a usage error of the control API', () => {
     ] as unknown as Parameters<typeof unknownHub>[1]['views'];
 
     expect(errorOf(unknownHub('contoso-wue.azure-devices.net', { views }))[2]).toBe(
-      'There is no local hub "contoso-wue.azure-devices.net". Did you mean contoso-weu.azure-devices.net? The local hubs are contoso-weu.azure-devices.net, contoso-neu.azure-devices.net.',
+      'Unknown hub "contoso-wue.azure-devices.net". Did you mean contoso-weu.azure-devices.net? The local hubs are contoso-weu.azure-devices.net, contoso-neu.azure-devices.net.',
     );
   });
 
@@ -70,7 +70,7 @@ describe('a usage error of the control API', () => {
     expect(errorOf(methodNotAllowed({ method: 'PUT', path: ['faults'] }, 'GET', 'DELETE'))).toEqual([
       405,
       'BERTH_LOCAL_REQUEST_INVALID',
-      'PUT is not possible for /faults: use GET, DELETE.',
+      '/faults does not support PUT: use GET, DELETE.',
     ]);
   });
 });

@@ -54,7 +54,7 @@ test('a port that is in use is an error that names the purpose of the port', asy
 
   await expect(reservePort(port, 'MQTT')).rejects.toMatchObject({
     code: 'BERTH_LOCAL_PORT_TAKEN',
-    message: `Port ${port}, wanted for MQTT, is taken by another program.`,
+    message: `Port ${port} for MQTT is in use by another program.`,
   });
   server.close();
 });
@@ -65,7 +65,7 @@ test('an error about a port that the operator can choose names --port and --free
 
   await expect(reservePort(port, 'Azurite (table)', 'table')).rejects.toMatchObject({
     code: 'BERTH_LOCAL_PORT_TAKEN',
-    message: `Port ${port}, wanted for Azurite (table), is taken by another program. End that program, use another port (npm start -- --port table=${port + 1}), or use free ports for everything (npm start -- --free-ports).`,
+    message: `Port ${port} for Azurite (table) is in use by another program. End that program, use another port (npm start -- --port table=${port + 1}), or use free ports for everything (npm start -- --free-ports).`,
   });
   server.close();
 });
@@ -88,7 +88,7 @@ describe('the fleet file', () => {
 
   test('is refused with an error if it does not exist', () => {
     expect(() => readLocalFleet(join(directory, 'none.json'))).toThrow(
-      /cannot be read: is this the project’s folder\?|cannot be read/,
+      /cannot be read\. Run the command in the folder of the project/,
     );
   });
 });
