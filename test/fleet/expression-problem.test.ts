@@ -58,7 +58,7 @@ describe('the problem of an expression', () => {
     [
       'an open list',
       "oneOf(payload.a, ['a'], payload.b)",
-      'write both lists of `oneOf` out, each with at least one text, number, true or false',
+      'write both lists of `oneOf` as literals, each with at least one text, number, true or false',
       "oneOf(payload.a, ['a'], payload.b)",
       0,
     ],

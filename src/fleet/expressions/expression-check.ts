@@ -2,7 +2,7 @@ import type { ASTNode } from '@marcbachmann/cel-js';
 import { ownEntry } from '../../json/json.ts';
 
 /** Why an expression is refused, and where in its text. */
-export interface Refusal {
+export interface ExpressionRefusal {
   readonly why: string;
   readonly at: number;
 }
@@ -10,7 +10,7 @@ export interface Refusal {
 /** The result of inspecting the syntax tree of an expression. */
 export interface Inspection {
   /** Why the expression is refused: a device could block an instance with it. */
-  readonly refusal: Refusal | undefined;
+  readonly refusal: ExpressionRefusal | undefined;
   /** Each path of a variable that it reads, such as `['payload', 'country']`. */
   readonly reads: readonly (readonly string[])[];
   /** True if the expression is only a path, such as `payload.site`. */
@@ -32,7 +32,7 @@ export const LOOPS: ReadonlySet<string> = new Set(['all', 'exists', 'exists_one'
 
 export function inspect(root: ASTNode, variables: ReadonlySet<string>): Inspection {
   const reads = new Map<string, readonly string[]>();
-  let refusal: Refusal | undefined;
+  let refusal: ExpressionRefusal | undefined;
 
   const read = (path: readonly string[], loopVariables: ReadonlySet<string>): void => {
     const [variable] = path;
@@ -84,7 +84,7 @@ export function inspect(root: ASTNode, variables: ReadonlySet<string>): Inspecti
   };
 }
 
-function refusalOf(name: string, node: ASTNode): Refusal | undefined {
+function refusalOf(name: string, node: ASTNode): ExpressionRefusal | undefined {
   const why = ownEntry(REFUSED, name);
   return why === undefined ? undefined : { why: `\`${name}\` is refused: ${why}`, at: nameAt(node, name) };
 }

@@ -1,6 +1,6 @@
 import { type ASTNode, EvaluationError } from '@marcbachmann/cel-js';
 import type { JsonValue } from '../../json/json.ts';
-import { inspect, REFUSED_FUNCTIONS, type Refusal } from './expression-check.ts';
+import { type ExpressionRefusal, inspect, REFUSED_FUNCTIONS } from './expression-check.ts';
 import { createEnvironments, type Environments } from './expression-environment.ts';
 import { STRICT_FUNCTIONS, WrongKind } from './expression-kinds.ts';
 import { metered } from './expression-meter.ts';
@@ -103,7 +103,7 @@ export function variablesOf(values: Readonly<Record<string, JsonValue | undefine
  */
 export function compileExpression(source: string, scope: ExpressionScope): Compiled {
   const { written, running } = ENVIRONMENTS[scope];
-  const refusedAt = ({ why, at }: Refusal): Compiled => ({
+  const refusedAt = ({ why, at }: ExpressionRefusal): Compiled => ({
     ok: false,
     problem: `${why}\n${excerpt(source, at)}`,
   });
