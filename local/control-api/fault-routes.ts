@@ -1,6 +1,7 @@
 import * as z from 'zod';
 import type { FaultSettings, HubView, IotHubs } from '../iot-hub/index.ts';
 import { type ControlAnswer, methodNotAllowed, ok } from './answers.ts';
+import type { EventFeed } from './event-feed.ts';
 import type { ControlRequest } from './request.ts';
 import { unknownHub, unusableBody } from './usage.ts';
 
@@ -28,16 +29,21 @@ const SETTINGS = z.strictObject({
 }) satisfies z.ZodType<FaultSettings>;
 
 /** `/faults`: sets, shows and ends the faults of one hub or of all. */
-export function faultRoute(request: ControlRequest, hubs: IotHubs): ControlAnswer {
+export function faultRoute(
+  request: ControlRequest,
+  hubs: IotHubs,
+  feed: Pick<EventFeed, 'takeFaults'>,
+): ControlAnswer {
   const { method, query, body } = request;
   switch (method) {
     case 'GET':
       return ok(activeFaults(hubs.views));
     case 'PUT':
-      return setFaults(body, hubs);
+      return setFaults(body, hubs, feed);
     case 'DELETE':
       return onHubs(hubs, query.get('hub') ?? undefined, (views) => {
         for (const view of views) view.clearFaults();
+        feed.takeFaults(query.get('hub') ?? undefined, undefined);
         return { status: 204, body: undefined };
       });
     default:
@@ -45,7 +51,7 @@ export function faultRoute(request: ControlRequest, hubs: IotHubs): ControlAnswe
   }
 }
 
-function setFaults(body: unknown, hubs: IotHubs): ControlAnswer {
+function setFaults(body: unknown, hubs: IotHubs, feed: Pick<EventFeed, 'takeFaults'>): ControlAnswer {
   const parsed = SETTINGS.safeParse(body);
   if (!parsed.success) {
     return unusableBody('The faults are', parsed.error, body, SETTINGS);
@@ -53,6 +59,7 @@ function setFaults(body: unknown, hubs: IotHubs): ControlAnswer {
   const { hub, ...settings } = parsed.data;
   return onHubs(hubs, hub, (views) => {
     for (const view of views) view.setFaults(settings);
+    feed.takeFaults(hub, settings);
     return ok(activeFaults(views));
   });
 }

@@ -4,9 +4,6 @@ import { nearest } from '../../src/nearest.ts';
 import type { HubView, IotHubs } from '../iot-hub/index.ts';
 import { type ControlAnswer, failedAnswer } from './answers.ts';
 
-/** The first parts of the routes. */
-const ROUTES = ['stack', 'processes', 'hubs', 'events', 'registrations', 'faults'];
-
 /**
  * For a body that cannot be used: each problem with its field, its value and what to write.
  *
@@ -26,15 +23,23 @@ export function unusableBody(
   return failedAnswer(400, 'BERTH_LOCAL_REQUEST_INVALID', `${what} not valid: ${list}.`);
 }
 
-/** For a path that is not a route, with the routes. */
-export function unknownRoute(method: string, path: readonly string[]): ControlAnswer {
+/**
+ * For a path that is not a route, with the routes.
+ *
+ * @param routes the first parts of the routes.
+ */
+export function unknownRoute(
+  method: string,
+  path: readonly string[],
+  routes: readonly string[],
+): ControlAnswer {
   const [resource = ''] = path;
-  const near = ROUTES.includes(resource) ? undefined : nearest(resource, ROUTES);
+  const near = routes.includes(resource) ? undefined : nearest(resource, routes);
   const hint = near === undefined ? '' : ` Did you mean /${near}?`;
   return failedAnswer(
     404,
     'BERTH_LOCAL_NOT_FOUND',
-    `Unknown route ${method} /${path.join('/')}.${hint} The routes begin with ${ROUTES.map((route) => `/${route}`).join(', ')}.`,
+    `Unknown route ${method} /${path.join('/')}.${hint} The routes begin with ${routes.map((route) => `/${route}`).join(', ')}.`,
   );
 }
 

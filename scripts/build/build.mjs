@@ -3,7 +3,7 @@
 
 async function main() {
   const { execFileSync } = await import('node:child_process');
-  const { chmodSync, readFileSync, rmSync } = await import('node:fs');
+  const { chmodSync, copyFileSync, readFileSync, rmSync } = await import('node:fs');
   const { join } = await import('node:path');
   const { build } = await import('esbuild');
   const { bundleOptions, FUNCTIONS } = await import('./bundle.mjs');
@@ -31,6 +31,8 @@ async function main() {
     }),
     buildCommand(common),
   ]);
+  // What the function `openApi` answers.
+  copyFileSync('schemas/openapi.json', join(outdir, 'openapi.json'));
   // So that `dist/berth.cjs` can be run by its name.
   chmodSync(join(outdir, 'berth.cjs'), 0o755);
 

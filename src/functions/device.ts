@@ -1,7 +1,9 @@
 import { app } from '@azure/functions';
+import type { DeviceStatus } from '../api/contract.ts';
 import type { Instance } from '../instance/instance.ts';
-import { describeDevice } from '../overview/device.ts';
-import { answeringErrors, type HttpHandler, jsonAnswer } from './http-answer.ts';
+import { describeStatus } from '../overview/device-status.ts';
+import { answeringErrors, type HttpHandler, taggedAnswer } from './http-answer.ts';
+import { storedDevice } from './stored-device.ts';
 
 /** One device: its hub, the status of its twins with reasons, and its last allocation decisions. */
 export function registerDevice(instance: Instance): void {
@@ -13,16 +15,10 @@ export function registerDevice(instance: Instance): void {
   });
 }
 
-/** Query: `registrationId`, where an individual enrollment gives the device another id than it registers with. */
 export function device(instance: Instance): HttpHandler {
   return answeringErrors(async (request) => {
-    const fleet = instance.fleet.current();
-    const redaction = await instance.redaction(fleet);
-    const { history: _, ...answer } = await describeDevice(
-      { stores: instance.stores, fleet, redaction, now: instance.now() },
-      request.params.deviceId ?? '',
-      request.query.get('registrationId') ?? undefined,
-    );
-    return jsonAnswer(200, answer);
+    const deviceId = request.params.deviceId ?? '';
+    const stored = await storedDevice(instance, deviceId, request.query);
+    return taggedAnswer<DeviceStatus>(request, describeStatus(deviceId, stored, instance.now()));
   });
 }

@@ -1,80 +1,58 @@
 import type { Receipt } from '../allocation/receipt/receipt.ts';
+import type { DeviceMoment } from '../api/contract.ts';
 import type { HostName } from '../iot-hub/host-name.ts';
-import type { JsonValue } from '../json/json.ts';
+import { EPOCH } from '../time/epoch-ms.ts';
+import { NEVER } from '../time/instant.ts';
 import { isoTime } from '../time/iso-time.ts';
-import type { Snapshot, TwinStatus } from '../twin/snapshot/snapshot.ts';
+import type { Snapshot } from '../twin/snapshot/snapshot.ts';
+import type { StoredDevice } from './stored-device.ts';
 
-interface OfTwin {
-  readonly hub: HostName;
-  readonly moduleId: string | null;
-  /** ISO 8601 in UTC. */
-  readonly at: string;
+/** What is known of the past of a device, the newest first. */
+export function historyOfDevice({ twins, receipts }: StoredDevice): readonly DeviceMoment[] {
+  return [
+    ...receipts.map(decisionOf),
+    ...twins.flatMap(({ hub, snapshot }) => momentsOf(hub.host, snapshot)),
+  ].sort(newestFirst);
 }
 
-/**
- * One thing that is known of a device's past:
- *
- * - `decision`: a registration and its result; `hub` is null where it was refused.
- * - `seen`: the time from which this twin is known to exist.
- * - `write`: Berth wrote a value; `count` is how often in a row.
- * - `change`: another writer changed the property.
- * - `report`: the last report of the property by the device.
- * - `status`: since when the twin has its status.
- */
-export type DeviceMoment =
-  | {
-      readonly kind: 'decision';
-      readonly at: string;
-      readonly hub: string | null;
-      readonly how: string;
-      readonly why: string;
-    }
-  | (OfTwin & { readonly kind: 'seen' })
-  | (OfTwin & {
-      readonly kind: 'write';
-      readonly path: string;
-      readonly policy: string;
-      readonly value: JsonValue;
-      readonly count: number;
-    })
-  | (OfTwin & { readonly kind: 'change' | 'report'; readonly path: string })
-  | (OfTwin & { readonly kind: 'status'; readonly status: TwinStatus; readonly why: string });
-
-/** What snapshots and receipts say of the past, the newest first. */
-export function momentsOf(
-  snapshots: readonly Snapshot[],
-  receipts: readonly Receipt[],
-): readonly DeviceMoment[] {
-  return [...receipts.map(decision), ...snapshots.flatMap(momentsOfTwin)].sort(
-    (one, other) => Date.parse(other.at) - Date.parse(one.at),
-  );
-}
-
-function decision({ at, result }: Receipt): DeviceMoment {
+function decisionOf({ at, result }: Receipt): DeviceMoment {
   return result.kind === 'assigned'
     ? { kind: 'decision', at, hub: result.host, how: result.how, why: result.why }
-    : { kind: 'decision', at, hub: null, how: result.code, why: result.message };
+    : { kind: 'decision', at, hub: null, how: 'refused', why: result.message };
 }
 
-function momentsOfTwin({ id, bornAt, lastReconcile, paths }: Snapshot): readonly DeviceMoment[] {
-  const twin = { hub: id.host, moduleId: id.moduleId ?? null };
-  const { status, since, why } = lastReconcile;
-  const of = Object.entries(paths).flatMap(([path, { writes, foreign, reportedAt }]): DeviceMoment[] => [
-    ...writes.map(({ by, value, at, count }) => ({
-      kind: 'write' as const,
-      ...twin,
-      at,
-      path,
-      policy: by,
-      value,
-      count,
-    })),
-    ...foreign.map((at) => ({ kind: 'change' as const, ...twin, at, path })),
-    ...(reportedAt === undefined ? [] : [{ kind: 'report' as const, ...twin, at: reportedAt, path }]),
-  ]);
+/** What a snapshot remembers, with the hub's times; the status has the time of the instance that found it. */
+function momentsOf(hub: HostName, snapshot: Snapshot): readonly DeviceMoment[] {
+  const moduleId = snapshot.id.moduleId ?? null;
+  const { bornAt, lastReconcile } = snapshot;
+  const since = isoTime(lastReconcile.since === EPOCH ? undefined : lastReconcile.since);
   return [
-    { kind: 'seen', ...twin, at: bornAt },
-    { kind: 'status', ...twin, at: isoTime(since) ?? bornAt, status, why },
-    ...of,
-  ].filter(({ at }) => Date.parse(at) > 0) as DeviceMoment[];
+    ...(bornAt === NEVER ? [] : [{ kind: 'seen', hub, moduleId, at: bornAt } as const]),
+    ...(since === null
+      ? []
+      : [
+          {
+            kind: 'status',
+            hub,
+            moduleId,
+            at: since,
+            status: lastReconcile.status,
+            why: lastReconcile.why,
+          } as const,
+        ]),
+    ...Object.entries(snapshot.paths).flatMap(([path, { writes, foreign, reportedAt }]): DeviceMoment[] => [
+      ...writes.map(({ by, value, at, count }) => {
+        return { kind: 'write', hub, moduleId, at, path, policy: by, value, count } as const;
+      }),
+      ...foreign.map((at) => ({ kind: 'change', hub, moduleId, at, path }) as const),
+      ...(reportedAt === undefined ? [] : [{ kind: 'report', hub, moduleId, at: reportedAt, path } as const]),
+    ]),
+  ];
+}
+
+/** Times have different numbers of digits: those of hubs seven, of instances three. */
+function newestFirst(one: DeviceMoment, other: DeviceMoment): number {
+  const [left, right] = [one.at, other.at].map((at) => at.replace(/Z$/, '').padEnd(27, '0'));
+  if (left === right) return 0;
+  return (left ?? '') < (right ?? '') ? 1 : -1;
 }

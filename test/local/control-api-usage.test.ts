@@ -48,10 +48,10 @@ describe('a usage error of the control API', () => {
   });
 
   test('suggests the route that is meant, and lists the routes', () => {
-    expect(errorOf(unknownRoute('GET', ['hub', 'x']))).toEqual([
+    expect(errorOf(unknownRoute('GET', ['hub', 'x'], ['stack', 'hubs', 'events']))).toEqual([
       404,
       'BERTH_LOCAL_NOT_FOUND',
-      'Unknown route GET /hub/x. Did you mean /hubs? The routes begin with /stack, /processes, /hubs, /events, /registrations, /faults.',
+      'Unknown route GET /hub/x. Did you mean /hubs? The routes begin with /stack, /hubs, /events.',
     ]);
   });
 

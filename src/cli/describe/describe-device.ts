@@ -1,5 +1,7 @@
-import { type DeviceWithHistory, describeDevice, type TwinOverview } from '../../overview/device.ts';
-import type { DeviceMoment } from '../../overview/device-history.ts';
+import type { DeviceMoment, DeviceStatus } from '../../api/contract.ts';
+import { historyOfDevice } from '../../overview/device-history.ts';
+import { describeStatus } from '../../overview/device-status.ts';
+import { readStoredDevice, type StoredDevice } from '../../overview/stored-device.ts';
 import type { EpochMs } from '../../time/epoch-ms.ts';
 import { NO_REDACTION } from '../../twin/events/redact.ts';
 import { sayReceipt } from '../devices/receipt-text.ts';
@@ -28,6 +30,12 @@ interface DeviceOptions {
   readonly json: boolean;
 }
 
+/** The answer of `GET /api/devices/{id}`, with the history. */
+interface DeviceWithHistory extends DeviceStatus {
+  readonly receipts: StoredDevice['receipts'];
+  readonly history: readonly DeviceMoment[];
+}
+
 /** `berth describe device` */
 export async function describeDeviceCommand(
   { terminal, env, now }: Cli,
@@ -37,7 +45,12 @@ export async function describeDeviceCommand(
   const fleet = await fleetInForce(state);
   const paths = fleet.twins.redact;
   const redaction = paths.length === 0 ? NO_REDACTION : { paths, key: await state.redactionKey.get() };
-  const device = await describeDevice({ stores: state, fleet, redaction, now: now() }, id, registrationId);
+  const stored = await readStoredDevice({ stores: state, fleet, redaction }, id, registrationId);
+  const device: DeviceWithHistory = {
+    ...describeStatus(id, stored, now()),
+    receipts: stored.receipts,
+    history: historyOfDevice(stored),
+  };
   tell(terminal, `State: ${state.place}. Fleet file: revision ${shortRevision(fleet.revision)}.`);
   if (json) sayJson(terminal, device);
   else sayDevice(terminal, device, now());
@@ -78,7 +91,7 @@ function decidedText({ at, revision }: DeviceWithHistory['receipts'][number], no
   return `${at} (${span(now - Date.parse(at))} ago), with revision ${shortRevision(revision)}`;
 }
 
-function sayTwin(terminal: Terminal, twin: TwinOverview, now: EpochMs): void {
+function sayTwin(terminal: Terminal, twin: DeviceStatus['twins'][number], now: EpochMs): void {
   const { hub, moduleId, status, since, why, next, modelId, tags, workItem, suspended, unread, paths } = twin;
   const title = moduleId === null ? `Twin on ${hub}` : `Module ${printable(moduleId)} on ${hub}`;
   sayTitle(terminal, `${title}: ${statusText(terminal, status)}`);
@@ -140,7 +153,7 @@ function momentText(moment: DeviceMoment): string {
     moment.kind !== 'decision' && moment.moduleId !== null ? `module ${printable(moment.moduleId)}, ` : '';
   switch (moment.kind) {
     case 'decision':
-      return `${at}  ${moment.hub === null ? `refused (${moment.how})` : `${moment.how} on ${moment.hub}`}: ${printable(moment.why)}`;
+      return `${at}  ${moment.hub === null ? 'refused' : `${moment.how} on ${moment.hub}`}: ${printable(moment.why)}`;
     case 'seen':
       return `${at}  ${of}first seen on ${moment.hub}`;
     case 'write':
