@@ -80,8 +80,10 @@ export function troubleText(trouble: CallTrouble): string {
     case 'timeout':
       return `${host} did not answer ${method} in ${trouble.deadlineMs / 1_000} s.`;
     case 'unreachable':
-      if (trouble.refusedAt !== undefined) return nothingAnswers(trouble.refusedAt);
-      return `${host} could not be reached for ${method} (${trouble.reason}).`;
+      return [
+        `${host} could not be reached for ${method} (${trouble.reason}).`,
+        ...(trouble.refusedAt === undefined ? [] : [nothingAnswers(trouble.refusedAt)]),
+      ].join(' ');
     case 'notJson':
       return `${host} answered ${method} with a body that is not JSON.`;
     case 'unexpected':
