@@ -107,3 +107,18 @@ export class BerthError extends CodedError<ErrorCode> {
     this.name = 'BerthError';
   }
 }
+
+/** Names of this machine. */
+const LOOPBACK: ReadonlySet<string> = new Set(['localhost', '127.0.0.1', '[::1]']);
+
+/**
+ * The sentence for a service at which nothing listens; on this machine it is one of the local stack.
+ *
+ * @param url any address of the service. Only host and port are repeated.
+ */
+export function nothingAnswers(url: string): string {
+  const { host, hostname } = new URL(url);
+  return LOOPBACK.has(hostname)
+    ? `Nothing answers at ${host}: run npm start.`
+    : `Nothing answers at ${host}. Check the name and the network.`;
+}

@@ -123,6 +123,52 @@ describe('berth validate', () => {
     expect(out()).toContain('warning  hubs has room for 1000001 devices by its capacities');
   });
 
+  test('the committed fleet file passes --strict', async () => {
+    const { cli, out } = listen({ FLEET_FILE: 'fleet.json' });
+
+    expect(await berth(cli, 'validate', '--strict')).toBe(0);
+    expect(out()).toMatch(/^fleet\.json is valid: 4 hubs, revision [0-9a-f]{12}\.\n$/);
+  });
+
+  test('adds up its warnings', async () => {
+    const { cli, out } = listen();
+
+    await validate(cli, file({ hubs: HUBS }), { registrations: '1000' });
+
+    expect(out()).toMatch(/^warning [\s\S]*\nwarning [\s\S]*; 2 warnings\.\n$/);
+  });
+
+  test('takes the file of its argument or of --fleet, else the one of FLEET_FILE', async () => {
+    const path = file({ hubs: HUBS });
+    const [byOption, bySetting, byBoth] = [
+      listen(),
+      listen({ FLEET_FILE: path }),
+      listen({ FLEET_FILE: 'nowhere.json' }),
+    ];
+
+    await berth(byOption.cli, 'validate', '--fleet', path);
+    await berth(bySetting.cli, 'validate');
+    await berth(byBoth.cli, 'validate', path);
+
+    for (const { out } of [byOption, bySetting, byBoth]) expect(out()).toContain(`${path} is valid`);
+    await expect(berth(listen().cli, 'validate', path, '--fleet', path)).rejects.toMatchObject({
+      code: 'BERTH_ARGUMENT_INVALID',
+    });
+  });
+
+  test('shows the place of a problem in an expression below the problem', async () => {
+    const { cli, out } = listen();
+    const rules = [{ name: 'r', when: "paylod.a == 'x'", deny: 'no' }];
+
+    await validate(cli, file({ hubs: HUBS, allocation: { rules } }), CALM);
+
+    expect(out().split('\n').slice(0, 3)).toEqual([
+      expect.stringMatching(/^problem {2}allocation\.rules\[0\]\.when is not .*Did you mean "payload"\?/),
+      "         paylod.a == 'x'",
+      '         ^',
+    ]);
+  });
+
   test('prints the same problems as JSON', async () => {
     const { cli, out } = listen();
 

@@ -5,23 +5,27 @@ import { parseFleetWithModels } from '../../fleet/file/models.ts';
 import type { ParsedFleet } from '../../fleet/file/parse.ts';
 import type { Fleet } from '../../fleet/fleet.ts';
 import { DPS_REGISTRATIONS_PER_MINUTE } from '../../iot-hub/throttles.ts';
-import { readWholeNumber } from '../shell/arguments.ts';
+import { invalid, readWholeNumber } from '../shell/arguments.ts';
 import type { Cli } from '../shell/cli.ts';
 import type { CommandGroup } from '../shell/command-line.ts';
-import { readModelsOf, readTextFile } from '../shell/files.ts';
-import { FLEET_FILE, type Given, JSON_OUTPUT, textOr, toggle, wholeNumber } from '../shell/inputs.ts';
+import { chosenFleetFile, readModelsOf, readTextFile } from '../shell/files.ts';
+import { FLEET_FILE, type Given, JSON_OUTPUT, text, toggle, wholeNumber } from '../shell/inputs.ts';
+import { indented } from '../shell/json-mode.ts';
 import { plural, say, sayJson, shortRevision } from '../shell/terminal.ts';
 
 /** Partitions of the local stack. `TWIN_EVENTS_PARTITIONS` is the number of a deployment. */
 const PARTITIONS = 4;
+/** Registrations that one unit of S1 takes in a minute. */
+const REGISTRATIONS = 100;
 
 const NOT_DEPLOYABLE: ErrorCode = 'BERTH_FLEET_NOT_DEPLOYABLE';
 
 const INPUTS = {
-  '[file]': textOr(FLEET_FILE, 'the fleet file'),
+  '[file]': text('the fleet file (default: --fleet, else FLEET_FILE, else fleet.json)'),
+  '--fleet <file>': FLEET_FILE,
   '--registrations <n>': wholeNumber(
     1,
-    `registrations a minute to expect (default: ${DPS_REGISTRATIONS_PER_MINUTE}, the limit of one DPS)`,
+    `registrations a minute to expect (default: ${REGISTRATIONS}; one DPS takes ${DPS_REGISTRATIONS_PER_MINUTE})`,
   ),
   '--partitions <n>': wholeNumber(
     1,
@@ -38,16 +42,19 @@ export function registerValidate(berth: CommandGroup): void {
     name: 'validate',
     description: 'check a fleet file and list every problem and every warning',
     inputs: INPUTS,
+    example: 'berth validate --strict --registrations 200',
     run: validate,
   });
 }
 
 async function validate(
   { terminal, env }: Cli,
-  { file, registrations, partitions, dps = 1, strict, json }: Given<typeof INPUTS>,
+  { file: argument, fleet: option, registrations, partitions, dps = 1, strict, json }: Given<typeof INPUTS>,
 ): Promise<number> {
+  if (argument !== undefined && option !== undefined) throw invalid('Give the file or --fleet, not both.');
+  const file = chosenFleetFile(argument ?? option, env);
   const expectations = {
-    registrationsPerMinute: registrations ?? DPS_REGISTRATIONS_PER_MINUTE,
+    registrationsPerMinute: registrations ?? REGISTRATIONS,
     partitions:
       partitions ??
       readWholeNumber('TWIN_EVENTS_PARTITIONS', env.TWIN_EVENTS_PARTITIONS || undefined, 1) ??
@@ -71,8 +78,8 @@ async function validate(
     });
     return isFine ? 0 : 1;
   }
-  for (const problem of problems) say(terminal, `problem  ${line(problem)}`);
-  for (const warning of warnings) say(terminal, `warning  ${line(warning)}`);
+  for (const problem of problems) say(terminal, `problem  ${indented(line(problem), 9)}`);
+  for (const warning of warnings) say(terminal, `warning  ${indented(line(warning), 9)}`);
   say(
     terminal,
     `${statusOf(file, parsed, problems.length)}${warnings.length === 0 ? '' : `; ${plural(warnings.length, 'warning')}`}.`,
