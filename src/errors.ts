@@ -28,6 +28,7 @@ export const ERRORS = {
 
   BERTH_ARGUMENT_INVALID: { kind: 'user', exit: 1 },
   BERTH_FILE_UNREADABLE: { kind: 'user', exit: 1 },
+  BERTH_PROJECT_EXISTS: { kind: 'user', exit: 1 },
   BERTH_FLEET_NOT_DEPLOYABLE: { kind: 'user', exit: 1 },
   BERTH_DEVICES_INVALID: { kind: 'user', exit: 1 },
   BERTH_HUB_UNKNOWN: { kind: 'user', exit: 1 },

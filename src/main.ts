@@ -33,7 +33,8 @@ registerDeviceHistory(instance);
 registerDeadLetterFunctions(instance);
 registerSeries(instance);
 registerHealth(instance);
-registerFiles({ console: join(process.cwd(), 'dist', 'console'), openApi: join(process.cwd(), 'dist') });
+// These files lie next to the bundle, wherever that is: in the app's folder, or in node_modules.
+registerFiles({ console: join(__dirname, 'console'), openApi: __dirname });
 
 app.hook.appStart(() => instance.start());
 app.hook.appTerminate(() => instance.stop());

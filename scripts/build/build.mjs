@@ -1,25 +1,41 @@
 // Bundles the app and the local stack: `node scripts/build/build.mjs [--out FOLDER]`. The default folder is dist/.
+// For the npm package: --packages bundles the packages that the programs use, except Azurite; --version and --built give
+// its version and its build time.
 // There is no top-level await, so that an old Node.js shows the message below and not a syntax error.
 
 async function main() {
   const { execFileSync } = await import('node:child_process');
-  const { chmodSync, copyFileSync, readFileSync, rmSync } = await import('node:fs');
+  const { chmodSync, copyFileSync, readFileSync, rmSync, writeFileSync } = await import('node:fs');
   const { join } = await import('node:path');
+  const { parseArgs } = await import('node:util');
   const { build } = await import('esbuild');
-  const { bundleOptions, FUNCTIONS } = await import('./bundle.mjs');
+  const { bundleOptions, FUNCTIONS, programs, programsWithPackages } = await import('./bundle.mjs');
 
-  const at = process.argv.indexOf('--out');
-  const outdir = at === -1 ? 'dist' : process.argv[at + 1];
+  const { projectFiles } = await import('../pack/project-files.mjs');
+
+  const { values } = parseArgs({
+    options: {
+      out: { type: 'string', default: 'dist' },
+      packages: { type: 'boolean', default: false },
+      version: { type: 'string' },
+      built: { type: 'string', default: new Date().toISOString() },
+    },
+  });
+  const outdir = values.out;
+  const manifest = JSON.parse(readFileSync('package.json', 'utf8'));
+  const version = values.version ?? manifest.version;
   rmSync(outdir, { recursive: true, force: true });
 
-  const common = { ...bundleOptions(new Date().toISOString()), outdir };
+  const ofPrograms = values.packages ? programsWithPackages : programs;
+  // The text of all sources would make a published package larger. Stack traces need only names and lines.
+  const common = { ...bundleOptions(values.built), sourcesContent: !values.packages, outdir };
 
   await Promise.all([
     // The deployed functions.
     build({ ...common, ...FUNCTIONS }),
-    // The programs for a laptop, which need node_modules.
+    // The programs for a laptop.
     build({
-      ...common,
+      ...ofPrograms(common),
       entryPoints: {
         local: 'local/main.ts',
         'function-host': 'local/function-host/main.ts',
@@ -27,12 +43,13 @@ async function main() {
         device: 'local/devices/one.ts',
         azurite: 'local/azurite/main.ts',
       },
-      packages: 'external',
     }),
     buildCommand(common),
   ]);
   // What the function `openApi` answers.
   copyFileSync('schemas/openapi.json', join(outdir, 'openapi.json'));
+  // What `berth init` writes.
+  writeFileSync(join(outdir, 'project.json'), JSON.stringify(projectFiles('.', { ...manifest, version })));
   // So that `dist/berth.cjs` can be run by its name.
   chmodSync(join(outdir, 'berth.cjs'), 0o755);
 
@@ -40,19 +57,17 @@ async function main() {
   async function buildCommand(options) {
     const catalog = join(outdir, 'catalog.cjs');
     await build({
-      ...options,
+      ...ofPrograms(options),
       entryPoints: { catalog: 'src/cli/catalog-main.ts' },
-      packages: 'external',
       sourcemap: false,
     });
     const json = execFileSync(process.execPath, [catalog], { encoding: 'utf8' });
     rmSync(catalog);
-    const { version } = JSON.parse(readFileSync('package.json', 'utf8'));
+    const bundled = ofPrograms(options);
     await build({
-      ...options,
-      define: { ...options.define, __BERTH_CATALOG__: json, __BERTH_VERSION__: JSON.stringify(version) },
+      ...bundled,
+      define: { ...bundled.define, __BERTH_CATALOG__: json, __BERTH_VERSION__: JSON.stringify(version) },
       entryPoints: { berth: 'src/cli/main.ts', 'what-if-worker': 'src/cli/what-if/what-if-worker.ts' },
-      packages: 'external',
       banner: { js: '#!/usr/bin/env node' },
     });
   }

@@ -19,3 +19,18 @@ export const FUNCTIONS = {
   entryPoints: { functions: 'src/main.ts' },
   external: ['@azure/functions-core'],
 };
+
+/** The programs of a checkout, which find their packages in node_modules. */
+export const programs = (options) => ({ ...options, packages: 'external' });
+
+/**
+ * The programs of the npm package. Azurite reads files of its own folder, so it cannot be bundled. The function host
+ * provides the core module to the app that it loads. The other names are optional native parts of `ws`.
+ */
+export const programsWithPackages = (options) => ({
+  ...options,
+  external: ['azurite', '@azure/functions-core', 'bufferutil', 'utf-8-validate'],
+  inject: ['scripts/build/import-meta-url.js'],
+  define: { ...options.define, 'import.meta.url': 'importMetaUrl' },
+  sourcemap: false,
+});

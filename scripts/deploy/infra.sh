@@ -7,7 +7,7 @@
 # group; BERTH_PARAMETERS (default infra/production.bicepparam).
 source "$(dirname "${BASH_SOURCE[0]}")/settings.sh"
 
-template=infra/main.bicep
+template=${berth_home}infra/main.bicep
 parameters=${BERTH_PARAMETERS:-infra/production.bicepparam}
 
 build() {

@@ -11,7 +11,7 @@ release() {
   echo "$BERTH_APP"
   az functionapp deployment source config-zip --resource-group "$AZURE_RESOURCE_GROUP" --name "$BERTH_APP" \
     --src "$package" --timeout 600 --output none &&
-    bash scripts/deploy/smoke.sh "$package"
+    bash "${berth_home}scripts/deploy/smoke.sh" "$package"
 }
 
 package=$1

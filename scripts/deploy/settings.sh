@@ -1,7 +1,11 @@
 # Functions and settings that the other scripts of this folder source.
 # shellcheck shell=bash
 set -euo pipefail
-cd "$(dirname "${BASH_SOURCE[0]}")/../.."
+berth_home=$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pwd)
+cd "${berth_home%%/node_modules/*}"
+# The folder of Berth, relative to the project: empty in a checkout, node_modules/…/berth/ in a project of one's own.
+berth_home=${berth_home#"$PWD"}
+berth_home=${berth_home:+${berth_home#/}/}
 export AZURE_CORE_NO_COLOR=true AZURE_CORE_ONLY_SHOW_ERRORS=true
 
 # need NAME...: fails if a variable is not set or empty. An absent repository variable is empty.
@@ -64,18 +68,18 @@ bicep_compiler() {
     printf '%s' "$BICEP"
     return
   fi
-  version=$(sed -n 's|.*<BicepVersion>\(.*\)</BicepVersion>.*|\1|p' scripts/bicep/bicep.csproj)
+  version=$(sed -n 's|.*<BicepVersion>\(.*\)</BicepVersion>.*|\1|p' "${berth_home}scripts/bicep/bicep.csproj")
   found=$(find "${NUGET_PACKAGES:-$HOME/.nuget/packages}" -path "*/azure.bicep.commandline.*/$version/tools/bicep" 2>/dev/null |
     head -n 1)
   if [ -z "$found" ]; then
-    echo "The Bicep compiler $version is missing: run dotnet restore scripts/bicep, or set BICEP to its path." >&2
+    echo "The Bicep compiler $version is missing: run dotnet restore ${berth_home}scripts/bicep, or set BICEP to its path." >&2
     return 1
   fi
   printf '%s' "$found"
 }
 
 berth() {
-  node dist/berth.cjs "$@"
+  node "${berth_home}dist/berth.cjs" "$@"
 }
 
 # section FILE TITLE COMMAND...: appends the output of the command to a Markdown file, and prints it.

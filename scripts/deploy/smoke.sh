@@ -4,7 +4,7 @@
 source "$(dirname "${BASH_SOURCE[0]}")/settings.sh"
 
 smoke() {
-  node scripts/deploy/smoke.mjs --url "$url" --minutes "${SMOKE_MINUTES:-10}" "$@"
+  node "${berth_home}scripts/deploy/smoke.mjs" --url "$url" --minutes "${SMOKE_MINUTES:-10}" "$@"
 }
 
 package=$1

@@ -12,6 +12,7 @@ import { registerResync } from './hubs/resync.ts';
 import { registerPause } from './policies/pause.ts';
 import { registerPolicies } from './policies/policies.ts';
 import { registerResume } from './policies/resume.ts';
+import { registerInit } from './project/init.ts';
 import { type Catalog, catalogOf } from './shell/catalog.ts';
 import type { Cli } from './shell/cli.ts';
 import { type Program, runProgram } from './shell/command-line.ts';
@@ -64,6 +65,7 @@ function berthProgram(threads: Threads): Program {
       registerExplain(commands);
       registerExport(commands);
       registerWhatIf(commands, threads);
+      registerInit(commands);
       registerCompletion(commands, berthCatalog);
     },
   };

@@ -215,6 +215,7 @@ describe('berth', () => {
       'explain',
       'export',
       'what-if',
+      'init',
       'completion',
       'help',
     ]);

@@ -9,6 +9,8 @@ export interface Cli {
   readonly now: () => EpochMs;
   /** Ends a command that runs until it is stopped. Default: Ctrl-C. */
   readonly ending?: AbortSignal;
+  /** The files of a new project, as JSON. Default: `project.json` next to the bundle. */
+  readonly projectFile?: string;
   /** Waits between two readings. Default: a timer. */
   readonly wait?: (ms: number) => Promise<void>;
 }

@@ -20,7 +20,8 @@ export function readTextFile(file: string): string {
   }
 }
 
-function unreadable(file: string, error: unknown): BerthError {
+/** The error for a file that cannot be read. */
+export function unreadable(file: string, error: unknown): BerthError {
   return new BerthError(
     'BERTH_FILE_UNREADABLE',
     `${file} cannot be read (${codeOf(error) ?? 'unreadable'}).`,
