@@ -6,6 +6,7 @@ async function main() {
   const { join } = await import('node:path');
   const { build } = await import('esbuild');
   const { bundleOptions, FUNCTIONS } = await import('./bundle.mjs');
+  const { buildConsole } = await import('./console.mjs');
 
   const at = process.argv.indexOf('--out');
   const outdir = at === -1 ? 'dist' : process.argv[at + 1];
@@ -34,6 +35,7 @@ async function main() {
       packages: 'external',
       banner: { js: '#!/usr/bin/env node' },
     }),
+    buildConsole(join(outdir, 'console')),
   ]);
   // What the function `openApi` answers.
   copyFileSync('schemas/openapi.json', join(outdir, 'openapi.json'));

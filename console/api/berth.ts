@@ -1,0 +1,70 @@
+import { createContext } from 'preact';
+import { useContext, useEffect, useState } from 'preact/hooks';
+import type { ApiClient } from './client.ts';
+import type { Clock } from './clock.ts';
+import type { Environment } from './environment.ts';
+import type { FunctionKey } from './function-key.ts';
+import type { Connection, Poller, Resource } from './poller.ts';
+
+/** What every part of the page may use of the world outside of it. */
+export interface Berth {
+  readonly environment: Environment;
+  readonly client: ApiClient;
+  readonly poller: Poller;
+  readonly key: FunctionKey;
+  readonly clock: Clock;
+}
+
+const Context = createContext<Berth | undefined>(undefined);
+export const BerthProvider = Context.Provider;
+
+export function useBerth(): Berth {
+  const berth = useContext(Context);
+  if (berth === undefined) throw new Error('This part of the console is outside of BerthProvider.');
+  return berth;
+}
+
+/** What is known of an address, with the type of its answer. */
+export interface Known<Body> extends Omit<Resource, 'body'> {
+  readonly body: Body | undefined;
+}
+
+/** What is known of a function of Berth (`fleet`, `devices/sim-0001`), kept fresh while the caller is shown. */
+export function useApi<Body>(route: string | undefined): Known<Body> {
+  const { environment } = useBerth();
+  return useResource<Body>(route === undefined ? undefined : `${environment.api}/${route}`);
+}
+
+/** What is known of a route of the local control API; nothing in a deployed console. */
+export function useControl<Body>(route: string): Known<Body> {
+  const { environment } = useBerth();
+  return useResource<Body>(environment.kind === 'local' ? `${environment.control}/${route}` : undefined);
+}
+
+function useResource<Body>(address: string | undefined): Known<Body> {
+  const { poller } = useBerth();
+  const redraw = useRedraw();
+  useEffect(() => (address === undefined ? undefined : poller.watch(address, redraw)), [poller, address]);
+  const { body, at, problem } = poller.read(address ?? '');
+  return { body: body as Body | undefined, at, problem };
+}
+
+export function useConnection(): Connection {
+  const { poller } = useBerth();
+  const redraw = useRedraw();
+  useEffect(() => poller.watchConnection(redraw), [poller]);
+  return poller.connection;
+}
+
+/** The time, ms since the epoch; the caller is drawn again every second. */
+export function useNow(): number {
+  const { clock } = useBerth();
+  const redraw = useRedraw();
+  useEffect(() => clock.watch(redraw), [clock]);
+  return clock.now();
+}
+
+function useRedraw(): () => void {
+  const [, count] = useState(0);
+  return () => count((before) => before + 1);
+}

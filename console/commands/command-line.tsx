@@ -1,0 +1,45 @@
+import { useState } from 'preact/hooks';
+import { Icon } from '../parts/icons.tsx';
+import { type Argv, commandText, isPowershellSafe, type Shell } from './argv.ts';
+
+const SHELLS: readonly { readonly shell: Shell; readonly label: string }[] = [
+  { shell: 'posix', label: 'Bash, zsh' },
+  { shell: 'powershell', label: 'PowerShell' },
+];
+
+/** A `berth` command as text to copy, quoted for the shell of the reader. */
+export function CommandLine({ argv }: { readonly argv: Argv }) {
+  const [shell, setShell] = useState<Shell>(/win/i.test(navigator.platform) ? 'powershell' : 'posix');
+  const [copied, setCopied] = useState(false);
+  const text = commandText(argv, shell);
+  const copy = async () => {
+    await navigator.clipboard.writeText(text);
+    setCopied(true);
+    setTimeout(() => setCopied(false), 2_000);
+  };
+  return (
+    <div class="command">
+      <div class="command-head">
+        <div class="choice" role="group" aria-label="Shell">
+          {SHELLS.map((each) => (
+            <button key={each.shell} type="button" aria-pressed={shell === each.shell} onClick={() => setShell(each.shell)}>
+              {each.label}
+            </button>
+          ))}
+        </div>
+        <button type="button" class="button small" onClick={() => void copy()}>
+          <Icon name={copied ? 'check' : 'copy'} />
+          <span aria-live="polite">{copied ? 'Copied' : 'Copy'}</span>
+        </button>
+      </div>
+      <pre class="command-text" data-command>
+        <code>{text}</code>
+      </pre>
+      {shell === 'powershell' && !isPowershellSafe(argv) && (
+        <p class="note">
+          Older versions of PowerShell change some of these characters: " % ^ &amp; | &lt; &gt; ! Use other ones if you can.
+        </p>
+      )}
+    </div>
+  );
+}
