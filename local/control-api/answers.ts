@@ -6,6 +6,22 @@ export interface ControlAnswer {
   readonly body: unknown;
 }
 
+/** An answer as bytes: a file, or what the functions have answered. */
+export interface RawAnswer {
+  readonly status: number;
+  readonly headers: Readonly<Record<string, string>>;
+  readonly bytes: Uint8Array;
+}
+
+export function asRaw({ status, body }: ControlAnswer): RawAnswer {
+  const text = body === undefined ? '' : `${JSON.stringify(body)}\n`;
+  return {
+    status,
+    headers: { 'content-type': 'application/json; charset=utf-8' },
+    bytes: Buffer.from(text, 'utf8'),
+  };
+}
+
 export function ok(body: unknown): ControlAnswer {
   return { status: 200, body };
 }

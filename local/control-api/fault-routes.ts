@@ -1,6 +1,7 @@
 import * as z from 'zod';
 import type { FaultSettings, HubView, IotHubs } from '../iot-hub/index.ts';
 import { type ControlAnswer, failedAnswer, methodNotAllowed, ok } from './answers.ts';
+import type { EventFeed } from './event-feed.ts';
 import type { ControlRequest } from './request.ts';
 
 /** Longer than any client waits, and than a test should. */
@@ -27,15 +28,20 @@ const SETTINGS = z.strictObject({
 }) satisfies z.ZodType<FaultSettings>;
 
 /** `/faults`: sets, shows and ends the faults of one hub or of all. */
-export function faultRoute({ method, query, body }: ControlRequest, hubs: IotHubs): ControlAnswer {
+export function faultRoute(
+  { method, query, body }: ControlRequest,
+  hubs: IotHubs,
+  feed: Pick<EventFeed, 'takeFaults'>,
+): ControlAnswer {
   switch (method) {
     case 'GET':
       return ok(inForce(hubs.views));
     case 'PUT':
-      return setFaults(body, hubs);
+      return setFaults(body, hubs, feed);
     case 'DELETE':
       return onHubs(hubs, query.get('hub') ?? undefined, (views) => {
         for (const view of views) view.liftFaults();
+        feed.takeFaults(query.get('hub') ?? undefined, undefined);
         return { status: 204, body: undefined };
       });
     default:
@@ -43,7 +49,7 @@ export function faultRoute({ method, query, body }: ControlRequest, hubs: IotHub
   }
 }
 
-function setFaults(body: unknown, hubs: IotHubs): ControlAnswer {
+function setFaults(body: unknown, hubs: IotHubs, feed: Pick<EventFeed, 'takeFaults'>): ControlAnswer {
   const parsed = SETTINGS.safeParse(body);
   if (!parsed.success) {
     return failedAnswer(
@@ -55,6 +61,7 @@ function setFaults(body: unknown, hubs: IotHubs): ControlAnswer {
   const { hub, ...settings } = parsed.data;
   return onHubs(hubs, hub, (views) => {
     for (const view of views) view.setFaults(settings);
+    feed.takeFaults(hub, settings);
     return ok(inForce(views));
   });
 }

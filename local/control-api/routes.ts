@@ -5,7 +5,9 @@ import type { EventHubs } from '../event-hubs/index.ts';
 import { HubRefusal, type HubView, type IotHubs, type Writer } from '../iot-hub/index.ts';
 import type { Ports } from '../options.ts';
 import { type ControlAnswer, failedAnswer, methodNotAllowed, ok } from './answers.ts';
+import { commandRoute, type RunCommand } from './commands.ts';
 import { type EventStatus, eventStatus } from './event-counters.ts';
+import type { EventFeed } from './event-feed.ts';
 import { faultRoute } from './fault-routes.ts';
 import type { ControlRequest } from './request.ts';
 
@@ -29,6 +31,12 @@ export interface ControlOptions {
   readonly processes: () => readonly ProcessStatus[];
   /** Where everything is, for whoever wants to work with it. */
   readonly stack: () => Stack;
+  /** What happened lately. */
+  readonly feed: EventFeed;
+  /** Runs a `berth` command against the local stack. */
+  readonly runCommand: RunCommand;
+  /** Where the built console is. */
+  readonly consoleFolder: string;
 }
 
 /** The local stack for clients: `GET /stack`. Holds well-known development values only. */
@@ -49,12 +57,45 @@ export async function route(request: ControlRequest, options: ControlOptions): P
   if (resource === 'stack' && rest.length === 0 && method === 'GET') return ok(options.stack());
   if (resource === 'registrations' && rest.length === 0 && method === 'GET')
     return ok(options.dps.registrations());
+  if (resource === 'enrollments' && rest.length === 0 && method === 'GET')
+    return ok(options.dps.enrollments());
   if (resource === 'events' && rest.length === 0 && method === 'GET') return ok(await events(options));
+  if (resource === 'events' && rest[0] === 'feed' && rest.length === 1 && method === 'GET')
+    return feedRoute(request, options.feed);
+  if (resource === 'commands' && rest.length === 0) return commandRoute(request, options.runCommand);
   if (resource === 'events' && rest.length === 0 && method === 'POST')
     return appendEvent(request.body, options);
-  if (resource === 'faults' && rest.length === 0) return faultRoute(request, options.hubs);
+  if (resource === 'faults' && rest.length === 0) return faultRoute(request, options.hubs, options.feed);
   if (resource === 'hubs') return hubRoute(rest, request, options.hubs);
   return failedAnswer(404, 'BERTH_LOCAL_NOT_FOUND', `There is no ${method} /${request.path.join('/')} here.`);
+}
+
+const OWN_ROUTES = [
+  'processes',
+  'stack',
+  'registrations',
+  'enrollments',
+  'events',
+  'faults',
+  'hubs',
+  'commands',
+];
+
+/** Whether a path is one of these routes, and not that of a file of the console. */
+export function isOwnRoute([resource = '']: readonly string[]): boolean {
+  return OWN_ROUTES.includes(resource);
+}
+
+/** `GET /events/feed?after=N` */
+function feedRoute({ query }: ControlRequest, feed: EventFeed): ControlAnswer {
+  const after = query.get('after');
+  if (after === null || /^\d{1,15}$/.test(after))
+    return ok(feed.after(after === null ? undefined : Number(after)));
+  return failedAnswer(
+    400,
+    'BERTH_LOCAL_REQUEST_INVALID',
+    `after is ${JSON.stringify(after)}: give the number that "next" had, or leave it out.`,
+  );
 }
 
 export function events({

@@ -38,13 +38,15 @@ export interface HourSums {
  * What the statistics have grown by. The last run has seen them of its own hour and of the one before, and so has this one; an
  * hour that the last run could not see has grown by all that it has.
  *
- * @param before what the last run has seen; undefined: there was none lately, and the growth of nothing is known.
+ * @param before what the last run has seen; undefined: there was none lately. Then sync has just begun where the statistics have
+ *   nothing of the hour before, and else nobody knows when it did what they have.
+ * @param now the hour before, and this hour.
  */
 export function growthOf(
   before: readonly HourSums[] | undefined,
   now: readonly HourSums[],
 ): Readonly<Record<HostName, HubCounts>> {
-  if (before === undefined) return {};
+  if (before === undefined) return Object.keys(now[0]?.hubs ?? {}).length === 0 ? (now[1]?.hubs ?? {}) : {};
   const growth: Record<HostName, HubCounts> = {};
   const oldest = Math.min(...before.map(({ hour }) => hour));
   for (const { hour, hubs } of now) {

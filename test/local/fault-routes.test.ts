@@ -1,5 +1,5 @@
 import { afterAll, afterEach, beforeAll, describe, expect, test } from '@jest/globals';
-import { type ControlApi, startControlApi } from '../../local/control-api/index.ts';
+import { type ControlApi, EventFeed, startControlApi } from '../../local/control-api/index.ts';
 import { createDps, type Dps } from '../../local/dps/index.ts';
 import { type EventHubs, startEventHubs } from '../../local/event-hubs/index.ts';
 import { DEFAULT_PORTS } from '../../local/options.ts';
@@ -34,6 +34,9 @@ describe('/faults of the control API', () => {
       storage: '',
       processes: () => [],
       stack: () => ({ ports: DEFAULT_PORTS, idScope: '', root: '', settings: {} }),
+      feed: new EventFeed(),
+      runCommand: async () => ({ exitCode: 0, out: '', err: '' }),
+      consoleFolder: 'no console',
     });
     for (const host of [WEU, EUS]) await local.registry(host).addDevices([{ deviceId: 'pump' }]);
   });

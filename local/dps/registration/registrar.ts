@@ -24,6 +24,7 @@ export interface RegistrarSurroundings {
   readonly store: RegistrationStore;
   readonly call: WebhookCall;
   readonly retryWaitsMs: readonly number[];
+  readonly onRegistration?: ((registration: Registration) => void) | undefined;
   readonly log: LocalLog;
   readonly now: () => number;
   /** Ends waiting webhooks. */
@@ -37,7 +38,7 @@ export interface RegistrarSurroundings {
 export type Registrar = (device: AttestedDevice, payload: JsonValue | undefined) => Promise<Registration>;
 
 export function createRegistrar(surroundings: RegistrarSurroundings): Registrar {
-  const { linkedHubs, hub, store, call, retryWaitsMs, log, now, signal } = surroundings;
+  const { linkedHubs, hub, store, call, retryWaitsMs, onRegistration, log, now, signal } = surroundings;
   const tick = createClock(now);
 
   return async (device, payload) => {
@@ -184,6 +185,7 @@ export function createRegistrar(surroundings: RegistrarSurroundings): Registrar 
       ...result,
     };
     store.put(registration);
+    onRegistration?.(registration);
     return registration;
   }
 }
