@@ -31,7 +31,9 @@ const root = document.getElementById('app');
 if (root !== null) {
   root.textContent = '';
   render(
-    <BerthProvider value={{ environment: environmentOf(location.pathname), client, poller, key, clock: new Clock() }}>
+    <BerthProvider
+      value={{ environment: environmentOf(location.pathname), client, poller, key, clock: new Clock() }}
+    >
       <ThemeProvider>
         <TipLayer>
           <App />

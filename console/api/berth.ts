@@ -1,5 +1,5 @@
 import { createContext } from 'preact';
-import { useContext, useEffect, useState } from 'preact/hooks';
+import { useContext, useEffect, useRef, useState } from 'preact/hooks';
 import type { ApiClient } from './client.ts';
 import type { Clock } from './clock.ts';
 import type { Environment } from './environment.ts';
@@ -39,6 +39,14 @@ export function useApi<Body>(route: string | undefined): Known<Body> {
 export function useControl<Body>(route: string): Known<Body> {
   const { environment } = useBerth();
   return useResource<Body>(environment.kind === 'local' ? `${environment.control}/${route}` : undefined);
+}
+
+/** As `useApi`; while another route of the same list is read, the list before stays. */
+export function useList<Body>(route: string): Known<Body> {
+  const known = useApi<Body>(route);
+  const last = useRef<Body | undefined>(undefined);
+  if (known.body !== undefined || known.problem !== undefined) last.current = known.body;
+  return { ...known, body: known.body ?? last.current };
 }
 
 function useResource<Body>(address: string | undefined): Known<Body> {

@@ -38,7 +38,10 @@ export class ApiClient {
 
   /** Gets JSON. With the ETag of an earlier answer, an equal one is `unchanged`. */
   get(address: string, etag?: string): Promise<Answer> {
-    return this.#call(address, { method: 'GET', headers: etag === undefined ? {} : { 'if-none-match': etag } });
+    return this.#call(address, {
+      method: 'GET',
+      headers: etag === undefined ? {} : { 'if-none-match': etag },
+    });
   }
 
   /** Sends JSON, to the local control API only. */
@@ -58,7 +61,11 @@ export class ApiClient {
     try {
       const response = await this.#fetch(address, {
         ...init,
-        headers: { accept: 'application/json', ...headers, ...(key === undefined ? {} : { 'x-functions-key': key }) },
+        headers: {
+          accept: 'application/json',
+          ...headers,
+          ...(key === undefined ? {} : { 'x-functions-key': key }),
+        },
         // The ETags are the console's own; and a sign-in page of another origin is no answer.
         cache: 'no-store',
         credentials: 'same-origin',

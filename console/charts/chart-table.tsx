@@ -9,8 +9,13 @@ export function ChartTable({ title, unit, at, series, height, format }: TimeChar
     .filter(({ values }) => values.some((value) => value !== null))
     .reverse();
   return (
-    // biome-ignore lint/a11y/noNoninteractiveTabindex: it scrolls, so it takes the focus.
-    <section class="chart-table" style={{ maxHeight: `${height + 60}px` }} tabIndex={0} aria-label={`${title}, ${unit}`}>
+    <section
+      class="chart-table"
+      style={{ maxHeight: `${height + 60}px` }}
+      // biome-ignore lint/a11y/noNoninteractiveTabindex: it scrolls, so it takes the focus.
+      tabIndex={0}
+      aria-label={`${title}, ${unit}`}
+    >
       <table class="table compact">
         <thead>
           <tr>

@@ -36,7 +36,9 @@ export function timeColumns({ step, from, to, at, hubs }: Series): TimeColumns {
   const total = (pick: (hub: HubSeries) => Numbers): Numbers => onGrid(sum(hubs.map(pick), at.length));
   const events = total(({ events: each }) => each);
   const reads = total(({ reads: each }) => each);
-  const waited = total((hub) => hub.lagMs.map((lag, index) => (lag === null ? null : lag * (hub.events[index] ?? 0))));
+  const waited = total((hub) =>
+    hub.lagMs.map((lag, index) => (lag === null ? null : lag * (hub.events[index] ?? 0))),
+  );
   const twins = STATUSES.map((status) => [status, total((hub) => hub.twins[status])] as const);
   return {
     at: grid,

@@ -47,7 +47,9 @@ export function TimeChart(props: TimeChartProps) {
         <>
           <Plot {...props} labelledBy={id} onIndex={setIndex} />
           <ul class="legend" aria-live="off">
-            <li class="legend-time number">{time === undefined ? '' : clockText(time, now).replace(/:\d\d$/, '')}</li>
+            <li class="legend-time number">
+              {time === undefined ? '' : clockText(time, now).replace(/:\d\d$/, '')}
+            </li>
             {series.map(({ label, color, pattern, values }) => (
               <li key={label}>
                 <LegendSwatch color={color} pattern={pattern ?? 'solid'} />
@@ -108,11 +110,11 @@ function Plot({
   useEffect(() => plot.current?.setData(data), [at, ...series.map(({ values }) => values)]);
 
   return (
-    // biome-ignore lint/a11y/noNoninteractiveTabindex: the arrow keys read the chart, so it takes the focus.
     <div
       ref={frame}
       class="plot"
       role="img"
+      // biome-ignore lint/a11y/noNoninteractiveTabindex: the arrow keys read the chart, so it takes the focus.
       tabIndex={0}
       aria-labelledby={labelledBy}
       aria-description={`${title}, ${unit}. The arrow keys read it point by point; the button Table shows all numbers.`}
@@ -174,7 +176,12 @@ function plotOptions({
     legend: { show: false },
     scales: { y: { range: (_, __, most) => [0, niceCeiling(most)] } },
     axes: [
-      { ...axis, values: (_, ticks) => ticks.map((tick) => hourText(tick * 1_000, ticks)), space: 64, size: 26 },
+      {
+        ...axis,
+        values: (_, ticks) => ticks.map((tick) => hourText(tick * 1_000, ticks)),
+        space: 64,
+        size: 26,
+      },
       { ...axis, values: (_, ticks) => ticks.map((tick) => format(tick)), size: 48, space: 30 },
     ],
     series: [

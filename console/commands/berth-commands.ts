@@ -35,8 +35,10 @@ export function argvOf(change: Change): Argv {
         change.host,
         ...(change.state === undefined ? [] : ['--state', change.state]),
         ...(change.weight === undefined ? [] : ['--weight', change.weight]),
-        '--reason', change.reason,
-        '--expires', change.expires,
+        '--reason',
+        change.reason,
+        '--expires',
+        change.expires,
       ];
     case 'clearHub':
       return ['hub', 'clear', change.host];

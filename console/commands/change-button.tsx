@@ -3,14 +3,14 @@ import { useState } from 'preact/hooks';
 import { ChangeDialog } from './change-dialog.tsx';
 import type { ChangeKind } from './change-form.ts';
 
-/** Opens the dialog of one change. */
+/** Opens the dialog of a change, or of a few that the reader chooses from. */
 export function ChangeButton({
-  chosen,
+  choices,
   children,
   label,
   isPrimary = false,
 }: {
-  readonly chosen: ChangeKind;
+  readonly choices: readonly ChangeKind[];
   readonly children: ComponentChildren;
   /** For screen readers, where the text alone does not say what is changed. */
   readonly label?: string | undefined;
@@ -28,7 +28,7 @@ export function ChangeButton({
       >
         {children}
       </button>
-      {isOpen && <ChangeDialog chosen={chosen} onClose={() => setIsOpen(false)} />}
+      {isOpen && <ChangeDialog choices={choices} onClose={() => setIsOpen(false)} />}
     </>
   );
 }

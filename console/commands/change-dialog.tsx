@@ -1,5 +1,6 @@
 import { useId, useState } from 'preact/hooks';
 import { useBerth } from '../api/berth.ts';
+import { Choice } from '../parts/choice.tsx';
 import { Dialog } from '../parts/dialog.tsx';
 import type { Argv } from './argv.ts';
 import { argvOf } from './berth-commands.ts';
@@ -11,14 +12,31 @@ import { type CommandResult, runCommand } from './run-command.ts';
  * Asks for what a change needs. Locally a button makes it; in Azure the reader copies the command, so that every change
  * has its author.
  */
-export function ChangeDialog({ chosen, onClose }: { readonly chosen: ChangeKind; onClose(): void }) {
+export function ChangeDialog({
+  choices,
+  onClose,
+}: {
+  readonly choices: readonly ChangeKind[];
+  onClose(): void;
+}) {
   const { environment } = useBerth();
+  const [kind, setKind] = useState(choices[0]?.kind);
   const [fields, setFields] = useState<ChangeFields>(EMPTY_FIELDS);
+  const chosen = choices.find((each) => each.kind === kind) ?? choices[0];
+  if (chosen === undefined) return null;
   const words = changeWords(chosen);
   const result = changeOf(chosen, fields);
   const set = (field: keyof ChangeFields, value: string) => setFields({ ...fields, [field]: value });
   return (
     <Dialog title={words.title} onClose={onClose}>
+      {choices.length > 1 && (
+        <Choice
+          label="Change"
+          values={choices.map((each) => ({ value: each.kind, label: changeWords(each).button }))}
+          chosen={chosen.kind}
+          onChange={(value) => setKind(value)}
+        />
+      )}
       <p class="dialog-text">{words.effect}</p>
       {words.fields.map((field) => (
         <Field key={field} field={field} value={fields[field]} onChange={(value) => set(field, value)} />
@@ -28,7 +46,7 @@ export function ChangeDialog({ chosen, onClose }: { readonly chosen: ChangeKind;
           {result.missing}
         </p>
       ) : environment.kind === 'local' ? (
-        <RunLocally argv={argvOf(result.change)} label={words.button} />
+        <RunLocally key={chosen.kind} argv={argvOf(result.change)} label={words.button} />
       ) : (
         <>
           <p class="note">Run this command in the folder of your fleet file. It signs in as you.</p>
@@ -41,7 +59,10 @@ export function ChangeDialog({ chosen, onClose }: { readonly chosen: ChangeKind;
 
 const LABELS: Readonly<Record<keyof ChangeFields, { readonly label: string; readonly hint: string }>> = {
   reason: { label: 'Reason', hint: 'Others read it next to the change.' },
-  state: { label: 'State', hint: 'Cordoned: no new devices. Draining: devices move when they register again.' },
+  state: {
+    label: 'State',
+    hint: 'Cordoned: no new devices. Draining: devices move when they register again.',
+  },
   weight: { label: 'Weight', hint: 'The share of new devices, compared with the other hubs.' },
   expires: { label: 'Expires in', hint: 'A duration: 30m, 8h, 7d.' },
 };

@@ -105,7 +105,8 @@ export function changeOf(
       return { change: { kind: 'clearHub', host: chosen.host } };
     case 'setHub': {
       const { state, weight, expires } = fields;
-      if (state === '' && weight.trim() === '') return { missing: 'Choose a state, write a weight, or both.' };
+      if (state === '' && weight.trim() === '')
+        return { missing: 'Choose a state, write a weight, or both.' };
       if (weight.trim() !== '' && !(Number(weight) > 0)) return { missing: 'Write a weight above 0.' };
       if (expires.trim() === '') return { missing: 'Write when it expires: 30m, 8h or 7d.' };
       if (reason === '') return NO_REASON;

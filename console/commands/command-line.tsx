@@ -1,10 +1,11 @@
 import { useState } from 'preact/hooks';
+import { Choice } from '../parts/choice.tsx';
 import { Icon } from '../parts/icons.tsx';
 import { type Argv, commandText, isPowershellSafe, type Shell } from './argv.ts';
 
-const SHELLS: readonly { readonly shell: Shell; readonly label: string }[] = [
-  { shell: 'posix', label: 'Bash, zsh' },
-  { shell: 'powershell', label: 'PowerShell' },
+const SHELLS: readonly { readonly value: Shell; readonly label: string }[] = [
+  { value: 'posix', label: 'Bash, zsh' },
+  { value: 'powershell', label: 'PowerShell' },
 ];
 
 /** A `berth` command as text to copy, quoted for the shell of the reader. */
@@ -20,13 +21,7 @@ export function CommandLine({ argv }: { readonly argv: Argv }) {
   return (
     <div class="command">
       <div class="command-head">
-        <div class="choice" role="group" aria-label="Shell">
-          {SHELLS.map((each) => (
-            <button key={each.shell} type="button" aria-pressed={shell === each.shell} onClick={() => setShell(each.shell)}>
-              {each.label}
-            </button>
-          ))}
-        </div>
+        <Choice label="Shell" values={SHELLS} chosen={shell} onChange={(value) => setShell(value)} />
         <button type="button" class="button small" onClick={() => void copy()}>
           <Icon name={copied ? 'check' : 'copy'} />
           <span aria-live="polite">{copied ? 'Copied' : 'Copy'}</span>
@@ -37,7 +32,8 @@ export function CommandLine({ argv }: { readonly argv: Argv }) {
       </pre>
       {shell === 'powershell' && !isPowershellSafe(argv) && (
         <p class="note">
-          Older versions of PowerShell change some of these characters: " % ^ &amp; | &lt; &gt; ! Use other ones if you can.
+          Older versions of PowerShell change some of these characters: " % ^ &amp; | &lt; &gt; ! Use other
+          ones if you can.
         </p>
       )}
     </div>

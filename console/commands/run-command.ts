@@ -9,7 +9,8 @@ export interface CommandResult {
 
 /** Runs a `berth` command in the local stack: `POST /commands` of its control API. */
 export async function runCommand({ environment, client }: Berth, argv: Argv): Promise<CommandResult> {
-  if (environment.kind !== 'local') return { isSuccess: false, text: 'Commands run only in the local stack.' };
+  if (environment.kind !== 'local')
+    return { isSuccess: false, text: 'Commands run only in the local stack.' };
   const answer = await client.send('POST', `${environment.control}/commands`, { argv });
   if (answer.kind === 'ok') return resultOf(answer.body);
   if (answer.kind === 'refused') return { isSuccess: false, text: answer.problem.message };

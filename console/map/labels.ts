@@ -30,7 +30,12 @@ export function labelSides(
   gap: number,
   frame: { readonly width: number; readonly height: number },
 ): readonly Side[] {
-  const taken: Box[] = points.map(({ x, y }) => ({ left: x - gap, right: x + gap, top: y - gap, bottom: y + gap }));
+  const taken: Box[] = points.map(({ x, y }) => ({
+    left: x - gap,
+    right: x + gap,
+    top: y - gap,
+    bottom: y + gap,
+  }));
   return points.map((point, index) => {
     const others = taken.filter((_, other) => other !== index);
     const costs = SIDES.map((side) => {

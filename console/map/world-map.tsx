@@ -1,6 +1,14 @@
 import { useMemo } from 'preact/hooks';
 import { labelSides } from './labels.ts';
-import { landPoints, type MapPoint, type MapView, type Place, pointOf, radiusOf, viewOf } from './projection.ts';
+import {
+  landPoints,
+  type MapPoint,
+  type MapView,
+  type Place,
+  pointOf,
+  radiusOf,
+  viewOf,
+} from './projection.ts';
 
 /** One region on the map. */
 export interface MapRegion {
@@ -47,7 +55,15 @@ export function WorldMap({
     <div class="map" role="img" aria-label={label}>
       <svg viewBox={`${view.x} ${view.y} ${view.width} ${view.height}`} aria-hidden="true">
         <defs>
-          <marker id="move-end" viewBox="0 0 8 8" refX="7" refY="4" markerWidth="5" markerHeight="5" orient="auto">
+          <marker
+            id="move-end"
+            viewBox="0 0 8 8"
+            refX="7"
+            refY="4"
+            markerWidth="5"
+            markerHeight="5"
+            orient="auto"
+          >
             <path d="M0 0l8 4-8 4z" class="map-arrow" />
           </marker>
         </defs>

@@ -22,8 +22,8 @@ export function PoliciesPage() {
         title="Policies and rollouts"
         lead={
           <>
-            Fleet revision <code>{revisionText(fleet.revision)}</code>. If several policies set a property, the first one that
-            applies to the twin owns it.
+            Fleet revision <code>{revisionText(fleet.revision)}</code>. If several policies set a property,
+            the first one that applies to the twin owns it.
           </>
         }
       />
@@ -34,13 +34,17 @@ export function PoliciesPage() {
               {change.what}, <Ago at={change.at} />.
             </b>{' '}
             {change.effect.join(' ')}{' '}
-            {change.policy !== undefined && <a href={listHref('devices', { policy: change.policy })}>Show its twins</a>}
+            {change.policy !== undefined && (
+              <a href={listHref('devices', { policy: change.policy })}>Show its twins</a>
+            )}
           </p>
         </Section>
       )}
       <Section title="Policies" flush>
         {fleet.policies.length === 0 ? (
-          <Empty title="The fleet file has no policies.">Add one to twins.policies in fleet.json. See docs/fleet-file.md.</Empty>
+          <Empty title="The fleet file has no policies.">
+            Add one to twins.policies in fleet.json. See docs/fleet-file.md.
+          </Empty>
         ) : (
           <DataTable label="Policies" rows={fleet.policies} columns={COLUMNS} keyOf={({ id }) => id} />
         )}
@@ -75,7 +79,8 @@ const COLUMNS: readonly Column<PolicyOverview>[] = [
   },
   {
     title: 'Rollout',
-    explain: 'The part of the fleet that this content may have reached. Without twins.rollout it is 100 % at once.',
+    explain:
+      'The part of the fleet that this content may have reached. Without twins.rollout it is 100 % at once.',
     cell: ({ name, rollout, pause }) => (
       <div class="stacked">
         <Meter label={`Rollout of ${name}`} part={rollout} text={percentText(rollout)} isGoal />
@@ -93,21 +98,47 @@ const COLUMNS: readonly Column<PolicyOverview>[] = [
     isNumber: true,
     cell: ({ reached }) => countText(reached),
   },
-  { title: 'Drifted', explain: 'Its value is not in the desired properties.', isNumber: true, cell: ({ name, drifted }) => count(name, drifted) },
-  { title: 'Held', explain: 'A pause, a rollout or the mode observe holds its corrections.', isNumber: true, cell: ({ name, held }) => count(name, held) },
-  { title: 'Rejected', explain: 'The device refused its value, or did not answer.', isNumber: true, cell: ({ name, rejected }) => count(name, rejected) },
-  { title: 'Contested', explain: 'Another writer keeps changing its property.', isNumber: true, cell: ({ name, contested }) => count(name, contested) },
+  {
+    title: 'Drifted',
+    explain: 'Its value is not in the desired properties.',
+    isNumber: true,
+    cell: ({ name, drifted }) => count(name, drifted),
+  },
+  {
+    title: 'Held',
+    explain: 'A pause, a rollout or the mode observe holds its corrections.',
+    isNumber: true,
+    cell: ({ name, held }) => count(name, held),
+  },
+  {
+    title: 'Rejected',
+    explain: 'The device refused its value, or did not answer.',
+    isNumber: true,
+    cell: ({ name, rejected }) => count(name, rejected),
+  },
+  {
+    title: 'Contested',
+    explain: 'Another writer keeps changing its property.',
+    isNumber: true,
+    cell: ({ name, contested }) => count(name, contested),
+  },
   {
     title: 'Actions',
     hideTitle: true,
     cell: ({ name, pause }) => (
       <div class="row-actions">
         {pause === null ? (
-          <ChangeButton chosen={{ kind: 'pause', scope: { kind: 'policy', name } }} label={`Pause the policy ${name}`}>
+          <ChangeButton
+            choices={[{ kind: 'pause', scope: { kind: 'policy', name } }]}
+            label={`Pause the policy ${name}`}
+          >
             Pause …
           </ChangeButton>
         ) : (
-          <ChangeButton chosen={{ kind: 'resume', scope: { kind: 'policy', name } }} label={`Resume the policy ${name}`}>
+          <ChangeButton
+            choices={[{ kind: 'resume', scope: { kind: 'policy', name } }]}
+            label={`Resume the policy ${name}`}
+          >
             Resume …
           </ChangeButton>
         )}
@@ -117,5 +148,9 @@ const COLUMNS: readonly Column<PolicyOverview>[] = [
 ];
 
 function count(policy: string, value: number) {
-  return value === 0 ? <span class="muted">0</span> : <a href={listHref('devices', { policy })}>{countText(value)}</a>;
+  return value === 0 ? (
+    <span class="muted">0</span>
+  ) : (
+    <a href={listHref('devices', { policy })}>{countText(value)}</a>
+  );
 }

@@ -46,7 +46,11 @@ export function DataTable<Row>({
           {rows.map((row) => (
             <tr key={keyOf(row)} data-row tabIndex={-1}>
               {columns.map((column) => (
-                <td key={column.title} class={classOf(column)} data-label={column.hideTitle ? undefined : column.title}>
+                <td
+                  key={column.title}
+                  class={classOf(column)}
+                  data-label={column.hideTitle ? undefined : column.title}
+                >
                   {column.cell(row)}
                 </td>
               ))}

@@ -12,7 +12,10 @@ export interface Pages {
 
 /** Remembers the way through a list. Another `filter` begins at the first page. */
 export function usePages(filter: string): Pages {
-  const [way, setWay] = useState<{ readonly filter: string; readonly afters: readonly string[] }>({ filter, afters: [] });
+  const [way, setWay] = useState<{ readonly filter: string; readonly afters: readonly string[] }>({
+    filter,
+    afters: [],
+  });
   const afters = way.filter === filter ? way.afters : [];
   return {
     after: afters.at(-1),

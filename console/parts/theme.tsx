@@ -1,4 +1,4 @@
-import { createContext, type ComponentChildren } from 'preact';
+import { type ComponentChildren, createContext } from 'preact';
 import { useContext, useEffect, useState } from 'preact/hooks';
 import { Icon } from './icons.tsx';
 
@@ -42,7 +42,14 @@ export function ThemeButton() {
   const { theme, toggle } = useContext(Context);
   const other = theme === 'dark' ? 'light' : 'dark';
   return (
-    <button type="button" class="icon-button" aria-label={`Switch to the ${other} theme`} title={`Switch to the ${other} theme (t)`} data-theme-switch onClick={toggle}>
+    <button
+      type="button"
+      class="icon-button"
+      aria-label={`Switch to the ${other} theme`}
+      title={`Switch to the ${other} theme (t)`}
+      data-theme-switch
+      onClick={toggle}
+    >
       <Icon name={theme === 'dark' ? 'sun' : 'moon'} />
     </button>
   );

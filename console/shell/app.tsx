@@ -39,9 +39,14 @@ export function App() {
     isFirst.current = false;
     scrollTo(0, 0);
   }, [place]);
+  const skip = (event: Event) => {
+    // The fragment of the address names the page.
+    event.preventDefault();
+    main.current?.focus();
+  };
   return (
     <div class="shell">
-      <a class="skip" href={location.hash} onClick={(event) => (event.preventDefault(), main.current?.focus())}>
+      <a class="skip" href={location.hash} onClick={skip}>
         Skip to the page
       </a>
       <Navigation route={route} onHelp={() => setIsHelp(true)} />

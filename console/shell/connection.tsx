@@ -52,18 +52,21 @@ export function ConnectionNotice() {
   const { since, why } = connection;
   return (
     <div role="alert">
-      <Notice tone="bad" title={`Berth does not answer since ${clockText(since, now)} (${spanText(now - since)}).`}>
+      <Notice
+        tone="bad"
+        title={`Berth does not answer since ${clockText(since, now)} (${spanText(now - since)}).`}
+      >
         <p>The reason: {why}. The page shows what was known before, and asks again every 5 seconds.</p>
         <p>
           {environment.kind === 'local' ? (
             <>
-              Is the local stack running? Start it with <code>npm start</code>. If it runs, its live view says which process is
-              down.
+              Is the local stack running? Start it with <code>npm start</code>. If it runs, its live view says
+              which process is down.
             </>
           ) : (
             <>
-              Check your network, and in the Azure portal whether the function app runs. Its state store must be reachable:{' '}
-              <code>npx --no berth hubs</code> tells what fails.
+              Check your network, and in the Azure portal whether the function app runs. Its state store must
+              be reachable: <code>npx --no berth hubs</code> tells what fails.
             </>
           )}
         </p>
@@ -94,8 +97,8 @@ export function Gate() {
     <section class="gate" aria-labelledby={id}>
       <h1 id={id}>Function key</h1>
       <p>
-        Berth answers only with a function key. It is sent as a header, kept until you close this tab, and never put into an
-        address.
+        Berth answers only with a function key. It is sent as a header, kept until you close this tab, and
+        never put into an address.
       </p>
       <form
         onSubmit={(event) => {
@@ -129,7 +132,9 @@ export function Gate() {
       </form>
       <details class="details">
         <summary>Get a key with the Azure CLI</summary>
-        <pre class="code-block">az functionapp keys list --resource-group GROUP --name APP --query functionKeys.default --output tsv</pre>
+        <pre class="code-block">
+          az functionapp keys list --resource-group GROUP --name APP --query functionKeys.default --output tsv
+        </pre>
       </details>
     </section>
   );
@@ -174,7 +179,8 @@ export function HelpDialog({
         ))}
       </dl>
       <p class="note">
-        Words with a dotted line have an explanation: point at them, or give them the focus. All words are in docs/glossary.md.
+        Words with a dotted line have an explanation: point at them, or give them the focus. All words are in
+        docs/glossary.md.
       </p>
     </Dialog>
   );

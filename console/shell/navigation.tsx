@@ -49,7 +49,13 @@ export function Navigation({ route, onHelp }: { readonly route: Route; onHelp():
         </nav>
         <div class="shell-foot">
           <ThemeButton />
-          <button type="button" class="icon-button" aria-label="Help: keyboard and words" title="Help (?)" onClick={onHelp}>
+          <button
+            type="button"
+            class="icon-button"
+            aria-label="Help: keyboard and words"
+            title="Help (?)"
+            onClick={onHelp}
+          >
             <Icon name="question" />
           </button>
           <LockButton />
@@ -73,7 +79,8 @@ function Entries({ route, onChosen }: { readonly route: Route; onChosen(): void 
       href: '#/attention',
       label: 'Attention',
       icon: 'bell',
-      count: attention === 0 ? undefined : `${countText(attention)}${fleet?.attention.next == null ? '' : '+'}`,
+      count:
+        attention === 0 ? undefined : `${countText(attention)}${fleet?.attention.next == null ? '' : '+'}`,
     },
     { page: 'queue', href: '#/queue', label: 'Queue', icon: 'queue' },
     {
@@ -117,7 +124,12 @@ function EntryList({
     <ul>
       {entries.map(({ page, href, label, icon, count }) => (
         <li key={page}>
-          <a class="nav-link" href={href} aria-current={route.page === page ? 'page' : undefined} onClick={onChosen}>
+          <a
+            class="nav-link"
+            href={href}
+            aria-current={route.page === page ? 'page' : undefined}
+            onClick={onChosen}
+          >
             <Icon name={icon} />
             {label}
             {count !== undefined && <span class="nav-count number">{count}</span>}
@@ -137,28 +149,29 @@ function useIsOpen(): boolean {
 function DeviceSearch({ onDone }: { onDone(): void }) {
   const [id, setId] = useState('');
   return (
-    <form
-      class="device-search"
-      role="search"
-      onSubmit={(event) => {
-        event.preventDefault();
-        if (id.trim() === '') return;
-        location.hash = deviceHref(id.trim());
-        setId('');
-        onDone();
-      }}
-    >
-      <Icon name="search" />
-      <input
-        type="search"
-        aria-label="Device id"
-        placeholder="Device id   /"
-        autocomplete="off"
-        spellcheck={false}
-        data-search="device"
-        value={id}
-        onInput={(event) => setId(event.currentTarget.value)}
-      />
-    </form>
+    <search>
+      <form
+        class="device-search"
+        onSubmit={(event) => {
+          event.preventDefault();
+          if (id.trim() === '') return;
+          location.hash = deviceHref(id.trim());
+          setId('');
+          onDone();
+        }}
+      >
+        <Icon name="search" />
+        <input
+          type="search"
+          aria-label="Device id"
+          placeholder="Device id   /"
+          autocomplete="off"
+          spellcheck={false}
+          data-search="device"
+          value={id}
+          onInput={(event) => setId(event.currentTarget.value)}
+        />
+      </form>
+    </search>
   );
 }

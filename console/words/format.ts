@@ -8,6 +8,13 @@ export function countText(value: number | null | undefined): string {
   return value === null || value === undefined ? NOT_KNOWN : GROUPED.format(Math.round(value));
 }
 
+const SHORT = new Intl.NumberFormat('en-GB', { notation: 'compact' });
+
+/** A number of which the size is enough: `1M`, `12K`. */
+export function shortCountText(value: number): string {
+  return SHORT.format(value);
+}
+
 /** A number and its noun: `1 twin`, `1,200 twins`. */
 export function pluralText(value: number, noun: string, nouns = `${noun}s`): string {
   return `${countText(value)} ${value === 1 ? noun : nouns}`;

@@ -40,7 +40,12 @@ export function timelineEntry(moment: DeviceMoment): TimelineEntry {
         detail: `not by Berth${suffix(moment)}`,
       };
     case 'report':
-      return { at, kind, title: `The device reported ${moment.path}`, detail: `its last report of it${suffix(moment)}` };
+      return {
+        at,
+        kind,
+        title: `The device reported ${moment.path}`,
+        detail: `its last report of it${suffix(moment)}`,
+      };
     case 'status':
       return {
         at,

@@ -22,7 +22,14 @@ export function lastChange(fleet: FleetStatus): LastChange | undefined {
       const reached = `It has reached ${percentText(progress)} of the devices. They move when they register again.`;
       return at === undefined || !cause.startsWith('drain:')
         ? []
-        : [{ at, what: `${hubName(cause.slice('drain:'.length))} is draining`, effect: [reached], policy: undefined }];
+        : [
+            {
+              at,
+              what: `${hubName(cause.slice('drain:'.length))} is draining`,
+              effect: [reached],
+              policy: undefined,
+            },
+          ];
     }),
   ];
   return changes.sort((one, other) => other.at - one.at)[0];
@@ -31,7 +38,12 @@ export function lastChange(fleet: FleetStatus): LastChange | undefined {
 function policyChange(policy: FleetStatus['policies'][number]): LastChange | undefined {
   const at = timeOf(policy.since);
   if (at === undefined) return undefined;
-  return { at, what: `Policy ${policy.name} has new content`, effect: policyEffect(policy), policy: policy.name };
+  return {
+    at,
+    what: `Policy ${policy.name} has new content`,
+    effect: policyEffect(policy),
+    policy: policy.name,
+  };
 }
 
 /** What a policy did so far: how many twins it reached, and how those stand that are not fine. */

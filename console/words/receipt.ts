@@ -1,5 +1,5 @@
 import type { ReceiptAnswer } from '../api/contract.ts';
-import { countText, figureText, hubName, NOT_KNOWN, percentText, spanText } from './format.ts';
+import { countText, figureText, hubName, percentText, spanText } from './format.ts';
 
 type ReceiptHub = ReceiptAnswer['hubs'][number];
 
@@ -31,7 +31,7 @@ export function rankedHubs({ hubs, result }: ReceiptAnswer): readonly RankedHub[
       score: hub.score,
       length: (hub.score ?? 0) / most,
       isResult: result.kind === 'assigned' && result.host === hub.host,
-      latency: hub.latencyMs === undefined ? NOT_KNOWN : `${figureText(hub.latencyMs)} ms`,
+      latency: hub.latencyMs === undefined ? 'no latency known' : `latency ${figureText(hub.latencyMs)} ms`,
       weight: figureText(hub.weight, 4),
       note: noteOn(hub),
       excluded: hub.excluded,
@@ -44,7 +44,7 @@ function noteOn({ load, devices, failures, overrides, latencyFrom }: ReceiptHub)
   const set = (what: string, { author, reason }: { readonly author: string; readonly reason: string }) =>
     `set to ${what} by ${author}: ${reason}`;
   return [
-    latencyFrom === undefined ? undefined : `latency ${LATENCY_WORDS[latencyFrom]}`,
+    latencyFrom === undefined ? undefined : LATENCY_WORDS[latencyFrom],
     load && `has devices ${load}`,
     devices === undefined ? undefined : `${countText(devices)} ${devices === 1 ? 'device' : 'devices'}`,
     failures ? `${failures} failed calls` : undefined,
@@ -115,7 +115,12 @@ export function conditionsText({ conditions }: ReceiptAnswer): string {
 }
 
 /** Notes, layers and moves, as `berth explain` lists them after the tables. */
-export function receiptNotes({ notes, gradualMoves, twin, payloadOmitted }: ReceiptAnswer): readonly string[] {
+export function receiptNotes({
+  notes,
+  gradualMoves,
+  twin,
+  payloadOmitted,
+}: ReceiptAnswer): readonly string[] {
   return [
     ...notes.map((note) => `Note: ${note}.`),
     ...gradualMoves.map(

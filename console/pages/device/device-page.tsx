@@ -19,8 +19,9 @@ export function DevicePage({ id }: { readonly id: string }) {
         <PageHead title={id} />
         <Section title="Berth does not know this device">
           <Empty title={problem.message}>
-            Check the spelling: device ids are case-sensitive. A device appears here when it registers through DPS, or when
-            its hub sends an event of its twin. An individual enrollment can give a device another id than it registers with.
+            Check the spelling: device ids are case-sensitive. A device appears here when it registers through
+            DPS, or when its hub sends an event of its twin. An individual enrollment can give a device
+            another id than it registers with.
           </Empty>
         </Section>
       </>
@@ -40,23 +41,25 @@ export function DevicePage({ id }: { readonly id: string }) {
         lead={twin === undefined ? 'No twin of it is stored yet.' : <TwinLead twin={twin} />}
         aside={twin !== undefined && <StatusBadge status={twin.status} />}
       />
+      {twin !== undefined && <TwinSection deviceId={id} twin={twin} title="Properties" />}
       <div class="columns">
         <div class="column-main">
-          {twin !== undefined && <TwinSection deviceId={id} twin={twin} title="Properties" />}
           <WhyHere device={device} />
+          {twin !== undefined && <TwinFacts twin={twin} />}
           {modules.map((module) => (
             <TwinSection
               key={`${module.hub} ${module.moduleId}`}
               deviceId={id}
               twin={module}
-              title={module.moduleId === null ? `Twin on ${hubName(module.hub)}` : `Module ${module.moduleId}`}
+              title={
+                module.moduleId === null ? `Twin on ${hubName(module.hub)}` : `Module ${module.moduleId}`
+              }
               isModule
             />
           ))}
         </div>
         <div class="column-side">
           <DeviceTimeline id={id} next={twin?.next} nextAt={twin?.workItem?.at ?? undefined} />
-          {twin !== undefined && <TwinFacts twin={twin} />}
         </div>
       </div>
     </>

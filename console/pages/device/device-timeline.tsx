@@ -69,7 +69,9 @@ export function DeviceTimeline({
           })}
         </ol>
       )}
-      {body !== undefined && body.more > 0 && <p class="note">{pluralText(body.more, 'older moment')} not shown.</p>}
+      {body !== undefined && body.more > 0 && (
+        <p class="note">{pluralText(body.more, 'older moment')} not shown.</p>
+      )}
     </Section>
   );
 }

@@ -37,8 +37,8 @@ export function EditDialog({
   return (
     <Dialog title={`Edit ${property.path} as the portal does`} onClose={onClose}>
       <p class="dialog-text">
-        The policy {property.policy} wants <code>{JSON.stringify(property.wanted)}</code>. Write another value, as a person in
-        the Azure portal would. Berth corrects it with one write.
+        The policy {property.policy} wants <code>{JSON.stringify(property.wanted)}</code>. Write another
+        value, as a person in the Azure portal would. Berth corrects it with one write.
       </p>
       <div class="field">
         <label for={id}>Desired value, as JSON</label>
@@ -51,9 +51,17 @@ export function EditDialog({
           onInput={(event) => setText(event.currentTarget.value)}
         />
       </div>
-      {value === undefined && <p class="note">This is not JSON. Write a number, true, or "a text" in quotes.</p>}
+      {value === undefined && (
+        <p class="note">This is not JSON. Write a number, true, or "a text" in quotes.</p>
+      )}
       <div class="dialog-actions">
-        <button type="button" class="button primary" disabled={value === undefined} onClick={() => void write()} data-run>
+        <button
+          type="button"
+          class="button primary"
+          disabled={value === undefined}
+          onClick={() => void write()}
+          data-run
+        >
           Write
         </button>
       </div>

@@ -6,10 +6,17 @@ import { StatusBadge } from '../../parts/status-badge.tsx';
 import { Term } from '../../parts/term.tsx';
 import { At } from '../../parts/time.tsx';
 import { Value } from '../../parts/value.tsx';
+import { reportedWords } from '../../words/reported.ts';
 import { EditDialog } from './edit-dialog.tsx';
 
 /** The properties that policies own: what is desired, wanted and reported, and what happens next. */
-export function PropertyTable({ deviceId, twin }: { readonly deviceId: string; readonly twin: TwinOfDevice }) {
+export function PropertyTable({
+  deviceId,
+  twin,
+}: {
+  readonly deviceId: string;
+  readonly twin: TwinOfDevice;
+}) {
   const { environment } = useBerth();
   const [edited, setEdited] = useState<OwnedProperty | undefined>(undefined);
   const edit: readonly Column<OwnedProperty>[] =
@@ -79,16 +86,20 @@ const COLUMNS: readonly Column<OwnedProperty>[] = [
   {
     title: 'Reported',
     explain: 'What the device says it does.',
-    cell: ({ reported, reportedAt }) => (
-      <div class="stacked">
-        <Value value={reported} />
-        {reportedAt !== null && (
-          <span class="muted">
-            <At at={reportedAt} />
-          </span>
-        )}
-      </div>
-    ),
+    cell: ({ reported, reportedAt }) => {
+      const { value, answer } = reportedWords(reported);
+      return (
+        <div class="stacked">
+          <Value value={value} />
+          {answer !== undefined && <span class="muted">{answer}</span>}
+          {reportedAt !== null && (
+            <span class="muted">
+              <At at={reportedAt} />
+            </span>
+          )}
+        </div>
+      );
+    },
   },
   {
     title: 'Status',
@@ -103,7 +114,10 @@ const COLUMNS: readonly Column<OwnedProperty>[] = [
 ];
 
 function Reason({ property }: { readonly property: OwnedProperty }) {
-  const { why, held, nextAt, contestedUntil, configuration, rejected } = property;
+  const { wanted, why, held, nextAt, contestedUntil, configuration, rejected } = property;
+  const isWanted = (value: unknown) => JSON.stringify(value) === JSON.stringify(wanted);
+  // The refusal of the wanted value is what `why` says.
+  const rejectedBefore = rejected.filter(({ value }) => !isWanted(value));
   return (
     <div class="stacked">
       <span>{why}</span>
@@ -119,7 +133,7 @@ function Reason({ property }: { readonly property: OwnedProperty }) {
           Next step at <At at={nextAt} />
         </span>
       )}
-      {rejected.map(({ value, why: reason }) => (
+      {rejectedBefore.map(({ value, why: reason }) => (
         <span key={JSON.stringify(value)} class="muted">
           Refused before: <Value value={value} /> {reason}
         </span>

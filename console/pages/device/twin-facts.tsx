@@ -40,7 +40,9 @@ export function TwinFacts({ twin }: { readonly twin: TwinOfDevice }) {
         )}
         <div>
           <dt>
-            <Term explain="The newest report of the device, or activity that the hub told of.">last sign of life</Term>
+            <Term explain="The newest report of the device, or activity that the hub told of.">
+              last sign of life
+            </Term>
           </dt>
           <dd>
             <Ago at={twin.lifeAt} />

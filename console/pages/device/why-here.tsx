@@ -23,8 +23,8 @@ export function WhyHere({ device }: { readonly device: DeviceStatus }) {
     return (
       <Section title="Where, and why">
         <Empty title="No decision about this device is stored.">
-          It registered before Berth, or more than the retention of receipts ago. At its next registration, the reasons appear
-          here.
+          It registered before Berth, or more than the retention of receipts ago. At its next registration,
+          the reasons appear here.
         </Empty>
       </Section>
     );
@@ -34,7 +34,8 @@ export function WhyHere({ device }: { readonly device: DeviceStatus }) {
       title="Where, and why"
       note={
         <>
-          The decision of <At at={receipt.at} />, with fleet revision <code>{revisionText(receipt.revision)}</code>.
+          The decision of <At at={receipt.at} />, with fleet revision{' '}
+          <code>{revisionText(receipt.revision)}</code>.
         </>
       }
       aside={
@@ -112,7 +113,7 @@ function RankedRow({ hub }: { readonly hub: RankedHub }) {
         <span class="ranked-excluded">excluded: {excluded}</span>
       )}
       <span class="ranked-facts muted">
-        weight {weight}, latency {latency}
+        weight {weight}, {latency}
         {note === '' ? '' : `; ${note}`}
       </span>
     </li>
@@ -140,7 +141,10 @@ function Details({ receipt }: { readonly receipt: ReceiptAnswer }) {
   const facts: readonly (readonly [name: string, value: unknown])[] = [
     ['registration id', inputs.registrationId],
     ['hub before', inputs.currentHub],
-    ['enrollment', `${inputs.enrollment.kind}${inputs.enrollment.id === undefined ? '' : ` ${inputs.enrollment.id}`}`],
+    [
+      'enrollment',
+      `${inputs.enrollment.kind}${inputs.enrollment.id === undefined ? '' : ` ${inputs.enrollment.id}`}`,
+    ],
     ['reprovisioning', inputs.enrollment.reprovisionPolicy],
     ['attestation', inputs.attestation],
     ['linked hubs', inputs.linkedHubs],

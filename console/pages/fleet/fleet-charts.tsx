@@ -2,17 +2,18 @@ import { useMemo, useState } from 'preact/hooks';
 import { useApi, useNow } from '../../api/berth.ts';
 import type { Series } from '../../api/contract.ts';
 import type { ChartSeries } from '../../charts/chart-props.ts';
-import { STATUS_COLORS, STATUS_PATTERNS } from '../../charts/status-style.ts';
 import { type TimeColumns, timeColumns } from '../../charts/series-data.ts';
+import { STATUS_COLORS, STATUS_PATTERNS } from '../../charts/status-style.ts';
 import { TimeChart } from '../../charts/time-chart.tsx';
+import { Choice } from '../../parts/choice.tsx';
 import { Loading, Section } from '../../parts/section.tsx';
 import { countText, figureText } from '../../words/format.ts';
 import { STATUS_WORDS, STATUSES } from '../../words/statuses.ts';
 
 const RANGES = [
-  { name: 'hour', label: 'Last hour', step: 'minute', hours: 1 },
-  { name: 'day', label: 'Last day', step: 'hour', hours: 24 },
-  { name: 'month', label: 'Last 30 days', step: 'hour', hours: 24 * 30 },
+  { value: 'hour', label: 'Last hour', step: 'minute', hours: 1 },
+  { value: 'day', label: 'Last day', step: 'hour', hours: 24 },
+  { value: 'month', label: 'Last 30 days', step: 'hour', hours: 24 * 30 },
 ] as const;
 
 /** Twins by status, corrections, reads and lag over time. */
@@ -26,17 +27,20 @@ export function FleetCharts() {
       title="Over time"
       note={`All hubs together, one number a${range.step === 'hour' ? 'n hour' : ' minute'}.`}
       aside={
-        <div class="choice" role="group" aria-label="Time range">
-          {RANGES.map((each) => (
-            <button key={each.name} type="button" aria-pressed={range.name === each.name} onClick={() => setRange(each)}>
-              {each.label}
-            </button>
-          ))}
-        </div>
+        <Choice
+          label="Time range"
+          values={RANGES}
+          chosen={range.value}
+          onChange={(value) => setRange(RANGES.find((each) => each.value === value) ?? RANGES[0])}
+        />
       }
     >
       {columns === undefined ? (
-        problem === undefined ? <Loading what="the counts over time" /> : <p class="muted">{problem.message}</p>
+        problem === undefined ? (
+          <Loading what="the counts over time" />
+        ) : (
+          <p class="muted">{problem.message}</p>
+        )
       ) : (
         <Charts columns={columns} step={range.step} />
       )}

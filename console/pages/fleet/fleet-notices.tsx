@@ -1,6 +1,6 @@
 import type { FleetStatus } from '../../api/contract.ts';
-import { ChangeButton } from '../../commands/change-button.tsx';
 import type { Scope } from '../../commands/berth-commands.ts';
+import { ChangeButton } from '../../commands/change-button.tsx';
 import { Notice } from '../../parts/notice.tsx';
 import { Ago } from '../../parts/time.tsx';
 import { countText, hubName } from '../../words/format.ts';
@@ -12,7 +12,10 @@ export function FleetNotices({ fleet }: { readonly fleet: FleetStatus }) {
   return (
     <div class="notices">
       {problems.length > 0 && (
-        <Notice tone="bad" title="The fleet file of this package has problems. Berth uses the last valid one.">
+        <Notice
+          tone="bad"
+          title="The fleet file of this package has problems. Berth uses the last valid one."
+        >
           <ul>
             {problems.map(({ path, message }) => (
               <li key={`${path}${message}`}>
@@ -24,10 +27,15 @@ export function FleetNotices({ fleet }: { readonly fleet: FleetStatus }) {
       )}
       {isOlder && (
         <Notice tone="warn" title="An older package answers.">
-          It was built at {build.running}; the newest that has run at {build.newest}. Instances of the older one write nothing.
+          It was built at {build.running}; the newest that has run at {build.newest}. Instances of the older
+          one write nothing.
         </Notice>
       )}
-      <PauseNotice what="Writes to the whole fleet are paused" pause={fleet.pause} scope={{ kind: 'fleet' }} />
+      <PauseNotice
+        what="Writes to the whole fleet are paused"
+        pause={fleet.pause}
+        scope={{ kind: 'fleet' }}
+      />
       {fleet.hubs.map(({ host, pause }) => (
         <PauseNotice
           key={host}
@@ -37,7 +45,12 @@ export function FleetNotices({ fleet }: { readonly fleet: FleetStatus }) {
         />
       ))}
       {fleet.policies.map(({ id, name, pause }) => (
-        <PauseNotice key={id} what={`The policy ${name} is paused`} pause={pause} scope={{ kind: 'policy', name }} />
+        <PauseNotice
+          key={id}
+          what={`The policy ${name} is paused`}
+          pause={pause}
+          scope={{ kind: 'policy', name }}
+        />
       ))}
       {fleet.hubs
         .flatMap(({ host, sync }) => (sync?.untrusted ? [{ host, ...sync.untrusted }] : []))
@@ -46,20 +59,24 @@ export function FleetNotices({ fleet }: { readonly fleet: FleetStatus }) {
             key={host}
             tone="warn"
             title={`The events of ${hubName(host)} are not trusted.`}
-            action={<ChangeButton chosen={{ kind: 'resync', host }}>Resync …</ChangeButton>}
+            action={<ChangeButton choices={[{ kind: 'resync', host }]}>Resync …</ChangeButton>}
           >
             Since <Ago at={since} />: {why}. Berth reads each twin before it decides.
           </Notice>
         ))}
       {unknownHubs.length > 0 && (
         <Notice tone="warn" title="Events of hubs arrive that the fleet file does not list.">
-          {unknownHubs.map(({ hubName: name, events }) => `${name} (${countText(events)} events)`).join(', ')}. Add them to
-          fleet.json, or remove their route to this Event Hub.
+          {unknownHubs.map(({ hubName: name, events }) => `${name} (${countText(events)} events)`).join(', ')}
+          . Add them to fleet.json, or remove their route to this Event Hub.
         </Notice>
       )}
       {onlyCounted.events > 0 && (
-        <Notice tone="warn" title={`${countText(onlyCounted.events)} events could not be read and were only counted.`}>
-          There were more than 10,000 dead letters in an hour. Find the sender by the dead letters that are kept.
+        <Notice
+          tone="warn"
+          title={`${countText(onlyCounted.events)} events could not be read and were only counted.`}
+        >
+          There were more than 10,000 dead letters in an hour. Find the sender by the dead letters that are
+          kept.
         </Notice>
       )}
     </div>
@@ -80,7 +97,7 @@ function PauseNotice({
     <Notice
       tone="warn"
       title={what}
-      action={<ChangeButton chosen={{ kind: 'resume', scope }}>Resume …</ChangeButton>}
+      action={<ChangeButton choices={[{ kind: 'resume', scope }]}>Resume …</ChangeButton>}
     >
       By {pause.author}, <Ago at={pause.at} />: {pause.reason}
     </Notice>

@@ -26,7 +26,9 @@ export function FleetPage() {
         lead={headline(fleet)}
         aside={
           fleet.pause === null ? (
-            <ChangeButton chosen={{ kind: 'pause', scope: { kind: 'fleet' } }}>Pause writes …</ChangeButton>
+            <ChangeButton choices={[{ kind: 'pause', scope: { kind: 'fleet' } }]}>
+              Pause writes …
+            </ChangeButton>
           ) : undefined
         }
       />
@@ -75,7 +77,7 @@ function Figures({ fleet, queue }: { readonly fleet: FleetStatus; readonly queue
         <p class="figure-value number">
           {all === 0 ? '–' : percentText((all - notInSync) / all)} <small>of {countText(all)}</small>
         </p>
-        <ul class="figure-list">
+        <ul class="figure-list" hidden={notInSync === 0}>
           {statuses.map((status) => (
             <li key={status}>
               <a href={listHref('devices', { status })} class="number">
@@ -96,7 +98,9 @@ function Figures({ fleet, queue }: { readonly fleet: FleetStatus; readonly queue
       <Figure
         label="Work queue"
         explain="Twins that Berth reconciles again: now, or at a planned time."
-        value={queue === undefined ? '–' : `${countText(queue.items.length)}${queue.next === null ? '' : '+'}`}
+        value={
+          queue === undefined ? '–' : `${countText(queue.items.length)}${queue.next === null ? '' : '+'}`
+        }
         href="#/queue"
       />
       <Figure
@@ -108,7 +112,9 @@ function Figures({ fleet, queue }: { readonly fleet: FleetStatus; readonly queue
       />
       <div class="figure figure-wide">
         <p class="figure-label">
-          <Term explain="The newest of: a policy with new content, a pause, a hub that drains.">Last change</Term>
+          <Term explain="The newest of: a policy with new content, a pause, a hub that drains.">
+            Last change
+          </Term>
         </p>
         {change === undefined ? (
           <p class="muted">No change is known yet.</p>
@@ -119,7 +125,9 @@ function Figures({ fleet, queue }: { readonly fleet: FleetStatus; readonly queue
             </p>
             <p class="muted">
               {change.effect.join(' ')}{' '}
-              {change.policy !== undefined && <a href={listHref('devices', { policy: change.policy })}>Show its twins</a>}
+              {change.policy !== undefined && (
+                <a href={listHref('devices', { policy: change.policy })}>Show its twins</a>
+              )}
             </p>
           </>
         )}

@@ -1,10 +1,11 @@
 import type { FleetStatus, HubStatus } from '../../api/contract.ts';
 import { ChangeButton } from '../../commands/change-button.tsx';
+import type { ChangeKind } from '../../commands/change-form.ts';
 import { type Column, DataTable } from '../../parts/data-table.tsx';
-import { Badge } from '../../parts/status-badge.tsx';
 import { Meter } from '../../parts/meter.tsx';
+import { Badge } from '../../parts/status-badge.tsx';
 import { listHref } from '../../shell/route.ts';
-import { agoText, countText, hubName, percentText, timeOf } from '../../words/format.ts';
+import { agoText, countText, hubName, percentText, shortCountText, timeOf } from '../../words/format.ts';
 import { twinTotals } from '../../words/statuses.ts';
 import { ShareBar } from './share-bar.tsx';
 
@@ -13,20 +14,19 @@ export function HubTable({ fleet }: { readonly fleet: FleetStatus }) {
   const devices = fleet.hubs.reduce((sum, hub) => sum + (hub.devices ?? 0), 0);
   const widest = Math.max(...fleet.hubs.map(({ share }) => Math.max(share.wanted, share.actual)), 0.01);
   return (
-    <DataTable
-      label="Hubs"
-      rows={fleet.hubs}
-      keyOf={({ host }) => host}
-      columns={columns(devices, widest)}
-    />
+    <DataTable label="Hubs" rows={fleet.hubs} keyOf={({ host }) => host} columns={columns(devices, widest)} />
   );
 }
 
-const STATE_WORDS: Readonly<Record<HubStatus['state'], { tone: 'good' | 'warn' | 'idle'; explain: string }>> = {
-  active: { tone: 'good', explain: 'It receives new devices.' },
-  cordoned: { tone: 'warn', explain: 'It receives no new devices. Devices on it stay.' },
-  draining: { tone: 'warn', explain: 'It receives no new devices. Devices on it move when they register again.' },
-};
+const STATE_WORDS: Readonly<Record<HubStatus['state'], { tone: 'good' | 'warn' | 'idle'; explain: string }>> =
+  {
+    active: { tone: 'good', explain: 'It receives new devices.' },
+    cordoned: { tone: 'warn', explain: 'It receives no new devices. Devices on it stay.' },
+    draining: {
+      tone: 'warn',
+      explain: 'It receives no new devices. Devices on it move when they register again.',
+    },
+  };
 
 function columns(devices: number, widest: number): readonly Column<HubStatus>[] {
   return [
@@ -34,14 +34,18 @@ function columns(devices: number, widest: number): readonly Column<HubStatus>[] 
       title: 'Hub',
       cell: ({ host, region }) => (
         <div class="stacked">
-          <a data-row-link href={listHref('devices', { hub: host })} title={host}>
+          <a data-row-link class="nowrap" href={listHref('devices', { hub: host })} title={host}>
             {hubName(host)}
           </a>
           <span class="muted">{region}</span>
         </div>
       ),
     },
-    { title: 'State', explain: 'What allocation may do with the hub, and whether its calls succeed.', cell: stateCell },
+    {
+      title: 'State',
+      explain: 'What allocation may do with the hub, and whether its calls succeed.',
+      cell: stateCell,
+    },
     {
       title: 'Share of devices',
       explain:
@@ -56,15 +60,18 @@ function columns(devices: number, widest: number): readonly Column<HubStatus>[] 
       cell: ({ devices: count, capacity }) => (
         <div class="stacked">
           <span>{countText(count)}</span>
-          <span class="muted">
-            {count === null ? 'not counted yet' : `${percentText(count / capacity)} of ${countText(capacity)}`}
+          <span class="muted nowrap">
+            {count === null
+              ? 'not counted yet'
+              : `${percentText(count / capacity)} of ${shortCountText(capacity)}`}
           </span>
         </div>
       ),
     },
     {
       title: 'Messages today',
-      explain: 'Messages of the daily quota of the hub that Berth has reserved since 00:00 UTC, and its limit (budget.daily).',
+      explain:
+        'Messages of the daily quota of the hub that Berth has reserved since 00:00 UTC, and its limit (budget.daily).',
       cell: ({ host, sync }) =>
         sync === null ? (
           '–'
@@ -78,7 +85,8 @@ function columns(devices: number, widest: number): readonly Column<HubStatus>[] 
     },
     {
       title: 'Events',
-      explain: 'Trusted: Berth decides from its snapshots. Read first: an audit found a difference, so Berth reads each twin before it decides.',
+      explain:
+        'Trusted: Berth decides from its snapshots. Read first: an audit found a difference, so Berth reads each twin before it decides.',
       cell: ({ sync }) =>
         sync?.untrusted ? (
           <Badge tone="warn" explain={sync.untrusted.why}>
@@ -97,7 +105,11 @@ function columns(devices: number, widest: number): readonly Column<HubStatus>[] 
         const { all, notInSync } = twinTotals(twins);
         return (
           <div class="stacked">
-            {notInSync === 0 ? <span>0</span> : <a href={listHref('attention', { hub: host })}>{countText(notInSync)}</a>}
+            {notInSync === 0 ? (
+              <span>0</span>
+            ) : (
+              <a href={listHref('attention', { hub: host })}>{countText(notInSync)}</a>
+            )}
             <span class="muted">of {countText(all)}</span>
           </div>
         );
@@ -137,26 +149,17 @@ function stateCell({ state, health, failures, overrides, countedAt }: HubStatus)
 }
 
 function HubActions({ hub: { host, overrides, pause } }: { readonly hub: HubStatus }) {
-  const name = hubName(host);
   const isOverridden = overrides.state !== null || overrides.weight !== null;
+  const scope = { kind: 'hub', host } as const;
+  const choices: readonly ChangeKind[] = [
+    { kind: 'setHub', host },
+    ...(isOverridden ? [{ kind: 'clearHub', host } as const] : []),
+    { kind: pause === null ? 'pause' : 'resume', scope },
+    { kind: 'resync', host },
+  ];
   return (
-    <div class="row-actions">
-      <ChangeButton chosen={{ kind: 'setHub', host }} label={`Override state or weight of ${name}`}>
-        Override …
-      </ChangeButton>
-      {isOverridden && (
-        <ChangeButton chosen={{ kind: 'clearHub', host }} label={`Remove the override of ${name}`}>
-          Clear …
-        </ChangeButton>
-      )}
-      {pause === null && (
-        <ChangeButton chosen={{ kind: 'pause', scope: { kind: 'hub', host } }} label={`Pause writes to ${name}`}>
-          Pause …
-        </ChangeButton>
-      )}
-      <ChangeButton chosen={{ kind: 'resync', host }} label={`Resync ${name}`}>
-        Resync …
-      </ChangeButton>
-    </div>
+    <ChangeButton choices={choices} label={`Change ${hubName(host)}`}>
+      Change …
+    </ChangeButton>
   );
 }

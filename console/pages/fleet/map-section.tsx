@@ -9,9 +9,14 @@ import { hubName, percentText, pluralText } from '../../words/format.ts';
 export function MapSection({ fleet }: { readonly fleet: FleetStatus }) {
   const regions = regionsOf(fleet.hubs);
   return (
-    <Section title="Regions and moves" note="A circle is a region; its area grows with the devices on its hubs. Dashed arrows are gradual moves.">
+    <Section
+      title="Regions and moves"
+      note="A circle is a region; its area grows with the devices on its hubs. Dashed arrows are gradual moves."
+    >
       {regions.length === 0 ? (
-        <Empty title="No hub of the fleet file has a known Azure region.">Set hubs[].region, such as westeurope.</Empty>
+        <Empty title="No hub of the fleet file has a known Azure region.">
+          Set hubs[].region, such as westeurope.
+        </Empty>
       ) : (
         <WorldMap label={mapText(regions)} regions={regions} moves={movesOf(fleet, regions)} />
       )}
@@ -64,10 +69,10 @@ function Moves({ fleet: { moves } }: { readonly fleet: FleetStatus }) {
         <li key={cause}>
           <b>{causeText(cause)}</b>{' '}
           {since === null ? (
-            'begins within a minute.'
+            'begin within a minute.'
           ) : (
             <>
-              has reached {percentText(progress)} of the devices; it began <Ago at={since} />.
+              reached {percentText(progress)} of the devices; began <Ago at={since} />.
             </>
           )}
         </li>
@@ -78,6 +83,6 @@ function Moves({ fleet: { moves } }: { readonly fleet: FleetStatus }) {
 
 function causeText(cause: string): string {
   return cause.startsWith('drain:')
-    ? `Devices leave ${hubName(cause.slice('drain:'.length))}:`
-    : 'Devices move to faster hubs:';
+    ? `Moves away from ${hubName(cause.slice('drain:'.length))}:`
+    : 'Moves to faster hubs:';
 }

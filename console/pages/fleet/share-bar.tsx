@@ -19,19 +19,27 @@ export function ShareBar({
   const band = shareBand(share.wanted, devices);
   const end = Math.min(1, widest * 1.15);
   const at = (part: number) => `${Math.min(100, (part / end) * 100)}%`;
-  const spread = band === undefined ? '' : `, ${percentText(band.low)} to ${percentText(band.high)} by chance`;
+  const spread =
+    band === undefined ? '' : `, ${percentText(band.low)} to ${percentText(band.high)} by chance`;
   const text = `${hubName(host)} has ${percentText(share.actual)} of the devices; its weight asks for ${percentText(share.wanted)}${spread}`;
   return (
     <div class="share">
       <div class="share-bar" role="img" aria-label={text} title={text}>
         {band !== undefined && (
-          <div class="share-band" style={{ left: at(band.low), width: `calc(${at(band.high)} - ${at(band.low)})` }} />
+          <div
+            class="share-band"
+            style={{ left: at(band.low), width: `calc(${at(band.high)} - ${at(band.low)})` }}
+          />
         )}
         <div class="share-fill" style={{ width: at(share.actual) }} />
         <div class="share-mark" style={{ left: at(share.wanted) }} />
       </div>
-      <span class="number share-text">
-        <b>{percentText(share.actual)}</b> <span class="muted">of {percentText(share.wanted)}</span>
+      <span class="share-text">
+        <b>{percentText(share.actual)}</b>
+        <span class="muted">
+          weight: {percentText(share.wanted)}
+          {band !== undefined && ` ± ${Math.round((band.high - share.wanted) * 100)}`}
+        </span>
       </span>
     </div>
   );

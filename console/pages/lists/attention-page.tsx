@@ -1,4 +1,4 @@
-import { useApi } from '../../api/berth.ts';
+import { useApi, useList } from '../../api/berth.ts';
 import type { AttentionPage as Attention, FleetStatus } from '../../api/contract.ts';
 import { type Column, DataTable } from '../../parts/data-table.tsx';
 import { SelectFilter } from '../../parts/filters.tsx';
@@ -17,7 +17,7 @@ type Item = Attention['items'][number];
 export function AttentionPage({ filter }: { readonly filter: Readonly<Record<string, string>> }) {
   const { hub = '' } = filter;
   const pages = usePages(hub);
-  const { body, problem } = useApi<Attention>(routeWith('attention', { hub, after: pages.after }));
+  const { body, problem } = useList<Attention>(routeWith('attention', { hub, after: pages.after }));
   const { body: fleet } = useApi<FleetStatus>('fleet');
   return (
     <>
@@ -33,11 +33,15 @@ export function AttentionPage({ filter }: { readonly filter: Readonly<Record<str
       </div>
       <Section title="Twins" flush>
         {body === undefined ? (
-          problem === undefined ? <Loading what="the list" /> : <Empty title={problem.message} />
+          problem === undefined ? (
+            <Loading what="the list" />
+          ) : (
+            <Empty title={problem.message} />
+          )
         ) : body.items.length === 0 ? (
           <Empty title="No twin needs you.">
-            Berth corrects what drifts. Twins appear here if they are rejected, contested, suspended, unknown, or drifted
-            without being held.
+            Berth corrects what drifts. Twins appear here if they are rejected, contested, suspended, unknown,
+            or drifted without being held.
           </Empty>
         ) : (
           <DataTable label="Twins that need a person" rows={body.items} columns={COLUMNS} keyOf={keyOf} />

@@ -23,13 +23,18 @@ export function DeadLettersPage() {
       hideTitle: true,
       cell: ({ id }) => (
         <div class="row-actions">
-          <button type="button" class="button small" aria-label={`Show dead letter ${id}`} onClick={() => setShown(id)}>
+          <button
+            type="button"
+            class="button small"
+            aria-label={`Show dead letter ${id}`}
+            onClick={() => setShown(id)}
+          >
             Show
           </button>
-          <ChangeButton chosen={{ kind: 'replay', ids: [id] }} label={`Replay dead letter ${id}`}>
+          <ChangeButton choices={[{ kind: 'replay', ids: [id] }]} label={`Replay dead letter ${id}`}>
             Replay …
           </ChangeButton>
-          <ChangeButton chosen={{ kind: 'purge', ids: [id] }} label={`Delete dead letter ${id}`}>
+          <ChangeButton choices={[{ kind: 'purge', ids: [id] }]} label={`Delete dead letter ${id}`}>
             Delete …
           </ChangeButton>
         </div>
@@ -44,7 +49,7 @@ export function DeadLettersPage() {
         lead="Events of the last seven days that Berth could not read. They are kept for 30 days."
         aside={
           letters.length > 0 && (
-            <ChangeButton chosen={{ kind: 'replay', ids: 'all' }} isPrimary>
+            <ChangeButton choices={[{ kind: 'replay', ids: 'all' }]} isPrimary>
               Replay all …
             </ChangeButton>
           )
@@ -52,7 +57,11 @@ export function DeadLettersPage() {
       />
       <Section title="Events" flush>
         {body === undefined ? (
-          problem === undefined ? <Loading what="the dead letters" /> : <Empty title={problem.message} />
+          problem === undefined ? (
+            <Loading what="the dead letters" />
+          ) : (
+            <Empty title={problem.message} />
+          )
         ) : letters.length === 0 ? (
           <Empty title="No dead letters.">Every event of the last seven days could be read.</Empty>
         ) : (
@@ -60,7 +69,8 @@ export function DeadLettersPage() {
         )}
         {body !== undefined && body.more + body.onlyCounted > 0 && (
           <p class="section-foot muted">
-            {body.more > 0 && `${body.isCounted ? '' : 'At least '}${pluralText(body.more, 'older one')} not shown. `}
+            {body.more > 0 &&
+              `${body.isCounted ? '' : 'At least '}${pluralText(body.more, 'older one')} not shown. `}
             {body.onlyCounted > 0 && `${countText(body.onlyCounted)} more were only counted.`}
           </p>
         )}
@@ -71,7 +81,11 @@ export function DeadLettersPage() {
 }
 
 const COLUMNS: readonly Column<Letter>[] = [
-  { title: 'Arrived', explain: 'When the Event Hub took the event.', cell: ({ enqueuedAt }) => <Ago at={enqueuedAt} /> },
+  {
+    title: 'Arrived',
+    explain: 'When the Event Hub took the event.',
+    cell: ({ enqueuedAt }) => <Ago at={enqueuedAt} />,
+  },
   {
     title: 'From',
     explain: 'The hub and the device that the event names.',
@@ -107,7 +121,11 @@ function LetterDialog({ id, onClose }: { readonly id: string; onClose(): void })
     <Dialog title="Dead letter" onClose={onClose}>
       <p class="mono muted">{id}</p>
       {body === undefined ? (
-        problem === undefined ? <Loading what="its contents" /> : <p>{problem.message}</p>
+        problem === undefined ? (
+          <Loading what="its contents" />
+        ) : (
+          <p>{problem.message}</p>
+        )
       ) : (
         <>
           <p class="dialog-text">
@@ -120,7 +138,9 @@ function LetterDialog({ id, onClose }: { readonly id: string; onClose(): void })
           </h3>
           <pre class="code-block">{body.body.text ?? `${body.body.base64 ?? ''} (base64)`}</pre>
           <h3>Properties</h3>
-          <pre class="code-block">{JSON.stringify({ ...body.properties, ...body.systemProperties }, undefined, 2)}</pre>
+          <pre class="code-block">
+            {JSON.stringify({ ...body.properties, ...body.systemProperties }, undefined, 2)}
+          </pre>
         </>
       )}
     </Dialog>

@@ -1,4 +1,4 @@
-import { useApi } from '../../api/berth.ts';
+import { useApi, useList } from '../../api/berth.ts';
 import type { DevicePage, FleetStatus } from '../../api/contract.ts';
 import { type Column, DataTable } from '../../parts/data-table.tsx';
 import { SelectFilter, TextFilter } from '../../parts/filters.tsx';
@@ -17,7 +17,7 @@ type Filter = Readonly<Record<string, string>>;
 export function DevicesPage({ filter }: { readonly filter: Filter }) {
   const { hub = '', status = '', policy = '', prefix = '' } = filter;
   const pages = usePages(JSON.stringify(filter));
-  const { body, problem } = useApi<DevicePage>(
+  const { body, problem } = useList<DevicePage>(
     routeWith('devices', { hub, status, policy, prefix, after: pages.after }),
   );
   const { body: fleet } = useApi<FleetStatus>('fleet');
@@ -58,7 +58,11 @@ export function DevicesPage({ filter }: { readonly filter: Filter }) {
       </div>
       <Section title="Twins" flush>
         {body === undefined ? (
-          problem === undefined ? <Loading what="the devices" /> : <Empty title={problem.message} />
+          problem === undefined ? (
+            <Loading what="the devices" />
+          ) : (
+            <Empty title={problem.message} />
+          )
         ) : body.items.length === 0 ? (
           <Empty title="No twin matches.">
             {Object.values(filter).some(Boolean)

@@ -1,4 +1,4 @@
-import { useApi } from '../../api/berth.ts';
+import { useList } from '../../api/berth.ts';
 import type { QueuePage as Queue } from '../../api/contract.ts';
 import { type Column, DataTable } from '../../parts/data-table.tsx';
 import { routeWith, usePages } from '../../parts/paged.ts';
@@ -15,16 +15,21 @@ type Item = Queue['items'][number];
 /** The work queue: which twins Berth reconciles again, when and why. */
 export function QueuePage() {
   const pages = usePages('');
-  const { body, problem } = useApi<Queue>(routeWith('queue', { after: pages.after }));
+  const { body, problem } = useList<Queue>(routeWith('queue', { after: pages.after }));
   return (
     <>
       <PageHead title="Queue" lead="Twins that Berth reconciles again, the most urgent first." />
       <Section title="Work items" flush>
         {body === undefined ? (
-          problem === undefined ? <Loading what="the queue" /> : <Empty title={problem.message} />
+          problem === undefined ? (
+            <Loading what="the queue" />
+          ) : (
+            <Empty title={problem.message} />
+          )
         ) : body.items.length === 0 ? (
           <Empty title="Nothing waits.">
-            Berth works on events at once. Twins appear here if a correction waits for an answer, a time, a budget or a pause.
+            Berth works on events at once. Twins appear here if a correction waits for an answer, a time, a
+            budget or a pause.
           </Empty>
         ) : (
           <DataTable label="Work items" rows={body.items} columns={COLUMNS} keyOf={keyOf} />

@@ -5,59 +5,105 @@ import { Badge } from '../../parts/status-badge.tsx';
 import { Ago } from '../../parts/time.tsx';
 import { deviceHref } from '../../shell/route.ts';
 import { countText, hubName } from '../../words/format.ts';
-import { type Enrollment, enrollmentsOf, type Registration } from './registrations.ts';
+import { type Enrollment, type EnrollmentRow, enrollmentRows, type Registration } from './registrations.ts';
 
 /** Local only: the enrollments through which devices registered, and their registrations. */
 export function EnrollmentsPage() {
   const { body, problem } = useControl<readonly Registration[]>('registrations');
+  const { body: enrollments } = useControl<readonly Enrollment[]>('enrollments');
   return (
     <>
       <PageHead
         title="Enrollments"
-        lead="What the local DPS knows: the enrollments that devices used, and each registration. Keys are never shown."
+        lead="What the local DPS knows: its enrollments, and each registration. Keys are never shown."
       />
-      {body === undefined ? (
-        problem === undefined ? <Loading what="the registrations" /> : <Empty title={problem.message} />
-      ) : body.length === 0 ? (
-        <Empty title="No device has registered yet.">
-          Simulated devices register seconds after <code>npm start</code>. Register one of your own:{' '}
-          <code>npm run device -- my-device</code>
-        </Empty>
-      ) : (
-        <>
-          <Section title="Enrollments" flush>
-            <DataTable label="Enrollments" rows={enrollmentsOf(body)} columns={ENROLLMENTS} keyOf={({ id }) => id} />
-          </Section>
-          <Section title="Registrations" flush>
-            <DataTable
-              label="Registrations"
-              rows={body}
-              columns={REGISTRATIONS}
-              keyOf={({ registrationId }) => registrationId}
-            />
-          </Section>
-        </>
-      )}
+      <Section
+        title="Enrollments"
+        note="The command berth enroll changes them by a file: docs/enrollments.md."
+        flush
+      >
+        {enrollments === undefined ? (
+          <Loading what="the enrollments" />
+        ) : enrollments.length === 0 ? (
+          <Empty title="DPS has no enrollment.">
+            Create them from enrollments.json: <code>npx --no berth enroll apply</code>
+          </Empty>
+        ) : (
+          <DataTable
+            label="Enrollments"
+            rows={enrollmentRows(enrollments, body ?? [])}
+            columns={ENROLLMENTS}
+            keyOf={({ id }) => id}
+          />
+        )}
+      </Section>
+      <Section title="Registrations" flush>
+        {body === undefined ? (
+          problem === undefined ? (
+            <Loading what="the registrations" />
+          ) : (
+            <Empty title={problem.message} />
+          )
+        ) : body.length === 0 ? (
+          <Empty title="No device has registered yet.">
+            Simulated devices register seconds after <code>npm start</code>. Register one of your own:{' '}
+            <code>npm run device -- my-device</code>
+          </Empty>
+        ) : (
+          <DataTable
+            label="Registrations"
+            rows={body}
+            columns={REGISTRATIONS}
+            keyOf={({ registrationId }) => registrationId}
+          />
+        )}
+      </Section>
     </>
   );
 }
 
-const ENROLLMENTS: readonly Column<Enrollment>[] = [
-  { title: 'Enrollment', cell: ({ id }) => <b>{id}</b> },
+const ENROLLMENTS: readonly Column<EnrollmentRow>[] = [
+  {
+    title: 'Enrollment',
+    cell: ({ id, kind, status }) => (
+      <div class="stacked">
+        <b>{id}</b>
+        <span class="muted">
+          {kind}
+          {status === 'enabled' ? '' : `, ${status}`}
+        </span>
+      </div>
+    ),
+  },
   { title: 'Proof', explain: 'How its devices prove who they are.', cell: ({ attestation }) => attestation },
   {
-    title: 'Registrations',
-    explain: 'Devices that have registered through it.',
-    isNumber: true,
-    cell: ({ registrations }) => countText(registrations),
+    title: 'Allocation',
+    explain: 'Who chooses the hub. Custom: DPS calls the webhook of Berth. Its key is masked.',
+    isWide: true,
+    cell: ({ allocation, webhook }) => (
+      <div class="stacked">
+        <span>{allocation}</span>
+        {webhook !== undefined && <code class="muted">{webhook}</code>}
+      </div>
+    ),
   },
   {
-    title: 'Assigned',
-    explain: 'Registrations that got a hub.',
-    isNumber: true,
-    cell: ({ assigned }) => countText(assigned),
+    title: 'Reprovisioning',
+    explain: 'What DPS does when a device registers again and gets another hub.',
+    cell: ({ reprovisioning }) => reprovisioning,
   },
-  { title: 'Last', explain: 'The newest registration.', isWide: true, cell: ({ lastAt }) => <Ago at={lastAt} /> },
+  {
+    title: 'Registrations',
+    explain: 'Devices that have registered through it, and how many of them got a hub.',
+    isNumber: true,
+    cell: ({ registrations, assigned }) => (
+      <div class="stacked">
+        <span>{countText(registrations)}</span>
+        <span class="muted">{countText(assigned)} assigned</span>
+      </div>
+    ),
+  },
+  { title: 'Last', explain: 'The newest registration.', cell: ({ lastAt }) => <Ago at={lastAt} /> },
 ];
 
 const REGISTRATIONS: readonly Column<Registration>[] = [

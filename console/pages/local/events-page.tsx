@@ -4,7 +4,15 @@ import { Icon } from '../../parts/icons.tsx';
 import { Empty, PageHead, Section } from '../../parts/section.tsx';
 import { At } from '../../parts/time.tsx';
 import { deviceHref } from '../../shell/route.ts';
-import { FEED_ICONS, FEED_KINDS, type FeedItem, type FeedKind, type FeedPage, feedWords, withNews } from './feed.ts';
+import {
+  FEED_ICONS,
+  FEED_KINDS,
+  type FeedItem,
+  type FeedKind,
+  type FeedPage,
+  feedWords,
+  withNews,
+} from './feed.ts';
 
 const EVERY_MS = 2_000;
 
@@ -27,17 +35,20 @@ export function EventsPage() {
           </button>
         }
       />
-      <div class="filters" role="group" aria-label="Kinds of events">
+      <fieldset class="filters">
+        <legend class="visually-hidden">Kinds of events</legend>
         {(Object.keys(FEED_KINDS) as FeedKind[]).map((kind) => (
           <label key={kind} class="check">
             <input type="checkbox" checked={!hidden.includes(kind)} onChange={() => toggle(kind)} />
             {FEED_KINDS[kind]}
           </label>
         ))}
-      </div>
+      </fieldset>
       <Section title="Feed" flush>
         {shown.length === 0 ? (
-          <Empty title="Nothing has happened yet.">Edit a twin, register a device, or set a fault, and it appears here.</Empty>
+          <Empty title="Nothing has happened yet.">
+            Edit a twin, register a device, or set a fault, and it appears here.
+          </Empty>
         ) : (
           <ol class="feed">
             {shown.map((item) => (

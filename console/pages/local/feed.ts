@@ -21,7 +21,11 @@ export type FeedItem = { readonly n: number; readonly at: string } & (
       readonly deviceId: string | null;
       readonly why: string | null;
     }
-  | { readonly kind: 'faults'; readonly hub: string | null; readonly settings: Readonly<Record<string, unknown>> | null }
+  | {
+      readonly kind: 'faults';
+      readonly hub: string | null;
+      readonly settings: Readonly<Record<string, unknown>> | null;
+    }
 );
 
 export interface FeedPage {
@@ -100,7 +104,7 @@ const EVENT_WORDS: Readonly<Record<string, string>> = {
 };
 
 /** Items that a feed page keeps. */
-const MOST_SHOWN = 300;
+const MOST_SHOWN = 200;
 
 /** The feed with new items in front, the newest first. */
 export function withNews(shown: readonly FeedItem[], news: readonly FeedItem[]): readonly FeedItem[] {

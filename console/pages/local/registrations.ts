@@ -4,41 +4,67 @@ import { timeOf } from '../../words/format.ts';
 export interface Registration {
   readonly registrationId: string;
   readonly enrollmentId: string;
-  readonly attestation: string;
   readonly status: string;
   readonly lastUpdatedDateTimeUtc: string;
   readonly errorMessage?: string;
   readonly assignment?: { readonly host: string; readonly deviceId: string };
 }
 
-/** What is known of an enrollment from its registrations. */
+/** One enrollment, as `GET /enrollments` of the control API answers it, in the words of DPS's service API. */
 export interface Enrollment {
+  readonly enrollmentGroupId?: string;
+  readonly registrationId?: string;
+  readonly attestation?: { readonly type?: string };
+  readonly provisioningStatus?: string;
+  readonly allocationPolicy?: string;
+  readonly reprovisionPolicy?: {
+    readonly updateHubAssignment?: boolean;
+    readonly migrateDeviceData?: boolean;
+  };
+  readonly customAllocationDefinition?: { readonly webhookUrl?: string };
+}
+
+/** An enrollment with what its registrations tell. */
+export interface EnrollmentRow {
   readonly id: string;
+  readonly kind: 'group' | 'individual';
   readonly attestation: string;
+  readonly status: string;
+  readonly allocation: string;
+  readonly webhook: string | undefined;
+  readonly reprovisioning: string;
   readonly registrations: number;
   readonly assigned: number;
-  /** Milliseconds since the epoch. */
+  /** Of the newest registration, ms since the epoch. */
   readonly lastAt: number | undefined;
 }
 
-/** The enrollments that devices have used, by their ids. */
-export function enrollmentsOf(registrations: readonly Registration[]): readonly Enrollment[] {
-  const groups = new Map<string, readonly Registration[]>();
-  for (const each of registrations) {
-    groups.set(each.enrollmentId, [...(groups.get(each.enrollmentId) ?? []), each]);
-  }
-  return [...groups]
-    .map(([id, group]) => ({
+/** The enrollments by their ids, each with its registrations counted. */
+export function enrollmentRows(
+  enrollments: readonly Enrollment[],
+  registrations: readonly Registration[],
+): readonly EnrollmentRow[] {
+  const rows = enrollments.map((enrollment): EnrollmentRow => {
+    const id = enrollment.enrollmentGroupId ?? enrollment.registrationId ?? '';
+    const own = registrations.filter(({ enrollmentId }) => enrollmentId === id);
+    const times = own.map(({ lastUpdatedDateTimeUtc }) => timeOf(lastUpdatedDateTimeUtc) ?? 0);
+    return {
       id,
-      attestation: [...new Set(group.map(({ attestation }) => attestation))].join(', '),
-      registrations: group.length,
-      assigned: group.filter(({ status }) => status === 'assigned').length,
-      lastAt: latest(group.map(({ lastUpdatedDateTimeUtc }) => timeOf(lastUpdatedDateTimeUtc))),
-    }))
-    .sort((one, other) => one.id.localeCompare(other.id));
+      kind: enrollment.enrollmentGroupId === undefined ? 'individual' : 'group',
+      attestation: enrollment.attestation?.type ?? 'unknown',
+      status: enrollment.provisioningStatus ?? 'enabled',
+      allocation: enrollment.allocationPolicy ?? 'of DPS',
+      webhook: enrollment.customAllocationDefinition?.webhookUrl,
+      reprovisioning: reprovisioningText(enrollment.reprovisionPolicy),
+      registrations: own.length,
+      assigned: own.filter(({ status }) => status === 'assigned').length,
+      lastAt: times.length === 0 ? undefined : Math.max(...times),
+    };
+  });
+  return rows.sort((one, other) => one.id.localeCompare(other.id));
 }
 
-function latest(times: readonly (number | undefined)[]): number | undefined {
-  const known = times.filter((time) => time !== undefined);
-  return known.length === 0 ? undefined : Math.max(...known);
+function reprovisioningText(policy: Enrollment['reprovisionPolicy']): string {
+  if (policy?.updateHubAssignment === false) return 'never';
+  return policy?.migrateDeviceData === false ? 'move, with a new twin' : 'move, with its twin';
 }
