@@ -8,7 +8,7 @@ import { deadLetter, deadLetterList, devicePage, queuePage } from './lists.ts';
 import { receipt } from './receipt.ts';
 import { type ApiRoute, ROUTES } from './routes.ts';
 import { series } from './series.ts';
-import { errorAnswer } from './values.ts';
+import { errorAnswer, errorCode, twinCounts, twinStatus } from './values.ts';
 
 /** The schemas that the document names. */
 const NAMED = {
@@ -26,6 +26,9 @@ const NAMED = {
   Series: series,
   Health: health,
   Error: errorAnswer,
+  ErrorCode: errorCode,
+  TwinStatus: twinStatus,
+  TwinCounts: twinCounts,
 } as const satisfies Record<string, z.ZodType>;
 
 const DESCRIPTIONS: Readonly<Record<number, string>> = {
