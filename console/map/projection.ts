@@ -44,14 +44,14 @@ export interface MapView {
 
 /**
  * The part of the map that shows all points with a margin, in the given ratio of width to height; never smaller than
- * `least` degrees wide, so that one region is not shown without its surroundings, and never outside of the map.
+ * `least` degrees wide, so that one region is not shown without its surroundings. It never leaves the map to the east or west; the whole world
+ * is higher than the map, and gets empty sea above and below.
  */
 export function viewOf(
   points: readonly MapPoint[],
   { ratio, margin, least }: { readonly ratio: number; readonly margin: number; readonly least: number },
 ): MapView {
-  const widest = Math.min(MAP_WIDTH, MAP_HEIGHT * ratio);
-  if (points.length === 0) return around({ x: MAP_WIDTH / 2, y: MAP_HEIGHT / 2 }, widest, ratio);
+  if (points.length === 0) return around({ x: MAP_WIDTH / 2, y: MAP_HEIGHT / 2 }, MAP_WIDTH, ratio);
   const xs = points.map(({ x }) => x);
   const ys = points.map(({ y }) => y);
   const left = Math.min(...xs);
@@ -59,14 +59,14 @@ export function viewOf(
   const top = Math.min(...ys);
   const bottom = Math.max(...ys);
   const wanted = Math.max(right - left + 2 * margin, (bottom - top + 2 * margin) * ratio, least);
-  return around({ x: (left + right) / 2, y: (top + bottom) / 2 }, Math.min(wanted, widest), ratio);
+  return around({ x: (left + right) / 2, y: (top + bottom) / 2 }, Math.min(wanted, MAP_WIDTH), ratio);
 }
 
 function around({ x, y }: MapPoint, width: number, ratio: number): MapView {
   const height = width / ratio;
   return {
     x: clamp(x - width / 2, 0, MAP_WIDTH - width),
-    y: clamp(y - height / 2, 0, MAP_HEIGHT - height),
+    y: height > MAP_HEIGHT ? (MAP_HEIGHT - height) / 2 : clamp(y - height / 2, 0, MAP_HEIGHT - height),
     width,
     height,
   };

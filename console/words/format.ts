@@ -36,20 +36,12 @@ export function figureText(value: number | null | undefined, digits = 3): string
   return String(Number(value.toPrecision(digits)));
 }
 
-const SPANS: readonly (readonly [ms: number, unit: string])[] = [
-  [86_400_000, 'd'],
-  [3_600_000, 'h'],
-  [60_000, 'min'],
-  [1_000, 's'],
-];
-
-/** A duration in its largest unit: `42 s`, `5 min`, `3 h`, `2 d`. Below a second: `0 s`. */
+/** A duration in its largest unit, as `berth` writes it: `42 s`, `5 min`, `3 h`, `2 d`. */
 export function spanText(ms: number): string {
-  const size = Math.abs(ms);
-  const [unitMs, unit] = SPANS.find(([each]) => size >= each) ?? [1_000, 's'];
-  const value = size / unitMs;
-  const isFine = unit !== 's' && unit !== 'min' && value < 10;
-  return `${isFine ? Number(value.toFixed(1)) : Math.floor(value)} ${unit}`;
+  const seconds = Math.round(Math.abs(ms) / 1_000);
+  if (seconds < 60) return `${seconds} s`;
+  if (seconds < 3_600) return `${Math.round(seconds / 60)} min`;
+  return seconds < 172_800 ? `${Math.round(seconds / 3_600)} h` : `${Math.round(seconds / 86_400)} d`;
 }
 
 /** How long ago something was, or how far ahead it is: `5 min ago`, `in 2 h`, `now`. */

@@ -1,5 +1,5 @@
 import type { ReceiptAnswer } from '../api/contract.ts';
-import { countText, figureText, hubName, percentText, spanText } from './format.ts';
+import { countText, figureText, hubName, spanText } from './format.ts';
 
 type ReceiptHub = ReceiptAnswer['hubs'][number];
 
@@ -64,7 +64,7 @@ const LATENCY_WORDS = {
 /** The decision in one line, as `berth explain` begins. */
 export function decisionText({ inputs, result }: ReceiptAnswer): string {
   return result.kind === 'assigned'
-    ? `${inputs.registrationId} → ${hubName(result.host)} (${result.how}: ${result.why})`
+    ? `${inputs.registrationId} → ${result.hub} (${result.how}: ${result.why})`
     : `${inputs.registrationId} → refused: ${result.message} [${result.code}]`;
 }
 
@@ -125,7 +125,7 @@ export function receiptNotes({
     ...notes.map((note) => `Note: ${note}.`),
     ...gradualMoves.map(
       ({ cause, position, progress }) =>
-        `Gradual move (${cause}): it reaches this device at ${percentText(position)}; it has reached ${percentText(progress)}.`,
+        `Gradual move (${cause}): it reaches this device at ${partText(position)}; it has reached ${partText(progress)}.`,
     ),
     ...(twin.sent ? [] : [`No initial twin: ${twin.why}.`]),
     ...twin.layers
@@ -133,4 +133,10 @@ export function receiptNotes({
       .map(({ name, why }) => `Layer ${name} is left out: ${why ?? 'it does not apply'}.`),
     ...[...twin.omitted, ...payloadOmitted].map((omitted) => `Left out: ${omitted}.`),
   ];
+}
+
+/** A part from 0 to 1, as `berth` writes it. */
+function partText(part: number): string {
+  const percent = part * 100;
+  return `${percent > 0 && percent < 10 ? percent.toFixed(1) : Math.round(percent)} %`;
 }
