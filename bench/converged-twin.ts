@@ -1,5 +1,6 @@
 import { parseFleet } from '../src/fleet/file/parse.ts';
 import type { JsonObject } from '../src/json/json.ts';
+import { epochMs } from '../src/time/epoch-ms.ts';
 import { applyEvent, type Known } from '../src/twin/events/apply-event.ts';
 import { decodeEvent, type EventContext, type RawEvent } from '../src/twin/events/event.ts';
 import { type Plan, plan } from '../src/twin/plan/plan.ts';
@@ -116,7 +117,7 @@ export function convergedTwin(policies: number): ConvergedTwin {
         hub,
         twins: fleet.twins,
         holdOf: () => undefined,
-        now: Date.UTC(2026, 10, 23, 13),
+        now: epochMs(Date.UTC(2026, 10, 23, 13)),
       });
       known = { kind: 'snapshot', snapshot: { ...known.snapshot, paths: planned.paths } };
       if (planned.status !== 'inSync') throw new Error(`${planned.status}: ${planned.why}`);

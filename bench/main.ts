@@ -11,6 +11,7 @@ import { bestOf, scoreHubs } from '../src/allocation/score/placement.ts';
 import { parseFleet } from '../src/fleet/file/parse.ts';
 import type { Fleet } from '../src/fleet/fleet.ts';
 import table from '../src/regions/azure-regions.json' with { type: 'json' };
+import { EPOCH } from '../src/time/epoch-ms.ts';
 import { convergedTwin } from './converged-twin.ts';
 import { loadTimes } from './load-time.ts';
 import { cpuOf, worstRequests } from './worst-request.ts';
@@ -49,7 +50,12 @@ const request = {
   linkedHubs: hosts,
 };
 const body = Buffer.from(JSON.stringify(request));
-const decideInput = { request: parseAllocationRequest(request), fleet, conditions: NO_CONDITIONS, now: 0 };
+const decideInput = {
+  request: parseAllocationRequest(request),
+  fleet,
+  conditions: NO_CONDITIONS,
+  now: EPOCH,
+};
 const answer = answerOf(hub.host, decide(decideInput));
 
 /** As many hubs as DPS links (DPS limits), with everything that allocation can weigh. */
@@ -178,9 +184,9 @@ function fiftyHubs() {
     }),
   );
   const conditions: Conditions = {
-    loadedAt: 0,
+    loadedAt: EPOCH,
     hubs: new Map(
-      wide.hubs.map(({ host }) => [host, { devices: { count: 100, countedAt: 0 }, failures: 0 }]),
+      wide.hubs.map(({ host }) => [host, { devices: { count: 100, countedAt: EPOCH }, failures: 0 }]),
     ),
     causes: new Map(),
   };
@@ -193,7 +199,7 @@ function fiftyHubs() {
     }),
     fleet: wide,
     conditions,
-    now: 0,
+    now: EPOCH,
   });
   const near = Object.fromEntries(wide.hubs.slice(0, 5).map(({ host }, index) => [host, 10 + index]));
   return {

@@ -3,6 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { startHttp } from '../local/https/index.ts';
 import { createIotHubs } from '../local/iot-hub/index.ts';
+import { plus, systemTime } from '../src/time/epoch-ms.ts';
 import { startAzurite } from '../test/support/azurite.ts';
 import { type Disturbance, EventStream } from './event-stream.ts';
 import { PUMP_HOST, pumpFleet } from './pump.ts';
@@ -60,7 +61,7 @@ async function measure(
   open: (options: ReaderOptions) => Reader,
 ): Promise<Cost> {
   // In the past, so that tokens that were signed now are good until the end.
-  let now = Date.now() - 24 * 60 * 60_000;
+  let now = plus(systemTime(), -24 * 60 * 60_000);
   const stream = new EventStream();
   const hubs = createIotHubs({
     hubs: [{ host: PUMP_HOST, tier: 'S3', units: 1 }],
@@ -90,7 +91,7 @@ async function measure(
     const settle = async () => {
       for (let minute = 0; minute < 3; minute += 1) {
         while ((await read()) > 0);
-        now += 60_000;
+        now = plus(now, 60_000);
         await reader.everyMinute();
       }
       while ((await read()) > 0);
@@ -104,7 +105,7 @@ async function measure(
     stream.disturbance = disturbance;
     for (let step = 0; step < rounds * STEPS; step += 1) {
       await read(pumps.report(step % STEPS, STEPS));
-      now += EVERY_MS / STEPS;
+      now = plus(now, EVERY_MS / STEPS);
       if (step % 6 === 0) await reader.everyMinute();
     }
     await settle();

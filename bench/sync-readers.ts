@@ -5,6 +5,7 @@ import { syncTwins } from '../src/functions/sync-twins.ts';
 import { openIotHubs } from '../src/hub/iot-hubs.ts';
 import { Instance } from '../src/instance/instance.ts';
 import { hostName } from '../src/iot-hub/host-name.ts';
+import type { EpochMs } from '../src/time/epoch-ms.ts';
 import type { Batch } from './event-stream.ts';
 import { PUMP_HOST } from './pump.ts';
 import { intervalFor } from './pumps.ts';
@@ -25,7 +26,7 @@ export interface ReaderOptions {
   /** Where the fleet file is. */
   readonly directory: string;
   /** Milliseconds since the epoch. */
-  readonly now: () => number;
+  readonly now: () => EpochMs;
 }
 
 /** Berth's functions as they are deployed, on real tables and with the real client of IoT Hub. */

@@ -5,6 +5,7 @@ import { parseAllocationRequest } from '../src/allocation/request/request.ts';
 import { ExpressionWork } from '../src/fleet/expressions/expression-work.ts';
 import { parseFleet } from '../src/fleet/file/parse.ts';
 import type { JsonValue } from '../src/json/json.ts';
+import { EPOCH } from '../src/time/epoch-ms.ts';
 
 /**
  * The requests that cost the most, of those found: each is a fleet file whose rules and layers all do one kind of work,
@@ -132,7 +133,7 @@ export function worstRequests(): readonly WorstRequest[] {
       deviceRuntimeContext: { registrationId: 'worst', symmetricKey: {}, payload },
       linkedHubs: HOSTS,
     });
-    return { name, input: { request, fleet: parsed.fleet, conditions: NO_CONDITIONS, now: 0 } };
+    return { name, input: { request, fleet: parsed.fleet, conditions: NO_CONDITIONS, now: EPOCH } };
   });
 }
 

@@ -1,11 +1,13 @@
 export type ErrorKind = 'user' | 'transient' | 'defect';
 
 /**
- * Every error that a user of the functions or of the `berth` command can meet: its kind, the status where it
- * is answered over HTTP, the exit code where only the command has it.
- * `docs/errors.md` has a row for each; `test/errors.test.ts` keeps the two in step.
+ * Every error of the functions and of the `berth` command: its kind, the HTTP status if the functions return
+ * it, and the exit code if only the command returns it. `docs/errors.md` has a row for each;
+ * `test/errors.test.ts` compares the two.
  *
- * - `user`: fix the input. - `transient`: it will be tried again. - `defect`: a bug in Berth.
+ * - `user`: the operator must correct the input.
+ * - `transient`: a retry can succeed.
+ * - `defect`: a bug in Berth.
  */
 export const ERRORS = {
   BERTH_REQUEST_TOO_LARGE: { kind: 'user', status: 400 },
@@ -68,7 +70,7 @@ export const ERRORS = {
 
 export type ErrorCode = keyof typeof ERRORS;
 
-/** One problem inside a larger input: where it is and what to do about it. */
+/** One problem in a larger input: its path, and what is wrong and how to correct it. */
 export interface ErrorDetail {
   readonly path: string;
   readonly message: string;
@@ -95,7 +97,8 @@ export class CodedError<Code extends string> extends Error {
 }
 
 /**
- * An error of the functions or of the command. Its message is one sentence with the offending value, and never holds a secret.
+ * An error of the functions or of the command. The message names the offending value and never contains a
+ * secret.
  */
 export class BerthError extends CodedError<ErrorCode> {
   constructor(code: ErrorCode, message: string, options?: ErrorOptions) {

@@ -23,7 +23,7 @@ export interface CommandResult {
 
 export type RunCommand = (argv: readonly string[]) => Promise<CommandResult>;
 
-/** What the console may do. None of them writes a file, and none asks anything. */
+/** The commands that the console may run. None of them writes a file or asks a question. */
 const ALLOWED: readonly string[] = [
   'hubs',
   'hub set',

@@ -54,7 +54,7 @@ export async function startControlApi(port: number, options: ControlOptions): Pr
   };
 }
 
-/** The functions' own under `/api`, the routes of `routes.ts`, and the files of the console for every other path. */
+/** Answers `/api` by the functions, the routes of `routes.ts`, and every other path by a file of the console. */
 async function answer(incoming: IncomingMessage, options: ControlOptions): Promise<RawAnswer> {
   const { pathname, search, searchParams } = new URL(incoming.url ?? '/', 'http://localhost');
   const method = incoming.method ?? 'GET';
@@ -69,7 +69,7 @@ async function answer(incoming: IncomingMessage, options: ControlOptions): Promi
       .map(decodeURIComponent);
     body = await readBody(incoming);
     if (path[0] === 'api') {
-      // As it was read here, so that no way up leads out of /api.
+      // The parsed path, so that `..` cannot lead out of /api.
       return await passOn(`${pathname}${search}`, incoming, body, options.stack().ports.functions);
     }
     request = { method, path, query: searchParams, body: jsonOf(body) };
@@ -86,7 +86,7 @@ async function answer(incoming: IncomingMessage, options: ControlOptions): Promi
   return file ?? asRaw(await route(request, options));
 }
 
-/** A file of the console, or that the browser has it already. */
+/** A file of the console, or 304 if the browser has it. */
 async function pageFile(
   path: readonly string[],
   { headers }: IncomingMessage,

@@ -91,7 +91,7 @@ const moment = z.discriminatedUnion('kind', [
     path,
     policy: z.string(),
     value: json,
-    count: count.meta({ description: 'How often the device was told the value in a row.' }),
+    count: count.meta({ description: 'How often the value was written in a row.' }),
   }),
   z.strictObject({ kind: z.literal('change'), ...ofTwin, path }),
   z.strictObject({ kind: z.literal('report'), ...ofTwin, path }),

@@ -1,5 +1,6 @@
 import * as z from 'zod';
 import { BerthError } from '../errors.ts';
+import { epochMs } from '../time/epoch-ms.ts';
 import { TWIN_STATUSES } from '../twin/snapshot/snapshot.ts';
 
 /* The query parameters of the HTTP functions. Handlers read them with these schemas. */
@@ -29,7 +30,7 @@ const after = z
   .optional()
   .meta({ description: 'What `next` of the page before had.' });
 const hub = z.string().optional().meta({ description: 'Only this hub, by any of its host names.' });
-/** With a zone, or a date alone: a time without one would be another for each reader. In ms since the epoch. */
+/** With a zone, or a date alone: a time without one would be another for each reader. */
 const moment = z
   .string()
   .refine(
@@ -38,7 +39,7 @@ const moment = z
       !Number.isNaN(Date.parse(text)),
     'write a time such as 2026-11-30T18:00Z, or a date',
   )
-  .transform((text) => Date.parse(text))
+  .transform((text) => epochMs(Date.parse(text)))
   .optional();
 
 export const noQuery = z.object({});

@@ -5,7 +5,7 @@ import { TWIN_STATUSES, WORK_PRIORITIES } from '../twin/snapshot/snapshot.ts';
 
 /* The values that the answers of the HTTP functions are made of. */
 
-/** What a schema describes, as handlers give it and clients take it: nobody changes an answer. */
+/** The type of an answer, for handlers and clients. Answers are read-only. */
 export type Answer<Schema extends z.ZodType> = ReadonlyDeep<z.output<Schema>>;
 
 type ReadonlyDeep<Value> = Value extends readonly (infer Item)[]

@@ -15,17 +15,18 @@ import { registerWhatIf } from './what-if/what-if.ts';
 import type { Threads } from './what-if/what-if-placement.ts';
 
 /**
- * The `berth` command: what operators and CI do with a fleet file and the state of a deployment. Answers the exit code.
+ * The `berth` command: works with a fleet file and the state of a deployment. Returns the exit code.
  *
- * @param argv what the operator wrote behind `berth`.
- * @throws BerthError for whatever the operator can mend
+ * @param argv the arguments after `berth`.
+ * @throws BerthError for every error that the operator can correct
  */
 export function berth(cli: Cli, argv: readonly string[], threads: Threads): Promise<number> {
   return runProgram(cli, argv, {
     name: 'berth',
-    description: 'Gives every Azure IoT device its hub. Commands for operators and for CI.',
+    description:
+      'Berth gives every Azure IoT device its hub and keeps its twin in sync. These commands are for operators and CI.',
     epilogue:
-      '\nThe state tables are those of BERTH_STATE or AzureWebJobsStorage (or their __tableServiceUri), from the environment or local.settings.json.\nExit codes: 0 success, 1 failure.',
+      '\nBERTH_STATE or AzureWebJobsStorage (or either with __tableServiceUri) names the storage account of the state tables.\nBerth reads settings from the environment, then from local.settings.json.\nExit codes: 0 success, 1 failure.',
     // In the order of the help.
     register(commands) {
       registerHubs(commands);

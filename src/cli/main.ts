@@ -1,6 +1,7 @@
 import { availableParallelism } from 'node:os';
 import { join } from 'node:path';
 import { BerthError } from '../errors.ts';
+import { systemTime } from '../time/epoch-ms.ts';
 import { berth } from './berth.ts';
 import type { Cli } from './shell/cli.ts';
 import { environmentIn } from './shell/environment.ts';
@@ -8,12 +9,12 @@ import { type Terminal, tell } from './shell/terminal.ts';
 import type { Threads } from './what-if/what-if-placement.ts';
 import { startWorker } from './what-if/worker-pool.ts';
 
-/** The entry of `berth`: runs the command that the operator wrote, in this process. */
+/** The entry of `berth`: runs one command in this process. */
 async function main(): Promise<void> {
   const terminal = { out: process.stdout, err: process.stderr };
   endWithReader(process.stdout);
   endWithReader(process.stderr);
-  const cli: Cli = { terminal, env: environmentIn(process.cwd(), process.env), now: Date.now };
+  const cli: Cli = { terminal, env: environmentIn(process.cwd(), process.env), now: systemTime };
   const threads: Threads = {
     number: availableParallelism(),
     start: (data) => startWorker(join(__dirname, 'what-if-worker.cjs'), data),
@@ -32,7 +33,7 @@ function sayError(terminal: Terminal, { message, code, details }: BerthError): v
   for (const { path, message: problem } of details) tell(terminal, `  ${path || 'it'} ${problem}`);
 }
 
-/** A reader that has seen enough, such as `head`, ends the command; a full disk does too, with a sentence. */
+/** Ends the command if the reader closes the output, as `head` does, and with a message if a write fails. */
 function endWithReader(stream: NodeJS.WriteStream): void {
   stream.on('error', ({ code, message }: NodeJS.ErrnoException) => {
     if (code !== 'EPIPE') console.error(`The result cannot be written: ${message}`);

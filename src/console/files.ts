@@ -41,15 +41,15 @@ const HEADERS: Readonly<Record<string, string>> = {
   'referrer-policy': 'no-referrer',
   'cross-origin-opener-policy': 'same-origin',
   'cross-origin-resource-policy': 'same-origin',
-  // Kept by the browser, and asked for each time: the ETag answers 304.
+  // The browser keeps the file and asks each time: with the ETag the answer is 304.
   'cache-control': 'no-cache',
 };
 
-/** A part of a path: no file that is hidden, no way up, nothing that a file system reads as something else. */
+/** A part of a path: no hidden file, no `..`, and no character with a meaning for a file system. */
 const PART = /^(?!\.)[\w.-]{1,100}$/;
 
 /**
- * Reads a file of the console; undefined where there is none. Nothing outside of the folder is read, not by a link in it either.
+ * Reads a file of the console. Undefined: there is none. It reads nothing outside the folder, also not through a symbolic link.
  *
  * @param folder where the built console is.
  * @param path of the file in the folder, with slashes; empty: `index.html`.

@@ -1,24 +1,25 @@
 import type { Policy } from '../fleet/fleet.ts';
 import { ownEntry } from '../json/json.ts';
 import { DAY_MS } from '../time/day.ts';
+import type { EpochMs } from '../time/epoch-ms.ts';
 import type { Control } from './control.ts';
 
 /**
- * A policy that comes back within this time goes on with its rollout where that stood: so a rollback takes effect at once
- * wherever the policy had been.
+ * If a policy comes back within this time, its rollout continues from where it was. So a rollback takes effect at once for
+ * the devices that the policy had reached.
  */
 const REMEMBERED_MS = 7 * DAY_MS;
 
 /**
- * The control row after a package of this build time has started with these policies, if it is the newest.
+ * The control row after a package with this build time has started with these policies. Only the newest package changes it.
  *
- * @param policies undefined while it has no valid fleet file: what was seen stays.
+ * @param policies undefined: the package has no valid fleet file, so the stored policies stay.
  */
 export function withPackage(
   control: Control,
   build: string,
   policies: readonly Pick<Policy, 'name' | 'hash' | 'module'>[] | undefined,
-  now: number,
+  now: EpochMs,
 ): Control {
   if (build < control.newestBuild) return control;
   const seen = policies === undefined ? control.seen : policiesSeen(control.seen, policies, now);
@@ -30,7 +31,7 @@ export function withPackage(
 function modulesTargeted(
   before: Control['modules'],
   policies: readonly Pick<Policy, 'module'>[],
-  now: number,
+  now: EpochMs,
 ): Control['modules'] {
   const names = new Set(policies.flatMap(({ module }) => module ?? []));
   return Object.fromEntries([...names].map((name) => [name, ownEntry(before, name) ?? now]));
@@ -39,7 +40,7 @@ function modulesTargeted(
 type Seen = Control['seen'];
 type PolicySeen = Seen[string];
 
-function policiesSeen(seen: Seen, policies: readonly Pick<Policy, 'name' | 'hash'>[], now: number): Seen {
+function policiesSeen(seen: Seen, policies: readonly Pick<Policy, 'name' | 'hash'>[], now: EpochMs): Seen {
   const names = new Map(policies.map(({ hash: content, name }) => [content, name]));
   const next: Seen = {};
   let isChanged = false;
@@ -56,8 +57,8 @@ function policiesSeen(seen: Seen, policies: readonly Pick<Policy, 'name' | 'hash
   return isChanged ? next : seen;
 }
 
-/** A policy's entry when it is found to be in the fleet file, or not to be; undefined: it is forgotten. */
-function seenAgain(entry: PolicySeen, isHere: boolean, now: number): PolicySeen | undefined {
+/** The new entry of a known policy that is in the fleet file now, or is not. Undefined: the entry is removed. */
+function seenAgain(entry: PolicySeen, isHere: boolean, now: EpochMs): PolicySeen | undefined {
   const { leftAt, away = [], ...rest } = entry;
   if (leftAt === undefined) return isHere ? entry : { ...entry, leftAt: now };
   if (now - leftAt > REMEMBERED_MS) return undefined;

@@ -4,15 +4,15 @@ import { ownEntry } from '../json/json.ts';
 import type { Control, PastPause, Pause, Scope } from './control.ts';
 import { withoutEntry } from './entries.ts';
 
-/** More pauses than anybody remembers; the oldest are forgotten first. */
+/** How many past pauses are stored. The oldest are removed first. */
 const MAX_PAST_PAUSES = 500;
 
-/** Why a hub may not be written now, or undefined. */
+/** The pause that stops writes to a hub. Undefined: there is none. */
 export function pauseOf(control: Control, host: HostName): Pause | undefined {
   return control.fleet ?? pauseFor(control, { kind: 'hub', host });
 }
 
-/** The control row with a pause; the first one of a scope stays. */
+/** The control row with a pause. If the scope is paused already, the earlier pause stays. */
 export function withPause(control: Control, scope: Scope, pause: Pause): Control {
   if (pauseFor(control, scope) !== undefined) return control;
   switch (scope.kind) {
@@ -26,9 +26,9 @@ export function withPause(control: Control, scope: Scope, pause: Pause): Control
 }
 
 /**
- * The control row without a pause, which is remembered: paused time does not count for rollouts.
+ * The control row without a pause. The past pause is stored, because paused time does not count for rollouts.
  *
- * @param by who ends it, when and why.
+ * @param by who resumes, when and why.
  */
 export function withoutPause(control: Control, scope: Scope, by: Pause): Control {
   const pause = pauseFor(control, scope);
@@ -48,19 +48,19 @@ export function withoutPause(control: Control, scope: Scope, by: Pause): Control
         ...resumed,
         policies: withoutEntry(control.policies, scope.name),
         seen: pause.content === undefined ? control.seen : trusting(control.seen, pause.content),
-        // What the policy held is due nowhere.
+        // Held corrections have no work item, so every twin must be reconciled again.
         generation: control.generation + 1,
         changedAt: by.at,
       };
   }
 }
 
-/** Whether this content of a policy has been resumed by a person after it paused itself: it does not do so again. */
+/** Whether an operator resumed this content of a policy after it had paused itself. It does not pause itself again. */
 export function isTrusted(control: Control, { hash: content }: Pick<Policy, 'hash'>): boolean {
   return ownEntry(control.seen, content)?.isTrusted === true;
 }
 
-/** The pause that ended last, where it is remembered. */
+/** The last past pause of a scope. */
 export function lastPauseOf({ pastPauses }: Control, scope: Scope): PastPause | undefined {
   const key = scopeKey(scope);
   return pastPauses.findLast((past) => past.scope === key);
@@ -88,7 +88,7 @@ export function scopeKey(scope: Scope): string {
   }
 }
 
-/** What a person has resumed is vouched for only while it is what runs. */
+/** Marks the content as trusted, but only while it is in the fleet file. */
 function trusting(seen: Control['seen'], content: string): Control['seen'] {
   const entry = ownEntry(seen, content);
   if (entry === undefined || entry.leftAt !== undefined) return seen;

@@ -2,26 +2,27 @@ import type { Policy, Rollout } from '../fleet/fleet.ts';
 import type { HostName } from '../iot-hub/host-name.ts';
 import { hash } from '../json/hash.ts';
 import { ownEntry } from '../json/json.ts';
+import { type EpochMs, earlierOf, laterOf, plus } from '../time/epoch-ms.ts';
 import type { Hold } from '../twin/plan/plan.ts';
 import type { Control, Scope } from './control.ts';
 import { pauseFor, scopeKey } from './pauses.ts';
 
-/** Where a twin is, for what may hold a policy back from it. */
+/** The hub and device of a twin, which decide whether a policy is held for it. */
 export interface TwinPlace {
   readonly host: HostName;
   readonly deviceId: string;
 }
 
 /**
- * What keeps a policy from a twin. A rollout reaches a device when `hash(deviceId, policy) < elapsed / over`: the same
- * on every instance, without any of them asking another.
+ * Why a policy may not write to a twin now: a pause, or its rollout. A rollout reaches a device when
+ * `hash(deviceId, policy) < elapsed / over`. So all instances decide the same without communication.
  */
 export function holdOf(
   control: Control,
   policy: Pick<Policy, 'name' | 'hash'>,
   place: TwinPlace,
   rollout: Rollout | undefined,
-  now: number,
+  now: EpochMs,
 ): Hold | undefined {
   const pause = pauseFor(control, { kind: 'policy', name: policy.name });
   if (pause !== undefined)
@@ -29,26 +30,28 @@ export function holdOf(
   if (rollout === undefined || rollout.overMs === 0) return undefined;
   const elapsed = elapsedOf(control, policy, place.host, now);
   if (elapsed === undefined)
-    return { why: 'the policy has just been seen for the first time', until: now + 60_000 };
+    return { why: 'the policy is new, and its rollout has not begun', until: plus(now, 60_000) };
   if (elapsed >= rollout.overMs) return undefined;
-  const reachedAt = (hash(place.deviceId, policy.hash) / 2 ** 32) * rollout.overMs;
-  if (reachedAt < elapsed) return undefined;
-  // The first whole millisecond in which `turn < elapsed`.
+  const reachedAfterMs = (hash(place.deviceId, policy.hash) / 2 ** 32) * rollout.overMs;
+  if (reachedAfterMs < elapsed) return undefined;
+  // The first whole millisecond in which `reachedAfterMs < elapsed`.
   return {
-    why: 'the rollout of the policy has not reached it',
-    until: now - elapsed + Math.floor(reachedAt) + 1,
+    why: 'the rollout of the policy has not reached this twin',
+    until: plus(now, Math.floor(reachedAfterMs) + 1 - elapsed),
   };
 }
 
 /**
- * How long a policy's rollout has run on a hub (undefined: where no hub is paused), ms, without the time in which it was
- * paused or in no fleet file. Undefined: it has not begun.
+ * How long the rollout of a policy has run on a hub, ms. Time in which it was paused or not in the fleet file does not
+ * count. Undefined: it has not begun.
+ *
+ * @param host undefined: pauses of hubs are ignored.
  */
 export function elapsedOf(
   control: Control,
   { name, hash: content }: Pick<Policy, 'name' | 'hash'>,
   host: HostName | undefined,
-  now: number,
+  now: EpochMs,
 ): number | undefined {
   const seen = ownEntry(control.seen, content);
   if (seen === undefined) return undefined;
@@ -65,17 +68,17 @@ export function elapsedOf(
   return Math.max(0, now - seen.since) - coveredBy([...past, ...going], seen.since, now);
 }
 
-/** How much of [from, to] these intervals cover together. */
+/** How much of [from, to] these intervals cover together, ms. */
 function coveredBy(
-  intervals: readonly { readonly from: number; readonly to: number }[],
-  from: number,
-  to: number,
+  intervals: readonly { readonly from: EpochMs; readonly to: EpochMs }[],
+  from: EpochMs,
+  to: EpochMs,
 ): number {
   let covered = 0;
-  let end = from;
+  let end: EpochMs = from;
   for (const interval of [...intervals].sort((one, other) => one.from - other.from)) {
-    const begin = Math.max(interval.from, end);
-    const stop = Math.min(interval.to, to);
+    const begin = laterOf(interval.from, end);
+    const stop = earlierOf(interval.to, to);
     if (stop <= begin) continue;
     covered += stop - begin;
     end = stop;

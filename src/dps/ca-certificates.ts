@@ -4,12 +4,12 @@ import type { managementPlace } from './connection.ts';
 import { dpsErrorOf, unexpectedDpsAnswer } from './failure.ts';
 import { type CaCertificate, type CaCertificates, DPS_DEADLINE_MS, DpsError } from './port.ts';
 
-/** The newest stable one of Dps Certificate in the REST reference that was read. */
+/** The newest stable version of Dps Certificate in the REST reference when this was written. */
 const API_VERSION = '2022-12-12';
 
 /**
- * The CA certificates of a DPS through Azure Resource Manager. Three calls do not pay for a package of their own
- * (`@azure/arm-deviceprovisioningservices`); the service SDK has none for them.
+ * Opens the CA certificates of a DPS through Azure Resource Manager. The service SDK has no calls for them,
+ * and four calls do not justify another package (`@azure/arm-deviceprovisioningservices`).
  */
 export function openCaCertificates(place: ReturnType<typeof managementPlace>): CaCertificates {
   const { host, resourceId } = place;

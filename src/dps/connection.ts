@@ -10,11 +10,14 @@ import type { RestEndpoint } from '../rest/service.ts';
 import { type Environment, iotEndpoint } from '../settings/settings.ts';
 import { DEVELOPMENT_DPS } from './development.ts';
 
-/** Audience of Entra tokens for DPS (azure-iot-provisioning-service, ProvisioningServiceClient.fromTokenCredential). */
+/**
+ * Audience of Entra tokens for DPS (azure-iot-provisioning-service,
+ * ProvisioningServiceClient.fromTokenCredential).
+ */
 const SCOPE = 'https://azure-devices-provisioning.net/.default';
 const MANAGEMENT_SCOPE = 'https://management.azure.com/.default';
 const MANAGEMENT_HOST = 'management.azure.com';
-/** Whoever is signed in: `berth enroll` runs on laptops and in pipelines. */
+/** Use the signed-in identity: `berth enroll` runs on laptops and in pipelines. */
 const SIGNED_IN = { isAzure: false } as const;
 
 const HOST = /^[a-z0-9]([a-z0-9-]*[a-z0-9])?(\.[a-z0-9]([a-z0-9-]*[a-z0-9])?)+$/;
@@ -22,8 +25,8 @@ const RESOURCE =
   /^\/subscriptions\/[^/?#]+\/resourceGroups\/[^/?#]+\/providers\/Microsoft\.Devices\/provisioningServices\/[^/?#]+$/i;
 
 /**
- * The DPS that the settings name: `BERTH_DPS`, a service connection string, else `BERTH_DPS__hostName` with who is
- * signed in, else the local one where `IOT_ENDPOINT` is set.
+ * The DPS that the settings name: `BERTH_DPS` (a service connection string), else `BERTH_DPS__hostName` (with
+ * the signed-in identity), else the local DPS if `IOT_ENDPOINT` is set.
  *
  * @throws BerthError `BERTH_SETTING_INVALID` naming the setting, never its value
  */
@@ -41,22 +44,23 @@ export function dpsPlace(env: Environment): RestEndpoint {
   const named = env.BERTH_DPS__hostName?.toLowerCase();
   if (named) {
     if (!HOST.test(named)) {
-      throw wrong('BERTH_DPS__hostName is no host name: write NAME.azure-devices-provisioning.net.');
+      throw wrong('BERTH_DPS__hostName is not a host name: write NAME.azure-devices-provisioning.net.');
     }
-    // An Entra token must not go where anybody may listen.
-    if (endpoint !== undefined) throw wrong('BERTH_DPS__hostName and IOT_ENDPOINT exclude each other.');
+    // An Entra token must not be sent over plain http.
+    if (endpoint !== undefined)
+      throw wrong('BERTH_DPS__hostName and IOT_ENDPOINT are both set: remove one of them.');
     return at(named, identityCredential(SCOPE, SIGNED_IN));
   }
   if (endpoint !== undefined) {
     return at(DEVELOPMENT_DPS.host, sharedAccessCredential(DEVELOPMENT_DPS.host, DEVELOPMENT_DPS));
   }
   throw wrong(
-    'Neither BERTH_DPS (a service connection string) nor BERTH_DPS__hostName (with "az login") says which DPS is meant.',
+    'No DPS is set: set BERTH_DPS to a service connection string, or set BERTH_DPS__hostName and run "az login".',
   );
 }
 
 /**
- * Azure Resource Manager, and the DPS in it that `BERTH_DPS__resourceId` names.
+ * The endpoint of Azure Resource Manager, and the resource id of the DPS from `BERTH_DPS__resourceId`.
  *
  * @throws BerthError `BERTH_SETTING_INVALID`
  */
@@ -70,7 +74,7 @@ export function managementPlace(env: Environment): RestEndpoint & { readonly res
   }
   if (!resourceId || !RESOURCE.test(resourceId)) {
     throw wrong(
-      'BERTH_DPS__resourceId is missing or no resource id: write what "az iot dps show --name DPS --query id" prints.',
+      'BERTH_DPS__resourceId is missing or not a resource id of DPS: set it to the output of "az iot dps show --name DPS --query id".',
     );
   }
   return {
@@ -86,7 +90,7 @@ function readConnectionString(text: string): { readonly host: string; readonly p
   const host = connection?.host.toLowerCase() ?? '';
   if (connection === undefined || !HOST.test(host)) {
     throw wrong(
-      'BERTH_DPS is no service connection string: it must hold HostName, SharedAccessKeyName and SharedAccessKey.',
+      'BERTH_DPS is not a service connection string: it must contain HostName, SharedAccessKeyName and SharedAccessKey.',
     );
   }
   return { host, policy: connection.policy };

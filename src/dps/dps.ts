@@ -12,12 +12,12 @@ import {
 } from './port.ts';
 
 export interface DpsClientOptions {
-  /** Milliseconds after which a call is given up; default 20 s. */
+  /** Timeout of a call, in milliseconds. Default: 20,000. */
   readonly deadlineMs?: number;
 }
 
 const PAGE = 100;
-/** For both kinds; with a FROM each would need its own. */
+/** One query for both kinds: with FROM, each kind would need its own. */
 const QUERY = { query: 'SELECT *' } as const;
 
 /** DPS through `azure-iot-provisioning-service`, over Berth's own transport. */
@@ -36,8 +36,8 @@ export function openDps(
   async function open(): Promise<ProvisioningServiceClient> {
     const { ProvisioningServiceClient: Client } = await import('azure-iot-provisioning-service');
     type Rest = ConstructorParameters<typeof Client>[1];
-    // The signature in the config is never used: the service authorises. `fromConnectionString` and
-    // `fromTokenCredential` would bring the SDK's own transport.
+    // The signature in the config is never used, because `service` adds the authorization.
+    // `fromConnectionString` and `fromTokenCredential` would use the transport of the SDK.
     const config = { host, sharedAccessSignature: 'unused', tokenCredential: undefined };
     return new Client(config as never, sdkRestClient(service, dpsErrorOf) as Rest);
   }
@@ -53,8 +53,8 @@ export function openDps(
       const records: EnrollmentRecord[] = [];
       let continuation: string | undefined;
       do {
-        // With an explicit token: `next()` alone asks for the first page for ever (azure-iot-provisioning-service
-        // 1.11.2).
+        // With an explicit token: `next()` alone returns the first page again and again
+        // (azure-iot-provisioning-service 1.11.2).
         const page: unknown = await (continuation === undefined ? query.next() : query.next(continuation));
         const rows = isAnswer(page) ? page.responseBody : undefined;
         if (!Array.isArray(rows)) throw unexpectedDpsAnswer(host, 'POST');
@@ -88,7 +88,7 @@ export function openDps(
         if (kind === 'group') await sdk.deleteEnrollmentGroup(id, etag);
         else await sdk.deleteIndividualEnrollment(id, etag);
       } catch (error) {
-        // Gone is what was wanted.
+        // The enrollment is already deleted.
         if (!(error instanceof DpsError && error.code === 'BERTH_DPS_NOT_FOUND')) throw error;
       }
     },

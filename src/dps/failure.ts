@@ -19,7 +19,7 @@ export function dpsErrorOf(failure: RestFailure): DpsError {
   }
 }
 
-/** An answer that is none of DPS's. */
+/** The error for an answer that the API of DPS does not describe. */
 export function unexpectedDpsAnswer(host: string, method: string): DpsError {
   return dpsErrorOf(unexpectedAnswer(host, method));
 }
@@ -37,7 +37,7 @@ function codeOf(status: number): DpsErrorCode {
       return 'BERTH_DPS_UNAUTHORIZED';
     case 404:
       return 'BERTH_DPS_NOT_FOUND';
-    // 409: created by somebody else in between (azure-iot-sdk-csharp#3076).
+    // 409: another writer created it meanwhile (azure-iot-sdk-csharp#3076).
     case 409:
     case 412:
       return 'BERTH_DPS_PRECONDITION_FAILED';
@@ -51,7 +51,10 @@ function codeOf(status: number): DpsErrorCode {
 }
 
 const LONGEST = 300;
-/** A base64 text that is long enough for a key, the query of a URL, and a token: none may come out again. */
+/**
+ * Texts that may be secrets: the query of a URL, tokens, and base64 long enough for a key. Messages must not
+ * contain them.
+ */
 const SECRETS = [
   /\?[^\s"']*/g,
   /SharedAccessSignature[^"']*/gi,
@@ -59,7 +62,7 @@ const SECRETS = [
   /[A-Za-z0-9+/_-]{22,}={0,2}/g,
 ];
 
-/** The code and the sentence of an error body: `{errorCode, message}` of DPS, `{error: {code, message}}` of ARM. */
+/** Code and message of an error body: `{errorCode, message}` of DPS, `{error: {code, message}}` of ARM. */
 function saidIn(body: string): string {
   const json = jsonOrUndefined(body);
   const inner = isObject(json) && isObject(json.error) ? json.error : json;
@@ -72,7 +75,7 @@ function saidIn(body: string): string {
       .filter((part) => part !== '')
       .join(' ')
       .replace(/\s+/g, ' ')
-      // Somebody reads it on a terminal.
+      // The text is shown on a terminal.
       .replace(/[\p{Cc}\p{Cf}]/gu, '')
       .replace(/\.$/, '')
       .slice(0, LONGEST)

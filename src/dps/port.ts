@@ -2,32 +2,34 @@ import { BerthError, type ErrorCode } from '../errors.ts';
 import type { JsonObject } from '../json/json.ts';
 
 /**
- * Milliseconds after which a call is given up. DPS answers in well under a second; a page of a thousand enrollments
- * takes longer.
+ * Timeout of a call, in milliseconds. DPS usually answers in less than a second; a page of a thousand
+ * enrollments takes longer.
  */
 export const DPS_DEADLINE_MS = 20_000;
 
 export type EnrollmentKind = 'group' | 'individual';
 
-/** An enrollment as DPS answers it: without keys, and with the query of its webhook's URL masked. */
+/** An enrollment as DPS returns it: without keys, and with a masked query in the URL of its webhook. */
 export interface EnrollmentRecord {
   readonly kind: EnrollmentKind;
   readonly id: string;
   readonly etag: string;
-  /** The record whole, in DPS's own form. */
+  /** The complete record, as DPS returned it. */
   readonly json: JsonObject;
 }
 
-/** What `berth enroll` needs of the service API of DPS. Every method throws `DpsError` for whatever goes wrong. */
+/**
+ * The part of the service API of DPS that `berth enroll` needs. Every method throws `DpsError` if it fails.
+ */
 export interface DpsPort {
   readonly host: string;
-  /** All of a kind, however many pages there are. */
+  /** All enrollments of a kind, from all pages. */
   list(kind: EnrollmentKind): Promise<readonly EnrollmentRecord[]>;
-  /** The attestation with its secrets. It is for comparing and for sending back, never for showing. */
+  /** The attestation with its secrets, only to compare and to send back: never show it. */
   mechanism(kind: EnrollmentKind, id: string): Promise<JsonObject>;
   /**
-   * Replaces the enrollment whole, only if the etag is still its own; without an etag creates it, only if it is not
-   * there. Either way somebody else's write is `BERTH_DPS_PRECONDITION_FAILED`.
+   * With an etag, replaces the enrollment if it still has this etag. Without one, creates the enrollment if
+   * it does not exist. If another writer was first, it throws `BERTH_DPS_PRECONDITION_FAILED`.
    */
   put(
     kind: EnrollmentKind,
@@ -39,7 +41,7 @@ export interface DpsPort {
   close(): Promise<void>;
 }
 
-/** A CA certificate that DPS keeps under a name. */
+/** A CA certificate in DPS. */
 export interface CaCertificate {
   readonly name: string;
   readonly etag: string;
@@ -48,25 +50,27 @@ export interface CaCertificate {
   readonly thumbprint: string;
 }
 
-/** DPS's CA certificates, which Azure Resource Manager manages and not DPS itself. */
+/** The CA certificates of a DPS. Azure Resource Manager manages them, not the service API. */
 export interface CaCertificates {
-  /** Undefined: there is none of this name. */
+  /** Undefined if there is no certificate of this name. */
   get(name: string): Promise<CaCertificate | undefined>;
-  /** Uploads it; it must be verified anew then. */
+  /** Uploads a certificate, which must then be verified. */
   upload(name: string, pem: string, etag: string | undefined): Promise<CaCertificate>;
-  /** The code that a certificate signed by it must carry as its common name. */
+  /** Requests a verification code: the common name of a certificate that this CA must sign. */
   challenge(
     name: string,
     etag: string,
   ): Promise<{ readonly certificate: CaCertificate; readonly code: string }>;
-  /** Shows DPS the certificate that was signed. */
+  /** Sends the signed verification certificate to DPS. */
   verify(name: string, proof: string, etag: string): Promise<CaCertificate>;
   close(): Promise<void>;
 }
 
 export type DpsErrorCode = Extract<ErrorCode, `BERTH_DPS_${string}`>;
 
-/** A failed call to DPS. Holds no headers and no body of the request: both may carry a key. */
+/**
+ * A failed call to DPS. It contains no headers and no body of the request, because both may contain a key.
+ */
 export class DpsError extends BerthError {
   declare readonly code: DpsErrorCode;
   readonly status: number | undefined;

@@ -3,14 +3,16 @@ import { isObject, jsonOrUndefined } from '../json/json.ts';
 import { exchange } from '../rest/exchange.ts';
 import { withKey, withoutKey } from './webhook-url.ts';
 
-/** As long as a function that has to start needs at most. */
+/** Enough for a cold start of the function app. */
 const DEADLINE_MS = 60_000;
 
 /**
- * Whether Berth's webhook lets this key in: it is sent a request that is none, as DPS would send it, which Berth refuses
- * with a code of its own and without any effect. (`explain` would not do: a key may be one of `allocateDevice` alone.)
+ * Checks that Berth's webhook accepts a function key. It sends an empty request, which Berth refuses with its
+ * own error code and without any effect. It calls the webhook itself, because a key may be valid for
+ * `allocateDevice` only.
  *
- * @throws BerthError `BERTH_WEBHOOK_KEY_REFUSED` (401, 403), `BERTH_WEBHOOK_UNREACHABLE` (anything that is not Berth)
+ * @throws BerthError `BERTH_WEBHOOK_KEY_REFUSED` (401, 403), `BERTH_WEBHOOK_UNREACHABLE` (no answer, or not
+ *   an answer of Berth)
  */
 export async function checkWebhookKey(url: string, key: string): Promise<void> {
   const place = withoutKey(url);
@@ -23,16 +25,22 @@ export async function checkWebhookKey(url: string, key: string): Promise<void> {
   });
   if (result.kind !== 'answered') {
     const reason = result.kind === 'timeout' ? `no answer in ${DEADLINE_MS / 1_000} s` : result.reason;
-    throw new BerthError('BERTH_WEBHOOK_UNREACHABLE', `${place} cannot be reached (${reason}).`);
+    throw new BerthError(
+      'BERTH_WEBHOOK_UNREACHABLE',
+      `${place} cannot be reached (${reason}): check the URL and that the app runs.`,
+    );
   }
   const { status, body } = result.answer;
   if (status === 401 || status === 403) {
-    throw new BerthError('BERTH_WEBHOOK_KEY_REFUSED', `${place} refuses the key with ${status}.`);
+    throw new BerthError(
+      'BERTH_WEBHOOK_KEY_REFUSED',
+      `${place} refuses the key with ${status}: check that the key is a function key of this app.`,
+    );
   }
   if (!isOfBerth(body)) {
     throw new BerthError(
       'BERTH_WEBHOOK_UNREACHABLE',
-      `${place} answers ${status} and is not Berth's webhook.`,
+      `${place} answers ${status} and is not Berth's webhook: check the URL.`,
     );
   }
 }

@@ -1,12 +1,15 @@
-/** What DPS shows in the place of a function key (real captures: `…/api/allocate?****`). */
+/** The text that DPS shows instead of a function key (real captures: `…/api/allocate?****`). */
 const MASK = '****';
 
-/** The URL with the function key as `?code=`, since DPS can send no header. Never to be shown. */
+/**
+ * The URL with the function key as `?code=`, because DPS cannot send a header. It contains a secret: never
+ * show it.
+ */
 export function withKey(url: string, key: string): string {
   return `${url}?code=${encodeURIComponent(key)}`;
 }
 
-/** The URL without its query, in which the key is: fit to be shown and compared. */
+/** The URL without its query, which contains the key. It can be shown and compared. */
 export function withoutKey(url: string): string {
   const [place = ''] = url.split(/[?#]/);
   if (!URL.canParse(place)) return place;
@@ -14,13 +17,13 @@ export function withoutKey(url: string): string {
   return `${origin}${pathname}`;
 }
 
-/** Whether two URLs lead to the same webhook, whatever their keys. */
+/** Whether two URLs name the same webhook, without regard to their keys. */
 export function isSameWebhook(left: string, right: string): boolean {
   return withoutKey(left) === withoutKey(right);
 }
 
 /**
- * Whether a URL that DPS has shown carries this key. DPS masks the query, and then nobody can tell.
+ * Whether a URL from DPS contains this key; `unknown` if DPS masks the query.
  */
 export function carriesKey(url: string, key: string): boolean | 'unknown' {
   const query = url.split('?').slice(1).join('?');

@@ -3,9 +3,9 @@ import { withKey } from '../dps/webhook-url.ts';
 import { isObject, type JsonObject } from '../json/json.ts';
 import type { Certificate, WantedAttestation, WantedEnrollment } from './wanted.ts';
 
-/** What DPS sets itself; it comes with every answer and is never sent. */
+/** Fields that DPS sets. Every answer contains them; Berth never sends them. */
 const READ_ONLY = ['etag', 'createdDateTimeUtc', 'lastUpdatedDateTimeUtc', 'registrationState'] as const;
-/** What the file says; all the rest of a record stays as it is. */
+/** Fields that the file defines. Berth keeps all other fields of a record. */
 const OF_THE_FILE = [
   'deviceId',
   'attestation',
@@ -21,15 +21,17 @@ const OF_THE_FILE = [
 
 export interface BodyInput {
   readonly wanted: WantedEnrollment;
-  /** Undefined: it is created. */
+  /** Undefined if the enrollment is created. */
   readonly record: EnrollmentRecord | undefined;
-  /** The record's attestation with its keys, where they shall stay: DPS makes new ones if none are sent. */
+  /**
+   * The attestation of the record with its keys, to keep the keys: DPS generates new ones if none are sent.
+   */
   readonly mechanism: JsonObject | undefined;
-  /** Needed under the policy custom. */
+  /** Required by the custom policy. */
   readonly webhookKey: string | undefined;
 }
 
-/** An enrollment whole, as DPS takes it; a PUT replaces everything. Holds secrets: never to be shown. */
+/** The complete body of a PUT, which replaces the whole enrollment. It contains secrets: never show it. */
 export function bodyOf({ wanted, record, mechanism, webhookKey }: BodyInput): JsonObject {
   const { terms, webhook, attestation } = wanted;
   const rest = record === undefined ? {} : without(record.json, [...READ_ONLY, ...OF_THE_FILE]);
@@ -57,7 +59,7 @@ export function bodyOf({ wanted, record, mechanism, webhookKey }: BodyInput): Js
   };
 }
 
-/** The record as it is, but with another function key. */
+/** The unchanged record with another function key. It contains secrets: never show it. */
 export function bodyWithKey(
   { json }: EnrollmentRecord,
   url: string,
@@ -72,7 +74,7 @@ export function bodyWithKey(
   };
 }
 
-/** Whether an attestation has keys that an update must send along. */
+/** Whether the attestation has keys that an update must contain. */
 export function hasKeys({ json }: EnrollmentRecord): boolean {
   return isObject(json.attestation) && json.attestation.type === 'symmetricKey';
 }

@@ -4,24 +4,24 @@ import { isHostName, NOT_A_HOST_NAME } from '../iot-hub/host-name.ts';
 import { canonicalJson, isObject, type JsonObject, type JsonValue, sameJson } from '../json/json.ts';
 import type { WantedAttestation, WantedEnrollment } from './wanted.ts';
 
-/** One field that is not as the file wants it. The texts are fit to be shown: they never hold a key. */
+/** A field that differs from the file. The texts never contain a key, so they can be shown. */
 export interface EnrollmentDifference {
   readonly field: string;
   readonly from: string;
   readonly to: string;
 }
 
-/** What the record itself does not tell. */
+/** Secrets that the record does not contain. */
 export interface Secrets {
-  /** The record's attestation with its keys; undefined: not asked for, and its keys count as equal. */
+  /** The attestation of the record with its keys; undefined if not read: its keys then count as equal. */
   readonly mechanism: JsonObject | undefined;
-  /** The function key of the webhook; undefined: not known, and counts as equal. */
+  /** The function key of the webhook; undefined if unknown: it then counts as equal. */
   readonly webhookKey: string | undefined;
 }
 
 const NOTHING = 'nothing';
 
-/** Field by field, what is not as the file wants it; empty: all is. */
+/** The fields that differ from the file; empty if none does. */
 export function differencesOf(
   wanted: WantedEnrollment,
   { json }: Pick<EnrollmentRecord, 'json'>,
@@ -63,7 +63,7 @@ export function differencesOf(
   compare('webhook.apiVersion', text(definition.apiVersion) || NOTHING, webhook.apiVersion);
   const { webhookKey } = secrets;
   if (url !== '' && webhookKey !== undefined && carriesKey(url, webhookKey) === false) {
-    compare('webhook key', 'another', 'that of BERTH_WEBHOOK_KEY');
+    compare('webhook key', 'another key', 'the key in BERTH_WEBHOOK_KEY');
   }
   return found;
 
@@ -111,7 +111,7 @@ function attestationDifferences(
   }
 }
 
-/** What devices prove themselves by, for people. */
+/** The kind of attestation, as text. */
 export function attestationText(wanted: WantedAttestation): string {
   return wanted.type === 'x509' ? `x509 ${wanted.field}` : wanted.type;
 }
@@ -140,26 +140,26 @@ function hubsOf({ iotHubs, iotHubHostName }: JsonObject): readonly string[] {
 }
 
 /**
- * In one order and case, since DPS gives them in any. By their names and not by the hubs that they name: DPS knows a hub
- * by the name of its link, so an enrollment must follow when that changes.
+ * Hubs in one order and case, because DPS returns any. It compares names and not hubs: DPS knows a hub by the
+ * name of its link, so the enrollment must change when that name changes.
  */
 function listed(hubs: readonly string[]): string {
   return hubs.length === 0
-    ? 'all that are linked'
+    ? 'all linked hubs'
     : hubs
         .map((hub) => (isHostName(hub) ? hub.toLowerCase() : NOT_A_HOST_NAME))
         .sort()
         .join(', ');
 }
 
-/** The portal's names; an enrollment without a policy is as one that migrates (concepts-device-reprovision). */
+/** The names of the portal. An enrollment without a policy migrates (concepts-device-reprovision). */
 function reprovisioningOf(policy: JsonValue | undefined): string {
   if (!isObject(policy)) return 'migrate';
   if (policy.updateHubAssignment !== true) return 'never';
   return policy.migrateDeviceData === true ? 'migrate' : 'reset';
 }
 
-/** A twin section without what services add: `$version`, `$metadata`. */
+/** A twin section without the keys that services add: `$version`, `$metadata`. */
 function withoutMarks(section: JsonObject): JsonObject {
   return Object.fromEntries(Object.entries(section).filter(([key]) => !key.startsWith('$')));
 }

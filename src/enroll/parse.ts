@@ -11,12 +11,13 @@ export type ParsedEnrollments =
   | { readonly ok: false; readonly problems: readonly ErrorDetail[] };
 
 /**
- * Reads an enrollments file. Never throws: every problem comes back at once, each with its path and what to write
- * instead. No value that may be a key by mistake is repeated.
+ * Reads an enrollments file. It never throws: it returns all problems at once, each with its path and the
+ * correction. It repeats no value that may be a key by mistake.
  */
 export function parseEnrollments(text: string): ParsedEnrollments {
   const refused = (message: string): ParsedEnrollments => ({ ok: false, problems: [{ path: '', message }] });
-  if (Buffer.byteLength(text, 'utf8') > MAX_BYTES) return refused('is larger than 16 MB: enroll by groups');
+  if (Buffer.byteLength(text, 'utf8') > MAX_BYTES)
+    return refused('is larger than 16 MB: use enrollment groups');
   const read = readFileText(text);
   if (!read.ok) return read;
   const { json } = read;
@@ -28,7 +29,7 @@ export function parseEnrollments(text: string): ParsedEnrollments {
   return parsed.success && problems.length === 0 ? { ok: true, file: parsed.data } : { ok: false, problems };
 }
 
-/** Fields into which somebody may have written a key. */
+/** Fields that may contain a key by mistake. */
 const NOT_ECHOED: ReadonlySet<string> = new Set([
   'url',
   'webhook',

@@ -3,7 +3,7 @@ import type { JsonObject } from '../json/json.ts';
 import { differencesOf, type EnrollmentDifference } from './differences.ts';
 import type { WantedEnrollment } from './wanted.ts';
 
-/** What is to be done about one enrollment. */
+/** The step that makes one enrollment match the file. */
 export type EnrollmentStep =
   | { readonly action: 'create'; readonly wanted: WantedEnrollment }
   | {
@@ -14,12 +14,12 @@ export type EnrollmentStep =
     }
   | { readonly action: 'unchanged'; readonly record: EnrollmentRecord }
   /** Not in the file. */
-  | { readonly action: 'only there'; readonly record: EnrollmentRecord };
+  | { readonly action: 'only in DPS'; readonly record: EnrollmentRecord };
 
 export interface EnrollmentPlanInput {
   readonly wanted: readonly WantedEnrollment[];
   readonly records: readonly EnrollmentRecord[];
-  /** Attestations with keys, of those that `asksForKeys` names; by `keyOf`. */
+  /** Attestations with keys of the enrollments that `asksForKeys` selects, by `keyOf`. */
   readonly mechanisms: ReadonlyMap<string, JsonObject>;
   readonly webhookKey: string | undefined;
 }
@@ -43,15 +43,15 @@ export function planEnrollments({
   });
   const inFile = new Set(wanted.map(keyOf));
   const extra = records.filter((record) => !inFile.has(keyOf(record)));
-  return [...steps, ...extra.map((record): EnrollmentStep => ({ action: 'only there', record }))];
+  return [...steps, ...extra.map((record): EnrollmentStep => ({ action: 'only in DPS', record }))];
 }
 
-/** Whether the keys of an enrollment must be read to compare it: where the file says which they are. */
+/** Whether the keys of an enrollment must be read for the comparison, because the file defines them. */
 export function asksForKeys({ attestation }: WantedEnrollment): boolean {
   return attestation.type === 'symmetricKey' && attestation.keys !== undefined;
 }
 
-/** Ids are the same in any case. */
+/** The key of an enrollment. DPS ignores the case of ids. */
 export function keyOf({ kind, id }: { readonly kind: EnrollmentKind; readonly id: string }): string {
   return `${kind}/${id.toLowerCase()}`;
 }

@@ -3,12 +3,12 @@ import { pathText } from '../fleet/file/problems.ts';
 import { shownHub } from '../iot-hub/host-name.ts';
 import { isObject, type JsonObject, type JsonValue } from '../json/json.ts';
 
-/** DPS takes this many groups of each attestation (azure-docs includes/iot-dps-limits.md). */
+/** Maximum number of groups with each attestation (azure-docs includes/iot-dps-limits.md). */
 const MAX_GROUPS = 100;
 
 /**
- * What one part of an enrollments file says about another. Reads the raw JSON and passes over what has the wrong
- * shape, so that these problems are reported together with those of the schema.
+ * Checks that the parts of an enrollments file fit together. It reads the raw JSON and ignores values of the
+ * wrong shape, so that these problems are reported together with those of the schema.
  */
 export function enrollmentReferenceProblems(file: JsonValue): readonly ErrorDetail[] {
   const problems: ErrorDetail[] = [];
@@ -32,7 +32,7 @@ export function enrollmentReferenceProblems(file: JsonValue): readonly ErrorDeta
     const alike = groups.filter(
       ({ attestation }) => isObject(attestation) && attestation.type === type,
     ).length;
-    if (alike > MAX_GROUPS) problem(['groups'], `has ${alike} groups with ${type}: DPS takes ${MAX_GROUPS}`);
+    if (alike > MAX_GROUPS) problem(['groups'], `has ${alike} groups with ${type}: DPS allows ${MAX_GROUPS}`);
   }
   return problems;
 }
@@ -47,7 +47,7 @@ function checkIds(list: readonly JsonObject[], collection: string, field: string
     if (seen.has(id.toLowerCase())) {
       problem(
         [collection, index, field],
-        `is "${id}", which is taken (case does not count): give each its own`,
+        `is "${id}", which is already used (case is ignored): use another id`,
       );
     }
     seen.add(id.toLowerCase());
@@ -61,19 +61,22 @@ function checkPolicy(
   problem: Report,
 ): void {
   if (allocationPolicy === 'custom' && webhook === undefined && !hasWebhook) {
-    problem([...path, 'webhook'], 'is missing: the policy custom needs one here or at the top of the file');
+    problem(
+      [...path, 'webhook'],
+      'is missing: allocationPolicy "custom" needs a webhook here or at the top level of the file',
+    );
   }
   if (allocationPolicy !== 'custom' && webhook !== undefined) {
-    problem([...path, 'webhook'], 'is asked under the policy custom only: leave it out, or write "custom"');
+    problem([...path, 'webhook'], 'is only for allocationPolicy "custom": remove it, or set "custom"');
   }
   const hubs = Array.isArray(iotHubs) ? iotHubs : [];
   if (allocationPolicy === 'static' && hubs.length !== 1) {
-    problem([...path, 'iotHubs'], `has ${hubs.length} hubs: the policy static needs exactly one`);
+    problem([...path, 'iotHubs'], `has ${hubs.length} hubs: allocationPolicy "static" needs exactly one`);
   }
   const lower = hubs.map((hub) => String(hub).toLowerCase());
   lower.forEach((hub, index) => {
     if (lower.indexOf(hub) !== index)
-      problem([...path, 'iotHubs', index], `is ${shownHub(hub)}, which is listed twice`);
+      problem([...path, 'iotHubs', index], `is ${shownHub(hub)}, which is listed twice: remove one`);
   });
 }
 
@@ -91,13 +94,13 @@ function checkAttestation(
       if (given.length > 0 && derived.length > 0) {
         problem(
           path,
-          'has keys that are given and keys that are derived: write one kind, or none and DPS makes them',
+          'has both given keys and derived keys: write one kind, or none to let DPS generate keys',
         );
       } else if (given.length === 1 || derived.length === 1) {
-        // Else DPS would make the other one, and make it anew with every update.
+        // Otherwise DPS would generate the other key, a new one with every update.
         problem(
           path,
-          `has ${[...given, ...derived].join()} only: write both keys, or none and DPS makes them`,
+          `has only ${[...given, ...derived].join()}: write both keys, or none to let DPS generate keys`,
         );
       }
       return;
@@ -105,14 +108,14 @@ function checkAttestation(
     case 'x509': {
       const kinds = ['signingCertificates', 'caReferences'];
       if (path[0] === 'groups' && has(...kinds).length !== 1) {
-        problem(path, `takes exactly one of ${kinds.join(' and ')}`);
+        problem(path, `needs exactly one of ${kinds.join(' and ')}`);
       }
       return;
     }
     case 'tpm': {
       const kinds = ['endorsementKeyFrom', 'endorsementKeyFile'];
       if (path[0] === 'individuals' && has(...kinds).length !== 1)
-        problem(path, `takes exactly one of ${kinds.join(' and ')}`);
+        problem(path, `needs exactly one of ${kinds.join(' and ')}`);
       return;
     }
   }

@@ -10,24 +10,24 @@ import {
   webhookOf,
 } from './wanted.ts';
 
-/** Where keys and certificates are. */
+/** The sources of keys and certificates. */
 export interface Sources {
-  /** An environment variable; undefined or empty: it is not set. */
+  /** An environment variable; undefined or empty if it is not set. */
   variable(name: string): string | undefined;
-  /** A file, beside the enrollments file where its path is relative; undefined: it cannot be read. */
+  /** A file; a relative path starts at the folder of the enrollments file. Undefined if it cannot be read. */
   file(path: string): Buffer | undefined;
 }
 
 export interface Resolved {
   readonly wanted: readonly WantedEnrollment[];
-  /** Keys and certificates that are missing or unusable. They never hold a value. */
+  /** Missing or unusable keys and certificates. The texts never contain a value. */
   readonly problems: readonly ErrorDetail[];
 }
 
-/** Keys of one's own: concepts-symmetric-key-attestation. */
+/** Allowed length of keys (concepts-symmetric-key-attestation). */
 const KEY_BYTES = { least: 16, most: 64 } as const;
 
-/** Reads what the file refers to. */
+/** Reads the keys and certificates that the file names. */
 export function resolveEnrollments(file: EnrollmentsFile, sources: Sources): Resolved {
   const problems: ErrorDetail[] = [];
   const wanted: WantedEnrollment[] = [];
@@ -108,18 +108,23 @@ function resolveAttestation(
       if (!text) {
         return report(
           field,
-          variable === undefined ? `is "${path}", which cannot be read` : missing(variable),
+          variable === undefined
+            ? `is "${path}", which cannot be read: check the path and its permissions`
+            : missing(variable),
         );
       }
       const endorsementKey = text.trim();
       return isBase64(endorsementKey)
         ? { type: 'tpm', endorsementKey }
-        : report(field, 'names something that is not base64');
+        : report(field, 'names a value that is not base64: give the endorsement key in base64');
     }
   }
 }
 
-/** The keys of a device in a group: base64 of HMAC-SHA256 over its registration id (concepts-symmetric-key-attestation). */
+/**
+ * Derives the keys of a device from the keys of a group: base64 of HMAC-SHA256 over the registration id
+ * (concepts-symmetric-key-attestation).
+ */
 function derivedKeys({ primaryKey, secondaryKey }: EnrollmentKeys, registrationId: string): EnrollmentKeys {
   const derive = (key: string) =>
     createHmac('sha256', Buffer.from(key, 'base64')).update(registrationId, 'utf8').digest('base64');
@@ -133,7 +138,7 @@ function readKey(field: string, variable: string, sources: Sources, report: Repo
   if (isBase64(key) && length >= KEY_BYTES.least && length <= KEY_BYTES.most) return key;
   return report(
     field,
-    `names ${variable}, which does not hold base64 of ${KEY_BYTES.least} to ${KEY_BYTES.most} bytes`,
+    `names ${variable}, which is not a base64 key of ${KEY_BYTES.least} to ${KEY_BYTES.most} bytes: set it to such a key`,
   );
 }
 
@@ -152,13 +157,17 @@ function readCertificate(
   report: Report,
 ): Certificate | undefined {
   const bytes = sources.file(path);
-  if (bytes === undefined) return report(field, `is "${path}", which cannot be read`);
+  if (bytes === undefined)
+    return report(field, `is "${path}", which cannot be read: check the path and its permissions`);
   if (bytes.includes('PRIVATE KEY'))
-    return report(field, `is "${path}", which holds a private key: name a file without`);
+    return report(
+      field,
+      `is "${path}", which contains a private key: use a file that contains only the certificate`,
+    );
   try {
     const certificate = new X509Certificate(bytes);
     return { pem: certificate.toString(), sha256: certificate.fingerprint256.replaceAll(':', '') };
   } catch {
-    return report(field, `is "${path}", which holds no certificate (PEM or DER)`);
+    return report(field, `is "${path}", which is not a certificate in PEM or DER`);
   }
 }

@@ -4,26 +4,28 @@ import type { EnrollmentRecord } from '../dps/port.ts';
 import { isSameWebhook, withoutKey } from '../dps/webhook-url.ts';
 import type { DocumentFormat } from '../json/document-format.ts';
 import { isObject } from '../json/json.ts';
+import type { EpochMs } from '../time/epoch-ms.ts';
 import { keyOf } from './plan.ts';
 
 /**
- * How far a rotation of the function key is, so that one that stopped half-way goes on. DPS masks keys, so nobody
- * can read from an enrollment which key it has; what tells is the etag that it got with the new one.
+ * The progress of a key rotation, so that a stopped rotation can continue. DPS masks keys, so an enrollment
+ * does not show which key it has. An enrollment has the new key if it still has the etag of its update.
  */
 export const rotationSchema = z.strictObject({
   dps: z.string(),
   webhook: z.string(),
-  /** A keyed hash of the new key, to know whether it is still the same one. */
+  /** Salt of `fingerprint`, base64. */
   salt: z.string(),
+  /** Keyed hash of the new key, to check that a continued rotation uses the same key. */
   fingerprint: z.string(),
   startedAt: z.string(),
-  /** Etag after its update, by enrollment. */
+  /** Etag after the update, by enrollment. */
   done: z.record(z.string(), z.string()),
 });
 
 export type Rotation = z.output<typeof rotationSchema>;
 
-/** Its file has the number of the format as the member `format`; the first files had none. */
+/** The member `format` of the file is the number of the format. The first files had no such member. */
 export const ROTATION_FORMAT: DocumentFormat<Rotation> = {
   document: 'progress of the rotation',
   steps: [],
@@ -31,7 +33,7 @@ export const ROTATION_FORMAT: DocumentFormat<Rotation> = {
   read: (document) => rotationSchema.safeParse(document).data,
 };
 
-export function beginRotation(dps: string, webhook: string, key: string, now: number): Rotation {
+export function beginRotation(dps: string, webhook: string, key: string, now: EpochMs): Rotation {
   const salt = randomBytes(16).toString('base64');
   return {
     dps,
@@ -43,7 +45,7 @@ export function beginRotation(dps: string, webhook: string, key: string, now: nu
   };
 }
 
-/** Whether `rotation` is one of this key, for this webhook of this DPS. */
+/** Whether `rotation` belongs to this key, webhook and DPS, and can continue. */
 export function goesOn(rotation: Rotation, dps: string, webhook: string, key: string): boolean {
   const known = Buffer.from(rotation.fingerprint, 'base64');
   const given = fingerprintOf(key, rotation.salt);
@@ -51,7 +53,7 @@ export function goesOn(rotation: Rotation, dps: string, webhook: string, key: st
   return rotation.dps === dps && rotation.webhook === withoutKey(webhook) && isSameKey;
 }
 
-/** Whether the enrollment has the new key: nobody has written it since it got that. */
+/** Whether the enrollment has the new key: it has not changed since its update. */
 export function isRotated(rotation: Rotation, record: EnrollmentRecord): boolean {
   return Object.hasOwn(rotation.done, keyOf(record)) && rotation.done[keyOf(record)] === record.etag;
 }
@@ -60,7 +62,7 @@ export function withRotated(rotation: Rotation, record: EnrollmentRecord): Rotat
   return { ...rotation, done: { ...rotation.done, [keyOf(record)]: record.etag } };
 }
 
-/** The enrollments that ask this webhook. */
+/** The enrollments that use this webhook. */
 export function pointingAt(
   records: readonly EnrollmentRecord[],
   webhook: string,

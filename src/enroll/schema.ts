@@ -4,26 +4,27 @@ import { twinProblems } from '../iot-hub/twin-limits.ts';
 import type { JsonObject } from '../json/json.ts';
 
 /**
- * The shape of `enrollments.json`, field by field. What one part says about another is checked in `references.ts`.
- * `enrollments.schema.json` is generated from here; a test keeps the two equal.
+ * The schema of `enrollments.json`. `references.ts` checks that the parts of a file fit together.
+ * `enrollments.schema.json` is generated from this schema; a test compares the two.
  *
- * No field takes a secret: keys are named by the environment variable that holds them.
+ * No field contains a secret: the file names the environment variables that contain the keys.
  */
 
 /** Ids of groups and registrations: concepts-service.md. */
 const ID = /^[A-Za-z0-9\-._:]{0,127}[A-Za-z0-9-]$/;
-const WRITE_ID = 'write at most 128 letters, digits, "-", ".", "_" or ":", the last a letter, a digit or "-"';
+const WRITE_ID =
+  'write at most 128 letters, digits, "-", ".", "_" or ":"; the last must be a letter, a digit or "-"';
 /** Ids of devices: iot-hub-devguide-identity-registry. */
 const DEVICE_ID = /^[A-Za-z0-9\-.+%_#*?!(),:=@$']{1,128}$/;
 
 const id = z.string().regex(ID, WRITE_ID);
 
-/** Capitals only: a key that somebody writes here would pass as a name otherwise, and be repeated as one. */
+/** Only capitals, so that a key written here by mistake is not accepted and shown as a name. */
 const variable = z
   .string()
   .regex(
     /^[A-Z_][A-Z0-9_]{0,63}$/,
-    'write the name of an environment variable that holds the key, in capitals, never the key itself',
+    'write the name of an environment variable that contains the key, in capitals; never write the key itself',
   );
 
 const path = z.string().min(1).max(1_024);
@@ -37,16 +38,19 @@ const webhook = z
     url: z
       .string()
       .refine(isWebhookUrl, URL_RULE)
-      .describe('Where DPS asks, without the function key, which comes from BERTH_WEBHOOK_KEY'),
+      .describe('URL of the webhook, without the function key. The key comes from BERTH_WEBHOOK_KEY.'),
     apiVersion: z
       .string()
       .regex(/^\d{4}-\d\d-\d\d(-preview)?$/, 'write a version such as 2021-10-01')
       .default('2021-10-01')
-      .describe('Shape of the enrollment that DPS sends to the webhook'),
+      .describe('API version of the enrollment that DPS sends to the webhook'),
   })
-  .describe('Whom DPS asks under the policy custom');
+  .describe('The webhook that DPS calls if allocationPolicy is "custom"');
 
-/** https, or http on this machine; no query, no user, no fragment: each could hold the key. */
+/**
+ * Whether the URL is https, or http on this machine. Query, user and fragment are not allowed: they may
+ * contain the key.
+ */
 export function isWebhookUrl(text: string): boolean {
   if (!URL.canParse(text)) return false;
   const { protocol, hostname, username, password, search, hash } = new URL(text);
@@ -62,7 +66,7 @@ const symmetricKey = {
   type: z.literal('symmetricKey'),
   primaryKeyFrom: variable
     .optional()
-    .describe('Environment variable with the primary key; absent: DPS makes the keys'),
+    .describe('Environment variable with the primary key. Without it, DPS generates the keys.'),
   secondaryKeyFrom: variable.optional().describe('Environment variable with the secondary key'),
 };
 const certificates = z.strictObject({ primary: path, secondary: path.optional() });
@@ -78,17 +82,17 @@ const groupAttestation = z
         signingCertificates: certificates
           .optional()
           .describe(
-            'Files with the certificates of the CA or intermediate that signs the devices’, PEM or DER',
+            'Files with certificates of the CA or intermediate that signs the device certificates, in PEM or DER',
           ),
         caReferences: z
           .strictObject({ primary: id, secondary: id.optional() })
           .optional()
-          .describe('Names of CA certificates that DPS keeps and has verified: berth enroll certificate'),
+          .describe('Names of verified CA certificates in DPS. Upload them with "berth enroll certificate".'),
       }),
     ],
     { error: ATTESTATION_OF_GROUPS },
   )
-  .describe('How devices prove who they are');
+  .describe('How the devices of the group prove their identity');
 
 const individualAttestation = z
   .discriminatedUnion(
@@ -99,23 +103,25 @@ const individualAttestation = z
         derivedFrom: variable
           .optional()
           .describe(
-            'Environment variable with the primary key of a group, from which the key of this device is derived',
+            'Environment variable with the primary key of a group. The key of this device is derived from it.',
           ),
-        secondaryDerivedFrom: variable.optional().describe('The same for the secondary key'),
+        secondaryDerivedFrom: variable
+          .optional()
+          .describe('Environment variable with the secondary key of the group'),
       }),
       z.strictObject({
         type: z.literal('x509'),
-        clientCertificates: certificates.describe('Files with the device’s own certificates, PEM or DER'),
+        clientCertificates: certificates.describe('Files with the certificates of the device, in PEM or DER'),
       }),
       z.strictObject({
         type: z.literal('tpm'),
         endorsementKeyFrom: variable.optional().describe('Environment variable with the endorsement key'),
-        endorsementKeyFile: path.optional().describe('File with the endorsement key, base64'),
+        endorsementKeyFile: path.optional().describe('File with the endorsement key in base64'),
       }),
     ],
     { error: 'write symmetricKey, x509 or tpm' },
   )
-  .describe('How the device proves who it is');
+  .describe('How the device proves its identity');
 
 const section = (name: 'tags' | 'desired') =>
   z.record(z.string(), z.json()).superRefine((value, context) => {
@@ -125,21 +131,25 @@ const section = (name: 'tags' | 'desired') =>
   });
 
 const terms = {
-  enabled: z.boolean().default(true).describe('false: its devices are refused'),
+  enabled: z.boolean().default(true).describe('Whether devices may register. If false, DPS refuses them.'),
   allocationPolicy: z
     .enum(['custom', 'hashed', 'geoLatency', 'static'])
     .default('custom')
-    .describe('custom: DPS asks the webhook'),
-  webhook: webhook.optional().describe('For this enrollment; absent: the one at the top of the file'),
+    .describe('How DPS chooses the hub. "custom" calls the webhook; the others are policies of DPS.'),
+  webhook: webhook
+    .optional()
+    .describe('Webhook of this enrollment. Default: the webhook at the top level of the file.'),
   iotHubs: z
     .array(host)
     .max(50)
     .default([])
-    .describe('Hubs to choose from, by the names by which they are linked; empty: all that are linked'),
+    .describe('Hubs that devices may get, by the host names of their links. Empty: all linked hubs.'),
   reprovisioning: z
     .enum(['migrate', 'reset', 'never'])
     .default('migrate')
-    .describe('What happens to the twin when a device registers again and changes hub; never: it stays'),
+    .describe(
+      'What happens when a device registers again and gets another hub. "migrate" moves its twin, "reset" gives it the initial twin, "never" keeps its hub.',
+    ),
   initialTwin: z
     .strictObject({ tags: section('tags').optional(), desired: section('desired').optional() })
     .optional(),
@@ -147,7 +157,7 @@ const terms = {
 };
 
 const group = z.strictObject({
-  id: id.describe('enrollmentGroupId'),
+  id: id.describe('Id of the enrollment group (enrollmentGroupId)'),
   attestation: groupAttestation,
   ...terms,
 });
@@ -157,7 +167,7 @@ const individual = z.strictObject({
     .string()
     .regex(DEVICE_ID, 'write at most 128 characters that IoT Hub allows in device ids')
     .optional()
-    .describe('Default: the registration id'),
+    .describe('Device id in the hub. Default: the registration id.'),
   attestation: individualAttestation,
   ...terms,
 });

@@ -14,11 +14,11 @@ export interface Certificate {
   readonly sha256: string;
 }
 
-/** Proof that was read from where the file says it is. Holds secrets: never to be shown. */
+/** An attestation with the keys and certificates that the file names. It contains secrets: never show it. */
 export type WantedAttestation =
   | {
       readonly type: 'symmetricKey';
-      /** Undefined: DPS makes them, and they stay as they are. */
+      /** Undefined: DPS generates the keys, and Berth keeps them. */
       readonly keys: EnrollmentKeys | undefined;
     }
   | {
@@ -30,17 +30,17 @@ export type WantedAttestation =
   | { readonly type: 'x509'; readonly field: 'caReferences'; readonly names: readonly string[] }
   | { readonly type: 'tpm'; readonly endorsementKey: string };
 
-/** An enrollment as the file wants it. */
+/** An enrollment as the file defines it. */
 export interface WantedEnrollment {
   readonly kind: EnrollmentKind;
   readonly id: string;
   readonly attestation: WantedAttestation;
-  /** Undefined: another policy than custom. */
+  /** Undefined unless the policy is `custom`. */
   readonly webhook: WebhookFile | undefined;
   readonly terms: Terms;
 }
 
-/** Everything else, as the file has it. */
+/** All other fields of the file, with defaults. */
 export interface Terms {
   readonly deviceId: string | undefined;
   readonly enabled: boolean;

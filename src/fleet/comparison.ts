@@ -4,24 +4,24 @@ import type { JsonValue } from '../json/json.ts';
  * How a reported or a desired value is compared with the wanted one.
  *
  * - `exact`: the same JSON value. The default.
- * - `number`: numbers, and texts that hold one (`"5000"` and 5000), and the same 32-bit float.
- * - `text`: texts, numbers, true and false as they are written (`"true"` and true).
- * - `ignoreCase`: as `text`, whatever the case.
- * - `instant`: dates with a time and a zone that name the same moment.
+ * - `number`: the same number, also as text (`"5000"` and 5000) or as the same 32-bit float.
+ * - `text`: the same text, also of numbers, true and false (`"true"` and true).
+ * - `ignoreCase`: like `text`, but the case is ignored.
+ * - `instant`: dates with time and zone that are the same moment.
  * - `set`: lists with the same items in any order.
  *
- * What is the same by `exact` is the same by each of them.
+ * Values that are equal by `exact` are equal by all of them.
  */
 export const COMPARISONS = ['exact', 'number', 'text', 'ignoreCase', 'instant', 'set'] as const;
 export type Comparison = (typeof COMPARISONS)[number];
 
 /**
- * How a device says what it did about a desired value.
+ * How a device acknowledges a desired value.
  *
- * - `pnp`: `{value, ac, av, ad}`, as concepts-convention has it, or the value itself. The default.
- * - `central`: also as devices of older Azure IoT Central applications do: `{value, status, statusCode,
+ * - `pnp`: `{value, ac, av, ad}` (concepts-convention), or the value itself. The default.
+ * - `central`: also the form of older Azure IoT Central applications: `{value, status, statusCode,
  *   desiredVersion, message}`, with codes as numbers or texts.
- * - `echo`: the value itself. An object is never an acknowledgement.
+ * - `echo`: only the value itself. An object is never an acknowledgement.
  */
 export const ACKNOWLEDGEMENTS = ['pnp', 'central', 'echo'] as const;
 export type Acknowledgement = (typeof ACKNOWLEDGEMENTS)[number];
@@ -36,7 +36,7 @@ const ANSWER_NAMES: readonly string[] = [
   'message',
 ];
 
-/** Whether a field of this name, beside a value, is a part of an acknowledgement in one of the conventions. */
+/** Whether a field of this name is part of an acknowledgement in one of the conventions. */
 export function isAnswerName(name: string): boolean {
   return ANSWER_NAMES.includes(name);
 }
@@ -44,8 +44,8 @@ export function isAnswerName(name: string): boolean {
 const NUMBER = /^[+-]?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?$/;
 
 /**
- * The number that a value is or holds as text; undefined: none. A whole number of more than 53 bits in a text is
- * none, because two of them can round to the same number.
+ * The number that a value is, or that its text contains; undefined if it is not a number. A text with a whole
+ * number of more than 53 bits is not a number, because two of them can round to the same number.
  */
 export function numberIn(value: JsonValue): number | undefined {
   if (typeof value === 'number') return value;
@@ -61,8 +61,8 @@ const INSTANT =
   /^(\d{4}-\d{2}-\d{2})[Tt ](\d{2}:\d{2})(?::(\d{2})(?:[.,](\d{1,30}))?)? ?(?:[Zz]|([+-])(\d{2}):?(\d{2})?)$/;
 
 /**
- * The moment that a text names, in one form for each moment and to the last digit; undefined: none. A date without a
- * zone names no moment.
+ * The moment of a text, in one exact form for each moment; undefined if the text is not a moment. A date
+ * without a zone is not a moment.
  *
  * @example momentIn('2026-06-01T22:00:00+02:00') === momentIn('2026-06-01T20:00:00.000Z')
  */
@@ -71,7 +71,7 @@ export function momentIn(value: JsonValue): string | undefined {
   if (match === null) return undefined;
   const [, date = '', time = '', seconds = '00', fraction = '', sign, hours = '0', minutes = '0'] = match;
   const local = new Date(`${date}T${time}:${seconds}Z`);
-  // A day that the month does not have would be taken for one of the next month.
+  // `Date` would move a day that the month does not have to the next month.
   if (Number.isNaN(local.getTime()) || local.toISOString().slice(0, 10) !== date) return undefined;
   const offset = Number(hours) * 60 + Number(minutes);
   if (Number(minutes) > 59 || offset > 24 * 60) return undefined;

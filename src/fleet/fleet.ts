@@ -6,9 +6,14 @@ import type { Template } from './expressions/template.ts';
 import type { HubState } from './hub-state.ts';
 import type { FleetFile } from './schema.ts';
 
-/** A valid fleet file, compiled: what allocation and twin sync work with. Built once per revision. */
+/**
+ * A valid and compiled fleet file, which allocation and twin sync use. It is built once for each revision.
+ */
 export interface Fleet {
-  /** SHA-256 of the file's content (spaces and the order of keys do not count) and of `models`, in hexadecimal. */
+  /**
+   * SHA-256 of the content of the file and of `models`, in hexadecimal. White space and the order of keys are
+   * ignored.
+   */
   readonly revision: string;
   /** The file with defaults filled in. */
   readonly file: FleetFile;
@@ -20,12 +25,12 @@ export interface Fleet {
 }
 
 /**
- * What Berth knows of device models (`models.ts`): the names of the components of each, sorted, by the model's id. A
- * model without components is not in here.
+ * The sorted names of the components of device models, by model id (`models.ts`). Models without components
+ * are not included.
  */
 export type Models = Readonly<Record<string, readonly string[]>>;
 
-/** The hubs that a deployment reconciles: those of its stamp, all where it has none. */
+/** The hubs that a deployment reconciles: those of its stamp, or all hubs if it has no stamp. */
 export function hostsOf({ hubs }: Fleet, stamp: string | undefined): readonly HostName[] {
   return hubs.filter((hub) => stamp === undefined || hub.stamp === stamp).map(({ host }) => host);
 }
@@ -43,21 +48,23 @@ export interface Hub {
   readonly labels: Readonly<Record<string, string>>;
   readonly stamp: string | undefined;
   readonly budget: { readonly rate: number; readonly daily: number };
-  /** What expressions see of it. */
+  /** The hub in the form that expressions read. */
   readonly facts: unknown;
-  /** Name of the app setting with a service connection string; undefined: managed identity. */
+  /** Name of the app setting with a service connection string; undefined for the managed identity. */
   readonly connection: string | undefined;
 }
 
 export interface AllocationOptions {
   readonly salt: string;
-  /** Added latency that halves a hub's weight; 0: the fastest hub only; undefined: weights alone. */
+  /** Extra latency that halves the weight of a hub. 0: only the fastest hub. Undefined: weights alone. */
   readonly halfLifeMs: number | undefined;
-  /** A hub is passed over above (1 + this) of its fair share. */
+  /** A hub above (1 + this) times its fair share is skipped if another hub is below. Undefined: no limit. */
   readonly loadEpsilon: number | undefined;
-  /** A device leaves its hub for one that is faster by so much; undefined: it stays. */
+  /** A device moves to its best hub if that is faster by at least this. Undefined: it stays. */
   readonly fasterByMs: number | undefined;
-  /** The cause under which devices go to faster hubs: a name that changes with what makes hubs faster. */
+  /**
+   * The cause of moves to faster hubs. The name changes with the regions of the hubs, `latency` and `sticky`.
+   */
   readonly fasterCause: string | undefined;
   readonly readsLatency: boolean;
   readonly movesOverMs: number;
@@ -65,7 +72,7 @@ export interface AllocationOptions {
   readonly payload: Template | undefined;
   /** The paths of the request that rules, layers and the returned payload read, for receipts. */
   readonly reads: readonly (readonly string[])[];
-  /** Those of them whose value goes into a redacted place of the initial twin. */
+  /** The paths of `reads` whose value goes to a redacted path of the initial twin. */
   readonly redactedReads: readonly (readonly string[])[];
 }
 
@@ -89,21 +96,25 @@ export interface Twins {
   readonly scope: Expression | undefined;
   readonly redact: readonly (readonly string[])[];
   readonly layers: readonly Layer[];
-  /** Whether a device that registers again and keeps its hub is sent its initial twin. */
+  /** Whether Berth sends the initial twin for a device that registers again and keeps its hub. */
   readonly resendsInitial: boolean;
   readonly policies: readonly Policy[];
-  /** The names of the components of device models, by the model's id. */
+  /** The names of the components of device models, by model id. */
   readonly components: ReadonlyMap<string, ReadonlySet<string>>;
-  /** Every path that some policy may own: what snapshots keep a history of. */
+  /** Every path that a policy may own. Snapshots contain the history of these paths. */
   readonly trackedPaths: readonly (readonly string[])[];
-  /** How fast a new or changed policy reaches the fleet; undefined: at once. */
+  /** The rollout of new and changed policies; undefined if they reach all twins at once. */
   readonly rollout: Rollout | undefined;
+  /**
+   * A property is contested if another writer changes it more than `writes` times within `withinMs`. Berth
+   * then does not write it for `pauseMs`.
+   */
   readonly fight: { readonly writes: number; readonly withinMs: number; readonly pauseMs: number };
 }
 
 export interface Rollout {
   readonly overMs: number;
-  /** A policy pauses itself when more than this part of the devices that it has reached reject it. */
+  /** A policy pauses itself if more than this share of the reached devices reject it. */
   readonly pauseWhen: number;
 }
 
@@ -119,13 +130,13 @@ export type PolicyMode = 'enforce' | 'adopt' | 'seed' | 'observe';
 export interface Policy {
   readonly name: string;
   /**
-   * SHA-256 of what the policy does (its name included): another content is another policy to a device that
-   * rejected it.
+   * SHA-256 of the content of the policy, with its name. A device that rejected a policy gets new attempts
+   * when the content changes.
    */
   readonly hash: string;
-  /** What names it in the states of twins: enough of its hash to tell the policies of a fleet apart. */
+  /** The first 12 digits of `hash`, which identify the policy in the status of twins. */
   readonly id: string;
-  /** Module that it targets; undefined: device twins. */
+  /** Name of the targeted module; undefined for device twins. */
   readonly module: string | undefined;
   readonly when: Expression | undefined;
   readonly mode: PolicyMode;
@@ -135,14 +146,14 @@ export interface Policy {
   readonly attempts: number;
   readonly deadlineMs: number;
   readonly confirm: boolean;
-  /** How the devices that it matches say what they did about a value. */
+  /** How matching devices acknowledge a value. */
   readonly acknowledgement: Acknowledgement;
   /**
-   * The dotted paths of properties that it wants and that have the name of a field of an acknowledgement, such as
-   * `hvac.ac`. They and the leaves below them are values.
+   * The dotted paths of its properties with the name of an acknowledgement field, such as `hvac.ac`. Below
+   * these paths, such names are values and not acknowledgements.
    */
   readonly answerNames: readonly string[];
-  /** Takes its own value away from a twin that it does not match any more. */
+  /** Whether it removes its values from a twin that it no longer matches. */
   readonly removesOnLeave: boolean;
 }
 
@@ -155,6 +166,6 @@ export interface PolicyLeaf {
   /** The path with dots. */
   readonly key: string;
   readonly value: Template;
-  /** How what is reported and desired is compared with the value. */
+  /** How reported and desired values are compared with the value. */
   readonly compare: Comparison;
 }

@@ -1,3 +1,5 @@
-/** Whether a hub takes devices: `cordoned` takes no new ones, from `draining` they move away. */
+/**
+ * Whether a hub receives devices. `cordoned`: no new devices. `draining`: devices also move to other hubs.
+ */
 export const HUB_STATES = ['active', 'cordoned', 'draining'] as const;
 export type HubState = (typeof HUB_STATES)[number];

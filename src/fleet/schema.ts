@@ -10,9 +10,8 @@ import { compileTemplate, type TemplateProblem } from './expressions/template.ts
 import { HUB_STATES } from './hub-state.ts';
 
 /**
- * The shape of `fleet.json`, field by field. What one part says about another (names that are taken, hubs
- * that do not exist, paths that overlap) is checked in `references.ts`. `fleet.schema.json` is generated from
- * here; a test keeps the two equal.
+ * The schema of `fleet.json`. `references.ts` checks that the parts of a file fit together.
+ * `fleet.schema.json` is generated from this schema; a test compares the two.
  */
 
 const name = z
@@ -26,7 +25,7 @@ const duration = z
   .string()
   .regex(DURATION_PATTERN, { error: DURATION, abort: true })
   .refine((text) => parseDuration(text) !== undefined, DURATION)
-  .describe('A number and s, m, h or d');
+  .describe('Duration: a number and s, m, h or d');
 
 const json = z.json();
 
@@ -42,7 +41,7 @@ const expression = (scope: ExpressionScope) =>
       context.addIssue({ code: 'custom', message: `${NOT_AN_EXPRESSION}: ${compiled.problem}` });
     });
 
-/** JSON with `=expression` strings, within the limits of the twin section that it goes to. */
+/** JSON with `=expression` texts, within the limits of its twin section. */
 const template = (scope: ExpressionScope, section?: 'tags' | 'desired') =>
   z.record(z.string(), json).superRefine((value, context) => {
     const problems: TemplateProblem[] = [];
@@ -59,64 +58,81 @@ const template = (scope: ExpressionScope, section?: 'tags' | 'desired') =>
 const share = z.number().gt(0).max(1);
 
 const hub = z.strictObject({
-  host: host.describe('A host name of the IoT hub: classic, device or service; all three are the same hub'),
+  host: host.describe(
+    'Host name of the IoT hub: its classic, device or service name. All three name the same hub.',
+  ),
   serviceHost: host
     .optional()
-    .describe('Host name that service calls go to: the classic name (default) or the service name'),
+    .describe('Host name for service calls: the classic name (default) or the service name'),
   region: z
     .string()
     .regex(
       /^[a-z][a-z0-9]{2,39}$/,
       'write the Azure region name in lower case without spaces, such as westeurope',
     )
-    .describe('Azure region name'),
-  weight: z.number().gt(0).max(1_000_000).default(1).describe('Shares of devices are proportional to it'),
-  tier: z.enum(TIERS).describe('Sets the budgets; basic tiers have no twins'),
-  units: z.int().min(1).max(200).default(1),
-  capacity: z.int().min(1).max(1_000_000).default(1_000_000).describe('Hard cap of devices'),
+    .describe('Azure region of the hub, such as westeurope'),
+  weight: z
+    .number()
+    .gt(0)
+    .max(1_000_000)
+    .default(1)
+    .describe('The share of devices is proportional to the weight'),
+  tier: z.enum(TIERS).describe('Tier of the hub, which sets its limits. Basic tiers have no device twins.'),
+  units: z.int().min(1).max(200).default(1).describe('Number of units of the hub'),
+  capacity: z
+    .int()
+    .min(1)
+    .max(1_000_000)
+    .default(1_000_000)
+    .describe('Maximum number of devices. A full hub receives no new devices.'),
   state: z
     .enum(HUB_STATES)
     .default('active')
-    .describe('cordoned: no new devices; draining: devices move when they register again'),
-  labels: z.record(z.string(), z.string()).default({}),
-  stamp: name.optional().describe('Which deployment reconciles this hub'),
+    .describe(
+      'active: receives devices. cordoned: no new devices. draining: devices move when they register again.',
+    ),
+  labels: z
+    .record(z.string(), z.string())
+    .default({})
+    .describe('Labels that rules can require, such as {"residency": "eu"}'),
+  stamp: name.optional().describe('Name of the deployment that reconciles this hub'),
   budget: z
     .strictObject({ rate: share.default(0.5), daily: share.default(0.2) })
     .default({ rate: 0.5, daily: 0.2 })
-    .describe('Share of the throttle and of the daily quota that Berth may use'),
+    .describe('Share of the throttle (rate) and of the daily quota (daily) that Berth may use'),
   connection: z
     .string()
     .regex(
       /^[A-Za-z_][A-Za-z0-9_]{0,127}$/,
-      'write the name of an app setting that holds the connection string, never the string itself',
+      'write the name of an app setting that contains the connection string; never write the string itself',
     )
     .optional()
-    .describe('App setting with a service connection string; absent: managed identity'),
+    .describe('App setting with a service connection string. Default: Berth uses its managed identity.'),
 });
 
 const whenUnknown = z
   .enum(['apply', 'skip', 'refuse'])
   .optional()
   .describe(
-    'What happens when the condition cannot be decided; default: require applies, everything else skips',
+    'What the rule does if its condition is unknown. Default: apply for require, skip for all other rules.',
   );
 
 const labels = z.record(z.string(), z.string());
 const filled = (value: object) => Object.keys(value).length > 0;
-const EMPTY = 'is empty: write at least one entry, or leave it out';
+const EMPTY = 'is empty: write at least one entry, or remove it';
 
 const rule = z.strictObject({
   name,
-  when: expression('rule').optional(),
+  when: expression('rule').optional().describe('CEL condition. Default: the rule always matches.'),
   whenUnknown,
   require: labels.refine(filled, EMPTY).optional().describe('Labels that the hub must have'),
-  hub: host.optional().describe('The only hub that may take the device'),
-  deny: z.string().min(1).max(256).optional().describe('Refuses the registration; the text is the reason'),
+  hub: host.optional().describe('The only hub that may receive the device'),
+  deny: z.string().min(1).max(256).optional().describe('Refuses the registration. The text is the reason.'),
   prefer: z
     .record(z.string(), z.number().gt(0).max(1_000))
     .refine(filled, EMPTY)
     .optional()
-    .describe('Factor per hub'),
+    .describe('Factors for the weights of hubs, by host name'),
 });
 
 const allocation = z.strictObject({
@@ -124,23 +140,57 @@ const allocation = z.strictObject({
     .string()
     .max(256)
     .default('')
-    .describe('Makes placement unpredictable to who mints registration ids'),
-  latency: z.strictObject({ halfLifeMs: z.number().min(0).max(100_000) }).optional(),
-  load: z.strictObject({ epsilon: z.number().gt(0).max(100) }).optional(),
-  sticky: z.strictObject({ moveWhenFasterByMs: z.number().min(0).max(100_000) }).optional(),
-  moves: z.strictObject({ over: duration }).optional(),
-  rules: z.array(rule).max(200).default([]),
-  payload: template('layer').optional().describe('Returned to the device'),
+    .describe('Secret text that prevents people who choose registration ids from predicting the hub'),
+  latency: z
+    .strictObject({
+      halfLifeMs: z
+        .number()
+        .min(0)
+        .max(100_000)
+        .describe(
+          'Extra latency, in milliseconds, that halves the weight of a hub. 0: only the fastest hub.',
+        ),
+    })
+    .optional()
+    .describe('Prefers hubs with a low latency to the device. Default: weights alone.'),
+  load: z
+    .strictObject({
+      epsilon: z
+        .number()
+        .gt(0)
+        .max(100)
+        .describe(
+          'Berth skips a hub with more than (1 + epsilon) times its fair share while another hub has less',
+        ),
+    })
+    .optional()
+    .describe('Limits the share of devices of each hub. Default: no limit.'),
+  sticky: z
+    .strictObject({
+      moveWhenFasterByMs: z
+        .number()
+        .min(0)
+        .max(100_000)
+        .describe('A device moves if its best hub is faster by at least this many milliseconds'),
+    })
+    .optional()
+    .describe('Moves devices to faster hubs. Default: devices stay.'),
+  moves: z
+    .strictObject({ over: duration.describe('Duration of each gradual move') })
+    .optional()
+    .describe('Spreads drains and moves to faster hubs over time. Default: at the next registration.'),
+  rules: z.array(rule).max(200).default([]).describe('Rules. Every matching rule applies.'),
+  payload: template('layer').optional().describe('Payload that Berth returns to the device'),
 });
 
 const layer = z.strictObject({
   name,
-  when: expression('layer').optional(),
-  tags: template('layer', 'tags').optional(),
-  desired: template('layer', 'desired').optional(),
+  when: expression('layer').optional().describe('CEL condition. Default: the layer always applies.'),
+  tags: template('layer', 'tags').optional().describe('Tags of the initial twin'),
+  desired: template('layer', 'desired').optional().describe('Desired properties of the initial twin'),
 });
 
-/** An empty object sets no property, so nobody could own it. */
+/** Refuses empty objects, which set no property. */
 function refuseEmptyObjects(json: unknown, context: z.RefinementCtx, path: readonly string[] = []): void {
   if (!isObject(json)) return;
   if (Object.keys(json).length === 0) {
@@ -153,7 +203,7 @@ function refuseEmptyObjects(json: unknown, context: z.RefinementCtx, path: reado
   for (const [key, member] of Object.entries(json)) refuseEmptyObjects(member, context, [...path, key]);
 }
 
-/** A seed sets what is absent, and nothing is absent already. */
+/** Refuses null in the mode `seed`, which sets only absent properties. */
 function refuseSeededNull(
   { mode, desired }: { readonly mode: string; readonly desired: unknown },
   context: z.RefinementCtx,
@@ -163,7 +213,7 @@ function refuseSeededNull(
     context.addIssue({
       code: 'custom',
       path: ['desired', ...path],
-      message: 'is null, which seeds nothing: write a value, or leave it out',
+      message: 'is null, which the mode seed cannot set: write a value, or remove the property',
     });
   }
 }
@@ -182,65 +232,111 @@ const policy = z
     name,
     target: z
       .string()
-      .regex(/^module:[A-Za-z0-9\-._:]{1,128}$/, 'write module:NAME, or leave it out for device twins')
-      .optional(),
-    when: expression('twin').optional(),
-    mode: z.enum(['enforce', 'adopt', 'seed', 'observe']).default('enforce'),
-    desired: template('twin', 'desired').superRefine((json, context) => refuseEmptyObjects(json, context)),
-    tolerance: z.number().min(0).default(0).describe('Largest difference of numbers that counts as equal'),
-    // Without a default, so that the hash of a policy that does not use it stays as it was.
+      .regex(/^module:[A-Za-z0-9\-._:]{1,128}$/, 'write module:NAME, or remove the field for device twins')
+      .optional()
+      .describe('module:NAME for module twins. Default: device twins.'),
+    when: expression('twin').optional().describe('CEL condition. Default: the policy matches every twin.'),
+    mode: z
+      .enum(['enforce', 'adopt', 'seed', 'observe'])
+      .default('enforce')
+      .describe(
+        'enforce: write the values. adopt: desired follows reported. seed: write absent properties once. observe: write nothing.',
+      ),
+    desired: template('twin', 'desired')
+      .superRefine((json, context) => refuseEmptyObjects(json, context))
+      .describe('Desired properties that the policy owns, with their values'),
+    tolerance: z
+      .number()
+      .min(0)
+      .default(0)
+      .describe('Largest difference of two numbers that are treated as equal'),
+    // Without a default, so that the hash of a policy without this field does not change.
     compare: z
       .union([z.enum(COMPARISONS), z.record(z.string(), z.enum(COMPARISONS))], { error: COMPARE })
       .optional()
       .describe(
-        'How values are compared: a word, or an object from the dotted path of a property to a word; default exact',
+        'How values are compared: a comparison, or an object from dotted paths to comparisons. Default: exact.',
       ),
     acknowledgement: z
       .enum(ACKNOWLEDGEMENTS)
       .optional()
       .describe(
-        'How devices acknowledge: pnp (default), central (older Azure IoT Central), echo (not at all)',
+        'How devices acknowledge a value: pnp (default), central (older Azure IoT Central), echo (only the value)',
       ),
     cooldown: duration
       .optional()
-      .describe('Least time between two writes of one value; default 0s, 1m where `when` reads `reported`'),
+      .describe(
+        'Minimum time between two writes of one value. Default: 0s; 1m for adopt, or if `when` reads `reported`.',
+      ),
     attempts: z
       .int()
       .min(1)
       .max(100)
       .default(3)
-      .describe('How often one value is told to a device that fails'),
-    deadline: duration.default('1h').describe('How long a device may answer 202'),
-    confirm: z.boolean().default(true).describe('false: in sync without a report'),
-    onLeave: z.enum(['keep', 'remove']).default('keep'),
+      .describe(
+        'Total number of times that Berth writes one value to a device that fails, reports another value or does not answer',
+      ),
+    deadline: duration
+      .default('1h')
+      .describe('How long a device may answer 202 before its value is rejected'),
+    confirm: z
+      .boolean()
+      .default(true)
+      .describe(
+        'Whether the device must report the value. If false, a property is in sync without a report.',
+      ),
+    onLeave: z
+      .enum(['keep', 'remove'])
+      .default('keep')
+      .describe('Whether values stay in a twin that the policy no longer matches, or are removed'),
   })
   .superRefine(refuseSeededNull);
 
 const twins = z.strictObject({
-  scope: expression('twin').optional().describe('Which twins Berth may touch at all'),
+  scope: expression('twin')
+    .optional()
+    .describe('CEL condition for the twins that Berth may write. Default: all twins.'),
   redact: z
     .array(z.string().regex(/^[^.$\s]+(\.[^.$\s]+)*$/, 'write a dotted path such as wifi.psk'))
     .default([])
-    .describe('Paths kept as a keyed hash everywhere outside the hub'),
-  initial: z.array(layer).max(100).default([]),
+    .describe(
+      'Dotted paths of secret properties. Outside the hub, Berth stores only a keyed hash of their values.',
+    ),
+  initial: z.array(layer).max(100).default([]).describe('Layers of the initial twin. Later layers win.'),
   resendInitial: z
     .boolean()
     .default(true)
     .describe(
-      'Send the initial twin also for a device that keeps its hub; DPS ignores it where it has an identity',
+      'Also send the initial twin for a device that keeps its hub. DPS ignores it unless the device was deleted from the hub.',
     ),
-  policies: z.array(policy).max(200).default([]),
+  policies: z.array(policy).max(200).default([]).describe('Policies for the desired properties of twins'),
   rollout: z
-    .strictObject({ over: duration, pauseWhen: z.number().gt(0).max(1).default(0.05) })
+    .strictObject({
+      over: duration.describe('Duration in which a new or changed policy reaches all devices'),
+      pauseWhen: z
+        .number()
+        .gt(0)
+        .max(1)
+        .default(0.05)
+        .describe('A policy pauses itself if more than this share of the reached devices reject it'),
+    })
     .optional()
-    .describe('How fast a new or changed policy reaches the fleet; absent: at once'),
+    .describe('Spreads new and changed policies over time. Default: they reach all twins at once.'),
   fight: z
     .strictObject({
-      writes: z.int().min(1).max(100).default(3),
-      within: duration.default('10m'),
-      pause: duration.default('1h'),
+      writes: z
+        .int()
+        .min(1)
+        .max(100)
+        .default(3)
+        .describe('How many times another writer may change a property before it is contested'),
+      within: duration.default('10m').describe('Time in which these changes count'),
+      pause: duration
+        .default('1h')
+        .describe('How long Berth does not write a contested property after the last change'),
     })
-    .default({ writes: 3, within: '10m', pause: '1h' }),
+    .default({ writes: 3, within: '10m', pause: '1h' })
+    .describe('When a property is contested because another writer keeps changing it'),
 });
 
 export const fleetFileSchema = z.strictObject({
@@ -250,7 +346,7 @@ export const fleetFileSchema = z.strictObject({
   twins: twins.prefault({}),
 });
 
-/** The file with defaults filled in; durations are still texts. */
+/** The file with defaults filled in. Durations are still texts. */
 export type FleetFile = z.output<typeof fleetFileSchema>;
 export type HubFile = FleetFile['hubs'][number];
 export type RuleFile = FleetFile['allocation']['rules'][number];

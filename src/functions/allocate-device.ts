@@ -19,7 +19,7 @@ export function registerAllocateDevice(instance: Instance): void {
 export function allocateDevice(instance: Instance): HttpHandler {
   return answeringErrors(async (request, context) => {
     const { decision, receipt } = await decisionFor(request, instance);
-    // The log line is the record of the decision; the table copy is best effort.
+    // The log line is the record of the decision. The copy in the table may be lost.
     const event = decision.result.kind === 'assigned' ? 'allocated' : 'notAllocated';
     context.log(JSON.stringify({ event, receipt }));
     instance.receipts.add(receipt);

@@ -5,7 +5,7 @@ import { parseAllocationRequest } from '../allocation/request/request.ts';
 import { readRequestBody } from '../allocation/request/request-body.ts';
 import type { Instance } from '../instance/instance.ts';
 
-/** Reads a request of DPS and decides it: what `allocateDevice` answers and `explainAllocation` shows. */
+/** Reads a request of DPS and makes its decision, for `allocateDevice` and `explainAllocation`. */
 export async function decisionFor(
   request: HttpRequest,
   instance: Instance,

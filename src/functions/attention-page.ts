@@ -15,7 +15,7 @@ export interface AttentionRequest {
 }
 
 /**
- * The twins that need a person, and where the next page begins.
+ * The twins that need attention, and the start of the next page.
  *
  * @throws BerthError `BERTH_REQUEST_INVALID`
  */

@@ -8,6 +8,7 @@ import type { JsonObject } from '../json/json.ts';
 import type { KeptLetter, LetterSummary } from '../store/dead-letters/dead-letter-store.ts';
 import { letterText } from '../store/dead-letters/letter-text.ts';
 import { DAY_MS } from '../time/day.ts';
+import { earlierOf, laterOf, plus } from '../time/epoch-ms.ts';
 import { answeringErrors, type HttpHandler, taggedAnswer } from './http-answer.ts';
 
 const DEFAULT_DAYS = 7;
@@ -33,20 +34,20 @@ export function deadLetters(instance: Instance): HttpHandler {
   return answeringErrors(async (request) => {
     const query = readQuery(deadLettersQuery, request.query);
     const now = instance.now();
-    const { since = now - DEFAULT_DAYS * DAY_MS, until = Number.POSITIVE_INFINITY, top } = query;
+    const { since = plus(now, -DEFAULT_DAYS * DAY_MS), until, top } = query;
     const { deadLetters: store, letterHours } = instance.stores;
     const [{ letters, more, isCounted }, beyond] = await Promise.all([
       store.newest(
         {
           since,
           // The clock of Event Hubs may be ahead of this one.
-          until: Math.min(until, now + DAY_MS),
+          until: earlierOf(until ?? plus(now, DAY_MS), plus(now, DAY_MS)),
           code: knownCode(query.errorCode),
           hubName: query.hub === undefined ? undefined : shortName(hostName(query.hub)),
         },
         top,
       ),
-      letterHours.beyond(Math.max(since, now - LETTERS_KEPT_MS)),
+      letterHours.beyond(laterOf(since, plus(now, -LETTERS_KEPT_MS))),
     ]);
     return taggedAnswer<DeadLetterList>(request, {
       letters: letters.map(summaryOf),

@@ -3,12 +3,13 @@ import type { Receipt } from '../allocation/receipt/receipt.ts';
 import type { DeviceHistory, DeviceMoment } from '../api/contract.ts';
 import type { Instance } from '../instance/instance.ts';
 import type { HostName } from '../iot-hub/host-name.ts';
+import { EPOCH } from '../time/epoch-ms.ts';
 import { NEVER } from '../time/instant.ts';
 import type { Snapshot } from '../twin/snapshot/snapshot.ts';
 import { answeringErrors, type HttpHandler, isoTime, taggedAnswer } from './http-answer.ts';
 import { storedDevice } from './stored-device.ts';
 
-/** More than that shows nobody anything. */
+/** Older items are counted only. */
 const MOST_ITEMS = 500;
 
 /** What is known of the past of one device. */
@@ -44,7 +45,7 @@ function decisionOf({ at, result }: Receipt): DeviceMoment {
 function momentsOf(hub: HostName, snapshot: Snapshot): readonly DeviceMoment[] {
   const moduleId = snapshot.id.moduleId ?? null;
   const { bornAt, lastReconcile } = snapshot;
-  const since = isoTime(lastReconcile.since || undefined);
+  const since = isoTime(lastReconcile.since === EPOCH ? undefined : lastReconcile.since);
   return [
     ...(bornAt === NEVER ? [] : [{ kind: 'seen', hub, moduleId, at: bornAt } as const]),
     ...(since === null

@@ -3,13 +3,14 @@ import type { DeviceStatus } from '../api/contract.ts';
 import type { Fleet, Hub } from '../fleet/fleet.ts';
 import type { Instance } from '../instance/instance.ts';
 import { type Gate, gateOf } from '../sync/reconcile/write-gate.ts';
+import type { EpochMs } from '../time/epoch-ms.ts';
 import { type PlannedLeaf, plan } from '../twin/plan/plan.ts';
 import { valueAt } from '../twin/snapshot/merge.ts';
 import { historyAt, type Snapshot } from '../twin/snapshot/snapshot.ts';
 import { answeringErrors, type HttpHandler, isoTime, taggedAnswer } from './http-answer.ts';
 import { storedDevice } from './stored-device.ts';
 
-/** One device: where it is and why, how its twin stands and why, and the last decisions about it. */
+/** One device: its hub, the status of its twins with reasons, and its last allocation decisions. */
 export function registerDevice(instance: Instance): void {
   app.http('device', {
     methods: ['GET'],
@@ -35,7 +36,7 @@ function describeTwin(
   hub: Hub,
   snapshot: Snapshot,
   gate: Gate,
-  { fleet: { twins }, now }: { readonly fleet: Fleet; readonly now: number },
+  { fleet: { twins }, now }: { readonly fleet: Fleet; readonly now: EpochMs },
 ): DeviceStatus['twins'][number] {
   const planned = plan({
     snapshot,
@@ -80,16 +81,16 @@ function describeTwin(
   };
 }
 
-/** What Berth will do about the twin, and when, in a sentence. */
+/** What Berth does next for the twin, and when, as a sentence. */
 function nextAction(
   { workItem, unread, writing }: Snapshot,
   writes: number,
   closed: string | undefined,
-  now: number,
+  now: EpochMs,
 ): string {
   const when =
     workItem === undefined ? '' : workItem.at <= now ? ' within a minute' : ` at ${isoTime(workItem.at)}`;
-  if (writing !== undefined) return `a correction is under way; looked at again${when}`;
+  if (writing !== undefined) return `a correction is being written; Berth reconciles the twin again${when}`;
   if (closed !== undefined && (writes > 0 || unread !== undefined)) return `nothing: ${closed}`;
   if (unread !== undefined) return `reads the twin${when}: ${unread.why}`;
   if (writes > 0 && workItem === undefined)
@@ -97,8 +98,8 @@ function nextAction(
   if (writes > 0) return `writes the patch${when}`;
   if (workItem?.priority === 'activity')
     return `asks the hub${when} whether the device is alive: ${workItem.why}`;
-  if (workItem !== undefined) return `looks at it again${when}: ${workItem.why}`;
-  return 'nothing, until an event of the twin says otherwise';
+  if (workItem !== undefined) return `reconciles the twin again${when}: ${workItem.why}`;
+  return 'nothing until the next event of the twin';
 }
 
 function describeLeaf(snapshot: Snapshot, { held, nextAt, askAt, ...leaf }: PlannedLeaf) {

@@ -9,13 +9,13 @@ import type { ListedTwin } from '../store/twins/twin-lists.ts';
 import { cursorText, listedHubs, listedPartitions, readCursor } from './cursor.ts';
 import { answeringErrors, type HttpHandler, taggedAnswer } from './http-answer.ts';
 
-/** Rows that one request reads at most: a filter that matches few twins answers a short page with `next`. */
+/** One request reads at most so many rows. If a filter matches few twins, the page is short and has a `next`. */
 const MOST_ROWS = 5_000;
-/** What the tables answer at once. */
+/** The tables answer at most so many rows in one call. */
 const ROWS_A_CALL = 1_000;
-
+/** A call counts as so many rows at least, because an empty partition costs a call too. */
 const LEAST_ROWS = 50;
-/** No key has it: `~` begins an escape, and is none itself. */
+/** Sorts after every key: `~` begins an escape, and two of them never stand together. */
 const BEHIND_ALL = '~~';
 
 /** The twins that Berth has stored, page by page. */
@@ -56,7 +56,6 @@ export function devices(instance: Instance): HttpHandler {
         items.push(describe(item));
         if (items.length === top) return page(cursorText(cursor));
       }
-      // A call that finds nothing costs as much as some rows.
       looked += Math.max(rows.length, LEAST_ROWS);
       if (rows.length < limit) {
         cursor = { partition, rowKey: `${snapshotPrefix(prefix)}${BEHIND_ALL}` };

@@ -4,7 +4,7 @@ import type { Instance } from '../instance/instance.ts';
 import { decisionFor } from './allocation-decision.ts';
 import { answeringErrors, type HttpHandler, jsonAnswer } from './http-answer.ts';
 
-/** What `allocateDevice` would decide on the same request, and why; nothing is recorded. */
+/** The decision of `allocateDevice` for the same request, with reasons. Nothing is stored. */
 export function registerExplainAllocation(instance: Instance): void {
   app.http('explainAllocation', {
     methods: ['POST'],

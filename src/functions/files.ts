@@ -12,8 +12,8 @@ export interface FileFolders {
 }
 
 /**
- * The console and the document of the HTTP functions. Without a key: a browser cannot send one before it has the page, and the
- * files hold no data. Nothing is read before it is asked for, so that a cold start takes no longer.
+ * The console and the OpenAPI document. They need no key: a browser cannot send one before it has the page, and the files hold no
+ * data. A file is read when it is requested, so that a cold start takes no longer.
  */
 export function registerFiles(folders: FileFolders): void {
   app.http('console', {

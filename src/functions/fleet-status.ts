@@ -12,17 +12,18 @@ import type { CountedTwins, TwinStatusCounts } from '../store/twins/twin-store.t
 import { auditName } from '../sync/resync/audit.ts';
 import { hubSyncOverview, policyOverviews } from '../sync/resync/sync-overview.ts';
 import { DAY_MS, dayOf } from '../time/day.ts';
+import { type EpochMs, plus } from '../time/epoch-ms.ts';
 import { TWIN_STATUSES } from '../twin/snapshot/snapshot.ts';
 import { attentionPage } from './attention-page.ts';
 import { answeringErrors, type HttpHandler, isoTime, taggedAnswer } from './http-answer.ts';
 
-/** Dead letters of so many days are counted, up to so many. */
+/** Dead letters of this many days are counted, up to `MOST_LETTERS`. */
 const LETTER_DAYS = 7;
 const MOST_LETTERS = 1_000;
-/** Different counts of events that are answered, the greatest first. */
+/** How many different counts of events the answer has, the greatest first. */
 const MOST_COUNTS = 100;
 
-/** The fleet at a glance: hubs and their shares, policies, twins by state, and who needs a person. */
+/** The state of the fleet: hubs and their shares, policies, twins by status, and the attention list. */
 export function registerFleetStatus(instance: Instance): void {
   app.http('fleetStatus', {
     methods: ['GET'],
@@ -41,6 +42,7 @@ export function fleetStatus(instance: Instance): HttpHandler {
     const fleet = instance.fleet.current();
     const { stores } = instance;
     const now = instance.now();
+    const redaction = await instance.redaction(fleet);
     const [
       control,
       conditions,
@@ -57,8 +59,8 @@ export function fleetStatus(instance: Instance): HttpHandler {
       stores.conditions.read(now),
       stores.unknownHubs.list(),
       stores.unknownSources.list(),
-      stores.letterHours.beyond(now - LETTER_DAYS * DAY_MS),
-      attentionPage(stores.twins, { ...page, hubs: fleet.hubs, redaction: await instance.redaction(fleet) }),
+      stores.letterHours.beyond(plus(now, -LETTER_DAYS * DAY_MS)),
+      attentionPage(stores.twins, { ...page, hubs: fleet.hubs, redaction }),
       stores.budgets.used(dayOf(now)),
       stores.statistics.recent(now),
       countLetters(instance, now),
@@ -89,7 +91,7 @@ export function fleetStatus(instance: Instance): HttpHandler {
     };
     return taggedAnswer<FleetStatus>(request, {
       revision: fleet.revision,
-      // Where they differ, an older package answers: it neither judges nor writes.
+      // If they differ, an older package answers. It does not reconcile twins.
       build: { running: instance.build, newest: control.newestBuild || null },
       problems: instance.fleet.problems,
       writes: control.fleet === undefined ? 'on' : 'paused',
@@ -135,7 +137,7 @@ function describeSync(...facts: Parameters<typeof hubSyncOverview>): FleetStatus
   };
 }
 
-function describePolicies(fleet: Fleet, control: Control, looked: ReadonlyMap<string, Looked>, now: number) {
+function describePolicies(fleet: Fleet, control: Control, looked: ReadonlyMap<string, Looked>, now: EpochMs) {
   const counted = new Map([...looked.values()].map((found) => [found.hub.host, found.counted]));
   return policyOverviews(fleet, control, counted, now).map(({ since, pause, ...policy }) => ({
     ...policy,
@@ -152,9 +154,9 @@ function describeOverride<Value>(override: Override<Value> | undefined) {
   return override === undefined ? null : { ...override, expiresAt: isoTime(override.expiresAt) };
 }
 
-/** From the beginning of a day on, because counting reads the keys only, which hold the day. */
-async function countLetters({ stores }: Instance, now: number) {
-  const since = now - LETTER_DAYS * DAY_MS;
+/** Counts from the start of a day, because only the keys are read, and they contain the day. */
+async function countLetters({ stores }: Instance, now: EpochMs) {
+  const since = plus(now, -LETTER_DAYS * DAY_MS);
   return {
     since: dayOf(since),
     ...(await stores.deadLetters.count(since, MOST_LETTERS)),

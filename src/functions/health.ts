@@ -4,8 +4,9 @@ import type { Instance } from '../instance/instance.ts';
 import { type HttpHandler, isoTime, jsonAnswer } from './http-answer.ts';
 
 /**
- * Ready or not: not ready while this package's own fleet file has problems. And the formats of stored documents that this package
- * is too old for: sync waits for a newer package, and allocation does not. No ids and no names, because it needs no key.
+ * Whether the app is ready: it is not while its own fleet file has problems. It also lists formats of stored documents for
+ * which this package is too old. Sync then waits for a newer package; allocation does not. The answer has no ids and no
+ * names, because the route needs no key.
  */
 export function registerHealth(instance: Instance): void {
   app.http('health', {

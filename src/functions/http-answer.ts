@@ -2,27 +2,24 @@ import type { HttpRequest, HttpResponseInit, InvocationContext } from '@azure/fu
 import type { ErrorAnswer } from '../api/contract.ts';
 import { BerthError, ERRORS } from '../errors.ts';
 import { sha256Hex } from '../json/hash.ts';
+import type { EpochMs } from '../time/epoch-ms.ts';
 
 export type HttpHandler = (request: HttpRequest, context: InvocationContext) => Promise<HttpResponseInit>;
 
 /**
- * A JSON answer whose text is ASCII: others are escaped, because device SDKs decode what DPS passes on as
- * ASCII.
+ * A JSON answer in ASCII. Other characters are escaped, because device SDKs decode the payload from DPS as ASCII.
  */
 export function jsonAnswer<Body>(status: number, body: Body): HttpResponseInit {
   return { status, headers: JSON_HEADERS, body: asciiJson(body) };
 }
 
-/**
- * The answer with its entity tag, or 304 without a body where the client has it already (`If-None-Match`): the console asks
- * every few seconds.
- */
+/** A JSON answer with an ETag, or 304 without a body if the client has it (`If-None-Match`): the console asks every few seconds. */
 export function taggedAnswer<Body>(request: Pick<HttpRequest, 'headers'>, body: Body): HttpResponseInit {
   const text = asciiJson(body);
   return tagged(request, { status: 200, headers: JSON_HEADERS, body: text }, sha256Hex(text));
 }
 
-/** An answer of status 200 with an entity tag, or 304 where the client has it already. */
+/** An answer with status 200 and an ETag, or 304 without a body if the client has it. */
 export function tagged(
   request: Pick<HttpRequest, 'headers'>,
   { headers, ...answer }: HttpResponseInit & { readonly headers: Readonly<Record<string, string>> },
@@ -39,7 +36,7 @@ const JSON_HEADERS: Readonly<Record<string, string>> = {
   'content-type': 'application/json; charset=utf-8',
   'cache-control': 'no-store',
 };
-/** 128 bits: two answers have the same tag only if they are the same. */
+/** 128 bits of a hash: different answers have different tags. */
 const TAG_DIGITS = 32;
 
 /** Weak comparison (RFC 9110, section 13.1.2): a proxy that compresses the answer makes the tag a weak one. */
@@ -56,7 +53,7 @@ function asciiJson(body: unknown): string {
 }
 
 /**
- * Answers a coded error with its status. Anything else is a defect: 503, because DPS ends a registration on
+ * Answers a coded error with its status. Any other error is a defect and gets 503, because DPS ends the registration after
  * most other statuses.
  */
 export function answeringErrors(handler: HttpHandler): HttpHandler {
@@ -97,7 +94,7 @@ function errorBody(
   });
 }
 
-/** A time as people and programs read it; null where there is none. */
-export function isoTime(ms: number | undefined): string | null {
-  return ms === undefined ? null : new Date(ms).toISOString();
+/** A time as ISO 8601 in UTC. Null: there is none. */
+export function isoTime(at: EpochMs | undefined): string | null {
+  return at === undefined ? null : new Date(at).toISOString();
 }

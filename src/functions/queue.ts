@@ -9,7 +9,7 @@ import { redactReason } from '../twin/events/redact.ts';
 import { type Cursor, cursorText, listedHubs, listedPartitions, readCursor } from './cursor.ts';
 import { answeringErrors, type HttpHandler, taggedAnswer } from './http-answer.ts';
 
-/** Partitions that are asked at the same time. */
+/** Partitions that are read at the same time. */
 const CONCURRENCY = 16;
 
 /** The work queue: the twins that must be reconciled again, the most urgent first. */
@@ -51,7 +51,7 @@ async function firstRows(
   top: number,
 ): Promise<readonly QueueRow[]> {
   const read = async (partition: PartitionKey): Promise<readonly QueueRow[]> => {
-    // Of rows with one key, those of the greater partitions come later.
+    // Rows with the same key are in the order of their partitions.
     const isIncluded = cursor !== undefined && partition > cursor.partition;
     const rows = await lists.workItems({ partition, after: cursor?.rowKey, limit: top }, isIncluded);
     return rows.map((row) => ({ ...row, partition }));

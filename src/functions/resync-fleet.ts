@@ -5,8 +5,9 @@ import { syncContext } from '../instance/sync-context.ts';
 import { Reconciler } from '../sync/reconcile/reconciler.ts';
 import { RUN_MS, resync } from '../sync/resync/resync.ts';
 import { recordSeries } from '../sync/resync/series.ts';
+import { plus } from '../time/epoch-ms.ts';
 
-/** Every minute: the hubs' counts and health, work items, counts of twins, the audit for those that were missed, old dead letters. */
+/** Runs every minute: counts and health of hubs, work items, counts of twins, the audit, old dead letters. */
 export function registerResyncFleet(instance: Instance): void {
   app.timer('resyncFleet', { schedule: '0 * * * * *', handler: resyncFleet(instance) });
 }
@@ -17,7 +18,7 @@ export function resyncFleet(
   return async (_, context) => {
     const fleet = instance.fleet.current();
     const { stores, now } = instance;
-    const hubsUntil = now() + RUN_MS - HUB_DEADLINE_MS;
+    const hubsUntil = plus(now(), RUN_MS - HUB_DEADLINE_MS);
     const sync = await syncContext(instance, {
       fleet,
       budget: instance.resyncBudget(),
@@ -31,8 +32,8 @@ export function resyncFleet(
     );
     if (summary.ran) await recordSeries({ ...stores, hosts: sync.hosts }, now());
     await instance.forgetOld();
-    // A page a run, sixty thousand an hour: more than the cap lets in.
-    const purged = summary.ran ? await stores.deadLetters.forget(now() - LETTERS_KEPT_MS) : 0;
+    // One page in a run is sixty thousand letters in an hour. The limit allows fewer new ones.
+    const purged = summary.ran ? await stores.deadLetters.forget(plus(now(), -LETTERS_KEPT_MS)) : 0;
     const { workItems, resynced, audited } = summary;
     if (workItems + resynced + audited + purged > 0)
       context.log(JSON.stringify({ event: 'fleetResynced', ...summary, purged }));

@@ -5,6 +5,7 @@ import { BerthError } from '../errors.ts';
 import type { Instance } from '../instance/instance.ts';
 import { beginningOf, SERIES_KEPT, type SeriesHub, type SeriesStep, STEP_MS } from '../metrics/series.ts';
 import type { HubCounts } from '../metrics/sync-counters.ts';
+import { type EpochMs, earlierOf, laterOf, plus } from '../time/epoch-ms.ts';
 import type { TwinStatus } from '../twin/snapshot/snapshot.ts';
 import { listedHubs } from './cursor.ts';
 import { answeringErrors, type HttpHandler, taggedAnswer } from './http-answer.ts';
@@ -45,21 +46,21 @@ export function series(instance: Instance): HttpHandler {
  */
 function rangeOf(
   step: SeriesStep,
-  { from, to }: { readonly from?: number | undefined; readonly to?: number | undefined },
-  now: number,
-): { readonly from: number; readonly to: number } {
+  { from, to }: { readonly from?: EpochMs | undefined; readonly to?: EpochMs | undefined },
+  now: EpochMs,
+): { readonly from: EpochMs; readonly to: EpochMs } {
   const stepMs = STEP_MS[step];
-  const present = beginningOf(now, step) + stepMs;
-  const end = to === undefined ? present : beginningOf(to - 1, step) + stepMs;
-  const begin = from === undefined ? end - DEFAULT_STEPS[step] * stepMs : beginningOf(from, step);
+  const present = plus(beginningOf(now, step), stepMs);
+  const end = to === undefined ? present : plus(beginningOf(plus(to, -1), step), stepMs);
+  const begin = from === undefined ? plus(end, -DEFAULT_STEPS[step] * stepMs) : beginningOf(from, step);
   if (begin >= end) {
     throw new BerthError(
       'BERTH_REQUEST_INVALID',
       `from is ${new Date(begin).toISOString()}, which is not before to (${new Date(end).toISOString()}).`,
     );
   }
-  const oldest = present - (SERIES_KEPT[step] + 1) * stepMs;
-  return { from: Math.min(Math.max(begin, oldest), present), to: Math.max(Math.min(end, present), oldest) };
+  const oldest = plus(present, -(SERIES_KEPT[step] + 1) * stepMs);
+  return { from: earlierOf(laterOf(begin, oldest), present), to: laterOf(earlierOf(end, present), oldest) };
 }
 
 function columnsOf(points: readonly (SeriesHub | undefined)[]): Omit<Series['hubs'][number], 'host'> {

@@ -6,13 +6,14 @@ import type { Environment } from '../settings/settings.ts';
 import { type BatchEvent, type BatchSummary, takeBatch } from '../sync/events/batch.ts';
 import { keepDeadLetters } from '../sync/events/dead-letter-keeper.ts';
 import { Reconciler } from '../sync/reconcile/reconciler.ts';
+import { type EpochMs, plus } from '../time/epoch-ms.ts';
 
-/** A batch ends within this time; what would wait longer is due. */
+/** A batch ends within this time. Work that must wait longer becomes a work item. */
 const BATCH_MS = 20_000;
-/** Events that are older when they are read are worth a line: the app lags behind, or has been stopped. */
+/** Older events are logged, because the app is behind or was stopped. */
 const LATE_MS = 60_000;
 
-/** Reads what changed in twins, and writes corrections. */
+/** Applies twin changes from the Event Hub, and writes corrections. */
 export function registerSyncTwins(instance: Instance, env: Environment): void {
   const options = {
     connection: 'TWIN_EVENTS',
@@ -22,11 +23,11 @@ export function registerSyncTwins(instance: Instance, env: Environment): void {
   } as const;
   app.eventHub('syncTwins', {
     ...options,
-    // Without `binary` the host parses every body as JSON, and one that is none loses the whole batch. The
-    // options have no member for it.
+    // Without `binary`, the host parses every body as JSON, and one that is not JSON loses the whole batch. The type of
+    // the options has no member for it.
     trigger: { ...trigger.eventHub(options), dataType: 'binary' },
-    // The checkpoint moves on after a failure, so a batch that cannot be stored is tried until it can: the
-    // partition waits.
+    // The host moves the checkpoint after a failed invocation. So a failed batch is tried without limit, and the partition
+    // waits.
     retry: {
       strategy: 'exponentialBackoff',
       maxRetryCount: -1,
@@ -41,8 +42,8 @@ export function syncTwins(
   instance: Instance,
 ): (events: unknown, context: InvocationContext) => Promise<void> {
   return async (events, context) => {
-    // The last call to a hub may take its whole deadline.
-    const until = instance.now() + BATCH_MS - HUB_DEADLINE_MS;
+    // The last call to a hub may need its whole deadline.
+    const until = plus(instance.now(), BATCH_MS - HUB_DEADLINE_MS);
     const fleet = instance.fleet.current();
     const { stores } = instance;
     const received = receivedEvents(events, context, instance.now());
@@ -67,14 +68,14 @@ export function syncTwins(
   };
 }
 
-function warnOfLateEvents(received: readonly BatchEvent[], now: number, context: InvocationContext): void {
+function warnOfLateEvents(received: readonly BatchEvent[], now: EpochMs, context: InvocationContext): void {
   const ageMs = Math.max(0, ...received.map(({ enqueuedAt }) => now - Date.parse(enqueuedAt)));
   if (ageMs <= LATE_MS) return;
   const [{ partition } = { partition: 'unknown' }] = received;
   context.warn(JSON.stringify({ event: 'twinEventsLate', partition, ageMs, events: received.length }));
 }
 
-/** In steady state there is nothing to say. */
+/** A batch is logged only if something needs attention or was written. */
 function isNotable({ deadLetters, onlyCounted, unknownHubs, unknownSources, twins }: BatchSummary): boolean {
   return (
     deadLetters > 0 ||
@@ -88,13 +89,13 @@ function isNotable({ deadLetters, onlyCounted, unknownHubs, unknownSources, twin
 }
 
 /**
- * The events with their metadata. Taken from `systemPropertiesArray` alone, since the other arrays may be
+ * The events with their metadata. System properties come only from `systemPropertiesArray`, because the other arrays may be
  * shorter than the batch or hold numbers in other forms (azure-functions-nodejs-worker #844).
  */
 function receivedEvents(
   events: unknown,
   { triggerMetadata }: InvocationContext,
-  now: number,
+  now: EpochMs,
 ): readonly BatchEvent[] {
   const bodies: readonly unknown[] = Array.isArray(events) ? events : [events];
   const system = list(triggerMetadata?.systemPropertiesArray);
@@ -102,8 +103,7 @@ function receivedEvents(
   const aligned = system.length === bodies.length && properties.length === bodies.length;
   const partition = String(record(triggerMetadata?.partitionContext).partitionId ?? 'unknown');
   return bodies.map((body, index) => {
-    // Properties of the wrong event would change the wrong twin; without any, the event goes to the dead
-    // letters.
+    // Properties of another event would change the wrong twin. Without properties, the event becomes a dead letter.
     const systemProperties = aligned ? record(system[index]) : {};
     const sequenceNumber = Number(
       systemProperties.sequenceNumber ?? systemProperties['x-opt-sequence-number'] ?? now + index,
@@ -124,7 +124,7 @@ function toBytes(body: unknown): Uint8Array {
   return Buffer.from(typeof body === 'string' ? body : (JSON.stringify(body) ?? ''), 'utf8');
 }
 
-/** The host writes times in UTC without saying so. */
+/** The host writes times in UTC without a zone. */
 function utcText(value: unknown): string | undefined {
   if (typeof value !== 'string') return undefined;
   const time = new Date(/[zZ]|[+-]\d\d:\d\d$/.test(value) ? value : `${value}Z`);

@@ -9,14 +9,15 @@ import {
   twinUpdatesPerSecond,
 } from '../iot-hub/throttles.ts';
 import { untilTomorrow } from '../time/day.ts';
+import { type EpochMs, laterOf, plus } from '../time/epoch-ms.ts';
 import { DailyBudget, type DailyCounts } from './daily-budget.ts';
 import type { HubPauses } from './hub-pauses.ts';
 import { TokenBucket } from './token-bucket.ts';
 
-/** What costs something at a hub. */
+/** The kinds of calls that a hub limits. */
 export type HubOperation = 'read' | 'write' | 'identity' | 'query';
 
-/** What a permit is for. `statistics` asks for the number of devices, which is an identity operation. */
+/** The operation of a permit. `statistics` asks for the number of devices and is an identity operation. */
 export type PermittedOperation = HubOperation | 'statistics';
 
 /** The operation may be made now. */
@@ -27,37 +28,37 @@ export interface Permit {
 /** The operation may not be made now. */
 export interface NoPermit {
   readonly kind: 'noPermit';
-  /** When it is worth asking again, ms since the epoch. */
-  readonly at: number;
+  /** When a new request for a permit makes sense. */
+  readonly at: EpochMs;
   readonly why: string;
   /** The messages of the day are used up. */
   readonly isQuota: boolean;
 }
 
-/** Keeps the calls to hubs below what they may cost. `budgetHubs` asks it before every call. */
+/** Keeps the calls to hubs within their budget. `budgetHubs` asks it before every call. */
 export interface HubBudget {
   /**
-   * Waits for the permit of an operation, if it comes before `until` (ms since the epoch).
+   * Waits for the permit of an operation, at most until `until`.
    *
-   * @throws BerthError `BERTH_STORE_UNAVAILABLE` where the day's messages cannot be counted.
+   * @throws BerthError `BERTH_STORE_UNAVAILABLE` if the messages of the day cannot be counted.
    */
-  permit(hub: Hub, operation: PermittedOperation, until: number): Promise<Permit | NoPermit>;
+  permit(hub: Hub, operation: PermittedOperation, until: EpochMs): Promise<Permit | NoPermit>;
 }
 
 /**
- * Of a hub's throttle and daily quota Berth uses `budget.rate` and `budget.daily`; of that, seven tenths are for sync,
- * divided by the Event Hub's partitions, and three for resync. So nobody has to ask anybody else.
+ * Berth uses the parts `budget.rate` and `budget.daily` of a hub's throttle and daily quota. Sync has seven tenths of that,
+ * divided by the partitions of the Event Hub. Resync has three tenths. So instances need not communicate.
  */
 export const SYNC_PART = 0.7;
 export const RESYNC_PART = 0.3;
 
 /**
- * What an operation counts of the daily quota: a correction is the update, the device's notification and its answer;
- * a page of a query by size (iot-hub-devguide-pricing); the identity registry is free.
+ * How many messages of the daily quota an operation costs. A correction costs three: the update, the notification of the
+ * device, and its answer. A query page counts by its size (iot-hub-devguide-pricing). The identity registry is free.
  */
 export const MESSAGES = { read: 1, write: 3, identity: 0 } as const;
 
-/** A page of a hundred twins without their contents. */
+/** The size of a page of a hundred twins without their contents. */
 const QUERY_PAGE_BYTES = 16 * 1024;
 
 function messagesOf({ tier }: Hub, operation: HubOperation): number {
@@ -65,13 +66,13 @@ function messagesOf({ tier }: Hub, operation: HubOperation): number {
 }
 
 export interface ShareOptions {
-  /** Names this part of the budget in the counts: the same name is the same part. */
+  /** The name of this part of the budget in the counts. Parts with the same name are the same part. */
   readonly share: string;
   /** How much of the budget it is, from 0 to 1. */
   readonly part: number;
   readonly counts: DailyCounts;
   readonly pauses: HubPauses;
-  readonly now: () => number;
+  readonly now: () => EpochMs;
   readonly wait: (ms: number) => Promise<void>;
 }
 
@@ -85,13 +86,13 @@ export class BudgetShare implements HubBudget {
     this.#options = options;
   }
 
-  async permit(hub: Hub, operation: PermittedOperation, until: number): Promise<Permit | NoPermit> {
+  async permit(hub: Hub, operation: PermittedOperation, until: EpochMs): Promise<Permit | NoPermit> {
     if (operation === 'statistics') return this.#permitStatistics(hub);
     const { now, wait } = this.#options;
     const paused = this.#paused(hub, until);
     if (paused !== undefined) return paused;
     const day = this.#day(hub);
-    // Before the line: who stands in it would hold up others for nothing.
+    // Checked before the token bucket: a place in its queue would delay other calls for nothing.
     if (day.isSpent(messagesOf(hub, operation), now())) return spent(now());
     const waitMs = this.#bucket(hub, operation).take(now(), Math.max(0, until - now()));
     if (waitMs === undefined) return later(until, 'the budget of operations a second is used up');
@@ -102,22 +103,22 @@ export class BudgetShare implements HubBudget {
   }
 
   /**
-   * Always granted, since the number of devices shows the health of a hub, also of one that is left alone for a while.
-   * `resyncFleet` asks once in a run. It uses up a place among the identity operations, if one is free.
+   * Always granted, because the number of devices shows the health of a hub, even during a pause of the hub.
+   * `resyncFleet` asks once in a run. The call counts as an identity operation, if the bucket allows one.
    */
   #permitStatistics(hub: Hub): Permit {
     this.#bucket(hub, 'identity').take(this.#options.now(), 0);
     return GRANTED;
   }
 
-  #paused({ host }: Hub, until: number): NoPermit | undefined {
+  #paused({ host }: Hub, until: EpochMs): NoPermit | undefined {
     const { pauses, now } = this.#options;
     const pause = pauses.of(host, now());
-    return pause === undefined ? undefined : later(Math.max(pause.until, until), pause.why, pause.isQuota);
+    return pause === undefined ? undefined : later(laterOf(pause.until, until), pause.why, pause.isQuota);
   }
 
   #bucket(hub: Hub, operation: HubOperation): TokenBucket {
-    // Another number of units, or another budget, is another bucket.
+    // With other units or another budget, a new bucket starts.
     const perSecond = ratePerSecond(hub, operation, this.#options.part);
     const key = `${hub.host} ${operation} ${perSecond}`;
     const bucket = this.#buckets.get(key) ?? new TokenBucket(perSecond, this.#options.now());
@@ -134,7 +135,7 @@ export class BudgetShare implements HubBudget {
   }
 }
 
-/** Operations a second that a part of a hub's budget may use. */
+/** The operations in a second that a part of a hub's budget allows. */
 export function ratePerSecond(
   hub: Pick<Hub, 'tier' | 'units' | 'budget'>,
   operation: HubOperation,
@@ -143,22 +144,22 @@ export function ratePerSecond(
   return rateOf(hub, operation) * hub.budget.rate * part;
 }
 
-/** Messages a day that a part of a hub's budget may use. */
+/** The messages in a day that a part of a hub's budget allows. */
 export function dailyLimit(hub: Pick<Hub, 'tier' | 'units' | 'budget'>, part: number): number {
   return Math.floor(messagesPerDay(hub) * hub.budget.daily * part);
 }
 
 const GRANTED: Permit = { kind: 'granted' };
 
-function later(at: number, why: string, isQuota = false): NoPermit {
+function later(at: EpochMs, why: string, isQuota = false): NoPermit {
   return { kind: 'noPermit', at, why, isQuota };
 }
 
-function spent(now: number): NoPermit {
-  return later(now + untilTomorrow(now), 'the budget of messages a day is used up', true);
+function spent(now: EpochMs): NoPermit {
+  return later(plus(now, untilTomorrow(now)), 'the budget of messages a day is used up', true);
 }
 
-/** What the hub allows a second. */
+/** The hub's own limit of operations in a second. */
 function rateOf(hub: Pick<Hub, 'tier' | 'units'>, operation: HubOperation): number {
   switch (operation) {
     case 'read':
@@ -172,7 +173,7 @@ function rateOf(hub: Pick<Hub, 'tier' | 'units'>, operation: HubOperation): numb
   }
 }
 
-/** For whom no part is known: nothing may be asked of any hub. */
-export function noBudget(why: string, retryMs: number, now: () => number): HubBudget {
-  return { permit: async () => later(now() + retryMs, why) };
+/** A budget without permits, for a partition whose part is not known. */
+export function noBudget(why: string, retryMs: number, now: () => EpochMs): HubBudget {
+  return { permit: async () => later(plus(now(), retryMs), why) };
 }

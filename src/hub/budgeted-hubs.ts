@@ -1,11 +1,12 @@
 import type { Fleet } from '../fleet/fleet.ts';
 import type { HostName } from '../iot-hub/host-name.ts';
 import type { JsonObject } from '../json/json.ts';
+import { type EpochMs, plus } from '../time/epoch-ms.ts';
 import type { Twin, TwinId } from '../twin/snapshot/twin.ts';
 import type { HubBudget, NoPermit, PermittedOperation } from './budget.ts';
 import type { ActivityPage, ActivityQuestion, HubPort, IdentityStatus, TwinKind, TwinPage } from './port.ts';
 
-/** The hub's answer, or when it is worth asking for a permit again: then no call was made. */
+/** The hub's answer, or no permit. Without a permit no call was made. */
 export type Permitted<Result> = { readonly kind: 'answered'; readonly answer: Result } | NoPermit;
 
 /** Allows one write to one twin. Its private member keeps other code from making one. */
@@ -22,22 +23,22 @@ class SingleWrite {
   }
 }
 
-/** Allows one write to one twin. Only `permitWrite` hands one out. */
+/** Allows one write to one twin. Only `permitWrite` makes one. */
 export type WritePermit = SingleWrite;
 
 /**
- * The calls of `HubPort`, each with a permit of the budget. Twin sync knows hubs only in this form, so that no call can
- * forget its permit. Every method throws `HubError` where the hub fails, and `BerthError` `BERTH_STORE_UNAVAILABLE` where
- * the messages of the day cannot be counted.
+ * The calls of `HubPort`, each with a permit of the budget. Twin sync uses hubs only through this port, so that no call can
+ * forget its permit. Every method throws `HubError` if the hub fails, and `BerthError` `BERTH_STORE_UNAVAILABLE` if the
+ * messages of the day cannot be counted.
  */
 export interface BudgetedHubPort {
   readTwin(id: TwinId): Promise<Permitted<Twin>>;
-  /** A permit before the write itself: what is about to be written is stored in between, and only if the write will follow. */
+  /** The permit comes before the write, because Berth stores the intended values in between. */
   permitWrite(id: TwinId): Promise<WritePermit | NoPermit>;
   /**
-   * Writes to the twin of the permit, which is used up by it.
+   * Writes to the twin of the permit, and uses up the permit.
    *
-   * @throws Error where the permit is used up, or is of another port: a defect.
+   * @throws Error if the permit is used up or comes from another port: a defect.
    */
   patchDesired(permit: WritePermit, patch: JsonObject, etag: string): Promise<Twin>;
   identityStatus(id: TwinId): Promise<Permitted<IdentityStatus>>;
@@ -47,16 +48,15 @@ export interface BudgetedHubPort {
 }
 
 export interface BudgetOptions {
-  /** Tells the limits of each hub. A hub that it does not list gets no permit. */
+  /** Gives the limits of each hub. A hub that is not in it gets no permit. */
   readonly fleet: Pick<Fleet, 'hubByHost'>;
   readonly budget: HubBudget;
-  /** No permit is granted after this time, and none is waited for beyond it, ms since the epoch. */
-  readonly until: number;
-  /** Milliseconds since the epoch. */
-  readonly now: () => number;
+  /** No permit is granted after this time, and Berth does not wait for one beyond it. */
+  readonly until: EpochMs;
+  readonly now: () => EpochMs;
 }
 
-/** When a permit for an unknown hub is worth asking for again: a new fleet file may list it. */
+/** When to ask again for a permit for an unknown hub. A new fleet file may list it. */
 const UNKNOWN_HUB_MS = 60_000;
 
 /**
@@ -75,7 +75,7 @@ export function budgetHubs(hubs: HubPort, { fleet, budget, until, now }: BudgetO
     const hub = fleet.hubByHost.get(host);
     if (hub === undefined) {
       const why = `the fleet file does not list ${host}`;
-      return { kind: 'noPermit', at: now() + UNKNOWN_HUB_MS, why, isQuota: false };
+      return { kind: 'noPermit', at: plus(now(), UNKNOWN_HUB_MS), why, isQuota: false };
     }
     const permitted = await budget.permit(hub, operation, until);
     return permitted.kind === 'noPermit' ? permitted : undefined;

@@ -19,20 +19,19 @@ export interface HubConnectionOptions {
   readonly settings: Readonly<Record<string, string | undefined>>;
   /** Client id of a user-assigned identity. */
   readonly clientId: string | undefined;
-  /** True where a managed identity is there to be used. */
+  /** Whether the app runs in Azure, where it has a managed identity. */
   readonly isAzure: boolean;
   /**
-   * Development: one plain-http address for all hubs, on loopback. May throw, which fails the call that
-   * asked.
+   * For development: one plain-http address for all hubs, on loopback. If it throws, the call to the hub fails.
    */
   endpoint(): string | undefined;
 }
 
 /**
- * How each hub is reached: with the policy of its `connection`, else with the local one in development, else with the identity,
- * whose tokens all hubs share.
+ * The endpoint and credential of each hub: the policy of its `connection`, or the local policy in development, or else the
+ * identity. All hubs share the tokens of the identity.
  *
- * @returns a function that throws BerthError `BERTH_SETTING_INVALID`, naming the setting and never its value
+ * @returns a function that throws BerthError `BERTH_SETTING_INVALID`, which names the setting and never its value
  */
 export function hubEndpoints(options: HubConnectionOptions): (host: HostName) => RestEndpoint {
   const identity = identityCredential(SCOPE, options);
@@ -50,7 +49,7 @@ export function hubEndpoints(options: HubConnectionOptions): (host: HostName) =>
   };
 }
 
-/** The policy in a service connection string, which may name the hub by any of its host names. */
+/** The policy of a service connection string. The string may name the hub by any of its host names. */
 function readPolicy(
   settings: HubConnectionOptions['settings'],
   setting: string,
@@ -63,11 +62,11 @@ function readPolicy(
   const connection = readServiceConnection(text);
   if (connection === undefined) {
     throw invalid(
-      `The setting ${setting} is no service connection string: it must hold HostName, SharedAccessKeyName and SharedAccessKey.`,
+      `The setting ${setting} is not a service connection string: it must hold HostName, SharedAccessKeyName and SharedAccessKey.`,
     );
   }
   if (hostName(connection.host) !== host) {
-    throw invalid(`The setting ${setting} is the connection string of another hub than ${host}.`);
+    throw invalid(`The setting ${setting} is a connection string of a hub other than ${host}.`);
   }
   return connection.policy;
 }

@@ -1,11 +1,12 @@
 import type { HostName } from '../iot-hub/host-name.ts';
 import { dayOf } from '../time/day.ts';
+import type { EpochMs } from '../time/epoch-ms.ts';
 
-/** Where the messages of a day are counted, for all instances. */
+/** Counts the messages of a day, for all instances. */
 export interface DailyCounts {
   /**
-   * Counts so many messages if they stay below the limit, or as many as do. Answers how many were granted, and
-   * remembers the count for good: what an instance that dies has not used is lost, never used twice.
+   * Counts these messages, or as many of them as the limit allows, and returns their number. The count is permanent: if an
+   * instance ends, its unused messages are lost, but none is used twice.
    */
   reserve(key: DailyKey, messages: number, limit: number): Promise<number>;
 }
@@ -14,14 +15,14 @@ export interface DailyKey {
   /** UTC day, such as `2026-11-23`. */
   readonly day: string;
   readonly host: HostName;
-  /** Whose part of the budget: a partition, or resync. */
+  /** The name of the part of the budget: a partition, or `resync`. */
   readonly share: string;
 }
 
-/** So many times a day a part is asked for at most, more or less. */
+/** A part of the budget is taken in about this many blocks a day. */
 const BLOCKS = 200;
 
-/** A part of a hub's messages for the day, taken in blocks so that not every operation asks the tables. */
+/** A part of a hub's messages for the day. It is taken in blocks, so that not every operation needs a call to the tables. */
 export class DailyBudget {
   readonly #counts: DailyCounts;
   readonly #host: HostName;
@@ -32,7 +33,7 @@ export class DailyBudget {
   #isSpent = false;
   #asking: Promise<unknown> = Promise.resolve();
 
-  /** @param limit messages a day. */
+  /** @param limit messages in a day. */
   constructor(counts: DailyCounts, host: HostName, share: string, limit: number) {
     this.#counts = counts;
     this.#host = host;
@@ -40,20 +41,20 @@ export class DailyBudget {
     this.#limit = Math.floor(limit);
   }
 
-  /** Takes so many messages of the day; false, and nothing is taken, where they are spent. */
-  take(messages: number, now: number): Promise<boolean> {
-    // One after the other: a block that is on its way serves those who wait.
+  /** Takes messages of the day. False: there are not enough, and none was taken. */
+  take(messages: number, now: EpochMs): Promise<boolean> {
+    // In sequence, so that one new block serves all calls that wait for it.
     const taken = this.#asking.then(() => this.#take(messages, now));
     this.#asking = taken.catch(() => {});
     return taken;
   }
 
-  /** Whether it is known already, and needs no asking, that so many are no more to be had on this day. */
-  isSpent(messages: number, now: number): boolean {
+  /** Whether this instance already knows that the day has not enough messages left. */
+  isSpent(messages: number, now: EpochMs): boolean {
     return this.#isSpent && this.#granted < messages && this.#day === dayOf(now);
   }
 
-  async #take(messages: number, now: number): Promise<boolean> {
+  async #take(messages: number, now: EpochMs): Promise<boolean> {
     const day = dayOf(now);
     if (day !== this.#day) {
       this.#day = day;

@@ -1,6 +1,6 @@
 /**
- * The well-known service policy of the local hubs, used where `IOT_ENDPOINT` is set. Public on purpose: it
- * opens nothing but an emulator on this machine.
+ * The well-known service policy of the local hubs, used if `IOT_ENDPOINT` is set. It is public on purpose: it only works
+ * with an emulator on this machine.
  */
 export const DEVELOPMENT_POLICY = {
   keyName: 'iothubowner',

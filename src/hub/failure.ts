@@ -18,14 +18,14 @@ export function hubErrorOf(failure: RestFailure): HubError {
   }
 }
 
-/** An answer that is none of IoT Hub's. */
+/** The error for an answer that the API of IoT Hub does not describe. */
 export function unexpectedHubAnswer(host: string, method: string): HubError {
   return hubErrorOf(unexpectedAnswer(host, method));
 }
 
 /**
- * Two body formats and a header say more than the status, and may disagree; the status wins (azure-iot-sdk-csharp
- * ExceptionHandlingHelper; azure-iot-sdks#711).
+ * Two body formats and a header give the hub's own code. They may contradict the status. Then the status decides
+ * (azure-iot-sdk-csharp ExceptionHandlingHelper; azure-iot-sdks#711).
  */
 function refusedBy(refusal: Refusal): HubError {
   const { host, method, status } = refusal;
@@ -57,14 +57,14 @@ function codeOf(status: number, hubCode: string | undefined): HubErrorCode {
   }
 }
 
-/** What says that a twin is gone, and not that nothing of the hub can be found now. */
+/** Separates a missing twin from a hub that cannot be found or fails over. */
 function codeOfNotFound(hubCode: string | undefined): HubErrorCode {
   switch (hubCode) {
-    // A hub that fails over answers 404 for every device it has.
+    // During a failover, a hub answers 404 for all its devices.
     case '404012':
     case 'IotHubFailingOver':
       return 'BERTH_HUB_UNAVAILABLE';
-    // 401001 with this status: the hub itself is not known where it was asked for.
+    // 401001 with status 404: the service does not know the hub itself.
     case '401001':
     case 'IotHubNotFound':
       return 'BERTH_HUB_UNAUTHORIZED';
@@ -73,7 +73,7 @@ function codeOfNotFound(hubCode: string | undefined): HubErrorCode {
   }
 }
 
-/** The hub's own code: a number in the newer body format, a name in the older one or in the header. */
+/** The hub's own code: a number in the newer body format, or a name in the older format or the header. */
 function hubCodeOf({ headers, body }: Refusal): string | undefined {
   const message = ownMember(jsonOrUndefined(body), 'Message');
   if (typeof message === 'string') {

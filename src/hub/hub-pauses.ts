@@ -1,54 +1,54 @@
 import type { HostName } from '../iot-hub/host-name.ts';
 import { untilTomorrow } from '../time/day.ts';
+import { type EpochMs, plus } from '../time/epoch-ms.ts';
 import type { HubError, HubErrorCode } from './port.ts';
 
 const FIRST_MS = 2_000;
 const LONGEST_MS = 5 * 60_000;
-/** So many failures in a row say that the hub is down, and not that one call had bad luck. */
+/** After this many failures in a row, the hub counts as down. */
 const DOWN_AFTER = 3;
 
 export interface HubPause {
-  /** Ms since the epoch. */
-  readonly until: number;
+  readonly until: EpochMs;
   readonly why: string;
-  /** The day's messages of the whole hub are used up. */
+  /** The daily quota of the whole hub is used up. */
   readonly isQuota: boolean;
 }
 
 interface Trouble {
   readonly pause: HubPause | undefined;
-  /** Pauses in a row, each twice as long. */
+  /** Pauses in a row. Each is twice as long as the one before. */
   readonly times: number;
   /** Failures in a row. */
   readonly failures: number;
 }
 
 /**
- * Leaves a hub alone that throttles, is down, or has used up its quota: in this instance, whatever the others do.
- * A missed deadline counts as throttling, since a hub queues calls before it answers 429
+ * Stops the calls of this instance to a hub that throttles, is down, or has used up its quota. Other instances decide for
+ * themselves. A missed deadline counts as throttling, because a hub queues calls before it answers 429
  * (iot-hub-devguide-quotas-throttling).
  */
 export class HubPauses {
   readonly #hubs = new Map<HostName, Trouble>();
   readonly #random: () => number;
 
-  /** @param random from 0 up to 1: spreads the ends of pauses. */
+  /** @param random gives numbers from 0 to 1, which spread the ends of pauses. */
   constructor(random: () => number) {
     this.#random = random;
   }
 
-  of(host: HostName, now: number): HubPause | undefined {
+  of(host: HostName, now: EpochMs): HubPause | undefined {
     const pause = this.#hubs.get(host)?.pause;
     return pause !== undefined && now < pause.until ? pause : undefined;
   }
 
-  /** A call that was under way when a pause began does not end it. */
-  succeeded(host: HostName, now: number): void {
+  /** A call that began before a pause does not end it. */
+  succeeded(host: HostName, now: EpochMs): void {
     if (this.#hubs.size > 0 && this.of(host, now) === undefined) this.#hubs.delete(host);
   }
 
-  failed(host: HostName, error: HubError, now: number): void {
-    // It has answered, and knows what it wants.
+  failed(host: HostName, error: HubError, now: EpochMs): void {
+    // With these codes, the hub works and refuses only this call.
     if (ANSWERS.has(error.code)) {
       this.succeeded(host, now);
       return;
@@ -60,14 +60,14 @@ export class HubPauses {
       this.#hubs.set(host, { ...before, failures });
       return;
     }
-    // Calls that were under way when the pause began fail too, and say nothing new.
+    // Calls that began before the pause fail too. They do not extend it.
     if (before.pause !== undefined && now < before.pause.until && !reason.isQuota) return;
     const spread = this.#random();
     const asked = error.retryAfterMs ?? FIRST_MS * 2 ** Math.min(before.times, 10);
     const ms = reason.isQuota
       ? untilTomorrow(now) + LONGEST_MS * spread
       : Math.min(asked, LONGEST_MS) * (1 + spread / 4);
-    const until = Math.ceil(now + ms);
+    const until = plus(now, Math.ceil(ms));
     this.#hubs.set(host, { pause: { ...reason, until }, times: before.times + 1, failures });
   }
 }
@@ -85,11 +85,13 @@ function reasonFor(error: HubError, failures: number): Pick<HubPause, 'why' | 'i
     case 'BERTH_HUB_TIMEOUT':
       return { why: 'the hub does not answer in time', isQuota: false };
     case 'BERTH_HUB_QUOTA_EXCEEDED':
-      return { why: 'the messages that the hub has for the day are used up', isQuota: true };
+      return { why: 'the daily message quota of the hub is used up', isQuota: true };
     case 'BERTH_HUB_UNAVAILABLE':
       return failures >= DOWN_AFTER ? { why: 'the hub is down', isQuota: false } : undefined;
     case 'BERTH_HUB_UNAUTHORIZED':
-      return failures >= DOWN_AFTER ? { why: 'the hub refuses Berth', isQuota: false } : undefined;
+      return failures >= DOWN_AFTER
+        ? { why: 'the hub refuses the credentials of Berth', isQuota: false }
+        : undefined;
     default:
       return undefined;
   }

@@ -19,7 +19,7 @@ import {
 } from './port.ts';
 
 export interface IotHubsOptions extends HubConnectionOptions {
-  /** Milliseconds after which a call is given up; default 10 s. */
+  /** The deadline of a call. Default: 10 s. */
   readonly deadlineMs?: number;
 }
 
@@ -35,13 +35,13 @@ export function openIotHubs(options: IotHubsOptions): HubPort & { close(): Promi
     if (opened !== undefined) return opened;
     const opening = openRegistry(host);
     registries.set(host, opening);
-    // A setting that is wrong now may be right after the next restart of the settings; it is looked at again.
+    // The setting may be corrected later, so the next call opens the hub again.
     opening.catch(() => registries.delete(host));
     return opening;
   };
 
   async function openRegistry(host: HostName): Promise<Registry> {
-    // The package's index would load AMQP and jobs too: 315 modules for the 41 of the registry.
+    // The index of the package would load AMQP and jobs too: 315 modules. The registry needs 41.
     const { Registry: IotHubRegistry } = await import('azure-iothub/dist/registry.js');
     const endpoint = endpointOf(host);
     const service = openRestService(endpoint, deadlineMs);
@@ -73,7 +73,7 @@ export function openIotHubs(options: IotHubsOptions): HubPort & { close(): Promi
     async identityStatus({ host, deviceId, moduleId }) {
       const hub = await registry(host);
       try {
-        // A device may be there without the module.
+        // The device may exist without the module.
         if (moduleId !== undefined) await hub.getModule(deviceId, moduleId);
         const { responseBody } = await hub.get(deviceId);
         return responseBody.status === 'disabled' ? 'disabled' : 'enabled';
@@ -90,7 +90,7 @@ export function openIotHubs(options: IotHubsOptions): HubPort & { close(): Promi
     },
     async listTwins(host, of, continuation) {
       const hub = await registry(host);
-      // With an explicit token: the promise form of `next()` asks for the first page for ever (azure-iothub 1.16.6).
+      // With an explicit token, because the promise form of `next()` always asks for the first page (azure-iothub 1.16.6).
       const query = hub.createQuery(TWIN_QUERIES[of], TWIN_PAGE);
       const page = await (continuation === undefined ? query.next() : query.next(continuation));
       const { result, message } = page as QueryResult;
@@ -113,8 +113,8 @@ export function openIotHubs(options: IotHubsOptions): HubPort & { close(): Promi
 }
 
 /**
- * From what was sent and not from the SDK's `Twin`, which loses properties named `constructor` or `__proto__`
- * and types no `version`.
+ * Reads the original JSON and not the SDK's `Twin`: that loses properties named `constructor` or `__proto__` and does not
+ * declare `version`.
  */
 function toTwin(host: HostName, method: string, response: unknown): Twin {
   const twin = readTwin(isObject(response) ? response.json : undefined, serviceTime(headersOf(response)));
@@ -122,13 +122,13 @@ function toTwin(host: HostName, method: string, response: unknown): Twin {
   return twin;
 }
 
-/** What the SDK makes of a page: the rows, and the transport's answer. */
+/** A page as the SDK returns it: the rows, and the answer of the transport. */
 interface QueryResult {
   readonly result: unknown;
   readonly message?: unknown;
 }
 
-/** At most 100 twins come in a page (iot-hub-devguide-query-language). */
+/** A page has at most 100 twins (iot-hub-devguide-query-language). */
 const TWIN_PAGE = 100;
 const TWIN_QUERIES: Readonly<Record<TwinKind, string>> = {
   devices: 'SELECT deviceId, version, etag FROM devices',
@@ -156,7 +156,7 @@ function toActivity(host: HostName, rows: unknown): ReadonlyMap<string, ListedAc
   );
 }
 
-/** What the transport hands through the SDK. */
+/** The headers of an answer, which the SDK passes on from the transport. */
 function headersOf(response: unknown): RestHeaders | undefined {
   const headers = isObject(response) ? response.headers : undefined;
   return isObject(headers) ? (headers as RestHeaders) : undefined;

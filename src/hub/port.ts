@@ -5,50 +5,50 @@ import type { Instant } from '../time/instant.ts';
 import type { Twin, TwinId } from '../twin/snapshot/twin.ts';
 
 /**
- * Milliseconds after which a call is given up. A hub queues calls before it throttles them, so a call without an end
- * would hang long before the first 429.
+ * The deadline of a call. A hub queues calls before it throttles them. Without a deadline, calls would wait for a long time
+ * before the first 429.
  */
 export const HUB_DEADLINE_MS = 10_000;
 
 /**
- * What twin sync and the conditions need of IoT hubs. Every method throws `HubError` for whatever goes wrong. Berth calls
- * hubs through `BudgetedHubPort`, which has a permit for each call.
+ * The calls to IoT hubs that twin sync and the conditions need. Every method throws `HubError` for every failure. Berth
+ * calls hubs through `BudgetedHubPort`, which has a permit for each call.
  */
 export interface HubPort {
-  /** One twin read of the hub's throttle and quota. */
+  /** Reads one twin. Costs one twin read. */
   readTwin(id: TwinId): Promise<Twin>;
   /**
-   * Merges into desired properties, only if the etag is still the twin's; answers the twin after that. One
-   * twin update.
+   * Merges a patch into the desired properties, if the twin still has this etag. Returns the twin after the write. Costs
+   * one twin update.
    */
   patchDesired(id: TwinId, patch: JsonObject, etag: string): Promise<Twin>;
   /**
-   * Asks the identity registry, because a hub answers 404 for the twin of a disabled device too. One identity
-   * operation, two for a module.
+   * Asks the identity registry, because a hub also answers 404 for the twin of a disabled device. Costs one identity
+   * operation, or two for a module.
    */
   identityStatus(id: TwinId): Promise<IdentityStatus>;
-  /** How many devices the hub has. One identity operation. */
+  /** The number of devices of the hub. Costs one identity operation. */
   countDevices(host: HostName): Promise<number>;
   /**
-   * A page of all device twins, or of all twins of modules: what each is at, some minutes ago
-   * (iot-hub-devguide-query-language). One query.
+   * A page of all device twins, or of all module twins, with their versions. The result may be some minutes old
+   * (iot-hub-devguide-query-language). Costs one query.
    *
    * @param continuation undefined for the first page.
    */
   listTwins(host: HostName, of: TwinKind, continuation: string | undefined): Promise<TwinPage>;
   /**
-   * What the hub knows of whether devices are alive, or the modules of one name on them; those that it does not have are left out.
-   * Some minutes old. One query.
+   * The connections and last activity of devices, or of their modules with one name. Unknown devices are left out. The
+   * result may be some minutes old. Costs one query.
    *
    * @param deviceIds at most `MOST_ASKED_AT_ONCE`.
    */
   readActivity(host: HostName, question: ActivityQuestion): Promise<ActivityPage>;
 }
 
-/** What the identity registry says of a device or module. */
+/** The status of a device or module in the identity registry. */
 export type IdentityStatus = 'enabled' | 'disabled' | 'missing';
 
-/** So many rows come in one page, and their ids fit into one query text (iot-hub-devguide-query-language: 8,192 characters). */
+/** The ids of this many devices fit into one query text of 8,192 characters (iot-hub-devguide-query-language). */
 export const MOST_ASKED_AT_ONCE = 50;
 
 export interface ActivityQuestion {
@@ -58,7 +58,7 @@ export interface ActivityQuestion {
 }
 
 export interface ActivityPage {
-  /** The hub's clock; undefined: it did not say. */
+  /** The hub's clock. Undefined: the answer had no time. */
   readonly readAt: Instant | undefined;
   /** By device id. */
   readonly devices: ReadonlyMap<string, ListedActivity>;
@@ -75,9 +75,9 @@ export type TwinKind = 'devices' | 'modules';
 
 export interface TwinPage {
   readonly twins: readonly ListedTwin[];
-  /** Leads to the next page; undefined: this was the last. */
+  /** The token of the next page. Undefined: this is the last page. */
   readonly continuation: string | undefined;
-  /** The hub's clock; undefined: it did not say. */
+  /** The hub's clock. Undefined: the answer had no time. */
   readonly readAt?: Instant | undefined;
 }
 
@@ -95,13 +95,13 @@ export interface HubErrorFacts {
   readonly status?: number | undefined;
   /** The hub's own number (404001) or name (DeviceNotFound). */
   readonly hubCode?: string | undefined;
-  /** What the hub asked for in `Retry-After`, ms. */
+  /** The wait that the hub asked for in `Retry-After`. */
   readonly retryAfterMs?: number | undefined;
   /**
-   * The call may have taken effect although it failed: the answer was lost, or the hub broke down over it.
+   * The call may have taken effect although it failed: the answer was lost, or the hub failed while it handled the call.
    */
   readonly mayHaveApplied?: boolean;
-  /** The hub's clock when it answered; undefined: it did not say. */
+  /** The hub's clock when it answered. Undefined: the answer had no time. */
   readonly answeredAt?: Instant | undefined;
 }
 

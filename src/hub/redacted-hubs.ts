@@ -1,7 +1,7 @@
 import { type Redaction, redactTwin } from '../twin/events/redact.ts';
 import type { BudgetedHubPort } from './budgeted-hubs.ts';
 
-/** The hubs, with every twin that they answer redacted: what is not to be kept never gets further than this. */
+/** The hubs, with every twin in their answers redacted. Redacted values get no further than this. */
 export function redactHubs(hubs: BudgetedHubPort, redaction: Redaction): BudgetedHubPort {
   if (redaction.paths.length === 0) return hubs;
   return {
@@ -15,7 +15,7 @@ export function redactHubs(hubs: BudgetedHubPort, redaction: Redaction): Budgete
   };
 }
 
-/** Calls whose answers hold no properties. */
+/** The calls whose answers contain no properties. */
 function forwarding(hubs: BudgetedHubPort): Omit<BudgetedHubPort, 'readTwin' | 'patchDesired'> {
   return {
     permitWrite: (id) => hubs.permitWrite(id),

@@ -1,27 +1,29 @@
+import { type EpochMs, laterOf } from '../time/epoch-ms.ts';
+
 /**
- * Lets so many operations pass a second. It begins empty and holds one second's worth (at least one operation), so
- * that two owners of one budget, an old and a new one, cannot burst together.
+ * Limits the operations in a second. It starts empty and holds the operations of one second, but at least one. So an old
+ * and a new owner of the same budget cannot use a full bucket each.
  */
 export class TokenBucket {
   readonly #perMs: number;
   readonly #capacity: number;
   #level = 0;
-  #at: number;
+  #at: EpochMs;
 
-  constructor(perSecond: number, now: number) {
+  constructor(perSecond: number, now: EpochMs) {
     this.#perMs = perSecond / 1_000;
     this.#capacity = Math.max(1, perSecond);
     this.#at = now;
   }
 
   /**
-   * Takes a place in the line and answers how long to wait for the turn, ms; undefined, and nothing is taken, where
-   * that would be longer than `longestMs`.
+   * Takes one operation and returns how long to wait before it, ms. Undefined: the wait would be longer than `longestMs`,
+   * and nothing was taken.
    */
-  take(now: number, longestMs: number): number | undefined {
+  take(now: EpochMs, longestMs: number): number | undefined {
     const level = Math.min(this.#capacity, this.#level + Math.max(0, now - this.#at) * this.#perMs);
     const waitMs = Math.max(0, 1 - level) / this.#perMs;
-    this.#at = Math.max(this.#at, now);
+    this.#at = laterOf(this.#at, now);
     this.#level = level;
     if (waitMs > longestMs) return undefined;
     this.#level = level - 1;

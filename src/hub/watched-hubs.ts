@@ -1,21 +1,22 @@
 import type { HostName } from '../iot-hub/host-name.ts';
+import type { EpochMs } from '../time/epoch-ms.ts';
 import type { Instant } from '../time/instant.ts';
 import type { HubClock } from './hub-clock.ts';
 import type { HubPauses } from './hub-pauses.ts';
 import { HubError, type HubPort } from './port.ts';
 
-/** What a hub was asked for, for the counters. */
+/** The kinds of calls that are counted. */
 export type HubCall = 'reads' | 'writes' | 'queries' | 'failed';
 
 export interface WatchOptions {
   readonly pauses: HubPauses;
   readonly count: (host: HostName, call: HubCall) => void;
-  readonly now: () => number;
-  /** Learns the hubs' clock from their answers. */
+  readonly now: () => EpochMs;
+  /** Gets the times in the hubs' answers. */
   readonly clock?: Pick<HubClock, 'observe'>;
 }
 
-/** The hubs, with every call counted, every failure considered for a pause of the hub, and their clock watched. */
+/** The hubs, with every call counted. Failures may pause a hub, and the times in the answers set the clock. */
 export function watchHubs(hubs: HubPort, { pauses, count, now, clock }: WatchOptions): HubPort {
   const watch = async <Result>(
     host: HostName,
@@ -48,7 +49,7 @@ export function watchHubs(hubs: HubPort, { pauses, count, now, clock }: WatchOpt
   };
 }
 
-/** The hub's time of an answer that carries one. */
+/** The hub's time of an answer. Undefined: it has none. */
 function readAtOf(result: unknown): Instant | undefined {
   if (typeof result !== 'object' || result === null) return undefined;
   return (result as { readonly readAt?: Instant }).readAt;

@@ -1,24 +1,25 @@
 import { type Conditions, NO_CONDITIONS } from '../allocation/conditions.ts';
+import type { EpochMs } from '../time/epoch-ms.ts';
 
 export interface ConditionsCacheOptions {
-  readonly read: (now: number) => Promise<Conditions>;
-  /** Milliseconds since the epoch. */
-  readonly now: () => number;
+  readonly read: (now: EpochMs) => Promise<Conditions>;
+  readonly now: () => EpochMs;
 }
 
 export const REFRESH_EVERY_MS = 20_000;
-/** A request that finds them older waits for the query in flight, and no longer than this. */
+/** A request waits for the present query if the conditions are older than this. */
 const STALE_MS = 60_000;
+/** The longest wait of a request. */
 const LONGEST_WAIT_MS = 250;
 
 /**
- * The conditions as the webhook sees them: it waits for the state tables at most once, and never for long.
+ * The conditions for the webhook. A request waits for the state tables at most once, and at most 250 ms.
  */
 export class ConditionsCache {
   readonly #options: ConditionsCacheOptions;
   #conditions = NO_CONDITIONS;
   #reading: Promise<void> | undefined;
-  /** After a failed or late refresh no request waits until one succeeds. */
+  /** After a failed or late refresh, no request waits until a refresh succeeds. */
   #mayWait = true;
 
   constructor(options: ConditionsCacheOptions) {
@@ -39,7 +40,7 @@ export class ConditionsCache {
     return this.#conditions;
   }
 
-  /** Reads them again; joins the query that is in flight. Never throws. */
+  /** Reads the conditions again, or waits for the query that is already running. Never throws. */
   refresh(): Promise<void> {
     this.#reading ??= this.#read().finally(() => {
       this.#reading = undefined;

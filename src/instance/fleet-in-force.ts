@@ -8,9 +8,9 @@ import type { RevisionStore } from '../store/state/revisions.ts';
 import type { Log } from './log.ts';
 
 export interface FleetInForceOptions {
-  /** The fleet file's text. May throw. */
+  /** Gives the text of the fleet file. May throw. */
   readonly read: () => string;
-  /** The DTDL files next to it; default: none. May throw. */
+  /** Gives the DTDL files next to it. Default: none. May throw. */
   readonly readModels?: () => readonly ModelFile[];
   readonly revisions: () => Pick<RevisionStore, 'keep' | 'lastGood'>;
   readonly build: string;
@@ -18,15 +18,14 @@ export interface FleetInForceOptions {
 }
 
 /**
- * The fleet that decisions are made with: the file of this package, or the last good one where the file has
- * problems. Loading never throws, because an app whose start throws answers 404, and 404 ends the
- * registration of every device.
+ * The fleet for all decisions: the file of this package, or the last valid file if this one has problems. Loading never
+ * throws. An app that fails to start answers 404, and DPS then ends the registration of every device.
  */
 export class FleetInForce {
   readonly #options: FleetInForceOptions;
   #fleet: Fleet | undefined;
   #problems: readonly ErrorDetail[] = [];
-  /** What the state tables have not been told or asked yet. */
+  /** The call to the state tables that has not succeeded yet. */
   #pending: (() => Promise<void>) | undefined;
 
   constructor(options: FleetInForceOptions) {
@@ -34,28 +33,28 @@ export class FleetInForce {
     this.#load();
   }
 
-  /** @throws BerthError `BERTH_FLEET_INVALID` while there is no valid file at all. */
+  /** @throws BerthError `BERTH_FLEET_INVALID` while there is no valid file. */
   current(): Fleet {
     if (this.#fleet !== undefined) return this.#fleet;
     throw new BerthError(
       'BERTH_FLEET_INVALID',
-      `The fleet file has ${this.#problems.length} problem${this.#problems.length === 1 ? '' : 's'} and no earlier good one is known.`,
+      `The fleet file has ${this.#problems.length} problem${this.#problems.length === 1 ? '' : 's'}, and no earlier valid file is stored.`,
       { details: this.#problems },
     );
   }
 
-  /** The same, or undefined while there is none. */
+  /** The fleet. Undefined: there is no valid file. */
   get known(): Fleet | undefined {
     return this.#fleet;
   }
 
-  /** The problems of this package's own file; while there are any, the app is not ready. */
+  /** The problems of this package's own file. While it has problems, the app is not ready. */
   get problems(): readonly ErrorDetail[] {
     return this.#problems;
   }
 
   /**
-   * Tells the state tables of a good file, or asks them for the last good one; again until it has worked.
+   * Stores a valid file in the state tables, or reads the last valid one from them. Does nothing after the first success.
    * Never throws.
    */
   async synchronise(): Promise<void> {

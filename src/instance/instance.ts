@@ -28,6 +28,7 @@ import { openStores, type Stores } from '../store/stores.ts';
 import { openTables, type Tables } from '../store/tables/tables.ts';
 import { WriteGate } from '../sync/reconcile/write-gate.ts';
 import { DAY_MS, dayOf } from '../time/day.ts';
+import { type EpochMs, plus, systemTime } from '../time/epoch-ms.ts';
 import { NO_REDACTION, type Redaction } from '../twin/events/redact.ts';
 import { ConditionsCache, REFRESH_EVERY_MS } from './conditions-cache.ts';
 import { FleetInForce } from './fleet-in-force.ts';
@@ -37,11 +38,11 @@ import { NewerFormats } from './newer-formats.ts';
 import { countPartitions, PartitionCount } from './partition-count.ts';
 import { FLUSH_EVERY_MS, ReceiptBuffer } from './receipt-buffer.ts';
 
-/** How often counts are told; what an instance that dies has counted since is lost. */
-const TELL_EVERY_MS = 60_000;
-/** Old counts are looked for once in so many runs of resync. */
+/** How often counts are stored. If an instance ends in between, it loses its counts. */
+const STORE_COUNTS_EVERY_MS = 60_000;
+/** Old counts are removed in about one of this many runs of resync. */
 const FORGET_EVERY = 60;
-/** Dead letters, and counts of events of which nothing else is kept, go after 30 days. */
+/** How long dead letters are stored, and counts of events that are not stored. */
 export const LETTERS_KEPT_MS = 30 * DAY_MS;
 
 export interface InstanceOptions {
@@ -50,36 +51,35 @@ export interface InstanceOptions {
   readonly directory: string;
   /** When the package was built, ISO 8601. */
   readonly build: string;
-  readonly now?: () => number;
-  /** How calls to hubs wait for their budget; default a timer. */
+  readonly now?: () => EpochMs;
+  /** How calls to hubs wait for their permit. Default: a timer. */
   readonly wait?: (ms: number) => Promise<void>;
   readonly log?: Log;
 }
 
-/** What an invocation brings to the hubs. */
+/** What one invocation needs to call hubs. */
 export interface HubsOptions extends Omit<BudgetOptions, 'now'> {
   readonly redaction: Redaction;
 }
 
 /**
- * What one running instance of the app holds: its fleet, its clients, and what it has read lately. Making one
- * never throws and connects to nothing; settings that are wrong come to light where they are used, as coded
- * errors.
+ * The objects that one running instance of the app shares: its fleet, its clients and its caches. The constructor never
+ * throws and makes no connection. A wrong setting becomes a coded error where it is first used.
  */
 export class Instance {
   readonly log: Log;
-  readonly now: () => number;
+  readonly now: () => EpochMs;
   readonly fleet: FleetInForce;
   readonly conditions: ConditionsCache;
   readonly receipts: ReceiptBuffer;
   /** When this package was built, ISO 8601. */
   readonly build: string;
   readonly gate: WriteGate;
-  /** What sync has done since it was last told. */
+  /** The counts of sync since they were last stored. */
   readonly counters = new SyncCounters();
-  /** The hubs' clock, as their answers have it. */
+  /** The hubs' clock, from their answers. */
   readonly hubClock: HubClock;
-  /** Stored documents of a newer package that this instance has met lately. */
+  /** Stored documents of a newer package that this instance has recently read. */
   readonly newerFormats: NewerFormats;
   /** How many partitions the Event Hub has. */
   readonly partitions: PartitionCount;
@@ -96,7 +96,7 @@ export class Instance {
   constructor(options: InstanceOptions) {
     this.#options = options;
     this.log = options.log ?? consoleLog;
-    this.now = options.now ?? Date.now;
+    this.now = options.now ?? systemTime;
     this.hubClock = new HubClock(this.now);
     this.newerFormats = new NewerFormats({ now: this.now, log: this.log });
     this.fleet = new FleetInForce({
@@ -124,30 +124,30 @@ export class Instance {
     });
   }
 
-  /** Begins what runs beside requests. Its timers hold no process open. */
+  /** Starts the background work. Its timers do not keep the process alive. */
   start(): void {
     this.#tick();
     this.#timers.push(
       setInterval(() => this.#tick(), REFRESH_EVERY_MS).unref(),
       setInterval(() => void this.receipts.flush(), FLUSH_EVERY_MS).unref(),
-      setInterval(() => void this.tellCounts(), TELL_EVERY_MS).unref(),
+      setInterval(() => void this.storeCounts(), STORE_COUNTS_EVERY_MS).unref(),
     );
   }
 
   async stop(): Promise<void> {
     for (const timer of this.#timers.splice(0)) clearInterval(timer);
     await this.receipts.flush();
-    await this.tellCounts();
+    await this.storeCounts();
     await this.#hubs?.close();
   }
 
-  /** @throws BerthError `BERTH_SETTING_INVALID` where no setting says where the tables are. */
+  /** @throws BerthError `BERTH_SETTING_INVALID` if no setting names the storage account. */
   get stores(): Stores {
     this.#stores ??= openStores(this.#openedTables(), this.newerFormats.met);
     return this.#stores;
   }
 
-  /** The hubs as one invocation may call them: each call with a permit, and every answer redacted. */
+  /** The hubs for one invocation: each call has a permit, and every answer is redacted. */
   hubs({ fleet, budget, until, redaction }: HubsOptions): BudgetedHubPort {
     const watched = watchHubs(this.#openedHubs(), {
       pauses: this.#pauses,
@@ -158,17 +158,17 @@ export class Instance {
     return redactHubs(budgetHubs(watched, { fleet, budget, until, now: this.now }), redaction);
   }
 
-  /** The hubs that this deployment reconciles: those of its stamp, all where it has none. */
+  /** The hubs that this deployment reconciles: those of its stamp, or all if it has no stamp. */
   hosts(fleet: Fleet): readonly HostName[] {
     return hostsOf(fleet, stamp(this.#options.env));
   }
 
-  /** For work that is done once at a time: by this instance or another. */
+  /** A lease for work that only one instance may do at a time. */
   lease(name: string): Lease {
     return new Lease(this.#openedTables().state, name, randomUUID());
   }
 
-  /** What must be redacted, and with which key. @throws BerthError `BERTH_STORE_UNAVAILABLE` */
+  /** The redacted paths, and the key of their hashes. @throws BerthError `BERTH_STORE_UNAVAILABLE` */
   async redaction(fleet: Fleet): Promise<Redaction> {
     const paths = fleet.twins.redact;
     if (paths.length === 0) return NO_REDACTION;
@@ -177,8 +177,8 @@ export class Instance {
   }
 
   /**
-   * The part of the hubs' budgets that a partition of the Event Hub has; none for one that is beyond their number, which
-   * would be more than the budget.
+   * The part of the hubs' budgets for one partition of the Event Hub. A partition beyond the known number gets none, because
+   * all parts together would exceed the budget.
    */
   async partitionBudget(partition: string): Promise<HubBudget> {
     const count = await this.partitions.atLeast(Number(partition));
@@ -186,12 +186,16 @@ export class Instance {
       return noBudget('the number of partitions of the Event Hub is not known', 60_000, this.now);
     }
     if (!(Number(partition) < count)) {
-      return noBudget(`the Event Hub has ${count} partitions, and this is ${partition}`, 60_000, this.now);
+      return noBudget(
+        `partition ${partition} is beyond the ${count} partitions of the Event Hub that are known`,
+        60_000,
+        this.now,
+      );
     }
     return this.#share(partition, SYNC_PART / count);
   }
 
-  /** The part of the hubs' budgets that resync has. */
+  /** The part of the hubs' budgets for resync. */
   resyncBudget(): HubBudget {
     return this.#share('resync', RESYNC_PART);
   }
@@ -212,32 +216,32 @@ export class Instance {
     return opened;
   }
 
-  /** Forgets counts that nobody asks for any more, now and then. Never throws. */
+  /** Removes old counts, in some of its calls. Never throws. */
   async forgetOld(): Promise<void> {
     if (Math.random() > 1 / FORGET_EVERY) return;
     try {
       await this.stores.statistics.forget(this.now());
-      const before = this.now() - LETTERS_KEPT_MS;
+      const before = plus(this.now(), -LETTERS_KEPT_MS);
       for (const counts of [this.stores.letterHours, this.stores.unknownHubs, this.stores.unknownSources]) {
         await counts.forget(before);
       }
       for (const days of [2, 3, 4]) {
-        const day = dayOf(this.now() - days * DAY_MS);
+        const day = dayOf(plus(this.now(), -days * DAY_MS));
         await this.stores.budgets.forget(day);
       }
     } catch {
-      // There is time.
+      // A later call removes them.
     }
   }
 
-  /** Adds what was counted to the hour's statistics, and to the log. Never throws: counts may be lost, not work. */
-  async tellCounts(): Promise<void> {
+  /** Adds the counts to the statistics of the hour, and logs them. Never throws: counts may be lost, but work must continue. */
+  async storeCounts(): Promise<void> {
     for (const [hub, counts] of this.counters.take()) {
       this.log('info', 'syncCounts', { hub, ...counts });
       try {
         await this.stores.statistics.add(hub, counts, this.now());
       } catch {
-        // The log has them.
+        // The counts are in the log.
       }
     }
   }
@@ -249,8 +253,8 @@ export class Instance {
   }
 
   /**
-   * Says that this package runs and with which policies, so that instances of an older one stop judging and
-   * writing, and that rollouts begin. Again until it has worked.
+   * Writes the build time and the policies of this package into the control row. Instances of older packages then stop
+   * writing, and rollouts begin. Does nothing after the first success.
    */
   async #announce(): Promise<void> {
     if (this.#isAnnounced) return;
@@ -261,7 +265,7 @@ export class Instance {
       );
       this.#isAnnounced = policies !== undefined;
     } catch {
-      // The next tick tries again; until then the gate goes by what the row says.
+      // The next tick tries again. Until then the gate uses the row as it is.
     }
   }
 

@@ -6,10 +6,10 @@ import type { ModelFile } from '../fleet/file/models.ts';
 const FOLDER = 'models';
 
 /**
- * The DTDL files of a fleet file: every `.json` in the folder `models` next to it, at any depth, in the order of their
- * names. None where there is no such folder.
+ * The DTDL files of a fleet file: every `.json` in the folder `models` next to it, at any depth, sorted by name. Without
+ * this folder there are none.
  *
- * @throws what the file system throws, where the folder or a file cannot be read
+ * @throws the error of the file system if the folder or a file cannot be read
  */
 export function readModelFiles(fleetFile: string): readonly ModelFile[] {
   const folder = join(dirname(fleetFile), FOLDER);

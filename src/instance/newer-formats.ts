@@ -1,45 +1,45 @@
 import type { NewerFormat } from '../json/document-format.ts';
 import type { MetNewerFormat } from '../store/tables/newer-format.ts';
+import type { EpochMs } from '../time/epoch-ms.ts';
 import type { Log } from './log.ts';
 
-/** A format that is newer than this package, and how often and when this instance has met it. */
+/** A format that is newer than this package, and how often and when this instance has read it. */
 export interface NewerFormatSeen extends NewerFormat {
   readonly times: number;
-  /** Milliseconds since the epoch, as the next one. */
-  readonly since: number;
-  readonly lastAt: number;
+  readonly since: EpochMs;
+  readonly lastAt: EpochMs;
 }
 
 export interface NewerFormatsOptions {
-  readonly now: () => number;
+  readonly now: () => EpochMs;
   readonly log: Log;
 }
 
-/** A batch that waits for a newer package comes again every minute; what was not met for longer than this is over. */
+/** A batch that waits for a newer package is tried every minute. A format that was not read for this long is over. */
 const LASTS_MS = 10 * 60_000;
-/** How often a format of a document is logged, at most. */
+/** The shortest time between two log lines about the same format. */
 const LINE_EVERY_MS = 60_000;
 
 interface Entry extends NewerFormatSeen {
-  readonly loggedAt: number;
-  /** Met since the last line of the log. */
+  readonly loggedAt: EpochMs;
+  /** Read since the last log line. */
   readonly unlogged: number;
 }
 
 /**
- * The stored documents that a newer package has written and this instance has met: what they belong to waits for that package.
- * For the log, and for people who ask whether this package is too old.
+ * The documents of a newer package that this instance has read. Work that needs them waits for that package. The log and
+ * `/api/health` show them.
  */
 export class NewerFormats {
   readonly #options: NewerFormatsOptions;
-  /** By document and format: a handful. */
+  /** By document and format. There are few. */
   readonly #entries = new Map<string, Entry>();
 
   constructor(options: NewerFormatsOptions) {
     this.#options = options;
   }
 
-  /** Counts one, and logs it at most once a minute for each format of a document. */
+  /** Counts one document, and logs each format at most once a minute. */
   readonly met = ({ of, ...newer }: MetNewerFormat): void => {
     const { now, log } = this.#options;
     const at = now();
@@ -59,7 +59,7 @@ export class NewerFormats {
     });
   };
 
-  /** Those that were met within the last ten minutes. */
+  /** The formats that were read in the last ten minutes. */
   list(): readonly NewerFormatSeen[] {
     const at = this.#options.now();
     return [...this.#entries.values()]
@@ -68,6 +68,6 @@ export class NewerFormats {
   }
 }
 
-function isOver({ lastAt }: NewerFormatSeen, now: number): boolean {
+function isOver({ lastAt }: NewerFormatSeen, now: EpochMs): boolean {
   return now - lastAt > LASTS_MS;
 }

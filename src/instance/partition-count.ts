@@ -1,38 +1,39 @@
 import { type Environment, twinEvents } from '../settings/settings.ts';
+import { EPOCH, type EpochMs, plus } from '../time/epoch-ms.ts';
 import type { Log } from './log.ts';
 
 export interface PartitionCountOptions {
   /** Asks the Event Hub. May throw. */
   readonly ask: () => Promise<number | undefined>;
-  /** What the setting says. */
+  /** The number in the setting. */
   readonly fallback: number | undefined;
-  readonly now: () => number;
+  readonly now: () => EpochMs;
   readonly log: Log;
 }
 
-/** An Event Hub of a dedicated or premium tier may get more partitions while it runs. */
+/** How long the number is valid. An Event Hub of the dedicated or premium tier may get more partitions. */
 const FRESH_MS = 60 * 60_000;
 const RETRY_MS = 60_000;
 
 /**
- * How many partitions the Event Hub has: the budgets of hubs are divided by it, so it must never be thought to be smaller
- * than it is.
+ * The number of partitions of the Event Hub. The budgets of hubs are divided by it. A number that is too small would let
+ * the parts exceed the budget.
  */
 export class PartitionCount {
   readonly #options: PartitionCountOptions;
   #count: number | undefined;
-  #askAfter = 0;
+  #askAfter = EPOCH;
   #asking: Promise<void> | undefined;
 
   constructor(options: PartitionCountOptions) {
     this.#options = options;
   }
 
-  /** The number; asked for again where a partition is beyond it. Undefined: nobody can say. */
+  /** The number. Berth asks again if a partition is beyond it. Undefined: it is not known. */
   async atLeast(partition: number): Promise<number | undefined> {
     const { now, fallback } = this.#options;
     const isKnown = this.#count !== undefined && partition < this.#count;
-    if (now() >= this.#askAfter || (!isKnown && now() >= this.#askAfter - FRESH_MS + RETRY_MS)) {
+    if (now() >= this.#askAfter || (!isKnown && now() >= plus(this.#askAfter, RETRY_MS - FRESH_MS))) {
       this.#asking ??= this.#ask().finally(() => {
         this.#asking = undefined;
       });
@@ -46,16 +47,16 @@ export class PartitionCount {
     try {
       const count = await ask();
       if (count !== undefined) this.#count = count;
-      this.#askAfter = now() + (count === undefined ? RETRY_MS : FRESH_MS);
+      this.#askAfter = plus(now(), count === undefined ? RETRY_MS : FRESH_MS);
     } catch (error) {
-      // Names only: the message of a credential error may quote what the identity endpoint said.
+      // Only the name, because the message of a credential error may quote the identity endpoint.
       log('warn', 'partitionsUnknown', { reason: error instanceof Error ? error.name : 'error' });
-      this.#askAfter = now() + RETRY_MS;
+      this.#askAfter = plus(now(), RETRY_MS);
     }
   }
 }
 
-/** Asks the Event Hub that the settings name. Undefined: they name none. */
+/** Asks the Event Hub of the settings for its partitions. Undefined: the settings name no Event Hub. */
 export async function countPartitions(env: Environment): Promise<number | undefined> {
   const place = twinEvents(env);
   if (place === undefined) return undefined;

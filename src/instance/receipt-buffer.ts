@@ -7,13 +7,12 @@ export interface ReceiptBufferOptions {
 }
 
 export const FLUSH_EVERY_MS = 1_000;
-/** What a minute of a DPS at its limit brings; more is lost, and counted. */
+/** The registrations of one DPS in a minute. More receipts are lost, and counted. */
 const CAPACITY = 1_000;
 const AT_ONCE = 8;
 
 /**
- * Receipts on their way to the table. Best effort: the webhook waits for none of it, and what is lost is
- * counted in the log.
+ * Receipts that are not stored yet. The webhook does not wait for them. Receipts may be lost; the log has their number.
  */
 export class ReceiptBuffer {
   readonly #options: ReceiptBufferOptions;
@@ -30,7 +29,7 @@ export class ReceiptBuffer {
     else this.#lost += 1;
   }
 
-  /** Stores what waits, and resolves when that is done. Never throws. */
+  /** Stores all waiting receipts, and resolves after that. Never throws. */
   flush(): Promise<void> {
     this.#flushing ??= this.#drain().finally(() => {
       this.#flushing = undefined;
@@ -49,7 +48,7 @@ export class ReceiptBuffer {
     this.#lost = 0;
   }
 
-  /** The next ones, no two of one device: each takes the place of the oldest of its device. */
+  /** The next receipts, at most one of each device, because two would replace the same row. */
   #take(): readonly Receipt[] {
     const batch = new Map<string, Receipt>();
     for (const receipt of this.#waiting) {

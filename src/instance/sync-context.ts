@@ -3,19 +3,20 @@ import type { Fleet } from '../fleet/fleet.ts';
 import type { HubBudget } from '../hub/budget.ts';
 import type { JsonValue } from '../json/json.ts';
 import type { SyncContext } from '../sync/reconcile/sync-context.ts';
+import type { EpochMs } from '../time/epoch-ms.ts';
 import type { Instance } from './instance.ts';
 
 export interface InvocationOptions {
   readonly fleet: Fleet;
-  /** The part of the hubs' budgets that the invocation has. */
+  /** The part of the hubs' budgets for this invocation. */
   readonly budget: HubBudget;
-  /** When it stops asking hubs, ms since the epoch. */
-  readonly until: number;
+  /** When the invocation stops calling hubs. */
+  readonly until: EpochMs;
   /** Writes a line to the log of the invocation. */
   readonly warn: (line: string) => void;
 }
 
-/** What twin sync works with in one invocation. @throws BerthError `BERTH_STORE_UNAVAILABLE` */
+/** The context of twin sync for one invocation. @throws BerthError `BERTH_STORE_UNAVAILABLE` */
 export async function syncContext(
   instance: Instance,
   { fleet, budget, until, warn }: InvocationOptions,
@@ -36,21 +37,21 @@ export async function syncContext(
   };
 }
 
-/** What is wrong with this twin and says nothing of others. */
+/** Errors of one twin, which do not affect other twins. */
 const OF_ONE_TWIN: ReadonlySet<JsonValue | undefined> = new Set<ErrorCode>([
   'BERTH_HUB_REFUSED',
   'BERTH_SNAPSHOT_MISMATCH',
 ]);
 
-/** The trouble of a whole hub is told with the first twin that meets it, and not with every one. */
+/** Logs an error of a whole hub once, with the first twin that meets it. */
 function oncePerHub(warn: SyncContext['warn']): SyncContext['warn'] {
-  const told = new Set<string>();
+  const logged = new Set<string>();
   return (message, facts) => {
     const { code, hub, deviceId } = facts;
     if (deviceId !== undefined && !OF_ONE_TWIN.has(code)) {
       const trouble = `${code} ${hub}`;
-      if (told.has(trouble)) return;
-      told.add(trouble);
+      if (logged.has(trouble)) return;
+      logged.add(trouble);
     }
     warn(message, facts);
   };

@@ -5,9 +5,8 @@
 export type HostName = string & { readonly brand: 'HostName' };
 
 /**
- * Which host name of a hub a text is. `device` serves devices, `service` serves the service APIs, `classic` serves both
- * (Microsoft, iot-hub-devguide-endpoints, 2026-05). `other`: a host outside of the clouds that Berth knows, which has
- * this one name.
+ * The kinds of host names. `device` serves devices, `service` serves the service APIs, `classic` serves both (Microsoft,
+ * iot-hub-devguide-endpoints, 2026-05). `other`: a host outside the clouds that Berth knows, with one name only.
  */
 export type HubNameKind = 'classic' | 'device' | 'service' | 'other';
 
@@ -23,16 +22,16 @@ export interface HubName {
 export const HOST_NAME =
   /^(?=.{1,253}$)[A-Za-z0-9]([A-Za-z0-9-]{0,61}[A-Za-z0-9])?(\.[A-Za-z0-9]([A-Za-z0-9-]{0,61}[A-Za-z0-9])?)+$/;
 
-/** The name of a hub inside of its cloud: at most 50 letters, digits and hyphens (Azure resource name rules). */
+/** The name of a hub inside its cloud: at most 50 letters, digits and hyphens (Azure resource name rules). */
 const SHORT_NAME = /^[A-Za-z0-9]([A-Za-z0-9-]{0,48}[A-Za-z0-9])?$/;
 
 /** The name of a hub, one of its kinds, and its cloud: public, China, US government. */
 const HUB = /^([a-z0-9-]+)\.(?:(device|service)\.)?(azure-devices\.(?:net|cn|us))$/;
 
-/** What stands where a text should be a host name and is none: such a text may be a secret, so it is never repeated. */
+/** Replaces a text that should be a host name and is not. Such a text may be a secret, so Berth never repeats it. */
 export const NOT_A_HOST_NAME = '(not a host name)' as HostName;
 
-/** Reads a host name; undefined for a text that is none. This is the only parser of hub names. */
+/** Reads a host name. Undefined for any other text. This is the only parser of hub names. */
 export function parseHubName(text: string): HubName | undefined {
   if (!HOST_NAME.test(text)) return undefined;
   const name = text.toLowerCase();
@@ -46,8 +45,8 @@ export function parseHubName(text: string): HubName | undefined {
 }
 
 /**
- * The identity of the hub that a host name means, whichever of its names it is and whatever the case. For texts that
- * were checked; a text that is no host name comes back in lower case.
+ * The identity of the hub that has this host name. The kind of the name and its case do not matter. Only for checked texts:
+ * a text that is not a host name is returned in lower case.
  *
  * @example hostName('Contoso-WEU.device.azure-devices.net') // 'contoso-weu.azure-devices.net'
  */
@@ -55,7 +54,7 @@ export function hostName(text: string): HostName {
   return parseHubName(text)?.host ?? (text.toLowerCase() as HostName);
 }
 
-/** As `hostName`, for unchecked texts: `NOT_A_HOST_NAME` for one that is no host name. */
+/** Like `hostName`, for unchecked texts: returns `NOT_A_HOST_NAME` for a text that is not a host name. */
 export function checkedHostName(text: string): HostName {
   return parseHubName(text)?.host ?? NOT_A_HOST_NAME;
 }
@@ -65,19 +64,18 @@ export function isHostName(text: string): boolean {
 }
 
 /**
- * The first label of the host name: how events name their hub (reference: `hubName` is the short name, not
- * the host).
+ * The first label of the host name. Events name their hub so: their `hubName` is the short name.
  */
 export function shortName(host: HostName): string {
   return host.split('.', 1)[0] ?? host;
 }
 
-/** What `hubName` of an event names: a hub's identity, a short name in lower case, or `NOT_A_HOST_NAME`. */
+/** The hub that `hubName` of an event names: an identity, a short name in lower case, or `NOT_A_HOST_NAME`. */
 export function eventHubName(text: string): string {
   return SHORT_NAME.test(text) ? text.toLowerCase() : checkedHostName(text);
 }
 
-/** A text that should name a hub, for messages: quoted where it is a host name or a short name, else not repeated. */
+/** The text of a hub's name for messages: in quotes if it is a host name or short name, else not repeated. */
 export function shownHub(text: string): string {
   return SHORT_NAME.test(text) || isHostName(text)
     ? `"${text}"`

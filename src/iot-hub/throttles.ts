@@ -1,9 +1,9 @@
 /**
- * What an IoT hub takes, by its tier and units. Source: Microsoft, "IoT Hub quotas and throttling"
+ * Throttles and quotas of an IoT hub, by its tier and units. Source: Microsoft, "IoT Hub quotas and throttling"
  * (iot-hub-devguide-quotas-throttling, 2023-02).
  */
 
-/** Tiers with twins; basic ones have none. */
+/** The tiers that have twins. The basic tiers have none. */
 export const TIERS = ['F1', 'S1', 'S2', 'S3'] as const;
 export type Tier = (typeof TIERS)[number];
 
@@ -20,12 +20,12 @@ const IDENTITY_OPERATIONS_PER_MINUTE: Readonly<Record<Tier, number>> = {
   S3: 5_000,
 };
 
-/** Devices that can be created, read, changed or deleted a minute. */
+/** Operations of the identity registry in a minute: create, read, change or delete a device. */
 export function identityOperationsPerMinute({ tier, units }: HubSize): number {
   return IDENTITY_OPERATIONS_PER_MINUTE[tier] * units;
 }
 
-/** Twin updates a second, of devices and services together. On F1 and S1 they do not grow with the units. */
+/** Twin updates in a second, of devices and services together. On F1 and S1 the number of units does not matter. */
 export function twinUpdatesPerSecond({ tier, units }: HubSize): number {
   switch (tier) {
     case 'F1':
@@ -38,10 +38,10 @@ export function twinUpdatesPerSecond({ tier, units }: HubSize): number {
   }
 }
 
-/** Registrations that one DPS takes a minute (Microsoft, DPS quotas and limits). */
+/** Registrations that one DPS accepts in a minute (Microsoft, DPS quotas and limits). */
 export const DPS_REGISTRATIONS_PER_MINUTE = 1_000;
 
-/** Twin reads a second, of devices and services together. On F1 and S1 they do not grow with the units. */
+/** Twin reads in a second, of devices and services together. On F1 and S1 the number of units does not matter. */
 export function twinReadsPerSecond({ tier, units }: HubSize): number {
   switch (tier) {
     case 'F1':
@@ -54,12 +54,12 @@ export function twinReadsPerSecond({ tier, units }: HubSize): number {
   }
 }
 
-/** Pages of queries a minute. */
+/** Query pages in a minute. */
 export function queriesPerMinute({ tier, units }: HubSize): number {
   return (tier === 'S3' ? 1_000 : 20) * units;
 }
 
-/** Messages a day and unit (Azure subscription and service limits, IoT Hub). */
+/** Messages in a day for one unit (Azure subscription and service limits, IoT Hub). */
 const MESSAGES_PER_DAY: Readonly<Record<Tier, number>> = {
   F1: 8_000,
   S1: 400_000,
@@ -67,7 +67,7 @@ const MESSAGES_PER_DAY: Readonly<Record<Tier, number>> = {
   S3: 300_000_000,
 };
 
-/** The daily quota: twin reads, updates and notifications count against it as telemetry does. */
+/** The daily quota. Twin reads, updates and notifications count, as telemetry does. */
 export function messagesPerDay({ tier, units }: HubSize): number {
   return MESSAGES_PER_DAY[tier] * units;
 }

@@ -5,13 +5,13 @@ import { isObject, type JsonValue } from '../json/json.ts';
  * (iot-hub-devguide-device-twins, 2024-02) and the IoT Hub quotas page.
  */
 export const TWIN_LIMITS = {
-  /** Bytes of a section by the size rule: UTF-8 keys and strings, 8 for a number, 4 for a boolean. */
+  /** Bytes of a section. The size rule counts UTF-8 keys and strings, 8 for a number and 4 for a boolean. */
   sectionBytes: { tags: 8 * 1024, desired: 32 * 1024, reported: 32 * 1024 },
   keyBytes: 1024,
   stringBytes: 4 * 1024,
   /**
-   * Objects and arrays below each other, the section itself not counted. What lies in the tenth is a legal leaf:
-   * the example of that page is `one` to `ten` with a property in `ten`.
+   * Nested objects and arrays, without the section itself. The tenth may hold properties: the example of that page is
+   * `one` to `ten` with a property in `ten`.
    */
   depth: 10,
   /** ±2^52. */
@@ -19,15 +19,15 @@ export const TWIN_LIMITS = {
   maxInteger: 4_503_599_627_370_495,
 } as const;
 
-/** A place in a twin section that the hub would refuse with 400004, and why. */
+/** Why the hub would refuse a value in a twin section with 400004. */
 export interface TwinProblem {
-  /** Inside the section; empty for the section itself. */
+  /** The path inside the section; empty for the section itself. */
   readonly path: readonly string[];
-  /** Holds no values, since it goes into receipts. */
+  /** Holds no values, because it is stored in receipts. */
   readonly message: string;
 }
 
-/** Everything in a section (or a patch of it) that IoT Hub would refuse; empty when it would be taken. */
+/** Everything in a section, or in a patch of it, that IoT Hub would refuse. */
 export function twinProblems(
   section: keyof typeof TWIN_LIMITS.sectionBytes,
   value: JsonValue,
@@ -37,7 +37,7 @@ export function twinProblems(
   return [...problems, ...sectionProblem(section, twinSizeOf(value))];
 }
 
-/** What IoT Hub has against a section of so many bytes. */
+/** The problem of a section of this size, if it has one. */
 export function sectionProblem(
   section: keyof typeof TWIN_LIMITS.sectionBytes,
   bytes: number,
@@ -48,7 +48,7 @@ export function sectionProblem(
     : [{ path: [], message: `takes ${bytes} bytes; IoT Hub allows ${limit} for ${section}` }];
 }
 
-/** Size in bytes by the hub's own rule (limits above); a `null` deletes and so takes only its key. */
+/** Size in bytes by the hub's own rule (see `TWIN_LIMITS`). `null` deletes a property, so only its key counts. */
 export function twinSizeOf(value: JsonValue): number {
   switch (typeof value) {
     case 'string':
@@ -68,8 +68,8 @@ export function twinSizeOf(value: JsonValue): number {
 }
 
 /**
- * Why IoT Hub refuses a key, or undefined. Control characters (C0 and C1), `.`, `$` and space are refused,
- * more than 1 KB too.
+ * Why IoT Hub refuses a key; undefined: it does not. It refuses control characters (C0 and C1), `.`, `$`, spaces and more
+ * than 1 KB.
  */
 export function keyProblem(key: string): string | undefined {
   if (key === '') return 'has an empty key, which IoT Hub refuses';
@@ -82,9 +82,9 @@ export function keyProblem(key: string): string | undefined {
 }
 
 /**
- * Why IoT Hub would refuse a value, or undefined. An empty key inside counts too.
+ * Why IoT Hub would refuse a value; undefined: it would not. An empty key inside the value is refused too.
  *
- * @param depth how many keys lead to it from its section; 0 is the section itself
+ * @param depth the number of keys from its section to it; 0 is the section itself
  */
 export function valueProblem(value: JsonValue, depth: number): string | undefined {
   const problems: TwinProblem[] = [];

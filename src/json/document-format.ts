@@ -1,33 +1,33 @@
 /*
- * Stored documents have the number of their format beside them. A package reads its own format, upgrades older ones, and
- * leaves newer ones alone: it cannot know what it would lose of them. Pure.
+ * Formats of stored documents. The number of the format is stored next to the document. A package reads its own format and
+ * upgrades older ones. It does not touch a newer one, because it could lose a part that it does not know. Pure.
  */
 
-/** Turns a document of one format into the next one. May throw where the document is damaged. */
+/** Turns a document of one format into the next format. May throw if the document is damaged. */
 export type UpgradeStep = (document: unknown) => unknown;
 
 /** How one kind of stored document is read. */
 export interface DocumentFormat<Value> {
   /** What it is, for messages and logs: `snapshot`. */
   readonly document: string;
-  /** The first one makes format 2 of format 1, and so on: this package writes the format after the last one. */
+  /** The first step turns format 1 into format 2, and so on. This package writes the format after the last step. */
   readonly steps: readonly UpgradeStep[];
   /** The format of a document without a number; undefined: such a document is damaged. */
   readonly unnumbered?: number;
-  /** Reads a document of the format that this package writes. Undefined: it is damaged. May throw then, too. */
+  /** Reads a document in the format that this package writes. Returns undefined or throws if it is damaged. */
   readonly read: (document: unknown) => Value | undefined;
 }
 
 /** A document of a newer package, in a format that this one does not know. */
 export interface NewerFormat {
   readonly document: string;
-  /** The format that was met. */
+  /** The format of the stored document. */
   readonly format: number;
   /** The newest format that this package knows. */
   readonly known: number;
 }
 
-/** What became of reading a document. */
+/** The result of reading a document. */
 export type ReadDocument<Value> =
   | { readonly kind: 'known'; readonly value: Value }
   | { readonly kind: 'newer'; readonly newer: NewerFormat }
@@ -40,7 +40,7 @@ export function presentFormat({ steps }: Pick<DocumentFormat<unknown>, 'steps'>)
   return steps.length + 1;
 }
 
-/** The newer format that a number beside a document says; undefined: this package knows the format, or it is no number of one. */
+/** The newer format that a stored number names. Undefined: this package knows the format, or the number is damaged. */
 export function newerFormat(
   { document, steps }: Pick<DocumentFormat<unknown>, 'document' | 'steps'>,
   number: unknown,
@@ -50,10 +50,10 @@ export function newerFormat(
 }
 
 /**
- * Reads a stored document: an older one is upgraded first.
+ * Reads a stored document. An older one is upgraded first.
  *
- * @param number what is stored as the number of its format.
- * @param open gives the document; not called for a newer one. May throw where it is damaged.
+ * @param number the stored number of its format.
+ * @param open gives the document; not called for a newer one. May throw if the document is damaged.
  * @example
  * readDocument(CONTROL_FORMAT, row.properties.format, () => unpackDocument(row.properties));
  */
@@ -74,7 +74,7 @@ export function readDocument<Value>(
   }
 }
 
-/** A document after all steps from its format on. @throws what a step throws */
+/** The document after all steps that follow its format. @throws what a step throws */
 export function upgrade(steps: readonly UpgradeStep[], from: number, document: unknown): unknown {
   return steps.slice(from - 1).reduce((upgraded, step) => step(upgraded), document);
 }

@@ -1,9 +1,9 @@
 import { createHash } from 'node:crypto';
 
 /**
- * Berth's hash of a list of texts: the first little-endian uint32 of SHA-256 of the parts joined by newlines.
- * Rollouts divide it by 2³², buckets take it modulo their number. Frozen by test vectors: stored keys depend on
- * it.
+ * Berth's hash of a list of texts: the first four bytes of SHA-256 of the parts, joined by newlines, as a little-endian
+ * uint32. Rollouts divide it by 2³², and buckets take it modulo their number. It must never change, because stored keys
+ * depend on it. Test vectors check this.
  */
 export function hash(...parts: readonly string[]): number {
   return createHash('sha256').update(parts.join('\n'), 'utf8').digest().readUInt32LE(0);

@@ -1,14 +1,14 @@
 import type { JsonValue } from './json.ts';
 
-/** A place in a text, both counted from 1; columns in UTF-16 code units, as editors count. */
+/** A place in a text. Lines and columns start at 1. Columns count UTF-16 code units, as editors do. */
 export interface TextPosition {
   readonly line: number;
   readonly column: number;
 }
 
-/** A key that stands twice in one object: `JSON.parse` would keep the last and drop the others in silence. */
+/** A key that occurs twice in one object. `JSON.parse` would silently keep the last one only. */
 export interface RepeatedKey {
-  /** Of the member: `['allocation', 'rules', 0, 'when']`. */
+  /** The path of the member, such as `['allocation', 'rules', 0, 'when']`. */
   readonly path: readonly (string | number)[];
   readonly first: TextPosition;
   readonly again: TextPosition;
@@ -18,18 +18,18 @@ export type ParsedJsonText =
   | {
       readonly ok: true;
       readonly json: JsonValue;
-      /** The first twenty of them. */
+      /** At most the first twenty. */
       readonly repeated: readonly RepeatedKey[];
     }
   | { readonly ok: false; readonly at: TextPosition; readonly what: string };
 
-/** What is wrong with a text in which there is nothing. */
+/** The problem of a text without content. */
 export const EMPTY = 'it is empty';
 
 /**
- * Reads a JSON text that a person wrote. Stricter than `JSON.parse`: it finds keys that are written twice, and
- * numbers that are too large. Says where a text stops being JSON, and why, in the same words on every version of
- * Node; never repeats the text, which may hold a secret. Takes time in proportion to the text, whatever its depth.
+ * Reads a JSON text that a person wrote. It is stricter than `JSON.parse`: it finds repeated keys and numbers that are too
+ * large. For a text that is not JSON, it says where and why, in the same words on every version of Node. It never repeats
+ * the text, because that may hold a secret. The time is proportional to the length of the text, at any depth.
  */
 export function parseJsonText(text: string): ParsedJsonText {
   const reader = new JsonTextReader(text);
@@ -43,7 +43,7 @@ export function positionText({ line, column }: TextPosition): string {
   return `line ${line}, column ${column}`;
 }
 
-/** So many are found; a text with more was made by a program. */
+/** At most this many are reported. A program wrote a text with more. */
 const MAX_REPEATED = 20;
 
 interface Wrong {
@@ -51,17 +51,17 @@ interface Wrong {
   readonly what: string;
 }
 
-/** An object or list that is open. */
+/** An object or list whose end is not read yet. */
 interface Container {
   readonly kind: 'object' | 'list';
-  /** Where each key of an object stands. */
+  /** The position of each key of an object. */
   readonly keys: Map<string, number>;
   /** The key or index of the member that is being read; undefined before the first. */
   at: string | number | undefined;
 }
 
 const NUMBER = /-?(?:0|[1-9]\d*)(?:\.\d+)?(?:[eE][+-]?\d+)?/y;
-/** The characters of a text up to what needs a look: its end, an escape, or a control character. */
+/** Characters up to the end of the text, an escape or a control character. */
 // biome-ignore lint/suspicious/noControlCharactersInRegex: JSON forbids them in texts
 const PLAIN = /[^"\\\u0000-\u001f]*/y;
 const ESCAPE = /\\(?:["\\/bfnrt]|u[0-9a-fA-F]{4})/y;
@@ -72,7 +72,7 @@ class JsonTextReader {
   readonly repeated: RepeatedKey[] = [];
   readonly #text: string;
   readonly #open: Container[] = [];
-  /** Where each line begins. */
+  /** The position of the start of each line. */
   #lines: readonly number[] | undefined;
   #index = 0;
 
@@ -80,7 +80,7 @@ class JsonTextReader {
     this.#text = text;
   }
 
-  /** What is wrong with the text; undefined: it is JSON. */
+  /** The first problem of the text. Undefined: it is JSON. */
   read(): Wrong | undefined {
     this.#skip(SPACE);
     if (this.#index === this.#text.length) return this.#wrong(EMPTY);
@@ -91,7 +91,7 @@ class JsonTextReader {
     return this.#index === this.#text.length ? undefined : this.#unexpected('the end of the file');
   }
 
-  /** Begins a value: a text, number or word whole, an object or list up to its first member. */
+  /** Reads a text, number or word completely; an object or list up to its first member. */
   #value(): Wrong | undefined {
     const character = this.#text[this.#index];
     if (character === '{') return this.#opens('object', '}');
@@ -122,7 +122,7 @@ class JsonTextReader {
     return undefined;
   }
 
-  /** Reads on in what is open: its first member, or after a member its end, or a comma and the next one. */
+  /** Continues the innermost open object or list: its first member, or its end, or a comma and the next member. */
   #next(): Wrong | undefined {
     const container = this.#open.at(-1);
     if (container === undefined) return undefined;
@@ -166,7 +166,7 @@ class JsonTextReader {
     return this.#value();
   }
 
-  /** The text that begins here, with its escapes resolved. */
+  /** Reads a text that starts here, and resolves its escapes. */
   #string(): string | Wrong {
     const start = this.#index;
     this.#index += 1;
@@ -183,7 +183,8 @@ class JsonTextReader {
       }
       if (character !== '\\') return this.#wrong('write a control character in a text as \\u00XX or \\t');
       const escaped = this.#match(ESCAPE);
-      if (escaped === undefined) return this.#wrong('"\\" begins no escape of JSON: write "\\\\" for itself');
+      if (escaped === undefined)
+        return this.#wrong('"\\" does not begin an escape of JSON: write "\\\\" for a backslash');
       this.#index += escaped.length;
     }
   }
@@ -194,7 +195,7 @@ class JsonTextReader {
     if (number === undefined) return this.#unexpected('a number');
     this.#index += number.length;
     if (/[\w.+]/.test(this.#text[this.#index] ?? '')) {
-      return this.#wrong('this is no number as JSON writes it, such as 5, -0.5 or 1e3', start);
+      return this.#wrong('this is not a JSON number, such as 5, -0.5 or 1e3', start);
     }
     return Number.isFinite(Number(number))
       ? undefined
@@ -203,7 +204,7 @@ class JsonTextReader {
 
   #unexpected(wanted: string): Wrong {
     const rest = this.#text.slice(this.#index, this.#index + 2);
-    if (rest === '') return this.#wrong(`it ends too early, where ${wanted} is missing`);
+    if (rest === '') return this.#wrong(`it ends too early: ${wanted} is missing`);
     if (rest === '//' || rest === '/*' || rest[0] === '#') {
       return this.#wrong('JSON has no comments: remove this one');
     }

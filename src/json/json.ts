@@ -4,11 +4,11 @@ export interface JsonObject {
   readonly [key: string]: JsonValue;
 }
 
-/** An object of these members. As `Object.fromEntries`, in half the time. */
+/** An object of these members. Does the same as `Object.fromEntries` in half the time. */
 export function objectOf(members: readonly (readonly [string, JsonValue])[]): JsonObject {
   const object: Record<string, JsonValue> = {};
   for (const [key, value] of members) {
-    // An assignment would take it for something else.
+    // An assignment to `__proto__` would set the prototype.
     if (key === '__proto__') return Object.fromEntries(members);
     object[key] = value;
   }
@@ -21,7 +21,7 @@ export function isObject(value: unknown): value is JsonObject {
 }
 
 /**
- * What a record itself has under a key: a key such as `constructor` does not find what every object inherits.
+ * The own entry of a record. A key such as `constructor` does not find what every object inherits.
  *
  * @example ownEntry({}, 'constructor') // undefined
  */
@@ -29,12 +29,12 @@ export function ownEntry<Value>(record: Readonly<Record<string, Value>>, key: st
   return Object.hasOwn(record, key) ? record[key] : undefined;
 }
 
-/** The member that a JSON object itself has under a key; undefined for a value that is no object. */
+/** The own member of a JSON object. Undefined for a value that is not an object. */
 export function ownMember(value: unknown, key: string): JsonValue | undefined {
   return isObject(value) ? ownEntry(value, key) : undefined;
 }
 
-/** What `JSON.parse` makes of a text; undefined where the text is not JSON. */
+/** The value of a JSON text. Undefined if the text is not JSON. */
 export function jsonOrUndefined(text: string): JsonValue | undefined {
   try {
     return JSON.parse(text) as JsonValue;
@@ -44,8 +44,8 @@ export function jsonOrUndefined(text: string): JsonValue | undefined {
 }
 
 /**
- * What makes a parsed document unfit to be walked and merged: nesting that would exhaust the stack, or a key
- * `__proto__`, which assignments take for something else. Itself goes no deeper than `maxDepth`.
+ * Why a parsed document cannot be visited and merged safely: its nesting would exhaust the stack, or it has a key
+ * `__proto__`, which an assignment would treat as the prototype. The check itself goes no deeper than `maxDepth`.
  */
 export function jsonHazard(json: unknown, maxDepth: number): 'too deep' | '__proto__' | undefined {
   if (typeof json !== 'object' || json === null) return undefined;
@@ -60,7 +60,7 @@ export function jsonHazard(json: unknown, maxDepth: number): 'too deep' | '__pro
 }
 
 /**
- * The same text for the same content whatever the order of keys, so that it can be hashed and compared.
+ * A text that is the same for the same content in any order of keys, for hashing and comparing.
  *
  * @example canonicalJson({ b: 1, a: [2] }) // '{"a":[2],"b":1}'
  */
@@ -75,7 +75,7 @@ export function canonicalJson(value: JsonValue): string {
   return JSON.stringify(value);
 }
 
-/** Whether two JSON values are the same: numbers numerically, objects whatever the order of their keys. */
+/** Whether two JSON values are equal. The order of keys does not matter. */
 export function sameJson(left: JsonValue | undefined, right: JsonValue | undefined): boolean {
   if (left === right) return true;
   if (Array.isArray(left) && Array.isArray(right)) {

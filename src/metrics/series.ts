@@ -1,10 +1,11 @@
 import type { HostName } from '../iot-hub/host-name.ts';
+import { type EpochMs, epochMs } from '../time/epoch-ms.ts';
 import type { TwinStatus } from '../twin/snapshot/snapshot.ts';
 import { addCounts, type HubCounts, noCounts, SYNC_COUNTS } from './sync-counters.ts';
 
 /*
- * Counts over time: a row for each minute and one for each hour. Statistics are sums of an hour that grow, so a row holds
- * what they have grown by since the last run of `resyncFleet`. Pure.
+ * Counts over time: one row for each minute and one for each hour. The statistics of an hour are sums that only grow. A row holds
+ * their growth since the last run of `resyncFleet`. Pure.
  */
 
 /** A day of minutes and 90 days of hours are kept. */
@@ -12,9 +13,9 @@ export const SERIES_KEPT = { minute: 24 * 60, hour: 90 * 24 } as const;
 export const STEP_MS = { minute: 60_000, hour: 3_600_000 } as const;
 export type SeriesStep = keyof typeof STEP_MS;
 
-/** The beginning of the minute or hour that a time lies in; both in ms since the epoch. */
-export function beginningOf(time: number, step: SeriesStep): number {
-  return Math.floor(time / STEP_MS[step]) * STEP_MS[step];
+/** The beginning of the minute or hour that a time lies in. */
+export function beginningOf(time: EpochMs, step: SeriesStep): EpochMs {
+  return epochMs(Math.floor(time / STEP_MS[step]) * STEP_MS[step]);
 }
 
 /** What a minute or an hour has of one hub. */
@@ -29,17 +30,17 @@ export type SeriesHubs = Readonly<Record<HostName, SeriesHub>>;
 
 /** The statistics of one hour, as far as they have grown. */
 export interface HourSums {
-  /** Its beginning, ms since the epoch. */
-  readonly hour: number;
+  /** Its beginning. */
+  readonly hour: EpochMs;
   readonly hubs: Readonly<Record<HostName, HubCounts>>;
 }
 
 /**
- * What the statistics have grown by. The last run has seen them of its own hour and of the one before, and so has this one; an
- * hour that the last run could not see has grown by all that it has.
+ * The growth of the statistics since the last run. Each run reads the statistics of its hour and of the hour before. An hour that
+ * the last run could not read counts as a whole.
  *
- * @param before what the last run has seen; undefined: there was none lately. Then sync has just begun where the statistics have
- *   nothing of the hour before, and else nobody knows when it did what they have.
+ * @param before what the last run read. Undefined: there was no run in this hour and the hour before. Then all of this hour counts,
+ *   if the hour before has no statistics: sync has just begun. Else the growth is unknown, and nothing counts.
  * @param now the hour before, and this hour.
  */
 export function growthOf(
@@ -50,7 +51,7 @@ export function growthOf(
   const growth: Record<HostName, HubCounts> = {};
   const oldest = Math.min(...before.map(({ hour }) => hour));
   for (const { hour, hubs } of now) {
-    // Instances may tell of an hour that was over when the last run began; what is older it has not seen.
+    // The last run did not read older hours. They cannot grow any more.
     if (hour < oldest) continue;
     const seen = before.find((each) => each.hour === hour)?.hubs ?? {};
     for (const [host, counts] of Object.entries(hubs) as [HostName, HubCounts][]) {
@@ -76,7 +77,7 @@ export function withRun(
   ) as SeriesHubs;
 }
 
-/** A row can be gone and made anew with less: then it has grown by what it has. */
+/** A row that has less than before was deleted in between: all that it has is growth. */
 function lessCounts(counts: HubCounts, seen: HubCounts): HubCounts {
   return Object.fromEntries(
     SYNC_COUNTS.map((name) => [name, counts[name] >= seen[name] ? counts[name] - seen[name] : counts[name]]),

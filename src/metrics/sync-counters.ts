@@ -1,12 +1,12 @@
 import type { HostName } from '../iot-hub/host-name.ts';
 
-/** What happened to the events of a hub, and what it was asked for. */
+/** What sync counts for each hub: events and calls. */
 export const SYNC_COUNTS = [
   /** Events that were merged into a snapshot. */
   'merged',
-  /** Events that told nothing new. */
+  /** Events that were applied before. */
   'replayed',
-  /** Events that did not follow what was known, and cost a read. */
+  /** Events that do not follow the snapshot; each costs a read. */
   'gaps',
   /** GETs of twins. */
   'reads',
@@ -14,11 +14,11 @@ export const SYNC_COUNTS = [
   'writes',
   /** Pages of queries. */
   'queries',
-  /** Calls that failed, for whatever reason. */
+  /** Calls that failed, for any reason. */
   'failed',
-  /** Twins of the audit that were compared with what the hub has. */
+  /** Twins that the audit compared in full with the hub's. */
   'sampled',
-  /** Those of them that were not the same. */
+  /** Compared twins that differed. */
   'mismatched',
   /** How long events waited in the Event Hub, in ms, all of them together. */
   'lagMs',
@@ -27,7 +27,7 @@ export const SYNC_COUNTS = [
 export type SyncCount = (typeof SYNC_COUNTS)[number];
 export type HubCounts = Readonly<Record<SyncCount, number>>;
 
-/** Counts since they were last taken. */
+/** Counts since the last `take`. */
 export class SyncCounters {
   #hubs = new Map<HostName, Record<SyncCount, number>>();
 
@@ -40,7 +40,7 @@ export class SyncCounters {
     counts[count] += number;
   }
 
-  /** The counts, which begin at zero again. */
+  /** Returns the counts and starts again from zero. */
   take(): ReadonlyMap<HostName, HubCounts> {
     const taken = this.#hubs;
     this.#hubs = new Map();

@@ -9,7 +9,7 @@ export interface RegionPlace {
 const COORDINATES = new Map(
   Object.entries(table.coordinates).map(([region, [lat, lon]]) => [region, { lat, lon } as RegionPlace]),
 );
-/** Both directions of each pair, so that a look-up is one step. */
+/** Both directions of each pair, so that one lookup is enough. */
 const ROUND_TRIPS = new Map<string, Map<string, number>>();
 for (const [one, others] of Object.entries(table.roundTripMs)) {
   for (const [other, ms] of Object.entries(others)) {
@@ -27,32 +27,32 @@ function roundTripsOf(region: string): Map<string, number> {
 }
 
 /**
- * Within a region. Microsoft publishes no figure for it; between the availability zones of one it names less
- * than about 2 ms (learn: availability zones overview).
+ * Round-trip time within a region. Microsoft publishes no figure for a region, only "less than about 2 ms"
+ * between its availability zones (learn: availability zones overview).
  */
 const SAME_REGION_MS = 1;
 
-/** An Azure region's name as the fleet file writes it, whichever way a person does: `West Europe`, `westeurope`. */
+/** The normalized name of an Azure region: `West Europe` and `westeurope` are both `westeurope`. */
 export function regionName(text: string): string {
   return text.toLowerCase().replace(/[\s_-]/g, '');
 }
 
-/** Where a region is; undefined for a name that is no Azure region. */
+/** The coordinates of a region; undefined for an unknown region. */
 export function coordinatesOf(region: string): RegionPlace | undefined {
   return COORDINATES.get(region);
 }
 
-/** Median round-trip time between two regions, ms; undefined where Microsoft publishes none. */
+/** Median round-trip time between two regions, in milliseconds; undefined if Microsoft publishes none. */
 export function roundTripMs(one: string, other: string): number | undefined {
   if (one === other && COORDINATES.has(one)) return SAME_REGION_MS;
   return ROUND_TRIPS.get(one)?.get(other);
 }
 
-/** The line of least squares through the table's 1,226 pairs; it errs by 26 ms on average. */
+/** Least-squares line through the 1,226 pairs of the table. Its average error is 26 ms. */
 const MS_AT_NO_DISTANCE = 26.07;
 const MS_PER_KM = 0.01426;
 
-/** What the distance between two places lets one expect of the round-trip time, ms. */
+/** Expected round-trip time for the distance between two places, in milliseconds. */
 export function expectedRoundTripMs(one: RegionPlace, other: RegionPlace): number {
   return MS_AT_NO_DISTANCE + MS_PER_KM * distanceKm(one, other);
 }

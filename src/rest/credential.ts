@@ -1,11 +1,12 @@
 import { createHmac } from 'node:crypto';
+import { EPOCH, type EpochMs, epochMs, plus, systemTime } from '../time/epoch-ms.ts';
 
-/** Gives the `Authorization` header of a service. */
+/** Provides the `Authorization` header of a service. */
 export interface RestCredential {
   authorization(): Promise<string>;
 }
 
-/** Tokens are signed for this long and renewed well before. */
+/** Validity of signed tokens. They are renewed earlier. */
 const SAS_LIFE_MS = 60 * 60_000;
 const RENEW_BEFORE_MS = 10 * 60_000;
 
@@ -17,12 +18,12 @@ export interface SharedAccessPolicy {
 
 /** The fields of a service connection string. */
 export interface ServiceConnection {
-  /** As it is written; empty where it is missing. */
+  /** As written in the text; empty if missing. */
   readonly host: string;
   readonly policy: SharedAccessPolicy;
 }
 
-/** Reads a service connection string; undefined where it has no policy or no key. */
+/** Reads a service connection string; undefined if it has no policy or no key. */
 export function readServiceConnection(text: string): ServiceConnection | undefined {
   const parts = new Map(
     text.split(';').map((part) => {
@@ -37,16 +38,17 @@ export function readServiceConnection(text: string): ServiceConnection | undefin
 }
 
 /**
- * Signs with a shared access key. The same token is used until it is about to expire.
+ * Signs tokens with a shared access key. A token is reused until shortly before it expires.
  *
- * @param host the host name that is called: whether a token for one name of a hub passes at another is not documented.
+ * @param host the called host name. It is not documented whether a token for one name of a hub is valid for
+ *   another.
  */
 export function sharedAccessCredential(host: string, { keyName, key }: SharedAccessPolicy): RestCredential {
   let token = '';
-  let renewAt = 0;
+  let renewAt = EPOCH;
   return {
     async authorization() {
-      const now = Date.now();
+      const now = systemTime();
       if (now >= renewAt) {
         const resource = encodeURIComponent(host);
         const expiry = Math.ceil((now + SAS_LIFE_MS) / 1_000);
@@ -54,7 +56,7 @@ export function sharedAccessCredential(host: string, { keyName, key }: SharedAcc
           .update(`${resource}\n${expiry}`)
           .digest('base64');
         token = `SharedAccessSignature sr=${resource}&sig=${encodeURIComponent(signature)}&se=${expiry}&skn=${encodeURIComponent(keyName)}`;
-        renewAt = now + SAS_LIFE_MS - RENEW_BEFORE_MS;
+        renewAt = plus(now, SAS_LIFE_MS - RENEW_BEFORE_MS);
       }
       return token;
     },
@@ -62,20 +64,20 @@ export function sharedAccessCredential(host: string, { keyName, key }: SharedAcc
 }
 
 export interface IdentityOptions {
-  /** True where a managed identity is there to be used; otherwise whoever is signed in on this machine. */
+  /** True: use the managed identity. False: use the signed-in identity of this machine. */
   readonly isAzure: boolean;
   /** Client id of a user-assigned managed identity. */
   readonly clientId?: string | undefined;
 }
 
 /**
- * A managed identity in Azure, or whoever is signed in on a laptop. A token is asked for once however many wait, and used until
- * it is about to expire.
+ * A managed identity in Azure, or the signed-in identity of this machine. Concurrent calls share one token
+ * request. A token is reused until shortly before it expires.
  *
- * @param scope whom the tokens are for, such as `https://iothubs.azure.net/.default`
+ * @param scope audience of the tokens, such as `https://iothubs.azure.net/.default`
  */
 export function identityCredential(scope: string, { isAzure, clientId }: IdentityOptions): RestCredential {
-  let token: { readonly value: string; readonly renewAt: number } | undefined;
+  let token: { readonly value: string; readonly renewAt: EpochMs } | undefined;
   let asking: Promise<string> | undefined;
   const ask = async (): Promise<string> => {
     const { DefaultAzureCredential, ManagedIdentityCredential } = await import('@azure/identity');
@@ -85,12 +87,12 @@ export function identityCredential(scope: string, { isAzure, clientId }: Identit
         : new ManagedIdentityCredential({ clientId })
       : new DefaultAzureCredential();
     const { token: value, expiresOnTimestamp } = await credential.getToken(scope);
-    token = { value: `Bearer ${value}`, renewAt: expiresOnTimestamp - RENEW_BEFORE_MS };
+    token = { value: `Bearer ${value}`, renewAt: epochMs(expiresOnTimestamp - RENEW_BEFORE_MS) };
     return token.value;
   };
   return {
     async authorization() {
-      if (token !== undefined && Date.now() < token.renewAt) return token.value;
+      if (token !== undefined && systemTime() < token.renewAt) return token.value;
       asking ??= ask().finally(() => {
         asking = undefined;
       });

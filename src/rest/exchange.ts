@@ -6,31 +6,31 @@ export interface HttpCall {
   readonly url: string;
   readonly method: string;
   readonly headers: Readonly<Record<string, string>>;
-  /** Undefined: none. */
+  /** Undefined if there is no body. */
   readonly body: string | undefined;
-  /** Milliseconds after which the call is given up, the reading of the answer included. */
+  /** Timeout in milliseconds, which includes reading the answer. */
   readonly deadlineMs: number;
-  /** The connections that it may use; absent: those that the process shares. */
+  /** The connections to use. Default: the shared connections of the process. */
   readonly dispatcher?: Dispatcher;
 }
 
-/** An answer of whatever status. */
+/** An answer of any status. */
 export interface HttpAnswer {
   readonly status: number;
   readonly headers: RestHeaders;
   readonly body: string;
 }
 
-/** What became of a request. A reason is the code or the name of an error, never its message. */
+/** The result of a request. A reason is the code or the name of an error, never its message. */
 export type HttpResult =
   | { readonly kind: 'answered'; readonly answer: HttpAnswer }
   | { readonly kind: 'timeout' }
   | { readonly kind: 'unreachable'; readonly reason: string };
 
-/** Sends one request and reads its answer whole, within the deadline. Follows no redirect. */
+/** Sends one request and reads the whole answer, within the deadline. Follows no redirects. */
 export async function exchange(call: HttpCall): Promise<HttpResult> {
   const { url, method, headers, body, deadlineMs, dispatcher } = call;
-  // `request` and not `fetch`, which would drop the host header.
+  // `request`, because `fetch` drops the host header.
   const { request } = await import('undici');
   try {
     const response = await request(url, {

@@ -3,9 +3,9 @@ import type { RestAnswer, RestCall, RestService } from './service.ts';
 
 type Done = (error: Error | null, body?: unknown, response?: RestAnswer) => void;
 
-/** What the clients of Azure's IoT service SDKs take for their `RestApiClient`. */
+/** The `RestApiClient` that the clients of Azure's IoT service SDKs accept. */
 export interface SdkRestClient {
-  /** The one method that they call; the callback is always the last argument. */
+  /** The only method that they call. The callback is always the last argument. */
   executeApiCall(
     method: string,
     path: string,
@@ -16,11 +16,12 @@ export interface SdkRestClient {
 }
 
 /**
- * A service in the place of the transport under `azure-iothub`'s `Registry` and `azure-iot-provisioning-service`'s
- * `ProvisioningServiceClient`. Their own has no timeout and no bound on sockets, breaks UTF-8 that is split over chunks, and puts
- * the token into errors (azure-iothub 1.16.6, dist/common-http/http.js; azure-iot-http-base 1.12.2, dist/rest_api_client.js).
+ * Replaces the transport of `Registry` (azure-iothub) and `ProvisioningServiceClient`
+ * (azure-iot-provisioning-service) by a REST service. Their transport has no timeout and no limit of sockets,
+ * breaks UTF-8 that is split over chunks, and puts the token into errors (azure-iothub 1.16.6,
+ * dist/common-http/http.js; azure-iot-http-base 1.12.2, dist/rest_api_client.js).
  *
- * @param toError the service's own error for a failure
+ * @param toError makes the error of the service for a failure
  */
 export function sdkRestClient(service: RestService, toError: (failure: RestFailure) => Error): SdkRestClient {
   return {
@@ -31,7 +32,8 @@ export function sdkRestClient(service: RestService, toError: (failure: RestFailu
         .then((result) =>
           result.ok ? done(null, result.answer.json, result.answer) : done(toError(result.failure)),
         )
-        // The SDK's own reading of the answer may throw inside `done`, which must not become an unhandled rejection.
+        // The SDK may throw inside `done` while it reads the answer. That must not become an unhandled
+        // rejection.
         .catch(() => done(toError(unexpectedAnswer(service.host, method))));
     },
   };

@@ -1,26 +1,27 @@
 import { randomUUID } from 'node:crypto';
 import type { Agent } from 'undici';
 import { jsonOrUndefined } from '../json/json.ts';
+import { systemTime } from '../time/epoch-ms.ts';
 import type { RestCredential } from './credential.ts';
 import { exchange, type HttpAnswer } from './exchange.ts';
 import { type RestFailure, refusal } from './failure.ts';
 import type { RestHeaders } from './headers.ts';
 
-/** Further calls wait until one is free; a hub allows a hundred reads a second at most on most tiers. */
+/** Further calls wait for a free connection. Most tiers of a hub allow at most a hundred reads a second. */
 const CONNECTIONS = 16;
 const CONNECT_TIMEOUT_MS = 10_000;
-/** A twin with all its metadata, or a page of enrollments, is far smaller. */
+/** Far more than a twin with all its metadata or a page of enrollments. */
 const MAX_RESPONSE_BYTES = 4 * 1024 * 1024;
-/** Refused at once: nothing was sent. */
+/** Error codes after which no request was sent. */
 const NOT_SENT: ReadonlySet<string> = new Set(['ECONNREFUSED', 'ENOTFOUND']);
 
-/** A REST service and how it is reached. */
+/** A REST service, with its address and credential. */
 export interface RestEndpoint {
-  /** The service, as failures name it. */
+  /** Host name of the service, for messages. */
   readonly host: string;
-  /** The `Host` header; absent: `host`. */
+  /** The `Host` header. Default: `host`. */
   readonly serviceHost?: string;
-  /** `https://<serviceHost>`, or in development a plain-http address on loopback. */
+  /** `https://<serviceHost>`, or a plain-http loopback address in development. */
   readonly origin: string;
   readonly credential: RestCredential;
 }
@@ -28,17 +29,17 @@ export interface RestEndpoint {
 /** One call of a service. */
 export interface RestCall {
   readonly method: string;
-  /** With its query. */
+  /** Path and query. */
   readonly path: string;
-  /** The SDKs put numbers among them. */
+  /** Some values of the SDKs are numbers. */
   readonly headers: Readonly<Record<string, string | number>>;
-  /** Sent as JSON; null and undefined: none. */
+  /** Sent as JSON; null or undefined for no body. */
   readonly body?: unknown;
 }
 
-/** What the service sent. The SDKs read the headers of it. */
+/** The answer of the service. The SDKs also read its headers. */
 export interface RestAnswer {
-  /** Undefined: the body is empty. */
+  /** Undefined if the body is empty. */
   readonly json: unknown;
   readonly headers: RestHeaders;
 }
@@ -49,16 +50,16 @@ export type RestResult =
 
 export interface RestService {
   readonly host: string;
-  /** Sends one call, once. What goes wrong is a failure, not an exception. */
+  /** Sends one call, without retries. It returns failures and does not throw. */
   call(call: RestCall): Promise<RestResult>;
   close(): Promise<void>;
 }
 
 /**
- * Opens a REST service with bounded connections. They are its own: behind one endpoint, a service that does not answer would keep
- * the connections of all others.
+ * Opens a REST service with a limited number of connections. Each service has its own: otherwise a service
+ * that does not answer could use the connections of all others.
  *
- * @param deadlineMs milliseconds after which a call is given up
+ * @param deadlineMs timeout of a call, in milliseconds
  */
 export function openRestService(endpoint: RestEndpoint, deadlineMs: number): RestService {
   const { host, serviceHost = host, origin, credential } = endpoint;
@@ -69,7 +70,7 @@ export function openRestService(endpoint: RestEndpoint, deadlineMs: number): Res
     try {
       authorization = await credential.authorization();
     } catch (error) {
-      // Names only: the message of a credential error may quote what the identity endpoint said.
+      // Only the name: the message of a credential error may quote the answer of the identity endpoint.
       const reason = error instanceof Error ? error.name : 'error';
       return failed({ kind: 'noToken', host, method, reason, mayHaveApplied: false });
     }
@@ -110,7 +111,7 @@ export function openRestService(endpoint: RestEndpoint, deadlineMs: number): Res
 
 function readAnswer(host: string, method: string, answer: HttpAnswer): RestResult {
   const { status, headers, body } = answer;
-  if (status >= 300) return failed(refusal(host, method, answer, Date.now()));
+  if (status >= 300) return failed(refusal(host, method, answer, systemTime()));
   const json = jsonOrUndefined(body);
   if (json === undefined && body !== '') {
     return failed({ kind: 'notJson', host, method, mayHaveApplied: true, status });

@@ -9,23 +9,23 @@ export function fleetFile(env: Environment): string {
   return env.FLEET_FILE || 'fleet.json';
 }
 
-/** The deployment that this app is, where there are several; hubs of other stamps are not reconciled here. */
+/** The stamp (deployment) of this app, if there are several. It does not reconcile hubs of other stamps. */
 export function stamp(env: Environment): string | undefined {
   return env.BERTH_STAMP || undefined;
 }
 
-/** True where the platform offers a managed identity. */
+/** True if the platform offers a managed identity. */
 export function isAzure(env: Environment): boolean {
   return env.IDENTITY_ENDPOINT !== undefined || env.WEBSITE_INSTANCE_ID !== undefined;
 }
 
-/** How many partitions the Event Hub has, for where it cannot be asked; undefined: it was not said. */
+/** Number of partitions of the Event Hub, for code that cannot read it; undefined if not set. */
 export function partitionsSetting(env: Environment): number | undefined {
   const count = Number(env.TWIN_EVENTS_PARTITIONS || Number.NaN);
   return Number.isInteger(count) && count > 0 ? count : undefined;
 }
 
-/** Where the Event Hub is. Undefined: no setting says. */
+/** The connection of the Event Hub; undefined if no setting names it. */
 export function twinEvents(env: Environment):
   | { readonly kind: 'connectionString'; readonly connectionString: string; readonly name: string }
   | {
@@ -47,13 +47,13 @@ export function twinEvents(env: Environment):
   };
 }
 
-/** What every connection string of a storage account holds at least one of. */
+/** Every connection string of a storage account contains at least one of these. */
 const CONNECTION_STRING = /(^|;)\s*(UseDevelopmentStorage=true|AccountName=|TableEndpoint=)/i;
 
 /**
- * Where the state tables are: `BERTH_STATE`, else the host's own storage account.
+ * The account of the state tables: `BERTH_STATE`, else the storage account of the Functions host.
  *
- * @throws BerthError `BERTH_SETTING_INVALID` where neither says.
+ * @throws BerthError `BERTH_SETTING_INVALID` if neither is set or the setting is invalid.
  */
 export function stateAccount(env: Environment): StateAccount {
   for (const prefix of ['BERTH_STATE', 'AzureWebJobsStorage']) {
@@ -62,7 +62,7 @@ export function stateAccount(env: Environment): StateAccount {
       if (CONNECTION_STRING.test(connectionString)) return { kind: 'connectionString', connectionString };
       throw new BerthError(
         'BERTH_SETTING_INVALID',
-        `${prefix} is no connection string of a storage account.`,
+        `${prefix} is not a connection string of a storage account: copy one from the portal, or set ${prefix}__tableServiceUri.`,
       );
     }
     const account = env[`${prefix}__accountName`];
@@ -71,7 +71,7 @@ export function stateAccount(env: Environment): StateAccount {
       if (!URL.canParse(uri) || !/^https?:$/.test(new URL(uri).protocol)) {
         throw new BerthError(
           'BERTH_SETTING_INVALID',
-          `${prefix}__tableServiceUri is no address: write https://ACCOUNT.table.core.windows.net.`,
+          `${prefix}__tableServiceUri is not a URL: write https://ACCOUNT.table.core.windows.net.`,
         );
       }
       return {
@@ -83,15 +83,15 @@ export function stateAccount(env: Environment): StateAccount {
   }
   throw new BerthError(
     'BERTH_SETTING_INVALID',
-    'Neither BERTH_STATE nor AzureWebJobsStorage says where the state tables are: set one of them, or its __tableServiceUri.',
+    'No storage account for the state tables is set: set BERTH_STATE or AzureWebJobsStorage, or one of them with __tableServiceUri.',
   );
 }
 
 /**
- * One plain-http address for all hubs, for development.
+ * The plain-http address of the local hubs and the local DPS, for development.
  *
- * @throws BerthError `BERTH_SETTING_INVALID` unless it is plain http on loopback: it would send tokens
- *   elsewhere.
+ * @throws BerthError `BERTH_SETTING_INVALID` unless it is plain http on loopback, because tokens are sent to
+ *   it
  */
 export function iotEndpoint(env: Environment): string | undefined {
   const text = env.IOT_ENDPOINT;
@@ -101,7 +101,7 @@ export function iotEndpoint(env: Environment): string | undefined {
   if (url === undefined || url.protocol !== 'http:' || !isLoopback || url.username !== '') {
     throw new BerthError(
       'BERTH_SETTING_INVALID',
-      'IOT_ENDPOINT must be plain http on this machine, such as http://127.0.0.1:7080; leave it out in Azure.',
+      'IOT_ENDPOINT is not a plain-http address on this machine: write, for example, http://127.0.0.1:7080. Remove it in Azure.',
     );
   }
   return url.origin;

@@ -16,7 +16,7 @@ import type { Tables } from './tables/tables.ts';
 import { TwinLists } from './twins/twin-lists.ts';
 import { TwinStore } from './twins/twin-store.ts';
 
-/** The state tables, each through the store that knows its rows. */
+/** All stores of the state tables. */
 export interface Stores {
   readonly twins: TwinStore;
   readonly lists: TwinLists;
@@ -36,9 +36,9 @@ export interface Stores {
 }
 
 /**
- * Opens every store. Connects to nothing: the first call of a store does.
+ * Opens every store. The first call of a store makes the connection.
  *
- * @param onNewer told of each row of a newer package that any of them meets.
+ * @param onNewer called with each row of a newer package that a store reads.
  */
 export function openStores(tables: Tables, onNewer?: OnNewerFormat): Stores {
   return {

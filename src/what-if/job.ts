@@ -4,36 +4,38 @@ import { BerthError } from '../errors.ts';
 import { parseFleet } from '../fleet/file/parse.ts';
 import type { Fleet, Rule } from '../fleet/fleet.ts';
 import type { JsonValue } from '../json/json.ts';
+import { EPOCH, type EpochMs } from '../time/epoch-ms.ts';
 
-/** What is asked, in a form that goes to a worker. */
+/** The input of a what-if run on devices, in a form that can be sent to a worker. */
 export interface Job {
-  /** Text of the fleet file that is tried. */
+  /** Text of the fleet file to try. */
   readonly fleet: string;
-  /** Text of the one that it is compared with; undefined: with the hubs that the devices are on. */
+  /** Text of the fleet file to compare with; undefined: compare with the present hubs of the devices. */
   readonly against: string | undefined;
-  /** What synthetic devices send, in turn; none: nothing, and rules about the payload are left out. */
+  /**
+   * Payloads of synthetic devices, used in rotation. If there are none, rules about the payload are left out.
+   */
   readonly payloads: readonly JsonValue[];
   readonly isSynthetic: boolean;
 }
 
-/** A fleet file with the conditions under which every move that it can cause is over. */
+/** A compiled fleet file, with conditions under which all gradual moves are complete. */
 export interface Tried {
   readonly fleet: Fleet;
   readonly conditions: Conditions;
 }
 
-/** The same, compiled. */
+/** A job with its fleet files compiled. */
 export interface Trial {
   readonly tried: Tried;
   readonly against: Tried | undefined;
-  /** Milliseconds since the epoch. */
-  readonly now: number;
+  readonly now: EpochMs;
   readonly payloads: readonly JsonValue[];
-  /** Rules that synthetic devices say nothing about, and that are left out therefore. */
+  /** Names of rules that are left out because synthetic devices have no values for them. */
   readonly leftOut: readonly string[];
 }
 
-export function openTrial({ fleet, against, payloads, isSynthetic }: Job, now: number): Trial {
+export function openTrial({ fleet, against, payloads, isSynthetic }: Job, now: EpochMs): Trial {
   const isSilent = isSynthetic && payloads.length === 0;
   const files = [compile(fleet), ...(against === undefined ? [] : [compile(against)])];
   const rules = files.flatMap(({ allocation }) => allocation.rules);
@@ -50,9 +52,9 @@ export function openTrial({ fleet, against, payloads, isSynthetic }: Job, now: n
   };
 }
 
-/** All gradual moves are over, and nothing is known of counts, health and overrides. */
-function finalConditions(fleet: Fleet, now: number): Conditions {
-  const causes = currentCauses(fleet, NO_CONDITIONS, now).map((cause) => [cause, 0] as const);
+/** All gradual moves are complete. Counts, health and overrides are unknown. */
+function finalConditions(fleet: Fleet, now: EpochMs): Conditions {
+  const causes = currentCauses(fleet, NO_CONDITIONS, now).map((cause) => [cause, EPOCH] as const);
   return { loadedAt: now, hubs: new Map(), causes: new Map(causes) };
 }
 
@@ -67,7 +69,7 @@ function withoutPayloadRules(fleet: Fleet): Fleet {
   return { ...fleet, allocation: { ...fleet.allocation, rules } };
 }
 
-/** What only a real device can say. */
+/** Whether a rule reads values that only a real device has. */
 function readsDevice({ when }: Rule): boolean {
   return when?.reads.some(([variable]) => variable === 'payload' || variable === 'attestation') ?? false;
 }

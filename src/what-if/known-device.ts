@@ -3,21 +3,21 @@ import { readReceiptInputs } from '../allocation/receipt/stored-receipt.ts';
 import { type HostName, hostName, isHostName } from '../iot-hub/host-name.ts';
 import { isObject, type JsonObject, jsonHazard } from '../json/json.ts';
 
-/** A device as `berth export` writes it, one a line, and `berth what-if` reads it. */
+/** A device in a file of `berth export`, which has one device a line. `berth what-if` reads it. */
 export interface KnownDevice {
   readonly deviceId: string;
-  /** Undefined: it registered and was never given one. */
+  /** Undefined if the device registered but never got a hub. */
   readonly hub: HostName | undefined;
-  /** What its last registration brought; undefined: nobody kept it, and it is known by its twin only. */
+  /** The inputs of its last registration; undefined if only its twin is stored. */
   readonly inputs: ReceiptInputs | undefined;
 }
 
-/** The line of a device. */
+/** Writes the line of a device. */
 export function writeKnownDevice({ deviceId, hub, inputs }: KnownDevice): string {
   return JSON.stringify({ deviceId, hub: hub ?? null, ...(inputs === undefined ? {} : { inputs }) });
 }
 
-/** The device of a line; undefined where it is none. */
+/** Reads the device of a line; undefined if the line is not a device. */
 export function readKnownDevice(line: string): KnownDevice | undefined {
   const json = parse(line);
   if (json === undefined || typeof json.deviceId !== 'string' || json.deviceId === '') return undefined;
@@ -29,7 +29,7 @@ export function readKnownDevice(line: string): KnownDevice | undefined {
   return { deviceId, hub: typeof hub === 'string' ? hostName(hub) : undefined, inputs };
 }
 
-/** Payloads are at most so deep, and lie a few levels down. */
+/** The maximum depth of a payload, plus the levels above it. */
 const MAX_DEPTH = 48;
 
 function parse(line: string): JsonObject | undefined {

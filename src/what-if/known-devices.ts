@@ -4,8 +4,8 @@ import type { TwinId } from '../twin/snapshot/twin.ts';
 import type { KnownDevice } from './known-device.ts';
 
 /**
- * The devices that receipts and snapshots know, each once. A snapshot says where a device is; a receipt, what it
- * registered with. A device whose twin was deleted is left out.
+ * Lists the devices that have a receipt or a snapshot, each once. The snapshot gives the hub of a device, the
+ * receipt its registration. Devices whose twin was deleted are left out.
  *
  * @param snapshots every device with a snapshot
  * @param receipts those of each registration id, the newest first
@@ -14,13 +14,13 @@ export async function* knownDevices(
   snapshots: AsyncIterable<{ readonly id: TwinId; readonly isDeleted: boolean }>,
   receipts: AsyncIterable<readonly Receipt[]>,
 ): AsyncGenerator<KnownDevice> {
-  // Ids in full, since a fleet's ids fit into memory and its twins do not.
+  // All ids of a fleet fit into memory; its twins do not.
   const hubs: Places = new Map();
   const deleted: Places = new Map();
   for await (const { id, isDeleted } of snapshots) {
     const places = isDeleted ? deleted : hubs;
     const known = places.get(id.deviceId);
-    // Most devices are on one hub, for which a list would take as much memory as all the rest.
+    // Most devices are on one hub. A list for each would double the memory.
     places.set(id.deviceId, known === undefined ? id.host : [...listOf(known), id.host]);
   }
   for await (const [newest, ...older] of receipts) {
@@ -37,7 +37,7 @@ export async function* knownDevices(
   for (const [deviceId, places] of hubs) yield { deviceId, hub: listOf(places)[0], inputs: undefined };
 }
 
-/** By device id: its hub, or its hubs. */
+/** The hub or the hubs of a device, by device id. */
 type Places = Map<string, HostName | readonly HostName[]>;
 
 function listOf(places: HostName | readonly HostName[] | undefined): readonly HostName[] {

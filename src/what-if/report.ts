@@ -4,29 +4,29 @@ import { DPS_REGISTRATIONS_PER_MINUTE, identityOperationsPerMinute } from '../io
 import { ownEntry } from '../json/json.ts';
 import type { Move, RefusedDevices, Tally } from './tally.ts';
 
-/** What a fleet file would do to a fleet. */
+/** The estimated effect of a fleet file on the hubs of devices. */
 export interface PlacementReport {
   readonly revision: string;
   readonly devices: number;
   readonly hubs: readonly HubReport[];
   readonly moves: {
     readonly count: number;
-    /** Those of them that no gradual move spreads: they move at their next registration. */
+    /** Moves that no gradual move spreads: they happen at the next registration. */
     readonly atOnce: number;
     /** The most devices first. */
     readonly groups: readonly Move[];
-    /** What the hubs and DPS need at the least to carry them out. */
+    /** The shortest time in which the hubs and DPS can perform the moves. */
     readonly hours: number;
-    /** The one that takes longest. */
+    /** The hub that needs the most time, or DPS. */
     readonly slowest: string | undefined;
-    /** Over which the fleet file spreads drains and moves to faster hubs. */
+    /** The hours over which the fleet file spreads drains and moves to faster hubs. */
     readonly overHours: number;
   };
-  /** Devices that could not be placed any more. */
+  /** Devices that would no longer get a hub. */
   readonly refused: {
     readonly count: number;
     readonly groups: readonly RefusedDevices[];
-    /** Devices that were refused before too; not counted above. */
+    /** Devices that were already refused before; `count` does not include them. */
     readonly asBefore: number;
   };
   readonly rules: readonly RuleReport[];
@@ -35,17 +35,17 @@ export interface PlacementReport {
 
 export interface HubReport {
   readonly host: string;
-  /** Undefined: it is not in the fleet file. */
+  /** Undefined if the hub is not in the fleet file. */
   readonly weight: number | undefined;
-  /** Part of the weights; a draining hub wants none. */
+  /** Its share of all weights, from 0 to 1; 0 for a draining hub. */
   readonly wanted: number | undefined;
   readonly before: number;
   readonly after: number;
-  /** Of all the devices if they were new. */
+  /** Devices that would be here if all devices were new. */
   readonly fresh: number;
-  /** Identities that DPS creates and deletes here for the moves. */
+  /** Identities that DPS creates and deletes on this hub for the moves. */
   readonly operations: number;
-  /** Hours that they need at the hub's limit. */
+  /** Hours that these operations take at the limit of the hub. */
   readonly hours: number | undefined;
 }
 
@@ -56,8 +56,8 @@ export interface RuleReport {
 }
 
 const MINUTES = 60;
-/** The reasons that `moves.over` spreads. */
-const GRADUAL: readonly Why[] = ['its hub drains', 'another hub is faster'];
+/** The reasons of moves that `moves.over` spreads. */
+const GRADUAL: readonly Why[] = ['the current hub is draining', 'another hub is faster'];
 
 export function reportOf(tally: Tally, fleet: Fleet, leftOut: readonly string[]): PlacementReport {
   const moves = mostFirst(Object.values(tally.moves));
@@ -122,26 +122,28 @@ function warningsOn(
     const capacity = fleet.hubs.find((hub) => hub.host === host)?.capacity;
     return capacity === undefined || after <= capacity
       ? []
-      : [`${host} would hold ${after} devices, and its capacity is ${capacity}`];
+      : [`${host} would have ${after} devices, more than its capacity of ${capacity}`];
   });
   const undecided = rules.filter(({ unknown }) => devices > 0 && unknown === devices).map(({ name }) => name);
   return [
     ...full,
     ...(moves.count > 0 && moves.overHours < moves.hours
       ? [
-          `the moves need ${hoursText(moves.hours)} at the limit of ${moves.slowest}, and moves.over is ${hoursText(moves.overHours)}: DPS would be throttled`,
+          `the moves need ${hoursText(moves.hours)} at the limit of ${moves.slowest}, but moves.over is ${hoursText(moves.overHours)}: raise moves.over, or DPS is throttled`,
         ]
       : []),
     ...(withoutInputs > 0 && leftOut.length === 0
-      ? [`of ${withoutInputs} devices nobody knows what they registered with: their rules are unknown`]
+      ? [`the registrations of ${withoutInputs} devices are not stored: rules about their inputs are unknown`]
       : []),
     ...(leftOut.length > 0
       ? [
-          `synthetic devices send nothing: left out are the rules ${leftOut.join(', ')}; give --payload to try them`,
+          `synthetic devices have no payload, so these rules are left out: ${leftOut.join(', ')}. Give --payload to try them`,
         ]
       : []),
     ...(undecided.length > 0 && leftOut.length === 0
-      ? [`no device has what these rules read, they are unknown for all: ${undecided.join(', ')}`]
+      ? [
+          `these rules are unknown for all devices, because no device has the values that they read: ${undecided.join(', ')}`,
+        ]
       : []),
   ];
 }

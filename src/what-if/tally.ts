@@ -2,7 +2,7 @@ import type { AllocationResult, Why } from '../allocation/decision/decide.ts';
 import type { RuleTrace } from '../allocation/rules/rules.ts';
 import { ownEntry } from '../json/json.ts';
 
-/** So many devices are named for each thing that happens to devices. */
+/** The most device ids that are kept as examples in each group. */
 const EXAMPLES = 5;
 
 export interface Tallied {
@@ -11,14 +11,14 @@ export interface Tallied {
   readonly examples: readonly string[];
 }
 
-/** Devices that would go elsewhere, for one reason. */
+/** Devices that would move from one hub to another, for one reason. */
 export interface Move extends Tallied {
   readonly from: string;
   readonly to: string;
   readonly why: Why;
 }
 
-/** Devices that could not be placed any more. */
+/** Devices that would no longer get a hub, for one reason. */
 export interface RefusedDevices extends Tallied {
   readonly code: string;
   readonly message: string;
@@ -29,14 +29,14 @@ export interface RuleHits {
   readonly unknown: number;
 }
 
-/** What came of some of the devices; tallies add up. */
+/** Results of a number of devices. Tallies can be added. */
 export interface Tally {
   readonly devices: number;
-  /** Devices of which nobody kept what they registered with. */
+  /** Devices whose registration is not stored. */
   readonly withoutInputs: number;
-  /** Devices that were refused before too. */
+  /** Devices that were already refused before. */
   readonly refusedAsBefore: number;
-  /** Devices per hub: where they are now, where they end, and where they would go if they were new. */
+  /** Devices per hub: `before` now, `after` all moves, and `fresh` if all devices were new. */
   readonly before: Readonly<Record<string, number>>;
   readonly after: Readonly<Record<string, number>>;
   readonly fresh: Readonly<Record<string, number>>;
@@ -57,20 +57,20 @@ export const NO_TALLY: Tally = {
   rules: {},
 };
 
-/** What came of one device. */
+/** The result of one device. */
 export interface Trialed {
   readonly deviceId: string;
   readonly hasInputs: boolean;
-  /** Undefined: it is nowhere. */
+  /** Undefined if it has no hub. */
   readonly before: string | undefined;
-  /** It is nowhere because it was refused: by the fleet file that is compared with, or when it registered. */
+  /** It has no hub because it was refused, by the compared fleet file or at its registration. */
   readonly wasRefused: boolean;
   readonly after: AllocationResult;
   readonly fresh: AllocationResult;
   readonly rules: readonly RuleTrace[];
 }
 
-/** A tally while it is being made. */
+/** A tally that can be changed. */
 type Counting = {
   -readonly [Key in keyof Tally]: Tally[Key] extends Readonly<Record<string, infer Each>>
     ? Record<string, Each>
@@ -148,7 +148,7 @@ function add<Each extends Tallied>(all: Record<string, Each>, key: string, each:
 }
 
 function together<Each extends Tallied>(left: Each, right: Each): Each {
-  // The first by name, so that the same devices are named whichever thread was faster.
+  // The first by name, so that the examples do not depend on the speed of threads.
   const examples = [...left.examples, ...right.examples].sort().slice(0, EXAMPLES);
   return { ...left, count: left.count + right.count, examples };
 }

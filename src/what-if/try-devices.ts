@@ -5,19 +5,20 @@ import { type AllocationRequest, latencyIn } from '../allocation/request/request
 import type { Fleet } from '../fleet/fleet.ts';
 import type { HostName } from '../iot-hub/host-name.ts';
 import type { JsonValue } from '../json/json.ts';
+import type { EpochMs } from '../time/epoch-ms.ts';
 import type { Trial, Tried } from './job.ts';
 import { type KnownDevice, readKnownDevice } from './known-device.ts';
 import { type Tally, type Trialed, tallyOf } from './tally.ts';
 
-/** A part of the devices, in a form that goes to a worker. */
+/** A batch of devices, in a form that can be sent to a worker. */
 export type DeviceBatch =
   | { readonly kind: 'lines'; readonly lines: readonly string[] }
-  /** Synthetic devices by number, from the first to before the last. */
+  /** Synthetic devices by number, from `from` to before `to`. */
   | { readonly kind: 'numbers'; readonly from: number; readonly to: number };
 
 export type PartResult =
   | { readonly ok: true; readonly tally: Tally }
-  /** Index of a line in the part that is no device. */
+  /** Index in the batch of a line that is not a device. */
   | { readonly ok: false; readonly line: number };
 
 /** Tries the fleet file on some devices. */
@@ -58,8 +59,8 @@ function synthetic(number: number, { payloads }: Trial): TrialDevice {
 }
 
 /**
- * Where one device is now, where it ends when it registers again, and where it would go if it were new. All
- * gradual moves are over; counts, health and overrides are left out.
+ * Finds the hub of a device now, after its next registration, and if it were new. All gradual moves are
+ * complete; counts, health and overrides are unknown.
  */
 function tryDevice(device: TrialDevice, { tried, against, now }: Trial): Trialed {
   const old = against && decideOn(against, device, device.hub, now).result;
@@ -82,12 +83,14 @@ function decideOn(
   { fleet, conditions }: Tried,
   device: TrialDevice,
   current: HostName | undefined,
-  now: number,
+  now: EpochMs,
 ) {
   return decide({ request: requestFor(device, fleet, current), fleet, conditions, now });
 }
 
-/** The request that DPS would send: all hubs of the file are taken to be linked, with those that were. */
+/**
+ * The request that DPS would send. Linked hubs are all hubs of the file and those of the stored registration.
+ */
 function requestFor(
   { deviceId, inputs, payload }: TrialDevice,
   fleet: Fleet,

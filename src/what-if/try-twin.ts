@@ -1,35 +1,35 @@
 import type { Fleet, Hub, Twins } from '../fleet/fleet.ts';
 import type { HostName } from '../iot-hub/host-name.ts';
+import type { EpochMs } from '../time/epoch-ms.ts';
 import type { Known } from '../twin/events/apply-event.ts';
 import { redactKept } from '../twin/events/redact.ts';
 import { type Plan, plan } from '../twin/plan/plan.ts';
 import type { Snapshot, TwinStatus } from '../twin/snapshot/snapshot.ts';
 import type { TwinId } from '../twin/snapshot/twin.ts';
 
-/** A fleet file that is tried on what is known of twins. */
+/** A fleet file to try on stored twins. */
 export interface TwinTrial {
   readonly fleet: Fleet;
-  /** The one that it is compared with; undefined: with what the twins were judged to be when last looked at. */
+  /** The fleet file to compare with; undefined: compare with the status of the last reconcile. */
   readonly against: Fleet | undefined;
-  /** The hubs that the deployment reconciles under it. */
+  /** The hubs that the deployment reconciles with this file. */
   readonly hosts: ReadonlySet<HostName>;
-  /** Hubs whose twins are read before every write. */
+  /** Hubs whose events are not trusted: Berth reads their twins before every write. */
   readonly untrusted: ReadonlySet<string>;
-  /** Milliseconds since the epoch. */
-  readonly now: number;
+  readonly now: EpochMs;
 }
 
-/** Why a twin is not planned, in the order in which it is looked for. */
+/** Why a twin is not planned, in the order of the checks. */
 export const APART = [
-  /** It is gone. */
+  /** The twin was deleted. */
   'deleted',
-  /** Its hub is not in the fleet file, or another deployment's. */
+  /** Its hub is not in the fleet file or belongs to another stamp. */
   'elsewhere',
-  /** Its hub will not have it written now: the day's quota is spent, or the device is disabled. */
+  /** The daily quota of its hub is used up, or its device is disabled. */
   'suspended',
-  /** It must be read before anything can be said. */
+  /** Berth must read the twin before it can plan. */
   'unread',
-  /** It is being written to at this moment. */
+  /** A write to the twin is in progress. */
   'writing',
 ] as const;
 export type Apart = (typeof APART)[number];
@@ -38,15 +38,15 @@ export type TriedTwin =
   | { readonly kind: 'apart'; readonly why: Apart }
   | {
       readonly kind: 'planned';
-      /** Without the values that are redacted. */
+      /** With redacted values replaced. */
       readonly snapshot: Snapshot;
       readonly plan: Plan;
       readonly before: TwinStatus;
-      /** A write to it costs a read too. */
+      /** A write needs a read first. */
       readonly readsFirst: boolean;
     };
 
-/** What would be done about one twin, once all rollouts are complete and all pauses are over. */
+/** Plans one twin as if all rollouts were complete and all pauses were over. */
 export function tryTwin(id: TwinId, known: Known, trial: TwinTrial): TriedTwin {
   if (known.kind !== 'snapshot') return { kind: 'apart', why: 'deleted' };
   const hub = trial.hosts.has(id.host) ? trial.fleet.hubByHost.get(id.host) : undefined;
@@ -63,7 +63,7 @@ export function tryTwin(id: TwinId, known: Known, trial: TwinTrial): TriedTwin {
   };
 }
 
-/** As the reconciler does: what their work items bring back is not judged before. */
+/** The same twins that the reconciler does not plan either. */
 function apartOf({ suspended, unread, writing }: Snapshot): Apart | undefined {
   if (suspended !== undefined) return 'suspended';
   if (unread !== undefined) return 'unread';
@@ -77,13 +77,13 @@ function stateBefore(snapshot: Snapshot, { against, now }: TwinTrial): TwinStatu
     : planFor(snapshot, hub, against, now).status;
 }
 
-function planFor(snapshot: Snapshot, hub: Hub, { twins }: Fleet, now: number): Plan {
+function planFor(snapshot: Snapshot, hub: Hub, { twins }: Fleet, now: EpochMs): Plan {
   return plan({ snapshot, hub, twins, holdOf: () => undefined, now });
 }
 
 /**
- * What the fleet file redacts is not in here, also where it is redacted for the first time. The key is no secret:
- * these hashes are never shown, they only keep equal values equal.
+ * Redacts a snapshot with the paths of the tried fleet file, which may redact more than before. The key is
+ * not a secret: the hashes are never shown and only keep equal values equal.
  */
 function withoutSecrets(snapshot: Snapshot, { redact }: Twins): Snapshot {
   return redactKept(snapshot, { paths: redact, key: KEY });

@@ -4,11 +4,11 @@ import type { Fleet, Hub, Policy, PolicyMode } from '../fleet/fleet.ts';
 import type { TwinStatus } from '../twin/snapshot/snapshot.ts';
 import {
   changeOf,
-  gonePolicies,
   type PolicyChange,
   type PolicyRollout,
   policiesInForce,
   policyRolloutOf,
+  removedPolicies,
 } from './policy-change.ts';
 import { APART, type Apart, type TwinTrial } from './try-twin.ts';
 import {
@@ -20,7 +20,7 @@ import {
 } from './twin-tally.ts';
 import { durationText, type WriteCost, writeCost } from './write-cost.ts';
 
-/** What a fleet file would do to the twins that are known. */
+/** The estimated effect of a fleet file on the stored twins. */
 export interface TwinReport {
   readonly revision: string;
   readonly twins: {
@@ -32,12 +32,15 @@ export interface TwinReport {
     readonly count: number;
     readonly properties: number;
     readonly messages: number;
-    /** What the budget of the slowest hub makes of it at the least; undefined: they never end. */
+    /**
+     * The shortest time within the budget of the slowest hub; undefined if the budget never allows the
+     * writes.
+     */
     readonly hours: number | undefined;
     readonly slowest: string | undefined;
   };
   readonly hubs: readonly HubWrites[];
-  /** In the order of the file, and then those that it has no more. */
+  /** In the order of the file, followed by the removed policies. */
   readonly policies: readonly PolicyReport[];
   readonly statuses: {
     readonly unchanged: number;
@@ -48,14 +51,14 @@ export interface TwinReport {
       readonly count: number;
     }[];
   };
-  /** Nothing is written to any hub now. */
+  /** The pause of the whole fleet, if there is one. */
   readonly paused: Pause | undefined;
   readonly warnings: readonly string[];
 }
 
 export interface HubWrites extends Readonly<HubTally> {
   readonly host: string;
-  /** Undefined: it is not in the fleet file, or another deployment's. */
+  /** Undefined if the hub is not in the fleet file or belongs to another stamp. */
   readonly cost: WriteCost | undefined;
   readonly paused: Pause | undefined;
 }
@@ -63,7 +66,7 @@ export interface HubWrites extends Readonly<HubTally> {
 export interface PolicyReport {
   readonly name: string;
   readonly change: PolicyChange;
-  /** Undefined where it is gone. */
+  /** Undefined if the policy was removed. */
   readonly mode: PolicyMode | undefined;
   readonly owned: number;
   readonly written: number;
@@ -71,9 +74,9 @@ export interface PolicyReport {
   readonly waiting: number;
   readonly rejected: number;
   readonly contested: number;
-  /** Undefined where it is gone. */
+  /** Undefined if the policy was removed. */
   readonly rollout: PolicyRollout | undefined;
-  /** It is paused now, by its name, and so will its new content be. */
+  /** The pause of this policy name, which also applies to new content. */
   readonly paused: Pause | undefined;
   readonly patches: readonly Omit<FoundPatch, 'key'>[];
   readonly problems: readonly Omit<FoundProblem, 'key'>[];
@@ -142,7 +145,7 @@ function policiesOf(tally: TwinTally, trial: TwinTrial, control: Control): reado
   };
   return [
     ...policies.map((policy) => reportOf(policy.name, changeOf(policy, before), policy)),
-    ...gonePolicies(policies, before).map((name) => reportOf(name, 'gone', undefined)),
+    ...removedPolicies(policies, before).map((name) => reportOf(name, 'removed', undefined)),
   ];
 }
 
@@ -169,17 +172,17 @@ function warningsOn(
   fleet: Fleet,
 ): readonly string[] {
   const known = twins.planned + sum(APART, (why) => (why === 'deleted' ? 0 : twins.apart[why]));
-  const idle = policies.filter(({ change, owned }) => change !== 'gone' && owned === 0);
+  const idle = policies.filter(({ change, owned }) => change !== 'removed' && owned === 0);
   const overHours = (fleet.twins.rollout?.overMs ?? 0) / 3_600_000;
   const pausedHubs = hubs.filter((hub) => hub.paused !== undefined && hub.writes > 0);
   return [
-    ...(known === 0 ? ['the state tables know no twin, so nothing was tried'] : []),
+    ...(known === 0 ? ['the state tables contain no twins, so nothing was tried'] : []),
     ...(writes.slowest !== undefined && writes.hours === undefined
-      ? [`the daily budget of ${writes.slowest} is too small for a single write`]
+      ? [`the daily budget of ${writes.slowest} is too small for a single write: raise budget.daily`]
       : []),
     ...(overHours > 0 && writes.hours !== undefined && writes.hours > overHours
       ? [
-          `twins.rollout.over is ${durationText(overHours)}, and ${writes.slowest} needs ${durationText(writes.hours)}: its budget sets the pace, and writes wait in line`,
+          `twins.rollout.over is ${durationText(overHours)}, but the budget of ${writes.slowest} needs ${durationText(writes.hours)}: the rollout takes that long`,
         ]
       : []),
     ...(paused === undefined ? [] : [`all writes are paused now, ${pauseReason(paused)}`]),
@@ -191,7 +194,7 @@ function warningsOn(
       : []),
     ...(twins.apart.elsewhere > 0
       ? [
-          `of the twins, ${twins.apart.elsewhere} are on hubs that this deployment would not reconcile: nothing is written there`,
+          `Berth writes nothing to ${twins.apart.elsewhere} of the twins, because this deployment does not reconcile their hubs`,
         ]
       : []),
   ];

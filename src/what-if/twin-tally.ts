@@ -6,31 +6,31 @@ import type { Snapshot, TwinStatus } from '../twin/snapshot/snapshot.ts';
 import { type TwinId, twinKey } from '../twin/snapshot/twin.ts';
 import type { Apart, TriedTwin } from './try-twin.ts';
 
-/** What came of the twins of one hub. */
+/** The results of the twins of one hub. */
 export interface HubTally {
   planned: number;
   /** Twins that would be written, each with one PATCH. */
   writes: number;
-  /** Properties in these. */
+  /** Properties in these writes. */
   properties: number;
-  /** Those of the writes before which the twin is read. */
+  /** Writes that need a read of the twin first. */
   reads: number;
   readonly apart: Partial<Record<Apart, number>>;
 }
 
-/** What a policy would do: twins in which it owns at least one property that is of this kind. */
+/** The results of a policy: numbers of twins in which at least one of its properties is of this kind. */
 export interface PolicyTally {
   owned: number;
   written: number;
-  /** Would be written, if the policy did not only observe. */
+  /** Not written, because the policy only observes. */
   held: number;
-  /** Will be written when the cooldown has passed. */
+  /** Written after the cooldown. */
   waiting: number;
   rejected: number;
   contested: number;
-  /** The first of them by hub and device. */
+  /** The first patches, by hub and device. */
   readonly patches: FoundPatch[];
-  /** The same of what is rejected or fought over. */
+  /** The first rejected or contested properties, by hub and device. */
   readonly problems: FoundProblem[];
 }
 
@@ -38,7 +38,7 @@ interface Found {
   readonly key: string;
   readonly hub: string;
   readonly deviceId: string;
-  /** Left out for a device twin. */
+  /** Absent for a device twin. */
   readonly moduleId?: string;
 }
 
@@ -49,33 +49,33 @@ export interface FoundPatch extends Found {
 
 export interface PropertyChange {
   readonly path: string;
-  /** Left out: there is none. */
+  /** Absent if the property does not exist. */
   readonly before?: JsonValue;
-  /** `null`: it is taken away. */
+  /** `null`: the property is deleted. */
   readonly after: JsonValue;
 }
 
-/** A property that a policy cannot have as it wants. */
+/** A property that a policy cannot set to its value. */
 export interface FoundProblem extends Found {
   readonly path: string;
   readonly status: 'rejected' | 'contested';
   readonly why: string;
 }
 
-/** What stands for a redacted value. */
+/** The text that replaces a redacted value. */
 const HIDDEN = '(redacted)';
 
-/** Adds up what comes of twins, in whatever order they come; its size does not grow with their number. */
+/** Adds up the results of twins, in any order. Its size does not grow with the number of twins. */
 export class TwinTally {
   readonly hubs = new Map<string, HubTally>();
   /** By name. */
   readonly policies = new Map<string, PolicyTally>();
-  /** Twins by status before and after, the two with a line break between them. */
+  /** Number of twins by status before and after; the key joins both with a line break. */
   readonly statuses = new Map<string, number>();
   twins = 0;
   readonly #first: number;
 
-  /** @param first so many patches and problems are kept for each policy. */
+  /** @param first the most patches and problems that are kept for each policy. */
   constructor(first: number) {
     this.#first = first;
   }
@@ -127,7 +127,7 @@ export class TwinTally {
     if (problem !== undefined) this.#keep(tally.problems, snapshot.id, () => problem);
   }
 
-  /** The first by name and not those that were found first, which are those of one partition. */
+  /** Keeps the first by name. The first that are found would all be of one partition. */
   #keep<What extends object>(kept: (Found & What)[], id: TwinId, make: () => What): void {
     const key = twinKey(id);
     const last = kept.at(-1);
@@ -145,7 +145,7 @@ export class TwinTally {
   }
 }
 
-/** The key of `TwinTally.statuses`. */
+/** Splits a key of `TwinTally.statuses`. */
 export function statusesOf(key: string): { readonly from: TwinStatus; readonly to: TwinStatus } {
   const [from, to] = key.split('\n') as [TwinStatus, TwinStatus];
   return { from, to };
@@ -165,7 +165,7 @@ function changeOf(path: readonly string[], before: JsonValue | undefined, after:
   };
 }
 
-/** A value may have come from a redacted place by an expression, and a file may have stopped to redact. */
+/** Hides redacted values: an expression may copy one, and the tried file may no longer redact the path. */
 function shown(value: JsonValue): JsonValue {
   if (typeof value === 'string') return value.includes(REDACTED) ? HIDDEN : value;
   if (Array.isArray(value)) return value.map(shown);

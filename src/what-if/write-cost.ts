@@ -3,30 +3,33 @@ import { dailyLimit, MESSAGES, RESYNC_PART } from '../hub/budget.ts';
 import { twinUpdatesPerSecond } from '../iot-hub/throttles.ts';
 import { hoursText } from './report.ts';
 
-/** What corrections cost a hub, and how long its budgets make them take. */
+/** The cost of corrections on one hub, and the time that its budgets allow. */
 export interface WriteCost {
-  /** Of the hub's daily quota. */
+  /** Messages of the daily quota of the hub. */
   readonly messages: number;
-  /** What the rate allows, and the hours that it alone makes of the writes. */
+  /** The allowed rate, and the hours that the writes take because of the rate alone. */
   readonly rate: { readonly writesPerSecond: number; readonly hours: number };
-  /** What a day allows, and over how many days it alone spreads the messages; undefined: it never allows one. */
+  /**
+   * The allowed messages a day, and the days needed because of them alone; undefined if they allow no write.
+   */
   readonly daily: { readonly messages: number; readonly days: number | undefined };
-  /** Under both, from the beginning of a day of which nothing is spent; undefined: it never ends. */
+  /** The hours under both limits, from the start of an unused day; undefined if it never ends. */
   readonly hours: number | undefined;
-  /** The budget that makes it take so long; undefined: there is nothing to write. */
+  /** The limit that determines `hours`; undefined if there is nothing to write. */
   readonly bottleneck: 'rate' | 'daily' | undefined;
 }
 
 /**
- * The work that a new revision makes is due, and `resyncFleet` does what is due from its own part of both budgets.
+ * Computes the cost of corrections. A new revision creates work items, and `resyncFleet` performs them with
+ * its own part of both budgets.
  *
- * @param writes twins that are written to, each with one PATCH
- * @param reads those of them that are read first
+ * @param writes number of twins to write, each with one PATCH
+ * @param reads number of these twins that must be read first
  */
 export function writeCost(hub: Hub, writes: number, reads: number): WriteCost {
   const messages = writes * MESSAGES.write + reads * MESSAGES.read;
   const writesPerSecond = twinUpdatesPerSecond(hub) * hub.budget.rate * RESYNC_PART;
-  // Reads have a rate of their own, which is twice as high for every tier.
+  // Reads have their own rate, which is twice as high in every tier, so they are never the bottleneck.
   const rateHours = writes / writesPerSecond / 3_600;
   const perDay = dailyLimit(hub, RESYNC_PART);
   const cost = { messages, rate: { writesPerSecond, hours: rateHours } };
@@ -44,7 +47,7 @@ export function writeCost(hub: Hub, writes: number, reads: number): WriteCost {
   };
 }
 
-/** Whole days until the last one begins, and what is left for that one at the rate. */
+/** The whole days before the last one, plus the hours that its messages take at the rate. */
 function hoursByDay(messages: number, perDay: number, rateHours: number): number {
   const before = Math.max(0, Math.ceil(messages / perDay) - 1);
   if (before === 0) return rateHours;

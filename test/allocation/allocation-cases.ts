@@ -4,6 +4,7 @@ import type { AllocationRequest } from '../../src/allocation/request/request.ts'
 import { parseFleet } from '../../src/fleet/file/parse.ts';
 import type { Fleet } from '../../src/fleet/fleet.ts';
 import { hostName } from '../../src/iot-hub/host-name.ts';
+import { type EpochMs, epochMs, plus } from '../../src/time/epoch-ms.ts';
 import { fc } from '../support/properties.ts';
 import { requestOf } from './requests.ts';
 
@@ -12,12 +13,12 @@ export interface AllocationCase {
   readonly fleet: Fleet;
   readonly conditions: Conditions;
   readonly request: AllocationRequest;
-  readonly now: number;
+  readonly now: EpochMs;
   /** What the device says of its country; undefined: nothing. */
   readonly country: unknown;
 }
 
-export const NOW = Date.UTC(2026, 10, 25, 12);
+export const NOW = epochMs(Date.UTC(2026, 10, 25, 12));
 const HOUR = 3_600_000;
 
 const NAMES = ['weu', 'neu', 'eus', 'sea'] as const;
@@ -118,12 +119,14 @@ const override = <Value>(value: fc.Arbitrary<Value>) =>
     value,
     author: fc.constant('ann@contoso.com'),
     reason: fc.constant('test'),
-    expiresAt: fc.constantFrom(NOW + HOUR, NOW - HOUR),
+    expiresAt: fc.constantFrom(plus(NOW, HOUR), plus(NOW, -HOUR)),
   });
 
 const hubConditions: fc.Arbitrary<HubConditions> = fc
   .record({
-    devices: optional(fc.record({ count: fc.nat(200), countedAt: fc.constantFrom(NOW, NOW - 5 * HOUR) })),
+    devices: optional(
+      fc.record({ count: fc.nat(200), countedAt: fc.constantFrom(NOW, plus(NOW, -5 * HOUR)) }),
+    ),
     failures: optional(fc.constantFrom(0, 2, 3)),
     overrides: optional(
       fc
@@ -201,7 +204,11 @@ export const anyAllocationCase: fc.Arbitrary<AllocationCase> = fc
     const { since } = given;
     const causes = since === undefined ? [] : currentCauses(given.fleet, before, NOW);
     const conditions: Conditions = given.loaded
-      ? { loadedAt: NOW - 7_000, hubs, causes: new Map(causes.map((cause) => [cause, NOW - (since ?? 0)])) }
+      ? {
+          loadedAt: plus(NOW, -7_000),
+          hubs,
+          causes: new Map(causes.map((cause) => [cause, plus(NOW, -(since ?? 0))])),
+        }
       : { loadedAt: undefined, hubs: new Map(), causes: new Map() };
     const request = requestOf({
       context: {

@@ -24,16 +24,16 @@ test('the generated cases reach every result and every reason of a decision', ()
 
   expect(new Set(reasons)).toEqual(
     new Set([
-      'it registers for the first time',
+      'first registration',
       'the enrollment never reprovisions',
-      'its hub is good enough',
-      'its hub drains, and the gradual move has not reached the device',
-      'its hub drains, and no other may receive it',
-      'another hub is faster, and the gradual move has not reached the device',
-      'its hub is not linked',
-      'its hub does not meet a require rule',
+      'the current hub is suitable',
+      'the current hub is draining, but the gradual move has not reached the device',
+      'the current hub is draining, but no other hub may receive the device',
+      'another hub is faster, but the gradual move has not reached the device',
+      'the current hub is not linked',
+      'the current hub does not meet a require rule',
       'a hub rule names another hub',
-      'its hub drains',
+      'the current hub is draining',
       'another hub is faster',
       'BERTH_REGISTRATION_DENIED',
       'BERTH_INPUT_MISSING',
@@ -130,19 +130,20 @@ describe('a device that already has a hub', () => {
         if (result.kind !== 'assigned' || result.how !== 'moved' || hub === undefined) return;
 
         switch (result.why) {
-          case 'its hub is not linked':
+          case 'the current hub is not linked':
             expect(given.request.linkedHubs.map(({ host }) => host)).not.toContain(hub.host);
             break;
-          case 'its hub drains':
+          case 'the current hub is draining':
             expect(effectiveHub(hub, conditionsOf(hub.host, given.conditions), NOW).state).toBe('draining');
             break;
           case 'another hub is faster':
             expect(given.fleet.allocation.fasterByMs).toBeDefined();
             break;
           default:
-            expect(['its hub does not meet a require rule', 'a hub rule names another hub']).toContain(
-              result.why,
-            );
+            expect([
+              'the current hub does not meet a require rule',
+              'a hub rule names another hub',
+            ]).toContain(result.why);
         }
         expect(result.host).not.toBe(hub.host);
       }),
@@ -157,7 +158,7 @@ describe('a device that already has a hub', () => {
         if (result.kind !== 'assigned') return;
         const isReached = gradualMoves.some(({ position, progress }) => position < progress);
 
-        if (result.why === 'its hub drains' || result.why === 'another hub is faster')
+        if (result.why === 'the current hub is draining' || result.why === 'another hub is faster')
           expect(isReached).toBe(true);
         if (result.why.endsWith('its turn has not come')) expect(isReached).toBe(false);
       }),

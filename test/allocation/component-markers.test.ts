@@ -4,6 +4,7 @@ import { type DecideInput, decide } from '../../src/allocation/decision/decide.t
 import { type Receipt, receiptOf } from '../../src/allocation/receipt/receipt.ts';
 import { recompute } from '../../src/allocation/receipt/recompute.ts';
 import type { JsonObject, JsonValue } from '../../src/json/json.ts';
+import { EPOCH } from '../../src/time/epoch-ms.ts';
 import { fleetOf, requestOf } from './requests.ts';
 
 const WEU = 'weu.azure-devices.net';
@@ -31,7 +32,7 @@ function inputOf({ layers = [], policies = [], own, payload, context = {} }: Giv
     }),
     fleet: fleetOf({ twins: { initial: layers, policies }, models: MODELS }),
     conditions: NO_CONDITIONS,
-    now: 0,
+    now: EPOCH,
   };
 }
 
@@ -125,7 +126,7 @@ describe('the marker of a component in an initial twin', () => {
     expect(recompute(receipt, input.fleet).differences).toEqual([]);
   });
 
-  test('is left out and noted when the twin has no room for it', () => {
+  test('is left out and noted when the section would be too large', () => {
     const texts = Object.fromEntries(
       Array.from({ length: 8 }, (_, index) => [`t${index}`, 'x'.repeat(4_080)]),
     );
@@ -137,7 +138,7 @@ describe('the marker of a component in an initial twin', () => {
     expect(twin.omitted).toEqual([
       {
         path: ['desired', 'thermostat1', '__t'],
-        why: `model ${CONTROLLER}: desired has no room for it`,
+        why: `model ${CONTROLLER}: desired would be larger than 32768 bytes`,
       },
     ]);
   });

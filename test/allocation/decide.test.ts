@@ -2,16 +2,17 @@ import { describe, expect, test } from '@jest/globals';
 import { type Conditions, type HubConditions, NO_CONDITIONS } from '../../src/allocation/conditions.ts';
 import { type Decision, decide } from '../../src/allocation/decision/decide.ts';
 import { hostName } from '../../src/iot-hub/host-name.ts';
+import { EPOCH, type EpochMs, epochMs, plus } from '../../src/time/epoch-ms.ts';
 import { fleetOf, HOSTS, type RequestOptions, requestOf } from './requests.ts';
 
-const NOW = Date.UTC(2026, 10, 23);
+const NOW = epochMs(Date.UTC(2026, 10, 23));
 const MINUTE = 60_000;
 const [WEU, EUS, SEA] = ['weu.azure-devices.net', 'eus.azure-devices.net', 'sea.azure-devices.net'];
 
 interface FleetState {
   readonly fleet?: Parameters<typeof fleetOf>[0];
   readonly hubs?: Readonly<Record<string, HubConditions>>;
-  readonly causes?: Readonly<Record<string, number>>;
+  readonly causes?: Readonly<Record<string, EpochMs>>;
 }
 
 function conditionsOf({ hubs = {}, causes = {} }: FleetState): Conditions {
@@ -84,7 +85,9 @@ describe('a first registration', () => {
       'a hub that an operator cordoned',
       {
         hubs: {
-          weu: { overrides: { state: { value: 'cordoned', author: 'a', reason: 'r', expiresAt: NOW + 1 } } },
+          weu: {
+            overrides: { state: { value: 'cordoned', author: 'a', reason: 'r', expiresAt: plus(NOW, 1) } },
+          },
         },
       },
       {},
@@ -103,7 +106,7 @@ describe('a first registration', () => {
       'a hub that may have become full since the last count',
       {
         fleet: { hubs: { weu: { capacity: 100_000 } } },
-        hubs: { weu: { devices: { count: 98_500, countedAt: NOW - 2 * MINUTE } } },
+        hubs: { weu: { devices: { count: 98_500, countedAt: plus(NOW, -2 * MINUTE) } } },
       },
       {},
       `${WEU}: full`,
@@ -192,7 +195,7 @@ describe('a first registration', () => {
     (count, ageMs, capacity, isFull) => {
       const state: FleetState = {
         fleet: { hubs: { weu: { capacity } } },
-        hubs: { weu: { devices: { count, countedAt: NOW - ageMs } } },
+        hubs: { weu: { devices: { count, countedAt: plus(NOW, -ageMs) } } },
       };
 
       expect(decideIn(state).candidates[0]?.excluded).toBe(isFull ? 'full' : undefined);
@@ -247,7 +250,7 @@ describe('rules', () => {
     expect(result).toEqual({
       kind: 'refused',
       code: 'BERTH_REGISTRATION_DENIED',
-      message: 'Rule "retired" denies it: model x0 is retired.',
+      message: 'Rule "retired" denies the registration: model x0 is retired.',
     });
   });
 
@@ -341,7 +344,7 @@ describe('a device that registers again', () => {
         fleet: {
           hubs: { sea: { state: 'draining' }, weu: { state: 'cordoned' }, eus: { state: 'cordoned' } },
         },
-        causes: { 'drain:sea.azure-devices.net': 0 },
+        causes: { 'drain:sea.azure-devices.net': EPOCH },
       },
     ],
   ])('stays on its hub %s', (_, state) => {
@@ -357,15 +360,15 @@ describe('a device that registers again', () => {
   test.each<[string, FleetState, RequestOptions]>([
     ['its hub is no longer linked', {}, { ...on('sea'), linkedHubs: [WEU, EUS] as string[] }],
     [
-      'its hub drains and the gradual move is over',
+      'the current hub is draining and the gradual move is over',
       {
         fleet: { hubs: { sea: { state: 'draining' } }, allocation: { moves: { over: '1h' } } },
-        causes: { 'drain:sea.azure-devices.net': NOW - 3_600_000 },
+        causes: { 'drain:sea.azure-devices.net': plus(NOW, -3_600_000) },
       },
       on('sea'),
     ],
     [
-      'its hub does not meet a require rule',
+      'the current hub does not meet a require rule',
       { fleet: { allocation: require('eu') } },
       on('sea', { payload: { country: 'DE' } }),
     ],
@@ -384,7 +387,7 @@ describe('a device that registers again', () => {
   test('keeps its current residency when it sends none of its first inputs', () => {
     const state: FleetState = {
       fleet: { hubs: { weu: { state: 'draining' } }, allocation: require('eu') },
-      causes: { 'drain:weu.azure-devices.net': 0 },
+      causes: { 'drain:weu.azure-devices.net': EPOCH },
     };
 
     const { result, candidates } = decideIn(state, on('eus'));
@@ -397,7 +400,7 @@ describe('a device that registers again', () => {
     const never = { updateHubAssignment: false, migrateDeviceData: false };
     const state: FleetState = {
       fleet: { hubs: { sea: { state: 'draining' } } },
-      causes: { 'drain:sea.azure-devices.net': 0 },
+      causes: { 'drain:sea.azure-devices.net': EPOCH },
     };
 
     const { result } = decideIn(state, {
@@ -427,7 +430,7 @@ describe('a device that registers again', () => {
 
 const HOUR = 3_600_000;
 /** Under any cause of going to a faster hub. */
-const FASTER = (state: FleetState, since: number): FleetState => {
+const FASTER = (state: FleetState, since: EpochMs): FleetState => {
   const cause = fleetOf(state.fleet).allocation.fasterCause;
   return cause === undefined ? state : { ...state, causes: { ...state.causes, [cause]: since } };
 };
@@ -517,7 +520,7 @@ describe('a move to a faster hub', () => {
       'does not happen when the other hub is 39 ms faster',
       FASTER(state(), NOW),
       from('sea', { westeurope: 11, southeastasia: 50 }),
-      { host: SEA, how: 'stayed', why: 'its hub is good enough' },
+      { host: SEA, how: 'stayed', why: 'the current hub is suitable' },
     ],
     [
       'does not happen before the cause was first seen',
@@ -526,18 +529,18 @@ describe('a move to a faster hub', () => {
       {
         host: SEA,
         how: 'stayed',
-        why: 'another hub is faster, and the gradual move has not reached the device',
+        why: 'another hub is faster, but the gradual move has not reached the device',
       },
     ],
     [
       'does not happen before the gradual move reaches the device',
-      FASTER(state({ moves: { over: '1h' } }), NOW - 1),
+      FASTER(state({ moves: { over: '1h' } }), plus(NOW, -1)),
       from('sea', { westeurope: 10, southeastasia: 90 }),
       { host: SEA, how: 'stayed' },
     ],
     [
       'happens after the gradual move is over',
-      FASTER(state({ moves: { over: '1h' } }), NOW - HOUR),
+      FASTER(state({ moves: { over: '1h' } }), plus(NOW, -HOUR)),
       from('sea', { westeurope: 10, southeastasia: 90 }),
       { host: WEU, how: 'moved' },
     ],
@@ -573,7 +576,7 @@ describe('a move to a faster hub', () => {
         NOW,
       ),
       from('sea', { westeurope: 10, eastus: 80, southeastasia: 90 }),
-      { host: SEA, how: 'stayed', why: 'its hub is good enough' },
+      { host: SEA, how: 'stayed', why: 'the current hub is suitable' },
     ],
     [
       'does not happen when the current hub has the highest score',
@@ -584,7 +587,7 @@ describe('a move to a faster hub', () => {
         NOW,
       ),
       from('sea', { westeurope: 10, eastus: 80, southeastasia: 90 }),
-      { host: SEA, how: 'stayed', why: 'its hub is good enough' },
+      { host: SEA, how: 'stayed', why: 'the current hub is suitable' },
     ],
     [
       'does not go to an unhealthy hub, even if no other hub may receive devices',
@@ -596,7 +599,7 @@ describe('a move to a faster hub', () => {
         NOW,
       ),
       from('sea', { westeurope: 10, southeastasia: 90 }),
-      { host: SEA, how: 'stayed', why: 'its hub is good enough' },
+      { host: SEA, how: 'stayed', why: 'the current hub is suitable' },
     ],
     [
       'does not happen when no setting asks for it',
@@ -650,7 +653,7 @@ describe('the load cap', () => {
   });
 
   test('uses the weights that an operator has set', () => {
-    const overrides = { weight: { value: 3, author: 'a', reason: 'r', expiresAt: NOW + 1 } };
+    const overrides = { weight: { value: 3, author: 'a', reason: 'r', expiresAt: plus(NOW, 1) } };
     const state: FleetState = {
       fleet,
       hubs: { weu: { ...devices(300), overrides }, eus: devices(100), sea: devices(100) },

@@ -5,6 +5,7 @@ import { type Decision, decide } from '../../src/allocation/decision/decide.ts';
 import { receiptOf } from '../../src/allocation/receipt/receipt.ts';
 import { recompute } from '../../src/allocation/receipt/recompute.ts';
 import type { JsonObject, JsonValue } from '../../src/json/json.ts';
+import { EPOCH } from '../../src/time/epoch-ms.ts';
 import { fleetOf, type RequestOptions, requestOf } from './requests.ts';
 
 const WEU = 'weu.azure-devices.net';
@@ -15,7 +16,7 @@ function decideWith(twins: object, request: RequestOptions = {}, allocation: obj
     request: requestOf({ linkedHubs: [WEU], ...request }),
     fleet: fleetOf({ twins, allocation }),
     conditions: NO_CONDITIONS,
-    now: 0,
+    now: EPOCH,
   });
 }
 const layers = (...initial: object[]) => ({ initial });
@@ -108,10 +109,10 @@ describe('the initial twin', () => {
     expect(twin.omitted.map(({ path, why }) => `${path.join('.')}: ${why}`)).toEqual([
       'tags.site: a: the key site is missing',
       'tags.name: a: is a string over 4 KB',
-      'desired.blob.k8: big: desired has no room for it',
-      'desired.blob.k9: big: desired has no room for it',
-      'desired.blob.k10: big: desired has no room for it',
-      'desired.blob.k11: big: desired has no room for it',
+      'desired.blob.k8: big: desired would be larger than 32768 bytes',
+      'desired.blob.k9: big: desired would be larger than 32768 bytes',
+      'desired.blob.k10: big: desired would be larger than 32768 bytes',
+      'desired.blob.k11: big: desired would be larger than 32768 bytes',
     ]);
   });
 
@@ -156,7 +157,9 @@ describe('the initial twin', () => {
       // The value 1 replaces a longer text, so it has room. The value x came earlier and has no room.
       properties: { ...own.properties, desired: { ...own.properties.desired, more: 1 } },
     });
-    expect(decision.twin.omitted).toEqual([{ path: ['desired', 'x'], why: 'a: desired has no room for it' }]);
+    expect(decision.twin.omitted).toEqual([
+      { path: ['desired', 'x'], why: 'a: desired would be larger than 32768 bytes' },
+    ]);
   });
 
   test.each<[string, object]>([
@@ -168,7 +171,7 @@ describe('the initial twin', () => {
       request: requestOf({ linkedHubs: [WEU], group: { initialTwin: own } }),
       fleet: fleetOf({ twins: layers({ name: 'a', tags: { site: 'ams' } }) }),
       conditions: NO_CONDITIONS,
-      now: 0,
+      now: EPOCH,
     };
     const silent = { ...input, fleet: fleetOf() };
 

@@ -87,32 +87,32 @@ describe('an impossible latency input', () => {
     [
       'a negative number',
       { latency: { [WEU]: -1 } },
-      `payload.latency of ${WEU} is no number from 0 to 60000`,
+      `payload.latency of ${WEU} is not a number from 0 to 60000`,
     ],
     [
       'a text',
       { latency: { westeurope: '12' } },
-      'payload.latency of westeurope is no number from 0 to 60000',
+      'payload.latency of westeurope is not a number from 0 to 60000',
     ],
     [
       'a number that is too large',
       { latency: { [WEU]: 1e9 } },
-      `payload.latency of ${WEU} is no number from 0 to 60000`,
+      `payload.latency of ${WEU} is not a number from 0 to 60000`,
     ],
-    ['null', { latency: { [WEU]: null } }, `payload.latency of ${WEU} is no number from 0 to 60000`],
+    ['null', { latency: { [WEU]: null } }, `payload.latency of ${WEU} is not a number from 0 to 60000`],
     [
       'measurements that are not an object',
       { latency: [1, 2, 3] },
-      'payload.latency is no object of host or region and ms',
+      'payload.latency is not an object from host or region to milliseconds',
     ],
-    ['an unknown region', { region: 'atlantis' }, 'payload.region is no Azure region'],
-    ['a region that is not a text', { region: 5 }, 'payload.region is no Azure region'],
+    ['an unknown region', { region: 'atlantis' }, 'payload.region is not an Azure region'],
+    ['a region that is not a text', { region: 5 }, 'payload.region is not an Azure region'],
     [
       'a location beyond the poles',
       { location: { lat: 91, lon: 0 } },
-      'payload.location is no {lat, lon} in degrees',
+      'payload.location is not {lat, lon} in degrees',
     ],
-    ['a location in words', { location: 'Amsterdam' }, 'payload.location is no {lat, lon} in degrees'],
+    ['a location in words', { location: 'Amsterdam' }, 'payload.location is not {lat, lon} in degrees'],
   ])('is ignored with a note: %s', (_, payload, note) => {
     expect(of(payload)).toEqual({ byHost: {}, notes: [note] });
   });

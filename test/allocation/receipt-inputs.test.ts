@@ -6,6 +6,7 @@ import { inputPathText, pathOf } from '../../src/allocation/receipt/receipt-inpu
 import { recompute } from '../../src/allocation/receipt/recompute.ts';
 import type { Fleet } from '../../src/fleet/fleet.ts';
 import type { JsonValue } from '../../src/json/json.ts';
+import { EPOCH } from '../../src/time/epoch-ms.ts';
 import { fleetOf, requestOf } from './requests.ts';
 
 /** A receipt stores an input of a device only if the decision read it. */
@@ -15,7 +16,7 @@ function receiptFor(payload: JsonValue, fleet: Fleet): Receipt {
     request: requestOf({ context: { payload } }),
     fleet,
     conditions: NO_CONDITIONS,
-    now: 0,
+    now: EPOCH,
   };
   return JSON.parse(JSON.stringify(receiptOf(input, decide(input)))) as Receipt;
 }

@@ -8,6 +8,7 @@ import { inputOf, recompute } from '../../src/allocation/receipt/recompute.ts';
 import { parseAllocationRequest } from '../../src/allocation/request/request.ts';
 import { parseFleet } from '../../src/fleet/file/parse.ts';
 import type { Fleet } from '../../src/fleet/fleet.ts';
+import { EPOCH, epochMs } from '../../src/time/epoch-ms.ts';
 import { fleetOf, requestOf } from './requests.ts';
 
 /**
@@ -50,7 +51,7 @@ function receiptIn(file: Golden): Receipt {
     causes: own === undefined || faster === undefined ? causes : { ...causes, [own]: faster },
   };
   const request = parseAllocationRequest(file.request);
-  const now = Date.parse(file.at);
+  const now = epochMs(Date.parse(file.at));
   const undecided = receipt({ request, fleet, conditions: NO_CONDITIONS, now });
   const hubs = undecided.hubs.map((line) => ({ ...line, ...file.hubs[line.host] }));
   return receipt({ ...inputOf({ ...undecided, conditions, hubs }, fleet), request });
@@ -87,7 +88,7 @@ describe('the stored receipt', () => {
 });
 
 test('a receipt shows the decision that another fleet file would have made', () => {
-  const made = receipt({ request: requestOf(), fleet: fleetOf(), conditions: NO_CONDITIONS, now: 0 });
+  const made = receipt({ request: requestOf(), fleet: fleetOf(), conditions: NO_CONDITIONS, now: EPOCH });
   const other = fleetOf({ allocation: { rules: [{ name: 'none', deny: 'nobody' }] } });
 
   const again = recompute(made, other);

@@ -8,6 +8,7 @@ import { compileExpression } from '../../src/fleet/expressions/expression.ts';
 import { ExpressionWork, WORK_LIMITS } from '../../src/fleet/expressions/expression-work.ts';
 import type { Fleet } from '../../src/fleet/fleet.ts';
 import type { JsonValue } from '../../src/json/json.ts';
+import { EPOCH } from '../../src/time/epoch-ms.ts';
 import { randomPayload, randomSource } from '../fleet/random-expressions.ts';
 import { fc } from '../support/properties.ts';
 import { fleetOf, requestOf } from './requests.ts';
@@ -17,7 +18,12 @@ const WEU = 'weu.azure-devices.net';
 
 function decideOn(fleet: Fleet, payload: JsonValue) {
   const work = new ExpressionWork();
-  const input = { request: requestOf({ context: { payload } }), fleet, conditions: NO_CONDITIONS, now: 0 };
+  const input = {
+    request: requestOf({ context: { payload } }),
+    fleet,
+    conditions: NO_CONDITIONS,
+    now: EPOCH,
+  };
   return { decision: decide(input, work), steps: work.steps, input };
 }
 

@@ -105,3 +105,21 @@ describe('the queries of the HTTP functions', () => {
     );
   });
 });
+
+describe('docs/http-api.md', () => {
+  const page = readFileSync('docs/http-api.md', 'utf8');
+
+  test.each(ROUTES.map((route) => [`${route.method} /api/${route.route}`, route] as const))(
+    'has a section for %s with its parameters, and says whether it needs a key',
+    (title, { query, auth }) => {
+      const [, section = ''] = page.split(`\n## ${title}\n`);
+      const own = section.split('\n## ')[0] ?? '';
+      const names = Object.keys(query.shape).filter((name) => !own.includes(`| \`${name}\` |`));
+
+      expect(own).not.toBe('');
+      // The history of a device has the parameter of the device.
+      expect(title.endsWith('/history') ? [] : names).toEqual([]);
+      expect(page).toContain(`| \`${title}\` | ${auth === 'function' ? 'yes' : 'no'} |`);
+    },
+  );
+});

@@ -4,6 +4,7 @@ import { beforeAll, beforeEach, describe, expect, test } from '@jest/globals';
 import type { Cli } from '../../src/cli/shell/cli.ts';
 import { openState, type State } from '../../src/cli/shell/state.ts';
 import type { DeadLetter } from '../../src/store/dead-letters/dead-letter-store.ts';
+import { plus } from '../../src/time/epoch-ms.ts';
 import { redactBody } from '../../src/twin/redaction/redact-body.ts';
 import { letterOf } from '../store/letters.ts';
 import { storageAccount } from '../support/storage-account.ts';
@@ -28,7 +29,7 @@ beforeEach(async () => {
     await state.deadLetters.delete(page.map(({ key }) => key));
   }
   for (const counts of [state.letterHours, state.unknownSources, state.unknownHubs])
-    await counts.forget(NOW + 86_400_000);
+    await counts.forget(plus(NOW, 86_400_000));
 });
 
 const keep = (...letters: readonly Partial<DeadLetter>[]) =>
@@ -75,7 +76,7 @@ describe('berth dead-letters list', () => {
       ],
       expect.arrayContaining([expect.stringMatching(/^2026-11-25\/0\/3\//)]),
     ]);
-    expect(err).toMatch(/^2 shown, 1 older ones not: --limit.* State: 127\.0\.0\.1:\d+\.\n$/);
+    expect(err).toMatch(/^2 shown, 1 older ones not shown. Use --limit.* State: 127\.0\.0\.1:\d+\.\n$/);
     expect((await list()).err).toContain('3 in all.');
     expect((await list({ since: '60d' })).err).toContain('4 in all.');
     expect((await list({ until: '2026-11-20' })).err).toContain('No dead letters.');
@@ -166,22 +167,22 @@ describe('berth dead-letters counts', () => {
   test('counts the events that were not kept, and dead-letters list mentions that number', async () => {
     expect((await counts()).out).toBe(
       [
-        'Beyond the cap of dead letters, since 7d: none.',
-        'Of sources that this package does not know: none.',
-        'Of hubs that are not in the fleet file: none.',
+        'Above the cap of dead letters, since 7d: none.',
+        'From sources that this package does not know: none.',
+        'From unknown hubs (not in the fleet file): none.',
         '',
       ].join('\n'),
     );
     const beyond = { hub: HOSTILE, source: 'twinchangeevents', code: 'BERTH_EVENT_NOT_JSON', events: 12_345 };
     await state.letterHours.addBeyond([beyond], '3', NOW);
-    await state.letterHours.addBeyond([beyond], '3', NOW - 8 * 86_400_000);
+    await state.letterHours.addBeyond([beyond], '3', plus(NOW, -8 * 86_400_000));
     await state.unknownSources.add([{ hub: 'weu', source: 'moonevents', events: 3 }], { now: NOW });
     await state.unknownHubs.add('far', 2, NOW);
 
     const { out, err } = await counts();
 
     expect(lines(out).map((line) => line.trim().split(/ {2,}/))).toEqual([
-      ['Beyond the cap of dead letters, since 7d: 12,345 events.'],
+      ['Above the cap of dead letters, since 7d: 12,345 events.'],
       ['events', 'hub', 'source', 'code', 'last'],
       [
         '12,345',
@@ -190,10 +191,10 @@ describe('berth dead-letters counts', () => {
         'BERTH_EVENT_NOT_JSON',
         new Date(NOW).toISOString(),
       ],
-      ['Of sources that this package does not know: 3 events.'],
+      ['From sources that this package does not know: 3 events.'],
       ['events', 'hub', 'source', 'last'],
       ['3', 'weu', 'moonevents', new Date(NOW).toISOString()],
-      ['Of hubs that are not in the fleet file: 2 events.'],
+      ['From unknown hubs (not in the fleet file): 2 events.'],
       ['events', 'hub', 'last'],
       ['2', 'far', new Date(NOW).toISOString()],
     ]);
@@ -207,7 +208,7 @@ describe('berth dead-letters counts', () => {
     });
     const listed = listen(env);
     await deadLetters(listed.cli, 'list');
-    expect(listed.err()).toContain('12,345 events more, of any hub and code, were too many to be kept');
+    expect(listed.err()).toContain('12,345 more events of any hub and code were only counted');
     const asJson = listen(env);
     await deadLetters(asJson.cli, 'list', [], { json: true });
     expect(JSON.parse(asJson.out())).toMatchObject({ onlyCounted: 12_345 });
@@ -229,7 +230,7 @@ describe('berth dead-letters show', () => {
     expect(code).toBe(0);
     expect(lines(out)).toEqual([
       expect.stringMatching(/^dead letter {5}2026-11-23\/3\/1234\/[0-9a-f]{8}$/),
-      'came            2026-11-23T12:00:00.000Z, partition 3, sequence number 1234',
+      'received        2026-11-23T12:00:00.000Z, partition 3, sequence number 1234',
       'code            BERTH_EVENT_NOT_JSON',
       'reason          has a body that is not JSON',
       'properties:',
@@ -263,19 +264,19 @@ describe('berth dead-letters show', () => {
     [
       'not UTF-8',
       Buffer.from([0x22, 0xff, 0x41]),
-      /body: 3 bytes, no UTF-8\n {2}000000 {2}22 ff 41 {40} ".A\n/,
+      /body: 3 bytes, not UTF-8\n {2}000000 {2}22 ff 41 {40} ".A\n/,
     ],
     ['empty', new Uint8Array(), /body: 0 bytes, empty\n$/],
     [
       'long text',
       Buffer.from('x'.repeat(9_000)),
-      /\n {2}x{4000}\nThe body goes on: --body writes it whole\.\n$/,
+      /\n {2}x{4000}\nThe body is longer: use --body to write all of it\.\n$/,
     ],
-    ['long and binary', Buffer.alloc(9_000, 0xff), /0001f0 {2}(ff ){16}.*\nThe body goes on/],
+    ['long and binary', Buffer.alloc(9_000, 0xff), /0001f0 {2}(ff ){16}.*\nThe body is longer/],
     [
       'longer than what is kept, and cut inside a character',
       Buffer.from(`a${'é'.repeat(400_000)}`),
-      /body: 800,001 bytes, text\n {2}aé+\nThe body goes on: .*\nIts first 589,824 bytes were kept\.\n$/,
+      /body: 800,001 bytes, text\n {2}aé+\nThe body is longer: .*\nOnly its first 589,824 bytes are stored\.\n$/,
     ],
   ])('shows a body that is %s', async (_, body, expected) => {
     await keep({ body });
@@ -321,18 +322,23 @@ describe('berth dead-letters show', () => {
   });
 
   test.each<[string, string, string, RegExp]>([
-    ['a text that is not an id', 'pump-1', 'BERTH_ARGUMENT_INVALID', /"pump-1" is no id of a dead letter/],
+    [
+      'a text that is not an id',
+      'pump-1',
+      'BERTH_ARGUMENT_INVALID',
+      /"pump-1" is not an id of a dead letter/,
+    ],
     [
       'a dead letter that does not exist',
       '2026-11-23/3/9',
       'BERTH_DEAD_LETTER_UNKNOWN',
-      /"2026-11-23\/3\/9" is in 127/,
+      /^Unknown dead letter: "2026-11-23\/3\/9"\. .* in 127/,
     ],
     [
       'a short id that two dead letters share',
       '2026-11-23/3/1234',
       'BERTH_ARGUMENT_INVALID',
-      /names 2 dead letters: write one of 2026-11-23\/3\/1234\/[0-9a-f]{8}, 2026-11-23\/3\/1234\/[0-9a-f]{8}\./,
+      /matches 2 dead letters: write one of 2026-11-23\/3\/1234\/[0-9a-f]{8}, 2026-11-23\/3\/1234\/[0-9a-f]{8}\./,
     ],
   ])('refuses %s', async (_, id, code, message) => {
     await keep({}, { body: Buffer.from('other') });
@@ -377,15 +383,15 @@ describe('berth dead-letters replay', () => {
       expect.stringMatching(
         /\/6\/\S+ stays: it is from \(not a host name\), which the fleet file does not list$/,
       ),
-      expect.stringMatching(/\/7\/\S+ stays: it has properties that were too long to be kept whole$/),
+      expect.stringMatching(/\/7\/\S+ stays: it has properties that were too long to be stored in full$/),
       expect.stringMatching(/\/8\/\S+ stays: it is from far, which the fleet file does not list$/),
     ]);
     expect(lines(err)).toEqual([
       '8 dead letters decoded again.',
-      expect.stringMatching(/^ {2}2 marked for a read/),
-      expect.stringMatching(/^ {2}1 of twins that were deleted since/),
-      expect.stringMatching(/^ {2}1 of a kind that is not needed/),
-      expect.stringMatching(/^ {2}4 left/),
+      expect.stringMatching(/^ {2}2 marked/),
+      expect.stringMatching(/^ {2}1 of twins that have been deleted since/),
+      expect.stringMatching(/^ {2}1 of a kind that Berth does not need/),
+      expect.stringMatching(/^ {2}4 not decoded/),
       expect.stringMatching(/^State: /),
     ]);
     const unread = {
@@ -409,17 +415,17 @@ describe('berth dead-letters replay', () => {
 
     const { code, err } = await replay([], { all: true });
 
-    expect(shown.out()).toMatch(/\nbody: \d+ bytes, text, redacted: not as it came\n/);
+    expect(shown.out()).toMatch(/\nbody: \d+ bytes, text, redacted: not the original bytes\n/);
     expect(shown.out()).toContain('{"psk":"redacted:');
     expect(code).toBe(0);
-    expect(err).toContain('1 marked for a read of their twins');
+    expect(err).toContain('1 marked: resyncFleet reads their twins');
     expect(await known('secretive')).toMatchObject({ snapshot: { version: 0, reported: {} } });
   });
 
   test('skips a dead letter whose message source is unknown', async () => {
     await keep({ systemProperties: { 'iothub-message-source': 'moonEvents' } });
 
-    expect((await replay([], { all: true })).err).toContain('1 of a kind that is not needed');
+    expect((await replay([], { all: true })).err).toContain('1 of a kind that Berth does not need');
   });
 
   test('replays only the given ids, or with --all only what the filters select', async () => {
@@ -463,15 +469,15 @@ describe('berth dead-letters replay', () => {
   });
 
   test.each<[string, readonly string[], Flags, RegExp]>([
-    ['a call without ids and without --all', [], {}, /give ids, or --all/],
-    ['a filter without --all', [], { code: 'BERTH_DEFECT' }, /give ids, or --all/],
+    ['a call without ids and without --all', [], {}, /give ids or --all/],
+    ['a filter without --all', [], { code: 'BERTH_DEFECT' }, /give ids or --all/],
     [
       'ids together with --all',
       ['2026-11-23/3/1'],
       { all: true, since: '1d' },
       /Give ids or --all and --since, not both/,
     ],
-    ['a text that is not an id', ['all'], {}, /"all" is no id/],
+    ['a text that is not an id', ['all'], {}, /"all" is not an id/],
   ])('refuses %s', async (_, ids, options, message) => {
     await expect(replay(ids, options)).rejects.toMatchObject({
       code: 'BERTH_ARGUMENT_INVALID',
@@ -513,7 +519,7 @@ describe('berth dead-letters purge', () => {
 
     await expect(purge(ids, options)).rejects.toMatchObject({
       code: 'BERTH_ARGUMENT_INVALID',
-      message: expect.stringMatching(/more than one dead letter.* in 127.*: add --yes/),
+      message: expect.stringMatching(/more than one dead letter in 127.*Add --yes/),
     });
     expect(await numbers()).toEqual(['1', '2', '3']);
     await purge(ids, { ...options, yes: true });

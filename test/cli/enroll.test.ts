@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from '@jest/globals';
 import { request } from 'undici';
 import { listen as listenOn } from '../../local/listen.ts';
+import { systemTime } from '../../src/time/epoch-ms.ts';
 import { type LocalDps, startLocalDps } from '../local/dps/local-dps.ts';
 import { testKey, WEU } from '../local/iot-hub/local-hubs.ts';
 import { temporaryFolder } from '../support/temporary-folder.ts';
@@ -109,7 +110,7 @@ function write(file: object): string {
   return path;
 }
 async function enroll(command: readonly string[], options: Flags) {
-  const said = listen(env, Date.now);
+  const said = listen(env, systemTime);
   try {
     expect(await berth(said.cli, 'enroll', ...command, ...flags(options))).toBe(0);
   } catch (error) {
@@ -178,10 +179,10 @@ describe('berth enroll apply', () => {
     const planned = await plan(after);
     const applied = await apply(after);
 
-    expect(planned.out).toContain('update      group b\n');
+    expect(planned.out).toContain('update       group b\n');
     expect(planned.out).toContain('enabled: false -> true\n');
     expect(planned.out).toContain('reprovisioning: migrate -> never\n');
-    expect(planned.out).toContain('0 to create, 1 to update, 2 unchanged, 0 only there.');
+    expect(planned.out).toContain('0 to create, 1 to update, 2 unchanged, 0 only in DPS.');
     expect(applied.out).toContain('updated   group b\n');
     expect((await body(service().getEnrollmentGroup('a'))).etag).toBe(a.etag);
     expect((await body(service().getEnrollmentGroup('b'))).etag).not.toBe(b.etag);
@@ -242,8 +243,8 @@ describe('berth enroll apply', () => {
     expect(await body(service().getEnrollmentGroup('old'))).toMatchObject({ enrollmentGroupId: 'old' });
     const pruned = await apply(file, { prune: true, yes: true });
 
-    expect(left.out).toContain('only there  group old\n');
-    expect(left.err).toContain('1 enrollment only there and left alone');
+    expect(left.out).toContain('only in DPS  group old\n');
+    expect(left.err).toContain('1 enrollment only in DPS: unchanged');
     expect(pruned.out).toContain('deleted   group old\n');
     await expect(service().getEnrollmentGroup('old')).rejects.toThrow();
   });
@@ -251,7 +252,7 @@ describe('berth enroll apply', () => {
   test('writes nothing with --dry-run', async () => {
     const { out } = await apply({ groups: [group('fleet')] }, { dryRun: true });
 
-    expect(out).toContain('create      group fleet\n');
+    expect(out).toContain('create       group fleet\n');
     await expect(service().getEnrollmentGroup('fleet')).rejects.toThrow();
   });
 
@@ -336,7 +337,7 @@ describe('berth enroll apply, while another writer changes the same enrollment',
 
     const { out, err } = await apply({ groups: [group('fleet')] });
 
-    expect(err).toContain('group fleet was changed by another writer in between (412).\nPlanning again.');
+    expect(err).toContain('group fleet was changed by another writer meanwhile (412).\nPlanning again.');
     expect(out).toContain('capabilities.iotEdge: true -> false\n');
     expect(await body(service().getEnrollmentGroup('fleet'))).toMatchObject({
       provisioningStatus: 'enabled',
@@ -380,9 +381,9 @@ describe('berth enroll rotate-key', () => {
 
     const { out, err } = await rotate({ oldKeyName: 'default' });
 
-    expect(err).toContain(`${webhook.url} takes the new key.`);
+    expect(err).toContain(`${webhook.url} accepts the new key.`);
     expect(out).toMatch(
-      /^updated {6}group fleet\nupdated {6}individual x\n2 enrollments of .*, all with the new key since .*\nThe old key may be deleted now/,
+      /^updated {6}group fleet\nupdated {6}individual x\n2 enrollments of .* checked: all have the new key\. .*\nYou can delete the old key now/,
     );
     expect(out).toContain('--key-name default');
     expect(await body(service().getIndividualEnrollment('elsewhere'))).toEqual(elsewhere);
@@ -397,7 +398,7 @@ describe('berth enroll rotate-key', () => {
 
     await expect(rotate()).rejects.toMatchObject({
       code: 'BERTH_WEBHOOK_KEY_REFUSED',
-      message: `${webhook.url} refuses the key with 401.`,
+      message: `${webhook.url} refuses the key with 401: check that the key is a function key of this app.`,
     });
     expect(await body(service().getEnrollmentGroup('fleet'))).toEqual(before);
   });
@@ -425,7 +426,7 @@ describe('berth enroll rotate-key', () => {
 
     const { out, err } = await rotate();
 
-    expect(err).toContain('Going on with the rotation of');
+    expect(err).toContain('Continuing the rotation that started at');
     expect(out).toMatch(/^done before {2}group fleet\nupdated {6}individual x\n2 enrollments/);
   });
 
@@ -463,7 +464,7 @@ describe('berth enroll rotate-key', () => {
     expect(await body(service().getEnrollmentGroup('fleet'))).toEqual(before);
   });
 
-  test('reports an enrollment as not sure if another writer changed it after it got the new key', async () => {
+  test('reports an enrollment as unverified if another writer changed it after it got the new key', async () => {
     webhook.keys.add(NEW_KEY);
     const proxy = await passOn(async (method, url) => {
       // When the last one is written, the first is taken back.
@@ -479,11 +480,11 @@ describe('berth enroll rotate-key', () => {
     await expect(rotate()).rejects.toMatchObject({
       code: 'BERTH_ENROLLMENTS_UNFINISHED',
       message: expect.stringContaining(
-        '1 enrollment changed since and may have the old key. Keep the old key',
+        '1 enrollment changed during the rotation and may have the old key. Keep the old key',
       ),
     });
-    expect(spoken).toContain('not sure     group fleet\n');
-    expect(spoken).not.toContain('may be deleted');
+    expect(spoken).toContain('unverified   group fleet\n');
+    expect(spoken).not.toContain('delete the old key');
     proxy.close();
     env.IOT_ENDPOINT = endpoint;
     expect((await rotate()).out).toMatch(
@@ -529,7 +530,7 @@ describe('berth enroll certificate', () => {
     const verified = await verify();
 
     expect(verified.err).toContain('contoso-ca is verified');
-    expect((await upload()).err).toContain('uploaded and verified already');
+    expect((await upload()).err).toContain('already uploaded and verified');
     await apply({
       groups: [group('ca', { attestation: { type: 'x509', caReferences: { primary: 'contoso-ca' } } })],
     });

@@ -50,14 +50,14 @@ describe('berth explain', () => {
 
     expect(code).toBe(0);
     expect(text).toContain(
-      `${CAPTURED.deviceRuntimeContext.registrationId} → weu.azure-devices.net (placed: it registers for the first time)`,
+      `${CAPTURED.deviceRuntimeContext.registrationId} → weu.azure-devices.net (placed: first registration)`,
     );
     expect(text).toMatch(/weu\.azure-devices\.net +12 ms +measured +1 +0\.\d+/);
     expect(text).toMatch(/eus\.azure-devices\.net +- +- +- +does not meet a require rule/);
     expect(text).toMatch(/eu +matched +yes/);
     expect(text).toMatch(/tags\.site +base/);
     expect(text).toContain('Left out: tags.floor: base: the key floor is missing.');
-    expect(text).toContain('Note: payload.latency of eastus is no number from 0 to 60000.');
+    expect(text).toContain('Note: payload.latency of eastus is not a number from 0 to 60000.');
     expect(text).not.toContain('cHJpbWFyeQ');
   });
 
@@ -73,7 +73,10 @@ describe('berth explain', () => {
     const again = await explained(receipt);
     const asJson = await explained(receipt, FLEET, true);
 
-    expect(again).toEqual({ code: 0, text: expect.stringContaining('Recomputed: the same to the letter.') });
+    expect(again).toEqual({
+      code: 0,
+      text: expect.stringContaining('Recomputed: the receipt is identical.'),
+    });
     expect(JSON.parse(asJson.text)).toEqual({ receipt, differences: [], notKept: [] });
   });
 
@@ -85,7 +88,7 @@ describe('berth explain', () => {
   ])('finds the receipt in %s', async (_, wrapped) => {
     const receipt: unknown = JSON.parse((await explained(REQUEST, FLEET, true)).text);
 
-    expect((await explained(wrapped(receipt))).text).toContain('Recomputed: the same to the letter.');
+    expect((await explained(wrapped(receipt))).text).toContain('Recomputed: the receipt is identical.');
   });
 
   test('shows the override of an operator and decides again with it', async () => {
@@ -123,7 +126,7 @@ describe('berth explain', () => {
     const { code, text } = await explained(tampered);
 
     expect(code).toBe(1);
-    expect(text).toContain('Recomputed: it differs in result.hub.');
+    expect(text).toContain('Recomputed: the new receipt differs in result.hub.');
   });
 
   test('compares a receipt with the decision of another fleet file', async () => {
@@ -135,7 +138,7 @@ describe('berth explain', () => {
     expect(code).toBe(0);
     expect(text).toContain('closed for today');
     expect(text).toMatch(
-      /The receipt was made with revision [0-9a-f]{12}; this is [0-9a-f]{12}, and differs in result/,
+      /The receipt was made with revision [0-9a-f]{12}\. This file has revision [0-9a-f]{12} and differs in result/,
     );
   });
 
@@ -181,7 +184,7 @@ test('the connection to the state comes either from the environment or from loca
 
 test.each<[string, string, RegExp]>([
   ['a text that is not JSON', '{', /is not JSON/],
-  ['the key __proto__', '{"__proto__":{}}', /holds the key "__proto__"/],
+  ['the key __proto__', '{"__proto__":{}}', /contains the key "__proto__"/],
   ['a hundred levels of nesting', '['.repeat(100) + ']'.repeat(100), /is nested deeper than 64 levels/],
 ])('a request file with %s is refused', async (_, text, message) => {
   const request = join(folder, 'odd.json');

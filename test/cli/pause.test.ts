@@ -12,6 +12,7 @@ import type { Policy } from '../../src/fleet/fleet.ts';
 import { hostName } from '../../src/iot-hub/host-name.ts';
 import { partitionsOf } from '../../src/store/tables/keys.ts';
 import { auditName, requestName } from '../../src/sync/resync/audit.ts';
+import { EPOCH, type EpochMs, plus } from '../../src/time/epoch-ms.ts';
 import { instantOf } from '../../src/time/instant.ts';
 import type { PolicyStatus } from '../../src/twin/snapshot/snapshot.ts';
 import { fleetOf } from '../allocation/requests.ts';
@@ -53,12 +54,12 @@ beforeAll(async () => {
 beforeEach(() => begin());
 
 /** The control row after a package has started, with these parts replaced. */
-const begin = (parts: Partial<Control> = {}, at = NOW - 2 * HOUR) =>
+const begin = (parts: Partial<Control> = {}, at = plus(NOW, -2 * HOUR)) =>
   state.control.update(() => ({
     ...withPackage(controlSchema.parse({}), BUILD, FLEET.twins.policies, at),
     ...parts,
   }));
-const by = (author: string, at: number, reason = 'freeze') => ({ author, reason, at });
+const by = (author: string, at: EpochMs, reason = 'freeze') => ({ author, reason, at });
 
 const OPTIONS = () => ({ reason: ' an incident ', fleet });
 const MISSING = { fleet: 'there-is-none.json' };
@@ -69,19 +70,25 @@ async function told(command: 'pause' | 'resume', options: Flags, now = NOW, more
   expect(said.out()).toBe('');
   return said.err();
 }
-const paused = (options: Flags = {}, now?: number) => told('pause', options, now);
-const resumed = (options: Flags = {}, now?: number) => told('resume', options, now);
+const paused = (options: Flags = {}, now?: EpochMs) => told('pause', options, now);
+const resumed = (options: Flags = {}, now?: EpochMs) => told('resume', options, now);
 
 describe('berth pause', () => {
   test.each<[string, Flags, string, (control: Control) => unknown, string]>([
-    ['the fleet', {}, 'The fleet', ({ fleet: found }) => found, 'to any hub. Events are still taken in'],
-    ['a hub', { hub: 'WEU.azure-devices.net' }, WEU, ({ hubs: found }) => found[WEU], 'is written to it'],
+    ['the fleet', {}, 'The fleet', ({ fleet: found }) => found, 'to all hubs. It still applies events'],
+    [
+      'a hub',
+      { hub: 'WEU.azure-devices.net' },
+      WEU,
+      ({ hubs: found }) => found[WEU],
+      'stops writing to this hub',
+    ],
     [
       'a policy',
       { policy: 'interval' },
       'The policy interval',
       ({ policies: found }) => found.interval,
-      'it writes nothing',
+      'this policy stops writing',
     ],
   ])('pauses %s, stores author and reason, and says what happens', async (_, options, name, find, effect) => {
     const err = await paused(options);
@@ -92,9 +99,9 @@ describe('berth pause', () => {
       at: NOW,
     });
     expect(err).toMatch(new RegExp(`^${name} is paused, by .+: an incident\\.\n`));
-    expect(err).toContain('From 30 s on');
+    expect(err).toContain('Within 30 seconds');
     expect(err).toContain(effect);
-    expect(err).toMatch(/stands? still/);
+    expect(err).toMatch(/rollouts? stops? until "berth resume/);
     expect(err).toMatch(/State: 127\.0\.0\.1:\d+\.\n$/);
   });
 
@@ -103,18 +110,18 @@ describe('berth pause', () => {
     ['a hub', { hub: WEU }],
     ['a policy', { policy: 'interval' }],
   ])('keeps an existing pause of %s, and says who set it and when', async (_, options) => {
-    await paused({ ...options, reason: 'the first' }, NOW - 3 * HOUR);
+    await paused({ ...options, reason: 'the first' }, plus(NOW, -3 * HOUR));
     const before = await state.control.read();
 
     const err = await paused({ ...options, reason: 'the second' });
 
-    expect(err).toMatch(/is paused already, since 2026-11-25T09:00Z \(3 h\), by .+: the first\.\n/);
-    expect(err).toContain('nothing was changed');
+    expect(err).toMatch(/is already paused since 2026-11-25T09:00Z \(3 h\), by .+: the first\.\n/);
+    expect(err).toContain('Nothing was changed');
     expect(await state.control.read()).toEqual(before);
   });
 
   test('mentions in the pause of a hub that the fleet is paused too', async () => {
-    await begin({ fleet: by('ann', NOW - HOUR) });
+    await begin({ fleet: by('ann', plus(NOW, -HOUR)) });
 
     expect(await paused({ hub: WEU })).toContain(
       'Also: The fleet is paused since 2026-11-25T11:00Z (1 h), by ann: freeze.',
@@ -185,7 +192,7 @@ describe('berth resume', () => {
     ['a hub', { hub: WEU }, WEU],
     ['a policy', { policy: 'interval' }, 'The policy interval'],
   ])('ends the pause of %s, says how long it lasted, and stores who ended it', async (_, options, name) => {
-    await paused(options, NOW - 90 * 60_000);
+    await paused(options, plus(NOW, -90 * 60_000));
 
     const err = await resumed({ ...options, reason: 'it is over' });
 
@@ -199,7 +206,7 @@ describe('berth resume', () => {
     expect(control).toMatchObject({ hubs: {}, policies: {} });
     expect(control.fleet).toBeUndefined();
     expect(control.pastPauses).toMatchObject([
-      { from: NOW - 90 * 60_000, to: NOW, reason: 'an incident', resumed: { reason: 'it is over' } },
+      { from: plus(NOW, -90 * 60_000), to: NOW, reason: 'an incident', resumed: { reason: 'it is over' } },
     ]);
     // Two hours since the policy was first seen, less the pause.
     expect(elapsedOf(control, INTERVAL, WEU, NOW)).toBe(HOUR / 2);
@@ -207,24 +214,24 @@ describe('berth resume', () => {
 
   test('reports that a hub is not paused, and when its last pause ended', async () => {
     expect(await resumed({ hub: WEU })).toMatch(
-      /^weu\.azure-devices\.net is not paused, and nothing was changed\.\n/,
+      /^weu\.azure-devices\.net is not paused\. Nothing was changed\.\n/,
     );
 
-    await paused({ hub: WEU }, NOW - 2 * HOUR);
-    await resumed({ hub: WEU, reason: 'it is over' }, NOW - HOUR);
+    await paused({ hub: WEU }, plus(NOW, -2 * HOUR));
+    await resumed({ hub: WEU, reason: 'it is over' }, plus(NOW, -HOUR));
     const before = await state.control.read();
 
     expect(await resumed({ hub: WEU })).toMatch(
-      /nothing was changed\. It was resumed 1 h ago, by .+: it is over\.\n/,
+      /Nothing was changed\. It was resumed 1 h ago, by .+: it is over\.\n/,
     );
     expect(await state.control.read()).toEqual(before);
   });
 
   test('lists the pauses that remain', async () => {
     await begin({
-      fleet: by('ann', NOW - HOUR),
-      hubs: { [EUS]: by('bob', NOW - HOUR) },
-      policies: { level: by('cy', NOW - HOUR) },
+      fleet: by('ann', plus(NOW, -HOUR)),
+      hubs: { [EUS]: by('bob', plus(NOW, -HOUR)) },
+      policies: { level: by('cy', plus(NOW, -HOUR)) },
     });
 
     const err = await resumed();
@@ -234,29 +241,29 @@ describe('berth resume', () => {
   });
 
   test('says that a resumed policy does not pause itself again until its content changes', async () => {
-    const pause = { ...by(SELF, NOW - HOUR, '12 of the 40 devices that it has reached reject it') };
+    const pause = { ...by(SELF, plus(NOW, -HOUR), '12 of the 40 devices that it has reached reject it') };
     await begin({ policies: { interval: { ...pause, content: INTERVAL.hash } } });
 
     const err = await resumed({ policy: 'interval' });
 
     expect(err).toContain('by Berth: 12 of the 40 devices that it has reached reject it.');
-    expect(err).toContain('It will not do so again until its content changes.');
+    expect(err).toContain('It does not pause itself again until its content changes.');
     const control = await state.control.read();
     expect(control.seen[INTERVAL.hash]?.isTrusted).toBe(true);
     expect(control.generation).toBe(1);
   });
 
   test('says that a resumed policy may pause itself again where its content has changed', async () => {
-    await begin({ policies: { interval: { ...by(SELF, NOW - HOUR), content: 'another' } } });
+    await begin({ policies: { interval: { ...by(SELF, plus(NOW, -HOUR)), content: 'another' } } });
 
-    expect(await resumed({ policy: 'interval' })).toContain('With this one it pauses itself if');
+    expect(await resumed({ policy: 'interval' })).toContain('It pauses itself again if');
     expect((await state.control.read()).seen[INTERVAL.hash]?.isTrusted).toBeUndefined();
   });
 
   test('ends pauses of hubs and policies that are no longer in the fleet file, even without a fleet file', async () => {
     await begin({
-      policies: { gone: by('ann', NOW - HOUR) },
-      hubs: { 'gone.azure-devices.net': by('ann', NOW - HOUR) },
+      policies: { gone: by('ann', plus(NOW, -HOUR)) },
+      hubs: { 'gone.azure-devices.net': by('ann', plus(NOW, -HOUR)) },
     });
 
     await resumed({ policy: 'gone', ...MISSING });
@@ -267,7 +274,7 @@ describe('berth resume', () => {
   });
 
   test('escapes stored authors and reasons so that they cannot control the terminal', async () => {
-    await begin({ fleet: by('\u001b[2Jann', NOW - HOUR, 'a\u202eb') });
+    await begin({ fleet: by('\u001b[2Jann', plus(NOW, -HOUR), 'a\u202eb') });
 
     const err = await resumed();
 
@@ -285,8 +292,8 @@ async function appear(host: typeof WEU, deviceId: string, standing: PolicyStatus
     snapshot: { ...rest, lastReconcile: policiesOf },
   });
 }
-const countAll = (host: typeof WEU, at: number) =>
-  Promise.all(partitionsOf(host).map((partition) => state.twins.count(partition, at, instantOf(0))));
+const countAll = (host: typeof WEU, at: EpochMs) =>
+  Promise.all(partitionsOf(host).map((partition) => state.twins.count(partition, at, instantOf(EPOCH))));
 
 describe('berth resync', () => {
   const resync = async (options: { readonly hub?: string; readonly fleet?: string } = {}, now = NOW) => {
@@ -302,8 +309,8 @@ describe('berth resync', () => {
   test('requests a full read of the hub and marks its events as trusted again', async () => {
     await begin({
       untrusted: {
-        [WEU]: { since: NOW - HOUR, why: '5 of 100 snapshots' },
-        [EUS]: { since: NOW - HOUR, why: '9 of 100 snapshots' },
+        [WEU]: { since: plus(NOW, -HOUR), why: '5 of 100 snapshots' },
+        [EUS]: { since: plus(NOW, -HOUR), why: '9 of 100 snapshots' },
       },
     });
 
@@ -316,19 +323,19 @@ describe('berth resync', () => {
     });
     expect(Object.keys((await state.control.read()).untrusted)).toEqual([EUS]);
     expect(err).toMatch(
-      /^Every twin of weu\.azure-devices\.net is read again, asked for by .+: failover\.\n/,
+      /^Berth reads every twin of weu\.azure-devices\.net again, as requested by .+: failover\.\n/,
     );
-    expect(err).toContain('they were not since 2026-11-25T11:00Z: 5 of 100 snapshots.');
-    expect(err).toContain('resyncFleet begins within a minute');
+    expect(err).toContain('They were not trusted since 2026-11-25T11:00Z: 5 of 100 snapshots.');
+    expect(err).toContain('resyncFleet starts within a minute');
   });
 
   test('estimates what a resync costs', async () => {
-    expect(await resync()).toContain('0 twins counted so far, not all have been');
+    expect(await resync()).toContain('0 twins counted so far, counting is not complete');
     for (let index = 0; index < 30; index += 1) await appear(WEU, `device-${index}`);
-    await countAll(WEU, NOW - 120_000);
+    await countAll(WEU, plus(NOW, -120_000));
 
     expect(await resync()).toContain(
-      '30 twins known, counted 2 min ago: as many reads, at most 15 a second; 30 messages, at most 24,000 a day. That takes at least 2 s.',
+      '30 twins known, counted 2 min ago. Each needs one read: at most 15 a second; 30 messages, at most 24,000 a day. This takes at least 2 s, corrections not included.',
     );
   });
 
@@ -346,21 +353,19 @@ describe('berth resync', () => {
   );
 
   test('restarts an audit that is already running, even if its start time is in the future', async () => {
-    const audit = { startedAt: NOW + 60_000, phase: 'devices' };
+    const audit = { startedAt: plus(NOW, 60_000), phase: 'devices' };
     await state.progress.write(auditName(WEU), audit);
 
     expect(await resync()).toContain(
-      'The audit that began at 2026-11-25T12:01Z starts again from the beginning.',
+      'The audit that started at 2026-11-25T12:01Z starts again from the beginning.',
     );
-    expect(await request()).toMatchObject({ at: NOW + 60_001 });
+    expect(await request()).toMatchObject({ at: plus(NOW, 60_001) });
   });
 
   test('says that a resync waits while writes are paused', async () => {
-    await begin({ fleet: by('ann', NOW - HOUR) });
+    await begin({ fleet: by('ann', plus(NOW, -HOUR)) });
 
-    expect(await resync()).toContain(
-      'It does not begin before writes are resumed: paused since 2026-11-25T11:00Z',
-    );
+    expect(await resync()).toContain('It starts only after "berth resume": paused since 2026-11-25T11:00Z');
   });
 
   test('refuses a hub that the fleet file does not list', async () => {
@@ -378,12 +383,12 @@ describe('berth policies', () => {
   test('shows rollouts, the counts of devices by status, and pauses with their authors', async () => {
     const statusCounts: readonly PolicyStatus[] = ['inSync', 'inSync', 'rejected', 'contested', 'held'];
     for (const [index, standing] of statusCounts.entries()) await appear(EUS, `d${index}`, standing);
-    await countAll(WEU, NOW - 120_000);
-    await countAll(EUS, NOW - 60_000);
-    await countAll(hostName('sea.azure-devices.net'), NOW - 60_000);
+    await countAll(WEU, plus(NOW, -120_000));
+    await countAll(EUS, plus(NOW, -60_000));
+    await countAll(hostName('sea.azure-devices.net'), plus(NOW, -60_000));
     await begin({
-      hubs: { [WEU]: by('ann', NOW - HOUR) },
-      policies: { level: by('bob', NOW - HOUR), gone: by('cy', NOW - HOUR) },
+      hubs: { [WEU]: by('ann', plus(NOW, -HOUR)) },
+      policies: { level: by('bob', plus(NOW, -HOUR)), gone: by('cy', plus(NOW, -HOUR)) },
     });
     const inSync = (await state.twins.counts(WEU)).policies[INTERVAL.id]?.inSync ?? 0;
     const { cli, out, err } = listen(env);
@@ -407,7 +412,7 @@ describe('berth policies', () => {
       ],
       [`${WEU} is paused since 2026-11-25T11:00Z (1 h), by ann: freeze.`],
       [
-        'The policy gone is paused since 2026-11-25T11:00Z (1 h), by cy: freeze. It is in the fleet file no more.',
+        'The policy gone is paused since 2026-11-25T11:00Z (1 h), by cy: freeze. The fleet file no longer defines this policy.',
       ],
     ]);
 
@@ -415,9 +420,9 @@ describe('berth policies', () => {
     await berth(json.cli, 'policies', '--json');
     expect(JSON.parse(json.out())).toMatchObject({
       revision: FLEET.revision,
-      countedAt: NOW - 120_000,
+      countedAt: plus(NOW, -120_000),
       policies: [
-        { name: 'interval', rollout: 0.2, rejected: 1, since: NOW - 2 * HOUR },
+        { name: 'interval', rollout: 0.2, rejected: 1, since: plus(NOW, -2 * HOUR) },
         { name: 'level', pause: { author: 'bob' } },
       ],
       pauses: { hubs: { [WEU]: { author: 'ann' } }, policies: { gone: { author: 'cy' } } },
@@ -428,9 +433,9 @@ describe('berth policies', () => {
 describe('berth hubs', () => {
   test('shows pauses, and the hubs whose events are not trusted', async () => {
     await begin({
-      fleet: by('ann', NOW - HOUR),
-      hubs: { [WEU]: by('bob', NOW - HOUR) },
-      untrusted: { [EUS]: { since: NOW - HOUR, why: '5 of 100 snapshots' } },
+      fleet: by('ann', plus(NOW, -HOUR)),
+      hubs: { [WEU]: by('bob', plus(NOW, -HOUR)) },
+      untrusted: { [EUS]: { since: plus(NOW, -HOUR), why: '5 of 100 snapshots' } },
     });
     const { cli, out } = listen(env);
 
@@ -438,7 +443,9 @@ describe('berth hubs', () => {
 
     expect(out()).toContain('The fleet is paused since 2026-11-25T11:00Z (1 h), by ann: freeze.\n');
     expect(out()).toContain(`${WEU} is paused since 2026-11-25T11:00Z (1 h), by bob: freeze.\n`);
-    expect(out()).toMatch(/Events of eus\S+ are not trusted since .*: 5 of 100 snapshots\.\n/);
+    expect(out()).toMatch(
+      /Events of eus\S+ are not trusted since .*: 5 of 100 snapshots\. Berth reads each twin before it decides\.\n/,
+    );
 
     const json = listen(env);
     await berth(json.cli, 'hubs', '--json');

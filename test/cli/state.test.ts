@@ -9,6 +9,7 @@ import { openState } from '../../src/cli/shell/state.ts';
 import { parseFleet } from '../../src/fleet/file/parse.ts';
 import { hostName } from '../../src/iot-hub/host-name.ts';
 import { openTables, type Tables } from '../../src/store/tables/tables.ts';
+import { plus } from '../../src/time/epoch-ms.ts';
 import { readKnownDevice } from '../../src/what-if/known-device.ts';
 import { fleetOf, requestOf } from '../allocation/requests.ts';
 import { storageAccount } from '../support/storage-account.ts';
@@ -46,7 +47,7 @@ describe('berth hub set', () => {
     const set = {
       author: expect.stringMatching(/^.+@.+ \(by account key\)$/),
       reason: 'certificate roll',
-      expiresAt: NOW + 8 * 3_600_000,
+      expiresAt: plus(NOW, 8 * 3_600_000),
     };
     expect((await conditions()).hubs.get(hostName(WEU))?.overrides).toEqual({
       state: { value: 'cordoned', ...set },
@@ -65,7 +66,7 @@ describe('berth hub set', () => {
       code: 'BERTH_NO_HUB_NOW',
     });
     expect(
-      decide({ request, fleet: FLEET, conditions: known, now: NOW + 9 * 3_600_000 }).result,
+      decide({ request, fleet: FLEET, conditions: known, now: plus(NOW, 9 * 3_600_000) }).result,
     ).toMatchObject({ host: WEU });
   });
 
@@ -75,10 +76,10 @@ describe('berth hub set', () => {
 
     await setOverride(cli, WEU, { weight: '3', reason: 'more', expires: '2026-11-30T18:00Z' });
 
-    expect(err()).toMatch(/^In place of: of weight 2 until 2026-11-25T20:00Z, by .*: certificate roll\.\n/);
+    expect(err()).toMatch(/^Replaced: of weight 2 until 2026-11-25T20:00Z, by .*: certificate roll\.\n/);
     expect(err()).toMatch(/is cordoned until 2026-11-25T20:00Z, by .*: certificate roll\.\n/);
     expect((await conditions()).hubs.get(hostName(WEU))?.overrides).toMatchObject({
-      state: { value: 'cordoned', reason: 'certificate roll', expiresAt: NOW + 8 * 3_600_000 },
+      state: { value: 'cordoned', reason: 'certificate roll', expiresAt: plus(NOW, 8 * 3_600_000) },
       weight: { value: 3, reason: 'more', expiresAt: Date.UTC(2026, 10, 30, 18) },
     });
   });
@@ -108,7 +109,7 @@ describe('berth hub set', () => {
       'BERTH_ARGUMENT_INVALID',
       /write a duration such as 30m/,
     ],
-    ['a time in the past', WEU, { expires: '2020-01-01' }, 'BERTH_ARGUMENT_INVALID', /which is over already/],
+    ['a time in the past', WEU, { expires: '2020-01-01' }, 'BERTH_ARGUMENT_INVALID', /which is in the past/],
     [
       'a time without a zone',
       WEU,
@@ -164,8 +165,8 @@ describe('berth hub clear', () => {
 describe('berth hubs', () => {
   test('shows weights, shares, counts, health, overrides and gradual moves', async () => {
     const { conditions: store } = openState(env);
-    await store.recordCount(hostName(WEU), 300, NOW - 90_000);
-    await store.recordCount(hostName('eus.azure-devices.net'), 100, NOW - 10_000);
+    await store.recordCount(hostName(WEU), 300, plus(NOW, -90_000));
+    await store.recordCount(hostName('eus.azure-devices.net'), 100, plus(NOW, -10_000));
     for (let call = 0; call < 3; call += 1) await store.recordFailure(hostName('eus.azure-devices.net'));
     await setOverride(listen(env).cli, 'sea.azure-devices.net', {
       state: 'draining',
@@ -204,9 +205,9 @@ describe('berth hubs', () => {
     ]);
     expect(rows[3]?.slice(0, 4)).toEqual(['sea.azure-devices.net', 'draining', '1', '0 %']);
     expect(rows[3]?.at(-1)).toMatch(/^draining for 2 d more, by .*: move out$/);
-    expect(out()).toContain('Drain of sea.azure-devices.net: not begun yet');
+    expect(out()).toContain('Drain of sea.azure-devices.net: not started yet');
 
-    await store.recordCauses(['drain:sea.azure-devices.net'], await store.read(NOW), NOW - 60_000);
+    await store.recordCauses(['drain:sea.azure-devices.net'], await store.read(NOW), plus(NOW, -60_000));
     const later = listen(env);
     await hubs(later.cli, { json: true });
     expect(JSON.parse(later.out())).toMatchObject({
@@ -216,7 +217,7 @@ describe('berth hubs', () => {
         { isHealthy: false },
         { overrides: { state: { value: 'draining' } } },
       ],
-      moves: [{ cause: 'drain:sea.azure-devices.net', since: NOW - 60_000, progress: 1 }],
+      moves: [{ cause: 'drain:sea.azure-devices.net', since: plus(NOW, -60_000), progress: 1 }],
     });
   });
 
@@ -274,7 +275,7 @@ describe('berth export', () => {
 
   test('writes every known device once, with its hub and its registration data', async () => {
     for (let index = 0; index < 30; index += 1) await register(`device-${index}`);
-    for (let again = 1; again < 4; again += 1) await register('device-7', NOW + again * 60_000);
+    for (let again = 1; again < 4; again += 1) await register('device-7', plus(NOW, again * 60_000));
     await appear('device-3', 'sea.azure-devices.net');
     await appear('twin#only', WEU);
     await appear('gone', WEU, true);
@@ -296,7 +297,7 @@ describe('berth export', () => {
     });
     expect(new Set(devices.map((device) => device?.deviceId)).size).toBe(devices.length);
     expect(out()).not.toContain('s3cret');
-    expect(err()).toMatch(/^31 devices from 127\.0\.0\.1:\d+\.\n$/);
+    expect(err()).toMatch(/^31 devices from 127\.0\.0\.1:\d+ written\.\n$/);
   });
 
   test('writes the devices into a file with --out', async () => {
@@ -310,7 +311,7 @@ describe('berth export', () => {
       { deviceId: 'a' },
       undefined,
     ]);
-    expect(err()).toContain(`in ${file}`);
+    expect(err()).toContain(`to ${file}`);
     await expect(berth(cli, 'export', '--out', join(folder, 'no', 'such', 'folder'))).rejects.toMatchObject({
       code: 'BERTH_FILE_UNREADABLE',
     });

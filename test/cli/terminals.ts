@@ -3,10 +3,11 @@ import { berth as runBerth } from '../../src/cli/berth.ts';
 import type { Cli } from '../../src/cli/shell/cli.ts';
 import type { Threads } from '../../src/cli/what-if/what-if-placement.ts';
 import type { Environment } from '../../src/settings/settings.ts';
+import { type EpochMs, epochMs } from '../../src/time/epoch-ms.ts';
 import { openTrial } from '../../src/what-if/job.ts';
 import { tryDevices } from '../../src/what-if/try-devices.ts';
 
-export const NOW = Date.UTC(2026, 10, 25, 12);
+export const NOW = epochMs(Date.UTC(2026, 10, 25, 12));
 
 /** A command's surroundings, and what it has said. */
 export interface Spoken {
@@ -15,7 +16,7 @@ export interface Spoken {
   err(): string;
 }
 
-export function listen(env: Environment = {}, now: () => number = () => NOW): Spoken {
+export function listen(env: Environment = {}, now: () => EpochMs = () => NOW): Spoken {
   const [out, err] = [new PassThrough(), new PassThrough()];
   const text = (stream: PassThrough) => {
     const chunks: Buffer[] = [];

@@ -46,7 +46,7 @@ describe('berth validate', () => {
     expect(out().split('\n')).toEqual([
       'problem  hubs[0].tier is "B1": basic tiers have no device twins; write F1, S1, S2 or S3',
       'problem  hubs[1].weight is 0: write a number above 0',
-      'problem  hubs[1].host is "weu.azure-devices.net", which is listed twice',
+      'problem  hubs[1].host is "weu.azure-devices.net", which is listed twice: remove one',
       expect.stringMatching(/is not valid: 3 problems\.$/),
       '',
     ]);

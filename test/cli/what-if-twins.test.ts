@@ -5,6 +5,7 @@ import { openState, type State } from '../../src/cli/shell/state.ts';
 import { withPackage } from '../../src/control/packages.ts';
 import { withPause } from '../../src/control/pauses.ts';
 import { parseFleet } from '../../src/fleet/file/parse.ts';
+import { plus } from '../../src/time/epoch-ms.ts';
 import type { Snapshot } from '../../src/twin/snapshot/snapshot.ts';
 import type { TwinId } from '../../src/twin/snapshot/twin.ts';
 import { storageAccount } from '../support/storage-account.ts';
@@ -51,10 +52,10 @@ beforeAll(async () => {
   state = openState(env);
   const old = parseFleet(OLD);
   if (!old.ok) throw new Error('the old file is wrong');
-  const pause = { author: 'ann', reason: 'freeze', at: NOW - 3_600_000 };
+  const pause = { author: 'ann', reason: 'freeze', at: plus(NOW, -3_600_000) };
   await state.control.update((control) =>
     withPause(
-      withPackage(control, '2026-11-20T00:00:00Z', old.fleet.twins.policies, NOW - 86_400_000),
+      withPackage(control, '2026-11-20T00:00:00Z', old.fleet.twins.policies, plus(NOW, -86_400_000)),
       { kind: 'policy', name: 'saver' },
       pause,
     ),
@@ -90,7 +91,7 @@ describe('berth what-if --twins', () => {
 
     expect(code).toBe(0);
     expect(text).toMatch(
-      /^5 twins planned under revision [0-9a-f]{12}, against what they are now; not planned: 1 deleted, 1 suspended, 1 unread\n/,
+      /^5 twins planned with revision [0-9a-f]{12}, compared with the present twins; not planned: 1 deleted, 1 suspended, 1 unread\n/,
     );
     expect(cells(text, ID.host)).toEqual([
       ID.host,
@@ -101,12 +102,12 @@ describe('berth what-if --twins', () => {
       '1 min',
       '1 day',
       '1 min',
-      'its rate, 7.5 writes a second',
+      'rate, 7.5 writes a second',
     ]);
     expect(text).toContain(
       '2 twins would be written, 2 properties in 6 messages, when every rollout is complete and nothing is paused.',
     );
-    expect(text).toContain('Those of saver, base are spread over 2 h (twins.rollout.over).');
+    expect(text).toContain('The writes of saver, base are spread over 2 h (twins.rollout.over).');
     expect(cells(text, 'saver')).toEqual([
       'saver',
       'new',
@@ -117,7 +118,7 @@ describe('berth what-if --twins', () => {
     expect(cells(text, 'base')?.slice(1, 9)).toEqual(['changed', 'enforce', '3', '1', '0', '0', '0', '0']);
     expect(cells(text, 'watch')?.slice(1, 9)).toEqual(['new', 'observe', '4', '0', '3', '0', '0', '0']);
     expect(cells(text, 'large')?.slice(1, 9)).toEqual(['new', 'enforce', '1', '0', '0', '0', '1', '0']);
-    expect(cells(text, 'former')?.slice(0, 2)).toEqual(['former', 'gone']);
+    expect(cells(text, 'former')?.slice(0, 2)).toEqual(['former', 'removed']);
     expect(cells(text, '3')).toEqual(['3', 'inSync', 'drifted']);
     expect(text).toMatch(
       /saver would write to 1 twin:\n.*\n +pump-2 +weu\.azure-devices\.net +interval +5 -> 60/,
@@ -150,7 +151,7 @@ describe('berth what-if --twins', () => {
         { name: 'base', change: 'changed' },
         { name: 'watch', held: 3 },
         { name: 'large', problems: [{ deviceId: HOSTILE, status: 'rejected' }] },
-        { name: 'former', change: 'gone' },
+        { name: 'former', change: 'removed' },
       ],
     });
     expect((await asked({ fleet, json: true })).text).toBe(text);
@@ -159,9 +160,9 @@ describe('berth what-if --twins', () => {
   test('compares with another fleet file', async () => {
     const { text } = await asked({ fleet: file(OLD), against: file(OLD) });
 
-    expect(text).toContain('No twin would be with another status.');
+    expect(text).toContain('No twin would change its status.');
     expect(cells(text, 'base')?.slice(0, 2)).toEqual(['base', 'unchanged']);
-    expect(cells(text, 'base')?.at(-1)).toBe('reached it');
+    expect(cells(text, 'base')?.at(-1)).toBe('complete');
   });
 
   test('shows as many patches as --first allows', async () => {
@@ -174,7 +175,7 @@ describe('berth what-if --twins', () => {
   test('fails if the writes exceed --max-writes, and says by how many', async () => {
     await expect(asked({ maxWrites: '1' })).rejects.toMatchObject({
       code: 'BERTH_TOO_MANY_WRITES',
-      message: '2 twins would be written; --max-writes allows 1, and that is 1 too many.',
+      message: '2 twins would be written; --max-writes allows 1.',
     });
     expect(await asked({ maxWrites: '2' })).toMatchObject({
       code: 0,
@@ -208,31 +209,31 @@ describe('berth what-if --twins', () => {
     const { code, text } = await asked({}, { AzureWebJobsStorage: await storageAccount() });
 
     expect(code).toBe(0);
-    expect(text).toContain('Warning: the state tables know no twin, so nothing was tried.');
+    expect(text).toContain('Warning: the state tables contain no twins, so nothing was tried.');
   });
 
   test.each<[string, Flags, RegExp]>([
     [
       '--devices together with --twins',
       { devices: '10' },
-      /--twins asks about the twins .*: leave out --devices, or ask twice\./,
+      /^Use --devices only without --twins: run the command once/,
     ],
     [
       'placement flags together with --twins',
       { devices: '10', payload: ['{}'], maxMoves: '1' },
-      /leave out --devices, --payload, --max-moves/,
+      /^Use --devices, --payload, --max-moves only without --twins/,
     ],
     ['a limit that is not a number', { maxWrites: 'few' }, /--max-writes is "few": write a whole number/],
     ['more than 1,000 patches', { first: '5000' }, /--first is 5000: write at most 1,000\./],
     [
       'flags about twins without --twins',
       { twins: false, devices: '10', maxWrites: '1', first: '2' },
-      /leave out --max-writes, --first/,
+      /^Use --max-writes, --first only with --twins/,
     ],
     [
       'a call without --devices and --twins',
       { twins: false },
-      /give --devices \(where they would go\) or --twins/,
+      /^Give --devices \(which devices would move\) or --twins/,
     ],
   ])('refuses %s', async (_, question, message) => {
     await expect(asked(question)).rejects.toMatchObject({

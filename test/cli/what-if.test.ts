@@ -37,15 +37,15 @@ describe('berth what-if', () => {
     });
 
     expect(code).toBe(0);
-    expect(text).toMatch(/^10,000 devices under revision [0-9a-f]{12}, against /);
+    expect(text).toMatch(/^10,000 devices with revision [0-9a-f]{12}, compared with /);
     expect(text).toMatch(
       /weu\.azure-devices\.net +1 +100 % +5,0\d\d \(50 %\) +10,000 \(100 %\) +10,000 \(100 %\) +4,9\d\d +0\.8/,
     );
     expect(text).toMatch(
-      /4,9\d\d \(50 %\) would go elsewhere when they register again: spread over 48 h\. That takes at least \d+ min at the limit of weu/,
+      /4,9\d\d \(50 %\) would move when they register again: spread over 48 h\. That takes at least \d+ min at the limit of weu/,
     );
     expect(text).toMatch(
-      /4,9\d\d +eus\.azure-devices\.net +weu\.azure-devices\.net +its hub drains +device-0/,
+      /4,9\d\d +eus\.azure-devices\.net +weu\.azure-devices\.net +the current hub is draining +device-0/,
     );
   });
 
@@ -61,7 +61,7 @@ describe('berth what-if', () => {
 
   test('says that no device would go elsewhere', async () => {
     expect((await asked({ fleet: fleet(hub('weu')), devices: '10' })).text).toContain(
-      'No device would go elsewhere.',
+      'No device would move.',
     );
   });
 
@@ -75,7 +75,7 @@ describe('berth what-if', () => {
     await expect(asked({ ...options, maxMoves: '5' })).rejects.toMatchObject({
       code: 'BERTH_TOO_MANY_MOVES',
       message: expect.stringMatching(
-        /^\d+ devices would go elsewhere and 0 could not be placed any more; --max-moves allows 5\.$/,
+        /^\d+ devices would move and 0 would no longer get a hub; --max-moves allows 5\.$/,
       ),
     });
     const { moves } = JSON.parse((await asked({ ...options, json: true })).text) as {
@@ -95,9 +95,7 @@ describe('berth what-if', () => {
 
     await expect(
       asked({ fleet: closed, against: fleet(hub('weu')), devices: '7', maxMoves: '6' }),
-    ).rejects.toThrow(
-      '0 devices would go elsewhere and 7 could not be placed any more; --max-moves allows 6.',
-    );
+    ).rejects.toThrow('0 devices would move and 7 would no longer get a hub; --max-moves allows 6.');
   });
 
   test('reads devices from a file with empty lines in several chunks', async () => {

@@ -158,26 +158,26 @@ describe('the choice of DPS', () => {
   });
 
   test.each<[string, Record<string, string>, RegExp]>([
-    ['no setting names a DPS', {}, /Neither BERTH_DPS/],
+    ['no setting names a DPS', {}, /^No DPS is set/],
     [
       'the connection string cannot be read',
       { BERTH_DPS: 'c2VjcmV0' },
-      /^BERTH_DPS is no service connection string/,
+      /^BERTH_DPS is not a service connection string/,
     ],
     [
       'the host name is a URL',
       { BERTH_DPS__hostName: 'https://c2VjcmV0' },
-      /^BERTH_DPS__hostName is no host name/,
+      /^BERTH_DPS__hostName is not a host name/,
     ],
     [
       'the endpoint is on another machine',
       { IOT_ENDPOINT: 'http://c2VjcmV0.example' },
-      /^IOT_ENDPOINT must be plain http/,
+      /^IOT_ENDPOINT is not a plain-http address/,
     ],
     [
       'an Entra token would go to a port of this machine',
       { BERTH_DPS__hostName: 'a.b', IOT_ENDPOINT: 'http://127.0.0.1:7080' },
-      /exclude each other/,
+      /are both set/,
     ],
   ])('a coded error is thrown where %s', (_, env, message) => {
     expect(() => dpsPlace(env)).toThrow(
@@ -188,7 +188,7 @@ describe('the choice of DPS', () => {
 
   test('certificates need the resource id of DPS, except for the local DPS', () => {
     expect(() => managementPlace({ BERTH_DPS: CONNECTION })).toThrow(/BERTH_DPS__resourceId is missing/);
-    expect(() => managementPlace({ BERTH_DPS__resourceId: '/subscriptions/x' })).toThrow(/no resource id/);
+    expect(() => managementPlace({ BERTH_DPS__resourceId: '/subscriptions/x' })).toThrow(/not a resource id/);
     expect(managementPlace({ IOT_ENDPOINT: 'http://127.0.0.1:7080' }).origin).toBe('http://127.0.0.1:7080');
     expect(
       managementPlace({

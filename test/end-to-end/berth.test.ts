@@ -146,7 +146,7 @@ describe('an operator and devices, against the local stack', () => {
 
     expect(code).toBe(0);
     expect(out).toMatch(/eu-residency +unknown +yes +the key country is missing/);
-    expect(out).toContain('Recomputed: the same to the letter.');
+    expect(out).toContain('Recomputed: the receipt is identical.');
   });
 
   test('berth export writes the known devices, and berth what-if tests another fleet file on them in worker threads', async () => {

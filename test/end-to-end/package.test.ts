@@ -75,12 +75,13 @@ const packaged = () =>
   readdirSync(built, { recursive: true, withFileTypes: true }).filter((entry) => entry.isFile());
 
 describe('the output of npm run package', () => {
-  test('the package consists of the functions, their source map, and three small files', () => {
+  test('the package consists of the functions, their source map, their document, the console, and three small files', () => {
     const files = packaged().map((file) => join(file.parentPath, file.name).slice(built.length + 1));
 
-    expect(files.sort()).toEqual([
+    expect(files.filter((file) => !file.startsWith('dist/console/')).sort()).toEqual([
       'dist/functions.cjs',
       'dist/functions.cjs.map',
+      'dist/openapi.json',
       'fleet.json',
       'host.json',
       'package.json',
@@ -136,9 +137,10 @@ describe('the output of npm run package', () => {
   test('the zip file contains the same package, with host.json at its root', () => {
     const zip = unzipSync(readFileSync(`${built}.zip`));
 
-    expect(Object.keys(zip)).toEqual([
+    expect(Object.keys(zip).filter((file) => !file.startsWith('dist/console/'))).toEqual([
       'dist/functions.cjs',
       'dist/functions.cjs.map',
+      'dist/openapi.json',
       'fleet.json',
       'host.json',
       'package.json',

@@ -56,7 +56,7 @@ describe('the differences between a file and an enrollment', () => {
   test.each<[string, Partial<WantedEnrollment>, JsonObject, string[]]>([
     ['the status', {}, { provisioningStatus: 'disabled' }, ['enabled: false -> true']],
     ['the policy', {}, { allocationPolicy: 'hashed' }, ['allocationPolicy: hashed -> custom']],
-    ['the hubs', {}, { iotHubs: null }, ['iotHubs: all that are linked -> a.net, b.net']],
+    ['the hubs', {}, { iotHubs: null }, ['iotHubs: all linked hubs -> a.net, b.net']],
     [
       'the name by which a hub is linked, after a relink',
       { terms: { ...WANTED.terms, iotHubs: ['weu.device.azure-devices.net'] } },
@@ -89,7 +89,7 @@ describe('the differences between a file and an enrollment', () => {
       [
         `webhook.url: https://other.net/x -> ${URL_}`,
         'webhook.apiVersion: 2019-03-31 -> 2021-10-01',
-        'webhook key: another -> that of BERTH_WEBHOOK_KEY',
+        'webhook key: another key -> the key in BERTH_WEBHOOK_KEY',
       ],
     ],
     ['the attestation', {}, { attestation: { type: 'tpm', tpm: {} } }, ['attestation: tpm -> symmetricKey']],

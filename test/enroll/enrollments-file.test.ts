@@ -72,18 +72,18 @@ describe('an enrollments file', () => {
 
     expect(problems).toEqual([
       expect.stringMatching(
-        /^webhook\.url is not right .*without a query: the key comes from BERTH_WEBHOOK_KEY$/,
+        /^webhook\.url is not valid .*without a query: the key comes from BERTH_WEBHOOK_KEY$/,
       ),
       expect.stringMatching(/^groups\[0\]\.id is "a b": write at most 128/),
       'groups[0].attestation.type is "tpm": write symmetricKey or x509 (a TPM is for individual enrollments)',
       'groups[2].reprovisioning is "sometimes": write one of migrate, reset, never',
       expect.stringMatching(/^individuals\[0\]\.initialTwin\.tags/),
-      'individuals[0] holds the unknown field "extra": correct the spelling or remove it',
-      'groups[2].id is "TWO", which is taken (case does not count): give each its own',
-      'groups[1].iotHubs has 0 hubs: the policy static needs exactly one',
-      'groups[1].attestation takes exactly one of signingCertificates and caReferences',
-      'groups[2].attestation has primaryKeyFrom only: write both keys, or none and DPS makes them',
-      'individuals[0].attestation takes exactly one of endorsementKeyFrom and endorsementKeyFile',
+      'individuals[0] contains the unknown field "extra": correct the spelling or remove it',
+      'groups[2].id is "TWO", which is already used (case is ignored): use another id',
+      'groups[1].iotHubs has 0 hubs: allocationPolicy "static" needs exactly one',
+      'groups[1].attestation needs exactly one of signingCertificates and caReferences',
+      'groups[2].attestation has only primaryKeyFrom: write both keys, or none to let DPS generate keys',
+      'individuals[0].attestation needs exactly one of endorsementKeyFrom and endorsementKeyFile',
     ]);
   });
 
@@ -92,7 +92,7 @@ describe('an enrollments file', () => {
     [
       'a webhook under another policy',
       { groups: [{ ...GROUP, allocationPolicy: 'hashed', webhook: WEBHOOK }] },
-      /^groups\[0\]\.webhook is asked under the policy custom only/,
+      /^groups\[0\]\.webhook is only for allocationPolicy "custom"/,
     ],
     [
       'a hub that is listed twice',
@@ -107,7 +107,7 @@ describe('an enrollments file', () => {
     [
       'a webhook on another machine over plain http',
       { webhook: { url: 'http://contoso.example/api/allocate' } },
-      /^webhook\.url is not right/,
+      /^webhook\.url is not valid/,
     ],
     [
       'both given and derived keys',
@@ -156,7 +156,7 @@ describe('an enrollments file', () => {
     ['{"groups":[]\n,}', 'is not JSON: line 2, column 2: remove the comma before this "}"'],
     ['{"groups":[],\n"groups":[]}', 'groups is written twice, at line 1, column 2 and at line 2, column 1'],
     ['{"groups":[{"id":"a","id":"b"}]}', /^groups\[0\]\.id is written twice/],
-    ['{"__proto__":{}}', /holds the key "__proto__"/],
+    ['{"__proto__":{}}', /contains the key "__proto__"/],
   ])('the text %j is refused as an enrollments file', (text, message) => {
     expect(problemsOf(text)).toEqual([expect.stringMatching(message)]);
   });

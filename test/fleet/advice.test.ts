@@ -88,7 +88,7 @@ describe('advice with figures', () => {
       advice({ hubs: [hub('a'), hub('b', { state: 'cordoned' })] }, { registrationsPerMinute: 101 }),
     ).toHaveLength(1);
     expect(advice({ hubs }, { registrationsPerMinute: 1_000 })).toEqual([
-      'hubs[0].units a.azure-devices.net would get 600 of 1000 registrations a minute by its weight, and takes 100 identity operations a minute (S1, 1 unit): devices will wait; add units or hubs, or use S3',
+      'hubs[0].units a.azure-devices.net would get 600 of 1000 registrations a minute by its weight, but its limit is 100 identity operations a minute (S1, 1 unit): devices will wait. Add units or hubs, or use S3',
     ]);
   });
 
@@ -98,7 +98,7 @@ describe('advice with figures', () => {
 
     expect(advice({ hubs, twins })).toEqual([
       expect.stringMatching(
-        /^hubs\[0\]\.budget\.rate leaves 0\.88 corrections a second for each of 4 partitions/,
+        /^hubs\[0\]\.budget\.rate allows only 0\.88 corrections a second for each of 4 partitions/,
       ),
     ]);
     expect(advice({ hubs })).toEqual([]);
@@ -139,7 +139,7 @@ describe('advice with figures', () => {
         { name: 'r', when: 'payload.a', hub: 'a.azure-devices.net' },
         { name: 'all', hub: 'b.azure-devices.net' },
       ),
-      'allocation.rules[0] "r" has no effect: of hub rules the last one wins, and "all" matches whenever it does',
+      'allocation.rules[0] "r" has no effect: the last matching hub rule wins, and "all" matches whenever it does',
     ],
     [
       'a hub rule before another one with the same condition',
@@ -155,7 +155,7 @@ describe('advice with figures', () => {
         hubs: [hub('a', { region: 'usgovvirginia' }), hub('b')],
         allocation: { latency: { halfLifeMs: 25 } },
       },
-      /hubs\[0\]\.region is "usgovvirginia", of which no latencies are known/,
+      /hubs\[0\]\.region is "usgovvirginia", a region without known latencies/,
     ],
     [
       'a residency with only one active hub',
@@ -171,17 +171,17 @@ describe('advice with figures', () => {
         hubs: [hub('a', { state: 'cordoned' }), hub('b', { labels: {} })],
         ...rules({ name: 'eu', require: { residency: 'eu' } }),
       },
-      /require every hub with these labels is cordoned or drains/,
+      /require every hub with these labels is cordoned or draining/,
     ],
     [
       'a residency rule that a device can evade',
       rules({ name: 'eu', when: "has(payload.c) && payload.c == 'DE'", require: { residency: 'eu' } }),
-      "allocation.rules[0].when \"eu\" does not hold a device that sends no payload.c, or payload.c = \"\", or payload.c = \"de\": compare with a closed list, as in oneOf(payload.country, ['DE', 'FR'], ['US', 'SG']): what is in neither is unknown, and a require applies",
+      "allocation.rules[0].when \"eu\" does not apply to a device that sends no payload.c, or payload.c = \"\", or payload.c = \"de\": compare with a closed list, as in oneOf(payload.country, ['DE', 'FR'], ['US', 'SG']). A value in neither list is unknown, and an unknown require applies",
     ],
     [
       'a deny rule that a device can evade',
       rules({ name: 'x', when: "payload.m == 'x'", deny: 'no' }),
-      /allocation\.rules\[0\]\.when "x" does not hold a device that sends no payload\.m, .*write whenUnknown: skip/,
+      /allocation\.rules\[0\]\.when "x" does not apply to a device that sends no payload\.m, .*set whenUnknown to skip/,
     ],
     [
       'two residency rules that exclude each other',
@@ -207,17 +207,17 @@ describe('advice with figures', () => {
     [
       'a fleet without an active hub',
       { hubs: [hub('a', { state: 'cordoned' }), hub('b', { state: 'cordoned' })] },
-      /hubs none is active/,
+      /hubs has no active hub/,
     ],
     [
       'a payload that Node devices cannot read',
       { allocation: { payload: { city: 'Zürich' } } },
-      /allocation\.payload holds characters that are not ASCII/,
+      /allocation\.payload contains characters that are not ASCII/,
     ],
     [
       'moves by latency when the weights decide the placement',
       { allocation: { sticky: { moveWhenFasterByMs: 40 }, moves: { over: '1d' } } },
-      /allocation\.sticky moves devices to faster hubs only as far as the scores/,
+      /allocation\.sticky has little effect without allocation\.latency/,
     ],
     [
       'a drain that moves all devices at once',
@@ -229,7 +229,7 @@ describe('advice with figures', () => {
       {
         allocation: { latency: { halfLifeMs: 5 }, sticky: { moveWhenFasterByMs: 1 }, moves: { over: '1d' } },
       },
-      /moveWhenFasterByMs is 1: measurements vary by more/,
+      /moveWhenFasterByMs is 1, but measurements vary by more/,
     ],
   ])('names %s', (_, parts, message) => {
     expect(advice(parts)).toEqual([typeof message === 'string' ? message : expect.stringMatching(message)]);

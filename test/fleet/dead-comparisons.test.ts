@@ -16,7 +16,7 @@ const saidOf = (when: string) =>
     ({ message }) => message,
   );
 
-const ID = 'and registrationId is always lower case, so that this never matches: write';
+const ID = 'but registrationId is always lower case, so this never matches: write';
 
 describe('a comparison that is always false', () => {
   test.each([
@@ -35,36 +35,36 @@ describe('a comparison that is always false', () => {
     ["payload.x == 1 && !(registrationId == 'SN' + '-1')", `compares with "SN-1", ${ID} "sn-1"`],
     [
       "enrollment.id == 'Line-A'",
-      'compares with "Line-A", and enrollment.id keeps the case in which it was created, because DPS ignores case: compare enrollment.id.lowerAscii() with "line-a"',
+      'compares with "Line-A", but enrollment.id keeps the case in which it was created, and DPS ignores case: compare enrollment.id.lowerAscii() with "line-a"',
     ],
     [
       "current.hub == 'Contoso.azure-devices.net'",
-      'compares with "Contoso.azure-devices.net", and current.hub is always lower case, so that this never matches: write "contoso.azure-devices.net"',
+      'compares with "Contoso.azure-devices.net", but current.hub is always lower case, so this never matches: write "contoso.azure-devices.net"',
     ],
     ["cel.bind(id, registrationId, id.startsWith('SN-'))", `compares with "SN-", ${ID} "sn-"`],
     [
       "current.hub == 'contoso'",
-      'compares with "contoso", and current.hub is a whole host name, so that this never matches: write it as in the fleet file, "contoso-weu.azure-devices.net"',
+      'compares with "contoso", but current.hub is a full host name, so this never matches: write it as in the fleet file, "contoso-weu.azure-devices.net"',
     ],
     [
       "current.hub.endsWith('.device.azure-devices.net')",
-      'compares with ".device.azure-devices.net", and current.hub is always a classic host name, so that this never matches: leave ".device" or ".service" out',
+      'compares with ".device.azure-devices.net", but current.hub is always a classic host name, so this never matches: remove ".device" or ".service"',
     ],
     [
       "enrollment.kind == 'Group'",
-      'compares with "Group", and enrollment.kind is one of individual, group, unknown: write one of these',
+      'compares with "Group", but enrollment.kind is always one of individual, group, unknown: write one of these',
     ],
     [
       "attestation.kind in ['X509']",
-      'compares with "X509", and attestation.kind is one of symmetricKey, x509, tpm, none, unknown: write one of these',
+      'compares with "X509", but attestation.kind is always one of symmetricKey, x509, tpm, none, unknown: write one of these',
     ],
     [
       "payload.country.lowerAscii() in ['DE']",
-      'compares with "DE", and payload.country.lowerAscii() is always lower case, so that this never matches: write "de"',
+      'compares with "DE", but payload.country.lowerAscii() is always lower case, so this never matches: write "de"',
     ],
     [
       "payload.country.trim().upperAscii() == 'de'",
-      'compares with "de", and it.upperAscii() is always upper case, so that this never matches: write "DE"',
+      'compares with "de", but it.upperAscii() is always upper case, so this never matches: write "DE"',
     ],
   ])('gets a warning: %s', (when, message) => {
     expect(saidOf(when)).toEqual([message]);
@@ -130,7 +130,7 @@ describe('a date with an offset in a desired property', () => {
 
   test('gets a warning that shows the same date in UTC', () => {
     expect(datesOf({ at: '2026-01-01T00:00:00+02:00' })).toEqual([
-      'twins.policies[0].desired.at sets "2026-01-01T00:00:00+02:00", a date with an offset: the portal saves it again as UTC, which is another text, and a fight begins; write it in UTC: "2025-12-31T22:00:00Z"',
+      'twins.policies[0].desired.at sets "2026-01-01T00:00:00+02:00", a date with an offset. The portal rewrites it in UTC, which is a different text, so the property becomes contested: write it in UTC, "2025-12-31T22:00:00Z"',
     ]);
   });
 

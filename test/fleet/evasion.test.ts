@@ -111,7 +111,7 @@ describe('a residency condition that a device can evade', () => {
     expect(evadableRules(fleet)).toEqual([
       {
         path: 'allocation.rules[0].when',
-        message: expect.stringMatching(/^"eu" does not hold a device that sends .*oneOf\(/),
+        message: expect.stringMatching(/^"eu" does not apply to a device that sends .*oneOf\(/),
       },
     ]);
   });
@@ -129,8 +129,8 @@ describe('a residency condition that a device can evade', () => {
       {
         path: 'allocation.rules[0].when',
         message:
-          '"eu" does not hold a device that sends payload.country = "", or payload.country = "DE\\u200b", or payload.country = "\\u0500\\u0415": ' +
-          "compare with a closed list, as in oneOf(payload.country, ['DE', 'FR'], ['US', 'SG']): what is in neither is unknown, and a require applies",
+          '"eu" does not apply to a device that sends payload.country = "", or payload.country = "DE\\u200b", or payload.country = "\\u0500\\u0415": ' +
+          "compare with a closed list, as in oneOf(payload.country, ['DE', 'FR'], ['US', 'SG']). A value in neither list is unknown, and an unknown require applies",
       },
     ]);
   });

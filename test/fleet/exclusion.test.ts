@@ -23,7 +23,7 @@ function warningsOf(...rules: object[]): readonly string[] {
     }),
   );
   if (!parsed.ok) throw new Error(JSON.stringify(parsed.problems));
-  return excludingRules(parsed.fleet).map(({ message }) => message.split(': it is refused')[0] ?? '');
+  return excludingRules(parsed.fleet).map(({ message }) => message.split(': Berth refuses it')[0] ?? '');
 }
 
 const EU = { when: "oneOf(payload.country, ['DE'], ['US', 'SG'])", require: { home: 'eu' } };
@@ -106,8 +106,8 @@ describe('rules that leave no hub for a device that hides an input', () => {
     const messages = excludingRules(parsed.fleet).map(({ message }) => message);
 
     expect(messages).toContainEqual(
-      '"p", "q" and "r" leave no hub for a device that sends nothing: it is refused, because what is unknown applies a require; ' +
-        'to say so to the device, set whenUnknown: refuse in each (docs/fleet-file.md, "Home region or refuse")',
+      '"p", "q" and "r" leave no hub for a device that sends nothing: Berth refuses it, because an unknown require applies. ' +
+        'To give it a clear reason, set whenUnknown to refuse in each rule (docs/fleet-file.md, "Home region or refuse")',
     );
     // A device that sends s may use only one hub, and that hub has no label q.
     expect(messages).toContainEqual(

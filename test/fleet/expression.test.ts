@@ -103,9 +103,9 @@ describe('oneOf with a closed list', () => {
   });
 
   test.each([
-    ['oneOf(reported.c)', /takes a value, the list of those that are held/],
-    ["oneOf(reported.c, ['DE'])", /takes a value, the list/],
-    ["oneOf(reported.c, ['DE'], reported.others)", /write both lists of `oneOf` out/],
+    ['oneOf(reported.c)', /needs a value, the list of values that match/],
+    ["oneOf(reported.c, ['DE'])", /needs a value, the list/],
+    ["oneOf(reported.c, ['DE'], reported.others)", /write both lists of `oneOf` as literals/],
     ["oneOf(reported.c, [reported.a], ['US'])", /write both lists/],
     ["oneOf(reported.c, [], ['US'])", /with at least one/],
     ["oneOf(reported.c, ['DE'], [null])", /a text, number|write both lists/],
@@ -124,8 +124,8 @@ describe('a condition', () => {
     ['a list over 1,000 items in a loop', 'reported.long.exists(x, x == 5)', /more than 1000 items/],
     ['a list over 1,000 items after `in`', '5 in reported.long', /more than 1000 items/],
     ['a division by zero', '1 / 0 == 1', /division by zero/],
-    ['a result that is not a boolean', 'reported.battery', /gives neither true nor false/],
-    ['a result that JSON cannot hold', 'reported.battery / 0', /no JSON value/],
+    ['a result that is not a boolean', 'reported.battery', /the result is neither true nor false/],
+    ['a result that JSON cannot hold', 'reported.battery / 0', /not a JSON value/],
     ['a number compared with a text', "reported.battery == 'DE'", /number compared with string/],
     ['a text compared with a number', 'reported.name != 5', /string compared with number/],
     ['null compared with a text', "reported.nothing == 'DE'", /null compared with string/],

@@ -125,7 +125,7 @@ describe('a problem in a fleet file', () => {
     [
       'a misspelt field',
       { hubs: [{ ...HUB, wieght: 2 }] },
-      ['hubs[0] holds the unknown field "wieght": correct the spelling or remove it'],
+      ['hubs[0] contains the unknown field "wieght": correct the spelling or remove it'],
     ],
     [
       'a short host name',
@@ -153,13 +153,13 @@ describe('a problem in a fleet file', () => {
     [
       'a host that is listed twice in another case',
       { hubs: [HUB, { ...HUB, host: 'WEU.azure-devices.net' }] },
-      ['hubs[1].host is "weu.azure-devices.net", which is listed twice'],
+      ['hubs[1].host is "weu.azure-devices.net", which is listed twice: remove one'],
     ],
     [
       'two hosts that events could not tell apart',
       { hubs: [HUB, { ...HUB, host: 'weu.azure-devices.cn' }] },
       [
-        'hubs[1].host begins with "weu" as weu.azure-devices.net does: events name their hub by that part only, so the two cannot be told apart',
+        'hubs[1].host starts with "weu" like weu.azure-devices.net: events contain only this part of the name, so Berth cannot distinguish the hubs. Use a hub with another name',
       ],
     ],
     [
@@ -182,7 +182,7 @@ describe('a problem in a fleet file', () => {
     [
       'rules of the same name',
       rules({ name: 'r', deny: 'x' }, { name: 'r', deny: 'y' }),
-      ['allocation.rules[1].name is "r", which is taken: give each its own name'],
+      ['allocation.rules[1].name is "r", which is already used: use another name'],
     ],
     [
       'an expression that does not parse',
@@ -221,8 +221,8 @@ describe('a problem in a fleet file', () => {
         compare: { 'b.c': 'number', b: 'number', x: 'set' },
       }),
       [
-        'twins.policies[0].compare.b names no property that the policy sets: write one of a, b.c',
-        'twins.policies[0].compare.x names no property that the policy sets: write one of a, b.c',
+        'twins.policies[0].compare.b is not a property that the policy sets: write one of a, b.c',
+        'twins.policies[0].compare.x is not a property that the policy sets: write one of a, b.c',
       ],
     ],
     [
@@ -233,16 +233,16 @@ describe('a problem in a fleet file', () => {
         compare: { since: 'instant', name: 'number', list: 'set' },
       }),
       [
-        'twins.policies[0].compare.since is "instant", which needs a date with a time and a zone, and the policy wants no such value for this property: write another comparison',
-        'twins.policies[0].compare.name is "number", which needs a number, or a text that holds one, and the policy wants no such value for this property: write another comparison',
-        'twins.policies[0].compare.list is "set", which needs a list, and the policy wants no such value for this property: write another comparison',
+        'twins.policies[0].compare.since is "instant", which needs a date with a time and a zone, but the policy has no such value for this property: write another comparison',
+        'twins.policies[0].compare.name is "number", which needs a number, or a text that contains one, but the policy has no such value for this property: write another comparison',
+        'twins.policies[0].compare.list is "set", which needs a list, but the policy has no such value for this property: write another comparison',
       ],
     ],
     [
       'a comparison that fits no property of the policy',
       policies({ name: 'p', desired: { a: 'eco', b: true }, compare: 'number' }),
       [
-        'twins.policies[0].compare is "number", which needs a number, or a text that holds one, and the policy wants no such value for any of its properties: write another comparison',
+        'twins.policies[0].compare is "number", which needs a number, or a text that contains one, but the policy has no such value for any of its properties: write another comparison',
       ],
     ],
     [
@@ -254,7 +254,7 @@ describe('a problem in a fleet file', () => {
       'policies that own a path and one above it',
       policies({ name: 'p', desired: { a: { b: 1 } } }, { name: 'q', desired: { a: 2 } }),
       [
-        'twins.policies[1].desired.a lies above or below a.b, which policy "p" sets: let both set the same leaves',
+        'twins.policies[1].desired.a is above or below a.b, which policy "p" sets: set the same properties in both policies',
       ],
     ],
     [
@@ -264,7 +264,7 @@ describe('a problem in a fleet file', () => {
         twins: { redact: ['wifi'], policies: [{ name: 'p', desired: { wifi: { psk: 'x' } } }] },
       },
       [
-        'twins.policies[0].desired.wifi.psk is redacted by "wifi": a policy cannot own what Berth may not read',
+        'twins.policies[0].desired.wifi.psk is redacted by "wifi", so a policy cannot own it: remove it here or from twins.redact',
       ],
     ],
     [
@@ -365,7 +365,7 @@ describe('a key that is written twice', () => {
       {
         path,
         message: expect.stringMatching(
-          /^is written twice, at line 1, column \d+ and at line 1, column \d+: only one would count/,
+          /^is written twice, at line 1, column \d+ and at line 1, column \d+: remove or rename one/,
         ),
       },
     ]);
@@ -385,13 +385,13 @@ describe('the marker of a component in a fleet file', () => {
 
   test('gets a warning when it has another value', () => {
     expect(warningsOf(policies({ t1: { __t: 'C' } }))).toEqual([
-      'twins.policies[0].desired.t1.__t is "C", which marks no component: write "c"',
+      'twins.policies[0].desired.t1.__t is "C", which does not mark a component: write "c"',
     ]);
   });
 
   test('gets a warning at the top level or too deep', () => {
     const stray =
-      'marks no component: components lie at the top of desired, as in {"thermostat1": {"__t": "c"}}';
+      'does not mark a component: write components at the top level of desired, as in {"thermostat1": {"__t": "c"}}';
 
     expect(warningsOf(policies({ __t: 'c', t1: { fan: { __t: 'c' } } }))).toEqual([
       `twins.policies[0].desired.__t ${stray}`,
@@ -403,7 +403,7 @@ describe('the marker of a component in a fleet file', () => {
     const initial = [{ name: 'base', desired: { t1: { __t: true, target: 21 } } }];
 
     expect(warningsOf({ initial })).toEqual([
-      'twins.initial[0].desired.t1.__t is true, which marks no component: write "c"',
+      'twins.initial[0].desired.t1.__t is true, which does not mark a component: write "c"',
     ]);
   });
 });

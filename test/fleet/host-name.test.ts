@@ -107,12 +107,15 @@ describe('a fleet file with host names', () => {
   });
 
   test.each([
-    ['weu.device.azure-devices.net', /^hubs\[0\]\.serviceHost is "weu\.device.+", which serves devices only/],
+    ['weu.device.azure-devices.net', /^hubs\[0\]\.serviceHost is "weu\.device.+", which is only for devices/],
     [
       'eus.azure-devices.net',
-      /^hubs\[0\]\.serviceHost is "eus.+", which is not a name of weu\.azure-devices\.net$/,
+      /^hubs\[0\]\.serviceHost is "eus.+", which is not a name of weu\.azure-devices\.net: write a name of this hub$/,
     ],
-    ['weu.service.azure-devices.us', /which is not a name of weu\.azure-devices\.net$/],
+    [
+      'weu.service.azure-devices.us',
+      /which is not a name of weu\.azure-devices\.net: write a name of this hub$/,
+    ],
     [
       SECRET,
       /^hubs\[0\]\.serviceHost is a text that is no host name \(not repeated\): write the full host name/,
@@ -137,7 +140,7 @@ describe('a fleet file with host names', () => {
     [
       'weu.azure-devices.net',
       'weu.azure-devices.net',
-      'hubs[1].host is "weu.azure-devices.net", which is listed twice',
+      'hubs[1].host is "weu.azure-devices.net", which is listed twice: remove one',
     ],
   ])('refuses %s and %s together', (one, other, message) => {
     expect(problemsOf({ hubs: [hub(one), hub(other)] })).toEqual([message]);
@@ -148,7 +151,7 @@ describe('a fleet file with host names', () => {
       hubs: [hub('weu.azure-devices.net'), hub('weu.device.azure-devices.us')],
     });
 
-    expect(problem).toContain('events name their hub by that part only');
+    expect(problem).toContain('events contain only this part of the name');
   });
 
   test('refuses two preference factors for one hub', () => {
@@ -157,7 +160,7 @@ describe('a fleet file with host names', () => {
     expect(
       problemsOf({ hubs: [hub('weu.azure-devices.net')], allocation: { rules: [{ name: 'a', prefer }] } }),
     ).toEqual([
-      'allocation.rules[0].prefer holds "weu.device.azure-devices.net" and "weu.azure-devices.net", which name the same hub: write each hub once',
+      'allocation.rules[0].prefer contains "weu.device.azure-devices.net" and "weu.azure-devices.net", which name the same hub: write each hub once',
     ]);
   });
 
@@ -207,7 +210,7 @@ describe('a fleet file with host names', () => {
         {
           path: 'allocation.rules[0].when',
           message:
-            'compares with "weu.device.azure-devices.net", which no hub is called here: expressions see the classic name, "weu.azure-devices.net"',
+            'compares with "weu.device.azure-devices.net", which never matches: write the classic name, "weu.azure-devices.net"',
         },
         { path: 'twins.policies[0].when' },
       ],

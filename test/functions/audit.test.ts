@@ -198,7 +198,7 @@ describe('snapshots that differ from the twins on the hub', () => {
     expect(troubles(lines, 'BERTH_HUB_UNTRUSTED')).toMatchObject([{ hub: app.host }]);
     expect((await instance.stores.control.read()).untrusted).toHaveProperty([app.host], {
       since: startedAt,
-      why: '4 of 4 snapshots that were compared are not what the hub has',
+      why: '4 of 4 compared snapshots differ from the twins on the hub',
     });
     app.clock.start();
     app.pass(MINUTE_MS);

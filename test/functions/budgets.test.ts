@@ -1,9 +1,9 @@
 import { afterEach, describe, expect, test } from '@jest/globals';
 import { markForRead } from '../../src/sync/reconcile/mark-for-read.ts';
+import { untilTomorrow } from '../../src/time/day.ts';
+import { plus } from '../../src/time/epoch-ms.ts';
 import { NEVER } from '../../src/time/instant.ts';
 import { FunctionApp, type FunctionAppOptions } from '../support/function-app.ts';
-
-const DAY_MS = 24 * 60 * 60_000;
 
 let app: FunctionApp;
 afterEach(() => app.close());
@@ -38,7 +38,7 @@ describe('the daily message quota of a hub', () => {
     const suspended = drifted.filter((name) => app.interval(name) !== 5);
     expect(suspended).toHaveLength(4);
     expect(edited.map((name) => app.interval(name))).toEqual([99, 99]);
-    const midnight = (Math.floor(app.now / DAY_MS) + 1) * DAY_MS;
+    const midnight = plus(app.now, untilTomorrow(app.now));
     for (const name of [...suspended, ...edited]) {
       expect(await app.snapshot(name)).toMatchObject({
         lastReconcile: { status: 'suspended', why: 'the budget of messages a day is used up' },

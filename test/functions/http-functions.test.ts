@@ -11,6 +11,7 @@ import { health } from '../../src/functions/health.ts';
 import { Instance } from '../../src/instance/instance.ts';
 import { hostName } from '../../src/iot-hub/host-name.ts';
 import { partitionsOf } from '../../src/store/tables/keys.ts';
+import { EPOCH, plus } from '../../src/time/epoch-ms.ts';
 import { instantOf } from '../../src/time/instant.ts';
 import type { TwinStatus } from '../../src/twin/snapshot/snapshot.ts';
 import { CAPTURED, HOSTS } from '../allocation/requests.ts';
@@ -312,10 +313,10 @@ describe('fleetStatus and device', () => {
     for (let index = 0; index < 7; index += 1)
       await put(`rejected-${index}`, 'rejected', 'interval the device answered 400');
     await put('fine-1', 'inSync');
-    await instance.stores.conditions.recordCount(WEU, 30, T0 - 5_000);
+    await instance.stores.conditions.recordCount(WEU, 30, plus(T0, -5_000));
     await instance.stores.conditions.recordCount(hostName('eus.azure-devices.net'), 10, T0);
     for (const partition of FLEET.hubs.flatMap(({ host }) => partitionsOf(hostName(host)))) {
-      await instance.stores.twins.count(partition, T0, instantOf(0));
+      await instance.stores.twins.count(partition, T0, instantOf(EPOCH));
     }
   });
 
@@ -333,7 +334,7 @@ describe('fleetStatus and device', () => {
           weight: 1,
           share: { wanted: 1 / 6, actual: 0.75 },
           devices: 30,
-          countedAt: new Date(T0 - 5_000).toISOString(),
+          countedAt: new Date(plus(T0, -5_000)).toISOString(),
           twins: { rejected: 7 },
           twinsCountedAt: new Date(T0).toISOString(),
         },
@@ -361,7 +362,7 @@ describe('fleetStatus and device', () => {
     const beyond = { hub: 'weu', source: '(none)', code: 'BERTH_EVENT_NO_IDENTITY' };
     await letterHours.addBeyond([{ ...beyond, events: 5 }], '0', now);
     await letterHours.addBeyond([{ ...beyond, events: 7 }], '1', now);
-    await letterHours.addBeyond([{ ...beyond, events: 99 }], '1', now - 8 * 86_400_000);
+    await letterHours.addBeyond([{ ...beyond, events: 99 }], '1', plus(now, -8 * 86_400_000));
     await unknownSources.add([{ hub: 'weu', source: 'moonevents', events: 3 }], { now });
     await unknownHubs.addAll(
       new Map(Array.from({ length: 300 }, (_, index) => [`far-${index}`, 1])),

@@ -27,6 +27,7 @@ import { Instance } from '../../src/instance/instance.ts';
 import { hostName } from '../../src/iot-hub/host-name.ts';
 import type { JsonObject } from '../../src/json/json.ts';
 import { noCounts } from '../../src/metrics/sync-counters.ts';
+import { plus } from '../../src/time/epoch-ms.ts';
 import type { Snapshot, TwinStatus, WorkPriority } from '../../src/twin/snapshot/snapshot.ts';
 import { CAPTURED, HOSTS } from '../allocation/requests.ts';
 import { letterOf } from '../store/letters.ts';
@@ -124,7 +125,7 @@ async function put(
 }
 
 const work = (priority: WorkPriority, minutes: number) => ({
-  workItem: { priority, at: T0 + minutes * 60_000, why: `${priority} at ${minutes}`, tries: 1 },
+  workItem: { priority, at: plus(T0, minutes * 60_000), why: `${priority} at ${minutes}`, tries: 1 },
 });
 
 beforeAll(async () => {
@@ -178,8 +179,8 @@ describe('the contract and the answers of the functions', () => {
       policies: { colour: pause },
     }));
     await conditions.setOverrides(EUS, {
-      state: { value: 'draining', author: 'ann', reason: 'test', expiresAt: T0 + 60_000 },
-      weight: { value: 2, author: 'ann', reason: 'test', expiresAt: T0 + 60_000 },
+      state: { value: 'draining', author: 'ann', reason: 'test', expiresAt: plus(T0, 60_000) },
+      weight: { value: 2, author: 'ann', reason: 'test', expiresAt: plus(T0, 60_000) },
     });
     await conditions.recordCount(WEU, 3, T0);
     await letters.keep(letterOf({ enqueuedAt: '2026-11-22T12:00:00.000Z' }));
@@ -474,24 +475,26 @@ describe('GET /api/series', () => {
   const NO_TWINS = { inSync: 0, pending: 0, drifted: 0, rejected: 0, contested: 0, suspended: 0, unknown: 0 };
   const HOUR = 60 * MINUTE;
   /** All events come before noon, which is when the last run is. */
-  const record = (time: number, merged: number, inSync: number) => {
+  const record = (minutes: number, merged: number, inSync: number) => {
     const counts = { [WEU]: { ...noCounts(), merged, lagMs: merged * 20 } };
-    const sums = [T0 - 2 * HOUR, T0 - HOUR, T0].map((hour) => ({
-      hour,
-      hubs: hour === T0 - HOUR ? counts : {},
-    }));
+    const sums = [-2, -1, 0]
+      .map((hours) => plus(T0, hours * HOUR))
+      .map((hour) => ({
+        hour,
+        hubs: hour === T0 - HOUR ? counts : {},
+      }));
     return instance.stores.series.record({
-      now: time,
+      now: plus(T0, minutes * MINUTE),
       twins: { [WEU]: { ...NO_TWINS, inSync } },
-      sums: time < T0 ? sums.slice(0, 2) : sums.slice(1),
+      sums: minutes < 0 ? sums.slice(0, 2) : sums.slice(1),
     });
   };
 
   test('answers what was recorded, by hub, with null where nothing is known', async () => {
-    await record(T0 - 2 * MINUTE, 10, 1);
-    await record(T0 - MINUTE, 14, 2);
-    await record(T0 - MINUTE + 30_000, 15, 3);
-    await record(T0, 15, 4);
+    await record(-2, 10, 1);
+    await record(-1, 14, 2);
+    await record(-0.5, 15, 3);
+    await record(0, 15, 4);
 
     const {
       at: times,

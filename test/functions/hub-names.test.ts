@@ -323,7 +323,7 @@ describe('an empty text in a request', () => {
     const noHub = await register(instance, { linkedHubs: ['', ' '] });
 
     expect(noId.body.error?.message).toContain('deviceRuntimeContext.registrationId must be a string');
-    expect(noHub.body.error?.message).toContain('linkedHubs must hold a host name of a hub');
+    expect(noHub.body.error?.message).toContain('linkedHubs must contain the host name of a hub');
   });
 });
 
@@ -386,14 +386,14 @@ describe('a secret in the wrong field', () => {
 
     const { notes, inputs, result } = receiptIn(log);
     expect(notes).toEqual([
-      'linkedHubs holds a text that is no host name',
-      'currentIotHubHostName is no host name',
-      'iotHubs of the enrollment holds no host name',
+      'linkedHubs contains a text that is not a host name',
+      'currentIotHubHostName is not a host name',
+      'iotHubs of the enrollment contains a text that is not a host name',
     ]);
     expect(inputs).toMatchObject({
       linkedHubs: [...classic(), '(not a host name)'],
       currentHub: '(not a host name)',
     });
-    expect(result).toMatchObject({ how: 'moved', why: 'its hub is not linked' });
+    expect(result).toMatchObject({ how: 'moved', why: 'the current hub is not linked' });
   });
 });

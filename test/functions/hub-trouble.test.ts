@@ -60,8 +60,11 @@ describe('a correction that gets status 412 because another writer changed the t
 
     expect(app.patches()).toBe(3);
     const { workItem, lastReconcile, writing } = await app.snapshot('pump');
-    expect(lastReconcile).toMatchObject({ status: 'drifted', why: expect.stringContaining('others write') });
-    expect([writing, workItem?.why]).toEqual([undefined, 'others write to the twin all the time']);
+    expect(lastReconcile).toMatchObject({
+      status: 'drifted',
+      why: expect.stringContaining('other writers keep'),
+    });
+    expect([writing, workItem?.why]).toEqual([undefined, 'other writers keep changing the twin']);
 
     app.front = undefined;
     await comeBackAt(instance, workItem?.at ?? 0);

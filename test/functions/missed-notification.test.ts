@@ -132,7 +132,7 @@ test('a device that never answers gets three writes and is then listed with the 
     {
       id: app.id('mute'),
       status: 'rejected',
-      why: 'interval has not been reported yet: it is alive and not answering, and was told 3 times',
+      why: 'interval has not been reported yet; Berth wrote it 3 times; the device is alive and does not answer',
     },
   ]);
 });

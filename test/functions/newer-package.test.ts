@@ -15,6 +15,7 @@ import {
 } from '../../src/store/tables/keys.ts';
 import type { Row, Table } from '../../src/store/tables/tables.ts';
 import { auditName, requestName } from '../../src/sync/resync/audit.ts';
+import { EPOCH, plus } from '../../src/time/epoch-ms.ts';
 import { instantOf } from '../../src/time/instant.ts';
 import { CAPTURED } from '../allocation/requests.ts';
 import { FunctionApp } from '../support/function-app.ts';
@@ -91,7 +92,7 @@ describe('syncTwins with an event of a twin that a newer package has stored', ()
 
       expect([app.interval('old'), app.interval('new')]).toEqual([5, 99]);
       expect(await snapshotRow('new')).toEqual(before);
-      expect(await instance.stores.deadLetters.count(0, 10)).toMatchObject({ count: 0 });
+      expect(await instance.stores.deadLetters.count(EPOCH, 10)).toMatchObject({ count: 0 });
     },
   );
 
@@ -124,7 +125,7 @@ describe('syncTwins with an event of a twin that a newer package has stored', ()
     await app.deliver(instance, batch);
 
     expect(await instance.stores.unknownHubs.list()).toMatchObject([{ hubName: 'other-hub', events: 1 }]);
-    expect(await instance.stores.deadLetters.count(0, 10)).toMatchObject({ count: 1 });
+    expect(await instance.stores.deadLetters.count(EPOCH, 10)).toMatchObject({ count: 1 });
   });
 
   test('logs the newer format once a minute, and shows it in /api/health until it is over', async () => {
@@ -211,7 +212,7 @@ describe('resyncFleet beside twins that a newer package has stored', () => {
   test('audits and resyncs the other twins, and removes no row of such a twin', async () => {
     const before = await makeSnapshotNewer('new');
     const side = [attentionKey(app.id('new'), 'rejected'), tombstoneKey(app.id('new'))];
-    const columns = { host: app.host, deviceId: 'new', at: instantOf(0), why: 'x' };
+    const columns = { host: app.host, deviceId: 'new', at: instantOf(EPOCH), why: 'x' };
     for (const key of side) await app.tables.twins.put(partition('new'), key, columns);
     const request = { at: app.now, author: 'me', reason: 'test' };
     await instance.stores.progress.write(requestName(app.host), request);
@@ -234,9 +235,9 @@ describe('resyncFleet beside twins that a newer package has stored', () => {
 
   test('does not count such twins, and does not remove the stub of a deleted one', async () => {
     app.pass(20 * MINUTE_MS);
-    const stub = { format: 2, state: 'deleted', at: instantOf(0) };
+    const stub = { format: 2, state: 'deleted', at: instantOf(EPOCH) };
     const key = snapshotKey(app.id('new'));
-    const columns = { host: app.host, deviceId: 'new', at: instantOf(0) };
+    const columns = { host: app.host, deviceId: 'new', at: instantOf(EPOCH) };
     await app.tables.twins.put(partition('new'), key, stub);
     await app.tables.twins.put(partition('new'), tombstoneKey(app.id('new')), columns);
 
@@ -374,7 +375,7 @@ describe('with receipts and conditions of a newer package', () => {
 
   test('allocateDevice decides without those conditions, and nothing changes them', async () => {
     const { conditions } = instance.stores;
-    const set = { author: 'ann', reason: 'test', expiresAt: app.now + 60 * MINUTE_MS };
+    const set = { author: 'ann', reason: 'test', expiresAt: plus(app.now, 60 * MINUTE_MS) };
     await conditions.recordCount(app.host, 5, app.now);
     await conditions.setOverrides(app.host, { state: { value: 'cordoned', ...set } });
     await conditions.recordCauses(['drain:x'], await conditions.read(app.now), app.now);

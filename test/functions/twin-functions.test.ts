@@ -17,6 +17,7 @@ import { Instance } from '../../src/instance/instance.ts';
 import { hostName } from '../../src/iot-hub/host-name.ts';
 import type { JsonObject } from '../../src/json/json.ts';
 import { partitionOf, workItemKey } from '../../src/store/tables/keys.ts';
+import { EPOCH, epochMs, laterOf, plus, systemTime } from '../../src/time/epoch-ms.ts';
 import { NEVER } from '../../src/time/instant.ts';
 import { type Snapshot, unreadSnapshot } from '../../src/twin/snapshot/snapshot.ts';
 import { letterOf } from '../store/letters.ts';
@@ -365,7 +366,7 @@ describe('syncTwins against a real hub and real tables', () => {
       systemPropertiesArray: batch.map(({ annotations }, index) => ({
         ...annotations,
         sequenceNumber: 100 * count + index,
-        enqueuedTimeUtc: new Date(Date.now() - ago).toISOString(),
+        enqueuedTimeUtc: new Date(plus(systemTime(), -ago)).toISOString(),
       })),
     });
 
@@ -427,7 +428,7 @@ describe('resyncFleet', () => {
       directory,
       build: '2026-11-23T00:00:00Z',
       // Devices of a hub are counted every ten seconds at most.
-      now: () => Math.max(Date.now(), workItem?.at ?? 0) + 10_000,
+      now: () => plus(laterOf(systemTime(), workItem?.at ?? EPOCH), 10_000),
       log: () => {},
     });
     instance = later;
@@ -439,7 +440,7 @@ describe('resyncFleet', () => {
     const counts = await instance.stores.twins.counts(WEU);
     expect(counts.countedAt).toBeGreaterThan(0);
     expect(counts.statuses.pending).toBeGreaterThan(0);
-    expect((await instance.stores.conditions.read(Date.now())).hubs.get(WEU)?.devices?.count).toBe(
+    expect((await instance.stores.conditions.read(systemTime())).hubs.get(WEU)?.devices?.count).toBe(
       view().deviceCount,
     );
     await Promise.all([offline.stop(), later.stop()]);
@@ -459,7 +460,7 @@ describe('resyncFleet', () => {
       snapshot: {
         ...known.snapshot,
         id: ghost,
-        workItem: { priority: 'edit', at: 5, why: 'test', tries: 0 },
+        workItem: { priority: 'edit', at: epochMs(5), why: 'test', tries: 0 },
       },
     });
     if (saved === 'conflict') throw new Error(saved);
@@ -467,13 +468,13 @@ describe('resyncFleet', () => {
       { ...saved, known: { kind: 'nothing' } },
       { kind: 'snapshot', snapshot: { ...known.snapshot, id: ghost } },
     );
-    expect(await instance.stores.twins.dueItems(partitionOf(ghost), 'edit', Date.now(), 9)).toMatchObject([
-      { rowKey: workItemKey(ghost, 'edit', 5) },
+    expect(await instance.stores.twins.dueItems(partitionOf(ghost), 'edit', systemTime(), 9)).toMatchObject([
+      { rowKey: workItemKey(ghost, 'edit', epochMs(5)) },
     ]);
 
     await resync();
 
-    expect(await instance.stores.twins.dueItems(partitionOf(ghost), 'edit', Date.now(), 9)).toEqual([]);
+    expect(await instance.stores.twins.dueItems(partitionOf(ghost), 'edit', systemTime(), 9)).toEqual([]);
   });
 
   test('runs in one instance at a time', async () => {
@@ -484,19 +485,19 @@ describe('resyncFleet', () => {
       build: 'b',
       log: () => {},
     });
-    await other.lease('resync').take(Date.now(), 5_000);
+    await other.lease('resync').take(systemTime(), 5_000);
     const statistics = view().counters.statisticsReads;
 
     await resync();
 
     expect(view().counters.statisticsReads).toBe(statistics);
-    expect(await lease.take(Date.now(), 1)).toBe(false);
+    expect(await lease.take(systemTime(), 1)).toBe(false);
     await other.lease('resync').release();
     await other.stop();
   });
 
   test('marks a hub that does not answer as unhealthy after three runs, and as healthy when it answers again', async () => {
-    let time = Date.now() + 60_000;
+    let time = plus(systemTime(), 60_000);
     const open = (endpoint: string) =>
       new Instance({
         env: { ...env(), IOT_ENDPOINT: endpoint },
@@ -509,18 +510,18 @@ describe('resyncFleet', () => {
     const away = open('http://127.0.0.1:9');
     instance = away;
     for (let run = 0; run < 3; run += 1) {
-      time += 60_000;
+      time = plus(time, 60_000);
       await resync();
     }
-    const failures = (await hosted.stores.conditions.read(0)).hubs.get(WEU)?.failures;
+    const failures = (await hosted.stores.conditions.read(EPOCH)).hubs.get(WEU)?.failures;
     const back = open(`http://127.0.0.1:${rest.port}`);
     instance = back;
-    time += 60_000;
+    time = plus(time, 60_000);
     await resync();
     instance = hosted;
 
     expect(failures).toBe(3);
-    expect((await hosted.stores.conditions.read(0)).hubs.get(WEU)?.failures).toBe(0);
+    expect((await hosted.stores.conditions.read(EPOCH)).hubs.get(WEU)?.failures).toBe(0);
     await Promise.all([away.stop(), back.stop()]);
   });
 
@@ -538,7 +539,7 @@ describe('resyncFleet', () => {
       });
       await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
       const { port } = server.address() as AddressInfo;
-      await instance.stores.conditions.recordCount(WEU, 5, 0);
+      await instance.stores.conditions.recordCount(WEU, 5, EPOCH);
       const asking = new Instance({
         env: { ...env(), IOT_ENDPOINT: `http://127.0.0.1:${port}` },
         directory,
@@ -553,7 +554,7 @@ describe('resyncFleet', () => {
       server.closeAllConnections();
       server.close();
 
-      const found = (await instance.stores.conditions.read(0)).hubs.get(WEU);
+      const found = (await instance.stores.conditions.read(EPOCH)).hubs.get(WEU);
       expect(found).toMatchObject({ devices: { count: 5 }, failures });
     },
   );
@@ -575,7 +576,7 @@ describe('resyncFleet', () => {
       ...control,
       newestBuild: '2026-11-23T00:00:00Z',
     }));
-    const causes = async () => [...(await instance.stores.conditions.read(0)).causes.keys()];
+    const causes = async () => [...(await instance.stores.conditions.read(EPOCH)).causes.keys()];
     const hosted = instance;
     for (const [build, expected] of [
       ['2026-11-22T00:00:00Z', []],

@@ -5,6 +5,7 @@ import { DailyBudget, type DailyCounts, type DailyKey } from '../../src/hub/dail
 import { HubPauses } from '../../src/hub/hub-pauses.ts';
 import { HubError } from '../../src/hub/port.ts';
 import { TokenBucket } from '../../src/hub/token-bucket.ts';
+import { type EpochMs, plus } from '../../src/time/epoch-ms.ts';
 import { fleetOf, ID, T0 } from '../twin/twins.ts';
 
 const SECOND = 1_000;
@@ -25,7 +26,7 @@ describe('a token bucket', () => {
 
   test('holds one second’s worth of permits after any idle time', () => {
     const bucket = new TokenBucket(4, T0);
-    const later = T0 + 60 * SECOND;
+    const later = plus(T0, 60 * SECOND);
 
     expect([1, 2, 3, 4, 5].map(() => bucket.take(later, FOR_EVER))).toEqual([0, 0, 0, 0, 250]);
   });
@@ -33,8 +34,8 @@ describe('a token bucket', () => {
   test('holds at least one permit, even if a permit takes longer than a second', () => {
     const bucket = new TokenBucket(0.1, T0);
 
-    expect(bucket.take(T0 + 60 * SECOND, FOR_EVER)).toBe(0);
-    expect(bucket.take(T0 + 60 * SECOND, FOR_EVER)).toBe(10 * SECOND);
+    expect(bucket.take(plus(T0, 60 * SECOND), FOR_EVER)).toBe(0);
+    expect(bucket.take(plus(T0, 60 * SECOND), FOR_EVER)).toBe(10 * SECOND);
   });
 
   test('takes no permit when it refuses, so a caller that can wait gets the permit', () => {
@@ -46,10 +47,10 @@ describe('a token bucket', () => {
 
   test('gains no permit from a clock that moves backwards', () => {
     const bucket = new TokenBucket(4, T0);
-    bucket.take(T0 + 10 * SECOND, FOR_EVER);
+    bucket.take(plus(T0, 10 * SECOND), FOR_EVER);
 
     expect(bucket.take(T0, FOR_EVER)).toBe(0);
-    expect([1, 2, 3].map(() => bucket.take(T0 + 10 * SECOND, FOR_EVER))).toEqual([0, 0, 250]);
+    expect([1, 2, 3].map(() => bucket.take(plus(T0, 10 * SECOND), FOR_EVER))).toEqual([0, 0, 250]);
   });
 });
 
@@ -114,9 +115,9 @@ describe('a daily budget', () => {
   test('starts again on the next UTC day and carries nothing over', async () => {
     const budget = budgetOf(10);
     await drain(budget, 1);
-    const midnight = T0 + DAY_MS / 2;
+    const midnight = plus(T0, DAY_MS / 2);
 
-    expect(await budget.take(1, midnight - 1)).toBe(false);
+    expect(await budget.take(1, plus(midnight, -1))).toBe(false);
     expect(await drain(budget, 1, midnight)).toBe(10);
     expect([...counts.used.keys()].map((key) => key.slice(0, 10))).toEqual(['2026-11-23', '2026-11-24']);
   });
@@ -144,9 +145,9 @@ describe('a share of the budgets', () => {
   if (weu === undefined) throw new Error('no hub');
   /** Writes: 50 a second, of which a tenth, of which half: 2.5 a second. Messages: 400 000 a day, of them 200 000. */
   const HUB: Hub = { ...weu, tier: 'S1', units: 1, budget: { rate: 0.1, daily: 1 } };
-  const LATER = T0 + DAY_MS / 4;
+  const LATER = plus(T0, DAY_MS / 4);
 
-  let time: number;
+  let time: EpochMs;
   let counts: MemoryCounts;
   let pauses: HubPauses;
   let share: BudgetShare;
@@ -164,7 +165,7 @@ describe('a share of the budgets', () => {
       pauses,
       now: () => time,
       wait: async (ms) => {
-        time += ms;
+        time = plus(time, ms);
         meanwhile();
       },
     });
@@ -199,11 +200,11 @@ describe('a share of the budgets', () => {
   });
 
   test('refuses at once when the permit would come too late, without waiting or counting', async () => {
-    const permit = await share.permit(HUB, 'write', T0 + 399);
+    const permit = await share.permit(HUB, 'write', plus(T0, 399));
 
-    expect(permit).toMatchObject({ kind: 'noPermit', at: T0 + 399, isQuota: false });
+    expect(permit).toMatchObject({ kind: 'noPermit', at: plus(T0, 399), isQuota: false });
     expect([time, counts.asked]).toEqual([T0, []]);
-    expect(await share.permit(HUB, 'write', T0 + 400)).toEqual({ kind: 'granted' });
+    expect(await share.permit(HUB, 'write', plus(T0, 400))).toEqual({ kind: 'granted' });
   });
 
   test.each<[HubOperation, Hub['tier'], number]>([
@@ -230,7 +231,7 @@ describe('a share of the budgets', () => {
 
     expect(await share.permit(HUB, 'read', LATER)).toMatchObject({
       kind: 'noPermit',
-      at: T0 + DAY_MS / 2,
+      at: plus(T0, DAY_MS / 2),
       isQuota: true,
     });
     expect(dailyLimit(HUB, 0.5)).toBe(200_000);
@@ -239,9 +240,9 @@ describe('a share of the budgets', () => {
   test('refuses calls to a paused hub and takes no permit', async () => {
     throttle();
 
-    expect(await share.permit(HUB, 'write', T0 + SECOND)).toMatchObject({
+    expect(await share.permit(HUB, 'write', plus(T0, SECOND))).toMatchObject({
       kind: 'noPermit',
-      at: T0 + 2 * SECOND,
+      at: plus(T0, 2 * SECOND),
       why: 'the hub throttles',
       isQuota: false,
     });
@@ -270,9 +271,9 @@ describe('a share of the budgets', () => {
   });
 
   test('counts a device count as an identity operation', async () => {
-    time += 3_600 * SECOND;
+    time = plus(time, 3_600 * SECOND);
     await share.permit(HUB, 'identity', LATER);
-    time += 3_600 * SECOND;
+    time = plus(time, 3_600 * SECOND);
     await share.permit(HUB, 'statistics', LATER);
     const before = time;
 
@@ -284,7 +285,10 @@ describe('a share of the budgets', () => {
   test('distinguishes a spent quota from a throttle', async () => {
     quotaExceeded();
 
-    expect(await share.permit(HUB, 'write', LATER)).toMatchObject({ at: T0 + DAY_MS / 2, isQuota: true });
+    expect(await share.permit(HUB, 'write', LATER)).toMatchObject({
+      at: plus(T0, DAY_MS / 2),
+      isQuota: true,
+    });
   });
 });
 
@@ -292,9 +296,9 @@ test('a budget without a share permits no operation and suggests a later retry',
   const [hub] = fleetOf({}).hubs;
   if (hub === undefined) throw new Error('no hub');
 
-  expect(await noBudget('no part yet', 5_000, () => T0).permit(hub, 'read', T0 + DAY_MS)).toEqual({
+  expect(await noBudget('no part yet', 5_000, () => T0).permit(hub, 'read', plus(T0, DAY_MS))).toEqual({
     kind: 'noPermit',
-    at: T0 + 5_000,
+    at: plus(T0, 5_000),
     why: 'no part yet',
     isQuota: false,
   });

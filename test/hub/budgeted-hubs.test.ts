@@ -5,11 +5,12 @@ import { type BudgetedHubPort, budgetHubs, type WritePermit } from '../../src/hu
 import type { HubPort } from '../../src/hub/port.ts';
 import { redactHubs } from '../../src/hub/redacted-hubs.ts';
 import { hostName } from '../../src/iot-hub/host-name.ts';
+import { plus } from '../../src/time/epoch-ms.ts';
 import { MemoryHub } from '../sync/memory-hub.ts';
 import { fleetOf, ID, T0 } from '../twin/twins.ts';
 
 const FLEET = fleetOf({});
-const NONE: NoPermit = { kind: 'noPermit', at: T0 + 5_000, why: 'used up', isQuota: false };
+const NONE: NoPermit = { kind: 'noPermit', at: plus(T0, 5_000), why: 'used up', isQuota: false };
 const OTHER = { ...ID, host: hostName('elsewhere.azure-devices.net') };
 
 let hub: MemoryHub;
@@ -24,7 +25,7 @@ beforeEach(() => {
   hub.calls.push = (...calls) => order.push(...calls);
   hubs = budgeted();
 });
-const budgeted = ({ now = T0, until = T0 + 1_000 } = {}) =>
+const budgeted = ({ now = T0, until = plus(T0, 1_000) } = {}) =>
   budgetHubs(hub, {
     fleet: FLEET,
     budget: {
@@ -73,9 +74,9 @@ describe.each(Object.entries(CALLS))('%s', (_, [operation, sent, call]) => {
   });
 
   test('makes no call after the end of the invocation, and does not ask for a permit', async () => {
-    hubs = budgeted({ now: T0 + 1_001 });
+    hubs = budgeted({ now: plus(T0, 1_001) });
 
-    expect(await call(ID)).toMatchObject({ kind: 'noPermit', at: T0 + 1_001, isQuota: false });
+    expect(await call(ID)).toMatchObject({ kind: 'noPermit', at: plus(T0, 1_001), isQuota: false });
     expect(order).toEqual([]);
   });
 
@@ -129,7 +130,7 @@ describe('a write', () => {
   });
 
   test('gets no permit after the end of the invocation', async () => {
-    hubs = budgeted({ until: T0 - 1 });
+    hubs = budgeted({ until: plus(T0, -1) });
 
     expect(await hubs.permitWrite(ID)).toMatchObject({ kind: 'noPermit', at: T0 });
   });

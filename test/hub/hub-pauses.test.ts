@@ -1,6 +1,7 @@
 import { beforeEach, describe, expect, test } from '@jest/globals';
 import { HubPauses } from '../../src/hub/hub-pauses.ts';
 import { HubError, type HubErrorCode } from '../../src/hub/port.ts';
+import { type EpochMs, plus } from '../../src/time/epoch-ms.ts';
 import { ID, T0 } from '../twin/twins.ts';
 
 const { host: HOST } = ID;
@@ -13,7 +14,7 @@ beforeEach(() => {
 const fail = (code: HubErrorCode, now = T0, retryAfterMs?: number) =>
   pauses.failed(HOST, new HubError(code, `${HOST} failed`, { host: HOST, retryAfterMs }), now);
 /** How long the hub is left alone from then on, ms; undefined: it is not. */
-const waitAt = (now: number) => {
+const waitAt = (now: EpochMs) => {
   const pause = pauses.of(HOST, now);
   return pause === undefined ? undefined : pause.until - now;
 };
@@ -25,20 +26,20 @@ describe('a pause of a hub', () => {
   ])('starts at once when the hub %s', (_, code, why) => {
     fail(code);
 
-    expect(pauses.of(HOST, T0)).toEqual({ until: T0 + 2_000, why, isQuota: false });
-    expect(pauses.of(HOST, T0 + 2_000)).toBeUndefined();
+    expect(pauses.of(HOST, T0)).toEqual({ until: plus(T0, 2_000), why, isQuota: false });
+    expect(pauses.of(HOST, plus(T0, 2_000))).toBeUndefined();
   });
 
   test('lasts until the next day when the daily messages are used up, even if another pause is active', () => {
     fail('BERTH_HUB_THROTTLED');
     fail('BERTH_HUB_QUOTA_EXCEEDED');
 
-    expect(pauses.of(HOST, T0)).toMatchObject({ until: T0 + DAY_MS / 2, isQuota: true });
+    expect(pauses.of(HOST, T0)).toMatchObject({ until: plus(T0, DAY_MS / 2), isQuota: true });
   });
 
   test.each<[HubErrorCode, string]>([
     ['BERTH_HUB_UNAVAILABLE', 'the hub is down'],
-    ['BERTH_HUB_UNAUTHORIZED', 'the hub refuses Berth'],
+    ['BERTH_HUB_UNAUTHORIZED', 'the hub refuses the credentials of Berth'],
   ])('starts only after three failures in a row with %s', (code, why) => {
     fail(code);
     fail(code);
@@ -86,7 +87,7 @@ describe('the length of a pause', () => {
     for (let times = 0; times < 10; times += 1) {
       fail('BERTH_HUB_THROTTLED', now);
       waits.push(waitAt(now));
-      now += waitAt(now) ?? 0;
+      now = plus(now, waitAt(now) ?? 0);
     }
 
     expect(waits.map((ms) => (ms ?? 0) / 1_000)).toEqual([2, 4, 8, 16, 32, 64, 128, 256, 300, 300]);
@@ -94,11 +95,11 @@ describe('the length of a pause', () => {
 
   test('starts small again after a call has succeeded', () => {
     fail('BERTH_HUB_THROTTLED');
-    fail('BERTH_HUB_THROTTLED', T0 + 2_000);
-    pauses.succeeded(HOST, T0 + 6_000);
-    fail('BERTH_HUB_THROTTLED', T0 + 6_000);
+    fail('BERTH_HUB_THROTTLED', plus(T0, 2_000));
+    pauses.succeeded(HOST, plus(T0, 6_000));
+    fail('BERTH_HUB_THROTTLED', plus(T0, 6_000));
 
-    expect(waitAt(T0 + 6_000)).toBe(2_000);
+    expect(waitAt(plus(T0, 6_000))).toBe(2_000);
   });
 
   test.each([
@@ -119,11 +120,11 @@ describe('the length of a pause', () => {
 });
 
 test.each<[string, () => void]>([
-  ['fails does not extend the pause', () => fail('BERTH_HUB_THROTTLED', T0 + 1_000)],
-  ['succeeds does not end the pause', () => pauses.succeeded(HOST, T0 + 1_000)],
+  ['fails does not extend the pause', () => fail('BERTH_HUB_THROTTLED', plus(T0, 1_000))],
+  ['succeeds does not end the pause', () => pauses.succeeded(HOST, plus(T0, 1_000))],
 ])('a call that started before a pause and %s', (_, end) => {
   fail('BERTH_HUB_THROTTLED');
   end();
 
-  expect(waitAt(T0 + 1_000)).toBe(1_000);
+  expect(waitAt(plus(T0, 1_000))).toBe(1_000);
 });

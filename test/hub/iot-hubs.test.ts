@@ -269,11 +269,11 @@ describe('a hub with a connection setting', () => {
 
   test.each([
     ['is missing', undefined, /HUB_WEU.*is missing/],
-    ['is not a connection string', 'c2VjcmV0', /HUB_WEU is no service connection string/],
+    ['is not a connection string', 'c2VjcmV0', /HUB_WEU is not a service connection string/],
     [
       'is for another hub',
       'HostName=eus.azure-devices.net;SharedAccessKeyName=s;SharedAccessKey=c2VjcmV0',
-      /HUB_WEU is the connection string of another hub/,
+      /HUB_WEU is a connection string of a hub other than/,
     ],
   ])('gives a clear error when the setting %s', async (_, value, message) => {
     const other = withSetting(value);

@@ -9,6 +9,7 @@ import { Instance } from '../../src/instance/instance.ts';
 import { ReceiptBuffer } from '../../src/instance/receipt-buffer.ts';
 import { iotEndpoint, stateAccount } from '../../src/settings/settings.ts';
 import type { FleetRevision } from '../../src/store/state/revisions.ts';
+import { type EpochMs, epochMs, plus } from '../../src/time/epoch-ms.ts';
 
 const silent = () => {};
 const CONTROLLER = 'dtmi:com:example:TemperatureController;1';
@@ -130,15 +131,15 @@ describe('the fleet in force', () => {
     const { fleet } = load('{}');
     await fleet.synchronise();
 
-    expect(() => fleet.current()).toThrow(/1 problem and no earlier good one/);
+    expect(() => fleet.current()).toThrow(/1 problem, and no earlier valid file/);
   });
 });
 
 describe('the stored conditions', () => {
-  let time: number;
+  let time: EpochMs;
   beforeEach(() => {
     jest.useFakeTimers({ doNotFake: ['setImmediate', 'nextTick'] });
-    time = 1_000_000;
+    time = epochMs(1_000_000);
   });
   afterEach(() => {
     jest.useRealTimers();
@@ -162,16 +163,16 @@ describe('the stored conditions', () => {
 
   test('are used without waiting until they are a minute old', async () => {
     let reads = 0;
-    const read = async (loadedAt: number) => {
+    const read = async (loadedAt: EpochMs) => {
       reads += 1;
       return { ...NO_CONDITIONS, loadedAt };
     };
     const cache = new ConditionsCache({ read, now: () => time });
     expect((await cache.current()).loadedAt).toBe(time);
-    time += 59_000;
+    time = plus(time, 59_000);
     await cache.current();
     expect(reads).toBe(1);
-    time += 2_000;
+    time = plus(time, 2_000);
 
     expect((await cache.current()).loadedAt).toBe(time);
     expect(reads).toBe(2);
@@ -179,7 +180,7 @@ describe('the stored conditions', () => {
 
   test('make a request wait again only after a refresh has succeeded', async () => {
     let isAway = true;
-    const read = async (loadedAt: number) => {
+    const read = async (loadedAt: EpochMs) => {
       if (isAway) throw new Error('away');
       return { ...NO_CONDITIONS, loadedAt };
     };
@@ -195,7 +196,7 @@ describe('the stored conditions', () => {
 
   test('are read by one query for any number of requests', async () => {
     let reads = 0;
-    const read = async (loadedAt: number) => {
+    const read = async (loadedAt: EpochMs) => {
       reads += 1;
       await null;
       return { ...NO_CONDITIONS, loadedAt };

@@ -1,11 +1,12 @@
 import { beforeEach, expect, test } from '@jest/globals';
 import { NewerFormats } from '../../src/instance/newer-formats.ts';
+import { type EpochMs, plus } from '../../src/time/epoch-ms.ts';
 import { T0 } from '../twin/twins.ts';
 
 const MINUTE_MS = 60_000;
 const SNAPSHOT = { document: 'snapshot', format: 2, known: 1, of: 'weu.azure-devices.net|pump' };
 
-let time: number;
+let time: EpochMs;
 let lines: unknown[];
 let formats: NewerFormats;
 beforeEach(() => {
@@ -23,22 +24,29 @@ test('lists and logs nothing before a newer format is met', () => {
 
 test('counts each format of each document separately, from the time when it was first met', () => {
   formats.met(SNAPSHOT);
-  time += 5_000;
+  time = plus(time, 5_000);
   formats.met({ ...SNAPSHOT, of: 'weu.azure-devices.net|other' });
   formats.met({ ...SNAPSHOT, format: 3 });
   formats.met({ document: 'control row', format: 2, known: 1, of: 'the deployment' });
 
   expect(formats.list()).toEqual([
-    { document: 'snapshot', format: 2, known: 1, times: 2, since: T0, lastAt: T0 + 5_000 },
-    { document: 'snapshot', format: 3, known: 1, times: 1, since: T0 + 5_000, lastAt: T0 + 5_000 },
-    { document: 'control row', format: 2, known: 1, times: 1, since: T0 + 5_000, lastAt: T0 + 5_000 },
+    { document: 'snapshot', format: 2, known: 1, times: 2, since: T0, lastAt: plus(T0, 5_000) },
+    { document: 'snapshot', format: 3, known: 1, times: 1, since: plus(T0, 5_000), lastAt: plus(T0, 5_000) },
+    {
+      document: 'control row',
+      format: 2,
+      known: 1,
+      times: 1,
+      since: plus(T0, 5_000),
+      lastAt: plus(T0, 5_000),
+    },
   ]);
 });
 
 test('logs the first meeting at once, and later ones once a minute with their number', () => {
   formats.met(SNAPSHOT);
   for (let times = 0; times < 10; times += 1) {
-    time += 20_000;
+    time = plus(time, 20_000);
     formats.met(SNAPSHOT);
   }
 
@@ -52,9 +60,9 @@ test('logs the first meeting at once, and later ones once a minute with their nu
 
 test('forgets a format after ten minutes without it, and starts to count again later', () => {
   formats.met(SNAPSHOT);
-  time += 10 * MINUTE_MS;
+  time = plus(time, 10 * MINUTE_MS);
   expect(formats.list()).toHaveLength(1);
-  time += 1;
+  time = plus(time, 1);
   expect(formats.list()).toEqual([]);
 
   formats.met(SNAPSHOT);

@@ -2,6 +2,7 @@ import { describe, expect, test } from '@jest/globals';
 import { hostName } from '../../src/iot-hub/host-name.ts';
 import { growthOf, type HourSums, withRun } from '../../src/metrics/series.ts';
 import { noCounts } from '../../src/metrics/sync-counters.ts';
+import { epochMs } from '../../src/time/epoch-ms.ts';
 
 const WEU = hostName('weu.azure-devices.net');
 const HOUR = 3_600_000;
@@ -10,7 +11,7 @@ const NO_TWINS = { inSync: 0, pending: 0, drifted: 0, rejected: 0, contested: 0,
 /** The statistics of the hour before and of an hour. */
 const sums = (hour: number, before: number | undefined, reads: number | undefined): readonly HourSums[] =>
   [before, reads].map((number, index) => ({
-    hour: (hour - 1 + index) * HOUR,
+    hour: epochMs((hour - 1 + index) * HOUR),
     hubs: number === undefined ? {} : { [WEU]: { ...noCounts(), reads: number } },
   }));
 

@@ -1,7 +1,8 @@
 import { describe, expect, test } from '@jest/globals';
 import { retryAfterMs, serviceTime } from '../../src/rest/headers.ts';
+import { epochMs } from '../../src/time/epoch-ms.ts';
 
-const NOW = Date.parse('2026-11-23T12:00:00Z');
+const NOW = epochMs(Date.parse('2026-11-23T12:00:00Z'));
 
 describe('the wait that a service asks for', () => {
   test.each<[string | string[] | undefined, number | undefined]>([

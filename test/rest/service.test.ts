@@ -158,7 +158,7 @@ describe('a failure of a REST service', () => {
       'sends the page of a proxy',
       sends(200, '<html>'),
       { kind: 'notJson', mayHaveApplied: true },
-      `${HOST} answered PATCH with something that is not JSON.`,
+      `${HOST} answered PATCH with a body that is not JSON.`,
     ],
   ])('is described by its kind when the service %s', async (_, how, kind, text) => {
     answer = how;

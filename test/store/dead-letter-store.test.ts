@@ -5,6 +5,7 @@ import {
   type LetterSummary,
 } from '../../src/store/dead-letters/dead-letter-store.ts';
 import { openTables, type Table } from '../../src/store/tables/tables.ts';
+import { EPOCH, epochMs, plus } from '../../src/time/epoch-ms.ts';
 import { storageAccount } from '../support/storage-account.ts';
 import { letterOf } from './letters.ts';
 
@@ -163,7 +164,7 @@ describe('a dead letter id', () => {
 });
 
 const DAY = 86_400_000;
-const AT = Date.parse('2026-11-23T12:00:00Z');
+const AT = epochMs(Date.parse('2026-11-23T12:00:00Z'));
 /** Letters of four days, three hours apart and with the numbers 0 to 31, partitions by turns. */
 const manyDays = async () => {
   for (let index = 0; index < 32; index += 1) {
@@ -171,7 +172,7 @@ const manyDays = async () => {
       letterOf({
         partition: String(index % 4),
         sequenceNumber: index,
-        enqueuedAt: new Date(AT - 3 * DAY + index * 3 * 3_600_000).toISOString(),
+        enqueuedAt: new Date(plus(AT, -3 * DAY + index * 3 * 3_600_000)).toISOString(),
         code: index % 2 === 0 ? 'BERTH_EVENT_NOT_JSON' : 'BERTH_DEFECT',
         properties: { hubName: index < 16 ? 'WEU' : 'eus' },
       }),
@@ -187,18 +188,20 @@ describe('a list of dead letters', () => {
       numbers(await all(filter)).sort((left, right) => left - right);
 
     expect(await sorted({})).toHaveLength(32);
-    expect(await sorted({ since: AT - DAY })).toEqual(Array.from({ length: 16 }, (_, index) => 16 + index));
-    expect(await sorted({ since: AT - DAY, until: AT - DAY + 6 * 3_600_000 })).toEqual([16, 17]);
-    expect(await sorted({ until: AT - 3 * DAY + 1 })).toEqual([0]);
-    expect(await sorted({ until: Date.parse('2026-11-21') })).toEqual([0, 1, 2, 3]);
-    expect(await sorted({ code: 'BERTH_DEFECT', hubName: 'weu', since: AT - 2 * DAY })).toEqual([
+    expect(await sorted({ since: plus(AT, -DAY) })).toEqual(
+      Array.from({ length: 16 }, (_, index) => 16 + index),
+    );
+    expect(await sorted({ since: plus(AT, -DAY), until: plus(AT, -DAY + 6 * 3_600_000) })).toEqual([16, 17]);
+    expect(await sorted({ until: plus(AT, -3 * DAY + 1) })).toEqual([0]);
+    expect(await sorted({ until: epochMs(Date.parse('2026-11-21')) })).toEqual([0, 1, 2, 3]);
+    expect(await sorted({ code: 'BERTH_DEFECT', hubName: 'weu', since: plus(AT, -2 * DAY) })).toEqual([
       9, 11, 13, 15,
     ]);
   });
 
   test('starts with the newest letter over all days and gives the number of further letters', async () => {
     await manyDays();
-    const range = { since: AT - 3 * DAY, until: AT + 2 * DAY };
+    const range = { since: plus(AT, -3 * DAY), until: plus(AT, 2 * DAY) };
 
     const newest = await store.newest(range, 10);
 
@@ -208,13 +211,13 @@ describe('a list of dead letters', () => {
     expect(numbers((await store.newest({ ...range, code: 'BERTH_DEFECT' }, 3)).letters)).toEqual([
       31, 29, 27,
     ]);
-    expect(numbers((await store.newest({ since: AT - DAY, until: AT }, 99)).letters)).toEqual([
+    expect(numbers((await store.newest({ since: plus(AT, -DAY), until: AT }, 99)).letters)).toEqual([
       23, 22, 21, 20, 19, 18, 17, 16,
     ]);
   });
 
   test('is empty when there are no letters in any number of days', async () => {
-    expect(await store.newest({ since: 0, until: AT }, 10)).toEqual({
+    expect(await store.newest({ since: EPOCH, until: AT }, 10)).toEqual({
       letters: [],
       more: 0,
       isCounted: true,
@@ -236,7 +239,7 @@ describe('a list of dead letters', () => {
 
     const pages: number[] = [];
     for await (const page of watched.summaries({})) pages.push(page.length);
-    const newest = await watched.newest({ since: AT - DAY, until: AT + DAY }, 5);
+    const newest = await watched.newest({ since: plus(AT, -DAY), until: plus(AT, DAY) }, 5);
 
     expect(pages).toEqual([1_000, 203]);
     expect(newest).toMatchObject({ more: 1_198, isCounted: true });
@@ -244,7 +247,7 @@ describe('a list of dead letters', () => {
     expect(selected).not.toContain(undefined);
     expect(await store.count(AT, 1_000)).toEqual({ count: 1_000, more: true });
     expect(await store.count(AT, 2_000)).toEqual({ count: 1_203, more: false });
-    expect(await store.count(AT + DAY, 1_000)).toEqual({ count: 0, more: false });
+    expect(await store.count(plus(AT, DAY), 1_000)).toEqual({ count: 0, more: false });
 
     await store.delete((await all({})).map(({ key }) => key));
     expect(await all({})).toEqual([]);

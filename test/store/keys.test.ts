@@ -12,6 +12,7 @@ import {
   workItemKey,
   workItemRange,
 } from '../../src/store/tables/keys.ts';
+import { epochMs } from '../../src/time/epoch-ms.ts';
 import { fc } from '../support/properties.ts';
 
 const host = hostName('weu.azure-devices.net');
@@ -31,7 +32,7 @@ describe('the stored form of table keys', () => {
   test('has a fixed key for a device, a module, a work item, attention and a tombstone', () => {
     expect(snapshotKey(id('a#b?c%d'))).toBe('s|a~23b~3Fc~25d');
     expect(snapshotKey(id('d', 'm'))).toBe('s|d|m');
-    expect(workItemKey(id('d'), 'drift', 1_795_435_200_123)).toBe('due|1|001795435200123|d');
+    expect(workItemKey(id('d'), 'drift', epochMs(1_795_435_200_123))).toBe('work|1|001795435200123|d');
     expect(attentionKey(id('d'), 'rejected')).toBe('att|rejected|d');
     expect(tombstoneKey(id('d', 'm'))).toBe('tomb|d|m');
   });
@@ -47,7 +48,11 @@ describe('table keys', () => {
   test('differ for different ids and contain only characters that tables allow', () => {
     fc.assert(
       fc.property(deviceId, deviceId, (one, other) => {
-        const keys = [snapshotKey(id(one)), snapshotKey(id(one, other)), workItemKey(id(one), 'edit', 5)];
+        const keys = [
+          snapshotKey(id(one)),
+          snapshotKey(id(one, other)),
+          workItemKey(id(one), 'edit', epochMs(5)),
+        ];
 
         for (const key of keys) expect(key).not.toMatch(/[#?%/\\]/);
         if (one !== other) expect(snapshotKey(id(one))).not.toBe(snapshotKey(id(other)));
@@ -58,9 +63,15 @@ describe('table keys', () => {
   test('put exactly the work items whose time has come into the range of their priority', () => {
     const inRange = (key: string, [from, to]: readonly [string, string]) => key >= from && key < to;
 
-    expect(inRange(workItemKey(id('d'), 'drift', 100), workItemRange('drift', 100))).toBe(true);
-    expect(inRange(workItemKey(id('~'), 'drift', 101), workItemRange('drift', 100))).toBe(false);
-    expect(inRange(workItemKey(id('d'), 'edit', 50), workItemRange('drift', 100))).toBe(false);
+    expect(inRange(workItemKey(id('d'), 'drift', epochMs(100)), workItemRange('drift', epochMs(100)))).toBe(
+      true,
+    );
+    expect(inRange(workItemKey(id('~'), 'drift', epochMs(101)), workItemRange('drift', epochMs(100)))).toBe(
+      false,
+    );
+    expect(inRange(workItemKey(id('d'), 'edit', epochMs(50)), workItemRange('drift', epochMs(100)))).toBe(
+      false,
+    );
   });
 
   test('put exactly the modules of a device after its prefix', () => {

@@ -15,6 +15,7 @@ import type { MetNewerFormat } from '../../src/store/tables/newer-format.ts';
 import { StoredDocuments } from '../../src/store/tables/stored-documents.ts';
 import { openTables, type Tables } from '../../src/store/tables/tables.ts';
 import { TwinStore } from '../../src/store/twins/twin-store.ts';
+import { plus } from '../../src/time/epoch-ms.ts';
 import { fleetOf, requestOf } from '../allocation/requests.ts';
 import { storageAccount } from '../support/storage-account.ts';
 import { ID, snapshotOf, T0 } from '../twin/twins.ts';
@@ -175,7 +176,7 @@ describe('rows without a possible format number', () => {
     await store.recordFailure(host);
     await store.recordCauses([`drain:${host}`], damaged, T0);
 
-    const { hubs, causes } = await store.read(T0 + 5);
+    const { hubs, causes } = await store.read(plus(T0, 5));
     expect([hubs.get(host), causes.get(`drain:${host}`)]).toEqual([{ failures: 1, overrides: {} }, T0]);
   });
 

@@ -23,6 +23,7 @@ import {
 } from '../../src/store/tables/keys.ts';
 import { openTables, type Tables } from '../../src/store/tables/tables.ts';
 import { type TwinRecord, TwinStore } from '../../src/store/twins/twin-store.ts';
+import { EPOCH, type EpochMs, plus } from '../../src/time/epoch-ms.ts';
 import { instantOf } from '../../src/time/instant.ts';
 import type { Known } from '../../src/twin/events/apply-event.ts';
 import { type Snapshot, type TwinStatus, WORK_PRIORITIES } from '../../src/twin/snapshot/snapshot.ts';
@@ -67,7 +68,7 @@ describe('the twin store', () => {
   };
 
   /** Work items of all priorities. */
-  const dueIn = async (partition: PartitionKey, now: number) => {
+  const dueIn = async (partition: PartitionKey, now: EpochMs) => {
     const pages = await Promise.all(
       WORK_PRIORITIES.map((priority) => store.dueItems(partition, priority, now, 10)),
     );
@@ -136,20 +137,20 @@ describe('the twin store', () => {
   test('keeps the work item consistent with the snapshot', async () => {
     const id = idOf('d');
     const partition = partitionOf(id);
-    const workItem = (at: number, priority: 'edit' | 'drift' = 'drift') => ({
+    const workItem = (at: EpochMs, priority: 'edit' | 'drift' = 'drift') => ({
       workItem: { priority, at, why: 'test', tries: 0 },
     });
 
     let record = await save(await store.load(id), present(id, workItem(T0)));
-    expect(await dueIn(partition, T0 - 1)).toEqual([]);
+    expect(await dueIn(partition, plus(T0, -1))).toEqual([]);
     expect(await dueIn(partition, T0)).toMatchObject([{ id, priority: 'drift' }]);
 
-    record = await save(record, present(id, workItem(T0 + 5_000, 'edit')));
+    record = await save(record, present(id, workItem(plus(T0, 5_000), 'edit')));
     expect(await dueIn(partition, T0)).toEqual([]);
-    expect(await dueIn(partition, T0 + 5_000)).toMatchObject([{ id, priority: 'edit' }]);
+    expect(await dueIn(partition, plus(T0, 5_000))).toMatchObject([{ id, priority: 'edit' }]);
 
     await save(record, present(id));
-    expect(await dueIn(partition, T0 + 9_000)).toEqual([]);
+    expect(await dueIn(partition, plus(T0, 9_000))).toEqual([]);
   });
 
   test('returns work items by priority and then by time', async () => {
@@ -159,19 +160,19 @@ describe('the twin store', () => {
       .slice(0, 4);
     const workItems = [
       { priority: 'resync', at: T0 },
-      { priority: 'drift', at: T0 + 2 },
-      { priority: 'drift', at: T0 + 1 },
-      { priority: 'edit', at: T0 + 3 },
+      { priority: 'drift', at: plus(T0, 2) },
+      { priority: 'drift', at: plus(T0, 1) },
+      { priority: 'edit', at: plus(T0, 3) },
     ] as const;
     for (const [index, workItem] of workItems.entries()) {
       const id = same[index] as TwinId;
       await save(await store.load(id), present(id, { workItem: { ...workItem, why: '', tries: 0 } }));
     }
 
-    const ids = (await dueIn(partition, T0 + 10)).map(({ id }) => id.deviceId);
+    const ids = (await dueIn(partition, plus(T0, 10))).map(({ id }) => id.deviceId);
 
     expect(ids).toEqual([same[3], same[2], same[1], same[0]].map((id) => id?.deviceId));
-    expect(await store.dueItems(partition, 'drift', T0 + 10, 1)).toHaveLength(1);
+    expect(await store.dueItems(partition, 'drift', plus(T0, 10), 1)).toHaveLength(1);
   });
 
   test('accepts a missing work item and removes one without a snapshot', async () => {
@@ -215,7 +216,7 @@ describe('the twin store', () => {
     await save(await store.load(id), present(id, { workItem, ...resynced('rejected', 'no') }));
     const partition = partitionOf(id);
     const columns = { host, deviceId: 'swept' };
-    const strays = [attentionKey(id, 'contested'), workItemKey(id, 'edit', T0 + 5), tombstoneKey(id)];
+    const strays = [attentionKey(id, 'contested'), workItemKey(id, 'edit', plus(T0, 5)), tombstoneKey(id)];
     for (const rowKey of strays) await tables.twins.put(partition, rowKey, { ...columns, why: 'stray' });
     const kept = [attentionKey(id, 'rejected'), workItemKey(id, 'drift', T0)];
 
@@ -273,15 +274,15 @@ describe('the twin store', () => {
     expect(await dueIn(partition, T0)).toEqual([]);
     expect(await store.attention(partition, undefined, 10)).toEqual([]);
 
-    await store.count(partition, T0, instantOf(T0 - 1));
+    await store.count(partition, T0, instantOf(plus(T0, -1)));
     expect((await store.load(id)).known).toEqual(deleted);
 
     const reborn = await save(tombstone, present(id));
-    await store.count(partition, T0, instantOf(T0 + 1));
+    await store.count(partition, T0, instantOf(plus(T0, 1)));
     expect((await store.load(id)).known.kind).toBe('snapshot');
 
     await save(reborn, deleted);
-    await store.count(partition, T0, instantOf(T0 + 1));
+    await store.count(partition, T0, instantOf(plus(T0, 1)));
     expect((await store.load(id)).known).toEqual({ kind: 'nothing' });
   });
 
@@ -296,13 +297,13 @@ describe('the twin store', () => {
     for (let bucket = 0; bucket < 16; bucket += 1) {
       await store.count(
         `${host}|${String(bucket).padStart(2, '0')}` as ReturnType<typeof partitionOf>,
-        T0 + bucket,
-        instantOf(0),
+        plus(T0, bucket),
+        instantOf(EPOCH),
       );
     }
 
     expect(await store.counts(host)).toEqual({
-      states: { inSync: 2, pending: 1, drifted: 0, rejected: 1, contested: 0, suspended: 0, unknown: 1 },
+      statuses: { inSync: 2, pending: 1, drifted: 0, rejected: 1, contested: 0, suspended: 0, unknown: 1 },
       policies: {},
       countedAt: T0,
     });
@@ -376,14 +377,14 @@ describe('the other stores', () => {
     await store.recordFailure(other);
     await store.recordCauses([`drain:${host}`], NO_CONDITIONS, T0);
 
-    const conditions = await store.read(T0 + 5);
+    const conditions = await store.read(plus(T0, 5));
     expect(conditions.hubs.get(host)).toEqual({ devices: { count: 12, countedAt: T0 }, failures: 2 });
     expect(conditions.hubs.get(other)).toEqual({ failures: 1 });
     expect(conditions.causes.get(`drain:${host}`)).toBe(T0);
 
-    await store.recordCauses([`drain:${host}`], NO_CONDITIONS, T0 + 99);
+    await store.recordCauses([`drain:${host}`], NO_CONDITIONS, plus(T0, 99));
     expect((await store.read(T0)).causes.get(`drain:${host}`)).toBe(T0);
-    await store.recordCauses([], conditions, T0 + 100);
+    await store.recordCauses([], conditions, plus(T0, 100));
     expect((await store.read(T0)).causes.size).toBe(0);
   });
 
@@ -416,7 +417,7 @@ describe('the other stores', () => {
         request: requestOf({ context: { registrationId: 'Pump#1'.replace('#', '-'), payload: { site } } }),
         fleet: fleetOf({ twins: { initial: [{ name: 'base', tags: { site: '=payload.site' } }] } }),
         conditions: NO_CONDITIONS,
-        now: T0 + minute * 60_000,
+        now: plus(T0, minute * 60_000),
       };
       return receiptOf(input, decide(input));
     };
@@ -427,7 +428,7 @@ describe('the other stores', () => {
     const kept = await store.list('pump-1');
 
     expect(kept.map(({ at }) => at)).toEqual(
-      [9, 5, 4, 3, 2].map((minute) => new Date(T0 + minute * 60_000).toISOString()),
+      [9, 5, 4, 3, 2].map((minute) => new Date(plus(T0, minute * 60_000)).toISOString()),
     );
     expect(kept[0]).toEqual(JSON.parse(JSON.stringify(receipt(9, 'site-6'))));
   });
@@ -456,13 +457,13 @@ describe('the other stores', () => {
     const other = new Lease(tables.state, host, 'other');
 
     expect(await one.take(T0, 1_000)).toBe(true);
-    expect(await one.take(T0 + 1, 1_000)).toBe(true);
-    expect(await other.take(T0 + 500, 1_000)).toBe(false);
-    expect(await other.take(T0 + 1_002, 1_000)).toBe(true);
+    expect(await one.take(plus(T0, 1), 1_000)).toBe(true);
+    expect(await other.take(plus(T0, 500), 1_000)).toBe(false);
+    expect(await other.take(plus(T0, 1_002), 1_000)).toBe(true);
     await one.release();
-    expect(await one.take(T0 + 1_003, 1_000)).toBe(false);
+    expect(await one.take(plus(T0, 1_003), 1_000)).toBe(false);
     await other.release();
-    expect(await one.take(T0 + 1_004, 1_000)).toBe(true);
+    expect(await one.take(plus(T0, 1_004), 1_000)).toBe(true);
   });
 });
 

@@ -1,5 +1,6 @@
 import { expect, test } from '@jest/globals';
 import { attentionRow, workItemRow } from '../../src/store/twins/twin-rows.ts';
+import { epochMs } from '../../src/time/epoch-ms.ts';
 import { ID, snapshotOf } from '../twin/twins.ts';
 
 test('a reason that ends in half of a surrogate pair is stored with a replacement character', () => {
@@ -7,7 +8,7 @@ test('a reason that ends in half of a surrogate pair is stored with a replacemen
   const { lastReconcile } = snapshotOf();
   const snapshot = snapshotOf({
     lastReconcile: { ...lastReconcile, status: 'rejected', why },
-    workItem: { priority: 'drift', at: 1, why, tries: 0 },
+    workItem: { priority: 'drift', at: epochMs(1), why, tries: 0 },
   });
   const known = { kind: 'snapshot', snapshot } as const;
 

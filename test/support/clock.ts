@@ -1,7 +1,8 @@
 import { jest } from '@jest/globals';
+import { type EpochMs, plus, systemTime } from '../../src/time/epoch-ms.ts';
 
 interface Sleeper {
-  readonly at: number;
+  readonly at: EpochMs;
   readonly wake: () => void;
 }
 
@@ -14,29 +15,28 @@ const REAL_MS = 2;
  */
 export class TestClock {
   #passed = 0;
-  #stoppedAt: number | undefined;
+  #stoppedAt: EpochMs | undefined;
   #sleepers: readonly Sleeper[] = [];
   #isGoingOn = false;
 
-  /** Milliseconds since the epoch. */
-  readonly now = (): number => this.#stoppedAt ?? Date.now() + this.#passed;
+  readonly now = (): EpochMs => this.#stoppedAt ?? plus(systemTime(), this.#passed);
 
   /** Resolves when the clock has come to `ms` from now; while it is stopped, soon. */
   readonly wait = (ms: number): Promise<void> =>
     new Promise((wake) => {
-      this.#sleep({ at: this.now() + ms, wake });
+      this.#sleep({ at: plus(this.now(), ms), wake });
       void this.#goOn();
     });
 
   /** Lets time pass. */
   pass(ms: number): void {
     this.#passed += ms;
-    if (this.#stoppedAt !== undefined) this.#stoppedAt += ms;
+    if (this.#stoppedAt !== undefined) this.#stoppedAt = plus(this.#stoppedAt, ms);
     this.#wakeUntil(this.now());
   }
 
   /** Stops the clock; answers what it says. */
-  stop(): number {
+  stop(): EpochMs {
     this.#stoppedAt = this.now();
     return this.#stoppedAt;
   }
@@ -62,7 +62,7 @@ export class TestClock {
     this.#isGoingOn = false;
   }
 
-  #wakeUntil(now: number): void {
+  #wakeUntil(now: EpochMs): void {
     const awake = this.#sleepers.filter(({ at }) => at <= now);
     this.#sleepers = this.#sleepers.filter(({ at }) => at > now);
     for (const { wake } of awake) wake();

@@ -12,6 +12,7 @@ import { type HostName, hostName } from '../../src/iot-hub/host-name.ts';
 import type { JsonObject, JsonValue } from '../../src/json/json.ts';
 import { sharedAccessCredential } from '../../src/rest/credential.ts';
 import { openTables, type Tables } from '../../src/store/tables/tables.ts';
+import type { EpochMs } from '../../src/time/epoch-ms.ts';
 import type { Known } from '../../src/twin/events/apply-event.ts';
 import type { Snapshot } from '../../src/twin/snapshot/snapshot.ts';
 import type { TwinId } from '../../src/twin/snapshot/twin.ts';
@@ -136,7 +137,7 @@ export class FunctionApp {
     return this.hosts[0] ?? hostName('');
   }
 
-  get now(): number {
+  get now(): EpochMs {
     return this.clock.now();
   }
 

@@ -1,4 +1,5 @@
 import type { Gate } from '../../src/sync/reconcile/write-gate.ts';
+import { EPOCH } from '../../src/time/epoch-ms.ts';
 
 /** A gate that keeps nothing back. */
 export const OPEN_GATE: Gate = {
@@ -7,5 +8,5 @@ export const OPEN_GATE: Gate = {
   readsFirst: () => false,
   modules: new Set(),
   isOutdated: false,
-  generation: { number: 0, since: 0 },
+  generation: { number: 0, since: EPOCH },
 };

@@ -5,6 +5,7 @@ import { HubPauses } from '../../src/hub/hub-pauses.ts';
 import { watchHubs } from '../../src/hub/watched-hubs.ts';
 import type { JsonObject } from '../../src/json/json.ts';
 import { askActivity } from '../../src/sync/resync/activity.ts';
+import { type EpochMs, earlierOf, laterOf, plus } from '../../src/time/epoch-ms.ts';
 import { instantOf } from '../../src/time/instant.ts';
 import type { TwinEvent } from '../../src/twin/events/event.ts';
 import { restoreSnapshot, type Snapshot } from '../../src/twin/snapshot/snapshot.ts';
@@ -23,7 +24,7 @@ const SECOND = 1_000;
 const MINUTE = 60 * SECOND;
 const INTERVAL = fleetOf({ policies: [{ name: 'base', desired: { interval: 5 } }] });
 
-let time: number;
+let time: EpochMs;
 let hub: MemoryHub;
 let store: MemoryTwinStore;
 /** How far the clock of Berth's instance is ahead of the hub's. */
@@ -32,16 +33,16 @@ let clock: HubClock;
 beforeEach(() => {
   time = T0;
   ahead = 0;
-  clock = new HubClock(() => time + ahead);
+  clock = new HubClock(() => plus(time, ahead));
   hub = new MemoryHub(() => {
-    time += 1;
+    time = plus(time, 1);
     return time;
   });
   store = new MemoryTwinStore();
 });
 
 const contextFor = (fleet: Fleet) => {
-  const now = () => time + ahead;
+  const now = () => plus(time, ahead);
   const hubs = watchHubs(hub, { pauses: new HubPauses(() => 0), count: () => {}, now, clock });
   return resyncContextOf({ fleet, hubs, twins: store, now, hubNow: clock.now });
 };
@@ -57,12 +58,12 @@ const reads = () => hub.calls.filter((call) => call === 'GET');
 
 /** Lets time pass, and does what is due in it; the device reacts to each write that it hears. */
 async function pass(ms: number, react?: () => readonly TwinEvent[], fleet = INTERVAL): Promise<void> {
-  const end = time + ms;
+  const end = plus(time, ms);
   const context = contextFor(fleet);
   while (time < end) {
     const { workItem } = snapshot();
-    const next = Math.max(time, Math.min(end, workItem === undefined ? end : workItem.at));
-    time = next + 1;
+    const next = laterOf(time, earlierOf(end, workItem?.at ?? end));
+    time = plus(next, 1);
     if (workItem === undefined || workItem.at > time) continue;
     const before = writes().length;
     if (workItem.priority === 'activity') await askActivity(context, () => true);
@@ -83,7 +84,7 @@ describe('a device that reports another value', () => {
     expect(writes()).toHaveLength(3);
     expect(snapshot().lastReconcile).toMatchObject({
       status: 'rejected',
-      why: 'interval the device reports another value, and was told 3 times',
+      why: 'interval the device reports another value; Berth wrote it 3 times',
     });
   });
 
@@ -186,7 +187,7 @@ describe('an acknowledgement without a version', () => {
   test('with code 202 from long before the write gets its whole deadline from the write on', async () => {
     await take(hub.created(), fleetOf({ policies: [] }));
     await take(hub.report({ interval: { value: 30, ac: 202 } }), fleetOf({ policies: [] }));
-    time += 120 * MINUTE;
+    time = plus(time, 120 * MINUTE);
     await take(hub.report({ battery: 1 }));
     await take(hub.report({ interval: { value: 30, ac: 202 } }));
 
@@ -226,7 +227,7 @@ describe('an acknowledgement without a version', () => {
   test('of an enclosing object counts when the twin was read just before', async () => {
     const fleet = fleetOf({ policies: [{ name: 'hvac', desired: { hvac: { temp: 21 } } }] });
     hub.edit({ hvac: { temp: 21 } });
-    time += 10 * MINUTE;
+    time = plus(time, 10 * MINUTE);
 
     await take(hub.report({ hvac: { value: { temp: 20 }, ac: 400, ad: 'too warm' } }), fleet);
 
@@ -283,7 +284,7 @@ describe('a value without an answer', () => {
     expect(waits).toEqual([2, 4]);
     expect(snapshot().lastReconcile).toMatchObject({
       status: 'rejected',
-      why: 'interval has not been reported yet: it is alive and not answering, and was told 3 times',
+      why: 'interval has not been reported yet; Berth wrote it 3 times; the device is alive and does not answer',
     });
   });
 
@@ -323,7 +324,7 @@ describe('a value without an answer', () => {
 
   test('causes no question to the hub while the hub is paused', async () => {
     await take(hub.created());
-    time += 11 * MINUTE;
+    time = plus(time, 11 * MINUTE);
     const gate = { current: async () => ({ ...OPEN_GATE, closedFor: () => 'paused by ann: test' }) };
 
     await askActivity({ ...contextFor(INTERVAL), gate }, () => true);

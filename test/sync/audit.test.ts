@@ -4,6 +4,7 @@ import { HubPauses } from '../../src/hub/hub-pauses.ts';
 import type { TwinPage } from '../../src/hub/port.ts';
 import type { JsonValue } from '../../src/json/json.ts';
 import { auditHubs, auditName } from '../../src/sync/resync/audit.ts';
+import { type EpochMs, plus } from '../../src/time/epoch-ms.ts';
 import { type Instant, instantOf, NEVER } from '../../src/time/instant.ts';
 import { adoptTwin } from '../../src/twin/events/apply-event.ts';
 import { NO_REDACTION, type Redaction } from '../../src/twin/events/redact.ts';
@@ -36,7 +37,7 @@ class ListedHub extends MemoryHub {
   }
 }
 
-let time: number;
+let time: EpochMs;
 let hub: ListedHub;
 let store: MemoryTwinStore;
 let progress: Map<string, JsonValue>;
@@ -71,11 +72,11 @@ test('an audit lists its pages although a permit for a query takes a long time',
     pauses: new HubPauses(() => 0),
     now: () => time,
     wait: async (ms) => {
-      time += ms;
+      time = plus(time, ms);
     },
   });
   hub.continuation = 'more';
-  const until = T0 + 2 * MINUTE;
+  const until = plus(T0, 2 * MINUTE);
 
   await run({ budget, until }, () => time < until);
 
@@ -99,7 +100,7 @@ test.each<[string, Redaction, number]>([
     const snapshot = adoptTwin(snapshotOf({ id, version: 0 }), stored, at(0), []);
     await store.save(await store.load(id), { kind: 'snapshot', snapshot });
   }
-  time += 60 * MINUTE;
+  time = plus(time, 60 * MINUTE);
 
   expect(await run({ redaction })).toBe(600);
 
@@ -144,7 +145,7 @@ test.each([
   const snapshot = { ...snapshotOf(), asOf: at(-7_200), bornAt: at(-7_200), version: hub.same.version };
   await store.save(await store.load(ID), { kind: 'snapshot', snapshot });
 
-  await run({ now: () => time + ahead });
+  await run({ now: () => plus(time, ahead) });
 
   expect((await store.load(ID)).known).toMatchObject({ snapshot: { unread: undefined } });
 });
@@ -152,7 +153,7 @@ test.each([
 test('an instance whose clock is an hour fast does not store its own time in a twin that the audit has found', async () => {
   hub.deviceIds = [ID.deviceId];
 
-  await run({ now: () => time + 60 * MINUTE });
+  await run({ now: () => plus(time, 60 * MINUTE) });
 
   const { known } = await store.load(ID);
   expect(known).toMatchObject({ kind: 'snapshot', snapshot: { unread: { since: NEVER }, asOf: NEVER } });

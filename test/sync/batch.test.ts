@@ -9,6 +9,7 @@ import {
   takeBatch,
 } from '../../src/sync/events/batch.ts';
 import type { Gate } from '../../src/sync/reconcile/write-gate.ts';
+import { epochMs } from '../../src/time/epoch-ms.ts';
 import type { TwinEvent } from '../../src/twin/events/event.ts';
 import { NO_REDACTION, type Redaction } from '../../src/twin/events/redact.ts';
 import type { TwinId } from '../../src/twin/snapshot/twin.ts';
@@ -71,7 +72,7 @@ function setUp({
         hosts: [ID.host],
         gate: { current: async () => gate },
         redaction,
-        now: () => Date.parse('2026-11-23T12:00:05Z'),
+        now: () => epochMs(Date.parse('2026-11-23T12:00:05Z')),
         count: (host, what, number = 1) => counts.push([host, what, number]),
       },
       {

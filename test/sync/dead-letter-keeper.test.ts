@@ -6,10 +6,11 @@ import { LetterHours } from '../../src/store/dead-letters/letter-hours.ts';
 import { UnknownHubStore } from '../../src/store/state/unknown-hub-store.ts';
 import { openTables, type Table, type Tables } from '../../src/store/tables/tables.ts';
 import { keepDeadLetters } from '../../src/sync/events/dead-letter-keeper.ts';
+import { EPOCH, type EpochMs, epochMs, plus } from '../../src/time/epoch-ms.ts';
 import { letterOf } from '../store/letters.ts';
 import { storageAccount } from '../support/storage-account.ts';
 
-const T0 = Date.parse('2026-11-23T12:10:00Z');
+const T0 = epochMs(Date.parse('2026-11-23T12:10:00Z'));
 const HOUR = 3_600_000;
 const DAY = 24 * HOUR;
 
@@ -44,7 +45,7 @@ const letters = (count: number, parts: Partial<DeadLetter> = {}): readonly DeadL
   Array.from({ length: count }, (_, sequenceNumber) => letterOf({ sequenceNumber, ...parts }));
 async function keep(
   found: readonly DeadLetter[],
-  { most = 10, partition = '3', now = T0 }: { most?: number; partition?: string; now?: number } = {},
+  { most = 10, partition = '3', now = T0 }: { most?: number; partition?: string; now?: EpochMs } = {},
 ) {
   const warned: Readonly<Record<string, JsonValue>>[] = [];
   const onlyCounted = await keepDeadLetters(found, {
@@ -56,7 +57,7 @@ async function keep(
   });
   return { onlyCounted, warned };
 }
-const kept = async () => (await new DeadLetterStore(tables.deadLetters).count(0, 1_000)).count;
+const kept = async () => (await new DeadLetterStore(tables.deadLetters).count(EPOCH, 1_000)).count;
 const beyond = (since = T0) => new LetterHours(tables.state).beyond(since);
 
 describe('the dead letters of a batch', () => {
@@ -137,9 +138,11 @@ describe('the hourly limit of dead letters', () => {
   test('starts again in the next hour and keeps the counts of the hour before', async () => {
     await keep(letters(15));
 
-    expect(await keep(letters(10, { partition: '4' }), { now: T0 + HOUR })).toMatchObject({ onlyCounted: 0 });
+    expect(await keep(letters(10, { partition: '4' }), { now: plus(T0, HOUR) })).toMatchObject({
+      onlyCounted: 0,
+    });
     expect(await beyond(T0)).toMatchObject([{ events: 5 }]);
-    expect(await beyond(T0 + HOUR)).toEqual([]);
+    expect(await beyond(plus(T0, HOUR))).toEqual([]);
   });
 
   test('limits made-up names to a hundred rows of a partition', async () => {
@@ -159,10 +162,10 @@ describe('the hourly limit of dead letters', () => {
 describe('the cleanup after thirty days', () => {
   test('removes dead letters, the oldest first and one page at a time', async () => {
     const store = new DeadLetterStore(tables.deadLetters);
-    const at = (days: number) => ({ enqueuedAt: new Date(T0 - days * DAY).toISOString() });
+    const at = (days: number) => ({ enqueuedAt: new Date(plus(T0, -days * DAY)).toISOString() });
     await store.keepAll([...letters(1_050, at(40)), ...letters(2, at(31)), ...letters(3, at(30))]);
 
-    const runs = [0, 0, 0, 0].map(() => () => store.forget(T0 - 30 * DAY));
+    const runs = [0, 0, 0, 0].map(() => () => store.forget(plus(T0, -30 * DAY)));
     const purged: number[] = [];
     for (const run of runs) purged.push(await run());
 
@@ -171,18 +174,18 @@ describe('the cleanup after thirty days', () => {
   });
 
   test('removes old counts and keeps those that still grow', async () => {
-    await keep(letters(3), { most: 0, now: T0 - 31 * DAY });
+    await keep(letters(3), { most: 0, now: plus(T0, -31 * DAY) });
     await keep(letters(2), { most: 0 });
     const hours = new LetterHours(tables.state);
-    await hours.reserve(1, '3', T0 - 31 * DAY);
+    await hours.reserve(1, '3', plus(T0, -31 * DAY));
     const unknownHubs = new UnknownHubStore(tables.state);
-    await unknownHubs.add('old', 1, T0 - 31 * DAY);
+    await unknownHubs.add('old', 1, plus(T0, -31 * DAY));
     await unknownHubs.add('new', 1, T0);
 
-    await hours.forget(T0 - 30 * DAY);
-    await unknownHubs.forget(T0 - 30 * DAY);
+    await hours.forget(plus(T0, -30 * DAY));
+    await unknownHubs.forget(plus(T0, -30 * DAY));
 
-    expect(await hours.beyond(0)).toMatchObject([{ events: 2 }]);
+    expect(await hours.beyond(EPOCH)).toMatchObject([{ events: 2 }]);
     expect(await tables.state.list({ partitionKey: 'letter-hours' })).toEqual([]);
     expect(await unknownHubs.list()).toMatchObject([{ hubName: 'new' }]);
   });

@@ -9,6 +9,7 @@ import {
 } from '../../src/hub/port.ts';
 import type { HostName } from '../../src/iot-hub/host-name.ts';
 import { isObject, type JsonObject } from '../../src/json/json.ts';
+import type { EpochMs } from '../../src/time/epoch-ms.ts';
 import { type Instant, instantOf } from '../../src/time/instant.ts';
 import type { TwinEvent } from '../../src/twin/events/event.ts';
 import { mergePatch } from '../../src/twin/snapshot/merge.ts';
@@ -34,7 +35,7 @@ export class MemoryHub implements HubPort {
   keptAs: (patch: JsonObject) => JsonObject = (patch) => patch;
   /** Whether the hub finds fault with a patch. */
   refuses: (patch: JsonObject) => boolean = () => false;
-  readonly #now: () => number;
+  readonly #now: () => EpochMs;
   #tags: JsonObject = {};
   #desired: JsonObject = {};
   #reported: JsonObject = {};
@@ -44,7 +45,7 @@ export class MemoryHub implements HubPort {
   #desiredVersion = 1;
   #reportedVersion = 1;
 
-  constructor(now: () => number, desired: JsonObject = {}) {
+  constructor(now: () => EpochMs, desired: JsonObject = {}) {
     this.#now = now;
     this.#desired = desired;
   }

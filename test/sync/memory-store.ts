@@ -1,6 +1,7 @@
 import { BerthError } from '../../src/errors.ts';
 import { type PartitionKey, partitionOf, snapshotKey, workItemKey } from '../../src/store/tables/keys.ts';
 import type { TwinRecord, TwinStore, WorkItemRow } from '../../src/store/twins/twin-store.ts';
+import type { EpochMs } from '../../src/time/epoch-ms.ts';
 import type { Known } from '../../src/twin/events/apply-event.ts';
 import {
   restoreSnapshot,
@@ -61,7 +62,7 @@ export class MemoryTwinStore {
   async dueItems(
     partition: PartitionKey,
     priority: WorkPriority,
-    now: number,
+    now: EpochMs,
   ): Promise<readonly WorkItemRow[]> {
     this.#reach();
     const known = [...this.records.values()].flatMap(({ known }): readonly WorkItemRow[] => {

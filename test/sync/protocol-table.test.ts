@@ -14,6 +14,7 @@ import {
   workOn,
 } from '../../src/sync/reconcile/protocol.ts';
 import type { Gate } from '../../src/sync/reconcile/write-gate.ts';
+import { plus } from '../../src/time/epoch-ms.ts';
 import type { Snapshot } from '../../src/twin/snapshot/snapshot.ts';
 import { OPEN_GATE } from '../support/open-gate.ts';
 import { at, fleetOf, snapshotOf, T0, twinOf } from '../twin/twins.ts';
@@ -65,7 +66,7 @@ interface Row {
 
 const INTENT: Partial<Snapshot> = {
   writing: [{ path: ['interval'], policy: 'p', by: 'base', value: 5 }],
-  workItem: { priority: 'drift', at: T0 + 20_000, why: 'a correction is being written', tries: 0 },
+  workItem: { priority: 'drift', at: plus(T0, 20_000), why: 'a correction is being written', tries: 0 },
 };
 const UNREAD: Partial<Snapshot> = { unread: { since: at(0), why: 'events are missing' } };
 
@@ -111,7 +112,7 @@ const rows: readonly Row[] = [
     name: 'a write of an instance that died is followed by a read before any other write',
     given: {
       ...INTENT,
-      workItem: { priority: 'drift', at: T0 - 1, why: 'a correction is being written', tries: 0 },
+      workItem: { priority: 'drift', at: plus(T0, -1), why: 'a correction is being written', tries: 0 },
     },
     answers: [{ twin: IN_SYNC }],
     steps: ['read', 'settle: inSync'],
@@ -137,7 +138,7 @@ const rows: readonly Row[] = [
       'write {"interval":5}',
       'read',
       'write {"interval":5}',
-      'requeue in 30 s: drifted, others write to the twin all the time',
+      'requeue in 30 s: drifted, other writers keep changing the twin',
     ],
   },
   // refused values
@@ -230,7 +231,7 @@ const rows: readonly Row[] = [
     steps: [
       'read',
       'askStatus',
-      'requeue in 3600 s: suspended, the hub knows the device but not its twin, unread',
+      'requeue in 3600 s: suspended, the hub has the device but not its twin, unread',
     ],
   },
   {
@@ -260,7 +261,7 @@ describe('a run that may not ask the hub', () => {
     ['a twin with a write in progress stays unchanged', INTENT, 'settle, writing: unknown'],
     [
       'a twin that waits after a failure continues to wait',
-      { workItem: { priority: 'drift', at: T0 + 60_000, why: 'trouble', tries: 3 } },
+      { workItem: { priority: 'drift', at: plus(T0, 60_000), why: 'trouble', tries: 3 } },
       'requeue in 60 s: drifted',
     ],
   ])('gives this step: %s', (_, given, step) => {
@@ -302,7 +303,7 @@ function answerOf(said: Said, step: ReconcileStep): StepAnswer {
   if ('status' in said) return { kind: 'status', status: said.status };
   if ('noPermit' in said) {
     const { noPermit, isQuota = false } = said;
-    return { kind: 'noPermit', at: T0 + noPermit * 1_000, why: 'no permit', isQuota, ...plan };
+    return { kind: 'noPermit', at: plus(T0, noPermit * 1_000), why: 'no permit', isQuota, ...plan };
   }
   if ('fails' in said) return { kind: 'failed', failure: failure(said.fails), ...plan };
   throw new Error('an answer to no write');

@@ -4,6 +4,7 @@ import type { HubBudget, NoPermit, PermittedOperation } from '../../src/hub/budg
 import type { ReconcileResult } from '../../src/sync/reconcile/reconciler.ts';
 import { Reconciler } from '../../src/sync/reconcile/reconciler.ts';
 import { type Gate, WriteGate } from '../../src/sync/reconcile/write-gate.ts';
+import { EPOCH, type EpochMs, plus } from '../../src/time/epoch-ms.ts';
 import type { TwinEvent } from '../../src/twin/events/event.ts';
 import { restoreSnapshot, type Snapshot } from '../../src/twin/snapshot/snapshot.ts';
 import { OPEN_GATE } from '../support/open-gate.ts';
@@ -19,7 +20,7 @@ const FLEET = fleetOf({
   ],
 });
 
-let time: number;
+let time: EpochMs;
 let hub: MemoryHub;
 let store: MemoryTwinStore;
 beforeEach(() => {
@@ -27,7 +28,7 @@ beforeEach(() => {
   // The hub's clock runs on with every look, as time does.
   hub = new MemoryHub(
     () => {
-      time += 1;
+      time = plus(time, 1);
       return time;
     },
     { interval: 5 },
@@ -153,7 +154,7 @@ describe('a correction', () => {
     await take(hub.report({ battery: 10 }));
     await take(acknowledge(5, 400));
     for (let turn = 0; turn < 5; turn += 1) {
-      time += 10 * 60_000;
+      time = plus(time, 10 * 60_000);
       await take(hub.report({ battery: 10 - turn }));
     }
 
@@ -194,13 +195,13 @@ describe('a correction', () => {
   test('stops when another writer keeps changing the property', async () => {
     await take(hub.created());
     for (let turn = 0; turn < 8; turn += 1) {
-      time += 1_000;
+      time = plus(time, 1_000);
       await take(hub.edit({ interval: 7 }));
     }
 
     expect(state()).toBe('contested');
     expect(writes().length).toBeLessThanOrEqual(4);
-    expect(snapshot().workItem?.at).toBeGreaterThan(time + 50 * 60_000);
+    expect(snapshot().workItem?.at).toBeGreaterThan(plus(time, 50 * 60_000));
   });
 
   test('that the hub refuses is not written again', async () => {
@@ -225,7 +226,7 @@ describe('a correction', () => {
     hub.refuses = (patch) => 'bad' in patch;
     await reconciler({ fleet }).reconcile(ID, [hub.created()]);
     for (let turn = 0; turn < 5; turn += 1) {
-      time += 120_000;
+      time = plus(time, 120_000);
       await reconciler({ fleet }).reconcile(ID, []);
     }
 
@@ -241,7 +242,7 @@ describe('a correction', () => {
     hub.keptAs = (patch) => ({ ...patch, when: '2026-01-01T00:00:00Z' });
     await reconciler({ fleet }).reconcile(ID, [hub.created()]);
     for (let turn = 0; turn < 20; turn += 1) {
-      time += 120_000;
+      time = plus(time, 120_000);
       await reconciler({ fleet }).reconcile(ID, []);
     }
 
@@ -264,7 +265,7 @@ describe('a correction', () => {
       hub.report({ interval: { value: 1, ac: 500 } }),
     ]);
     for (let turn = 0; turn < 20; turn += 1) {
-      time += 20 * 60_000;
+      time = plus(time, 20 * 60_000);
       // The device reports a failure after each write.
       await reconciler({ fleet }).reconcile(ID, [hub.report({ interval: { value: 1, ac: 500 } })]);
     }
@@ -294,7 +295,7 @@ describe('an instance that dies', () => {
       writing: [{ value: 60 }],
       workItem: { why: 'a correction is being written' },
     });
-    time += 31_000;
+    time = plus(time, 31_000);
 
     await comeBack();
 
@@ -320,7 +321,7 @@ describe('an instance that dies', () => {
     await take(hub.created());
     hub.failures.push({ code: 'BERTH_HUB_TIMEOUT' });
     await take(hub.report({ battery: 10 }));
-    time += 31_000;
+    time = plus(time, 31_000);
 
     expect(await comeBack()).toBe('corrected');
     expect(hub.calls).toEqual(['PATCH {"interval":60}', 'GET', 'PATCH {"interval":60}']);
@@ -354,7 +355,7 @@ describe('two instances', () => {
     expect(other).toBe('stored');
     expect(writes()).toHaveLength(1);
     await take(...hub.events, acknowledge(60));
-    time += 31_000;
+    time = plus(time, 31_000);
     await comeBack();
     expect(state()).toBe('inSync');
     expect(writes()).toHaveLength(1);
@@ -378,7 +379,7 @@ describe('a failure of the hub', () => {
     const wait = (snapshot().workItem?.at ?? 0) - time;
     expect(wait).toBeGreaterThanOrEqual(least);
     expect(wait).toBeLessThanOrEqual(most);
-    time += wait;
+    time = plus(time, wait);
     expect(await comeBack()).toBe('corrected');
     expect(snapshot()).toMatchObject({ workItem: { priority: 'activity' }, suspended: undefined });
   });
@@ -390,7 +391,7 @@ describe('a failure of the hub', () => {
     while (hub.failures.length > 0) {
       waits.push((snapshot().workItem?.at ?? 0) - time);
       expect(state()).toBe('unknown');
-      time = snapshot().workItem?.at ?? 0;
+      time = snapshot().workItem?.at ?? EPOCH;
       await comeBack();
     }
 
@@ -412,10 +413,14 @@ describe('a failure of the hub', () => {
   test('does not occur after the time of the batch is over, because the hub is not asked', async () => {
     await take(hub.created());
 
-    expect(await reconciler({ until: time - 1 }).reconcile(ID, [hub.report({ battery: 10 })])).toMatchObject({
+    expect(
+      await reconciler({ until: plus(time, -1) }).reconcile(ID, [hub.report({ battery: 10 })]),
+    ).toMatchObject({
       result: 'requeued',
     });
-    expect(await reconciler({ until: time - 1 }).reconcile(ID, [hub.edit({ interval: 9 })])).toMatchObject({
+    expect(
+      await reconciler({ until: plus(time, -1) }).reconcile(ID, [hub.edit({ interval: 9 })]),
+    ).toMatchObject({
       result: 'requeued',
     });
     expect(hub.calls).toEqual([]);
@@ -423,7 +428,7 @@ describe('a failure of the hub', () => {
 });
 
 describe('without a permit', () => {
-  const NONE: NoPermit = { kind: 'noPermit', at: T0 + 60_000, why: 'used up', isQuota: false };
+  const NONE: NoPermit = { kind: 'noPermit', at: plus(T0, 60_000), why: 'used up', isQuota: false };
   /** Permits for all operations but these. */
   const without = (...missing: readonly PermittedOperation[]): HubBudget => ({
     permit: async (_, operation) => (missing.includes(operation) ? NONE : { kind: 'granted' }),
@@ -463,7 +468,7 @@ describe('without a permit', () => {
   });
 
   test('reconciling requeues the twin by the clock of the hub', async () => {
-    const hourSlow = { budget: without('write'), hubNow: () => time - 3_600_000 };
+    const hourSlow = { budget: without('write'), hubNow: () => plus(time, -3_600_000) };
     await reconciler(hourSlow).reconcile(ID, [hub.created(), hub.report({ battery: 10 })]);
 
     expect(snapshot().workItem?.at).toBe(NONE.at - 3_600_000);
@@ -499,7 +504,7 @@ describe('a device that is gone or disabled', () => {
     await take(event);
     expect(state()).toBe('suspended');
     hub.status = 'enabled';
-    time = snapshot().workItem?.at ?? 0;
+    time = snapshot().workItem?.at ?? EPOCH;
 
     await comeBack();
 
@@ -522,7 +527,7 @@ describe('the gate', () => {
       status: 'drifted',
       why: expect.stringContaining('paused by ann'),
     });
-    time = snapshot().workItem?.at ?? 0;
+    time = snapshot().workItem?.at ?? EPOCH;
 
     expect(await comeBack()).toBe('corrected');
   });
@@ -554,9 +559,9 @@ describe('the gate', () => {
     row = { ...row, fleet: { author: 'ann', reason: 'freeze', at: time } };
     isAway = true;
     // The reading of before serves still, but not any more once the intent has been stored.
-    time += 15_000;
+    time = plus(time, 15_000);
     store.meanwhile = () => {
-      time += 15_000;
+      time = plus(time, 15_000);
     };
 
     await reconciler({ gate }).reconcile(ID, [hub.report({ battery: 10 })]);
@@ -587,7 +592,7 @@ describe('the gate', () => {
     expect(hub.calls).toEqual([]);
     expect(snapshot()).toMatchObject({
       reported: { battery: 10 },
-      workItem: { why: 'a newer package decides' },
+      workItem: { why: 'a newer package reconciles it' },
     });
     expect(await comeBack()).toBe('corrected');
   });
@@ -596,11 +601,11 @@ describe('the gate', () => {
 describe('changed policies that are compared without the hub', () => {
   const stricter = fleetOf({ policies: [{ name: 'base', desired: { interval: 4 } }] });
   const workItem = (tries: number) =>
-    ({ priority: 'drift', at: T0 + 3_600_000, why: 'a fight', tries }) as const;
+    ({ priority: 'drift', at: plus(T0, 3_600_000), why: 'a fight', tries }) as const;
 
   test.each([
     ['at once, whatever an older policy waited for', 0, T0],
-    ['after a failure, at the time that the failure requires', 1, T0 + 3_600_000],
+    ['after a failure, at the time that the failure requires', 1, plus(T0, 3_600_000)],
   ])('make the twin due %s', async (_, tries, at) => {
     await store.save(await store.load(ID), {
       kind: 'snapshot',

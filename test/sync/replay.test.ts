@@ -3,13 +3,14 @@ import type { KeptLetter } from '../../src/store/dead-letters/dead-letter-store.
 import { eventContext } from '../../src/sync/events/batch.ts';
 import { replay } from '../../src/sync/events/replay.ts';
 import { markForRead } from '../../src/sync/reconcile/mark-for-read.ts';
+import { plus } from '../../src/time/epoch-ms.ts';
 import { instantOf } from '../../src/time/instant.ts';
 import type { TwinId } from '../../src/twin/snapshot/twin.ts';
 import { letterOf } from '../store/letters.ts';
 import { at, fleetOf, ID, snapshotOf, T0 } from '../twin/twins.ts';
 import { MemoryTwinStore } from './memory-store.ts';
 
-const NOW = T0 + 3_600_000;
+const NOW = plus(T0, 3_600_000);
 const context = eventContext({
   fleet: fleetOf({ policies: [{ name: 'p', desired: { a: 1 } }] }),
   hosts: [ID.host],
@@ -97,17 +98,17 @@ describe('a dead letter that cannot be replayed', () => {
     [
       'a shortened body',
       { body: Buffer.alloc(300_000), bodyBytes: 900_000, cut: ['body'] },
-      'has 300000 bytes, more than IoT Hub sends, of which 300000 of 900000 bytes were kept',
+      'has 300000 bytes, more than IoT Hub sends; only 300000 of the 900000 bytes of its body are stored',
     ],
     [
       'shortened properties',
       { properties: { truncated: '{"hubName":"weu' }, cut: ['properties'] },
-      'has properties that were too long to be kept whole',
+      'has properties that were too long to be stored in full',
     ],
     [
       'shortened system properties, even if they would make the event ignored',
       { systemProperties: { 'iothub-message-source': 'Telemetry' }, cut: ['systemProperties'] },
-      'has properties that were too long to be kept whole',
+      'has properties that were too long to be stored in full',
     ],
     [
       'a hub that is not in the fleet file',

@@ -7,6 +7,7 @@ import { openTables } from '../../src/store/tables/tables.ts';
 import { TwinStore } from '../../src/store/twins/twin-store.ts';
 import { type Gate, gateOf } from '../../src/sync/reconcile/write-gate.ts';
 import { resyncTwins } from '../../src/sync/resync/resync-twins.ts';
+import { type EpochMs, plus } from '../../src/time/epoch-ms.ts';
 import type { Snapshot } from '../../src/twin/snapshot/snapshot.ts';
 import { storageAccount } from '../support/storage-account.ts';
 import { fleetOf, ID, snapshotOf, T0 } from '../twin/twins.ts';
@@ -21,7 +22,7 @@ let storage: string;
 let control: ControlStore;
 let progress: ProgressStore;
 let twins: TwinStore;
-let time: number;
+let time: EpochMs;
 beforeAll(async () => {
   storage = await storageAccount();
   const connectionString = storage;
@@ -77,9 +78,9 @@ describe('a resync of every twin', () => {
       lastReconcile: { status: 'drifted', isHeld: true },
     });
 
-    time += 3_600 * SECOND;
+    time = plus(time, 3_600 * SECOND);
     await resume();
-    time += 90 * SECOND;
+    time = plus(time, 90 * SECOND);
     await run(await gate());
 
     expect((await snapshot()).workItem).toMatchObject({ at: time });
@@ -90,9 +91,9 @@ describe('a resync of every twin', () => {
     const before = await gate();
     await run(before);
     await resume();
-    time += 5 * SECOND;
+    time = plus(time, 5 * SECOND);
     await run(before);
-    time += 90 * SECOND;
+    time = plus(time, 90 * SECOND);
 
     await run(await gate());
 
@@ -104,11 +105,11 @@ describe('a resync of every twin', () => {
     const before = await gate();
     await run(before);
     await resume();
-    time += 10 * SECOND;
+    time = plus(time, 10 * SECOND);
     await run(await gate());
-    time += 20 * SECOND;
+    time = plus(time, 20 * SECOND);
     await contextBy(before).reconciler.reconcile(ID, []);
-    time += 60 * SECOND;
+    time = plus(time, 60 * SECOND);
 
     await run(await gate());
 

@@ -2,6 +2,7 @@ import { beforeEach, expect, test } from '@jest/globals';
 import { NO_CONDITIONS } from '../../src/allocation/conditions.ts';
 import { partitionOf, partitionsOf, workItemKey } from '../../src/store/tables/keys.ts';
 import { type ResyncRun, resync } from '../../src/sync/resync/resync.ts';
+import { epochMs } from '../../src/time/epoch-ms.ts';
 import { fleetOf, ID, T0 } from '../twin/twins.ts';
 import { MemoryHub } from './memory-hub.ts';
 import { MemoryTwinStore } from './memory-store.ts';
@@ -37,7 +38,7 @@ const run = (more: Partial<ResyncRun> = {}) =>
         recordCauses: async () => {},
       },
       lease: { take: async () => true, release: async () => void happened.push('released') },
-      hubsUntil: Number.POSITIVE_INFINITY,
+      hubsUntil: epochMs(Number.POSITIVE_INFINITY),
       ...more,
     },
   );

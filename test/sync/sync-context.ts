@@ -7,6 +7,7 @@ import type { JsonValue } from '../../src/json/json.ts';
 import { Reconciler } from '../../src/sync/reconcile/reconciler.ts';
 import type { SyncContext } from '../../src/sync/reconcile/sync-context.ts';
 import type { ResyncContext } from '../../src/sync/resync/resync-context.ts';
+import { type EpochMs, epochMs } from '../../src/time/epoch-ms.ts';
 import { NO_REDACTION } from '../../src/twin/events/redact.ts';
 import { OPEN_GATE } from '../support/open-gate.ts';
 import { ID } from '../twin/twins.ts';
@@ -21,13 +22,13 @@ export interface ContextParts
   /** Without permits and redaction, which the context adds. */
   readonly hubs: HubPort;
   readonly budget?: HubBudget;
-  readonly until?: number;
+  readonly until?: EpochMs;
 }
 
 export function syncContextOf({
   hubs,
   budget = FREE,
-  until = Number.POSITIVE_INFINITY,
+  until = epochMs(Number.POSITIVE_INFINITY),
   redaction = NO_REDACTION,
   ...parts
 }: ContextParts): SyncContext {

@@ -4,6 +4,7 @@ import { BerthError } from '../../src/errors.ts';
 import type { Policy } from '../../src/fleet/fleet.ts';
 import { NewerFormatError } from '../../src/store/tables/newer-format.ts';
 import { WriteGate } from '../../src/sync/reconcile/write-gate.ts';
+import { type EpochMs, plus } from '../../src/time/epoch-ms.ts';
 import { fleetOf, ID, T0 } from '../twin/twins.ts';
 
 const POLICY = fleetOf({ policies: [{ name: 'interval', desired: { interval: 5 } }] }).twins
@@ -11,7 +12,7 @@ const POLICY = fleetOf({ policies: [{ name: 'interval', desired: { interval: 5 }
 const PAUSE = { author: 'ann', reason: 'freeze', at: T0 };
 const ON: Control = controlSchema.parse({});
 
-let time: number;
+let time: EpochMs;
 let control: Control | undefined;
 let newer: boolean;
 let reads: number;
@@ -36,10 +37,10 @@ const closed = async () => (await gate.current()).closedFor(ID.host);
 describe('the write gate', () => {
   test('is open while nothing is paused, and it reads the row at most every ten seconds', async () => {
     expect(await closed()).toBeUndefined();
-    time += 9_000;
+    time = plus(time, 9_000);
     await Promise.all([closed(), closed()]);
     expect(reads).toBe(1);
-    time += 2_000;
+    time = plus(time, 2_000);
     await Promise.all([closed(), closed(), closed()]);
     expect(reads).toBe(2);
   });
@@ -50,7 +51,7 @@ describe('the write gate', () => {
   ])('closes within thirty seconds when %s is paused', async (_, paused) => {
     await closed();
     control = paused;
-    time += 30_000;
+    time = plus(time, 30_000);
 
     expect(await closed()).toBe('paused by ann: freeze');
   });
@@ -64,24 +65,24 @@ describe('the write gate', () => {
   test('closes at once when a newer package has written the row, and opens when it can be read again', async () => {
     await closed();
     newer = true;
-    time += 11_000;
+    time = plus(time, 11_000);
 
     expect(await closed()).toBe('a newer package has written the control row');
     const now = await gate.current();
     expect([now.isOutdated, now.generation]).toEqual([true, undefined]);
-    expect(now.holdOf(POLICY, ID, undefined, time)).toMatchObject({ until: time + 20_000 });
+    expect(now.holdOf(POLICY, ID, undefined, time)).toMatchObject({ until: plus(time, 20_000) });
 
     newer = false;
-    time += 11_000;
+    time = plus(time, 11_000);
     expect(await closed()).toBeUndefined();
   });
 
   test('closes when the row has been unreadable for twenty seconds, and opens again when it is readable', async () => {
     await closed();
     control = undefined;
-    time += 19_000;
+    time = plus(time, 19_000);
     expect(await closed()).toBeUndefined();
-    time += 2_000;
+    time = plus(time, 2_000);
     expect(await closed()).toBe('the control row cannot be read');
     control = ON;
     expect(await closed()).toBeUndefined();
@@ -100,7 +101,7 @@ describe('the write gate', () => {
 
     expect(holdOf(POLICY, ID, undefined, time)).toEqual({
       why: 'the control row cannot be read',
-      until: time + 20_000,
+      until: plus(time, 20_000),
     });
   });
 

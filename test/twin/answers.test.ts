@@ -89,9 +89,13 @@ describe('an acknowledgement in the Plug and Play convention', () => {
     [
       'with an empty description',
       { ac: 500, ad: '' },
-      'pending, written: the device answered 500: told again',
+      'pending, written: the device answered 500; Berth writes it again',
     ],
-    ['with an earlier version', { ac: 400, av: 3 }, 'pending: the device has answered version 3, not 4 yet'],
+    [
+      'with an earlier version',
+      { ac: 400, av: 3 },
+      'pending: the device has answered version 3, and not yet version 4',
+    ],
   ])('that refuses without a value is read correctly: %s', (_, report, expected) => {
     expect(answer(report)).toBe(expected);
   });
@@ -110,7 +114,7 @@ describe('an acknowledgement in the Plug and Play convention', () => {
   test.each([200, 201, 204])('with code %s and no value accepts the written value and no later one', (ac) => {
     expect(answer({ ac, av: 4 })).toBe('inSync: is reported as wanted');
     expect(answer({ ac, av: 3 })).toMatch(/^pending: the device has answered version 3/);
-    expect(answer({ ac, av: 9 })).toMatch(/^pending: the answer is to version 9/);
+    expect(answer({ ac, av: 9 })).toMatch(/^pending: the device answered version 9/);
   });
 
   test('of success without a value and a version does not answer a later write', () => {
@@ -127,8 +131,8 @@ describe('an acknowledgement in the Plug and Play convention', () => {
   test('with code 203 and no version is the device’s own value, so Berth writes again and finally rejects', () => {
     const report = { value: 9, ac: 203, ad: 'default' };
 
-    expect(answer(report)).toBe('pending, written: the device reports another value: told again');
-    expect(answer(report, {}, 3)).toBe('rejected: the device reports another value, and was told 3 times');
+    expect(answer(report)).toBe('pending, written: the device reports another value; Berth writes it again');
+    expect(answer(report, {}, 3)).toBe('rejected: the device reports another value; Berth wrote it 3 times');
   });
 
   test('that refuses an object without its value refuses the properties in the object', () => {
@@ -338,9 +342,9 @@ describe('values with the same meaning', () => {
       const option = `set "compare": "${compare}" on the policy`;
 
       expect(answer(other, {}, 1, wanted)).toMatch(
-        /^pending, written: the device reports .*: told again; set /,
+        /^pending, written: the device reports .*; Berth writes it again; set /,
       );
-      expect(answer(other, {}, 3, wanted)).toMatch(/^rejected: .*, and was told 3 times; set /);
+      expect(answer(other, {}, 3, wanted)).toMatch(/^rejected: .*; Berth wrote it 3 times; set /);
       expect(answer(other, {}, 3, wanted)).toContain(`${JSON.stringify(other)}`);
       expect(answer(other, {}, 3, wanted)).toContain(option);
       expect(answer({ value: other, ac: 200, av: 4 }, {}, 1, wanted)).toContain(option);
@@ -349,7 +353,7 @@ describe('values with the same meaning', () => {
 
   test('are shown with their kinds in the reason of a rejection', () => {
     expect(answer('5000', {}, 3, 5000)).toBe(
-      'rejected: the device reports "5000" (text) where 5000 (number) is wanted, and was told 3 times; set "compare": "number" on the policy',
+      'rejected: the device reports "5000" (text) where 5000 (number) is wanted; Berth wrote it 3 times; set "compare": "number" on the policy',
     );
     expect(answer({ value: '5000', ac: 200, av: 4 }, {}, 1, 5000)).toBe(
       'rejected: the device answered 200 with another value: it reports "5000" (text) where 5000 (number) is wanted; set "compare": "number" on the policy',
@@ -361,7 +365,7 @@ describe('values with the same meaning', () => {
 
     for (const report of [{ value: hash, status: 'completed', desiredVersion: 4 }, [hash, '5']]) {
       expect(answer(report, {}, 3, ['5', 'x'])).toBe(
-        'rejected: the device reports another value, and was told 3 times',
+        'rejected: the device reports another value; Berth wrote it 3 times',
       );
     }
   });
@@ -470,7 +474,7 @@ describe('an acknowledgement in another convention', () => {
       'rejected: the device answered 401: unauthorized',
     );
     expect(answer({ value: 9, status: 'failed', message: 'no disk', desiredVersion: 4 }, CENTRAL)).toBe(
-      'pending, written: the device answered 500: no disk: told again',
+      'pending, written: the device answered 500: no disk; Berth writes it again',
     );
   });
 
@@ -506,14 +510,14 @@ describe('an acknowledgement in another convention', () => {
 
     expect(look({ ...given, ...soon, before: report }).why).toBe('a the device has not answered yet');
     expect(look({ ...given, ...soon, before: { value: 8, status: 'completed' } }).why).toBe(
-      'a the device reports another value: told again',
+      'a the device reports another value; Berth writes it again',
     );
   });
 
   test('is a plain object with the convention echo', () => {
     expect(answer(5, { acknowledgement: 'echo' })).toBe('inSync: is reported as wanted');
     expect(answer({ value: 5, ac: 200, av: 4 }, { acknowledgement: 'echo' }, 3)).toBe(
-      'rejected: the device reports {"value":5,"ac":200,"av":4} (object) where 5 (number) is wanted, and was told 3 times; set "acknowledgement": "pnp" on the policy',
+      'rejected: the device reports {"value":5,"ac":200,"av":4} (object) where 5 (number) is wanted; Berth wrote it 3 times; set "acknowledgement": "pnp" on the policy',
     );
   });
 
@@ -523,9 +527,9 @@ describe('an acknowledgement in another convention', () => {
     ['with a code as text', { value: 5, ac: '200', av: 4 }],
     ['with a refusal', { value: 9, status: 'rejected', desiredVersion: 4 }],
   ])('is rejected with a hint to the option when the option is not set: %s', (_, report) => {
-    expect(answer(report)).toContain('told again; set "acknowledgement": "central" on the policy');
+    expect(answer(report)).toContain('Berth writes it again; set "acknowledgement": "central" on the policy');
     expect(answer(report, {}, 3)).toMatch(
-      /^rejected: the device reports .* where 5 \(number\) is wanted, and was told 3 times; set "acknowledgement": "central" on the policy$/,
+      /^rejected: the device reports .* where 5 \(number\) is wanted; Berth wrote it 3 times; set "acknowledgement": "central" on the policy$/,
     );
   });
 });

@@ -1,5 +1,6 @@
 import { describe, expect, test } from '@jest/globals';
 import type { JsonObject } from '../../src/json/json.ts';
+import { epochMs } from '../../src/time/epoch-ms.ts';
 import { adoptOwnWrite, adoptTwin, applyEvent } from '../../src/twin/events/apply-event.ts';
 import { componentsOf, rewrittenWithMarker, withMarkers } from '../../src/twin/plan/components.ts';
 import type { LeafStatus } from '../../src/twin/plan/property-status.ts';
@@ -47,7 +48,7 @@ describe('a value that was written without the marker', () => {
   });
 
   test('is written again without the wait that its status would require', () => {
-    const found = judge('pending', { nextAt: 5, askAt: 6 });
+    const found = judge('pending', { nextAt: epochMs(5), askAt: epochMs(6) });
 
     expect([found.write, found.nextAt, found.askAt]).toEqual([true, undefined, undefined]);
   });

@@ -6,6 +6,7 @@ import { elapsedOf, holdOf } from '../../src/control/rollouts.ts';
 import { withEventsTrusted } from '../../src/control/trusted-hubs.ts';
 import type { Rollout } from '../../src/fleet/fleet.ts';
 import { hostName } from '../../src/iot-hub/host-name.ts';
+import { EPOCH, type EpochMs, plus } from '../../src/time/epoch-ms.ts';
 import { fc } from '../support/properties.ts';
 import { T0 } from './twins.ts';
 
@@ -28,16 +29,16 @@ const POLICY = { name: 'interval', hash: 'a'.repeat(64), module: undefined };
 const CHANGED = { name: 'interval', hash: 'b'.repeat(64), module: undefined };
 const ROLLOUT: Rollout = { overMs: 10 * HOUR, pauseWhen: 0.05 };
 
-const by = (at: number, author = 'ann'): Pause => ({ author, reason: 'freeze', at });
-const seenAt = (at: number, ...policies: readonly (typeof POLICY)[]) =>
+const by = (at: EpochMs, author = 'ann'): Pause => ({ author, reason: 'freeze', at });
+const seenAt = (at: EpochMs, ...policies: readonly (typeof POLICY)[]) =>
   withPackage(NEW, '2026-11-23T00:00:00Z', policies.length > 0 ? policies : [POLICY], at);
 /** As it comes back from the table. */
 const stored = (control: Control): Control => controlSchema.parse(JSON.parse(JSON.stringify(control)));
-const elapsed = (control: Control, now: number, host = WEU) => elapsedOf(control, POLICY, host, now);
-const isHeld = (control: Control, deviceId: string, now: number, host = WEU) =>
+const elapsed = (control: Control, now: EpochMs, host = WEU) => elapsedOf(control, POLICY, host, now);
+const isHeld = (control: Control, deviceId: string, now: EpochMs, host = WEU) =>
   holdOf(control, POLICY, { host, deviceId }, ROLLOUT, now) !== undefined;
 const DEVICES = Array.from({ length: 2_000 }, (_, index) => `device-${index}`);
-const reached = (control: Control, now: number, host = WEU) =>
+const reached = (control: Control, now: EpochMs, host = WEU) =>
   DEVICES.filter((deviceId) => !isHeld(control, deviceId, now, host));
 
 describe('a pause', () => {
@@ -45,8 +46,8 @@ describe('a pause', () => {
     const paused = withPause(NEW, scope, by(T0));
 
     expect(pauseFor(stored(paused), scope)).toEqual(by(T0));
-    expect(withPause(paused, scope, by(T0 + 1, 'bob'))).toBe(paused);
-    expect(pauseFor(stored(withoutPause(paused, scope, by(T0 + HOUR))), scope)).toBeUndefined();
+    expect(withPause(paused, scope, by(plus(T0, 1), 'bob'))).toBe(paused);
+    expect(pauseFor(stored(withoutPause(paused, scope, by(plus(T0, HOUR)))), scope)).toBeUndefined();
   });
 
   test.each(SCOPES)('of %s cannot be ended when it does not exist', (_, scope) => {
@@ -59,13 +60,13 @@ describe('a pause', () => {
       const resumed = withoutPause(withPause(NEW, scope, by(T0)), scope, {
         author: 'bob',
         reason: 'it is over',
-        at: T0 + HOUR,
+        at: plus(T0, HOUR),
       });
 
       expect(stored(resumed).pastPauses).toEqual([
         expect.objectContaining({
           from: T0,
-          to: T0 + HOUR,
+          to: plus(T0, HOUR),
           author: 'ann',
           reason: 'freeze',
           resumed: { author: 'bob', reason: 'it is over' },
@@ -83,9 +84,9 @@ describe('a pause', () => {
   });
 
   test('of a policy holds it on all hubs without an end, during or after its rollout, and holds no other policy', () => {
-    const control = withPause(seenAt(T0), policyScope(), by(T0 + 20 * HOUR));
+    const control = withPause(seenAt(T0), policyScope(), by(plus(T0, 20 * HOUR)));
     const place = { host: WEU, deviceId: 'pump-1' };
-    const later = T0 + 30 * HOUR;
+    const later = plus(T0, 30 * HOUR);
 
     for (const rollout of [ROLLOUT, undefined]) {
       expect(holdOf(control, POLICY, place, rollout, later)).toEqual({
@@ -97,11 +98,11 @@ describe('a pause', () => {
   });
 
   test('of a policy that ends makes Berth compare every twin again, because its held corrections have no work item', () => {
-    const resumed = withoutPause(withPause(NEW, policyScope(), by(T0)), policyScope(), by(T0 + HOUR));
+    const resumed = withoutPause(withPause(NEW, policyScope(), by(T0)), policyScope(), by(plus(T0, HOUR)));
 
     expect(resumed.generation).toBe(1);
     for (const scope of [FLEET, hubScope()]) {
-      expect(withoutPause(withPause(NEW, scope, by(T0)), scope, by(T0 + HOUR)).generation).toBe(0);
+      expect(withoutPause(withPause(NEW, scope, by(T0)), scope, by(plus(T0, HOUR))).generation).toBe(0);
     }
   });
 
@@ -120,45 +121,49 @@ describe('a pause', () => {
 describe('the elapsed time of a rollout', () => {
   test('has not begun for content that was never seen', () => {
     expect(elapsed(NEW, T0)).toBeUndefined();
-    expect(elapsedOf(seenAt(T0), CHANGED, WEU, T0 + HOUR)).toBeUndefined();
+    expect(elapsedOf(seenAt(T0), CHANGED, WEU, plus(T0, HOUR))).toBeUndefined();
   });
 
   test('starts when the content was first seen and never goes back', () => {
     expect(elapsed(seenAt(T0), T0)).toBe(0);
-    expect(elapsed(seenAt(T0), T0 + 3 * HOUR)).toBe(3 * HOUR);
+    expect(elapsed(seenAt(T0), plus(T0, 3 * HOUR))).toBe(3 * HOUR);
     // The clock of another instance.
-    expect(elapsed(seenAt(T0), T0 - 5_000)).toBe(0);
+    expect(elapsed(seenAt(T0), plus(T0, -5_000))).toBe(0);
   });
 
   test.each(SCOPES)('stops while %s is paused and continues afterwards', (_, scope) => {
-    const paused = withPause(seenAt(T0), scope, by(T0 + 2 * HOUR));
-    const resumed = stored(withoutPause(paused, scope, by(T0 + 5 * HOUR)));
+    const paused = withPause(seenAt(T0), scope, by(plus(T0, 2 * HOUR)));
+    const resumed = stored(withoutPause(paused, scope, by(plus(T0, 5 * HOUR))));
 
-    expect(elapsed(paused, T0 + 2 * HOUR)).toBe(2 * HOUR);
-    expect(elapsed(paused, T0 + 5 * HOUR)).toBe(2 * HOUR);
-    expect(elapsed(resumed, T0 + 5 * HOUR)).toBe(2 * HOUR);
-    expect(elapsed(resumed, T0 + 6 * HOUR)).toBe(3 * HOUR);
+    expect(elapsed(paused, plus(T0, 2 * HOUR))).toBe(2 * HOUR);
+    expect(elapsed(paused, plus(T0, 5 * HOUR))).toBe(2 * HOUR);
+    expect(elapsed(resumed, plus(T0, 5 * HOUR))).toBe(2 * HOUR);
+    expect(elapsed(resumed, plus(T0, 6 * HOUR))).toBe(3 * HOUR);
   });
 
   test('continues on other hubs and for other policies while one hub or policy is paused', () => {
     const control = withPause(
-      withPause(seenAt(T0), hubScope(), by(T0 + HOUR)),
+      withPause(seenAt(T0), hubScope(), by(plus(T0, HOUR))),
       policyScope('other'),
-      by(T0 + HOUR),
+      by(plus(T0, HOUR)),
     );
 
-    expect(elapsed(control, T0 + 4 * HOUR, WEU)).toBe(HOUR);
-    expect(elapsed(control, T0 + 4 * HOUR, EUS)).toBe(4 * HOUR);
-    expect(elapsedOf(control, POLICY, undefined, T0 + 4 * HOUR)).toBe(4 * HOUR);
+    expect(elapsed(control, plus(T0, 4 * HOUR), WEU)).toBe(HOUR);
+    expect(elapsed(control, plus(T0, 4 * HOUR), EUS)).toBe(4 * HOUR);
+    expect(elapsedOf(control, POLICY, undefined, plus(T0, 4 * HOUR))).toBe(4 * HOUR);
   });
 
   test('excludes the part of an earlier pause that overlaps it, and nothing of a pause that ended before', () => {
-    const before = withoutPause(withPause(NEW, FLEET, by(T0 - 9 * HOUR)), FLEET, by(T0 - 8 * HOUR));
-    const paused = withPause(before, hubScope(), by(T0 - HOUR));
+    const before = withoutPause(
+      withPause(NEW, FLEET, by(plus(T0, -9 * HOUR))),
+      FLEET,
+      by(plus(T0, -8 * HOUR)),
+    );
+    const paused = withPause(before, hubScope(), by(plus(T0, -HOUR)));
     const begun = withPackage(paused, '2026-11-23T00:00:00Z', [POLICY], T0);
-    const resumed = withoutPause(begun, hubScope(), by(T0 + HOUR));
+    const resumed = withoutPause(begun, hubScope(), by(plus(T0, HOUR)));
 
-    expect(elapsed(resumed, T0 + 3 * HOUR)).toBe(2 * HOUR);
+    expect(elapsed(resumed, plus(T0, 3 * HOUR))).toBe(2 * HOUR);
   });
 
   test('equals the minutes without a pause that concerns it, for any pauses and resumes', () => {
@@ -176,7 +181,7 @@ describe('the elapsed time of a rollout', () => {
           const stands = (...scopes: readonly Scope[]) => scopes.some((scope) => pauseFor(control, scope));
           if (!stands(FLEET, policyScope(), hubScope(WEU))) expected.weu += minutes * MINUTE;
           if (!stands(FLEET, policyScope(), hubScope(EUS))) expected.eus += minutes * MINUTE;
-          now += minutes * MINUTE;
+          now = plus(now, minutes * MINUTE);
         };
         for (const { minutes, scope } of steps) {
           pass(minutes);
@@ -197,12 +202,12 @@ describe('a rollout', () => {
   test('reaches a share of the devices that equals its share of the time', () => {
     const control = seenAt(T0);
     for (const share of [0.01, 0.1, 0.25, 0.5, 0.75, 0.9]) {
-      const found = reached(control, T0 + share * ROLLOUT.overMs).length / DEVICES.length;
+      const found = reached(control, plus(T0, share * ROLLOUT.overMs)).length / DEVICES.length;
       const sigma = Math.sqrt((share * (1 - share)) / DEVICES.length);
       expect(Math.abs(found - share)).toBeLessThan(4 * sigma);
     }
     expect(reached(control, T0)).toEqual([]);
-    expect(reached(control, T0 + ROLLOUT.overMs)).toEqual(DEVICES);
+    expect(reached(control, plus(T0, ROLLOUT.overMs))).toEqual(DEVICES);
   });
 
   test('never loses a device that it has reached, for any pauses and resumes', () => {
@@ -217,7 +222,7 @@ describe('a rollout', () => {
         let now = T0;
         let before: readonly string[] = [];
         for (const { ms, scope } of steps) {
-          now += ms;
+          now = plus(now, ms);
           const change = pauseFor(control, scope) === undefined ? withPause : withoutPause;
           control = change(control, scope, by(now));
           const after = devices.filter((deviceId) => !isHeld(control, deviceId, now));
@@ -230,7 +235,7 @@ describe('a rollout', () => {
 
   test('is the same for two readers of the row and has another order for other content', () => {
     const control = withPackage(seenAt(T0), '2026-11-24T00:00:00Z', [CHANGED], T0);
-    const now = T0 + ROLLOUT.overMs / 2;
+    const now = plus(T0, ROLLOUT.overMs / 2);
     const one = reached(seenAt(T0), now);
 
     expect(reached(stored(seenAt(T0)), now)).toEqual(one);
@@ -243,26 +248,26 @@ describe('a rollout', () => {
   });
 
   test('stops only on a paused hub and continues there after the hub is resumed', () => {
-    const paused = withPause(seenAt(T0), hubScope(WEU), by(T0 + 2 * HOUR));
-    const resumed = withoutPause(paused, hubScope(WEU), by(T0 + 5 * HOUR));
-    const share = (control: Control, now: number, host: typeof WEU) =>
+    const paused = withPause(seenAt(T0), hubScope(WEU), by(plus(T0, 2 * HOUR)));
+    const resumed = withoutPause(paused, hubScope(WEU), by(plus(T0, 5 * HOUR)));
+    const share = (control: Control, now: EpochMs, host: typeof WEU) =>
       reached(control, now, host).length / DEVICES.length;
 
-    expect(reached(paused, T0 + 5 * HOUR, WEU)).toEqual(reached(seenAt(T0), T0 + 2 * HOUR, WEU));
-    expect(share(paused, T0 + 5 * HOUR, EUS)).toBeCloseTo(0.5, 1);
-    expect(reached(resumed, T0 + 7 * HOUR, WEU)).toEqual(reached(seenAt(T0), T0 + 4 * HOUR, WEU));
+    expect(reached(paused, plus(T0, 5 * HOUR), WEU)).toEqual(reached(seenAt(T0), plus(T0, 2 * HOUR), WEU));
+    expect(share(paused, plus(T0, 5 * HOUR), EUS)).toBeCloseTo(0.5, 1);
+    expect(reached(resumed, plus(T0, 7 * HOUR), WEU)).toEqual(reached(seenAt(T0), plus(T0, 4 * HOUR), WEU));
   });
 
   test('gives the exact millisecond at which it reaches a device', () => {
     fc.assert(
       fc.property(fc.string(), fc.nat(ROLLOUT.overMs - 1), fc.nat(5 * HOUR), (deviceId, ms, pausedMs) => {
         const paused = withPause(seenAt(T0), FLEET, by(T0));
-        const control = withoutPause(paused, FLEET, by(T0 + pausedMs));
-        const hold = holdOf(control, POLICY, { host: WEU, deviceId }, ROLLOUT, T0 + pausedMs + ms);
+        const control = withoutPause(paused, FLEET, by(plus(T0, pausedMs)));
+        const hold = holdOf(control, POLICY, { host: WEU, deviceId }, ROLLOUT, plus(T0, pausedMs + ms));
         fc.pre(hold !== undefined);
-        const until = hold?.until ?? Number.NaN;
+        const until = hold?.until ?? EPOCH;
 
-        expect(isHeld(control, deviceId, until - 1)).toBe(true);
+        expect(isHeld(control, deviceId, plus(until, -1))).toBe(true);
         expect(isHeld(control, deviceId, until)).toBe(false);
       }),
       { numRuns: 1_000 },
@@ -273,8 +278,8 @@ describe('a rollout', () => {
     const place = { host: WEU, deviceId: 'pump-1' };
 
     expect(holdOf(NEW, POLICY, place, ROLLOUT, T0)).toEqual({
-      why: 'the policy has just been seen for the first time',
-      until: T0 + 60_000,
+      why: 'the policy is new, and its rollout has not begun',
+      until: plus(T0, 60_000),
     });
     expect(holdOf(NEW, POLICY, place, undefined, T0)).toBeUndefined();
     expect(holdOf(NEW, POLICY, place, { ...ROLLOUT, overMs: 0 }, T0)).toBeUndefined();
@@ -288,58 +293,58 @@ describe('a package', () => {
   test('of an older build changes nothing', () => {
     const control = withPackage(NEW, LATER, [POLICY], T0);
 
-    expect(withPackage(control, BUILD, [CHANGED], T0 + HOUR)).toBe(control);
-    expect(withPackage(control, BUILD, undefined, T0 + HOUR)).toBe(control);
+    expect(withPackage(control, BUILD, [CHANGED], plus(T0, HOUR))).toBe(control);
+    expect(withPackage(control, BUILD, undefined, plus(T0, HOUR))).toBe(control);
   });
 
   test('that starts again changes nothing', () => {
     const control = withPackage(NEW, BUILD, [POLICY], T0);
 
-    expect(withPackage(control, BUILD, [POLICY], T0 + HOUR)).toBe(control);
+    expect(withPackage(control, BUILD, [POLICY], plus(T0, HOUR))).toBe(control);
   });
 
   test('without a valid fleet file keeps the content that was seen', () => {
-    const control = withPackage(seenAt(T0), LATER, undefined, T0 + HOUR);
+    const control = withPackage(seenAt(T0), LATER, undefined, plus(T0, HOUR));
 
-    expect(control).toEqual({ ...seenAt(T0), newestBuild: LATER, changedAt: T0 + HOUR });
+    expect(control).toEqual({ ...seenAt(T0), newestBuild: LATER, changedAt: plus(T0, HOUR) });
   });
 
   test('starts the rollout of changed content and continues the other rollouts', () => {
     const other = { name: 'other', hash: 'c'.repeat(64), module: undefined };
-    const control = withPackage(seenAt(T0, POLICY, other), LATER, [CHANGED, other], T0 + HOUR);
+    const control = withPackage(seenAt(T0, POLICY, other), LATER, [CHANGED, other], plus(T0, HOUR));
 
-    expect(elapsedOf(control, CHANGED, WEU, T0 + 2 * HOUR)).toBe(HOUR);
-    expect(elapsedOf(control, other, WEU, T0 + 2 * HOUR)).toBe(2 * HOUR);
+    expect(elapsedOf(control, CHANGED, WEU, plus(T0, 2 * HOUR))).toBe(HOUR);
+    expect(elapsedOf(control, other, WEU, plus(T0, 2 * HOUR))).toBe(2 * HOUR);
   });
 
   describe('whose policy comes back', () => {
-    const leftAt = (at: number) => withPackage(seenAt(T0), LATER, [CHANGED], at);
-    const backAt = (control: Control, at: number) =>
+    const leftAt = (at: EpochMs) => withPackage(seenAt(T0), LATER, [CHANGED], at);
+    const backAt = (control: Control, at: EpochMs) =>
       withPackage(stored(control), '2026-11-30T00:00:00Z', [POLICY], at);
 
     test('within seven days continues its rollout, so a rollback makes no device wait again', () => {
-      const done = backAt(leftAt(T0 + 12 * HOUR), T0 + 12 * HOUR + 7 * DAY);
-      const partly = backAt(leftAt(T0 + 2 * HOUR), T0 + 2 * DAY);
+      const done = backAt(leftAt(plus(T0, 12 * HOUR)), plus(T0, 12 * HOUR + 7 * DAY));
+      const partly = backAt(leftAt(plus(T0, 2 * HOUR)), plus(T0, 2 * DAY));
 
-      expect(reached(done, T0 + 12 * HOUR + 7 * DAY)).toEqual(DEVICES);
-      expect(elapsed(partly, T0 + 2 * DAY)).toBe(2 * HOUR);
-      expect(elapsed(partly, T0 + 2 * DAY + HOUR)).toBe(3 * HOUR);
+      expect(reached(done, plus(T0, 12 * HOUR + 7 * DAY))).toEqual(DEVICES);
+      expect(elapsed(partly, plus(T0, 2 * DAY))).toBe(2 * HOUR);
+      expect(elapsed(partly, plus(T0, 2 * DAY + HOUR))).toBe(3 * HOUR);
     });
 
     test('several times continues its rollout, with pauses while the policy exists and while it is absent', () => {
-      const paused = withPause(leftAt(T0 + 2 * HOUR), FLEET, by(T0 + 3 * HOUR));
-      const back = backAt(paused, T0 + 5 * HOUR);
-      const resumed = withoutPause(back, FLEET, by(T0 + 6 * HOUR));
-      const leftAgain = withPackage(resumed, '2026-12-01T00:00:00Z', [CHANGED], T0 + 7 * HOUR);
-      const backAgain = withPackage(leftAgain, '2026-12-02T00:00:00Z', [POLICY], T0 + 9 * HOUR);
+      const paused = withPause(leftAt(plus(T0, 2 * HOUR)), FLEET, by(plus(T0, 3 * HOUR)));
+      const back = backAt(paused, plus(T0, 5 * HOUR));
+      const resumed = withoutPause(back, FLEET, by(plus(T0, 6 * HOUR)));
+      const leftAgain = withPackage(resumed, '2026-12-01T00:00:00Z', [CHANGED], plus(T0, 7 * HOUR));
+      const backAgain = withPackage(leftAgain, '2026-12-02T00:00:00Z', [POLICY], plus(T0, 9 * HOUR));
 
-      expect(elapsed(leftAgain, T0 + 8 * HOUR)).toBe(3 * HOUR);
-      expect(elapsed(stored(backAgain), T0 + 10 * HOUR)).toBe(4 * HOUR);
+      expect(elapsed(leftAgain, plus(T0, 8 * HOUR))).toBe(3 * HOUR);
+      expect(elapsed(stored(backAgain), plus(T0, 10 * HOUR))).toBe(4 * HOUR);
     });
 
     test('after more than seven days starts its rollout again, even if no package has started in between', () => {
-      const back = T0 + HOUR + 7 * DAY + 1;
-      const untouched = leftAt(T0 + HOUR);
+      const back = plus(T0, HOUR + 7 * DAY + 1);
+      const untouched = leftAt(plus(T0, HOUR));
       const swept = withPackage(untouched, '2026-11-29T00:00:00Z', [CHANGED], back);
 
       expect(swept.seen[POLICY.hash]).toBeUndefined();
@@ -351,13 +356,13 @@ describe('a package', () => {
 
 describe('a policy that paused itself', () => {
   const pausedItself = (control = seenAt(T0)): Control =>
-    withPause(control, policyScope(), { ...by(T0 + HOUR, SELF), content: POLICY.hash });
-  const resumed = (control: Control) => stored(withoutPause(control, policyScope(), by(T0 + 2 * HOUR)));
+    withPause(control, policyScope(), { ...by(plus(T0, HOUR), SELF), content: POLICY.hash });
+  const resumed = (control: Control) => stored(withoutPause(control, policyScope(), by(plus(T0, 2 * HOUR))));
 
   test('is trusted after a person has resumed it, also after a rollback', () => {
     const control = resumed(pausedItself());
-    const away = withPackage(control, '2026-11-24T00:00:00Z', [CHANGED], T0 + 3 * HOUR);
-    const back = withPackage(away, '2026-11-25T00:00:00Z', [POLICY], T0 + 4 * HOUR);
+    const away = withPackage(control, '2026-11-24T00:00:00Z', [CHANGED], plus(T0, 3 * HOUR));
+    const back = withPackage(away, '2026-11-25T00:00:00Z', [POLICY], plus(T0, 4 * HOUR));
 
     expect(isTrusted(pausedItself(), POLICY)).toBe(false);
     expect(isTrusted(control, POLICY)).toBe(true);
@@ -365,9 +370,14 @@ describe('a policy that paused itself', () => {
   });
 
   test('is not trusted with other content, after a resume or because of a later resume', () => {
-    const changedAfter = withPackage(resumed(pausedItself()), '2026-11-24T00:00:00Z', [CHANGED], T0 + DAY);
+    const changedAfter = withPackage(
+      resumed(pausedItself()),
+      '2026-11-24T00:00:00Z',
+      [CHANGED],
+      plus(T0, DAY),
+    );
     const changedBefore = resumed(
-      withPackage(pausedItself(), '2026-11-24T00:00:00Z', [CHANGED], T0 + 90 * 60_000),
+      withPackage(pausedItself(), '2026-11-24T00:00:00Z', [CHANGED], plus(T0, 90 * 60_000)),
     );
 
     expect(isTrusted(changedAfter, CHANGED)).toBe(false);
@@ -376,7 +386,7 @@ describe('a policy that paused itself', () => {
   });
 
   test('is not trusted because of a resumed manual pause', () => {
-    expect(isTrusted(resumed(withPause(seenAt(T0), policyScope(), by(T0 + HOUR))), POLICY)).toBe(false);
+    expect(isTrusted(resumed(withPause(seenAt(T0), policyScope(), by(plus(T0, HOUR)))), POLICY)).toBe(false);
   });
 });
 

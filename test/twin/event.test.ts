@@ -1,5 +1,6 @@
 import { describe, expect, test } from '@jest/globals';
 import { hostName } from '../../src/iot-hub/host-name.ts';
+import { epochMs } from '../../src/time/epoch-ms.ts';
 import { instantOf, millisecondsOf, parseInstant } from '../../src/time/instant.ts';
 import { type Decoded, decodeEvent, type RawEvent } from '../../src/twin/events/event.ts';
 import { redactEvent } from '../../src/twin/events/redact.ts';
@@ -76,7 +77,7 @@ describe('an event with a time in the future', () => {
   const NOW = '2022-06-01T22:27:51.0000000Z';
   const unclear = {
     kind: 'twin',
-    event: { kind: 'unclear', id: DEVICE, time: NOW, why: 'an event of it carries a time in the future' },
+    event: { kind: 'unclear', id: DEVICE, time: NOW, why: 'one of its events has a time in the future' },
   };
 
   test.each([
@@ -364,7 +365,7 @@ describe('a time from the hub', () => {
   });
 
   test('is converted to and from milliseconds', () => {
-    expect(millisecondsOf(instantOf(1_795_435_200_123))).toBe(1_795_435_200_123);
+    expect(millisecondsOf(instantOf(epochMs(1_795_435_200_123)))).toBe(1_795_435_200_123);
   });
 });
 

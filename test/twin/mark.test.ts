@@ -1,10 +1,11 @@
 import { describe, expect, test } from '@jest/globals';
+import { plus } from '../../src/time/epoch-ms.ts';
 import type { Known } from '../../src/twin/events/apply-event.ts';
 import { markUnread } from '../../src/twin/events/mark.ts';
 import type { Snapshot, WorkItem } from '../../src/twin/snapshot/snapshot.ts';
 import { at, ID, snapshotOf, T0 } from './twins.ts';
 
-const MARK = { since: at(10), why: 'test', priority: 'drift', at: T0 + 60_000 } as const;
+const MARK = { since: at(10), why: 'test', priority: 'drift', at: plus(T0, 60_000) } as const;
 const marked = (
   snapshot: Partial<Snapshot>,
   mark: Partial<Parameters<typeof markUnread>[2]> = {},
@@ -15,7 +16,7 @@ const marked = (
 };
 const dueOf = (parts: Partial<WorkItem>): WorkItem => ({
   priority: 'drift',
-  at: T0 + 90_000,
+  at: plus(T0, 90_000),
   why: 'before',
   tries: 4,
   ...parts,
@@ -28,7 +29,7 @@ describe('marking a twin for a read', () => {
     expect(marked(before)).toEqual({
       ...before,
       unread: { since: at(10), why: 'test' },
-      workItem: { priority: 'drift', at: T0 + 60_000, why: 'test', tries: 0 },
+      workItem: { priority: 'drift', at: plus(T0, 60_000), why: 'test', tries: 0 },
     });
   });
 
@@ -39,8 +40,8 @@ describe('marking a twin for a read', () => {
         id: ID,
         version: 0,
         unread: { since: at(10) },
-        workItem: { at: T0 + 60_000 },
-        lastReconcile: { status: 'unknown', since: T0 + 60_000 },
+        workItem: { at: plus(T0, 60_000) },
+        lastReconcile: { status: 'unknown', since: plus(T0, 60_000) },
       },
     });
   });
@@ -61,7 +62,7 @@ describe('marking a twin for a read', () => {
   });
 
   test.each<[string, Partial<WorkItem>, Partial<WorkItem>]>([
-    ['makes a later work item earlier', {}, { priority: 'drift', at: T0 + 60_000, tries: 0 }],
+    ['makes a later work item earlier', {}, { priority: 'drift', at: plus(T0, 60_000), tries: 0 }],
     ['keeps a work item that is already due', { at: T0 }, { at: T0 }],
     ['makes a work item more urgent', { priority: 'resync' }, { priority: 'drift' }],
     ['never makes a work item less urgent', { priority: 'edit' }, { priority: 'edit' }],

@@ -1,5 +1,6 @@
 import { describe, expect, test } from '@jest/globals';
 import type { JsonObject, JsonValue } from '../../src/json/json.ts';
+import { plus } from '../../src/time/epoch-ms.ts';
 import { type Plan, plan } from '../../src/twin/plan/plan.ts';
 import { NO_HISTORY, type PathHistory } from '../../src/twin/snapshot/snapshot.ts';
 import { at, fleetOf, ID, snapshotOf, T0 } from './twins.ts';
@@ -358,7 +359,7 @@ const echoes: readonly Row[] = [
     {
       patch: { interval: 5 },
       is: { interval: 'pending' },
-      why: 'interval the device reports another value: told again',
+      why: 'interval the device reports another value; Berth writes it again',
     },
   ],
   [
@@ -379,7 +380,10 @@ const echoes: readonly Row[] = [
       reported: { interval: 9 },
       paths: { interval: { reportedAt: -10, writes: [{ by: 'base', value: 5, at: -50, count: 3 }] } },
     },
-    { is: { interval: 'rejected' }, why: 'interval the device reports another value, and was told 3 times' },
+    {
+      is: { interval: 'rejected' },
+      why: 'interval the device reports another value; Berth wrote it 3 times',
+    },
   ],
   [
     'attempts: 1 allows one write',
@@ -454,7 +458,7 @@ const acknowledgements: readonly Row[] = [
   [
     'an answer to an earlier version does not count',
     { policies: [BASE], desired: { interval: 5 }, reported: { interval: ack(9, 200, 3) } },
-    { is: { interval: 'pending' }, why: 'interval the device has answered version 3, not 4 yet' },
+    { is: { interval: 'pending' }, why: 'interval the device has answered version 3, and not yet version 4' },
   ],
   [
     'an answer to a version that the twin never had does not count',
@@ -615,7 +619,7 @@ const acknowledgements: readonly Row[] = [
       reported: { interval: ack(9, 503, 4) },
       paths: { interval: { writes: [{ by: 'base', value: 5, at: -20, count: 2 }] } },
     },
-    { is: { interval: 'rejected' }, why: 'interval the device answered 503, and was told 2 times' },
+    { is: { interval: 'rejected' }, why: 'interval the device answered 503; Berth wrote it 2 times' },
   ],
   [
     'an unknown code is pending',
@@ -643,7 +647,7 @@ function filler(bytes: number): JsonObject {
 const CONTROLLER = 'dtmi:com:example:TemperatureController;1';
 const MODELS = { [CONTROLLER]: ['t1', 't2'] };
 const TARGET = { name: 'p', desired: { t1: { target: 21 } } };
-const WRITTEN_AGAIN = 't1.target was written without the marker of the component t1: written again';
+const WRITTEN_AGAIN = 't1.target was written without the marker of the component t1; Berth writes it again';
 
 const components: readonly Row[] = [
   [
@@ -1101,7 +1105,11 @@ const cooldowns: readonly Row[] = [
       desired: { interval: 9 },
       paths: { interval: { writes: [{ by: 'base', value: 5, at: -20 }] } },
     },
-    { is: { interval: 'drifted' }, next: 40, why: 'interval was written too recently' },
+    {
+      is: { interval: 'drifted' },
+      next: 40,
+      why: 'interval is not what the policy wants; the cooldown after the last write is not over',
+    },
   ],
   [
     'a value waits only until the cooldown is over',
@@ -1173,7 +1181,7 @@ const fights: readonly Row[] = [
     {
       is: { interval: 'contested' },
       next: 3_599,
-      why: 'interval another writer keeps changing it (4 times lately)',
+      why: 'interval another writer keeps changing it (4 times recently)',
     },
   ],
   [
@@ -1657,7 +1665,7 @@ const unanswered: readonly Row[] = [
     },
     {
       is: { interval: 'rejected' },
-      why: 'interval has not been reported yet: it is alive and not answering, and was told 3 times',
+      why: 'interval has not been reported yet; Berth wrote it 3 times; the device is alive and does not answer',
     },
   ],
   [
@@ -1735,7 +1743,10 @@ const unanswered: readonly Row[] = [
       paths: { interval: { before: 30, reportedAt: -60, writes: WRITTEN(-130, 3) } },
       life: { lifeAt: -60 },
     },
-    { is: { interval: 'rejected' }, why: 'interval the device reports another value, and was told 3 times' },
+    {
+      is: { interval: 'rejected' },
+      why: 'interval the device reports another value; Berth wrote it 3 times',
+    },
   ],
   [
     'a value that needs no confirmation causes no question',
@@ -1812,7 +1823,7 @@ function look(given: Given, paths?: Plan['paths']): Plan {
       activity:
         given.life?.askedAt === undefined
           ? undefined
-          : { askedAt: T0 + given.life.askedAt * 1_000, asks: given.life.asks ?? 1, isConnected: false },
+          : { askedAt: plus(T0, given.life.askedAt * 1_000), asks: given.life.asks ?? 1, isConnected: false },
       paths:
         paths ??
         Object.fromEntries(
@@ -1834,7 +1845,7 @@ function look(given: Given, paths?: Plan['paths']): Plan {
       if (until === undefined) return undefined;
       return until === 'paused'
         ? { why: 'paused', until: undefined }
-        : { why: 'not reached', until: T0 + until * 1_000 };
+        : { why: 'not reached', until: plus(T0, until * 1_000) };
     },
     now: T0,
   });
@@ -1868,7 +1879,7 @@ function historyOf(history: History, hashOf: (name: string) => string): PathHist
     })),
     foreign: foreign.map(at),
     configuration,
-    contestedUntil: contestedUntil === undefined ? undefined : T0 + contestedUntil * 1_000,
+    contestedUntil: contestedUntil === undefined ? undefined : plus(T0, contestedUntil * 1_000),
     rejected: rejected.map(({ by, value }) => ({ policy: hashOf(by), value, why: 'no' })),
   };
 }

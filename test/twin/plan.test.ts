@@ -1,6 +1,7 @@
 import { describe, expect, test } from '@jest/globals';
 import { ExpressionWork, WORK_LIMITS } from '../../src/fleet/expressions/expression-work.ts';
 import type { JsonObject } from '../../src/json/json.ts';
+import { type EpochMs, plus } from '../../src/time/epoch-ms.ts';
 import { adoptTwin, applyEvent, type Known } from '../../src/twin/events/apply-event.ts';
 import type { TwinEvent } from '../../src/twin/events/event.ts';
 import { type Hold, type Plan, plan } from '../../src/twin/plan/plan.ts';
@@ -11,7 +12,7 @@ function planFor(
   twins: object,
   snapshot: Partial<Snapshot>,
   pausedPolicies: readonly string[] = [],
-  now: number = T0,
+  now: EpochMs = T0,
 ): Plan {
   const fleet = fleetOf(twins);
   const hub = fleet.hubs[0];
@@ -137,7 +138,7 @@ describe('the status of a twin', () => {
     ],
     [
       'one property is contested',
-      { desired: { b: 1, c: 2 }, paths: { a: { ...rejected, contestedUntil: T0 + 1 } } },
+      { desired: { b: 1, c: 2 }, paths: { a: { ...rejected, contestedUntil: plus(T0, 1) } } },
       'contested',
     ],
   ])('is the worst status of its properties: %s', (_, snapshot, state) => {
@@ -154,10 +155,10 @@ test('a plan is due again at the earliest of its times', () => {
   const snapshot: Partial<Snapshot> = {
     desired: { a: 1, b: 2 },
     reported: { a: { value: 0, ac: 202 } },
-    paths: { b: { ...NO_HISTORY, contestedUntil: T0 + 30_000 } },
+    paths: { b: { ...NO_HISTORY, contestedUntil: plus(T0, 30_000) } },
   };
 
-  expect(planFor(twins, snapshot).nextAt).toBe(T0 + 30_000);
+  expect(planFor(twins, snapshot).nextAt).toBe(plus(T0, 30_000));
 });
 
 describe('a twin that is known from its events', () => {
@@ -175,10 +176,10 @@ describe('a twin that is known from its events', () => {
     const born = apply({ kind: 'nothing' }, { kind: 'create', id: ID, time: at(0), twin });
     const echoed = next(born, reports(born, 10, { interval: 9 }));
 
-    expect(planFor(policies(BASE), echoed, [], T0 + HOUR_MS)).toMatchObject({
+    expect(planFor(policies(BASE), echoed, [], plus(T0, HOUR_MS))).toMatchObject({
       status: 'pending',
       patch: { interval: 5 },
-      why: 'interval the device reports another value: told again',
+      why: 'interval the device reports another value; Berth writes it again',
     });
   });
 
@@ -198,7 +199,7 @@ describe('a twin that is known from its events', () => {
     const followed = next(edited, reports(edited, 20, { interval: { value: 7, ac: 200, av: 6 } }));
 
     expect(first.status).toBe('pending');
-    expect(planFor(policies(BASE), followed, [], T0 + HOUR_MS)).toMatchObject({
+    expect(planFor(policies(BASE), followed, [], plus(T0, HOUR_MS))).toMatchObject({
       status: 'drifted',
       patch: { interval: 5 },
     });
@@ -225,7 +226,7 @@ describe('a twin that is known from its events', () => {
     const edited = next({ ...refused, paths: first.paths }, writes(refused, 2, { interval: 9 }));
 
     expect(first.status).toBe('rejected');
-    expect(planFor(policies(BASE), edited, [], T0 + HOUR_MS)).toMatchObject({
+    expect(planFor(policies(BASE), edited, [], plus(T0, HOUR_MS))).toMatchObject({
       status: 'rejected',
       patch: {},
     });
@@ -239,7 +240,7 @@ describe('the status of a policy in a twin', () => {
     desired: { interval: 5 },
     reported: { interval: { value: 9, ac: 400, av: 1 } },
   };
-  const ROLLOUT = { why: 'not reached', until: T0 + 1 };
+  const ROLLOUT = { why: 'not reached', until: plus(T0, 1) };
   const PAUSE = { why: 'paused by ann', until: undefined };
 
   test.each<[string, Partial<Snapshot>, object, Hold | undefined, string]>([

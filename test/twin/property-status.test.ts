@@ -1,5 +1,6 @@
 import { describe, expect, test } from '@jest/globals';
 import type { JsonValue } from '../../src/json/json.ts';
+import { type EpochMs, plus } from '../../src/time/epoch-ms.ts';
 import { reportAt } from '../../src/twin/answers/acknowledgement.ts';
 import { type LeafFacts, leafStatus, type PropertyStatus } from '../../src/twin/plan/property-status.ts';
 import { NO_HISTORY, type PathHistory, type WriteRecord } from '../../src/twin/snapshot/snapshot.ts';
@@ -16,7 +17,7 @@ const POLICY: LeafFacts['policy'] = {
   confirm: true,
   acknowledgement: 'pnp',
 };
-const NOW = T0 + 600_000;
+const NOW = plus(T0, 600_000);
 const wrote = (seconds: number, count = 1, value: JsonValue = 60): WriteRecord => ({
   policy: 'p',
   by: 'policy',
@@ -34,7 +35,7 @@ interface Row {
   readonly compare?: LeafFacts['compare'];
   readonly desiredVersion?: number;
   readonly life?: Partial<LeafFacts['life']>;
-  readonly now?: number;
+  readonly now?: EpochMs;
 }
 
 function judge({ wanted = 60, history, policy, desiredVersion = 4, now = NOW, life, ...row }: Row) {
@@ -145,7 +146,7 @@ const rows: readonly (readonly [string, Row, Expected])[] = [
     {
       report: { value: 5, ac: 202, av: 4 },
       history: { changedAt: at(0), reportedAt: at(3_599) },
-      now: T0 + 3_600_000,
+      now: plus(T0, 3_600_000),
     },
     'rejected',
   ],
@@ -237,12 +238,15 @@ const rows: readonly (readonly [string, Row, Expected])[] = [
   ],
   [
     'the property is still contested',
-    { desired: 5, history: { contestedUntil: T0 + 700_000 } },
+    { desired: 5, history: { contestedUntil: plus(T0, 700_000) } },
     'contested, again in 100 s',
   ],
   [
     'the pause of a contested property is over',
-    { desired: 5, history: { contestedUntil: T0 + 500_000, foreign: [at(590), at(400), at(300), at(10)] } },
+    {
+      desired: 5,
+      history: { contestedUntil: plus(T0, 500_000), foreign: [at(590), at(400), at(300), at(10)] },
+    },
     'drifted, write',
   ],
   [

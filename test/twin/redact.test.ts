@@ -1,5 +1,6 @@
 import { describe, expect, test } from '@jest/globals';
 import type { JsonObject, JsonValue } from '../../src/json/json.ts';
+import { epochMs } from '../../src/time/epoch-ms.ts';
 import { adoptTwin, applyEvent } from '../../src/twin/events/apply-event.ts';
 import {
   NO_REDACTION,
@@ -210,7 +211,12 @@ describe('a snapshot that was stored before its path was redacted', () => {
           { path: ['interval'], policy: 'p', by: 'p', value: 5 },
         ],
         lastReconcile: { ...snapshot.lastReconcile, why: `wifi.psk the device answered 400: ${SECRET}` },
-        workItem: { priority: 'drift', at: 1, why: `wifi the device answered 500: ${SECRET}`, tries: 0 },
+        workItem: {
+          priority: 'drift',
+          at: epochMs(1),
+          why: `wifi the device answered 500: ${SECRET}`,
+          tries: 0,
+        },
       }),
       PSK,
     );

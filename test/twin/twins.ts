@@ -2,6 +2,7 @@ import { parseFleet } from '../../src/fleet/file/parse.ts';
 import type { Fleet, Models } from '../../src/fleet/fleet.ts';
 import { hostName } from '../../src/iot-hub/host-name.ts';
 import type { JsonObject } from '../../src/json/json.ts';
+import { epochMs, plus } from '../../src/time/epoch-ms.ts';
 import { type Instant, instantOf } from '../../src/time/instant.ts';
 import type { TwinEvent } from '../../src/twin/events/event.ts';
 import { type Snapshot, unreadSnapshot } from '../../src/twin/snapshot/snapshot.ts';
@@ -13,9 +14,9 @@ export const ID: TwinId = {
   moduleId: undefined,
 };
 /** The start of every test's time, ms since the epoch. */
-export const T0 = Date.UTC(2026, 10, 23, 12);
+export const T0 = epochMs(Date.UTC(2026, 10, 23, 12));
 /** The hub's time so many seconds after the start. */
-export const at = (seconds: number): Instant => instantOf(T0 + seconds * 1_000);
+export const at = (seconds: number): Instant => instantOf(plus(T0, seconds * 1_000));
 
 export interface TwinParts {
   readonly version?: number;

@@ -2,6 +2,7 @@ import { describe, expect, test } from '@jest/globals';
 import { decide } from '../../src/allocation/decision/decide.ts';
 import { type Receipt, receiptOf } from '../../src/allocation/receipt/receipt.ts';
 import { hostName } from '../../src/iot-hub/host-name.ts';
+import { epochMs } from '../../src/time/epoch-ms.ts';
 import { type Job, openTrial } from '../../src/what-if/job.ts';
 import { type KnownDevice, readKnownDevice, writeKnownDevice } from '../../src/what-if/known-device.ts';
 import { knownDevices } from '../../src/what-if/known-devices.ts';
@@ -11,7 +12,7 @@ import { type DeviceBatch, tryDevices } from '../../src/what-if/try-devices.ts';
 import { anyAllocationCase } from '../allocation/allocation-cases.ts';
 import { fc } from '../support/properties.ts';
 
-const NOW = Date.UTC(2026, 10, 25);
+const NOW = epochMs(Date.UTC(2026, 10, 25));
 const hub = (name: string, more: object = {}) => ({
   host: `${name}.azure-devices.net`,
   region: 'westeurope',
@@ -104,7 +105,7 @@ describe('synthetic devices', () => {
 
     expect(report.moves).toMatchObject({ count: before, slowest: WEU, overHours: 1 });
     expect(report.moves.groups).toEqual([
-      { from: EUS, to: WEU, why: 'its hub drains', count: before, examples: expect.any(Array) },
+      { from: EUS, to: WEU, why: 'the current hub is draining', count: before, examples: expect.any(Array) },
     ]);
     // 100 identity operations a minute on S1 with a unit.
     expect(report.moves.hours).toBeCloseTo(before / 100 / 60);
@@ -113,7 +114,7 @@ describe('synthetic devices', () => {
       { wanted: 0, after: 0 },
     ]);
     expect(report.warnings).toEqual([
-      expect.stringContaining('and moves.over is 1 h: DPS would be throttled'),
+      expect.stringContaining('but moves.over is 1 h: raise moves.over, or DPS is throttled'),
     ]);
   });
 
@@ -124,7 +125,7 @@ describe('synthetic devices', () => {
     const { report } = ask({ fleet: fleetText(TWO, { rules: [eu, lab] }) }, numbers(100));
 
     expect(report.rules).toEqual([{ name: 'lab', matched: 0, unknown: 0 }]);
-    expect(report.warnings).toEqual([expect.stringContaining('left out are the rules eu;')]);
+    expect(report.warnings).toEqual([expect.stringContaining('so these rules are left out: eu.')]);
   });
 
   test('send the given payloads in rotation', () => {
@@ -170,7 +171,7 @@ describe('known devices', () => {
       {
         from: EUS,
         to: WEU,
-        why: 'its hub does not meet a require rule',
+        why: 'the current hub does not meet a require rule',
         count: 7,
         examples: ['de-0', 'de-1', 'de-2', 'de-3', 'de-4'],
       },
@@ -191,7 +192,7 @@ describe('known devices', () => {
       groups: [
         {
           code: 'BERTH_REGISTRATION_DENIED',
-          message: 'Rule "x0" denies it: retired.',
+          message: 'Rule "x0" denies the registration: retired.',
           count: 1,
           examples: ['a'],
         },
@@ -242,8 +243,8 @@ describe('known devices', () => {
     );
 
     expect(report.warnings).toEqual([
-      `${WEU} would hold 2 devices, and its capacity is 1`,
-      'of 2 devices nobody knows what they registered with: their rules are unknown',
+      `${WEU} would have 2 devices, more than its capacity of 1`,
+      'the registrations of 2 devices are not stored: rules about their inputs are unknown',
     ]);
   });
 

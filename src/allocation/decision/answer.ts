@@ -3,7 +3,8 @@ import type { EnrollmentTwin } from '../request/request.ts';
 import type { Decision } from './decide.ts';
 
 /**
- * The body that DPS reads; its spelling is exact (reference: concepts-custom-allocation, AllocationResponse).
+ * The body of the answer to DPS. The names of its fields are exact (concepts-custom-allocation,
+ * AllocationResponse).
  */
 export interface AllocationAnswer {
   readonly iotHubHostName: string;

@@ -3,6 +3,7 @@ import type { Variables } from '../../fleet/expressions/expression.ts';
 import { ExpressionWork } from '../../fleet/expressions/expression-work.ts';
 import type { Fleet } from '../../fleet/fleet.ts';
 import type { HostName } from '../../iot-hub/host-name.ts';
+import type { EpochMs } from '../../time/epoch-ms.ts';
 import { type Conditions, conditionsOf, effectiveHub } from '../conditions.ts';
 import { type BuiltTwin, buildInitialTwin, noTwin } from '../initial-twin/initial-twin.ts';
 import { type GradualMove, gradualMoveOf, isReached } from '../moves/gradual-move.ts';
@@ -19,7 +20,7 @@ import { bestOf } from '../score/placement.ts';
 export type AllocationResult =
   | {
       readonly kind: 'assigned';
-      /** Exactly as it stood in `linkedHubs`. */
+      /** The host name exactly as in `linkedHubs`. */
       readonly hub: string;
       readonly host: HostName;
       readonly how: 'placed' | 'stayed' | 'moved' | 'never reprovisioned';
@@ -35,16 +36,16 @@ export type AllocationResult =
     };
 
 export type Why =
-  | 'it registers for the first time'
+  | 'first registration'
   | 'the enrollment never reprovisions'
-  | 'its hub is good enough'
-  | 'its hub drains, and the gradual move has not reached the device'
-  | 'its hub drains, and no other may receive it'
-  | 'another hub is faster, and the gradual move has not reached the device'
-  | 'its hub is not linked'
-  | 'its hub does not meet a require rule'
+  | 'the current hub is suitable'
+  | 'the current hub is draining, but the gradual move has not reached the device'
+  | 'the current hub is draining, but no other hub may receive the device'
+  | 'another hub is faster, but the gradual move has not reached the device'
+  | 'the current hub is not linked'
+  | 'the current hub does not meet a require rule'
   | 'a hub rule names another hub'
-  | 'its hub drains'
+  | 'the current hub is draining'
   | 'another hub is faster';
 
 export interface Decision {
@@ -52,7 +53,7 @@ export interface Decision {
   readonly candidates: readonly Candidate[];
   readonly rules: readonly RuleTrace[];
   readonly latencies: Latencies;
-  /** Where the device stands in the gradual moves that could have moved it. */
+  /** The gradual moves that could move the device, with their progress and the position of the device. */
   readonly gradualMoves: readonly GradualMove[];
   readonly twin: BuiltTwin;
   readonly payload: BuiltPayload;
@@ -62,15 +63,14 @@ export interface DecideInput {
   readonly request: AllocationRequest;
   readonly fleet: Fleet;
   readonly conditions: Conditions;
-  /** Milliseconds since the epoch. */
-  readonly now: number;
+  readonly now: EpochMs;
 }
 
 /**
- * Decides which hub a registering device goes to and which twin it starts with. Pure: two instances with the
- * same fleet file and conditions decide alike. Never throws for what a request may hold.
+ * Chooses the hub and the initial twin of a registering device. Pure: two instances with the same fleet file
+ * and conditions decide the same. It never throws, whatever the request contains.
  *
- * @param work counts what the expressions of this request do
+ * @param work the budget that all expressions of this request share
  */
 export function decide(input: DecideInput, work: ExpressionWork = new ExpressionWork()): Decision {
   const { request, fleet, conditions, now } = input;
@@ -100,20 +100,23 @@ function choose(input: DecideInput, rules: RuleResult, candidates: readonly Cand
   const { request } = input;
   if (rules.denied !== undefined) {
     const { rule, reason } = rules.denied;
-    return refused('BERTH_REGISTRATION_DENIED', `Rule "${rule}" denies it: ${reason}.`);
+    return refused('BERTH_REGISTRATION_DENIED', `Rule "${rule}" denies the registration: ${reason}.`);
   }
   if (rules.missing !== undefined) {
     const { rule, why } = rules.missing;
-    return refused('BERTH_INPUT_MISSING', `Rule "${rule}" cannot be decided (${why}) and refuses then.`);
+    return refused(
+      'BERTH_INPUT_MISSING',
+      `Rule "${rule}" is unknown (${why}), and its whenUnknown is "refuse".`,
+    );
   }
-  if (request.current === undefined) return place(candidates, request, 'it registers for the first time', []);
+  if (request.current === undefined) return place(candidates, request, 'first registration', []);
   const current = request.linkedHubs.find(({ host }) => host === request.current?.hub);
   return current === undefined
-    ? place(candidates, request, 'its hub is not linked', [])
+    ? place(candidates, request, 'the current hub is not linked', [])
     : chooseAgain(input, rules, candidates, current);
 }
 
-/** For a device whose current hub is linked. */
+/** Decides for a device whose current hub is linked. */
 function chooseAgain(
   { request, fleet, conditions, now }: DecideInput,
   rules: RuleResult,
@@ -122,7 +125,7 @@ function chooseAgain(
 ): Choice {
   const hub = fleet.hubByHost.get(current.host);
   const qualifies = meets(hub?.labels, rules.toStay);
-  // DPS then links nothing but the current hub, and keeps it whatever is answered (concepts-custom-allocation).
+  // DPS then sends only the current hub in `linkedHubs`, and ignores the answer (concepts-custom-allocation).
   if (request.enrollment.reprovisionPolicy === 'never') {
     return qualifies
       ? assigned(current, 'never reprovisioned', 'the enrollment never reprovisions')
@@ -145,15 +148,20 @@ function chooseAgain(
       : undefined;
   const drains = drain === undefined ? [] : [drain];
   const leaves = drain !== undefined && isReached(drain);
-  if (!qualifies) return place(candidates, request, 'its hub does not meet a require rule', drains);
+  if (!qualifies) return place(candidates, request, 'the current hub does not meet a require rule', drains);
   const isDrainedNowhere = drain !== undefined && !candidates.some(isInvited);
   if (rules.only !== undefined && rules.only !== current.host && !isDrainedNowhere) {
     return place(candidates, request, 'a hub rule names another hub', drains);
   }
   if (leaves) {
     return isDrainedNowhere
-      ? assigned(current, 'stayed', 'its hub drains, and no other may receive it', drains)
-      : place(candidates, request, 'its hub drains', drains);
+      ? assigned(
+          current,
+          'stayed',
+          'the current hub is draining, but no other hub may receive the device',
+          drains,
+        )
+      : place(candidates, request, 'the current hub is draining', drains);
   }
   const faster = fasterWinner(current, candidates, fleet);
   if (faster !== undefined) {
@@ -164,21 +172,20 @@ function chooseAgain(
       : assigned(
           current,
           'stayed',
-          'another hub is faster, and the gradual move has not reached the device',
+          'another hub is faster, but the gradual move has not reached the device',
           gradualMoves,
         );
   }
   const why =
     drain === undefined
-      ? 'its hub is good enough'
-      : 'its hub drains, and the gradual move has not reached the device';
+      ? 'the current hub is suitable'
+      : 'the current hub is draining, but the gradual move has not reached the device';
   return assigned(current, 'stayed', why, drains);
 }
 
 /**
- * The hub that the device would go to if it were new, where that is faster than its own by as much as is asked
- * for. A device whose own hub has the best score, or a hub that is not faster, stays: whatever the weights and the
- * load have put it there for holds.
+ * The hub that the device would get if it were new, if this hub is faster than the current one by at least
+ * `fasterByMs`. Otherwise the device stays, so that its present place by weight and load remains.
  */
 function fasterWinner(current: LinkedHub, candidates: readonly Candidate[], { allocation }: Fleet) {
   const { fasterByMs, fasterCause } = allocation;
@@ -191,12 +198,17 @@ function fasterWinner(current: LinkedHub, candidates: readonly Candidate[], { al
     : undefined;
 }
 
-/** Whether a hub may receive the device though it has one: an unhealthy hub is only there for who has none. */
+/**
+ * Whether a hub may receive a device that already has a hub. An unhealthy hub may receive only devices
+ * without one.
+ */
 function isInvited({ scored, excluded }: Candidate): boolean {
   return scored !== undefined && excluded === undefined;
 }
 
-/** The winner among the hubs that may receive; load reorders, it never refuses. */
+/**
+ * The best hub among those that may receive the device. An overloaded hub wins only if all are overloaded.
+ */
 function winnerOf(candidates: readonly Candidate[]): HostName | undefined {
   const scored = scoredHubsOf(candidates);
   const winner = bestOf(scored.filter(({ hub }) => !hub.isOverloaded)) ?? bestOf(scored);

@@ -1,4 +1,5 @@
 import type { Fleet, Hub } from '../../fleet/fleet.ts';
+import type { EpochMs } from '../../time/epoch-ms.ts';
 import {
   type Conditions,
   conditionsOf,
@@ -10,20 +11,19 @@ import {
 import { progressOf } from '../moves/gradual-move.ts';
 import { currentCauses } from '../moves/moves.ts';
 
-/** A hub as allocation sees it now, for people. */
+/** The present state of a hub in allocation, for reports. */
 export interface HubOverview extends Pick<Hub, 'host' | 'region' | 'state' | 'weight' | 'capacity'> {
-  /** Parts of all devices: by the weights (a draining hub wants none), and as counted. */
+  /** Shares of all devices, from 0 to 1: by weight (0 for a draining hub), and as counted. */
   readonly share: { readonly wanted: number; readonly actual: number };
   readonly devices: number | undefined;
-  /** Milliseconds since the epoch. */
-  readonly countedAt: number | undefined;
+  readonly countedAt: EpochMs | undefined;
   readonly failures: number;
   readonly isHealthy: boolean;
-  /** What an operator has set and has not expired. */
+  /** The overrides that have not expired. */
   readonly overrides: Overrides;
 }
 
-export function hubOverviews(fleet: Fleet, conditions: Conditions, now: number): readonly HubOverview[] {
+export function hubOverviews(fleet: Fleet, conditions: Conditions, now: EpochMs): readonly HubOverview[] {
   const hubs = fleet.hubs.map((hub) => {
     const found = conditionsOf(hub.host, conditions);
     return { hub, found, ...effectiveHub(hub, found, now) };
@@ -52,13 +52,13 @@ export function hubOverviews(fleet: Fleet, conditions: Conditions, now: number):
 /** A gradual move that moves devices now. */
 export interface MoveOverview {
   readonly cause: string;
-  /** Milliseconds since the epoch; undefined: `resyncFleet` has not seen it yet, and it moves nobody. */
-  readonly since: number | undefined;
-  /** Which part of all devices it has reached, from 0 to 1. */
+  /** Undefined: `resyncFleet` has not seen it yet, so it moves no device. */
+  readonly since: EpochMs | undefined;
+  /** The share of all devices that it has reached, from 0 to 1. */
   readonly progress: number;
 }
 
-export function moveOverviews(fleet: Fleet, conditions: Conditions, now: number): readonly MoveOverview[] {
+export function moveOverviews(fleet: Fleet, conditions: Conditions, now: EpochMs): readonly MoveOverview[] {
   return currentCauses(fleet, conditions, now).map((cause) => {
     const since = conditions.causes.get(cause);
     return { cause, since, progress: progressOf(since, fleet.allocation.movesOverMs, now) };

@@ -7,19 +7,19 @@ import { COMPONENT, COMPONENT_MARKER, isMarker } from '../../twin/plan/component
 import { nest } from '../../twin/snapshot/merge.ts';
 import type { AllocationRequest } from '../request/request.ts';
 
-/** A part of desired to lay on top of the others, and who asks for it, as the provenance names it. */
+/** A part of desired to merge over the others, and its source, as the provenance names it. */
 export interface MarkerLayer {
   readonly by: string;
   readonly desired: JsonObject;
 }
 
 /**
- * The markers that the components of an initial twin lack: a device reads its whole twin at its first start, and takes
- * an object without the marker for a property of its root. A component is known from the model that the device names in
- * its payload, or from a policy that says so for this device.
+ * The missing markers of components in an initial twin. A device reads its whole twin at its first start, and
+ * treats an object without the marker as a property of its root. Berth knows a component from the model that
+ * the device names in its payload, or from a policy for this device that sets the marker.
  *
- * A component of the model that policies write to, and of which the twin has nothing yet, gets its marker alone: twin
- * sync learns of it by this, and its first patch is right.
+ * A component of the model that policies write, but that the twin does not contain yet, gets only its marker.
+ * Twin sync then knows the component, and its first patch is correct.
  */
 export function missingMarkers(
   desired: JsonObject,
@@ -49,7 +49,7 @@ function isUnmarked(value: JsonValue | undefined): boolean {
   return isObject(value) && Object.keys(value).length > 0 && !Object.hasOwn(value, COMPONENT_MARKER);
 }
 
-/** As devices with a model send it to DPS (concepts-developer-guide-device, 2022-11, "DPS payload"). */
+/** The model id that a device sends to DPS (concepts-developer-guide-device, 2022-11, "DPS payload"). */
 function modelIdOf({ payload }: AllocationRequest): string | undefined {
   return isObject(payload) && typeof payload.modelId === 'string' ? payload.modelId : undefined;
 }
@@ -58,7 +58,7 @@ function deviceIdOf({ enrollment, current, registrationId }: AllocationRequest):
   return enrollment.deviceId ?? current?.deviceId ?? registrationId;
 }
 
-/** Which keys policies say to be components: those that surely match, as far as the device and its hub tell. */
+/** The keys that policies mark as components, from policies that certainly match this device and its hub. */
 function saidByPolicies(
   policies: readonly Policy[],
   variables: Variables,
@@ -67,7 +67,7 @@ function saidByPolicies(
   const said = new Map<string, string>();
   for (const { name: policy, when, leaves } of policies) {
     const marked = leaves.filter(({ path }) => isMarker(path));
-    // Of the twin nothing is known yet that a receipt could repeat.
+    // Conditions about the twin are not decided here, because a receipt does not contain the twin.
     const isKnown = when?.reads.every(([variable = '']) => Object.hasOwn(variables, variable)) ?? true;
     if (marked.length === 0 || !isKnown) continue;
     if (when !== undefined && evaluateCondition(when, variables, work) !== true) continue;

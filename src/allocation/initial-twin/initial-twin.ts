@@ -10,18 +10,20 @@ import { missingMarkers } from './component-markers.ts';
 import { SectionBuilder } from './section-builder.ts';
 
 export interface BuiltTwin {
-  /** Undefined: none is sent, and `why` says so. */
+  /** Undefined if none is sent; `why` gives the reason. */
   readonly twin: EnrollmentTwin | undefined;
   readonly why: string;
-  /** Layers that apply, and those whose condition could not be decided. */
+  /** Layers that apply, and layers whose condition is unknown. */
   readonly layers: readonly LayerTrace[];
   /**
-   * Which layer set which path, e.g. `tags.site` → `base`; `enrollment` for the enrollment's own; `model …` or
-   * `policy …` for the marker of a component. No values.
+   * The layer that set each path, such as `tags.site` → `base`. `enrollment` stands for the twin of the
+   * enrollment; `model …` or `policy …` for the marker of a component. It contains no values.
    */
   readonly provenance: readonly (readonly [path: string, layer: string])[];
   readonly omitted: readonly Omission[];
-  /** How many of the omitted break a limit of twins: a layer or an enrollment is to be corrected. */
+  /**
+   * How many omissions break a limit of twins, so that the operator should correct a layer or an enrollment.
+   */
   readonly beyondLimits: number;
 }
 
@@ -37,12 +39,15 @@ export function noTwin(why: string): BuiltTwin {
 }
 
 /**
- * The enrollment's own initial twin with the matching layers on top, where DPS may use one: at the first
- * assignment, when the hub changes under a *reset* policy, and when the hub stays the same. In the last case DPS ignores
- * it (concepts-custom-allocation, 2022-09) unless the device was deleted from the hub, which only DPS finds out. DPS
- * replaces the enrollment's twin by the answer's, it does not merge, so Berth merges. A layer's value that
- * breaks a twin limit is left out; it does not end a registration. The enrollment's own passes whole.
- * Components that are known get their marker.
+ * Builds the initial twin: the twin of the enrollment, with the matching layers merged over it. DPS does not
+ * merge: it replaces the twin of the enrollment by the twin in the answer.
+ *
+ * DPS may use an initial twin at the first assignment, when the hub changes under a *reset* policy, and when
+ * the hub stays the same. In the last case DPS ignores it (concepts-custom-allocation, 2022-09) unless the
+ * device was deleted from the hub, which only DPS can detect.
+ *
+ * A value of a layer that breaks a limit of twins is left out; the registration continues. The twin of the
+ * enrollment is sent unchanged. Known components get their marker.
  */
 export function buildInitialTwin(
   request: AllocationRequest,
@@ -73,7 +78,8 @@ export function buildInitialTwin(
     desired.lay(by, marker);
   }
   const provenance = [...tags.provenance, ...desired.provenance];
-  // An empty twin must be sent where the enrollment has one of its own, which DPS would use instead.
+  // If the enrollment has a twin, an empty twin must be sent too, because DPS would use that of the
+  // enrollment instead.
   const others = own?.others;
   const hasOwn = own !== undefined && (isFilled(own.tags) || isFilled(own.desired) || others !== undefined);
   const isSent = hasOwn || provenance.length > 0;

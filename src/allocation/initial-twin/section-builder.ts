@@ -3,7 +3,7 @@ import { keyProblem, TWIN_LIMITS, twinSizeOf, valueProblem } from '../../iot-hub
 import { isObject, type JsonObject, type JsonValue, objectOf } from '../../json/json.ts';
 import { Omissions } from '../request/omissions.ts';
 
-/** A section of a twin while layers are put on top of each other: what is where, and which layer put it there. */
+/** A part of a section while layers are merged: its values and the layers that set them. */
 type Node = { readonly kind: 'leaf'; readonly value: JsonValue; readonly layer: string } | Branch;
 interface Branch {
   readonly kind: 'branch';
@@ -11,9 +11,9 @@ interface Branch {
 }
 
 /**
- * One section of an initial twin. The enrollment's own comes first and whole; layers are laid on it leaf by leaf,
- * and a leaf that no twin can hold, or for which the section has no room left, is left out by itself. Takes time
- * in proportion to what is laid: devices choose its size.
+ * Builds one section of an initial twin. The section of the enrollment comes first and is complete. Layers
+ * are merged over it leaf by leaf; a leaf that breaks a limit of twins is left out. The time is proportional
+ * to the size of the layers, because devices choose that size.
  */
 export class SectionBuilder {
   readonly #section: 'tags' | 'desired';
@@ -27,17 +27,18 @@ export class SectionBuilder {
   }
 
   /**
-   * Objects merge, arrays and scalars replace, `null` deletes. What breaks a limit of twins is left out.
+   * Merges a layer: objects merge, arrays and scalars replace, `null` deletes. Values that break a limit of
+   * twins are left out.
    *
-   * @param layer its name, for the provenance and for what is left out
+   * @param layer name of the layer, for the provenance and the omissions
    */
   lay(layer: string, json: JsonObject): void {
     this.#merge(this.#root, json, layer, []);
   }
 
   /**
-   * The enrollment's own section, below all layers. No limit is applied: DPS alone would set it, and the hub, not
-   * Berth, decides what it takes. `null` sets nothing.
+   * Sets the section of the enrollment, below all layers. Berth applies no limits: DPS would send it
+   * unchanged too, and the hub decides whether it accepts it. `null` sets nothing.
    */
   layOwn(json: JsonObject): void {
     this.#putWhole(this.#root, json);
@@ -48,7 +49,7 @@ export class SectionBuilder {
     return toJson(this.#root);
   }
 
-  /** For every leaf that is there, the layer that set it. */
+  /** The layer that set each leaf. */
   get provenance(): readonly (readonly [path: string, layer: string])[] {
     const leaves: (readonly [path: string, layer: string])[] = [];
     addLeaves(this.#root, this.#section, leaves);
@@ -59,12 +60,12 @@ export class SectionBuilder {
     return this.#omissions.list;
   }
 
-  /** How many leaves no twin can hold, or have no room. */
+  /** How many leaves were left out because they break a limit of twins. */
   get beyondLimits(): number {
     return this.#beyondLimits;
   }
 
-  /** Notes what is not laid at all. */
+  /** Records a value that is left out. */
   omit(path: readonly string[], why: string): void {
     this.#omissions.add([this.#section, ...path], why);
   }
@@ -92,7 +93,7 @@ export class SectionBuilder {
         const below = before?.kind === 'branch' ? before : this.#put(children, key, branch());
         this.#merge(below, value, layer, path);
         if (below === before || below.children.size > 0) continue;
-        // Nothing of it could be kept: then what was there before stays.
+        // All its members were left out, so the previous value stays.
         if (before === undefined) this.#remove(children, key);
         else this.#put(children, key, before);
         continue;
@@ -100,7 +101,10 @@ export class SectionBuilder {
       const grows =
         bytesOf(key) + twinSizeOf(value) - (before === undefined ? 0 : bytesOf(key) + sizeOfNode(before));
       if (grows > 0 && this.#bytes + grows > TWIN_LIMITS.sectionBytes[this.#section]) {
-        this.#refuse(path, `${layer}: ${this.#section} has no room for it`);
+        this.#refuse(
+          path,
+          `${layer}: ${this.#section} would be larger than ${TWIN_LIMITS.sectionBytes[this.#section]} bytes`,
+        );
         continue;
       }
       this.#put(children, key, { kind: 'leaf', value, layer });
@@ -135,7 +139,7 @@ export class SectionBuilder {
   }
 }
 
-/** What the provenance calls the enrollment's own twin. */
+/** The name of the enrollment in the provenance. */
 const OWN = 'enrollment';
 
 function depthProblem(path: readonly string[]): string | undefined {

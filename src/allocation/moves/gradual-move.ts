@@ -1,27 +1,28 @@
 import { hash } from '../../json/hash.ts';
+import type { EpochMs } from '../../time/epoch-ms.ts';
 
-/** How far a change that reaches devices one after the other has come, and where one of them stands. */
+/** The progress of a move that reaches devices one after the other, and the position of one device. */
 export interface GradualMove {
-  /** What moves devices, e.g. `drain:contoso-weu.azure-devices.net`. */
+  /** The cause of the move, such as `drain:contoso-weu.azure-devices.net`. */
   readonly cause: string;
-  /** The device's place in line, from 0 to 1: the same on every instance. */
+  /** The position of the device in the order of moves, from 0 to 1. It is the same on every instance. */
   readonly position: number;
-  /** Which part of all devices it has reached, from 0 to 1. */
+  /** The share of all devices that the move has reached, from 0 to 1. */
   readonly progress: number;
 }
 
 /**
- * Where a device stands in a gradual move, without any state but the time when its cause was first seen. A cause
- * without a time reaches nobody; without a length it reaches all at once.
+ * Computes the position of a device in a gradual move. The only state is the time when its cause was first
+ * seen. A cause without a time reaches no device; a move without a duration reaches all devices at once.
  *
- * @param overMs how long the gradual move takes to reach every device
+ * @param overMs the duration in which the move reaches every device
  */
 export function gradualMoveOf(
   cause: string,
   registrationId: string,
-  sinceMs: number | undefined,
+  sinceMs: EpochMs | undefined,
   overMs: number,
-  nowMs: number,
+  nowMs: EpochMs,
 ): GradualMove {
   const position = hash(registrationId.toLowerCase(), cause) / 2 ** 32;
   return { cause, position, progress: progressOf(sinceMs, overMs, nowMs) };
@@ -31,8 +32,8 @@ export function isReached({ position, progress }: GradualMove): boolean {
   return position < progress;
 }
 
-/** Which part of all devices a gradual move has reached, from 0 to 1. */
-export function progressOf(sinceMs: number | undefined, overMs: number, nowMs: number): number {
+/** The share of all devices that a gradual move has reached, from 0 to 1. */
+export function progressOf(sinceMs: EpochMs | undefined, overMs: number, nowMs: EpochMs): number {
   if (sinceMs === undefined || nowMs < sinceMs) return 0;
   return overMs <= 0 ? 1 : Math.min(1, (nowMs - sinceMs) / overMs);
 }

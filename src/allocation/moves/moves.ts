@@ -1,5 +1,6 @@
 import type { Fleet } from '../../fleet/fleet.ts';
 import type { HostName } from '../../iot-hub/host-name.ts';
+import type { EpochMs } from '../../time/epoch-ms.ts';
 import { type Conditions, conditionsOf, effectiveHub } from '../conditions.ts';
 import type { Latency } from '../score/latency.ts';
 
@@ -9,11 +10,10 @@ export function drainCause(host: HostName): string {
 }
 
 /**
- * Every cause of moves that the fleet file and the overrides give now; `resyncFleet` records when each was
- * first seen. That under which devices go to faster hubs changes with the regions of the hubs, `latency` and
- * `sticky`.
+ * The present causes of moves, from the fleet file and the overrides. `resyncFleet` records when each was
+ * first seen. The cause of moves to faster hubs changes with the regions of the hubs, `latency` and `sticky`.
  */
-export function currentCauses(fleet: Fleet, conditions: Conditions, now: number): readonly string[] {
+export function currentCauses(fleet: Fleet, conditions: Conditions, now: EpochMs): readonly string[] {
   const drains = fleet.hubs
     .filter((hub) => effectiveHub(hub, conditionsOf(hub.host, conditions), now).state === 'draining')
     .map((hub) => drainCause(hub.host));
@@ -21,7 +21,7 @@ export function currentCauses(fleet: Fleet, conditions: Conditions, now: number)
   return fasterCause === undefined ? drains : [...drains, fasterCause];
 }
 
-/** Whether one hub is faster than another by so much, both known by the same source. */
+/** Whether a hub is faster than another by at least `byMs`. Both latencies must be of the same source. */
 export function isFaster(one: Latency | undefined, than: Latency | undefined, byMs: number): boolean {
   return one !== undefined && than !== undefined && one.source === than.source && than.ms - one.ms >= byMs;
 }

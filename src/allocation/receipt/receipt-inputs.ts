@@ -4,22 +4,25 @@ import { isObject, type JsonObject, type JsonValue, ownMember } from '../../json
 import type { AllocationRequest } from '../request/request.ts';
 import { requestFacts } from '../rules/variables.ts';
 
-/** A value longer than this, as JSON, is kept as its size and hash: a receipt must fit into one log line. */
+/** A receipt must fit into one log line, so it stores only size and hash of a value with longer JSON. */
 const LONGEST_VALUE = 512;
-/** So many keys of an object that nobody asked for as a whole. */
+/** The most keys that are stored of an object. */
 const MAX_KEYS = 50;
 
-/** What rules, layers and the returned payload read of the parts of a request that receipts do not keep whole. */
+/**
+ * The values that rules, layers and the returned payload read, from parts of a request that a receipt does
+ * not store.
+ */
 export interface ReadInputs {
-  /** Values by path (`pathText`), as they were. */
+  /** The original values, by path (`inputPathText`). */
   readonly read: Readonly<Record<string, JsonValue>>;
-  /** What is known of the others, by path. */
+  /** Values that are not stored, by path. */
   readonly notKept: Readonly<Record<string, NotKept>>;
 }
 
-/** What stands in a receipt for a value that it does not hold. */
+/** Why a receipt does not store a value, and what it stores instead. */
 export type NotKept =
-  /** It goes into a place of the twin that the fleet file redacts, or is of the enrollment's own twin. */
+  /** The value goes to a redacted path of the twin, or is part of the twin of the enrollment. */
   | { readonly why: 'redacted' }
   | {
       readonly why: 'too long';
@@ -27,7 +30,7 @@ export type NotKept =
       readonly bytes: number;
       readonly sha256: string;
     }
-  /** The whole of a variable was read, and nobody asked for all that is in it. */
+  /** An expression read the whole variable. Only its keys are stored. */
   | { readonly why: 'whole'; readonly keys: readonly string[] };
 
 export function readInputs(request: AllocationRequest, fleet: Fleet): ReadInputs {
@@ -39,14 +42,14 @@ export function readInputs(request: AllocationRequest, fleet: Fleet): ReadInputs
   for (const { path, value, isThere } of found) {
     if (!isThere) continue;
     const text = inputPathText(path);
-    // What stands in the way of many paths is one value, and a device chooses how long it takes to hash.
+    // One value can block many paths. It is hashed only once, because a device chooses its size.
     if (seen.has(text)) continue;
     seen.add(text);
     const instead = whyNotKept(value, path, fleet);
     if (instead === undefined) read[text] = value;
     else notKept[text] = instead;
   }
-  // Below the variables it matters whether an object was there: `has(payload.site.name)` is false, or unknown.
+  // Store that an object existed: `has(payload.site.name)` is then false, otherwise unknown.
   for (const { path, isThere } of found) {
     const text = inputPathText(path);
     if (!isThere && path.length > 1 && !Object.hasOwn(notKept, text)) read[text] ??= {};
@@ -54,7 +57,10 @@ export function readInputs(request: AllocationRequest, fleet: Fleet): ReadInputs
   return { read, notKept };
 }
 
-/** The value at a path, or what stands in the way of it: no object, or one without the key (not there). */
+/**
+ * The value at a path. If the path ends early: the value that is not an object, or the object without the key
+ * (`isThere` is false).
+ */
 function reach(facts: JsonObject, path: readonly string[]) {
   let value: JsonValue = facts;
   for (const [depth, key] of path.entries()) {
@@ -66,7 +72,7 @@ function reach(facts: JsonObject, path: readonly string[]) {
   return { path, value, isThere: true };
 }
 
-/** Whether receipts keep what lies at this path by the path, and not in a field of their own. */
+/** Whether a receipt stores the value at this path in `read`, and not in its own field. */
 function isKeptByPath([variable, part]: readonly string[]): boolean {
   if (variable === 'enrollment') return part === undefined || part === 'initialTwin';
   return variable === 'payload' || variable === 'attestation';
@@ -91,23 +97,23 @@ function tooLong(of: 'text' | 'json', text: string): NotKept {
   return { why: 'too long', of, bytes: Buffer.byteLength(text, 'utf8'), sha256: sha256Hex(text) };
 }
 
-/** True for paths that end where a whole variable begins. */
+/** Whether a path names a whole variable. */
 function isWhole([variable, ...inner]: readonly string[]): boolean {
   return variable === 'enrollment' ? inner.length <= 1 : inner.length === 0;
 }
 
-/** True where one of the two paths is the other or a beginning of it. */
+/** Whether one path is equal to the other or its beginning. */
 function isAlong(left: readonly string[], right: readonly string[]): boolean {
   const length = Math.min(left.length, right.length);
   return left.slice(0, length).every((part, index) => part === right[index]);
 }
 
-/** `payload.site`, or `payload."a.b"` for a key that is no plain word. */
+/** `payload.site`, or `payload."a.b"` for a key that is not a plain word. */
 export function inputPathText(path: readonly string[]): string {
   return path.map((key) => (/^[\w-]+$/.test(key) ? key : JSON.stringify(key))).join('.');
 }
 
-/** The path of such a text. */
+/** Reads the path from a text of `inputPathText`. */
 export function pathOf(text: string): readonly string[] {
   return [...text.matchAll(/"(?:[^"\\]|\\.)*"|[^."]+/g)].map(([part]) =>
     part.startsWith('"') ? String(JSON.parse(part)) : part,

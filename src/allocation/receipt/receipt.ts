@@ -15,8 +15,8 @@ import { compareScores, significant } from '../score/placement.ts';
 import { type ReadInputs, readInputs } from './receipt-inputs.ts';
 
 /**
- * Why a device is on its hub: everything the decision read, so that it can be recomputed with the fleet file
- * of that revision (`recompute.ts`). Never holds keys or twin values.
+ * The stored record of one allocation decision. It contains every input, so that `recompute.ts` can make the
+ * decision again with the fleet file of that revision. It never contains keys or values of twins.
  */
 export interface Receipt {
   /** ISO 8601, UTC. */
@@ -25,16 +25,16 @@ export interface Receipt {
   readonly result: Decision['result'];
   readonly inputs: ReceiptInputs;
   readonly conditions: {
-    /** Age of the conditions in ms; absent: they were never loaded, and the file alone decided. */
+    /** Age of the conditions in ms; absent if none were loaded and the fleet file alone decided. */
     readonly ageMs?: number;
     /** Age in ms of the causes that can move this device. */
     readonly causes: Readonly<Record<string, number>>;
   };
-  /** The best score first; the hubs that may not receive the device last. */
+  /** By score, the best first. Hubs that may not receive the device come last. */
   readonly hubs: readonly ReceiptHub[];
   /** The rules that matched or were unknown. */
   readonly rules: readonly RuleTrace[];
-  /** What DPS or the device sent and could not be used. No values. */
+  /** Inputs of DPS or the device that Berth could not use. It contains no values. */
   readonly notes: readonly string[];
   readonly gradualMoves: readonly GradualMove[];
   readonly twin: {
@@ -42,7 +42,7 @@ export interface Receipt {
     readonly why: string;
     readonly layers: readonly LayerTrace[];
     readonly provenance: Readonly<Record<string, string>>;
-    /** Paths that the provenance leaves out, because there are so many. */
+    /** Number of further paths, if there are too many for the provenance. */
     readonly morePaths?: number;
     readonly omitted: readonly string[];
   };
@@ -51,12 +51,12 @@ export interface Receipt {
 
 export interface ReceiptInputs extends ReadInputs {
   readonly registrationId: string;
-  /** As they were offered; `NOT_A_HOST_NAME` in the place of what is no host name. */
+  /** As in the request; `NOT_A_HOST_NAME` replaces a text that is not a host name. */
   readonly linkedHubs: readonly string[];
-  /** The host name that the device had, in lower case. */
+  /** The host name of the current hub, in lower case. */
   readonly currentHub?: string;
   readonly currentDeviceId?: string;
-  /** Where the enrollment gives it another id than it registers with. */
+  /** Device id of the enrollment, if it differs from the registration id. */
   readonly deviceId?: string;
   readonly enrollment: {
     readonly kind: RequestEnrollment['kind'];
@@ -64,21 +64,21 @@ export interface ReceiptInputs extends ReadInputs {
     readonly iotEdge: boolean;
     readonly reprovisionPolicy: RequestEnrollment['reprovisionPolicy'];
     readonly iotHubs: readonly string[];
-    /** Whether it has an initial twin of its own, with anything in it. */
+    /** Whether the enrollment has an initial twin, and whether that twin is empty. */
     readonly initialTwin: 'none' | 'empty' | 'filled';
   };
   readonly attestation: AttestationKind;
   readonly latency?: LatencyInputs;
 }
 
-/** A linked hub, how it stood and how it stands for this device. */
+/** A linked hub: its conditions, and its latency, weight and score for this device. */
 export interface ReceiptHub {
   readonly host: HostName;
   readonly latencyMs?: number | undefined;
   readonly latencyFrom?: LatencySource | undefined;
-  /** For this device; 12 digits. */
+  /** The weight for this device, with 12 digits. */
   readonly weight?: number | undefined;
-  /** 12 digits, which are what is compared. */
+  /** The score with 12 digits, which Berth compares. */
   readonly score?: number | undefined;
   readonly load?: 'above its share' | undefined;
   readonly excluded?: Exclusion | undefined;
@@ -88,7 +88,9 @@ export interface ReceiptHub {
   readonly overrides?: Overrides | undefined;
 }
 
-/** A device may fill a layer with a thousand paths, or with long ones; a receipt must fit into one log line. */
+/**
+ * Limits for the paths of a receipt, which must fit into one log line. A device can cause many or long paths.
+ */
 const MAX_PATHS = 200;
 const MAX_PATHS_LENGTH = 8_000;
 
@@ -147,10 +149,12 @@ function requestNotes({ unreadableHubs = 0, current, enrollment }: AllocationReq
     ...(unreadableHubs === 0
       ? []
       : [
-          `linkedHubs holds ${unreadableHubs === 1 ? 'a text that is' : `${unreadableHubs} texts that are`} no host name`,
+          `linkedHubs contains ${unreadableHubs === 1 ? 'a text that is not a host name' : `${unreadableHubs} texts that are not host names`}`,
         ]),
-    ...(current?.hub === NOT_A_HOST_NAME ? ['currentIotHubHostName is no host name'] : []),
-    ...(enrollment.iotHubs.includes(NOT_A_HOST_NAME) ? ['iotHubs of the enrollment holds no host name'] : []),
+    ...(current?.hub === NOT_A_HOST_NAME ? ['currentIotHubHostName is not a host name'] : []),
+    ...(enrollment.iotHubs.includes(NOT_A_HOST_NAME)
+      ? ['iotHubs of the enrollment contains a text that is not a host name']
+      : []),
   ];
 }
 

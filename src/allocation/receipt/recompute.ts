@@ -1,6 +1,7 @@
 import type { Fleet } from '../../fleet/fleet.ts';
 import { checkedHostName, isHostName } from '../../iot-hub/host-name.ts';
 import { isObject, type JsonObject, type JsonValue, ownMember, sameJson } from '../../json/json.ts';
+import { type EpochMs, epochMs, plus } from '../../time/epoch-ms.ts';
 import { REDACTED } from '../../twin/events/redact.ts';
 import { type Conditions, type HubConditions, NO_CONDITIONS } from '../conditions.ts';
 import { type DecideInput, decide } from '../decision/decide.ts';
@@ -11,17 +12,17 @@ import { type Receipt, type ReceiptInputs, receiptOf } from './receipt.ts';
 import { type NotKept, pathOf } from './receipt-inputs.ts';
 
 export interface Recomputed {
-  /** The receipt that the same decision gives now. */
+  /** The new receipt of the same decision. */
   readonly receipt: Receipt;
-  /** Paths in which it differs; empty: it is the same to the letter. */
+  /** Paths of the differences; empty if the receipts are identical. */
   readonly differences: readonly string[];
-  /** Inputs that the receipt does not hold as they were; a difference may come from there. */
+  /** Inputs whose original value is not in the receipt. They can cause differences. */
   readonly notKept: readonly string[];
 }
 
 /**
- * Makes the decision of a receipt again, from what the receipt holds. With the fleet file of its revision the
- * result is the same; with another it says what that file would have decided.
+ * Makes the decision of a receipt again, from the content of the receipt. With the fleet file of its
+ * revision, the result is the same. With another file, it is what that file would have decided.
  */
 export function recompute(receipt: Receipt, fleet: Fleet): Recomputed {
   const input = inputOf(receipt, fleet);
@@ -33,17 +34,17 @@ export function recompute(receipt: Receipt, fleet: Fleet): Recomputed {
   };
 }
 
-/** What the decision of a receipt was made with. */
+/** The inputs of the decision of a receipt. */
 export function inputOf(receipt: Receipt, fleet: Fleet): DecideInput {
-  const now = Date.parse(receipt.at);
+  const now = epochMs(Date.parse(receipt.at));
   const request = requestOf(receipt.inputs, fleet, receipt.twin.provenance);
   return { request, fleet, conditions: conditionsOf(receipt, now), now };
 }
 
 /**
- * The request of a receipt, as far as the receipt holds it.
+ * The request of a receipt, as far as the receipt contains it.
  *
- * @param provenance of the twin that came of it: which of its paths the enrollment set
+ * @param provenance provenance of the resulting twin, which shows the paths that the enrollment set
  */
 export function requestOf(
   inputs: ReceiptInputs,
@@ -77,21 +78,21 @@ export function requestOf(
   };
 }
 
-function conditionsOf({ conditions, hubs: lines }: Receipt, now: number): Conditions {
+function conditionsOf({ conditions, hubs: lines }: Receipt, now: EpochMs): Conditions {
   if (conditions.ageMs === undefined) return NO_CONDITIONS;
   const hubs = lines.map(({ host, devices, countAgeMs = 0, failures, overrides }) => {
     const found: HubConditions = {
-      ...(devices === undefined ? {} : { devices: { count: devices, countedAt: now - countAgeMs } }),
+      ...(devices === undefined ? {} : { devices: { count: devices, countedAt: plus(now, -countAgeMs) } }),
       ...(failures === undefined ? {} : { failures }),
       ...(overrides === undefined ? {} : { overrides }),
     };
     return [host, found] as const;
   });
-  const causes = Object.entries(conditions.causes).map(([cause, age]) => [cause, now - age] as const);
-  return { loadedAt: now - conditions.ageMs, hubs: new Map(hubs), causes: new Map(causes) };
+  const causes = Object.entries(conditions.causes).map(([cause, age]) => [cause, plus(now, -age)] as const);
+  return { loadedAt: plus(now, -conditions.ageMs), hubs: new Map(hubs), causes: new Map(causes) };
 }
 
-/** The parts of the request that are kept by path, put together again, with stand-ins for what is not kept. */
+/** Rebuilds the request parts that are stored by path, with substitutes for values that are not stored. */
 function factsOf({ read, notKept }: ReceiptInputs, fleet: Fleet): JsonObject {
   const standIns = Object.entries(notKept).flatMap(([text, instead]) => {
     const path = pathOf(text);
@@ -104,7 +105,7 @@ function factsOf({ read, notKept }: ReceiptInputs, fleet: Fleet): JsonObject {
     .reduce<JsonObject>((facts, [path, value]) => putAt(facts, path, value), {});
 }
 
-/** Of the same size where that is known, and of the same keys. Undefined: as if it were missing. */
+/** A substitute with the same size or the same keys, if known. Undefined: treat the value as missing. */
 function standIn(instead: NotKept, path: readonly string[], fleet: Fleet): JsonValue | undefined {
   switch (instead.why) {
     case 'whole':
@@ -112,7 +113,7 @@ function standIn(instead: NotKept, path: readonly string[], fleet: Fleet): JsonV
     case 'too long':
       return instead.of === 'text' ? 'x'.repeat(instead.bytes) : {};
     case 'redacted':
-      // A rule must not be decided by what is not the value; a layer only carries it.
+      // A substitute must not decide a rule. A layer only copies it.
       return fleet.allocation.rules.some(({ when }) => when?.reads.some((each) => startsWith(path, each)))
         ? undefined
         : REDACTED;
@@ -124,8 +125,8 @@ function startsWith(path: readonly string[], beginning: readonly string[]): bool
 }
 
 /**
- * An initial twin with the paths that the enrollment set in the end: their values are not kept, and only
- * whether a layer went over them matters.
+ * An initial twin with the paths of the result that the enrollment set. Their values are not stored; only
+ * whether a layer replaced them matters.
  */
 function initialTwinOf(
   { enrollment }: ReceiptInputs,
@@ -143,7 +144,8 @@ function initialTwinOf(
   const tags = isObject(twin.tags) ? twin.tags : {};
   const desired = isObject(twin.desired) ? twin.desired : {};
   const isEmpty = Object.keys(tags).length + Object.keys(desired).length === 0;
-  // One that is filled and leaves no trace: DPS would use it if none were sent.
+  // The twin of the enrollment had values, but layers replaced all. It must not be empty: DPS would use it if
+  // none were sent.
   return isEmpty && enrollment.initialTwin === 'filled'
     ? { tags: { gone: null }, desired }
     : { tags, desired };
@@ -188,7 +190,7 @@ function* differencesOf(left: JsonValue, right: JsonValue, path: string): Genera
   }
 }
 
-/** The last digits of a weight may be another machine's. */
+/** Whether two numbers have the same 12 digits. Another machine may compute other last digits. */
 function sameFigure(left: JsonValue, right: JsonValue): boolean {
   return typeof left === 'number' && typeof right === 'number' && significant(left) === significant(right);
 }

@@ -5,10 +5,10 @@ import { isObject } from '../../json/json.ts';
 import { MAX_REQUEST_BYTES } from '../request/request-body.ts';
 import type { Receipt, ReceiptInputs } from './receipt.ts';
 
-/** What recomputing needs of a receipt that comes from outside: a file, a table, a log. */
+// The fields that recomputing needs of a receipt from outside: a file, a table or a log.
 
 const json = z.json();
-/** What is no host name may be a secret that was stored by mistake. */
+/** Replaces a text that is not a host name, because it may be a secret that was stored by mistake. */
 const host = z.string().transform((text) => (isHostName(text) ? text : NOT_A_HOST_NAME));
 const figure = z.number().nullable();
 
@@ -84,18 +84,18 @@ const receipt = z.looseObject({
   payloadOmitted: z.array(z.string()),
 });
 
-/** True for JSON that means to be a receipt, and is no request of DPS. */
+/** Whether JSON looks like a receipt and not like a request of DPS. */
 export function looksLikeReceipt(value: unknown): boolean {
   return isObject(value) && 'result' in value && 'inputs' in value;
 }
 
-/** The receipt that some JSON is; undefined where it is none. */
+/** Reads a receipt from JSON; undefined if it is not a valid receipt. */
 export function readReceipt(value: unknown): Receipt | undefined {
   const parsed = receipt.safeParse(value);
   return parsed.success ? (parsed.data as unknown as Receipt) : undefined;
 }
 
-/** The inputs that some JSON is, as a receipt has them. */
+/** Reads the inputs of a receipt from JSON; undefined if they are not valid. */
 export function readReceiptInputs(value: unknown): ReceiptInputs | undefined {
   const parsed = inputs.safeParse(value);
   return parsed.success ? (parsed.data as unknown as ReceiptInputs) : undefined;

@@ -4,9 +4,9 @@ import type { JsonValue } from '../../json/json.ts';
 import { namesIn, withExactKeys } from './exact-keys.ts';
 
 /**
- * What `deviceRuntimeContext.x509` may hold. No document shows it; registration results of DPS carry
- * `certificateInfo.subjectName`, and its custom allocation is said to see the certificate itself
- * (azure-iot-sdk-c issue 1906).
+ * The possible content of `deviceRuntimeContext.x509`, which no document shows. Registration results of DPS
+ * contain `certificateInfo.subjectName`. According to azure-iot-sdk-c issue 1906, custom allocation gets the
+ * certificate.
  */
 const attestation = z.object({
   certificateInfo: z.object({ subjectName: z.string().optional() }).optional(),
@@ -14,7 +14,7 @@ const attestation = z.object({
 });
 const names = namesIn(attestation) ?? new Map();
 
-/** The subject of the certificate that a device has shown, as `CN=device-1, O=Contoso`; undefined: not sent. */
+/** The subject of the certificate of a device, such as `CN=device-1, O=Contoso`; undefined if not sent. */
 export function certificateSubject(x509: unknown): string | undefined {
   if (x509 === undefined) return undefined;
   const parsed = attestation.safeParse(withExactKeys(x509 as JsonValue, names));
@@ -23,10 +23,10 @@ export function certificateSubject(x509: unknown): string | undefined {
   return certificateInfo?.subjectName ?? subjectIn(clientCertificate);
 }
 
-/** A certificate is some 2 KB; a chain of them is longer. */
+/** A certificate has about 2 KB; a chain is longer. */
 const LONGEST = 64 * 1024;
 
-/** Of a certificate as PEM, or as the base64 between its two lines. */
+/** The subject of a certificate in PEM, or in the base64 part of PEM. */
 function subjectIn(certificate: unknown): string | undefined {
   if (typeof certificate !== 'string' || certificate.length > LONGEST) return undefined;
   try {

@@ -1,10 +1,12 @@
 import * as z from 'zod';
 import { isObject, type JsonValue } from '../../json/json.ts';
 
-/** The names that the members of an object have, each in lower case first, with the names inside of it. */
+/**
+ * The exact names of the members of an object, by name in lower case, each with the names of its own members.
+ */
 export type Names = ReadonlyMap<string, { readonly name: string; readonly inner: Names | undefined }>;
 
-/** The names in a schema of objects, at every depth. */
+/** The names of all members in a schema of objects. */
 export function namesIn(schema: unknown): Names | undefined {
   if (schema instanceof z.ZodOptional) return namesIn(schema.unwrap());
   if (!(schema instanceof z.ZodObject)) return undefined;
@@ -17,9 +19,9 @@ export function namesIn(schema: unknown): Names | undefined {
 }
 
 /**
- * The same with the keys of a schema, whatever their case was (the exact spelling wins), and without those members
- * of the schema that are absent: `null`, or an empty text. Other members stay: the schema decides about them. What is
- * right already, as all that DPS was seen to send, is not copied.
+ * Returns JSON with the exact keys of a schema, whatever their case was (the exact spelling wins). Members of
+ * the schema that are `null` or an empty text are absent. Other members stay: the schema decides about them.
+ * JSON that is already exact, as in all captures of DPS, is not copied.
  *
  * @param open names of members in which an empty text is a value.
  */

@@ -1,22 +1,23 @@
 import { type HostName, type HubNameKind, parseHubName } from '../../iot-hub/host-name.ts';
 
-/** A hub that is linked to DPS. While a link is changed from one host name to another, both names are linked. */
+/** A hub that is linked to DPS. While an operator changes the host name of a link, both names are linked. */
 export interface LinkedHub {
   readonly host: HostName;
-  /** One of the hub's names exactly as in `linkedHubs`: what the answer must repeat. */
+  /** The host name for the answer, exactly as in `linkedHubs`. */
   readonly text: string;
-  /** The hub's other linked names; absent: it has none. */
+  /** Further linked host names of the hub; absent if there are none. */
   readonly others?: readonly string[];
 }
 
-/** Devices use the device name where it is linked; no device connects by the service name. */
+/** Devices should get the device name if it is linked. No device connects by the service name. */
 const PREFERENCE: readonly HubNameKind[] = ['device', 'classic', 'service', 'other'];
 
 /**
- * Each hub of `linkedHubs` once, in their order. Its `text` is the name that the device had, if that is linked; else the
- * device name, if that is linked; else the name that is linked. What is no host name is left out.
+ * Each hub of `linkedHubs` once, in the same order. Its `text` is the current host name of the device if that
+ * is linked, else the device name if that is linked, else the linked name. Texts that are not host names are
+ * left out.
  *
- * @param current the host name that the device had, in lower case.
+ * @param current the current host name of the device, in lower case.
  */
 export function linkedHubsOf(texts: readonly string[], current: string | undefined): readonly LinkedHub[] {
   const hubs = new Map<HostName, ReadonlyMap<string, Name>>();
@@ -36,11 +37,11 @@ export function linkedHubsOf(texts: readonly string[], current: string | undefin
 
 interface Name {
   readonly text: string;
-  /** The smallest is the one to answer with. */
+  /** The name with the smallest rank goes into the answer. */
   readonly rank: number;
 }
 
-/** Every name of the hubs, as they were offered. */
+/** Every linked host name of the hubs, as in the request. */
 export function offeredNames(hubs: readonly LinkedHub[]): readonly string[] {
   return hubs.flatMap(({ text, others = [] }) => [text, ...others]);
 }

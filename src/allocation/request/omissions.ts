@@ -1,11 +1,14 @@
 import type { Omission } from '../../fleet/expressions/template.ts';
 
-/** A device may send a thousand values that cannot be used; this many are named. */
+/** The most omissions that are listed. A device can cause thousands. */
 const MAX_NAMED = 20;
-/** Keys may be chosen by a device. */
+/** The longest key that is listed, because a device can choose keys. */
 const MAX_KEY = 64;
 
-/** What was left out of a twin or an answer, and why: the first ones, and how many more. */
+/**
+ * Values that were left out of a twin or an answer, with reasons: the first ones, and the number of further
+ * ones.
+ */
 export class Omissions {
   readonly #named: Omission[] = [];
   #more = 0;

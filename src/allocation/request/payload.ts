@@ -12,15 +12,15 @@ export interface BuiltPayload {
 export const NO_PAYLOAD: BuiltPayload = { payload: undefined, omitted: [] };
 
 /**
- * DPS bounds its messages to 96 KB (DPS limits); whether that counts for a webhook's answer is not known. This
- * and the largest twin, 40 KB, stay below.
+ * Largest returned payload. DPS limits its messages to 96 KB (DPS limits); it is not documented whether this
+ * includes the answer of a webhook. This limit and the largest twin, 40 KB, together stay below it.
  */
 const MAX_BYTES = 32 * 1024;
 
 /**
- * What the device gets back. ASCII only: `azure-iot-provisioning-device-mqtt` decodes the answer as ASCII,
- * which corrupts anything else and may end the device's process. A member that is not ASCII is left out, with
- * the reason.
+ * Builds the payload for the device. It contains only ASCII: `azure-iot-provisioning-device-mqtt` decodes the
+ * answer as ASCII, so other characters are corrupted and can end the process of the device. Other members are
+ * left out, with the reason.
  */
 export function buildPayload(template: Template, variables: Variables, work?: ExpressionWork): BuiltPayload {
   const unfilled: Omission[] = [];
@@ -37,7 +37,7 @@ export function buildPayload(template: Template, variables: Variables, work?: Ex
 }
 
 function keepAscii(value: JsonValue, path: readonly string[], omissions: Omissions): JsonValue | undefined {
-  // Not the text of an object: a device chooses how deep it is, and each level would go over all below it.
+  // Check the members of an object, not its text: otherwise each level would read all levels below again.
   if (isObject(value)) {
     const members = Object.entries(value).flatMap(([key, member]) => {
       const kept = isAscii(key) ? keepAscii(member, [...path, key], omissions) : undefined;

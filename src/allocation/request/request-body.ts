@@ -3,15 +3,15 @@ import { BerthError } from '../../errors.ts';
 import { jsonHazard } from '../../json/json.ts';
 
 /**
- * DPS bounds its messages to 96 KB (DPS limits); a request around one is smaller than this whatever the
- * enrollment holds.
+ * Largest request body. DPS limits its messages to 96 KB (DPS limits), so a request with any enrollment is
+ * smaller than this.
  */
 export const MAX_REQUEST_BYTES = 256 * 1024;
-/** Twins are at most 10 deep and payloads rarely more; a deeper body is an attempt to exhaust the stack. */
+/** Twins have at most 10 levels, and payloads rarely more. This limit protects the stack. */
 const MAX_DEPTH = 32;
 
 /**
- * Reads a request body as JSON that is safe to walk and to merge.
+ * Reads a request body as JSON that is safe to traverse and to merge.
  *
  * @throws BerthError `BERTH_REQUEST_TOO_LARGE`, `BERTH_REQUEST_NOT_JSON`, or `BERTH_REQUEST_INVALID` for a
  *   key `__proto__` or a depth over 32.
@@ -20,7 +20,7 @@ export function readRequestBody(body: Uint8Array): unknown {
   if (body.byteLength > MAX_REQUEST_BYTES) {
     throw new BerthError(
       'BERTH_REQUEST_TOO_LARGE',
-      `The request body has ${body.byteLength} bytes; at most ${MAX_REQUEST_BYTES} are read.`,
+      `The request body has ${body.byteLength} bytes; the limit is ${MAX_REQUEST_BYTES}.`,
     );
   }
   if (body.byteLength === 0) {
@@ -31,11 +31,14 @@ export function readRequestBody(body: Uint8Array): unknown {
   const hazard = jsonHazard(json, MAX_DEPTH);
   if (hazard === undefined) return json;
   const what =
-    hazard === '__proto__' ? 'holds the key "__proto__"' : `is nested deeper than ${MAX_DEPTH} levels`;
+    hazard === '__proto__' ? 'contains the key "__proto__"' : `is nested deeper than ${MAX_DEPTH} levels`;
   throw new BerthError('BERTH_REQUEST_INVALID', `The request body ${what}.`);
 }
 
-/** Undefined for what is not UTF-8 or not JSON. The parser's own words quote the text, which may hold a key. */
+/**
+ * Undefined if the body is not UTF-8 or not JSON. The message of the parser is not used: it quotes the text,
+ * which may contain a key.
+ */
 function parse(body: Uint8Array): unknown {
   if (!isUtf8(body)) return undefined;
   try {

@@ -8,47 +8,50 @@ import { namesIn, withExactKeys } from './exact-keys.ts';
 import { type LinkedHub, linkedHubsOf } from './linked-hubs.ts';
 
 /**
- * The request that DPS sends to a custom-allocation webhook, read into what allocation needs. Source:
- * Microsoft, "Understand custom allocation policies with Azure DPS" (concepts-custom-allocation, 2022-09).
+ * The request of DPS to a custom-allocation webhook, reduced to what allocation needs. Source: Microsoft,
+ * "Understand custom allocation policies with Azure DPS" (concepts-custom-allocation, 2022-09).
  *
- * Real captures leave out whatever is unset, so every field but `registrationId` and `linkedHubs` is
- * optional, and Microsoft's own pages spell keys in several cases (`currentIoTHubHostname`), so keys are read
- * whatever their case. Unknown fields stay behind; keys and endorsement keys are never read.
+ * Real captures omit unset fields, so only `registrationId` and `linkedHubs` are required. Microsoft's pages
+ * spell names of fields in several cases (`currentIoTHubHostname`), so their case is ignored. Berth drops
+ * unknown fields, and never reads keys and endorsement keys.
  */
 export interface AllocationRequest {
   /** As DPS sent it; compared in lower case. */
   readonly registrationId: string;
-  /** Each hub once, whichever of its names are linked. */
+  /** Each hub once, even if several of its host names are linked. */
   readonly linkedHubs: readonly LinkedHub[];
-  /** How many entries of `linkedHubs` are no host names; undefined: none. They are left out and never repeated. */
+  /**
+   * Number of entries of `linkedHubs` that are not host names; undefined if none. They are left out and never
+   * shown.
+   */
   readonly unreadableHubs?: number | undefined;
   /** Only on re-registration. */
   readonly current: CurrentHub | undefined;
   readonly enrollment: RequestEnrollment;
   readonly attestation: { readonly kind: AttestationKind; readonly subject: string | undefined };
   readonly payload: JsonValue | undefined;
-  /** What of the payload is about latency: `latency`, `region`, `location`; as it was sent. */
+  /** The members `latency`, `region` and `location` of the payload, as sent. */
   readonly latency: JsonObject | undefined;
 }
 
-/** The hub that a device is on. */
+/** The current hub of a device. */
 export interface CurrentHub {
-  /** `NOT_A_HOST_NAME` where DPS sent a text that is none: the device has a hub, and it is not known which. */
+  /** `NOT_A_HOST_NAME` if DPS sent another text: the device has a hub, but Berth does not know which. */
   readonly hub: HostName;
-  /** The host name that the device was given, in lower case; absent: the classic name. */
+  /** The host name that the device got, in lower case; absent for the classic name. */
   readonly name?: string | undefined;
   readonly deviceId: string | undefined;
 }
 
 export type AttestationKind = 'symmetricKey' | 'x509' | 'tpm' | 'none' | 'unknown';
 
-/** What happens to a device's twin when its hub changes; `unset` behaves as `migrate` for Berth. */
+/** What happens to the twin of a device when its hub changes. Berth treats `unset` like `migrate`. */
 export type ReprovisionPolicy = 'migrate' | 'reset' | 'never' | 'unset';
 
 export interface RequestEnrollment {
   readonly kind: 'individual' | 'group' | 'unknown';
   readonly id: string | undefined;
-  /** Of an individual enrollment that gives the device another id than it registers with. */
+  /** Device id of an individual enrollment, if it differs from the registration id. */
   readonly deviceId: string | undefined;
   readonly iotEdge: boolean;
   readonly reprovisionPolicy: ReprovisionPolicy;
@@ -61,14 +64,14 @@ export interface RequestEnrollment {
 export interface EnrollmentTwin {
   readonly tags: JsonObject;
   readonly desired: JsonObject;
-  /** Members that Berth does not know, beside `tags` and beside `desired`. They go into the answer as they are. */
+  /** Members next to `tags` and `desired` that Berth does not know. The answer contains them unchanged. */
   readonly others?: { readonly twin: JsonObject; readonly properties: JsonObject };
 }
 
 /**
  * Reads a parsed body.
  *
- * @throws BerthError `BERTH_REQUEST_INVALID` with a detail per wrong field.
+ * @throws BerthError `BERTH_REQUEST_INVALID` with one detail for each invalid field.
  */
 export function parseAllocationRequest(json: unknown): AllocationRequest {
   const parsed = requestSchema.safeParse(withExactKeys(json as JsonValue, requestNames, OPEN));
@@ -77,17 +80,17 @@ export function parseAllocationRequest(json: unknown): AllocationRequest {
     const first = details[0];
     throw new BerthError(
       'BERTH_REQUEST_INVALID',
-      `The request is not one of DPS: ${first === undefined ? 'it has the wrong shape' : `${first.path || 'the body'} ${first.message}`}.`,
+      `The request is not a valid request of DPS: ${first === undefined ? 'it has the wrong shape' : `${first.path || 'the body'} ${first.message}`}.`,
       { details },
     );
   }
   return toRequest(parsed.data);
 }
 
-/** An empty text is absent everywhere but here: a device chooses what it sends. */
+/** Members in which an empty text is a value and not absent, because a device chooses the content. */
 const OPEN: ReadonlySet<string> = new Set(['payload']);
 
-/** Messages name the field and what belongs there, never the value: it may be a key. */
+/** The message names the field and its format, never the value, because the value may be a key. */
 function detail(issue: z.core.$ZodIssue): ErrorDetail {
   return { path: pathText(issue.path), message: wanted(issue) };
 }
@@ -110,9 +113,13 @@ const registrationId = z
     /^(?=.{1,128}$)[A-Za-z0-9\-._:]*[A-Za-z0-9-]$/,
     'must be at most 128 letters, digits, "-", ".", "_" or ":", the last one a letter, a digit or "-"',
   );
-/** DPS links at most 50 hubs (DPS limits); a longer list is not from DPS. */
+/**
+ * The maximum length of `linkedHubs`. DPS links at most 50 hubs (DPS limits), so a longer list is not from DPS.
+ */
 const MAX_LINKED_HUBS = 200;
-/** What is no host name is read and left out: it may be a secret in the wrong place. */
+/**
+ * Texts that are not host names are accepted here and left out later: they may be secrets in the wrong place.
+ */
 const hubNames = z.array(z.string().nullable()).max(MAX_LINKED_HUBS);
 const jsonObject = z.custom<JsonObject>(isObject, 'must be an object');
 
@@ -147,7 +154,8 @@ const requestSchema = z.object({
     registrationId,
     currentIotHubHostName: z.string().optional(),
     currentDeviceId: z.string().optional(),
-    // Their contents may be keys, so only their presence is read; the shape of x509 is not documented.
+    // These may contain keys, so Berth reads only whether they are present. The shape of x509 is not
+    // documented.
     symmetricKey: z.unknown().optional(),
     x509: z.unknown().optional(),
     tpm: z.unknown().optional(),
@@ -157,7 +165,7 @@ const requestSchema = z.object({
     .min(1)
     .refine(
       (texts) => texts.length === 0 || filled(texts).some(isHostName),
-      'must hold a host name of a hub',
+      'must contain the host name of a hub',
     ),
 });
 type ParsedRequest = z.output<typeof requestSchema>;
@@ -189,7 +197,7 @@ function toRequest(parsed: ParsedRequest): AllocationRequest {
   };
 }
 
-/** What of a payload is about latency. */
+/** The members of a payload that are about latency; undefined if there are none. */
 export function latencyIn(payload: unknown): JsonObject | undefined {
   if (!isObject(payload)) return undefined;
   const { latency, region, location } = payload;
@@ -201,12 +209,12 @@ export function latencyIn(payload: unknown): JsonObject | undefined {
   };
 }
 
-/** Without what is absent: `null`, and texts without a character. */
+/** Removes `null` and blank texts. */
 function filled(texts: readonly (string | null)[]): readonly string[] {
   return texts.filter((text): text is string => text !== null && text.trim() !== '');
 }
 
-/** The hub that a device is on, as DPS or a receipt names it; undefined where none is named. */
+/** The current hub of a device, from its name in a request or a receipt; undefined without a name. */
 export function currentHubOf(text: string | undefined, deviceId: string | undefined): CurrentHub | undefined {
   if (text === undefined || text.trim() === '') return undefined;
   const { name } = parseHubName(text) ?? {};
@@ -218,7 +226,7 @@ export function currentHubOf(text: string | undefined, deviceId: string | undefi
   };
 }
 
-/** Undefined for a text that has not this form: it is no id, and may be a secret. */
+/** The text if it has this form, else undefined: a text that is not an id may be a secret. */
 function matching(form: RegExp, text: string | undefined): string | undefined {
   return text !== undefined && form.test(text) ? text : undefined;
 }
@@ -249,8 +257,8 @@ function toEnrollmentTwin({ tags = {}, properties = {}, ...twin }: ParsedTwin): 
 }
 
 /**
- * Source: `azure-iot-provisioning-service` ReprovisionPolicy; a group made without one really omits it
- * (capture of 2021-07-27).
+ * Source: `azure-iot-provisioning-service` ReprovisionPolicy. A group that was created without a policy omits
+ * it (capture of 2021-07-27).
  */
 function reprovisionPolicy(
   policy: { updateHubAssignment?: boolean | undefined; migrateDeviceData?: boolean | undefined } | undefined,

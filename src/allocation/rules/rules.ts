@@ -3,26 +3,26 @@ import type { ExpressionWork } from '../../fleet/expressions/expression-work.ts'
 import type { Fleet, Hub, Rule } from '../../fleet/fleet.ts';
 import type { HostName } from '../../iot-hub/host-name.ts';
 
-/** What one rule came to, for the receipt. */
+/** The result of one rule, for the receipt. */
 export interface RuleTrace {
   readonly name: string;
   readonly result: 'matched' | 'unmatched' | 'unknown';
-  /** Whether it took effect: an unknown `require` does, other unknown rules do not. */
+  /** Whether the rule took effect. An unknown rule does so only if its `whenUnknown` is `apply`. */
   readonly applied: boolean;
   readonly why?: string;
 }
 
-/** Labels that a hub must have: `undefined` means that it must not have the label at all. */
+/** Labels that a hub must have. `undefined` means that the hub must not have the label. */
 export type Requirement = Readonly<Record<string, string | undefined>>;
 
 export interface RuleResult {
   readonly traces: readonly RuleTrace[];
   readonly denied: { readonly rule: string; readonly reason: string } | undefined;
-  /** A rule with `whenUnknown: refuse` could not be decided. */
+  /** The first unknown rule with `whenUnknown: refuse`. */
   readonly missing: { readonly rule: string; readonly why: string } | undefined;
-  /** What a hub must meet to receive the device. */
+  /** Requirements for a hub to receive the device. */
   readonly requirements: readonly Requirement[];
-  /** What the device's own hub must meet to keep it. */
+  /** Requirements for the current hub to keep the device. */
   readonly toStay: readonly Requirement[];
   /** The last `hub` rule that matched. */
   readonly only: HostName | undefined;
@@ -32,11 +32,12 @@ export interface RuleResult {
 /**
  * Every matching rule applies: any `deny` wins, requirements add up, the last `hub` wins, `prefer`s multiply.
  *
- * On re-registration an unknown `require` is replaced, label by label, by the current hub's own labels, so that
- * a device that sends fewer inputs than at first neither moves out of its residency nor fails. Where the hub is
- * not in the fleet file, it has none: the device keeps it, and another must meet the whole `require`.
+ * On re-registration, an unknown `require` is replaced, label by label, by the labels of the current hub. A
+ * device that sends fewer inputs than before then neither leaves its data residency nor fails. A current hub
+ * that is not in the fleet file has no labels: it keeps the device, but another hub must meet the whole
+ * `require`.
  *
- * @param current the device's hub on re-registration
+ * @param current the current hub, on re-registration
  */
 export function evaluateRules(
   fleet: Fleet,
@@ -86,9 +87,9 @@ export function evaluateRules(
   return { traces, denied, missing, requirements, toStay, only, prefer };
 }
 
-/** The hub that a device is on. */
+/** The current hub of a device. */
 export interface CurrentFleetHub {
-  /** Undefined: it is not in the fleet file. */
+  /** Undefined if the hub is not in the fleet file. */
   readonly hub: Hub | undefined;
 }
 

@@ -5,14 +5,14 @@ import { type HostName, NOT_A_HOST_NAME } from '../../iot-hub/host-name.ts';
 import type { JsonObject, JsonValue } from '../../json/json.ts';
 import type { AllocationRequest } from '../request/request.ts';
 
-/** The names of what rules see. */
+/** The variables that rules can read. */
 type RequestFacts = Readonly<
   Record<'registrationId' | 'enrollment' | 'attestation' | 'payload' | 'current', JsonValue>
 >;
 
 /**
- * What rules see: the request under the names that `docs/fleet-file.md` lists. Absent parts are empty objects,
- * so that `has()` works.
+ * The request as the variables that `docs/fleet-file.md` lists. Absent parts are empty objects, so that
+ * `has()` works.
  */
 export function requestFacts(request: AllocationRequest): RequestFacts {
   const { enrollment, attestation, current } = request;
@@ -51,7 +51,7 @@ export function ruleVariables(request: AllocationRequest): Variables {
   };
 }
 
-/** What layers and the returned payload see besides: the hub that the device goes to. */
+/** Adds the chosen hub, which layers and the returned payload can also read. */
 export function hubVariables(variables: Variables, host: HostName, hub: Hub | undefined): Variables {
   const { registrationId, enrollment, attestation, payload, current } = variables;
   return { registrationId, enrollment, attestation, payload, current, hub: hub?.facts ?? { host } };

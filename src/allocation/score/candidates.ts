@@ -1,5 +1,6 @@
 import type { Fleet, Hub } from '../../fleet/fleet.ts';
 import type { HostName } from '../../iot-hub/host-name.ts';
+import type { EpochMs } from '../../time/epoch-ms.ts';
 import {
   type Conditions,
   conditionsOf,
@@ -14,7 +15,7 @@ import type { Latencies, Latency } from './latency.ts';
 import { overloaded } from './load.ts';
 import { type ScoredHub, scoreHubs, type WeightedHub } from './placement.ts';
 
-/** Why a linked hub could not take the device. */
+/** Why a linked hub may not receive the device. */
 export type Exclusion =
   | 'not in the fleet file'
   | 'not selected by the enrollment'
@@ -25,31 +26,31 @@ export type Exclusion =
   | 'full'
   | 'unhealthy';
 
-/** A linked hub and how it stands for one device. */
+/** A linked hub with its exclusion and its score for one device. */
 export interface Candidate {
   readonly host: HostName;
   readonly latency: Latency | undefined;
-  /** What would exclude it even if it were active, empty and healthy. */
+  /** The exclusion that would remain if the hub were active, empty and healthy. */
   readonly lasting: Exclusion | undefined;
   readonly excluded: Exclusion | undefined;
-  /** Undefined: it may not receive the device. */
+  /** Undefined if the hub may not receive the device. */
   readonly scored: ScoredHub<Receiver> | undefined;
 }
 
-/** A hub that may receive the device; its weight is the one for this device. */
+/** A hub that may receive the device, with its weight for this device. */
 export interface Receiver extends WeightedHub {
-  /** It has more than its share of devices, and is passed over while another has not. */
+  /** The hub has more than its share of devices. It wins only if all receivers are overloaded. */
   readonly isOverloaded: boolean;
 }
 
-/** Every linked hub, in the order of the request. */
+/** Rates and scores every linked hub, in the order of the request. */
 export function candidatesOf(
   request: AllocationRequest,
   fleet: Fleet,
   conditions: Conditions,
   rules: RuleResult,
   latencies: Latencies,
-  now: number,
+  now: EpochMs,
 ): readonly Candidate[] {
   const rated = request.linkedHubs.map(({ host }): RatedHub => {
     const hub = fleet.hubByHost.get(host);
@@ -78,7 +79,7 @@ export function candidatesOf(
   });
 }
 
-/** The scores of those that may receive the device. */
+/** The scores of the hubs that may receive the device. */
 export function scoredHubsOf(candidates: readonly Candidate[]): readonly ScoredHub<Receiver>[] {
   return candidates.map(({ scored }) => scored).filter((scored) => scored !== undefined);
 }
@@ -88,7 +89,7 @@ interface RatedHub {
   readonly latency: Latency | undefined;
   readonly lasting: Exclusion | undefined;
   readonly excluded: Exclusion | undefined;
-  /** The hub's weight for devices in general. */
+  /** The weight of the hub, before rules and latency. */
   readonly weight: number;
   readonly devices: number | undefined;
 }
@@ -110,14 +111,14 @@ function passingExclusion(
   hub: Hub,
   state: Hub['state'],
   found: HubConditions,
-  now: number,
+  now: EpochMs,
 ): Exclusion | undefined {
   if (state !== 'active') return state;
   if (isFull(hub, found, now)) return 'full';
   return isUnhealthy(found) ? 'unhealthy' : undefined;
 }
 
-/** Health never excludes the last hub: an outage must not become a refusal of everything. */
+/** If only unhealthy hubs are left, they receive devices: an outage must not refuse every registration. */
 function receivingOf(rated: readonly RatedHub[]): readonly RatedHub[] {
   const free = rated.filter(({ excluded }) => excluded === undefined);
   return free.length > 0 ? free : rated.filter(({ excluded }) => excluded === 'unhealthy');
@@ -148,8 +149,9 @@ function receiversOf(
 const NONE: ReadonlySet<HostName> = new Set();
 
 /**
- * How many ms a latency is above the best of the receiving hubs. Unknown counts as the worst that is known of
- * any linked hub, so that no hub gains by being unknown.
+ * The difference between a latency and the best latency of the receiving hubs, in milliseconds. An unknown
+ * latency counts as the worst known latency of all linked hubs, so that no hub profits from an unknown
+ * latency.
  */
 function slowness(
   rated: readonly RatedHub[],
@@ -161,12 +163,15 @@ function slowness(
   return (latency) => (latency?.ms ?? worst) - best;
 }
 
-/** What is left of 1 after so many half-lives; `Math.exp` takes half the time of `2 ** -times`. */
+/** 2 to the power of minus `times`. `Math.exp` takes half the time of `2 ** -times`. */
 function halved(times: number): number {
   return Math.exp(-Math.LN2 * times);
 }
 
-/** Many factors must make no weight 0 or infinite: every hub that may receive has a place in the ranking. */
+/**
+ * Limits a weight, because many factors could make it 0 or infinite. Every receiving hub then has a finite
+ * score.
+ */
 function bounded(weight: number): number {
   return Math.min(1e300, Math.max(1e-300, weight));
 }

@@ -10,7 +10,7 @@ import {
 } from '../../regions/regions.ts';
 import type { AllocationRequest } from '../request/request.ts';
 
-/** Where a latency comes from, the best source first. */
+/** The source of a latency, the best source first. */
 export type LatencySource = 'measured' | 'regions' | 'distance';
 
 export interface Latency {
@@ -19,33 +19,37 @@ export interface Latency {
 }
 
 /**
- * What a device sent about latency, as far as it was read; `null` stands for what could not be used. The same
- * input gives the same latencies again.
+ * The latency inputs that a device sent, as far as Berth read them. `null` stands for an unusable value. The
+ * same inputs give the same latencies.
  */
 export interface LatencyInputs {
-  /** ms by the identity of a linked hub or by its region. */
+  /** Milliseconds, by the identity of a linked hub or by its region. */
   readonly latency?: Readonly<Record<string, number | null>> | null;
   readonly region?: string | null;
   readonly location?: { readonly lat: number; readonly lon: number } | null;
 }
 
 export interface Latencies {
-  /** Of the linked hubs; a hub that no source knows is not there. */
+  /** Latencies of linked hubs. A hub without a source is missing. */
   readonly byHost: ReadonlyMap<HostName, Latency>;
   readonly inputs: LatencyInputs;
-  /** What the device sent and could not be used. Holds no values, and no names but those of hubs and regions. */
+  /**
+   * Inputs of the device that could not be used. It contains no values, and only names of hubs and regions.
+   */
   readonly notes: readonly string[];
 }
 
 export const NO_LATENCIES: Latencies = { byHost: new Map(), inputs: {}, notes: [] };
 
-/** No round trip that anybody would measure; above it, it is another unit or nonsense. */
+/** Longest plausible round trip. A larger value is in another unit or wrong. */
 const LONGEST_MS = 60_000;
 
 /**
- * How far each linked hub is from a device, by the first source that knows: what the device measured
- * (`payload.latency`, host or region → ms), the times between Azure regions from its own (`payload.region`),
- * the distance from where it is (`payload.location {lat, lon}`, else its region).
+ * Finds the latency from a device to each linked hub, from the first source that has one:
+ *
+ * 1. the measurements of the device (`payload.latency`, from host or region to milliseconds);
+ * 2. the published times between Azure regions, from the region of the device (`payload.region`);
+ * 3. the distance from the device (`payload.location {lat, lon}`, else its region).
  */
 export function latenciesOf(
   { latency: sent, linkedHubs }: Pick<AllocationRequest, 'latency' | 'linkedHubs'>,
@@ -66,7 +70,7 @@ export function latenciesOf(
 
 interface LinkedRegion {
   readonly host: HostName;
-  /** Undefined: the hub is not in the fleet file. */
+  /** Undefined if the hub is not in the fleet file. */
   readonly region: string | undefined;
 }
 
@@ -94,7 +98,7 @@ function readInputs({ latency, region, location }: JsonObject, hubs: readonly Li
   };
 }
 
-/** What was measured to hubs or regions that are none of the linked ones is of no use here, and no mistake. */
+/** Reads the measurements to linked hubs and their regions. Others are ignored without a note. */
 function readFigures(latency: JsonObject, hubs: readonly LinkedRegion[]): Record<string, number | null> {
   const wanted = new Set<string>();
   for (const { host, region } of hubs) {
@@ -107,13 +111,15 @@ function readFigures(latency: JsonObject, hubs: readonly LinkedRegion[]): Record
     if (name === undefined) continue;
     const ms = latency[key];
     if (typeof ms === 'number' && ms >= 0 && ms <= LONGEST_MS) figures[name] = ms;
-    // Another spelling of the same name may have said better.
+    // Another spelling of the same name may have a valid value.
     else figures[name] ??= null;
   }
   return figures;
 }
 
-/** The name that a person may have written otherwise: in another case, or another host name of the hub. */
+/**
+ * The wanted name for a key in another case, or for another host name of the hub; undefined if there is none.
+ */
 function spelling(key: string, wanted: ReadonlySet<string>): string | undefined {
   if (wanted.has(key)) return key;
   const host = hostName(key);
@@ -137,9 +143,9 @@ function readPlace(location: JsonValue): RegionPlace | null {
 function notesOn({ latency, region, location }: LatencyInputs): readonly string[] {
   const wrong = Object.entries(latency ?? {}).filter(([, ms]) => ms === null);
   return [
-    ...(latency === null ? ['payload.latency is no object of host or region and ms'] : []),
-    ...wrong.map(([name]) => `payload.latency of ${name} is no number from 0 to ${LONGEST_MS}`),
-    ...(region === null ? ['payload.region is no Azure region'] : []),
-    ...(location === null ? ['payload.location is no {lat, lon} in degrees'] : []),
+    ...(latency === null ? ['payload.latency is not an object from host or region to milliseconds'] : []),
+    ...wrong.map(([name]) => `payload.latency of ${name} is not a number from 0 to ${LONGEST_MS}`),
+    ...(region === null ? ['payload.region is not an Azure region'] : []),
+    ...(location === null ? ['payload.location is not {lat, lon} in degrees'] : []),
   ];
 }

@@ -1,16 +1,16 @@
 import type { HostName } from '../../iot-hub/host-name.ts';
 
-/** A hub that may receive, with its weight for devices in general: what an operator gave it. */
+/** A hub that may receive devices, with the weight that the operator gave it. */
 export interface Sharer {
   readonly host: HostName;
   readonly weight: number;
-  /** Undefined: nobody has counted it yet. */
+  /** Undefined if its devices are not counted yet. */
   readonly devices: number | undefined;
 }
 
 /**
- * The hubs with more than (1 + epsilon) of their fair share of the devices, which is their weight over the
- * weights of all sharers. A hub without a count neither shares nor is overloaded.
+ * The hubs with more than (1 + epsilon) times their fair share of the devices. The fair share is their part
+ * of the weights of all sharers. A hub without a count is not a sharer and never overloaded.
  */
 export function overloaded(sharers: readonly Sharer[], epsilon: number): ReadonlySet<HostName> {
   let allDevices = 0;

@@ -2,26 +2,26 @@ import { hash } from 'node:crypto';
 import type { HostName } from '../../iot-hub/host-name.ts';
 
 /**
- * Weighted rendezvous hashing. Every hub gets a score for the device, scaled by its weight; the smallest wins.
- * A changed weight or an added hub moves only the devices that it must. Frozen by
- * `test/allocation/placement-vectors.json`: changing it would move whole fleets.
+ * A hub for weighted rendezvous hashing. Every hub gets a score for the device, scaled by its weight; the
+ * smallest score wins. A changed weight or an added hub moves as few devices as possible.
+ * `test/allocation/placement-vectors.json` fixes the results: a change would move whole fleets.
  */
 
 export interface WeightedHub {
   readonly host: HostName;
-  /** Above 0; the share of devices is proportional to it. */
+  /** Above 0. The share of devices is proportional to the weight. */
   readonly weight: number;
-  /** Hubs with less of it come first whatever their weights; absent: 0. */
+  /** Hubs with a smaller value come first, whatever their weights. Default: 0. */
   readonly behind?: number;
 }
 
 export interface ScoredHub<Hub extends WeightedHub = WeightedHub> {
   readonly hub: Hub;
-  /** The smallest wins. */
+  /** The smallest score wins. */
   readonly score: number;
 }
 
-/** The score of every hub for one device. */
+/** Computes the score of every hub for one device. */
 export function scoreHubs<Hub extends WeightedHub>(
   registrationId: string,
   salt: string,
@@ -31,7 +31,7 @@ export function scoreHubs<Hub extends WeightedHub>(
   return weighted.map((hub) => ({ hub, score: score(device, wordsOfHost(hub.host), hub.weight) }));
 }
 
-/** The winner; undefined where there is no hub. */
+/** The hub with the best score; undefined without hubs. */
 export function bestOf<Each extends ScoredHub>(scored: readonly Each[]): Each | undefined {
   return scored.reduce<Each | undefined>(
     (best, each) => (best === undefined || compareScores(each, best) < 0 ? each : best),
@@ -40,29 +40,30 @@ export function bestOf<Each extends ScoredHub>(scored: readonly Each[]): Each | 
 }
 
 const DIGITS = 12;
-/** The powers of ten that a double holds exactly. */
+/** The powers of ten that a double represents exactly. */
 const POWERS_OF_TEN = Array.from({ length: 23 }, (_, exponent) => Number(`1e${exponent}`));
 
 /**
- * What is compared of a score: 12 digits, so that machines with other mathematics libraries agree. The same as
- * `Number(score.toPrecision(12))`, which takes ten times as long.
+ * The part of a score that is compared: 12 digits, so that machines with different mathematics libraries
+ * agree. Equal to `Number(score.toPrecision(12))`, which takes ten times as long.
  */
 export function significant(score: number): number {
   const power = POWERS_OF_TEN[DIGITS - 1 - Math.floor(Math.log10(score))];
   if (power !== undefined) {
     const scaled = score * power;
     const whole = Math.round(scaled);
-    // Scaling errs by less than 0.001; and a whole number over an exact power of ten is rounded once, and right.
+    // Scaling has an error below 0.001. Dividing a whole number by an exact power of ten rounds once,
+    // correctly.
     const isSure = Math.abs(scaled - whole) < 0.499;
     if (isSure && whole >= 1e11 && whole < 1e12) return whole / power;
   }
   return Number(score.toPrecision(DIGITS));
 }
 
-/** Two scores that differ by more than this part of themselves differ in their first 12 digits too. */
+/** Two scores with a larger relative difference also differ in their first 12 digits. */
 const SURELY_DIFFERENT = 1e-10;
 
-/** Below 0: the left one comes before the right one. */
+/** Compares two scores: below 0 if the left one is better. */
 export function compareScores(left: ScoredHub, right: ScoredHub): number {
   const behind = (left.hub.behind ?? 0) - (right.hub.behind ?? 0);
   if (behind !== 0) return behind;
@@ -93,7 +94,7 @@ function fmix32(word: number): number {
 }
 
 function wordsOf(text: string): Words {
-  // Hexadecimal, because a buffer of its own takes longer to make than the hash.
+  // Hexadecimal, because creating a buffer takes longer than the hash.
   const digest = hash('sha256', text, 'hex');
   return [littleEndian(digest, 0), littleEndian(digest, 8)];
 }
@@ -109,7 +110,7 @@ function littleEndian(digest: string, at: number): number {
   );
 }
 
-/** A fleet has few hubs and each is scored for every device, so their words are computed once. */
+/** A fleet has few hubs and scores each for every device, so Berth computes their words once. */
 const wordsOfHosts = new Map<HostName, Words>();
 
 function wordsOfHost(host: HostName): Words {

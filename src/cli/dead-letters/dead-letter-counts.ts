@@ -6,17 +6,20 @@ import { openState } from '../shell/state.ts';
 import { count, right, say, sayJson, sayTable, tell } from '../shell/terminal.ts';
 
 const INPUTS = {
-  '--since <time>': timeBackOr('7d', 'of those beyond the cap: a duration back from now or a time'),
+  '--since <time>': timeBackOr(
+    '7d',
+    'count events above the cap since then: a duration before now, or a time',
+  ),
   ...JSON_OUTPUT,
 };
 
 const TEXT_WIDTH = 60;
 
-/** `berth dead-letters counts`: events of which only the number is kept. */
+/** `berth dead-letters counts`: shows events of which Berth stores only the count. */
 export function registerCounts(deadLetters: CommandGroup): void {
   deadLetters.command({
     name: 'counts',
-    description: 'events of which only the number is kept: beyond the cap, of unknown kinds, of unknown hubs',
+    description: 'show events that are only counted: above the cap, of unknown sources, of unknown hubs',
     inputs: INPUTS,
     run: showCounts,
   });
@@ -33,12 +36,12 @@ async function showCounts({ terminal, env }: Cli, { since, json }: Given<typeof 
   else {
     sayCounts(
       terminal,
-      `Beyond the cap of dead letters, since ${since.text}`,
+      `Above the cap of dead letters, since ${since.text}`,
       ['hub', 'source', 'code'],
       onlyCounted,
     );
-    sayCounts(terminal, 'Of sources that this package does not know', ['hub', 'source'], sources);
-    sayCounts(terminal, 'Of hubs that are not in the fleet file', ['hubName'], hubs);
+    sayCounts(terminal, 'From sources that this package does not know', ['hub', 'source'], sources);
+    sayCounts(terminal, 'From unknown hubs (not in the fleet file)', ['hubName'], hubs);
   }
   tell(terminal, `State: ${place}.`);
   return 0;

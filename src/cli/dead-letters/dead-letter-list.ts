@@ -1,6 +1,7 @@
 import type { LetterSummary } from '../../store/dead-letters/dead-letter-store.ts';
 import type { LetterHours } from '../../store/dead-letters/letter-hours.ts';
 import { DAY_MS } from '../../time/day.ts';
+import { EPOCH, type EpochMs, earlierOf, laterOf, plus } from '../../time/epoch-ms.ts';
 import type { Cli } from '../shell/cli.ts';
 import type { CommandGroup } from '../shell/command-line.ts';
 import { type Given, JSON_OUTPUT, timeBackOr, wholeNumber } from '../shell/inputs.ts';
@@ -11,22 +12,22 @@ import { count, sayJson, sayTable, tell } from '../shell/terminal.ts';
 import { filterOf, selectionInputs } from './dead-letter-selection.ts';
 
 const DEFAULT_LIMIT = 50;
-/** Of a column; ids of IoT Hub have up to 128 characters. */
+/** Width of a column. Ids of IoT Hub have up to 128 characters. */
 const NAME_WIDTH = 40;
 const REASON_WIDTH = 100;
 
 const INPUTS = {
   ...selectionInputs('', 'BERTH_EVENT_NOT_JSON'),
-  '--since <time>': timeBackOr('7d', 'a duration back from now or a time'),
-  '--limit <n>': wholeNumber(1, `how many (default: ${DEFAULT_LIMIT})`),
+  '--since <time>': timeBackOr('7d', 'only events since then: a duration before now, or a time'),
+  '--limit <n>': wholeNumber(1, `how many to show at most (default: ${DEFAULT_LIMIT})`),
   ...JSON_OUTPUT,
 };
 
-/** `berth dead-letters list`: the newest first. */
+/** `berth dead-letters list`: lists dead letters, the newest first. */
 export function registerList(deadLetters: CommandGroup): void {
   deadLetters.command({
     name: 'list',
-    description: 'one line each, the newest first',
+    description: 'list dead letters, one a line, the newest first',
     inputs: INPUTS,
     run: listDeadLetters,
   });
@@ -34,12 +35,13 @@ export function registerList(deadLetters: CommandGroup): void {
 
 async function listDeadLetters({ terminal, env, now }: Cli, options: Given<typeof INPUTS>): Promise<number> {
   const time = now();
-  const { since = 0, until = Number.POSITIVE_INFINITY, ...filter } = filterOf(options);
+  const latest = plus(time, DAY_MS);
+  const { since = EPOCH, until = latest, ...filter } = filterOf(options);
   const { limit = DEFAULT_LIMIT } = options;
   const { deadLetters, letterHours, place } = openState(env);
   const progress = showCount(terminal, 'dead letters');
   // The clock of Event Hubs may be ahead of this one.
-  const range = { since, until: Math.min(until, time + DAY_MS) };
+  const range = { since, until: earlierOf(until, latest) };
   const { letters, more, isCounted } = await deadLetters
     .newest({ ...filter, ...range }, limit, progress.show)
     .finally(progress.end);
@@ -55,16 +57,16 @@ async function listDeadLetters({ terminal, env, now }: Cli, options: Given<typeo
   if (onlyCounted > 0) {
     tell(
       terminal,
-      `${count(onlyCounted)} events more, of any hub and code, were too many to be kept: berth dead-letters counts.`,
+      `Above the cap, ${count(onlyCounted)} more events of any hub and code were only counted. Run "berth dead-letters counts" to see them.`,
     );
   }
   tell(terminal, `${countText(letters.length, more, isCounted)} State: ${place}.`);
   return 0;
 }
 
-/** They are kept as long as letters are. */
-async function countBeyond(hours: LetterHours, since: number, now: number): Promise<number> {
-  const counts = await hours.beyond(Math.max(since, now - 30 * DAY_MS));
+/** Counts are stored for 30 days, like dead letters. */
+async function countBeyond(hours: LetterHours, since: EpochMs, now: EpochMs): Promise<number> {
+  const counts = await hours.beyond(laterOf(since, plus(now, -30 * DAY_MS)));
   return counts.reduce((sum, { events }) => sum + events, 0);
 }
 
@@ -102,5 +104,5 @@ function deviceText({ deviceId, moduleId }: LetterSummary): string {
 function countText(shown: number, more: number, isCounted: boolean): string {
   if (shown === 0) return 'No dead letters.';
   if (more === 0) return `${count(shown)} in all.`;
-  return `${count(shown)} shown, ${isCounted ? '' : 'more than '}${count(more)} older ones not: --limit, --since, --code or --hub.`;
+  return `${count(shown)} shown, ${isCounted ? '' : 'more than '}${count(more)} older ones not shown. Use --limit, --since, --code or --hub to see them.`;
 }

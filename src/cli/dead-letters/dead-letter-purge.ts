@@ -10,16 +10,16 @@ import { namedLetters, refuseBoth } from './dead-letter-selection.ts';
 
 const INPUTS = {
   '[ids...]': list(),
-  '--before <time>': timeBack('those older than a duration (30d), or from before a time'),
-  '--all': toggle('all of them'),
-  '--yes': toggle('also more than one'),
+  '--before <time>': timeBack('delete dead letters older than a duration (30d) or a time'),
+  '--all': toggle('delete all dead letters'),
+  '--yes': toggle('confirm that more than one is deleted'),
 };
 
-/** `berth dead-letters purge`: deletes letters for good. More than one needs --yes. */
+/** `berth dead-letters purge`: deletes dead letters permanently. More than one needs --yes. */
 export function registerPurge(deadLetters: CommandGroup): void {
   deadLetters.command({
     name: 'purge',
-    description: 'delete for good',
+    description: 'delete dead letters permanently',
     inputs: INPUTS,
     run: purgeDeadLetters,
   });
@@ -32,7 +32,7 @@ async function purgeDeadLetters(
   refuseBoth(ids, { '--all': all, '--before': before });
   if (all && before !== undefined) throw invalid('Give --all or --before, not both.');
   if (ids.length === 0 && !all && before === undefined) {
-    throw invalid('Nothing is to be deleted: give ids, --before or --all.');
+    throw invalid('Nothing to delete: give ids, --before or --all.');
   }
   const state = openState(env);
   const named = ids.length > 0 ? await namedLetters(state, ids) : undefined;
@@ -41,7 +41,7 @@ async function purgeDeadLetters(
   const first = await firstOf(chosen());
   if (first.length > 1 && !yes) {
     throw invalid(
-      `That is more than one dead letter, ${first[0]?.id} among them, in ${state.place}: add --yes to delete them for good.`,
+      `This deletes more than one dead letter in ${state.place}, such as ${first[0]?.id}. Add --yes to delete them permanently.`,
     );
   }
   const progress = showCount(terminal, 'dead letters');
@@ -59,7 +59,7 @@ async function purgeDeadLetters(
   return 0;
 }
 
-/** Enough to tell none, one and more. */
+/** Reads until it has two letters, enough to distinguish none, one and several. */
 async function firstOf(
   pages: AsyncIterable<readonly LetterSummary[]> | Iterable<readonly LetterSummary[]>,
 ): Promise<readonly LetterSummary[]> {

@@ -1,4 +1,4 @@
-// By name: in the bundle of the command the default of an ES module is the module.
+// A named import: in the bundle of the command, the default import of an ES module is the module itself.
 import { limitFunction } from 'p-limit';
 import { hostsOf } from '../../fleet/fleet.ts';
 import { stamp } from '../../settings/settings.ts';
@@ -18,26 +18,27 @@ import { filterOf, namedLetters, refuseBoth, selectionInputs } from './dead-lett
 
 const INPUTS = {
   '[ids...]': list(),
-  '--all': toggle('all, or those that the other options choose'),
+  '--all': toggle('replay all, or all that the other options select'),
   ...selectionInputs('with --all: ', 'BERTH_DEFECT'),
   ...DEPLOYED_FLEET,
 };
 
-/** Letters that are worked on at the same time. */
+/** Letters that are replayed at the same time. */
 const CONCURRENCY = 16;
-/** Letters that stay are named up to so many; the rest is counted. */
+/** The most letters that are named because they stay. Further ones are only counted. */
 const MOST_NAMED = 50;
 
 type Counts = Record<Replayed['kind'], number>;
 
 /**
- * `berth dead-letters replay`: decodes letters again with this package and marks their twins for a read. Ends with 1 where one
- * stays.
+ * `berth dead-letters replay`: decodes letters again with this package and marks their twins for a read. The
+ * exit code is 1 if any letter stays.
  */
 export function registerReplay(deadLetters: CommandGroup): void {
   deadLetters.command({
     name: 'replay',
-    description: 'decode again, mark the twins for a read, and delete what could be decoded',
+    description:
+      'decode dead letters again, mark their twins for a read, and delete those that could be decoded',
     inputs: INPUTS,
     run: replayDeadLetters,
   });
@@ -49,7 +50,7 @@ async function replayDeadLetters(
 ): Promise<number> {
   const { ids, all, code, hub, since, until } = options;
   refuseBoth(ids, { '--all': all, '--code': code, '--hub': hub, '--since': since, '--until': until });
-  if (ids.length === 0 && !all) throw invalid('Nothing is to be replayed: give ids, or --all.');
+  if (ids.length === 0 && !all) throw invalid('Nothing to replay: give ids or --all.');
   const filter = filterOf(options);
   const { fleet } = readFleetFile(options.fleet);
   const context = eventContext({ fleet, hosts: hostsOf(fleet, stamp(env)) });
@@ -75,7 +76,7 @@ async function replayDeadLetters(
     }
   } finally {
     progress.end();
-    // Also of a replay that is broken off: what is done is done.
+    // A replay that fails midway shows this too, because the letters so far are replayed.
     for (const line of summaryOf(counts)) tell(terminal, line);
   }
   tell(terminal, `State: ${state.place}.`);
@@ -84,10 +85,10 @@ async function replayDeadLetters(
 
 function summaryOf({ marked, deleted, ignored, stays }: Counts): readonly string[] {
   const lines = [
-    [marked, 'marked for a read of their twins, which resyncFleet does within a minute or two'],
-    [deleted, 'of twins that were deleted since, which stay deleted'],
-    [ignored, 'of a kind that is not needed'],
-    [stays, 'left among the dead letters'],
+    [marked, 'marked: resyncFleet reads their twins within two minutes'],
+    [deleted, 'of twins that have been deleted since'],
+    [ignored, 'of a kind that Berth does not need'],
+    [stays, 'not decoded: they stay dead letters'],
   ] as const;
   const total = marked + deleted + ignored + stays;
   return [

@@ -15,17 +15,17 @@ const LETTER_CODES = (Object.keys(ERRORS) as ErrorCode[]).filter(
 );
 
 /**
- * Which dead letters a command is about.
+ * The options that select dead letters.
  *
- * @param when before each description, such as `with --all: `.
- * @param code an example.
+ * @param when text before each description, such as `with --all: `.
+ * @param code an example of a code, for the help.
  */
 export function selectionInputs(when: string, code: ErrorCode) {
   return {
-    '--since <time>': timeBack(`${when}a duration back from now or a time`),
-    '--until <time>': timeBack(`${when}as --since, not included`),
-    '--code <code>': optional(`${when}such as ${code}`, readCode),
-    '--hub <name>': text(`${when}the hub that the event says it is from`),
+    '--since <time>': timeBack(`${when}only events since then: a duration before now, or a time`),
+    '--until <time>': timeBack(`${when}only events before then: a duration before now, or a time`),
+    '--code <code>': optional(`${when}only events with this code, such as ${code}`, readCode),
+    '--hub <name>': text(`${when}only events that name this hub`),
   };
 }
 
@@ -37,17 +37,17 @@ function readCode(code: string | undefined, { name }: InputReading): ErrorCode |
   throw invalid(`${name} is "${code}": write one of ${LETTER_CODES.join(', ')}.`);
 }
 
-/** @throws BerthError `BERTH_ARGUMENT_INVALID` where the range ends before it begins */
+/** @throws BerthError `BERTH_ARGUMENT_INVALID` if `--since` is not before `--until` */
 export function filterOf({ since, until, code, hub }: Selection): LetterFilter {
   if (since !== undefined && until !== undefined && since.at >= until.at) {
-    throw invalid(`--since ${since.text} is not before --until ${until.text}.`);
+    throw invalid(`--since ${since.text} is not before --until ${until.text}: give an earlier --since.`);
   }
   const hubName = hub === undefined ? undefined : shortName(hostName(hub));
   return { since: since?.at, until: until?.at, code, hubName };
 }
 
 /**
- * Refuses ids together with options that choose without them.
+ * Refuses ids together with options that select letters.
  *
  * @throws BerthError `BERTH_ARGUMENT_INVALID`
  */
@@ -56,19 +56,21 @@ export function refuseBoth(ids: readonly string[], options: Readonly<Record<stri
   if (ids.length > 0 && given.length > 0) throw invalid(`Give ids or ${given.join(' and ')}, not both.`);
 }
 
-/** Letters looked up at the same time; a person types few. */
+/** The most ids in one command. */
 const MOST_IDS = 1_000;
 
 /**
- * The letters that ids name, each once.
+ * The letters with these ids, each once.
  *
- * @throws BerthError `BERTH_ARGUMENT_INVALID` for what is no id or names several letters, `BERTH_DEAD_LETTER_UNKNOWN`
+ * @throws BerthError `BERTH_ARGUMENT_INVALID` for an invalid id or an id of several letters,
+ *   `BERTH_DEAD_LETTER_UNKNOWN`
  */
 export async function namedLetters(
   { deadLetters, place }: State,
   ids: readonly string[],
 ): Promise<readonly LetterSummary[]> {
-  if (ids.length > MOST_IDS) throw invalid(`These are ${ids.length} ids: give at most ${MOST_IDS} at once.`);
+  if (ids.length > MOST_IDS)
+    throw invalid(`${ids.length} ids are too many: give at most ${MOST_IDS} in one command.`);
   const letters = new Map<string, LetterSummary>();
   const unknown: string[] = [];
   for (const id of ids) {
@@ -79,7 +81,7 @@ export async function namedLetters(
   if (unknown.length === 0) return [...letters.values()];
   throw new BerthError(
     'BERTH_DEAD_LETTER_UNKNOWN',
-    `No dead letter ${unknown.map((id) => `"${id}"`).join(', ')} is in ${place}.`,
+    `Unknown dead letter: ${unknown.map((id) => `"${id}"`).join(', ')}. Run "berth dead-letters list" to see those in ${place}.`,
   );
 }
 
@@ -87,12 +89,12 @@ async function namedLetter(store: DeadLetterStore, id: string): Promise<LetterSu
   const found = await store.find(id);
   if (found === undefined) {
     throw invalid(
-      `"${id}" is no id of a dead letter: write one as "berth dead-letters list" shows it, such as 2026-11-25/3/1234.`,
+      `"${id}" is not an id of a dead letter: write an id as "berth dead-letters list" shows it, such as 2026-11-25/3/1234.`,
     );
   }
   if (found.length > 1) {
     const all = found.map((letter) => letter.id).join(', ');
-    throw invalid(`"${id}" names ${found.length} dead letters: write one of ${all}.`);
+    throw invalid(`"${id}" matches ${found.length} dead letters: write one of ${all}.`);
   }
   return found[0];
 }

@@ -12,22 +12,25 @@ import { count, say, sayJson, type Terminal } from '../shell/terminal.ts';
 import { namedLetters } from './dead-letter-selection.ts';
 
 const INPUTS = {
-  '<id>': requiredText('such as 2026-11-25/3/1234'),
+  '<id>': requiredText('id of the dead letter, such as 2026-11-25/3/1234'),
   ...JSON_OUTPUT,
-  '--body': toggle('only the body, byte for byte'),
+  '--body': toggle('write only the body, byte for byte'),
 };
 
-/** Of a text that is shown, in UTF-16 units; --body gives it whole. */
+/** The most UTF-16 units of a text that are shown. --body writes the whole body. */
 const TEXT_SHOWN = 4_000;
 const BYTES_SHOWN = 512;
 const BYTES_A_LINE = 16;
 const NAME_WIDTH = 16;
 
-/** `berth dead-letters show`: all that is kept of one. What others sent never reaches the terminal as it is. */
+/**
+ * `berth dead-letters show`: shows everything that is stored about one dead letter, with control characters
+ * escaped.
+ */
 export function registerShow(deadLetters: CommandGroup): void {
   deadLetters.command({
     name: 'show',
-    description: 'all that is kept of one',
+    description: 'show everything that is stored about one dead letter',
     inputs: INPUTS,
     run: showDeadLetter,
   });
@@ -40,14 +43,17 @@ async function showDeadLetter(
   if (json && body) throw invalid('Give --json or --body, not both.');
   if (body && terminal.out.isTTY) {
     throw invalid(
-      '--body writes bytes that may drive a terminal: send them into a file or a program (> FILE, | xxd).',
+      '--body writes raw bytes, which can control a terminal: redirect them to a file or a program (> FILE or | xxd).',
     );
   }
   const state = openState(env);
   const [summary] = await namedLetters(state, [id]);
   const letter = summary === undefined ? undefined : await state.deadLetters.read(summary.key);
   if (letter === undefined) {
-    throw new BerthError('BERTH_DEAD_LETTER_UNKNOWN', `The dead letter "${id}" has just been deleted.`);
+    throw new BerthError(
+      'BERTH_DEAD_LETTER_UNKNOWN',
+      `Dead letter "${id}" was deleted while this command ran.`,
+    );
   }
   if (body) await writeBody(terminal, letter.body);
   else if (json) sayJson(terminal, describe(letter));
@@ -69,10 +75,10 @@ function describe(letter: KeptLetter) {
 function* linesOf(letter: KeptLetter): Generator<string> {
   const { id, enqueuedAt, partition, sequenceNumber, code, reason, cut } = letter;
   yield field('dead letter', id);
-  yield field('came', `${enqueuedAt}, partition ${partition}, sequence number ${sequenceNumber}`);
+  yield field('received', `${enqueuedAt}, partition ${partition}, sequence number ${sequenceNumber}`);
   yield field('code', code);
   yield field('reason', reason);
-  if (cut.length > 0) yield field('not kept whole', cut.join(', '));
+  if (cut.length > 0) yield field('truncated', cut.join(', '));
   yield* propertyLines('properties', letter.properties);
   yield* propertyLines('system properties', letter.systemProperties);
   yield* bodyLines(letter);
@@ -94,19 +100,19 @@ function* propertyLines(name: string, properties: KeptLetter['properties']): Gen
 function* bodyLines(letter: KeptLetter): Generator<string> {
   const { body, bodyBytes, isRedacted } = letter;
   const text = letterText(letter);
-  const kind = bodyBytes === 0 ? 'empty' : text === undefined ? 'no UTF-8' : 'text';
-  yield `body: ${count(bodyBytes)} bytes, ${kind}${isRedacted ? ', redacted: not as it came' : ''}`;
+  const kind = bodyBytes === 0 ? 'empty' : text === undefined ? 'not UTF-8' : 'text';
+  yield `body: ${count(bodyBytes)} bytes, ${kind}${isRedacted ? ', redacted: not the original bytes' : ''}`;
   if (text === undefined) yield* hexLines(body.subarray(0, BYTES_SHOWN));
-  // Indented, so that no line of it passes for one of the command's own.
+  // Indented, so that no line of the body looks like a line of this command.
   else if (text !== '')
     yield* text
       .slice(0, TEXT_SHOWN)
       .split('\n')
       .map((line) => `  ${printable(line)}`);
   const isCut = text === undefined ? body.byteLength > BYTES_SHOWN : text.length > TEXT_SHOWN;
-  if (isCut) yield 'The body goes on: --body writes it whole.';
+  if (isCut) yield 'The body is longer: use --body to write all of it.';
   if (letter.cut.includes('body')) {
-    yield `Its first ${count(body.byteLength)} bytes were kept.`;
+    yield `Only its first ${count(body.byteLength)} bytes are stored.`;
   }
 }
 

@@ -5,9 +5,12 @@ import { registerPurge } from './dead-letter-purge.ts';
 import { registerReplay } from './dead-letter-replay.ts';
 import { registerShow } from './dead-letter-show.ts';
 
-/** `berth dead-letters`: events that could not be read. */
+/** `berth dead-letters`: commands for events that Berth could not read. */
 export function registerDeadLetters(berth: CommandGroup): void {
-  const deadLetters = berth.group('dead-letters', 'events that could not be read');
+  const deadLetters = berth.group(
+    'dead-letters',
+    'list, show, replay and delete events that Berth could not read',
+  );
   registerList(deadLetters);
   registerCounts(deadLetters);
   registerShow(deadLetters);

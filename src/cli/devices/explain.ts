@@ -17,18 +17,20 @@ import { sayReceipt } from './receipt-text.ts';
 
 const INPUTS = {
   '--fleet <file>': textOr(FLEET_FILE, 'the fleet file'),
-  '--request <file>': requiredText('a request, or a receipt; - reads it from the standard input'),
+  '--request <file>': requiredText('a file with a request of DPS or a receipt; - reads standard input'),
   ...JSON_OUTPUT,
 };
 
 /**
- * `berth explain`: what a fleet file decides on a request of DPS, and why; or, given a receipt, whether it comes
- * to the same again. Offline: conditions are those of the receipt, and none for a request.
+ * `berth explain`: shows what a fleet file decides about a request of DPS, and why. For a receipt, it makes
+ * the decision again and shows the differences. It works offline: a receipt contains its conditions, a
+ * request has none.
  */
 export function registerExplain(berth: CommandGroup): void {
   berth.command({
     name: 'explain',
-    description: 'decide offline on a request of DPS, or decide a receipt again, and say why',
+    description:
+      'explain offline what a fleet file decides about a request, or make the decision of a receipt again',
     inputs: INPUTS,
     run: explain,
   });
@@ -43,7 +45,7 @@ async function explain({ terminal, now }: Cli, options: Given<typeof INPUTS>): P
     if (receipt !== undefined) return explainReceipt(terminal, receipt, fleet, options.json);
     throw new BerthError(
       'BERTH_REQUEST_INVALID',
-      `${options.request} looks like a receipt, and is none that can be recomputed.`,
+      `${options.request} is not a complete receipt: give the whole receipt, as the log or "berth explain --json" shows it.`,
     );
   }
   const request = parseAllocationRequest(readRequestBody(Buffer.from(text, 'utf8')));
@@ -54,7 +56,7 @@ async function explain({ terminal, now }: Cli, options: Given<typeof INPUTS>): P
   return 0;
 }
 
-/** A receipt comes in a line of the log, in the answer about a device, or in what this command said before. */
+/** Finds the receipt inside a log line, the answer about a device, or the output of this command. */
 function unwrapped(json: unknown): unknown {
   if (Array.isArray(json)) return json[0];
   if (!isObject(json)) return json;
@@ -71,7 +73,7 @@ function explainReceipt(terminal: Terminal, given: Receipt, fleet: Fleet, json: 
     say(terminal);
     for (const line of conclusion(isSameFile, given, fleet, differences, notKept)) say(terminal, line);
   }
-  // Another file may decide otherwise; the same one may not.
+  // Another fleet file may decide differently. The same file must decide the same.
   return isSameFile && differences.length > 0 && notKept.length === 0 ? 1 : 0;
 }
 
@@ -85,14 +87,14 @@ function conclusion(
   const lost =
     notKept.length === 0
       ? []
-      : [`The receipt does not hold these inputs as they were: ${notKept.join(', ')}.`];
-  if (differences.length === 0) return ['Recomputed: the same to the letter.', ...lost];
+      : [`The receipt does not contain the original value of these inputs: ${notKept.join(', ')}.`];
+  if (differences.length === 0) return ['Recomputed: the receipt is identical.', ...lost];
   const changed = differences.filter((path) => path !== 'revision');
   const what = changed.length === 0 ? 'decides the same' : `differs in ${changed.slice(0, 8).join(', ')}`;
   return isSameFile
-    ? [`Recomputed: it ${what}.`, ...lost]
+    ? [`Recomputed: the new receipt ${what}.`, ...lost]
     : [
-        `The receipt was made with revision ${shortRevision(given.revision)}; this is ${shortRevision(fleet.revision)}, and ${what}.`,
+        `The receipt was made with revision ${shortRevision(given.revision)}. This file has revision ${shortRevision(fleet.revision)} and ${what}.`,
         ...lost,
       ];
 }

@@ -10,17 +10,17 @@ import { showCount } from '../shell/progress.ts';
 import { openState } from '../shell/state.ts';
 import { plural, tell } from '../shell/terminal.ts';
 
-const STANDARD_OUTPUT = 'The standard output';
+const STANDARD_OUTPUT = 'Standard output';
 
 const INPUTS = {
-  '--out <file>': text('where to (default: the standard output)'),
+  '--out <file>': text('the output file (default: standard output)'),
 };
 
-/** `berth export`: the devices that the state tables know, one JSON a line. */
+/** `berth export`: writes the devices in the state tables, one JSON object a line. */
 export function registerExport(berth: CommandGroup): void {
   berth.command({
     name: 'export',
-    description: 'write the devices that the state tables know, one JSON a line',
+    description: 'write the devices in the state tables, one JSON object a line',
     inputs: INPUTS,
     run: exportDevices,
   });
@@ -52,7 +52,7 @@ async function exportDevices({ terminal, env }: Cli, { out: file }: Given<typeof
   if (broken !== undefined) throw unwritable(file ?? STANDARD_OUTPUT, broken);
   tell(
     terminal,
-    `${plural(written, 'device')} from ${state.place}${file === undefined ? '' : ` in ${file}`}.`,
+    `${plural(written, 'device')} from ${state.place} written${file === undefined ? '' : ` to ${file}`}.`,
   );
   return 0;
 }

@@ -2,7 +2,7 @@ import type { Override } from '../../allocation/conditions.ts';
 import type { Receipt, ReceiptHub } from '../../allocation/receipt/receipt.ts';
 import { count, percent, right, say, sayTable, span, type Terminal } from '../shell/terminal.ts';
 
-/** A receipt for people. */
+/** Writes a receipt as text. */
 export function sayReceipt(terminal: Terminal, receipt: Receipt): void {
   const { result, inputs, conditions } = receipt;
   const { registrationId, currentHub } = inputs;
@@ -12,12 +12,12 @@ export function sayReceipt(terminal: Terminal, receipt: Receipt): void {
       ? `${registrationId} → ${result.hub} (${result.how}: ${result.why})`
       : `${registrationId} → refused: ${result.message} [${result.code}]`,
   );
-  if (currentHub !== undefined) say(terminal, `It is on ${currentHub}.`);
+  if (currentHub !== undefined) say(terminal, `Current hub: ${currentHub}.`);
   say(
     terminal,
     conditions.ageMs === undefined
-      ? 'Decided by the fleet file alone, without counts, health and overrides.'
-      : `Decided with counts, health and overrides of ${span(conditions.ageMs)} before.`,
+      ? 'Decided from the fleet file alone, without device counts, health or overrides.'
+      : `Decided with device counts, health and overrides that were ${span(conditions.ageMs)} old.`,
   );
   say(terminal);
   sayTable(
@@ -38,7 +38,7 @@ export function sayReceipt(terminal: Terminal, receipt: Receipt): void {
   for (const { cause, position, progress } of receipt.gradualMoves) {
     say(
       terminal,
-      `Gradual move (${cause}): it reaches this device at ${percent(position)}; it has reached ${percent(progress)}.`,
+      `Gradual move (${cause}): this device moves at a progress of ${percent(position)}. The progress is ${percent(progress)}.`,
     );
   }
 }
@@ -48,7 +48,7 @@ function noteOn({ excluded, load, devices, failures, overrides }: ReceiptHub): s
     `set to ${what} by ${author}: ${reason}`;
   return [
     excluded,
-    load && `has devices ${load}`,
+    load && 'more devices than its share',
     devices === undefined ? undefined : `${count(devices)} devices`,
     failures ? `${failures} failed calls` : undefined,
     overrides?.state && set(overrides.state.value, overrides.state),
@@ -63,7 +63,7 @@ function sayRules(terminal: Terminal, { rules }: Receipt): void {
   say(terminal);
   sayTable(
     terminal,
-    ['rule', 'is', 'takes effect', 'because'],
+    ['rule', 'is', 'applied', 'reason'],
     rules.map(({ name, result, applied, why }) => [name, result, applied ? 'yes' : 'no', why ?? '']),
   );
 }
@@ -76,12 +76,12 @@ function sayTwin(terminal: Terminal, { twin, payloadOmitted }: Receipt): void {
     if (twin.morePaths !== undefined) say(terminal, `and ${count(twin.morePaths)} more`);
   }
   for (const { name, why } of twin.layers.filter(({ applied }) => !applied)) {
-    say(terminal, `Layer ${name} is left out: ${why}.`);
+    say(terminal, `Layer ${name} was left out: ${why}.`);
   }
   for (const omitted of [...twin.omitted, ...payloadOmitted]) say(terminal, `Left out: ${omitted}.`);
 }
 
-/** As many digits as help a person. */
+/** Four significant digits. */
 function figure(number: number): string {
   return String(Number(number.toPrecision(4)));
 }

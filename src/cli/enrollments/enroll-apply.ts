@@ -18,20 +18,20 @@ import { FROM_ENROLLMENTS_FILE, wantedEnrollments } from './enrollments-file.ts'
 
 const INPUTS = {
   ...FROM_ENROLLMENTS_FILE,
-  '--dry-run': toggle('as plan'),
-  '--prune': toggle('delete what is not in the file'),
-  '--yes': toggle('with --prune: really'),
+  '--dry-run': toggle('only show the plan, like "berth enroll plan"'),
+  '--prune': toggle('also delete enrollments that are not in the file'),
+  '--yes': toggle('with --prune: confirm the deletion'),
   ...JSON_OUTPUT,
 };
 
-/** How often a plan is made anew because somebody else wrote in between. */
+/** The most plans that Berth makes. It plans again if another writer changed an enrollment. */
 const ROUNDS = 3;
 
-/** `berth enroll apply`: creates and updates what differs, and nothing else. */
+/** `berth enroll apply`: creates and updates the enrollments that differ from the file. */
 export function registerEnrollApply(enroll: CommandGroup): void {
   enroll.command({
     name: 'apply',
-    description: 'create and update what differs, and nothing else',
+    description: 'create and update the enrollments that differ from the file',
     inputs: INPUTS,
     run: applyEnroll,
   });
@@ -40,7 +40,9 @@ export function registerEnrollApply(enroll: CommandGroup): void {
 async function applyEnroll(cli: Cli, options: Given<typeof INPUTS>): Promise<number> {
   const { terminal, env } = cli;
   if (options.prune && !options.yes && !options.dryRun) {
-    throw invalid('--prune deletes enrollments for good: look at "berth enroll plan" first, then add --yes.');
+    throw invalid(
+      '--prune deletes enrollments permanently: check "berth enroll plan" first, then add --yes.',
+    );
   }
   if (options.dryRun) return planEnroll(cli, options);
   const wanted = wantedEnrollments(options.file, env);
@@ -69,9 +71,12 @@ async function applyRounds(
     requireKey(due, env);
     if (!json) sayPlan(terminal, round === 1 ? steps : due);
     if (!json && round === 1) say(terminal, `${countsText(steps)}.`);
-    const extra = steps.filter(({ action }) => action === 'only there').length;
+    const extra = steps.filter(({ action }) => action === 'only in DPS').length;
     if (round === 1 && extra > 0 && !prune) {
-      tell(terminal, `${plural(extra, 'enrollment')} only there and left alone; --prune --yes deletes such.`);
+      tell(
+        terminal,
+        `${plural(extra, 'enrollment')} only in DPS: unchanged. Use --prune --yes to delete them.`,
+      );
     }
     conflicts = await carryOutAll(dps, due, mechanisms, env, {
       written(step) {
@@ -83,10 +88,13 @@ async function applyRounds(
         tell(terminal, `${nameOf(step)}: ${message}`);
       },
       overtaken(step, { status = 412 }) {
-        tell(terminal, `${nameOf(step)} was changed by another writer in between (${status}).`);
+        tell(terminal, `${nameOf(step)} was changed by another writer meanwhile (${status}).`);
       },
       stopped() {
-        tell(terminal, `${plural(done.length, 'enrollment')} written before this; the same command goes on.`);
+        tell(
+          terminal,
+          `${plural(done.length, 'enrollment')} written before this error. Run the same command again to continue.`,
+        );
       },
     });
     if (conflicts.length === 0) break;
@@ -97,7 +105,7 @@ async function applyRounds(
   if (left > 0) {
     throw new BerthError(
       'BERTH_ENROLLMENTS_UNFINISHED',
-      `${plural(left, 'enrollment')} could not be written, ${done.length} done; the same command goes on where it stopped.`,
+      `${plural(left, 'enrollment')} could not be written, ${done.length} written. Correct the cause and run the same command again to continue.`,
       { details: [...refused].map(([path, message]) => ({ path, message })) },
     );
   }
@@ -105,18 +113,18 @@ async function applyRounds(
   return 0;
 }
 
-/** What becomes of steps. */
+/** Callbacks for the results of steps. */
 interface StepResults {
   written(step: EnrollmentStep): void;
-  /** DPS finds fault with it; the others go on. */
+  /** DPS refused the step. The other steps continue. */
   refused(step: EnrollmentStep, error: DpsError): void;
-  /** Somebody else wrote it first. */
+  /** Another writer changed the enrollment first. */
   overtaken(step: EnrollmentStep, error: DpsError): void;
-  /** Nothing goes on. */
+  /** An error ended the run. */
   stopped(): void;
 }
 
-/** Answers those that somebody else wrote first. */
+/** Returns the steps of enrollments that another writer changed first. */
 async function carryOutAll(
   dps: DpsPort,
   steps: readonly EnrollmentStep[],
@@ -152,14 +160,14 @@ const DONE: Readonly<Record<EnrollmentStep['action'], string>> = {
   create: 'created  ',
   update: 'updated  ',
   unchanged: 'unchanged',
-  'only there': 'deleted  ',
+  'only in DPS': 'deleted  ',
 };
 
 function isChange({ action }: EnrollmentStep, prune: boolean): boolean {
-  return action === 'create' || action === 'update' || (prune && action === 'only there');
+  return action === 'create' || action === 'update' || (prune && action === 'only in DPS');
 }
 
-/** Before anything is written: a webhook's URL is written whole, with its key. */
+/** Checks the key before the first write, because Berth writes the URL of the webhook with its key. */
 function requireKey(steps: readonly EnrollmentStep[], env: Environment): void {
   const needs = steps.some(
     (step) => (step.action === 'create' || step.action === 'update') && step.wanted.webhook !== undefined,
@@ -167,7 +175,7 @@ function requireKey(steps: readonly EnrollmentStep[], env: Environment): void {
   if (needs && webhookKey(env) === undefined) {
     throw new BerthError(
       'BERTH_SETTING_INVALID',
-      'BERTH_WEBHOOK_KEY is not set: an enrollment under the policy custom holds the function key, and DPS does not give it back. See "Function key" in docs/enrollments.md.',
+      'BERTH_WEBHOOK_KEY is not set: set it to the function key. Enrollments with the custom policy contain the key, and DPS does not return it. See "Function key" in docs/enrollments.md.',
     );
   }
 }
@@ -193,7 +201,7 @@ async function carryOut(
     case 'update': {
       const { wanted, record } = step;
       const { kind, id, etag } = record;
-      // Keys that DPS made stay only if they are sent along.
+      // DPS keeps the keys that it generated only if the update contains them.
       const keeps = wanted.attestation.type === 'symmetricKey' && hasKeys(record);
       const mechanism = keeps
         ? (mechanisms.get(keyOf(record)) ?? (await dps.mechanism(kind, id)))
@@ -201,7 +209,7 @@ async function carryOut(
       await dps.put(kind, id, bodyOf({ wanted, record, mechanism, webhookKey: webhookKey(env) }), etag);
       return;
     }
-    case 'only there':
+    case 'only in DPS':
       await dps.delete(step.record.kind, step.record.id, step.record.etag);
       return;
     case 'unchanged':

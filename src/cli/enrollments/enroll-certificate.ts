@@ -11,41 +11,41 @@ import { type Given, requiredText } from '../shell/inputs.ts';
 import { say, tell } from '../shell/terminal.ts';
 
 const UPLOAD = {
-  '<name>': requiredText('what groups call it in caReferences'),
-  '--file <file>': requiredText('the certificate, PEM'),
+  '<name>': requiredText('the name that groups use in caReferences'),
+  '--file <file>': requiredText('the certificate, in PEM'),
 };
 
 const VERIFY = {
-  '<name>': requiredText(),
-  '--file <file>': requiredText('the signed certificate, PEM'),
+  '<name>': requiredText('the name of the uploaded certificate'),
+  '--file <file>': requiredText('the signed verification certificate, in PEM'),
 };
 
-/** Names of certificates in DPS. */
+/** The names of certificates that DPS allows. */
 const NAME = /^[A-Za-z0-9\-._]{1,64}$/;
 
-/** `berth enroll certificate`: CA certificates of DPS, and proof that their keys are at hand. */
+/** `berth enroll certificate`: uploads CA certificates to DPS and proves possession of their keys. */
 export function registerCertificate(enroll: CommandGroup): void {
   const certificate = enroll.group(
     'certificate',
-    'CA certificates of DPS and proof of possession: BERTH_DPS__resourceId',
+    'upload and verify CA certificates of DPS; needs BERTH_DPS__resourceId',
   );
   certificate.command({
     name: 'upload',
-    description: 'upload a CA certificate, and say how to sign its verification code',
+    description: 'upload a CA certificate, and show how to sign its verification code',
     inputs: UPLOAD,
     run: uploadCertificate,
   });
   certificate.command({
     name: 'verify',
-    description: 'prove possession with the certificate that was signed',
+    description: 'prove possession with the signed verification certificate',
     inputs: VERIFY,
     run: verifyCertificate,
   });
 }
 
 /**
- * `berth enroll certificate upload`: uploads a CA certificate and asks for the code that proves possession of its key.
- * The key itself is never read: the operator signs, where the key is.
+ * `berth enroll certificate upload`: uploads a CA certificate and requests its verification code. It never
+ * reads the private key: the operator signs the code where the key is.
  */
 async function uploadCertificate(cli: Cli, { name, file }: Given<typeof UPLOAD>): Promise<number> {
   const { terminal } = cli;
@@ -54,18 +54,18 @@ async function uploadCertificate(cli: Cli, { name, file }: Given<typeof UPLOAD>)
     const before = await certificates.get(name);
     if (before !== undefined && !isSame(before, thumbprint)) {
       throw invalid(
-        `${name} is another certificate (SHA-1 ${before.thumbprint}): choose another name, so that both are known while devices change over.`,
+        `DPS already has another certificate ${name} (SHA-1 ${before.thumbprint}): choose another name, so that DPS accepts both during the change.`,
       );
     }
     if (before?.isVerified) {
-      tell(terminal, `${name} is uploaded and verified already.`);
+      tell(terminal, `${name} is already uploaded and verified.`);
       return 0;
     }
     const uploaded = before ?? (await certificates.upload(name, pem, undefined));
     const { code } = await certificates.challenge(name, uploaded.etag);
     tell(
       terminal,
-      `${name} is uploaded (SHA-1 ${thumbprint}), not verified yet. Sign its code where the private key is:`,
+      `${name} is uploaded (SHA-1 ${thumbprint}), not verified yet. Run these commands where the private key is:`,
     );
     say(
       terminal,
@@ -80,22 +80,29 @@ async function uploadCertificate(cli: Cli, { name, file }: Given<typeof UPLOAD>)
   });
 }
 
-/** `berth enroll certificate verify`: shows DPS the certificate that was signed; groups may refer to the name then. */
+/**
+ * `berth enroll certificate verify`: sends the signed certificate to DPS. Groups can then refer to the name.
+ */
 async function verifyCertificate(cli: Cli, { name, file }: Given<typeof VERIFY>): Promise<number> {
   const { terminal } = cli;
   const { pem } = readCertificate(file);
   return withCertificates(cli, name, async (certificates) => {
     const before = await certificates.get(name);
     if (before === undefined)
-      throw invalid(`DPS has no certificate ${name}: berth enroll certificate upload first.`);
+      throw invalid(
+        `DPS has no certificate ${name}: run "berth enroll certificate upload ${name} --file FILE" first.`,
+      );
     if (before.isVerified) {
-      tell(terminal, `${name} is verified already.`);
+      tell(terminal, `${name} is already verified.`);
       return 0;
     }
     const after = await certificates.verify(name, pem, before.etag);
     if (!after.isVerified)
-      throw new BerthError('BERTH_ENROLLMENTS_UNFINISHED', `${name} is not verified yet.`);
-    tell(terminal, `${name} is verified: groups may have it in caReferences.`);
+      throw new BerthError(
+        'BERTH_ENROLLMENTS_UNFINISHED',
+        `${name} is not verified yet: run "berth enroll certificate upload" again and sign the new code.`,
+      );
+    tell(terminal, `${name} is verified. Groups can use it in caReferences.`);
     return 0;
   });
 }
@@ -106,7 +113,7 @@ async function withCertificates(
   act: (certificates: CaCertificates) => Promise<number>,
 ): Promise<number> {
   if (!NAME.test(name))
-    throw invalid('The name of a certificate has 1 to 64 letters, digits, "-", "." or "_".');
+    throw invalid(`"${name}" is not a name of a certificate: use 1 to 64 letters, digits, "-", "." or "_".`);
   const certificates = openCaCertificates(managementPlace(env));
   try {
     return await act(certificates);
@@ -118,12 +125,12 @@ async function withCertificates(
 function readCertificate(file: string): { readonly pem: string; readonly thumbprint: string } {
   const text = readTextFile(file);
   if (text.includes('PRIVATE KEY'))
-    throw invalid(`${file} holds a private key, which must not leave its place: give the certificate alone.`);
+    throw invalid(`${file} contains a private key: give a file that contains only the certificate.`);
   try {
     const certificate = new X509Certificate(text);
     return { pem: certificate.toString(), thumbprint: certificate.fingerprint.replaceAll(':', '') };
   } catch {
-    throw new BerthError('BERTH_FILE_UNREADABLE', `${file} holds no certificate in PEM.`);
+    throw new BerthError('BERTH_FILE_UNREADABLE', `${file} contains no certificate in PEM.`);
   }
 }
 

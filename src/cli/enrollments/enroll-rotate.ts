@@ -29,26 +29,26 @@ import { named } from './enroll-text.ts';
 import { ENROLLMENTS_FILE, readEnrollmentsFile } from './enrollments-file.ts';
 
 const INPUTS = {
-  '--new-key-env <name>': requiredText('environment variable with the new key'),
-  '--file <file>': textOr(ENROLLMENTS_FILE, 'the enrollments file, for its webhook'),
-  '--webhook <url>': text('another webhook than the one of the file; without a key'),
-  '--old-key-name <name>': text('what the old key is called, for the command that deletes it'),
-  '--progress <file>': textOr('.berth-rotation.json', 'where it is kept how far it is'),
+  '--new-key-env <name>': requiredText('the environment variable with the new key'),
+  '--file <file>': textOr(ENROLLMENTS_FILE, 'the enrollments file that names the webhook'),
+  '--webhook <url>': text('the URL of the webhook, without a key (default: the webhook of the file)'),
+  '--old-key-name <name>': text('the name of the old key, for the command that deletes it'),
+  '--progress <file>': textOr('.berth-rotation.json', 'the file that stores the progress'),
 };
 type RotateKeyOptions = Given<typeof INPUTS>;
 
-/** Only the owner: it says which enrollments there are. */
+/** Only the owner may read the file, because it lists enrollments. */
 const OWNER_ONLY = 0o600;
 
 /**
- * `berth enroll rotate-key`: gives every enrollment that asks the webhook another function key, in the order in which
- * no registration fails: the new key is tried, every enrollment gets it, every enrollment is looked at again, and only
- * then may the old one go. May be stopped at any time, and goes on.
+ * `berth enroll rotate-key`: gives every enrollment that uses the webhook a new function key. No registration
+ * fails, because Berth tries the new key first, updates every enrollment, and then checks every enrollment
+ * again. Only then may the operator delete the old key. A stopped rotation continues with the same command.
  */
 export function registerRotateKey(enroll: CommandGroup): void {
   enroll.command({
     name: 'rotate-key',
-    description: 'give every enrollment that asks the webhook another function key, in the safe order',
+    description: 'give every enrollment that uses the webhook a new function key, in the safe order',
     inputs: INPUTS,
     run: rotateKey,
   });
@@ -63,7 +63,7 @@ async function rotateKey(cli: Cli, options: RotateKeyOptions): Promise<number> {
     );
   const url = webhookUrl(options);
   await checkWebhookKey(url, key);
-  tell(terminal, `${withoutKey(url)} takes the new key.`);
+  tell(terminal, `${withoutKey(url)} accepts the new key.`);
 
   const dps = openDps(dpsPlace(env));
   try {
@@ -76,24 +76,26 @@ async function rotateKey(cli: Cli, options: RotateKeyOptions): Promise<number> {
     await dps.close();
   }
   rmSync(options.progress, { force: true });
-  sayFarewell(terminal, url, options.oldKeyName);
+  sayHowToDeleteOldKey(terminal, url, options.oldKeyName);
   return 0;
 }
 
 function webhookUrl({ webhook, file }: RotateKeyOptions): string {
   if (webhook !== undefined) {
     if (isWebhookUrl(webhook)) return webhook;
-    throw invalid('--webhook is no URL without a query: write https://APP.azurewebsites.net/api/allocate.');
+    throw invalid(
+      '--webhook is not a valid URL without a query: write https://APP.azurewebsites.net/api/allocate.',
+    );
   }
   const url = readEnrollmentsFile(file).webhook?.url;
   if (url !== undefined) return url;
-  throw invalid(`${file} has no webhook at its top: give --webhook URL.`);
+  throw invalid(`${file} has no "webhook" at the top level: give --webhook URL.`);
 }
 
 /**
- * A rotation of the same key that stopped; undefined: there is none.
+ * The progress of a stopped rotation to the same key; undefined if there is none.
  *
- * @throws NewerFormatError (`BERTH_FORMAT_NEWER`) for the file of a newer package: it stays as it is
+ * @throws NewerFormatError (`BERTH_FORMAT_NEWER`) if a newer package wrote the file, which stays unchanged
  */
 function resumed(
   file: string,
@@ -111,11 +113,11 @@ function resumed(
     const { startedAt, done } = read.value;
     tell(
       terminal,
-      `Going on with the rotation of ${startedAt}: ${plural(Object.keys(done).length, 'enrollment')} done.`,
+      `Continuing the rotation that started at ${startedAt}: ${plural(Object.keys(done).length, 'enrollment')} done.`,
     );
     return read.value;
   }
-  tell(terminal, `${file} is of another rotation: this one starts from the beginning.`);
+  tell(terminal, `${file} belongs to another rotation. This rotation starts from the beginning.`);
   return undefined;
 }
 
@@ -141,7 +143,7 @@ async function rotateAll(
   let rotation = started;
   const all = await everyRecord(dps, url);
   if (all.length === 0)
-    throw invalid(`No enrollment of ${dps.host} asks ${withoutKey(url)}: nothing to rotate.`);
+    throw invalid(`No enrollment of ${dps.host} uses ${withoutKey(url)}: nothing to rotate.`);
   for (const record of all) {
     if (isRotated(rotation, record)) {
       say(terminal, `done before  ${named(record)}`);
@@ -160,12 +162,12 @@ async function rotateAll(
       say(terminal, `not updated  ${named(record)}`);
       if (error.code === 'BERTH_DPS_PRECONDITION_FAILED') {
         throw unfinished(
-          `Somebody else wrote ${named(record)} in between; ${length} of ${all.length} are done.`,
+          `Another writer changed ${named(record)} meanwhile. ${length} of ${all.length} are done.`,
         );
       }
       tell(
         terminal,
-        `${length} of ${all.length} are done. Keep the old key: the others still need it. The same command goes on.`,
+        `${length} of ${all.length} are done. Keep the old key: the others still need it. Run the same command again to continue.`,
       );
       throw error;
     }
@@ -173,17 +175,19 @@ async function rotateAll(
   return rotation;
 }
 
-/** Reads everything again: what was written since it got the new key, or came to be since, may have the old one. */
+/** Reads every enrollment again: one that was created or changed meanwhile may have the old key. */
 async function verifyAll(dps: DpsPort, url: string, rotation: Rotation, terminal: Terminal): Promise<void> {
   const all = await everyRecord(dps, url);
   const left = all.filter((record) => !isRotated(rotation, record));
-  for (const record of left) say(terminal, `not sure     ${named(record)}`);
+  for (const record of left) say(terminal, `unverified   ${named(record)}`);
   if (left.length > 0) {
-    throw unfinished(`${plural(left.length, 'enrollment')} changed since and may have the old key.`);
+    throw unfinished(
+      `${plural(left.length, 'enrollment')} changed during the rotation and may have the old key.`,
+    );
   }
   say(
     terminal,
-    `${plural(all.length, 'enrollment')} of ${dps.host}, all with the new key since ${rotation.startedAt}.`,
+    `${plural(all.length, 'enrollment')} of ${dps.host} checked: all have the new key. The rotation started at ${rotation.startedAt}.`,
   );
 }
 
@@ -194,15 +198,15 @@ async function everyRecord(dps: DpsPort, url: string): Promise<readonly Enrollme
 function unfinished(what: string): BerthError {
   return new BerthError(
     'BERTH_ENROLLMENTS_UNFINISHED',
-    `${what} Keep the old key; the same command goes on where it stopped.`,
+    `${what} Keep the old key and run the same command again to continue.`,
   );
 }
 
-function sayFarewell(terminal: Terminal, url: string, oldKeyName: string | undefined): void {
+function sayHowToDeleteOldKey(terminal: Terminal, url: string, oldKeyName: string | undefined): void {
   const { hostname, pathname } = new URL(url);
   const app = hostname.endsWith('.azurewebsites.net') ? (hostname.split('.', 1)[0] ?? '') : 'APP';
   const name = oldKeyName ?? 'OLD_KEY_NAME';
-  say(terminal, 'The old key may be deleted now, unless something else uses it:');
+  say(terminal, 'You can delete the old key now, unless something else uses it:');
   say(
     terminal,
     pathname === '/api/allocate'
@@ -211,6 +215,6 @@ function sayFarewell(terminal: Terminal, url: string, oldKeyName: string | undef
   );
   say(
     terminal,
-    'Where it is a key of the whole app: az functionapp keys delete --key-type functionKeys, with the same names.',
+    'If it is a key of the whole app, use: az functionapp keys delete --key-type functionKeys, with the same names.',
   );
 }

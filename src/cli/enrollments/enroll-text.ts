@@ -5,10 +5,10 @@ import type { EnrollmentStep } from '../../enroll/plan.ts';
 import { printable } from '../shell/printable.ts';
 import { say, type Terminal } from '../shell/terminal.ts';
 
-const ACTIONS = ['create', 'update', 'unchanged', 'only there'] as const;
+const ACTIONS = ['create', 'update', 'unchanged', 'only in DPS'] as const;
 const WIDTH = Math.max(...ACTIONS.map((action) => action.length));
 
-/** The steps, one line each, and below an update its fields. No line holds a key. */
+/** Writes one line for each step, and the changed fields below an update. No line contains a key. */
 export function sayPlan(terminal: Terminal, steps: readonly EnrollmentStep[]): void {
   for (const step of steps) {
     say(terminal, `${step.action.padEnd(WIDTH)}  ${nameOf(step)}`);
@@ -20,13 +20,13 @@ export function sayPlan(terminal: Terminal, steps: readonly EnrollmentStep[]): v
   }
 }
 
-/** `2 to create, 1 to update, 5 unchanged, 1 only there` */
+/** `2 to create, 1 to update, 5 unchanged, 1 only in DPS` */
 export function countsText(steps: readonly EnrollmentStep[]): string {
   const count = (action: EnrollmentStep['action']) => steps.filter((step) => step.action === action).length;
-  return `${count('create')} to create, ${count('update')} to update, ${count('unchanged')} unchanged, ${count('only there')} only there`;
+  return `${count('create')} to create, ${count('update')} to update, ${count('unchanged')} unchanged, ${count('only in DPS')} only in DPS`;
 }
 
-/** For programs: what `sayPlan` says. */
+/** The plan as JSON, for programs. */
 export function planJson(steps: readonly EnrollmentStep[]): unknown {
   return steps.map((step) => ({
     action: step.action,
@@ -54,7 +54,7 @@ function created({ wanted }: Extract<EnrollmentStep, { action: 'create' }>): str
   const where = webhook === undefined ? '' : ` at ${withoutKey(webhook.url)}`;
   const hubs = terms.iotHubs.length === 0 ? '' : `, hubs ${terms.iotHubs.join(', ')}`;
   const keys =
-    attestation.type === 'symmetricKey' && attestation.keys === undefined ? ' (DPS makes the keys)' : '';
+    attestation.type === 'symmetricKey' && attestation.keys === undefined ? ' (DPS generates the keys)' : '';
   const status = terms.enabled ? '' : ', disabled';
   return `${attestationText(attestation)}${keys}, ${terms.allocationPolicy}${where}${hubs}, ${terms.reprovisioning}${status}`;
 }

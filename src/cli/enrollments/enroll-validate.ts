@@ -11,13 +11,13 @@ const INPUTS = {
 };
 
 /**
- * `berth enroll validate`: every problem of an enrollments file. Needs neither DPS nor the keys and certificates that
- * the file names, so that CI can ask.
+ * `berth enroll validate`: lists every problem of an enrollments file. It needs neither DPS nor the keys and
+ * certificates that the file names, so CI can run it.
  */
 export function registerEnrollValidate(enroll: CommandGroup): void {
   enroll.command({
     name: 'validate',
-    description: 'check an enrollments file: every problem; asks no DPS and needs no key',
+    description: 'check an enrollments file and list every problem; needs neither DPS nor keys',
     inputs: INPUTS,
     run: validateEnrollments,
   });

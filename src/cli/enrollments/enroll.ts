@@ -5,11 +5,11 @@ import { registerEnrollPlan } from './enroll-plan.ts';
 import { registerRotateKey } from './enroll-rotate.ts';
 import { registerEnrollValidate } from './enroll-validate.ts';
 
-/** `berth enroll`: the enrollments of DPS. */
+/** `berth enroll`: commands for the enrollments of DPS. */
 export function registerEnroll(berth: CommandGroup): void {
   const enroll = berth.group(
     'enroll',
-    'keep the enrollments of DPS as enrollments.json says: BERTH_DPS or BERTH_DPS__hostName',
+    'make the enrollments of DPS match enrollments.json; needs BERTH_DPS or BERTH_DPS__hostName',
   );
   registerEnrollPlan(enroll);
   registerEnrollApply(enroll);

@@ -8,16 +8,16 @@ import type { Environment } from '../../settings/settings.ts';
 import { readTextFile, withProblems } from '../shell/files.ts';
 import { textOr } from '../shell/inputs.ts';
 
-/** The enrollments file in this folder. */
+/** The default enrollments file, in the current folder. */
 export const ENROLLMENTS_FILE = 'enrollments.json';
 
-/** For commands that carry an enrollments file out. */
+/** The input of commands that compare an enrollments file with DPS. */
 export const FROM_ENROLLMENTS_FILE = {
   '--file <file>': textOr(ENROLLMENTS_FILE, 'the enrollments file'),
 };
 
 /**
- * An enrollments file that must be valid.
+ * Reads an enrollments file, which must be valid.
  *
  * @throws BerthError `BERTH_ENROLLMENTS_INVALID` with every problem, `BERTH_FILE_UNREADABLE`
  */
@@ -28,8 +28,8 @@ export function readEnrollmentsFile(file: string): EnrollmentsFile {
 }
 
 /**
- * The enrollments of a file, with the keys and certificates that it names: from the environment, and from files
- * beside it.
+ * Reads the enrollments of a file, with the keys and certificates that it names: from the environment, and from
+ * files next to it.
  *
  * @throws BerthError `BERTH_ENROLLMENTS_INVALID`, `BERTH_FILE_UNREADABLE`
  */

@@ -10,28 +10,28 @@ import { readModelsOf, readTextFile } from '../shell/files.ts';
 import { FLEET_FILE, type Given, JSON_OUTPUT, textOr, toggle, wholeNumber } from '../shell/inputs.ts';
 import { plural, say, sayJson, shortRevision } from '../shell/terminal.ts';
 
-/** As many as the local stack has; `TWIN_EVENTS_PARTITIONS` says how many a deployment has. */
+/** Partitions of the local stack. `TWIN_EVENTS_PARTITIONS` is the number of a deployment. */
 const PARTITIONS = 4;
 
 const INPUTS = {
   '[file]': textOr(FLEET_FILE, 'the fleet file'),
   '--registrations <n>': wholeNumber(
     1,
-    `registrations a minute to be ready for (default: ${DPS_REGISTRATIONS_PER_MINUTE}, what one DPS takes)`,
+    `registrations a minute to expect (default: ${DPS_REGISTRATIONS_PER_MINUTE}, the limit of one DPS)`,
   ),
   '--partitions <n>': wholeNumber(
     1,
     `partitions of the Event Hub (default: TWIN_EVENTS_PARTITIONS, else ${PARTITIONS})`,
   ),
-  '--strict': toggle('warnings fail too'),
+  '--strict': toggle('fail on warnings too'),
   ...JSON_OUTPUT,
 };
 
-/** `berth validate`: every problem of a fleet file, and what will hurt though it is valid. For CI. */
+/** `berth validate`: lists every problem and every warning of a fleet file, for CI. */
 export function registerValidate(berth: CommandGroup): void {
   berth.command({
     name: 'validate',
-    description: 'check a fleet file: every problem, and what will hurt though it is valid',
+    description: 'check a fleet file and list every problem and every warning',
     inputs: INPUTS,
     run: validate,
   });
@@ -70,7 +70,7 @@ async function validate(
   return isFine ? 0 : 1;
 }
 
-/** Only models with components say anything to Berth. */
+/** Berth uses only models with components. */
 function modelsOf({ models }: Fleet): string {
   const count = Object.keys(models).length;
   return count === 0 ? '' : `, ${plural(count, 'model')} with components`;

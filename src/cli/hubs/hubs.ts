@@ -5,6 +5,7 @@ import {
   type MoveOverview,
   moveOverviews,
 } from '../../allocation/decision/hub-overview.ts';
+import type { EpochMs } from '../../time/epoch-ms.ts';
 import { pauseLines, untrustedLines } from '../policies/pause-text.ts';
 import type { Cli } from '../shell/cli.ts';
 import type { CommandGroup } from '../shell/command-line.ts';
@@ -22,11 +23,11 @@ import {
   tell,
 } from '../shell/terminal.ts';
 
-/** `berth hubs`: every hub of the fleet in force, with what operators have set. */
+/** `berth hubs`: shows every hub of the fleet file in force, with overrides and pauses. */
 export function registerHubs(berth: CommandGroup): void {
   berth.command({
     name: 'hubs',
-    description: 'every hub: state, weight, devices, health, and what operators have set or paused',
+    description: 'show every hub: state, weight, devices, health, overrides and pauses',
     inputs: JSON_OUTPUT,
     run: hubs,
   });
@@ -79,7 +80,7 @@ async function hubs({ terminal, env, now }: Cli, { json }: Given<typeof JSON_OUT
   return 0;
 }
 
-function overrideText({ overrides }: HubOverview, now: number): string {
+function overrideText({ overrides }: HubOverview, now: EpochMs): string {
   const { state, weight } = overrides;
   const text = (what: string, { author, reason, expiresAt }: Override<unknown>) =>
     `${what} for ${span(expiresAt - now)} more, by ${author}: ${reason}`;
@@ -89,9 +90,9 @@ function overrideText({ overrides }: HubOverview, now: number): string {
   ].join('; ');
 }
 
-function moveText({ cause, since, progress }: MoveOverview, now: number): string {
+function moveText({ cause, since, progress }: MoveOverview, now: EpochMs): string {
   const [kind, host] = cause.split(':');
   const what = kind === 'drain' ? `Drain of ${host}` : 'Moves to faster hubs';
-  if (since === undefined) return `${what}: not begun yet; resyncFleet begins it within a minute.`;
-  return `${what}: since ${span(now - since)}, has reached ${percent(progress)} of the devices.`;
+  if (since === undefined) return `${what}: not started yet; resyncFleet starts it within a minute.`;
+  return `${what}: started ${span(now - since)} ago, has reached ${percent(progress)} of the devices.`;
 }

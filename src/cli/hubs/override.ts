@@ -2,6 +2,7 @@ import { inForce, type Override, type Overrides } from '../../allocation/conditi
 import { HUB_STATES, type HubState } from '../../fleet/hub-state.ts';
 import { type HostName, hostName } from '../../iot-hub/host-name.ts';
 import { LONGEST_MS, parseDuration } from '../../time/duration.ts';
+import { type EpochMs, epochMs } from '../../time/epoch-ms.ts';
 import { invalid, TIME } from '../shell/arguments.ts';
 import type { Cli } from '../shell/cli.ts';
 import type { CommandGroup } from '../shell/command-line.ts';
@@ -10,39 +11,42 @@ import { knownHub } from '../shell/known.ts';
 import { fleetInForce, openState, type State } from '../shell/state.ts';
 import { moment, tell } from '../shell/terminal.ts';
 
-/** The weights that a fleet file takes too. */
+/** The same limit as in a fleet file. */
 const LARGEST_WEIGHT = 1_000_000;
 
 const SET = {
-  '<host>': requiredText('such as contoso-weu.azure-devices.net'),
+  '<host>': requiredText('host name of the hub, such as contoso-weu.azure-devices.net'),
   '--state <state>': optional(
     'active, cordoned (no new devices) or draining (devices move when they register again)',
     readState,
   ),
-  '--weight <number>': optional('its share of new devices', readWeight),
+  '--weight <number>': optional('the weight of the hub for new devices', readWeight),
   '--reason <text>': reason('the reason, shown with the override'),
-  '--expires <time>': required('a duration (30m, 8h, 2d) or a time (2026-11-30T18:00Z)', readExpiry),
+  '--expires <time>': required(
+    'when the override ends: a duration (30m, 8h, 2d) or a time (2026-11-30T18:00Z)',
+    readExpiry,
+  ),
 };
 
 const CLEAR = {
-  '<host>': requiredText(),
+  '<host>': requiredText('host name of the hub'),
 };
 
 /**
- * `berth hub set`: another state or weight than the fleet file's, until it expires. What is not given stays as
- * it was set. `berth hub clear`: back to what the fleet file says.
+ * `berth hub set`: overrides the state or the weight of the fleet file until a time. It keeps an override
+ * that it is not given. `berth hub clear`: removes the overrides.
  */
 export function registerHub(berth: CommandGroup): void {
-  const hub = berth.group('hub', 'override what the fleet file says of a hub');
+  const hub = berth.group('hub', 'override the state or the weight of a hub');
   hub.command({
     name: 'set',
-    description: 'set another state or weight, until it expires; in effect within a minute',
+    description: 'override the state or the weight until a time; takes effect within a minute',
     inputs: SET,
     run: setOverride,
   });
   hub.command({
     name: 'clear',
-    description: 'go back to what the fleet file says',
+    description: 'remove the overrides, so that the fleet file applies again',
     inputs: CLEAR,
     run: clearOverride,
   });
@@ -51,7 +55,7 @@ export function registerHub(berth: CommandGroup): void {
 async function setOverride({ terminal, env, now }: Cli, options: Given<typeof SET>): Promise<number> {
   const { state, weight } = options;
   if (state === undefined && weight === undefined) {
-    throw invalid('Nothing is to be set: give --state, --weight or both.');
+    throw invalid('Nothing to set: give --state, --weight or both.');
   }
   const tables = openState(env);
   const host = await hostInForce(tables, options.host);
@@ -66,9 +70,9 @@ async function setOverride({ terminal, env, now }: Cli, options: Given<typeof SE
     ...(state === undefined || before.state === undefined ? {} : { state: before.state }),
     ...(weight === undefined || before.weight === undefined ? {} : { weight: before.weight }),
   };
-  for (const text of textsOf(replaced)) tell(terminal, `In place of: ${text}.`);
+  for (const text of textsOf(replaced)) tell(terminal, `Replaced: ${text}.`);
   for (const text of textsOf({ ...before, ...overrides })) tell(terminal, `${host} is ${text}.`);
-  tell(terminal, `Every instance knows within a minute. State: ${tables.place}.`);
+  tell(terminal, `Every instance applies this within a minute. State: ${tables.place}.`);
   return 0;
 }
 
@@ -82,11 +86,11 @@ async function clearOverride(
   if (before.length === 0) await hostInForce(tables, name);
   await tables.conditions.clearOverrides(host);
   const was = before.length === 0 ? 'it had no override' : `it was ${before.join(' and ')}`;
-  tell(terminal, `${host} is as the fleet file says; ${was}. State: ${tables.place}.`);
+  tell(terminal, `The fleet file applies to ${host}; ${was}. State: ${tables.place}.`);
   return 0;
 }
 
-async function overridesOf(tables: State, host: HostName, now: number): Promise<Overrides> {
+async function overridesOf(tables: State, host: HostName, now: EpochMs): Promise<Overrides> {
   return inForce((await tables.conditions.read(now)).hubs.get(host)?.overrides ?? {}, now);
 }
 
@@ -104,8 +108,8 @@ function readWeight(text: string | undefined, { name }: InputReading): number | 
   );
 }
 
-/** A duration from now, or a time; in ms since the epoch. */
-function readExpiry(text: string, { name, now }: InputReading): number {
+/** A duration from now, or a time; not yet over. */
+function readExpiry(text: string, { name, now }: InputReading): EpochMs {
   const duration = parseDuration(text);
   const at = duration === undefined && TIME.test(text) ? Date.parse(text) : now + (duration ?? Number.NaN);
   if (Number.isNaN(at) || at > now + LONGEST_MS) {
@@ -113,8 +117,8 @@ function readExpiry(text: string, { name, now }: InputReading): number {
       `${name} is "${text}": write a duration such as 30m, 8h or 2d, or a time such as 2026-11-30T18:00Z.`,
     );
   }
-  if (at <= now) throw invalid(`${name} is "${text}", which is over already.`);
-  return at;
+  if (at <= now) throw invalid(`${name} is "${text}", which is in the past: write a later time.`);
+  return epochMs(at);
 }
 
 /** @throws BerthError `BERTH_HUB_UNKNOWN` */

@@ -6,7 +6,7 @@ import { invalid } from '../shell/arguments.ts';
 import { readFleetFile } from '../shell/files.ts';
 import { knownHub, knownPolicy } from '../shell/known.ts';
 
-/** What a pause is about, as options say it: the whole fleet where they say nothing. */
+/** The options that select what to pause. Without them it is the whole fleet. */
 export interface ScopeOptions {
   readonly hub?: string | undefined;
   readonly policy?: string | undefined;
@@ -15,7 +15,9 @@ export interface ScopeOptions {
 /** @throws BerthError `BERTH_ARGUMENT_INVALID` */
 export function readScope({ hub, policy }: ScopeOptions): Scope {
   if (hub !== undefined && policy !== undefined) {
-    throw invalid('Give --hub or --policy, not both; without either it is the whole fleet.');
+    throw invalid(
+      'Give --hub or --policy, not both. Without either, the command applies to the whole fleet.',
+    );
   }
   if (hub !== undefined) return { kind: 'hub', host: hostName(hub) };
   if (policy !== undefined) return { kind: 'policy', name: policy };
@@ -23,10 +25,11 @@ export function readScope({ hub, policy }: ScopeOptions): Scope {
 }
 
 /**
- * Refuses a hub or a policy that the fleet file does not have. The fleet needs no file: it must be possible to pause
- * it where there is none.
+ * Refuses a hub or a policy that the fleet file does not define. For the whole fleet it reads no file,
+ * because the operator may have none.
  *
- * @throws BerthError `BERTH_HUB_UNKNOWN`, `BERTH_POLICY_UNKNOWN`, `BERTH_FLEET_INVALID`, `BERTH_FILE_UNREADABLE`
+ * @throws BerthError `BERTH_HUB_UNKNOWN`, `BERTH_POLICY_UNKNOWN`, `BERTH_FLEET_INVALID`,
+ *   `BERTH_FILE_UNREADABLE`
  */
 export function refuseUnknown(scope: Scope, file: string, env: Environment): void {
   if (scope.kind === 'fleet') return;
@@ -40,7 +43,7 @@ export function refuseUnknown(scope: Scope, file: string, env: Environment): voi
     );
 }
 
-/** As the beginning of a sentence. */
+/** The scope as the subject of a sentence. */
 export function scopeText(scope: Scope): string {
   switch (scope.kind) {
     case 'fleet':

@@ -1,19 +1,20 @@
 import type { Control, Pause, Scope } from '../../control/control.ts';
 import { hostName } from '../../iot-hub/host-name.ts';
+import type { EpochMs } from '../../time/epoch-ms.ts';
 import { printable } from '../shell/printable.ts';
 import { moment, span } from '../shell/terminal.ts';
 import { scopeText } from './pause-scope.ts';
 
 /** `since 2026-11-25T09:00Z (3 h), by ann@contoso.com: freeze` */
-export function pauseText({ at, author, reason }: Pause, now: number): string {
+export function pauseText({ at, author, reason }: Pause, now: EpochMs): string {
   return `since ${moment(at)} (${span(now - at)}), by ${printable(author)}: ${printable(reason)}`;
 }
 
-/** A sentence for everything that is paused, of these kinds. */
+/** One sentence for each pause of these kinds. */
 export function pauseLines(
   { fleet, hubs, policies }: Control,
   kinds: readonly Scope['kind'][],
-  now: number,
+  now: EpochMs,
 ): readonly string[] {
   const paused: readonly (readonly [Scope, Pause])[] = [
     ...(fleet === undefined ? [] : [[{ kind: 'fleet' }, fleet] as const]),
@@ -25,10 +26,10 @@ export function pauseLines(
     .map(([scope, pause]) => `${scopeText(scope)} is paused ${pauseText(pause, now)}.`);
 }
 
-/** A sentence for every hub whose events are not trusted. */
-export function untrustedLines({ untrusted }: Control, now: number): readonly string[] {
+/** One sentence for each hub whose events are not trusted. */
+export function untrustedLines({ untrusted }: Control, now: EpochMs): readonly string[] {
   return Object.entries(untrusted).map(
     ([host, { since, why }]) =>
-      `Events of ${host} are not trusted since ${moment(since)} (${span(now - since)}), a read comes before every decision: ${printable(why)}.`,
+      `Events of ${host} are not trusted since ${moment(since)} (${span(now - since)}): ${printable(why)}. Berth reads each twin before it decides.`,
   );
 }

@@ -9,17 +9,17 @@ import { readScope, refuseUnknown, scopeText } from './pause-scope.ts';
 import { pauseLines, pauseText } from './pause-text.ts';
 
 const INPUTS = {
-  '--hub <host>': text('only to this hub'),
-  '--policy <name>': text('only by this policy'),
+  '--hub <host>': text('pause only writes to this hub'),
+  '--policy <name>': text('pause only writes of this policy'),
   '--reason <text>': reason('the reason, shown with the pause'),
   ...DEPLOYED_FLEET,
 };
 
-/** `berth pause`: nothing is written to the fleet, to a hub or by a policy until it is resumed. */
+/** `berth pause`: stops writes to the fleet, to a hub or of a policy until `berth resume`. */
 export function registerPause(berth: CommandGroup): void {
   berth.command({
     name: 'pause',
-    description: 'write nothing, to the fleet, to a hub or by a policy, until it is resumed',
+    description: 'stop writes to the fleet, to a hub or of a policy until "berth resume"',
     inputs: INPUTS,
     run: pause,
   });
@@ -35,8 +35,8 @@ async function pause({ terminal, env, now }: Cli, options: Given<typeof INPUTS>)
 
   const found = pauseFor(control, scope) ?? wanted;
   if (found.at !== wanted.at || found.author !== wanted.author) {
-    tell(terminal, `${scopeText(scope)} is paused already, ${pauseText(found, now())}.`);
-    tell(terminal, `It stays so, and nothing was changed. State: ${state.place}.`);
+    tell(terminal, `${scopeText(scope)} is already paused ${pauseText(found, now())}.`);
+    tell(terminal, `Nothing was changed. State: ${state.place}.`);
     return 0;
   }
   tell(terminal, `${scopeText(scope)} is paused, by ${found.author}: ${options.reason}.`);
@@ -46,7 +46,7 @@ async function pause({ terminal, env, now }: Cli, options: Given<typeof INPUTS>)
   return 0;
 }
 
-/** The kinds of pauses that concern the same twins besides one of this kind. */
+/** The other kinds of pauses that affect the same twins. */
 function othersThan({ kind }: Scope): readonly Scope['kind'][] {
   return kind === 'fleet' ? [] : ['fleet'];
 }
@@ -54,10 +54,10 @@ function othersThan({ kind }: Scope): readonly Scope['kind'][] {
 function effectOf(scope: Scope): string {
   switch (scope.kind) {
     case 'fleet':
-      return 'From 30 s on nothing is written to any hub. Events are still taken in; what is due waits, and rollouts stand still, until "berth resume".';
+      return 'Within 30 seconds, Berth stops writing to all hubs. It still applies events. Work items wait and rollouts stop until "berth resume".';
     case 'hub':
-      return `From 30 s on nothing is written to it. Its events are still taken in; what is due there waits, and rollouts stand still there, until "berth resume --hub ${scope.host}".`;
+      return `Within 30 seconds, Berth stops writing to this hub. It still applies the events of the hub. Work items of the hub wait and its rollouts stop until "berth resume --hub ${scope.host}".`;
     case 'policy':
-      return `From 30 s on it writes nothing. It keeps its paths, so that no other policy takes them; what it would write waits, and its rollout stands still, until "berth resume --policy ${scope.name}".`;
+      return `Within 30 seconds, this policy stops writing. It keeps its paths, so no other policy writes them. Its corrections are held and its rollout stops until "berth resume --policy ${scope.name}".`;
   }
 }

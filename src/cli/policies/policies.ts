@@ -1,4 +1,5 @@
 import { type PolicyOverview, policyOverviews } from '../../sync/resync/sync-overview.ts';
+import { type EpochMs, earlierOf, epochMs } from '../../time/epoch-ms.ts';
 import type { Cli } from '../shell/cli.ts';
 import type { CommandGroup } from '../shell/command-line.ts';
 import { type Given, JSON_OUTPUT } from '../shell/inputs.ts';
@@ -16,11 +17,13 @@ import {
 } from '../shell/terminal.ts';
 import { pauseLines, pauseText } from './pause-text.ts';
 
-/** `berth policies`: every policy of the fleet in force, how far its rollout is and how it is taken. */
+/**
+ * `berth policies`: shows every policy of the fleet file in force, its rollout and its results on devices.
+ */
 export function registerPolicies(berth: CommandGroup): void {
   berth.command({
     name: 'policies',
-    description: 'every policy: how far its rollout is, how devices take it, and what is paused',
+    description: 'show every policy: its rollout, its results on devices, and pauses',
     inputs: JSON_OUTPUT,
     run: policies,
   });
@@ -50,12 +53,12 @@ async function policies({ terminal, env, now }: Cli, { json }: Given<typeof JSON
   for (const line of pauseLines(control, ['fleet', 'hub'], now())) say(terminal, line);
   const left = { ...control, policies: without(control.policies, overviews) };
   for (const line of pauseLines(left, ['policy'], now())) {
-    say(terminal, `${line} It is in the fleet file no more.`);
+    say(terminal, `${line} The fleet file no longer defines this policy.`);
   }
   return 0;
 }
 
-function sayRows(terminal: Cli['terminal'], overviews: readonly PolicyOverview[], now: number): void {
+function sayRows(terminal: Cli['terminal'], overviews: readonly PolicyOverview[], now: EpochMs): void {
   sayTable(
     terminal,
     [
@@ -92,10 +95,10 @@ function without<Value>(
   );
 }
 
-/** Undefined where one is. */
-function oldest(times: readonly (number | undefined)[]): number | undefined {
-  return times.reduce(
-    (first, time) => (first === undefined || time === undefined ? undefined : Math.min(first, time)),
-    Number.POSITIVE_INFINITY,
+/** The earliest time; undefined if one of them is undefined. */
+function oldest(times: readonly (EpochMs | undefined)[]): EpochMs | undefined {
+  return times.reduce<EpochMs | undefined>(
+    (first, time) => (first === undefined || time === undefined ? undefined : earlierOf(first, time)),
+    epochMs(Number.POSITIVE_INFINITY),
   );
 }

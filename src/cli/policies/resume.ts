@@ -1,5 +1,6 @@
 import type { Control, PastPause, Pause, Scope } from '../../control/control.ts';
 import { isTrusted, lastPauseOf, pauseFor, withoutPause } from '../../control/pauses.ts';
+import type { EpochMs } from '../../time/epoch-ms.ts';
 import type { Cli } from '../shell/cli.ts';
 import type { CommandGroup } from '../shell/command-line.ts';
 import { DEPLOYED_FLEET, type Given, reason, text } from '../shell/inputs.ts';
@@ -10,17 +11,17 @@ import { readScope, refuseUnknown, scopeText } from './pause-scope.ts';
 import { pauseLines } from './pause-text.ts';
 
 const INPUTS = {
-  '--hub <host>': text('the pause of this hub'),
-  '--policy <name>': text('the pause of this policy'),
-  '--reason <text>': reason('the reason, kept with the pause that ends'),
+  '--hub <host>': text('end the pause of this hub'),
+  '--policy <name>': text('end the pause of this policy'),
+  '--reason <text>': reason('the reason, stored with the pause that ends'),
   ...DEPLOYED_FLEET,
 };
 
-/** `berth resume`: ends a pause. Also of what is in the fleet file no more. */
+/** `berth resume`: ends a pause, also of a hub or a policy that the fleet file no longer defines. */
 export function registerResume(berth: CommandGroup): void {
   berth.command({
     name: 'resume',
-    description: 'end a pause, also of a policy that paused itself',
+    description: 'end a pause, also the pause of a policy that paused itself',
     inputs: INPUTS,
     run: resume,
   });
@@ -36,7 +37,7 @@ async function resume({ terminal, env, now }: Cli, options: Given<typeof INPUTS>
 
   const last = lastPauseOf(control, scope);
   if (last === undefined || last.to !== by.at || last.resumed?.author !== by.author) {
-    tell(terminal, `${scopeText(scope)} is not paused, and nothing was changed.${lastText(last, now())}`);
+    tell(terminal, `${scopeText(scope)} is not paused. Nothing was changed.${lastText(last, now())}`);
   } else {
     tell(terminal, `${scopeText(scope)} is resumed, by ${by.author}: ${options.reason}.`);
     tell(terminal, pastText(last));
@@ -48,19 +49,19 @@ async function resume({ terminal, env, now }: Cli, options: Given<typeof INPUTS>
   return 0;
 }
 
-/** The kinds of pauses that keep from being written what one of this kind kept from it. */
+/** The other kinds of pauses, which may still block the same writes. */
 function othersThan({ kind }: Scope): readonly Scope['kind'][] {
   const kinds: readonly Scope['kind'][] = ['fleet', 'hub', 'policy'];
   return kinds.filter((other) => other !== kind);
 }
 
-function lastText(last: PastPause | undefined, now: number): string {
+function lastText(last: PastPause | undefined, now: EpochMs): string {
   if (last?.resumed === undefined) return '';
   const { author, reason } = last.resumed;
   return ` It was resumed ${span(now - last.to)} ago, by ${printable(author)}: ${printable(reason)}.`;
 }
 
-function pastText({ from, to, author = 'somebody', reason = 'no reason' }: PastPause): string {
+function pastText({ from, to, author = 'unknown author', reason = 'no reason' }: PastPause): string {
   return `It was paused from ${moment(from)} to ${moment(to)} (${span(to - from)}), by ${printable(author)}: ${printable(reason)}.`;
 }
 
@@ -68,14 +69,14 @@ function effectOf({ kind }: Scope): string {
   switch (kind) {
     case 'fleet':
     case 'hub':
-      return 'Within a minute what is due is written, and rollouts go on where they stood.';
+      return 'Within a minute, Berth writes what waited, and rollouts continue from where they stopped.';
     case 'policy':
-      return 'Its rollout goes on where it stood. After a minute or two its twins are reconciled again, and what it held is due.';
+      return 'Its rollout continues from where it stopped. Within two minutes, Berth reconciles its twins again and writes what was held.';
   }
 }
 
 function trustText(control: Control, content: string): string {
   return isTrusted(control, { hash: content })
-    ? 'It had paused itself. It will not do so again until its content changes.'
-    : 'It had paused itself with another content than it has now. With this one it pauses itself if too many devices reject it.';
+    ? 'The policy had paused itself. It does not pause itself again until its content changes.'
+    : 'The policy had paused itself with different content. It pauses itself again if too many devices reject the present content.';
 }

@@ -1,18 +1,19 @@
 import { BerthError } from '../../errors.ts';
 import { parseDuration } from '../../time/duration.ts';
+import { type EpochMs, epochMs } from '../../time/epoch-ms.ts';
 
-/** For an option that has a value nobody can use. */
+/** The error for an invalid option or argument. */
 export function invalid(message: string): BerthError {
   return new BerthError('BERTH_ARGUMENT_INVALID', message);
 }
 
-/** The flags that are given, of flags with their values. */
+/** Of flags with their values, those that are given. */
 export function givenFlags(values: Readonly<Record<string, unknown>>): readonly string[] {
   return Object.keys(values).filter((flag) => values[flag] !== undefined && values[flag] !== false);
 }
 
 /**
- * A whole number, `least` or more; undefined where the option is not given.
+ * Reads a whole number, `least` or more; undefined if the option is not given.
  *
  * @throws BerthError `BERTH_ARGUMENT_INVALID`
  */
@@ -23,26 +24,27 @@ export function readWholeNumber(name: string, text: string | undefined, least: n
   throw invalid(`${name} is "${text}": write a whole number of at least ${least}.`);
 }
 
-/** With a zone, or a date alone: a time without one would be another for each reader. */
+/**
+ * A date, or a time with its zone. Without a zone, the same text would be a different time for each reader.
+ */
 export const TIME = /^\d{4}-\d\d-\d\d(T\d\d:\d\d(:\d\d(\.\d+)?)?(Z|[+-]\d\d:\d\d))?$/;
 
-/** A time that an option names. */
+/** A time that an option gives. */
 export interface TimeBack {
   /** As it was written, such as `7d`. */
   readonly text: string;
-  /** Milliseconds since the epoch. */
-  readonly at: number;
+  readonly at: EpochMs;
 }
 
 /**
- * A time, or a duration that goes back from now.
+ * Reads a time, or a duration before now.
  *
  * @throws BerthError `BERTH_ARGUMENT_INVALID`
  */
-export function readTimeBack(name: string, text: string, now: number): TimeBack {
+export function readTimeBack(name: string, text: string, now: EpochMs): TimeBack {
   const duration = parseDuration(text);
   const at = duration === undefined && TIME.test(text) ? Date.parse(text) : now - (duration ?? Number.NaN);
-  if (Number.isFinite(at)) return { text, at };
+  if (Number.isFinite(at)) return { text, at: epochMs(at) };
   throw invalid(
     `${name} is "${text}": write a duration such as 12h or 7d, or a time such as 2026-11-25 or 2026-11-25T18:00Z.`,
   );
@@ -51,7 +53,7 @@ export function readTimeBack(name: string, text: string, now: number): TimeBack 
 const LONGEST_REASON = 256;
 
 /**
- * Why something is done: it is shown to other operators.
+ * Reads the reason of a change, which other operators see.
  *
  * @throws BerthError `BERTH_ARGUMENT_INVALID`
  */
@@ -60,7 +62,8 @@ export function readReason(text: string, { name }: { readonly name: string }): s
   if (reason === '' || reason.length > LONGEST_REASON) {
     throw invalid(`${name} has ${reason.length} characters: write 1 to ${LONGEST_REASON}.`);
   }
-  // Others read it on their terminals.
-  if (/\p{Cc}/u.test(reason)) throw invalid(`${name} holds a line break or another control character.`);
+  // Other operators see the reason on their terminals.
+  if (/\p{Cc}/u.test(reason))
+    throw invalid(`${name} contains a line break or another control character: remove it.`);
   return reason;
 }

@@ -1,10 +1,10 @@
 import type { Environment } from '../../settings/settings.ts';
+import type { EpochMs } from '../../time/epoch-ms.ts';
 import type { Terminal } from './terminal.ts';
 
 /** What a command works with. */
 export interface Cli {
   readonly terminal: Terminal;
   readonly env: Environment;
-  /** Milliseconds since the epoch. */
-  readonly now: () => number;
+  readonly now: () => EpochMs;
 }

@@ -1,23 +1,24 @@
 import { Argument, Command, CommanderError, Option } from 'commander';
+import type { EpochMs } from '../../time/epoch-ms.ts';
 import type { Cli } from './cli.ts';
 import type { Given, Input, Inputs } from './inputs.ts';
 
-/** A command: its name, its flags and what it does, in one place. */
+/** A command: its name, its inputs and its function. */
 export interface CommandDefinition<Of extends Inputs> {
   readonly name: string;
   readonly description: string;
   readonly inputs: Of;
-  /** Its group runs it where no command is named. */
+  /** The group runs this command if no command is named. */
   readonly isDefault?: boolean;
   /**
-   * Answers the exit code.
+   * Returns the exit code.
    *
-   * @throws BerthError for whatever the operator can mend
+   * @throws BerthError for every error that the operator can correct
    */
   readonly run: (cli: Cli, given: Given<Of>) => Promise<number>;
 }
 
-/** The commands of one level, which register themselves. */
+/** A group to which commands add themselves. */
 export interface CommandGroup {
   command<Of extends Inputs>(definition: CommandDefinition<Of>): void;
   group(name: string, description: string): CommandGroup;
@@ -27,21 +28,21 @@ export interface CommandGroup {
 export interface Program {
   readonly name: string;
   readonly description: string;
-  /** Below the help. */
+  /** Text below the help. */
   readonly epilogue: string;
   readonly register: (commands: CommandGroup) => void;
 }
 
 /**
- * Runs the command that `argv` names, and answers its exit code. Wrong flags and `--help` are answered on the
+ * Runs the command that `argv` names, and returns its exit code. Writes the help and errors in flags to the
  * terminal.
  *
- * @param argv what the operator wrote behind the name of the program.
+ * @param argv the arguments after the name of the program.
  * @throws BerthError what the command throws, and `BERTH_ARGUMENT_INVALID` for a value that cannot be read
  */
 export async function runProgram(cli: Cli, argv: readonly string[], program: Program): Promise<number> {
   let exitCode = 0;
-  // Commands inherit these, so they come before them.
+  // Commands inherit these settings, so they must be set first.
   const root = new Command(program.name)
     .description(program.description)
     .addHelpText('after', program.epilogue)
@@ -79,12 +80,12 @@ function groupOf(parent: Command, cli: Cli, end: (exitCode: number) => void): Co
   };
 }
 
-/** Answers how its name and value are read, once the command line is parsed. */
+/** Returns the function that reads name and value after the command line is parsed. */
 function addInput(
   command: Command,
   flags: string,
   input: Input,
-): (now: number) => readonly [name: string, value: unknown] {
+): (now: EpochMs) => readonly [name: string, value: unknown] {
   if (flags.startsWith('-')) {
     const option = optionOf(flags, input);
     command.addOption(option);
@@ -120,8 +121,8 @@ function argumentOf(flags: string, input: Input): Argument {
     : argument;
 }
 
-/** The parser has seen to it that a required value is there, and that a list is one. */
-function readValue(input: Input, given: unknown, name: string, now: number): unknown {
+/** The parser guarantees that a required value is a text and that a list is an array. */
+function readValue(input: Input, given: unknown, name: string, now: EpochMs): unknown {
   switch (input.kind) {
     case 'toggle':
       return given === true;

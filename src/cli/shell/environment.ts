@@ -6,18 +6,18 @@ import type { Environment } from '../../settings/settings.ts';
 const localSettings = z.object({ Values: z.record(z.string(), z.string()) });
 
 /**
- * The settings of the app as its host would see them here: the environment, and below it the folder's
- * `local.settings.json`, so that the command finds the local stack without being told.
+ * The settings of the app, as the Functions host would read them: the environment, then `local.settings.json`
+ * of the folder. The command therefore finds the local stack without configuration.
  */
 export function environmentIn(folder: string, env: Environment): Environment {
-  const isStateTold = Object.keys(env).some(isAboutState);
+  const isStateSet = Object.keys(env).some(isAboutState);
   const local = Object.entries(localValues(join(folder, 'local.settings.json')));
-  const isDpsTold = Object.keys(env).some((name) => /^BERTH_DPS(__|$)/.test(name));
+  const isDpsSet = Object.keys(env).some((name) => /^BERTH_DPS(__|$)/.test(name));
   const isLeftOut = (name: string): boolean =>
-    // The two halves of two accounts would be a third: who says anything of the state says all of it.
-    (isStateTold && isAboutState(name)) ||
-    // Nor does a DPS that is named lie behind the address of the local stack.
-    (isDpsTold && name === 'IOT_ENDPOINT');
+    // If the environment names the state account, the file must not: a mix of both would be a third account.
+    (isStateSet && isAboutState(name)) ||
+    // If the environment names a DPS, the address of the local stack does not apply to it.
+    (isDpsSet && name === 'IOT_ENDPOINT');
   return { ...Object.fromEntries(local.filter(([name]) => !isLeftOut(name))), ...env };
 }
 

@@ -7,7 +7,7 @@ import { readModelFiles } from '../../instance/model-files.ts';
 import { jsonHazard } from '../../json/json.ts';
 
 /**
- * The text of a file; `-` is the standard input.
+ * Reads the text of a file; `-` is standard input.
  *
  * @throws BerthError `BERTH_FILE_UNREADABLE`
  */
@@ -26,19 +26,19 @@ function unreadable(file: string, error: unknown): BerthError {
   );
 }
 
-/** For a file that the file system does not let be written. */
+/** The error for a file that cannot be written. */
 export function unwritable(file: string, error: unknown): BerthError {
   return new BerthError('BERTH_FILE_UNREADABLE', `${file} cannot be written (${codeOf(error)}).`);
 }
 
-/** What the file system calls the failure, such as `ENOENT`. */
+/** The error code of the file system, such as `ENOENT`. */
 function codeOf(error: unknown): string | undefined {
   const code = (error as { readonly code?: unknown } | null)?.code;
   return code === undefined ? undefined : String(code);
 }
 
 /**
- * The DTDL files next to a fleet file; none where that is the standard input.
+ * Reads the DTDL files next to a fleet file; none if the fleet file is standard input.
  *
  * @throws BerthError `BERTH_FILE_UNREADABLE`
  */
@@ -51,17 +51,19 @@ export function readModelsOf(file: string): readonly ModelFile[] {
   }
 }
 
-/** Deeper than anything that Berth or DPS writes. */
+/** More levels than any document of Berth or DPS has. */
 const MAX_DEPTH = 64;
 
-/** @throws BerthError `BERTH_FILE_UNREADABLE`, also for what is not JSON or no tool could walk */
+/**
+ * @throws BerthError `BERTH_FILE_UNREADABLE`, also for invalid JSON, the key `__proto__` and too many levels
+ */
 export function parseJsonFile(text: string, file: string): unknown {
   const json = parse(text);
   const hazard = jsonHazard(json, MAX_DEPTH);
   if (json === undefined) throw new BerthError('BERTH_FILE_UNREADABLE', `${file} is not JSON.`);
   if (hazard === undefined) return json;
   const what =
-    hazard === '__proto__' ? 'holds the key "__proto__"' : `is nested deeper than ${MAX_DEPTH} levels`;
+    hazard === '__proto__' ? 'contains the key "__proto__"' : `is nested deeper than ${MAX_DEPTH} levels`;
   throw new BerthError('BERTH_FILE_UNREADABLE', `${file} ${what}.`);
 }
 
@@ -74,7 +76,7 @@ function parse(text: string): unknown {
 }
 
 /**
- * A fleet file that must be valid, with the models next to it.
+ * Reads a fleet file, which must be valid, with the models next to it.
  *
  * @throws BerthError `BERTH_FLEET_INVALID` with every problem, `BERTH_FILE_UNREADABLE`
  */
@@ -88,7 +90,7 @@ export function validFleet(parsed: ParsedFleet, file: string): Fleet {
   throw withProblems('BERTH_FLEET_INVALID', file, parsed.problems);
 }
 
-/** For a file that is not valid, with every problem. */
+/** The error for an invalid file, with every problem. */
 export function withProblems(
   code: 'BERTH_FLEET_INVALID' | 'BERTH_ENROLLMENTS_INVALID',
   file: string,

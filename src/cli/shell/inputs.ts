@@ -1,17 +1,17 @@
+import type { EpochMs } from '../../time/epoch-ms.ts';
 import { readReason, readTimeBack, readWholeNumber, type TimeBack } from './arguments.ts';
 
-/** What a reader of a value may need besides its text. */
+/** The context in which the text of a value is read. */
 export interface InputReading {
   /** The name for messages, such as `--limit`. */
   readonly name: string;
-  /** Milliseconds since the epoch. */
-  readonly now: number;
+  readonly now: EpochMs;
 }
 
 interface Described {
   /** For the help. */
   readonly description: string;
-  /** The help leaves it out. */
+  /** True if the help does not show it. */
   readonly isHidden?: boolean;
 }
 
@@ -27,7 +27,7 @@ export interface OptionalValue<Value> extends Described {
   readonly read: (text: string | undefined, reading: InputReading) => Value;
 }
 
-/** An option or argument that is always there: the operator must give it, or it has a default. */
+/** An option or argument that always has a value: the operator must give it, or it has a default. */
 export interface RequiredValue<Value> extends Described {
   readonly kind: 'required';
   readonly defaultText?: string;
@@ -44,15 +44,17 @@ export interface ValueList extends Described {
 export type Input = Toggle | OptionalValue<unknown> | RequiredValue<unknown> | ValueList;
 
 /**
- * The options and arguments of a command, in the order of its help. Each key is the flag as the operator writes it:
+ * The options and arguments of a command, in the order of its help. Each key is the flag as the operator
+ * writes it:
  *
  * ```ts
  * const INPUTS = {
  *   '[ids...]': list(),
- *   '--max-moves <n>': wholeNumber(0, 'fail where more devices would move'),
- *   '--json': toggle('as JSON'),
+ *   '--max-moves <n>': wholeNumber(0, 'fail if more devices would move'),
+ *   '--json': toggle('output JSON'),
  * };
- * type Options = Given<typeof INPUTS>; // { ids: readonly string[]; maxMoves: number | undefined; json: boolean }
+ * type Options = Given<typeof INPUTS>;
+ * // { ids: readonly string[]; maxMoves: number | undefined; json: boolean }
  * ```
  */
 export type Inputs = Readonly<Record<string, Input>>;
@@ -89,12 +91,12 @@ export function toggle(description: string): Toggle {
   return { kind: 'toggle', description };
 }
 
-/** Works, but the help leaves it out. */
+/** An input that works but is not in the help. */
 export function hidden<One extends Input>(input: One): One {
   return { ...input, isHidden: true };
 }
 
-/** Undefined where it is not given. */
+/** A text; undefined if it is not given. */
 export function text(description: string): OptionalValue<string | undefined> {
   return optional(description, (given) => given);
 }
@@ -109,31 +111,31 @@ export function textOr(defaultText: string, description: string): RequiredValue<
   return { ...requiredText(description), defaultText };
 }
 
-/** In the order in which they are given. */
+/** All values, in the order in which they are given. */
 export function list(description = ''): ValueList {
   return { kind: 'list', description };
 }
 
-/** A whole number, `least` or more; undefined where it is not given. */
+/** A whole number, `least` or more; undefined if it is not given. */
 export function wholeNumber(least: number, description: string): OptionalValue<number | undefined> {
   return optional(description, (given, { name }) => readWholeNumber(name, given, least));
 }
 
-/** A time, or a duration that goes back from now; undefined where it is not given. */
+/** A time, or a duration before now; undefined if it is not given. */
 export function timeBack(description: string): OptionalValue<TimeBack | undefined> {
   return optional(description, (given, { name, now }) =>
     given === undefined ? undefined : readTimeBack(name, given, now),
   );
 }
 
-/** The same with a default, which the help names. */
+/** A time, or a duration before now, with a default that the help shows. */
 export function timeBackOr(defaultText: string, description: string): OptionalValue<TimeBack> {
   return optional(`${description} (default: ${defaultText})`, (given = defaultText, { name, now }) =>
     readTimeBack(name, given, now),
   );
 }
 
-/** Why something is done. Every command that changes what all see asks for it. */
+/** The reason of a change. Every command that changes shared state requires one. */
 export function reason(description: string): RequiredValue<string> {
   return required(description, readReason);
 }
@@ -154,13 +156,13 @@ export function required<Value>(
   return { kind: 'required', description, read };
 }
 
-/** For programs. */
-export const JSON_OUTPUT = { '--json': toggle('as JSON') };
+/** The option for programs. */
+export const JSON_OUTPUT = { '--json': toggle('output JSON') };
 
-/** The fleet file in this folder. */
+/** The default fleet file, in the current folder. */
 export const FLEET_FILE = 'fleet.json';
 
-/** For commands about what is deployed, which the fleet file names. */
+/** The input of commands about a deployment, whose hubs and policies the fleet file defines. */
 export const DEPLOYED_FLEET = {
-  '--fleet <file>': textOr(FLEET_FILE, 'the fleet file that the functions run'),
+  '--fleet <file>': textOr(FLEET_FILE, 'the deployed fleet file'),
 };

@@ -2,10 +2,10 @@ import { BerthError } from '../../errors.ts';
 import { type HostName, hostName, shownHub } from '../../iot-hub/host-name.ts';
 
 /**
- * The hub that one of its host names means, whatever the case.
+ * Finds the hub by any of its host names, in any case.
  *
- * @param file which file they are from, for people.
- * @throws BerthError `BERTH_HUB_UNKNOWN` with those that there are
+ * @param file the file that defines `hosts`, for the message.
+ * @throws BerthError `BERTH_HUB_UNKNOWN` with the defined hubs
  */
 export function knownHub(name: string, hosts: readonly HostName[], file: string): HostName {
   const host = hostName(name);
@@ -16,7 +16,7 @@ export function knownHub(name: string, hosts: readonly HostName[], file: string)
   );
 }
 
-/** @throws BerthError `BERTH_POLICY_UNKNOWN` with those that there are */
+/** @throws BerthError `BERTH_POLICY_UNKNOWN` with the defined policies */
 export function knownPolicy(name: string, names: readonly string[], file: string): string {
   if (names.includes(name)) return name;
   throw new BerthError('BERTH_POLICY_UNKNOWN', `Unknown policy: "${name}". ${file} defines: ${list(names)}.`);

@@ -1,9 +1,9 @@
 import { Presets, SingleBar } from 'cli-progress';
 import type { Terminal } from './terminal.ts';
 
-/** How far a long command is. */
+/** The progress of a long command. */
 export interface ProgressBar {
-  /** How many there will be, as far as is known. */
+  /** Sets the expected total. */
   expect(total: number): void;
   show(done: number): void;
   end(): void;
@@ -11,12 +11,12 @@ export interface ProgressBar {
 
 const QUIET: ProgressBar = { expect: () => {}, show: () => {}, end: () => {} };
 
-/** A bar on the terminal; nothing where there is none, as in CI. */
+/** A progress bar on the terminal; nothing without a terminal, as in CI. */
 export function showProgress(terminal: Terminal, what: string): ProgressBar {
   return show(terminal, `{bar} {percentage} %  {value} of {total} ${what}, {eta_formatted} left`);
 }
 
-/** A count on the terminal, where nobody knows how many there will be; nothing where there is no terminal. */
+/** A counter on the terminal, for an unknown total; nothing without a terminal. */
 export function showCount(terminal: Terminal, what: string): ProgressBar {
   return show(terminal, `{value} ${what}`);
 }
@@ -27,7 +27,7 @@ function show({ err }: Terminal, format: string): ProgressBar {
     {
       format,
       stream: err,
-      // Nothing is changed that Ctrl-C would leave changed.
+      // After Ctrl-C, a hidden cursor would stay hidden.
       hideCursor: false,
       linewrap: true,
       clearOnComplete: true,

@@ -1,6 +1,6 @@
 import * as z from 'zod';
 
-/** What a token of Entra says of its owner: a person's name, else an application. */
+/** The claims of an Entra token that name its owner: a person, else an application. */
 const claims = z.object({
   upn: z.string().optional(),
   unique_name: z.string().optional(),
@@ -12,7 +12,7 @@ const claims = z.object({
 const SCOPE = 'https://storage.azure.com/.default';
 
 /**
- * Who is signed in: from the token that opens the state tables, so that an author is who the tables let in.
+ * The signed-in identity, from the token that opens the state tables.
  */
 export async function signedInAs(): Promise<string> {
   const { DefaultAzureCredential } = await import('@azure/identity');
@@ -20,7 +20,7 @@ export async function signedInAs(): Promise<string> {
   return ownerOf(token);
 }
 
-/** The owner of a token; its signature is the tables' business. */
+/** The owner of a token. It does not verify the signature; Azure Storage does. */
 export function ownerOf(token: string): string {
   const parsed = claims.safeParse(decode(token.split('.')[1] ?? ''));
   const { upn, unique_name, preferred_username, appid, oid } = parsed.success ? parsed.data : {};

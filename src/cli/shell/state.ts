@@ -8,15 +8,17 @@ import { openTables, type StateAccount } from '../../store/tables/tables.ts';
 import { validFleet } from './files.ts';
 import { signedInAs } from './signed-in.ts';
 
-/** The state tables of a deployment, as an operator works with them. */
+/** The state tables of a deployment, for commands. */
 export interface State extends Stores {
-  /** Which account it is, for people. */
+  /** The storage account, for messages. */
   readonly place: string;
-  /** Who works with it: the Entra identity, or the user of this machine where a key opens the account. */
+  /**
+   * Who runs the command: the Entra identity, or the user of this machine if an account key opens the tables.
+   */
   author(): Promise<string>;
 }
 
-/** @throws BerthError `BERTH_SETTING_INVALID` where no setting says where the state is */
+/** @throws BerthError `BERTH_SETTING_INVALID` if no setting names the state account */
 export function openState(env: Environment): State {
   const account = stateAccount(env);
   return {
@@ -30,15 +32,18 @@ export function openState(env: Environment): State {
 /**
  * The fleet file that the deployment runs.
  *
- * @throws BerthError `BERTH_FLEET_INVALID` where no instance has run a valid one yet
+ * @throws BerthError `BERTH_FLEET_INVALID` if no instance has run a valid one yet
  */
 export async function fleetInForce({ revisions, place }: State): Promise<Fleet> {
   const last = await revisions.lastGood();
   if (last !== undefined) return validFleet(parseFleet(last.text, last.models), 'The fleet file in force');
-  throw new BerthError('BERTH_FLEET_INVALID', `No fleet file has run with the state in ${place} yet.`);
+  throw new BerthError(
+    'BERTH_FLEET_INVALID',
+    `No instance has stored a fleet file in ${place} yet: deploy a valid fleet file, or check BERTH_STATE.`,
+  );
 }
 
-/** In a container a user may have a number and no name. */
+/** In a container, a user may have a number but no name. */
 function userName(): string {
   try {
     return userInfo().username;

@@ -1,7 +1,8 @@
 import Table from 'cli-table3';
+import type { EpochMs } from '../../time/epoch-ms.ts';
 import { printableJson } from './printable.ts';
 
-/** Where a command speaks: results to `out`, everything else to `err`. */
+/** The output of a command: results go to `out`, everything else to `err`. */
 export interface Terminal {
   readonly out: NodeJS.WritableStream & { readonly isTTY?: boolean };
   readonly err: NodeJS.WritableStream & { readonly isTTY?: boolean };
@@ -12,7 +13,7 @@ export function say({ out }: Terminal, line = ''): void {
   out.write(`${line}\n`);
 }
 
-/** Writes a line about the result: where it comes from, what was done. */
+/** Writes a line about the result, such as its source. */
 export function tell({ err }: Terminal, line: string): void {
   err.write(`${line}\n`);
 }
@@ -21,10 +22,10 @@ export function sayJson(terminal: Terminal, json: unknown): void {
   say(terminal, printableJson(JSON.stringify(json, null, 2)));
 }
 
-/** The name of a column; `right` puts it flush right. */
+/** A column, aligned left unless `right` makes it. */
 export type Column = string | { readonly name: string; readonly align: 'right' };
 
-/** A column of numbers, which are easier to compare flush right. */
+/** A column of numbers, aligned right. */
 export function right(name: string): Column {
   return { name, align: 'right' };
 }
@@ -47,7 +48,7 @@ const NO_LINES = {
   middle: '  ',
 } as const;
 
-/** Rows below their names, without lines between them. */
+/** Writes a table without lines. */
 export function sayTable(
   terminal: Terminal,
   columns: readonly Column[],
@@ -73,7 +74,7 @@ export function count(number: number): string {
   return number.toLocaleString('en-US');
 }
 
-/** How long ago or ahead: `45 s`, `3 min`, `2 h`, `5 d`. */
+/** A duration without its sign: `45 s`, `3 min`, `2 h`, `5 d`. */
 export function span(ms: number): string {
   const seconds = Math.round(Math.abs(ms) / 1_000);
   if (seconds < 60) return `${seconds} s`;
@@ -82,11 +83,11 @@ export function span(ms: number): string {
 }
 
 /** `2026-11-25T18:00Z` */
-export function moment(ms: number): string {
-  return `${new Date(ms).toISOString().slice(0, 16)}Z`;
+export function moment(at: EpochMs): string {
+  return `${new Date(at).toISOString().slice(0, 16)}Z`;
 }
 
-/** As many digits of a revision as tell two of them apart. */
+/** The first 12 digits of a revision, enough to distinguish two. */
 export function shortRevision(revision: string): string {
   return revision.slice(0, 12);
 }

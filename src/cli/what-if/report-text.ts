@@ -9,14 +9,14 @@ import {
   type Terminal,
 } from '../shell/terminal.ts';
 
-/** What both reports of `berth what-if`, of placement and of twins, say in the same way. */
+// The parts that both reports of `berth what-if` share.
 
-/** `5 twins planned under revision 1234567890ab, against old.json` */
+/** `5 twins planned with revision 1234567890ab, compared with old.json` */
 export function headline(what: string, revision: string, compared: string): string {
-  return `${what} under revision ${shortRevision(revision)}, against ${compared}`;
+  return `${what} with revision ${shortRevision(revision)}, compared with ${compared}`;
 }
 
-/** A table below an empty line and a title, if it has one. */
+/** Writes an empty line, the title if there is one, and a table. */
 export function saySection(
   terminal: Terminal,
   columns: readonly Column[],
@@ -28,7 +28,7 @@ export function saySection(
   sayTable(terminal, columns, rows);
 }
 
-/** At the end of a report. */
+/** Writes the warnings at the end of a report. */
 export function sayWarnings(terminal: Terminal, warnings: readonly string[]): void {
   if (warnings.length > 0) say(terminal);
   for (const warning of warnings) say(terminal, `Warning: ${printable(warning)}.`);

@@ -4,7 +4,7 @@ import { amount, headline, saySection, sayWarnings } from './report-text.ts';
 
 const MOST_GROUPS = 20;
 
-/** What a fleet file would do, for people. */
+/** Writes the report on placement as text. */
 export function sayReport(terminal: Terminal, report: PlacementReport, compared: string): void {
   const { devices, hubs, moves, refused, rules, warnings } = report;
   say(terminal, headline(plural(devices, 'device'), report.revision, compared));
@@ -15,7 +15,7 @@ export function sayReport(terminal: Terminal, report: PlacementReport, compared:
       right('weight'),
       right('wanted'),
       right('now'),
-      right('then'),
+      right('after'),
       right('if all were new'),
       right('operations'),
       right('hours at its limit'),
@@ -47,24 +47,24 @@ function sayMoves(terminal: Terminal, moves: PlacementReport['moves'], devices: 
   const { count: moved, atOnce, overHours, hours, slowest, groups } = moves;
   if (moved === 0) {
     say(terminal);
-    say(terminal, 'No device would go elsewhere.');
+    say(terminal, 'No device would move.');
     return;
   }
   sayGroups(
     terminal,
-    `${amount(moved, devices)} would go elsewhere when they register again: ${spreading(moved, atOnce, overHours)}. That takes at least ${hoursText(hours)} at the limit of ${slowest}.`,
-    ['from', 'to', 'because'],
+    `${amount(moved, devices)} would move when they register again: ${spreading(moved, atOnce, overHours)}. That takes at least ${hoursText(hours)} at the limit of ${slowest}.`,
+    ['from', 'to', 'reason'],
     groups,
     ({ from, to, why }) => [from, to, why],
   );
 }
 
 function spreading(moved: number, atOnce: number, overHours: number): string {
-  const spread = overHours === 0 ? 'as soon as they do' : `spread over ${hoursText(overHours)}`;
+  const spread = overHours === 0 ? 'immediately' : `spread over ${hoursText(overHours)}`;
   if (atOnce === 0) return spread;
   return atOnce === moved
-    ? 'as soon as they do'
-    : `${count(moved - atOnce)} ${spread}, ${count(atOnce)} as soon as they do`;
+    ? 'immediately'
+    : `${count(moved - atOnce)} ${spread}, ${count(atOnce)} immediately`;
 }
 
 function sayRefused(terminal: Terminal, refused: PlacementReport['refused']): void {
@@ -75,14 +75,14 @@ function sayRefused(terminal: Terminal, refused: PlacementReport['refused']): vo
   if (refused.count === 0) return;
   sayGroups(
     terminal,
-    `${plural(refused.count, 'device')} could not be placed any more:`,
-    ['code', 'because'],
+    `${plural(refused.count, 'device')} would no longer get a hub:`,
+    ['code', 'reason'],
     refused.groups,
     ({ code, message }) => [code, message],
   );
 }
 
-/** What devices of one group have in common, how many they are, and two of them. */
+/** Writes a table of groups: the number of devices, what they have in common, and two examples. */
 function sayGroups<Group extends { readonly count: number; readonly examples: readonly string[] }>(
   terminal: Terminal,
   title: string,
@@ -92,12 +92,12 @@ function sayGroups<Group extends { readonly count: number; readonly examples: re
 ): void {
   saySection(
     terminal,
-    [right('devices'), ...columns, 'such as'],
+    [right('devices'), ...columns, 'examples'],
     groups
       .slice(0, MOST_GROUPS)
       .map((group) => [count(group.count), ...cellsOf(group), group.examples.slice(0, 2).join(', ')]),
     title,
   );
   const more = groups.length - MOST_GROUPS;
-  if (more > 0) say(terminal, `and ${more} more kinds; --json has all`);
+  if (more > 0) say(terminal, `and ${more} more groups; --json shows all`);
 }

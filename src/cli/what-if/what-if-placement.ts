@@ -16,19 +16,21 @@ import type { PlacementQuestion } from './what-if-inputs.ts';
 import { sayReport } from './what-if-placement-text.ts';
 import type { TrialWorker, WorkerData } from './worker-pool.ts';
 
-/** How the work is spread. */
+/** The threads that share the work. */
 export interface Threads {
   readonly number: number;
   readonly start: (data: WorkerData) => TrialWorker;
 }
 
-/** Devices that a worker takes at once: long enough to be worth a message, short enough for a smooth bar. */
+/**
+ * Devices in one message to a worker: enough to make messages cheap, few enough for a smooth progress bar.
+ */
 const PART = 2_000;
 const MOST_SYNTHETIC = 10_000_000;
 
 /**
- * `berth what-if --devices`: where a fleet's devices would go under another fleet file. Ends with 1 where more devices than
- * `--max-moves` would move or could not be placed any more.
+ * `berth what-if --devices`: estimates the hubs of devices under another fleet file. The exit code is 1 if
+ * more devices than `--max-moves` would move or would no longer get a hub.
  */
 export async function whatIfPlacement(
   { terminal, now }: Cli,
@@ -43,7 +45,9 @@ export async function whatIfPlacement(
     );
   }
   if (synthetic === undefined && options.payload.length > 0) {
-    throw invalid('--payload is what synthetic devices send: give a number as --devices, or leave it out.');
+    throw invalid(
+      '--payload is only for synthetic devices: give a number as --devices, or leave out --payload.',
+    );
   }
   const { fleet, text } = readFleetFile(options.fleet);
   const job: Job = {
@@ -63,14 +67,17 @@ export async function whatIfPlacement(
     progress.end();
   }
   if (tally.devices === 0) {
-    throw new BerthError('BERTH_DEVICES_INVALID', `${options.devices} holds no device.`);
+    throw new BerthError(
+      'BERTH_DEVICES_INVALID',
+      `${options.devices} contains no devices: give a file of "berth export" or a number.`,
+    );
   }
   const report = reportOf(tally, fleet, openTrial(job, data.now).leftOut);
   if (options.json) sayJson(terminal, report);
-  else sayReport(terminal, report, options.against ?? 'the hubs that they are on');
+  else sayReport(terminal, report, options.against ?? 'the present hubs');
   if (maxMoves === undefined) return 0;
   const { moves, refused } = report;
-  const said = `${count(moves.count)} devices would go elsewhere and ${count(refused.count)} could not be placed any more`;
+  const said = `${count(moves.count)} devices would move and ${count(refused.count)} would no longer get a hub`;
   if (moves.count + refused.count > maxMoves) {
     throw new BerthError('BERTH_TOO_MANY_MOVES', `${said}; --max-moves allows ${count(maxMoves)}.`);
   }
@@ -80,11 +87,11 @@ export async function whatIfPlacement(
 
 interface NumberedPart {
   readonly part: DeviceBatch;
-  /** Line of the file at which it begins, from 1. */
+  /** The first line of the part in the file, from 1. */
   readonly firstLine: number;
 }
 
-/** Gives parts to workers as they get free, and adds up what comes back. */
+/** Gives each free worker the next part, and adds up the results. */
 async function spread(
   parts: AsyncIterable<NumberedPart>,
   threads: Threads,
@@ -103,7 +110,7 @@ async function spread(
       if (!result.ok) {
         throw new BerthError(
           'BERTH_DEVICES_INVALID',
-          `Line ${value.firstLine + result.line} of ${file} is no device as "berth export" writes it.`,
+          `Line ${value.firstLine + result.line} of ${file} is not a device: give a file that "berth export" wrote.`,
         );
       }
       tally = addUp(tally, result.tally);
@@ -134,7 +141,7 @@ async function* partsOf(file: string, progress: ProgressBar): AsyncGenerator<Num
   let lines: string[] = [];
   const take = (): NumberedPart => {
     const part: NumberedPart = { part: { kind: 'lines', lines }, firstLine: line - lines.length + 1 };
-    // How many there are is not known before the end; lines are about equally long.
+    // The total is not known before the end. This estimate assumes lines of similar length.
     if (size > 0) progress.expect(Math.round((line * size) / bytes));
     lines = [];
     return part;
@@ -166,7 +173,7 @@ function readPayload(text: string): JsonValue {
     return JSON.parse(text) as JsonValue;
   } catch {
     throw invalid(
-      `--payload is ${text.slice(0, 80)}, which is no JSON: write for instance '{"country":"DE"}'.`,
+      `--payload is ${text.slice(0, 80)}, which is not JSON: write, for example, '{"country":"DE"}'.`,
     );
   }
 }

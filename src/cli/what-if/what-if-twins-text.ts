@@ -1,3 +1,4 @@
+import type { EpochMs } from '../../time/epoch-ms.ts';
 import type { Apart } from '../../what-if/try-twin.ts';
 import type { HubWrites, PolicyReport, TwinReport } from '../../what-if/twin-report.ts';
 import { pauseReason } from '../../what-if/twin-report.ts';
@@ -7,13 +8,13 @@ import { printable, printableStart } from '../shell/printable.ts';
 import { count, percent, plural, right, say, span, type Terminal } from '../shell/terminal.ts';
 import { amount, headline, saySection, sayWarnings } from './report-text.ts';
 
-/** Changes of one patch that are shown; the rest is counted. */
+/** The most changes of one patch that are shown. Further ones are counted. */
 const MOST_CHANGES = 10;
 const MOST_VALUE = 60;
 const MOST_WHY = 160;
 
-/** What a fleet file would do to twins, for people. */
-export function sayTwinReport(terminal: Terminal, report: TwinReport, compared: string, now: number): void {
+/** Writes the report on twins as text. */
+export function sayTwinReport(terminal: Terminal, report: TwinReport, compared: string, now: EpochMs): void {
   const { twins, revision, hubs, policies, warnings } = report;
   const planned = `${plural(twins.planned, 'twin')} planned`;
   say(terminal, `${headline(planned, revision, compared)}${apartText(twins.apart)}`);
@@ -50,10 +51,10 @@ function sayHubs(terminal: Terminal, hubs: readonly HubWrites[]): void {
       right('writes'),
       right('properties'),
       right('messages'),
-      right('by its rate'),
-      right('by its day'),
+      right('by rate'),
+      right('by daily quota'),
       right('takes'),
-      'because of',
+      'limited by',
     ],
     hubs.map(({ host, planned, writes, properties, cost }) => [
       host,
@@ -72,9 +73,9 @@ function sayHubs(terminal: Terminal, hubs: readonly HubWrites[]): void {
 function bottleneckText({ bottleneck, rate, daily }: NonNullable<HubWrites['cost']>): string {
   switch (bottleneck) {
     case 'rate':
-      return `its rate, ${Number(rate.writesPerSecond.toPrecision(3))} writes a second`;
+      return `rate, ${Number(rate.writesPerSecond.toPrecision(3))} writes a second`;
     case 'daily':
-      return `its day, ${plural(daily.messages, 'message')}`;
+      return `daily quota, ${plural(daily.messages, 'message')}`;
     case undefined:
       return '';
   }
@@ -89,32 +90,32 @@ function sayWrites(terminal: Terminal, { writes, policies }: TwinReport): void {
   const { count: number, properties, messages, hours, slowest } = writes;
   say(
     terminal,
-    `${plural(number, 'twin')} would be written, ${plural(properties, 'property', 'properties')} in ${plural(messages, 'message')}, when every rollout is complete and nothing is paused. That takes ${hours === undefined ? 'for ever' : `at least ${took(hours)}`} with the budget of ${slowest}.`,
+    `${plural(number, 'twin')} would be written, ${plural(properties, 'property', 'properties')} in ${plural(messages, 'message')}, when every rollout is complete and nothing is paused. With the budget of ${slowest}, ${hours === undefined ? 'that never ends' : `that takes at least ${took(hours)}`}.`,
   );
   const inRollout = policies.filter(({ rollout, written }) => written > 0 && rollout?.kind === 'begins');
   const [over] = inRollout.flatMap(({ rollout }) => (rollout?.kind === 'begins' ? [rollout.overHours] : []));
   if (over !== undefined) {
     say(
       terminal,
-      `Those of ${inRollout.map(({ name }) => name).join(', ')} are spread over ${durationText(over)} (twins.rollout.over).`,
+      `The writes of ${inRollout.map(({ name }) => name).join(', ')} are spread over ${durationText(over)} (twins.rollout.over).`,
     );
   }
 }
 
-function sayPolicies(terminal: Terminal, policies: readonly PolicyReport[], now: number): void {
+function sayPolicies(terminal: Terminal, policies: readonly PolicyReport[], now: EpochMs): void {
   saySection(
     terminal,
     [
       'policy',
       'content',
       'mode',
-      right('owns'),
-      right('writes'),
-      right('holds'),
-      right('waits'),
+      right('owned'),
+      right('written'),
+      right('held'),
+      right('waiting'),
       right('rejected'),
       right('contested'),
-      'reaches the fleet',
+      'rollout',
     ],
     policies.map((policy) => [
       policy.name,
@@ -142,28 +143,28 @@ function rolloutText({ rollout }: PolicyReport): string {
     case 'runs':
       return `over ${durationText(rollout.overHours)}, ${percent(rollout.reached)} reached`;
     case 'over':
-      return 'reached it';
+      return 'complete';
     case undefined:
-      return 'no more: its values stay';
+      return 'removed: its values stay';
   }
 }
 
-function pausedText(pause: NonNullable<PolicyReport['paused']>, now: number): string {
+function pausedText(pause: NonNullable<PolicyReport['paused']>, now: EpochMs): string {
   return printable(`paused now, for ${span(now - pause.at)}, ${pauseReason(pause)}`);
 }
 
 function sayStatuses(terminal: Terminal, { unchanged, changed }: TwinReport['statuses']): void {
   if (changed.length === 0) {
     say(terminal);
-    say(terminal, 'No twin would be with another status.');
+    say(terminal, 'No twin would change its status.');
     return;
   }
   saySection(
     terminal,
-    [right('twins'), 'status', 'then'],
+    [right('twins'), 'status', 'after'],
     [
       ...changed.map(({ from, to, count: number }) => [count(number), from, to]),
-      ...(unchanged === 0 ? [] : [[count(unchanged), 'as it is', '']]),
+      ...(unchanged === 0 ? [] : [[count(unchanged), 'unchanged', '']]),
     ],
   );
 }
@@ -205,9 +206,9 @@ function sayProblems(terminal: Terminal, policies: readonly PolicyReport[]): voi
   if (problems.length === 0) return;
   saySection(
     terminal,
-    ['policy', 'device', 'hub', 'path', 'status', 'because'],
+    ['policy', 'device', 'hub', 'path', 'status', 'reason'],
     problems,
-    'What would not be written, for each policy the first:',
+    'Not written (the first of each policy):',
   );
 }
 

@@ -14,12 +14,12 @@ import { count, plural, sayJson, type Terminal, tell } from '../shell/terminal.t
 import { DEFAULT_FIRST, type TwinsQuestion } from './what-if-inputs.ts';
 import { sayTwinReport } from './what-if-twins-text.ts';
 
-/** They are kept in memory, for each of up to 200 policies. */
+/** The most patches to show: they are in memory, for each of up to 200 policies. */
 const MOST_FIRST = 1_000;
 
 /**
- * `berth what-if --twins`: what a fleet file would write to the twins that the state tables know. Asks no hub, and
- * writes nothing. Ends with 1 where more twins than `--max-writes` would be written.
+ * `berth what-if --twins`: estimates what a fleet file would write to the twins in the state tables. Calls no
+ * hub and writes nothing. The exit code is 1 if more twins than `--max-writes` would be written.
  */
 export async function whatIfTwins({ terminal, env, now }: Cli, options: TwinsQuestion): Promise<number> {
   const { maxWrites, first = DEFAULT_FIRST } = options;
@@ -42,23 +42,21 @@ export async function whatIfTwins({ terminal, env, now }: Cli, options: TwinsQue
 
   tell(terminal, `State: ${state.place}.`);
   if (options.json) sayJson(terminal, report);
-  else sayTwinReport(terminal, report, options.against ?? 'what they are now', trial.now);
+  else sayTwinReport(terminal, report, options.against ?? 'the present twins', trial.now);
   if (maxWrites === undefined) return 0;
   const writes = report.writes.count;
   const said = `${plural(writes, 'twin')} would be written`;
   if (writes > maxWrites) {
-    throw new BerthError(
-      'BERTH_TOO_MANY_WRITES',
-      `${said}; --max-writes allows ${count(maxWrites)}, and that is ${count(writes - maxWrites)} too many.`,
-    );
+    throw new BerthError('BERTH_TOO_MANY_WRITES', `${said}; --max-writes allows ${count(maxWrites)}.`);
   }
   tell(terminal, `${said}; at most ${count(maxWrites)} are allowed.`);
   return 0;
 }
 
 /**
- * In one thread: to plan a twin takes 10 (two policies) to 200 microseconds (sixteen properties to write), to read one from
- * the tables about 100 or more, and the next page is on its way meanwhile. Threads would wait for the tables.
+ * Uses one thread: more would only wait for the tables. Planning a twin takes from 10 microseconds (two
+ * policies) to 200 (sixteen properties to write). Reading one from the tables takes 100 or more, and the next
+ * page loads meanwhile.
  */
 async function tallyOf(
   trial: TwinTrial,
@@ -78,9 +76,9 @@ async function tallyOf(
   return tally;
 }
 
-/** A bar as long as the twins that were counted last, which is about as many as there are. */
+/** A progress bar with the last count of twins as its total. */
 async function expect(terminal: Terminal, state: State, hosts: readonly HostName[]): Promise<ProgressBar> {
-  // Sixteen reads a hub, for nothing but the bar.
+  // Only the bar needs the total, which costs sixteen reads for each hub.
   if (!terminal.err.isTTY) return showCount(terminal, 'twins');
   let counted = 0;
   for (const host of hosts) {

@@ -3,7 +3,7 @@ import { openTrial } from '../../what-if/job.ts';
 import { type DeviceBatch, tryDevices } from '../../what-if/try-devices.ts';
 import type { WorkerData } from './worker-pool.ts';
 
-/** One of the threads of `berth what-if`: takes parts of the devices, answers tallies. */
+/** A thread of `berth what-if`: receives batches of devices and returns tallies. */
 const { job, now } = workerData as WorkerData;
 const trial = openTrial(job, now);
 

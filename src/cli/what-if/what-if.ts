@@ -5,12 +5,12 @@ import { INPUTS, type Question } from './what-if-inputs.ts';
 import { type Threads, whatIfPlacement } from './what-if-placement.ts';
 import { whatIfTwins } from './what-if-twins.ts';
 
-/** `berth what-if`: what a fleet file would do to the placement of devices, or to twins. */
+/** `berth what-if`: estimates what a fleet file would do to the placement of devices, or to twins. */
 export function registerWhatIf(berth: CommandGroup, threads: Threads): void {
   berth.command({
     name: 'what-if',
     description:
-      'say what another fleet file would do, before it is deployed: where devices would go, or what twins would be written',
+      'estimate what a fleet file would do before you deploy it: which devices would move, or which twins it would write',
     inputs: INPUTS,
     run: (cli, question) => whatIf(cli, question, threads),
   });
@@ -19,27 +19,26 @@ export function registerWhatIf(berth: CommandGroup, threads: Threads): void {
 async function whatIf(cli: Cli, question: Question, threads: Threads): Promise<number> {
   const { devices, payload, maxMoves, maxWrites, first } = question;
   if (question.twins) {
-    refuse('--twins asks about the twins that the state tables know', {
+    refuse('only without --twins', {
       '--devices': devices,
       '--payload': payload[0],
       '--max-moves': maxMoves,
     });
     return whatIfTwins(cli, question);
   }
-  refuse('Without --twins it is the placement that is asked about', {
+  refuse('only with --twins', {
     '--max-writes': maxWrites,
     '--first': first,
   });
   if (devices === undefined) {
-    throw invalid(
-      'Nothing is asked: give --devices (where they would go) or --twins (what would be written).',
-    );
+    throw invalid('Give --devices (which devices would move) or --twins (which twins would be written).');
   }
   return whatIfPlacement(cli, { ...question, devices }, threads);
 }
 
-/** @throws BerthError `BERTH_ARGUMENT_INVALID` where one of these options is given */
-function refuse(why: string, options: Readonly<Record<string, unknown>>): void {
+/** @throws BerthError `BERTH_ARGUMENT_INVALID` if one of these options is given */
+function refuse(when: string, options: Readonly<Record<string, unknown>>): void {
   const given = givenFlags(options);
-  if (given.length > 0) throw invalid(`${why}: leave out ${given.join(', ')}, or ask twice.`);
+  if (given.length > 0)
+    throw invalid(`Use ${given.join(', ')} ${when}: run the command once for devices and once for twins.`);
 }

@@ -1,14 +1,16 @@
 import { once } from 'node:events';
 import { Worker } from 'node:worker_threads';
+import type { EpochMs } from '../../time/epoch-ms.ts';
 import type { Job } from '../../what-if/job.ts';
 import type { DeviceBatch, PartResult } from '../../what-if/try-devices.ts';
 
+/** The input of a worker: the job, and the time of all decisions. */
 export interface WorkerData {
   readonly job: Job;
-  readonly now: number;
+  readonly now: EpochMs;
 }
 
-/** Tries one part of the devices, one at a time. */
+/** A thread that tries batches of devices, one at a time. */
 export interface TrialWorker {
   tryPart(part: DeviceBatch): Promise<PartResult>;
   close(): Promise<void>;

@@ -8,7 +8,7 @@ import { evadableRules } from './evasion.ts';
 import { excludingRules } from './exclusion.ts';
 import { zonedDates } from './zoned-dates.ts';
 
-/** What the fleet is expected to meet. */
+/** The expected load of the fleet. */
 export interface Expectations {
   /** Registrations a minute, of all devices. */
   readonly registrationsPerMinute: number;
@@ -16,7 +16,10 @@ export interface Expectations {
   readonly partitions: number;
 }
 
-/** What is valid, in effect, and will hurt. For a person before a deployment, not for the log of every start. */
+/**
+ * Warnings about a valid fleet file, for the operator before a deployment. They are not logged at every
+ * start.
+ */
 export function adviceOn(fleet: Fleet, expectations: Expectations): readonly ErrorDetail[] {
   return [
     ...crowdedHubs(fleet, expectations),
@@ -34,7 +37,7 @@ export function adviceOn(fleet: Fleet, expectations: Expectations): readonly Err
   ];
 }
 
-/** Every first registration creates an identity on its hub, and DPS waits where the hub throttles. */
+/** Every first registration creates an identity on its hub, and DPS waits if the hub throttles. */
 function crowdedHubs({ hubs }: Fleet, { registrationsPerMinute }: Expectations): readonly ErrorDetail[] {
   const weights = hubs.filter(isActive).reduce((sum, { weight }) => sum + weight, 0);
   return hubs.flatMap((hub, index) => {
@@ -45,13 +48,13 @@ function crowdedHubs({ hubs }: Fleet, { registrationsPerMinute }: Expectations):
     return [
       {
         path: `hubs[${index}].units`,
-        message: `${hub.host} would get ${expected} of ${registrationsPerMinute} registrations a minute by its weight, and takes ${limit} identity operations a minute (${hub.tier}, ${units(hub)}): devices will wait; add units or hubs, or use S3`,
+        message: `${hub.host} would get ${expected} of ${registrationsPerMinute} registrations a minute by its weight, but its limit is ${limit} identity operations a minute (${hub.tier}, ${units(hub)}): devices will wait. Add units or hubs, or use S3`,
       },
     ];
   });
 }
 
-/** Of Berth's part of a hub's twin updates, seven tenths are for sync, divided by the partitions. */
+/** The part of the budget of twin updates that sync gets. It is divided by the partitions. */
 const SYNC_PART = 0.7;
 
 function slowWriters({ hubs, twins }: Fleet, { partitions }: Expectations): readonly ErrorDetail[] {
@@ -62,7 +65,7 @@ function slowWriters({ hubs, twins }: Fleet, { partitions }: Expectations): read
     return [
       {
         path: `hubs[${index}].budget.rate`,
-        message: `leaves ${rate.toFixed(2)} corrections a second for each of ${partitions} partitions on ${hub.host} (${hub.tier}, ${units(hub)}): below 1 a policy takes long to reach the fleet; raise the rate or use fewer partitions`,
+        message: `allows only ${rate.toFixed(2)} corrections a second for each of ${partitions} partitions on ${hub.host} (${hub.tier}, ${units(hub)}): below 1, policies reach the fleet slowly. Raise the rate or use fewer partitions`,
       },
     ];
   });
@@ -81,18 +84,30 @@ function loneResidencies({ hubs, allocation }: Fleet): readonly ErrorDetail[] {
     );
     const path = `allocation.rules[${index}].require`;
     if (meeting.length === 0) {
-      return [{ path, message: 'no hub has these labels: every device that the rule applies to is refused' }];
+      return [
+        {
+          path,
+          message:
+            'no hub has these labels: Berth refuses every device to which the rule applies. Add the labels to a hub, or correct them',
+        },
+      ];
     }
     const active = meeting.filter(isActive);
     if (active.length === 0) {
-      return [{ path, message: 'every hub with these labels is cordoned or drains: its new devices wait' }];
+      return [
+        {
+          path,
+          message:
+            'every hub with these labels is cordoned or draining: new devices wait. Activate one, or add a hub',
+        },
+      ];
     }
     const [only] = active;
     if (active.length > 1 || only === undefined) return [];
     return [
       {
         path,
-        message: `only ${only.host} has these labels and is active: when it is cordoned, full or drained, its devices have nowhere to go; add a second hub`,
+        message: `only ${only.host} has these labels and is active: if it is cordoned, draining or full, devices get no hub. Add a second hub`,
       },
     ];
   });
@@ -105,10 +120,18 @@ function isActive({ state }: Hub): boolean {
 function idleFleet({ hubs }: Fleet): readonly ErrorDetail[] {
   return hubs.some(isActive)
     ? []
-    : [{ path: 'hubs', message: 'none is active: every new device waits, and fails after seven minutes' }];
+    : [
+        {
+          path: 'hubs',
+          message: 'has no active hub: every new device waits, and fails after seven minutes. Activate a hub',
+        },
+      ];
 }
 
-/** The Node device SDK breaks on anything but ASCII over MQTT, so it is left out of the answer. */
+/**
+ * The Node device SDK cannot read other characters than ASCII over MQTT, so Berth leaves them out of the
+ * answer.
+ */
 function unsendablePayload({ file }: Fleet): readonly ErrorDetail[] {
   const text = JSON.stringify(file.allocation.payload ?? {});
   return /^[ -~]*$/.test(text)
@@ -116,7 +139,7 @@ function unsendablePayload({ file }: Fleet): readonly ErrorDetail[] {
     : [
         {
           path: 'allocation.payload',
-          message: 'holds characters that are not ASCII: those members are left out',
+          message: 'contains characters that are not ASCII: Berth leaves out these members. Write ASCII only',
         },
       ];
 }
@@ -132,14 +155,14 @@ function whyDead(rule: Rule, before: readonly Rule[], after: readonly Rule[]): s
   const constant = constantOf(rule.when);
   if (constant === false) return `"${rule.name}" never matches: its condition is always false`;
   if (constant === 'unknown')
-    return `"${rule.name}" cannot be decided for any device: its condition is always unknown`;
+    return `"${rule.name}" is unknown for every device: its condition is always unknown`;
   const denied = [...before, ...after].find((other) => other.effect.kind === 'deny' && isAlways(other));
   if (denied !== undefined) return `"${rule.name}" has no effect: rule "${denied.name}" denies every device`;
   if (rule.effect.kind !== 'hub') return undefined;
   const later = after.find((other) => other.effect.kind === 'hub' && covers(other, rule));
   return later === undefined
     ? undefined
-    : `"${rule.name}" has no effect: of hub rules the last one wins, and "${later.name}" matches whenever it does`;
+    : `"${rule.name}" has no effect: the last matching hub rule wins, and "${later.name}" matches whenever it does`;
 }
 
 function covers(other: Rule, rule: Rule): boolean {
@@ -150,7 +173,7 @@ function isAlways({ when }: Rule): boolean {
   return when === undefined || constantOf(when) === true;
 }
 
-/** The value of a condition that reads nothing of a device; undefined where it depends on one. */
+/** The value of a condition that reads no input of a device; undefined if it reads one. */
 function constantOf(when: Expression | undefined): boolean | 'unknown' | undefined {
   if (when === undefined || when.reads.length > 0) return undefined;
   const result = when.evaluate({});
@@ -165,13 +188,13 @@ function unknownRegions({ hubs, allocation }: Fleet): readonly ErrorDetail[] {
       : [
           {
             path: `hubs[${index}].region`,
-            message: `is "${region}", of which no latencies are known: only what devices measure themselves counts for this hub`,
+            message: `is "${region}", a region without known latencies: for this hub, Berth uses only what devices measure`,
           },
         ],
   );
 }
 
-/** Below this, the noise of two measurements moves devices. */
+/** Below this, the noise of measurements would move devices. */
 const NOISE_MS = 10;
 
 function suddenMoves({ hubs, allocation }: Fleet): readonly ErrorDetail[] {
@@ -180,18 +203,21 @@ function suddenMoves({ hubs, allocation }: Fleet): readonly ErrorDetail[] {
   if (allocation.movesOverMs === 0) {
     const moving = hubs.some(({ state }) => state === 'draining') || allocation.fasterByMs !== undefined;
     if (moving)
-      note('allocation.moves', 'is missing: every device moves at its next registration, all at once');
+      note(
+        'allocation.moves',
+        'is missing: every device moves at its next registration. Set moves.over to spread the moves',
+      );
   }
   if (allocation.fasterByMs !== undefined && allocation.halfLifeMs === undefined) {
     note(
       'allocation.sticky',
-      'moves devices to faster hubs only as far as the scores put them there, and without allocation.latency it goes by weights alone',
+      'has little effect without allocation.latency: a device moves only to the hub with its best score, and scores then depend on weights alone',
     );
   }
   if (allocation.fasterByMs !== undefined && allocation.fasterByMs < NOISE_MS) {
     note(
       'allocation.sticky.moveWhenFasterByMs',
-      `is ${allocation.fasterByMs}: measurements vary by more, and devices will move to and fro; write at least ${NOISE_MS}`,
+      `is ${allocation.fasterByMs}, but measurements vary by more: devices would move back and forth. Write at least ${NOISE_MS}`,
     );
   }
   return notes;

@@ -2,7 +2,7 @@ import type { JsonValue } from '../../json/json.ts';
 
 const LONGEST = 60;
 
-/** A value for a message, in ASCII, so that letters and spaces that only look like others can be seen. */
+/** A value for a message, in ASCII, so that letters and spaces that look like others become visible. */
 export function asciiJson(value: JsonValue): string {
   const text = JSON.stringify(value).replace(
     /[^ -~]/g,

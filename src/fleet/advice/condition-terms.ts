@@ -3,31 +3,31 @@ import type { JsonObject, JsonValue } from '../../json/json.ts';
 import { objectOf } from '../../json/json.ts';
 import { children } from '../expressions/expression-check.ts';
 
-/** A text, number or truth value that a condition compares with. */
+/** A text, number or boolean that a condition compares with. */
 export type Scalar = string | number | boolean;
 
-/** What a condition is made of, as far as it says which inputs are worth trying. */
+/** The parts of a condition that show which inputs to try. */
 export interface ConditionTerms {
-  /** Each path of a variable that it reads or asks for, `payload.?site` and `'site' in payload` included. */
+  /** Each path of a variable that it reads or tests, such as `payload.?site` and `'site' in payload`. */
   readonly paths: readonly ConditionPath[];
-  /** All that it compares with, and texts that may be keys. */
+  /** All values that it compares with, and texts that may be keys. */
   readonly scalars: readonly Scalar[];
-  /** Lists and objects that are written out in it. */
+  /** Literal lists and objects. */
   readonly collections: readonly JsonValue[];
   /**
-   * Paths that are read of the items of a list: `['country']` in `payload.sites.exists(s, s.country == 'DE')` and in
-   * `payload.sites[0].country`.
+   * Paths that it reads in the items of a list: `['country']` in `payload.sites.exists(s, s.country == 'DE')`
+   * and in `payload.sites[0].country`.
    */
   readonly itemPaths: readonly (readonly string[])[];
 }
 
 export interface ConditionPath {
   readonly path: readonly string[];
-  /** What stands beside it in the same comparison. */
+  /** The values in the same comparison. */
   readonly beside: readonly Scalar[];
 }
 
-/** @param variables names of the variables; what else is read belongs to the items of loops */
+/** @param variables names of the variables; all other names belong to items of loops */
 export function termsOf(root: ASTNode, variables: ReadonlySet<string>): ConditionTerms {
   const paths = new Map<string, { readonly path: readonly string[]; readonly beside: Set<Scalar> }>();
   const itemPaths = new Map<string, readonly string[]>();
@@ -72,7 +72,7 @@ export function termsOf(root: ASTNode, variables: ReadonlySet<string>): Conditio
   };
 }
 
-/** The parts of a condition that are true or false by themselves. */
+/** The operands of `&&`, `||`, `?:` and `!` in a condition. */
 function comparisonsIn(node: ASTNode): readonly ASTNode[] {
   switch (node.op) {
     case '&&':
@@ -86,7 +86,7 @@ function comparisonsIn(node: ASTNode): readonly ASTNode[] {
   }
 }
 
-/** A node and all below it; of a path only the whole. */
+/** A node and all nodes below it. A path is one node. */
 function* nodesIn(node: ASTNode): Generator<ASTNode> {
   yield node;
   if (chainOf(node) !== undefined) return;
@@ -115,7 +115,7 @@ export function chainOf(node: ASTNode): readonly string[] | undefined {
   }
 }
 
-/** `['country']` of `payload.sites[0].country`; empty where there is no number on the way. */
+/** `['country']` of `payload.sites[0].country`; empty if the path has no number. */
 function belowAnIndex(node: ASTNode): readonly string[] {
   const keys: string[] = [];
   let at = node;
@@ -130,7 +130,7 @@ function belowAnIndex(node: ASTNode): readonly string[] {
   return [];
 }
 
-/** The value of a node that reads nothing, as far as it is written out: `['DE', -1]`, `{'a': 1}`. */
+/** The value of a literal node, such as `['DE', -1]` or `{'a': 1}`; undefined for other nodes. */
 export function constantOf(node: ASTNode): JsonValue | undefined {
   switch (node.op) {
     case 'value': {

@@ -11,8 +11,8 @@ import { asciiJson } from './ascii-json.ts';
 import { chainOf, constantOf } from './condition-terms.ts';
 
 /**
- * Comparisons with a text that never comes: `registrationId.startsWith('SN-')` where ids are lower case. The rule,
- * layer or policy then never matches, in silence.
+ * Warnings about comparisons with a text that a variable never has, such as
+ * `registrationId.startsWith('SN-')`: ids are lower case. The rule, layer or policy would never match.
  */
 export function deadComparisons({ allocation, twins }: Fleet): readonly ErrorDetail[] {
   const of = (path: string, when: Expression | undefined, scope: ExpressionScope) =>
@@ -51,52 +51,54 @@ function expressionsIn(
   }
 }
 
-/** The texts that something can be. */
+/** The possible texts of a variable. */
 interface Domain {
   readonly can: (text: string) => boolean;
-  /** Why a text is none of them, and what to write, after "compares with …,". */
+  /** Why a text is not possible, and what to write. It follows "compares with …, ". */
   readonly why: (name: string, text: string) => string;
-  /** Parts of it are none of a list, but in the case of the whole. */
+  /** The possible parts of the texts; undefined if they have the same rule. */
   readonly part: Domain | undefined;
 }
 
 const LOWER: Domain = {
   can: (text) => text === text.toLowerCase(),
   why: (name, text) =>
-    `and ${name} is always lower case, so that this never matches: write ${asciiJson(text.toLowerCase())}`,
+    `but ${name} is always lower case, so this never matches: write ${asciiJson(text.toLowerCase())}`,
   part: undefined,
 };
 const UPPER: Domain = {
   can: (text) => text === text.toUpperCase(),
   why: (name, text) =>
-    `and ${name} is always upper case, so that this never matches: write ${asciiJson(text.toUpperCase())}`,
+    `but ${name} is always upper case, so this never matches: write ${asciiJson(text.toUpperCase())}`,
   part: undefined,
 };
-/** Enrollment ids are case-insensitive and keep the case in which they were created (DPS concepts-service). */
+/**
+ * Enrollment ids are case-insensitive and keep the case in which they were created (DPS concepts-service).
+ */
 const ANY_CASE: Domain = {
   can: LOWER.can,
   why: (name, text) =>
-    `and ${name} keeps the case in which it was created, because DPS ignores case: compare ${name}.lowerAscii() with ${asciiJson(text.toLowerCase())}`,
+    `but ${name} keeps the case in which it was created, and DPS ignores case: compare ${name}.lowerAscii() with ${asciiJson(text.toLowerCase())}`,
   part: undefined,
 };
 const REGION: Domain = {
   can: (text) => /^[a-z0-9]*$/.test(text),
   why: (name, text) =>
-    `and ${name} is lower case without spaces, so that this never matches: write ${asciiJson(text.toLowerCase().replaceAll(/[^a-z0-9]/g, ''))}`,
+    `but ${name} is lower case without spaces, so this never matches: write ${asciiJson(text.toLowerCase().replaceAll(/[^a-z0-9]/g, ''))}`,
   part: undefined,
 };
-/** Hubs are shown by their classic names. A whole name that is not theirs has a warning of its own (`file/warnings.ts`). */
+/** Expressions see the classic names of hubs. `file/warnings.ts` warns about full names of other kinds. */
 const HUB_NAME: Domain = {
   can: (text) => LOWER.can(text) && isHostName(text),
   why: (name, text) =>
     LOWER.can(text)
-      ? `and ${name} is a whole host name, so that this never matches: write it as in the fleet file, ${asciiJson('contoso-weu.azure-devices.net')}`
+      ? `but ${name} is a full host name, so this never matches: write it as in the fleet file, ${asciiJson('contoso-weu.azure-devices.net')}`
       : LOWER.why(name, text),
   part: {
     can: (text) => LOWER.can(text) && !/\.(device|service)\./.test(text),
     why: (name, text) =>
       LOWER.can(text)
-        ? `and ${name} is always a classic host name, so that this never matches: leave ".device" or ".service" out`
+        ? `but ${name} is always a classic host name, so this never matches: remove ".device" or ".service"`
         : LOWER.why(name, text),
     part: undefined,
   },
@@ -105,12 +107,15 @@ const HUB_NAME: Domain = {
 function among(...values: readonly string[]): Domain {
   return {
     can: (text) => values.includes(text),
-    why: (name) => `and ${name} is one of ${values.join(', ')}: write one of these`,
+    why: (name) => `but ${name} is always one of ${values.join(', ')}: write one of these`,
     part: { can: () => true, why: () => '', part: undefined },
   };
 }
 
-/** What variables can be (`src/allocation/request/request.ts`, `variables.ts`); in policies there is no request. */
+/**
+ * The possible texts of variables (`src/allocation/request/request.ts`, `variables.ts`). Policies have no
+ * request.
+ */
 const DOMAINS: Readonly<Record<string, Domain>> = {
   registrationId: LOWER,
   'enrollment.id': ANY_CASE,
@@ -121,9 +126,9 @@ const DOMAINS: Readonly<Record<string, Domain>> = {
   'hub.region': REGION,
 };
 
-/** Whose result is as much in one case as what they are called on. */
+/** Methods whose result has the same case as their receiver. */
 const KEEP_CASE: ReadonlySet<string> = new Set(['substring', 'trim', 'split', 'charAt']);
-/** Whose argument is a part of what they are called on. */
+/** Methods whose argument is a part of their receiver. */
 const PARTS: ReadonlySet<string> = new Set([
   'startsWith',
   'endsWith',
@@ -139,7 +144,7 @@ interface Source {
   readonly domain: Domain;
 }
 
-/** What a loop runs over, or what `cel.bind` names, by the name of the variable. */
+/** The list of a loop, or the value of `cel.bind`, by the name of the variable. */
 type Items = ReadonlyMap<string, ASTNode>;
 
 function deadIn(root: ASTNode): readonly string[] {
@@ -193,7 +198,7 @@ function deadIn(root: ASTNode): readonly string[] {
   return [...found];
 }
 
-/** What a text comes from, and what it can be; undefined where it can be anything. */
+/** The variable behind a node and its possible texts; undefined if any text is possible. */
 function sourceOf(node: ASTNode, items: Items): Source | undefined {
   const path = chainOf(node);
   if (path !== undefined) {
@@ -218,7 +223,7 @@ function sourceOf(node: ASTNode, items: Items): Source | undefined {
   return source === undefined ? undefined : { ...source, domain: source.domain.part ?? source.domain };
 }
 
-/** The texts that something written out can be: itself, the items of a list, both ends of a choice. */
+/** The literal texts of a node: the text itself, the items of a list, both branches of `?:`. */
 export function writtenTexts(node: ASTNode, items: Items = new Map()): readonly string[] {
   const constant = constantOf(node);
   if (constant !== undefined) return textsIn(constant);

@@ -9,15 +9,17 @@ import { conditionTerms, honestFacts } from './honest-facts.ts';
 import { type HostileInput, hostileInputs } from './hostile-inputs.ts';
 import { OTHER_TEXT } from './sample-facts.ts';
 
-/** So many disguises of them are tried: a file of many rules is validated within seconds. */
+/**
+ * The most inputs that are tried for one rule, so that a file with many rules is validated within seconds.
+ */
 const MAX_TRIED = 1_500;
-/** So many evading inputs are named. */
+/** The most evading inputs that a warning names. */
 const MAX_NAMED = 3;
 
 /**
- * Rules that a device can escape: it would be held by what it honestly sends, and is not by a disguise of it.
- * Every `require` is tried, and every `hub` and `deny` that goes by texts, unless it says `whenUnknown: skip` in
- * so many words.
+ * Warnings about rules that a device can evade: the rule applies to its honest input, but not to a disguised
+ * one. This tries every `require`, and every `hub` and `deny` that compares texts, unless the file sets
+ * `whenUnknown: skip`.
  */
 export function evadableRules({ file, allocation }: Fleet): readonly ErrorDetail[] {
   return allocation.rules.flatMap((rule, index) => {
@@ -29,13 +31,13 @@ export function evadableRules({ file, allocation }: Fleet): readonly ErrorDetail
   });
 }
 
-/** Whether a device that escapes the rule does harm. */
+/** Whether it is a risk if a device evades the rule. */
 function isSafeguard({ effect }: Rule, written: RuleFile | undefined): boolean {
   if (effect.kind === 'require') return true;
   return (effect.kind === 'hub' || effect.kind === 'deny') && written?.whenUnknown !== 'skip';
 }
 
-/** Inputs by which a device escapes a rule, the commonest first. */
+/** Inputs with which a device evades a rule, the most common first. */
 export function evasionsOf(rule: Rule): readonly HostileInput[] {
   const { when } = rule;
   if (when === undefined) return [];
@@ -43,7 +45,8 @@ export function evasionsOf(rule: Rule): readonly HostileInput[] {
   if (!terms.paths.some(({ path }) => path[0] === 'payload')) return [];
   const found = new Map<string, HostileInput>();
   const matching = honestFacts(rule, terms);
-  // A condition that nothing makes true may still hold who sends anything: until they send nothing.
+  // A condition that is never true may still apply because it is unknown. A device can then evade it by
+  // sending nothing.
   const isNeverTrue = matching.length === 0;
   const held = isNeverTrue
     ? honestFacts(rule, terms, rule.whenUnknown === 'refuse' ? 'refuses' : 'unknown')
@@ -53,7 +56,7 @@ export function evasionsOf(rule: Rule): readonly HostileInput[] {
     if (found.size >= MAX_NAMED || tried >= MAX_TRIED) break;
     for (const input of hostileInputs(honest, terms)) {
       if (isNeverTrue && !isNothing(input.value)) continue;
-      // A flag or a number is for the device to set: no place that a rule keeps it from leaving.
+      // A device may set flags and numbers freely, so only `require` is tried with them.
       if (rule.effect.kind !== 'require' && !holdsText(factAt(honest, input.path))) continue;
       tried += 1;
       const key = JSON.stringify([input.path, input.value ?? null, input.value === undefined]);
@@ -74,8 +77,8 @@ function isNothing(value: JsonValue | undefined): boolean {
 }
 
 /**
- * Whether the condition names this very value as one that is not held, and holds those that it does not name:
- * then it is no disguise, but one of the others. Nothing and blanks always are disguises.
+ * Whether the condition lists this value as one to which the rule does not apply, and applies to unlisted
+ * values. Such a value is no disguise. Missing and blank values are always disguises.
  */
 function isListedElsewhere(
   rule: Rule,
@@ -92,9 +95,9 @@ function isListedElsewhere(
 
 const REMEDY = {
   require:
-    "compare with a closed list, as in oneOf(payload.country, ['DE', 'FR'], ['US', 'SG']): what is in neither is unknown, and a require applies",
+    "compare with a closed list, as in oneOf(payload.country, ['DE', 'FR'], ['US', 'SG']). A value in neither list is unknown, and an unknown require applies",
   other:
-    "compare with a closed list, as in oneOf(payload.country, ['DE', 'FR'], ['US', 'SG']), and set whenUnknown to apply or refuse; write whenUnknown: skip where devices may escape",
+    "compare with a closed list, as in oneOf(payload.country, ['DE', 'FR'], ['US', 'SG']), and set whenUnknown to apply or refuse. If devices may evade the rule, set whenUnknown to skip",
 };
 
 function warning({ name, effect, whenUnknown }: Rule, found: readonly HostileInput[]): string {
@@ -103,9 +106,9 @@ function warning({ name, effect, whenUnknown }: Rule, found: readonly HostileInp
     effect.kind !== 'require'
       ? REMEDY.other
       : whenUnknown === 'skip'
-        ? `${REMEDY.require}; whenUnknown: skip undoes that`
+        ? `${REMEDY.require}, but not with whenUnknown: skip`
         : REMEDY.require;
-  return `"${name}" does not hold a device that sends ${inputs}: ${remedy}`;
+  return `"${name}" does not apply to a device that sends ${inputs}: ${remedy}`;
 }
 
 function inputText({ path, value }: HostileInput): string {

@@ -14,14 +14,15 @@ import {
 import { conditionTerms, honestFacts } from './honest-facts.ts';
 import { OTHER_TEXT } from './sample-facts.ts';
 
-/** So many devices that meet a rule are tried beside all others. */
+/** The number of devices that are tried for each rule. */
 const PER_RULE = 2;
-/** With no more rules than these, devices that meet two of them are tried too. */
+/** With at most this many rules, devices that match two rules are tried too. */
 const MAX_PAIRED = 12;
 
 /**
- * Rules that together leave no hub for a device that hides something: what is unknown applies a `require`, so that
- * two that never match the same device exclude each other for one that hides what they go by.
+ * Warnings about rules that together leave no hub for a device that hides its inputs. An unknown `require`
+ * applies, so two rules that never match the same device both apply to a device that hides the inputs that
+ * they read.
  */
 export function excludingRules(fleet: Fleet): readonly ErrorDetail[] {
   const placing = fleet.allocation.rules.filter(
@@ -48,7 +49,7 @@ interface Applied {
 
 interface Device {
   readonly facts: Facts;
-  /** It says nothing that a rule could go by. */
+  /** It sends no input that a rule can decide. */
   readonly isHidden: boolean;
 }
 
@@ -77,7 +78,10 @@ function* devicesToTry(rules: readonly Rule[]): Generator<Device> {
   }
 }
 
-/** The rules because of which no hub may receive a device; undefined: one may, or it is refused on purpose. */
+/**
+ * The rules that leave no hub for a device; undefined if a hub may receive it, or if a rule refuses it on
+ * purpose.
+ */
 function exclusionFor(facts: Facts, { hubs, allocation }: Fleet): readonly Applied[] | undefined {
   const variables = readableFacts(facts);
   const applied = allocation.rules
@@ -85,7 +89,7 @@ function exclusionFor(facts: Facts, { hubs, allocation }: Fleet): readonly Appli
     .filter(({ effect }) => effect !== 'none');
   if (applied.some(({ rule, effect }) => effect === 'refuses' || rule.effect.kind === 'deny'))
     return undefined;
-  // Of hub rules the last one counts. A rule that no hub meets at all has a warning of its own.
+  // The last hub rule wins. A rule that no hub meets has another warning.
   const lastHub = applied.findLast(({ rule }) => rule.effect.kind === 'hub');
   const placing = applied.filter(
     (each) =>
@@ -96,7 +100,7 @@ function exclusionFor(facts: Facts, { hubs, allocation }: Fleet): readonly Appli
   return inPairs.length > 0 ? inPairs : smallest(placing, hubs);
 }
 
-/** What is left where each rule is needed: without any one of them a hub would do. */
+/** A smallest set of these rules that still leaves no hub. */
 function smallest(applied: readonly Applied[], hubs: readonly Hub[]): readonly Applied[] {
   return applied.reduce((kept, each) => {
     const others = kept.filter((other) => other !== each);
@@ -119,7 +123,7 @@ function meets(hub: Hub, { effect }: Rule): boolean {
 function warning(names: ReadonlySet<string>, facts: Facts): string {
   const rules = [...names].map((name) => `"${name}"`);
   const listed = `${rules.slice(0, -1).join(', ')} and ${rules.at(-1) ?? ''}`;
-  return `${listed} leave no hub for a device that ${deviceText(facts)}: it is refused, because what is unknown applies a require; to say so to the device, set whenUnknown: refuse in each (docs/fleet-file.md, "Home region or refuse")`;
+  return `${listed} leave no hub for a device that ${deviceText(facts)}: Berth refuses it, because an unknown require applies. To give it a clear reason, set whenUnknown to refuse in each rule (docs/fleet-file.md, "Home region or refuse")`;
 }
 
 function deviceText(facts: Facts): string {

@@ -2,10 +2,10 @@ import { isObject, type JsonObject, type JsonValue, ownMember } from '../../json
 import { evaluateCondition, type Variables, variablesOf } from '../expressions/expression.ts';
 import type { Rule } from '../fleet.ts';
 
-/** What rules see of a registration, by the names of their variables; made up, to try conditions on. */
+/** Invented variables of a registration, to try conditions on. */
 export type Facts = JsonObject;
 
-/** A first registration of a device that sends nothing, in a group that is like many. */
+/** The first registration of a device without payload, in a typical group. */
 export const SILENT_DEVICE: Facts = {
   registrationId: 'device-1',
   enrollment: { kind: 'group', id: 'group-1', iotEdge: false },
@@ -14,7 +14,10 @@ export const SILENT_DEVICE: Facts = {
   current: {},
 };
 
-/** The facts with another value at a path; undefined takes it away. Objects on the way are made. */
+/**
+ * The facts with another value at a path. `undefined` removes the value. Missing objects on the path are
+ * created.
+ */
 export function withValue(
   facts: JsonObject,
   [key, ...rest]: readonly string[],
@@ -31,14 +34,14 @@ export function withValue(
   return others;
 }
 
-/** The value at a path; undefined where there is none. */
+/** The value at a path; undefined if there is none. */
 export function factAt(facts: JsonObject, path: readonly string[]): JsonValue | undefined {
   let value: JsonValue | undefined = facts;
   for (const key of path) value = ownMember(value, key);
   return value;
 }
 
-/** Everything that either says; where both say something, the second. */
+/** Both facts merged. The second wins. */
 export function merged(one: JsonObject, other: JsonObject): JsonObject {
   const facts: Record<string, JsonValue> = { ...one };
   for (const [key, value] of Object.entries(other)) {
@@ -48,16 +51,19 @@ export function merged(one: JsonObject, other: JsonObject): JsonObject {
   return facts;
 }
 
-/** What a rule comes to: it takes effect because it matches, or because it is unknown; or it does not. */
+/**
+ * The effect of a rule: it applies because it matches or because it is unknown, it refuses, or it does not
+ * apply.
+ */
 export type Effect = 'matches' | 'unknown' | 'refuses' | 'none';
 
-/** The facts as a condition reads them. */
+/** The facts in the form that expressions read. */
 export function readableFacts(facts: Facts): Variables {
-  // DPS leaves an empty payload out, and rules then see an object without members.
+  // DPS omits an empty payload. Rules then see an empty object.
   return variablesOf({ ...facts, payload: facts.payload ?? {} });
 }
 
-/** Whether a rule takes effect for a device, by the rules of docs/fleet-file.md ("Expressions"). */
+/** The effect of a rule for a device, as docs/fleet-file.md ("Expressions") describes it. */
 export function effectOf({ when, whenUnknown }: Rule, variables: Variables): Effect {
   const value = when === undefined || evaluateCondition(when, variables);
   if (typeof value === 'boolean') return value ? 'matches' : 'none';

@@ -4,15 +4,15 @@ import { type ConditionTerms, termsOf } from './condition-terms.ts';
 import { type Effect, effectOf, type Facts, factAt, readableFacts, withValue } from './facts.ts';
 import { directFacts, inventedFacts, OTHER_TEXT } from './sample-facts.ts';
 
-/** So many are given at most, of those at hand and of those made up. */
+/** The most facts that are returned from each of the two sources. */
 const MAX_HONEST = 16;
 
-/** What a condition reads of a device, and how it compares it. */
+/** The inputs that a condition reads, and the values that it compares them with. */
 export function conditionTerms(when: Expression): ConditionTerms {
   return termsOf(syntaxTree(when, 'rule'), variableNames('rule'));
 }
 
-/** Facts by which a rule takes effect as wanted, as different from each other as they come. */
+/** Facts for which a rule has the wanted effect. Each differs from the others in a value that matters. */
 export function honestFacts(rule: Rule, terms: ConditionTerms, wanted: Effect = 'matches'): readonly Facts[] {
   return [
     ...differentFacts(rule, terms, directFacts(terms), wanted),
@@ -40,8 +40,8 @@ function differentFacts(
 }
 
 /**
- * The value at a path with what the rule comes to without it, where that is something else. The same value matters
- * otherwise beside others: in `a || payload.country == 'DE'` only where `a` is false, and where `a` is unknown less.
+ * The value at a path, with the effects of the rule without it, if they differ. The same value can matter in
+ * different ways: in `a || payload.country == 'DE'`, the country matters only if `a` is not true.
  */
 function whatMatters(rule: Rule, facts: Facts, path: readonly string[], wanted: Effect): readonly string[] {
   const without = [undefined, OTHER_TEXT].map((other) =>

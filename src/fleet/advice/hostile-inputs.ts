@@ -3,19 +3,19 @@ import type { ConditionTerms } from './condition-terms.ts';
 import { type Facts, factAt, withValue } from './facts.ts';
 import { OTHER_TEXT } from './sample-facts.ts';
 
-/** What a device may send in the place of an honest value, to escape a rule. */
+/** A value that a device may send instead of an honest one, to evade a rule. */
 export interface HostileInput {
   readonly facts: Facts;
   readonly path: readonly string[];
-  /** Undefined: the device leaves it out. */
+  /** Undefined if the device omits the value. */
   readonly value: JsonValue | undefined;
 }
 
 /**
- * Disguises of what a device would honestly send, one at a time: each path of the payload that a condition reads,
- * and all that lies above it, is left out, null, empty, of another kind, or looks like the honest value without
- * being it. Other honest values are none of these: a number in the place of a number, false in the place of true.
- * What a device cannot choose stays: DPS knows its registration id by a key or a certificate, and its enrollment.
+ * Yields disguises of an honest input, one change at a time. Each path of the payload that a condition reads,
+ * and each path above it, becomes absent, null, empty, another kind, or a value that looks similar. Other
+ * honest values are not disguises, such as another number, or false instead of true. Values that a device
+ * cannot choose stay: DPS verifies its registration id and its enrollment.
  */
 export function* hostileInputs(honest: Facts, { paths }: ConditionTerms): Generator<HostileInput> {
   const seen = new Set<string>();
@@ -27,13 +27,13 @@ export function* hostileInputs(honest: Facts, { paths }: ConditionTerms): Genera
       if (seen.has(key)) continue;
       seen.add(key);
       const value = factAt(honest, place);
-      // A rule that applies where there is nothing is about devices that say something: they may.
+      // If the honest value is absent, devices may send any value.
       if (value === undefined) continue;
       const members = paths
         .filter((other) => startsWith(other.path, place))
         .map((other) => other.path[length]);
       for (const disguise of disguisesOf(value, members)) {
-        // DPS leaves these out, or Berth reads them so: they are no payload.
+        // DPS or Berth treats these as no payload.
         if (length === 1 && (disguise === null || isEmptyObject(disguise))) continue;
         yield { facts: withValue(honest, place, disguise), path: place, value: disguise };
       }
@@ -42,9 +42,9 @@ export function* hostileInputs(honest: Facts, { paths }: ConditionTerms): Genera
 }
 
 /**
- * The commonest first: they make the examples in a message.
+ * Disguises of a value, the most common first, because messages show the first ones.
  *
- * @param members of an object, which have disguises of their own
+ * @param members members of an object that get their own disguises
  */
 function disguisesOf(
   value: JsonValue,
@@ -85,7 +85,7 @@ function listDisguises(items: readonly JsonValue[]): readonly JsonValue[] {
   const [first] = items;
   if (first === undefined) return [];
   const disguises = typeof first === 'string' ? textDisguises(first) : [];
-  // As long as it was: a condition may read an item by its number.
+  // The list keeps its length, because a condition may read an item by its index.
   const all = (item: JsonValue) => items.map(() => item);
   return [
     ...disguises.map(all),
@@ -95,7 +95,7 @@ function listDisguises(items: readonly JsonValue[]): readonly JsonValue[] {
   ];
 }
 
-/** One more member, and each other member without its value or in disguise. */
+/** The object with a further member, and with each member absent, null or disguised. */
 function objectDisguises(
   object: JsonObject,
   except: readonly (string | undefined)[] = [],
@@ -120,7 +120,7 @@ function startsWith(path: readonly string[], beginning: readonly string[]): bool
   return beginning.every((key, index) => path[index] === key);
 }
 
-/** Letters of Cyrillic that look as Latin ones do. */
+/** Cyrillic letters that look like Latin ones. */
 const CYRILLIC: Readonly<Record<string, string>> = {
   A: 'А',
   B: 'В',
@@ -163,7 +163,7 @@ function replaced(
     .join('');
 }
 
-/** The full-width forms of ASCII (U+FF01 to U+FF5E), as East Asian keyboards write them. */
+/** The full-width form of an ASCII character (U+FF01 to U+FF5E), which East Asian keyboards write. */
 function fullWidth(letter: string): string {
   const code = letter.charCodeAt(0);
   return code > 0x20 && code < 0x7f ? String.fromCharCode(code + 0xfee0) : letter;

@@ -2,22 +2,22 @@ import { type JsonObject, type JsonValue, objectOf } from '../../json/json.ts';
 import type { ConditionTerms } from './condition-terms.ts';
 import { type Facts, SILENT_DEVICE, withValue } from './facts.ts';
 
-/** A text that no rule names. */
+/** A text that rules do not contain. */
 export const OTHER_TEXT = 'zz';
 
-/** So many facts are tried at most, at each of three stages, to find some that a condition matches. */
+/** The most facts that are tried in each of three stages. */
 const MAX_TRIED = 600;
 const MAX_TEXT = 64;
-/** More texts than these, in one condition, are a list of equals. */
+/** The most texts of one condition that are combined. */
 const MAX_JOINED = 6;
 
 interface Dimension {
   readonly path: readonly string[];
-  /** Undefined: it is absent. */
+  /** `undefined` stands for an absent value. */
   readonly values: readonly (JsonValue | undefined)[];
 }
 
-/** Facts with what stands beside each path in a comparison: most conditions match some of them. */
+/** Facts in which each path has a value that it is compared with. Most conditions match some of them. */
 export function directFacts(terms: ConditionTerms): Generator<Facts> {
   return combined(directDimensions(terms), MAX_TRIED);
 }
@@ -31,8 +31,8 @@ function directDimensions(terms: ConditionTerms): readonly Dimension[] {
 }
 
 /**
- * Facts with everything that could matter: texts that are put together, lists, objects, numbers near those written.
- * First at one path at a time, then at all of them.
+ * Facts with every value that could matter: combined texts, lists, objects, and numbers near those in the
+ * condition. First at one path at a time, then at all paths.
  */
 export function* inventedFacts(terms: ConditionTerms): Generator<Facts> {
   const direct = directDimensions(terms);
@@ -47,7 +47,7 @@ export function* inventedFacts(terms: ConditionTerms): Generator<Facts> {
   yield* combined(invented, MAX_TRIED);
 }
 
-/** What lies above comes first, so that it does not replace what lies below. */
+/** Shorter paths first, so that they do not replace values below them. */
 function pathsOf({ paths }: ConditionTerms) {
   return [...paths]
     .sort((left, right) => left.path.length - right.path.length)
@@ -57,7 +57,7 @@ function pathsOf({ paths }: ConditionTerms) {
     }));
 }
 
-/** All combinations, or where there are too many a fixed sample of them: the same on every machine. */
+/** All combinations. If there are too many, a fixed sample, which is the same on every machine. */
 function* combined(dimensions: readonly Dimension[], most: number): Generator<Facts> {
   const factsAt = (choose: (size: number) => number) =>
     dimensions.reduce((facts, { path, values }) => {
@@ -78,7 +78,7 @@ function* combined(dimensions: readonly Dimension[], most: number): Generator<Fa
   }
 }
 
-/** Members beside those that a condition reads by name: it may count them, or look for one. */
+/** Objects with further members: a condition may count members, or search for one. */
 function extraMembers({ scalars }: ConditionTerms): readonly JsonObject[] {
   const texts = scalars.filter((scalar) => typeof scalar === 'string').slice(0, MAX_JOINED);
   return texts.flatMap((key) => [OTHER_TEXT, ...texts].map((value) => ({ [key]: value })));
@@ -113,7 +113,7 @@ function textsFrom(scalars: ConditionTerms['scalars']): readonly string[] {
   const written = scalars.map(String).filter((text) => text.length <= MAX_TEXT);
   const joined = written.length <= MAX_JOINED ? written : written.slice(0, MAX_JOINED);
   const lengths = scalars.filter((each) => typeof each === 'number' && each > 0 && each <= MAX_TEXT);
-  // What a condition reads may lie further on: `substring(3)`, `split(',')[2]`.
+  // A condition may read a later part of a text: `substring(3)`, `split(',')[2]`.
   const before = ['x', ...written.filter((text) => SEPARATOR.test(text))];
   const further = placesFrom(scalars).flatMap((place) =>
     before.flatMap((each) => joined.map((text) => each.repeat(place) + text)),
@@ -129,10 +129,10 @@ function textsFrom(scalars: ConditionTerms['scalars']): readonly string[] {
 }
 
 const SEPARATOR = /^[^A-Za-z0-9]$/;
-/** Further on than this, in a text or a list, nothing is looked for. */
+/** The largest index in a text or a list that is tried. */
 const MAX_PLACE = 8;
 
-/** Numbers that may say where in a text or a list something lies. */
+/** Numbers that may be an index in a text or a list. */
 function placesFrom(scalars: ConditionTerms['scalars']): readonly number[] {
   return scalars.filter((each) => typeof each === 'number' && each > 0 && each <= MAX_PLACE) as number[];
 }
@@ -143,7 +143,7 @@ function numbersFrom(scalars: ConditionTerms['scalars']): readonly number[] {
   return unique([...[...written, ...read].flatMap((number) => [number, number + 1, number - 1]), 0, 1]);
 }
 
-/** Objects with a member that a condition may look for by its key. */
+/** Objects with a member that a condition may search for. */
 function objectsFrom({ scalars, itemPaths }: ConditionTerms): readonly JsonObject[] {
   const keys = scalars.filter((scalar) => typeof scalar === 'string').slice(0, MAX_JOINED);
   const values = [...scalars.slice(0, MAX_JOINED), true, 1];
@@ -165,7 +165,7 @@ function unique<Value extends JsonValue | undefined>(values: readonly Value[]): 
   return [...new Map(values.map((value) => [JSON.stringify(value), value])).values()];
 }
 
-/** Numbers that look random and are the same each time (Numerical Recipes' linear congruential generator). */
+/** A fixed sequence of pseudo-random numbers (linear congruential generator of Numerical Recipes). */
 function createSequence(): () => number {
   let state = 1;
   return () => {

@@ -5,18 +5,19 @@ import type { Template } from '../expressions/template.ts';
 import type { Fleet } from '../fleet.ts';
 import { writtenTexts } from './dead-comparisons.ts';
 
-/** A date and time that says how far it is from UTC, other than by `Z`. */
+/** A date and time with an offset from UTC other than `Z`. */
 const ZONED = /^\d{4}-\d\d-\d\dT\d\d:\d\d(:\d\d([.,]\d+)?)?[+-]\d\d(:?\d\d)?$/;
 
 /**
- * Dates with an offset that become desired properties. The Azure portal saves a whole twin and writes such a text
- * again in UTC, which is another text: a policy then writes its own again, and both go on.
+ * Warnings about dates with an offset in desired properties. The Azure portal saves a whole twin and rewrites
+ * such a date in UTC, which is a different text. A policy would then write its text again, and the property
+ * becomes contested.
  */
 export function zonedDates({ twins }: Fleet): readonly ErrorDetail[] {
   const details = (path: string, template: Template, scope: ExpressionScope, harm: string) =>
     [...new Set(datesIn(template, scope))].map((date) => ({
       path,
-      message: `sets "${date}", a date with an offset: the portal saves it again as UTC, which is another text, and ${harm}; write it in UTC${inUtc(date)}`,
+      message: `sets "${date}", a date with an offset. The portal rewrites it in UTC, which is a different text, so ${harm}: write it in UTC${inUtc(date)}`,
     }));
   return [
     ...twins.layers.flatMap(({ desired }, index) =>
@@ -24,10 +25,15 @@ export function zonedDates({ twins }: Fleet): readonly ErrorDetail[] {
     ),
     ...twins.policies.flatMap(({ leaves }, index) =>
       leaves.flatMap(({ key, value, compare }) =>
-        // Compared as instants, the portal's text is the same value.
+        // As an instant, the text of the portal is the same value.
         compare === 'instant'
           ? []
-          : details(`twins.policies[${index}].desired.${key}`, value, 'twin', 'a fight begins'),
+          : details(
+              `twins.policies[${index}].desired.${key}`,
+              value,
+              'twin',
+              'the property becomes contested',
+            ),
       ),
     ),
   ];
@@ -58,5 +64,5 @@ function isZoned(text: string): boolean {
 
 function inUtc(date: string): string {
   const time = Date.parse(date);
-  return Number.isNaN(time) ? '' : `: "${new Date(time).toISOString().replace('.000Z', 'Z')}"`;
+  return Number.isNaN(time) ? '' : `, "${new Date(time).toISOString().replace('.000Z', 'Z')}"`;
 }

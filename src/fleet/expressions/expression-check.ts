@@ -1,21 +1,21 @@
 import type { ASTNode } from '@marcbachmann/cel-js';
 import { ownEntry } from '../../json/json.ts';
 
-/** What a look at an expression's syntax tree finds. */
+/** The result of inspecting the syntax tree of an expression. */
 export interface Inspection {
-  /** Why it is refused, because a device could stall an instance with it. */
+  /** Why the expression is refused: a device could block an instance with it. */
   readonly refusal: string | undefined;
-  /** Each path of a variable that it reads, e.g. `['payload', 'country']`. */
+  /** Each path of a variable that it reads, such as `['payload', 'country']`. */
   readonly reads: readonly (readonly string[])[];
-  /** True for a path of a variable and nothing else, e.g. `payload.site`. */
+  /** True if the expression is only a path, such as `payload.site`. */
   readonly isPath: boolean;
 }
 
-/** Functions that a device could stall an instance with, and how. */
+/** Functions with which a device could block an instance, and the reasons. */
 const REFUSED: Readonly<Record<string, string>> = {
-  matches: 'a regular expression can run for ever on a device’s text',
-  duration: 'it takes time with the cube of a text’s length',
-  join: 'it makes a text of many times the size of what a device sends',
+  matches: 'a regular expression can take unlimited time for a text of a device',
+  duration: 'its time grows with the cube of the length of a text',
+  join: 'its text can be many times larger than what a device sends',
 };
 
 const LOOPS = new Set(['all', 'exists', 'exists_one', 'map', 'filter', 'bind']);
@@ -38,7 +38,7 @@ export function inspect(root: ASTNode, variables: ReadonlySet<string>): Inspecti
     }
     if (node.op === 'in') {
       const [item, collection] = node.args;
-      // `'site' in payload` asks for one key, not for the payload.
+      // `'site' in payload` reads one key, not the whole payload.
       const within = accessPath(collection);
       if (item.op === 'value' && typeof item.args === 'string' && within !== undefined) {
         read([...within, item.args], loopVariables);
@@ -52,7 +52,8 @@ export function inspect(root: ASTNode, variables: ReadonlySet<string>): Inspecti
       if (isLoop && loopVariables.size > 0) {
         refusal ??= `\`${name}\` inside another loop is refused: the work would multiply`;
       }
-      // The receiver of a loop is evaluated once, outside it; that of `cel.bind` is no value.
+      // The receiver of a loop is evaluated once, outside the loop. The receiver of `cel.bind` is not a
+      // value.
       if (!(name === 'bind' && receiver.op === 'id')) visit(receiver, loopVariables);
       const [first] = operands;
       const inner = isLoop && first?.op === 'id' ? new Set([...loopVariables, first.args]) : loopVariables;
@@ -75,7 +76,7 @@ function refusalOf(name: string): string | undefined {
   return why === undefined ? undefined : `\`${name}\` is refused: ${why}`;
 }
 
-/** `payload.site['name']` is `['payload', 'site', 'name']`; undefined where the node is not such a chain. */
+/** `payload.site['name']` is `['payload', 'site', 'name']`; undefined if the node is not a path. */
 function accessPath(node: ASTNode): readonly string[] | undefined {
   if (node.op === 'id') return [node.args];
   if (node.op === '.' || node.op === '[]') {
@@ -88,7 +89,7 @@ function accessPath(node: ASTNode): readonly string[] | undefined {
   return undefined;
 }
 
-/** The nodes right below one; keys of plain accesses are none. */
+/** The child nodes of a node. Keys of `.` accesses are not nodes. */
 export function children(node: ASTNode): readonly ASTNode[] {
   switch (node.op) {
     case 'value':

@@ -3,22 +3,22 @@ import { registerStrictFunctions } from './expression-kinds.ts';
 import { registerOneOf } from './expression-one-of.ts';
 import { WORK_LIMITS } from './expression-work.ts';
 
-/** An expression larger than this is refused at load: every instance pays for it with every device. */
+/** Limits of an expression in the fleet file. Every instance evaluates it for every device. */
 const WRITTEN = { maxAstNodes: 200, maxDepth: 20 };
-/** The same expression when it runs, with all its parentheses and calls. */
+/** Limits of the rewritten expression, which has more parentheses and calls. */
 const RUNNING = { maxAstNodes: 2_000, maxDepth: 200 };
 
 export interface Environments {
-  /** For what a person wrote: parsed, checked and bounded. */
+  /** Parses and checks expressions of the fleet file. */
   readonly written: Environment;
-  /** For what runs: with comparisons that are strict about kinds, which only a device decides. */
+  /** Runs rewritten expressions, whose comparisons are strict about kinds. */
   readonly running: Environment;
 }
 
 /**
- * CEL as the fleet file has it: over JSON, whose one kind of number mixes freely.
+ * Creates the CEL environments of the fleet file. They work on JSON, which has one kind of number.
  *
- * @param variables their names with their CEL types
+ * @param variables CEL types of the variables, by name
  */
 export function createEnvironments(variables: Readonly<Record<string, string>>): Environments {
   const running = createEnvironment(variables, RUNNING);
@@ -41,7 +41,10 @@ function createEnvironment(
   return environment;
 }
 
-/** CEL has three kinds of number and refuses to mix them, which would make `reported.battery + 1` unknown. */
+/**
+ * Allows mixed kinds of numbers. CEL has three kinds and refuses to mix them, so `reported.battery + 1` would
+ * be unknown.
+ */
 function mixNumbers(environment: Environment): void {
   const arithmetic: Readonly<Record<string, (left: number, right: number) => number>> = {
     '+': (left, right) => left + right,

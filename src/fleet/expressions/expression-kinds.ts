@@ -1,16 +1,21 @@
 import type { Environment } from '@marcbachmann/cel-js';
 import { type ExpressionWork, TOO_LARGE, TooLarge, WORK_LIMITS } from './expression-work.ts';
 
-/** A value is of another kind than the expression needs. Its message holds no values. */
+/** A value has another kind than the expression needs. The message contains no values. */
 export class WrongKind extends Error {}
 
-/** The functions that comparisons and `has` become; no expression of a person can name them. */
+/**
+ * Names of the functions that replace comparisons and `has`. An expression of the fleet file cannot use them.
+ */
 export const STRICT = {
-  /** Equality of two values of one kind. */
+  /** Equality of two values of the same kind. */
   equal: 'strict_equal',
-  /** Membership in a list that a person wrote, which may mix kinds: one of them must fit. */
+  /** Membership in a literal list, which may mix kinds: at least one item must have the kind of the value. */
   isAmong: 'strict_among',
-  /** Membership in a list that a device may have sent, of which every item must fit, or among an object's keys. */
+  /**
+   * Membership in a list of a device, whose items must all have the kind of the value, or in the keys of an
+   * object.
+   */
   isIn: 'strict_in',
   /** Whether an object has a key, whatever its value. */
   has: 'strict_has',
@@ -20,7 +25,7 @@ export const STRICT = {
 
 type StrictFunction = (operands: readonly unknown[], work: ExpressionWork) => unknown;
 
-/** What answers their calls; cel-js only knows their types. */
+/** Implementations of these functions. cel-js knows only their types. */
 export const STRICT_FUNCTIONS: ReadonlyMap<string, StrictFunction> = new Map<string, StrictFunction>([
   [STRICT.equal, ([left, right], work) => decided(compare(left, right, work))],
   [STRICT.isAmong, ([item, list], work) => isAmong(item, list as readonly unknown[], work)],
@@ -85,10 +90,13 @@ function isMap(value: object): boolean {
   return prototype === Object.prototype || prototype === null;
 }
 
-/** Whether two values are the same; a text where that cannot be said, which tells why. */
+/** Whether two values are equal; a text with the reason if that is unknown. */
 type Comparison = boolean | string;
 
-/** Unknown where the two are of different kinds, also inside: unless what is of one kind differs already. */
+/**
+ * Compares two values. The result is unknown if kinds differ, also inside, unless another part already
+ * differs.
+ */
 function compare(left: unknown, right: unknown, work: ExpressionWork): Comparison {
   const kind = kindOf(left);
   if (kind !== kindOf(right)) return `${kind} compared with ${kindOf(right)}`;
@@ -116,7 +124,7 @@ function compare(left: unknown, right: unknown, work: ExpressionWork): Compariso
   }
 }
 
-/** Three-valued: false where one pair differs, else unknown where one is, else true. */
+/** Three-valued: false if a pair differs, else unknown if a pair is unknown, else true. */
 function compareLists(left: readonly unknown[], right: readonly unknown[], work: ExpressionWork): Comparison {
   if (left.length !== right.length) return false;
   let result: Comparison = true;
@@ -129,7 +137,7 @@ function compareLists(left: readonly unknown[], right: readonly unknown[], work:
   return result;
 }
 
-/** A key that one of the two lacks is missing, as elsewhere: they cannot be compared. */
+/** Three-valued. If one object lacks a key, the result is unknown, unless another member differs. */
 function compareMaps(left: object, right: object, work: ExpressionWork): Comparison {
   let result: Comparison = true;
   let shared = 0;
@@ -145,7 +153,7 @@ function compareMaps(left: object, right: object, work: ExpressionWork): Compari
   return shared === sizeOf(left) && shared === sizeOf(right) ? true : 'a key is missing';
 }
 
-/** @throws WrongKind where it cannot be said. */
+/** @throws WrongKind if the comparison is unknown */
 function decided(comparison: Comparison): boolean {
   if (typeof comparison === 'string') throw new WrongKind(comparison);
   return comparison;
@@ -191,7 +199,7 @@ function isIn(item: unknown, collection: unknown, work: ExpressionWork): boolean
   }
 }
 
-/** Three-valued: true where one is the same, else unknown where one is, else false. */
+/** Three-valued: true if an item is equal, else unknown if an item is unknown, else false. */
 function isOneOf(item: unknown, items: readonly unknown[], work: ExpressionWork): boolean {
   let result: Comparison = false;
   for (const each of items) {

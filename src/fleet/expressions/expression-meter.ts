@@ -4,21 +4,25 @@ import { priceOfCall, priceOfOperator } from './expression-prices.ts';
 import { type ExpressionWork, TooMuchWork, WORK_LIMITS } from './expression-work.ts';
 
 /**
- * Counts the work of an expression while it runs. cel-js has no hook for this, so the handlers that its type checker
- * puts on the nodes of the syntax tree are wrapped: each takes its steps before it does its work. `handle`, `meta` and
- * `setMeta` are not in the typings of cel-js; its version is pinned, a program whose nodes look otherwise is refused at
- * load, and tests count.
+ * Counts the work of an expression while it runs. cel-js has no hook for this, so this file wraps the
+ * handlers that the type checker of cel-js puts on the nodes of the syntax tree. Each handler takes its steps
+ * before it does its work.
+ *
+ * `handle`, `meta` and `setMeta` are not in the typings of cel-js. Therefore its version is pinned, a program
+ * with other nodes is refused at load, and tests check the counts.
  */
 
-/** Runs the program, which may take as many steps as there are. */
+/** Runs the program within the remaining steps of `work`. */
 export type MeteredProgram = (variables: Context, work: ExpressionWork) => unknown;
 
-/** Answers a call of one of Berth's own functions in the place of cel-js. */
+/** Performs a call of one of Berth's own functions, instead of cel-js. */
 export type OwnFunction = (operands: readonly unknown[], work: ExpressionWork) => unknown;
 
 /**
- * @param program parsed and checked; only what is returned may run it from now on
- * @throws Error where a node is not as cel-js 8.0.0 makes them.
+ * Adds metering to a program.
+ *
+ * @param program a parsed and checked program. Afterwards, run it only through the returned function.
+ * @throws Error if a node differs from those of cel-js 8.0.0
  */
 export function metered(
   program: ParseResult,
@@ -47,10 +51,10 @@ interface Loop {
   condition?: (result: unknown) => boolean;
 }
 
-/** Which operands a handler takes depends on the node; cel-js passes its evaluator as one of them. */
+/** The operands of a handler depend on the node. cel-js passes its evaluator as one of them. */
 type Handle = (first: unknown, second: unknown, third: unknown, fourth?: unknown) => unknown;
 
-/** What cel-js evaluates with: only what is changed of it. */
+/** The evaluator of cel-js: only the members that are changed here. */
 interface Evaluator {
   debugType(value: unknown): Type;
   debugTypeDeep(value: unknown): Type;
@@ -71,7 +75,7 @@ class Meter {
 
   constructor(sourceLength: number, functions: ReadonlyMap<string, OwnFunction>) {
     this.#functions = functions;
-    // An error of cel-js shows its place in the source, and goes over the source to find it.
+    // For an error, cel-js reads the source to show the position.
     this.#priceOfError = 25 + (sourceLength >> 5);
   }
 
@@ -111,7 +115,7 @@ class Meter {
     });
   }
 
-  /** As in cel-js, except that a list is no key: cel-js would make a text of all that is in it. */
+  /** Like cel-js, but a list cannot be a key: cel-js would convert the whole list to a text. */
   #replaceMap(node: Node): void {
     const members = node.args as readonly (readonly [Node, Node])[];
     node.setMeta('evaluate', (evaluator, _ast, context) => {
@@ -126,7 +130,7 @@ class Meter {
     });
   }
 
-  /** @throws WrongKind for what is no key. */
+  /** @throws WrongKind if the value cannot be a key */
   #key(value: unknown): string {
     if (typeof value === 'object' && typeof value?.valueOf() !== 'bigint') throw new WrongKind(NO_KEY);
     const key = String(value);
@@ -135,8 +139,8 @@ class Meter {
   }
 
   /**
-   * As in cel-js, except that it ends where no work is left, and that `a || b || c` is one loop: an error would go
-   * through each of its levels.
+   * Like cel-js, but it ends if no steps are left, and `a || b || c` is one loop: otherwise an error would
+   * pass through each level.
    */
   #replaceLogical(node: Node, deciding: boolean): void {
     const operands = operandsOf(node, node.op);
@@ -178,7 +182,7 @@ class Meter {
   #wrapMethod(node: Node): void {
     const { alternate, macro } = node.meta;
     if (alternate !== undefined) this.#wrapLoop(alternate);
-    // `cel.bind` runs what is wrapped already, and nothing else.
+    // `cel.bind` runs only nodes that are already wrapped.
     if (alternate !== undefined || macro !== undefined) return;
     const [name] = node.args as readonly [string];
     const handle = handleOf(node);
@@ -223,7 +227,7 @@ class Meter {
       node.handle = (left, key, ast, evaluator) => {
         this.#counted.take(1);
         try {
-          // cel-js would say so too, in many times the time.
+          // cel-js would report the same error, but much more slowly.
           if (lacks(left, key as string)) throw new WrongKind(missing(key as string));
           return checked(handle(left, key, ast, this.#shallow(evaluator)));
         } catch (error) {
@@ -255,7 +259,7 @@ class Meter {
     };
     if (loop.step.op === '?:') this.#wrapOperator(loop.step);
     const { condition } = loop;
-    // Such a loop goes on after an error, and must not go on after this one.
+    // Such a loop continues after an error, but must stop if no steps are left.
     if (condition !== undefined) loop.condition = (result) => !this.#counted.isSpent && condition(result);
   }
 
@@ -271,8 +275,8 @@ class Meter {
   }
 
   /**
-   * The evaluator, looking no deeper into lists and objects than two levels to tell their types: cel-js looks all the
-   * way down, and keeps each type of which it has ever seen a value for good. A device would fill the memory.
+   * The evaluator, which inspects only two levels of lists and objects to find their types. cel-js inspects
+   * all levels and never releases a type that it has seen, so a device could fill the memory.
    */
   #shallow(evaluator: unknown): Evaluator {
     if (this.#evaluator !== undefined) return this.#evaluator;
@@ -286,7 +290,7 @@ class Meter {
 const PRICE_OF_WRONG_KIND = 15;
 
 const NO_KEY = 'a list, an object or null as a key';
-/** What cel-js leaves out of an object. */
+/** Keys that cel-js leaves out of an object. */
 const NO_KEYS: ReadonlySet<string> = new Set(['__proto__', 'constructor', 'prototype']);
 const NOT_BOOLEAN = 'invalid logical operand';
 
@@ -294,7 +298,7 @@ function missing(key: string): string {
   return key.length <= 60 ? `the key ${key} is missing` : 'a key is missing';
 }
 
-/** Whether it is an object, and has no such member. */
+/** Whether a value is an object without this member. */
 function lacks(value: unknown, key: string): boolean {
   if (value instanceof Map) return !value.has(key);
   return (
@@ -304,7 +308,7 @@ function lacks(value: unknown, key: string): boolean {
 
 const TOO_MANY_ITEMS = `more than ${WORK_LIMITS.items} items`;
 
-/** What an operation gives may be too long as what it takes may. */
+/** Checks the size of a result, which has the same limits as an operand. */
 function checked(result: unknown): unknown {
   if (typeof result === 'string') {
     if (result.length > WORK_LIMITS.textBytes)

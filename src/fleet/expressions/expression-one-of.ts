@@ -2,33 +2,35 @@ import type { ASTNode, Environment } from '@marcbachmann/cel-js';
 import { children } from './expression-check.ts';
 import { WrongKind } from './expression-kinds.ts';
 
-/** `oneOf(value, held, others)`: a comparison with a closed list. */
+/** `oneOf(value, matching, others)`: a comparison with a closed list. */
 export const ONE_OF = 'oneOf';
 
 /**
- * True for a value of the first list, false for one of the second, unknown for everything else: whatever a device
- * makes up is neither (docs/decisions/0019-closed-lists.md).
+ * Registers `oneOf`. It is true for a value in the first list, false for a value in the second list, and
+ * unknown for all other values, so a device cannot invent a value that decides it
+ * (docs/decisions/0019-closed-lists.md).
  */
 export function registerOneOf(environment: Environment): void {
   environment.registerFunction(`${ONE_OF}(dyn, list, list): bool`, oneOf);
 }
 
-function oneOf(value: unknown, held: unknown, others: unknown): boolean {
+function oneOf(value: unknown, matching: unknown, others: unknown): boolean {
   const scalar = plain(value);
-  if ((held as readonly unknown[]).some((each) => plain(each) === scalar)) return true;
+  if ((matching as readonly unknown[]).some((each) => plain(each) === scalar)) return true;
   if ((others as readonly unknown[]).some((each) => plain(each) === scalar)) return false;
   throw new WrongKind(`a value that ${ONE_OF} does not list`);
 }
 
-/** All of CEL's kinds of number as one. */
+/** Converts all kinds of numbers of CEL to one. */
 function plain(value: unknown): unknown {
   const primitive: unknown = typeof value === 'object' && value !== null ? value.valueOf() : value;
   return typeof primitive === 'bigint' ? Number(primitive) : primitive;
 }
 
 /**
- * Why the lists of some `oneOf` are no closed lists, or undefined: each must be written out, of texts, numbers,
- * true and false, and none of its values may be in the other. A list of a device's would be the device's choice.
+ * What is wrong with the lists of `oneOf`; undefined if nothing is. Each list must be a literal list of
+ * texts, numbers, true and false, and no value may be in both. A list from a device would let the device
+ * decide.
  */
 export function oneOfProblem(node: ASTNode): string | undefined {
   const own = node.op === 'call' && node.args[0] === ONE_OF ? listsProblem(node.args[1]) : undefined;
@@ -40,18 +42,18 @@ export function oneOfProblem(node: ASTNode): string | undefined {
   return undefined;
 }
 
-function listsProblem([, held, others]: readonly ASTNode[]): string | undefined {
-  if (held === undefined || others === undefined) {
-    return `\`${ONE_OF}\` takes a value, the list of those that are held, and the list of all others that there are: oneOf(payload.country, ['DE', 'FR'], ['US', 'SG'])`;
+function listsProblem([, matching, others]: readonly ASTNode[]): string | undefined {
+  if (matching === undefined || others === undefined) {
+    return `\`${ONE_OF}\` needs a value, the list of values that match, and the list of all other values: write oneOf(payload.country, ['DE', 'FR'], ['US', 'SG'])`;
   }
-  const [first, second] = [constantsOf(held), constantsOf(others)];
+  const [first, second] = [constantsOf(matching), constantsOf(others)];
   if (first === undefined || second === undefined || first.length === 0 || second.length === 0) {
-    return `write both lists of \`${ONE_OF}\` out, each with at least one text, number, true or false`;
+    return `write both lists of \`${ONE_OF}\` as literals, each with at least one text, number, true or false`;
   }
   const shared = first.find((each) => second.includes(each));
   return shared === undefined
     ? undefined
-    : `${JSON.stringify(shared)} is in both lists of \`${ONE_OF}\`: write it in one`;
+    : `${JSON.stringify(shared)} is in both lists of \`${ONE_OF}\`: remove it from one`;
 }
 
 function constantsOf(node: ASTNode): readonly (string | number | boolean)[] | undefined {

@@ -1,16 +1,16 @@
 /**
- * What calling a function of CEL costs in steps, above the one that each call takes: found by measuring the worst
- * that a device can send. A function that is not listed is taken for one that goes over
- * its texts a few times; a test keeps the list and the functions of cel-js in step.
+ * The price of a call of a CEL function, in steps, in addition to the one step of each call. The prices come
+ * from measurements of the worst input that a device can send. A function that is not listed gets the price
+ * of several passes over its texts. A test compares the list with the functions of cel-js.
  *
- * @param operands the values, a receiver first
+ * @param operands the values, with the receiver first
  */
 export function priceOfCall(name: string, operands: readonly unknown[]): number {
   const price = PRICES.get(name) ?? SLOW;
   return price(operands);
 }
 
-/** What an operator costs in steps, above the one that each takes. */
+/** The price of an operator, in steps, in addition to the one step of each operator. */
 export function priceOfOperator(operator: string, left: unknown, right: unknown): number {
   if (typeof left === 'string' && typeof right === 'string') {
     return (operator === '+' ? left.length + right.length : Math.min(left.length, right.length)) >> 6;
@@ -21,7 +21,7 @@ export function priceOfOperator(operator: string, left: unknown, right: unknown)
     : (lengthOf(left) + lengthOf(right)) >> 6;
 }
 
-/** The names that have a price of their own. */
+/** The names of functions with a listed price. */
 export function pricedFunctions(): ReadonlySet<string> {
   return new Set(PRICES.keys());
 }
@@ -33,21 +33,21 @@ function lengthOf(value: unknown): number {
 }
 
 const NOTHING: Price = () => 0;
-/** One pass over texts by a machine loop. */
+/** One pass over texts in a native loop. */
 const FAST: Price = (operands) => operands.reduce<number>((sum, each) => sum + lengthOf(each), 0) >> 6;
-/** One pass by a slower loop, or several. */
+/** One pass in a slower loop, or several passes. */
 const SLOW: Price = (operands) => operands.reduce<number>((sum, each) => sum + lengthOf(each), 0) >> 3;
-/** Every place of one text against every place of the other. */
+/** Every position of one text is compared with every position of the other. */
 const SEARCH: Price = ([text, sought]) =>
   ((lengthOf(text) * lengthOf(sought)) >> 7) + ((lengthOf(text) + lengthOf(sought)) >> 6);
-/** As a search, and a text for each place. */
+/** A search, plus a new text for each position. */
 const SPLIT: Price = (operands) => SEARCH(operands) + (lengthOf(operands[0]) >> 3);
-/** Every character may become a list. */
+/** Every character can become a list. */
 const JSON_TEXT: Price = ([text]) => lengthOf(text) >> 1;
-/** Two lists that a person wrote. */
+/** Two literal lists. */
 const IN_LISTS: Price = ([, held, others]) =>
   ((held as readonly unknown[]).length + (others as readonly unknown[]).length) >> 3;
-/** With a time zone, a date is written as a text of that zone and read again. */
+/** With a time zone, a date is formatted in that zone and parsed again. */
 const OF_A_DATE: Price = (operands) => (operands.length > 1 ? 1_000 : 0);
 
 const PRICES: ReadonlyMap<string, Price> = new Map<string, Price>([

@@ -1,16 +1,16 @@
 import type { ASTNode } from '@marcbachmann/cel-js';
 import { STRICT } from './expression-kinds.ts';
 
-/** Loops whose receiver must be a list: over an object they would run over keys that a device chose. */
+/** Loops whose receiver must be a list: for an object, they would loop over keys that a device chooses. */
 const LOOPS = new Set(['all', 'exists', 'exists_one', 'map', 'filter']);
 
 /**
- * An expression as it runs: the same, with its comparisons as calls of functions that are strict about kinds.
- * CEL calls a comparison of two kinds false, and a device that sends a number for its country would escape
- * every rule about countries.
+ * Rewrites an expression so that its comparisons are calls of functions that are strict about kinds. In CEL,
+ * a comparison of two kinds is false, so a device that sends a number as its country would evade every rule
+ * about countries.
  *
- * @param root its syntax tree
- * @param source what the tree was made from; literals are taken from there, digit by digit
+ * @param root the syntax tree of the expression
+ * @param source the source of the tree; literals are copied from it exactly
  */
 export function strictSource(root: ASTNode, source: string): string {
   const print = (node: ASTNode): string => {
@@ -22,7 +22,7 @@ export function strictSource(root: ASTNode, source: string): string {
       case '==':
       case '!=': {
         const [left, right] = node.args;
-        // Only a comparison with `null` itself asks for the kind.
+        // A comparison with `null` tests the kind, so it stays.
         if (isNull(left) || isNull(right)) return `(${print(left)} ${node.op} ${print(right)})`;
         return `${node.op === '!=' ? '!' : ''}${STRICT.equal}(${print(left)}, ${print(right)})`;
       }
@@ -41,7 +41,7 @@ export function strictSource(root: ASTNode, source: string): string {
       case 'call': {
         const [name, operands] = node.args;
         const [asked] = operands;
-        // Of cel-js it would be unknown for a value that is too long to be read.
+        // `has` of cel-js would be unknown for a value that is too large.
         return name === 'has' && asked?.op === '.'
           ? `${STRICT.has}(${print(asked.args[0])}, ${JSON.stringify(asked.args[1])})`
           : `${name}(${operands.map(print).join(', ')})`;

@@ -1,24 +1,24 @@
 import { isObject, type JsonObject, type JsonValue, objectOf } from '../../json/json.ts';
 import { type ExpressionWork, isTooLongText, TooLarge, WORK_LIMITS } from './expression-work.ts';
 
-/** A result with more parts than this is not a value that anybody meant. */
+/** The most parts of a result. */
 const MAX_PARTS = 10_000;
-/** Nor is one that is deeper; twins are at most ten deep. */
+/** The maximum depth of a result. Twins have at most ten levels. */
 const MAX_DEPTH = 32;
-/** Steps for a part of a result, besides its own: it is copied, and merged with what lies there. */
+/** Additional steps for each part of a result, because it is copied and merged. */
 const STEPS_OF_A_PART = 2;
 
-/** A result as JSON, and the places of it that are left out because they hold something too long. */
+/** A result as JSON, and the paths that are left out because their values are too large. */
 export interface PlainResult {
   readonly value: JsonValue | undefined;
   readonly tooLarge: readonly (readonly string[])[];
 }
 
 /**
- * CEL's result as plain JSON, numbers of all its kinds as numbers; undefined where it is none, has too many parts, or
- * nothing of it is left.
+ * Converts a result of CEL to plain JSON, with all kinds of numbers as numbers. Undefined if it is not JSON,
+ * has too many parts, or if all its parts are left out.
  *
- * @throws TooMuchWork where no work is left to copy it.
+ * @throws TooMuchWork if no steps are left to copy it
  */
 export function plainJson(value: unknown, work: ExpressionWork): PlainResult {
   const tooLarge: (readonly string[])[] = [];
@@ -33,7 +33,7 @@ export function plainJson(value: unknown, work: ExpressionWork): PlainResult {
       isJson = false;
       return undefined;
     }
-    // Before its parts are listed.
+    // Take the steps before the parts are listed.
     work.take(1 + STEPS_OF_A_PART * partsOf(item));
     if (item === null || typeof item === 'boolean' || typeof item === 'string') return item;
     if (typeof item === 'number' && Number.isFinite(item)) return item;
@@ -55,7 +55,7 @@ export function plainJson(value: unknown, work: ExpressionWork): PlainResult {
     isJson = false;
     return undefined;
   };
-  /** Its other items would move, so a list is left out whole. */
+  /** Leaves out a whole list if one item is too large, because the other items would change their index. */
   const items = (list: readonly unknown[]): JsonValue | undefined => {
     const before = tooLarge.length;
     if (list.length > WORK_LIMITS.items) {
@@ -83,7 +83,7 @@ export function plainJson(value: unknown, work: ExpressionWork): PlainResult {
       if (one !== undefined) converted.push([key, one]);
       if (!isJson) return undefined;
     }
-    // An object of which nothing is left says nothing.
+    // An object whose members are all left out is left out too.
     return converted.length === 0 && entries.length > 0 ? undefined : objectOf(converted);
   };
 
@@ -97,15 +97,18 @@ function partsOf(value: unknown): number {
   return value instanceof Map ? value.size : 0;
 }
 
-/** An object of more members is given as a `Map`, of which cel-js does not list the keys to see its type. */
+/**
+ * Objects with more members become a `Map`, because cel-js does not list the keys of a `Map` to find its
+ * type.
+ */
 const MANY_MEMBERS = 100;
 
 /**
- * JSON as expressions can read it, in one pass over it.
+ * Converts JSON to the form that expressions read, in one pass.
  *
- * What is too long is given as `TooLarge`. cel-js takes an object's own member `constructor` for its class and then
- * refuses the whole object, by which a device could make every condition about it unknown; such an object is given as
- * a `Map`.
+ * Values that are too large become `TooLarge`. An object with a member `constructor` becomes a `Map`: cel-js
+ * would use the member as the class and refuse the whole object, so a device could make every condition about
+ * it unknown.
  */
 export function readable(value: JsonValue): unknown {
   if (typeof value === 'string') return isTooLongText(value) ? new TooLarge() : value;

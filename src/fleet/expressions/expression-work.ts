@@ -1,56 +1,56 @@
 /**
- * How much the expressions of one request, or of one look at a twin, may work: a device chooses what they read,
- * and every instance pays for it. A step is about the work of one operator: 50 to 100 ns on one core.
- * `docs/decisions/0020-the-work-of-expressions-is-bounded.md` says how the numbers were found.
+ * Limits of the work of expressions, for one request or one reconcile of a twin. A device chooses the inputs,
+ * so it could otherwise overload an instance. One step is about the work of one operator: 50 to 100 ns on one
+ * core. `docs/decisions/0020-the-work-of-expressions-is-bounded.md` explains the numbers.
  */
 export const WORK_LIMITS = {
   /**
-   * Steps that each expression has for itself, whatever others took: enough for every expression without a loop over
-   * short texts. So a device cannot make a condition unknown that reads little.
+   * Steps that each expression has for itself, whatever other expressions used. They are enough for every
+   * expression on short texts without a loop, so a device cannot make such a condition unknown.
    */
   own: 200,
   /** Steps of one expression. */
   expression: 25_000,
-  /** Steps that all expressions of a request may take beyond those that each has for itself. */
+  /** Steps that all expressions of a request share, in addition to `own`. */
   request: 50_000,
-  /** UTF-8 bytes of a text: neither a section of a twin nor an answer to a device holds a longer one. */
+  /** UTF-8 bytes of a text. No section of a twin and no answer to a device contains a longer text. */
   textBytes: 32 * 1024,
   /** Items of a list, in the source and at run time. */
   items: 1_000,
 } as const;
 
-/** The expression has taken all the steps that it may take. */
+/** The expression has used all its steps. */
 export class TooMuchWork extends Error {}
 
-/** One for all: it is thrown over and over until the expression has ended. */
+/** One shared error, because it is thrown many times until the expression ends. */
 const TOO_MUCH_WORK = new TooMuchWork('too much work');
 
-/** Stands for a text or a list that is too long to be read; an expression that reads one is unknown. */
+/** Replaces a text or a list that is too large. An expression that reads it is unknown. */
 export class TooLarge {
   readonly kind = 'too large';
 }
 
-/** Why an expression is unknown that reads what is too large. */
+/** The reason of an expression that is unknown because it read a value that is too large. */
 export const TOO_LARGE = `a text of more than ${WORK_LIMITS.textBytes / 1024} KB, or a list of more than ${WORK_LIMITS.items} items`;
 
-/** Counts the steps of one request, or of one look at a twin: there is one for each of them. */
+/** Counts the steps of one request, or of one reconcile of a twin. Each has its own instance. */
 export class ExpressionWork {
-  /** All steps taken so far. */
+  /** All steps used so far. */
   steps = 0;
-  /** True: the expression that runs has taken all the steps that it may take, so it is unknown. */
+  /** True if the present expression has used all its steps, so that it is unknown. */
   isSpent = false;
   #shared = 0;
   #own = 0;
   #limit = 0;
 
-  /** Begins with an expression. */
+  /** Starts an expression. */
   begin(): void {
     this.#own = 0;
     this.#limit = Math.min(WORK_LIMITS.expression, WORK_LIMITS.own + WORK_LIMITS.request - this.#shared);
     this.isSpent = false;
   }
 
-  /** Ends with the expression that was begun last. */
+  /** Ends the present expression. */
   end(): void {
     this.steps += this.#own;
     this.#shared += Math.max(0, this.#own - WORK_LIMITS.own);
@@ -59,7 +59,7 @@ export class ExpressionWork {
   /**
    * Takes steps, before the work is done.
    *
-   * @throws TooMuchWork where the expression may take no more.
+   * @throws TooMuchWork if the expression has not enough steps left
    */
   take(steps: number): void {
     if (this.isSpent || this.#own + steps > this.#limit) {
@@ -69,14 +69,14 @@ export class ExpressionWork {
     this.#own += steps;
   }
 
-  /** Takes steps for what is done already, such as an error that was made. */
+  /** Takes steps for work that is already done, such as creating an error. */
   note(steps: number): void {
     this.#own = Math.min(this.#own + steps, this.#limit);
     if (this.#own === this.#limit) this.isSpent = true;
   }
 }
 
-/** Whether a text is longer than expressions read. */
+/** Whether a text is too long for expressions. */
 export function isTooLongText(text: string): boolean {
   // A UTF-16 unit takes one to three bytes.
   if (text.length > WORK_LIMITS.textBytes) return true;

@@ -17,13 +17,13 @@ const OF_A_REQUEST = {
   current: 'map',
 } as const;
 
-/** What expressions may refer to in each place of a fleet file, with their CEL types. */
+/** The variables of expressions in each place of a fleet file, with their CEL types. */
 const VARIABLES = {
-  /** `allocation.rules`: they choose the hub, so there is none yet. */
+  /** `allocation.rules`: they choose the hub, so there is no hub yet. */
   rule: OF_A_REQUEST,
-  /** `twins.initial`, `allocation.payload`. */
+  /** `twins.initial` and `allocation.payload`. */
   layer: { ...OF_A_REQUEST, hub: 'map' },
-  /** `twins.scope`, `twins.policies`. */
+  /** `twins.scope` and `twins.policies`. */
   twin: {
     deviceId: 'string',
     moduleId: 'dyn',
@@ -36,17 +36,20 @@ const VARIABLES = {
 
 export type ExpressionScope = keyof typeof VARIABLES;
 
-/** Unknown: a key is missing, a kind is wrong, there is too much. The reason is for receipts: it holds no values. */
+/**
+ * The result of an expression. It is unknown if a key is missing, a kind is wrong or a value is too large.
+ * `why` contains no values.
+ */
 export type Evaluation =
   | {
       readonly known: true;
       readonly value: JsonValue;
-      /** Places of the value that are left out, because they hold something that is too long; absent: none. */
+      /** Paths that are left out because their values are too large; absent if there are none. */
       readonly omitted?: readonly Omission[];
     }
   | { readonly known: false; readonly why: string };
 
-/** A place that is left out of a result. */
+/** A path that is left out of a result, with the reason. */
 export interface Omission {
   readonly path: readonly string[];
   readonly why: string;
@@ -54,11 +57,13 @@ export interface Omission {
 
 export interface Expression {
   readonly source: string;
-  /** Each path of a variable that it reads, e.g. `['payload', 'country']`. */
+  /** Each path of a variable that it reads, such as `['payload', 'country']`. */
   readonly reads: readonly (readonly string[])[];
-  /** True for a path and nothing else: its value is what is there. */
+  /** True if the expression is only a path, so that its result is the value at the path. */
   readonly isPath: boolean;
-  /** @param work what is left of the request's; default that of a request with no other expression. */
+  /**
+   * @param work the remaining steps of the request. Default: those of a request with only this expression.
+   */
   evaluate(variables: Variables, work?: ExpressionWork): Evaluation;
 }
 
@@ -75,7 +80,7 @@ const ENVIRONMENTS: Readonly<Record<ExpressionScope, Environments>> = {
   twin: createEnvironments(VARIABLES.twin),
 };
 
-/** JSON under the names that expressions know it by. */
+/** Converts JSON values to variables of expressions. */
 export function variablesOf(values: Readonly<Record<string, JsonValue | undefined>>): Variables {
   const variables: Record<string, unknown> = {};
   for (const name in values) {
@@ -86,8 +91,8 @@ export function variablesOf(values: Readonly<Record<string, JsonValue | undefine
 }
 
 /**
- * Compiles a CEL expression, or says why it is refused: it does not parse, its types cannot fit, or a device
- * could stall an instance with it (`matches`, a loop inside a loop, too many nodes, too deep).
+ * Compiles a CEL expression, or returns the problem: it does not parse, its types do not fit, or a device
+ * could block an instance with it (`matches`, a loop inside a loop, too many nodes, too many levels).
  *
  * @example compileExpression("payload.country in ['DE', 'FR']", 'rule')
  */
@@ -109,11 +114,11 @@ export function compileExpression(source: string, scope: ExpressionScope): Compi
       work.begin();
       try {
         const { value, tooLarge } = plainJson(program(variables, work), work);
-        // A loop or an `||` may have gone on without what was too much.
+        // A loop or an `||` may have continued after its steps were used up.
         if (work.isSpent) return unknown(TOO_MUCH_WORK);
         if (value !== undefined && tooLarge.length === 0) return { known: true, value };
         if (value === undefined)
-          return unknown(tooLarge.length > 0 ? TOO_LARGE : 'the result is no JSON value');
+          return unknown(tooLarge.length > 0 ? TOO_LARGE : 'the result is not a JSON value');
         return { known: true, value, omitted: tooLarge.map((path) => ({ path, why: TOO_LARGE })) };
       } catch (error) {
         return unknown(work.isSpent ? TOO_MUCH_WORK : reasonOf(error, source));
@@ -135,7 +140,7 @@ export function compileExpression(source: string, scope: ExpressionScope): Compi
   }
 }
 
-/** The syntax tree of an expression that has been compiled. */
+/** The syntax tree of a compiled expression. */
 export function syntaxTree({ source }: Expression, scope: ExpressionScope): ASTNode {
   return ENVIRONMENTS[scope].written.parse(source).ast;
 }
@@ -145,7 +150,10 @@ export function variableNames(scope: ExpressionScope): ReadonlySet<string> {
   return new Set(Object.keys(VARIABLES[scope]));
 }
 
-/** A condition's value: true, false, or why it is unknown (also when it gives something that is not a boolean). */
+/**
+ * The value of a condition: true, false, or the reason why it is unknown (also if the result is not a
+ * boolean).
+ */
 export function evaluateCondition(
   expression: Expression,
   variables: Variables,
@@ -153,7 +161,9 @@ export function evaluateCondition(
 ): boolean | { readonly unknown: string } {
   const result = expression.evaluate(variables, work);
   if (!result.known) return { unknown: result.why };
-  return typeof result.value === 'boolean' ? result.value : { unknown: 'gives neither true nor false' };
+  return typeof result.value === 'boolean'
+    ? result.value
+    : { unknown: 'the result is neither true nor false' };
 }
 
 const TOO_MUCH_WORK = 'too much work';
@@ -162,7 +172,10 @@ function unknown(why: string): Evaluation {
   return { known: false, why };
 }
 
-/** A missing key is an error to cel-js and ordinary to Berth; a stack trace would take most of the time. */
+/**
+ * Evaluates without stack traces: a missing key is an error in cel-js but usual in Berth, and stack traces
+ * are slow.
+ */
 function withoutStackTraces<Arguments extends readonly unknown[], Result>(
   evaluate: (...operands: Arguments) => Result,
 ): (...operands: Arguments) => Result {
@@ -177,12 +190,12 @@ function withoutStackTraces<Arguments extends readonly unknown[], Result>(
   };
 }
 
-/** Why it is unknown, without what a device sent: messages of the library quote values. */
+/** The reason of an unknown result, without values of a device. The messages of cel-js quote values. */
 function reasonOf(error: unknown, source: string): string {
   if (error instanceof WrongKind) return error.message;
   if (!(error instanceof EvaluationError)) return 'cannot be computed';
   if (error.cause instanceof WrongKind) return error.cause.message;
-  // The only values of which cel-js does not know the type.
+  // `TooLarge` is the only type that cel-js does not know.
   if (error.code === 'unsupported_type') return TOO_LARGE;
   if (error.code === 'no_such_key') {
     const key = /^No such key: (.{1,60})$/.exec(error.summary)?.[1];

@@ -9,7 +9,7 @@ import {
 import type { ExpressionWork } from './expression-work.ts';
 
 /**
- * JSON whose strings may be expressions: `"=payload.site"` is one, `"==x"` is the text `=x`.
+ * JSON whose texts may be expressions: `"=payload.site"` is an expression, `"==x"` is the text `=x`.
  */
 export type Template =
   | { readonly kind: 'literal'; readonly value: JsonValue }
@@ -24,7 +24,7 @@ export interface TemplateProblem {
   readonly problem: string;
 }
 
-/** Compiles a template; expressions that are refused are collected in `problems` and compiled to nothing. */
+/** Compiles a template. Refused expressions are added to `problems` and become null. */
 export function compileTemplate(
   json: JsonValue,
   scope: ExpressionScope,
@@ -57,9 +57,9 @@ export function compileTemplate(
 }
 
 /**
- * The template's value for these variables. A path whose expression is unknown is left out and added to
- * `omissions`, as is what is too long in a value; an array with such an item is left out whole, because its other items would move. Undefined:
- * nothing is left.
+ * Computes the value of a template. A path whose expression is unknown, or whose value is too large, is left
+ * out and added to `omissions`. An array with such an item is left out completely, because its other items
+ * would change their index. Undefined if nothing is left.
  */
 export function fillTemplate(
   template: Template,
@@ -94,14 +94,14 @@ export function fillTemplate(
         const value = fillTemplate(member, variables, omissions, work, [...path, key]);
         if (value !== undefined) filled.push([key, value]);
       }
-      // An object of which nothing is known says nothing: it must not take the place of another.
+      // An object whose members are all left out is left out too: it must not replace another object.
       const isUnknown = filled.length === 0 && template.members.length > 0 && path.length > 0;
       return isUnknown ? undefined : objectOf(filled);
     }
   }
 }
 
-/** Every path of a variable that the template's expressions read. */
+/** Every path of a variable that the expressions of a template read. */
 export function templateReads(template: Template): readonly (readonly string[])[] {
   switch (template.kind) {
     case 'literal':

@@ -1,13 +1,13 @@
 import { isObject, type JsonObject, type JsonValue } from '../../json/json.ts';
 import { type Comparison, momentIn, numberIn } from '../comparison.ts';
 
-/** Takes a problem: where below the policy, and what is wrong. */
+/** Reports a problem, with its path below the policy. */
 type Report = (path: readonly string[], message: string) => void;
 
-/** What a value must be so that a comparison other than `exact` makes a difference. */
+/** The values for which each comparison can differ from `exact`. */
 const NEEDS: Readonly<Record<Comparison, readonly [what: string, fits: (value: JsonValue) => boolean]>> = {
   exact: ['a value', () => true],
-  number: ['a number, or a text that holds one', (value) => numberIn(value) !== undefined],
+  number: ['a number, or a text that contains one', (value) => numberIn(value) !== undefined],
   text: ['a text, a number, true or false', (value) => typeof value !== 'object'],
   ignoreCase: ['a text, a number, true or false', (value) => typeof value !== 'object'],
   instant: ['a date with a time and a zone', (value) => momentIn(value) !== undefined],
@@ -15,8 +15,8 @@ const NEEDS: Readonly<Record<Comparison, readonly [what: string, fits: (value: J
 };
 
 /**
- * What is wrong with the `compare` of a policy: a path that the policy does not set, or a comparison that can never
- * match more than `exact` does. Passes over what has the wrong shape.
+ * Reports problems of `compare` in a policy: a path that the policy does not set, or a comparison that can
+ * never match more than `exact`. It ignores values of the wrong shape.
  */
 export function comparisonProblems(policy: JsonObject, problem: Report): void {
   const { compare, desired, mode } = policy;
@@ -31,7 +31,7 @@ export function comparisonProblems(policy: JsonObject, problem: Report): void {
     if (!leaves.has(key)) {
       problem(
         ['compare', key],
-        `names no property that the policy sets: write one of ${[...leaves.keys()].join(', ')}`,
+        `is not a property that the policy sets: write one of ${[...leaves.keys()].join(', ')}`,
       );
     } else if (isComparison(word) && !fits(word, leaves.get(key))) {
       problem(['compare', key], unfit(word, 'this property'));
@@ -40,21 +40,21 @@ export function comparisonProblems(policy: JsonObject, problem: Report): void {
 }
 
 function unfit(word: Comparison, where: string): string {
-  return `is "${word}", which needs ${NEEDS[word][0]}, and the policy wants no such value for ${where}: write another comparison`;
+  return `is "${word}", which needs ${NEEDS[word][0]}, but the policy has no such value for ${where}: write another comparison`;
 }
 
 function isComparison(word: JsonValue): word is Comparison {
   return typeof word === 'string' && Object.hasOwn(NEEDS, word);
 }
 
-/** What is not known before a twin is there fits. A list fits by its items. */
+/** Whether a comparison fits a value. Unknown values always fit. A list fits if one of its items does. */
 function fits(word: Comparison, value: JsonValue | undefined): boolean {
   if (value === undefined || value === null) return true;
   const isFit = NEEDS[word][1];
   return isFit(value) || (Array.isArray(value) && value.some((item) => fits(word, item) && item !== null));
 }
 
-/** The properties with their values; undefined where an expression or the device gives the value. */
+/** The properties with their values; undefined if an expression or the device gives the value. */
 function literals(
   json: JsonObject,
   areUnknown: boolean,

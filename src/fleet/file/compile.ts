@@ -21,12 +21,12 @@ import type {
 import type { FleetFile, HubFile, LayerFile, PolicyFile, RuleFile } from '../schema.ts';
 
 /**
- * `cooldown` where the file gives none and what a policy does depends on `reported`: a flapping report must not
- * become a flapping write.
+ * Default of `cooldown` if a policy depends on `reported`, so that reports that change quickly do not cause
+ * quick writes.
  */
 const COOLDOWN_WHEN_REPORTED_MS = 60_000;
 
-/** Compiles a file that `schema.ts` and `references.ts` have found nothing against. */
+/** Compiles a file in which `schema.ts` and `references.ts` found no problems. */
 export function compileFleet(file: FleetFile, revision: string, models: Models): Fleet {
   const hubs = file.hubs.map(compileHub);
   const layers = file.twins.initial.map(compileLayer);
@@ -79,7 +79,7 @@ function compileAllocation(
         ...templateReads(layer.tags),
         ...templateReads(layer.desired),
       ]),
-      // It tells which parts of the initial twin are components.
+      // The model id determines which parts of the initial twin are components.
       ...(Object.keys(models).length > 0 ? [['payload', 'modelId']] : []),
     ]),
     redactedReads: distinct(
@@ -101,9 +101,10 @@ function fasterCause(hubs: readonly Hub[], { latency, sticky }: FleetFile['alloc
 }
 
 /**
- * What a template's expressions read whose value lands in, above or below one of these paths.
+ * The paths that expressions of a template read, if their value goes to, above or below one of the given
+ * paths.
  *
- * @param near those of the paths that lie along `path`
+ * @param near the given paths that are at, above or below `path`
  */
 function readsInto(part: Template, near: Paths, path: readonly string[]): Paths {
   if (near.length === 0) return [];
@@ -121,7 +122,7 @@ function readsInto(part: Template, near: Paths, path: readonly string[]): Paths 
     );
   }
   const [read] = templateReads(part);
-  // `cfg: "=payload"` with `cfg.psk` redacted carries the whole payload, of which `payload.psk` is redacted.
+  // `cfg: "=payload"` with redacted `cfg.psk` copies the whole payload, so `payload.psk` is redacted.
   if (part.kind === 'expression' && part.expression.isPath && read !== undefined) {
     return near.map((place) => [...read, ...place.slice(path.length)]);
   }
@@ -222,7 +223,10 @@ function leavesOf(
   });
 }
 
-/** `null` wants that there is no such property, but for a policy whose values only name them. */
+/**
+ * Paths with the name of an acknowledgement field. `null` means "absent", except in `adopt`, where values
+ * only name properties.
+ */
 function answerNames({ mode, desired }: PolicyFile): readonly string[] {
   const namesIn = (json: JsonObject, above: readonly string[]): readonly string[] =>
     Object.entries(json).flatMap(([name, value]) => {
@@ -251,7 +255,7 @@ function distinct(paths: Paths): Paths {
   return [...new Map(paths.map((path) => [path.join('\n'), path])).values()];
 }
 
-/** For texts that the schema has checked. */
+/** Converts a duration that the schema has checked. */
 function milliseconds(text: string): number {
   return parseDuration(text) ?? 0;
 }

@@ -7,13 +7,13 @@ export type ReadFileText =
   | { readonly ok: true; readonly json: JsonValue }
   | { readonly ok: false; readonly problems: readonly ErrorDetail[] };
 
-/** Twins are at most 10 deep, and they lie a few levels down. */
+/** The 10 levels of twins, plus the levels above them. */
 const MAX_DEPTH = 32;
 const MAX_KEY = 64;
 
 /**
- * The JSON of a file that a person writes (the fleet file, the enrollments file, a device model), or why it is not fit to be read:
- * it is not JSON, a key is written twice, it is nested too deep. Keys are named, values are not.
+ * Reads the JSON of a file that an operator writes: the fleet file, the enrollments file or a device model.
+ * Problems are invalid JSON, repeated keys and too many levels. Messages show keys but no values.
  */
 export function readFileText(text: string, maxDepth = MAX_DEPTH): ReadFileText {
   const parsed = parseJsonText(text.replace(/^\uFEFF/, ''));
@@ -26,13 +26,13 @@ export function readFileText(text: string, maxDepth = MAX_DEPTH): ReadFileText {
   if (hazard === 'too deep')
     return refused([{ path: '', message: `is nested deeper than ${maxDepth} levels` }]);
   if (hazard === '__proto__') {
-    return refused([{ path: '', message: 'holds the key "__proto__": choose another name' }]);
+    return refused([{ path: '', message: 'contains the key "__proto__": use another name' }]);
   }
   if (repeated.length === 0) return { ok: true, json };
   return refused(
     repeated.map(({ path, first, again }) => ({
       path: pathText(path.map((key) => (typeof key === 'string' ? key.slice(0, MAX_KEY) : key))),
-      message: `is written twice, at ${positionText(first)} and at ${positionText(again)}: only one would count; remove or rename one`,
+      message: `is written twice, at ${positionText(first)} and at ${positionText(again)}: remove or rename one`,
     })),
   );
 }

@@ -4,21 +4,21 @@ import type { Models } from '../fleet.ts';
 import { readFileText } from './file-text.ts';
 import { type ParsedFleet, parseFleet } from './parse.ts';
 
-/** A file of `models/`: its path below that folder, with `/`, and its text. */
+/** A file in `models/`: its path below that folder, with `/` as separator, and its text. */
 export interface ModelFile {
   readonly name: string;
   readonly text: string;
 }
 
-/** All files together; they are read into memory at each start. */
+/** The maximum size of all files together, which every start reads into memory. */
 export const MAX_MODEL_BYTES = 8 * 1024 * 1024;
 
-/** Far deeper than DTDL lets a schema be. */
+/** More levels than DTDL allows in a schema. */
 const MAX_DEPTH = 64;
 
 /**
- * An id of DTDL 2 to 4: at most 2,048 characters; the version may be absent, or have two parts, since DTDL 3
- * (Digital Twins Definition Language, "Digital Twin Model Identifier").
+ * An id of DTDL 2 to 4, with at most 2,048 characters. Since DTDL 3, the version may be absent or have two
+ * parts (Digital Twins Definition Language, "Digital Twin Model Identifier").
  */
 const DTMI =
   /^(?=.{1,2048}$)dtmi:[A-Za-z](?:\w*[A-Za-z0-9])?(?::[A-Za-z_](?:\w*[A-Za-z0-9])?)*(?:;[1-9]\d{0,8}(?:\.\d{1,6})?)?$/;
@@ -27,7 +27,7 @@ const NAME = /^[A-Za-z](?:\w{0,510}[A-Za-z0-9])?$/;
 const CONTEXT = /^dtmi:dtdl:context;[234]$/;
 
 /**
- * Reads a fleet file and the models next to it. Never throws: the problems of both come back at once.
+ * Reads a fleet file and the models next to it. It never throws: it returns the problems of both at once.
  */
 export function parseFleetWithModels(text: string, files: readonly ModelFile[]): ParsedFleet {
   const { models, problems } = readModels(files);
@@ -36,10 +36,10 @@ export function parseFleetWithModels(text: string, files: readonly ModelFile[]):
   return { ok: false, problems: [...(parsed.ok ? [] : parsed.problems), ...problems] };
 }
 
-/** An interface of a file, before what it extends is looked up. */
+/** An interface in a file, before its base interfaces are resolved. */
 interface Interface {
   readonly id: string;
-  /** Where it stands, for messages. */
+  /** Its file and position, for messages. */
   readonly place: string;
   readonly json: JsonObject;
   readonly components: readonly string[];
@@ -52,8 +52,8 @@ interface Reading {
 }
 
 /**
- * Reads DTDL files (versions 2 to 4): an interface each, or a list of them. Of an interface it reads the components,
- * its own and those that it inherits; what else it holds is not judged. Never throws.
+ * Reads DTDL files (versions 2 to 4), each with an interface or a list of interfaces. It reads only the
+ * components of an interface, including inherited ones, and does not check the rest. It never throws.
  *
  * @example readModels([{ name: 'controller.json', text }]).models // { 'dtmi:com:example:Controller;1': ['thermostat1'] }
  */
@@ -64,7 +64,7 @@ export function readModels(files: readonly ModelFile[]): {
   const reading: Reading = { interfaces: [], problems: [] };
   const bytes = files.reduce((sum, { text }) => sum + Buffer.byteLength(text, 'utf8'), 0);
   if (bytes > MAX_MODEL_BYTES) {
-    const message = `has ${bytes} bytes of models: at most ${MAX_MODEL_BYTES} are read; leave out models that no device has`;
+    const message = `has ${bytes} bytes of models, more than ${MAX_MODEL_BYTES}: remove models that no device has`;
     return { models: {}, problems: [{ path: 'models', message }] };
   }
   for (const file of files) readFile(file, reading);
@@ -110,7 +110,7 @@ function checkContext(json: JsonObject, path: string, { problems }: Reading): vo
   });
 }
 
-/** The id of the interface, where it has one. */
+/** Reads an interface. Returns its id; undefined if it is not valid. */
 function readInterface(json: JsonValue, path: string, reading: Reading): string | undefined {
   const problem = (at: string, message: string) => {
     reading.problems.push({ path: `${path}${at}`, message });
@@ -154,8 +154,8 @@ function readComponents(json: JsonObject, path: string, reading: Reading): reado
       return;
     }
     if (names.includes(name))
-      problem('.name', `is ${shown(name)}, which is taken: give each component its own name`);
-    // Whether the interface of a component is there does not matter: its name does.
+      problem('.name', `is ${shown(name)}, which is already used: give each component its own name`);
+    // Only the name of a component matters. The files may lack its interface.
     if (schema === undefined) problem('.schema', 'is missing: write the id of an interface');
     else referenceOf(schema, `${at}.schema`, reading);
     names.push(name);
@@ -163,7 +163,7 @@ function readComponents(json: JsonObject, path: string, reading: Reading): reado
   return names;
 }
 
-/** The id of another interface: given by its id, or written where it is used. */
+/** The id of another interface, which is referenced by id or written inline. */
 function referenceOf(json: JsonValue, path: string, reading: Reading): readonly string[] {
   const id = isObject(json) && json['@type'] === undefined ? json['@id'] : json;
   if (isObject(id)) {
@@ -175,26 +175,26 @@ function referenceOf(json: JsonValue, path: string, reading: Reading): readonly 
   return [];
 }
 
-/** Each interface once; the same one may stand in several files, as in files with all that they refer to. */
+/** The interfaces by id. Several files may contain the same interface. */
 function byId({ interfaces, problems }: Reading): ReadonlyMap<string, Interface> {
   const known = new Map<string, Interface>();
   for (const each of interfaces) {
     const other = known.get(each.id);
     if (other === undefined) known.set(each.id, each);
     else if (!sameJson(withoutContext(other.json), withoutContext(each.json))) {
-      const message = `is "${each.id}", which ${other.place} defines otherwise: give it another version, or remove one`;
+      const message = `is "${each.id}", which ${other.place} defines differently: give it another version, or remove one`;
       problems.push({ path: `${each.place}.@id`, message });
     }
   }
   return known;
 }
 
-/** One that is written inside of another has the context of that. */
+/** The interface without its context, because an inline interface has the context of the outer one. */
 function withoutContext({ '@context': _, ...json }: JsonObject): JsonObject {
   return json;
 }
 
-/** The components of an interface and of all that it extends, directly or not. */
+/** The components of an interface and of all its base interfaces. */
 function componentsOf(
   { id, place, bases, components }: Interface,
   known: ReadonlyMap<string, Interface>,
@@ -214,17 +214,18 @@ function componentsOf(
       problems.push({ path, message: `names "${base}", which no file in models/ defines: add its file` });
     }
   }
-  if (seen.has(id)) problems.push({ path, message: `is a circle: "${id}" extends itself` });
+  if (seen.has(id))
+    problems.push({ path, message: `is circular: "${id}" extends itself. Remove one of the references` });
   return [...names].sort();
 }
 
-/** JSON-LD writes a list of one without brackets. */
+/** Reads a list. JSON-LD may write a list of one item without brackets. */
 function listOf(json: JsonValue | undefined): readonly JsonValue[] {
   if (json === undefined) return [];
   return Array.isArray(json) ? json : [json];
 }
 
-/** `@type` may hold further types beside the one of DTDL, such as a unit's. */
+/** Whether `@type` contains a type of DTDL. It may contain further types, such as that of a unit. */
 function isA(json: JsonObject, type: 'Interface' | 'Component'): boolean {
   return listOf(json['@type']).some((each) => each === type);
 }

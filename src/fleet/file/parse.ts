@@ -9,27 +9,29 @@ import { schemaProblems } from './problems.ts';
 import { fleetReferenceProblems } from './references.ts';
 import { fleetWarnings } from './warnings.ts';
 
-/** A fleet file is read whole into memory and stored in pieces; nobody needs a larger one. */
+/** The maximum size of a fleet file, which is read into memory and stored in pieces. */
 export const MAX_FLEET_FILE_BYTES = 1024 * 1024;
 
 export type ParsedFleet =
   | {
       readonly ok: true;
       readonly fleet: Fleet;
-      /** What is valid and will still surprise. */
+      /** Warnings about valid content with an effect that the operator may not expect. */
       readonly warnings: readonly ErrorDetail[];
     }
   | { readonly ok: false; readonly problems: readonly ErrorDetail[] };
 
 /**
- * Reads a fleet file. Never throws: every problem comes back at once, each with its path and what to write
- * instead.
+ * Reads a fleet file. It never throws: it returns all problems at once, each with its path and the
+ * correction.
  *
- * @param models what the files in `models/` say of device models
+ * @param models the components of device models, from the files in `models/`
  */
 export function parseFleet(text: string, models: Models = {}): ParsedFleet {
   if (Buffer.byteLength(text, 'utf8') > MAX_FLEET_FILE_BYTES) {
-    return refused([{ path: '', message: 'is larger than 1 MB: describe devices by rules, not one by one' }]);
+    return refused([
+      { path: '', message: 'is larger than 1 MB: use rules for groups of devices, not for single devices' },
+    ]);
   }
   const read = readFileText(text);
   if (!read.ok) return refused(read.problems);
@@ -51,7 +53,9 @@ function refused(problems: readonly ErrorDetail[]): ParsedFleet {
   return { ok: false, problems };
 }
 
-/** Models count only where they can change a patch: by the components that they have. */
+/**
+ * The revision of a file. Only models with components are part of it, because only these can change a patch.
+ */
 function revisionOf(json: JsonValue, models: Models): string {
   if (!isObject(json)) return sha256Hex(canonicalJson(json));
   const { $schema: _, ...content } = json;

@@ -1,9 +1,9 @@
-/** Paths with what stands at them, so that finding what lies above or below one does not go over all of them. */
+/** Values by path. It finds a value above or below a path without reading all paths. */
 export class PathTree<Value> {
   readonly #root: Node<Value> = { children: new Map(), here: undefined, below: undefined };
   #count = 0;
 
-  /** Of two values at one path, the first is kept. */
+  /** Adds a value. If the path already has one, the first stays. */
   add(path: readonly string[], value: Value): void {
     const entry = { order: this.#count, value };
     this.#count += 1;
@@ -20,12 +20,12 @@ export class PathTree<Value> {
     node.here ??= entry;
   }
 
-  /** What was added first of all that lies above or below a path, and not at it. */
+  /** The first added value above or below a path, but not at it. */
   aboveOrBelow(path: readonly string[]): Value | undefined {
     return this.#first(path, false)?.value;
   }
 
-  /** What was added first of all that lies at a path, above or below it. */
+  /** The first added value at, above or below a path. */
   along(path: readonly string[]): Value | undefined {
     return this.#first(path, true)?.value;
   }
@@ -50,9 +50,9 @@ interface Entry<Value> {
 
 interface Node<Value> {
   readonly children: Map<string, Node<Value>>;
-  /** What was added first at this path. */
+  /** The first added value at this path. */
   here: Entry<Value> | undefined;
-  /** What was added first below it. */
+  /** The first added value below this path. */
   below: Entry<Value> | undefined;
 }
 

@@ -2,7 +2,7 @@ import type * as z from 'zod';
 import type { ErrorDetail } from '../../errors.ts';
 import { shownHub } from '../../iot-hub/host-name.ts';
 
-/** What a field should hold, for messages: zod's own words name types of JavaScript. */
+/** The expected content of a field, for messages. The messages of zod name JavaScript types. */
 const EXPECTED: Readonly<Record<string, string>> = {
   string: 'a text',
   number: 'a number',
@@ -13,29 +13,29 @@ const EXPECTED: Readonly<Record<string, string>> = {
   array: 'a list',
 };
 
-/** Fields of a fleet file whose value may be a secret by mistake; it is never repeated in a message. */
+/** Fields of a fleet file whose value may be a secret by mistake. Messages never show it. */
 const NOT_ECHOED: ReadonlySet<string> = new Set(['connection', 'salt']);
 
-/** Fields that hold host names. What is none of them may be a secret in the wrong place, and is not repeated. */
+/** Fields with host names. Another text may be a secret in the wrong field, so messages do not show it. */
 const HUB_FIELDS: ReadonlySet<string> = new Set(['host', 'serviceHost', 'hub', 'iotHubs']);
 
-/** What keys and tokens of Azure contain; they are put into wrong places now and then. */
+/** Texts that keys and tokens of Azure contain. An operator may put a key into a wrong field. */
 const SECRET = /SharedAccess|AccountKey|sig=/i;
-const NOT_REPEATED = 'a secret in the wrong place (not repeated here)';
+const NOT_REPEATED = 'a secret in the wrong field (not shown here)';
 
-/** `hubs[0].host`, as people write paths. A key that holds a secret is not repeated. */
+/** A path as text, such as `hubs[0].host`. A key that contains a secret is not shown. */
 export function pathText(path: readonly PropertyKey[]): string {
   return path.reduce<string>((text, part) => {
     if (typeof part === 'number') return `${text}[${part}]`;
-    const key = SECRET.test(String(part)) ? '(not repeated)' : String(part);
+    const key = SECRET.test(String(part)) ? '(not shown)' : String(part);
     return text === '' ? key : `${text}.${key}`;
   }, '');
 }
 
 /**
- * One line per problem that zod found: where, what stands there, and what to write instead.
+ * One detail for each problem of zod: the path, the present value, and what to write instead.
  *
- * @param notEchoed names of fields whose value is never repeated; default those of a fleet file.
+ * @param notEchoed names of fields whose value is never shown. Default: those of a fleet file.
  */
 export function schemaProblems(
   error: z.ZodError,
@@ -55,7 +55,7 @@ function remedy(issue: z.core.$ZodIssue, value: unknown, text: string): string {
       return value === undefined ? `is missing: write ${expected}` : `is ${text}: write ${expected}`;
     }
     case 'unrecognized_keys':
-      return `holds the unknown ${issue.keys.length === 1 ? 'field' : 'fields'} ${issue.keys.map((key) => (SECRET.test(key) ? NOT_REPEATED : JSON.stringify(key))).join(', ')}: correct the spelling or remove it`;
+      return `contains the unknown ${issue.keys.length === 1 ? 'field' : 'fields'} ${issue.keys.map((key) => (SECRET.test(key) ? NOT_REPEATED : JSON.stringify(key))).join(', ')}: correct the spelling or remove it`;
     case 'invalid_value': {
       if (issue.path.at(-1) === 'tier' && typeof value === 'string' && /^B[123]$/i.test(value)) {
         return `is ${text}: basic tiers have no device twins; write F1, S1, S2 or S3`;
@@ -66,7 +66,7 @@ function remedy(issue: z.core.$ZodIssue, value: unknown, text: string): string {
       return issue.origin === 'array' || issue.origin === 'string'
         ? issue.message.startsWith('Too small')
           ? issue.minimum === 1
-            ? 'is empty: write something'
+            ? 'is empty: write a value'
             : `is too short: write at least ${issue.minimum}`
           : issue.message
         : `is ${text}: write a number ${issue.inclusive === false ? 'above' : 'of at least'} ${issue.minimum}`;
@@ -75,11 +75,11 @@ function remedy(issue: z.core.$ZodIssue, value: unknown, text: string): string {
         ? `is too long: at most ${issue.maximum}`
         : `is ${text}: write a number of at most ${issue.maximum}`;
     case 'invalid_union':
-      // A union that is told by one of its fields says what that may be.
+      // The message of a discriminated union lists the allowed values of its field.
       if ('discriminator' in issue) return `is ${value === undefined ? 'missing' : text}: ${issue.message}`;
       return `is ${text}: ${issue.message.startsWith('write ') ? issue.message : 'write a JSON value'}`;
     default:
-      // Our own sentences about a part begin with a verb of their own.
+      // A message of Berth's schema that starts with a verb is complete.
       return /^(is|has|takes|sets) /.test(issue.message) || typeof value === 'object'
         ? issue.message
         : `is ${text}: ${issue.message}`;
@@ -87,7 +87,7 @@ function remedy(issue: z.core.$ZodIssue, value: unknown, text: string): string {
 }
 
 function shown(path: readonly PropertyKey[], value: unknown, notEchoed: ReadonlySet<string>): string {
-  if (notEchoed.has(String(path.at(-1)))) return 'not right (its value is not repeated here)';
+  if (notEchoed.has(String(path.at(-1)))) return 'not valid (its value is not shown here)';
   const field = path.findLast((part) => typeof part === 'string');
   if (typeof value === 'string' && HUB_FIELDS.has(String(field))) return shownHub(value);
   const text = JSON.stringify(value) ?? String(value);

@@ -6,9 +6,9 @@ import { PathTree } from './path-tree.ts';
 import { pathText } from './problems.ts';
 
 /**
- * What one part of a fleet file says about another: names that are taken, effects that exclude each other,
- * paths that overlap. Reads the raw JSON and passes over what has the wrong shape, so that these problems are
- * reported together with those of `schema.ts`.
+ * Checks that the parts of a fleet file fit together: unique names, one effect for each rule, no overlapping
+ * paths. It reads the raw JSON and ignores values of the wrong shape, so that these problems are reported
+ * together with those of `schema.ts`.
  */
 export function fleetReferenceProblems(file: JsonValue): readonly ErrorDetail[] {
   const problems: ErrorDetail[] = [];
@@ -44,7 +44,7 @@ function checkHosts(hubs: readonly JsonValue[], problem: Report): void {
       const short = shortName(name.host);
       const other = seen.get(short);
       if (other?.name === name.name)
-        problem(['hubs', index, 'host'], `is "${name.name}", which is listed twice`);
+        problem(['hubs', index, 'host'], `is "${name.name}", which is listed twice: remove one`);
       else if (other?.host === name.host) {
         problem(
           ['hubs', index, 'host'],
@@ -53,7 +53,7 @@ function checkHosts(hubs: readonly JsonValue[], problem: Report): void {
       } else if (other !== undefined) {
         problem(
           ['hubs', index, 'host'],
-          `begins with "${short}" as ${other.host} does: events name their hub by that part only, so the two cannot be told apart`,
+          `starts with "${short}" like ${other.host}: events contain only this part of the name, so Berth cannot distinguish the hubs. Use a hub with another name`,
         );
       }
       seen.set(short, name);
@@ -62,7 +62,7 @@ function checkHosts(hubs: readonly JsonValue[], problem: Report): void {
   });
 }
 
-/** Twin calls never go to a device name, which serves devices only. */
+/** Checks the host name for service calls. A device name accepts only calls of devices. */
 function checkServiceHost(
   { host }: HubName,
   text: JsonValue | undefined,
@@ -70,14 +70,15 @@ function checkServiceHost(
   problem: Report,
 ): void {
   for (const { host: other, kind, name } of hubNameIn(text)) {
-    if (other !== host) problem(path, `is "${name}", which is not a name of ${host}`);
+    if (other !== host)
+      problem(path, `is "${name}", which is not a name of ${host}: write a name of this hub`);
     else if (kind === 'device') {
-      problem(path, `is "${name}", which serves devices only: write the classic or the service name`);
+      problem(path, `is "${name}", which is only for devices: write the classic or the service name`);
     }
   }
 }
 
-/** Two names of one hub would be two factors, of which one is lost. */
+/** Refuses two names of one hub, because only one of the two factors would apply. */
 function checkPreferences(rules: readonly JsonValue[], problem: Report): void {
   rules.forEach((rule, index) => {
     const prefer = ownMember(rule, 'prefer');
@@ -88,7 +89,7 @@ function checkPreferences(rules: readonly JsonValue[], problem: Report): void {
       if (parsed === undefined) continue;
       const other = seen.get(parsed.host);
       if (other !== undefined) {
-        problem(path, `holds "${text}" and "${other}", which name the same hub: write each hub once`);
+        problem(path, `contains "${text}" and "${other}", which name the same hub: write each hub once`);
       }
       seen.set(parsed.host, text);
     }
@@ -101,7 +102,7 @@ function checkNames(parts: readonly JsonValue[], path: readonly PropertyKey[], p
     const name = ownMember(part, 'name');
     if (typeof name !== 'string') return;
     if (seen.has(name)) {
-      problem([...path, index, 'name'], `is "${name}", which is taken: give each its own name`);
+      problem([...path, index, 'name'], `is "${name}", which is already used: use another name`);
     }
     seen.add(name);
   });
@@ -126,7 +127,9 @@ function checkLayers(layers: readonly JsonValue[], problem: Report): void {
   });
 }
 
-/** A path above or below an owned one would have no single owner, and a redacted one cannot be compared. */
+/**
+ * Refuses overlapping paths, which would have no single owner, and redacted paths, which cannot be compared.
+ */
 function checkOwnership(
   policies: readonly JsonValue[],
   redacted: readonly JsonValue[],
@@ -134,7 +137,7 @@ function checkOwnership(
 ): void {
   const hidden = new PathTree<string>();
   for (const text of redacted) if (typeof text === 'string') hidden.add(text.split('.'), text);
-  /** By target: policies of one target may set a path that another target's set too. */
+  /** By target: policies with different targets may set the same path. */
   const owned = new Map<JsonValue | undefined, PathTree<Owned>>();
   policies.forEach((policy, index) => {
     const desired = ownMember(policy, 'desired');
@@ -144,17 +147,20 @@ function checkOwnership(
     owned.set(target, paths);
     for (const path of leafPaths(desired)) {
       const where = ['twins', 'policies', index, 'desired', ...path];
-      // Not of the same policy: leaves of one object do not lie above each other.
+      // The other path is of another policy, because leaves of one object do not overlap.
       const clash = paths.aboveOrBelow(path);
       if (clash !== undefined) {
         problem(
           where,
-          `lies above or below ${clash.path.join('.')}, which policy "${ownMember(clash.policy, 'name')}" sets: let both set the same leaves`,
+          `is above or below ${clash.path.join('.')}, which policy "${ownMember(clash.policy, 'name')}" sets: set the same properties in both policies`,
         );
       }
       const text = hidden.along(path);
       if (text !== undefined) {
-        problem(where, `is redacted by "${text}": a policy cannot own what Berth may not read`);
+        problem(
+          where,
+          `is redacted by "${text}", so a policy cannot own it: remove it here or from twins.redact`,
+        );
       }
       paths.add(path, { policy, path });
     }
@@ -172,7 +178,7 @@ function leafPaths(json: JsonObject, above: readonly string[] = []): readonly (r
   );
 }
 
-/** None for what is no host name: `schema.ts` reports that. */
+/** Empty for a text that is not a host name, which `schema.ts` reports. */
 function hubNameIn(text: JsonValue | undefined): readonly HubName[] {
   const name = typeof text === 'string' ? parseHubName(text) : undefined;
   return name === undefined ? [] : [name];

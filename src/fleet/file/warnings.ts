@@ -4,12 +4,12 @@ import { isObject, type JsonObject } from '../../json/json.ts';
 import type { FleetFile } from '../schema.ts';
 import { pathText } from './problems.ts';
 
-/** What is valid and will still surprise: an operator is told at load. */
+/** Warnings about valid content with an effect that the operator may not expect. They are logged at load. */
 export function fleetWarnings(file: FleetFile): readonly ErrorDetail[] {
   return [...unknownHubs(file), ...strayMarkers(file), ...namesNeverSeen(file)];
 }
 
-/** Rules may outlive a hub, or be written before it; until then they name nobody. */
+/** Rules may name a hub before it is added or after it is removed. */
 function unknownHubs({ hubs, allocation }: FleetFile): readonly ErrorDetail[] {
   const known = new Set(hubs.map(({ host }) => hostName(host)));
   return allocation.rules.flatMap(({ hub, prefer = {} }, index) => {
@@ -19,11 +19,11 @@ function unknownHubs({ hubs, allocation }: FleetFile): readonly ErrorDetail[] {
     return [
       ...named.map((host) => ({
         path: pathText([...path, 'hub']),
-        message: `names ${shownHub(host)}, which is not among hubs: devices that match cannot be placed`,
+        message: `names ${shownHub(host)}, an unknown hub: matching devices get no hub. Add it to hubs, or correct the rule`,
       })),
       ...preferred.map((host) => ({
         path: pathText([...path, 'prefer']),
-        message: `names ${shownHub(host)}, which is not among hubs: it prefers nobody`,
+        message: `names ${shownHub(host)}, an unknown hub: this factor has no effect. Add it to hubs, or correct the rule`,
       })),
     ];
   });
@@ -32,7 +32,7 @@ function unknownHubs({ hubs, allocation }: FleetFile): readonly ErrorDetail[] {
 /** A device or service name of a hub in a condition. */
 const OTHER_NAME = /[a-z0-9-]+\.(?:device|service)\.azure-devices\.(?:net|cn|us)/i;
 
-/** Expressions see hubs by their identity, so a comparison with another name never holds. */
+/** Expressions see the classic name of a hub, so a comparison with another name never matches. */
 function namesNeverSeen({ allocation, twins }: FleetFile): readonly ErrorDetail[] {
   const conditions = [
     ...allocation.rules.map(({ when }, index) => ({ when, path: ['allocation', 'rules', index, 'when'] })),
@@ -46,13 +46,16 @@ function namesNeverSeen({ allocation, twins }: FleetFile): readonly ErrorDetail[
     return [
       {
         path: pathText(path),
-        message: `compares with "${name}", which no hub is called here: expressions see the classic name, "${hostName(name)}"`,
+        message: `compares with "${name}", which never matches: write the classic name, "${hostName(name)}"`,
       },
     ];
   });
 }
 
-/** A `__t` that marks no component: devices would take what is around it for a property of their root. */
+/**
+ * A `__t` that does not mark a component: devices would treat the object around it as a property of their
+ * root.
+ */
 function strayMarkers({ twins }: FleetFile): readonly ErrorDetail[] {
   const parts = [
     ...twins.initial.map(({ desired }, index) => ({ path: ['twins', 'initial', index, 'desired'], desired })),
@@ -77,8 +80,8 @@ function straysIn(
     if (depth === 2 && (value === 'c' || value === null || isExpression)) return [];
     const message =
       depth === 2
-        ? `is ${JSON.stringify(value)}, which marks no component: write "c"`
-        : 'marks no component: components lie at the top of desired, as in {"thermostat1": {"__t": "c"}}';
+        ? `is ${JSON.stringify(value)}, which does not mark a component: write "c"`
+        : 'does not mark a component: write components at the top level of desired, as in {"thermostat1": {"__t": "c"}}';
     return [{ path: pathText(here), message }];
   });
 }

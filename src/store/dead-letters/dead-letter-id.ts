@@ -1,9 +1,9 @@
 import { escapeId, prefixRange } from '../tables/keys.ts';
 
 /**
- * Names a dead letter by its place: day (UTC), partition, sequence number, and the start of a digest of the event, such as
- * `2026-11-25/3/1234/9f3a1c2b`. The digest tells apart two events of one place: an Event Hub that is made anew counts from 0
- * again. People may leave it off where one event only is meant.
+ * The key of a dead letter. Its id is the day (UTC), the partition, the sequence number and the start of a digest of the
+ * event, such as `2026-11-25/3/1234/9f3a1c2b`. The digest separates events with the same numbers, because a new Event Hub
+ * starts at 0 again. Operators may omit it if only one event matches.
  */
 export interface LetterKey {
   /** The partition of the table, `2026-11-25`. */
@@ -11,9 +11,9 @@ export interface LetterKey {
   readonly rowKey: string;
 }
 
-/** Digits of the digest; it tells apart the few events of one place, nothing more. */
+/** Digits of the digest. Few events have the same numbers, so a short digest is enough. */
 export const DIGEST_DIGITS = 8;
-/** As many digits as the greatest sequence number of Event Hubs (int64) has. */
+/** The digits of the greatest sequence number of Event Hubs (int64). */
 const NUMBER_DIGITS = 19;
 
 export function letterKey(
@@ -37,7 +37,7 @@ const FORM = new RegExp(
   `^(\\d{4}-\\d\\d-\\d\\d)/([!-.0-{}~]{1,200})/(\\d{1,16})(?:/([0-9a-f]{1,${DIGEST_DIGITS}}))?$`,
 );
 
-/** Where the letters are that a text may name, row keys from here up to there; undefined for a text that is no id. */
+/** The day and the range of row keys that an id may mean. Undefined: the text is not an id. */
 export function letterRange(
   text: string,
 ): { readonly day: string; readonly range: readonly [from: string, to: string] } | undefined {

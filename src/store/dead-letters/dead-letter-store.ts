@@ -1,41 +1,42 @@
 import { createHash } from 'node:crypto';
-// By name: in the bundle of the command the default of an ES module is the module.
+// By name: in the bundle of the command, the default import of an ES module is the module itself.
 import { limitFunction } from 'p-limit';
 import type { ErrorCode } from '../../errors.ts';
 import { hostName, shortName } from '../../iot-hub/host-name.ts';
 import { DAY_MS, dayOf } from '../../time/day.ts';
+import { type EpochMs, plus } from '../../time/epoch-ms.ts';
 import { identityIn } from '../../twin/events/event.ts';
 import type { Row, Table } from '../tables/tables.ts';
 import { DIGEST_DIGITS, type LetterKey, letterId, letterKey, letterRange } from './dead-letter-id.ts';
 
-/** An event that cannot be decoded, as it came but for what is redacted. */
+/** An event that cannot be decoded. Only redacted values are replaced. */
 export interface DeadLetter {
   readonly partition: string;
   readonly sequenceNumber: number;
-  /** ISO 8601, UTC: when Event Hubs took it. */
+  /** When Event Hubs received it: ISO 8601, UTC. */
   readonly enqueuedAt: string;
   readonly code: ErrorCode;
   readonly reason: string;
   readonly body: Uint8Array;
-  /** The body is not what came: values under `twins.redact` were replaced in it. */
+  /** Values under `twins.redact` were replaced in the body. */
   readonly isRedacted?: boolean;
   readonly properties: Readonly<Record<string, unknown>>;
   readonly systemProperties: Readonly<Record<string, unknown>>;
 }
 
-/** A dead letter as it was kept. */
+/** A stored dead letter. */
 export interface KeptLetter extends DeadLetter {
   readonly key: LetterKey;
   readonly id: string;
-  /** What the event had, after it was redacted; the body that was kept may be its beginning only. */
+  /** The size of the redacted body. The stored body may be only its beginning. */
   readonly bodyBytes: number;
-  /** What was too long to be kept whole. Properties of which a part is missing are `{ truncated }`, their text. */
+  /** The parts that were too long to store in full. Cut properties are `{ truncated }`, with the beginning of their text. */
   readonly cut: readonly LetterPart[];
 }
 
 export type LetterPart = 'body' | 'properties' | 'systemProperties';
 
-/** What a list tells of a dead letter, without its contents. Names are as the event has them: anything. */
+/** A dead letter in a list, without its contents. The names come from the event and may be any text. */
 export interface LetterSummary {
   readonly key: LetterKey;
   readonly id: string;
@@ -47,45 +48,45 @@ export interface LetterSummary {
   readonly moduleId: string | undefined;
 }
 
-/** Which letters; what is undefined does not matter. Times in ms since the epoch, `until` not included. */
+/** Selects letters. Undefined members select all. `until` is exclusive. */
 export interface LetterFilter {
-  readonly since?: number | undefined;
-  readonly until?: number | undefined;
+  readonly since?: EpochMs | undefined;
+  readonly until?: EpochMs | undefined;
   readonly code?: ErrorCode | undefined;
-  /** The short name, as events carry it. */
+  /** The short name, as in events. */
   readonly hubName?: string | undefined;
 }
 
-/** The newest letters, and how many older ones there are. */
+/** The newest letters, and the number of older ones. */
 export interface NewestLetters {
   readonly letters: readonly LetterSummary[];
   readonly more: number;
-  /** False where counting was given up: there are `more` at least. */
+  /** False: counting stopped, and there are at least `more`. */
   readonly isCounted: boolean;
 }
 
 const PROPERTY_BYTES = 64 * 1024;
 /**
- * A row holds at most 1 MiB with everything, which Azurite counts in base64; an event of Event Hubs at most 1 MB, so its end
- * may have to go. A hub sends at most 256 KiB.
+ * A row holds at most 1 MiB, and Azurite counts it in base64. An event of Event Hubs has up to 1 MB, so its end may be cut. A
+ * hub sends at most 256 KiB.
  */
 const MAX_PIECES = 9;
 /** A text property holds at most 32 Ki characters. */
 const MAX_TEXT = 30_000;
-/** Of the names in lists; the ids of IoT Hub have 128. */
+/** The longest name in lists. Ids of IoT Hub have up to 128 characters. */
 const MAX_NAME = 128;
 const SUMMARY_COLUMNS = ['enqueuedAt', 'code', 'reason', 'hubName', 'deviceId', 'moduleId'];
-/** Older letters are counted up to so many. */
+/** Older letters are counted up to this number. */
 const MAX_MORE = 10_000;
-/** What a transaction holds (Azure Table storage entity group transactions). */
+/** The most rows of a transaction (Azure Table storage entity group transactions). */
 const MAX_ACTIONS = 100;
-/** It takes 4 MiB; what is around the rows has its part. */
+/** A transaction may have 4 MiB. The rest is for the text around the rows. */
 const MAX_BYTES = 3 * 1024 * 1024;
 const CONCURRENCY = 8;
-/** Before and behind every day, and behind everything that begins with one. */
+/** Keys before and after all days. `LAST` also follows every key that begins with a day. */
 const [FIRST, LAST] = ['0', '~'];
 
-/** Events that no code could read, by the day they came, for a person to look at. */
+/** Stores events that could not be decoded, by day, so that operators can examine them. */
 export class DeadLetterStore {
   readonly #table: Table;
 
@@ -93,19 +94,19 @@ export class DeadLetterStore {
     this.#table = table;
   }
 
-  /** Keeps a dead letter, as `keepAll`. */
+  /** Stores one dead letter, like `keepAll`. */
   keep(letter: DeadLetter): Promise<void> {
     return this.keepAll([letter]);
   }
 
   /**
-   * Keeps dead letters, up to a hundred in a transaction. The key is the event's place with a digest of the event, so that
-   * a repeated delivery is kept once, and another event of the same place beside it.
+   * Stores dead letters, up to a hundred in a transaction. The key contains a digest of the event. So a repeated delivery is
+   * stored once, and another event with the same numbers is stored too.
    *
-   * @throws BerthError `BERTH_STORE_UNAVAILABLE`: they are not kept, or not all.
+   * @throws BerthError `BERTH_STORE_UNAVAILABLE`: not all of them are stored.
    */
   async keepAll(letters: readonly DeadLetter[]): Promise<void> {
-    // A transaction may hold a row once.
+    // A transaction may contain each row only once.
     const rows = new Map(letters.map(rowOf).map((row) => [`${row.partitionKey}|${row.rowKey}`, row]));
     const days = [...new Set([...rows.values()].map(({ partitionKey }) => partitionKey))];
     const chunks = days.flatMap((day) =>
@@ -127,14 +128,14 @@ export class DeadLetterStore {
         ({ ok }) => ok,
         () => false,
       );
-    // One that the tables do not take must not keep the others out; where they are away, the first says so.
+    // One bad row must not prevent the others. If the tables are unavailable, the first row throws.
     if (isDone) return;
     for (const { partitionKey, rowKey, properties } of rows) {
       await this.#table.put(partitionKey, rowKey, properties);
     }
   }
 
-  /** The letters that a text may name: those of a place where it has no digest; undefined where it is no id. */
+  /** The letters that an id may mean: several if it has no digest. Undefined: the text is not an id. */
   async find(text: string): Promise<readonly LetterSummary[] | undefined> {
     const place = letterRange(text);
     if (place === undefined) return undefined;
@@ -143,13 +144,13 @@ export class DeadLetterStore {
     return rows.map(summaryIn);
   }
 
-  /** One letter with its contents; undefined where it is gone. */
+  /** One letter with its contents. Undefined: it does not exist. */
   async read({ day, rowKey }: LetterKey): Promise<KeptLetter | undefined> {
     const row = await this.#table.get(day, rowKey);
     return row === undefined ? undefined : letterIn(row);
   }
 
-  /** All that match, page by page: by day, then by partition and sequence number. Bodies stay where they are. */
+  /** All matching letters without bodies, page by page: by day, then by partition and sequence number. */
   summaries(filter: LetterFilter): AsyncGenerator<readonly LetterSummary[]> {
     const { since, until } = filter;
     const from = since === undefined ? FIRST : dayOf(since);
@@ -157,19 +158,19 @@ export class DeadLetterStore {
   }
 
   /**
-   * The newest that match, the newest first. Reads day after day backwards, and holds no more than it answers.
+   * The newest matching letters, the newest first. Reads the days backwards, and keeps only the result in memory.
    *
-   * @param seen told how many letters match so far.
+   * @param seen called with the number of letters that match so far.
    */
   async newest(
-    filter: LetterFilter & { readonly since: number; readonly until: number },
+    filter: LetterFilter & { readonly since: EpochMs; readonly until: EpochMs },
     limit: number,
     seen: (letters: number) => void = () => {},
   ): Promise<NewestLetters> {
     const oldest = await this.#oldestDay();
     const letters: LetterSummary[] = [];
     let found = 0;
-    for (let time = filter.until; oldest !== undefined; time -= DAY_MS) {
+    for (let time = filter.until; oldest !== undefined; time = plus(time, -DAY_MS)) {
       const day = dayOf(time);
       if (day < oldest || day < dayOf(filter.since)) break;
       const room = limit - letters.length;
@@ -187,8 +188,8 @@ export class DeadLetterStore {
     return { letters, more: found - letters.length, isCounted: true };
   }
 
-  /** How many there are from the day of a time on, counted up to a limit. Reads keys only. */
-  async count(since: number, limit: number): Promise<{ readonly count: number; readonly more: boolean }> {
+  /** The number of letters since the start of a day, up to a limit. Reads only keys. */
+  async count(since: EpochMs, limit: number): Promise<{ readonly count: number; readonly more: boolean }> {
     let count = 0;
     for await (const page of this.#table.scan({ partitions: [dayOf(since), LAST], select: [] })) {
       count += page.length;
@@ -197,8 +198,8 @@ export class DeadLetterStore {
     return { count, more: false };
   }
 
-  /** Deletes the oldest letters that came before the day of a time, a page at most. Answers how many. */
-  async forget(before: number): Promise<number> {
+  /** Deletes letters from before a day, the oldest first, at most one page. Returns their number. */
+  async forget(before: EpochMs): Promise<number> {
     for await (const page of this.#table.scan({ partitions: [FIRST, dayOf(before)], select: [] })) {
       if (page.length === 0) continue;
       await this.delete(page.map(({ partitionKey, rowKey }) => ({ day: partitionKey, rowKey })));
@@ -207,7 +208,7 @@ export class DeadLetterStore {
     return 0;
   }
 
-  /** Deletes letters; those that are gone already are fine. */
+  /** Deletes letters. A letter that does not exist is not an error. */
   async delete(keys: readonly LetterKey[]): Promise<void> {
     const days = [...new Set(keys.map(({ day }) => day))];
     const chunks = days.flatMap((day) =>
@@ -236,7 +237,7 @@ export class DeadLetterStore {
       keys.map(({ day, rowKey }) => ['delete', { partitionKey: day, rowKey }]),
     );
     if (result.ok) return;
-    // One that is gone fails them all.
+    // One missing row makes the whole transaction fail.
     for (const { day, rowKey } of keys) await this.#table.delete(day, rowKey);
   }
 
@@ -263,7 +264,7 @@ function matches(letter: LetterSummary, { since, until, code, hubName }: LetterF
   );
 }
 
-/** Events may carry a host name of the hub. */
+/** An event may carry a host name instead of the short name. */
 function shortNameIn({ hubName }: LetterSummary): string | undefined {
   return hubName === undefined ? undefined : shortName(hostName(hubName));
 }
@@ -282,7 +283,7 @@ function rowOf(letter: DeadLetter): LetterRow {
   const { partition, sequenceNumber, enqueuedAt, code, reason, body, isRedacted } = letter;
   const properties = textOf(letter.properties);
   const systemProperties = textOf(letter.systemProperties);
-  // Of what is kept: with the digest of what came, a short secret in it could be found by trying.
+  // Of the redacted event, because a digest of the original would allow to find a short secret by trial.
   const digest = createHash('sha256')
     .update(body)
     .update(`\n${properties}\n${systemProperties}`)
@@ -307,7 +308,7 @@ function rowOf(letter: DeadLetter): LetterRow {
   };
 }
 
-/** Roughly what a row takes in a transaction's body, where bytes become base64. */
+/** The approximate size of a row in the body of a transaction, in which bytes are base64. */
 function sizeOf({ properties }: LetterRow): number {
   return Object.values(properties).reduce<number>(
     (sum, value) =>
@@ -316,7 +317,7 @@ function sizeOf({ properties }: LetterRow): number {
   );
 }
 
-/** What a list shows of the event's identity, whether it is one or not. */
+/** The names in the event for lists, unchecked. */
 function namesIn(letter: DeadLetter): Readonly<Record<string, string>> {
   const names = Object.entries(identityIn(letter));
   return Object.fromEntries(
@@ -370,7 +371,7 @@ function letterIn({ partitionKey, rowKey, properties: row }: Row): KeptLetter {
   };
 }
 
-/** A number too great for JSON becomes its digits; what `Table` would send as an escape is one before it is measured. */
+/** The JSON of properties. A `bigint` becomes its digits. Line separators are escaped here, so that the length is right. */
 function textOf(record: Readonly<Record<string, unknown>>): string {
   const text = JSON.stringify(record, (_, value: unknown) =>
     typeof value === 'bigint' ? String(value) : value,
@@ -378,7 +379,7 @@ function textOf(record: Readonly<Record<string, unknown>>): string {
   return text.replaceAll('\u2028', '\\u2028').replaceAll('\u2029', '\\u2029');
 }
 
-/** The beginning of a text, with a replacement for each half of a character, which the tables may refuse. */
+/** The beginning of a text. Half of a surrogate pair is replaced, because the tables may refuse it. */
 function cutText(text: string, length: number): string {
   return Buffer.from(text.slice(0, length), 'utf8').toString('utf8');
 }
@@ -391,7 +392,7 @@ function parse(text: unknown): Readonly<Record<string, unknown>> | undefined {
   }
 }
 
-/** The items in their order, as many together as a transaction takes. */
+/** Splits items into chunks that fit into a transaction. */
 function chunksOf<Item>(
   items: readonly Item[],
   bytesOf: (item: Item) => number,

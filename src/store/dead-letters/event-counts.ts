@@ -1,41 +1,41 @@
 import type { TransactionAction } from '@azure/data-tables';
 import { sha256Hex } from '../../json/hash.ts';
+import type { EpochMs } from '../../time/epoch-ms.ts';
 import { escapeId, prefixRange } from '../tables/keys.ts';
 import { untilStored } from '../tables/optimistic.ts';
 import type { Row, Table } from '../tables/tables.ts';
 
-/** Events of which only the number is kept, by texts that the events have. */
+/** A number of events, by texts of the events. The events themselves are not stored. */
 export type CountedEvents<Name extends string> = Readonly<Record<Name, string>> & { readonly events: number };
 
 export type EventCount<Name extends string> = CountedEvents<Name> & {
-  /** ISO 8601, UTC: when the last of them was counted. */
+  /** When the last event was counted: ISO 8601, UTC. */
   readonly lastAt: string;
 };
 
 /** Who counts, and when. */
 export interface Counting {
-  /** Milliseconds since the epoch. */
-  readonly now: number;
-  /** The partition of the Event Hub: it has rows of its own, so that partitions do not wait for each other. */
+  readonly now: EpochMs;
+  /** The partition of the Event Hub. Each has its own rows, so that partitions do not wait for each other. */
   readonly shard?: string;
-  /** What is counted apart, such as an hour; sorts by time where it is one. */
+  /** A group of counts, such as an hour. Hours sort by time. */
   readonly scope?: string;
 }
 
-/** Stands for all texts beyond the cap. */
+/** Replaces all texts beyond the limit of rows. */
 export const OTHERS = '(others)';
 
-/** Rows of one scope and shard. Texts come from events; this bounds what a stream of invented ones can store. */
+/** The most rows of one scope and shard. The texts come from events, so their number must be limited. */
 const MOST_ROWS = 100;
-/** Of a text, in UTF-16 units. */
+/** The longest text, in UTF-16 units. */
 const MAX_TEXT = 100;
 /** A key may have 512 characters (Azure Table storage data model). */
 const MAX_KEY = 400;
 const MOST_FORGOTTEN = 100;
-/** What a transaction holds (Azure Table storage entity group transactions). */
+/** The most rows of a transaction (Azure Table storage entity group transactions). */
 const MAX_ACTIONS = 100;
 
-/** Counts of events in one partition of a table, at most 100 rows for each scope and shard; the rest is one row. */
+/** Counts of events in one partition of a table: at most 100 rows for each scope and shard, and one row for the rest. */
 export class EventCounts<Name extends string> {
   readonly #table: Table;
   readonly #partition: string;
@@ -49,12 +49,12 @@ export class EventCounts<Name extends string> {
   }
 
   /**
-   * Adds to the counts: two calls to the tables for each 99 different ones.
+   * Adds to the counts. Makes two calls to the tables for up to 99 different counts.
    *
-   * @throws BerthError `BERTH_STORE_UNAVAILABLE`: they are not counted, or not all.
+   * @throws BerthError `BERTH_STORE_UNAVAILABLE`: not all of them are counted.
    */
   async add(counts: readonly CountedEvents<Name>[], counting: Counting): Promise<void> {
-    // One row more may be that of the others.
+    // The row for the rest may be added to the transaction.
     const size = MAX_ACTIONS - 1;
     for (let from = 0; from < counts.length; from += size) {
       await this.#addTogether(counts.slice(from, from + size), counting);
@@ -73,7 +73,7 @@ export class EventCounts<Name extends string> {
     });
   }
 
-  /** The sums over all shards, by text, the greatest first; of the scopes from here (included) up to there (not included). */
+  /** The sums over all shards, by text, the greatest first. `scopes`: `from` is inclusive, `to` is exclusive. */
   async list(scopes?: readonly [from: string, to: string]): Promise<readonly EventCount<Name>[]> {
     const sums = new Map<string, EventCount<Name>>();
     for (const row of await this.#rows(scopes)) {
@@ -90,8 +90,8 @@ export class EventCounts<Name extends string> {
     return [...sums.values()].sort((left, right) => right.events - left.events);
   }
 
-  /** Forgets what was counted last before a time, ms since the epoch; at most 100 rows at once. */
-  async forget(before: number, scopes?: readonly [from: string, to: string]): Promise<void> {
+  /** Removes counts whose last event was before a time, at most 100 rows. */
+  async forget(before: EpochMs, scopes?: readonly [from: string, to: string]): Promise<void> {
     const old = (await this.#rows(scopes)).filter(({ properties: { lastAt } }) => {
       return !(lastAt instanceof Date) || lastAt.getTime() < before;
     });
@@ -109,7 +109,7 @@ export class EventCounts<Name extends string> {
     counts: readonly CountedEvents<Name>[],
     rows: ReadonlyMap<string, Row>,
     prefix: string,
-    now: number,
+    now: EpochMs,
   ): readonly TransactionAction[] {
     const sums = new Map<string, CountedEvents<Name>>();
     for (const count of counts) {
@@ -152,7 +152,7 @@ export class EventCounts<Name extends string> {
   }
 }
 
-/** Events of sources that this package does not know, by hub and source as the events have them. */
+/** Counts events of unknown sources, by the hub and source in the events. */
 export function unknownSourceCounts(state: Table): EventCounts<'hub' | 'source'> {
   return new EventCounts(state, 'unknown-sources', ['hub', 'source']);
 }
@@ -161,7 +161,7 @@ function keyed(row: Row): readonly [string, Row] {
   return [row.rowKey, row];
 }
 
-/** With a replacement for each half of a character, which the tables may refuse. */
+/** Half of a surrogate pair is replaced, because the tables may refuse it. */
 function cut(text: string): string {
   return Buffer.from(text.slice(0, MAX_TEXT), 'utf8').toString('utf8');
 }

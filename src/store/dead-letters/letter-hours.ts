@@ -1,17 +1,18 @@
+import type { EpochMs } from '../../time/epoch-ms.ts';
 import { escapeId, prefixRange } from '../tables/keys.ts';
 import { untilStored } from '../tables/optimistic.ts';
 import type { Table } from '../tables/tables.ts';
 import { type CountedEvents, type EventCount, EventCounts } from './event-counts.ts';
 
-/** What is left of an event that could not be read, beyond the dead letters that are kept. */
+/** The count of events that could not be decoded, beyond the limit of stored dead letters. */
 export type LetterCount = CountedEvents<'hub' | 'source' | 'code'>;
 
-/** So many dead letters of an hour are kept; of those beyond, only their number. */
+/** How many dead letters of an hour are stored. Further ones are only counted. */
 export const MOST_LETTERS_AN_HOUR = 10_000;
 
 const PARTITION = 'letter-hours';
 
-/** How many dead letters each hour has, and what is known of those that were too many. */
+/** The number of stored dead letters of each hour, and the counts of further ones. */
 export class LetterHours {
   readonly #table: Table;
   readonly #beyond: EventCounts<'hub' | 'source' | 'code'>;
@@ -24,13 +25,13 @@ export class LetterHours {
   }
 
   /**
-   * How many of so many letters may be kept in this hour; they count as kept from now on. Each partition of the Event Hub
-   * has a row of its own, so those that ask at the same moment may together get a batch each too many.
+   * Reserves places for letters in this hour, and returns how many may be stored. Each partition of the Event Hub has its
+   * own row. So partitions that reserve at the same moment may exceed the limit by one batch each.
    *
    * @param shard the partition of the Event Hub.
    * @throws BerthError `BERTH_STORE_UNAVAILABLE`
    */
-  async reserve(letters: number, shard: string, now: number): Promise<number> {
+  async reserve(letters: number, shard: string, now: EpochMs): Promise<number> {
     const hour = hourOf(now);
     const own = `${hour}|${escapeId(shard)}`;
     return untilStored(`The number of dead letters of ${hour}`, async () => {
@@ -45,18 +46,18 @@ export class LetterHours {
     });
   }
 
-  /** Adds to what is known of the letters that were too many. */
-  addBeyond(counts: readonly LetterCount[], shard: string, now: number): Promise<void> {
+  /** Adds to the counts of letters beyond the limit. */
+  addBeyond(counts: readonly LetterCount[], shard: string, now: EpochMs): Promise<void> {
     return this.#beyond.add(counts, { now, shard, scope: hourOf(now) });
   }
 
-  /** What was too many since the hour of a time, ms since the epoch; the greatest numbers first. */
-  beyond(since: number): Promise<readonly EventCount<'hub' | 'source' | 'code'>[]> {
+  /** The counts beyond the limit since the hour of a time, the greatest first. */
+  beyond(since: EpochMs): Promise<readonly EventCount<'hub' | 'source' | 'code'>[]> {
     return this.#beyond.list([hourOf(since), '~']);
   }
 
-  /** Forgets hours before a time, ms since the epoch. */
-  async forget(before: number): Promise<void> {
+  /** Removes hours before a time. */
+  async forget(before: EpochMs): Promise<void> {
     await this.#beyond.forget(before, ['0', hourOf(before)]);
     const range = ['0', hourOf(before)] as const;
     for (const { rowKey } of await this.#table.list({ partitionKey: PARTITION, range, select: [] })) {
@@ -65,6 +66,6 @@ export class LetterHours {
   }
 }
 
-function hourOf(ms: number): string {
-  return new Date(ms).toISOString().slice(0, 13);
+function hourOf(at: EpochMs): string {
+  return new Date(at).toISOString().slice(0, 13);
 }

@@ -20,8 +20,8 @@ export const RECEIPT_FORMAT: DocumentFormat<Receipt> = {
 };
 
 /**
- * The last receipts of each registration id. Best effort: the log line is the record. Receipts of a newer package stay where they
- * are, and damaged ones are as good as none.
+ * The last receipts of each registration id. A receipt may be lost, because the log line is the record. Receipts of a newer
+ * package stay, and damaged ones are ignored.
  */
 export class ReceiptStore {
   readonly #table: Table;
@@ -33,10 +33,10 @@ export class ReceiptStore {
   }
 
   /**
-   * Keeps a receipt in place of the oldest. DPS may ask eleven times for one registration, so a repetition
-   * replaces what it repeats.
+   * Stores a receipt in place of the oldest. DPS may send eleven requests for one registration, so a repeated receipt
+   * replaces the last one.
    *
-   * @throws NewerFormatError (`BERTH_FORMAT_NEWER`) where receipts of a newer package have all places: they keep them
+   * @throws NewerFormatError (`BERTH_FORMAT_NEWER`) if receipts of a newer package have all places
    */
   async keep(receipt: Receipt): Promise<void> {
     const partition = partitionOf(receipt.inputs.registrationId);
@@ -57,7 +57,7 @@ export class ReceiptStore {
     });
   }
 
-  /** The receipts of a registration id, the newest first; without those of a newer package. */
+  /** The receipts of a registration id, the newest first, without those of a newer package. */
   async list(registrationId: string): Promise<readonly Receipt[]> {
     const rows = [...(await this.#table.list({ partitionKey: partitionOf(registrationId) }))]
       .sort(byAge)
@@ -69,10 +69,10 @@ export class ReceiptStore {
   }
 
   /**
-   * The receipts of every registration id, the newest first, in the order of the ids. A scan of the table.
+   * The receipts of all registration ids, in the order of the ids; those of one id with the newest first. Scans the table.
    *
-   * @throws NewerFormatError (`BERTH_FORMAT_NEWER`) at a receipt that a newer package has stored: the older ones do not say where
-   *   the device is
+   * @throws NewerFormatError (`BERTH_FORMAT_NEWER`) at a receipt of a newer package, because the older ones do not show the
+   *   present hub of the device
    */
   async *all(): AsyncGenerator<readonly Receipt[]> {
     let rows: Row[] = [];
@@ -94,7 +94,7 @@ export class ReceiptStore {
   }
 }
 
-/** Registration ids are compared whatever their case. */
+/** Registration ids are not case-sensitive. */
 function partitionOf(registrationId: string): string {
   return escapeId(registrationId.toLowerCase());
 }
@@ -108,7 +108,7 @@ function byAge(left: Row, right: Row): number {
   return Number(left.properties.at) - Number(right.properties.at);
 }
 
-/** What makes two decisions the same: all but the time and the age of the conditions. */
+/** Equal for equal decisions. The time and the age of the conditions do not matter. */
 function essenceOf({ result, inputs, revision }: Receipt): string {
   return sha256Hex(canonicalJson(JSON.parse(JSON.stringify({ result, inputs, revision })) as JsonObject));
 }

@@ -3,7 +3,7 @@ import type { HostName } from '../../iot-hub/host-name.ts';
 import { escapeId } from '../tables/keys.ts';
 import type { Table } from '../tables/tables.ts';
 
-/** Messages of hubs' daily quotas that Berth has used or set aside, by day, hub and part of the budget. */
+/** Messages of the hubs' daily quotas that Berth has used or reserved, by day, hub and part of the budget. */
 export class BudgetStore implements DailyCounts {
   readonly #table: Table;
 
@@ -19,7 +19,7 @@ export class BudgetStore implements DailyCounts {
     });
   }
 
-  /** Messages used or set aside on a day, by hub. */
+  /** Messages used or reserved on a day, by hub. */
   async used(day: string): Promise<ReadonlyMap<HostName, number>> {
     const used = new Map<HostName, number>();
     for (const { rowKey, properties } of await this.#table.list({ partitionKey: partitionOf(day) })) {
@@ -29,7 +29,7 @@ export class BudgetStore implements DailyCounts {
     return used;
   }
 
-  /** Forgets a day. */
+  /** Removes a day. */
   async forget(day: string): Promise<void> {
     const rows = await this.#table.list({ partitionKey: partitionOf(day), select: [] });
     for (const { partitionKey, rowKey } of rows) await this.#table.delete(partitionKey, rowKey);

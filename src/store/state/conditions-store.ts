@@ -3,6 +3,7 @@ import type { Conditions, HubConditions, Overrides } from '../../allocation/cond
 import { HUB_STATES } from '../../fleet/hub-state.ts';
 import type { HostName } from '../../iot-hub/host-name.ts';
 import type { DocumentFormat } from '../../json/document-format.ts';
+import { type EpochMs, epochMsOf } from '../../time/epoch-ms.ts';
 import { NewerFormatError, type OnNewerFormat } from '../tables/newer-format.ts';
 import { type DocumentColumns, StoredDocuments } from '../tables/stored-documents.ts';
 import type { Row, Table } from '../tables/tables.ts';
@@ -16,7 +17,7 @@ const statisticsSchema = z.object({
   failures: z.number(),
 });
 const overrideSchema = z.object({
-  /** As a text, since a whole number would be stored as another type than a fraction. */
+  /** A text, because the tables store a whole number with another type than a fraction. */
   value: z.string(),
   author: z.string(),
   reason: z.string(),
@@ -26,7 +27,7 @@ const causeSchema = z.object({ since: z.date() });
 type Statistics = z.output<typeof statisticsSchema>;
 type StoredOverride = z.output<typeof overrideSchema>;
 
-/** The conditions are small: each member of a document is a column. */
+/** Conditions are small, so each member of a document is a column. */
 const PLAIN: DocumentColumns<Readonly<Record<string, unknown>>> = {
   pack: (document) => document,
   open: (properties) => properties,
@@ -41,8 +42,8 @@ export const OVERRIDE_FORMAT = conditionsFormat(overrideSchema);
 export const CAUSE_FORMAT = conditionsFormat(causeSchema);
 
 /**
- * What allocation needs to know of the running fleet: counts, health, overrides, causes of moves. One query
- * reads all of it. What is damaged or from a newer package is left out, because decisions must not wait for it.
+ * The conditions for allocation: device counts, health, overrides and causes of moves. One query reads all of them. Rows
+ * that are damaged or of a newer package are left out, because decisions must not wait for them.
  */
 export class ConditionsStore {
   readonly #table: Table;
@@ -57,10 +58,10 @@ export class ConditionsStore {
     this.#causes = new StoredDocuments(CAUSE_FORMAT, onNewer, PLAIN);
   }
 
-  async read(now: number): Promise<Conditions> {
+  async read(now: EpochMs): Promise<Conditions> {
     const rows = await this.#table.list({ partitionKey: PARTITION });
     const hubs = new Map<HostName, HubConditions>();
-    const causes = new Map<string, number>();
+    const causes = new Map<string, EpochMs>();
     for (const row of rows) {
       const [kind, ...rest] = row.rowKey.split('|');
       const name = rest.join('|');
@@ -73,15 +74,15 @@ export class ConditionsStore {
         hubs.set(hub as HostName, { ...known, overrides });
       }
       const cause = kind === 'cause' ? this.#causes.read(row, row.rowKey) : undefined;
-      if (cause?.kind === 'known') causes.set(name, cause.value.since.getTime());
+      if (cause?.kind === 'known') causes.set(name, epochMsOf(cause.value.since));
     }
     return { loadedAt: now, hubs, causes };
   }
 
   /**
-   * Sets what an operator wants of a hub; each part takes the place of what was set of it before.
+   * Sets the overrides of a hub. Each part replaces the earlier override of that part.
    *
-   * @throws NewerFormatError (`BERTH_FORMAT_NEWER`) where a newer package has set it
+   * @throws NewerFormatError (`BERTH_FORMAT_NEWER`) if a newer package has set one
    */
   async setOverrides(host: HostName, overrides: Overrides): Promise<void> {
     for (const part of OVERRIDABLE) {
@@ -104,18 +105,18 @@ export class ConditionsStore {
     for (const key of keys) await this.#table.delete(PARTITION, key);
   }
 
-  /** Records a successful statistics call. */
-  async recordCount(host: HostName, devices: number, now: number): Promise<void> {
+  /** Stores the result of a successful statistics call. */
+  async recordCount(host: HostName, devices: number, now: EpochMs): Promise<void> {
     await this.#record(host, () => ({ devices, countedAt: new Date(now), failures: 0 }));
   }
 
-  /** Records a failed statistics call that says something about the hub's health; the last count stays. */
+  /** Counts a failed statistics call that makes the hub unhealthy. The last device count stays. */
   async recordFailure(host: HostName): Promise<void> {
     await this.#record(host, (before) => ({ ...before, failures: (before?.failures ?? 0) + 1 }));
   }
 
-  /** Records when causes of moves were first seen, and forgets those that are over. */
-  async recordCauses(current: readonly string[], known: Conditions, now: number): Promise<void> {
+  /** Stores when new causes of moves were first seen, and removes those that are over. */
+  async recordCauses(current: readonly string[], known: Conditions, now: EpochMs): Promise<void> {
     for (const cause of current) {
       if (known.causes.has(cause)) continue;
       await this.#table.update(PARTITION, `cause|${cause}`, (row) => {
@@ -145,7 +146,7 @@ export class ConditionsStore {
     if (read.kind !== 'known') return {};
     const { devices, countedAt, failures } = read.value;
     if (devices === undefined || countedAt === undefined) return { failures };
-    return { devices: { count: devices, countedAt: countedAt.getTime() }, failures };
+    return { devices: { count: devices, countedAt: epochMsOf(countedAt) }, failures };
   }
 
   #overrideIn(part: string, row: Row): Overrides {
@@ -161,9 +162,9 @@ export class ConditionsStore {
 
 const OVERRIDABLE = ['state', 'weight'] as const;
 
-/** Nothing for a value that cannot be used. */
+/** Empty if the value cannot be used. */
 function overrideOf(part: string, { value, author, reason, expiresAt }: StoredOverride): Overrides {
-  const set = { author, reason, expiresAt: expiresAt.getTime() };
+  const set = { author, reason, expiresAt: epochMsOf(expiresAt) };
   const state = HUB_STATES.find((each) => each === value);
   const weight = Number(value);
   if (part === 'state' && state !== undefined) return { state: { value: state, ...set } };

@@ -7,7 +7,7 @@ import { type Row, TABLES, type Table } from '../tables/tables.ts';
 const PARTITION = 'control';
 const ROW = 'control';
 
-/** The one row that every writer obeys. */
+/** Stores the control row, which every writer checks first. */
 export class ControlStore {
   readonly #table: Table;
   readonly #documents: StoredDocuments<Control>;
@@ -18,16 +18,16 @@ export class ControlStore {
   }
 
   /**
-   * The control row; where there is none yet, everything is on.
+   * The control row. Without a row, nothing is paused.
    *
-   * @throws BerthError `BERTH_STORE_UNAVAILABLE` where it cannot be read
-   * @throws NewerFormatError (`BERTH_FORMAT_NEWER`) where a newer package has written it
+   * @throws BerthError `BERTH_STORE_UNAVAILABLE` if it cannot be read
+   * @throws NewerFormatError (`BERTH_FORMAT_NEWER`) if a newer package has written it
    */
   async read(): Promise<Control> {
     return this.#controlIn(await this.#table.get(PARTITION, ROW));
   }
 
-  /** Changes the row, again and again until nobody else did in between. @throws as `read` */
+  /** Changes the row, and repeats that if another writer changed it in between. @throws as `read` */
   async update(change: (control: Control) => Control): Promise<Control> {
     return this.#table.update(PARTITION, ROW, (row) => {
       const control = this.#controlIn(row);
@@ -40,7 +40,7 @@ export class ControlStore {
     if (row === undefined) return controlSchema.parse({});
     const control = this.#documents.readOrRefuse(row, 'the deployment');
     if (control !== undefined) return control;
-    // A row that cannot be read must not be taken for "on".
+    // A damaged row may hold pauses, so it must not count as "nothing is paused".
     throw new BerthError(
       'BERTH_STORE_UNAVAILABLE',
       `The control row cannot be read, because it is damaged or has no format number. Delete the row ${PARTITION}/${ROW} of the table ${TABLES.state}, and pause again what was paused.`,

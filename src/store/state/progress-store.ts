@@ -6,14 +6,14 @@ import type { Row, Table } from '../tables/tables.ts';
 
 const PARTITION = 'progress';
 
-/** Each kind of work reads its progress with a schema of its own: progress that it cannot use begins again. */
+/** Each kind of work reads its progress with its own schema. If it cannot use the progress, it starts again. */
 export const PROGRESS_FORMAT: DocumentFormat<JsonValue> = {
   document: 'progress',
   steps: [],
   read: (document) => document as JsonValue,
 };
 
-/** How far long work has come, so that the next run goes on there, whichever instance has it. */
+/** Stores the progress of long work, so that the next run continues there, on any instance. */
 export class ProgressStore {
   readonly #table: Table;
   readonly #documents: StoredDocuments<JsonValue>;
@@ -24,15 +24,15 @@ export class ProgressStore {
   }
 
   /**
-   * Undefined where there is none, or it is damaged.
+   * Undefined: there is none, or it is damaged.
    *
-   * @throws NewerFormatError (`BERTH_FORMAT_NEWER`) where a newer package has begun the work
+   * @throws NewerFormatError (`BERTH_FORMAT_NEWER`) if a newer package has started the work
    */
   async read(name: string): Promise<JsonValue | undefined> {
     return this.#progressIn(name, await this.#table.get(PARTITION, name));
   }
 
-  /** @throws as `read`: what a newer package has written stays. */
+  /** @throws as `read`. Progress of a newer package stays. */
   async write(name: string, progress: JsonValue): Promise<void> {
     const put = this.#documents.columns(progress);
     await this.#table.update(PARTITION, name, (row) => {

@@ -4,7 +4,7 @@ import type { Table } from '../tables/tables.ts';
 const PARTITION = 'keys';
 const ROW = 'redaction';
 
-/** The key of the hashes that stand for redacted values: made once, the same for all instances. */
+/** The key of the hashes of redacted values. It is made once and is the same for all instances. */
 export class RedactionKeyStore {
   readonly #table: Table;
 

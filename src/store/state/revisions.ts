@@ -8,7 +8,7 @@ import type { Row, Table } from '../tables/tables.ts';
 const PARTITION = 'revisions';
 const LAST_GOOD = 'last-good';
 
-/** A fleet file as it has run: its text, and what it knew of device models. */
+/** A fleet file that has run: its text and its device models. */
 export interface FleetRevision {
   readonly text: string;
   readonly models: Models;
@@ -16,7 +16,7 @@ export interface FleetRevision {
 
 const revisionSchema = z.object({ text: z.string(), models: z.record(z.string(), z.array(z.string())) });
 
-/** Format 1 had no number, and a file without models was its text alone. */
+/** Format 1 has no number. In it, a file without models is only its text. */
 export const REVISION_FORMAT: DocumentFormat<FleetRevision> = {
   document: 'fleet revision',
   steps: [(document) => (typeof document === 'string' ? { text: document, models: {} } : document)],
@@ -24,7 +24,7 @@ export const REVISION_FORMAT: DocumentFormat<FleetRevision> = {
   read: (document) => revisionSchema.safeParse(document).data,
 };
 
-/** Every valid fleet file that has run, by its hash, and which one was the last. */
+/** Stores every valid fleet file that has run, by its hash, and which one was the last. */
 export class RevisionStore {
   readonly #table: Table;
   readonly #documents: StoredDocuments<FleetRevision>;
@@ -35,8 +35,8 @@ export class RevisionStore {
   }
 
   /**
-   * Keeps a valid file; it is the last good one unless a package that was built later has said otherwise. A damaged row is written
-   * again, one of a newer package is not.
+   * Stores a valid file. It becomes the last valid one, unless a package that was built later has stored another. A damaged
+   * row is written again; a row of a newer package is not.
    */
   async keep(revision: string, text: string, build: string, models: Models = {}): Promise<void> {
     const columns = this.#documents.columns({ text, models });
@@ -52,9 +52,9 @@ export class RevisionStore {
   }
 
   /**
-   * The last good file.
+   * The last valid file.
    *
-   * @throws NewerFormatError (`BERTH_FORMAT_NEWER`) where a newer package has stored it
+   * @throws NewerFormatError (`BERTH_FORMAT_NEWER`) if a newer package has stored it
    */
   async lastGood(): Promise<FleetRevision | undefined> {
     const last = await this.#table.get(PARTITION, LAST_GOOD);
@@ -64,13 +64,13 @@ export class RevisionStore {
     return this.get(String(last.properties.revision));
   }
 
-  /** A file that has run; undefined where there is none of this hash, or it is damaged. @throws as `lastGood` */
+  /** A file that has run. Undefined: there is none with this hash, or it is damaged. @throws as `lastGood` */
   async get(revision: string): Promise<FleetRevision | undefined> {
     const row = await this.#table.get(PARTITION, revision);
     return row === undefined ? undefined : this.#documents.readOrRefuse(row, revision);
   }
 
-  /** Whether the last good file stays the one that it is. */
+  /** Whether the present last valid file stays. */
   #isKept(last: Row, revision: string, build: string): boolean {
     if (String(last.properties.build) > build) return true;
     if (last.properties.revision === revision && last.properties.build === build) return true;

@@ -14,6 +14,7 @@ import {
   withRun,
 } from '../../metrics/series.ts';
 import { type HubCounts, SYNC_COUNTS } from '../../metrics/sync-counters.ts';
+import { type EpochMs, epochMs, plus } from '../../time/epoch-ms.ts';
 import { TWIN_STATUSES } from '../../twin/snapshot/snapshot.ts';
 import type { OnNewerFormat } from '../tables/newer-format.ts';
 import { StoredDocuments } from '../tables/stored-documents.ts';
@@ -21,7 +22,7 @@ import type { Row, Table } from '../tables/tables.ts';
 
 const PARTITION = 'series';
 const PREFIX = { minute: 'm|', hour: 'h|' } as const;
-/** Of a run: one minute is too old after each; after a pause of the app there may be more. */
+/** Rows that one run removes. In each minute, one minute becomes too old; after a stop of the app, more. */
 const MOST_FORGOTTEN = 10;
 
 const counts = z.object(
@@ -53,12 +54,12 @@ export const SERIES_FORMAT: DocumentFormat<SeriesRow> = {
 
 /** One minute or hour that was recorded. */
 export interface SeriesPoint {
-  /** Its beginning, ms since the epoch. */
-  readonly at: number;
+  /** Its beginning. */
+  readonly at: EpochMs;
   readonly hubs: SeriesHubs;
 }
 
-/** Counts by minute and hour: one row each, which `resyncFleet` writes, and which go when they are old. */
+/** Counts by minute and hour, one row each. `resyncFleet` writes them and removes old ones. */
 export class SeriesStore {
   readonly #table: Table;
   readonly #documents: StoredDocuments<SeriesRow>;
@@ -72,10 +73,10 @@ export class SeriesStore {
    * Adds one run to its minute and its hour, in one transaction, and then removes some rows that are too old.
    *
    * @param run.sums the statistics of the hour of `now` and of the one before.
-   * @throws NewerFormatError (`BERTH_FORMAT_NEWER`) where a newer package has written the rows: they are its own
+   * @throws NewerFormatError (`BERTH_FORMAT_NEWER`) if a newer package has written the rows
    */
   async record(run: {
-    readonly now: number;
+    readonly now: EpochMs;
     readonly twins: Readonly<Record<HostName, SeriesHub['twins']>>;
     readonly sums: readonly HourSums[];
   }): Promise<void> {
@@ -83,7 +84,7 @@ export class SeriesStore {
     const [minuteKey, hourKey, hourBefore] = [
       keyOf('minute', now),
       keyOf('hour', now),
-      keyOf('hour', now - STEP_MS.hour),
+      keyOf('hour', plus(now, -STEP_MS.hour)),
     ];
     const [minute, hour] = await Promise.all([this.#read(minuteKey), this.#read(hourKey)]);
     const seen = hour?.seen ?? (await this.#read(hourBefore))?.seen;
@@ -101,11 +102,11 @@ export class SeriesStore {
       await this.#table.delete(PARTITION, rowKey);
   }
 
-  /** What was recorded from a time on (the minute or hour that it lies in) up to another, not included. */
-  async list(step: SeriesStep, from: number, to: number): Promise<readonly SeriesPoint[]> {
+  /** The minutes or hours from the one that `from` lies in, up to `to` (exclusive). */
+  async list(step: SeriesStep, from: EpochMs, to: EpochMs): Promise<readonly SeriesPoint[]> {
     const rows = await this.#table.list({
       partitionKey: PARTITION,
-      range: [keyOf(step, from), `${PREFIX[step]}${new Date(to).toISOString()}`],
+      range: [keyOf(step, from), keyOf(step, plus(to, STEP_MS[step] - 1))],
     });
     return rows.flatMap((row) => {
       const read = this.#documents.read(row, row.rowKey);
@@ -118,12 +119,12 @@ export class SeriesStore {
     return row === undefined ? undefined : this.#documents.readOrRefuse(row, rowKey);
   }
 
-  /** Minutes each time, hours only when a new one begins. */
-  async #old(now: number, isNewHour: boolean): Promise<readonly string[]> {
+  /** The keys of old rows: of minutes in each run, of hours only when a new hour begins. */
+  async #old(now: EpochMs, isNewHour: boolean): Promise<readonly string[]> {
     const steps: readonly SeriesStep[] = isNewHour ? ['minute', 'hour'] : ['minute'];
     const rows = await Promise.all(
       steps.map((step) => {
-        const before = now - SERIES_KEPT[step] * STEP_MS[step];
+        const before = plus(now, -SERIES_KEPT[step] * STEP_MS[step]);
         const range = [PREFIX[step], keyOf(step, before)] as const;
         return this.#table.list({ partitionKey: PARTITION, range, select: [], limit: MOST_FORGOTTEN });
       }),
@@ -132,10 +133,10 @@ export class SeriesStore {
   }
 }
 
-function keyOf(step: SeriesStep, time: number): string {
+function keyOf(step: SeriesStep, time: EpochMs): string {
   return `${PREFIX[step]}${new Date(beginningOf(time, step)).toISOString().slice(0, 16)}`;
 }
 
-function timeOf({ rowKey }: Row): number {
-  return Date.parse(`${rowKey.slice(PREFIX.minute.length)}Z`);
+function timeOf({ rowKey }: Row): EpochMs {
+  return epochMs(Date.parse(`${rowKey.slice(PREFIX.minute.length)}Z`));
 }

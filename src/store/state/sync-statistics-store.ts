@@ -1,14 +1,15 @@
 import type { HostName } from '../../iot-hub/host-name.ts';
 import type { HourSums } from '../../metrics/series.ts';
 import { addCounts, type HubCounts, noCounts, SYNC_COUNTS } from '../../metrics/sync-counters.ts';
+import { type EpochMs, epochMs, plus } from '../../time/epoch-ms.ts';
 import type { Row, Table } from '../tables/tables.ts';
 
 const PARTITION = 'statistics';
 const HOUR_MS = 60 * 60_000;
-/** So long they are kept. */
+/** How long the counts are stored. */
 const KEPT_HOURS = 48;
 
-/** What sync has done, by hub and hour, for all instances together. */
+/** The counts of sync, by hub and hour, for all instances together. */
 export class SyncStatisticsStore {
   readonly #table: Table;
 
@@ -16,8 +17,8 @@ export class SyncStatisticsStore {
     this.#table = table;
   }
 
-  /** Adds to the hour's counts of a hub, also where other instances do so at the same time. */
-  async add(host: HostName, counts: HubCounts, now: number): Promise<void> {
+  /** Adds to the counts of a hub in this hour. Other instances may do so at the same time. */
+  async add(host: HostName, counts: HubCounts, now: EpochMs): Promise<void> {
     await this.#table.update(PARTITION, `${hourOf(now)}|${host}`, (row) => {
       const before = row === undefined ? noCounts() : countsOf(row);
       return { put: columnsOf(addCounts(before, counts)), result: undefined };
@@ -25,10 +26,10 @@ export class SyncStatisticsStore {
   }
 
   /** The counts of this hour and the one before, by hub. */
-  async recent(now: number): Promise<ReadonlyMap<HostName, HubCounts>> {
+  async recent(now: EpochMs): Promise<ReadonlyMap<HostName, HubCounts>> {
     const rows = await this.#table.list({
       partitionKey: PARTITION,
-      range: [hourOf(now - HOUR_MS), `${hourOf(now)}~`],
+      range: [hourOf(plus(now, -HOUR_MS)), `${hourOf(now)}~`],
     });
     const hubs = new Map<HostName, HubCounts>();
     for (const row of rows) {
@@ -39,33 +40,33 @@ export class SyncStatisticsStore {
   }
 
   /** The same by hour, the one before first. */
-  async byHour(now: number): Promise<readonly HourSums[]> {
+  async byHour(now: EpochMs): Promise<readonly HourSums[]> {
     const rows = await this.#table.list({
       partitionKey: PARTITION,
-      range: [hourOf(now - HOUR_MS), `${hourOf(now)}~`],
+      range: [hourOf(plus(now, -HOUR_MS)), `${hourOf(now)}~`],
     });
-    return [now - HOUR_MS, now].map((time) => {
+    return [plus(now, -HOUR_MS), now].map((time) => {
       const hour = hourOf(time);
       const own = rows.filter(({ rowKey }) => rowKey.startsWith(`${hour}|`));
       return {
-        hour: Date.parse(`${hour}:00Z`),
+        hour: epochMs(Date.parse(`${hour}:00Z`)),
         hubs: Object.fromEntries(own.map((row) => [hostIn(row), countsOf(row)])),
       };
     });
   }
 
-  /** Forgets what is older than two days. */
-  async forget(now: number): Promise<void> {
+  /** Removes counts that are older than two days. */
+  async forget(now: EpochMs): Promise<void> {
     const rows = await this.#table.list({
       partitionKey: PARTITION,
-      range: ['0', hourOf(now - KEPT_HOURS * HOUR_MS)],
+      range: ['0', hourOf(plus(now, -KEPT_HOURS * HOUR_MS))],
       select: [],
     });
     for (const { rowKey } of rows) await this.#table.delete(PARTITION, rowKey);
   }
 }
 
-function hourOf(now: number): string {
+function hourOf(now: EpochMs): string {
   return new Date(now).toISOString().slice(0, 13);
 }
 

@@ -1,14 +1,15 @@
+import type { EpochMs } from '../../time/epoch-ms.ts';
 import { EventCounts } from '../dead-letters/event-counts.ts';
 import type { Table } from '../tables/tables.ts';
 
-/** A hub whose events arrive although this deployment does not reconcile it. */
+/** A hub whose events arrive, but which this deployment does not reconcile. */
 export interface UnknownHub {
   readonly hubName: string;
   readonly events: number;
   readonly lastAt: string;
 }
 
-/** Events of hubs that are not in the fleet file, counted by hub: a hundred of them, and the others together. */
+/** Counts events of unknown hubs, by hub: a hundred hubs, and the others together. */
 export class UnknownHubStore {
   readonly #counts: EventCounts<'hubName'>;
 
@@ -17,23 +18,23 @@ export class UnknownHubStore {
   }
 
   /** Adds to a hub's count. */
-  add(hubName: string, events: number, now: number): Promise<void> {
+  add(hubName: string, events: number, now: EpochMs): Promise<void> {
     return this.#counts.add([{ hubName, events }], { now });
   }
 
-  /** Adds to the counts of several hubs. @param shard the partition of the Event Hub. */
-  addAll(hubs: ReadonlyMap<string, number>, shard: string, now: number): Promise<void> {
+  /** Adds to the counts of several hubs. @param shard the partition of the Event Hub */
+  addAll(hubs: ReadonlyMap<string, number>, shard: string, now: EpochMs): Promise<void> {
     const counts = [...hubs].map(([hubName, events]) => ({ hubName, events }));
     return this.#counts.add(counts, { now, shard });
   }
 
-  /** Those with the most events first. */
+  /** The hubs, those with the most events first. */
   list(): Promise<readonly UnknownHub[]> {
     return this.#counts.list();
   }
 
-  /** Forgets hubs whose last event is older than a time, ms since the epoch. */
-  forget(before: number): Promise<void> {
+  /** Removes hubs whose last event is older than a time. */
+  forget(before: EpochMs): Promise<void> {
     return this.#counts.forget(before);
   }
 }

@@ -3,7 +3,7 @@ import type { JsonValue } from '../../json/json.ts';
 
 /** A binary property holds at most 64 KiB (Azure Table storage data model). */
 const MAX_PROPERTY_BYTES = 64 * 1024;
-/** What a document may grow to when it is read back; nothing that Berth stores comes near it. */
+/** The largest document that is read. Berth stores much smaller ones. */
 const MAX_DOCUMENT_BYTES = 16 * 1024 * 1024;
 
 /** JSON as deflated binary properties `doc0`, `doc1`, … of an entity. */
@@ -11,7 +11,7 @@ export function packDocument(value: unknown): Record<string, Uint8Array> {
   return packText(JSON.stringify(value));
 }
 
-/** The same of what is JSON already. */
+/** Like `packDocument`, for a JSON text. */
 export function packText(json: string): Record<string, Uint8Array> {
   const bytes = deflateRawSync(Buffer.from(json, 'utf8'));
   const pieces: [string, Uint8Array][] = [];
@@ -21,7 +21,7 @@ export function packText(json: string): Record<string, Uint8Array> {
   return Object.fromEntries(pieces);
 }
 
-/** The JSON of an entity's `doc…` properties. @throws where they are missing or damaged. */
+/** The JSON of an entity's `doc…` properties. @throws if they are missing or damaged. */
 export function unpackDocument(entity: Readonly<Record<string, unknown>>): JsonValue {
   const pieces: Uint8Array[] = [];
   for (let index = 0; entity[`doc${index}`] instanceof Uint8Array; index += 1) {

@@ -1,16 +1,17 @@
 import type { HostName } from '../../iot-hub/host-name.ts';
 import { hash, sha256Hex } from '../../json/hash.ts';
+import { type EpochMs, epochMs, plus } from '../../time/epoch-ms.ts';
 import { type TwinStatus, WORK_PRIORITIES, type WorkPriority } from '../../twin/snapshot/snapshot.ts';
 import type { TwinId } from '../../twin/snapshot/twin.ts';
 
 /**
- * Keys of the twin table. All rows of a twin share its partition, so that its snapshot, work items and attention
- * change in one transaction. Frozen: stored fleets depend on it, and `test/store/keys.test.ts` holds vectors.
+ * Keys of the twin table. All rows of a twin are in one partition, so that its snapshot, work item and attention change in
+ * one transaction. The keys must never change, because stored fleets depend on them. `test/store/keys.test.ts` checks them.
  */
 
-/** Fixed for good: it decides where a twin's rows are. */
+/** The number of partitions of a hub. It must never change, because it decides where the rows of a twin are. */
 export const BUCKETS = 16;
-/** Table keys may have 1 KiB, that is 512 UTF-16 characters (Azure Table storage data model). */
+/** A key may have 1 KiB, or 512 UTF-16 characters (Azure Table storage data model). */
 const MAX_ROW_KEY = 500;
 
 export type PartitionKey = string & { readonly brand: 'PartitionKey' };
@@ -32,7 +33,7 @@ export function snapshotKey(id: TwinId): string {
   return rowKey('s', id);
 }
 
-/** Which twin a row of a snapshot is about, by its key; undefined where the key holds a hash in the place of the ids. */
+/** The twin of a snapshot row, by its key. Undefined: the key contains a hash instead of the ids. */
 export function idOfSnapshotKey(partition: string, key: string): TwinId | undefined {
   const host = partition.slice(0, partition.lastIndexOf('|')) as HostName;
   const [, deviceId = '', moduleId] = key.split('|').map(unescapeId);
@@ -40,33 +41,33 @@ export function idOfSnapshotKey(partition: string, key: string): TwinId | undefi
   return snapshotKey(id) === key ? id : undefined;
 }
 
-/** Where the snapshots of devices begin whose ids begin with a text. */
+/** The common beginning of the keys of the snapshots of devices whose ids begin with a text. */
 export function snapshotPrefix(beginning: string): string {
   return `s|${escapeId(beginning)}`;
 }
 
-/** Where a device's module snapshots begin. */
+/** The common beginning of the keys of a device's module snapshots. */
 export function moduleSnapshotPrefix(deviceId: string): string {
   return `s|${escapeId(deviceId)}|`;
 }
 
-export function workItemKey(id: TwinId, priority: WorkPriority, at: number): string {
+export function workItemKey(id: TwinId, priority: WorkPriority, at: EpochMs): string {
   return rowKey(`work|${WORK_PRIORITIES.indexOf(priority)}|${timeText(at)}`, id);
 }
 
-/** The range of a priority's work items whose time is not after `now`: from, and up to but not including. */
-export function workItemRange(priority: WorkPriority, now: number): readonly [from: string, to: string] {
+/** The range of the due work items of a priority. `from` is inclusive, `to` is exclusive. */
+export function workItemRange(priority: WorkPriority, now: EpochMs): readonly [from: string, to: string] {
   const prefix = `work|${WORK_PRIORITIES.indexOf(priority)}|`;
-  return [prefix, `${prefix}${timeText(now + 1)}`];
+  return [prefix, `${prefix}${timeText(plus(now, 1))}`];
 }
 
 /** What a key of a work item says; undefined for another key. */
 export function readWorkItemKey(
   key: string,
-): { readonly priority: WorkPriority; readonly at: number } | undefined {
+): { readonly priority: WorkPriority; readonly at: EpochMs } | undefined {
   const [, place, time] = /^work\|(\d)\|(\d{15})\|/.exec(key) ?? [];
   const priority = WORK_PRIORITIES[Number(place)];
-  return priority === undefined ? undefined : { priority, at: Number(time) };
+  return priority === undefined ? undefined : { priority, at: epochMs(Number(time)) };
 }
 
 export function attentionKey(id: TwinId, state: TwinStatus): string {
@@ -89,7 +90,7 @@ function rowKey(prefix: string, { deviceId, moduleId }: TwinId): string {
   return key.length <= MAX_ROW_KEY ? key : `${prefix}|~${sha256Hex(ids)}`;
 }
 
-/** Device ids may hold `# ? %`, which keys may not; `~` begins an escape and is itself not allowed in ids. */
+/** Escapes characters of ids that keys may not contain, such as `# ? %`. An escape begins with `~`. */
 export function escapeId(id: string): string {
   return id
     .replace(/[#?%/\\~]/g, (character) => `~${character.charCodeAt(0).toString(16).toUpperCase()}`)
@@ -102,7 +103,7 @@ function unescapeId(text: string): string {
   );
 }
 
-/** Milliseconds as text that sorts as a number until the year 33658. */
-function timeText(ms: number): string {
-  return String(Math.max(0, Math.floor(ms))).padStart(15, '0');
+/** A time as text that sorts as its number, until the year 33658. */
+function timeText(at: EpochMs): string {
+  return String(Math.max(0, Math.floor(at))).padStart(15, '0');
 }

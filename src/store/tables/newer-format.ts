@@ -1,16 +1,16 @@
 import { BerthError } from '../../errors.ts';
 import type { NewerFormat } from '../../json/document-format.ts';
 
-/** A row of a newer package that was met, and which one. */
+/** A row of a newer package that was read. */
 export interface MetNewerFormat extends NewerFormat {
-  /** Whose document it is, such as `HOST|DEVICE`; no secret. */
+  /** The owner of the document, such as `HOST|DEVICE`. Not a secret. */
   readonly of: string;
 }
 
-/** Told of each row of a newer package that is met. Does not throw. */
+/** Called with each row of a newer package that is read. Does not throw. */
 export type OnNewerFormat = (met: MetNewerFormat) => void;
 
-/** A newer package has written a row: this one neither uses nor overwrites it. */
+/** A row was written by a newer package. This package neither uses nor overwrites it. */
 export class NewerFormatError extends BerthError {
   readonly met: MetNewerFormat;
 
@@ -25,7 +25,7 @@ export class NewerFormatError extends BerthError {
 }
 
 /**
- * For work whose input is only stored: it must come again, because nothing is lost while it waits.
+ * Whether the events of a failed batch must be delivered again. Nothing is lost while they wait in the Event Hub.
  *
  * @example
  * if (mustComeAgain(error)) throw error; // and not a dead letter

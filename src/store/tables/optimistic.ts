@@ -1,18 +1,18 @@
 import { setTimeout } from 'node:timers/promises';
 import { BerthError } from '../../errors.ts';
 
-/** Others must write a row that often in between, until a change of it is given up. */
+/** How often a change is tried while other writers change the row. */
 export const MOST_TRIES = 10;
-/** The wait before the third try, and the longest one, ms; each is random, so that two writers do not meet again. */
+/** The limits of the random waits before the third and later tries. Random waits separate two writers. */
 const FIRST_WAIT_MS = 10;
 const LONGEST_WAIT_MS = 250;
 
 /**
- * Tries to change something stored until nobody else did so in between: `attempt` reads it, decides, and writes only what
- * is still as it was read. The second try comes at once, because the first may have begun from memory.
+ * Repeats a change of stored data until no other writer changed the data in between. `attempt` reads, decides, and writes
+ * only if the data is unchanged. The second try is immediate, because the first one may have used data from memory.
  *
- * @param what it is, as the subject of a sentence.
- * @param attempt answers `'conflict'` where another writer was faster. Given the number of earlier tries.
+ * @param what the stored data, as the subject of a sentence.
+ * @param attempt gets the number of earlier tries. Returns `'conflict'` if another writer was faster.
  * @throws BerthError `BERTH_STORE_UNAVAILABLE` after ten tries
  */
 export async function untilStored<Result>(
@@ -26,7 +26,7 @@ export async function untilStored<Result>(
   }
   throw new BerthError(
     'BERTH_STORE_UNAVAILABLE',
-    `${what} was changed by other writers ${MOST_TRIES} times in a row: it is tried again later.`,
+    `${what} was changed by other writers ${MOST_TRIES} times in a row. Berth tries again later.`,
   );
 }
 

@@ -12,7 +12,7 @@ import type { Row } from './tables.ts';
 /** How a document becomes columns of a row, and back. */
 export interface DocumentColumns<Value> {
   readonly pack: (document: Value) => Row['properties'];
-  /** May throw where the columns are damaged. */
+  /** May throw if the columns are damaged. */
   readonly open: (properties: Row['properties']) => unknown;
 }
 
@@ -20,8 +20,8 @@ export interface DocumentColumns<Value> {
 const PACKED: DocumentColumns<unknown> = { pack: packDocument, open: unpackDocument };
 
 /**
- * Rows of one kind of document. The number of the format is the column `format`, so that a newer row is known without its
- * document.
+ * Reads and writes rows of one kind of document. The column `format` holds the number of the format. So a newer row is
+ * recognised without its document.
  */
 export class StoredDocuments<Value> {
   readonly #format: DocumentFormat<Value>;
@@ -29,7 +29,7 @@ export class StoredDocuments<Value> {
   readonly #columns: DocumentColumns<Value>;
 
   /**
-   * @param onNewer told of each row of a newer package that is met.
+   * @param onNewer called with each row of a newer package that is read.
    * @param columns default: the whole document as deflated JSON.
    */
   constructor(
@@ -42,7 +42,7 @@ export class StoredDocuments<Value> {
     this.#columns = columns;
   }
 
-  /** @param of whose document it is, for messages; no secret. */
+  /** @param of the owner of the document, for messages. Not a secret. */
   read(row: Row, of: string): ReadDocument<Value> {
     const { properties } = row;
     const read = readDocument(this.#format, properties.format, () => this.#columns.open(properties));
@@ -50,14 +50,14 @@ export class StoredDocuments<Value> {
     return read;
   }
 
-  /** The document; undefined: it is damaged. @throws NewerFormatError (`BERTH_FORMAT_NEWER`) */
+  /** The document. Undefined: it is damaged. @throws NewerFormatError (`BERTH_FORMAT_NEWER`) */
   readOrRefuse(row: Row, of: string): Value | undefined {
     const read = this.read(row, of);
     if (read.kind === 'newer') throw new NewerFormatError({ ...read.newer, of });
     return read.kind === 'known' ? read.value : undefined;
   }
 
-  /** Undefined: this package knows the format of the row, or the row is damaged. */
+  /** The newer format of a row. Undefined: this package knows the format, or the row is damaged. */
   newerIn({ properties }: Row, of: string): MetNewerFormat | undefined {
     const newer = newerFormat(this.#format, properties.format);
     if (newer === undefined) return undefined;
@@ -66,7 +66,7 @@ export class StoredDocuments<Value> {
     return met;
   }
 
-  /** The columns of a document, as this package writes it. */
+  /** The columns of a document, in the format of this package. */
   columns(document: Value): Row['properties'] {
     return { format: presentFormat(this.#format), ...this.#columns.pack(document) };
   }

@@ -6,7 +6,7 @@ import { untilStored } from './optimistic.ts';
 export const TABLES = {
   /** Snapshots, work items, attention, tombstones and counts. */
   twins: 'berthtwins',
-  /** Control row, conditions, fleet revisions, leases, hubs that are not Berth's. */
+  /** Control row, conditions, fleet revisions, leases, counts of events that are not stored. */
   state: 'berthstate',
   receipts: 'berthreceipts',
   deadLetters: 'berthdeadletters',
@@ -19,15 +19,15 @@ export type StateAccount =
   | { readonly kind: 'connectionString'; readonly connectionString: string }
   | { readonly kind: 'identity'; readonly tableServiceUri: string; readonly clientId: string | undefined };
 
-/** A call, its retries included, that takes longer is given up and counts as the store being away. */
+/** The deadline of a call with its retries. After it, the store counts as unavailable. */
 const CALL_DEADLINE_MS = 8_000;
-/** The same for a query of many pages. */
+/** The deadline of a query with many pages. */
 const LIST_DEADLINE_MS = 30_000;
 const RETRIES = { maxRetries: 3, retryDelayInMs: 200, maxRetryDelayInMs: 2_000 } as const;
 
 /**
- * A signal and not the pipeline's own `timeout`: that one stops when the headers are there, and leaves its
- * timer behind after an error (@typespec/ts-http-runtime 0.3.6, nodeHttpClient).
+ * Uses a signal and not the `timeout` of the pipeline. That one ends when the headers arrive, and its timer keeps running
+ * after an error (@typespec/ts-http-runtime 0.3.6, nodeHttpClient).
  */
 function inTime(ms = CALL_DEADLINE_MS): { readonly abortSignal: AbortSignal } {
   return { abortSignal: AbortSignal.timeout(ms) };
@@ -40,29 +40,28 @@ export interface Row {
   readonly properties: Readonly<Record<string, unknown>>;
 }
 
-/** What an update makes of a row, and what it answers. */
+/** The result of a change of a row. */
 export interface RowUpdate<Result> {
-  /** The new properties, in place of the old ones; `'unchanged'`: nothing is written. */
+  /** The new properties, which replace the old ones. `'unchanged'`: nothing is written. */
   readonly put: Row['properties'] | 'unchanged';
   readonly result: Result;
 }
 
 export interface TableQuery {
   readonly partitionKey: string;
-  /** Row keys from here (included) up to there (not included). */
+  /** A range of row keys. `from` is inclusive, `to` is exclusive. */
   readonly range?: readonly [from: string, to: string];
   readonly select?: readonly string[];
   readonly limit?: number;
 }
 
 export interface Scan extends Pick<TableQuery, 'range' | 'select'> {
-  /** Partition keys from here (included) up to there (not included). */
+  /** A range of partition keys. `from` is inclusive, `to` is exclusive. */
   readonly partitions?: readonly [from: string, to: string];
 }
 
 /**
- * One table, with errors turned into Berth's: `undefined` or `'conflict'` for what is ordinary,
- * `BERTH_STORE_UNAVAILABLE` for the rest.
+ * One table. Expected failures become `undefined` or `'conflict'`. All others become `BERTH_STORE_UNAVAILABLE`.
  */
 export class Table {
   readonly #client: () => Promise<TableClient>;
@@ -71,7 +70,7 @@ export class Table {
     this.#client = client;
   }
 
-  /** One row, or undefined. */
+  /** One row. Undefined: it does not exist. */
   async get(partitionKey: string, rowKey: string): Promise<Row | undefined> {
     return this.#call(
       async (client) => {
@@ -113,8 +112,8 @@ export class Table {
   }
 
   /**
-   * Every row of every partition, page by page, in the order of the keys; each page has a deadline of its own.
-   * A scan: for commands, and for the functions only where they stop after a page.
+   * All rows of all partitions, page by page, in the order of the keys. Each page has its own deadline. A full scan is only
+   * for commands; functions stop after one page.
    */
   async *scan({ partitions, range, select }: Scan): AsyncGenerator<readonly Row[]> {
     const { odata } = await import('@azure/data-tables');
@@ -142,7 +141,7 @@ export class Table {
     } while (continuationToken !== undefined);
   }
 
-  /** Writes a row whatever is there. */
+  /** Writes a row, and replaces an existing one. */
   async put(
     partitionKey: string,
     rowKey: string,
@@ -155,7 +154,7 @@ export class Table {
     );
   }
 
-  /** Writes a row if it is still the one that was read (`etag`), or if there is none (`undefined`). */
+  /** Writes a row if it still has this etag. `undefined`: writes it if it does not exist. */
   async putIfUnchanged(
     partitionKey: string,
     rowKey: string,
@@ -170,16 +169,16 @@ export class Table {
         else await client.updateEntity(entity, 'Replace', { ...options, etag });
         return 'written';
       },
-      // What was read may have been deleted since.
+      // Another writer may have deleted the row after it was read.
       { notFound: 'conflict', conflict: 'conflict' },
     );
   }
 
   /**
-   * Changes a row, or makes it: reads it, and writes what `change` makes of it if it is still the one that was read; else again.
+   * Changes or creates a row: reads it, and writes the result of `change` if the row is unchanged. Otherwise it tries again.
    *
-   * @param change may be called several times. What it throws ends the update, and nothing is written.
-   * @throws BerthError `BERTH_STORE_UNAVAILABLE` also where others change the row all the time
+   * @param change may be called several times. If it throws, nothing is written.
+   * @throws BerthError `BERTH_STORE_UNAVAILABLE`, also if other writers change the row in every try
    * @example
    * await table.update('counts', 'visits', (row) => {
    *   const visits = Number(row?.properties.visits ?? 0) + 1;
@@ -200,7 +199,7 @@ export class Table {
     });
   }
 
-  /** Deletes a row if it is still the one that was read. */
+  /** Deletes a row if it still has this etag. */
   async deleteIfUnchanged(
     partitionKey: string,
     rowKey: string,
@@ -222,8 +221,8 @@ export class Table {
   }
 
   /**
-   * All of these or none. Answers the new etags in order, or which action failed and how.
-   * (`submitTransaction` passes no etag on for a delete: it is always unconditional.)
+   * Performs all actions or none. Returns the new etags in order, or the action that failed. A delete is always
+   * unconditional, because `submitTransaction` does not pass its etag on.
    */
   async transact(actions: readonly TransactionAction[]): Promise<TransactionResult> {
     return this.#call<TransactionResult>(async (client) => {
@@ -235,7 +234,7 @@ export class Table {
       } catch (error) {
         const { statusCode, message } = asRestError(error);
         if (statusCode !== 404 && statusCode !== 409 && statusCode !== 412) throw error;
-        // The service says which by "2:The update condition …".
+        // The message begins with the index of the action: "2:The update condition …".
         const index = /^(\d+):/.exec(message)?.[1];
         return {
           ok: false,
@@ -259,7 +258,7 @@ export class Table {
       if ((statusCode === 409 || statusCode === 412) && 'conflict' in ordinary)
         return ordinary.conflict as Result;
       if (error instanceof BerthError) throw error;
-      if (isNobodySignedIn(error)) {
+      if (hasNoCredential(error)) {
         throw new BerthError(
           'BERTH_STORE_UNAVAILABLE',
           'The state tables cannot be used, because no identity is signed in here: az login, or check AZURE_CLIENT_ID.',
@@ -277,7 +276,7 @@ export type TransactionResult =
   | { readonly ok: true; readonly etags: readonly (string | undefined)[] }
   | {
       readonly ok: false;
-      /** Index of the action at fault, where the service said. */
+      /** Index of the action that failed. Undefined: the service did not name it. */
       readonly failed: number | undefined;
       readonly why: 'missing' | 'conflict';
     };
@@ -285,8 +284,7 @@ export type TransactionResult =
 export type Tables = Readonly<Record<TableName, Table>>;
 
 /**
- * The tables of an account. Nothing is connected before the first call; a table is created when it is first
- * used.
+ * The tables of an account. The first call makes the connection, and creates the table.
  */
 export function openTables(account: StateAccount): Tables {
   const open = (name: TableName) => {
@@ -312,7 +310,7 @@ async function connect(account: StateAccount, table: string): Promise<TableClien
   const options = { retryOptions: RETRIES };
   let client: TableClient;
   if (account.kind === 'connectionString') {
-    // Plain http is Azurite's; the connection string of an account says https.
+    // Only Azurite uses plain http. The connection string of an account in Azure has https.
     client = TableClient.fromConnectionString(account.connectionString, table, {
       ...options,
       allowInsecureConnection: true,
@@ -331,8 +329,8 @@ async function connect(account: StateAccount, table: string): Promise<TableClien
 }
 
 /**
- * Azurite reads each row of a transaction as one line, which these characters end (3.35, TableBatchSerialization); as
- * escapes of JSON they mean the same.
+ * Azurite reads each row of a transaction as one line, and these characters end a line (3.35, TableBatchSerialization). As
+ * JSON escapes they have the same meaning.
  */
 function sendOneLine(
   ...[request, next]: Parameters<PipelinePolicy['sendRequest']>
@@ -351,8 +349,8 @@ function toRow({ partitionKey, rowKey, etag, ...properties }: Record<string, unk
   return { partitionKey: String(partitionKey), rowKey: String(rowKey), etag: String(etag), properties };
 }
 
-/** What `@azure/identity` throws where no credential is to be had. */
-function isNobodySignedIn(error: unknown): boolean {
+/** Whether `@azure/identity` found no credential. */
+function hasNoCredential(error: unknown): boolean {
   return (
     error instanceof Error &&
     ['CredentialUnavailableError', 'ChainedTokenCredentialError', 'AggregateAuthenticationError'].includes(
@@ -367,7 +365,7 @@ interface RestErrorLike {
   readonly message: string;
 }
 
-/** The parts that may be shown: a RestError also carries the request with its authorization header. */
+/** The parts of an error that may be shown. A RestError also holds the request with its authorization header. */
 function asRestError(error: unknown): RestErrorLike {
   if (typeof error !== 'object' || error === null)
     return { statusCode: undefined, code: undefined, message: '' };

@@ -1,7 +1,7 @@
 import { type TwinId, twinKey } from '../../twin/snapshot/twin.ts';
 import type { TwinRecord } from './twin-record.ts';
 
-/** What is remembered, as characters of JSON, and as records; the least recently used one goes first. */
+/** The limits of the memory, in characters of JSON and in records. The least recently used record goes first. */
 const MAX_BYTES = 32 * 1024 * 1024;
 const MAX_RECORDS = 20_000;
 
@@ -11,8 +11,8 @@ interface Entry {
 }
 
 /**
- * The twins that this instance has seen lately, so that an event of a twin in sync costs one call to the tables and
- * not two. What is in here may be old: every save is checked against the record's etag.
+ * The records that this instance has recently used. With it, an event of a twin in sync costs one call to the tables and not
+ * two. A record may be old, so every save checks its etag.
  */
 export class RecordMemory {
   readonly #entries = new Map<string, Entry>();
@@ -27,11 +27,11 @@ export class RecordMemory {
     return entry.record;
   }
 
-  /** @param bytes how long it is as JSON. */
+  /** @param bytes the length of the record as JSON. */
   put(record: TwinRecord, bytes: number): void {
     this.forget(record.id);
-    // Without an etag it could not be told from another's; what waits for a read or an answer, another instance may have
-    // seen to by now.
+    // Without an etag, an old record could not be recognised. A twin that waits for a read or an answer may have been handled
+    // by another instance.
     if (record.etag === undefined || isWaiting(record)) return;
     this.#entries.set(twinKey(record.id), { record: { ...record, isRemembered: true }, bytes });
     this.#bytes += bytes;

@@ -1,3 +1,4 @@
+import type { EpochMs } from '../../time/epoch-ms.ts';
 import type { PolicyStatus, TwinStatus, WorkPriority } from '../../twin/snapshot/snapshot.ts';
 import { TWIN_STATUSES } from '../../twin/snapshot/snapshot.ts';
 import type { TwinId } from '../../twin/snapshot/twin.ts';
@@ -24,8 +25,7 @@ export interface ListedTwin {
 export interface ListedWorkItem {
   readonly id: TwinId;
   readonly priority: WorkPriority;
-  /** When, ms since the epoch. */
-  readonly at: number;
+  readonly at: EpochMs;
   readonly why: string;
 }
 

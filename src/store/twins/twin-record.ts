@@ -2,7 +2,7 @@ import type { NewerFormat } from '../../json/document-format.ts';
 import type { Known } from '../../twin/events/apply-event.ts';
 import type { TwinId } from '../../twin/snapshot/twin.ts';
 
-/** A twin that a newer package has stored: it is left alone, because nothing is known of it. */
+/** A twin that a newer package has stored. This package does not use it. */
 export interface NewerTwin {
   readonly id: TwinId;
   readonly newer: NewerFormat;
@@ -17,6 +17,6 @@ export interface TwinRecord {
   readonly id: TwinId;
   readonly known: Known;
   readonly etag: string | undefined;
-  /** It may have been changed by another instance since: a save finds that out. */
+  /** It comes from memory, and another instance may have changed it. A save detects that. */
   readonly isRemembered: boolean;
 }

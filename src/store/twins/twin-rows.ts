@@ -17,12 +17,12 @@ import {
 } from '../tables/keys.ts';
 import type { Row } from '../tables/tables.ts';
 
-/* What is known of a twin as rows of its partition, and back: the snapshot, its work items, its attention, its tombstone. */
+/* Converts what is known of a twin to the rows of its partition, and back: snapshot, work item, attention, tombstone. */
 
 export const ID_COLUMNS = ['host', 'deviceId', 'moduleId'];
 /**
- * A deleted twin's snapshot row stays as a stub as long as its tombstone: a transaction cannot delete a row
- * conditionally.
+ * The status of the snapshot row of a deleted twin. The row stays as long as the tombstone, because a transaction cannot
+ * delete a row conditionally.
  */
 export const DELETED = 'deleted';
 
@@ -68,7 +68,7 @@ export function moveRow(
   return actions;
 }
 
-/** Where work items is found when its time comes. */
+/** The row of a work item, by which it is found when it is due. */
 export function workItemRow(id: TwinId, known: Known) {
   if (known.kind !== 'snapshot' || known.snapshot.workItem === undefined) return undefined;
   const { priority, at, why } = known.snapshot.workItem;
@@ -79,12 +79,12 @@ export function workItemRow(id: TwinId, known: Known) {
   };
 }
 
-/** With a replacement for each half of a character, which the tables may refuse: a device's words may be cut anywhere. */
+/** A short text. Half of a surrogate pair is replaced, because the tables may refuse it. Texts of devices may be cut anywhere. */
 function sentence(why: string): string {
   return Buffer.from(why.slice(0, 1_000), 'utf8').toString('utf8');
 }
 
-/** Statuses that a person should know of. A drift that is being corrected or held back right now is none of them. */
+/** The row of the attention list. A drift that is held or being corrected needs no attention. */
 export function attentionRow(id: TwinId, known: Known) {
   if (known.kind !== 'snapshot') return undefined;
   const { lastReconcile, writing } = known.snapshot;
@@ -98,7 +98,7 @@ export function attentionRow(id: TwinId, known: Known) {
   };
 }
 
-/** That a twin was deleted, and when. */
+/** The row that shows that a twin was deleted, and when. */
 export function tombstoneRow(id: TwinId, known: Known) {
   if (known.kind !== 'deleted') return undefined;
   return {
@@ -108,7 +108,7 @@ export function tombstoneRow(id: TwinId, known: Known) {
   };
 }
 
-/** Stores a snapshot, if its row is still the one that was read. */
+/** The action that stores a snapshot, if its row still has this etag. */
 export function snapshotAction(
   id: TwinId,
   known: Exclude<Known, { kind: 'nothing' }>,
@@ -137,7 +137,7 @@ function idColumns({ host, deviceId, moduleId }: TwinId): Record<string, string>
   return moduleId === undefined ? { host, deviceId } : { host, deviceId, moduleId };
 }
 
-/** By the columns, for rows whose key tells nothing but a place. */
+/** The twin of a row, by its columns. For rows whose key may contain a hash. */
 export function twinIdOf({ properties }: Row): TwinId {
   return {
     host: String(properties.host) as HostName,
@@ -146,19 +146,19 @@ export function twinIdOf({ properties }: Row): TwinId {
   };
 }
 
-/** The key is what a row is found by; its columns are needed where the key holds a hash. */
+/** The twin of a snapshot row: by its key, or by its columns if the key contains a hash. */
 export function idOfSnapshot(row: Row): TwinId {
   return idOfSnapshotKey(row.partitionKey, row.rowKey) ?? twinIdOf(row);
 }
 
-/** The newer format that a row of a snapshot has; undefined: this package knows its format, or the row is damaged. */
+/** The newer format of a snapshot row. Undefined: this package knows the format, or the row is damaged. */
 export function newerSnapshot({ properties }: Row): NewerFormat | undefined {
   return newerFormat(SNAPSHOT_FORMAT, properties.format);
 }
 
 /**
- * What a row of a snapshot says of its twin. What is damaged is as good as nothing: the twin is read from its hub. A row of a
- * newer package is not damaged (`newerSnapshot`), and must not be given.
+ * What a snapshot row holds about its twin. If it is damaged, the twin is read from its hub. Do not call this with a row of
+ * a newer package (`newerSnapshot`).
  */
 export function knownIn(id: TwinId, { properties }: Row): Known {
   if (properties.status === DELETED) return readDeleted(id, properties.at);
@@ -169,5 +169,8 @@ export function knownIn(id: TwinId, { properties }: Row): Known {
 function readDeleted(id: TwinId, column: unknown): Known {
   const at = parseInstant(column);
   if (at !== undefined) return { kind: 'deleted', at };
-  return { kind: 'snapshot', snapshot: unreadSnapshot(id, NEVER, 'when it was deleted cannot be read') };
+  return {
+    kind: 'snapshot',
+    snapshot: unreadSnapshot(id, NEVER, 'the stored time of its deletion is damaged'),
+  };
 }

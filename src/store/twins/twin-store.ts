@@ -1,4 +1,5 @@
 import type { HostName } from '../../iot-hub/host-name.ts';
+import { EPOCH, type EpochMs, earlierOf, epochMs, epochMsOf } from '../../time/epoch-ms.ts';
 import type { Instant } from '../../time/instant.ts';
 import type { Known } from '../../twin/events/apply-event.ts';
 import {
@@ -50,27 +51,26 @@ export interface WorkItemRow {
 export interface Attention {
   readonly id: TwinId;
   readonly status: TwinStatus;
-  /** Milliseconds since the epoch. */
-  readonly since: number;
+  readonly since: EpochMs;
   readonly why: string;
 }
 
 export type TwinStatusCounts = Readonly<Record<TwinStatus, number>>;
 
-/** How many twins a policy owns something in, by how it stands there. */
+/** The number of twins in which a policy owns a property, by policy status. */
 export type PolicyStatusCounts = Readonly<Partial<Record<PolicyStatus, number>>>;
 
 export interface CountedTwins {
   readonly statuses: TwinStatusCounts;
   /** By the id of the policy. */
   readonly policies: Readonly<Record<string, PolicyStatusCounts>>;
-  /** When the oldest of the buckets was counted, ms since the epoch; undefined while one never was. */
-  readonly countedAt: number | undefined;
+  /** When the oldest of the buckets was counted. Undefined: not all have been counted yet. */
+  readonly countedAt: EpochMs | undefined;
 }
 
 /**
- * The snapshots of twins with their work items and attention, in Azure Table Storage. What a newer package has stored of a twin is
- * neither used nor overwritten.
+ * The snapshots of twins with their work items and attention, in Azure Table Storage. Data of a newer package is neither
+ * used nor overwritten.
  */
 export class TwinStore {
   readonly #table: Table;
@@ -85,7 +85,7 @@ export class TwinStore {
   }
 
   /**
-   * @param from `remembered`: what this instance knows of it will do, if it does.
+   * @param from `remembered`: a record in the memory of this instance is used, if there is one.
    * @throws NewerFormatError (`BERTH_FORMAT_NEWER`) for a twin that a newer package has stored
    */
   async load(id: TwinId, from: 'stored' | 'remembered' = 'stored'): Promise<TwinRecord> {
@@ -112,10 +112,10 @@ export class TwinStore {
   }
 
   /**
-   * Stores what is now known, if the record is still the one that was read: the snapshot, its work item and its
-   * attention row in one transaction. Answers the new record, or `'conflict'`: load it and decide again.
+   * Stores the snapshot, its work item and its attention row in one transaction, if the record is unchanged. Returns the new
+   * record. After `'conflict'`, load the record and decide again.
    *
-   * @param options.rewrites also what should be stored already is stored again: it may have been lost.
+   * @param options.rewrites also writes rows that should exist already, because they may have been lost.
    */
   async save(
     record: TwinRecord,
@@ -142,7 +142,7 @@ export class TwinStore {
     return saved;
   }
 
-  /** A page of a partition's twins, deleted ones and those of a newer package included, in the order of their keys. */
+  /** A page of the twins of a partition, in the order of their keys. Includes deleted twins and those of a newer package. */
   async page(
     partition: PartitionKey,
     after: string | undefined,
@@ -158,8 +158,8 @@ export class TwinStore {
   }
 
   /**
-   * Removes rows of work items, attention and deletions that no twin knows of, as they are left where a row was damaged. Looks at one
-   * page of a partition's rows, in the order of their keys, and answers it.
+   * Removes rows of work items, attention and deletions that belong to no stored twin, for example after a row was damaged.
+   * Checks one page of a partition, in the order of the keys, and returns it.
    */
   async sweep(
     partition: PartitionKey,
@@ -184,10 +184,10 @@ export class TwinStore {
       const isKnown = expected.some(
         (each) => each?.partitionKey === row.partitionKey && each.rowKey === row.rowKey,
       );
-      // One that was written meanwhile has another etag, and stays.
+      // A row that was written in between has another etag, and stays.
       if (!isKnown) await this.#table.deleteIfUnchanged(partition, row.rowKey, row.etag);
     }
-    // A short page ends the prefix and not yet the partition.
+    // A short page is the end of this prefix, but there may be another prefix.
     const isLast = prefix === SIDE_ROWS.at(-1);
     return rows.length === limit || isLast
       ? rows
@@ -204,7 +204,7 @@ export class TwinStore {
     return rows.map((row) => twinIdOf(row));
   }
 
-  /** Every device that has a snapshot, and whether it was deleted; modules are left out. A scan of the table. */
+  /** Every device with a snapshot, and whether it was deleted. Without modules. Scans the table. */
   async *devices(): AsyncGenerator<{ readonly id: TwinId; readonly isDeleted: boolean }> {
     const pages = this.#table.scan({ range: prefixRange('s|'), select: [...ID_COLUMNS, 'status'] });
     for await (const page of pages) {
@@ -216,8 +216,8 @@ export class TwinStore {
   }
 
   /**
-   * All that is stored about every twin, deleted ones included, in the order of the keys. A scan of the table: one page
-   * is worked on while the next one is on its way, and no more is in memory.
+   * The records of all twins, deleted ones included, in the order of the keys. Scans the table. The next page loads while one
+   * page is used, so at most two pages are in memory.
    *
    * @throws NewerFormatError (`BERTH_FORMAT_NEWER`) at a twin that a newer package has stored
    */
@@ -228,7 +228,7 @@ export class TwinStore {
       const { value: page, done } = await next;
       if (done) return;
       next = pages.next();
-      // It is awaited after the page, if the reader goes on until then; else nobody wants to know.
+      // The next page is awaited later. If the reader stops before that, its error does not matter.
       next.catch(() => {});
       for (const row of page) {
         const found = this.#twinIn(idOfSnapshot(row), row);
@@ -238,11 +238,11 @@ export class TwinStore {
     }
   }
 
-  /** Work items of a priority whose time has come in one partition, the oldest first. */
+  /** The due work items of a priority in one partition, the oldest first. */
   async dueItems(
     partition: PartitionKey,
     priority: WorkPriority,
-    now: number,
+    now: EpochMs,
     limit: number,
   ): Promise<readonly WorkItemRow[]> {
     const rows = await this.#table.list({
@@ -254,12 +254,12 @@ export class TwinStore {
     return rows.map((row) => ({ id: twinIdOf(row), priority, partitionKey: partition, rowKey: row.rowKey }));
   }
 
-  /** Removes a work item that no snapshot knows of. */
+  /** Removes a work item that its twin no longer has. */
   async dropItem({ partitionKey, rowKey }: WorkItemRow): Promise<void> {
     await this.#table.delete(partitionKey, rowKey);
   }
 
-  /** The twins of one partition that need a person, by status. */
+  /** The twins of one partition that need attention, by status. */
   async attention(
     partition: PartitionKey,
     after: string | undefined,
@@ -274,17 +274,17 @@ export class TwinStore {
     return rows.map((row) => ({
       id: twinIdOf(row),
       status: String(row.properties.status) as TwinStatus,
-      since: row.properties.since instanceof Date ? row.properties.since.getTime() : 0,
+      since: row.properties.since instanceof Date ? epochMsOf(row.properties.since) : EPOCH,
       why: String(row.properties.why),
       rowKey: row.rowKey,
     }));
   }
 
   /**
-   * Counts the twins of a partition by status, keeps the counts with their time, and removes tombstones older
-   * than `tombstonesBefore`.
+   * Counts the twins of a partition by status, and stores the counts with their time. Removes tombstones from before
+   * `tombstonesBefore`.
    */
-  async count(partition: PartitionKey, now: number, tombstonesBefore: Instant): Promise<void> {
+  async count(partition: PartitionKey, now: EpochMs, tombstonesBefore: Instant): Promise<void> {
     const rows = await this.#table.list({
       partitionKey: partition,
       range: prefixRange('s|'),
@@ -293,7 +293,7 @@ export class TwinStore {
     const counts: Record<TwinStatus, number> = noTwins();
     const policies: Record<string, PolicyStatusCounts> = {};
     for (const row of rows) {
-      // The columns of a newer package may mean something else.
+      // In a newer format, the columns may have another meaning.
       if (newerSnapshot(row) !== undefined) continue;
       const { properties } = row;
       const status = TWIN_STATUSES.find((name) => name === properties.status);
@@ -311,14 +311,14 @@ export class TwinStore {
     await this.#removeTombstones(partition, tombstonesBefore);
   }
 
-  /** The counts of a hub, as they were last taken. */
+  /** The last counts of a hub. */
   async counts(host: HostName): Promise<CountedTwins> {
     const rows = await Promise.all(
       partitionsOf(host).map((partition) => this.#table.get(partition, COUNT_KEY)),
     );
     const statuses = noTwins();
     const policies: Record<string, PolicyStatusCounts> = {};
-    let countedAt: number | undefined = Number.POSITIVE_INFINITY;
+    let countedAt: EpochMs | undefined = epochMs(Number.POSITIVE_INFINITY);
     for (const row of rows) {
       const counted = JSON.parse(String(row?.properties.policies ?? '{}')) as Record<
         string,
@@ -330,7 +330,7 @@ export class TwinStore {
       for (const status of TWIN_STATUSES) statuses[status] += Number(row?.properties[status] ?? 0);
       const at = row?.properties.countedAt;
       countedAt =
-        at instanceof Date && countedAt !== undefined ? Math.min(countedAt, at.getTime()) : undefined;
+        at instanceof Date && countedAt !== undefined ? earlierOf(countedAt, epochMsOf(at)) : undefined;
     }
     return { statuses, policies, countedAt };
   }
@@ -338,12 +338,12 @@ export class TwinStore {
   async #removeTombstones(partition: PartitionKey, before: Instant): Promise<void> {
     const rows = await this.#table.list({ partitionKey: partition, range: prefixRange('tomb|') });
     const old = rows.filter(({ properties }) => String(properties.at) < before);
-    // After a mass deletion the rest goes in later runs.
+    // After a mass deletion, later runs remove the rest.
     for (const row of old.slice(0, TOMBSTONES_A_RUN)) {
       const snapshot = await this.#table.get(partition, snapshotKey(twinIdOf(row)));
       if (snapshot !== undefined && newerSnapshot(snapshot) !== undefined) continue;
       const isStub = snapshot?.properties.status === DELETED;
-      // A twin that was born again in between keeps its row.
+      // A twin that was created again in between keeps its row.
       if (
         isStub &&
         (await this.#table.deleteIfUnchanged(partition, snapshot.rowKey, snapshot.etag)) === 'conflict'
@@ -355,8 +355,8 @@ export class TwinStore {
 }
 
 const COUNT_KEY = 'count';
-/** What follows a snapshot, in the order of the keys. */
-const SIDE_ROWS = ['att|', 'work|', 'tomb|'];
+/** The other rows of a twin, in the order of their keys. */
+const SIDE_ROWS = ['att|', 'tomb|', 'work|'];
 const TOMBSTONES_A_RUN = 50;
 
 function noTwins(): Record<TwinStatus, number> {

@@ -2,22 +2,20 @@ import type { TransactionAction } from '@azure/data-tables';
 import type { Table } from '../tables/tables.ts';
 
 /**
- * Rows of one twin that change together. The first one is its snapshot, whose etag decides whether the change
- * still applies.
+ * Rows of one twin that change together. The etag of the snapshot decides whether the change is still valid.
  */
 export interface RowChange {
   readonly partitionKey: string;
   readonly snapshot: TransactionAction;
-  /** Attention, work items, tombstone: they follow the snapshot. A row to delete that is already gone is fine. */
+  /** Attention, work item and tombstone. It is not an error if a row to delete does not exist. */
   readonly others: readonly TransactionAction[];
 }
 
-/** The new etag of the snapshot, or that somebody else has changed it. */
+/** The new etag of the snapshot. `'conflict'`: another writer has changed it. */
 export type RowResult = { readonly etag: string | undefined } | 'conflict';
 
 /**
- * A transaction holds at most 100 rows and 4 MiB (Azure Table storage entity group transactions); headroom
- * for its own text.
+ * A transaction may have 100 rows and 4 MiB (Azure Table storage entity group transactions). The rest is for its own text.
  */
 const MAX_ACTIONS = 100;
 const MAX_BYTES = 3 * 1024 * 1024;
@@ -30,8 +28,8 @@ interface Waiting {
 }
 
 /**
- * Gathers the changes of many twins into few transactions: while one transaction of a partition is under way,
- * the changes that arrive for that partition wait and go together in the next.
+ * Combines the changes of many twins into few transactions. While a transaction of a partition is in progress, new changes
+ * for this partition wait, and are sent together in the next one.
  */
 export class TwinWriter {
   readonly #table: Table;
@@ -50,7 +48,7 @@ export class TwinWriter {
         return;
       }
       this.#waiting.set(change.partitionKey, [waiting]);
-      // The callers of one tick, a batch's workers, get into one transaction.
+      // Changes of the same tick, such as those of a batch, are sent in one transaction.
       setImmediate(() => void this.#drain(change.partitionKey));
     });
   }
@@ -62,8 +60,8 @@ export class TwinWriter {
   }
 
   /**
-   * Sends these together; the one at fault is told, and the others go again. Ends because each round leaves
-   * one fewer.
+   * Sends changes together. If one of them fails, it gets its result, and the others are sent again. This ends, because each
+   * round has fewer changes or actions.
    */
   async #send(batch: readonly Waiting[]): Promise<void> {
     const rows = batch.flatMap((waiting) =>
@@ -96,7 +94,7 @@ export class TwinWriter {
   }
 }
 
-/** The next transaction: as many as fit, no two of the same row. */
+/** The changes of the next transaction: as many as fit, and only one for each twin. */
 function take(queue: Waiting[]): readonly Waiting[] {
   const taken: Waiting[] = [];
   const rowKeys = new Set<unknown>();
@@ -127,7 +125,7 @@ function without(waiting: Waiting, action: TransactionAction): Waiting {
   return { ...waiting, change: { ...waiting.change, others } };
 }
 
-/** Roughly what a change takes in the transaction's body, where bytes become base64. */
+/** The approximate size of a change in the body of the transaction, in which bytes are base64. */
 function sizeOf(change: RowChange): number {
   return [change.snapshot, ...change.others].reduce((sum, [, entity]) => {
     const properties = Object.values(entity).reduce<number>(

@@ -3,6 +3,7 @@ import { eventHubName, type HostName, NOT_A_HOST_NAME, shortName } from '../../i
 import type { DeadLetter } from '../../store/dead-letters/dead-letter-store.ts';
 import type { CountedEvents } from '../../store/dead-letters/event-counts.ts';
 import { mustComeAgain } from '../../store/tables/newer-format.ts';
+import type { EpochMs } from '../../time/epoch-ms.ts';
 import {
   type Decoded,
   decodeEvent,
@@ -23,9 +24,9 @@ export interface BatchEvent extends RawEvent {
   readonly sequenceNumber: number;
 }
 
-/** Where the events of a batch go that change no twin. */
+/** Stores the events of a batch that change no twin. */
 export interface EventSinks {
-  /** Answers how many of them were only counted. */
+  /** Returns how many of them were only counted. */
   readonly keepDeadLetters: (letters: readonly DeadLetter[]) => Promise<number>;
   readonly countUnknownHubs: (hubs: ReadonlyMap<string, number>) => Promise<void>;
   readonly countUnknownSources: (counts: readonly SourceCount[]) => Promise<void>;
@@ -34,29 +35,29 @@ export interface EventSinks {
 /** Events of a kind that this package does not know. */
 export type SourceCount = CountedEvents<'hub' | 'source'>;
 
-/** What a batch came to. Every event is in exactly one of these numbers. */
+/** The result of a batch. Every event is in exactly one of the first numbers. */
 export interface BatchSummary {
   readonly taken: number;
   readonly ignored: number;
   readonly unknownHubs: number;
-  /** Undefined where there are none, as in the next one. */
+  /** Undefined: none. */
   readonly unknownSources: number | undefined;
-  /** Those that are kept. */
+  /** Dead letters that are stored. */
   readonly deadLetters: number;
-  /** Dead letters beyond the cap. */
+  /** Dead letters beyond the limit, which are only counted. Undefined: none. */
   readonly onlyCounted: number | undefined;
   readonly twins: Readonly<Partial<Record<ReconcileResult, number>>>;
 }
 
-/** Twins of one hub that are worked on at the same time: a hub that is slow holds up its own only. */
+/** Twins of one hub that are reconciled at the same time. A slow hub delays only its own twins. */
 const CONCURRENCY = 16;
 
 /**
- * Takes a batch of one partition: each event is decoded on its own, events of one twin are folded in their
- * order by one worker, twins side by side.
+ * Handles a batch of one partition. Each event is decoded separately. One worker applies the events of one twin in their
+ * order. Different twins run at the same time.
  *
- * @throws BerthError `BERTH_STORE_UNAVAILABLE` or `BERTH_FORMAT_NEWER`, and nothing else: the batch must come again. By then
- *   every other twin has been worked on.
+ * @throws BerthError `BERTH_STORE_UNAVAILABLE` or `BERTH_FORMAT_NEWER`, and nothing else: the batch must be delivered again.
+ *   All other twins are finished first.
  */
 export async function takeBatch(
   events: readonly BatchEvent[],
@@ -122,7 +123,7 @@ export async function takeBatch(
   );
   await allOf(worked);
   for (const group of groups.values()) count(group.id.host, 'lagMs', lagOf(group, now()));
-  // After the twins: a batch that comes again and again must not count its events each time.
+  // After the twins, so that a batch that fails does not count its events again each time.
   const [onlyCounted] = await allOf([
     letters.length === 0 ? 0 : sinks.keepDeadLetters(letters),
     unknownHubs.size === 0 ? undefined : sinks.countUnknownHubs(unknownHubs),
@@ -142,14 +143,14 @@ export async function takeBatch(
 }
 
 /** How long the events waited in the Event Hub, added up. Signs of life are no events of a twin. */
-function lagOf({ events, received }: Group, now: number): number {
+function lagOf({ events, received }: Group, now: EpochMs): number {
   const waits = received.map(({ enqueuedAt }, index) =>
     events[index]?.kind === 'activity' ? 0 : Math.max(0, now - Date.parse(enqueuedAt)),
   );
   return sum(waits);
 }
 
-/** As `Promise.all`, and waits for all of them also where one fails. */
+/** Like `Promise.all`, but waits for all promises even if one fails. */
 async function allOf<const Results extends readonly unknown[]>(
   work: Results,
 ): Promise<{ -readonly [Index in keyof Results]: Awaited<Results[Index]> }> {
@@ -168,8 +169,7 @@ interface Group {
 }
 
 /**
- * A defect while working on one twin costs that twin's events, which go to the dead letters, and nobody
- * else's.
+ * Reconciles one twin. After a defect, the events of this twin become dead letters, and other twins are not affected.
  */
 async function work(
   { id, events, received }: Group,
@@ -184,7 +184,7 @@ async function work(
   }
 }
 
-/** As `decodeEvent`, where a defect in it is one more reason. */
+/** Like `decodeEvent`, but a defect in it becomes a reason for a dead letter. */
 export function decode(
   received: RawEvent,
   context: EventContext,
@@ -225,7 +225,7 @@ function describe(error: unknown): string {
     : String(error).slice(0, 500);
 }
 
-/** What decoding needs to know of a fleet. */
+/** What decoding needs from a fleet. */
 export function eventContext({
   fleet,
   hosts,

@@ -1,6 +1,7 @@
 import type { JsonValue } from '../../json/json.ts';
 import type { DeadLetter, DeadLetterStore } from '../../store/dead-letters/dead-letter-store.ts';
 import type { LetterCount, LetterHours } from '../../store/dead-letters/letter-hours.ts';
+import type { EpochMs } from '../../time/epoch-ms.ts';
 import { identityIn, sourceOf } from '../../twin/events/event.ts';
 
 export interface DeadLetterKeeperOptions {
@@ -8,18 +9,17 @@ export interface DeadLetterKeeperOptions {
   readonly hours: Pick<LetterHours, 'reserve' | 'addBeyond'>;
   /** The partition of the Event Hub. */
   readonly partition: string;
-  /** Milliseconds since the epoch. */
-  readonly now: () => number;
-  /** Told of letters that were too many. */
+  readonly now: () => EpochMs;
+  /** Logs that letters were only counted. */
   readonly warn: (facts: Readonly<Record<string, JsonValue>>) => void;
 }
 
 /**
- * Keeps the dead letters of a batch as long as the hour's cap allows, and counts the rest by hub, source and code: whoever
- * can send to the Event Hub could fill the tables otherwise, and healthy twins would wait for it.
+ * Stores the dead letters of a batch up to the limit of the hour, and counts the rest by hub, source and code. Without this
+ * limit, a sender of bad events could fill the tables and delay healthy twins.
  *
  * @returns how many were only counted.
- * @throws BerthError `BERTH_STORE_UNAVAILABLE`: the batch must come again.
+ * @throws BerthError `BERTH_STORE_UNAVAILABLE`: the batch must be delivered again.
  */
 export async function keepDeadLetters(
   letters: readonly DeadLetter[],
@@ -36,15 +36,15 @@ export async function keepDeadLetters(
     warn({
       code: 'BERTH_DEAD_LETTERS_CAPPED',
       onlyCounted: letters.length - kept,
-      counts: beyond.slice(0, MOST_TOLD),
+      counts: beyond.slice(0, MOST_LOGGED),
     });
   }
   return letters.length - kept;
 }
 
-/** Of different counts in one line of the log; a batch seldom has more than one. */
-const MOST_TOLD = 20;
-/** What stands for a text that an event does not have. */
+/** The most counts in one log line. A batch seldom has more than one. */
+const MOST_LOGGED = 20;
+/** Replaces a text that an event does not have. */
 const NONE = '(none)';
 
 function countsOf(letters: readonly DeadLetter[]): readonly LetterCount[] {

@@ -1,5 +1,6 @@
 import type { KeptLetter } from '../../store/dead-letters/dead-letter-store.ts';
 import type { TwinStore } from '../../store/twins/twin-store.ts';
+import type { EpochMs } from '../../time/epoch-ms.ts';
 import { parseInstant } from '../../time/instant.ts';
 import type { EventContext, TwinEvent } from '../../twin/events/event.ts';
 import type { TwinId } from '../../twin/snapshot/twin.ts';
@@ -9,28 +10,27 @@ import { decode } from './batch.ts';
 export interface ReplayOptions {
   readonly context: EventContext;
   readonly store: Pick<TwinStore, 'load' | 'save' | 'modulesOf'>;
-  /** Milliseconds since the epoch. */
-  readonly now: number;
+  readonly now: EpochMs;
 }
 
-/** What a dead letter came to with today's code. Only one that `stays` is still needed. */
+/** The result of replaying a dead letter with the present code. Only a letter that `stays` is still needed. */
 export type Replayed =
   | { readonly kind: 'marked'; readonly id: TwinId }
-  /** Its twin was deleted after the event. */
+  /** Its twin was deleted later than the event. */
   | { readonly kind: 'deleted'; readonly id: TwinId }
   | { readonly kind: 'ignored'; readonly why: string }
   | { readonly kind: 'stays'; readonly why: string };
 
 /**
- * Decodes a dead letter again, and marks its twin for a read: what the twin is now, its hub knows, and a body that is old by
- * now is never taken for it.
+ * Decodes a dead letter again, and marks its twin to be read from the hub. The old body is never merged, because the twin
+ * has changed since.
  *
  * @throws BerthError `BERTH_STORE_UNAVAILABLE`
  */
 export async function replay(letter: KeptLetter, { context, store, now }: ReplayOptions): Promise<Replayed> {
-  // Without what says whose it is, it would be taken for nobody's or somebody else's.
+  // With cut properties, the identity of the event may be wrong.
   if (letter.cut.includes('properties') || letter.cut.includes('systemProperties')) {
-    return { kind: 'stays', why: 'has properties that were too long to be kept whole' };
+    return { kind: 'stays', why: 'has properties that were too long to be stored in full' };
   }
   const decoded = decode(letter, context);
   switch (decoded.kind) {
@@ -44,7 +44,7 @@ export async function replay(letter: KeptLetter, { context, store, now }: Replay
       return {
         kind: 'stays',
         why: letter.cut.includes('body')
-          ? `${decoded.reason}, of which ${letter.body.byteLength} of ${letter.bodyBytes} bytes were kept`
+          ? `${decoded.reason}; only ${letter.body.byteLength} of the ${letter.bodyBytes} bytes of its body are stored`
           : decoded.reason,
       };
     case 'twin': {
@@ -57,14 +57,14 @@ export async function replay(letter: KeptLetter, { context, store, now }: Replay
       } as const;
       const isOfDevice = decoded.event.kind === 'delete' && id.moduleId === undefined;
       const modules = isOfDevice ? await store.modulesOf(id) : [];
-      // The device last: until then a replay that is broken off can be done again.
+      // The device comes last. If the replay stops before that, it can be repeated.
       for (const module of modules) await markForRead(store, module, mark);
       return { kind: await markForRead(store, id, mark), id };
     }
   }
 }
 
-/** An event is no younger than its arrival; a time ahead would outlast everything that comes after. */
+/** The time of the event, but not later than its arrival. A time in the future would hide all later events. */
 function timeOf({ time }: TwinEvent, { enqueuedAt }: KeptLetter): TwinEvent['time'] {
   const arrived = parseInstant(enqueuedAt);
   return arrived !== undefined && arrived < time ? arrived : time;

@@ -1,20 +1,21 @@
 import { untilStored } from '../../store/tables/optimistic.ts';
 import type { TwinStore } from '../../store/twins/twin-store.ts';
+import type { EpochMs } from '../../time/epoch-ms.ts';
 import { type Mark, markUnread } from '../../twin/events/mark.ts';
 import { type TwinId, twinKey } from '../../twin/snapshot/twin.ts';
 
 /**
- * Requeues a twin for a read from its hub, whatever is known of it: `resyncFleet` does it when its time has come. `'deleted'`
- * where the twin was deleted after `since`, and stays so.
+ * Marks a twin to be read from its hub, and adds a work item for `resyncFleet`. Returns `'deleted'` if the twin was deleted
+ * after `since`: it stays deleted.
  *
  * @throws BerthError `BERTH_STORE_UNAVAILABLE`; `BERTH_FORMAT_NEWER` for a twin that a newer package has stored
  * @example
- * await markForRead(store, id, { since, why: 'its hub failed over', priority: 'resync', now: Date.now() });
+ * await markForRead(store, id, { since, why: 'its hub failed over', priority: 'resync', now });
  */
 export async function markForRead(
   store: Pick<TwinStore, 'load' | 'save'>,
   id: TwinId,
-  { now, ...mark }: Omit<Mark, 'at'> & { readonly now: number },
+  { now, ...mark }: Omit<Mark, 'at'> & { readonly now: EpochMs },
 ): Promise<'marked' | 'deleted'> {
   return untilStored(`The record of ${twinKey(id)}`, async () => {
     const record = await store.load(id);

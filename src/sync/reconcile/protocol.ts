@@ -2,6 +2,7 @@ import type { ErrorCode } from '../../errors.ts';
 import type { Fleet, Hub } from '../../fleet/fleet.ts';
 import { type JsonValue, sameJson } from '../../json/json.ts';
 import { DAY_MS } from '../../time/day.ts';
+import { type EpochMs, epochMs, plus } from '../../time/epoch-ms.ts';
 import { type Instant, latest, latestBelievable } from '../../time/instant.ts';
 import { adoptOwnWrite, adoptTwin } from '../../twin/events/apply-event.ts';
 import { recordRejection } from '../../twin/events/history.ts';
@@ -20,46 +21,46 @@ import type { Twin } from '../../twin/snapshot/twin.ts';
 import type { Gate } from './write-gate.ts';
 
 /*
- * The protocol of reconciling one twin. Pure: from what is known of a twin and the answer to the last step it computes the next
+ * The protocol of reconciling one twin. Pure: it computes the next step from the state of the twin and the answer to the last
  * step. `twin-work.ts` performs the steps. test/sync/protocol-table.test.ts is the specification.
  *
- *   read ─▶ (plan) ─▶ write ─▶ settle          the usual ways: a twin in sync settles at once, one that has
- *     │                 │                      drifted is written once, one that is not known is read first
- *     │                 ├─▶ read               somebody else wrote in between, or the write may have been applied
- *     └──▶ askStatus ──▶ forget | requeue      the hub does not find the twin: deleted, or disabled
- *   any step ──▶ requeue                       no permit, a pause, trouble: the work queue brings the twin back
+ *   read ─▶ (plan) ─▶ write ─▶ settle          the usual paths: a twin in sync settles at once, a drifted twin
+ *     │                 │                      is written once, an unread twin is read first
+ *     │                 ├─▶ read               another writer wrote in between
+ *     └──▶ askStatus ──▶ forget | requeue      the hub does not find the twin: it is deleted, or disabled
+ *   any step ──▶ requeue                       no permit, a pause, a failed call: the work queue tries the twin again
  */
 
-/** What is to be done next about a twin. */
+/** The next step for a twin. */
 export type ReconcileStep =
   /** One GET. */
   | { readonly kind: 'read' }
-  /** One PATCH with this etag, between two transactions: what is about to be written (`intentOf`), and what came of it. */
+  /** One PATCH with this etag. The intent (`intentOf`) is stored before it, and the result after it. */
   | { readonly kind: 'write'; readonly plan: Plan; readonly etag: string }
-  /** The identity registry is asked, because a hub answers 404 for a disabled device too. */
+  /** A call to the identity registry, because a hub also answers 404 for a disabled device. */
   | { readonly kind: 'askStatus' }
-  /** The end: how the twin stands is stored. */
+  /** The end: the status of the twin is stored. */
   | { readonly kind: 'settle'; readonly snapshot: Snapshot; readonly isCorrected: boolean }
-  /** The end: what is known is stored, with a time at which the work queue brings the twin back. */
+  /** The end: the snapshot is stored, with a work item. */
   | { readonly kind: 'requeue'; readonly snapshot: Snapshot }
-  /** The end: the twin is gone since then. */
+  /** The end: the twin is stored as deleted at this time. */
   | { readonly kind: 'forget'; readonly at: Instant };
 
-/** What came of the last step. */
+/** The answer to the last step. */
 export type StepAnswer =
-  /** A read was answered. */
+  /** The answer to a read. */
   | { readonly kind: 'twin'; readonly twin: Twin }
-  /** A write was answered with the twin after it. */
+  /** The answer to a write: the twin after it. */
   | { readonly kind: 'written'; readonly twin: Twin; readonly plan: Plan }
-  /** There is no permit for the call before then, ms since the epoch. `plan`: of a write. */
+  /** No permit for the call before `at`. `plan` is present if the call was a write. */
   | {
       readonly kind: 'noPermit';
-      readonly at: number;
+      readonly at: EpochMs;
       readonly why: string;
       readonly isQuota: boolean;
       readonly plan?: Plan;
     }
-  /** The control row has changed while the write waited: nothing was sent. */
+  /** The control row changed while the write waited. Nothing was sent. */
   | { readonly kind: 'gateChanged'; readonly gate: Gate }
   | { readonly kind: 'status'; readonly status: 'enabled' | 'disabled' | 'missing' }
   | { readonly kind: 'failed'; readonly failure: Failure; readonly plan?: Plan };
@@ -73,7 +74,7 @@ export interface Failure {
   readonly mayHaveApplied: boolean;
   /** The hub's clock when it answered. */
   readonly answeredAt: Instant | undefined;
-  /** How long to leave the twin alone, ms. */
+  /** How long to leave the twin alone. */
   readonly backOffMs: number;
 }
 
@@ -83,40 +84,39 @@ export interface ReconcileState {
   readonly snapshot: Snapshot;
   readonly priority: WorkPriority;
   readonly gate: Gate;
-  /** Another instance is between a write's intent and its answer; its work item brings the twin back if it dies. */
+  /** Another instance is writing the twin. If that instance ends, its work item starts the twin again. */
   readonly isInFlight: boolean;
-  /** Writes that were tried. */
+  /** How many writes were tried. */
   readonly writes: number;
-  /** The hub has refused several values together: they are written one by one. */
+  /** The hub refused several values in one patch, so they are written one by one. */
   readonly isOneByOne: boolean;
-  /** The hub does not find the twin; its clock when it said so, where it has one. */
+  /** The hub does not find the twin. `answeredAt`: the hub's clock, if the answer had it. */
   readonly notFound: { readonly answeredAt: Instant | undefined } | undefined;
 }
 
 export interface Surroundings {
   readonly fleet: Fleet;
-  /** Ms since the epoch. */
-  readonly now: number;
+  readonly now: EpochMs;
 }
 
-/** The work with what the last answer changed, and what is to be done next. */
+/** The state after the last answer, and the next step. */
 export interface Next {
   readonly work: ReconcileState;
   readonly step: ReconcileStep;
 }
 
-/** How often a write is planned again because somebody else wrote to the twin meanwhile. */
+/** How many writes are tried if other writers keep changing the twin. */
 const MAX_WRITES = 3;
-/** The work item of a write lies this far ahead: long enough for the write, soon enough if this instance dies. */
+/** The time of the work item of a write. It is later than the end of the write, and soon if this instance ends. */
 const WRITE_REQUEUE_MS = 30_000;
-/** A disabled device is looked at again after an hour, then after twice as long each time, up to a day. */
+/** A disabled device is tried again after one hour. Then the wait doubles each time, up to one day. */
 const DISABLED_MS = 60 * 60_000;
 const LONGEST_DISABLED_MS = DAY_MS;
 
-/** The work on a twin as it begins. */
+/** The state at the start of reconciling a twin. */
 export function workOn(
   snapshot: Snapshot,
-  { hub, priority, gate, now }: { hub: Hub; priority: WorkPriority; gate: Gate; now: number },
+  { hub, priority, gate, now }: { hub: Hub; priority: WorkPriority; gate: Gate; now: EpochMs },
 ): ReconcileState {
   return {
     hub,
@@ -135,30 +135,34 @@ export function firstStep(work: ReconcileState, at: Surroundings): Next {
   const { snapshot, gate, hub, isInFlight } = work;
   if (snapshot.unread !== undefined) return { work, step: { kind: 'read' } };
   if (snapshot.writing !== undefined && !isInFlight) {
-    return reading(work, 'the answer to a write was never stored');
+    return reading(work, 'the result of the last write was not stored');
   }
   if (gate.readsFirst(hub.host)) return reading(work, 'the events of its hub are not trusted');
   return afterPlan(work, at);
 }
 
 /**
- * The first step where policies have changed and not the twin: nothing is asked of a hub, and what it would be asked for is due.
+ * The first step of a resync: the policies have changed, and the twin has not. It calls no hub. A twin that must be written
+ * gets a work item.
  */
 export function stepWithoutHub(work: ReconcileState, at: Surroundings): Next {
   const { snapshot } = work;
-  // Their work item brings them back, with the policies as they are then.
+  // They have a work item already, and are reconciled by the policies of that time.
   if (snapshot.unread !== undefined || snapshot.writing !== undefined) return settled(work, snapshot);
   const planned = planOf(work, at);
   if (planned.writes.length === 0) return settle(work, planned, at, false);
-  // After trouble it waits as long as that asks for; a time that an older policy asked for is none of the new one's.
-  const isTrouble = snapshot.workItem !== undefined && snapshot.workItem.tries > 0;
-  const workItem = isTrouble ? snapshot.workItem : workItemAt(work, at.now, 'the policies have changed');
+  // After a failed call, its wait stays. A time of an older policy does not.
+  const hasFailed = snapshot.workItem !== undefined && snapshot.workItem.tries > 0;
+  const workItem = hasFailed ? snapshot.workItem : workItemAt(work, at.now, 'the policies have changed');
   return requeued(work, { ...snapshot, ...withStatus(snapshot, planned, at), workItem });
 }
 
-/** An instance of an older package keeps what the events say, and leaves the rest to a newer one. */
+/** An instance of an older package only stores the applied events. A newer package reconciles the twin. */
 export function stepOfOlderPackage(work: ReconcileState, { now }: Surroundings): Next {
-  return requeued(work, { ...work.snapshot, workItem: workItemAt(work, now, 'a newer package decides') });
+  return requeued(work, {
+    ...work.snapshot,
+    workItem: workItemAt(work, now, 'a newer package reconciles it'),
+  });
 }
 
 /** The next step after an answer. */
@@ -178,7 +182,7 @@ export function nextStep(work: ReconcileState, answer: StepAnswer, at: Surroundi
       return afterStatus(work, answer.status, at);
     case 'failed':
       return answer.plan === undefined
-        ? afterTrouble(work, answer.failure, at)
+        ? afterFailure(work, answer.failure, at)
         : afterFailedWrite(work, answer.failure, answer.plan, at);
   }
 }
@@ -190,7 +194,7 @@ function afterRead(work: ReconcileState, twin: Twin, at: Surroundings): Next {
   return afterPlan({ ...work, snapshot: isInFlight ? adopted : withoutIntent(adopted) }, at);
 }
 
-/** What the policies want of the twin as it is known now decides. */
+/** The next step by the plan for the present snapshot. */
 function afterPlan(work: ReconcileState, at: Surroundings): Next {
   const { snapshot, gate, hub, isInFlight, writes } = work;
   const planned = planOf(work, at);
@@ -199,23 +203,23 @@ function afterPlan(work: ReconcileState, at: Surroundings): Next {
   }
   if (isInFlight) return settle(work, planned, at, true);
   const closed = gate.closedFor(hub.host);
-  // Due at once, but nothing is done before the hub is resumed.
+  // The work item has the present time, but the queue does not handle it before the hub is resumed.
   if (closed !== undefined) return held(work, planned, closed, at.now, at);
   if (writes >= MAX_WRITES) {
-    return held(work, planned, 'others write to the twin all the time', at.now + WRITE_REQUEUE_MS, at);
+    return held(work, planned, 'other writers keep changing the twin', plus(at.now, WRITE_REQUEUE_MS), at);
   }
   if (snapshot.etag === undefined)
-    return reading(work, 'somebody else wrote to it, so its etag is not known');
+    return reading(work, 'another writer changed it, so its etag is not known');
   return {
     work: { ...work, writes: writes + 1 },
     step: { kind: 'write', plan: planned, etag: snapshot.etag },
   };
 }
 
-/** What is stored before a PATCH is sent, so that its event is recognised and the twin comes back if this instance dies. */
+/** The state that is stored before a PATCH. With it, the event is recognised, and the twin is tried again if this instance ends. */
 export function intentOf(work: ReconcileState, planned: Plan, at: Surroundings): ReconcileState {
   const { snapshot } = work;
-  const workItem = workItemAt(work, at.now + WRITE_REQUEUE_MS, 'a correction is being written');
+  const workItem = workItemAt(work, plus(at.now, WRITE_REQUEUE_MS), 'a correction is being written');
   return {
     ...work,
     snapshot: { ...snapshot, ...withStatus(snapshot, planned, at), writing: planned.writes, workItem },
@@ -224,7 +228,7 @@ export function intentOf(work: ReconcileState, planned: Plan, at: Surroundings):
 
 function afterWrite(work: ReconcileState, twin: Twin, written: Plan, at: Surroundings): Next {
   const adopted = adoptOwnWrite(work.snapshot, twin, written.writes, at.fleet.twins.trackedPaths);
-  const snapshot = withoutEndless(adopted, written, planOf({ ...work, snapshot: adopted }, at));
+  const snapshot = withoutEndlessDrift(adopted, written, planOf({ ...work, snapshot: adopted }, at));
   const after = { ...work, snapshot };
   const { step } = settle(after, planOf(after, at), at, false);
   return { work: after, step: step.kind === 'settle' ? { ...step, isCorrected: true } : step };
@@ -236,29 +240,29 @@ function afterFailedWrite(work: ReconcileState, failure: Failure, written: Plan,
     case 'BERTH_HUB_PRECONDITION_FAILED':
       return afterPlan({ ...work, snapshot: { ...snapshot, etag: undefined } }, at);
     case 'BERTH_HUB_REFUSED': {
-      // Which of the values it was, it does not say.
+      // The hub does not say which value it refused.
       if (written.writes.length > 1) return afterPlan({ ...work, snapshot, isOneByOne: true }, at);
       const refused = { ...work, snapshot: rejectedByHub(snapshot, written, failure) };
       return settle(refused, planOf(refused, at), at, false);
     }
     default: {
-      // The twin itself will say: the hub's bookkeeping shows also a value that was written once more.
+      // A read shows it: the metadata of the twin also shows a write that repeats the value.
       const next = failure.mayHaveApplied
-        ? unread(work.snapshot, 'a write failed after it may have been applied')
+        ? unread(work.snapshot, 'a write failed, and the hub may have applied it')
         : snapshot;
-      return afterTrouble({ ...work, snapshot: next }, failure, at);
+      return afterFailure({ ...work, snapshot: next }, failure, at);
     }
   }
 }
 
-/** A call failed. What the hub says of the device itself is looked into; everything else requeues the twin. */
-function afterTrouble(work: ReconcileState, failure: Failure, at: Surroundings): Next {
+/** After a failed call. If the hub does not find the twin, its status is asked for. Other errors requeue the twin. */
+function afterFailure(work: ReconcileState, failure: Failure, at: Surroundings): Next {
   if (failure.code === 'BERTH_HUB_NOT_FOUND' && work.notFound === undefined) {
     const notFound = { answeredAt: failure.answeredAt };
     return { work: { ...work, notFound }, step: { kind: 'askStatus' } };
   }
   const tries = work.snapshot.workItem?.tries ?? 0;
-  return postponed(work, at.now + failure.backOffMs, failure.message, at, {
+  return postponed(work, plus(at.now, failure.backOffMs), failure.message, at, {
     isQuota: failure.code === 'BERTH_HUB_QUOTA_EXCEEDED',
     tries: tries + 1,
   });
@@ -273,43 +277,45 @@ function afterStatus(
   if (status === 'missing') {
     const known = latest(snapshot.asOf, snapshot.unread?.since ?? snapshot.asOf);
     const answeredAt = notFound?.answeredAt;
-    // No deletion lies in the hub's future, whatever is stored.
+    // A deletion cannot be later than the hub's clock, even if a stored time is.
     const isBelieved = answeredAt === undefined || known <= latestBelievable(answeredAt);
     return { work, step: { kind: 'forget', at: isBelieved ? known : answeredAt } };
   }
   const tries = snapshot.workItem?.tries ?? 0;
-  const why = status === 'disabled' ? 'the device is disabled' : 'the hub knows the device but not its twin';
+  const why = status === 'disabled' ? 'the device is disabled' : 'the hub has the device but not its twin';
   const wait = Math.min(DISABLED_MS * 2 ** Math.min(tries, 10), LONGEST_DISABLED_MS);
   return requeued(work, {
     ...snapshot,
     suspended: { why },
     writing: undefined,
     lastReconcile: lastReconcileOf(snapshot, 'suspended', why, at),
-    workItem: { ...workItemAt(work, at.now + wait, why), tries: tries + 1 },
+    workItem: { ...workItemAt(work, plus(at.now, wait), why), tries: tries + 1 },
   });
 }
 
-/** How the twin stands is stored, and when it is worked on again. */
+/** Stores the status of the twin and its next work item. */
 function settle(work: ReconcileState, planned: Plan, at: Surroundings, keepsWriting: boolean): Next {
   const snapshot = { ...work.snapshot, ...withStatus(work.snapshot, planned, at) };
   if (keepsWriting) return settled(work, snapshot);
   const workItem: WorkItem | undefined =
     planned.writes.length > 0
-      ? { priority: 'drift', at: at.now + 1_000, why: planned.why, tries: 0 }
+      ? { priority: 'drift', at: plus(at.now, 1_000), why: planned.why, tries: 0 }
       : nextWork(planned);
   return settled(work, { ...snapshot, writing: undefined, suspended: undefined, workItem });
 }
 
-/** When the twin is worked on again even if nothing happens, and as what. */
+/** The work item for the next time of the plan. Undefined: the twin waits for its next event. */
 function nextWork({ nextAt, askAt, why }: Plan): WorkItem | undefined {
   if (nextAt !== undefined && (askAt === undefined || nextAt <= askAt)) {
     return { priority: 'drift', at: nextAt, why, tries: 0 };
   }
-  return askAt === undefined ? undefined : { priority: 'activity', at: Math.ceil(askAt), why, tries: 0 };
+  return askAt === undefined
+    ? undefined
+    : { priority: 'activity', at: epochMs(Math.ceil(askAt)), why, tries: 0 };
 }
 
-/** What would be written waits until then, ms since the epoch. */
-function held(work: ReconcileState, planned: Plan, why: string, until: number, at: Surroundings): Next {
+/** Holds the correction until a time. */
+function held(work: ReconcileState, planned: Plan, why: string, until: EpochMs, at: Surroundings): Next {
   const { paths, lastReconcile } = withStatus(work.snapshot, planned, at);
   return requeued(work, {
     ...work.snapshot,
@@ -320,10 +326,10 @@ function held(work: ReconcileState, planned: Plan, why: string, until: number, a
   });
 }
 
-/** Nothing can be asked of the hub until then, ms since the epoch. */
+/** Requeues a twin whose hub cannot be called before a time. */
 function postponed(
   work: ReconcileState,
-  until: number,
+  until: EpochMs,
   why: string,
   at: Surroundings,
   { isQuota, tries }: { readonly isQuota: boolean; readonly tries?: number },
@@ -379,7 +385,7 @@ function withStatus(
   const { policies, isHeld, paths } = planned;
   const before = snapshot.lastReconcile;
   const lastReconcile = { ...lastReconcileOf(snapshot, planned.status, planned.why, at), policies, isHeld };
-  // What comes to the same is no news, whichever fleet file said so.
+  // The same status by another fleet file is not a change.
   const isSame =
     before.revision !== '' &&
     sameJson(asJson({ ...lastReconcile, revision: before.revision }), asJson(before));
@@ -403,12 +409,12 @@ function lastReconcileOf(
   };
 }
 
-function workItemAt({ priority, snapshot }: ReconcileState, at: number, why: string): WorkItem {
-  return { priority, at: Math.ceil(at), why, tries: snapshot.workItem?.tries ?? 0 };
+function workItemAt({ priority, snapshot }: ReconcileState, at: EpochMs, why: string): WorkItem {
+  return { priority, at: epochMs(Math.ceil(at)), why, tries: snapshot.workItem?.tries ?? 0 };
 }
 
-/** What the hub keeps in another form than it was sent would differ for ever, unless the policy takes the two for the same. */
-function withoutEndless(snapshot: Snapshot, { writes }: Plan, after: Plan): Snapshot {
+/** Rejects values that the hub stores in another form, if the policy treats the two as different. They would drift forever. */
+function withoutEndlessDrift(snapshot: Snapshot, { writes }: Plan, after: Plan): Snapshot {
   const drifted = new Set(after.leaves.flatMap(({ path, status }) => (status === 'drifted' ? [path] : [])));
   const endless = writes.filter(
     ({ path, value }) =>
@@ -426,7 +432,7 @@ function withoutEndless(snapshot: Snapshot, { writes }: Plan, after: Plan): Snap
   return { ...snapshot, paths: { ...snapshot.paths, ...Object.fromEntries(paths) } };
 }
 
-/** The hub found fault with the patch itself: sending it again would only be refused again. */
+/** Rejects the values of a patch that the hub refused. It would refuse them again. */
 function rejectedByHub(snapshot: Snapshot, { writes, paths }: Plan, { hubCode }: Failure): Snapshot {
   const why = `the hub refused the value (${hubCode})`;
   const rejected = writes.map(({ path, policy, value }) => {
@@ -440,7 +446,7 @@ function moreUrgent(one: WorkPriority, other: WorkPriority | undefined): WorkPri
   return other !== undefined && WORK_PRIORITIES.indexOf(other) < WORK_PRIORITIES.indexOf(one) ? other : one;
 }
 
-/** As it is stored: `undefined` leaves no trace. */
+/** As it is stored, without undefined members. */
 function asJson(lastReconcile: LastReconcile): JsonValue {
   return JSON.parse(JSON.stringify(lastReconcile)) as JsonValue;
 }

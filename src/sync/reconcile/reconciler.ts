@@ -14,14 +14,14 @@ import { type Reconciled, TwinWork } from './twin-work.ts';
 export type { Reconciled, ReconcileResult } from './twin-work.ts';
 
 /**
- * Brings one twin to where the policies want it: takes its events into the snapshot, asks the hub only where
- * the snapshot cannot be trusted, and writes the smallest correction. One worker a twin; another instance may
- * work on the same one, which the record's etag sorts out.
+ * Brings one twin to what the policies want. It applies the events to the snapshot, reads the twin only if the snapshot
+ * cannot be trusted, and writes the smallest correction. In one instance, one worker handles a twin. Another instance may
+ * handle the same twin; the etag of the record then decides.
  *
- * Hub trouble requeues the twin and is no failure.
+ * A failed call to a hub requeues the twin and is not an error.
  *
- * @throws BerthError `BERTH_STORE_UNAVAILABLE` where the state tables cannot be used: the events must come
- *   again; `BERTH_FORMAT_NEWER` for a twin that a newer package has stored: none of its events is taken as done.
+ * @throws BerthError `BERTH_STORE_UNAVAILABLE` if the state tables cannot be used, and `BERTH_FORMAT_NEWER` for a twin that a
+ *   newer package has stored. In both cases the events must be delivered again.
  */
 export class Reconciler {
   readonly #context: SyncContext;
@@ -30,16 +30,16 @@ export class Reconciler {
     this.#context = context;
   }
 
-  /** @param events of this twin, in their order; none for work that is due. */
+  /** @param events of this twin, in their order; none for a work item. */
   async reconcile(id: TwinId, events: readonly TwinEvent[]): Promise<Reconciled> {
     const first = events.length === 0 ? 'stored' : 'remembered';
     return this.#untilStored(id, first, (record) => this.#attempt(record, events));
   }
 
   /**
-   * Judges a twin by the policies as they are now, without events and without asking its hub.
+   * Reconciles a twin with the present policies, without events and without calls to its hub.
    *
-   * @param loaded its record, where that was just read.
+   * @param loaded its record, if it was just read.
    */
   async resync(id: TwinId, loaded?: TwinRecord): Promise<Reconciled> {
     return this.#untilStored(id, loaded ?? 'stored', async (record) => {
@@ -56,8 +56,8 @@ export class Reconciler {
   }
 
   /**
-   * What is remembered of a record serves until it turns out to be old: by a conflict when it is stored, or because
-   * an event does not follow it.
+   * Repeats the attempt until the record is stored. A record from memory may be old: then storing it conflicts, or an event
+   * does not follow it, and the next attempt reads the table.
    */
   async #untilStored(
     id: TwinId,
@@ -88,11 +88,11 @@ export class Reconciler {
     let known = before;
     for (const event of events) {
       const next = applyEvent(known, redactEvent(event, redaction), fleet.twins.trackedPaths);
-      if (event.kind !== 'activity') seen[whatCame(known, next)] += 1;
+      if (event.kind !== 'activity') seen[effectOf(known, next)] += 1;
       known = next;
     }
     if (known !== before && known.kind === 'snapshot') {
-      // An answer may come in parts, of which only the whole shows what it is.
+      // Redacted again, because an acknowledgement may arrive in parts and only the whole is recognised.
       known = { kind: 'snapshot', snapshot: redactKept(known.snapshot, redaction) };
     }
     return { known, seen };
@@ -119,10 +119,10 @@ export class Reconciler {
     return reconciled;
   }
 
-  /** The hub says that a device is gone and not since when; of its modules it is asked one by one. */
+  /** The hub reports a missing device without the time of its deletion. So each of its modules is read. */
   async #readModules(device: TwinId): Promise<void> {
     const { twins, hubNow } = this.#context;
-    const why = 'its device was found to be deleted';
+    const why = 'its device was deleted';
     for (const module of await twins.modulesOf(device)) {
       await markForRead(twins, module, { since: NEVER, why, priority: 'drift', now: hubNow() });
     }
@@ -135,7 +135,7 @@ export class Reconciler {
     const { twins } = this.#context;
     const isNews = record.known.kind !== 'deleted' || record.known.at !== deleted.at;
     if (isNews && (await twins.save(record, deleted)) === 'conflict') return 'conflict';
-    // Also for a repeated event: the instance that took it first may have died in between.
+    // For a repeated event too, because the first instance may have ended before it deleted the modules.
     if (record.id.moduleId === undefined) {
       for (const module of await twins.modulesOf(record.id)) {
         await this.reconcile(module, [{ kind: 'delete', id: module, time: deleted.at }]);
@@ -145,8 +145,8 @@ export class Reconciler {
   }
 }
 
-/** What became of an event, for the counters. */
-function whatCame(before: Known, after: Known): 'merged' | 'replayed' | 'gaps' {
+/** How an event changed the snapshot, for the counters. */
+function effectOf(before: Known, after: Known): 'merged' | 'replayed' | 'gaps' {
   if (after === before) return 'replayed';
   return isUnread(after) && !isUnread(before) ? 'gaps' : 'merged';
 }
@@ -155,7 +155,7 @@ function isUnread(known: Known): boolean {
   return known.kind === 'snapshot' && known.snapshot.unread !== undefined;
 }
 
-/** A change by a service may be a person's edit; they wait for its effect. */
+/** A change by a service may be an edit by a person, who waits for its effect. */
 function priorityOf(events: readonly TwinEvent[]): WorkPriority {
   const edited = events.some(
     ({ kind, ...event }) =>

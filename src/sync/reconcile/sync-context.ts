@@ -4,33 +4,33 @@ import type { HostName } from '../../iot-hub/host-name.ts';
 import type { JsonValue } from '../../json/json.ts';
 import type { SyncCount } from '../../metrics/sync-counters.ts';
 import type { TwinStore } from '../../store/twins/twin-store.ts';
+import type { EpochMs } from '../../time/epoch-ms.ts';
 import type { Redaction } from '../../twin/events/redact.ts';
 import type { Gate } from './write-gate.ts';
 
 /**
- * What all of twin sync shares in one invocation: the fleet file in force, the hubs, the stored twins, and how to say what
- * happened. `src/instance/sync-context.ts` makes it. What only one part of twin sync uses is an argument of that part.
+ * What all parts of twin sync share in one invocation: the fleet, the hubs, the stored twins, counters and log.
+ * `src/instance/sync-context.ts` makes it. What only one part needs is an argument of that part.
  */
 export interface SyncContext {
   readonly fleet: Fleet;
   /** The hubs that this deployment reconciles. */
   readonly hosts: readonly HostName[];
-  /** Every call has its permit (`budgetHubs`), and answers are redacted (`redactHubs`). */
+  /** Every call has a permit (`budgetHubs`), and every answer is redacted (`redactHubs`). */
   readonly hubs: BudgetedHubPort;
   readonly twins: Pick<
     TwinStore,
     'load' | 'save' | 'modulesOf' | 'page' | 'sweep' | 'dueItems' | 'dropItem' | 'count' | 'counts'
   >;
-  /** What the control row allows, as it is known now. */
+  /** What the control row allows now. */
   readonly gate: { current(): Promise<Gate> };
-  /** What is to be redacted in events, and in what was stored before it was. */
+  /** The redacted paths, for events and for older stored data. */
   readonly redaction: Redaction;
-  /** Milliseconds since the epoch. */
-  readonly now: () => number;
-  /** The hubs' clock, for everything that waits: its times are compared with the hubs' own. */
-  readonly hubNow: () => number;
+  readonly now: () => EpochMs;
+  /** The hubs' clock. All waits use it, because their times are compared with times of the hubs. */
+  readonly hubNow: () => EpochMs;
   /** @param number default 1. */
   readonly count: (host: HostName, what: SyncCount, number?: number) => void;
-  /** Says what a person should know of: trouble of a hub, a defect. */
+  /** Logs a problem for operators: a failing hub, a defect. */
   readonly warn: (message: string, facts: Readonly<Record<string, JsonValue>>) => void;
 }

@@ -6,6 +6,7 @@ import { HubError } from '../../hub/port.ts';
 import { type JsonValue, sameJson } from '../../json/json.ts';
 import { mustComeAgain } from '../../store/tables/newer-format.ts';
 import type { TwinRecord } from '../../store/twins/twin-store.ts';
+import { plus } from '../../time/epoch-ms.ts';
 import type { Known } from '../../twin/events/apply-event.ts';
 import type { Plan } from '../../twin/plan/plan.ts';
 import type { Snapshot } from '../../twin/snapshot/snapshot.ts';
@@ -22,18 +23,18 @@ import {
 } from './protocol.ts';
 import type { SyncContext } from './sync-context.ts';
 
-/** What reconciling one twin came to. */
+/** Result of reconciling one twin. */
 export type ReconcileResult = 'nothing' | 'unchanged' | 'stored' | 'corrected' | 'requeued' | 'deleted';
 
-/** The result of reconciling one twin, and what is known of it after that. */
+/** The result of reconciling one twin, and the snapshot after it. */
 export interface Reconciled {
   readonly result: ReconcileResult;
   readonly known: Known;
-  /** There was no permit for a read or a write of this twin. Other twins of the hub would get none either. */
+  /** There was no permit for a read or write of this twin. Other twins of the hub would get none either. */
   readonly lacksPermit?: boolean;
 }
 
-/** Performs the steps of the protocol for one twin, from its record to what is stored in the end. */
+/** Performs the steps of the protocol for one twin, until its result is stored. */
 export class TwinWork {
   readonly #context: SyncContext;
   readonly #hub: Hub;
@@ -46,7 +47,7 @@ export class TwinWork {
     this.#context = context;
   }
 
-  /** `'conflict'`: another instance has changed the record meanwhile. */
+  /** Returns `'conflict'` if another instance has changed the record in between. */
   async perform(start: (at: Surroundings) => Next): Promise<Reconciled | 'conflict'> {
     let { work, step } = start(this.#surroundings());
     for (;;) {
@@ -73,7 +74,7 @@ export class TwinWork {
     return { fleet, now: hubNow() };
   }
 
-  /** One call to the hub, or what keeps it from being made. */
+  /** Makes one call to the hub, if there is a permit. */
   async #act(
     work: ReconcileState,
     step: Extract<ReconcileStep, { kind: 'read' | 'write' | 'askStatus' }>,
@@ -86,13 +87,13 @@ export class TwinWork {
           work,
           () => hubs.readTwin(id),
           (twin) => ({ kind: 'twin', twin }),
-          isTold,
+          isLogged,
         );
         if (answer.kind === 'noPermit') this.#lacksPermit = true;
         return { work, answer };
       }
       case 'askStatus': {
-        // A missing permit for this is no `lacksPermit`: the reads and writes of other twins need not wait for it.
+        // Does not set `lacksPermit`, because reads and writes of other twins may still get permits.
         const answer = await this.#call(
           work,
           () => hubs.identityStatus(id),
@@ -106,7 +107,7 @@ export class TwinWork {
     }
   }
 
-  /** One PATCH, between two transactions: what it is about to do, and what came of it. */
+  /** One PATCH, after its intent is stored. */
   async #write(
     work: ReconcileState,
     planned: Plan,
@@ -118,7 +119,7 @@ export class TwinWork {
       this.#lacksPermit = true;
       return { work, answer: { ...this.#noPermit(permit), plan: planned } };
     }
-    // The permit may have been long in coming, and the fleet may have been paused meanwhile.
+    // The permit may have taken long, and the fleet may have been paused in between.
     const before = await gate.current();
     if (before !== work.gate) return { work, answer: { kind: 'gateChanged', gate: before } };
     const intent = intentOf(work, planned, this.#surroundings());
@@ -130,7 +131,7 @@ export class TwinWork {
       return { work: intent, answer: { kind: 'written', twin, plan: planned } };
     } catch (error) {
       const answer = this.#failed(error, work.snapshot.workItem?.tries);
-      if (isToldOfWrite(error, planned)) this.#warn(error);
+      if (isLoggedWrite(error, planned)) this.#warn(error);
       return { work: intent, answer: { ...answer, plan: planned } };
     }
   }
@@ -139,25 +140,25 @@ export class TwinWork {
     work: ReconcileState,
     ask: () => Promise<Permitted<Result>>,
     toAnswer: (result: Result) => StepAnswer,
-    isWarnedOf: (error: unknown) => boolean,
+    isWarned: (error: unknown) => boolean,
   ): Promise<StepAnswer> {
     try {
       const permitted = await ask();
       return permitted.kind === 'noPermit' ? this.#noPermit(permitted) : toAnswer(permitted.answer);
     } catch (error) {
       const answer = this.#failed(error, work.snapshot.workItem?.tries);
-      if (isWarnedOf(error)) this.#warn(error as BerthError);
+      if (isWarned(error)) this.#warn(error as BerthError);
       return answer;
     }
   }
 
-  /** By the hubs' clock, as all times of work. */
+  /** Converts the time to the hubs' clock, as all times of work items are. */
   #noPermit({ at, why, isQuota }: NoPermit): Extract<StepAnswer, { kind: 'noPermit' }> {
     const { now, hubNow } = this.#context;
-    return { kind: 'noPermit', at: hubNow() + (at - now()), why, isQuota };
+    return { kind: 'noPermit', at: plus(hubNow(), at - now()), why, isQuota };
   }
 
-  /** @throws what is no trouble with the hub: a defect, or the state tables. */
+  /** @throws the error itself if it is not a failure of the hub: a defect, or the state tables. */
   #failed(error: unknown, tries = 0): Extract<StepAnswer, { kind: 'failed' }> {
     if (!(error instanceof BerthError) || mustComeAgain(error)) throw error;
     const hubError = error instanceof HubError ? error : undefined;
@@ -188,7 +189,7 @@ export class TwinWork {
   ): Promise<Reconciled | 'conflict'> {
     const { known } = this.#record;
     const after: Known = { kind: 'snapshot', snapshot };
-    // Nearly always an event was merged, which is told without looking at everything.
+    // After most events the version differs, so that the full comparison is not needed.
     const isNewer = known.kind !== 'snapshot' || known.snapshot.version !== snapshot.version;
     if (!isNewer && sameJson(asJson(known), asJson(after))) {
       return { result: isCorrected ? 'corrected' : 'unchanged', known: after };
@@ -210,8 +211,8 @@ export class TwinWork {
   }
 }
 
-/** Throttling is a hub's everyday, and a twin that is not found is looked into. */
-function isTold(error: unknown): error is BerthError {
+/** Whether an error is logged. Throttling is normal, and a missing twin has its own step. */
+function isLogged(error: unknown): error is BerthError {
   return (
     error instanceof BerthError &&
     error.code !== 'BERTH_HUB_THROTTLED' &&
@@ -219,13 +220,13 @@ function isTold(error: unknown): error is BerthError {
   );
 }
 
-/** Somebody else's write is no trouble; of several refused values each is tried alone first. */
-function isToldOfWrite(error: unknown, { writes }: Plan): error is BerthError {
-  if (!isTold(error) || error.code === 'BERTH_HUB_PRECONDITION_FAILED') return false;
+/** Whether an error of a write is logged. A write by another writer is normal. Several refused values are first tried one by one. */
+function isLoggedWrite(error: unknown, { writes }: Plan): error is BerthError {
+  if (!isLogged(error) || error.code === 'BERTH_HUB_PRECONDITION_FAILED') return false;
   return error.code !== 'BERTH_HUB_REFUSED' || writes.length === 1;
 }
 
-/** As it is stored: `undefined` leaves no trace. */
+/** As it is stored, without undefined members. */
 function asJson(known: Known): JsonValue {
   return JSON.parse(JSON.stringify(known)) as JsonValue;
 }

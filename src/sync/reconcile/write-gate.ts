@@ -5,54 +5,53 @@ import type { Policy, Rollout } from '../../fleet/fleet.ts';
 import type { HostName } from '../../iot-hub/host-name.ts';
 import type { ControlStore } from '../../store/state/control.ts';
 import { NewerFormatError } from '../../store/tables/newer-format.ts';
+import { type EpochMs, plus } from '../../time/epoch-ms.ts';
 import type { Hold } from '../../twin/plan/plan.ts';
 
 /** What the control row allows at this moment. */
 export interface Gate {
-  /** Why nothing may be written to this hub now; undefined: it may. */
+  /** Why Berth may not write to this hub now. Undefined: it may. */
   closedFor(host: HostName): string | undefined;
-  /** What keeps a policy from a twin at this time: a pause, or a rollout that has not reached it. */
-  holdOf(policy: Policy, place: TwinPlace, rollout: Rollout | undefined, now: number): Hold | undefined;
-  /** Modules that the newest package targets: an older one keeps their events for it. */
+  /** Why a policy may not write to a twin now: a pause, or a rollout that has not reached it. */
+  holdOf(policy: Policy, place: TwinPlace, rollout: Rollout | undefined, now: EpochMs): Hold | undefined;
+  /** Modules that the newest package targets. Older packages store their events too. */
   readonly modules: ReadonlySet<string>;
-  /** The hub's events are not trusted: a read comes before each decision. */
+  /** Whether the hub's events are not trusted, so that Berth reads before each decision. */
   readsFirst(host: HostName): boolean;
   /**
-   * A package that was built later has run: this instance only merges events and leaves the rest to the
-   * others.
+   * Whether a package that was built later has run. Then this instance only applies events.
    */
   readonly isOutdated: boolean;
   /**
-   * Grows whenever every twin must be reconciled again, and when it last did, ms since the epoch; undefined while that
-   * cannot be known.
+   * `number` grows when every twin must be reconciled again. `since` is the time of the last change. Undefined: not known.
    */
-  readonly generation: { readonly number: number; readonly since: number } | undefined;
+  readonly generation: { readonly number: number; readonly since: EpochMs } | undefined;
 }
 
 /**
- * A row that could not be read for so long closes the gate; with the deadline of the call that was let through last, a
- * pause takes hold everywhere within 30 s.
+ * If the row could not be read for this long, the gate closes. Together with the deadline of the last call, a pause takes
+ * effect everywhere within 30 s.
  */
 const MAX_AGE_MS = 20_000;
-/** How long one reading serves, so that a failed one can be tried again before the age is reached. */
+/** How long one read is used. It is shorter than `MAX_AGE_MS`, so that a failed read can be repeated in time. */
 const FRESH_MS = 10_000;
 
-/** The control row as every writer sees it. */
+/** Reads the control row for every writer. */
 export class WriteGate {
   readonly #store: Pick<ControlStore, 'read'>;
   readonly #build: string;
-  readonly #now: () => number;
-  #last: { readonly gate: Gate; readonly at: number } | undefined;
+  readonly #now: () => EpochMs;
+  #last: { readonly gate: Gate; readonly at: EpochMs } | undefined;
   #reading: Promise<void> | undefined;
 
   /** @param build when this package was built, ISO 8601. */
-  constructor(store: Pick<ControlStore, 'read'>, build: string, now: () => number) {
+  constructor(store: Pick<ControlStore, 'read'>, build: string, now: () => EpochMs) {
     this.#store = store;
     this.#build = build;
     this.#now = now;
   }
 
-  /** Never throws: while the row cannot be read, the gate is closed. */
+  /** Never throws. While the row cannot be read, the gate is closed. */
   async current(): Promise<Gate> {
     if (this.#last === undefined || this.#now() - this.#last.at > FRESH_MS) {
       this.#reading ??= this.#read().finally(() => {
@@ -70,13 +69,13 @@ export class WriteGate {
     try {
       this.#last = { gate: gateOf(await this.#store.read(), this.#build), at };
     } catch (error) {
-      // Else the age of the last reading decides.
+      // After other errors, the age of the last read decides.
       if (error instanceof NewerFormatError) this.#last = { gate: NEWER, at };
     }
   }
 }
 
-/** What a control row means for a package of this build time. */
+/** What a control row allows a package with this build time. */
 export function gateOf(control: Control, build: string): Gate {
   return {
     closedFor(host) {
@@ -92,14 +91,14 @@ export function gateOf(control: Control, build: string): Gate {
 }
 
 const UNREADABLE = closedGate('the control row cannot be read', false);
-/** The package that wrote it was built later, whatever else it says. */
+/** Only a package that was built later can have written it. */
 const NEWER = closedGate('a newer package has written the control row', true);
 
 function closedGate(why: string, isOutdated: boolean): Gate {
   return {
     closedFor: () => why,
-    // With an end: what is held without one is due nowhere, and nobody would come back to it.
-    holdOf: (_policy, _place, _rollout, now) => ({ why, until: now + MAX_AGE_MS }),
+    // With an end, because a correction that is held without an end gets no work item.
+    holdOf: (_policy, _place, _rollout, now) => ({ why, until: plus(now, MAX_AGE_MS) }),
     modules: new Set(),
     readsFirst: () => false,
     isOutdated,

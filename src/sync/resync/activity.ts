@@ -7,8 +7,10 @@ import { sparing } from './sparing.ts';
 import { dropStale, dueItems } from './work-queue.ts';
 
 /**
- * Asks the hubs whether the devices are alive that have not answered a value, many with one query: one that is may have missed it
- * and is told again, one that is not reads its whole twin when it comes back. Answers how many were asked for.
+ * Asks the hubs whether devices without an answer are alive, with one query for many devices. A device that is alive may have
+ * missed the write, so Berth writes again. Any other device reads its whole twin when it connects.
+ *
+ * @returns how many devices were in the queries.
  */
 export async function askActivity(context: ResyncContext, mayGoOn: MayGoOn): Promise<number> {
   const asked = await Promise.all(context.hosts.map((host) => askHub(host, context, mayGoOn)));
@@ -18,14 +20,14 @@ export async function askActivity(context: ResyncContext, mayGoOn: MayGoOn): Pro
 async function askHub(host: HostName, context: ResyncContext, mayGoOn: MayGoOn): Promise<number> {
   const { gate, warn } = context;
   let asked = 0;
-  // A row that stays due after its question is for the next run.
+  // A row that is still due after its question waits for the next run.
   const done = new Set<string>();
   try {
     for (;;) {
       const rows = await dueItems(host, 'activity', context);
       const [question] = questionsOf(rows.filter(({ rowKey }) => !done.has(rowKey)));
       if (question === undefined || !mayGoOn()) return asked;
-      // While a hub is paused nothing would be written.
+      // While the hub is paused, the answer would not lead to a write.
       if ((await gate.current()).closedFor(host) !== undefined) return asked;
       if (!(await ask(host, question, context))) return asked;
       for (const { rowKey } of question) done.add(rowKey);
@@ -41,7 +43,7 @@ async function askHub(host: HostName, context: ResyncContext, mayGoOn: MayGoOn):
   }
 }
 
-/** Rows that go into one query: devices, or the modules of one name. */
+/** Groups rows for one query each: devices, or modules with one name. */
 function questionsOf(rows: readonly WorkItemRow[]): readonly (readonly WorkItemRow[])[] {
   const questions = new Map<string | undefined, WorkItemRow[]>();
   for (const row of rows) {
@@ -52,7 +54,7 @@ function questionsOf(rows: readonly WorkItemRow[]): readonly (readonly WorkItemR
   return [...questions.values()];
 }
 
-/** False: there is no permit for the query now. */
+/** Returns false if there is no permit for the query now. */
 async function ask(host: HostName, rows: readonly WorkItemRow[], context: ResyncContext): Promise<boolean> {
   const { hubs, reconciler, hubNow } = context;
   const deviceIds = rows.map(({ id }) => id.deviceId);

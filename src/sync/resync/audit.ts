@@ -7,6 +7,8 @@ import { hash } from '../../json/hash.ts';
 import { partitionsOf } from '../../store/tables/keys.ts';
 import { isNewer } from '../../store/twins/twin-store.ts';
 import { DAY_MS } from '../../time/day.ts';
+import { EPOCH, type EpochMs, laterOf, plus } from '../../time/epoch-ms.ts';
+import { epochMsSchema } from '../../time/epoch-ms-schema.ts';
 import { type Instant, instantOf, latestBelievable, millisecondsOf, NEVER } from '../../time/instant.ts';
 import type { Known } from '../../twin/events/apply-event.ts';
 import { isTargetedModule } from '../../twin/events/event.ts';
@@ -19,47 +21,46 @@ import type { MayGoOn, ResyncContext } from './resync-context.ts';
 import { unlessNewer } from './sparing.ts';
 import { type SampleComparison, whyUntrusted } from './trust.ts';
 
-/** How often a hub is audited without being asked to be. */
+/** How often a hub is audited without a request. */
 const AUDIT_EVERY_MS = 7 * DAY_MS;
 /**
- * Results of queries may be minutes old (iot-hub-devguide-query-language), so of a twin that has changed lately they
- * prove nothing.
+ * The results of queries may be minutes old (iot-hub-devguide-query-language). They prove nothing about a twin that changed
+ * within this time.
  */
 const QUERY_LAG_MS = 30 * 60_000;
-/** One twin in so many is compared with what the hub has. */
+/** One of this many twins is compared in full with the hub. */
 const SAMPLE = 100;
 const PAGE = 200;
-/** By then every instance goes by the newest package: it reads the control row every 30 s, and a batch takes 20 s. */
+/** After this time, every instance uses the new control row: it is read every 30 s, and a batch takes 20 s. */
 const SETTLED_MS = 60_000;
 const CONCURRENCY = 16;
 
 const progressSchema = z.object({
-  /** Ms since the epoch. */
-  startedAt: z.number(),
+  startedAt: epochMsSchema,
   phase: z.enum(['mark', 'sweep', 'devices', 'modules', 'done']),
-  /** Everything that is known of the hub is old, and not only what is known of the new modules. */
+  /** All stored twins of the hub may be old, and not only those of new modules. */
   isWhole: z.boolean().default(true),
-  /** `mark` and `sweep`: `partition/row key`; else the hub's continuation token; empty: the beginning. */
+  /** In `mark` and `sweep`: `partition/row key`. Else the continuation token of the hub. Empty: the start. */
   at: z.string(),
   seen: z.number(),
-  /** Twins that were not known. */
+  /** Twins that Berth did not know. */
   missed: z.number(),
-  /** Twins that had other versions. */
+  /** Twins whose stored version was wrong. */
   stale: z.number(),
   sampled: z.number(),
   mismatched: z.number(),
-  /** Modules that were not targeted before: their events were passed over, so what is known of them is old. */
+  /** Modules that were not targeted before. Their events were ignored, so their stored twins may be old. */
   newModules: z.array(z.string()).default([]),
-  /** Modules that have been targeted since then are to be looked for, ms since the epoch. */
-  modulesAt: z.number().default(0),
+  /** The audit includes the modules that were targeted up to this time. */
+  modulesAt: epochMsSchema.default(EPOCH),
 });
 
-/** How far the audit of a hub has come, and what it has found. */
+/** The progress of the audit of a hub, and its results. */
 export type AuditProgress = z.output<typeof progressSchema>;
 
-const requestSchema = z.object({ at: z.number(), author: z.string(), reason: z.string() });
+const requestSchema = z.object({ at: epochMsSchema, author: z.string(), reason: z.string() });
 
-/** That a person wants every twin of a hub to be read again. */
+/** An operator's request to read every twin of a hub again. */
 export type ResyncRequest = z.output<typeof requestSchema>;
 
 export function auditName(host: HostName): string {
@@ -71,8 +72,10 @@ export function requestName(host: HostName): string {
 }
 
 /**
- * Looks for twins that events have missed: lists all twins of each hub, page by page, once a week or when a person asks
- * for it, and compares a few of them whole. Answers how many twins were seen.
+ * Looks for twins whose events Berth has missed. It lists all twins of each hub, page by page, once a week or on request, and
+ * compares a sample of them in full.
+ *
+ * @returns how many twins were listed.
  */
 export async function auditHubs(context: ResyncContext, mayGoOn: MayGoOn): Promise<number> {
   const seen = await Promise.all(
@@ -102,15 +105,18 @@ async function auditHub(hub: Hub, context: ResyncContext, mayGoOn: MayGoOn): Pro
     }
   } catch (error) {
     if (!(error instanceof HubError)) throw error;
-    // The hub does not know this place in its list any more, as after a failover: the next run begins the list anew.
+    // The hub no longer accepts the continuation token, as after a failover. The next run starts the list again.
     if (error.code === 'BERTH_HUB_REFUSED' && at.at !== '')
       await progress.write(auditName(host), { ...at, at: '' });
-    warn(`The audit of ${host} waits: ${error.message}`, { code: error.code, hub: host });
+    warn(`The audit of ${host} has stopped and continues in a later run: ${error.message}`, {
+      code: error.code,
+      hub: host,
+    });
   }
   return at.seen - before;
 }
 
-/** Goes on, or begins anew where it is time, a person has asked for it, or modules are wanted that were not before. */
+/** Where the audit continues. A new one starts after a week, on request, or for modules that were not targeted before. */
 async function startOf(
   host: HostName,
   context: ResyncContext,
@@ -128,14 +134,14 @@ async function nextOf(
 ): Promise<AuditProgress> {
   const request = requestSchema.safeParse(await progress.read(requestName(host)));
   const isAsked = request.success && (last === undefined || request.data.at > last.startedAt);
-  // Instances of an older package pass the events of new modules over for a while.
-  const modulesAt = now() - SETTLED_MS;
+  // For a while, instances of an older package may still ignore the events of new modules.
+  const modulesAt = plus(now(), -SETTLED_MS);
   const newModules = Object.entries((await control.read()).modules)
     .filter(([, since]) => since > (last?.modulesAt ?? 0) && since <= modulesAt)
     .map(([name]) => name);
   const fresh = {
-    // The clock of who asks may be ahead; the same request must not begin an audit again and again.
-    startedAt: request.success ? Math.max(now(), request.data.at) : now(),
+    // The operator's clock may be ahead. The same request must not start the audit again and again.
+    startedAt: request.success ? laterOf(now(), request.data.at) : now(),
     at: '',
     seen: 0,
     missed: 0,
@@ -152,13 +158,13 @@ async function nextOf(
     return { ...fresh, phase: 'devices' };
   if (newModules.length === 0) return last;
   const all = [...new Set([...last.newModules, ...newModules])];
-  // One that has not come to the modules yet will; what it passes over before, the next one marks.
+  // An audit in these phases has not listed the modules yet. The next audit marks the new ones.
   return last.phase === 'mark' || last.phase === 'devices'
     ? last
     : { ...fresh, startedAt: last.startedAt, phase: 'mark', newModules: all };
 }
 
-/** One page. Undefined: there is no permit for it now. */
+/** Handles one page. Undefined: there is no permit for it now. */
 async function step(hub: Hub, at: AuditProgress, context: ResyncContext): Promise<AuditProgress | undefined> {
   switch (at.phase) {
     case 'mark':
@@ -174,8 +180,8 @@ async function step(hub: Hub, at: AuditProgress, context: ResyncContext): Promis
 }
 
 /**
- * What is known of the hub's twins is old, and is read again: all of it where a person says so, as after a failover;
- * or that of modules whose events were passed over.
+ * Marks stored twins to be read again: all twins of the hub on request, as after a failover, or those of modules whose
+ * events were ignored.
  */
 async function markPage(host: HostName, at: AuditProgress, context: ResyncContext): Promise<AuditProgress> {
   const { twins, hubNow } = context;
@@ -200,9 +206,9 @@ async function markPage(host: HostName, at: AuditProgress, context: ResyncContex
   return nextPlace(at, place.index, page);
 }
 
-/** Deletions are believed, but for those that no clock can have written yet: they would outlast every twin to come. */
-function wholeMark(known: Known, now: number): Pick<Mark, 'since' | 'why' | 'isResync'> | undefined {
-  const why = 'everything of its hub is read again';
+/** A deletion is believed, unless its time is in the future. Such a deletion would hide every later twin of this id. */
+function wholeMark(known: Known, now: EpochMs): Pick<Mark, 'since' | 'why' | 'isResync'> | undefined {
+  const why = 'every twin of its hub is read again';
   if (known.kind === 'deleted' && known.at <= latestBelievable(instantOf(now))) return undefined;
   return known.kind === 'nothing' ? undefined : { since: NEVER, why, isResync: true };
 }
@@ -216,7 +222,7 @@ function moduleMark(
   return { since: known.snapshot.asOf, why: 'its module was not targeted before' };
 }
 
-/** Rows of work, attention and deletions that no twin knows of any more are removed. */
+/** Removes rows of work items, attention and deletions that belong to no stored twin. */
 async function sweepPage(
   host: HostName,
   at: AuditProgress,
@@ -227,7 +233,7 @@ async function sweepPage(
   return nextPlace(at, place.index, await twins.sweep(place.partition, place.after, PAGE));
 }
 
-/** Where a phase that goes through the tables has come to; undefined: to the end. */
+/** The present place of a phase that visits the tables. Undefined: the end. */
 function placeOf(host: HostName, { at }: AuditProgress) {
   const [index = '0', ...row] = at === '' ? ['0'] : at.split('/');
   const partition = partitionsOf(host)[Number(index)];
@@ -255,7 +261,7 @@ async function listPage(
 ): Promise<AuditProgress | undefined> {
   const { hubs, fleet } = context;
   const page = await hubs.listTwins(hub.host, of, at.at === '' ? undefined : at.at);
-  // What cannot be asked in this run is asked in a later one.
+  // Without a permit, a later run continues.
   if (page.kind === 'noPermit') return undefined;
   const { twins: listed, continuation, readAt = instantOf(context.now()) } = page.answer;
   let next = at;
@@ -270,7 +276,7 @@ async function listPage(
   return { ...next, phase: hasModules ? 'modules' : 'done', at: '' };
 }
 
-/** @param readAt the hub's clock: with another one, an hour's difference would cost a read of every twin. */
+/** @param readAt the hub's clock. With a clock that is an hour wrong, every twin would be read. */
 async function compareTwin(
   hub: Hub,
   { id, version }: ListedTwin,
@@ -288,17 +294,17 @@ async function compareTwin(
   const isBelieved = (time: Instant) => time <= latestBelievable(readAt);
   switch (known.kind) {
     case 'nothing':
-      await read(NEVER, 'the audit has found it');
+      await read(NEVER, 'the audit found a twin that was not known');
       return { ...next, missed: next.missed + 1 };
     case 'deleted':
-      // A person who asks for everything wants also what was deleted a moment ago to be looked at.
+      // An audit on request also reads twins that were deleted recently.
       if (!at.isWhole && isBelieved(known.at) && isRecent(known.at)) return next;
-      await read(known.at, 'the audit has found it, and it was thought to be deleted', true);
+      await read(known.at, 'the audit found a twin that was stored as deleted', true);
       return { ...next, missed: next.missed + 1 };
     case 'snapshot': {
       const { snapshot } = known;
       if (!isBelieved(snapshot.asOf) || !isBelieved(snapshot.bornAt)) {
-        await read(NEVER, 'its time was in the future', true);
+        await read(NEVER, 'its stored time was in the future', true);
         return { ...next, stale: next.stale + 1 };
       }
       if (snapshot.unread !== undefined) return next;
@@ -306,7 +312,7 @@ async function compareTwin(
         if (isRecent(snapshot.asOf)) return next;
         await read(
           snapshot.asOf,
-          `the audit has found version ${version}, and ${snapshot.version} was known`,
+          `the audit found version ${version}, and version ${snapshot.version} was stored`,
         );
         return { ...next, stale: next.stale + 1 };
       }
@@ -314,7 +320,7 @@ async function compareTwin(
       if (!isSampled) return next;
       const same = await compare(hub, id, snapshot, context);
       if (same === undefined) return next;
-      if (!same) await read(snapshot.asOf, 'it was not what the hub has');
+      if (!same) await read(snapshot.asOf, 'the audit found other values on the hub');
       return {
         ...next,
         sampled: next.sampled + 1,
@@ -324,10 +330,10 @@ async function compareTwin(
   }
 }
 
-/** They say nothing of the next twin. */
+/** Errors of one twin, which do not affect the next twin. */
 const OF_ONE_TWIN: ReadonlySet<HubErrorCode> = new Set(['BERTH_HUB_NOT_FOUND', 'BERTH_HUB_REFUSED']);
 
-/** Whether a snapshot is what the hub has; undefined: that cannot be said now. */
+/** Whether a snapshot is equal to the twin on the hub. Undefined: not known now. */
 async function compare(
   hub: Hub,
   id: TwinId,
@@ -346,7 +352,7 @@ async function compare(
     count(hub.host, 'sampled');
     if (isSame) return true;
     count(hub.host, 'mismatched');
-    warn('A snapshot is not what its hub has.', {
+    warn('A snapshot differs from the twin on its hub.', {
       code: 'BERTH_SNAPSHOT_MISMATCH',
       hub: hub.host,
       deviceId: id.deviceId,
@@ -358,7 +364,7 @@ async function compare(
   }
 }
 
-/** What the audit has found says whether the hub's events can be trusted. */
+/** Decides from the results of the audit whether the hub's events can be trusted. */
 async function finish(
   { host }: Hub,
   found: SampleComparison & Pick<AuditProgress, 'startedAt'>,
@@ -367,7 +373,7 @@ async function finish(
   const why = whyUntrusted(found);
   if (why === undefined) return;
   const request = requestSchema.safeParse(await progress.read(requestName(host)));
-  // Somebody has had everything read again since: what was found before that is old.
+  // After a newer request of an operator, the results of this audit are old.
   if (request.success && request.data.at > found.startedAt) return;
   await control.update((row) =>
     host in row.untrusted ? row : { ...row, untrusted: { ...row.untrusted, [host]: { since: now(), why } } },

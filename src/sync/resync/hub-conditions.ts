@@ -6,22 +6,21 @@ import type { ConditionsStore } from '../../store/state/conditions-store.ts';
 import { mustComeAgain } from '../../store/tables/newer-format.ts';
 import type { SyncContext } from '../reconcile/sync-context.ts';
 
-/** The conditions that a run of `resyncFleet` reads and records. */
+/** The calls for conditions that a run of `resyncFleet` needs. */
 export type RefreshedConditions = Pick<
   ConditionsStore,
   'read' | 'recordCount' | 'recordFailure' | 'recordCauses'
 >;
 
 /**
- * Hubs are asked for their number of devices no more often than this, however often the timer is fired by
- * hand.
+ * The shortest time between two questions for the number of devices, even if the timer is started by hand.
  */
 const STATISTICS_EVERY_MS = 10_000;
-/** What says that a hub is ill. Missing rights, a throttle and a spent quota do not. */
+/** The errors that make a hub unhealthy. Missing rights, a throttle and a used-up quota do not. */
 const UNHEALTHY: ReadonlySet<ErrorCode> = new Set(['BERTH_HUB_TIMEOUT', 'BERTH_HUB_UNAVAILABLE']);
 const CONCURRENCY = 8;
 
-/** What allocation knows of the hubs: their devices, their health, and when the causes of moves began. */
+/** Updates the conditions for allocation: devices and health of the hubs, and the start of the causes of moves. */
 export async function refreshConditions(
   { fleet, hosts, hubs, now, gate, warn }: SyncContext,
   conditions: RefreshedConditions,
@@ -41,7 +40,7 @@ export async function refreshConditions(
     }
   };
   await Promise.all(hosts.map((host) => limit(() => ask(host))));
-  // The causes of an older fleet file are none of the newer one's: they would begin again and again.
+  // An older package does not record causes. The packages would otherwise restart each other's moves.
   if (!(await gate.current()).isOutdated)
     await conditions.recordCauses(currentCauses(fleet, known, now()), known, now());
 }

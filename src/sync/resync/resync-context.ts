@@ -11,7 +11,7 @@ export interface ResyncContext extends SyncContext {
   readonly progress: Pick<ProgressStore, 'read' | 'write'>;
 }
 
-/** False when the time is over, or another instance has the lease. */
+/** Returns false when the time of the run is over, or another instance has the lease. */
 export type MayGoOn = () => boolean;
 
 /** The partitions of all hubs that this deployment reconciles. */

@@ -7,28 +7,28 @@ import { sparing } from './sparing.ts';
 const PAGE = 200;
 const CONCURRENCY = 32;
 /**
- * Other instances may go by a control row that is 30 s old, in batches that take 20 s: what is found due before that
- * time is over, they would take for held again, or judge by the policies of an older package.
+ * Other instances may use a control row that is 30 s old, in batches that take 20 s. Before this time is over, they could
+ * hold the same correction again, or use the policies of an older package.
  */
 const SETTLED_MS = 60_000;
 
 const progressSchema = z.object({
-  /** Which policies and pauses it is about. */
+  /** The fleet revision and the generation of the control row. */
   about: z.string(),
-  /** The partition that it has come to. */
+  /** The index of the present partition. */
   partition: z.number(),
-  /** The last row of it that was judged; empty: none. */
+  /** The last row of this partition that is done. Empty: none. */
   after: z.string(),
 });
 type Progress = z.output<typeof progressSchema>;
 
 /**
- * Judges every twin anew after a new fleet revision, or after a policy was resumed: nothing about the twins has
- * changed, so no event would. Reads no hub; what must be written is due. Goes on where the last run stopped.
+ * Reconciles every twin again after a new fleet revision, or after a policy was resumed. The twins have not changed, so no
+ * event would cause it. It calls no hub: twins that must be written get a work item. Continues where the last run stopped.
  */
 export async function resyncTwins(context: ResyncContext, mayGoOn: MayGoOn): Promise<number> {
   const { fleet, twins, gate, progress, reconciler, now } = context;
-  // The gate's, by which the twins are judged, and not a newer one's.
+  // The generation of the gate that is used for the twins, because the row may be newer.
   const { generation } = await gate.current();
   if (generation === undefined || now() - generation.since < SETTLED_MS) return 0;
   const about = `${fleet.revision} ${generation.number}`;
@@ -45,7 +45,7 @@ export async function resyncTwins(context: ResyncContext, mayGoOn: MayGoOn): Pro
     await Promise.all(
       page.map((record) =>
         limit(async () => {
-          // A newer package plans what it has stored itself.
+          // A newer package handles the twins that it has stored.
           if (isNewer(record) || record.known.kind !== 'snapshot') return;
           await sparing(record.id, context, () => reconciler.resync(record.id, record));
           resynced += 1;

@@ -1,4 +1,5 @@
 import type { Lease } from '../../store/state/lease.ts';
+import { type EpochMs, plus } from '../../time/epoch-ms.ts';
 import { askActivity } from './activity.ts';
 import { auditHubs } from './audit.ts';
 import { type RefreshedConditions, refreshConditions } from './hub-conditions.ts';
@@ -9,39 +10,38 @@ import { unlessNewer } from './sparing.ts';
 import { countTwins } from './twin-counts.ts';
 import { processQueue } from './work-queue.ts';
 
-/** What a run needs besides the context that its tasks share. */
+/** What a run needs in addition to the shared context. */
 export interface ResyncRun {
   readonly conditions: RefreshedConditions;
-  /** Keeps it to one instance at a time. */
+  /** Allows only one instance to run at a time. */
   readonly lease: Pick<Lease, 'take' | 'release'>;
-  /** From then on no work item is begun, as hubs are left alone, ms since the epoch. */
-  readonly hubsUntil: number;
+  /** After this time, hubs are not called, so no work item is started. */
+  readonly hubsUntil: EpochMs;
 }
 
 export interface ResyncSummary {
-  /** False: another instance is at it. */
+  /** False: another instance has the lease. */
   readonly ran: boolean;
-  /** Twins whose work items was done. */
+  /** Twins whose work items were done. */
   readonly workItems: number;
   /** Partitions that were counted. */
   readonly counted: number;
-  /** Twins that were reconciled again, because policies have changed. */
+  /** Twins that were reconciled again because policies changed. */
   readonly resynced: number;
-  /** Twins that the audit has seen. */
+  /** Twins that the audit listed. */
   readonly audited: number;
 }
 
-/** A run ends by then; the timer starts the next after a minute. */
+/** The longest run. The timer starts the next one after a minute. */
 export const RUN_MS = 50_000;
-/** Short, so that an instance that dies is soon replaced; a run that goes on renews it. */
+/** Short, so that another instance can soon continue if this one ends. A run renews its lease. */
 const LEASE_MS = 15_000;
 
 const NOTHING: ResyncSummary = { ran: false, workItems: 0, counted: 0, resynced: 0, audited: 0 };
 
 /**
- * What needs no event: asks the hubs for their devices and health, does the work items whose time has come, counts the
- * twins, reconciles them again when policies have changed, and audits the hubs for twins that were missed. One instance at
- * a time.
+ * Does the work that has no event. It asks the hubs for their devices and health, does the due work items, and counts the
+ * twins. It reconciles twins again after policies changed, and audits the hubs for missed twins. One instance at a time.
  */
 export async function resync(
   context: ResyncContext,
@@ -50,7 +50,7 @@ export async function resync(
   const { now, gate } = context;
   if (!(await lease.take(now(), LEASE_MS))) return NOTHING;
   let isHeld = true;
-  const until = now() + RUN_MS;
+  const until = plus(now(), RUN_MS);
   const mayGoOn: MayGoOn = () => isHeld && now() < until;
   const renewing = setInterval(() => {
     lease.take(now(), LEASE_MS).then(
@@ -65,7 +65,7 @@ export async function resync(
   try {
     await refreshConditions(context, conditions);
     const { isOutdated } = await gate.current();
-    // Work items waits for permits of the hubs most of the time; what needs the tables only need not wait with it.
+    // Work items often wait for permits. Tasks that only need the tables run at the same time.
     const [workItems, rest] = await Promise.allSettled([
       isOutdated ? 0 : processQueue(context, () => mayGoOn() && now() < hubsUntil),
       withoutHubs(context, mayGoOn, isOutdated),

@@ -4,15 +4,15 @@ import type { Policy, Rollout } from '../../fleet/fleet.ts';
 import { addStatusCounts, type PolicyStatusCounts } from '../../store/twins/twin-store.ts';
 import type { ResyncContext } from './resync-context.ts';
 
-/** With fewer devices a rejection or two says nothing. */
+/** With fewer devices, one or two rejections prove nothing. */
 const LEAST_REACHED = 20;
 
-/** How far a policy has come, and how it is taken. */
+/** How many twins a policy has reached, and how many reject it. */
 export interface PolicyProgress {
-  /** Twins in which it owns something and may write. */
+  /** Twins in which the policy owns a property and may write. */
   readonly reached: number;
   readonly rejected: number;
-  /** Twins in which it would write, and is held. */
+  /** Twins in which a correction of the policy is held. */
   readonly held: number;
 }
 
@@ -21,7 +21,7 @@ export function policyProgressOf(counts: PolicyStatusCounts): PolicyProgress {
   return { reached: inSync + pending + drifted + contested + rejected, rejected, held };
 }
 
-/** Why a policy must pause itself; undefined: it need not. */
+/** Why a policy must pause itself. Undefined: it need not. */
 export function whyPause(
   policy: Pick<Policy, 'hash' | 'name'>,
   { reached, rejected }: PolicyProgress,
@@ -34,7 +34,7 @@ export function whyPause(
   return `${rejected} of the ${reached} devices that it has reached reject it`;
 }
 
-/** Pauses every policy that too many of the devices reject which it has reached. */
+/** Pauses every policy that too many of its reached devices reject. */
 export async function pauseRejected({
   fleet,
   hosts,

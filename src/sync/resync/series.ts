@@ -2,6 +2,7 @@ import type { HostName } from '../../iot-hub/host-name.ts';
 import type { SeriesStore } from '../../store/state/series-store.ts';
 import type { SyncStatisticsStore } from '../../store/state/sync-statistics-store.ts';
 import type { TwinStore } from '../../store/twins/twin-store.ts';
+import type { EpochMs } from '../../time/epoch-ms.ts';
 import { unlessNewer } from './sparing.ts';
 
 export interface SeriesSources {
@@ -14,7 +15,7 @@ export interface SeriesSources {
 /** Records how many twins have each status, and what sync has done since the last run, by hub. */
 export async function recordSeries(
   { hosts, twins, statistics, series }: SeriesSources,
-  now: number,
+  now: EpochMs,
 ): Promise<void> {
   const [sums, ...counted] = await Promise.all([
     statistics.byHour(now),

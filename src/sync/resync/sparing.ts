@@ -4,10 +4,10 @@ import { type TwinId, twinKey } from '../../twin/snapshot/twin.ts';
 import type { ResyncContext } from './resync-context.ts';
 
 /**
- * Works on one twin, which costs no other twin the run. A defect is told. A twin that a newer package has stored is left to that
- * package, and the store tells of it.
+ * Works on one twin, so that an error does not stop the run. A defect is logged. A twin that a newer package has stored is
+ * left to that package; the store reports it.
  *
- * @returns whether the work was done; else it would fail again in this run.
+ * @returns false if the work failed. It would fail again in this run.
  */
 export async function sparing(
   id: TwinId,
@@ -21,7 +21,7 @@ export async function sparing(
     if (error instanceof NewerFormatError) return false;
     if (error instanceof BerthError && error.code !== 'BERTH_DEFECT') throw error;
     const reason = error instanceof Error ? error.name : 'error';
-    warn(`A defect while working on ${twinKey(id)} (${reason}).`, {
+    warn(`Berth failed on ${twinKey(id)} because of a defect (${reason}).`, {
       code: 'BERTH_DEFECT',
       twin: twinKey(id),
     });
@@ -30,8 +30,8 @@ export async function sparing(
 }
 
 /**
- * Does a part of a run, or leaves it to the newer package that has stored what it needs: the other parts need not wait for that
- * package. The store tells of it.
+ * Does a part of a run, or skips it if a newer package has stored the data that it needs. The other parts continue. The
+ * store reports the newer data.
  */
 export async function unlessNewer<Result>(skipped: Result, work: () => Promise<Result>): Promise<Result> {
   try {

@@ -6,16 +6,17 @@ import { dailyLimit } from '../../hub/budget.ts';
 import type { HostName } from '../../iot-hub/host-name.ts';
 import { type HubCounts, noCounts } from '../../metrics/sync-counters.ts';
 import { addStatusCounts, type CountedTwins, type PolicyStatusCounts } from '../../store/twins/twin-store.ts';
+import type { EpochMs } from '../../time/epoch-ms.ts';
 import { type PolicyProgress, policyProgressOf } from './self-pause.ts';
 
-/** A policy as it runs now, for people. */
+/** The present state of a policy, for operators. */
 export interface PolicyOverview extends PolicyProgress {
   readonly name: string;
   readonly id: string;
   readonly mode: PolicyMode;
-  /** When this content was first seen, ms since the epoch. */
-  readonly since: number | undefined;
-  /** How far its rollout has come, from 0 to 1, where no hub is paused. */
+  /** When this content was first seen. Undefined: not yet. */
+  readonly since: EpochMs | undefined;
+  /** The progress of its rollout, from 0 to 1. Pauses of hubs are ignored. */
   readonly rollout: number;
   readonly pause: Pause | undefined;
   readonly contested: number;
@@ -26,7 +27,7 @@ export function policyOverviews(
   { twins }: Fleet,
   control: Control,
   counted: ReadonlyMap<HostName, CountedTwins>,
-  now: number,
+  now: EpochMs,
 ): readonly PolicyOverview[] {
   return twins.policies.map((policy) => {
     const { id } = policy;
@@ -49,17 +50,17 @@ export function policyOverviews(
   });
 }
 
-/** What sync has cost a hub lately, and how well its events tell everything. */
+/** What sync has recently cost a hub, and whether its events are complete. */
 export interface HubSyncOverview {
   readonly messagesToday: number;
-  /** What `budget.daily` allows. */
+  /** The number that `budget.daily` allows. */
   readonly messagesLimit: number;
-  /** Of this hour and the one before. */
+  /** The counts of this hour and the one before. */
   readonly counts: HubCounts;
-  /** Events that did not follow what was known, as a part of all; undefined: there were none. */
+  /** The part of the events that did not follow their snapshot. Undefined: there were no events. */
   readonly gapRate: number | undefined;
-  /** Why a read comes before every decision; undefined: its events are trusted. */
-  readonly untrusted: { readonly since: number; readonly why: string } | undefined;
+  /** Why Berth reads before every decision. Undefined: the events are trusted. */
+  readonly untrusted: { readonly since: EpochMs; readonly why: string } | undefined;
 }
 
 export function hubSyncOverview(

@@ -1,17 +1,17 @@
 import pLimit from 'p-limit';
 import type { PartitionKey } from '../../store/tables/keys.ts';
 import { DAY_MS } from '../../time/day.ts';
+import { plus } from '../../time/epoch-ms.ts';
 import { instantOf } from '../../time/instant.ts';
 import { type MayGoOn, partitionsFor, type ResyncContext } from './resync-context.ts';
 
 const CONCURRENCY = 8;
 /**
- * Event Hubs keep events for at most seven days on most tiers; a tombstone must outlive the last of them, by
- * a day.
+ * On most tiers, Event Hubs keep events for at most seven days. A tombstone must stay one day longer than the last event.
  */
 const TOMBSTONE_MS = 8 * DAY_MS;
 
-/** Counts as many partitions as there is time for, going on where the last run stopped. */
+/** Counts partitions until the time is over. Continues where the last run stopped. */
 export async function countTwins(context: ResyncContext, mayGoOn: MayGoOn): Promise<number> {
   const { twins, now, progress } = context;
   const partitions = partitionsFor(context);
@@ -19,7 +19,7 @@ export async function countTwins(context: ResyncContext, mayGoOn: MayGoOn): Prom
   let counted = 0;
   const count = async (partition: PartitionKey): Promise<void> => {
     if (!mayGoOn()) return;
-    await twins.count(partition, now(), instantOf(now() - TOMBSTONE_MS));
+    await twins.count(partition, now(), instantOf(plus(now(), -TOMBSTONE_MS)));
     counted += 1;
   };
   const limit = pLimit(CONCURRENCY);

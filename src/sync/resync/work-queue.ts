@@ -7,17 +7,19 @@ import type { WorkPriority } from '../../twin/snapshot/snapshot.ts';
 import type { MayGoOn, ResyncContext } from './resync-context.ts';
 import { sparing } from './sparing.ts';
 
-/** Twins of a hub that are worked on at the same time; the hub's budget sets the pace. */
+/** Twins of a hub that are reconciled at the same time. The hub's budget limits the rate. */
 const CONCURRENCY = 8;
 /** Rows of a partition that are read at once. */
 const PAGE = 50;
 
-/** Work on one twin at a time, the most urgent first. */
+/** The priorities of work on single twins, the most urgent first. */
 const PRIORITIES: readonly WorkPriority[] = ['edit', 'drift', 'resync'];
 
 /**
- * Does what is due, hub by hub side by side: what people have edited first, then what drifted, then the rest, and the
- * oldest first. Answers how many twins were looked at.
+ * Does the due work items of all hubs at the same time. In each hub, edits come first, then drifts, then resyncs; the oldest
+ * first.
+ *
+ * @returns how many twins were handled.
  */
 export async function processQueue(context: ResyncContext, mayGoOn: MayGoOn): Promise<number> {
   const done = await Promise.all(context.hosts.map((host) => processHub(host, context, mayGoOn)));
@@ -29,11 +31,11 @@ async function processHub(host: HostName, context: ResyncContext, mayGoOn: MayGo
   let done = 0;
   // Without a permit for one twin, the work items of the others stay where they are.
   let lacksPermit = false;
-  // Rows that fail stay due, and are for a later run.
+  // Rows that fail stay due for a later run.
   const failed = new Set<string>();
   for (const priority of PRIORITIES) {
     for (;;) {
-      // While a hub is paused its work items waits where it is.
+      // While a hub is paused, its work items stay in the queue.
       if ((await gate.current()).closedFor(host) !== undefined) return done;
       const rows = (await dueItems(host, priority, context)).filter(({ rowKey }) => !failed.has(rowKey));
       const limit = pLimit(CONCURRENCY);
@@ -70,21 +72,21 @@ export async function dueItems(
   return pages.flat().sort((one, other) => (one.rowKey < other.rowKey ? -1 : 1));
 }
 
-/** True: the hub's budget had no permit for it. */
+/** Returns true if there was no permit for it. */
 async function processItem(row: WorkItemRow, context: ResyncContext): Promise<boolean> {
   const { known, lacksPermit = false } = await context.reconciler.reconcile(row.id, []);
   await dropStale(row, known, context);
   return lacksPermit;
 }
 
-/** Removes a row of work items that its twin does not know of. */
+/** Removes the row of a work item that its twin no longer has. */
 export async function dropStale(
   row: WorkItemRow,
   known: Known,
   { twins }: Pick<ResyncContext, 'twins'>,
 ): Promise<void> {
   const workItem = known.kind === 'snapshot' ? known.snapshot.workItem : undefined;
-  // A row that its twin does not know would come up again for ever.
+  // Such a row would otherwise be due in every run.
   if (workItem === undefined || workItemKey(row.id, workItem.priority, workItem.at) !== row.rowKey)
     await twins.dropItem(row);
 }

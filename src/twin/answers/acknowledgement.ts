@@ -3,17 +3,17 @@ import { isObject, type JsonObject, type JsonValue } from '../../json/json.ts';
 import { valueAt } from '../snapshot/merge.ts';
 import { answerIn, type DeviceAnswer } from './answer-fields.ts';
 
-/** What a device says of one desired property. */
+/** What a device reports about one desired property. */
 export interface PropertyReport {
-  /** The value in effect; undefined where the acknowledgement leaves it out. */
+  /** The value in effect. Undefined: the acknowledgement does not contain it. */
   readonly value: JsonValue | undefined;
   /** `ac`, like an HTTP status; undefined for a plain echo of the value. */
   readonly code: number | undefined;
-  /** `av`: the desired version that it is about. */
+  /** `av`: the desired version that the device answers. */
   readonly version: number | undefined;
-  /** `ad`, ready to follow a sentence; empty where there is none. */
+  /** `ad`, with `: ` before it, to append to a sentence. Empty: there is none. */
   readonly description: string;
-  /** How many keys of the path lead to what was acknowledged; fewer than the path has for a whole object. */
+  /** The number of keys to the acknowledged value. Less than the length of the path: a whole object was acknowledged. */
   readonly depth: number;
 }
 
@@ -21,25 +21,25 @@ export interface PropertyReport {
 export interface ReportReading {
   readonly convention: Acknowledgement;
   /**
-   * The dotted paths of properties that policies want and that have the name of an acknowledgement's field
-   * (`hvac.ac`): these are values, and not the status of what they lie in.
+   * The dotted paths of wanted properties whose name is also a field of acknowledgements, such as `hvac.ac`. They are
+   * values, and not a status.
    */
   readonly wanted: ReadonlySet<string>;
-  /** The desired properties: what they hold a device may echo. */
+  /** The desired properties. A device may echo them. */
   readonly desired: JsonObject;
 }
 
 const PNP: ReportReading = { convention: 'pnp', wanted: new Set(), desired: {} };
 
 /**
- * The report about a property: a Plug and Play acknowledgement `{value, ac, av, ad}`, of the property or of the
- * object that it lies in (which "may hold a subset"), or a plain echo. Undefined: none.
+ * The report about a property: a Plug and Play acknowledgement `{value, ac, av, ad}` of the property or of an object around
+ * it (which "may hold a subset"), or a plain echo. Undefined: there is no report.
  *
- * What is wanted comes first: an object that holds the property itself is an echo of it, unless it has a version or a
- * description of an answer too. A component (`__t`) is never an acknowledgement.
+ * An object that holds a wanted property is an echo of it, unless the object also has the version or description of an
+ * answer. A component (`__t`) is never an acknowledgement.
  *
- * Source: concepts-convention (2025-01). Its samples leave out `av` or `ad`, so `value` and a status in `ac` make
- * an acknowledgement. The hub drops `null`, so one without `value` has `ac` and `av` or `ad`.
+ * Source: concepts-convention (2025-01). Its samples leave out `av` or `ad`. So `value` and a status in `ac` are enough for
+ * an acknowledgement. The hub drops `null`, so an acknowledgement without `value` has `ac`, and `av` or `ad`.
  */
 export function reportAt(
   reported: JsonObject,
@@ -49,7 +49,7 @@ export function reportAt(
   return descend(reported, path, 0, reading);
 }
 
-/** The report that lies below `start`, which stands `from` keys down the path and is no acknowledgement itself. */
+/** The report below `start`, which is at `from` keys of the path and is not an acknowledgement itself. */
 function descend(
   start: JsonObject,
   path: readonly string[],
@@ -68,7 +68,7 @@ function descend(
   return { value: node, code: undefined, version: undefined, description: '', depth: path.length };
 }
 
-/** What the object `depth` keys down the path says of the property; undefined where it is no acknowledgement. */
+/** What the object at `depth` keys of the path reports about the property. Undefined: it is not an acknowledgement. */
 function acknowledged(
   node: JsonObject,
   path: readonly string[],
@@ -84,7 +84,7 @@ function acknowledged(
   return value !== undefined || answersByItself(node, answer) ? reportOf(answer, value, depth) : undefined;
 }
 
-/** A field that is a property of its own. In an object that is acknowledged as a whole it lies inside of `value`. */
+/** Whether a field is a property. If an object is acknowledged as a whole, its properties are inside `value`. */
 function isValue(field: string, node: JsonObject, at: readonly string[], reading: ReportReading): boolean {
   if (isObject(node.value) && Object.hasOwn(node.value, field)) return false;
   if (reading.wanted.size > 0 && reading.wanted.has([...at, field].join('.'))) return true;
@@ -92,12 +92,12 @@ function isValue(field: string, node: JsonObject, at: readonly string[], reading
   return isObject(desired) && Object.hasOwn(desired, field);
 }
 
-/** Without a value: what is said to be an answer, or nothing but a code that refuses. */
+/** Whether it is an answer without a value: it has a version or description, or only a code that refuses. */
 function answersByItself(node: JsonObject, answer: DeviceAnswer): boolean {
   return answer.isSaid || (isRefusal(answer) && Object.keys(node).length === 1);
 }
 
-/** What the acknowledgement of an object says of a property in it. */
+/** What the acknowledgement of an object reports about a property in it. */
 function ofMember(
   node: JsonObject,
   path: readonly string[],
@@ -110,7 +110,7 @@ function ofMember(
   if (inside !== undefined) return reportOf(answer, inside, depth);
   const beside = descend(node, path, depth, reading);
   if (beside === undefined) {
-    // It leaves the property out, because it took it as it was or took nothing at all.
+    // The property is left out: the device accepted it unchanged, or it accepted nothing.
     const hasValue = Object.hasOwn(node, 'value');
     const isWhole = whole !== undefined || (answer.isSaid && (isRefusal(answer) || !hasValue));
     return isWhole ? reportOf(answer, undefined, depth) : undefined;
@@ -120,7 +120,7 @@ function ofMember(
     return reportOf(answer, beside.value, path.length);
   }
   if (!answer.isSaid) return undefined;
-  // A plain echo from before stays beside a newer acknowledgement, which may leave the property out.
+  // An older plain echo stays next to a newer acknowledgement, which may leave the property out.
   const isLeftOver = whole !== undefined && path[depth] !== 'value';
   return reportOf(answer, isLeftOver ? undefined : beside.value, depth);
 }

@@ -1,21 +1,21 @@
 import type { Acknowledgement } from '../../fleet/comparison.ts';
 import { type JsonObject, type JsonValue, ownEntry } from '../../json/json.ts';
 
-/** What a device says beside a value. */
+/** The fields of an acknowledgement without its value. */
 export interface DeviceAnswer {
-  /** Like an HTTP status; undefined where the answer has none. */
+  /** Like an HTTP status. Undefined: the answer has none. */
   readonly code: number | undefined;
-  /** The desired version that it is about. */
+  /** The desired version that the device answers. */
   readonly version: number | undefined;
-  /** Ready to follow a sentence; empty where there is none. */
+  /** With `: ` before it, to append to a sentence. Empty: there is none. */
   readonly description: string;
-  /** It names a version or describes itself, as nothing but an answer does. */
+  /** It has a version or a description. Only an answer has these. */
   readonly isSaid: boolean;
 }
 
 /**
- * Words of `status`, small and without spaces. IoT Central's samples say `completed`; the article on device twins says
- * `success` and `pending`.
+ * Words of `status` in lower case and without spaces, as codes. The samples of IoT Central use `completed`. The article on
+ * device twins uses `success` and `pending`.
  */
 const WORDS: Readonly<Record<string, number>> = {
   completed: 200,
@@ -37,15 +37,16 @@ const WORDS: Readonly<Record<string, number>> = {
 };
 
 /**
- * The answer that an object holds beside its value; undefined: it is none.
+ * The answer that an object holds next to its value. Undefined: the object is not an answer.
  *
- * `pnp`: `ac` is a status code (a whole number of 100 to 599); `av` and `ad` may be left out. `central`: also
- * `statusCode` or `status` (a code, or a word such as `completed`), `desiredVersion` and `message`, numbers as texts
- * too. Source of the older convention: the tutorials of Azure IoT Central up to 2020 ("howto-connect-nodejs",
- * "tutorial-connect-device"), whose devices report `{value, status, desiredVersion, message}`, and its samples for
- * boards, which add `statusCode`.
+ * `pnp`: `ac` is a status code, a whole number from 100 to 599. `av` and `ad` may be missing. `central`: also `statusCode`
+ * or `status` (a code, or a word such as `completed`), `desiredVersion` and `message`. Numbers may be texts.
  *
- * @param isValue whether a field is a property of its own, and so no part of an answer.
+ * Source of the older convention: the tutorials of Azure IoT Central up to 2020 ("howto-connect-nodejs",
+ * "tutorial-connect-device"). Their devices report `{value, status, desiredVersion, message}`. The samples for boards add
+ * `statusCode`.
+ *
+ * @param isValue whether a field is a property, and therefore not a part of an answer.
  */
 export function answerIn(
   node: JsonObject,
@@ -110,7 +111,7 @@ function versionIn(value: JsonValue | undefined): number | undefined {
   return Number.isSafeInteger(value) && (value as number) >= 0 ? (value as number) : undefined;
 }
 
-/** A whole number that is written as a text, as some device libraries do. */
+/** A whole number that may be written as a text. Some device libraries do that. */
 function wholeNumber(value: JsonValue | undefined): JsonValue | undefined {
   return typeof value === 'string' && /^\d{1,15}$/.test(value.trim()) ? Number(value) : value;
 }

@@ -2,10 +2,10 @@ import { type Comparison, momentIn, numberIn } from '../../fleet/comparison.ts';
 import { canonicalJson, isObject, type JsonValue } from '../../json/json.ts';
 
 /**
- * Whether two values mean the same by this comparison. Inside of lists and objects it goes item by item; `set` is about
- * the list itself and compares its items by `exact`.
+ * Whether two values are the same by this comparison. Lists and objects are compared item by item. `set` applies to the
+ * list itself, and compares its items by `exact`.
  *
- * @param tolerance largest difference of two numbers that counts as none, by every comparison.
+ * @param tolerance the largest difference at which two numbers are the same, for every comparison.
  *
  * @example sameValue('5000', 5000, 'number') // true
  */
@@ -54,7 +54,7 @@ function textOf(value: JsonValue): string | undefined {
   return typeof value === 'number' || typeof value === 'boolean' ? String(value) : undefined;
 }
 
-/** Some letters have two small forms of one capital, as `σ` and `ς` do. */
+/** Through upper case, because some capital letters have two lower-case forms, such as `σ` and `ς`. */
 function foldedOf(value: JsonValue): string | undefined {
   return textOf(value)?.toUpperCase().toLowerCase();
 }
@@ -65,8 +65,8 @@ function sameNumber(left: number | undefined, right: number | undefined, toleran
 }
 
 /**
- * A device that keeps 21.1 in 32 bits reports 21.100000381469727. Whole numbers are never rounded: 16777217 and
- * 16777216 are one float, and two counters.
+ * A device that stores 21.1 in 32 bits reports 21.100000381469727. Whole numbers are never rounded: 16777217 and
+ * 16777216 are the same 32-bit float, but two different counters.
  */
 function sameFloat(left: number, right: number): boolean {
   if (Number.isInteger(left) && Number.isInteger(right)) return false;
@@ -74,7 +74,7 @@ function sameFloat(left: number, right: number): boolean {
   return float !== 0 && Number.isFinite(float) && float === Math.fround(right);
 }
 
-/** In sorted order the nearest numbers stand side by side; what is no number is compared as it is. */
+/** Sorts the numbers, so that the nearest ones are compared. Other items must be equal. */
 function sameItems(left: readonly JsonValue[], right: readonly JsonValue[], tolerance: number): boolean {
   const numbers = sortedNumbers(right);
   const others = sortedOthers(right);

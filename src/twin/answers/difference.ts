@@ -5,11 +5,11 @@ import { holdsRedacted } from '../redaction/redact-values.ts';
 import { type PropertyReport, reportAt } from './acknowledgement.ts';
 import { sameValue } from './compare.ts';
 
-/** Why a reported value does not count as the wanted one although it may mean the same. */
+/** How a reported value differs from the wanted one, if an option of the policy would make them the same. */
 export interface ValueDifference {
-  /** Both values with their kinds, to follow "the device reports". */
+  /** Both values with their kinds, to append to "the device reports". */
   readonly values: string;
-  /** The option of the policy with which it counts. */
+  /** The option of the policy that makes the two the same. */
   readonly remedy: string;
 }
 
@@ -20,7 +20,7 @@ interface Compared {
   readonly policy: Pick<Policy, 'tolerance' | 'acknowledgement'>;
 }
 
-/** Undefined where no option makes the two the same, and where one of them is redacted: it is not to be shown. */
+/** Undefined: no option makes the two the same, or one of them is redacted and must not be shown. */
 export function differenceOf({ report, wanted, compare, policy }: Compared): ValueDifference | undefined {
   const value = report?.value;
   if (value === undefined || holdsRedacted(value) || holdsRedacted(wanted)) return undefined;
@@ -34,7 +34,7 @@ export function differenceOf({ report, wanted, compare, policy }: Compared): Val
   return { values, remedy };
 }
 
-/** What is no acknowledgement by the policy's convention may be one by another. */
+/** Another convention by which the report is an acknowledgement, as advice. */
 function conventionFor(
   report: PropertyReport | undefined,
   { acknowledgement }: Compared['policy'],
@@ -49,7 +49,7 @@ function conventionFor(
   return found === undefined ? undefined : `set "acknowledgement": "${found}" on the policy`;
 }
 
-/** The narrowest first. */
+/** The strictest first. */
 const SUGGESTED: readonly Comparison[] = ['exact', 'number', 'text', 'instant', 'ignoreCase', 'set'];
 
 function comparisonFor(

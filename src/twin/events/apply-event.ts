@@ -20,18 +20,17 @@ import {
   type Sections,
 } from './history.ts';
 
-/** What Berth knows of a twin: its snapshot, or that it was deleted, or nothing. */
+/** What Berth knows of a twin: its snapshot, its deletion, or nothing. */
 export type Known =
   | { readonly kind: 'snapshot'; readonly snapshot: Snapshot }
   | { readonly kind: 'deleted'; readonly at: Instant }
   | { readonly kind: 'nothing' };
 
 /**
- * Takes one event into what is known. An event is a hint with a key: it is merged only where it provably
- * follows the snapshot; a replay changes nothing; anything else marks the snapshot as unread, which costs one
- * GET.
+ * Applies one event to what is known of its twin. An event is merged only if it provably follows the snapshot. A replay
+ * changes nothing. Any other event marks the snapshot as unread, which costs one GET.
  *
- * @param tracked the paths that policies may own, whose history is kept.
+ * @param tracked the paths that policies may own; their histories are kept.
  */
 export function applyEvent(known: Known, event: TwinEvent, tracked: readonly (readonly string[])[]): Known {
   switch (event.kind) {
@@ -52,8 +51,8 @@ export function applyEvent(known: Known, event: TwinEvent, tracked: readonly (re
 }
 
 /**
- * A connection that the hub had not told of before is a sign of life, once: `connectionState` may be wrong for long. Activity is
- * one by its own time.
+ * Activity is a sign of life at its own time. A connection that the hub did not report before is one too, but only once:
+ * `connectionState` may be wrong for a long time.
  */
 function applyActivity(known: Known, event: Extract<TwinEvent, { kind: 'activity' }>): Known {
   if (known.kind !== 'snapshot') return known;
@@ -74,7 +73,7 @@ function applyActivity(known: Known, event: Extract<TwinEvent, { kind: 'activity
   };
 }
 
-/** The twin is read: the event says that something happened to it, and cannot be believed in what. */
+/** The twin must be read: something happened to it, but the contents of the event cannot be trusted. */
 function applyUnclear(known: Known, { id, time, why }: Extract<TwinEvent, { kind: 'unclear' }>): Known {
   if (known.kind === 'deleted' && time <= known.at) return known;
   if (known.kind !== 'snapshot') return { kind: 'snapshot', snapshot: unreadSnapshot(id, time, why) };
@@ -87,17 +86,17 @@ function applyUnclear(known: Known, { id, time, why }: Extract<TwinEvent, { kind
 }
 
 /**
- * A deletion counts if it came after this incarnation was born; an older one tells of an earlier incarnation.
+ * A deletion counts if it is later than the creation of this twin. An older one is about an earlier twin of the same id.
  */
 function applyDelete(known: Known, time: Instant): Known {
   if (known.kind === 'snapshot') return time > known.snapshot.bornAt ? { kind: 'deleted', at: time } : known;
   return { kind: 'deleted', at: known.kind === 'deleted' ? latest(known.at, time) : time };
 }
 
-/** A new twin of which nothing more is known: one GET says the rest. */
+/** A new twin whose contents are not known: one GET reads them. */
 function applyCreated(known: Known, { id, time }: Extract<TwinEvent, { kind: 'created' }>): Known {
   if (known.kind === 'deleted' && time <= known.at) return known;
-  const blank = unreadSnapshot(id, time, 'its creation event does not tell the whole twin');
+  const blank = unreadSnapshot(id, time, 'the event of its creation does not hold the whole twin');
   if (known.kind !== 'snapshot') return { kind: 'snapshot', snapshot: blank };
   const { asOf, unread, workItem, lastReconcile } = known.snapshot;
   return time <= latest(asOf, unread?.since ?? asOf)
@@ -114,8 +113,8 @@ function applyDocument(
   if (known.kind === 'deleted' && time <= known.at) return known;
   if (known.kind !== 'snapshot') return { kind: 'snapshot', snapshot: bornSnapshot(id, twin, time, tracked) };
   const { snapshot } = known;
-  // While unread, events after `asOf` were passed over: only a document that is newer than they are makes the
-  // GET needless.
+  // While the snapshot is unread, events after `asOf` are not merged. Only a document that is newer than these events
+  // replaces the GET.
   const seen = snapshot.unread === undefined ? snapshot.asOf : latest(snapshot.asOf, snapshot.unread.since);
   const isNewer = time > seen || (time === seen && twin.version > snapshot.version);
   if (!isNewer) return known;
@@ -138,7 +137,10 @@ function applyUpdate(
 ): Known {
   if (known.kind === 'deleted' && time <= known.at) return known;
   if (known.kind !== 'snapshot') {
-    return { kind: 'snapshot', snapshot: unreadSnapshot(id, time, 'its creation was not seen') };
+    return {
+      kind: 'snapshot',
+      snapshot: unreadSnapshot(id, time, 'Berth has not seen the event of its creation'),
+    };
   }
   const { snapshot } = known;
   if (snapshot.unread !== undefined) {
@@ -153,13 +155,13 @@ function applyUpdate(
   const why =
     change.version > snapshot.version
       ? `events are missing between version ${snapshot.version} and ${change.version}`
-      : 'versions went back: re-created, moved, or the hub failed over';
+      : 'its version went back: the device was created again or moved, or the hub failed over';
   return { kind: 'snapshot', snapshot: { ...snapshot, unread: { since: time, why } } };
 }
 
 type Change = Extract<TwinEvent, { kind: 'update' }>['change'];
 
-/** True where nothing can lie between the snapshot and this change. */
+/** Whether no other change can be between the snapshot and this one. */
 function follows(snapshot: Snapshot, time: Instant, { version, tags, desired, reported }: Change): boolean {
   const carriesAKey = [tags, desired?.values, reported?.values].some(
     (values) => values !== undefined && Object.keys(values).length > 0,
@@ -196,8 +198,7 @@ function mergeChange(
     version,
     desiredVersion,
     reportedVersion: reported?.version ?? snapshot.reportedVersion,
-    // A device's report leaves the etag alone; a service's write changes it, and events do not carry the new
-    // one.
+    // A report by the device keeps the etag. A write by a service changes it, and events do not carry the new one.
     etag: byAService ? undefined : snapshot.etag,
     tags: tags === undefined ? snapshot.tags : mergePatch(snapshot.tags, tags),
     desired: sections.desired,
@@ -208,7 +209,7 @@ function mergeChange(
   };
 }
 
-/** A twin that was just created, as its event carries it. */
+/** The snapshot of a new twin, from the document in its event. */
 function bornSnapshot(
   id: TwinId,
   twin: Twin,
@@ -227,11 +228,10 @@ function bornSnapshot(
 }
 
 /**
- * The snapshot after a whole twin was read: by GET, in a PATCH's answer, or from a replace event. A time more than five minutes ahead
- * of the hub's own clock is not believed, wherever it comes from. After a resync nothing that was stored is.
+ * The snapshot after a whole twin was read: by GET, in the answer to a PATCH, or from a replace event. A time that is more
+ * than five minutes ahead of the hub's own clock is not believed. After a resync, no stored time is believed.
  *
- * @param led the hub's time of the event that led to the reading; the document itself does not say when a tag
- *   changed.
+ * @param led the hub's time of the event that caused the read. The document itself has no times of tags.
  */
 export function adoptTwin(
   snapshot: Snapshot,
@@ -243,7 +243,7 @@ export function adoptTwin(
   const isResync = snapshot.unread?.isResync === true;
   const known = isResync ? NEVER : believed(snapshot.asOf);
   const sections = sectionsOf(twin, latest(believed(twin.lastUpdated), believed(led), known));
-  // A version that went back is another incarnation: re-created, moved back, or restored by a failover.
+  // A lower version is another twin of this id: created again, moved back, or restored by a failover.
   const isFirst = isResync || snapshot.version === 0 || twin.version < snapshot.version;
   return {
     ...snapshot,
@@ -262,13 +262,13 @@ export function adoptTwin(
   };
 }
 
-/** Times that the hub's clock, where the document came with it, does not contradict; `NEVER` in the place of others. */
+/** Replaces a time that is too far ahead of the hub's clock by `NEVER`. Without that clock, all times are believed. */
 function believedBy({ readAt }: Twin): (time: Instant) => Instant {
   if (readAt === undefined) return (time) => time;
   return (time) => (time <= readAt || time <= latestBelievable(readAt) ? time : NEVER);
 }
 
-/** The newest sign of life that is known: reported properties show when the device last wrote them. */
+/** The newest known sign of life. The metadata of the reported properties shows when the device last wrote. */
 function lifeIn(twin: Twin, known: Instant | undefined): Instant | undefined {
   const believed = believedBy(twin);
   const reportedAt = believed(lastUpdatedOf(twin.reported.metadata));
@@ -276,7 +276,7 @@ function lifeIn(twin: Twin, known: Instant | undefined): Instant | undefined {
   return life === NEVER ? undefined : life;
 }
 
-/** The snapshot after Berth's own PATCH was answered with the whole twin. */
+/** The snapshot after Berth's own PATCH, whose answer is the whole twin. */
 export function adoptOwnWrite(
   snapshot: Snapshot,
   twin: Twin,

@@ -1,17 +1,18 @@
 import type { ErrorCode } from '../../errors.ts';
 import { eventHubName, type HostName, NOT_A_HOST_NAME } from '../../iot-hub/host-name.ts';
 import { isObject, type JsonObject, type JsonValue } from '../../json/json.ts';
+import type { EpochMs } from '../../time/epoch-ms.ts';
 import { type Instant, latestBelievable, parseInstant } from '../../time/instant.ts';
 import { readSection, readTwin, type Twin, type TwinId, type TwinSection } from '../snapshot/twin.ts';
 
-/** One event of the Event Hub as the trigger hands it over. */
+/** One event of the Event Hub, as the trigger passes it. */
 export interface RawEvent {
   readonly body: Uint8Array;
   /** Application properties. */
   readonly properties: Readonly<Record<string, unknown>>;
-  /** Message annotations: identity and source as the hub stamped them. */
+  /** Message annotations: identity and source, set by the hub. */
   readonly systemProperties: Readonly<Record<string, unknown>>;
-  /** When the Event Hub took it, by its own clock: ISO 8601, UTC. No other time in an event is bounded by anything. */
+  /** When the Event Hub received it, by its own clock: ISO 8601, UTC. Any other time in an event may be wrong. */
   readonly enqueuedAt: string;
 }
 
@@ -20,24 +21,24 @@ export type TwinEvent =
   | { readonly kind: 'update'; readonly id: TwinId; readonly time: Instant; readonly change: TwinChange }
   /** The whole document: after a replace (PUT), or when the identity was created. */
   | { readonly kind: 'replace' | 'create'; readonly id: TwinId; readonly time: Instant; readonly twin: Twin }
-  /** The identity was created, and the event does not tell the whole twin. */
+  /** The identity was created, and the event does not hold the whole twin. */
   | { readonly kind: 'created'; readonly id: TwinId; readonly time: Instant }
   | { readonly kind: 'delete'; readonly id: TwinId; readonly time: Instant }
-  /** Something happened to the twin, and the event cannot be believed in what or when: the twin must be read. */
+  /** Something happened to the twin, but the event's contents or time cannot be trusted: the twin must be read. */
   | { readonly kind: 'unclear'; readonly id: TwinId; readonly time: Instant; readonly why: string }
-  /** What the hub said when it was asked whether the device is alive. Not an event of the Event Hub. */
+  /** The hub's answer to the question whether the device is alive. Not an event of the Event Hub. */
   | {
       readonly kind: 'activity';
       readonly id: TwinId;
       /** The hub's clock when it answered. */
       readonly time: Instant;
-      /** When it was asked, ms since the epoch. */
-      readonly askedAt: number;
+      /** When Berth asked. */
+      readonly askedAt: EpochMs;
       readonly isConnected: boolean;
       readonly lastActivityAt: Instant;
     };
 
-/** A patch: only what changed, `null` where something was deleted. */
+/** A patch: only the changed values, and `null` for deleted ones. */
 export interface TwinChange {
   readonly version: number;
   readonly tags: JsonObject | undefined;
@@ -47,14 +48,11 @@ export interface TwinChange {
 
 export type Decoded =
   | { readonly kind: 'twin'; readonly event: TwinEvent }
-  /**
-   * Known and not needed: telemetry, connection state, Plug and Play's second copy, the twins of IoT Edge
-   * itself.
-   */
+  /** Known and not needed: telemetry, connection state, digital twin changes, the twins of IoT Edge itself. */
   | { readonly kind: 'ignored'; readonly why: string }
-  /** From a hub that this deployment does not reconcile; its name as `eventHubName` has it. */
+  /** From a hub that this deployment does not reconcile. `hubName` is the result of `eventHubName`. */
   | { readonly kind: 'unknownHub'; readonly hubName: string }
-  /** Of a kind that this package does not know; `hubName` as the event has it. */
+  /** From a source that this package does not know. `hubName` is as the event has it. */
   | { readonly kind: 'unknownSource'; readonly source: string; readonly hubName: string | undefined }
   | {
       readonly kind: 'undecodable';
@@ -63,7 +61,7 @@ export type Decoded =
     };
 
 export interface EventContext {
-  /** The hub behind the name that events carry: its short name, or any of its host names. Undefined for an unknown hub. */
+  /** The hub of a name in events: its short name, or any of its host names. Undefined for an unknown hub. */
   hubNamed(name: string): HostName | undefined;
   /** Whether a policy targets this module; others are not stored. */
   isTargeted(moduleId: string): boolean;
@@ -72,11 +70,11 @@ export interface EventContext {
 /** The largest message of IoT Hub (iot-hub-devguide-quotas-throttling). */
 const MAX_EVENT_BYTES = 256 * 1024;
 /**
- * Ids have up to 128 characters of ASCII, spaces and `|` not among them (iot-hub-devguide-identity-registry). A longer one fits
- * no row, and `|` separates the parts of keys.
+ * Ids have up to 128 ASCII characters, without spaces and `|` (iot-hub-devguide-identity-registry). A longer id does not fit
+ * into a row key, and `|` separates the parts of keys.
  */
 const ID = /^[!-{}~]{1,128}$/;
-/** IoT Edge keeps its own state in these; Berth neither stores nor writes them. */
+/** IoT Edge stores its own state in these modules. Berth neither stores nor writes them. */
 const EDGE_MODULES: ReadonlySet<string> = new Set(['$edgeAgent', '$edgeHub']);
 
 const IGNORED_SOURCES: Readonly<Record<string, string>> = {
@@ -88,12 +86,11 @@ const IGNORED_SOURCES: Readonly<Record<string, string>> = {
 const TWIN_SOURCES: ReadonlySet<string> = new Set([
   'twinchangeevents',
   'devicelifecycleevents',
-  // The name in older pages (iot-hub-devguide-identity-registry); newer ones send modules as
-  // deviceLifecycleEvents.
+  // The name in older pages (iot-hub-devguide-identity-registry). In newer ones, modules come as deviceLifecycleEvents.
   'modulelifecycleevents',
 ]);
 
-/** Whether Berth keeps the twin of a module: some policy targets it, and it is none of IoT Edge's own. */
+/** Whether Berth stores the twin of a module: a policy targets it, and it is not a module of IoT Edge itself. */
 export function isTargetedModule(
   moduleId: string,
   policies: readonly { readonly module: string | undefined }[],
@@ -102,8 +99,8 @@ export function isTargetedModule(
 }
 
 /**
- * Reads one event. Identity comes from what the hub stamped, never from the body. Never throws: what cannot
- * be read says why, and goes to the dead letters.
+ * Reads one event. The identity comes from the annotations of the hub, never from the body. Never throws: an event that
+ * cannot be read becomes `undecodable`, with the reason.
  *
  * Source: iot-hub-non-telemetry-event-schema (2024-04).
  */
@@ -125,7 +122,7 @@ export function decodeEvent(
   const host = context.hubNamed(hubName);
   if (host === undefined) return { kind: 'unknownHub', hubName: eventHubName(hubName) };
   if (![deviceId, moduleId].every((id) => id === undefined || ID.test(id)))
-    return undecodable('BERTH_EVENT_INVALID', 'has a device or module id that no hub gives');
+    return undecodable('BERTH_EVENT_INVALID', 'has a device or module id that IoT Hub does not allow');
   if (moduleId !== undefined && EDGE_MODULES.has(moduleId))
     return { kind: 'ignored', why: 'IoT Edge’s own module' };
   if (moduleId !== undefined && !context.isTargeted(moduleId)) {
@@ -136,9 +133,9 @@ export function decodeEvent(
   if (time === undefined) return undecodable('BERTH_EVENT_INVALID', 'has no readable operationTimestamp');
   const id: TwinId = { host, deviceId, moduleId };
   const arrived = parseInstant(enqueuedAt);
-  // Nearly always it is not later at all, which two texts tell.
+  // The first comparison of texts is enough for nearly all events.
   if (arrived !== undefined && time > arrived && time > latestBelievable(arrived)) {
-    const why = 'an event of it carries a time in the future';
+    const why = 'one of its events has a time in the future';
     return { kind: 'twin', event: { kind: 'unclear', id, time: arrived, why } };
   }
   const operation = text(properties.opType)?.toLowerCase();
@@ -158,7 +155,7 @@ export function decodeEvent(
       const twin = readTwin(parsed.json, arrived);
       const kind = operation === 'replacetwin' ? 'replace' : 'create';
       if (twin !== undefined) return { kind: 'twin', event: { kind, id, time, twin } };
-      // An older body of create events lacks `version` (iot-hub-devguide-identity-registry): the hub knows the rest.
+      // An older body of create events has no `version` (iot-hub-devguide-identity-registry). The twin must be read.
       const isNew = kind === 'create' && isObject(parsed.json);
       return isNew ? { kind: 'twin', event: { kind: 'created', id, time } } : NO_TWIN;
     }
@@ -167,14 +164,14 @@ export function decodeEvent(
   }
 }
 
-/** What kind of message an event says that it is, in lower case. */
+/** The message source that an event names, in lower case. */
 export function sourceOf({ systemProperties }: Pick<RawEvent, 'systemProperties'>): string | undefined {
   return text(systemProperties['iothub-message-source'])?.toLowerCase();
 }
 
 /**
- * Which twin an event says that it is about, before anything is known of it. A `hubName` that names no hub may be a
- * secret in the wrong place: `NOT_A_HOST_NAME` stands for it, so that it is neither counted nor shown by its text.
+ * The twin that an event names, unchecked. A `hubName` that is not the name of a hub may be a secret in the wrong place.
+ * `NOT_A_HOST_NAME` replaces it, so that its text is neither stored nor shown.
  */
 export function identityIn({
   properties,
@@ -194,7 +191,7 @@ function isHubName(name: string): boolean {
   return eventHubName(name) !== NOT_A_HOST_NAME;
 }
 
-const NO_TWIN = undecodable('BERTH_EVENT_INVALID', 'has a body that is no twin or lacks a version');
+const NO_TWIN = undecodable('BERTH_EVENT_INVALID', 'has a body that is not a twin or has no version');
 
 function undecodable(
   code: Extract<ErrorCode, `BERTH_EVENT_${string}`>,
@@ -203,13 +200,13 @@ function undecodable(
   return { kind: 'undecodable', code, reason };
 }
 
-/** A name that an event gives, for a reason: anything but a word may be a secret, and is not repeated. */
+/** A name of an event, for a reason. A text that is not a word may be a secret and is not repeated. */
 function shownWord(word: string | undefined): string {
   if (word === undefined) return 'null';
   return isWord(word) ? JSON.stringify(word) : `${NOT_A_WORD.slice(0, -1)}, not repeated)`;
 }
 
-/** Stands for a text that is no name and may be anything, a secret in the wrong place included. */
+/** Replaces a text that is not a word. It may be a secret in the wrong place. */
 const NOT_A_WORD = '(not a word)';
 
 function isWord(text: string): boolean {

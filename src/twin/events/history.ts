@@ -12,27 +12,27 @@ import {
   type WriteRecord,
 } from '../snapshot/snapshot.ts';
 
-/** How many foreign changes and own values are worth remembering. */
+/** How many changes by others, and how many own values, a history holds. */
 const MAX_FOREIGN = 101;
 const MAX_WRITES = 4;
-/** Values that a path is known to have been refused; policies that take turns must not try them for ever. */
+/** How many rejected values a history holds. Several policies may own a path in turn; none may retry its value forever. */
 const MAX_REJECTIONS = 8;
 
-/** The values of a twin's two property sections after a change, and what the hub says of when they changed. */
+/** The two property sections of a twin after a change, with the hub's times of the changes. */
 export interface Sections {
   readonly desired: JsonObject;
   readonly reported: JsonObject;
-  /** Whether anything may have been written below a first key. */
+  /** Whether the change may have written something below this first key. */
   touches(key: string): boolean;
-  /** The desired version that a changed value gets as "our version". */
+  /** The desired version that a changed value gets as `ours`. */
   desiredVersion(path: readonly string[]): number;
   /** The hub configuration that wrote a desired value, by its metadata. */
   configuration(path: readonly string[]): string | undefined;
-  /** When a desired value was last written, the same or another; undefined: not by this change, or not known. */
+  /** When a desired value was last written, also with the same value. Undefined: not by this change, or not known. */
   desiredTime(path: readonly string[]): Instant | undefined;
   /**
-   * When the device last reported what stands at a path of the reported section, the same value or another;
-   * undefined: not by this change, or not known.
+   * When the device last reported the value at a path of the reported section, also the same value. Undefined: not by
+   * this change, or not known.
    */
   reportedTime(path: readonly string[]): Instant | undefined;
   /** The hub's time of the change. */
@@ -40,8 +40,8 @@ export interface Sections {
 }
 
 /**
- * The histories after a change that Berth has learnt of. A desired value that changed and is not what Berth
- * was writing is somebody else's change; one that was repeated is nothing. A report that repeats the value is a report.
+ * The histories after a change. A changed desired value that Berth was not writing is a change by another writer. A
+ * repeated desired value by another writer does not count. A report that repeats its value does count.
  */
 export function advanceHistories(
   before: Snapshot,
@@ -57,7 +57,7 @@ export function advanceHistories(
   return changed.length === 0 ? before.paths : { ...before.paths, ...Object.fromEntries(changed) };
 }
 
-/** Undefined where the change says nothing of the path. */
+/** Undefined: the change does not affect the path. */
 function advanceHistory(before: Snapshot, after: Sections, path: readonly string[]): PathHistory | undefined {
   const history = historyOf(before, path);
   const desired = valueAt(after.desired, path);
@@ -98,8 +98,8 @@ function advanceHistory(before: Snapshot, after: Sections, path: readonly string
 }
 
 /**
- * The report about a property. Histories know no policy's convention: an acknowledgement of the older one is looked for where
- * there is nothing else.
+ * The report about a property. Histories do not know the convention of a policy. So the older convention is tried if Plug
+ * and Play finds nothing.
  */
 function reportIn(reported: JsonObject, path: readonly string[]): PropertyReport | undefined {
   return reportAt(reported, path) ?? reportAt(reported, path, OLDER);
@@ -107,7 +107,7 @@ function reportIn(reported: JsonObject, path: readonly string[]): PropertyReport
 
 const OLDER: ReportReading = { convention: 'central', wanted: new Set(), desired: {} };
 
-/** Whether a device says the same of a property, also where it does so by the acknowledgement of an object that it lies in. */
+/** Whether the report about a property is unchanged. It may be the acknowledgement of an object around the property. */
 function sameReport(before: JsonObject, after: JsonObject, path: readonly string[]): boolean {
   if (before === after) return true;
   const [one, other] = [reportIn(before, path), reportIn(after, path)];
@@ -127,8 +127,8 @@ function timeOfReport(sections: Sections, path: readonly string[]): Instant | un
 }
 
 /**
- * Whether a patch of the reported section reports what stands at a path. A property without metadata was not changed by this
- * operation, where the event has metadata at all (azure-iot-hub ADU#461).
+ * Whether a patch writes the value at a path. If the event has metadata, a property without metadata was not changed by
+ * this operation (azure-iot-hub ADU#461).
  */
 export function isReportedBy(
   { values, metadata }: { readonly values: JsonObject; readonly metadata: JsonObject },
@@ -139,7 +139,7 @@ export function isReportedBy(
   return !hasMetadata || reaches(metadata, path);
 }
 
-/** A path is in a patch where it leads to a value, or where the patch replaces something above it. */
+/** A path is in a patch if the patch has a value there, or replaces a value above it. */
 function reaches(patch: JsonObject, path: readonly string[]): boolean {
   let node: JsonValue | undefined = patch;
   for (const key of path) {
@@ -150,7 +150,7 @@ function reaches(patch: JsonObject, path: readonly string[]): boolean {
   return true;
 }
 
-/** The first look at a twin: nothing is known to be Berth's or foreign yet. */
+/** The histories of a twin that is read for the first time: no writer is known yet. */
 export function firstHistories(
   after: Sections,
   tracked: readonly (readonly string[])[],
@@ -177,9 +177,9 @@ export function firstHistories(
 }
 
 /**
- * The histories after a resync: as at the first look, because what was stored is not believed. That a policy wrote a value is kept
- * (a seed is set once, and a policy that leaves takes away what it wrote); how often it was written is counted from the beginning, and
- * what was rejected is tried again.
+ * The histories after a resync: like those of a first read, because stored data is not believed. Only the values that a
+ * policy wrote are kept: a seed is set once, and a leaving policy removes what it wrote. Their counts start at zero, and
+ * rejected values are tried again.
  */
 export function resyncedHistories(
   before: Snapshot,
@@ -201,9 +201,9 @@ export function resyncedHistories(
 }
 
 /**
- * The histories after Berth's own PATCH was answered: also a repeat of the same value is "our version" then.
+ * The histories after Berth's own PATCH. A repeat of the same value counts as a write too.
  *
- * @param after the sections as the answer holds them: what is reported there was reported before the write.
+ * @param after the sections of the answer; their reported values were reported before the write.
  */
 export function recordOwnWrites(
   paths: Readonly<Record<string, PathHistory>>,
@@ -231,7 +231,7 @@ export function recordOwnWrites(
   return { ...paths, ...Object.fromEntries(written) };
 }
 
-/** The history with a value that the device or the hub will not take. */
+/** The history with a value that the device or the hub rejected. */
 export function recordRejection(history: PathHistory, rejection: Rejection): PathHistory {
   const others = history.rejected.filter(
     ({ policy, value }) => !(policy === rejection.policy && sameJson(value, rejection.value)),
@@ -239,7 +239,7 @@ export function recordRejection(history: PathHistory, rejection: Rejection): Pat
   return { ...history, rejected: [rejection, ...others].slice(0, MAX_REJECTIONS) };
 }
 
-/** @param isRepeat desired was this value already, and the device is told again. */
+/** @param isRepeat desired had this value already, and Berth wrote it again. */
 function recordWrite(
   history: PathHistory,
   { policy, by, value }: OwnWrite,
@@ -248,7 +248,7 @@ function recordWrite(
 ): PathHistory['writes'] {
   const [last] = history.writes;
   const isSame = (write: WriteRecord) => write.policy === policy && sameJson(write.value, value);
-  // The event of a PATCH may be merged before its answer is stored; it tells of the same write.
+  // The event of a PATCH may be merged before its answer is stored. Both are the same write.
   if (last !== undefined && isSame(last) && last.at === at) return history.writes;
   const count = isRepeat ? (history.writes.find(isSame)?.count ?? 0) + 1 : 1;
   const others = history.writes.filter((write) => !isSame(write));

@@ -1,3 +1,4 @@
+import { type EpochMs, earlierOf } from '../../time/epoch-ms.ts';
 import { type Instant, latest, NEVER } from '../../time/instant.ts';
 import {
   type Snapshot,
@@ -10,19 +11,19 @@ import type { Known } from './apply-event.ts';
 
 /** Why a twin must be read again, and when. */
 export interface Mark {
-  /** The hub's time of what led to it: a twin that was deleted later stays deleted. */
+  /** The hub's time of the cause. A twin that was deleted later stays deleted. */
   readonly since: Instant;
   readonly why: string;
   readonly priority: WorkPriority;
-  /** When it is due, ms since the epoch. */
-  readonly at: number;
-  /** Nothing that is stored of the twin is believed, a deletion included: what the hub answers replaces it. */
+  /** When the twin must be read. */
+  readonly at: EpochMs;
+  /** Stored data of the twin is not believed, not even a deletion. The hub's answer replaces it. */
   readonly isResync?: boolean;
 }
 
 /**
- * The twin as one that must be read from its hub before anything is decided, at a time. A twin that nobody knows becomes an
- * unread one; one whose tombstone is not older than `since` stays as it is.
+ * Marks a twin to be read from its hub at a time, before Berth decides anything. An unknown twin becomes an unread one. A
+ * deletion that is not older than `since` stays.
  */
 export function markUnread(known: Known, id: Snapshot['id'], mark: Mark): Known {
   if (mark.isResync === true) return markForResync(known, id, mark);
@@ -39,7 +40,7 @@ function markForResync(known: Known, id: Snapshot['id'], { why, priority, at }: 
     known.kind === 'snapshot' ? known.snapshot : unknownTwin(unreadSnapshot(id, NEVER, why), at);
   const unread = { since: NEVER, why, isResync: true };
   const workItem = { priority, at, why, tries: 0 };
-  // Also by which revision it was judged is not believed: the next judgement is stored, whatever it comes to.
+  // An empty revision makes sure that the next status is stored, even if it is the same.
   const lastReconcile = { ...snapshot.lastReconcile, revision: '' };
   return {
     kind: 'snapshot',
@@ -47,20 +48,20 @@ function markForResync(known: Known, id: Snapshot['id'], { why, priority, at }: 
   };
 }
 
-/** People see it among those that need attention, with the time from which on. */
-function unknownTwin(snapshot: Snapshot, at: number): Snapshot {
+/** An unknown twin is in the attention list from now on. */
+function unknownTwin(snapshot: Snapshot, at: EpochMs): Snapshot {
   return { ...snapshot, lastReconcile: { ...snapshot.lastReconcile, since: at } };
 }
 
-/** Work items is brought forward, never put off or made less urgent. */
+/** A work item may become earlier or more urgent, never later or less urgent. */
 function workItemAfter({ workItem, writing }: Snapshot, { at, why, priority }: Mark): WorkItem {
   if (workItem === undefined) return { priority, at, why, tries: 0 };
-  // A work item ahead of a write is how another instance knows that the write is under way.
+  // Until the time of this work item, other instances know that a write is in progress.
   const isBeingWritten = writing !== undefined && workItem.at > at;
   const isUrgent = WORK_PRIORITIES.indexOf(workItem.priority) <= WORK_PRIORITIES.indexOf(priority);
   return {
     priority: isUrgent ? workItem.priority : priority,
-    at: isBeingWritten ? workItem.at : Math.min(workItem.at, at),
+    at: isBeingWritten ? workItem.at : earlierOf(workItem.at, at),
     why: isBeingWritten ? workItem.why : why,
     tries: isBeingWritten ? workItem.tries : 0,
   };

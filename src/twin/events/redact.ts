@@ -39,8 +39,8 @@ type Kept = Pick<Snapshot, 'tags' | 'desired' | 'reported'> &
   Partial<Pick<Snapshot, 'paths' | 'writing' | 'lastReconcile' | 'workItem'>>;
 
 /**
- * What is kept, without what is to be redacted now: it may have been stored before its path was redacted. No policy can own
- * such a path any more, so what was remembered of writing it goes.
+ * Stored data of a twin without the values of redacted paths. The data may be older than the setting that redacts a path.
+ * No policy can own a redacted path, so its history is removed too.
  */
 export function redactKept<Each extends Kept>(kept: Each, redaction: Redaction): Each {
   if (redaction.paths.length === 0) return kept;
@@ -59,23 +59,26 @@ export function redactKept<Each extends Kept>(kept: Each, redaction: Redaction):
   };
 }
 
-/** What says why, without the value of a path that is redacted now. */
-export function redactReason<Told extends { readonly why: string }>(told: Told, redaction: Redaction): Told {
-  const [path = ''] = told.why.split(' ', 1);
-  return isRedacted(path.split('.'), redaction) ? { ...told, why: `${path} is redacted now` } : told;
+/** A reason without the value of a path that is redacted now. */
+export function redactReason<Reason extends { readonly why: string }>(
+  reason: Reason,
+  redaction: Redaction,
+): Reason {
+  const [path = ''] = reason.why.split(' ', 1);
+  return isRedacted(path.split('.'), redaction) ? { ...reason, why: `${path} is redacted now` } : reason;
 }
 
 function isRedacted(path: readonly string[], { paths }: Redaction): boolean {
   return paths.some((hidden) => isAlong(hidden, path));
 }
 
-/** True where one of the two paths is the other or a beginning of it. */
+/** Whether one path is equal to the other or a beginning of it. */
 function isAlong(left: readonly string[], right: readonly string[]): boolean {
   const length = Math.min(left.length, right.length);
   return left.slice(0, length).every((key, index) => key === right[index]);
 }
 
-/** Whether two values are the same, as far as that can be told where one of them is redacted and the other is not. */
+/** Whether two values are the same. A redacted value counts as equal to any value that is not redacted. */
 export function sameBesidesRedacted(one: JsonValue | undefined, other: JsonValue | undefined): boolean {
   if (isHash(one) !== isHash(other)) return one !== undefined && other !== undefined;
   if (Array.isArray(one) && Array.isArray(other)) {

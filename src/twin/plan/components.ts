@@ -6,19 +6,18 @@ import type { Snapshot } from '../snapshot/snapshot.ts';
 import type { LeafStatus } from './property-status.ts';
 
 /**
- * The key that tells a component of Plug and Play from an object, and the value that it has then (concepts-convention,
- * 2025-01). Components lie at the top of desired and reported. The C device SDK (1.15, `iothub_client_properties.c`)
- * looks for the marker in the message that it has before it, be it a patch or the whole twin: an object without it is a
- * property of the root, whatever the device has read or reported before.
+ * The key that marks an object as a component of Plug and Play (concepts-convention, 2025-01). Components are at the top
+ * level of desired and reported. The C device SDK (1.15, `iothub_client_properties.c`) looks for the marker only in the
+ * current message, a patch or the whole twin. To this SDK, an object without the marker is a property of the root.
  */
 export const COMPONENT_MARKER = '__t';
-/** What the key holds then. */
+/** The value of `COMPONENT_MARKER`. */
 export const COMPONENT = 'c';
 
 /** Whether a key of the desired properties of a twin is a component. */
 export type IsComponent = (name: string) => boolean;
 
-/** An owned property, as far as components care. */
+/** The parts of an owned property that the rules of components need. */
 export interface ComponentLeaf {
   readonly policy: Pick<Policy, 'name' | 'hash' | 'mode' | 'attempts'>;
   readonly path: readonly string[];
@@ -33,8 +32,8 @@ export function isMarker(path: readonly string[]): boolean {
 }
 
 /**
- * Which keys of a twin are components, by whoever says so: the policies that own something in the twin, the twin
- * itself, the model of the device. A policy that wants another marker, or none, says that it is no component.
+ * Which keys of a twin are components. The sources are the policies that own something in the twin, the twin itself, and
+ * the model of the device. A policy that wants another marker, or none, overrides the other sources.
  */
 export function componentsOf(
   { desired, reported, modelId }: Pick<Snapshot, 'desired' | 'reported' | 'modelId'>,
@@ -52,8 +51,7 @@ export function componentsOf(
 }
 
 /**
- * A patch of desired properties with the marker of each component that it touches; a marker that the patch has already
- * stays as it is.
+ * A patch of desired properties with the marker of each component in it. A marker that is already in the patch stays.
  */
 export function withMarkers(patch: JsonObject, isComponent: IsComponent): JsonObject {
   const unmarked = Object.entries(patch).filter(
@@ -67,10 +65,9 @@ export function withMarkers(patch: JsonObject, isComponent: IsComponent): JsonOb
 }
 
 /**
- * The verdict on a property of a component that was written before it was known to be one. The device took it for a
- * property of its root and will never answer, so the value is written again, now with the marker. Desired holds the
- * marker from then on, so this happens once. Where others take the marker away, it happens until Berth has written the
- * value once more than `attempts`.
+ * The status of a property that was written without the marker of its component. The device treated it as a property of the
+ * root and never answers. So Berth writes it again with the marker. Desired then holds the marker, so this happens once. If
+ * other writers remove the marker, Berth repeats it until it has written the value once more than `attempts`.
  */
 export function rewrittenWithMarker(
   leaf: ComponentLeaf,
@@ -86,19 +83,19 @@ export function rewrittenWithMarker(
     isUnanswered(leaf, status) &&
     mayBeWritten(leaf, status);
   if (!isIgnored) return status;
-  const why = `was written without the marker of the component ${name}: written again`;
+  const why = `was written without the marker of the component ${name}; Berth writes it again`;
   return { status: 'pending', why, write: true, history: status.history };
 }
 
-/** Nothing shows that the device has seen the value; drift, fights and refusals have rules of their own. */
+/** Whether nothing shows that the device has seen the value. Drift, contested properties and rejections have other rules. */
 function isUnanswered(
   { report, wanted, policy }: ComponentLeaf,
   { status, write, history }: LeafStatus,
 ): boolean {
-  // A rejection that is remembered is one by the device or the hub.
+  // A stored rejection of the device or the hub is checked in `mayBeWritten`.
   if (write || status === 'drifted' || status === 'contested') return false;
   if (report === undefined) return true;
-  // Only what is set once is in sync whatever the device reports.
+  // Only a seed is in sync without regard to the report.
   if (status === 'inSync' && policy.mode !== 'seed') return false;
   if (report.version !== undefined && report.version >= history.ours) return false;
   return report.value !== undefined && !sameJson(report.value, wanted);
@@ -109,13 +106,13 @@ function mayBeWritten(
   { history: { writes, rejected } }: LeafStatus,
 ): boolean {
   const isSeed = policy.mode === 'seed';
-  // A seed is known by the name of its policy: once is once, whatever the policy has become since.
+  // A seed is found by the name of its policy, because it is set once even if the policy changes.
   const own = writes.find(
     ({ by, policy: hash, value }) =>
       (isSeed ? by === policy.name : hash === policy.hash) && sameJson(value, wanted),
   );
   const isRefused = rejected.some((each) => each.policy === policy.hash && sameJson(each.value, wanted));
-  // A seed that others have written is theirs.
+  // A seed that another writer has set is not Berth's.
   if (isRefused || (isSeed && own === undefined)) return false;
   return own === undefined || own.count <= policy.attempts;
 }

@@ -15,20 +15,20 @@ import { isMarker } from './components.ts';
 export interface OwnedLeaf {
   readonly policy: Policy;
   readonly path: readonly string[];
-  /** The path with dots. */
+  /** The path as one text, with dots. */
   readonly key: string;
   /** `null`: the property must be absent. */
   readonly wanted: JsonValue;
   readonly report: PropertyReport | undefined;
-  /** How what is reported and desired is compared with `wanted`. */
+  /** How the reported and desired values are compared with `wanted`. */
   readonly compare: Comparison;
-  /** The policy does not match any more, and takes away what it wrote. */
+  /** The policy no longer matches, and removes what it wrote. */
   readonly isLeaving: boolean;
 }
 
 /**
- * Who owns which property: first to last, the first policy that matches and sets a path owns it. What nobody owns
- * and a policy has left behind, it takes away again where it says so.
+ * Which policy owns which property. The first policy that matches and sets a path owns it. If no policy owns a path any
+ * more, a policy with `onLeave: remove` removes the value that it wrote there.
  */
 export function ownedLeaves(
   snapshot: Snapshot,
@@ -52,8 +52,7 @@ export function ownedLeaves(
       if (owned.has(key)) continue;
       const report = reportAt(snapshot.reported, path, reading);
       const wanted = policy.mode === 'adopt' ? report?.value : fillTemplate(value, variables, [], work);
-      // An object would merge with what is there instead of being the value; unknown, and what Berth may not know, is
-      // no value.
+      // An unknown or redacted value cannot be written. An object would merge with the present value, not replace it.
       if (wanted === undefined || isObject(wanted) || holdsRedacted(wanted)) continue;
       owned.set(key, { policy, path, key, wanted, report, compare, isLeaving: false });
     }
@@ -62,7 +61,7 @@ export function ownedLeaves(
     if (!policy.removesOnLeave || matches.get(policy) !== false) continue;
     for (const leaf of policy.leaves) {
       const { path, key, compare } = leaf;
-      // The device must still see that what is taken away was of a component.
+      // The marker stays, so that the device sees that the removed properties belong to a component.
       if (isMarker(path) || owned.has(key) || !isLeftBehind(snapshot, policy, leaf)) continue;
       const report = reportAt(snapshot.reported, path, readingFor(policy));
       owned.set(key, { policy, path, key, wanted: null, report, compare, isLeaving: true });
@@ -80,8 +79,8 @@ function matchOf(
 }
 
 /**
- * The value is the one that this policy wrote last, so nobody has touched it since: by name, because a policy that
- * leaves by a new condition has another content. An unknown condition is no leaving.
+ * Whether the present value is the one that this policy wrote last, so that no other writer has changed it. The policy is
+ * found by name, because a new condition changes its hash.
  */
 function isLeftBehind(snapshot: Snapshot, policy: Policy, { path, key, compare }: PolicyLeaf): boolean {
   const [last] = historyAt(snapshot.paths, key).writes;

@@ -4,16 +4,16 @@ import { valueAt } from '../snapshot/merge.ts';
 import type { OwnWrite, Snapshot } from '../snapshot/snapshot.ts';
 import { type IsComponent, withMarkers } from './components.ts';
 
-/** What is written, with the report that says how the device takes it. */
+/** A write, with the depth at which the device acknowledges it. */
 export interface Write extends OwnWrite {
-  /** How many keys of the path lead to what the device acknowledges as a whole; undefined: the property itself. */
+  /** The number of keys to the object that the device acknowledges as a whole. Undefined: the property itself. */
   readonly wholeAt: number | undefined;
 }
 
 /**
- * The patch of `properties.desired` that makes these writes: the smallest one, but for what Plug and Play asks.
- * A component carries its marker `"__t": "c"` in every patch, also where the twin has it, and an object that the device
- * acknowledges as a whole is sent complete (concepts-convention, 2025-01).
+ * The patch of `properties.desired` that makes these writes. It is the smallest one, with two additions for Plug and Play:
+ * a component has its marker `"__t": "c"` in every patch, and an object that the device acknowledges as a whole is sent
+ * complete (concepts-convention, 2025-01).
  */
 export function patchOf(
   snapshot: Pick<Snapshot, 'desired'>,
@@ -25,7 +25,7 @@ export function patchOf(
     if (wholeAt !== undefined && wholeAt < path.length) {
       const whole = path.slice(0, wholeAt);
       const before = valueAt(snapshot.desired, whole);
-      // What Berth does not know it cannot send; what is left out stays as the hub has it.
+      // Berth cannot send redacted values. A property that the patch leaves out stays on the hub.
       const isKnown = isObject(before) && !holdsRedacted(before);
       if (isKnown && valueAt(patch, whole) === undefined) put(patch, whole, before);
     }
@@ -34,7 +34,7 @@ export function patchOf(
   return withMarkers(patch, isComponent);
 }
 
-/** One object with all of these values. Unlike applying a patch, building one keeps `null`. */
+/** One object with all of these values. `null` stays, unlike when a patch is applied. */
 export function nested(
   values: readonly { readonly path: readonly string[]; readonly value: JsonValue }[],
 ): JsonObject {
@@ -43,14 +43,14 @@ export function nested(
   return patch;
 }
 
-/** A patch while it is built, in place: a policy may set thousands of properties. */
+/** A patch that is changed in place while it is built, because a policy may set thousands of properties. */
 type MutableJson = Record<string, JsonValue>;
 
 function put(patch: MutableJson, path: readonly string[], value: JsonValue): void {
   let within = patch;
   for (const [depth, key] of path.entries()) {
     if (depth === path.length - 1) {
-      // What lies below may still be written to, and is somebody else's.
+      // A copy, because a later write may change it, and the value belongs to the snapshot or the policy.
       setMember(within, key, isObject(value) ? structuredClone(value) : value);
       return;
     }
@@ -60,7 +60,7 @@ function put(patch: MutableJson, path: readonly string[], value: JsonValue): voi
   }
 }
 
-/** An assignment would take `__proto__` for something else. */
+/** An assignment to `__proto__` would set the prototype. */
 function setMember(object: MutableJson, key: string, value: JsonValue): void {
   Object.defineProperty(object, key, { value, enumerable: true, configurable: true, writable: true });
 }

@@ -3,6 +3,7 @@ import { readable } from '../../fleet/expressions/expression-value.ts';
 import { ExpressionWork } from '../../fleet/expressions/expression-work.ts';
 import type { Hub, Policy, PolicyMode, Twins } from '../../fleet/fleet.ts';
 import type { JsonObject, JsonValue } from '../../json/json.ts';
+import type { EpochMs } from '../../time/epoch-ms.ts';
 import { valueAt } from '../snapshot/merge.ts';
 import {
   historyAt,
@@ -19,7 +20,7 @@ import { patchOf, type Write } from './patch.ts';
 import { type LeafStatus, leafStatus, type PropertyStatus } from './property-status.ts';
 import { whatDoesNotFit } from './room.ts';
 
-/** One owned property and how it stands, for the device page. */
+/** One owned property and its status, for `GET /api/devices`. */
 export interface PlannedLeaf {
   readonly path: string;
   readonly policy: string;
@@ -27,58 +28,57 @@ export interface PlannedLeaf {
   readonly wanted: JsonValue;
   readonly status: PropertyStatus;
   readonly why: string;
-  /** Why what would be written is not; undefined: nothing is held. */
+  /** Why the correction is held. Undefined: it is not. */
   readonly held: string | undefined;
-  /** When it is looked at again even if nothing happens, ms since the epoch. */
-  readonly nextAt: number | undefined;
-  /** When the hub is asked whether the device is alive, ms since the epoch. */
-  readonly askAt: number | undefined;
+  /** When the twin is reconciled again because of this property, even without an event. */
+  readonly nextAt: EpochMs | undefined;
+  /** When Berth asks the hub whether the device is alive. */
+  readonly askAt: EpochMs | undefined;
 }
 
 export interface Plan {
   readonly status: TwinStatus;
-  /** One sentence about the worst leaf; empty when in sync. */
+  /** One sentence about the property with the worst status. Empty if all are in sync. */
   readonly why: string;
   readonly leaves: readonly PlannedLeaf[];
-  /** What to write, empty for nothing. */
+  /** What to write now. */
   readonly writes: readonly OwnWrite[];
-  /** The same as a twin patch of `properties.desired`. */
+  /** The same as a patch of `properties.desired`. */
   readonly patch: JsonObject;
-  /** The earliest time at which the twin must be looked at again, ms since the epoch. */
-  readonly nextAt: number | undefined;
-  /** The earliest time at which the hub must be asked whether the device is alive, ms since the epoch. */
-  readonly askAt: number | undefined;
-  /** The histories with what this look decided: rejections, fights. */
+  /** The earliest time at which the twin must be reconciled again. */
+  readonly nextAt: EpochMs | undefined;
+  /** The earliest time at which Berth must ask the hub whether the device is alive. */
+  readonly askAt: EpochMs | undefined;
+  /** The histories after this plan, with new rejections and contested properties. */
   readonly paths: Readonly<Record<string, PathHistory>>;
-  /** How each policy that owns something here stands. */
+  /** The status of each policy that owns a property of this twin. */
   readonly policies: Readonly<Record<string, PolicyStatus>>;
-  /** Everything that differs is held back. */
+  /** Every drifted property is held. */
   readonly isHeld: boolean;
 }
 
-/** Why a policy may not write to a twin yet, and until when (ms since the epoch; undefined: until it is resumed). */
+/** Why a policy may not write to a twin now, and until when. `until` is undefined: until an operator resumes it. */
 export interface Hold {
   readonly why: string;
-  readonly until: number | undefined;
+  readonly until: EpochMs | undefined;
 }
 
 export interface TwinPlanInput {
   readonly snapshot: Snapshot;
   readonly hub: Hub;
   readonly twins: Twins;
-  /** What keeps a policy from this twin: a pause, or a rollout that has not reached it. It owns its paths all the same. */
+  /** Why a policy may not write to this twin now: a pause, or a rollout that has not reached it. It still owns its paths. */
   holdOf(policy: Policy): Hold | undefined;
-  /** Milliseconds since the epoch. */
-  readonly now: number;
-  /** How many properties may be written at once; all, where it is left out. */
+  readonly now: EpochMs;
+  /** How many properties may be written at once. Default: all. */
   readonly mostWrites?: number;
 }
 
 /**
- * What to do about a twin. Pure and level-based: it looks at the whole twin, not at what changed, so it may
- * run as often as one likes.
+ * What to write to a twin. Pure. The plan depends on the whole twin and not on the last change, so it can be made at any
+ * time and repeated.
  *
- * @param work counts what the expressions do at this look
+ * @param work counts the steps of the expressions of this plan
  */
 export function plan(input: TwinPlanInput, work: ExpressionWork = new ExpressionWork()): Plan {
   const { snapshot, hub, twins, mostWrites = Number.POSITIVE_INFINITY } = input;
@@ -136,7 +136,7 @@ export function plan(input: TwinPlanInput, work: ExpressionWork = new Expression
   };
 }
 
-/** The worst last. */
+/** From the best to the worst. */
 const POLICY_STATUSES: readonly PolicyStatus[] = [
   'unreached',
   'inSync',
@@ -154,12 +154,12 @@ function policyStatusOf(
   status: PropertyStatus,
 ): PolicyStatus {
   if (held !== undefined) return 'held';
-  // What the rollout has not reached is as it is by chance, and says nothing about how the policy is taken.
+  // Before the rollout reaches the twin, its status says nothing about the policy.
   const isReached = policy.mode === 'observe' || holdOf(policy)?.until === undefined;
   return isReached ? status : 'unreached';
 }
 
-/** Of a path that was not looked after before, nobody knows since when it is as it is: since now, at the latest. */
+/** The history of a path. For a path without a history, the time of its value is unknown: at the latest `asOf`. */
 function historyOrFirst(snapshot: Snapshot, { key, report }: OwnedLeaf): PathHistory {
   return Object.hasOwn(snapshot.paths, key)
     ? historyAt(snapshot.paths, key)
@@ -179,7 +179,7 @@ function worse(one: PolicyStatus | undefined, other: PolicyStatus): PolicyStatus
   return one !== undefined && isWorse(one, other) ? one : other;
 }
 
-/** The first of the worst leaves; undefined where all are in sync. */
+/** The first property with the worst status. Undefined: all are in sync. */
 function worstOf(leaves: readonly PlannedLeaf[]): PlannedLeaf | undefined {
   let worst: PlannedLeaf | undefined;
   for (const leaf of leaves) if (isWorse(leaf.status, worst?.status ?? 'inSync')) worst = leaf;
@@ -192,7 +192,7 @@ function statusOfLeaf(
   input: TwinPlanInput,
 ): LeafStatus {
   const { snapshot, twins, now } = input;
-  // The marker of a component says nothing about what a device does.
+  // A device does not report the marker of a component, so it needs no answer.
   const isMarker = path.at(-1) === COMPONENT_MARKER;
   return leafStatus({
     policy: isMarker || isLeaving ? { ...policy, ...(isLeaving ? LEAVING : MARKED) } : policy,
@@ -209,12 +209,12 @@ function statusOfLeaf(
 }
 
 const MARKED = { confirm: false } as const;
-/** What is left behind is taken away, whatever the policy did while it was there. */
+/** A leaving policy removes its values, whatever its mode was. */
 const LEAVING = { mode: 'enforce' } as const;
 
 type HeldLeafStatus = LeafStatus & { readonly held?: string };
 
-/** What may not be written is not; the verdict stays, and what would have been done is said. */
+/** Holds a write that is not allowed now. The status stays. */
 function holdBack(
   status: LeafStatus,
   policy: Policy,
@@ -238,8 +238,8 @@ function reasonOf({ why, held }: PlannedLeaf): string {
   return held === undefined ? why : `${why}; ${held}`;
 }
 
-function earliest(times: readonly (number | undefined)[]): number | undefined {
-  let first: number | undefined;
+function earliest(times: readonly (EpochMs | undefined)[]): EpochMs | undefined {
+  let first: EpochMs | undefined;
   for (const time of times) if (time !== undefined && (first === undefined || time < first)) first = time;
   return first;
 }
@@ -268,7 +268,7 @@ function nothing(snapshot: Snapshot, why: string): Plan {
 }
 
 function isInScope(twins: Twins, variables: Variables, work: ExpressionWork): boolean {
-  // Unknown is not true: a twin that Berth may perhaps not touch, it does not touch.
+  // If the condition is unknown, Berth does not touch the twin.
   return twins.scope === undefined || evaluateCondition(twins.scope, variables, work) === true;
 }
 
@@ -278,7 +278,7 @@ function refused(
   return { status: 'rejected', why, write: false, nextAt: undefined, askAt: undefined };
 }
 
-/** What policies see. */
+/** The variables of the expressions in policies. */
 function twinVariables({ id, tags, desired, reported }: Snapshot, hub: Hub): Variables {
   const { deviceId, moduleId = null } = id;
   return {

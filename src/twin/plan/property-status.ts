@@ -1,6 +1,7 @@
 import type { Comparison } from '../../fleet/comparison.ts';
 import type { Policy } from '../../fleet/fleet.ts';
 import { type JsonValue, sameJson } from '../../json/json.ts';
+import { type EpochMs, earlierOf, plus } from '../../time/epoch-ms.ts';
 import { instantOf, latest, millisecondsOf, NEVER } from '../../time/instant.ts';
 import type { PropertyReport } from '../answers/acknowledgement.ts';
 import { answersWrite, nextAnswerStep, waitAfterWrite } from '../answers/answer.ts';
@@ -9,7 +10,7 @@ import { differenceOf } from '../answers/difference.ts';
 import { recordRejection } from '../events/history.ts';
 import type { PathHistory, Rejection, Snapshot, WriteRecord } from '../snapshot/snapshot.ts';
 
-/** How one owned property stands. */
+/** The status of one owned property. */
 export type PropertyStatus = 'inSync' | 'pending' | 'drifted' | 'rejected' | 'contested';
 
 export interface LeafFacts {
@@ -25,59 +26,58 @@ export interface LeafFacts {
     | 'confirm'
     | 'acknowledgement'
   >;
-  /** What the policy wants; `null`: the property must be absent. */
+  /** The wanted value. `null`: the property must be absent. */
   readonly wanted: JsonValue;
   readonly desired: JsonValue | undefined;
   readonly report: PropertyReport | undefined;
-  /** How what is reported and desired is compared with `wanted`; `tolerance` is for what is reported. */
+  /** How the reported and desired values are compared with `wanted`. `tolerance` applies to the reported value only. */
   readonly compare: Comparison;
   readonly history: PathHistory;
   /** `desired.$version` of the twin. */
   readonly desiredVersion: number;
-  /** Whether the device is alive, as far as that is known. */
+  /** What is known about the life of the device. */
   readonly life: Pick<Snapshot, 'lifeAt' | 'activity'>;
   readonly fight: { readonly writes: number; readonly withinMs: number; readonly pauseMs: number };
-  /** Milliseconds since the epoch. */
-  readonly now: number;
+  readonly now: EpochMs;
 }
 
 export interface LeafStatus {
   readonly status: PropertyStatus;
   readonly why: string;
-  /** The value is to be written now. */
+  /** The value must be written now. */
   readonly write: boolean;
-  /** When this must be looked at again even if nothing happens, ms since the epoch. */
-  readonly nextAt?: number;
-  /** When the hub is to be asked whether the device is alive, ms since the epoch. */
-  readonly askAt?: number;
+  /** When the twin must be reconciled again, even without an event. */
+  readonly nextAt?: EpochMs;
+  /** When Berth must ask the hub whether the device is alive. */
+  readonly askAt?: EpochMs;
   readonly history: PathHistory;
 }
 
-/** Judges one owned leaf, by the mode of its policy. */
+/** The status of one owned property, by the mode of its policy. */
 export function leafStatus(facts: LeafFacts): LeafStatus {
   switch (facts.policy.mode) {
     case 'seed':
       return seedStatus(facts);
     case 'adopt':
       return adoptedStatus(facts);
-    // What is only observed is judged as if it were enforced.
+    // The status is the same for both. The plan holds the write of `observe`.
     case 'observe':
     case 'enforce':
       return enforcedStatus(facts);
   }
 }
 
-/** Set once if absent, then left alone: also when somebody takes it away again. */
+/** Set once if it is absent. Then Berth leaves it alone, even if another writer removes it. */
 function seedStatus(facts: LeafFacts): LeafStatus {
   const { desired, history, policy } = facts;
-  if (desired !== undefined) return settled(history, 'is there: it was to be set once');
+  if (desired !== undefined) return settled(history, 'is set already, and the policy sets it only once');
   if (history.writes.some(({ by }) => by === policy.name)) {
-    return settled(history, 'was set once, and somebody has taken it away');
+    return settled(history, 'was set once by the policy, and another writer has removed it');
   }
   return rejectionOf(facts) ?? driftStatus(facts, history);
 }
 
-/** The device decides: `wanted` is what it reports. */
+/** The device decides: `wanted` is its reported value. */
 function adoptedStatus(facts: LeafFacts): LeafStatus {
   const { wanted, desired, history, policy, compare } = facts;
   if (sameValue(desired ?? null, wanted, compare, policy.tolerance)) {
@@ -86,11 +86,11 @@ function adoptedStatus(facts: LeafFacts): LeafStatus {
   return rejectionOf(facts) ?? driftStatus(facts, history);
 }
 
-/** Desired must have this value, and the device must follow. The first row of the table that fits wins. */
+/** Desired must have this value, and the device must report it. The first condition that is true decides. */
 function enforcedStatus(facts: LeafFacts): LeafStatus {
   const { wanted, desired, report, policy, compare, desiredVersion, now } = facts;
   const equal = isEqual(facts);
-  // A report that refuses the value and holds it all the same takes nothing back.
+  // A report with the value and a code of refusal does not end the rejection.
   const isTaken = equal && (report?.code === undefined || isSuccess(report.code));
   const history = isTaken ? withoutRejection(facts) : facts.history;
   const known = rejectionOf({ ...facts, history });
@@ -108,23 +108,28 @@ function enforcedStatus(facts: LeafFacts): LeafStatus {
     return settled(history, 'is reported as wanted');
   }
   if (isOld) {
-    return unanswered(facts, history, `the device has answered version ${version}, not ${history.ours} yet`);
+    return unanswered(
+      facts,
+      history,
+      `the device has answered version ${version}, and not yet version ${history.ours}`,
+    );
   }
   if (version !== undefined && version > desiredVersion) {
-    return unanswered(facts, history, `the answer is to version ${version}, which this twin never had`);
+    return unanswered(facts, history, `the device answered version ${version}, which this twin never had`);
   }
   if (version === undefined) {
     const counted = answersWrite(report, history, now);
     if (!counted.counts) {
       const waiting = unanswered(facts, history, NO_ANSWER);
-      const { at, nextAt = Number.POSITIVE_INFINITY } = { ...counted, ...waiting };
-      return at === undefined || waiting.write ? waiting : { ...waiting, nextAt: Math.min(at, nextAt) };
+      const { at } = counted;
+      if (at === undefined || waiting.write) return waiting;
+      return { ...waiting, nextAt: earlierOf(at, waiting.nextAt ?? at) };
     }
   }
   if (code === 202) {
-    // One that stood there before the write was about an earlier value.
+    // A 202 that was reported before the write is about an earlier value, so the write starts the deadline again.
     const began = latest(history.changedAt ?? history.reportedAt ?? instantOf(now), history.oursAt ?? NEVER);
-    const until = millisecondsOf(began) + policy.deadlineMs;
+    const until = plus(millisecondsOf(began), policy.deadlineMs);
     return now >= until
       ? rejected(facts, history, 'the device answered 202 and did not finish before the deadline')
       : { ...pending(history, 'the device answered 202: in progress'), nextAt: until };
@@ -138,7 +143,7 @@ function enforcedStatus(facts: LeafFacts): LeafStatus {
   if (code !== undefined && code >= 500) {
     return writeAgain(facts, history, `the device answered ${code}${report.description}`);
   }
-  // Without a version it may be about an earlier value, however it is worded.
+  // Without a version, the answer may be about an earlier value, so it is not a rejection.
   if (code === undefined || isSuccess(code)) {
     const difference = differenceOf(facts);
     const problem = difference === undefined ? 'another value' : difference.values;
@@ -149,7 +154,10 @@ function enforcedStatus(facts: LeafFacts): LeafStatus {
 
 const NO_ANSWER = 'the device has not answered yet';
 
-/** An acknowledgement may leave out what it took as it was told. Whatever it is about, it is not about a later write. */
+/**
+ * Whether the report says that the device has the wanted value. An acknowledgement may leave out a value that the device
+ * accepted unchanged. Then its version, or its time, must not be older than the write.
+ */
 function isEqual({ report, wanted, compare, policy, history, desiredVersion }: LeafFacts): boolean {
   if (report === undefined || wanted === null) return false;
   const { value, code, version } = report;
@@ -160,7 +168,7 @@ function isEqual({ report, wanted, compare, policy, history, desiredVersion }: L
   return code !== 203 && (oursAt === undefined || (reportedAt !== undefined && reportedAt >= oursAt));
 }
 
-/** Codes of success; 202 says that the device has not finished. */
+/** Whether a code is a success. 202 means that the device has not finished, so it is not. */
 function isSuccess(code: number | undefined): boolean {
   return code !== undefined && code >= 200 && code < 300 && code !== 202;
 }
@@ -187,7 +195,7 @@ function rejected({ policy, wanted }: LeafFacts, history: PathHistory, why: stri
   };
 }
 
-/** This value of this policy was refused before: it is not written until the policy or the value changes. */
+/** The status of a value that was rejected before. It is not written again until the policy or the value changes. */
 function rejectionOf({ policy, wanted, history }: LeafFacts): LeafStatus | undefined {
   if (history.rejected.length === 0) return undefined;
   const found = history.rejected.find(
@@ -196,7 +204,7 @@ function rejectionOf({ policy, wanted, history }: LeafFacts): LeafStatus | undef
   return found === undefined ? undefined : { status: 'rejected', why: found.why, write: false, history };
 }
 
-/** The device reports the value now: whatever it refused before. */
+/** Removes rejections by the device, because it reports the value now. */
 function withoutRejection({ history, wanted }: LeafFacts): PathHistory {
   if (history.rejected.length === 0) return history;
   const isLifted = ({ value, isByHub }: Rejection) => isByHub !== true && sameJson(value, wanted);
@@ -204,69 +212,74 @@ function withoutRejection({ history, wanted }: LeafFacts): PathHistory {
 }
 
 /**
- * Desired is not what the policy wants: written, unless another writer fights over it or the cooldown has not
- * passed.
+ * Desired differs from the policy. Berth writes it, unless the property is contested or the cooldown is not over.
  */
 function driftStatus(facts: LeafFacts, history: PathHistory): LeafStatus {
   const { fight, now } = facts;
   const until = history.contestedUntil ?? contestedEnd(history, fight, now);
   if (until !== undefined && now < until) return contested({ ...history, contestedUntil: until }, until);
-  // After a fight's pause it is tried again, and only what others do from then on counts.
+  // After the pause of a contested property, only new changes by other writers count.
   const calm: PathHistory =
     until === undefined
       ? history
       : { ...history, contestedUntil: undefined, foreign: [], configuration: undefined };
   const wait = cooldownEnd(facts, calm);
   return wait !== undefined && now < wait
-    ? { status: 'drifted', why: 'was written too recently', write: false, nextAt: wait, history: calm }
+    ? {
+        status: 'drifted',
+        why: 'is not what the policy wants; the cooldown after the last write is not over',
+        write: false,
+        nextAt: wait,
+        history: calm,
+      }
     : { status: 'drifted', why: 'is not what the policy wants', write: true, history: calm };
 }
 
-/** Until when a path is left alone, if others fight over it. */
+/** Until when Berth leaves a contested property alone. Undefined: it is not contested. */
 function contestedEnd(
   { configuration, foreign }: PathHistory,
   { writes, withinMs, pauseMs }: LeafFacts['fight'],
-  now: number,
-): number | undefined {
-  if (configuration !== undefined) return now + pauseMs;
-  const since = instantOf(now - withinMs);
+  now: EpochMs,
+): EpochMs | undefined {
+  if (configuration !== undefined) return plus(now, pauseMs);
+  const since = instantOf(plus(now, -withinMs));
   const changes = foreign.filter((time) => time >= since);
   return changes[0] !== undefined && changes.length > writes
-    ? millisecondsOf(changes[0]) + pauseMs
+    ? plus(millisecondsOf(changes[0]), pauseMs)
     : undefined;
 }
 
-function contested(history: PathHistory, until: number): LeafStatus {
+function contested(history: PathHistory, until: EpochMs): LeafStatus {
   const { configuration, foreign } = history;
   const why =
     configuration === undefined
-      ? `another writer keeps changing it (${foreign.length} times lately)`
+      ? `another writer keeps changing it (${foreign.length} times recently)`
       : `the hub configuration ${JSON.stringify(configuration)} sets it`;
   return { status: 'contested', why, write: false, nextAt: until, history };
 }
 
-/** The device failed or chose otherwise: the same value is written once more, later each time, so often and no more. */
+/** The device failed or chose another value: Berth writes the value again, later each time, at most `attempts` times. */
 function writeAgain(facts: LeafFacts, history: PathHistory, problem: string, remedy?: string): LeafStatus {
   const { policy, now } = facts;
   const advice = remedy === undefined ? '' : `; ${remedy}`;
-  const told = lastWrite(facts, history);
-  if (told !== undefined && told.count >= policy.attempts) {
-    return rejected(facts, history, `${problem}, and was told ${timesText(told.count)}${advice}`);
+  const last = lastWrite(facts, history);
+  if (last !== undefined && last.count >= policy.attempts) {
+    return rejected(facts, history, `${problem}; Berth wrote it ${timesText(last.count)}${advice}`);
   }
   const wait =
-    told === undefined ? now : millisecondsOf(told.at) + waitAfterWrite(told.count, policy.cooldownMs);
+    last === undefined ? now : plus(millisecondsOf(last.at), waitAfterWrite(last.count, policy.cooldownMs));
   if (now < wait) return { ...pending(history, `${problem}${advice}`), nextAt: wait };
-  return { ...pending(history, `${problem}: told again${advice}`), write: true };
+  return { ...pending(history, `${problem}; Berth writes it again${advice}`), write: true };
 }
 
 /**
- * The device has not answered. Where it has shown life since the write, it may have missed it: the value is written once more, so
- * often and no more, and then the device is listed. One that shows no life reads its whole twin when it comes back. Nothing of
- * it is kept as a rejection: the next answer, or the next change of desired, counts as if there had been none.
+ * The device has not answered. If it is alive, it may have missed the write: Berth writes the value again, at most `attempts`
+ * times, and then reports it as rejected. A device that shows no life reads its whole twin when it connects. This rejection is
+ * not stored in the history, so the next answer or the next change of desired counts as usual.
  */
 function unanswered(facts: LeafFacts, history: PathHistory, problem: string): LeafStatus {
   const { policy, life, now } = facts;
-  // What is only observed is never written, so nothing is asked for it either.
+  // An observed property is never written, so the hub need not be asked for it.
   if (history.oursAt === undefined || policy.mode === 'observe') return pending(history, problem);
   const writes = lastWrite(facts, history)?.count ?? 0;
   const { kind, at } = nextAnswerStep({
@@ -278,9 +291,9 @@ function unanswered(facts: LeafFacts, history: PathHistory, problem: string): Le
   if (kind === 'ask') return { ...pending(history, problem), askAt: at };
   if (now < at) return { ...pending(history, problem), nextAt: at };
   if (writes < policy.attempts) {
-    return { ...pending(history, `${problem}, and has shown life since: told again`), write: true };
+    return { ...pending(history, `${problem}; the device is alive, and Berth writes it again`), write: true };
   }
-  const why = `${problem}: it is alive and not answering, and was told ${timesText(writes)}`;
+  const why = `${problem}; Berth wrote it ${timesText(writes)}; the device is alive and does not answer`;
   return { status: 'rejected', why, write: false, history };
 }
 
@@ -288,15 +301,15 @@ function timesText(count: number): string {
   return count === 1 ? 'once' : `${count} times`;
 }
 
-/** Berth's last write of the value that is wanted. */
+/** Berth's last write of the wanted value. */
 function lastWrite({ policy, wanted }: LeafFacts, { writes }: PathHistory): WriteRecord | undefined {
   return writes.find((write) => write.policy === policy.hash && sameJson(write.value, wanted));
 }
 
-/** The cooldown counts from the last write of the value; of any value where the device's own is followed. */
-function cooldownEnd({ policy, wanted }: LeafFacts, { writes }: PathHistory): number | undefined {
+/** The cooldown starts with the last write of the value; with the mode `adopt`, of any value. */
+function cooldownEnd({ policy, wanted }: LeafFacts, { writes }: PathHistory): EpochMs | undefined {
   const last = writes.find(
     (write) => write.policy === policy.hash && (policy.mode === 'adopt' || sameJson(write.value, wanted)),
   );
-  return last === undefined ? undefined : millisecondsOf(last.at) + policy.cooldownMs;
+  return last === undefined ? undefined : plus(millisecondsOf(last.at), policy.cooldownMs);
 }

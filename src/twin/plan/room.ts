@@ -4,17 +4,17 @@ import { mergePatch, nest } from '../snapshot/merge.ts';
 import { type IsComponent, withMarkers } from './components.ts';
 import { nested } from './patch.ts';
 
-/** A property to be written. */
+/** A property that must be written. */
 interface Leaf {
   readonly path: readonly string[];
   readonly wanted: JsonValue;
 }
 
 /**
- * What the hub would refuse is never sent: it would be refused again and again. Nothing remembers it, because there may
- * be room tomorrow. Where not all of it fits, what is taken away goes first, and then the first that fit.
+ * Which properties the hub would refuse for a limit of twins. Berth never sends them. The result is not stored, because
+ * there may be room later. If not all properties fit, removals come first, and then those that fit, in their order.
  *
- * @returns why each leaf that does not fit cannot be written. Takes time in proportion to what is there and is written.
+ * @returns why each of these properties cannot be written. The time is proportional to the size of desired and the writes.
  */
 export function whatDoesNotFit<Each extends Leaf>(
   desired: JsonObject,
@@ -35,7 +35,7 @@ export function whatDoesNotFit<Each extends Leaf>(
   for (const leaf of inOrder) {
     const part = withMarkers(nest(leaf.path, leaf.wanted), isComponent);
     const grown = bytes + growthOf(merged, part);
-    // What was too much before may become less.
+    // A removal is always allowed, because it makes a section smaller that is too large.
     const [problem] =
       leaf.wanted === null
         ? []
@@ -53,7 +53,7 @@ export function whatDoesNotFit<Each extends Leaf>(
 
 type MutableJson = Record<string, JsonValue>;
 
-/** How many bytes a section has more after a patch, by the hub's rule of sizes. */
+/** By how many bytes a patch makes a section larger, by the hub's size rule. */
 function growthOf(base: JsonObject, patch: JsonObject): number {
   let bytes = 0;
   for (const [key, value] of Object.entries(patch)) {
@@ -73,7 +73,7 @@ function growthOf(base: JsonObject, patch: JsonObject): number {
   return bytes;
 }
 
-/** As `mergePatch`, in place. */
+/** Like `mergePatch`, but changes `base`. */
 function mergeInto(base: MutableJson, patch: JsonObject): void {
   for (const [key, value] of Object.entries(patch)) {
     const before = Object.hasOwn(base, key) ? base[key] : undefined;

@@ -1,18 +1,18 @@
 import { isObject, type JsonValue } from '../../json/json.ts';
 import { REDACTED, type Redaction, redactJson } from './redact-values.ts';
 
-/** The body of an event as it may be kept. */
+/** The body of an event, as Berth may store it. */
 export interface KeptBody {
   readonly body: Uint8Array;
-  /** Values were replaced, or the JSON was written again without duplicate keys. */
+  /** Values were replaced, or duplicate keys were removed. */
   readonly isRedacted: boolean;
-  /** A text about the event, without the values that are not in the body any more. */
+  /** Removes the replaced values from a text about the event. */
   without(text: string): string;
 }
 
 /**
- * The body of an event that could not be read. JSON is redacted like a twin, wherever in it a twin may lie: every path may
- * begin at every object. What makes it a twin event stays, so that it can be decoded again. What is no JSON stays as it is.
+ * Redacts the body of an event that could not be read. In JSON, a twin may be at any depth, so every path may begin at every
+ * object. Versions stay, so that the event can be decoded again. A body that is not JSON stays as it is.
  */
 export function redactBody(body: Uint8Array, redaction: Redaction): KeptBody {
   const asItCame: KeptBody = { body, isRedacted: false, without: (text) => text };
@@ -21,7 +21,7 @@ export function redactBody(body: Uint8Array, redaction: Redaction): KeptBody {
   if (parsed === undefined) return asItCame;
   const hidden: JsonValue[] = [];
   const json = redactJson(parsed.json, redaction, 'document', (value) => hidden.push(value));
-  // Of a key that stands there twice, the other value was never looked at.
+  // `JSON.parse` keeps one value of a repeated key. The other one was not checked and must not be stored.
   const isWhole = json === parsed.json && !hasDuplicateKeys(parsed.text, parsed.json);
   if (isWhole) return asItCame;
   return {
@@ -60,7 +60,7 @@ function countKeys(json: JsonValue): number {
   return count;
 }
 
-/** A value and all that lie in it. Without recursion: bodies may be nested as deep as their sender likes. */
+/** A value and all values in it. Without recursion, because a body may be nested to any depth. */
 function* valuesIn(json: JsonValue): Generator<JsonValue> {
   const rest: JsonValue[] = [json];
   for (let value = rest.pop(); value !== undefined; value = rest.pop()) {
@@ -76,7 +76,7 @@ function* textsIn(values: readonly JsonValue[]): Generator<string> {
   }
 }
 
-/** Shorter texts are only replaced where they stand alone, since they would be found in any sentence. */
+/** Shorter texts are replaced only as whole words, because they are a part of many other words. */
 const SHORT = 4;
 
 function withoutTexts(text: string, secrets: Iterable<string>): string {

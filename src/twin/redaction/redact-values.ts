@@ -8,38 +8,38 @@ import {
   ownMember,
 } from '../../json/json.ts';
 
-/** Which values are never kept, and the key of the hashes that stand in their place. */
+/** Which values are never stored, and the key of the hashes that replace them. */
 export interface Redaction {
   readonly paths: Paths;
-  /** Undefined where there are no paths. */
+  /** Undefined: there are no paths. */
   readonly key: Uint8Array | undefined;
 }
 
 export type Paths = readonly (readonly string[])[];
 
-/** What every hash begins with. */
+/** The prefix of every hash. */
 export const REDACTED = 'redacted:';
 
 /**
- * Where the values lie.
+ * What kind of JSON is redacted.
  * - `section`: tags or desired properties.
- * - `reported`: as `section`, and a device may acknowledge an object that a path goes through: `{value, ac, av, ad}`.
- * - `document`: any JSON in which twins may lie at any depth; every path may begin at every object.
+ * - `reported`: like `section`, but an object on a path may be an acknowledgement `{value, ac, av, ad}`.
+ * - `document`: any JSON with twins at any depth. Every path may begin at every object.
  */
 export type RedactionPlace = 'section' | 'reported' | 'document';
 
-/** Nesting beyond this is not entered, and nothing of it is kept. The device-twins page allows ten levels below a section. */
+/** Values that are nested deeper are not stored at all. The device-twins page allows ten levels below a section. */
 const MAX_DEPTH = 64;
-/** Digits of the hash of a value, and of the seal that says that Berth made it. */
+/** Digits of the hash of a value, and of the seal that shows that Berth made it. */
 const [HASH_DIGITS, SEAL_DIGITS] = [16, 8];
 const HASH = new RegExp(`^${REDACTED}([0-9a-f]{${HASH_DIGITS}})([0-9a-f]{${SEAL_DIGITS}})$`);
 
 /**
- * The values without those of the redacted paths. Lists are entered item by item; a text, number or truth value where a
- * path expects an object is redacted whole, and so is all that lies below the end of a path. A deletion (`null`) stays one,
- * and what Berth has redacted before stays as it is. What nothing was redacted in is the same object as before.
+ * Replaces the values of the redacted paths, and everything below them, by hashes. Lists are redacted item by item. If a
+ * path expects an object and finds a text, number, true or false, this value is redacted. A deletion (`null`) and an earlier
+ * hash stay. An object without redacted values is returned as it is, not as a copy.
  *
- * @param hid told each value that was replaced.
+ * @param hid called with each value that was replaced.
  */
 export function redactValues(
   values: JsonObject,
@@ -51,7 +51,7 @@ export function redactValues(
   return isObject(redacted) ? redacted : {};
 }
 
-/** As `redactValues`, of any JSON. */
+/** Like `redactValues`, for any JSON. */
 export function redactJson(
   json: JsonValue,
   redaction: Redaction,
@@ -63,7 +63,7 @@ export function redactJson(
   return new Descent(paths, key, place, hid).enter(json, place === 'document' ? [] : paths, 0);
 }
 
-/** Whether Berth made this text to stand for a value. The prefix proves nothing: a device can write it. */
+/** Whether this text is a hash that Berth made. The prefix alone proves nothing, because a device can write it. */
 export function isMadeByBerth(text: string, key: Uint8Array | undefined): boolean {
   if (!text.startsWith(REDACTED)) return false;
   if (key === undefined) return text === REDACTED;
@@ -71,7 +71,7 @@ export function isMadeByBerth(text: string, key: Uint8Array | undefined): boolea
   return hash !== undefined && seal === sealOf(hash, key);
 }
 
-/** One walk through JSON. `rests`: what is left of the paths that lead here. */
+/** Redacts one JSON value. `rests`: the remaining keys of the paths that lead to the current place. */
 class Descent {
   readonly #paths: Paths;
   readonly #key: Uint8Array | undefined;
@@ -107,24 +107,24 @@ class Descent {
     const next: (readonly string[])[] = open.flatMap(([first, ...rest]) => (first === name ? [rest] : []));
     if (next.some((rest) => rest.length === 0)) return this.#hideAll(value, depth + 1);
     const isScalar = typeof value !== 'object';
-    // At the beginning of a section nothing has been acknowledged yet.
+    // The top level of a section cannot be an acknowledgement.
     if (depth > 0 && this.#place !== 'section' && rests.length > 0) {
       const isAnswer = isAcknowledgement(node);
       if (name === 'value' && (isAnswer || !isScalar)) next.push(...rests);
-      // A device may say in words what it was sent.
+      // A device may repeat the value in its description.
       if (WORDS.includes(name) && isAnswer) return this.#hideAll(value, depth + 1);
     }
     if (isScalar) return next.length === 0 ? value : this.#hide(value);
     return next.length === 0 && this.#place !== 'document' ? value : this.enter(value, next, depth + 1);
   }
 
-  /** What makes a document a twin or an event stays readable; no property may begin with `$`. */
+  /** Versions stay, because a document needs them to be decoded. No property may begin with `$`. */
   #isEnvelope(name: string, value: JsonValue, depth: number): boolean {
     const isVersion = name === '$version' || (name === 'version' && depth === 0);
     return this.#place === 'document' && isVersion && typeof value === 'number';
   }
 
-  /** Leaf by leaf, so that a change of a part of an object is merged as the hub merges it. A list is one leaf. */
+  /** Redacts each member of an object, so that later changes of a part can be merged. A list becomes one hash. */
   #hideAll(value: JsonValue, depth: number): JsonValue {
     if (value === null) return value;
     if (typeof value !== 'object') return this.#hide(value);
@@ -136,7 +136,7 @@ class Descent {
         return this.#isEnvelope(name, member, depth) ? member : this.#hideAll(member, depth + 1);
       });
     }
-    // One in which a hash stands already cannot have the hash that the hub's list has.
+    // A list that already contains hashes would not get the same hash as the original list.
     const isPart = holdsMade(value, this.#key, depth);
     return isPart ? mapItems(value, (item) => this.#hideAll(item, depth + 1)) : this.#hide(value);
   }
@@ -154,11 +154,11 @@ function holdsMade(value: JsonValue, key: Uint8Array | undefined, depth: number)
   return Object.values(value).some((member: JsonValue) => holdsMade(member, key, depth + 1));
 }
 
-/** The members that only acknowledgements have: Plug and Play's (concepts-convention) and IoT Central's older ones. */
+/** Members that only acknowledgements have: of Plug and Play (concepts-convention) and of older IoT Central devices. */
 const ANSWERS = ['ac', 'av', 'status', 'statusCode', 'desiredVersion'];
-/** The members in which an acknowledgement speaks in words. */
+/** The descriptions of acknowledgements. */
 const WORDS = ['ad', 'message'];
-/** An `ac` below is no status. */
+/** A smaller `ac` is not a status. */
 const LEAST_STATUS = 100;
 
 function isAcknowledgement(node: JsonObject): boolean {
@@ -170,8 +170,8 @@ function isAcknowledgement(node: JsonObject): boolean {
 }
 
 /**
- * A keyed hash: it tells whether a value has changed, and a short password cannot be found by trying. Without a key
- * nothing is told.
+ * A keyed hash. It shows whether a value has changed, but a short password cannot be found by trial. Without a key, all
+ * values are replaced by the same text.
  */
 function hashOf(value: JsonValue, key: Uint8Array | undefined): string {
   if (key === undefined) return REDACTED;
@@ -179,7 +179,7 @@ function hashOf(value: JsonValue, key: Uint8Array | undefined): string {
   return `${REDACTED}${hash}${sealOf(hash, key)}`;
 }
 
-/** The same values have the same text; lists that are nested too deep for that are all the same. */
+/** Equal values have equal texts. Values that are nested too deeply have the empty text. */
 function textOf(value: JsonValue): string {
   try {
     return canonicalJson(value);
@@ -188,7 +188,7 @@ function textOf(value: JsonValue): string {
   }
 }
 
-/** No JSON text begins like this, so no value has its seal for a hash. */
+/** No JSON text begins with `seal `, so the seal of a hash is never the hash of a value. */
 function sealOf(hash: string, key: Uint8Array): string {
   return hmac(key, `seal ${hash}`).slice(0, SEAL_DIGITS);
 }
@@ -208,7 +208,7 @@ function mapMembers(json: JsonObject, change: (name: string) => JsonValue): Json
   return members.every(([name, value]) => value === json[name]) ? json : objectOf(members);
 }
 
-/** Whether a hash stands somewhere in it: such a value must never go back to a hub. */
+/** Whether a value contains a hash. Such a value must never be written to a hub. */
 export function holdsRedacted(value: JsonValue): boolean {
   if (typeof value === 'string') return value.includes(REDACTED);
   if (Array.isArray(value)) return value.some(holdsRedacted);

@@ -1,9 +1,8 @@
 import { isObject, type JsonObject, type JsonValue, ownMember } from '../../json/json.ts';
 
 /**
- * Applies a twin patch as IoT Hub does (iot-hub-devguide-device-twins): objects merge, `null` deletes,
- * everything else, arrays included, replaces. Neither argument is changed,
- * and the result shares with them what it has of them: what a patch does not touch is the same object as before.
+ * Applies a twin patch as IoT Hub does (iot-hub-devguide-device-twins): objects merge, `null` deletes, and all other values,
+ * arrays included, replace. The arguments are not changed. The result shares unchanged objects with `base`.
  */
 export function mergePatch(base: JsonObject, patch: JsonObject): JsonObject {
   const merged: Record<string, JsonValue> = { ...base };
@@ -21,12 +20,12 @@ export function mergePatch(base: JsonObject, patch: JsonObject): JsonObject {
   return merged;
 }
 
-/** An assignment would take such a key for something else. */
+/** An assignment to `__proto__` would set the prototype. */
 function defineMember(object: JsonObject, key: string, value: JsonValue): void {
   Object.defineProperty(object, key, { value, enumerable: true, configurable: true, writable: true });
 }
 
-/** The value at a path, or undefined where there is none. */
+/** The value at a path. Undefined: there is none. */
 export function valueAt(json: JsonObject, path: readonly string[]): JsonValue | undefined {
   let value: JsonValue | undefined = json;
   for (const key of path) {
@@ -43,7 +42,7 @@ export function nest(path: readonly string[], value: JsonValue): JsonObject {
   return { [first]: rest.length === 0 ? value : nest(rest, value) };
 }
 
-/** Every path that ends in something other than a filled object, with its value. */
+/** Every path whose value is not an object, or is an empty object, with its value. */
 export function leavesOf(
   json: JsonObject,
   above: readonly string[] = [],

@@ -1,57 +1,57 @@
 import type { JsonObject, JsonValue } from '../../json/json.ts';
+import { EPOCH, type EpochMs } from '../../time/epoch-ms.ts';
 import { type Instant, NEVER } from '../../time/instant.ts';
 import type { TwinId } from './twin.ts';
 
 /**
- * Berth's copy of a twin, in the state tables: what it can decide from without asking the hub. Versions are
- * the hub's; they restart when a device is re-created or moves, so `asOf` orders incarnations.
+ * Berth's copy of a twin in the state tables. Berth decides from it without a call to the hub. The versions are the hub's.
+ * They start again when a device is created again or moves, so `asOf` orders the twins of one id.
  */
 export interface Snapshot {
   readonly id: TwinId;
   readonly version: number;
   readonly desiredVersion: number;
   readonly reportedVersion: number;
-  /** Known only while nobody else has written tags or desired since Berth last saw it. */
+  /** Undefined: another writer has written tags or desired since Berth last saw the etag. */
   readonly etag: string | undefined;
-  /** The device's Plug and Play model, from the last document of the twin that had it; events do not carry it. */
+  /** The Plug and Play model of the device, from the last document with it. Events of changes do not carry it. */
   readonly modelId?: string | undefined;
   readonly tags: JsonObject;
   readonly desired: JsonObject;
   readonly reported: JsonObject;
-  /** The hub's time of the newest change in here. */
+  /** The hub's time of the newest change in this snapshot. */
   readonly asOf: Instant;
-  /** The hub's time from which this incarnation is known to exist. */
+  /** The hub's time since when this twin is known to exist. An earlier twin may have had the same id. */
   readonly bornAt: Instant;
-  /** History of the paths that policies may own, by dotted path (no key of a twin holds a dot). */
+  /** Histories of the paths that policies may own, by dotted path. No key of a twin contains a dot. */
   readonly paths: Readonly<Record<string, PathHistory>>;
-  /** The hub's time of the newest sign of life of the device: a report, or activity that the hub told of. */
+  /** The hub's time of the newest sign of life: a report, or activity that the hub reported. */
   readonly lifeAt: Instant | undefined;
-  /** What the hub said when it was last asked whether the device is alive. */
+  /** The hub's last answer to the question whether the device is alive. */
   readonly activity: Activity | undefined;
-  /** Present while a GET is needed before anything may be decided. */
+  /** Present while Berth must read the twin before it decides anything. */
   readonly unread: Unread | undefined;
   /**
-   * Present from before a PATCH until its answer is stored: what it sets, so that its event is recognised as
-   * Berth's own.
+   * The writes of a PATCH, from before it is sent until its answer is stored. So its event is recognised as Berth's own.
    */
   readonly writing: readonly OwnWrite[] | undefined;
   readonly workItem: WorkItem | undefined;
   readonly suspended: { readonly why: string } | undefined;
-  /** What the last look came to. */
+  /** The result of the last reconciliation. */
   readonly lastReconcile: LastReconcile;
 }
 
 export interface Unread {
   readonly since: Instant;
   readonly why: string;
-  /** Nothing that is stored of the twin is believed: a resync reads it. */
+  /** A resync reads the twin: no stored data of it is believed. */
   readonly isResync?: boolean;
 }
 
-/** What a hub says of a device's connection. */
+/** What a hub reports about the connection of a device. */
 export interface Activity {
-  /** When the hub was asked, ms since the epoch. */
-  readonly askedAt: number;
+  /** When the hub was asked. */
+  readonly askedAt: EpochMs;
   /** How often it was asked in a row without a new sign of life. */
   readonly asks: number;
   readonly isConnected: boolean;
@@ -66,18 +66,18 @@ export interface OwnWrite {
   readonly value: JsonValue;
 }
 
-/** Why this twin must be looked at again, and when (ms since the epoch). */
+/** Why this twin must be reconciled again, and when. */
 export interface WorkItem {
   readonly priority: WorkPriority;
-  readonly at: number;
+  readonly at: EpochMs;
   readonly why: string;
-  /** How often it has been tried in a row; the back-off grows with it. */
+  /** Failed attempts in a row. The wait grows with them. */
   readonly tries: number;
 }
 
-/** `activity`: its hub is asked whether the device is alive, together with many others. */
+/** `activity`: Berth asks the hub whether the device is alive, in one query for many devices. */
 export type WorkPriority = 'edit' | 'drift' | 'resync' | 'activity';
-/** The most urgent first. Their places are part of stored keys. */
+/** The most urgent first. Their indexes are a part of stored keys. */
 export const WORK_PRIORITIES: readonly WorkPriority[] = ['edit', 'drift', 'resync', 'activity'];
 
 export type TwinStatus =
@@ -100,50 +100,50 @@ export const TWIN_STATUSES: readonly TwinStatus[] = [
 
 export interface LastReconcile {
   readonly status: TwinStatus;
-  /** Since when, ms since the epoch. */
-  readonly since: number;
+  /** Since when the twin has this status. */
+  readonly since: EpochMs;
   /** One sentence for the attention list; empty when in sync. */
   readonly why: string;
-  /** Fleet revision that it was judged with. */
+  /** The fleet revision by which the status was decided. */
   readonly revision: string;
-  /** How each policy that owns a property here stands, by the beginning of its hash. */
+  /** The status of each policy that owns a property of this twin, by the beginning of its hash. */
   readonly policies: Readonly<Record<string, PolicyStatus>>;
-  /** What differs is held back (a rollout, a pause, `observe`), so nobody need look after it. */
+  /** All drifted properties are held (a rollout, a pause, `observe`), so the twin needs no attention. */
   readonly isHeld: boolean;
 }
 
 /**
- * The worst property that a policy owns in a twin. `held`: it would be written, if the policy were not held;
- * `unreached`: nothing differs, and the rollout of the policy has not reached the twin.
+ * The worst status of the properties that a policy owns in a twin. `held`: a correction is held. `unreached`: nothing
+ * differs, and the rollout of the policy has not reached the twin.
  */
 export type PolicyStatus = 'unreached' | 'inSync' | 'pending' | 'drifted' | 'held' | 'rejected' | 'contested';
 
-/** What Berth remembers about one path that a policy may own. */
+/** What Berth stores about one path that a policy may own. */
 export interface PathHistory {
   /**
-   * "Our version": the desired version at which the value last changed or Berth last wrote it. A repeat by
-   * others does not count.
+   * The desired version at which the value last changed, or at which Berth last wrote it. Repeats of the value by other
+   * writers do not count.
    */
   readonly ours: number;
-  /** The hub's time of that; undefined: it was there when the twin was first seen. */
+  /** The hub's time of `ours`. Undefined: the value was there before Berth saw the twin. */
   readonly oursAt: Instant | undefined;
-  /** When the device last reported the property, the same value or another, by the hub's time. */
+  /** The hub's time of the last report of the property, also with the same value. */
   readonly reportedAt: Instant | undefined;
-  /** When the reported value last changed, by the hub's time. */
+  /** The hub's time at which the reported value last changed. */
   readonly changedAt: Instant | undefined;
-  /** The value that the device reported when desired last changed or Berth last wrote; undefined: none. */
+  /** The reported value when desired last changed or Berth last wrote. Undefined: none. */
   readonly before: JsonValue | undefined;
-  /** Berth's writes, the newest first, one entry a value. */
+  /** Berth's writes, the newest first, with one entry for each value. */
   readonly writes: readonly WriteRecord[];
-  /** When others changed the value, the newest first. */
+  /** When other writers changed the value, the newest first. */
   readonly foreign: readonly Instant[];
   /**
-   * The hub configuration that wrote the value here (`$lastUpdatedBy`): it would write it again for ever.
+   * The hub configuration that wrote the value (`$lastUpdatedBy`). It would overwrite every correction.
    */
   readonly configuration: string | undefined;
-  /** Until when Berth leaves a contested path alone, ms since the epoch. */
-  readonly contestedUntil: number | undefined;
-  /** Values that the device will not take, the newest first. */
+  /** Until when Berth leaves the contested property alone. */
+  readonly contestedUntil: EpochMs | undefined;
+  /** Rejected values, the newest first. */
   readonly rejected: readonly Rejection[];
 }
 
@@ -154,16 +154,16 @@ export interface WriteRecord {
   readonly by: string;
   readonly value: JsonValue;
   readonly at: Instant;
-  /** How often the device was told it since desired was something else. */
+  /** How often Berth wrote it since desired had another value. */
   readonly count: number;
 }
 
-/** A value that the device will not take: not written again until the policy or the value changes. */
+/** A rejected value. Berth does not write it again until the policy or the value changes. */
 export interface Rejection {
   readonly policy: string;
   readonly value: JsonValue;
   readonly why: string;
-  /** The hub will not take it: no report of the device says otherwise. */
+  /** The hub rejected it. A report of the device does not change that. */
   readonly isByHub?: boolean;
 }
 
@@ -184,12 +184,12 @@ export function historyOf({ paths }: Pick<Snapshot, 'paths'>, path: readonly str
   return historyAt(paths, path.join('.'));
 }
 
-/** @param key the path with dots. */
+/** @param key the path as one text, with dots. */
 export function historyAt(paths: Snapshot['paths'], key: string): PathHistory {
   return Object.hasOwn(paths, key) ? (paths[key] ?? NO_HISTORY) : NO_HISTORY;
 }
 
-/** A twin that Berth has heard of and knows nothing about yet. */
+/** The snapshot of a twin that Berth has not read yet. */
 export function unreadSnapshot(id: TwinId, since: Instant, why: string): Snapshot {
   return {
     id,
@@ -209,11 +209,11 @@ export function unreadSnapshot(id: TwinId, since: Instant, why: string): Snapsho
     writing: undefined,
     workItem: undefined,
     suspended: undefined,
-    lastReconcile: { status: 'unknown', since: 0, why, revision: '', policies: {}, isHeld: false },
+    lastReconcile: { status: 'unknown', since: EPOCH, why, revision: '', policies: {}, isHeld: false },
   };
 }
 
-/** A snapshot from its stored JSON, which leaves out what is undefined. */
+/** A snapshot from its stored JSON, in which undefined members are missing. */
 export function restoreSnapshot(id: TwinId, stored: Partial<Snapshot>): Snapshot {
   return { ...unreadSnapshot(id, NEVER, ''), unread: undefined, ...stored, id };
 }

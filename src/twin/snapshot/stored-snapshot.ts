@@ -1,6 +1,7 @@
 import * as z from 'zod';
 import type { DocumentFormat } from '../../json/document-format.ts';
 import { isObject, type JsonObject, type JsonValue } from '../../json/json.ts';
+import { epochMsSchema } from '../../time/epoch-ms-schema.ts';
 import { type Instant, NEVER, parseInstant } from '../../time/instant.ts';
 import {
   restoreSnapshot,
@@ -15,8 +16,6 @@ const instant = z.custom<Instant>((value) => typeof value === 'string' && parseI
 const json = z.custom<JsonObject>(isObject);
 const value = z.custom<JsonValue>((found) => found !== undefined);
 const count = z.int().min(0);
-/** Milliseconds since the epoch that a `Date` can hold. */
-const ms = z.number().min(-8.64e15).max(8.64e15);
 
 const history = z.object({
   ours: count,
@@ -29,7 +28,7 @@ const history = z.object({
   ),
   foreign: z.array(instant),
   configuration: z.string().optional(),
-  contestedUntil: ms.optional(),
+  contestedUntil: epochMsSchema.optional(),
   rejected: z.array(
     z.object({ policy: z.string(), value, why: z.string(), isByHub: z.boolean().optional() }),
   ),
@@ -37,7 +36,7 @@ const history = z.object({
 
 const policyStatus = z.enum(['unreached', 'inSync', 'pending', 'drifted', 'held', 'rejected', 'contested']);
 
-/** A snapshot as it is stored: JSON, which leaves out what is undefined. */
+/** A snapshot as it is stored: JSON without undefined members. */
 const stored = z.object({
   version: count,
   desiredVersion: count,
@@ -51,16 +50,18 @@ const stored = z.object({
   bornAt: instant,
   paths: z.record(z.string(), history),
   lifeAt: instant.optional(),
-  activity: z.object({ askedAt: ms, asks: count, isConnected: z.boolean() }).optional(),
+  activity: z.object({ askedAt: epochMsSchema, asks: count, isConnected: z.boolean() }).optional(),
   unread: z.object({ since: instant, why: z.string(), isResync: z.boolean().optional() }).optional(),
   writing: z
     .array(z.object({ path: z.array(z.string()), policy: z.string(), by: z.string(), value }))
     .optional(),
-  workItem: z.object({ priority: z.enum(WORK_PRIORITIES), at: ms, why: z.string(), tries: count }).optional(),
+  workItem: z
+    .object({ priority: z.enum(WORK_PRIORITIES), at: epochMsSchema, why: z.string(), tries: count })
+    .optional(),
   suspended: z.object({ why: z.string() }).optional(),
   lastReconcile: z.object({
     status: z.enum(TWIN_STATUSES),
-    since: ms,
+    since: epochMsSchema,
     why: z.string(),
     revision: z.string(),
     policies: z.record(z.string(), policyStatus),
@@ -69,8 +70,8 @@ const stored = z.object({
 });
 
 /**
- * The format of stored snapshots. A change of the schema, an additional field too, is a new format with a step: an older package
- * would lose the field when it stores the snapshot again.
+ * The format of stored snapshots. Every change of the schema, also an additional field, needs a new format with a step. An
+ * older package would otherwise lose the field when it stores the snapshot.
  */
 export const SNAPSHOT_FORMAT: DocumentFormat<Partial<Snapshot>> = {
   document: 'snapshot',
@@ -79,11 +80,11 @@ export const SNAPSHOT_FORMAT: DocumentFormat<Partial<Snapshot>> = {
 };
 
 /**
- * The snapshot that `SNAPSHOT_FORMAT` has read. One that is damaged (undefined) is as good as none: its twin is read from the hub
- * before anything is decided.
+ * The snapshot that `SNAPSHOT_FORMAT` has read. Undefined: it is damaged, so Berth reads the twin from the hub before it
+ * decides anything.
  */
 export function snapshotIn(id: TwinId, read: Partial<Snapshot> | undefined): Snapshot {
   return read === undefined
-    ? unreadSnapshot(id, NEVER, 'what is stored of it cannot be read')
+    ? unreadSnapshot(id, NEVER, 'its stored snapshot is damaged')
     : restoreSnapshot(id, read);
 }

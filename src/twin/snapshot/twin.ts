@@ -2,23 +2,23 @@ import type { HostName } from '../../iot-hub/host-name.ts';
 import { isObject, type JsonObject, type JsonValue, ownMember } from '../../json/json.ts';
 import { type Instant, latest, NEVER, parseInstant } from '../../time/instant.ts';
 
-/** Which twin: of a device, or of one of its modules. Device ids keep their case. */
+/** Names the twin of a device or of one of its modules. Device ids are case-sensitive. */
 export interface TwinId {
   readonly host: HostName;
   readonly deviceId: string;
   readonly moduleId: string | undefined;
 }
 
-/** For logs and maps; ids hold no `|`. */
+/** The id as one text, for logs and maps. Ids do not contain `|`. */
 export function twinKey({ host, deviceId, moduleId }: TwinId): string {
   return moduleId === undefined ? `${host}|${deviceId}` : `${host}|${deviceId}|${moduleId}`;
 }
 
-/** A whole twin, as a GET, a PATCH's answer, and create and replace events carry it. */
+/** A whole twin, from a GET, the answer to a PATCH, or a create or replace event. */
 export interface Twin {
   readonly version: number;
   readonly etag: string | undefined;
-  /** The Plug and Play model that the device has announced; empty: none; undefined: the document does not say. */
+  /** The Plug and Play model that the device has announced. Empty: none. Undefined: the document does not say. */
   readonly modelId?: string | undefined;
   readonly tags: JsonObject;
   readonly desired: TwinSection;
@@ -26,8 +26,8 @@ export interface Twin {
   /** The greatest `$lastUpdated` of both sections. */
   readonly lastUpdated: Instant;
   /**
-   * The hub's clock when it answered with this document, or the Event Hub's when it took the event with it: no time in here can be
-   * much later.
+   * The hub's clock when it answered with this document, or the Event Hub's clock when it received the event. No time in
+   * the document can be much later.
    */
   readonly readAt?: Instant | undefined;
 }
@@ -39,11 +39,11 @@ export interface TwinSection {
   readonly metadata: JsonObject;
 }
 
-/** Characters that a model's id has at most (DTDL 3, "Digital Twin Model Identifier"). */
+/** The longest id of a model, in characters (DTDL 3, "Digital Twin Model Identifier"). */
 const LONGEST_MODEL_ID = 2_048;
 
 /**
- * Reads a twin document; undefined where it is none. Unknown members stay behind.
+ * Reads a twin document. Undefined: it is not one. Unknown members are dropped.
  *
  * @param readAt see `Twin`.
  */
@@ -65,7 +65,7 @@ export function readTwin(json: unknown, readAt?: Instant): Twin | undefined {
   };
 }
 
-/** A section of a document or of an event; undefined where it is no object or has no `$version`. */
+/** Reads a section of a document or of an event. Undefined: it is not an object or has no `$version`. */
 export function readSection(json: JsonValue | undefined): TwinSection | undefined {
   if (!isObject(json) || !isVersion(json.$version)) return undefined;
   return {
@@ -76,8 +76,8 @@ export function readSection(json: JsonValue | undefined): TwinSection | undefine
 }
 
 /**
- * The desired version at which a property last changed by the hub's own bookkeeping: `$lastUpdatedVersion`,
- * for an object the greatest below it. A portal edit raises it without changing a value.
+ * The desired version at which a property was last written, by the hub's metadata: `$lastUpdatedVersion`; for an object, the
+ * greatest below it. An edit in the portal raises it even if the value stays the same.
  */
 export function lastUpdatedVersion(metadata: JsonObject, path: readonly string[]): number | undefined {
   const node = metadataAt(metadata, path);
@@ -85,8 +85,8 @@ export function lastUpdatedVersion(metadata: JsonObject, path: readonly string[]
 }
 
 /**
- * When a property was last written, by the hub's own bookkeeping: `$lastUpdated`, for an object the latest at or below it.
- * A write that repeats the value counts. Undefined where the metadata does not hold the path.
+ * When a property was last written, by the hub's metadata: `$lastUpdated`; for an object, the latest at or below it. A
+ * write that repeats the value counts. Undefined: the metadata does not contain the path.
  */
 export function lastUpdatedAt(metadata: JsonObject, path: readonly string[]): Instant | undefined {
   const node = metadataAt(metadata, path);
@@ -103,8 +103,8 @@ function latestIn(metadata: JsonObject): Instant | undefined {
 }
 
 /**
- * The automatic device configuration that wrote a property, by `$lastUpdatedBy` on it or below it
- * (azure-iot-sdk-java PR#1219 shows it).
+ * The automatic device configuration that wrote a property: `$lastUpdatedBy` at the property or below it (shown in
+ * azure-iot-sdk-java PR#1219).
  */
 export function lastUpdatedBy(metadata: JsonObject, path: readonly string[]): string | undefined {
   const node = metadataAt(metadata, path);
@@ -134,7 +134,7 @@ function greatestVersion(metadata: JsonObject): number | undefined {
   return versions.length === 0 ? undefined : Math.max(...versions);
 }
 
-/** When a section last changed; `NEVER` where it never did. */
+/** When a section last changed. `NEVER`: it has not changed yet. */
 export function lastUpdatedOf(metadata: JsonObject): Instant {
   return parseInstant(metadata.$lastUpdated) ?? NEVER;
 }

@@ -14,6 +14,7 @@ import { askActivity } from '../../../src/sync/resync/activity.ts';
 import { type AuditProgress, auditHubs, auditName, requestName } from '../../../src/sync/resync/audit.ts';
 import { resyncTwins } from '../../../src/sync/resync/resync-twins.ts';
 import { processQueue } from '../../../src/sync/resync/work-queue.ts';
+import { type EpochMs, plus } from '../../../src/time/epoch-ms.ts';
 import { NO_REDACTION } from '../../../src/twin/events/redact.ts';
 import type { Task } from './scheduler.ts';
 import { HOST, PARTITIONS, type Simulation } from './simulation.ts';
@@ -105,7 +106,7 @@ export class Berth {
     const { random } = this.#simulation;
     const instance = random.pick(this.#instances);
     const task: Task = { name: `batch of ${partition}`, isDead: false };
-    const until = this.#simulation.scheduler.now + BATCH_MS;
+    const until = plus(this.#simulation.scheduler.now, BATCH_MS);
     const budget = this.#share(instance, `${partition}/${PARTITIONS}`, SYNC_PART / PARTITIONS);
     const work = async (): Promise<boolean> => {
       const context = this.#context(instance, task, budget, until);
@@ -152,7 +153,7 @@ export class Berth {
 
   async #resync(instance: Instance, task: Task): Promise<boolean> {
     const { store, scheduler } = this.#simulation;
-    const until = scheduler.now + RESYNC_MS;
+    const until = plus(scheduler.now, RESYNC_MS);
     const mayGoOn = () => scheduler.now < until;
     const shared = this.#context(instance, task, this.#share(instance, 'resync', RESYNC_PART), until);
     try {
@@ -174,7 +175,7 @@ export class Berth {
   }
 
   /** Asks for everything to be read again, and answers whether that has been done. */
-  requestAudit(at: number): void {
+  requestAudit(at: EpochMs): void {
     this.#simulation.store.setProgress(requestName(HOST), { at, author: 'ann', reason: 'test' });
   }
 
@@ -183,12 +184,12 @@ export class Berth {
     return progress?.phase !== 'done';
   }
 
-  hasAudited(since: number): boolean {
+  hasAudited(since: EpochMs): boolean {
     const progress = this.#simulation.store.progress(auditName(HOST)) as AuditProgress | undefined;
     return progress !== undefined && progress.phase === 'done' && progress.startedAt >= since;
   }
 
-  #context(instance: Instance, task: Task, budget: HubBudget, until: number): SyncContext {
+  #context(instance: Instance, task: Task, budget: HubBudget, until: EpochMs): SyncContext {
     const { store, scheduler, hub } = this.#simulation;
     const { fleet, gate, memory, pauses } = instance;
     const now = () => scheduler.now;

@@ -10,6 +10,7 @@ import { hubErrorOf } from '../../../src/hub/failure.ts';
 import { HubError, type HubPort, type ListedTwin } from '../../../src/hub/port.ts';
 import type { JsonObject } from '../../../src/json/json.ts';
 import { refusal } from '../../../src/rest/failure.ts';
+import type { EpochMs } from '../../../src/time/epoch-ms.ts';
 import { instantOf, NEVER, parseInstant } from '../../../src/time/instant.ts';
 import { readTwin as parseTwin, type Twin, type TwinId } from '../../../src/twin/snapshot/twin.ts';
 import type { EventLog } from './event-log.ts';
@@ -27,7 +28,7 @@ export const NO_CALL_FAULTS: CallFaults = { error: 0, throttle: 0, timeout: 0 };
 
 /** A write as the hub took it. */
 export interface Written {
-  readonly at: number;
+  readonly at: EpochMs;
   readonly id: TwinId;
   readonly patch: JsonObject;
   readonly before: JsonObject;
@@ -41,7 +42,7 @@ export class ModelHub {
   readonly hub: Hub;
   readonly writes: Written[] = [];
   /** Calls that were asked for and cost messages, whether they were taken or not. */
-  readonly calls: { readonly at: number; readonly kind: 'read' | 'write' | 'query' }[] = [];
+  readonly calls: { readonly at: EpochMs; readonly kind: 'read' | 'write' | 'query' }[] = [];
   faults: CallFaults = NO_CALL_FAULTS;
   downUntil = 0;
   readonly #scheduler: Scheduler;

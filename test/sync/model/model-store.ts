@@ -6,6 +6,7 @@ import { isObject, type JsonObject, type JsonValue } from '../../../src/json/jso
 import { type PartitionKey, partitionOf, snapshotKey, workItemKey } from '../../../src/store/tables/keys.ts';
 import type { RecordMemory } from '../../../src/store/twins/record-memory.ts';
 import type { TwinRecord, WorkItemRow } from '../../../src/store/twins/twin-store.ts';
+import { type EpochMs, earlierOf } from '../../../src/time/epoch-ms.ts';
 import { NEVER, parseInstant } from '../../../src/time/instant.ts';
 import type { Known } from '../../../src/twin/events/apply-event.ts';
 import { unreadSnapshot, type WorkItem, type WorkPriority } from '../../../src/twin/snapshot/snapshot.ts';
@@ -52,9 +53,9 @@ export class ModelStore {
   }
 
   /** When the earliest work items is due; undefined: there is none. */
-  nextItem(): number | undefined {
+  nextItem(): EpochMs | undefined {
     const times = [...this.rows.values()].flatMap(({ workItem }) => workItem?.at ?? []);
-    return times.length === 0 ? undefined : Math.min(...times);
+    return times.length === 0 ? undefined : times.reduce(earlierOf);
   }
 
   /** The store as one task sees it, with what its instance remembers. */
@@ -99,7 +100,7 @@ export class ModelStore {
       dueItems: async (
         partition: PartitionKey,
         priority: WorkPriority,
-        now: number,
+        now: EpochMs,
         limit: number,
       ): Promise<readonly WorkItemRow[]> => {
         const rows = this.#workItem(partition, priority, now).slice(0, limit);
@@ -185,7 +186,7 @@ export class ModelStore {
     };
   }
 
-  #workItem(partition: PartitionKey, priority: WorkPriority, now: number): readonly WorkItemRow[] {
+  #workItem(partition: PartitionKey, priority: WorkPriority, now: EpochMs): readonly WorkItemRow[] {
     return [...this.rows.values()]
       .flatMap(({ id, workItem, partition: own }) => {
         if (
@@ -228,7 +229,7 @@ function restore({ id, text }: Stored): Known {
     return { kind: 'snapshot', snapshot: snapshotIn(id, SNAPSHOT_FORMAT.read(known.snapshot)) };
   const at = parseInstant(known.at);
   return at === undefined
-    ? { kind: 'snapshot', snapshot: unreadSnapshot(id, NEVER, 'when it was deleted cannot be read') }
+    ? { kind: 'snapshot', snapshot: unreadSnapshot(id, NEVER, 'the stored time of its deletion is damaged') }
     : { kind: 'deleted', at };
 }
 

@@ -3,6 +3,7 @@ import { withoutPause, withPause } from '../../../src/control/pauses.ts';
 import { dailyLimit } from '../../../src/hub/budget.ts';
 import { hash } from '../../../src/json/hash.ts';
 import { isObject, type JsonValue, sameJson } from '../../../src/json/json.ts';
+import { type EpochMs, laterOf, plus } from '../../../src/time/epoch-ms.ts';
 import {
   instantOf,
   latestBelievable,
@@ -59,8 +60,8 @@ export async function run(seed: number): Promise<readonly string[]> {
 
 interface Paused {
   readonly scope: Scope;
-  readonly from: number;
-  readonly to: number;
+  readonly from: EpochMs;
+  readonly to: EpochMs;
 }
 
 /** The eventful part. */
@@ -80,7 +81,7 @@ async function live(simulation: Simulation, berth: Berth, random: Random): Promi
   simulation.deafness = rate(0.4);
   const pauses: Paused[] = [];
   for (let round = random.between(3, 8); round > 0; round -= 1) {
-    await scheduler.runUntil(scheduler.now + random.between(10_000, 3 * MINUTE));
+    await scheduler.runUntil(plus(scheduler.now, random.between(10_000, 3 * MINUTE)));
     if (random.chance(0.7)) simulation.disturb();
     if (random.chance(0.15)) store.awayUntil = scheduler.now + random.between(1_000, MINUTE);
     if (random.chance(0.15)) hub.downUntil = scheduler.now + random.between(1_000, 3 * MINUTE);
@@ -109,7 +110,7 @@ async function live(simulation: Simulation, berth: Berth, random: Random): Promi
   if (random.chance(0.5)) {
     berth.crashRate = 0.7;
     simulation.disturb();
-    await scheduler.runUntil(scheduler.now + 10_000);
+    await scheduler.runUntil(plus(scheduler.now, 10_000));
   }
   return pauses;
 }
@@ -124,7 +125,7 @@ async function pauseAWhile(simulation: Simulation, random: Random): Promise<Paus
   ]);
   const pause = { author: 'ann', reason: 'test', at: from };
   store.control = withPause(store.control, scope, pause);
-  await scheduler.runUntil(from + random.between(MINUTE, 5 * MINUTE));
+  await scheduler.runUntil(plus(from, random.between(MINUTE, 5 * MINUTE)));
   store.control = withoutPause(store.control, scope, { ...pause, at: scheduler.now });
   return { scope, from, to: scheduler.now };
 }
@@ -142,38 +143,38 @@ async function comeToRest(simulation: Simulation, berth: Berth): Promise<void> {
   berth.overlapRate = 0;
   berth.retireOld();
   // Of twins that have changed in the last half hour the audit does not trust what it finds.
-  await scheduler.runUntil(scheduler.now + 45 * MINUTE);
+  await scheduler.runUntil(plus(scheduler.now, 45 * MINUTE));
   if (log.dropped > 0) {
     const at = scheduler.now;
     berth.requestAudit(at);
     const giveUp = at + 3 * DAY;
     while (!berth.hasAudited(at) && scheduler.now < giveUp)
-      await scheduler.runUntil(scheduler.now + 5 * MINUTE);
+      await scheduler.runUntil(plus(scheduler.now, 5 * MINUTE));
   }
-  const end = scheduler.now + 20 * DAY;
+  const end = plus(scheduler.now, 20 * DAY);
   let writes = -1;
   while (scheduler.now < end) {
-    await scheduler.runUntil(scheduler.now + 10 * MINUTE);
+    await scheduler.runUntil(plus(scheduler.now, 10 * MINUTE));
     const workItem = store.nextItem();
     // Devices need a while to answer the last write.
     if (workItem === undefined && berth.isCaughtUp && !berth.isAuditing && writes === hub.writes.length)
       return;
     writes = hub.writes.length;
     // Nothing happens until then.
-    if (workItem !== undefined && workItem > scheduler.now + HOUR && berth.isCaughtUp)
-      await skipTo(simulation, workItem - MINUTE);
+    if (workItem !== undefined && workItem > plus(scheduler.now, HOUR) && berth.isCaughtUp)
+      await skipTo(simulation, plus(workItem, -MINUTE));
   }
 }
 
 /** Devices that have nothing to do need not be lived through minute by minute. */
-async function skipTo(simulation: Simulation, time: number): Promise<void> {
-  simulation.scheduler.now = Math.max(simulation.scheduler.now, time);
+async function skipTo(simulation: Simulation, time: EpochMs): Promise<void> {
+  simulation.scheduler.now = laterOf(simulation.scheduler.now, time);
 }
 
 /** What is paused is not written from 30 s after the pause. */
 function checkPauses(simulation: Simulation, pauses: readonly Paused[]): readonly string[] {
   return pauses.flatMap(({ scope, from, to }) => {
-    const isLate = (at: number) => at > from + 30_000 && at < to;
+    const isLate = (at: EpochMs) => at > plus(from, 30_000) && at < to;
     const late =
       scope.kind === 'policy'
         ? recordsOf(simulation).filter(
@@ -322,7 +323,7 @@ function checkAgainstFirstLook(simulation: Simulation, device: Device): readonly
   const ahead = instantsIn(known.snapshot as unknown as JsonValue).filter((time) => time > limit);
   if (ahead.length > 0) problems.push(`${name} holds times from the future: ${ahead.join(', ')}`);
   const fights = Object.values(known.snapshot.paths).filter(
-    ({ contestedUntil = 0 }) => contestedUntil > now + 3 * HOUR,
+    ({ contestedUntil = 0 }) => contestedUntil > plus(now, 3 * HOUR),
   );
   if (fights.length > 0) problems.push(`${name} is fought over for ever`);
   return problems;
@@ -335,7 +336,7 @@ function instantsIn(json: JsonValue): readonly string[] {
 }
 
 function toldTimes(why: string): number {
-  const [, count] = /was told (once|\d+ times)/.exec(why) ?? [];
+  const [, count] = /Berth wrote it (once|\d+ times)/.exec(why) ?? [];
   return count === 'once' ? 1 : Number.parseInt(count ?? '0', 10);
 }
 
@@ -399,7 +400,7 @@ function checkTwin(simulation: Simulation, device: Device): readonly string[] {
   }
   const rejected = planned.leaves.filter(({ status, mode }) => status === 'rejected' && mode === 'enforce');
   const isUnheard = (why: string, policy: string) =>
-    device.missed > 0 && why.includes('not answering') && toldTimes(why) >= attemptsOf(fleet, policy);
+    device.missed > 0 && why.includes('does not answer') && toldTimes(why) >= attemptsOf(fleet, policy);
   for (const { path, why, policy } of rejected) {
     if (TAKES_ALL.has(device.behaviour) && !isUnheard(why, policy))
       problems.push(`${name}: a device that takes everything is said to reject ${path}: ${why}`);

@@ -1,3 +1,4 @@
+import { type EpochMs, laterOf, plus } from '../../../src/time/epoch-ms.ts';
 import type { Random } from './random.ts';
 
 /** A running piece of work that may die at any moment: what it waits for never comes. */
@@ -7,7 +8,7 @@ export interface Task {
 }
 
 interface Waiting {
-  readonly at: number;
+  readonly at: EpochMs;
   readonly order: number;
   readonly task: Task;
   readonly resume: () => void;
@@ -18,11 +19,11 @@ interface Waiting {
  * the same: so that work of several instances interleaves in every way, and the same way again under the same seed.
  */
 export class Scheduler {
-  now: number;
+  now: EpochMs;
   readonly #random: Random;
   readonly #waiting: Waiting[] = [];
 
-  constructor(start: number, random: Random) {
+  constructor(start: EpochMs, random: Random) {
     this.now = start;
     this.#random = random;
   }
@@ -30,7 +31,7 @@ export class Scheduler {
   /** Goes on after so many milliseconds, unless the task has died. */
   pause(ms: number, task: Task): Promise<void> {
     return new Promise((resume) => {
-      const waiting = { at: this.now + Math.max(0, ms), order: this.#random.next(), task, resume };
+      const waiting = { at: plus(this.now, Math.max(0, ms)), order: this.#random.next(), task, resume };
       let index = this.#waiting.length;
       while (index > 0 && isAfter(this.#waiting[index - 1] as Waiting, waiting)) index -= 1;
       this.#waiting.splice(index, 0, waiting);
@@ -38,18 +39,18 @@ export class Scheduler {
   }
 
   /** Lets everything happen that happens until then. */
-  async runUntil(time: number): Promise<void> {
+  async runUntil(time: EpochMs): Promise<void> {
     for (;;) {
       const [next] = this.#waiting;
       if (next === undefined || next.at > time) break;
       this.#waiting.shift();
       if (next.task.isDead) continue;
-      this.now = Math.max(this.now, next.at);
+      this.now = laterOf(this.now, next.at);
       next.resume();
       // Until everything that follows from it waits again.
       await new Promise((resolve) => setImmediate(resolve));
     }
-    this.now = Math.max(this.now, time);
+    this.now = laterOf(this.now, time);
   }
 }
 

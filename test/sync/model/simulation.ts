@@ -13,6 +13,7 @@ import { parseFleet } from '../../../src/fleet/file/parse.ts';
 import type { Fleet } from '../../../src/fleet/fleet.ts';
 import { hostName } from '../../../src/iot-hub/host-name.ts';
 import { isObject, type JsonObject, type JsonValue, sameJson } from '../../../src/json/json.ts';
+import { type EpochMs, epochMs } from '../../../src/time/epoch-ms.ts';
 import type { TwinId } from '../../../src/twin/snapshot/twin.ts';
 import { EventLog } from './event-log.ts';
 import { addressOf, ModelHub } from './model-hub.ts';
@@ -22,7 +23,7 @@ import { Scheduler, type Task } from './scheduler.ts';
 
 export const HOST = hostName('weu.azure-devices.net');
 export const PARTITIONS = 2;
-export const START = Date.UTC(2026, 10, 23, 8);
+export const START = epochMs(Date.UTC(2026, 10, 23, 8));
 
 /** How a device takes what it is told. */
 export type Behaviour =
@@ -69,7 +70,7 @@ export class Simulation {
   /** All that there have been. */
   readonly fleets: Fleet[] = [];
   /** What happened to twins that lets Berth begin anew: changes by others, new incarnations; by device. */
-  readonly foreign: { readonly at: number; readonly deviceId: string }[] = [];
+  readonly foreign: { readonly at: EpochMs; readonly deviceId: string }[] = [];
   /** Somebody who writes one path of one device again and again, whatever stands there. */
   readonly otherWriter: { readonly device: Device; readonly path: readonly string[] } | undefined;
   /** No device moves and nobody else writes any more. */
