@@ -91,6 +91,12 @@ export class Poller {
     }
   }
 
+  /** After a new key: what is shown may ask again. */
+  reopen(): void {
+    this.#setConnection({ kind: 'connecting' });
+    this.refresh();
+  }
+
   #forget(address: string, watched: Watched): void {
     if (watched.listeners.size === 0 && this.#watched.get(address) === watched) this.#watched.delete(address);
   }

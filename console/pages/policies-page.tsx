@@ -1,3 +1,4 @@
+import { listHref } from '../address/route.ts';
 import { useApi } from '../api/berth.ts';
 import type { FleetStatus, PolicyOverview } from '../api/contract.ts';
 import { ChangeButton } from '../commands/change-button.tsx';
@@ -7,7 +8,6 @@ import { Empty, Loading, PageHead, Section } from '../parts/section.tsx';
 import { Badge } from '../parts/status-badge.tsx';
 import { Term } from '../parts/term.tsx';
 import { Ago } from '../parts/time.tsx';
-import { listHref } from '../shell/route.ts';
 import { countText, percentText, revisionText } from '../words/format.ts';
 import { lastChange } from '../words/last-change.ts';
 

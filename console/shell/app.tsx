@@ -1,4 +1,5 @@
 import { useEffect, useRef, useState } from 'preact/hooks';
+import { type Route, routeOf } from '../address/route.ts';
 import { useBerth, useConnection } from '../api/berth.ts';
 import { DevicePage } from '../pages/device/device-page.tsx';
 import { FleetPage } from '../pages/fleet/fleet-page.tsx';
@@ -13,7 +14,6 @@ import { Empty, PageHead } from '../parts/section.tsx';
 import { ConnectionNotice, Gate, HelpDialog } from './connection.tsx';
 import { KEYS, listenForKeys } from './keyboard.ts';
 import { Navigation } from './navigation.tsx';
-import { type Route, routeOf } from './route.ts';
 
 /** The console: navigation, and the page that the address names. */
 export function App() {
@@ -39,17 +39,9 @@ export function App() {
     isFirst.current = false;
     scrollTo(0, 0);
   }, [place]);
-  const skip = (event: Event) => {
-    // The fragment of the address names the page.
-    event.preventDefault();
-    main.current?.focus();
-  };
   return (
     <div class="shell">
-      <a class="skip" href={location.hash} onClick={skip}>
-        Skip to the page
-      </a>
-      <Navigation route={route} onHelp={() => setIsHelp(true)} />
+      <Navigation route={route} onHelp={() => setIsHelp(true)} onSkip={() => main.current?.focus()} />
       <main ref={main} tabIndex={-1}>
         <ConnectionNotice />
         {isLocked ? <Gate /> : <Page key={place} route={route} />}

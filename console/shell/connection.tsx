@@ -106,7 +106,7 @@ export function Gate() {
           if (text.trim() === '') return;
           key.keep(text);
           setText('');
-          poller.refresh();
+          poller.reopen();
         }}
       >
         <div class="field">
@@ -150,7 +150,7 @@ export function LockButton() {
       class="button small"
       onClick={() => {
         key.forget();
-        poller.refresh();
+        poller.reopen();
       }}
     >
       Forget the key

@@ -1,11 +1,11 @@
 import { useState } from 'preact/hooks';
+import { deviceHref, type Route } from '../address/route.ts';
 import { useApi, useBerth, useConnection } from '../api/berth.ts';
 import type { FleetStatus } from '../api/contract.ts';
 import { Icon, type IconName } from '../parts/icons.tsx';
 import { ThemeButton } from '../parts/theme.tsx';
 import { countText } from '../words/format.ts';
 import { ConnectionLight, LockButton } from './connection.tsx';
-import { deviceHref, type Route } from './route.ts';
 
 interface Entry {
   readonly page: Route['page'];
@@ -16,11 +16,23 @@ interface Entry {
 }
 
 /** The pages, the search for a device, and the state of the connection. */
-export function Navigation({ route, onHelp }: { readonly route: Route; onHelp(): void }) {
+export function Navigation({
+  route,
+  onHelp,
+  onSkip,
+}: {
+  readonly route: Route;
+  onHelp(): void;
+  /** Gives the focus to the page. */
+  onSkip(): void;
+}) {
   const { environment } = useBerth();
   const [isOpen, setIsOpen] = useState(false);
   return (
     <header class="shell-head">
+      <button type="button" class="skip" onClick={onSkip}>
+        Skip to the page
+      </button>
       <div class="brand-row">
         <a class="brand" href="#/fleet">
           <svg viewBox="0 0 32 32" width="26" height="26" aria-hidden="true">

@@ -45,7 +45,7 @@ function noteOn({ load, devices, failures, overrides, latencyFrom }: ReceiptHub)
     `set to ${what} by ${author}: ${reason}`;
   return [
     latencyFrom === undefined ? undefined : LATENCY_WORDS[latencyFrom],
-    load && `has devices ${load}`,
+    load && 'more devices than its share',
     devices === undefined ? undefined : `${countText(devices)} ${devices === 1 ? 'device' : 'devices'}`,
     failures ? `${failures} failed calls` : undefined,
     overrides?.state && set(overrides.state.value, overrides.state),
@@ -89,14 +89,18 @@ export function decisionSentences(receipt: ReceiptAnswer): readonly string[] {
               : `Of ${candidates.length} candidates, ${name} has the lowest score.`,
           ]
         : [`${hubName(best?.host ?? '')} has a lower score, and the device keeps its hub.`];
-  return [`${HOW[result.how]} ${sentence(result.why)}`, ...ranked, ...excludedText(excluded, hubs.length)];
+  return [
+    `${HOW[result.how]} Reason: ${sentence(result.why)}`,
+    ...ranked,
+    ...excludedText(excluded, hubs.length),
+  ];
 }
 
 const HOW = {
-  placed: 'Berth placed the device:',
-  stayed: 'The device stayed on its hub:',
-  moved: 'Berth moved the device:',
-  'never reprovisioned': 'The device keeps its hub:',
+  placed: 'Berth chose a hub for the device.',
+  stayed: 'The device stayed on its hub.',
+  moved: 'Berth moved the device.',
+  'never reprovisioned': 'The device keeps its hub.',
 } as const;
 
 function sentence(text: string): string {
@@ -110,8 +114,8 @@ function excludedText(excluded: number, all: number): readonly string[] {
 /** With what the decision was made, as `berth explain` says it. */
 export function conditionsText({ conditions }: ReceiptAnswer): string {
   return conditions.ageMs === undefined
-    ? 'Decided by the fleet file alone, without counts, health and overrides.'
-    : `Decided with counts, health and overrides of ${spanText(conditions.ageMs)} before.`;
+    ? 'Decided from the fleet file alone, without device counts, health or overrides.'
+    : `Decided with device counts, health and overrides that were ${spanText(conditions.ageMs)} old.`;
 }
 
 /** Notes, layers and moves, as `berth explain` lists them after the tables. */
@@ -125,12 +129,12 @@ export function receiptNotes({
     ...notes.map((note) => `Note: ${note}.`),
     ...gradualMoves.map(
       ({ cause, position, progress }) =>
-        `Gradual move (${cause}): it reaches this device at ${partText(position)}; it has reached ${partText(progress)}.`,
+        `Gradual move (${cause}): this device moves at a progress of ${partText(position)}. The progress is ${partText(progress)}.`,
     ),
     ...(twin.sent ? [] : [`No initial twin: ${twin.why}.`]),
     ...twin.layers
       .filter(({ applied }) => !applied)
-      .map(({ name, why }) => `Layer ${name} is left out: ${why ?? 'it does not apply'}.`),
+      .map(({ name, why }) => `Layer ${name} was left out: ${why ?? 'it does not apply'}.`),
     ...[...twin.omitted, ...payloadOmitted].map((omitted) => `Left out: ${omitted}.`),
   ];
 }

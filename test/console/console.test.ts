@@ -70,7 +70,7 @@ const PAGES: readonly (readonly [fragment: string, heading: string, shows: RegEx
   ['#/policies', 'Policies and rollouts', /battery-saver/],
   ['#/attention', 'Attention', /sim-0002|No twin needs you/],
   ['#/queue', 'Queue', /Nothing waits|contoso-/],
-  ['#/dead-letters', 'Dead letters', /BERTH_EVENT_NOT_JSON/],
+  ['#/dead-letters', 'Dead letters', /BERTH_EVENT_INVALID/],
   ['#/enrollments', 'Enrollments', /fleet-x509/],
   ['#/events', 'Events', /twin changed/],
 ];
@@ -165,6 +165,7 @@ describeInBrowser('the console on the running local stack', () => {
     await open(`#/devices/${PICKY}`);
     const why = page.getByRole('region', { name: 'Where, and why' });
 
+    await why.getByText('its hub', { exact: true }).waitFor();
     expect(await why.getByRole('listitem').filter({ hasText: 'its hub' }).count()).toBe(1);
     expect(
       await why

@@ -160,7 +160,8 @@ describe('polling', () => {
     await pass(POLL_MS);
     expect(poller.connection).toEqual({ kind: 'signedOut' });
 
-    poller.refresh();
+    poller.reopen();
+    expect(poller.connection).toEqual({ kind: 'connecting' });
     await settle();
     expect(poller.connection.kind).toBe('connected');
   });

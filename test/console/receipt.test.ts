@@ -15,11 +15,12 @@ import { type Receipt, receiptOf } from '../../src/allocation/receipt/receipt.ts
 import { parseAllocationRequest } from '../../src/allocation/request/request.ts';
 import { sayReceipt } from '../../src/cli/devices/receipt-text.ts';
 import { parseFleet } from '../../src/fleet/file/parse.ts';
+import { epochMs } from '../../src/time/epoch-ms.ts';
 
 const WEU = 'contoso-weu.azure-devices.net';
 const EUS = 'contoso-eus.azure-devices.net';
 const SEA = 'contoso-sea.azure-devices.net';
-const NOW = Date.parse('2026-11-28T20:31:00Z');
+const NOW = epochMs(Date.parse('2026-11-28T20:31:00Z'));
 
 const PARSED = parseFleet(
   JSON.stringify({
@@ -117,7 +118,7 @@ describe('a receipt in the console', () => {
 
   test('a person who knows nothing of Berth reads why the device is there', () => {
     expect(decisionSentences(receiptFor({ country: 'DE' }))).toEqual([
-      'Berth placed the device: it registers for the first time.',
+      'Berth chose a hub for the device. Reason: first registration.',
       'contoso-weu is the only hub that could receive it.',
       '2 of 3 linked hubs could not receive it.',
     ]);

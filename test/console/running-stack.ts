@@ -1,3 +1,5 @@
+import { symlinkSync } from 'node:fs';
+import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { type Bundles, buildBundles } from '../end-to-end/bundles.ts';
 import { type LocalRun, runLocally } from '../end-to-end/local-run.ts';
@@ -26,6 +28,8 @@ interface FleetCounts {
 /** Starts it on free ports, and waits until the twins of its devices are counted. */
 export async function startStack(devices: number): Promise<RunningStack> {
   const bundles: Bundles = buildBundles();
+  // The app looks for what it serves below dist, as it is deployed.
+  symlinkSync('.', join(bundles.directory, 'dist'));
   const run: LocalRun = runLocally(bundles.directory, [
     '--devices',
     String(devices),

@@ -1,9 +1,9 @@
 import { describe, expect, test } from '@jest/globals';
+import { deviceHref, listHref, routeOf } from '../../console/address/route.ts';
 import type { DeviceMoment, FleetStatus } from '../../console/api/contract.ts';
 import { parsedJson, patchAt } from '../../console/pages/device/edit.ts';
 import { type FeedItem, feedWords, withNews } from '../../console/pages/local/feed.ts';
 import { enrollmentRows } from '../../console/pages/local/registrations.ts';
-import { deviceHref, listHref, routeOf } from '../../console/shell/route.ts';
 import { timelineEntry } from '../../console/words/history.ts';
 import { lastChange } from '../../console/words/last-change.ts';
 

@@ -29,7 +29,7 @@ export function PropertyTable({
               <button
                 type="button"
                 class="button small"
-                aria-label={`Edit ${property.path} as the portal does`}
+                aria-label={`Try an edit of ${property.path} as the portal does`}
                 onClick={() => setEdited(property)}
               >
                 Try an edit …

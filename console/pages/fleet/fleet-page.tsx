@@ -1,3 +1,4 @@
+import { listHref } from '../../address/route.ts';
 import { useApi } from '../../api/berth.ts';
 import type { FleetStatus, QueuePage } from '../../api/contract.ts';
 import { ChangeButton } from '../../commands/change-button.tsx';
@@ -5,7 +6,6 @@ import { Loading, PageHead, Section } from '../../parts/section.tsx';
 import { StatusBadge } from '../../parts/status-badge.tsx';
 import { Term } from '../../parts/term.tsx';
 import { Ago } from '../../parts/time.tsx';
-import { listHref } from '../../shell/route.ts';
 import { countText, percentText, pluralText } from '../../words/format.ts';
 import { lastChange } from '../../words/last-change.ts';
 import { STATUSES, twinTotals } from '../../words/statuses.ts';

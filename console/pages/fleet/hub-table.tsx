@@ -1,10 +1,10 @@
+import { listHref } from '../../address/route.ts';
 import type { FleetStatus, HubStatus } from '../../api/contract.ts';
 import { ChangeButton } from '../../commands/change-button.tsx';
 import type { ChangeKind } from '../../commands/change-form.ts';
 import { type Column, DataTable } from '../../parts/data-table.tsx';
 import { Meter } from '../../parts/meter.tsx';
 import { Badge } from '../../parts/status-badge.tsx';
-import { listHref } from '../../shell/route.ts';
 import { agoText, countText, hubName, percentText, shortCountText, timeOf } from '../../words/format.ts';
 import { twinTotals } from '../../words/statuses.ts';
 import { ShareBar } from './share-bar.tsx';

@@ -1,3 +1,4 @@
+import { deviceHref, listHref } from '../../address/route.ts';
 import { useApi, useList } from '../../api/berth.ts';
 import type { AttentionPage as Attention, FleetStatus } from '../../api/contract.ts';
 import { type Column, DataTable } from '../../parts/data-table.tsx';
@@ -7,7 +8,6 @@ import { Pager } from '../../parts/pager.tsx';
 import { Empty, Loading, PageHead, Section } from '../../parts/section.tsx';
 import { StatusBadge } from '../../parts/status-badge.tsx';
 import { Ago } from '../../parts/time.tsx';
-import { deviceHref, listHref } from '../../shell/route.ts';
 import { hubName } from '../../words/format.ts';
 import { statusWords } from '../../words/statuses.ts';
 

@@ -1,4 +1,5 @@
 import { useState } from 'preact/hooks';
+import { deviceHref } from '../../address/route.ts';
 import { useApi } from '../../api/berth.ts';
 import type { DeadLetterAnswer, DeadLetterList } from '../../api/contract.ts';
 import { ChangeButton } from '../../commands/change-button.tsx';
@@ -7,7 +8,6 @@ import { Dialog } from '../../parts/dialog.tsx';
 import { Empty, Loading, PageHead, Section } from '../../parts/section.tsx';
 import { Term } from '../../parts/term.tsx';
 import { Ago } from '../../parts/time.tsx';
-import { deviceHref } from '../../shell/route.ts';
 import { countText, pluralText } from '../../words/format.ts';
 
 type Letter = DeadLetterList['letters'][number];

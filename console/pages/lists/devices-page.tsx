@@ -1,3 +1,4 @@
+import { deviceHref, listHref } from '../../address/route.ts';
 import { useApi, useList } from '../../api/berth.ts';
 import type { DevicePage, FleetStatus } from '../../api/contract.ts';
 import { type Column, DataTable } from '../../parts/data-table.tsx';
@@ -6,7 +7,6 @@ import { routeWith, usePages } from '../../parts/paged.ts';
 import { Pager } from '../../parts/pager.tsx';
 import { Empty, Loading, PageHead, Section } from '../../parts/section.tsx';
 import { StatusBadge } from '../../parts/status-badge.tsx';
-import { deviceHref, listHref } from '../../shell/route.ts';
 import { hubName } from '../../words/format.ts';
 import { policyStatusWords, STATUS_WORDS, STATUSES } from '../../words/statuses.ts';
 

@@ -1,3 +1,4 @@
+import { deviceHref } from '../../address/route.ts';
 import { useList } from '../../api/berth.ts';
 import type { QueuePage as Queue } from '../../api/contract.ts';
 import { type Column, DataTable } from '../../parts/data-table.tsx';
@@ -7,7 +8,6 @@ import { Empty, Loading, PageHead, Section } from '../../parts/section.tsx';
 import { Badge } from '../../parts/status-badge.tsx';
 import { Term } from '../../parts/term.tsx';
 import { Ago, At } from '../../parts/time.tsx';
-import { deviceHref } from '../../shell/route.ts';
 import { hubName } from '../../words/format.ts';
 
 type Item = Queue['items'][number];

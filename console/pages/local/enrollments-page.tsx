@@ -1,9 +1,9 @@
+import { deviceHref } from '../../address/route.ts';
 import { useControl } from '../../api/berth.ts';
 import { type Column, DataTable } from '../../parts/data-table.tsx';
 import { Empty, Loading, PageHead, Section } from '../../parts/section.tsx';
 import { Badge } from '../../parts/status-badge.tsx';
 import { Ago } from '../../parts/time.tsx';
-import { deviceHref } from '../../shell/route.ts';
 import { countText, hubName } from '../../words/format.ts';
 import { type Enrollment, type EnrollmentRow, enrollmentRows, type Registration } from './registrations.ts';
 

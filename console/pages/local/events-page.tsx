@@ -1,9 +1,9 @@
 import { useEffect, useState } from 'preact/hooks';
+import { deviceHref } from '../../address/route.ts';
 import { useBerth } from '../../api/berth.ts';
 import { Icon } from '../../parts/icons.tsx';
 import { Empty, PageHead, Section } from '../../parts/section.tsx';
 import { At } from '../../parts/time.tsx';
-import { deviceHref } from '../../shell/route.ts';
 import {
   FEED_ICONS,
   FEED_KINDS,
