@@ -9,7 +9,7 @@ export interface TimeColumns {
   /** The beginning of each minute or hour, ms since the epoch. */
   readonly at: readonly number[];
   readonly twins: Readonly<Record<Status, Numbers>>;
-  /** Corrections in each minute or hour. */
+  /** Corrections in each minute or hour; `null` while it is not over. */
   readonly corrections: Numbers;
   /** Reads of twins for each event that was applied. */
   readonly readsPerEvent: Numbers;
@@ -33,6 +33,9 @@ export function timeColumns({ step, from, to, at, hubs }: Series): TimeColumns {
     }
     return column;
   };
+  // A minute that is not over has counted a part only.
+  const isOver = grid.map((time) => time + stepMs <= Date.parse(to));
+  const complete = (numbers: Numbers): Numbers => numbers.map((value, slot) => (isOver[slot] ? value : null));
   const total = (pick: (hub: HubSeries) => Numbers): Numbers => onGrid(sum(hubs.map(pick), at.length));
   const events = total(({ events: each }) => each);
   const reads = total(({ reads: each }) => each);
@@ -43,8 +46,8 @@ export function timeColumns({ step, from, to, at, hubs }: Series): TimeColumns {
   return {
     at: grid,
     twins: Object.fromEntries(twins) as Record<Status, Numbers>,
-    corrections: total(({ writes }) => writes),
-    readsPerEvent: quotient(reads, events),
+    corrections: complete(total(({ writes }) => writes)),
+    readsPerEvent: complete(quotient(reads, events)),
     lagSeconds: quotient(waited, events).map((ms) => (ms === null ? null : ms / 1_000)),
   };
 }

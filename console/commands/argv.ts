@@ -13,7 +13,12 @@ const PLAIN: Readonly<Record<Shell, RegExp>> = {
 
 /** The command as it is pasted into a shell: `npx --no berth …`, from the folder of the project. */
 export function commandText(argv: Argv, shell: Shell): string {
-  return ['npx', '--no', 'berth', ...argv.map((word) => quoted(word, shell))].join(' ');
+  return commandWords(argv, shell).join(' ');
+}
+
+/** The words of `commandText`: a line may break between them. */
+export function commandWords(argv: Argv, shell: Shell): readonly string[] {
+  return ['npx', '--no', 'berth', ...argv.map((word) => quoted(word, shell))];
 }
 
 /** One word, quoted where the shell would not take it as it is. */

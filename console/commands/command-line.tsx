@@ -1,7 +1,8 @@
+import { Fragment } from 'preact';
 import { useState } from 'preact/hooks';
 import { Choice } from '../parts/choice.tsx';
 import { Icon } from '../parts/icons.tsx';
-import { type Argv, commandText, isPowershellSafe, type Shell } from './argv.ts';
+import { type Argv, commandText, commandWords, isPowershellSafe, type Shell } from './argv.ts';
 
 const SHELLS: readonly { readonly value: Shell; readonly label: string }[] = [
   { value: 'posix', label: 'Bash, zsh' },
@@ -28,7 +29,14 @@ export function CommandLine({ argv }: { readonly argv: Argv }) {
         </button>
       </div>
       <pre class="command-text" data-command>
-        <code>{text}</code>
+        <code>
+          {commandWords(argv, shell).map((word, index) => (
+            <Fragment key={`${index} ${word}`}>
+              {index > 0 && ' '}
+              <span>{word}</span>
+            </Fragment>
+          ))}
+        </code>
       </pre>
       {shell === 'powershell' && !isPowershellSafe(argv) && (
         <p class="note">

@@ -8,7 +8,7 @@ export function countText(value: number | null | undefined): string {
   return value === null || value === undefined ? NOT_KNOWN : GROUPED.format(Math.round(value));
 }
 
-const SHORT = new Intl.NumberFormat('en-GB', { notation: 'compact' });
+const SHORT = new Intl.NumberFormat('en-US', { notation: 'compact' });
 
 /** A number of which the size is enough: `1M`, `12K`. */
 export function shortCountText(value: number): string {

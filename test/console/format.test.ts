@@ -70,7 +70,7 @@ describe('numbers and times of the console', () => {
     expect(countText(1_234_567)).toBe('1,234,567');
     expect(pluralText(1, 'twin')).toBe('1 twin');
     expect(pluralText(2, 'device identity', 'device identities')).toBe('2 device identities');
-    expect(shortCountText(1_000_000)).toMatch(/^1m$/i);
+    expect(shortCountText(1_000_000)).toBe('1M');
     expect(figureText(0.255997474114, 4)).toBe('0.256');
     expect(figureText(undefined)).toBe('–');
   });

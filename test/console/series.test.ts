@@ -53,6 +53,13 @@ describe('the series of charts', () => {
     expect(lagSeconds).toEqual([0.4, null, null, null]);
   });
 
+  test('a minute that is not over has no sums yet, and its twins are counted', () => {
+    const { corrections, twins } = timeColumns({ ...SERIES, to: '2026-11-28T20:03:40Z' });
+
+    expect(corrections).toEqual([2, null, null]);
+    expect(twins.inSync).toEqual([6, null, 6]);
+  });
+
   test('a series without any record has no last number', () => {
     const { twins } = timeColumns({ ...SERIES, at: [], hubs: [] });
 

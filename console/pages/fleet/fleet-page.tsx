@@ -77,16 +77,18 @@ function Figures({ fleet, queue }: { readonly fleet: FleetStatus; readonly queue
         <p class="figure-value number">
           {all === 0 ? '–' : percentText((all - notInSync) / all)} <small>of {countText(all)}</small>
         </p>
-        <ul class="figure-list" hidden={notInSync === 0}>
-          {statuses.map((status) => (
-            <li key={status}>
-              <a href={listHref('devices', { status })} class="number">
-                {countText(fleet.twins[status])}
-              </a>
-              <StatusBadge status={status} />
-            </li>
-          ))}
-        </ul>
+        {notInSync > 0 && (
+          <ul class="figure-list">
+            {statuses.map((status) => (
+              <li key={status}>
+                <a href={listHref('devices', { status })} class="number">
+                  {countText(fleet.twins[status])}
+                </a>
+                <StatusBadge status={status} />
+              </li>
+            ))}
+          </ul>
+        )}
       </div>
       <Figure
         label="Need attention"
