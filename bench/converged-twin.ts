@@ -7,11 +7,11 @@ import { type Plan, plan } from '../src/twin/plan/plan.ts';
 import { pumpFleet, pumpTwin } from './pump.ts';
 
 /*
- * A pump that is where its policies want it and reports one value that changes, again and again: what twin sync
- * sees of a healthy fleet nearly all of the time.
+ * A pump whose twin is in sync and that reports one changing value repeatedly. Nearly all events of a healthy fleet are
+ * like this.
  */
 
-/** Different reports, told in turn. */
+/** Number of different reports. They repeat in this order. */
 const REPORTS = 1_000;
 
 const time = (change: number) =>
@@ -53,7 +53,7 @@ function eventOf(opType: string, operationTimestamp: string, body: JsonObject): 
   };
 }
 
-/** The device's report number `change`, as the local hub and captures of real ones word it. */
+/** Report number `change` of the device, in the form of the local hub and of captures of real hubs. */
 function reportOf(change: number): Raw {
   const stamp = { $lastUpdated: `${time(change)}Z` };
   return eventOf('updateTwin', `${time(change)}+00:00`, {
@@ -69,13 +69,13 @@ function reportOf(change: number): Raw {
 }
 
 export interface ConvergedTwin {
-  /** The bodies of its reports, for the yardstick. */
+  /** The body of the next report, for the comparison with JSON.parse. */
   nextBody(): Buffer;
-  /** Takes the next report from bytes to plan. */
+  /** Processes the next report, from bytes to plan. */
   take(): Plan;
 }
 
-/** @param policies how many the fleet has, at least six. */
+/** @param policies number of policies of the fleet, at least six. */
 export function convergedTwin(policies: number): ConvergedTwin {
   const parsed = parseFleet(JSON.stringify(pumpFleet(policies, 'S1')));
   if (!parsed.ok) throw new Error(JSON.stringify(parsed.problems));

@@ -2,13 +2,13 @@ import type { HubEvent } from '../local/iot-hub/index.ts';
 import { hash } from '../src/json/hash.ts';
 import { randomNumbers } from './pumps.ts';
 
-/** What an Event Hub does to events on their way, each from 0 to 1 of the events. */
+/** Faults of the delivery of events. Each value is a share of the events, from 0 to 1. */
 export interface Disturbance {
-  /** Comes twice in a row. */
+  /** Events that arrive twice in a row. */
   readonly duplicated?: number;
-  /** Is followed by the partition's last events once more, up to twenty of them. */
+  /** Events after which up to twenty last events of the partition arrive again. */
   readonly replayed?: number;
-  /** Does not come: to a reader, events that the hub has merged into one look the same. */
+  /** Events that do not arrive. For a reader, events that the hub has merged look the same. */
   readonly lost?: number;
 }
 
@@ -23,11 +23,11 @@ const LONGEST_RUN = 20;
 /** `maxEventBatchSize` in host.json. */
 const BATCH = 200;
 
-/** The events of a hub on their way to a reader: in order in each partition, by device. */
+/** Delivers the events of a hub to a reader, in order in each partition. All events of a device are in one partition. */
 export class EventStream {
   delivered = 0;
   lost = 0;
-  /** None while the fleet is set up. */
+  /** Empty during the set-up of the fleet. */
   disturbance: Disturbance = {};
   readonly #draw = randomNumbers(2);
   readonly #sent: HubEvent[][] = Array.from({ length: PARTITIONS }, () => []);
@@ -37,7 +37,7 @@ export class EventStream {
     this.#sent[hash(event.partitionKey, '') % PARTITIONS]?.push(event);
   }
 
-  /** What has come since, in batches. */
+  /** The new events since the last call, in batches. */
   take(): readonly Batch[] {
     return this.#sent.flatMap((sent, partition) => {
       const events = sent.splice(0).flatMap((event) => this.#delivered(event, this.#latest[partition] ?? []));

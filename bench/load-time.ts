@@ -1,13 +1,13 @@
 import { parseFleet } from '../src/fleet/file/parse.ts';
 
-/** CPU time of loading a fleet file, in milliseconds: with a number of leaves, and with twice that number. */
+/** CPU time to load a fleet file, in milliseconds: with a number of leaves, and with twice that number. */
 export interface LoadTime {
   readonly file: string;
   readonly ms: number;
   readonly msOfTwice: number;
 }
 
-/** Every instance loads the file at its start: it must take twice as long for twice as many leaves, no more. */
+/** Every instance loads the file at its start. Twice as many leaves must not take more than about twice the time. */
 export function loadTimes(): readonly LoadTime[] {
   return [
     { policies: 200, leaves: 25, computed: false },
@@ -38,7 +38,7 @@ function fileOf(policies: number, leaves: number, computed: boolean): string {
   });
 }
 
-/** The median of five. */
+/** The median of five measurements. */
 function loadMs(text: string): number {
   const times = Array.from({ length: 5 }, () => {
     const before = process.cpuUsage();

@@ -16,15 +16,15 @@ import { convergedTwin } from './converged-twin.ts';
 import { loadTimes } from './load-time.ts';
 import { cpuOf, worstRequests } from './worst-request.ts';
 
-// The hot paths, each next to the least that it could possibly cost, in one run on one core. What it does not
-// show: tables, hubs and the network, which take far longer than all of this; and another machine.
+// Measures the hot paths on one core, each next to a baseline: the smallest work that it must contain. It does not
+// measure tables, hubs and the network, which take much longer.
 
 const fleet = fleetIn(readFileSync('fleet.json', 'utf8'));
 const hosts = fleet.hubs.map(({ host }) => host);
 const [hub] = fleet.hubs;
 if (hub === undefined) throw new Error('no hub');
 
-/** As DPS was seen to send it (concepts-custom-allocation, 2022-09). */
+/** A captured request of DPS (concepts-custom-allocation, 2022-09). */
 const request = {
   enrollmentGroup: {
     enrollmentGroupId: 'contoso-custom-allocated-devices',
@@ -58,7 +58,7 @@ const decideInput = {
 };
 const answer = answerOf(hub.host, decide(decideInput));
 
-/** As many hubs as DPS links (DPS limits), with everything that allocation can weigh. */
+/** A fleet with the most hubs that DPS can link (DPS limits), and with all inputs of the allocation. */
 const fifty = fiftyHubs();
 
 const twin = convergedTwin(6);
@@ -102,17 +102,17 @@ bench
   });
 await bench.run();
 
-/** What must hold on one core, a second. */
+/** Required operations in each second on one core. */
 const TARGETS: Readonly<Record<string, number>> = {
   'placement among 50 hubs': 150_000,
   'decide and its receipt, among 50 hubs, by regions': 30_000,
   'sync: a converged event, decode to plan': 20_000,
 };
-/** The most that a path may take of its yardstick; the receipt is a third document, so it has a row of its own. */
+/** Longest time of a path, as a multiple of its baseline. A receipt is a further document, so it has its own row. */
 const RATIOS: Readonly<Record<string, number>> = { 'webhook: request in to answer out': 4 };
 
-/** Each path against its yardstick above. */
-const YARDSTICKS: Readonly<Record<string, string>> = {
+/** The baseline of each path. */
+const BASELINES: Readonly<Record<string, string>> = {
   'placement among 4 hubs': 'SHA-256 of an id',
   'placement among 50 hubs': 'SHA-256 of an id',
   'webhook: request in to answer out': 'JSON.parse of the request, JSON.stringify of the answer',
@@ -128,20 +128,20 @@ const perSecond = new Map(
 );
 console.table(
   bench.tasks.map(({ name }) => {
-    const yardstick = perSecond.get(YARDSTICKS[name] ?? '');
+    const baseline = perSecond.get(BASELINES[name] ?? '');
     const rate = perSecond.get(name) ?? 0;
     const target = TARGETS[name];
     const ratio = RATIOS[name];
     return {
       path: name,
       'per second': Math.round(rate),
-      'times its yardstick': yardstick === undefined ? '' : Number((yardstick / rate).toFixed(1)),
+      'times its baseline': baseline === undefined ? '' : Number((baseline / rate).toFixed(1)),
       target: target !== undefined ? `${target} a second` : ratio !== undefined ? `${ratio} times` : '',
     };
   }),
 );
 
-// What a device can make of a request at most, of what was found: CPU time with its receipt.
+// CPU time of the most expensive known requests of a device, with their receipts.
 console.table(
   worstRequests().map((worst) => {
     const { steps, ms } = cpuOf(worst);

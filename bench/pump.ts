@@ -1,13 +1,13 @@
 import type { JsonObject, JsonValue } from '../src/json/json.ts';
 
 /*
- * A pump as there are many in a fleet: fifteen reported properties two deep, six desired, three tags; and the
- * policies that are about it.
+ * A typical pump of a fleet, with fifteen reported properties on two levels, six desired properties and three tags; and
+ * the policies for it.
  */
 
 export const PUMP_HOST = 'contoso-weu.azure-devices.net';
 
-/** Six policies as an operator has them: two read what the device reports, one computes, one is about a component. */
+/** Six typical policies: two read reported properties, one computes a value, one is for a component. */
 const POLICIES: readonly JsonObject[] = [
   { name: 'battery-saver', when: 'reported.power.battery < 20', desired: { sendDataInterval: 60_000 } },
   { name: 'hot', when: 'reported.pump.temperature > 80.0', desired: { pump: { maxSpeed: 900 } } },
@@ -17,7 +17,7 @@ const POLICIES: readonly JsonObject[] = [
   { name: 'log', when: "tags.ring != 'canary'", desired: { log: { level: 'info' } } },
 ];
 
-/** What all other policies are about: a part of the fleet that this device is not of, or properties that it has too. */
+/** The other policies: for devices that this pump does not match, or for further properties of it. */
 function more(index: number): JsonObject {
   const name = `extra-${index}`;
   return index % 2 === 0
@@ -25,7 +25,7 @@ function more(index: number): JsonObject {
     : { name, desired: { extra: { [name]: index } } };
 }
 
-/** A fleet file. @param policies how many it has, at least six. */
+/** A fleet file. @param policies number of its policies, at least six. */
 export function pumpFleet(policies: number, tier: string): JsonObject {
   return {
     hubs: [{ host: PUMP_HOST, region: 'westeurope', tier }],
@@ -33,12 +33,12 @@ export function pumpFleet(policies: number, tier: string): JsonObject {
   };
 }
 
-/** How a device answers desired version 1 or a later one: the acknowledgement of Plug and Play. */
+/** The acknowledgement of a desired version by a device, as IoT Plug and Play defines it. */
 export function acknowledged(value: JsonValue, av = 1): JsonObject {
   return { value, ac: 200, av };
 }
 
-/** A pump that is where the policies want it, as its twin was created. */
+/** The twin of a new pump that is in sync with the policies. */
 export function pumpTwin(policies: number): {
   readonly [section in 'tags' | 'desired' | 'reported']: JsonObject;
 } {

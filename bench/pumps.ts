@@ -5,10 +5,10 @@ import type { MqttSession } from '../local/mqtt/index.ts';
 import type { JsonObject } from '../src/json/json.ts';
 import { acknowledged, PUMP_HOST, pumpTwin } from './pump.ts';
 
-/** What the battery-saver asks for, and what the others do. */
+/** The interval of the battery-saver policy, and the interval of the other policies. */
 const SAVING = 60_000;
 const NORMAL = 5_000;
-/** The battery-saver's threshold, per cent. */
+/** Threshold of the battery-saver policy, in percent. */
 const LOW = 20;
 
 const KEY = Buffer.alloc(32, 7).toString('base64');
@@ -17,28 +17,28 @@ export interface PumpsOptions {
   readonly hubs: IotHubs;
   readonly policies: number;
   readonly count: number;
-  /** How many of the reports cross the threshold, from 0 to 1. */
+  /** Share of the reports that cross the threshold, from 0 to 1. */
   readonly crossings: number;
-  /** How many edits somebody makes in the portal for each report; half of them change a value that policies own. */
+  /** Edits in the portal for each report. Half of them change a value that policies own. */
   readonly edits: number;
 }
 
-/** What happened to the pumps, whoever looks after them. */
-export interface Happenings {
-  /** Reports with which a battery fell below the threshold or rose above it: another interval is due. */
+/** Counters of the changes of the pumps. They do not depend on the tool that keeps them in sync. */
+export interface PumpChanges {
+  /** Reports in which a battery crossed the threshold, so that the desired interval must change. */
   crossings: number;
-  /** Edits of the interval in the portal: the old one is due. */
-  spoilt: number;
-  /** Edits of a tag in the portal, which writes everything else again as it was. */
-  touched: number;
+  /** Edits of the interval in the portal, which must be corrected. */
+  intervalEdits: number;
+  /** Edits of a tag in the portal. The portal also writes all other values again, unchanged. */
+  tagEdits: number;
 }
 
 /**
- * Pumps at a hub's device API, without the network in between. They report their batteries, do as their desired
- * properties say, and acknowledge it. The same pumps do the same again: what they draw depends on nothing else.
+ * Pumps that use the device API of a hub, without a network. They report their batteries, apply their desired properties
+ * and acknowledge them. Two runs with the same options do the same, because nothing else affects the random numbers.
  */
 export class Pumps {
-  readonly happened: Happenings = { crossings: 0, spoilt: 0, touched: 0 };
+  readonly changed: PumpChanges = { crossings: 0, intervalEdits: 0, tagEdits: 0 };
   readonly #options: PumpsOptions;
   readonly #draw = randomNumbers(1);
   readonly #pumps: Pump[] = [];
@@ -71,7 +71,7 @@ export class Pumps {
     }
   }
 
-  /** Every pump reports once, `step` of `steps` of them at a time, while others work. */
+  /** The pumps of part `step` of `steps` report once, while other work continues. */
   async report(step: number, steps: number): Promise<void> {
     const size = Math.ceil(this.#pumps.length / steps);
     for (const [index, pump] of this.#pumps.slice(step * size, (step + 1) * size).entries()) {
@@ -80,19 +80,19 @@ export class Pumps {
       const isLow = crosses ? !wasLow : wasLow;
       const range = isLow ? LOW : 100 - LOW;
       pump.battery = (isLow ? 0 : LOW) + Math.floor(this.#draw() * range);
-      if (crosses) this.happened.crossings += 1;
+      if (crosses) this.changed.crossings += 1;
       await send(pump, { power: { battery: pump.battery } });
       if (this.#draw() < this.#options.edits) this.#edit(pump);
       if (index % 8 === 0) await setImmediate();
     }
   }
 
-  /** The devices have answered everything that they were told. */
+  /** Waits until the devices have answered all notifications. */
   async quiet(): Promise<void> {
     while (this.#underWay.size > 0) await Promise.all(this.#underWay);
   }
 
-  /** Pumps whose desired interval is not what their battery asks for. */
+  /** Number of pumps whose desired interval does not match their battery. */
   get wrong(): number {
     const view = this.#options.hubs.view(PUMP_HOST);
     return this.#pumps.filter(({ deviceId, battery }) => {
@@ -104,11 +104,11 @@ export class Pumps {
   #edit({ deviceId }: Pump): void {
     const view = this.#options.hubs.view(PUMP_HOST);
     if (this.#draw() < 0.5) {
-      this.happened.spoilt += 1;
+      this.changed.intervalEdits += 1;
       view?.edit(deviceId, { properties: { desired: { sendDataInterval: 1_234 } } }, 'portal');
     } else {
-      this.happened.touched += 1;
-      view?.edit(deviceId, { tags: { note: `looked at ${this.happened.touched} times` } }, 'portal');
+      this.changed.tagEdits += 1;
+      view?.edit(deviceId, { tags: { note: `edited ${this.changed.tagEdits} times` } }, 'portal');
     }
   }
 
@@ -155,7 +155,7 @@ async function send({ session }: Pump, values: JsonObject): Promise<void> {
   await session.received({ topic, payload: Buffer.from(JSON.stringify(values)) });
 }
 
-/** Numbers from 0 to 1 that are the same for the same seed (mulberry32). */
+/** Random numbers from 0 to 1. The same seed gives the same numbers (mulberry32). */
 export function randomNumbers(seed: number): () => number {
   let state = seed;
   return () => {

@@ -10,12 +10,12 @@ import type { Batch } from './event-stream.ts';
 import { PUMP_HOST } from './pump.ts';
 import { intervalFor } from './pumps.ts';
 
-/** Who reads a hub's events and puts its twins right. */
+/** Reads the events of a hub and corrects its twins. */
 export interface Reader {
   take(batch: Batch): Promise<void>;
-  /** What is done every minute. */
+  /** Runs the work of each minute. */
   everyMinute(): Promise<void>;
-  /** Gaps it has found in the events, where it looks for any. */
+  /** Number of gaps that it found in the events; undefined if it does not check for gaps. */
   readonly gaps: number | undefined;
   close(): Promise<void>;
 }
@@ -23,7 +23,7 @@ export interface Reader {
 export interface ReaderOptions {
   /** Address of the hubs' service API. */
   readonly endpoint: string;
-  /** Where the fleet file is. */
+  /** Folder with the fleet file. */
   readonly directory: string;
   /** Milliseconds since the epoch. */
   readonly now: () => EpochMs;
@@ -79,8 +79,8 @@ export function berth({
 }
 
 /**
- * The loop of Microsoft's samples: at every event of a twin read the twin, compare, write what differs. It knows
- * the one property that matters here, and it knows it without a policy.
+ * The loop of Microsoft's samples: for each event of a twin, it reads the twin, compares it and writes the differences.
+ * It handles only the one property of this benchmark, without a policy.
  */
 export function sampleLoop({ endpoint }: ReaderOptions): Reader {
   const hubs = openIotHubs({
@@ -100,7 +100,7 @@ export function sampleLoop({ endpoint }: ReaderOptions): Reader {
     await hubs.patchDesired(id, { sendDataInterval }, etag);
   };
   return {
-    // Events of one device one after the other, devices side by side, as Berth does.
+    // Like Berth, it processes the events of one device one after the other, and different devices in parallel.
     async take({ events }) {
       const devices = new Map<string, HubEvent[]>();
       for (const event of events) {

@@ -8,8 +8,8 @@ import type { JsonValue } from '../src/json/json.ts';
 import { EPOCH } from '../src/time/epoch-ms.ts';
 
 /**
- * The requests that cost the most, of those found: each is a fleet file whose rules and layers all do one kind of work,
- * and the payload, of at most what DPS lets through, that makes the most of it.
+ * One of the most expensive known requests: a fleet file whose rules and layers all do one kind of work, and the payload
+ * within the limits of DPS that makes this work the most expensive.
  */
 export interface WorstRequest {
   readonly name: string;
@@ -18,7 +18,7 @@ export interface WorstRequest {
 
 const HOSTS = ['weu', 'neu'].map((name) => `${name}.azure-devices.net`);
 
-/** As many rules and layers as a fleet file may have. */
+/** Most rules and layers of a fleet file. */
 const RULES = 200;
 const LAYERS = 100;
 
@@ -31,7 +31,7 @@ interface Kind {
   readonly payload: JsonValue;
 }
 
-/** A device sends texts of 90 KB too, but of those nothing is read. */
+/** The kinds of work. A device can also send texts of 90 KB, but expressions do not read them. */
 const KINDS: Readonly<Record<string, Kind>> = {
   'a search of one text in another': {
     condition: 'payload.a.lastIndexOf(payload.b) > 5',
@@ -83,12 +83,12 @@ const KINDS: Readonly<Record<string, Kind>> = {
     value: '=timestamp(payload.times[0]).getHours(payload.zone)',
     payload: { times: numbers.map(() => '2026-01-01T00:00:00Z'), zone: 'America/New_York' },
   },
-  'copies of all that there is': {
+  'copies of the whole payload': {
     condition: "size(payload) > 5 && payload == {'a': 1}",
     value: '=payload',
     payload: Object.fromEntries(Array.from({ length: 8_000 }, (_, index) => [`k${index}`, index])),
   },
-  'copies that each expression has the steps for': {
+  'copies within the step limit of each expression': {
     condition: "payload == {'a': 1}",
     value: '=payload',
     payload: Object.fromEntries(Array.from({ length: 60 }, (_, index) => [`k${index}`, index])),
@@ -137,7 +137,7 @@ export function worstRequests(): readonly WorstRequest[] {
   });
 }
 
-/** The steps of its expressions, and its CPU time in milliseconds, the median of several. */
+/** The steps of the expressions, and the median CPU time of several runs in milliseconds. */
 export function cpuOf({ input }: WorstRequest): { readonly steps: number; readonly ms: number } {
   const work = new ExpressionWork();
   decide(input, work);

@@ -1,7 +1,7 @@
 import { render } from 'preact';
 import { BerthProvider } from './api/berth.ts';
 import { ApiClient } from './api/client.ts';
-import { Clock } from './api/clock.ts';
+import { PageClock } from './api/clock.ts';
 import { environmentOf } from './api/environment.ts';
 import { FunctionKey } from './api/function-key.ts';
 import { Poller } from './api/poller.ts';
@@ -32,7 +32,7 @@ if (root !== null) {
   root.textContent = '';
   render(
     <BerthProvider
-      value={{ environment: environmentOf(location.pathname), client, poller, key, clock: new Clock() }}
+      value={{ environment: environmentOf(location.pathname), client, poller, key, clock: new PageClock() }}
     >
       <ThemeProvider>
         <TipLayer>

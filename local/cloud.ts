@@ -30,22 +30,22 @@ export interface CloudOptions {
   /** The project's folder, where the `berth` command runs. */
   readonly appDirectory: string;
   readonly ports: Ports;
-  /** Where the functions listen, or will. */
+  /** The port of the functions. They may start later. */
   readonly functionsPort: number;
   readonly stateDirectory: string;
-  /** Where the bundled processes are. */
+  /** Folder with the bundled processes. */
   readonly bundles: string;
-  /** Where DPS calls `allocateDevice`, with its key as `?code=`. */
+  /** URL at which DPS calls `allocateDevice`, with the function key as `?code=`. */
   readonly webhookUrl: string;
-  /** By which host names DPS links the hubs. */
+  /** The host names by which DPS links the hubs. */
   readonly links: LinkNames;
   readonly processes: () => readonly ProcessStatus[];
-  /** Called when Azurite serves again after it ended by itself. */
+  /** Called when Azurite answers again after an unexpected end. */
   readonly onAzuriteReturn: () => void;
   readonly log: LocalLog;
 }
 
-/** The local Azure IoT: everything that runs in Azure but the functions. */
+/** The local Azure IoT: everything that runs in Azure, without the functions. */
 export interface Cloud {
   readonly ports: Ports;
   /** The names of the hubs and of DPS, which a `Host` header may hold. */
@@ -56,15 +56,15 @@ export interface Cloud {
   readonly dps: Dps;
   readonly eventHubs: EventHubs;
   readonly control: ControlOptions;
-  /** App settings for whoever runs the functions. */
+  /** App settings for the process that runs the functions. */
   readonly settings: Readonly<Record<string, string>>;
   close(): Promise<void>;
 }
 
 /**
- * Brings up the local Azure IoT; nothing is left running where a part of it cannot start.
+ * Starts the local Azure IoT. If one part cannot start, it stops all parts.
  *
- * @throws LocalError `BERTH_LOCAL_PORT_TAKEN` and what the parts throw.
+ * @throws LocalError `BERTH_LOCAL_PORT_TAKEN` and the errors of the parts.
  */
 export async function startCloud(options: CloudOptions): Promise<Cloud> {
   const { fleet, ports, stateDirectory, log } = options;
@@ -117,7 +117,7 @@ export async function startCloud(options: CloudOptions): Promise<Cloud> {
     closers.push(() => dps.close());
 
     const certificate = authority.server;
-    // Known one after the other; those that are not yet known have no pages yet.
+    // Each server adds its port when it listens. A server that does not listen yet has no pages.
     let bound: Ports = { ...ports, ...azurite.ports, amqp: eventHubs.port, functions: options.functionsPort };
     const ownPorts = () => pagePorts(bound);
     const services = [dps.https, dps.service, dps.management, hubs.https];

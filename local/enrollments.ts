@@ -6,18 +6,18 @@ export const ID_SCOPE = '0ne00BE447A';
 export const DPS_HOST: string = DEVELOPMENT_DPS.host;
 
 /**
- * Group key of the simulated devices: every device's own key is derived from it. Public; it opens nothing but
- * this emulator.
+ * Group key of the simulated devices. The key of each device is derived from it. It is public and gives access
+ * only to this emulator.
  */
 export const GROUP_KEY = Buffer.from('berth-local-enrollment-group-key-of-simulated-devices').toString(
   'base64',
 );
 
 /**
- * The enrollments that the local DPS begins with: one group for devices with keys, one for devices with certificates, both
- * pointed at Berth's webhook.
+ * The enrollments of a new local DPS: one group for devices with keys, one for devices with certificates. Both call
+ * Berth's webhook.
  *
- * @param webhookUrl with its function key as `?code=`, since DPS can send no header.
+ * @param webhookUrl with its function key as `?code=`, because DPS cannot send headers.
  * @param root PEM of the authority that issues the devices' certificates.
  */
 export function localEnrollments(webhookUrl: string, root: string): readonly EnrollmentGroup[] {

@@ -1,7 +1,7 @@
 import { CodedError, type ErrorKind, type ErrorOptions } from '../src/errors.ts';
 
 /**
- * Errors of the local stack (`npm start`, `npm run local`). Rows in `docs/errors.md`, kept in step by a test.
+ * Errors of the local stack (`npm start`, `npm run local`). A test compares them with the rows of `docs/errors.md`.
  */
 export const LOCAL_ERRORS = {
   BERTH_LOCAL_ENROLLMENT_INVALID: 'user',

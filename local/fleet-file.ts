@@ -4,7 +4,7 @@ import type { Fleet } from '../src/fleet/fleet.ts';
 import { LocalError } from './errors.ts';
 
 /**
- * The hubs to bring up are those of the fleet file.
+ * Reads the fleet file, which defines the hubs to start.
  *
  * @throws LocalError `BERTH_LOCAL_FLEET_INVALID` with every problem.
  */
@@ -15,7 +15,7 @@ export function readLocalFleet(file: string): Fleet {
   } catch (cause) {
     throw new LocalError(
       'BERTH_LOCAL_FLEET_INVALID',
-      `${file} cannot be read: is this the project's folder?`,
+      `${file} cannot be read. Run the command in the folder of the project.`,
       { cause },
     );
   }

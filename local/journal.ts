@@ -14,30 +14,30 @@ import * as z from 'zod';
 import { isObject } from '../src/json/json.ts';
 import { damaged, errorCode, onState, stateFailure } from './state/failure.ts';
 
-/** Journals hold the devices' keys. */
+/** Journals contain the keys of devices. */
 const OWNER_ONLY = 0o600;
 const NEWLINE = 0x0a;
 
 /**
- * The memory of a local service: one JSON record a line, appended before the caller goes on, read back when
- * the service opens again. A process that is killed loses nothing that it has acknowledged, because the
- * operating system holds what was written.
+ * The stored state of a local service: one JSON record on each line. `append` returns after the write, and the
+ * service reads all records when it starts again. A killed process loses no acknowledged record, because the
+ * operating system keeps what was written.
  */
 export interface Journal<Record> {
-  /** @throws LocalError `BERTH_LOCAL_STATE_UNUSABLE`, as where the disk is full; nothing is appended then. */
+  /** @throws LocalError `BERTH_LOCAL_STATE_UNUSABLE`, for example if the disk is full. The record is not appended. */
   append(record: Record): void;
   /**
-   * Replaces everything by these records (the live state), so that the file does not grow for ever. Where that
-   * cannot be written, the file stays as it is.
+   * Replaces everything by these records (the current state), so that the file does not grow without limit. If the
+   * write fails, the file does not change.
    */
   compact(records: Iterable<Record>): void;
   close(): void;
 }
 
 /**
- * Opens `file` (undefined: nothing is kept) and hands every record of an earlier life to `replay`, in order.
- * `replay` checks it, and throws at one that Berth cannot have written. A last line that a crash tore is cut
- * off; a file with any other fault is left as it is.
+ * Opens `file` (undefined: nothing is stored) and passes every record of earlier runs to `replay`, in order.
+ * `replay` checks the record and throws if Berth cannot have written it. If a crash cut off the last line, this
+ * line is removed. A file with any other fault is not changed.
  *
  * @throws LocalError `BERTH_LOCAL_STATE_DAMAGED`, `BERTH_LOCAL_STATE_UNUSABLE`
  */
@@ -58,7 +58,7 @@ export function openJournal<Record>(
       try {
         writeWhole(descriptor, line);
       } catch (error) {
-        // A part of a line would damage the file.
+        // An incomplete line would damage the file.
         onState(file, () => ftruncateSync(descriptor, length));
         throw stateFailure(error, file);
       }
@@ -79,15 +79,15 @@ export function openJournal<Record>(
   };
 }
 
-interface Kept {
-  /** Of the file, up to a line that a crash tore. */
+interface ReplayedFile {
+  /** Bytes of the file, without a last line that a crash cut off. */
   readonly length: number;
-  /** Whether the last line lacks its end. */
+  /** Whether the last line has no line break. */
   readonly lacksEnd: boolean;
 }
 
-/** Replays every whole record. */
-function replayFile(file: string, replay: (record: unknown) => void): Kept {
+/** Replays every complete record. */
+function replayFile(file: string, replay: (record: unknown) => void): ReplayedFile {
   const bytes = onState(file, () => readFileSync(file));
   const length = bytes.lastIndexOf(NEWLINE) + 1;
   let line = 0;
@@ -106,7 +106,7 @@ function replayFile(file: string, replay: (record: unknown) => void): Kept {
   return { length, lacksEnd: false };
 }
 
-/** Whether a last line lacks nothing but its end, as after an edit by hand. */
+/** Whether a last line is complete except for its line break, as after a manual edit. */
 function isWhole(tail: Buffer): boolean {
   try {
     return tail.length > 0 && isObject(JSON.parse(tail.toString('utf8')));
@@ -125,18 +125,18 @@ function replayLine(file: string, line: number, bytes: Buffer, replay: (record: 
   try {
     replay(record);
   } catch (error) {
-    throw damaged(file, `line ${line} is not a record of this file${placeIn(error)}`, error);
+    throw damaged(file, `line ${line} is not a valid record of this file${pathIn(error)}`, error);
   }
 }
 
-/** Where a record is wrong; never what it holds there. */
-function placeIn(error: unknown): string {
+/** The path of the wrong value in a record, never the value itself. */
+function pathIn(error: unknown): string {
   if (!(error instanceof z.ZodError)) return '';
   const path = error.issues[0]?.path.map(String).join('.');
   return path ? ` (see "${path}")` : '';
 }
 
-/** Whether this can be the beginning of a record, or nothing: text without control characters that opens an object. */
+/** Whether this is empty or can be the start of a record: text without control characters that opens an object. */
 function isTorn(tail: Buffer): boolean {
   return (
     tail.length === 0 ||
@@ -144,7 +144,7 @@ function isTorn(tail: Buffer): boolean {
   );
 }
 
-/** Answers the number of bytes; undefined where they could not be written. */
+/** Returns the number of bytes; undefined if the file could not be written. */
 function writeNew(file: string, records: Iterable<unknown>): number | undefined {
   let descriptor: number | undefined;
   try {
@@ -169,7 +169,7 @@ function lineOf(record: unknown): Buffer {
   return Buffer.from(`${JSON.stringify(record)}\n`);
 }
 
-/** On a disk that is nearly full, a part of the bytes is written without an error. */
+/** On a nearly full disk, `writeSync` can write only some of the bytes without an error. */
 function writeWhole(descriptor: number, bytes: Buffer): void {
   for (let written = 0; written < bytes.length; ) {
     written += writeSync(descriptor, bytes, written);

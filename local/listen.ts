@@ -2,9 +2,9 @@ import { createServer, type Server } from 'node:net';
 import { LocalError } from './errors.ts';
 
 /**
- * Listens on loopback and resolves with the port in use (0 asks for a free one).
+ * Listens on loopback and resolves with the port in use (0 selects a free one).
  *
- * @throws LocalError `BERTH_LOCAL_PORT_TAKEN` when something else listens there.
+ * @throws LocalError `BERTH_LOCAL_PORT_TAKEN` if another program listens on the port.
  */
 export function listen(server: Server, port: number, what: string): Promise<number> {
   return new Promise((resolve, reject) => {
@@ -13,7 +13,7 @@ export function listen(server: Server, port: number, what: string): Promise<numb
         error.code === 'EADDRINUSE'
           ? new LocalError(
               'BERTH_LOCAL_PORT_TAKEN',
-              `Port ${port}, wanted for ${what}, is taken by another program.`,
+              `Port ${port} for ${what} is in use by another program.`,
               { cause: error },
             )
           : error,
@@ -29,8 +29,7 @@ export function listen(server: Server, port: number, what: string): Promise<numb
 }
 
 /**
- * A port that nothing listens on now, for a process that is to listen there: the one asked for, or a free one
- * for 0.
+ * Checks that a port is free for a process that starts later, and returns it. For 0, it returns a free port.
  *
  * @throws LocalError `BERTH_LOCAL_PORT_TAKEN`
  */

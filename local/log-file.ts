@@ -2,7 +2,7 @@ import { appendFileSync } from 'node:fs';
 import type { LocalLog } from './log.ts';
 import { stateFailure } from './state/failure.ts';
 
-/** Keeps lines in a file, each with its time. Where they cannot be written, it says so once, and they are lost. */
+/** Writes lines with their time to a file. If a write fails, it logs one warning and drops the lines. */
 export function logToFile(file: string, log: LocalLog): (line: string) => void {
   let hasFailed = false;
   return (line) => {

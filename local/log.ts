@@ -1,4 +1,4 @@
-/** Where a local service writes what a person should see. Never given secrets. */
+/** The messages of a local service for people. They never contain secrets. */
 export interface LocalLog {
   info(message: string): void;
   warn(message: string): void;

@@ -6,12 +6,12 @@ import { openScreen } from './view/screen.ts';
 /** `npm start` and `npm run local`: see `--help`. */
 async function main(): Promise<number> {
   const options = readOptions(process.argv.slice(2));
-  // With --json, stdout is for the one JSON object.
+  // With --json, stdout contains only the JSON object.
   const screen = openScreen(options.json ? process.stderr : process.stdout);
   const ending = new AbortController();
   for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) {
     process.on(signal, () => {
-      // A second time means now; the other processes end with this one.
+      // A second Ctrl-C ends the process at once. The other processes end with it.
       if (ending.signal.aborted) process.exit(130);
       ending.abort();
     });
@@ -52,7 +52,7 @@ function summary({
 main().then(
   (code) => {
     process.exitCode = code;
-    // Nothing is left to do; a socket that somebody keeps alive must not keep the process.
+    // All work is done. An open keep-alive connection must not keep the process running.
     setTimeout(() => process.exit(code), 1_000).unref();
   },
   (error: unknown) => {

@@ -1,6 +1,6 @@
 import { Command, InvalidArgumentError, Option } from 'commander';
 
-/** The port of each local service; 0 asks for a free one. */
+/** The port of each local service; 0 selects a free one. */
 export interface Ports {
   readonly control: number;
   readonly functions: number;
@@ -13,7 +13,7 @@ export interface Ports {
   readonly table: number;
 }
 
-/** The ones that `local.settings.json` and the documentation go by. None needs a privilege. */
+/** The ports that `local.settings.json` and the documentation use. None needs administrator rights. */
 export const DEFAULT_PORTS: Ports = {
   control: 7070,
   functions: 7071,
@@ -31,50 +31,50 @@ const FREE_PORTS = Object.fromEntries(
 ) as unknown as Ports;
 
 export interface LocalOptions {
-  /** End when the loop has closed, with an exit code. */
+  /** End with an exit code when every device is registered and every twin is reconciled. */
   readonly once: boolean;
   readonly devices: number;
   /** The last line is one JSON object; everything else goes to stderr. */
   readonly json: boolean;
   readonly timeoutMs: number;
-  /** Forget everything from earlier runs. */
+  /** Delete the state of earlier runs. */
   readonly fresh: boolean;
-  /** Where the local services keep their state. */
+  /** Folder with the state of the local services. */
   readonly stateDirectory: string;
-  /** Bring up everything but the function host: Azure Functions Core Tools run the app. */
+  /** Start everything except the function host. Azure Functions Core Tools run the app. */
   readonly withoutFunctions: boolean;
-  /** By which host names DPS links the hubs. */
+  /** The host names by which DPS links the hubs. */
   readonly links: LinkNames;
   readonly ports: Ports;
 }
 
-/** `both` is how links are while they are changed from one name to the other. */
+/** `both`: the links during a change from one name to the other. */
 export type LinkNames = 'classic' | 'device' | 'both';
 
-/** Reads the command line; ends the process with a sentence where it is wrong, and for `--help`. */
+/** Reads the command line. Ends the process with a message if it is wrong, and for `--help`. */
 export function readOptions(argv: readonly string[]): LocalOptions {
   const command = new Command('npm start --')
     .description(
       'Berth and a local Azure IoT: hubs, DPS, Event Hubs, storage, the function host and simulated devices.',
     )
-    .option('--once', 'end when every device is registered and its twin in sync; exit code 0 then', false)
+    .option('--once', 'end with exit code 0 when every device is registered and its twin in sync', false)
     .option('--devices <n>', 'simulated devices', wholeNumber(1, 5_000), 20)
     .option('--json', 'print one JSON object as the last line', false)
-    .option('--timeout <s>', 'with --once: seconds after which it has failed', wholeNumber(1, 86_400), 120)
-    .option('--fresh', 'forget hubs, twins, events and storage of earlier runs', false)
-    .option('--state <folder>', 'where that is kept: an empty folder, or one that Berth made', '.berth')
+    .option('--timeout <s>', 'with --once: seconds until it fails', wholeNumber(1, 86_400), 120)
+    .option('--fresh', 'delete hubs, twins, events and storage of earlier runs', false)
+    .option('--state <folder>', 'state folder: a new or empty folder, or one that Berth made', '.berth')
     .addOption(
       new Option('--links <names>', 'host names by which DPS links the hubs')
         .choices(['classic', 'device', 'both'])
         .default('classic'),
     )
-    .addOption(new Option('--without-functions', 'leave the function host to `func start`').default(false))
+    .addOption(new Option('--without-functions', 'run the functions with `func start`').default(false))
     .addOption(
-      new Option('--port <name=number>', `another port: ${portList()}; 0 takes a free one`)
+      new Option('--port <name=number>', `change a port: ${portList()}; 0 selects a free one`)
         .argParser(portArgument)
         .default({}, 'as listed'),
     )
-    .option('--free-ports', 'take free ports for everything', false)
+    .option('--free-ports', 'use a free port for every service', false)
     .allowExcessArguments(false)
     .parse([...argv], { from: 'user' });
   const flags = command.opts<{
@@ -120,7 +120,7 @@ function portArgument(text: string, before: Partial<Ports>): Partial<Ports> {
     port < 0 ||
     port > 65_535
   ) {
-    throw new InvalidArgumentError(`Write one of ${portList()}.`);
+    throw new InvalidArgumentError(`Use one of ${portList()}.`);
   }
   return { ...before, [name]: port };
 }

@@ -1,19 +1,19 @@
 import type { DeviceProfile } from './devices/device-profiles.ts';
 import type { DeviceNews } from './devices/messages.ts';
 
-/** How far one simulated device has come in this run. */
+/** The progress of one simulated device in this run. */
 export interface DeviceProgress {
   readonly profile: DeviceProfile;
   hub: string | undefined;
   isConnected: boolean;
   reports: number;
   battery: number | undefined;
-  /** What it answered to the newest desired interval. */
+  /** The answer of the device to the newest desired interval. */
   answer: { readonly kind: 'applied' | 'rejected'; readonly value: number } | undefined;
   trouble: string | undefined;
 }
 
-/** What the simulated devices have told. */
+/** The progress of all simulated devices, from their messages. */
 export class FleetProgress {
   readonly devices: ReadonlyMap<string, DeviceProgress>;
   #onNews: (news: DeviceNews, device: DeviceProgress) => void = () => {};
@@ -35,7 +35,7 @@ export class FleetProgress {
     );
   }
 
-  /** Called for each piece of news, after it has been taken in. */
+  /** Calls `listener` after each message of a device has been applied. */
   onNews(listener: (news: DeviceNews, device: DeviceProgress) => void): void {
     this.#onNews = listener;
   }

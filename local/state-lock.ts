@@ -5,22 +5,22 @@ import { clearContents, LOCK, PROBE } from './state/contents.ts';
 import { errorCode, onState, stateFailure } from './state/failure.ts';
 import { markForClearing, markStateFolder, openStateFolder } from './state/folder.ts';
 
-/** Less is used up within the first minute. */
+/** The stack uses more than this within the first minute. */
 const LEAST_SPACE_BYTES = 1024 * 1024;
 
 export interface LockOptions {
-  /** Never used as the state folder, nor any folder that contains them. */
+  /** These folders, and folders that contain them, are never used as the state folder. */
   readonly protectedFolders?: readonly string[];
-  /** Called with what a fresh start found in the folder and kept, because Berth did not make it. */
+  /** Called with the paths that `fresh` did not delete because Berth did not make them. */
   readonly onKept?: (paths: readonly string[]) => void;
 }
 
 /**
- * Takes a state folder for this process, so that two local stacks do not write into the same journals. Creates
- * the folder where it is missing. A lock that a dead process left is taken over.
+ * Locks a state folder for this process, so that two local stacks do not write into the same journals. Creates
+ * a missing folder. Takes over the lock of a process that no longer runs.
  *
- * @param fresh forget everything that Berth keeps in it. Nothing else is deleted.
- * @returns gives it back.
+ * @param fresh delete everything that Berth made in the folder, and nothing else.
+ * @returns a function that releases the lock.
  * @throws LocalError `BERTH_LOCAL_STATE_FOREIGN`, `BERTH_LOCAL_STATE_UNUSABLE`, `BERTH_LOCAL_STATE_DAMAGED`,
  *   `BERTH_LOCAL_STATE_FORMAT`, `BERTH_LOCAL_STATE_IN_USE`
  */
@@ -52,7 +52,7 @@ function takeLock(directory: string, file: string): void {
   try {
     writeFileSync(file, String(process.pid), { flag: 'wx' });
   } catch (error) {
-    // Another one has started at the same moment.
+    // Another stack started at the same moment.
     if (errorCode(error) === 'EEXIST') throw inUse(directory, 'by another process');
     throw stateFailure(error, file);
   }
@@ -61,11 +61,11 @@ function takeLock(directory: string, file: string): void {
 function inUse(directory: string, by: string): LocalError {
   return new LocalError(
     'BERTH_LOCAL_STATE_IN_USE',
-    `The state in ${directory} is in use ${by}: end that one, or give another folder with --state.`,
+    `The state folder ${directory} is in use ${by}. End that process, or give another folder with --state.`,
   );
 }
 
-/** A full disk, a quota and a read-only folder are found now, and not in the middle of a run. */
+/** Finds a full disk, a used-up quota or a read-only folder at the start and not during the run. */
 function checkSpace(directory: string): void {
   const file = join(directory, PROBE);
   try {

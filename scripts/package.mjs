@@ -1,5 +1,5 @@
-// Writes what is deployed, and nothing else: `node scripts/package.mjs [--out FOLDER]`, by default package/ and
-// package.zip beside it. The same sources at the same time of build give the same bytes.
+// Writes the deployed package: `node scripts/package.mjs [--out FOLDER]`. The default is package/, with package.zip next
+// to it. The same sources with the same build time give the same bytes.
 import {
   copyFileSync,
   existsSync,
@@ -27,18 +27,18 @@ rmSync(folder, { recursive: true, force: true });
 rmSync(archive, { force: true });
 mkdirSync(join(folder, 'dist'), { recursive: true });
 
-// Bundled as if into package/, wherever it goes: the source map must not say where it was built.
+// The bundle always has the path package/, so that the source map does not depend on the output folder.
 const { outputFiles } = await build({
   ...bundleOptions(built),
   ...FUNCTIONS,
   outdir: 'package/dist',
-  // Stack traces need names and lines; the text of a thousand files would only make the package heavier.
+  // Stack traces need only names and lines. The text of all sources would make the package larger.
   sourcesContent: false,
   write: false,
 });
 for (const { path, contents } of outputFiles) writeFileSync(join(folder, 'dist', basename(path)), contents);
 
-// The DTDL files of device models, where there are any.
+// The DTDL files of device models, if any.
 const models = filesBelow('models').filter((file) => file.endsWith('.json'));
 for (const file of ['host.json', 'fleet.json', ...models]) {
   mkdirSync(dirname(join(folder, file)), { recursive: true });
@@ -64,7 +64,7 @@ const files = [
   ...models,
   'package.json',
 ];
-// A zip file has local times without a zone: the first one that it can hold, whatever the clock here says.
+// All entries have the earliest time of the zip format, so that the bytes do not depend on clock and time zone.
 const entry = { mtime: new Date(1980, 0, 1), os: 3, attrs: (0o100644 << 16) >>> 0, level: 9 };
 writeFileSync(
   archive,

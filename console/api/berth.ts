@@ -1,18 +1,18 @@
 import { createContext } from 'preact';
 import { useContext, useEffect, useRef, useState } from 'preact/hooks';
 import type { ApiClient } from './client.ts';
-import type { Clock } from './clock.ts';
-import type { Environment } from './environment.ts';
+import type { PageClock } from './clock.ts';
+import type { ConsoleEnvironment } from './environment.ts';
 import type { FunctionKey } from './function-key.ts';
 import type { Connection, Poller, Resource } from './poller.ts';
 
 /** What every part of the page may use of the world outside of it. */
 export interface Berth {
-  readonly environment: Environment;
+  readonly environment: ConsoleEnvironment;
   readonly client: ApiClient;
   readonly poller: Poller;
   readonly key: FunctionKey;
-  readonly clock: Clock;
+  readonly clock: PageClock;
 }
 
 const Context = createContext<Berth | undefined>(undefined);
@@ -25,31 +25,31 @@ export function useBerth(): Berth {
 }
 
 /** What is known of an address, with the type of its answer. */
-export interface Known<Body> extends Omit<Resource, 'body'> {
+export interface KnownAnswer<Body> extends Omit<Resource, 'body'> {
   readonly body: Body | undefined;
 }
 
 /** What is known of a function of Berth (`fleet`, `devices/sim-0001`), kept fresh while the caller is shown. */
-export function useApi<Body>(route: string | undefined): Known<Body> {
+export function useApi<Body>(route: string | undefined): KnownAnswer<Body> {
   const { environment } = useBerth();
   return useResource<Body>(route === undefined ? undefined : `${environment.api}/${route}`);
 }
 
 /** What is known of a route of the local control API; nothing in a deployed console. */
-export function useControl<Body>(route: string): Known<Body> {
+export function useControl<Body>(route: string): KnownAnswer<Body> {
   const { environment } = useBerth();
   return useResource<Body>(environment.kind === 'local' ? `${environment.control}/${route}` : undefined);
 }
 
 /** As `useApi`; while another route of the same list is read, the list before stays. */
-export function useList<Body>(route: string): Known<Body> {
+export function useList<Body>(route: string): KnownAnswer<Body> {
   const known = useApi<Body>(route);
   const last = useRef<Body | undefined>(undefined);
   if (known.body !== undefined || known.problem !== undefined) last.current = known.body;
   return { ...known, body: known.body ?? last.current };
 }
 
-function useResource<Body>(address: string | undefined): Known<Body> {
+function useResource<Body>(address: string | undefined): KnownAnswer<Body> {
   const { poller } = useBerth();
   const redraw = useRedraw();
   useEffect(() => (address === undefined ? undefined : poller.watch(address, redraw)), [poller, address]);

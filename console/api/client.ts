@@ -1,7 +1,7 @@
 import type { FunctionKey } from './function-key.ts';
 
 /** An answer of the API, or why there is none. */
-export type Answer =
+export type ApiAnswer =
   | { readonly kind: 'ok'; readonly body: unknown; readonly etag: string | undefined }
   /** The same as the answer that had this ETag. */
   | { readonly kind: 'unchanged' }
@@ -37,7 +37,7 @@ export class ApiClient {
   }
 
   /** Gets JSON. With the ETag of an earlier answer, an equal one is `unchanged`. */
-  get(address: string, etag?: string): Promise<Answer> {
+  get(address: string, etag?: string): Promise<ApiAnswer> {
     return this.#call(address, {
       method: 'GET',
       headers: etag === undefined ? {} : { 'if-none-match': etag },
@@ -45,7 +45,7 @@ export class ApiClient {
   }
 
   /** Sends JSON, to the local control API only. */
-  send(method: 'POST' | 'PATCH', address: string, body: unknown): Promise<Answer> {
+  send(method: 'POST' | 'PATCH', address: string, body: unknown): Promise<ApiAnswer> {
     return this.#call(address, {
       method,
       headers: { 'content-type': 'application/json' },
@@ -56,7 +56,7 @@ export class ApiClient {
   async #call(
     address: string,
     { headers, ...init }: RequestInit & { readonly headers: Readonly<Record<string, string>> },
-  ): Promise<Answer> {
+  ): Promise<ApiAnswer> {
     const key = this.#key.read();
     try {
       const response = await this.#fetch(address, {
@@ -79,7 +79,7 @@ export class ApiClient {
   }
 }
 
-async function answerOf(response: Response): Promise<Answer> {
+async function answerOf(response: Response): Promise<ApiAnswer> {
   const { status } = response;
   if (response.type === 'opaqueredirect') return { kind: 'signedOut' };
   if (status === 304) return { kind: 'unchanged' };

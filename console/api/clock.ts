@@ -1,5 +1,5 @@
 /** Ticks once a second for everything that shows how long ago something was. */
-export class Clock {
+export class PageClock {
   readonly #listeners = new Set<() => void>();
   #timer: ReturnType<typeof setInterval> | undefined;
 

@@ -16,7 +16,7 @@ export type {
 } from '../../src/api/contract.ts';
 
 export type HubStatus = FleetStatus['hubs'][number];
-export type PolicyOverview = FleetStatus['policies'][number];
+export type PolicyStatusRow = FleetStatus['policies'][number];
 export type PauseStatus = NonNullable<FleetStatus['pause']>;
 export type TwinOfDevice = DeviceStatus['twins'][number];
 export type OwnedProperty = TwinOfDevice['paths'][number];

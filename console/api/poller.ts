@@ -1,4 +1,4 @@
-import type { Answer, Problem } from './client.ts';
+import type { ApiAnswer, Problem } from './client.ts';
 
 /** What is known of one address of the API. */
 export interface Resource {
@@ -20,7 +20,7 @@ export type Connection =
 
 /** What the poller needs of its surroundings. Times in ms. */
 export interface PollerParts {
-  get(address: string, etag: string | undefined): Promise<Answer>;
+  get(address: string, etag: string | undefined): Promise<ApiAnswer>;
   now(): number;
   /** Runs a function once, later; returns a function that prevents it. */
   later(run: () => void, ms: number): () => void;
@@ -115,7 +115,7 @@ export class Poller {
     });
   }
 
-  #take(answer: Answer, watched: Watched): void {
+  #take(answer: ApiAnswer, watched: Watched): void {
     const at = this.#parts.now();
     switch (answer.kind) {
       case 'ok':
@@ -136,7 +136,7 @@ export class Poller {
     for (const listener of watched.listeners) listener();
   }
 
-  #connectionAfter(answer: Answer, at: number): Connection {
+  #connectionAfter(answer: ApiAnswer, at: number): Connection {
     switch (answer.kind) {
       case 'unreachable': {
         const since = this.#connection.kind === 'unreachable' ? this.#connection.since : at;

@@ -1,14 +1,14 @@
 import type { Argv } from './argv.ts';
 
 /** What a pause or a resume is about. */
-export type Scope =
+export type ChangeScope =
   | { readonly kind: 'fleet' }
   | { readonly kind: 'hub'; readonly host: string }
   | { readonly kind: 'policy'; readonly name: string };
 
 /** A change that the console offers, as the `berth` command makes it. */
 export type Change =
-  | { readonly kind: 'pause' | 'resume'; readonly scope: Scope; readonly reason: string }
+  | { readonly kind: 'pause' | 'resume'; readonly scope: ChangeScope; readonly reason: string }
   | {
       readonly kind: 'setHub';
       readonly host: string;
@@ -51,7 +51,7 @@ export function argvOf(change: Change): Argv {
   }
 }
 
-function scopeOptions(scope: Scope): Argv {
+function scopeOptions(scope: ChangeScope): Argv {
   switch (scope.kind) {
     case 'fleet':
       return [];

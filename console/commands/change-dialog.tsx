@@ -4,9 +4,15 @@ import { Choice } from '../parts/choice.tsx';
 import { Dialog } from '../parts/dialog.tsx';
 import type { Argv } from './argv.ts';
 import { argvOf } from './berth-commands.ts';
-import { type ChangeFields, type ChangeKind, changeOf, changeWords, EMPTY_FIELDS } from './change-form.ts';
+import {
+  type ChangeFields,
+  type ChangeKind,
+  changeWords,
+  EMPTY_FIELDS,
+  filledChange,
+} from './change-form.ts';
 import { CommandLine } from './command-line.tsx';
-import { type CommandResult, runCommand } from './run-command.ts';
+import { type CommandOutput, runCommand } from './run-command.ts';
 
 /**
  * Asks for what a change needs. Locally a button makes it; in Azure the reader copies the command, so that every change
@@ -25,7 +31,7 @@ export function ChangeDialog({
   const chosen = choices.find((each) => each.kind === kind) ?? choices[0];
   if (chosen === undefined) return null;
   const words = changeWords(chosen);
-  const result = changeOf(chosen, fields);
+  const result = filledChange(chosen, fields);
   const set = (field: keyof ChangeFields, value: string) => setFields({ ...fields, [field]: value });
   return (
     <Dialog title={words.title} onClose={onClose}>
@@ -108,7 +114,7 @@ function Field({
 function RunLocally({ argv, label }: { readonly argv: Argv; readonly label: string }) {
   const berth = useBerth();
   const [isRunning, setIsRunning] = useState(false);
-  const [result, setResult] = useState<CommandResult | undefined>(undefined);
+  const [result, setResult] = useState<CommandOutput | undefined>(undefined);
   const run = async () => {
     setIsRunning(true);
     setResult(await runCommand(berth, argv));

@@ -1,8 +1,8 @@
-import type { Change, Scope } from './berth-commands.ts';
+import type { Change, ChangeScope } from './berth-commands.ts';
 
 /** A change that the reader has chosen and has not filled in yet. */
 export type ChangeKind =
-  | { readonly kind: 'pause' | 'resume'; readonly scope: Scope }
+  | { readonly kind: 'pause' | 'resume'; readonly scope: ChangeScope }
   | { readonly kind: 'setHub'; readonly host: string }
   | { readonly kind: 'clearHub'; readonly host: string }
   | { readonly kind: 'resync'; readonly host: string }
@@ -90,7 +90,7 @@ export function changeWords(chosen: ChangeKind): ChangeWords {
 const NO_REASON = { missing: 'Write a reason. It is kept with the change.' } as const;
 
 /** The change, or what is missing. */
-export function changeOf(
+export function filledChange(
   chosen: ChangeKind,
   fields: ChangeFields,
 ): { readonly change: Change } | { readonly missing: string } {
@@ -127,7 +127,7 @@ export function changeOf(
   }
 }
 
-function scopeText(scope: Scope): string {
+function scopeText(scope: ChangeScope): string {
   switch (scope.kind) {
     case 'fleet':
       return 'to the whole fleet';

@@ -2,13 +2,13 @@ import type { Berth } from '../api/berth.ts';
 import type { Argv } from './argv.ts';
 
 /** What a command said. */
-export interface CommandResult {
+export interface CommandOutput {
   readonly isSuccess: boolean;
   readonly text: string;
 }
 
 /** Runs a `berth` command in the local stack: `POST /commands` of its control API. */
-export async function runCommand({ environment, client }: Berth, argv: Argv): Promise<CommandResult> {
+export async function runCommand({ environment, client }: Berth, argv: Argv): Promise<CommandOutput> {
   if (environment.kind !== 'local')
     return { isSuccess: false, text: 'Commands run only in the local stack.' };
   const answer = await client.send('POST', `${environment.control}/commands`, { argv });
@@ -17,7 +17,7 @@ export async function runCommand({ environment, client }: Berth, argv: Argv): Pr
   return { isSuccess: false, text: 'The control API of the local stack does not answer. Run: npm start' };
 }
 
-function resultOf(body: unknown): CommandResult {
+function resultOf(body: unknown): CommandOutput {
   const { exitCode, out, err } = body as { exitCode?: unknown; out?: unknown; err?: unknown };
   return { isSuccess: exitCode === 0, text: [...linesOf(err), ...linesOf(out)].join('\n') };
 }

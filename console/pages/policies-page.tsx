@@ -1,14 +1,14 @@
 import { listHref } from '../address/route.ts';
 import { useApi } from '../api/berth.ts';
-import type { FleetStatus, PolicyOverview } from '../api/contract.ts';
+import type { FleetStatus, PolicyStatusRow } from '../api/contract.ts';
 import { ChangeButton } from '../commands/change-button.tsx';
-import { type Column, DataTable } from '../parts/data-table.tsx';
+import { DataTable, type TableColumn } from '../parts/data-table.tsx';
 import { Meter } from '../parts/meter.tsx';
 import { Empty, Loading, PageHead, Section } from '../parts/section.tsx';
 import { Badge } from '../parts/status-badge.tsx';
 import { Term } from '../parts/term.tsx';
 import { Ago } from '../parts/time.tsx';
-import { countText, percentText, revisionText } from '../words/format.ts';
+import { countText, revisionText, shareText } from '../words/format.ts';
 import { lastChange } from '../words/last-change.ts';
 
 /** The policies of the fleet file: how far each has come, and what the twins say. */
@@ -53,14 +53,14 @@ export function PoliciesPage() {
   );
 }
 
-const MODES: Readonly<Record<PolicyOverview['mode'], string>> = {
+const MODES: Readonly<Record<PolicyStatusRow['mode'], string>> = {
   enforce: 'Berth corrects every difference.',
   adopt: 'The device decides: Berth writes what it reports.',
   seed: 'Berth sets a property once, if it is absent.',
   observe: 'Berth only shows differences, and writes nothing.',
 };
 
-const COLUMNS: readonly Column<PolicyOverview>[] = [
+const COLUMNS: readonly TableColumn<PolicyStatusRow>[] = [
   {
     title: 'Policy',
     cell: ({ name, mode }) => (
@@ -83,7 +83,7 @@ const COLUMNS: readonly Column<PolicyOverview>[] = [
       'The part of the fleet that this content may have reached. Without twins.rollout it is 100 % at once.',
     cell: ({ name, rollout, pause }) => (
       <div class="stacked">
-        <Meter label={`Rollout of ${name}`} part={rollout} text={percentText(rollout)} isGoal />
+        <Meter label={`Rollout of ${name}`} part={rollout} text={shareText(rollout)} isGoal />
         {pause !== null && (
           <Badge tone="warn" explain={`By ${pause.author}: ${pause.reason}`}>
             paused

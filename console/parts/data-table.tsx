@@ -1,7 +1,7 @@
 import type { ComponentChildren } from 'preact';
 import { Term } from './term.tsx';
 
-export interface Column<Row> {
+export interface TableColumn<Row> {
   readonly title: string;
   /** What the column shows, in a sentence. */
   readonly explain?: string;
@@ -25,7 +25,7 @@ export function DataTable<Row>({
 }: {
   /** What the table lists, for screen readers. */
   readonly label: string;
-  readonly columns: readonly Column<Row>[];
+  readonly columns: readonly TableColumn<Row>[];
   readonly rows: readonly Row[];
   keyOf(row: Row): string;
 }) {
@@ -62,12 +62,16 @@ export function DataTable<Row>({
   );
 }
 
-function Heading({ column }: { readonly column: Pick<Column<never>, 'title' | 'explain' | 'hideTitle'> }) {
+function Heading({
+  column,
+}: {
+  readonly column: Pick<TableColumn<never>, 'title' | 'explain' | 'hideTitle'>;
+}) {
   const { title, explain, hideTitle } = column;
   if (hideTitle) return <span class="visually-hidden">{title}</span>;
   return explain === undefined ? <span>{title}</span> : <Term explain={explain}>{title}</Term>;
 }
 
-function classOf({ isNumber, isWide }: Pick<Column<never>, 'isNumber' | 'isWide'>): string {
+function classOf({ isNumber, isWide }: Pick<TableColumn<never>, 'isNumber' | 'isWide'>): string {
   return [isNumber && 'number', isWide && 'wide'].filter(Boolean).join(' ');
 }

@@ -1,6 +1,6 @@
 import { useId } from 'preact/hooks';
 
-export interface Choice {
+export interface SelectOption {
   readonly value: string;
   readonly label: string;
 }
@@ -17,7 +17,7 @@ export function SelectFilter({
   readonly value: string;
   /** What no choice is called. */
   readonly any: string;
-  readonly choices: readonly Choice[];
+  readonly choices: readonly SelectOption[];
   onChange(value: string): void;
 }) {
   const id = useId();

@@ -1,17 +1,17 @@
 import { useEffect, useRef, useState } from 'preact/hooks';
 import { type Route, routeOf } from '../address/route.ts';
 import { useBerth, useConnection } from '../api/berth.ts';
-import { DevicePage } from '../pages/device/device-page.tsx';
+import { OneDevicePage } from '../pages/device/device-page.tsx';
 import { FleetPage } from '../pages/fleet/fleet-page.tsx';
-import { AttentionPage } from '../pages/lists/attention-page.tsx';
+import { AttentionListPage } from '../pages/lists/attention-page.tsx';
 import { DeadLettersPage } from '../pages/lists/dead-letters-page.tsx';
 import { DevicesPage } from '../pages/lists/devices-page.tsx';
-import { QueuePage } from '../pages/lists/queue-page.tsx';
+import { WorkQueuePage } from '../pages/lists/queue-page.tsx';
 import { EnrollmentsPage } from '../pages/local/enrollments-page.tsx';
 import { EventsPage } from '../pages/local/events-page.tsx';
 import { PoliciesPage } from '../pages/policies-page.tsx';
 import { Empty, PageHead } from '../parts/section.tsx';
-import { ConnectionNotice, Gate, HelpDialog } from './connection.tsx';
+import { ConnectionNotice, HelpDialog, KeyGate } from './connection.tsx';
 import { KEYS, listenForKeys } from './keyboard.ts';
 import { Navigation } from './navigation.tsx';
 
@@ -44,7 +44,7 @@ export function App() {
       <Navigation route={route} onHelp={() => setIsHelp(true)} onSkip={() => main.current?.focus()} />
       <main ref={main} tabIndex={-1}>
         <ConnectionNotice />
-        {isLocked ? <Gate /> : <Page key={place} route={route} />}
+        {isLocked ? <KeyGate /> : <Page key={place} route={route} />}
       </main>
       {isHelp && <HelpDialog keys={KEYS} onClose={() => setIsHelp(false)} />}
     </div>
@@ -58,13 +58,13 @@ function Page({ route }: { readonly route: Route }) {
     case 'fleet':
       return <FleetPage />;
     case 'devices':
-      return route.id === undefined ? <DevicesPage filter={route.filter} /> : <DevicePage id={route.id} />;
+      return route.id === undefined ? <DevicesPage filter={route.filter} /> : <OneDevicePage id={route.id} />;
     case 'policies':
       return <PoliciesPage />;
     case 'attention':
-      return <AttentionPage filter={route.filter} />;
+      return <AttentionListPage filter={route.filter} />;
     case 'queue':
-      return <QueuePage />;
+      return <WorkQueuePage />;
     case 'dead-letters':
       return <DeadLettersPage />;
     case 'enrollments':

@@ -76,7 +76,7 @@ export function ConnectionNotice() {
 }
 
 /** Asks for the function key, or for a new sign-in. */
-export function Gate() {
+export function KeyGate() {
   const { key, poller } = useBerth();
   const connection = useConnection();
   const [text, setText] = useState('');

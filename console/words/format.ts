@@ -16,12 +16,12 @@ export function shortCountText(value: number): string {
 }
 
 /** A number and its noun: `1 twin`, `1,200 twins`. */
-export function pluralText(value: number, noun: string, nouns = `${noun}s`): string {
+export function countedText(value: number, noun: string, nouns = `${noun}s`): string {
   return `${countText(value)} ${value === 1 ? noun : nouns}`;
 }
 
 /** A part from 0 to 1 as a percentage with at most one decimal: `33 %`, `0.4 %`; never 0 or 100 by rounding alone. */
-export function percentText(part: number | null | undefined): string {
+export function shareText(part: number | null | undefined): string {
   if (part === null || part === undefined || !Number.isFinite(part)) return NOT_KNOWN;
   const percent = part * 100;
   if (percent > 0 && percent < 0.1) return '< 0.1 %';

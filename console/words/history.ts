@@ -1,5 +1,5 @@
 import type { DeviceMoment } from '../api/contract.ts';
-import { hubName, pluralText, valueText } from './format.ts';
+import { countedText, hubName, valueText } from './format.ts';
 import { statusWords } from './statuses.ts';
 
 /** One moment of the time line of a device. */
@@ -24,7 +24,7 @@ export function timelineEntry(moment: DeviceMoment): TimelineEntry {
     case 'seen':
       return { at, kind, title: `Twin created on ${hubName(moment.hub)}`, detail: of(moment) };
     case 'write': {
-      const times = moment.count > 1 ? `${pluralText(moment.count, 'time')} in a row; ` : '';
+      const times = moment.count > 1 ? `${countedText(moment.count, 'time')} in a row; ` : '';
       return {
         at,
         kind,

@@ -1,5 +1,5 @@
 import type { FleetStatus, PauseStatus } from '../api/contract.ts';
-import { hubName, percentText, pluralText, timeOf } from './format.ts';
+import { countedText, hubName, shareText, timeOf } from './format.ts';
 
 /** The newest change of the fleet that Berth knows of, and what it did. */
 export interface LastChange {
@@ -19,7 +19,7 @@ export function lastChange(fleet: FleetStatus): LastChange | undefined {
     ...fleet.hubs.flatMap(({ host, pause }) => pauseChange(hubName(host), pause)),
     ...fleet.moves.flatMap(({ cause, since, progress }) => {
       const at = timeOf(since);
-      const reached = `It has reached ${percentText(progress)} of the devices. They move when they register again.`;
+      const reached = `It has reached ${shareText(progress)} of the devices. They move when they register again.`;
       return at === undefined || !cause.startsWith('drain:')
         ? []
         : [
@@ -57,9 +57,9 @@ export function policyEffect(policy: FleetStatus['policies'][number]): readonly 
   const found = problems.filter(([count]) => count > 0).map(([count, status]) => `${count} ${status}`);
   const rest = found.length === 0 ? 'None of them rejects it.' : `Of these: ${found.join(', ')}.`;
   return [
-    ...(rollout < 1 ? [`Its rollout has reached ${percentText(rollout)} of the fleet.`] : []),
-    reached === 0 ? 'It applies to no twin now.' : `It applies to ${pluralText(reached, 'twin')}. ${rest}`,
-    ...(held === 0 ? [] : [`Corrections of ${pluralText(held, 'twin')} are held.`]),
+    ...(rollout < 1 ? [`Its rollout has reached ${shareText(rollout)} of the fleet.`] : []),
+    reached === 0 ? 'It applies to no twin now.' : `It applies to ${countedText(reached, 'twin')}. ${rest}`,
+    ...(held === 0 ? [] : [`Corrections of ${countedText(held, 'twin')} are held.`]),
     ...(pause === null ? [] : ['It is paused.']),
   ];
 }

@@ -15,8 +15,8 @@ const DATABASE = z.looseObject({
 });
 
 /**
- * Looks whether Azurite can read what it kept. It would end without naming the file, or begin with an empty
- * database where the file is empty.
+ * Checks that Azurite can read its stored databases. Azurite itself would end without the name of the damaged
+ * file, or start with an empty database if the file is empty.
  *
  * @throws LocalError `BERTH_LOCAL_STATE_DAMAGED`, `BERTH_LOCAL_STATE_UNUSABLE`
  */

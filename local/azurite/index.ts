@@ -5,7 +5,7 @@ import { type Child, startChild } from '../processes/child.ts';
 import { type KeptRunning, keepRunning } from '../processes/kept-running.ts';
 import { checkDatabases } from './databases.ts';
 
-/** The account and key that Azurite's documentation publishes; they open nothing but an emulator. */
+/** The account and key from Azurite's documentation. They give access only to an emulator. */
 const ACCOUNT = 'devstoreaccount1';
 const KEY = 'Eby8vdM02xNOcqFlqUwJPLlmEtlCDXJ1OUzFT50uSRZ6IFsuFq2UVErCz4I6tq/K1SZFPTOtr/KBHBeksoGMGw==';
 
@@ -13,10 +13,10 @@ const SERVICES = ['blob', 'queue', 'table'] as const;
 type Service = (typeof SERVICES)[number];
 type Ports = Readonly<Record<Service, number>>;
 
-/** What Azurite prints for each service that is up. */
+/** The line that Azurite prints when a service listens. */
 const LISTENING = /Azurite (\w+) service is successfully listening at \S+:(\d+)$/;
 
-/** What it prints though it is to be silent, and nobody needs. */
+/** Lines that Azurite prints in spite of `--silent`. They are not logged. */
 const ROUTINE = /^Azurite \w+ service (is (starting|closing)|successfully closed)/;
 
 const START_MS = 60_000;
@@ -24,17 +24,17 @@ const START_MS = 60_000;
 export interface AzuriteOptions {
   /** The bundled `local/azurite/main.ts`. */
   readonly file: string;
-  /** Where it keeps its data. */
+  /** Folder of its data. */
   readonly directory: string;
-  /** 0 asks for a free one. */
+  /** 0 selects a free one. */
   readonly ports: Ports;
-  /** Called when it serves again after it ended by itself. It has lost what it was told last; see `docs/local.md`. */
+  /** Called when Azurite listens again after an unexpected end. It has lost its last writes; see `docs/local.md`. */
   readonly onReturn: () => void;
   readonly log: LocalLog;
 }
 
 export interface Azurite {
-  /** Started again, on the same ports, when it ends by itself. */
+  /** Restarts on the same ports after an unexpected end. */
   readonly process: KeptRunning;
   /** The ports in use. */
   readonly ports: Ports;
@@ -49,7 +49,7 @@ export interface Azurite {
  *   `BERTH_LOCAL_AZURITE_FAILED`
  */
 export async function startAzurite(options: AzuriteOptions): Promise<Azurite> {
-  // Azurite's own words for a taken port and for a damaged file are a stack; ours are a sentence.
+  // For a port in use or a damaged file, Azurite prints only a stack trace. These checks give a message instead.
   await reservePorts(options.ports);
   checkDatabases(options.directory);
   const { child: first, ports } = await startFirst(options);
@@ -81,7 +81,7 @@ async function reservePorts(ports: Ports): Promise<void> {
   for (const service of SERVICES) await reservePort(ports[service], `Azurite (${service})`);
 }
 
-/** Why it cannot start again: something else took a port meanwhile, or its files are damaged. */
+/** Why Azurite cannot restart: another program uses one of its ports, or its files are damaged. */
 async function obstacleTo(ports: Ports, directory: string): Promise<string | undefined> {
   try {
     await reservePorts(ports);
@@ -107,8 +107,8 @@ async function startFirst(
           resolve({ child: started, ports: Object.fromEntries(found) as Ports });
       });
       child = started;
-      started.ended.then((how) => reject(failed(`ended at its start (${how})`)));
-      timer = setTimeout(() => reject(failed(`does not listen after ${START_MS / 1_000} s`)), START_MS);
+      started.ended.then((how) => reject(failed(`ended during its start (${how})`)));
+      timer = setTimeout(() => reject(failed(`did not listen within ${START_MS / 1_000} s`)), START_MS);
     });
   } catch (error) {
     await child?.stop(0);
@@ -121,7 +121,7 @@ async function startFirst(
 function failed(what: string): LocalError {
   return new LocalError(
     'BERTH_LOCAL_AZURITE_FAILED',
-    `Azurite ${what}. The lines above say why. If it cannot read what it kept, start with --fresh.`,
+    `Azurite ${what}. The lines above give the reason. If Azurite cannot read its stored data, start with --fresh.`,
   );
 }
 

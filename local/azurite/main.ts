@@ -1,7 +1,7 @@
-// Azurite as a process that ends with its parent. It looks at `process.argv` when it is loaded.
+// Azurite as a process that ends when its parent ends. Azurite reads `process.argv` when it is loaded.
 
-// Azurite's own handler of SIGTERM closes its services, which writes what they hold to disk; then nothing is
-// left but the channel to the parent.
+// Azurite's own handler of SIGTERM closes its services and writes their data to disk. After that, only the channel
+// to the parent keeps the process running.
 process.once('SIGTERM', () => {
   if (process.connected) process.disconnect();
 });

@@ -6,10 +6,10 @@ import { readCertificate, writeCertificate } from './certificate-files.ts';
 const ROOT_DAYS = 3650;
 const SERVER_DAYS = 365;
 const DEVICE_DAYS = 365;
-/** A certificate with fewer days left is made anew when the authority opens. */
+/** When the authority opens, it replaces a certificate with fewer days left. */
 const RENEWAL_DAYS = 30;
 
-/** Every name under which a client may reach the local hubs and DPS, through whatever address it connects. */
+/** Every host name by which a client can connect to the local hubs and DPS. */
 const CLOUDS = ['net', 'cn', 'us'] as const;
 const SERVER_NAMES: readonly string[] = [
   'localhost',
@@ -23,7 +23,7 @@ const SERVER_NAMES: readonly string[] = [
 const SERVER_ADDRESSES = ['127.0.0.1'] as const;
 
 export interface AuthorityOptions {
-  /** Where the root and the server certificate are kept; absent: they live as long as the process. */
+  /** Folder with the root and the server certificate. If absent, the certificates are not stored. */
   readonly directory?: string;
   readonly log?: LocalLog;
   /** Milliseconds since the epoch; default `Date.now`. */
@@ -31,7 +31,7 @@ export interface AuthorityOptions {
 }
 
 export interface IssueOptions {
-  /** Days of validity, default 365; never more than the issuer's. */
+  /** Days of validity, default 365. The certificate never outlives its issuer. */
   readonly days?: number;
   /** Issue through this intermediate instead of the root. */
   readonly through?: KeyedCertificate;
@@ -39,19 +39,19 @@ export interface IssueOptions {
 
 /** The certificate authority of the local Azure IoT. */
 export interface CertificateAuthority {
-  /** PEM of the root: what clients trust (`ca`) and what an X.509 enrollment group names. */
+  /** PEM of the root. Clients trust it (`ca`), and an X.509 enrollment group contains it. */
   readonly root: string;
   /** The certificate of the TLS servers. */
   readonly server: KeyedCertificate;
-  /** A certificate for a device: its common name is the registration id, as DPS demands. */
+  /** Issues a certificate for a device. Its common name is the registration id, as DPS requires. */
   issueDevice(registrationId: string, options?: IssueOptions): Promise<KeyedCertificate>;
-  /** An authority below the root, to be given to `issueDevice` as `through`. */
+  /** Issues an intermediate authority for `through` of `issueDevice`. */
   issueIntermediate(commonName: string): Promise<KeyedCertificate>;
 }
 
 /**
- * Opens the local certificate authority: reads its root and server certificate, and makes what is missing,
- * damaged or about to expire. A new root means that clients must be given it again.
+ * Opens the local certificate authority. It reads the root and the server certificate, and replaces each one that
+ * is missing, damaged or about to expire. After a new root, clients must trust the new root.
  */
 export async function openAuthority(options: AuthorityOptions = {}): Promise<CertificateAuthority> {
   const { directory, log = silent, now = Date.now } = options;
@@ -64,7 +64,7 @@ export async function openAuthority(options: AuthorityOptions = {}): Promise<Cer
     const kept = directory === undefined ? undefined : readCertificate(directory, name);
     if (kept !== undefined && isReadable(kept, isGood)) return kept;
     if (kept !== undefined)
-      log.warn(`The local ${name} certificate was damaged or about to expire and is new.`);
+      log.warn(`Replaced the local ${name} certificate, because it was damaged or about to expire.`);
     const created = await create();
     if (directory !== undefined) writeCertificate(directory, name, created);
     return created;
@@ -99,7 +99,7 @@ export async function openAuthority(options: AuthorityOptions = {}): Promise<Cer
   };
 }
 
-/** Whether a kept certificate is for every name; an earlier version of Berth knew fewer. */
+/** Whether a stored certificate covers every name. Certificates of earlier versions of Berth cover fewer names. */
 function hasNames(certificate: string): boolean {
   const { subjectAltName = '' } = new X509Certificate(certificate);
   return SERVER_NAMES.every((name) => subjectAltName.split(', ').includes(`DNS:${name}`));

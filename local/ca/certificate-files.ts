@@ -6,7 +6,7 @@ import type { KeyedCertificate } from './certificate.ts';
 /**
  * Reads `NAME.pem` and `NAME.key`; undefined if either is missing.
  *
- * @throws LocalError `BERTH_LOCAL_STATE_UNUSABLE` where one is there and cannot be read: it must not be replaced.
+ * @throws LocalError `BERTH_LOCAL_STATE_UNUSABLE` if a file exists but cannot be read. It must not be replaced.
  */
 export function readCertificate(directory: string, name: string): KeyedCertificate | undefined {
   const certificate = read(join(directory, `${name}.pem`));
@@ -38,7 +38,7 @@ function writeWhole(file: string, text: string, mode: number): void {
   const next = `${file}.next`;
   onState(file, () => {
     writeFileSync(next, text, { mode });
-    chmodSync(next, mode); // `mode` above is ignored where the file of an interrupted write is still there
+    chmodSync(next, mode); // `mode` above has no effect if an interrupted write left the file
     renameSync(next, file);
   });
 }

@@ -6,7 +6,7 @@ x509.cryptoProvider.set(webcrypto);
 
 const DAY_MS = 86_400_000;
 const KEY_ALGORITHM = { name: 'ECDSA', namedCurve: 'P-256', hash: 'SHA-256' } as const;
-/** Certificates begin a little in the past, so that a device whose clock runs late accepts them. */
+/** Certificates are valid from this long before now, so that a device with a slow clock accepts them. */
 const BACKDATED_MS = 5 * 60_000;
 
 /**
@@ -47,7 +47,7 @@ export type Usage =
   | { readonly kind: 'client' }
   | { readonly kind: 'server'; readonly names: readonly string[]; readonly addresses: readonly string[] };
 
-/** Makes a certificate signed by `issuer`, never valid for longer than it. */
+/** Makes a certificate signed by `issuer`. It expires when the issuer expires, or earlier. */
 export async function createSigned(
   issuer: KeyedCertificate,
   usage: Usage,
@@ -76,7 +76,7 @@ export async function createSigned(
   return { certificate: pemOf(certificate) + issuers, key: keyPem(keys.privateKey) };
 }
 
-/** Whether the pair belongs together and stays valid for `days` more days. */
+/** Whether certificate and key match and the certificate is valid for `days` more days. */
 export function isUsable({ certificate, key }: KeyedCertificate, now: number, days: number): boolean {
   const parsed = new X509Certificate(certificate);
   return (
@@ -86,7 +86,7 @@ export function isUsable({ certificate, key }: KeyedCertificate, now: number, da
   );
 }
 
-/** Whether `certificate` carries a signature of `issuer`. */
+/** Whether `issuer` has signed `certificate`. */
 export function isIssuedBy(certificate: string, issuer: string): boolean {
   const parent = new X509Certificate(issuer);
   const child = new X509Certificate(certificate);
@@ -97,7 +97,7 @@ function isSelfSigned(certificate: string): boolean {
   return isIssuedBy(certificate, certificate);
 }
 
-/** A structured name: text would let a registration id smuggle in further attributes. */
+/** A structured name. In a text form, a registration id could add further attributes. */
 function nameOf(commonName: string): x509.JsonName {
   return [{ CN: [commonName] }];
 }

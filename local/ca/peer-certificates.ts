@@ -1,12 +1,12 @@
 import { X509Certificate } from 'node:crypto';
 import type { DetailedPeerCertificate, TLSSocket } from 'node:tls';
 
-/** A client may send no more certificates than this; the rest of a longer chain is not looked at. */
+/** Most certificates that are read from a chain. The rest of a longer chain is ignored. */
 const MAX_CHAIN = 10;
 
 /**
- * The certificates that a client showed, leaf first; empty if it showed none. TLS has proved that the client
- * holds the leaf's key; whether the chain leads anywhere is for the caller to check.
+ * The certificates that a client sent, leaf first; empty if it sent none. TLS has proved that the client holds the
+ * key of the leaf. The caller must check the chain.
  */
 export function peerCertificates(socket: TLSSocket): readonly X509Certificate[] {
   const chain: X509Certificate[] = [];

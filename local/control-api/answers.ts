@@ -1,6 +1,6 @@
 import type { LocalErrorCode } from '../errors.ts';
 
-/** What a route answers: a status and a JSON body. */
+/** The answer of a route: a status and a JSON body. */
 export interface ControlAnswer {
   readonly status: number;
   readonly body: unknown;
@@ -32,5 +32,9 @@ export function failedAnswer(status: number, code: LocalErrorCode, message: stri
 }
 
 export function methodNotAllowed({ method }: { readonly method: string }): ControlAnswer {
-  return failedAnswer(405, 'BERTH_LOCAL_REQUEST_INVALID', `${method} is not possible here.`);
+  return failedAnswer(405, 'BERTH_LOCAL_REQUEST_INVALID', `This route does not support ${method}.`);
+}
+
+export function unknownHub(host: string): ControlAnswer {
+  return failedAnswer(404, 'BERTH_LOCAL_NOT_FOUND', `Unknown hub ${host}. GET /hubs lists the local hubs.`);
 }

@@ -1,22 +1,22 @@
 import { BlobServiceClient } from '@azure/storage-blob';
 
-/** Where the Event Hubs extension and Berth's function host keep how far they have come. */
+/** Container in which the Event Hubs extension and Berth's function host store their checkpoints. */
 const CONTAINER = 'azure-webjobs-eventhub';
 /**
- * `{namespace}/{event hub}/{consumer group}/checkpoint/{partition}`, all lower case; the data is in the
- * metadata.
+ * `{namespace}/{event hub}/{consumer group}/checkpoint/{partition}`, all in lower case. The metadata of the blob
+ * contains the position.
  */
 const CHECKPOINT = /^[^/]+\/([^/]+)\/([^/]+)\/checkpoint\/([^/]+)$/;
 
-/** Sequence number up to which a consumer group has come in a partition; undefined: it has not begun. */
+/** Sequence number of the last event that a consumer group has processed in a partition; undefined if none. */
 export interface Checkpoints {
   position(eventHub: string, consumerGroup: string, partition: string): number | undefined;
 }
 
-/** Reads all checkpoints of a storage account, whoever wrote them. Empty while there is no container. */
+/** Reads all checkpoints of a storage account. Empty if the container does not exist. */
 export async function readCheckpoints(connectionString: string): Promise<Checkpoints> {
   const positions = new Map<string, number>();
-  // Without keep-alive, so that nothing keeps Azurite from closing.
+  // An open keep-alive connection would keep Azurite from closing.
   const service = BlobServiceClient.fromConnectionString(connectionString, {
     keepAliveOptions: { enable: false },
   });

@@ -1,15 +1,15 @@
 import type { EventHubs } from '../event-hubs/index.ts';
 import { readCheckpoints } from './checkpoints.ts';
 
-/** One partition of an event hub, and how far each consumer group has come in it. */
+/** One partition of an event hub, with the progress of each consumer group. */
 export interface PartitionStatus {
   readonly partition: string;
-  /** Sequence number of the newest event, -1 while there has been none. */
+  /** Sequence number of the newest event; -1 if there was no event. */
   readonly last: number;
   readonly consumerGroups: readonly {
     readonly name: string;
     /**
-     * Sequence number of the last event that has been worked on, by the checkpoint; null before the first.
+     * Sequence number of the last processed event, from the checkpoint; null before the first.
      */
     readonly checkpoint: number | null;
     readonly unread: number;
@@ -18,22 +18,22 @@ export interface PartitionStatus {
 
 export interface EventStatus {
   readonly eventHub: string;
-  /** Events that have ever been appended. */
+  /** All events since the partitions were created, deleted ones included. */
   readonly events: number;
-  /** Events that some consumer group has not worked on yet. */
+  /** Sum over the partitions of the events that the slowest consumer group has not processed yet. */
   readonly unread: number;
   readonly partitions: readonly PartitionStatus[];
 }
 
-/** The counters of an event hub against the checkpoints in storage, for these consumer groups. */
+/** Compares the counters of an event hub with the checkpoints in storage, for these consumer groups. */
 export async function eventStatus(
   eventHubs: EventHubs,
   eventHub: string,
   consumerGroups: readonly string[],
   storage: string,
 ): Promise<EventStatus> {
-  // Read before the counters: the other way round, an event that comes in between would look unread before
-  // its time.
+  // The checkpoints are read before the counters. In the other order, an event that comes between the two reads
+  // would be missing from `unread`.
   const checkpoints = await readCheckpoints(storage);
   const partitions = eventHubs.partitions(eventHub).map((partition): PartitionStatus => {
     const { partitionId: id, beginningSequenceNumber, lastSequenceNumber } = partition;

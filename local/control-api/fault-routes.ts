@@ -1,10 +1,10 @@
 import * as z from 'zod';
 import type { FaultSettings, HubView, IotHubs } from '../iot-hub/index.ts';
-import { type ControlAnswer, failedAnswer, methodNotAllowed, ok } from './answers.ts';
+import { type ControlAnswer, failedAnswer, methodNotAllowed, ok, unknownHub } from './answers.ts';
 import type { EventFeed } from './event-feed.ts';
 import type { ControlRequest } from './request.ts';
 
-/** Longer than any client waits, and than a test should. */
+/** No client waits longer than this. */
 const MAX_LATENCY_MS = 10 * 60_000;
 const MAX_OUTAGE_MS = 24 * 3_600_000;
 
@@ -35,12 +35,12 @@ export function faultRoute(
 ): ControlAnswer {
   switch (method) {
     case 'GET':
-      return ok(inForce(hubs.views));
+      return ok(activeFaults(hubs.views));
     case 'PUT':
       return setFaults(body, hubs, feed);
     case 'DELETE':
       return onHubs(hubs, query.get('hub') ?? undefined, (views) => {
-        for (const view of views) view.liftFaults();
+        for (const view of views) view.clearFaults();
         feed.takeFaults(query.get('hub') ?? undefined, undefined);
         return { status: 204, body: undefined };
       });
@@ -55,14 +55,14 @@ function setFaults(body: unknown, hubs: IotHubs, feed: Pick<EventFeed, 'takeFaul
     return failedAnswer(
       400,
       'BERTH_LOCAL_REQUEST_INVALID',
-      `The faults cannot be used: ${z.prettifyError(parsed.error)}`,
+      `The faults are not valid: ${z.prettifyError(parsed.error)}`,
     );
   }
   const { hub, ...settings } = parsed.data;
   return onHubs(hubs, hub, (views) => {
     for (const view of views) view.setFaults(settings);
     feed.takeFaults(hub, settings);
-    return ok(inForce(views));
+    return ok(activeFaults(views));
   });
 }
 
@@ -73,11 +73,11 @@ function onHubs(
 ): ControlAnswer {
   if (host === undefined) return act(hubs.views);
   const view = hubs.view(host);
-  if (view === undefined) return failedAnswer(404, 'BERTH_LOCAL_NOT_FOUND', `There is no local hub ${host}.`);
+  if (view === undefined) return unknownHub(host);
   return act([view]);
 }
 
-function inForce(views: readonly HubView[]): unknown[] {
+function activeFaults(views: readonly HubView[]): unknown[] {
   return views.flatMap(({ faults }) => {
     if (faults === undefined) return [];
     const { hub, settings, ...status } = faults;

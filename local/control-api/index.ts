@@ -13,7 +13,7 @@ export { EventFeed } from './event-feed.ts';
 export type { ControlOptions, ProcessStatus, Stack } from './routes.ts';
 export { events as readEventStatus };
 
-/** Twins and raw events are far smaller. */
+/** Twins and raw events are much smaller. */
 const MAX_BODY_BYTES = 2 * 1024 * 1024;
 
 export interface ControlApi {
@@ -22,7 +22,7 @@ export interface ControlApi {
 }
 
 /**
- * Serves the control API on loopback. Requests of foreign web pages are refused.
+ * Serves the control API on loopback. It refuses requests of other web pages.
  *
  * @throws LocalError `BERTH_LOCAL_PORT_TAKEN`
  */
@@ -78,7 +78,7 @@ async function answer(incoming: IncomingMessage, options: ControlOptions): Promi
       failedAnswer(
         400,
         'BERTH_LOCAL_REQUEST_INVALID',
-        error instanceof Error ? error.message : 'The request is wrong.',
+        error instanceof Error ? error.message : 'The request is not valid.',
       ),
     );
   }

@@ -4,7 +4,7 @@ import type { Dps } from '../dps/index.ts';
 import type { EventHubs } from '../event-hubs/index.ts';
 import { HubRefusal, type HubView, type IotHubs, type Writer } from '../iot-hub/index.ts';
 import type { Ports } from '../options.ts';
-import { type ControlAnswer, failedAnswer, methodNotAllowed, ok } from './answers.ts';
+import { type ControlAnswer, failedAnswer, methodNotAllowed, ok, unknownHub } from './answers.ts';
 import { commandRoute, type RunCommand } from './commands.ts';
 import { type EventStatus, eventStatus } from './event-counters.ts';
 import type { EventFeed } from './event-feed.ts';
@@ -16,7 +16,7 @@ export interface ProcessStatus {
   readonly name: string;
   readonly pid: number | null;
   readonly running: boolean;
-  /** How often it has been started again after it ended by itself. */
+  /** How often it was restarted after an unexpected end. */
   readonly restarts: number;
 }
 
@@ -29,7 +29,7 @@ export interface ControlOptions {
   /** Connection string of the storage account with the checkpoints. */
   readonly storage: string;
   readonly processes: () => readonly ProcessStatus[];
-  /** Where everything is, for whoever wants to work with it. */
+  /** Addresses and keys of the stack, for its clients. */
   readonly stack: () => Stack;
   /** What happened lately. */
   readonly feed: EventFeed;
@@ -39,17 +39,17 @@ export interface ControlOptions {
   readonly consoleFolder: string;
 }
 
-/** The local stack for clients: `GET /stack`. Holds well-known development values only. */
+/** The local stack for clients: `GET /stack`. It contains only public development values. */
 export interface Stack {
   readonly ports: Ports;
   readonly idScope: string;
-  /** PEM of the root that the local servers' certificates come from. */
+  /** PEM of the root that issued the certificates of the local servers. */
   readonly root: string;
-  /** App settings for whoever runs the functions or the `berth` command. */
+  /** App settings for the functions and for the `berth` command. */
   readonly settings: Readonly<Record<string, string>>;
 }
 
-/** What the local stack can be asked and told from outside: for tests and curious people. */
+/** Answers a request to the control API. Tests and people use this API to read and change the local stack. */
 export async function route(request: ControlRequest, options: ControlOptions): Promise<ControlAnswer> {
   const [resource, ...rest] = request.path;
   const { method } = request;
@@ -67,7 +67,11 @@ export async function route(request: ControlRequest, options: ControlOptions): P
     return appendEvent(request.body, options);
   if (resource === 'faults' && rest.length === 0) return faultRoute(request, options.hubs, options.feed);
   if (resource === 'hubs') return hubRoute(rest, request, options.hubs);
-  return failedAnswer(404, 'BERTH_LOCAL_NOT_FOUND', `There is no ${method} /${request.path.join('/')} here.`);
+  return failedAnswer(
+    404,
+    'BERTH_LOCAL_NOT_FOUND',
+    `Unknown route ${method} /${request.path.join('/')}. docs/local.md lists the routes.`,
+  );
 }
 
 const OWN_ROUTES = [
@@ -112,11 +116,15 @@ function hubRoute(path: readonly string[], request: ControlRequest, hubs: IotHub
   if (host === undefined)
     return request.method === 'GET' ? ok(hubs.views.map(summary)) : methodNotAllowed(request);
   const hub = hubs.view(host);
-  if (hub === undefined) return failedAnswer(404, 'BERTH_LOCAL_NOT_FOUND', `There is no local hub ${host}.`);
+  if (hub === undefined) return unknownHub(host);
   if (collection === undefined)
     return request.method === 'GET' ? ok(summary(hub)) : methodNotAllowed(request);
   if (collection !== 'devices' || (modules ?? 'modules') !== 'modules' || more.length > 0) {
-    return failedAnswer(404, 'BERTH_LOCAL_NOT_FOUND', 'A hub has only devices here, and these only modules.');
+    return failedAnswer(
+      404,
+      'BERTH_LOCAL_NOT_FOUND',
+      `Unknown route /${request.path.join('/')}. Below a hub, there is only devices/ID and devices/ID/modules/ID.`,
+    );
   }
   if (deviceId === undefined) {
     return request.method === 'GET' ? ok([...hub.deviceIds()]) : methodNotAllowed(request);
@@ -130,7 +138,7 @@ function moduleList(hub: HubView, deviceId: string, request: ControlRequest): Co
   return hub.twin(deviceId) === undefined ? unknown(hub, deviceId) : ok(hub.moduleIds(deviceId));
 }
 
-/** A device's twin or, where a module id is given, a module's. */
+/** The twin of a device or, with a module id, of a module. */
 function twinRoute(
   hub: HubView,
   deviceId: string,
@@ -150,7 +158,7 @@ function twinRoute(
         return failedAnswer(
           400,
           'BERTH_LOCAL_REQUEST_INVALID',
-          'The body must be a module identity, or nothing.',
+          'The body must be a module identity or empty.',
         );
       }
       case 'PATCH':
@@ -186,11 +194,11 @@ function patchTwin(
   return failedAnswer(
     400,
     'BERTH_LOCAL_REQUEST_INVALID',
-    `?${query} is none of ?as=service, ?as=portal and ?as=configuration&name=NAME, a name of up to 128 characters without capitals, spaces and slashes.`,
+    `Unknown writer ?${query}. Use ?as=service, ?as=portal or ?as=configuration&name=NAME. NAME has up to 128 characters, without capitals, spaces and slashes.`,
   );
 }
 
-/** The id of a configuration: up to 128 characters, none of them a capital (iot-hub-auto-device-config-cli.md). */
+/** The id of a configuration: up to 128 characters without capitals (iot-hub-auto-device-config-cli.md). */
 const CONFIGURATION_NAME = /^[a-z0-9\-:+%_#*?!(),=@;$']{1,128}$/;
 
 function writerOf(query: URLSearchParams): Writer | undefined {
@@ -208,14 +216,14 @@ const EVENT = z.object({
   systemProperties: z.record(z.string(), z.json()).default({}),
 });
 
-/** A raw message, for events that no hub would send. */
+/** Appends a raw message, such as an event that no hub would send. */
 function appendEvent(body: unknown, { eventHubs, eventHub }: ControlOptions): ControlAnswer {
   const parsed = EVENT.safeParse(body);
   if (!parsed.success) {
     return failedAnswer(
       400,
       'BERTH_LOCAL_REQUEST_INVALID',
-      `The event cannot be used: ${z.prettifyError(parsed.error)}`,
+      `The event is not valid: ${z.prettifyError(parsed.error)}`,
     );
   }
   const { partitionKey, properties, systemProperties } = parsed.data;

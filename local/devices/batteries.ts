@@ -1,7 +1,7 @@
 import * as z from 'zod';
 import { openJournal } from '../journal.ts';
 
-/** Charge of each device's battery in percent, remembered from run to run. */
+/** Charge of each device's battery in percent. It is stored between runs. */
 export interface Batteries {
   get(deviceId: string): number | undefined;
   set(deviceId: string, percent: number): void;
@@ -12,7 +12,7 @@ const ENTRY = z.object({ deviceId: z.string().min(1), percent: z.number().min(0)
 type Entry = z.infer<typeof ENTRY>;
 
 /**
- * Opens the batteries kept in a file.
+ * Opens the batteries that a file stores.
  *
  * @throws LocalError `BERTH_LOCAL_STATE_DAMAGED`, `BERTH_LOCAL_STATE_UNUSABLE`
  */

@@ -1,19 +1,17 @@
-/** What one simulated device is like. */
+/** What one simulated device is and how it behaves. */
 export interface DeviceProfile {
   readonly deviceId: string;
   readonly site: string;
-  /** ISO 3166: what residency goes by. */
+  /** ISO 3166 code. Data residency rules use it. */
   readonly country: string;
   readonly model: string;
-  /** How it registers with DPS; all of them talk MQTT to their hub. */
+  /** How the device registers with DPS. Every device uses MQTT with its hub. */
   readonly registersOver: 'mqtt' | 'https';
   readonly proof: 'key' | 'certificate';
-  /**
-   * `low`: its battery runs low, so that Berth slows it down; `picky`: that too, but it rejects the slower
-   * interval.
-   */
+  /** `low`: the battery runs low, so Berth sets a longer interval. */
   readonly battery: 'full' | 'low';
-  readonly isPicky: boolean;
+  /** Whether the device rejects long intervals. */
+  readonly rejectsLongIntervals: boolean;
 }
 
 const SITES = [
@@ -24,8 +22,8 @@ const SITES = [
 const MODELS = ['pump-2', 'meter-1'] as const;
 
 /**
- * Who plays what: every third device has a low battery, the second one as well but rejects what follows from
- * it, every fourth registers over HTTPS, every tenth proves itself with a certificate.
+ * The profiles of the simulated devices. Every third device has a low battery. The second device also has one, but
+ * rejects the longer interval. Every fourth device registers over HTTPS. Every tenth device uses a certificate.
  */
 export function deviceProfiles(devices: number): readonly DeviceProfile[] {
   return Array.from({ length: devices }, (_, index) => ({
@@ -34,9 +32,9 @@ export function deviceProfiles(devices: number): readonly DeviceProfile[] {
     model: MODELS[index % MODELS.length] ?? MODELS[0],
     registersOver: index % 4 === 3 ? 'https' : 'mqtt',
     proof: index % 10 === 5 ? 'certificate' : 'key',
-    battery: index % 3 === 0 || index === PICKY ? 'low' : 'full',
-    isPicky: index === PICKY,
+    battery: index % 3 === 0 || index === REJECTING ? 'low' : 'full',
+    rejectsLongIntervals: index === REJECTING,
   }));
 }
 
-const PICKY = 1;
+const REJECTING = 1;

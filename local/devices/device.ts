@@ -10,30 +10,30 @@ import { type Assigned, register } from './registration.ts';
 export interface DeviceOptions {
   readonly profile: DeviceProfile;
   readonly proof: DeviceProof;
-  readonly world: Omit<StartDevices, 'type' | 'devices'>;
+  readonly stack: Omit<StartDevices, 'type' | 'devices'>;
   readonly batteries: Batteries;
-  readonly tell: (news: DeviceNews) => void;
+  readonly publish: (news: DeviceNews) => void;
   readonly signal: AbortSignal;
 }
 
 const FIRST_RETRY_MS = 1_000;
 const LONGEST_RETRY_MS = 20_000;
-/** A device slower than this is of no use to a picky one's model. */
-const PICKY_LIMIT_MS = 30_000;
+/** A device that rejects long intervals rejects intervals above this. */
+const LONGEST_INTERVAL_MS = 30_000;
 const LOW_PERCENT = 15;
 const SECOND_REPORT_AFTER_MS = 1_500;
-/** A lively device registers again about so often, as devices do that lose power or their network. */
+/** Mean time after which a lively device registers again, like a device that loses power or its network. */
 const AGAIN_AFTER_MS = 90_000;
 
 /**
- * One simulated device on Microsoft's SDKs: registers, connects, reads its twin, reports, and applies what is
- * desired of it.
+ * One simulated device, built on Microsoft's SDKs. It registers, connects, reads its twin, reports properties and
+ * applies desired properties.
  */
 export class SimulatedDevice {
   readonly #options: DeviceOptions;
   #client: Client | undefined;
   #twin: Twin | undefined;
-  /** Milliseconds between the data that it would send; what it has applied last. */
+  /** The applied interval: milliseconds between two telemetry messages. */
   #interval = 1_000;
   #reporting: Promise<void> = Promise.resolve();
   #answered = 0;
@@ -42,7 +42,7 @@ export class SimulatedDevice {
     this.#options = options;
   }
 
-  /** Lives until the signal. Whatever fails is tried again, later each time. */
+  /** Runs until the signal is aborted. After a failure, it tries again and waits longer each time. */
   async run(): Promise<void> {
     const { signal } = this.#options;
     for (let tries = 0; !signal.aborted; tries += 1) {
@@ -51,7 +51,7 @@ export class SimulatedDevice {
         tries = 0;
       } catch (error) {
         if (signal.aborted) return;
-        this.#tell({ type: 'trouble', message: error instanceof Error ? error.message : String(error) });
+        this.#publish({ type: 'trouble', message: error instanceof Error ? error.message : String(error) });
       }
       await this.#hangUp();
       const wait = Math.min(FIRST_RETRY_MS * 2 ** tries, LONGEST_RETRY_MS);
@@ -60,25 +60,25 @@ export class SimulatedDevice {
   }
 
   async #register(): Promise<Assigned> {
-    const { profile, proof, world } = this.#options;
+    const { profile, proof, stack } = this.#options;
     const assigned = await register({
       registrationId: profile.deviceId,
       proof,
       payload: { site: profile.site, country: profile.country, model: profile.model },
       over: profile.registersOver,
-      idScope: world.idScope,
-      ca: world.ca,
-      httpsPort: world.httpsPort,
-      mqttPort: world.mqttPort,
+      idScope: stack.idScope,
+      ca: stack.ca,
+      httpsPort: stack.httpsPort,
+      mqttPort: stack.mqttPort,
     });
-    this.#tell({ type: 'registered', hub: assigned.hub });
+    this.#publish({ type: 'registered', hub: assigned.hub });
     return assigned;
   }
 
-  /** From the connection to its end. */
+  /** Connects the device and runs it until the connection ends. */
   async #live({ hub, deviceId }: Assigned): Promise<void> {
-    const { proof, world, signal } = this.#options;
-    const gateway = `localhost:${world.mqttPort}`;
+    const { proof, stack, signal } = this.#options;
+    const gateway = `localhost:${stack.mqttPort}`;
     const client =
       proof.kind === 'key'
         ? Client.fromConnectionString(
@@ -90,8 +90,7 @@ export class SimulatedDevice {
             Mqtt,
           );
     this.#client = client;
-    // The device decides itself when to come back: after a while, and from the registration on, since its hub
-    // may have changed.
+    // `run` reconnects after a wait. It registers again first, because the hub of the device may have changed.
     client.setRetryPolicy(new NoRetry());
     const gone = new Promise<void>((resolve) => {
       client.on('disconnect', () => resolve());
@@ -99,29 +98,29 @@ export class SimulatedDevice {
       signal.addEventListener('abort', () => resolve(), { once: true });
     });
     await client.setOptions(
-      proof.kind === 'key' ? { ca: world.ca } : { ca: world.ca, cert: proof.certificate, key: proof.key },
+      proof.kind === 'key' ? { ca: stack.ca } : { ca: stack.ca, cert: proof.certificate, key: proof.key },
     );
     await client.open();
-    this.#tell({ type: 'connected' });
+    this.#publish({ type: 'connected' });
     const twin = await client.getTwin();
     this.#twin = twin;
     this.#answered = 0;
     const firstReport = this.#report({ battery: this.#battery(), model: this.#options.profile.model });
-    // Fires at once with what is desired now, and then for each change.
+    // The SDK emits this event at once with the current desired properties, and then for each change.
     twin.on('properties.desired', () => this.#apply());
     await Promise.race([firstReport, gone]);
     await Promise.race([this.#behave(), gone]);
-    if (!world.lively) await gone;
+    if (!stack.lively) await gone;
   }
 
-  /** Its battery over time; a lively device ends with that, to register again. */
+  /** Simulates the battery. A lively device stops after a while and then registers again. */
   async #behave(): Promise<void> {
-    const { profile, world, signal } = this.#options;
+    const { profile, stack, signal } = this.#options;
     await delay(SECOND_REPORT_AFTER_MS, undefined, { signal }).catch(() => {});
     if (signal.aborted) return;
     await this.#report({ battery: this.#charge(profile.battery === 'low' ? LOW_PERCENT : this.#battery()) });
     const until = Date.now() + AGAIN_AFTER_MS * (0.5 + Math.random());
-    while (world.lively && Date.now() < until) {
+    while (stack.lively && Date.now() < until) {
       await delay(8_000 + Math.random() * 12_000, undefined, { signal }).catch(() => {});
       if (signal.aborted) return;
       const percent = this.#battery();
@@ -131,7 +130,7 @@ export class SimulatedDevice {
     }
   }
 
-  /** Takes on the desired interval and acknowledges it the Plug and Play way, once for each version. */
+  /** Applies the desired interval and acknowledges it as IoT Plug and Play defines, once for each version. */
   #apply(): void {
     const desired: unknown = this.#twin?.properties.desired;
     const { sendDataInterval: value, $version: version } = (desired ?? {}) as {
@@ -140,18 +139,18 @@ export class SimulatedDevice {
     };
     if (typeof value !== 'number' || typeof version !== 'number' || version <= this.#answered) return;
     this.#answered = version;
-    const refuses = this.#options.profile.isPicky && value > PICKY_LIMIT_MS;
+    const refuses = this.#options.profile.rejectsLongIntervals && value > LONGEST_INTERVAL_MS;
     if (!refuses) this.#interval = value;
     const answer = refuses
       ? { value: this.#interval, ac: 400, av: version, ad: 'this model sends at least every 30 s' }
       : { value: this.#interval, ac: 200, av: version };
     void this.#report({ sendDataInterval: answer }).then((isTaken) => {
-      if (isTaken) this.#tell({ type: refuses ? 'rejected' : 'applied', value, version });
+      if (isTaken) this.#publish({ type: refuses ? 'rejected' : 'applied', value, version });
     });
   }
 
   /**
-   * Reports one after the other: two that are not awaited may be applied in either order
+   * Sends one report after the other. A hub may apply two concurrent reports in either order
    * (iot-hub-devguide-device-twins).
    */
   #report(properties: Readonly<Record<string, unknown>>): Promise<boolean> {
@@ -165,8 +164,8 @@ export class SimulatedDevice {
     if (twin === undefined) return Promise.resolve(false);
     return new Promise((resolve) => {
       twin.properties.reported.update(properties, (error: Error | null) => {
-        if (error) this.#tell({ type: 'trouble', message: `report: ${error.message}` });
-        else this.#tell({ type: 'reported', battery: this.#battery() });
+        if (error) this.#publish({ type: 'trouble', message: `report: ${error.message}` });
+        else this.#publish({ type: 'reported', battery: this.#battery() });
         resolve(!error);
       });
     });
@@ -189,13 +188,13 @@ export class SimulatedDevice {
     this.#twin = undefined;
     this.#reporting = Promise.resolve();
     client?.removeAllListeners();
-    // A client that is being torn down may still emit an error, which without a listener ends the process.
+    // A client can still emit an error while it closes. Without a listener, this error would end the process.
     client?.on('error', () => {});
     await client?.close().catch(() => {});
   }
 
-  #tell(news: OmitDeviceId<DeviceNews>): void {
-    this.#options.tell({ ...news, deviceId: this.#options.profile.deviceId } as DeviceNews);
+  #publish(news: OmitDeviceId<DeviceNews>): void {
+    this.#options.publish({ ...news, deviceId: this.#options.profile.deviceId } as DeviceNews);
   }
 }
 

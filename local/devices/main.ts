@@ -3,37 +3,38 @@ import { openBatteries } from './batteries.ts';
 import { SimulatedDevice } from './device.ts';
 import type { DeviceNews, StartDevices } from './messages.ts';
 
-/** The simulated devices as a process: told what to do by its parent, and gone with it. */
+/** The process of the simulated devices. Its parent sends the configuration, and it ends when the parent ends. */
 
 /**
- * So many devices begin in a second: a fleet does not power on in one instant, and DPS takes 1,000
- * registrations a minute.
+ * Devices that start in each second. DPS accepts 1,000 registrations in a minute, and the devices of a real fleet do
+ * not all start at once.
  */
 const STARTS_PER_SECOND = 16;
-const LAST_WORDS_MS = 3_000;
+/** Time for the last messages of the devices. */
+const GRACE_MS = 3_000;
 
 const ending = new AbortController();
 
 function end(): void {
   ending.abort();
-  setTimeout(() => process.exit(0), LAST_WORDS_MS).unref();
+  setTimeout(() => process.exit(0), GRACE_MS).unref();
 }
 
-async function play({ devices, ...world }: StartDevices): Promise<void> {
-  const batteries = openBatteries(world.batteries);
-  const tell = (news: DeviceNews) => {
+async function run({ devices, ...stack }: StartDevices): Promise<void> {
+  const batteries = openBatteries(stack.batteries);
+  const publish = (news: DeviceNews) => {
     if (process.connected) process.send?.(news);
   };
   await Promise.all(
     devices.map(async ({ profile, proof }, index) => {
       await delay((index * 1_000) / STARTS_PER_SECOND, undefined, { signal: ending.signal }).catch(() => {});
-      await new SimulatedDevice({ profile, proof, world, batteries, tell, signal: ending.signal }).run();
+      await new SimulatedDevice({ profile, proof, stack, batteries, publish, signal: ending.signal }).run();
     }),
   );
   batteries.close();
   process.exit(0);
 }
 
-process.on('message', (message: StartDevices) => void play(message));
+process.on('message', (message: StartDevices) => void run(message));
 process.on('SIGTERM', end);
 process.on('disconnect', end);

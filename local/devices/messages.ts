@@ -5,22 +5,22 @@ export type DeviceProof =
   | { readonly kind: 'key'; readonly key: string }
   | { readonly kind: 'certificate'; readonly certificate: string; readonly key: string };
 
-/** What the devices' process is told at its start. */
+/** The message that starts the devices in their process. */
 export interface StartDevices {
   readonly type: 'start';
   readonly devices: readonly { readonly profile: DeviceProfile; readonly proof: DeviceProof }[];
   readonly idScope: string;
-  /** PEM of the root that the local servers' certificates come from. */
+  /** PEM of the root that issued the certificates of the local servers. */
   readonly ca: string;
   readonly httpsPort: number;
   readonly mqttPort: number;
-  /** Where batteries are remembered. */
+  /** File that stores the batteries. */
   readonly batteries: string;
-  /** True: batteries go up and down for ever; false: each device plays its part once. */
+  /** True: batteries change all the time, and devices register again; false: each device reports twice. */
   readonly lively: boolean;
 }
 
-/** What the devices' process tells. */
+/** A message of the devices' process about one device. */
 export type DeviceNews =
   | { readonly type: 'registered'; readonly deviceId: string; readonly hub: string }
   | { readonly type: 'connected'; readonly deviceId: string }

@@ -7,7 +7,7 @@ import { deriveDeviceKey } from '../dps/index.ts';
 import { GROUP_KEY } from '../enrollments.ts';
 import { type Assigned, register } from './registration.ts';
 
-/** `npm run device`: one device of your own against the running local stack. See `--help`. */
+/** `npm run device`: registers one device of your own with the running local stack. See `--help`. */
 
 const STACK = z.object({
   ports: z.object({ https: z.number(), mqtt: z.number(), control: z.number(), functions: z.number() }),
@@ -24,10 +24,10 @@ interface Flags {
 
 async function main(): Promise<void> {
   const command = new Command('npm run device --')
-    .description('Registers a device with the local DPS, with Microsoft’s SDK, and reads its twin.')
+    .description('Registers a device with the local DPS and reads its twin, with Microsoft’s SDK.')
     .argument('<id>', 'registration id, such as my-device')
-    .option('--payload <json>', 'what it tells DPS: country, latency, …', jsonObject, {})
-    .addOption(new Option('--over <protocol>', 'how it registers').choices(['mqtt', 'https']).default('mqtt'))
+    .option('--payload <json>', 'payload of the registration: country, latency, …', jsonObject, {})
+    .addOption(new Option('--over <protocol>', 'protocol to DPS').choices(['mqtt', 'https']).default('mqtt'))
     .option('--control <url>', 'control API of the local stack', 'http://127.0.0.1:7070')
     .parse();
   const [registrationId = ''] = command.args;
@@ -35,7 +35,7 @@ async function main(): Promise<void> {
   const stack = await readStack(control);
   const key = deriveDeviceKey(GROUP_KEY, registrationId);
   const waiting = setInterval(
-    () => console.error('DPS is still trying; it goes on for seven minutes.'),
+    () => console.error('DPS has not assigned a hub yet. It tries for seven minutes.'),
     5_000,
   );
   let assigned: Assigned;
@@ -55,7 +55,7 @@ async function main(): Promise<void> {
   }
   const { hub, deviceId } = assigned;
   console.log(
-    `${deviceId} is on ${hub}${assigned.payload ? `, and was told ${JSON.stringify(assigned.payload)}` : ''}`,
+    `${deviceId} is on ${hub}${assigned.payload ? `, payload ${JSON.stringify(assigned.payload)}` : ''}`,
   );
   console.log(`desired ${JSON.stringify(await readDesired(hub, deviceId, key, stack))}`);
   console.log(
@@ -63,13 +63,15 @@ async function main(): Promise<void> {
   );
 }
 
-/** The local stack says where everything is. */
+/** Reads the addresses and keys of the local stack. */
 async function readStack(control: string): Promise<Stack> {
   try {
     const response = await fetch(`${control}/stack`, { signal: AbortSignal.timeout(5_000) });
     return STACK.parse(await response.json());
   } catch {
-    throw new Error(`Nothing answers at ${control}: run "npm start" in another terminal first.`);
+    throw new Error(
+      `The local stack does not answer at ${control}. Run "npm start" in another terminal first.`,
+    );
   }
 }
 
@@ -98,12 +100,12 @@ function jsonObject(text: string): JsonObject {
     const json: unknown = JSON.parse(text);
     if (isObject(json)) return json;
   } catch {
-    // As below.
+    // The error below reports it.
   }
-  throw new InvalidArgumentError('Write a JSON object, such as \'{"country":"DE"}\'.');
+  throw new InvalidArgumentError('It must be a JSON object, such as \'{"country":"DE"}\'.');
 }
 
-/** What DPS said, where it refused the device. */
+/** The reason of DPS if it refused the device. */
 function reasonOf(error: unknown): string {
   const result = (error as { readonly result?: unknown } | null)?.result;
   const state = isObject(result) && isObject(result.registrationState) ? result.registrationState : {};

@@ -23,13 +23,12 @@ export interface RegistrationOptions {
 export interface Assigned {
   readonly hub: string;
   readonly deviceId: string;
-  /** What the webhook gave it. */
+  /** The payload that the webhook returned for the device. */
   readonly payload: unknown;
 }
 
 /**
- * Registers a device with DPS as its firmware would, with Microsoft's SDK. Rejects where DPS refuses it or
- * cannot be reached.
+ * Registers a device with DPS, with Microsoft's SDK. Rejects if DPS refuses the device or does not answer.
  */
 export async function register(options: RegistrationOptions): Promise<Assigned> {
   const { registrationId, proof, payload, idScope } = options;
@@ -38,22 +37,22 @@ export async function register(options: RegistrationOptions): Promise<Assigned> 
       ? new SymmetricKeySecurityClient(registrationId, proof.key)
       : new X509Security(registrationId, { cert: proof.certificate, key: proof.key });
   const [host, transport] = transportTo(options);
-  // Its own types know of no X509Security, which its own documentation uses.
+  // The types of the SDK do not accept X509Security, although its documentation uses it.
   const client = ProvisioningDeviceClient.create(host, idScope, transport, security as unknown as Security);
   client.setProvisioningPayload({ ...payload });
   try {
     const result = await client.register();
-    if (result === undefined) throw new Error('DPS gave no result.');
+    if (result === undefined) throw new Error('DPS returned no result.');
     return { hub: result.assignedHub, deviceId: result.deviceId, payload: result.payload };
   } finally {
-    // After a failure the transport would keep its connection and its timers.
+    // After a failure, the transport would otherwise keep its connection and timers.
     await client.cancel();
   }
 }
 
 type Security = Parameters<typeof ProvisioningDeviceClient.create>[3];
 
-/** The transports know no port and no authority of their own, but their bases do. */
+/** Only the base classes of the transports accept a port and a certificate authority. */
 function transportTo({ over, ca, httpsPort, mqttPort }: RegistrationOptions): readonly [string, Http | Mqtt] {
   if (over === 'https') {
     const base = new HttpBase();

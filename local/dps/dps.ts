@@ -24,19 +24,19 @@ export interface DpsOptions {
   readonly idScope: string;
   /** @example 'contoso-dps.azure-devices-provisioning.net' */
   readonly serviceHost: string;
-  /** Those that it begins with; what the service API does is kept beside them. */
+  /** The initial enrollments. Changes through the service API are stored separately. */
   readonly enrollments: readonly Enrollment[];
-  /** In the order in which a webhook sees them. */
+  /** In the order in which a webhook gets them. */
   readonly linkedHubs: readonly DpsLinkedHub[];
-  /** DPS's access to a hub that is linked: `IotHubs.provisioning`. */
+  /** DPS's access to a linked hub: `IotHubs.provisioning`. */
   readonly hub: (host: string) => ProvisioningAccess | undefined;
-  /** Where registrations, enrollments and certificates are kept; absent: in memory only. */
+  /** Folder for registrations, enrollments and certificates; absent: in memory only. */
   readonly directory?: string;
-  /** How a webhook is called; default a POST over HTTP that fails after 30 s. */
+  /** The call of a webhook; default: a POST over HTTP that fails after 30 s. */
   readonly call?: WebhookCall;
-  /** Waits between the calls of one registration in milliseconds; default Azure's, seven minutes in all. */
+  /** Waits between the webhook calls of one registration, in milliseconds. Default: as in Azure, seven minutes in all. */
   readonly retryWaitsMs?: readonly number[];
-  /** Seconds after which devices ask again; default 1 (Azure: 3). */
+  /** Seconds between two polls of a device; default 1 (Azure: 3). */
   readonly retryAfter?: number;
   /** Told of each registration that has come to a result. */
   readonly onRegistration?: (registration: Registration) => void;
@@ -51,14 +51,14 @@ export interface Dps {
   readonly https: HttpService;
   /** The service API, for operators. */
   readonly service: HttpService;
-  /** The part of Azure Resource Manager that DPS's CA certificates need. */
+  /** The part of Azure Resource Manager for the CA certificates of DPS. */
   readonly management: HttpService;
   readonly mqtt: MqttService;
-  /** All registrations, for the control API. They hold no keys. */
+  /** All registrations, for the control API. They contain no keys. */
   registrations(): readonly Registration[];
   /** All enrollments as DPS shows them: without keys, and the query of a webhook's URL masked. */
   enrollments(): readonly JsonObject[];
-  /** Gives up the registrations under way and closes the journal. Close the servers first. */
+  /** Cancels the running registrations and closes the journal. Close the servers first. */
   close(): void;
 }
 
@@ -76,7 +76,7 @@ export function createDps(options: DpsOptions): Dps {
   const { log = silent, now = Date.now } = options;
   const closing = new AbortController();
   const { signal } = closing;
-  // Each registration under way listens to it.
+  // Each running registration adds a listener.
   setMaxListeners(Number.POSITIVE_INFINITY, signal);
   const store = openRegistrations(directory);
   const registrar = createRegistrar({

@@ -1,7 +1,7 @@
 /**
  * The local Device Provisioning Service: enrollments, the runtime API for devices, and the call of a
- * custom-allocation webhook with DPS's requests, retries and error codes. What is decided is in
- * `allocation.ts` and `reprovisioning.ts`, free of effects.
+ * custom-allocation webhook with DPS's requests, retries and error codes. The decisions are pure functions in
+ * `registration/allocation.ts` and `registration/reprovisioning.ts`.
  */
 
 export { createDps, type Dps, type DpsOptions } from './dps.ts';

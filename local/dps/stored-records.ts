@@ -2,7 +2,7 @@ import { X509Certificate } from 'node:crypto';
 import * as z from 'zod';
 import { isObject } from '../../src/json/json.ts';
 
-/** In the journal: one that was deleted. */
+/** A deletion in the journal. */
 export interface Deleted {
   readonly deleted: string;
 }
@@ -69,20 +69,20 @@ const certificate = z.looseObject({
 const deleted = z.looseObject({ deleted: id });
 const forgotten = z.looseObject({ forgotten: id });
 
-/** A line of the registrations, as it is. @throws ZodError for one that Berth did not write. */
+/** Checks a line of the registrations and returns it unchanged. @throws ZodError if Berth cannot have written it. */
 export function readStoredRegistration<Line>(record: unknown): Line {
   (has(record, 'forgotten') ? forgotten : registration).parse(record);
   return record as Line;
 }
 
-/** A line of the enrollments, as it is. @throws ZodError for one that Berth did not write. */
+/** Checks a line of the enrollments and returns it unchanged. @throws ZodError if Berth cannot have written it. */
 export function readStoredEnrollment<Line>(record: unknown): Line {
   if (has(record, 'deleted')) deleted.parse(record);
   else (has(record, 'enrollmentGroupId') ? group : individual).parse(record);
   return record as Line;
 }
 
-/** A line of the CA certificates, as it is. @throws ZodError for one that Berth did not write. */
+/** Checks a line of the CA certificates and returns it unchanged. @throws ZodError if Berth cannot have written it. */
 export function readStoredCertificate<Line>(record: unknown): Line {
   (has(record, 'deleted') ? deleted : certificate).parse(record);
   return record as Line;

@@ -1,8 +1,7 @@
 import { randomUUID } from 'node:crypto';
 
 /**
- * An AMQP error as Event Hubs words it; SDKs choose their exception by `condition`, and some by the
- * description.
+ * An AMQP error with the text of Event Hubs. SDKs choose their exception by `condition`, and some by the description.
  */
 export interface AmqpError {
   readonly condition: string;
@@ -15,8 +14,7 @@ interface Named {
 }
 
 /**
- * The .NET SDK tells a missing entity from a broken connection by these words (azure-sdk-for-net,
- * AmqpError.cs).
+ * The .NET SDK distinguishes a missing entity from a broken connection by this text (azure-sdk-for-net, AmqpError.cs).
  */
 export function entityNotFound(entity: string): AmqpError {
   return failure('amqp:not-found', `The messaging entity '${entity}' could not be found.`);

@@ -6,10 +6,10 @@ import { Partition, type Retention } from './partition.ts';
 import { partitionOfKey } from './partition-key.ts';
 import { Readers } from './readers.ts';
 
-/** Counters of one partition, as the control API shows them. */
+/** Counters of one partition, for the control API. */
 export interface PartitionCounters {
   readonly partitionId: string;
-  /** Of the oldest event kept, or of the next one when nothing is kept. */
+  /** Of the oldest stored event; if no event is stored, of the next event. */
   readonly beginningSequenceNumber: number;
   /** -1 before the first event. */
   readonly lastSequenceNumber: number;
@@ -21,37 +21,36 @@ export interface PartitionCounters {
 
 export interface ConsumerGroupCounters {
   readonly name: string;
-  /** Those connected now. */
+  /** The connected readers. */
   readonly readers: readonly ReaderCounters[];
   /**
-   * Sequence number of the last event sent to the reader that came last, or the one before its start; null
-   * when nobody has read since this process began. Sent is not the same as processed: clients ask for events
-   * ahead of their use.
+   * Sequence number of the last event that was sent to the latest reader, or the one before its start. Null if there
+   * was no reader since the start of this process. Clients prefetch events, so a sent event may not be processed yet.
    */
   readonly deliveredSequenceNumber: number | null;
-  /** Events kept that come after `deliveredSequenceNumber`; all of them while it is null. */
+  /** Stored events after `deliveredSequenceNumber`; all stored events if it is null. */
   readonly unread: number;
 }
 
 export interface ReaderCounters {
   readonly name: string;
-  /** Owner level; null for a reader that shares the partition. */
+  /** Owner level; null for a reader that shares the partition with others. */
   readonly epoch: number | null;
   readonly deliveredSequenceNumber: number;
 }
 
-/** One event hub: its partitions, and for each consumer group who reads them. */
+/** One event hub: its partitions, and their readers in each consumer group. */
 export class EventHub {
   readonly name: string;
   readonly partitions: readonly Partition[];
   /** Milliseconds since the epoch. */
   readonly createdAt: number;
-  /** Lower-case name → the readers of each partition. */
+  /** The readers of each partition, by the name of the consumer group in lower case. */
   readonly #groups: ReadonlyMap<string, { readonly name: string; readonly readers: readonly Readers[] }>;
-  #turn = 0;
+  #nextPartition = 0;
 
   /**
-   * @throws LocalError `BERTH_LOCAL_EVENT_LOG_UNREADABLE` when the journal of a partition is damaged,
+   * @throws LocalError `BERTH_LOCAL_EVENT_LOG_UNREADABLE` if the journal of a partition is damaged,
    *   `BERTH_LOCAL_STATE_UNUSABLE`
    */
   constructor(
@@ -77,14 +76,14 @@ export class EventHub {
     return this.partitions.find((partition) => partition.id === id);
   }
 
-  /** Consumer group names do not differ by case. Undefined when there is no such group. */
+  /** Names of consumer groups are not case-sensitive. Undefined for an unknown group. */
   readers(consumerGroup: string, partition: Partition): Readers | undefined {
     return this.#groups.get(consumerGroup.toLowerCase())?.readers[this.partitions.indexOf(partition)];
   }
 
   /**
-   * Appends events that belong together to one partition: the given one, else the one of their key, else the
-   * next in turn.
+   * Appends the events of one message or batch to one partition: the given one, or the one of their key. Without both,
+   * the partitions are used one after the other.
    */
   append(events: readonly ProducedEvent[], partition?: Partition): readonly AppendedPosition[] {
     return (partition ?? this.#choose(events[0]?.partitionKey))?.append(events) ?? [];
@@ -110,8 +109,8 @@ export class EventHub {
   #choose(partitionKey: string | undefined): Partition | undefined {
     const count = this.partitions.length;
     if (partitionKey !== undefined) return this.partitions[partitionOfKey(partitionKey, count)];
-    this.#turn = (this.#turn + 1) % count;
-    return this.partitions[this.#turn];
+    this.#nextPartition = (this.#nextPartition + 1) % count;
+    return this.partitions[this.#nextPartition];
   }
 }
 
@@ -147,7 +146,7 @@ function openPartition(
     if (!(error instanceof LocalError) || error.code !== 'BERTH_LOCAL_STATE_DAMAGED') throw error;
     throw new LocalError(
       'BERTH_LOCAL_EVENT_LOG_UNREADABLE',
-      `The events of partition ${id} of the event hub "${hub}" cannot be read. ${error.message}`,
+      `The stored events of partition ${id} of the event hub "${hub}" cannot be read. ${error.message}`,
       { cause: error },
     );
   }

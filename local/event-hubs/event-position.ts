@@ -1,6 +1,6 @@
 /**
- * Where a reader wants to begin. Azure's clients say it as a selector filter on the link's source, for
- * example `amqp.annotation.x-opt-offset > '-1'` (the value is quoted by most SDKs, not by .NET).
+ * The start position of a reader. Azure's clients send it as a selector filter on the source of the link, such as
+ * `amqp.annotation.x-opt-offset > '-1'` (most SDKs quote the value, .NET does not).
  */
 export type EventPosition =
   | { readonly by: 'start' }
@@ -11,7 +11,7 @@ export type EventPosition =
       readonly inclusive: boolean;
     };
 
-/** Offset that stands for "before the first event". */
+/** Offset that means "before the first event". */
 const START = -1;
 const LATEST = '@latest';
 
@@ -19,8 +19,8 @@ const FILTER =
   /^\s*amqp\.annotation\.(x-opt-offset|x-opt-sequence-number|x-opt-enqueued-time)\s*(>=?)\s*(?:'([^']*)'|(\S+))\s*$/;
 
 /**
- * Reads a selector filter. No filter means the start of the partition; undefined means that this is no filter
- * Event Hubs knows.
+ * Reads a selector filter. Without a filter, the position is the start of the partition. Returns undefined for a
+ * filter that Event Hubs does not support.
  */
 export function parseEventPosition(filter: string | undefined): EventPosition | undefined {
   if (filter === undefined) return { by: 'start' };

@@ -1,12 +1,12 @@
-/** What an in-process producer hands over; it becomes the same AMQP message that a client would send. */
+/** An event of a producer in this process. It becomes the same AMQP message that a client would send. */
 export interface EventToAppend {
   readonly body: Buffer;
   /**
-   * Events of one key keep their order in one partition. Ignored where `partitionId` is given, but kept on
-   * the event.
+   * Events of one key keep their order in one partition. With `partitionId`, the key is stored but does not choose the
+   * partition.
    */
   readonly partitionKey?: string | undefined;
-  /** "0", "1", … Neither this nor a key: the partitions take turns. */
+  /** "0", "1", … Without this and without a key, the partitions are used one after the other. */
   readonly partitionId?: string | undefined;
   /** Application properties. Whole numbers become AMQP longs, others doubles, Dates timestamps. */
   readonly properties?: Readonly<Record<string, unknown>> | undefined;
@@ -20,10 +20,10 @@ export interface EventToAppend {
   readonly subject?: string | undefined;
 }
 
-/** Where an event came to lie in its partition. */
+/** The position of an event in its partition. */
 export interface EventPlace {
   readonly sequenceNumber: number;
-  /** Bytes of messages before this one in the partition since its beginning. Clients see it as a string. */
+  /** Bytes of all earlier messages of the partition. Clients get it as a string. */
   readonly offset: number;
   /** Milliseconds since the epoch; never decreases within a partition. */
   readonly enqueuedTime: number;
@@ -33,20 +33,20 @@ export interface AppendedPosition extends EventPlace {
   readonly partitionId: string;
 }
 
-/** An event as it is kept and sent: encoded AMQP sections, whose delivery annotations go between the two. */
+/** A stored event: encoded AMQP sections. Delivery annotations are inserted between the two parts. */
 export interface StoredEvent extends EventPlace {
   /** The header section, or nothing. */
   readonly header: Buffer;
-  /** Everything from the message annotations on, Event Hubs' own annotations included. */
+  /** All sections from the message annotations on, with the annotations of Event Hubs. */
   readonly message: Buffer;
 }
 
-/** An event that a producer sent, checked, but without its place yet. */
+/** A checked event of a producer, before it has a position. */
 export interface ProducedEvent {
   readonly partitionKey: string | undefined;
   readonly header: Buffer;
-  /** Encoded map entries of the producer's message annotations, without those that belong to Event Hubs. */
+  /** Encoded map entries of the producer's message annotations, without the names that Event Hubs uses. */
   readonly annotations: readonly Buffer[];
-  /** Properties, application properties, body and footer, byte for byte as they were sent. */
+  /** Properties, application properties, body and footer, unchanged. */
   readonly sections: Buffer;
 }

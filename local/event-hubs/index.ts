@@ -17,13 +17,13 @@ export type { ConsumerGroupCounters, PartitionCounters, ReaderCounters } from '.
 export type { EventHubOptions, EventHubsOptions } from './options.ts';
 export type { Retention } from './partition.ts';
 
-/** A local Azure Event Hubs namespace that is being served. */
+/** A running local Azure Event Hubs namespace. */
 export interface EventHubs {
   readonly port: number;
-  /** For Azure's SDKs; the one of Microsoft's own emulator, whose key is no secret. */
+  /** Connection string for Azure's SDKs. Its key is the public key of Microsoft's emulator. */
   connectionString(hub?: string): string;
   /**
-   * Appends an event as if a client had sent it, without the way over the network.
+   * Appends an event as if a client had sent it, without the network.
    *
    * @throws LocalError `BERTH_LOCAL_EVENT_HUB_UNKNOWN`, `BERTH_LOCAL_EVENT_TOO_LARGE`,
    *   `BERTH_LOCAL_EVENT_HUBS_CLOSED`
@@ -77,7 +77,7 @@ export async function startEventHubs(options: EventHubsOptions): Promise<EventHu
 
   const hubNamed = (name: string): EventHub => {
     const hub = findHub(name);
-    if (hub === undefined) throw unknownHub(`There is no event hub "${name}" here`);
+    if (hub === undefined) throw unknownHub(`Unknown event hub "${name}"`);
     return hub;
   };
 
@@ -88,7 +88,7 @@ export async function startEventHubs(options: EventHubsOptions): Promise<EventHu
       if (closing !== undefined) {
         throw new LocalError(
           'BERTH_LOCAL_EVENT_HUBS_CLOSED',
-          `The event hub "${name}" takes no more events: it is closed.`,
+          `The event hub "${name}" is closed and accepts no events.`,
         );
       }
       return appendEvent(hubNamed(name), event);
@@ -131,7 +131,7 @@ function appendEvent(hub: EventHub, event: EventToAppend): AppendedPosition {
   if (message.length > MAX_MESSAGE_SIZE) {
     throw new LocalError(
       'BERTH_LOCAL_EVENT_TOO_LARGE',
-      `An event of ${message.length} bytes is over the ${MAX_MESSAGE_SIZE} bytes that the event hub "${hub.name}" takes.`,
+      `An event has ${message.length} bytes. The event hub "${hub.name}" accepts at most ${MAX_MESSAGE_SIZE}.`,
     );
   }
   const [position] = hub.append(readProducedEvents(message, STANDARD_MESSAGE_FORMAT), partition);

@@ -10,7 +10,7 @@ const place = {
 /** Header and message are base64. */
 const event = z.object({ ...place, header: z.string(), message: z.string() });
 
-/** How far the partition had come when its log was written anew; the events that are still kept follow. */
+/** The first record of a rewritten log: the last position of the partition. The stored events follow. */
 const restart = z.object({ last: z.object(place), nextOffset: z.int().min(0) });
 
 const record = z.union([event, restart]);
@@ -18,7 +18,7 @@ const record = z.union([event, restart]);
 /** One line of a partition's journal. */
 export type LogRecord = z.infer<typeof record>;
 
-/** @throws ZodError for a line that Berth did not write. */
+/** @throws ZodError for a line that Berth cannot have written. */
 export function readLogRecord(line: unknown): LogRecord {
   return record.parse(line);
 }

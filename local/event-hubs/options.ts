@@ -2,7 +2,7 @@ import { LocalError } from '../errors.ts';
 import type { LocalLog } from '../log.ts';
 import type { Retention } from './partition.ts';
 
-/** One event hub. The consumer group `$Default` is there without being named. */
+/** One event hub. It always has the consumer group `$Default`. */
 export interface EventHubOptions {
   readonly name: string;
   readonly partitionCount: number;
@@ -10,9 +10,9 @@ export interface EventHubOptions {
 }
 
 export interface EventHubsOptions {
-  /** TCP port on 127.0.0.1; 0 asks for a free one. */
+  /** TCP port on 127.0.0.1; 0 selects a free one. */
   readonly port: number;
-  /** Where partitions are kept, one journal each; without it they live in memory only. */
+  /** Folder with one journal for each partition; absent: in memory only. */
   readonly directory?: string | undefined;
   readonly hubs: readonly EventHubOptions[];
   /** Limits for each partition; default 100,000 events, 24 hours, 64 MiB. */
@@ -36,21 +36,21 @@ const MAX_HUB_NAME = 256;
 const MAX_CONSUMER_GROUP_NAME = 50;
 const NAME = /^[a-z0-9]([a-z0-9._-]*[a-z0-9])?$/i;
 
-/** @throws LocalError `BERTH_LOCAL_EVENT_HUBS_OPTIONS` when Azure would not let such an event hub be made. */
+/** @throws LocalError `BERTH_LOCAL_EVENT_HUBS_OPTIONS` if Azure would refuse to create such an event hub. */
 export function checkHubs(hubs: readonly EventHubOptions[]): void {
   const names = new Set<string>();
   for (const { name, partitionCount, consumerGroups } of hubs) {
-    if (!isName(name, MAX_HUB_NAME)) throw refused(`"${name}" cannot be the name of an event hub`);
+    if (!isName(name, MAX_HUB_NAME)) throw refused(`"${name}" is not a valid name of an event hub`);
     if (names.has(name.toLowerCase())) throw refused(`Two event hubs have the name "${name}"`);
     names.add(name.toLowerCase());
     if (!Number.isInteger(partitionCount) || partitionCount < 1 || partitionCount > MAX_PARTITIONS) {
       throw refused(
-        `The event hub "${name}" cannot have ${partitionCount} partitions, only 1 to ${MAX_PARTITIONS}`,
+        `The event hub "${name}" has ${partitionCount} partitions. It must have 1 to ${MAX_PARTITIONS}`,
       );
     }
     for (const group of consumerGroups) {
       if (!isName(group, MAX_CONSUMER_GROUP_NAME) && !isDefaultGroup(group)) {
-        throw refused(`"${group}" cannot be the name of a consumer group of the event hub "${name}"`);
+        throw refused(`"${group}" is not a valid name of a consumer group (event hub "${name}")`);
       }
     }
   }

@@ -1,8 +1,8 @@
 /**
- * The partition of a partition key, as Azure computes it: Bob Jenkins' lookup3 (`hashlittle2`, public domain)
- * of the UTF-8 bytes with both seeds 0, its two results xor-ed and cut to a signed 16-bit number, absolute
- * remainder by the number of partitions. Microsoft publishes it in each SDK so that buffered producers agree
- * with the service (azure-sdk-for-net, PartitionResolver).
+ * The partition of a partition key, as Azure computes it. The UTF-8 bytes are hashed by Bob Jenkins' lookup3
+ * (`hashlittle2`, public domain) with both seeds 0. The two results are xor-ed and cut to a signed 16-bit number. The
+ * partition is the absolute remainder by the number of partitions. Each SDK contains this code, so that buffered
+ * producers agree with the service (azure-sdk-for-net, PartitionResolver).
  */
 export function partitionOfKey(partitionKey: string, partitionCount: number): number {
   return Math.abs(hashPartitionKey(partitionKey) % partitionCount);
@@ -42,7 +42,7 @@ function lookup3(key: Buffer): readonly [b: number, c: number] {
   }
   if (at === key.length) return [b, c];
 
-  // The reference reads the rest byte by byte; padding it with zeros adds the same numbers.
+  // The reference code reads the rest byte by byte. Zeros at the end give the same result.
   const rest = Buffer.alloc(BLOCK);
   key.copy(rest, 0, at);
   a = (a + rest.readInt32LE(0)) | 0;

@@ -4,7 +4,7 @@ import type { EventPosition } from './event-position.ts';
 import { type LogRecord, readLogRecord, writeLogRecord } from './log-record.ts';
 import { placeEvent } from './message/event-message.ts';
 
-/** What is kept of a partition; whatever is over one of the limits is dropped, oldest first. */
+/** Limits of the stored events of a partition. Beyond a limit, the oldest events are dropped. */
 export interface Retention {
   readonly events: number;
   readonly ms: number;
@@ -12,16 +12,16 @@ export interface Retention {
   readonly bytes: number;
 }
 
-/** The place before the first event, as Azure reports it for a partition that never had one. */
+/** The position before the first event. Azure reports it for a partition that never had an event. */
 const BEFORE_FIRST: EventPlace = { sequenceNumber: -1, offset: -1, enqueuedTime: 0 };
 
 /**
- * The log is written anew when what was dropped outweighs what is kept by this much: often enough to bound
- * it, seldom enough not to matter.
+ * The log is rewritten when the dropped events have this many bytes more than the stored ones. This bounds the size
+ * of the log, and rewrites are rare.
  */
 const DROPPED_SLACK_BYTES = 8 * 1024 * 1024;
 
-/** Where a reader begins, or the last place when it asked for one beyond it. */
+/** The start of a reader. If the requested position is beyond the last event, the last position instead. */
 export type ReadingStart =
   | { readonly ok: true; readonly sequenceNumber: number }
   | {
@@ -32,8 +32,8 @@ export type ReadingStart =
     };
 
 /**
- * One partition: an append-only log of events with consecutive sequence numbers from 0. It lives in memory,
- * and in a journal when it has a file: numbers and offsets then go on after a restart.
+ * One partition: an append-only log of events with consecutive sequence numbers from 0. It is in memory and, if it has
+ * a file, in a journal. With a journal, sequence numbers and offsets continue after a restart.
  */
 export class Partition {
   readonly id: string;
@@ -42,8 +42,7 @@ export class Partition {
   readonly #journal: Journal<LogRecord>;
   readonly #listeners = new Set<() => void>();
   /**
-   * The events kept are those from index `#dropped` on; the ones before are cut off when they are the greater
-   * part.
+   * The stored events begin at index `#dropped`. When more than half of the array is dropped, it is cut.
    */
   #events: StoredEvent[] = [];
   #dropped = 0;
@@ -60,12 +59,12 @@ export class Partition {
     this.#trim();
   }
 
-  /** The last event that was ever appended, kept or not. */
+  /** Position of the last appended event, also if the event was dropped. */
   get last(): EventPlace {
     return this.#last;
   }
 
-  /** Sequence number of the oldest event kept; the next one to come when there is none. */
+  /** Sequence number of the oldest stored event; of the next event if none is stored. */
   get beginning(): number {
     this.#trim();
     return this.#first()?.sequenceNumber ?? this.#last.sequenceNumber + 1;
@@ -94,15 +93,15 @@ export class Partition {
     return positions;
   }
 
-  /** Calls `listener` after each append, until the function that is returned is called. */
+  /** Calls `listener` after each append. The returned function removes the listener. */
   onAppend(listener: () => void): () => void {
     this.#listeners.add(listener);
     return () => this.#listeners.delete(listener);
   }
 
   /**
-   * The event with this sequence number, or the oldest one kept if that is newer; undefined when there is
-   * none yet.
+   * The event with this sequence number, or the oldest stored event if that is newer; undefined if there is no such
+   * event yet.
    */
   read(sequenceNumber: number): StoredEvent | undefined {
     this.#trim();
@@ -112,9 +111,9 @@ export class Partition {
   }
 
   /**
-   * The sequence number with which a reader begins. Like Azure, a place that retention has passed means the
-   * oldest event kept, and one beyond the last event is an error (what a checkpoint outlives when an event
-   * hub is made anew).
+   * The sequence number of the first event for a reader. As in Azure, a position before the oldest stored event means
+   * that event, and a position beyond the last event is an error. The latter happens with the old checkpoint of an
+   * event hub that was deleted and created again.
    */
   start(position: EventPosition): ReadingStart {
     this.#trim();
@@ -133,7 +132,7 @@ export class Partition {
     this.#journal.close();
   }
 
-  /** Binary search: all three are in ascending order. */
+  /** Binary search. Events are in ascending order of all three fields. */
   #firstAfter(by: keyof EventPlace, value: number, inclusive: boolean): StoredEvent | undefined {
     let low = this.#dropped;
     let high = this.#events.length;
@@ -161,7 +160,7 @@ export class Partition {
     this.#nextOffset = event.offset + sizeOf(event);
   }
 
-  /** Retention is looked at whenever the partition is used, so that it needs no timer. */
+  /** Drops events beyond the limits. Each use of the partition calls it, so it needs no timer. */
   #trim(): void {
     const { events, ms, bytes } = this.#retention;
     const oldest = this.#now() - ms;
@@ -196,7 +195,7 @@ export class Partition {
       this.#nextOffset = record.nextOffset;
     } else {
       if (this.#events.length > 0 && record.sequenceNumber !== this.#last.sequenceNumber + 1) {
-        throw new Error('An event does not follow the one before it.');
+        throw new Error('The sequence number of an event does not follow the previous one.');
       }
       this.#keep({
         sequenceNumber: record.sequenceNumber,

@@ -5,21 +5,20 @@ export const MAX_READERS = 5;
 
 /** A client that reads one partition for one consumer group. */
 export interface Reader {
-  /** What the client calls itself; "nil" when it does not, as in Azure's messages. */
+  /** Name that the client gives; "nil" if it gives none, as in Azure's messages. */
   readonly name: string;
-  /** Owner level: the reader wants the partition for itself. */
+  /** Owner level; undefined if the reader shares the partition. */
   readonly epoch: number | undefined;
-  /** Sequence number of the event that it is sent next. */
+  /** Sequence number of the next event for this reader. */
   readonly next: number;
-  /** The reader has lost the partition. */
+  /** Ends the reader, because another one has taken the partition. */
   disconnect(error: AmqpError): void;
 }
 
 /**
- * The readers of one partition in one consumer group, and who may be one (azure-docs,
- * event-hubs-event-processor-host, "epoch"; the conditions are as seen in the issues that `conditions.ts`
- * cites): a reader with an epoch throws out all others unless one of them has a higher epoch; a reader
- * without one may come only while nobody has one.
+ * The readers of one partition in one consumer group. A reader with an epoch disconnects all others, unless one of
+ * them has a higher epoch. A reader without an epoch is refused while a reader with an epoch is connected.
+ * Sources: azure-docs, event-hubs-event-processor-host, "epoch", and the issues in `conditions.ts`.
  */
 export class Readers {
   readonly #connected = new Set<Reader>();
@@ -29,12 +28,12 @@ export class Readers {
     return [...this.#connected];
   }
 
-  /** The reader that came last, connected or not: where the consumer group stands. */
+  /** The latest reader, connected or not. Its position is the progress of the consumer group. */
   get latest(): Reader | undefined {
     return this.#latest;
   }
 
-  /** Lets the reader in and returns undefined, or says why not. */
+  /** Adds the reader and returns undefined, or returns the reason of the refusal. */
   admit(reader: Reader): AmqpError | undefined {
     const holder = this.#highest();
     const { epoch } = reader;

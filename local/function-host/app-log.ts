@@ -4,8 +4,8 @@ import type { RpcLogCategory, RpcLogLevel } from './rpc.ts';
 import { asError } from './thrown.ts';
 
 /**
- * Shows what the app or the library logs: the user's own from information up, the library's from warning up.
- * `log` hooks see all of it and may change message and level.
+ * Writes a log entry of the app (level information and above) or of the library (warning and above). The `log` hooks
+ * get every entry and can change its message and level.
  */
 export function writeAppLog(
   app: WorkerApp,

@@ -7,14 +7,14 @@ import type {
   RpcLogLevel,
 } from './rpc.ts';
 
-/** Versions that apps and libraries may ask for: the pair this host stands for (worker releases of 2026). */
+/** Versions of worker and host that apps and libraries can read (worker releases of 2026). */
 const WORKER_VERSION = '3.16.0';
 export const HOST_VERSION = '4.1053.0';
 
 export type HookName = 'preInvocation' | 'postInvocation' | 'appStart' | 'appTerminate' | 'log';
 export type HookCallback = (context: object) => unknown;
 
-/** What an app registered while it was loaded, and the data that its hooks share. */
+/** The functions and hooks that an app registered while it was loaded, and the data that its hooks share. */
 export interface WorkerApp {
   readonly functions: Map<
     string,
@@ -26,7 +26,7 @@ export interface WorkerApp {
   /** Shared by `appStart` and `appTerminate` only. */
   readonly appOnlyHookData: object;
   model: ProgrammingModel | undefined;
-  /** From the moment the host has read the list of functions on. */
+  /** True after the host has read the list of functions. */
   locked: boolean;
 }
 
@@ -41,16 +41,16 @@ export function createWorkerApp(): WorkerApp {
   };
 }
 
-/** Runs the hooks of one kind in the order of their registration; the first that throws ends it. */
+/** Runs the hooks of one kind in the order of their registration. If one throws, the next hooks do not run. */
 export async function runHooks(app: WorkerApp, name: HookName, context: object): Promise<void> {
   for (const hook of [...app.hooks[name]]) await hook(context);
 }
 
-/** The library tells the worker's own errors from the app's by this mark. */
+/** Marks an error as an error of the worker. The library distinguishes it from errors of the app by this mark. */
 const asSystemError = <E extends Error>(error: E): E =>
   Object.assign(error, { isAzureFunctionsSystemError: true });
 
-/** As the worker's: calls back once. */
+/** The `Disposable` of the worker: `dispose` calls the callback once. */
 class Disposable {
   #callOnDispose: (() => unknown) | undefined;
 
@@ -113,7 +113,7 @@ export function createCoreApi(app: WorkerApp, log: CoreLog) {
 
 /**
  * Makes `require('@azure/functions-core')` answer `api` in every CommonJS module of this process, as the
- * worker does. ES modules need nothing more: the library they import is CommonJS.
+ * worker does. This also covers ES modules, because the library that they import is CommonJS.
  */
 export function provideCoreModule(api: ReturnType<typeof createCoreApi>): void {
   Module.prototype.require = new Proxy(Module.prototype.require, {

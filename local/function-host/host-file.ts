@@ -3,14 +3,14 @@ import type { LocalLog } from '../log.ts';
 import { readAppFile } from './settings.ts';
 import { parseTimeSpan } from './time-span.ts';
 
-/** Host default for every plan but Consumption: Azure/azure-functions-host `ScriptJobHostOptionsSetup.cs`. */
+/** Default of the host for every plan except Consumption: Azure/azure-functions-host `ScriptJobHostOptionsSetup.cs`. */
 const DEFAULT_TIMEOUT_MS = 30 * 60_000;
 
-/** Becomes the number of milliseconds, or undefined for "-1": for ever. */
+/** Parses a timeout to milliseconds. "-1" (no timeout) becomes undefined. */
 const functionTimeout = z.string().transform((text, context) => {
   const ms = parseTimeSpan(text);
   if (ms !== undefined || text === '-1') return ms;
-  context.addIssue({ code: 'custom', message: `"${text}" is not a time span; write hh:mm:ss` });
+  context.addIssue({ code: 'custom', message: `"${text}" is not a time span, use hh:mm:ss` });
   return z.NEVER;
 });
 
@@ -22,7 +22,7 @@ const initialOffset = z.discriminatedUnion('type', [
 
 /**
  * `extensions.eventHubs`. Defaults and ranges: azure-sdk-for-net `EventHubOptions.cs` and the binding's
- * documentation (extension 6). `loose`: the options that have no effect here are found and named once.
+ * documentation (extension 6). The object is loose, so that a warning can name options without effect.
  */
 const eventHubs = z.looseObject({
   maxEventBatchSize: z.int().min(1).default(100),
@@ -43,9 +43,9 @@ const HOST_FILE = z.object({
 
 export type EventHubTriggerOptions = Readonly<z.infer<typeof eventHubs>>;
 
-/** What this host obeys of `host.json`. */
+/** The options of `host.json` that this host uses. */
 export interface HostFile {
-  /** Milliseconds; undefined = for ever. */
+  /** Milliseconds; undefined: no timeout. */
   readonly functionTimeoutMs: number | undefined;
   /** Without slashes; empty for none. */
   readonly routePrefix: string;
@@ -53,7 +53,7 @@ export interface HostFile {
 }
 
 /**
- * Reads `host.json` of the app; a missing one means the defaults.
+ * Reads `host.json` of the app. If the file is missing, the defaults apply.
  *
  * @throws LocalError `BERTH_LOCAL_APP_FILE`
  */

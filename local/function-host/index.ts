@@ -15,62 +15,61 @@ import { aborted } from './retry.ts';
 import { applyLocalSettings, isFunctionDisabled } from './settings.ts';
 import { manualInvocation, startTriggers } from './triggers.ts';
 
-/** How long what runs may go on after the intake has stopped, milliseconds. */
+/** Longest time for running invocations after the host stops accepting new ones, in milliseconds. */
 const DRAIN_MS = 5_000;
-/** How long everything else may take after that: connections that do not close, hooks that do not return. */
+/** Longest time for all later steps: connections that do not close, hooks that do not return. */
 const CLOSE_GRACE_MS = 3_000;
 
 export interface FunctionHostOptions {
   /**
-   * Holds package.json (`main` = glob of the entry files), host.json and local.settings.json. Becomes the
-   * working directory.
+   * Folder with package.json (`main` is a glob of the entry files), host.json and local.settings.json. It becomes
+   * the working directory.
    */
   readonly appDirectory: string;
-  /** On loopback; 0 = a free one. */
+  /** On loopback; 0 selects a free port. */
   readonly port: number;
   readonly keys: FunctionKeys;
-  /** Names and ports of the stack that the host belongs to; default: it stands alone. */
+  /** Names and ports of the stack that the host belongs to; default: none. */
   readonly own?: OwnAddresses;
   readonly log?: LocalLog;
-  /** Called when Azure would end the worker process: an invocation ran longer than `functionTimeout`. */
+  /** Called when an invocation ran longer than `functionTimeout`. Azure would then end the worker process. */
   readonly recycle?: (reason: string) => void;
 }
 
-/** A function as a person should see it. */
+/** A function, for the log. */
 export interface FunctionSummary {
   readonly name: string;
-  /** Type of its trigger, as `httpTrigger`. */
+  /** Type of its trigger, such as `httpTrigger`. */
   readonly type: string;
-  /** Only of HTTP functions: the path with its prefix, as `/api/devices/{deviceId}`. */
+  /** Only of HTTP functions: the path with its prefix, such as `/api/devices/{deviceId}`. */
   readonly route?: string;
-  /** Only of HTTP functions; empty = all. */
+  /** Only of HTTP functions; empty: all methods. */
   readonly methods?: readonly string[];
-  /** Why it does not run, one sentence without the name. */
+  /** The reason why it does not run, without the name of the function. */
   readonly problem?: string;
 }
 
 export interface FunctionHost {
   readonly port: number;
   readonly functions: readonly FunctionSummary[];
-  /** Stops the intake, waits for what runs (not for ever), runs the `appTerminate` hooks. */
+  /** Accepts nothing new, waits a limited time for running invocations, then runs the `appTerminate` hooks. */
   close(): Promise<void>;
 }
 
 /**
- * Loads a built Azure Functions app (Node.js, model v4) into this process as the worker does, and runs its
- * HTTP, timer and Event Hub functions as the host does. Once per process: the app's modules, `process.env`
- * and the working directory belong to it.
+ * Loads a built Azure Functions app (Node.js, model v4) into this process as the worker does, and runs its HTTP,
+ * timer and Event Hub functions as the host does. Call it once in a process, because it changes `process.env`, the
+ * working directory and the loaded modules.
  *
  * @throws LocalError `BERTH_LOCAL_PORT_TAKEN`, `BERTH_LOCAL_APP_MISSING`, `BERTH_LOCAL_APP_FILE`,
- *   `BERTH_LOCAL_APP_BROKEN`,
- * `BERTH_LOCAL_FUNCTION_HOST_OPTIONS`
+ *   `BERTH_LOCAL_APP_BROKEN`, `BERTH_LOCAL_FUNCTION_HOST_OPTIONS`
  */
 export async function startFunctionHost(options: FunctionHostOptions): Promise<FunctionHost> {
   const { keys, own = { names: [] }, log = silent, recycle = () => {} } = options;
   if (keys.function === '' || keys.master === '') {
     throw new LocalError(
       'BERTH_LOCAL_FUNCTION_HOST_OPTIONS',
-      'The function key and the master key may not be empty.',
+      'The function key and the master key must not be empty.',
     );
   }
   const directory = appDirectory(options.appDirectory);
@@ -99,7 +98,7 @@ export async function startFunctionHost(options: FunctionHostOptions): Promise<F
     const trigger = triggers.byFunction.get(fn.name);
     const invocation = trigger?.manualInvocation(input) ?? manualInvocation(fn, routes, port, input);
     invoker.invoke(fn, invocation).then(({ ok }) => {
-      if (ok) log.info(`${fn.name} succeeded (run by hand).`);
+      if (ok) log.info(`${fn.name} succeeded (manual run).`);
     });
   }
   open({ routes, keys, invoker, disabled, streamUri: app.capabilities.HttpUri, admin: { functions, fire } });
@@ -130,9 +129,7 @@ export async function startFunctionHost(options: FunctionHostOptions): Promise<F
 
   function summarize(fn: HostedFunction): FunctionSummary {
     const route = routes.find((each) => each.fn === fn);
-    const problem = disabled.has(fn.name)
-      ? 'it is disabled by an app setting'
-      : triggers.problems.get(fn.name);
+    const problem = disabled.has(fn.name) ? 'an app setting disables it' : triggers.problems.get(fn.name);
     return {
       name: fn.name,
       type: fn.trigger.type,
@@ -142,18 +139,18 @@ export async function startFunctionHost(options: FunctionHostOptions): Promise<F
   }
 }
 
-/** The real path, because modules know themselves by it. */
+/** The real path, because Node.js loads modules by their real paths. */
 function appDirectory(directory: string): string {
   try {
     return realpathSync(directory);
   } catch (error) {
-    throw new LocalError('BERTH_LOCAL_APP_MISSING', `There is no app directory ${directory}.`, {
+    throw new LocalError('BERTH_LOCAL_APP_MISSING', `The app directory ${directory} does not exist.`, {
       cause: error,
     });
   }
 }
 
-/** Waits for `work`, but not longer than `ms`; what it throws is thrown. */
+/** Waits for `work`, but not longer than `ms`. Rejects if `work` rejects in this time. */
 async function within(ms: number, work: Promise<unknown>): Promise<void> {
   const late = new AbortController();
   try {

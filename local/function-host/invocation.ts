@@ -14,16 +14,15 @@ import type {
 import { asError } from './thrown.ts';
 import { MAX_TIMER_MS } from './time-span.ts';
 
-/** One execution of a function, as its trigger asks for it. */
+/** The input of one execution of a function. */
 export interface Invocation {
   /**
-   * Value of the trigger binding. Called where binding it can fail: that is a failed execution like any
-   * other.
+   * Value of the trigger binding. It is a function if the binding can fail; an error is then a failed execution.
    */
   readonly data: RpcTypedData | (() => RpcTypedData);
   readonly triggerMetadata?: RpcMetadata;
   readonly retryContext?: RpcRetryContext;
-  /** W3C trace context of the caller, if there is one. */
+  /** W3C trace context of the caller. */
   readonly traceParent?: string | undefined;
   /** A new UUID if absent. */
   readonly id?: string;
@@ -34,19 +33,18 @@ export type InvocationResult =
   | { readonly ok: false; readonly error: Error };
 
 export interface Invoker {
-  /** Never rejects: whatever goes wrong in the app is an result, and is logged. */
+  /** Never rejects. An error in the app is a result, and it is logged. */
   invoke(fn: HostedFunction, invocation: Invocation): Promise<InvocationResult>;
   /** Resolves when no invocation runs. */
   idle(): Promise<void>;
 }
 
 /**
- * Runs functions in the order of nodejs-worker `InvocationHandler.ts`: arguments, `preInvocation` hooks, the
- * handler, `postInvocation` hooks, response.
+ * Runs functions with the steps of nodejs-worker `InvocationHandler.ts`: arguments, `preInvocation` hooks, handler,
+ * `postInvocation` hooks, response.
  *
- * @param timeoutMs `functionTimeout`; undefined = for ever.
- * @param recycle Called when an invocation timed out, because Azure then ends the worker process with
- *   everything that runs in it.
+ * @param timeoutMs `functionTimeout`; undefined: no timeout.
+ * @param recycle Called when an invocation timed out. Azure then ends the worker process with all its invocations.
  */
 export function createInvoker(
   app: WorkerApp,
@@ -105,7 +103,7 @@ async function runInvocation(
   invocation: Invocation,
   log: LocalLog,
 ): Promise<RpcInvocationResponse> {
-  if (app.model === undefined) throw new Error('The app set no programming model.');
+  if (app.model === undefined) throw new Error('The app did not set a programming model.');
   let context: unknown;
   const core: CoreInvocationContext = {
     invocationId: id,

@@ -5,15 +5,15 @@ import type { LocalLog } from '../log.ts';
 import { type FunctionHost, type FunctionSummary, startFunctionHost } from './index.ts';
 
 /**
- * The function host as a process: `node function-host.cjs --app DIRECTORY [--port 7071]`. With `--own-name` and
- * `--own-port`, each as often as needed, the names and ports of the stack that it belongs to.
+ * The function host as a process: `node function-host.cjs --app DIRECTORY [--port 7071]`. `--own-name` and
+ * `--own-port`, repeatable, give the names and ports of the stack that it belongs to.
  *
- * Keys come by `FUNCTION_HOST_FUNCTION_KEY` and `FUNCTION_HOST_MASTER_KEY`, and are gone from the environment
- * before the app is loaded. With a parent that listens (`child_process.fork`), it sends {@link ReadyMessage}
- * and ends when the parent does.
+ * The keys are in `FUNCTION_HOST_FUNCTION_KEY` and `FUNCTION_HOST_MASTER_KEY`. They are removed from the environment
+ * before the app is loaded. If a parent process started it (`child_process.fork`), it sends {@link ReadyMessage} and
+ * ends when the parent ends.
  */
 
-/** What the parent gets once requests are served. */
+/** The message to the parent when the host answers requests. */
 export interface ReadyMessage {
   readonly type: 'ready';
   readonly port: number;
@@ -22,8 +22,8 @@ export interface ReadyMessage {
 
 const KEYS = { function: 'FUNCTION_HOST_FUNCTION_KEY', master: 'FUNCTION_HOST_MASTER_KEY' } as const;
 
-/** Time for the answers of failed requests to get out before the process ends. */
-const LAST_WORDS_MS = 200;
+/** Time to send the answers of failed requests before the process ends. */
+const EXIT_DELAY_MS = 200;
 
 const log: LocalLog = {
   info: (message) => console.log(message),
@@ -40,8 +40,8 @@ async function main(): Promise<FunctionHost> {
     keys: { function: takeKey(KEYS.function), master: takeKey(KEYS.master) },
     log,
     recycle(reason) {
-      log.error(`${reason}; the process ends, as the worker does in Azure.`);
-      setTimeout(() => process.exit(1), LAST_WORDS_MS);
+      log.error(`${reason}. The process ends, like the worker in Azure.`);
+      setTimeout(() => process.exit(1), EXIT_DELAY_MS);
     },
   });
   for (const fn of host.functions) log.info(describe(fn, host.port));
@@ -72,7 +72,7 @@ function commandLine(): CommandLine {
     const reason = error instanceof Error ? error.message : String(error);
     throw new LocalError(
       'BERTH_LOCAL_FUNCTION_HOST_OPTIONS',
-      `Usage: function-host --app DIRECTORY [--port 7071]; ${reason}.`,
+      `Wrong arguments: ${reason}. Usage: function-host --app DIRECTORY [--port 7071].`,
       { cause: error },
     );
   }
@@ -81,7 +81,7 @@ function commandLine(): CommandLine {
 function portNumber(text: string): number {
   const port = Number(text);
   if (Number.isInteger(port) && port >= 0 && port <= 65_535) return port;
-  throw new Error(`${text} is no port`);
+  throw new Error(`"${text}" is not a port`);
 }
 
 function takeKey(name: string): string {
@@ -102,7 +102,7 @@ function describe({ name, type, route, methods, problem }: FunctionSummary, port
   return `${name}: [${methods?.join(',') || 'any method'}] http://localhost:${port}${route}`;
 }
 
-/** The worker ends like this too: nodejs-worker `setupEventStream.ts`. */
+/** The worker ends in the same way: nodejs-worker `setupEventStream.ts`. */
 process.on('uncaughtException', (error: unknown) => {
   log.error(`Uncaught exception: ${error instanceof Error ? error.stack : String(error)}`);
   process.exit(1);
@@ -128,13 +128,13 @@ starting.then(
     process.send?.(ready);
   },
   (error: unknown) => {
-    log.error(lastWords(error));
+    log.error(startFailure(error));
     process.exit(1);
   },
 );
 
-/** One sentence is enough, but for an error in the app's own code. */
-function lastWords(error: unknown): string {
+/** The message of a failed start. Only an error in the code of the app has a stack trace. */
+function startFailure(error: unknown): string {
   if (!(error instanceof LocalError))
     return error instanceof Error ? (error.stack ?? error.message) : String(error);
   if (error.code !== 'BERTH_LOCAL_APP_BROKEN' || !(error.cause instanceof Error)) return error.message;

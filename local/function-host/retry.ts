@@ -6,8 +6,8 @@ import type { RpcRetryContext, RpcRetryOptions } from './rpc.ts';
 import { SettingProblem } from './settings.ts';
 
 /**
- * A function's retry policy; `maxRetryCount` -1 = for ever. Delays are milliseconds, in whole seconds: the
- * library rounds them.
+ * A function's retry policy. `maxRetryCount` -1 means no limit. Delays are whole seconds in milliseconds, because
+ * the library rounds them.
  */
 export type RetryPolicy =
   | { readonly strategy: 'fixedDelay'; readonly maxRetryCount: number; readonly delayMs: number }
@@ -19,9 +19,9 @@ export type RetryPolicy =
     };
 
 /**
- * Reads the policy that a function was registered with; undefined if it has none.
+ * Reads the retry policy of a function; undefined if it has none.
  *
- * @throws SettingProblem when it is incomplete, for which Azure refuses the function.
+ * @throws SettingProblem if the policy is incomplete. Azure refuses such a function.
  */
 export function retryPolicy(options: RpcRetryOptions | undefined): RetryPolicy | undefined {
   if (options === undefined) return undefined;
@@ -36,20 +36,18 @@ export function retryPolicy(options: RpcRetryOptions | undefined): RetryPolicy |
     if (minimumMs <= maximumMs)
       return { strategy: 'exponentialBackoff', maxRetryCount, minimumMs, maximumMs };
   }
-  throw new SettingProblem(
-    `its retry policy is incomplete or contradicts itself: ${JSON.stringify(options)}`,
-  );
+  throw new SettingProblem(`its retry policy is incomplete or contradictory: ${JSON.stringify(options)}`);
 }
 
 const milliseconds = (duration: RpcRetryOptions['delayInterval']): number | undefined =>
   typeof duration?.seconds === 'number' ? duration.seconds * 1000 : undefined;
 
 /**
- * Milliseconds before retry number `retry` (1 = the first). Exponential: the minimum first, then the minimum
- * plus `minimum × 2^(retry − 2)` with 20 % jitter, up to the maximum (azure-webjobs-sdk
+ * Milliseconds before retry number `retry` (1 is the first). An exponential policy waits the minimum first, then the
+ * minimum plus `minimum × 2^(retry − 2)` with 20 % jitter, up to the maximum (azure-webjobs-sdk
  * `RandomizedExponentialBackoffStrategy.cs`).
  *
- * @param random From 0 up to 1.
+ * @param random From 0 to 1.
  */
 export function retryDelayMs(policy: RetryPolicy, retry: number, random: number): number {
   if (policy.strategy === 'fixedDelay') return policy.delayMs;
@@ -59,11 +57,10 @@ export function retryDelayMs(policy: RetryPolicy, retry: number, random: number)
 }
 
 /**
- * Runs an invocation, and again as long as it fails and the policy allows.
+ * Runs an invocation, and repeats it while it fails and the policy allows a retry.
  *
- * @returns The last result, or `stopped` when `signal` ended the waiting: then nobody knows an end of this
- *   invocation, and its
- * events must come again.
+ * @returns The last result, or `stopped` if `signal` ended the wait for a retry. The invocation then has no result,
+ *   and its events must come again.
  */
 export async function invokeWithRetries(
   invoker: Invoker,
@@ -82,8 +79,8 @@ export async function invokeWithRetries(
     if (result.ok || policy === undefined) return result;
     if (policy.maxRetryCount >= 0 && retry > policy.maxRetryCount) return result;
     const delayMs = retryDelayMs(policy, retry, Math.random());
-    const limit = policy.maxRetryCount < 0 ? 'for ever' : `of ${policy.maxRetryCount}`;
-    log.info(`${fn.name} is tried again in ${Math.round(delayMs)} ms (retry ${retry} ${limit}).`);
+    const limit = policy.maxRetryCount < 0 ? '' : ` of ${policy.maxRetryCount}`;
+    log.info(`${fn.name} runs again in ${Math.round(delayMs)} ms (retry ${retry}${limit}).`);
     await wait(delayMs, signal);
     if (signal.aborted) return 'stopped';
     const { error } = result;
@@ -95,7 +92,7 @@ export async function invokeWithRetries(
   }
 }
 
-/** Resolves after `ms`, or at once when `signal` is aborted; never rejects. */
+/** Resolves after `ms`, or when `signal` is aborted. Never rejects. */
 export const wait = (ms: number, signal: AbortSignal): Promise<void> =>
   setTimeout(ms, undefined, { signal }).catch(() => {});
 

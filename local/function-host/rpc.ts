@@ -1,11 +1,11 @@
 /**
- * The part of `@azure/functions-core` (which the worker provides; it is no npm package) that this host speaks
- * with the library of the app. Names and shapes are those of Azure/azure-functions-nodejs-worker
+ * The part of `@azure/functions-core` that this host uses with the library of the app. The worker provides this
+ * module; it is not an npm package. Names and shapes are those of Azure/azure-functions-nodejs-worker
  * `types-core/index.d.ts`.
  */
 
 /**
- * What a 64-bit integer becomes when protobuf is loaded without `longs: Number` (nodejs-worker issue 844).
+ * A 64-bit integer, if protobuf is loaded without `longs: Number` (nodejs-worker issue 844).
  */
 export interface Long {
   readonly low: number;
@@ -13,7 +13,7 @@ export interface Long {
   readonly unsigned: boolean;
 }
 
-/** One value on its way between host and library. Exactly one field is set. */
+/** One value between host and library. Exactly one field is set. */
 export interface RpcTypedData {
   readonly string?: string | null;
   readonly json?: string | null;
@@ -32,7 +32,7 @@ interface Nullable<Value> {
   readonly value?: Value | null;
 }
 
-/** A request on the way in, or an answer on the way out. */
+/** A request to a function, or its answer. */
 export interface RpcHttpData {
   readonly method?: string;
   readonly url?: string;
@@ -81,7 +81,7 @@ export interface RpcInvocationResponse {
   readonly returnValue?: RpcTypedData | null;
 }
 
-/** `type`, `direction` and every option that the app gave, under the name that the library generated. */
+/** `type`, `direction` and all options of the app. The library generates the name of the binding. */
 export interface Binding {
   readonly type: string;
   readonly direction: 'in' | 'out' | 'inout';

@@ -13,7 +13,7 @@ const SETTINGS_FILE = z.object({
 /**
  * Reads a JSON file of the app; undefined if there is none.
  *
- * @throws LocalError `BERTH_LOCAL_APP_FILE` when it is not JSON or not what `schema` describes.
+ * @throws LocalError `BERTH_LOCAL_APP_FILE` if it is not JSON or does not match `schema`.
  */
 export function readAppFile<Content>(
   directory: string,
@@ -26,13 +26,13 @@ export function readAppFile<Content>(
     return schema.parse(JSON.parse(readFileSync(file, 'utf8').replace(/^\uFEFF/, '')));
   } catch (error) {
     const reason = error instanceof z.ZodError ? z.prettifyError(error) : String(error);
-    throw new LocalError('BERTH_LOCAL_APP_FILE', `${file} cannot be used: ${reason}`, { cause: error });
+    throw new LocalError('BERTH_LOCAL_APP_FILE', `${file} is not valid: ${reason}`, { cause: error });
   }
 }
 
 /**
- * Puts the `Values` of `local.settings.json` into `environment`, where a variable that is there already wins
- * (Core Tools does the same), so that the committed file holds defaults and a process can be told otherwise.
+ * Copies the `Values` of `local.settings.json` into `environment`. Existing variables have precedence, as with Core
+ * Tools. So the committed file contains the defaults, and the environment of a process can change them.
  *
  * @throws LocalError `BERTH_LOCAL_APP_FILE`
  */
@@ -43,22 +43,22 @@ export function applyLocalSettings(directory: string, environment: AppEnvironmen
   if (settings.IsEncrypted) {
     throw new LocalError(
       'BERTH_LOCAL_APP_FILE',
-      `${join(directory, name)} is encrypted; run "func settings decrypt" or set "IsEncrypted" to false.`,
+      `${join(directory, name)} is encrypted. Run "func settings decrypt".`,
     );
   }
   for (const [key, value] of Object.entries(settings.Values)) environment[key] ??= value;
 }
 
 /**
- * A binding names an app setting that is not there, or one of a form that only Azure can use; `message` is
- * one sentence.
+ * An app setting of a binding is missing, not valid, or has a form that only Azure supports. `message` is a clause
+ * without a full stop.
  */
 export class SettingProblem extends Error {}
 
 /**
  * Replaces each `%NAME%` by the app setting NAME.
  *
- * @throws SettingProblem when a setting is missing or empty, as the host's name resolver does.
+ * @throws SettingProblem if a setting is missing or empty. The host does the same.
  */
 export function expandSettings(text: string, environment: AppEnvironment): string {
   return text.replace(/%([^%]+)%/g, (_, name: string) => {
@@ -69,10 +69,10 @@ export function expandSettings(text: string, environment: AppEnvironment): strin
 }
 
 /**
- * The connection string in the app setting that `connection` names, looked up as the host does: first with
+ * The connection string in the app setting that `connection` names. Like the host, it first reads the setting with
  * the prefix `AzureWebJobs`.
  *
- * @throws SettingProblem when it is missing or identity-based (`NAME__fullyQualifiedNamespace` and the like).
+ * @throws SettingProblem if it is missing or identity-based (such as `NAME__fullyQualifiedNamespace`).
  */
 export function connectionString(connection: string, environment: AppEnvironment): string {
   const value = environment[`AzureWebJobs${connection}`] || environment[connection];
@@ -81,11 +81,11 @@ export function connectionString(connection: string, environment: AppEnvironment
   throw new SettingProblem(
     identity === undefined
       ? `the app setting ${connection}, which must hold a connection string, is missing`
-      : `the app setting ${identity} asks for an identity-based connection, which only Azure has; put a connection string into ${connection}`,
+      : `the app setting ${identity} needs an identity-based connection, which works only in Azure; set ${connection} to a connection string`,
   );
 }
 
-/** App setting `AzureWebJobs.NAME.Disabled`, documented for disabling one function. */
+/** Whether the app setting `AzureWebJobs.NAME.Disabled` disables the function. */
 export function isFunctionDisabled(functionName: string, environment: AppEnvironment): boolean {
   return /^(1|true)$/i.test(environment[`AzureWebJobs.${functionName}.Disabled`] ?? '');
 }

@@ -1,4 +1,4 @@
-/** Anything can be thrown; what is no error becomes one with the message that the worker gives it. */
+/** Turns any thrown value into an error, with the message of the worker. */
 export function asError(thrown: unknown): Error {
   if (thrown instanceof Error) return thrown;
   if (thrown === undefined || thrown === null) return new Error('Unknown error');

@@ -1,9 +1,9 @@
-/** Longest time `setTimeout` can wait; a longer one fires at once. */
+/** Longest delay of `setTimeout`. A timer with a longer delay fires at once. */
 export const MAX_TIMER_MS = 2 ** 31 - 1;
 
 const TIME_SPAN = /^(?:(\d+)\.)?(\d{1,2}):(\d{1,2})(?::(\d{1,2})(?:\.(\d{1,7}))?)?$/;
 
-/** Reads `[d.]hh:mm[:ss[.fff]]` as .NET does; milliseconds, or undefined if it is something else. */
+/** Reads `[d.]hh:mm[:ss[.fff]]` as .NET does. Returns milliseconds, or undefined if the text has another form. */
 export function parseTimeSpan(text: string): number | undefined {
   const match = TIME_SPAN.exec(text.trim());
   if (match === null) return undefined;

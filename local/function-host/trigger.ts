@@ -1,11 +1,11 @@
 import type { Invocation } from './invocation.ts';
 
-/** What makes one function run without being called over HTTP. */
+/** The trigger of one function that is not an HTTP function. */
 export interface Trigger {
-  /** Begins to run the function. Returns at once; whatever it needs may come up later. */
+  /** Starts the trigger and returns at once. The services that it needs may start later. */
   start(): void;
-  /** One invocation by hand (`POST /admin/functions/{name}`) with the text that came along. */
+  /** The invocation of a manual run (`POST /admin/functions/{name}`) with the text of its request. */
   manualInvocation(input: string): Invocation;
-  /** Takes nothing new in, and resolves when what runs has ended, or soon after `giveUp` is aborted. */
+  /** Starts no new invocations. Resolves when the running ones have ended, or soon after `giveUp` is aborted. */
   stop(giveUp: AbortSignal): Promise<void>;
 }

@@ -11,20 +11,18 @@ import { createTimerTrigger, isTimerTrigger } from './timer/timer-trigger.ts';
 import type { Trigger } from './trigger.ts';
 
 /**
- * App setting that makes sequence numbers `{low, high, unsigned}`, as workers of late 2026 give them; for
- * tests of apps.
+ * App setting for tests of apps. With it, sequence numbers are `{low, high, unsigned}`, as in workers of late 2026.
  */
 const LONG_SEQUENCE_NUMBERS = 'FUNCTION_HOST_LONG_SEQUENCE_NUMBERS';
 
-/** The triggers that run, and why others do not, by function name. */
+/** The running triggers, and the problems of the others, by function name. */
 export interface Triggers {
   readonly byFunction: ReadonlyMap<string, Trigger>;
   readonly problems: ReadonlyMap<string, string>;
 }
 
 /**
- * Starts every timer and Event Hub function. One that cannot be started is reported and keeps no other from
- * running.
+ * Starts every timer and Event Hub function. If one cannot start, it logs an error and starts the others.
  */
 export function startTriggers(
   { functions, capabilities }: LoadedApp,
@@ -44,14 +42,15 @@ export function startTriggers(
     } catch (error) {
       if (!(error instanceof SettingProblem)) throw error;
       problems.set(fn.name, error.message);
-      log.error(`${fn.name} is not started: ${error.message}.`);
+      log.error(`${fn.name} cannot start: ${error.message}.`);
     }
   }
   return { byFunction, problems };
 
   function createTrigger(fn: HostedFunction): Trigger {
     if (isTimerTrigger(fn)) return createTimerTrigger(fn, process.env, invoker, log);
-    if (!isEventHubTrigger(fn)) throw new SettingProblem(`nothing here fires a ${fn.trigger.type}`);
+    if (!isEventHubTrigger(fn))
+      throw new SettingProblem(`the local function host does not support ${fn.trigger.type}`);
     const metadataOptions = {
       includeEmptyEntries: Boolean(capabilities.IncludeEmptyEntriesInMessagePayload?.trim()),
       longSequenceNumbers: process.env[LONG_SEQUENCE_NUMBERS] === '1',
@@ -61,7 +60,8 @@ export function startTriggers(
 }
 
 /**
- * A call by hand of a function without a trigger of its own here: HTTP functions get a POST, others the text.
+ * The invocation of a manual run of a function without a {@link Trigger}. HTTP functions get a request, other
+ * functions get the text.
  */
 export function manualInvocation(
   fn: HostedFunction,

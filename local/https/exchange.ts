@@ -2,28 +2,28 @@ import type { X509Certificate } from 'node:crypto';
 import type { IncomingHttpHeaders } from 'node:http';
 import type { JsonValue } from '../../src/json/json.ts';
 
-/** A request as the services see it, whichever server took it. */
+/** A request to a service, from the HTTP or the HTTPS server. */
 export interface HttpRequest {
   readonly method: string;
-  /** The `Host` header in lower case, without a port: it tells which hub is meant. */
+  /** The `Host` header in lower case, without a port. It selects the hub. */
   readonly host: string;
-  /** The path as sent: not decoded and not normalised, so that an id cannot climb out of its place. */
+  /** The path as sent. It is not decoded and not normalised, so that an id with `/` or `..` cannot change the path. */
   readonly path: string;
   readonly query: URLSearchParams;
   readonly headers: IncomingHttpHeaders;
   readonly body: Buffer;
-  /** The certificates the client showed, leaf first; empty if none. */
+  /** The certificates of the client, leaf first; empty if none. */
   readonly certificates: readonly X509Certificate[];
 }
 
 export interface HttpResponse {
   readonly status: number;
   readonly headers?: Readonly<Record<string, string>>;
-  /** Sent as JSON; absent: an empty body. */
+  /** The body as JSON; absent: an empty body. */
   readonly body?: JsonValue;
 }
 
-/** Thrown by a service that gives no answer: the server drops the connection. */
+/** A service throws this to give no answer. The server then drops the connection. */
 export class ConnectionDropped extends Error {
   constructor() {
     super('The connection was dropped without an answer.');
@@ -31,17 +31,17 @@ export class ConnectionDropped extends Error {
   }
 }
 
-/** A cloud service that clients reach over HTTP. One server carries several. */
+/** A cloud service with an HTTP API. One server can serve several. */
 export interface HttpService {
-  /** The host names that its clients may use beside `localhost`; a server refuses all others. */
+  /** The host names that its clients may use besides `localhost`. The server refuses all others. */
   readonly names: readonly string[];
   claims(request: HttpRequest): boolean;
-  /** @throws ConnectionDropped to leave the request without an answer */
+  /** @throws ConnectionDropped to give no answer. */
   answer(request: HttpRequest): Promise<HttpResponse>;
 }
 
 /**
- * The decoded segments of a path; undefined if it is not a path or not properly encoded.
+ * The decoded segments of a path; undefined if it is not a path or its encoding is not valid.
  *
  * @example pathSegments('/twins/dev%201') // ['twins', 'dev 1']
  */

@@ -8,16 +8,16 @@ import { listen } from '../listen.ts';
 import { type LocalLog, silent } from '../log.ts';
 import { ConnectionDropped, type HttpRequest, type HttpResponse, type HttpService } from './exchange.ts';
 
-/** Larger than anything the hubs and DPS take: 100 devices with full twins. */
+/** Larger than the largest request to hubs and DPS: 100 devices with full twins. */
 const MAX_BODY_BYTES = 8 * 1024 * 1024;
 const REQUEST_TIMEOUT_MS = 60_000;
 
 export interface HttpOptions {
-  /** 0 asks for a free port. */
+  /** 0 selects a free port. */
   readonly port: number;
-  /** Asked in this order whose request it is. What they throw is logged and answered with 500. */
+  /** The first service that claims a request answers it. If it throws, the error is logged, and the answer is 500. */
   readonly services: readonly HttpService[];
-  /** Absent: plain http. With it, a client certificate is asked for but not required. */
+  /** Absent: plain http. With TLS, a client may send a certificate. */
   readonly certificate?: KeyedCertificate;
   /** Ports of the stack's other servers; see `OwnAddresses`. */
   readonly ownPorts?: OwnAddresses['ports'];
@@ -30,7 +30,7 @@ export interface HttpServer {
 }
 
 /**
- * Serves the hubs and DPS over HTTP, with TLS or without. Requests of foreign web pages are refused.
+ * Serves the hubs and DPS over HTTP, with TLS or without. It refuses requests of other web pages.
  *
  * @throws LocalError `BERTH_LOCAL_PORT_TAKEN`
  */
@@ -41,7 +41,7 @@ export async function startHttp(options: HttpOptions): Promise<HttpServer> {
     outgoing.on('error', () => outgoing.destroy());
     answer(incoming, services, log).then(
       (response) => send(outgoing, response),
-      () => outgoing.destroy(), // the client went away before its request was whole, or gets no answer
+      () => outgoing.destroy(), // the client disconnected during its request, or the service gives no answer
     );
   });
   const server: Server = certificate
@@ -51,8 +51,8 @@ export async function startHttp(options: HttpOptions): Promise<HttpServer> {
           key: certificate.key,
           minVersion: 'TLSv1.2',
           requestCert: true,
-          rejectUnauthorized: false, // services check the certificates of those who prove themselves by one
-          secureOptions: constants.SSL_OP_NO_TICKET, // a resumed session would not show the whole chain again
+          rejectUnauthorized: false, // the services check client certificates
+          secureOptions: constants.SSL_OP_NO_TICKET, // a resumed session would not contain the whole chain
         },
         onRequest,
       )
@@ -105,7 +105,7 @@ function readRequest(incoming: IncomingMessage, body: Buffer): HttpRequest {
   };
 }
 
-/** The whole body; undefined if it is too large. Rejects if the client goes away. */
+/** The whole body; undefined if it is too large. Rejects if the client disconnects. */
 function readBody(incoming: IncomingMessage): Promise<Buffer | undefined> {
   return new Promise((resolve, reject) => {
     const chunks: Buffer[] = [];
@@ -113,7 +113,7 @@ function readBody(incoming: IncomingMessage): Promise<Buffer | undefined> {
     incoming.on('data', (chunk: Buffer) => {
       length += chunk.length;
       if (length <= MAX_BODY_BYTES) chunks.push(chunk);
-      else resolve(undefined); // what follows is read and dropped, so that the answer can go out
+      else resolve(undefined); // the rest is read and dropped, so that the answer can be sent
     });
     incoming.on('end', () => resolve(Buffer.concat(chunks)));
     incoming.on('error', reject);

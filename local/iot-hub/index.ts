@@ -1,7 +1,6 @@
 /**
- * The local IoT hubs: twins, identities, their events, the service REST API and the device API. Pure
- * arithmetic of twins is in `twin.ts` and `merge.ts`; the servers that carry the APIs are `local/https` and
- * `local/mqtt`.
+ * The local IoT hubs: twins, identities, their events, the service REST API and the device API. `model/` contains the
+ * pure functions for twins. `local/https` and `local/mqtt` are the servers of the APIs.
  */
 
 export type { FaultSettings } from './faults/faults.ts';

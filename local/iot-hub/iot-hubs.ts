@@ -22,28 +22,28 @@ import { DEVELOPMENT_SERVICE_KEY } from './service-api/service-authorization.ts'
 
 export interface LocalIotHubsOptions {
   readonly hubs: readonly HubSettings[];
-  /** Where each hub keeps its devices, one journal a hub; absent: in memory only. */
+  /** Folder with one journal of devices for each hub; absent: in memory only. */
   readonly directory?: string;
-  /** Where the events of a hub go. */
+  /** The sink for the events of a hub. */
   readonly sink: (host: string) => EventSink;
-  /** Base64 key of the policy `iothubowner` on every hub; default the well-known development key. */
+  /** Base64 key of the policy `iothubowner` on every hub; default: the public development key. */
   readonly serviceKey?: string;
   readonly log?: LocalLog;
   /** Milliseconds since the epoch; default `Date.now`. */
   readonly now?: () => number;
-  /** How bursts are let through; default as in Azure. */
+  /** How bursts are handled; default: as in Azure. */
   readonly shaping?: Shaping;
 }
 
 /**
- * As whom the control API writes a twin. `service`: just the patch; `portal`: whole sections, as the portal
- * does; else the name of an automatic configuration, which marks the desired values that it writes.
+ * The writer that the control API simulates. `service` writes only the patch. `portal` writes whole sections, as the
+ * portal does. An automatic configuration marks the desired values that it writes.
  */
 export type Writer = 'service' | 'portal' | { readonly configuration: string };
 
 /**
- * A hub as the control API sees it. Where a module id is given that module is meant, else the device. What it
- * does is not counted as a call of the service API, nor throttled.
+ * A hub for the control API. With a module id, a method applies to the module, otherwise to the device. Its operations
+ * are not throttled and not counted as calls of the service API.
  */
 export interface HubView {
   readonly host: string;
@@ -53,49 +53,49 @@ export interface HubView {
   readonly counters: Readonly<HubCounters>;
   /** Messages of the daily quota used so far today. */
   readonly messagesToday: number;
-  /** The twin as the service sees it; undefined if there is no such device or module. */
+  /** The twin in the form of the service API; undefined if the device or module does not exist. */
   twin(deviceId: string, moduleId?: string): JsonObject | undefined;
   deviceIds(): Iterable<string>;
-  /** @throws HubError `DeviceNotFound` */
+  /** @throws HubRefusal `DeviceNotFound` */
   moduleIds(deviceId: string): readonly string[];
   /**
-   * Creates a module as the service API does. Answers its identity, keys included.
+   * Creates a module as the service API does. Returns its identity with its keys.
    *
-   * @throws HubError `DeviceNotFound`, `ArgumentInvalid`, `ModuleAlreadyExistsOnDevice`,
+   * @throws HubRefusal `DeviceNotFound`, `ArgumentInvalid`, `ModuleAlreadyExistsOnDevice`,
    *   `TooManyModulesOnDevice`
    */
   createModule(deviceId: string, moduleId: string, body: JsonObject): JsonObject;
   /**
-   * Writes tags and desired properties as another writer does. Answers the twin.
+   * Writes tags and desired properties as another writer does. Returns the twin.
    *
-   * @throws HubError `DeviceNotFound`, `ModuleNotFound`, `ArgumentInvalid`
+   * @throws HubRefusal `DeviceNotFound`, `ModuleNotFound`, `ArgumentInvalid`
    */
   edit(deviceId: string, patch: JsonObject, as: Writer, moduleId?: string): JsonObject;
   /**
-   * Deletes the identity and its twin, and the modules of a device with it.
+   * Deletes an identity and its twin. For a device, also deletes its modules.
    *
-   * @throws HubError `DeviceNotFound`, `ModuleNotFound`
+   * @throws HubRefusal `DeviceNotFound`, `ModuleNotFound`
    */
   remove(deviceId: string, moduleId?: string): void;
-  /** The faults in force; undefined if there are none. */
+  /** The active faults; undefined if there are none. */
   readonly faults: FaultStatus | undefined;
-  /** Sets faults in the place of those in force. They do not strike what this view does but for its events. */
+  /** Replaces the active faults. They do not apply to operations of this view, except to their events. */
   setFaults(settings: FaultSettings): void;
-  liftFaults(): void;
+  clearFaults(): void;
 }
 
 /** The local IoT hubs. */
 export interface IotHubs {
   /**
-   * The service REST API of all hubs; the `Host` header says which is meant. It claims what other services
-   * leave.
+   * The service REST API of all hubs. The `Host` header selects the hub. It claims all requests that no other service
+   * claims.
    */
   readonly https: HttpService;
   /** The device API of all hubs. */
   readonly mqtt: MqttService;
   readonly views: readonly HubView[];
   view(host: string): HubView | undefined;
-  /** What DPS may do on a hub, by the host name of its link; undefined for a host that is none of them. */
+  /** The access of DPS to a hub, by the host name of its link; undefined for an unknown host. */
   provisioning(host: string): ProvisioningAccess | undefined;
   /** Stops waiting operations and closes the journals. Close the servers first. */
   close(): void;
@@ -135,11 +135,11 @@ export function createIotHubs(options: LocalIotHubsOptions): IotHubs {
           const { hub, faults } = known;
           return faults.serve(hub, request, () => serveServiceCall(hub, serviceKey, request));
         }
-        // What Azure answers at a device name is not documented.
+        // The answer of Azure to a service call at a device name is not documented.
         const why =
           known === undefined
-            ? `There is no local hub ${request.host}`
-            : `${request.host} serves devices only; services call ${name} or its service name`;
+            ? `Unknown hub ${request.host}`
+            : `${request.host} serves only devices. Services must call ${name} or its service name`;
         const refusal = new HubRefusal('IotHubNotFound', why);
         return refusalResponse(refusal, false, now());
       },
@@ -201,7 +201,7 @@ function viewOf({ hub, faults }: FaultyHub): HubView {
       return faults.status(hub);
     },
     setFaults: (settings) => faults.set(hub, settings),
-    liftFaults: () => faults.lift(),
+    clearFaults: () => faults.clear(),
   };
 }
 

@@ -11,14 +11,14 @@ import type { LocalLog } from '../log.ts';
 import { CONNECT_REFUSED, type MqttConnection, type MqttService, type MqttSession } from './service.ts';
 
 /**
- * Largest packet taken: a message of 256 KB (IoT Hub's limit, "IoT Hub quotas and throttling") with the
- * longest topic.
+ * Largest accepted packet: a message of 256 KB (IoT Hub's limit, "IoT Hub quotas and throttling") with the longest
+ * topic.
  */
 const MAX_PACKET_BYTES = 256 * 1024 + 65_535 + 16;
-/** A client that does not say CONNECT in this time is dropped. */
+/** A client that does not send CONNECT within this time is dropped. */
 const CONNECT_TIMEOUT_MS = 30_000;
 /**
- * IoT Hub drops a client that is silent for 1.5 times its keep-alive, and after 1,767 s at most
+ * IoT Hub drops a client that sends nothing for 1.5 times its keep-alive, or for 1,767 s
  * (iot-mqtt-connect-to-iot-hub).
  */
 const KEEP_ALIVE_FACTOR = 1.5;
@@ -27,17 +27,17 @@ const MAX_SILENCE_MS = 1_767_000;
 const MAX_SUBSCRIPTIONS = 5;
 const SUBSCRIPTION_REFUSED = 128;
 /**
- * A client is not read from while this many of its packets wait, and dropped when it leaves this much unread.
+ * While MAX_INBOX packets of a client wait, the server reads no more of them. A client that leaves MAX_UNREAD_BYTES
+ * unread is dropped.
  */
 const MAX_INBOX = 64;
 const MAX_UNREAD_BYTES = 4 * 1024 * 1024;
-/** Time a client has to take the last packet before its socket is destroyed. */
+/** Time for a client to read the last packet before its socket is destroyed. */
 const LINGER_MS = 1_000;
 
 /**
- * Speaks MQTT 3.1.1 with one client until its socket closes. Packets are handled one after another, so that
- * the order of a device's messages is kept whatever a service waits for; only pings are answered at once.
- * Whatever the client sends, nothing is thrown.
+ * Serves MQTT 3.1.1 to one client until its socket closes. It handles one packet after the other, so that the
+ * messages of a device keep their order. Only pings are answered at once. It never throws, for any input.
  */
 export function serveConnection(socket: TLSSocket, services: readonly MqttService[], log: LocalLog): void {
   const parser = createParser({ protocolVersion: 4 });
@@ -64,7 +64,7 @@ export function serveConnection(socket: TLSSocket, services: readonly MqttServic
     try {
       if (parser.parse(chunk) > MAX_PACKET_BYTES) drop();
     } catch {
-      drop(); // fuzzing found nothing that the parser throws on, but here it would end the whole local stack
+      drop(); // no input is known on which the parser throws, but an error here would end the whole local stack
     }
   });
   socket.on('error', drop);
@@ -78,7 +78,7 @@ export function serveConnection(socket: TLSSocket, services: readonly MqttServic
   parser.on('error', drop);
   parser.on('packet', (packet) => {
     if (packet.cmd === 'pingreq' && greeted) return send({ cmd: 'pingresp' });
-    inbox.push({ ...packet }); // the parser's object is its own
+    inbox.push({ ...packet }); // a copy, because the parser reuses its object
     if (inbox.length >= MAX_INBOX) socket.pause();
     void work();
   });
@@ -177,7 +177,7 @@ export function serveConnection(socket: TLSSocket, services: readonly MqttServic
     });
   }
 
-  /** Ends the connection after what was sent has gone out. */
+  /** Ends the connection after all data was sent. */
   function end(): void {
     if (ended) return;
     ended = true;

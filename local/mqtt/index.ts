@@ -1,5 +1,5 @@
 /**
- * MQTT 3.1.1 over TLS for the local hubs and DPS: the protocol, without any idea of twins or registrations.
+ * MQTT 3.1.1 over TLS for the local hubs and DPS: only the protocol, without twins and registrations.
  */
 export { type MqttOptions, type MqttServer, startMqtt } from './server.ts';
 export {

@@ -9,23 +9,23 @@ import type { MqttService } from './service.ts';
 const HANDSHAKE_TIMEOUT_MS = 30_000;
 
 export interface MqttOptions {
-  /** 0 asks for a free port. */
+  /** 0 selects a free port. */
   readonly port: number;
   readonly certificate: KeyedCertificate;
-  /** Asked in this order whose client it is. */
+  /** The first service that claims a user name serves the client. */
   readonly services: readonly MqttService[];
   readonly log?: LocalLog;
 }
 
 export interface MqttServer {
   readonly port: number;
-  /** Drops every client and stops listening; resolves when all sessions have been told. */
+  /** Drops every client and stops listening. Resolves when all sessions are closed. */
   close(): Promise<void>;
 }
 
 /**
- * Serves MQTT 3.1.1 over TLS on one port for all services. It is no broker: what a client publishes goes to
- * its service alone.
+ * Serves MQTT 3.1.1 over TLS on one port for all services. It is not a broker: a message of a client goes only to
+ * its service.
  *
  * @throws LocalError `BERTH_LOCAL_PORT_TAKEN`
  */
@@ -39,8 +39,8 @@ export async function startMqtt(options: MqttOptions): Promise<MqttServer> {
       minVersion: 'TLSv1.2',
       handshakeTimeout: HANDSHAKE_TIMEOUT_MS,
       requestCert: true,
-      rejectUnauthorized: false, // most devices have no certificate; the services check those of the others
-      secureOptions: constants.SSL_OP_NO_TICKET, // a resumed session would not show the whole chain again
+      rejectUnauthorized: false, // most devices have no certificate; the services check the others
+      secureOptions: constants.SSL_OP_NO_TICKET, // a resumed session would not contain the whole chain
     },
     (socket) => {
       sockets.add(socket);

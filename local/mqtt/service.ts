@@ -1,20 +1,19 @@
 import type { X509Certificate } from 'node:crypto';
 
-/** What a client says about itself when it connects. */
+/** The CONNECT packet of a client. */
 export interface MqttConnect {
   readonly clientId: string;
   readonly userName: string;
   readonly password: string | undefined;
   /**
-   * False: the client wants the subscriptions of its last connection back, and finds these again the next
-   * time.
+   * False: the client gets the subscriptions of its last connection, and the next connection gets those of this one.
    */
   readonly cleanSession: boolean;
-  /** The certificates the client showed, leaf first; empty if none. */
+  /** The certificates of the client, leaf first; empty if none. */
   readonly certificates: readonly X509Certificate[];
 }
 
-/** The CONNACK return codes of MQTT 3.1.1 with which a client can be refused. */
+/** The CONNACK return codes of MQTT 3.1.1 for refused clients. */
 export const CONNECT_REFUSED = {
   protocolVersion: 1,
   identifier: 2,
@@ -31,34 +30,34 @@ export interface MqttMessage {
   readonly payload: Buffer;
 }
 
-/** The server's end of one connection, as a service sees it. None of its methods throws. */
+/** A connection, for its service. None of its methods throws. */
 export interface MqttConnection {
   /**
-   * Sends a message with QoS 0 if the client is subscribed to `filter`, which covers the topic; answers
-   * whether it is.
+   * Sends a message with QoS 0 if the client is subscribed to `filter`, which covers the topic. Returns whether the
+   * client is subscribed.
    */
   publish(filter: string, message: MqttMessage): boolean;
   close(): void;
 }
 
-/** A service's end of one accepted connection. A method that throws or rejects ends the connection. */
+/** The service's handlers for one accepted connection. If a method throws or rejects, the connection ends. */
 export interface MqttSession {
-  /** The filters that the client is subscribed to from the start: those of its last connection. */
+  /** The filters of the client's last connection. The client is subscribed to them from the start. */
   readonly restored: readonly string[];
-  /** The client was accepted; messages may be published from now on. */
+  /** Called when the client is accepted. The service can now publish messages. */
   opened(connection: MqttConnection): void;
   /** Whether the client may subscribe to this filter. */
   grants(filter: string): boolean;
-  /** What the client is subscribed to has changed. */
+  /** Called with all filters when the subscriptions of the client change. */
   subscribed(filters: readonly string[]): void;
-  /** Takes a message of the client. It is acknowledged, and the next one handed over, when this settles. */
+  /** Processes a message of the client. When it settles, the message is acknowledged, and the next one follows. */
   received(message: MqttMessage): void | Promise<void>;
-  /** The connection is gone, for whatever reason. Called once, and only after `opened`. */
+  /** Called once when the connection has ended, and only after `opened`. */
   closed(): void;
 }
 
 /**
- * A cloud service that clients reach over MQTT. One port serves several; the user name tells which is meant.
+ * A cloud service with an MQTT API. One port serves several; the user name selects the service.
  */
 export interface MqttService {
   claims(userName: string): boolean;

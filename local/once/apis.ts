@@ -2,7 +2,7 @@ import * as z from 'zod';
 
 const PAUSE = z.object({ author: z.string(), reason: z.string(), at: z.iso.datetime() }).nullable();
 
-/** What the check and the live view read of Berth's HTTP functions. */
+/** The parts of `GET /api/fleet` that the check and the live view read. */
 export const FLEET_STATUS = z.object({
   pause: PAUSE,
   hubs: z.array(
@@ -36,7 +36,7 @@ export const FLEET_STATUS = z.object({
   deadLetters: z.object({ since: z.string(), count: z.number(), more: z.boolean() }),
   onlyCounted: z.object({ events: z.number() }),
 });
-export type FleetStatus = z.output<typeof FLEET_STATUS>;
+export type LocalFleetStatus = z.output<typeof FLEET_STATUS>;
 
 export const DEVICE_STATUS = z.object({
   twins: z.array(
@@ -59,9 +59,9 @@ export const DEVICE_STATUS = z.object({
     }),
   ),
 });
-export type TwinStatus = z.output<typeof DEVICE_STATUS>['twins'][number];
+export type ShownTwin = z.output<typeof DEVICE_STATUS>['twins'][number];
 
-/** What it reads of the control API. */
+/** The parts of `GET /hubs` of the control API that the check reads. */
 export const HUB_COUNTERS = z.object({
   host: z.string(),
   devices: z.number(),
@@ -77,7 +77,7 @@ export const HUB_TWIN = z.object({
   properties: z.object({ desired: z.record(z.string(), z.json()), reported: z.record(z.string(), z.json()) }),
 });
 
-/** Gets JSON over HTTP and reads it by a schema. @throws Error naming the address where it is not had. */
+/** Gets JSON over HTTP and parses it with a schema. @throws Error with the address, if the request fails. */
 export async function getJson<Schema extends z.ZodType>(
   url: string,
   schema: Schema,

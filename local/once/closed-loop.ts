@@ -6,23 +6,23 @@ import {
   DEVICE_STATUS,
   EVENT_COUNTERS,
   FLEET_STATUS,
-  type FleetStatus,
   getJson,
   HUB_COUNTERS,
   HUB_TWIN,
-  type TwinStatus,
+  type LocalFleetStatus,
+  type ShownTwin,
 } from './apis.ts';
 
-/** The JSON that `npm start -- --once --json` ends with. */
+/** The last line of `npm start -- --once --json`. */
 export interface LoopResult {
   readonly devices: number;
   readonly hubs: readonly { readonly host: string; readonly weight: number; readonly devices: number }[];
   readonly twins: Readonly<Record<string, number>>;
   /** Events since the start. */
   readonly events: number;
-  /** Desired patches that the hubs have accepted from the service side since the start. */
+  /** Desired patches that the hubs accepted from services since the start. */
   readonly corrections: number;
-  /** Calls of the service side since the start; `identityOps` holds the reads of hub statistics too. */
+  /** Calls of services since the start. `identityOps` includes the reads of hub statistics. */
   readonly hubOps: {
     readonly twinReads: number;
     readonly twinWrites: number;
@@ -34,7 +34,7 @@ export interface LoopResult {
 
 export type LoopCheck =
   | { readonly closed: true; readonly result: LoopResult }
-  | { readonly closed: false; readonly missing: readonly string[] };
+  | { readonly closed: false; readonly reasons: readonly string[] };
 
 export interface LoopOptions {
   readonly progress: FleetProgress;
@@ -44,7 +44,7 @@ export interface LoopOptions {
   readonly masterKey: string;
   /** `Date.now()` at the start. */
   readonly startedAt: number;
-  /** Events that there were already at the start. */
+  /** Events that existed before the start. */
   readonly eventsBefore: number;
 }
 
@@ -52,20 +52,19 @@ const AT_ONCE = 8;
 const COUNTED_WITHIN_MS = 15_000;
 
 /**
- * Whether the loop has closed: devices registered and reported, every event read, every twin where the
- * policies want it or rejected, and what Berth says agrees with the hubs' own twins. Asks over HTTP only, as
- * an operator would.
+ * Checks whether the loop is closed: all devices are registered and have reported, all events are read, every twin
+ * is in sync or rejected, and Berth's answers agree with the twins of the hubs. It uses HTTP only, like an operator.
  */
 export async function checkLoop(options: LoopOptions): Promise<LoopCheck> {
   const behind = [...devicesBehind(options.progress), ...(await eventsBehind(options))];
-  if (behind.length > 0) return { closed: false, missing: behind };
+  if (behind.length > 0) return { closed: false, reasons: behind };
 
   const fleet = await freshFleetStatus(options);
-  const { missing, hubs } = await compareWithHubs(options, fleet);
-  if (missing.length > 0) return { closed: false, missing };
-  // What was compared must still be all there is.
+  const { reasons, hubs } = await compareWithHubs(options, fleet);
+  if (reasons.length > 0) return { closed: false, reasons };
+  // An event that came during the comparison makes it outdated.
   const late = await eventsBehind(options);
-  if (late.length > 0) return { closed: false, missing: late };
+  if (late.length > 0) return { closed: false, reasons: late };
 
   const { events } = await getJson(`${options.controlUrl}/events`, EVENT_COUNTERS);
   const total = (pick: (hub: HubCounters) => number) => hubs.reduce((sum, hub) => sum + pick(hub), 0);
@@ -96,7 +95,7 @@ type HubCounters = z.output<typeof HUB_COUNTERS>;
 
 function devicesBehind({ devices }: FleetProgress): readonly string[] {
   const all = [...devices.values()];
-  const say = (behind: readonly DeviceProgress[], what: string) => {
+  const reasonOf = (behind: readonly DeviceProgress[], what: string) => {
     const first = behind[0];
     if (first === undefined) return [];
     const trouble = first.trouble === undefined ? '' : `: ${first.trouble}`;
@@ -104,7 +103,7 @@ function devicesBehind({ devices }: FleetProgress): readonly string[] {
   };
   const unregistered = all.filter(({ hub }) => hub === undefined);
   const silent = all.filter(({ hub, reports }) => hub !== undefined && reports < 2);
-  return [...say(unregistered, 'have not registered'), ...say(silent, 'have not reported twice')];
+  return [...reasonOf(unregistered, 'have not registered'), ...reasonOf(silent, 'have not reported twice')];
 }
 
 async function eventsBehind({ controlUrl }: LoopOptions): Promise<readonly string[]> {
@@ -113,10 +112,14 @@ async function eventsBehind({ controlUrl }: LoopOptions): Promise<readonly strin
 }
 
 /**
- * Fires `resyncFleet` by hand, which does work items and counts, and waits for counts that are newer than that.
+ * Runs `resyncFleet`, which processes work items and counts twins. Then waits for the new counts.
  */
-async function freshFleetStatus({ functionsUrl, functionKey, masterKey }: LoopOptions): Promise<FleetStatus> {
-  const fired = Date.now();
+async function freshFleetStatus({
+  functionsUrl,
+  functionKey,
+  masterKey,
+}: LoopOptions): Promise<LocalFleetStatus> {
+  const startedAt = Date.now();
   await fetch(`${functionsUrl}/admin/functions/resyncFleet`, {
     method: 'POST',
     headers: { 'x-functions-key': masterKey, 'content-type': 'application/json' },
@@ -127,51 +130,53 @@ async function freshFleetStatus({ functionsUrl, functionKey, masterKey }: LoopOp
     const fleet = await getJson(`${functionsUrl}/api/fleet`, FLEET_STATUS, {
       'x-functions-key': functionKey,
     });
-    const isFresh = fleet.hubs.every(({ twinsCountedAt }) => Date.parse(twinsCountedAt ?? '') >= fired);
-    if (isFresh || Date.now() - fired > COUNTED_WITHIN_MS) return fleet;
+    const isFresh = fleet.hubs.every(({ twinsCountedAt }) => Date.parse(twinsCountedAt ?? '') >= startedAt);
+    if (isFresh || Date.now() - startedAt > COUNTED_WITHIN_MS) return fleet;
     await delay(250);
   }
 }
 
-/** Every twin of every hub, as the hub has it and as Berth has it. */
+/** Compares every twin of every hub with Berth's answer about it. */
 async function compareWithHubs(
   options: LoopOptions,
-  fleet: FleetStatus,
-): Promise<{ readonly missing: readonly string[]; readonly hubs: readonly HubCounters[] }> {
+  fleet: LocalFleetStatus,
+): Promise<{ readonly reasons: readonly string[]; readonly hubs: readonly HubCounters[] }> {
   const { controlUrl } = options;
   const hubs = await getJson(`${controlUrl}/hubs`, z.array(HUB_COUNTERS));
-  const missing: string[] = [];
+  const reasons: string[] = [];
   for (const hub of hubs) {
     const deviceIds = await getJson(`${controlUrl}/hubs/${hub.host}/devices`, z.array(z.string()));
     const states = new Map<string, number>();
     for (let from = 0; from < deviceIds.length; from += AT_ONCE) {
-      const looks = deviceIds
+      const comparisons = deviceIds
         .slice(from, from + AT_ONCE)
         .map((deviceId) => compareTwin(options, hub.host, deviceId));
-      for (const found of await Promise.all(looks)) {
-        missing.push(...found.missing);
+      for (const found of await Promise.all(comparisons)) {
+        reasons.push(...found.reasons);
         states.set(found.state, (states.get(found.state) ?? 0) + 1);
       }
     }
-    const said = fleet.hubs.find(({ host }) => host === hub.host);
-    if (said?.devices !== hub.devices) {
-      missing.push(`Berth counts ${said?.devices ?? 'no'} devices on ${hub.host}, which has ${hub.devices}`);
+    const counted = fleet.hubs.find(({ host }) => host === hub.host);
+    if (counted?.devices !== hub.devices) {
+      reasons.push(
+        `Berth counts ${counted?.devices ?? 'no'} devices on ${hub.host}, the hub has ${hub.devices}`,
+      );
     }
-    for (const [state, count] of Object.entries(said?.twins ?? {})) {
+    for (const [state, count] of Object.entries(counted?.twins ?? {})) {
       if (count === (states.get(state) ?? 0)) continue;
-      missing.push(
-        `Berth counts ${count} twins ${state} on ${hub.host}, and shows ${states.get(state) ?? 0}`,
+      reasons.push(
+        `Berth counts ${count} twins as ${state} on ${hub.host}, but shows ${states.get(state) ?? 0}`,
       );
     }
   }
-  return { missing, hubs };
+  return { reasons, hubs };
 }
 
 async function compareTwin(
   { controlUrl, functionsUrl, functionKey, progress }: LoopOptions,
   host: string,
   deviceId: string,
-): Promise<{ readonly state: string; readonly missing: readonly string[] }> {
+): Promise<{ readonly state: string; readonly reasons: readonly string[] }> {
   const path = encodeURIComponent(deviceId);
   const [own, status] = await Promise.all([
     getJson(`${controlUrl}/hubs/${host}/devices/${path}`, HUB_TWIN),
@@ -179,31 +184,31 @@ async function compareTwin(
   ]);
   const twin = status.twins.find(({ hub, moduleId }) => hub === host && moduleId === null);
   if (twin === undefined)
-    return { state: 'missing', missing: [`Berth does not know ${deviceId} on ${host}`] };
-  const missing: string[] = [];
+    return { state: 'notStored', reasons: [`Berth has no snapshot of ${deviceId} on ${host}`] };
+  const reasons: string[] = [];
   if (twin.version !== own.version) {
-    missing.push(`Berth has version ${twin.version} of ${deviceId}, the hub ${own.version}`);
+    reasons.push(`Berth has version ${twin.version} of ${deviceId}, the hub has version ${own.version}`);
   }
   if (twin.workItem !== null && Date.parse(twin.workItem.at) <= Date.now())
-    missing.push(`${deviceId} is due: ${twin.workItem.why}`);
+    reasons.push(`${deviceId} has a due work item: ${twin.workItem.why}`);
   for (const leaf of twin.paths) {
     const keys = leaf.path.split('.');
     const agrees =
       sameJson(leaf.desired, at(own.properties.desired as JsonObject, keys)) &&
       sameJson(leaf.reported, at(own.properties.reported as JsonObject, keys));
-    if (!agrees) missing.push(`Berth and ${host} differ over ${leaf.path} of ${deviceId}`);
-    if (leaf.status === 'drifted') missing.push(`${leaf.path} of ${deviceId} is drifted`);
+    if (!agrees) reasons.push(`Berth and ${host} have different values of ${leaf.path} of ${deviceId}`);
+    if (leaf.status === 'drifted') reasons.push(`${leaf.path} of ${deviceId} is drifted`);
   }
   const device = progress.devices.get(deviceId);
   return {
     state: twin.status,
-    missing: [...missing, ...(device === undefined ? [] : playedBy(device, twin))],
+    reasons: [...reasons, ...(device === undefined ? [] : openAnswers(device, twin))],
   };
 }
 
-/** Whether the device's part has been played to its end. */
-function playedBy({ profile }: DeviceProgress, twin: TwinStatus): readonly string[] {
-  if (profile.isPicky)
+/** The expected answer of the device to its correction, if the device has not given it yet. */
+function openAnswers({ profile }: DeviceProgress, twin: ShownTwin): readonly string[] {
+  if (profile.rejectsLongIntervals)
     return twin.status === 'rejected' ? [] : [`${profile.deviceId} has not rejected its correction yet`];
   if (profile.battery !== 'low') return [];
   const acknowledged = twin.paths.some(

@@ -15,36 +15,35 @@ export interface ChildOptions {
 }
 
 /**
- * A Node.js process of the local stack. It ends when this process does, however that ends: it watches the
- * channel between the two.
+ * A Node.js process of the local stack. It watches the channel to this process and ends when this process ends.
  */
 export interface Child {
   readonly name: string;
   readonly pid: number | undefined;
-  /** Resolves with what it ended with. */
+  /** Resolves with the exit code or the signal, as text. */
   readonly ended: Promise<string>;
   send(message: object): void;
-  /** Asks it to end, and ends it if it takes longer than this, ms. */
+  /** Sends SIGTERM, and SIGKILL after `graceMs` milliseconds. */
   stop(graceMs: number): Promise<void>;
 }
 
 /**
- * Starts a child process. It is in a process group of its own: Ctrl-C is for the supervisor, which ends the
- * others in their order.
+ * Starts a child process in its own process group. Ctrl-C therefore reaches only the supervisor, which ends the
+ * other processes in order.
  */
 export function startChild({ name, file, args, env, onLine, onMessage }: ChildOptions): Child {
   const child = fork(file, args, {
     silent: true,
     detached: true,
     env: { ...process.env, ...env },
-    // A debugger's or a test runner's flags are not meant for it.
+    // The child must not inherit the flags of a debugger or a test runner.
     execArgv: ['--enable-source-maps'],
   });
   for (const stream of [child.stdout, child.stderr]) {
     if (stream !== null) createInterface({ input: stream }).on('line', onLine);
   }
   child.on('message', (message) => onMessage?.(message));
-  // A message to a process that has just ended fails; that it ended is told by `ended`.
+  // A message to an ended process fails. `ended` reports the end.
   child.on('error', () => {});
   const ended = endOf(child);
   return {

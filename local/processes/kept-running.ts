@@ -2,36 +2,36 @@ import { setTimeout as delay } from 'node:timers/promises';
 import type { LocalLog } from '../log.ts';
 import type { Child } from './child.ts';
 
-/** A process that is started again when it ends by itself. */
+/** A process that restarts after an unexpected end. */
 export interface KeptRunning {
   readonly name: string;
   readonly pid: number | undefined;
   readonly isRunning: boolean;
-  /** How often it has been started again. */
+  /** The number of restarts. */
   readonly restarts: number;
-  /** To the process that runs now. */
+  /** Sends a message to the current process. */
   send(message: object): void;
-  /** Ends the process that runs now, so that another takes its place. It gets so long to end, ms. */
+  /** Ends the current process within `graceMs` milliseconds. A new one replaces it. */
   renew(graceMs: number): Promise<void>;
-  /** Ends it for good. */
+  /** Ends the process and does not restart it. */
   stop(graceMs: number): Promise<void>;
 }
 
 export interface KeepRunningOptions {
-  /** As `GET /processes` names it. */
+  /** The name in `GET /processes`. */
   readonly name: string;
-  /** As a sentence begins with it; default: "The" and the name. */
+  /** The name at the start of a sentence; default: "The" and the name. */
   readonly title?: string;
-  /** The process that runs already; default: it is started now. */
+  /** A process that is already running; default: a new one. */
   readonly first?: Child;
   readonly start: () => Child;
-  /** Why it cannot start again now, as a sentence; it is tried again later. Default: it always can. */
+  /** The reason why the process cannot restart now, as a sentence; undefined if it can. Default: it always can. */
   readonly obstacle?: () => Promise<string | undefined>;
   readonly log: LocalLog;
   readonly clock?: Clock;
 }
 
-/** Milliseconds since the epoch, and a wait in milliseconds that ends early when the signal is aborted. */
+/** The time in milliseconds since the epoch, and a wait in milliseconds. An aborted signal ends the wait. */
 export interface Clock {
   now(): number;
   wait(ms: number, signal: AbortSignal): Promise<void>;
@@ -43,11 +43,11 @@ const SYSTEM_CLOCK: Clock = {
 };
 
 const RESTART_AFTER_MS = 1_000;
-/** A process that ends again and again is started more and more seldom. */
+/** If a process ends at once several times, the wait before its restart doubles up to this. */
 const LONGEST_WAIT_MS = 30_000;
 const SHORT_LIFE_MS = 10_000;
 
-/** Starts a process, and starts it again a second after it has ended, until it is stopped. */
+/** Starts a process, and restarts it one second after it has ended, until `stop`. */
 export function keepRunning(options: KeepRunningOptions): KeptRunning {
   const { name, title = `The ${name}`, start, obstacle = async () => undefined, log } = options;
   const { clock = SYSTEM_CLOCK } = options;
@@ -58,12 +58,12 @@ export function keepRunning(options: KeepRunningOptions): KeptRunning {
   let restarts = 0;
   let shortLives = 0;
 
-  /** Waits until nothing is in the way, and says once what is. */
-  const clear = async (): Promise<void> => {
-    let told: string | undefined;
+  /** Waits until there is no obstacle, and logs each obstacle once. */
+  const waitForNoObstacle = async (): Promise<void> => {
+    let logged: string | undefined;
     for (let found = await obstacle(); found !== undefined && !signal.aborted; found = await obstacle()) {
-      if (found !== told) log.warn(`${title} cannot start: ${found} It is tried again every second.`);
-      told = found;
+      if (found !== logged) log.warn(`${title} cannot start: ${found} Berth tries again every second.`);
+      logged = found;
       await clock.wait(RESTART_AFTER_MS, signal);
     }
   };
@@ -78,11 +78,9 @@ export function keepRunning(options: KeepRunningOptions): KeptRunning {
         ? Math.min(LONGEST_WAIT_MS, RESTART_AFTER_MS * 2 ** shortLives)
         : RESTART_AFTER_MS;
       shortLives = isShort ? shortLives + 1 : 0;
-      log.warn(
-        `${title} ended (${how}); it starts again in ${waitMs === 1_000 ? 'a second' : `${waitMs / 1_000} s`}.`,
-      );
+      log.warn(`${title} ended (${how}) and restarts in ${waitMs / 1_000} s.`);
       await clock.wait(waitMs, signal);
-      await clear();
+      await waitForNoObstacle();
       if (signal.aborted) return;
       child = start();
       isRunning = true;

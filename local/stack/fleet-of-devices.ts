@@ -16,7 +16,7 @@ export interface DevicesOptions {
   readonly bundles: string;
   readonly cloud: Cloud;
   readonly stateDirectory: string;
-  /** True: batteries go up and down for ever. */
+  /** True: batteries change all the time, and devices register again. */
   readonly lively: boolean;
   readonly logFile: string;
   readonly log: LocalLog;
@@ -24,7 +24,7 @@ export interface DevicesOptions {
 }
 
 /**
- * Runs the simulated devices in a process of their own, so that an error in an SDK takes nothing else down.
+ * Runs the simulated devices in their own process, so that an error in an SDK ends only this process.
  *
  * @throws LocalError `BERTH_LOCAL_STATE_DAMAGED`, `BERTH_LOCAL_STATE_UNUSABLE`
  */
@@ -42,7 +42,7 @@ export async function runDevices(options: DevicesOptions): Promise<KeptRunning> 
     batteries: join(stateDirectory, 'batteries.jsonl'),
     lively,
   };
-  // Damaged, they would end the process again and again.
+  // A damaged file would end the process after each restart.
   openBatteries(start.batteries).close();
   const onLine = logToFile(logFile, log);
   return keepRunning({
@@ -55,7 +55,7 @@ export async function runDevices(options: DevicesOptions): Promise<KeptRunning> 
         onLine,
         onMessage: (message) => onNews(message as DeviceNews),
       });
-      // Keys go over the channel between the processes, never over a command line.
+      // The message contains keys, which must not be on a command line.
       child.send(start);
       return child;
     },

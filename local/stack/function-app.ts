@@ -3,14 +3,13 @@ import { setTimeout as delay } from 'node:timers/promises';
 import type { Cloud } from '../cloud.ts';
 import { LocalError } from '../errors.ts';
 import { pagePorts } from '../foreign-requests.ts';
-import type { ReadyMessage } from '../function-host/main.ts';
 import { FUNCTION_KEYS } from '../keys.ts';
 import type { LocalLog } from '../log.ts';
 import { logToFile } from '../log-file.ts';
 import { startChild } from '../processes/child.ts';
 import { type KeptRunning, keepRunning } from '../processes/kept-running.ts';
 
-/** As `GET /processes` names it. */
+/** The name in `GET /processes`. */
 export const FUNCTION_HOST = 'function host';
 
 export interface FunctionAppOptions {
@@ -19,16 +18,14 @@ export interface FunctionAppOptions {
   readonly bundles: string;
   readonly port: number;
   readonly cloud: Cloud;
-  /** Where its output goes. */
+  /** File for the output of the process. */
   readonly logFile: string;
   readonly log: LocalLog;
-  /** Called when it is down for good reasons: it cannot start. */
-  readonly onReady: () => void;
 }
 
-/** Runs the built app in a function host of its own, and starts it again when it dies. */
+/** Runs the built app in a function host in its own process, and restarts this process when it ends. */
 export function runFunctionApp(options: FunctionAppOptions): KeptRunning {
-  const { appDirectory, bundles, port, cloud, logFile, log, onReady } = options;
+  const { appDirectory, bundles, port, cloud, logFile, log } = options;
   const onLine = logToFile(logFile, log);
   const start = () =>
     startChild({
@@ -39,22 +36,19 @@ export function runFunctionApp(options: FunctionAppOptions): KeptRunning {
         ...cloud.names.flatMap((name) => ['--own-name', name]),
         ...pagePorts(cloud.ports).flatMap((own) => ['--own-port', String(own)]),
       ],
-      // The environment beats local.settings.json, which knows the default ports only.
+      // These values replace those of local.settings.json, which contains only the default ports.
       env: {
         ...cloud.settings,
         FUNCTION_HOST_FUNCTION_KEY: FUNCTION_KEYS.function,
         FUNCTION_HOST_MASTER_KEY: FUNCTION_KEYS.master,
       },
       onLine,
-      onMessage: (message) => {
-        if ((message as Partial<ReadyMessage> | null)?.type === 'ready') onReady();
-      },
     });
   return keepRunning({ name: FUNCTION_HOST, start, log });
 }
 
 /**
- * Waits until the app answers, whoever runs it.
+ * Waits until the app answers. It does not matter which process runs it.
  *
  * @throws LocalError `BERTH_LOCAL_FUNCTIONS_MISSING` after `ms`.
  */
@@ -65,12 +59,12 @@ export async function waitForFunctions(url: string, ms: number, signal: AbortSig
       const response = await fetch(`${url}/api/health`, { signal: AbortSignal.timeout(2_000) });
       if (response.status === 200 || response.status === 503) return;
     } catch {
-      // Not there yet.
+      // The functions do not listen yet.
     }
     if (Date.now() > until) {
       throw new LocalError(
         'BERTH_LOCAL_FUNCTIONS_MISSING',
-        `Nothing answers at ${url}/api/health: the functions do not run.`,
+        `The functions do not answer at ${url}/api/health.`,
       );
     }
     await delay(250, undefined, { signal }).catch(() => {});

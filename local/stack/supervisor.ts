@@ -23,28 +23,27 @@ import { runDevices } from './fleet-of-devices.ts';
 import { FUNCTION_HOST, runFunctionApp, waitForFunctions } from './function-app.ts';
 
 export interface SupervisorOptions extends LocalOptions {
-  /** The project's folder: host.json, package.json, fleet.json. */
+  /** Folder of the project, with host.json, package.json and fleet.json. */
   readonly appDirectory: string;
-  /** Where the bundled processes are. */
+  /** Folder with the bundled processes. */
   readonly bundles: string;
   readonly screen: Screen;
-  /** Aborted by Ctrl-C. */
+  /** Ctrl-C aborts this signal. */
   readonly signal: AbortSignal;
 }
 
 const FUNCTIONS_START_MS = 60_000;
 const CHECK_EVERY_MS = 500;
 const REDRAW_EVERY_MS = 1_000;
-/** A function host that is asked to end drains for eight seconds at the most. */
+/** After SIGTERM, a function host needs up to eight seconds to end. */
 const STOP_MS = 10_000;
 
 /**
- * Brings up the local stack, watches over it, and ends all of it: when the loop has closed (`once`), or when
- * the signal comes.
+ * Starts the local stack and restarts processes that end. It ends the stack when the loop is closed (`once`) or the
+ * signal is aborted.
  *
- * @returns what the loop came to, with `once`.
- * @throws LocalError where it cannot start, and `BERTH_LOCAL_NOT_CLOSED` where the loop has not closed in
- *   time.
+ * @returns with `once`: the result of the loop.
+ * @throws LocalError if a part cannot start, and `BERTH_LOCAL_NOT_CLOSED` if the loop does not close in time.
  */
 export async function supervise(options: SupervisorOptions): Promise<LoopResult | undefined> {
   const { appDirectory, stateDirectory, screen, signal } = options;
@@ -61,8 +60,8 @@ export async function supervise(options: SupervisorOptions): Promise<LoopResult 
   let cloud: Cloud | undefined;
   try {
     onState(logs, () => mkdirSync(logs, { recursive: true }));
-    // Only free to be taken by whoever runs the functions; asked for now, because DPS must know where the
-    // webhook is.
+    // This only finds a free port for the process that runs the functions later. DPS needs the port now for the URL
+    // of the webhook.
     const functionsPort = options.withoutFunctions
       ? options.ports.functions
       : await reservePort(options.ports.functions, 'the functions');
@@ -95,7 +94,6 @@ export async function supervise(options: SupervisorOptions): Promise<LoopResult 
           cloud,
           logFile: join(logs, 'functions.log'),
           log,
-          onReady: () => {},
         }),
       );
       await waitForFunctions(functionsUrl, FUNCTIONS_START_MS, signal);
@@ -134,38 +132,38 @@ export async function supervise(options: SupervisorOptions): Promise<LoopResult 
     return undefined;
   } finally {
     screen.settle();
-    if (signal.aborted) screen.line('Ending everything…');
+    if (signal.aborted) screen.line('Stopping the local stack…');
     for (const each of running.reverse()) await each.stop(STOP_MS);
     await cloud?.close();
     unlock();
   }
 }
 
-/** Looks again and again whether the loop has closed. */
+/** Checks repeatedly until the loop is closed. */
 async function untilClosed(
   check: () => Promise<LoopCheck>,
   progress: FleetProgress,
   { screen, signal, timeoutMs }: SupervisorOptions,
   startedAt: number,
 ): Promise<LoopResult | undefined> {
-  let missing: readonly string[] = [];
+  let reasons: readonly string[] = [];
   while (!signal.aborted) {
     try {
       const result = await check();
       if (result.closed) return result.result;
-      missing = result.missing;
+      reasons = result.reasons;
     } catch (error) {
-      // The function host may be down for a moment; it is looked at again.
-      missing = [error instanceof Error ? error.message : String(error)];
+      // The function host may be restarting. The next check follows.
+      reasons = [error instanceof Error ? error.message : String(error)];
     }
     if (Date.now() - startedAt > timeoutMs) {
-      const reasons = missing.slice(0, 5).join('; ');
+      const text = reasons.slice(0, 5).join('; ');
       throw new LocalError(
         'BERTH_LOCAL_NOT_CLOSED',
-        `The loop has not closed in ${timeoutMs / 1_000} s: ${reasons}${missing.length > 5 ? `; and ${missing.length - 5} more` : ''}.`,
+        `The loop did not close within ${timeoutMs / 1_000} s: ${text}${reasons.length > 5 ? `; and ${reasons.length - 5} more` : ''}.`,
       );
     }
-    screen.status([progressLine(progress, missing, Date.now() - startedAt)]);
+    screen.status([progressLine(progress, reasons, Date.now() - startedAt)]);
     await delay(CHECK_EVERY_MS, undefined, { signal }).catch(() => {});
   }
   return undefined;
@@ -195,20 +193,19 @@ function processes(running: readonly KeptRunning[], cloud: Cloud | undefined): r
   ];
 }
 
-/** The functions may rely on tables that Azurite has not kept. In Azure, storage does not lose anything. */
+/** Restarts the functions: their memory may not agree with tables that Azurite lost. Azure loses no tables. */
 function renewFunctions(
   running: readonly KeptRunning[],
   { withoutFunctions }: LocalOptions,
   log: LocalLog,
 ): void {
-  if (withoutFunctions)
-    log.warn('Azurite serves again, without what it was told last: start the functions again.');
+  if (withoutFunctions) log.warn('Azurite restarted and lost its last writes. Restart the functions.');
   void running.find(({ name }) => name === FUNCTION_HOST)?.renew(STOP_MS);
 }
 
 function keptLine(directory: string, paths: readonly string[]): string {
   const names = paths.slice(0, 3).join(', ') + (paths.length > 3 ? `, and ${paths.length - 3} more` : '');
-  return `Kept in ${directory}, since Berth did not make it: ${names}`;
+  return `Kept in ${directory}, because Berth did not make it: ${names}`;
 }
 
 function logTo(screen: Screen): LocalLog {

@@ -2,16 +2,16 @@ import { type Dirent, readdirSync, rmdirSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { onState } from './failure.ts';
 
-/** Says that a folder belongs to Berth. */
+/** File that marks a folder as made by Berth. */
 export const STATE_MARKER = 'berth-state.json';
-/** Holds the process id of the local stack that uses the folder. */
+/** File with the process id of the local stack that uses the folder. */
 export const LOCK = 'lock';
-/** Written and deleted at the start, to see that there is space. */
+/** File that is written and deleted at the start, to check for free space. */
 export const PROBE = 'probe';
 
 /**
- * Everything that Berth makes in its state folder, by its path in it. Only this is ever deleted. A change
- * that keeps another file there must add it here.
+ * The paths of everything that Berth makes in its state folder. Berth deletes nothing else. Add every new file or
+ * folder here.
  */
 const FOLDERS = /^(azurite(\/__(blob|queue)storage__)?|ca|dps|event-hubs(\/[a-z0-9._-]+)?|hubs|logs)$/;
 const FILES: readonly RegExp[] = [
@@ -25,23 +25,23 @@ const FILES: readonly RegExp[] = [
   /^hubs\/[a-z0-9-]+(\.[a-z0-9-]+)+\.jsonl(\.next)?$/,
   /^logs\/(functions|devices)\.log$/,
 ];
-/** What no other program makes: the journals of hubs and event hubs. Folders of earlier versions have no marker. */
+/** The journals of hubs and event hubs. Only Berth makes them, so they identify folders of versions without a marker. */
 const UNMISTAKABLE = /^(hubs|event-hubs\/[^/]+)\/.*\.jsonl$/;
-/** What a start that failed at once may leave behind, beside empty folders. */
+/** The files that a failed start can leave, besides empty folders. */
 const FIRST_FILES = /^(lock|probe|berth-state\.json(\.next)?)$/;
 
 /** One file or folder in the state folder. */
 export interface Content {
-  /** From the state folder, with `/`. */
+  /** Relative to the state folder, with `/`. */
   readonly path: string;
   readonly kind: 'file' | 'folder' | 'symbolic link' | 'special file';
-  /** Whether Berth makes a file or folder of this name here; undefined: neither. */
+  /** What Berth makes under this name; undefined: nothing. */
   readonly expected: 'file' | 'folder' | undefined;
 }
 
 /**
- * What is in the state folder, each folder before its content. Folders that Berth does not make are not
- * entered, nor are symbolic links followed.
+ * Lists the state folder, each folder before its content. It does not enter folders that Berth does not make, and
+ * does not follow symbolic links.
  *
  * @throws LocalError `BERTH_LOCAL_STATE_UNUSABLE`
  */
@@ -56,14 +56,14 @@ export function contentsOf(directory: string, below = ''): readonly Content[] {
   });
 }
 
-/** Whether a folder holds no state: it is empty, or a start in it failed before it kept anything. */
+/** Whether a folder holds no state: it is empty, or a start in it failed before it stored anything. */
 export function holdsNoState(contents: readonly Content[]): boolean {
   return contents.every(
     ({ path, kind, expected }) => kind === expected && (kind === 'folder' || FIRST_FILES.test(path)),
   );
 }
 
-/** Whether a folder without a marker holds what a version of Berth before the marker kept, and nothing beside it. */
+/** Whether a folder without a marker holds only the state of a version of Berth that wrote no marker. */
 export function isEarlierState(contents: readonly Content[]): boolean {
   const isClean = contents.every(({ path, expected }) => expected !== undefined || path.includes('/'));
   const hasJournals = contents.some(
@@ -74,10 +74,10 @@ export function isEarlierState(contents: readonly Content[]): boolean {
 }
 
 /**
- * Deletes what Berth has made in the folder, but for the marker and the lock. Expects that every own name is a
- * file or folder as it should be.
+ * Deletes everything that Berth made in the folder, except the marker and the lock. The caller has checked that
+ * each of these paths is of the expected kind.
  *
- * @returns the paths of what was not made by Berth and is kept.
+ * @returns the paths of everything that Berth did not make, which is kept.
  * @throws LocalError `BERTH_LOCAL_STATE_UNUSABLE`
  */
 export function clearContents(directory: string): readonly string[] {

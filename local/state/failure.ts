@@ -1,6 +1,6 @@
 import { LocalError } from '../errors.ts';
 
-/** What the errors of the operating system mean, as the end of a sentence about a file or folder. */
+/** The meaning of errors of the operating system, as the end of a sentence about a file or folder. */
 const REASONS: Readonly<Record<string, string>> = {
   EACCES: 'cannot be used: this user has no permission',
   EPERM: 'cannot be used: this user has no permission',
@@ -11,14 +11,14 @@ const REASONS: Readonly<Record<string, string>> = {
   ENOENT: 'cannot be created here',
   ENOTDIR: 'cannot be created: a part of the path is a file',
   EEXIST: 'is not a folder',
-  EISDIR: 'is a folder, where a file belongs',
+  EISDIR: 'is a folder, but must be a file',
   ELOOP: 'is a symbolic link that leads to itself',
   ENAMETOOLONG: 'is too long for a path',
 };
 
 /**
- * An error of the operating system about the state as a sentence that names the file and says what to do.
- * Any other error is returned as it is.
+ * Turns an error of the operating system into a LocalError that names the file and says what to do. Returns any
+ * other error unchanged.
  */
 export function stateFailure(error: unknown, path: string): unknown {
   const code = errorCode(error);
@@ -30,7 +30,7 @@ export function stateFailure(error: unknown, path: string): unknown {
   );
 }
 
-/** Does something with a file of the state. @throws LocalError `BERTH_LOCAL_STATE_UNUSABLE` */
+/** Calls `act`, which uses a file of the state. @throws LocalError `BERTH_LOCAL_STATE_UNUSABLE` */
 export function onState<Result>(path: string, act: () => Result): Result {
   try {
     return act();
@@ -39,11 +39,11 @@ export function onState<Result>(path: string, act: () => Result): Result {
   }
 }
 
-/** The error for a file of the state that Berth cannot have written so. The content is not repeated: it may hold keys. */
+/** The error for a damaged file of the state. It does not repeat the content, which can contain keys. */
 export function damaged(file: string, what: string, cause?: unknown): LocalError {
   return new LocalError(
     'BERTH_LOCAL_STATE_DAMAGED',
-    `${file} is damaged: ${what}. It was not changed. Repair it, or start with --fresh to forget all local state.`,
+    `${file} is damaged: ${what}. Berth did not change it. Repair it, or start with --fresh to delete all local state.`,
     { cause },
   );
 }

@@ -6,20 +6,20 @@ import { LocalError } from '../errors.ts';
 import { type Content, contentsOf, holdsNoState, isEarlierState, STATE_MARKER } from './contents.ts';
 import { errorCode, onState, stateFailure } from './failure.ts';
 
-/** Of everything in the folder, the tables in Azurite included. Whatever changes in a stored file or row makes it grow. */
+/** Format of everything in the folder, with the tables in Azurite. Increase it when a stored file or row changes. */
 const FORMAT = 2;
 const MARK = {
   berth: 'state',
   format: FORMAT,
-  note: 'The local stack of Berth keeps its state in this folder. `npm start -- --fresh` deletes what it made here.',
+  note: 'The local stack of Berth stores its state in this folder. `npm start -- --fresh` deletes what it made here.',
 };
 
 /**
- * Makes sure that a folder may hold the state: it is new, empty, or Berth's own already, and of the format that this version
- * writes. Creates it where it is missing, with its parents. The caller marks it when it has the lock.
+ * Checks that a folder can hold the state: it is new, empty, or made by Berth with the format of this version. Creates
+ * a missing folder and its parents. The caller marks the folder when it has the lock.
  *
  * @param options.fresh the state will be deleted, so it may have another format.
- * @param options.protectedFolders never used, nor any folder that contains them: the project.
+ * @param options.protectedFolders these folders, and folders that contain them, are refused.
  * @throws LocalError `BERTH_LOCAL_STATE_FOREIGN`, `BERTH_LOCAL_STATE_UNUSABLE`, `BERTH_LOCAL_STATE_DAMAGED`,
  *   `BERTH_LOCAL_STATE_FORMAT`
  */
@@ -38,19 +38,19 @@ export function openStateFolder(
   const isEmpty = holdsNoState(contents);
   if (marked === undefined && !isEmpty && !isEarlierState(contents)) {
     const first = contents.find(({ path: each, expected }) => expected === undefined && !each.includes('/'));
-    const what = first === undefined ? 'is not empty' : `holds "${first.path}"`;
-    throw foreign(path, `${what}, and no ${STATE_MARKER} says that it is Berth's`);
+    const what = first === undefined ? 'is not empty' : `contains "${first.path}"`;
+    throw foreign(path, `${what} and has no ${STATE_MARKER}, the mark of Berth`);
   }
   checkKinds(path, contents);
   if (!fresh && !isEmpty && marked?.format !== FORMAT) throw otherFormat(path, marked?.format);
 }
 
-/** Says that the folder is Berth's, and all in it is of the format of this version. */
+/** Marks the folder as made by Berth, with the format of this version. */
 export function markStateFolder(directory: string): void {
   if (markerIn(directory)?.format !== FORMAT) mark(directory, FORMAT);
 }
 
-/** Says that the folder is Berth's, and no version can use what is in it: it is about to be deleted. */
+/** Marks the folder as made by Berth, with content that no version can use, because it is being deleted. */
 export function markForClearing(directory: string): void {
   mark(directory, BEING_CLEARED);
 }
@@ -62,13 +62,13 @@ function otherFormat(path: string, format: unknown): LocalError {
   const found = format === BEING_CLEARED ? 'a part of it has been deleted' : number;
   return new LocalError(
     'BERTH_LOCAL_STATE_FORMAT',
-    `${path} holds the state of another version of Berth (${found}, and this version needs format ${FORMAT}): delete that state with npm start -- --fresh, or give another folder with --state.`,
+    `${path} holds the state of another version of Berth (${found}, this version needs format ${FORMAT}): delete that state with npm start -- --fresh, or give another folder with --state.`,
   );
 }
 
 /**
- * Creates a folder and its missing parents one by one: `mkdirSync` with `recursive` never returns where a
- * parent cannot be made, as in `/proc` (seen with Node.js 20).
+ * Creates a folder and its missing parents one by one. `mkdirSync` with `recursive` never returns if a parent
+ * cannot be created, as in `/proc` (seen with Node.js 20).
  */
 function createFolder(path: string): void {
   const missing: string[] = [];
@@ -82,18 +82,18 @@ function createFolder(path: string): void {
   }
 }
 
-/** False where there is nothing. @throws LocalError `BERTH_LOCAL_STATE_UNUSABLE` for a file. */
+/** False if nothing exists there. @throws LocalError `BERTH_LOCAL_STATE_UNUSABLE` for a file. */
 function isFolder(path: string): boolean {
   try {
     if (statSync(path).isDirectory()) return true;
   } catch (error) {
-    // Below a file: that file is found when its own path is looked at.
+    // ENOTDIR: a parent is a file. The check of that parent reports it.
     if (['ENOENT', 'ENOTDIR'].includes(errorCode(error) ?? '')) return false;
     throw stateFailure(error, path);
   }
   throw new LocalError(
     'BERTH_LOCAL_STATE_UNUSABLE',
-    `${path} is not a folder. Give a folder with --state, or leave it out for .berth.`,
+    `${path} is not a folder. Give a folder with --state, or leave out --state to use .berth.`,
   );
 }
 
@@ -111,8 +111,8 @@ function checkProtected(path: string, real: string, protectedFolders: readonly s
 }
 
 function contains(folder: string, inside: string): boolean {
-  const way = relative(folder, inside);
-  return way !== '..' && !way.startsWith(`..${sep}`) && parse(way).root === '';
+  const path = relative(folder, inside);
+  return path !== '..' && !path.startsWith(`..${sep}`) && parse(path).root === '';
 }
 
 function homeFolder(): string | undefined {
@@ -134,22 +134,22 @@ function realPathOf(folder: string): string | undefined {
 function foreign(path: string, what: string): LocalError {
   return new LocalError(
     'BERTH_LOCAL_STATE_FOREIGN',
-    `${path} ${what}: it cannot hold the state. Nothing in it was changed. Give an empty or a new folder with --state, or leave it out for .berth.`,
+    `${path} ${what}, so it cannot hold the state. Berth changed nothing in it. Give a new or empty folder with --state, or leave out --state to use .berth.`,
   );
 }
 
-/** Berth makes no symbolic links, and follows none: what they lead to belongs to others. */
+/** Berth makes no symbolic links and follows none, because they can point to files of other programs. */
 function checkKinds(directory: string, contents: readonly Content[]): void {
   for (const { path, kind, expected } of contents) {
     if (expected === undefined || expected === kind) continue;
     throw new LocalError(
       'BERTH_LOCAL_STATE_DAMAGED',
-      `${join(directory, path)} is a ${kind}, where Berth keeps a ${expected}. Move it out of the folder; --fresh does not delete it.`,
+      `${join(directory, path)} is a ${kind}, but Berth needs a ${expected} there. Move it out of the folder; --fresh does not delete it.`,
     );
   }
 }
 
-/** A marker that is damaged counts as none: the content of the folder decides then. */
+/** Reads the marker. A damaged marker counts as missing; then the content of the folder decides. */
 function markerIn(directory: string): { readonly format: unknown } | undefined {
   try {
     const marker: unknown = JSON.parse(readFileSync(join(directory, STATE_MARKER), 'utf8'));

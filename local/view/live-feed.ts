@@ -4,7 +4,7 @@ import { readEventStatus } from '../control-api/index.ts';
 import type { DeviceNews } from '../devices/messages.ts';
 import type { FaultStatus } from '../iot-hub/index.ts';
 import { FUNCTION_KEYS } from '../keys.ts';
-import { FLEET_STATUS, type FleetStatus, getJson } from '../once/apis.ts';
+import { FLEET_STATUS, getJson, type LocalFleetStatus } from '../once/apis.ts';
 import type { DeviceProgress, FleetProgress } from '../progress.ts';
 import type { HubLine, LiveModel } from './live-view.ts';
 import type { PolicyLine } from './policy-lines.ts';
@@ -16,21 +16,21 @@ export interface LiveFeedOptions {
   readonly cloud: Cloud;
   readonly functionsUrl: string;
   readonly startedAt: number;
-  /** The hubs as the fleet file has them, until Berth says its own. */
+  /** The fleet file. Its hubs are shown until the first answer of Berth. */
   readonly fleet: Fleet;
 }
 
 const ASK_EVERY_MS = 5_000;
-const HAPPENINGS = 8;
+const LATEST_LINES = 8;
 
 /**
- * Gathers what the live view shows: from the local services at once, from Berth over HTTP every few seconds.
+ * Collects the data of the live view: from the local services directly, and from Berth over HTTP every few seconds.
  */
 export class LiveFeed {
   readonly #options: LiveFeedOptions;
-  readonly #happenings: string[] = [];
+  readonly #latest: string[] = [];
   readonly #lastReported = new Map<string, number>();
-  #fleet: { readonly status: FleetStatus; readonly countedAt: number } | undefined;
+  #fleet: { readonly status: LocalFleetStatus; readonly countedAt: number } | undefined;
   #unread: number | undefined;
   #askedAt = 0;
   #asking = false;
@@ -39,13 +39,13 @@ export class LiveFeed {
     this.#options = options;
   }
 
-  /** Remembers what is worth reading of a device's news. */
+  /** Adds a message of a device to the latest lines, if it is worth a line. */
   note(news: DeviceNews, { battery }: DeviceProgress): void {
     if (news.type === 'reported') this.#lastReported.set(news.deviceId, Date.now());
-    const text = happening(news, battery);
+    const text = messageOf(news, battery);
     if (text === undefined) return;
-    this.#happenings.push(`${new Date().toISOString().slice(11, 19)}  ${news.deviceId}  ${text}`);
-    if (this.#happenings.length > HAPPENINGS) this.#happenings.shift();
+    this.#latest.push(`${new Date().toISOString().slice(11, 19)}  ${news.deviceId}  ${text}`);
+    if (this.#latest.length > LATEST_LINES) this.#latest.shift();
   }
 
   async model(processes: LiveModel['processes']): Promise<LiveModel> {
@@ -75,7 +75,7 @@ export class LiveFeed {
       unread: this.#unread,
       policies: policiesOf(this.#fleet?.status),
       trouble: this.#trouble(),
-      happenings: this.#happenings,
+      latest: this.#latest,
       functionsUrl,
       controlUrl: `http://127.0.0.1:${cloud.ports.control}`,
       functionKey: FUNCTION_KEYS.function,
@@ -83,10 +83,12 @@ export class LiveFeed {
     };
   }
 
-  /** State, weight and wanted part of a hub: what Berth says, else what the fleet file says. */
+  /** State, weight and wanted share of a hub: from Berth if it has answered, otherwise from the fleet file. */
   #statusOf(host: string): Pick<HubLine, 'state' | 'weight' | 'wanted'> {
-    const told = this.#fleet?.status.hubs.find((hub) => hub.host === host);
-    if (told !== undefined) return { state: told.state, weight: told.weight, wanted: told.share.wanted };
+    const answered = this.#fleet?.status.hubs.find((hub) => hub.host === host);
+    if (answered !== undefined) {
+      return { state: answered.state, weight: answered.weight, wanted: answered.share.wanted };
+    }
     const { hubs } = this.#options.fleet;
     const { state = 'active', weight = 1 } = hubs.find((hub) => hub.host === host) ?? {};
     return { state, weight, wanted: weight / hubs.reduce((sum, hub) => sum + hub.weight, 0) };
@@ -96,7 +98,7 @@ export class LiveFeed {
     const { views } = this.#options.cloud.hubs;
     const status = this.#fleet?.status;
     return {
-      ...toldTrouble(status, Date.now()),
+      ...troubleOf(status, Date.now()),
       faults: views.flatMap(({ faults }) => (faults === undefined ? [] : [faultLine(faults)])),
       hubs: views.length,
       deadLetters:
@@ -104,7 +106,7 @@ export class LiveFeed {
     };
   }
 
-  /** Now and then, and never twice at once; a view that cannot be refreshed shows what it had. */
+  /** Refreshes every few seconds, one refresh at a time. If it fails, the view shows the old data. */
   #ask(): void {
     if (this.#asking || Date.now() - this.#askedAt < ASK_EVERY_MS) return;
     this.#asking = true;
@@ -119,7 +121,7 @@ export class LiveFeed {
   async #refresh(): Promise<void> {
     const { cloud, functionsUrl } = this.#options;
     this.#unread = (await readEventStatus(cloud.control)).unread;
-    // Counting is the timer's work, once a minute; for somebody who watches it is fired more often.
+    // The timer of `resyncFleet` counts twins once a minute. The live view runs it more often.
     await fetch(`${functionsUrl}/admin/functions/resyncFleet`, {
       method: 'POST',
       headers: { 'x-functions-key': FUNCTION_KEYS.master, 'content-type': 'application/json' },
@@ -135,21 +137,21 @@ export class LiveFeed {
   }
 }
 
-function policiesOf(status: FleetStatus | undefined): readonly PolicyLine[] {
+function policiesOf(status: LocalFleetStatus | undefined): readonly PolicyLine[] {
   return (status?.policies ?? []).map(({ pause, ...policy }) => ({
     ...policy,
     pausedBy: pause === null ? undefined : nameOf(pause.author),
   }));
 }
 
-/** Locally everybody signs in by account key, which need not be said. */
+/** Removes "(by account key)", because all local users sign in by account key. */
 function nameOf(author: string): string {
   return author.replace(/ \(by account key\)$/, '');
 }
 
-/** What Berth says is paused, and whose events it does not trust. */
-function toldTrouble(
-  status: FleetStatus | undefined,
+/** The pauses and the untrusted hubs in Berth's answer. */
+function troubleOf(
+  status: LocalFleetStatus | undefined,
   now: number,
 ): Pick<ShownTrouble, 'pauses' | 'untrusted'> {
   if (status === undefined) return { pauses: [], untrusted: [] };
@@ -172,23 +174,23 @@ function toldTrouble(
   };
 }
 
-function faultLine({ hub, settings, outageLeftMs, struck }: FaultStatus): FaultLine {
+function faultLine({ hub, settings, outageLeftMs, counts }: FaultStatus): FaultLine {
   return {
     host: hub,
     settings: { ...settings },
     outageLeftMs,
-    struck: Object.values(struck).reduce((sum, times) => sum + times, 0),
+    happened: Object.values(counts).reduce((sum, times) => sum + times, 0),
   };
 }
 
-function happening(news: DeviceNews, battery: number | undefined): string | undefined {
+function messageOf(news: DeviceNews, battery: number | undefined): string | undefined {
   switch (news.type) {
     case 'registered':
       return `registered, its hub is ${news.hub}`;
     case 'applied':
-      return `battery ${battery ?? '?'} %: asked to send every ${duration(news.value)}, and does`;
+      return `battery ${battery ?? '?'} %: applied the interval ${duration(news.value)}`;
     case 'rejected':
-      return `battery ${battery ?? '?'} %: asked to send every ${duration(news.value)}, and refuses`;
+      return `battery ${battery ?? '?'} %: rejected the interval ${duration(news.value)}`;
     case 'trouble':
       return news.message;
     default:

@@ -3,21 +3,21 @@ import { type PolicyLine, policyLines } from './policy-lines.ts';
 import { duration, percentText, pluralText, table } from './text.ts';
 import { type ShownTrouble, troubleLines } from './trouble-lines.ts';
 
-/** One hub, as the live view shows it. */
+/** One hub in the live view. */
 export interface HubLine {
   readonly host: string;
   readonly state: string;
   readonly weight: number;
-  /** Part of the devices that Berth wants here. */
+  /** Share of the devices that Berth wants on this hub, from 0 to 1. */
   readonly wanted: number;
   readonly devices: number;
   readonly connected: number;
-  /** Calls of the service side since the start. */
+  /** Calls of services since the start. */
   readonly twinReads: number;
   readonly twinWrites: number;
 }
 
-/** Everything that the live view shows. */
+/** The data of the live view. */
 export interface LiveModel {
   readonly upMs: number;
   readonly devices: number;
@@ -25,15 +25,15 @@ export interface LiveModel {
   /** Twins by state and when they were counted; undefined before the first count. */
   readonly twins: { readonly states: Readonly<Record<string, number>>; readonly agoMs: number } | undefined;
   readonly corrections: number;
-  /** Reported changes that devices have made since the start. */
+  /** Reported changes of devices since the start. */
   readonly changes: number;
-  /** Service-side reads, writes and queries since the start. */
+  /** Reads, writes and queries of services since the start. */
   readonly hubOps: number;
   readonly unread: number | undefined;
   readonly policies: readonly PolicyLine[];
   readonly trouble: ShownTrouble;
-  /** The last things that happened, the newest last. */
-  readonly happenings: readonly string[];
+  /** The latest messages of devices, the newest last. */
+  readonly latest: readonly string[];
   readonly functionsUrl: string;
   readonly controlUrl: string;
   readonly functionKey: string;
@@ -42,7 +42,7 @@ export interface LiveModel {
 
 const STATE_WORDS: Readonly<Record<string, string>> = { inSync: 'in sync' };
 
-/** The live view as lines of text. What has nothing to say is left out. */
+/** The live view as lines of text, without empty sections. */
 export function renderLive(model: LiveModel): readonly string[] {
   const policies = policyLines(model.policies);
   const placed = model.hubs.reduce((sum, hub) => sum + hub.devices, 0);
@@ -73,22 +73,22 @@ export function renderLive(model: LiveModel): readonly string[] {
     '',
     ...policies,
     ...(policies.length === 0 ? [] : ['']),
-    ...model.happenings,
-    ...(model.happenings.length === 0 ? [] : ['']),
+    ...model.latest,
+    ...(model.latest.length === 0 ? [] : ['']),
     `fleet    curl -H 'x-functions-key: ${model.functionKey}' ${model.functionsUrl}/api/fleet`,
     `hubs     curl ${model.controlUrl}/hubs`,
-    'Ctrl-C ends everything.',
+    'Press Ctrl-C to stop the local stack.',
   ];
 }
 
 function down(processes: LiveModel['processes']): string {
   return processes
     .filter(({ running }) => !running)
-    .map(({ name }) => `; ${name === 'azurite' ? 'Azurite' : `the ${name}`} is down and starts again`)
+    .map(({ name }) => `; ${name === 'azurite' ? 'Azurite' : `the ${name}`} is down and restarts`)
     .join('');
 }
 
-/** The processes that have ended by themselves and were started again. */
+/** The processes that restarted after an unexpected end. */
 function restarts(processes: LiveModel['processes']): readonly string[] {
   const again = processes.filter((each) => each.restarts > 0);
   const text = again.map((each) => `${each.name} ${pluralText(each.restarts, 'time')}`).join(', ');
@@ -103,6 +103,6 @@ function twins(counted: LiveModel['twins']): string {
 }
 
 function cost({ corrections, changes, hubOps }: LiveModel): string {
-  const perChange = changes === 0 ? '' : `, ${(hubOps / changes).toFixed(2)} hub operations a change`;
+  const perChange = changes === 0 ? '' : `, ${(hubOps / changes).toFixed(2)} hub operations per change`;
   return `${pluralText(corrections, 'correction')} for ${pluralText(changes, 'reported change')}${perChange}`;
 }

@@ -1,12 +1,12 @@
 import { percentText, table, within } from './text.ts';
 
-/** One policy, as Berth tells how it stands. */
+/** One policy with its status from Berth. */
 export interface PolicyLine {
   readonly name: string;
   readonly mode: string;
-  /** How far its rollout has come, from 0 to 1. */
+  /** Share of the devices that its rollout has reached, from 0 to 1. */
   readonly rollout: number;
-  /** Twins that it has reached, and how they stand; those that it is kept from are not among them. */
+  /** Twins that the policy has reached. Held twins are not included. */
   readonly reached: number;
   readonly held: number;
   readonly rejected: number;
@@ -16,7 +16,7 @@ export interface PolicyLine {
 
 const LONGEST_NAME = 22;
 
-/** The policies of which there is something to say: on a rollout, paused, held, refused or fought over. */
+/** A table of the policies that are in a rollout or paused, or have held, rejected or contested twins. */
 export function policyLines(policies: readonly PolicyLine[]): readonly string[] {
   const notable = policies.filter(isNotable);
   if (notable.length === 0) return [];
@@ -24,7 +24,7 @@ export function policyLines(policies: readonly PolicyLine[]): readonly string[] 
     ['policy', 'rollout', 'reached', 'held', 'rejected', 'contested'],
     ...notable.map((policy) => [
       nameOf(policy),
-      // A rollout that is nearly over is not over.
+      // Rounded down: 99.9 % must not show as 100 %.
       percentText(Math.floor(policy.rollout * 100) / 100),
       ...[policy.reached, policy.held, policy.rejected, policy.contested].map(String),
     ]),

@@ -1,12 +1,12 @@
 import type { FleetProgress } from '../progress.ts';
 import { duration } from './text.ts';
 
-/** How far the devices have come, in one line. */
-export function progressLine(progress: FleetProgress, missing: readonly string[], elapsedMs: number): string {
+/** The progress of the devices in one line. */
+export function progressLine(progress: FleetProgress, reasons: readonly string[], elapsedMs: number): string {
   const all = progress.devices.size;
   const registered = progress.count(({ hub }) => hub !== undefined);
   const reported = progress.count(({ reports }) => reports >= 2);
   const answered = progress.count(({ answer }) => answer !== undefined);
-  const waiting = missing[0] === undefined ? '' : `; waiting: ${missing[0]}`;
+  const waiting = reasons[0] === undefined ? '' : `; waiting: ${reasons[0]}`;
   return `${duration(elapsedMs)}: ${registered}/${all} registered, ${reported}/${all} reported twice, ${answered}/${all} answered${waiting}`;
 }

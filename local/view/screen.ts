@@ -1,16 +1,15 @@
 import type { Writable } from 'node:stream';
 
 /**
- * Where text for people goes: a terminal, in which a status can be redrawn, or a file or pipe, which only
- * grows.
+ * The output for people. A terminal can redraw the status. A file or pipe gets only new lines.
  */
 export interface Screen {
   readonly isTerminal: boolean;
-  /** One line that stays. */
+  /** Prints a permanent line. */
   line(text: string): void;
-  /** Lines that the next ones replace; on a pipe they are printed only now and then. */
+  /** Prints lines that the next status replaces. To a pipe, it prints them at most every ten seconds. */
   status(lines: readonly string[]): void;
-  /** Leaves the status as it is, so that what follows comes below. */
+  /** Makes the current status permanent, so that later lines follow below it. */
   settle(): void;
 }
 
@@ -23,7 +22,7 @@ export function openScreen(
   let shown = 0;
   let last = { text: '', at: 0 };
   const clear = () => {
-    // Up to the first line of the status, and everything below it away.
+    // Moves the cursor to the first line of the status and clears everything below.
     if (shown > 0) stream.write(`\u001b[${shown}A\r\u001b[J`);
     shown = 0;
   };

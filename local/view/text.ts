@@ -1,5 +1,4 @@
-/** Text for people, without colours: columns that line up. */
-
+/** One row of a table: the first cell is flush left, the others right. */
 export function padded(cells: readonly string[], widths: readonly number[]): string {
   return cells
     .map((cell, index) => (index === 0 ? cell.padEnd(widths[index] ?? 0) : cell.padStart(widths[index] ?? 0)))
@@ -7,7 +6,7 @@ export function padded(cells: readonly string[], widths: readonly number[]): str
     .trimEnd();
 }
 
-/** Rows with each column as wide as its widest cell; the first is flush left, the others right. */
+/** Rows of text in which each column is as wide as its widest cell. */
 export function table(rows: readonly (readonly string[])[]): readonly string[] {
   const widths = (rows[0] ?? []).map((_, column) =>
     Math.max(...rows.map((row) => (row[column] ?? '').length)),
@@ -31,10 +30,10 @@ export function pluralText(count: number, one: string, many = `${one}s`): string
   return `${count} ${count === 1 ? one : many}`;
 }
 
-/** Room for a line in the narrowest terminal that people have. */
+/** Longest line for a terminal of 80 columns. */
 const WIDTH = 79;
 
-/** A line that holds what others have written, on one line and cut to the width. */
+/** Removes control characters and line breaks from text of other people, and cuts it to the width. */
 export function within(line: string): string {
   const plain = line.replaceAll(/[\p{Cc}\p{Cf}]+/gu, ' ');
   return plain.length > WIDTH ? `${plain.slice(0, WIDTH - 1)}…` : plain;

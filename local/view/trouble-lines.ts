@@ -16,35 +16,35 @@ export interface UntrustedLine {
   readonly forMs: number;
 }
 
-/** The faults that a local hub has been asked to have. */
+/** The faults that are set for a local hub. */
 export interface FaultLine {
   readonly host: string;
-  /** As they were set, such as `throttleRate` and 1. */
+  /** The values that were set, such as `throttleRate` and 1. */
   readonly settings: Readonly<Record<string, unknown>>;
   readonly outageLeftMs: number;
-  /** How often they have struck. */
-  readonly struck: number;
+  /** How often they happened. */
+  readonly happened: number;
 }
 
-/** Whatever is not as on a calm day. */
+/** Pauses, untrusted hubs, faults and dead letters. */
 export interface ShownTrouble {
   readonly pauses: readonly PauseLine[];
   readonly untrusted: readonly UntrustedLine[];
   readonly faults: readonly FaultLine[];
-  /** How many hubs there are: faults that all of them have are told in one line. */
+  /** The number of hubs. If all hubs have the same faults, one line shows them. */
   readonly hubs: number;
   readonly deadLetters:
     | {
         readonly count: number;
         readonly more: boolean;
         readonly since: string;
-        /** Beyond the hour's cap, so that they are not kept. */
+        /** Events beyond the limit of dead letters in an hour. They were counted and not stored. */
         readonly onlyCounted?: number;
       }
     | undefined;
 }
 
-/** A line for each thing that is paused, not trusted, made to fail, or could not be read. None on a calm day. */
+/** One line for each pause, each untrusted hub, each set of faults, and the dead letters. */
 export function troubleLines(trouble: ShownTrouble): readonly string[] {
   return [
     ...trouble.pauses.map(
@@ -52,8 +52,7 @@ export function troubleLines(trouble: ShownTrouble): readonly string[] {
         `paused   ${host === undefined ? 'the fleet' : short(host)}, by ${author} ${duration(forMs)} ago: ${reason}`,
     ),
     ...trouble.untrusted.map(
-      ({ host, why, forMs }) =>
-        `reads    ${short(host)}: its events are not trusted since ${duration(forMs)}: ${why}`,
+      ({ host, why, forMs }) => `reads    ${short(host)}: events not trusted for ${duration(forMs)}: ${why}`,
     ),
     ...faultLines(trouble),
     ...letterLines(trouble.deadLetters),
@@ -66,29 +65,29 @@ function short(host: string): string {
 }
 
 function faultLines({ faults, hubs }: ShownTrouble): readonly string[] {
-  const told = new Map<string, FaultLine[]>();
+  const byText = new Map<string, FaultLine[]>();
   for (const fault of faults) {
     const text = faultText(fault);
-    if (text !== '') told.set(text, [...(told.get(text) ?? []), fault]);
+    if (text !== '') byText.set(text, [...(byText.get(text) ?? []), fault]);
   }
-  return [...told].flatMap(([text, same]) => {
-    if (same.length > 1 && same.length === hubs) return [`faults   every hub: ${text}${struckText(same)}`];
-    return same.map((fault) => `faults   ${short(fault.host)}: ${text}${struckText([fault])}`);
+  return [...byText].flatMap(([text, same]) => {
+    if (same.length > 1 && same.length === hubs) return [`faults   every hub: ${text}${countText(same)}`];
+    return same.map((fault) => `faults   ${short(fault.host)}: ${text}${countText([fault])}`);
   });
 }
 
-/** What is in force now: an outage that is over, and a failover that has been, are not. */
+/** The active faults. A past outage and a past failover are not active. */
 function faultText({ settings, outageLeftMs }: FaultLine): string {
   const { seed: _, outageMs: __, failover: ___, ...rates } = settings;
   return [
-    ...(outageLeftMs > 0 ? [`away for ${duration(outageLeftMs)}`] : []),
+    ...(outageLeftMs > 0 ? [`outage for ${duration(outageLeftMs)} more`] : []),
     ...Object.entries(rates).flatMap(([name, value]) => (value ? [`${name} ${value}`] : [])),
   ].join(', ');
 }
 
-function struckText(faults: readonly FaultLine[]): string {
-  const struck = faults.reduce((sum, fault) => sum + fault.struck, 0);
-  return struck === 0 ? '' : ` (struck ${pluralText(struck, 'time')})`;
+function countText(faults: readonly FaultLine[]): string {
+  const happened = faults.reduce((sum, fault) => sum + fault.happened, 0);
+  return happened === 0 ? '' : ` (happened ${pluralText(happened, 'time')})`;
 }
 
 function letterLines(letters: ShownTrouble['deadLetters']): readonly string[] {
@@ -99,6 +98,8 @@ function letterLines(letters: ShownTrouble['deadLetters']): readonly string[] {
     ...(count === 0 ? [] : [`letters  ${number} since ${since}: npx berth dead-letters list`]),
     ...(onlyCounted === 0
       ? []
-      : [`letters  ${pluralText(onlyCounted, 'event')} more only counted: npx berth dead-letters counts`]),
+      : [
+          `letters  ${pluralText(onlyCounted, 'more event')} counted, not stored: npx berth dead-letters counts`,
+        ]),
   ];
 }

@@ -1,5 +1,5 @@
-// Bundles the app and the local stack into a folder: `node scripts/build/build.mjs [--out FOLDER]`, by default dist/.
-// No top-level await, so that an old Node.js gets a sentence and not a syntax error.
+// Bundles the app and the local stack: `node scripts/build/build.mjs [--out FOLDER]`. The default folder is dist/.
+// There is no top-level await, so that an old Node.js shows the message below and not a syntax error.
 
 async function main() {
   const { chmodSync, copyFileSync, rmSync } = await import('node:fs');
@@ -15,9 +15,9 @@ async function main() {
   const common = { ...bundleOptions(new Date().toISOString()), outdir };
 
   await Promise.all([
-    // What is deployed.
+    // The deployed functions.
     build({ ...common, ...FUNCTIONS }),
-    // What runs on a laptop, beside node_modules.
+    // The programs for a laptop, which need node_modules.
     build({
       ...common,
       entryPoints: {
@@ -39,13 +39,13 @@ async function main() {
   ]);
   // What the function `openApi` answers.
   copyFileSync('schemas/openapi.json', join(outdir, 'openapi.json'));
-  // Else `npx berth` works the first time only, when npm does this.
+  // npm sets this mode only at the first `npx berth`. A new build must set it again.
   chmodSync(join(outdir, 'berth.cjs'), 0o755);
 }
 
 const [major, minor] = process.versions.node.split('.').map(Number);
 if (major < 20 || (major === 20 && minor < 19)) {
-  console.error(`Berth needs Node.js 20.19 or newer; this is ${process.versions.node}.`);
+  console.error(`Berth needs Node.js 20.19 or newer. This is Node.js ${process.versions.node}.`);
   process.exit(1);
 }
 main().catch((error) => {

@@ -1,6 +1,6 @@
-// What esbuild is told, in one place: build.mjs bundles what runs here, scripts/package.mjs what is deployed.
+// The options of esbuild. build.mjs bundles the programs for this machine, scripts/package.mjs the deployed package.
 
-/** @param {string} build when it is built, ISO 8601 in UTC: instances of an older package leave the twins alone. */
+/** @param {string} build time of the build, ISO 8601 in UTC. Instances of an older package do not write to twins. */
 export function bundleOptions(build) {
   return {
     bundle: true,
@@ -14,7 +14,7 @@ export function bundleOptions(build) {
   };
 }
 
-/** The functions: everything in one file, but for the module that the worker itself provides. */
+/** The functions: everything in one file, without the module that the worker provides. */
 export const FUNCTIONS = {
   entryPoints: { functions: 'src/main.ts' },
   external: ['@azure/functions-core'],

@@ -1,11 +1,11 @@
-// node comment.mjs FOLDER: puts the Markdown files of a folder, by name, into one comment on the pull request, the
-// same one from push to push. GITHUB_TOKEN, GITHUB_REPOSITORY, PULL_REQUEST.
+// node comment.mjs FOLDER: writes the Markdown files of a folder, sorted by name, to one comment on the pull request.
+// Each push updates the same comment. Environment: GITHUB_TOKEN, GITHUB_REPOSITORY, PULL_REQUEST.
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { github, run } from './github.mjs';
 
 const MARK = '<!-- berth: what would change -->';
-/** GitHub takes 65,536 characters. */
+/** GitHub accepts 65,536 characters. */
 const LONGEST = 60_000;
 
 function bodyOf(folder) {
@@ -16,8 +16,8 @@ function bodyOf(folder) {
     .join('\n');
   const shown =
     text.length > LONGEST
-      ? `${text.slice(0, LONGEST)}\n~~~~~~\n\nThere is more: see the log of the run.\n`
-      : text || 'Nothing was found out: see the log of the run.\n';
+      ? `${text.slice(0, LONGEST)}\n~~~~~~\n\nThe report is longer. See the log of the run.\n`
+      : text || 'There is no report. See the log of the run.\n';
   return `${MARK}\n## What this would change\n\n${shown}`;
 }
 

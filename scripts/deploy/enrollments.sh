@@ -1,10 +1,10 @@
 #!/usr/bin/env bash
-# enrollments.sh plan [REPORT.md]   says what `berth enroll apply` would change in DPS
-# enrollments.sh apply              points the enrollments of enrollments.json at the webhook, with the key of
-#                                   allocateDevice, which opens nothing else
+# enrollments.sh plan [REPORT.md]   shows what `berth enroll apply` would change in DPS
+# enrollments.sh apply              sets the webhook of the enrollments in enrollments.json, with the key of the
+#                                   function allocateDevice
 #
-# BERTH_DPS__hostName; for apply AZURE_RESOURCE_GROUP and BERTH_APPS too, of which the first has the key. Keys of
-# enrollments are in the variables that enrollments.json names.
+# Environment: BERTH_DPS__hostName. apply also needs AZURE_RESOURCE_GROUP and BERTH_APPS, and reads the key from the
+# first app. The keys of enrollments are in the variables that enrollments.json names.
 source "$(dirname "${BASH_SOURCE[0]}")/settings.sh"
 need BERTH_DPS__hostName
 

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# fleet-report.sh BASE.json REPORT.md: whether fleet.json is valid, and where 100,000 synthetic devices would go,
-# next to the fleet file of the base branch. Needs no Azure. Ends with 1 where the file is not valid.
+# fleet-report.sh BASE.json REPORT.md: validates fleet.json, and compares it with the fleet file of the base branch:
+# the allocation of 100,000 synthetic devices. Needs no Azure. Exit code 1 if the file is not valid.
 source "$(dirname "${BASH_SOURCE[0]}")/settings.sh"
 
 base=$1 report=$2

@@ -1,4 +1,4 @@
-// GitHub's REST API, as far as the scripts here need it.
+// The part of GitHub's REST API that these scripts use.
 
 const { GITHUB_API_URL = 'https://api.github.com', GITHUB_REPOSITORY, GITHUB_TOKEN } = process.env;
 
@@ -15,7 +15,7 @@ export async function github(path, { method = 'GET', body } = {}) {
     body: body === undefined ? undefined : JSON.stringify(body),
     signal: AbortSignal.timeout(30_000),
   });
-  if (!response.ok) throw new Error(`GitHub answers ${response.status} to ${method} ${path}.`);
+  if (!response.ok) throw new Error(`GitHub answered ${response.status} to ${method} ${path}.`);
   return response.json();
 }
 

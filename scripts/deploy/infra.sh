@@ -1,9 +1,9 @@
 #!/usr/bin/env bash
 # infra.sh build               compiles the infrastructure; needs no sign-in
-# infra.sh what-if [FILE.md]   says what a deployment would change
+# infra.sh what-if [FILE.md]   shows what a deployment would change
 # infra.sh apply               deploys it
 #
-# AZURE_LOCATION, where the record of the deployment is kept, or AZURE_RESOURCE_GROUP for a template of a resource
+# Environment: AZURE_LOCATION for the record of the deployment, or AZURE_RESOURCE_GROUP for a template of a resource
 # group; BERTH_PARAMETERS (default infra/production.bicepparam).
 source "$(dirname "${BASH_SOURCE[0]}")/settings.sh"
 
@@ -13,15 +13,15 @@ parameters=${BERTH_PARAMETERS:-infra/production.bicepparam}
 build() {
   az bicep build --file "$template" --stdout >/dev/null
   local file
-  # A file that reads them must build without them.
+  # These defaults let parameter files build that read the variables.
   export AZURE_ENV_NAME=${AZURE_ENV_NAME:-berth} AZURE_LOCATION=${AZURE_LOCATION:-westeurope}
   for file in infra/*.bicepparam; do
     az bicep build-params --file "$file" --stdout >/dev/null
-    echo "$file is fine."
+    echo "$file is valid."
   done
 }
 
-# The template says whether it deploys into a resource group or creates one.
+# The scope of the template: a subscription, in which it creates a resource group, or an existing resource group.
 scope() {
   if grep -Eq "^targetScope *= *'subscription'" "$template"; then
     need AZURE_LOCATION
@@ -38,7 +38,7 @@ case "${1:-}" in
     ;;
   what-if)
     scope
-    # An identity that may only read may ask too, as long as nobody checks whether it could write.
+    # With ProviderNoRbac, Azure does not check write permissions, so an identity with read permissions is enough.
     section "${2:-/dev/null}" "Infrastructure: $parameters" \
       az deployment "${scope[@]}" what-if "${where[@]}" --parameters "$parameters" --validation-level ProviderNoRbac
     ;;

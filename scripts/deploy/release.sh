@@ -1,9 +1,9 @@
 #!/usr/bin/env bash
-# release.sh PACKAGE.zip [--every-app]: deploys what `npm run package` wrote to one app after the other, and asks each
-# whether it then answers as it should. The first that does not ends it, so that the others keep what they have; with
-# --every-app, for going back, the others have their turn all the same.
+# release.sh PACKAGE.zip [--every-app]: deploys the package of `npm run package` to one app after the other, and runs
+# smoke.sh after each. After the first failure it stops, so that the other apps keep their package. With --every-app,
+# for a rollback, it continues with the other apps.
 #
-# AZURE_RESOURCE_GROUP; BERTH_APPS, names with spaces between them.
+# Environment: AZURE_RESOURCE_GROUP; BERTH_APPS, names separated by spaces.
 source "$(dirname "${BASH_SOURCE[0]}")/settings.sh"
 need AZURE_RESOURCE_GROUP BERTH_APPS
 

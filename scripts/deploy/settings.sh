@@ -1,21 +1,21 @@
-# Sourced by the scripts beside it: what they have in common.
+# Functions and settings that the other scripts of this folder source.
 # shellcheck shell=bash
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/../.."
 export AZURE_CORE_NO_COLOR=true AZURE_CORE_ONLY_SHOW_ERRORS=true
 
-# need NAME...: each must be set, and not to nothing, which is what an absent repository variable is.
+# need NAME...: fails if a variable is not set or empty. An absent repository variable is empty.
 need() {
   local name
   for name in "$@"; do
     if [ -z "${!name:-}" ]; then
-      echo "$name is not set; docs/deploy.md says what it is." >&2
+      echo "$name is not set. docs/deploy.md describes it." >&2
       exit 1
     fi
   done
 }
 
-# same_fleet BASE.json: whether the fleet file and the models next to it are as they were.
+# same_fleet BASE.json: succeeds if the fleet file and its models are unchanged.
 same_fleet() {
   local models
   models=$(dirname "$1")/models
@@ -24,8 +24,8 @@ same_fleet() {
   diff --recursive --brief models "$models" > /dev/null 2>&1
 }
 
-# function_key NAME: the function's own key, masked in the log of the workflow before anything can print it.
-# A new app knows its functions only once it has started, so it is asked again for two minutes.
+# function_key NAME: prints the key of the function. In a workflow, it first masks the key in the log.
+# A new app lists its functions only after its start, so the key is requested for up to two minutes.
 function_key() {
   need AZURE_RESOURCE_GROUP BERTH_APP
   local key='' tries=${KEY_TRIES:-12}
@@ -36,15 +36,15 @@ function_key() {
     if [ -z "$key" ] && [ "$tries" -gt 0 ]; then sleep "${KEY_PAUSE:-10}"; fi
   done
   if [ -z "$key" ]; then
-    echo "The key of $1 cannot be read: may this identity list the keys of $BERTH_APP?" >&2
+    echo "Cannot read the key of $1. Check that this identity may list the keys of $BERTH_APP." >&2
     return 1
   fi
-  # To the standard error, which the runner reads too: the standard output is the answer.
+  # The mask goes to standard error, which the runner reads too. Standard output is only the key.
   if [ -n "${GITHUB_ACTIONS:-}" ]; then echo "::add-mask::$key" >&2; fi
   printf '%s' "$key"
 }
 
-# app_url: where the app answers. Newer apps have a host name with a random part.
+# app_url: prints the URL of the app. Newer apps have a host name with a random part.
 app_url() {
   if [ -n "${BERTH_URL:-}" ]; then
     printf '%s' "$BERTH_URL"
@@ -61,15 +61,15 @@ berth() {
   node dist/berth.cjs "$@"
 }
 
-# section FILE TITLE COMMAND...: appends what the command says to a Markdown file, and to the log.
-# Answers as the command does.
+# section FILE TITLE COMMAND...: appends the output of the command to a Markdown file, and prints it.
+# Returns the exit code of the command.
 section() {
   local file=$1 title=$2 said status=0
   shift 2
   said=$("$@" 2>&1) || status=$?
   printf '%s\n' "$said"
   mkdir -p "$(dirname "$file")"
-  # Names of hubs and devices are data: in a fence they stay text.
+  # Names of hubs and devices could contain Markdown. In a fence, they stay plain text.
   printf '### %s\n\n~~~~~~text\n%s\n~~~~~~\n\n' "$title" "${said//\~\~\~\~\~\~/}" >>"$file"
   return "$status"
 }

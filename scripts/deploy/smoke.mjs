@@ -1,7 +1,7 @@
-// Whether a deployed app answers as its package should:
+// Checks that a deployed app answers with the new package:
 //   node smoke.mjs --url https://APP --package PACKAGE.zip [--only-health] [--minutes 10]
-// with BERTH_EXPLAIN_KEY and BERTH_FLEET_KEY, the keys of the functions explainAllocation and fleetStatus. It asks
-// until the app is ready and the new build answers, or the time is up. Nothing that it asks changes anything.
+// BERTH_EXPLAIN_KEY and BERTH_FLEET_KEY are the keys of the functions explainAllocation and fleetStatus. It repeats its
+// requests until the app is ready and the new build answers, or the time is over. The requests change nothing.
 import { readFileSync } from 'node:fs';
 import { setTimeout as delay } from 'node:timers/promises';
 import { parseArgs } from 'node:util';
@@ -20,7 +20,7 @@ const packaged = unzipSync(readFileSync(values.package), { filter: ({ name }) =>
 const read = (file) => JSON.parse(strFromU8(packaged[file]));
 const { build } = read('package.json').berth;
 const until = Date.now() + Number(values.minutes) * 60_000;
-/** While a new package is rolled out, old instances answer too. */
+/** Required answers in a row. During a rollout, instances of the old package answer too. */
 const IN_A_ROW = 3;
 
 async function ask(path, key, body) {
@@ -43,9 +43,9 @@ async function ask(path, key, body) {
   return { status: response.status, json };
 }
 
-/** Asks until `check` has nothing to say; what it says last is why it failed. */
+/** Repeats a request until `check` returns no problem. If the time is over, the last problem is in the error. */
 async function wait(what, path, key, check, inARow = 1) {
-  let why = 'it was not asked';
+  let why = 'no request was sent';
   let good = 0;
   for (;;) {
     try {
@@ -57,15 +57,15 @@ async function wait(what, path, key, check, inARow = 1) {
     }
     good = why === undefined ? good + 1 : 0;
     if (good === inARow) return;
-    if (Date.now() > until) throw new Error(`${what}: ${why ?? 'not often enough in a row'}.`);
+    if (Date.now() > until) throw new Error(`${what}: ${why ?? 'too few answers in a row'}.`);
     await delay(why === undefined ? 200 : Number(values.pause) * 1000);
   }
 }
 
-/** Waiting longer cannot help. */
+/** An error that a longer wait cannot solve. */
 class Final extends Error {}
 
-/** The code of Berth's errors; no bodies, which a proxy may have written. */
+/** Status and error code of an answer. Bodies are not printed, because a proxy could have written them. */
 const codeOf = ({ status, json }) => `${status} ${json?.error?.code ?? ''}`.trim();
 
 async function smoke() {
@@ -74,7 +74,7 @@ async function smoke() {
       ? undefined
       : `GET /api/health answers ${codeOf(answer)}${answer.json?.ready === false ? ', its fleet file has problems' : ''}`,
   );
-  if (values['only-health']) return 'Something is ready.';
+  if (values['only-health']) return 'The app is ready.';
 
   let revision;
   await wait(
@@ -86,11 +86,11 @@ async function smoke() {
       const { running, newest } = answer.json.build ?? {};
       if (newest > build) {
         throw new Final(
-          `A package that was built at ${newest} has run here, and this one was built at ${build}: its instances would not write. Build it anew.`,
+          `A package that was built at ${newest} has run here. The package of ${build} is older, and its instances would not write to twins. Build the package again.`,
         );
       }
       revision = answer.json.revision;
-      return running === build ? undefined : `GET /api/fleet is answered by the build ${running}`;
+      return running === build ? undefined : `the build ${running} answers GET /api/fleet`;
     },
     IN_A_ROW,
   );
@@ -102,7 +102,7 @@ async function smoke() {
   if (explained.status !== 200) throw new Error(`POST /api/explain answers ${codeOf(explained)}.`);
   const { result } = explained.json;
   if (explained.json.revision !== revision || result?.kind === undefined) {
-    throw new Error('POST /api/explain answers no receipt of the fleet file in force.');
+    throw new Error('The receipt of POST /api/explain is not from the active fleet file.');
   }
   return `The build ${build} answers with the fleet file ${revision.slice(0, 12)}; a device without a payload is ${result.kind}.`;
 }

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# smoke.sh PACKAGE.zip: whether the app answers as this package should. AZURE_RESOURCE_GROUP, BERTH_APP;
-# SMOKE_MINUTES (default 10) is how long it may take.
+# smoke.sh PACKAGE.zip: checks that the app answers with this package. Environment: AZURE_RESOURCE_GROUP, BERTH_APP;
+# SMOKE_MINUTES (default 10), the time limit.
 source "$(dirname "${BASH_SOURCE[0]}")/settings.sh"
 
 smoke() {
@@ -9,7 +9,7 @@ smoke() {
 
 package=$1
 url=$(app_url)
-# First without keys: they can be asked for only once the app has started.
+# The first check needs no keys. Keys can be read only after the app has started.
 smoke --package "$package" --only-health
 BERTH_EXPLAIN_KEY=$(function_key explainAllocation)
 BERTH_FLEET_KEY=$(function_key fleetStatus)

@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
-# twins-report.sh BASE.json REPORT.md: where the known devices would go under fleet.json, and what it would write to
-# their twins, next to the fleet file of the base branch. Reads the state tables (BERTH_STATE__tableServiceUri), asks
-# no hub. BERTH_MAX_MOVES and BERTH_MAX_WRITES, where set, make it end with 1 above them.
+# twins-report.sh BASE.json REPORT.md: compares fleet.json with the fleet file of the base branch: the allocation of
+# the known devices, and the writes to their twins. It reads the state tables (BERTH_STATE__tableServiceUri) and no
+# hub. Exit code 1 above BERTH_MAX_MOVES or BERTH_MAX_WRITES, if set.
 source "$(dirname "${BASH_SOURCE[0]}")/settings.sh"
 
 base=$1 report=$2
@@ -14,7 +14,7 @@ fi
 status=0
 against=()
 if [ -f "$base" ]; then against=(--against "$base"); fi
-# Not below report/, which is uploaded: it is what the devices sent when they registered.
+# This file must not be in report/, which is uploaded, because it contains the payloads of devices.
 devices=$(mktemp)
 trap 'rm -f "$devices"' EXIT
 berth export --out "$devices"
@@ -23,7 +23,7 @@ if [ -s "$devices" ]; then
     berth what-if --fleet fleet.json "${against[@]}" --devices "$devices" \
     ${BERTH_MAX_MOVES:+--max-moves "$BERTH_MAX_MOVES"} || status=1
 fi
-# No patches: whoever may read the pull request need not be allowed to read twins.
+# The report contains no patches, because readers of the pull request may have no access to twins.
 section "$report" 'What would be written to twins' \
   berth what-if --twins --fleet fleet.json "${against[@]}" --first 0 \
   ${BERTH_MAX_WRITES:+--max-writes "$BERTH_MAX_WRITES"} || status=1

@@ -2,7 +2,7 @@ import * as z from 'zod';
 import { type Answer, jsonObject } from './values.ts';
 
 /** What DPS sends to a custom-allocation webhook, as far as Berth reads it. Unknown members are ignored. */
-export const allocationRequest = z.looseObject({
+export const allocationRequestSchema = z.looseObject({
   deviceRuntimeContext: z.looseObject({
     registrationId: z.string(),
     currentIotHubHostName: z.string().optional(),
@@ -15,11 +15,11 @@ export const allocationRequest = z.looseObject({
 });
 
 /** What DPS reads; its spelling is exact (concepts-custom-allocation, AllocationResponse). */
-export const allocationAnswer = z.strictObject({
+export const allocationAnswerSchema = z.strictObject({
   iotHubHostName: z.string(),
   initialTwin: z
     .looseObject({ tags: jsonObject, properties: z.looseObject({ desired: jsonObject }) })
     .optional(),
   payload: jsonObject.optional(),
 });
-export type AllocationAnswer = Answer<typeof allocationAnswer>;
+export type AllocateAnswer = Answer<typeof allocationAnswerSchema>;

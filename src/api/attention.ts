@@ -12,5 +12,5 @@ const attention = z.strictObject({
 });
 
 /** A page of the twins that need a person, by hub and status. */
-export const attentionPage = z.strictObject({ items: z.array(attention), next });
-export type AttentionPage = Answer<typeof attentionPage>;
+export const attentionPageSchema = z.strictObject({ items: z.array(attention), next });
+export type AttentionPage = Answer<typeof attentionPageSchema>;

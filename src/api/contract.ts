@@ -3,7 +3,7 @@
  * types from here and nothing else.
  */
 
-export type { AllocationAnswer } from './allocation.ts';
+export type { AllocateAnswer } from './allocation.ts';
 export type { AttentionPage } from './attention.ts';
 export type { DeviceHistory, DeviceMoment, DeviceStatus } from './device.ts';
 export type { FleetStatus } from './fleet.ts';

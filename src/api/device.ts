@@ -1,11 +1,11 @@
 import * as z from 'zod';
-import { receipt } from './receipt.ts';
+import { receiptSchema } from './receipt.ts';
 import {
   type Answer,
-  count,
   host,
   json,
   jsonObject,
+  nonNegative,
   policyMode,
   propertyStatus,
   time,
@@ -31,9 +31,9 @@ const property = z.strictObject({
   askAt: time.nullable().meta({ description: 'When the hub is asked whether the device is alive.' }),
   desired: json,
   reported: json,
-  ourVersion: count,
+  ourVersion: nonNegative,
   reportedAt: time.nullable(),
-  writes: z.array(z.strictObject({ by: z.string(), value: json, at: time, count })),
+  writes: z.array(z.strictObject({ by: z.string(), value: json, at: time, count: nonNegative })),
   foreignChanges: z.array(time),
   configuration: z.string().nullable(),
   contestedUntil: time.nullable(),
@@ -48,9 +48,9 @@ const twin = z.strictObject({
   since: time.nullable(),
   why: z.string(),
   modelId: z.string().nullable(),
-  version: count,
-  desiredVersion: count,
-  reportedVersion: count,
+  version: nonNegative,
+  desiredVersion: nonNegative,
+  reportedVersion: nonNegative,
   asOf: time,
   bornAt: time,
   lifeAt: time.nullable(),
@@ -58,7 +58,7 @@ const twin = z.strictObject({
   unread: z.strictObject({ since: time, why: z.string(), isResync: z.boolean().optional() }).nullable(),
   suspended: z.strictObject({ why: z.string() }).nullable(),
   workItem: z
-    .strictObject({ priority: workPriority, at: time.nullable(), why: z.string(), tries: count })
+    .strictObject({ priority: workPriority, at: time.nullable(), why: z.string(), tries: nonNegative })
     .nullable(),
   next: z.string().meta({ description: 'What Berth does next about the twin, and when.' }),
   patch: jsonObject.nullable(),
@@ -67,12 +67,12 @@ const twin = z.strictObject({
 });
 
 /** One device: where it is and why, how its twins stand and why, and the last decisions about it. */
-export const deviceStatus = z.strictObject({
+export const deviceStatusSchema = z.strictObject({
   deviceId: z.string(),
   twins: z.array(twin),
-  receipts: z.array(receipt).meta({ description: 'The newest first, at most five.' }),
+  receipts: z.array(receiptSchema).meta({ description: 'The newest first, at most five.' }),
 });
-export type DeviceStatus = Answer<typeof deviceStatus>;
+export type DeviceStatus = Answer<typeof deviceStatusSchema>;
 
 const ofTwin = { hub: host, moduleId: z.string().nullable(), at: time };
 
@@ -91,7 +91,7 @@ const moment = z.discriminatedUnion('kind', [
     path,
     policy: z.string(),
     value: json,
-    count: count.meta({ description: 'How often the value was written in a row.' }),
+    count: nonNegative.meta({ description: 'How often the value was written in a row.' }),
   }),
   z.strictObject({ kind: z.literal('change'), ...ofTwin, path }),
   z.strictObject({ kind: z.literal('report'), ...ofTwin, path }),
@@ -102,10 +102,10 @@ const moment = z.discriminatedUnion('kind', [
  * What is known of a device's past, the newest first: decisions, Berth's writes, changes by others, last reports, and
  * since when each twin has its status.
  */
-export const deviceHistory = z.strictObject({
+export const deviceHistorySchema = z.strictObject({
   deviceId: z.string(),
   items: z.array(moment),
-  more: count.meta({ description: 'Older items that are left out.' }),
+  more: nonNegative.meta({ description: 'Older items that are left out.' }),
 });
-export type DeviceHistory = Answer<typeof deviceHistory>;
+export type DeviceHistory = Answer<typeof deviceHistorySchema>;
 export type DeviceMoment = DeviceHistory['items'][number];

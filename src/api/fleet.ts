@@ -1,8 +1,8 @@
 import * as z from 'zod';
 import { HUB_STATES } from '../fleet/hub-state.ts';
 import { SYNC_COUNTS } from '../metrics/sync-counters.ts';
-import { attentionPage } from './attention.ts';
-import { type Answer, count, host, json, policyMode, share, time, twinCounts } from './values.ts';
+import { attentionPageSchema } from './attention.ts';
+import { type Answer, host, json, nonNegative, policyMode, share, time, twinCounts } from './values.ts';
 
 const writes = z.enum(['on', 'paused']);
 
@@ -26,7 +26,7 @@ function override<Value extends z.ZodType>(value: Value) {
 }
 
 const hubSync = z.strictObject({
-  messagesToday: count.meta({ description: "Of the hub's daily quota, by Berth." }),
+  messagesToday: nonNegative.meta({ description: "Of the hub's daily quota, by Berth." }),
   messagesLimit: z.number().meta({ description: 'What budget.daily allows.' }),
   counts: z.record(z.enum(SYNC_COUNTS), z.number()).meta({ description: 'Of this hour and the one before.' }),
   gapRate: share.nullable(),
@@ -44,9 +44,9 @@ const hub = z.strictObject({
     wanted: share.meta({ description: 'By the weights.' }),
     actual: share.meta({ description: 'Of the counted devices.' }),
   }),
-  devices: count.nullable(),
+  devices: nonNegative.nullable(),
   countedAt: time.nullable(),
-  failures: count,
+  failures: nonNegative,
   health: z.enum(['healthy', 'unhealthy']),
   writes,
   pause,
@@ -64,15 +64,15 @@ const policy = z.strictObject({
   since: time.nullable(),
   rollout: share.meta({ description: 'How far its rollout has come.' }),
   pause,
-  reached: count.meta({ description: 'Twins in which it owns something and may write.' }),
-  rejected: count,
-  held: count,
-  contested: count,
-  drifted: count,
+  reached: nonNegative.meta({ description: 'Twins in which it owns something and may write.' }),
+  rejected: nonNegative,
+  held: nonNegative,
+  contested: nonNegative,
+  drifted: nonNegative,
 });
 
 /** The fleet at a glance: hubs and their shares, policies, twins by status, and who needs a person. */
-export const fleetStatus = z.strictObject({
+export const fleetStatusSchema = z.strictObject({
   revision: z.string(),
   build: z.strictObject({ running: z.string(), newest: z.string().nullable() }),
   problems: z.array(z.strictObject({ path: z.string(), message: z.string() })),
@@ -83,27 +83,27 @@ export const fleetStatus = z.strictObject({
   policies: z.array(policy),
   moves: z.array(z.strictObject({ cause: z.string(), since: time.nullable(), progress: share })),
   twins: twinCounts,
-  attention: attentionPage,
-  unknownHubs: z.array(z.strictObject({ hubName: z.string(), events: count, lastAt: z.string() })),
+  attention: attentionPageSchema,
+  unknownHubs: z.array(z.strictObject({ hubName: z.string(), events: nonNegative, lastAt: z.string() })),
   unknownSources: z.array(
-    z.strictObject({ hub: z.string(), source: z.string(), events: count, lastAt: z.string() }),
+    z.strictObject({ hub: z.string(), source: z.string(), events: nonNegative, lastAt: z.string() }),
   ),
   deadLetters: z.strictObject({
     since: z.iso.date(),
-    count,
+    count: nonNegative,
     more: z.boolean().meta({ description: 'There are more than `count`.' }),
   }),
   onlyCounted: z.strictObject({
-    events: count,
+    events: nonNegative,
     counts: z.array(
       z.strictObject({
         hub: z.string(),
         source: z.string(),
         code: z.string(),
-        events: count,
+        events: nonNegative,
         lastAt: z.string(),
       }),
     ),
   }),
 });
-export type FleetStatus = Answer<typeof fleetStatus>;
+export type FleetStatus = Answer<typeof fleetStatusSchema>;

@@ -1,11 +1,11 @@
 import * as z from 'zod';
 import {
   type Answer,
-  count,
-  errorCode,
+  errorCodeSchema,
   host,
   json,
   next,
+  nonNegative,
   policyStatus,
   time,
   twinStatus,
@@ -15,7 +15,7 @@ import {
 const ofTwin = { hub: host, deviceId: z.string(), moduleId: z.string().nullable() };
 
 /** A page of the twins that Berth has stored, by hub and then by a fixed order within it. */
-export const devicePage = z.strictObject({
+export const devicePageSchema = z.strictObject({
   items: z.array(
     z.strictObject({
       ...ofTwin,
@@ -30,10 +30,10 @@ export const devicePage = z.strictObject({
       'Give it as `after` to get the next page, which may follow an empty one; null: there is none.',
   }),
 });
-export type DevicePage = Answer<typeof devicePage>;
+export type DevicePage = Answer<typeof devicePageSchema>;
 
 /** A page of the work queue, the most urgent first. */
-export const queuePage = z.strictObject({
+export const queuePageSchema = z.strictObject({
   items: z.array(
     z.strictObject({
       ...ofTwin,
@@ -45,12 +45,12 @@ export const queuePage = z.strictObject({
   ),
   next,
 });
-export type QueuePage = Answer<typeof queuePage>;
+export type QueuePage = Answer<typeof queuePageSchema>;
 
 const letter = {
   id: z.string(),
   enqueuedAt: z.string(),
-  code: errorCode,
+  code: errorCodeSchema,
   reason: z.string(),
   hub: z.string().nullable().meta({ description: 'As the event names it.' }),
   deviceId: z.string().nullable(),
@@ -58,18 +58,18 @@ const letter = {
 };
 
 /** The newest dead letters, without their contents. */
-export const deadLetterList = z.strictObject({
+export const deadLetterListSchema = z.strictObject({
   letters: z.array(z.strictObject(letter)),
-  more: count.meta({ description: 'Older ones that match and are left out.' }),
+  more: nonNegative.meta({ description: 'Older ones that match and are left out.' }),
   isCounted: z
     .boolean()
     .meta({ description: 'False: counting was given up, and there are `more` at least.' }),
-  onlyCounted: count.meta({ description: 'Events of the same time that were too many to be kept.' }),
+  onlyCounted: nonNegative.meta({ description: 'Events of the same time that were too many to be kept.' }),
 });
-export type DeadLetterList = Answer<typeof deadLetterList>;
+export type DeadLetterList = Answer<typeof deadLetterListSchema>;
 
 /** One dead letter with what is kept of its contents. Values under `twins.redact` were replaced. */
-export const deadLetter = z.strictObject({
+export const deadLetterSchema = z.strictObject({
   ...letter,
   partition: z.string(),
   sequenceNumber: z.number(),
@@ -80,7 +80,7 @@ export const deadLetter = z.strictObject({
     .array(z.enum(['body', 'properties', 'systemProperties']))
     .meta({ description: 'What was too long to be kept whole.' }),
   body: z.strictObject({
-    bytes: count.meta({ description: 'Of the event.' }),
+    bytes: nonNegative.meta({ description: 'Of the event.' }),
     text: z.string().optional(),
     base64: z
       .string()
@@ -88,4 +88,4 @@ export const deadLetter = z.strictObject({
       .meta({ description: 'In the place of `text` where the body is not UTF-8.' }),
   }),
 });
-export type DeadLetterAnswer = Answer<typeof deadLetter>;
+export type DeadLetterAnswer = Answer<typeof deadLetterSchema>;

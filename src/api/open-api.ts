@@ -1,32 +1,32 @@
 import * as z from 'zod';
-import { allocationAnswer, allocationRequest } from './allocation.ts';
-import { attentionPage } from './attention.ts';
-import { deviceHistory, deviceStatus } from './device.ts';
-import { fleetStatus } from './fleet.ts';
-import { health } from './health.ts';
-import { deadLetter, deadLetterList, devicePage, queuePage } from './lists.ts';
-import { receipt } from './receipt.ts';
+import { allocationAnswerSchema, allocationRequestSchema } from './allocation.ts';
+import { attentionPageSchema } from './attention.ts';
+import { deviceHistorySchema, deviceStatusSchema } from './device.ts';
+import { fleetStatusSchema } from './fleet.ts';
+import { healthSchema } from './health.ts';
+import { deadLetterListSchema, deadLetterSchema, devicePageSchema, queuePageSchema } from './lists.ts';
+import { receiptSchema } from './receipt.ts';
 import { type ApiRoute, ROUTES } from './routes.ts';
-import { series } from './series.ts';
-import { errorAnswer, errorCode, twinCounts, twinStatus } from './values.ts';
+import { seriesSchema } from './series.ts';
+import { errorAnswerSchema, errorCodeSchema, twinCounts, twinStatus } from './values.ts';
 
 /** The schemas that the document names. */
 const NAMED = {
-  AllocationRequest: allocationRequest,
-  AllocationAnswer: allocationAnswer,
-  Receipt: receipt,
-  FleetStatus: fleetStatus,
-  AttentionPage: attentionPage,
-  QueuePage: queuePage,
-  DevicePage: devicePage,
-  DeviceStatus: deviceStatus,
-  DeviceHistory: deviceHistory,
-  DeadLetterList: deadLetterList,
-  DeadLetter: deadLetter,
-  Series: series,
-  Health: health,
-  Error: errorAnswer,
-  ErrorCode: errorCode,
+  AllocationRequest: allocationRequestSchema,
+  AllocationAnswer: allocationAnswerSchema,
+  Receipt: receiptSchema,
+  FleetStatus: fleetStatusSchema,
+  AttentionPage: attentionPageSchema,
+  QueuePage: queuePageSchema,
+  DevicePage: devicePageSchema,
+  DeviceStatus: deviceStatusSchema,
+  DeviceHistory: deviceHistorySchema,
+  DeadLetterList: deadLetterListSchema,
+  DeadLetter: deadLetterSchema,
+  Series: seriesSchema,
+  Health: healthSchema,
+  Error: errorAnswerSchema,
+  ErrorCode: errorCodeSchema,
   TwinStatus: twinStatus,
   TwinCounts: twinCounts,
 } as const satisfies Record<string, z.ZodType>;

@@ -1,6 +1,6 @@
 import * as z from 'zod';
 import { HUB_STATES } from '../fleet/hub-state.ts';
-import { type Answer, count, errorCode, host, json, share, time } from './values.ts';
+import { type Answer, errorCodeSchema, host, json, nonNegative, share, time } from './values.ts';
 
 const number = z.number();
 
@@ -21,7 +21,7 @@ const result = z.discriminatedUnion('kind', [
     how: z.enum(['placed', 'stayed', 'moved', 'never reprovisioned']),
     why: z.string(),
   }),
-  z.strictObject({ kind: z.literal('refused'), code: errorCode, message: z.string() }),
+  z.strictObject({ kind: z.literal('refused'), code: errorCodeSchema, message: z.string() }),
 ]);
 
 const notKept = z.discriminatedUnion('why', [
@@ -29,7 +29,7 @@ const notKept = z.discriminatedUnion('why', [
   z.strictObject({
     why: z.literal('too long'),
     of: z.enum(['text', 'json']),
-    bytes: count,
+    bytes: nonNegative,
     sha256: z.string(),
   }),
   z.strictObject({ why: z.literal('whole'), keys: z.array(z.string()) }),
@@ -68,7 +68,7 @@ const hub = z.strictObject({
   weight: number.optional().meta({ description: 'For this device.' }),
   score: number
     .optional()
-    .meta({ description: 'The greatest wins; absent: the hub may not receive the device.' }),
+    .meta({ description: 'The smallest wins; absent: the hub may not receive the device.' }),
   load: z.literal('above its share').optional(),
   excluded: z
     .enum([
@@ -94,7 +94,7 @@ const hub = z.strictObject({
 });
 
 /** One decision of allocation and everything that it read. Holds no keys and no twin values. */
-export const receipt = z.strictObject({
+export const receiptSchema = z.strictObject({
   at: time,
   revision: z.string().meta({ description: 'The fleet file that decided.' }),
   result,
@@ -118,9 +118,9 @@ export const receipt = z.strictObject({
     why: z.string(),
     layers: z.array(z.strictObject({ name: z.string(), applied: z.boolean(), why: z.string().optional() })),
     provenance: z.record(z.string(), z.string()).meta({ description: 'The layer that set each path.' }),
-    morePaths: count.optional(),
+    morePaths: nonNegative.optional(),
     omitted: z.array(z.string()),
   }),
   payloadOmitted: z.array(z.string()),
 });
-export type ReceiptAnswer = Answer<typeof receipt>;
+export type ReceiptAnswer = Answer<typeof receiptSchema>;

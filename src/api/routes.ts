@@ -1,10 +1,10 @@
 import type * as z from 'zod';
-import { allocationAnswer, allocationRequest } from './allocation.ts';
-import { attentionPage } from './attention.ts';
-import { deviceHistory, deviceStatus } from './device.ts';
-import { fleetStatus } from './fleet.ts';
-import { health } from './health.ts';
-import { deadLetter, deadLetterList, devicePage, queuePage } from './lists.ts';
+import { allocationAnswerSchema, allocationRequestSchema } from './allocation.ts';
+import { attentionPageSchema } from './attention.ts';
+import { deviceHistorySchema, deviceStatusSchema } from './device.ts';
+import { fleetStatusSchema } from './fleet.ts';
+import { healthSchema } from './health.ts';
+import { deadLetterListSchema, deadLetterSchema, devicePageSchema, queuePageSchema } from './lists.ts';
 import {
   attentionQuery,
   deadLettersQuery,
@@ -15,9 +15,9 @@ import {
   queueQuery,
   seriesQuery,
 } from './queries.ts';
-import { receipt } from './receipt.ts';
-import { series } from './series.ts';
-import { errorAnswer } from './values.ts';
+import { receiptSchema } from './receipt.ts';
+import { seriesSchema } from './series.ts';
+import { errorAnswerSchema } from './values.ts';
 
 /** One HTTP function, as its clients see it. */
 export interface ApiRoute {
@@ -38,8 +38,8 @@ export interface ApiRoute {
 }
 
 const GET = { method: 'GET', auth: 'function', query: noQuery, hasETag: true } as const;
-const REFUSED = { 400: errorAnswer, 503: errorAnswer } as const;
-const UNKNOWN = { ...REFUSED, 404: errorAnswer } as const;
+const REFUSED = { 400: errorAnswerSchema, 503: errorAnswerSchema } as const;
+const UNKNOWN = { ...REFUSED, 404: errorAnswerSchema } as const;
 
 /** Every HTTP function. A test keeps the list, the functions and the document (`schemas/openapi.json`) equal. */
 export const ROUTES: readonly ApiRoute[] = [
@@ -50,8 +50,8 @@ export const ROUTES: readonly ApiRoute[] = [
     summary: 'The custom-allocation webhook of DPS: gives a device its hub and its initial twin.',
     auth: 'function',
     query: noQuery,
-    body: allocationRequest,
-    answers: { 200: allocationAnswer, ...REFUSED },
+    body: allocationRequestSchema,
+    answers: { 200: allocationAnswerSchema, ...REFUSED },
     hasETag: false,
   },
   {
@@ -61,8 +61,8 @@ export const ROUTES: readonly ApiRoute[] = [
     summary: 'The receipt of the decision that `allocate` would make on the same request. Stores nothing.',
     auth: 'function',
     query: noQuery,
-    body: allocationRequest,
-    answers: { 200: receipt, ...REFUSED },
+    body: allocationRequestSchema,
+    answers: { 200: receiptSchema, ...REFUSED },
     hasETag: false,
   },
   {
@@ -72,7 +72,7 @@ export const ROUTES: readonly ApiRoute[] = [
     summary:
       'The fleet at a glance: hubs and their shares, policies, twins by status, and who needs a person.',
     query: fleetQuery,
-    answers: { 200: fleetStatus, ...REFUSED },
+    answers: { 200: fleetStatusSchema, ...REFUSED },
   },
   {
     ...GET,
@@ -80,7 +80,7 @@ export const ROUTES: readonly ApiRoute[] = [
     name: 'attention',
     summary: 'The twins that need a person, page by page.',
     query: attentionQuery,
-    answers: { 200: attentionPage, ...REFUSED },
+    answers: { 200: attentionPageSchema, ...REFUSED },
   },
   {
     ...GET,
@@ -88,7 +88,7 @@ export const ROUTES: readonly ApiRoute[] = [
     name: 'queue',
     summary: 'The work queue, the most urgent first, page by page.',
     query: queueQuery,
-    answers: { 200: queuePage, ...REFUSED },
+    answers: { 200: queuePageSchema, ...REFUSED },
   },
   {
     ...GET,
@@ -96,7 +96,7 @@ export const ROUTES: readonly ApiRoute[] = [
     name: 'devices',
     summary: 'The twins that Berth has stored, page by page.',
     query: devicesQuery,
-    answers: { 200: devicePage, ...REFUSED },
+    answers: { 200: devicePageSchema, ...REFUSED },
   },
   {
     ...GET,
@@ -104,7 +104,7 @@ export const ROUTES: readonly ApiRoute[] = [
     name: 'device',
     summary: 'One device: where it is and why, how its twins stand and why, and the last decisions about it.',
     query: deviceQuery,
-    answers: { 200: deviceStatus, ...UNKNOWN },
+    answers: { 200: deviceStatusSchema, ...UNKNOWN },
   },
   {
     ...GET,
@@ -112,7 +112,7 @@ export const ROUTES: readonly ApiRoute[] = [
     name: 'deviceHistory',
     summary: 'What is known of the past of a device: decisions, writes, changes by others. The newest first.',
     query: deviceQuery,
-    answers: { 200: deviceHistory, ...UNKNOWN },
+    answers: { 200: deviceHistorySchema, ...UNKNOWN },
   },
   {
     ...GET,
@@ -120,14 +120,14 @@ export const ROUTES: readonly ApiRoute[] = [
     name: 'deadLetters',
     summary: 'The newest events that could not be read, and how many older ones there are.',
     query: deadLettersQuery,
-    answers: { 200: deadLetterList, ...REFUSED },
+    answers: { 200: deadLetterListSchema, ...REFUSED },
   },
   {
     ...GET,
     route: 'dead-letters/{day}/{partition}/{number}/{digest}',
     name: 'deadLetter',
     summary: 'One dead letter with what is kept of its contents. The path is its id.',
-    answers: { 200: deadLetter, ...UNKNOWN },
+    answers: { 200: deadLetterSchema, ...UNKNOWN },
   },
   {
     ...GET,
@@ -136,7 +136,7 @@ export const ROUTES: readonly ApiRoute[] = [
     summary:
       'Twins by status, events, reads, corrections and lag over time: a day of minutes, 90 days of hours.',
     query: seriesQuery,
-    answers: { 200: series, ...REFUSED },
+    answers: { 200: seriesSchema, ...REFUSED },
   },
   {
     ...GET,
@@ -144,7 +144,7 @@ export const ROUTES: readonly ApiRoute[] = [
     name: 'health',
     summary: 'Whether this instance is ready. Needs no key.',
     auth: 'anonymous',
-    answers: { 200: health, 503: health },
+    answers: { 200: healthSchema, 503: healthSchema },
     hasETag: false,
   },
   {
@@ -153,7 +153,7 @@ export const ROUTES: readonly ApiRoute[] = [
     name: 'openApi',
     summary: 'This document.',
     auth: 'anonymous',
-    answers: { 200: null, 404: errorAnswer },
+    answers: { 200: null, 404: errorAnswerSchema },
   },
   {
     ...GET,
@@ -161,6 +161,6 @@ export const ROUTES: readonly ApiRoute[] = [
     name: 'console',
     summary: 'The files of the console, a page for the browser. They hold no data.',
     auth: 'anonymous',
-    answers: { 200: null, 404: errorAnswer },
+    answers: { 200: null, 404: errorAnswerSchema },
   },
 ];

@@ -6,7 +6,7 @@ import { type Answer, host, time } from './values.ts';
 const numbers = z.array(z.number().nullable());
 
 /** Counts over time, by hub: columns as long as `at`. */
-export const series = z.strictObject({
+export const seriesSchema = z.strictObject({
   step: z.enum(['minute', 'hour']),
   from: time,
   to: time,
@@ -30,4 +30,4 @@ export const series = z.strictObject({
     }),
   ),
 });
-export type Series = Answer<typeof series>;
+export type Series = Answer<typeof seriesSchema>;

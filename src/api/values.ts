@@ -23,7 +23,7 @@ export const jsonObject = z
 export const time = z.iso
   .datetime()
   .meta({ description: 'ISO 8601 in UTC, up to seven digits of a second.' });
-export const count = z.int().min(0);
+export const nonNegative = z.int().min(0);
 /** From 0 to 1. */
 export const share = z.number().min(0).max(1);
 
@@ -43,9 +43,9 @@ export const policyMode = z.enum(['enforce', 'adopt', 'seed', 'observe']);
 export const workPriority = z.enum(WORK_PRIORITIES);
 
 /** How many twins have each status. */
-export const twinCounts = z.record(twinStatus, count);
+export const twinCounts = z.record(twinStatus, nonNegative);
 
-export const errorCode = z.enum(Object.keys(ERRORS) as [ErrorCode, ...ErrorCode[]]);
+export const errorCodeSchema = z.enum(Object.keys(ERRORS) as [ErrorCode, ...ErrorCode[]]);
 
 /** Of the next page: give it as `after`. */
 export const next = z
@@ -54,11 +54,11 @@ export const next = z
   .meta({ description: 'Give it as `after` to get the next page; null: there is none.' });
 
 /** What every function answers where it refuses or fails. */
-export const errorAnswer = z.strictObject({
+export const errorAnswerSchema = z.strictObject({
   error: z.strictObject({
-    code: errorCode,
+    code: errorCodeSchema,
     message: z.string().meta({ description: 'One sentence with the offending value and what to do.' }),
     details: z.array(z.strictObject({ path: z.string(), message: z.string() })),
   }),
 });
-export type ErrorAnswer = Answer<typeof errorAnswer>;
+export type ErrorAnswer = Answer<typeof errorAnswerSchema>;

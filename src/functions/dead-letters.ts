@@ -14,7 +14,7 @@ import { answeringErrors, type HttpHandler, taggedAnswer } from './http-answer.t
 const DEFAULT_DAYS = 7;
 
 /** Events that could not be read: a list of the newest, and one with its contents. */
-export function registerDeadLetters(instance: Instance): void {
+export function registerDeadLetterFunctions(instance: Instance): void {
   app.http('deadLetters', {
     methods: ['GET'],
     authLevel: 'function',

@@ -5,7 +5,7 @@ import { BerthError } from '../errors.ts';
 import type { Fleet, Policy } from '../fleet/fleet.ts';
 import type { Instance } from '../instance/instance.ts';
 import { snapshotPrefix } from '../store/tables/keys.ts';
-import type { ListedTwin } from '../store/twins/twin-lists.ts';
+import type { ListedSnapshot } from '../store/twins/twin-lists.ts';
 import { cursorText, listedHubs, listedPartitions, readCursor } from './cursor.ts';
 import { answeringErrors, type HttpHandler, taggedAnswer } from './http-answer.ts';
 
@@ -34,7 +34,7 @@ export function devices(instance: Instance): HttpHandler {
     const fleet = instance.fleet.current();
     const policyId = policy === undefined ? undefined : knownPolicy(fleet, policy).id;
     const names = new Map(fleet.twins.policies.map(({ id, name }) => [id, name]));
-    const isWanted = (twin: ListedTwin): boolean =>
+    const isWanted = (twin: ListedSnapshot): boolean =>
       (status === undefined || twin.status === status) &&
       (policyId === undefined || Object.hasOwn(twin.policies, policyId));
 
@@ -68,7 +68,7 @@ export function devices(instance: Instance): HttpHandler {
       return taggedAnswer<DevicePage>(request, { items, next });
     }
 
-    function describe({ id, status: twinStatus, policies }: ListedTwin): DevicePage['items'][number] {
+    function describe({ id, status: twinStatus, policies }: ListedSnapshot): DevicePage['items'][number] {
       const { host, deviceId, moduleId = null } = id;
       const named = Object.entries(policies).flatMap(([policyId, each]) => {
         const name = names.get(policyId);

@@ -160,7 +160,7 @@ describe('a device that already has a hub', () => {
 
         if (result.why === 'the current hub is draining' || result.why === 'another hub is faster')
           expect(isReached).toBe(true);
-        if (result.why.endsWith('its turn has not come')) expect(isReached).toBe(false);
+        if (result.why.endsWith('has not reached the device')) expect(isReached).toBe(false);
       }),
       RUNS,
     );

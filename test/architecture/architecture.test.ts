@@ -31,6 +31,20 @@ function problemOf({ from, to, isPackage }: Import): string | undefined {
   return isAllowed ? undefined : `${from} imports ${to}, which ${row.room} may not`;
 }
 
+const DECLARATION =
+  /^export (?:declare )?(?:const|let|async function\*?|function\*?|type|interface|class|enum) (\w+)/gm;
+
+/** The files that declare an exported name, for each name that more than one file declares. */
+function declaredTwice(): readonly string[] {
+  const files = new Map<string, string[]>();
+  for (const file of FILES)
+    for (const [, name = ''] of readFileSync(join(ROOT, file), 'utf8').matchAll(DECLARATION))
+      files.set(name, [...(files.get(name) ?? []), file]);
+  return [...files].flatMap(([name, declaring]) =>
+    new Set(declaring).size > 1 ? [`${name}: ${declaring.join(', ')}`] : [],
+  );
+}
+
 describe('the architecture that docs/architecture.md describes', () => {
   test('docs/architecture.md has a row for each folder of src, local and console, and no row for a folder that does not exist', () => {
     const used = new Set(FILES.flatMap((file) => rowOf(file, ROWS)?.room ?? []));
@@ -72,6 +86,10 @@ describe('the architecture that docs/architecture.md describes', () => {
     );
 
     expect(outside).toEqual([]);
+  });
+
+  test('every exported name is declared in one file only', () => {
+    expect(declaredTwice()).toEqual([]);
   });
 
   test('no files or folders import each other in a circle', () => {

@@ -283,10 +283,10 @@ describe('berth resume', () => {
 });
 
 /** A snapshot in which the first policy stands like this. */
-async function appear(host: typeof WEU, deviceId: string, standing: PolicyStatus = 'inSync') {
+async function appear(host: typeof WEU, deviceId: string, policyStatus: PolicyStatus = 'inSync') {
   const id = { host, deviceId, moduleId: undefined };
   const { lastReconcile, ...rest } = snapshotOf({ id });
-  const policiesOf = { ...lastReconcile, policies: { [INTERVAL.id]: standing } };
+  const policiesOf = { ...lastReconcile, policies: { [INTERVAL.id]: policyStatus } };
   await state.twins.save(await state.twins.load(id), {
     kind: 'snapshot',
     snapshot: { ...rest, lastReconcile: policiesOf },
@@ -382,7 +382,7 @@ describe('berth policies', () => {
 
   test('shows rollouts, the counts of devices by status, and pauses with their authors', async () => {
     const statusCounts: readonly PolicyStatus[] = ['inSync', 'inSync', 'rejected', 'contested', 'held'];
-    for (const [index, standing] of statusCounts.entries()) await appear(EUS, `d${index}`, standing);
+    for (const [index, policyStatus] of statusCounts.entries()) await appear(EUS, `d${index}`, policyStatus);
     await countAll(WEU, plus(NOW, -120_000));
     await countAll(EUS, plus(NOW, -60_000));
     await countAll(hostName('sea.azure-devices.net'), plus(NOW, -60_000));

@@ -3,7 +3,12 @@ import { describe, expect, test } from '@jest/globals';
 import fc from 'fast-check';
 import { commandText, isPowershellSafe, quoted } from '../../console/commands/argv.ts';
 import { argvOf, type Change } from '../../console/commands/berth-commands.ts';
-import { type ChangeKind, changeOf, changeWords, EMPTY_FIELDS } from '../../console/commands/change-form.ts';
+import {
+  type ChangeKind,
+  changeWords,
+  EMPTY_FIELDS,
+  filledChange,
+} from '../../console/commands/change-form.ts';
 
 const HOST = 'contoso-weu.azure-devices.net';
 
@@ -113,12 +118,12 @@ describe('the form of a change', () => {
   ];
 
   test.each(chosen)('the change %j asks for a reason exactly if its command takes one', (each) => {
-    const filled = changeOf(each, { ...EMPTY_FIELDS, reason: ' why ', state: 'cordoned' });
+    const filled = filledChange(each, { ...EMPTY_FIELDS, reason: ' why ', state: 'cordoned' });
 
     expect('change' in filled && argvOf(filled.change).includes('--reason')).toBe(
       changeWords(each).fields.includes('reason'),
     );
-    expect('missing' in changeOf(each, EMPTY_FIELDS)).toBe(changeWords(each).fields.includes('reason'));
+    expect('missing' in filledChange(each, EMPTY_FIELDS)).toBe(changeWords(each).fields.includes('reason'));
   });
 
   test.each([
@@ -128,13 +133,16 @@ describe('the form of a change', () => {
     [{ state: 'cordoned', expires: ' ' }, /expires/],
     [{ state: 'cordoned', reason: ' ' }, /reason/],
   ])('an override with %j says what is missing', (fields, missing) => {
-    const result = changeOf({ kind: 'setHub', host: HOST }, { ...EMPTY_FIELDS, reason: 'why', ...fields });
+    const result = filledChange(
+      { kind: 'setHub', host: HOST },
+      { ...EMPTY_FIELDS, reason: 'why', ...fields },
+    );
 
     expect(result).toEqual({ missing: expect.stringMatching(missing) });
   });
 
   test('a reason is kept without spaces around it', () => {
-    expect(changeOf({ kind: 'resync', host: HOST }, { ...EMPTY_FIELDS, reason: ' failover ' })).toEqual({
+    expect(filledChange({ kind: 'resync', host: HOST }, { ...EMPTY_FIELDS, reason: ' failover ' })).toEqual({
       change: { kind: 'resync', host: HOST, reason: 'failover' },
     });
   });

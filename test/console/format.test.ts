@@ -2,11 +2,11 @@ import { describe, expect, test } from '@jest/globals';
 import {
   agoText,
   clockText,
+  countedText,
   countText,
   figureText,
   hubName,
-  percentText,
-  pluralText,
+  shareText,
   shortCountText,
   spanText,
   timeOf,
@@ -33,7 +33,7 @@ describe('numbers and times of the console', () => {
     [null, '–'],
     [Number.NaN, '–'],
   ])('the part %p is shown as %p', (part, text) => {
-    expect(percentText(part)).toBe(text);
+    expect(shareText(part)).toBe(text);
   });
 
   test.each([
@@ -68,8 +68,8 @@ describe('numbers and times of the console', () => {
 
   test('numbers have separators, and a noun for one and for many', () => {
     expect(countText(1_234_567)).toBe('1,234,567');
-    expect(pluralText(1, 'twin')).toBe('1 twin');
-    expect(pluralText(2, 'device identity', 'device identities')).toBe('2 device identities');
+    expect(countedText(1, 'twin')).toBe('1 twin');
+    expect(countedText(2, 'device identity', 'device identities')).toBe('2 device identities');
     expect(shortCountText(1_000_000)).toBe('1M');
     expect(figureText(0.255997474114, 4)).toBe('0.256');
     expect(figureText(undefined)).toBe('–');

@@ -1,9 +1,9 @@
 import { describe, expect, test } from '@jest/globals';
-import type { Answer } from '../../console/api/client.ts';
+import type { ApiAnswer } from '../../console/api/client.ts';
 import { POLL_MS, Poller } from '../../console/api/poller.ts';
 
 /** A poller in a world where time passes by call, and answers are given one after the other. */
-function world(...answers: readonly Answer[]) {
+function world(...answers: readonly ApiAnswer[]) {
   const asked: { readonly address: string; readonly etag: string | undefined }[] = [];
   const timers: { readonly at: number; readonly run: () => void; isOver: boolean }[] = [];
   const left = [...answers];
@@ -45,8 +45,8 @@ function world(...answers: readonly Answer[]) {
   };
 }
 
-const ok = (body: unknown, etag?: string): Answer => ({ kind: 'ok', body, etag });
-const GONE: Answer = { kind: 'unreachable', why: 'no connection' };
+const ok = (body: unknown, etag?: string): ApiAnswer => ({ kind: 'ok', body, etag });
+const GONE: ApiAnswer = { kind: 'unreachable', why: 'no connection' };
 
 describe('polling', () => {
   test('an address is asked for every five seconds, with the ETag of the answer before', async () => {

@@ -2,7 +2,7 @@ import { describe, expect, test } from '@jest/globals';
 import { deviceHref, listHref, routeOf } from '../../console/address/route.ts';
 import type { DeviceMoment, FleetStatus } from '../../console/api/contract.ts';
 import { parsedJson, patchAt } from '../../console/pages/device/edit.ts';
-import { type FeedItem, feedWords, withNews } from '../../console/pages/local/feed.ts';
+import { feedWords, type ShownEvent, withNews } from '../../console/pages/local/feed.ts';
 import { enrollmentRows } from '../../console/pages/local/registrations.ts';
 import { timelineEntry } from '../../console/words/history.ts';
 import { lastChange } from '../../console/words/last-change.ts';
@@ -133,7 +133,7 @@ describe('the last change of the fleet', () => {
 });
 
 describe('the local pages', () => {
-  const twin: FeedItem = {
+  const twin: ShownEvent = {
     n: 2,
     at: AT,
     kind: 'twin',

@@ -78,7 +78,7 @@ describe('an operator and devices, against the local stack', () => {
     expect([code, out]).toEqual([
       0,
       expect.stringMatching(
-        /^near-sea is on contoso-sea\.azure-devices\.net, and was told \{"region":"southeastasia"\}/,
+        /^near-sea is on contoso-sea\.azure-devices\.net, payload \{"region":"southeastasia"\}/,
       ),
     ]);
     expect(out).toContain('desired {"sendDataInterval":5000');

@@ -29,7 +29,7 @@ export function buildBundles(): Bundles {
 
 /**
  * The project's fleet file with hubs whose budget makes nobody wait: with the smallest ones, the first list of a hub's twins
- * has its turn after twenty seconds, and each run waits for that.
+ * gets its permit after twenty seconds, and each run waits for that.
  */
 function withLargeHubs(text: string): object {
   const fleet = JSON.parse(text) as { readonly hubs: readonly object[] };

@@ -84,7 +84,7 @@ describe('Azurite in the local stack', () => {
     await once(other, 'listening');
 
     await run.says(
-      new RegExp(`Azurite cannot start: (Port ${ports.table}), wanted for Azurite \\(table\\), is taken`),
+      new RegExp(`Azurite cannot start: (Port ${ports.table}) for Azurite \\(table\\) is in use`),
     );
     expect(await azuriteOnceIt(control, () => true)).toMatchObject({ running: false, pid: null });
     other.close();
@@ -149,7 +149,7 @@ describe('the state folder', () => {
 
     const fresh = start(state, '--once', '--fresh', '--timeout', '60');
     expect((await fresh.ended).code).toBe(0);
-    expect(fresh.said()).toContain('since Berth did not make it: notes.txt');
+    expect(fresh.said()).toContain('because Berth did not make it: notes.txt');
     expect(existsSync(join(state, 'notes.txt'))).toBe(true);
   });
 });

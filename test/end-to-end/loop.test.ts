@@ -192,6 +192,6 @@ describe('the end of a run', () => {
     runs.push(run);
 
     expect((await run.ended).code).toBe(1);
-    expect(run.said()).toMatch(/The loop has not closed in 1 s: .*devices have not registered/);
+    expect(run.said()).toMatch(/The loop did not close within 1 s: .*devices have not registered/);
   });
 });

@@ -218,7 +218,7 @@ describe('the smoke test of a deployment', () => {
 
     expect([code, err]).toEqual([
       1,
-      `The build 2999-01-01T00:00:00.000Z does not answer: GET /api/fleet is answered by the build ${manifest().berth.build}.\n`,
+      `The build 2999-01-01T00:00:00.000Z does not answer: the build ${manifest().berth.build} answers GET /api/fleet.\n`,
     ]);
   });
 
@@ -230,7 +230,7 @@ describe('the smoke test of a deployment', () => {
 
     expect([code, err]).toEqual([
       1,
-      `A package that was built at ${manifest().berth.build} has run here, and this one was built at 2020-01-01T00:00:00.000Z: its instances would not write. Build it anew.\n`,
+      `A package that was built at ${manifest().berth.build} has run here. The package of 2020-01-01T00:00:00.000Z is older, and its instances would not write to twins. Build the package again.\n`,
     ]);
   });
 
@@ -250,7 +250,7 @@ describe('the smoke test of a deployment', () => {
 
     const { code, err } = await smoke(api, `${built}.zip`, { BERTH_APP: '' });
 
-    expect([code, err]).toEqual([1, 'BERTH_APP is not set; docs/deploy.md says what it is.\n']);
+    expect([code, err]).toEqual([1, 'BERTH_APP is not set. docs/deploy.md describes it.\n']);
   });
 });
 

@@ -77,7 +77,7 @@ describe('the daily message quota of a hub', () => {
   test('makes no twin wait for a permit once it is used up', async () => {
     await open({ hubs: [{ tier: 'F1', units: 1, budget: { rate: 0.1, daily: 0.001 } }] });
     const instance = app.instance();
-    // 3.5 a second: in line, the last of these would get its turn after the end of the batch.
+    // 3.5 a second: in line, the last of these would get its permit after the end of the batch.
     const names = named('pump', 100);
     for (const name of names) app.create(name);
 
@@ -148,7 +148,7 @@ describe('the operations per second of a hub', () => {
     await app.deliver(app.instance(), app.take(), 'unknown');
     app.pass(61_000);
 
-    // The first page of a list has its turn after twenty seconds, and the first correction at once.
+    // The first page of a list gets its permit after twenty seconds, and the first correction at once.
     await app.resync(app.instance());
 
     expect(names.map((name) => app.interval(name))).toEqual(names.map(() => 5));

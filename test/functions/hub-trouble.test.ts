@@ -183,7 +183,7 @@ test('all twins are corrected again after a failover restores older twins', asyn
   await app.deliver(instance);
 
   for (const name of ['one', 'two']) expect((await app.snapshot(name)).lastReconcile.status).toBe('unknown');
-  app.hub().liftFaults();
+  app.hub().clearFaults();
   app.pass(HOUR_MS);
   await app.resync(instance);
   expect([app.interval('one'), app.interval('two')]).toEqual([5, 5]);

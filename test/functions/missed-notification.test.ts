@@ -105,7 +105,7 @@ test('devices that miss a notification and report another property are in sync a
   await delay(50);
   app.hub().setFaults({ ...NO_FAULTS, notificationDropRate: 1 });
   await app.deliver(instance);
-  app.hub().liftFaults();
+  app.hub().clearFaults();
   await delay(20);
   for (const twin of twins) await report(twin, { battery: 90 });
   expect(app.patches()).toBe(DEVICES.length);

@@ -84,7 +84,7 @@ describe('/faults of the control API', () => {
     expect(await statusOf(EUS)).toBe(429);
     expect(await statusOf(EUS)).toBe(429);
 
-    const struck = { latency: 0, error: 0, throttle: 0, timeout: 0, duplicate: 0, replay: 0 };
+    const counts = { latency: 0, error: 0, throttle: 0, timeout: 0, duplicate: 0, replay: 0 };
     const none = {
       seed: 7,
       latencyMs: 0,
@@ -98,15 +98,15 @@ describe('/faults of the control API', () => {
       notificationDropRate: 0,
       failover: false,
       outageLeftMs: 0,
-      struck: { ...struck, coalesce: 0, drop: 0, notificationDrop: 0, outage: 0, failover: 0 },
+      counts: { ...counts, coalesce: 0, drop: 0, notificationDrop: 0, outage: 0, failover: 0 },
     };
     expect(put.body).toEqual([
       { hub: WEU, ...none },
       { hub: EUS, ...none },
     ]);
     expect((await call('GET', '/faults')).body).toEqual([
-      { hub: WEU, ...none, struck: { ...none.struck, throttle: 1 } },
-      { hub: EUS, ...none, struck: { ...none.struck, throttle: 2 } },
+      { hub: WEU, ...none, counts: { ...none.counts, throttle: 1 } },
+      { hub: EUS, ...none, counts: { ...none.counts, throttle: 2 } },
     ]);
   });
 
@@ -227,7 +227,7 @@ describe('/faults of the control API', () => {
     const mark = local.events.length;
     const { body } = await call('PUT', '/faults', { seed: 3, hub: WEU, failover: true, outageMs: 1_800_000 });
 
-    expect(body).toMatchObject([{ hub: WEU, failover: true, struck: { failover: 1 } }]);
+    expect(body).toMatchObject([{ hub: WEU, failover: true, counts: { failover: 1 } }]);
     expect([await statusOf(WEU), await statusOf(EUS)]).toEqual([404, 200]);
     const { body: twin } = await call('GET', `/hubs/${WEU}/devices/pump`);
     expect(twin.version).toBeLessThan(last.body.version);

@@ -268,7 +268,7 @@ test('a refusal names the foreign value and the accepted values', async () => {
     /"evil.example".*Use localhost, 127\.0\.0\.1 or \[::1\]/,
   );
   expect(await message({ headers: { Origin: 'https://evil.example' } })).toMatch(
-    /"https:\/\/evil\.example".*a program sends no Origin/,
+    /"https:\/\/evil\.example".*From a program, send no Origin/,
   );
   expect((await message({ host: 'x'.repeat(5_000) })).length).toBeLessThan(400);
 });

@@ -54,7 +54,7 @@ test('a port that is in use is an error that names the purpose of the port', asy
 
   await expect(reservePort(port, 'MQTT')).rejects.toMatchObject({
     code: 'BERTH_LOCAL_PORT_TAKEN',
-    message: `Port ${port}, wanted for MQTT, is taken by another program.`,
+    message: `Port ${port} for MQTT is in use by another program.`,
   });
   server.close();
 });
@@ -77,7 +77,7 @@ describe('the fleet file', () => {
 
   test('is refused with an error if it does not exist', () => {
     expect(() => readLocalFleet(join(directory, 'none.json'))).toThrow(
-      /cannot be read: is this the project’s folder\?|cannot be read/,
+      /cannot be read\. Run the command in the folder of the project/,
     );
   });
 });

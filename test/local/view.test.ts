@@ -59,7 +59,7 @@ const MODEL: LiveModel = {
   unread: 0,
   policies: [policy({ name: 'battery-saver', reached: 1 }), policy({ name: 'interval', reached: 2 })],
   trouble: { pauses: [], untrusted: [], faults: [], hubs: 2, deadLetters: letters(0) },
-  happenings: ['12:00:01  sim-0001  battery 15 %: asked to send every 1 min, and does'],
+  latest: ['12:00:01  sim-0001  battery 15 %: applied the interval 1 min'],
   functionsUrl: 'http://127.0.0.1:7071',
   controlUrl: 'http://127.0.0.1:7070',
   functionKey: 'local-function-key',
@@ -80,14 +80,14 @@ describe('the live view', () => {
       'eus.azure-devices.net          draining       1    25 %    33 %        1       0           1           12',
       '',
       'twins    2 in sync, 1 rejected (counted 4 s ago)',
-      'cost     16 corrections for 200 reported changes, 0.09 hub operations a change',
+      'cost     16 corrections for 200 reported changes, 0.09 hub operations per change',
       'events   0 unread',
       '',
-      '12:00:01  sim-0001  battery 15 %: asked to send every 1 min, and does',
+      '12:00:01  sim-0001  battery 15 %: applied the interval 1 min',
       '',
       "fleet    curl -H 'x-functions-key: local-function-key' http://127.0.0.1:7071/api/fleet",
       'hubs     curl http://127.0.0.1:7070/hubs',
-      'Ctrl-C ends everything.',
+      'Press Ctrl-C to stop the local stack.',
     ]);
   });
 
@@ -99,14 +99,14 @@ describe('the live view', () => {
       twins: undefined,
       unread: undefined,
       changes: 0,
-      happenings: [],
+      latest: [],
       processes: [
         { name: 'azurite', pid: null, running: false, restarts: 1 },
         { name: 'function host', pid: null, running: false, restarts: 0 },
       ],
     });
 
-    expect(lines[0]).toContain('; Azurite is down and starts again; the function host is down');
+    expect(lines[0]).toContain('; Azurite is down and restarts; the function host is down');
     expect(lines.join('\n')).toContain('twins    not counted yet');
     expect(lines.join('\n')).not.toMatch(/NaN|undefined|Infinity/);
   });
@@ -138,11 +138,11 @@ describe('the policies of the live view', () => {
         policy({ name: 'look', mode: 'observe', held: 3 }),
       ]),
     ).toEqual([
-      'policy                   rollout  reached  held  rejected  contested  paused by',
-      'slow-night               41 %        8    12         0         0',
-      'battery-saver            99 %       40     0         6         0  Berth',
-      'a-name-that-is-much-l…  100 %        0     0         0         1',
-      'look (observes)         100 %        0     3         0         0',
+      'policy                  rollout  reached  held  rejected  contested  paused by',
+      'slow-night                 41 %        8    12         0          0',
+      'battery-saver              99 %       40     0         6          0  Berth',
+      'a-name-that-is-much-l…    100 %        0     0         0          1',
+      'look (observes)           100 %        0     3         0          0',
     ]);
   });
 
@@ -154,9 +154,9 @@ describe('the policies of the live view', () => {
       'events   0 unread',
       '',
       'policy      rollout  reached  held  rejected  contested',
-      'slow-night  50 %        1     1         0         0',
+      'slow-night     50 %        1     1         0          0',
       '',
-      ...MODEL.happenings,
+      ...MODEL.latest,
     ]);
   });
 });
@@ -168,7 +168,7 @@ describe('the trouble lines of the live view', () => {
     host: WEU,
     settings: { seed: 7 },
     outageLeftMs: 0,
-    struck: 0,
+    happened: 0,
     ...told,
   });
 
@@ -196,24 +196,28 @@ describe('the trouble lines of the live view', () => {
     [
       'a hub whose events are not trusted',
       { untrusted: [{ host: WEU, why: '3 of 8 are not what it has', forMs: 60_000 }] },
-      ['reads    contoso-weu: its events are not trusted since 1 min: 3 of 8 are not w…'],
+      ['reads    contoso-weu: events not trusted for 1 min: 3 of 8 are not what it has'],
     ],
     [
       'faults of one hub',
-      { faults: [fault({ settings: { seed: 7, throttleRate: 1, latencyMs: 200, dropRate: 0 }, struck: 1 })] },
-      ['faults   contoso-weu: throttleRate 1, latencyMs 200 (struck 1 time)'],
+      {
+        faults: [fault({ settings: { seed: 7, throttleRate: 1, latencyMs: 200, dropRate: 0 }, happened: 1 })],
+      },
+      ['faults   contoso-weu: throttleRate 1, latencyMs 200 (happened 1 time)'],
     ],
     [
       'the same faults of every hub in one line',
       {
-        faults: ['a', 'b'].map((host) => fault({ host, settings: { seed: 7, throttleRate: 1 }, struck: 6 })),
+        faults: ['a', 'b'].map((host) =>
+          fault({ host, settings: { seed: 7, throttleRate: 1 }, happened: 6 }),
+        ),
       },
-      ['faults   every hub: throttleRate 1 (struck 12 times)'],
+      ['faults   every hub: throttleRate 1 (happened 12 times)'],
     ],
     [
       'an outage with its remaining time',
       { faults: [fault({ host: 'a', settings: { seed: 7, outageMs: 9_000 }, outageLeftMs: 4_000 })] },
-      ['faults   a: away for 4 s'],
+      ['faults   a: outage for 4 s more'],
     ],
     [
       'no line for an outage that has ended',
@@ -228,7 +232,7 @@ describe('the trouble lines of the live view', () => {
     [
       'events beyond the cap of dead letters',
       { deadLetters: { count: 0, more: false, since: '2026-11-18', onlyCounted: 12_000 } },
-      ['letters  12000 events more only counted: npx berth dead-letters counts'],
+      ['letters  12000 more events counted, not stored: npx berth dead-letters counts'],
     ],
     [
       'more dead letters than are counted',
@@ -283,8 +287,8 @@ describe('the simulated devices', () => {
     const profiles = deviceProfiles(50);
     const share = (which: (profile: (typeof profiles)[number]) => boolean) => profiles.filter(which).length;
 
-    expect(share(({ battery, isPicky }) => battery === 'low' && !isPicky)).toBe(17);
-    expect(share(({ isPicky }) => isPicky)).toBe(1);
+    expect(share(({ battery, rejectsLongIntervals }) => battery === 'low' && !rejectsLongIntervals)).toBe(17);
+    expect(share(({ rejectsLongIntervals }) => rejectsLongIntervals)).toBe(1);
     expect(share(({ registersOver }) => registersOver === 'https')).toBe(12);
     expect(share(({ proof }) => proof === 'certificate')).toBe(5);
     expect(new Set(profiles.map(({ deviceId }) => deviceId)).size).toBe(50);

@@ -2,32 +2,32 @@ import { fork } from 'node:child_process';
 import { once } from 'node:events';
 import { createRequire } from 'node:module';
 
-/** A running Azurite: blob, queue and table services on free ports, everything in memory. */
+/** A running Azurite: blob, queue and table services on free ports, with all data in memory. */
 export interface Azurite {
   /**
-   * For `AzureWebJobsStorage` and the `fromConnectionString` of every storage client. Holds the well-known
-   * development key only.
+   * For `AzureWebJobsStorage` and the `fromConnectionString` of every storage client. It contains only the public
+   * development key.
    */
   readonly connectionString: string;
-  /** The same for another of the accounts that it was started with. */
+  /** The connection string of another account from the start. */
   connectionStringOf(account: string): string;
   close(): Promise<void>;
 }
 
-/** The account and key that Azurite's documentation publishes; they open nothing but an emulator. */
+/** The account and key from Azurite's documentation. They give access only to an emulator. */
 const ACCOUNT = 'devstoreaccount1';
 const KEY = 'Eby8vdM02xNOcqFlqUwJPLlmEtlCDXJ1OUzFT50uSRZ6IFsuFq2UVErCz4I6tq/K1SZFPTOtr/KBHBeksoGMGw==';
-/** Key of every further account: any Base64 will do. One environment variable has to hold them all. */
+/** Key of every further account. It can be any Base64. It is short, because one environment variable holds all keys. */
 const SHORT_KEY = 'YmVydGg=';
 
 const SERVICES = ['Blob', 'Queue', 'Table'] as const;
 
-/** What Azurite prints, even when silent, for each service that is up. */
+/** The line that Azurite prints for each service that listens, also with `--silent`. */
 const LISTENING = /Azurite (\w+) service is successfully listening at \S+:(\d+)\s/g;
 
 /**
- * Starts Azurite in a child process that also ends when this process dies. It has the development account and, if named,
- * further accounts, which share nothing.
+ * Starts Azurite in a child process, which ends when this process ends. It has the development account and the given
+ * further accounts. Accounts share no data.
  */
 export async function startAzurite(accounts: readonly string[] = []): Promise<Azurite> {
   const keys = new Map([[ACCOUNT, KEY], ...accounts.map((account) => [account, SHORT_KEY] as const)]);
@@ -62,7 +62,9 @@ export async function startAzurite(accounts: readonly string[] = []): Promise<Az
     child.stdout?.on('data', read);
     child.stderr?.on('data', read);
     child.once('error', reject);
-    child.once('exit', (code) => reject(new Error(`Azurite ended with code ${code} at start: ${output}`)));
+    child.once('exit', (code) =>
+      reject(new Error(`Azurite ended with code ${code} during its start: ${output}`)),
+    );
   });
 
   const connectionStringOf = (account: string) => {
@@ -80,7 +82,7 @@ export async function startAzurite(accounts: readonly string[] = []): Promise<Az
     connectionString: connectionStringOf(ACCOUNT),
     connectionStringOf,
     async close() {
-      child.kill('SIGKILL'); // nothing is kept, so there is nothing to wait for
+      child.kill('SIGKILL'); // all data is in memory, so there is no write to wait for
       await ended;
     },
   };

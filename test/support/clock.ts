@@ -6,12 +6,12 @@ interface Sleeper {
   readonly wake: () => void;
 }
 
-/** How long real work gets before the clock goes on to the next waiter. */
+/** Real time for other work before the clock advances to the next waiter. */
 const REAL_MS = 2;
 
 /**
- * A clock that goes with the real one and that tests may move. Who waits by it does not wait in earnest: the clock goes on to
- * the moment that the first waiter waits for, so hours of throttling take milliseconds, in the same order.
+ * A clock that runs with the real one and that tests can move. Waits by this clock take almost no real time: it advances
+ * to the time of the next waiter. So hours of throttling take milliseconds, in the same order.
  */
 export class TestClock {
   #passed = 0;
@@ -21,21 +21,21 @@ export class TestClock {
 
   readonly now = (): EpochMs => this.#stoppedAt ?? plus(systemTime(), this.#passed);
 
-  /** Resolves when the clock has come to `ms` from now; while it is stopped, soon. */
+  /** Resolves when the clock has advanced by `ms`. While the clock is stopped, it resolves soon. */
   readonly wait = (ms: number): Promise<void> =>
     new Promise((wake) => {
       this.#sleep({ at: plus(this.now(), ms), wake });
       void this.#goOn();
     });
 
-  /** Lets time pass. */
+  /** Advances the clock. */
   pass(ms: number): void {
     this.#passed += ms;
     if (this.#stoppedAt !== undefined) this.#stoppedAt = plus(this.#stoppedAt, ms);
     this.#wakeUntil(this.now());
   }
 
-  /** Stops the clock; answers what it says. */
+  /** Stops the clock and returns its time. */
   stop(): EpochMs {
     this.#stoppedAt = this.now();
     return this.#stoppedAt;
@@ -69,15 +69,15 @@ export class TestClock {
   }
 }
 
-/** Deadlines of one length that end when a test says so, and not before, however slow the machine is. */
+/** Deadlines of one length that end only when the test ends them, also on a slow machine. */
 export interface HeldDeadlines {
-  /** All that have begun are over. */
+  /** Ends all deadlines that have begun. */
   pass(): void;
-  /** They are real ones again. */
+  /** Makes new deadlines real again. */
   release(): void;
 }
 
-/** Holds what the code under test gets from `AbortSignal.timeout(ms)`; other lengths stay as they are. */
+/** Holds the signals of `AbortSignal.timeout(ms)` in the code under test. Other lengths do not change. */
 export function holdDeadlines(ms: number): HeldDeadlines {
   const begun: AbortController[] = [];
   const real = AbortSignal.timeout.bind(AbortSignal);
@@ -95,7 +95,7 @@ export function holdDeadlines(ms: number): HeldDeadlines {
   };
 }
 
-/** Lets real time pass: for what a test cannot look at, such as a message that must not come. */
+/** Waits in real time, for conditions that a test cannot check, such as a message that must not arrive. */
 export function realTime(ms: number): Promise<void> {
   return new Promise((resolve) => setTimeout(resolve, ms));
 }

@@ -1,10 +1,10 @@
 import { realTime } from './clock.ts';
 
-/** Long enough for a machine that does much else; a test that passes never waits for it. */
+/** Long enough for a busy machine. A test that passes does not wait this long. */
 const LONGEST_MS = 60_000;
 
 /**
- * Looks again and again until `isSo`, and answers what it saw then. Fails with what it saw last. Takes the place of a wait
+ * Reads a value repeatedly until `isSo` accepts it, and returns it. Fails with the last value. Use it instead of a wait
  * whose length would depend on the machine.
  */
 export async function eventually<Value>(
@@ -16,7 +16,8 @@ export async function eventually<Value>(
   for (;;) {
     const value = await look();
     if (isSo(value)) return value;
-    if (Date.now() > end) throw new Error(`Still not so after ${longestMs} ms: ${JSON.stringify(value)}`);
+    if (Date.now() > end)
+      throw new Error(`The condition was not met within ${longestMs} ms: ${JSON.stringify(value)}`);
     await realTime(10);
   }
 }

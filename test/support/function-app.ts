@@ -23,15 +23,15 @@ import { temporaryFolder } from './temporary-folder.ts';
 const KEY = Buffer.alloc(32, 7).toString('base64');
 
 /**
- * Stands before the hubs: answers a call in their place, or `undefined` for what they answer themselves. `serve` has
- * the hub carry it out.
+ * A proxy before the hubs. It answers a call itself, or returns `undefined` to let the hub answer. `serve` lets the hub
+ * execute the call.
  */
 export type Front = (
   request: HttpRequest,
   serve: () => Promise<HttpResponse>,
 ) => Promise<HttpResponse> | undefined;
 
-/** What a function said, as structured lines. */
+/** A structured log line. */
 export interface Line {
   readonly event: string;
   readonly code?: string;
@@ -39,29 +39,29 @@ export interface Line {
 }
 
 export interface FunctionAppOptions {
-  /** Of the fleet file; default one that asks for `interval` 5. */
+  /** Policies of the fleet file; default: one that wants `interval` 5. */
   readonly policies?: readonly object[];
   /** DTDL files next to the fleet file, by their names. */
   readonly models?: Readonly<Record<string, object>>;
-  /** More for each hub of the fleet file; default one hub. */
+  /** Additional fields of each hub of the fleet file; default: one hub. */
   readonly hubs?: readonly object[];
-  /** Where the instances keep their state; default a storage account of their own. */
+  /** Connection string of the storage account of the instances; default: a new account. */
   readonly storage?: string;
-  /** Where the instances find that account, if something stands before it. */
+  /** Connection string that the instances use, if there is a proxy before the account. */
   readonly tables?: string;
 }
 
 /**
- * Hubs of its own behind a front, and instances of the app that have no fleet but them: the functions as the host calls
- * them, over HTTP to the hubs and to Azurite.
+ * Local hubs behind a proxy, and instances of the app with these hubs as their fleet. The functions run as in the host,
+ * and reach the hubs and Azurite over HTTP.
  */
 export class FunctionApp {
   readonly hosts: readonly HostName[];
   readonly events: HubEvent[] = [];
-  /** Calls that came to the front, such as `PATCH /twins/pump`. */
+  /** Calls that reached the proxy, such as `PATCH /twins/pump`. */
   readonly calls: string[] = [];
   front: Front | undefined;
-  /** What the instances said outside of functions. */
+  /** Log lines of the instances outside of functions. */
   readonly lines: Line[] = [];
   readonly clock = new TestClock();
   readonly #options: FunctionAppOptions;
@@ -85,7 +85,7 @@ export class FunctionApp {
             app.calls.push(`${request.method} ${request.path}`);
             const serve = () => https.answer(request);
             const answer = await ((await app.front?.(request, serve)) ?? serve());
-            // The hub's clock goes with the instances'.
+            // The hub has the time of the instances.
             return { ...answer, headers: { date: new Date(app.now).toUTCString(), ...answer.headers } };
           },
         },
@@ -111,14 +111,14 @@ export class FunctionApp {
     });
   }
 
-  /** The fleet file of the instances that are made from now on. */
+  /** Writes the fleet file for all instances that are created later. */
   writeFleet(policies: readonly object[]): void {
     const { hubs = [{}] } = this.#options;
     const fleet = {
       hubs: hubs.map((hub, index) => ({
         host: this.hosts[index],
         region: 'westeurope',
-        // Its budget makes nobody wait.
+        // The budget of this tier delays no call.
         tier: 'S3',
         units: 10,
         ...hub,
@@ -128,7 +128,7 @@ export class FunctionApp {
     writeFileSync(join(this.#directory, 'fleet.json'), JSON.stringify(fleet));
   }
 
-  /** How devices reach the hubs. */
+  /** The device API of the hubs. */
   get mqtt(): MqttService {
     return this.#hubs.mqtt;
   }
@@ -141,12 +141,12 @@ export class FunctionApp {
     return this.clock.now();
   }
 
-  /** Lets time pass for the instances; the hubs stay where they are. */
+  /** Advances the clock of the instances, but not the clock of the hubs. */
   pass(ms: number): void {
     this.clock.pass(ms);
   }
 
-  /** A new instance of the app, which knows nothing of what another has in memory. */
+  /** A new instance of the app. It shares no memory with other instances. */
   instance(env: Readonly<Record<string, string>> = {}): Instance {
     const instance = new Instance({
       env: {
@@ -181,7 +181,7 @@ export class FunctionApp {
     });
   }
 
-  /** A call of a service that is not Berth, past the front. */
+  /** A call of another service than Berth. It does not go through the proxy. */
   async service(method: string, path: string, body: JsonObject, ifMatch = '*'): Promise<HttpResponse> {
     const { host } = this;
     return this.#hubs.https.answer({
@@ -206,7 +206,7 @@ export class FunctionApp {
     return this.events.splice(0);
   }
 
-  /** The hub's value of `interval`. */
+  /** The value of the desired property `interval` on the hub. */
   interval(deviceId: string, host = this.host, moduleId?: string): JsonValue | undefined {
     const properties = this.hub(host).twin(deviceId, moduleId)?.properties as
       | { desired: JsonObject }
@@ -255,12 +255,12 @@ export class FunctionApp {
     return { host, deviceId, moduleId };
   }
 
-  /** The rows that the instances keep, past every store. */
+  /** The tables of the instances, without the stores of the app. */
   get tables(): Tables {
     return openTables({ kind: 'connectionString', connectionString: this.#storage });
   }
 
-  /** What the tables say of a twin, past every memory. */
+  /** The stored state of a twin, read by a new instance without anything in memory. */
   async known(deviceId: string, moduleId?: string, host = this.host): Promise<Known> {
     const instance = this.instance({ AzureWebJobsStorage: this.#storage });
     return (await instance.stores.twins.load(this.id(deviceId, moduleId, host))).known;
@@ -273,14 +273,14 @@ export class FunctionApp {
   }
 
   async close(): Promise<void> {
-    // Before the hubs: calls that are never answered end with them.
+    // The hubs close first. This ends calls that they never answer.
     this.#hubs.close();
     await this.#rest?.close();
     await Promise.all(this.#instances.map((instance) => instance.stop()));
   }
 }
 
-/** An answer as the hub's gateway writes it. */
+/** A refusal in the form of the gateway of a hub. */
 export function refusal(
   status: number,
   hubCode: string,

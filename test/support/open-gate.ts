@@ -1,7 +1,7 @@
 import type { Gate } from '../../src/sync/reconcile/write-gate.ts';
 import { EPOCH } from '../../src/time/epoch-ms.ts';
 
-/** A gate that keeps nothing back. */
+/** A gate that allows every write. */
 export const OPEN_GATE: Gate = {
   closedFor: () => undefined,
   holdOf: () => undefined,

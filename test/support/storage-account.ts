@@ -1,9 +1,9 @@
 import { STORAGE_ACCOUNTS } from './run/storage-accounts.ts';
 
 /**
- * Connection string of an empty storage account that no other caller gets, in the Azurite that all suites of a run share.
- * So suites and tests never meet in a table, a lease or a container, whatever names they use, and nothing has to be cleaned
- * up. A suite that kills Azurite starts one of its own with `startAzurite`.
+ * Connection string of a new, empty storage account in the Azurite that all suites of a run share. No other caller gets
+ * the same account, so suites and tests can use the same names, and nothing has to be cleaned up. A suite that kills
+ * Azurite starts its own with `startAzurite`.
  */
 export async function storageAccount(): Promise<string> {
   const url = process.env[STORAGE_ACCOUNTS];

@@ -2,13 +2,13 @@ import { once } from 'node:events';
 import { createServer, request } from 'node:http';
 import type { AddressInfo } from 'node:net';
 
-/** What becomes of a call to the tables: it passes, is cut before it arrives, or its answer is lost. */
+/** The result of a call to the tables: it passes, it is cut before it arrives, or its answer is lost. */
 export type Fate = 'pass' | 'cut' | 'lost';
 
-/** Stands before the table service, and can be told to fail. */
+/** A proxy before the table service that can fail calls. */
 export interface TableProxy {
   readonly connectionString: string;
-  /** Asked for each call, such as `POST`, `/devstoreaccount1/$batch`. */
+  /** Called for each call, with method and path, such as `POST`, `/devstoreaccount1/$batch`. */
   fate: (method: string, path: string) => Fate;
   close(): Promise<void>;
 }

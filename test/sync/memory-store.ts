@@ -14,7 +14,7 @@ import { type TwinId, twinKey } from '../../src/twin/snapshot/twin.ts';
 /** Twin records in memory with etags, for virtual time. */
 export class MemoryTwinStore {
   readonly records = new Map<string, { readonly known: Known; readonly etag: string }>();
-  /** Due rows whose twins do not know of them. */
+  /** Work items whose twins do not know of them. */
   strayItems: readonly WorkItemRow[] = [];
   /** Partitions whose twins were counted. */
   readonly counted: PartitionKey[] = [];

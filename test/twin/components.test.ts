@@ -35,7 +35,7 @@ test('a member that every object inherits is not a component', () => {
 describe('a value that was written without the marker', () => {
   const policy = { name: 'p', hash: 'h', mode: 'enforce', attempts: 3 } as const;
   const leaf = { policy, path: ['t1', 'target'], wanted: 21, report: undefined };
-  const judge = (status: LeafStatus['status'], parts: Partial<LeafStatus> = {}) =>
+  const statusOf = (status: LeafStatus['status'], parts: Partial<LeafStatus> = {}) =>
     rewrittenWithMarker(
       leaf,
       { status, why: 'so', write: false, history: NO_HISTORY, ...parts },
@@ -44,23 +44,23 @@ describe('a value that was written without the marker', () => {
     );
 
   test('is written again even if the device was listed as not answering, because it could not answer', () => {
-    expect(judge('rejected')).toMatchObject({ status: 'pending', write: true });
+    expect(statusOf('rejected')).toMatchObject({ status: 'pending', write: true });
   });
 
   test('is written again without the wait that its status would require', () => {
-    const found = judge('pending', { nextAt: epochMs(5), askAt: epochMs(6) });
+    const found = statusOf('pending', { nextAt: epochMs(5), askAt: epochMs(6) });
 
     expect([found.write, found.nextAt, found.askAt]).toEqual([true, undefined, undefined]);
   });
 
   test.each(['drifted', 'contested'] as const)('is not written again while it is %s', (status) => {
-    expect(judge(status)).toMatchObject({ status, write: false });
+    expect(statusOf(status)).toMatchObject({ status, write: false });
   });
 
   test('stays rejected when the device or the hub has refused it', () => {
     const history = { ...NO_HISTORY, rejected: [{ policy: 'h', value: 21, why: 'no' }] };
 
-    expect(judge('rejected', { history })).toMatchObject({ status: 'rejected', write: false });
+    expect(statusOf('rejected', { history })).toMatchObject({ status: 'rejected', write: false });
   });
 });
 

@@ -60,7 +60,7 @@ interface Life {
 interface Expected {
   /** Absent: nothing is written. */
   readonly patch?: JsonObject;
-  /** Every owned path: its verdict; the policy where more than one could own it. */
+  /** Every owned path: its status; the policy where more than one could own it. */
   readonly is: Readonly<Record<string, string>>;
   /** Seconds; absent: nothing happens until the next event. */
   readonly next?: number;

@@ -265,7 +265,7 @@ describe('the status of a policy in a twin', () => {
       ROLLOUT,
       'inSync',
     ],
-  ])('is right in this case: %s', (_, snapshot, policy, hold, standing) => {
+  ])('is right in this case: %s', (_, snapshot, policy, hold, policyStatus) => {
     const fleet = fleetOf(policies(policy));
     const [hub] = fleet.hubs;
     if (hub === undefined) throw new Error('no hub');
@@ -277,7 +277,7 @@ describe('the status of a policy in a twin', () => {
       now: T0,
     });
 
-    expect(Object.values(planned.policies)).toEqual([standing]);
+    expect(Object.values(planned.policies)).toEqual([policyStatus]);
   });
 });
 

@@ -38,7 +38,7 @@ interface Row {
   readonly now?: EpochMs;
 }
 
-function judge({ wanted = 60, history, policy, desiredVersion = 4, now = NOW, life, ...row }: Row) {
+function statusOf({ wanted = 60, history, policy, desiredVersion = 4, now = NOW, life, ...row }: Row) {
   const facts: LeafFacts = {
     policy: { ...POLICY, ...policy },
     wanted,
@@ -258,7 +258,7 @@ const rows: readonly (readonly [string, Row, Expected])[] = [
 
 describe('the status of one owned property', () => {
   test.each(rows)('is right in this case: %s', (_, row, expected) => {
-    const { status, write, nextAt } = judge(row);
+    const { status, write, nextAt } = statusOf(row);
     const now = row.now ?? NOW;
 
     const said = write
@@ -270,7 +270,7 @@ describe('the status of one owned property', () => {
   });
 
   test('a rejection is stored with its policy, value and reason', () => {
-    expect(judge({ report: { value: 5, ac: 400, av: 4, ad: 'too slow' } }).history.rejected).toEqual([
+    expect(statusOf({ report: { value: 5, ac: 400, av: 4, ad: 'too slow' } }).history.rejected).toEqual([
       { policy: 'p', value: 60, why: 'the device answered 400: too slow' },
     ]);
   });
@@ -278,6 +278,6 @@ describe('the status of one owned property', () => {
   test('a rejection is removed when the device reports the value', () => {
     const rejected = [{ policy: 'p', value: 60, why: 'no' }];
 
-    expect(judge({ report: 60, history: { rejected } }).history.rejected).toEqual([]);
+    expect(statusOf({ report: 60, history: { rejected } }).history.rejected).toEqual([]);
   });
 });

@@ -147,7 +147,7 @@ describe('infra.sh', () => {
   test('names a missing setting, and lists its commands', async () => {
     expect(await script('infra.sh', ['apply'], { AZURE_RESOURCE_GROUP: '' })).toMatchObject({
       code: 1,
-      err: 'AZURE_RESOURCE_GROUP is not set; docs/deploy.md says what it is.\n',
+      err: 'AZURE_RESOURCE_GROUP is not set. docs/deploy.md describes it.\n',
     });
     expect(await script('infra.sh', ['aply'])).toMatchObject({
       code: 1,
@@ -279,7 +279,7 @@ describe('enrollments.sh', () => {
     });
 
     expect([code, calls().length]).toEqual([1, 3]);
-    expect(err).toContain('The key of allocateDevice cannot be read');
+    expect(err).toContain('Cannot read the key of allocateDevice');
   });
 });
 
@@ -349,7 +349,7 @@ describe('last-good.mjs', () => {
 
     expect(await run('node', ['scripts/deploy/last-good.mjs', 'production'], env)).toMatchObject({
       code: 1,
-      err: `GitHub answers 404 to GET ${LIST}.\n`,
+      err: `GitHub answered 404 to GET ${LIST}.\n`,
     });
   });
 });
@@ -397,6 +397,6 @@ describe('comment.mjs', () => {
 
     const { body } = JSON.parse(asked[1]?.body ?? '') as { readonly body: string };
     expect(body.length).toBeLessThan(65_536);
-    expect(body).toContain('There is more');
+    expect(body).toContain('The report is longer');
   });
 });

@@ -11,7 +11,7 @@ import { TwinFacts } from './twin-facts.tsx';
 import { WhyHere } from './why-here.tsx';
 
 /** One device: where it is and why, how its twins stand and why, and its past. */
-export function DevicePage({ id }: { readonly id: string }) {
+export function OneDevicePage({ id }: { readonly id: string }) {
   const { body: device, problem } = useApi<DeviceStatus>(`devices/${encodeURIComponent(id)}`);
   if (problem !== undefined) {
     return (

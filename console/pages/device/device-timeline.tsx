@@ -3,7 +3,7 @@ import type { DeviceHistory, DeviceMoment } from '../../api/contract.ts';
 import { Icon, type IconName } from '../../parts/icons.tsx';
 import { Empty, Loading, Section } from '../../parts/section.tsx';
 import { Ago, At } from '../../parts/time.tsx';
-import { pluralText } from '../../words/format.ts';
+import { countedText } from '../../words/format.ts';
 import { timelineEntry } from '../../words/history.ts';
 
 const ICONS: Readonly<Record<DeviceMoment['kind'], IconName>> = {
@@ -70,7 +70,7 @@ export function DeviceTimeline({
         </ol>
       )}
       {body !== undefined && body.more > 0 && (
-        <p class="note">{pluralText(body.more, 'older moment')} not shown.</p>
+        <p class="note">{countedText(body.more, 'older moment')} not shown.</p>
       )}
     </Section>
   );

@@ -1,7 +1,7 @@
 import { useState } from 'preact/hooks';
 import { useBerth } from '../../api/berth.ts';
 import type { OwnedProperty, TwinOfDevice } from '../../api/contract.ts';
-import { type Column, DataTable } from '../../parts/data-table.tsx';
+import { DataTable, type TableColumn } from '../../parts/data-table.tsx';
 import { StatusBadge } from '../../parts/status-badge.tsx';
 import { Term } from '../../parts/term.tsx';
 import { At } from '../../parts/time.tsx';
@@ -19,7 +19,7 @@ export function PropertyTable({
 }) {
   const { environment } = useBerth();
   const [edited, setEdited] = useState<OwnedProperty | undefined>(undefined);
-  const edit: readonly Column<OwnedProperty>[] =
+  const edit: readonly TableColumn<OwnedProperty>[] =
     environment.kind === 'local'
       ? [
           {
@@ -60,7 +60,7 @@ const MODES: Readonly<Record<OwnedProperty['mode'], string>> = {
   observe: 'Berth only shows differences, and writes nothing.',
 };
 
-const COLUMNS: readonly Column<OwnedProperty>[] = [
+const COLUMNS: readonly TableColumn<OwnedProperty>[] = [
   {
     title: 'Property',
     explain: 'A desired property that a policy owns, and the policy.',

@@ -1,5 +1,5 @@
 import type { FleetStatus } from '../../api/contract.ts';
-import type { Scope } from '../../commands/berth-commands.ts';
+import type { ChangeScope } from '../../commands/berth-commands.ts';
 import { ChangeButton } from '../../commands/change-button.tsx';
 import { Notice } from '../../parts/notice.tsx';
 import { Ago } from '../../parts/time.tsx';
@@ -90,7 +90,7 @@ function PauseNotice({
 }: {
   readonly what: string;
   readonly pause: FleetStatus['pause'];
-  readonly scope: Scope;
+  readonly scope: ChangeScope;
 }) {
   if (pause === null) return null;
   return (

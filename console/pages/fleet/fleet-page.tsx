@@ -6,7 +6,7 @@ import { Loading, PageHead, Section } from '../../parts/section.tsx';
 import { StatusBadge } from '../../parts/status-badge.tsx';
 import { Term } from '../../parts/term.tsx';
 import { Ago } from '../../parts/time.tsx';
-import { countText, percentText, pluralText } from '../../words/format.ts';
+import { countedText, countText, shareText } from '../../words/format.ts';
 import { lastChange } from '../../words/last-change.ts';
 import { STATUSES, twinTotals } from '../../words/statuses.ts';
 import { FleetCharts } from './fleet-charts.tsx';
@@ -49,7 +49,7 @@ export function FleetPage() {
 
 function headline(fleet: FleetStatus): string {
   const { all, notInSync } = twinTotals(fleet.twins);
-  const hubs = pluralText(fleet.hubs.length, 'hub');
+  const hubs = countedText(fleet.hubs.length, 'hub');
   if (all === 0) return `${hubs}, and no twin is stored yet. Twins appear when devices register and report.`;
   if (notInSync === 0) return `All ${countText(all)} twins on ${hubs} are in sync with their policies.`;
   return `${countText(all - notInSync)} of ${countText(all)} twins on ${hubs} are in sync; ${countText(notInSync)} ${notInSync === 1 ? 'is' : 'are'} not.`;
@@ -75,7 +75,7 @@ function Figures({ fleet, queue }: { readonly fleet: FleetStatus; readonly queue
           </Term>
         </p>
         <p class="figure-value number">
-          {all === 0 ? '–' : percentText((all - notInSync) / all)} <small>of {countText(all)}</small>
+          {all === 0 ? '–' : shareText((all - notInSync) / all)} <small>of {countText(all)}</small>
         </p>
         {notInSync > 0 && (
           <ul class="figure-list">

@@ -2,10 +2,10 @@ import { listHref } from '../../address/route.ts';
 import type { FleetStatus, HubStatus } from '../../api/contract.ts';
 import { ChangeButton } from '../../commands/change-button.tsx';
 import type { ChangeKind } from '../../commands/change-form.ts';
-import { type Column, DataTable } from '../../parts/data-table.tsx';
+import { DataTable, type TableColumn } from '../../parts/data-table.tsx';
 import { Meter } from '../../parts/meter.tsx';
 import { Badge } from '../../parts/status-badge.tsx';
-import { agoText, countText, hubName, percentText, shortCountText, timeOf } from '../../words/format.ts';
+import { agoText, countText, hubName, shareText, shortCountText, timeOf } from '../../words/format.ts';
 import { twinTotals } from '../../words/statuses.ts';
 import { ShareBar } from './share-bar.tsx';
 
@@ -28,7 +28,7 @@ const STATE_WORDS: Readonly<Record<HubStatus['state'], { tone: 'good' | 'warn' |
     },
   };
 
-function columns(devices: number, widest: number): readonly Column<HubStatus>[] {
+function columns(devices: number, widest: number): readonly TableColumn<HubStatus>[] {
   return [
     {
       title: 'Hub',
@@ -63,7 +63,7 @@ function columns(devices: number, widest: number): readonly Column<HubStatus>[] 
           <span class="muted nowrap">
             {count === null
               ? 'not counted yet'
-              : `${percentText(count / capacity)} of ${shortCountText(capacity)}`}
+              : `${shareText(count / capacity)} of ${shortCountText(capacity)}`}
           </span>
         </div>
       ),

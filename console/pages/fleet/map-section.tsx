@@ -3,7 +3,7 @@ import { placeOf } from '../../map/regions.ts';
 import { type MapMove, type MapRegion, WorldMap } from '../../map/world-map.tsx';
 import { Empty, Section } from '../../parts/section.tsx';
 import { Ago } from '../../parts/time.tsx';
-import { hubName, percentText, pluralText } from '../../words/format.ts';
+import { countedText, hubName, shareText } from '../../words/format.ts';
 
 /** Where the hubs and their devices are, and which devices move. */
 export function MapSection({ fleet }: { readonly fleet: FleetStatus }) {
@@ -41,7 +41,7 @@ function regionsOf(hubs: readonly HubStatus[]): readonly MapRegion[] {
         devices,
         lines: [
           here.length === 1 && only !== undefined ? hubName(only.host) : `${here.length} hubs`,
-          `${pluralText(devices, 'device')}, ${percentText(share)}`,
+          `${countedText(devices, 'device')}, ${shareText(share)}`,
         ],
         isDraining: here.every(({ state }) => state === 'draining'),
       },
@@ -72,7 +72,7 @@ function Moves({ fleet: { moves } }: { readonly fleet: FleetStatus }) {
             'begin within a minute.'
           ) : (
             <>
-              reached {percentText(progress)} of the devices; began <Ago at={since} />.
+              reached {shareText(progress)} of the devices; began <Ago at={since} />.
             </>
           )}
         </li>

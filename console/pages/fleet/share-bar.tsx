@@ -1,5 +1,5 @@
 import type { HubStatus } from '../../api/contract.ts';
-import { hubName, percentText } from '../../words/format.ts';
+import { hubName, shareText } from '../../words/format.ts';
 import { shareBand } from '../../words/share.ts';
 
 /** The share of devices that a hub has, against the one that its weight asks for, with the spread that chance makes. */
@@ -19,9 +19,8 @@ export function ShareBar({
   const band = shareBand(share.wanted, devices);
   const end = Math.min(1, widest * 1.15);
   const at = (part: number) => `${Math.min(100, (part / end) * 100)}%`;
-  const spread =
-    band === undefined ? '' : `, ${percentText(band.low)} to ${percentText(band.high)} by chance`;
-  const text = `${hubName(host)} has ${percentText(share.actual)} of the devices; its weight asks for ${percentText(share.wanted)}${spread}`;
+  const spread = band === undefined ? '' : `, ${shareText(band.low)} to ${shareText(band.high)} by chance`;
+  const text = `${hubName(host)} has ${shareText(share.actual)} of the devices; its weight asks for ${shareText(share.wanted)}${spread}`;
   return (
     <div class="share">
       <div class="share-bar" role="img" aria-label={text} title={text}>
@@ -35,9 +34,9 @@ export function ShareBar({
         <div class="share-mark" style={{ left: at(share.wanted) }} />
       </div>
       <span class="share-text">
-        <b>{percentText(share.actual)}</b>
+        <b>{shareText(share.actual)}</b>
         <span class="muted">
-          weight: {percentText(share.wanted)}
+          weight: {shareText(share.wanted)}
           {band !== undefined && ` ± ${Math.round((band.high - share.wanted) * 100)}`}
         </span>
       </span>

@@ -1,7 +1,7 @@
 import { deviceHref, listHref } from '../../address/route.ts';
 import { useApi, useList } from '../../api/berth.ts';
-import type { AttentionPage as Attention, FleetStatus } from '../../api/contract.ts';
-import { type Column, DataTable } from '../../parts/data-table.tsx';
+import type { AttentionPage, FleetStatus } from '../../api/contract.ts';
+import { DataTable, type TableColumn } from '../../parts/data-table.tsx';
 import { SelectFilter } from '../../parts/filters.tsx';
 import { routeWith, usePages } from '../../parts/paged.ts';
 import { Pager } from '../../parts/pager.tsx';
@@ -11,13 +11,13 @@ import { Ago } from '../../parts/time.tsx';
 import { hubName } from '../../words/format.ts';
 import { statusWords } from '../../words/statuses.ts';
 
-type Item = Attention['items'][number];
+type Item = AttentionPage['items'][number];
 
 /** The twins that Berth cannot bring in sync without a person, each with the reason and what to do. */
-export function AttentionPage({ filter }: { readonly filter: Readonly<Record<string, string>> }) {
+export function AttentionListPage({ filter }: { readonly filter: Readonly<Record<string, string>> }) {
   const { hub = '' } = filter;
   const pages = usePages(hub);
-  const { body, problem } = useList<Attention>(routeWith('attention', { hub, after: pages.after }));
+  const { body, problem } = useList<AttentionPage>(routeWith('attention', { hub, after: pages.after }));
   const { body: fleet } = useApi<FleetStatus>('fleet');
   return (
     <>
@@ -56,7 +56,7 @@ function keyOf({ hub, deviceId, moduleId }: Item): string {
   return `${hub} ${deviceId} ${moduleId ?? ''}`;
 }
 
-const COLUMNS: readonly Column<Item>[] = [
+const COLUMNS: readonly TableColumn<Item>[] = [
   {
     title: 'Device',
     cell: ({ deviceId, moduleId }) => (

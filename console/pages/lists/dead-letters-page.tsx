@@ -3,12 +3,12 @@ import { deviceHref } from '../../address/route.ts';
 import { useApi } from '../../api/berth.ts';
 import type { DeadLetterAnswer, DeadLetterList } from '../../api/contract.ts';
 import { ChangeButton } from '../../commands/change-button.tsx';
-import { type Column, DataTable } from '../../parts/data-table.tsx';
+import { DataTable, type TableColumn } from '../../parts/data-table.tsx';
 import { Dialog } from '../../parts/dialog.tsx';
 import { Empty, Loading, PageHead, Section } from '../../parts/section.tsx';
 import { Term } from '../../parts/term.tsx';
 import { Ago } from '../../parts/time.tsx';
-import { countText, pluralText } from '../../words/format.ts';
+import { countedText, countText } from '../../words/format.ts';
 
 type Letter = DeadLetterList['letters'][number];
 
@@ -16,7 +16,7 @@ type Letter = DeadLetterList['letters'][number];
 export function DeadLettersPage() {
   const { body, problem } = useApi<DeadLetterList>('dead-letters');
   const [shown, setShown] = useState<string | undefined>(undefined);
-  const columns: readonly Column<Letter>[] = [
+  const columns: readonly TableColumn<Letter>[] = [
     ...COLUMNS,
     {
       title: 'Actions',
@@ -70,7 +70,7 @@ export function DeadLettersPage() {
         {body !== undefined && body.more + body.onlyCounted > 0 && (
           <p class="section-foot muted">
             {body.more > 0 &&
-              `${body.isCounted ? '' : 'At least '}${pluralText(body.more, 'older one')} not shown. `}
+              `${body.isCounted ? '' : 'At least '}${countedText(body.more, 'older one')} not shown. `}
             {body.onlyCounted > 0 && `${countText(body.onlyCounted)} more were only counted.`}
           </p>
         )}
@@ -80,7 +80,7 @@ export function DeadLettersPage() {
   );
 }
 
-const COLUMNS: readonly Column<Letter>[] = [
+const COLUMNS: readonly TableColumn<Letter>[] = [
   {
     title: 'Arrived',
     explain: 'When the Event Hub took the event.',

@@ -1,7 +1,7 @@
 import { deviceHref, listHref } from '../../address/route.ts';
 import { useApi, useList } from '../../api/berth.ts';
 import type { DevicePage, FleetStatus } from '../../api/contract.ts';
-import { type Column, DataTable } from '../../parts/data-table.tsx';
+import { DataTable, type TableColumn } from '../../parts/data-table.tsx';
 import { SelectFilter, TextFilter } from '../../parts/filters.tsx';
 import { routeWith, usePages } from '../../parts/paged.ts';
 import { Pager } from '../../parts/pager.tsx';
@@ -82,7 +82,7 @@ function keyOf({ hub, deviceId, moduleId }: DeviceRow): string {
   return `${hub} ${deviceId} ${moduleId ?? ''}`;
 }
 
-const COLUMNS: readonly Column<DeviceRow>[] = [
+const COLUMNS: readonly TableColumn<DeviceRow>[] = [
   {
     title: 'Device',
     cell: ({ deviceId, moduleId }) => (

@@ -1,7 +1,7 @@
 import { deviceHref } from '../../address/route.ts';
 import { useList } from '../../api/berth.ts';
 import type { QueuePage as Queue } from '../../api/contract.ts';
-import { type Column, DataTable } from '../../parts/data-table.tsx';
+import { DataTable, type TableColumn } from '../../parts/data-table.tsx';
 import { routeWith, usePages } from '../../parts/paged.ts';
 import { Pager } from '../../parts/pager.tsx';
 import { Empty, Loading, PageHead, Section } from '../../parts/section.tsx';
@@ -13,7 +13,7 @@ import { hubName } from '../../words/format.ts';
 type Item = Queue['items'][number];
 
 /** The work queue: which twins Berth reconciles again, when and why. */
-export function QueuePage() {
+export function WorkQueuePage() {
   const pages = usePages('');
   const { body, problem } = useList<Queue>(routeWith('queue', { after: pages.after }));
   return (
@@ -51,7 +51,7 @@ const PRIORITIES: Readonly<Record<Item['priority'], string>> = {
   activity: 'Berth asks the hub whether the device is alive.',
 };
 
-const COLUMNS: readonly Column<Item>[] = [
+const COLUMNS: readonly TableColumn<Item>[] = [
   {
     title: 'Device',
     cell: ({ deviceId, moduleId }) => (

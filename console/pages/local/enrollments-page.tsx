@@ -1,16 +1,21 @@
 import { deviceHref } from '../../address/route.ts';
 import { useControl } from '../../api/berth.ts';
-import { type Column, DataTable } from '../../parts/data-table.tsx';
+import { DataTable, type TableColumn } from '../../parts/data-table.tsx';
 import { Empty, Loading, PageHead, Section } from '../../parts/section.tsx';
 import { Badge } from '../../parts/status-badge.tsx';
 import { Ago } from '../../parts/time.tsx';
 import { countText, hubName } from '../../words/format.ts';
-import { type Enrollment, type EnrollmentRow, enrollmentRows, type Registration } from './registrations.ts';
+import {
+  type EnrollmentRow,
+  enrollmentRows,
+  type ShownEnrollment,
+  type ShownRegistration,
+} from './registrations.ts';
 
 /** Local only: the enrollments through which devices registered, and their registrations. */
 export function EnrollmentsPage() {
-  const { body, problem } = useControl<readonly Registration[]>('registrations');
-  const { body: enrollments } = useControl<readonly Enrollment[]>('enrollments');
+  const { body, problem } = useControl<readonly ShownRegistration[]>('registrations');
+  const { body: enrollments } = useControl<readonly ShownEnrollment[]>('enrollments');
   return (
     <>
       <PageHead
@@ -62,7 +67,7 @@ export function EnrollmentsPage() {
   );
 }
 
-const ENROLLMENTS: readonly Column<EnrollmentRow>[] = [
+const ENROLLMENTS: readonly TableColumn<EnrollmentRow>[] = [
   {
     title: 'Enrollment',
     cell: ({ id, kind, status }) => (
@@ -106,7 +111,7 @@ const ENROLLMENTS: readonly Column<EnrollmentRow>[] = [
   { title: 'Last', explain: 'The newest registration.', cell: ({ lastAt }) => <Ago at={lastAt} /> },
 ];
 
-const REGISTRATIONS: readonly Column<Registration>[] = [
+const REGISTRATIONS: readonly TableColumn<ShownRegistration>[] = [
   {
     title: 'Registration',
     cell: ({ registrationId, assignment }) => (

@@ -7,10 +7,10 @@ import { At } from '../../parts/time.tsx';
 import {
   FEED_ICONS,
   FEED_KINDS,
-  type FeedItem,
   type FeedKind,
-  type FeedPage,
   feedWords,
+  type ShownEvent,
+  type ShownEvents,
   withNews,
 } from './feed.ts';
 
@@ -61,7 +61,7 @@ export function EventsPage() {
   );
 }
 
-function FeedRow({ item }: { readonly item: FeedItem }) {
+function FeedRow({ item }: { readonly item: ShownEvent }) {
   const { deviceId, title, detail } = feedWords(item);
   return (
     <li class={`feed-item ${item.kind}`} data-row tabIndex={-1}>
@@ -84,9 +84,9 @@ function FeedRow({ item }: { readonly item: FeedItem }) {
 }
 
 /** The last items, the newest first. The feed stands still while the page is hidden or paused. */
-function useFeed(isPaused: boolean): readonly FeedItem[] {
+function useFeed(isPaused: boolean): readonly ShownEvent[] {
   const { environment, client } = useBerth();
-  const [items, setItems] = useState<readonly FeedItem[]>([]);
+  const [items, setItems] = useState<readonly ShownEvent[]>([]);
   const [after, setAfter] = useState<number | undefined>(undefined);
   useEffect(() => {
     if (environment.kind !== 'local' || isPaused) return undefined;
@@ -96,7 +96,7 @@ function useFeed(isPaused: boolean): readonly FeedItem[] {
       const query = after === undefined ? '' : `?after=${after}`;
       const answer = await client.get(`${environment.control}/events/feed${query}`);
       if (isOver || answer.kind !== 'ok') return;
-      const page = answer.body as FeedPage;
+      const page = answer.body as ShownEvents;
       if (page.items.length > 0) setItems((before) => withNews(before, page.items));
       setAfter(page.next);
     };

@@ -1,8 +1,8 @@
 import type { IconName } from '../../parts/icons.tsx';
-import { hubName, pluralText, valueText } from '../../words/format.ts';
+import { countedText, hubName, valueText } from '../../words/format.ts';
 
 /** One item of `GET /events/feed` of the control API. */
-export type FeedItem = { readonly n: number; readonly at: string } & (
+export type ShownEvent = { readonly n: number; readonly at: string } & (
   | {
       readonly kind: 'twin';
       readonly hub: string;
@@ -28,8 +28,8 @@ export type FeedItem = { readonly n: number; readonly at: string } & (
     }
 );
 
-export interface FeedPage {
-  readonly items: readonly FeedItem[];
+export interface ShownEvents {
+  readonly items: readonly ShownEvent[];
   readonly next: number;
   readonly missed: number;
 }
@@ -51,7 +51,7 @@ export const FEED_ICONS: Readonly<Record<FeedKind, IconName>> = {
 };
 
 /** An item in words. */
-export function feedWords(item: FeedItem): {
+export function feedWords(item: ShownEvent): {
   readonly deviceId: string | undefined;
   readonly title: string;
   readonly detail: string;
@@ -74,7 +74,7 @@ export function feedWords(item: FeedItem): {
     case 'telemetry':
       return {
         deviceId: undefined,
-        title: `${pluralText(item.messages, 'message')} of ${pluralText(item.devices, 'device')}`,
+        title: `${countedText(item.messages, 'message')} of ${countedText(item.devices, 'device')}`,
         detail: hubName(item.hub),
       };
     case 'registration':
@@ -107,6 +107,6 @@ const EVENT_WORDS: Readonly<Record<string, string>> = {
 const MOST_SHOWN = 200;
 
 /** The feed with new items in front, the newest first. */
-export function withNews(shown: readonly FeedItem[], news: readonly FeedItem[]): readonly FeedItem[] {
+export function withNews(shown: readonly ShownEvent[], news: readonly ShownEvent[]): readonly ShownEvent[] {
   return [...[...news].reverse(), ...shown].slice(0, MOST_SHOWN);
 }

@@ -1,7 +1,7 @@
 import { timeOf } from '../../words/format.ts';
 
 /** One registration, as `GET /registrations` of the control API answers it. */
-export interface Registration {
+export interface ShownRegistration {
   readonly registrationId: string;
   readonly enrollmentId: string;
   readonly status: string;
@@ -11,7 +11,7 @@ export interface Registration {
 }
 
 /** One enrollment, as `GET /enrollments` of the control API answers it, in the words of DPS's service API. */
-export interface Enrollment {
+export interface ShownEnrollment {
   readonly enrollmentGroupId?: string;
   readonly registrationId?: string;
   readonly attestation?: { readonly type?: string };
@@ -41,8 +41,8 @@ export interface EnrollmentRow {
 
 /** The enrollments by their ids, each with its registrations counted. */
 export function enrollmentRows(
-  enrollments: readonly Enrollment[],
-  registrations: readonly Registration[],
+  enrollments: readonly ShownEnrollment[],
+  registrations: readonly ShownRegistration[],
 ): readonly EnrollmentRow[] {
   const rows = enrollments.map((enrollment): EnrollmentRow => {
     const id = enrollment.enrollmentGroupId ?? enrollment.registrationId ?? '';
@@ -64,7 +64,7 @@ export function enrollmentRows(
   return rows.sort((one, other) => one.id.localeCompare(other.id));
 }
 
-function reprovisioningText(policy: Enrollment['reprovisionPolicy']): string {
+function reprovisioningText(policy: ShownEnrollment['reprovisionPolicy']): string {
   if (policy?.updateHubAssignment === false) return 'never';
   return policy?.migrateDeviceData === false ? 'move, with a new twin' : 'move, with its twin';
 }

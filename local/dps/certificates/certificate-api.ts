@@ -2,22 +2,22 @@ import { X509Certificate } from 'node:crypto';
 import { DEVELOPMENT_DPS } from '../../../src/dps/development.ts';
 import { type JsonObject, ownMember } from '../../../src/json/json.ts';
 import { type HttpRequest, type HttpResponse, type HttpService, pathSegments } from '../../https/exchange.ts';
-import { parseJsonText } from '../../iot-hub/model/json.ts';
+import { parseRequestJson } from '../../iot-hub/model/json.ts';
 import { pemOf, thumbprint } from './certificate-info.ts';
 import type { CertificateStore, StoredCertificate } from './certificate-store.ts';
 
 const PATH =
   /^\/subscriptions\/[^/]+\/resourceGroups\/[^/]+\/providers\/Microsoft\.Devices\/provisioningServices\/[^/]+\/certificates(\/|$)/i;
-/** Of Azure Resource Manager. */
+/** Host name of Azure Resource Manager. */
 const MANAGEMENT_HOST = 'management.azure.com';
-/** `/subscriptions/…/provisioningServices/{name}/certificates`: the segments before those of one certificate. */
+/** Number of segments before the name of a certificate: `/subscriptions/…/provisioningServices/{name}/certificates`. */
 const PREFIX_SEGMENTS = 9;
 /** azure-docs includes/iot-dps-limits.md. */
 const MAX_CERTIFICATES = 25;
 
 /**
  * The part of Azure Resource Manager that manages the CA certificates of a DPS (Dps Certificate, 2022-12-12): upload,
- * verification code, verification. It is not part of the service API, and the service SDK does not know it.
+ * verification code, verification. It is not part of the service API or of the service SDK.
  */
 export function createCertificateApi(certificates: CertificateStore): HttpService {
   return {
@@ -45,12 +45,13 @@ export function createCertificateApi(certificates: CertificateStore): HttpServic
   ): HttpResponse {
     const call = `${request.method}${action === undefined ? '' : ` ${action.toLowerCase()}`}`;
     if (name === undefined) {
-      if (call !== 'GET') return refused(405, 'MethodNotAllowed', `${call} is not possible here.`);
+      if (call !== 'GET') return refused(405, 'MethodNotAllowed', `This path does not support ${call}.`);
       return { status: 200, body: { value: certificates.values().map((each) => show(each).body ?? null) } };
     }
     const stored = certificates.get(name);
     if (call === 'PUT') return upload(request, name, stored, show);
-    if (stored === undefined) return refused(404, 'CertificateNotFound', `There is no certificate ${name}.`);
+    if (stored === undefined)
+      return refused(404, 'CertificateNotFound', `The certificate ${name} does not exist.`);
     if (call === 'GET') return show(stored);
     const ifMatch = request.headers['if-match'];
     if (ifMatch !== '*' && ifMatch !== stored.etag) {
@@ -65,7 +66,7 @@ export function createCertificateApi(certificates: CertificateStore): HttpServic
         return show(challenged, { verificationCode: challenged.verificationCode ?? '' });
       }
       case 'POST verify': {
-        const proof = certificateIn(parseJsonText(request.body), 'certificate');
+        const proof = certificateIn(parseRequestJson(request.body), 'certificate');
         const verified = proof === undefined ? undefined : certificates.verify(name, proof);
         return verified === undefined
           ? refused(
@@ -76,7 +77,7 @@ export function createCertificateApi(certificates: CertificateStore): HttpServic
           : show(verified);
       }
       default:
-        return refused(405, 'MethodNotAllowed', `${call} is not possible here.`);
+        return refused(405, 'MethodNotAllowed', `This path does not support ${call}.`);
     }
   }
 
@@ -88,14 +89,14 @@ export function createCertificateApi(certificates: CertificateStore): HttpServic
   ): HttpResponse {
     const ifMatch = request.headers['if-match'];
     if (stored !== undefined && ifMatch !== '*' && ifMatch !== stored.etag) {
-      return refused(412, 'PreconditionFailed', 'The certificate is there; If-Match is not its ETag.');
+      return refused(412, 'PreconditionFailed', 'The certificate exists, and If-Match is not its ETag.');
     }
     if (stored === undefined && certificates.values().length >= MAX_CERTIFICATES) {
       return refused(400, 'LimitExceeded', `DPS keeps at most ${MAX_CERTIFICATES} certificates.`);
     }
-    const body = parseJsonText(request.body);
+    const body = parseRequestJson(request.body);
     const pem = certificateIn(ownMember(body, 'properties'), 'certificate');
-    if (pem === undefined) return refused(400, 'CertificateInvalid', 'The body holds no certificate.');
+    if (pem === undefined) return refused(400, 'CertificateInvalid', 'The body contains no certificate.');
     return show(certificates.put(name, pem));
   }
 }

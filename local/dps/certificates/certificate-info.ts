@@ -1,7 +1,7 @@
 import { X509Certificate } from 'node:crypto';
 import type { JsonObject } from '../../../src/json/json.ts';
 
-/** What DPS tells of a certificate (`X509CertificateInfo` of its service API). */
+/** `X509CertificateInfo` of the service API of DPS. */
 export function describeCertificate(certificate: X509Certificate): JsonObject {
   return {
     subjectName: nameOf(certificate.subject),
@@ -27,7 +27,7 @@ export function commonName(certificate: X509Certificate): string | undefined {
   return typeof name === 'string' ? name : undefined;
 }
 
-/** A certificate as PEM, from PEM or base64 of DER; undefined if it is none. */
+/** A certificate as PEM, from PEM or from base64 of DER; undefined if the text is not a certificate. */
 export function pemOf(text: string): string | undefined {
   const bytes = text.includes('-----BEGIN') ? text : Buffer.from(text, 'base64');
   try {

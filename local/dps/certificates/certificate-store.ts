@@ -5,13 +5,13 @@ import { openJournal } from '../../journal.ts';
 import { type Deleted, readStoredCertificate } from '../stored-records.ts';
 import { commonName } from './certificate-info.ts';
 
-/** A CA certificate that was uploaded to DPS. Groups may refer to it by name once it is verified. */
+/** A CA certificate that was uploaded to DPS. When it is verified, groups can refer to it by name. */
 export interface StoredCertificate {
   readonly name: string;
   /** PEM. */
   readonly certificate: string;
   readonly isVerified: boolean;
-  /** What the common name of the verification certificate must be; absent: none was asked for. */
+  /** The required common name of the verification certificate; absent if no code was requested. */
   readonly verificationCode?: string;
   readonly etag: string;
   readonly created: string;
@@ -21,11 +21,11 @@ export interface StoredCertificate {
 export interface CertificateStore {
   values(): readonly StoredCertificate[];
   get(name: string): StoredCertificate | undefined;
-  /** Uploads a certificate, which must be verified anew. */
+  /** Uploads a certificate. It must then be verified, also if it replaces a verified one. */
   put(name: string, pem: string): StoredCertificate;
-  /** A code for a new proof of possession. */
+  /** Creates a verification code, for a proof of possession. */
   challenge(name: string): StoredCertificate | undefined;
-  /** Whether `proof` (PEM) is signed by the certificate and carries its code; if so, it is verified from now on. */
+  /** Verifies the certificate if it has signed `proof` (PEM) and `proof` contains the code; undefined otherwise. */
   verify(name: string, proof: string): StoredCertificate | undefined;
   delete(name: string): void;
   /** PEM of a verified certificate. */

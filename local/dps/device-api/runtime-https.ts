@@ -1,17 +1,17 @@
 import { randomUUID } from 'node:crypto';
 import { type HttpRequest, type HttpResponse, type HttpService, pathSegments } from '../../https/exchange.ts';
-import { parseJsonText } from '../../iot-hub/model/json.ts';
+import { parseRequestJson } from '../../iot-hub/model/json.ts';
 import type { Attester } from '../registration/attester.ts';
 import type { RegistrationService, RuntimeAnswer } from '../registration/registration-service.ts';
 import { MAX_MESSAGE_BYTES } from '../registration/webhook.ts';
 
 const TPM_UNKNOWN =
-  'The local DPS does not support TPM attestation: it keeps such enrollments, but no device can register with them.';
+  'The local DPS does not support TPM attestation. It stores such enrollments, but no device can register with them.';
 
-/** What devices connect to, whichever DPS is theirs (concepts-service.md). */
+/** The host name to which the devices of every DPS connect (concepts-service.md). */
 const GLOBAL_HOST = 'global.azure-devices-provisioning.net';
 
-/** Scope ids begin so; a path with one is meant for a DPS, if perhaps for another. */
+/** Every id scope begins with `0ne`. Such a path is meant for this or another DPS. */
 const RUNTIME_PATH = /^\/0ne[^/]*\/registrations\//i;
 
 /**
@@ -47,10 +47,11 @@ export function createRuntimeHttps(
 
   function respond(request: HttpRequest): RuntimeAnswer {
     const segments = pathSegments(request.path);
-    if (segments === undefined) return service.refuse('invalidArgument', 'The path is not properly encoded.');
+    if (segments === undefined)
+      return service.refuse('invalidArgument', 'The encoding of the path is not valid.');
     const [scope = '', , registrationId = '', verb, operationId] = segments;
     if (request.body.length > MAX_MESSAGE_BYTES) {
-      return service.refuse('tooLarge', `A message may hold ${MAX_MESSAGE_BYTES} bytes.`);
+      return service.refuse('tooLarge', `A message must not exceed ${MAX_MESSAGE_BYTES} bytes.`);
     }
     const device = attester({
       scope,
@@ -61,9 +62,9 @@ export function createRuntimeHttps(
     if (typeof device === 'string') return service.refuse(device, 'The device could not be authenticated.');
     const call = `${request.method} ${verb ?? ''}`;
     if (call === 'PUT register' && segments.length === 4)
-      return service.register(device, parseJsonText(request.body));
+      return service.register(device, parseRequestJson(request.body));
     if (call === 'GET operations' && segments.length === 5) return service.poll(device, operationId ?? '');
     if (call === 'POST ' && segments.length === 3) return service.lookUp(device);
-    return service.refuse('notFound', 'There is no such resource.');
+    return service.refuse('notFound', 'The resource does not exist.');
   }
 }

@@ -1,4 +1,4 @@
-import { parseJsonText } from '../../iot-hub/model/json.ts';
+import { parseRequestJson } from '../../iot-hub/model/json.ts';
 import {
   CONNECT_REFUSED,
   type MqttConnection,
@@ -49,7 +49,7 @@ function openSession(device: AttestedDevice, service: RegistrationService): Mqtt
       const requestId = parameterOf(topic, '\\$rid');
       const answer = respond(topic, payload);
       if (answer === undefined)
-        throw new Error(`${device.registrationId} published to a topic that DPS does not have.`);
+        throw new Error(`${device.registrationId} published to an unknown topic of DPS.`);
       connection?.publish(RESPONSES, {
         topic: responseTopic(answer, requestId),
         payload: Buffer.from(JSON.stringify(answer.body)),
@@ -60,9 +60,9 @@ function openSession(device: AttestedDevice, service: RegistrationService): Mqtt
 
   function respond(topic: string, payload: Buffer): RuntimeAnswer | undefined {
     if (payload.length > MAX_MESSAGE_BYTES) {
-      return service.refuse('tooLarge', `A message may hold ${MAX_MESSAGE_BYTES} bytes.`);
+      return service.refuse('tooLarge', `A message must not exceed ${MAX_MESSAGE_BYTES} bytes.`);
     }
-    if (topic.startsWith(REGISTER)) return service.register(device, parseJsonText(payload));
+    if (topic.startsWith(REGISTER)) return service.register(device, parseRequestJson(payload));
     return topic.startsWith(POLL) ? service.poll(device, parameterOf(topic, 'operationId')) : undefined;
   }
 }

@@ -5,14 +5,14 @@ import { type Enrollment, enrollmentId, isGroup } from './enrollment.ts';
 import { readInitialTwin } from './initial-twin.ts';
 import type { DpsLinkedHub } from './linked-hub.ts';
 
-/* Limits of DPS: azure-docs includes/iot-dps-limits.md; keys of users' own: concepts-symmetric-key-attestation.md. */
+/* Limits of DPS: azure-docs includes/iot-dps-limits.md; length of keys: concepts-symmetric-key-attestation.md. */
 export const MAX_GROUPS_PER_ATTESTATION = 100;
 const MAX_LINKED_HUBS = 50;
 const MIN_KEY_BYTES = 16;
 const MAX_KEY_BYTES = 64;
 
 /**
- * Refuses what DPS would not take, or could not use.
+ * Refuses enrollments and linked hubs that DPS would not accept.
  *
  * @throws LocalError `BERTH_LOCAL_ENROLLMENT_INVALID`
  */
@@ -26,7 +26,7 @@ export function checkEnrollments(
   for (const { host } of linkedHubs) {
     // The Azure CLI refuses such a link (azext_iot dps linked-hub).
     if (readHubName(host).kind === 'service') {
-      throw invalid(`DPS links no hub by a service name, and ${host} is one.`);
+      throw invalid(`${host} is a service name. DPS can link a hub only by its classic or its device name.`);
     }
   }
   for (const type of ['symmetricKey', 'x509'] as const) {
@@ -43,7 +43,7 @@ export function checkEnrollments(
   }
 }
 
-/** Why DPS would not take it; undefined: it would. */
+/** The reason why DPS would refuse an enrollment; undefined if DPS accepts it. */
 export function problemOf({ attestation, allocationPolicy, ...terms }: Enrollment): string | undefined {
   if (attestation.type === 'symmetricKey') {
     const keys = [attestation.primaryKey, attestation.secondaryKey];

@@ -7,20 +7,20 @@ import { type Enrollment, enrollmentId, isGroup, type StoredEnrollment } from '.
 
 export type StoredEnrollmentKind = 'group' | 'individual';
 
-/** The enrollments of one DPS. Ids are the same in any case. */
+/** The enrollments of one DPS. Ids are not case-sensitive. */
 export interface EnrollmentStore {
-  /** In the order in which they were made. */
+  /** In the order of their creation. */
   values(): readonly StoredEnrollment[];
   get(kind: StoredEnrollmentKind, id: string): StoredEnrollment | undefined;
-  /** Creates or replaces; answers it with its new etag and times. */
+  /** Creates or replaces an enrollment. Returns it with its new etag and times. */
   put(enrollment: Enrollment): StoredEnrollment;
   delete(kind: StoredEnrollmentKind, id: string): void;
   close(): void;
 }
 
 /**
- * Opens the store. What the service API did in an earlier life is kept and goes before `given`, the enrollments
- * that DPS begins with, deletions included.
+ * Opens the store. Stored changes of the service API, deletions included, have precedence over `given`, the initial
+ * enrollments.
  *
  * @throws LocalError `BERTH_LOCAL_STATE_DAMAGED`, `BERTH_LOCAL_STATE_UNUSABLE`
  */

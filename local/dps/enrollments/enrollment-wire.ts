@@ -6,10 +6,10 @@ import type { Attestation, Enrollment, StoredEnrollment } from './enrollment.ts'
 import { problemOf } from './enrollment-check.ts';
 import type { StoredEnrollmentKind } from './enrollment-store.ts';
 
-/** What a PUT or a bulk operation brings: an enrollment, or why DPS would refuse it. */
+/** The enrollment in a PUT or a bulk operation, or the reason why DPS would refuse it. */
 export type ReadEnrollment = { readonly enrollment: Enrollment } | { readonly problem: string };
 
-/** The SDK sends what it got, `null`s and empty texts included. */
+/** The SDK sends the values that it received, also `null` and empty texts. */
 const text = z.string().nullish();
 const certificate = z.looseObject({
   certificate: text,
@@ -45,13 +45,13 @@ const enrollment = z.looseObject({
   customAllocationDefinition: z.looseObject({ webhookUrl: z.url(), apiVersion: z.string() }).nullish(),
 });
 
-/** 64 random bytes, as DPS makes them. */
+/** DPS makes keys of 64 random bytes. */
 const KEY_BYTES = 64;
 
 /**
- * Reads an enrollment as `azure-iot-provisioning-service` sends it. Keys that are not sent are made, also on an
- * update: whoever wants to keep them sends them along. A certificate of which only `info` is sent, as DPS answers
- * it, is the one that is there.
+ * Reads an enrollment as `azure-iot-provisioning-service` sends it. If it has no keys, new keys are made, also for an
+ * update. To keep the old keys, a client must send them. If a certificate has only `info`, the stored certificate is
+ * used.
  */
 export function readEnrollment(
   kind: StoredEnrollmentKind,
@@ -64,7 +64,7 @@ export function readEnrollment(
   const sent = parsed.data;
   const named = kind === 'group' ? sent.enrollmentGroupId : sent.registrationId;
   if (named && named.toLowerCase() !== id.toLowerCase())
-    return { problem: 'The id in the body is not the one in the path.' };
+    return { problem: 'The id in the body differs from the id in the path.' };
   const proof = readAttestation(kind, sent.attestation, before?.attestation);
   if (typeof proof === 'string') return { problem: proof };
   const { iotHubHostName } = sent;
@@ -89,7 +89,7 @@ export function readEnrollment(
   return problem === undefined ? { enrollment: read } : { problem };
 }
 
-/** The attestation with its secrets, as `…/attestationmechanism` answers it. */
+/** The attestation with its secrets, for the answer of `…/attestationmechanism`. */
 export function describeMechanism(
   kind: StoredEnrollmentKind,
   { attestation: proof }: Enrollment,
@@ -157,7 +157,7 @@ function readCertificates(
     const pem = each.certificate
       ? pemOf(each.certificate)
       : known.find((candidate) => digits(candidate) === each.info?.sha256Thumbprint?.toUpperCase());
-    if (pem === undefined) return 'A certificate is missing or no certificate.';
+    if (pem === undefined) return 'A certificate is missing or not valid.';
     read.push(pem);
   }
   return { type: 'x509', certificates: read };

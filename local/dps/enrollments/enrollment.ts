@@ -3,9 +3,9 @@ import type { JsonObject } from '../../../src/json/json.ts';
 import { describeCertificate } from '../certificates/certificate-info.ts';
 
 /**
- * How devices prove who they are. Keys are base64; `certificates` are PEM: of the device itself, or of the CA
- * of a group. `caReferences` are names of CA certificates that were uploaded to DPS and verified. Devices with a
- * TPM can be enrolled, not registered.
+ * How devices prove their identity. Keys are base64. `certificates` are PEM: of the device itself, or of the CA of a
+ * group. `caReferences` are the names of CA certificates that were uploaded to DPS and verified. Devices with a TPM
+ * can be enrolled, but cannot register.
  */
 export type Attestation =
   | { readonly type: 'symmetricKey'; readonly primaryKey: string; readonly secondaryKey: string }
@@ -34,13 +34,13 @@ interface EnrollmentTerms {
   };
   /** Default `enabled`. */
   readonly provisioningStatus?: 'enabled' | 'disabled';
-  /** Absent: as both true. */
+  /** Absent: both true. */
   readonly reprovisionPolicy?: EnrollmentReprovisionPolicy;
   /** Default `hashed`. */
   readonly allocationPolicy?: AllocationPolicy;
-  /** The hubs to choose from; absent or empty: all that are linked. */
+  /** The allowed hubs; absent or empty: all linked hubs. */
   readonly iotHubs?: readonly string[];
-  /** Needed by the policy `custom`. */
+  /** Required for the policy `custom`. */
   readonly customAllocationDefinition?: { readonly webhookUrl: string; readonly apiVersion: string };
 }
 
@@ -56,10 +56,10 @@ export interface EnrollmentGroup extends EnrollmentTerms {
 
 export type Enrollment = IndividualEnrollment | EnrollmentGroup;
 
-/** An enrollment as DPS keeps it. The times are in DPS's form. */
+/** An enrollment as DPS stores it. The times have the form of DPS. */
 export type StoredEnrollment = Enrollment & {
   /**
-   * Quoted inside, as DPS has it; a new one with every write.
+   * New for every write. The value contains quotes, as in DPS.
    *
    * @example '"13003fea-0000-0300-0000-62d1d5e50000"'
    */
@@ -81,8 +81,8 @@ export function isEnabled(enrollment: Enrollment): boolean {
 }
 
 /**
- * The enrollment as DPS shows it, to a webhook and to the service API: without keys, with the query of the
- * webhook's URL masked, and with what was never set left out (concepts-custom-allocation.md, and real captures).
+ * The enrollment as DPS sends it to a webhook and to the service API: without keys, without fields that were never
+ * set, and with a masked query of the webhook's URL (concepts-custom-allocation.md, and real captures).
  */
 export function describeEnrollment(enrollment: StoredEnrollment): JsonObject {
   const { capabilities, initialTwin, reprovisionPolicy, iotHubs, customAllocationDefinition } = enrollment;
@@ -114,7 +114,7 @@ export function describeEnrollment(enrollment: StoredEnrollment): JsonObject {
 }
 
 /**
- * A URL without its secrets: functions carry their key in the query.
+ * A URL without its query, because the query can contain the key of a function.
  *
  * @example 'https://host/api/allocate?****'
  */

@@ -3,25 +3,25 @@ import { describeCertificate } from '../certificates/certificate-info.ts';
 import { describeEnrollment, isGroup } from '../enrollments/enrollment.ts';
 import type { AttestedDevice } from './attestation.ts';
 
-/** Where a device was assigned when it registered before. */
+/** The assignment from an earlier registration of a device. */
 export interface CurrentAssignment {
   readonly host: string;
   readonly deviceId: string;
 }
 
-/** What one registration brings to an allocation. */
+/** The input of an allocation, from one registration. */
 export interface AllocationInput {
   readonly device: AttestedDevice;
-  /** The device's own payload; undefined: it sent none. */
+  /** The payload of the device; undefined if it sent none. */
   readonly payload: JsonValue | undefined;
-  /** Undefined on a first registration. */
+  /** Undefined for a first registration. */
   readonly current: CurrentAssignment | undefined;
   readonly linkedHubs: readonly string[];
 }
 
 /**
- * The request of a custom allocation, as documented (concepts-custom-allocation.md, 09/2022) and captured:
- * keys are empty objects, and what there is not is left out.
+ * The request of a custom allocation, as documented (concepts-custom-allocation.md, 09/2022) and captured. Keys are
+ * empty objects, and fields without a value are omitted.
  */
 export function allocationRequest(input: AllocationInput): JsonObject {
   const { device, payload, current, linkedHubs } = input;
@@ -40,8 +40,8 @@ export function allocationRequest(input: AllocationInput): JsonObject {
 }
 
 /**
- * What Azure sends in `x509` is not known; this is what DPS's registration records hold, and the certificate
- * itself.
+ * The content of `x509` in Azure is not known. This is the content of DPS's registration records, with the
+ * certificate.
  */
 function describeProof({ certificate }: AttestedDevice): JsonObject {
   if (certificate === undefined) return { symmetricKey: {} };

@@ -1,16 +1,16 @@
 import { isObject, type JsonObject, ownMember } from '../../../src/json/json.ts';
-import { parseJsonText } from '../../iot-hub/model/json.ts';
-import { type EnrollmentTwin, readInitialTwin } from '../enrollments/initial-twin.ts';
+import { parseRequestJson } from '../../iot-hub/model/json.ts';
+import { readInitialTwin, type StoredEnrollmentTwin } from '../enrollments/initial-twin.ts';
 import { REGISTRATION_FAILURES, type RegistrationFailure } from './dps-error.ts';
 import type { WebhookResponse } from './webhook.ts';
 
-/** Where a device shall go, and what the webhook adds. */
+/** The chosen hub, with the initial twin and the payload of the webhook, or a failure. */
 export type RegistrationAllocation =
   | {
       readonly result: 'hub';
       readonly host: string;
-      /** Undefined: the webhook gave none. */
-      readonly initialTwin?: EnrollmentTwin;
+      /** Undefined if the webhook returned none. */
+      readonly initialTwin?: StoredEnrollmentTwin;
       /** For the device. */
       readonly payload?: JsonObject;
     }
@@ -19,9 +19,9 @@ export type RegistrationAllocation =
 export type FailedAllocation = { readonly result: 'failed' } & RegistrationFailure;
 
 /**
- * What DPS makes of the answer of a webhook (tutorial-custom-allocation-policies.md, "Troubleshooting"). That
- * a hub which is not among the linked ones, an answer that is no JSON and a payload that is no object fail
- * the registration is assumed, or seen in tests.
+ * Reads the answer of a webhook as DPS does (tutorial-custom-allocation-policies.md, "Troubleshooting"). Three more
+ * cases fail the registration, as assumed or seen in tests: a hub that is not linked, an answer that is not JSON, and
+ * a payload that is not an object.
  */
 export function readWebhookAnswer(
   response: WebhookResponse | undefined,
@@ -35,23 +35,23 @@ export function readWebhookAnswer(
     );
   }
   if (response.status !== 200) return customFailed(`the webhook answered ${response.status}`);
-  const answer = parseJsonText(Buffer.from(response.body));
+  const answer = parseRequestJson(Buffer.from(response.body));
   if (!isObject(answer)) return customFailed('the answer is not a JSON object');
 
   const host = ownMember(answer, 'iotHubHostName') ?? '';
   if (host === '') {
     return failedAllocation(
       'customAllocationHubNotSpecified',
-      'CustomAllocationIotHubNotSpecified: the answer names no hub',
+      'CustomAllocationIotHubNotSpecified: the answer contains no hub',
     );
   }
   if (typeof host !== 'string' || !linkedHubs.includes(host)) {
-    return customFailed('the answer names a hub that is not among linkedHubs');
+    return customFailed('the hub in the answer is not one of linkedHubs');
   }
   const payload = ownMember(answer, 'payload') ?? undefined;
   if (payload !== undefined && !isObject(payload)) return customFailed('payload is not a JSON object');
   const initialTwin = readInitialTwin(ownMember(answer, 'initialTwin'));
-  if (initialTwin === 'malformed') return customFailed('initialTwin is malformed');
+  if (initialTwin === 'malformed') return customFailed('initialTwin is not {tags, properties: {desired}}');
   return { result: 'hub', host, ...(initialTwin && { initialTwin }), ...(payload && { payload }) };
 }
 

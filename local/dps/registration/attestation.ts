@@ -8,33 +8,32 @@ import {
 import { commonName, thumbprint } from '../certificates/certificate-info.ts';
 import { type Attestation, isEnabled, isGroup, type StoredEnrollment } from '../enrollments/enrollment.ts';
 
-/** What a device shows to prove who it is. */
+/** What a device sends to prove its identity. */
 export interface Evidence {
-  /** A shared access signature; undefined if there is none. */
+  /** A shared access signature; undefined if the device sent none. */
   readonly token: string | undefined;
-  /** Leaf first; TLS has proved that the device holds the leaf's key. */
+  /** Leaf first. TLS has proved that the device holds the key of the leaf. */
   readonly certificates: readonly X509Certificate[];
 }
 
-/** A device that DPS knows, and through which enrollment. */
+/** A device with a proved identity, and its enrollment. */
 export interface AttestedDevice {
   readonly registrationId: string;
   readonly enrollment: StoredEnrollment;
-  /** How it will prove itself to its hub: by the same key, or by the same certificate. */
+  /** How the device authenticates with its hub: by the same key, or by the same certificate. */
   readonly authentication: Authentication;
   /**
-   * For X.509: the device's certificate, and for groups the certificate of the enrollment that vouches for
-   * it.
+   * For X.509: the certificate of the device and, for groups, the certificate of the group that signed its chain.
    */
   readonly certificate?: { readonly leaf: X509Certificate; readonly signer: X509Certificate | undefined };
 }
 
-/** Longest chain between a device's certificate and the one its group names. */
+/** Longest chain between the certificate of a device and the certificate of its group. */
 const MAX_CHAIN = 10;
 
 /**
- * Finds the enrollment that vouches for a device: its individual one, and only where there is none a group.
- * Disabled groups vouch for nobody; a disabled individual enrollment does, so that its device can be told.
+ * Finds the enrollment of a device: its individual enrollment or, if it has none, a group. Disabled groups are
+ * ignored. A disabled individual enrollment is found, so that DPS can answer its device that it is disabled.
  */
 export function attest(
   enrollments: readonly StoredEnrollment[],
@@ -42,7 +41,7 @@ export function attest(
     readonly idScope: string;
     readonly registrationId: string;
     readonly now: number;
-    /** The CA certificate (PEM) that was uploaded under a name, if it is verified. */
+    /** The verified CA certificate (PEM) of a name; undefined if there is none. */
     readonly authority: (name: string) => string | undefined;
   },
   evidence: Evidence,
@@ -130,8 +129,8 @@ function certificatesOf(
 }
 
 /**
- * Climbs from the leaf through the certificates that the device sent to one that the group trusts; answers
- * that one.
+ * Follows the certificates of the device from the leaf to a certificate that the group trusts, and returns the
+ * latter; undefined if there is none.
  */
 function signerOf(
   leaf: X509Certificate,

@@ -4,11 +4,11 @@ import { type AttestedDevice, attest, type Evidence } from './attestation.ts';
 import type { DpsRefusal } from './dps-error.ts';
 
 /**
- * Up to 128 characters, the last a letter, digit or dash; compared case-insensitively (concepts-service.md).
+ * Up to 128 characters. The last one is a letter, digit or dash. Ids are not case-sensitive (concepts-service.md).
  */
 const REGISTRATION_ID = /^[a-z0-9\-._:]{0,127}[a-z0-9-]$/i;
 
-/** Decides who a device is, or how to refuse it. */
+/** Identifies a device, or returns the refusal. */
 export type Attester = (claim: {
   readonly scope: string;
   readonly registrationId: string;

@@ -3,9 +3,9 @@ import type { AllocationPolicy } from '../enrollments/enrollment.ts';
 import type { DpsLinkedHub } from '../enrollments/linked-hub.ts';
 
 /**
- * The hub that DPS's own policies choose. `static` is the only hub of the enrollment. `hashed` spreads
- * registration ids by weight; how Azure hashes is not published. `geoLatency` is treated the same: a laptop
- * is equally far from all its hubs, and the documentation has ties broken by weighted hash.
+ * The hub that DPS's own policies choose. `static` chooses the only hub of the enrollment. `hashed` distributes
+ * registration ids by weight; the hash function of Azure is not published. `geoLatency` does the same: all local hubs
+ * have the same latency, and the documentation says that a weighted hash breaks ties.
  */
 export function chooseHub(
   policy: Exclude<AllocationPolicy, 'custom'>,

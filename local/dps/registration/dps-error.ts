@@ -2,8 +2,8 @@ import { randomUUID } from 'node:crypto';
 import type { JsonObject } from '../../../src/json/json.ts';
 
 /**
- * What DPS refuses at once, with HTTP status and code (codes where documented or seen; else the general one
- * of the status).
+ * Refusals of requests, with HTTP status and code. Codes are documented or captured; other refusals have the general
+ * code of their status.
  */
 export const DPS_REFUSALS = {
   invalidArgument: { status: 400, code: 400004 },
@@ -14,15 +14,14 @@ export const DPS_REFUSALS = {
   preconditionFailed: { status: 412, code: 412001 },
   tooLarge: { status: 413, code: 413001 },
   tooManyRequests: { status: 429, code: 429001 },
-  /** None of Azure's: only the local DPS does not know TPMs. */
+  /** Not in Azure: only the local DPS does not support TPMs. */
   tpmUnknown: { status: 400, code: 400004 },
 } as const;
 
 export type DpsRefusal = keyof typeof DPS_REFUSALS;
 
 /**
- * Why a registration failed after it was accepted (tutorial-custom-allocation-policies.md; numbers also in
- * the C SDK).
+ * Failures of accepted registrations (tutorial-custom-allocation-policies.md; the numbers are also in the C SDK).
  */
 export const REGISTRATION_FAILURES = {
   noHub: 400004,

@@ -3,7 +3,7 @@ import { isSameHub, type PortableDevice, type ProvisioningAccess } from '../../i
 import { createClock, formatDateTimeUtc } from '../../iot-hub/model/instant.ts';
 import type { LocalLog } from '../../log.ts';
 import { enrollmentId, isEnabled, isGroup, maskQuery } from '../enrollments/enrollment.ts';
-import { type EnrollmentTwin, readInitialTwin } from '../enrollments/initial-twin.ts';
+import { readInitialTwin, type StoredEnrollmentTwin } from '../enrollments/initial-twin.ts';
 import type { DpsLinkedHub } from '../enrollments/linked-hub.ts';
 import {
   type FailedAllocation,
@@ -18,7 +18,7 @@ import { newRegistrationEtag, type Registration, type RegistrationStore } from '
 import { DEFAULT_REPROVISION_POLICY, planAssignment } from './reprovisioning.ts';
 import { callUntilAnswered, type WebhookCall } from './webhook.ts';
 
-export interface RegistrarSurroundings {
+export interface RegistrarContext {
   readonly linkedHubs: readonly DpsLinkedHub[];
   readonly hub: (host: string) => ProvisioningAccess | undefined;
   readonly store: RegistrationStore;
@@ -27,18 +27,17 @@ export interface RegistrarSurroundings {
   readonly onRegistration?: ((registration: Registration) => void) | undefined;
   readonly log: LocalLog;
   readonly now: () => number;
-  /** Ends waiting webhooks. */
+  /** Cancels running webhook calls. */
   readonly signal: AbortSignal;
 }
 
 /**
- * Carries out a registration that was accepted, and keeps its result. Rejects only when it is aborted or the
- * store fails.
+ * Processes an accepted registration and stores its result. Rejects only if it is aborted or the store fails.
  */
 export type Registrar = (device: AttestedDevice, payload: JsonValue | undefined) => Promise<Registration>;
 
-export function createRegistrar(surroundings: RegistrarSurroundings): Registrar {
-  const { linkedHubs, hub, store, call, retryWaitsMs, onRegistration, log, now, signal } = surroundings;
+export function createRegistrar(context: RegistrarContext): Registrar {
+  const { linkedHubs, hub, store, call, retryWaitsMs, onRegistration, log, now, signal } = context;
   const tick = createClock(now);
 
   return async (device, payload) => {
@@ -59,7 +58,7 @@ export function createRegistrar(surroundings: RegistrarSurroundings): Registrar 
     try {
       return keep(device, { status: 'assigned', ...settle(device, allocation, current) });
     } catch (error) {
-      // What DPS says when the hub refuses a twin is not known.
+      // The code of DPS for a twin that the hub refuses is not known.
       const failure = enrollment.allocationPolicy === 'custom' ? 'customAllocationFailed' : 'noHub';
       const why = error instanceof Error ? error.message : 'unknown reason';
       return refuse(device, failedAllocation(failure, `The hub refused the device: ${why}`));
@@ -72,8 +71,7 @@ export function createRegistrar(surroundings: RegistrarSurroundings): Registrar 
   }
 
   /**
-   * Where the device is now, by the host name that it was assigned; a hub that is linked no more, by none of its names,
-   * counts as nowhere.
+   * The current assignment of the device; undefined if no host name of its hub is linked any more.
    */
   function currentOf(registrationId: string): CurrentAssignment | undefined {
     const assignment = store.get(registrationId)?.assignment;
@@ -97,12 +95,11 @@ export function createRegistrar(surroundings: RegistrarSurroundings): Registrar 
     if (policy !== 'custom') {
       const host = chooseHub(policy, candidates, registrationId);
       return host === undefined
-        ? failedAllocation('noHub', 'No linked hub can take the device')
+        ? failedAllocation('noHub', 'No linked hub can receive the device')
         : { result: 'hub', host };
     }
     const url = enrollment.customAllocationDefinition?.webhookUrl;
-    if (url === undefined)
-      return failedAllocation('customAllocationFailed', 'The enrollment names no webhook');
+    if (url === undefined) return failedAllocation('customAllocationFailed', 'The enrollment has no webhook');
     const json = JSON.stringify(allocationRequest(input));
     const response = await callUntilAnswered(() => callOnce(url, json, registrationId), retryWaitsMs, signal);
     return readWebhookAnswer(response, input.linkedHubs);
@@ -111,18 +108,18 @@ export function createRegistrar(surroundings: RegistrarSurroundings): Registrar 
   async function callOnce(url: string, json: string, registrationId: string) {
     try {
       const response = await call(url, json, signal);
-      log.info(`DPS asked ${maskQuery(url)} for ${registrationId}: ${response.status}`);
+      log.info(`DPS called ${maskQuery(url)} for ${registrationId}: ${response.status}`);
       return response;
     } catch (error) {
       const why = error instanceof Error ? error.message : 'unknown reason';
-      log.warn(`DPS asked ${maskQuery(url)} for ${registrationId} and got no answer: ${why}`);
+      log.warn(`DPS called ${maskQuery(url)} for ${registrationId} and got no answer: ${why}`);
       throw error;
     }
   }
 
   /**
-   * Brings identity and twin to where they belong. The new hub comes first: a process that dies in between
-   * leaves the device on both, and its next registration puts that right.
+   * Creates identity and twin on the assigned hub, then removes them from the old hub. If the process ends between the
+   * two steps, the device is on both hubs until its next registration.
    */
   function settle(
     device: AttestedDevice,
@@ -137,8 +134,8 @@ export function createRegistrar(surroundings: RegistrarSurroundings): Registrar 
     );
     const deviceId = current?.deviceId ?? deviceIdOf(device);
     const target = hub(plan.host);
-    if (target === undefined) throw new Error(`there is no hub ${plan.host}`);
-    // A device that is on its hub already, even before its first registration, keeps its twin.
+    if (target === undefined) throw new Error(`the hub ${plan.host} does not exist`);
+    // A device that already exists on the hub keeps its twin, also at its first registration.
     if (plan.leave === undefined && target.read(deviceId) !== undefined) {
       target.authenticate(deviceId, authentication);
     } else {
@@ -155,7 +152,7 @@ export function createRegistrar(surroundings: RegistrarSurroundings): Registrar 
 
   function newDevice(
     { enrollment, authentication }: AttestedDevice,
-    { initialTwin }: { readonly initialTwin?: EnrollmentTwin },
+    { initialTwin }: { readonly initialTwin?: StoredEnrollmentTwin },
   ): PortableDevice {
     const own = readInitialTwin(enrollment.initialTwin as JsonObject | undefined);
     const twin = initialTwin ?? (own === 'malformed' ? undefined : own);

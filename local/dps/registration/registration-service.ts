@@ -9,26 +9,26 @@ import type { Registrar } from './registrar.ts';
 import { describeRegistration, type Registration, type RegistrationStore } from './registration.ts';
 
 /*
- * Limits of DPS (azure-docs includes/iot-dps-limits.md). The one on polling (5 in 10 s for a device) is not kept: locally a device is
- * asked to come again sooner.
+ * Limits of DPS (azure-docs includes/iot-dps-limits.md). The limit on polling (5 in 10 s for a device) is not enforced,
+ * because the local DPS asks devices to poll more often.
  */
 const MAX_REGISTRATIONS = 1_000_000;
 const REGISTRATIONS_PER_MINUTE = 1_000;
 const MINUTE_MS = 60_000;
 
-/** An answer of the runtime API, whichever protocol carries it. */
+/** An answer of the runtime API, over HTTPS or MQTT. */
 export interface RuntimeAnswer {
   readonly status: number;
-  /** Seconds after which the device shall ask again. */
+  /** Seconds after which the device polls again. */
   readonly retryAfter?: number;
   readonly body: JsonObject;
 }
 
-/** The runtime API for devices whose identity is proved. None of its methods throws. */
+/** The runtime API for devices with a proved identity. None of its methods throws. */
 export interface RegistrationService {
-  /** Starts a registration, which goes on in the background; one that is under way is not started twice. */
+  /** Starts a registration in the background. If one is already running, it starts no second one. */
   register(device: AttestedDevice, body: JsonValue | undefined): RuntimeAnswer;
-  /** The state of a registration that was started. */
+  /** The state of a started registration. */
   poll(device: AttestedDevice, operationId: string): RuntimeAnswer;
   /** The state of the device's last registration. */
   lookUp(device: AttestedDevice): RuntimeAnswer;
@@ -41,14 +41,14 @@ interface Operation {
   result: Registration | 'assigning' | 'aborted';
 }
 
-export function createRegistrationService(surroundings: {
+export function createRegistrationService(context: {
   readonly store: RegistrationStore;
   readonly registrar: Registrar;
   readonly retryAfter: number;
   readonly log: LocalLog;
   readonly now: () => number;
 }): RegistrationService {
-  const { store, registrar, retryAfter, log, now } = surroundings;
+  const { store, registrar, retryAfter, log, now } = context;
   const shaper = createShaper(REGISTRATIONS_PER_MINUTE / 60, { burstMs: MINUTE_MS, backlogMs: 0 });
   /** The last operation of each registration id, in lower case. */
   const operations = new Map<string, Operation>();
@@ -83,7 +83,7 @@ export function createRegistrationService(surroundings: {
       (error: unknown) => {
         operation.result = 'aborted';
         const why = error instanceof Error ? error.message : 'unknown reason';
-        log.warn(`The registration of ${device.registrationId} was given up: ${why}`);
+        log.warn(`The registration of ${device.registrationId} was canceled: ${why}`);
       },
     );
     return operation;
@@ -98,16 +98,16 @@ export function createRegistrationService(surroundings: {
       const running = operations.get(key);
       if (running?.result === 'assigning') return accepted(running, retryAfter);
       if (store.get(key) === undefined && store.size >= MAX_REGISTRATIONS) {
-        return refuse('tooManyRequests', 'There are too many registrations.');
+        return refuse('tooManyRequests', `DPS holds at most ${MAX_REGISTRATIONS} registrations.`);
       }
       if (shaper.admit(now(), 1) === 'refused')
-        return refuse('tooManyRequests', 'Too many registrations a minute.');
+        return refuse('tooManyRequests', 'Too many registrations in this minute.');
       const payload = ownMember(body, 'payload');
       return accepted(start(device, payload ?? undefined), retryAfter);
     },
     poll(device, operationId) {
       const operation = operations.get(device.registrationId.toLowerCase());
-      if (operation?.id !== operationId) return refuse('notFound', 'There is no such operation.');
+      if (operation?.id !== operationId) return refuse('notFound', 'The operation does not exist.');
       return describe(operation);
     },
     lookUp(device) {
@@ -130,6 +130,6 @@ function problemOf({ registrationId }: AttestedDevice, body: JsonValue | undefin
   if (!isObject(body)) return 'The body is not a JSON object.';
   const named = ownMember(body, 'registrationId');
   const isSame = typeof named === 'string' && named.toLowerCase() === registrationId.toLowerCase();
-  if (named !== undefined && !isSame) return 'registrationId in the body is not the one that registers.';
-  return ownMember(body, 'tpm') === undefined ? undefined : 'The local DPS does not know TPM attestation.';
+  if (named !== undefined && !isSame) return 'registrationId in the body differs from the id of the device.';
+  return ownMember(body, 'tpm') === undefined ? undefined : 'The local DPS does not support TPM attestation.';
 }

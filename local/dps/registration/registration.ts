@@ -7,16 +7,16 @@ import type { CurrentAssignment } from './allocation-request.ts';
 import type { RegistrationFailure } from './dps-error.ts';
 import type { Substatus } from './reprovisioning.ts';
 
-/** What DPS keeps of a device that has registered. It never holds keys. */
+/** The stored registration of a device. It never contains keys. */
 export interface Registration {
-  /** As the device first spelled it; compared case-insensitively. */
+  /** In the spelling of the first registration. Ids are not case-sensitive. */
   readonly registrationId: string;
   readonly enrollmentId: string;
   readonly attestation: 'symmetricKey' | 'x509';
   /** The state of the last attempt. */
   readonly status: 'assigned' | 'failed' | 'disabled';
   readonly substatus?: Substatus;
-  /** Where the device lives; a failed attempt does not change it. */
+  /** The assigned hub. A failed attempt does not change it. */
   readonly assignment?: CurrentAssignment;
   /** What the webhook returned for the device. */
   readonly payload?: JsonObject;
@@ -26,23 +26,23 @@ export interface Registration {
   readonly lastUpdatedDateTimeUtc: string;
 }
 
-/** The registrations of one DPS. What `put` did survives the end of the process. */
+/** The registrations of one DPS. `put` stores them on disk. */
 export interface RegistrationStore {
   readonly size: number;
   get(registrationId: string): Registration | undefined;
   put(registration: Registration): void;
-  /** Forgets a device: its next registration is its first. */
+  /** Deletes a registration. The next registration of the device counts as its first. */
   delete(registrationId: string): void;
   values(): Iterable<Registration>;
   close(): void;
 }
 
-/** In the journal: a registration that was deleted. */
-export interface Forgotten {
+/** A deleted registration in the journal. */
+export interface DeletedRegistration {
   readonly forgotten: string;
 }
 
-/** The journal is rewritten when it holds this many entries more than four times the registrations. */
+/** The journal is compacted when it has this many entries more than four times the number of registrations. */
 const COMPACT_SLACK = 1_000;
 
 /** @throws LocalError `BERTH_LOCAL_STATE_DAMAGED`, `BERTH_LOCAL_STATE_UNUSABLE` */
@@ -50,8 +50,8 @@ export function openRegistrations(directory: string | undefined): RegistrationSt
   const registrations = new Map<string, Registration>();
   const file = directory && join(directory, 'registrations.jsonl');
   let entries = 0;
-  const journal = openJournal<Registration | Forgotten>(file, (record) => {
-    const entry = readStoredRegistration<Registration | Forgotten>(record);
+  const journal = openJournal<Registration | DeletedRegistration>(file, (record) => {
+    const entry = readStoredRegistration<Registration | DeletedRegistration>(record);
     entries += 1;
     if ('forgotten' in entry) registrations.delete(entry.forgotten.toLowerCase());
     else registrations.set(entry.registrationId.toLowerCase(), entry);
@@ -80,12 +80,12 @@ export function openRegistrations(directory: string | undefined): RegistrationSt
   };
 }
 
-/** An entity tag as DPS gives its registrations: base64 of a quoted id. */
+/** A new entity tag of a registration. As in DPS, it is base64 of a quoted id. */
 export function newRegistrationEtag(): string {
   return Buffer.from(`"${randomUUID()}"`).toString('base64');
 }
 
-/** The registration as the device gets it, `registrationState`. */
+/** The registration in the form for the device, `registrationState`. */
 export function describeRegistration(registration: Registration, groupId: string | undefined): JsonObject {
   const { assignment, failure, payload, status, substatus, attestation } = registration;
   return {

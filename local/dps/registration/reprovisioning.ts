@@ -2,35 +2,34 @@ import { isSameHub } from '../../iot-hub/index.ts';
 import type { EnrollmentReprovisionPolicy } from '../enrollments/enrollment.ts';
 import type { CurrentAssignment } from './allocation-request.ts';
 
-/** DPS's words for what a registration did (its data-plane API, `device.json`). */
+/** The values of `substatus` in DPS (its data-plane API, `device.json`). */
 export type Substatus =
   | 'initialAssignment'
   | 'deviceDataMigrated'
   | 'deviceDataReset'
   | 'reprovisionedToInitialAssignment';
 
-/** The default of the portal, and of enrollments that say nothing: "reprovision and migrate data". */
+/** The default of the portal and of enrollments without a policy: "reprovision and migrate data". */
 export const DEFAULT_REPROVISION_POLICY: EnrollmentReprovisionPolicy = {
   updateHubAssignment: true,
   migrateDeviceData: true,
 };
 
-/** What to do on the hubs. `twin` says where the twin of a device comes from that is created. */
+/** The changes on the hubs. `twin` is the source of the twin of a new device. */
 export interface AssignmentPlan {
   readonly host: string;
   readonly substatus: Substatus;
-  /** `keep`: the device stays as it is, but for its key. */
+  /** `keep`: only the key of the device changes. */
   readonly twin: 'keep' | 'initial' | 'migrated';
   /** The hub from which the device is removed. */
   readonly leave?: string;
 }
 
 /**
- * Decides what a registration does (concepts-device-reprovision.md, and concepts-custom-allocation.md of
- * 09/2022 on which twin wins): the initial twin, the webhook's if it gave one, else the enrollment's, counts
- * for a first assignment and for a change of hub under "reset"; a migrated twin beats it, and a device that
- * stays keeps its twin. Another host name of the current hub is no other hub: whether Azure takes it for a move is
- * not documented.
+ * Decides what a registration changes (concepts-device-reprovision.md; concepts-custom-allocation.md of 09/2022 for
+ * the choice of the twin). A first assignment and a change of hub under "reset" use the initial twin of the webhook
+ * or, without one, of the enrollment. A migrated device keeps its twin, and so does a device that stays. Another host
+ * name of the current hub counts as the same hub; the behavior of Azure is not documented.
  */
 export function planAssignment(
   chosen: string,

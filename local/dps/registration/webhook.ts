@@ -6,14 +6,14 @@ export interface WebhookResponse {
   readonly body: string;
 }
 
-/** Posts JSON to a webhook. Rejects when it cannot be reached or does not answer in time. */
+/** Posts JSON to a webhook. Rejects if the webhook does not answer in time. */
 export type WebhookCall = (url: string, json: string, signal: AbortSignal) => Promise<WebhookResponse>;
 
-/** "Maximum size of message" of DPS; that it bounds the answer of a webhook is assumed. */
+/** "Maximum size of message" of DPS. It is an assumption that it also limits the answer of a webhook. */
 export const MAX_MESSAGE_BYTES = 96 * 1024;
-/** How long DPS waits for a webhook is not published. */
+/** An assumption: Azure does not publish how long DPS waits for a webhook. */
 const ANSWER_TIMEOUT_MS = 30_000;
-/** Any status from this one on is tried again (tutorial-custom-allocation-policies.md, "Troubleshooting"). */
+/** DPS retries after this status and all higher ones (tutorial-custom-allocation-policies.md, "Troubleshooting"). */
 const RETRIED_FROM_STATUS = 429;
 const RETRIES = 10;
 const FIRST_WAIT_MS = 1_000;
@@ -26,10 +26,10 @@ export const RETRY_WAITS_MS: readonly number[] = Array.from(
 );
 
 /**
- * Calls a webhook as DPS does: again after a connection that failed and after every status of 429 and above.
- * Answers the last response; undefined if the last call brought none.
+ * Calls a webhook as DPS does: it retries after a failed connection and after each status of 429 and above. Returns
+ * the last response; undefined if the last call got none.
  *
- * @throws the signal's reason when it is aborted
+ * @throws the reason of the signal if it is aborted.
  */
 export async function callUntilAnswered(
   call: () => Promise<WebhookResponse>,
@@ -46,7 +46,7 @@ export async function callUntilAnswered(
   }
 }
 
-/** Calls webhooks by HTTP. Redirects are not followed; a call that takes longer than `timeoutMs` fails. */
+/** Calls webhooks over HTTP. It does not follow redirects. A call that takes longer than `timeoutMs` fails. */
 export function createWebhookCall(timeoutMs = ANSWER_TIMEOUT_MS): WebhookCall {
   return async (url, json, signal) => {
     const { statusCode, body } = await request(url, {
@@ -59,7 +59,7 @@ export function createWebhookCall(timeoutMs = ANSWER_TIMEOUT_MS): WebhookCall {
     let length = 0;
     for await (const chunk of body) {
       length += chunk.length;
-      if (length > MAX_MESSAGE_BYTES) return { status: statusCode, body: '' }; // leaving the loop ends the connection
+      if (length > MAX_MESSAGE_BYTES) return { status: statusCode, body: '' }; // the end of the loop closes the connection
       chunks.push(chunk);
     }
     return { status: statusCode, body: Buffer.concat(chunks).toString('utf8') };

@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import { type JsonObject, type JsonValue, ownMember } from '../../../src/json/json.ts';
 import { type HttpRequest, type HttpResponse, type HttpService, pathSegments } from '../../https/exchange.ts';
-import { parseJsonText } from '../../iot-hub/model/json.ts';
+import { parseRequestJson } from '../../iot-hub/model/json.ts';
 import type { CertificateStore } from '../certificates/certificate-store.ts';
 import {
   describeEnrollment,
@@ -30,15 +30,15 @@ export interface ServiceApiOptions {
 }
 
 const COLLECTION = /^\/(enrollments|enrollmentgroups|registrations)(\/|$)/i;
-/** What azure-iot-provisioning-service 1.11 sends. */
+/** The api-version of azure-iot-provisioning-service 1.11. */
 const API_VERSION = '2021-10-01';
 /** "Bulk device enrollment operation with maximum of 10 enrollments" (service API). */
 const MAX_BULK = 10;
 const MAX_PAGE = 100;
-/** As Microsoft's samples write it: `*`, `SELECT *`, `SELECT * FROM enrollments`. */
+/** The queries of Microsoft's samples: `*`, `SELECT *`, `SELECT * FROM enrollments`. */
 const QUERY = /^\s*(\*|select\s+\*(\s+from\s+\w+)?)\s*$/i;
 
-/** A refusal on its way to the answer. */
+/** A refusal, thrown up to the code that answers it. */
 class Refused extends Error {
   readonly refusal: DpsRefusal;
 
@@ -49,8 +49,8 @@ class Refused extends Error {
 }
 
 /**
- * The service API of DPS for enrollments and registrations, as `azure-iot-provisioning-service` calls it: ETags in
- * `If-Match`, pages with `x-ms-continuation`, keys only from `…/attestationmechanism`.
+ * The service API of DPS for enrollments and registrations, as `azure-iot-provisioning-service` calls it. It uses ETags
+ * in `If-Match`, pages with `x-ms-continuation`, and keys only in `…/attestationmechanism`.
  */
 export function createServiceApi(options: ServiceApiOptions): HttpService {
   const { serviceHost, enrollments, certificates, registrations, now } = options;
@@ -78,15 +78,15 @@ export function createServiceApi(options: ServiceApiOptions): HttpService {
       throw new Refused('unauthorized', 'Unauthorized');
     }
     if (request.query.get('api-version') !== API_VERSION) {
-      throw new Refused('invalidArgument', `The local DPS knows the api-version ${API_VERSION} only.`);
+      throw new Refused('invalidArgument', `The local DPS supports only the api-version ${API_VERSION}.`);
     }
     if (request.body.length > MAX_MESSAGE_BYTES) {
-      throw new Refused('tooLarge', `A message may hold ${MAX_MESSAGE_BYTES} bytes.`);
+      throw new Refused('tooLarge', `A message must not exceed ${MAX_MESSAGE_BYTES} bytes.`);
     }
     const segments = pathSegments(request.path)?.filter((segment) => segment !== '');
     const [collection = '', id, sub, ...more] = segments ?? [];
     if (segments === undefined || more.length > 0)
-      throw new Refused('notFound', 'There is no such resource.');
+      throw new Refused('notFound', 'The resource does not exist.');
     if (collection.toLowerCase() === 'registrations') return registration(request, id, sub);
     return enrollment(collection.toLowerCase() === 'enrollments' ? 'individual' : 'group', request, id, sub);
   }
@@ -106,8 +106,8 @@ export function createServiceApi(options: ServiceApiOptions): HttpService {
       case 'GET {id}':
         return { status: 200, body: describeEnrollment(found(kind, id)) };
       case 'PUT {id}': {
-        const kept = write(kind, id, parseJsonText(request.body), ifMatchOf(request));
-        // Whether Azure shows keys here is not documented; a client must bear it.
+        const kept = write(kind, id, parseRequestJson(request.body), ifMatchOf(request));
+        // It is not documented whether Azure returns keys here. Clients must accept both.
         return {
           status: 200,
           body: { ...describeEnrollment(kept), attestation: describeMechanism(kind, kept) },
@@ -119,7 +119,7 @@ export function createServiceApi(options: ServiceApiOptions): HttpService {
       case 'POST {id}/attestationmechanism':
         return { status: 200, body: describeMechanism(kind, found(kind, id)) };
       default:
-        throw new Refused('notAllowed', `${request.method} is not possible here.`);
+        throw new Refused('notAllowed', `This path does not support ${request.method}.`);
     }
   }
 
@@ -136,7 +136,7 @@ export function createServiceApi(options: ServiceApiOptions): HttpService {
     return stored;
   }
 
-  /** Without `If-Match` it is created, and one that is there is a conflict (azure-iot-sdk-csharp#3076). */
+  /** Without `If-Match`, it creates an enrollment. An existing one is then a conflict (azure-iot-sdk-csharp#3076). */
   function write(
     kind: StoredEnrollmentKind,
     id: string,
@@ -153,7 +153,10 @@ export function createServiceApi(options: ServiceApiOptions): HttpService {
     if ('caReferences' in attestation) {
       for (const name of attestation.caReferences) {
         if (certificates.verified(name) === undefined) {
-          throw new Refused('invalidArgument', `There is no verified CA certificate ${name}.`);
+          throw new Refused(
+            'invalidArgument',
+            `The CA certificate ${name} does not exist or is not verified.`,
+          );
         }
       }
     }
@@ -174,11 +177,11 @@ export function createServiceApi(options: ServiceApiOptions): HttpService {
   }
 
   function bulk(request: HttpRequest): HttpResponse {
-    const body = parseJsonText(request.body);
+    const body = parseRequestJson(request.body);
     const mode = ownMember(body, 'mode');
     const listed = ownMember(body, 'enrollments');
     if (!Array.isArray(listed) || listed.length === 0 || listed.length > MAX_BULK) {
-      throw new Refused('invalidArgument', `A bulk operation holds 1 to ${MAX_BULK} enrollments.`);
+      throw new Refused('invalidArgument', `A bulk operation contains 1 to ${MAX_BULK} enrollments.`);
     }
     const errors = listed.flatMap((each: JsonValue) => {
       const id = ownMember(each, 'registrationId');
@@ -213,7 +216,7 @@ export function createServiceApi(options: ServiceApiOptions): HttpService {
         remove('individual', id, undefined);
         return;
       default:
-        throw new Refused('invalidArgument', `There is no bulk mode ${mode}.`);
+        throw new Refused('invalidArgument', `Unknown bulk mode ${mode}.`);
     }
   }
 
@@ -231,12 +234,12 @@ export function createServiceApi(options: ServiceApiOptions): HttpService {
         'DeviceRegistration',
       );
     }
-    if (sub !== undefined) throw new Refused('notFound', 'There is no such resource.');
+    if (sub !== undefined) throw new Refused('notFound', 'The resource does not exist.');
     const stored = registrations.get(id);
     if (stored === undefined) throw new Refused('notFound', `Registration ${id} was not found.`);
     if (request.method === 'GET') return { status: 200, body: stateOf(stored) };
     if (request.method !== 'DELETE')
-      throw new Refused('notAllowed', `${request.method} is not possible here.`);
+      throw new Refused('notAllowed', `This path does not support ${request.method}.`);
     const ifMatch = ifMatchOf(request);
     if (ifMatch !== undefined) checkMatch(ifMatch, stored);
     registrations.delete(id);
@@ -249,11 +252,11 @@ export function createServiceApi(options: ServiceApiOptions): HttpService {
   }
 }
 
-/** `*` is any; what is not there matches nothing. */
+/** `*` matches every existing enrollment. A missing enrollment matches nothing. */
 function checkMatch(ifMatch: string, before: { readonly etag: string } | undefined): void {
   const bare = (etag: string) => etag.replace(/^"|"$/g, '');
   if (before !== undefined && (ifMatch === '*' || bare(ifMatch) === bare(before.etag))) return;
-  throw new Refused('preconditionFailed', 'The ETag is not that of the enrollment.');
+  throw new Refused('preconditionFailed', 'If-Match is not the ETag of the enrollment.');
 }
 
 function ifMatchOf({ headers }: HttpRequest): string | undefined {
@@ -266,16 +269,16 @@ function page<Item>(
   describe: (item: Item) => JsonObject,
   type: string,
 ): HttpResponse {
-  const body = parseJsonText(request.body);
+  const body = parseRequestJson(request.body);
   const query = ownMember(body, 'query');
   if (typeof query !== 'string' || !QUERY.test(query)) {
-    throw new Refused('invalidArgument', 'The local DPS knows the query SELECT * only.');
+    throw new Refused('invalidArgument', 'The local DPS supports only the query SELECT *.');
   }
   const header = (name: string) => request.headers[name]?.toString();
   const size = Math.min(Math.max(1, Number(header('x-ms-max-item-count') ?? MAX_PAGE) || MAX_PAGE), MAX_PAGE);
   const start = Number(header('x-ms-continuation') ?? 0);
   if (!Number.isInteger(start) || start < 0)
-    throw new Refused('invalidArgument', 'x-ms-continuation is no token.');
+    throw new Refused('invalidArgument', 'x-ms-continuation is not a valid token.');
   const next = start + size;
   return {
     status: 200,

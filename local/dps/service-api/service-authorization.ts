@@ -6,8 +6,8 @@ import {
 } from '../../iot-hub/service-api/shared-access-signature.ts';
 
 /**
- * Whether the `Authorization` header of a service call is a token of the policy `provisioningserviceowner`, the only
- * one of the local DPS, for this host. Entra tokens are not taken.
+ * Whether the `Authorization` header of a service call is a token of the policy `provisioningserviceowner` for this
+ * host. The local DPS has no other policy, and it does not accept Entra tokens.
  */
 export function isServiceAuthorized(header: string | undefined, host: string, now: number): boolean {
   const token = parseSharedAccessSignature(header ?? '');

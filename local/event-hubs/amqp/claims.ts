@@ -4,8 +4,8 @@ import { hubOfAudience } from './entity-address.ts';
 import type { NodeRequest, NodeResponse } from './response-links.ts';
 
 /**
- * Answers `put-token`. Every token is good, because whoever can reach the port may use it; but as in Azure a
- * token for an event hub that does not exist is refused with 404, which is how clients notice.
+ * Answers `put-token`. Every token is accepted, because every client that can reach the port may use it. As in Azure,
+ * a token for an unknown event hub gets 404, so that clients find a wrong name.
  */
 export function answerClaims(
   request: NodeRequest,
@@ -13,7 +13,10 @@ export function answerClaims(
 ): NodeResponse {
   const { operation, name } = request.properties;
   if (operation !== 'put-token' || typeof name !== 'string') {
-    return { status: 400, description: 'A put-token request with the name of an entity was expected.' };
+    return {
+      status: 400,
+      description: 'The request must be a put-token request with the name of an entity.',
+    };
   }
   const hub = hubOfAudience(name);
   if (hub !== undefined && findHub(hub) === undefined) {

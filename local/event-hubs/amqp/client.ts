@@ -24,28 +24,28 @@ import { type NodeRequest, type NodeResponse, ResponseLinks, readRequest } from 
 import { linkInternals } from './rhea-internals.ts';
 import { reject } from './settlement.ts';
 
-/** What a client can reach. */
+/** The event hubs that a client can use. */
 export interface Namespace {
-  /** Names of event hubs do not differ by case. */
+  /** Names of event hubs are not case-sensitive. */
   readonly findHub: (name: string) => EventHub | undefined;
   readonly log: LocalLog;
   readonly now: () => number;
 }
 
-/** How long a client may take to read what was written to it before the connection ends. */
+/** Time for a client to read the written data before the connection ends. */
 const CLOSE_TIME_OUT_MS = 500;
 
 type ReaderAddress = Extract<EntityAddress, { kind: 'reader' }>;
 type ProducerAddress = Extract<EntityAddress, { kind: 'hub' | 'partition' }>;
 
-/** Serves the links of one client: each is a request node, a producer or a reader, by its address. */
+/** Serves the links of one client. The address of a link makes it a request node, a producer or a reader. */
 export class Client {
   readonly #socket: Socket;
   readonly #namespace: Namespace;
   readonly #inbound: () => InboundTransfer;
   readonly #claims = new ResponseLinks();
   readonly #management = new ResponseLinks();
-  /** How to end each reader. */
+  /** A function for each reader that ends it. */
   readonly #readers = new Map<Sender, () => void>();
 
   constructor(connection: Connection, socket: Socket, namespace: Namespace) {
@@ -68,9 +68,8 @@ export class Client {
   }
 
   /**
-   * Ends the connection as soon as what was written is gone, without a close frame: while it handles one, the
-   * JavaScript client has a moment in which a send ends in an unhandled rejection; of a socket that ends it
-   * makes a new connection.
+   * Ends the connection when all data is written, without a close frame. While the JavaScript client handles a close
+   * frame, a send can end in an unhandled rejection. When the socket ends, it only makes a new connection.
    */
   close(): void {
     this.#endReaders();
@@ -79,7 +78,7 @@ export class Client {
     this.#socket.once('close', () => clearTimeout(deadline));
   }
 
-  /** A link on which the client sends; undefined or why it is refused. */
+  /** Opens a link on which the client sends. Returns the reason of a refusal, or undefined. */
   #openReceiver(receiver: Receiver): AmqpError | undefined {
     const target = receiver.target?.address;
     const address = parseEntityAddress(target);
@@ -97,11 +96,11 @@ export class Client {
       case 'partition':
         return this.#openProducer(receiver, address);
       default:
-        return notAllowed(`Nothing can be sent to '${target}'.`);
+        return notAllowed(`'${target}' does not accept messages.`);
     }
   }
 
-  /** A link on which the client receives; undefined or why it is refused. */
+  /** Opens a link on which the client receives. Returns the reason of a refusal, or undefined. */
   #openSender(sender: Sender): AmqpError | undefined {
     const source = sender.source?.address;
     const address = parseEntityAddress(source);
@@ -115,7 +114,7 @@ export class Client {
       case 'reader':
         return this.#openReader(sender, address);
       default:
-        return notAllowed(`Nothing can be received from '${source}'.`);
+        return notAllowed(`'${source}' does not send messages.`);
     }
   }
 
@@ -151,7 +150,7 @@ export class Client {
     return undefined;
   }
 
-  /** Begins to send events, or says why not. */
+  /** Starts to send events. Returns the reason of a refusal, or undefined. */
   #openReader(sender: Sender, address: ReaderAddress): AmqpError | undefined {
     const { source } = sender;
     const hub = this.#namespace.findHub(address.hub);

@@ -4,33 +4,32 @@ import type { LocalLog } from '../../log.ts';
 import { FrameGate } from './frame-gate.ts';
 import { connectionInternals } from './rhea-internals.ts';
 
-/** What Event Hubs says in its open frame (frame traces in Azure/azure-sdk-for-python#5316, #11708). */
+/** Values of the open frame of Event Hubs (frame traces in Azure/azure-sdk-for-python#5316, #11708). */
 const MAX_FRAME_SIZE = 65_536;
 const CHANNEL_MAX = 4_999;
 const IDLE_TIME_OUT_MS = 240_000;
 
-/** The least that a peer must take (OASIS AMQP 1.0, part 2, section 2.7.1). */
+/** Smallest frame size that a peer must accept (OASIS AMQP 1.0, part 2, section 2.7.1). */
 const MIN_MAX_FRAME_SIZE = 512;
 
-/** A client that has not opened its connection by then is cut off. */
+/** A client that does not open its connection within this time is disconnected. */
 const OPEN_TIME_OUT_MS = 60_000;
 
 /**
- * Links of readers: events are sent settled, as Event Hubs does (frame trace in vcabbage/amqp#43); a lost one
- * is read again by its position.
+ * Links of readers. As in Event Hubs, events are sent settled (frame trace in vcabbage/amqp#43). A client reads a lost
+ * event again by its position.
  */
 const SENDER_OPTIONS = { snd_settle_mode: 1 } as const;
-/** Links of producers: nothing is accepted before it is kept. */
+/** Links of producers. A message is accepted only after it is stored. */
 const RECEIVER_OPTIONS = { autoaccept: false, autosettle: true, credit_window: 1_000 } as const;
 
 /**
- * Serves AMQP on a socket. Whatever a client does wrong ends its own connection and nothing else: rhea is
- * guarded where it would throw out of a timer or tick, loop over numbers that the client chose, or wait for
- * ever.
+ * Serves AMQP on a socket. An error of a client ends only its own connection. Without the guards here, rhea would
+ * throw in a timer or tick, loop over numbers that the client chose, or wait forever.
  */
 export function acceptConnection(container: Container, socket: Socket, log: LocalLog): Connection {
   const connection = container.create_connection({
-    // The options of a client are all that rhea's types know here; those below serve both sides.
+    // rhea's types allow only client options here. The options below work for a server too.
     port: 0,
     reconnect: false,
     max_frame_size: MAX_FRAME_SIZE,
@@ -45,13 +44,13 @@ export function acceptConnection(container: Container, socket: Socket, log: Loca
   const breakOff = (error: unknown) => {
     if (socket.destroyed) return;
     const reason = error instanceof Error ? error.message : String(error);
-    log.warn(`Event Hubs: the connection of ${client} was broken off. ${reason}`);
+    log.warn(`Event Hubs: disconnected ${client}. ${reason}`);
     socket.destroy();
   };
 
   connection.on('error', breakOff);
   connection.on('protocol_error', breakOff);
-  // Handlers without which rhea raises an `error` of the whole container, or writes to the console.
+  // Without these handlers, rhea raises an `error` of the whole container or writes to the console.
   for (const event of [
     'connection_error',
     'session_error',
@@ -84,19 +83,20 @@ export function acceptConnection(container: Container, socket: Socket, log: Loca
   internals.output = () => {
     if (!socket.destroyed) output();
   };
-  // Everything is sent settled and accepted as settled, so that a disposition says nothing new; rhea would
-  // walk the range it names.
+  // All messages are settled, so a disposition has no effect. rhea would loop over the range in it.
   internals.on_disposition = () => {};
 
   socket.setNoDelay(true);
-  // Each reader of the connection may wait for the socket to drain.
+  // Each reader of the connection can wait for the `drain` event of the socket.
   socket.setMaxListeners(0);
-  socket.setTimeout(OPEN_TIME_OUT_MS, () => breakOff(new Error('It was not opened in time.')));
+  socket.setTimeout(OPEN_TIME_OUT_MS, () =>
+    breakOff(new Error('The client did not open its connection in time.')),
+  );
   connection.once('connection_open', () => {
     socket.setTimeout(0);
-    // rhea would cut messages into pieces of no bytes. Thrown, so that it reads no further frame.
+    // rhea would split messages into frames without content. The error stops the parsing of further frames.
     if (Number(connection.max_frame_size ?? MAX_FRAME_SIZE) < MIN_MAX_FRAME_SIZE) {
-      throw new Error(`It takes frames of ${connection.max_frame_size} bytes only.`);
+      throw new Error(`Its max-frame-size of ${connection.max_frame_size} bytes is too small.`);
     }
   });
   internals.accept(socket);
@@ -105,7 +105,7 @@ export function acceptConnection(container: Container, socket: Socket, log: Loca
 }
 
 /**
- * The SASL mechanisms that Event Hubs offers. All let the client in: whoever can reach the port may use it.
+ * Offers the SASL mechanisms of Event Hubs. All of them accept every client that can reach the port.
  */
 export function offerMechanisms(container: Container): void {
   const mechanisms = container.sasl_server_mechanisms;

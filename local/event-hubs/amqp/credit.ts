@@ -5,8 +5,8 @@ import { connectionInternals, senderInternals } from './rhea-internals.ts';
 const WRAP = 2 ** 32;
 
 /**
- * Answers a client that drains its link: the credit it has left is used up without messages. rhea would count
- * it down one by one, and for ever when it is negative.
+ * Answers a client that drains its link: uses up the rest of its credit without messages. rhea would count the credit
+ * down one by one, and would never end with a negative credit.
  */
 export function giveBackCredit(sender: Sender): number {
   const internals = senderInternals(sender);

@@ -1,8 +1,8 @@
-/** What the address of a link names. Paths of Azure's SDKs, whose words do not differ by case. */
+/** The entity in the address of a link. The paths are those of Azure's SDKs and are not case-sensitive. */
 export type EntityAddress =
   | { readonly kind: 'claims' }
   | { readonly kind: 'management' }
-  /** `hub`: a producer that leaves the partition to the service. */
+  /** `hub`: a producer. The service chooses the partition. */
   | { readonly kind: 'hub'; readonly hub: string }
   /** `hub/Partitions/n`: a producer for one partition. */
   | { readonly kind: 'partition'; readonly hub: string; readonly partitionId: string }
@@ -18,7 +18,7 @@ export type EntityAddress =
 const UNKNOWN: EntityAddress = { kind: 'unknown' };
 
 /**
- * Reads an address; the JavaScript SDK sends a bare path, .NET one with a leading slash, others a whole URL.
+ * Reads an address. The JavaScript SDK sends a path, .NET a path with a leading slash, other SDKs a whole URL.
  */
 export function parseEntityAddress(address: unknown): EntityAddress {
   const [first, ...rest] = segments(address);
@@ -40,7 +40,7 @@ export function parseEntityAddress(address: unknown): EntityAddress {
   return UNKNOWN;
 }
 
-/** The event hub that a token's audience is about; undefined when it is about the whole namespace. */
+/** The event hub in the audience of a token; undefined for the whole namespace. */
 export function hubOfAudience(audience: string): string | undefined {
   return segments(audience)[0];
 }

@@ -5,12 +5,12 @@ const SMALLEST = 8;
 const HEADER = Buffer.from('AMQP', 'ascii');
 
 /**
- * Cuts what a client sends into whole frames and lets only those through that are well formed: rhea would
- * wait for a frame of four gigabytes, and allocate as many elements as an array claims to have.
+ * Splits the data of a client into complete frames and passes only well-formed ones. rhea would wait for a frame of
+ * four gigabytes, and would allocate as many elements as the header of an array says.
  */
 export class FrameGate {
   readonly #maxFrameSize: number;
-  /** The beginning of a frame whose rest has not come. */
+  /** The start of an incomplete frame. */
   #rest: Buffer = Buffer.alloc(0);
 
   constructor(maxFrameSize: number) {
@@ -18,9 +18,9 @@ export class FrameGate {
   }
 
   /**
-   * The frames, and protocol headers, that are complete with this chunk.
+   * Adds a chunk and returns the frames and protocol headers that are now complete.
    *
-   * @throws Error for what is no AMQP or too large; the stream cannot be understood from there on.
+   * @throws Error if the data is not AMQP or too large. The rest of the stream cannot be read.
    */
   push(chunk: Buffer): Buffer {
     const bytes = this.#rest.length === 0 ? chunk : Buffer.concat([this.#rest, chunk]);
@@ -40,24 +40,24 @@ export class FrameGate {
     const size = bytes.readUInt32BE(at);
     if (size < SMALLEST || size > this.#maxFrameSize) {
       throw new Error(
-        `A frame of ${size} bytes was announced; ${SMALLEST} to ${this.#maxFrameSize} are possible.`,
+        `The size of a frame is ${size} bytes. It must be ${SMALLEST} to ${this.#maxFrameSize}.`,
       );
     }
     return size;
   }
 }
 
-/** As the size of a frame these four letters would be over any limit. */
+/** Whether the bytes are a protocol header. Read as the size of a frame, its four letters exceed every limit. */
 function isHeader(bytes: Buffer, at: number): boolean {
   return bytes.compare(HEADER, 0, HEADER.length, at, at + HEADER.length) === 0;
 }
 
-/** A frame is empty (a sign of life), or begins with a performative: a described list. */
+/** Checks that a frame is empty (a heartbeat) or begins with a performative, which is a described list. */
 function checkFrame(frame: Buffer): void {
   const bodyAt = frame.readUInt8(4) * 4;
   if (bodyAt < SMALLEST || bodyAt > frame.length)
-    throw new Error(`A frame begins its body at byte ${bodyAt}.`);
+    throw new Error(`The body of a frame begins at byte ${bodyAt}, outside the frame.`);
   if (bodyAt === frame.length) return;
-  if (frame[bodyAt] !== 0x00) throw new Error('A frame holds no performative.');
+  if (frame[bodyAt] !== 0x00) throw new Error('A frame contains no performative.');
   valueEnd(frame, bodyAt);
 }

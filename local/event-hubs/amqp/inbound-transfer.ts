@@ -2,19 +2,19 @@ import type { Connection } from 'rhea';
 import { STANDARD_MESSAGE_FORMAT } from '../message/encoding.ts';
 import { connectionInternals } from './rhea-internals.ts';
 
-/** What is known of the message that is being handed over, besides its bytes. */
+/** Facts about the message of the current `message` event. */
 export interface InboundTransfer {
-  /** Bytes of the whole message, also of those that were thrown away. */
+  /** Size of the whole message in bytes, with the bytes that were dropped. */
   readonly size: number;
-  /** The sender gave the message up in the middle. */
+  /** Whether the sender aborted the message. */
   readonly aborted: boolean;
 }
 
 /**
- * Makes a connection hand over messages as the bytes that came, and keep no more than `limit` bytes of each:
- * rhea would decode messages of the standard format (which loses number types and, when they cannot be
- * decoded, ends the connection), and would gather a message without end in memory. The function that is
- * returned tells about the message of the `message` event that is being handled.
+ * Makes a connection deliver messages as raw bytes, with at most `limit` bytes of each. Otherwise rhea would decode
+ * messages of the standard format, lose their number types, and end the connection if it cannot decode them. It would
+ * also collect an endless message in memory. The returned function describes the message of the current `message`
+ * event.
  */
 export function watchInboundTransfers(connection: Connection, limit: number): () => InboundTransfer {
   const internals = connectionInternals(connection);
@@ -29,7 +29,7 @@ export function watchInboundTransfers(connection: Connection, limit: number): ()
     const size = before + (frame.payload?.length ?? 0);
     if (size > limit && before > 0) frame.payload = undefined;
     if (link !== undefined) sizes.set(link, performative.more === true ? size : 0);
-    // rhea decodes this format only; without one it passes the bytes on.
+    // rhea decodes only this format. For an undefined format, it passes the bytes unchanged.
     if (performative.message_format === STANDARD_MESSAGE_FORMAT) performative.message_format = undefined;
     current = { size, aborted: performative.aborted === true };
     original(frame);

@@ -12,8 +12,8 @@ const STR8 = 0xa1;
 const { types } = rhea;
 
 /**
- * Answers READ of an event hub or a partition. The .NET SDK casts every value to the type that is written
- * here.
+ * Answers READ of an event hub or a partition. The .NET SDK casts every value to the type that is written here, so
+ * the types must not change.
  */
 export function answerManagement(
   request: NodeRequest,
@@ -22,7 +22,7 @@ export function answerManagement(
   const { operation, type, name, partition: partitionId } = request.properties;
   if (operation !== 'READ' || (type !== HUB && type !== PARTITION)) {
     return failed(501, {
-      ...notAllowed('Only READ of an event hub or a partition is known.'),
+      ...notAllowed('Only READ of an event hub or a partition is supported.'),
       condition: 'amqp:not-implemented',
     });
   }

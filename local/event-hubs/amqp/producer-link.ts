@@ -15,18 +15,18 @@ export const MAX_MESSAGE_SIZE = 1_048_576;
 export interface ProducerLinkOptions {
   readonly receiver: Receiver;
   readonly hub: EventHub;
-  /** Undefined: the event hub chooses for each message. */
+  /** Undefined: the event hub chooses a partition for each message. */
   readonly partition: Partition | undefined;
-  /** About the message that is being handled. */
+  /** Facts about the current message. */
   readonly inbound: () => InboundTransfer;
   readonly log: LocalLog;
 }
 
-/** Appends what a producer sends, and accepts it once it is kept. */
+/** Appends the messages of a producer, and accepts each one after it is stored. */
 export function openProducerLink(options: ProducerLinkOptions): void {
   const { receiver, inbound } = options;
   const { attach } = linkInternals(receiver).local;
-  // The service answers with the smaller of the two limits; 0 means none (Azure/azure-sdk-for-python#42814).
+  // The service answers with the smaller of the two limits. 0 means no limit (Azure/azure-sdk-for-python#42814).
   attach.max_message_size = Math.min(MAX_MESSAGE_SIZE, Number(receiver.max_message_size) || MAX_MESSAGE_SIZE);
   receiver.on('message', ({ message, delivery }: { message?: unknown; delivery?: Delivery }) => {
     if (delivery === undefined) return;
@@ -53,7 +53,7 @@ function take(
     return undefined;
   } catch (error) {
     if (error instanceof MalformedMessageError) return undecodable(error.message);
-    log.error(`Event Hubs: events for "${hub.name}" could not be kept: ${String(error)}`);
+    log.error(`Event Hubs: events for "${hub.name}" could not be stored: ${String(error)}`);
     return internalError();
   }
 }

@@ -9,10 +9,10 @@ import type { Reader } from '../readers.ts';
 import { giveBackCredit } from './credit.ts';
 import { senderInternals } from './rhea-internals.ts';
 
-/** What is sent before other connections have their turn. */
-const MAX_EVENTS_A_TURN = 500;
+/** Most events that are sent in one pass. Then other connections can send. */
+const MAX_EVENTS_PER_PASS = 500;
 const MAX_BYTES_A_TURN = 1024 * 1024;
-/** Bytes that wait for a slow client's socket; until it has taken them, nothing more is sent. */
+/** Most bytes that wait in the socket of a slow client. Nothing more is sent until the client has read them. */
 const MAX_WAITING_BYTES = 4 * 1024 * 1024;
 
 export interface ReaderLinkOptions {
@@ -23,19 +23,19 @@ export interface ReaderLinkOptions {
   readonly epoch: number | undefined;
   /** Sequence number of the first event. */
   readonly next: number;
-  /** Say with each event how far the partition has come. */
+  /** Whether each event carries the last position of its partition. */
   readonly runtimeMetrics: boolean;
   readonly now: () => number;
   readonly log: LocalLog;
 }
 
-/** Sends the events of a partition, from a position on, as fast as the client grants credit. */
+/** Sends the events of a partition from a position on, as long as the client grants credit. */
 export class ReaderLink implements Reader {
   readonly name: string;
   readonly epoch: number | undefined;
   readonly #options: ReaderLinkOptions;
   #next: number;
-  /** Messages given to rhea, counted as rhea counts those that it wrote. */
+  /** Messages passed to rhea, in the counting of rhea's `delivery_count`. */
   #given = 0;
   #draining = false;
   #scheduled = false;
@@ -75,7 +75,7 @@ export class ReaderLink implements Reader {
     this.#stopListening();
   }
 
-  /** Once a turn, however much has happened. */
+  /** Schedules one pass, also if several changes happen before it runs. */
   #schedule(): void {
     if (this.#scheduled || this.#closed) return;
     this.#scheduled = true;
@@ -85,14 +85,12 @@ export class ReaderLink implements Reader {
     });
   }
 
-  /**
-   * Nobody above would catch what is thrown here, such as a full disk while retention writes the log anew.
-   */
+  /** Sends events. It catches all errors, such as a full disk when retention rewrites the log: no caller would. */
   #trySend(): void {
     try {
       this.#send();
     } catch (error) {
-      this.#options.log.error(`Event Hubs: the reader "${this.name}" could not be served. ${String(error)}`);
+      this.#options.log.error(`Event Hubs: sending to the reader "${this.name}" failed. ${String(error)}`);
       this.disconnect(internalError());
     }
   }
@@ -101,7 +99,7 @@ export class ReaderLink implements Reader {
     const { sender, socket, partition } = this.#options;
     if (socket.destroyed || !sender.is_open()) return;
     if (socket.writableLength > MAX_WAITING_BYTES) {
-      // Stays scheduled until then, so that it waits once only.
+      // It stays scheduled until `drain`, so that it adds only one listener.
       this.#scheduled = true;
       socket.once('drain', () => {
         this.#scheduled = false;
@@ -109,7 +107,7 @@ export class ReaderLink implements Reader {
       });
       return;
     }
-    // The frames of one turn go to the socket together.
+    // All frames of one pass go to the socket in one write.
     socket.cork();
     setImmediate(() => socket.uncork());
     const sent = this.#sendTurn(sender, partition);
@@ -125,7 +123,7 @@ export class ReaderLink implements Reader {
     let events = Math.min(
       internals.credit - this.#unwritten(),
       internals.session.outgoing.available(),
-      MAX_EVENTS_A_TURN,
+      MAX_EVENTS_PER_PASS,
     );
     let bytes = 0;
     let sent = false;
@@ -145,7 +143,7 @@ export class ReaderLink implements Reader {
     return sent;
   }
 
-  /** Messages that wait in rhea: credit still counts them. */
+  /** Messages that wait in rhea. The credit still includes them. */
   #unwritten(): number {
     return this.#given - senderInternals(this.#options.sender).delivery_count;
   }

@@ -5,16 +5,16 @@ const EPOCH = 'com.microsoft:epoch';
 const RECEIVER_NAME = 'com.microsoft:receiver-name';
 export const RUNTIME_METRICS = 'com.microsoft:enable-receiver-runtime-metric';
 
-/** What a client says about itself when it attaches to read a partition. */
+/** The options of a client that attaches to read a partition. */
 export interface ReaderRequest {
-  /** The selector filter's text; empty when there is a filter without text. */
+  /** Text of the selector filter; empty for a filter without text. */
   readonly filter: string | undefined;
   readonly name: string;
   readonly epoch: number | undefined;
   readonly runtimeMetrics: boolean;
 }
 
-/** Reads the attach of a client; nothing in it can be relied upon. */
+/** Reads the attach frame of a client. Every value in it can be missing or of a wrong type. */
 export function readReaderRequest(sender: Sender): ReaderRequest {
   const properties: Record<string, unknown> = sender.properties ?? {};
   const filters: Record<string, unknown> = sender.source?.filter ?? {};
@@ -35,7 +35,7 @@ function text(filter: unknown): string {
   return Buffer.isBuffer(value) ? value.toString('utf8') : '';
 }
 
-/** rhea leaves a long beyond 2^53 as its eight bytes. */
+/** A number. rhea returns a long beyond 2^53 as eight bytes. */
 function integer(value: unknown): number | undefined {
   if (Buffer.isBuffer(value) && value.length === 8) return Number(value.readBigInt64BE());
   return typeof value === 'number' ? value : undefined;

@@ -4,22 +4,22 @@ import { giveBackCredit } from './credit.ts';
 
 /** An answer of `$cbs` or `$management`. */
 export interface NodeResponse {
-  /** As in HTTP. */
+  /** An HTTP status. */
   readonly status: number;
   readonly description: string;
-  /** The AMQP error condition, where there is one. */
+  /** The AMQP error condition, if any. */
   readonly condition?: string;
   readonly body?: unknown;
 }
 
-/** A request to `$cbs` or `$management`, as far as its form is known. */
+/** The parts of a request to `$cbs` or `$management` that are used. */
 export interface NodeRequest {
   readonly properties: Readonly<Record<string, unknown>>;
   readonly messageId: unknown;
   readonly replyTo: unknown;
 }
 
-/** Answers that wait for credit, for each link; a client that asks and never reads loses the older ones. */
+/** Most answers that wait for credit on each link. A client that does not read its answers loses the oldest. */
 const MAX_WAITING = 100;
 
 /**
@@ -49,15 +49,15 @@ export class ResponseLinks {
   }
 
   /**
-   * Sends an answer, as soon as there is credit for it.
+   * Sends an answer when the link has credit.
    *
    * `reply-to` names the target address of the link ($management, .NET) or the link itself ($cbs of the
    * JavaScript SDK).
    *
-   * @throws TypeError when the request has a message id that cannot be repeated.
+   * @throws TypeError if the message id of the request cannot be encoded.
    */
   answer(request: NodeRequest, response: NodeResponse): void {
-    // A session may end without closing its links.
+    // A session can end without closing its links.
     const senders = [...this.#waiting.keys()].filter((sender) => sender.is_open());
     const sender =
       senders.find(({ target, name }) => request.replyTo === target?.address || request.replyTo === name) ??
@@ -70,8 +70,8 @@ export class ResponseLinks {
   }
 
   /**
-   * One at a time, because `sendable` knows of a message a tick later only, and a message that is sent
-   * without credit would hold up every other link of its session.
+   * Sends one answer at a time. `sendable` includes a sent message only one tick later, and a message without credit
+   * would block all other links of its session.
    */
   #flush(sender: Sender): void {
     const waiting = this.#waiting.get(sender);
@@ -83,7 +83,7 @@ export class ResponseLinks {
   }
 }
 
-/** Types matter: the .NET SDK casts the status to `int` and the condition to a symbol. */
+/** The types must not change: the .NET SDK casts the status to `int` and the condition to a symbol. */
 function encode(request: NodeRequest, response: NodeResponse): Buffer {
   const { status, description, condition, body } = response;
   return rhea.message.encode({
@@ -98,7 +98,7 @@ function encode(request: NodeRequest, response: NodeResponse): Buffer {
   });
 }
 
-/** rhea reads UUIDs and binaries both as Buffers, and writes every Buffer as a UUID. */
+/** Encodes a message id. rhea reads UUIDs and binaries as Buffers, but writes every Buffer as a UUID. */
 function correlationId(messageId: unknown): unknown {
   return Buffer.isBuffer(messageId) && messageId.length !== 16
     ? rhea.types.wrap_binary(messageId)

@@ -2,26 +2,24 @@ import type { Socket } from 'node:net';
 import type { Connection, Delivery, Sender } from 'rhea';
 
 /**
- * The members of rhea 3.0.5 that its types leave out and that the server needs, all in one place: look here
- * first when rhea is updated.
+ * The members of rhea 3.0.5 that the server uses and that are not in its types. Check them when you update rhea.
  */
 interface ConnectionInternals {
   /** Serves an accepted socket (used by rhea's own `listen`). */
   accept(socket: Socket): void;
-  /** Ends the connection's timers; rhea calls it on the socket's `end` only. */
+  /** Stops the timers of the connection. rhea calls it only on the socket's `end`. */
   eof(): void;
-  /** Reads what came from the socket. */
+  /** Reads data from the socket. */
   input(chunk: Buffer): void;
-  /** Asks for `_process` in the next tick. */
+  /** Schedules `_process` for the next tick. */
   _register(): void;
   /**
-   * Makes frames of what is due and writes them. Runs in `process.nextTick`, outside any of rhea's try
-   * blocks.
+   * Creates and writes all pending frames. It runs in `process.nextTick`, outside rhea's try blocks.
    */
   _process(): void;
   /** Writes pending frames and restarts the timer of empty frames. */
   output(): void;
-  /** The client's channels, and the handles of its links in each. */
+  /** The channels of the client, with the handles of its links. */
   readonly remote_channel_map: Readonly<
     Record<number, { readonly remote: { readonly handles: Readonly<Record<number, object>> } }>
   >;
@@ -41,7 +39,7 @@ export interface TransferFrame {
 }
 
 interface SenderInternals {
-  /** Messages the peer still takes; it counts down when a message is written, not in `send`. */
+  /** Messages that the peer still accepts. It decreases when a message is written, not in `send`. */
   credit: number;
   /** Messages written on this link. */
   delivery_count: number;
@@ -53,7 +51,7 @@ interface DeliveryInternals {
 }
 
 interface LinkInternals {
-  /** The attach that is sent in the next tick. */
+  /** The attach frame that is sent in the next tick. */
   readonly local: {
     readonly attach: { max_message_size: number | undefined; offered_capabilities: string | undefined };
   };

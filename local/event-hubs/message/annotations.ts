@@ -1,4 +1,4 @@
-/** Writes sections of annotations: maps from symbols to values of the few types that Event Hubs uses. */
+/** The value of an annotation. Event Hubs uses only these types. */
 export type AnnotationValue =
   | { readonly long: number }
   | { readonly text: string }

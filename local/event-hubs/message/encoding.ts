@@ -1,7 +1,7 @@
 /**
- * Finds its way through encoded AMQP 1.0 messages without decoding them (OASIS AMQP 1.0, part 1 "types" and
- * part 3 "messaging"). Events are kept and handed on as the bytes that the producer sent: decoding and
- * encoding again would change number types and would join or split body sections.
+ * Finds sections and values in encoded AMQP 1.0 messages without decoding them (OASIS AMQP 1.0, part 1 "types" and
+ * part 3 "messaging"). Events are stored and sent as the bytes of the producer. Decoding and encoding would change
+ * number types and would join or split body sections.
  */
 
 /** The bytes are not a well-formed AMQP message. */
@@ -12,7 +12,7 @@ export class MalformedMessageError extends Error {
   }
 }
 
-/** `message-format` of a message as AMQP defines it. Told it, rhea sends a Buffer as it is. */
+/** `message-format` of a standard AMQP message. With this format, rhea sends a Buffer unchanged. */
 export const STANDARD_MESSAGE_FORMAT = 0;
 
 /** Descriptor codes of the sections of a message. */
@@ -28,7 +28,7 @@ export const SECTION = {
   footer: 0x78,
 } as const;
 
-/** `buffer[start..end)` is the whole section, its value begins at `valueAt`. */
+/** `buffer[start..end)` is the whole section. Its value begins at `valueAt`. */
 export interface MessageSection {
   readonly code: number;
   readonly start: number;
@@ -36,7 +36,7 @@ export interface MessageSection {
   readonly end: number;
 }
 
-/** `buffer[start..end)` is the key and the value of one entry of a map, the value begins at `valueAt`. */
+/** `buffer[start..end)` is one entry of a map, with key and value. The value begins at `valueAt`. */
 export interface MapEntry {
   readonly key: string;
   readonly start: number;
@@ -67,7 +67,7 @@ const LIST: ReadonlySet<number> = new Set([0x45, 0xc0, 0xd0]);
 const MAP: ReadonlySet<number> = new Set([0xc1, 0xd1]);
 const BINARY: ReadonlySet<number> = new Set([0xa0, 0xb0]);
 
-/** What the value of a section must be; any value will do where nothing is said. */
+/** The allowed types of the value of a section. A section that is not listed can have any value. */
 const SECTION_TYPES: ReadonlyMap<number, ReadonlySet<number>> = new Map([
   [SECTION.header, LIST],
   [SECTION.deliveryAnnotations, MAP],
@@ -82,13 +82,13 @@ const SECTION_TYPES: ReadonlyMap<number, ReadonlySet<number>> = new Map([
 const DESCRIBED = 0x00;
 const MAX_DEPTH = 32;
 /**
- * Elements of width 0 take no bytes, so that nothing but this limit bounds how many a decoder would allocate.
+ * Elements of width 0 have no bytes, so only this limit bounds how many a decoder would allocate.
  */
 const MAX_EMPTY_ELEMENTS = 1024;
 
 /**
- * The sections of a message, in order. Every value in it is checked at every depth, so that what passes here
- * cannot upset a decoder.
+ * The sections of a message, in order. It checks every nested value, so that a decoder can read the message without
+ * an error.
  *
  * @throws MalformedMessageError
  */
@@ -116,14 +116,14 @@ export function decodeSections(message: Buffer): MessageSection[] {
  */
 export function readMap(buffer: Buffer, at: number): MapEntry[] {
   const code = buffer[at] ?? DESCRIBED;
-  if (!MAP.has(code)) throw malformed('no map where one was expected', at);
+  if (!MAP.has(code)) throw malformed('a value that must be a map', at);
   const width = code === 0xc1 ? 1 : 4;
   const count = readSize(buffer, at + 1 + width, width) / 2;
   const entries: MapEntry[] = [];
   let position = at + 1 + 2 * width;
   for (let index = 0; index < count; index += 1) {
     const key = decodeText(buffer, position);
-    if (key === undefined) throw malformed('a map key that is no text', position);
+    if (key === undefined) throw malformed('a map key that is not text', position);
     const valueAt = skipValue(buffer, position);
     const end = skipValue(buffer, valueAt);
     entries.push({ key, start: position, valueAt, end });
@@ -132,7 +132,7 @@ export function readMap(buffer: Buffer, at: number): MapEntry[] {
   return entries;
 }
 
-/** The string or symbol at `at`; undefined when there is something else. */
+/** The string or symbol at `at`; undefined for another type. */
 export function decodeText(buffer: Buffer, at: number): string | undefined {
   const code = buffer[at];
   if (code === 0xa1 || code === 0xa3) {
@@ -144,7 +144,7 @@ export function decodeText(buffer: Buffer, at: number): string | undefined {
   return undefined;
 }
 
-/** The bytes of the binary at `at`; undefined when there is something else. */
+/** The bytes of the binary at `at`; undefined for another type. */
 export function readBinary(buffer: Buffer, at: number): Buffer | undefined {
   const code = buffer[at];
   if (code === 0xa0) return buffer.subarray(at + 2, at + 2 + readSize(buffer, at + 1, 1));
@@ -153,7 +153,7 @@ export function readBinary(buffer: Buffer, at: number): Buffer | undefined {
 }
 
 /**
- * Where the value at `at` ends; it is checked at every depth.
+ * The end of the value at `at`. It checks every nested value.
  *
  * @throws MalformedMessageError
  */
@@ -168,7 +168,7 @@ function sectionCode(buffer: Buffer, at: number): number {
   else if (type === 0x80 && buffer.readUInt32BE(at + 1) === 0) code = buffer.readUInt32BE(at + 5);
   else code = SECTION_NAMES.get(decodeText(buffer, at) ?? '');
   if (code === undefined || code < SECTION.header || code > SECTION.footer) {
-    throw malformed('a section of unknown kind', at);
+    throw malformed('an unknown section', at);
   }
   return code;
 }
@@ -182,8 +182,8 @@ function skipValue(buffer: Buffer, at: number, depth = 0): number {
 }
 
 /**
- * Where the value of type `code` whose body begins at `at` ends. The high half byte says how its size is
- * known.
+ * The end of a value of type `code`, whose body begins at `at`. The high half byte of the code tells how the size is
+ * encoded.
  */
 function skipBody(buffer: Buffer, code: number, at: number, depth: number): number {
   if (!TYPE_CODES.has(code)) throw malformed(`type code 0x${code.toString(16)}`, at);

@@ -11,14 +11,14 @@ import {
 } from './encoding.ts';
 
 /**
- * `message-format` of a batch: an envelope whose body is one data section for each event, which holds the
- * whole encoded message of that event (`AmqpConstants.AmqpBatchedMessageFormat` in Azure's SDKs).
+ * `message-format` of a batch: an envelope with one data section for each event, which contains the whole encoded
+ * message of the event (`AmqpConstants.AmqpBatchedMessageFormat` in Azure's SDKs).
  */
 export const BATCH_MESSAGE_FORMAT = 0x80013700;
 
 const PARTITION_KEY = 'x-opt-partition-key';
 
-/** Annotations that Event Hubs writes; what a producer sends under these names is dropped. */
+/** Annotations that Event Hubs writes. Values of a producer under these names are dropped. */
 const SERVICE_ANNOTATIONS: ReadonlySet<string> = new Set([
   'x-opt-sequence-number',
   'x-opt-offset',
@@ -30,8 +30,8 @@ const { types } = rhea;
 const NOTHING = Buffer.alloc(0);
 
 /**
- * The events in a transfer of a producer. All events of a batch have the envelope's partition key, which
- * clients repeat on each.
+ * The events in a transfer of a producer. All events of a batch get the partition key of the envelope. Clients also
+ * write it on each event.
  *
  * @throws MalformedMessageError
  */
@@ -73,7 +73,7 @@ export function encodeEvent(event: EventToAppend): Buffer {
   });
 }
 
-/** Gives an event its place: writes Event Hubs' own annotations beside the producer's. */
+/** Adds the annotations of Event Hubs, with the position, to the annotations of the producer. */
 export function placeEvent(event: ProducedEvent, place: EventPlace): StoredEvent {
   const own = [
     encodeAnnotation('x-opt-sequence-number', { long: place.sequenceNumber }),
@@ -89,8 +89,7 @@ export function placeEvent(event: ProducedEvent, place: EventPlace): StoredEvent
 }
 
 /**
- * Joins what is kept for long outside of Node's buffer pool, whose slabs of 8 KiB would live as long as any
- * part of them.
+ * Joins buffers in new memory outside Node's buffer pool. A stored part of the pool would keep its whole slab of 8 KiB.
  */
 function ownMemory(parts: readonly Buffer[]): Buffer {
   const bytes = Buffer.allocUnsafeSlow(parts.reduce((sum, part) => sum + part.length, 0));
@@ -100,8 +99,8 @@ function ownMemory(parts: readonly Buffer[]): Buffer {
 }
 
 /**
- * Delivery annotations for readers that asked for runtime metrics, as an encoded section: how far the
- * partition had come when the event was sent.
+ * Delivery annotations for readers with runtime metrics, as an encoded section: the last position of the partition
+ * when the event was sent.
  */
 export function encodeRuntimeMetrics(last: EventPlace, now: number): Buffer {
   return encodeAnnotations(SECTION.deliveryAnnotations, [
@@ -145,7 +144,7 @@ function toAmqpMap(values: Readonly<Record<string, unknown>> | undefined): Recor
   return Object.fromEntries(Object.entries(values ?? {}).map(([key, value]) => [key, toAmqp(value)]));
 }
 
-/** rhea would make an unsigned number of 5 and of 5.0 alike; Azure's services write longs. */
+/** Converts a value for rhea. rhea would encode 5 as an unsigned number, but Azure's services write longs. */
 function toAmqp(value: unknown): unknown {
   if (typeof value === 'number')
     return Number.isSafeInteger(value) ? types.wrap_long(value) : types.wrap_double(value);

@@ -10,7 +10,7 @@ const PACKAGE_FILE = z.object({ main: z.string().min(1).optional(), type: z.stri
 
 /**
  * Loads the entry files that `main` of package.json names (a glob), in order, as the worker does
- * (nodejs-worker `startApp.ts`, `loadScriptFile.ts`). The core module must be provided before.
+ * (nodejs-worker `startApp.ts`, `loadScriptFile.ts`). Call `provideCoreModule` first.
  *
  * @throws LocalError `BERTH_LOCAL_APP_MISSING` when there is no entry file, `BERTH_LOCAL_APP_BROKEN` when one
  *   throws.
@@ -20,14 +20,14 @@ export async function loadEntryFiles(directory: string): Promise<void> {
   if (main === undefined) {
     throw new LocalError(
       'BERTH_LOCAL_APP_MISSING',
-      `${join(directory, 'package.json')} is missing or has no "main" that names the entry files of the app.`,
+      `${join(directory, 'package.json')} is missing, or its "main" does not name the entry files of the app.`,
     );
   }
   const files = await entryFiles(main, directory);
   if (files.length === 0) {
     throw new LocalError(
       'BERTH_LOCAL_APP_MISSING',
-      `No file in ${directory} matches "main": "${main}"; build the app first.`,
+      `No file in ${directory} matches "main": "${main}". Build the app first.`,
     );
   }
   const require = createRequire(join(directory, 'package.json'));
@@ -45,8 +45,8 @@ export async function loadEntryFiles(directory: string): Promise<void> {
 }
 
 /**
- * Alternatives in braces come in the order in which they are written (as with the worker's globby), the files
- * of each by name.
+ * The files that a glob matches. Alternatives in braces keep their order, as with the worker's globby. The files of
+ * each alternative are sorted by name.
  */
 async function entryFiles(pattern: string, directory: string): Promise<readonly string[]> {
   const [, before = '', alternatives, after = ''] = /^([^{}]*)\{([^{}]*)\}([^{}]*)$/.exec(pattern) ?? [];

@@ -8,8 +8,7 @@ import { asError } from '../thrown.ts';
 import { loadEntryFiles } from './entry-files.ts';
 
 /**
- * What every worker announces before the library adds the app's own: nodejs-worker
- * `getWorkerCapabilities.ts`.
+ * The capabilities of every worker (nodejs-worker `getWorkerCapabilities.ts`). The library adds those of the app.
  */
 const WORKER_CAPABILITIES = [
   'RawHttpBodyBytes',
@@ -22,7 +21,7 @@ const WORKER_CAPABILITIES = [
   'HandlesWorkerTerminateMessage',
 ];
 
-/** An app that is running in this process. */
+/** An app that runs in this process. */
 export interface LoadedApp {
   readonly worker: WorkerApp;
   /** In the order in which the host tries them. */
@@ -33,9 +32,8 @@ export interface LoadedApp {
 }
 
 /**
- * Loads an app as the worker does: the core module first, then the entry files, the `appStart` hooks, the
- * exchange of capabilities (which locks `app.setup`), the list of functions (after which nothing can be
- * registered).
+ * Loads an app in the order of the worker: the core module, the entry files, the `appStart` hooks, the capabilities
+ * (after which `app.setup` fails), and the list of functions (after which the app can register nothing).
  *
  * @throws LocalError `BERTH_LOCAL_APP_MISSING`, `BERTH_LOCAL_APP_FILE`, `BERTH_LOCAL_APP_BROKEN`
  */
@@ -61,8 +59,8 @@ export async function loadApp(directory: string, log: LocalLog): Promise<LoadedA
 }
 
 /**
- * The registered functions by name, case-insensitively: the order in which the host reads them and tries
- * their routes (Azure/azure-functions-host `FunctionMetadataManager.cs`).
+ * The registered functions, sorted by name without regard to case. The host reads them and tries their routes in
+ * this order (Azure/azure-functions-host `FunctionMetadataManager.cs`).
  */
 function lockFunctions(app: WorkerApp, log: LocalLog): readonly HostedFunction[] {
   app.locked = true;
@@ -71,7 +69,7 @@ function lockFunctions(app: WorkerApp, log: LocalLog): readonly HostedFunction[]
     const [name, trigger] =
       Object.entries(metadata.bindings).find(([, { type }]) => /trigger$/i.test(type)) ?? [];
     if (name === undefined || trigger === undefined) {
-      log.warn(`${metadata.name} has no trigger and is left out.`);
+      log.warn(`${metadata.name} has no trigger and is ignored.`);
       continue;
     }
     functions.push({ id, name: metadata.name, metadata, trigger: { ...trigger, name }, callback });

@@ -4,20 +4,19 @@ import { SettingProblem } from '../settings.ts';
 import type { EventHubSource } from './source.ts';
 
 /**
- * Where the Event Hubs extension keeps ownership and checkpoints: azure-sdk-for-net
+ * Container in which the Event Hubs extension stores ownership and checkpoints: azure-sdk-for-net
  * `EventHubOptions.LeaseContainerName`.
  */
 const CONTAINER = 'azure-webjobs-eventhub';
 
 /**
- * A host that was killed leaves partitions that nobody else may take before their ownership expires. Azure
- * waits a minute or two; on one machine, where a restart is a matter of seconds, that would only be in the
- * way.
+ * The partitions of a killed host are free only after its ownership expires. Azure waits a minute or two. On one
+ * machine a restart takes seconds, so this time is shorter here.
  */
 const OWNERSHIP_EXPIRES_MS = 10_000;
 const LOAD_BALANCING_INTERVAL_MS = 1_000;
 
-/** Failing fast is right here: what fails is tried again by the caller. */
+/** Few retries, because the caller tries again. */
 const AMQP_RETRIES = { maxRetries: 2, retryDelayInMs: 500, timeoutInMs: 10_000 };
 const STORAGE_RETRIES = {
   maxTries: 2,
@@ -26,19 +25,18 @@ const STORAGE_RETRIES = {
   tryTimeoutInMs: 10_000,
 };
 
-/** A consumer that has contacted nobody yet, and the container that it needs. */
+/** A consumer that has not connected yet, and the container that it needs. */
 export interface Consumer {
   readonly client: EventHubConsumerClient;
   readonly checkpoints: ContainerClient;
 }
 
 /**
- * A consumer of `source` that shares partitions and checkpoints through the storage account. The SDKs are
- * loaded here, because an app without events need not wait for them.
+ * Creates a consumer of `source` that shares partitions and checkpoints through the storage account. It loads the
+ * SDKs on the first call, so that an app without events does not wait for them.
  *
- * @param onReached Called whenever the consumer has reached both Event Hubs and the storage, about once a
- *   second.
- * @throws SettingProblem when a connection string is unreadable; without quoting it.
+ * @param onReached Called about once a second, after the consumer has reached both Event Hubs and the storage.
+ * @throws SettingProblem if a connection string is not valid. The message does not quote it.
  */
 export async function openConsumer(
   source: EventHubSource,
@@ -77,7 +75,7 @@ export async function openConsumer(
   return { client, checkpoints };
 }
 
-/** The client lists ownerships after it has asked Event Hubs for the partitions. */
+/** Calls `onReached` after each list of ownerships: the client reads the partitions from Event Hubs before it. */
 function watched(store: CheckpointStore, onReached: () => void): CheckpointStore {
   return {
     claimOwnership: (...args) => store.claimOwnership(...args),
@@ -96,6 +94,6 @@ function readable<Client>(setting: string, open: () => Client): Client {
   try {
     return open();
   } catch {
-    throw new SettingProblem(`the connection string in ${setting} cannot be read`);
+    throw new SettingProblem(`the connection string in ${setting} is not valid`);
   }
 }

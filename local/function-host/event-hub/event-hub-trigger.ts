@@ -15,11 +15,11 @@ import { createTrouble, summary } from './trouble.ts';
 
 /**
  * Runs a function for the events of an event hub, with the rules of azure-sdk-for-net
- * `EventHubListener.PartitionProcessor.cs`: the batches of a partition one after the other, a checkpoint
- * after each whether the function succeeded or (its retries used up) failed, and none when the host is
- * stopping or the partition is lost, so that those events come again.
+ * `EventHubListener.PartitionProcessor.cs`. The batches of a partition run one after the other. A checkpoint follows
+ * each batch, also if the function failed and its retries are used up. If the host stops or loses the partition,
+ * there is no checkpoint, and the events come again.
  *
- * @throws SettingProblem when binding, storage setting or retry policy cannot be used.
+ * @throws SettingProblem if the binding, the storage setting or the retry policy is not valid.
  */
 export function createEventHubTrigger(
   fn: HostedFunction,
@@ -53,7 +53,7 @@ export function createEventHubTrigger(
     if (saves && last !== undefined) await saveCheckpoint(last, context);
   }
 
-  /** One that cannot be written is reported and left to the next: as in Azure. */
+  /** If the write fails, it logs a warning, and the next checkpoint replaces this one, as in Azure. */
   async function saveCheckpoint(last: ReceivedEventData, context: PartitionContext): Promise<void> {
     const checkpoints = `the checkpoints of partition ${context.partitionId}`;
     try {
@@ -94,7 +94,7 @@ export function createEventHubTrigger(
       };
       reading = keepReading(options, stopping.signal).catch((error: unknown) =>
         log.error(
-          `${fn.name} does not read: ${error instanceof SettingProblem ? error.message : summary(error)}.`,
+          `${fn.name} cannot read events: ${error instanceof SettingProblem ? error.message : summary(error)}.`,
         ),
       );
     },

@@ -6,21 +6,21 @@ import { type Consumer, openConsumer } from './consumer.ts';
 import type { EventHubSource } from './source.ts';
 import { createTrouble } from './trouble.ts';
 
-/** Waits between attempts to reach Event Hubs and storage, milliseconds. */
+/** Waits between two attempts to reach Event Hubs and storage, in milliseconds. */
 const FIRST_ATTEMPT_WAIT_MS = 250;
 const LONGEST_ATTEMPT_WAIT_MS = 2_000;
 
 /**
- * A session that has not reached Event Hubs and storage for so long is given up. The client would come back
- * by itself, but it looks at a dead connection once a minute only.
+ * A session that has not reached Event Hubs and storage for this long is closed, and a new one starts. The client
+ * itself would reconnect too, but it checks a dead connection only once a minute.
  */
 const LOST_AFTER_MS = 5_000;
 const WATCH_INTERVAL_MS = 1_000;
 
-/** The client may hang while it says goodbye to a server that is gone. */
+/** The client can hang while it closes a connection to a server that does not answer. */
 const CLOSE_TIMEOUT_MS = 2_000;
 
-/** What to read, for whom. */
+/** The events to read, and the function that gets them. */
 export interface ReadingOptions {
   readonly functionName: string;
   readonly source: EventHubSource;
@@ -29,8 +29,8 @@ export interface ReadingOptions {
   readonly hostFile: EventHubTriggerOptions;
   readonly log: LocalLog;
   /**
-   * Takes one batch of a partition; the next of this partition comes when it has resolved. When `session` is
-   * aborted, the partition is no longer ours: the batch comes again. May not reject.
+   * Processes one batch of a partition. The next batch of the partition follows when the promise resolves. If
+   * `session` is aborted, this host has lost the partition, and the batch comes again. It must not reject.
    */
   process(
     events: readonly ReceivedEventData[],
@@ -40,11 +40,11 @@ export interface ReadingOptions {
 }
 
 /**
- * Reads all partitions until `stopping` is aborted, through every outage of Event Hubs or storage. A batch in
- * process is waited for before the partitions are given back, so that no partition is ever read twice at the
+ * Reads all partitions until `stopping` is aborted, and continues after each outage of Event Hubs or storage. It
+ * waits for running batches before it releases the partitions, so that two readers never process a partition at the
  * same time.
  *
- * @throws SettingProblem when a connection string is unreadable.
+ * @throws SettingProblem if a connection string is not valid.
  */
 export async function keepReading(options: ReadingOptions, stopping: AbortSignal): Promise<void> {
   const { functionName, source, storage, log } = options;
@@ -64,7 +64,7 @@ export async function keepReading(options: ReadingOptions, stopping: AbortSignal
     lastReached = Date.now();
     const watch = setInterval(() => {
       if (Date.now() - lastReached <= LOST_AFTER_MS) return;
-      trouble.begins('', `has lost ${hub} or the storage of its checkpoints`, 'nothing answers');
+      trouble.begins('', `cannot reach ${hub} or the storage of its checkpoints`, 'no answer');
       lost.abort();
     }, WATCH_INTERVAL_MS);
     const working = subscribe(consumer, session);
@@ -74,13 +74,13 @@ export async function keepReading(options: ReadingOptions, stopping: AbortSignal
     await close(consumer);
   }
 
-  /** The set holds what is being processed at any time. */
+  /** Subscribes to all partitions. The returned set contains the running batches at any time. */
   function subscribe({ client }: Consumer, session: AbortSignal): ReadonlySet<Promise<void>> {
     const working = new Set<Promise<void>>();
     client.subscribe(
       {
         async processEvents(events, context) {
-          trouble.ends(context.partitionId, `reads partition ${context.partitionId}`);
+          trouble.ends(context.partitionId, `can read partition ${context.partitionId}`);
           if (events.length === 0 || session.aborted) return;
           const work = options.process(events, context, session);
           working.add(work);
@@ -88,7 +88,7 @@ export async function keepReading(options: ReadingOptions, stopping: AbortSignal
           working.delete(work);
         },
         async processError(error, { partitionId }) {
-          // Without a partition, it is the session that fails; the watch sees to that.
+          // An error without a partition concerns the session. The timer above handles it.
           if (!session.aborted && partitionId)
             trouble.begins(partitionId, `cannot read partition ${partitionId}`, error);
         },
@@ -111,7 +111,7 @@ export async function keepReading(options: ReadingOptions, stopping: AbortSignal
         await checkpoints.createIfNotExists();
         what = `cannot reach ${hub}`;
         await client.getEventHubProperties({ abortSignal: stopping });
-        return trouble.ends('', `reaches ${hub}`);
+        return trouble.ends('', `can reach ${hub}`);
       } catch (error) {
         if (!stopping.aborted) trouble.begins('', what, error);
         await wait(waitMs, stopping);
@@ -120,15 +120,13 @@ export async function keepReading(options: ReadingOptions, stopping: AbortSignal
     }
   }
 
-  /**
-   * Gives the partitions back, so that the next session need not wait until the ownership expires; if it can.
-   */
+  /** Tries to release the partitions, so that the next session does not wait until the ownership expires. */
   async function close({ client }: Consumer): Promise<void> {
     await Promise.race([client.close().catch(() => {}), aborted(AbortSignal.timeout(CLOSE_TIMEOUT_MS))]);
   }
 }
 
-/** Where a partition without checkpoint begins. */
+/** The start position in a partition without a checkpoint. */
 function startPosition({ initialOffsetOptions }: EventHubTriggerOptions) {
   switch (initialOffsetOptions.type) {
     case 'fromStart':

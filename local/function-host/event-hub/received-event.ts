@@ -1,22 +1,21 @@
 import type { ReceivedEventData } from '@azure/event-hubs';
 
-/** One event as the trigger sees it. */
+/** One event of the trigger. */
 export interface ReceivedEvent {
   readonly body: Buffer;
   readonly sequenceNumber: number;
-  /** Decimal digits in Event Hubs, where it is text on the wire. */
+  /** Decimal digits. Event Hubs sends the offset as text. */
   readonly offset: string;
   readonly partitionKey: string | undefined;
   readonly enqueuedTime: Date;
   /** Application properties. */
   readonly properties: Readonly<Record<string, unknown>>;
-  /** Message annotations and AMQP properties, by their names on the wire. */
+  /** Message annotations and AMQP properties, by their wire names. */
   readonly systemProperties: Readonly<Record<string, unknown>>;
 }
 
 /**
- * The JavaScript client's names of AMQP message properties, and those that .NET (and so a function in Azure)
- * knows.
+ * The names of AMQP message properties: in the JavaScript client, and in .NET, which a function in Azure sees.
  */
 const AMQP_PROPERTIES: Readonly<Record<string, string>> = {
   messageId: 'message-id',
@@ -34,11 +33,11 @@ const AMQP_PROPERTIES: Readonly<Record<string, string>> = {
   replyToGroupId: 'reply-to-group-id',
 };
 
-/** Times of IoT Hub that the JavaScript client gives as milliseconds, and .NET as text. */
+/** Times of IoT Hub. The JavaScript client returns milliseconds, .NET returns text. */
 const TIMES = new Set(['iothub-enqueuedtime', 'iothub-creation-time-utc']);
 
 /**
- * Translates what the JavaScript client received. It must not have parsed the body (`skipParsingBodyAsJson`).
+ * Converts an event of the JavaScript client. The client must not parse the body (`skipParsingBodyAsJson`).
  */
 export function toReceivedEvent(event: ReceivedEventData): ReceivedEvent {
   return {
@@ -49,7 +48,7 @@ export function toReceivedEvent(event: ReceivedEventData): ReceivedEvent {
     enqueuedTime: event.enqueuedTimeUtc,
     properties: event.properties ?? {},
     systemProperties: {
-      // The client takes these annotations out of the system properties; .NET leaves them in.
+      // The client removes these annotations from the system properties, .NET keeps them.
       'x-opt-sequence-number': event.sequenceNumber,
       'x-opt-offset': String(event.offset),
       'x-opt-enqueued-time': event.enqueuedTimeUtc.toISOString(),
@@ -64,7 +63,7 @@ export function toReceivedEvent(event: ReceivedEventData): ReceivedEvent {
   };
 }
 
-/** An event that nobody sent: the text of a call by hand. */
+/** An event with the text of a manual run (`POST /admin/functions/{name}`). */
 export const eventFromText = (text: string, now: Date): ReceivedEvent => ({
   body: Buffer.from(text),
   sequenceNumber: 0,
@@ -76,8 +75,7 @@ export const eventFromText = (text: string, now: Date): ReceivedEvent => ({
 });
 
 /**
- * Data sections are bytes. A value or sequence section, which a function in Azure cannot read at all, becomes
- * its text.
+ * Data sections are bytes. A value or sequence section becomes text. A function in Azure cannot read such a section.
  */
 function toBuffer(body: unknown): Buffer {
   if (Buffer.isBuffer(body)) return body;

@@ -4,28 +4,28 @@ import { type AppEnvironment, connectionString, expandSettings, SettingProblem }
 export const isEventHubTrigger = (fn: HostedFunction): boolean =>
   fn.trigger.type.toLowerCase() === 'eventhubtrigger';
 
-/** Which events a function gets, and in which form. */
+/** The event hub of a function and the form of its events. */
 export interface EventHubSource {
-  /** Without `EntityPath`. A secret. */
+  /** Secret. Without `EntityPath`. */
   readonly connectionString: string;
   readonly eventHubName: string;
   readonly consumerGroup: string;
   readonly form: EventForm;
 }
 
-/** Cardinality and dataType of the binding; `json` is `many` without a dataType. */
+/** Cardinality and dataType of the binding. `many-json` is `many` without a dataType. */
 export type EventForm = 'one-string' | 'one-binary' | 'many-json' | 'many-string' | 'many-binary';
 
 /**
- * Resolves the binding against the app settings.
+ * Reads the binding of a function, with the app settings that it names.
  *
- * @throws SettingProblem when a setting is missing or unusable.
+ * @throws SettingProblem if a setting is missing or not valid.
  */
 export function eventHubSource(fn: HostedFunction, environment: AppEnvironment): EventHubSource {
   const { connection, eventHubName, consumerGroup, cardinality, dataType } = fn.trigger;
   const resolve = (value: unknown) => expandSettings(typeof value === 'string' ? value : '', environment);
   if (typeof connection !== 'string' || connection === '') {
-    throw new SettingProblem('its binding has no connection, which must name an app setting');
+    throw new SettingProblem('its binding needs "connection", the name of an app setting');
   }
   const parts = connectionString(connection, environment)
     .split(';')
@@ -36,9 +36,9 @@ export function eventHubSource(fn: HostedFunction, environment: AppEnvironment):
     ?.replace(/^[^=]*=/, '')
     .trim();
   if (!parts.some((part) => /^\s*Endpoint=/i.test(part))) {
-    throw new SettingProblem(`the app setting ${connection} holds no Event Hubs connection string`);
+    throw new SettingProblem(`the app setting ${connection} is not an Event Hubs connection string`);
   }
-  // The entity path of a connection string beats the binding's name.
+  // The entity path of a connection string has precedence over the name in the binding.
   const hub = entityPath || resolve(eventHubName);
   if (hub === '') throw new SettingProblem('its binding names no event hub');
   return {

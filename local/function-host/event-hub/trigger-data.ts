@@ -10,16 +10,13 @@ import {
 } from './trigger-metadata.ts';
 
 /**
- * The invocation for a batch (for the forms of `one`: of one event), as the .NET host builds it, with its
- * hazards.
+ * The invocation for a batch (for `one`: for one event), as the .NET host builds it:
  *
- * - `many-json`: every body must be JSON, or nothing of the batch reaches the handler: an Error, which counts
- *   as a failed execution
- * (azure-functions-nodejs-library issues 187, 340).
- * - `many-string`: empty bodies are left out, so that bodies and metadata no longer line up, unless the app
- *   announced
- * `IncludeEmptyEntriesInMessagePayload` (nodejs-worker issue 639).
- * - `many-binary`: bytes, empty ones too.
+ * - `many-json`: if one body is not JSON, the handler gets nothing of the batch, and the execution fails
+ *   (azure-functions-nodejs-library issues 187, 340).
+ * - `many-string`: empty bodies are omitted, so bodies and metadata have different indexes. With the capability
+ *   `IncludeEmptyEntriesInMessagePayload` they are included (nodejs-worker issue 639).
+ * - `many-binary`: bytes, with empty bodies.
  */
 export function eventHubInvocation(
   events: readonly ReceivedEvent[],

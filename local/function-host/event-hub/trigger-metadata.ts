@@ -1,7 +1,7 @@
 import type { Long, RpcMetadata, RpcTypedData } from '../rpc.ts';
 import type { ReceivedEvent } from './received-event.ts';
 
-/** Where a batch came from. */
+/** The partition of a batch. */
 export interface PartitionContext {
   readonly fullyQualifiedNamespace: string;
   readonly eventHubName: string;
@@ -12,16 +12,16 @@ export interface PartitionContext {
 }
 
 export interface MetadataOptions {
-  /** The app announced the capability `IncludeEmptyEntriesInMessagePayload`. */
+  /** Whether the app has the capability `IncludeEmptyEntriesInMessagePayload`. */
   readonly includeEmptyEntries: boolean;
   /**
-   * Sequence numbers as `{low, high, unsigned}`, as workers of late 2026 give them (nodejs-worker issue 844).
+   * Whether sequence numbers are `{low, high, unsigned}`, as in workers of late 2026 (nodejs-worker issue 844).
    */
   readonly longSequenceNumbers: boolean;
 }
 
 /**
- * Metadata of a batch. Keys are the host's; the library lowers their first letters. Source:
+ * Metadata of a batch. The keys are those of the host. The library makes their first letters lower case. Source:
  * `EventHubTriggerBindingStrategy.cs`.
  */
 export function manyMetadata(
@@ -32,7 +32,7 @@ export function manyMetadata(
   const keys = events.map(({ partitionKey }) => partitionKey ?? '');
   return {
     PartitionContext: partitionContext(partition),
-    // Events without a key leave no gap: this list does not line up with the events.
+    // Events without a key are omitted, so this list and the events have different indexes.
     PartitionKeyArray: {
       collectionString: { string: keys.filter((key) => key !== '' || options.includeEmptyEntries) },
     },
@@ -49,9 +49,8 @@ export function manyMetadata(
 /**
  * Metadata of a single event.
  *
- * @param text The body, unless the function takes bytes: if it is a JSON object, its members replace metadata
- *   of the same name
- * (azure-functions-host `Utility.ApplyBindingData`).
+ * @param text The body, unless the function takes bytes. If it is a JSON object, its members replace metadata of the
+ *   same name (azure-functions-host `Utility.ApplyBindingData`).
  */
 export function oneMetadata(
   event: ReceivedEvent,
@@ -122,7 +121,7 @@ const json = (value: unknown): RpcTypedData => ({
   json: JSON.stringify(
     value,
     function (this: Readonly<Record<string, unknown>>, key: string, member: unknown) {
-      const original = this[key]; // `member` is what Buffer.toJSON made of it
+      const original = this[key]; // `member` is already the result of Buffer.toJSON
       return Buffer.isBuffer(original) ? original.toString('base64') : member;
     },
   ),

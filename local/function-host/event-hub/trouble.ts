@@ -1,11 +1,8 @@
 import type { LocalLog } from '../../log.ts';
 
-/**
- * Says once that something fails and is being tried again, and once that it works again: nobody reads a line
- * per attempt.
- */
+/** Logs one line when something begins to fail and one line when it works again, not one for each attempt. */
 export interface TriggerTrouble {
-  /** `what` goes on after the function's name: "cannot read partition 1". */
+  /** `what` follows the name of the function: "cannot read partition 1". */
   begins(key: string, what: string, error: unknown): void;
   ends(key: string, what: string): void;
 }
@@ -24,6 +21,6 @@ export function createTrouble(functionName: string, log: LocalLog): TriggerTroub
   };
 }
 
-/** Name and first line of what was thrown; errors of the Azure SDKs go on with whole requests. */
+/** Name and first line of an error. The other lines of errors of the Azure SDKs contain whole requests. */
 export const summary = (error: unknown): string =>
   error instanceof Error ? `${error.name}: ${error.message.split('\n')[0]}` : String(error);

@@ -3,10 +3,10 @@ import { HOST_VERSION } from '../core-api.ts';
 import type { HostedFunction } from '../hosted-function.ts';
 import { readBody, writeStatus } from './message.ts';
 
-/** The host's own endpoints need to know no more than this. */
+/** The parts of the host that its admin endpoints use. */
 export interface Admin {
   readonly functions: readonly HostedFunction[];
-  /** Runs a function by hand. Nobody waits for it. */
+  /** Starts a run of a function and returns at once. */
   fire(fn: HostedFunction, input: string): void;
 }
 
@@ -36,7 +36,7 @@ export async function answerAdmin(
   writeStatus(response, 202);
 }
 
-/** The text of `{"input": ...}`, empty if there is none; undefined if the body is no JSON object. */
+/** The text of `{"input": ...}`, empty if there is none; undefined if the body is not a JSON object. */
 function triggerInput(body: Buffer | undefined): string | undefined {
   try {
     const invocation: unknown = JSON.parse(body?.toString('utf8') ?? '');

@@ -2,8 +2,8 @@ import type { IncomingMessage } from 'node:http';
 import type { AuthLevel } from './routes.ts';
 
 /**
- * The keys of the app. Azure has more kinds (host, system, one per function); one of each level is enough to
- * find a missing one.
+ * The keys of the app. Azure has more kinds (host, system, one per function). One key for each level is enough to
+ * find requests without a key.
  */
 export interface FunctionKeys {
   readonly function: string;
@@ -11,8 +11,8 @@ export interface FunctionKeys {
 }
 
 /**
- * Whether a request may call what needs `level`. The key is in the header `x-functions-key`, else in the
- * query as `code`; a header that is there wins even when it is wrong (azure-functions-host
+ * Whether a request may call a function of this `level`. The key is in the header `x-functions-key` or in the query
+ * parameter `code`. The header has precedence, even if its key is wrong (azure-functions-host
  * `AuthenticationLevelHandler.cs`).
  */
 export function isAuthorized(

@@ -6,7 +6,7 @@ import { setCookie } from './set-cookie.ts';
 /** Largest request body: Azure/azure-functions-host `ScriptConstants.DefaultMaxRequestBodySize`. */
 export const MAX_BODY_BYTES = 104_857_600;
 
-/** Headers of answers that describe the connection or the framing; this server writes its own. */
+/** Headers of answers about the connection or the framing. This server writes its own. */
 export const OWN_HEADERS: ReadonlySet<string> = new Set([
   'connection',
   'content-length',
@@ -15,7 +15,7 @@ export const OWN_HEADERS: ReadonlySet<string> = new Set([
   'upgrade',
 ]);
 
-/** The request that a function sees. `body` is absent for an empty one. */
+/** The request that a function gets. An empty body is absent. */
 export function toRpcHttp(
   request: IncomingMessage,
   url: URL,
@@ -38,7 +38,7 @@ export function toRpcHttp(
   };
 }
 
-/** Headers as functions see them: names in lower case, repeated ones joined. */
+/** The headers that functions get: names in lower case, repeated headers joined. */
 export const joinedHeaders = (request: IncomingMessage): Record<string, string> =>
   Object.fromEntries(
     Object.entries(request.headersDistinct).map(([name, all = []]) => [name, all.join(',')]),
@@ -48,13 +48,13 @@ const nullable = (pairs: readonly (readonly [string, string])[]): Record<string,
   Object.fromEntries(pairs.map(([name, value]) => [name, { value }]));
 
 /**
- * Length of the body that the host would hand on: a body without Content-Length does not count (`ToRpcHttp`:
- * `ContentLength > 0`).
+ * Length of the body that the host passes to the function. The host ignores a body without Content-Length
+ * (`ToRpcHttp`: `ContentLength > 0`).
  */
 export const bodyLength = (request: IncomingMessage): number =>
   Number(request.headers['content-length'] ?? 0);
 
-/** @throws Error when the client goes away in the middle. */
+/** @throws Error if the client disconnects before the end of the body. */
 export async function readBody(request: IncomingMessage): Promise<Buffer | undefined> {
   if (!(bodyLength(request) > 0)) return undefined;
   const chunks: Buffer[] = [];
@@ -62,7 +62,7 @@ export async function readBody(request: IncomingMessage): Promise<Buffer | undef
   return Buffer.concat(chunks);
 }
 
-/** The answer of a function; no HTTP output (a handler that returned nothing) is 200 without a body. */
+/** Writes the answer of a function. A handler that returns nothing answers 200 without a body. */
 export function writeFunctionResponse(response: ServerResponse, result: RpcInvocationResponse): void {
   const http: RpcHttpData = result.returnValue?.http ?? {};
   response.statusCode = Number(http.statusCode ?? 200);
@@ -75,7 +75,7 @@ export function writeFunctionResponse(response: ServerResponse, result: RpcInvoc
   response.end(body);
 }
 
-/** An answer of the host itself: a status and nothing else. */
+/** Writes an answer of the host itself: a status without a body. */
 export function writeStatus(response: ServerResponse, status: number): void {
   for (const name of response.getHeaderNames()) response.removeHeader(name);
   response.statusCode = status;

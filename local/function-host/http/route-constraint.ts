@@ -1,4 +1,4 @@
-/** Says whether a route value is acceptable. */
+/** Whether a route value is valid. */
 export type RouteConstraint = (value: string) => boolean;
 
 const integer = (value: string): number => (/^[+-]?\d+$/.test(value) ? Number(value) : Number.NaN);
@@ -36,8 +36,8 @@ const CONSTRAINTS: Readonly<Record<string, (argument: string) => RouteConstraint
 };
 
 /**
- * The constraint called `name`, such as `range` with the argument `1,10`; undefined if ASP.NET knows none of
- * that name.
+ * The constraint called `name`, such as `range` with the argument `1,10`; undefined if ASP.NET has no constraint of
+ * this name.
  */
 export function routeConstraint(name: string, argument: string): RouteConstraint | undefined {
   return Object.hasOwn(CONSTRAINTS, name) ? CONSTRAINTS[name]?.(argument) : undefined;

@@ -4,12 +4,12 @@ import { type RouteConstraint, routeConstraint } from './route-constraint.ts';
 export type RouteValues = Readonly<Record<string, string>>;
 
 /**
- * An ASP.NET Core route template, as far as the `route` of an HTTP trigger can use it: literals, `{name}`,
- * `{name?}`, `{name=default}`, `{*rest}`, `{name:int:min(1)}` and several parts in one segment
- * (`{file}.{ext}`). Braces cannot be escaped.
+ * An ASP.NET Core route template for the `route` of an HTTP trigger. It supports literals, `{name}`, `{name?}`,
+ * `{name=default}`, `{*rest}`, `{name:int:min(1)}` and several parts in one segment (`{file}.{ext}`). Braces cannot
+ * be escaped.
  */
 export interface RouteTemplate {
-  /** Undefined when the path is another's. `path` is as it came over the wire, with its leading slash. */
+  /** Undefined if the path does not match. `path` is as the client sent it, with its leading slash. */
   match(path: string): RouteValues | undefined;
 }
 
@@ -26,12 +26,12 @@ interface Segment {
   /** In the order of the groups of `pattern`. */
   readonly parameters: readonly Parameter[];
   /**
-   * The segment is one parameter and nothing else: only then it can be missing or take the rest of the path.
+   * Set if the segment consists of one parameter. Only such a parameter can be optional or take the rest of the path.
    */
   readonly only: Parameter | undefined;
 }
 
-/** @throws Error whose message goes on after "the route ..." when the template cannot be used. */
+/** @throws Error if the template is not valid. Its message follows "the route ...". */
 export function parseRouteTemplate(text: string): RouteTemplate {
   const segments = text.replace(/\/$/, '').split('/').map(parseSegment);
   return { match: (path) => matchSegments(segments, splitPath(path)) };
@@ -40,10 +40,10 @@ export function parseRouteTemplate(text: string): RouteTemplate {
 function parseSegment(text: string): Segment {
   const tokens = [...text.matchAll(/\{([^{}]+)\}|([^{}]+)/g)];
   if (text === '' || tokens.map(([token]) => token).join('') !== text) {
-    throw new Error(`has a segment that cannot be read: "${text}"`);
+    throw new Error(`has an invalid segment: "${text}"`);
   }
   const parameters = tokens.flatMap(([, inner]) => (inner === undefined ? [] : [parseParameter(inner)]));
-  // Greedy from the left finds what ASP.NET finds from the right: in "a.b.c", {file}.{ext} is "a.b" and "c".
+  // A greedy match from the left gives the result of ASP.NET: in "a.b.c", {file}.{ext} is "a.b" and "c".
   const source = tokens.map(([, inner, literal = '']) =>
     inner === undefined ? escapeRegExp(literal) : '(.+)',
   );
@@ -67,8 +67,7 @@ function parseParameter(text: string): Parameter {
     constraints.push(constraint);
     rest = rest.slice(whole.length);
   }
-  if (name === '' || !/^(=.*)?$/s.test(rest))
-    throw new Error(`has a parameter that cannot be read: "{${text}}"`);
+  if (name === '' || !/^(=.*)?$/s.test(rest)) throw new Error(`has an invalid parameter: "{${text}}"`);
   return {
     name,
     catchAll: star !== '',
@@ -81,8 +80,8 @@ function parseParameter(text: string): Parameter {
 const escapeRegExp = (text: string): string => text.replace(/[\\^$.*+?()[\]{}|]/g, '\\$&');
 
 /**
- * As Kestrel: a slash at the end does not count, and everything is decoded but `%2F`, which never splits a
- * segment.
+ * Splits a path like Kestrel: it ignores a slash at the end and decodes everything except `%2F`, which never splits
+ * a segment.
  */
 function splitPath(path: string): readonly string[] {
   return path

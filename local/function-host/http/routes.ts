@@ -4,20 +4,20 @@ import { parseRouteTemplate, type RouteTemplate, type RouteValues } from './rout
 
 export type AuthLevel = 'anonymous' | 'function' | 'admin';
 
-/** An HTTP trigger that can be called. */
+/** The route of an HTTP function. */
 export interface HttpRoute {
   readonly fn: HostedFunction;
-  /** Upper case; empty = every method. */
+  /** Upper case; empty: every method. */
   readonly methods: readonly string[];
   readonly authLevel: AuthLevel;
-  /** With the route prefix and a leading slash, as `/api/devices/{deviceId}`. */
+  /** With the route prefix and a leading slash, such as `/api/devices/{deviceId}`. */
   readonly path: string;
   readonly template: RouteTemplate;
 }
 
 export const isHttpTrigger = (fn: HostedFunction): boolean => fn.trigger.type.toLowerCase() === 'httptrigger';
 
-/** The route of an HTTP function; undefined, with a line in the log, when its template is unusable. */
+/** The route of an HTTP function. If its template is not valid, it logs an error and returns undefined. */
 export function httpRoute(fn: HostedFunction, routePrefix: string, log: LocalLog): HttpRoute | undefined {
   const { route, methods, authLevel } = fn.trigger;
   const own = typeof route === 'string' && route !== '' ? route : fn.name;
@@ -39,9 +39,8 @@ export function httpRoute(fn: HostedFunction, routePrefix: string, log: LocalLog
 }
 
 /**
- * The first route that takes method and path. There is no "most specific" route in the host: it tries them in
- * the order of the functions' names (webjobs-sdk-extensions `WebJobsRouter.cs`), and a wrong method is as
- * good as a wrong path.
+ * The first route that matches method and path. The host does not prefer specific routes. It tries the routes in the
+ * order of the functions' names (webjobs-sdk-extensions `WebJobsRouter.cs`). A wrong method counts as no match.
  */
 export function findRoute(
   routes: readonly HttpRoute[],

@@ -24,22 +24,22 @@ import type { RouteValues } from './route-template.ts';
 import { findRoute, type HttpRoute } from './routes.ts';
 import { forwardRequest, streamMetadata } from './stream.ts';
 
-/** What the server serves once the app is loaded. */
+/** The routes and functions of a loaded app. */
 export interface Site {
   readonly routes: readonly HttpRoute[];
   readonly keys: FunctionKeys;
   readonly invoker: Invoker;
   readonly admin: Admin;
-  /** Where the library takes real requests; undefined unless the app enabled HTTP streams. */
+  /** URL at which the library accepts requests; undefined unless the app enabled HTTP streams. */
   readonly streamUri: string | undefined;
-  /** Names of functions that are switched off: they answer 404 to everything but the master key. */
+  /** Names of disabled functions. They answer 404 to every request without the master key. */
   readonly disabled: ReadonlySet<string>;
 }
 
-/** How often a closing server looks for connections without a request. */
+/** Interval at which a closing server closes idle connections. */
 const SWEEP_INTERVAL_MS = 20;
 
-/** An HTTP server whose requests wait until it is given the site. */
+/** An HTTP server. Its requests wait until `open` sets the site. */
 export interface SiteServer {
   readonly server: Server;
   open(site: Site): void;
@@ -51,7 +51,7 @@ export function createSiteServer(own: OwnAddresses, log: LocalLog): SiteServer {
     open = resolve;
   });
   const listener: RequestListener = (request, response) => {
-    // A client that goes away is no event for anybody here.
+    // A client may disconnect at any time. Without this listener, the error would end the process.
     request.on('error', () => {});
     response.on('error', () => {});
     opened
@@ -66,13 +66,13 @@ export function createSiteServer(own: OwnAddresses, log: LocalLog): SiteServer {
 }
 
 /**
- * Takes no new requests and resolves when the last is answered; those that are not when `giveUp` is aborted
- * are broken off.
+ * Accepts no new requests and resolves when the last request is answered. When `giveUp` is aborted, it disconnects
+ * the remaining requests.
  */
 export async function closeServer(server: Server, giveUp: AbortSignal): Promise<void> {
   const closed = once(server, 'close');
   server.close();
-  // A client that keeps its connection after the last answer would keep the server.
+  // A client that keeps its connection open after the last answer would keep the server open.
   const sweep = setInterval(() => server.closeIdleConnections(), SWEEP_INTERVAL_MS);
   giveUp.addEventListener('abort', () => server.closeAllConnections());
   await closed;
@@ -134,14 +134,14 @@ async function answerByStream(
   });
   if (result.ok && (await forwarded.answered())) return;
   if (result.ok) {
-    log.error(`${fn.name} returned no response; with HTTP streams, Azure keeps the client waiting.`);
+    log.error(`${fn.name} returned no response. With HTTP streams, the client waits forever in Azure.`);
   }
   forwarded.abort();
   if (response.headersSent) response.destroy();
   else writeStatus(response, 500);
 }
 
-/** Undefined for what is no path here (`*`, an absolute URL, a broken Host). */
+/** Undefined if the target is not a path (`*`, an absolute URL) or the `Host` is not valid. */
 function requestUrl(request: IncomingMessage): URL | undefined {
   if (!request.url?.startsWith('/')) return undefined;
   try {

@@ -3,8 +3,8 @@ import type { RpcHttpCookie } from '../rpc.ts';
 const SAME_SITE = { lax: 'lax', strict: 'strict', explicitNone: 'none' } as const;
 
 /**
- * The `Set-Cookie` value that ASP.NET writes for a cookie of the app: name and value percent-encoded,
- * attributes in its order.
+ * The `Set-Cookie` value that ASP.NET writes for a cookie of the app. Name and value are percent-encoded, and the
+ * attributes have the order of ASP.NET.
  */
 export function setCookie(cookie: RpcHttpCookie): string {
   const parts = [`${encodeURIComponent(cookie.name ?? '')}=${encodeURIComponent(cookie.value ?? '')}`];

@@ -4,12 +4,11 @@ import type { RpcMetadata } from '../rpc.ts';
 import { joinedHeaders, OWN_HEADERS } from './message.ts';
 import type { RouteValues } from './route-template.ts';
 
-/** How long the answer of a handler that has returned may take to arrive here. */
+/** Longest time between the return of a handler and the arrival of its answer. */
 const ANSWER_GRACE_MS = 1_000;
 
 /**
- * The metadata that stream mode sends instead of an HTTP value: the library takes headers and route values
- * from here.
+ * The metadata that replaces the HTTP value in stream mode. The library reads headers and route values from it.
  */
 export function streamMetadata(request: IncomingMessage, values: RouteValues): RpcMetadata {
   return {
@@ -20,17 +19,16 @@ export function streamMetadata(request: IncomingMessage, values: RouteValues): R
 }
 
 /**
- * A request on its way to the library's own HTTP server, which `app.setup({ enableHttpStream: true })`
- * starts.
+ * A request that was forwarded to the library's HTTP server, which `app.setup({ enableHttpStream: true })` starts.
  */
 export interface ForwardedRequest {
-  /** Whether the handler's answer has come (and been passed on). Waits a moment for one that is under way. */
+  /** Whether the handler's answer has arrived and was forwarded. Waits up to a second for it. */
   answered(): Promise<boolean>;
-  /** Gives the request up. */
+  /** Disconnects the request. */
   abort(): void;
 }
 
-/** Sends the request on as the host does: the real one, marked with the invocation it belongs to. */
+/** Forwards the request to the library as the host does, with the id of its invocation. */
 export function forwardRequest(
   request: IncomingMessage,
   response: ServerResponse,
@@ -56,7 +54,7 @@ export function forwardRequest(
       response.flushHeaders();
       pipeline(answer, response).then(
         () => resolve(true),
-        () => resolve(true), // the client has gone, or the app broke off: there is nobody to tell
+        () => resolve(true), // the client or the app disconnected, so no other answer is possible
       );
     });
     outgoing.once('error', () => resolve(response.headersSent));

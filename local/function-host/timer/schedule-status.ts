@@ -2,8 +2,7 @@ import type { RpcTypedData } from '../rpc.ts';
 import type { Schedule } from './schedule.ts';
 
 /**
- * What a timer remembers of its runs. Kept in memory only: a host that starts again knows nothing of runs
- * that it missed.
+ * The last and the next run of a timer. It is in memory only, so a restarted host does not know about missed runs.
  */
 export interface ScheduleStatus {
   readonly last: Date | undefined;
@@ -17,8 +16,8 @@ export const initialStatus = (schedule: Schedule, now: Date): ScheduleStatus => 
 });
 
 /**
- * The status after a run that began at `began`. A run that began a little before its time counts as in time,
- * so that it is not followed by a second one (webjobs-sdk-extensions `TimerListener.InvokeJobFunction`).
+ * The status after a run that began at `began`. A run that began slightly early counts as the scheduled run, so that
+ * no second run follows (webjobs-sdk-extensions `TimerListener.InvokeJobFunction`).
  *
  * @param onSchedule False for a run at startup.
  */
@@ -32,7 +31,7 @@ export function statusAfter(
   return { last, next: schedule.next(last) };
 }
 
-/** The trigger's JSON as .NET writes it. `status` is undefined for a timer without monitor. */
+/** The JSON of the trigger, as .NET writes it. `status` is undefined for a timer without `useMonitor`. */
 export function timerData(schedule: Schedule, status: ScheduleStatus | undefined): RpcTypedData {
   const last = dotNetTime(status?.last);
   return {
@@ -46,6 +45,6 @@ export function timerData(schedule: Schedule, status: ScheduleStatus | undefined
   };
 }
 
-/** Local time of a machine on UTC; never = the earliest time of .NET. */
+/** A time in the form of .NET, in UTC. Undefined becomes the earliest time of .NET. */
 const dotNetTime = (time: Date | undefined): string =>
   time === undefined ? '0001-01-01T00:00:00+00:00' : time.toISOString().replace(/\.?0*Z$/, '+00:00');

@@ -2,29 +2,30 @@ import { Cron } from 'croner';
 import { SettingProblem } from '../settings.ts';
 import { parseTimeSpan } from '../time-span.ts';
 
-/** When a timer fires. */
+/** The schedule of a timer. */
 export interface Schedule {
-  /** The first time after `after`. */
+  /** The first scheduled time after `after`. */
   next(after: Date): Date;
-  /** What the trigger's JSON says; true for expressions, false for intervals. */
+  /** The value in the JSON of the trigger: true for expressions, false for intervals. */
   readonly adjustForDst: boolean;
-  /** It fires more often than once a minute, for which the host keeps no status. */
+  /** Whether the timer fires more often than once a minute. The host stores no status for such a timer. */
   readonly subMinute: boolean;
 }
 
 const MINUTE_MS = 60_000;
 
 /**
- * One field of an NCRONTAB expression: numbers, names of months and days, `*`, lists, ranges and steps;
- * nothing of other cron dialects.
+ * One field of an NCRONTAB expression: numbers, names of months and days, `*`, lists, ranges and steps. Other
+ * cron syntax is not allowed.
  */
 const FIELD = /^(\*|\d+|[A-Z]{3})(-(\d+|[A-Z]{3}))?(\/\d+)?(,(\*|\d+|[A-Z]{3})(-(\d+|[A-Z]{3}))?(\/\d+)?)*$/i;
 
 /**
- * Reads an NCRONTAB expression (six fields, seconds first; five mean second 0) or an interval `hh:mm:ss`.
- * Times are UTC, as in Azure. NCRONTAB fires when day *and* weekday match, unlike most crons.
+ * Reads an NCRONTAB expression or an interval `hh:mm:ss`. An expression has six fields, seconds first. With five
+ * fields, the second is 0. Times are UTC, as in Azure. Unlike most crons, NCRONTAB fires only if day *and* weekday
+ * match.
  *
- * @throws SettingProblem when it is neither.
+ * @throws SettingProblem if the text is neither.
  */
 export function parseSchedule(expression: string): Schedule {
   const intervalMs = parseTimeSpan(expression);
@@ -55,10 +56,10 @@ export function parseSchedule(expression: string): Schedule {
         };
       }
     } catch {
-      // Falls through: croner refuses what NCRONTAB refuses.
+      // croner and NCRONTAB refuse the same expressions. The error follows below.
     }
   }
   throw new SettingProblem(
-    `its schedule "${expression}" is neither an NCRONTAB expression (six fields, seconds first) nor an interval hh:mm:ss`,
+    `its schedule "${expression}" must be an NCRONTAB expression (six fields, seconds first) or an interval hh:mm:ss`,
   );
 }

@@ -12,11 +12,10 @@ export const isTimerTrigger = (fn: HostedFunction): boolean =>
   fn.trigger.type.toLowerCase() === 'timertrigger';
 
 /**
- * Fires a function on its schedule (webjobs-sdk-extensions `TimerListener.cs`). It never runs beside itself:
- * a run that takes longer than the interval is followed by the next at once, and the ones between are left
- * out.
+ * Runs a function on its schedule (webjobs-sdk-extensions `TimerListener.cs`). Two runs never overlap. If a run
+ * takes longer than the interval, the next run follows at once, and the missed runs are skipped.
  *
- * @throws SettingProblem when schedule or retry policy cannot be used.
+ * @throws SettingProblem if the schedule or the retry policy is not valid.
  */
 export function createTimerTrigger(
   fn: HostedFunction,
@@ -38,7 +37,7 @@ export function createTimerTrigger(
   function arm(): void {
     if (stopping.signal.aborted || status === undefined) return;
     const waitMs = status.next.getTime() - Date.now();
-    // setTimeout cannot wait longer than 24 days: then it only comes back to look again.
+    // setTimeout cannot wait longer than 24 days. After that time, `arm` sets the timer again.
     if (waitMs > MAX_TIMER_MS) timer = setTimeout(arm, MAX_TIMER_MS);
     else timer = setTimeout(() => run(true), Math.max(waitMs, 0));
   }

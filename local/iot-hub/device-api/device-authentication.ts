@@ -7,7 +7,7 @@ import {
   resourceOf,
 } from '../service-api/shared-access-signature.ts';
 
-/** Who a user name says it is: `{host}/{deviceId}[/{moduleId}]/?api-version=…&model-id=…`. */
+/** The parts of an MQTT user name: `{host}/{deviceId}[/{moduleId}]/?api-version=…&model-id=…`. */
 export interface DeviceUserName {
   /** In lower case. */
   readonly host: string;
@@ -17,12 +17,12 @@ export interface DeviceUserName {
 
 /** The part of a user name that follows the ids. */
 const PARAMETERS = /^\??[\w-]+=/;
-/** A module's id may look like it; then this, which no client omits, follows. */
+/** The id of a module can look like parameters. Then the real parameters follow, and all clients send this one. */
 const SURELY_PARAMETERS = /^\??api-version=/;
 
 /**
- * Reads a user name; undefined if it is not one of a device or module. Ids may hold `?`, so only slashes part
- * it.
+ * Reads a user name; undefined if it is not the user name of a device or module. Ids can contain `?`, so only slashes
+ * separate the parts.
  */
 export function parseDeviceUserName(userName: string): DeviceUserName | undefined {
   const [host, deviceId, ...rest] = userName.split('/');
@@ -35,17 +35,17 @@ export function parseDeviceUserName(userName: string): DeviceUserName | undefine
   return { host: host.toLowerCase(), address: addressOf(deviceId, isOfModule ? first : undefined), modelId };
 }
 
-/** The proof a device or module gave, and how long it holds. */
+/** A valid proof of identity. */
 export interface PresentedProof {
   /** Milliseconds since the epoch; undefined: as long as the connection. */
   readonly expires: number | undefined;
 }
 
 /**
- * Checks that a client is the device or module: by a token for it of one of its keys, or by the thumbprint of
- * the certificate that TLS has verified it holds.
+ * Checks the identity of a device or module. It needs a token that one of its keys has signed, or a certificate with a
+ * known thumbprint. TLS has verified that the client holds the key of the certificate.
  *
- * @param host the host name that the client uses, for which its token must be.
+ * @param host the host name that the client uses. Its token must be for this host name.
  */
 export function authenticateDevice(
   host: string,
@@ -64,7 +64,7 @@ export function authenticateDevice(
   const token = parseSharedAccessSignature(password ?? '');
   const { primaryKey, secondaryKey } = authentication.symmetricKey;
   if (token === undefined || !isResourceOf(resourceOf(token), host, identity)) return undefined;
-  // A policy's token carries its name; the local hubs have no policy for devices.
+  // A token of a policy contains the name of the policy. The local hubs have no policy for devices.
   if (token.keyName !== undefined || !isSignedBy(token, [primaryKey, secondaryKey], now)) return undefined;
   return { expires: token.expiry * 1000 };
 }

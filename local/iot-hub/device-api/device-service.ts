@@ -6,11 +6,11 @@ import { HubRefusal } from '../model/hub-error.ts';
 import { authenticateDevice, parseDeviceUserName } from './device-authentication.ts';
 import { openDeviceSession } from './device-session.ts';
 
-/** The device API of all local hubs over MQTT: the user name says which hub a device means. */
+/** The device API of all local hubs over MQTT. The user name selects the hub. */
 export function createDeviceService(hubOf: (host: string) => LocalHub | undefined): MqttService {
   const hubFor = (userName: string): LocalHub | undefined => {
     const name = parseDeviceUserName(userName);
-    // A service name serves no devices.
+    // Devices cannot connect to a service name.
     return name && readHubName(name.host).kind !== 'service' ? hubOf(name.host) : undefined;
   };
   return {

@@ -5,7 +5,7 @@ import { telemetrySent } from '../hub/events.ts';
 import { connectDevice, disconnectDevice, entryOf, type LocalHub } from '../hub/hub.ts';
 import { type Address, addressPath } from '../model/address.ts';
 import { errorDocument, HubRefusal } from '../model/hub-error.ts';
-import { parseJsonText } from '../model/json.ts';
+import { parseRequestJson } from '../model/json.ts';
 import { sectionForDevice } from '../model/twin.ts';
 import { reportProperties, twinForDevice } from '../operations/twin-operations.ts';
 import {
@@ -17,20 +17,20 @@ import {
   twinResponseTopic,
 } from './device-topics.ts';
 
-/** A message may hold 256 KB ("IoT Hub quotas and throttling"). */
+/** Largest message: 256 KB ("IoT Hub quotas and throttling"). */
 const MAX_MESSAGE_BYTES = 256 * 1024;
-/** Longest time a timer of Node can wait. */
+/** Longest delay of a timer in Node.js. */
 const MAX_TIMER_MS = 2 ** 31 - 1;
 
 export interface AcceptedDevice {
   readonly address: Address;
   /** Whether its subscriptions end with the connection. */
   readonly cleanSession: boolean;
-  /** When the proof of its identity ends, in milliseconds since the epoch. The hub drops it then. */
+  /** Time at which its token expires, in milliseconds since the epoch. The hub then closes the connection. */
   readonly expires: number | undefined;
 }
 
-/** The hub's end of the connection of a device or module. */
+/** Handles the connection of a device or module in the hub. */
 export function openDeviceSession(hub: LocalHub, accepted: AcceptedDevice): MqttSession {
   const { address, cleanSession, expires } = accepted;
   let connection: MqttConnection | undefined;
@@ -48,7 +48,7 @@ export function openDeviceSession(hub: LocalHub, accepted: AcceptedDevice): Mqtt
   }
 
   /**
-   * Runs a twin request and answers it. The SDK sees an error only if the body says so, whatever the status.
+   * Runs a twin request and answers it. The SDK reads the error from the body, not from the status.
    */
   async function answer(requestId: string, request: () => Promise<{ topic: string; body?: JsonValue }>) {
     try {
@@ -79,14 +79,14 @@ export function openDeviceSession(hub: LocalHub, accepted: AcceptedDevice): Mqtt
   const report = (requestId: string, payload: Buffer) =>
     answer(requestId, async () => {
       await hub.admit('twinUpdates');
-      const version = reportProperties(hub, address, parseJsonText(payload));
+      const version = reportProperties(hub, address, parseRequestJson(payload));
       hub.counters.deviceTwinWrites += 1;
       hub.spend(payload.length);
       return { topic: twinResponseTopic(204, requestId, version) };
     });
 
   /**
-   * There is no negative answer to a publish in MQTT 3.1.1: a message that is refused ends the connection.
+   * MQTT 3.1.1 has no negative answer to a publish, so a refused message ends the connection.
    */
   async function takeTelemetry(properties: ReadonlyMap<string, string>, body: Buffer): Promise<void> {
     if (body.length > MAX_MESSAGE_BYTES) throw new HubRefusal('RequestTooLarge', 'A message was too large.');
@@ -134,7 +134,7 @@ export function openDeviceSession(hub: LocalHub, accepted: AcceptedDevice): Mqtt
         case undefined:
           throw new HubRefusal(
             'ArgumentInvalid',
-            `${addressPath(address)} published to a topic that is not its own.`,
+            `${addressPath(address)} published to a topic of another device or an unknown topic.`,
           );
       }
     },
@@ -145,7 +145,7 @@ export function openDeviceSession(hub: LocalHub, accepted: AcceptedDevice): Mqtt
   };
 }
 
-/** System properties begin with `$.`, the rest are the application's. */
+/** Separates system properties, which begin with `$.`, from application properties. */
 function partition(properties: ReadonlyMap<string, string>) {
   const system = new Map<string, string>();
   const application = new Map<string, string>();

@@ -1,7 +1,7 @@
 import { type Address, addressPath } from '../model/address.ts';
 
 /*
- * The topics of IoT Hub's device API: iot-mqtt-connect-to-iot-hub.md, and what azure-iot-device-mqtt 1.16 sends.
+ * The topics of IoT Hub's device API: iot-mqtt-connect-to-iot-hub.md, and the requests of azure-iot-device-mqtt 1.16.
  */
 
 export const TWIN_RESPONSES = '$iothub/twin/res/#';
@@ -12,14 +12,14 @@ const TWIN_GET = '$iothub/twin/GET/';
 const REPORTED_PATCH = '$iothub/twin/PATCH/properties/reported/';
 const METHOD_RESPONSES = '$iothub/methods/res/';
 
-/** What a device or module asks for by publishing to a topic. */
+/** The request of a device or module, from the topic to which it publishes. */
 export type DeviceTopic =
   | { readonly kind: 'getTwin'; readonly requestId: string }
   | { readonly kind: 'reportProperties'; readonly requestId: string }
   | { readonly kind: 'telemetry'; readonly properties: ReadonlyMap<string, string> }
   | { readonly kind: 'methodResponse' };
 
-/** Reads a topic that the device or module publishes to; undefined if it may not. */
+/** Reads the topic of a message; undefined if the device or module may not publish to it. */
 export function parseDeviceTopic(topic: string, address: Address): DeviceTopic | undefined {
   const telemetry = `${addressPath(address)}/messages/events`; // the SDK does not encode ids
   if (topic === telemetry || topic.startsWith(`${telemetry}/`)) {
@@ -31,8 +31,8 @@ export function parseDeviceTopic(topic: string, address: Address): DeviceTopic |
 }
 
 /**
- * Whether the device or module may subscribe to a filter. Messages from the cloud, inputs of modules and
- * direct methods are granted and never sent.
+ * Whether the device or module may subscribe to a filter. Subscriptions for cloud-to-device messages, inputs of modules
+ * and direct methods are granted, but the local hub sends none of them.
  */
 export function isDeviceFilter(filter: string, address: Address): boolean {
   const inbound = address.moduleId === undefined ? 'messages/devicebound/#' : 'inputs/#';
@@ -53,8 +53,7 @@ function requestIdOf(topic: string): string {
 }
 
 /**
- * The properties of a message, encoded into its topic: `%24.ct=application%2Fjson&k=v`. A `+` stands for
- * itself.
+ * The properties of a message, which are encoded in its topic: `%24.ct=application%2Fjson&k=v`. A `+` is not a space.
  */
 function parsePropertyBag(bag: string): ReadonlyMap<string, string> {
   const properties = new Map<string, string>();

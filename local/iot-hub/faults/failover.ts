@@ -3,16 +3,16 @@ import { addressKey } from '../model/address.ts';
 import type { Draw } from './faults.ts';
 
 /**
- * The hub wakes up in another region: each twin that has changed in the last five minutes goes back to one of
- * its states of that time, with the versions and the etag it had, and devices and modules lose their
- * connections. No event tells of any of it (iot-hub-ha-dr.md). Answers how many twins went back.
+ * Simulates a failover to another region. Each twin that changed in the last five minutes returns to one of its states
+ * of that time, with its old versions and etag. Devices and modules lose their connections. There are no events
+ * (iot-hub-ha-dr.md). Returns the number of twins that changed.
  */
-export function failOver(hub: LocalHub, turnOf: (twin: string) => Draw): number {
+export function failOver(hub: LocalHub, nextDraw: (twin: string) => Draw): number {
   let count = 0;
   for (const entry of [...hub.store.sorted(), ...hub.store.sortedModules()]) {
     const { identity } = entry;
     const states = hub.past.of(identity);
-    const twin = states[Math.floor(turnOf(addressKey(identity))('failover') * states.length)];
+    const twin = states[Math.floor(nextDraw(addressKey(identity))('failover') * states.length)];
     if (twin !== undefined) {
       hub.store.put({ ...entry, twin });
       count += 1;

@@ -2,43 +2,42 @@ import { createHash } from 'node:crypto';
 import type { RefusalName } from '../model/hub-error.ts';
 
 /**
- * The faults that a hub is asked to have: what real hubs and networks do now and then, on demand. Rates are
- * probabilities from 0 to 1, each drawn apart from the others.
+ * The faults of a hub: things that real hubs and networks do from time to time. Rates are probabilities from 0 to 1.
+ * Each rate has its own draw.
  */
 export interface FaultSettings {
-  /** Decides every draw: the same seed and the same calls and events bring the same faults. */
+  /** Seed of all draws. The same seed with the same calls and events gives the same faults. */
   readonly seed: number;
-  /** Milliseconds that every service call takes longer. */
+  /** Extra milliseconds for every service call. */
   readonly latencyMs: number;
-  /** Service calls answered with 500 or 503; half of them have been carried out nevertheless. */
+  /** Service calls answered with 500 or 503. The hub executes half of them. */
   readonly errorRate: number;
-  /** Service calls answered with 429; they are not carried out. */
+  /** Service calls answered with 429. The hub does not execute them. */
   readonly throttleRate: number;
-  /** Service calls that are never answered; half of them have been carried out. */
+  /** Service calls without an answer. The hub executes half of them. */
   readonly timeoutRate: number;
   /** Events sent twice. */
   readonly duplicateRate: number;
-  /** Events after which the twin's last ones are sent again. */
+  /** Events after which the last events of the twin are sent again. */
   readonly replayRate: number;
-  /** Twin updates held back, to become one with the twin's next update. */
+  /** Twin updates that are held back and merged with the next update of the twin. */
   readonly coalesceRate: number;
   /** Events that are lost. */
   readonly dropRate: number;
-  /** Changes of desired properties that a connected device is not told of. */
+  /** Changes of desired properties of which a connected device gets no notification. */
   readonly notificationDropRate: number;
   /**
-   * Milliseconds, from now on, for which every service call is refused. Absent: none, and five seconds where
-   * the hub fails over.
+   * Milliseconds from now in which every service call is refused. Default: 0, or five seconds with `failover`.
    */
   readonly outageMs?: number | undefined;
   /** Whether the hub fails over to another region now, with twins that are up to five minutes old. */
   readonly failover: boolean;
 }
 
-/** How long a failover makes service calls fail unless `outageMs` says it. */
+/** Default of `outageMs` for a failover. */
 export const DEFAULT_FAILOVER_MS = 5_000;
 
-/** Each thing that can strike; `failover` counts the twins that went back. */
+/** The names of the faults, for counting. `failover` counts the twins that returned to an old state. */
 export const FAULTS = [
   'latency',
   'error',
@@ -55,24 +54,24 @@ export const FAULTS = [
 
 export type Fault = (typeof FAULTS)[number];
 
-/** A number from 0 up to 1 for a question; the same question gets the same number. */
+/** A number from 0 to 1 (exclusive) for a question. The same question always gets the same number. */
 export type Draw = (question: string) => number;
 
 /**
- * The draws of one hub. Each subject (a twin's events, a call) has turns of its own, so that what happens to
- * one does not depend on how it and others alternate.
+ * The draws of one hub. Each subject (the events of a twin, a kind of call) has its own sequence of draws, so its faults
+ * do not depend on other subjects.
  *
  * @example
- * const turnOf = createDraws(7, 'contoso-weu.azure-devices.net');
- * const draw = turnOf('pump-1'); // the first event of pump-1; of its module it would be pump-1/camera
+ * const nextDraw = createDraws(7, 'contoso-weu.azure-devices.net');
+ * const draw = nextDraw('pump-1'); // for the first event of pump-1; its module would be pump-1/camera
  * if (draw('drop') < dropRate) return;
  */
 export function createDraws(seed: number, host: string): (subject: string) => Draw {
-  const turns = new Map<string, number>();
+  const counts = new Map<string, number>();
   return (subject) => {
-    const turn = turns.get(subject) ?? 0;
-    turns.set(subject, turn + 1);
-    return (question) => fraction(JSON.stringify([seed, host.toLowerCase(), question, subject, turn]));
+    const index = counts.get(subject) ?? 0;
+    counts.set(subject, index + 1);
+    return (question) => fraction(JSON.stringify([seed, host.toLowerCase(), question, subject, index]));
   };
 }
 
@@ -80,14 +79,14 @@ function fraction(text: string): number {
   return createHash('sha256').update(text).digest().readUInt32BE(0) / 2 ** 32;
 }
 
-/** What becomes of a service call. `isApplied`: it is carried out, although the client is not told. */
+/** The result of a service call. `isApplied`: the hub executes the call, although the client gets no success. */
 export type CallFate =
   | { readonly kind: 'answered' }
   | { readonly kind: 'throttle' }
   | { readonly kind: 'timeout'; readonly isApplied: boolean }
   | { readonly kind: 'error'; readonly isApplied: boolean; readonly refusal: RefusalName };
 
-/** The first that strikes of 429, no answer and an error. */
+/** The first fault that happens, in the order 429, no answer, error. */
 export function callFate(settings: FaultSettings, draw: Draw): CallFate {
   if (draw('throttle') < settings.throttleRate) return { kind: 'throttle' };
   const isApplied = draw('applied') < 0.5;
@@ -98,7 +97,7 @@ export function callFate(settings: FaultSettings, draw: Draw): CallFate {
   return { kind: 'answered' };
 }
 
-/** What becomes of an event. One that is dropped suffers nothing else. */
+/** The faults of an event. A dropped event has no other fault. */
 export interface EventFate {
   readonly isDropped: boolean;
   readonly isHeld: boolean;

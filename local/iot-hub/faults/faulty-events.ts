@@ -3,45 +3,45 @@ import type { EventSink, HubEvent } from '../hub/event-sink.ts';
 import { addressKey, addressOf } from '../model/address.ts';
 import { type Draw, eventFate, type Fault, type FaultSettings } from './faults.ts';
 
-/** An event that is held back goes out after this time at the latest, alone if need be. */
-const HELD_MS = 2_000;
-/** So many of a twin's last events a retry sends again. */
+/** An event that is held back is sent after this time at the latest, also if no other event was merged with it. */
+const LONGEST_HOLD_MS = 2_000;
+/** Number of last events of a twin that a replay sends again. */
 const REPLAYED = 5;
 
-const STRUCK_SOURCES: ReadonlySet<unknown> = new Set(['twinChangeEvents', 'deviceLifecycleEvents']);
+const FAULTY_SOURCES: ReadonlySet<unknown> = new Set(['twinChangeEvents', 'deviceLifecycleEvents']);
 
 export interface FaultyEventsOptions {
   readonly settings: FaultSettings;
-  /** The draws for the next event of a twin, which is named by its address's key. */
-  readonly turnOf: (twin: string) => Draw;
+  /** The draw for the next event of a twin. The argument is its address key. */
+  readonly nextDraw: (twin: string) => Draw;
   readonly count: (fault: Fault) => void;
-  /** Where events go at last. */
+  /** Receives the events after the faults. */
   readonly sink: EventSink;
-  /** Told of what the sink throws for an event that was held back: nobody else waits for it. */
+  /** Called if the sink throws for an event that was held back, because then no caller gets the error. */
   readonly onLost: (error: unknown) => void;
 }
 
-/** The way of a hub's events to the Event Hub while faults are in force. */
+/** Sends the events of a hub to the Event Hub while faults are active. */
 export interface FaultyEvents {
   readonly send: EventSink;
-  /** Sends what is held back. */
+  /** Sends all events that are held back. */
   end(): void;
 }
 
-/** What is held back of a device: at most one update of each of its twins, in the order in which they go out. */
+/** The updates of a device that are held back: at most one for each of its twins, in sending order. */
 interface Held {
   readonly updates: Map<string, HubEvent>;
   readonly timer: NodeJS.Timeout;
 }
 
 /**
- * Drops, merges, repeats and replays twin and lifecycle events: a real hub delivers at least once, and "1 2 3"
- * may be seen as "1 2 3 1 2 3" (iot-hub-devguide-messages-d2c.md). Each twin, a device's or a module's, suffers
- * on its own. All events of a device, its modules' included, keep their order: nothing overtakes what is held
+ * Drops, merges, repeats and replays twin and lifecycle events. A real hub delivers at least once, and "1 2 3" can
+ * arrive as "1 2 3 1 2 3" (iot-hub-devguide-messages-d2c.md). The faults of each twin, of a device or a module, are
+ * independent. All events of a device and its modules keep their order: no later event is sent before one that is held
  * back.
  */
 export function createFaultyEvents(options: FaultyEventsOptions): FaultyEvents {
-  const { settings, turnOf, count, sink, onLost } = options;
+  const { settings, nextDraw, count, sink, onLost } = options;
   const heldOf = new Map<string, Held>();
   const recentOf = new Map<string, readonly HubEvent[]>();
 
@@ -55,10 +55,10 @@ export function createFaultyEvents(options: FaultyEventsOptions): FaultyEvents {
 
   function hold(event: HubEvent): void {
     const deviceId = event.partitionKey;
-    // Whatever joins, the first that is held back waits no longer for it.
+    // The first event that is held back starts the timer. Later events do not restart it.
     const held = heldOf.get(deviceId) ?? {
       updates: new Map(),
-      timer: setTimeout(() => release(deviceId), HELD_MS).unref(),
+      timer: setTimeout(() => release(deviceId), LONGEST_HOLD_MS).unref(),
     };
     held.updates.set(twinOf(event), event);
     heldOf.set(deviceId, held);
@@ -78,13 +78,13 @@ export function createFaultyEvents(options: FaultyEventsOptions): FaultyEvents {
     }
   }
 
-  /** The event together with the update of its twin that is held back, if there is one and they can be one. */
+  /** The event, merged with the update of its twin that is held back, if the two can be merged. */
   function merged(event: HubEvent): HubEvent {
     const updates = heldOf.get(event.partitionKey)?.updates;
     const earlier = updates?.get(twinOf(event));
     const both = earlier && isUpdate(event) ? coalesce(earlier, event) : undefined;
     if (both === undefined) return event;
-    updates?.delete(twinOf(event)); // it goes out in the later one's place
+    updates?.delete(twinOf(event)); // the merged event takes the place of the later one
     count('coalesce');
     return both;
   }
@@ -92,20 +92,20 @@ export function createFaultyEvents(options: FaultyEventsOptions): FaultyEvents {
   return {
     send(event) {
       const deviceId = event.partitionKey;
-      if (!STRUCK_SOURCES.has(event.annotations['iothub-message-source'])) {
+      if (!FAULTY_SOURCES.has(event.annotations['iothub-message-source'])) {
         release(deviceId);
         sink(event);
         return;
       }
       const twin = twinOf(event);
-      const fate = eventFate(settings, turnOf(twin));
+      const fate = eventFate(settings, nextDraw(twin));
       if (fate.isDropped) {
         count('drop');
         return;
       }
       const sent = merged(event);
       const isHeld = fate.isHeld && isUpdate(event);
-      // What it could not merge with, and whatever else of its device came before it, goes first.
+      // All earlier events of the device that are held back are sent first.
       if (!isHeld || heldOf.get(deviceId)?.updates.has(twin)) release(deviceId);
       if (isHeld) {
         hold(sent);
@@ -131,7 +131,7 @@ function isUpdate({ properties }: HubEvent): boolean {
   return properties.opType === 'updateTwin';
 }
 
-/** Which twin the event tells of, by its address's key. Of twin and lifecycle events only. */
+/** The address key of the twin of a twin or lifecycle event. */
 function twinOf({ partitionKey, properties: { moduleId } }: HubEvent): string {
   return addressKey(addressOf(partitionKey, typeof moduleId === 'string' ? moduleId : undefined));
 }

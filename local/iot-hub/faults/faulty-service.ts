@@ -5,26 +5,26 @@ import { HubRefusal, type RefusalName } from '../model/hub-error.ts';
 import { refusalResponse } from '../service-api/service-api.ts';
 import { callFate, type Draw, type Fault, type FaultSettings } from './faults.ts';
 
-/** A call that is never answered keeps its connection so long. */
+/** Time until the connection of a call without an answer is closed. */
 const UNANSWERED_MS = 60_000;
 
 export interface FaultyCallOptions {
   readonly settings: FaultSettings;
-  /** What every call is refused with at the moment; undefined: the hub works. */
+  /** The refusal of every call during an outage; undefined if there is no outage. */
   readonly outage: RefusalName | undefined;
-  /** The draws for the next call of that kind. */
-  readonly turnOf: (call: string) => Draw;
+  /** The draw for the next call of this kind. */
+  readonly nextDraw: (call: string) => Draw;
   readonly count: (fault: Fault) => void;
-  /** The hub closes: nothing waits any longer. */
+  /** Aborted when the hub closes. It ends all waits. */
   readonly closing: AbortSignal;
-  /** Carries the call out. */
+  /** Executes the call. */
   readonly serve: () => Promise<HttpResponse>;
 }
 
 /**
- * A service call while faults are in force.
+ * Serves a service call while faults are active.
  *
- * @throws ConnectionDropped when the call is not to be answered
+ * @throws ConnectionDropped if the call gets no answer.
  */
 export async function serveFaultily(
   hub: LocalHub,
@@ -32,7 +32,7 @@ export async function serveFaultily(
   options: FaultyCallOptions,
 ): Promise<HttpResponse> {
   const { settings, outage, count, closing, serve } = options;
-  const fate = callFate(settings, options.turnOf(`${request.method} ${request.path}`));
+  const fate = callFate(settings, options.nextDraw(`${request.method} ${request.path}`));
   if (settings.latencyMs > 0) {
     count('latency');
     await waitUnlessClosing(settings.latencyMs, closing);

@@ -15,106 +15,106 @@ import {
 import { createFaultyEvents, type FaultyEvents } from './faulty-events.ts';
 import { serveFaultily } from './faulty-service.ts';
 
-/** The faults in force at a hub, and how often each has struck since they were set. */
+/** The active faults of a hub, and how often each fault happened since they were set. */
 export interface FaultStatus {
   readonly hub: string;
   readonly settings: FaultSettings;
-  /** Milliseconds that service calls will still be refused. */
+  /** Milliseconds until the end of the outage; 0 without one. */
   readonly outageLeftMs: number;
-  readonly struck: Readonly<Record<Fault, number>>;
+  readonly counts: Readonly<Record<Fault, number>>;
 }
 
-/** The faults of one hub, which has none until they are set. They end with the process. */
+/** The faults of one hub. There are none before `set`, and they are not stored. */
 export interface HubFaults {
-  /** The way of the hub's events to the sink. */
+  /** Passes the events of the hub to the sink, with the active faults. */
   readonly sink: EventSink;
-  /** Whether a device is told of a change of its desired properties. */
+  /** Whether a device gets the notification of a change of its desired properties. */
   notifies(address: Address): boolean;
-  /** Runs a call of the service API. @throws ConnectionDropped when it is not to be answered */
+  /** Serves a call of the service API. @throws ConnectionDropped if the call gets no answer. */
   serve(hub: LocalHub, request: HttpRequest, serve: () => Promise<HttpResponse>): Promise<HttpResponse>;
-  /** Sets faults in the place of those before; an outage and a failover begin now. */
+  /** Replaces the active faults. An outage and a failover begin now. */
   set(hub: LocalHub, settings: FaultSettings): void;
   /** Ends the faults and sends the events that are held back. */
-  lift(): void;
+  clear(): void;
   status(hub: LocalHub): FaultStatus | undefined;
-  /** As `lift`; calls that wait are dropped. */
+  /** Ends the faults like `clear`, and drops waiting calls. */
   close(): void;
 }
 
-interface InForce {
+interface ActiveFaults {
   readonly settings: FaultSettings;
-  readonly turnOf: (subject: string) => Draw;
-  /** Until when service calls are refused, in milliseconds since the epoch. */
+  readonly nextDraw: (subject: string) => Draw;
+  /** Time at which the outage ends, in milliseconds since the epoch. */
   readonly outageUntil: number;
   readonly events: FaultyEvents;
-  readonly struck: Record<Fault, number>;
+  readonly counts: Record<Fault, number>;
   readonly count: (fault: Fault) => void;
 }
 
-/** @param onLost Told of what `sink` throws for an event that was held back. */
+/** @param onLost Called if `sink` throws for an event that was held back. */
 export function createHubFaults(sink: EventSink, onLost: (error: unknown) => void): HubFaults {
   const closing = new AbortController();
-  setMaxListeners(0, closing.signal); // as many as there are calls that wait
-  let inForce: InForce | undefined;
+  setMaxListeners(0, closing.signal); // each waiting call adds a listener
+  let active: ActiveFaults | undefined;
 
-  const begin = (hub: LocalHub, settings: FaultSettings): InForce => {
-    const turnOf = createDraws(settings.seed, hub.host);
-    const struck = Object.fromEntries(FAULTS.map((fault) => [fault, 0])) as Record<Fault, number>;
+  const begin = (hub: LocalHub, settings: FaultSettings): ActiveFaults => {
+    const nextDraw = createDraws(settings.seed, hub.host);
+    const counts = Object.fromEntries(FAULTS.map((fault) => [fault, 0])) as Record<Fault, number>;
     const count = (fault: Fault) => {
-      struck[fault] += 1;
+      counts[fault] += 1;
     };
     const outageMs = settings.outageMs ?? (settings.failover ? DEFAULT_FAILOVER_MS : 0);
     return {
       settings,
-      turnOf,
+      nextDraw,
       outageUntil: hub.now() + outageMs,
-      events: createFaultyEvents({ settings, turnOf, count, sink, onLost }),
-      struck,
+      events: createFaultyEvents({ settings, nextDraw, count, sink, onLost }),
+      counts,
       count,
     };
   };
-  const lift = (): void => {
-    const { events } = inForce ?? {};
-    inForce = undefined;
+  const clear = (): void => {
+    const { events } = active ?? {};
+    active = undefined;
     events?.end();
   };
 
   return {
-    sink: (event) => (inForce === undefined ? sink(event) : inForce.events.send(event)),
+    sink: (event) => (active === undefined ? sink(event) : active.events.send(event)),
     notifies(address) {
-      if (inForce === undefined) return true;
-      const { settings, turnOf, count } = inForce;
-      if (turnOf(`notify ${addressKey(address)}`)('notificationDrop') >= settings.notificationDropRate)
+      if (active === undefined) return true;
+      const { settings, nextDraw, count } = active;
+      if (nextDraw(`notify ${addressKey(address)}`)('notificationDrop') >= settings.notificationDropRate)
         return true;
       count('notificationDrop');
       return false;
     },
     async serve(hub, request, serve) {
-      if (inForce === undefined) return serve();
-      const { settings, turnOf, outageUntil, count } = inForce;
+      if (active === undefined) return serve();
+      const { settings, nextDraw, outageUntil, count } = active;
       const refusal = settings.failover ? 'IotHubFailingOver' : 'ServiceUnavailable';
       return serveFaultily(hub, request, {
         settings,
         outage: hub.now() < outageUntil ? refusal : undefined,
-        turnOf,
+        nextDraw,
         count,
         closing: closing.signal,
         serve,
       });
     },
     set(hub, settings) {
-      lift();
-      inForce = begin(hub, settings);
-      if (settings.failover) inForce.struck.failover = failOver(hub, inForce.turnOf);
+      clear();
+      active = begin(hub, settings);
+      if (settings.failover) active.counts.failover = failOver(hub, active.nextDraw);
     },
-    lift,
+    clear,
     status(hub) {
-      if (inForce === undefined) return undefined;
-      const { settings, outageUntil, struck } = inForce;
-      return { hub: hub.host, settings, outageLeftMs: Math.max(0, outageUntil - hub.now()), struck };
+      if (active === undefined) return undefined;
+      const { settings, outageUntil, counts } = active;
+      return { hub: hub.host, settings, outageLeftMs: Math.max(0, outageUntil - hub.now()), counts };
     },
     close() {
-      lift();
+      clear();
       closing.abort();
     },
   };

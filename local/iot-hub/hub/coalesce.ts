@@ -1,5 +1,5 @@
 import { isObject, type JsonObject, type JsonValue, ownMember } from '../../../src/json/json.ts';
-import { parseJsonText, withoutKeys } from '../model/json.ts';
+import { parseRequestJson, withoutKeys } from '../model/json.ts';
 import type { HubEvent } from './event-sink.ts';
 
 /*
@@ -7,11 +7,11 @@ import type { HubEvent } from './event-sink.ts';
  */
 
 /**
- * Two updates of one twin as one event: the later one's version, time and stamps, and both patches.
- * Undefined if no patch says the same as the two do: what an object replaced could not be told.
+ * Merges two updates of one twin into one event, with both patches and with the version, time and stamps of the later
+ * one. Undefined if one patch cannot have the effect of both: a patch cannot replace a value by an object.
  */
 export function coalesce(earlier: HubEvent, later: HubEvent): HubEvent | undefined {
-  const [before, after] = [parseJsonText(earlier.body), parseJsonText(later.body)];
+  const [before, after] = [parseRequestJson(earlier.body), parseRequestJson(later.body)];
   if (!isObject(before) || !isObject(after)) return undefined;
   try {
     const tags = either(before, after, 'tags', composePatches);
@@ -27,10 +27,10 @@ export function coalesce(earlier: HubEvent, later: HubEvent): HubEvent | undefin
   }
 }
 
-/** An object where the earlier patch puts something else: as one patch it would keep what stood there before. */
+/** The later patch has an object where the earlier one has another value. One patch would merge instead of replace. */
 class NotOnePatch extends Error {}
 
-/** The member of both objects put together, or of the one that has it. */
+/** The member `name` of both objects, composed; or of the one that has it. */
 function either(
   earlier: JsonObject,
   later: JsonObject,
@@ -46,7 +46,7 @@ function optional(name: string, value: JsonObject | undefined): JsonObject {
   return value === undefined ? {} : { [name]: value };
 }
 
-/** The patch that does what `earlier` and then `later` do. Its `null`s still delete. */
+/** The patch with the effect of `earlier` and then `later`. A `null` still deletes. */
 function composePatches(earlier: JsonObject, later: JsonObject): JsonObject {
   const composed = new Map(Object.entries(earlier));
   for (const [key, value] of Object.entries(later)) {
@@ -70,7 +70,7 @@ function valuesOf(section: JsonObject): JsonObject {
   return withoutKeys(section, '$metadata', '$version');
 }
 
-/** The later stamp of each value that is left; values that a patch does not change have none. */
+/** The later stamp of each remaining value. Values that no patch changes have no stamp. */
 function composeMetadata(earlier: JsonObject, later: JsonObject, values: JsonObject): JsonObject {
   const stamps = Object.entries(later).filter(([key]) => key.startsWith('$'));
   const composed = new Map<string, JsonValue>(stamps);

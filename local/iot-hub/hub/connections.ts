@@ -2,16 +2,17 @@ import { type Address, addressKey } from '../model/address.ts';
 import { formatInstant, NO_TICKS, type Ticks } from '../model/instant.ts';
 import type { HubTwinSection } from '../model/twin.ts';
 
-/** A connected device or module, as the hub reaches it. */
+/** The connection to a device or module, for the hub. */
 export interface DeviceLink {
   /**
-   * Tells the device of a change of its desired properties, if it wants to know. Answers whether it was sent.
+   * Notifies the device of a change of its desired properties, if it is subscribed. Returns whether the notification was
+   * sent.
    */
   notifyDesired(patch: HubTwinSection): boolean;
   close(): void;
 }
 
-/** What is known of a device's connection; it is forgotten when the hub closes. */
+/** The connection state of a device. It is not stored. */
 export interface Presence {
   readonly connectionState: 'Connected' | 'Disconnected';
   readonly connectionStateUpdatedTime: string;
@@ -24,14 +25,14 @@ const NEVER_SEEN: Presence = {
   lastActivityTime: NO_TICKS,
 };
 
-/** Who is connected to a hub: one connection a device, and one a module. */
+/** The connected devices and modules of a hub, with one connection each. */
 export interface Connections {
   link(address: Address): DeviceLink | undefined;
   presence(address: Address): Presence;
   readonly count: number;
-  /** Makes `link` the connection of that address; answers the one it replaces. */
+  /** Makes `link` the connection of this address. Returns the connection that it replaces. */
   open(address: Address, link: DeviceLink, at: Ticks): DeviceLink | undefined;
-  /** Ends the connection of that address if it still is `link`; answers whether it was. */
+  /** Ends the connection of this address if it is still `link`. Returns whether it was. */
   end(address: Address, link: DeviceLink, at: Ticks): boolean;
   active(address: Address, at: Ticks): void;
   forget(address: Address): void;

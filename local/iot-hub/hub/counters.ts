@@ -1,23 +1,23 @@
 /**
- * What a hub has done since it was opened. Calls of the service API, its devices' own operations, and other
- * writers apart.
+ * Counters of a hub since its start. Calls of the service API, operations of devices, and other writers are counted
+ * separately.
  */
 export interface HubCounters {
   /** Service: accepted GETs of a twin. */
   twinReads: number;
   /** Service: accepted PATCHes and PUTs of a twin. */
   twinWrites: number;
-  /** Service: PATCHes and PUTs refused for another reason than throttling, such as 400, 404 and 412. */
+  /** Service: PATCHes and PUTs that were refused, but not by throttling: 400, 404, 412 and others. */
   twinWritesRefused: number;
   /** Service: pages of queries. */
   queries: number;
-  /** Service: identities created, read, updated, deleted or listed; a bulk call counts once a device. */
+  /** Service: identities created, read, updated, deleted or listed. A bulk call counts once for each device. */
   identityOps: number;
   /** Service: reads of the device statistics. */
   statisticsReads: number;
   /** Service: calls refused with 429. */
   throttled: number;
-  /** Service: calls refused because the daily quota is spent (403002). */
+  /** Service: calls refused because the daily quota is used up (403002). */
   quotaRefused: number;
   deviceConnections: number;
   deviceTwinReads: number;

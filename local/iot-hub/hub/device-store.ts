@@ -5,34 +5,34 @@ import { readStoredLine } from './stored-line.ts';
 
 export type { Entry } from '../model/entry.ts';
 
-/** The devices of one hub and their modules. What `put` and `remove` did survives the end of the process. */
+/** The devices of one hub and their modules. `put` and `remove` store their changes on disk. */
 export interface DeviceStore {
   /** The number of devices. */
   readonly size: number;
   get(address: Address): Entry | undefined;
   put(entry: Entry): void;
-  /** Does not remove the modules of a device: remove them first, none may be left without its device. */
+  /** Removes one entry. Before a device, remove its modules. */
   remove(address: Address): void;
-  /** The devices in the order of their ids, from the first one after `after`. */
+  /** The devices in the order of their ids, starting after `after`. */
   sorted(after?: string): Iterable<Entry>;
   /** The modules of a device in the order of their ids. */
   modulesOf(deviceId: string): readonly Entry[];
-  /** All modules in the order of their devices' ids, then of their own, from the first one after `after`. */
+  /** All modules in the order of device ids, then of module ids, starting after `after`. */
   sortedModules(after?: Address): Iterable<Entry>;
   close(): void;
 }
 
-/** The journal is rewritten when it holds this many lines more than four times the entries. */
+/** The journal is compacted when it has this many lines more than four times the number of entries. */
 const COMPACT_SLACK = 10_000;
 
 /**
- * Opens the store kept in `file`; undefined: in memory only.
+ * Opens the store in `file`; undefined: in memory only.
  *
  * @throws LocalError `BERTH_LOCAL_STATE_DAMAGED`, `BERTH_LOCAL_STATE_UNUSABLE`
  */
 export function openDeviceStore(file: string | undefined): DeviceStore {
   const entries = new Map<string, Entry>();
-  /** Which devices there are, and the ids of their modules: most devices have none, and no set. */
+  /** The devices with the ids of their modules. A device without modules has no set. */
   const devices = new Map<string, Set<string> | undefined>();
   let ids: string[] | undefined;
   let lines = 0;

@@ -1,7 +1,7 @@
-/** An event as a hub sends it to an Event Hub. */
+/** An event of a hub to an Event Hub. */
 export interface HubEvent {
   readonly body: Buffer;
-  /** The device id: all events of a device share a partition. */
+  /** The device id, so that all events of a device are in one partition. */
   readonly partitionKey: string;
   /** Application properties. */
   readonly properties: Record<string, unknown>;
@@ -14,10 +14,10 @@ export interface HubEvent {
   readonly messageId?: string;
 }
 
-/** Where a hub's events go. It keeps the event before it returns. */
+/** Receives the events of a hub. It stores the event before it returns. */
 export type EventSink = (event: HubEvent) => void;
 
-/** What to log where the sink throws. */
+/** The log message for an event for which the sink throws. */
 export function lostEvent(host: string, error: unknown): string {
   return `Hub ${host} lost an event: ${error instanceof Error ? error.message : 'unknown reason'}`;
 }

@@ -6,20 +6,20 @@ import type { Entry } from './device-store.ts';
 import type { HubEvent } from './event-sink.ts';
 
 /*
- * The events a hub sends: iot-hub-non-telemetry-event-schema.md (2024-04), and real captures where it is silent.
+ * The events of a hub: iot-hub-non-telemetry-event-schema.md (2024-04), and real captures for the rest.
  */
 
-/** What each of them needs to know. */
+/** Facts that every event contains. */
 export interface Origin {
   /** The short name of the hub, not its host name. */
   readonly hubName: string;
-  /** Whose change it tells. */
+  /** The device or module that changed. */
   readonly address: Address;
-  /** The `$lastUpdated` of the change it tells. */
+  /** The `$lastUpdated` of the change. */
   readonly at: Ticks;
 }
 
-/** A patch of the device, of the module or of the service: only what was sent, with its metadata. */
+/** A patch by the device, the module or a service. The body contains only the patch and its metadata. */
 export function twinUpdated(origin: Origin, twin: HubTwin, applied: Applied): HubEvent {
   const { tags, desired, reported } = applied;
   const properties = {
@@ -34,7 +34,7 @@ export function twinUpdated(origin: Origin, twin: HubTwin, applied: Applied): Hu
   return twinChange(origin, 'updateTwin', body);
 }
 
-/** A replacement of the service: the whole twin. */
+/** A replacement by a service. The body contains the whole twin. */
 export function twinReplaced(origin: Origin, twin: HubTwin): HubEvent {
   return twinChange(origin, 'replaceTwin', wholeTwin(origin.address, twin));
 }
@@ -44,8 +44,8 @@ function twinChange(origin: Origin, opType: string, body: JsonObject): HubEvent 
 }
 
 /**
- * A device or module was created or deleted; the body holds its twin in both cases, only `opType` differs. A
- * module's events are told from its device's by their `moduleId` alone.
+ * A device or module was created or deleted. The body contains its twin in both cases, only `opType` differs. Events of
+ * a module differ from those of its device only by `moduleId`.
  */
 export function identityChanged(
   origin: Origin,
@@ -84,8 +84,8 @@ export function connectionChanged(origin: Origin, change: 'Connected' | 'Disconn
 const FILE_TIME_OFFSET = 116_444_736_000_000_000n;
 
 /**
- * 64 hexadecimal digits that grow with each change of a device's connection. The clock's readings are unique,
- * so the time will do.
+ * 64 hexadecimal digits that increase with each change of a device's connection. The time serves as the number, because
+ * the clock never returns the same time twice.
  */
 function sequenceNumber(at: Ticks): string {
   const time = (at + FILE_TIME_OFFSET).toString(16).toUpperCase().padStart(16, '0');
@@ -123,7 +123,7 @@ function notification(
   };
 }
 
-/** A message of a device or module, with the properties that travelled in its topic. */
+/** A message of a device or module, with the properties from its topic. */
 export interface Telemetry {
   readonly body: Buffer;
   readonly system: ReadonlyMap<string, string>;

@@ -21,48 +21,48 @@ import {
 } from './throttle.ts';
 
 export interface HubSettings {
-  /** The real host name, such as `contoso-weu.azure-devices.net`; compared case-insensitively. */
+  /** The real host name, such as `contoso-weu.azure-devices.net`. It is not case-sensitive. */
   readonly host: string;
   readonly tier: LocalTier;
   readonly units: number;
 }
 
-export interface HubSurroundings {
-  /** Where its devices are kept; undefined: in memory only. */
+export interface HubContext {
+  /** File of its devices; undefined: in memory only. */
   readonly file: string | undefined;
   readonly sink: EventSink;
   readonly log: LocalLog;
   /** Milliseconds since the epoch. */
   readonly now: () => number;
   readonly shaping: Shaping;
-  /** Whether a connected device is told of a change; default: always. */
+  /** Whether a connected device gets the notification of a change; default: always. */
   readonly notifies?: (address: Address) => boolean;
 }
 
-/** One hub: what all its operations share. */
+/** One hub: the state and functions that all its operations share. */
 export interface LocalHub {
   readonly host: string;
-  /** The first label of the host name: what events call the hub. */
+  /** The first label of the host name. Events contain it. */
   readonly name: string;
   readonly store: DeviceStore;
-  /** What its twins were lately. */
+  /** Recent states of its twins. */
   readonly past: PastTwins;
   readonly connections: Connections;
   readonly counters: HubCounters;
   readonly quota: DailyQuota;
   readonly log: LocalLog;
   now(): number;
-  /** The time of a change, later than that of every change before it. */
+  /** The time of a change. It is later than the time of every earlier change. */
   tick(): Ticks;
   origin(address: Address, at: Ticks): Origin;
-  /** Whether a connected device is told of a change of its desired properties now. */
+  /** Whether a connected device now gets the notification of a change of its desired properties. */
   notifies(address: Address): boolean;
   emit(event: HubEvent): void;
   /**
-   * Waits for the operation's turn.
+   * Waits until the throttle permits the operation.
    *
-   * @throws HubError `ThrottlingException` when the line is full, `IotHubQuotaExceeded` when the day's
-   *   messages are used up
+   * @throws HubRefusal `ThrottlingException` if the wait would be too long, `IotHubQuotaExceeded` if the daily quota is
+   *   used up.
    */
   admit(operation: ThrottledOperation, cost?: number): Promise<void>;
   /** Counts an operation against the daily quota. */
@@ -70,17 +70,17 @@ export interface LocalHub {
   close(): void;
 }
 
-/** Operations on identities cost no messages ("Azure IoT Hub billing information"), nor does connecting. */
+/** Operations on identities and connections cost no messages ("Azure IoT Hub billing information"). */
 const FREE: ReadonlySet<ThrottledOperation> = new Set(['identityOperations', 'connections']);
 
-export function createHub(settings: HubSettings, surroundings: HubSurroundings): LocalHub {
+export function createHub(settings: HubSettings, context: HubContext): LocalHub {
   const { host, tier, units } = settings;
-  const { file, sink, log, now, shaping } = surroundings;
+  const { file, sink, log, now, shaping } = context;
   const name = host.split('.')[0] ?? host;
   const quota = createQuota(tier, units);
   const shapers = new Map<ThrottledOperation, Shaper>();
   const closing = new AbortController();
-  setMaxListeners(0, closing.signal); // as many as there are operations that wait for their turn
+  setMaxListeners(0, closing.signal); // each waiting operation adds a listener
   const tick = createClock(now);
   const { store, past } = rememberTwins(openDeviceStore(file), now);
 
@@ -102,12 +102,12 @@ export function createHub(settings: HubSettings, surroundings: HubSurroundings):
     now,
     tick,
     origin: (address, at) => ({ hubName: name, address, at }),
-    notifies: surroundings.notifies ?? (() => true),
+    notifies: context.notifies ?? (() => true),
     emit(event) {
       try {
         sink(event);
       } catch (error) {
-        // The change has happened; a hub whose endpoint is down does not undo it either.
+        // The change stays. A real hub does not undo a change either if its endpoint is down.
         log.error(lostEvent(host, error));
       }
     },
@@ -118,9 +118,9 @@ export function createHub(settings: HubSettings, surroundings: HubSurroundings):
           'Total number of messages on IotHub exceeded the allocated quota.',
         );
       }
-      const turn = shaperOf(operation).admit(now(), cost);
-      if (turn === 'refused') throw new HubRefusal('ThrottlingException', 'Request is being throttled');
-      if (turn.delayMs > 0) await wait(turn.delayMs, undefined, { signal: closing.signal });
+      const permit = shaperOf(operation).admit(now(), cost);
+      if (permit === 'refused') throw new HubRefusal('ThrottlingException', 'Request is being throttled');
+      if (permit.delayMs > 0) await wait(permit.delayMs, undefined, { signal: closing.signal });
     },
     spend: (bytes) => quota.count(now(), bytes),
     close() {
@@ -131,9 +131,9 @@ export function createHub(settings: HubSettings, surroundings: HubSurroundings):
 }
 
 /**
- * The device or module of that address.
+ * The device or module of an address.
  *
- * @throws HubError `DeviceNotFound`, `ModuleNotFound`
+ * @throws HubRefusal `DeviceNotFound`, `ModuleNotFound`
  */
 export function entryOf(hub: LocalHub, address: Address): Entry {
   const entry = hub.store.get(address);
@@ -145,14 +145,14 @@ export function entryOf(hub: LocalHub, address: Address): Entry {
   throw new HubRefusal('ModuleNotFound', `Module ${moduleId} not registered on device ${deviceId}`);
 }
 
-/** Whether the device is disabled, and its modules with it: modules have no status of their own. */
+/** Whether a device, and so its modules, are disabled. Modules have no status. */
 export function isDeviceDisabled(hub: LocalHub, { deviceId }: Address): boolean {
   return hub.store.get({ deviceId })?.identity.status === 'disabled';
 }
 
 /**
- * A device or module has connected. Its earlier connection, if there is one, is closed: a hub holds one for
- * each (400027).
+ * Registers the connection of a device or module and closes its earlier connection. A hub allows one connection for each
+ * (400027).
  */
 export function connectDevice(hub: LocalHub, address: Address, link: DeviceLink): void {
   const at = hub.tick();
@@ -164,7 +164,7 @@ export function connectDevice(hub: LocalHub, address: Address, link: DeviceLink)
   hub.emit(connectionChanged(hub.origin(address, hub.tick()), 'Connected'));
 }
 
-/** A connection has ended, or must: closes it and tells of it, unless another has taken its place. */
+/** Closes a connection and sends the event, unless a newer connection has replaced it. */
 export function disconnectDevice(hub: LocalHub, address: Address, link: DeviceLink): void {
   const at = hub.tick();
   if (!hub.connections.end(address, link, at)) return;

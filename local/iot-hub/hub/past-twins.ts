@@ -4,23 +4,23 @@ import type { DeviceStore } from './device-store.ts';
 
 /** A regional failover loses up to five minutes of twins (iot-hub-ha-dr.md). */
 const MAX_AGE_MS = 5 * 60_000;
-/** So many states of a twin are remembered; they share everything that did not change between them. */
+/** Most stored states of a twin. The states share all values that did not change. */
 const MAX_STATES = 4;
 
 interface PastTwin {
   readonly twin: HubTwin;
-  /** When the next state took its place, in milliseconds since the epoch. */
+  /** Time at which the next state replaced it, in milliseconds since the epoch. */
   readonly replacedAt: number;
 }
 
-/** What twins were lately, for a failover to go back to. It is forgotten when the hub closes. */
+/** Recent states of twins, for a failover. They are in memory only. */
 export interface PastTwins {
-  /** The states of the last five minutes before the one now, oldest first; at most four. */
+  /** The states of the last five minutes before the current one, oldest first; at most four. */
   of(address: Address): readonly HubTwin[];
   clear(): void;
 }
 
-/** The same store, with a memory for the twins that `put` replaces. */
+/** A store that also records the twins that `put` replaces. */
 export function rememberTwins(
   store: DeviceStore,
   now: () => number,

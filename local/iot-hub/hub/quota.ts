@@ -1,8 +1,7 @@
 import type { LocalTier } from './throttle.ts';
 
 /**
- * Messages a day and unit, and the size that counts as one (Azure limits page; "Azure IoT Hub billing
- * information").
+ * Messages for each day and unit, and the size of one message (Azure limits page; "Azure IoT Hub billing information").
  */
 const QUOTA = {
   F1: { messages: 8_000, bytes: 512 },
@@ -13,10 +12,10 @@ const QUOTA = {
 
 const DAY_MS = 86_400_000;
 
-/** The daily message quota of a hub; it starts anew at 00:00 UTC. */
+/** The daily message quota of a hub. It resets at 00:00 UTC. */
 export interface DailyQuota {
   isSpent(now: number): boolean;
-  /** Counts an operation of that size, quota spent or not. */
+  /** Counts an operation of this size, also if the quota is used up. */
   count(now: number, bytes: number): void;
   used(now: number): number;
 }

@@ -41,12 +41,12 @@ const PUT = z.looseObject({ put: entry });
 const REMOVE = z.looseObject({ remove: z.string().min(1) });
 
 /**
- * A line of a hub's journal, as it is.
+ * Checks a line of a hub's journal and returns it unchanged.
  *
- * @throws ZodError for one that Berth did not write.
+ * @throws ZodError if Berth cannot have written it.
  */
 export function readStoredLine(line: unknown): Line {
-  // One schema at a time, so that the error names the place.
+  // Only one schema is used, so that the error contains the path.
   const schema = isObject(line) && 'remove' in line ? REMOVE : PUT;
   schema.parse(line);
   return line as Line;

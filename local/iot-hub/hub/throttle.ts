@@ -1,7 +1,7 @@
-/** The tiers of IoT Hub that have twins. The basic tiers do not, and no fleet file may name them. */
+/** The tiers of IoT Hub with twins. The basic tiers have none, and a fleet file cannot use them. */
 export type LocalTier = 'F1' | 'S1' | 'S2' | 'S3';
 
-/** What the hub throttles, devices and service together. */
+/** The operations that a hub throttles. Devices and services share each limit. */
 export type ThrottledOperation =
   | 'twinReads'
   | 'twinUpdates'
@@ -12,12 +12,12 @@ export type ThrottledOperation =
 
 const MINUTE = 60;
 
-/** Operations a second that a hub takes: "IoT Hub quotas and throttling" (2023-02). */
+/** Operations that a hub accepts in each second: "IoT Hub quotas and throttling" (2023-02). */
 export function throttleRate(operation: ThrottledOperation, tier: LocalTier, units: number): number {
   const basic = tier === 'F1' || tier === 'S1';
   const large = tier === 'S3';
   switch (operation) {
-    case 'twinReads': // S1: whatever the units
+    case 'twinReads': // S1: the same for any number of units
       return basic ? 100 : large ? 500 * units : Math.max(100, 10 * units);
     case 'twinUpdates':
       return basic ? 50 : large ? 250 * units : Math.max(50, 5 * units);
@@ -31,33 +31,32 @@ export function throttleRate(operation: ThrottledOperation, tier: LocalTier, uni
   }
 }
 
-/** How a hub lets bursts pass. Durations in milliseconds. */
+/** How a hub handles bursts. Durations in milliseconds. */
 export interface Shaping {
   /**
-   * So much of the rate may be used at once: "for the first minute or two, the messages are processed
-   * immediately" (same page).
+   * The burst, as a duration of the rate: "for the first minute or two, the messages are processed immediately" (same
+   * page).
    */
   readonly burstMs: number;
   /**
-   * Operations wait in line up to this long; then they are refused with 429. How long Azure's line is, is not
-   * published.
+   * Longest wait of an operation. If it would wait longer, it is refused with 429. Azure does not publish this time.
    */
   readonly backlogMs: number;
 }
 
 export const DEFAULT_SHAPING: Shaping = { burstMs: 60_000, backlogMs: 30_000 };
 
-/** The line before one kind of operation. */
+/** The throttle of one kind of operation. */
 export interface Shaper {
   /**
-   * Takes a place in the line at `now`; answers the time to wait in milliseconds, or that the line is full.
+   * Permits an operation at `now`. Returns its wait in milliseconds, or `refused` if the wait would be too long.
    */
   admit(now: number, cost: number): { readonly delayMs: number } | 'refused';
 }
 
 /**
- * A bucket that leaks `perSecond`: what does not fit waits until it would, what would wait too long is
- * refused and leaves no trace.
+ * A leaky bucket with the rate `perSecond`. An operation that does not fit waits until it fits. A refused operation does
+ * not count.
  */
 export function createShaper(perSecond: number, { burstMs, backlogMs }: Shaping): Shaper {
   const perMs = perSecond / 1000;

@@ -1,4 +1,4 @@
-/** Whose identity and twin is meant: those of a device, or of one of its modules. */
+/** The address of an identity and its twin: a device, or one of its modules. */
 export interface Address {
   readonly deviceId: string;
   readonly moduleId?: string;
@@ -8,7 +8,7 @@ export function addressOf(deviceId: string, moduleId?: string): Address {
   return moduleId === undefined ? { deviceId } : { deviceId, moduleId };
 }
 
-/** One text for each address, since ids hold no slash; the client id over MQTT. @example 'dev-1/camera' */
+/** A unique text for each address, because ids contain no slash. It is also the MQTT client id. @example 'dev-1/camera' */
 export function addressKey({ deviceId, moduleId }: Address): string {
   return moduleId === undefined ? deviceId : `${deviceId}/${moduleId}`;
 }
@@ -18,7 +18,7 @@ export function parseAddressKey(key: string): Address {
   return slash < 0 ? { deviceId: key } : { deviceId: key.slice(0, slash), moduleId: key.slice(slash + 1) };
 }
 
-/** The address as tokens and topics write it. @example 'devices/dev-1/modules/camera' */
+/** The address in the form of tokens and topics. @example 'devices/dev-1/modules/camera' */
 export function addressPath({ deviceId, moduleId }: Address): string {
   return moduleId === undefined ? `devices/${deviceId}` : `devices/${deviceId}/modules/${moduleId}`;
 }

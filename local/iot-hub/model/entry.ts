@@ -1,15 +1,15 @@
 import type { Identity } from './identity.ts';
 import type { HubTwin } from './twin.ts';
 
-/** Everything a hub keeps of a device, or of a module. */
+/** Everything that a hub stores about a device or module. */
 export interface Entry {
   readonly identity: Identity;
   readonly twin: HubTwin;
-  /** The Plug and Play model it announced when it last connected. */
+  /** The Plug and Play model from its last connection. */
   readonly modelId?: string;
-  /** The filters of its MQTT session: the SDKs rely on finding them again when they reconnect. */
+  /** The filters of its MQTT session. The SDKs rely on them after a reconnect. */
   readonly subscriptions?: readonly string[];
 }
 
-/** A line of the journal; what is removed is named by its address's key. */
+/** A line of the journal. `remove` is an address key. */
 export type Line = { readonly put: Entry } | { readonly remove: string };

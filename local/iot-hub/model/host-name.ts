@@ -5,7 +5,7 @@
 export type LocalHubNameKind = 'classic' | 'device' | 'service' | 'other';
 
 export interface LocalHubName {
-  /** The hub's classic host name, in lower case; two names of one hub have the same. */
+  /** The classic host name of the hub in lower case. It is the same for all names of one hub. */
   readonly hub: string;
   readonly kind: LocalHubNameKind;
 }
@@ -13,7 +13,7 @@ export interface LocalHubName {
 const NEW_NAME = /^([^.]+)\.(device|service)\.(azure-devices\.(?:net|cn|us))$/;
 const CLASSIC_NAME = /^[^.]+\.azure-devices\.(?:net|cn|us)$/;
 
-/** Which hub a host name is of, whatever its case. */
+/** Reads a host name of a hub, in any case. */
 export function readHubName(host: string): LocalHubName {
   const name = host.toLowerCase();
   const [, short, kind, cloud] = NEW_NAME.exec(name) ?? [];
@@ -25,7 +25,7 @@ export function isSameHub(left: string, right: string): boolean {
   return readHubName(left).hub === readHubName(right).hub;
 }
 
-/** The device name of a hub; a host outside of Azure's clouds has none, and keeps its own. */
+/** The device name of a hub. A host outside of Azure's clouds has none, so its own name is returned. */
 export function deviceNameOf(host: string): string {
   const { hub, kind } = readHubName(host);
   return kind === 'other' ? hub : hub.replace('.', '.device.');

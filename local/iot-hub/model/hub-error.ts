@@ -2,7 +2,7 @@ import { randomUUID } from 'node:crypto';
 import type { JsonObject } from '../../../src/json/json.ts';
 
 /**
- * Name, HTTP status and code of what the hub refuses
+ * Name, HTTP status and code of each refusal
  * (learn.microsoft.com/rest/api/iothub/common-error-codes).
  */
 const REFUSALS = {
@@ -29,7 +29,7 @@ const REFUSALS = {
 
 export type RefusalName = keyof typeof REFUSALS;
 
-/** The hub refuses an operation. Its message may be shown to the client. */
+/** The hub refuses an operation. The client can see the message. */
 export class HubRefusal extends Error {
   readonly refusal: RefusalName;
   readonly status: number;
@@ -45,8 +45,7 @@ export class HubRefusal extends Error {
 }
 
 /**
- * The error object that devices get over MQTT, and that twin operations of the service API carry inside
- * `Message`.
+ * The error object for devices over MQTT. Twin operations of the service API contain it in `Message`.
  */
 export function errorDocument(error: HubRefusal, now: number): JsonObject {
   return {
@@ -58,9 +57,9 @@ export function errorDocument(error: HubRefusal, now: number): JsonObject {
 }
 
 /**
- * The body of a refused service call. Two forms coexist (azure-iot-sdk-csharp#2419 and its
- * ExceptionHandlingHelper): the gateway and the identity registry write `ErrorCode:Name;text`, the twin store
- * puts an error object as text into the same field.
+ * The body of a refused service call. Azure uses two forms (azure-iot-sdk-csharp#2419 and its ExceptionHandlingHelper).
+ * The gateway and the identity registry write `ErrorCode:Name;text`. The twin store writes an error object as text into
+ * the same field.
  */
 export function errorBody(error: HubRefusal, form: 'text' | 'document', now: number): JsonObject {
   if (form === 'document') {

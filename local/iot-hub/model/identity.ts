@@ -3,7 +3,7 @@ import { isObject, type JsonObject, type JsonValue, ownMember } from '../../../s
 import type { Address } from './address.ts';
 import { HubRefusal } from './hub-error.ts';
 
-/** How a device or module proves who it is. Keys are base64, thumbprints hexadecimal (SHA-1 or SHA-256). */
+/** How a device or module proves its identity. Keys are base64, thumbprints hexadecimal (SHA-1 or SHA-256). */
 export type Authentication =
   | {
       readonly type: 'sas';
@@ -19,7 +19,7 @@ export type Authentication =
 
 /** The identity of a device, or of a module of it. */
 export interface Identity extends Address {
-  /** Differs between two devices, or modules, that bear the same id one after the other. */
+  /** New for each created device or module, also if an earlier one had the same id. */
   readonly generationId: string;
   readonly etag: string;
   readonly status: 'enabled' | 'disabled';
@@ -27,11 +27,11 @@ export interface Identity extends Address {
   readonly statusUpdatedTime: string;
   readonly authentication: Authentication;
   readonly capabilities: { readonly iotEdge: boolean };
-  /** Only of modules: who looks after it, such as `IotEdge`. */
+  /** Only for modules: the manager of the module, such as `IotEdge`. */
   readonly managedBy?: string | null;
 }
 
-/** The part of an identity that its owner decides. */
+/** The fields of an identity that a client can set. */
 export type IdentityChoice = Pick<
   Identity,
   'status' | 'statusReason' | 'authentication' | 'capabilities' | 'managedBy'
@@ -39,7 +39,7 @@ export type IdentityChoice = Pick<
 
 /** Case-sensitive, up to 128 characters (iot-hub-devguide-identity-registry.md). */
 const DEVICE_OR_MODULE_ID = /^[A-Za-z0-9\-:.+%_#*?!(),=@;$']{1,128}$/;
-/** Keys of users' own may hold 16 to 64 bytes, as base64 (same page). */
+/** A key has 16 to 64 bytes, as base64 (same page). */
 const MIN_KEY_BYTES = 16;
 const MAX_KEY_BYTES = 64;
 const GENERATED_KEY_BYTES = 32;
@@ -50,9 +50,9 @@ export function isDeviceOrModuleId(id: string): boolean {
 }
 
 /**
- * Reads what a client sends to create or update a device. Keys that are absent or empty are made.
+ * Reads the body of a request that creates or updates a device. Absent or empty keys are generated.
  *
- * @throws HubError `ArgumentInvalid`
+ * @throws HubRefusal `ArgumentInvalid`
  */
 export function readIdentityChoice(body: JsonObject): IdentityChoice {
   const status = ownMember(body, 'status') ?? 'enabled';
@@ -69,9 +69,9 @@ export function readIdentityChoice(body: JsonObject): IdentityChoice {
 }
 
 /**
- * Reads what a client sends to create or update a module. A module is enabled as long as its device is.
+ * Reads the body of a request that creates or updates a module. A module has the status of its device.
  *
- * @throws HubError `ArgumentInvalid`
+ * @throws HubRefusal `ArgumentInvalid`
  */
 export function readModuleChoice(body: JsonObject): IdentityChoice {
   const managedBy = ownMember(body, 'managedBy') ?? null;
@@ -123,7 +123,7 @@ function readKey(keys: JsonObject, name: string): string {
   return key;
 }
 
-/** An entity tag for an identity: unlike a twin's it tells nothing. @example 'ODQ4NDk5Mzk=' */
+/** A new entity tag for an identity. It is random, unlike the etag of a twin. @example 'ODQ4NDk5Mzk=' */
 export function newIdentityEtag(): string {
   return Buffer.from(String(randomBytes(4).readUInt32BE() % 1_000_000_000)).toString('base64');
 }

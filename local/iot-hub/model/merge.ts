@@ -1,12 +1,12 @@
 import { isObject, type JsonObject, type JsonValue, ownMember } from '../../../src/json/json.ts';
 
-/** What `$metadata` says of a change, at every level of it. Desired sections also carry the version. */
+/** The entry of `$metadata` for a change, at each level. In desired sections it also contains the version. */
 export interface Stamp {
   readonly $lastUpdated: string;
   readonly $lastUpdatedVersion?: number;
 }
 
-/** What `$metadata` also says of a value that an automatic configuration wrote. */
+/** Additional fields of `$metadata` for a value that an automatic configuration wrote. */
 export interface ConfigurationMark {
   readonly $lastUpdatedBy: string;
   readonly $lastUpdatedByDigest: string;
@@ -14,7 +14,7 @@ export interface ConfigurationMark {
 
 const CONFIGURATION_MARK: readonly (keyof ConfigurationMark)[] = ['$lastUpdatedBy', '$lastUpdatedByDigest'];
 
-/** Applies a patch: objects merge, `null` deletes, everything else, arrays included, replaces. */
+/** Applies a patch: objects are merged, `null` deletes, all other values, arrays included, replace. */
 export function mergeValues(current: JsonObject, patch: JsonObject): JsonObject {
   const merged = new Map(Object.entries(current));
   for (const [key, value] of Object.entries(patch)) {
@@ -25,9 +25,8 @@ export function mergeValues(current: JsonObject, patch: JsonObject): JsonObject 
 }
 
 /**
- * What of a service's patch has an effect: `null` for a key that is not there and `{}` for an object that is
- * have none. A patch of nothing else brings no notification (azure-iot-sdk-node#64). Writing the same value
- * again does have one.
+ * The part of a service's patch that has an effect. `null` for a missing key and `{}` for an existing object have none.
+ * A patch without effect sends no notification (azure-iot-sdk-node#64). A write of the same value has an effect.
  */
 export function effectivePatch(current: JsonObject, patch: JsonObject): JsonObject {
   const effective: [string, JsonValue][] = [];
@@ -46,8 +45,8 @@ export function effectivePatch(current: JsonObject, patch: JsonObject): JsonObje
 }
 
 /**
- * Stamps what a patch touches: each key it names and everything above. A mark is put on values only, not on
- * the objects that hold them (azure-iot-sdk-java#1219); without one, values that are written lose theirs.
+ * Stamps each key in a patch and all its parents. Only values get a mark, not the objects that contain them
+ * (azure-iot-sdk-java#1219). Values that are written without a mark lose their old mark.
  */
 export function mergeMetadata(
   metadata: JsonObject,
@@ -56,7 +55,7 @@ export function mergeMetadata(
   mark?: ConfigurationMark,
 ): JsonObject {
   const merged = new Map<string, JsonValue>(Object.entries({ ...metadata, ...stamp }));
-  for (const name of CONFIGURATION_MARK) merged.delete(name); // of a value in the place of which there is an object now
+  for (const name of CONFIGURATION_MARK) merged.delete(name); // an object replaces a marked value
   for (const [key, value] of Object.entries(patch)) {
     if (value === null) merged.delete(key);
     else
@@ -68,7 +67,7 @@ export function mergeMetadata(
   return Object.fromEntries(merged);
 }
 
-/** The part of `metadata` that tells of the keys in `patch`: the metadata of an event. */
+/** The part of `metadata` for the keys in `patch`: the metadata of an event. */
 export function metadataOf(patch: JsonObject, metadata: JsonObject): JsonObject {
   const part = Object.entries(metadata).filter(([key]) => key.startsWith('$'));
   for (const [key, value] of Object.entries(patch)) {
@@ -79,7 +78,7 @@ export function metadataOf(patch: JsonObject, metadata: JsonObject): JsonObject 
 }
 
 /**
- * A replacement as a device is told of it: the whole new section, with `null` for every key that is gone
+ * The notification of a device for a replacement: the whole new section, with `null` for every removed key
  * (csharp#954).
  */
 export function replacementPatch(current: JsonObject, next: JsonObject): JsonObject {

@@ -1,8 +1,8 @@
 import { isObject, type JsonObject, type JsonValue } from '../../../src/json/json.ts';
 
 /*
- * The limits of a twin: iot-hub-devguide-device-twins.md (2024-02) and "IoT Hub quotas and throttling". The constants of IoT Edge's
- * ReportedPropertiesValidator agree.
+ * The limits of a twin: iot-hub-devguide-device-twins.md (2024-02) and "IoT Hub quotas and throttling". IoT Edge's
+ * ReportedPropertiesValidator has the same constants.
  */
 const MAX_SECTION_BYTES = { tags: 8 * 1024, desired: 32 * 1024, reported: 32 * 1024 } as const;
 const MAX_KEY_BYTES = 1024;
@@ -13,17 +13,17 @@ const MAX_INTEGER = 4_503_599_627_370_495;
 const NUMBER_BYTES = 8;
 const BOOLEAN_BYTES = 4;
 /** Control characters of the segments C0 and C1, `.`, `$` and space. */
-// biome-ignore lint/suspicious/noControlCharactersInRegex: control characters are what is looked for
+// biome-ignore lint/suspicious/noControlCharactersInRegex: the pattern must find control characters
 const FORBIDDEN_IN_KEY = /[\u0000-\u001f\u007f-\u009f.$ ]/;
 
 export type SectionName = keyof typeof MAX_SECTION_BYTES;
 
-/** What is wrong with a patch or a new section, in one sentence; undefined if nothing is. */
+/** The problem of a patch or a new section, as a sentence; undefined if it is valid. */
 export function problemOfContent(content: JsonObject): string | undefined {
   return problemOfObject(content, 0, '');
 }
 
-/** Whether the section, as it would be after the write, is too large. */
+/** The problem of a section that is too large after a write; undefined if its size is allowed. */
 export function problemOfSize(name: SectionName, values: JsonObject): string | undefined {
   const size = sectionSizeOf(values);
   const limit = MAX_SECTION_BYTES[name];
@@ -57,7 +57,8 @@ function problemOfObject(object: JsonObject, depth: number, path: string): strin
 function problemOfKey(key: string, at: string): string | undefined {
   if (Buffer.byteLength(key) > MAX_KEY_BYTES)
     return `A property or tag name is longer than ${MAX_KEY_BYTES} bytes.`;
-  if (FORBIDDEN_IN_KEY.test(key)) return `Property or tag name ${at} holds a character that is not allowed.`;
+  if (FORBIDDEN_IN_KEY.test(key))
+    return `Property or tag name ${at} contains a character that is not allowed.`;
   return undefined;
 }
 
@@ -79,7 +80,7 @@ function problemOfNumber(value: number, at: string): string | undefined {
 }
 
 /**
- * Arrays are values: they may hold no `null`, nor objects with `null` members (azure-iot-sdk-csharp#1741).
+ * Arrays are values. They must not contain `null` or objects with `null` members (azure-iot-sdk-csharp#1741).
  */
 function problemOfArray(items: readonly JsonValue[], depth: number, at: string): string | undefined {
   if (depth > MAX_DEPTH) return `Property or tag ${at} is deeper than ${MAX_DEPTH} levels.`;

@@ -11,7 +11,7 @@ import {
   withoutNulls,
 } from './merge.ts';
 
-/** One of the two halves of a twin's properties. */
+/** One of the two sections of a twin's properties: desired or reported. */
 export interface HubTwinSection {
   readonly values: JsonObject;
   readonly metadata: JsonObject;
@@ -19,9 +19,9 @@ export interface HubTwinSection {
 }
 
 /**
- * A twin. How its versions are counted is not documented; it is inferred from real twins in Microsoft's
- * documentation, tests and issues: the etag counts the writes of the service side, a section's version the
- * writes to that section, and the twin's version is `writes + reported.version`.
+ * A twin. Azure does not document how versions are counted. The rules are inferred from real twins in Microsoft's
+ * documentation, tests and issues. The etag counts the writes of services, and the version of a section counts the
+ * writes to this section. The version of the twin is `writes + reported.version`.
  */
 export interface HubTwin {
   readonly tags: JsonObject;
@@ -30,13 +30,13 @@ export interface HubTwin {
   readonly writes: number;
 }
 
-/** What the service side writes; an absent section is left alone. */
+/** The sections that a service writes. An absent section does not change. */
 export interface ServiceSections {
   readonly tags?: JsonObject;
   readonly desired?: JsonObject;
 }
 
-/** What a write changed, as events and notifications tell it. */
+/** The changes of a write, for events and notifications. */
 export interface Applied {
   readonly tags?: JsonObject;
   readonly desired?: HubTwinSection;
@@ -45,7 +45,7 @@ export interface Applied {
 
 const UNWRITTEN: HubTwinSection = { values: {}, metadata: { $lastUpdated: NO_TICKS }, version: 1 };
 
-/** A twin as it is born, with the sections it is given in the same operation. */
+/** A new twin, with the sections from the operation that creates it. */
 export function createTwin(at: Ticks, initial: ServiceSections & { reported?: JsonObject } = {}): HubTwin {
   return {
     tags: withoutNulls(initial.tags ?? {}),
@@ -74,8 +74,8 @@ export function twinEtag(twin: HubTwin): string {
 }
 
 /**
- * The service's PATCH. `applied` is empty if the patch has no effect: then nothing is counted up and nobody
- * is told. `mark`: an automatic configuration writes it.
+ * Applies a PATCH of a service. If the patch has no effect, `applied` is empty, versions do not change, and there is no
+ * event or notification. `mark` is set if an automatic configuration writes.
  */
 export function patchTwin(
   twin: HubTwin,
@@ -103,7 +103,7 @@ function effective(current: JsonObject, patch: JsonObject | undefined): JsonObje
   return Object.keys(part).length === 0 ? undefined : part;
 }
 
-/** The service's PUT: the given sections are replaced. `notice` is the patch of which the device is told. */
+/** Applies a PUT of a service: replaces the given sections. `notice` is the patch in the device's notification. */
 export function replaceTwin(
   twin: HubTwin,
   next: ServiceSections,
@@ -128,7 +128,7 @@ function replacedSection(section: HubTwinSection, values: JsonObject, at: Ticks)
   return { values, metadata: mergeMetadata({}, values, stamp), version };
 }
 
-/** The device's PATCH of its reported properties. It leaves the etag alone. */
+/** Applies a device's PATCH of its reported properties. It does not change the etag. */
 export function reportTwin(
   twin: HubTwin,
   patch: JsonObject,
@@ -157,24 +157,24 @@ function stampOf(at: Ticks): Stamp {
   return { $lastUpdated: formatInstant(at) };
 }
 
-/** A section with `$metadata` and `$version`, as the service side sees it. */
+/** A section in the form for services: with `$metadata` and `$version`. */
 export function describeSection({ values, metadata, version }: HubTwinSection): JsonObject {
   return { ...values, $metadata: metadata, $version: version };
 }
 
-/** A section as a device sees it: without metadata. */
+/** A section in the form for devices: without metadata. */
 export function sectionForDevice({ values, version }: HubTwinSection): JsonObject {
   return { ...values, $version: version };
 }
 
-/** The mark of the automatic configuration of that name; the digest of real ones is a count of .NET ticks. */
+/** The mark of an automatic configuration. As in Azure, its digest is a number of .NET ticks. */
 export function configurationMark(name: string, at: Ticks): ConfigurationMark {
   return { $lastUpdatedBy: name, $lastUpdatedByDigest: formatTicks(at) };
 }
 
 /**
- * What the event of an automatic configuration tells: all desired properties as they are after it, and `null` for
- * what it removes; metadata only for what it changed (Azure/iot-hub-device-update#461).
+ * The content of the event of an automatic configuration: all desired properties after the write, `null` for removed
+ * ones, and metadata only for changed ones (Azure/iot-hub-device-update#461).
  */
 export function appliedByConfiguration(before: HubTwin, after: HubTwin, applied: Applied): Applied {
   if (applied.desired === undefined) return applied;
@@ -183,8 +183,8 @@ export function appliedByConfiguration(before: HubTwin, after: HubTwin, applied:
 }
 
 /**
- * The patch that the portal sends for an edit: all tags and all desired properties as they are after it, with
- * `null` for what it removes. Every version in the section goes up, whatever was edited
+ * The patch that the portal sends for an edit: all tags and all desired properties after the edit, with `null` for
+ * removed ones. So all versions in the section increase, also those of values that were not edited
  * (iot-hub-device-twin-routing-deep-dive, X. Mignot 2021).
  */
 export function portalPatch(twin: HubTwin, edit: ServiceSections): ServiceSections {

@@ -5,10 +5,10 @@ import { readIdentityChoice } from '../model/identity.ts';
 import { createIdentity, deleteIdentity, updateIdentity } from './identity-operations.ts';
 import { readServiceSections } from './twin-operations.ts';
 
-/** A bulk call takes at most this many devices (identity registry REST API). */
+/** Most devices in a bulk call (identity registry REST API). */
 const MAX_DEVICES = 100;
 
-/** What a bulk call did; devices that could not be processed do not hinder the others. */
+/** The result of a bulk call. The hub processes the other devices if one fails. */
 export interface BulkResult {
   readonly isSuccessful: boolean;
   readonly errors: readonly JsonObject[];
@@ -17,7 +17,7 @@ export interface BulkResult {
 /**
  * Checks the body of POST `/devices`.
  *
- * @throws HubError `ArgumentInvalid`
+ * @throws HubRefusal `ArgumentInvalid`
  */
 export function readBulk(body: JsonValue | undefined): readonly JsonObject[] {
   if (!Array.isArray(body) || body.length === 0 || body.length > MAX_DEVICES || !body.every(isObject)) {
@@ -44,7 +44,7 @@ export function runBulk(hub: LocalHub, devices: readonly JsonObject[]): BulkResu
 
 function runOne(hub: LocalHub, deviceId: string, device: JsonObject): void {
   if (ownMember(device, 'moduleId') !== undefined) {
-    throw new HubRefusal('ArgumentInvalid', 'The local hub takes no modules in bulk calls.');
+    throw new HubRefusal('ArgumentInvalid', 'The local hub does not support modules in bulk calls.');
   }
   const mode = importModeOf(hub, deviceId, device);
   const etag = ownMember(device, 'eTag') ?? ownMember(device, 'etag');
@@ -67,7 +67,7 @@ function runOne(hub: LocalHub, deviceId: string, device: JsonObject): void {
       deleteIdentity(hub, { deviceId }, mode === 'delete' ? undefined : ifMatch);
       return;
     default:
-      throw new HubRefusal('ArgumentInvalid', `importMode ${mode} is not known to the local hub.`);
+      throw new HubRefusal('ArgumentInvalid', `The local hub does not support importMode ${mode}.`);
   }
 }
 

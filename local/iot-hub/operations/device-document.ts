@@ -4,7 +4,7 @@ import type { Entry } from '../hub/device-store.ts';
 import type { Authentication } from '../model/identity.ts';
 import { describeSection, twinEtag, twinVersion } from '../model/twin.ts';
 
-/** A twin as the service API gives it. */
+/** A twin in the form of the service API. */
 export function twinDocument({ identity, twin, modelId }: Entry, presence: Presence): JsonObject {
   const { deviceId, moduleId } = identity;
   return {
@@ -29,8 +29,8 @@ export function twinDocument({ identity, twin, modelId }: Entry, presence: Prese
 }
 
 /**
- * An identity as the service API gives it, keys included: whoever may ask for it owns the registry. That of a
- * module has neither status nor capabilities.
+ * An identity in the form of the service API, with its keys: its callers have full access to the registry. The identity
+ * of a module has no status and no capabilities.
  */
 export function identityDocument({ identity }: Entry, presence: Presence): JsonObject {
   const { deviceId, moduleId, authentication } = identity;

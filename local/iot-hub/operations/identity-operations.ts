@@ -14,16 +14,16 @@ import { identityDocument } from './device-document.ts';
 /** A device has at most this many modules ("IoT Hub quotas and throttling"). */
 const MAX_MODULES = 50;
 
-/* Each of these throws a `HubError` when the hub refuses. */
+/* Each of these throws a `HubRefusal` when the hub refuses. */
 
 export function readIdentity(hub: LocalHub, address: Address): JsonObject {
   return identityDocument(entryOf(hub, address), hub.connections.presence(address));
 }
 
-/** What a twin starts with; `reported` only for a device that comes from another hub. */
+/** The initial twin. `reported` is set only for a device that comes from another hub. */
 export type IdentityTwin = ServiceSections & { readonly reported?: JsonObject };
 
-/** Creates a device or module and its twin, with what the twin starts with, in one operation. */
+/** Creates a device or module with its initial twin, in one operation. */
 export function createIdentity(
   hub: LocalHub,
   address: Address,
@@ -72,7 +72,7 @@ function checkNewModule(hub: LocalHub, deviceId: string, moduleId: string): void
   }
 }
 
-/** Refuses an initial twin that breaks a limit. */
+/** Refuses an initial twin that exceeds a limit. */
 export function checkInitialTwin(initial: IdentityTwin): void {
   for (const name of ['tags', 'desired', 'reported'] as const) {
     const values = initial[name] ?? {};
@@ -81,7 +81,7 @@ export function checkInitialTwin(initial: IdentityTwin): void {
   }
 }
 
-/** Changes what the owner of a device or module decides. Its twin is not touched, no event tells of it. */
+/** Updates the identity of a device or module. It does not change the twin and sends no event. */
 export function updateIdentity(
   hub: LocalHub,
   address: Address,
@@ -106,7 +106,7 @@ export function updateIdentity(
   return readIdentity(hub, address);
 }
 
-/** Deletes a module, or a device and before it all its modules: each with an event of its own. */
+/** Deletes a module, or the modules of a device and then the device. Each deletion sends an event. */
 export function deleteIdentity(hub: LocalHub, address: Address, ifMatch: string | undefined): void {
   const entry = matchingEntry(hub, address, ifMatch);
   for (const { identity, twin } of withModules(hub, entry)) {
@@ -118,7 +118,7 @@ export function deleteIdentity(hub: LocalHub, address: Address, ifMatch: string 
   }
 }
 
-/** What goes the way of this one: a module alone, or the modules of a device and, last, the device. */
+/** The entries that are deleted together: a module, or the modules of a device and then the device. */
 function withModules(hub: LocalHub, entry: Entry): readonly Entry[] {
   const { deviceId, moduleId } = entry.identity;
   return moduleId === undefined ? [...hub.store.modulesOf(deviceId), entry] : [entry];

@@ -4,8 +4,8 @@ import type { Authentication } from '../model/identity.ts';
 import { checkInitialTwin, createIdentity, deleteIdentity, updateIdentity } from './identity-operations.ts';
 
 /**
- * A device as DPS moves it from hub to hub: without versions, etags and times, which belong to the hub, and
- * without its modules (iotedge#6697).
+ * A device that DPS moves to another hub: without versions, etags and times, which belong to the old hub, and without
+ * its modules (iotedge#6697).
  */
 export interface PortableDevice {
   readonly authentication: Authentication;
@@ -16,19 +16,18 @@ export interface PortableDevice {
 }
 
 /**
- * What DPS may do on a hub it is linked to. Its writes are not throttled and not counted as calls of the
- * service API.
+ * The access of DPS to a linked hub. Its writes are not throttled and not counted as calls of the service API.
  */
 export interface ProvisioningAccess {
   readonly host: string;
   read(deviceId: string): PortableDevice | undefined;
   /**
-   * Creates identity and twin in one operation; a device of that id that is there already is removed first.
+   * Creates identity and twin in one operation. An existing device with this id is removed first.
    *
-   * @throws HubError `ArgumentInvalid` when the twin breaks a limit
+   * @throws HubRefusal `ArgumentInvalid` if the twin exceeds a limit
    */
   create(deviceId: string, device: PortableDevice): void;
-  /** Gives the device another way to prove itself; its twin is left alone. */
+  /** Changes the authentication of a device. Its twin does not change. */
   authenticate(deviceId: string, authentication: Authentication): void;
   /** Deletes the device and its modules. */
   remove(deviceId: string): void;

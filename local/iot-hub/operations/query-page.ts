@@ -6,22 +6,21 @@ import { twinDocument } from './device-document.ts';
 import { isSelected, project, type TwinQuery } from './query.ts';
 
 /**
- * A page holds at most this many rows, and as many where the client does not say
- * (iot-hub-devguide-query-language.md).
+ * Maximum and default number of rows in a page (iot-hub-devguide-query-language.md).
  */
 const MAX_PAGE = 100;
 
 export interface QueryPage {
   readonly rows: readonly JsonObject[];
-  /** What to send to get the next page; undefined on the last. */
+  /** The token for the next page; undefined on the last page. */
   readonly continuation: string | undefined;
 }
 
 /**
- * One page of a query, in the order of device and module ids. A continuation token names the last device or
- * module of the page, so that pages stay right while others come and go.
+ * One page of a query, in the order of device and module ids. A continuation token contains the last device or module
+ * of the page, so pages stay correct if other devices are created or deleted.
  *
- * @throws HubError `ArgumentInvalid` for a page size or a token that is none
+ * @throws HubRefusal `ArgumentInvalid` if the page size or the token is not valid
  */
 export function queryPage(
   hub: LocalHub,

@@ -22,7 +22,7 @@ export interface TwinQuery {
   readonly conditions: readonly Condition[];
 }
 
-/** The hub takes no longer query text (azure-iot-sdk-csharp#1680: about 8,200 characters). */
+/** Longest query text (azure-iot-sdk-csharp#1680: about 8,200 characters). */
 const MAX_QUERY_LENGTH = 8192;
 const TOKEN =
   /\s*(?:('(?:[^'\\]|\\.|'')*')|(-?\d+(?:\.\d+)?)|([A-Za-z_$][\w$]*(?:\.[\w$-]+|\.?\[\[[^\]]+\]\])*)|(<=|>=|<>|!=|[=<>,*])|(\S))/gy;
@@ -31,8 +31,7 @@ const OPERATORS: readonly string[] = ['=', '!=', '<>', '<', '<=', '>', '>='];
 /**
  * Reads a query.
  *
- * @throws HubError `ArgumentInvalid` for what is not in the language, or not in the part of it that the local
- *   hub knows
+ * @throws HubRefusal `ArgumentInvalid` if the text is not in the part of the language that the local hub supports
  */
 export function parseQuery(text: string): TwinQuery {
   if (text.length > MAX_QUERY_LENGTH)
@@ -44,7 +43,7 @@ export function parseQuery(text: string): TwinQuery {
   cursor.keyword('from');
   const from = cursor.next().toLowerCase();
   if (from !== 'devices' && from !== 'devices.modules')
-    throw invalid(`FROM ${from} is not known to the local hub`);
+    throw invalid(`the local hub does not support FROM ${from}`);
   const conditions = cursor.take('where') ? readConditions(cursor) : [];
   if (!cursor.isDone) throw invalid(`unexpected ${cursor.next()}`);
   return { columns, from, conditions };
@@ -89,7 +88,7 @@ function readLiteral(cursor: Cursor): Literal {
   throw invalid(`${token} is not a value to compare with`);
 }
 
-/** Whether a twin, in the form the service API gives, meets all conditions. Only primitives compare. */
+/** Whether a twin, in the form of the service API, meets all conditions. Only primitive values can match. */
 export function isSelected(query: TwinQuery, twin: JsonObject): boolean {
   return query.conditions.every((condition) => {
     const value = valueAt(twin, condition.path);
@@ -117,7 +116,7 @@ function compares(value: Literal, operator: Operator, literal: Literal): boolean
   }
 }
 
-/** A row of the result: the twin, or the columns of it that are there. */
+/** A row of the result: the whole twin, or its existing columns. */
 export function project(query: TwinQuery, twin: JsonObject): JsonObject {
   if (query.columns === undefined) return twin;
   const row: [string, JsonValue][] = [];
@@ -153,7 +152,7 @@ class Cursor {
     return token;
   }
 
-  /** Moves on if the next token is this one, given in lower case. */
+  /** Reads the next token if it is `token`, which is in lower case. Returns whether it is. */
   take(token: string): boolean {
     const isNext = this.#tokens[this.#at]?.toLowerCase() === token;
     if (isNext) this.#at += 1;

@@ -23,19 +23,19 @@ import { problemOfContent, problemOfSize } from '../model/twin-limits.ts';
 import { twinDocument } from './device-document.ts';
 
 /*
- * A twin is a twin, whether a device's or a module's. Each of these throws a `HubError` when the hub refuses:
+ * These operations apply to twins of devices and of modules. Each throws a `HubRefusal` if the hub refuses it:
  * `DeviceNotFound`, `ModuleNotFound`, `ArgumentInvalid`, `PreconditionFailed`.
  */
 
-/** The twin as the service sees it. */
+/** The twin in the form for services. */
 export function serviceTwin(hub: LocalHub, address: Address): JsonObject {
   return twinDocument(entryOf(hub, address), hub.connections.presence(address));
 }
 
-/** PATCH `/twins/{id}`: answers the twin after it. */
+/** PATCH `/twins/{id}`. Returns the new twin. */
 export function patchTwinOf(hub: LocalHub, address: Address, body: JsonObject, ifMatch?: string): JsonObject {
   const entry = writableEntry(hub, address, ifMatch);
-  // A section that is null is not cleared by PATCH (azure-docs#32289).
+  // A PATCH does not clear a section that is null (azure-docs#32289).
   return applyPatch(
     hub,
     entry,
@@ -43,7 +43,7 @@ export function patchTwinOf(hub: LocalHub, address: Address, body: JsonObject, i
   );
 }
 
-/** PUT `/twins/{id}`: replaces the sections that are given, clears those that are null. */
+/** PUT `/twins/{id}`. Replaces the given sections and clears those that are null. */
 export function replaceTwinOf(
   hub: LocalHub,
   address: Address,
@@ -60,7 +60,7 @@ export function replaceTwinOf(
   return serviceTwin(hub, address);
 }
 
-/** An edit as the portal makes it: all tags and all desired properties are written, whatever changed. */
+/** An edit in the portal. It writes all tags and all desired properties, also those that did not change. */
 export function editAsPortal(hub: LocalHub, address: Address, body: JsonObject): JsonObject {
   const entry = writableEntry(hub, address, undefined);
   const edit = readServiceSections(body, () => undefined);
@@ -68,8 +68,8 @@ export function editAsPortal(hub: LocalHub, address: Address, body: JsonObject):
 }
 
 /**
- * A write of the automatic configuration of that name. Its event also holds the desired properties that it left
- * alone.
+ * A write of the automatic configuration with this name. Its event also contains the desired properties that did not
+ * change.
  */
 export function editAsConfiguration(
   hub: LocalHub,
@@ -80,12 +80,12 @@ export function editAsConfiguration(
   const entry = writableEntry(hub, address, undefined);
   const { tags, desired } = readServiceSections(body, () => undefined);
   if (desired === undefined || tags !== undefined) {
-    throw new HubRefusal('ArgumentInvalid', 'A configuration writes desired properties and nothing else.');
+    throw new HubRefusal('ArgumentInvalid', 'A configuration can write only desired properties.');
   }
   return applyPatch(hub, entry, { desired }, name);
 }
 
-/** The device's or module's patch of its reported properties; answers the new version of the section. */
+/** A patch by a device or module to its reported properties. Returns the new version of the section. */
 export function reportProperties(hub: LocalHub, address: Address, patch: JsonValue | undefined): number {
   const entry = entryOf(hub, address);
   if (!isObject(patch))
@@ -99,7 +99,7 @@ export function reportProperties(hub: LocalHub, address: Address, patch: JsonVal
   return twin.reported.version;
 }
 
-/** The twin as its device or module sees it: both sections of properties, without metadata and tags. */
+/** The twin in the form for its device or module: both sections of properties, without metadata and tags. */
 export function twinForDevice(hub: LocalHub, address: Address): JsonObject {
   const { twin } = entryOf(hub, address);
   hub.connections.active(address, hub.tick());
@@ -118,14 +118,14 @@ function applyPatch(
   const { twin, applied } = patchTwin(entry.twin, sections, at, mark);
   if (twin !== entry.twin) {
     keep(hub, entry, twin);
-    const told = mark === undefined ? applied : appliedByConfiguration(entry.twin, twin, applied);
-    hub.emit(twinUpdated(hub.origin(identity, at), twin, told));
+    const inEvent = mark === undefined ? applied : appliedByConfiguration(entry.twin, twin, applied);
+    hub.emit(twinUpdated(hub.origin(identity, at), twin, inEvent));
     if (applied.desired !== undefined) notify(hub, identity, applied.desired);
   }
   return serviceTwin(hub, identity);
 }
 
-/** A disabled device is not found by writers (404001, troubleshoot-error-codes.md). */
+/** The entry for a write. A disabled device counts as not found (404001, troubleshoot-error-codes.md). */
 function writableEntry(hub: LocalHub, address: Address, ifMatch: string | undefined): Entry {
   const entry = entryOf(hub, address);
   if (isDeviceDisabled(hub, address)) {
@@ -145,7 +145,7 @@ function keep(hub: LocalHub, entry: Entry, twin: HubTwin): void {
   hub.store.put({ ...entry, twin });
 }
 
-/** Only a section that was written is measured: one that is too large already must not block the others. */
+/** Checks only the written sections, so that an existing section that is too large does not block others. */
 function checkSizes(before: HubTwin, after: HubTwin): void {
   if (before.tags !== after.tags) refuse(problemOfSize('tags', after.tags));
   if (before.desired !== after.desired) refuse(problemOfSize('desired', after.desired.values));
@@ -160,9 +160,8 @@ function notify(hub: LocalHub, address: Address, patch: HubTwinSection): void {
 }
 
 /**
- * The sections in the body of a PATCH, a PUT or an initial twin. `$metadata` and `$version`, which come along
- * when a client sends a twin back, are not the client's to write and are left out. `ofNull` says what a
- * section that is null stands for.
+ * The sections in the body of a PATCH, a PUT or an initial twin. `$metadata` and `$version` are ignored, because
+ * clients send them back with a twin but cannot write them. `ofNull` gives the meaning of a section that is null.
  */
 export function readServiceSections(body: JsonObject, ofNull: () => JsonObject | undefined): ServiceSections {
   const properties = ownMember(body, 'properties');

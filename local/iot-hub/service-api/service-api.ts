@@ -4,7 +4,7 @@ import { entryOf, type LocalHub } from '../hub/hub.ts';
 import type { Address } from '../model/address.ts';
 import { errorBody, HubRefusal } from '../model/hub-error.ts';
 import { readIdentityChoice, readModuleChoice } from '../model/identity.ts';
-import { parseJsonText } from '../model/json.ts';
+import { parseRequestJson } from '../model/json.ts';
 import { readBulk, runBulk } from '../operations/bulk-operation.ts';
 import { identityDocument } from '../operations/device-document.ts';
 import {
@@ -18,12 +18,12 @@ import { queryPage } from '../operations/query-page.ts';
 import { patchTwinOf, replaceTwinOf, serviceTwin } from '../operations/twin-operations.ts';
 import { authorizeService } from './service-authorization.ts';
 
-/** GET `/devices` lists at most this many (identity registry REST API). */
+/** Most devices in the answer of GET `/devices` (identity registry REST API). */
 const MAX_LISTED = 1000;
 
 type Operation = (hub: LocalHub, request: HttpRequest, address: Address) => Promise<HttpResponse>;
 
-/** What is known, by method and path. Where `{id}` may stand, `{id}/modules/{moduleId}` may too. */
+/** The operations by method and path. `{id}` can also be `{id}/modules/{moduleId}`. */
 const OPERATIONS: ReadonlyMap<string, Operation> = new Map([
   ['GET /twins/{id}', getTwin],
   ['PATCH /twins/{id}', writeTwin(patchTwinOf)],
@@ -39,8 +39,7 @@ const OPERATIONS: ReadonlyMap<string, Operation> = new Map([
 ]);
 
 /**
- * The service REST API of one hub (api-version 2021-04-12). Answers everything, refusals included; throws
- * nothing.
+ * Serves the service REST API of one hub (api-version 2021-04-12). Refusals are answers. It never throws.
  */
 export async function serveServiceCall(
   hub: LocalHub,
@@ -49,7 +48,7 @@ export async function serveServiceCall(
 ): Promise<HttpResponse> {
   const isTwin = request.path.startsWith('/twins/');
   try {
-    // Whether Azure takes a token for another name of the hub is not documented.
+    // It is not documented whether Azure accepts a token for another name of the hub.
     const { headers, path, host } = request;
     authorizeService(headers.authorization, { host, path, key, now: hub.now() });
     const { operation, address } = route(request);
@@ -69,7 +68,8 @@ function refusalOf(hub: LocalHub, error: unknown): HubRefusal {
 
 function route(request: HttpRequest): { operation: Operation; address: Address } {
   const segments = pathSegments(request.path);
-  if (segments === undefined) throw new HubRefusal('ArgumentInvalid', 'The path is not properly encoded.');
+  if (segments === undefined)
+    throw new HubRefusal('ArgumentInvalid', 'The encoding of the path is not valid.');
   const [collection, deviceId, sub, moduleId, ...more] = segments;
   const fixed = OPERATIONS.get(`${request.method} /${segments.join('/').replace(/\/$/, '')}`);
   if (fixed !== undefined) return { operation: fixed, address: { deviceId: '' } };
@@ -79,7 +79,7 @@ function route(request: HttpRequest): { operation: Operation; address: Address }
   if (operation === undefined || !deviceId || more.length > 0) {
     throw new HubRefusal(
       'InvalidOperation',
-      `${request.method} ${request.path} is not known to the local hub.`,
+      `The local hub does not support ${request.method} ${request.path}.`,
     );
   }
   return { operation, address: isModule ? { deviceId, moduleId } : { deviceId } };
@@ -103,7 +103,7 @@ function writeTwin(
   };
 }
 
-/** A twin with its entity tag as a header; its size counts against the day's messages. */
+/** Answers a twin, with its entity tag as a header. Its size counts against the daily quota. */
 function tagged(hub: LocalHub, twin: JsonObject): HttpResponse {
   hub.spend(JSON.stringify(twin).length);
   return { status: 200, headers: { ETag: `"${String(twin.etag)}"` }, body: twin };
@@ -114,7 +114,7 @@ async function getIdentity(hub: LocalHub, _request: HttpRequest, address: Addres
   return { status: 200, body: readIdentity(hub, address) };
 }
 
-/** Without `If-Match` a device or module is created, with it one that is there is updated. */
+/** Without `If-Match`, creates a device or module; with `If-Match`, updates it. */
 async function putIdentity(hub: LocalHub, request: HttpRequest, address: Address): Promise<HttpResponse> {
   await admitIdentities(hub, 1);
   const body = readObject(request);
@@ -158,7 +158,7 @@ async function listModules(hub: LocalHub, _request: HttpRequest, address: Addres
 }
 
 async function postBulk(hub: LocalHub, request: HttpRequest): Promise<HttpResponse> {
-  const devices = readBulk(parseJsonText(request.body));
+  const devices = readBulk(parseRequestJson(request.body));
   await admitIdentities(hub, devices.length);
   const { isSuccessful, errors } = runBulk(hub, devices);
   return { status: isSuccessful ? 200 : 400, body: { isSuccessful, errors, warnings: [] } };
@@ -202,7 +202,7 @@ async function admitIdentities(hub: LocalHub, count: number): Promise<void> {
 }
 
 function readObject(request: HttpRequest): JsonObject {
-  const body: JsonValue | undefined = parseJsonText(request.body);
+  const body: JsonValue | undefined = parseRequestJson(request.body);
   if (!isObject(body)) throw new HubRefusal('IotHubFormatError', 'The body is not a JSON object.');
   return body;
 }
@@ -218,7 +218,7 @@ function countRefusal(hub: LocalHub, method: string, isTwin: boolean, { refusal 
   else if (isTwin && method !== 'GET') hub.counters.twinWritesRefused += 1;
 }
 
-/** Refusals that the gateway makes before it reaches the twin store or the registry. */
+/** Refusals of the gateway, before a call reaches the twin store or the registry. */
 const BY_GATEWAY: ReadonlySet<string> = new Set([
   'IotHubUnauthorizedAccess',
   'IotHubUnauthorized',

@@ -3,21 +3,19 @@ import { HubRefusal } from '../model/hub-error.ts';
 import { isSignedBy, parseSharedAccessSignature, resourceOf } from './shared-access-signature.ts';
 
 /**
- * The shared access policy that the service API of the local hubs knows; as in a new hub, it may do
- * everything.
+ * The only shared access policy of the service API of the local hubs. As in a new hub, it has all permissions.
  */
 export const SERVICE_POLICY = DEVELOPMENT_POLICY.keyName;
 /**
- * The key of that policy on every local hub, unless another is configured. It protects nothing: the hubs
- * listen on loopback only.
+ * The default key of this policy on every local hub. It is public, and the hubs listen only on loopback.
  */
 export const DEVELOPMENT_SERVICE_KEY: string = DEVELOPMENT_POLICY.key;
 
 /**
- * Checks the `Authorization` header of a service call: a token of the service policy, for the hub or for a
- * part of it.
+ * Checks the `Authorization` header of a service call. It must be a token of the service policy, for the hub or a part
+ * of it.
  *
- * @throws HubError `IotHubUnauthorizedAccess` (no or wrong credentials), `IotHubUnauthorized` (expired, or
+ * @throws HubRefusal `IotHubUnauthorizedAccess` (no or wrong credentials), `IotHubUnauthorized` (expired, or
  *   for another resource)
  */
 export function authorizeService(
@@ -27,7 +25,7 @@ export function authorizeService(
   if (header?.startsWith('Bearer ')) {
     throw new HubRefusal(
       'IotHubUnauthorizedAccess',
-      `The local hub takes no Microsoft Entra ID tokens; use a connection string with SharedAccessKeyName=${SERVICE_POLICY}.`,
+      `The local hub does not accept Microsoft Entra ID tokens. Use a connection string with SharedAccessKeyName=${SERVICE_POLICY}.`,
     );
   }
   const token = parseSharedAccessSignature(header ?? '');
@@ -41,7 +39,7 @@ export function authorizeService(
   }
 }
 
-/** A token covers the resource it names and everything below it; host names compare case-insensitively. */
+/** Whether a token covers a resource: its own resource and everything below. Host names are not case-sensitive. */
 function covers(resource: string | undefined, wanted: string): boolean {
   if (resource === undefined || resource === '') return false;
   const base = resource.toLowerCase().replace(/\/$/, '');

@@ -1,8 +1,8 @@
 import { createHmac, timingSafeEqual } from 'node:crypto';
 
-/** A token as its bearer sent it. */
+/** A token, as the client sent it. */
 export interface SharedAccessSignature {
-  /** The resource as signed: some clients encode it, some do not. */
+  /** The signed text of the resource. Some clients encode it, some do not. */
   readonly sr: string;
   readonly sig: string;
   /** Seconds since the epoch. */
@@ -12,7 +12,7 @@ export interface SharedAccessSignature {
 
 const PREFIX = 'SharedAccessSignature ';
 
-/** Reads a token, its fields in any order; undefined if it is none. */
+/** Reads a token with its fields in any order; undefined if the text is not a token. */
 export function parseSharedAccessSignature(text: string): SharedAccessSignature | undefined {
   if (!text.startsWith(PREFIX)) return undefined;
   const fields = new Map(
@@ -31,7 +31,7 @@ export function parseSharedAccessSignature(text: string): SharedAccessSignature 
   return { sr, sig, expiry: Number(se), keyName: decoded(fields.get('skn')) };
 }
 
-/** The resource that a token is for, decoded. */
+/** The decoded resource of a token. */
 export function resourceOf(token: SharedAccessSignature): string | undefined {
   return decoded(token.sr);
 }

@@ -14,7 +14,7 @@ export interface Listed<Item> {
 }
 
 /** A stored twin, as far as the columns of its row tell. */
-export interface ListedTwin {
+export interface ListedSnapshot {
   readonly id: TwinId;
   readonly status: TwinStatus;
   /** By the id of the policy. */
@@ -51,7 +51,10 @@ export class TwinLists {
    *
    * @param prefix only device ids that begin with it.
    */
-  async twins({ partition, after, limit }: ListFrom, prefix = ''): Promise<readonly Listed<ListedTwin>[]> {
+  async twins(
+    { partition, after, limit }: ListFrom,
+    prefix = '',
+  ): Promise<readonly Listed<ListedSnapshot>[]> {
     const [from, to] = prefixRange(snapshotPrefix(prefix));
     const rows = await this.#table.list({
       partitionKey: partition,

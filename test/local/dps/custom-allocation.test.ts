@@ -427,7 +427,7 @@ describe('custom allocation, through the official provisioning SDK', () => {
 
     local.dps.close();
 
-    await until(() => local.log.some((line) => line.includes('was given up')), 'the registration to end');
+    await until(() => local.log.some((line) => line.includes('was canceled')), 'the registration to end');
     await registering;
   });
 });

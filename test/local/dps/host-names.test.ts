@@ -54,7 +54,7 @@ describe('a local DPS whose hubs are linked by the classic name, the device name
       readonly result: { readonly registrationState: { readonly errorMessage: string } };
     };
 
-    expect(result.registrationState.errorMessage).toContain('not among linkedHubs');
+    expect(result.registrationState.errorMessage).toContain('not one of linkedHubs');
   });
 
   test.each([
@@ -107,7 +107,7 @@ describe('a local DPS whose hubs are linked by the classic name, the device name
 
     await expect(wrong).rejects.toMatchObject({
       code: 'BERTH_LOCAL_ENROLLMENT_INVALID',
-      message: expect.stringContaining('links no hub by a service name'),
+      message: expect.stringContaining('is a service name'),
     });
     await start([WEU]);
   });

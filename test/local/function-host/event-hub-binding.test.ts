@@ -57,9 +57,9 @@ describe('the event hub of a binding', () => {
   });
 
   test.each([
-    [{ connection: undefined }, 'its binding has no connection, which must name an app setting'],
+    [{ connection: undefined }, 'its binding needs "connection", the name of an app setting'],
     [{ eventHubName: undefined }, 'its binding names no event hub'],
-    [{ connection: 'SECRET' }, 'the app setting SECRET holds no Event Hubs connection string'],
+    [{ connection: 'SECRET' }, 'the app setting SECRET is not an Event Hubs connection string'],
   ])('the binding %j is refused, without quoting a secret', (trigger, message) => {
     const refused = () => eventHubSource(fn(trigger), { EVENTS: EMULATOR, SECRET: 'AccountKey=very-secret' });
 
@@ -90,7 +90,7 @@ describe('the consumer of an event hub', () => {
   test('refuses a storage connection string that cannot be parsed, without quoting it', async () => {
     const refused = openConsumer(source, 'AccountKey=very-secret', () => {});
 
-    await expect(refused).rejects.toThrow(/^the connection string in AzureWebJobsStorage cannot be read$/);
+    await expect(refused).rejects.toThrow(/^the connection string in AzureWebJobsStorage is not valid$/);
   });
 });
 

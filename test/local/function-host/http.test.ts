@@ -305,7 +305,7 @@ describe('host endpoints', () => {
     const status = await host.fire('handFired');
 
     expect(status).toBe(202);
-    await host.printed(/handFired succeeded \(run by hand\)/);
+    await host.printed(/handFired succeeded \(manual run\)/);
     expect(await host.get('/api/seen')).toEqual([
       {
         schedule: { adjustForDST: true },

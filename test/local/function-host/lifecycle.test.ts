@@ -95,7 +95,7 @@ describe('a function app', () => {
   });
 });
 
-describe('a failed start ends with code 1 and one sentence', () => {
+describe('a failed start ends with code 1 and a message', () => {
   const bare = (name: string, content: string) => {
     const directory = temporaryFolder('function-host');
     writeFileSync(join(directory, name), content);
@@ -106,30 +106,30 @@ describe('a failed start ends with code 1 and one sentence', () => {
     [
       'a directory that does not exist',
       () => '/nowhere/at/all',
-      /^There is no app directory \/nowhere\/at\/all\.\n$/,
+      /^The app directory \/nowhere\/at\/all does not exist\.\n$/,
     ],
     [
       'a directory without a package.json',
       () => bare('x', ''),
-      /^\S+package\.json is missing or has no "main" .*\.\n$/,
+      /^\S+package\.json is missing, or its "main" .*\.\n$/,
     ],
     [
       'a missing entry file',
       () => bare('package.json', '{"main":"dist/*.cjs"}'),
-      /^No file in \S+ matches "main": "dist\/\*\.cjs"; build the app first\.\n$/,
+      /^No file in \S+ matches "main": "dist\/\*\.cjs"\. Build the app first\.\n$/,
     ],
-    ['a broken host.json', () => bare('host.json', '{'), /^\S+host\.json cannot be used: SyntaxError/],
+    ['a broken host.json', () => bare('host.json', '{'), /^\S+host\.json is not valid: SyntaxError/],
     [
       'a wrong value in host.json',
       () => bare('host.json', '{"functionTimeout":"soon"}'),
-      /^\S+host\.json cannot be used: .*"soon" is not a time span; write hh:mm:ss/,
+      /^\S+host\.json is not valid: .*"soon" is not a time span, use hh:mm:ss/,
     ],
     [
       'encrypted settings',
       () => bare('local.settings.json', '{"IsEncrypted":true,"Values":{}}'),
-      /^\S+local\.settings\.json is encrypted; /,
+      /^\S+local\.settings\.json is encrypted\. /,
     ],
-  ])('%s ends the start with code 1 and one sentence', async (_, directory, sentence) => {
+  ])('%s ends the start with code 1 and a message', async (_, directory, sentence) => {
     const host = runHost(file, directory());
 
     expect(await host.ended).toBe(1);
@@ -162,7 +162,7 @@ describe('a failed start ends with code 1 and one sentence', () => {
     const host = runHost(file, await writeApp({ code: HELLO }), {}, port);
 
     expect(await host.ended).toBe(1);
-    expect(host.output()).toBe(`Port ${port}, wanted for the functions, is taken by another program.\n`);
+    expect(host.output()).toBe(`Port ${port} for the functions is in use by another program.\n`);
     other.close();
   });
 

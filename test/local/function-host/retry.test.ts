@@ -27,7 +27,7 @@ describe('a retry policy', () => {
     { retryStrategy: 'exponentialBackoff', minimumInterval: { seconds: 9 }, maximumInterval: { seconds: 1 } },
     { retryStrategy: 'sometimes', maxRetryCount: 3, delayInterval: { seconds: 2 } },
   ])('the retry policy %j is refused', (options) => {
-    expect(() => retryPolicy(options)).toThrow('its retry policy is incomplete or contradicts itself');
+    expect(() => retryPolicy(options)).toThrow('its retry policy is incomplete or contradictory');
   });
 
   test('a retry policy with a fixed delay always waits the same time', () => {

@@ -64,14 +64,14 @@ describe('a route template', () => {
   });
 
   test.each([
-    ['/api', 'has a segment that cannot be read: ""'],
-    ['a//b', 'has a segment that cannot be read: ""'],
-    ['{open', 'has a segment that cannot be read: "{open"'],
-    ['{}', 'has a segment that cannot be read: "{}"'],
+    ['/api', 'has an invalid segment: ""'],
+    ['a//b', 'has an invalid segment: ""'],
+    ['{open', 'has an invalid segment: "{open"'],
+    ['{}', 'has an invalid segment: "{}"'],
     ['{a:nonsense}', 'has an unknown constraint: "nonsense"'],
     ['{a:toString}', 'has an unknown constraint: "toString"'],
-    ['{a:int(}', 'has a parameter that cannot be read: "{a:int(}"'],
-    ['{*}', 'has a parameter that cannot be read: "{*}"'],
+    ['{a:int(}', 'has an invalid parameter: "{a:int(}"'],
+    ['{*}', 'has an invalid parameter: "{*}"'],
   ])('the route %s is refused: it %s', (template, message) => {
     expect(() => parseRouteTemplate(template)).toThrow(message);
   });

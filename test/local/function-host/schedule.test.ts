@@ -58,7 +58,7 @@ describe('a timer schedule', () => {
     '00:00:00',
     '24:00:00',
   ])('the schedule %j is refused', (expression) => {
-    expect(() => parseSchedule(expression)).toThrow(`its schedule "${expression}" is neither`);
+    expect(() => parseSchedule(expression)).toThrow(`its schedule "${expression}" must be`);
   });
 });
 

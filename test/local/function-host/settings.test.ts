@@ -32,7 +32,7 @@ describe('a connection in a binding', () => {
     [{}, 'the app setting EVENTS, which must hold a connection string, is missing'],
     [
       { EVENTS__fullyQualifiedNamespace: 'contoso.servicebus.windows.net' },
-      'the app setting EVENTS__fullyQualifiedNamespace asks for an identity-based connection, which only Azure has; put a connection string into EVENTS',
+      'the app setting EVENTS__fullyQualifiedNamespace needs an identity-based connection, which works only in Azure; set EVENTS to a connection string',
     ],
   ])('the connection in the settings %j is a problem', (environment, message) => {
     expect(() => connectionString('EVENTS', environment)).toThrow(message);

@@ -106,9 +106,9 @@ describe('a timer', () => {
 describe('a function that cannot be started is reported, and the others run', () => {
   test.each([
     ['unset', 'timerTrigger', 'the app setting NOT_SET (for "%NOT_SET%") is missing'],
-    ['nonsense', 'timerTrigger', 'its schedule "every full moon" is neither'],
-    ['queue', 'queueTrigger', 'nothing here fires a queueTrigger'],
-    ['disabled', 'timerTrigger', 'it is disabled by an app setting'],
+    ['nonsense', 'timerTrigger', 'its schedule "every full moon" must be'],
+    ['queue', 'queueTrigger', 'the local function host does not support queueTrigger'],
+    ['disabled', 'timerTrigger', 'an app setting disables it'],
   ])('the function %s is reported and not started', async (name, type, problem) => {
     expect(host.functions).toContainEqual({ name, type, problem: expect.stringContaining(problem) });
     expect(host.output()).toContain(`${name}: ${type}, does not run: ${problem}`);

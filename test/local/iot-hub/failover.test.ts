@@ -44,7 +44,7 @@ describe('a failover', () => {
     expect(twin()).toEqual(states.find(({ etag }) => etag === twin().etag));
     expect(twin('valve')).toEqual(untouched);
     expect(local.events).toHaveLength(told);
-    expect(hub.faults?.struck.failover).toBe(1);
+    expect(hub.faults?.counts.failover).toBe(1);
   });
 
   test('restores one of the last four states, which the seed selects', () => {
@@ -77,7 +77,7 @@ describe('a failover', () => {
 
     expect(twin().properties.desired).toMatchObject({ value: 1 });
     expect(twin('valve').properties.desired).toMatchObject({ value: 1 });
-    expect(hub.faults?.struck.failover).toBe(1);
+    expect(hub.faults?.counts.failover).toBe(1);
   });
 
   test('does not restore the twin of an earlier device with the same id', async () => {
@@ -109,7 +109,7 @@ describe('a failover', () => {
       expect(hub.twin('pump', 'camera')).toEqual(born.module);
       expect([hub.twin('valve'), hub.twin('valve', 'camera')]).toEqual(untouched);
       expect(local.events).toHaveLength(told);
-      expect(hub.faults?.struck.failover).toBe(2);
+      expect(hub.faults?.counts.failover).toBe(2);
     });
 
     test('selects for each twin separately how far it goes back', () => {
@@ -134,7 +134,7 @@ describe('a failover', () => {
       failOver();
 
       expect(hub.twin('pump', 'camera')?.properties).toMatchObject({ desired: { value: 1 } });
-      expect(hub.faults?.struck.failover).toBe(1);
+      expect(hub.faults?.counts.failover).toBe(1);
     });
 
     test('does not restore the twin of an earlier module with the same id', () => {
@@ -183,7 +183,7 @@ describe('a failover', () => {
     edit(1);
     failOver();
     edit(2);
-    hub.liftFaults();
+    hub.clearFaults();
     expect(twin().properties.desired).toMatchObject({ value: 2 });
   });
 

@@ -10,12 +10,12 @@ import { NO_FAULTS } from './no-faults.ts';
 
 /** The first draws of a subject, for one question each. */
 function draws(
-  turnOf: (subject: string) => Draw,
+  nextDraw: (subject: string) => Draw,
   subject: string,
   count: number,
   question = 'drop',
 ): number[] {
-  return Array.from({ length: count }, () => turnOf(subject)(question));
+  return Array.from({ length: count }, () => nextDraw(subject)(question));
 }
 
 describe('the random numbers of faults', () => {
@@ -27,10 +27,10 @@ describe('the random numbers of faults', () => {
 
   test('the random numbers of one subject do not depend on other subjects', () => {
     const alone = draws(createDraws(7, 'weu'), 'pump', 5);
-    const turnOf = createDraws(7, 'weu');
+    const nextDraw = createDraws(7, 'weu');
     const among = alone.map(() => {
-      draws(turnOf, 'valve', 3);
-      return turnOf('pump')('drop');
+      draws(nextDraw, 'valve', 3);
+      return nextDraw('pump')('drop');
     });
     expect(among).toEqual(alone);
   });
@@ -57,9 +57,9 @@ describe('the random numbers of faults', () => {
 
 /** How many of 2000 turns are of the kind. */
 function share(settings: Partial<FaultSettings>, isOfKind: (settings: FaultSettings, draw: Draw) => boolean) {
-  const turnOf = createDraws(42, 'weu');
+  const nextDraw = createDraws(42, 'weu');
   const all = { ...NO_FAULTS, ...settings };
-  return Array.from({ length: 2000 }).filter(() => isOfKind(all, turnOf('x'))).length / 2000;
+  return Array.from({ length: 2000 }).filter(() => isOfKind(all, nextDraw('x'))).length / 2000;
 }
 
 describe('the fault of a call', () => {

@@ -31,15 +31,15 @@ const telemetry = other('pump', 'Telemetry', 'telemetry');
 /** Sends all and answers what came through, by version. */
 function faulty(settings: Partial<FaultSettings>) {
   const seen: HubEvent[] = [];
-  const struck: Partial<Record<Fault, number>> = {};
+  const counts: Partial<Record<Fault, number>> = {};
   const lost: unknown[] = [];
   let isBroken = false;
   const all = { ...NO_FAULTS, ...settings };
   const events = createFaultyEvents({
     settings: all,
-    turnOf: createDraws(all.seed, 'weu'),
+    nextDraw: createDraws(all.seed, 'weu'),
     count: (fault) => {
-      struck[fault] = (struck[fault] ?? 0) + 1;
+      counts[fault] = (counts[fault] ?? 0) + 1;
     },
     sink(event) {
       if (isBroken) throw new Error('down');
@@ -48,7 +48,7 @@ function faulty(settings: Partial<FaultSettings>) {
     onLost: (error) => lost.push(error),
   });
   return {
-    struck,
+    counts,
     lost,
     send: (...sent: HubEvent[]) => {
       for (const event of sent) events.send(event);
@@ -73,22 +73,22 @@ const run = (deviceId: string, count: number) =>
   Array.from({ length: count }, (_, index) => update(deviceId, index + 1));
 
 test('events without fault rates pass unchanged', () => {
-  const { send, versions, struck } = faulty({});
+  const { send, versions, counts } = faulty({});
   send(created, ...run('pump', 3), telemetry, deleted);
   expect(versions()).toEqual(['createDeviceIdentity', 1, 2, 3, 'telemetry', 'deleteDeviceIdentity']);
-  expect(struck).toEqual({});
+  expect(counts).toEqual({});
 });
 
 test('duplicates follow each other directly', () => {
-  const { send, versions, struck } = faulty({ duplicateRate: 1 });
+  const { send, versions, counts } = faulty({ duplicateRate: 1 });
   send(...run('pump', 3));
   expect(versions()).toEqual([1, 1, 2, 2, 3, 3]);
-  expect(struck).toEqual({ duplicate: 3 });
+  expect(counts).toEqual({ duplicate: 3 });
 });
 
 describe('a replay of events', () => {
   test('repeats up to five of the last events of a device in order', () => {
-    const { send, versions, struck } = faulty({ replayRate: 1 });
+    const { send, versions, counts } = faulty({ replayRate: 1 });
     send(...run('pump', 6), update('valve', 1));
 
     expect(versions()).toEqual([
@@ -100,7 +100,7 @@ describe('a replay of events', () => {
       ...[6, 2, 3, 4, 5, 6],
     ]);
     expect(versions('valve')).toEqual([1, 1]);
-    expect(struck).toEqual({ replay: 7 });
+    expect(counts).toEqual({ replay: 7 });
   });
 
   test('repeats events of one twin only', () => {
@@ -125,11 +125,11 @@ describe('a replay of events', () => {
 });
 
 test('dropped events are neither sent nor replayed', () => {
-  const { send, versions, struck } = faulty({ dropRate: 0.5, replayRate: 1 });
+  const { send, versions, counts } = faulty({ dropRate: 0.5, replayRate: 1 });
   send(...run('pump', 50));
 
   const seen = new Set(versions());
-  expect(seen.size).toBe(50 - (struck.drop ?? 0));
+  expect(seen.size).toBe(50 - (counts.drop ?? 0));
   expect(seen.size).toBeGreaterThan(10);
   expect(seen.size).toBeLessThan(40);
 });
@@ -164,7 +164,7 @@ describe('coalescing events', () => {
   });
 
   test('merges consecutive updates, and sends them at most two seconds after the first', () => {
-    const { send, bodies, struck } = faulty({ coalesceRate: 1 });
+    const { send, bodies, counts } = faulty({ coalesceRate: 1 });
     send(update('pump', 1));
     jest.advanceTimersByTime(1_500);
     send(update('pump', 2));
@@ -172,20 +172,20 @@ describe('coalescing events', () => {
     jest.advanceTimersByTime(500);
 
     expect(bodies()).toEqual([{ version: 2, properties: { reported: { at1: 1, at2: 2, $version: 2 } } }]);
-    expect(struck).toEqual({ coalesce: 1 });
+    expect(counts).toEqual({ coalesce: 1 });
     send(update('pump', 3));
     jest.advanceTimersByTime(2_000);
     expect(bodies()).toHaveLength(2);
   });
 
   test('sends a single event after two seconds', () => {
-    const { send, versions, struck } = faulty({ coalesceRate: 1 });
+    const { send, versions, counts } = faulty({ coalesceRate: 1 });
     send(update('pump', 1));
     jest.advanceTimersByTime(1_999);
     expect(versions()).toEqual([]);
     jest.advanceTimersByTime(1);
     expect(versions()).toEqual([1]);
-    expect(struck).toEqual({});
+    expect(counts).toEqual({});
   });
 
   test('keeps the order: an event that cannot be merged follows the ones that are held back', () => {
@@ -198,17 +198,17 @@ describe('coalescing events', () => {
   });
 
   test('keeps versions in order and counts each merged event', () => {
-    const { send, versions, struck } = faulty({ coalesceRate: 0.4 });
+    const { send, versions, counts } = faulty({ coalesceRate: 0.4 });
     send(...run('pump', 100));
     jest.advanceTimersByTime(2_000);
 
     expect(versions()).toEqual([...versions()].sort((left, right) => left - right));
-    expect(versions()).toHaveLength(100 - (struck.coalesce ?? 0));
-    expect(struck.coalesce).toBeGreaterThan(25);
+    expect(versions()).toHaveLength(100 - (counts.coalesce ?? 0));
+    expect(counts.coalesce).toBeGreaterThan(25);
   });
 
   test('merges updates of one twin, even if other events of its device are held back between them', () => {
-    const { send, bodies, struck } = faulty({ coalesceRate: 1 });
+    const { send, bodies, counts } = faulty({ coalesceRate: 1 });
     send(update('pump', 1), update('pump', 10, 'camera'), update('pump', 2), update('pump', 11, 'camera'));
     send(update('pump', 20, 'edge'));
     jest.advanceTimersByTime(2_000);
@@ -218,20 +218,20 @@ describe('coalescing events', () => {
       { version: 11, properties: { reported: { at10: 10, at11: 11, $version: 11 } } },
       { version: 20, properties: { reported: { at20: 20, $version: 20 } } },
     ]);
-    expect(struck).toEqual({ coalesce: 2 });
+    expect(counts).toEqual({ coalesce: 2 });
   });
 
   test('keeps events of modules and of their device in order', () => {
     // The versions increase from event to event, across all twins of the device.
-    const { send, versions, versionsOfModule, struck } = faulty({ coalesceRate: 0.7 });
+    const { send, versions, versionsOfModule, counts } = faulty({ coalesceRate: 0.7 });
     for (let version = 1; version <= 120; version += 1) {
       send(update('pump', version, [undefined, 'camera', 'edge'][version % 3]));
     }
     jest.advanceTimersByTime(2_000);
 
     expect(versions()).toEqual([...versions()].sort((left, right) => left - right));
-    expect(versions()).toHaveLength(120 - (struck.coalesce ?? 0));
-    expect(struck.coalesce).toBeGreaterThan(10);
+    expect(versions()).toHaveLength(120 - (counts.coalesce ?? 0));
+    expect(counts.coalesce).toBeGreaterThan(10);
     expect(versionsOfModule('camera').at(-1)).toBe(118);
   });
 

@@ -46,7 +46,7 @@ describe('service calls while faults are active', () => {
 
     expect(status).toBe(200);
     expect(performance.now() - began).toBeGreaterThanOrEqual(79);
-    expect(hub.faults?.struck).toMatchObject({ latency: 1, error: 0 });
+    expect(hub.faults?.counts).toMatchObject({ latency: 1, error: 0 });
   });
 
   test.each([
@@ -69,7 +69,7 @@ describe('service calls while faults are active', () => {
       expect(applied).toBeGreaterThan(8);
       expect(applied).toBeLessThan(32);
       expect(hub.counters.twinWrites).toBe(applied);
-      expect(hub.faults?.struck.error).toBe(40);
+      expect(hub.faults?.counts.error).toBe(40);
     },
   );
 
@@ -100,7 +100,7 @@ describe('service calls while faults are active', () => {
         (error: NodeJS.ErrnoException) => ends.push(error.code ?? ''),
       );
     }
-    await until(() => hub.faults?.struck.timeout === 20, 'the calls to arrive');
+    await until(() => hub.faults?.counts.timeout === 20, 'the calls to arrive');
     await new Promise((resolve) => setTimeout(resolve, 100));
 
     expect(ends).toEqual([]);
@@ -146,7 +146,7 @@ describe('service calls while faults are active', () => {
     expect((await local.call('GET', '/statistics/devices')).status).toBe(503);
     expect((await local.call('GET', CAMERA)).status).toBe(503);
     expect((await read(EUS)).status).toBe(200);
-    expect(hub.faults).toMatchObject({ outageLeftMs: expect.any(Number), struck: { outage: 3 } });
+    expect(hub.faults).toMatchObject({ outageLeftMs: expect.any(Number), counts: { outage: 3 } });
     passed = 3_600_000;
     expect((await read()).status).toBe(200);
     expect(hub.faults?.outageLeftMs).toBe(0);
@@ -161,7 +161,7 @@ describe('service calls while faults are active', () => {
   test('no fault occurs after the faults are deleted', async () => {
     set({ errorRate: 1 });
     expect((await read()).status).toBeGreaterThanOrEqual(500);
-    hub.liftFaults();
+    hub.clearFaults();
 
     expect((await read()).status).toBe(200);
     expect(hub.faults).toBeUndefined();

@@ -66,7 +66,7 @@ describe('the host names of a local hub', () => {
     const { status, text } = await local.call('GET', '/twins/dev-1', { host: DEVICE_NAME, headers });
 
     expect(status).toBe(404);
-    expect(text).toContain(`${DEVICE_NAME} serves devices only`);
+    expect(text).toContain(`${DEVICE_NAME} serves only devices`);
   });
 
   test('a token of a service is valid only for the name that it calls', async () => {

@@ -81,7 +81,7 @@ describe('a supervised process', () => {
 
     await pass(1);
     expect(kept).toMatchObject({ pid: 2, isRunning: true, restarts: 1 });
-    expect(said).toEqual(['Fake ended (SIGKILL); it starts again in a second.']);
+    expect(said).toEqual(['Fake ended (SIGKILL) and restarts in 1 s.']);
   });
 
   test('is restarted with growing delays while it ends at once, and after one second again once it has run for a while', async () => {
@@ -107,7 +107,7 @@ describe('a supervised process', () => {
     children[0]?.end('SIGKILL');
     await pass(20_000);
     expect(kept).toMatchObject({ isRunning: false, restarts: 0 });
-    expect(said.slice(1)).toEqual(['Fake cannot start: Port 1 is taken. It is tried again every second.']);
+    expect(said.slice(1)).toEqual(['Fake cannot start: Port 1 is taken. Berth tries again every second.']);
 
     inTheWay = undefined;
     await pass(1_000);

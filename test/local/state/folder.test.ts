@@ -72,11 +72,15 @@ describe('the folder of the state', () => {
   });
 
   test.each<[string, Readonly<Record<string, string>>, RegExp]>([
-    ['foreign files', { 'notes.txt': 'x' }, /holds "notes.txt"/],
+    ['foreign files', { 'notes.txt': 'x' }, /contains "notes.txt"/],
     ["a folder that has the name of one of Berth's own", { 'logs/functions.log': 'x' }, /is not empty/],
     ['a folder that has the name of the lock file', { 'lock/x': 'x' }, /is not empty/],
     ['data of another Azurite', { 'azurite/__azurite_db_table__.json': '{}' }, /is not empty/],
-    ['a marker of another program', { 'berth-state.json': '{"berth":true}', 'x.txt': '' }, /holds "x.txt"/],
+    [
+      'a marker of another program',
+      { 'berth-state.json': '{"berth":true}', 'x.txt': '' },
+      /contains "x.txt"/,
+    ],
   ])('a folder with %s is refused, with or without --fresh, and nothing is deleted', (_, files, message) => {
     const full = Object.fromEntries(Object.entries(files).map(([path, text]) => [`other/${path}`, text]));
     write(full);
@@ -93,7 +97,7 @@ describe('the folder of the state', () => {
   test('a folder of an earlier version that also holds foreign files is refused', () => {
     write({ ...EARLIER, 'state/thesis.doc': 'x' });
 
-    refusal(() => take('state', true), 'BERTH_LOCAL_STATE_FOREIGN', /holds "thesis.doc"/);
+    refusal(() => take('state', true), 'BERTH_LOCAL_STATE_FOREIGN', /contains "thesis.doc"/);
     expect(existsSync(join(root, 'state/batteries.jsonl'))).toBe(true);
   });
 
@@ -185,15 +189,11 @@ describe('a fresh start', () => {
 test('names a file that replaces a folder, and a folder that replaces a file', () => {
   take('state')();
   write({ 'state/hubs': 'x' });
-  refusal(() => take('state'), 'BERTH_LOCAL_STATE_DAMAGED', /hubs is a file, where Berth keeps a folder/);
+  refusal(() => take('state'), 'BERTH_LOCAL_STATE_DAMAGED', /hubs is a file, but Berth needs a folder there/);
   rmSync(join(root, 'state/hubs'));
 
   write({ 'state/ca/root.pem/x': 'x' });
-  refusal(
-    () => take('state'),
-    'BERTH_LOCAL_STATE_DAMAGED',
-    /root\.pem is a folder, where Berth keeps a file/,
-  );
+  refusal(() => take('state'), 'BERTH_LOCAL_STATE_DAMAGED', /root\.pem is a folder, but Berth needs a file/);
 });
 
 test('writes a marker again that a crash left empty', () => {

@@ -1,8 +1,8 @@
 import { relative, sep } from 'node:path';
 
 /**
- * Prints a line for each area of the tests, a folder below `test/`, when all have run: `twin: 412 passed in 3 s`. The time is
- * the sum over its suites, so with two workers all areas together say more than the clock.
+ * Prints one line for each area of the tests at the end: `twin: 412 passed in 3 s`. An area is a folder below `test/`. The
+ * time is the sum over its suites, so with two workers the total of all areas is longer than the run.
  */
 export default class AreaReporter {
   #rootDir;

@@ -4,16 +4,16 @@ import { join } from 'node:path';
 import { STORAGE_ACCOUNTS, serveStorageAccounts } from './storage-accounts.ts';
 
 declare global {
-  /** Ends what a run of Jest has begun. Its setup and its teardown share nothing but the global object. */
+  /** Cleans up after a run of Jest. Its setup and its teardown share only the global object. */
   var endTestRun: (() => Promise<void>) | undefined;
 }
 
-/** Runs before all suites: gives the run a temporary folder of its own and the storage accounts that suites take. */
+/** Runs before all suites. Creates a temporary folder for the run, and serves storage accounts to the suites. */
 export default async function begin(): Promise<void> {
   const before = process.env.TMPDIR;
   const folder = mkdtempSync(join(tmpdir(), 'berth-test-run-'));
   const accounts = await serveStorageAccounts();
-  // The suites' processes, and what they start, inherit both.
+  // The processes of the suites and their child processes inherit both variables.
   process.env.TMPDIR = folder;
   process.env[STORAGE_ACCOUNTS] = accounts.url;
 

@@ -1,4 +1,4 @@
-/** Runs after all suites: ends what `begin.ts` has begun. */
+/** Runs after all suites and cleans up what `begin.ts` created. */
 export default async function end(): Promise<void> {
   await globalThis.endTestRun?.();
 }

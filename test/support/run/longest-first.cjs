@@ -1,9 +1,9 @@
 const { default: Sequencer } = require('@jest/test-sequencer');
 
-/** Suites that take longest although their files are short: at the end they would keep one worker alone busy. */
+/** The slowest suites, although their files are short. Started last, they would keep only one worker busy. */
 const LONGEST = ['test/sync/model.test.ts', 'test/end-to-end/', 'test/allocation/always.test.ts'];
 
-/** The order of jest, which goes by file size on a new clone, with the longest suites first. */
+/** Jest's order, which follows file sizes on a new clone, but with the slowest suites first. */
 module.exports = class LongestFirst extends Sequencer {
   sort(tests) {
     const rank = ({ path }) => {

@@ -3,10 +3,10 @@ import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { type Azurite, startAzurite } from '../azurite.ts';
 
-/** Environment variable that tells the suites where {@link serveStorageAccounts} listens. */
+/** Environment variable with the URL of {@link serveStorageAccounts}, for the suites. */
 export const STORAGE_ACCOUNTS = 'BERTH_TEST_STORAGE_ACCOUNTS';
 
-/** Azurite learns its accounts when it starts. A run of all suites takes a few hundred. */
+/** Azurite reads its accounts only at its start. A run of all suites uses a few hundred. */
 const ACCOUNTS = Array.from({ length: 4_000 }, (_, index) => `account${index}`);
 
 export interface StorageAccounts {
@@ -15,8 +15,8 @@ export interface StorageAccounts {
 }
 
 /**
- * Gives each `POST` the connection string of an account that it has given to no one before. Azurite starts with the first
- * one, so a run of suites that need no storage does not pay for it.
+ * Answers each `POST` with the connection string of a new account. Azurite starts with the first request, so a run of
+ * suites without storage does not start it.
  */
 export async function serveStorageAccounts(): Promise<StorageAccounts> {
   const accounts = ACCOUNTS.values();

@@ -199,7 +199,7 @@ function checkPolicyWrites(simulation: Simulation): readonly string[] {
     const at = millisecondsOf(write.at);
     return at >= Math.floor(turn) || wasWithoutRollout(simulation)
       ? []
-      : [`${write.by} wrote to ${id.deviceId} ${turn - at} ms before its turn`];
+      : [`${write.by} wrote to ${id.deviceId} ${turn - at} ms too early`];
   });
 }
 
@@ -251,7 +251,7 @@ function checkBudgets({ store, fleet, hub }: Simulation): readonly string[] {
 }
 
 /**
- * Every write changed something, or told a value again that the device had not taken; and no value was told again and
+ * Every write changed something, or repeated a value that the device had not taken; and no value was repeated again and
  * again.
  */
 function checkWrites({ hub, foreign, fleets, otherWriter }: Simulation): readonly string[] {
@@ -271,7 +271,7 @@ function checkWrites({ hub, foreign, fleets, otherWriter }: Simulation): readonl
     );
     const resets =
       foreign.filter((change) => change.deviceId === deviceId).length + fleets.length + changes.length;
-    if (count > 3 * (resets + 1)) problems.push(`${key} was told again ${count} times`);
+    if (count > 3 * (resets + 1)) problems.push(`${key} was written again ${count} times`);
   }
   return problems;
 }
@@ -385,7 +385,7 @@ function checkTwin(simulation: Simulation, device: Device): readonly string[] {
   if (planned.writes.length > 0)
     problems.push(`${name} should be written: ${JSON.stringify(planned.patch)} (${planned.why})`);
   if (snapshot.lastReconcile.status !== planned.status)
-    problems.push(`${name} is judged ${snapshot.lastReconcile.status}, and is ${planned.status}`);
+    problems.push(`${name} is stored as ${snapshot.lastReconcile.status}, and is ${planned.status}`);
   for (const { path, mode, status, wanted, held } of planned.leaves) {
     if (status === 'contested') problems.push(`${name}: ${path} is still fought over`);
     if (status === 'drifted' && held === undefined) problems.push(`${name}: ${path} has drifted`);
