@@ -5,6 +5,7 @@ import { PageClock } from './api/clock.ts';
 import { environmentOf } from './api/environment.ts';
 import { FunctionKey } from './api/function-key.ts';
 import { Poller } from './api/poller.ts';
+import { ChangeLayer } from './commands/change-layer.tsx';
 import { TipLayer } from './parts/term.tsx';
 import { chosenTheme, systemTheme, ThemeProvider } from './parts/theme.tsx';
 import { App } from './shell/app.tsx';
@@ -36,7 +37,9 @@ if (root !== null) {
     >
       <ThemeProvider>
         <TipLayer>
-          <App />
+          <ChangeLayer>
+            <App />
+          </ChangeLayer>
         </TipLayer>
       </ThemeProvider>
     </BerthProvider>,

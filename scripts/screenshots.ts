@@ -13,10 +13,10 @@ const WARM_UP_MS = 8 * 60_000;
 const PICKY = 'sim-0002';
 
 const PAGES = [
-  { name: 'fleet', fragment: '#/fleet' },
-  { name: 'device', fragment: `#/devices/${PICKY}` },
-  { name: 'policies', fragment: '#/policies' },
-  { name: 'attention', fragment: '#/attention' },
+  { name: 'fleet', fragment: '#/fleet', shows: 'contoso-weu' },
+  { name: 'device', fragment: `#/devices/${PICKY}`, shows: 'sendDataInterval' },
+  { name: 'policies', fragment: '#/policies', shows: 'battery-saver' },
+  { name: 'attention', fragment: '#/attention', shows: 'Twins that Berth' },
 ] as const;
 const SIZES = [
   { suffix: '', width: 1280, height: 800 },
@@ -38,9 +38,9 @@ async function main(): Promise<void> {
     for (const colorScheme of ['light', 'dark'] as const) {
       for (const { suffix, width, height } of SIZES) {
         const page = await browser.newPage({ viewport: { width, height }, colorScheme });
-        for (const { name, fragment } of PAGES) {
+        for (const { name, fragment, shows } of PAGES) {
           await page.goto(`${stack.control}/${fragment}`);
-          await page.getByRole('main').getByText('contoso-weu').first().waitFor();
+          await page.getByRole('main').getByText(shows).first().waitFor();
           await delay(1_500);
           // The whole page, with a navigation that is as high.
           const whole = Number(await page.evaluate('document.documentElement.scrollHeight'));

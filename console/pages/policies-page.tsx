@@ -1,7 +1,7 @@
 import { listHref } from '../address/route.ts';
 import { useApi } from '../api/berth.ts';
 import type { FleetStatus, PolicyStatusRow } from '../api/contract.ts';
-import { ChangeButton } from '../commands/change-button.tsx';
+import { ChangeButton } from '../commands/change-layer.tsx';
 import { DataTable, type TableColumn } from '../parts/data-table.tsx';
 import { Meter } from '../parts/meter.tsx';
 import { Empty, Loading, PageHead, Section } from '../parts/section.tsx';

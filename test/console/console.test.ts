@@ -52,7 +52,8 @@ if (browserFile !== undefined) {
     requests = [];
     context = await browser.newContext({ viewport: { width: 1280, height: 900 }, colorScheme: 'light' });
     page = await context.newPage();
-    page.setDefaultTimeout(30_000);
+    // A busy machine may take long for a command.
+    page.setDefaultTimeout(60_000);
     page.on('pageerror', (error) => troubles.push(error.message));
     page.on('console', (message) => {
       if (message.type() === 'error') troubles.push(message.text());
@@ -177,7 +178,7 @@ describeInBrowser('the console on the running local stack', () => {
     expect(await dialog.getByRole('button', { name: 'Pause', exact: true }).count()).toBe(0);
     await dialog.getByLabel('Reason').fill(`a "quoted" reason; it's a test`);
     await dialog.getByRole('button', { name: 'Pause', exact: true }).click();
-    await dialog.getByText('Done').waitFor();
+    await dialog.getByText('Done', { exact: true }).waitFor();
     await dialog.getByRole('button', { name: 'Close' }).click();
 
     const notice = main().getByText('Writes to the whole fleet are paused', { exact: true });
@@ -189,7 +190,7 @@ describeInBrowser('the console on the running local stack', () => {
     await main().getByRole('button', { name: 'Resume …' }).click();
     await page.getByLabel('Reason').fill('over');
     await page.getByRole('button', { name: 'Resume', exact: true }).click();
-    await page.getByText('Done').waitFor();
+    await page.getByText('Done', { exact: true }).waitFor();
     await page.keyboard.press('Escape');
     await notice.waitFor({ state: 'detached' });
   });

@@ -1,6 +1,6 @@
 import type { FleetStatus } from '../../api/contract.ts';
 import type { ChangeScope } from '../../commands/berth-commands.ts';
-import { ChangeButton } from '../../commands/change-button.tsx';
+import { ChangeButton } from '../../commands/change-layer.tsx';
 import { Notice } from '../../parts/notice.tsx';
 import { Ago } from '../../parts/time.tsx';
 import { countText, hubName } from '../../words/format.ts';

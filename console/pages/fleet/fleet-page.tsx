@@ -1,7 +1,7 @@
 import { listHref } from '../../address/route.ts';
 import { useApi } from '../../api/berth.ts';
 import type { FleetStatus, QueuePage } from '../../api/contract.ts';
-import { ChangeButton } from '../../commands/change-button.tsx';
+import { ChangeButton } from '../../commands/change-layer.tsx';
 import { Loading, PageHead, Section } from '../../parts/section.tsx';
 import { StatusBadge } from '../../parts/status-badge.tsx';
 import { Term } from '../../parts/term.tsx';

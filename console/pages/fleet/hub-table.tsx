@@ -1,7 +1,7 @@
 import { listHref } from '../../address/route.ts';
 import type { FleetStatus, HubStatus } from '../../api/contract.ts';
-import { ChangeButton } from '../../commands/change-button.tsx';
 import type { ChangeKind } from '../../commands/change-form.ts';
+import { ChangeButton } from '../../commands/change-layer.tsx';
 import { DataTable, type TableColumn } from '../../parts/data-table.tsx';
 import { Meter } from '../../parts/meter.tsx';
 import { Badge } from '../../parts/status-badge.tsx';
@@ -79,7 +79,7 @@ function columns(devices: number, widest: number): readonly TableColumn<HubStatu
           <Meter
             label={`Messages of ${hubName(host)} today`}
             part={sync.messagesToday / sync.messagesLimit}
-            text={`${countText(sync.messagesToday)} of ${countText(sync.messagesLimit)}`}
+            text={`${shortCountText(sync.messagesToday)} of ${shortCountText(sync.messagesLimit)}`}
           />
         ),
     },

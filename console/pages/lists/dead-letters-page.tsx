@@ -2,7 +2,7 @@ import { useState } from 'preact/hooks';
 import { deviceHref } from '../../address/route.ts';
 import { useApi } from '../../api/berth.ts';
 import type { DeadLetterAnswer, DeadLetterList } from '../../api/contract.ts';
-import { ChangeButton } from '../../commands/change-button.tsx';
+import { ChangeButton } from '../../commands/change-layer.tsx';
 import { DataTable, type TableColumn } from '../../parts/data-table.tsx';
 import { Dialog } from '../../parts/dialog.tsx';
 import { Empty, Loading, PageHead, Section } from '../../parts/section.tsx';
