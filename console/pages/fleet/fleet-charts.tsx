@@ -1,5 +1,5 @@
 import { useMemo, useState } from 'preact/hooks';
-import { useApi, useNow } from '../../api/berth.ts';
+import { useApi, useBerth } from '../../api/berth.ts';
 import type { Series } from '../../api/contract.ts';
 import type { ChartSeries } from '../../charts/chart-props.ts';
 import { type TimeColumns, timeColumns } from '../../charts/series-data.ts';
@@ -19,8 +19,8 @@ const RANGES = [
 /** Twins by status, corrections, reads and lag over time. */
 export function FleetCharts() {
   const [range, setRange] = useState<(typeof RANGES)[number]>(RANGES[0]);
-  const now = useNow();
-  const { body, problem } = useApi<Series>(seriesRoute(range, now));
+  const { clock } = useBerth();
+  const { body, problem } = useApi<Series>(seriesRoute(range, clock.now()));
   const columns = useMemo(() => (body === undefined ? undefined : timeColumns(body)), [body]);
   return (
     <Section
