@@ -31,10 +31,14 @@ export function failedAnswer(status: number, code: LocalErrorCode, message: stri
   return { status, body: { error: { code, message, details: [] } } };
 }
 
-export function methodNotAllowed({ method }: { readonly method: string }): ControlAnswer {
-  return failedAnswer(405, 'BERTH_LOCAL_REQUEST_INVALID', `This route does not support ${method}.`);
-}
-
-export function unknownHub(host: string): ControlAnswer {
-  return failedAnswer(404, 'BERTH_LOCAL_NOT_FOUND', `Unknown hub ${host}. GET /hubs lists the local hubs.`);
+/** @param allowed the methods of the route. */
+export function methodNotAllowed(
+  { method, path }: { readonly method: string; readonly path: readonly string[] },
+  ...allowed: readonly string[]
+): ControlAnswer {
+  return failedAnswer(
+    405,
+    'BERTH_LOCAL_REQUEST_INVALID',
+    `/${path.join('/')} does not support ${method}: use ${allowed.join(', ')}.`,
+  );
 }

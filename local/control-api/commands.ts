@@ -1,6 +1,6 @@
 import { execFile } from 'node:child_process';
 import * as z from 'zod';
-import { jsonOrUndefined } from '../../src/json/json.ts';
+import { isObject, jsonOrUndefined } from '../../src/json/json.ts';
 import { type ControlAnswer, failedAnswer, methodNotAllowed, ok } from './answers.ts';
 import type { ControlRequest } from './request.ts';
 
@@ -73,11 +73,9 @@ export function commandRunner({ file, directory, settings }: CommandOptions): Ru
  * `POST /commands`: runs a `berth` command. Answers what it wrote: `json` where that is JSON, else its lines; or the error that it
  * ended with.
  */
-export async function commandRoute(
-  { method, body }: ControlRequest,
-  run: RunCommand,
-): Promise<ControlAnswer> {
-  if (method !== 'POST') return methodNotAllowed({ method });
+export async function commandRoute(request: ControlRequest, run: RunCommand): Promise<ControlAnswer> {
+  const { method, body } = request;
+  if (method !== 'POST') return methodNotAllowed(request, 'POST');
   const parsed = REQUEST.safeParse(body);
   if (!parsed.success) {
     return failedAnswer(
@@ -96,8 +94,10 @@ export async function commandRoute(
   }
   const { exitCode, out, err } = await run(argv);
   const lines = linesOf(err);
-  if (exitCode === 0)
-    return ok({ exitCode, json: jsonOrUndefined(out) ?? null, out: linesOf(out), err: lines });
+  const json = jsonOrUndefined(out);
+  if (exitCode === 0) return ok({ exitCode, json: json ?? null, out: linesOf(out), err: lines });
+  // With --json, the command writes its error as JSON.
+  if (isObject(json) && isObject(json.error)) return { status: 400, body: { error: json.error } };
   return failure(exitCode, [...lines, ...linesOf(out)]);
 }
 

@@ -43,7 +43,7 @@ export async function startControlApi(port: number, options: ControlOptions): Pr
         .then((result) => send(response, result));
     }),
   );
-  const bound = await listen(server, port, 'the control API');
+  const bound = await listen(server, port, 'the control API', 'control');
   return {
     port: bound,
     close: () =>
@@ -126,7 +126,7 @@ function jsonOf(body: Buffer): unknown {
   try {
     return JSON.parse(text);
   } catch {
-    throw new Error('The body is not JSON.');
+    throw new Error('The body is not JSON: write a JSON object.');
   }
 }
 

@@ -2,7 +2,8 @@ import type { HttpRequest, HttpResponseInit, InvocationContext } from '@azure/fu
 import type { ErrorAnswer } from '../api/contract.ts';
 import { BerthError, ERRORS } from '../errors.ts';
 import { sha256Hex } from '../json/hash.ts';
-import type { EpochMs } from '../time/epoch-ms.ts';
+
+export { isoTime } from '../time/iso-time.ts';
 
 export type HttpHandler = (request: HttpRequest, context: InvocationContext) => Promise<HttpResponseInit>;
 
@@ -92,9 +93,4 @@ function errorBody(
   return jsonAnswer<ErrorAnswer>('status' in entry ? entry.status : 503, {
     error: { code, message, details },
   });
-}
-
-/** A time as ISO 8601 in UTC. Null: there is none. */
-export function isoTime(at: EpochMs | undefined): string | null {
-  return at === undefined ? null : new Date(at).toISOString();
 }

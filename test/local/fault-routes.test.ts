@@ -127,7 +127,7 @@ describe('/faults of the control API', () => {
   });
 
   test.each<[string, unknown, RegExp]>([
-    ['no body', undefined, /expected object/],
+    ['no body', undefined, /the body is empty: write a JSON object/],
     ['a body without a seed', { errorRate: 1 }, /seed/],
     ['a seed that is not a whole number', { seed: 1.5 }, /seed/],
     ['a rate above 1', { seed: 1, dropRate: 1.1 }, /dropRate/],
@@ -137,7 +137,7 @@ describe('/faults of the control API', () => {
     ['an endless outage', { seed: 1, outageMs: 1e12 }, /outageMs/],
     ['a failover that is not a boolean', { seed: 1, failover: 1 }, /failover/],
     ['an unknown key', { seed: 1, droprate: 1 }, /droprate/],
-  ])('PUT with %s is refused', async (_what, body, message) => {
+  ])('PUT with %s is refused, and the error names the field', async (_what, body, message) => {
     const answer = await call('PUT', '/faults', body);
 
     expect(answer.status).toBe(400);

@@ -32,6 +32,7 @@ export function registerShow(deadLetters: CommandGroup): void {
     name: 'show',
     description: 'show everything that is stored about one dead letter',
     inputs: INPUTS,
+    example: 'berth dead-letters show 2026-11-25/3/1234',
     run: showDeadLetter,
   });
 }
