@@ -7,7 +7,7 @@ export type ChangeScope =
   | { readonly kind: 'policy'; readonly name: string };
 
 /** A change that the console offers, as the `berth` command makes it. */
-export type Change =
+export type FleetChange =
   | { readonly kind: 'pause' | 'resume'; readonly scope: ChangeScope; readonly reason: string }
   | {
       readonly kind: 'setHub';
@@ -23,7 +23,7 @@ export type Change =
   | { readonly kind: 'purge'; readonly ids: readonly string[] };
 
 /** The arguments of the command that makes a change. */
-export function argvOf(change: Change): Argv {
+export function argvOf(change: FleetChange): Argv {
   switch (change.kind) {
     case 'pause':
     case 'resume':

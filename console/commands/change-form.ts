@@ -1,4 +1,4 @@
-import type { Change, ChangeScope } from './berth-commands.ts';
+import type { ChangeScope, FleetChange } from './berth-commands.ts';
 
 /** A change that the reader has chosen and has not filled in yet. */
 export type ChangeKind =
@@ -93,7 +93,7 @@ const NO_REASON = { missing: 'Write a reason. It is kept with the change.' } as 
 export function filledChange(
   chosen: ChangeKind,
   fields: ChangeFields,
-): { readonly change: Change } | { readonly missing: string } {
+): { readonly change: FleetChange } | { readonly missing: string } {
   const reason = fields.reason.trim();
   switch (chosen.kind) {
     case 'pause':

@@ -2,7 +2,7 @@ import { execFileSync } from 'node:child_process';
 import { describe, expect, test } from '@jest/globals';
 import fc from 'fast-check';
 import { commandText, isPowershellSafe, quoted } from '../../console/commands/argv.ts';
-import { argvOf, type Change } from '../../console/commands/berth-commands.ts';
+import { argvOf, type FleetChange } from '../../console/commands/berth-commands.ts';
 import {
   type ChangeKind,
   changeWords,
@@ -12,7 +12,7 @@ import {
 
 const HOST = 'contoso-weu.azure-devices.net';
 
-const CHANGES: readonly (readonly [change: Change, posix: string, powershell: string])[] = [
+const CHANGES: readonly (readonly [change: FleetChange, posix: string, powershell: string])[] = [
   [
     { kind: 'pause', scope: { kind: 'fleet' }, reason: 'devices reboot' },
     "npx --no berth pause --reason 'devices reboot'",
