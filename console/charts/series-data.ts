@@ -19,11 +19,15 @@ export interface TimeColumns {
 
 const STEP_MS = { minute: 60_000, hour: 3_600_000 } as const;
 
-/** The sum over some hubs, on an even grid of time from the first to the last moment that was asked for. */
-export function timeColumns({ step, from, to, at, hubs }: Series): TimeColumns {
+/**
+ * The sum over some hubs, on an even grid of time from the first to the last moment that was asked for.
+ *
+ * @param now milliseconds since the epoch
+ */
+export function timeColumns({ step, from, to, at, hubs }: Series, now: number): TimeColumns {
   const stepMs = STEP_MS[step];
   const first = Math.ceil(Date.parse(from) / stepMs) * stepMs;
-  const slots = Math.max(1, Math.floor((Date.parse(to) - first) / stepMs) + 1);
+  const slots = Math.max(1, Math.ceil((Date.parse(to) - first) / stepMs));
   const grid = Array.from({ length: slots }, (_, slot) => first + slot * stepMs);
   const slotOf = at.map((time) => Math.round((Date.parse(time) - first) / stepMs));
   const onGrid = (numbers: Numbers): Numbers => {
@@ -34,7 +38,7 @@ export function timeColumns({ step, from, to, at, hubs }: Series): TimeColumns {
     return column;
   };
   // A minute that is not over has counted a part only.
-  const isOver = grid.map((time) => time + stepMs <= Date.parse(to));
+  const isOver = grid.map((time) => time + stepMs <= now);
   const complete = (numbers: Numbers): Numbers => numbers.map((value, slot) => (isOver[slot] ? value : null));
   const total = (pick: (hub: HubSeries) => Numbers): Numbers => onGrid(sum(hubs.map(pick), at.length));
   const events = total(({ events: each }) => each);

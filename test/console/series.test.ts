@@ -36,9 +36,11 @@ const SERIES: Series = {
   ],
 };
 
+const NOW = Date.parse('2026-11-28T21:00:00Z');
+
 describe('the series of charts', () => {
   test('times that were not recorded are gaps, and not lines between their neighbours', () => {
-    const { at, twins } = timeColumns(SERIES);
+    const { at, twins } = timeColumns(SERIES, NOW);
 
     expect(at.map((time) => new Date(time).toISOString().slice(14, 16))).toEqual(['01', '02', '03', '04']);
     expect(twins.inSync).toEqual([6, null, 6, null]);
@@ -46,7 +48,7 @@ describe('the series of charts', () => {
   });
 
   test('hubs are added up: corrections as sums, reads for each event, and lag by the number of events', () => {
-    const { corrections, readsPerEvent, lagSeconds } = timeColumns(SERIES);
+    const { corrections, readsPerEvent, lagSeconds } = timeColumns(SERIES, NOW);
 
     expect(corrections).toEqual([2, null, 4, null]);
     expect(readsPerEvent).toEqual([0.1, null, null, null]);
@@ -54,14 +56,17 @@ describe('the series of charts', () => {
   });
 
   test('a minute that is not over has no sums yet, and its twins are counted', () => {
-    const { corrections, twins } = timeColumns({ ...SERIES, to: '2026-11-28T20:03:40Z' });
+    const { corrections, twins } = timeColumns(
+      { ...SERIES, to: '2026-11-28T20:04:00Z' },
+      Date.parse('2026-11-28T20:03:40Z'),
+    );
 
     expect(corrections).toEqual([2, null, null]);
     expect(twins.inSync).toEqual([6, null, 6]);
   });
 
   test('a series without any record has no last number', () => {
-    const { twins } = timeColumns({ ...SERIES, at: [], hubs: [] });
+    const { twins } = timeColumns({ ...SERIES, at: [], hubs: [] }, NOW);
 
     expect(lastNumber(twins.inSync)).toBeUndefined();
     expect(lastNumber([1, 2, null])).toEqual({ value: 2, index: 1 });

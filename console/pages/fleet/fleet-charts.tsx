@@ -21,7 +21,7 @@ export function FleetCharts() {
   const [range, setRange] = useState<(typeof RANGES)[number]>(RANGES[0]);
   const { clock } = useBerth();
   const { body, problem } = useApi<Series>(seriesRoute(range, clock.now()));
-  const columns = useMemo(() => (body === undefined ? undefined : timeColumns(body)), [body]);
+  const columns = useMemo(() => (body === undefined ? undefined : timeColumns(body, clock.now())), [body]);
   return (
     <Section
       title="Over time"

@@ -137,9 +137,9 @@ function stateCell({ state, health, failures, overrides, countedAt }: HubStatus)
             <Badge
               key={index === 0 ? 'state' : 'weight'}
               tone="info"
-              explain={`Set by ${override.author}: ${override.reason}. It expires ${agoText(timeOf(override.expiresAt) ?? 0, Date.now())}.`}
+              explain={`${index === 0 ? 'State' : 'Weight'} set by ${override.author}: ${override.reason}. It expires ${agoText(timeOf(override.expiresAt) ?? 0, Date.now())}.`}
             >
-              {index === 0 ? 'state' : 'weight'} overridden
+              {index === 0 ? 'overridden' : 'weight overridden'}
             </Badge>
           ),
       )}
