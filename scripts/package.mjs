@@ -1,10 +1,12 @@
 // Writes the deployed package: `node scripts/package.mjs [--out FOLDER]`. The default is package/, with package.zip next
 // to it. The same sources with the same build time give the same bytes.
-import { readFileSync } from 'node:fs';
-import { basename, resolve } from 'node:path';
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { basename, join, resolve } from 'node:path';
 import { parseArgs } from 'node:util';
 import { build } from 'esbuild';
 import { bundleOptions, FUNCTIONS } from './build/bundle.mjs';
+import { buildConsole } from './build/console.mjs';
 import { writeDeployedPackage } from './build/deployed-package.mjs';
 
 const { values } = parseArgs({ options: { out: { type: 'string', default: 'package' } } });
@@ -22,6 +24,8 @@ const { outputFiles } = await build({
   sourcesContent: false,
   write: false,
 });
+const consoleFolder = mkdtempSync(join(tmpdir(), 'berth-console-'));
+await buildConsole(consoleFolder);
 const { name, version, main, engines } = JSON.parse(readFileSync('package.json', 'utf8'));
 
 const written = writeDeployedPackage({
@@ -29,8 +33,8 @@ const written = writeDeployedPackage({
   project,
   functions: outputFiles.map(({ path, contents }) => ({ name: basename(path), contents })),
   openApi: 'schemas/openapi.json',
-  // What `npm run build` has made of the console.
-  console: 'dist/console',
+  console: consoleFolder,
   manifest: { name, version, private: true, main, engines, berth: { build: built } },
 });
+rmSync(consoleFolder, { recursive: true });
 console.log(`${written}: build ${built}`);

@@ -10,6 +10,7 @@ async function main() {
   const { parseArgs } = await import('node:util');
   const { build } = await import('esbuild');
   const { bundleOptions, FUNCTIONS, programs, programsWithPackages } = await import('./bundle.mjs');
+  const { buildConsole } = await import('./console.mjs');
 
   const { projectFiles } = await import('../pack/project-files.mjs');
 
@@ -44,6 +45,7 @@ async function main() {
         azurite: 'local/azurite/main.ts',
       },
     }),
+    buildConsole(join(outdir, 'console')),
     buildCommand(common),
   ]);
   // What the function `openApi` answers.

@@ -42,6 +42,8 @@ await build({
 for (const path of [
   'README.md',
   'CHANGELOG.md',
+  'CONTRIBUTING.md',
+  'SECURITY.md',
   'LICENSE',
   'docs',
   'schemas',
@@ -51,7 +53,7 @@ for (const path of [
 ]) {
   cpSync(path, join(folder, path), {
     recursive: true,
-    filter: (file) => !/[\\/]obj$|\.snapshot\.json$/.test(file),
+    filter: (file) => !/[\\/](obj|images)$|\.snapshot\.json$/.test(file),
   });
 }
 await build({

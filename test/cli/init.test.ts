@@ -1,4 +1,3 @@
-import { execFileSync } from 'node:child_process';
 import {
   existsSync,
   mkdirSync,
@@ -10,6 +9,7 @@ import {
 } from 'node:fs';
 import { join } from 'node:path';
 import { beforeAll, beforeEach, describe, expect, test } from '@jest/globals';
+import { projectFiles } from '../support/project-files.ts';
 import { temporaryFolder } from '../support/temporary-folder.ts';
 import { berth, listen } from './terminals.ts';
 
@@ -35,11 +35,7 @@ const HOME = 'node_modules/@your-org/berth';
 let projectFile: string;
 beforeAll(() => {
   projectFile = join(temporaryFolder('project-files'), 'project.json');
-  const program = `
-    import { readFileSync } from 'node:fs';
-    import { projectFiles } from './scripts/pack/project-files.mjs';
-    console.log(JSON.stringify(projectFiles('.', JSON.parse(readFileSync('package.json', 'utf8')))));`;
-  writeFileSync(projectFile, execFileSync(process.execPath, ['--input-type=module', '-e', program]));
+  writeFileSync(projectFile, JSON.stringify(projectFiles()));
 });
 
 let folder: string;

@@ -1,5 +1,5 @@
 import { execFile, execFileSync } from 'node:child_process';
-import { copyFileSync, existsSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { copyFileSync, cpSync, existsSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { beforeAll, describe, expect, test } from '@jest/globals';
@@ -22,22 +22,33 @@ const ENV = Object.fromEntries(
   Object.entries(process.env).filter(([name]) => !/^npm_|^FLEET_FILE$/.test(name)),
 );
 
-/** Two packed versions, and a folder in which a person installs the first and makes a project. */
-let packed: { readonly first: string; readonly second: string };
+const [FIRST, SECOND] = ['0.70.6', '0.70.7'] as const;
+
+/** The folder with two packed versions, and a folder in which a person installs the first and makes a project. */
+let packed: string;
 let project: string;
 beforeAll(async () => {
-  packed = { first: temporaryFolder('packed'), second: temporaryFolder('packed') };
+  packed = temporaryFolder('packed');
   project = temporaryFolder('own-project');
-  await pack(packed.first, '7.0.0');
-  const upgrade = pack(packed.second, '7.0.1');
-  await npm('install', '--save-exact', '--prefer-offline', archive(packed.first, '7.0.0'));
+  await run(process.execPath, ['scripts/pack/pack.mjs', '--out', packed, '--version', FIRST]);
+  await npm('install', '--save-exact', '--prefer-offline', archive(FIRST));
   await npx('init');
-  await upgrade;
+  await packSecond();
 }, 300_000);
 
-const pack = (out: string, version: string) =>
-  run(process.execPath, ['scripts/pack/pack.mjs', '--out', out, '--version', version]);
-const archive = (out: string, version: string) => join(out, `your-org-berth-${version}.tgz`);
+/** The same package with another version, since a second build would take as long as all other steps. */
+async function packSecond(): Promise<void> {
+  const folder = join(packed, 'second');
+  cpSync(join(packed, 'package'), folder, { recursive: true });
+  for (const file of ['package.json', 'npm-shrinkwrap.json', 'dist/berth.cjs', 'dist/project.json']) {
+    const text = readFileSync(join(folder, file), 'utf8');
+    expect([file, text.includes(FIRST)]).toEqual([file, true]);
+    writeFileSync(join(folder, file), text.replaceAll(FIRST, SECOND));
+  }
+  await run('npm', ['pack', '--pack-destination', packed], { cwd: folder, env: ENV });
+}
+
+const archive = (version: string) => join(packed, `your-org-berth-${version}.tgz`);
 const npm = (...args: readonly string[]) =>
   run('npm', ['--no-audit', '--no-fund', ...args], { cwd: project, env: ENV });
 const npx = (...args: readonly string[]) =>
@@ -46,7 +57,7 @@ const own = (file: string) => readFileSync(join(project, file), 'utf8');
 
 describe('the npm package', () => {
   test('depends only on Azurite, and its shrinkwrap has the versions and checksums of package-lock.json without addresses', () => {
-    const { packages } = lockSchema.parse(json(join(packed.first, 'package', 'npm-shrinkwrap.json')));
+    const { packages } = lockSchema.parse(json(join(packed, 'package', 'npm-shrinkwrap.json')));
     const { packages: locked } = lockSchema.parse(json('package-lock.json'));
     const { '': root, ...needed } = packages;
 
@@ -62,7 +73,7 @@ describe('the npm package', () => {
   test('npm finds every dependency in the shrinkwrap, in a version that it accepts', () => {
     const folder = temporaryFolder('shrinkwrap');
     for (const file of ['package.json', 'npm-shrinkwrap.json'])
-      copyFileSync(join(packed.first, 'package', file), join(folder, file));
+      copyFileSync(join(packed, 'package', file), join(folder, file));
 
     const listed = execFileSync('npm', ['ls', '--all', '--package-lock-only', '--json'], {
       cwd: folder,
@@ -74,7 +85,7 @@ describe('the npm package', () => {
   });
 
   test('contains no path of the machine that packed it', () => {
-    const folder = join(packed.first, 'package');
+    const folder = join(packed, 'package');
     const files = readdirSync(folder, { recursive: true, withFileTypes: true }).filter((entry) =>
       entry.isFile(),
     );
@@ -104,7 +115,7 @@ describe('a project in an empty folder', () => {
     writeFileSync(join(project, 'fleet.json'), edited);
 
     const before = filesOfOwner();
-    await npm('install', '--save-exact', '--prefer-offline', archive(packed.second, '7.0.1'));
+    await npm('install', '--save-exact', '--prefer-offline', archive(SECOND));
     const version = (await run('npx', ['--no', '--', 'berth', '--version'], { cwd: project, env: ENV }))
       .stdout;
     const { stdout } = await npm(
@@ -118,7 +129,7 @@ describe('a project in an empty folder', () => {
       '--json',
     );
 
-    expect(version).toBe('7.0.1\n');
+    expect(version).toBe(`${SECOND}\n`);
     expect(filesOfOwner()).toEqual(before);
     expect(before['fleet.json']).toContain('"S3"');
     expect(JSON.parse(stdout.trim().split('\n').at(-1) ?? '')).toMatchObject({
