@@ -210,35 +210,6 @@ describe('release.sh', () => {
   });
 });
 
-describe('enrollments.sh', () => {
-  test('applies enrollments with the key of the first app, and masks the key in the log', async () => {
-    const { code, err } = await script('enrollments.sh', ['apply'], {
-      AZ: 'echo k-123',
-      BERTH_APPS: 'app us',
-      BERTH_DPS__hostName: 'dps',
-      GITHUB_ACTIONS: 'true',
-    });
-
-    expect([code, err]).toEqual([0, '::add-mask::k-123\n']);
-    expect(calls()).toEqual([
-      'az functionapp function keys list --resource-group rg --name app --function-name allocateDevice --query default --output tsv',
-      'berth enroll apply',
-    ]);
-  });
-
-  test('gives up after several attempts to read the key', async () => {
-    const { code, err } = await script('enrollments.sh', ['apply'], {
-      AZ: 'exit 1',
-      BERTH_APPS: 'app',
-      BERTH_DPS__hostName: 'dps',
-      KEY_TRIES: '3',
-    });
-
-    expect([code, calls().length]).toEqual([1, 3]);
-    expect(err).toContain('Cannot read the key of allocateDevice');
-  });
-});
-
 /** Answers as GitHub's API, as far as the scripts ask; `asked` is what it was asked. */
 let github: Server | undefined;
 afterEach(() => {
