@@ -35,6 +35,8 @@ export interface CloudOptions {
   readonly stateDirectory: string;
   /** Folder with the bundled processes. */
   readonly bundles: string;
+  /** The key that the control API sends to the functions. */
+  readonly functionKey: string;
   /** URL at which DPS calls `allocateDevice`, with the function key as `?code=`. */
   readonly webhookUrl: string;
   /** The host names by which DPS links the hubs. */
@@ -156,6 +158,7 @@ export async function startCloud(options: CloudOptions): Promise<Cloud> {
         settings,
       }),
       feed,
+      functionKey: options.functionKey,
       runCommand: commandRunner({
         file: join(options.bundles, 'berth.cjs'),
         directory: options.appDirectory,

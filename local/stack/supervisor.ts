@@ -6,7 +6,7 @@ import { type ProcessStatus, readEventStatus } from '../control-api/index.ts';
 import { deviceProfiles } from '../devices/device-profiles.ts';
 import { LocalError } from '../errors.ts';
 import { readLocalFleet } from '../fleet-file.ts';
-import { FUNCTION_KEYS } from '../keys.ts';
+import { functionKeys } from '../keys.ts';
 import { reservePort } from '../listen.ts';
 import type { LocalLog } from '../log.ts';
 import { checkLoop, type LoopCheck, type LoopResult } from '../once/closed-loop.ts';
@@ -49,6 +49,7 @@ export async function supervise(options: SupervisorOptions): Promise<LoopResult 
   const { appDirectory, stateDirectory, screen, signal } = options;
   const startedAt = Date.now();
   const log = logTo(screen);
+  const keys = functionKeys(process.env);
   const fleet = readLocalFleet(resolve(appDirectory, process.env.FLEET_FILE || 'fleet.json'));
   const logs = join(stateDirectory, 'logs');
   const unlock = lockState(stateDirectory, options.fresh, {
@@ -70,7 +71,8 @@ export async function supervise(options: SupervisorOptions): Promise<LoopResult 
       ...options,
       fleet,
       functionsPort,
-      webhookUrl: `${functionsUrl}/api/allocate?code=${FUNCTION_KEYS.function}`,
+      functionKey: keys.function,
+      webhookUrl: `${functionsUrl}/api/allocate?code=${encodeURIComponent(keys.function)}`,
       processes: () => processes(running, cloud),
       onAzuriteReturn: () => renewFunctions(running, options, log),
       log,
@@ -91,6 +93,7 @@ export async function supervise(options: SupervisorOptions): Promise<LoopResult 
         runFunctionApp({
           ...options,
           port: functionsPort,
+          keys,
           cloud,
           logFile: join(logs, 'functions.log'),
           log,
@@ -100,18 +103,18 @@ export async function supervise(options: SupervisorOptions): Promise<LoopResult 
     }
     if (signal.aborted) return undefined;
     screen.line(
-      `${elapsed(startedAt)}  the functions run at ${functionsUrl}/api (function key ${FUNCTION_KEYS.function}, master key ${FUNCTION_KEYS.master})`,
+      `${elapsed(startedAt)}  the functions run at ${functionsUrl}/api (function key ${keys.function}, master key ${keys.master})`,
     );
 
     const progress = new FleetProgress(deviceProfiles(options.devices));
-    const feed = new LiveFeed({ progress, cloud, functionsUrl, startedAt, fleet });
+    const feed = new LiveFeed({ progress, cloud, functionsUrl, keys, startedAt, fleet });
     progress.onNews((news, device) => feed.note(news, device));
     const loop = {
       progress,
       controlUrl,
       functionsUrl,
-      functionKey: FUNCTION_KEYS.function,
-      masterKey: FUNCTION_KEYS.master,
+      functionKey: keys.function,
+      masterKey: keys.master,
       startedAt,
       eventsBefore,
     };

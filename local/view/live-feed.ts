@@ -3,7 +3,7 @@ import type { Cloud } from '../cloud.ts';
 import { readEventStatus } from '../control-api/index.ts';
 import type { DeviceNews } from '../devices/messages.ts';
 import type { FaultStatus } from '../iot-hub/index.ts';
-import { FUNCTION_KEYS } from '../keys.ts';
+import type { FunctionKeys } from '../keys.ts';
 import { FLEET_STATUS, getJson, type LocalFleetStatus } from '../once/apis.ts';
 import type { DeviceProgress, FleetProgress } from '../progress.ts';
 import type { HubLine, LiveModel } from './live-view.ts';
@@ -15,6 +15,8 @@ export interface LiveFeedOptions {
   readonly progress: FleetProgress;
   readonly cloud: Cloud;
   readonly functionsUrl: string;
+  /** The keys of the host that runs the functions. */
+  readonly keys: FunctionKeys;
   readonly startedAt: number;
   /** The fleet file. Its hubs are shown until the first answer of Berth. */
   readonly fleet: Fleet;
@@ -78,7 +80,7 @@ export class LiveFeed {
       latest: this.#latest,
       functionsUrl,
       controlUrl: `http://127.0.0.1:${cloud.ports.control}`,
-      functionKey: FUNCTION_KEYS.function,
+      functionKey: this.#options.keys.function,
       processes,
     };
   }
@@ -119,17 +121,17 @@ export class LiveFeed {
   }
 
   async #refresh(): Promise<void> {
-    const { cloud, functionsUrl } = this.#options;
+    const { cloud, functionsUrl, keys } = this.#options;
     this.#unread = (await readEventStatus(cloud.control)).unread;
     // The timer of `resyncFleet` counts twins once a minute. The live view runs it more often.
     await fetch(`${functionsUrl}/admin/functions/resyncFleet`, {
       method: 'POST',
-      headers: { 'x-functions-key': FUNCTION_KEYS.master, 'content-type': 'application/json' },
+      headers: { 'x-functions-key': keys.master, 'content-type': 'application/json' },
       body: '{}',
       signal: AbortSignal.timeout(5_000),
     });
     const status = await getJson(`${functionsUrl}/api/fleet`, FLEET_STATUS, {
-      'x-functions-key': FUNCTION_KEYS.function,
+      'x-functions-key': keys.function,
     });
     const times = status.hubs.map(({ twinsCountedAt }) => Date.parse(twinsCountedAt ?? ''));
     const countedAt = Math.min(...times);
