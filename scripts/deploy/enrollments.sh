@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
 # enrollments.sh plan [REPORT.md]   shows what `berth enroll apply` would change in DPS
+# enrollments.sh drift [REPORT.md]  the same, and fails if it would change anything
 # enrollments.sh check              calls each app behind each webhook URL with the key of the URL
 # enrollments.sh apply              checks, then writes the enrollments of enrollments.json, each with the key of its URL
 # enrollments.sh rotate             checks, then writes the key of each URL to every enrollment that calls it: run it
@@ -15,6 +16,10 @@ case "${1:-}" in
   plan)
     need BERTH_DPS__hostName
     section "${2:-/dev/null}" 'Enrollments' berth enroll plan
+    ;;
+  drift)
+    need BERTH_DPS__hostName
+    section "${2:-/dev/null}" 'Enrollments that differ from enrollments.json' berth enroll plan --fail-on-changes
     ;;
   check)
     webhook_keys
@@ -33,7 +38,7 @@ case "${1:-}" in
     rotate_keys
     ;;
   *)
-    sed -n '2,6s/^# //p' "${BASH_SOURCE[0]}" >&2
+    sed -n '2,7s/^# //p' "${BASH_SOURCE[0]}" >&2
     exit 1
     ;;
 esac

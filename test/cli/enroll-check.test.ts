@@ -189,6 +189,28 @@ describe('berth enroll apply, with the webhooks of several stamps', () => {
   });
 });
 
+describe('berth enroll plan --fail-on-changes', () => {
+  test('ends with 1 where apply would write, and with 0 where it would not', async () => {
+    const dps = await startDps();
+    env.IOT_ENDPOINT = dps.endpoint;
+    const path = join(folder, 'enrollments.json');
+    const plan = async (file: object, more: Readonly<Record<string, true>>) => {
+      writeFileSync(path, JSON.stringify(file));
+      return berth(listen(env, systemTime).cli, 'enroll', 'plan', ...flags({ file: path, ...more }));
+    };
+
+    const codes = [
+      await plan(twoStamps(), { failOnChanges: true }),
+      await plan(twoStamps(), {}),
+      await plan({}, { failOnChanges: true, json: true }),
+    ];
+    dps.close();
+
+    expect(codes).toEqual([1, 0, 0]);
+    expect(dps.written).toEqual({});
+  });
+});
+
 describe('berth enroll rotate-key, with several apps behind one URL', () => {
   test('changes nothing where one of the apps does not accept the new key', async () => {
     const dps = await startDps();

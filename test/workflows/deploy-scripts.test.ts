@@ -100,6 +100,24 @@ describe('infra.sh', () => {
     expect([code, read('report/a.md')]).toEqual([3, expect.stringContaining('\nno\n')]);
   });
 
+  test.each<[string, string, number]>([
+    ['succeeds where Azure has what the templates say', '0', 0],
+    ['fails where a deployment would change resources', '2', 1],
+    ['fails where Azure does not say how many would change', '', 1],
+  ])('drift %s', async (_, changes, code) => {
+    const said = await script('infra.sh', ['drift', 'report/a.md'], {
+      AZ: `case "$*" in *--query*) echo "${changes}";; *) echo "~ modify";; esac`,
+    });
+
+    expect(said.code).toBe(code);
+    expect(existsSync(join(project, 'report/a.md'))).toBe(code === 1);
+    expect(calls().filter((call) => !call.includes('what-if'))).toEqual([]);
+  });
+
+  test('drift fails where what-if fails', async () => {
+    expect((await script('infra.sh', ['drift'], { AZ: 'exit 3' })).code).not.toBe(0);
+  });
+
   test('names a missing setting, and lists its commands', async () => {
     expect(await script('infra.sh', ['apply'], { AZURE_RESOURCE_GROUP: '' })).toMatchObject({
       code: 1,

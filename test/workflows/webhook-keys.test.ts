@@ -136,6 +136,11 @@ describe('the keys of webhooks in enrollments.sh', () => {
     expect(new Set(err.trim().split('\n'))).toEqual(new Set(['::add-mask::k-eu', '::add-mask::k-us']));
   });
 
+  test('drift compares with DPS and writes nothing', async () => {
+    expect((await enrollments('drift', ONE, { FAILS: '--fail-on-changes' })).code).toBe(1);
+    expect(stage.calls()).toEqual(['berth enroll plan --fail-on-changes']);
+  });
+
   test('plan needs no key, and no other command changes anything where keys cannot be read', async () => {
     stage.write('bin/az', '#!/bin/sh\necho "az $*" >> "$CALLS"\nexit 1\n', 0o755);
 

@@ -16,6 +16,7 @@ import { FROM_ENROLLMENTS_FILE, wantedEnrollments } from './enrollments-file.ts'
 
 const INPUTS = {
   '--dry-run': hidden(toggle('no effect: plan writes nothing anyway')),
+  '--fail-on-changes': toggle('end with exit code 1 if apply would create or update an enrollment'),
   ...FROM_ENROLLMENTS_FILE,
   ...JSON_OUTPUT,
 };
@@ -32,23 +33,28 @@ export function registerEnrollPlan(enroll: CommandGroup): void {
   });
 }
 
+type PlanOptions = Pick<Given<typeof INPUTS>, 'file' | 'json'> &
+  Partial<Pick<Given<typeof INPUTS>, 'failOnChanges'>>;
+
 /** Runs `plan` and `apply --dry-run`. */
 export async function planEnroll(
   { terminal, env }: Cli,
-  { file, json }: Pick<Given<typeof INPUTS>, 'file' | 'json'>,
+  { file, json, failOnChanges = false }: PlanOptions,
 ): Promise<number> {
   const wanted = wantedEnrollments(file, env);
   const dps = openDps(dpsPlace(env));
   try {
     const { steps } = await makePlan(dps, wanted, env);
     tell(terminal, `DPS: ${dps.host}.`);
+    const isChanged = steps.some(({ action }) => action === 'create' || action === 'update');
+    const exit = failOnChanges && isChanged ? 1 : 0;
     if (json) {
       sayJson(terminal, { dps: dps.host, steps: planJson(steps) });
-      return 0;
+      return exit;
     }
     sayPlan(terminal, steps);
     say(terminal, `${countsText(steps)}.`);
-    return 0;
+    return exit;
   } finally {
     await dps.close();
   }
