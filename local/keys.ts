@@ -7,7 +7,7 @@ export const FUNCTION_KEYS = {
 } as const;
 
 /** The keys that the stack sends to the functions. */
-export interface FunctionKeys {
+export interface FunctionHostKeys {
   readonly function: string;
   readonly master: string;
 }
@@ -16,7 +16,7 @@ export interface FunctionKeys {
  * The keys of the host that runs the functions: `FUNCTION_HOST_FUNCTION_KEY` and `FUNCTION_HOST_MASTER_KEY`, otherwise the
  * constants above. Another host that checks keys, such as `func start --enableAuth`, has its own.
  */
-export function functionKeys(env: Readonly<Record<string, string | undefined>>): FunctionKeys {
+export function functionKeys(env: Readonly<Record<string, string | undefined>>): FunctionHostKeys {
   return {
     function: env.FUNCTION_HOST_FUNCTION_KEY || FUNCTION_KEYS.function,
     master: env.FUNCTION_HOST_MASTER_KEY || FUNCTION_KEYS.master,

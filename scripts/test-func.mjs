@@ -23,7 +23,8 @@ if (error !== undefined || status !== 0) {
   process.exit(1);
 }
 
-spawnSync(process.execPath, ['scripts/build/build.mjs'], { stdio: 'inherit' });
+const build = spawnSync(process.execPath, ['scripts/build/build.mjs'], { stdio: 'inherit' });
+if (build.status !== 0) process.exit(1);
 const state = mkdtempSync(join(tmpdir(), 'berth-func-'));
 const args = ['--without-functions', '--once', '--json', '--devices', '12', '--timeout', '300'];
 const stack = spawn(process.execPath, ['dist/local.cjs', ...args, '--state', state], { stdio: 'inherit' });

@@ -3,7 +3,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 import type { Cloud } from '../cloud.ts';
 import { LocalError } from '../errors.ts';
 import { pagePorts } from '../foreign-requests.ts';
-import type { FunctionKeys } from '../keys.ts';
+import type { FunctionHostKeys } from '../keys.ts';
 import type { LocalLog } from '../log.ts';
 import { logToFile } from '../log-file.ts';
 import { startChild } from '../processes/child.ts';
@@ -17,7 +17,7 @@ export interface FunctionAppOptions {
   readonly appDirectory: string;
   readonly bundles: string;
   readonly port: number;
-  readonly keys: FunctionKeys;
+  readonly keys: FunctionHostKeys;
   readonly cloud: Cloud;
   /** File for the output of the process. */
   readonly logFile: string;

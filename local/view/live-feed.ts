@@ -3,7 +3,7 @@ import type { Cloud } from '../cloud.ts';
 import { readEventStatus } from '../control-api/index.ts';
 import type { DeviceNews } from '../devices/messages.ts';
 import type { FaultStatus } from '../iot-hub/index.ts';
-import type { FunctionKeys } from '../keys.ts';
+import type { FunctionHostKeys } from '../keys.ts';
 import { FLEET_STATUS, getJson, type LocalFleetStatus } from '../once/apis.ts';
 import type { DeviceProgress, FleetProgress } from '../progress.ts';
 import type { HubLine, LiveModel } from './live-view.ts';
@@ -16,7 +16,7 @@ export interface LiveFeedOptions {
   readonly cloud: Cloud;
   readonly functionsUrl: string;
   /** The keys of the host that runs the functions. */
-  readonly keys: FunctionKeys;
+  readonly keys: FunctionHostKeys;
   readonly startedAt: number;
   /** The fleet file. Its hubs are shown until the first answer of Berth. */
   readonly fleet: Fleet;

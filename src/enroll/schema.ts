@@ -51,7 +51,10 @@ const webhook = z
     keyName: z
       .string()
       .regex(KEY_NAME, 'write the name of the key in the app: letters, digits and "-", such as dps-2026')
-      .refine((name) => name !== 'default', 'is a name that the host makes: write another, such as dps-2026')
+      .refine(
+        (name) => name.toLowerCase() !== 'default',
+        'is a name that the host makes: write another, such as dps-2026',
+      )
       .optional()
       .describe(
         'Name of the key of the function allocateDevice. The deployment scripts read the key by this name, and make it in apps that lack it. Default: berth.',

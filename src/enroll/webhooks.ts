@@ -1,4 +1,5 @@
 import { isSameWebhook, withoutKey } from '../dps/webhook-url.ts';
+import { pathText } from '../fleet/file/problems.ts';
 import { isObject, type JsonObject, type JsonValue, sameJson } from '../json/json.ts';
 import type { EnrollmentsFile, WebhookFile } from './schema.ts';
 import { webhookOf } from './wanted.ts';
@@ -101,18 +102,34 @@ function unequal(first: Place, { webhook, path }: Place): readonly WebhookProble
     .filter((field) => !sameJson(first.webhook[field] ?? null, webhook[field] ?? null))
     .map((field) => ({
       path: [...path, field],
-      message: `is not the same as at ${first.path.join('.')}, which has the same url: one URL has one key. Write the same ${field} in both`,
+      message: `is not the same as at ${pathText(first.path)}, which has the same url: one URL has one key. Write the same ${field} in both`,
     }));
 }
 
-/** Two URLs must not share a key. */
-function shared(first: Place, { webhook, path }: Place): readonly WebhookProblem[] {
+/** Two URLs must not share a key: neither its variable, nor its name in one app. */
+function shared(first: Place, { webhook, url, path }: Place): readonly WebhookProblem[] {
   const variable = ({ keyFrom }: JsonObject) => (typeof keyFrom === 'string' ? keyFrom : KEY_VARIABLE);
+  const nameOf = ({ keyName }: JsonObject) => (typeof keyName === 'string' ? keyName : KEY_NAME);
+  const apps = originsOf(first.webhook, first.url);
+  const common = originsOf(webhook, url).find((app) => apps.includes(app));
+  if (common !== undefined && nameOf(first.webhook) === nameOf(webhook)) {
+    return [
+      {
+        path: [...path, 'keyName'],
+        message: `names the same key of the same app as ${pathText(first.path)}, which has another url (without keyName, it is ${KEY_NAME}): each URL has its own key. Write another name`,
+      },
+    ];
+  }
   if (variable(first.webhook) !== variable(webhook)) return [];
   return [
     {
       path: [...path, 'keyFrom'],
-      message: `names the same variable as ${first.path.join('.')}, which has another url (without keyFrom, it is ${KEY_VARIABLE}): each URL has its own key. Write the name of another environment variable`,
+      message: `names the same variable as ${pathText(first.path)}, which has another url (without keyFrom, it is ${KEY_VARIABLE}): each URL has its own key. Write the name of another environment variable`,
     },
   ];
+}
+
+function originsOf({ apps }: JsonObject, url: string): readonly string[] {
+  const addresses = Array.isArray(apps) ? apps.map(String).filter((app) => URL.canParse(app)) : [url];
+  return addresses.map((address) => new URL(address).origin);
 }

@@ -121,6 +121,14 @@ describe('an enrollments file', () => {
       /^groups\[1\]\.webhook\.keyFrom names the same variable/,
     ],
     [
+      'two URLs that share an app and the name of its key',
+      {
+        webhook: { url: 'https://door.example/api/allocate', apps: ['https://contoso-us.azurewebsites.net'] },
+        groups: [GROUP, { ...GROUP, id: 'us', webhook: { ...OTHER, keyFrom: 'KEY' } }],
+      },
+      /^groups\[1\]\.webhook\.keyName names the same key of the same app as webhook, /,
+    ],
+    [
       'one URL with two keys',
       { webhook: WEBHOOK, groups: [GROUP, { ...GROUP, id: 'us', webhook: { ...WEBHOOK, keyFrom: 'KEY' } }] },
       /^groups\[1\]\.webhook\.keyFrom is not the same as at webhook, .* one URL has one key/,
