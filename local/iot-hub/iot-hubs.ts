@@ -10,6 +10,7 @@ import type { HubCounters } from './hub/counters.ts';
 import { type EventSink, lostEvent } from './hub/event-sink.ts';
 import { createHub, entryOf, type HubSettings, type LocalHub } from './hub/hub.ts';
 import { DEFAULT_SHAPING, type Shaping } from './hub/throttle.ts';
+import { builtInPolicies } from './model/access-policy.ts';
 import { type Address, addressOf } from './model/address.ts';
 import { isSameHub, namesOf, readHubName } from './model/host-name.ts';
 import { HubRefusal } from './model/hub-error.ts';
@@ -17,6 +18,7 @@ import { readModuleChoice } from './model/identity.ts';
 import { createIdentity, deleteIdentity } from './operations/identity-operations.ts';
 import { type ProvisioningAccess, provisioningAccess } from './operations/provisioning-access.ts';
 import { editAsConfiguration, editAsPortal, patchTwinOf, serviceTwin } from './operations/twin-operations.ts';
+import { absentRoute } from './service-api/absent-routes.ts';
 import { refusalResponse, serveServiceCall } from './service-api/service-api.ts';
 import { DEVELOPMENT_SERVICE_KEY } from './service-api/service-authorization.ts';
 
@@ -110,6 +112,7 @@ export function createIotHubs(options: LocalIotHubsOptions): IotHubs {
     now = Date.now,
     shaping = DEFAULT_SHAPING,
   } = options;
+  const policies = builtInPolicies(serviceKey);
   const hubs = new Map<string, FaultyHub>();
   for (const settings of options.hubs) {
     const key = readHubName(settings.host).hub;
@@ -129,11 +132,13 @@ export function createIotHubs(options: LocalIotHubsOptions): IotHubs {
       names: options.hubs.flatMap(({ host }) => namesOf(host)),
       claims: () => true,
       async answer(request) {
+        const absent = absentRoute(request);
+        if (absent !== undefined) return refusalResponse(absent, false, now());
         const { hub: name, kind } = readHubName(request.host);
         const known = hubs.get(name);
         if (known !== undefined && kind !== 'device') {
           const { hub, faults } = known;
-          return faults.serve(hub, request, () => serveServiceCall(hub, serviceKey, request));
+          return faults.serve(hub, request, () => serveServiceCall(hub, policies, request));
         }
         // The answer of Azure to a service call at a device name is not documented.
         const why =
@@ -144,7 +149,7 @@ export function createIotHubs(options: LocalIotHubsOptions): IotHubs {
         return refusalResponse(refusal, false, now());
       },
     },
-    mqtt: createDeviceService(hubOf),
+    mqtt: createDeviceService(hubOf, policies),
     views,
     view: (host) => views.find((view) => isSameHub(view.host, host)),
     provisioning(host) {

@@ -3,6 +3,7 @@ import {
   parser as createParser,
   generate,
   type IConnectPacket,
+  type IPublishPacket,
   type ISubscription,
   type Packet,
 } from 'mqtt-packet';
@@ -47,12 +48,16 @@ export function serveConnection(socket: TLSSocket, services: readonly MqttServic
   let greeted = false;
   let ended = false;
   let working = false;
+  /** The messages to the client while its publish is not acknowledged yet; undefined: they are sent at once. */
+  let held: Packet[] | undefined;
   let silence = setTimeout(drop, CONNECT_TIMEOUT_MS);
 
   const connection: MqttConnection = {
     publish(filter, { topic, payload }) {
       if (ended || !filters.has(filter)) return false;
-      send({ cmd: 'publish', topic, payload, qos: 0, dup: false, retain: false });
+      const packet: Packet = { cmd: 'publish', topic, payload, qos: 0, dup: false, retain: false };
+      if (held === undefined) send(packet);
+      else held.push(packet);
       return true;
     },
     close: end,
@@ -104,9 +109,7 @@ export function serveConnection(socket: TLSSocket, services: readonly MqttServic
     switch (packet.cmd) {
       case 'publish':
         if (packet.qos === 2) return drop(); // IoT Hub closes the connection on QoS 2
-        await session.received({ topic: packet.topic, payload: Buffer.from(packet.payload) });
-        if (packet.qos === 1) send(reply('puback', packet));
-        return;
+        return receive(session, packet);
       case 'subscribe':
         return send({ cmd: 'suback', granted: subscribe(session, packet.subscriptions), ...idOf(packet) });
       case 'unsubscribe':
@@ -120,6 +123,25 @@ export function serveConnection(socket: TLSSocket, services: readonly MqttServic
       default:
         return drop();
     }
+  }
+
+  /**
+   * Gives a message to the service. A message with QoS 1 is acknowledged before its answer is sent: the SDK for C#
+   * ends the connection if the answer comes first.
+   */
+  async function receive(by: MqttSession, packet: IPublishPacket): Promise<void> {
+    const message = {
+      topic: packet.topic,
+      payload: Buffer.from(packet.payload),
+      ...(packet.retain === true && { isRetained: true }),
+    };
+    if (packet.qos === 0) return by.received(message);
+    held = [];
+    await by.received(message);
+    send(reply('puback', packet));
+    const answers = held;
+    held = undefined;
+    for (const answer of answers) send(answer);
   }
 
   async function connect(packet: IConnectPacket): Promise<void> {

@@ -28,6 +28,8 @@ export interface MqttRefusal {
 export interface MqttMessage {
   readonly topic: string;
   readonly payload: Buffer;
+  /** The RETAIN flag of a message of a client; absent: not set. */
+  readonly isRetained?: boolean;
 }
 
 /** A connection, for its service. None of its methods throws. */
@@ -50,7 +52,10 @@ export interface MqttSession {
   grants(filter: string): boolean;
   /** Called with all filters when the subscriptions of the client change. */
   subscribed(filters: readonly string[]): void;
-  /** Processes a message of the client. When it settles, the message is acknowledged, and the next one follows. */
+  /**
+   * Processes a message of the client. When it settles, the message is acknowledged, and the next one follows. Messages
+   * that the service publishes until then are sent after the acknowledgement.
+   */
   received(message: MqttMessage): void | Promise<void>;
   /** Called once when the connection has ended, and only after `opened`. */
   closed(): void;

@@ -88,7 +88,10 @@ export function openDeviceSession(hub: LocalHub, accepted: AcceptedDevice): Mqtt
   /**
    * MQTT 3.1.1 has no negative answer to a publish, so a refused message ends the connection.
    */
-  async function takeTelemetry(properties: ReadonlyMap<string, string>, body: Buffer): Promise<void> {
+  async function takeTelemetry(
+    properties: ReadonlyMap<string, string>,
+    { payload: body, isRetained }: MqttMessage,
+  ): Promise<void> {
     if (body.length > MAX_MESSAGE_BYTES) throw new HubRefusal('RequestTooLarge', 'A message was too large.');
     try {
       await hub.admit('sends');
@@ -100,6 +103,7 @@ export function openDeviceSession(hub: LocalHub, accepted: AcceptedDevice): Mqtt
     const at = hub.tick();
     hub.connections.active(address, at);
     const [system, application] = partition(properties);
+    if (isRetained === true) application.set('mqtt-retain', 'true');
     hub.emit(telemetrySent(hub.origin(address, at), sender, { body, system, application }));
     hub.counters.deviceTelemetry += 1;
     hub.spend(body.length);
@@ -120,7 +124,8 @@ export function openDeviceSession(hub: LocalHub, accepted: AcceptedDevice): Mqtt
       const entry = hub.store.get(address);
       if (!cleanSession && entry !== undefined) hub.store.put({ ...entry, subscriptions });
     },
-    async received({ topic, payload }: MqttMessage) {
+    async received(message) {
+      const { topic, payload } = message;
       const request = parseDeviceTopic(topic, address);
       switch (request?.kind) {
         case 'getTwin':
@@ -128,7 +133,7 @@ export function openDeviceSession(hub: LocalHub, accepted: AcceptedDevice): Mqtt
         case 'reportProperties':
           return report(request.requestId, payload);
         case 'telemetry':
-          return takeTelemetry(request.properties, payload);
+          return takeTelemetry(request.properties, message);
         case 'methodResponse':
           return;
         case undefined:

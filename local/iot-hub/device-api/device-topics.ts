@@ -32,12 +32,18 @@ export function parseDeviceTopic(topic: string, address: Address): DeviceTopic |
 
 /**
  * Whether the device or module may subscribe to a filter. Subscriptions for cloud-to-device messages, inputs of modules
- * and direct methods are granted, but the local hub sends none of them.
+ * and direct methods are granted, but the local hub sends none of them. In the place of an id, a client may write `+`
+ * (azure-sdk-for-c: `devices/+/messages/devicebound/#`; azure-iot-sdk-c for modules: `devices/{d}/modules/{m}/#`).
  */
 export function isDeviceFilter(filter: string, address: Address): boolean {
-  const inbound = address.moduleId === undefined ? 'messages/devicebound/#' : 'inputs/#';
-  const known = [TWIN_RESPONSES, DESIRED_PATCHES, METHOD_CALLS, `${addressPath(address)}/${inbound}`];
-  return known.includes(filter);
+  if ([TWIN_RESPONSES, DESIRED_PATCHES, METHOD_CALLS].includes(filter)) return true;
+  const isOwn = (id: string) => (segment: string | undefined) => segment === id || segment === '+';
+  const [collection, deviceId, ...rest] = filter.split('/');
+  if (collection !== 'devices' || !isOwn(address.deviceId)(deviceId)) return false;
+  if (address.moduleId === undefined) return rest.join('/') === 'messages/devicebound/#';
+  const [modules, moduleId, ...inbound] = rest;
+  const isOfModule = modules === 'modules' && isOwn(address.moduleId)(moduleId);
+  return isOfModule && ['#', 'inputs/#'].includes(inbound.join('/'));
 }
 
 export function twinResponseTopic(status: number, requestId: string, version?: number): string {

@@ -31,6 +31,8 @@ const entry = z.looseObject({
     statusUpdatedTime: z.string(),
     authentication,
     capabilities: z.looseObject({ iotEdge: z.boolean() }),
+    deviceScope: z.string().optional(),
+    parentScopes: z.array(z.string()).optional(),
   }),
   twin: z.looseObject({ tags: object, desired: section, reported: section, writes: z.int().min(1) }),
   modelId: z.string().optional(),

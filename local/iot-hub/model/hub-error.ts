@@ -6,6 +6,7 @@ import type { JsonObject } from '../../../src/json/json.ts';
  * (learn.microsoft.com/rest/api/iothub/common-error-codes).
  */
 const REFUSALS = {
+  InvalidProtocolVersion: { status: 400, code: 400001 },
   ArgumentInvalid: { status: 400, code: 400004 },
   ArgumentNull: { status: 400, code: 400005 },
   IotHubFormatError: { status: 400, code: 400006 },
@@ -23,6 +24,8 @@ const REFUSALS = {
   RequestTooLarge: { status: 413, code: 413001 },
   TooManyModulesOnDevice: { status: 413, code: 413003 },
   ThrottlingException: { status: 429, code: 429001 },
+  /** Not in Azure: the local hub does not have this feature. */
+  NotInLocalHub: { status: 501, code: 501000 },
   ServerError: { status: 500, code: 500001 },
   ServiceUnavailable: { status: 503, code: 503001 },
 } as const;

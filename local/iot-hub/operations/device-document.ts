@@ -1,7 +1,7 @@
 import type { JsonObject } from '../../../src/json/json.ts';
 import type { Presence } from '../hub/connections.ts';
 import type { Entry } from '../hub/device-store.ts';
-import type { Authentication } from '../model/identity.ts';
+import type { Authentication, Identity } from '../model/identity.ts';
 import { describeSection, twinEtag, twinVersion } from '../model/twin.ts';
 
 /** A twin in the form of the service API. */
@@ -25,6 +25,7 @@ export function twinDocument({ identity, twin, modelId }: Entry, presence: Prese
     tags: twin.tags,
     properties: { desired: describeSection(twin.desired), reported: describeSection(twin.reported) },
     ...(moduleId === undefined && { capabilities: { ...identity.capabilities } }),
+    ...scopes(identity),
   };
 }
 
@@ -55,6 +56,14 @@ export function identityDocument({ identity }: Entry, presence: Presence): JsonO
       type: authentication.type,
     },
     ...(isDevice && { capabilities: { ...identity.capabilities } }),
+    ...scopes(identity),
+  };
+}
+
+function scopes({ deviceScope, parentScopes }: Identity): JsonObject {
+  return {
+    ...(deviceScope !== undefined && { deviceScope }),
+    ...(parentScopes !== undefined && { parentScopes }),
   };
 }
 

@@ -1,6 +1,7 @@
 import { isObject, type JsonObject, type JsonValue, ownMember } from '../../../src/json/json.ts';
 import { type HttpRequest, type HttpResponse, pathSegments } from '../../https/exchange.ts';
 import { entryOf, type LocalHub } from '../hub/hub.ts';
+import type { AccessPolicy, AccessRight } from '../model/access-policy.ts';
 import type { Address } from '../model/address.ts';
 import { errorBody, HubRefusal } from '../model/hub-error.ts';
 import { readIdentityChoice, readModuleChoice } from '../model/identity.ts';
@@ -21,38 +22,66 @@ import { authorizeService } from './service-authorization.ts';
 /** Most devices in the answer of GET `/devices` (identity registry REST API). */
 const MAX_LISTED = 1000;
 
-type Operation = (hub: LocalHub, request: HttpRequest, address: Address) => Promise<HttpResponse>;
+type Serve = (hub: LocalHub, request: HttpRequest, address: Address) => Promise<HttpResponse>;
+
+interface Operation {
+  readonly serve: Serve;
+  /** The right that the caller needs (iot-hub-devguide-security.md; for queries: the tutorials of device twins). */
+  readonly right: AccessRight;
+}
 
 /** The operations by method and path. `{id}` can also be `{id}/modules/{moduleId}`. */
-const OPERATIONS: ReadonlyMap<string, Operation> = new Map([
-  ['GET /twins/{id}', getTwin],
-  ['PATCH /twins/{id}', writeTwin(patchTwinOf)],
-  ['PUT /twins/{id}', writeTwin(replaceTwinOf)],
-  ['GET /devices/{id}', getIdentity],
-  ['PUT /devices/{id}', putIdentity],
-  ['DELETE /devices/{id}', removeIdentity],
-  ['GET /devices', listIdentities],
-  ['GET /devices/{id}/modules', listModules],
-  ['POST /devices', postBulk],
-  ['POST /devices/query', postQuery],
-  ['GET /statistics/devices', getStatistics],
+const OPERATIONS: ReadonlyMap<string, Operation> = new Map<string, Operation>([
+  ['GET /twins/{id}', { serve: getTwin, right: 'ServiceConnect' }],
+  ['PATCH /twins/{id}', { serve: writeTwin(patchTwinOf), right: 'ServiceConnect' }],
+  ['PUT /twins/{id}', { serve: writeTwin(replaceTwinOf), right: 'ServiceConnect' }],
+  ['GET /devices/{id}', { serve: getIdentity, right: 'RegistryRead' }],
+  ['PUT /devices/{id}', { serve: putIdentity, right: 'RegistryWrite' }],
+  ['DELETE /devices/{id}', { serve: removeIdentity, right: 'RegistryWrite' }],
+  ['GET /devices', { serve: listIdentities, right: 'RegistryRead' }],
+  ['GET /devices/{id}/modules', { serve: listModules, right: 'RegistryRead' }],
+  ['POST /devices', { serve: postBulk, right: 'RegistryWrite' }],
+  ['POST /devices/query', { serve: postQuery, right: 'RegistryRead' }],
+  ['GET /statistics/devices', { serve: getStatistics, right: 'RegistryRead' }],
+]);
+
+/** The published versions of the service REST API, and those of the SDKs (azure-rest-api-specs, iothub data plane). */
+const API_VERSIONS: ReadonlySet<string> = new Set([
+  '2016-02-03',
+  '2016-11-14',
+  '2017-06-30',
+  '2017-11-08-preview',
+  '2018-04-01',
+  '2018-06-30',
+  '2018-08-30-preview',
+  '2019-03-30',
+  '2019-07-01-preview',
+  '2019-10-01',
+  '2020-03-01',
+  '2020-03-13',
+  '2020-05-31-preview',
+  '2020-09-30',
+  '2021-04-12',
 ]);
 
 /**
- * Serves the service REST API of one hub (api-version 2021-04-12). Refusals are answers. It never throws.
+ * Serves the service REST API of one hub. A call needs a known route first, then the right, then a published
+ * api-version. Every version is answered in the form of 2021-04-12. Refusals are answers. It never throws.
  */
 export async function serveServiceCall(
   hub: LocalHub,
-  key: string,
+  policies: readonly AccessPolicy[],
   request: HttpRequest,
 ): Promise<HttpResponse> {
   const isTwin = request.path.startsWith('/twins/');
   try {
+    const { operation, address } = route(request);
     // It is not documented whether Azure accepts a token for another name of the hub.
     const { headers, path, host } = request;
-    authorizeService(headers.authorization, { host, path, key, now: hub.now() });
-    const { operation, address } = route(request);
-    return await operation(hub, request, address);
+    const { right, serve } = operation;
+    authorizeService(headers.authorization, policies, { host, path, right, now: hub.now() });
+    checkApiVersion(request);
+    return await serve(hub, request, address);
   } catch (error) {
     const refusal = refusalOf(hub, error);
     countRefusal(hub, request.method, isTwin, refusal);
@@ -64,6 +93,14 @@ function refusalOf(hub: LocalHub, error: unknown): HubRefusal {
   if (error instanceof HubRefusal) return error;
   hub.log.error(`Hub ${hub.host} failed: ${error instanceof Error ? error.message : 'unknown reason'}`);
   return new HubRefusal('ServerError', 'The hub failed.');
+}
+
+function checkApiVersion({ query }: HttpRequest): void {
+  const version = query.get('api-version');
+  if (version !== null && API_VERSIONS.has(version)) return;
+  const found =
+    version === null ? 'has no api-version' : `has the unknown api-version ${version.slice(0, 40)}`;
+  throw new HubRefusal('InvalidProtocolVersion', `The request ${found}. Use ?api-version=2021-04-12.`);
 }
 
 function route(request: HttpRequest): { operation: Operation; address: Address } {
@@ -94,7 +131,7 @@ async function getTwin(hub: LocalHub, _request: HttpRequest, address: Address): 
 
 function writeTwin(
   write: (hub: LocalHub, address: Address, body: JsonObject, ifMatch?: string) => JsonObject,
-): Operation {
+): Serve {
   return async (hub, request, address) => {
     await hub.admit('twinUpdates');
     const twin = write(hub, address, readObject(request), request.headers['if-match']);
@@ -223,6 +260,8 @@ const BY_GATEWAY: ReadonlySet<string> = new Set([
   'IotHubUnauthorizedAccess',
   'IotHubUnauthorized',
   'IotHubNotFound',
+  'InvalidProtocolVersion',
+  'InvalidOperation',
   'IotHubQuotaExceeded',
   'ThrottlingException',
   'ServerError',
