@@ -90,9 +90,11 @@ export async function startCloud(options: CloudOptions): Promise<Cloud> {
     const hubs = createIotHubs({
       hubs: fleet.hubs,
       directory: state('hubs'),
-      sink: () => (event) => {
-        eventHubs.append(EVENT_HUB, event);
-      },
+      sink:
+        () =>
+        ({ partitionKey: placementKey, ...event }) => {
+          eventHubs.append(EVENT_HUB, { ...event, placementKey });
+        },
       log,
     });
     closers.push(() => hubs.close());

@@ -86,6 +86,19 @@ export function undecodable(reason: string): AmqpError {
   return failure('amqp:decode-error', reason);
 }
 
+/** The client has no token, or one that does not count. */
+export function unauthorized(reason: string): AmqpError {
+  return failure('amqp:unauthorized-access', reason);
+}
+
+/** Not in Azure: IoT Hub has AMQP, the local hub does not. */
+export function notInLocalHub(): AmqpError {
+  return failure(
+    'amqp:not-implemented',
+    'AMQP of IoT Hub and DPS is not in the local hub. Use MQTT. [BERTH_LOCAL_NOT_IN_HUB]',
+  );
+}
+
 export function notAllowed(reason: string): AmqpError {
   return failure('amqp:not-allowed', reason);
 }
