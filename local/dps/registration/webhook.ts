@@ -53,6 +53,8 @@ export function createWebhookCall(timeoutMs = ANSWER_TIMEOUT_MS): WebhookCall {
       method: 'POST',
       headers: { 'content-type': 'application/json; charset=utf-8' },
       body: json,
+      headersTimeout: timeoutMs,
+      bodyTimeout: timeoutMs,
       signal: AbortSignal.any([signal, AbortSignal.timeout(timeoutMs)]),
     });
     const chunks: Buffer[] = [];
