@@ -1,4 +1,5 @@
 import { randomUUID } from 'node:crypto';
+import { notHere } from '../errors.ts';
 
 /**
  * An AMQP error with the text of Event Hubs. SDKs choose their exception by `condition`, and some by the description.
@@ -95,7 +96,7 @@ export function unauthorized(reason: string): AmqpError {
 export function notInLocalHub(): AmqpError {
   return failure(
     'amqp:not-implemented',
-    'AMQP of IoT Hub and DPS is not in the local hub. Use MQTT. [BERTH_LOCAL_NOT_IN_HUB]',
+    notHere('AMQP of IoT Hub and DPS is not in the local hub. Use MQTT.'),
   );
 }
 

@@ -1,4 +1,5 @@
 import { randomUUID } from 'node:crypto';
+import { notHere } from '../../errors.ts';
 import { type HttpRequest, type HttpResponse, type HttpService, pathSegments } from '../../https/exchange.ts';
 import { problemOfVersion, RUNTIME_API_VERSIONS } from '../api-version.ts';
 import { type Attester, refusalText } from '../registration/attester.ts';
@@ -36,10 +37,7 @@ export function createRuntimeHttps(
       path.toLowerCase().startsWith(prefix),
     async answer(request) {
       const answer = isWebSocketPath(request.path)
-        ? service.refuse(
-            'notInLocalDps',
-            'MQTT and AMQP over WebSocket are not in the local DPS. [BERTH_LOCAL_NOT_IN_HUB]',
-          )
+        ? service.refuse('notInLocalDps', notHere('MQTT and AMQP over WebSocket are not in the local DPS.'))
         : respond(request);
       const location = `https://${serviceHost}${request.path}`;
       const code = answer.body.errorCode;

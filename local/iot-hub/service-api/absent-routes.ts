@@ -1,3 +1,4 @@
+import { notHere } from '../../errors.ts';
 import type { HttpRequest } from '../../https/exchange.ts';
 import { HubRefusal } from '../model/hub-error.ts';
 
@@ -8,7 +9,6 @@ const IDENTITY = '/[^/]+(?:/modules/[^/]+)?';
 const ABSENT: readonly (readonly [RegExp, string])[] = [
   [/^\/\$iothub\/websocket\/?$/i, 'MQTT and AMQP over WebSocket are not'],
   [/^\/\$servicebus\/websocket\/?$/i, 'AMQP over WebSocket is not'],
-  [new RegExp(`^/twins${IDENTITY}/methods/?$`), 'Direct methods are not'],
   [new RegExp(`^/devices${IDENTITY}/messages/events/?$`), 'Telemetry over HTTPS is not'],
   [new RegExp(`^/devices${IDENTITY}/messages/devicebound(?:/.*)?$`, 'i'), 'Cloud-to-device messages are not'],
   [/^\/devices\/[^/]+\/commands\/?$/, 'Cloud-to-device messages are not'],
@@ -28,5 +28,5 @@ export function absentRoute({ path }: Pick<HttpRequest, 'path'>): HubRefusal | u
   const feature = ABSENT.find(([pattern]) => pattern.test(path))?.[1];
   return feature === undefined
     ? undefined
-    : new HubRefusal('NotInLocalHub', `${feature} in the local hub. [BERTH_LOCAL_NOT_IN_HUB]`);
+    : new HubRefusal('NotInLocalHub', notHere(`${feature} in the local hub.`));
 }
