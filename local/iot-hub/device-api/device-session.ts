@@ -12,6 +12,8 @@ import {
   DESIRED_PATCHES,
   desiredPatchTopic,
   isDeviceFilter,
+  METHOD_CALLS,
+  methodCallTopic,
   parseDeviceTopic,
   TWIN_RESPONSES,
   twinResponseTopic,
@@ -39,6 +41,11 @@ export function openDeviceSession(hub: LocalHub, accepted: AcceptedDevice): Mqtt
   const link: DeviceLink = {
     notifyDesired: (patch) =>
       send(DESIRED_PATCHES, desiredPatchTopic(patch.version), sectionForDevice(patch)),
+    callMethod: ({ requestId, name, payload }) =>
+      connection?.publish(METHOD_CALLS, {
+        topic: methodCallTopic(name, requestId),
+        payload: Buffer.from(payload),
+      }) ?? false,
     close: () => connection?.close(),
   };
 
@@ -134,8 +141,11 @@ export function openDeviceSession(hub: LocalHub, accepted: AcceptedDevice): Mqtt
           return report(request.requestId, payload);
         case 'telemetry':
           return takeTelemetry(request.properties, message);
-        case 'methodResponse':
+        case 'methodResponse': {
+          const { requestId, status } = request;
+          hub.methods.answered(address, requestId, { status, body: payload.toString('utf8') });
           return;
+        }
         case undefined:
           throw new HubRefusal(
             'ArgumentInvalid',

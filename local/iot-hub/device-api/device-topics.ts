@@ -6,7 +6,7 @@ import { type Address, addressPath } from '../model/address.ts';
 
 export const TWIN_RESPONSES = '$iothub/twin/res/#';
 export const DESIRED_PATCHES = '$iothub/twin/PATCH/properties/desired/#';
-const METHOD_CALLS = '$iothub/methods/POST/#';
+export const METHOD_CALLS = '$iothub/methods/POST/#';
 
 const TWIN_GET = '$iothub/twin/GET/';
 const REPORTED_PATCH = '$iothub/twin/PATCH/properties/reported/';
@@ -17,7 +17,7 @@ export type DeviceTopic =
   | { readonly kind: 'getTwin'; readonly requestId: string }
   | { readonly kind: 'reportProperties'; readonly requestId: string }
   | { readonly kind: 'telemetry'; readonly properties: ReadonlyMap<string, string> }
-  | { readonly kind: 'methodResponse' };
+  | { readonly kind: 'methodResponse'; readonly requestId: string; readonly status: number };
 
 /** Reads the topic of a message; undefined if the device or module may not publish to it. */
 export function parseDeviceTopic(topic: string, address: Address): DeviceTopic | undefined {
@@ -27,7 +27,13 @@ export function parseDeviceTopic(topic: string, address: Address): DeviceTopic |
   }
   if (topic.startsWith(TWIN_GET)) return { kind: 'getTwin', requestId: requestIdOf(topic) };
   if (topic.startsWith(REPORTED_PATCH)) return { kind: 'reportProperties', requestId: requestIdOf(topic) };
-  return topic.startsWith(METHOD_RESPONSES) ? { kind: 'methodResponse' } : undefined;
+  if (!topic.startsWith(METHOD_RESPONSES)) return undefined;
+  const status = Number(topic.slice(METHOD_RESPONSES.length).split('/')[0]);
+  return {
+    kind: 'methodResponse',
+    requestId: requestIdOf(topic),
+    status: Number.isInteger(status) ? status : 0,
+  };
 }
 
 /**
@@ -52,6 +58,10 @@ export function twinResponseTopic(status: number, requestId: string, version?: n
 
 export function desiredPatchTopic(version: number): string {
   return `$iothub/twin/PATCH/properties/desired/?$version=${version}`;
+}
+
+export function methodCallTopic(name: string, requestId: string): string {
+  return `$iothub/methods/POST/${name}/?$rid=${requestId}`;
 }
 
 function requestIdOf(topic: string): string {

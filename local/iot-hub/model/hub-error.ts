@@ -15,6 +15,7 @@ const REFUSALS = {
   IotHubQuotaExceeded: { status: 403, code: 403002 },
   IotHubNotFound: { status: 404, code: 401001 },
   DeviceNotFound: { status: 404, code: 404001 },
+  DeviceNotOnline: { status: 404, code: 404103 },
   IotHubFailingOver: { status: 404, code: 404012 },
   ModuleNotFound: { status: 404, code: 404010 },
   InvalidOperation: { status: 404, code: 400003 },
@@ -27,6 +28,7 @@ const REFUSALS = {
   /** Not in Azure: the local hub does not have this feature. */
   NotInLocalHub: { status: 501, code: 501000 },
   ServerError: { status: 500, code: 500001 },
+  GatewayTimeout: { status: 504, code: 504101 },
   ServiceUnavailable: { status: 503, code: 503001 },
 } as const;
 

@@ -8,6 +8,7 @@ import { readIdentityChoice, readModuleChoice } from '../model/identity.ts';
 import { parseRequestJson } from '../model/json.ts';
 import { readBulk, runBulk } from '../operations/bulk-operation.ts';
 import { identityDocument } from '../operations/device-document.ts';
+import { invokeMethod } from '../operations/direct-method.ts';
 import {
   createIdentity,
   deleteIdentity,
@@ -35,6 +36,7 @@ const OPERATIONS: ReadonlyMap<string, Operation> = new Map<string, Operation>([
   ['GET /twins/{id}', { serve: getTwin, right: 'ServiceConnect' }],
   ['PATCH /twins/{id}', { serve: writeTwin(patchTwinOf), right: 'ServiceConnect' }],
   ['PUT /twins/{id}', { serve: writeTwin(replaceTwinOf), right: 'ServiceConnect' }],
+  ['POST /twins/{id}/methods', { serve: postMethod, right: 'ServiceConnect' }],
   ['GET /devices/{id}', { serve: getIdentity, right: 'RegistryRead' }],
   ['PUT /devices/{id}', { serve: putIdentity, right: 'RegistryWrite' }],
   ['DELETE /devices/{id}', { serve: removeIdentity, right: 'RegistryWrite' }],
@@ -107,13 +109,14 @@ function route(request: HttpRequest): { operation: Operation; address: Address }
   const segments = pathSegments(request.path);
   if (segments === undefined)
     throw new HubRefusal('ArgumentInvalid', 'The encoding of the path is not valid.');
-  const [collection, deviceId, sub, moduleId, ...more] = segments;
+  const [collection, deviceId, sub, moduleId, ...below] = segments;
   const fixed = OPERATIONS.get(`${request.method} /${segments.join('/').replace(/\/$/, '')}`);
   if (fixed !== undefined) return { operation: fixed, address: { deviceId: '' } };
   const isModule = sub === 'modules' && moduleId !== undefined && moduleId !== '';
-  const pattern = isModule || sub === undefined ? '{id}' : `{id}/${sub}`;
-  const operation = OPERATIONS.get(`${request.method} /${collection}/${pattern}`);
-  if (operation === undefined || !deviceId || more.length > 0) {
+  const [action, ...more] = isModule ? below : segments.slice(2);
+  const operation = OPERATIONS.get(`${request.method} /${collection}/{id}${action ? `/${action}` : ''}`);
+  const isOfDevice = action === 'modules'; // a module has no modules
+  if (operation === undefined || !deviceId || more.length > 0 || (isModule && isOfDevice)) {
     throw new HubRefusal(
       'InvalidOperation',
       `The local hub does not support ${request.method} ${request.path}.`,
@@ -144,6 +147,10 @@ function writeTwin(
 function tagged(hub: LocalHub, twin: JsonObject): HttpResponse {
   hub.spend(JSON.stringify(twin).length);
   return { status: 200, headers: { ETag: `"${String(twin.etag)}"` }, body: twin };
+}
+
+async function postMethod(hub: LocalHub, request: HttpRequest, address: Address): Promise<HttpResponse> {
+  return { status: 200, body: await invokeMethod(hub, address, readObject(request)) };
 }
 
 async function getIdentity(hub: LocalHub, _request: HttpRequest, address: Address): Promise<HttpResponse> {

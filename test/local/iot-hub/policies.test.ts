@@ -125,7 +125,7 @@ describe('what is not in the local hub', () => {
   afterEach(() => local.close());
 
   test.each([
-    ['POST', '/twins/dev-1/modules/m/methods'],
+    ['POST', '/devices/dev-1/modules/m/messages/events'],
     ['GET', '/configurations/c'],
     ['PUT', '/jobs/v2/j'],
     ['GET', '/digitaltwins/dev-1'],

@@ -84,7 +84,8 @@ describe('the topics of devices', () => {
       { kind: 'reportProperties', requestId: '1' },
     ],
     ['$iothub/twin/GET/', { kind: 'getTwin', requestId: '' }],
-    ['$iothub/methods/res/200/?$rid=1', { kind: 'methodResponse' }],
+    ['$iothub/methods/res/200/?$rid=1', { kind: 'methodResponse', requestId: '1', status: 200 }],
+    ['$iothub/methods/res/x/?$rid=a', { kind: 'methodResponse', requestId: 'a', status: 0 }],
     ['devices/d/messages/events', { kind: 'telemetry', properties: new Map() }],
     ['devices/d/messages/events/', { kind: 'telemetry', properties: new Map() }],
     [
