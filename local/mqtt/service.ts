@@ -35,10 +35,13 @@ export interface MqttMessage {
 /** A connection, for its service. None of its methods throws. */
 export interface MqttConnection {
   /**
-   * Sends a message with QoS 0 if the client is subscribed to `filter`, which covers the topic. Returns whether the
-   * client is subscribed.
+   * Sends a message if the client is subscribed to `filter`, which covers the topic. Returns whether the client is
+   * subscribed.
+   *
+   * @param onAcknowledged Absent: QoS 0. Else the message has the QoS of the subscription, and this is called when the
+   *   client has acknowledged it, or with QoS 0 at once. It is not called if the connection ends before.
    */
-  publish(filter: string, message: MqttMessage): boolean;
+  publish(filter: string, message: MqttMessage, onAcknowledged?: () => void): boolean;
   close(): void;
 }
 

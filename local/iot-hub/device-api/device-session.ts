@@ -7,11 +7,14 @@ import { type Address, addressPath } from '../model/address.ts';
 import { errorDocument, HubRefusal } from '../model/hub-error.ts';
 import { parseRequestJson } from '../model/json.ts';
 import { sectionForDevice } from '../model/twin.ts';
+import { completeMessage, countDelivery, queuedMessages } from '../operations/cloud-messages.ts';
 import { reportProperties, twinForDevice } from '../operations/twin-operations.ts';
 import {
+  cloudMessageTopic,
   DESIRED_PATCHES,
   desiredPatchTopic,
   isDeviceFilter,
+  isMessageFilter,
   METHOD_CALLS,
   methodCallTopic,
   parseDeviceTopic,
@@ -35,8 +38,11 @@ export interface AcceptedDevice {
 /** Handles the connection of a device or module in the hub. */
 export function openDeviceSession(hub: LocalHub, accepted: AcceptedDevice): MqttSession {
   const { address, cleanSession, expires } = accepted;
+  const restored = cleanSession ? [] : (hub.store.get(address)?.subscriptions ?? []);
   let connection: MqttConnection | undefined;
   let expiry: NodeJS.Timeout | undefined;
+  let messageFilter: string | undefined;
+  const sent = new Set<string>();
 
   const link: DeviceLink = {
     notifyDesired: (patch) =>
@@ -46,8 +52,22 @@ export function openDeviceSession(hub: LocalHub, accepted: AcceptedDevice): Mqtt
         topic: methodCallTopic(name, requestId),
         payload: Buffer.from(payload),
       }) ?? false,
+    deliver,
     close: () => connection?.close(),
   };
+
+  /** Sends each queued message once for each connection. It leaves the queue when the device acknowledges it. */
+  function deliver(): void {
+    if (messageFilter === undefined || connection === undefined) return;
+    for (const message of queuedMessages(hub, address)) {
+      if (sent.has(message.id) || !countDelivery(hub, address, message)) continue;
+      sent.add(message.id);
+      const payload = Buffer.from(message.body, 'base64');
+      connection.publish(messageFilter, { topic: cloudMessageTopic(address, message), payload }, () =>
+        completeMessage(hub, address, message),
+      );
+    }
+  }
 
   function send(filter: string, topic: string, content?: JsonValue): boolean {
     const payload = content === undefined ? Buffer.alloc(0) : Buffer.from(JSON.stringify(content));
@@ -117,11 +137,13 @@ export function openDeviceSession(hub: LocalHub, accepted: AcceptedDevice): Mqtt
   }
 
   return {
-    restored: cleanSession ? [] : (hub.store.get(address)?.subscriptions ?? []),
+    restored,
     opened(opened) {
       connection = opened;
       hub.counters.deviceConnections += 1;
       connectDevice(hub, address, link);
+      messageFilter = restored.find(isMessageFilter);
+      deliver();
       if (expires !== undefined) {
         expiry = setTimeout(link.close, Math.min(expires - hub.now(), MAX_TIMER_MS)).unref();
       }
@@ -130,6 +152,8 @@ export function openDeviceSession(hub: LocalHub, accepted: AcceptedDevice): Mqtt
     subscribed(subscriptions) {
       const entry = hub.store.get(address);
       if (!cleanSession && entry !== undefined) hub.store.put({ ...entry, subscriptions });
+      messageFilter = subscriptions.find(isMessageFilter);
+      deliver();
     },
     async received(message) {
       const { topic, payload } = message;

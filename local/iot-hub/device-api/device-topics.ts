@@ -1,4 +1,5 @@
 import { type Address, addressPath } from '../model/address.ts';
+import type { CloudMessage } from '../model/cloud-message.ts';
 
 /*
  * The topics of IoT Hub's device API: iot-mqtt-connect-to-iot-hub.md, and the requests of azure-iot-device-mqtt 1.16.
@@ -37,8 +38,8 @@ export function parseDeviceTopic(topic: string, address: Address): DeviceTopic |
 }
 
 /**
- * Whether the device or module may subscribe to a filter. Subscriptions for cloud-to-device messages, inputs of modules
- * and direct methods are granted, but the local hub sends none of them. In the place of an id, a client may write `+`
+ * Whether the device or module may subscribe to a filter. Inputs of modules are granted, but the local hub sends no
+ * messages to them. In the place of an id, a client may write `+`
  * (azure-sdk-for-c: `devices/+/messages/devicebound/#`; azure-iot-sdk-c for modules: `devices/{d}/modules/{m}/#`).
  */
 export function isDeviceFilter(filter: string, address: Address): boolean {
@@ -62,6 +63,19 @@ export function desiredPatchTopic(version: number): string {
 
 export function methodCallTopic(name: string, requestId: string): string {
   return `$iothub/methods/POST/${name}/?$rid=${requestId}`;
+}
+
+/** Whether a filter, which the device may subscribe to, is for cloud-to-device messages. */
+export function isMessageFilter(filter: string): boolean {
+  return filter.endsWith('/messages/devicebound/#');
+}
+
+/** @example 'devices/dev-1/messages/devicebound/%24.mid=a&%24.to=%2Fdevices%2Fdev-1%2Fmessages%2Fdevicebound&k=v' */
+export function cloudMessageTopic(address: Address, { system, properties }: CloudMessage): string {
+  const bag = [...Object.entries(system), ...Object.entries(properties)].map(
+    ([name, value]) => `${encodeURIComponent(name)}=${encodeURIComponent(value)}`,
+  );
+  return `${addressPath(address)}/messages/devicebound/${bag.join('&')}`;
 }
 
 function requestIdOf(topic: string): string {

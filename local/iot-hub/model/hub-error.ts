@@ -13,6 +13,7 @@ const REFUSALS = {
   IotHubUnauthorizedAccess: { status: 401, code: 401002 },
   IotHubUnauthorized: { status: 401, code: 401003 },
   IotHubQuotaExceeded: { status: 403, code: 403002 },
+  DeviceMaximumQueueDepthExceeded: { status: 403, code: 403004 },
   IotHubNotFound: { status: 404, code: 401001 },
   DeviceNotFound: { status: 404, code: 404001 },
   DeviceNotOnline: { status: 404, code: 404103 },

@@ -5,7 +5,7 @@ import type { Authentication, Identity } from '../model/identity.ts';
 import { describeSection, twinEtag, twinVersion } from '../model/twin.ts';
 
 /** A twin in the form of the service API. */
-export function twinDocument({ identity, twin, modelId }: Entry, presence: Presence): JsonObject {
+export function twinDocument({ identity, twin, modelId, inbox = [] }: Entry, presence: Presence): JsonObject {
   const { deviceId, moduleId } = identity;
   return {
     deviceId,
@@ -17,7 +17,7 @@ export function twinDocument({ identity, twin, modelId }: Entry, presence: Prese
     statusUpdateTime: identity.statusUpdatedTime,
     connectionState: presence.connectionState,
     lastActivityTime: presence.lastActivityTime,
-    cloudToDeviceMessageCount: 0,
+    cloudToDeviceMessageCount: inbox.length,
     authenticationType: identity.authentication.type,
     x509Thumbprint: thumbprintsOf(identity.authentication),
     ...(modelId !== undefined && { modelId }),
@@ -33,7 +33,7 @@ export function twinDocument({ identity, twin, modelId }: Entry, presence: Prese
  * An identity in the form of the service API, with its keys: its callers have full access to the registry. The identity
  * of a module has no status and no capabilities.
  */
-export function identityDocument({ identity }: Entry, presence: Presence): JsonObject {
+export function identityDocument({ identity, inbox = [] }: Entry, presence: Presence): JsonObject {
   const { deviceId, moduleId, authentication } = identity;
   const isDevice = moduleId === undefined;
   return {
@@ -46,7 +46,7 @@ export function identityDocument({ identity }: Entry, presence: Presence): JsonO
     connectionStateUpdatedTime: presence.connectionStateUpdatedTime,
     ...(isDevice && { statusUpdatedTime: identity.statusUpdatedTime }),
     lastActivityTime: presence.lastActivityTime,
-    cloudToDeviceMessageCount: 0,
+    cloudToDeviceMessageCount: inbox.length,
     authentication: {
       symmetricKey:
         authentication.type === 'sas'

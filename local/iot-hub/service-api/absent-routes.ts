@@ -10,9 +10,11 @@ const ABSENT: readonly (readonly [RegExp, string])[] = [
   [/^\/\$iothub\/websocket\/?$/i, 'MQTT and AMQP over WebSocket are not'],
   [/^\/\$servicebus\/websocket\/?$/i, 'AMQP over WebSocket is not'],
   [new RegExp(`^/devices${IDENTITY}/messages/events/?$`), 'Telemetry over HTTPS is not'],
-  [new RegExp(`^/devices${IDENTITY}/messages/devicebound(?:/.*)?$`, 'i'), 'Cloud-to-device messages are not'],
-  [/^\/devices\/[^/]+\/commands\/?$/, 'Cloud-to-device messages are not'],
-  [/^\/messages\/(?:devicebound|servicebound)(?:\/.*)?$/i, 'Cloud-to-device messages are not'],
+  [
+    new RegExp(`^/devices${IDENTITY}/messages/devicebound(?:/.*)?$`, 'i'),
+    'Receiving cloud-to-device messages over HTTPS is not',
+  ],
+  [/^\/messages\/servicebound(?:\/.*)?$/i, 'Feedback and file notifications are not'],
   [/^\/devices\/[^/]+\/files(?:\/.*)?$/, 'File upload is not'],
   [/^\/devices\/[^/]+\/applyConfigurationContent\/?$/i, 'Configurations are not'],
   [/^\/configurations(?:\/.*)?$/, 'Configurations are not'],
@@ -20,11 +22,15 @@ const ABSENT: readonly (readonly [RegExp, string])[] = [
   [/^\/digitaltwins(?:\/.*)?$/i, 'The digital twin API is not'],
 ];
 
+/** Services send a cloud-to-device message by POST. The other methods of this path are for devices. */
+const SENT = /^\/devices\/[^/]+\/messages\/devicebound\/?$/i;
+
 /**
  * The refusal of a route that IoT Hub has and the local hub does not; undefined for other routes. It comes before the
  * authorization, so that a client never looks for the fault in its key.
  */
-export function absentRoute({ path }: Pick<HttpRequest, 'path'>): HubRefusal | undefined {
+export function absentRoute({ method, path }: Pick<HttpRequest, 'method' | 'path'>): HubRefusal | undefined {
+  if (method === 'POST' && SENT.test(path)) return undefined;
   const feature = ABSENT.find(([pattern]) => pattern.test(path))?.[1];
   return feature === undefined
     ? undefined

@@ -7,6 +7,7 @@ import { errorBody, HubRefusal } from '../model/hub-error.ts';
 import { readIdentityChoice, readModuleChoice } from '../model/identity.ts';
 import { parseRequestJson } from '../model/json.ts';
 import { readBulk, runBulk } from '../operations/bulk-operation.ts';
+import { enqueueCloudMessage, purgeMessages } from '../operations/cloud-messages.ts';
 import { identityDocument } from '../operations/device-document.ts';
 import { invokeMethod } from '../operations/direct-method.ts';
 import {
@@ -18,6 +19,7 @@ import {
 import { parseQuery } from '../operations/query.ts';
 import { queryPage } from '../operations/query-page.ts';
 import { patchTwinOf, replaceTwinOf, serviceTwin } from '../operations/twin-operations.ts';
+import { readCloudMessage } from './message-headers.ts';
 import { authorizeService } from './service-authorization.ts';
 
 /** Most devices in the answer of GET `/devices` (identity registry REST API). */
@@ -37,6 +39,8 @@ const OPERATIONS: ReadonlyMap<string, Operation> = new Map<string, Operation>([
   ['PATCH /twins/{id}', { serve: writeTwin(patchTwinOf), right: 'ServiceConnect' }],
   ['PUT /twins/{id}', { serve: writeTwin(replaceTwinOf), right: 'ServiceConnect' }],
   ['POST /twins/{id}/methods', { serve: postMethod, right: 'ServiceConnect' }],
+  ['POST /devices/{id}/messages/devicebound', { serve: postMessage, right: 'ServiceConnect' }],
+  ['DELETE /devices/{id}/commands', { serve: deleteMessages, right: 'ServiceConnect' }],
   ['GET /devices/{id}', { serve: getIdentity, right: 'RegistryRead' }],
   ['PUT /devices/{id}', { serve: putIdentity, right: 'RegistryWrite' }],
   ['DELETE /devices/{id}', { serve: removeIdentity, right: 'RegistryWrite' }],
@@ -113,7 +117,10 @@ function route(request: HttpRequest): { operation: Operation; address: Address }
   const fixed = OPERATIONS.get(`${request.method} /${segments.join('/').replace(/\/$/, '')}`);
   if (fixed !== undefined) return { operation: fixed, address: { deviceId: '' } };
   const isModule = sub === 'modules' && moduleId !== undefined && moduleId !== '';
-  const [action, ...more] = isModule ? below : segments.slice(2);
+  const rest = isModule ? below : segments.slice(2);
+  // This path has two segments, and the SDKs write it in two cases.
+  const isMessage = !isModule && rest.join('/').toLowerCase() === 'messages/devicebound';
+  const [action, ...more] = isMessage ? ['messages/devicebound'] : rest;
   const operation = OPERATIONS.get(`${request.method} /${collection}/{id}${action ? `/${action}` : ''}`);
   const isOfDevice = action === 'modules'; // a module has no modules
   if (operation === undefined || !deviceId || more.length > 0 || (isModule && isOfDevice)) {
@@ -151,6 +158,15 @@ function tagged(hub: LocalHub, twin: JsonObject): HttpResponse {
 
 async function postMethod(hub: LocalHub, request: HttpRequest, address: Address): Promise<HttpResponse> {
   return { status: 200, body: await invokeMethod(hub, address, readObject(request)) };
+}
+
+async function postMessage(hub: LocalHub, request: HttpRequest, address: Address): Promise<HttpResponse> {
+  enqueueCloudMessage(hub, address, readCloudMessage(request));
+  return { status: 204 };
+}
+
+async function deleteMessages(hub: LocalHub, _request: HttpRequest, address: Address): Promise<HttpResponse> {
+  return { status: 200, body: purgeMessages(hub, address) };
 }
 
 async function getIdentity(hub: LocalHub, _request: HttpRequest, address: Address): Promise<HttpResponse> {
