@@ -1,8 +1,9 @@
 import { join } from 'node:path';
 import type { JsonObject } from '../../src/json/json.ts';
-import type { HttpService } from '../https/exchange.ts';
+import type { HttpResponse, HttpService } from '../https/exchange.ts';
 import { type LocalLog, silent } from '../log.ts';
 import type { MqttService } from '../mqtt/index.ts';
+import { readDeviceCall, serveDeviceCall } from './device-api/device-https.ts';
 import { createDeviceService } from './device-api/device-service.ts';
 import type { FaultSettings } from './faults/faults.ts';
 import { createHubFaults, type FaultStatus, type HubFaults } from './faults/hub-faults.ts';
@@ -132,10 +133,14 @@ export function createIotHubs(options: LocalIotHubsOptions): IotHubs {
       names: options.hubs.flatMap(({ host }) => namesOf(host)),
       claims: () => true,
       async answer(request) {
-        const absent = absentRoute(request);
-        if (absent !== undefined) return refusalResponse(absent, false, now());
         const { hub: name, kind } = readHubName(request.host);
         const known = hubs.get(name);
+        const call = readDeviceCall(request);
+        const absent = call === undefined ? absentRoute(request) : undefined;
+        if (absent !== undefined) return refusalResponse(absent, false, now());
+        if (call !== undefined && known !== undefined && kind !== 'service') {
+          return refusing(known.hub, () => serveDeviceCall(known.hub, policies, call, request));
+        }
         if (known !== undefined && kind !== 'device') {
           const { hub, faults } = known;
           return faults.serve(hub, request, () => serveServiceCall(hub, policies, request));
@@ -144,7 +149,9 @@ export function createIotHubs(options: LocalIotHubsOptions): IotHubs {
         const why =
           known === undefined
             ? `Unknown hub ${request.host}`
-            : `${request.host} serves only devices. Services must call ${name} or its service name`;
+            : kind === 'service'
+              ? `${request.host} serves only services. Devices must call ${name} or its device name`
+              : `${request.host} serves only devices. Services must call ${name} or its service name`;
         const refusal = new HubRefusal('IotHubNotFound', why);
         return refusalResponse(refusal, false, now());
       },
@@ -163,6 +170,18 @@ export function createIotHubs(options: LocalIotHubsOptions): IotHubs {
       }
     },
   };
+}
+
+/** The answer of an operation, or its refusal. */
+async function refusing(hub: LocalHub, serve: () => Promise<HttpResponse>): Promise<HttpResponse> {
+  try {
+    return await serve();
+  } catch (error) {
+    if (!(error instanceof HubRefusal)) throw error;
+    if (error.refusal === 'ThrottlingException') hub.counters.deviceThrottled += 1;
+    else if (error.refusal === 'IotHubQuotaExceeded') hub.counters.deviceQuotaRefused += 1;
+    return refusalResponse(error, false, hub.now());
+  }
 }
 
 interface FaultyHub {

@@ -1,13 +1,13 @@
 import type { JsonValue } from '../../../src/json/json.ts';
 import type { MqttConnection, MqttMessage, MqttSession } from '../../mqtt/index.ts';
 import type { DeviceLink } from '../hub/connections.ts';
-import { telemetrySent } from '../hub/events.ts';
-import { connectDevice, disconnectDevice, entryOf, type LocalHub } from '../hub/hub.ts';
+import { connectDevice, disconnectDevice, type LocalHub } from '../hub/hub.ts';
 import { type Address, addressPath } from '../model/address.ts';
 import { errorDocument, HubRefusal } from '../model/hub-error.ts';
 import { parseRequestJson } from '../model/json.ts';
 import { sectionForDevice } from '../model/twin.ts';
 import { completeMessage, countDelivery, queuedMessages } from '../operations/cloud-messages.ts';
+import { acceptTelemetry } from '../operations/telemetry.ts';
 import { reportProperties, twinForDevice } from '../operations/twin-operations.ts';
 import {
   cloudMessageTopic,
@@ -22,8 +22,6 @@ import {
   twinResponseTopic,
 } from './device-topics.ts';
 
-/** Largest message: 256 KB ("IoT Hub quotas and throttling"). */
-const MAX_MESSAGE_BYTES = 256 * 1024;
 /** Longest delay of a timer in Node.js. */
 const MAX_TIMER_MS = 2 ** 31 - 1;
 
@@ -117,23 +115,16 @@ export function openDeviceSession(hub: LocalHub, accepted: AcceptedDevice): Mqtt
    */
   async function takeTelemetry(
     properties: ReadonlyMap<string, string>,
-    { payload: body, isRetained }: MqttMessage,
+    { payload, isRetained }: MqttMessage,
   ): Promise<void> {
-    if (body.length > MAX_MESSAGE_BYTES) throw new HubRefusal('RequestTooLarge', 'A message was too large.');
+    const [system, application] = partition(properties);
+    if (isRetained === true) application.set('mqtt-retain', 'true');
     try {
-      await hub.admit('sends');
+      await acceptTelemetry(hub, address, [{ body: payload, system, application }]);
     } catch (error) {
       if (error instanceof HubRefusal) count(error);
       throw error;
     }
-    const sender = entryOf(hub, address);
-    const at = hub.tick();
-    hub.connections.active(address, at);
-    const [system, application] = partition(properties);
-    if (isRetained === true) application.set('mqtt-retain', 'true');
-    hub.emit(telemetrySent(hub.origin(address, at), sender, { body, system, application }));
-    hub.counters.deviceTelemetry += 1;
-    hub.spend(body.length);
   }
 
   return {

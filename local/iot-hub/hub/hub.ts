@@ -9,6 +9,7 @@ import { createCounters, type HubCounters } from './counters.ts';
 import { type DeviceStore, type Entry, openDeviceStore } from './device-store.ts';
 import { type EventSink, type HubEvent, lostEvent } from './event-sink.ts';
 import { connectionChanged, type Origin } from './events.ts';
+import { createMessageLocks, type MessageLocks } from './message-locks.ts';
 import { createMethodCalls, type MethodCalls } from './method-calls.ts';
 import { type PastTwins, rememberTwins } from './past-twins.ts';
 import { createQuota, type DailyQuota } from './quota.ts';
@@ -51,6 +52,7 @@ export interface LocalHub {
   readonly connections: Connections;
   /** The direct methods that wait for their devices. */
   readonly methods: MethodCalls;
+  readonly messageLocks: MessageLocks;
   readonly counters: HubCounters;
   readonly quota: DailyQuota;
   readonly log: LocalLog;
@@ -102,6 +104,7 @@ export function createHub(settings: HubSettings, context: HubContext): LocalHub 
     past,
     connections: createConnections(),
     methods: createMethodCalls(),
+    messageLocks: createMessageLocks(now),
     counters: createCounters(),
     quota,
     log,

@@ -23,6 +23,7 @@ const REFUSALS = {
   DeviceAlreadyExists: { status: 409, code: 409001 },
   ModuleAlreadyExistsOnDevice: { status: 409, code: 409301 },
   PreconditionFailed: { status: 412, code: 412001 },
+  DeviceMessageLockLost: { status: 412, code: 412002 },
   RequestTooLarge: { status: 413, code: 413001 },
   TooManyModulesOnDevice: { status: 413, code: 413003 },
   ThrottlingException: { status: 429, code: 429001 },

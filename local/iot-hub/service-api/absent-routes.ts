@@ -2,18 +2,10 @@ import { notHere } from '../../errors.ts';
 import type { HttpRequest } from '../../https/exchange.ts';
 import { HubRefusal } from '../model/hub-error.ts';
 
-/** A device or a module in a path. */
-const IDENTITY = '/[^/]+(?:/modules/[^/]+)?';
-
 /** The routes of IoT Hub that the local hub does not have (REST API 2021-04-12), with the feature that they belong to. */
 const ABSENT: readonly (readonly [RegExp, string])[] = [
   [/^\/\$iothub\/websocket\/?$/i, 'MQTT and AMQP over WebSocket are not'],
   [/^\/\$servicebus\/websocket\/?$/i, 'AMQP over WebSocket is not'],
-  [new RegExp(`^/devices${IDENTITY}/messages/events/?$`), 'Telemetry over HTTPS is not'],
-  [
-    new RegExp(`^/devices${IDENTITY}/messages/devicebound(?:/.*)?$`, 'i'),
-    'Receiving cloud-to-device messages over HTTPS is not',
-  ],
   [/^\/messages\/servicebound(?:\/.*)?$/i, 'Feedback and file notifications are not'],
   [/^\/devices\/[^/]+\/files(?:\/.*)?$/, 'File upload is not'],
   [/^\/devices\/[^/]+\/applyConfigurationContent\/?$/i, 'Configurations are not'],
@@ -22,15 +14,11 @@ const ABSENT: readonly (readonly [RegExp, string])[] = [
   [/^\/digitaltwins(?:\/.*)?$/i, 'The digital twin API is not'],
 ];
 
-/** Services send a cloud-to-device message by POST. The other methods of this path are for devices. */
-const SENT = /^\/devices\/[^/]+\/messages\/devicebound\/?$/i;
-
 /**
  * The refusal of a route that IoT Hub has and the local hub does not; undefined for other routes. It comes before the
  * authorization, so that a client never looks for the fault in its key.
  */
-export function absentRoute({ method, path }: Pick<HttpRequest, 'method' | 'path'>): HubRefusal | undefined {
-  if (method === 'POST' && SENT.test(path)) return undefined;
+export function absentRoute({ path }: Pick<HttpRequest, 'path'>): HubRefusal | undefined {
   const feature = ABSENT.find(([pattern]) => pattern.test(path))?.[1];
   return feature === undefined
     ? undefined

@@ -3,6 +3,7 @@ import { type HttpRequest, type HttpResponse, pathSegments } from '../../https/e
 import { entryOf, type LocalHub } from '../hub/hub.ts';
 import type { AccessPolicy, AccessRight } from '../model/access-policy.ts';
 import type { Address } from '../model/address.ts';
+import { checkApiVersion } from '../model/api-version.ts';
 import { errorBody, HubRefusal } from '../model/hub-error.ts';
 import { readIdentityChoice, readModuleChoice } from '../model/identity.ts';
 import { parseRequestJson } from '../model/json.ts';
@@ -19,7 +20,7 @@ import {
 import { parseQuery } from '../operations/query.ts';
 import { queryPage } from '../operations/query-page.ts';
 import { patchTwinOf, replaceTwinOf, serviceTwin } from '../operations/twin-operations.ts';
-import { readCloudMessage } from './message-headers.ts';
+import { readCloudMessage } from './cloud-message-request.ts';
 import { authorizeService } from './service-authorization.ts';
 
 /** Most devices in the answer of GET `/devices` (identity registry REST API). */
@@ -51,25 +52,6 @@ const OPERATIONS: ReadonlyMap<string, Operation> = new Map<string, Operation>([
   ['GET /statistics/devices', { serve: getStatistics, right: 'RegistryRead' }],
 ]);
 
-/** The published versions of the service REST API, and those of the SDKs (azure-rest-api-specs, iothub data plane). */
-const API_VERSIONS: ReadonlySet<string> = new Set([
-  '2016-02-03',
-  '2016-11-14',
-  '2017-06-30',
-  '2017-11-08-preview',
-  '2018-04-01',
-  '2018-06-30',
-  '2018-08-30-preview',
-  '2019-03-30',
-  '2019-07-01-preview',
-  '2019-10-01',
-  '2020-03-01',
-  '2020-03-13',
-  '2020-05-31-preview',
-  '2020-09-30',
-  '2021-04-12',
-]);
-
 /**
  * Serves the service REST API of one hub. A call needs a known route first, then the right, then a published
  * api-version. Every version is answered in the form of 2021-04-12. Refusals are answers. It never throws.
@@ -86,7 +68,7 @@ export async function serveServiceCall(
     const { headers, path, host } = request;
     const { right, serve } = operation;
     authorizeService(headers.authorization, policies, { host, path, right, now: hub.now() });
-    checkApiVersion(request);
+    checkApiVersion(request.query);
     return await serve(hub, request, address);
   } catch (error) {
     const refusal = refusalOf(hub, error);
@@ -99,14 +81,6 @@ function refusalOf(hub: LocalHub, error: unknown): HubRefusal {
   if (error instanceof HubRefusal) return error;
   hub.log.error(`Hub ${hub.host} failed: ${error instanceof Error ? error.message : 'unknown reason'}`);
   return new HubRefusal('ServerError', 'The hub failed.');
-}
-
-function checkApiVersion({ query }: HttpRequest): void {
-  const version = query.get('api-version');
-  if (version !== null && API_VERSIONS.has(version)) return;
-  const found =
-    version === null ? 'has no api-version' : `has the unknown api-version ${version.slice(0, 40)}`;
-  throw new HubRefusal('InvalidProtocolVersion', `The request ${found}. Use ?api-version=2021-04-12.`);
 }
 
 function route(request: HttpRequest): { operation: Operation; address: Address } {

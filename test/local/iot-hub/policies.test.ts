@@ -125,13 +125,11 @@ describe('what is not in the local hub', () => {
   afterEach(() => local.close());
 
   test.each([
-    ['POST', '/devices/dev-1/modules/m/messages/events'],
     ['GET', '/configurations/c'],
     ['PUT', '/jobs/v2/j'],
     ['GET', '/digitaltwins/dev-1'],
     ['POST', '/devices/dev-1/applyConfigurationContent'],
     ['POST', '/devices/dev-1/files'],
-    ['GET', '/devices/dev-1/messages/devicebound'],
     ['GET', '/messages/serviceBound/feedback'],
     ['GET', '/$iothub/websocket'],
   ])('%s %s is answered so, without a look at the token', async (method, path) => {
