@@ -5,6 +5,8 @@ import { type CertificateAuthority, openAuthority } from './ca/index.ts';
 import {
   type ControlApi,
   type ControlOptions,
+  commandRunner,
+  EventFeed,
   type ProcessStatus,
   startControlApi,
 } from './control-api/index.ts';
@@ -26,6 +28,8 @@ const PARTITIONS = 4;
 
 export interface CloudOptions {
   readonly fleet: Fleet;
+  /** The project's folder, where the `berth` command runs. */
+  readonly appDirectory: string;
   readonly ports: Ports;
   /** The port of the functions. They may start later. */
   readonly functionsPort: number;
@@ -88,20 +92,21 @@ export async function startCloud(options: CloudOptions): Promise<Cloud> {
     });
     closers.push(() => eventHubs.close());
 
+    const feed = new EventFeed();
     const hubs = createIotHubs({
       hubs: fleet.hubs,
       directory: state('hubs'),
-      sink:
-        () =>
-        ({ partitionKey: placementKey, ...event }) => {
-          eventHubs.append(EVENT_HUB, { ...event, placementKey });
-        },
+      sink: (host) => (event) => {
+        const { partitionKey: placementKey, ...unkeyed } = event;
+        eventHubs.append(EVENT_HUB, { ...unkeyed, placementKey });
+        feed.takeEvent(host, event);
+      },
       log,
     });
     closers.push(() => hubs.close());
 
     // The certificates name the port of the revocation list, so the port must be known before its server starts.
-    const restPort = await reservePort(ports.rest, 'the service REST API');
+    const restPort = await reservePort(ports.rest, 'the service REST API', 'rest');
     const authority = await openAuthority({
       directory: state('ca'),
       revocationListAt: `http://localhost:${restPort}`,
@@ -114,6 +119,7 @@ export async function startCloud(options: CloudOptions): Promise<Cloud> {
       linkedHubs: fleet.hubs.flatMap(({ host }) => linksOf(host, options.links)),
       hub: hubs.provisioning,
       directory: state('dps'),
+      onRegistration: (registration) => feed.takeRegistration(registration),
       log,
     });
     closers.push(() => dps.close());
@@ -162,6 +168,13 @@ export async function startCloud(options: CloudOptions): Promise<Cloud> {
         root: authority.root,
         settings,
       }),
+      feed,
+      runCommand: commandRunner({
+        file: join(options.bundles, 'berth.cjs'),
+        directory: options.appDirectory,
+        settings,
+      }),
+      consoleFolder: join(options.bundles, 'console'),
     };
     const controlApi: ControlApi = await startControlApi(ports.control, control);
     closers.push(() => controlApi.close());

@@ -1,5 +1,6 @@
 import { createServer, type Server } from 'node:net';
 import { LocalError } from './errors.ts';
+import type { Ports } from './options.ts';
 
 /** The two loopback addresses. `localhost` can mean either; many programs try IPv6 first. */
 const IPV4 = '127.0.0.1';
@@ -17,19 +18,25 @@ const MAX_TRIES = 20;
  * Listens on loopback, on 127.0.0.1 and on [::1], and resolves with the port in use (0 selects a free one). Without IPv6,
  * it listens on 127.0.0.1 only. When the server closes, both end.
  *
+ * @param name the port as `--port` takes it, if the operator can choose it.
  * @throws LocalError `BERTH_LOCAL_PORT_TAKEN` if another program listens on the port.
  */
-export async function listen(server: Server, port: number, what: string): Promise<number> {
+export async function listen(
+  server: Server,
+  port: number,
+  what: string,
+  name?: keyof Ports,
+): Promise<number> {
   for (let tries = 1; ; tries += 1) {
     const bound = await listenOn(server, port, IPV4).catch((error: unknown) => {
-      throw failureOf(error, port, what);
+      throw failureOf(error, port, what, name);
     });
     try {
       await listenOnIpv6(server, bound);
       return bound;
     } catch (error) {
       await new Promise((resolve) => server.close(resolve));
-      if (port !== 0 || tries === MAX_TRIES) throw failureOf(error, bound, what);
+      if (port !== 0 || tries === MAX_TRIES) throw failureOf(error, bound, what, name);
     }
   }
 }
@@ -66,11 +73,13 @@ function listenOn(server: Server, port: number, host: string): Promise<number> {
   });
 }
 
-function failureOf(error: unknown, port: number, what: string): unknown {
+function failureOf(error: unknown, port: number, what: string, name: keyof Ports | undefined): unknown {
   if (codeOf(error) !== 'EADDRINUSE') return error;
-  return new LocalError('BERTH_LOCAL_PORT_TAKEN', `Port ${port} for ${what} is in use by another program.`, {
-    cause: error,
-  });
+  return new LocalError(
+    'BERTH_LOCAL_PORT_TAKEN',
+    `Port ${port} for ${what} is in use by another program.${remedy(port, name)}`,
+    { cause: error },
+  );
 }
 
 function codeOf(error: unknown): string | undefined {
@@ -82,9 +91,15 @@ function codeOf(error: unknown): string | undefined {
  *
  * @throws LocalError `BERTH_LOCAL_PORT_TAKEN`
  */
-export async function reservePort(port: number, what: string): Promise<number> {
+export async function reservePort(port: number, what: string, name?: keyof Ports): Promise<number> {
   const server = createServer();
-  const free = await listen(server, port, what);
+  const free = await listen(server, port, what, name);
   await new Promise((resolve) => server.close(resolve));
   return free;
+}
+
+function remedy(port: number, name: keyof Ports | undefined): string {
+  if (name === undefined) return '';
+  const other = port < 65_535 ? port + 1 : port - 1;
+  return ` End that program, use another port (npm start -- --port ${name}=${other}), or use free ports for everything (npm start -- --free-ports).`;
 }

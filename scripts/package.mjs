@@ -38,24 +38,24 @@ const { outputFiles } = await build({
 for (const { path, contents } of outputFiles) writeFileSync(join(folder, 'dist', basename(path)), contents);
 
 // The DTDL files of device models, if any.
-const models = existsSync('models')
-  ? readdirSync('models', { recursive: true, withFileTypes: true })
-      .filter((entry) => !entry.isDirectory() && entry.name.endsWith('.json'))
-      .map((entry) => join(entry.parentPath, entry.name).split(sep).join('/'))
-      .sort()
-  : [];
-for (const file of ['host.json', 'fleet.json', ...models]) {
+const models = filesBelow('models').filter((file) => file.endsWith('.json'));
+// What `npm run build` has made of the console. Source maps would only make the package heavier.
+const consoleFiles = filesBelow('dist/console').filter((file) => !file.endsWith('.map'));
+for (const file of ['host.json', 'fleet.json', ...models, ...consoleFiles]) {
   mkdirSync(dirname(join(folder, file)), { recursive: true });
   copyFileSync(file, join(folder, file));
 }
+copyFileSync('schemas/openapi.json', join(folder, 'dist/openapi.json'));
 
 const { name, version, main, engines } = JSON.parse(readFileSync('package.json', 'utf8'));
 const manifest = { name, version, private: true, main, engines, berth: { build: built } };
 writeFileSync(join(folder, 'package.json'), `${JSON.stringify(manifest, null, 2)}\n`);
 
 const files = [
+  ...consoleFiles,
   'dist/functions.cjs',
   'dist/functions.cjs.map',
+  'dist/openapi.json',
   'fleet.json',
   'host.json',
   ...models,
@@ -67,4 +67,14 @@ writeFileSync(
   archive,
   zipSync(Object.fromEntries(files.map((file) => [file, [readFileSync(join(folder, file)), entry]]))),
 );
+
+/** The files below a folder of the project, with slashes, in order; none where there is no such folder. */
+function filesBelow(path) {
+  if (!existsSync(path)) return [];
+  return readdirSync(path, { recursive: true, withFileTypes: true })
+    .filter((entry) => entry.isFile())
+    .map((entry) => join(entry.parentPath, entry.name).split(sep).join('/'))
+    .sort();
+}
+
 console.log(`${relative('.', folder) || '.'} and ${relative('.', archive)}: build ${built}`);

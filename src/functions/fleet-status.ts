@@ -1,6 +1,8 @@
 import { app } from '@azure/functions';
 import type { Override } from '../allocation/conditions.ts';
 import { type HubOverview, hubOverviews, moveOverviews } from '../allocation/decision/hub-overview.ts';
+import type { FleetStatus } from '../api/contract.ts';
+import { fleetQuery, readQuery } from '../api/queries.ts';
 import type { Control, Pause } from '../control/control.ts';
 import { pauseOf } from '../control/pauses.ts';
 import type { Fleet, Hub } from '../fleet/fleet.ts';
@@ -12,8 +14,8 @@ import { hubSyncOverview, policyOverviews } from '../sync/resync/sync-overview.t
 import { DAY_MS, dayOf } from '../time/day.ts';
 import { type EpochMs, plus } from '../time/epoch-ms.ts';
 import { TWIN_STATUSES } from '../twin/snapshot/snapshot.ts';
-import { attentionPage, pageOf } from './attention-page.ts';
-import { answeringErrors, type HttpHandler, isoTime, jsonAnswer } from './http-answer.ts';
+import { attentionPage } from './attention-page.ts';
+import { answeringErrors, type HttpHandler, isoTime, taggedAnswer } from './http-answer.ts';
 
 /** Dead letters of this many days are counted, up to `MOST_LETTERS`. */
 const LETTER_DAYS = 7;
@@ -36,11 +38,11 @@ export function registerFleetStatus(instance: Instance): void {
  */
 export function fleetStatus(instance: Instance): HttpHandler {
   return answeringErrors(async (request) => {
-    const page = pageOf(request.query.get('top'), request.query.get('after'));
+    const page = readQuery(fleetQuery, request.query);
     const fleet = instance.fleet.current();
     const { stores } = instance;
     const now = instance.now();
-    const hosts = fleet.hubs.map(({ host }) => host);
+    const redaction = await instance.redaction(fleet);
     const [
       control,
       conditions,
@@ -58,14 +60,20 @@ export function fleetStatus(instance: Instance): HttpHandler {
       stores.unknownHubs.list(),
       stores.unknownSources.list(),
       stores.letterHours.beyond(plus(now, -LETTER_DAYS * DAY_MS)),
-      attentionPage(stores.twins, hosts, page),
+      attentionPage(stores.twins, { ...page, hubs: fleet.hubs, redaction }),
       stores.budgets.used(dayOf(now)),
       stores.statistics.recent(now),
       countLetters(instance, now),
       Promise.all(fleet.hubs.map((hub) => lookAt(hub, instance))),
     ]);
     const looked = new Map(hubs.map((found) => [found.hub.host, found]));
-    const describe = ({ overrides, countedAt, devices, isHealthy, ...overview }: HubOverview) => {
+    const describe = ({
+      overrides,
+      countedAt,
+      devices,
+      isHealthy,
+      ...overview
+    }: HubOverview): FleetStatus['hubs'][number] => {
       const { hub, counted, audit } = looked.get(overview.host) ?? {};
       return {
         ...overview,
@@ -81,7 +89,7 @@ export function fleetStatus(instance: Instance): HttpHandler {
         overrides: { state: describeOverride(overrides.state), weight: describeOverride(overrides.weight) },
       };
     };
-    return jsonAnswer(200, {
+    return taggedAnswer<FleetStatus>(request, {
       revision: fleet.revision,
       // If they differ, an older package answers. It does not reconcile twins.
       build: { running: instance.build, newest: control.newestBuild || null },
@@ -119,7 +127,7 @@ async function lookAt(hub: Hub, { stores }: Instance): Promise<Looked> {
   return { hub, counted, audit };
 }
 
-function describeSync(...facts: Parameters<typeof hubSyncOverview>) {
+function describeSync(...facts: Parameters<typeof hubSyncOverview>): FleetStatus['hubs'][number]['sync'] {
   const { gapRate, untrusted, ...rest } = hubSyncOverview(...facts);
   return {
     ...rest,
@@ -142,7 +150,7 @@ function describePause(pause: Pause | undefined) {
   return pause === undefined ? null : { ...pause, at: isoTime(pause.at) };
 }
 
-function describeOverride(override: Override<unknown> | undefined) {
+function describeOverride<Value>(override: Override<Value> | undefined) {
   return override === undefined ? null : { ...override, expiresAt: isoTime(override.expiresAt) };
 }
 

@@ -227,17 +227,17 @@ describe('the trouble lines of the live view', () => {
     [
       'one dead letter',
       { deadLetters: letters(1) },
-      ['letters  1 dead letter since 2026-11-18: npx berth dead-letters list'],
+      ['letters  1 dead since 2026-11-18: npx --no berth dead-letters list'],
     ],
     [
       'events beyond the cap of dead letters',
       { deadLetters: { count: 0, more: false, since: '2026-11-18', onlyCounted: 12_000 } },
-      ['letters  12000 more events counted, not stored: npx berth dead-letters counts'],
+      ['letters  12000 more events only counted: npx --no berth dead-letters counts'],
     ],
     [
       'more dead letters than are counted',
       { deadLetters: letters(1_000, true) },
-      ['letters  over 1000 dead letters since 2026-11-18: npx berth dead-letters list'],
+      ['letters  over 1000 dead since 2026-11-18: npx --no berth dead-letters list'],
     ],
   ])('the trouble lines show %s', (_, trouble, lines) => {
     expect(troubleLines({ ...CALM, ...trouble })).toEqual(lines);

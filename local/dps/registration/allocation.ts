@@ -34,7 +34,9 @@ export function readWebhookAnswer(
       'CustomAllocationUnauthorizedAccess: the webhook answered 401',
     );
   }
-  if (response.status !== 200) return customFailed(`the webhook answered ${response.status}`);
+  if (response.status !== 200) {
+    return customFailed(`the webhook answered ${response.status}${reasonIn(response.body)}`);
+  }
   const answer = parseRequestJson(Buffer.from(response.body));
   if (!isObject(answer)) return customFailed('the answer is not a JSON object');
 
@@ -53,6 +55,21 @@ export function readWebhookAnswer(
   const initialTwin = readInitialTwin(ownMember(answer, 'initialTwin'));
   if (initialTwin === 'malformed') return customFailed('initialTwin is not {tags, properties: {desired}}');
   return { result: 'hub', host, ...(initialTwin && { initialTwin }), ...(payload && { payload }) };
+}
+
+/** As much of the sentence of a webhook is passed on to the device. */
+const LONGEST_REASON = 300;
+
+/**
+ * The sentence in an error answer, `{"error": {"message"}}`, for the device. What DPS passes on is not documented;
+ * `docs/local.md` lists this as a difference.
+ */
+function reasonIn(body: string): string {
+  const answer = parseRequestJson(Buffer.from(body));
+  const error = isObject(answer) ? ownMember(answer, 'error') : undefined;
+  const message = isObject(error) ? ownMember(error, 'message') : undefined;
+  if (typeof message !== 'string') return '';
+  return `: ${message.replace(/\p{Cc}/gu, ' ').slice(0, LONGEST_REASON)}`;
 }
 
 function customFailed(why: string): FailedAllocation {

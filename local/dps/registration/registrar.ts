@@ -24,6 +24,7 @@ export interface RegistrarContext {
   readonly store: RegistrationStore;
   readonly call: WebhookCall;
   readonly retryWaitsMs: readonly number[];
+  readonly onRegistration?: ((registration: Registration) => void) | undefined;
   readonly log: LocalLog;
   readonly now: () => number;
   /** Cancels running webhook calls. */
@@ -36,7 +37,7 @@ export interface RegistrarContext {
 export type Registrar = (device: AttestedDevice, payload: JsonValue | undefined) => Promise<Registration>;
 
 export function createRegistrar(context: RegistrarContext): Registrar {
-  const { linkedHubs, hub, store, call, retryWaitsMs, log, now, signal } = context;
+  const { linkedHubs, hub, store, call, retryWaitsMs, onRegistration, log, now, signal } = context;
   const tick = createClock(now);
 
   return async (device, payload) => {
@@ -181,6 +182,7 @@ export function createRegistrar(context: RegistrarContext): Registrar {
       ...result,
     };
     store.put(registration);
+    onRegistration?.(registration);
     return registration;
   }
 }

@@ -113,7 +113,7 @@ describe('the device API over HTTPS', () => {
     ['another key', { authorization: tokenOf(`${WEU}/devices/dev-1`, testKey(9)) }],
     ['the token of another device', { authorization: tokenOf(`${WEU}/devices/dev-2`) }],
     [
-      'the token of a policy without DeviceConnect',
+      'the token of a policy with a wrong key',
       { authorization: serviceToken(WEU, undefined, undefined, 'service') },
     ],
   ])('%s is refused with 401', async (_name, headers) => {
