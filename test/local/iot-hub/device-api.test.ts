@@ -325,6 +325,13 @@ describe('the device API, through azure-iot-device over MQTT', () => {
     const client = await withCertificate(issued);
     await client.open();
     await expect(client.getTwin()).resolves.toBeDefined();
+    local.events.length = 0;
+    await client.sendEvent(new Message('x'));
+    expect(JSON.parse(String(local.events[0]?.annotations['iothub-connection-auth-method']))).toMatchObject({
+      scope: 'device',
+      type: 'x509Certificate',
+      issuer: 'external',
+    });
     await client.close();
 
     await expect((await withCertificate(other)).open()).rejects.toMatchObject({ name: 'UnauthorizedError' });
