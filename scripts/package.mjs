@@ -14,6 +14,7 @@ import { parseArgs } from 'node:util';
 import { build } from 'esbuild';
 import { zipSync } from 'fflate';
 import { bundleOptions, FUNCTIONS } from './build/bundle.mjs';
+import { buildConsole } from './build/console.mjs';
 
 const { values } = parseArgs({ options: { out: { type: 'string', default: 'package' } } });
 const project = resolve(import.meta.dirname, '..');
@@ -39,12 +40,14 @@ for (const { path, contents } of outputFiles) writeFileSync(join(folder, 'dist',
 
 // The DTDL files of device models, if any.
 const models = filesBelow('models').filter((file) => file.endsWith('.json'));
-// What `npm run build` has made of the console. Source maps would only make the package heavier.
-const consoleFiles = filesBelow('dist/console').filter((file) => !file.endsWith('.map'));
-for (const file of ['host.json', 'fleet.json', ...models, ...consoleFiles]) {
+for (const file of ['host.json', 'fleet.json', ...models]) {
   mkdirSync(dirname(join(folder, file)), { recursive: true });
   copyFileSync(file, join(folder, file));
 }
+await buildConsole(join(folder, 'dist/console'));
+const consoleFiles = readdirSync(join(folder, 'dist/console'))
+  .sort()
+  .map((file) => `dist/console/${file}`);
 copyFileSync('schemas/openapi.json', join(folder, 'dist/openapi.json'));
 
 const { name, version, main, engines } = JSON.parse(readFileSync('package.json', 'utf8'));

@@ -7,6 +7,7 @@ async function main() {
   const { join } = await import('node:path');
   const { build } = await import('esbuild');
   const { bundleOptions, FUNCTIONS } = await import('./bundle.mjs');
+  const { buildConsole } = await import('./console.mjs');
 
   const at = process.argv.indexOf('--out');
   const outdir = at === -1 ? 'dist' : process.argv[at + 1];
@@ -29,6 +30,7 @@ async function main() {
       },
       packages: 'external',
     }),
+    buildConsole(join(outdir, 'console')),
     buildCommand(common),
   ]);
   // What the function `openApi` answers.

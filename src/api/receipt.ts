@@ -68,7 +68,7 @@ const hub = z.strictObject({
   weight: number.optional().meta({ description: 'For this device.' }),
   score: number
     .optional()
-    .meta({ description: 'The greatest wins; absent: the hub may not receive the device.' }),
+    .meta({ description: 'The smallest wins; absent: the hub may not receive the device.' }),
   load: z.literal('above its share').optional(),
   excluded: z
     .enum([

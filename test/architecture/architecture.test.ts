@@ -14,7 +14,7 @@ const PACKAGES: readonly PackageRow[] = tableBelow(ARCHITECTURE, 'Packages').map
   name: namesIn(name)[0] ?? '',
   onlyIn: namesIn(onlyIn),
 }));
-const FILES = sourceFiles(ROOT, ['src', 'local']);
+const FILES = sourceFiles(ROOT, ['src', 'local', 'console']);
 const IMPORTS = importsOf(ROOT, FILES);
 
 /** Why an import is not allowed; undefined: it is. */
@@ -46,7 +46,7 @@ function declaredTwice(): readonly string[] {
 }
 
 describe('the architecture that docs/architecture.md describes', () => {
-  test('docs/architecture.md has a row for each folder of src, and no row for a folder that does not exist', () => {
+  test('docs/architecture.md has a row for each folder of src, local and console, and no row for a folder that does not exist', () => {
     const used = new Set(FILES.flatMap((file) => rowOf(file, ROWS)?.room ?? []));
 
     expect(ROWS.map(({ room }) => room).filter((room) => !used.has(room))).toEqual([]);
@@ -73,6 +73,19 @@ describe('the architecture that docs/architecture.md describes', () => {
     const opening = IMPORTS.filter(({ from, to }) => to === 'src/hub/iot-hubs.ts' && isIn(from, 'src'));
 
     expect(opening.map(({ from }) => from)).toEqual(['src/instance/instance.ts']);
+  });
+
+  test('the console takes only types from src, so that nothing of the functions is in its bundle', () => {
+    const outside = FILES.filter((file) => isIn(file, 'console')).flatMap((file) =>
+      readFileSync(join(ROOT, file), 'utf8')
+        .split(/;\n/)
+        .filter(
+          (statement) =>
+            /from\s+'[^']*\/src\//.test(statement) && !/\b(import|export) type\b/.test(statement),
+        ),
+    );
+
+    expect(outside).toEqual([]);
   });
 
   test('every exported name is declared in one file only', () => {

@@ -85,6 +85,7 @@ describe('the live view', () => {
       '',
       '12:00:01  sim-0001  battery 15 %: applied the interval 1 min',
       '',
+      'console  http://127.0.0.1:7070/',
       "fleet    curl -H 'x-functions-key: local-function-key' http://127.0.0.1:7071/api/fleet",
       'hubs     curl http://127.0.0.1:7070/hubs',
       'Press Ctrl-C to stop the local stack.',
