@@ -73,7 +73,7 @@ function requireKeys(webhooks: readonly Webhook[], env: Environment): void {
   if (first === undefined) return;
   throw new BerthError(
     'BERTH_SETTING_INVALID',
-    `${missing.map(({ keyFrom }) => keyFrom).join(', ')} ${missing.length === 1 ? 'is' : 'are'} not set: set it to the function key of its URL, such as ${first.url}. See "Function keys" in docs/enrollments.md.`,
+    `${missing.map(({ keyFrom }) => keyFrom).join(', ')} ${missing.length === 1 ? 'is not set: set it' : 'are not set: set each'} to the function key of its URL, such as ${first.url}. See "Function keys" in docs/enrollments.md.`,
   );
 }
 
