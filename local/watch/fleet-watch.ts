@@ -1,6 +1,6 @@
 import { basename } from 'node:path';
 import type { Fleet } from '../../src/fleet/fleet.ts';
-import { type SavedFleet, readChange } from './fleet-change.ts';
+import { readChange, type SavedFleet } from './fleet-change.ts';
 import { watchFile } from './watch-file.ts';
 
 export interface FleetWatchOptions {
