@@ -15,7 +15,7 @@ import { DPS_HOST, ID_SCOPE, localEnrollments } from './enrollments.ts';
 import { type EventHubs, startEventHubs } from './event-hubs/index.ts';
 import { pagePorts } from './foreign-requests.ts';
 import { createRevocationListService, startHttp } from './https/index.ts';
-import { createIotHubs, deviceNameOf, type IotHubs } from './iot-hub/index.ts';
+import { createIotHubs, deviceNameOf, type HubEvent, type IotHubs } from './iot-hub/index.ts';
 import { reservePort } from './listen.ts';
 import type { LocalLog } from './log.ts';
 import { startMqtt } from './mqtt/index.ts';
@@ -100,7 +100,7 @@ export async function startCloud(options: CloudOptions): Promise<Cloud> {
       directory: state('hubs'),
       sink: (host) => (event) => {
         const { partitionKey: placementKey, ...unkeyed } = event;
-        eventHubs.append(EVENT_HUB, { ...unkeyed, placementKey });
+        if (isRouted(event)) eventHubs.append(EVENT_HUB, { ...unkeyed, placementKey });
         feed.takeEvent(host, event);
       },
       log,
@@ -199,6 +199,14 @@ export async function startCloud(options: CloudOptions): Promise<Cloud> {
     await close();
     throw error;
   }
+}
+
+/**
+ * Whether a hub sends an event to the Event Hub of the functions. As with the routes of `infra/modules/hub.bicep`, telemetry
+ * goes to the built-in endpoint of the hub, which is not simulated.
+ */
+function isRouted({ annotations }: HubEvent): boolean {
+  return annotations['iothub-message-source'] !== 'Telemetry';
 }
 
 function linksOf(host: string, links: LinkNames): readonly { readonly host: string }[] {
