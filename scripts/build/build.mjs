@@ -4,14 +4,13 @@
 // There is no top-level await, so that an old Node.js shows the message below and not a syntax error.
 
 async function main() {
-  const { execFileSync } = await import('node:child_process');
-  const { chmodSync, copyFileSync, readFileSync, rmSync, writeFileSync } = await import('node:fs');
+  const { copyFileSync, readFileSync, rmSync, writeFileSync } = await import('node:fs');
   const { join } = await import('node:path');
   const { parseArgs } = await import('node:util');
   const { build } = await import('esbuild');
-  const { bundleOptions, FUNCTIONS, programs, programsWithPackages } = await import('./bundle.mjs');
+  const { bundleOptions, withPackages } = await import('./bundle.mjs');
+  const { buildCommand, PROGRAMS } = await import('./programs.mjs');
   const { buildConsole } = await import('./console.mjs');
-
   const { projectFiles } = await import('../pack/project-files.mjs');
 
   const { values } = parseArgs({
@@ -27,52 +26,19 @@ async function main() {
   const version = values.version ?? manifest.version;
   rmSync(outdir, { recursive: true, force: true });
 
-  const ofPrograms = values.packages ? programsWithPackages : programs;
+  const adapt = values.packages ? withPackages : (options) => options;
   // The text of all sources would make a published package larger. Stack traces need only names and lines.
   const common = { ...bundleOptions(values.built), sourcesContent: !values.packages, outdir };
-
   await Promise.all([
-    // The deployed functions.
-    build({ ...common, ...FUNCTIONS }),
-    // The programs for a laptop.
-    build({
-      ...ofPrograms(common),
-      entryPoints: {
-        local: 'local/main.ts',
-        'function-host': 'local/function-host/main.ts',
-        devices: 'local/devices/main.ts',
-        device: 'local/devices/one.ts',
-        azurite: 'local/azurite/main.ts',
-      },
-    }),
+    build({ ...common, ...PROGRAMS.functions }),
+    build(adapt({ ...common, ...PROGRAMS.local })),
     buildConsole(join(outdir, 'console')),
-    buildCommand(common),
+    buildCommand(common, { version, adapt }),
   ]);
   // What the function `openApi` answers.
   copyFileSync('schemas/openapi.json', join(outdir, 'openapi.json'));
   // What `berth init` writes.
   writeFileSync(join(outdir, 'project.json'), JSON.stringify(projectFiles('.', { ...manifest, version })));
-  // So that `dist/berth.cjs` can be run by its name.
-  chmodSync(join(outdir, 'berth.cjs'), 0o755);
-
-  /** The `berth` command. Its bundle contains its catalog, so that the help loads nothing else. */
-  async function buildCommand(options) {
-    const catalog = join(outdir, 'catalog.cjs');
-    await build({
-      ...ofPrograms(options),
-      entryPoints: { catalog: 'src/cli/catalog-main.ts' },
-      sourcemap: false,
-    });
-    const json = execFileSync(process.execPath, [catalog], { encoding: 'utf8' });
-    rmSync(catalog);
-    const bundled = ofPrograms(options);
-    await build({
-      ...bundled,
-      define: { ...bundled.define, __BERTH_CATALOG__: json, __BERTH_VERSION__: JSON.stringify(version) },
-      entryPoints: { berth: 'src/cli/main.ts', 'what-if-worker': 'src/cli/what-if/what-if-worker.ts' },
-      banner: { js: '#!/usr/bin/env node' },
-    });
-  }
 }
 
 const [major, minor] = process.versions.node.split('.').map(Number);

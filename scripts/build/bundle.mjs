@@ -20,15 +20,14 @@ export const FUNCTIONS = {
   external: ['@azure/functions-core'],
 };
 
-/** The programs of a checkout, which find their packages in node_modules. */
-export const programs = (options) => ({ ...options, packages: 'external' });
-
 /**
- * The programs of the npm package. Azurite reads files of its own folder, so it cannot be bundled. The function host
- * provides the core module to the app that it loads. The other names are optional native parts of `ws`.
+ * The options of a program of the npm package, which contains its packages. Azurite reads files of its own folder, so it
+ * cannot be bundled. The function host provides the core module to the app that it loads. The other names are optional
+ * native parts of `ws`.
  */
-export const programsWithPackages = (options) => ({
+export const withPackages = (options) => ({
   ...options,
+  packages: 'bundle',
   external: ['azurite', '@azure/functions-core', 'bufferutil', 'utf-8-validate'],
   inject: ['scripts/build/import-meta-url.js'],
   define: { ...options.define, 'import.meta.url': 'importMetaUrl' },

@@ -7,12 +7,27 @@ import { swap } from './swap.mjs';
  * @returns {Record<string, string>}
  */
 export function projectWorkflows(read, home) {
-  const [ci, deploy] = ['ci.yml', 'deploy.yml'].map((file) => `.github/workflows/${file}`);
+  const [ci, deploy, drift] = ['ci.yml', 'deploy.yml', 'drift.yml'].map(
+    (file) => `.github/workflows/${file}`,
+  );
   const [setupNode] = /actions\/setup-node@.+/.exec(read(deploy));
   return {
-    [ci]: swap(ci, read(ci), CI),
+    [ci]: swap(ci, withoutLastJob(ci, read(ci), 'func'), CI),
     [deploy]: swap(deploy, read(deploy), deployment(home, setupNode)),
+    [drift]: swap(drift, read(drift), [NO_BUILD, scriptsIn(home)]),
   };
+}
+
+/** The installed command is built already. */
+const NO_BUILD = ['      - run: npm run build\n', ''];
+
+const scriptsIn = (home) => ['scripts/deploy/', `${home}/scripts/deploy/`];
+
+/** Leaves out the last job of a workflow, with the comment above it. */
+function withoutLastJob(file, text, job) {
+  const found = new RegExp(`\\n(?: {2}#.*\\n)* {2}${job}:\\n[\\s\\S]*$`).exec(text);
+  if (found === null) throw new Error(`${file} no longer ends with the job ${job}`);
+  return text.slice(0, found.index);
 }
 
 /** As GitHub writes it. */
@@ -44,7 +59,7 @@ const deployment = (home, setupNode) => [
     '        run: |\n          npm ci --ignore-scripts\n          npm run build\n',
     '        run: npm ci --ignore-scripts\n',
   ],
-  ['      - run: npm run build\n', ''],
+  NO_BUILD,
   // The templates are those of the version that the base branch has installed.
   [
     `          path: base
@@ -81,6 +96,6 @@ const deployment = (home, setupNode) => [
       - run: npm ci --ignore-scripts
 `,
   ],
-  ['scripts/deploy/', `${home}/scripts/deploy/`],
+  scriptsIn(home),
   ['scripts/bicep', `${home}/scripts/bicep`],
 ];

@@ -16,6 +16,7 @@ import { berth, listen } from './terminals.ts';
 const FILES = [
   '.github/workflows/ci.yml',
   '.github/workflows/deploy.yml',
+  '.github/workflows/drift.yml',
   '.gitignore',
   'README.md',
   'azure.yaml',

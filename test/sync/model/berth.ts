@@ -167,7 +167,7 @@ export class Berth {
       await processQueue(context, mayGoOn);
       await askActivity(context, mayGoOn);
       await resyncTwins(context, mayGoOn);
-      await auditHubs(context, mayGoOn);
+      await auditHubs(context, mayGoOn, new Set());
     } catch (error) {
       this.#expectOutage(error);
     }

@@ -181,7 +181,12 @@ export class Simulation {
       'bare',
     ]);
     const failures = random.chance(0.3) ? Number.POSITIVE_INFINITY : random.between(0, 4);
-    const link: DeviceLink = { notifyDesired: () => true, close: () => {} };
+    const link: DeviceLink = {
+      notifyDesired: () => true,
+      callMethod: () => false,
+      deliver: () => {},
+      close: () => {},
+    };
     const device = { id, behaviour, isOnline: false, seen: 0, failures, missed: 0, link };
     this.devices.push(device);
     this.create(device);
