@@ -1,6 +1,6 @@
 import { app } from '@azure/functions';
 import { BerthError } from '../errors.ts';
-import type { Hub } from '../fleet/fleet.ts';
+import type { Fleet, Hub } from '../fleet/fleet.ts';
 import type { Instance } from '../instance/instance.ts';
 import { type Gate, gateOf } from '../sync/reconcile/write-gate.ts';
 import type { EpochMs } from '../time/epoch-ms.ts';
@@ -23,7 +23,7 @@ export function registerDevice(instance: Instance): void {
 export function device(instance: Instance): HttpHandler {
   return answeringErrors(async (request) => {
     const deviceId = request.params.deviceId ?? '';
-    const fleet = instance.fleet.current();
+    const fleet = await instance.withPreviousContents(instance.fleet.current());
     const { stores } = instance;
     const look = async (hub: Hub) => {
       const id = { host: hub.host, deviceId, moduleId: undefined };
@@ -51,20 +51,24 @@ export function device(instance: Instance): HttpHandler {
     const gate = gateOf(control, control.newestBuild);
     // The stored data may be older than the setting that redacts a path.
     const twins = found.map(({ hub, snapshot }) =>
-      describeTwin(hub, redactKept(snapshot, redaction), gate, instance),
+      describeTwin(hub, redactKept(snapshot, redaction), gate, { fleet, now: instance.now() }),
     );
     return jsonAnswer(200, { deviceId, twins, receipts });
   });
 }
 
-function describeTwin(hub: Hub, snapshot: Snapshot, gate: Gate, instance: Instance) {
-  const { twins } = instance.fleet.current();
-  const now = instance.now();
+function describeTwin(
+  hub: Hub,
+  snapshot: Snapshot,
+  gate: Gate,
+  { fleet: { twins }, now }: { readonly fleet: Fleet; readonly now: EpochMs },
+) {
   const planned = plan({
     snapshot,
     hub,
     twins,
-    holdOf: (policy) => gate.holdOf(policy, snapshot.id, twins.rollout, now),
+    holdOf: (policy) => gate.holdOf(policy, now),
+    turnOf: (policy, facts) => gate.turnOf(policy, facts, twins.previous, now),
     now,
   });
   const {
@@ -99,6 +103,7 @@ function describeTwin(hub: Hub, snapshot: Snapshot, gate: Gate, instance: Instan
     next: nextAction(snapshot, planned.writes.length, gate.closedFor(hub.host), now),
     patch: planned.writes.length === 0 ? null : planned.patch,
     tags: snapshot.tags,
+    rollouts: planned.rollouts.map(({ until, ...rollout }) => ({ ...rollout, until: isoTime(until) })),
     paths: planned.leaves.map((leaf) => describeLeaf(snapshot, leaf)),
   };
 }

@@ -96,8 +96,8 @@ describe('rows of this package', () => {
     await new ConditionsStore(tables.state).recordCount(ID.host, 1, T0);
 
     expect(saved).not.toBe('conflict');
-    expect(await formatOf('twins', partitionOf(ID), snapshotKey(ID))).toBe(1);
-    expect(await formatOf('state', 'control', 'control')).toBe(1);
+    expect(await formatOf('twins', partitionOf(ID), snapshotKey(ID))).toBe(2);
+    expect(await formatOf('state', 'control', 'control')).toBe(2);
     expect(await formatOf('state', 'progress', 'x')).toBe(1);
     expect(await formatOf('state', 'revisions', 'r')).toBe(2);
     expect(await formatOf('state', 'conditions', `hub|${ID.host}`)).toBe(1);
@@ -222,7 +222,7 @@ describe('rows of a newer package', () => {
 
   test('end a scan of all twins and a scan of all receipts with a coded error', async () => {
     const refused = { code: 'BERTH_FORMAT_NEWER' };
-    await tables.twins.put('newer.azure-devices.net|00', 's|d', { format: 2, status: 'inSync' });
+    await tables.twins.put('newer.azure-devices.net|00', 's|d', { format: 3, status: 'inSync' });
     await tables.receipts.put('newer', '0', { format: 2, at: new Date(T0) });
 
     const through = async (rows: AsyncIterable<unknown>) => {
