@@ -1,5 +1,6 @@
 // Writes the deployed package: `node scripts/package.mjs [--out FOLDER]`. The default is package/, with package.zip next
 // to it. The same sources with the same build time give the same bytes.
+import { execFileSync } from 'node:child_process';
 import {
   copyFileSync,
   existsSync,
@@ -22,13 +23,14 @@ const archive = join(dirname(folder), `${basename(folder)}.zip`);
 const built = new Date().toISOString();
 
 process.chdir(project);
+const author = commitAuthor();
 rmSync(folder, { recursive: true, force: true });
 rmSync(archive, { force: true });
 mkdirSync(join(folder, 'dist'), { recursive: true });
 
 // The bundle always has the path package/, so that the source map does not depend on the output folder.
 const { outputFiles } = await build({
-  ...bundleOptions(built),
+  ...bundleOptions(built, author),
   ...FUNCTIONS,
   outdir: 'package/dist',
   // Stack traces need only names and lines. The text of all sources would make the package larger.
@@ -50,7 +52,14 @@ for (const file of ['host.json', 'fleet.json', ...models]) {
 }
 
 const { name, version, main, engines } = JSON.parse(readFileSync('package.json', 'utf8'));
-const manifest = { name, version, private: true, main, engines, berth: { build: built } };
+const manifest = {
+  name,
+  version,
+  private: true,
+  main,
+  engines,
+  berth: { build: built, ...(author === '' ? {} : { author }) },
+};
 writeFileSync(join(folder, 'package.json'), `${JSON.stringify(manifest, null, 2)}\n`);
 
 const files = [
@@ -68,3 +77,13 @@ writeFileSync(
   zipSync(Object.fromEntries(files.map((file) => [file, [readFileSync(join(folder, file)), entry]]))),
 );
 console.log(`${relative('.', folder) || '.'} and ${relative('.', archive)}: build ${built}`);
+
+/** The author of the commit, who may not approve its rollouts. Empty outside of a git clone. */
+function commitAuthor() {
+  try {
+    const options = { encoding: 'utf8', stdio: ['ignore', 'pipe', 'ignore'] };
+    return execFileSync('git', ['log', '-1', '--format=%an <%ae>'], options).trim();
+  } catch {
+    return '';
+  }
+}

@@ -6,11 +6,11 @@ import { registerFleetStatus } from './functions/fleet-status.ts';
 import { registerHealth } from './functions/health.ts';
 import { registerResyncFleet } from './functions/resync-fleet.ts';
 import { registerSyncTwins } from './functions/sync-twins.ts';
-import { BUILD } from './instance/build.ts';
+import { AUTHOR, BUILD } from './instance/build.ts';
 import { Instance } from './instance/instance.ts';
 
 // The worker changes into the app's folder before it loads this file.
-const instance = new Instance({ env: process.env, directory: process.cwd(), build: BUILD });
+const instance = new Instance({ env: process.env, directory: process.cwd(), build: BUILD, author: AUTHOR });
 
 registerAllocateDevice(instance);
 registerExplainAllocation(instance);

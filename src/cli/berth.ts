@@ -9,6 +9,7 @@ import { registerResync } from './hubs/resync.ts';
 import { registerPause } from './policies/pause.ts';
 import { registerPolicies } from './policies/policies.ts';
 import { registerResume } from './policies/resume.ts';
+import { registerRollouts } from './rollouts/rollouts.ts';
 import type { Cli } from './shell/cli.ts';
 import { runProgram } from './shell/command-line.ts';
 import { registerWhatIf } from './what-if/what-if.ts';
@@ -34,6 +35,7 @@ export function berth(cli: Cli, argv: readonly string[], threads: Threads): Prom
       registerPolicies(commands);
       registerPause(commands);
       registerResume(commands);
+      registerRollouts(commands);
       registerResync(commands);
       registerDeadLetters(commands);
       registerEnroll(commands);

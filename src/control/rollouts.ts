@@ -53,7 +53,7 @@ function turnIn(asked: Asked, policy: Policy, contentsLeft: number): Turn {
   if (state?.end?.kind === 'rolledBack') return turnBack(asked, policy, contentsLeft);
   if (rollout === undefined || isImmediate(rollout)) return REACHED;
   const present = presentStage(control, policy, rollout);
-  if (present.kind === 'complete') return REACHED;
+  if (present.kind === 'complete' && rollout.window === undefined) return REACHED;
   const seen = ownEntry(control.seen, content);
   if (seen === undefined) {
     // An earlier content that is no longer remembered had reached every device.

@@ -52,6 +52,8 @@ export interface InstanceOptions {
   readonly directory: string;
   /** When the package was built, ISO 8601. */
   readonly build: string;
+  /** The author of the commit of the package. Undefined: not known. */
+  readonly author?: string | undefined;
   readonly now?: () => EpochMs;
   /** How calls to hubs wait for their permit. Default: a timer. */
   readonly wait?: (ms: number) => Promise<void>;
@@ -106,6 +108,7 @@ export class Instance {
       readModels: () => readModelFiles(resolve(options.directory, fleetFile(options.env))),
       revisions: () => this.stores.revisions,
       build: options.build,
+      author: options.author,
       log: this.log,
     });
     this.conditions = new ConditionsCache({

@@ -236,7 +236,7 @@ describe('berth hubs', () => {
 describe('the berth commands, where a newer package has stored the state', () => {
   const NEWER = {
     code: 'BERTH_FORMAT_NEWER',
-    message: expect.stringMatching(/has format 2, and this package/),
+    message: expect.stringMatching(/has format 3, and this package/),
   };
   const tables = () =>
     openTables({ kind: 'connectionString', connectionString: String(env.AzureWebJobsStorage) });
