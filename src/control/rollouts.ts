@@ -110,10 +110,9 @@ function holdInStage(asked: Asked, { policy, rollout, present, place, index }: P
   return opens && { why: 'the maintenance window of the device is closed', until: opens };
 }
 
-/** Whether a rollout reaches every device at once. */
-function isImmediate({ stages, window }: Rollout): boolean {
-  const [first, ...others] = stages;
-  return others.length === 0 && first.overMs === 0 && !first.isApproved && window === undefined;
+/** Whether a rollout reaches every device at once. Stages also have a gate. */
+function isImmediate({ stages, window, isShort }: Rollout): boolean {
+  return isShort && stages[0].overMs === 0 && window === undefined;
 }
 
 interface Unreached {
