@@ -51,7 +51,7 @@ const gate = z.strictObject({
 
 const TIME_OF_DAY = /^([01][0-9]|2[0-3]):[0-5][0-9]$/;
 const timeOfDay = z.string().regex(TIME_OF_DAY, 'write a time of day from 00:00 to 23:59, such as 01:00');
-const UNKNOWN_ZONE = 'is not a time zone: write an IANA name such as Europe/Amsterdam, or UTC';
+const UNKNOWN_ZONE = 'write the IANA name of a time zone, such as Europe/Amsterdam or UTC';
 
 /** An IANA name, or `=` and a CEL expression that gives one. */
 const timeZone = z.string().superRefine((text, context) => {
@@ -165,7 +165,7 @@ function checkStages(
       problem([index], `has ${has}: write exactly one of them`);
     }
     if (each.share === undefined) return;
-    if (each.share <= reached) {
+    if (each.share <= reached && reached > 0) {
       problem(
         [index, 'share'],
         `is ${each.share}, and an earlier stage has ${reached}: write a larger share, because each stage contains the stages before it`,
@@ -173,7 +173,7 @@ function checkStages(
     }
     reached = Math.max(reached, each.share);
   });
-  if (stages.at(-1)?.share !== 1) {
+  if (stages.length > 0 && stages.at(-1)?.share !== 1) {
     problem([stages.length - 1], 'is the last stage and does not reach all devices: write "share": 1');
   }
 }
