@@ -8,6 +8,7 @@ import type { Instance } from '../instance/instance.ts';
 import type { JsonValue } from '../json/json.ts';
 import type { CountedTwins, TwinStatusCounts } from '../store/twins/twin-store.ts';
 import { auditName } from '../sync/resync/audit.ts';
+import { rolloutOverviews } from '../sync/resync/rollout-overview.ts';
 import { hubSyncOverview, policyOverviews } from '../sync/resync/sync-overview.ts';
 import { DAY_MS, dayOf } from '../time/day.ts';
 import { type EpochMs, plus } from '../time/epoch-ms.ts';
@@ -91,6 +92,7 @@ export function fleetStatus(instance: Instance): HttpHandler {
       pausedPolicies: Object.keys(control.policies),
       hubs: hubOverviews(fleet, conditions, now).map(describe),
       policies: describePolicies(fleet, control, looked, now),
+      rollouts: describeRollouts(fleet, control, looked, now),
       moves: moveOverviews(fleet, conditions, now).map((move) => ({ ...move, since: isoTime(move.since) })),
       twins: addUp(hubs.map(({ counted }) => counted.statuses)),
       attention,
@@ -135,6 +137,24 @@ function describePolicies(fleet: Fleet, control: Control, looked: ReadonlyMap<st
     ...policy,
     since: isoTime(since),
     pause: describePause(pause),
+  }));
+}
+
+/** The rollouts in stages. Only hubs of this deployment have counts. */
+function describeRollouts(fleet: Fleet, control: Control, looked: ReadonlyMap<string, Looked>, now: EpochMs) {
+  const counted = new Map([...looked.values()].map((found) => [found.hub.host, found.counted]));
+  return rolloutOverviews(fleet, control, counted, now).map(({ content: _, ...overview }) => ({
+    ...overview,
+    stage: overview.stage && { ...overview.stage, since: isoTime(overview.stage.since) },
+    pause: overview.pause && { ...overview.pause, at: isoTime(overview.pause.at) },
+    end: overview.end && {
+      kind: overview.end.kind,
+      author: overview.end.author,
+      reason: overview.end.reason,
+      at: isoTime(overview.end.at),
+    },
+    approvals: overview.approvals.map((approval) => ({ ...approval, at: isoTime(approval.at) })),
+    stages: overview.stages.map((stage) => ({ ...stage, endsAt: isoTime(stage.endsAt) })),
   }));
 }
 

@@ -206,6 +206,7 @@ describe('berth', () => {
       'policies',
       'pause',
       'resume',
+      'rollouts',
       'resync',
       'dead-letters',
       'enroll',
