@@ -1,8 +1,8 @@
 import type { Policy } from '../fleet/fleet.ts';
 import type { Rollout } from '../fleet/rollout.ts';
 import { ownEntry } from '../json/json.ts';
+import { type ContentChoice, type Hold, REACHED, type RolloutDevice } from '../rollout/content-choice.ts';
 import { placeOf, reachedAfterMs, stageIndexOf } from '../rollout/stages.ts';
-import { type Hold, REACHED, type RolloutDevice, type Turn } from '../rollout/turn.ts';
 import { nextOpening } from '../rollout/window.ts';
 import { type EpochMs, laterOf, plus } from '../time/epoch-ms.ts';
 import type { Control } from './control.ts';
@@ -24,15 +24,15 @@ export function holdOf(control: Control, { name }: Pick<Policy, 'name'>): Hold |
  *
  * @param previous the earlier contents that rollouts need, by hash
  */
-export function turnOf(
+export function contentOf(
   control: Control,
   policy: Policy,
   device: RolloutDevice,
   previous: ReadonlyMap<string, Policy>,
   now: EpochMs,
-): Turn {
+): ContentChoice {
   const asked = { control, device, previous, now };
-  return turnIn(asked, policy, MOST_CONTENTS);
+  return contentIn(asked, policy, MOST_CONTENTS);
 }
 
 /** How many contents of a policy may be in a rollout one after the other. */
@@ -45,12 +45,12 @@ interface Asked {
   readonly now: EpochMs;
 }
 
-function turnIn(asked: Asked, policy: Policy, contentsLeft: number): Turn {
+function contentIn(asked: Asked, policy: Policy, contentsLeft: number): ContentChoice {
   const { control, device, now } = asked;
   const { rollout, hash: content } = policy;
   const state = ownEntry(control.rollouts, content);
   if (policy.mode === 'observe') return REACHED;
-  if (state?.end?.kind === 'rolledBack') return turnBack(asked, policy, contentsLeft);
+  if (state?.end?.kind === 'rolledBack') return contentBack(asked, policy, contentsLeft);
   if (rollout === undefined || isImmediate(rollout)) return REACHED;
   const present = presentStage(control, policy, rollout);
   if (present.kind === 'complete' && rollout.window === undefined) return REACHED;
@@ -123,21 +123,21 @@ interface Unreached {
 }
 
 /** A device that a rollout has not reached keeps what it gets of the content before. */
-function unreached(asked: Asked, { policy, stage, hold, contentsLeft }: Unreached): Turn {
+function unreached(asked: Asked, { policy, stage, hold, contentsLeft }: Unreached): ContentChoice {
   const { before, isMissing } = contentBefore(asked, policy, contentsLeft);
   if (before === undefined) {
     const until = isMissing ? laterOf(hold.until ?? asked.now, plus(asked.now, 60_000)) : hold.until;
     return { kind: 'nothing', stage, hold: { ...hold, until } };
   }
-  const turn = turnIn(asked, before, contentsLeft - 1);
-  switch (turn.kind) {
+  const choice = contentIn(asked, before, contentsLeft - 1);
+  switch (choice.kind) {
     case 'new':
       return { kind: 'previous', policy: before, stage, hold };
     case 'previous':
     case 'nothing':
-      return { ...turn, stage, hold: earlierHold(hold, turn.hold) };
+      return { ...choice, stage, hold: earlierHold(hold, choice.hold) };
     case 'back':
-      return { ...turn, stage };
+      return { ...choice, stage };
   }
 }
 
@@ -151,7 +151,7 @@ function earlierHold(hold: Hold, { until }: Hold): Hold {
  * What a device gets of a content that was rolled back: what it had before. `contentsLeft` ends a circle of contents that
  * replaced each other.
  */
-function turnBack(asked: Asked, policy: Policy, contentsLeft: number): Turn {
+function contentBack(asked: Asked, policy: Policy, contentsLeft: number): ContentChoice {
   const { control, device, now } = asked;
   const { hash: content, rollout } = policy;
   const end = ownEntry(control.rollouts, content)?.end;
@@ -167,13 +167,13 @@ function turnBack(asked: Asked, policy: Policy, contentsLeft: number): Turn {
     }
   }
   const { before } = contentBefore(asked, policy, contentsLeft);
-  const turn = before === undefined ? undefined : turnIn(asked, before, contentsLeft - 1);
-  switch (turn?.kind) {
+  const choice = before === undefined ? undefined : contentIn(asked, before, contentsLeft - 1);
+  switch (choice?.kind) {
     case 'new':
       return { kind: 'back', content, policy: before, stage };
     case 'previous':
     case 'back':
-      return { kind: 'back', content, policy: turn.policy, stage };
+      return { kind: 'back', content, policy: choice.policy, stage };
     default:
       return { kind: 'back', content, policy: undefined, stage };
   }

@@ -68,7 +68,7 @@ function describeTwin(
     hub,
     twins,
     holdOf: (policy) => gate.holdOf(policy, now),
-    turnOf: (policy, facts) => gate.turnOf(policy, facts, twins.previous, now),
+    contentOf: (policy, facts) => gate.contentOf(policy, facts, twins.previous, now),
     now,
   });
   const {

@@ -97,7 +97,7 @@ describe('a rollout in stages', () => {
     expect((await get(fleetStatus(second))).rollouts).toMatchObject([
       {
         policy: 'base',
-        standing: 'needs approval',
+        status: 'needs approval',
         stage: { name: 'lab' },
         waitsFor: { stage: 'all', why: 'no device takes part in the stage' },
         stages: [

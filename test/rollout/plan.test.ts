@@ -1,6 +1,6 @@
 import { beforeEach, describe, expect, test } from '@jest/globals';
 import { type RolloutPolicy, rollBack } from '../../src/control/rollout-actions.ts';
-import { turnOf } from '../../src/control/rollouts.ts';
+import { contentOf } from '../../src/control/rollouts.ts';
 import { withPrevious } from '../../src/fleet/file/previous.ts';
 import type { Policy } from '../../src/fleet/fleet.ts';
 import type { JsonObject } from '../../src/json/json.ts';
@@ -37,7 +37,7 @@ function planned(now: EpochMs = on.now): Plan {
     hub,
     twins: fleet.twins,
     holdOf: () => undefined,
-    turnOf: (policy, device) => turnOf(on.control, policy, device, fleet.twins.previous, now),
+    contentOf: (policy, device) => contentOf(on.control, policy, device, fleet.twins.previous, now),
     now,
   });
 }

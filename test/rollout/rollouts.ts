@@ -1,11 +1,11 @@
 import { advanceRollouts, type RolloutFacts } from '../../src/control/advance.ts';
 import { type Control, controlSchema } from '../../src/control/control.ts';
 import { withPackage } from '../../src/control/packages.ts';
-import { turnOf } from '../../src/control/rollouts.ts';
+import { contentOf } from '../../src/control/rollouts.ts';
 import type { Fleet, Policy } from '../../src/fleet/fleet.ts';
 import { hostName } from '../../src/iot-hub/host-name.ts';
+import type { ContentChoice, RolloutDevice } from '../../src/rollout/content-choice.ts';
 import { NO_DEVICES, type StageCounts } from '../../src/rollout/gate.ts';
-import type { RolloutDevice, Turn } from '../../src/rollout/turn.ts';
 import { type EpochMs, plus } from '../../src/time/epoch-ms.ts';
 import { fleetOf, T0 } from '../twin/twins.ts';
 
@@ -78,7 +78,7 @@ export class Deployment {
   }
 
   /** What a device gets. */
-  turn(device: Partial<RolloutDevice> = {}): Turn {
+  choice(device: Partial<RolloutDevice> = {}): ContentChoice {
     const facts: RolloutDevice = {
       host: WEU,
       deviceId: 'pump-1',
@@ -87,13 +87,13 @@ export class Deployment {
       hasContent: () => false,
       ...device,
     };
-    return turnOf(this.control, this.policy, facts, this.#contents, this.now);
+    return contentOf(this.control, this.policy, facts, this.#contents, this.now);
   }
 
-  /** The value that a device gets: of its turn. */
+  /** The value that a device gets: of its content. */
   value(device: Partial<RolloutDevice> = {}): unknown {
-    const turn = this.turn(device);
-    const policy = turn.kind === 'new' ? this.policy : 'policy' in turn ? turn.policy : undefined;
+    const choice = this.choice(device);
+    const policy = choice.kind === 'new' ? this.policy : 'policy' in choice ? choice.policy : undefined;
     const [leaf] = policy?.leaves ?? [];
     return leaf?.value.kind === 'literal' ? leaf.value.value : undefined;
   }

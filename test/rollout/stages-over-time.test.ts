@@ -52,7 +52,7 @@ describe('a rollout in stages', () => {
   test('gives nothing to the devices that it has not reached if there is no earlier content', () => {
     on.deployValue(60);
 
-    expect(on.turn(deviceIn(0, 0.1))).toEqual({
+    expect(on.choice(deviceIn(0, 0.1))).toEqual({
       kind: 'nothing',
       stage: 'tenth',
       hold: { why: 'stage tenth of the rollout has not begun; the present stage is lab', until: undefined },
@@ -73,7 +73,7 @@ describe('a rollout in stages', () => {
     on.pass(5 * HOUR);
     expect(on.value(deviceIn(0.6, 1))).toBe(60);
     expect(on.advance({ lab: FULL, tenth: FULL, all: FULL })).toMatchObject([{ kind: 'complete' }]);
-    expect(on.turn(deviceIn(0.6, 1))).toEqual({ kind: 'new', stage: undefined });
+    expect(on.choice(deviceIn(0.6, 1))).toEqual({ kind: 'new', stage: undefined });
   });
 
   test('makes every twin be planned again when a stage begins, because no event would cause it', () => {
@@ -101,8 +101,8 @@ describe('a rollout in stages', () => {
     on.pass(HOUR).advance({ lab: FULL });
     on.pass(2 * HOUR).advance({ lab: FULL, tenth: FULL });
     const device = deviceIn(0.5, 0.6);
-    const turn = on.turn(device);
-    const until = turn.kind === 'previous' ? turn.hold.until : undefined;
+    const choice = on.choice(device);
+    const until = choice.kind === 'previous' ? choice.hold.until : undefined;
     if (until === undefined) throw new Error('no time');
 
     on.now = until;
@@ -153,7 +153,7 @@ describe('a rollout in stages', () => {
   test('does not begin again for content that has run without stages', () => {
     on.deployValue(5, null).pass(DAY).deployValue(5, STAGED);
 
-    expect(on.turn(deviceIn(0.5, 1))).toEqual({ kind: 'new', stage: undefined });
+    expect(on.choice(deviceIn(0.5, 1))).toEqual({ kind: 'new', stage: undefined });
   });
 
   test('stops while the policy or the fleet is paused, and its time does not count', () => {
@@ -239,7 +239,7 @@ describe('a rollout whose gate fails', () => {
     begin();
     expect(fail()).toMatchObject([{ kind: 'failed', stage: 'lab' }]);
 
-    expect(on.turn(LAB)).toMatchObject({ kind: 'previous', hold: { until: undefined } });
+    expect(on.choice(LAB)).toMatchObject({ kind: 'previous', hold: { until: undefined } });
     expect(on.value(LAB)).toBe(5);
     expect(on.value({ ...LAB, hasContent: () => true })).toBe(60);
     expect(on.pass(DAY).advance({ lab: FULL })).toEqual([]);
@@ -268,7 +268,7 @@ describe('a rollout whose gate fails', () => {
       .deployValue(60, { ...STAGED, onFailure: 'rollback' });
     fail();
 
-    expect(on.turn(LAB)).toMatchObject({ kind: 'back', policy: { hash: expect.any(String) } });
+    expect(on.choice(LAB)).toMatchObject({ kind: 'back', policy: { hash: expect.any(String) } });
     expect([on.value(LAB), on.value({ ...LAB, hasContent: () => true })]).toEqual([5, 5]);
     const other = { name: 'other', desired: { level: 1 } };
     on.pass(30 * DAY).deployValue(60, STAGED, [other]);
@@ -308,10 +308,10 @@ describe('an operator', () => {
     const reached = { ...deviceIn(0, 0.1), hasContent: () => true };
     act(rollBack(on.control, rolloutPolicy(), by(), true));
 
-    expect(on.turn({ ...LAB, hasContent: () => true })).toMatchObject({ kind: 'back' });
-    expect(on.turn(reached)).toMatchObject({ kind: 'nothing' });
+    expect(on.choice({ ...LAB, hasContent: () => true })).toMatchObject({ kind: 'back' });
+    expect(on.choice(reached)).toMatchObject({ kind: 'nothing' });
     on.pass(30 * MINUTE).advance();
-    expect(on.turn(reached)).toMatchObject({ kind: 'back' });
+    expect(on.choice(reached)).toMatchObject({ kind: 'back' });
   });
 
   test('rolls a complete rollout back', () => {
@@ -319,7 +319,7 @@ describe('an operator', () => {
     for (const counts of [{ lab: FULL }, { lab: FULL, tenth: FULL }, { lab: FULL, tenth: FULL, all: FULL }]) {
       on.pass(11 * HOUR).advance(counts);
     }
-    expect(on.turn(LAB)).toEqual({ kind: 'new', stage: undefined });
+    expect(on.choice(LAB)).toEqual({ kind: 'new', stage: undefined });
     act(rollBack(on.control, rolloutPolicy(), by(), false));
 
     expect(on.value({ ...LAB, hasContent: () => true })).toBe(5);

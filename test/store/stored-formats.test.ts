@@ -99,7 +99,7 @@ describe('rows of this package', () => {
     expect(await formatOf('twins', partitionOf(ID), snapshotKey(ID))).toBe(2);
     expect(await formatOf('state', 'control', 'control')).toBe(2);
     expect(await formatOf('state', 'progress', 'x')).toBe(1);
-    expect(await formatOf('state', 'revisions', 'r')).toBe(2);
+    expect(await formatOf('state', 'revisions', 'r')).toBe(3);
     expect(await formatOf('state', 'conditions', `hub|${ID.host}`)).toBe(1);
   });
 
@@ -207,8 +207,8 @@ describe('rows of a newer package', () => {
   test('are refused and kept if they hold a fleet file or say which one was the last', async () => {
     const store = new RevisionStore(tables.state);
     const refused = { code: 'BERTH_FORMAT_NEWER' };
-    await tables.state.put('revisions', 'newer', { format: 3 });
-    await tables.state.put('revisions', 'last-good', { format: 3, revision: 'newer', build: '2026-01-01' });
+    await tables.state.put('revisions', 'newer', { format: 4 });
+    await tables.state.put('revisions', 'last-good', { format: 4, revision: 'newer', build: '2026-01-01' });
     const before = await tables.state.list({ partitionKey: 'revisions', range: ['last-good', 'newes'] });
 
     await store.keep('newer', '{}', '2026-02-01');

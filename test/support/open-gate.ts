@@ -1,4 +1,4 @@
-import { REACHED } from '../../src/rollout/turn.ts';
+import { REACHED } from '../../src/rollout/content-choice.ts';
 import type { Gate } from '../../src/sync/reconcile/write-gate.ts';
 import { EPOCH } from '../../src/time/epoch-ms.ts';
 
@@ -6,7 +6,7 @@ import { EPOCH } from '../../src/time/epoch-ms.ts';
 export const OPEN_GATE: Gate = {
   closedFor: () => undefined,
   holdOf: () => undefined,
-  turnOf: () => REACHED,
+  contentOf: () => REACHED,
   contentsToRead: () => [],
   readsFirst: () => false,
   modules: new Set(),

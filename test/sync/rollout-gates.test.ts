@@ -149,12 +149,12 @@ describe('the overview of a rollout', () => {
 
     expect(overview()).toMatchObject({
       policy: 'base',
-      standing: 'running',
+      status: 'running',
       stage: { name: 'lab', since: T0 },
       stages: [
         {
           name: 'lab',
-          standing: 'running',
+          status: 'running',
           reached: 12,
           inSync: 7,
           pending: 1,
@@ -164,7 +164,7 @@ describe('the overview of a rollout', () => {
           waiting: 3,
           endsAt: plus(T0, HOUR),
         },
-        { name: 'all', standing: 'later', reached: 0, waiting: 90, endsAt: plus(T0, 3 * HOUR) },
+        { name: 'all', status: 'later', reached: 0, waiting: 90, endsAt: plus(T0, 3 * HOUR) },
       ],
     });
   });
@@ -178,8 +178,8 @@ describe('the overview of a rollout', () => {
     await advance();
 
     expect(overview()).toMatchObject({
-      standing: 'complete',
-      stages: [{ standing: 'done' }, { standing: 'done' }],
+      status: 'complete',
+      stages: [{ status: 'done' }, { status: 'done' }],
     });
   });
 });

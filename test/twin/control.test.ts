@@ -3,7 +3,7 @@ import { type Control, controlSchema, type Pause, type Scope, SELF } from '../..
 import { elapsedOf } from '../../src/control/elapsed.ts';
 import { withPackage } from '../../src/control/packages.ts';
 import { isTrusted, pauseFor, pauseOf, withoutPause, withPause } from '../../src/control/pauses.ts';
-import { holdOf, turnOf } from '../../src/control/rollouts.ts';
+import { contentOf, holdOf } from '../../src/control/rollouts.ts';
 import { withEventsTrusted } from '../../src/control/trusted-hubs.ts';
 import { compileRollout } from '../../src/fleet/file/compile-rollout.ts';
 import type { Policy } from '../../src/fleet/fleet.ts';
@@ -41,14 +41,14 @@ const unreached = (
   now: EpochMs,
 ) => {
   const device = { ...place, matches: () => false, timeZone: () => undefined, hasContent: () => false };
-  const turn = turnOf(
+  const choice = contentOf(
     control,
     { ...policy, mode: 'enforce', rollout } as unknown as Policy,
     device,
     new Map(),
     now,
   );
-  return turn.kind === 'nothing' ? turn.hold : undefined;
+  return choice.kind === 'nothing' ? choice.hold : undefined;
 };
 
 const by = (at: EpochMs, author = 'ann'): Pause => ({ author, reason: 'freeze', at });

@@ -63,12 +63,12 @@ async function listRollouts(
 }
 
 function row(overview: RolloutOverview, now: EpochMs): readonly string[] {
-  const { policy, standing, stage, stages } = overview;
+  const { policy, status, stage, stages } = overview;
   const sum = (of: 'reached' | 'inSync' | 'rejected' | 'lost') =>
     count(stages.reduce((total, each) => total + each[of], 0));
   return [
     policy,
-    standing,
+    status,
     stage?.name ?? '-',
     stage === undefined ? '-' : `${span(now - stage.since)} ago`,
     sum('reached'),

@@ -1,4 +1,3 @@
-import { takingPart } from '../../rollout/gate.ts';
 import type { RolloutOverview } from '../../sync/resync/rollout-overview.ts';
 import type { Cli } from '../shell/cli.ts';
 import type { CommandGroup } from '../shell/command-line.ts';
@@ -41,7 +40,7 @@ async function showRollout(
     return 0;
   }
   const note = noteOf(overview);
-  say(terminal, `${name}: ${overview.standing}${note === '' ? '' : ` (${note})`}`);
+  say(terminal, `${name}: ${overview.status}${note === '' ? '' : ` (${note})`}`);
   sayStages(terminal, overview);
   for (const { stage, author, at, reason } of overview.approvals) {
     say(terminal, `Stage ${stage} was approved ${moment(at)} by ${printable(author)}: ${printable(reason)}.`);
@@ -69,8 +68,8 @@ function sayStages(terminal: Cli['terminal'], { stages }: RolloutOverview): void
     ],
     stages.map((stage) => [
       stage.name,
-      stage.standing,
-      count(takingPart(stage)),
+      stage.status,
+      count(stage.takePart),
       count(stage.reached),
       count(stage.inSync),
       count(stage.pending),

@@ -371,7 +371,7 @@ function planOf({ snapshot, hub, gate, isOneByOne }: ReconcileState, { fleet, no
     hub,
     twins: fleet.twins,
     holdOf: (policy) => gate.holdOf(policy, now),
-    turnOf: (policy, device) => gate.turnOf(policy, device, fleet.twins.previous, now),
+    contentOf: (policy, device) => gate.contentOf(policy, device, fleet.twins.previous, now),
     now,
     ...(isOneByOne ? { mostWrites: 1 } : {}),
   });

@@ -1,9 +1,9 @@
 import type { Control } from '../../control/control.ts';
 import { pauseOf } from '../../control/pauses.ts';
-import { type ContentToRead, contentsToRead, holdOf, turnOf } from '../../control/rollouts.ts';
+import { type ContentToRead, contentOf, contentsToRead, holdOf } from '../../control/rollouts.ts';
 import type { Policy } from '../../fleet/fleet.ts';
 import type { HostName } from '../../iot-hub/host-name.ts';
-import { type Hold, REACHED, type RolloutDevice, type Turn } from '../../rollout/turn.ts';
+import { type ContentChoice, type Hold, REACHED, type RolloutDevice } from '../../rollout/content-choice.ts';
 import type { ControlStore } from '../../store/state/control.ts';
 import { NewerFormatError } from '../../store/tables/newer-format.ts';
 import { type EpochMs, plus } from '../../time/epoch-ms.ts';
@@ -15,7 +15,12 @@ export interface Gate {
   /** Why a policy may not write to a twin now: a pause. */
   holdOf(policy: Pick<Policy, 'name'>, now: EpochMs): Hold | undefined;
   /** What a device gets of a policy. `previous`: the earlier contents that are read, by hash. */
-  turnOf(policy: Policy, device: RolloutDevice, previous: ReadonlyMap<string, Policy>, now: EpochMs): Turn;
+  contentOf(
+    policy: Policy,
+    device: RolloutDevice,
+    previous: ReadonlyMap<string, Policy>,
+    now: EpochMs,
+  ): ContentChoice;
   /** The earlier contents that devices may get while these policies are in the fleet file. */
   contentsToRead(policies: readonly Policy[]): readonly ContentToRead[];
   /** Modules that the newest package targets. Older packages store their events too. */
@@ -87,7 +92,7 @@ export function gateOf(control: Control, build: string): Gate {
       return pause === undefined ? undefined : `paused by ${pause.author}: ${pause.reason}`;
     },
     holdOf: (policy) => holdOf(control, policy),
-    turnOf: (policy, device, previous, now) => turnOf(control, policy, device, previous, now),
+    contentOf: (policy, device, previous, now) => contentOf(control, policy, device, previous, now),
     contentsToRead: (policies) => contentsToRead(control, policies),
     modules: new Set(Object.keys(control.modules)),
     readsFirst: (host) => host in control.untrusted,
@@ -106,7 +111,7 @@ function closedGate(why: string, isOutdated: boolean): Gate {
     // With an end, because a correction that is held without an end gets no work item.
     holdOf: (_policy, now) => ({ why, until: plus(now, MAX_AGE_MS) }),
     // What a device gets is not known, and `holdOf` holds everything.
-    turnOf: () => REACHED,
+    contentOf: () => REACHED,
     contentsToRead: () => [],
     modules: new Set(),
     readsFirst: () => false,

@@ -6,7 +6,7 @@ import type { Fleet, Policy } from '../../fleet/fleet.ts';
 import { leastTime, type Rollout } from '../../fleet/rollout.ts';
 import type { HostName } from '../../iot-hub/host-name.ts';
 import { ownEntry } from '../../json/json.ts';
-import type { StageCounts } from '../../rollout/gate.ts';
+import { type StageCounts, takingPart } from '../../rollout/gate.ts';
 import {
   addStatusCounts,
   type CountedTwins,
@@ -16,7 +16,7 @@ import {
 import { type EpochMs, plus } from '../../time/epoch-ms.ts';
 
 /** How a rollout stands, for operators. */
-export type RolloutStanding =
+export type RolloutStatus =
   | 'not begun'
   | 'needs approval'
   | 'running'
@@ -29,7 +29,9 @@ export type RolloutStanding =
 /** One stage of a rollout, for operators. The counts are those of the devices of this stage only. */
 export interface StageOverview extends StageCounts {
   readonly name: string;
-  readonly standing: 'done' | 'running' | 'later';
+  readonly status: 'done' | 'running' | 'later';
+  /** Devices that showed life before their first write, or are not written yet. */
+  readonly takePart: number;
   /** Devices that got the content. */
   readonly reached: number;
   /** When its least time is over. Gates and approvals come on top. Undefined: it is done, or that is not known. */
@@ -40,7 +42,7 @@ export interface StageOverview extends StageCounts {
 export interface RolloutOverview {
   readonly policy: string;
   readonly content: string;
-  readonly standing: RolloutStanding;
+  readonly status: RolloutStatus;
   /** The present stage, and since when. */
   readonly stage: { readonly name: string; readonly since: EpochMs } | undefined;
   readonly waitsFor: RolloutState['waitsFor'];
@@ -86,7 +88,8 @@ function overviewOf(
     const { pending, inSync, rejected, contested, lost, silent } = counts;
     return {
       name: stage.name,
-      standing: isDone ? 'done' : isRunning ? 'running' : 'later',
+      status: isDone ? 'done' : isRunning ? 'running' : 'later',
+      takePart: takingPart(counts),
       reached: pending + inSync + rejected + contested + lost + silent,
       ...counts,
       endsAt: isDone ? undefined : endsAt,
@@ -95,7 +98,7 @@ function overviewOf(
   return {
     policy: policy.name,
     content: policy.hash,
-    standing: standingOf(state, present.kind),
+    status: statusOf(state, present.kind),
     stage: running && { name: running.name, since: running.since },
     waitsFor: state?.waitsFor,
     pause: state?.pause,
@@ -105,10 +108,10 @@ function overviewOf(
   };
 }
 
-function standingOf(
+function statusOf(
   state: RolloutState | undefined,
   present: ReturnType<typeof presentStage>['kind'],
-): RolloutStanding {
+): RolloutStatus {
   if (state?.end?.kind === 'aborted') return 'aborted';
   if (state?.end !== undefined) return state.end.stage === undefined ? 'rolled back' : 'rolling back';
   if (present === 'complete') return 'complete';

@@ -2,7 +2,7 @@ import { evaluateCondition, type Variables } from '../../fleet/expressions/expre
 import type { ExpressionWork } from '../../fleet/expressions/expression-work.ts';
 import { fillTemplate } from '../../fleet/expressions/template.ts';
 import type { Policy } from '../../fleet/fleet.ts';
-import { type Hold, REACHED, type RolloutDevice, type Turn } from '../../rollout/turn.ts';
+import { type ContentChoice, type Hold, REACHED, type RolloutDevice } from '../../rollout/content-choice.ts';
 import { type EpochMs, plus } from '../../time/epoch-ms.ts';
 import { instantOf } from '../../time/instant.ts';
 import { historyAt, type PathHistory, type PolicyStatus, type Snapshot } from '../snapshot/snapshot.ts';
@@ -20,7 +20,7 @@ export interface Contents {
   /** The policies, with earlier contents where a rollout has not reached the twin. */
   readonly policies: readonly Policy[];
   /** What the twin gets of each policy of the fleet file. */
-  readonly turns: readonly (readonly [Policy, Turn])[];
+  readonly choices: readonly (readonly [Policy, ContentChoice])[];
   readonly rolledBack: readonly RolledBack[];
   /** Why a policy may not write, because its rollout has not reached the twin and there is no previous content. */
   readonly holds: ReadonlyMap<Policy, Hold>;
@@ -30,29 +30,31 @@ export interface Contents {
 export function contentsFor(
   policies: readonly Policy[],
   moduleId: string | undefined,
-  turnOf: (policy: Policy) => Turn,
+  contentOf: (policy: Policy) => ContentChoice,
 ): Contents {
   const own = policies.filter(({ module }) => module === moduleId);
-  const turns = own.map((policy) => [policy, turnOf(policy)] as const);
-  if (turns.every(([, turn]) => turn === REACHED)) {
-    return { policies: own, turns, rolledBack: [], holds: NO_HOLDS };
+  const choices = own.map((policy) => [policy, contentOf(policy)] as const);
+  if (choices.every(([, choice]) => choice === REACHED)) {
+    return { policies: own, choices, rolledBack: [], holds: NO_HOLDS };
   }
   return {
-    policies: turns.flatMap(([policy, turn]) => {
-      switch (turn.kind) {
+    policies: choices.flatMap(([policy, choice]) => {
+      switch (choice.kind) {
         case 'previous':
-          return [turn.policy];
+          return [choice.policy];
         case 'back':
-          return turn.policy === undefined ? [] : [turn.policy];
+          return choice.policy === undefined ? [] : [choice.policy];
         default:
           return [policy];
       }
     }),
-    turns,
-    rolledBack: turns.flatMap(([policy, turn]) =>
-      turn.kind === 'back' ? [{ policy, before: turn.policy }] : [],
+    choices,
+    rolledBack: choices.flatMap(([policy, choice]) =>
+      choice.kind === 'back' ? [{ policy, before: choice.policy }] : [],
     ),
-    holds: new Map(turns.flatMap(([policy, turn]) => (turn.kind === 'nothing' ? [[policy, turn.hold]] : []))),
+    holds: new Map(
+      choices.flatMap(([policy, choice]) => (choice.kind === 'nothing' ? [[policy, choice.hold]] : [])),
+    ),
   };
 }
 

@@ -3,7 +3,7 @@ import { readable } from '../../fleet/expressions/expression-value.ts';
 import { ExpressionWork } from '../../fleet/expressions/expression-work.ts';
 import type { Hub, Policy, PolicyMode, Twins } from '../../fleet/fleet.ts';
 import type { JsonObject, JsonValue } from '../../json/json.ts';
-import { type Hold, REACHED, type RolloutDevice, type Turn } from '../../rollout/turn.ts';
+import { type ContentChoice, type Hold, REACHED, type RolloutDevice } from '../../rollout/content-choice.ts';
 import type { EpochMs } from '../../time/epoch-ms.ts';
 import { sameValue } from '../answers/compare.ts';
 import { valueAt } from '../snapshot/merge.ts';
@@ -72,7 +72,7 @@ export interface TwinPlanInput {
   /** Why a policy may not write to this twin now: a pause. It still owns its paths. */
   holdOf(policy: Policy): Hold | undefined;
   /** What the twin gets of a policy: a rollout may not have reached it. Default: the content of the fleet file. */
-  turnOf?(policy: Policy, device: RolloutDevice): Turn;
+  contentOf?(policy: Policy, device: RolloutDevice): ContentChoice;
   readonly now: EpochMs;
   /** How many properties may be written at once. Default: all. */
   readonly mostWrites?: number;
@@ -92,7 +92,7 @@ export function plan(input: TwinPlanInput, work: ExpressionWork = new Expression
 
   const device = rolloutDeviceOf(snapshot, variables, work);
   const contents = contentsFor(twins.policies, snapshot.id.moduleId, (policy) =>
-    input.turnOf === undefined ? REACHED : input.turnOf(policy, device),
+    input.contentOf === undefined ? REACHED : input.contentOf(policy, device),
   );
   const holdOf = remembered((policy) => input.holdOf(policy) ?? contents.holds.get(policy));
   const owned = ownedLeaves(snapshot, contents.policies, variables, work, contents.rolledBack);
@@ -315,11 +315,11 @@ function replacedValue(
   { desired }: Snapshot,
   { policy, path, isLeaving }: OwnedLeaf,
   { replaced }: PathHistory,
-  { turns }: Contents,
+  { choices }: Contents,
 ): JsonValue | undefined {
   if (policy.rollout === undefined || isLeaving || replaced?.policy === policy.hash) return undefined;
   // An earlier content that corrects a drift does not begin a rollout.
-  const isPresent = turns.some(([each]) => each === policy);
+  const isPresent = choices.some(([each]) => each === policy);
   return isPresent ? (valueAt(desired, path) ?? null) : undefined;
 }
 

@@ -1,5 +1,5 @@
 import type { Policy } from '../../fleet/fleet.ts';
-import { REACHED, type Turn } from '../../rollout/turn.ts';
+import { type ContentChoice, REACHED } from '../../rollout/content-choice.ts';
 import type { EpochMs } from '../../time/epoch-ms.ts';
 import type { PathHistory, PolicyStatus, Snapshot } from '../snapshot/snapshot.ts';
 import type { Contents } from './contents.ts';
@@ -10,7 +10,7 @@ export interface PlannedRollout {
   readonly policy: string;
   readonly stage: string | null;
   /** `new`: the content of the fleet file. `back`: the values from before a rollout that was rolled back. */
-  readonly gets: Turn['kind'];
+  readonly gets: ContentChoice['kind'];
   /** Why the rollout has not reached the twin; empty: it has. */
   readonly why: string;
   /** When it does; undefined: not known. */
@@ -37,35 +37,35 @@ const NONE: RolloutStatuses = { policies: {}, stages: {}, rollouts: [], nextAt: 
  * @param matches whether the twin matches a policy that does not apply yet
  */
 export function rolloutStatuses(
-  { turns }: Contents,
+  { choices }: Contents,
   statuses: Readonly<Record<string, PolicyStatus>>,
   paths: Readonly<Record<string, PathHistory>>,
   { snapshot, now }: { readonly snapshot: Snapshot; readonly now: EpochMs },
   matches: (policy: Policy) => boolean,
 ): RolloutStatuses {
-  if (turns.every(([, turn]) => turn === REACHED)) return NONE;
+  if (choices.every(([, choice]) => choice === REACHED)) return NONE;
   const policies: Record<string, PolicyStatus> = {};
   const stages: Record<string, string> = {};
   const rollouts: PlannedRollout[] = [];
   const nextAt: (EpochMs | undefined)[] = [];
   const askAt: (EpochMs | undefined)[] = [];
-  for (const [policy, turn] of turns) {
+  for (const [policy, choice] of choices) {
     const { id, name, rollout } = policy;
     const status = statuses[id];
-    if (turn.kind === 'new') {
-      if (turn.stage === undefined || status === undefined || rollout === undefined) continue;
+    if (choice.kind === 'new') {
+      if (choice.stage === undefined || status === undefined || rollout === undefined) continue;
       const life = lifeAfterWrite(status, policy, snapshot, paths, rollout.gate.deadlineMs, now);
       policies[id] = life.status;
       nextAt.push(life.nextAt);
       askAt.push(life.askAt);
-    } else if (turn.kind !== 'back') {
+    } else if (choice.kind !== 'back') {
       if (status === undefined && !matches(policy)) continue;
       policies[id] = status ?? 'unreached';
-      if (turn.kind === 'previous') nextAt.push(turn.hold.until);
+      if (choice.kind === 'previous') nextAt.push(choice.hold.until);
     }
-    if (turn.stage !== undefined && (policies[id] ?? status) !== undefined) stages[id] = turn.stage;
-    const { why = '', until } = 'hold' in turn ? turn.hold : {};
-    rollouts.push({ policy: name, stage: turn.stage ?? null, gets: turn.kind, why, until });
+    if (choice.stage !== undefined && (policies[id] ?? status) !== undefined) stages[id] = choice.stage;
+    const { why = '', until } = 'hold' in choice ? choice.hold : {};
+    rollouts.push({ policy: name, stage: choice.stage ?? null, gets: choice.kind, why, until });
   }
   return { policies, stages, rollouts, nextAt, askAt };
 }

@@ -11,7 +11,7 @@ export interface Hold {
 }
 
 /** What a device gets of a policy. */
-export type Turn =
+export type ContentChoice =
   /** The content of the fleet file. */
   | { readonly kind: 'new'; readonly stage: string | undefined }
   /** The content from before the rollout, because the rollout has not reached the device. */
@@ -35,8 +35,8 @@ export type Turn =
       readonly stage: string | undefined;
     };
 
-/** The turn of a device that the content has reached, outside of stages. */
-export const REACHED: Turn = { kind: 'new', stage: undefined };
+/** The choice of a device that the content has reached, outside of stages. */
+export const REACHED: ContentChoice = { kind: 'new', stage: undefined };
 
 /** A device, as far as it decides what the device gets of a policy. */
 export interface RolloutDevice {
