@@ -6,15 +6,65 @@
 
 targetScope = 'subscription'
 
-import { fleetHub, stampSettings } from 'types.bicep'
+import {
+  allocatorProblems
+  commonTagProblems
+  environmentNameProblems
+  hubProblems
+  linkProblems
+  namedRanges
+  operatorProblems
+  rangeProblems
+  stampProblems
+  warningsOf
+} from 'checks.bicep'
+import { roles } from 'roles.bicep'
+import { fleetHub, stampOutput, stampSettings, tagSet } from 'types.bicep'
 
 @minLength(1)
 @maxLength(40)
 @description('Name of the environment: the resource group is rg-NAME, and other names are derived from it.')
 param environmentName string
 
-@minLength(1)
-@description('Azure region of the resource group, of DPS, and of the stamp where `stamps` is not given.')
+@allowed([
+  'australiaeast'
+  'australiasoutheast'
+  'brazilsouth'
+  'canadacentral'
+  'centralindia'
+  'centralus'
+  'eastasia'
+  'eastus'
+  'eastus2'
+  'francecentral'
+  'germanywestcentral'
+  'italynorth'
+  'japaneast'
+  'koreacentral'
+  'northcentralus'
+  'northeurope'
+  'norwayeast'
+  'southafricanorth'
+  'southcentralus'
+  'southeastasia'
+  'southindia'
+  'spaincentral'
+  'swedencentral'
+  'uaenorth'
+  'uksouth'
+  'ukwest'
+  'westcentralus'
+  'westeurope'
+  'westus'
+  'westus2'
+  'westus3'
+])
+@metadata({
+  azd: {
+    type: 'location'
+  }
+})
+@description('Azure region of the resource group, of DPS, and of the stamp where `stamps` is not given: one that has the plan Flex Consumption.')
 param location string
 
 @minLength(1)
@@ -27,11 +77,15 @@ param stamps stampSettings[] = [
   {
     name: 'main'
     location: location
+    addressPrefix: '10.40.0.0/24'
   }
 ]
 
 @description('Further regions for the webhook alone. They share the state of the first stamp, and come with Azure Front Door for one URL.')
 param allocatorLocations string[] = []
+
+@description('Addresses of the network of each allocator where networkAccess is private, by region, at least a /25 each.')
+param allocatorAddressPrefixes tagSet = {}
 
 @allowed(['public', 'private'])
 @description('private: storage and Event Hubs through private endpoints only. The webhook stays public: DPS cannot call a private one. Deploy public first, then private.')
@@ -55,11 +109,11 @@ param httpAlwaysReady int = 1
 @description('Most instances of an app.')
 param maximumInstances int = 40
 
-@allowed(['Recreate', 'RollingUpdate'])
-@description('How instances are replaced by a deployment. RollingUpdate drains them first; Microsoft calls it a preview.')
-param siteUpdateStrategy string = 'Recreate'
+@allowed(['auto', 'Recreate', 'RollingUpdate'])
+@description('How instances are replaced by a deployment. RollingUpdate drains them first. auto: RollingUpdate in the regions where it is generally available, else Recreate.')
+param siteUpdateStrategy string = 'auto'
 
-@description('Spread the apps over availability zones. Not in every region.')
+@description('Spread the apps over availability zones. Not in every region. Two instances of each function group are then always ready, and billed.')
 param zoneRedundant bool = false
 
 @allowed(['Standard_LRS', 'Standard_ZRS', 'Standard_GRS', 'Standard_GZRS'])
@@ -86,12 +140,28 @@ param alertEmail string = ''
 @description('Object id of who uses the berth command: Storage Table Data Contributor on the state. Empty: nobody yet.')
 param operatorPrincipalId string = ''
 
-@allowed(['User', 'Group', 'ServicePrincipal'])
-@description('What operatorPrincipalId is.')
-param operatorPrincipalType string = 'User'
+@allowed(['', 'User', 'Group', 'ServicePrincipal'])
+@description('Kind of operatorPrincipalId. Empty: the kind of the deployer, if it is the deployer; else Azure finds it.')
+param operatorPrincipalType string = ''
+
+@allowed(['keys', 'identity'])
+@description('How DPS signs in to the hubs that it links. identity has not been run in Azure yet.')
+param linkAuthentication string = 'keys'
+
+@description('Id of the role of DPS on each hub where linkAuthentication is identity. Empty: IoT Hub Data Contributor, which Microsoft names for it.')
+param linkRoleId string = ''
+
+@description('Keep customer data of hubs and DPS in their regions. Only for hubs and a DPS that are made with it, and only where Azure offers it.')
+param enableDataResidency bool = false
+
+@description('Turn off the shared access policies of the hubs. Refused while DPS links by key.')
+param disableLocalAuth bool = false
+
+@description('Turn off the shared access policies of DPS, with which tools without Microsoft Entra sign in. Needs linkAuthentication identity.')
+param disableDpsLocalAuth bool = false
 
 @description('Further tags.')
-param tags object = {}
+param tags tagSet = {}
 
 var token = toLower(uniqueString(subscription().id, environmentName, location))
 var allTags = union(tags, {
@@ -99,18 +169,35 @@ var allTags = union(tags, {
 })
 var isPrivate = networkAccess == 'private'
 var allHubs = map(hubs, hub => {
-  name: split(hub.host, '.')[0]
+  // In lower case, because names of role assignments are computed from it.
+  name: toLower(split(hub.host, '.')[0])
   region: hub.region
   tier: hub.tier
   units: hub.?units ?? 1
   stamp: hub.?stamp ?? ''
   labels: hub.?labels ?? {}
 })
-// A hub that names no stamp is nobody's where others do (a test refuses such a fleet file).
 var hasStamps = !empty(filter(allHubs, hub => !empty(hub.stamp)))
 
+var hasAllocators = !empty(allocatorLocations)
+var problems = concat(
+  environmentNameProblems(environmentName),
+  hubProblems(hubs, tags),
+  stampProblems(hubs, stamps),
+  allocatorProblems(allocatorLocations),
+  isPrivate ? rangeProblems(namedRanges(stamps, allocatorLocations, allocatorAddressPrefixes)) : [],
+  commonTagProblems(tags, isPrivate || hasAllocators),
+  operatorProblems(operatorPrincipalId, alertEmail),
+  linkProblems(hubs, linkAuthentication, disableLocalAuth, disableDpsLocalAuth)
+)
+// deployer() gives the kind of the principal that deploys. Azure finds the kind of any other principal.
+var isDeployer = operatorPrincipalId == deployer().objectId
+var deployerType = empty(deployer().userPrincipalName) ? 'ServicePrincipal' : 'User'
+var knownOperatorType = !empty(operatorPrincipalType) ? operatorPrincipalType : isDeployer ? deployerType : ''
+
+// Every resource is in this group, so a problem ends the deployment before it creates anything.
 resource group 'Microsoft.Resources/resourceGroups@2025-04-01' = {
-  name: 'rg-${environmentName}'
+  name: empty(problems) ? 'rg-${environmentName}' : fail(join(problems, ' '))
   location: location
   tags: allTags
 }
@@ -137,7 +224,7 @@ module stampDeployments 'modules/stamp.bicep' = [
       serviceName: index == 0 ? 'api' : 'api-${stamp.name}'
       networkAccess: networkAccess
       zoneNames: isPrivate ? privateDns!.outputs.zoneNames : []
-      addressPrefix: '10.40.${index}.0/24'
+      addressPrefix: stamp.?addressPrefix ?? ''
       nodeVersion: nodeVersion
       instanceMemoryMB: instanceMemoryMB
       httpAlwaysReady: httpAlwaysReady
@@ -150,13 +237,15 @@ module stampDeployments 'modules/stamp.bicep' = [
       logDailyCapGb: logDailyCapGb
       alertEmail: alertEmail
       operatorPrincipalId: operatorPrincipalId
-      operatorPrincipalType: operatorPrincipalType
+      operatorPrincipalType: knownOperatorType
+      enableDataResidency: enableDataResidency
+      disableLocalAuth: disableLocalAuth
     }
   }
 ]
 
 module allocators 'modules/allocator.bicep' = [
-  for (region, index) in allocatorLocations: {
+  for region in allocatorLocations: {
     scope: group
     name: 'allocator-${region}'
     params: {
@@ -169,7 +258,7 @@ module allocators 'modules/allocator.bicep' = [
       applicationInsightsConnectionString: stampDeployments[0].outputs.applicationInsightsConnectionString
       networkAccess: networkAccess
       zoneNames: isPrivate ? privateDns!.outputs.zoneNames : []
-      addressPrefix: '10.41.${index}.0/24'
+      addressPrefix: allocatorAddressPrefixes[?region] ?? ''
       stampNetworkName: stampDeployments[0].outputs.networkName
       nodeVersion: nodeVersion
       instanceMemoryMB: instanceMemoryMB
@@ -182,7 +271,7 @@ module allocators 'modules/allocator.bicep' = [
   }
 ]
 
-module frontDoor 'modules/front-door.bicep' = if (!empty(allocatorLocations)) {
+module frontDoor 'modules/front-door.bicep' = if (hasAllocators) {
   scope: group
   name: 'front-door'
   params: {
@@ -190,6 +279,17 @@ module frontDoor 'modules/front-door.bicep' = if (!empty(allocatorLocations)) {
     tags: allTags
     stampHostName: stampDeployments[0].outputs.functionAppHostName
     allocatorHostNames: [for (region, index) in allocatorLocations: allocators[index].outputs.functionAppHostName]
+  }
+}
+
+module dpsIdentity 'modules/identity.bicep' = if (linkAuthentication == 'identity') {
+  scope: group
+  name: 'dps-identity'
+  params: {
+    // Names of stamps have no hyphens, so none of their identities has this name.
+    name: 'id-berth-link-dps-${token}'
+    location: location
+    tags: allTags
   }
 }
 
@@ -201,8 +301,14 @@ module dps 'modules/dps.bicep' = {
     location: location
     tags: allTags
     hubs: allHubs
+    linkIdentityId: linkAuthentication == 'identity' ? dpsIdentity!.outputs.id : ''
+    linkPrincipalId: linkAuthentication == 'identity' ? dpsIdentity!.outputs.principalId : ''
+    linkAuthentication: linkAuthentication
+    linkRoleId: empty(linkRoleId) ? roles.iotHubDataContributor : linkRoleId
+    enableDataResidency: enableDataResidency
+    disableLocalAuth: disableDpsLocalAuth
   }
-  // Hubs must be there before their keys can be asked for.
+  // Hubs must be there before they are linked.
   dependsOn: [
     stampDeployments
   ]
@@ -221,7 +327,7 @@ output AZURE_RESOURCE_GROUP string = group.name
 output SERVICE_API_NAME string = stampDeployments[0].outputs.functionAppName
 
 @description('Webhook of the enrollments, to which ?code=FUNCTION_KEY must be added.')
-output BERTH_WEBHOOK_URL string = 'https://${empty(allocatorLocations) ? stampDeployments[0].outputs.functionAppHostName : frontDoor!.outputs.hostName}/api/allocate'
+output BERTH_WEBHOOK_URL string = 'https://${hasAllocators ? frontDoor!.outputs.hostName : stampDeployments[0].outputs.functionAppHostName}/api/allocate'
 
 @description('Name of the Device Provisioning Service.')
 output DPS_NAME string = dps.outputs.name
@@ -233,7 +339,7 @@ output DPS_ID_SCOPE string = dps.outputs.idScope
 output BERTH_STATE__tableServiceUri string = stampDeployments[0].outputs.stateTableUri
 
 @description('Each stamp: name, Function App, state tables.')
-output STAMPS array = [
+output STAMPS stampOutput[] = [
   for (stamp, index) in stamps: {
     name: stamp.name
     functionApp: stampDeployments[index].outputs.functionAppName
@@ -242,4 +348,7 @@ output STAMPS array = [
 ]
 
 @description('Function Apps of the further regions; their package is deployed like the first one.')
-output ALLOCATOR_APPS array = [for (region, index) in allocatorLocations: allocators[index].outputs.functionAppName]
+output ALLOCATOR_APPS string[] = [for (region, index) in allocatorLocations: allocators[index].outputs.functionAppName]
+
+@description('What Azure accepts and may still cause trouble. Read it after each deployment.')
+output WARNINGS string[] = warningsOf(hubs, disableLocalAuth)

@@ -13,18 +13,24 @@ param stamps = [
     location: 'westeurope'
     partitions: 4
     throughputUnits: 2
+    addressPrefix: '10.40.0.0/24'
   }
   {
     name: 'us'
     location: 'eastus'
     partitions: 4
     throughputUnits: 2
+    addressPrefix: '10.40.1.0/24'
   }
 ]
 
 param allocatorLocations = [
   'northeurope'
 ]
+// The networks, should networkAccess become private.
+param allocatorAddressPrefixes = {
+  northeurope: '10.41.0.0/24'
+}
 
 param httpAlwaysReady = 2
 param maximumInstances = 100

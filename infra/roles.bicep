@@ -24,8 +24,12 @@
 //
 //   Storage Table Data Contributor   state storage account  the berth command
 //
+// Identity of DPS (id-berth-link-dps-...), where linkAuthentication is identity and linkRoleId is not another role:
+//
+//   IoT Hub Data Contributor         each hub               makes device identities and their first twins
+//
 // Not given, on purpose: queue and table roles on the host's account (no queue trigger; the state has an account of its
-// own), IoT Hub Data Contributor (direct methods, registry), Contributor on anything.
+// own), IoT Hub Data Contributor for the app (direct methods, registry), Contributor on anything.
 
 @export()
 @description('Ids of the built-in roles, which are the same in every tenant.')
@@ -35,6 +39,7 @@ var roles = {
   eventHubsDataReceiver: 'a638d3c7-ab3a-418d-83e6-5f17a39d4fde'
   eventHubsDataSender: '2b629674-e913-4c01-ae53-ef4638d8f975'
   iotHubTwinContributor: '494bdba2-168f-4f31-a0a1-191d2f7c028c'
+  iotHubDataContributor: '4fc6c259-987e-4a07-842e-c321cc9d413f'
   iotHubDataReader: 'b447c946-2db7-41ec-983d-d8bf3b1c77e3'
   monitoringMetricsPublisher: '3913510d-42f4-4e42-8a64-420c390055eb'
 }

@@ -1,4 +1,11 @@
-// What the parameters are made of. The fleet file has the same words (docs/fleet-file.md).
+// What the parameters are made of. The fleet file has the same words (docs/fleet-file.md). What is out of range is refused
+// by checks.bicep, with a sentence that says what to do.
+
+@export()
+@description('Tags of a resource.')
+type tagSet = {
+  *: string
+}
 
 @export()
 @description('A hub as the fleet file has it. What only Berth reads, such as its weight, is left alone.')
@@ -12,8 +19,6 @@ type fleetHub = {
   @description('Tier. Basic tiers have no twins; F1 is free, once a subscription, with 8,000 messages a day.')
   tier: 'F1' | 'S1' | 'S2' | 'S3'
 
-  @minValue(1)
-  @maxValue(200)
   @description('Units, 1 by default. On S1 and S2 they raise the daily quota, not the twin limits.')
   units: int?
 
@@ -21,8 +26,13 @@ type fleetHub = {
   stamp: string?
 
   @description('Labels, such as residency. They become tags of the hub.')
-  labels: object?
+  labels: tagSet?
 
+  @description('Most devices. Only for a warning: one DPS keeps a million registrations.')
+  capacity: int?
+
+  // Whatever else Berth reads, such as a weight.
+  #disable-next-line no-explicit-any
   *: any
 }
 
@@ -45,15 +55,13 @@ type hubSettings = {
   stamp: string
 
   @description('Labels.')
-  labels: object
+  labels: tagSet
 }
 
 @export()
 @description('A deployment of twin sync: a Function App, an Event Hub, state and logs in one region.')
 type stampSettings = {
-  @minLength(1)
-  @maxLength(12)
-  @description('Name of the stamp, as hubs[].stamp has it. Lower-case letters and digits: it is part of resource names.')
+  @description('Name of the stamp, as hubs[].stamp has it. Lower-case letters and digits: 1 to 12 of them, since it is part of resource names.')
   name: string
 
   @description('Azure region of everything in the stamp but its hubs. Twins, receipts and logs are kept there.')
@@ -68,4 +76,20 @@ type stampSettings = {
   @maxValue(40)
   @description('Throughput units of the Event Hubs namespace, 1 by default.')
   throughputUnits: int?
+
+  @description('Addresses of its network where networkAccess is private, at least a /25. They must stay when stamps come or go.')
+  addressPrefix: string?
+}
+
+@export()
+@description('What is told of a stamp after a deployment.')
+type stampOutput = {
+  @description('Name of the stamp.')
+  name: string
+
+  @description('Function App.')
+  functionApp: string
+
+  @description('Address of its state tables.')
+  stateTableUri: string
 }

@@ -5,6 +5,8 @@ import { type CertificateAuthority, openAuthority } from './ca/index.ts';
 import {
   type ControlApi,
   type ControlOptions,
+  commandRunner,
+  EventFeed,
   type ProcessStatus,
   startControlApi,
 } from './control-api/index.ts';
@@ -25,6 +27,8 @@ const PARTITIONS = 4;
 
 export interface CloudOptions {
   readonly fleet: Fleet;
+  /** The project's folder, where the `berth` command runs. */
+  readonly appDirectory: string;
   readonly ports: Ports;
   /** The port of the functions. They may start later. */
   readonly functionsPort: number;
@@ -87,11 +91,13 @@ export async function startCloud(options: CloudOptions): Promise<Cloud> {
     });
     closers.push(() => eventHubs.close());
 
+    const feed = new EventFeed();
     const hubs = createIotHubs({
       hubs: fleet.hubs,
       directory: state('hubs'),
-      sink: () => (event) => {
+      sink: (host) => (event) => {
         eventHubs.append(EVENT_HUB, event);
+        feed.takeEvent(host, event);
       },
       log,
     });
@@ -105,6 +111,7 @@ export async function startCloud(options: CloudOptions): Promise<Cloud> {
       linkedHubs: fleet.hubs.flatMap(({ host }) => linksOf(host, options.links)),
       hub: hubs.provisioning,
       directory: state('dps'),
+      onRegistration: (registration) => feed.takeRegistration(registration),
       log,
     });
     closers.push(() => dps.close());
@@ -148,6 +155,13 @@ export async function startCloud(options: CloudOptions): Promise<Cloud> {
         root: authority.root,
         settings,
       }),
+      feed,
+      runCommand: commandRunner({
+        file: join(options.bundles, 'berth.cjs'),
+        directory: options.appDirectory,
+        settings,
+      }),
+      consoleFolder: join(options.bundles, 'console'),
     };
     const controlApi: ControlApi = await startControlApi(ports.control, control);
     closers.push(() => controlApi.close());

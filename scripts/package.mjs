@@ -15,6 +15,7 @@ import { parseArgs } from 'node:util';
 import { build } from 'esbuild';
 import { zipSync } from 'fflate';
 import { bundleOptions, FUNCTIONS } from './build/bundle.mjs';
+import { buildConsole } from './build/console.mjs';
 
 const { values } = parseArgs({ options: { out: { type: 'string', default: 'package' } } });
 const project = resolve(import.meta.dirname, '..');
@@ -40,16 +41,16 @@ const { outputFiles } = await build({
 for (const { path, contents } of outputFiles) writeFileSync(join(folder, 'dist', basename(path)), contents);
 
 // The DTDL files of device models, if any.
-const models = existsSync('models')
-  ? readdirSync('models', { recursive: true, withFileTypes: true })
-      .filter((entry) => !entry.isDirectory() && entry.name.endsWith('.json'))
-      .map((entry) => join(entry.parentPath, entry.name).split(sep).join('/'))
-      .sort()
-  : [];
+const models = filesBelow('models').filter((file) => file.endsWith('.json'));
 for (const file of ['host.json', 'fleet.json', ...models]) {
   mkdirSync(dirname(join(folder, file)), { recursive: true });
   copyFileSync(file, join(folder, file));
 }
+await buildConsole(join(folder, 'dist/console'));
+const consoleFiles = readdirSync(join(folder, 'dist/console'))
+  .sort()
+  .map((file) => `dist/console/${file}`);
+copyFileSync('schemas/openapi.json', join(folder, 'dist/openapi.json'));
 
 const { name, version, main, engines } = JSON.parse(readFileSync('package.json', 'utf8'));
 const manifest = {
@@ -63,8 +64,10 @@ const manifest = {
 writeFileSync(join(folder, 'package.json'), `${JSON.stringify(manifest, null, 2)}\n`);
 
 const files = [
+  ...consoleFiles,
   'dist/functions.cjs',
   'dist/functions.cjs.map',
+  'dist/openapi.json',
   'fleet.json',
   'host.json',
   ...models,
@@ -76,6 +79,16 @@ writeFileSync(
   archive,
   zipSync(Object.fromEntries(files.map((file) => [file, [readFileSync(join(folder, file)), entry]]))),
 );
+
+/** The files below a folder of the project, with slashes, in order; none where there is no such folder. */
+function filesBelow(path) {
+  if (!existsSync(path)) return [];
+  return readdirSync(path, { recursive: true, withFileTypes: true })
+    .filter((entry) => entry.isFile())
+    .map((entry) => join(entry.parentPath, entry.name).split(sep).join('/'))
+    .sort();
+}
+
 console.log(`${relative('.', folder) || '.'} and ${relative('.', archive)}: build ${built}`);
 
 /** The author of the commit, who may not approve its rollouts. Empty outside of a git clone. */

@@ -19,6 +19,8 @@ export const ERRORS = {
   BERTH_NO_HUB_NOW: { kind: 'transient', status: 503 },
   BERTH_FLEET_INVALID: { kind: 'user', status: 503 },
   BERTH_DEVICE_UNKNOWN: { kind: 'user', status: 404 },
+  BERTH_DEAD_LETTER_UNKNOWN: { kind: 'user', status: 404 },
+  BERTH_FILE_UNKNOWN: { kind: 'user', status: 404 },
   BERTH_SETTING_INVALID: { kind: 'user', status: 503 },
   BERTH_STORE_UNAVAILABLE: { kind: 'transient', status: 503 },
   BERTH_FORMAT_NEWER: { kind: 'transient', status: 503 },
@@ -26,12 +28,12 @@ export const ERRORS = {
 
   BERTH_ARGUMENT_INVALID: { kind: 'user', exit: 1 },
   BERTH_FILE_UNREADABLE: { kind: 'user', exit: 1 },
+  BERTH_FLEET_NOT_DEPLOYABLE: { kind: 'user', exit: 1 },
   BERTH_DEVICES_INVALID: { kind: 'user', exit: 1 },
   BERTH_HUB_UNKNOWN: { kind: 'user', exit: 1 },
   BERTH_POLICY_UNKNOWN: { kind: 'user', exit: 1 },
   BERTH_ROLLOUT_REFUSED: { kind: 'user', exit: 1 },
   BERTH_APPROVAL_REFUSED: { kind: 'user', exit: 1 },
-  BERTH_DEAD_LETTER_UNKNOWN: { kind: 'user', exit: 1 },
   BERTH_TOO_MANY_MOVES: { kind: 'user', exit: 1 },
   BERTH_TOO_MANY_WRITES: { kind: 'user', exit: 1 },
   BERTH_ENROLLMENTS_INVALID: { kind: 'user', exit: 1 },
@@ -108,4 +110,19 @@ export class BerthError extends CodedError<ErrorCode> {
     super(code, ERRORS[code].kind, message, options);
     this.name = 'BerthError';
   }
+}
+
+/** Names of this machine. */
+const LOOPBACK: ReadonlySet<string> = new Set(['localhost', '127.0.0.1', '[::1]']);
+
+/**
+ * The sentence for a service at which nothing listens; on this machine it is one of the local stack.
+ *
+ * @param url any address of the service. Only host and port are repeated.
+ */
+export function nothingAnswers(url: string): string {
+  const { host, hostname } = new URL(url);
+  return LOOPBACK.has(hostname)
+    ? `Nothing answers at ${host}: run npm start.`
+    : `Nothing answers at ${host}. Check the name and the network.`;
 }

@@ -1,7 +1,7 @@
 // Alerts on what Berth logs. Each line is JSON with `event`, and `code` where docs/errors.md has a row for it; a test
 // compares the names in these queries with those in src/.
 
-import { hubSettings } from '../types.bicep'
+import { hubSettings, tagSet } from '../types.bicep'
 
 @description('Part of every name.')
 param suffix string
@@ -10,7 +10,7 @@ param suffix string
 param location string
 
 @description('Tags.')
-param tags object
+param tags tagSet
 
 @description('Log Analytics workspace.')
 param workspaceId string
@@ -19,7 +19,7 @@ param workspaceId string
 param hubs hubSettings[]
 
 @description('Action groups to call.')
-param actionGroupIds array
+param actionGroupIds string[]
 
 // Severity: 1 devices suffer now, 2 they will, 3 somebody should look.
 var alerts = [

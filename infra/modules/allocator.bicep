@@ -1,6 +1,8 @@
 // The webhook once more, in another region, so that devices register while a region is down. It shares the state of a
 // stamp: both then know the same overrides and counts, and decide alike. It reconciles nothing.
 
+import { tagSet } from '../types.bicep'
+
 @description('Azure region.')
 param location string
 
@@ -8,7 +10,7 @@ param location string
 param token string
 
 @description('Tags.')
-param tags object
+param tags tagSet
 
 @description('Service of azure.yaml that azd would deploy here.')
 param serviceName string
@@ -49,7 +51,7 @@ param httpAlwaysReady int
 @description('Most instances.')
 param maximumInstances int
 
-@allowed(['Recreate', 'RollingUpdate'])
+@allowed(['auto', 'Recreate', 'RollingUpdate'])
 @description('How instances are replaced.')
 param siteUpdateStrategy string
 

@@ -2,6 +2,7 @@
 // function without a key reads from an Event Hub of its own.
 
 import { roles } from '../roles.bicep'
+import { tagSet } from '../types.bicep'
 
 @description('Name of the namespace.')
 param name string
@@ -10,7 +11,7 @@ param name string
 param location string
 
 @description('Tags.')
-param tags object
+param tags tagSet
 
 @description('Name of the Event Hub: the setting TWIN_EVENTS_NAME.')
 param eventHubName string
@@ -40,8 +41,11 @@ param receiverPrincipalId string
 param senderPrincipalId string
 
 @allowed(['public', 'private'])
-@description('private: reachable through a private endpoint, and by the hubs as trusted services.')
+@description('private: reachable through a private endpoint, from the subnet, and by the hubs as trusted services.')
 param networkAccess string
+
+@description('Subnet that the firewall lets in, where networkAccess is private.')
+param subnetId string
 
 @description('Log Analytics workspace for the metrics; alerts compare what comes in with what is read.')
 param workspaceId string
@@ -59,16 +63,28 @@ resource namespace 'Microsoft.EventHub/namespaces@2024-01-01' = {
     disableLocalAuth: true
     minimumTlsVersion: '1.2'
     isAutoInflateEnabled: false
-    publicNetworkAccess: networkAccess == 'private' ? 'Disabled' : 'Enabled'
+    // No page of Microsoft says that trusted services get in if public access is disabled.
+    publicNetworkAccess: 'Enabled'
   }
 }
 
+// private: selected networks. Without any rule the namespace would accept every network.
 resource networkRules 'Microsoft.EventHub/namespaces/networkRuleSets@2024-01-01' = {
   parent: namespace
   name: 'default'
   properties: {
-    defaultAction: networkAccess == 'private' ? null : 'Allow'
-    publicNetworkAccess: networkAccess == 'private' ? 'Disabled' : 'Enabled'
+    defaultAction: networkAccess == 'private' ? 'Deny' : 'Allow'
+    publicNetworkAccess: 'Enabled'
+    virtualNetworkRules: networkAccess == 'private'
+      ? [
+          {
+            subnet: {
+              id: subnetId
+            }
+            ignoreMissingVnetServiceEndpoint: true
+          }
+        ]
+      : []
     // How IoT hubs get through: with their own, system-assigned identity.
     trustedServiceAccessEnabled: true
   }

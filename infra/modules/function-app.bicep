@@ -1,6 +1,8 @@
 // The Function App on Flex Consumption. The webhook must be reachable from the internet: DPS calls it from Microsoft's
 // own network and cannot enter a private one (infra/README.md, Network isolation). What is behind it can be private.
 
+import { tagSet } from '../types.bicep'
+
 @description('Name of the app: the first part of its host name.')
 param name string
 
@@ -11,7 +13,7 @@ param planName string
 param location string
 
 @description('Tags.')
-param tags object
+param tags tagSet
 
 @description('Service of azure.yaml that azd deploys here.')
 param serviceName string
@@ -72,12 +74,16 @@ param httpAlwaysReady int
 @description('Most instances. Twin sync never has more than partitions.')
 param maximumInstances int
 
-@allowed(['Recreate', 'RollingUpdate'])
-@description('How instances are replaced when a package or setting changes.')
+@allowed(['auto', 'Recreate', 'RollingUpdate'])
+@description('How instances are replaced when a package or setting changes. auto: RollingUpdate where it is generally available.')
 param siteUpdateStrategy string
 
 @description('Spread the instances over availability zones, where the region has them.')
 param zoneRedundant bool
+
+// Where RollingUpdate is generally available (azure-docs, flex-consumption-site-updates, 2025-12-04).
+var rollingRegions = ['eastasia', 'westcentralus', 'northcentralus', 'westus2']
+var autoStrategy = contains(rollingRegions, location) ? 'RollingUpdate' : 'Recreate'
 
 // Read by src/settings/settings.ts and src/functions; a test compares them.
 var berthSettings = {
@@ -181,7 +187,7 @@ resource app 'Microsoft.Web/sites@2025-03-01' = {
       // The service knows this property, the published types of this API version do not.
       #disable-next-line BCP037
       siteUpdateStrategy: {
-        type: siteUpdateStrategy
+        type: siteUpdateStrategy == 'auto' ? autoStrategy : siteUpdateStrategy
       }
     }
     siteConfig: {

@@ -3,13 +3,13 @@
 // Deploying replaces the routes of the hub: routes and endpoints that were made by hand are removed.
 
 import { roles } from '../roles.bicep'
-import { hubSettings } from '../types.bicep'
+import { hubSettings, tagSet } from '../types.bicep'
 
 @description('The hub.')
 param hub hubSettings
 
 @description('Tags.')
-param tags object
+param tags tagSet
 
 @description('Event Hubs namespace of the stamp.')
 param namespaceName string
@@ -27,16 +27,17 @@ param appPrincipalId string
 @description('private: the Event Hub has a firewall, which only the hub\'s own identity gets through.')
 param networkAccess string
 
+@description('Keep customer data in the region.')
+param enableDataResidency bool
+
+@description('Turn off the shared access policies of the hub, with which tools and links by key sign in.')
+param disableLocalAuth bool
+
 var endpointName = 'twin-events'
 
-resource namespace 'Microsoft.EventHub/namespaces@2024-01-01' existing = {
-  name: namespaceName
-}
-
-resource eventHub 'Microsoft.EventHub/namespaces/eventhubs@2024-01-01' existing = {
-  parent: namespace
-  name: eventHubName
-}
+// Azure takes minTlsVersion only when a hub is created, and only in these regions of the public cloud (Microsoft,
+// iot-hub-tls-support).
+var minTlsRegions = ['eastus', 'southcentralus', 'westus2']
 
 resource iotHub 'Microsoft.Devices/IotHubs@2023-06-30' = {
   name: hub.name
@@ -55,9 +56,18 @@ resource iotHub 'Microsoft.Devices/IotHubs@2023-06-30' = {
     }
   }
   properties: {
-    minTlsVersion: '1.2'
-    // Shared access policies stay: DPS links hubs with one. Devices, too, sign in with keys or certificates only.
-    disableLocalAuth: false
+    ...(contains(minTlsRegions, hub.region)
+      ? {
+          minTlsVersion: '1.2'
+        }
+      : {})
+    ...(enableDataResidency
+      ? {
+          enableDataResidency: true
+        }
+      : {})
+    // DPS needs the shared access policies if it links by key. Devices keep their keys and certificates either way.
+    disableLocalAuth: disableLocalAuth
     publicNetworkAccess: 'Enabled'
     routing: {
       endpoints: {
@@ -112,13 +122,14 @@ resource iotHub 'Microsoft.Devices/IotHubs@2023-06-30' = {
   }
 }
 
-resource ownSenderRole 'Microsoft.Authorization/roleAssignments@2022-04-01' = {
-  scope: eventHub
-  name: guid(eventHub.id, iotHub.id, roles.eventHubsDataSender)
-  properties: {
-    roleDefinitionId: subscriptionResourceId('Microsoft.Authorization/roleDefinitions', roles.eventHubsDataSender)
+// A module, because the name of a role assignment must contain its principal, and the hub's own identity is known only
+// after the hub exists. A hub that is deleted and created again has another identity.
+module ownSenderRole 'sender-role.bicep' = {
+  name: 'sender-role-${hub.name}'
+  params: {
     principalId: iotHub.identity.principalId
-    principalType: 'ServicePrincipal'
+    namespaceName: namespaceName
+    eventHubName: eventHubName
   }
 }
 

@@ -1,5 +1,7 @@
 // A user-assigned identity: it exists before what it is for, so its roles can be given first.
 
+import { tagSet } from '../types.bicep'
+
 @description('Name of the identity.')
 param name string
 
@@ -7,7 +9,7 @@ param name string
 param location string
 
 @description('Tags.')
-param tags object
+param tags tagSet
 
 resource identity 'Microsoft.ManagedIdentity/userAssignedIdentities@2023-01-31' = {
   name: name

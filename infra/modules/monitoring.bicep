@@ -1,6 +1,7 @@
 // Logs of a stamp, in its own region: receipts hold what rules have read of a device's payload.
 
 import { roles } from '../roles.bicep'
+import { tagSet } from '../types.bicep'
 
 @description('Part of every name.')
 param suffix string
@@ -9,7 +10,7 @@ param suffix string
 param location string
 
 @description('Tags.')
-param tags object
+param tags tagSet
 
 @minValue(30)
 @maxValue(730)
@@ -97,4 +98,4 @@ output applicationInsightsName string = applicationInsights.name
 output connectionString string = applicationInsights.properties.ConnectionString
 
 @description('Resource ids of the action groups that alerts call.')
-output actionGroupIds array = empty(alertEmail) ? [] : [actionGroup.id]
+output actionGroupIds string[] = empty(alertEmail) ? [] : [actionGroup.id]

@@ -1,5 +1,7 @@
 // The network of one Function App: a subnet that it sends through, one with private endpoints, and the zones linked.
 
+import { tagSet } from '../types.bicep'
+
 @description('Part of every name.')
 param suffix string
 
@@ -7,7 +9,7 @@ param suffix string
 param location string
 
 @description('Tags.')
-param tags object
+param tags tagSet
 
 @description('Addresses of the network, at least a /24. No two networks may have the same: some are peered.')
 param addressPrefix string

@@ -1,7 +1,9 @@
 // Zones in which the names of private services are looked up. One of each in a resource group, for all networks.
 
+import { tagSet } from '../types.bicep'
+
 @description('Tags.')
-param tags object
+param tags tagSet
 
 var blobZone = 'privatelink.blob.${environment().suffixes.storage}'
 var tableZone = 'privatelink.table.${environment().suffixes.storage}'

@@ -1,5 +1,7 @@
 // A private endpoint of one service, with its name in a zone.
 
+import { tagSet } from '../types.bicep'
+
 @description('Name.')
 param name string
 
@@ -7,7 +9,7 @@ param name string
 param location string
 
 @description('Tags.')
-param tags object
+param tags tagSet
 
 @description('Subnet.')
 param subnetId string

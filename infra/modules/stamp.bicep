@@ -1,6 +1,6 @@
 // A stamp: the Function App with everything that it keeps and reads, and the hubs that it reconciles.
 
-import { hubSettings, stampSettings } from '../types.bicep'
+import { hubSettings, stampSettings, tagSet } from '../types.bicep'
 
 @description('The stamp.')
 param stamp stampSettings
@@ -15,7 +15,7 @@ param stampName string
 param token string
 
 @description('Tags.')
-param tags object
+param tags tagSet
 
 @description('Service of azure.yaml that azd deploys here.')
 param serviceName string
@@ -44,7 +44,7 @@ param httpAlwaysReady int
 @description('Most instances.')
 param maximumInstances int
 
-@allowed(['Recreate', 'RollingUpdate'])
+@allowed(['auto', 'Recreate', 'RollingUpdate'])
 @description('How instances are replaced.')
 param siteUpdateStrategy string
 
@@ -70,9 +70,14 @@ param alertEmail string
 @description('Who may use the berth command; empty: nobody.')
 param operatorPrincipalId string
 
-@allowed(['User', 'Group', 'ServicePrincipal'])
-@description('What operatorPrincipalId is.')
+@description('What operatorPrincipalId is; empty: Azure looks it up.')
 param operatorPrincipalType string
+
+@description('Keep customer data of the hubs in their regions.')
+param enableDataResidency bool
+
+@description('Turn off the shared access policies of the hubs.')
+param disableLocalAuth bool
 
 var suffix = '${stamp.name}-${token}'
 var eventHubName = 'twin-events'
@@ -128,6 +133,7 @@ module events 'events.bicep' = {
     receiverPrincipalId: appIdentity.outputs.principalId
     senderPrincipalId: routingIdentity.outputs.principalId
     networkAccess: networkAccess
+    subnetId: isPrivate ? network!.outputs.endpointSubnetId : ''
     workspaceId: monitoring.outputs.workspaceId
   }
 }
@@ -264,6 +270,8 @@ module iotHubs 'hub.bicep' = [
       routingIdentityId: routingIdentity.outputs.id
       appPrincipalId: appIdentity.outputs.principalId
       networkAccess: networkAccess
+      enableDataResidency: enableDataResidency
+      disableLocalAuth: disableLocalAuth
     }
   }
 ]

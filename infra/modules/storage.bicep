@@ -1,6 +1,7 @@
 // A storage account without keys: the host's own, or the one of Berth's state.
 
 import { roles } from '../roles.bicep'
+import { tagSet } from '../types.bicep'
 
 @minLength(3)
 @maxLength(24)
@@ -11,7 +12,7 @@ param name string
 param location string
 
 @description('Tags.')
-param tags object
+param tags tagSet
 
 @allowed(['Standard_LRS', 'Standard_ZRS', 'Standard_GRS', 'Standard_GZRS'])
 @description('Redundancy.')
@@ -29,9 +30,8 @@ param tableContributors string[] = []
 @description('Object id of a person, group or pipeline that may read and write tables; empty: nobody.')
 param operatorPrincipalId string = ''
 
-@allowed(['User', 'Group', 'ServicePrincipal'])
-@description('What operatorPrincipalId is.')
-param operatorPrincipalType string = 'User'
+@description('What operatorPrincipalId is; empty: Azure looks it up.')
+param operatorPrincipalType string = ''
 
 @allowed(['public', 'private'])
 @description('private: reachable through private endpoints only.')
@@ -108,7 +108,8 @@ resource operatorRole 'Microsoft.Authorization/roleAssignments@2022-04-01' = if 
       roles.storageTableDataContributor
     )
     principalId: operatorPrincipalId
-    principalType: operatorPrincipalType
+    // A wrong kind is refused; with none, Azure asks the directory.
+    principalType: empty(operatorPrincipalType) ? null : any(operatorPrincipalType)
   }
 }
 

@@ -1,5 +1,7 @@
 // What a stamp does, on one page in the portal.
 
+import { tagSet } from '../types.bicep'
+
 @description('Title.')
 param displayName string
 
@@ -7,7 +9,7 @@ param displayName string
 param location string
 
 @description('Tags.')
-param tags object
+param tags tagSet
 
 @description('Log Analytics workspace.')
 param workspaceId string

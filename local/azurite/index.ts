@@ -78,7 +78,7 @@ export async function startAzurite(options: AzuriteOptions): Promise<Azurite> {
 }
 
 async function reservePorts(ports: Ports): Promise<void> {
-  for (const service of SERVICES) await reservePort(ports[service], `Azurite (${service})`);
+  for (const service of SERVICES) await reservePort(ports[service], `Azurite (${service})`, service);
 }
 
 /** Why Azurite cannot restart: another program uses one of its ports, or its files are damaged. */

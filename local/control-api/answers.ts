@@ -6,6 +6,22 @@ export interface ControlAnswer {
   readonly body: unknown;
 }
 
+/** An answer as bytes: a file, or what the functions have answered. */
+export interface RawAnswer {
+  readonly status: number;
+  readonly headers: Readonly<Record<string, string>>;
+  readonly bytes: Uint8Array;
+}
+
+export function asRaw({ status, body }: ControlAnswer): RawAnswer {
+  const text = body === undefined ? '' : `${JSON.stringify(body)}\n`;
+  return {
+    status,
+    headers: { 'content-type': 'application/json; charset=utf-8' },
+    bytes: Buffer.from(text, 'utf8'),
+  };
+}
+
 export function ok(body: unknown): ControlAnswer {
   return { status: 200, body };
 }
@@ -15,10 +31,14 @@ export function failedAnswer(status: number, code: LocalErrorCode, message: stri
   return { status, body: { error: { code, message, details: [] } } };
 }
 
-export function methodNotAllowed({ method }: { readonly method: string }): ControlAnswer {
-  return failedAnswer(405, 'BERTH_LOCAL_REQUEST_INVALID', `This route does not support ${method}.`);
-}
-
-export function unknownHub(host: string): ControlAnswer {
-  return failedAnswer(404, 'BERTH_LOCAL_NOT_FOUND', `Unknown hub ${host}. GET /hubs lists the local hubs.`);
+/** @param allowed the methods of the route. */
+export function methodNotAllowed(
+  { method, path }: { readonly method: string; readonly path: readonly string[] },
+  ...allowed: readonly string[]
+): ControlAnswer {
+  return failedAnswer(
+    405,
+    'BERTH_LOCAL_REQUEST_INVALID',
+    `/${path.join('/')} does not support ${method}: use ${allowed.join(', ')}.`,
+  );
 }

@@ -1,7 +1,9 @@
 import * as z from 'zod';
 import type { FaultSettings, HubView, IotHubs } from '../iot-hub/index.ts';
-import { type ControlAnswer, failedAnswer, methodNotAllowed, ok, unknownHub } from './answers.ts';
+import { type ControlAnswer, methodNotAllowed, ok } from './answers.ts';
+import type { EventFeed } from './event-feed.ts';
 import type { ControlRequest } from './request.ts';
+import { unknownHub, unusableBody } from './usage.ts';
 
 /** No client waits longer than this. */
 const MAX_LATENCY_MS = 10 * 60_000;
@@ -27,34 +29,37 @@ const SETTINGS = z.strictObject({
 }) satisfies z.ZodType<FaultSettings>;
 
 /** `/faults`: sets, shows and ends the faults of one hub or of all. */
-export function faultRoute({ method, query, body }: ControlRequest, hubs: IotHubs): ControlAnswer {
+export function faultRoute(
+  request: ControlRequest,
+  hubs: IotHubs,
+  feed: Pick<EventFeed, 'takeFaults'>,
+): ControlAnswer {
+  const { method, query, body } = request;
   switch (method) {
     case 'GET':
       return ok(activeFaults(hubs.views));
     case 'PUT':
-      return setFaults(body, hubs);
+      return setFaults(body, hubs, feed);
     case 'DELETE':
       return onHubs(hubs, query.get('hub') ?? undefined, (views) => {
         for (const view of views) view.clearFaults();
+        feed.takeFaults(query.get('hub') ?? undefined, undefined);
         return { status: 204, body: undefined };
       });
     default:
-      return methodNotAllowed({ method });
+      return methodNotAllowed(request, 'GET', 'PUT', 'DELETE');
   }
 }
 
-function setFaults(body: unknown, hubs: IotHubs): ControlAnswer {
+function setFaults(body: unknown, hubs: IotHubs, feed: Pick<EventFeed, 'takeFaults'>): ControlAnswer {
   const parsed = SETTINGS.safeParse(body);
   if (!parsed.success) {
-    return failedAnswer(
-      400,
-      'BERTH_LOCAL_REQUEST_INVALID',
-      `The faults are not valid: ${z.prettifyError(parsed.error)}`,
-    );
+    return unusableBody('The faults are', parsed.error, body, SETTINGS);
   }
   const { hub, ...settings } = parsed.data;
   return onHubs(hubs, hub, (views) => {
     for (const view of views) view.setFaults(settings);
+    feed.takeFaults(hub, settings);
     return ok(activeFaults(views));
   });
 }
@@ -66,7 +71,7 @@ function onHubs(
 ): ControlAnswer {
   if (host === undefined) return act(hubs.views);
   const view = hubs.view(host);
-  if (view === undefined) return unknownHub(host);
+  if (view === undefined) return unknownHub(host, hubs);
   return act([view]);
 }
 

@@ -1,11 +1,15 @@
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
+import { consoleFile } from '../../src/console/files.ts';
 import { ownRequestsOnly, pagePorts } from '../foreign-requests.ts';
 import { listen } from '../listen.ts';
-import { type ControlAnswer, failedAnswer } from './answers.ts';
+import { asRaw, failedAnswer, type RawAnswer } from './answers.ts';
+import { passOn } from './functions-proxy.ts';
 import type { ControlRequest } from './request.ts';
-import { type ControlOptions, events, route } from './routes.ts';
+import { type ControlOptions, events, isOwnRoute, route } from './routes.ts';
 
+export { commandRunner, type RunCommand } from './commands.ts';
 export type { EventStatus } from './event-counters.ts';
+export { EventFeed } from './event-feed.ts';
 export type { ControlOptions, ProcessStatus, Stack } from './routes.ts';
 export { events as readEventStatus };
 
@@ -32,12 +36,14 @@ export async function startControlApi(port: number, options: ControlOptions): Pr
     ownRequestsOnly(own, (request, response) => {
       answer(request, options)
         .catch((error: unknown) =>
-          failedAnswer(500, 'BERTH_LOCAL_DEFECT', error instanceof Error ? error.message : String(error)),
+          asRaw(
+            failedAnswer(500, 'BERTH_LOCAL_DEFECT', error instanceof Error ? error.message : String(error)),
+          ),
         )
         .then((result) => send(response, result));
     }),
   );
-  const bound = await listen(server, port, 'the control API');
+  const bound = await listen(server, port, 'the control API', 'control');
   return {
     port: bound,
     close: () =>
@@ -48,31 +54,62 @@ export async function startControlApi(port: number, options: ControlOptions): Pr
   };
 }
 
-async function answer(incoming: IncomingMessage, options: ControlOptions): Promise<ControlAnswer> {
-  const { pathname, searchParams } = new URL(incoming.url ?? '/', 'http://localhost');
+/** Answers `/api` by the functions, the routes of `routes.ts`, and every other path by a file of the console. */
+async function answer(incoming: IncomingMessage, options: ControlOptions): Promise<RawAnswer> {
+  const { pathname, search, searchParams } = new URL(incoming.url ?? '/', 'http://localhost');
+  const method = incoming.method ?? 'GET';
+  let path: readonly string[];
+  let body: Buffer;
   let request: ControlRequest;
   try {
-    request = {
-      method: incoming.method ?? 'GET',
-      path: pathname
-        .split('/')
-        .slice(1)
-        .filter((part) => part !== '')
-        .map(decodeURIComponent),
-      query: searchParams,
-      body: await readJson(incoming),
-    };
+    path = pathname
+      .split('/')
+      .slice(1)
+      .filter((part) => part !== '')
+      .map(decodeURIComponent);
+    body = await readBody(incoming);
+    if (path[0] === 'api') {
+      // The parsed path, so that `..` cannot lead out of /api.
+      return await passOn(`${pathname}${search}`, incoming, body, options.stack().ports.functions);
+    }
+    request = { method, path, query: searchParams, body: jsonOf(body) };
   } catch (error) {
-    return failedAnswer(
-      400,
-      'BERTH_LOCAL_REQUEST_INVALID',
-      error instanceof Error ? error.message : 'The request is not valid.',
+    return asRaw(
+      failedAnswer(
+        400,
+        'BERTH_LOCAL_REQUEST_INVALID',
+        error instanceof Error ? error.message : 'The request is not valid.',
+      ),
     );
   }
-  return route(request, options);
+  const file = isOwnRoute(path) || method !== 'GET' ? undefined : await pageFile(path, incoming, options);
+  return file ?? asRaw(await route(request, options));
 }
 
-async function readJson(incoming: IncomingMessage): Promise<unknown> {
+/** A file of the console, or 304 if the browser has it. */
+async function pageFile(
+  path: readonly string[],
+  { headers }: IncomingMessage,
+  { consoleFolder }: ControlOptions,
+): Promise<RawAnswer | undefined> {
+  const file = await consoleFile(consoleFolder, path.join('/'));
+  if (file === undefined) return path.length === 0 ? asRaw(NO_CONSOLE) : undefined;
+  const etag = `"${file.sha256.slice(0, 32)}"`;
+  const isKnown = headers['if-none-match'] === etag;
+  return {
+    status: isKnown ? 304 : 200,
+    headers: { ...file.headers, etag },
+    bytes: isKnown ? Buffer.alloc(0) : file.bytes,
+  };
+}
+
+const NO_CONSOLE = failedAnswer(
+  404,
+  'BERTH_LOCAL_NOT_FOUND',
+  'The console is not built: run npm run build. GET /stack shows where everything is.',
+);
+
+async function readBody(incoming: IncomingMessage): Promise<Buffer> {
   const chunks: Buffer[] = [];
   let bytes = 0;
   for await (const chunk of incoming as AsyncIterable<Buffer>) {
@@ -80,16 +117,19 @@ async function readJson(incoming: IncomingMessage): Promise<unknown> {
     if (bytes > MAX_BODY_BYTES) throw new Error('The body is larger than 2 MB.');
     chunks.push(chunk);
   }
-  const text = Buffer.concat(chunks).toString('utf8');
+  return Buffer.concat(chunks);
+}
+
+function jsonOf(body: Buffer): unknown {
+  const text = body.toString('utf8');
   if (text === '') return undefined;
   try {
     return JSON.parse(text);
   } catch {
-    throw new Error('The body is not JSON.');
+    throw new Error('The body is not JSON: write a JSON object.');
   }
 }
 
-function send(response: ServerResponse, { status, body }: ControlAnswer): void {
-  const text = body === undefined ? '' : `${JSON.stringify(body)}\n`;
-  response.writeHead(status, { 'content-type': 'application/json; charset=utf-8' }).end(text);
+function send(response: ServerResponse, { status, headers, bytes }: RawAnswer): void {
+  response.writeHead(status, headers).end(bytes);
 }

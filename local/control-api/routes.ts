@@ -4,10 +4,13 @@ import type { Dps } from '../dps/index.ts';
 import type { EventHubs } from '../event-hubs/index.ts';
 import { HubRefusal, type HubView, type IotHubs, type Writer } from '../iot-hub/index.ts';
 import type { Ports } from '../options.ts';
-import { type ControlAnswer, failedAnswer, methodNotAllowed, ok, unknownHub } from './answers.ts';
+import { type ControlAnswer, failedAnswer, methodNotAllowed, ok } from './answers.ts';
+import { commandRoute, type RunCommand } from './commands.ts';
 import { type EventStatus, eventStatus } from './event-counters.ts';
+import type { EventFeed } from './event-feed.ts';
 import { faultRoute } from './fault-routes.ts';
 import type { ControlRequest } from './request.ts';
+import { unknownHub, unknownRoute, unusableBody } from './usage.ts';
 
 /** One process of the local stack, as `GET /processes` shows it. */
 export interface ProcessStatus {
@@ -29,6 +32,12 @@ export interface ControlOptions {
   readonly processes: () => readonly ProcessStatus[];
   /** Addresses and keys of the stack, for its clients. */
   readonly stack: () => Stack;
+  /** What happened lately. */
+  readonly feed: EventFeed;
+  /** Runs a `berth` command against the local stack. */
+  readonly runCommand: RunCommand;
+  /** Where the built console is. */
+  readonly consoleFolder: string;
 }
 
 /** The local stack for clients: `GET /stack`. It contains only public development values. */
@@ -49,15 +58,44 @@ export async function route(request: ControlRequest, options: ControlOptions): P
   if (resource === 'stack' && rest.length === 0 && method === 'GET') return ok(options.stack());
   if (resource === 'registrations' && rest.length === 0 && method === 'GET')
     return ok(options.dps.registrations());
+  if (resource === 'enrollments' && rest.length === 0 && method === 'GET')
+    return ok(options.dps.enrollments());
   if (resource === 'events' && rest.length === 0 && method === 'GET') return ok(await events(options));
+  if (resource === 'events' && rest[0] === 'feed' && rest.length === 1 && method === 'GET')
+    return feedRoute(request, options.feed);
+  if (resource === 'commands' && rest.length === 0) return commandRoute(request, options.runCommand);
   if (resource === 'events' && rest.length === 0 && method === 'POST')
     return appendEvent(request.body, options);
-  if (resource === 'faults' && rest.length === 0) return faultRoute(request, options.hubs);
+  if (resource === 'faults' && rest.length === 0) return faultRoute(request, options.hubs, options.feed);
   if (resource === 'hubs') return hubRoute(rest, request, options.hubs);
+  return unknownRoute(method, request.path, OWN_ROUTES);
+}
+
+const OWN_ROUTES = [
+  'processes',
+  'stack',
+  'registrations',
+  'enrollments',
+  'events',
+  'faults',
+  'hubs',
+  'commands',
+];
+
+/** Whether a path is one of these routes, and not that of a file of the console. */
+export function isOwnRoute([resource = '']: readonly string[]): boolean {
+  return OWN_ROUTES.includes(resource);
+}
+
+/** `GET /events/feed?after=N` */
+function feedRoute({ query }: ControlRequest, feed: EventFeed): ControlAnswer {
+  const after = query.get('after');
+  if (after === null || /^\d{1,15}$/.test(after))
+    return ok(feed.after(after === null ? undefined : Number(after)));
   return failedAnswer(
-    404,
-    'BERTH_LOCAL_NOT_FOUND',
-    `Unknown route ${method} /${request.path.join('/')}. docs/local.md lists the routes.`,
+    400,
+    'BERTH_LOCAL_REQUEST_INVALID',
+    `after is ${JSON.stringify(after)}: give the number that "next" had, or leave it out.`,
   );
 }
 
@@ -73,11 +111,11 @@ export function events({
 function hubRoute(path: readonly string[], request: ControlRequest, hubs: IotHubs): ControlAnswer {
   const [host, collection, deviceId, modules, moduleId, ...more] = path;
   if (host === undefined)
-    return request.method === 'GET' ? ok(hubs.views.map(summary)) : methodNotAllowed(request);
+    return request.method === 'GET' ? ok(hubs.views.map(summary)) : methodNotAllowed(request, 'GET');
   const hub = hubs.view(host);
-  if (hub === undefined) return unknownHub(host);
+  if (hub === undefined) return unknownHub(host, hubs);
   if (collection === undefined)
-    return request.method === 'GET' ? ok(summary(hub)) : methodNotAllowed(request);
+    return request.method === 'GET' ? ok(summary(hub)) : methodNotAllowed(request, 'GET');
   if (collection !== 'devices' || (modules ?? 'modules') !== 'modules' || more.length > 0) {
     return failedAnswer(
       404,
@@ -86,14 +124,14 @@ function hubRoute(path: readonly string[], request: ControlRequest, hubs: IotHub
     );
   }
   if (deviceId === undefined) {
-    return request.method === 'GET' ? ok([...hub.deviceIds()]) : methodNotAllowed(request);
+    return request.method === 'GET' ? ok([...hub.deviceIds()]) : methodNotAllowed(request, 'GET');
   }
   if (modules !== undefined && moduleId === undefined) return moduleList(hub, deviceId, request);
   return twinRoute(hub, deviceId, moduleId, request);
 }
 
 function moduleList(hub: HubView, deviceId: string, request: ControlRequest): ControlAnswer {
-  if (request.method !== 'GET') return methodNotAllowed(request);
+  if (request.method !== 'GET') return methodNotAllowed(request, 'GET');
   return hub.twin(deviceId) === undefined ? unknown(hub, deviceId) : ok(hub.moduleIds(deviceId));
 }
 
@@ -111,7 +149,8 @@ function twinRoute(
         return twin === undefined ? unknown(hub, deviceId, moduleId) : ok(twin);
       }
       case 'PUT': {
-        if (moduleId === undefined) return methodNotAllowed(request); // devices come from DPS
+        // Devices come from DPS.
+        if (moduleId === undefined) return methodNotAllowed(request, 'GET', 'PATCH', 'DELETE');
         const identity = request.body ?? {};
         if (isObject(identity)) return { status: 201, body: hub.createModule(deviceId, moduleId, identity) };
         return failedAnswer(
@@ -126,7 +165,7 @@ function twinRoute(
         hub.remove(deviceId, moduleId);
         return { status: 204, body: undefined };
       default:
-        return methodNotAllowed(request);
+        return methodNotAllowed(request, 'GET', 'PUT', 'PATCH', 'DELETE');
     }
   } catch (error) {
     if (!(error instanceof HubRefusal)) throw error;
@@ -179,11 +218,7 @@ const EVENT = z.object({
 function appendEvent(body: unknown, { eventHubs, eventHub }: ControlOptions): ControlAnswer {
   const parsed = EVENT.safeParse(body);
   if (!parsed.success) {
-    return failedAnswer(
-      400,
-      'BERTH_LOCAL_REQUEST_INVALID',
-      `The event is not valid: ${z.prettifyError(parsed.error)}`,
-    );
+    return unusableBody('The event is', parsed.error, body, EVENT);
   }
   const { partitionKey, properties, systemProperties } = parsed.data;
   const position = eventHubs.append(eventHub, {

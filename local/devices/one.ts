@@ -5,14 +5,16 @@ import * as z from 'zod';
 import { isObject, type JsonObject } from '../../src/json/json.ts';
 import { deriveDeviceKey } from '../dps/index.ts';
 import { GROUP_KEY } from '../enrollments.ts';
+import { describeRegistered } from './description.ts';
 import { type Assigned, register } from './registration.ts';
 
 /** `npm run device`: registers one device of your own with the running local stack. See `--help`. */
 
 const STACK = z.object({
-  ports: z.object({ https: z.number(), mqtt: z.number(), control: z.number(), functions: z.number() }),
+  ports: z.object({ https: z.number(), mqtt: z.number() }),
   idScope: z.string(),
   root: z.string(),
+  settings: z.record(z.string(), z.string()),
 });
 type Stack = z.output<typeof STACK>;
 
@@ -38,6 +40,15 @@ async function main(): Promise<void> {
     () => console.error('DPS has not assigned a hub yet. It tries for seven minutes.'),
     5_000,
   );
+  const since = Date.now();
+  const tell = async (deviceId: string, hasTwin: boolean): Promise<void> => {
+    const { settings } = stack;
+    const about = { deviceId, registrationId, since, hasTwin, settings, bundles: __dirname };
+    const text = await describeRegistered(about);
+    console.log(
+      text === undefined ? `why     npx --no berth describe device ${deviceId}` : `\n${text.trimEnd()}`,
+    );
+  };
   let assigned: Assigned;
   try {
     assigned = await register({
@@ -50,6 +61,11 @@ async function main(): Promise<void> {
       httpsPort: stack.ports.https,
       mqttPort: stack.ports.mqtt,
     });
+  } catch (error) {
+    console.error(reasonOf(error));
+    if (isRefusal(error)) await tell(registrationId, false);
+    process.exitCode = 1;
+    return;
   } finally {
     clearInterval(waiting);
   }
@@ -58,9 +74,7 @@ async function main(): Promise<void> {
     `${deviceId} is on ${hub}${assigned.payload ? `, payload ${JSON.stringify(assigned.payload)}` : ''}`,
   );
   console.log(`desired ${JSON.stringify(await readDesired(hub, deviceId, key, stack))}`);
-  console.log(
-    `why     curl -H 'x-functions-key: local-function-key' localhost:${stack.ports.functions}/api/devices/${deviceId}`,
-  );
+  await tell(deviceId, true);
 }
 
 /** Reads the addresses and keys of the local stack. */
@@ -105,16 +119,25 @@ function jsonObject(text: string): JsonObject {
   throw new InvalidArgumentError('It must be a JSON object, such as \'{"country":"DE"}\'.');
 }
 
+/** Whether DPS refused the device, so that Berth may have decided. */
+function isRefusal(error: unknown): boolean {
+  return refusalOf(error).errorCode !== undefined;
+}
+
+function refusalOf(error: unknown): JsonObject {
+  const result = (error as { readonly result?: unknown } | null)?.result;
+  return isObject(result) && isObject(result.registrationState) ? result.registrationState : {};
+}
+
 /** The reason of DPS if it refused the device. */
 function reasonOf(error: unknown): string {
-  const result = (error as { readonly result?: unknown } | null)?.result;
-  const state = isObject(result) && isObject(result.registrationState) ? result.registrationState : {};
+  const state = refusalOf(error);
   if (state.errorCode !== undefined) return `DPS refused it: ${state.errorCode} ${state.errorMessage}`;
   return error instanceof Error ? error.message : String(error);
 }
 
 main().then(
-  () => process.exit(0),
+  () => process.exit(process.exitCode),
   (error: unknown) => {
     console.error(reasonOf(error));
     process.exit(1);

@@ -1,4 +1,5 @@
 import { setMaxListeners } from 'node:events';
+import type { JsonObject } from '../../src/json/json.ts';
 import type { HttpService } from '../https/exchange.ts';
 import type { ProvisioningAccess } from '../iot-hub/index.ts';
 import { type LocalLog, silent } from '../log.ts';
@@ -7,7 +8,7 @@ import { createCertificateApi } from './certificates/certificate-api.ts';
 import { openCertificates } from './certificates/certificate-store.ts';
 import { createRuntimeHttps } from './device-api/runtime-https.ts';
 import { createRuntimeMqtt } from './device-api/runtime-mqtt.ts';
-import type { Enrollment } from './enrollments/enrollment.ts';
+import { describeEnrollment, type Enrollment } from './enrollments/enrollment.ts';
 import { checkEnrollments } from './enrollments/enrollment-check.ts';
 import { openEnrollments } from './enrollments/enrollment-store.ts';
 import type { DpsLinkedHub } from './enrollments/linked-hub.ts';
@@ -37,6 +38,8 @@ export interface DpsOptions {
   readonly retryWaitsMs?: readonly number[];
   /** Seconds between two polls of a device; default 1 (Azure: 3). */
   readonly retryAfter?: number;
+  /** Told of each registration that has come to a result. */
+  readonly onRegistration?: (registration: Registration) => void;
   readonly log?: LocalLog;
   /** Milliseconds since the epoch; default `Date.now`. */
   readonly now?: () => number;
@@ -53,6 +56,8 @@ export interface Dps {
   readonly mqtt: MqttService;
   /** All registrations, for the control API. They contain no keys. */
   registrations(): readonly Registration[];
+  /** All enrollments as DPS shows them: without keys, and the query of a webhook's URL masked. */
+  enrollments(): readonly JsonObject[];
   /** Cancels the running registrations and closes the journal. Close the servers first. */
   close(): void;
 }
@@ -74,7 +79,17 @@ export function createDps(options: DpsOptions): Dps {
   // Each running registration adds a listener.
   setMaxListeners(Number.POSITIVE_INFINITY, signal);
   const store = openRegistrations(directory);
-  const registrar = createRegistrar({ linkedHubs, hub, store, call, retryWaitsMs, log, now, signal });
+  const registrar = createRegistrar({
+    linkedHubs,
+    hub,
+    store,
+    call,
+    retryWaitsMs,
+    onRegistration: options.onRegistration,
+    log,
+    now,
+    signal,
+  });
   const service = createRegistrationService({ store, registrar, retryAfter, log, now });
   const certificates = openCertificates(directory, now);
   const enrolled = openEnrollments(directory, enrollments, now);
@@ -92,6 +107,7 @@ export function createDps(options: DpsOptions): Dps {
     management: createCertificateApi(certificates),
     mqtt: createRuntimeMqtt(idScope, attester, service),
     registrations: () => [...store.values()],
+    enrollments: () => enrolled.values().map(describeEnrollment),
     close() {
       closing.abort();
       store.close();

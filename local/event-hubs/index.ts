@@ -65,7 +65,7 @@ export async function startEventHubs(options: EventHubsOptions): Promise<EventHu
   });
   let port: number;
   try {
-    port = await listen(server, options.port, 'Event Hubs');
+    port = await listen(server, options.port, 'Event Hubs', 'amqp');
   } catch (error) {
     for (const hub of hubs.values()) hub.close();
     throw error;

@@ -59,7 +59,7 @@ export async function startHttp(options: HttpOptions): Promise<HttpServer> {
     : createServer(onRequest);
   server.requestTimeout = REQUEST_TIMEOUT_MS;
   const what = certificate ? 'HTTPS of the IoT hubs and DPS' : 'the service REST API';
-  const port = await listen(server, options.port, what);
+  const port = await listen(server, options.port, what, certificate ? 'https' : 'rest');
   server.on('error', (error) => log.error(`HTTP: ${error.message}`));
 
   return {

@@ -49,7 +49,7 @@ export async function startMqtt(options: MqttOptions): Promise<MqttServer> {
     },
   );
   server.on('tlsClientError', (_error, socket) => socket.destroy());
-  const port = await listen(server, options.port, 'MQTT');
+  const port = await listen(server, options.port, 'MQTT', 'mqtt');
   server.on('error', (error) => log.error(`MQTT: ${error.message}`));
 
   return {

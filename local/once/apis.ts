@@ -36,7 +36,7 @@ export const FLEET_STATUS = z.object({
   deadLetters: z.object({ since: z.string(), count: z.number(), more: z.boolean() }),
   onlyCounted: z.object({ events: z.number() }),
 });
-export type FleetStatus = z.output<typeof FLEET_STATUS>;
+export type LocalFleetStatus = z.output<typeof FLEET_STATUS>;
 
 export const DEVICE_STATUS = z.object({
   twins: z.array(
@@ -59,7 +59,7 @@ export const DEVICE_STATUS = z.object({
     }),
   ),
 });
-export type TwinStatus = z.output<typeof DEVICE_STATUS>['twins'][number];
+export type ShownTwin = z.output<typeof DEVICE_STATUS>['twins'][number];
 
 /** The parts of `GET /hubs` of the control API that the check reads. */
 export const HUB_COUNTERS = z.object({

@@ -6,11 +6,11 @@ import {
   DEVICE_STATUS,
   EVENT_COUNTERS,
   FLEET_STATUS,
-  type FleetStatus,
   getJson,
   HUB_COUNTERS,
   HUB_TWIN,
-  type TwinStatus,
+  type LocalFleetStatus,
+  type ShownTwin,
 } from './apis.ts';
 
 /** The last line of `npm start -- --once --json`. */
@@ -114,7 +114,11 @@ async function eventsBehind({ controlUrl }: LoopOptions): Promise<readonly strin
 /**
  * Runs `resyncFleet`, which processes work items and counts twins. Then waits for the new counts.
  */
-async function freshFleetStatus({ functionsUrl, functionKey, masterKey }: LoopOptions): Promise<FleetStatus> {
+async function freshFleetStatus({
+  functionsUrl,
+  functionKey,
+  masterKey,
+}: LoopOptions): Promise<LocalFleetStatus> {
   const startedAt = Date.now();
   await fetch(`${functionsUrl}/admin/functions/resyncFleet`, {
     method: 'POST',
@@ -135,7 +139,7 @@ async function freshFleetStatus({ functionsUrl, functionKey, masterKey }: LoopOp
 /** Compares every twin of every hub with Berth's answer about it. */
 async function compareWithHubs(
   options: LoopOptions,
-  fleet: FleetStatus,
+  fleet: LocalFleetStatus,
 ): Promise<{ readonly reasons: readonly string[]; readonly hubs: readonly HubCounters[] }> {
   const { controlUrl } = options;
   const hubs = await getJson(`${controlUrl}/hubs`, z.array(HUB_COUNTERS));
@@ -203,7 +207,7 @@ async function compareTwin(
 }
 
 /** The expected answer of the device to its correction, if the device has not given it yet. */
-function openAnswers({ profile }: DeviceProgress, twin: TwinStatus): readonly string[] {
+function openAnswers({ profile }: DeviceProgress, twin: ShownTwin): readonly string[] {
   if (profile.rejectsLongIntervals)
     return twin.status === 'rejected' ? [] : [`${profile.deviceId} has not rejected its correction yet`];
   if (profile.battery !== 'low') return [];

@@ -64,7 +64,7 @@ export async function supervise(options: SupervisorOptions): Promise<LoopResult 
     // of the webhook.
     const functionsPort = options.withoutFunctions
       ? options.ports.functions
-      : await reservePort(options.ports.functions, 'the functions');
+      : await reservePort(options.ports.functions, 'the functions', 'functions');
     const functionsUrl = `http://127.0.0.1:${functionsPort}`;
     cloud = await startCloud({
       ...options,

@@ -4,7 +4,7 @@ import { readEventStatus } from '../control-api/index.ts';
 import type { DeviceNews } from '../devices/messages.ts';
 import type { FaultStatus } from '../iot-hub/index.ts';
 import { FUNCTION_KEYS } from '../keys.ts';
-import { FLEET_STATUS, type FleetStatus, getJson } from '../once/apis.ts';
+import { FLEET_STATUS, getJson, type LocalFleetStatus } from '../once/apis.ts';
 import type { DeviceProgress, FleetProgress } from '../progress.ts';
 import type { HubLine, LiveModel } from './live-view.ts';
 import type { PolicyLine } from './policy-lines.ts';
@@ -30,7 +30,7 @@ export class LiveFeed {
   readonly #options: LiveFeedOptions;
   readonly #latest: string[] = [];
   readonly #lastReported = new Map<string, number>();
-  #fleet: { readonly status: FleetStatus; readonly countedAt: number } | undefined;
+  #fleet: { readonly status: LocalFleetStatus; readonly countedAt: number } | undefined;
   #unread: number | undefined;
   #askedAt = 0;
   #asking = false;
@@ -137,7 +137,7 @@ export class LiveFeed {
   }
 }
 
-function policiesOf(status: FleetStatus | undefined): readonly PolicyLine[] {
+function policiesOf(status: LocalFleetStatus | undefined): readonly PolicyLine[] {
   return (status?.policies ?? []).map(({ pause, ...policy }) => ({
     ...policy,
     pausedBy: pause === null ? undefined : nameOf(pause.author),
@@ -150,7 +150,10 @@ function nameOf(author: string): string {
 }
 
 /** The pauses and the untrusted hubs in Berth's answer. */
-function troubleOf(status: FleetStatus | undefined, now: number): Pick<ShownTrouble, 'pauses' | 'untrusted'> {
+function troubleOf(
+  status: LocalFleetStatus | undefined,
+  now: number,
+): Pick<ShownTrouble, 'pauses' | 'untrusted'> {
   if (status === undefined) return { pauses: [], untrusted: [] };
   const paused = [
     { host: undefined, pause: status.pause },

@@ -75,6 +75,7 @@ export function renderLive(model: LiveModel): readonly string[] {
     ...(policies.length === 0 ? [] : ['']),
     ...model.latest,
     ...(model.latest.length === 0 ? [] : ['']),
+    `console  ${model.controlUrl}/`,
     `fleet    curl -H 'x-functions-key: ${model.functionKey}' ${model.functionsUrl}/api/fleet`,
     `hubs     curl ${model.controlUrl}/hubs`,
     'Press Ctrl-C to stop the local stack.',

@@ -93,13 +93,13 @@ function countText(faults: readonly FaultLine[]): string {
 function letterLines(letters: ShownTrouble['deadLetters']): readonly string[] {
   if (letters === undefined) return [];
   const { count, more, since, onlyCounted = 0 } = letters;
-  const number = more ? `over ${count} dead letters` : pluralText(count, 'dead letter');
+  const number = more ? `over ${count} dead` : `${count} dead`;
   return [
-    ...(count === 0 ? [] : [`letters  ${number} since ${since}: npx berth dead-letters list`]),
+    ...(count === 0 ? [] : [`letters  ${number} since ${since}: npx --no berth dead-letters list`]),
     ...(onlyCounted === 0
       ? []
       : [
-          `letters  ${pluralText(onlyCounted, 'more event')} counted, not stored: npx berth dead-letters counts`,
+          `letters  ${pluralText(onlyCounted, 'more event')} only counted: npx --no berth dead-letters counts`,
         ]),
   ];
 }

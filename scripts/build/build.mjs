@@ -2,10 +2,12 @@
 // There is no top-level await, so that an old Node.js shows the message below and not a syntax error.
 
 async function main() {
-  const { chmodSync, rmSync } = await import('node:fs');
+  const { execFileSync } = await import('node:child_process');
+  const { chmodSync, copyFileSync, readFileSync, rmSync } = await import('node:fs');
   const { join } = await import('node:path');
   const { build } = await import('esbuild');
   const { bundleOptions, FUNCTIONS } = await import('./bundle.mjs');
+  const { buildConsole } = await import('./console.mjs');
 
   const at = process.argv.indexOf('--out');
   const outdir = at === -1 ? 'dist' : process.argv[at + 1];
@@ -28,15 +30,34 @@ async function main() {
       },
       packages: 'external',
     }),
-    build({
-      ...common,
+    buildConsole(join(outdir, 'console')),
+    buildCommand(common),
+  ]);
+  // What the function `openApi` answers.
+  copyFileSync('schemas/openapi.json', join(outdir, 'openapi.json'));
+  // So that `dist/berth.cjs` can be run by its name.
+  chmodSync(join(outdir, 'berth.cjs'), 0o755);
+
+  /** The `berth` command. Its bundle contains its catalog, so that the help loads nothing else. */
+  async function buildCommand(options) {
+    const catalog = join(outdir, 'catalog.cjs');
+    await build({
+      ...options,
+      entryPoints: { catalog: 'src/cli/catalog-main.ts' },
+      packages: 'external',
+      sourcemap: false,
+    });
+    const json = execFileSync(process.execPath, [catalog], { encoding: 'utf8' });
+    rmSync(catalog);
+    const { version } = JSON.parse(readFileSync('package.json', 'utf8'));
+    await build({
+      ...options,
+      define: { ...options.define, __BERTH_CATALOG__: json, __BERTH_VERSION__: JSON.stringify(version) },
       entryPoints: { berth: 'src/cli/main.ts', 'what-if-worker': 'src/cli/what-if/what-if-worker.ts' },
       packages: 'external',
       banner: { js: '#!/usr/bin/env node' },
-    }),
-  ]);
-  // npm sets this mode only at the first `npx berth`. A new build must set it again.
-  chmodSync(join(outdir, 'berth.cjs'), 0o755);
+    });
+  }
 }
 
 const [major, minor] = process.versions.node.split('.').map(Number);

@@ -57,6 +57,23 @@ app_url() {
   printf 'https://%s' "$host"
 }
 
+# bicep_compiler: the path of the Bicep compiler: what BICEP says, else what `dotnet restore scripts/bicep` has fetched.
+bicep_compiler() {
+  local version found
+  if [ -n "${BICEP:-}" ]; then
+    printf '%s' "$BICEP"
+    return
+  fi
+  version=$(sed -n 's|.*<BicepVersion>\(.*\)</BicepVersion>.*|\1|p' scripts/bicep/bicep.csproj)
+  found=$(find "${NUGET_PACKAGES:-$HOME/.nuget/packages}" -path "*/azure.bicep.commandline.*/$version/tools/bicep" 2>/dev/null |
+    head -n 1)
+  if [ -z "$found" ]; then
+    echo "The Bicep compiler $version is missing: run dotnet restore scripts/bicep, or set BICEP to its path." >&2
+    return 1
+  fi
+  printf '%s' "$found"
+}
+
 berth() {
   node dist/berth.cjs "$@"
 }

@@ -1,8 +1,11 @@
+import { registerCompletion } from './completion/completion.ts';
 import { registerDeadLetters } from './dead-letters/dead-letters.ts';
+import { registerDescribe } from './describe/describe.ts';
 import { registerExplain } from './devices/explain.ts';
 import { registerExport } from './devices/export.ts';
 import { registerEnroll } from './enrollments/enroll.ts';
 import { registerValidate } from './fleet/validate.ts';
+import { registerGet } from './get/get.ts';
 import { registerHubs } from './hubs/hubs.ts';
 import { registerHub } from './hubs/override.ts';
 import { registerResync } from './hubs/resync.ts';
@@ -10,8 +13,9 @@ import { registerPause } from './policies/pause.ts';
 import { registerPolicies } from './policies/policies.ts';
 import { registerResume } from './policies/resume.ts';
 import { registerRollouts } from './rollouts/rollouts.ts';
+import { type Catalog, catalogOf } from './shell/catalog.ts';
 import type { Cli } from './shell/cli.ts';
-import { runProgram } from './shell/command-line.ts';
+import { type Program, runProgram } from './shell/command-line.ts';
 import { registerWhatIf } from './what-if/what-if.ts';
 import type { Threads } from './what-if/what-if-placement.ts';
 
@@ -22,14 +26,33 @@ import type { Threads } from './what-if/what-if-placement.ts';
  * @throws BerthError for every error that the operator can correct
  */
 export function berth(cli: Cli, argv: readonly string[], threads: Threads): Promise<number> {
-  return runProgram(cli, argv, {
+  return runProgram(cli, argv, berthProgram(threads));
+}
+
+/** The commands of `berth` without their functions, for the bundle. */
+export function berthCatalog(): Catalog {
+  return catalogOf(berthProgram(NO_THREADS));
+}
+
+/** For a program of which no command runs. */
+const NO_THREADS: Threads = {
+  number: 0,
+  start() {
+    throw new Error('The catalog runs no command.');
+  },
+};
+
+function berthProgram(threads: Threads): Program {
+  return {
     name: 'berth',
     description:
       'Berth gives every Azure IoT device its hub and keeps its twin in sync. These commands are for operators and CI.',
     epilogue:
-      '\nBERTH_STATE or AzureWebJobsStorage (or either with __tableServiceUri) names the storage account of the state tables.\nBerth reads settings from the environment, then from local.settings.json.\nExit codes: 0 success, 1 failure.',
+      '\nBERTH_STATE or AzureWebJobsStorage (or either with __tableServiceUri) names the storage account of the state tables.\nBerth reads settings from the environment, then from local.settings.json.\nEvery command takes --json. Exit codes: 0 success, 1 failure.',
     // In the order of the help.
     register(commands) {
+      registerGet(commands);
+      registerDescribe(commands);
       registerHubs(commands);
       registerHub(commands);
       registerPolicies(commands);
@@ -43,6 +66,7 @@ export function berth(cli: Cli, argv: readonly string[], threads: Threads): Prom
       registerExplain(commands);
       registerExport(commands);
       registerWhatIf(commands, threads);
+      registerCompletion(commands, berthCatalog);
     },
-  });
+  };
 }

@@ -1,36 +1,37 @@
-import { availableParallelism } from 'node:os';
-import { join } from 'node:path';
 import { BerthError } from '../errors.ts';
 import { systemTime } from '../time/epoch-ms.ts';
-import { berth } from './berth.ts';
-import type { Cli } from './shell/cli.ts';
-import { environmentIn } from './shell/environment.ts';
-import { type Terminal, tell } from './shell/terminal.ts';
-import type { Threads } from './what-if/what-if-placement.ts';
-import { startWorker } from './what-if/worker-pool.ts';
+import { type Catalog, programOf } from './shell/catalog.ts';
+import { runProgram } from './shell/command-line.ts';
+import { asksForJson, countWrites, defect, sayError } from './shell/json-mode.ts';
+
+/**
+ * Set by the bundler: the commands without their functions. With it, help, version and wrong flags load nothing of the
+ * commands.
+ */
+declare const __BERTH_CATALOG__: Catalog | undefined;
 
 /** The entry of `berth`: runs one command in this process. */
 async function main(): Promise<void> {
-  const terminal = { out: process.stdout, err: process.stderr };
   endWithReader(process.stdout);
   endWithReader(process.stderr);
-  const cli: Cli = { terminal, env: environmentIn(process.cwd(), process.env), now: systemTime };
-  const threads: Threads = {
-    number: availableParallelism(),
-    start: (data) => startWorker(join(__dirname, 'what-if-worker.cjs'), data),
-  };
+  const argv = process.argv.slice(2);
+  const out = countWrites(process.stdout);
+  const terminal = { out: out.stream, err: process.stderr };
+  const run = async (): Promise<number> => (await import('./whole.ts')).runWhole(terminal, argv);
+  const cli = { terminal, env: process.env, now: systemTime };
+  const catalog = typeof __BERTH_CATALOG__ === 'object' ? __BERTH_CATALOG__ : undefined;
   try {
-    process.exitCode = await berth(cli, process.argv.slice(2), threads);
+    process.exitCode =
+      catalog === undefined ? await run() : await runProgram(cli, argv, programOf(catalog, run));
   } catch (error) {
-    if (!(error instanceof BerthError)) throw error;
-    sayError(terminal, error);
+    // Standard output has one JSON object: the result, or the error if there is no result.
+    const isJson = asksForJson(argv) && out.writes() === 0;
+    if (!(error instanceof BerthError)) console.error(error instanceof Error ? error.stack : error);
+    if (error instanceof BerthError || isJson) {
+      sayError(terminal, error instanceof BerthError ? error : defect(error), isJson);
+    }
     process.exitCode = 1;
   }
-}
-
-function sayError(terminal: Terminal, { message, code, details }: BerthError): void {
-  tell(terminal, `${message} [${code}]`);
-  for (const { path, message: problem } of details) tell(terminal, `  ${path || 'it'} ${problem}`);
 }
 
 /** Ends the command if the reader closes the output, as `head` does, and with a message if a write fails. */
@@ -41,7 +42,4 @@ function endWithReader(stream: NodeJS.WriteStream): void {
   });
 }
 
-main().catch((error: unknown) => {
-  console.error(error instanceof Error ? error.stack : error);
-  process.exit(1);
-});
+void main();

@@ -2,7 +2,7 @@ import type { Policy } from '../fleet/fleet.ts';
 import type { Rollout } from '../fleet/rollout.ts';
 import { ownEntry } from '../json/json.ts';
 import { type ContentChoice, type Hold, REACHED, type RolloutDevice } from '../rollout/content-choice.ts';
-import { placeOf, reachedAfterMs, stageIndexOf } from '../rollout/stages.ts';
+import { reachedAfterMs, rolloutPlace, stageIndexOf } from '../rollout/stages.ts';
 import { nextOpening } from '../rollout/window.ts';
 import { type EpochMs, laterOf, plus } from '../time/epoch-ms.ts';
 import type { Control } from './control.ts';
@@ -61,7 +61,7 @@ function contentIn(asked: Asked, policy: Policy, contentsLeft: number): ContentC
     const hold = { why: 'the policy is new, and its rollout has not begun', until: plus(now, 60_000) };
     return { kind: 'nothing', stage: undefined, hold };
   }
-  const place = placeOf(device.deviceId, content);
+  const place = rolloutPlace(device.deviceId, content);
   const index = stageIndexOf(rollout, place, device.matches);
   const stage = rollout.isShort ? undefined : rollout.stages[index]?.name;
   const hold = holdInStage(asked, { policy, rollout, present, place, index });
@@ -155,7 +155,7 @@ function contentBack(asked: Asked, policy: Policy, contentsLeft: number): Conten
   const { control, device, now } = asked;
   const { hash: content, rollout } = policy;
   const end = ownEntry(control.rollouts, content)?.end;
-  const place = placeOf(device.deviceId, content);
+  const place = rolloutPlace(device.deviceId, content);
   const index = rollout === undefined ? 0 : stageIndexOf(rollout, place, device.matches);
   const stage = rollout?.isShort === false ? rollout.stages[index]?.name : undefined;
   if (end?.stage !== undefined && rollout !== undefined) {

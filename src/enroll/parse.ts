@@ -23,7 +23,7 @@ export function parseEnrollments(text: string): ParsedEnrollments {
   const { json } = read;
   const parsed = enrollmentsFileSchema.safeParse(json);
   const problems = [
-    ...(parsed.success ? [] : schemaProblems(parsed.error, json, NOT_ECHOED)),
+    ...(parsed.success ? [] : schemaProblems(parsed.error, json, enrollmentsFileSchema, NOT_ECHOED)),
     ...enrollmentReferenceProblems(json),
   ];
   return parsed.success && problems.length === 0 ? { ok: true, file: parsed.data } : { ok: false, problems };

@@ -1,7 +1,13 @@
 import * as z from 'zod';
 import { isTimeZone } from '../time/time-zone.ts';
 import { compileTemplate, type TemplateProblem } from './expressions/template.ts';
-import { duration, expression, NOT_AN_EXPRESSION, name, share } from './schema-parts.ts';
+import {
+  durationText as duration,
+  expression,
+  NOT_AN_EXPRESSION,
+  name,
+  partOfAll as share,
+} from './schema-parts.ts';
 
 /*
  * The schema of `rollout`. It has two forms: `over` for a rollout in one stage, and `stages`.

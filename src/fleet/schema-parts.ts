@@ -8,10 +8,10 @@ export const name = z
   .string()
   .regex(/^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$/, 'write a name of at most 64 letters, digits, ".", "_" or "-"');
 
-export const share = z.number().gt(0).max(1);
+export const partOfAll = z.number().gt(0).max(1);
 
 const DURATION = 'write a number and s, m, h or d, such as 30s or 5m, of at most 3650d';
-export const duration = z
+export const durationText = z
   .string()
   .regex(DURATION_PATTERN, { error: DURATION, abort: true })
   .refine((text) => parseDuration(text) !== undefined, DURATION)

@@ -8,7 +8,13 @@ import type { ExpressionScope } from './expressions/expression.ts';
 import { compileTemplate, type TemplateProblem } from './expressions/template.ts';
 import { HUB_STATES } from './hub-state.ts';
 import { rollout } from './rollout-schema.ts';
-import { duration, expression, NOT_AN_EXPRESSION, name, share } from './schema-parts.ts';
+import {
+  durationText as duration,
+  expression,
+  NOT_AN_EXPRESSION,
+  name,
+  partOfAll as share,
+} from './schema-parts.ts';
 
 /**
  * The schema of `fleet.json`. `references.ts` checks that the parts of a file fit together.

@@ -1,5 +1,6 @@
 import { app } from '@azure/functions';
 import { answerOf } from '../allocation/decision/answer.ts';
+import type { AllocateAnswer } from '../api/contract.ts';
 import { BerthError } from '../errors.ts';
 import type { Instance } from '../instance/instance.ts';
 import { decisionFor } from './allocation-decision.ts';
@@ -29,6 +30,6 @@ export function allocateDevice(instance: Instance): HttpHandler {
     }
     const { result } = decision;
     if (result.kind === 'refused') throw new BerthError(result.code, result.message);
-    return jsonAnswer(200, answerOf(result.hub, decision));
+    return jsonAnswer<AllocateAnswer>(200, answerOf(result.hub, decision));
   });
 }

@@ -1,72 +1,52 @@
-import { BerthError } from '../errors.ts';
-import type { HostName } from '../iot-hub/host-name.ts';
-import { type PartitionKey, partitionsOf } from '../store/tables/keys.ts';
+import type { AttentionPage } from '../api/contract.ts';
+import type { Hub } from '../fleet/fleet.ts';
 import type { Attention, TwinStore } from '../store/twins/twin-store.ts';
+import { type Redaction, redactReason } from '../twin/events/redact.ts';
+import { cursorText, listedPartitions, readCursor } from './cursor.ts';
 import { isoTime } from './http-answer.ts';
 
-const DEFAULT_PAGE = 100;
-const LONGEST_PAGE = 1_000;
-
-/** A page of the attention list. */
-export interface Page {
+/** Which part of the attention list is wanted. */
+export interface AttentionRequest {
+  readonly hubs: readonly Hub[];
   readonly top: number;
-  /** The partition with which the page starts. `after`: the last row of the page before. */
-  readonly partition: number;
-  readonly after: string | undefined;
+  /** What `next` of the page before had. */
+  readonly after?: string | undefined;
+  readonly redaction: Redaction;
 }
 
-/** @throws BerthError `BERTH_REQUEST_INVALID` */
-export function pageOf(top: string | null, after: string | null): Page {
-  const size = top === null ? DEFAULT_PAGE : Number(top);
-  if (!Number.isInteger(size) || size < 1 || size > LONGEST_PAGE) {
-    throw new BerthError(
-      'BERTH_REQUEST_INVALID',
-      `top is ${JSON.stringify(top)}: give a whole number from 1 to ${LONGEST_PAGE}.`,
-    );
-  }
-  if (after === null) return { top: size, partition: 0, after: undefined };
-  const [partition, ...row] = Buffer.from(after, 'base64url').toString('utf8').split('/');
-  const index = Number(partition);
-  if (!Number.isInteger(index) || index < 0 || row.length === 0) {
-    throw new BerthError(
-      'BERTH_REQUEST_INVALID',
-      'after is not a value of attention.next: copy it from the page before.',
-    );
-  }
-  return { top: size, partition: index, after: row.join('/') };
-}
-
-/** The twins that need attention, and the start of the next page. */
+/**
+ * The twins that need attention, and the start of the next page.
+ *
+ * @throws BerthError `BERTH_REQUEST_INVALID`
+ */
 export async function attentionPage(
   twins: Pick<TwinStore, 'attention'>,
-  hosts: readonly HostName[],
-  { top, partition, after }: Page,
-) {
-  const partitions: readonly PartitionKey[] = hosts.flatMap((host) => partitionsOf(host));
+  { hubs, top, after, redaction }: AttentionRequest,
+): Promise<AttentionPage> {
+  const partitions = listedPartitions(hubs);
+  const cursor = readCursor(after, partitions, 'att|');
+  const begin = cursor === undefined ? 0 : partitions.indexOf(cursor.partition);
   const items: Attention[] = [];
-  for (let index = partition; index < partitions.length; index += 1) {
-    const key = partitions[index];
-    if (key === undefined) break;
-    const rows = await twins.attention(key, index === partition ? after : undefined, top - items.length);
+  for (const partition of partitions.slice(begin)) {
+    const last = partition === cursor?.partition ? cursor.rowKey : undefined;
+    const rows = await twins.attention(partition, last, top - items.length);
     items.push(...rows);
-    const last = rows.at(-1);
-    if (items.length === top && last !== undefined) {
-      return {
-        items: items.map(describeAttention),
-        next: Buffer.from(`${index}/${last.rowKey}`).toString('base64url'),
-      };
-    }
+    const { rowKey } = rows.at(-1) ?? {};
+    if (items.length === top && rowKey !== undefined)
+      return { items: items.map(describe), next: cursorText({ partition, rowKey }) };
   }
-  return { items: items.map(describeAttention), next: null };
-}
+  return { items: items.map(describe), next: null };
 
-function describeAttention({ id, status, since, why }: Attention) {
-  return {
-    hub: id.host,
-    deviceId: id.deviceId,
-    ...(id.moduleId === undefined ? {} : { moduleId: id.moduleId }),
-    status,
-    since: isoTime(since),
-    why,
-  };
+  function describe(attention: Attention): AttentionPage['items'][number] {
+    // What is stored may be older than the path that redacts it.
+    const { id, status, since, why } = redactReason(attention, redaction);
+    return {
+      hub: id.host,
+      deviceId: id.deviceId,
+      ...(id.moduleId === undefined ? {} : { moduleId: id.moduleId }),
+      status,
+      since: isoTime(since),
+      why,
+    };
+  }
 }

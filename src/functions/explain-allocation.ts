@@ -1,4 +1,5 @@
 import { app } from '@azure/functions';
+import type { ReceiptAnswer } from '../api/contract.ts';
 import type { Instance } from '../instance/instance.ts';
 import { decisionFor } from './allocation-decision.ts';
 import { answeringErrors, type HttpHandler, jsonAnswer } from './http-answer.ts';
@@ -14,5 +15,7 @@ export function registerExplainAllocation(instance: Instance): void {
 }
 
 export function explainAllocation(instance: Instance): HttpHandler {
-  return answeringErrors(async (request) => jsonAnswer(200, (await decisionFor(request, instance)).receipt));
+  return answeringErrors(async (request) =>
+    jsonAnswer<ReceiptAnswer>(200, (await decisionFor(request, instance)).receipt),
+  );
 }

@@ -1,6 +1,8 @@
 import { app } from '@azure/functions';
 import type { Override } from '../allocation/conditions.ts';
 import { type HubOverview, hubOverviews, moveOverviews } from '../allocation/decision/hub-overview.ts';
+import type { FleetStatus } from '../api/contract.ts';
+import { fleetQuery, readQuery } from '../api/queries.ts';
 import type { Control, Pause } from '../control/control.ts';
 import { pauseOf } from '../control/pauses.ts';
 import type { Fleet, Hub } from '../fleet/fleet.ts';
@@ -13,8 +15,8 @@ import { hubSyncOverview, policyOverviews } from '../sync/resync/sync-overview.t
 import { DAY_MS, dayOf } from '../time/day.ts';
 import { type EpochMs, plus } from '../time/epoch-ms.ts';
 import { TWIN_STATUSES } from '../twin/snapshot/snapshot.ts';
-import { attentionPage, pageOf } from './attention-page.ts';
-import { answeringErrors, type HttpHandler, isoTime, jsonAnswer } from './http-answer.ts';
+import { attentionPage } from './attention-page.ts';
+import { answeringErrors, type HttpHandler, isoTime, taggedAnswer } from './http-answer.ts';
 
 /** Dead letters of this many days are counted, up to `MOST_LETTERS`. */
 const LETTER_DAYS = 7;
@@ -37,11 +39,11 @@ export function registerFleetStatus(instance: Instance): void {
  */
 export function fleetStatus(instance: Instance): HttpHandler {
   return answeringErrors(async (request) => {
-    const page = pageOf(request.query.get('top'), request.query.get('after'));
+    const page = readQuery(fleetQuery, request.query);
     const fleet = instance.fleet.current();
     const { stores } = instance;
     const now = instance.now();
-    const hosts = fleet.hubs.map(({ host }) => host);
+    const redaction = await instance.redaction(fleet);
     const [
       control,
       conditions,
@@ -59,14 +61,20 @@ export function fleetStatus(instance: Instance): HttpHandler {
       stores.unknownHubs.list(),
       stores.unknownSources.list(),
       stores.letterHours.beyond(plus(now, -LETTER_DAYS * DAY_MS)),
-      attentionPage(stores.twins, hosts, page),
+      attentionPage(stores.twins, { ...page, hubs: fleet.hubs, redaction }),
       stores.budgets.used(dayOf(now)),
       stores.statistics.recent(now),
       countLetters(instance, now),
       Promise.all(fleet.hubs.map((hub) => lookAt(hub, instance))),
     ]);
     const looked = new Map(hubs.map((found) => [found.hub.host, found]));
-    const describe = ({ overrides, countedAt, devices, isHealthy, ...overview }: HubOverview) => {
+    const describe = ({
+      overrides,
+      countedAt,
+      devices,
+      isHealthy,
+      ...overview
+    }: HubOverview): FleetStatus['hubs'][number] => {
       const { hub, counted, audit } = looked.get(overview.host) ?? {};
       return {
         ...overview,
@@ -82,7 +90,7 @@ export function fleetStatus(instance: Instance): HttpHandler {
         overrides: { state: describeOverride(overrides.state), weight: describeOverride(overrides.weight) },
       };
     };
-    return jsonAnswer(200, {
+    return taggedAnswer<FleetStatus>(request, {
       revision: fleet.revision,
       // If they differ, an older package answers. It does not reconcile twins.
       build: { running: instance.build, newest: control.newestBuild || null },
@@ -121,7 +129,7 @@ async function lookAt(hub: Hub, { stores }: Instance): Promise<Looked> {
   return { hub, counted, audit };
 }
 
-function describeSync(...facts: Parameters<typeof hubSyncOverview>) {
+function describeSync(...facts: Parameters<typeof hubSyncOverview>): FleetStatus['hubs'][number]['sync'] {
   const { gapRate, untrusted, ...rest } = hubSyncOverview(...facts);
   return {
     ...rest,
@@ -141,28 +149,35 @@ function describePolicies(fleet: Fleet, control: Control, looked: ReadonlyMap<st
 }
 
 /** The rollouts in stages. Only hubs of this deployment have counts. */
-function describeRollouts(fleet: Fleet, control: Control, looked: ReadonlyMap<string, Looked>, now: EpochMs) {
+function describeRollouts(
+  fleet: Fleet,
+  control: Control,
+  looked: ReadonlyMap<string, Looked>,
+  now: EpochMs,
+): FleetStatus['rollouts'] {
   const counted = new Map([...looked.values()].map((found) => [found.hub.host, found.counted]));
-  return rolloutOverviews(fleet, control, counted, now).map(({ content: _, ...overview }) => ({
-    ...overview,
-    stage: overview.stage && { ...overview.stage, since: isoTime(overview.stage.since) },
-    pause: overview.pause && { ...overview.pause, at: isoTime(overview.pause.at) },
-    end: overview.end && {
-      kind: overview.end.kind,
-      author: overview.end.author,
-      reason: overview.end.reason,
-      at: isoTime(overview.end.at),
-    },
-    approvals: overview.approvals.map((approval) => ({ ...approval, at: isoTime(approval.at) })),
-    stages: overview.stages.map((stage) => ({ ...stage, endsAt: isoTime(stage.endsAt) })),
-  }));
+  return rolloutOverviews(fleet, control, counted, now).map(({ content: _, ...overview }) => {
+    const { stage, waitsFor, pause, end, approvals, stages } = overview;
+    return {
+      ...overview,
+      stage: stage === undefined ? null : { ...stage, since: isoTime(stage.since) },
+      waitsFor: waitsFor ?? null,
+      pause: pause === undefined ? null : { ...pause, at: isoTime(pause.at) },
+      end:
+        end === undefined
+          ? null
+          : { kind: end.kind, author: end.author, reason: end.reason, at: isoTime(end.at) },
+      approvals: approvals.map((approval) => ({ ...approval, at: isoTime(approval.at) })),
+      stages: stages.map((each) => ({ ...each, endsAt: isoTime(each.endsAt) })),
+    };
+  });
 }
 
 function describePause(pause: Pause | undefined) {
   return pause === undefined ? null : { ...pause, at: isoTime(pause.at) };
 }
 
-function describeOverride(override: Override<unknown> | undefined) {
+function describeOverride<Value>(override: Override<Value> | undefined) {
   return override === undefined ? null : { ...override, expiresAt: isoTime(override.expiresAt) };
 }
 

@@ -1,4 +1,5 @@
 import { app } from '@azure/functions';
+import type { HealthAnswer } from '../api/contract.ts';
 import type { Instance } from '../instance/instance.ts';
 import { type HttpHandler, isoTime, jsonAnswer } from './http-answer.ts';
 
@@ -24,7 +25,7 @@ export function health(instance: Instance): HttpHandler {
       since: isoTime(since),
       lastAt: isoTime(lastAt),
     }));
-    return jsonAnswer(isReady ? 200 : 503, {
+    return jsonAnswer<HealthAnswer>(isReady ? 200 : 503, {
       ready: isReady,
       ...(newerFormats.length === 0 ? {} : { newerFormats }),
     });

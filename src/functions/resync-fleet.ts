@@ -4,6 +4,7 @@ import { type Instance, LETTERS_KEPT_MS } from '../instance/instance.ts';
 import { syncContext } from '../instance/sync-context.ts';
 import { Reconciler } from '../sync/reconcile/reconciler.ts';
 import { RUN_MS, resync } from '../sync/resync/resync.ts';
+import { recordSeries } from '../sync/resync/series.ts';
 import { plus } from '../time/epoch-ms.ts';
 
 /** Runs every minute: counts and health of hubs, work items, counts of twins, the audit, old dead letters. */
@@ -29,6 +30,7 @@ export function resyncFleet(
       { ...sync, reconciler: new Reconciler(sync), control, progress },
       { conditions, lease: instance.lease('resync'), hubsUntil },
     );
+    if (summary.ran) await recordSeries({ ...stores, hosts: sync.hosts }, now());
     await instance.forgetOld();
     // One page in a run is sixty thousand letters in an hour. The limit allows fewer new ones.
     const purged = summary.ran ? await stores.deadLetters.forget(plus(now(), -LETTERS_KEPT_MS)) : 0;

@@ -33,7 +33,7 @@ export async function syncContext(
     redaction,
     now,
     hubNow: hubClock.now,
-    count: (host, what) => counters.add(host, what),
+    count: (host, what, number) => counters.add(host, what, number),
     warn: oncePerHub((message, facts) => warn(JSON.stringify({ event: 'hubTrouble', message, ...facts }))),
   };
 }

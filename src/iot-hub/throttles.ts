@@ -41,6 +41,18 @@ export function twinUpdatesPerSecond({ tier, units }: HubSize): number {
 /** Registrations that one DPS accepts in a minute (Microsoft, DPS quotas and limits). */
 export const DPS_REGISTRATIONS_PER_MINUTE = 1_000;
 
+/** Hubs that one DPS links (Microsoft, Azure subscription and service limits, DPS). */
+export const DPS_LINKED_HUBS = 50;
+
+/** Registrations that one DPS holds (same source). */
+export const DPS_REGISTRATIONS = 1_000_000;
+
+/** Units of one hub (Microsoft, Azure subscription and service limits, IoT Hub). */
+export const MAX_UNITS: Readonly<Record<Tier, number>> = { F1: 1, S1: 200, S2: 200, S3: 10 };
+
+/** Hubs of the tier F1 in one subscription (same source). */
+export const FREE_HUBS_OF_A_SUBSCRIPTION = 1;
+
 /** Twin reads in a second, of devices and services together. On F1 and S1 the number of units does not matter. */
 export function twinReadsPerSecond({ tier, units }: HubSize): number {
   switch (tier) {

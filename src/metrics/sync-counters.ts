@@ -20,6 +20,8 @@ export const SYNC_COUNTS = [
   'sampled',
   /** Compared twins that differed. */
   'mismatched',
+  /** How long events waited in the Event Hub, in ms, all of them together. */
+  'lagMs',
 ] as const;
 
 export type SyncCount = (typeof SYNC_COUNTS)[number];

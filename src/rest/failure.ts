@@ -1,3 +1,4 @@
+import { nothingAnswers } from '../errors.ts';
 import type { EpochMs } from '../time/epoch-ms.ts';
 import type { Instant } from '../time/instant.ts';
 import type { HttpAnswer } from './exchange.ts';
@@ -31,7 +32,12 @@ export type CallTrouble = FailedCall &
   (
     | { readonly kind: 'noToken'; readonly reason: string }
     | { readonly kind: 'timeout'; readonly deadlineMs: number }
-    | { readonly kind: 'unreachable'; readonly reason: string }
+    | {
+        readonly kind: 'unreachable';
+        readonly reason: string;
+        /** The address at which nothing listens, if that is the reason. */
+        readonly refusedAt?: string | undefined;
+      }
     /** A success whose body is not JSON, such as the page of a proxy or a truncated text. */
     | { readonly kind: 'notJson'; readonly status: number }
     /** JSON that the API of the service does not describe. */
@@ -74,7 +80,10 @@ export function troubleText(trouble: CallTrouble): string {
     case 'timeout':
       return `${host} did not answer ${method} in ${trouble.deadlineMs / 1_000} s.`;
     case 'unreachable':
-      return `${host} could not be reached for ${method} (${trouble.reason}).`;
+      return [
+        `${host} could not be reached for ${method} (${trouble.reason}).`,
+        ...(trouble.refusedAt === undefined ? [] : [nothingAnswers(trouble.refusedAt)]),
+      ].join(' ');
     case 'notJson':
       return `${host} answered ${method} with a body that is not JSON.`;
     case 'unexpected':

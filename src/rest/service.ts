@@ -95,7 +95,8 @@ export function openRestService(endpoint: RestEndpoint, deadlineMs: number): Res
         return failed({ kind: 'timeout', host, method, deadlineMs, mayHaveApplied: true });
       case 'unreachable': {
         const mayHaveApplied = !NOT_SENT.has(result.reason);
-        return failed({ ...result, host, method, mayHaveApplied });
+        const refusedAt = result.reason === 'ECONNREFUSED' ? origin : undefined;
+        return failed({ ...result, host, method, mayHaveApplied, refusedAt });
       }
     }
   }

@@ -8,14 +8,14 @@ import { hash } from '../json/hash.ts';
  *
  * @param content the hash of the policy's content
  */
-export function placeOf(deviceId: string, content: string): number {
+export function rolloutPlace(deviceId: string, content: string): number {
   return hash(deviceId, content) / 2 ** 32;
 }
 
 /**
  * The index of the first stage that holds a device.
  *
- * @param place from `placeOf`
+ * @param place from `rolloutPlace`
  * @param matches whether the device matches a condition; an unknown condition does not match
  */
 export function stageIndexOf(

@@ -8,15 +8,18 @@ import { ControlStore } from './state/control.ts';
 import { ProgressStore } from './state/progress-store.ts';
 import { RedactionKeyStore } from './state/redaction-key-store.ts';
 import { RevisionStore } from './state/revisions.ts';
+import { SeriesStore } from './state/series-store.ts';
 import { SyncStatisticsStore } from './state/sync-statistics-store.ts';
 import { UnknownHubStore } from './state/unknown-hub-store.ts';
 import type { OnNewerFormat } from './tables/newer-format.ts';
 import type { Tables } from './tables/tables.ts';
+import { TwinLists } from './twins/twin-lists.ts';
 import { TwinStore } from './twins/twin-store.ts';
 
 /** All stores of the state tables. */
 export interface Stores {
   readonly twins: TwinStore;
+  readonly lists: TwinLists;
   readonly conditions: ConditionsStore;
   readonly control: ControlStore;
   readonly revisions: RevisionStore;
@@ -28,6 +31,7 @@ export interface Stores {
   readonly progress: ProgressStore;
   readonly budgets: BudgetStore;
   readonly statistics: SyncStatisticsStore;
+  readonly series: SeriesStore;
   readonly redactionKey: RedactionKeyStore;
 }
 
@@ -39,6 +43,7 @@ export interface Stores {
 export function openStores(tables: Tables, onNewer?: OnNewerFormat): Stores {
   return {
     twins: new TwinStore(tables.twins, onNewer),
+    lists: new TwinLists(tables.twins),
     conditions: new ConditionsStore(tables.state, onNewer),
     control: new ControlStore(tables.state, onNewer),
     revisions: new RevisionStore(tables.state, onNewer),
@@ -50,6 +55,7 @@ export function openStores(tables: Tables, onNewer?: OnNewerFormat): Stores {
     progress: new ProgressStore(tables.state, onNewer),
     budgets: new BudgetStore(tables.state),
     statistics: new SyncStatisticsStore(tables.state),
+    series: new SeriesStore(tables.state, onNewer),
     redactionKey: new RedactionKeyStore(tables.state),
   };
 }

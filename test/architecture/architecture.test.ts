@@ -14,7 +14,7 @@ const PACKAGES: readonly PackageRow[] = tableBelow(ARCHITECTURE, 'Packages').map
   name: namesIn(name)[0] ?? '',
   onlyIn: namesIn(onlyIn),
 }));
-const FILES = sourceFiles(ROOT, ['src', 'local']);
+const FILES = sourceFiles(ROOT, ['src', 'local', 'console']);
 const IMPORTS = importsOf(ROOT, FILES);
 
 /** Why an import is not allowed; undefined: it is. */
@@ -31,8 +31,22 @@ function problemOf({ from, to, isPackage }: Import): string | undefined {
   return isAllowed ? undefined : `${from} imports ${to}, which ${row.room} may not`;
 }
 
+const DECLARATION =
+  /^export (?:declare )?(?:const|let|async function\*?|function\*?|type|interface|class|enum) (\w+)/gm;
+
+/** The files that declare an exported name, for each name that more than one file declares. */
+function declaredTwice(): readonly string[] {
+  const files = new Map<string, string[]>();
+  for (const file of FILES)
+    for (const [, name = ''] of readFileSync(join(ROOT, file), 'utf8').matchAll(DECLARATION))
+      files.set(name, [...(files.get(name) ?? []), file]);
+  return [...files].flatMap(([name, declaring]) =>
+    new Set(declaring).size > 1 ? [`${name}: ${declaring.join(', ')}`] : [],
+  );
+}
+
 describe('the architecture that docs/architecture.md describes', () => {
-  test('docs/architecture.md has a row for each folder of src, and no row for a folder that does not exist', () => {
+  test('docs/architecture.md has a row for each folder of src, local and console, and no row for a folder that does not exist', () => {
     const used = new Set(FILES.flatMap((file) => rowOf(file, ROWS)?.room ?? []));
 
     expect(ROWS.map(({ room }) => room).filter((room) => !used.has(room))).toEqual([]);
@@ -59,6 +73,23 @@ describe('the architecture that docs/architecture.md describes', () => {
     const opening = IMPORTS.filter(({ from, to }) => to === 'src/hub/iot-hubs.ts' && isIn(from, 'src'));
 
     expect(opening.map(({ from }) => from)).toEqual(['src/instance/instance.ts']);
+  });
+
+  test('the console takes only types from src, so that nothing of the functions is in its bundle', () => {
+    const outside = FILES.filter((file) => isIn(file, 'console')).flatMap((file) =>
+      readFileSync(join(ROOT, file), 'utf8')
+        .split(/;\n/)
+        .filter(
+          (statement) =>
+            /from\s+'[^']*\/src\//.test(statement) && !/\b(import|export) type\b/.test(statement),
+        ),
+    );
+
+    expect(outside).toEqual([]);
+  });
+
+  test('every exported name is declared in one file only', () => {
+    expect(declaredTwice()).toEqual([]);
   });
 
   test('no files or folders import each other in a circle', () => {

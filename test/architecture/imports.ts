@@ -15,7 +15,7 @@ const SPECIFIER = /(?:\bfrom\s*|\bimport\s*\(?\s*)'([^'\n]+)'/g;
 
 /** The source files below these folders, by their paths from the root. */
 export function sourceFiles(root: string, folders: readonly string[]): readonly string[] {
-  const patterns = folders.map((folder) => `${folder}/**/*.ts`);
+  const patterns = folders.map((folder) => `${folder}/**/*.{ts,tsx}`);
   return globSync(patterns, { cwd: root }).sort();
 }
 

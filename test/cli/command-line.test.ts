@@ -201,6 +201,8 @@ describe('berth', () => {
     expect(await berth(cli, '--help')).toBe(0);
 
     expect([...out().matchAll(/^ {2}([a-z][\w-]*)/gm)].map(([, name]) => name)).toEqual([
+      'get',
+      'describe',
       'hubs',
       'hub',
       'policies',
@@ -214,6 +216,7 @@ describe('berth', () => {
       'explain',
       'export',
       'what-if',
+      'completion',
       'help',
     ]);
   });

@@ -314,7 +314,10 @@ describe('berth enroll apply', () => {
     await expect(apply(file)).rejects.toMatchObject({
       code: 'BERTH_ENROLLMENTS_UNFINISHED',
       details: [
-        { path: 'group bad', message: expect.stringContaining('no verified CA certificate unknown-ca') },
+        {
+          path: 'group bad',
+          message: expect.stringContaining('The CA certificate unknown-ca does not exist or is not verified'),
+        },
       ],
     });
     expect(await body(service().getEnrollmentGroup('good'))).toMatchObject({ enrollmentGroupId: 'good' });

@@ -186,6 +186,29 @@ describe('berth pause', () => {
   });
 });
 
+describe('the fleet file of berth pause, resume and resync', () => {
+  test.each([
+    [['pause', '--policy', 'level', '--reason', 'x']],
+    [['resume', '--hub', WEU, '--reason', 'x']],
+    [['resync', '--hub', WEU, '--reason', 'x']],
+  ])('is the one in force where --fleet is left out: %j', async (argv) => {
+    expect(await berth(listen({ ...env, FLEET_FILE: '/nowhere.json' }).cli, ...argv)).toBe(0);
+  });
+
+  test('is named in the error about a policy that it does not have', async () => {
+    const run = (...more: readonly string[]) =>
+      berth(listen(env).cli, 'pause', '--policy', 'levle', '--reason', 'x', ...more);
+
+    await expect(run()).rejects.toMatchObject({
+      message:
+        'Unknown policy: "levle". Did you mean level? The fleet file in force defines: interval, level.',
+    });
+    await expect(run('--fleet', fleet)).rejects.toMatchObject({
+      message: expect.stringContaining(`${fleet} defines: interval, level.`),
+    });
+  });
+});
+
 describe('berth resume', () => {
   test.each<[string, Flags, string]>([
     ['the fleet', {}, 'The fleet'],

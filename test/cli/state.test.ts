@@ -221,6 +221,15 @@ describe('berth hubs', () => {
     });
   });
 
+  test('says what to run where the local stack does not run', async () => {
+    const storage = `DefaultEndpointsProtocol=http;AccountName=a;AccountKey=${Buffer.from('k').toString('base64')};TableEndpoint=http://127.0.0.1:9/a;`;
+
+    await expect(hubs(listen({ AzureWebJobsStorage: storage }).cli)).rejects.toMatchObject({
+      code: 'BERTH_STORE_UNAVAILABLE',
+      message: 'Nothing answers at 127.0.0.1:9: run npm start.',
+    });
+  });
+
   test('says that the fleet file or the state is missing', async () => {
     const empty = { AzureWebJobsStorage: await storageAccount() };
 

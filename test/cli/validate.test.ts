@@ -83,6 +83,92 @@ describe('berth validate', () => {
     );
   });
 
+  test('refuses a file that is valid for Berth and that Azure would refuse, with a code', async () => {
+    const { cli, out } = listen();
+    const path = file({ hubs: [{ ...HUBS[0], tier: 'S3', units: 11 }, HUBS[1]] });
+
+    expect(await validate(cli, path, CALM)).toBe(1);
+    expect(await validate(cli, path, { ...CALM, json: true })).toBe(1);
+
+    const [problem, status, ...json] = out().split('\n');
+    const problems = [
+      { path: 'hubs[0].units', message: 'is 11, and S3 has at most 10 units: write fewer, or add a hub' },
+    ];
+    expect(problem).toBe(`problem  ${problems[0]?.path} ${problems[0]?.message}`);
+    expect(status).toMatch(
+      /^BERTH_FLEET_NOT_DEPLOYABLE: \S+ is valid for Berth, but Azure would refuse it: 1 problem\.$/,
+    );
+    expect(JSON.parse(json.join('\n'))).toEqual({
+      valid: false,
+      code: 'BERTH_FLEET_NOT_DEPLOYABLE',
+      problems,
+      warnings: [],
+    });
+  });
+
+  test('counts hubs and capacities for as many DPS instances as --dps says', async () => {
+    const { cli, out } = listen();
+    const hubs = Array.from({ length: 51 }, (_, index) => ({
+      ...HUBS[0],
+      host: `hub-${index}.azure-devices.net`,
+    }));
+    const path = file({
+      hubs: [{ ...hubs[0], capacity: 1_000_000 }, { ...hubs[1], capacity: 1 }, ...hubs.slice(2)],
+    });
+
+    expect(await validate(cli, path, CALM)).toBe(1);
+    expect(await validate(cli, path, { ...CALM, dps: '2', strict: true })).toBe(0);
+
+    expect(out()).toContain('problem  hubs has 51 hubs, and one DPS links at most 50');
+    expect(out()).toContain('warning  hubs has room for 1000001 devices by its capacities');
+  });
+
+  test('the committed fleet file passes --strict', async () => {
+    const { cli, out } = listen({ FLEET_FILE: 'fleet.json' });
+
+    expect(await berth(cli, 'validate', '--strict')).toBe(0);
+    expect(out()).toMatch(/^fleet\.json is valid: 4 hubs, revision [0-9a-f]{12}\.\n$/);
+  });
+
+  test('adds up its warnings', async () => {
+    const { cli, out } = listen();
+
+    await validate(cli, file({ hubs: HUBS }), { registrations: '1000' });
+
+    expect(out()).toMatch(/^warning [\s\S]*\nwarning [\s\S]*; 2 warnings\.\n$/);
+  });
+
+  test('takes the file of its argument or of --fleet, else the one of FLEET_FILE', async () => {
+    const path = file({ hubs: HUBS });
+    const [byOption, bySetting, byBoth] = [
+      listen(),
+      listen({ FLEET_FILE: path }),
+      listen({ FLEET_FILE: 'nowhere.json' }),
+    ];
+
+    await berth(byOption.cli, 'validate', '--fleet', path);
+    await berth(bySetting.cli, 'validate');
+    await berth(byBoth.cli, 'validate', path);
+
+    for (const { out } of [byOption, bySetting, byBoth]) expect(out()).toContain(`${path} is valid`);
+    await expect(berth(listen().cli, 'validate', path, '--fleet', path)).rejects.toMatchObject({
+      code: 'BERTH_ARGUMENT_INVALID',
+    });
+  });
+
+  test('shows the place of a problem in an expression below the problem', async () => {
+    const { cli, out } = listen();
+    const rules = [{ name: 'r', when: "paylod.a == 'x'", deny: 'no' }];
+
+    await validate(cli, file({ hubs: HUBS, allocation: { rules } }), CALM);
+
+    expect(out().split('\n').slice(0, 3)).toEqual([
+      expect.stringMatching(/^problem {2}allocation\.rules\[0\]\.when is not .*Did you mean "payload"\?/),
+      "         paylod.a == 'x'",
+      '         ^',
+    ]);
+  });
+
   test('prints the same problems as JSON', async () => {
     const { cli, out } = listen();
 

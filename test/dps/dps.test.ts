@@ -34,7 +34,7 @@ beforeEach(async () => {
   server.listen(0, '127.0.0.1');
   await once(server, 'listening');
   const { port } = server.address() as AddressInfo;
-  dps = openDps(dpsPlace({ IOT_ENDPOINT: `http://127.0.0.1:${port}` }), { deadlineMs: 400 });
+  dps = openDps(dpsPlace({ IOT_ENDPOINT: `http://127.0.0.1:${port}` }), { deadlineMs: 1_500 });
 });
 afterEach(async () => {
   await dps.close();

@@ -78,10 +78,12 @@ describe('an operator and devices, against the local stack', () => {
     expect([code, out]).toEqual([
       0,
       expect.stringMatching(
-        /^near-sea is on contoso-sea\.azure-devices\.net, and was told \{"region":"southeastasia"\}/,
+        /^near-sea is on contoso-sea\.azure-devices\.net, payload \{"region":"southeastasia"\}/,
       ),
     ]);
     expect(out).toContain('desired {"sendDataInterval":5000');
+    expect(out).toMatch(/\nTwin on contoso-sea\.azure-devices\.net: /);
+    expect(out).toMatch(/\nnear-sea → contoso-sea\.azure-devices\.net \(placed: /);
   });
 
   test('a German device, and a device without a country, stay in the EU', async () => {
@@ -93,9 +95,11 @@ describe('an operator and devices, against the local stack', () => {
   });
 
   test('DPS reports the refusal of a device that a rule denies', async () => {
-    const { code, err } = await device('old', { country: 'US', model: 'x0' });
+    const { code, out, err } = await device('old', { country: 'US', model: 'x0' });
 
     expect([code, err]).toEqual([1, expect.stringContaining('400207')]);
+    expect(err).toContain('Rule "retired" denies the registration: model x0 is retired.');
+    expect(out).toContain('old → refused: Rule "retired" denies the registration: model x0 is retired.');
   });
 
   test('a cordoned hub takes no new devices within a minute, and is drained afterwards', async () => {
@@ -108,7 +112,7 @@ describe('an operator and devices, against the local stack', () => {
       const places = await Promise.all(
         [0, 1, 2, 3].map((each) => device(`de-${index}-${each}`, { country: 'DE' })),
       );
-      if (places.every(({ out }) => out.includes(NEU))) break;
+      if (places.every(({ out }) => out.includes(` is on ${NEU}`))) break;
       expect(Date.now()).toBeLessThan(until);
     }
     const shown = JSON.parse((await berth('hubs', '--json')).out) as {

@@ -74,13 +74,19 @@ const manifest = () =>
 const packaged = () =>
   readdirSync(built, { recursive: true, withFileTypes: true }).filter((entry) => entry.isFile());
 
+const CONSOLE_FILES = ['console.css', 'console.js', 'icon.svg', 'index.html'].map(
+  (file) => `dist/console/${file}`,
+);
+
 describe('the output of npm run package', () => {
-  test('the package consists of the functions, their source map, and three small files', () => {
+  test('the package consists of the functions, their source map, their document, the console, and three small files', () => {
     const files = packaged().map((file) => join(file.parentPath, file.name).slice(built.length + 1));
 
-    expect(files.sort()).toEqual([
+    expect([...files].sort()).toEqual([
+      ...CONSOLE_FILES,
       'dist/functions.cjs',
       'dist/functions.cjs.map',
+      'dist/openapi.json',
       'fleet.json',
       'host.json',
       'package.json',
@@ -137,8 +143,10 @@ describe('the output of npm run package', () => {
     const zip = unzipSync(readFileSync(`${built}.zip`));
 
     expect(Object.keys(zip)).toEqual([
+      ...CONSOLE_FILES,
       'dist/functions.cjs',
       'dist/functions.cjs.map',
+      'dist/openapi.json',
       'fleet.json',
       'host.json',
       'package.json',
@@ -210,7 +218,7 @@ describe('the smoke test of a deployment', () => {
 
     expect([code, err]).toEqual([
       1,
-      `The build 2999-01-01T00:00:00.000Z does not answer: GET /api/fleet is answered by the build ${manifest().berth.build}.\n`,
+      `The build 2999-01-01T00:00:00.000Z does not answer: the build ${manifest().berth.build} answers GET /api/fleet.\n`,
     ]);
   });
 
@@ -222,7 +230,7 @@ describe('the smoke test of a deployment', () => {
 
     expect([code, err]).toEqual([
       1,
-      `A package that was built at ${manifest().berth.build} has run here, and this one was built at 2020-01-01T00:00:00.000Z: its instances would not write. Build it anew.\n`,
+      `A package that was built at ${manifest().berth.build} has run here. The package of 2020-01-01T00:00:00.000Z is older, and its instances would not write to twins. Build the package again.\n`,
     ]);
   });
 
@@ -242,7 +250,7 @@ describe('the smoke test of a deployment', () => {
 
     const { code, err } = await smoke(api, `${built}.zip`, { BERTH_APP: '' });
 
-    expect([code, err]).toEqual([1, 'BERTH_APP is not set; docs/deploy.md says what it is.\n']);
+    expect([code, err]).toEqual([1, 'BERTH_APP is not set. docs/deploy.md describes it.\n']);
   });
 });
 

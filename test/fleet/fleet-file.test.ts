@@ -125,7 +125,9 @@ describe('a problem in a fleet file', () => {
     [
       'a misspelt field',
       { hubs: [{ ...HUB, wieght: 2 }] },
-      ['hubs[0] contains the unknown field "wieght": correct the spelling or remove it'],
+      [
+        'hubs[0] contains the unknown field "wieght": did you mean "weight"? Correct the spelling or remove it',
+      ],
     ],
     [
       'a short host name',
@@ -187,12 +189,16 @@ describe('a problem in a fleet file', () => {
     [
       'an expression that does not parse',
       rules({ name: 'r', when: 'payload.a ==', deny: 'x' }),
-      ['allocation.rules[0].when is not a usable CEL expression: Unexpected token: EOF'],
+      [
+        'allocation.rules[0].when is not a usable CEL expression: Unexpected token: EOF. The expression ends too early\npayload.a ==\n            ^',
+      ],
     ],
     [
       'an expression about something unknown',
       rules({ name: 'r', when: 'device.a == 1', deny: 'x' }),
-      ['allocation.rules[0].when is not a usable CEL expression: Unknown variable: device'],
+      [
+        'allocation.rules[0].when is not a usable CEL expression: Unknown variable: device. Known names: registrationId, enrollment, attestation, payload, current\ndevice.a == 1\n^',
+      ],
     ],
     [
       'a policy that sets nothing',

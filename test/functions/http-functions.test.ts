@@ -2,14 +2,12 @@ import { once } from 'node:events';
 import { writeFileSync } from 'node:fs';
 import { type AddressInfo, createServer, type Socket } from 'node:net';
 import { join } from 'node:path';
-import { HttpRequest, InvocationContext } from '@azure/functions';
 import { afterAll, beforeAll, describe, expect, jest, test } from '@jest/globals';
 import { allocateDevice } from '../../src/functions/allocate-device.ts';
 import { device } from '../../src/functions/device.ts';
 import { explainAllocation } from '../../src/functions/explain-allocation.ts';
 import { fleetStatus } from '../../src/functions/fleet-status.ts';
 import { health } from '../../src/functions/health.ts';
-import type { HttpHandler } from '../../src/functions/http-answer.ts';
 import { Instance } from '../../src/instance/instance.ts';
 import { hostName } from '../../src/iot-hub/host-name.ts';
 import { partitionsOf } from '../../src/store/tables/keys.ts';
@@ -18,6 +16,7 @@ import { instantOf } from '../../src/time/instant.ts';
 import type { TwinStatus } from '../../src/twin/snapshot/snapshot.ts';
 import { CAPTURED, HOSTS } from '../allocation/requests.ts';
 import { letterOf } from '../store/letters.ts';
+import { call } from '../support/http-call.ts';
 import { storageAccount } from '../support/storage-account.ts';
 import { temporaryFolder } from '../support/temporary-folder.ts';
 import { snapshotOf, T0 } from '../twin/twins.ts';
@@ -60,56 +59,6 @@ beforeAll(async () => {
 afterAll(async () => {
   await Promise.all(instances.map((each) => each.stop()));
 });
-
-interface Answer {
-  readonly status: number | undefined;
-  readonly text: string;
-  readonly body: {
-    readonly error?: {
-      readonly code: string;
-      readonly message: string;
-      readonly details: readonly unknown[];
-    };
-    readonly [key: string]: unknown;
-  };
-  readonly lines: readonly string[];
-}
-
-async function call(
-  handler: HttpHandler,
-  {
-    body,
-    params = {},
-    query = {},
-  }: { body?: unknown; params?: Record<string, string>; query?: Record<string, string> } = {},
-): Promise<Answer> {
-  const lines: string[] = [];
-  const context = new InvocationContext({
-    functionName: 'test',
-    logHandler: (_level, ...args) => {
-      lines.push(args.join(' '));
-    },
-  });
-  const request = new HttpRequest({
-    method: body === undefined ? 'GET' : 'POST',
-    url: 'http://localhost/api/test',
-    params,
-    query,
-    ...(body === undefined
-      ? {}
-      : {
-          body: {
-            bytes:
-              body instanceof Uint8Array
-                ? body
-                : Buffer.from(typeof body === 'string' ? body : JSON.stringify(body)),
-          },
-        }),
-  });
-  const response = await handler(request, context);
-  const text = String(response.body);
-  return { status: response.status, text, body: JSON.parse(text) as Answer['body'], lines };
-}
 
 const request = (context: object = {}, linkedHubs: readonly unknown[] = HOSTS) => ({
   ...CAPTURED,

@@ -2,7 +2,7 @@ import { EventHubConsumerClient } from '@azure/event-hubs';
 import { BlobCheckpointStore } from '@azure/eventhubs-checkpointstore-blob';
 import { ContainerClient } from '@azure/storage-blob';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
-import { type ControlApi, startControlApi } from '../../local/control-api/index.ts';
+import { type ControlApi, EventFeed, startControlApi } from '../../local/control-api/index.ts';
 import { createDps, type Dps } from '../../local/dps/index.ts';
 import { type EventHubs, startEventHubs } from '../../local/event-hubs/index.ts';
 import { createIotHubs, type IotHubs } from '../../local/iot-hub/index.ts';
@@ -39,6 +39,9 @@ beforeAll(async () => {
   });
   api = await startControlApi(0, {
     stack: () => ({ ports: DEFAULT_PORTS, idScope: '0ne0', root: 'PEM', settings: { A: 'b' } }),
+    feed: new EventFeed(),
+    runCommand: async () => ({ exitCode: 0, out: '', err: '' }),
+    consoleFolder: 'no console',
     hubs,
     dps,
     eventHubs,

@@ -1,5 +1,5 @@
 import { afterAll, afterEach, beforeAll, describe, expect, test } from '@jest/globals';
-import { type ControlApi, startControlApi } from '../../local/control-api/index.ts';
+import { type ControlApi, EventFeed, startControlApi } from '../../local/control-api/index.ts';
 import { createDps, type Dps } from '../../local/dps/index.ts';
 import { type EventHubs, startEventHubs } from '../../local/event-hubs/index.ts';
 import { DEFAULT_PORTS } from '../../local/options.ts';
@@ -34,6 +34,9 @@ describe('/faults of the control API', () => {
       storage: '',
       processes: () => [],
       stack: () => ({ ports: DEFAULT_PORTS, idScope: '', root: '', settings: {} }),
+      feed: new EventFeed(),
+      runCommand: async () => ({ exitCode: 0, out: '', err: '' }),
+      consoleFolder: 'no console',
     });
     for (const host of [WEU, EUS]) await local.registry(host).addDevices([{ deviceId: 'pump' }]);
   });
@@ -124,7 +127,7 @@ describe('/faults of the control API', () => {
   });
 
   test.each<[string, unknown, RegExp]>([
-    ['no body', undefined, /expected object/],
+    ['no body', undefined, /the body is empty: write a JSON object/],
     ['a body without a seed', { errorRate: 1 }, /seed/],
     ['a seed that is not a whole number', { seed: 1.5 }, /seed/],
     ['a rate above 1', { seed: 1, dropRate: 1.1 }, /dropRate/],
@@ -134,7 +137,7 @@ describe('/faults of the control API', () => {
     ['an endless outage', { seed: 1, outageMs: 1e12 }, /outageMs/],
     ['a failover that is not a boolean', { seed: 1, failover: 1 }, /failover/],
     ['an unknown key', { seed: 1, droprate: 1 }, /droprate/],
-  ])('PUT with %s is refused', async (_what, body, message) => {
+  ])('PUT with %s is refused, and the error names the field', async (_what, body, message) => {
     const answer = await call('PUT', '/faults', body);
 
     expect(answer.status).toBe(400);

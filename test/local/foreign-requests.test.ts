@@ -1,6 +1,6 @@
 import { createServer, type IncomingHttpHeaders, request, type Server } from 'node:http';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
-import { startControlApi } from '../../local/control-api/index.ts';
+import { EventFeed, startControlApi } from '../../local/control-api/index.ts';
 import { createDps } from '../../local/dps/index.ts';
 import { startEventHubs } from '../../local/event-hubs/index.ts';
 import { ownRequestsOnly } from '../../local/foreign-requests.ts';
@@ -193,6 +193,9 @@ beforeAll(async () => {
     storage: '',
     processes: () => [],
     stack: () => ({ ports: DEFAULT_PORTS, idScope: '0ne0', root: '', settings: {} }),
+    feed: new EventFeed(),
+    runCommand: async () => ({ exitCode: 0, out: '', err: '' }),
+    consoleFolder: 'no console',
   });
   const site = createSiteServer({ names: [HUB, 'weu.service.azure-devices.net'], ports: ownPorts }, silent);
   site.open({

@@ -59,6 +59,17 @@ test('a port that is in use is an error that names the purpose of the port', asy
   server.close();
 });
 
+test('an error about a port that the operator can choose names --port and --free-ports', async () => {
+  const server = createServer();
+  const port = await listen(server, 0, 'a test');
+
+  await expect(reservePort(port, 'Azurite (table)', 'table')).rejects.toMatchObject({
+    code: 'BERTH_LOCAL_PORT_TAKEN',
+    message: `Port ${port} for Azurite (table) is in use by another program. End that program, use another port (npm start -- --port table=${port + 1}), or use free ports for everything (npm start -- --free-ports).`,
+  });
+  server.close();
+});
+
 describe('the fleet file', () => {
   test('is refused with the first problem in the message and the others in the details', () => {
     const file = join(directory, 'fleet.json');

@@ -85,6 +85,7 @@ describe('the live view', () => {
       '',
       '12:00:01  sim-0001  battery 15 %: applied the interval 1 min',
       '',
+      'console  http://127.0.0.1:7070/',
       "fleet    curl -H 'x-functions-key: local-function-key' http://127.0.0.1:7071/api/fleet",
       'hubs     curl http://127.0.0.1:7070/hubs',
       'Press Ctrl-C to stop the local stack.',
@@ -227,17 +228,17 @@ describe('the trouble lines of the live view', () => {
     [
       'one dead letter',
       { deadLetters: letters(1) },
-      ['letters  1 dead letter since 2026-11-18: npx berth dead-letters list'],
+      ['letters  1 dead since 2026-11-18: npx --no berth dead-letters list'],
     ],
     [
       'events beyond the cap of dead letters',
       { deadLetters: { count: 0, more: false, since: '2026-11-18', onlyCounted: 12_000 } },
-      ['letters  12000 more events counted, not stored: npx berth dead-letters counts'],
+      ['letters  12000 more events only counted: npx --no berth dead-letters counts'],
     ],
     [
       'more dead letters than are counted',
       { deadLetters: letters(1_000, true) },
-      ['letters  over 1000 dead letters since 2026-11-18: npx berth dead-letters list'],
+      ['letters  over 1000 dead since 2026-11-18: npx --no berth dead-letters list'],
     ],
   ])('the trouble lines show %s', (_, trouble, lines) => {
     expect(troubleLines({ ...CALM, ...trouble })).toEqual(lines);

@@ -172,11 +172,16 @@ describe('a failure of a REST service', () => {
   test('before a connection exists cannot have been applied', async () => {
     const away = open({ origin: 'http://127.0.0.1:9' });
 
-    expect(await failureOf(away)).toMatchObject({
+    const failure = await failureOf(away);
+
+    expect(failure).toMatchObject({
       kind: 'unreachable',
       reason: 'ECONNREFUSED',
       mayHaveApplied: false,
     });
+    expect(troubleText(failure as CallTrouble)).toMatch(
+      /could not be reached for \w+ \(ECONNREFUSED\)\. Nothing answers at 127\.0\.0\.1:9: run npm start\.$/,
+    );
     await away.close();
   });
 

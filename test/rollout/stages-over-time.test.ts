@@ -8,7 +8,7 @@ import {
   resumeRollout,
   rollBack,
 } from '../../src/control/rollout-actions.ts';
-import { placeOf } from '../../src/rollout/stages.ts';
+import { rolloutPlace } from '../../src/rollout/stages.ts';
 import { DAY, Deployment, HOUR, MINUTE, STAGED } from './rollouts.ts';
 
 let on: Deployment;
@@ -28,7 +28,7 @@ function act(result: ActionResult): void {
 function deviceIn(from: number, to: number) {
   for (let index = 0; index < 100_000; index += 1) {
     const deviceId = `device-${index}`;
-    const place = placeOf(deviceId, on.policy.hash);
+    const place = rolloutPlace(deviceId, on.policy.hash);
     if (place >= from && place < to) return { deviceId };
   }
   throw new Error('no device');

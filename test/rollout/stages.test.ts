@@ -1,6 +1,6 @@
 import { describe, expect, test } from '@jest/globals';
 import { compileRollout } from '../../src/fleet/file/compile-rollout.ts';
-import { placeOf, reachedAfterMs, stageIndexOf } from '../../src/rollout/stages.ts';
+import { reachedAfterMs, rolloutPlace, stageIndexOf } from '../../src/rollout/stages.ts';
 import { fc } from '../support/properties.ts';
 
 const HOUR = 3_600_000;
@@ -34,7 +34,7 @@ describe('the stage of a device', () => {
   });
 
   test('holds the share of the devices that the file says', () => {
-    const devices = Array.from({ length: 5_000 }, (_, index) => placeOf(`device-${index}`, CONTENT));
+    const devices = Array.from({ length: 5_000 }, (_, index) => rolloutPlace(`device-${index}`, CONTENT));
     const share =
       devices.filter((place) => ['one', 'tenth'].includes(nameOf(place) ?? '')).length / devices.length;
 
@@ -42,9 +42,9 @@ describe('the stage of a device', () => {
   });
 
   test('has the place that this hash gives, because it must never change', () => {
-    expect(placeOf('pump-1', CONTENT)).toBe(placeOf('pump-1', CONTENT));
-    expect(placeOf('pump-1', 'b'.repeat(64))).not.toBe(placeOf('pump-1', CONTENT));
-    expect(Math.floor(placeOf('pump-1', CONTENT) * 2 ** 32)).toBe(292121686);
+    expect(rolloutPlace('pump-1', CONTENT)).toBe(rolloutPlace('pump-1', CONTENT));
+    expect(rolloutPlace('pump-1', 'b'.repeat(64))).not.toBe(rolloutPlace('pump-1', CONTENT));
+    expect(Math.floor(rolloutPlace('pump-1', CONTENT) * 2 ** 32)).toBe(292121686);
   });
 });
 

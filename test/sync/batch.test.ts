@@ -1,5 +1,6 @@
 import { describe, expect, test } from '@jest/globals';
 import { BerthError } from '../../src/errors.ts';
+import type { SyncCount } from '../../src/metrics/sync-counters.ts';
 import type { DeadLetter } from '../../src/store/dead-letters/dead-letter-store.ts';
 import {
   type BatchEvent,
@@ -8,6 +9,7 @@ import {
   takeBatch,
 } from '../../src/sync/events/batch.ts';
 import type { Gate } from '../../src/sync/reconcile/write-gate.ts';
+import { epochMs } from '../../src/time/epoch-ms.ts';
 import type { TwinEvent } from '../../src/twin/events/event.ts';
 import { NO_REDACTION, type Redaction } from '../../src/twin/events/redact.ts';
 import type { TwinId } from '../../src/twin/snapshot/twin.ts';
@@ -61,10 +63,18 @@ function setUp({
   const letters: DeadLetter[] = [];
   const unknownHubs: [string, number][] = [];
   const sources: SourceCount[] = [];
+  const counts: (readonly [string, SyncCount, number])[] = [];
   const takeAll = (events: readonly BatchEvent[]) =>
     takeBatch(
       events,
-      { fleet: FLEET, hosts: [ID.host], gate: { current: async () => gate }, redaction },
+      {
+        fleet: FLEET,
+        hosts: [ID.host],
+        gate: { current: async () => gate },
+        redaction,
+        now: () => epochMs(Date.parse('2026-11-23T12:00:05Z')),
+        count: (host, what, number = 1) => counts.push([host, what, number]),
+      },
       {
         reconcile: async (id, events) => {
           const failure = failureOf(id);
@@ -87,7 +97,7 @@ function setUp({
         ...sinks,
       },
     );
-  return { takeAll, taken, letters, unknownHubs, sources };
+  return { takeAll, taken, letters, unknownHubs, sources, counts };
 }
 
 describe('a batch', () => {
@@ -102,6 +112,17 @@ describe('a batch', () => {
     expect(numbers('a')).toEqual([events[0], events[2], events[4]].map((event) => event?.sequenceNumber));
     expect(numbers('b')).toHaveLength(2);
     expect(summary).toEqual({ taken: 6, ignored: 0, unknownHubs: 0, deadLetters: 0, twins: { stored: 3 } });
+  });
+
+  test('counts how long the events of each hub waited in the Event Hub, without those of unknown hubs', async () => {
+    const { takeAll, counts } = setUp();
+
+    await takeAll([received('a'), received('a'), received('b'), received('x', { hubName: 'foreign' })]);
+
+    expect(counts).toEqual([
+      [ID.host, 'lagMs', 10_000],
+      [ID.host, 'lagMs', 5_000],
+    ]);
   });
 
   test('counts every event exactly once as taken, ignored, of an unknown hub, or a dead letter', async () => {

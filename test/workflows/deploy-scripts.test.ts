@@ -1,71 +1,27 @@
-import { execFile } from 'node:child_process';
 import { once } from 'node:events';
-import { cpSync, existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, readdirSync, readFileSync } from 'node:fs';
 import { createServer, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { join } from 'node:path';
 import { text } from 'node:stream/consumers';
 import { afterEach, beforeEach, describe, expect, test } from '@jest/globals';
 import { berth, listen } from '../cli/terminals.ts';
-import { temporaryFolder } from '../support/temporary-folder.ts';
+import { run, type ScriptProject, scriptProject } from './script-project.ts';
 
 const SCRIPTS = readdirSync('scripts/deploy').filter((file) => file.endsWith('.sh'));
 
-interface Said {
-  readonly code: number;
-  readonly out: string;
-  readonly err: string;
-}
-
-function run(
-  program: string,
-  args: readonly string[],
-  env: Readonly<Record<string, string | undefined>>,
-): Promise<Said> {
-  return new Promise((resolve) => {
-    execFile(program, args, { env: { PATH: process.env.PATH, ...env } }, (error, out, err) =>
-      resolve({ code: typeof error?.code === 'number' ? error.code : 0, out, err }),
-    );
-  });
-}
-
-/** A project in which `az` and `berth` only say how they were called. */
+let stage: ScriptProject;
 let project: string;
 beforeEach(() => {
-  project = temporaryFolder('scripts');
-  cpSync('scripts/deploy', join(project, 'scripts/deploy'), { recursive: true });
-  for (const folder of ['bin', 'dist', 'infra', 'base']) mkdirSync(join(project, folder));
-  write('bin/az', '#!/bin/sh\necho "az $*" >> "$CALLS"\neval "$AZ"\n', 0o755);
-  write(
-    'dist/berth.cjs',
-    `const args = process.argv.slice(2).join(' ');
-     require('node:fs').appendFileSync(process.env.CALLS, 'berth ' + args + '\\n');
-     if (process.env.FAILS && args.includes(process.env.FAILS)) process.exitCode = 1;
-     const out = process.argv.indexOf('--out');
-     if (out !== -1) require('node:fs').writeFileSync(process.argv[out + 1], 'a device\\n');
-     console.log('key ' + process.env.BERTH_WEBHOOK_KEY);`,
-  );
-  write('fleet.json', '{"hubs":[1]}');
-  write('base/fleet.json', '{"hubs":[]}');
-  write('infra/main.bicep', "targetScope = 'resourceGroup'\n");
-  write('infra/production.bicepparam', '');
-  write('infra/small.bicepparam', '');
-  write('calls', '');
+  stage = scriptProject();
+  project = stage.path;
 });
 
-const write = (file: string, content: string, mode = 0o644) =>
-  writeFileSync(join(project, file), content, { mode });
-const read = (file: string) => readFileSync(join(project, file), 'utf8');
-const calls = () => read('calls').trimEnd().split('\n');
+const write = (file: string, content: string, mode?: number) => stage.write(file, content, mode);
+const read = (file: string) => stage.read(file);
+const calls = () => stage.calls();
 const script = (name: string, args: readonly string[], env: Readonly<Record<string, string>> = {}) =>
-  run('bash', [join(project, 'scripts/deploy', name), ...args], {
-    PATH: `${join(project, 'bin')}:${process.env.PATH}`,
-    CALLS: join(project, 'calls'),
-    AZURE_RESOURCE_GROUP: 'rg',
-    BERTH_APP: 'app',
-    KEY_PAUSE: '0',
-    ...env,
-  });
+  stage.script(name, args, env);
 
 async function commandsOfBerth(): Promise<ReadonlySet<string | undefined>> {
   const { cli, out } = listen();

@@ -2,6 +2,7 @@ import { readFileSync } from 'node:fs';
 import { describe, expect, test } from '@jest/globals';
 import { parse } from 'yaml';
 import * as z from 'zod';
+import { describeBicep, templateOf } from '../infra/bicep.ts';
 
 const read = (file: string) => readFileSync(file, 'utf8');
 
@@ -16,14 +17,8 @@ const manifestSchema = z.object({ engines: z.object({ node: z.string().regex(/^>
 
 const TESTED = matrixSchema.parse(parse(read('.github/workflows/ci.yml'))).jobs.check.strategy.matrix.node;
 const OLDEST = manifestSchema.parse(JSON.parse(read('package.json'))).engines.node.slice('>='.length);
-const DEPLOYED = /^param nodeVersion string = '(\d+)'$/m.exec(read('infra/main.bicep'))?.[1];
-
-/** What the parameter `nodeVersion` of a Bicep file may be. */
-function allowedIn(file: string): readonly string[] {
-  const [, list = ''] =
-    /@allowed\(\[([^\]]*)\]\)\n@description\('[^']*'\)\nparam nodeVersion string/.exec(read(file)) ?? [];
-  return [...list.matchAll(/'(\d+)'/g)].map(([, version = '']) => version);
-}
+/** As the table of parameters has it, which a test of infra/ compares with the template. */
+const DEPLOYED = /^\| `nodeVersion` \| `(\d+)` \|/m.exec(read('infra/README.md'))?.[1];
 
 describe('the versions of Node.js', () => {
   test('CI runs Node.js 20.19, 22 and 24', () => {
@@ -37,19 +32,20 @@ describe('the versions of Node.js', () => {
 
   test('the newest version is the one that a deployment runs by default', () => {
     expect(DEPLOYED).toBe(TESTED.at(-1));
-    expect(read('infra/README.md')).toContain(`| \`nodeVersion\` | \`${DEPLOYED}\` |`);
     expect(read('docs/deploy.md')).toContain(`Node.js ${DEPLOYED}`);
   });
 
-  test.each(['main', 'modules/stamp', 'modules/allocator', 'modules/function-app'])(
-    'infra/%s.bicep allows only versions that CI runs, including the default',
-    (file) => {
-      const allowed = allowedIn(`infra/${file}.bicep`);
+  describeBicep('of a deployment', () => {
+    test('the default is the newest, and only versions that CI runs are allowed', async () => {
+      const { parameters = {} } = await templateOf('infra/main.bicep');
 
-      expect(allowed).toContain(DEPLOYED);
-      expect(allowed.filter((version) => !TESTED.includes(version))).toEqual([]);
-    },
-  );
+      expect(parameters.nodeVersion?.defaultValue).toBe(DEPLOYED);
+      expect(parameters.nodeVersion?.allowedValues).toContain(DEPLOYED);
+      expect(
+        parameters.nodeVersion?.allowedValues?.filter((version) => !TESTED.includes(String(version))),
+      ).toEqual([]);
+    });
+  });
 
   test('the package is built and deployed with the version that runs it', () => {
     const versions = [...read('.github/workflows/deploy.yml').matchAll(/node-version: (.*)$/gm)];

@@ -2,7 +2,7 @@ import { X509Certificate } from 'node:crypto';
 import { DEVELOPMENT_DPS } from '../../../src/dps/development.ts';
 import { type JsonObject, ownMember } from '../../../src/json/json.ts';
 import { type HttpRequest, type HttpResponse, type HttpService, pathSegments } from '../../https/exchange.ts';
-import { parseJsonText } from '../../iot-hub/model/json.ts';
+import { parseRequestJson } from '../../iot-hub/model/json.ts';
 import { pemOf, thumbprint } from './certificate-info.ts';
 import type { CertificateStore, StoredCertificate } from './certificate-store.ts';
 
@@ -66,7 +66,7 @@ export function createCertificateApi(certificates: CertificateStore): HttpServic
         return show(challenged, { verificationCode: challenged.verificationCode ?? '' });
       }
       case 'POST verify': {
-        const proof = certificateIn(parseJsonText(request.body), 'certificate');
+        const proof = certificateIn(parseRequestJson(request.body), 'certificate');
         const verified = proof === undefined ? undefined : certificates.verify(name, proof);
         return verified === undefined
           ? refused(
@@ -94,7 +94,7 @@ export function createCertificateApi(certificates: CertificateStore): HttpServic
     if (stored === undefined && certificates.values().length >= MAX_CERTIFICATES) {
       return refused(400, 'LimitExceeded', `DPS keeps at most ${MAX_CERTIFICATES} certificates.`);
     }
-    const body = parseJsonText(request.body);
+    const body = parseRequestJson(request.body);
     const pem = certificateIn(ownMember(body, 'properties'), 'certificate');
     if (pem === undefined) return refused(400, 'CertificateInvalid', 'The body contains no certificate.');
     return show(certificates.put(name, pem));

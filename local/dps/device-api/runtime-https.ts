@@ -1,6 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import { type HttpRequest, type HttpResponse, type HttpService, pathSegments } from '../../https/exchange.ts';
-import { parseJsonText } from '../../iot-hub/model/json.ts';
+import { parseRequestJson } from '../../iot-hub/model/json.ts';
 import type { Attester } from '../registration/attester.ts';
 import type { RegistrationService, RuntimeAnswer } from '../registration/registration-service.ts';
 import { MAX_MESSAGE_BYTES } from '../registration/webhook.ts';
@@ -62,7 +62,7 @@ export function createRuntimeHttps(
     if (typeof device === 'string') return service.refuse(device, 'The device could not be authenticated.');
     const call = `${request.method} ${verb ?? ''}`;
     if (call === 'PUT register' && segments.length === 4)
-      return service.register(device, parseJsonText(request.body));
+      return service.register(device, parseRequestJson(request.body));
     if (call === 'GET operations' && segments.length === 5) return service.poll(device, operationId ?? '');
     if (call === 'POST ' && segments.length === 3) return service.lookUp(device);
     return service.refuse('notFound', 'The resource does not exist.');

@@ -1,4 +1,4 @@
-import { parseJsonText } from '../../iot-hub/model/json.ts';
+import { parseRequestJson } from '../../iot-hub/model/json.ts';
 import {
   CONNECT_REFUSED,
   type MqttConnection,
@@ -62,7 +62,7 @@ function openSession(device: AttestedDevice, service: RegistrationService): Mqtt
     if (payload.length > MAX_MESSAGE_BYTES) {
       return service.refuse('tooLarge', `A message must not exceed ${MAX_MESSAGE_BYTES} bytes.`);
     }
-    if (topic.startsWith(REGISTER)) return service.register(device, parseJsonText(payload));
+    if (topic.startsWith(REGISTER)) return service.register(device, parseRequestJson(payload));
     return topic.startsWith(POLL) ? service.poll(device, parameterOf(topic, 'operationId')) : undefined;
   }
 }

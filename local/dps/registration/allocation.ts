@@ -1,6 +1,6 @@
 import { isObject, type JsonObject, ownMember } from '../../../src/json/json.ts';
-import { parseJsonText } from '../../iot-hub/model/json.ts';
-import { type EnrollmentTwin, readInitialTwin } from '../enrollments/initial-twin.ts';
+import { parseRequestJson } from '../../iot-hub/model/json.ts';
+import { readInitialTwin, type StoredEnrollmentTwin } from '../enrollments/initial-twin.ts';
 import { REGISTRATION_FAILURES, type RegistrationFailure } from './dps-error.ts';
 import type { WebhookResponse } from './webhook.ts';
 
@@ -10,7 +10,7 @@ export type RegistrationAllocation =
       readonly result: 'hub';
       readonly host: string;
       /** Undefined if the webhook returned none. */
-      readonly initialTwin?: EnrollmentTwin;
+      readonly initialTwin?: StoredEnrollmentTwin;
       /** For the device. */
       readonly payload?: JsonObject;
     }
@@ -34,8 +34,10 @@ export function readWebhookAnswer(
       'CustomAllocationUnauthorizedAccess: the webhook answered 401',
     );
   }
-  if (response.status !== 200) return customFailed(`the webhook answered ${response.status}`);
-  const answer = parseJsonText(Buffer.from(response.body));
+  if (response.status !== 200) {
+    return customFailed(`the webhook answered ${response.status}${reasonIn(response.body)}`);
+  }
+  const answer = parseRequestJson(Buffer.from(response.body));
   if (!isObject(answer)) return customFailed('the answer is not a JSON object');
 
   const host = ownMember(answer, 'iotHubHostName') ?? '';
@@ -53,6 +55,21 @@ export function readWebhookAnswer(
   const initialTwin = readInitialTwin(ownMember(answer, 'initialTwin'));
   if (initialTwin === 'malformed') return customFailed('initialTwin is not {tags, properties: {desired}}');
   return { result: 'hub', host, ...(initialTwin && { initialTwin }), ...(payload && { payload }) };
+}
+
+/** As much of the sentence of a webhook is passed on to the device. */
+const LONGEST_REASON = 300;
+
+/**
+ * The sentence in an error answer, `{"error": {"message"}}`, for the device. What DPS passes on is not documented;
+ * `docs/local.md` lists this as a difference.
+ */
+function reasonIn(body: string): string {
+  const answer = parseRequestJson(Buffer.from(body));
+  const error = isObject(answer) ? ownMember(answer, 'error') : undefined;
+  const message = isObject(error) ? ownMember(error, 'message') : undefined;
+  if (typeof message !== 'string') return '';
+  return `: ${message.replace(/\p{Cc}/gu, ' ').slice(0, LONGEST_REASON)}`;
 }
 
 function customFailed(why: string): FailedAllocation {

@@ -3,7 +3,7 @@ import { isSameHub, type PortableDevice, type ProvisioningAccess } from '../../i
 import { createClock, formatDateTimeUtc } from '../../iot-hub/model/instant.ts';
 import type { LocalLog } from '../../log.ts';
 import { enrollmentId, isEnabled, isGroup, maskQuery } from '../enrollments/enrollment.ts';
-import { type EnrollmentTwin, readInitialTwin } from '../enrollments/initial-twin.ts';
+import { readInitialTwin, type StoredEnrollmentTwin } from '../enrollments/initial-twin.ts';
 import type { DpsLinkedHub } from '../enrollments/linked-hub.ts';
 import {
   type FailedAllocation,
@@ -24,6 +24,7 @@ export interface RegistrarContext {
   readonly store: RegistrationStore;
   readonly call: WebhookCall;
   readonly retryWaitsMs: readonly number[];
+  readonly onRegistration?: ((registration: Registration) => void) | undefined;
   readonly log: LocalLog;
   readonly now: () => number;
   /** Cancels running webhook calls. */
@@ -36,7 +37,7 @@ export interface RegistrarContext {
 export type Registrar = (device: AttestedDevice, payload: JsonValue | undefined) => Promise<Registration>;
 
 export function createRegistrar(context: RegistrarContext): Registrar {
-  const { linkedHubs, hub, store, call, retryWaitsMs, log, now, signal } = context;
+  const { linkedHubs, hub, store, call, retryWaitsMs, onRegistration, log, now, signal } = context;
   const tick = createClock(now);
 
   return async (device, payload) => {
@@ -151,7 +152,7 @@ export function createRegistrar(context: RegistrarContext): Registrar {
 
   function newDevice(
     { enrollment, authentication }: AttestedDevice,
-    { initialTwin }: { readonly initialTwin?: EnrollmentTwin },
+    { initialTwin }: { readonly initialTwin?: StoredEnrollmentTwin },
   ): PortableDevice {
     const own = readInitialTwin(enrollment.initialTwin as JsonObject | undefined);
     const twin = initialTwin ?? (own === 'malformed' ? undefined : own);
@@ -181,6 +182,7 @@ export function createRegistrar(context: RegistrarContext): Registrar {
       ...result,
     };
     store.put(registration);
+    onRegistration?.(registration);
     return registration;
   }
 }

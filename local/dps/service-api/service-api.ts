@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import { type JsonObject, type JsonValue, ownMember } from '../../../src/json/json.ts';
 import { type HttpRequest, type HttpResponse, type HttpService, pathSegments } from '../../https/exchange.ts';
-import { parseJsonText } from '../../iot-hub/model/json.ts';
+import { parseRequestJson } from '../../iot-hub/model/json.ts';
 import type { CertificateStore } from '../certificates/certificate-store.ts';
 import {
   describeEnrollment,
@@ -106,7 +106,7 @@ export function createServiceApi(options: ServiceApiOptions): HttpService {
       case 'GET {id}':
         return { status: 200, body: describeEnrollment(found(kind, id)) };
       case 'PUT {id}': {
-        const kept = write(kind, id, parseJsonText(request.body), ifMatchOf(request));
+        const kept = write(kind, id, parseRequestJson(request.body), ifMatchOf(request));
         // It is not documented whether Azure returns keys here. Clients must accept both.
         return {
           status: 200,
@@ -177,7 +177,7 @@ export function createServiceApi(options: ServiceApiOptions): HttpService {
   }
 
   function bulk(request: HttpRequest): HttpResponse {
-    const body = parseJsonText(request.body);
+    const body = parseRequestJson(request.body);
     const mode = ownMember(body, 'mode');
     const listed = ownMember(body, 'enrollments');
     if (!Array.isArray(listed) || listed.length === 0 || listed.length > MAX_BULK) {
@@ -269,7 +269,7 @@ function page<Item>(
   describe: (item: Item) => JsonObject,
   type: string,
 ): HttpResponse {
-  const body = parseJsonText(request.body);
+  const body = parseRequestJson(request.body);
   const query = ownMember(body, 'query');
   if (typeof query !== 'string' || !QUERY.test(query)) {
     throw new Refused('invalidArgument', 'The local DPS supports only the query SELECT *.');

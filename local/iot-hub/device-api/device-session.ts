@@ -5,7 +5,7 @@ import { telemetrySent } from '../hub/events.ts';
 import { connectDevice, disconnectDevice, entryOf, type LocalHub } from '../hub/hub.ts';
 import { type Address, addressPath } from '../model/address.ts';
 import { errorDocument, HubRefusal } from '../model/hub-error.ts';
-import { parseJsonText } from '../model/json.ts';
+import { parseRequestJson } from '../model/json.ts';
 import { sectionForDevice } from '../model/twin.ts';
 import { reportProperties, twinForDevice } from '../operations/twin-operations.ts';
 import {
@@ -79,7 +79,7 @@ export function openDeviceSession(hub: LocalHub, accepted: AcceptedDevice): Mqtt
   const report = (requestId: string, payload: Buffer) =>
     answer(requestId, async () => {
       await hub.admit('twinUpdates');
-      const version = reportProperties(hub, address, parseJsonText(payload));
+      const version = reportProperties(hub, address, parseRequestJson(payload));
       hub.counters.deviceTwinWrites += 1;
       hub.spend(payload.length);
       return { topic: twinResponseTopic(204, requestId, version) };

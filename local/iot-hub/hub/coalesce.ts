@@ -1,5 +1,5 @@
 import { isObject, type JsonObject, type JsonValue, ownMember } from '../../../src/json/json.ts';
-import { parseJsonText, withoutKeys } from '../model/json.ts';
+import { parseRequestJson, withoutKeys } from '../model/json.ts';
 import type { HubEvent } from './event-sink.ts';
 
 /*
@@ -11,7 +11,7 @@ import type { HubEvent } from './event-sink.ts';
  * one. Undefined if one patch cannot have the effect of both: a patch cannot replace a value by an object.
  */
 export function coalesce(earlier: HubEvent, later: HubEvent): HubEvent | undefined {
-  const [before, after] = [parseJsonText(earlier.body), parseJsonText(later.body)];
+  const [before, after] = [parseRequestJson(earlier.body), parseRequestJson(later.body)];
   if (!isObject(before) || !isObject(after)) return undefined;
   try {
     const tags = either(before, after, 'tags', composePatches);

@@ -1,7 +1,7 @@
 import { type JsonObject, type JsonValue, jsonOrUndefined } from '../../../src/json/json.ts';
 
 /** Parses UTF-8 JSON; undefined if the text is not JSON. */
-export function parseJsonText(bytes: Buffer): JsonValue | undefined {
+export function parseRequestJson(bytes: Buffer): JsonValue | undefined {
   return jsonOrUndefined(bytes.toString('utf8'));
 }
 

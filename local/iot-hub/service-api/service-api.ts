@@ -4,7 +4,7 @@ import { entryOf, type LocalHub } from '../hub/hub.ts';
 import type { Address } from '../model/address.ts';
 import { errorBody, HubRefusal } from '../model/hub-error.ts';
 import { readIdentityChoice, readModuleChoice } from '../model/identity.ts';
-import { parseJsonText } from '../model/json.ts';
+import { parseRequestJson } from '../model/json.ts';
 import { readBulk, runBulk } from '../operations/bulk-operation.ts';
 import { identityDocument } from '../operations/device-document.ts';
 import {
@@ -158,7 +158,7 @@ async function listModules(hub: LocalHub, _request: HttpRequest, address: Addres
 }
 
 async function postBulk(hub: LocalHub, request: HttpRequest): Promise<HttpResponse> {
-  const devices = readBulk(parseJsonText(request.body));
+  const devices = readBulk(parseRequestJson(request.body));
   await admitIdentities(hub, devices.length);
   const { isSuccessful, errors } = runBulk(hub, devices);
   return { status: isSuccessful ? 200 : 400, body: { isSuccessful, errors, warnings: [] } };
@@ -202,7 +202,7 @@ async function admitIdentities(hub: LocalHub, count: number): Promise<void> {
 }
 
 function readObject(request: HttpRequest): JsonObject {
-  const body: JsonValue | undefined = parseJsonText(request.body);
+  const body: JsonValue | undefined = parseRequestJson(request.body);
   if (!isObject(body)) throw new HubRefusal('IotHubFormatError', 'The body is not a JSON object.');
   return body;
 }

@@ -21,6 +21,7 @@ export function registerCounts(deadLetters: CommandGroup): void {
     name: 'counts',
     description: 'show events that are only counted: above the cap, of unknown sources, of unknown hubs',
     inputs: INPUTS,
+    example: 'berth dead-letters counts --since 2h',
     run: showCounts,
   });
 }

@@ -21,6 +21,7 @@ export function registerPurge(deadLetters: CommandGroup): void {
     name: 'purge',
     description: 'delete dead letters permanently',
     inputs: INPUTS,
+    example: 'berth dead-letters purge --before 7d --yes',
     run: purgeDeadLetters,
   });
 }

@@ -8,11 +8,10 @@ import { type Replayed, replay } from '../../sync/events/replay.ts';
 import { invalid } from '../shell/arguments.ts';
 import type { Cli } from '../shell/cli.ts';
 import type { CommandGroup } from '../shell/command-line.ts';
-import { readFleetFile } from '../shell/files.ts';
 import { DEPLOYED_FLEET, type Given, list, toggle } from '../shell/inputs.ts';
 import { printable } from '../shell/printable.ts';
 import { showCount } from '../shell/progress.ts';
-import { openState } from '../shell/state.ts';
+import { deployedFleet, openState } from '../shell/state.ts';
 import { count, plural, say, tell } from '../shell/terminal.ts';
 import { filterOf, namedLetters, refuseBoth, selectionInputs } from './dead-letter-selection.ts';
 
@@ -40,6 +39,7 @@ export function registerReplay(deadLetters: CommandGroup): void {
     description:
       'decode dead letters again, mark their twins for a read, and delete those that could be decoded',
     inputs: INPUTS,
+    example: 'berth dead-letters replay --all --code BERTH_DEFECT',
     run: replayDeadLetters,
   });
 }
@@ -52,9 +52,9 @@ async function replayDeadLetters(
   refuseBoth(ids, { '--all': all, '--code': code, '--hub': hub, '--since': since, '--until': until });
   if (ids.length === 0 && !all) throw invalid('Nothing to replay: give ids or --all.');
   const filter = filterOf(options);
-  const { fleet } = readFleetFile(options.fleet);
-  const context = eventContext({ fleet, hosts: hostsOf(fleet, stamp(env)) });
   const state = openState(env);
+  const { fleet } = await deployedFleet(state, options.fleet);
+  const context = eventContext({ fleet, hosts: hostsOf(fleet, stamp(env)) });
 
   const pages = all ? state.deadLetters.summaries(filter) : [await namedLetters(state, ids)];
 

@@ -1,6 +1,7 @@
 import { once } from 'node:events';
 import { BerthError } from '../../errors.ts';
 import type { KeptLetter } from '../../store/dead-letters/dead-letter-store.ts';
+import { letterText } from '../../store/dead-letters/letter-text.ts';
 import { invalid } from '../shell/arguments.ts';
 import type { Cli } from '../shell/cli.ts';
 import type { CommandGroup } from '../shell/command-line.ts';
@@ -31,6 +32,7 @@ export function registerShow(deadLetters: CommandGroup): void {
     name: 'show',
     description: 'show everything that is stored about one dead letter',
     inputs: INPUTS,
+    example: 'berth dead-letters show 2026-11-25/3/1234',
     run: showDeadLetter,
   });
 }
@@ -66,7 +68,7 @@ async function writeBody({ out }: Terminal, body: Uint8Array): Promise<void> {
 
 function describe(letter: KeptLetter) {
   const { key: _, body, bodyBytes, ...facts } = letter;
-  const text = textIn(letter);
+  const text = letterText(letter);
   const content = text === undefined ? { base64: Buffer.from(body).toString('base64') } : { text };
   return { ...facts, body: { bytes: bodyBytes, ...content } };
 }
@@ -98,7 +100,7 @@ function* propertyLines(name: string, properties: KeptLetter['properties']): Gen
 
 function* bodyLines(letter: KeptLetter): Generator<string> {
   const { body, bodyBytes, isRedacted } = letter;
-  const text = textIn(letter);
+  const text = letterText(letter);
   const kind = bodyBytes === 0 ? 'empty' : text === undefined ? 'not UTF-8' : 'text';
   yield `body: ${count(bodyBytes)} bytes, ${kind}${isRedacted ? ', redacted: not the original bytes' : ''}`;
   if (text === undefined) yield* hexLines(body.subarray(0, BYTES_SHOWN));
@@ -112,17 +114,6 @@ function* bodyLines(letter: KeptLetter): Generator<string> {
   if (isCut) yield 'The body is longer: use --body to write all of it.';
   if (letter.cut.includes('body')) {
     yield `Only its first ${count(body.byteLength)} bytes are stored.`;
-  }
-}
-
-/** The body as text; undefined if it is not UTF-8. */
-function textIn({ body, cut }: KeptLetter): string | undefined {
-  try {
-    // A truncated body may end inside a character.
-    const stream = cut.includes('body');
-    return new TextDecoder('utf-8', { fatal: true, ignoreBOM: true }).decode(body, { stream });
-  } catch {
-    return undefined;
   }
 }
 

@@ -10,13 +10,13 @@ import type { Fleet } from '../../fleet/fleet.ts';
 import { isObject } from '../../json/json.ts';
 import type { Cli } from '../shell/cli.ts';
 import type { CommandGroup } from '../shell/command-line.ts';
-import { parseJsonFile, readFleetFile, readTextFile } from '../shell/files.ts';
-import { FLEET_FILE, type Given, JSON_OUTPUT, requiredText, textOr } from '../shell/inputs.ts';
+import { chosenFleetFile, parseJsonFile, readFleetFile, readTextFile } from '../shell/files.ts';
+import { FLEET_FILE, type Given, JSON_OUTPUT, requiredText } from '../shell/inputs.ts';
 import { say, sayJson, shortRevision, type Terminal } from '../shell/terminal.ts';
 import { sayReceipt } from './receipt-text.ts';
 
 const INPUTS = {
-  '--fleet <file>': textOr(FLEET_FILE, 'the fleet file'),
+  '--fleet <file>': FLEET_FILE,
   '--request <file>': requiredText('a file with a request of DPS or a receipt; - reads standard input'),
   ...JSON_OUTPUT,
 };
@@ -32,12 +32,13 @@ export function registerExplain(berth: CommandGroup): void {
     description:
       'explain offline what a fleet file decides about a request, or make the decision of a receipt again',
     inputs: INPUTS,
+    example: 'berth explain --request receipt.json --fleet new-fleet.json',
     run: explain,
   });
 }
 
-async function explain({ terminal, now }: Cli, options: Given<typeof INPUTS>): Promise<number> {
-  const { fleet } = readFleetFile(options.fleet);
+async function explain({ terminal, env, now }: Cli, options: Given<typeof INPUTS>): Promise<number> {
+  const { fleet } = readFleetFile(chosenFleetFile(options.fleet, env));
   const text = readTextFile(options.request);
   const json = unwrapped(parseJsonFile(text, options.request));
   if (looksLikeReceipt(json)) {

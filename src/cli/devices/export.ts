@@ -22,6 +22,7 @@ export function registerExport(berth: CommandGroup): void {
     name: 'export',
     description: 'write the devices in the state tables, one JSON object a line',
     inputs: INPUTS,
+    example: 'berth export --out devices.jsonl',
     run: exportDevices,
   });
 }

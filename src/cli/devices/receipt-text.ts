@@ -1,6 +1,6 @@
 import type { Override } from '../../allocation/conditions.ts';
 import type { Receipt, ReceiptHub } from '../../allocation/receipt/receipt.ts';
-import { count, percent, right, say, sayTable, span, type Terminal } from '../shell/terminal.ts';
+import { count, percent, plural, right, say, sayTable, span, type Terminal } from '../shell/terminal.ts';
 
 /** Writes a receipt as text. */
 export function sayReceipt(terminal: Terminal, receipt: Receipt): void {
@@ -49,7 +49,7 @@ function noteOn({ excluded, load, devices, failures, overrides }: ReceiptHub): s
   return [
     excluded,
     load && 'more devices than its share',
-    devices === undefined ? undefined : `${count(devices)} devices`,
+    devices === undefined ? undefined : plural(devices, 'device'),
     failures ? `${failures} failed calls` : undefined,
     overrides?.state && set(overrides.state.value, overrides.state),
     overrides?.weight && set(`weight ${overrides.weight.value}`, overrides.weight),

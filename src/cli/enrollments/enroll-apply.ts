@@ -33,6 +33,7 @@ export function registerEnrollApply(enroll: CommandGroup): void {
     name: 'apply',
     description: 'create and update the enrollments that differ from the file',
     inputs: INPUTS,
+    example: 'berth enroll apply --dry-run',
     run: applyEnroll,
   });
 }

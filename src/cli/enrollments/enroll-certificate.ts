@@ -33,12 +33,14 @@ export function registerCertificate(enroll: CommandGroup): void {
     name: 'upload',
     description: 'upload a CA certificate, and show how to sign its verification code',
     inputs: UPLOAD,
+    example: 'berth enroll certificate upload factory --file factory.pem',
     run: uploadCertificate,
   });
   certificate.command({
     name: 'verify',
     description: 'prove possession with the signed verification certificate',
     inputs: VERIFY,
+    example: 'berth enroll certificate verify factory --file proof.pem',
     run: verifyCertificate,
   });
 }

@@ -25,6 +25,7 @@ export function registerEnrollPlan(enroll: CommandGroup): void {
     name: 'plan',
     description: 'show what apply would do, field by field; writes nothing',
     inputs: INPUTS,
+    example: 'berth enroll plan --file enrollments.json',
     isDefault: true,
     run: planEnroll,
   });

@@ -50,6 +50,7 @@ export function registerRotateKey(enroll: CommandGroup): void {
     name: 'rotate-key',
     description: 'give every enrollment that uses the webhook a new function key, in the safe order',
     inputs: INPUTS,
+    example: 'berth enroll rotate-key --new-key-env NEW_WEBHOOK_KEY',
     run: rotateKey,
   });
 }

@@ -3,6 +3,7 @@ import type { Cli } from '../shell/cli.ts';
 import type { CommandGroup } from '../shell/command-line.ts';
 import { readTextFile } from '../shell/files.ts';
 import { type Given, textOr } from '../shell/inputs.ts';
+import { indented } from '../shell/json-mode.ts';
 import { plural, say } from '../shell/terminal.ts';
 import { ENROLLMENTS_FILE } from './enrollments-file.ts';
 
@@ -19,6 +20,7 @@ export function registerEnrollValidate(enroll: CommandGroup): void {
     name: 'validate',
     description: 'check an enrollments file and list every problem; needs neither DPS nor keys',
     inputs: INPUTS,
+    example: 'berth enroll validate enrollments.json',
     run: validateEnrollments,
   });
 }
@@ -31,7 +33,8 @@ async function validateEnrollments({ terminal }: Cli, { file }: Given<typeof INP
     say(terminal, `${file} is valid: ${what}.`);
     return 0;
   }
-  for (const { path, message } of parsed.problems) say(terminal, `problem  ${path || 'The file'} ${message}`);
+  for (const { path, message } of parsed.problems)
+    say(terminal, `problem  ${path || 'The file'} ${indented(message, 9)}`);
   say(terminal, `${file} is not valid: ${plural(parsed.problems.length, 'problem')}.`);
   return 1;
 }

@@ -1,28 +1,37 @@
-import type { ErrorDetail } from '../../errors.ts';
+import type { ErrorCode, ErrorDetail } from '../../errors.ts';
 import { adviceOn } from '../../fleet/advice/advice.ts';
+import { deploymentProblems, deploymentWarnings } from '../../fleet/advice/deployability.ts';
 import { parseFleetWithModels } from '../../fleet/file/models.ts';
+import type { ParsedFleet } from '../../fleet/file/parse.ts';
 import type { Fleet } from '../../fleet/fleet.ts';
 import { DPS_REGISTRATIONS_PER_MINUTE } from '../../iot-hub/throttles.ts';
-import { readWholeNumber } from '../shell/arguments.ts';
+import { invalid, readWholeNumber } from '../shell/arguments.ts';
 import type { Cli } from '../shell/cli.ts';
 import type { CommandGroup } from '../shell/command-line.ts';
-import { readModelsOf, readTextFile } from '../shell/files.ts';
-import { FLEET_FILE, type Given, JSON_OUTPUT, textOr, toggle, wholeNumber } from '../shell/inputs.ts';
+import { chosenFleetFile, readModelsOf, readTextFile } from '../shell/files.ts';
+import { FLEET_FILE, type Given, JSON_OUTPUT, text, toggle, wholeNumber } from '../shell/inputs.ts';
+import { indented } from '../shell/json-mode.ts';
 import { plural, say, sayJson, shortRevision } from '../shell/terminal.ts';
 
 /** Partitions of the local stack. `TWIN_EVENTS_PARTITIONS` is the number of a deployment. */
 const PARTITIONS = 4;
+/** Registrations that one unit of S1 takes in a minute. */
+const REGISTRATIONS = 100;
+
+const NOT_DEPLOYABLE: ErrorCode = 'BERTH_FLEET_NOT_DEPLOYABLE';
 
 const INPUTS = {
-  '[file]': textOr(FLEET_FILE, 'the fleet file'),
+  '[file]': text('the fleet file (default: --fleet, else FLEET_FILE, else fleet.json)'),
+  '--fleet <file>': FLEET_FILE,
   '--registrations <n>': wholeNumber(
     1,
-    `registrations a minute to expect (default: ${DPS_REGISTRATIONS_PER_MINUTE}, the limit of one DPS)`,
+    `registrations a minute to expect (default: ${REGISTRATIONS}; one DPS takes ${DPS_REGISTRATIONS_PER_MINUTE})`,
   ),
   '--partitions <n>': wholeNumber(
     1,
     `partitions of the Event Hub (default: TWIN_EVENTS_PARTITIONS, else ${PARTITIONS})`,
   ),
+  '--dps <n>': wholeNumber(1, 'DPS instances that share the hubs (default: 1)'),
   '--strict': toggle('fail on warnings too'),
   ...JSON_OUTPUT,
 };
@@ -33,41 +42,57 @@ export function registerValidate(berth: CommandGroup): void {
     name: 'validate',
     description: 'check a fleet file and list every problem and every warning',
     inputs: INPUTS,
+    example: 'berth validate --strict --registrations 200',
     run: validate,
   });
 }
 
 async function validate(
   { terminal, env }: Cli,
-  { file, registrations, partitions, strict, json }: Given<typeof INPUTS>,
+  { file: argument, fleet: option, registrations, partitions, dps = 1, strict, json }: Given<typeof INPUTS>,
 ): Promise<number> {
+  if (argument !== undefined && option !== undefined) throw invalid('Give the file or --fleet, not both.');
+  const file = chosenFleetFile(argument ?? option, env);
   const expectations = {
-    registrationsPerMinute: registrations ?? DPS_REGISTRATIONS_PER_MINUTE,
+    registrationsPerMinute: registrations ?? REGISTRATIONS,
     partitions:
       partitions ??
       readWholeNumber('TWIN_EVENTS_PARTITIONS', env.TWIN_EVENTS_PARTITIONS || undefined, 1) ??
       PARTITIONS,
   };
-  const parsed = parseFleetWithModels(readTextFile(file), readModelsOf(file));
-  const problems = parsed.ok ? [] : parsed.problems;
-  const warnings = parsed.ok ? [...parsed.warnings, ...adviceOn(parsed.fleet, expectations)] : [];
-  const isFine = problems.length === 0 && (!strict || warnings.length === 0);
+  const text = readTextFile(file);
+  const parsed = parseFleetWithModels(text, readModelsOf(file));
+  const problems = parsed.ok ? deploymentProblems(parsed.fleet, dps) : parsed.problems;
+  const warnings = parsed.ok
+    ? [...parsed.warnings, ...adviceOn(parsed.fleet, expectations), ...deploymentWarnings(text, dps)]
+    : [];
+  const isValid = problems.length === 0;
+  const isFine = isValid && (!strict || warnings.length === 0);
   if (json) {
     sayJson(terminal, {
-      valid: parsed.ok,
-      ...(parsed.ok ? { revision: parsed.fleet.revision } : {}),
+      valid: isValid,
+      ...(isValid && parsed.ok ? { revision: parsed.fleet.revision } : {}),
+      ...(!isValid && parsed.ok ? { code: NOT_DEPLOYABLE } : {}),
       problems,
       warnings,
     });
     return isFine ? 0 : 1;
   }
-  for (const problem of problems) say(terminal, `problem  ${line(problem)}`);
-  for (const warning of warnings) say(terminal, `warning  ${line(warning)}`);
-  const status = parsed.ok
-    ? `${file} is valid: ${plural(parsed.fleet.hubs.length, 'hub')}${modelsOf(parsed.fleet)}, revision ${shortRevision(parsed.fleet.revision)}`
-    : `${file} is not valid: ${plural(problems.length, 'problem')}`;
-  say(terminal, `${status}${warnings.length === 0 ? '' : `; ${plural(warnings.length, 'warning')}`}.`);
+  for (const problem of problems) say(terminal, `problem  ${indented(line(problem), 9)}`);
+  for (const warning of warnings) say(terminal, `warning  ${indented(line(warning), 9)}`);
+  say(
+    terminal,
+    `${statusOf(file, parsed, problems.length)}${warnings.length === 0 ? '' : `; ${plural(warnings.length, 'warning')}`}.`,
+  );
   return isFine ? 0 : 1;
+}
+
+function statusOf(file: string, parsed: ParsedFleet, problems: number): string {
+  if (!parsed.ok) return `${file} is not valid: ${plural(problems, 'problem')}`;
+  if (problems > 0) {
+    return `${NOT_DEPLOYABLE}: ${file} is valid for Berth, but Azure would refuse it: ${plural(problems, 'problem')}`;
+  }
+  return `${file} is valid: ${plural(parsed.fleet.hubs.length, 'hub')}${modelsOf(parsed.fleet)}, revision ${shortRevision(parsed.fleet.revision)}`;
 }
 
 /** Berth uses only models with components. */

@@ -5,82 +5,106 @@ import {
   type MoveOverview,
   moveOverviews,
 } from '../../allocation/decision/hub-overview.ts';
+import type { HubState } from '../../fleet/hub-state.ts';
 import type { EpochMs } from '../../time/epoch-ms.ts';
 import { pauseLines, untrustedLines } from '../policies/pause-text.ts';
 import type { Cli } from '../shell/cli.ts';
+import { bad, good } from '../shell/colors.ts';
 import type { CommandGroup } from '../shell/command-line.ts';
-import { type Given, JSON_OUTPUT } from '../shell/inputs.ts';
+import { knownHub } from '../shell/known.ts';
+import { LIST_INPUTS, type Listing, type ListOptions, showListing } from '../shell/listing.ts';
 import { fleetInForce, openState } from '../shell/state.ts';
-import {
-  count,
-  percent,
-  right,
-  say,
-  sayJson,
-  sayTable,
-  shortRevision,
-  span,
-  tell,
-} from '../shell/terminal.ts';
+import { count, percent, right, shortRevision, span, type Terminal } from '../shell/terminal.ts';
+
+/** The options of `berth hubs`. */
+export const HUB_LIST = LIST_INPUTS;
+
+interface HubListOptions extends ListOptions {
+  readonly hub?: string | undefined;
+  /** Only hubs in this state. */
+  readonly status?: HubState | undefined;
+}
 
 /** `berth hubs`: shows every hub of the fleet file in force, with overrides and pauses. */
 export function registerHubs(berth: CommandGroup): void {
   berth.command({
     name: 'hubs',
     description: 'show every hub: state, weight, devices, health, overrides and pauses',
-    inputs: JSON_OUTPUT,
-    run: hubs,
+    inputs: HUB_LIST,
+    example: 'berth hubs --watch',
+    run: showHubs,
   });
 }
 
-async function hubs({ terminal, env, now }: Cli, { json }: Given<typeof JSON_OUTPUT>): Promise<number> {
+/** `berth hubs` and `berth get hubs` */
+export function showHubs(cli: Cli, options: HubListOptions): Promise<number> {
+  const { terminal, env, now } = cli;
   const state = openState(env);
-  const fleet = await fleetInForce(state);
-  const [conditions, control] = await Promise.all([state.conditions.read(now()), state.control.read()]);
-  const overviews = hubOverviews(fleet, conditions, now());
-  const moves = moveOverviews(fleet, conditions, now());
-  tell(terminal, `State: ${state.place}. Fleet file: revision ${shortRevision(fleet.revision)}.`);
-  if (json) {
+  return showListing(cli, options, async (limit): Promise<Listing> => {
+    const fleet = await fleetInForce(state);
+    const [conditions, control] = await Promise.all([state.conditions.read(now()), state.control.read()]);
+    const hosts = fleet.hubs.map(({ host }) => host);
+    const only =
+      options.hub === undefined ? undefined : knownHub(options.hub, hosts, 'The fleet file in force');
+    const matching = hubOverviews(fleet, conditions, now()).filter(
+      ({ host, state: current }) =>
+        (only === undefined || host === only) && (options.status === undefined || current === options.status),
+    );
+    const overviews = matching.slice(0, limit);
+    const moves = moveOverviews(fleet, conditions, now());
     const described = overviews.map((hub) => ({
       ...hub,
       pause: control.hubs[hub.host],
       untrusted: control.untrusted[hub.host],
     }));
-    sayJson(terminal, { revision: fleet.revision, pause: control.fleet, hubs: described, moves });
-    return 0;
-  }
-  sayTable(
-    terminal,
-    [
-      'hub',
-      'state',
-      right('weight'),
-      right('wanted'),
-      right('actual'),
-      right('devices'),
-      right('counted'),
-      'health',
-      'override',
-    ],
-    overviews.map((hub) => [
-      hub.host,
-      hub.state,
-      String(hub.weight),
-      percent(hub.share.wanted),
-      hub.devices === undefined ? '-' : percent(hub.share.actual),
-      hub.devices === undefined ? '-' : count(hub.devices),
-      hub.countedAt === undefined ? 'never' : `${span(now() - hub.countedAt)} ago`,
-      hub.isHealthy ? 'healthy' : `unhealthy, ${hub.failures} failed calls`,
-      overrideText(hub, now()),
-    ]),
-  );
-  for (const move of moves) say(terminal, moveText(move, now()));
-  for (const line of pauseLines(control, ['fleet', 'hub'], now())) say(terminal, line);
-  for (const line of untrustedLines(control, now())) say(terminal, line);
-  return 0;
+    return {
+      about: `State: ${state.place}. Fleet file: revision ${shortRevision(fleet.revision)}.`,
+      columns: COLUMNS,
+      rows: described.map(({ countedAt, ...item }) => ({
+        key: item.host,
+        cells: cellsOf({ countedAt, ...item }, terminal, now()),
+        item,
+      })),
+      more: matching.length > overviews.length,
+      none: 'No hub matches.',
+      notes: [
+        ...moves.map((move) => moveText(move, now())),
+        ...pauseLines(control, ['fleet', 'hub'], now()),
+        ...untrustedLines(control, now()),
+      ],
+      json: { revision: fleet.revision, pause: control.fleet, hubs: described, moves },
+    };
+  });
 }
 
-function overrideText({ overrides }: HubOverview, now: EpochMs): string {
+const COLUMNS = [
+  'hub',
+  'state',
+  right('weight'),
+  right('wanted'),
+  right('actual'),
+  right('devices'),
+  right('counted'),
+  'health',
+  'override',
+];
+
+function cellsOf(hub: HubOverview, terminal: Terminal, now: EpochMs): readonly string[] {
+  return [
+    hub.host,
+    hub.state,
+    String(hub.weight),
+    percent(hub.share.wanted),
+    hub.devices === undefined ? '-' : percent(hub.share.actual),
+    hub.devices === undefined ? '-' : count(hub.devices),
+    hub.countedAt === undefined ? 'never' : `${span(now - hub.countedAt)} ago`,
+    hub.isHealthy ? good(terminal, 'healthy') : bad(terminal, `unhealthy, ${hub.failures} failed calls`),
+    overrideText(hub, now),
+  ];
+}
+
+/** What operators have set, with the remaining time. */
+export function overrideText({ overrides }: HubOverview, now: EpochMs): string {
   const { state, weight } = overrides;
   const text = (what: string, { author, reason, expiresAt }: Override<unknown>) =>
     `${what} for ${span(expiresAt - now)} more, by ${author}: ${reason}`;
@@ -90,7 +114,8 @@ function overrideText({ overrides }: HubOverview, now: EpochMs): string {
   ].join('; ');
 }
 
-function moveText({ cause, since, progress }: MoveOverview, now: EpochMs): string {
+/** A sentence about a gradual move. */
+export function moveText({ cause, since, progress }: MoveOverview, now: EpochMs): string {
   const [kind, host] = cause.split(':');
   const what = kind === 'drain' ? `Drain of ${host}` : 'Moves to faster hubs';
   if (since === undefined) return `${what}: not started yet; resyncFleet starts it within a minute.`;

@@ -6,7 +6,15 @@ import { type EpochMs, epochMs } from '../../time/epoch-ms.ts';
 import { invalid, TIME } from '../shell/arguments.ts';
 import type { Cli } from '../shell/cli.ts';
 import type { CommandGroup } from '../shell/command-line.ts';
-import { type Given, type InputReading, optional, reason, required, requiredText } from '../shell/inputs.ts';
+import {
+  type Given,
+  type InputReading,
+  oneOf,
+  optional,
+  reason,
+  required,
+  requiredText,
+} from '../shell/inputs.ts';
 import { knownHub } from '../shell/known.ts';
 import { fleetInForce, openState, type State } from '../shell/state.ts';
 import { moment, tell } from '../shell/terminal.ts';
@@ -16,9 +24,12 @@ const LARGEST_WEIGHT = 1_000_000;
 
 const SET = {
   '<host>': requiredText('host name of the hub, such as contoso-weu.azure-devices.net'),
-  '--state <state>': optional(
-    'active, cordoned (no new devices) or draining (devices move when they register again)',
-    readState,
+  '--state <state>': oneOf(
+    HUB_STATES,
+    optional(
+      'active, cordoned (no new devices) or draining (devices move when they register again)',
+      readState,
+    ),
   ),
   '--weight <number>': optional('the weight of the hub for new devices', readWeight),
   '--reason <text>': reason('the reason, shown with the override'),
@@ -42,12 +53,15 @@ export function registerHub(berth: CommandGroup): void {
     name: 'set',
     description: 'override the state or the weight until a time; takes effect within a minute',
     inputs: SET,
+    example:
+      'berth hub set contoso-weu.azure-devices.net --state cordoned --reason "certificate roll" --expires 8h',
     run: setOverride,
   });
   hub.command({
     name: 'clear',
     description: 'remove the overrides, so that the fleet file applies again',
     inputs: CLEAR,
+    example: 'berth hub clear contoso-weu.azure-devices.net',
     run: clearOverride,
   });
 }

@@ -14,11 +14,10 @@ import { TWIN_STATUSES } from '../../twin/snapshot/snapshot.ts';
 import { pauseText } from '../policies/pause-text.ts';
 import type { Cli } from '../shell/cli.ts';
 import type { CommandGroup } from '../shell/command-line.ts';
-import { readFleetFile } from '../shell/files.ts';
 import { DEPLOYED_FLEET, type Given, reason, requiredText } from '../shell/inputs.ts';
 import { knownHub } from '../shell/known.ts';
 import { printable } from '../shell/printable.ts';
-import { openState } from '../shell/state.ts';
+import { deployedFleet, openState } from '../shell/state.ts';
 import { count, moment, plural, span, tell } from '../shell/terminal.ts';
 
 const INPUTS = {
@@ -36,14 +35,15 @@ export function registerResync(berth: CommandGroup): void {
     name: 'resync',
     description: 'read every twin of a hub again, for example after a failover, and trust its events again',
     inputs: INPUTS,
+    example: 'berth resync --hub contoso-weu.azure-devices.net --reason "failover, ticket 4711"',
     run: resyncHub,
   });
 }
 
 async function resyncHub({ terminal, env, now }: Cli, options: Given<typeof INPUTS>): Promise<number> {
-  const { fleet } = readFleetFile(options.fleet);
-  const host = knownHub(options.hub, hostsOf(fleet, stamp(env)), options.fleet);
   const state = openState(env);
+  const { fleet, name } = await deployedFleet(state, options.fleet);
+  const host = knownHub(options.hub, hostsOf(fleet, stamp(env)), name);
   const author = await state.author();
   const lastAudit = readAudit(await state.progress.read(auditName(host)));
   // An audit obeys only requests from after its start, and the clocks of the two machines may differ.

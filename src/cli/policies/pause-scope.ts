@@ -3,8 +3,8 @@ import { hostsOf } from '../../fleet/fleet.ts';
 import { hostName } from '../../iot-hub/host-name.ts';
 import { type Environment, stamp } from '../../settings/settings.ts';
 import { invalid } from '../shell/arguments.ts';
-import { readFleetFile } from '../shell/files.ts';
 import { knownHub, knownPolicy } from '../shell/known.ts';
+import { deployedFleet, type State } from '../shell/state.ts';
 
 /** The options that select what to pause. Without them it is the whole fleet. */
 export interface ScopeOptions {
@@ -31,15 +31,20 @@ export function readScope({ hub, policy }: ScopeOptions): Scope {
  * @throws BerthError `BERTH_HUB_UNKNOWN`, `BERTH_POLICY_UNKNOWN`, `BERTH_FLEET_INVALID`,
  *   `BERTH_FILE_UNREADABLE`
  */
-export function refuseUnknown(scope: Scope, file: string, env: Environment): void {
+export async function refuseUnknown(
+  scope: Scope,
+  state: State,
+  file: string | undefined,
+  env: Environment,
+): Promise<void> {
   if (scope.kind === 'fleet') return;
-  const { fleet } = readFleetFile(file);
-  if (scope.kind === 'hub') knownHub(scope.host, hostsOf(fleet, stamp(env)), file);
+  const { fleet, name } = await deployedFleet(state, file);
+  if (scope.kind === 'hub') knownHub(scope.host, hostsOf(fleet, stamp(env)), name);
   else
     knownPolicy(
       scope.name,
-      fleet.twins.policies.map(({ name }) => name),
-      file,
+      fleet.twins.policies.map((policy) => policy.name),
+      name,
     );
 }
 

@@ -21,14 +21,15 @@ export function registerPause(berth: CommandGroup): void {
     name: 'pause',
     description: 'stop writes to the fleet, to a hub or of a policy until "berth resume"',
     inputs: INPUTS,
+    example: 'berth pause --policy battery-saver --reason "sensor reads low"',
     run: pause,
   });
 }
 
 async function pause({ terminal, env, now }: Cli, options: Given<typeof INPUTS>): Promise<number> {
   const scope = readScope(options);
-  refuseUnknown(scope, options.fleet, env);
   const state = openState(env);
+  await refuseUnknown(scope, state, options.fleet, env);
   const wanted: Pause = { author: await state.author(), reason: options.reason, at: now() };
 
   const control = await state.control.update((row) => withPause(row, scope, wanted));

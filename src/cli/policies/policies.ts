@@ -1,89 +1,113 @@
+import type { Fleet } from '../../fleet/fleet.ts';
+import type { HostName } from '../../iot-hub/host-name.ts';
 import { type PolicyOverview, policyOverviews } from '../../sync/resync/sync-overview.ts';
 import { type EpochMs, earlierOf, epochMs } from '../../time/epoch-ms.ts';
 import type { Cli } from '../shell/cli.ts';
+import { bad, uncertain } from '../shell/colors.ts';
 import type { CommandGroup } from '../shell/command-line.ts';
-import { type Given, JSON_OUTPUT } from '../shell/inputs.ts';
+import { knownHub, knownPolicy } from '../shell/known.ts';
+import { LIST_INPUTS, type Listing, type ListOptions, showListing } from '../shell/listing.ts';
 import { fleetInForce, openState } from '../shell/state.ts';
-import {
-  count,
-  percent,
-  right,
-  say,
-  sayJson,
-  sayTable,
-  shortRevision,
-  span,
-  tell,
-} from '../shell/terminal.ts';
+import { count, percent, right, shortRevision, span, type Terminal } from '../shell/terminal.ts';
 import { pauseLines, pauseText } from './pause-text.ts';
 
-/**
- * `berth policies`: shows every policy of the fleet file in force, its rollout and its results on devices.
- */
+/** The options of `berth policies`. */
+export const POLICY_LIST = LIST_INPUTS;
+
+interface PolicyListOptions extends ListOptions {
+  /** Counts only the twins of this hub. */
+  readonly hub?: string | undefined;
+  readonly policy?: string | undefined;
+}
+
+/** `berth policies`: shows every policy of the fleet file in force, its rollout and its results on devices. */
 export function registerPolicies(berth: CommandGroup): void {
   berth.command({
     name: 'policies',
     description: 'show every policy: its rollout, its results on devices, and pauses',
-    inputs: JSON_OUTPUT,
-    run: policies,
+    inputs: POLICY_LIST,
+    example: 'berth policies --watch',
+    run: showPolicies,
   });
 }
 
-async function policies({ terminal, env, now }: Cli, { json }: Given<typeof JSON_OUTPUT>): Promise<number> {
+/** `berth policies` and `berth get policies` */
+export function showPolicies(cli: Cli, options: PolicyListOptions): Promise<number> {
+  const { terminal, env, now } = cli;
   const state = openState(env);
-  const fleet = await fleetInForce(state);
-  const control = await state.control.read();
-  const counted = new Map(
-    await Promise.all(fleet.hubs.map(async ({ host }) => [host, await state.twins.counts(host)] as const)),
-  );
-  const overviews = policyOverviews(fleet, control, counted, now());
-  const countedAt = oldest([...counted.values()].map((twins) => twins.countedAt));
-  const age = countedAt === undefined ? 'not all counted yet' : `counted ${span(now() - countedAt)} ago`;
-  tell(
-    terminal,
-    `State: ${state.place}. Fleet file: revision ${shortRevision(fleet.revision)}. Twins: ${age}.`,
-  );
-  if (json) {
-    const pauses = { fleet: control.fleet, hubs: control.hubs, policies: control.policies };
-    sayJson(terminal, { revision: fleet.revision, countedAt, policies: overviews, pauses });
-    return 0;
-  }
-  if (overviews.length === 0) say(terminal, 'The fleet file has no policies.');
-  else sayRows(terminal, overviews, now());
-  for (const line of pauseLines(control, ['fleet', 'hub'], now())) say(terminal, line);
-  const left = { ...control, policies: without(control.policies, overviews) };
-  for (const line of pauseLines(left, ['policy'], now())) {
-    say(terminal, `${line} The fleet file no longer defines this policy.`);
-  }
-  return 0;
+  return showListing(cli, options, async (limit): Promise<Listing> => {
+    const fleet = await fleetInForce(state);
+    const control = await state.control.read();
+    const hosts = hostsToCount(fleet, options.hub);
+    const counted = new Map(
+      await Promise.all(hosts.map(async (host) => [host, await state.twins.counts(host)] as const)),
+    );
+    const all = policyOverviews(fleet, control, counted, now());
+    const names = all.map(({ name }) => name);
+    const only = options.policy === undefined ? undefined : knownPolicy(options.policy, names, IN_FORCE);
+    const matching = all.filter(({ name }) => only === undefined || name === only);
+    const overviews = matching.slice(0, limit);
+    const countedAt = oldest([...counted.values()].map((twins) => twins.countedAt));
+    const age = countedAt === undefined ? 'not all counted yet' : `counted ${span(now() - countedAt)} ago`;
+    const left = { ...control, policies: without(control.policies, all) };
+    return {
+      about: `State: ${state.place}. Fleet file: revision ${shortRevision(fleet.revision)}. Twins: ${age}.`,
+      columns: COLUMNS,
+      rows: overviews.map((policy) => ({
+        key: policy.name,
+        cells: cellsOf(policy, terminal, now()),
+        item: policy,
+      })),
+      more: matching.length > overviews.length,
+      none: 'The fleet file has no policies.',
+      notes: [
+        ...pauseLines(control, ['fleet', 'hub'], now()),
+        ...pauseLines(left, ['policy'], now()).map(
+          (line) => `${line} The fleet file no longer defines this policy.`,
+        ),
+      ],
+      json: {
+        revision: fleet.revision,
+        countedAt,
+        policies: overviews,
+        pauses: { fleet: control.fleet, hubs: control.hubs, policies: control.policies },
+      },
+    };
+  });
 }
 
-function sayRows(terminal: Cli['terminal'], overviews: readonly PolicyOverview[], now: EpochMs): void {
-  sayTable(
-    terminal,
-    [
-      'policy',
-      'mode',
-      right('since'),
-      right('rollout'),
-      right('reached'),
-      right('rejected'),
-      right('held'),
-      right('contested'),
-      'paused',
-    ],
-    overviews.map(({ name, mode, since, rollout, reached, rejected, held, contested, pause }) => [
-      name,
-      mode,
-      since === undefined ? 'not yet' : `${span(now - since)} ago`,
-      percent(rollout),
-      count(reached),
-      count(rejected),
-      count(held),
-      count(contested),
-      pause === undefined ? '' : pauseText(pause, now),
-    ]),
-  );
+const IN_FORCE = 'The fleet file in force';
+const COLUMNS = [
+  'policy',
+  'mode',
+  right('since'),
+  right('rollout'),
+  right('reached'),
+  right('rejected'),
+  right('held'),
+  right('contested'),
+  'paused',
+];
+
+function hostsToCount({ hubs }: Fleet, only: string | undefined): readonly HostName[] {
+  const hosts = hubs.map(({ host }) => host);
+  return only === undefined ? hosts : [knownHub(only, hosts, IN_FORCE)];
+}
+
+function cellsOf(policy: PolicyOverview, terminal: Terminal, now: EpochMs): readonly string[] {
+  const { name, mode, since, rollout, reached, rejected, held, contested, pause } = policy;
+  const alarming = (number: number) => (number === 0 ? '0' : bad(terminal, count(number)));
+  return [
+    name,
+    mode,
+    since === undefined ? 'not yet' : `${span(now - since)} ago`,
+    percent(rollout),
+    count(reached),
+    alarming(rejected),
+    count(held),
+    alarming(contested),
+    pause === undefined ? '' : uncertain(terminal, pauseText(pause, now)),
+  ];
 }
 
 function without<Value>(

@@ -23,6 +23,7 @@ export function registerResume(berth: CommandGroup): void {
     name: 'resume',
     description: 'end a pause, also the pause of a policy that paused itself',
     inputs: INPUTS,
+    example: 'berth resume --policy battery-saver --reason "sensors corrected"',
     run: resume,
   });
 }
@@ -30,7 +31,8 @@ export function registerResume(berth: CommandGroup): void {
 async function resume({ terminal, env, now }: Cli, options: Given<typeof INPUTS>): Promise<number> {
   const scope = readScope(options);
   const state = openState(env);
-  if (pauseFor(await state.control.read(), scope) === undefined) refuseUnknown(scope, options.fleet, env);
+  if (pauseFor(await state.control.read(), scope) === undefined)
+    await refuseUnknown(scope, state, options.fleet, env);
   const by: Pause = { author: await state.author(), reason: options.reason, at: now() };
 
   const control = await state.control.update((row) => withoutPause(row, scope, by));

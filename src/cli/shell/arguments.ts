@@ -1,4 +1,5 @@
 import { BerthError } from '../../errors.ts';
+import { nearest } from '../../nearest.ts';
 import { parseDuration } from '../../time/duration.ts';
 import { type EpochMs, epochMs } from '../../time/epoch-ms.ts';
 
@@ -66,4 +67,21 @@ export function readReason(text: string, { name }: { readonly name: string }): s
   if (/\p{Cc}/u.test(reason))
     throw invalid(`${name} contains a line break or another control character: remove it.`);
   return reason;
+}
+
+/**
+ * Reads one of several words; undefined if the option is not given.
+ *
+ * @throws BerthError `BERTH_ARGUMENT_INVALID`
+ */
+export function readChoice<Choice extends string>(
+  name: string,
+  text: string | undefined,
+  choices: readonly Choice[],
+): Choice | undefined {
+  const known = choices.find((choice) => choice === text);
+  if (text === undefined || known !== undefined) return known;
+  const near = nearest(text, choices);
+  const hint = near === undefined ? '' : ` Did you mean ${near}?`;
+  throw invalid(`${name} is "${text}": write one of ${choices.join(', ')}.${hint}`);
 }

@@ -7,4 +7,8 @@ export interface Cli {
   readonly terminal: Terminal;
   readonly env: Environment;
   readonly now: () => EpochMs;
+  /** Ends a command that runs until it is stopped. Default: Ctrl-C. */
+  readonly ending?: AbortSignal;
+  /** Waits between two readings. Default: a timer. */
+  readonly wait?: (ms: number) => Promise<void>;
 }

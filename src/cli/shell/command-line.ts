@@ -1,12 +1,18 @@
 import { Argument, Command, CommanderError, Option } from 'commander';
 import type { EpochMs } from '../../time/epoch-ms.ts';
+import { invalid } from './arguments.ts';
 import type { Cli } from './cli.ts';
+import { bold } from './colors.ts';
 import type { Given, Input, Inputs } from './inputs.ts';
+import { asksForJson, capture, indented, sayError } from './json-mode.ts';
+import { VERSION } from './version.ts';
 
 /** A command: its name, its inputs and its function. */
 export interface CommandDefinition<Of extends Inputs> {
   readonly name: string;
   readonly description: string;
+  /** How to call it, for the help: one command a line. Every command of `berth` has one. */
+  readonly example?: string;
   readonly inputs: Of;
   /** The group runs this command if no command is named. */
   readonly isDefault?: boolean;
@@ -33,6 +39,10 @@ export interface Program {
   readonly register: (commands: CommandGroup) => void;
 }
 
+/** The options that every command has. */
+const NO_COLOR = '--no-color';
+const JSON_FLAG = '--json';
+
 /**
  * Runs the command that `argv` names, and returns its exit code. Writes the help and errors in flags to the
  * terminal.
@@ -41,43 +51,113 @@ export interface Program {
  * @throws BerthError what the command throws, and `BERTH_ARGUMENT_INVALID` for a value that cannot be read
  */
 export async function runProgram(cli: Cli, argv: readonly string[], program: Program): Promise<number> {
+  const isJson = asksForJson(argv);
+  const hasColors = showsColors(cli, argv);
+  const terminal = { ...cli.terminal, hasColors };
+  const io = { ...cli, terminal };
   let exitCode = 0;
   // Commands inherit these settings, so they must be set first.
   const root = new Command(program.name)
     .description(program.description)
+    .version(VERSION, '-V, --version', 'print the version')
+    .option(NO_COLOR, 'print no colors; NO_COLOR in the environment does the same')
     .addHelpText('after', program.epilogue)
     .exitOverride()
+    .configureHelp({ styleTitle: (title) => bold(terminal, title) })
     .configureOutput({
-      writeOut: (text) => void cli.terminal.out.write(text),
-      writeErr: (text) => void cli.terminal.err.write(text),
+      writeOut: (text) => void terminal.out.write(text),
+      // With --json, the error is one JSON object, which is written below.
+      writeErr: (text) => void (isJson || terminal.err.write(text)),
+      getOutHasColors: () => hasColors,
+      getErrHasColors: () => hasColors,
     });
   program.register(
-    groupOf(root, cli, (code) => {
+    groupOf(root, io, isJson, (code) => {
       exitCode = code;
     }),
   );
   try {
-    await root.parseAsync(argv, { from: 'user' });
+    await root.parseAsync(helpOf(withoutColorFlag(argv)), { from: 'user' });
   } catch (error) {
     if (!(error instanceof CommanderError)) throw error;
+    if (isJson && error.exitCode !== 0) sayError(terminal, invalid(usageProblem(error, program)), true);
     return error.exitCode;
   }
   return exitCode;
 }
 
-function groupOf(parent: Command, cli: Cli, end: (exitCode: number) => void): CommandGroup {
+function usageProblem({ code, message }: CommanderError, { name }: Program): string {
+  return code === 'commander.help'
+    ? `No command is given. Run "${name} help" for the commands.`
+    : message.replace(/^error: /, '').replaceAll('\n', ' ');
+}
+
+/** `help hub set` is `hub set --help`; the parser takes only the first word. */
+function helpOf(argv: readonly string[]): readonly string[] {
+  return argv[0] === 'help' && argv.length > 2 ? [...argv.slice(1), '--help'] : argv;
+}
+
+/** The flag may stand anywhere before `--`. */
+function withoutColorFlag(argv: readonly string[]): readonly string[] {
+  const end = argv.indexOf('--');
+  return argv.filter((text, index) => text !== NO_COLOR || (end !== -1 && index > end));
+}
+
+function showsColors({ terminal, env }: Cli, argv: readonly string[]): boolean {
+  return (
+    terminal.out.isTTY === true &&
+    terminal.err.isTTY === true &&
+    !env.NO_COLOR &&
+    env.TERM !== 'dumb' &&
+    withoutColorFlag(argv).length === argv.length
+  );
+}
+
+function groupOf(parent: Command, cli: Cli, isJson: boolean, end: (exitCode: number) => void): CommandGroup {
   return {
-    command({ name, description, inputs, isDefault = false, run }) {
+    command({ name, description, example, inputs, isDefault = false, run }) {
       const command = parent.command(name, { isDefault }).description(description);
       const readers = Object.entries(inputs).map(([flags, input]) => addInput(command, flags, input));
+      const hasJson = Object.hasOwn(inputs, JSON_FLAG);
+      if (!hasJson) command.option(JSON_FLAG, 'output JSON');
+      const required = command.options.filter(({ mandatory }) => mandatory).map(({ flags }) => flags);
+      if (required.length > 0) command.usage(['[options]', ...required, ...argumentsOf(command)].join(' '));
+      if (example !== undefined) command.addHelpText('after', `\nExample:\n${indented(`  ${example}`, 2)}`);
+      command.showHelpAfterError(`Run "${pathOf(command)} --help" for its options.`);
       command.action(async () => {
         const now = cli.now();
-        const given = Object.fromEntries(readers.map((read) => read(now)));
-        end(await run(cli, given as Given<typeof inputs>));
+        const given = Object.fromEntries(readers.map((read) => read(now))) as Given<typeof inputs>;
+        if (hasJson || !isJson) return end(await run(cli, given));
+        const captured = capture(cli.terminal);
+        const exitCode = await run({ ...cli, terminal: captured.terminal }, given);
+        captured.finish(exitCode);
+        end(exitCode);
       });
     },
-    group: (name, description) => groupOf(parent.command(name).description(description), cli, end),
+    group: (name, description) =>
+      groupOf(
+        parent
+          .command(name)
+          .description(description)
+          .showHelpAfterError(`Run "${parent.name()} ${name} --help" for its commands.`),
+        cli,
+        isJson,
+        end,
+      ),
   };
+}
+
+/** `berth hub set` */
+function pathOf(command: Command): string {
+  return command.parent === null ? command.name() : `${pathOf(command.parent)} ${command.name()}`;
+}
+
+/** The arguments as the usage line shows them. */
+function argumentsOf({ registeredArguments }: Command): readonly string[] {
+  return registeredArguments.map((argument) => {
+    const name = `${argument.name()}${argument.variadic ? '...' : ''}`;
+    return argument.required ? `<${name}>` : `[${name}]`;
+  });
 }
 
 /** Returns the function that reads name and value after the command line is parsed. */
@@ -102,16 +182,19 @@ function optionOf(flags: string, input: Input): Option {
   const option = new Option(flags, input.description).hideHelp(input.isHidden ?? false);
   switch (input.kind) {
     case 'toggle':
-      return option.default(false);
     case 'optional':
       return option;
     case 'required':
       return input.defaultText === undefined
-        ? option.makeOptionMandatory()
+        ? requiredOption(flags, input)
         : option.default(input.defaultText);
     case 'list':
       return option.default([]).argParser((value: string, before: readonly string[]) => [...before, value]);
   }
+}
+
+function requiredOption(flags: string, { description }: Input): Option {
+  return new Option(flags, `${description} (required)`).makeOptionMandatory();
 }
 
 function argumentOf(flags: string, input: Input): Argument {

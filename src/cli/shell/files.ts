@@ -5,6 +5,7 @@ import type { ParsedFleet } from '../../fleet/file/parse.ts';
 import type { Fleet } from '../../fleet/fleet.ts';
 import { readModelFiles } from '../../instance/model-files.ts';
 import { jsonHazard } from '../../json/json.ts';
+import { type Environment, fleetFile } from '../../settings/settings.ts';
 
 /**
  * Reads the text of a file; `-` is standard input.
@@ -55,8 +56,14 @@ export function readModelsOf(file: string): readonly ModelFile[] {
 const MAX_DEPTH = 64;
 
 /**
- * @throws BerthError `BERTH_FILE_UNREADABLE`, also for invalid JSON, the key `__proto__` and too many levels
+ * The fleet file of a command about a file: the one of its `--fleet` or argument, else the one of the setting
+ * `FLEET_FILE`, else `fleet.json` in the current folder.
  */
+export function chosenFleetFile(given: string | undefined, env: Environment): string {
+  return given ?? fleetFile(env);
+}
+
+/** @throws BerthError `BERTH_FILE_UNREADABLE`, also for invalid JSON, the key `__proto__` and too many levels */
 export function parseJsonFile(text: string, file: string): unknown {
   const json = parse(text);
   const hazard = jsonHazard(json, MAX_DEPTH);

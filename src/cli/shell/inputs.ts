@@ -13,6 +13,8 @@ interface Described {
   readonly description: string;
   /** True if the help does not show it. */
   readonly isHidden?: boolean;
+  /** The possible values, for the completion of a shell. */
+  readonly choices?: readonly string[] | undefined;
 }
 
 /** An option without a value, such as `--json`. */
@@ -96,6 +98,11 @@ export function hidden<One extends Input>(input: One): One {
   return { ...input, isHidden: true };
 }
 
+/** The same input with its possible values, for the completion of a shell. */
+export function oneOf<One extends Input>(choices: readonly string[], input: One): One {
+  return { ...input, choices };
+}
+
 /** A text; undefined if it is not given. */
 export function text(description: string): OptionalValue<string | undefined> {
   return optional(description, (given) => given);
@@ -159,10 +166,10 @@ export function required<Value>(
 /** The option for programs. */
 export const JSON_OUTPUT = { '--json': toggle('output JSON') };
 
-/** The default fleet file, in the current folder. */
-export const FLEET_FILE = 'fleet.json';
+/** The input of commands about a fleet file. `chosenFleetFile` has the rule. */
+export const FLEET_FILE = text('the fleet file (default: FLEET_FILE, else fleet.json)');
 
-/** The input of commands about a deployment, whose hubs and policies the fleet file defines. */
+/** The input of commands about the running fleet. `deployedFleet` has the rule. */
 export const DEPLOYED_FLEET = {
-  '--fleet <file>': textOr(FLEET_FILE, 'the deployed fleet file'),
+  '--fleet <file>': text('a fleet file to use in place of the one in force'),
 };

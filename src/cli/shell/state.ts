@@ -5,7 +5,7 @@ import type { Fleet } from '../../fleet/fleet.ts';
 import { type Environment, stateAccount } from '../../settings/settings.ts';
 import { openStores, type Stores } from '../../store/stores.ts';
 import { openTables, type StateAccount } from '../../store/tables/tables.ts';
-import { validFleet } from './files.ts';
+import { readFleetFile, validFleet } from './files.ts';
 import { signedInAs } from './signed-in.ts';
 
 /** The state tables of a deployment, for commands. */
@@ -44,6 +44,23 @@ export async function fleetInForce({ revisions, place }: State): Promise<Fleet> 
     'BERTH_FLEET_INVALID',
     `No instance has stored a fleet file in ${place} yet: deploy a valid fleet file, or check BERTH_STATE.`,
   );
+}
+
+/** A fleet file, and its name as a message begins with it. */
+export interface NamedFleet {
+  readonly fleet: Fleet;
+  readonly name: string;
+}
+
+/**
+ * The fleet file of a command about the running fleet: the one in force, unless the operator names another.
+ *
+ * @param file the value of `--fleet`.
+ * @throws BerthError `BERTH_FLEET_INVALID`, `BERTH_FILE_UNREADABLE`
+ */
+export async function deployedFleet(state: State, file: string | undefined): Promise<NamedFleet> {
+  if (file !== undefined) return { fleet: readFleetFile(file).fleet, name: file };
+  return { fleet: await fleetInForce(state), name: 'The fleet file in force' };
 }
 
 /** In a container, a user may have a number but no name. */

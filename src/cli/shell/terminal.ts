@@ -6,6 +6,8 @@ import { printableJson } from './printable.ts';
 export interface Terminal {
   readonly out: NodeJS.WritableStream & { readonly isTTY?: boolean };
   readonly err: NodeJS.WritableStream & { readonly isTTY?: boolean };
+  /** True if the text may have colors: both are terminals, and neither NO_COLOR nor --no-color forbids it. */
+  readonly hasColors?: boolean;
 }
 
 /** Writes a line of the result. */

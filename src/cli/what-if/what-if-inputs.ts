@@ -1,20 +1,11 @@
-import {
-  FLEET_FILE,
-  type Given,
-  JSON_OUTPUT,
-  list,
-  text,
-  textOr,
-  toggle,
-  wholeNumber,
-} from '../shell/inputs.ts';
+import { FLEET_FILE, type Given, JSON_OUTPUT, list, text, toggle, wholeNumber } from '../shell/inputs.ts';
 
 /** The default number of patches that are shown for each policy. */
 export const DEFAULT_FIRST = 5;
 
 /** All options of `berth what-if`: some are for placement, some for twins. */
 export const INPUTS = {
-  '--fleet <file>': textOr(FLEET_FILE, 'the fleet file to try'),
+  '--fleet <file>': FLEET_FILE,
   '--against <file>': text('the fleet file to compare with (default: the present hubs and twins)'),
   '--devices <file|n>': text(
     'estimate the hubs of devices: a file of "berth export", or a number of synthetic devices',
@@ -34,7 +25,10 @@ export const INPUTS = {
 
 export type Question = Given<typeof INPUTS>;
 
-type About = Pick<Question, 'fleet' | 'against' | 'json'>;
+interface About extends Pick<Question, 'against' | 'json'> {
+  /** The fleet file to try. */
+  readonly fleet: string;
+}
 
 /** The options for placement. */
 export interface PlacementQuestion extends About, Pick<Question, 'payload' | 'maxMoves'> {
@@ -43,4 +37,4 @@ export interface PlacementQuestion extends About, Pick<Question, 'payload' | 'ma
 }
 
 /** The options for twins. */
-export type TwinsQuestion = About & Pick<Question, 'maxWrites' | 'first'>;
+export interface TwinsQuestion extends About, Pick<Question, 'maxWrites' | 'first'> {}

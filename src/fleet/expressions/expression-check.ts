@@ -1,10 +1,16 @@
 import type { ASTNode } from '@marcbachmann/cel-js';
 import { ownEntry } from '../../json/json.ts';
 
+/** Why an expression is refused, and where in its text. */
+export interface ExpressionRefusal {
+  readonly why: string;
+  readonly at: number;
+}
+
 /** The result of inspecting the syntax tree of an expression. */
 export interface Inspection {
   /** Why the expression is refused: a device could block an instance with it. */
-  readonly refusal: string | undefined;
+  readonly refusal: ExpressionRefusal | undefined;
   /** Each path of a variable that it reads, such as `['payload', 'country']`. */
   readonly reads: readonly (readonly string[])[];
   /** True if the expression is only a path, such as `payload.site`. */
@@ -18,11 +24,15 @@ const REFUSED: Readonly<Record<string, string>> = {
   join: 'its text can be many times larger than what a device sends',
 };
 
-const LOOPS = new Set(['all', 'exists', 'exists_one', 'map', 'filter', 'bind']);
+/** Names of the functions that are refused. */
+export const REFUSED_FUNCTIONS = Object.keys(REFUSED);
+
+/** Functions with a variable of their own. */
+export const LOOPS: ReadonlySet<string> = new Set(['all', 'exists', 'exists_one', 'map', 'filter', 'bind']);
 
 export function inspect(root: ASTNode, variables: ReadonlySet<string>): Inspection {
   const reads = new Map<string, readonly string[]>();
-  let refusal: string | undefined;
+  let refusal: ExpressionRefusal | undefined;
 
   const read = (path: readonly string[], loopVariables: ReadonlySet<string>): void => {
     const [variable] = path;
@@ -47,10 +57,13 @@ export function inspect(root: ASTNode, variables: ReadonlySet<string>): Inspecti
     }
     if (node.op === 'rcall') {
       const [name, receiver, operands] = node.args;
-      refusal ??= refusalOf(name);
+      refusal ??= refusalOf(name, node);
       const isLoop = LOOPS.has(name) && operands.length >= 2;
       if (isLoop && loopVariables.size > 0) {
-        refusal ??= `\`${name}\` inside another loop is refused: the work would multiply`;
+        refusal ??= {
+          why: `\`${name}\` inside another loop is refused: the work would multiply`,
+          at: nameAt(node, name),
+        };
       }
       // The receiver of a loop is evaluated once, outside the loop. The receiver of `cel.bind` is not a
       // value.
@@ -60,7 +73,7 @@ export function inspect(root: ASTNode, variables: ReadonlySet<string>): Inspecti
       for (const operand of isLoop ? operands.slice(1) : operands) visit(operand, inner);
       return;
     }
-    if (node.op === 'call') refusal ??= refusalOf(node.args[0]);
+    if (node.op === 'call') refusal ??= refusalOf(node.args[0], node);
     for (const child of children(node)) visit(child, loopVariables);
   };
   visit(root, new Set());
@@ -71,9 +84,15 @@ export function inspect(root: ASTNode, variables: ReadonlySet<string>): Inspecti
   };
 }
 
-function refusalOf(name: string): string | undefined {
+function refusalOf(name: string, node: ASTNode): ExpressionRefusal | undefined {
   const why = ownEntry(REFUSED, name);
-  return why === undefined ? undefined : `\`${name}\` is refused: ${why}`;
+  return why === undefined ? undefined : { why: `\`${name}\` is refused: ${why}`, at: nameAt(node, name) };
+}
+
+/** Where the name of a called function stands: a method stands behind its receiver. */
+export function nameAt({ op, args, range, input }: ASTNode, name: string): number {
+  const at = input.indexOf(name, op === 'rcall' ? args[1].range.end : range.start);
+  return at === -1 ? range.start : at;
 }
 
 /** `payload.site['name']` is `['payload', 'site', 'name']`; undefined if the node is not a path. */

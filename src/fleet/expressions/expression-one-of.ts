@@ -1,5 +1,5 @@
 import type { ASTNode, Environment } from '@marcbachmann/cel-js';
-import { children } from './expression-check.ts';
+import { children, type ExpressionRefusal } from './expression-check.ts';
 import { WrongKind } from './expression-kinds.ts';
 
 /** `oneOf(value, matching, others)`: a comparison with a closed list. */
@@ -32,9 +32,9 @@ function plain(value: unknown): unknown {
  * texts, numbers, true and false, and no value may be in both. A list from a device would let the device
  * decide.
  */
-export function oneOfProblem(node: ASTNode): string | undefined {
+export function oneOfProblem(node: ASTNode): ExpressionRefusal | undefined {
   const own = node.op === 'call' && node.args[0] === ONE_OF ? listsProblem(node.args[1]) : undefined;
-  if (own !== undefined) return own;
+  if (own !== undefined) return { why: own, at: node.range.start };
   for (const child of children(node)) {
     const problem = oneOfProblem(child);
     if (problem !== undefined) return problem;

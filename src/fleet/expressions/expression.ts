@@ -1,10 +1,11 @@
 import { type ASTNode, EvaluationError } from '@marcbachmann/cel-js';
 import type { JsonValue } from '../../json/json.ts';
-import { inspect } from './expression-check.ts';
+import { type ExpressionRefusal, inspect, REFUSED_FUNCTIONS } from './expression-check.ts';
 import { createEnvironments, type Environments } from './expression-environment.ts';
 import { STRICT_FUNCTIONS, WrongKind } from './expression-kinds.ts';
 import { metered } from './expression-meter.ts';
 import { oneOfProblem } from './expression-one-of.ts';
+import { excerpt, problemText } from './expression-problem.ts';
 import { strictSource } from './expression-source.ts';
 import { plainJson, readable } from './expression-value.ts';
 import { ExpressionWork, TOO_LARGE } from './expression-work.ts';
@@ -72,7 +73,11 @@ export type Variables = Readonly<Record<string, unknown>>;
 
 export type Compiled =
   | { readonly ok: true; readonly expression: Expression }
-  | { readonly ok: false; readonly problem: string };
+  | {
+      readonly ok: false;
+      /** What to correct; then, in two more lines, the expression with a caret under the place. */
+      readonly problem: string;
+    };
 
 const ENVIRONMENTS: Readonly<Record<ExpressionScope, Environments>> = {
   rule: createEnvironments(VARIABLES.rule),
@@ -98,14 +103,27 @@ export function variablesOf(values: Readonly<Record<string, JsonValue | undefine
  */
 export function compileExpression(source: string, scope: ExpressionScope): Compiled {
   const { written, running } = ENVIRONMENTS[scope];
+  const refusedAt = ({ why, at }: ExpressionRefusal): Compiled => ({
+    ok: false,
+    problem: `${why}\n${excerpt(source, at)}`,
+  });
+  const refused = (error: unknown, ast?: ASTNode): Compiled => ({
+    ok: false,
+    problem: problemText(error, source, {
+      environment: written,
+      variables: Object.keys(VARIABLES[scope]),
+      refused: REFUSED_FUNCTIONS,
+      ast,
+    }),
+  });
   try {
     const parsed = written.parse(source);
     const { refusal, reads, isPath } = inspect(parsed.ast, new Set(Object.keys(VARIABLES[scope])));
-    if (refusal !== undefined) return { ok: false, problem: refusal };
+    if (refusal !== undefined) return refusedAt(refusal);
     const closed = oneOfProblem(parsed.ast);
-    if (closed !== undefined) return { ok: false, problem: closed };
+    if (closed !== undefined) return refusedAt(closed);
     const check = parsed.check();
-    if (!check.valid) return { ok: false, problem: firstLine(check.error) };
+    if (!check.valid) return refused(check.error, parsed.ast);
     const strict = running.parse(strictSource(parsed.ast, source));
     const recheck = strict.check();
     if (!recheck.valid) return { ok: false, problem: firstLine(recheck.error) };
@@ -136,7 +154,7 @@ export function compileExpression(source: string, scope: ExpressionScope): Compi
       },
     };
   } catch (error) {
-    return { ok: false, problem: firstLine(error) };
+    return refused(error);
   }
 }
 

@@ -38,7 +38,7 @@ export function parseFleet(text: string, models: Models = {}): ParsedFleet {
   const { json } = read;
   const parsed = fleetFileSchema.safeParse(json);
   const problems = [
-    ...(parsed.success ? [] : schemaProblems(parsed.error, json)),
+    ...(parsed.success ? [] : schemaProblems(parsed.error, json, fleetFileSchema)),
     ...fleetReferenceProblems(json),
   ];
   if (!parsed.success || problems.length > 0) return refused(problems);

@@ -1,6 +1,9 @@
 import type * as z from 'zod';
 import type { ErrorDetail } from '../../errors.ts';
 import { shownHub } from '../../iot-hub/host-name.ts';
+import { nearest } from '../../nearest.ts';
+import { SECRET } from '../secrets.ts';
+import { fieldsAt } from './known-fields.ts';
 
 /** The expected content of a field, for messages. The messages of zod name JavaScript types. */
 const EXPECTED: Readonly<Record<string, string>> = {
@@ -19,8 +22,6 @@ const NOT_ECHOED: ReadonlySet<string> = new Set(['connection', 'salt']);
 /** Fields with host names. Another text may be a secret in the wrong field, so messages do not show it. */
 const HUB_FIELDS: ReadonlySet<string> = new Set(['host', 'serviceHost', 'hub', 'iotHubs']);
 
-/** Texts that keys and tokens of Azure contain. An operator may put a key into a wrong field. */
-const SECRET = /SharedAccess|AccountKey|sig=/i;
 const NOT_REPEATED = 'a secret in the wrong field (not shown here)';
 
 /** A path as text, such as `hubs[0].host`. A key that contains a secret is not shown. */
@@ -35,17 +36,38 @@ export function pathText(path: readonly PropertyKey[]): string {
 /**
  * One detail for each problem of zod: the path, the present value, and what to write instead.
  *
+ * @param schema the schema of the input. For an unknown field, the message suggests the nearest known one.
  * @param notEchoed names of fields whose value is never shown. Default: those of a fleet file.
  */
 export function schemaProblems(
   error: z.ZodError,
   input: unknown,
+  schema: z.core.$ZodType,
   notEchoed: ReadonlySet<string> = NOT_ECHOED,
 ): ErrorDetail[] {
   return error.issues.map((issue) => {
     const value = valueAt(input, issue.path);
-    return { path: pathText(issue.path), message: remedy(issue, value, shown(issue.path, value, notEchoed)) };
+    const message =
+      issue.code === 'unrecognized_keys'
+        ? unknownFields(issue.keys, fieldsAt(schema, issue.path), value)
+        : remedy(issue, value, shown(issue.path, value, notEchoed));
+    return { path: pathText(issue.path), message };
   });
+}
+
+/** A field that is there already is not what a mistyped one means. */
+function unknownFields(keys: readonly string[], known: readonly string[], value: unknown): string {
+  const given = Object.keys(Object(value));
+  const free = known.filter((field) => !given.includes(field));
+  const names = keys.map((key) => (SECRET.test(key) ? NOT_REPEATED : JSON.stringify(key)));
+  const what = `contains the unknown ${keys.length === 1 ? 'field' : 'fields'} ${names.join(', ')}`;
+  const suggestions = keys.flatMap((key) => {
+    const near = nearest(key, free);
+    return near === undefined ? [] : [`"${near}"${keys.length === 1 ? '' : ` for ${JSON.stringify(key)}`}`];
+  });
+  return suggestions.length === 0
+    ? `${what}: correct the spelling or remove it`
+    : `${what}: did you mean ${suggestions.join(', ')}? Correct the spelling or remove it`;
 }
 
 function remedy(issue: z.core.$ZodIssue, value: unknown, text: string): string {
@@ -54,8 +76,6 @@ function remedy(issue: z.core.$ZodIssue, value: unknown, text: string): string {
       const expected = EXPECTED[issue.expected] ?? `a ${issue.expected}`;
       return value === undefined ? `is missing: write ${expected}` : `is ${text}: write ${expected}`;
     }
-    case 'unrecognized_keys':
-      return `contains the unknown ${issue.keys.length === 1 ? 'field' : 'fields'} ${issue.keys.map((key) => (SECRET.test(key) ? NOT_REPEATED : JSON.stringify(key))).join(', ')}: correct the spelling or remove it`;
     case 'invalid_value': {
       if (issue.path.at(-1) === 'tier' && typeof value === 'string' && /^B[123]$/i.test(value)) {
         return `is ${text}: basic tiers have no device twins; write F1, S1, S2 or S3`;

@@ -1,6 +1,7 @@
 import type { HostName } from '../../iot-hub/host-name.ts';
+import type { HourSums } from '../../metrics/series.ts';
 import { addCounts, type HubCounts, noCounts, SYNC_COUNTS } from '../../metrics/sync-counters.ts';
-import { type EpochMs, plus } from '../../time/epoch-ms.ts';
+import { type EpochMs, epochMs, plus } from '../../time/epoch-ms.ts';
 import type { Row, Table } from '../tables/tables.ts';
 
 const PARTITION = 'statistics';
@@ -20,7 +21,7 @@ export class SyncStatisticsStore {
   async add(host: HostName, counts: HubCounts, now: EpochMs): Promise<void> {
     await this.#table.update(PARTITION, `${hourOf(now)}|${host}`, (row) => {
       const before = row === undefined ? noCounts() : countsOf(row);
-      return { put: { ...addCounts(before, counts) }, result: undefined };
+      return { put: columnsOf(addCounts(before, counts)), result: undefined };
     });
   }
 
@@ -32,10 +33,26 @@ export class SyncStatisticsStore {
     });
     const hubs = new Map<HostName, HubCounts>();
     for (const row of rows) {
-      const host = row.rowKey.slice(row.rowKey.indexOf('|') + 1) as HostName;
+      const host = hostIn(row);
       hubs.set(host, addCounts(hubs.get(host) ?? noCounts(), countsOf(row)));
     }
     return hubs;
+  }
+
+  /** The same by hour, the one before first. */
+  async byHour(now: EpochMs): Promise<readonly HourSums[]> {
+    const rows = await this.#table.list({
+      partitionKey: PARTITION,
+      range: [hourOf(plus(now, -HOUR_MS)), `${hourOf(now)}~`],
+    });
+    return [plus(now, -HOUR_MS), now].map((time) => {
+      const hour = hourOf(time);
+      const own = rows.filter(({ rowKey }) => rowKey.startsWith(`${hour}|`));
+      return {
+        hour: epochMs(Date.parse(`${hour}:00Z`)),
+        hubs: Object.fromEntries(own.map((row) => [hostIn(row), countsOf(row)])),
+      };
+    });
   }
 
   /** Removes counts that are older than two days. */
@@ -51,6 +68,15 @@ export class SyncStatisticsStore {
 
 function hourOf(now: EpochMs): string {
   return new Date(now).toISOString().slice(0, 13);
+}
+
+function hostIn({ rowKey }: Row): HostName {
+  return rowKey.slice(rowKey.indexOf('|') + 1) as HostName;
+}
+
+/** Without its type, a number above 2^31 is not taken; milliseconds of many events get there. */
+function columnsOf({ lagMs, ...counts }: HubCounts): Row['properties'] {
+  return { ...counts, lagMs: { type: 'Double', value: lagMs } };
 }
 
 function countsOf({ properties }: Row): HubCounts {

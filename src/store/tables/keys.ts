@@ -1,6 +1,6 @@
 import type { HostName } from '../../iot-hub/host-name.ts';
 import { hash, sha256Hex } from '../../json/hash.ts';
-import { type EpochMs, plus } from '../../time/epoch-ms.ts';
+import { type EpochMs, epochMs, plus } from '../../time/epoch-ms.ts';
 import { type TwinStatus, WORK_PRIORITIES, type WorkPriority } from '../../twin/snapshot/snapshot.ts';
 import type { TwinId } from '../../twin/snapshot/twin.ts';
 
@@ -41,6 +41,11 @@ export function idOfSnapshotKey(partition: string, key: string): TwinId | undefi
   return snapshotKey(id) === key ? id : undefined;
 }
 
+/** The common beginning of the keys of the snapshots of devices whose ids begin with a text. */
+export function snapshotPrefix(beginning: string): string {
+  return `s|${escapeId(beginning)}`;
+}
+
 /** The common beginning of the keys of a device's module snapshots. */
 export function moduleSnapshotPrefix(deviceId: string): string {
   return `s|${escapeId(deviceId)}|`;
@@ -54,6 +59,15 @@ export function workItemKey(id: TwinId, priority: WorkPriority, at: EpochMs): st
 export function workItemRange(priority: WorkPriority, now: EpochMs): readonly [from: string, to: string] {
   const prefix = `work|${WORK_PRIORITIES.indexOf(priority)}|`;
   return [prefix, `${prefix}${timeText(plus(now, 1))}`];
+}
+
+/** What a key of a work item says; undefined for another key. */
+export function readWorkItemKey(
+  key: string,
+): { readonly priority: WorkPriority; readonly at: EpochMs } | undefined {
+  const [, place, time] = /^work\|(\d)\|(\d{15})\|/.exec(key) ?? [];
+  const priority = WORK_PRIORITIES[Number(place)];
+  return priority === undefined ? undefined : { priority, at: epochMs(Number(time)) };
 }
 
 export function attentionKey(id: TwinId, state: TwinStatus): string {

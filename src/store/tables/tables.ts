@@ -1,5 +1,5 @@
 import type { TableClient, TransactionAction } from '@azure/data-tables';
-import { BerthError } from '../../errors.ts';
+import { BerthError, nothingAnswers } from '../../errors.ts';
 import { untilStored } from './optimistic.ts';
 
 /** The tables that Berth keeps its state in. */
@@ -252,7 +252,7 @@ export class Table {
     try {
       return await act(await this.#client());
     } catch (error) {
-      const { statusCode, code } = asRestError(error);
+      const { statusCode, code, url } = asRestError(error);
       if (statusCode === 404 && 'notFound' in ordinary && code !== 'TableNotFound')
         return ordinary.notFound as Result;
       if ((statusCode === 409 || statusCode === 412) && 'conflict' in ordinary)
@@ -263,6 +263,9 @@ export class Table {
           'BERTH_STORE_UNAVAILABLE',
           'The state tables cannot be used, because no identity is signed in here: az login, or check AZURE_CLIENT_ID.',
         );
+      }
+      if (code === 'ECONNREFUSED' && url !== undefined) {
+        throw new BerthError('BERTH_STORE_UNAVAILABLE', nothingAnswers(url));
       }
       throw new BerthError(
         'BERTH_STORE_UNAVAILABLE',
@@ -363,16 +366,20 @@ interface RestErrorLike {
   readonly statusCode: number | undefined;
   readonly code: string | undefined;
   readonly message: string;
+  /** Where the request went. */
+  readonly url: string | undefined;
 }
 
 /** The parts of an error that may be shown. A RestError also holds the request with its authorization header. */
 function asRestError(error: unknown): RestErrorLike {
   if (typeof error !== 'object' || error === null)
-    return { statusCode: undefined, code: undefined, message: '' };
-  const { statusCode, code, message } = error as Record<string, unknown>;
+    return { statusCode: undefined, code: undefined, message: '', url: undefined };
+  const { statusCode, code, message, request } = error as Record<string, unknown>;
+  const url = (request as { readonly url?: unknown } | undefined)?.url;
   return {
     statusCode: typeof statusCode === 'number' ? statusCode : undefined,
     code: typeof code === 'string' ? code : undefined,
     message: typeof message === 'string' ? message : '',
+    url: typeof url === 'string' && URL.canParse(url) ? url : undefined,
   };
 }

@@ -3,6 +3,7 @@ import { eventHubName, type HostName, NOT_A_HOST_NAME, shortName } from '../../i
 import type { DeadLetter } from '../../store/dead-letters/dead-letter-store.ts';
 import type { CountedEvents } from '../../store/dead-letters/event-counts.ts';
 import { mustComeAgain } from '../../store/tables/newer-format.ts';
+import type { EpochMs } from '../../time/epoch-ms.ts';
 import {
   type Decoded,
   decodeEvent,
@@ -60,7 +61,14 @@ const CONCURRENCY = 16;
  */
 export async function takeBatch(
   events: readonly BatchEvent[],
-  { fleet, hosts, gate, redaction }: Pick<SyncContext, 'fleet' | 'hosts' | 'gate' | 'redaction'>,
+  {
+    fleet,
+    hosts,
+    gate,
+    redaction,
+    now,
+    count,
+  }: Pick<SyncContext, 'fleet' | 'hosts' | 'gate' | 'redaction' | 'now' | 'count'>,
   reconciler: Pick<Reconciler, 'reconcile'>,
   sinks: EventSinks,
 ): Promise<BatchSummary> {
@@ -114,6 +122,7 @@ export async function takeBatch(
     }),
   );
   await allOf(worked);
+  for (const group of groups.values()) count(group.id.host, 'lagMs', lagOf(group, now()));
   // After the twins, so that a batch that fails does not count its events again each time.
   const [onlyCounted] = await allOf([
     letters.length === 0 ? 0 : sinks.keepDeadLetters(letters),
@@ -131,6 +140,14 @@ export async function takeBatch(
     onlyCounted: onlyCounted || undefined,
     twins,
   };
+}
+
+/** How long the events waited in the Event Hub, added up. Signs of life are no events of a twin. */
+function lagOf({ events, received }: Group, now: EpochMs): number {
+  const waits = received.map(({ enqueuedAt }, index) =>
+    events[index]?.kind === 'activity' ? 0 : Math.max(0, now - Date.parse(enqueuedAt)),
+  );
+  return sum(waits);
 }
 
 /** Like `Promise.all`, but waits for all promises even if one fails. */

@@ -29,7 +29,8 @@ export interface SyncContext {
   readonly now: () => EpochMs;
   /** The hubs' clock. All waits use it, because their times are compared with times of the hubs. */
   readonly hubNow: () => EpochMs;
-  readonly count: (host: HostName, what: SyncCount) => void;
+  /** @param number default 1. */
+  readonly count: (host: HostName, what: SyncCount, number?: number) => void;
   /** Logs a problem for operators: a failing hub, a defect. */
   readonly warn: (message: string, facts: Readonly<Record<string, JsonValue>>) => void;
 }

@@ -44,13 +44,9 @@ type Kept = Pick<Snapshot, 'tags' | 'desired' | 'reported'> &
  */
 export function redactKept<Each extends Kept>(kept: Each, redaction: Redaction): Each {
   if (redaction.paths.length === 0) return kept;
-  const isHidden = (path: readonly string[]) => redaction.paths.some((hidden) => isAlong(hidden, path));
+  const isHidden = (path: readonly string[]) => isRedacted(path, redaction);
   const { paths, writing, lastReconcile, workItem } = kept;
   const histories = Object.entries(paths ?? {}).filter(([path]) => !isHidden(path.split('.')));
-  const withoutValues = <Reason extends { readonly why: string }>(reason: Reason): Reason => {
-    const [path = ''] = reason.why.split(' ', 1);
-    return isHidden(path.split('.')) ? { ...reason, why: `${path} is redacted now` } : reason;
-  };
   return {
     ...kept,
     tags: redactValues(kept.tags, redaction, 'section'),
@@ -58,9 +54,22 @@ export function redactKept<Each extends Kept>(kept: Each, redaction: Redaction):
     reported: redactValues(kept.reported, redaction, 'reported'),
     ...(paths === undefined ? {} : { paths: Object.fromEntries(histories) }),
     ...(writing === undefined ? {} : { writing: writing.filter(({ path }) => !isHidden(path)) }),
-    ...(lastReconcile === undefined ? {} : { lastReconcile: withoutValues(lastReconcile) }),
-    ...(workItem === undefined ? {} : { workItem: withoutValues(workItem) }),
+    ...(lastReconcile === undefined ? {} : { lastReconcile: redactReason(lastReconcile, redaction) }),
+    ...(workItem === undefined ? {} : { workItem: redactReason(workItem, redaction) }),
   };
+}
+
+/** A reason without the value of a path that is redacted now. */
+export function redactReason<Reason extends { readonly why: string }>(
+  reason: Reason,
+  redaction: Redaction,
+): Reason {
+  const [path = ''] = reason.why.split(' ', 1);
+  return isRedacted(path.split('.'), redaction) ? { ...reason, why: `${path} is redacted now` } : reason;
+}
+
+function isRedacted(path: readonly string[], { paths }: Redaction): boolean {
+  return paths.some((hidden) => isAlong(hidden, path));
 }
 
 /** Whether one path is equal to the other or a beginning of it. */

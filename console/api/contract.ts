@@ -1,0 +1,22 @@
+/* The types of the HTTP API, under the names that the console uses. */
+import type { DeviceStatus, FleetStatus } from '../../src/api/contract.ts';
+
+export type {
+  AttentionPage,
+  DeadLetterAnswer,
+  DeadLetterList,
+  DeviceHistory,
+  DeviceMoment,
+  DevicePage,
+  DeviceStatus,
+  FleetStatus,
+  QueuePage,
+  ReceiptAnswer,
+  Series,
+} from '../../src/api/contract.ts';
+
+export type HubStatus = FleetStatus['hubs'][number];
+export type PolicyStatusRow = FleetStatus['policies'][number];
+export type PauseStatus = NonNullable<FleetStatus['pause']>;
+export type TwinOfDevice = DeviceStatus['twins'][number];
+export type OwnedProperty = TwinOfDevice['paths'][number];

@@ -1,0 +1,113 @@
+import { useApi } from '../../api/berth.ts';
+import type { DeviceStatus, TwinOfDevice } from '../../api/contract.ts';
+import { Empty, Loading, PageHead, Section } from '../../parts/section.tsx';
+import { StatusBadge } from '../../parts/status-badge.tsx';
+import { Ago, At } from '../../parts/time.tsx';
+import { hubName } from '../../words/format.ts';
+import { statusWords } from '../../words/statuses.ts';
+import { DeviceTimeline } from './device-timeline.tsx';
+import { PropertyTable } from './property-table.tsx';
+import { TwinFacts } from './twin-facts.tsx';
+import { WhyHere } from './why-here.tsx';
+
+/** One device: where it is and why, how its twins stand and why, and its past. */
+export function OneDevicePage({ id }: { readonly id: string }) {
+  const { body: device, problem } = useApi<DeviceStatus>(`devices/${encodeURIComponent(id)}`);
+  if (problem !== undefined) {
+    return (
+      <>
+        <PageHead title={id} />
+        <Section title="Berth does not know this device">
+          <Empty title={problem.message}>
+            Check the spelling: device ids are case-sensitive. A device appears here when it registers through
+            DPS, or when its hub sends an event of its twin. An individual enrollment can give a device
+            another id than it registers with.
+          </Empty>
+        </Section>
+      </>
+    );
+  }
+  if (device === undefined) return <Loading what={`device ${id}`} />;
+  const twin = device.twins.find(({ moduleId }) => moduleId === null) ?? device.twins[0];
+  const modules = device.twins.filter((each) => each !== twin);
+  return (
+    <>
+      <PageHead
+        title={
+          <>
+            <span class="muted">Device</span> {device.deviceId}
+          </>
+        }
+        lead={twin === undefined ? 'No twin of it is stored yet.' : <TwinLead twin={twin} />}
+        aside={twin !== undefined && <StatusBadge status={twin.status} />}
+      />
+      {twin !== undefined && <TwinSection deviceId={id} twin={twin} title="Properties" />}
+      <div class="columns">
+        <div class="column-main">
+          <WhyHere device={device} />
+          {twin !== undefined && <TwinFacts twin={twin} />}
+          {modules.map((module) => (
+            <TwinSection
+              key={`${module.hub} ${module.moduleId}`}
+              deviceId={id}
+              twin={module}
+              title={
+                module.moduleId === null ? `Twin on ${hubName(module.hub)}` : `Module ${module.moduleId}`
+              }
+              isModule
+            />
+          ))}
+        </div>
+        <div class="column-side">
+          <DeviceTimeline id={id} next={twin?.next} nextAt={twin?.workItem?.at ?? undefined} />
+        </div>
+      </div>
+    </>
+  );
+}
+
+function TwinLead({ twin }: { readonly twin: TwinOfDevice }) {
+  const { label, action } = statusWords(twin.status);
+  return (
+    <>
+      On <b>{hubName(twin.hub)}</b>. The twin is <b>{label}</b> since <Ago at={twin.since} />
+      {twin.why === '' ? '.' : `: ${twin.why}.`} {twin.status !== 'inSync' && action}
+    </>
+  );
+}
+
+function TwinSection({
+  deviceId,
+  twin,
+  title,
+  isModule = false,
+}: {
+  readonly deviceId: string;
+  readonly twin: TwinOfDevice;
+  readonly title: string;
+  readonly isModule?: boolean;
+}) {
+  return (
+    <Section
+      title={title}
+      flush
+      note={
+        <>
+          Next step: {twin.next}.{twin.suspended !== null && ` Suspended: ${twin.suspended.why}.`}
+        </>
+      }
+      aside={isModule ? <StatusBadge status={twin.status} /> : undefined}
+    >
+      {twin.paths.length === 0 ? (
+        <Empty title="No policy owns a property of this twin.">
+          Berth leaves it alone. Add a policy to fleet.json, or check its condition <code>when</code>.
+        </Empty>
+      ) : (
+        <PropertyTable deviceId={deviceId} twin={twin} />
+      )}
+      <p class="section-foot muted">
+        State of the twin as of <At at={twin.asOf} />, version {twin.version}.
+      </p>
+    </Section>
+  );
+}

@@ -1,0 +1,84 @@
+import { deviceHref, listHref } from '../../address/route.ts';
+import { useApi, useList } from '../../api/berth.ts';
+import type { AttentionPage, FleetStatus } from '../../api/contract.ts';
+import { DataTable, type TableColumn } from '../../parts/data-table.tsx';
+import { SelectFilter } from '../../parts/filters.tsx';
+import { routeWith, usePages } from '../../parts/paged.ts';
+import { Pager } from '../../parts/pager.tsx';
+import { Empty, Loading, PageHead, Section } from '../../parts/section.tsx';
+import { StatusBadge } from '../../parts/status-badge.tsx';
+import { Ago } from '../../parts/time.tsx';
+import { hubName } from '../../words/format.ts';
+import { statusWords } from '../../words/statuses.ts';
+
+type Item = AttentionPage['items'][number];
+
+/** The twins that Berth cannot bring in sync without a person, each with the reason and what to do. */
+export function AttentionListPage({ filter }: { readonly filter: Readonly<Record<string, string>> }) {
+  const { hub = '' } = filter;
+  const pages = usePages(hub);
+  const { body, problem } = useList<AttentionPage>(routeWith('attention', { hub, after: pages.after }));
+  const { body: fleet } = useApi<FleetStatus>('fleet');
+  return (
+    <>
+      <PageHead title="Attention" lead="Twins that Berth cannot bring in sync without a person." />
+      <div class="filters">
+        <SelectFilter
+          label="Hub"
+          any="all hubs"
+          value={hub}
+          choices={(fleet?.hubs ?? []).map(({ host }) => ({ value: host, label: hubName(host) }))}
+          onChange={(value) => location.replace(listHref('attention', { hub: value }))}
+        />
+      </div>
+      <Section title="Twins" flush>
+        {body === undefined ? (
+          problem === undefined ? (
+            <Loading what="the list" />
+          ) : (
+            <Empty title={problem.message} />
+          )
+        ) : body.items.length === 0 ? (
+          <Empty title="No twin needs you.">
+            Berth corrects what drifts. Twins appear here if they are rejected, contested, suspended, unknown,
+            or drifted without being held.
+          </Empty>
+        ) : (
+          <DataTable label="Twins that need a person" rows={body.items} columns={COLUMNS} keyOf={keyOf} />
+        )}
+        <Pager pages={pages} next={body?.next} />
+      </Section>
+    </>
+  );
+}
+
+function keyOf({ hub, deviceId, moduleId }: Item): string {
+  return `${hub} ${deviceId} ${moduleId ?? ''}`;
+}
+
+const COLUMNS: readonly TableColumn<Item>[] = [
+  {
+    title: 'Device',
+    cell: ({ deviceId, moduleId }) => (
+      <div class="stacked">
+        <a data-row-link href={deviceHref(deviceId)}>
+          {deviceId}
+        </a>
+        {moduleId !== undefined && <span class="muted">module {moduleId}</span>}
+      </div>
+    ),
+  },
+  { title: 'Hub', cell: ({ hub }) => <span title={hub}>{hubName(hub)}</span> },
+  { title: 'Status', explain: 'How the twin stands.', cell: ({ status }) => <StatusBadge status={status} /> },
+  { title: 'Since', explain: 'When the twin got this status.', cell: ({ since }) => <Ago at={since} /> },
+  {
+    title: 'Why, and what to do',
+    isWide: true,
+    cell: ({ why, status }) => (
+      <div class="stacked">
+        <span>{why}</span>
+        <span class="muted">{statusWords(status).action}</span>
+      </div>
+    ),
+  },
+];

@@ -1,0 +1,90 @@
+import { deviceHref } from '../../address/route.ts';
+import { useList } from '../../api/berth.ts';
+import type { QueuePage as Queue } from '../../api/contract.ts';
+import { DataTable, type TableColumn } from '../../parts/data-table.tsx';
+import { routeWith, usePages } from '../../parts/paged.ts';
+import { Pager } from '../../parts/pager.tsx';
+import { Empty, Loading, PageHead, Section } from '../../parts/section.tsx';
+import { Badge } from '../../parts/status-badge.tsx';
+import { Term } from '../../parts/term.tsx';
+import { Ago, At } from '../../parts/time.tsx';
+import { hubName } from '../../words/format.ts';
+
+type Item = Queue['items'][number];
+
+/** The work queue: which twins Berth reconciles again, when and why. */
+export function WorkQueuePage() {
+  const pages = usePages('');
+  const { body, problem } = useList<Queue>(routeWith('queue', { after: pages.after }));
+  return (
+    <>
+      <PageHead title="Queue" lead="Twins that Berth reconciles again, the most urgent first." />
+      <Section title="Work items" flush>
+        {body === undefined ? (
+          problem === undefined ? (
+            <Loading what="the queue" />
+          ) : (
+            <Empty title={problem.message} />
+          )
+        ) : body.items.length === 0 ? (
+          <Empty title="Nothing waits.">
+            Berth works on events at once. Twins appear here if a correction waits for an answer, a time, a
+            budget or a pause.
+          </Empty>
+        ) : (
+          <DataTable label="Work items" rows={body.items} columns={COLUMNS} keyOf={keyOf} />
+        )}
+        <Pager pages={pages} next={body?.next} />
+      </Section>
+    </>
+  );
+}
+
+function keyOf({ hub, deviceId, moduleId }: Item): string {
+  return `${hub} ${deviceId} ${moduleId ?? ''}`;
+}
+
+const PRIORITIES: Readonly<Record<Item['priority'], string>> = {
+  edit: 'Another writer changed the twin. Worked on first.',
+  drift: 'The device or a policy changed what is wanted.',
+  resync: 'The twin is read or reconciled again after a resync, an audit or a new fleet file.',
+  activity: 'Berth asks the hub whether the device is alive.',
+};
+
+const COLUMNS: readonly TableColumn<Item>[] = [
+  {
+    title: 'Device',
+    cell: ({ deviceId, moduleId }) => (
+      <div class="stacked">
+        <a data-row-link href={deviceHref(deviceId)}>
+          {deviceId}
+        </a>
+        {moduleId !== null && <span class="muted">module {moduleId}</span>}
+      </div>
+    ),
+  },
+  { title: 'Hub', cell: ({ hub }) => <span title={hub}>{hubName(hub)}</span> },
+  {
+    title: 'Priority',
+    explain: 'The order of work: edit, drift, resync, activity.',
+    cell: ({ priority }) => (
+      <Term plain explain={PRIORITIES[priority]}>
+        {priority}
+      </Term>
+    ),
+  },
+  {
+    title: 'When',
+    explain: 'When Berth may work on it. Work that is due is done at the next run, within a minute.',
+    cell: ({ at, due }) => (
+      <div class="badges">
+        {due && <Badge tone="info">due</Badge>}
+        <Ago at={at} />
+        <span class="muted">
+          <At at={at} />
+        </span>
+      </div>
+    ),
+  },
+  { title: 'Why', isWide: true, cell: ({ why }) => why },
+];

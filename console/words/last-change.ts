@@ -1,0 +1,78 @@
+import type { FleetStatus, PauseStatus } from '../api/contract.ts';
+import { countedText, hubName, shareText, timeOf } from './format.ts';
+
+/** The newest change of the fleet that Berth knows of, and what it did. */
+export interface LastChange {
+  readonly at: number;
+  readonly what: string;
+  /** What it did so far, in sentences. */
+  readonly effect: readonly string[];
+  /** The policy whose twins show it. */
+  readonly policy: string | undefined;
+}
+
+/** The last of: a policy with new content, a pause, the start of a gradual move. Undefined: nothing is known. */
+export function lastChange(fleet: FleetStatus): LastChange | undefined {
+  const changes = [
+    ...fleet.policies.flatMap((policy) => policyChange(policy) ?? []),
+    ...pauseChange('the whole fleet', fleet.pause),
+    ...fleet.hubs.flatMap(({ host, pause }) => pauseChange(hubName(host), pause)),
+    ...fleet.moves.flatMap(({ cause, since, progress }) => {
+      const at = timeOf(since);
+      const reached = `It has reached ${shareText(progress)} of the devices. They move when they register again.`;
+      return at === undefined || !cause.startsWith('drain:')
+        ? []
+        : [
+            {
+              at,
+              what: `${hubName(cause.slice('drain:'.length))} is draining`,
+              effect: [reached],
+              policy: undefined,
+            },
+          ];
+    }),
+  ];
+  return changes.sort((one, other) => other.at - one.at)[0];
+}
+
+function policyChange(policy: FleetStatus['policies'][number]): LastChange | undefined {
+  const at = timeOf(policy.since);
+  if (at === undefined) return undefined;
+  return {
+    at,
+    what: `Policy ${policy.name} has new content`,
+    effect: policyEffect(policy),
+    policy: policy.name,
+  };
+}
+
+/** What a policy did so far: how many twins it reached, and how those stand that are not fine. */
+export function policyEffect(policy: FleetStatus['policies'][number]): readonly string[] {
+  const { rollout, reached, rejected, contested, drifted, held, pause } = policy;
+  const problems = [
+    [rejected, 'rejected'],
+    [contested, 'contested'],
+    [drifted, 'drifted'],
+  ] as const;
+  const found = problems.filter(([count]) => count > 0).map(([count, status]) => `${count} ${status}`);
+  const rest = found.length === 0 ? 'None of them rejects it.' : `Of these: ${found.join(', ')}.`;
+  return [
+    ...(rollout < 1 ? [`Its rollout has reached ${shareText(rollout)} of the fleet.`] : []),
+    reached === 0 ? 'It applies to no twin now.' : `It applies to ${countedText(reached, 'twin')}. ${rest}`,
+    ...(held === 0 ? [] : [`Corrections of ${countedText(held, 'twin')} are held.`]),
+    ...(pause === null ? [] : ['It is paused.']),
+  ];
+}
+
+function pauseChange(scope: string, pause: PauseStatus | null): readonly LastChange[] {
+  const at = timeOf(pause?.at);
+  if (pause === null || at === undefined) return [];
+  return [
+    {
+      at,
+      what: `Writes to ${scope} were paused`,
+      effect: [`By ${pause.author}: ${pause.reason}.`, 'Corrections wait until you resume.'],
+      policy: undefined,
+    },
+  ];
+}

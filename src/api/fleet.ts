@@ -1,0 +1,158 @@
+import * as z from 'zod';
+import { HUB_STATES } from '../fleet/hub-state.ts';
+import { SYNC_COUNTS } from '../metrics/sync-counters.ts';
+import { attentionPageSchema } from './attention.ts';
+import { type Answer, host, json, nonNegative, policyMode, share, time, twinCounts } from './values.ts';
+
+/** How a rollout in stages is. */
+const ROLLOUT_STATUSES = [
+  'not begun',
+  'needs approval',
+  'running',
+  'paused',
+  'complete',
+  'aborted',
+  'rolling back',
+  'rolled back',
+] as const;
+
+const writes = z.enum(['on', 'paused']);
+
+/** Who paused something, when and why; null: it is not paused. */
+const pause = z
+  .strictObject({
+    author: z.string(),
+    reason: z.string(),
+    at: time.nullable(),
+    content: z
+      .string()
+      .optional()
+      .meta({ description: 'Of a policy that paused itself: the hash of the content that was rejected.' }),
+  })
+  .nullable();
+
+function override<Value extends z.ZodType>(value: Value) {
+  return z
+    .strictObject({ value, author: z.string(), reason: z.string(), expiresAt: time.nullable() })
+    .nullable();
+}
+
+const hubSync = z.strictObject({
+  messagesToday: nonNegative.meta({ description: "Of the hub's daily quota, by Berth." }),
+  messagesLimit: z.number().meta({ description: 'What budget.daily allows.' }),
+  counts: z.record(z.enum(SYNC_COUNTS), z.number()).meta({ description: 'Of this hour and the one before.' }),
+  gapRate: share.nullable(),
+  trust: z.enum(['events', 'read']),
+  untrusted: z.strictObject({ since: time.nullable(), why: z.string() }).nullable(),
+});
+
+const hub = z.strictObject({
+  host,
+  region: z.string(),
+  state: z.enum(HUB_STATES),
+  weight: z.number(),
+  capacity: z.number(),
+  share: z.strictObject({
+    wanted: share.meta({ description: 'By the weights.' }),
+    actual: share.meta({ description: 'Of the counted devices.' }),
+  }),
+  devices: nonNegative.nullable(),
+  countedAt: time.nullable(),
+  failures: nonNegative,
+  health: z.enum(['healthy', 'unhealthy']),
+  writes,
+  pause,
+  twins: twinCounts.optional(),
+  twinsCountedAt: time.nullable(),
+  sync: hubSync.nullable(),
+  audit: json.meta({ description: 'How far the audit has come; null: there was none.' }),
+  overrides: z.strictObject({ state: override(z.enum(HUB_STATES)), weight: override(z.number()) }),
+});
+
+const policy = z.strictObject({
+  name: z.string(),
+  id: z.string(),
+  mode: policyMode,
+  since: time.nullable(),
+  rollout: share.meta({ description: 'How far its rollout has come.' }),
+  stage: z.string().optional().meta({ description: 'The present stage of a rollout in stages.' }),
+  pause,
+  reached: nonNegative.meta({ description: 'Twins in which it owns something and may write.' }),
+  rejected: nonNegative,
+  held: nonNegative,
+  contested: nonNegative,
+  drifted: nonNegative,
+});
+
+const act = { author: z.string(), reason: z.string(), at: time.nullable() };
+
+/** One stage of a rollout, with the devices of this stage only. */
+const stage = z.strictObject({
+  name: z.string(),
+  status: z.enum(['done', 'running', 'later']),
+  takePart: nonNegative,
+  reached: nonNegative,
+  waiting: nonNegative.meta({ description: 'Not written yet.' }),
+  pending: nonNegative,
+  inSync: nonNegative,
+  rejected: nonNegative,
+  contested: nonNegative,
+  lost: nonNegative.meta({ description: 'They have shown no life since their first write.' }),
+  silent: nonNegative.meta({ description: 'They showed no life before it, so they do not take part.' }),
+  endsAt: time
+    .nullable()
+    .meta({ description: 'When its least time is over; null: it is done, or not known.' }),
+});
+
+/** A rollout in stages, as `berth rollouts show`. */
+const rollout = z.strictObject({
+  policy: z.string(),
+  status: z.enum(ROLLOUT_STATUSES),
+  stage: z.strictObject({ name: z.string(), since: time.nullable() }).nullable(),
+  waitsFor: z
+    .strictObject({ stage: z.string(), why: z.string() })
+    .nullable()
+    .meta({ description: 'The stage that needs an approval.' }),
+  pause: z.strictObject({ ...act, stage: z.string().optional() }).nullable(),
+  end: z.strictObject({ ...act, kind: z.enum(['aborted', 'rolledBack']) }).nullable(),
+  approvals: z.array(z.strictObject({ ...act, stage: z.string() })),
+  stages: z.array(stage),
+});
+
+/** The fleet at a glance: hubs and their shares, policies, twins by status, and who needs a person. */
+export const fleetStatusSchema = z.strictObject({
+  revision: z.string(),
+  build: z.strictObject({ running: z.string(), newest: z.string().nullable() }),
+  problems: z.array(z.strictObject({ path: z.string(), message: z.string() })),
+  writes,
+  pause,
+  pausedPolicies: z.array(z.string()),
+  hubs: z.array(hub),
+  policies: z.array(policy),
+  rollouts: z.array(rollout).meta({ description: 'Rollouts in stages.' }),
+  moves: z.array(z.strictObject({ cause: z.string(), since: time.nullable(), progress: share })),
+  twins: twinCounts,
+  attention: attentionPageSchema,
+  unknownHubs: z.array(z.strictObject({ hubName: z.string(), events: nonNegative, lastAt: z.string() })),
+  unknownSources: z.array(
+    z.strictObject({ hub: z.string(), source: z.string(), events: nonNegative, lastAt: z.string() }),
+  ),
+  deadLetters: z.strictObject({
+    since: z.iso.date(),
+    count: nonNegative,
+    more: z.boolean().meta({ description: 'There are more than `count`.' }),
+  }),
+  onlyCounted: z.strictObject({
+    events: nonNegative,
+    counts: z.array(
+      z.strictObject({
+        hub: z.string(),
+        source: z.string(),
+        code: z.string(),
+        events: nonNegative,
+        lastAt: z.string(),
+      }),
+    ),
+  }),
+});
+export type FleetStatus = Answer<typeof fleetStatusSchema>;

@@ -1,0 +1,76 @@
+import { HUB_STATES } from '../../fleet/hub-state.ts';
+import { TWIN_STATUSES } from '../../twin/snapshot/snapshot.ts';
+import { HUB_LIST, showHubs } from '../hubs/hubs.ts';
+import { POLICY_LIST, showPolicies } from '../policies/policies.ts';
+import { readChoice } from '../shell/arguments.ts';
+import type { CommandGroup } from '../shell/command-line.ts';
+import { oneOf, optional, text } from '../shell/inputs.ts';
+import { LIST_INPUTS } from '../shell/listing.ts';
+import { showAttention, showDevices } from './devices.ts';
+
+const status = oneOf(
+  TWIN_STATUSES,
+  optional(`only twins with this status: ${TWIN_STATUSES.join(', ')}`, (given, { name }) =>
+    readChoice(name, given, TWIN_STATUSES),
+  ),
+);
+const hub = text('only this hub, by any of its host names');
+
+const DEVICES = {
+  '--hub <host>': hub,
+  '--status <status>': status,
+  '--policy <name>': text('only twins in which this policy owns a property'),
+  ...LIST_INPUTS,
+};
+
+const ATTENTION = { '--hub <host>': hub, '--status <status>': status, ...LIST_INPUTS };
+
+const HUBS = {
+  '--hub <host>': hub,
+  '--status <state>': oneOf(
+    HUB_STATES,
+    optional(`only hubs in this state: ${HUB_STATES.join(', ')}`, (given, { name }) =>
+      readChoice(name, given, HUB_STATES),
+    ),
+  ),
+  ...HUB_LIST,
+};
+
+const POLICIES = {
+  '--hub <host>': text('count only the twins of this hub'),
+  '--policy <name>': text('only this policy'),
+  ...POLICY_LIST,
+};
+
+/** `berth get`: lists devices, hubs, policies, and twins that need a person. */
+export function registerGet(berth: CommandGroup): void {
+  const get = berth.group('get', 'list devices, hubs, policies, or the twins that need you');
+  get.command({
+    name: 'devices',
+    description: 'list the twins in the state tables with hub, status and reason',
+    inputs: DEVICES,
+    example: 'berth get devices --hub contoso-weu.azure-devices.net --status drifted',
+    run: showDevices,
+  });
+  get.command({
+    name: 'hubs',
+    description: 'list the hubs; "berth hubs" is the short form',
+    inputs: HUBS,
+    example: 'berth get hubs --status draining --watch',
+    run: showHubs,
+  });
+  get.command({
+    name: 'policies',
+    description: 'list the policies; "berth policies" is the short form',
+    inputs: POLICIES,
+    example: 'berth get policies --watch',
+    run: showPolicies,
+  });
+  get.command({
+    name: 'attention',
+    description: 'list the twins that may need you, with status and reason',
+    inputs: ATTENTION,
+    example: 'berth get attention --status rejected',
+    run: showAttention,
+  });
+}

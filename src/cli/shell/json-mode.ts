@@ -1,0 +1,86 @@
+import { BerthError } from '../../errors.ts';
+import { printableJson } from './printable.ts';
+import type { Terminal } from './terminal.ts';
+
+/** Whether the operator asks for JSON: `--json` before any `--`. */
+export function asksForJson(argv: readonly string[]): boolean {
+  const end = argv.indexOf('--');
+  return (end === -1 ? argv : argv.slice(0, end)).includes('--json');
+}
+
+/** An error as `--json` prints it. */
+export function errorJson({ code, message, details }: Pick<BerthError, 'code' | 'message' | 'details'>) {
+  return { error: { code, message, details } };
+}
+
+/** Writes an error: one JSON object on the standard output, or lines on the error output. */
+export function sayError(terminal: Terminal, error: BerthError, isJson: boolean): void {
+  if (isJson) {
+    terminal.out.write(`${printableJson(JSON.stringify(errorJson(error), null, 2))}\n`);
+    return;
+  }
+  terminal.err.write(`${error.message} [${error.code}]\n`);
+  for (const { path, message } of error.details) {
+    terminal.err.write(`  ${path || 'it'} ${indented(message, 4)}\n`);
+  }
+}
+
+/** For an error that is a bug in Berth. */
+export function defect(error: unknown): BerthError {
+  const what = error instanceof Error ? error.message : String(error);
+  return new BerthError('BERTH_DEFECT', `The command failed: ${what}`);
+}
+
+/** A stream, and how often it was written to. */
+export function countWrites<Stream extends NodeJS.WritableStream>(
+  stream: Stream,
+): { readonly stream: Stream; writes(): number } {
+  let writes = 0;
+  const counting = new Proxy(stream, {
+    get(target, name) {
+      if (name === 'write') writes += 1;
+      const member: unknown = Reflect.get(target, name, target);
+      return typeof member === 'function' ? member.bind(target) : member;
+    },
+  });
+  return { stream: counting, writes: () => writes };
+}
+
+/** A message of several lines below each other, such as an expression with a caret. */
+export function indented(message: string, spaces: number): string {
+  return message.replaceAll('\n', `\n${' '.repeat(spaces)}`);
+}
+
+/** What a command writes that has no JSON of its own. */
+export interface Captured {
+  readonly terminal: Terminal;
+  /** Writes the lines of the result as JSON. */
+  finish(exitCode: number): void;
+}
+
+/** A terminal that collects the result of a command, for `--json`. Other text goes to the error output as before. */
+export function capture({ out, err }: Terminal): Captured {
+  const texts: { readonly stream: 'out' | 'err'; readonly text: string }[] = [];
+  const collector = (stream: 'out' | 'err') =>
+    Object.assign(Object.create(stream === 'out' ? out : err) as NodeJS.WritableStream, {
+      isTTY: false,
+      write(text: unknown): boolean {
+        texts.push({ stream, text: String(text) });
+        return true;
+      },
+    });
+  const linesOf = (stream: 'out' | 'err') =>
+    texts
+      .filter((each) => each.stream === stream)
+      .map(({ text }) => text)
+      .join('')
+      .split('\n')
+      .filter((line) => line !== '');
+  return {
+    terminal: { out: collector('out'), err: collector('err') },
+    finish(exitCode) {
+      const json = { ok: exitCode === 0, result: linesOf('out'), messages: linesOf('err') };
+      out.write(`${printableJson(JSON.stringify(json, null, 2))}\n`);
+    },
+  };
+}

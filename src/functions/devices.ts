@@ -1,0 +1,91 @@
+import { app } from '@azure/functions';
+import type { DevicePage } from '../api/contract.ts';
+import { devicesQuery, readQuery } from '../api/queries.ts';
+import { BerthError } from '../errors.ts';
+import type { Fleet, Policy } from '../fleet/fleet.ts';
+import type { Instance } from '../instance/instance.ts';
+import { snapshotPrefix } from '../store/tables/keys.ts';
+import type { ListedSnapshot } from '../store/twins/twin-lists.ts';
+import { cursorText, listedHubs, listedPartitions, readCursor } from './cursor.ts';
+import { answeringErrors, type HttpHandler, taggedAnswer } from './http-answer.ts';
+
+/** One request reads at most so many rows. If a filter matches few twins, the page is short and has a `next`. */
+const MOST_ROWS = 5_000;
+/** The tables answer at most so many rows in one call. */
+const ROWS_A_CALL = 1_000;
+/** A call counts as so many rows at least, because an empty partition costs a call too. */
+const LEAST_ROWS = 50;
+/** Sorts after every key: `~` begins an escape, and two of them never stand together. */
+const BEHIND_ALL = '~~';
+
+/** The twins that Berth has stored, page by page. */
+export function registerDevices(instance: Instance): void {
+  app.http('devices', {
+    methods: ['GET'],
+    authLevel: 'function',
+    route: 'devices',
+    handler: devices(instance),
+  });
+}
+
+export function devices(instance: Instance): HttpHandler {
+  return answeringErrors(async (request) => {
+    const { hub, status, policy, prefix = '', top, after } = readQuery(devicesQuery, request.query);
+    const fleet = instance.fleet.current();
+    const policyId = policy === undefined ? undefined : knownPolicy(fleet, policy).id;
+    const names = new Map(fleet.twins.policies.map(({ id, name }) => [id, name]));
+    const isWanted = (twin: ListedSnapshot): boolean =>
+      (status === undefined || twin.status === status) &&
+      (policyId === undefined || Object.hasOwn(twin.policies, policyId));
+
+    const partitions = listedPartitions(listedHubs(fleet, hub));
+    let cursor = readCursor(after, partitions, snapshotPrefix(prefix));
+    let index = cursor === undefined ? 0 : partitions.indexOf(cursor.partition);
+    const items: DevicePage['items'][number][] = [];
+    for (let looked = 0; looked < MOST_ROWS; ) {
+      const partition = partitions[index];
+      if (partition === undefined) return page(null);
+      const limit = Math.min(ROWS_A_CALL, MOST_ROWS - looked);
+      const rows = await instance.stores.lists.twins(
+        { partition, after: cursor?.partition === partition ? cursor.rowKey : undefined, limit },
+        prefix,
+      );
+      for (const { rowKey, item } of rows) {
+        cursor = { partition, rowKey };
+        if (item === undefined || !isWanted(item)) continue;
+        items.push(describe(item));
+        if (items.length === top) return page(cursorText(cursor));
+      }
+      looked += Math.max(rows.length, LEAST_ROWS);
+      if (rows.length < limit) {
+        cursor = { partition, rowKey: `${snapshotPrefix(prefix)}${BEHIND_ALL}` };
+        index += 1;
+      }
+    }
+    return page(cursor === undefined ? null : cursorText(cursor));
+
+    function page(next: string | null) {
+      return taggedAnswer<DevicePage>(request, { items, next });
+    }
+
+    function describe({ id, status: twinStatus, policies }: ListedSnapshot): DevicePage['items'][number] {
+      const { host, deviceId, moduleId = null } = id;
+      const named = Object.entries(policies).flatMap(([policyId, each]) => {
+        const name = names.get(policyId);
+        return name === undefined ? [] : [[name, each] as const];
+      });
+      return { hub: host, deviceId, moduleId, status: twinStatus, policies: Object.fromEntries(named) };
+    }
+  });
+}
+
+/** @throws BerthError `BERTH_REQUEST_INVALID` */
+function knownPolicy({ twins }: Fleet, name: string): Policy {
+  const policy = twins.policies.find((each) => each.name === name);
+  if (policy !== undefined) return policy;
+  const all = twins.policies.map((each) => each.name).join(', ') || 'no policy';
+  throw new BerthError(
+    'BERTH_REQUEST_INVALID',
+    `policy is ${JSON.stringify(name)}: the fleet file defines ${all}.`,
+  );
+}

@@ -1,0 +1,64 @@
+import { symlinkSync } from 'node:fs';
+import { join } from 'node:path';
+import { setTimeout as delay } from 'node:timers/promises';
+import { type Bundles, buildBundles } from '../end-to-end/bundles.ts';
+import { type LocalRun, runLocally } from '../end-to-end/local-run.ts';
+import { temporaryFolder } from '../support/temporary-folder.ts';
+
+/** The local stack as `npm start` runs it, with simulated devices. */
+export interface RunningStack {
+  /** The control API, which serves the console. */
+  readonly control: string;
+  /** The functions, which serve the console as in Azure. */
+  readonly functions: string;
+  get(route: string): Promise<unknown>;
+  /** Asks until an answer is as it should be. */
+  until<Answer>(route: string, isThere: (answer: Answer) => boolean): Promise<Answer>;
+  stop(): Promise<void>;
+}
+
+interface Stack {
+  readonly ports: { readonly functions: number };
+}
+
+interface FleetCounts {
+  readonly twins: Readonly<Record<string, number>>;
+}
+
+/** Starts it on free ports, and waits until the twins of its devices are counted. */
+export async function startStack(devices: number): Promise<RunningStack> {
+  const bundles: Bundles = buildBundles();
+  // The app looks for what it serves below dist, as it is deployed.
+  symlinkSync('.', join(bundles.directory, 'dist'));
+  const run: LocalRun = runLocally(bundles.directory, [
+    '--devices',
+    String(devices),
+    '--state',
+    temporaryFolder('console'),
+  ]);
+  const control = await run.says(/control API (http:\S+)\)/);
+  const get = async (route: string): Promise<unknown> => (await fetch(`${control}/${route}`)).json();
+  const until = async <Answer>(route: string, isThere: (answer: Answer) => boolean): Promise<Answer> => {
+    for (;;) {
+      const answer = (await get(route).catch(() => undefined)) as Answer | undefined;
+      if (answer !== undefined && isThere(answer)) return answer;
+      await delay(250);
+    }
+  };
+  const { ports } = (await get('stack')) as Stack;
+  await until<Partial<FleetCounts>>('api/fleet', ({ twins = {} }) => {
+    const counted = Object.values(twins).reduce((sum, count) => sum + count, 0);
+    return counted >= devices;
+  });
+  return {
+    control,
+    functions: `http://127.0.0.1:${ports.functions}`,
+    get,
+    until,
+    async stop() {
+      run.process.kill('SIGINT');
+      await run.ended;
+      bundles.remove();
+    },
+  };
+}

@@ -1,0 +1,127 @@
+import { readFileSync } from 'node:fs';
+import { describe, expect, test } from '@jest/globals';
+import { globSync } from 'tinyglobby';
+import { parse } from 'yaml';
+import { parseFleet } from '../../src/fleet/file/parse.ts';
+import { describeBicep, filesOf, type Json, snapshotOfFile, type Template, templateOf } from './bicep.ts';
+
+const readme = readFileSync('infra/README.md', 'utf8');
+
+/** The names in backticks in the first column of the table of a section. */
+function rows(heading: string): readonly string[] {
+  const [, section = ''] = new RegExp(`^## ${heading}\n([\\s\\S]*?)^## `, 'm').exec(readme) ?? [];
+  const cells = [...section.matchAll(/^\| ([^|]*) \|/gm)].map((match) => match[1] ?? '');
+  return cells.flatMap((cell) => [...cell.matchAll(/`(\w+)`/g)].map((match) => match[1] ?? '')).sort();
+}
+
+describeBicep('infra/README.md', () => {
+  test('names exactly the parameters and outputs of the template', async () => {
+    const { parameters = {}, outputs = {} } = await templateOf('infra/main.bicep');
+
+    expect(rows('Parameters')).toEqual(Object.keys(parameters).sort());
+    expect(rows('Outputs')).toEqual(Object.keys(outputs).sort());
+  });
+
+  test('names exactly the alerts of the template', async () => {
+    const { predictedResources } = await snapshotOfFile('infra/small.bicepparam');
+    const titles = predictedResources
+      .filter(({ type }) => /Rules$|metricAlerts$/.test(type))
+      .map(({ name }) => name.replace(/^berth-/, '').replace(/-main-[a-z0-9]{13}$/, ''))
+      .map((name) => (name.startsWith('quota-contoso') ? 'berth-quota-HUB' : name));
+    const [, section = ''] = /^## Alerts\n([\s\S]*?)^## /m.exec(readme) ?? [];
+
+    expect(
+      [...section.matchAll(/^\| ([a-zA-Z-]+) \|/gm)]
+        .map((match) => match[1])
+        .filter((name) => name !== 'Alert')
+        .sort(),
+    ).toEqual(titles.sort());
+  });
+});
+
+describe('infra/README.md on modules', () => {
+  test.each(globSync('infra/**/*.{bicep,bicepparam}'))('names the file %s', (path) => {
+    expect(readme).toContain(
+      path
+        .split('/')
+        .at(-1)
+        ?.replace(/\.bicep$/, ''),
+    );
+  });
+});
+
+describeBicep('the template', () => {
+  test('offers the regions of Flex Consumption, by the list of the checks, where azd asks for a region', async () => {
+    const { parameters = {} } = await templateOf('infra/main.bicep');
+    const { variables } = (await templateOf('infra/checks.bicep')) as Template & {
+      readonly variables: Readonly<Record<string, Json>>;
+    };
+
+    expect(parameters.location?.metadata?.azd).toEqual({ type: 'location' });
+    expect(parameters.location?.allowedValues).toEqual(variables.flexRegions);
+  });
+
+  test('takes the tiers of the fleet file, and requires only hub fields that the fleet file requires', async () => {
+    const { definitions } = (await templateOf('infra/types.bicep')) as Template & {
+      readonly definitions: Readonly<
+        Record<
+          string,
+          {
+            readonly properties: Readonly<
+              Record<string, { readonly nullable?: boolean; readonly allowedValues?: Json }>
+            >;
+          }
+        >
+      >;
+    };
+    const fields = definitions.fleetHub?.properties ?? {};
+    const { properties, required } = JSON.parse(readFileSync('schemas/fleet.schema.json', 'utf8')).properties
+      .hubs.items;
+
+    expect(Object.keys(fields).filter((name) => !(name in properties))).toEqual([]);
+    expect(
+      Object.entries(fields).flatMap(([name, { nullable }]) =>
+        nullable || required.includes(name) ? [] : [name],
+      ),
+    ).toEqual([]);
+    expect(fields.tier?.allowedValues).toEqual(properties.tier.enum);
+  });
+});
+
+describeBicep('the parameter files', () => {
+  test.each(globSync('infra/*.bicepparam'))(
+    '%s takes all hubs of a fleet file that Berth accepts',
+    async (path) => {
+      const [fleetFile = ''] = (await filesOf(path)).filter((file) => /(^|\/)fleet[\w.]*\.json$/.test(file));
+      const text = readFileSync(fleetFile, 'utf8');
+      const { predictedResources } = await snapshotOfFile(path);
+      const made = predictedResources.filter(({ type }) => type === 'Microsoft.Devices/IotHubs');
+
+      expect(parseFleet(text)).toMatchObject({ ok: true, warnings: [] });
+      const { hubs } = JSON.parse(text) as {
+        readonly hubs: readonly { readonly host: string; readonly region: string }[];
+      };
+      expect(made.map(({ name, location }) => [`${name}.azure-devices.net`, location]).sort()).toEqual(
+        hubs.map(({ host, region }) => [host, region]).sort(),
+      );
+    },
+  );
+});
+
+describe('azure.yaml', () => {
+  const file = parse(readFileSync('azure.yaml', 'utf8'));
+
+  test('deploys the output of npm run package, without a build in Azure', () => {
+    expect(file.services.api).toEqual({
+      project: './package',
+      language: 'js',
+      host: 'function',
+      remoteBuild: false,
+    });
+    expect(readFileSync('azure.yaml', 'utf8').match(/npm run package/g)?.length).toBeGreaterThanOrEqual(4);
+  });
+
+  test('deploys the infrastructure of the folder infra', () => {
+    expect(file.infra).toEqual({ provider: 'bicep', path: 'infra', module: 'main' });
+  });
+});

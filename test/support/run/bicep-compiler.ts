@@ -1,0 +1,57 @@
+import { once } from 'node:events';
+import { createServer } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { text } from 'node:stream/consumers';
+import { type CompilerProcess, startCompiler } from '../bicep/compiler-process.ts';
+import { findCompiler } from '../bicep/find-compiler.ts';
+
+/** Environment variable that tells the suites where {@link serveBicepCompiler} listens. */
+export const BICEP_COMPILER = 'BERTH_TEST_BICEP_COMPILER';
+
+/** What `infra/main.bicepparam` reads. azd sets them. */
+const AZD = { AZURE_ENV_NAME: 'berth-dev', AZURE_LOCATION: 'westeurope' };
+
+/** The compiler runs for seconds only. Compiling its own code once costs less than optimizing it step by step. */
+const DOTNET = { DOTNET_TieredCompilation: '0' };
+
+export interface ServedCompiler {
+  readonly url: string;
+  close(): Promise<void>;
+}
+
+/**
+ * One compiler for all suites of a run. `POST {method, params}` answers `{result}` or `{error}`; what was asked before is
+ * answered from memory. The compiler starts with the first request.
+ */
+export async function serveBicepCompiler(): Promise<ServedCompiler> {
+  let compiler: CompilerProcess | undefined;
+  const answers = new Map<string, Promise<object>>();
+  const ask = async (request: string): Promise<object> => {
+    const { method, params } = JSON.parse(request) as { readonly method: string; readonly params: unknown };
+    const found = findCompiler(process.env);
+    if ('missing' in found) return { error: found.missing };
+    compiler ??= startCompiler(found.path, { ...process.env, ...AZD, ...DOTNET });
+    return compiler.call(method, params).then(
+      (result) => ({ result }),
+      (error: Error) => ({ error: error.message }),
+    );
+  };
+  const server = createServer(async (request, response) => {
+    const body = await text(request);
+    const answer = answers.get(body) ?? ask(body);
+    answers.set(body, answer);
+    response.end(JSON.stringify(await answer));
+  });
+  // A suite may be busy for longer than the default of five seconds between two questions.
+  server.keepAliveTimeout = 0;
+  server.listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  return {
+    url: `http://127.0.0.1:${(server.address() as AddressInfo).port}`,
+    async close() {
+      server.closeAllConnections();
+      server.close();
+      compiler?.close();
+    },
+  };
+}
