@@ -2,7 +2,7 @@ import * as z from 'zod';
 import { isTimeZone } from '../time/time-zone.ts';
 import { compileTemplate, type TemplateProblem } from './expressions/template.ts';
 import {
-  durationText as duration,
+  durationField as duration,
   expression,
   NOT_AN_EXPRESSION,
   name,

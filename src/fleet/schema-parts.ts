@@ -11,7 +11,7 @@ export const name = z
 export const partOfAll = z.number().gt(0).max(1);
 
 const DURATION = 'write a number and s, m, h or d, such as 30s or 5m, of at most 3650d';
-export const durationText = z
+export const durationField = z
   .string()
   .regex(DURATION_PATTERN, { error: DURATION, abort: true })
   .refine((text) => parseDuration(text) !== undefined, DURATION)

@@ -9,7 +9,7 @@ import { compileTemplate, type TemplateProblem } from './expressions/template.ts
 import { HUB_STATES } from './hub-state.ts';
 import { rollout } from './rollout-schema.ts';
 import {
-  durationText as duration,
+  durationField as duration,
   expression,
   NOT_AN_EXPRESSION,
   name,

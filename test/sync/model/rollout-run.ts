@@ -131,7 +131,18 @@ async function comeToRest(simulation: Simulation, berth: Berth): Promise<boolean
   const isOver = unfinished(simulation).length === 0;
   // What was given back last is written, and devices answer.
   if (isOver) await scheduler.runUntil(plus(scheduler.now, 3 * HOUR));
+  // A small budget of messages lasts until the next day.
+  for (let hour = 0; hour < 72 && isSuspended(simulation); hour += 1) {
+    await scheduler.runUntil(plus(scheduler.now, HOUR));
+  }
   return isOver;
+}
+
+function isSuspended({ store, devices }: Simulation): boolean {
+  return devices.some(({ id }) => {
+    const known = store.known(id);
+    return known.kind === 'snapshot' && known.snapshot.lastReconcile.status === 'suspended';
+  });
 }
 
 /** The rollouts that are not at their end. */
@@ -216,7 +227,7 @@ function checkContent(simulation: Simulation, device: Device): readonly string[]
     return sameJson(desired, wanted)
       ? []
       : [
-          `${name}: ${path} is ${JSON.stringify(desired)}, wanted ${JSON.stringify(wanted)} (${status}: ${why})`,
+          `${name}: ${path} is ${JSON.stringify(desired)}, wanted ${JSON.stringify(wanted)} (${status}: ${why}; ${snapshot.workItem?.why})`,
         ];
   });
 }
