@@ -71,10 +71,11 @@ export function decideGate(input: GateInput): GateDecision {
   if (isAccepted) return unlessApproved(input, 'the rollout failed in the stage, and it was resumed');
   const results = resultsOf(own);
   const needed = Math.min(gate.sample, taking);
-  if (results < needed) return { kind: 'wait', why: `${results} of ${needed} results are there` };
+  // A device may show life and never answer. The stage does not wait for it for ever.
+  const isOver = own.waiting === 0 && (own.pending === 0 || elapsedMs >= leastTime(stage) + gate.deadlineMs);
+  if (results < needed && !isOver) return { kind: 'wait', why: `${results} of ${needed} results are there` };
   if (own.inSync / taking >= gate.inSync) return open;
   const why = `${own.inSync} of the ${taking} devices that take part are in sync`;
-  const isOver = own.waiting === 0 && (own.pending === 0 || elapsedMs >= leastTime(stage) + gate.deadlineMs);
   return isOver ? { kind: 'fail', why: `only ${why}, and the others will not be` } : { kind: 'wait', why };
 }
 

@@ -145,6 +145,14 @@ describe('the gate of a stage', () => {
       },
     ],
     [
+      'fails after the deadline if a device shows life and never answers, also without a single result',
+      { own: { pending: 1 }, elapsedMs: 26 * HOUR },
+      {
+        kind: 'fail',
+        why: 'only 0 of the 1 devices that take part are in sync, and the others will not be',
+      },
+    ],
+    [
       'waits after the deadline while devices are not written, because a budget may be used up',
       { own: { inSync: 80, waiting: 20 }, elapsedMs: 100 * HOUR },
       { kind: 'wait', why: '80 of the 100 devices that take part are in sync' },

@@ -1,5 +1,5 @@
 import { beforeEach, describe, expect, test } from '@jest/globals';
-import { type RolloutPolicy, rollBack } from '../../src/control/rollout-actions.ts';
+import { pauseRollout, type RolloutPolicy, rollBack } from '../../src/control/rollout-actions.ts';
 import { contentOf } from '../../src/control/rollouts.ts';
 import { withPrevious } from '../../src/fleet/file/previous.ts';
 import type { Policy } from '../../src/fleet/fleet.ts';
@@ -10,7 +10,7 @@ import { adoptOwnWrite, applyEvent } from '../../src/twin/events/apply-event.ts'
 import { type Plan, plan } from '../../src/twin/plan/plan.ts';
 import { mergePatch } from '../../src/twin/snapshot/merge.ts';
 import type { Snapshot } from '../../src/twin/snapshot/snapshot.ts';
-import { ID, snapshotOf, twinOf } from '../twin/twins.ts';
+import { ID, snapshotOf, T0, twinOf } from '../twin/twins.ts';
 import { DAY, Deployment, HOUR, MINUTE, STAGED } from './rollouts.ts';
 
 /* What one twin gets while a rollout in stages runs: the plan, from the control row and the fleet files. */
@@ -169,6 +169,30 @@ describe('a device that a rollout has reached', () => {
     write();
 
     expect(twin.paths.interval?.replaced).toMatchObject({ policy: on.policy.hash, value: 5 });
+  });
+});
+
+describe('a device in a paused stage', () => {
+  test('does not get the content because its value was contested', () => {
+    deploy(OLD);
+    deploy(NEW);
+    lab();
+    twin = { ...twin, lastReconcile: { ...twin.lastReconcile, policies: { [on.policy.id]: 'contested' } } };
+    const by = { author: 'ann', reason: 'test', at: on.now };
+    const paused = pauseRollout(on.control, on.policy as RolloutPolicy, by);
+    if (paused.kind === 'refused') throw new Error(paused.why);
+    on.control = paused.control;
+
+    expect(write()).toEqual({});
+  });
+});
+
+describe('a device that waits for its maintenance window', () => {
+  test('is planned again when the window opens, also if nothing differs', () => {
+    twin = { ...twin, desired: { interval: 60 }, tags: { ring: 'lab' } };
+    deploy({ ...NEW, rollout: { ...STAGED, window: { from: '13:00', to: '14:00' } } });
+
+    expect(planned().nextAt).toBe(plus(T0, HOUR));
   });
 });
 

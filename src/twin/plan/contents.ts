@@ -63,12 +63,10 @@ const NO_HOLDS: ReadonlyMap<Policy, Hold> = new Map();
 /** A clock may be behind by this much, so that a write looks older than the rollout that caused it. */
 const SKEW_MS = 5 * 60_000;
 
-/** Statuses of a policy whose content has reached the twin. */
+/** Statuses of a policy whose values are in the twin. A contested or refused value may never have been written. */
 const ARRIVED: ReadonlySet<PolicyStatus | undefined> = new Set<PolicyStatus>([
   'inSync',
   'pending',
-  'rejected',
-  'contested',
   'lost',
   'silent',
 ]);

@@ -61,7 +61,8 @@ export function rolloutStatuses(
     } else if (choice.kind !== 'back') {
       if (status === undefined && !matches(policy)) continue;
       policies[id] = status ?? 'unreached';
-      if (choice.kind === 'previous') nextAt.push(choice.hold.until);
+      // With stages, the twin is counted as reached only after it was planned again.
+      if (choice.kind === 'previous' || choice.stage !== undefined) nextAt.push(choice.hold.until);
     }
     if (choice.stage !== undefined && (policies[id] ?? status) !== undefined) stages[id] = choice.stage;
     const { why = '', until } = 'hold' in choice ? choice.hold : {};

@@ -73,7 +73,9 @@ async function live(simulation: Simulation, berth: Berth, random: Random): Promi
 
 /** An operator does something to a rollout, allowed or not. */
 function operate(simulation: Simulation, random: Random): void {
-  const policy = random.pick(policiesOf(simulation));
+  const policies = policiesOf(simulation);
+  if (policies.length === 0) return;
+  const policy = random.pick(policies);
   const acts: readonly ((
     control: Control,
     of: RolloutPolicy,
