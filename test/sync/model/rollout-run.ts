@@ -12,7 +12,7 @@ import {
 import { contentOf } from '../../../src/control/rollouts.ts';
 import type { Policy } from '../../../src/fleet/fleet.ts';
 import { sameJson } from '../../../src/json/json.ts';
-import { type EpochMs, plus } from '../../../src/time/epoch-ms.ts';
+import { type EpochMs, earlierOf, plus } from '../../../src/time/epoch-ms.ts';
 import { millisecondsOf } from '../../../src/time/instant.ts';
 import { isTargetedModule } from '../../../src/twin/events/event.ts';
 import { plan } from '../../../src/twin/plan/plan.ts';
@@ -27,8 +27,6 @@ import { type Device, Simulation } from './simulation.ts';
 const MINUTE = 60_000;
 const HOUR = 60 * MINUTE;
 const DAY = 24 * HOUR;
-/** An instance may use a control row of this age, and a write takes a while. */
-const STALE_MS = 60_000;
 
 /**
  * Runs one random fleet through rollouts in stages: devices that a value ends, empty stages, late joiners, approvals,
@@ -185,15 +183,11 @@ function checkFirstWrites(simulation: Simulation, device: Device): readonly stri
     const policy = replaced && simulation.content(replaced.policy);
     if (replaced === undefined || policy === undefined) return [];
     const at = millisecondsOf(replaced.at);
-    const rows = store.controls.filter(
-      (each, index) =>
-        each.at <= at && (store.controls[index + 1]?.at ?? Number.POSITIVE_INFINITY) >= at - STALE_MS,
-    );
-    const isReached = rows.some(({ control }) =>
-      [at, plus(at, -STALE_MS)].some(
-        (time) => contentAt(simulation, policy, device, control, time).kind === 'new',
-      ),
-    );
+    // A device that was reached once keeps the content, also after a pause or an abort.
+    const isReached = store.controls.some(({ at: from, control }, index) => {
+      const until = earlierOf(at, store.controls[index + 1]?.at ?? at);
+      return from <= at && contentAt(simulation, policy, device, control, until).kind === 'new';
+    });
     return isReached
       ? []
       : [`${twinKey(device.id)}: ${policy.name} wrote ${path} before its stage had begun`];
